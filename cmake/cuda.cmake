@@ -1,0 +1,2 @@
+set(tokenworks_cuda_text "OFF")
+set(tokenworks_mpi_text "OFF")

@@ -1,0 +1,3 @@
+if(TARGET tokenworks)
+  install(TARGETS tokenworks RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()

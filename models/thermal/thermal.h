@@ -1,0 +1,94 @@
+// Heat from the chips to the weather: racks, CDUs, a facility loop with its heat rejection, and the room air.
+//
+// Network L1 of the thermal page (docs/thermal.md): six temperatures a rack and a throttle state, four a CDU, the
+// facility loop, one room. A rack gives `liquid_fraction` of its heat to cold plates and the rest to room air; an
+// air-cooled rack has cdu -1 and its chips sit on heat sinks in the room air. Heat is metered inside the integrator,
+// so heat in = heat out + heat stored holds to rounding.
+#pragma once
+
+#include "models/thermal/weather.h"
+#include "sim/block.h"
+#include "sim/config.h"
+
+// Field tables of the parts that this model owns; the rows are in the headers of their subjects.
+extern const TwKind tw_lumps_kind;    // heat capacities and conductances of a rack, parts/lumps
+extern const TwKind tw_cdu_kind;      // parts/cdu
+extern const TwKind tw_plant_kind;    // heat rejection and facility loop, parts/plant
+extern const TwKind tw_room_kind;     // air handlers, parts/room
+
+typedef struct TwLumpsRow TwLumpsRow;    // rack.h
+typedef struct TwCduRow TwCduRow;        // cdu.h
+typedef struct TwPlantRow TwPlantRow;    // plant.h
+typedef struct TwRoomRow TwRoomRow;      // room.h
+
+typedef struct TwThermalRack {
+    const char *name;
+    int lumps;                 // index into TwThermalSpec.lumps
+    int cdu;                   // index into cdus; -1: cooled by room air
+    double peak_w;             // rated power at the AC inlet; lumps are scaled by it
+    double liquid_fraction;    // 0 to 1
+    double flow_kg_s;          // design coolant flow; 0 for an air-cooled rack
+    double slowdown_degc;      // of its chips
+} TwThermalRack;
+
+typedef struct TwThermalSpec {
+    int rack_count, cdu_count, lumps_count;
+    const TwThermalRack *racks;
+    const char *const *cdu_names;
+    const TwCduRow *cdus;
+    const TwLumpsRow *lumps;
+    const TwPlantRow *plant;
+    const TwRoomRow *room;
+    const TwWeather *weather;
+    double start_s;            // second of the year at simulated time zero
+    bool cvode;                // reference integrator; otherwise the two-stage Rosenbrock
+    double step_max_s;         // default 5
+} TwThermalSpec;
+
+typedef struct TwThermal {
+    int rack_count, cdu_count;
+    int load_count;                    // electrical loads: pump of each CDU, then plant pumps, plant fans, room fans, ...
+    const char *const *load_names;     // "cdu1.pumps", "plant.pumps", "plant.fans", "room.fans"
+    const int *load_cdu;               // CDU index of a load; -1: plant; -2: room
+    size_t state_bytes;
+    const struct TwThermalPlant *inner;
+} TwThermal;
+
+// What a window brings. Arrays are read only during the call.
+typedef struct TwThermalIn {
+    const double *rack_w;              // [rack] mean power at the AC inlet, at the reference chip temperature
+    double room_w;                     // electrical losses that end in the room air
+    const double *load_on;             // [load] supply: 1 normal, 0 dead
+} TwThermalIn;
+
+// What a window gave. Arrays are the caller's; a NULL array is not wanted.
+typedef struct TwThermalOut {
+    double *load_w;                    // [load] electrical demand, window mean
+    double *rack_extra_j;              // [rack] heat metered minus rack_w * window: leakage less throttle
+    double *clock_fraction;            // [rack] granted to the chips at the end of the window
+    double *chip_degc, *supply_degc, *return_degc;    // [rack] hottest die, coolant (or air) in and out, at the end
+    double *cdu_supply_degc, *cdu_return_degc, *cdu_heat_w, *cdu_valve_fraction;    // [cdu] at the end; heat is a mean
+    double plant_supply_degc, plant_return_degc, room_degc, ambient_degc, wet_bulb_degc;
+    double heat_in_j;                  // racks with extra, room_w, and loads
+    double heat_out_j;                 // to the environment, loads outdoors included
+    double water_kg;                   // evaporated and blown down
+    double load_j;                     // electricity of all loads, exactly as booked to heat_in_j
+} TwThermalOut;
+
+// Compiles the plant and reserves its state. errors gets every contradiction found; false when there is any.
+bool tw_thermal_create(TwThermal **thermal, const TwThermalSpec *spec, TwLayout *layout, TwErrors *errors);
+void tw_thermal_destroy(TwThermal *thermal);
+
+// Steady state at these powers and the weather of time zero; block is the whole state block of the layout.
+bool tw_thermal_start(const TwThermal *thermal, void *block, const TwThermalIn *in, TwError *error);
+
+// One window [from_s, until_s) of simulated time. False: numerical failure, the block holds the last good state.
+bool tw_thermal_advance(const TwThermal *thermal, void *block, const TwThermalIn *in, double from_s, double until_s,
+                        TwThermalOut *out, TwError *error);
+
+// Heat held in all capacities above 0 degC, J.
+double tw_thermal_stored_j(const TwThermal *thermal, const void *block);
+
+// Operator events: a set point, a failed pump. False: no such CDU.
+bool tw_thermal_set_supply(const TwThermal *thermal, void *block, int cdu, double supply_degc);
+bool tw_thermal_fail_pump(const TwThermal *thermal, void *block, int cdu, bool failed);

@@ -1,0 +1,89 @@
+// What one iteration of a serving replica costs, in time and energy, at each clock level.
+//
+// The operators of a transformer step (op.h) at the shapes of a model under tensor parallelism, timed by the kernel
+// model (kernel_model.h) from calibration tables, summed. Within a cell the cost is affine in the decode context K and
+// the prefill history H, so that an engine may advance many iterations in closed form (serving page, 2 and 5).
+#pragma once
+
+#include "sim/config.h"
+
+extern const TwKind tw_accelerator_kind;    // parts/accelerator
+extern const TwKind tw_model_kind;          // parts/model: layer shapes
+
+enum { TW_LEVELS = 17 };                    // clock levels from clock_min to 1
+
+// What one iteration computes.
+typedef struct TwBatch {
+    int32_t tokens;            // n: new tokens in all
+    int32_t decodes;           // n_d: sequences that decode one token
+    int64_t decode_context;    // K: their total context
+    int32_t chunks;            // prefill chunks
+    int32_t chunk_tokens;      // sum of c_j
+    int64_t chunk_square;      // C2: sum of c_j^2
+    int64_t chunk_history;     // H: sum of c_j h_j
+    int32_t logits;            // S: sequences that need logits
+} TwBatch;
+
+// value = base + per_context * K + per_history * H
+typedef struct TwAffine {
+    double base, per_context, per_history;
+} TwAffine;
+
+typedef struct TwStep {
+    TwAffine time_ns, energy_nj;    // of the whole replica
+    int64_t context_end;            // holds while K < context_end (and not below the K asked)
+    int64_t history_end;            // and while H < history_end
+} TwStep;
+
+// The interface an engine needs; tests hand in their own. Thread-safe, no allocation.
+typedef struct TwStepSource {
+    const void *context;
+    void (*step)(const void *context, int level, const TwBatch *batch, TwStep *step);
+    double level_clock[TW_LEVELS];  // clock fraction of each level, rising, last is 1
+    double idle_w;                  // replica with the model resident and nothing to do
+    int32_t decode_padded[1];       // reserved
+} TwStepSource;
+
+// Shares of a cost by how well it is known; they sum to 1.
+typedef struct TwEvidenceShare {
+    double measured, published, transferred, assumed;
+} TwEvidenceShare;
+
+typedef struct TwAcceleratorRow TwAcceleratorRow;    // chip.h
+typedef struct TwModelRow TwModelRow;                // model_shape.h
+
+typedef struct TwStepSpec {
+    const TwAcceleratorRow *chip;
+    const TwModelRow *model;
+    const char *calibration;        // folder of the chip's tables
+    const char *precision;          // weights: "bf16" "fp8" "fp8_block" "fp4"
+    const char *kv_precision;       // "bf16" "fp8"
+    int tensor_parallel;
+    int max_tokens, max_sequences;  // token budget of an iteration, largest decode batch
+    int comm_count;                 // all-reduce over the tensor-parallel group: time by bytes, rising, from the network
+    const double *comm_bytes, *comm_s;
+    bool comm_measured;
+    double host_step_s, host_sequence_s;
+    bool async_scheduling;          // host work overlaps the device
+    double memory_fraction;         // of device memory that weights and KV may fill (0.90)
+} TwStepSpec;
+
+typedef struct TwStepModel {
+    TwStepSource source;
+    double weight_bytes, kv_bytes_per_token;    // per GPU
+    int64_t kv_blocks_16;                       // KV blocks of 16 tokens that fit a replica
+    TwEvidenceShare prefill_evidence, decode_evidence;    // by time, at a typical batch
+    const struct TwStepTables *inner;
+} TwStepModel;
+
+// False: weights do not fit (bytes needed and had are named), heads not divisible, no table and no peak.
+bool tw_step_create(TwStepModel **model, const TwStepSpec *spec, TwError *error);
+void tw_step_destroy(TwStepModel *model);
+
+// One step broken down by operator, for `tokenworks step` and reports: returns rows written.
+typedef struct TwStepPart {
+    char name[40];
+    double time_s, energy_j, flop, bytes;
+    const char *evidence;
+} TwStepPart;
+int tw_step_parts(const TwStepModel *model, const TwBatch *batch, TwStepPart *parts, int most);

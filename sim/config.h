@@ -1,0 +1,125 @@
+// Facility files: libconfig text, resolved and checked against field tables.
+//
+// A kind is a table: its fields with unit, range and meaning, and the groups and lists below it. The one table serves
+// the reader, the range checks, `check --explain`, the resolved file and the HDF5 attributes. Reading merges, lowest
+// first: default of the table, part, base, facility file, command line; converts unit spellings exactly; and collects
+// every error of every file. What it returns has no unknown names left and every number inside its range.
+#pragma once
+
+#include "sim/error.h"
+
+#include <stdint.h>
+
+enum { TW_NAME = 64 };    // longest name of a setting or entry, with its end
+
+typedef enum TwType {
+    TW_REAL,        // double; "unknown" reads as NaN
+    TW_INTEGER,     // int64_t
+    TW_BOOLEAN,     // bool
+    TW_TEXT,        // const char *, alive as long as the TwConfig
+    TW_REALS,       // TwReals
+    TW_TEXTS,       // TwTexts
+} TwType;
+
+typedef struct TwReals {
+    int count;
+    const double *values;
+} TwReals;
+
+typedef struct TwTexts {
+    int count;
+    const char *const *values;
+} TwTexts;
+
+// How well a number is known. A default of a field table counts as assumed.
+typedef enum TwMark { TW_USER, TW_MEASURED_MARK, TW_VENDOR, TW_DERIVED, TW_ASSUMED_MARK, TW_DEFAULT } TwMark;
+
+typedef struct TwField {
+    const char *name;        // canonical: SI with degC, the unit in the suffix
+    const char *unit;        // "W", "K", "kg/s", "1", "" for words
+    TwType type;
+    double min, max;         // inclusive range of a number or of each number of an array
+    const char *standard;    // value where nothing gives one, as a file would write it; NULL: required
+    size_t offset;           // of the C field in the row
+    const char *text;        // meaning, one line
+    const char *const *words;    // NULL-ended: the words a TW_TEXT may be; NULL: any
+} TwField;
+
+typedef struct TwKind TwKind;
+
+typedef enum TwShape {
+    TW_ONE,         // a group that must be there
+    TW_OPTIONAL,    // a group that may be absent
+    TW_LIST,        // a list of groups ( { name = "a"; count = 2; ... }, ... ), possibly empty
+} TwShape;
+
+// A group or list below a kind. Where the kind has parts, `gpu = "gb300"` is short for `gpu = { part = "gb300"; }`.
+typedef struct TwChild {
+    const char *name;
+    TwShape shape;
+    const TwKind *kind;
+    const char *text;
+} TwChild;
+
+struct TwKind {
+    const char *name;      // "cdu"
+    const char *folder;    // facilities/parts/<folder>/ holds parts of this kind; NULL: it has none
+    const TwField *fields;
+    int field_count;
+    const TwChild *children;
+    int child_count;
+};
+
+#define TW_COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
+
+typedef struct TwConfig TwConfig;    // a resolved file
+typedef struct TwNode TwNode;        // a group in it
+
+typedef struct TwConfigInput {
+    const TwKind *root;              // what the file is
+    const char *path;                // the file
+    const char *parts;               // folder of the parts, or NULL
+    const char *const *sets;         // "path=value" from the command line, in order
+    int set_count;
+} TwConfigInput;
+
+// Reads and resolves. False: *config is NULL and errors holds at least one; warnings may be added either way.
+bool tw_config_read(TwConfig **config, const TwConfigInput *input, TwErrors *errors);
+void tw_config_destroy(TwConfig *config);
+const TwNode *tw_config_root(const TwConfig *config);
+
+// A group below; NULL where an optional one is absent.
+const TwNode *tw_node_group(const TwNode *node, const char *child);
+
+// Entries of a list with `count` counted out: entry i of n, and its name ("pdu2" where count repeats "pdu").
+int tw_node_entries(const TwNode *node, const char *child);
+const TwNode *tw_node_entry(const TwNode *node, const char *child, int i, char name[TW_NAME]);
+
+// Copies every field of the group's kind into a row by the table's offsets.
+void tw_node_row(const TwNode *node, void *row);
+
+bool tw_node_given(const TwNode *node, const char *field);    // by a file or the command line, not by the table
+TwMark tw_node_mark(const TwNode *node, const char *field);
+const char *tw_node_part(const TwNode *node);                 // name of its part, or NULL
+const char *tw_node_path(const TwNode *node);                 // "cooling.cdus.cdu1"
+
+// Adds an error or a warning at a setting of a group (field NULL: at the group): for checks across settings.
+void tw_node_error(const TwNode *node, const char *field, TwErrors *errors, const char *format, ...) TW_PRINTF(4, 5);
+void tw_node_warn(const TwNode *node, const char *field, TwErrors *errors, const char *format, ...) TW_PRINTF(4, 5);
+
+// The whole file after resolution, as text that reads back to the same values (shortest digits). Caller frees.
+char *tw_config_resolved(const TwConfig *config);
+
+// Type, unit, range, default, value in force with file:line:column, mark and source. False: no such setting.
+bool tw_config_explain(const TwConfig *config, const char *path, FILE *stream, TwError *error);
+
+// 128 bits of SHA-256 over every resolved setting in table order, as hexadecimal.
+void tw_config_key(const TwConfig *config, char key[33]);
+
+// Visits every number: its path, value, range (NaN where none), mark and source.
+typedef void TwVisit(void *context, const char *path, double value, double min, double max, TwMark mark,
+                     const char *source);
+void tw_config_visit(const TwConfig *config, TwVisit *visit, void *context);
+
+// The nearest of the known names (edit distance with transpositions, at most a third of the length); NULL: none.
+const char *tw_nearest(const char *name, const char *const *known, int count);
