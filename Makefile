@@ -1,0 +1,41 @@
+# The front door. `make run`: install what is missing, build, simulate one day, report. `make test`: the same, then tests.
+PRESET ?= release
+BUILD   = build/$(PRESET)
+JOBS   ?= $(shell nproc)
+
+.PHONY: all run test dev-test bench install package deps configure build clean
+
+all: build
+
+deps:
+	@scripts/install-deps
+
+configure: deps
+	@test -f $(BUILD)/CMakeCache.txt || cmake --preset $(PRESET)
+
+build: configure
+	@cmake --build --preset $(PRESET) -j $(JOBS)
+
+run: build
+	@scripts/first-run $(BUILD)/bin/tokenworks
+
+test: build
+	@cd $(BUILD) && ctest -j $(JOBS) --output-on-failure
+
+# warnings as errors, AddressSanitizer and UBSan over the same tests
+dev-test: deps
+	@test -f build/dev/CMakeCache.txt || cmake --preset dev
+	@cmake --build --preset dev -j $(JOBS)
+	@cd build/dev && ctest -j $(JOBS) --output-on-failure
+
+bench: build
+	@for b in $(BUILD)/bench/bench_*; do [ -x "$$b" ] && [ -f "$$b" ] && { echo "# $$(basename $$b)"; $$b || exit 1; }; done
+
+install: build
+	@cmake --install $(BUILD) $(if $(PREFIX),--prefix $(PREFIX))
+
+package: build
+	@cd $(BUILD) && cpack
+
+clean:
+	rm -rf build
