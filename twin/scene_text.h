@@ -1,0 +1,32 @@
+// A scene as text: what a run's result file keeps in its dataset "scene" so that a replay can draw the factory again.
+//
+// One record a line, fields separated by one tab, numbers as %.17g ("nan" and "inf" too), in this order of kinds:
+//
+//     tokenworks-scene  1
+//     facility  TEXT                          title   TEXT
+//     version   TEXT                          start   2026-07-01 00:00:00
+//     banner    TEXT                          span    SECONDS
+//     residual  WATTS
+//     rack      NAME X Y W D HALL PART CDU FEED          metres; the order of the result's rack dimension
+//     quantity  NAME UNIT SCALE LIMIT LABEL              NAME is a series of the result's group "rack"
+//     series    NAME UNIT SCALE LIMIT LABEL              NAME is a series of the result's root
+//     kpi       NAME UNIT BOUNDARY VALUE TARGET LABEL TEXT
+//     event     TIME SEVERITY TEXT
+//     flow      COLUMN TOKENS VALUE FROM TO
+//
+// SCALE turns the recorded value into the shown one; LIMIT is in the shown unit. Tabs and line ends inside a text
+// become spaces; an empty text is an empty field; unknown kinds of a later version are skipped. Left out, because the
+// result holds them as arrays: values of racks, points of series, the instant, and what only a live run has (speed,
+// pause).
+#pragma once
+
+#include "sim/error.h"
+#include "twin/scene.h"
+
+// False when the stream refuses.
+bool tw_scene_write_text(const TwScene *scene, FILE *stream);
+
+// A scene that owns its arrays; values are NaN, series have no points, time_s = span_s. Fails with TW_IO, naming the
+// line.
+bool tw_scene_read_text(TwScene **scene, const char *text, TwError *error);
+void tw_scene_destroy(TwScene *scene);    // of a scene that was read; NULL is nothing
