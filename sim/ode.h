@@ -29,4 +29,6 @@ void tw_ode_destroy(TwOde *ode);
 // False: CVODE gave up; y then holds the last good values and the error says at what time.
 bool tw_ode_advance(TwOde *ode, double from_s, double until_s, double *y, double *reached_s, int *root,
                     TwError *error);
+// Whether a root fired in the last call: several may at the same instant, *root is the first of them.
+bool tw_ode_fired(const TwOde *ode, int root);
 long tw_ode_steps(const TwOde *ode);    // since creation

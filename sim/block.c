@@ -1,0 +1,40 @@
+#include "sim/block.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ALIGN = 64 };
+
+TwSlot tw_layout_add(TwLayout *layout, size_t count, size_t size)
+{
+    assert(size == 0 || count <= (SIZE_MAX - layout->bytes - ALIGN) / size);
+    TwSlot slot = layout->bytes;    // a multiple of ALIGN, because every reservation ends on one
+    layout->bytes = (slot + count * size + ALIGN - 1) / ALIGN * ALIGN;
+    return slot;
+}
+
+void *tw_block_create(const TwLayout *layout)
+{
+    size_t bytes = (layout->bytes + ALIGN - 1) / ALIGN * ALIGN;
+    if (bytes == 0) bytes = ALIGN;
+    void *block = aligned_alloc(ALIGN, bytes);
+    if (block) memset(block, 0, bytes);
+    return block;
+}
+
+void tw_block_destroy(void *block) { free(block); }
+
+uint64_t tw_block_checksum(const void *block, size_t bytes)
+{
+    const unsigned char *at = block;
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (size_t i = 0; i < bytes; i += 8) {
+        uint64_t word = 0;
+        memcpy(&word, at + i, bytes - i < 8 ? bytes - i : 8);
+        hash = (hash ^ word) * 0x100000001b3u;
+        // a product moves bits up only; folding lets the high bits of a word reach the low bits of the hash
+        hash ^= hash >> 32;
+    }
+    return hash;
+}
