@@ -1,0 +1,25 @@
+// Coolant distribution units: a plate exchanger to the facility loop, a valve that holds the supply temperature, pumps.
+//
+//     Q = E(m1, m2) (Tr - Tf)       E and its UA: plate_hx.h; side 1 facility, side 2 racks
+//     Cs dTs/dt = m2 cp (Tr - Ts) - Q + P_pump         Cr dTr/dt = sum m_k cp Tm_k - m2 cp Tr
+//     dn/dt = (n_set^2 - n^2)/(2 tau_n) while powered, -n/tau_c in a coast-down
+//     m1 = valve(y) m1_open, y from a PI on Ts         P_pump = head V/eta n^3, all of it into the fluid
+//
+// Left out: pressure, air in the loop, and mixing between CDUs of a row.
+#pragma once
+
+typedef struct TwCduRow {
+    const char *title;
+    const char *from;     // power element that feeds its pumps
+    const char *fluid;    // "pg25", "water"
+    double capacity_w, approach_k, plant_inlet_degc;
+    double rack_flow_kg_s, plant_flow_kg_s;    // at capacity
+    double exchanger_ua_w_k;                   // 0: from capacity, flows and approach
+    double film_exponent, film_ratio, fouling_k_w;
+    double supply_degc;    // set point of the coolant
+    double pump_head_pa, pump_efficiency_fraction, pump_speed_fraction, pump_s, coast_s;
+    const char *valve;    // "equal_percentage", "linear"
+    double valve_rangeability, valve_authority, valve_min_fraction;
+    double supply_j_k, return_j_k;    // heat capacity of each half of the loop
+    double kp, ti_s, taw_s;
+} TwCduRow;

@@ -1,0 +1,38 @@
+// A rack as six lumps: chip, cold plate, coolant, manifold, air; and the throttle of its chips.
+//
+//     Cc dTc/dt = P x (f_d + f_l exp((Tc - T0)/TS)) - G_cp (Tc - Tp)
+//     Cp dTp/dt = G_cp (Tc - Tp) - G (Tp - Tw) - G_pa (Tp - Ta)       G = max(G0/(A_R/s + 1 - A_R), G_min)
+//     Cw dTw/dt = m cp (Tin - Tout) + G (Tp - Tw)                     Tout = Tin + (Tw - Tin)/lam
+//     Cm dTm/dt = m cp (Tout - Tm)
+//     Ca dTa/dt = P_air + G_pa (Tp - Ta) - G_ar (Ta - Tsink)
+//     dx/dt     = (x_min + (1 - x_min)/(1 + exp((Tc - T_thr)/w)) - x)/tau
+//
+// s is flow over design flow; lam = 0.5 for s >= 0.25 makes Tw the mean coolant, and rises to 1 as flow dies.
+// An air-cooled rack is the same column with air as the coolant: the plate is a heat sink, the manifold the exhaust,
+// the inlet the room; its fan speed follows the rack's power. Fans are part of the rack's power.
+// Left out: differences between trays, boiling, and fan power as a function of speed.
+#pragma once
+
+typedef struct TwLumpsRow {
+    const char *title;
+    double reference_w;    // the row holds at this rack power
+    double chip_j_k, plate_j_k, coolant_j_k, manifold_j_k, air_j_k;
+    double chip_plate_w_k, plate_coolant_w_k, plate_coolant_min_w_k, film_fraction;
+    double plate_air_w_k, air_room_w_k;
+    const char *air_to;    // "room" or "rear_door"
+    double leakage_fraction, leakage_degc, leakage_scale_k;
+    double throttle_min_fraction, throttle_width_k, throttle_s;
+    double fan_chip_fraction, fan_sink_w_k, fan_rise_k, fan_min_fraction, fan_air_j_k;
+} TwLumpsRow;
+
+// G of the plate film at flow s = flow/design, per unit of G0 with floor g_min: what the formula above says.
+double tw_plate_conductance(const TwLumpsRow *row, double s);
+
+// Share of mean in outlet: 0.5 at working flow, 1 without flow.
+double tw_coolant_lam(double s);
+
+// Loop gain of leakage at chip temperature: R P (f_l/TS) exp((Tc - T0)/TS); 1 and more runs away.
+double tw_leakage_gain(const TwLumpsRow *row, double chip_w, double resistance_k_w, double chip_degc);
+
+// Chip temperature where R P (1 - f_l + f_l exp((T - T0)/TS)) + coolant = T, the lower root; NAN: none (runaway).
+double tw_leakage_balance(const TwLumpsRow *row, double chip_w, double resistance_k_w, double coolant_degc);

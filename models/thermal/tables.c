@@ -1,0 +1,158 @@
+// Field tables of the parts that the thermal model owns: one table serves reader, range checks and manual.
+#include "models/thermal/cdu.h"
+#include "models/thermal/plant.h"
+#include "models/thermal/rack.h"
+#include "models/thermal/room.h"
+#include "models/thermal/thermal.h"
+
+#define AT(type, member) offsetof(type, member)
+#define REAL(type, member, unit, least, most, standard, text)                                                          \
+    {                                                                                                                  \
+#member, unit, TW_REAL, least, most, standard, AT(type, member), text, NULL                                    \
+    }
+#define WHOLE(type, member, least, most, standard, text)                                                               \
+    {                                                                                                                  \
+#member, "1", TW_INTEGER, least, most, standard, AT(type, member), text, NULL                                  \
+    }
+#define WORD(type, member, standard, words, text)                                                                      \
+    {                                                                                                                  \
+#member, "", TW_TEXT, 0, 0, standard, AT(type, member), text, words                                            \
+    }
+
+static const char *const fluids[] = {"pg25", "water", NULL};
+static const char *const air_sinks[] = {"room", "rear_door", NULL};
+static const char *const valves[] = {"equal_percentage", "linear", NULL};
+static const char *const rejections[] = {"dry_cooler", "cooling_tower", "conductance", NULL};
+
+#define R(member, unit, least, most, standard, text) REAL(TwLumpsRow, member, unit, least, most, standard, text)
+static const TwField lumps_fields[] = {
+    WORD(TwLumpsRow, title, "", NULL, "what it is, one line"),
+    R(reference_w, "W", 1e2, 1e7, NULL, "rack power at which the row holds; a rack scales it by its peak power"),
+    R(chip_j_k, "J/K", 1, 1e7, NULL, "heat capacity of all packages"),
+    R(plate_j_k, "J/K", 1, 1e7, NULL, "heat capacity of all cold plates or heat sinks"),
+    R(coolant_j_k, "J/K", 1, 1e7, NULL, "heat capacity of the coolant in the plates"),
+    R(manifold_j_k, "J/K", 1, 1e7, NULL, "heat capacity of manifolds and their coolant"),
+    R(air_j_k, "J/K", 1, 1e8, NULL, "heat capacity of steel and air in the rack"),
+    R(chip_plate_w_k, "W/K", 1, 1e6, NULL, "conductance die to plate, interface included"),
+    R(plate_coolant_w_k, "W/K", 1, 1e6, NULL, "conductance plate to mean coolant at design flow"),
+    R(plate_coolant_min_w_k, "W/K", 0, 1e6, NULL, "the same without flow"),
+    R(film_fraction, "1", 0, 1, "0.62", "share of that resistance that grows as 1/flow"),
+    R(plate_air_w_k, "W/K", 0, 1e6, "0.0", "conductance plate to rack air"),
+    R(air_room_w_k, "W/K", 0, 1e6, NULL, "conductance rack air to room air or rear door"),
+    WORD(TwLumpsRow, air_to, "room", air_sinks, "where rack air gives its heat"),
+    R(leakage_fraction, "1", 0, 0.9, "0.12", "share of chip power that is leakage at leakage_degc"),
+    R(leakage_degc, "degC", 0, 120, "55.0", "chip temperature at which rack power is stated"),
+    R(leakage_scale_k, "K", 5, 500, "38.0", "leakage grows e-fold over this"),
+    R(throttle_min_fraction, "1", 0, 1, "0.4", "lowest clock the chips fall to"),
+    R(throttle_width_k, "K", 0.1, 20, "1.5", "width of the slowdown around its temperature"),
+    R(throttle_s, "s", 0.1, 100, "3.0", "how fast clocks follow"),
+    R(fan_chip_fraction, "1", 0, 1, "0.6", "air-cooled rack: share of power that passes heat sinks"),
+    R(fan_sink_w_k, "W/K", 1, 1e6, "4140.0", "air-cooled rack: heat sinks to air at full fan"),
+    R(fan_rise_k, "K", 1, 60, "15.0", "air-cooled rack: air warms by this at peak power and full fan"),
+    R(fan_min_fraction, "1", 0.05, 1, "0.4", "air-cooled rack: lowest fan speed"),
+    R(fan_air_j_k, "J/K", 1, 1e6, "3000.0", "air-cooled rack: capacity of heat-sink fins and passing air"),
+};
+#undef R
+
+#define R(member, unit, least, most, standard, text) REAL(TwCduRow, member, unit, least, most, standard, text)
+static const TwField cdu_fields[] = {
+    WORD(TwCduRow, title, "", NULL, "what it is, one line"),
+    WORD(TwCduRow, from, "", NULL, "power element that feeds the pumps"),
+    WORD(TwCduRow, fluid, "pg25", fluids, "coolant of the racks"),
+    R(capacity_w, "W", 1e3, 1e8, NULL, "heat at design flows and approach"),
+    R(approach_k, "K", 0.5, 20, NULL, "supply above facility water at capacity"),
+    R(plant_inlet_degc, "degC", 5, 60, "26.8", "facility water of the design point"),
+    R(rack_flow_kg_s, "kg/s", 0.01, 1e4, NULL, "coolant at capacity"),
+    R(plant_flow_kg_s, "kg/s", 0.01, 1e4, NULL, "facility water with the valve open"),
+    R(exchanger_ua_w_k, "W/K", 0, 1e9, "0.0", "conductance at design flows; 0: from capacity and approach"),
+    R(film_exponent, "1", 0, 1, "0.8", "film conductance grows as flow to this power"),
+    R(film_ratio, "1", 0.05, 20, "1.0", "film conductance facility side over rack side at design"),
+    R(fouling_k_w, "K/W", 0, 1, "0.0", "added resistance"),
+    R(supply_degc, "degC", 5, 60, "32.0", "set point of the coolant supply"),
+    R(pump_head_pa, "Pa", 0, 5e6, NULL, "head of the loop at design flow"),
+    R(pump_efficiency_fraction, "1", 0.05, 1, "0.6", "wire to water"),
+    R(pump_speed_fraction, "1", 0.1, 1.5, "1.0", "speed held, 1 gives the racks their design flow"),
+    R(pump_s, "s", 0.5, 600, "10.0", "time constant of the head control"),
+    R(coast_s, "s", 0.1, 600, "5.0", "flow falls e-fold over this without power"),
+    WORD(TwCduRow, valve, "equal_percentage", valves, "characteristic of the facility-side valve"),
+    R(valve_rangeability, "1", 2, 500, "50.0", "flow open over flow nearly closed, equal percentage"),
+    R(valve_authority, "1", 0.05, 1, "0.5", "share of pressure drop over the open valve"),
+    R(valve_min_fraction, "1", 0, 1, "0.05", "lowest opening"),
+    R(supply_j_k, "J/K", 1e3, 1e9, NULL, "heat capacity of the supply half of the loop"),
+    R(return_j_k, "J/K", 1e3, 1e9, NULL, "heat capacity of the return half"),
+    R(kp, "1/K", 0, 10, "0.08", "gain of the supply control"),
+    R(ti_s, "s", 1, 1e4, "60.0", "its integral time"),
+    R(taw_s, "s", 1, 1e4, "20.0", "its anti-windup time"),
+};
+#undef R
+
+#define R(member, unit, least, most, standard, text) REAL(TwPlantRow, member, unit, least, most, standard, text)
+static const TwField plant_fields[] = {
+    WORD(TwPlantRow, title, "", NULL, "what it is, one line"),
+    WORD(TwPlantRow, from, "", NULL, "power element that feeds pumps and fans"),
+    WORD(TwPlantRow, kind, NULL, rejections, "how heat leaves"),
+    WORD(TwPlantRow, fluid, "water", fluids, "fluid of the facility loop"),
+    WHOLE(TwPlantRow, unit_count, 0, 100000, "0", "identical units; 0: as many as the CDUs' capacity asks for"),
+    R(capacity_w, "W", 1e3, 1e9, NULL, "heat of a unit at its design point"),
+    R(flow_kg_s, "kg/s", 0.01, 1e5, NULL, "water of a unit at its design point"),
+    R(air_degc, "degC", -40, 60, "35.0", "dry bulb of the design point"),
+    R(wet_bulb_degc, "degC", -40, 40, "25.56", "wet bulb of the design point"),
+    R(inlet_degc, "degC", 5, 90, NULL, "water entering at the design point"),
+    R(outlet_degc, "degC", 5, 90, NULL, "water leaving at the design point"),
+    R(fan_w, "W", 0, 1e8, NULL, "fans of a unit at full speed"),
+    R(fan_min_fraction, "1", 0, 1, "0.1", "lowest fan speed"),
+    R(free_convection_fraction, "1", 0, 1, "0.125", "share of conductance left without fans"),
+    R(air_exponent, "1", 0, 1, "0.8", "air film grows as fan speed to this power"),
+    R(water_exponent, "1", 0, 1, "0.85", "water film grows as flow to this power"),
+    R(film_ratio, "1", 0.01, 100, "0.5", "air film over water film at design"),
+    R(air_rise_k, "K", 0.1, 60, "8.0", "dry cooler: air warms by this at the design point"),
+    R(air_flow_kg_s, "kg/s", 0, 1e5, "0.0", "cooling tower: dry air of a unit at full fan; 0: one per kg of water"),
+    R(exchanger_ua_w_k, "W/K", 0, 1e10, "0.0", "kind conductance: all units at full fan"),
+    R(margin_k, "K", 0, 30, "5.0", "leaving water is held this far below the lowest CDU set point"),
+    R(supply_min_degc, "degC", 2, 60, "10.0", "but never below this"),
+    R(pump_head_pa, "Pa", 0, 5e6, "200000.0", "head of the primary pumps at design flow"),
+    R(pump_efficiency_fraction, "1", 0.05, 1, "0.65", "wire to water"),
+    R(pump_static_fraction, "1", 0, 1, "0.3", "share of head that the pumps hold at no flow"),
+    R(pump_s, "s", 0.5, 600, "5.0", "flow falls e-fold over this without power"),
+    R(header_s, "s", 1, 1e4, "60.0", "residence of supply and of return header at design flow"),
+    R(tank_s, "s", 1, 1e5, "180.0", "residence of the tank"),
+    R(cooler_s, "s", 1, 1e4, "30.0", "residence of the coolers"),
+    R(tank_w_k, "W/K", 0, 1e7, "0.0", "tank to ambient"),
+    R(kp, "1/K", 0, 10, "0.1", "gain of the fan control"),
+    R(ti_s, "s", 1, 1e4, "100.0", "its integral time"),
+    R(taw_s, "s", 1, 1e4, "20.0", "its anti-windup time"),
+    R(concentration_cycles, "1", 1.1, 50, "4.0", "cooling tower: concentration of the basin over make-up water"),
+    R(drift_fraction, "1", 0, 0.01, "1e-05", "cooling tower: drops lost, share of circulation"),
+};
+#undef R
+
+#define R(member, unit, least, most, standard, text) REAL(TwRoomRow, member, unit, least, most, standard, text)
+static const TwField room_fields[] = {
+    WORD(TwRoomRow, title, "", NULL, "what it is, one line"),
+    WORD(TwRoomRow, from, "", NULL, "power element that feeds fans and chiller"),
+    WHOLE(TwRoomRow, unit_count, 0, 100000, "0", "identical units; 0: as many as the design heat asks for"),
+    R(capacity_w, "W", 1e3, 1e8, NULL, "coil heat of a unit at full fan and set point"),
+    R(supply_degc, "degC", 10, 45, NULL, "set point of the air that racks breathe in"),
+    R(coil_degc, "degC", 2, 40, NULL, "chilled water at the coil"),
+    R(fan_w, "W", 0, 1e7, NULL, "fans of a unit at full speed"),
+    R(fan_min_fraction, "1", 0, 1, "0.2", "lowest fan speed"),
+    R(fan_exponent, "1", 0, 1, "0.8", "coil conductance grows as fan speed to this power"),
+    R(air_j_k, "J/K", 1e3, 1e9, NULL, "heat capacity of air, steel and floor that goes with a unit"),
+    R(envelope_w_k, "W/K", 0, 1e7, "0.0", "building to ambient"),
+    R(economizer_approach_k, "K", 0, 30, "5.0", "free cooling ends this far below the chilled water"),
+    R(chilled_range_k, "K", 1, 30, "6.0", "chilled water warms by this"),
+    R(chiller_eta_fraction, "1", 0.05, 1, "0.55", "share of the Carnot coefficient"),
+    R(chiller_cop_max, "1", 1, 50, "15.0", "ceiling of the coefficient of performance"),
+    R(chiller_lift_k, "K", 1, 60, "10.0", "least lift"),
+    R(condenser_k, "K", 0, 40, "12.0", "condensing above ambient"),
+    R(evaporator_k, "K", 0, 20, "2.0", "evaporating below chilled water"),
+    R(kp, "1/K", 0, 10, "0.1", "gain of the fan control"),
+    R(ti_s, "s", 1, 1e4, "200.0", "its integral time"),
+    R(taw_s, "s", 1, 1e4, "60.0", "its anti-windup time"),
+};
+#undef R
+
+const TwKind tw_lumps_kind = {"lumps", "lumps", lumps_fields, TW_COUNT(lumps_fields), NULL, 0};
+const TwKind tw_cdu_kind = {"cdu", "cdu", cdu_fields, TW_COUNT(cdu_fields), NULL, 0};
+const TwKind tw_plant_kind = {"plant", "plant", plant_fields, TW_COUNT(plant_fields), NULL, 0};
+const TwKind tw_room_kind = {"room", "room", room_fields, TW_COUNT(room_fields), NULL, 0};
