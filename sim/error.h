@@ -6,9 +6,9 @@
 #include <stdio.h>
 
 #if defined(__GNUC__)
-#define TW_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define TW_PRINTF(text, first) __attribute__((format(printf, text, first)))
 #else
-#define TW_PRINTF(format, first)
+#define TW_PRINTF(text, first)
 #endif
 
 // Exit status of the program, and the kind of an error.
