@@ -1,0 +1,82 @@
+#include "models/workload/chip.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define ROW(field) offsetof(TwAcceleratorRow, field)
+
+static const TwField accelerator_fields[] = {
+    {"title", "", TW_TEXT, 0, 0, NULL, ROW(title), "what it is, one line", NULL},
+    {"calibration", "", TW_TEXT, 0, 0, NULL, ROW(calibration), "folder below calibration/ with its kernel tables",
+     NULL},
+    {"bf16_flops", "FLOP/s", TW_REAL, 0, 1e18, NULL, ROW(bf16_flops), "dense bf16 peak, 0 not supported", NULL},
+    {"fp8_flops", "FLOP/s", TW_REAL, 0, 1e18, "0", ROW(fp8_flops), "dense fp8 peak, 0 not supported", NULL},
+    {"fp4_flops", "FLOP/s", TW_REAL, 0, 1e18, "0", ROW(fp4_flops), "dense fp4 peak, 0 not supported", NULL},
+    {"memory_bytes", "B", TW_REAL, 1e9, 1e13, NULL, ROW(memory_bytes), "device memory", NULL},
+    {"bandwidth_bytes_s", "B/s", TW_REAL, 1e9, 1e15, NULL, ROW(bandwidth_bytes_s), "peak memory bandwidth", NULL},
+    {"link_bytes_s", "B/s", TW_REAL, 0, 1e14, NULL, ROW(link_bytes_s), "scale-up bandwidth of a GPU, one direction",
+     NULL},
+    {"domain_gpus", "1", TW_INTEGER, 1, 4096, NULL, ROW(domain_gpus), "GPUs in one scale-up domain", NULL},
+    {"sm_count", "1", TW_REAL, 1, 1e4, NULL, ROW(sm_count), "streaming multiprocessors", NULL},
+    {"clock_max_hz", "Hz", TW_REAL, 1e8, 1e11, NULL, ROW(clock_max_hz), "maximum clock", NULL},
+    {"limit_w", "W", TW_REAL, 1, 1e5, NULL, ROW(limit_w), "board power limit, binds always", NULL},
+    {"limit_min_w", "W", TW_REAL, 1, 1e5, NULL, ROW(limit_min_w), "lowest limit that can be set", NULL},
+    {"limit_max_w", "W", TW_REAL, 1, 1e5, NULL, ROW(limit_max_w), "highest limit that can be set", NULL},
+    {"idle_w", "W", TW_REAL, 0, 1e5, NULL, ROW(idle_w), "deep idle, no process", NULL},
+    {"resident_w", "W", TW_REAL, 0, 1e5, NULL, ROW(resident_w), "model in memory, nothing running", NULL},
+    {"live_w", "W", TW_REAL, 0, 1e5, NULL, ROW(live_w), "clocks up, no work", NULL},
+    {"busy_w", "W", TW_REAL, 0, 1e5, NULL, ROW(busy_w), "more while any kernel runs, at full clock", NULL},
+    {"bf16_j_per_flop", "J", TW_REAL, 0, 1e-9, NULL, ROW(bf16_j_per_flop), "energy of a bf16 FLOP at full clock", NULL},
+    {"fp8_j_per_flop", "J", TW_REAL, 0, 1e-9, "0", ROW(fp8_j_per_flop), "energy of an fp8 FLOP at full clock", NULL},
+    {"fp4_j_per_flop", "J", TW_REAL, 0, 1e-9, "0", ROW(fp4_j_per_flop), "energy of an fp4 FLOP at full clock", NULL},
+    {"j_per_byte", "J", TW_REAL, 0, 1e-8, NULL, ROW(j_per_byte), "energy of a byte from or to memory", NULL},
+    {"clock_exponent", "1", TW_REAL, 1, 4, NULL, ROW(clock_exponent), "g: dynamic power falls as clock^g", NULL},
+    {"clock_min_fraction", "1", TW_REAL, 0.01, 1, NULL, ROW(clock_min_fraction), "lowest clock over the highest", NULL},
+    {"operating_degc", "degC", TW_REAL, 0, 150, NULL, ROW(operating_degc), "highest operating temperature", NULL},
+    {"slowdown_degc", "degC", TW_REAL, 0, 150, NULL, ROW(slowdown_degc), "clock falls from here", NULL},
+    {"shutdown_degc", "degC", TW_REAL, 0, 150, NULL, ROW(shutdown_degc), "switches itself off", NULL},
+    {"own_usd_h", "USD/h", TW_REAL, 0, 1e4, NULL, ROW(own_usd_h), "cost of ownership", NULL},
+    {"rent_usd_h", "USD/h", TW_REAL, 0, 1e4, NULL, ROW(rent_usd_h), "rent on a three-year contract", NULL},
+    {"provisioned_w", "W", TW_REAL, 0, 1e5, NULL, ROW(provisioned_w), "all-in planning figure, for checks", NULL},
+};
+
+const TwKind tw_accelerator_kind = {
+    "accelerator", "accelerator", accelerator_fields, TW_COUNT(accelerator_fields), NULL, 0,
+};
+
+static const char *const names[TW_NUMBERS] = {"bf16", "fp8", "fp8_block", "fp4"};
+
+const char *tw_number_name(TwNumber number)
+{
+    assert(number >= 0 && number < TW_NUMBERS);
+    return names[number];
+}
+
+bool tw_number_find(const char *name, TwNumber *number)
+{
+    for (int i = 0; i < TW_NUMBERS; i++)
+        if (strcmp(name, names[i]) == 0) {
+            *number = (TwNumber)i;
+            return true;
+        }
+    return false;
+}
+
+double tw_number_bytes(TwNumber number)
+{
+    static const double bytes[TW_NUMBERS] = {2.0, 1.0, 1.0, 0.5625};
+    assert(number >= 0 && number < TW_NUMBERS);
+    return bytes[number];
+}
+
+double tw_chip_peak(const TwAcceleratorRow *chip, TwNumber number)
+{
+    if (number == TW_BF16) return chip->bf16_flops;
+    return number == TW_FP4 ? chip->fp4_flops : chip->fp8_flops;
+}
+
+double tw_chip_flop_j(const TwAcceleratorRow *chip, TwNumber number)
+{
+    if (number == TW_BF16) return chip->bf16_j_per_flop;
+    return number == TW_FP4 ? chip->fp4_j_per_flop : chip->fp8_j_per_flop;
+}

@@ -1,0 +1,49 @@
+// An accelerator: what it can do at most, what it may draw, and what its operations cost in joules.
+//
+// One file a chip, facilities/parts/accelerator/NAME.cfg. Times come from the tables in calibration/<calibration>/
+// where they exist; a peak here that differs from the bound those tables were made with carries them over by the ratio
+// (evidence "transferred"). Peaks are dense, never sparse. Power of a kernel at clock fraction x of the maximum clock
+// (kernels page, section 9), at the reference chip temperature (leakage belongs to the thermal model):
+//     P(x) = live + [e_flop FLOP x^(g-1) + e_byte bytes] / t(x) + busy x^g
+// Left out: voltage-frequency curves of single devices, toggling that depends on the data, power gating of SMs.
+#pragma once
+
+#include "sim/config.h"
+
+typedef struct TwAcceleratorRow {
+    const char *title;
+    const char *calibration;    // folder of its tables below calibration/; "": none, roofline only
+
+    // bounds; NaN: unknown, 0: not supported
+    double bf16_flops, fp8_flops, fp4_flops;    // dense peaks
+    double memory_bytes, bandwidth_bytes_s;
+    double link_bytes_s;    // scale-up, per GPU, one direction
+    int64_t domain_gpus;    // in one scale-up domain
+    double sm_count, clock_max_hz;
+
+    // board power; NaN: unknown
+    double limit_w;                                                        // default limit: binds always
+    double limit_min_w, limit_max_w;                                       // what the driver lets one set
+    double idle_w;                                                         // deep idle, no process
+    double resident_w;                                                     // model in memory, nothing running
+    double live_w;                                                         // clocks up, no work
+    double busy_w;                                                         // more while any kernel runs, at full clock
+    double bf16_j_per_flop, fp8_j_per_flop, fp4_j_per_flop, j_per_byte;    // at full clock
+    double clock_exponent;                                                 // g
+    double clock_min_fraction;
+
+    double operating_degc, slowdown_degc, shutdown_degc;
+    double own_usd_h, rent_usd_h;    // cost of ownership, three-year rent
+    double provisioned_w;            // all-in planning figure of one GPU, for checks only
+} TwAcceleratorRow;
+
+extern const TwKind tw_accelerator_kind;
+
+// Number types of weights, activations and KV cache.
+typedef enum TwNumber { TW_BF16, TW_FP8, TW_FP8_BLOCK, TW_FP4, TW_NUMBERS } TwNumber;
+
+const char *tw_number_name(TwNumber number);    // "bf16" "fp8" "fp8_block" "fp4"
+bool tw_number_find(const char *name, TwNumber *number);
+double tw_number_bytes(TwNumber number);                               // of one element; fp4 with one scale byte per 16
+double tw_chip_peak(const TwAcceleratorRow *chip, TwNumber number);    // FLOP/s; 0: not supported, NaN: unknown
+double tw_chip_flop_j(const TwAcceleratorRow *chip, TwNumber number);    // at full clock

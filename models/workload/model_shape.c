@@ -1,0 +1,86 @@
+#include "models/workload/model_shape.h"
+
+#include <string.h>
+
+#define ROW(field) offsetof(TwModelRow, field)
+
+static const char *const attentions[] = {"mha", "gqa", "mla", NULL};
+
+static const TwField model_fields[] = {
+    {"title", "", TW_TEXT, 0, 0, NULL, ROW(title), "models of these shapes", NULL},
+    {"attention", "", TW_TEXT, 0, 0, NULL, ROW(attention), "kind of attention", attentions},
+    {"native", "", TW_TEXT, 0, 0, NULL, ROW(native), "number type of the released weights", NULL},
+    {"layers", "1", TW_INTEGER, 1, 1000, NULL, ROW(layers), "transformer layers", NULL},
+    {"hidden", "1", TW_INTEGER, 64, 1 << 20, NULL, ROW(hidden), "hidden width", NULL},
+    {"heads", "1", TW_INTEGER, 1, 4096, NULL, ROW(heads), "query heads", NULL},
+    {"kv_heads", "1", TW_INTEGER, 1, 4096, NULL, ROW(kv_heads), "key and value heads", NULL},
+    {"head_dim", "1", TW_INTEGER, 8, 4096, NULL, ROW(head_dim), "width of a head; MLA: nope_dim + rope_dim", NULL},
+    {"dense_layers", "1", TW_INTEGER, 0, 1000, "0", ROW(dense_layers), "layers with a dense MLP", NULL},
+    {"dense_inter", "1", TW_INTEGER, 0, 1 << 22, "0", ROW(dense_inter), "inner width of the dense MLP", NULL},
+    {"moe_layers", "1", TW_INTEGER, 0, 1000, "0", ROW(moe_layers), "layers with experts", NULL},
+    {"experts", "1", TW_INTEGER, 0, 1 << 16, "0", ROW(experts), "routed experts of a layer", NULL},
+    {"top_k", "1", TW_INTEGER, 0, 1 << 16, "0", ROW(top_k), "routed experts of a token", NULL},
+    {"expert_inter", "1", TW_INTEGER, 0, 1 << 22, "0", ROW(expert_inter), "inner width of a routed expert", NULL},
+    {"shared_experts", "1", TW_INTEGER, 0, 64, "0", ROW(shared_experts), "experts that every token uses", NULL},
+    {"shared_inter", "1", TW_INTEGER, 0, 1 << 22, "0", ROW(shared_inter), "inner width of a shared expert", NULL},
+    {"vocabulary", "1", TW_INTEGER, 256, 1 << 24, NULL, ROW(vocabulary), "rows of the embedding", NULL},
+    {"tied", "", TW_BOOLEAN, 0, 0, "false", ROW(tied), "the output head shares the embedding", NULL},
+    {"q_rank", "1", TW_INTEGER, 0, 1 << 16, "0", ROW(q_rank), "MLA: rank of the query projection", NULL},
+    {"kv_rank", "1", TW_INTEGER, 0, 1 << 16, "0", ROW(kv_rank), "MLA: rank of the cached latent vector", NULL},
+    {"nope_dim", "1", TW_INTEGER, 0, 4096, "0", ROW(nope_dim), "MLA: query and key width without position", NULL},
+    {"rope_dim", "1", TW_INTEGER, 0, 4096, "0", ROW(rope_dim), "MLA: query and key width with position", NULL},
+    {"v_dim", "1", TW_INTEGER, 0, 4096, "0", ROW(v_dim), "MLA: width of a value head", NULL},
+    {"window_tokens", "1", TW_INTEGER, 0, 1 << 24, "0", ROW(window_tokens), "attention window of windowed layers",
+     NULL},
+    {"full_layers", "1", TW_INTEGER, 0, 1000, NULL, ROW(full_layers), "layers with full attention", NULL},
+    {"positions", "1", TW_INTEGER, 1, 1 << 30, NULL, ROW(positions), "longest context", NULL},
+    {"parameters", "1", TW_REAL, 1e6, 1e14, NULL, ROW(parameters), "weights, as published or counted", NULL},
+    {"active_parameters", "1", TW_REAL, 1e6, 1e14, NULL, ROW(active_parameters), "weights that one token touches",
+     NULL},
+};
+
+const TwKind tw_model_kind = {"model", "model", model_fields, TW_COUNT(model_fields), NULL, 0};
+
+bool tw_model_is_mla(const TwModelRow *model) { return strcmp(model->attention, "mla") == 0; }
+
+static double attention_weights(const TwModelRow *m)
+{
+    double h = (double)m->hidden, heads = (double)m->heads;
+    if (!tw_model_is_mla(m)) {
+        double q = heads * (double)m->head_dim, kv = (double)(m->kv_heads * m->head_dim);
+        return h * (q + 2.0 * kv) + q * h;
+    }
+    double q_rank = (double)m->q_rank, kv_rank = (double)m->kv_rank, rope = (double)m->rope_dim;
+    double qk = (double)(m->nope_dim + m->rope_dim);
+    double q = q_rank > 0.0 ? h * q_rank + q_rank * heads * qk : h * heads * qk;
+    double kv = h * (kv_rank + rope) + kv_rank * heads * (double)(m->nope_dim + m->v_dim);
+    return q + kv + heads * (double)m->v_dim * h;
+}
+
+TwWeights tw_model_weights(const TwModelRow *m)
+{
+    double h = (double)m->hidden;
+    TwWeights w;
+    w.attention = (double)m->layers * attention_weights(m);
+    w.dense = (double)m->dense_layers * 3.0 * h * (double)m->dense_inter;
+    w.experts = (double)m->moe_layers * (double)m->experts * 3.0 * h * (double)m->expert_inter;
+    w.shared = (double)m->moe_layers * (double)m->shared_experts * 3.0 * h * (double)m->shared_inter;
+    w.router = (double)m->moe_layers * (double)m->experts * h;
+    w.embedding = (double)m->vocabulary * h;
+    w.head = m->tied ? 0.0 : w.embedding;
+    return w;
+}
+
+double tw_model_parameters(const TwModelRow *m)
+{
+    TwWeights w = tw_model_weights(m);
+    return w.attention + w.dense + w.experts + w.shared + w.router + w.embedding + w.head;
+}
+
+double tw_model_kv_elements(const TwModelRow *m, int tensor_parallel)
+{
+    if (tw_model_is_mla(m)) return (double)m->layers * (double)(m->kv_rank + m->rope_dim);
+    int64_t heads = m->kv_heads / tensor_parallel;
+    if (heads < 1) heads = 1;
+    return 2.0 * (double)m->layers * (double)(heads * m->head_dim);
+}

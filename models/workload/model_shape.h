@@ -1,0 +1,43 @@
+// Layer shapes of a transformer language model, as its published configuration states them.
+//
+// One file a model, facilities/parts/model/NAME.cfg. Gated MLPs (three matrices); attention is multi-head,
+// grouped-query or latent (MLA: one cached vector of kv_rank + rope_dim a token and layer, shared by all heads). Left
+// out: biases, norms' weights, routers' biases (all below 0.1 % of the bytes), multi-token-prediction heads, sparse
+// attention.
+#pragma once
+
+#include "sim/config.h"
+
+typedef struct TwModelRow {
+    const char *title;
+    const char *attention;    // "mha" "gqa" "mla"
+    const char *native;       // number type of the released weights
+    int64_t layers, hidden;
+    int64_t heads, kv_heads, head_dim;    // head_dim of MLA: nope + rope
+    int64_t dense_layers, dense_inter;    // layers with a dense MLP and its inner width
+    int64_t moe_layers, experts, top_k, expert_inter;
+    int64_t shared_experts, shared_inter;
+    int64_t vocabulary;
+    bool tied;                                             // the output head shares the embedding
+    int64_t q_rank, kv_rank, nope_dim, rope_dim, v_dim;    // of MLA; 0 otherwise
+    int64_t window_tokens;                                 // of windowed layers; 0: none
+    int64_t full_layers;                                   // layers with full attention
+    int64_t positions;                                     // longest context
+    double parameters, active_parameters;                  // as counted from the shapes by the reference table: a check
+} TwModelRow;
+
+extern const TwKind tw_model_kind;
+
+bool tw_model_is_mla(const TwModelRow *model);
+
+// Weights by use, whole model.
+typedef struct TwWeights {
+    double attention, dense, experts, shared, router;    // all layers
+    double embedding, head;                              // head 0 where tied
+} TwWeights;
+TwWeights tw_model_weights(const TwModelRow *model);
+double tw_model_parameters(const TwModelRow *model);    // sum of the above
+
+// Cached elements of one token over all layers (windowed layers counted as full) on one of tp GPUs: KV heads are
+// divided, at least one each; the latent vector of MLA is not divided.
+double tw_model_kv_elements(const TwModelRow *model, int tensor_parallel);
