@@ -1,8 +1,14 @@
 // Electricity from the utility to the rack: a tree of elements with loss laws and limits, stores, cap allocation.
 //
-// Loss law of every element: P_in = P_out + rated (a + b x + c x^2), x = P_out / rated (power page, 3.1). The sweep
+// Loss law of every element: P_in = P_out + rated (a + b x + c x^2), x = P_out / rated (docs/power.md). The sweep
 // runs from the leaves to the feeds in one pass. Limits hold at the input of an element. A rack hangs on one element,
 // through power shelves of its own; an auxiliary load (pumps, fans, switches) hangs on an element as it is.
+//
+// A store (ups, bess) stands in the path: when its supply is lost it carries what hangs below until it is empty, at
+// an instant that settle finds exactly. On battery the input of the law comes from the cells through the one-way
+// efficiency; charging takes what the limits above leave free, never more than charge_w.
+//
+// Left out: voltage, reactive power, harmonics, transfer times, static bypass, generators.
 #pragma once
 
 #include "sim/block.h"
@@ -11,32 +17,36 @@
 extern const TwKind tw_element_kind;    // an entry of the list `power`
 extern const TwKind tw_shelf_kind;      // power shelves of a rack, parts/shelf
 
-// A row of the tree, by tw_element_kind; see element.h for the field table. Words: feed substation transformer board
+// A row of the tree, by tw_element_kind (field table: kind.c). Words: feed substation transformer board
 // switchgear pdu busway ups bess panel.
 typedef struct TwElementRow {
     const char *kind;
-    const char *from;                   // name of the parent; "" for a feed
-    double limit_w;                     // at the input; INFINITY: none
-    double rated_w;                     // of the loss law; NaN: limit_w
-    double loss_a, loss_b, loss_c;      // of the law
-    bool outdoor;                       // losses go to the environment instead of the room
-    double autonomy_s;                  // ups: battery at rated load
-    double capacity_j;                  // bess
-    double charge_fraction;             // charge efficiency, one way
-    double ramp_w_s;                    // feed: how fast a load target may move
+    const char *from;                 // name of the parent; "" for a feed
+    double limit_w;                   // at the input; NaN or INFINITY: none
+    double rated_w;                   // of the loss law; NaN: limit_w
+    double loss_a, loss_b, loss_c;    // of the law
+    bool outdoor;                     // losses go to the environment instead of the room
+    double autonomy_s;                // ups: battery at rated load
+    double capacity_j;                // bess
+    double charge_fraction;           // charge efficiency, one way
+    double ramp_w_s;                  // feed: how fast a load target may move; NaN: at once
+    double charge_w;                  // ups, bess: largest power taken to charge; NaN: rated_w / 10
+    double reserve_fraction;          // ups, bess: of the capacity, never discharged
 } TwElementRow;
 
 typedef struct TwShelfRow {
-    double rated_w;                     // one shelf
+    double rated_w;    // one shelf
     double loss_a, loss_b, loss_c;
 } TwShelfRow;
 
 typedef struct TwPowerRack {
     const char *name;
-    int element;                        // what it hangs on
+    int element;    // what it hangs on
     TwShelfRow shelf;
     int shelf_count;
-    double peak_w;                      // at the AC inlet
+    double peak_w;      // at the AC inlet
+    int shelf_spare;    // shelves that may fail at peak: checked, 0 is none (N+N: half of them)
+    int priority;       // class of allocation: the highest is served first
 } TwPowerRack;
 
 typedef struct TwPowerLoad {
@@ -46,7 +56,7 @@ typedef struct TwPowerLoad {
 
 typedef struct TwPowerSpec {
     int element_count, rack_count, load_count;
-    const char *const *names;           // [element]
+    const char *const *names;    // [element]
     const TwElementRow *elements;
     const TwPowerRack *racks;
     const TwPowerLoad *loads;
@@ -54,21 +64,21 @@ typedef struct TwPowerSpec {
 
 typedef struct TwPower {
     int element_count, rack_count, load_count, feed_count;
-    const char *const *names;
-    const int *parent;                  // [element], -1 for feeds; parent[i] < i after sorting
-    const int *order;                   // element index in the spec of each sorted element... spec order is kept outside
+    const char *const *names;    // [element]
+    const int *parent;           // [element], -1 for feeds
+    const int *order;            // elements with every parent before its children
     size_t state_bytes;
     const struct TwPowerPlant *inner;
 } TwPower;
 
 typedef struct TwPowerOut {
-    double *element_w;                  // [element] input power of the window
-    double *loss_w;                     // [element] heat of it
-    bool *rack_on, *load_on;            // [rack], [load] energised at the end of the window
-    double utility_w;                   // sum of the feeds
-    double room_loss_w, outdoor_loss_w; // losses by where their heat ends
-    double storage_w;                   // into stores; negative: out of them
-    double unserved_w;                  // demand of dead racks and loads that was handed in anyway (must be 0)
+    double *element_w;                     // [element] input power of the window
+    double *loss_w;                        // [element] heat of it
+    bool *rack_on, *load_on;               // [rack], [load] energised at the end of the window
+    double utility_w;                      // sum of the feeds
+    double room_loss_w, outdoor_loss_w;    // losses by where their heat ends
+    double storage_w;                      // into stores; negative: out of them
+    double unserved_w;                     // demand of dead racks and loads that was handed in anyway (must be 0)
 } TwPowerOut;
 
 // Indices in every array are those of the spec. Errors: cycle, unknown or missing parent, rack without feed, law that
@@ -81,7 +91,19 @@ void tw_power_start(const TwPower *power, void *block);    // everything in serv
 double tw_power_rack_ac_w(const TwPower *power, int rack, double dc_w);
 double tw_power_rack_dc_w(const TwPower *power, int rack, double ac_w);
 
-// Settles one window: losses, flows, stores; returns false with the element named when something cannot hold.
+// The same for any shelf: live shelves share equally; 0 of them pass the draw through.
+double tw_shelf_ac_w(const TwShelfRow *shelf, int live, double dc_w);
+double tw_shelf_dc_w(const TwShelfRow *shelf, int live, double ac_w);
+bool tw_shelf_holds(const TwShelfRow *shelf, int live, double dc_w);    // within the rating of the live ones
+
+// The law by itself: heat for an output, and the output for an input (what an input limit leaves).
+double tw_loss_w(double rated_w, double a, double b, double c, double out_w);
+double tw_loss_out_w(double rated_w, double a, double b, double c, double in_w);
+// The law through three points (load fraction, efficiency); false: they are not three different loads.
+bool tw_loss_fit(const double x[3], const double efficiency[3], double *a, double *b, double *c);
+
+// Settles one window: losses, flows, stores, meters. A store that empties inside the window ends its subtree at that
+// instant; the demand after it is unserved. window_s == 0 reports the powers of the instant and moves no energy.
 void tw_power_settle(const TwPower *power, void *block, double window_s, const double *rack_ac_w, const double *load_w,
                      TwPowerOut *out);
 
@@ -92,7 +114,9 @@ double tw_power_horizon_s(const TwPower *power, const void *block);
 // Grants under every limit: demand clipped to [floor, most], max-min by progressive filling, then the spare pass, so
 // that a rack may rise before the next tick (operations page, 3.2). load_w is not cappable and is served first.
 // binding[rack]: the element that stopped it, -1 where its own demand or most did. Returns the number capped.
-int tw_power_allocate(const TwPower *power, const void *block, const double *demand_w, const double *floor_w,
+// The flows that the grants settle to stay within every limit (1e-9 relative). Working memory lies in the block and is
+// left zero.
+int tw_power_allocate(const TwPower *power, void *block, const double *demand_w, const double *floor_w,
                       const double *most_w, const double *load_w, double *grant_w, int *binding);
 
 // Limit now in force at an element (its rating, or a lower load target).
@@ -102,3 +126,12 @@ double tw_power_limit_w(const TwPower *power, const void *block, int element);
 // Takes an element out of service or back; what hangs below lives on through a ups or bess above it, or dies.
 void tw_power_set_service(const TwPower *power, void *block, int element, bool in_service);
 double tw_power_stored_j(const TwPower *power, const void *block);
+bool tw_power_energised(const TwPower *power, const void *block, int element);    // its output is live
+
+// Energy since start: feeds = loads + losses + into stores.
+typedef struct TwPowerMeter {
+    double feed_j, load_j, loss_j, storage_j;
+} TwPowerMeter;
+TwPowerMeter tw_power_meter(const TwPower *power, const void *block);
+double tw_power_element_j(const TwPower *power, const void *block, int element);         // through its input
+double tw_power_element_loss_j(const TwPower *power, const void *block, int element);    // heat

@@ -1,0 +1,51 @@
+// Field tables of the network parts: a scale-up domain (NVLink) and a scale-out fabric.
+#include "models/network/network.h"
+
+#include <stddef.h>
+
+#define ROW(field) offsetof(TwScaleupRow, field)
+
+static const TwField scaleup_fields[] = {
+    {"domain_gpus", "1", TW_INTEGER, 1.0, 4096.0, NULL, ROW(domain_gpus), "GPUs of one domain", NULL},
+    {"link_bytes_s", "B/s", TW_REAL, 1e6, 1e14, NULL, ROW(link_bytes_s), "bandwidth of a GPU into it, one direction",
+     NULL},
+    {"ring_efficiency", "1", TW_REAL, 0.01, 1.0, NULL, ROW(ring_efficiency), "of link_bytes_s that a ring reaches",
+     NULL},
+    {"nvls_efficiency", "1", TW_REAL, 0.01, 1.0, "1", ROW(nvls_efficiency),
+     "of link_bytes_s that reduction in the switch reaches", NULL},
+    {"base_s", "s", TW_REAL, 0.0, 1.0, NULL, ROW(base_s), "latency of any collective: launch and first byte", NULL},
+    {"hop_s", "s", TW_REAL, 0.0, 1.0, NULL, ROW(hop_s), "latency of a hop, small messages", NULL},
+    {"nvls_s", "s", TW_REAL, 0.0, 1.0, "0", ROW(nvls_s), "latency of a collective reduced in the switch", NULL},
+    {"in_network", "", TW_BOOLEAN, 0.0, 0.0, "false", ROW(in_network), "the switches can reduce (NVLS)", NULL},
+    {"simple_hop_s", "s", TW_REAL, 0.0, 1.0, "3.4e-6", ROW(simple_hop_s), "latency of a hop, large messages", NULL},
+    {"fill_s", "s", TW_REAL, 0.0, 1.0, "0", ROW(fill_s), "NVLS: delay of a message that fills the channels", NULL},
+    {"fill_bytes", "B", TW_REAL, 1.0, 1e12, "1e7", ROW(fill_bytes), "NVLS: message that has half of that delay", NULL},
+};
+
+const TwKind tw_scaleup_kind = {"scaleup", "scaleup", scaleup_fields, TW_COUNT(scaleup_fields), NULL, 0};
+
+#undef ROW
+#define ROW(field) offsetof(TwFabricRow, field)
+
+static const char *const fabric_words[] = {"fat_tree", NULL};
+
+static const TwField fabric_fields[] = {
+    {"kind", "", TW_TEXT, 0.0, 0.0, "fat_tree", ROW(kind), "shape of the fabric", fabric_words},
+    {"radix", "1", TW_INTEGER, 2.0, 4096.0, NULL, ROW(radix), "ports of a switch", NULL},
+    {"port_bytes_s", "B/s", TW_REAL, 1e6, 1e14, NULL, ROW(port_bytes_s), "bandwidth of a port, one direction", NULL},
+    {"planes", "1", TW_INTEGER, 1.0, 64.0, "1", ROW(planes),
+     "equal fabrics side by side, a port of each endpoint in each", NULL},
+    {"oversubscription", "1", TW_REAL, 1.0, 1024.0, "1", ROW(oversubscription), "at the leaf: endpoints to uplinks",
+     NULL},
+    {"switch_w", "W", TW_REAL, 0.0, 1e6, NULL, ROW(switch_w), "a switch without its ports", NULL},
+    {"port_w", "W", TW_REAL, 0.0, 1e4, "0", ROW(port_w), "a port without its optic", NULL},
+    {"optic_w", "W", TW_REAL, 0.0, 1e4, NULL, ROW(optic_w), "an optic of one port", NULL},
+    {"nic_w", "W", TW_REAL, 0.0, 1e4, NULL, ROW(nic_w), "a network card without its optic, a plane", NULL},
+    {"optics_per_link", "1", TW_INTEGER, 0.0, 2.0, "2", ROW(optics_per_link),
+     "2: at both ends; 1: at the switch only; 0: copper", NULL},
+    {"hop_s", "s", TW_REAL, 0.0, 1.0, NULL, ROW(hop_s), "latency of a message between two nodes", NULL},
+    {"base_s", "s", TW_REAL, 0.0, 1.0, NULL, ROW(base_s), "latency of any transfer through the network card", NULL},
+    {"efficiency", "1", TW_REAL, 0.01, 1.0, NULL, ROW(efficiency), "of line rate that large transfers reach", NULL},
+};
+
+const TwKind tw_fabric_kind = {"fabric", "fabric", fabric_fields, TW_COUNT(fabric_fields), NULL, 0};
