@@ -12,6 +12,7 @@ typedef struct TwCduRow {
     const char *title;
     const char *from;     // power element that feeds its pumps
     const char *fluid;    // "pg25", "water"
+    double fluid_cp_j_kg_k;
     double capacity_w, approach_k, plant_inlet_degc;
     double rack_flow_kg_s, plant_flow_kg_s;    // at capacity
     double exchanger_ua_w_k;                   // 0: from capacity, flows and approach

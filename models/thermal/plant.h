@@ -16,6 +16,7 @@ typedef struct TwPlantRow {
     const char *from;
     const char *kind;    // "dry_cooler", "cooling_tower", "conductance"
     const char *fluid;
+    double fluid_cp_j_kg_k;
     int64_t unit_count;              // 0: as many as the CDUs' capacity asks for
     double capacity_w, flow_kg_s;    // of a unit at its design point
     double air_degc, wet_bulb_degc, inlet_degc, outlet_degc;

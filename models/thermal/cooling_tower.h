@@ -1,0 +1,35 @@
+// Wet cooling towers: effectiveness-NTU with the heat capacity of saturated air, after Merkel (1925) and Braun (1989).
+//
+//     cp_e = (h_s(T_in) - h_s(T_wb))/(T_in - T_wb),  C_air = y m_air cp_e,  Q = eps C_min (T_in - T_wb)
+//     UA = UA_design (1 + 0.0081 (T_wb - T_wb,design)) (1.3 y - 0.3 y^2) (0.1082 + 1.667 s - 0.7713 s^2)
+//
+// y is fan speed, s water flow over design; the three corrections are those of LBL's Buildings library.
+// Evaporation is the humidity that the air gains when it leaves saturated with its enthalpy raised by Q.
+// Left out: staging of cells, the basin as a state, ice.
+#pragma once
+
+typedef struct TwCoolingTower {
+    double ua_w_k, water_w_k, air_kg_s;         // at design, all cells together, > 0
+    double wet_bulb_degc;
+    double free_fraction;                       // air that moves without fans
+} TwCoolingTower;
+
+// From heat, entering and leaving water, wet bulb and dry air flow at design. ua_w_k = 0: no such exchanger.
+TwCoolingTower tw_cooling_tower_design(double heat_w, double inlet_degc, double outlet_degc, double wet_bulb_degc,
+                                       double air_kg_s);
+
+// Heat given to air; water_w_k = flow * cp >= 0, fan in [0, 1].
+double tw_cooling_tower_heat(const TwCoolingTower *tower, double water_w_k, double fan, double inlet_degc,
+                             double wet_bulb_degc, double pressure_pa);
+
+// Water evaporated, kg/s, while this heat goes into air of these bulbs.
+double tw_cooling_tower_evaporation_kg_s(const TwCoolingTower *tower, double fan, double heat_w, double dry_bulb_degc,
+                                         double wet_bulb_degc, double pressure_pa);
+
+// Merkel integral KaV/L = integral of cp dT/(h_s - h_a) by four Chebyshev points; l_over_g: water over dry air.
+double tw_merkel_integral(double inlet_degc, double outlet_degc, double wet_bulb_degc, double l_over_g,
+                          double pressure_pa);
+
+// Heat of vaporisation J/kg; blow-down for a basin `cycles` times as concentrated as make-up, same unit as evaporation.
+double tw_vaporisation_j_kg(double degc);
+double tw_blow_down(double evaporation, double cycles);
