@@ -6,6 +6,7 @@
 #define ROW(field) offsetof(TwScaleupRow, field)
 
 static const TwField scaleup_fields[] = {
+    {"title", "", TW_TEXT, 0.0, 0.0, "", ROW(title), "what it is, one line", NULL},
     {"domain_gpus", "1", TW_INTEGER, 1.0, 4096.0, NULL, ROW(domain_gpus), "GPUs of one domain", NULL},
     {"link_bytes_s", "B/s", TW_REAL, 1e6, 1e14, NULL, ROW(link_bytes_s), "bandwidth of a GPU into it, one direction",
      NULL},
@@ -30,7 +31,9 @@ const TwKind tw_scaleup_kind = {"scaleup", "scaleup", scaleup_fields, TW_COUNT(s
 static const char *const fabric_words[] = {"fat_tree", NULL};
 
 static const TwField fabric_fields[] = {
+    {"title", "", TW_TEXT, 0.0, 0.0, "", ROW(title), "what it is, one line", NULL},
     {"kind", "", TW_TEXT, 0.0, 0.0, "fat_tree", ROW(kind), "shape of the fabric", fabric_words},
+    {"from", "", TW_TEXT, 0.0, 0.0, "", ROW(from), "power element that feeds its switches", NULL},
     {"radix", "1", TW_INTEGER, 2.0, 4096.0, NULL, ROW(radix), "ports of a switch", NULL},
     {"port_bytes_s", "B/s", TW_REAL, 1e6, 1e14, NULL, ROW(port_bytes_s), "bandwidth of a port, one direction", NULL},
     {"planes", "1", TW_INTEGER, 1.0, 64.0, "1", ROW(planes),
@@ -43,7 +46,9 @@ static const TwField fabric_fields[] = {
     {"nic_w", "W", TW_REAL, 0.0, 1e4, NULL, ROW(nic_w), "a network card without its optic, a plane", NULL},
     {"optics_per_link", "1", TW_INTEGER, 0.0, 2.0, "2", ROW(optics_per_link),
      "2: at both ends; 1: at the switch only; 0: copper", NULL},
-    {"hop_s", "s", TW_REAL, 0.0, 1.0, NULL, ROW(hop_s), "latency of a message between two nodes", NULL},
+    {"hop_s", "s", TW_REAL, 0.0, 1.0, NULL, ROW(hop_s), "latency of a hop between two nodes, small messages", NULL},
+    {"simple_hop_s", "s", TW_REAL, 0.0, 1.0, "14e-6", ROW(simple_hop_s),
+     "latency of a hop between two nodes, large messages", NULL},
     {"base_s", "s", TW_REAL, 0.0, 1.0, NULL, ROW(base_s), "latency of any transfer through the network card", NULL},
     {"efficiency", "1", TW_REAL, 0.01, 1.0, NULL, ROW(efficiency), "of line rate that large transfers reach", NULL},
 };

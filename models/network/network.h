@@ -22,10 +22,12 @@ typedef struct TwScaleupRow {
     bool in_network;                 // reduction in the switch (NVLS)
     double simple_hop_s;             // ring hop of the large-message protocol; hop_s is that of the small
     double fill_s, fill_bytes;       // NVLS: delay that builds up as a message fills the channels, s S/(S + bytes)
+    const char *title;
 } TwScaleupRow;
 
 typedef struct TwFabricRow {
     const char *kind;       // "fat_tree"
+    const char *from;       // power element that feeds its switches; for the twin
     int64_t radix;          // ports of a switch
     double port_bytes_s;    // one direction
     int64_t planes;
@@ -34,7 +36,9 @@ typedef struct TwFabricRow {
     double port_w, optic_w, nic_w;
     int64_t optics_per_link;    // 2: pluggable at both ends; 1: at the switch only, co-packaged
     double hop_s, base_s;
-    double efficiency;    // of line rate for large transfers
+    double efficiency;      // of line rate for large transfers
+    double simple_hop_s;    // of the large-message protocol
+    const char *title;
 } TwFabricRow;
 
 typedef struct TwNetworkSpec {

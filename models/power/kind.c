@@ -9,6 +9,7 @@ static const char *const element_words[] = {"feed",   "substation", "transformer
                                             "busway", "ups",        "bess",        "panel", NULL};
 
 static const TwField element_fields[] = {
+    {"title", "", TW_TEXT, 0.0, 0.0, "", ROW(title), "what it is, one line", NULL},
     {"kind", "", TW_TEXT, 0.0, 0.0, NULL, ROW(kind), "what it is; a feed has no parent, ups and bess store energy",
      element_words},
     {"from", "", TW_TEXT, 0.0, 0.0, "", ROW(from), "name of the element that supplies it; a feed has none", NULL},
@@ -39,6 +40,7 @@ const TwKind tw_element_kind = {"element", "element", element_fields, TW_COUNT(e
 #define ROW(field) offsetof(TwShelfRow, field)
 
 static const TwField shelf_fields[] = {
+    {"title", "", TW_TEXT, 0.0, 0.0, "", ROW(title), "what it is, one line", NULL},
     {"rated_w", "W", TW_REAL, 1.0, 1e9, NULL, ROW(rated_w), "output of one shelf", NULL},
     {"loss_a", "1", TW_REAL, 0.0, 1.0, NULL, ROW(loss_a), "loss at no load over rated_w", NULL},
     {"loss_b", "1", TW_REAL, -0.5, 1.0, NULL, ROW(loss_b), "loss in proportion to the load, over rated_w", NULL},

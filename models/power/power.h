@@ -32,11 +32,13 @@ typedef struct TwElementRow {
     double ramp_w_s;                  // feed: how fast a load target may move; NaN: at once
     double charge_w;                  // ups, bess: largest power taken to charge; NaN: rated_w / 10
     double reserve_fraction;          // ups, bess: of the capacity, never discharged
+    const char *title;                // what it is, one line
 } TwElementRow;
 
 typedef struct TwShelfRow {
     double rated_w;    // one shelf
     double loss_a, loss_b, loss_c;
+    const char *title;
 } TwShelfRow;
 
 typedef struct TwPowerRack {
