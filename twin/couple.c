@@ -1,0 +1,262 @@
+#include "twin/couple.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+// Everything at the busbar that is not a GPU follows the GPUs' power between idle and limit.
+static double host_slope(const TwRackPlan *rack)
+{
+    double span_w = (double)rack->gpus * (rack->gpu_limit_w - rack->gpu_idle_w);
+    return span_w > 0.0 ? (rack->host_peak_w - rack->host_idle_w) / span_w : 0.0;
+}
+
+static double host_w(const TwRackPlan *rack, double gpu_w)
+{
+    double above_w = gpu_w - (double)rack->gpus * rack->gpu_idle_w;
+    return fmin(rack->host_idle_w + host_slope(rack) * fmax(above_w, 0.0), rack->host_peak_w);
+}
+
+// GPUs outside every replica sit in deep idle.
+static double spare_gpu_w(const TwRackPlan *rack) { return (double)(rack->gpus - rack->serving_gpus) * rack->gpu_idle_w; }
+
+// What the replicas of a rack may draw so that the rack stays within its grant; INFINITY where that never binds.
+static double device_cap_w(const TwPlant *plant, int i, double grant_w, double extra_ratio)
+{
+    const TwRackPlan *rack = &plant->racks[i];
+    double ac_w = grant_w * (1.0 - plant->capping.margin_fraction) / (1.0 + fmax(extra_ratio, 0.0));
+    double dc_w = tw_power_rack_dc_w(plant->power, i, ac_w), slope = host_slope(rack);
+    double gpu_w = (dc_w - rack->host_idle_w + slope * (double)rack->gpus * rack->gpu_idle_w) / (1.0 + slope);
+    double cap_w = fmax(gpu_w - spare_gpu_w(rack), 0.0);
+    return cap_w >= (double)rack->serving_gpus * rack->gpu_limit_w ? INFINITY : cap_w;
+}
+
+// AC demand of a rack whose replicas want device_w.
+static double rack_demand_w(const TwPlant *plant, int i, double device_w, double extra_ratio)
+{
+    const TwRackPlan *rack = &plant->racks[i];
+    double gpu_w = device_w + spare_gpu_w(rack);
+    double ac_w = tw_power_rack_ac_w(plant->power, i, gpu_w + host_w(rack, gpu_w));
+    double margin = 1.0 - plant->capping.margin_fraction;
+    return fmin(ac_w * (1.0 + fmax(extra_ratio, 0.0)) / margin, rack->peak_w);
+}
+
+void tw_couple_grant(const TwPlant *plant, void *block, TwScratch *s, double window_s)
+{
+    double *grant_w = tw_f64(block, plant->slot.grant_w), *binding_s = tw_f64(block, plant->slot.binding_s);
+    const double *extra = tw_f64_const(block, plant->slot.extra_ratio), *load_w = tw_f64_const(block, plant->slot.load_w);
+    const double *device_demand_w = tw_f64_const(block, plant->slot.device_demand_w);
+    const bool *on = tw_at_const(block, plant->slot.rack_on);
+    TwMeters *m = tw_at(block, plant->slot.meters);
+    double sum_w = 0.0;
+    for (int i = 0; i < plant->rack_count; i++) {
+        double want_w = on[i] ? rack_demand_w(plant, i, device_demand_w[i], extra[i]) : 0.0;
+        s->window.demand_w[i] = want_w;
+        s->floor_w[i] = on[i] ? plant->capping.floor_w : 0.0;
+        s->most_w[i] = on[i] ? plant->racks[i].peak_w : 0.0;
+        sum_w += want_w;
+    }
+    s->window.demand_sum_w = sum_w;
+    m->demand_peak_w = fmax(m->demand_peak_w, sum_w);
+    if (strcmp(plant->capping.rule, "none") == 0) {
+        for (int i = 0; i < plant->rack_count; i++) grant_w[i] = plant->racks[i].peak_w;
+        return;
+    }
+    tw_power_allocate(plant->power, block, s->window.demand_w, s->floor_w, s->most_w, load_w, grant_w, s->binding);
+    // a limit binds where a rack is granted less than it wants
+    for (int i = 0; i < plant->rack_count; i++) {
+        bool capped = on[i] && grant_w[i] < s->window.demand_w[i] * (1.0 - 1e-6);
+        if (!capped) continue;
+        m->capped_racks_s += window_s;
+        if (s->binding[i] >= 0) binding_s[s->binding[i]] += window_s;
+    }
+}
+
+// Power of every rack in the window, from what its replicas used.
+static void rack_power(const TwPlant *plant, const void *block, TwScratch *s, double window_s)
+{
+    const bool *on = tw_at_const(block, plant->slot.rack_on);
+    TwWindow *w = &s->window;
+    w->gpu_w_sum = w->host_w_sum = 0.0;
+    for (int i = 0; i < plant->rack_count; i++) {
+        const TwRackPlan *rack = &plant->racks[i];
+        double gpu_w = on[i] ? s->device_j[i] / window_s + spare_gpu_w(rack) : 0.0;
+        double host = on[i] ? host_w(rack, gpu_w) : 0.0;
+        w->gpu_w[i] = gpu_w;
+        w->rack_dc_w[i] = gpu_w + host;
+        s->rack_ac_w[i] = on[i] ? tw_power_rack_ac_w(plant->power, i, gpu_w + host) : 0.0;
+        w->tokens_per_s[i] = s->tokens[i] / window_s;
+        w->gpu_w_sum += gpu_w;
+        w->host_w_sum += host;
+    }
+}
+
+// Books what power and thermal settled, once, in index order.
+static void book(const TwPlant *plant, void *block, TwScratch *s, const TwPowerOut *power, const TwThermalOut *heat,
+                 double released_j, double window_s)
+{
+    TwMeters *m = tw_at(block, plant->slot.meters);
+    TwWindow *w = &s->window;
+    const double *clock = tw_f64_const(block, plant->slot.clock_fraction);
+    const bool *on = tw_at_const(block, plant->slot.rack_on);
+    double racks_w = 0.0, extra_j = 0.0, dc_w = 0.0, ac_w = 0.0;
+    int liquid = 0;
+    double supply_sum = 0.0, chip_sum = 0.0;
+    w->chip_max_degc = -INFINITY;
+    for (int i = 0; i < plant->rack_count; i++) {
+        racks_w += w->rack_w[i];
+        extra_j += s->rack_extra_j[i];
+        ac_w += s->rack_ac_w[i];
+        dc_w += w->rack_dc_w[i];
+        m->throttled_rack_s += clock[i] < 0.999 ? window_s : 0.0;
+        m->rack_off_s += on[i] ? 0.0 : window_s;
+        chip_sum += w->chip_degc[i];
+        w->chip_max_degc = fmax(w->chip_max_degc, w->chip_degc[i]);
+        if (plant->racks[i].cdu < 0 && plant->cdu_count > 0) continue;
+        liquid++;
+        supply_sum += w->supply_degc[i];
+        m->supply_min_degc = fmin(m->supply_min_degc, w->supply_degc[i]);
+        m->supply_max_degc = fmax(m->supply_max_degc, w->supply_degc[i]);
+    }
+    m->rack_s += window_s * plant->rack_count;
+    m->gpu_installed_s += window_s * (double)plant->gpu_count;
+    m->supply_sum += liquid ? supply_sum / liquid * window_s : 0.0;
+    m->chip_sum += chip_sum / plant->rack_count * window_s;
+    m->chip_max_degc = fmax(m->chip_max_degc, w->chip_max_degc);
+    m->ambient_sum += heat->ambient_degc * window_s;
+
+    w->utility_w = power->utility_w;
+    w->storage_w = power->storage_w;
+    w->loss_w = power->room_loss_w + power->outdoor_loss_w;
+    w->cooling_w = heat->load_j / window_s;
+    w->fabric_w = w->load_w[0];
+    w->it_w = racks_w + w->fabric_w;
+    m->utility_j += power->utility_w * window_s;
+    m->storage_j += power->storage_w * window_s;
+    m->rack_j += racks_w * window_s;
+    m->extra_j += extra_j;
+    m->gpu_j += w->gpu_w_sum * window_s;
+    m->host_j += w->host_w_sum * window_s;
+    m->shelf_j += (ac_w - dc_w) * window_s;
+    m->fabric_j += w->fabric_w * window_s;
+    m->cooling_j += heat->load_j;
+    m->room_loss_j += power->room_loss_w * window_s;
+    m->outdoor_loss_j += power->outdoor_loss_w * window_s;
+    m->carry_j += power->room_loss_w * window_s - released_j;
+    m->previous_room_loss_w = power->room_loss_w;
+    m->thermal_in_j += heat->heat_in_j;
+    m->thermal_out_j += heat->heat_out_j;
+    m->water_kg += heat->water_kg;
+    w->water_kg_s = heat->water_kg / window_s;
+
+    if (m->windows > 0)
+        m->ramp_max_w_s = fmax(m->ramp_max_w_s, fabs(w->utility_w - m->last_utility_w) / window_s);
+    m->last_utility_w = w->utility_w;
+    m->utility_peak_w = fmax(m->utility_peak_w, w->utility_w);
+    m->it_peak_w = fmax(m->it_peak_w, w->it_w);
+
+    w->granted_w = 0.0;
+    const double *grant_w = tw_f64_const(block, plant->slot.grant_w);
+    for (int i = 0; i < plant->rack_count; i++) {
+        w->grant_w[i] = grant_w[i];
+        w->clock_fraction[i] = clock[i];
+        w->granted_w += grant_w[i];
+        m->granted_min_w = fmin(m->granted_min_w, grant_w[i]);
+    }
+    double over_w = 0.0, *peak = tw_f64(block, plant->slot.loading_peak);
+    for (int i = 0; i < plant->element_count; i++) {
+        double limit_w = tw_power_limit_w(plant->power, block, i);
+        w->loading_fraction[i] = isfinite(limit_w) && limit_w > 0.0 ? w->element_w[i] / limit_w : 0.0;
+        m->breach_peak_fraction = fmax(m->breach_peak_fraction, w->loading_fraction[i]);
+        peak[i] = fmax(peak[i], w->loading_fraction[i]);
+        if (w->element_w[i] > limit_w) over_w += w->element_w[i] - limit_w;
+    }
+    m->breach_j += over_w * window_s;
+    m->windows++;
+}
+
+static void count_work(const TwPlant *plant, const void *block, TwScratch *s, double window_s)
+{
+    TwWindow *w = &s->window;
+    TwWorkloadTotals totals;
+    tw_workload_totals(plant->workload, block, -1, &totals);
+    w->output_tokens_per_s = (double)(totals.output_tokens_done - s->output_tokens) / window_s;
+    w->input_tokens_per_s = (double)(totals.input_tokens_done - s->input_tokens) / window_s;
+    w->requests_per_s = (double)(totals.completed - s->completed) / window_s;
+    s->output_tokens = totals.output_tokens_done;
+    s->input_tokens = totals.input_tokens_done;
+    s->completed = totals.completed;
+    tw_workload_queues(plant->workload, block, -1, &w->waiting, &w->running, &w->kv_fraction_mean);
+}
+
+bool tw_couple(const TwPlant *plant, void *block, TwScratch *s, int64_t from_ns, int64_t until_ns, TwError *error)
+{
+    assert(until_ns > from_ns);
+    double from_s = (double)from_ns * 1e-9, until_s = (double)until_ns * 1e-9, window_s = (double)(until_ns - from_ns) * 1e-9;
+    TwMeters *m = tw_at(block, plant->slot.meters);
+    TwWindow *w = &s->window;
+    double *clock = tw_f64(block, plant->slot.clock_fraction), *extra = tw_f64(block, plant->slot.extra_ratio);
+    double *load_on = tw_f64(block, plant->slot.load_on), *load_w = tw_f64(block, plant->slot.load_w);
+    double *rack_w = tw_f64(block, plant->slot.rack_w);
+    bool *rack_on = tw_at(block, plant->slot.rack_on);
+    w->from_s = from_s;
+    w->until_s = until_s;
+
+    // the racks' shares of the limits now in force
+    if (from_ns >= m->next_grant_ns) {
+        tw_couple_grant(plant, block, s, window_s);
+        m->next_grant_ns = from_ns + (int64_t)llround(plant->capping.interval_s * 1e9);
+    }
+    const double *grant_w = tw_f64_const(block, plant->slot.grant_w);
+    bool capping = strcmp(plant->capping.rule, "none") != 0;
+    for (int i = 0; i < plant->rack_count; i++)
+        s->cap_w[i] = capping ? device_cap_w(plant, i, grant_w[i], extra[i]) : INFINITY;
+
+    // requests are served under caps, clocks and supply
+    tw_workload_advance(plant->workload, block, &(TwWorkloadIn){clock, s->cap_w, rack_on}, from_ns, until_ns,
+                        &(TwWorkloadOut){s->device_j, tw_f64(block, plant->slot.device_demand_w), s->tokens, w->kv_fraction});
+    rack_power(plant, block, s, window_s);
+
+    // heat of the window; electrical losses reach the room one window later, at the rate they were made
+    double fabric_w = (plant->network->switch_w + plant->network->optics_w) * load_on[0];
+    double released_j = fmin(m->carry_j, m->previous_room_loss_w * window_s);
+    TwThermalOut heat = {
+        .load_w = s->thermal_load_w,
+        .rack_extra_j = s->rack_extra_j,
+        .clock_fraction = clock,
+        .chip_degc = w->chip_degc,
+        .supply_degc = w->supply_degc,
+        .return_degc = w->return_degc,
+        .cdu_supply_degc = w->cdu_supply_degc,
+        .cdu_return_degc = w->cdu_return_degc,
+        .cdu_heat_w = w->cdu_heat_w,
+        .cdu_valve_fraction = w->cdu_valve_fraction,
+    };
+    const TwThermalIn thermal_in = {s->rack_ac_w, fabric_w + released_j / window_s, load_on + 1};
+    if (!tw_thermal_advance(plant->thermal, block, &thermal_in, from_s, until_s, &heat, error)) return false;
+    w->plant_supply_degc = heat.plant_supply_degc;
+    w->plant_return_degc = heat.plant_return_degc;
+    w->room_degc = heat.room_degc;
+    w->ambient_degc = heat.ambient_degc;
+    w->wet_bulb_degc = heat.wet_bulb_degc;
+    for (int i = 0; i < plant->rack_count; i++) {
+        w->rack_w[i] = rack_w[i] = s->rack_ac_w[i] + s->rack_extra_j[i] / window_s;
+        extra[i] = s->rack_ac_w[i] > 0.0 ? s->rack_extra_j[i] / window_s / s->rack_ac_w[i] : 0.0;
+    }
+
+    // flows and losses of the same window
+    load_w[0] = fabric_w;
+    for (int i = 1; i < plant->load_count; i++) load_w[i] = s->thermal_load_w[i - 1];
+    memcpy(w->load_w, load_w, (size_t)plant->load_count * sizeof *load_w);
+    TwPowerOut power = {.element_w = w->element_w, .loss_w = w->element_loss_w, .rack_on = rack_on, .load_on = s->load_on};
+    tw_power_settle(plant->power, block, window_s, w->rack_w, load_w, &power);
+    for (int i = 0; i < plant->load_count; i++) load_on[i] = s->load_on[i] ? 1.0 : 0.0;
+
+    for (int i = 0; i < plant->cdu_count; i++) w->cdu_pump_w[i] = 0.0;
+    for (int i = 1; i < plant->load_count; i++)
+        if (plant->thermal->load_cdu[i - 1] >= 0) w->cdu_pump_w[plant->thermal->load_cdu[i - 1]] += load_w[i];
+    book(plant, block, s, &power, &heat, released_j, window_s);
+    count_work(plant, block, s, window_s);
+    m->time_ns = until_ns;
+    return true;
+}

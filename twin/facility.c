@@ -1,0 +1,189 @@
+#include "twin/facility.h"
+
+#include "models/network/network.h"
+#include "models/power/power.h"
+#include "models/thermal/thermal.h"
+#include "models/workload/step.h"
+
+#include <math.h>
+#include <stddef.h>
+
+#define AT(row, member) offsetof(row, member)
+#define REAL(row, member, unit, least, most, standard, text)                                                          \
+    {#member, unit, TW_REAL, least, most, standard, AT(row, member), text, NULL}
+#define WHOLE(row, member, unit, least, most, standard, text)                                                         \
+    {#member, unit, TW_INTEGER, least, most, standard, AT(row, member), text, NULL}
+#define WORD(row, member, standard, words, text)                                                                      \
+    {#member, "", TW_TEXT, 0, 0, standard, AT(row, member), text, words}
+#define YES(row, member, standard, text) {#member, "", TW_BOOLEAN, 0, 1, standard, AT(row, member), text, NULL}
+
+static const TwField site_fields[] = {
+    WORD(TwSiteRow, climate, "", NULL, "site of the climate generator"),
+    WORD(TwSiteRow, weather, "", NULL, "EnergyPlus weather file; wins over climate"),
+    REAL(TwSiteRow, carbon_g_kwh, "g/kWh", 0, 2000, "297.7", "carbon intensity of the grid"),
+    REAL(TwSiteRow, elevation_m, "m", -430, 6000, "0", "height above the sea"),
+    WORD(TwSiteRow, note, "", NULL, "what stands in for what"),
+};
+const TwKind tw_site_kind = {"site", "site", site_fields, TW_COUNT(site_fields), NULL, 0};
+
+static const TwField tariff_fields[] = {
+    REAL(TwTariffRow, energy_usd_kwh, "USD/kWh", 0, 10, "0.08", "price of electricity"),
+    REAL(TwTariffRow, facility_usd_w, "USD/W", 0, 1000, "10.5", "building, power and cooling per W of feed limit"),
+    REAL(TwTariffRow, rack_usd, "USD", 0, 1e9, "5900000", "one rack with its share of network and storage"),
+    REAL(TwTariffRow, years, "a", 0.5, 100, "5", "life of the annuity"),
+    REAL(TwTariffRow, interest_fraction, "1", 0, 1, "0.10", "interest of the annuity"),
+};
+static const TwKind tariff_kind = {"tariff", "tariff", tariff_fields, TW_COUNT(tariff_fields), NULL, 0};
+
+static const char *const fluid_words[] = {"water", "pg25", "air", NULL};
+static const TwField rack_cooling_fields[] = {
+    WORD(TwRackCoolingRow, fluid, "pg25", fluid_words, "coolant of the rack loop"),
+    REAL(TwRackCoolingRow, liquid_fraction, "1", 0, 1, "0.94", "share of the rack's heat that goes to liquid"),
+    REAL(TwRackCoolingRow, supply_degc, "degC", 5, 60, "32", "coolant (or air) supply it was rated at"),
+    REAL(TwRackCoolingRow, supply_max_degc, "degC", 5, 80, "unknown", "highest permitted supply"),
+    REAL(TwRackCoolingRow, flow_kg_s, "kg/s", 0, 1000, "unknown", "coolant flow at rated power"),
+    REAL(TwRackCoolingRow, head_pa, "Pa", 0, 1e7, "unknown", "pressure drop at rated flow"),
+    REAL(TwRackCoolingRow, head_max_pa, "Pa", 0, 1e7, "unknown", "highest permitted pressure drop"),
+};
+static const TwChild rack_cooling_children[] = {
+    {"lumps", TW_ONE, &tw_lumps_kind, "heat capacities and conductances"},
+};
+static const TwKind rack_cooling_kind = {"rack_cooling", NULL,
+                                         rack_cooling_fields, TW_COUNT(rack_cooling_fields),
+                                         rack_cooling_children, TW_COUNT(rack_cooling_children)};
+
+static const TwField rack_fields[] = {
+    WORD(TwRackRow, from, "", NULL, "power element it hangs on; a counted one deals its racks evenly"),
+    WORD(TwRackRow, cdu, "", NULL, "its CDU; empty: cooled by room air"),
+    WORD(TwRackRow, hall, "hall", NULL, "name of the hall it stands in"),
+    WHOLE(TwRackRow, gpu_count, "1", 1, 100000, NULL, "GPUs"),
+    WHOLE(TwRackRow, cpu_count, "1", 0, 100000, "0", "CPUs"),
+    WHOLE(TwRackRow, tray_count, "1", 0, 10000, "0", "compute trays or nodes"),
+    WHOLE(TwRackRow, switch_chip_count, "1", 0, 10000, "0", "NVSwitch chips"),
+    WHOLE(TwRackRow, domain_gpus, "1", 1, 100000, NULL, "GPUs of one NVLink domain"),
+    REAL(TwRackRow, peak_w, "W", 1, 1e8, NULL, "most the rack draws at its AC input"),
+    REAL(TwRackRow, typical_w, "W", 1, 1e8, "unknown", "typical draw at its AC input"),
+    REAL(TwRackRow, host_idle_w, "W", 0, 1e8, NULL, "all but the GPUs, at the busbar, GPUs idle"),
+    REAL(TwRackRow, host_peak_w, "W", 0, 1e8, NULL, "all but the GPUs, at the busbar, GPUs at their limit"),
+    WHOLE(TwRackRow, shelf_count, "1", 1, 1000, NULL, "power shelves that share the load"),
+    REAL(TwRackRow, scaleout_bytes_s, "B/s", 0, 1e13, "unknown", "scale-out bandwidth per GPU, one direction"),
+    REAL(TwRackRow, mass_kg, "kg", 0, 1e6, "unknown", "mass"),
+    REAL(TwRackRow, x_m, "m", -1e5, 1e5, "unknown", "position on the floor; unknown: placed in rows"),
+    REAL(TwRackRow, y_m, "m", -1e5, 1e5, "unknown", "position on the floor"),
+};
+static const TwChild rack_children[] = {
+    {"gpu", TW_ONE, &tw_accelerator_kind, "its accelerators"},
+    {"shelf", TW_ONE, &tw_shelf_kind, "its power shelves"},
+    {"scaleup", TW_ONE, &tw_scaleup_kind, "its NVLink domain"},
+    {"cooling", TW_ONE, &rack_cooling_kind, "its cooling"},
+};
+const TwKind tw_rack_kind = {"rack", "rack", rack_fields, TW_COUNT(rack_fields), rack_children, TW_COUNT(rack_children)};
+
+static const TwChild cooling_children[] = {
+    {"cdus", TW_LIST, &tw_cdu_kind, "coolant distribution units"},
+    {"plant", TW_ONE, &tw_plant_kind, "facility loop and heat rejection"},
+    {"room", TW_ONE, &tw_room_kind, "room air"},
+};
+static const TwKind cooling_kind = {"cooling", NULL, NULL, 0, cooling_children, TW_COUNT(cooling_children)};
+
+static const char *const rule_words[] = {"max_min", "none", NULL};
+static const TwField capping_fields[] = {
+    WORD(TwCappingRow, rule, "max_min", rule_words, "how watts are shared when a limit binds"),
+    REAL(TwCappingRow, floor_w, "W", 0, 1e8, "0", "least a rack is granted"),
+    REAL(TwCappingRow, interval_s, "s", 0.001, 3600, "1", "least time between allocations"),
+    REAL(TwCappingRow, margin_fraction, "1", 0, 0.5, "0.01", "kept below the grant for leakage and meter error"),
+};
+static const TwKind capping_kind = {"capping", NULL, capping_fields, TW_COUNT(capping_fields), NULL, 0};
+
+static const char *const precision_words[] = {"bf16", "fp8", "fp8_block", "fp4", NULL};
+static const char *const kv_words[] = {"bf16", "fp8", NULL};
+static const char *const router_words[] = {"round_robin", "least_loaded", "power_of_two", NULL};
+#define POOL_FIELDS                                                                                                   \
+    WORD(TwPoolRow, precision, "fp8", precision_words, "weights"),                                                    \
+        WORD(TwPoolRow, kv_precision, "bf16", kv_words, "key-value cache"),                                           \
+        WORD(TwPoolRow, router, "least_loaded", router_words, "how requests are dealt to replicas"),                  \
+        WORD(TwPoolRow, lengths, "azure23_conv", NULL, "length tables: <lengths>_in and <lengths>_out"),              \
+        WORD(TwPoolRow, trace, "", NULL, "trace file to replay instead of generating"),                               \
+        WHOLE(TwPoolRow, tensor_parallel, "1", 1, 576, "0", "GPUs a replica; 0: fewest that hold the model"),         \
+        WHOLE(TwPoolRow, max_tokens, "1", 1, 1000000, "8192", "token budget of an iteration"),                        \
+        WHOLE(TwPoolRow, max_sequences, "1", 1, 65535, "256", "largest batch of a replica"),                          \
+        WHOLE(TwPoolRow, block_tokens, "1", 1, 4096, "16", "tokens of a KV block, a power of two"),                   \
+        WHOLE(TwPoolRow, kv_blocks, "1", 0, 1e12, "0", "KV blocks of a replica; 0: what memory holds"),               \
+        WHOLE(TwPoolRow, queue_max, "1", 1, 65535, "512", "requests that may wait at a replica"),                     \
+        WHOLE(TwPoolRow, context_tokens, "1", 2, 16777216, "131072", "input and output are cut to it"),               \
+        WHOLE(TwPoolRow, replicas, "1", 0, 1e7, "0", "replicas; 0: as many as fit"),                                  \
+        REAL(TwPoolRow, memory_fraction, "1", 0.1, 1, "0.9", "device memory for weights and KV"),                     \
+        REAL(TwPoolRow, host_step_s, "s", 0, 1, "0.000126", "host time of an iteration"),                             \
+        REAL(TwPoolRow, host_sequence_s, "s", 0, 1, "0.0000044", "host time of a sequence in it"),                    \
+        YES(TwPoolRow, async_scheduling, "true", "host work overlaps the device"),                                    \
+        REAL(TwPoolRow, ttft_slo_s, "s", 1e-6, 1e6, "2", "limit on time to first token"),                             \
+        REAL(TwPoolRow, tpot_slo_s, "s", 1e-6, 1e6, "0.05", "limit on time per output token"),                        \
+        REAL(TwPoolRow, length_scale, "1", 1e-3, 1e3, "1", "output lengths are multiplied by it")
+
+static const TwField pool_fields[] = {
+    POOL_FIELDS,
+    {"racks", "", TW_TEXTS, 0, 0, "[]", AT(TwPoolRow, racks), "rack entries it runs on; empty: all", NULL},
+};
+static const TwChild pool_children[] = {
+    {"model", TW_ONE, &tw_model_kind, "the language model"},
+    {"arrival", TW_ONE, &tw_arrival_kind, "when requests come"},
+};
+static const TwKind pool_kind = {"pool", NULL, pool_fields, TW_COUNT(pool_fields), pool_children, TW_COUNT(pool_children)};
+
+static const TwField workload_fields[] = {
+    POOL_FIELDS,
+    {"racks", "", TW_TEXTS, 0, 0, "[]", AT(TwPoolRow, racks), "rack entries it runs on; empty: all", NULL},
+};
+static const TwChild workload_children[] = {
+    {"model", TW_OPTIONAL, &tw_model_kind, "the language model of the one pool"},
+    {"arrival", TW_OPTIONAL, &tw_arrival_kind, "when requests come to the one pool"},
+    {"pools", TW_LIST, &pool_kind, "several pools; then model and arrival stand in each"},
+};
+static const TwKind workload_kind = {"workload",        NULL,
+                                     workload_fields,   TW_COUNT(workload_fields),
+                                     workload_children, TW_COUNT(workload_children)};
+
+static const char *const event_words[] = {"load_target", "lose", "set_supply", "pump_fail", NULL};
+static const TwField event_fields[] = {
+    WORD(TwEventRow, kind, NULL, event_words, "what happens"),
+    {"feed", "", TW_TEXT, 0, 0, "", AT(TwEventRow, element), "power element or CDU it happens to", NULL},
+    REAL(TwEventRow, at_s, "s", 0, 1e11, NULL, "when"),
+    REAL(TwEventRow, until_s, "s", 0, 1e11, "inf", "when it ends"),
+    REAL(TwEventRow, limit_w, "W", 0, 1e12, "inf", "load_target: the limit"),
+    REAL(TwEventRow, supply_degc, "degC", 5, 70, "unknown", "set_supply: the set point"),
+    YES(TwEventRow, best_effort, "true", "load_target: a goal rather than an obligation; reported"),
+};
+static const TwKind event_kind = {"event", NULL, event_fields, TW_COUNT(event_fields), NULL, 0};
+
+static const char *const integrator_words[] = {"rosenbrock", "cvode", NULL};
+static const TwField run_fields[] = {
+    WORD(TwRunRow, start, "2026-07-01 00:00:00", NULL, "calendar time of simulated time zero"),
+    REAL(TwRunRow, for_s, "s", 1e-3, 1e10, "86400", "simulated span"),
+    REAL(TwRunRow, warmup_s, "s", 0, 1e9, "0", "requests that arrive earlier are left out of latencies"),
+    REAL(TwRunRow, exchange_s, "s", 0, 3600, "0", "exchange interval of the models; 0: 1 s up to 6 h, 10 s beyond"),
+    REAL(TwRunRow, series_s, "s", 0, 86400, "0", "recording interval of facility series; 0: 5 s to 1 min"),
+    REAL(TwRunRow, component_s, "s", 0, 86400, "0", "recording interval of racks, CDUs, elements; 0: 1 min to 1 h"),
+    WORD(TwRunRow, integrator, "rosenbrock", integrator_words, "of the thermal network"),
+    REAL(TwRunRow, step_max_s, "s", 0.01, 60, "5", "largest thermal step"),
+    WHOLE(TwRunRow, seed, "1", 0, 9e15, "1", "of every random stream"),
+};
+static const TwKind run_kind = {"run", NULL, run_fields, TW_COUNT(run_fields), NULL, 0};
+
+static const TwField facility_fields[] = {
+    WORD(TwFacilityRow, title, "", NULL, "one line for reports"),
+};
+static const TwChild facility_children[] = {
+    {"site", TW_ONE, &tw_site_kind, "where it stands"},
+    {"tariff", TW_ONE, &tariff_kind, "what it costs"},
+    {"power", TW_LIST, &tw_element_kind, "the electrical tree"},
+    {"racks", TW_LIST, &tw_rack_kind, "racks"},
+    {"cooling", TW_ONE, &cooling_kind, "CDUs, plant and room"},
+    {"fabric", TW_ONE, &tw_fabric_kind, "the scale-out network"},
+    {"capping", TW_ONE, &capping_kind, "how power limits reach the racks"},
+    {"workload", TW_ONE, &workload_kind, "what the factory is asked to do"},
+    {"events", TW_LIST, &event_kind, "what happens when"},
+    {"run", TW_ONE, &run_kind, "span, seed and numerical settings"},
+};
+const TwKind tw_facility_kind = {"facility",        NULL,
+                                 facility_fields,   TW_COUNT(facility_fields),
+                                 facility_children, TW_COUNT(facility_children)};

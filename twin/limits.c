@@ -1,0 +1,71 @@
+#include "twin/limits.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { WORTH_NAMING_PERCENT = 1 };
+
+static int parent_of(const TwPlant *plant, int element)
+{
+    const char *from = plant->elements[element].from;
+    for (int i = 0; from[0] && i < plant->element_count; i++)
+        if (strcmp(plant->element_names[i], from) == 0) return i;
+    return -1;
+}
+
+void tw_limits_nameplate(const TwPlant *plant, double *nameplate_w)
+{
+    int *parent = malloc((size_t)plant->element_count * sizeof *parent);
+    if (!parent) abort();
+    for (int i = 0; i < plant->element_count; i++) {
+        parent[i] = parent_of(plant, i);
+        nameplate_w[i] = 0.0;
+    }
+    for (int i = 0; i < plant->rack_count; i++)
+        for (int e = plant->racks[i].element; e >= 0; e = parent[e]) nameplate_w[e] += plant->racks[i].peak_w;
+    free(parent);
+}
+
+TwLimits tw_limits(const TwState *state)
+{
+    const TwPlant *plant = tw_state_plant(state);
+    const void *block = tw_state_block(state);
+    const TwMeters *m = tw_state_meters(state);
+    const double *binding_s = tw_f64_const(block, plant->slot.binding_s);
+    TwWorkloadTotals totals;
+    tw_workload_totals(plant->workload, block, -1, &totals);
+    double time_s = (double)m->time_ns * 1e-9, rack_s = fmax(m->rack_s, 1e-300);
+
+    int element = 0;
+    for (int i = 1; i < plant->element_count; i++)
+        if (binding_s[i] > binding_s[element]) element = i;
+    TwLimits limits = {
+        .power_share = m->capped_racks_s / rack_s,
+        .thermal_share = m->throttled_rack_s / rack_s,
+        .queue_share = totals.full_s / fmax(time_s * plant->workload->replica_count, 1e-300),
+        .demand_over_limit = NAN,
+    };
+    double worth = WORTH_NAMING_PERCENT / 100.0;
+    // a cap or a hot chip slows replicas until requests queue: the cause is named before the queue
+    if (limits.power_share >= worth && limits.power_share >= limits.thermal_share) {
+        double *nameplate_w = malloc((size_t)plant->element_count * sizeof *nameplate_w);
+        if (!nameplate_w) abort();
+        tw_limits_nameplate(plant, nameplate_w);
+        snprintf(limits.binding, sizeof limits.binding, "%s", plant->element_names[element]);
+        limits.binding_share = limits.power_share;
+        limits.demand_over_limit = nameplate_w[element] / plant->elements[element].limit_w;
+        free(nameplate_w);
+    } else if (limits.thermal_share >= worth) {
+        snprintf(limits.binding, sizeof limits.binding, "chip temperature");
+        limits.binding_share = limits.thermal_share;
+    } else if (limits.queue_share >= worth) {
+        snprintf(limits.binding, sizeof limits.binding, "serving capacity");
+        limits.binding_share = limits.queue_share;
+    } else {
+        snprintf(limits.binding, sizeof limits.binding, "demand");
+        limits.binding_share = 1.0 - limits.power_share - limits.thermal_share - limits.queue_share;
+    }
+    return limits;
+}

@@ -1,0 +1,16 @@
+// What limits a factory: shares of time in which something held it back, and how far everything else was from it.
+#pragma once
+
+#include "twin/state.h"
+
+typedef struct TwLimits {
+    char binding[TW_NAME];       // name of a power element, "chip temperature", "serving capacity" or "demand"
+    double binding_share;        // share of rack time in which it held something back
+    double power_share, thermal_share, queue_share;
+    double demand_over_limit;    // nameplate below the binding element over its limit; NaN where it is none
+} TwLimits;
+
+TwLimits tw_limits(const TwState *state);
+
+// Rated power of all racks that hang below each element, [element].
+void tw_limits_nameplate(const TwPlant *plant, double *nameplate_w);

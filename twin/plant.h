@@ -1,0 +1,101 @@
+// The compiled factory: read only once built, shared by all states and threads.
+//
+// Compiling reads the facility file, resolves parts and references, hands each model its specification, lays the state
+// of all models out in one block, and checks everything that can be checked before anything runs.
+#pragma once
+
+#include "models/network/network.h"
+#include "models/power/power.h"
+#include "models/thermal/thermal.h"
+#include "models/workload/chip.h"
+#include "models/workload/workload.h"
+#include "sim/arena.h"
+#include "sim/event.h"
+#include "sim/record.h"
+#include "twin/facility.h"
+
+// A rack as the coupling needs it.
+typedef struct TwRackPlan {
+    char name[TW_NAME];
+    const char *part, *hall, *feed_name, *cdu_name;
+    int element, cdu;                   // what it hangs on; -1: air
+    int64_t gpus, serving_gpus;         // installed; in replicas
+    double gpu_limit_w, gpu_idle_w;     // one GPU: board limit, without a model
+    double host_idle_w, host_peak_w;    // at the busbar
+    double peak_w;                      // at the AC input
+    double x_m, y_m;
+} TwRackPlan;
+
+typedef struct TwPoolPlan {
+    char name[TW_NAME];
+    const char *model, *precision, *lengths, *trace;
+    int tensor_parallel, replicas, cells;
+    double ttft_slo_s, tpot_slo_s;
+    double rate_s, input_mean, output_mean;    // expected of the generator; NaN for a trace
+    TwStepModel *step;
+    TwTraffic *traffic;
+} TwPoolPlan;
+
+typedef enum TwEventKind { TW_EVENT_TARGET, TW_EVENT_TARGET_END, TW_EVENT_LOSE, TW_EVENT_RESTORE, TW_EVENT_SUPPLY,
+                           TW_EVENT_PUMP, TW_EVENT_PUMP_END } TwEventKind;
+
+typedef struct TwEventPlan {
+    TwEventKind kind;
+    int64_t at_ns;
+    int target;                         // element or CDU
+    double value;                       // W, degC
+    const char *text;                   // for the log
+} TwEventPlan;
+
+typedef struct TwPlant {
+    TwArena *arena;
+    TwConfig *config;
+    char facility[TW_NAME];             // file name without folder and suffix
+    const char *title;
+    TwSiteRow site;
+    TwTariffRow tariff;
+    TwCappingRow capping;
+    TwRunRow run;
+    double exchange_s;
+    char start[32];
+    double start_of_year_s, start_of_week_s;    // calendar of time zero
+
+    int rack_count, element_count, cdu_count, load_count, pool_count, event_count;
+    TwRackPlan *racks;
+    const char **element_names;
+    TwElementRow *elements;
+    const char **cdu_names;
+    TwPoolPlan *pools;
+    TwEventPlan *events;
+    const char **load_names;            // power loads: fabric first, then those of the thermal model
+    int64_t gpu_count;
+
+    TwWeather *weather;
+    TwThermal *thermal;
+    TwPower *power;
+    TwNetwork *network;
+    TwWorkload *workload;
+
+    TwRecordPlan record;
+    size_t state_bytes;
+    struct {
+        TwSlot meters, grant_w, extra_ratio, clock_fraction, rack_on, rack_w, device_demand_w, load_on, load_w;
+        TwSlot binding_s, target_w, loading_peak;
+    } slot;                             // the twin's own arrays
+} TwPlant;
+
+typedef struct TwPlantInput {
+    const char *path;
+    const char *const *sets;            // "path=value"
+    int set_count;
+    int threads;                        // 0: all
+} TwPlantInput;
+
+bool tw_plant_create(TwPlant **plant, const TwPlantInput *input, TwErrors *errors);
+void tw_plant_destroy(TwPlant *plant);
+
+size_t tw_meters_bytes(void);    // twin/ledger.h
+
+// The groups and series that a run records; the values come from tw_couple.
+enum { TW_GROUP_FACILITY, TW_GROUP_RACK, TW_GROUP_CDU, TW_GROUP_ELEMENT, TW_GROUPS };
+void tw_plant_record(TwPlant *plant, TwLayout *layout);    // twin/series.c

@@ -1,0 +1,394 @@
+#include "twin/report.h"
+
+#include "sim/version.h"
+#include "twin/limits.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+static TwKpi *add(TwReport *report, const char *path, const char *unit, const char *label, double value)
+{
+    if (report->count == report->capacity) {
+        report->capacity = report->capacity ? 2 * report->capacity : 128;
+        report->kpis = realloc(report->kpis, (size_t)report->capacity * sizeof *report->kpis);
+        if (!report->kpis) abort();
+    }
+    TwKpi *kpi = &report->kpis[report->count++];
+    *kpi = (TwKpi){.unit = unit, .label = label, .value = value};
+    snprintf(kpi->path, sizeof kpi->path, "%s", path);
+    return kpi;
+}
+
+static void add_text(TwReport *report, const char *path, const char *label, const char *text)
+{
+    snprintf(add(report, path, "", label, NAN)->text, sizeof report->kpis->text, "%s", text);
+}
+
+static double over(double a, double b) { return b > 0.0 ? a / b : NAN; }
+
+static void add_quantiles(TwReport *report, const TwState *state, int which, const char *name, const char *label)
+{
+    static const struct { const char *suffix; double q; } points[] = {{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}};
+    const TwPlant *plant = tw_state_plant(state);
+    TwSketch *sketch = calloc(1, sizeof *sketch);
+    if (!sketch) abort();
+    tw_workload_sketch(plant->workload, tw_state_block(state), -1, which, sketch);
+    char path[80];
+    snprintf(path, sizeof path, "latency.%s.mean", name);
+    add(report, path, "s", label, tw_sketch_mean(sketch));
+    for (size_t i = 0; i < sizeof points / sizeof *points; i++) {
+        snprintf(path, sizeof path, "latency.%s.%s", name, points[i].suffix);
+        add(report, path, "s", label, tw_sketch_quantile(sketch, points[i].q));
+    }
+    free(sketch);
+}
+
+static double busy_gpu_s(const TwState *state)
+{
+    const TwPlant *plant = tw_state_plant(state);
+    double sum = 0.0;
+    for (int i = 0; i < plant->pool_count; i++) {
+        TwWorkloadTotals totals;
+        tw_workload_totals(plant->workload, tw_state_block(state), i, &totals);
+        sum += totals.busy_s * plant->pools[i].tensor_parallel;
+    }
+    return sum;
+}
+
+// Evidence of the step costs, weighted by the time that each pool spends in prefill and in decode.
+static TwEvidenceShare evidence(const TwState *state)
+{
+    const TwPlant *plant = tw_state_plant(state);
+    TwEvidenceShare sum = {0};
+    double weights = 0.0;
+    for (int i = 0; i < plant->pool_count; i++) {
+        const TwPoolPlan *pool = &plant->pools[i];
+        TwWorkloadTotals totals;
+        tw_workload_totals(plant->workload, tw_state_block(state), i, &totals);
+        // seconds a token in each phase, at batches of the size that the pool runs
+        const TwBatch prefill = {.tokens = 2048, .chunks = 1, .chunk_tokens = 2048, .chunk_square = 2048LL * 2048, .logits = 1};
+        const TwBatch decode = {.tokens = 64, .decodes = 64, .decode_context = 64LL * 2048, .logits = 64};
+        TwStep a, b;
+        pool->step->source.step(pool->step->source.context, TW_LEVELS - 1, &prefill, &a);
+        pool->step->source.step(pool->step->source.context, TW_LEVELS - 1, &decode, &b);
+        double prefill_s = a.time_ns.base * 1e-9 / 2048.0 * (double)totals.input_tokens_done;
+        double decode_s = (b.time_ns.base + b.time_ns.per_context * 64.0 * 2048.0) * 1e-9 / 64.0 *
+                          (double)totals.output_tokens_done;
+        if (prefill_s + decode_s <= 0.0) prefill_s = decode_s = 0.5;
+        const TwEvidenceShare *p = &pool->step->prefill_evidence, *d = &pool->step->decode_evidence;
+        sum.measured += prefill_s * p->measured + decode_s * d->measured;
+        sum.published += prefill_s * p->published + decode_s * d->published;
+        sum.transferred += prefill_s * p->transferred + decode_s * d->transferred;
+        sum.assumed += prefill_s * p->assumed + decode_s * d->assumed;
+        weights += prefill_s + decode_s;
+    }
+    if (weights > 0.0) {
+        sum.measured /= weights;
+        sum.published /= weights;
+        sum.transferred /= weights;
+        sum.assumed /= weights;
+    }
+    return sum;
+}
+
+static void count_marks(void *context, const char *path, double value, double min, double max, TwMark mark,
+                        const char *source)
+{
+    (void)path, (void)value, (void)min, (void)max, (void)source;
+    int64_t *counts = context;
+    counts[mark]++;
+}
+
+static void add_head(TwReport *report, const TwState *state, double wall_s)
+{
+    const TwPlant *plant = tw_state_plant(state);
+    add_text(report, "schema", "", "tokenworks-report 1");
+    add_text(report, "facility", "facility", plant->facility);
+    add_text(report, "version", "version", TW_VERSION);
+    add(report, "seed", "", "seed", (double)plant->run.seed);
+    add_text(report, "fidelity", "fidelity of serving", "exact");
+    add(report, "simulated_s", "s", "simulated span", tw_state_time_s(state));
+    if (wall_s >= 0.0) add(report, "wall_s", "s", "wall clock", wall_s);
+}
+
+static void add_tokens(TwReport *report, const TwState *state, const TwWorkloadTotals *t)
+{
+    const TwMeters *m = tw_state_meters(state);
+    const TwPlant *plant = tw_state_plant(state);
+    double time_s = tw_state_time_s(state), output = (double)t->output_tokens_done;
+    double it_j = m->rack_j + m->fabric_j, hours = time_s / 3600.0;
+    add(report, "tokens.output_per_s", "1/s", "output tokens", over(output, time_s));
+    add(report, "tokens.input_per_s", "1/s", "input tokens", over((double)t->input_tokens_done, time_s));
+    add(report, "tokens.output_per_s_per_mw_utility", "1/s/MW", "output tokens per MW of utility power",
+        over(output, m->utility_j * 1e-6));
+    add(report, "tokens.output_per_s_per_mw_it", "1/s/MW", "output tokens per MW of IT power", over(output, it_j * 1e-6));
+    add(report, "tokens.output_per_s_per_gpu", "1/s", "output tokens per installed GPU",
+        over(output, time_s * (double)plant->gpu_count));
+    add(report, "tokens.joules_per_output_token_utility", "J", "utility energy of an output token",
+        over(m->utility_j, output));
+    double capex = plant->tariff.rack_usd * plant->rack_count;
+    for (int i = 0; i < plant->element_count; i++)
+        if (!plant->elements[i].from[0] && isfinite(plant->elements[i].limit_w))
+            capex += plant->tariff.facility_usd_w * plant->elements[i].limit_w;
+    double r = plant->tariff.interest_fraction, growth = pow(1.0 + r, plant->tariff.years);
+    double recovery = r > 0.0 ? r * growth / (growth - 1.0) : 1.0 / plant->tariff.years;
+    double energy_usd = m->utility_j / 3.6e6 * plant->tariff.energy_usd_kwh;
+    double total_usd = energy_usd + capex * recovery * hours / 8760.0;
+    add(report, "tokens.usd_per_million_output_tokens", "USD", "cost of a million output tokens",
+        over(total_usd, output * 1e-6));
+    add(report, "cost.energy_usd", "USD", "electricity of the span", energy_usd);
+    add(report, "cost.capex_usd", "USD", "invested", capex);
+    add(report, "cost.total_usd", "USD", "electricity and annuity of the span", total_usd);
+}
+
+static void add_work(TwReport *report, const TwState *state, const TwWorkloadTotals *t)
+{
+    const TwPlant *plant = tw_state_plant(state);
+    double measured_s = tw_state_time_s(state) - plant->run.warmup_s;
+    add(report, "requests.arrived", "", "requests arrived", (double)t->arrived);
+    add(report, "requests.completed", "", "requests completed", (double)t->completed);
+    add(report, "requests.running", "", "in a batch at the end", (double)t->running);
+    add(report, "requests.waiting", "", "waiting at the end", (double)t->waiting);
+    add(report, "requests.rejected", "", "rejected", (double)t->rejected);
+    add(report, "requests.lost", "", "lost", (double)t->lost);
+    add(report, "requests.preemptions", "", "preempted and recomputed", (double)t->preemptions);
+    add(report, "requests.goodput_per_s", "1/s", "completed within the service levels",
+        over((double)t->good, measured_s));
+    add(report, "requests.good_share", "1", "share of completed within the service levels",
+        over((double)t->good, (double)t->measured_completed));
+    add_quantiles(report, state, 0, "ttft_s", "time to first token");
+    add_quantiles(report, state, 1, "tpot_s", "time per output token");
+    add_quantiles(report, state, 2, "e2e_s", "end to end");
+}
+
+static void add_power(TwReport *report, const TwState *state)
+{
+    const TwPlant *plant = tw_state_plant(state);
+    const TwMeters *m = tw_state_meters(state);
+    double time_s = tw_state_time_s(state), it_j = m->rack_j + m->fabric_j;
+    add(report, "power.utility_mw.mean", "MW", "utility power", over(m->utility_j, time_s) * 1e-6);
+    add(report, "power.utility_mw.peak", "MW", "utility power, highest window", m->utility_peak_w * 1e-6);
+    add(report, "power.it_mw.mean", "MW", "racks and fabric", over(it_j, time_s) * 1e-6);
+    add(report, "power.it_mw.peak", "MW", "racks and fabric, highest window", m->it_peak_w * 1e-6);
+    add(report, "power.demand_mw.peak", "MW", "what the racks wanted at once", m->demand_peak_w * 1e-6);
+    add(report, "power.granted_rack_kw.min", "kW", "least that a rack was granted", m->granted_min_w * 1e-3);
+    add(report, "power.pue", "1", "utility energy over IT energy (racks at AC, fabric)", over(m->utility_j, it_j));
+    add(report, "power.losses_mw.tree", "MW", "electrical tree",
+        over(m->room_loss_j + m->outdoor_loss_j, time_s) * 1e-6);
+    add(report, "power.losses_mw.shelves", "MW", "rack power shelves (inside IT)", over(m->shelf_j, time_s) * 1e-6);
+    add(report, "power.gpu_mw.mean", "MW", "accelerators", over(m->gpu_j, time_s) * 1e-6);
+    add(report, "power.host_mw.mean", "MW", "everything else at the busbars", over(m->host_j, time_s) * 1e-6);
+    add(report, "power.fabric_mw.mean", "MW", "scale-out switches and optics", over(m->fabric_j, time_s) * 1e-6);
+    add(report, "power.max_ramp_mw_per_s", "MW/s", "steepest change between windows", m->ramp_max_w_s * 1e-6);
+    add(report, "power.target_compliance", "1", "share of time under a load target spent within it",
+        over(m->target_compliant_s, m->target_s));
+
+    add(report, "cooling.power_mw.mean", "MW", "pumps, fans, chillers", over(m->cooling_j, time_s) * 1e-6);
+    add(report, "cooling.wue_l_per_kwh", "L/kWh", "water per IT energy", over(m->water_kg, it_j / 3.6e6));
+    add(report, "cooling.supply_degc.min", "degC", "coolant to the racks", m->supply_min_degc);
+    add(report, "cooling.supply_degc.mean", "degC", "coolant to the racks", over(m->supply_sum, time_s));
+    add(report, "cooling.supply_degc.max", "degC", "coolant to the racks", m->supply_max_degc);
+    add(report, "cooling.chip_degc.mean", "degC", "hottest chip of a rack, mean over racks", over(m->chip_sum, time_s));
+    add(report, "cooling.chip_degc.max", "degC", "hottest chip", m->chip_max_degc);
+    add(report, "cooling.throttled_rack_hours", "h", "rack-hours below full clock", m->throttled_rack_s / 3600.0);
+    add(report, "cooling.ambient_degc.mean", "degC", "outdoor dry bulb", over(m->ambient_sum, time_s));
+
+    double kg = m->utility_j / 3.6e6 * plant->site.carbon_g_kwh * 1e-3;
+    add(report, "carbon.cue_kg_per_kwh", "kg/kWh", "carbon per IT energy", over(kg, it_j / 3.6e6));
+    add(report, "carbon.total_kg", "kg", "carbon of the span", kg);
+}
+
+static void add_limits(TwReport *report, const TwState *state, const TwWorkloadTotals *t)
+{
+    const TwPlant *plant = tw_state_plant(state);
+    const TwMeters *m = tw_state_meters(state);
+    const double *peak = tw_f64_const(tw_state_block(state), plant->slot.loading_peak);
+    double time_s = tw_state_time_s(state);
+    TwLimits limits = tw_limits(state);
+    add(report, "service.gpu_utilisation", "1", "GPU time in an iteration", over(busy_gpu_s(state), m->gpu_installed_s));
+    add(report, "service.availability", "1", "rack time with power", 1.0 - over(m->rack_off_s, m->rack_s));
+    add(report, "service.rack_hours_lost", "h", "rack-hours without power", m->rack_off_s / 3600.0);
+    add_text(report, "limits.binding", "what limited throughput", limits.binding);
+    add(report, "limits.binding_share", "1", "share of time it did", limits.binding_share);
+    add(report, "limits.capped_share", "1", "rack time granted less than wanted", limits.power_share);
+    add(report, "limits.slowed_by_cap_share", "1", "replica time below full clock by a cap",
+        over(t->capped_s, time_s * plant->workload->replica_count));
+    add(report, "limits.throttled_share", "1", "rack time below full clock by temperature", limits.thermal_share);
+    add(report, "limits.queueing_share", "1", "replica time with requests waiting", limits.queue_share);
+    add(report, "limits.nameplate_over_limit", "1", "rated racks below the binding element over its limit",
+        limits.demand_over_limit);
+    add(report, "limits.highest_loading", "1", "largest power over a limit in force", m->breach_peak_fraction);
+    add(report, "limits.breach_kwh", "kWh", "energy above limits in force", m->breach_j / 3.6e6);
+    // by level: the fullest element of each repeated group
+    char done[64][TW_NAME];
+    int groups = 0;
+    for (int i = 0; i < plant->element_count && groups < 64; i++) {
+        if (!isfinite(plant->elements[i].limit_w)) continue;
+        size_t stem = strlen(plant->element_names[i]);
+        while (stem > 1 && isdigit((unsigned char)plant->element_names[i][stem - 1])) stem--;
+        bool seen = false;
+        for (int k = 0; k < groups; k++)
+            seen = seen || (strlen(done[k]) == stem && strncmp(done[k], plant->element_names[i], stem) == 0);
+        if (seen) continue;
+        snprintf(done[groups], TW_NAME, "%.*s", (int)stem, plant->element_names[i]);
+        double fullest = 0.0;
+        for (int k = i; k < plant->element_count; k++) {
+            size_t other = strlen(plant->element_names[k]);
+            while (other > 1 && isdigit((unsigned char)plant->element_names[k][other - 1])) other--;
+            if (other == stem && strncmp(plant->element_names[k], plant->element_names[i], stem) == 0)
+                fullest = fmax(fullest, peak[k]);
+        }
+        char path[80];
+        snprintf(path, sizeof path, "limits.headroom.%.40s", done[groups++]);
+        add(report, path, "1", "of its limit left at its fullest", 1.0 - fullest);
+    }
+    add(report, "limits.headroom.serving", "1", "replica time idle",
+        1.0 - over(t->busy_s, time_s * plant->workload->replica_count));
+}
+
+static void add_books(TwReport *report, const TwState *state, const TwWorkloadTotals *t)
+{
+    const TwPlant *plant = tw_state_plant(state);
+    double stored_j = tw_thermal_stored_j(plant->thermal, tw_state_block(state));
+    TwLedger ledger = tw_ledger_close(tw_state_meters(state), stored_j, t);
+    add(report, "ledger.electricity_residual", "1", "electricity in less out, relative", ledger.electricity_residual);
+    add(report, "ledger.heat_residual", "1", "heat in less out and stored, relative", ledger.heat_residual);
+    add(report, "ledger.requests_residual", "", "requests in less out", (double)ledger.requests_residual);
+    add(report, "ledger.tokens_residual", "", "tokens in less out",
+        (double)(llabs(ledger.input_tokens_residual) + llabs(ledger.output_tokens_residual)));
+    add(report, "ledger.ok", "", "the books close", ledger.ok)->truth = true;
+    TwEvidenceShare share = evidence(state);
+    add(report, "evidence.measured", "1", "of step time, measured by this project", share.measured);
+    add(report, "evidence.published", "1", "of step time, published measurements", share.published);
+    add(report, "evidence.transferred", "1", "of step time, carried over from another chip", share.transferred);
+    add(report, "evidence.assumed", "1", "of step time, assumed", share.assumed);
+    int64_t counts[6] = {0};
+    tw_config_visit(plant->config, count_marks, counts);
+    add(report, "evidence.settings_measured", "", "settings by mark", (double)counts[TW_MEASURED_MARK]);
+    add(report, "evidence.settings_vendor", "", "settings by mark", (double)counts[TW_VENDOR]);
+    add(report, "evidence.settings_derived", "", "settings by mark", (double)counts[TW_DERIVED]);
+    add(report, "evidence.settings_assumed", "", "settings by mark",
+        (double)(counts[TW_ASSUMED_MARK] + counts[TW_DEFAULT]));
+    add(report, "evidence.settings_user", "", "settings by mark", (double)counts[TW_USER]);
+    add(report, "evidence.weather_generated", "", "weather from the climate generator", plant->weather->generated)->truth =
+        true;
+}
+
+TwReport *tw_report_create(const TwState *state, double wall_s)
+{
+    TwReport *report = calloc(1, sizeof *report);
+    if (!report) abort();
+    const TwPlant *plant = tw_state_plant(state);
+    TwWorkloadTotals totals;
+    tw_workload_totals(plant->workload, tw_state_block(state), -1, &totals);
+    add_head(report, state, wall_s);
+    add_tokens(report, state, &totals);
+    add_work(report, state, &totals);
+    add_power(report, state);
+    add_limits(report, state, &totals);
+    add_books(report, state, &totals);
+    return report;
+}
+
+void tw_report_destroy(TwReport *report)
+{
+    if (report) free(report->kpis);
+    free(report);
+}
+
+static const TwKpi *find(const TwReport *report, const char *path)
+{
+    for (int i = 0; i < report->count; i++)
+        if (strcmp(report->kpis[i].path, path) == 0) return &report->kpis[i];
+    return NULL;
+}
+
+double tw_report_value(const TwReport *report, const char *path)
+{
+    const TwKpi *kpi = find(report, path);
+    return kpi ? kpi->value : NAN;
+}
+
+const char *tw_report_text(const TwReport *report, const char *path)
+{
+    const TwKpi *kpi = find(report, path);
+    return kpi ? kpi->text : "";
+}
+
+bool tw_report_ok(const TwReport *report) { return tw_report_value(report, "ledger.ok") == 1.0; }
+
+static void json_text(FILE *stream, const char *text)
+{
+    fputc('"', stream);
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (c == '"' || c == '\\') fprintf(stream, "\\%c", c);
+        else if (c < 0x20) fprintf(stream, "\\u%04x", c);
+        else fputc(c, stream);
+    }
+    fputc('"', stream);
+}
+
+static void json_value(FILE *stream, const TwKpi *kpi)
+{
+    if (kpi->text[0]) json_text(stream, kpi->text);
+    else if (!isfinite(kpi->value)) fputs("null", stream);
+    else if (kpi->truth) fputs(kpi->value != 0.0 ? "true" : "false", stream);
+    else if (kpi->value == floor(kpi->value) && fabs(kpi->value) < 9e15) fprintf(stream, "%.0f", kpi->value + 0.0);
+    else fprintf(stream, "%.17g", kpi->value);
+}
+
+// Members that share a prefix need not stand together in the table: each object is written where it first appears.
+static void json_object(const TwReport *report, const char *prefix, int depth, FILE *stream)
+{
+    size_t length = strlen(prefix);
+    bool first = true;
+    fputc('{', stream);
+    for (int i = 0; i < report->count; i++) {
+        const char *path = report->kpis[i].path;
+        if (strncmp(path, prefix, length) != 0) continue;
+        const char *rest = path + length, *dot = strchr(rest, '.');
+        size_t own = dot ? (size_t)(dot - path) + 1 : 0;
+        bool earlier = false;
+        for (int k = 0; dot && k < i; k++) earlier = earlier || strncmp(report->kpis[k].path, path, own) == 0;
+        if (earlier) continue;
+        fprintf(stream, "%s\n%*s", first ? "" : ",", 2 * (depth + 1), "");
+        first = false;
+        char name[80];
+        snprintf(name, sizeof name, "%.*s", dot ? (int)(dot - rest) : (int)strlen(rest), rest);
+        json_text(stream, name);
+        fputs(": ", stream);
+        if (dot) {
+            char below[80];
+            snprintf(below, sizeof below, "%.*s", (int)own, path);
+            json_object(report, below, depth + 1, stream);
+        } else {
+            json_value(stream, &report->kpis[i]);
+        }
+    }
+    fprintf(stream, "\n%*s}", 2 * depth, "");
+}
+
+void tw_report_json(const TwReport *report, FILE *stream)
+{
+    json_object(report, "", 0, stream);
+    fputc('\n', stream);
+}
+
+bool tw_report_record(const TwReport *report, TwRecord *record, TwError *error)
+{
+    for (int i = 0; i < report->count; i++) {
+        const TwKpi *kpi = &report->kpis[i];
+        if (kpi->text[0]) continue;
+        char name[80];
+        size_t n = 0;
+        for (const char *p = kpi->path; *p; p++) name[n++] = *p == '.' ? '_' : *p;
+        name[n] = '\0';
+        if (!tw_record_scalar(record, "kpi", name, kpi->unit[0] ? kpi->unit : "1", kpi->label, kpi->value, error))
+            return false;
+    }
+    return true;
+}

@@ -1,0 +1,176 @@
+// The report as a page of text: the answer first, then what limits it, the figures, the balance sheet, the evidence.
+#include "twin/ledger.h"
+#include "twin/report.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { WIDTH = 32 };
+
+// Four significant digits, thousands set apart; "-" for unknown.
+static const char *number(double value, char text[WIDTH])
+{
+    if (!isfinite(value)) {
+        snprintf(text, WIDTH, "-");
+        return text;
+    }
+    double size = fabs(value);
+    if (size != 0.0 && size < 1e-3) snprintf(text, WIDTH, "%.3g", value);
+    else if (size < 1000.0) snprintf(text, WIDTH, size < 10.0 ? "%.3f" : size < 100.0 ? "%.2f" : "%.1f", value);
+    else {
+        char digits[WIDTH];
+        snprintf(digits, sizeof digits, "%.0f", size);
+        size_t n = strlen(digits), out = 0;
+        if (value < 0.0) text[out++] = '-';
+        for (size_t i = 0; i < n && out + 2 < WIDTH; i++) {
+            if (i > 0 && (n - i) % 3 == 0) text[out++] = ',';
+            text[out++] = digits[i];
+        }
+        text[out] = '\0';
+    }
+    return text;
+}
+
+static void line(FILE *f, const TwReport *r, const char *name, const char *path, double scale, const char *unit,
+                 const char *note)
+{
+    char text[WIDTH];
+    fprintf(f, "  %-26s %14s %-10s %s\n", name, number(tw_report_value(r, path) * scale, text), unit, note);
+}
+
+static void quantiles(FILE *f, const TwReport *r, const char *name, const char *path, double scale, const char *unit)
+{
+    static const char *const points[] = {"p50", "p90", "p99"};
+    char text[WIDTH], full[80];
+    fprintf(f, "  %-26s", name);
+    for (int i = 0; i < 3; i++) {
+        snprintf(full, sizeof full, "latency.%s.%s", path, points[i]);
+        fprintf(f, " %s %-10s", points[i], number(tw_report_value(r, full) * scale, text));
+    }
+    fprintf(f, "%s\n", unit);
+}
+
+static void head(FILE *f, const TwReport *r, const TwPlant *plant)
+{
+    fprintf(f, "%s\n", plant->title[0] ? plant->title : plant->facility);
+    fprintf(f, "%s: %d racks, %lld GPUs; %.6g h from %s; seed %lld; every request simulated\n", plant->facility,
+            plant->rack_count, (long long)plant->gpu_count, tw_report_value(r, "simulated_s") / 3600.0, plant->start,
+            (long long)plant->run.seed);
+    for (int i = 0; i < plant->pool_count; i++) {
+        const TwPoolPlan *p = &plant->pools[i];
+        fprintf(f, "%s: %s %s on %d replicas of %d GPUs, %s\n", p->name, p->model, p->precision, p->replicas,
+                p->tensor_parallel, p->trace ? p->trace : p->lengths);
+    }
+    char text[WIDTH];
+    fprintf(f, "\n  %s output tokens/s per MW of utility power\n\n",
+            number(tw_report_value(r, "tokens.output_per_s_per_mw_utility"), text));
+}
+
+static void limits(FILE *f, const TwReport *r)
+{
+    const char *binding = tw_report_text(r, "limits.binding");
+    double share = 100.0 * tw_report_value(r, "limits.binding_share");
+    fprintf(f, "what limits it\n");
+    if (strcmp(binding, "demand") == 0)
+        fprintf(f, "  demand: every request was served at full clock in %.1f %% of the time; more traffic would mean more\n"
+                   "  tokens\n", share);
+    else if (strcmp(binding, "serving capacity") == 0)
+        fprintf(f, "  serving capacity: requests waited for a batch or for KV memory in %.1f %% of replica time\n", share);
+    else if (strcmp(binding, "chip temperature") == 0)
+        fprintf(f, "  chip temperature: racks ran below full clock in %.1f %% of the time\n", share);
+    else {
+        fprintf(f, "  %s: its racks were granted less than they wanted in %.1f %% of the time\n", binding, share);
+        double ratio = tw_report_value(r, "limits.nameplate_over_limit");
+        if (isfinite(ratio)) fprintf(f, "  racks below it are rated at %.1f %% of its limit\n", 100.0 * ratio);
+    }
+    fprintf(f, "  room left at the fullest moment:");
+    int shown = 0;
+    for (int i = 0; i < r->count; i++) {
+        const char *path = r->kpis[i].path, *prefix = "limits.headroom.";
+        if (strncmp(path, prefix, strlen(prefix)) != 0) continue;
+        fprintf(f, "%s%s %s %.1f %%", shown ? "," : "", shown && shown % 4 == 0 ? "\n   " : "", path + strlen(prefix),
+                100.0 * r->kpis[i].value);
+        shown++;
+    }
+    double breach = tw_report_value(r, "limits.highest_loading");
+    if (breach > 1.0 + 1e-9) fprintf(f, "\n  a limit in force was exceeded: %.2f %% of it at the highest", 100.0 * breach);
+    double compliance = tw_report_value(r, "power.target_compliance");
+    if (isfinite(compliance)) fprintf(f, "\n  load targets were met in %.1f %% of their time", 100.0 * compliance);
+    fprintf(f, "\n\n");
+}
+
+static void figures(FILE *f, const TwReport *r)
+{
+    fprintf(f, "tokens and requests\n");
+    line(f, r, "output", "tokens.output_per_s", 1.0, "tokens/s", "");
+    line(f, r, "input", "tokens.input_per_s", 1.0, "tokens/s", "");
+    line(f, r, "output per IT MW", "tokens.output_per_s_per_mw_it", 1.0, "1/s/MW", "racks at AC, fabric");
+    line(f, r, "energy", "tokens.joules_per_output_token_utility", 1.0, "J/token", "utility energy per output token");
+    line(f, r, "cost", "tokens.usd_per_million_output_tokens", 1.0, "USD/M", "per million output tokens, annuity included");
+    line(f, r, "goodput", "requests.goodput_per_s", 1.0, "1/s", "requests within the service levels");
+    quantiles(f, r, "time to first token", "ttft_s", 1e3, "ms");
+    quantiles(f, r, "time per output token", "tpot_s", 1e3, "ms");
+    quantiles(f, r, "end to end", "e2e_s", 1.0, "s");
+    fprintf(f, "\npower and cooling\n");
+    line(f, r, "utility, mean", "power.utility_mw.mean", 1e3, "kW", "");
+    line(f, r, "utility, peak", "power.utility_mw.peak", 1e3, "kW", "highest window");
+    line(f, r, "racks wanted, peak", "power.demand_mw.peak", 1e3, "kW", "at full clock");
+    line(f, r, "least granted to a rack", "power.granted_rack_kw.min", 1.0, "kW", "");
+    line(f, r, "PUE", "power.pue", 1.0, "", "utility over racks at AC and fabric; includes losses and cooling");
+    line(f, r, "WUE", "cooling.wue_l_per_kwh", 1.0, "L/kWh", "");
+    line(f, r, "CUE", "carbon.cue_kg_per_kwh", 1.0, "kg/kWh", "");
+    line(f, r, "hottest chip", "cooling.chip_degc.max", 1.0, "degC", "");
+    line(f, r, "supply, highest", "cooling.supply_degc.max", 1.0, "degC", "");
+    line(f, r, "throttled", "cooling.throttled_rack_hours", 1.0, "rack h", "below full clock by temperature");
+    line(f, r, "GPUs busy", "service.gpu_utilisation", 100.0, "%", "of installed GPU time, in an iteration");
+}
+
+static void sheet(FILE *f, const TwReport *r)
+{
+    static const struct { const char *name, *path; } used[] = {
+        {"accelerators", "power.gpu_mw.mean"},        {"hosts in the racks", "power.host_mw.mean"},
+        {"rack power shelves", "power.losses_mw.shelves"}, {"fabric", "power.fabric_mw.mean"},
+        {"cooling", "cooling.power_mw.mean"},         {"electrical tree", "power.losses_mw.tree"},
+    };
+    double hours = tw_report_value(r, "simulated_s") / 3600.0, total = tw_report_value(r, "power.utility_mw.mean");
+    char text[WIDTH];
+    fprintf(f, "\nbalance sheet                      kWh          share of electricity in\n");
+    fprintf(f, "  %-26s %14s   100.0 %%\n", "electricity in", number(total * hours * 1e3, text));
+    for (size_t i = 0; i < sizeof used / sizeof *used; i++) {
+        double mw = tw_report_value(r, used[i].path);
+        fprintf(f, "    %-24s %14s   %5.1f %%\n", used[i].name, number(mw * hours * 1e3, text), 100.0 * mw / total);
+    }
+    fprintf(f, "  residuals: electricity %.1e, heat %.1e (relative); requests %.0f, tokens %.0f: %s\n",
+            tw_report_value(r, "ledger.electricity_residual"), tw_report_value(r, "ledger.heat_residual"),
+            tw_report_value(r, "ledger.requests_residual"), tw_report_value(r, "ledger.tokens_residual"),
+            tw_report_ok(r) ? "the books close" : "THE BOOKS DO NOT CLOSE");
+    fprintf(f, "  requests: %.0f arrived = %.0f completed + %.0f running + %.0f waiting + %.0f rejected + %.0f lost\n",
+            tw_report_value(r, "requests.arrived"), tw_report_value(r, "requests.completed"),
+            tw_report_value(r, "requests.running"), tw_report_value(r, "requests.waiting"),
+            tw_report_value(r, "requests.rejected"), tw_report_value(r, "requests.lost"));
+}
+
+static void known(FILE *f, const TwReport *r, const TwPlant *plant)
+{
+    fprintf(f, "\nhow well it is known\n");
+    fprintf(f, "  kernel time: %.0f %% measured here, %.0f %% published, %.0f %% transferred, %.0f %% assumed\n",
+            100.0 * tw_report_value(r, "evidence.measured"), 100.0 * tw_report_value(r, "evidence.published"),
+            100.0 * tw_report_value(r, "evidence.transferred"), 100.0 * tw_report_value(r, "evidence.assumed"));
+    fprintf(f, "  settings: %.0f measured, %.0f vendor, %.0f derived, %.0f assumed, %.0f the user's\n",
+            tw_report_value(r, "evidence.settings_measured"), tw_report_value(r, "evidence.settings_vendor"),
+            tw_report_value(r, "evidence.settings_derived"), tw_report_value(r, "evidence.settings_assumed"),
+            tw_report_value(r, "evidence.settings_user"));
+    if (plant->weather->generated)
+        fprintf(f, "  weather: generated from the climate of %s (docs/thermal.md says how well)\n", plant->weather->name);
+    if (plant->site.note[0]) fprintf(f, "  site: %s\n", plant->site.note);
+}
+
+void tw_report_print(const TwReport *report, const TwPlant *plant, FILE *stream)
+{
+    head(stream, report, plant);
+    limits(stream, report);
+    figures(stream, report);
+    sheet(stream, report);
+    known(stream, report, plant);
+}

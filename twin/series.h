@@ -1,0 +1,7 @@
+// The values of the last window in the order of the recorded groups (tw_plant_record).
+#pragma once
+
+#include "twin/couple.h"
+
+// Fills scratch->series[group][series][entry].
+void tw_series_fill(const TwPlant *plant, TwScratch *scratch);

@@ -1,0 +1,307 @@
+#include "twin/state.h"
+
+#include "sim/version.h"
+#include "twin/couple.h"
+#include "twin/series.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct TwState {
+    const TwPlant *plant;
+    unsigned char *block;
+    TwScratch scratch;
+    TwArena *arena;    // of the scratch
+};
+
+// What a saved block begins with in its file, so that it is never laid over another plant.
+typedef struct Seal {
+    char key[40], version[24];
+    uint64_t bytes;
+} Seal;
+
+static Seal seal_of(const TwPlant *plant)
+{
+    Seal seal = {.bytes = plant->state_bytes};
+    char key[33];
+    tw_config_key(plant->config, key);
+    snprintf(seal.key, sizeof seal.key, "%s", key);
+    snprintf(seal.version, sizeof seal.version, "%s", TW_VERSION);
+    return seal;
+}
+
+static double *reals(TwArena *arena, int count) { return TW_TAKE(arena, count > 0 ? count : 1, double); }
+
+static void take_scratch(TwState *state)
+{
+    const TwPlant *plant = state->plant;
+    TwArena *a = state->arena;
+    TwScratch *s = &state->scratch;
+    TwWindow *w = &s->window;
+    int racks = plant->rack_count, cdus = plant->cdu_count, elements = plant->element_count, loads = plant->load_count;
+    double **per_rack[] = {&w->rack_w,      &w->rack_dc_w,   &w->gpu_w,        &w->grant_w,     &w->clock_fraction,
+                           &w->chip_degc,   &w->supply_degc, &w->return_degc,  &w->tokens_per_s, &w->kv_fraction,
+                           &w->demand_w,    &s->rack_ac_w,   &s->rack_extra_j, &s->device_j,    &s->tokens,
+                                 &s->cap_w,       &s->floor_w,      &s->most_w};
+    double **per_cdu[] = {&w->cdu_supply_degc, &w->cdu_return_degc, &w->cdu_heat_w, &w->cdu_valve_fraction,
+                          &w->cdu_pump_w};
+    double **per_element[] = {&w->element_w, &w->element_loss_w, &w->loading_fraction};
+    for (size_t i = 0; i < sizeof per_rack / sizeof *per_rack; i++) *per_rack[i] = reals(a, racks);
+    for (size_t i = 0; i < sizeof per_cdu / sizeof *per_cdu; i++) *per_cdu[i] = reals(a, cdus);
+    for (size_t i = 0; i < sizeof per_element / sizeof *per_element; i++) *per_element[i] = reals(a, elements);
+    w->load_w = reals(a, loads);
+    s->thermal_load_w = reals(a, loads);
+    s->load_on = TW_TAKE(a, loads, bool);
+    s->binding = TW_TAKE(a, racks, int);
+    for (int g = 0; g < plant->record.group_count; g++)
+        s->series[g] = reals(a, plant->record.groups[g].series_count * plant->record.groups[g].count);
+}
+
+static TwState *bare(const TwPlant *plant)
+{
+    TwState *state = calloc(1, sizeof *state);
+    const TwLayout layout = {plant->state_bytes};
+    unsigned char *block = tw_block_create(&layout);
+    if (!state || !block) {
+        free(state);
+        tw_block_destroy(block);
+        return NULL;
+    }
+    *state = (TwState){.plant = plant, .block = block, .arena = tw_arena_create()};
+    take_scratch(state);
+    return state;
+}
+
+// The counts that window rates are differences of.
+static void recount(TwState *state)
+{
+    TwWorkloadTotals totals;
+    tw_workload_totals(state->plant->workload, state->block, -1, &totals);
+    state->scratch.output_tokens = totals.output_tokens_done;
+    state->scratch.input_tokens = totals.input_tokens_done;
+    state->scratch.completed = totals.completed;
+}
+
+bool tw_state_create(TwState **made, const TwPlant *plant, TwError *error)
+{
+    *made = NULL;
+    TwState *state = bare(plant);
+    if (!state) return tw_fail(error, TW_IO, "not enough memory for %zu bytes of state", plant->state_bytes);
+    void *block = state->block;
+    TwScratch *s = &state->scratch;
+
+    tw_power_start(plant->power, block);
+    for (int i = 0; i < plant->pool_count; i++) tw_traffic_start(plant->pools[i].traffic, block);
+    tw_workload_start(plant->workload, block);
+
+    // idle racks: the models resident, hosts idle
+    double *clock = tw_f64(block, plant->slot.clock_fraction), *load_on = tw_f64(block, plant->slot.load_on);
+    double *target_w = tw_f64(block, plant->slot.target_w);
+    bool *rack_on = tw_at(block, plant->slot.rack_on);
+    for (int i = 0; i < plant->rack_count; i++) {
+        const TwRackPlan *rack = &plant->racks[i];
+        clock[i] = 1.0;
+        rack_on[i] = true;
+        double dc_w = rack->host_idle_w + (double)rack->gpus * rack->gpu_idle_w;
+        s->rack_ac_w[i] = tw_power_rack_ac_w(plant->power, i, dc_w);
+        tw_f64(block, plant->slot.device_demand_w)[i] = (double)rack->serving_gpus * rack->gpu_limit_w;
+    }
+    for (int i = 0; i < plant->load_count; i++) load_on[i] = 1.0;
+    for (int i = 0; i < plant->element_count; i++) target_w[i] = tw_power_limit_w(plant->power, block, i);
+
+    double fabric_w = plant->network->switch_w + plant->network->optics_w;
+    const TwThermalIn in = {s->rack_ac_w, fabric_w, load_on + 1};
+    if (!tw_thermal_start(plant->thermal, block, &in, error)) {
+        tw_state_destroy(state);
+        return false;
+    }
+    TwMeters *m = tw_at(block, plant->slot.meters);
+    m->stored_start_j = tw_thermal_stored_j(plant->thermal, block);
+    m->supply_min_degc = INFINITY;
+    m->supply_max_degc = m->chip_max_degc = -INFINITY;
+    m->granted_min_w = INFINITY;
+    recount(state);
+    *made = state;
+    return true;
+}
+
+void tw_state_destroy(TwState *state)
+{
+    if (!state) return;
+    tw_block_destroy(state->block);
+    tw_arena_destroy(state->arena);
+    free(state);
+}
+
+TwState *tw_state_fork(const TwState *state)
+{
+    TwState *copy = bare(state->plant);
+    if (!copy) return NULL;
+    memcpy(copy->block, state->block, state->plant->state_bytes);
+    recount(copy);
+    return copy;
+}
+
+static void apply(TwState *state, const TwEventPlan *event)
+{
+    const TwPlant *plant = state->plant;
+    double *target_w = tw_f64(state->block, plant->slot.target_w);
+    TwMeters *m = tw_at(state->block, plant->slot.meters);
+    switch (event->kind) {
+    case TW_EVENT_TARGET: target_w[event->target] = fmin(event->value, plant->elements[event->target].limit_w); break;
+    case TW_EVENT_TARGET_END: target_w[event->target] = plant->elements[event->target].limit_w; break;
+    case TW_EVENT_LOSE: tw_state_set_service(state, event->target, false); break;
+    case TW_EVENT_RESTORE: tw_state_set_service(state, event->target, true); break;
+    case TW_EVENT_SUPPLY: tw_thermal_set_supply(plant->thermal, state->block, event->target, event->value); break;
+    case TW_EVENT_PUMP: tw_thermal_fail_pump(plant->thermal, state->block, event->target, true); break;
+    case TW_EVENT_PUMP_END: tw_thermal_fail_pump(plant->thermal, state->block, event->target, false); break;
+    }
+    m->next_grant_ns = m->time_ns;
+}
+
+// Limits move to their targets at the ramp of the element; a falling limit holds at the end of the window.
+static void ramp_limits(TwState *state, double window_s)
+{
+    const TwPlant *plant = state->plant;
+    const double *target_w = tw_f64_const(state->block, plant->slot.target_w);
+    TwMeters *m = tw_at(state->block, plant->slot.meters);
+    for (int i = 0; i < plant->element_count; i++) {
+        double now_w = tw_power_limit_w(plant->power, state->block, i);
+        if (now_w == target_w[i]) continue;
+        double step_w = plant->elements[i].ramp_w_s * window_s;
+        double next_w = target_w[i];
+        if (isfinite(step_w) && isfinite(now_w) && isfinite(next_w))
+            next_w = now_w > next_w ? fmax(next_w, now_w - step_w) : fmin(next_w, now_w + step_w);
+        tw_power_set_limit(plant->power, state->block, i, next_w);
+        m->next_grant_ns = m->time_ns;
+    }
+}
+
+// Time under a load target, and of it within the target itself (not the ramp towards it).
+static void judge_targets(TwState *state, double window_s)
+{
+    const TwPlant *plant = state->plant;
+    const double *target_w = tw_f64_const(state->block, plant->slot.target_w);
+    TwMeters *m = tw_at(state->block, plant->slot.meters);
+    for (int i = 0; i < plant->element_count; i++) {
+        if (!(target_w[i] < plant->elements[i].limit_w)) continue;
+        m->target_s += window_s;
+        if (state->scratch.window.element_w[i] <= target_w[i] * (1.0 + 1e-9)) m->target_compliant_s += window_s;
+    }
+}
+
+static int64_t multiple_after(int64_t time_ns, double interval_s)
+{
+    int64_t interval_ns = (int64_t)llround(interval_s * 1e9);
+    return (time_ns / interval_ns + 1) * interval_ns;
+}
+
+// End of the window that begins now: the earliest of tick, event, end of a recording interval, a store that empties.
+static int64_t window_end(const TwState *state, int64_t now_ns, int64_t until_ns)
+{
+    const TwPlant *plant = state->plant;
+    const TwMeters *m = tw_at_const(state->block, plant->slot.meters);
+    int64_t end_ns = multiple_after(now_ns, plant->exchange_s);
+    if (end_ns > until_ns) end_ns = until_ns;
+    if (m->next_event < plant->event_count && plant->events[m->next_event].at_ns < end_ns)
+        end_ns = plant->events[m->next_event].at_ns;
+    for (int g = 0; g < plant->record.group_count; g++) {
+        int64_t interval_ns = multiple_after(now_ns, plant->record.groups[g].interval_s);
+        if (interval_ns < end_ns) end_ns = interval_ns;
+    }
+    double horizon_s = tw_power_horizon_s(plant->power, state->block);
+    if (horizon_s < (double)(end_ns - now_ns) * 1e-9) {
+        int64_t ns = (int64_t)ceil(horizon_s * 1e9);
+        end_ns = now_ns + (ns > 0 ? ns : 1);
+    }
+    return end_ns;
+}
+
+static bool write_window(TwState *state, TwRecord *record, TwError *error)
+{
+    const TwWindow *w = &state->scratch.window;
+    tw_series_fill(state->plant, &state->scratch);
+    for (int g = 0; g < state->plant->record.group_count; g++)
+        if (!tw_record_window(record, g, state->block, w->from_s, w->until_s, state->scratch.series[g], error))
+            return false;
+    return true;
+}
+
+bool tw_state_advance(TwState *state, double until_s, TwRecord *record, const volatile int *stop, TwError *error)
+{
+    const TwPlant *plant = state->plant;
+    TwMeters *m = tw_at(state->block, plant->slot.meters);
+    int64_t until_ns = (int64_t)llround(fmin(until_s, plant->run.for_s) * 1e9);
+    while (m->time_ns < until_ns && !(stop && *stop)) {
+        while (m->next_event < plant->event_count && plant->events[m->next_event].at_ns <= m->time_ns)
+            apply(state, &plant->events[m->next_event++]);
+        int64_t end_ns = window_end(state, m->time_ns, until_ns);
+        double window_s = (double)(end_ns - m->time_ns) * 1e-9;
+        ramp_limits(state, window_s);
+        if (!tw_couple(plant, state->block, &state->scratch, m->time_ns, end_ns, error)) return false;
+        judge_targets(state, window_s);
+        if (record && !write_window(state, record, error)) return false;
+    }
+    return true;
+}
+
+double tw_state_time_s(const TwState *state) { return (double)tw_state_meters(state)->time_ns * 1e-9; }
+const TwPlant *tw_state_plant(const TwState *state) { return state->plant; }
+const void *tw_state_block(const TwState *state) { return state->block; }
+uint64_t tw_state_checksum(const TwState *state) { return tw_block_checksum(state->block, state->plant->state_bytes); }
+const TwWindow *tw_state_window(const TwState *state) { return &state->scratch.window; }
+
+const TwMeters *tw_state_meters(const TwState *state)
+{
+    return tw_at_const(state->block, state->plant->slot.meters);
+}
+
+void tw_state_set_limit(TwState *state, int element, double limit_w)
+{
+    assert(element >= 0 && element < state->plant->element_count);
+    tw_f64(state->block, state->plant->slot.target_w)[element] = limit_w;
+}
+
+bool tw_state_set_supply(TwState *state, int cdu, double supply_degc)
+{
+    return tw_thermal_set_supply(state->plant->thermal, state->block, cdu, supply_degc);
+}
+
+void tw_state_set_service(TwState *state, int element, bool in_service)
+{
+    const TwPlant *plant = state->plant;
+    tw_power_set_service(plant->power, state->block, element, in_service);
+    // who is alive now: settle nothing for no time
+    TwScratch *s = &state->scratch;
+    double *load_on = tw_f64(state->block, plant->slot.load_on);
+    TwPowerOut out = {.element_w = s->window.element_w, .loss_w = s->window.element_loss_w,
+                      .rack_on = tw_at(state->block, plant->slot.rack_on), .load_on = s->load_on};
+    tw_power_settle(plant->power, state->block, 0.0, tw_f64(state->block, plant->slot.rack_w), tw_f64(state->block, plant->slot.load_w), &out);
+    for (int i = 0; i < plant->load_count; i++) load_on[i] = s->load_on[i] ? 1.0 : 0.0;
+}
+
+void *tw_state_save(const TwState *state, size_t *count)
+{
+    const Seal seal = seal_of(state->plant);
+    *count = sizeof seal + state->plant->state_bytes;
+    unsigned char *bytes = malloc(*count);
+    if (!bytes) return NULL;
+    memcpy(bytes, &seal, sizeof seal);
+    memcpy(bytes + sizeof seal, state->block, state->plant->state_bytes);
+    return bytes;
+}
+
+bool tw_state_restore(TwState *state, const void *bytes, size_t count, TwError *error)
+{
+    const Seal want = seal_of(state->plant);
+    Seal found = {0};
+    if (count >= sizeof found) memcpy(&found, bytes, sizeof found);
+    if (count != sizeof want + want.bytes || memcmp(&found, &want, sizeof want) != 0)
+        return tw_fail(error, TW_BAD_INPUT, "the snapshot is of another facility, setting or version (key %.32s, here %.32s)",
+                       found.key, want.key);
+    memcpy(state->block, (const unsigned char *)bytes + sizeof found, want.bytes);
+    recount(state);
+    return true;
+}
