@@ -1,0 +1,485 @@
+#include "models/workload/kernel_model.h"
+#include "models/workload/kernel_grid.h"
+#include "sim/csv.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+#include <unistd.h>
+
+// time before a kernel does anything, whatever the clock; the smallest graph-replayed GEMMs take 1.7 to 2.4 us
+static const double launch_s = 2.0e-6;
+static const double glue_s = 2.5e-6, glue_utilisation = 0.8;
+static const double roofline_utilisation = 0.7;
+// a peak this close to the table's bound is the same chip, quoted differently
+static const double same_chip = 0.05;
+
+enum { UNALIGNED_NODES = 4 };
+
+typedef struct Table {
+    bool have;
+    TwGrid grid;
+} Table;
+
+struct TwKernelModel {
+    TwArena *arena;
+    TwAcceleratorRow chip;
+    double bound_flops[TW_NUMBERS], bound_bandwidth;    // of the tables; 0: none
+    Table gemm[TW_NUMBERS], decode[TW_NUMBERS], prefill[TW_NUMBERS], mla_decode[TW_NUMBERS], moe[TW_NUMBERS],
+        mla_prefill;
+    double unaligned[TW_NUMBERS][UNALIGNED_NODES];
+    bool hopper;    // which column of the skew table
+};
+
+const char *tw_evidence_name(TwEvidence evidence)
+{
+    static const char *const names[TW_EVIDENCES] = {"measured", "published", "transferred", "assumed"};
+    assert(evidence >= 0 && evidence < TW_EVIDENCES);
+    return names[evidence];
+}
+
+// ---- reading -------------------------------------------------------------------------------------------------------
+
+static const char *table_type(TwNumber number) { return number == TW_FP4 ? "nvfp4" : tw_number_name(number); }
+
+static bool read_bounds(TwKernelModel *model, const char *folder, TwError *error)
+{
+    char path[512];
+    TwCsv *csv;
+    snprintf(path, sizeof path, "%s/bounds.csv", folder);
+    if (!tw_csv_read(&csv, path, error)) return false;
+
+    static const char *const names[] = {"bf16_flops", "fp8_flops", "fp4_flops", "bandwidth_bytes_s"};
+    double value[4] = {0.0};
+    bool ok = true;
+    int name = tw_csv_column(csv, "name"), column = tw_csv_column(csv, "value");
+    if (name < 0 || column < 0) ok = tw_fail_at(error, path, 1, 0, "columns name and value expected");
+    for (int r = 0; ok && r < tw_csv_rows(csv); r++) {
+        int i = 0;
+        while (i < 4 && strcmp(tw_csv_text(csv, r, name), names[i]) != 0) i++;
+        if (i == 4)
+            ok = tw_fail_at(error, path, tw_csv_line(csv, r), 0, "unknown bound %s", tw_csv_text(csv, r, name));
+        else
+            ok = tw_csv_number(csv, r, column, &value[i], error);
+    }
+    tw_csv_destroy(csv);
+    if (ok && !(value[0] > 0.0 && value[3] > 0.0))
+        ok = tw_fail_at(error, path, 0, 0, "bf16_flops and bandwidth_bytes_s must be more than 0");
+    model->bound_flops[TW_BF16] = value[0];
+    model->bound_flops[TW_FP8] = model->bound_flops[TW_FP8_BLOCK] = value[1];
+    model->bound_flops[TW_FP4] = value[2];
+    model->bound_bandwidth = value[3];
+    return ok;
+}
+
+static bool read_unaligned(TwKernelModel *model, const char *folder, TwError *error)
+{
+    static const char *const columns[UNALIGNED_NODES] = {"m32", "m128", "m512", "m2048"};
+    char path[512];
+    TwCsv *csv;
+    for (int i = 0; i < TW_NUMBERS; i++)
+        for (int j = 0; j < UNALIGNED_NODES; j++) model->unaligned[i][j] = 1.0;
+    snprintf(path, sizeof path, "%s/unaligned.csv", folder);
+    if (access(path, R_OK) != 0) return true;
+    if (!tw_csv_read(&csv, path, error)) return false;
+
+    bool ok = true;
+    int type = tw_csv_column(csv, "dtype");
+    if (type < 0) ok = tw_fail_at(error, path, 1, 0, "no column dtype");
+    for (int j = 0; ok && j < UNALIGNED_NODES; j++) {
+        int column = tw_csv_column(csv, columns[j]);
+        if (column < 0) ok = tw_fail_at(error, path, 1, 0, "no column %s", columns[j]);
+        for (int r = 0; ok && r < tw_csv_rows(csv); r++)
+            for (int i = 0; ok && i < TW_NUMBERS; i++)
+                if (strcmp(tw_csv_text(csv, r, type), table_type((TwNumber)i)) == 0)
+                    ok = tw_csv_number(csv, r, column, &model->unaligned[i][j], error);
+    }
+    tw_csv_destroy(csv);
+    return ok;
+}
+
+// One file of a folder into the tables of every number type; a missing file leaves them empty.
+static bool read_tables(TwKernelModel *model, const char *folder, const char *name, TwGridFile file, Table *tables,
+                        int count, TwError *error)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s.csv", folder, name);
+    if (access(path, R_OK) != 0) return true;
+    file.path = path;
+    for (int i = 0; i < count; i++) {
+        file.type = table_type((TwNumber)i);
+        if (!tw_grid_read(&tables[i].grid, &tables[i].have, model->arena, &file, error)) return false;
+    }
+    return true;
+}
+
+static bool read_folder(TwKernelModel *model, const char *folder, TwError *error)
+{
+    const TwGridScale raw = TW_GRID_RAW, lg = TW_GRID_LOG2, ln = TW_GRID_LN;
+    const TwGridFile gemm = {NULL, "dtype", NULL, {"m", "n"}, {lg, lg}, "k", lg, ln, NULL};
+    // log2 columns are given as logarithms already
+    const TwGridFile decode = {NULL, "kv_dtype", NULL, {"log2_kv_bytes", "log2_context"}, {raw, raw}, "g",
+                               lg,   ln,         NULL};
+    const TwGridFile prefill = {NULL, "dtype", NULL, {"seq", "batch_heads"}, {lg, lg}, "g", lg, ln, NULL};
+    const TwGridFile mla = {NULL, "kv_dtype", NULL, {"log2_batch_context", "heads"}, {raw, lg}, "c", lg, ln, NULL};
+    const TwGridFile mla_prefill = {NULL, NULL, NULL, {"seq", NULL}, {lg, raw}, "bh", lg, ln, NULL};
+    const TwGridFile moe = {
+        NULL, "dtype", NULL, {"log2_tokens_per_expert", "log2_local_weight_bytes"}, {raw, raw}, "e", raw, ln, "t0_us"};
+    return read_bounds(model, folder, error) && read_unaligned(model, folder, error) &&
+           read_tables(model, folder, "gemm", gemm, model->gemm, TW_NUMBERS, error) &&
+           read_tables(model, folder, "decode", decode, model->decode, TW_NUMBERS, error) &&
+           read_tables(model, folder, "prefill", prefill, model->prefill, TW_NUMBERS, error) &&
+           read_tables(model, folder, "mla_decode", mla, model->mla_decode, TW_NUMBERS, error) &&
+           read_tables(model, folder, "mla_prefill", mla_prefill, &model->mla_prefill, 1, error) &&
+           read_tables(model, folder, "moe", moe, model->moe, TW_NUMBERS, error);
+}
+
+bool tw_kernel_model_create(TwKernelModel **model, const TwAcceleratorRow *chip, const char *folder, TwError *error)
+{
+    TwArena *arena = tw_arena_create();
+    TwKernelModel *made = TW_TAKE(arena, 1, TwKernelModel);
+    made->arena = arena;
+    made->chip = *chip;
+    for (int i = 0; i < TW_NUMBERS; i++)
+        for (int j = 0; j < UNALIGNED_NODES; j++) made->unaligned[i][j] = 1.0;
+    *model = NULL;
+    if (folder && folder[0] && !read_folder(made, folder, error)) {
+        tw_arena_destroy(arena);
+        return false;
+    }
+    // tables without fp4 are of the Hopper generation or earlier
+    made->hopper = !(made->bound_flops[TW_FP4] > 0.0);
+    *model = made;
+    return true;
+}
+
+void tw_kernel_model_destroy(TwKernelModel *model)
+{
+    if (model) tw_arena_destroy(model->arena);
+}
+
+// ---- one kernel ----------------------------------------------------------------------------------------------------
+
+// The table of a number type, or of the next one: *transferred then.
+static const Table *table_of(const Table *tables, TwNumber number, bool *transferred)
+{
+    static const TwNumber next[TW_NUMBERS][3] = {
+        {TW_BF16, TW_FP8_BLOCK, TW_FP8},
+        {TW_FP8, TW_FP8_BLOCK, TW_BF16},
+        {TW_FP8_BLOCK, TW_FP8, TW_BF16},
+        {TW_FP4, TW_FP8_BLOCK, TW_FP8},
+    };
+    for (int i = 0; i < 3; i++) {
+        const Table *table = &tables[next[number][i]];
+        if (!table->have) continue;
+        *transferred = i > 0;
+        return table;
+    }
+    return NULL;
+}
+
+// The bound to use for a quantity: the table's where the chip is the table's chip, else the chip's own.
+static double bound_of(double table, double chip, bool *transferred)
+{
+    if (table > 0.0 && fabs(chip - table) <= same_chip * table) return table;
+    *transferred = true;
+    return chip;
+}
+
+typedef struct Bounds {
+    double flops, bandwidth;
+    bool transferred;
+} Bounds;
+
+static Bounds bounds_of(const TwKernelModel *model, TwNumber number)
+{
+    Bounds bounds = {.transferred = false};
+    bounds.flops = bound_of(model->bound_flops[number], tw_chip_peak(&model->chip, number), &bounds.transferred);
+    bounds.bandwidth = bound_of(model->bound_bandwidth, model->chip.bandwidth_bytes_s, &bounds.transferred);
+    assert(bounds.flops > 0.0 && bounds.bandwidth > 0.0);
+    return bounds;
+}
+
+static bool any_outside(const double outside[3]) { return outside[0] != 0.0 || outside[1] != 0.0 || outside[2] != 0.0; }
+
+static double sigma_of(TwKernelOp op, TwEvidence evidence, double t_s, double m, bool outside)
+{
+    static const double inside[TW_KERNEL_OPS] = {0.04, 0.04, 0.03, 0.04, 0.04, 0.15, 0.30, 0.10};
+    static const double carried[TW_KERNEL_OPS] = {0.20, 0.10, 0.30, 0.10, 0.30, 0.40, 0.30, 0.20};
+    double sigma;
+    if (evidence == TW_MEASURED)
+        sigma = inside[op];
+    else if (evidence == TW_PUBLISHED)
+        sigma = hypot(inside[op], m <= 1024.0 ? 0.05 : 0.12);
+    else if (evidence == TW_TRANSFERRED)
+        sigma = (op == TW_KERNEL_DECODE || op == TW_KERNEL_MLA_DECODE) && t_s < 50e-6 ? 0.30 : carried[op];
+    else
+        sigma = 0.50;
+    return outside ? 2.0 * sigma : sigma;
+}
+
+// Splits a time into what scales with the clock and what does not.
+static void split(TwKernelCost *cost, double t0_s, Bounds bounds)
+{
+    double compute = cost->flop / bounds.flops, memory = cost->bytes / bounds.bandwidth;
+    cost->t0_s = fmin(t0_s, cost->t_s);
+    double work = cost->t_s - cost->t0_s;
+    cost->compute_s = compute >= memory ? work : fmin(compute, work);
+    cost->memory_s = compute >= memory ? fmin(memory, work) : work;
+}
+
+static TwKernelCost finish(const TwKernelModel *model, const TwKernelShape *shape, TwKernelCost cost, Bounds bounds,
+                           double t0_s, double m)
+{
+    cost.op = shape->op;
+    cost.flop_j = cost.flop * tw_chip_flop_j(&model->chip, shape->number);
+    cost.byte_j = cost.bytes * model->chip.j_per_byte;
+    split(&cost, t0_s, bounds);
+    cost.sigma_ln = sigma_of(shape->op, cost.evidence, cost.t_s, m, cost.outside);
+    return cost;
+}
+
+static TwKernelCost roofline(const TwKernelModel *model, const TwKernelShape *shape, TwOpCost op, double m)
+{
+    Bounds bounds = {tw_chip_peak(&model->chip, shape->number), model->chip.bandwidth_bytes_s, true};
+    TwKernelCost cost = {.flop = op.flop, .bytes = op.bytes, .evidence = TW_ASSUMED, .outside = true};
+    assert(bounds.flops > 0.0);
+    cost.t_s = launch_s + tw_op_bound_s(op, bounds.flops, bounds.bandwidth) / roofline_utilisation;
+    return finish(model, shape, cost, bounds, launch_s, m);
+}
+
+// A table of utilisations: t = t0 + bound / u.
+static TwKernelCost by_utilisation(const TwKernelModel *model, const TwKernelShape *shape, const Table *table,
+                                   bool carried, TwOpCost op, TwNumber peak, double a, double b, double c, double m)
+{
+    double outside[3];
+    Bounds bounds = bounds_of(model, peak);
+    double u = 1e-3 * tw_grid_at(&table->grid, a, b, c, outside);
+    double t0 = 1e-6 * table->grid.offset;
+    TwKernelCost cost = {.flop = op.flop, .bytes = op.bytes, .outside = any_outside(outside)};
+    cost.evidence = carried || bounds.transferred ? TW_TRANSFERRED : TW_PUBLISHED;
+    cost.t_s = t0 + tw_op_bound_s(op, bounds.flops, bounds.bandwidth) / u;
+    return finish(model, shape, cost, bounds, fmax(t0, launch_s), m);
+}
+
+// A table of times, us. Beyond the largest work the rate of the edge holds; other peaks scale what is beyond t0.
+static TwKernelCost by_time(const TwKernelModel *model, const TwKernelShape *shape, const Table *table, bool carried,
+                            TwOpCost op, double a, double b, double c)
+{
+    double outside[3];
+    Bounds bounds = bounds_of(model, shape->number);
+    double t = 1e-6 * tw_grid_at(&table->grid, a, b, c, outside);
+    if (outside[0] > 0.0) t *= exp2(outside[0]);
+    if (bounds.transferred && model->bound_bandwidth > 0.0) {
+        double t0 = fmin(launch_s, t), flops = model->bound_flops[shape->number];
+        bool compute = flops > 0.0 && op.flop / flops > op.bytes / model->bound_bandwidth;
+        t = t0 + (t - t0) * (compute ? flops / bounds.flops : model->bound_bandwidth / bounds.bandwidth);
+    }
+    TwKernelCost cost = {.flop = op.flop, .bytes = op.bytes, .t_s = t, .outside = any_outside(outside)};
+    cost.evidence = carried || bounds.transferred ? TW_TRANSFERRED : TW_PUBLISHED;
+    return finish(model, shape, cost, bounds, launch_s, 1.0);
+}
+
+static TwKernelCost query_gemm(const TwKernelModel *model, const TwKernelShape *s)
+{
+    bool carried;
+    TwOpCost op = tw_op_gemm(s->m, s->n, s->k, tw_number_bytes(s->number));
+    const Table *table = table_of(model->gemm, s->number, &carried);
+    if (!table) return roofline(model, s, op, s->m);
+    return by_utilisation(model, s, table, carried, op, s->number, s->m, s->n, s->k, s->m);
+}
+
+static TwKernelCost query_decode(const TwKernelModel *model, const TwKernelShape *s)
+{
+    bool carried;
+    double e = tw_number_bytes(s->number);
+    TwOpCost op = tw_op_decode(s->batch, s->seq, s->heads, s->kv_heads, s->dim, e);
+    const Table *table = table_of(model->decode, s->number, &carried);
+    if (!table) return roofline(model, s, op, 1.0);
+    // the tables are of heads 128 wide
+    carried |= s->dim != 128.0;
+    double cache = 2.0 * s->batch * s->seq * s->kv_heads * s->dim * e;
+    return by_time(model, s, table, carried, op, log2(cache), log2(s->seq), s->heads / s->kv_heads);
+}
+
+static TwKernelCost query_prefill(const TwKernelModel *model, const TwKernelShape *s)
+{
+    bool carried;
+    TwOpCost op = tw_op_prefill(s->batch, s->seq, s->heads, s->kv_heads, s->dim, tw_number_bytes(s->number));
+    const Table *table = table_of(model->prefill, s->number, &carried);
+    if (!table) return roofline(model, s, op, s->seq);
+    carried |= s->dim != 128.0;
+    // the bound of these tables is compute alone
+    TwOpCost compute = {op.flop, 0.0};
+    TwKernelCost cost = by_utilisation(model, s, table, carried, compute, s->number, s->seq, s->batch * s->heads,
+                                       s->heads / s->kv_heads, s->seq);
+    cost.bytes = op.bytes;
+    cost.byte_j = op.bytes * model->chip.j_per_byte;
+    return cost;
+}
+
+static TwKernelCost query_mla_decode(const TwKernelModel *model, const TwKernelShape *s)
+{
+    bool carried;
+    TwOpCost op = tw_op_mla_decode(s->batch, s->seq, s->heads, tw_number_bytes(s->number));
+    const Table *table = table_of(model->mla_decode, s->number, &carried);
+    if (!table) return roofline(model, s, op, 1.0);
+    return by_time(model, s, table, carried, op, log2(s->batch * s->seq), s->heads, s->seq);
+}
+
+static TwKernelCost query_mla_prefill(const TwKernelModel *model, const TwKernelShape *s)
+{
+    TwOpCost op = tw_op_mla_prefill(s->batch, s->seq, s->heads);
+    TwKernelShape bf16 = *s;
+    bf16.number = TW_BF16;
+    if (!model->mla_prefill.have) return roofline(model, &bf16, op, s->seq);
+    TwOpCost compute = {op.flop, 0.0};
+    TwKernelCost cost = by_utilisation(model, &bf16, &model->mla_prefill, false, compute, TW_BF16, s->seq, 1.0,
+                                       s->batch * s->heads, s->seq);
+    cost.bytes = op.bytes;
+    cost.byte_j = op.bytes * model->chip.j_per_byte;
+    return cost;
+}
+
+static TwKernelCost query_moe(const TwKernelModel *model, const TwKernelShape *s)
+{
+    bool carried;
+    double e = tw_number_bytes(s->number);
+    TwOpCost op = tw_op_moe(s->m, s->hidden, s->inter, s->experts, s->top_k, s->tp, s->ep, e);
+    const Table *table = table_of(model->moe, s->number, &carried);
+    if (!table) return roofline(model, s, op, s->m);
+    double expert = 3.0 * s->hidden * s->inter / s->tp * e;
+    return by_utilisation(model, s, table, carried, op, s->number, log2(s->m * s->top_k / s->experts),
+                          log2(s->experts / s->ep * expert), log2(expert), s->m);
+}
+
+static TwKernelCost query_glue(const TwKernelModel *model, const TwKernelShape *s)
+{
+    TwOpCost op = tw_op_glue(s->read, s->written);
+    Bounds bounds = {INFINITY, model->chip.bandwidth_bytes_s, false};
+    TwKernelCost cost = {.bytes = op.bytes, .evidence = TW_ASSUMED};
+    cost.t_s = glue_s + op.bytes / (glue_utilisation * bounds.bandwidth);
+    return finish(model, s, cost, bounds, glue_s, 1.0);
+}
+
+static TwKernelCost query_collective(const TwKernelModel *model, const TwKernelShape *s)
+{
+    Bounds bounds = {INFINITY, model->chip.bandwidth_bytes_s, false};
+    TwKernelCost cost = {.bytes = s->read + s->written, .t_s = s->seconds, .evidence = TW_PUBLISHED};
+    return finish(model, s, cost, bounds, launch_s, 1.0);
+}
+
+TwKernelCost tw_kernel_query(const TwKernelModel *model, const TwKernelShape *shape)
+{
+    switch (shape->op) {
+    case TW_KERNEL_GEMM:
+        return query_gemm(model, shape);
+    case TW_KERNEL_DECODE:
+        return query_decode(model, shape);
+    case TW_KERNEL_PREFILL:
+        return query_prefill(model, shape);
+    case TW_KERNEL_MLA_DECODE:
+        return query_mla_decode(model, shape);
+    case TW_KERNEL_MLA_PREFILL:
+        return query_mla_prefill(model, shape);
+    case TW_KERNEL_MOE:
+        return query_moe(model, shape);
+    case TW_KERNEL_GLUE:
+        return query_glue(model, shape);
+    case TW_KERNEL_COLLECTIVE:
+        return query_collective(model, shape);
+    case TW_KERNEL_OPS:
+        break;
+    }
+    assert(!"unknown operation");
+    return (TwKernelCost){0};
+}
+
+double tw_kernel_unaligned(const TwKernelModel *model, TwNumber number, double m)
+{
+    const double *factor = model->unaligned[number];
+    if (m <= 16.0) return 1.0;
+    // nodes at m = 32, 128, 512, 2048: every second power of two from the fifth
+    double at = (log2(m) - 5.0) / 2.0;
+    if (at <= 0.0) return factor[0];
+    if (at >= UNALIGNED_NODES - 1) return factor[UNALIGNED_NODES - 1];
+    int low = (int)at;
+    return factor[low] + (at - low) * (factor[low + 1] - factor[low]);
+}
+
+double tw_kernel_skew(const TwKernelModel *model, double tokens_per_expert, double ep)
+{
+    // medians at 16 or more tokens an expert for ep 1, 2, 4 ... 64; below one token an expert it is near 1
+    static const double ratio[2][7] = {{1.05, 1.13, 1.22, 1.32, 1.38, 1.41, 1.43},
+                                       {1.09, 1.19, 1.31, 1.50, 1.64, 1.78, 2.00}};
+    double at = fmin(fmax(log2(ep), 0.0), 6.0);
+    int low = at >= 6.0 ? 5 : (int)at;
+    const double *row = ratio[model->hopper];
+    double full = row[low] + (at - low) * (row[low + 1] - row[low]);
+    double ramp = fmin(fmax(log2(tokens_per_expert) / 4.0, 0.0), 1.0);
+    return 1.0 + ramp * (full - 1.0);
+}
+
+// ---- clock and cap -------------------------------------------------------------------------------------------------
+
+TwPower tw_chip_power(const TwAcceleratorRow *chip)
+{
+    return (TwPower){chip->live_w, chip->busy_w, chip->clock_exponent, chip->clock_min_fraction};
+}
+
+double tw_kernel_time_s(const TwKernelCost *cost, double clock)
+{
+    return cost->t0_s + fmax(cost->compute_s / clock, cost->memory_s);
+}
+
+double tw_kernel_energy_j(const TwKernelCost *cost, const TwPower *power, double clock)
+{
+    double steady_w = power->live_w + power->busy_w * pow(clock, power->exponent);
+    return steady_w * tw_kernel_time_s(cost, clock) + cost->flop_j * pow(clock, power->exponent - 1.0) + cost->byte_j;
+}
+
+double tw_sequence_w(const TwKernelCost *costs, int count, const TwPower *power, double clock)
+{
+    double time = 0.0, energy = 0.0;
+    for (int i = 0; i < count; i++) {
+        time += tw_kernel_time_s(&costs[i], clock);
+        energy += tw_kernel_energy_j(&costs[i], power, clock);
+    }
+    return time > 0.0 ? energy / time : power->live_w;
+}
+
+double tw_sequence_clock(const TwKernelCost *costs, int count, const TwPower *power, double cap_w, bool *over)
+{
+    *over = false;
+    if (tw_sequence_w(costs, count, power, 1.0) <= cap_w) return 1.0;
+    double low = power->clock_min, high = 1.0;
+    if (tw_sequence_w(costs, count, power, low) > cap_w) {
+        *over = true;
+        return low;
+    }
+    for (int i = 0; i < 52; i++) {
+        double middle = 0.5 * (low + high);
+        if (tw_sequence_w(costs, count, power, middle) <= cap_w)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+TwSequenceCost tw_sequence_cost(const TwKernelCost *costs, int count)
+{
+    TwSequenceCost sum = {0};
+    double family[TW_KERNEL_OPS] = {0.0}, square = 0.0;
+    for (int i = 0; i < count; i++) {
+        sum.t_s += costs[i].t_s;
+        sum.share[costs[i].evidence] += costs[i].t_s;
+        family[costs[i].op] += costs[i].sigma_ln * costs[i].t_s;
+    }
+    if (!(sum.t_s > 0.0)) return sum;
+    for (int i = 0; i < TW_KERNEL_OPS; i++) square += family[i] * family[i];
+    for (int i = 0; i < TW_EVIDENCES; i++) sum.share[i] /= sum.t_s;
+    sum.sigma_ln = sqrt(square) / sum.t_s;
+    return sum;
+}

@@ -1,0 +1,82 @@
+// What one kernel costs on a chip, in seconds and joules, from calibration tables; what a power cap does to it.
+//
+// Order of preference: fit of published measurements of the chip, the same carried over to other peaks, roofline / 0.7.
+// Every answer says which. Time and power at clock fraction x (kernels page, sections 8 and 9):
+//     t(x) = t0 + max(compute / x, memory)
+//     P(x) = live + [flop_j x^(g-1) + byte_j] / t(x) + busy x^g
+// On a table the larger of compute and memory is the measured time less t0; the other is its bound. Left out: kernels
+// that overlap, L2 carried from one to the next, sustained against short clocks other than through the power cap.
+#pragma once
+
+#include "models/workload/chip.h"
+#include "models/workload/op.h"
+
+typedef enum TwEvidence { TW_MEASURED, TW_PUBLISHED, TW_TRANSFERRED, TW_ASSUMED, TW_EVIDENCES } TwEvidence;
+const char *tw_evidence_name(TwEvidence evidence);
+
+typedef enum TwKernelOp {
+    TW_KERNEL_GEMM,           // m, n, k
+    TW_KERNEL_DECODE,         // batch, seq = context, heads, kv_heads, dim
+    TW_KERNEL_PREFILL,        // batch, seq, heads, kv_heads, dim
+    TW_KERNEL_MLA_DECODE,     // batch, seq = context, heads
+    TW_KERNEL_MLA_PREFILL,    // batch, seq, heads
+    TW_KERNEL_MOE,            // m = tokens, hidden, inter, experts, top_k, tp, ep
+    TW_KERNEL_GLUE,           // read, written
+    TW_KERNEL_COLLECTIVE,     // known time: seconds, read
+    TW_KERNEL_OPS
+} TwKernelOp;
+
+typedef struct TwKernelShape {
+    TwKernelOp op;
+    TwNumber number;    // of weights and activations, or of the cache
+    double m, n, k;
+    double batch, seq, heads, kv_heads, dim;
+    double hidden, inter, experts, top_k, tp, ep;
+    double read, written, seconds;
+} TwKernelShape;
+
+typedef struct TwKernelCost {
+    TwKernelOp op;
+    double t_s;    // at full clock: t0_s + max(compute_s, memory_s)
+    double t0_s, compute_s, memory_s;
+    double flop, bytes, flop_j, byte_j;
+    double sigma_ln;    // 1-sigma of ln t
+    TwEvidence evidence;
+    bool outside;    // beyond the table's hull: held at its edge
+} TwKernelCost;
+
+typedef struct TwKernelModel TwKernelModel;
+
+// folder: calibration/<chip>, or NULL for roofline only. A table that is missing there is answered by the roofline;
+// one that is broken is an error with file and line.
+bool tw_kernel_model_create(TwKernelModel **model, const TwAcceleratorRow *chip, const char *folder, TwError *error);
+void tw_kernel_model_destroy(TwKernelModel *model);
+
+// Thread-safe, no allocation. The chip must know a peak above 0 for the number type.
+TwKernelCost tw_kernel_query(const TwKernelModel *model, const TwKernelShape *shape);
+
+// What a GEMM of m tokens costs more when m is no multiple of 16; 1 up to 16.
+double tw_kernel_unaligned(const TwKernelModel *model, TwNumber number, double m);
+
+// Time under routing by power law 1.2 (what the tables hold) over time under balanced routing.
+double tw_kernel_skew(const TwKernelModel *model, double tokens_per_expert, double ep);
+
+// The chip's terms of P(x).
+typedef struct TwPower {
+    double live_w, busy_w, exponent, clock_min;
+} TwPower;
+TwPower tw_chip_power(const TwAcceleratorRow *chip);
+
+double tw_kernel_time_s(const TwKernelCost *cost, double clock);
+double tw_kernel_energy_j(const TwKernelCost *cost, const TwPower *power, double clock);
+// Mean power of a sequence, and the largest clock in [clock_min, 1] at which it is within cap_w (bisection).
+// over: even the lowest clock draws more.
+double tw_sequence_w(const TwKernelCost *costs, int count, const TwPower *power, double clock);
+double tw_sequence_clock(const TwKernelCost *costs, int count, const TwPower *power, double cap_w, bool *over);
+
+// A sequence at full clock: errors of one family are fully correlated, families independent.
+typedef struct TwSequenceCost {
+    double t_s, sigma_ln;
+    double share[TW_EVIDENCES];    // of time
+} TwSequenceCost;
+TwSequenceCost tw_sequence_cost(const TwKernelCost *costs, int count);

@@ -1,0 +1,60 @@
+#include "models/workload/op.h"
+
+#include <math.h>
+
+TwOpCost tw_op_gemm(double m, double n, double k, double e)
+{
+    return (TwOpCost){2.0 * m * n * k, (n * k + m * k) * e + 2.0 * m * n};
+}
+
+TwOpCost tw_op_prefill(double batch, double seq, double heads, double kv_heads, double dim, double e)
+{
+    return tw_op_chunk(batch, seq, 0.0, heads, kv_heads, dim, e);
+}
+
+TwOpCost tw_op_chunk(double batch, double chunk, double history, double heads, double kv_heads, double dim, double e)
+{
+    double flop = 4.0 * batch * heads * dim * chunk * (history + chunk / 2.0);
+    double cache = batch * (history + chunk) * 2.0 * kv_heads * dim * e;
+    return (TwOpCost){flop, cache + 4.0 * batch * chunk * heads * dim};
+}
+
+TwOpCost tw_op_decode(double batch, double context, double heads, double kv_heads, double dim, double e)
+{
+    double cache = 2.0 * batch * context * kv_heads * dim * e;
+    return (TwOpCost){4.0 * batch * context * heads * dim, cache + 4.0 * batch * heads * dim};
+}
+
+TwOpCost tw_op_mla_decode(double batch, double context, double heads, double e)
+{
+    double widths = 576.0 + 512.0;
+    return (TwOpCost){2.0 * batch * context * heads * widths,
+                      576.0 * batch * context * e + 2.0 * batch * heads * widths};
+}
+
+TwOpCost tw_op_mla_prefill(double batch, double seq, double heads)
+{
+    double widths = 192.0 + 192.0 + 128.0 + 128.0;
+    return (TwOpCost){320.0 * batch * seq * seq * heads, 2.0 * batch * seq * heads * widths};
+}
+
+double tw_op_active_experts(double experts, double top_k, double tokens, double ep)
+{
+    return -(experts / ep) * expm1(-tokens * top_k / experts);
+}
+
+TwOpCost tw_op_moe(double tokens, double hidden, double inter, double experts, double top_k, double tp, double ep,
+                   double e)
+{
+    double expert = 3.0 * hidden * inter / tp;    // weights of one expert on this GPU
+    double rows = tokens * top_k / ep;
+    double active = tw_op_active_experts(experts, top_k, tokens, ep);
+    return (TwOpCost){2.0 * expert * rows, active * expert * e + rows * hidden * (e + 2.0)};
+}
+
+TwOpCost tw_op_glue(double read, double written) { return (TwOpCost){0.0, read + written}; }
+
+double tw_op_bound_s(TwOpCost cost, double peak_flops, double bandwidth_bytes_s)
+{
+    return fmax(cost.flop / peak_flops, cost.bytes / bandwidth_bytes_s);
+}

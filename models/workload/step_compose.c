@@ -1,0 +1,256 @@
+#include "models/workload/step_compose.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+// a collective nobody measured: latency, and this share of the link
+static const double ring_latency_s = 8.0e-6, ring_utilisation = 0.7;
+
+bool tw_compose_numbers(TwCompose *c, const char *precision, const char *kv_precision, TwError *error)
+{
+    TwNumber number;
+    if (!tw_number_find(precision, &number))
+        return tw_fail(error, TW_BAD_INPUT, "precision = \"%s\", expected bf16, fp8, fp8_block or fp4", precision);
+    if (strcmp(kv_precision, "bf16") != 0 && strcmp(kv_precision, "fp8") != 0)
+        return tw_fail(error, TW_BAD_INPUT, "kv_precision = \"%s\", expected bf16 or fp8", kv_precision);
+    bool mla = tw_model_is_mla(c->model);
+
+    // released fp8 weights of latent-attention models are block-scaled; their fp4 releases keep attention in bf16
+    if (mla && number == TW_FP8) number = TW_FP8_BLOCK;
+    c->linear = c->expert = number;
+    c->projection = mla && number == TW_FP4 ? TW_BF16 : number;
+    c->head = TW_BF16;
+    c->cache = kv_precision[0] == 'f' ? TW_FP8 : TW_BF16;
+    c->prefill = mla ? TW_BF16 : c->cache;
+    return true;
+}
+
+// Weights of the latent attention that every GPU keeps whole: the two down-projections.
+static double replicated_attention(const TwModelRow *m)
+{
+    if (!tw_model_is_mla(m)) return 0.0;
+    return (double)m->layers * (double)m->hidden * (double)(m->q_rank + m->kv_rank + m->rope_dim);
+}
+
+double tw_compose_weight_bytes(const TwCompose *c)
+{
+    const TwModelRow *m = c->model;
+    TwWeights w = tw_model_weights(m);
+    double whole = replicated_attention(m), attention = whole + (w.attention - whole) / c->tp;
+    // key and value heads that do not divide are kept more than once
+    if (!tw_model_is_mla(m) && (double)m->kv_heads < c->tp)
+        attention +=
+            (double)(m->layers * m->hidden * 2 * m->kv_heads * m->head_dim) * (1.0 / (double)m->kv_heads - 1.0 / c->tp);
+    return attention * tw_number_bytes(c->projection) + (w.dense + w.shared) / c->tp * tw_number_bytes(c->linear) +
+           w.experts / c->tp * tw_number_bytes(c->expert) + w.router * tw_number_bytes(TW_BF16) +
+           (w.embedding + w.head) / c->tp * tw_number_bytes(c->head);
+}
+
+// ---- kernels -------------------------------------------------------------------------------------------------------
+
+typedef struct Out {
+    const TwCompose *compose;
+    TwEmit *emit;
+    void *context;
+    double tokens;
+    bool unaligned;
+} Out;
+
+static void gemm(const Out *out, const char *name, double times, TwNumber number, double m, double n, double k)
+{
+    TwKernelShape shape = {.op = TW_KERNEL_GEMM, .number = number, .m = m, .n = n, .k = k};
+    TwKernelCost cost = tw_kernel_query(out->compose->kernels, &shape);
+    if (out->unaligned && m > 16.0) {
+        double factor = tw_kernel_unaligned(out->compose->kernels, number, m);
+        cost.t_s *= factor, cost.t0_s *= factor, cost.compute_s *= factor, cost.memory_s *= factor;
+    }
+    out->emit(out->context, name, times, &cost);
+}
+
+static void glue(const Out *out, const char *name, double times, double read, double written)
+{
+    TwKernelShape shape = {.op = TW_KERNEL_GLUE, .read = read, .written = written};
+    TwKernelCost cost = tw_kernel_query(out->compose->kernels, &shape);
+    out->emit(out->context, name, times, &cost);
+}
+
+// Interpolated in ln t over ln bytes; beyond the ends the rate (above) and the time (below) hold.
+static double all_reduce_s(const TwCompose *c, double bytes)
+{
+    int n = c->comm_count;
+    const double *x = c->comm_bytes, *t = c->comm_s;
+    if (n < 1) return ring_latency_s + 2.0 * (c->tp - 1.0) / c->tp * bytes / (ring_utilisation * c->link_bytes_s);
+    if (bytes <= x[0]) return t[0];
+    if (bytes >= x[n - 1]) return t[n - 1] * bytes / x[n - 1];
+    int i = 0;
+    while (bytes >= x[i + 1]) i++;
+    double w = log(bytes / x[i]) / log(x[i + 1] / x[i]);
+    return exp((1.0 - w) * log(t[i]) + w * log(t[i + 1]));
+}
+
+static void all_reduce(const Out *out, const char *name, double times, double bytes)
+{
+    const TwCompose *c = out->compose;
+    if (c->tp < 2.0) return;
+    double moved = 2.0 * (c->tp - 1.0) / c->tp * bytes;
+    TwKernelShape shape = {
+        .op = TW_KERNEL_COLLECTIVE, .read = moved, .written = moved, .seconds = all_reduce_s(c, bytes)};
+    TwKernelCost cost = tw_kernel_query(c->kernels, &shape);
+    cost.evidence = c->comm_count > 0 && c->comm_measured ? TW_PUBLISHED : TW_ASSUMED;
+    out->emit(out->context, name, times, &cost);
+}
+
+static void projections_gqa(const Out *out)
+{
+    const TwModelRow *m = out->compose->model;
+    double tp = out->compose->tp, n = out->tokens, layers = (double)m->layers, hidden = (double)m->hidden;
+    double q = (double)(m->heads * m->head_dim) / tp;
+    double kv = fmax((double)m->kv_heads / tp, 1.0) * (double)m->head_dim;
+    gemm(out, "qkv", layers, out->compose->projection, n, q + 2.0 * kv, hidden);
+    double rows = 2.0 * n * (q + 2.0 * kv);
+    glue(out, "rope and cache append", layers, rows, rows);
+    gemm(out, "attention output", layers, out->compose->projection, n, hidden, q);
+}
+
+static void projections_mla(const Out *out)
+{
+    const TwModelRow *m = out->compose->model;
+    double tp = out->compose->tp, n = out->tokens, layers = (double)m->layers, hidden = (double)m->hidden;
+    TwNumber number = out->compose->projection;
+    double heads = (double)m->heads / tp, q_rank = (double)m->q_rank, kv_rank = (double)m->kv_rank;
+    double q_wide = heads * (double)(m->nope_dim + m->rope_dim), latent = kv_rank + (double)m->rope_dim;
+    if (q_rank > 0.0) {
+        gemm(out, "q and kv down", layers, number, n, q_rank + latent, hidden);
+        gemm(out, "q up", layers, number, n, q_wide, q_rank);
+    } else {
+        gemm(out, "q and kv down", layers, number, n, q_wide + latent, hidden);
+    }
+    // absorbed into queries and outputs of decode, or expanding keys and values of prefill: the same work
+    gemm(out, "kv up", layers, number, n, heads * (double)(m->nope_dim + m->v_dim), kv_rank);
+    double rows = 2.0 * n * (q_wide + latent);
+    glue(out, "rope and cache append", layers, rows, rows);
+    gemm(out, "attention output", layers, number, n, hidden, heads * (double)m->v_dim);
+}
+
+static void mlp(const Out *out, const char *up, const char *down, double times, double inter)
+{
+    double n = out->tokens, hidden = (double)out->compose->model->hidden;
+    gemm(out, up, times, out->compose->linear, n, 2.0 * inter, hidden);
+    glue(out, "silu", times, 4.0 * n * inter, 2.0 * n * inter);
+    gemm(out, down, times, out->compose->linear, n, hidden, inter);
+}
+
+static void experts(const Out *out)
+{
+    const TwCompose *c = out->compose;
+    const TwModelRow *m = c->model;
+    double n = out->tokens, layers = (double)m->moe_layers, hidden = (double)m->hidden;
+    gemm(out, "router", layers, TW_BF16, n, (double)m->experts, hidden);
+    glue(out, "router", layers, 4.0 * n * (double)m->experts, 8.0 * n * (double)m->top_k);
+    TwKernelShape shape = {.op = TW_KERNEL_MOE,
+                           .number = c->expert,
+                           .m = n,
+                           .hidden = hidden,
+                           .inter = (double)m->expert_inter,
+                           .experts = (double)m->experts,
+                           .top_k = (double)m->top_k,
+                           .tp = c->tp,
+                           .ep = 1.0};
+    TwKernelCost cost = tw_kernel_query(c->kernels, &shape);
+    // from the routing of the tables to the one asked for
+    double routing = c->moe_imbalance;
+    if (cost.evidence != TW_ASSUMED) routing /= tw_kernel_skew(c->kernels, n * shape.top_k / shape.experts, 1.0);
+    cost.t_s *= routing, cost.t0_s *= routing, cost.compute_s *= routing, cost.memory_s *= routing;
+    out->emit(out->context, "experts", layers, &cost);
+    if (m->shared_experts > 0)
+        mlp(out, "shared expert up", "shared expert down", layers,
+            (double)(m->shared_experts * m->shared_inter) / c->tp);
+}
+
+void tw_compose_dense(const TwCompose *c, double tokens, bool unaligned, TwEmit *emit, void *context)
+{
+    const TwModelRow *m = c->model;
+    const Out out = {c, emit, context, tokens, unaligned};
+    double layers = (double)m->layers, row = 2.0 * tokens * (double)m->hidden;
+    glue(&out, "embedding", 1.0, row, row);
+    glue(&out, "norm", 2.0 * layers + 1.0, 2.0 * row, 2.0 * row);
+    if (tw_model_is_mla(m))
+        projections_mla(&out);
+    else
+        projections_gqa(&out);
+    if (m->dense_layers > 0) mlp(&out, "mlp up", "mlp down", (double)m->dense_layers, (double)m->dense_inter / c->tp);
+    if (m->moe_layers > 0) experts(&out);
+    all_reduce(&out, "all-reduce", 2.0 * layers, row);
+}
+
+void tw_compose_logits(const TwCompose *c, double logits, TwEmit *emit, void *context)
+{
+    const Out out = {c, emit, context, logits, false};
+    double rows = (double)c->model->vocabulary / c->tp;
+    gemm(&out, "head", 1.0, c->head, logits, rows, (double)c->model->hidden);
+    // gathering is half of an all-reduce
+    all_reduce(&out, "gather logits", 1.0, logits * (double)c->model->vocabulary);
+    glue(&out, "sampler", 1.0, 4.0 * logits * (double)c->model->vocabulary, 4.0 * logits);
+}
+
+// Layers with full attention and with a window.
+static void layer_kinds(const TwModelRow *m, double *full, double *windowed)
+{
+    *full = m->window_tokens > 0 ? (double)m->full_layers : (double)m->layers;
+    *windowed = (double)m->layers - *full;
+}
+
+static TwKernelShape attention_shape(const TwCompose *c, bool decode, double batch, double seq)
+{
+    const TwModelRow *m = c->model;
+    bool mla = tw_model_is_mla(m);
+    TwKernelShape shape = {.batch = batch, .seq = seq, .heads = (double)m->heads / c->tp, .dim = (double)m->head_dim};
+    shape.kv_heads = fmax((double)m->kv_heads / c->tp, 1.0);
+    shape.number = decode ? c->cache : c->prefill;
+    if (decode)
+        shape.op = mla ? TW_KERNEL_MLA_DECODE : TW_KERNEL_DECODE;
+    else
+        shape.op = mla ? TW_KERNEL_MLA_PREFILL : TW_KERNEL_PREFILL;
+    return shape;
+}
+
+void tw_compose_decode(const TwCompose *c, double sequences, double mean_context, TwEmit *emit, void *context)
+{
+    double full, windowed, window = (double)c->model->window_tokens;
+    layer_kinds(c->model, &full, &windowed);
+    TwKernelShape shape = attention_shape(c, true, sequences, mean_context);
+    TwKernelCost cost = tw_kernel_query(c->kernels, &shape);
+    emit(context, "decode attention", full, &cost);
+    if (windowed > 0.0) {
+        shape.seq = fmin(mean_context, window);
+        cost = tw_kernel_query(c->kernels, &shape);
+        emit(context, "windowed decode attention", windowed, &cost);
+    }
+}
+
+double tw_compose_pairs(const TwCompose *c, double history, double chunk_square, double chunk_tokens, double chunks)
+{
+    const TwModelRow *m = c->model;
+    double full, windowed, all = history + 0.5 * chunk_square;
+    layer_kinds(m, &full, &windowed);
+    double pairs = full * all + windowed * fmin(all, (double)m->window_tokens * chunk_tokens);
+    // 2 * rank * (nope + v) FLOP a head and cached token, against 2 * (nope + rope + v) a pair
+    if (tw_model_is_mla(m) && chunk_tokens > 0.0)
+        pairs += full * history * (chunks / chunk_tokens) * (double)(m->kv_rank * (m->nope_dim + m->v_dim)) /
+                 (double)(m->nope_dim + m->rope_dim + m->v_dim);
+    return pairs;
+}
+
+void tw_compose_prefill(const TwCompose *c, double chunks, double chunk, double history, TwEmit *emit, void *context)
+{
+    double seq = chunk + history;
+    TwKernelShape shape = attention_shape(c, false, chunks, seq);
+    TwKernelCost cost = tw_kernel_query(c->kernels, &shape);
+    // from the whole prompt of the table to the pairs of these chunks, all layers
+    double square = chunks * chunk * chunk, tokens = chunks * chunk;
+    double share = tw_compose_pairs(c, chunks * chunk * history, square, tokens, chunks) / (0.5 * chunks * seq * seq);
+    cost.t_s *= share, cost.t0_s *= share, cost.compute_s *= share, cost.memory_s *= share;
+    cost.flop *= share, cost.bytes *= share, cost.flop_j *= share, cost.byte_j *= share;
+    emit(context, "prefill attention", 1.0, &cost);
+}
