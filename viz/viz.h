@@ -7,9 +7,9 @@
 typedef enum TwTheme { TW_LIGHT, TW_DARK } TwTheme;
 
 typedef struct TwPictureOptions {
-    const char *view;           // "overview" (window as a whole), "floor", "timeline", "sankey", "kpis"
-    const char *quantity;       // of the floor plan; NULL: the first
-    int width, height;          // pixels; points in SVG and PDF
+    const char *view;        // "overview" (window as a whole), "floor", "timeline", "sankey", "kpis"
+    const char *quantity;    // of the floor plan; NULL: the first
+    int width, height;       // pixels; points in SVG and PDF
     TwTheme theme;
 } TwPictureOptions;
 
@@ -25,7 +25,7 @@ typedef struct TwWindowSource {
     void (*pause)(void *context, bool paused);
     void (*speed)(void *context, double factor);    // simulated seconds a wall second; INFINITY: as fast as it goes
     void (*step)(void *context);
-    void (*seek)(void *context, double time_s);     // replay; ignored where !can_seek
+    void (*seek)(void *context, double time_s);    // replay; ignored where !can_seek
     bool can_seek;
 } TwWindowSource;
 

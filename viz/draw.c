@@ -1,0 +1,298 @@
+#include "viz/draw.h"
+
+#include <assert.h>
+#include <math.h>
+#include <pango/pangocairo.h>
+#include <stdlib.h>
+
+struct TwDraw {
+    TwText *text;
+    const TwStyle *style;
+    cairo_surface_t *surface;
+    cairo_t *cr;    // in device pixels: the scale is applied here
+    double scale;
+    bool vector;
+    // of an image: its pixels, and the clip in device pixels
+    unsigned char *pixels;
+    int stride, width, height;
+    int clip_x0, clip_y0, clip_x1, clip_y1;
+};
+
+bool tw_draw_create(TwDraw **draw, TwTheme theme, TwError *error)
+{
+    TwDraw *d = calloc(1, sizeof *d);
+    if (!d) return tw_fail(error, TW_IO, "out of memory");
+    if (!tw_text_create(&d->text, error)) {
+        free(d);
+        return false;
+    }
+    d->style = tw_style(theme);
+    *draw = d;
+    return true;
+}
+
+void tw_draw_destroy(TwDraw *d)
+{
+    if (!d) return;
+    tw_text_destroy(d->text);
+    free(d);
+}
+
+void tw_draw_begin(TwDraw *d, cairo_surface_t *surface, double scale)
+{
+    d->surface = surface;
+    d->cr = cairo_create(surface);
+    d->scale = scale;
+    d->vector = cairo_surface_get_type(surface) != CAIRO_SURFACE_TYPE_IMAGE;
+    d->pixels = NULL;
+    if (!d->vector) {
+        d->pixels = cairo_image_surface_get_data(surface);
+        d->stride = cairo_image_surface_get_stride(surface);
+        d->width = cairo_image_surface_get_width(surface);
+        d->height = cairo_image_surface_get_height(surface);
+    }
+    tw_draw_unclip(d);
+}
+
+void tw_draw_end(TwDraw *d)
+{
+    cairo_destroy(d->cr);
+    cairo_surface_flush(d->surface);
+    d->cr = NULL;
+    d->surface = NULL;
+    d->pixels = NULL;
+}
+
+void tw_draw_theme(TwDraw *d, TwTheme theme) { d->style = tw_style(theme); }
+const TwStyle *tw_draw_style(const TwDraw *d) { return d->style; }
+bool tw_draw_vector(const TwDraw *d) { return d->vector; }
+double tw_draw_scale(const TwDraw *d) { return d->scale; }
+
+static void source(TwDraw *d, TwColour c)
+{
+    cairo_set_source_rgba(d->cr, (c >> 16 & 255u) / 255.0, (c >> 8 & 255u) / 255.0, (c & 255u) / 255.0,
+                          (c >> 24) / 255.0);
+}
+
+// edges to whole device pixels, so that neighbours share an edge
+typedef struct Whole {
+    int x0, y0, x1, y1;
+} Whole;
+
+static int round_px(double x)
+{
+    x = floor(x + 0.5);
+    return x < -30000.0 ? -30000 : x > 30000.0 ? 30000 : (int)x;
+}
+
+static Whole whole(const TwDraw *d, TwBox b)
+{
+    return (Whole){round_px(b.x * d->scale), round_px(b.y * d->scale), round_px((b.x + b.w) * d->scale),
+                   round_px((b.y + b.h) * d->scale)};
+}
+
+static void add_rect(TwDraw *d, Whole w) { cairo_rectangle(d->cr, w.x0, w.y0, w.x1 - w.x0, w.y1 - w.y0); }
+
+void tw_draw_clip(TwDraw *d, TwBox box)
+{
+    Whole w = whole(d, box);
+    cairo_reset_clip(d->cr);
+    add_rect(d, w);
+    cairo_clip(d->cr);
+    d->clip_x0 = w.x0 > 0 ? w.x0 : 0;
+    d->clip_y0 = w.y0 > 0 ? w.y0 : 0;
+    d->clip_x1 = w.x1 < d->width ? w.x1 : d->width;
+    d->clip_y1 = w.y1 < d->height ? w.y1 : d->height;
+}
+
+void tw_draw_unclip(TwDraw *d)
+{
+    cairo_reset_clip(d->cr);
+    d->clip_x0 = d->clip_y0 = 0;
+    d->clip_x1 = d->width;
+    d->clip_y1 = d->height;
+}
+
+static void fill_pixels(TwDraw *d, Whole w, uint32_t colour)
+{
+    if (w.x0 < d->clip_x0) w.x0 = d->clip_x0;
+    if (w.y0 < d->clip_y0) w.y0 = d->clip_y0;
+    if (w.x1 > d->clip_x1) w.x1 = d->clip_x1;
+    if (w.y1 > d->clip_y1) w.y1 = d->clip_y1;
+    for (int y = w.y0; y < w.y1; y++) {
+        uint32_t *row = (uint32_t *)(void *)(d->pixels + (size_t)y * (size_t)d->stride);
+        for (int x = w.x0; x < w.x1; x++) row[x] = colour;
+    }
+}
+
+void tw_draw_rect(TwDraw *d, TwBox box, TwColour fill)
+{
+    Whole w = whole(d, box);
+    if (w.x1 <= w.x0 || w.y1 <= w.y0) return;
+    cairo_set_antialias(d->cr, CAIRO_ANTIALIAS_NONE);
+    source(d, fill);
+    add_rect(d, w);
+    cairo_fill(d->cr);
+    cairo_set_antialias(d->cr, CAIRO_ANTIALIAS_DEFAULT);
+}
+
+static void set_stroke(TwDraw *d, TwStroke s)
+{
+    double dashes[2] = {s.dash * d->scale, s.dash * d->scale};
+    cairo_set_dash(d->cr, dashes, s.dash > 0.0 ? 2 : 0, 0.0);
+    cairo_set_line_width(d->cr, fmax(1.0, s.width * d->scale));
+    cairo_set_line_join(d->cr, CAIRO_LINE_JOIN_ROUND);
+    source(d, s.colour);
+}
+
+void tw_draw_frame(TwDraw *d, TwBox box, TwStroke stroke)
+{
+    Whole w = whole(d, box);
+    double width = floor(fmax(1.0, stroke.width * d->scale) + 0.5);
+    if (w.x1 - w.x0 <= width || w.y1 - w.y0 <= width) return;
+    set_stroke(d, stroke);
+    cairo_set_line_width(d->cr, width);
+    cairo_set_line_join(d->cr, CAIRO_LINE_JOIN_MITER);
+    cairo_rectangle(d->cr, w.x0 + width / 2.0, w.y0 + width / 2.0, w.x1 - w.x0 - width, w.y1 - w.y0 - width);
+    cairo_stroke(d->cr);
+}
+
+void tw_draw_hatch(TwDraw *d, TwBox box, TwColour colour)
+{
+    Whole w = whole(d, box);
+    if (w.x1 <= w.x0 || w.y1 <= w.y0) return;
+    cairo_save(d->cr);
+    add_rect(d, w);
+    cairo_clip(d->cr);
+    source(d, colour);
+    cairo_set_dash(d->cr, NULL, 0, 0.0);
+    cairo_set_line_width(d->cr, fmax(1.0, d->scale));
+    // anchored to the page, so that the hatches of neighbours meet
+    double step = 6.0 * d->scale, height = w.y1 - w.y0;
+    for (double x = floor((w.x0 - height + w.y0) / step) * step - w.y0; x < w.x1; x += step) {
+        cairo_move_to(d->cr, x, w.y1);
+        cairo_line_to(d->cr, x + height, w.y0);
+    }
+    cairo_stroke(d->cr);
+    cairo_restore(d->cr);
+}
+
+void tw_draw_line(TwDraw *d, const TwPoint *p, int count, TwStroke stroke)
+{
+    if (count < 2) return;
+    set_stroke(d, stroke);
+    // a level or upright line of odd width lies on pixel centres
+    bool straight = count == 2 && (p[0].x == p[1].x || p[0].y == p[1].y);
+    for (int i = 0; i < count; i++) {
+        double x = p[i].x * d->scale, y = p[i].y * d->scale;
+        if (straight) x = floor(x) + 0.5, y = floor(y) + 0.5;
+        if (i == 0)
+            cairo_move_to(d->cr, x, y);
+        else
+            cairo_line_to(d->cr, x, y);
+    }
+    cairo_stroke(d->cr);
+}
+
+void tw_draw_polygon(TwDraw *d, const TwPoint *p, int count, TwColour fill)
+{
+    if (count < 3) return;
+    cairo_move_to(d->cr, p[0].x * d->scale, p[0].y * d->scale);
+    for (int i = 1; i < count; i++) cairo_line_to(d->cr, p[i].x * d->scale, p[i].y * d->scale);
+    cairo_close_path(d->cr);
+    source(d, fill);
+    cairo_fill(d->cr);
+}
+
+void tw_draw_ribbon(TwDraw *d, double x0, double y0, double h0, double x1, double y1, double h1, TwColour fill)
+{
+    double s = d->scale, mid = (x0 + x1) / 2.0 * s;
+    cairo_move_to(d->cr, x0 * s, y0 * s);
+    cairo_curve_to(d->cr, mid, y0 * s, mid, y1 * s, x1 * s, y1 * s);
+    cairo_line_to(d->cr, x1 * s, (y1 + h1) * s);
+    cairo_curve_to(d->cr, mid, (y1 + h1) * s, mid, (y0 + h0) * s, x0 * s, (y0 + h0) * s);
+    cairo_close_path(d->cr);
+    source(d, fill);
+    cairo_fill(d->cr);
+}
+
+void tw_draw_cells(TwDraw *d, const TwBox *boxes, const int16_t *index, int count, const TwColour palette[256])
+{
+    if (!d->vector) {
+        cairo_surface_flush(d->surface);
+        for (int i = 0; i < count; i++)
+            if (index[i] >= 0) fill_pixels(d, whole(d, boxes[i]), palette[index[i]]);
+        cairo_surface_mark_dirty(d->surface);
+        return;
+    }
+    // one path a colour: buckets by counting, in order of the cells
+    int start[257] = {0};
+    int *order = malloc(((size_t)count + 1) * sizeof *order);
+    if (!order) return;
+    for (int i = 0; i < count; i++)
+        if (index[i] >= 0) start[index[i] + 1]++;
+    for (int c = 0; c < 256; c++) start[c + 1] += start[c];
+    int next[256];
+    for (int c = 0; c < 256; c++) next[c] = start[c];
+    for (int i = 0; i < count; i++)
+        if (index[i] >= 0) order[next[index[i]]++] = i;
+    for (int c = 0; c < 256; c++) {
+        if (start[c] == start[c + 1]) continue;
+        for (int k = start[c]; k < start[c + 1]; k++) {
+            TwBox b = boxes[order[k]];
+            cairo_rectangle(d->cr, b.x * d->scale, b.y * d->scale, b.w * d->scale, b.h * d->scale);
+        }
+        source(d, palette[c]);
+        cairo_fill(d->cr);
+    }
+    free(order);
+}
+
+void tw_draw_spans(TwDraw *d, double x, const float *top, const float *bottom, int count, TwColour colour)
+{
+    int first = round_px(x * d->scale);
+    if (!d->vector) cairo_surface_flush(d->surface);
+    for (int i = 0; i < count; i++) {
+        if (!(top[i] <= bottom[i])) continue;
+        Whole w = {first + i, round_px(top[i] * d->scale), first + i + 1, round_px(bottom[i] * d->scale)};
+        if (w.y1 <= w.y0) w.y1 = w.y0 + 1;
+        if (d->vector)
+            add_rect(d, w);
+        else
+            fill_pixels(d, w, colour);
+    }
+    if (d->vector) {
+        source(d, colour);
+        cairo_fill(d->cr);
+    } else {
+        cairo_surface_mark_dirty(d->surface);
+    }
+}
+
+double tw_draw_text_cut(TwDraw *d, TwPoint at, TwAlign align, TwFont font, TwColour colour, double width,
+                        const char *utf8)
+{
+    if (!*utf8) return 0.0;
+    PangoLayout *layout = tw_text_layout(d->text, d->scale, font, width, utf8);
+    double drawn, baseline;
+    tw_text_size(layout, d->scale, &drawn, &baseline);
+    double x = at.x - (align == TW_CENTRE ? drawn / 2.0 : align == TW_RIGHT ? drawn : 0.0);
+    source(d, colour);
+    cairo_move_to(d->cr, floor(x * d->scale + 0.5), floor((at.y - baseline) * d->scale + 0.5));
+    pango_cairo_show_layout(d->cr, layout);
+    cairo_new_path(d->cr);
+    return drawn;
+}
+
+double tw_draw_text(TwDraw *d, TwPoint at, TwAlign align, TwFont font, TwColour colour, const char *utf8)
+{
+    return tw_draw_text_cut(d, at, align, font, colour, 0.0, utf8);
+}
+
+double tw_text_width(TwDraw *d, TwFont font, const char *utf8)
+{
+    if (!*utf8) return 0.0;
+    double width, baseline;
+    tw_text_size(tw_text_layout(d->text, d->scale, font, 0.0, utf8), d->scale, &width, &baseline);
+    return width;
+}

@@ -1,0 +1,141 @@
+// KPIs: the strip above every view and the sheet of all; each with unit and boundary, unknown ones said to be so.
+#include "viz/view.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+// "power.utility_mw" ends in the name of the series that it comes from, if there is one
+static const TwSceneSeries *series_of(const TwScene *s, const char *name)
+{
+    const char *last = strrchr(name, '.');
+    last = last ? last + 1 : name;
+    for (int i = 0; i < s->series_count; i++)
+        if (strcmp(s->series[i].name, name) == 0 || strcmp(s->series[i].name, last) == 0) return &s->series[i];
+    return NULL;
+}
+
+static void draw_sparkline(TwDraw *d, const TwSceneSeries *series, const TwScene *s, TwBox box)
+{
+    enum { MOST = 400 };
+    int columns = (int)box.w;
+    if (columns < 8 || series->count < 2 || !(s->span_s > 0.0)) return;
+    if (columns > MOST) columns = MOST;
+    float low[MOST], high[MOST];
+    tw_series_columns(series, 0.0, s->span_s, columns, low, high);
+    float least = INFINITY, most = -INFINITY;
+    for (int c = 0; c < columns; c++) {
+        if (isfinite(low[c]) && low[c] < least) least = low[c];
+        if (isfinite(high[c]) && high[c] > most) most = high[c];
+    }
+    if (!(most > least)) return;
+    TwPoint p[MOST];
+    int n = 0;
+    for (int c = 0; c < columns; c++) {
+        if (!isfinite(low[c]) || !isfinite(high[c])) continue;
+        double share = ((low[c] + high[c]) / 2.0f - least) / (most - least);
+        p[n++] = (TwPoint){box.x + c + 0.5, box.y + box.h * (1.0 - share)};
+    }
+    tw_draw_line(d, p, n, (TwStroke){tw_draw_style(d)->series[0], 1.2, 0.0});
+}
+
+static const char *value_text(const TwSceneKpi *k, char text[64])
+{
+    char number[32];
+    if (k->text[0])
+        snprintf(text, 64, "%s", k->text);
+    else
+        snprintf(text, 64, "%s", tw_number_text(number, k->value));
+    return text;
+}
+
+static const char *unit_text(const TwSceneKpi *k, char text[64])
+{
+    if (k->text[0] || isnan(k->value))
+        *text = '\0';
+    else
+        snprintf(text, 64, "%s", tw_unit_text(k->unit));
+    return text;
+}
+
+static const char *under_text(const TwSceneKpi *k, char text[96])
+{
+    char number[32];
+    int n = snprintf(text, 96, "%s", k->boundary[0] ? k->boundary : "");
+    if (isnan(k->value) && !k->text[0])
+        n += snprintf(text + n, 96 - (size_t)n, "%snot recorded", n ? " \xc2\xb7 " : "");
+    if (isfinite(k->target))
+        snprintf(text + n, 96 - (size_t)n, "%starget %s", n ? " \xc2\xb7 " : "", tw_number_text(number, k->target));
+    return text;
+}
+
+void tw_kpi_strip_draw(TwDraw *d, const TwScene *s, TwBox box)
+{
+    const TwStyle *style = tw_draw_style(d);
+    tw_draw_rect(d, box, style->panel);
+    tw_draw_rect(d, (TwBox){box.x, box.y + box.h - 1.0, box.w, 1.0}, style->grid);
+    int fit = (int)(box.w / 170.0), count = s->kpi_count < fit ? s->kpi_count : fit;
+    if (count <= 0) {
+        tw_draw_text(d, (TwPoint){box.x + 16.0, box.y + box.h / 2.0 + 4.0}, TW_LEFT, TW_BODY, style->second,
+                     "no key figures yet");
+        return;
+    }
+    char text[64], unit[64], under[96];
+    for (int i = 0; i < count; i++) {
+        const TwSceneKpi *k = &s->kpis[i];
+        double x = floor(box.x + box.w * i / count), w = floor(box.w / count) - 28.0;
+        if (i > 0) tw_draw_rect(d, (TwBox){x, box.y + 10.0, 1.0, box.h - 20.0}, style->grid);
+        x += 16.0;
+        tw_draw_text_cut(d, (TwPoint){x, box.y + 17.0}, TW_LEFT, TW_SMALL, style->second, w, k->label);
+        double used = tw_draw_text_cut(d, (TwPoint){x, box.y + 41.0}, TW_LEFT, k->text[0] ? TW_HEADING : TW_BIG,
+                                       style->text, w, value_text(k, text));
+        if (w - used > 24.0)
+            tw_draw_text_cut(d, (TwPoint){x + used + 6.0, box.y + 41.0}, TW_LEFT, TW_SMALL, style->second,
+                             w - used - 6.0, unit_text(k, unit));
+        tw_draw_text_cut(d, (TwPoint){x, box.y + 57.0}, TW_LEFT, TW_SMALL, style->second, w, under_text(k, under));
+    }
+}
+
+void tw_kpis_draw(TwDraw *d, const TwScene *s, TwBox box)
+{
+    const TwStyle *style = tw_draw_style(d);
+    tw_draw_rect(d, box, style->ground);
+    if (s->kpi_count == 0) {
+        tw_draw_text(d, (TwPoint){box.x + box.w / 2.0, box.y + box.h / 2.0}, TW_CENTRE, TW_HEADING, style->second,
+                     "no key figures");
+        return;
+    }
+    double margin = 16.0;
+    int columns = (int)fmax(1.0, fmin(5.0, floor((box.w - margin) / 250.0)));
+    if (columns > s->kpi_count) columns = s->kpi_count;
+    int rows = (s->kpi_count + columns - 1) / columns;
+    double w = floor((box.w - margin * (columns + 1)) / columns);
+    double h = fmin(150.0, floor((box.h - margin * (rows + 1)) / rows));
+    char text[64], unit[64], under[96];
+    for (int i = 0; i < s->kpi_count; i++) {
+        const TwSceneKpi *k = &s->kpis[i];
+        TwBox b = {box.x + margin + (i % columns) * (w + margin), box.y + margin + (i / columns) * (h + margin), w, h};
+        tw_draw_rect(d, b, style->panel);
+        tw_draw_frame(d, b, (TwStroke){style->grid, 1.0, 0.0});
+        if (h < 64.0) {    // too many for cards: a line each
+            if (h >= 16.0)
+                tw_draw_text_cut(d, (TwPoint){b.x + 8.0, b.y + h / 2.0 + 4.0}, TW_LEFT, TW_SMALL, style->second,
+                                 w * 0.6 - 12.0, k->label);
+            if (h >= 16.0)
+                tw_draw_text_cut(d, (TwPoint){b.x + w * 0.6, b.y + h / 2.0 + 4.0}, TW_LEFT, TW_SMALL, style->text,
+                                 w * 0.4 - 8.0, value_text(k, text));
+            continue;
+        }
+        tw_draw_text_cut(d, (TwPoint){b.x + 14.0, b.y + 22.0}, TW_LEFT, TW_BODY, style->second, w - 28.0, k->label);
+        double used = tw_draw_text_cut(d, (TwPoint){b.x + 14.0, b.y + 51.0}, TW_LEFT, k->text[0] ? TW_HEADING : TW_BIG,
+                                       style->text, w - 28.0, value_text(k, text));
+        if (w - 28.0 - used > 30.0)
+            tw_draw_text_cut(d, (TwPoint){b.x + 14.0 + used + 6.0, b.y + 51.0}, TW_LEFT, TW_BODY, style->second,
+                             w - 34.0 - used, unit_text(k, unit));
+        if (h >= 76.0)
+            tw_draw_text_cut(d, (TwPoint){b.x + 14.0, b.y + 70.0}, TW_LEFT, TW_SMALL, style->second, w - 28.0,
+                             under_text(k, under));
+        const TwSceneSeries *series = series_of(s, k->name);
+        if (series && h >= 110.0) draw_sparkline(d, series, s, (TwBox){b.x + 14.0, b.y + 82.0, w - 28.0, h - 96.0});
+    }
+}

@@ -1,0 +1,143 @@
+// Headless pictures: PNG, SVG and PDF of one view; no display, no SDL.
+#include "viz/png.h"
+#include "viz/view.h"
+
+#include <cairo-pdf.h>
+#include <cairo-svg.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+static const char *const view_names[] = {"overview", "floor", "timeline", "sankey", "kpis"};
+enum { VIEW_COUNT = sizeof view_names / sizeof *view_names };
+
+int tw_picture_views(const char *const **names)
+{
+    if (names) *names = view_names;
+    return VIEW_COUNT;
+}
+
+typedef enum Format { PNG, SVG, PDF, UNKNOWN } Format;
+
+static Format format_of(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+    if (dot && strcasecmp(dot, ".png") == 0) return PNG;
+    if (dot && strcasecmp(dot, ".svg") == 0) return SVG;
+    if (dot && strcasecmp(dot, ".pdf") == 0) return PDF;
+    return UNKNOWN;
+}
+
+static int view_of(const char *name)
+{
+    for (int i = 0; i < VIEW_COUNT; i++)
+        if (strcmp(view_names[i], name) == 0) return i;
+    return -1;
+}
+
+static bool choose_quantity(const TwScene *s, const char *name, TwView *view, TwError *error)
+{
+    if (!name) return true;
+    for (int i = 0; i < s->quantity_count; i++)
+        if (strcmp(s->quantities[i].name, name) == 0) return view->quantity = i, true;
+    char known[512] = "";
+    for (int i = 0; i < s->quantity_count; i++) {
+        size_t n = strlen(known);
+        snprintf(known + n, sizeof known - n, "%s%s", i ? ", " : "", s->quantities[i].name);
+    }
+    return tw_fail(error, TW_USAGE, "unknown quantity \"%s\"; known: %s", name, *known ? known : "none");
+}
+
+// a title over a single view, so that the picture says what it shows when it stands alone
+static void draw_view(TwDraw *d, const TwScene *s, TwView *view, int which, double width, double height)
+{
+    if (which == 0) {
+        TwPanels panels = {0};
+        tw_panels_draw(&panels, d, s, view, width, height);
+        return;
+    }
+    double title = height > 160.0 ? 32.0 : 0.0;
+    TwBox box = {0.0, title, width, height - title};
+    switch (which) {
+    case 1:
+        tw_floor_draw(d, s, view, box);
+        break;
+    case 2:
+        tw_timeline_draw(d, s, box);
+        break;
+    case 3:
+        tw_sankey_draw(d, s, box);
+        break;
+    default:
+        tw_kpis_draw(d, s, box);
+        break;
+    }
+    if (title > 0.0) tw_title_draw(d, s, (TwBox){0.0, 0.0, width, title});
+}
+
+static cairo_status_t write_bytes(void *stream, const unsigned char *bytes, unsigned count)
+{
+    return fwrite(bytes, 1, count, stream) == count ? CAIRO_STATUS_SUCCESS : CAIRO_STATUS_WRITE_ERROR;
+}
+
+static bool draw_to(FILE *stream, Format format, TwDraw *d, const TwScene *s, TwView *view, int which, int width,
+                    int height)
+{
+    cairo_surface_t *surface = format == PNG ? cairo_image_surface_create(CAIRO_FORMAT_RGB24, width, height)
+                               : format == SVG
+                                   ? cairo_svg_surface_create_for_stream(write_bytes, stream, width, height)
+                                   : cairo_pdf_surface_create_for_stream(write_bytes, stream, width, height);
+    // same picture, same bytes: no date in the document
+    if (format == PDF) cairo_pdf_surface_set_metadata(surface, CAIRO_PDF_METADATA_CREATE_DATE, "2000-01-01T00:00:00Z");
+    bool ok = cairo_surface_status(surface) == CAIRO_STATUS_SUCCESS;
+    if (ok) {
+        tw_draw_begin(d, surface, 1.0);
+        tw_draw_rect(d, (TwBox){0.0, 0.0, width, height}, tw_draw_style(d)->ground);
+        draw_view(d, s, view, which, width, height);
+        tw_draw_end(d);
+        if (format == PNG)
+            ok = tw_png_write(stream, cairo_image_surface_get_data(surface), cairo_image_surface_get_stride(surface),
+                              width, height);
+        cairo_surface_finish(surface);
+        ok = ok && cairo_surface_status(surface) == CAIRO_STATUS_SUCCESS;
+    }
+    cairo_surface_destroy(surface);
+    return ok;
+}
+
+bool tw_picture_save(const TwScene *scene, const TwPictureOptions *o, const char *path, TwError *error)
+{
+    Format format = format_of(path);
+    if (format == UNKNOWN)
+        return tw_fail(error, TW_USAGE, "%s: unknown kind of picture; known: .png, .svg, .pdf", path);
+    int which = view_of(o->view ? o->view : view_names[0]);
+    if (which < 0)
+        return tw_fail(error, TW_USAGE, "unknown view \"%s\"; known: overview, floor, timeline, sankey, kpis", o->view);
+    if (o->width < 64 || o->height < 64 || o->width > 16384 || o->height > 16384)
+        return tw_fail(error, TW_USAGE, "size %dx%d, expected 64x64 to 16384x16384", o->width, o->height);
+    TwView view;
+    tw_view_reset(&view);
+    if (!choose_quantity(scene, o->quantity, &view, error)) return false;
+
+    TwDraw *d;
+    if (!tw_draw_create(&d, o->theme, error)) return false;
+    char *beside = malloc(strlen(path) + 32);
+    if (!beside) abort();
+    sprintf(beside, "%s.tmp-%ld", path, (long)getpid());
+    FILE *stream = fopen(beside, "wb");
+    bool ok = stream != NULL;
+    if (ok) {
+        ok = draw_to(stream, format, d, scene, &view, which, o->width, o->height);
+        ok = fclose(stream) == 0 && ok;
+        ok = ok && rename(beside, path) == 0;
+    }
+    if (!ok)
+        tw_fail(error, TW_IO, "%s: cannot write the picture (%s)", path, errno ? strerror(errno) : "drawing failed");
+    if (!ok && stream) remove(beside);
+    free(beside);
+    tw_view_release(&view);
+    tw_draw_destroy(d);
+    return ok;
+}

@@ -1,0 +1,151 @@
+// The run as time: a bar with event marks and a cursor under every view, and the stacked charts of all series.
+#include "viz/view.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static TwColour severity_colour(const TwStyle *style, int severity)
+{
+    return style->status[severity >= 2 ? TW_ALARM : severity == 1 ? TW_CAUTION : TW_INFO];
+}
+
+// info is a square outline, caution a triangle, alarm a larger filled one
+static void draw_mark(TwDraw *d, double x, double y, int severity)
+{
+    const TwStyle *style = tw_draw_style(d);
+    TwColour colour = severity_colour(style, severity);
+    double r = severity >= 2 ? 6.5 : 5.0;
+    if (severity <= 0) {
+        tw_draw_frame(d, (TwBox){floor(x) - 4.0, y - 4.0, 8.0, 8.0}, (TwStroke){colour, 2.0, 0.0});
+        return;
+    }
+    tw_draw_polygon(d, (TwPoint[]){{x, y - r}, {x + r, y + r - 1.0}, {x - r, y + r - 1.0}}, 3, colour);
+}
+
+static double span_of(const TwScene *s) { return s->span_s > 0.0 && isfinite(s->span_s) ? s->span_s : 1.0; }
+
+// Events that would cover each other become one mark: the worst, with the count beside it.
+static void draw_marks(TwDraw *d, const TwScene *s, TwBox track, bool lines, TwBox plots)
+{
+    const TwStyle *style = tw_draw_style(d);
+    double span = span_of(s);
+    for (int i = 0; i < s->event_count;) {
+        double first = track.x + track.w * s->events[i].time_s / span;
+        int worst = s->events[i].severity, count = 0, at = i;
+        for (; i < s->event_count; i++, count++) {
+            double x = track.x + track.w * s->events[i].time_s / span;
+            if (count > 0 && !(fabs(x - first) < 16.0)) break;
+            if (s->events[i].severity > worst) worst = s->events[i].severity, at = i;
+        }
+        double x = track.x + track.w * s->events[at].time_s / span;
+        if (!(x >= track.x - 1.0 && x <= track.x + track.w + 1.0)) continue;
+        if (lines && worst >= 1)
+            tw_draw_line(d, (TwPoint[]){{x, plots.y}, {x, plots.y + plots.h}}, 2,
+                         (TwStroke){tw_faded(severity_colour(style, worst), 0.7), 1.0, 3.0});
+        draw_mark(d, x, track.y + track.h / 2.0, worst);
+        if (count > 1) {
+            char text[16];
+            snprintf(text, sizeof text, "%d", count);
+            tw_draw_text(d, (TwPoint){x + 8.0, track.y + track.h / 2.0 + 4.0}, TW_LEFT, TW_SMALL, style->second, text);
+        }
+    }
+}
+
+TwBox tw_timeline_bar_track(TwBox box) { return (TwBox){box.x + 58.0, box.y + 24.0, box.w - 58.0 - 24.0, 8.0}; }
+
+void tw_timeline_bar_draw(TwDraw *d, const TwScene *s, TwBox box)
+{
+    const TwStyle *style = tw_draw_style(d);
+    tw_draw_rect(d, box, style->panel);
+    tw_draw_rect(d, (TwBox){box.x, box.y, box.w, 1.0}, style->grid);
+    TwBox track = tw_timeline_bar_track(box);
+    if (track.w < 20.0) return;
+    double span = span_of(s), now = fmin(fmax(s->time_s / span, 0.0), 1.0);
+    tw_draw_text(d, (TwPoint){box.x + 12.0, track.y + 9.0}, TW_LEFT, TW_SMALL, style->second, "Events");
+    tw_draw_rect(d, track, style->grid);
+
+    // how far the run has come, then the part before the cursor
+    double reached = 0.0;
+    for (int i = 0; i < s->series_count; i++)
+        if (s->series[i].count > 0) reached = fmax(reached, s->series[i].time_s[s->series[i].count - 1] / span);
+    reached = fmin(fmax(reached, now), 1.0);
+    tw_draw_rect(d, (TwBox){track.x, track.y, track.w * reached, track.h}, tw_blend(style->grid, style->second, 0.35));
+    tw_draw_rect(d, (TwBox){track.x, track.y, track.w * now, track.h}, style->second);
+
+    double every = tw_time_step(span, (int)fmax(1.0, track.w / 84.0)), edge = -1e9;
+    char text[48];
+    for (double t = 0.0; t <= span * (1.0 + 1e-9); t += every) {
+        double x = track.x + track.w * t / span;
+        tw_draw_line(d, (TwPoint[]){{x, track.y + track.h}, {x, track.y + track.h + 4.0}}, 2,
+                     (TwStroke){style->second, 1.0, 0.0});
+        tw_time_tick_text(text, s->start, t, every);
+        double w = tw_text_width(d, TW_SMALL, text), left = fmin(x - w / 2.0, box.x + box.w - w - 6.0);
+        if (left < edge + 8.0) continue;
+        tw_draw_text(d, (TwPoint){left, track.y + track.h + 16.0}, TW_LEFT, TW_SMALL, style->second, text);
+        edge = left + w;
+    }
+    draw_marks(d, s, (TwBox){track.x, box.y + 4.0, track.w, 16.0}, false, track);
+
+    double x = track.x + track.w * now;
+    tw_draw_rect(d, (TwBox){x - 1.0, box.y + 2.0, 3.0, track.y + track.h + 4.0 - box.y - 2.0}, style->text);
+    tw_draw_polygon(d, (TwPoint[]){{x - 5.5, box.y + 2.0}, {x + 6.5, box.y + 2.0}, {x + 0.5, box.y + 10.0}}, 3,
+                    style->text);
+}
+
+static void draw_event_list(TwDraw *d, const TwScene *s, TwBox box)
+{
+    const TwStyle *style = tw_draw_style(d);
+    double y = box.y + 16.0;
+    char when[48];
+    for (int i = 0; i < s->event_count && y < box.y + box.h; i++, y += 18.0) {
+        const TwSceneEvent *e = &s->events[i];
+        if (y + 18.0 >= box.y + box.h && i + 1 < s->event_count) {
+            snprintf(when, sizeof when, "and %d more", s->event_count - i);
+            tw_draw_text(d, (TwPoint){box.x, y}, TW_LEFT, TW_SMALL, style->second, when);
+            break;
+        }
+        draw_mark(d, box.x + 6.0, y - 4.0, e->severity);
+        tw_draw_text(d, (TwPoint){box.x + 20.0, y}, TW_LEFT, TW_SMALL, style->second,
+                     tw_instant_text(when, s->start, e->time_s));
+        tw_draw_text_cut(d, (TwPoint){box.x + 150.0, y}, TW_LEFT, TW_SMALL, style->text, fmax(box.w - 150.0, 20.0),
+                         e->text);
+    }
+}
+
+void tw_timeline_draw(TwDraw *d, const TwScene *s, TwBox box)
+{
+    const TwStyle *style = tw_draw_style(d);
+    tw_draw_rect(d, box, style->ground);
+    if (s->series_count == 0) {
+        tw_draw_text(d, (TwPoint){box.x + box.w / 2.0, box.y + box.h / 2.0}, TW_CENTRE, TW_HEADING, style->second,
+                     "no series recorded");
+        return;
+    }
+    // as many charts as keep a height at which a line can be read, then the events in words below
+    double lane = 26.0;
+    int listed = s->event_count < 6 ? s->event_count : 6;
+    double list = listed > 0 && box.h > 500.0 ? listed * 18.0 + 16.0 : 0.0;
+    double room = box.h - lane - list - 8.0;
+    int count = (int)fmax(1.0, fmin(s->series_count, floor(room / 84.0)));
+    double h = floor(room / count);
+    TwBox plot = {0};
+    for (int i = 0; i < count; i++) {
+        TwBox one = {box.x, box.y + lane + h * i, box.w, h};
+        if (i > 0) tw_draw_rect(d, (TwBox){box.x + 12.0, one.y, box.w - 24.0, 1.0}, style->grid);
+        tw_chart_draw(d, s, i, one, true, &plot);
+    }
+    TwBox plots = {plot.x, box.y + lane + 4.0, plot.w, h * count - 30.0};
+    tw_draw_text(d, (TwPoint){box.x + 12.0, box.y + 18.0}, TW_LEFT, TW_SMALL, style->second, "Events");
+    draw_marks(d, s, (TwBox){plot.x, box.y + 4.0, plot.w, 20.0}, true, plots);
+    double x = plot.x + plot.w * s->time_s / span_of(s);
+    if (x >= plot.x && x <= plot.x + plot.w)
+        tw_draw_polygon(d, (TwPoint[]){{x - 5.5, plots.y - 8.0}, {x + 6.5, plots.y - 8.0}, {x + 0.5, plots.y}}, 3,
+                        style->text);
+    if (list > 0.0) draw_event_list(d, s, (TwBox){box.x + 12.0, box.y + box.h - list, box.w - 24.0, list});
+    if (count < s->series_count) {
+        char more[64];
+        snprintf(more, sizeof more, "%d of %d series fit this height", count, s->series_count);
+        tw_draw_text(d, (TwPoint){box.x + box.w - 14.0, box.y + 18.0}, TW_RIGHT, TW_SMALL, style->second, more);
+    }
+}

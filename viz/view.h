@@ -1,0 +1,129 @@
+// The views: each is a function of a const scene, what the viewer chose, and a box, that calls draw.h.
+#pragma once
+
+#include "viz/draw.h"
+
+// ---- numbers, units, times (axis.c) ----
+
+// Three or four significant digits, thin space at thousands; NaN is an en dash.
+const char *tw_number_text(char text[32], double value);
+// Decimals as many as a step between ticks needs.
+const char *tw_tick_text(char text[32], double value, double step);
+// Power of any size in W, kW, MW or GW: "12.3 MW".
+const char *tw_power_text(char text[32], double watts);
+// "degC" is shown with its sign.
+const char *tw_unit_text(const char *unit);
+// Instant of a run: "2026-07-01 06:00:00", or "+6:00:00" where the start is not a date.
+const char *tw_instant_text(char text[48], const char *start, double time_s);
+// A step of 1, 2 or 5 times a power of ten that gives at most `most` intervals over [low, high].
+double tw_tick_step(double low, double high, int most);
+double tw_time_step(double span_s, int most);    // seconds; steps of clocks
+const char *tw_time_tick_text(char text[32], const char *start, double time_s, double step_s);
+
+// A span that can be drawn: never empty, never without bound. high = limit where that is finite.
+typedef struct TwSpan {
+    double low, high;
+} TwSpan;
+TwSpan tw_span(double low, double high, double limit);
+
+// ---- what the viewer chose ----
+
+enum { TW_MOST_QUANTITIES = 64, TW_MOST_HALLS = 64 };
+
+// Where the racks lie on the screen.
+typedef struct TwFloorPlan {
+    uint64_t key;
+    int count, room, hall_count;
+    TwBox box, *cells;
+    int16_t *colours;
+    TwBox halls[TW_MOST_HALLS];
+    char hall_names[TW_MOST_HALLS][32];
+    double cell_w, cell_h;    // smallest of all cells
+} TwFloorPlan;
+
+typedef enum TwMainView { TW_MAIN_FLOOR = 1, TW_MAIN_SANKEY = 6 } TwMainView;
+
+typedef struct TwView {
+    int quantity;           // coloured on the floor plan
+    int selected, hover;    // rack, -1: none
+    bool locked;            // scales stay as they are
+    bool hide_panels, help;
+    TwMainView main;
+    TwSpan scales[TW_MOST_QUANTITIES];    // grow with the data, never shrink; low == high: not yet set
+    TwFloorPlan plan;
+} TwView;
+void tw_view_reset(TwView *view);
+void tw_view_release(TwView *view);
+void tw_view_scale(TwView *view, const TwScene *scene);    // of the chosen quantity, from the values of now
+
+// shown value of a rack, NaN where there is none
+double tw_rack_value(const TwScene *scene, int quantity, int rack);
+
+// ---- views ----
+
+void tw_title_draw(TwDraw *d, const TwScene *s, TwBox box);
+void tw_kpi_strip_draw(TwDraw *d, const TwScene *s, TwBox box);
+void tw_kpis_draw(TwDraw *d, const TwScene *s, TwBox box);
+void tw_floor_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box);
+void tw_floor_arrange(TwFloorPlan *plan, const TwScene *s, TwBox box);
+int tw_floor_hit(const TwFloorPlan *plan, double x, double y);    // rack, -1: none
+void tw_inspector_draw(TwDraw *d, const TwScene *s, const TwView *view, TwBox box);
+void tw_help_draw(TwDraw *d, TwBox box);
+
+// Lowest and highest of [t0, t1) in each column, as shown; NaN where there is nothing. A row holds from the row before.
+void tw_series_columns(const TwSceneSeries *series, double t0, double t1, int columns, float *low, float *high);
+void tw_chart_draw(TwDraw *d, const TwScene *s, int series, TwBox box, bool time_axis, TwBox *plot);
+void tw_charts_draw(TwDraw *d, const TwScene *s, TwBox box);          // the first series side by side
+void tw_timeline_bar_draw(TwDraw *d, const TwScene *s, TwBox box);    // marks, clock, cursor
+TwBox tw_timeline_bar_track(TwBox box);                               // the time axis inside the bar
+void tw_timeline_draw(TwDraw *d, const TwScene *s, TwBox box);        // every series stacked
+
+// The Sankey before it is drawn: nodes in columns, one width a watt everywhere.
+typedef struct TwSankeyNode {
+    const char *name;
+    int column;
+    double in_w, out_w;    // 0 where nothing comes or goes
+    double x, y, h;
+    bool useful;    // tokens come out downstream
+} TwSankeyNode;
+typedef struct TwSankeyRibbon {
+    int from, to;
+    double width_w;    // of a token ribbon: the power that makes the tokens
+    double y0, y1, h;
+} TwSankeyRibbon;
+enum { TW_MOST_NODES = 64, TW_MOST_RIBBONS = 128 };
+typedef struct TwSankey {
+    TwSankeyNode nodes[TW_MOST_NODES];
+    TwSankeyRibbon ribbons[TW_MOST_RIBBONS];    // ribbon i is flow i
+    int node_count, ribbon_count, columns;
+    double px_per_w, bar_w;
+} TwSankey;
+void tw_sankey_layout(TwSankey *sankey, const TwScene *s, TwBox box);
+void tw_sankey_draw(TwDraw *d, const TwScene *s, TwBox box);
+
+// ---- the whole window (panel.c) ----
+
+typedef enum TwPanel {
+    TW_PANEL_TITLE,
+    TW_PANEL_KPI,
+    TW_PANEL_MAIN,
+    TW_PANEL_INSPECTOR,
+    TW_PANEL_CHARTS,
+    TW_PANEL_TIMELINE,
+    TW_PANELS
+} TwPanel;
+
+typedef struct TwLayoutBoxes {
+    TwBox panel[TW_PANELS];
+} TwLayoutBoxes;    // w == 0: hidden
+TwLayoutBoxes tw_panel_layout(double width, double height, bool hide_panels);
+
+// Draws what changed since the last call on the same surface; marks changed panels.
+typedef struct TwPanels {
+    uint64_t key[TW_PANELS];
+    long redrawn[TW_PANELS];    // counters, for tests
+    bool changed[TW_PANELS];
+    TwLayoutBoxes boxes;
+} TwPanels;
+void tw_panels_forget(TwPanels *panels);    // the surface is new
+bool tw_panels_draw(TwPanels *panels, TwDraw *d, const TwScene *s, TwView *view, double width, double height);
