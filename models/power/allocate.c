@@ -1,0 +1,283 @@
+// Cap allocation: max-min grants under every limit of the tree.
+//
+// Limits hold at inputs and losses are convex, so that the output of an element is a convex function of the grants
+// below it. It is replaced by its tangent, the linear problem is solved by progressive filling (sim/share.h), and the
+// tangent is taken again at the answer: Newton's method, exact at once where there are no losses.
+#include "models/power/inner.h"
+#include "sim/share.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+enum { TURNS = 12 };
+static const double tight = 1e-10;    // relative overload at which the tangent is good enough
+static const double most_w = 1e15;    // stands for "no bound"
+
+typedef struct Fill {
+    const TwPowerPlant *p;
+    const unsigned char *mode;
+    const double *limit_w, *load_w;
+    // [element]
+    double *out_w, *in_w, *slope, *level;
+    int *link_of;    // number among the active links, -1: cannot bind
+    // [rack]
+    double *grant, *up, *leaf;    // granted before, largest increment, sum handed to the sweep
+    int *flow_rack;
+    double *rate, *bound, *penalty;
+    // [link], [crossing]
+    double *capacity;
+    int *start, *link;
+    double *use;
+    void *scratch;
+    int flows, links;
+} Fill;
+
+static size_t rounded(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+static void *cut(unsigned char **at, size_t count, size_t size)
+{
+    void *here = *at;
+    *at += rounded(count * size);
+    return here;
+}
+
+size_t tw_power_work_bytes(int elements, int racks, int crossings)
+{
+    size_t n = (size_t)elements, r = (size_t)racks, x = (size_t)crossings;
+    return 5 * rounded(n * sizeof(double)) + rounded(n * sizeof(int)) + 6 * rounded(r * sizeof(double)) +
+           rounded(r * sizeof(int)) + rounded((r + 1) * sizeof(int)) + rounded(x * sizeof(int)) +
+           rounded(x * sizeof(double)) + rounded((size_t)tw_share_scratch(racks, elements, crossings));
+}
+
+static Fill carve(const TwPowerPlant *p, void *block, const double *load_w)
+{
+    size_t n = (size_t)p->count, r = (size_t)p->rack_count, x = 0;
+    for (int i = 0; i < p->rack_count; i++)
+        for (int e = p->rack_at[i]; e >= 0; e = p->parent[e]) x++;
+    unsigned char *at = tw_at(block, p->work);
+    unsigned char *from = at;
+    Fill f = {.p = p, .mode = tw_at(block, p->mode), .limit_w = tw_f64(block, p->limit_w), .load_w = load_w};
+    double **element[] = {&f.out_w, &f.in_w, &f.slope, &f.level, &f.capacity};
+    for (size_t k = 0; k < 5; k++) *element[k] = cut(&at, n, sizeof(double));
+    f.link_of = cut(&at, n, sizeof(int));
+    double **rack[] = {&f.grant, &f.up, &f.leaf, &f.rate, &f.bound, &f.penalty};
+    for (size_t k = 0; k < 6; k++) *rack[k] = cut(&at, r, sizeof(double));
+    f.flow_rack = cut(&at, r, sizeof(int));
+    f.start = cut(&at, r + 1, sizeof(int));
+    f.link = cut(&at, x, sizeof(int));
+    f.use = cut(&at, x, sizeof(double));
+    f.scratch = at;
+    assert((size_t)(at - from) <= p->work_bytes);
+    return f;
+}
+
+static double over(const Fill *f, int e) { return f->in_w[e] / fmax(f->limit_w[e], 1e-9) - 1.0; }
+
+// Sweeps the leaves; the largest relative overload that the increments of this fill can mend.
+static double overload(Fill *f)
+{
+    tw_power_sweep(f->p, f->mode, f->leaf, f->load_w, f->out_w, f->in_w);
+    double worst = 0.0;
+    for (int e = 0; e < f->p->count; e++)
+        if (f->in_w[e] > f->limit_w[e] && f->level[e] == 0.0) worst = fmax(worst, over(f, e));
+    return worst;
+}
+
+// Marks in `level` what is too much before this fill: loads that cannot be capped.
+static void mark_hopeless(Fill *f)
+{
+    memset(f->level, 0, (size_t)f->p->count * sizeof *f->level);
+    memcpy(f->leaf, f->grant, (size_t)f->p->rack_count * sizeof *f->leaf);
+    if (overload(f) <= tight) return;
+    for (int e = 0; e < f->p->count; e++) f->level[e] = over(f, e) > tight ? 1.0 : 0.0;
+}
+
+static double overload_at(Fill *f)
+{
+    memcpy(f->leaf, f->grant, (size_t)f->p->rack_count * sizeof *f->leaf);
+    for (int i = 0; i < f->flows; i++) f->leaf[f->flow_rack[i]] += f->rate[i];
+    return overload(f);
+}
+
+static bool on_top(const Fill *f, int e) { return f->p->parent[e] < 0 || f->mode[e] == TW_ON_STORE; }
+
+// Crossings of the active links with the derivative of their output by each grant, and what the tangent leaves.
+static void linearise(Fill *f)
+{
+    const TwPowerPlant *p = f->p;
+    for (int e = 0; e < p->count; e++) {
+        f->slope[e] = 1.0 + p->b[e] + 2.0 * p->c[e] * f->out_w[e] / p->rated_w[e];
+        int link = f->link_of[e];
+        if (link >= 0) f->capacity[link] = tw_element_out(p, e, f->limit_w[e]) - f->out_w[e];
+    }
+    int x = 0;
+    for (int i = 0; i < f->flows; i++) {
+        f->start[i] = x;
+        double gain = 1.0;
+        for (int e = p->rack_at[f->flow_rack[i]];; e = p->parent[e]) {
+            int link = f->link_of[e];
+            if (link >= 0) {
+                f->link[x] = link;
+                f->use[x++] = gain;
+                f->capacity[link] += gain * f->rate[i];
+            }
+            if (on_top(f, e)) break;
+            gain *= f->slope[e];
+        }
+    }
+    f->start[f->flows] = x;
+    for (int l = 0; l < f->links; l++) f->capacity[l] = fmax(f->capacity[l], 0.0);
+}
+
+// Whatever the tangent left above a limit is taken from the increments below it.
+static void shrink(Fill *f)
+{
+    const TwPowerPlant *p = f->p;
+    for (int turn = 0; turn < TURNS && overload_at(f) > tight; turn++)
+        for (int i = 0; i < f->flows; i++) {
+            double keep = 1.0;
+            for (int e = p->rack_at[f->flow_rack[i]];; e = p->parent[e]) {
+                if (over(f, e) > 0.0) keep = fmin(keep, fmax(1.0 - 4.0 * over(f, e), 0.0));
+                if (on_top(f, e)) break;
+            }
+            f->rate[i] *= keep;
+        }
+}
+
+// Raises the grants of the racks with up > 0, max-min with the given penalties, and leaves level and link_of as they
+// were at the answer. True: a limit stopped at least one.
+static bool fill(Fill *f)
+{
+    const TwPowerPlant *p = f->p;
+    mark_hopeless(f);
+    bool hopeless = false;
+    for (int e = 0; e < p->count && !hopeless; e++) hopeless = f->level[e] != 0.0;
+    for (int r = 0; r < p->rack_count; r++) f->leaf[r] = f->grant[r] + f->up[r];
+    double worst = overload(f);
+    f->flows = f->links = 0;
+    if (worst <= tight && !hopeless) {
+        memcpy(f->grant, f->leaf, (size_t)p->rack_count * sizeof *f->grant);
+        return false;
+    }
+
+    // only what is overloaded when everybody has all that he may want can ever bind
+    for (int e = 0; e < p->count; e++) f->link_of[e] = f->in_w[e] > f->limit_w[e] ? f->links++ : -1;
+    for (int r = 0; r < p->rack_count; r++) {
+        if (f->up[r] <= 0.0) continue;
+        bool crosses = false;
+        for (int e = p->rack_at[r]; !crosses; e = p->parent[e]) {
+            crosses = f->link_of[e] >= 0;
+            if (on_top(f, e)) break;
+        }
+        if (!crosses) {
+            f->grant[r] += f->up[r];
+            continue;
+        }
+        f->penalty[f->flows] = f->penalty[r];    // flows <= r: what is overwritten has been read
+        f->bound[f->flows] = f->rate[f->flows] = f->up[r];
+        f->flow_rack[f->flows++] = r;
+    }
+    if (hopeless) worst = INFINITY;
+    for (int turn = 0; turn < TURNS && worst > tight; turn++) {
+        linearise(f);
+        TwShare share = {f->flows, f->links, f->start, f->link, f->use, f->penalty, f->bound, f->capacity};
+        if (f->flows > 0) tw_share_solve(&share, f->scratch, f->rate);
+        for (int i = 0; i < f->flows; i++) f->rate[i] = fmax(fmin(f->rate[i], f->bound[i]), 0.0);
+        worst = overload_at(f);
+    }
+    if (worst > tight) shrink(f);
+    for (int i = 0; i < f->flows; i++) f->grant[f->flow_rack[i]] += f->rate[i];
+    return true;
+}
+
+// The bottleneck of each flow that fell short: the nearest full element in which no other flow rose further.
+static void find_binding(Fill *f, const double *want, int *binding)
+{
+    const TwPowerPlant *p = f->p;
+    for (int e = 0; e < p->count; e++) f->level[e] = 0.0;
+    for (int i = 0; i < f->flows; i++)
+        for (int e = p->rack_at[f->flow_rack[i]];; e = p->parent[e]) {
+            f->level[e] = fmax(f->level[e], f->rate[i]);
+            if (on_top(f, e)) break;
+        }
+    for (int i = 0; i < f->flows; i++) {
+        int r = f->flow_rack[i], full = -1;
+        if (f->grant[r] >= want[r] * (1.0 - 1e-9)) continue;
+        for (int e = p->rack_at[r];; e = p->parent[e]) {
+            if (f->link_of[e] >= 0 && f->in_w[e] >= f->limit_w[e] * (1.0 - 1e-7)) {
+                if (full < 0) full = e;
+                if (f->rate[i] >= f->level[e] * (1.0 - 1e-6)) {
+                    full = e;
+                    break;
+                }
+            }
+            if (on_top(f, e)) break;
+        }
+        binding[r] = full < 0 ? -1 : p->spec[full];
+    }
+}
+
+static double clip(double value, double least, double most) { return fmin(fmax(value, least), most); }
+
+// Floors, class by class; where they do not fit, in proportion.
+static void grant_floors(Fill *f, const double *floor_w, const double *want)
+{
+    const TwPowerPlant *p = f->p;
+    for (int class = 0; class < p->class_count; class ++) {
+        for (int r = 0; r < p->rack_count; r++) {
+            bool mine = p->rack_class[r] == class && f->mode[p->rack_at[r]] != TW_DEAD;
+            f->up[r] = mine ? fmax(fmin(floor_w[r], want[r]), 0.0) : 0.0;
+            f->penalty[r] = f->up[r] > 0.0 ? 1.0 / f->up[r] : 1.0;
+        }
+        fill(f);
+    }
+}
+
+// Up to `want`, class by class. binding may be NULL.
+static void grant_up_to(Fill *f, const double *want, int *binding)
+{
+    const TwPowerPlant *p = f->p;
+    for (int class = 0; class < p->class_count; class ++) {
+        for (int r = 0; r < p->rack_count; r++) {
+            bool mine = p->rack_class[r] == class && f->mode[p->rack_at[r]] != TW_DEAD;
+            f->up[r] = mine ? fmax(want[r] - f->grant[r], 0.0) : 0.0;
+            f->penalty[r] = 1.0;
+        }
+        if (fill(f) && binding) find_binding(f, want, binding);
+    }
+}
+
+int tw_power_allocate(const TwPower *power, void *block, const double *demand_w, const double *floor_w,
+                      const double *most_rack_w, const double *load_w, double *grant_w, int *binding)
+{
+    const TwPowerPlant *p = power->inner;
+    Fill f = carve(p, block, load_w);
+    tw_power_modes(p, block);
+
+    // grant_w holds what each wants until the end
+    double *want = grant_w;
+    for (int r = 0; r < p->rack_count; r++) {
+        binding[r] = -1;
+        want[r] = clip(demand_w[r], floor_w[r], fmin(most_rack_w[r], most_w));
+        if (f.mode[p->rack_at[r]] != TW_DEAD) continue;
+        // dead: the highest dead element above it stopped it
+        int e = p->rack_at[r];
+        while (p->parent[e] >= 0 && f.mode[p->parent[e]] == TW_DEAD) e = p->parent[e];
+        binding[r] = p->spec[e];
+        want[r] = 0.0;
+    }
+    grant_floors(&f, floor_w, want);
+    grant_up_to(&f, want, binding);
+
+    int capped = 0;
+    for (int r = 0; r < p->rack_count; r++) {
+        capped += f.grant[r] < want[r] * (1.0 - 1e-9);
+        bool dead = f.mode[p->rack_at[r]] == TW_DEAD;
+        want[r] = dead ? 0.0 : fmax(fmin(most_rack_w[r], most_w), f.grant[r]);
+    }
+    grant_up_to(&f, want, NULL);
+    memcpy(grant_w, f.grant, (size_t)p->rack_count * sizeof *grant_w);
+    memset(tw_at(block, p->work), 0, p->work_bytes);
+    return capped;
+}
