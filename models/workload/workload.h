@@ -10,29 +10,37 @@
 #include "sim/block.h"
 #include "sim/sketch.h"
 
+// Where requests come from, where it is not a TwTraffic: tests and `serve` hand in their own. Thread-safe over cells.
+typedef struct TwRequestSource {
+    const void *context;
+    int64_t (*peek)(const void *context, const void *block, int cell);    // arrival in ns; INT64_MAX: none left
+    void (*pop)(const void *context, void *block, int cell, TwRequest *request);
+} TwRequestSource;
+
 typedef struct TwPoolSpec {
     const char *name;
     const TwStepSource *step;
     const TwTraffic *traffic;
     int replica_count;
-    const int *replica_rack;        // [replica] the rack it runs in
-    const int *replica_cell;        // [replica] router cell, rising from 0
-    int cell_count;                 // = cells of the traffic
-    double rack_share_of_cap;       // reserved, 1
-    int max_tokens;                 // token budget of an iteration
+    const int *replica_rack;     // [replica] the rack it runs in
+    const int *replica_cell;     // [replica] router cell, rising from 0
+    int cell_count;              // = cells of the traffic
+    double rack_share_of_cap;    // reserved, 1
+    int max_tokens;              // token budget of an iteration
     int max_sequences;
-    int block_tokens;               // 16
-    int64_t kv_blocks;              // a replica
-    int queue_max;                  // waiting requests a replica may hold; beyond: rejected
-    const char *router;             // "round_robin" "least_loaded" "power_of_two"
-    double ttft_slo_s, tpot_slo_s;  // of goodput
+    int block_tokens;                 // 16
+    int64_t kv_blocks;                // a replica
+    int queue_max;                    // waiting requests a replica may hold; beyond: rejected
+    const char *router;               // "round_robin" "least_loaded" "power_of_two"
+    double ttft_slo_s, tpot_slo_s;    // of goodput
     uint64_t seed;
+    const TwRequestSource *source;    // NULL: the traffic
 } TwPoolSpec;
 
 typedef struct TwWorkloadSpec {
     int rack_count, pool_count;
     const TwPoolSpec *pools;
-    int64_t measure_from_ns;        // requests that arrive earlier are left out of the latencies (warm-up)
+    int64_t measure_from_ns;    // requests that arrive earlier are left out of the latencies (warm-up)
     int threads;
 } TwWorkloadSpec;
 
@@ -43,31 +51,33 @@ typedef struct TwWorkload {
 } TwWorkload;
 
 typedef struct TwWorkloadIn {
-    const double *clock_fraction;   // [rack] thermal limit, 0 to 1
-    const double *cap_w;            // [rack] for all replicas of the rack together; INFINITY: none
-    const bool *energised;          // [rack]
+    const double *clock_fraction;    // [rack] thermal limit, 0 to 1
+    const double *cap_w;             // [rack] for all replicas of the rack together; INFINITY: none
+    const bool *energised;           // [rack]
 } TwWorkloadIn;
 
 typedef struct TwWorkloadOut {
-    double *device_j;               // [rack] energy of its replicas in the window, exact integral
-    double *demand_w;               // [rack] most that its replicas would have drawn at full clock
-    double *tokens;                 // [rack] output tokens of the window
-    double *kv_fraction;            // [rack] mean share of KV blocks held, at the end
+    double *device_j;       // [rack] energy of its replicas in the window, exact integral
+    double *demand_w;       // [rack] most that its replicas would have drawn at full clock
+    double *tokens;         // [rack] output tokens of the window
+    double *kv_fraction;    // [rack] mean share of KV blocks held, at the end
 } TwWorkloadOut;
 
 // Counters since the start; arrived = completed + running + waiting + rejected + lost, and the same for tokens.
 typedef struct TwWorkloadTotals {
     int64_t arrived, completed, running, waiting, rejected, lost;
-    int64_t input_tokens_arrived, output_tokens_arrived;      // asked for
-    int64_t input_tokens_done, output_tokens_done;            // of what was asked: computed (once), produced
-    int64_t input_tokens_pending, output_tokens_pending;      // of running and waiting requests
-    int64_t input_tokens_dropped, output_tokens_dropped;      // of rejected and lost ones
+    int64_t input_tokens_arrived, output_tokens_arrived;    // asked for
+    int64_t input_tokens_done, output_tokens_done;          // of what was asked: computed (once), produced
+    int64_t input_tokens_pending, output_tokens_pending;    // of running and waiting requests
+    int64_t input_tokens_dropped, output_tokens_dropped;    // of rejected and lost ones
     int64_t tokens_recomputed, preemptions, iterations, batch_changes;
-    int64_t good;                                             // completed within the SLO, arrived after warm-up
-    int64_t measured_completed;                               // completed and arrived after warm-up
-    double busy_s;                                            // sum over replicas
-    double capped_s, throttled_s;                             // replica-seconds below full clock, by cause
-    double full_s;                                            // replica-seconds with requests waiting
+    int64_t good;                    // completed within the SLO, arrived after warm-up
+    int64_t measured_completed;      // completed and arrived after warm-up
+    double busy_s;                   // sum over replicas
+    double capped_s, throttled_s;    // replica-seconds below full clock, by cause
+    double full_s;                   // replica-seconds that left waiting who did not fit
+    double over_cap_s;               // replica-seconds above the cap at the lowest clock
+    double device_j;                 // the energy meter: what the windows add up to, exactly
 } TwWorkloadTotals;
 
 bool tw_workload_create(TwWorkload **workload, const TwWorkloadSpec *spec, TwLayout *layout, TwErrors *errors);
@@ -79,7 +89,8 @@ void tw_workload_start(const TwWorkload *workload, void *block);
 void tw_workload_advance(const TwWorkload *workload, void *block, const TwWorkloadIn *in, int64_t from_ns,
                          int64_t until_ns, TwWorkloadOut *out);
 
-void tw_workload_totals(const TwWorkload *workload, const void *block, int pool, TwWorkloadTotals *totals);    // -1: all
+void tw_workload_totals(const TwWorkload *workload, const void *block, int pool,
+                        TwWorkloadTotals *totals);    // -1: all
 // Merged over cells: requests that arrived after warm-up. which: 0 TTFT, 1 TPOT, 2 end to end, in seconds.
 void tw_workload_sketch(const TwWorkload *workload, const void *block, int pool, int which, TwSketch *sketch);
 // Queue state now, summed: waiting and running requests and KV share of a pool.

@@ -1,0 +1,46 @@
+// Many equal iterations at once: the closed form of an iteration whose cost grows by the same amount each time.
+//
+// Serving page, 5.2. With d_i = d + g i for i = 0, 1, ... the first m iterations take
+//     S(m) = m d + g m (m - 1) / 2
+// exactly, in integers: stepping m times, jumping m, or any split of the jump give the same bits. Times are 128-bit
+// integers in units of 2^-32 ns, energies in units of 2^-62 J; coefficients are rounded once, where they come in.
+#pragma once
+
+#include <stdint.h>
+
+__extension__ typedef __int128 TwWide;
+
+// An arithmetic progression: the next term, and what each later one adds.
+typedef struct TwSeries {
+    TwWide next, grow;
+} TwSeries;
+
+#define TW_UNITS_PER_NS 4294967296.0            // 2^32
+#define TW_UNITS_PER_NJ 4611686018.427387904    // 2^62 / 1e9
+
+enum { TW_JUMP_MOST = 1 << 24 };    // iterations; keeps every product below 2^127
+
+// Nearest integer of value * scale, halves away from zero; |value * scale| < 2^126.
+static inline TwWide tw_wide(double value, double scale)
+{
+    double x = value * scale;
+    // from 2^52 on a double is an integer already, and adding a half would round it
+    if (x >= -4503599627370496.0 && x <= 4503599627370496.0) return (int64_t)(x < 0.0 ? x - 0.5 : x + 0.5);
+    if (x >= -9.2e18 && x <= 9.2e18) return (int64_t)x;
+    return (TwWide)x;
+}
+
+static inline TwWide tw_time_of(int64_t ns) { return (TwWide)ns * 4294967296; }
+static inline int64_t tw_ns_of(TwWide time) { return (int64_t)(time >> 32); }
+
+// Sum of the next m terms.
+static inline TwWide tw_series_sum(TwSeries series, int64_t m)
+{
+    return series.next * m + series.grow * (m * (m - 1) / 2);
+}
+
+// Smallest m in [1, most] whose sum reaches `distance`; most where none does. Every term is positive.
+int64_t tw_series_reach(TwSeries series, TwWide distance, int64_t most);
+
+// The part of `energy` that falls into the first `elapsed` of `span`, 0 <= elapsed <= span: monotonic in elapsed.
+TwWide tw_part(TwWide energy, TwWide elapsed, TwWide span);

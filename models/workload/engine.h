@@ -1,0 +1,145 @@
+// One serving replica: continuous batching with chunked prefill and paged KV memory, every batch change and no more.
+//
+// Policy vllm_v1 (serving page, 3.1). At each iteration boundary every running sequence is scheduled first, in order of
+// admission, under a budget of new tokens; where blocks run out the youngest is preempted and will be computed again.
+// Then waiting requests are admitted in order while budget, sequences and blocks for the whole sequence so far last. An
+// iteration is one model step over all that was scheduled; its time and energy come from a step source, affine in the
+// context of the decodes K (tokens computed before the iteration) and the history of the chunks H. Between two changes
+// of the batch all iterations are advanced at once (advance.h): stepping gives the same bits.
+// Left out here: prefix caching, swapping, priorities, speculation, pipeline stages.
+//
+// A replica is a piece of a state block (tw_engine.bytes, 64-byte aligned, indices only). Times are integer ns; what
+// happens at t takes effect at the first boundary at or after t. A run goes up to a time that it does not include.
+#pragma once
+
+#include "models/workload/advance.h"
+#include "models/workload/kv_pool.h"
+#include "models/workload/request.h"
+#include "models/workload/step.h"
+#include "sim/error.h"
+#include "sim/sketch.h"
+
+#include <stdbool.h>
+
+typedef struct TwEngineSpec {
+    const TwStepSource *step;
+    int max_tokens;       // budget of new tokens in an iteration, >= 1
+    int max_sequences;    // 1 to 65000
+    int block_tokens;     // a power of two, 1 to 256
+    int64_t kv_blocks;
+    int queue_max;    // waiting requests; one more is rejected
+    double ttft_slo_s, tpot_slo_s;
+    int64_t measure_from_ns;
+    int stride;    // most iterations advanced at once; 0: no bound. Any value gives the same results.
+} TwEngineSpec;
+
+typedef struct TwEngine {
+    TwEngineSpec spec;
+    int64_t ttft_slo_ns, tpot_slo_ps;
+    int64_t idle_rate;                                // units of energy per ns
+    int ring;                                         // entries of the waiting ring
+    size_t slots, heap, chunks, residues, waiting;    // offsets in a replica
+    size_t bytes;
+} TwEngine;
+
+// A request that waits, or its way back there: `seen` tokens were computed before it was preempted.
+typedef struct TwWaiting {
+    int64_t arrival_ns, first_ns;
+    int32_t input, output, seen;
+    uint32_t id;
+} TwWaiting;
+
+// A running sequence. All its fields are used together at the few moments of its life, so they share a cache line.
+typedef struct TwSlotRow {
+    int64_t arrival_ns, first_ns;
+    int64_t base;    // context of a decode when iteration i begins: base + i. Of a prefill: tokens computed.
+    int32_t input, output, seen;
+    uint32_t id;
+    uint16_t before, after;    // running list, in order of admission
+} TwSlotRow;
+
+// What happened on a replica since the start. Times in units of 2^-32 ns.
+typedef struct TwEngineCounts {
+    int64_t arrived, completed, rejected, lost;
+    int64_t input_arrived, output_arrived, input_done, output_done;
+    int64_t input_pending, output_pending, input_dropped, output_dropped;
+    int64_t recomputed, preemptions, iterations, changes, good, measured;
+    TwWide busy, capped, throttled, over_cap, full;
+} TwEngineCounts;
+
+enum { TW_PLAN_CAPPED = 1, TW_PLAN_THROTTLED = 2, TW_PLAN_OVER_CAP = 4, TW_PLAN_FULL = 8 };
+
+typedef struct TwReplica {
+    TwWide time;              // when the iteration in flight began, or since when nothing runs
+    TwWide meter;             // energy up to `time`
+    TwSeries span, energy;    // of the iteration in flight and those that follow it
+    int64_t next_ns;          // the boundary where the plan ends, rounded down; INT64_MAX: none
+    int64_t iteration;        // number of the iteration in flight
+    int64_t context;          // K
+    int32_t left;             // iterations until the composition or the affine range ends
+    int32_t stop;             // iterations until the planned boundary, <= left
+    int32_t decodes, running, chunk_count, chunk_tokens;    // chunk_tokens: of the last chunk, which may be a part
+    uint16_t oldest, youngest, unused;                      // running list, list of unused slots
+    uint8_t flags, level;
+    bool busy, off, limits_changed;
+    int32_t wait_head, wait_count;
+    TwKvPool kv;
+    double cap_w, peak_w, full_w;    // share of the rack's cap; peak at full clock of the window, and of this plan
+    int32_t clock_level;
+    int64_t booked_energy, booked_tokens;
+    TwEngineCounts counts;
+} TwReplica;
+
+// Latencies of finished requests. The sketches' sums are left alone; exact ones are kept beside them.
+typedef struct TwLatency {
+    TwSketch sketch[3];    // TTFT, TPOT, end to end, in seconds
+    TwWide sum[3];         // ns, ps, ns
+    int64_t single;        // requests of one token, which have no TPOT
+} TwLatency;
+
+// One finished request, for `--requests` and for tests.
+typedef struct TwFinished {
+    TwRequest request;
+    int64_t first_ns, last_ns;
+} TwFinished;
+
+typedef struct TwEngineLog {
+    TwLatency *latency;    // or NULL
+    void *context;
+    void (*finished)(void *context, const TwFinished *finished);    // or NULL
+} TwEngineLog;
+
+// False: a setting is out of range. The step source must outlive the engine.
+bool tw_engine_build(TwEngine *engine, const TwEngineSpec *spec, TwError *error);
+void tw_engine_start(const TwEngine *engine, TwReplica *replica, int64_t now_ns);
+
+// Processes every boundary before until_ns; then the iteration in flight is the one that until_ns falls into.
+void tw_engine_run(const TwEngine *engine, TwReplica *replica, int64_t until_ns, const TwEngineLog *log);
+
+// The same without counting the iterations of an unfinished jump: enough for a router to see the load.
+void tw_engine_boundaries(const TwEngine *engine, TwReplica *replica, int64_t until_ns, const TwEngineLog *log);
+
+// A request arrives, after a run up to its time. False: rejected and counted (queue full, unpowered, or never fits).
+bool tw_engine_offer(const TwEngine *engine, TwReplica *replica, const TwRequest *request);
+
+// Share of the rack's cap and thermal clock limit from now on, after a run up to now_ns. A cap of 0, or no supply,
+// loses all requests at once and the replica rests at 0 W until that changes.
+void tw_engine_limit(const TwEngine *engine, TwReplica *replica, int64_t now_ns, double cap_w, double clock_fraction,
+                     bool energised);
+
+// Energy up to now_ns in units of 2^-62 J, the iteration in flight split by time. Changes nothing.
+TwWide tw_engine_energy(const TwEngine *engine, const TwReplica *replica, int64_t now_ns);
+
+// What a recorder sees at now_ns, at the last boundary before it. Changes nothing.
+typedef struct TwEngineView {
+    int64_t iteration, context, output_done, blocks_held;
+    int running, waiting;
+} TwEngineView;
+void tw_engine_view(const TwEngine *engine, const TwReplica *replica, int64_t now_ns, TwEngineView *view);
+
+// Counts everything again from the sequences: lists, heap, blocks, contexts, pending tokens. For tests.
+bool tw_engine_consistent(const TwEngine *engine, const TwReplica *replica);
+
+void tw_latency_add(TwLatency *latency, int which, int64_t value);    // ns, ps for TPOT
+void tw_latency_merge(TwLatency *into, const TwLatency *from);
+void tw_latency_sketch(const TwLatency *latency, int which, TwSketch *sketch);    // with its sum

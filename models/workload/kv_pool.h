@@ -1,0 +1,48 @@
+// Paged KV memory of a replica as counters: blocks free, and which decodes need their next block when.
+//
+// A decode at context c needs a new block whenever c is a multiple of the block size b. The pool keeps, for each
+// residue, how many decodes have (context - iteration) mod b equal to it: nothing is updated per token, and the need of
+// m iterations is floor(m/b) n + a sum of at most b counters (serving page, 5.3). Blocks have no identity here: there
+// is no prefix cache and nothing is shared.
+#pragma once
+
+#include <stdint.h>
+
+typedef struct TwKvPool {
+    int64_t blocks, free;
+    int32_t shift;      // block size = 1 << shift
+    int32_t decodes;    // sum of the residues
+} TwKvPool;
+
+static inline int64_t tw_kv_blocks(const TwKvPool *pool, int64_t tokens)
+{
+    return (tokens + (1 << pool->shift) - 1) >> pool->shift;
+}
+
+// Residue of a decode that has `context` tokens computed when iteration `iteration` begins.
+static inline int tw_kv_residue(const TwKvPool *pool, int64_t context, int64_t iteration)
+{
+    return (int)((context - iteration) & ((1 << pool->shift) - 1));
+}
+
+// Blocks that the decodes take when iteration `iteration` is scheduled.
+static inline int64_t tw_kv_step(const TwKvPool *pool, const uint16_t *residue, int64_t iteration)
+{
+    return residue[-iteration & ((1 << pool->shift) - 1)];
+}
+
+// Blocks that the decodes take in the m iterations that begin with `iteration`; m >= 0.
+int64_t tw_kv_need(const TwKvPool *pool, const uint16_t *residue, int64_t iteration, int64_t m);
+
+// Largest m <= most with tw_kv_need(m) <= free.
+int64_t tw_kv_last(const TwKvPool *pool, const uint16_t *residue, int64_t iteration, int64_t most);
+
+// Memory of a GPU: blocks of KV that fit beside weights, activations and the rest (serving page, 4.1).
+typedef struct TwKvBudget {
+    double memory_bytes, utilisation;
+    double weight_bytes, activation_bytes, other_bytes, collective_bytes;
+    double bytes_per_token;    // of one GPU
+    int block_tokens;
+} TwKvBudget;
+
+int64_t tw_kv_budget_blocks(const TwKvBudget *budget);    // 0 where nothing fits

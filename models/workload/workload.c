@@ -1,0 +1,444 @@
+#include "models/workload/workload.h"
+
+#include "models/workload/engine.h"
+#include "models/workload/router.h"
+#include "sim/arena.h"
+#include "sim/config.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+// Windows hand out energy in whole units of 2^-20 J of a meter that keeps the rest: their sums are exact.
+enum { BOOK_SHIFT = 62 - 20 };
+#define BOOK_J (1.0 / 1048576.0)
+
+typedef struct Pool {
+    TwEngine engine;
+    TwRouterPolicy policy;
+    const TwTraffic *traffic;
+    TwRequestSource source;
+    TwStream stream;
+    int replica_begin, replica_end, cell_begin, cell_end;
+} Pool;
+
+// A router cell: its replicas are neighbours. `of_pool` is its number in its pool, which keys its traffic.
+typedef struct Cell {
+    int pool, of_pool, replica_begin, replica_count;
+} Cell;
+
+struct TwWorkloadPlant {
+    TwArena *arena;
+    int pool_count, cell_count, threads;
+    Pool *pools;
+    Cell *cells;
+    int *rack;             // [replica]
+    int *rack_replicas;    // [rack]
+    size_t *replica_at;    // [replica] in `replicas`
+    int64_t measure_from_ns;
+    TwSlot replicas, routers, latencies;    // replicas in cell order; [cell]; [cell]
+    TwSlot next_ns, load, off;              // [replica] copies for the router
+    TwSlot joules, tokens;                  // [replica] of the window
+};
+typedef struct TwWorkloadPlant Plant;
+
+static TwReplica *replica_of(const Plant *p, void *block, int i)
+{
+    return (TwReplica *)((unsigned char *)tw_at(block, p->replicas) + p->replica_at[i]);
+}
+
+static const TwReplica *replica_const(const Plant *p, const void *block, int i)
+{
+    return (const TwReplica *)((const unsigned char *)tw_at_const(block, p->replicas) + p->replica_at[i]);
+}
+
+static const TwLatency *latency_const(const Plant *p, const void *block, int cell)
+{
+    return (const TwLatency *)tw_at_const(block, p->latencies) + cell;
+}
+
+// --- create -----------------------------------------------------------------------------------------------------
+
+static int64_t traffic_peek(const void *context, const void *block, int cell)
+{
+    return tw_traffic_peek(context, block, cell);
+}
+
+static void traffic_pop(const void *context, void *block, int cell, TwRequest *request)
+{
+    tw_traffic_pop(context, block, cell, request);
+}
+
+static void complain(TwErrors *errors, const TwPoolSpec *spec, const char *text)
+{
+    tw_errors_add(errors, "", 0, 0, "pool \"%s\": %s", spec->name, text);
+}
+
+static bool check_pool(const TwWorkloadSpec *workload, const TwPoolSpec *spec, TwErrors *errors)
+{
+    int before = tw_errors_count(errors);
+    if (spec->replica_count < 1) complain(errors, spec, "has no replicas");
+    if (!spec->source && !spec->traffic) complain(errors, spec, "has no traffic");
+    for (int i = 0, cell = 0, members = 0; i < spec->replica_count; i++) {
+        int rack = spec->replica_rack[i], mine = spec->replica_cell[i];
+        if (rack < 0 || rack >= workload->rack_count) {
+            tw_errors_add(errors, "", 0, 0, "pool \"%s\": replica %d is in rack %d of %d", spec->name, i, rack,
+                          workload->rack_count);
+            break;
+        }
+        members = mine == cell ? members + 1 : 1;
+        bool rises = i == 0 ? mine == 0 : mine == cell || mine == cell + 1;
+        if (!rises || mine >= spec->cell_count || members > 64) {
+            complain(errors, spec, "router cells must rise from 0 and hold at most 64 replicas each");
+            break;
+        }
+        cell = mine;
+        if (i == spec->replica_count - 1 && cell != spec->cell_count - 1)
+            complain(errors, spec, "has router cells without replicas");
+    }
+    TwRouterPolicy policy;
+    if (!tw_router_policy(spec->router, &policy)) {
+        int known = 0;
+        while (tw_router_names[known]) known++;
+        const char *near = tw_nearest(spec->router, tw_router_names, known);
+        tw_errors_add(errors, "", 0, 0,
+                      "pool \"%s\": router = \"%s\", expected round_robin, least_loaded or power_of_two%s%s%s",
+                      spec->name, spec->router, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+    }
+    if (spec->max_tokens >= 1 && spec->max_tokens < spec->max_sequences)
+        tw_warnings_add(errors, "", 0, 0,
+                        "pool \"%s\": max_tokens = %d is below max_sequences = %d: no more than %d can run", spec->name,
+                        spec->max_tokens, spec->max_sequences, spec->max_tokens);
+    return tw_errors_count(errors) == before;
+}
+
+static bool compile_pool(const TwWorkloadSpec *workload, const TwPoolSpec *spec, Pool *pool, TwErrors *errors)
+{
+    if (!check_pool(workload, spec, errors)) return false;
+    const TwEngineSpec engine = {.step = spec->step,
+                                 .max_tokens = spec->max_tokens,
+                                 .max_sequences = spec->max_sequences,
+                                 .block_tokens = spec->block_tokens,
+                                 .kv_blocks = spec->kv_blocks,
+                                 .queue_max = spec->queue_max,
+                                 .ttft_slo_s = spec->ttft_slo_s,
+                                 .tpot_slo_s = spec->tpot_slo_s,
+                                 .measure_from_ns = workload->measure_from_ns};
+    TwError error;
+    if (!tw_engine_build(&pool->engine, &engine, &error)) {
+        complain(errors, spec, error.text);
+        return false;
+    }
+    (void)tw_router_policy(spec->router, &pool->policy);
+    pool->traffic = spec->traffic;
+    pool->source = spec->source ? *spec->source : (TwRequestSource){spec->traffic, traffic_peek, traffic_pop};
+    pool->stream = tw_stream(spec->seed, spec->name);
+    return true;
+}
+
+static void place(const TwWorkloadSpec *spec, Plant *p)
+{
+    int replica = 0, cell = -1;
+    size_t at = 0;
+    for (int k = 0; k < spec->pool_count; k++) {
+        Pool *pool = &p->pools[k];
+        pool->replica_begin = replica;
+        pool->cell_begin = cell + 1;
+        for (int i = 0; i < spec->pools[k].replica_count; i++, replica++) {
+            int of_pool = spec->pools[k].replica_cell[i];
+            if (pool->cell_begin + of_pool > cell) p->cells[++cell] = (Cell){k, of_pool, replica, 0};
+            p->cells[cell].replica_count++;
+            p->rack[replica] = spec->pools[k].replica_rack[i];
+            p->rack_replicas[p->rack[replica]]++;
+            p->replica_at[replica] = at;
+            at += pool->engine.bytes;
+        }
+        pool->replica_end = replica;
+        pool->cell_end = cell + 1;
+    }
+    p->replica_at[replica] = at;
+}
+
+bool tw_workload_create(TwWorkload **out, const TwWorkloadSpec *spec, TwLayout *layout, TwErrors *errors)
+{
+    *out = NULL;
+    TwArena *arena = tw_arena_create();
+    TwWorkload *workload = TW_TAKE(arena, 1, TwWorkload);
+    Plant *p = TW_TAKE(arena, 1, Plant);
+    p->arena = arena;
+    p->pool_count = spec->pool_count;
+    p->threads = spec->threads > 0 ? spec->threads : 1;
+    p->measure_from_ns = spec->measure_from_ns;
+    p->pools = TW_TAKE(arena, spec->pool_count + 1, Pool);
+
+    bool ok = true;
+    int replicas = 0;
+    for (int k = 0; k < spec->pool_count; k++) {
+        ok &= compile_pool(spec, &spec->pools[k], &p->pools[k], errors);
+        replicas += spec->pools[k].replica_count > 0 ? spec->pools[k].replica_count : 0;
+        p->cell_count += spec->pools[k].cell_count;
+    }
+    if (!ok) {
+        tw_arena_destroy(arena);
+        return false;
+    }
+    p->cells = TW_TAKE(arena, p->cell_count + 1, Cell);
+    p->rack = TW_TAKE(arena, replicas + 1, int);
+    p->rack_replicas = TW_TAKE(arena, spec->rack_count + 1, int);
+    p->replica_at = TW_TAKE(arena, replicas + 1, size_t);
+    place(spec, p);
+
+    size_t before = layout->bytes, n = (size_t)replicas, cells = (size_t)p->cell_count;
+    p->replicas = tw_layout_add(layout, p->replica_at[replicas], 1);
+    p->routers = tw_layout_add(layout, cells, sizeof(TwRouter));
+    p->latencies = tw_layout_add(layout, cells, sizeof(TwLatency));
+    p->next_ns = tw_layout_add(layout, n, sizeof(int64_t));
+    p->load = tw_layout_add(layout, n, sizeof(int32_t));
+    p->off = tw_layout_add(layout, n, sizeof(bool));
+    p->joules = tw_layout_add(layout, n, sizeof(double));
+    p->tokens = tw_layout_add(layout, n, sizeof(double));
+    *workload = (TwWorkload){spec->rack_count, spec->pool_count, replicas, layout->bytes - before, p};
+    *out = workload;
+    return true;
+}
+
+void tw_workload_destroy(TwWorkload *workload)
+{
+    if (workload) tw_arena_destroy(workload->inner->arena);
+}
+
+void tw_workload_start(const TwWorkload *workload, void *block)
+{
+    const Plant *p = workload->inner;
+    memset(tw_at(block, p->routers), 0, (size_t)p->cell_count * sizeof(TwRouter));
+    memset(tw_at(block, p->latencies), 0, (size_t)p->cell_count * sizeof(TwLatency));
+    for (int k = 0; k < p->pool_count; k++) {
+        for (int i = p->pools[k].replica_begin; i < p->pools[k].replica_end; i++) {
+            tw_engine_start(&p->pools[k].engine, replica_of(p, block, i), 0);
+            tw_i64(block, p->next_ns)[i] = INT64_MAX;
+            ((int32_t *)tw_at(block, p->load))[i] = 0;
+            ((bool *)tw_at(block, p->off))[i] = false;
+            tw_f64(block, p->joules)[i] = tw_f64(block, p->tokens)[i] = 0.0;
+        }
+    }
+}
+
+// --- advance ------------------------------------------------------------------------------------------------------
+
+// What one thread works on: a cell, with the copies its router reads at the front of each replica's state.
+typedef struct Work {
+    const Plant *plant;
+    const Pool *pool;
+    const Cell *cell;
+    void *block;
+    TwEngineLog log;
+    int64_t *next_ns;    // [replica of the cell]
+    int32_t *load;
+    bool *off;
+} Work;
+
+static void publish(const Work *w, int k, const TwReplica *r)
+{
+    w->next_ns[k] = r->next_ns;
+    w->load[k] = r->running + r->wait_count;
+    w->off[k] = r->off;
+}
+
+// Brings the load of a replica up to date: nothing to do while its next boundary is not before now.
+static void refresh(const Work *w, int k, int64_t now_ns)
+{
+    if (w->next_ns[k] >= now_ns) return;
+    TwReplica *r = replica_of(w->plant, w->block, w->cell->replica_begin + k);
+    tw_engine_boundaries(&w->pool->engine, r, now_ns, &w->log);
+    publish(w, k, r);
+}
+
+static int route(const Work *w, TwRouter *router, int64_t now_ns)
+{
+    int count = w->cell->replica_count, pair[2], chosen;
+    switch (w->pool->policy) {
+    case TW_LEAST_LOADED:
+        for (int k = 0; k < count; k++) refresh(w, k, now_ns);
+        return tw_router_least(w->load, w->off, count);
+    case TW_POWER_OF_TWO:
+        tw_router_draw(router, w->pool->stream, (uint32_t)w->cell->of_pool, count, pair);
+        pair[0] = tw_router_powered(w->off, count, pair[0]);
+        pair[1] = tw_router_powered(w->off, count, pair[1]);
+        if (pair[0] < 0) return -1;
+        refresh(w, pair[0], now_ns);
+        refresh(w, pair[1], now_ns);
+        return w->load[pair[1]] < w->load[pair[0]] ? pair[1] : pair[0];
+    case TW_ROUND_ROBIN:
+        break;
+    }
+    chosen = tw_router_powered(w->off, count, router->next);
+    if (chosen < 0) return -1;
+    router->next = chosen + 1 < count ? chosen + 1 : 0;
+    refresh(w, chosen, now_ns);
+    return chosen;
+}
+
+static void begin_window(const Work *w, const TwWorkloadIn *in, int64_t from_ns)
+{
+    const Plant *p = w->plant;
+    for (int k = 0; k < w->cell->replica_count; k++) {
+        int i = w->cell->replica_begin + k, rack = p->rack[i];
+        TwReplica *r = replica_of(p, w->block, i);
+        double share_w = in->cap_w[rack] / p->rack_replicas[rack];
+        tw_engine_limit(&w->pool->engine, r, from_ns, share_w, in->clock_fraction[rack], in->energised[rack]);
+        r->peak_w = r->off ? 0.0 : r->busy && r->left > 0 ? r->full_w : w->pool->engine.spec.step->idle_w;
+        publish(w, k, r);
+    }
+}
+
+static void end_window(const Work *w, int64_t until_ns)
+{
+    const Plant *p = w->plant;
+    for (int k = 0; k < w->cell->replica_count; k++) {
+        int i = w->cell->replica_begin + k;
+        TwReplica *r = replica_of(p, w->block, i);
+        tw_engine_run(&w->pool->engine, r, until_ns, &w->log);
+        publish(w, k, r);
+        int64_t energy = (int64_t)(tw_engine_energy(&w->pool->engine, r, until_ns) >> BOOK_SHIFT);
+        tw_f64(w->block, p->joules)[i] = (double)(energy - r->booked_energy) * BOOK_J;
+        tw_f64(w->block, p->tokens)[i] = (double)(r->counts.output_done - r->booked_tokens);
+        r->booked_energy = energy;
+        r->booked_tokens = r->counts.output_done;
+    }
+}
+
+static void advance_cell(const Plant *p, void *block, int cell, const TwWorkloadIn *in, int64_t from_ns,
+                         int64_t until_ns)
+{
+    const Cell *c = &p->cells[cell];
+    const Pool *pool = &p->pools[c->pool];
+    const Work w = {p,
+                    pool,
+                    c,
+                    block,
+                    {(TwLatency *)tw_at(block, p->latencies) + cell, NULL, NULL},
+                    tw_i64(block, p->next_ns) + c->replica_begin,
+                    (int32_t *)tw_at(block, p->load) + c->replica_begin,
+                    (bool *)tw_at(block, p->off) + c->replica_begin};
+    TwRouter *router = (TwRouter *)tw_at(block, p->routers) + cell;
+    const TwRequestSource *source = &pool->source;
+
+    begin_window(&w, in, from_ns);
+    while (source->peek(source->context, block, c->of_pool) < until_ns) {
+        TwRequest request;
+        source->pop(source->context, block, c->of_pool, &request);
+        int k = route(&w, router, request.arrival_ns);
+        // with every replica of the cell dark, the first of them counts the rejection
+        TwReplica *r = replica_of(p, block, c->replica_begin + (k < 0 ? 0 : k));
+        (void)tw_engine_offer(&pool->engine, r, &request);
+        publish(&w, k < 0 ? 0 : k, r);
+    }
+    end_window(&w, until_ns);
+}
+
+void tw_workload_advance(const TwWorkload *workload, void *block, const TwWorkloadIn *in, int64_t from_ns,
+                         int64_t until_ns, TwWorkloadOut *out)
+{
+    const Plant *p = workload->inner;
+    assert(from_ns <= until_ns);
+#pragma omp parallel for schedule(dynamic) num_threads(p->threads) if (p->threads > 1 && p->cell_count > 1)
+    for (int cell = 0; cell < p->cell_count; cell++) advance_cell(p, block, cell, in, from_ns, until_ns);
+
+    // a rack's replicas may belong to several cells: summed here, in index order
+    for (int rack = 0; rack < workload->rack_count; rack++)
+        out->device_j[rack] = out->demand_w[rack] = out->tokens[rack] = out->kv_fraction[rack] = 0.0;
+    for (int i = 0; i < workload->replica_count; i++) {
+        const TwReplica *r = replica_const(p, block, i);
+        int rack = p->rack[i];
+        out->device_j[rack] += tw_f64_const(block, p->joules)[i];
+        out->demand_w[rack] += r->peak_w;
+        out->tokens[rack] += tw_f64_const(block, p->tokens)[i];
+        out->kv_fraction[rack] += (double)(r->kv.blocks - r->kv.free) / (double)r->kv.blocks / p->rack_replicas[rack];
+    }
+}
+
+// --- what a recorder asks -------------------------------------------------------------------------------------------
+
+static int pool_first(int pool) { return pool < 0 ? 0 : pool; }
+static int pool_last(const Plant *p, int pool) { return pool < 0 ? p->pool_count : pool + 1; }
+
+static double seconds(TwWide time) { return (double)time / TW_UNITS_PER_NS * 1e-9; }
+
+void tw_workload_totals(const TwWorkload *workload, const void *block, int pool, TwWorkloadTotals *totals)
+{
+    const Plant *p = workload->inner;
+    TwWorkloadTotals t = {0};
+    TwWide busy = 0, capped = 0, throttled = 0, over_cap = 0, full = 0;
+    for (int k = pool_first(pool); k < pool_last(p, pool); k++) {
+        for (int i = p->pools[k].replica_begin; i < p->pools[k].replica_end; i++) {
+            const TwReplica *r = replica_const(p, block, i);
+            const TwEngineCounts *n = &r->counts;
+            t.arrived += n->arrived;
+            t.completed += n->completed;
+            t.running += r->running;
+            t.waiting += r->wait_count;
+            t.rejected += n->rejected;
+            t.lost += n->lost;
+            t.input_tokens_arrived += n->input_arrived;
+            t.output_tokens_arrived += n->output_arrived;
+            t.input_tokens_done += n->input_done;
+            t.output_tokens_done += n->output_done;
+            t.input_tokens_pending += n->input_pending;
+            t.output_tokens_pending += n->output_pending;
+            t.input_tokens_dropped += n->input_dropped;
+            t.output_tokens_dropped += n->output_dropped;
+            t.tokens_recomputed += n->recomputed;
+            t.preemptions += n->preemptions;
+            t.iterations += n->iterations;
+            t.batch_changes += n->changes;
+            t.good += n->good;
+            t.measured_completed += n->measured;
+            t.device_j += (double)r->booked_energy * BOOK_J;
+            busy += n->busy;
+            capped += n->capped;
+            throttled += n->throttled;
+            over_cap += n->over_cap;
+            full += n->full;
+        }
+    }
+    t.busy_s = seconds(busy);
+    t.capped_s = seconds(capped);
+    t.throttled_s = seconds(throttled);
+    t.over_cap_s = seconds(over_cap);
+    t.full_s = seconds(full);
+    *totals = t;
+}
+
+void tw_workload_sketch(const TwWorkload *workload, const void *block, int pool, int which, TwSketch *sketch)
+{
+    const Plant *p = workload->inner;
+    assert(which >= 0 && which < 3);
+    TwWide sum = 0;
+    *sketch = (TwSketch){0};
+    for (int k = pool_first(pool); k < pool_last(p, pool); k++) {
+        for (int cell = p->pools[k].cell_begin; cell < p->pools[k].cell_end; cell++) {
+            const TwLatency *latency = latency_const(p, block, cell);
+            tw_sketch_merge(sketch, &latency->sketch[which]);
+            sum += latency->sum[which];
+        }
+    }
+    sketch->sum = (double)sum * (which == 1 ? 1e-12 : 1e-9);
+}
+
+void tw_workload_queues(const TwWorkload *workload, const void *block, int pool, int64_t *waiting, int64_t *running,
+                        double *kv_fraction)
+{
+    const Plant *p = workload->inner;
+    int64_t blocks = 0, held = 0;
+    *waiting = *running = 0;
+    for (int k = pool_first(pool); k < pool_last(p, pool); k++) {
+        for (int i = p->pools[k].replica_begin; i < p->pools[k].replica_end; i++) {
+            const TwReplica *r = replica_const(p, block, i);
+            *waiting += r->wait_count;
+            *running += r->running;
+            blocks += r->kv.blocks;
+            held += r->kv.blocks - r->kv.free;
+        }
+    }
+    *kv_fraction = blocks > 0 ? (double)held / (double)blocks : 0.0;
+}

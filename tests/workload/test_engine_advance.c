@@ -1,0 +1,75 @@
+#include "models/workload/advance.h"
+#include "tests/workload/serving.h"
+
+// C1: 64 decodes of 64,000 tokens together, 100 iterations in one jump.
+static void closed_form_of_a_jump(void)
+{
+    TwWide a0 = tw_wide(9e6, TW_UNITS_PER_NS), a1 = tw_wide(12.5, TW_UNITS_PER_NS);
+    TwSeries context = {64000, 64}, span = {a0 + a1 * 64000, a1 * 64};
+    CHECK(tw_series_sum(context, 100) == 6716800);
+    CHECK(tw_series_sum(span, 100) == tw_time_of(983960000));
+
+    // C2: an event becomes visible at the first boundary at or after it
+    CHECK(tw_series_reach(span, tw_time_of(490980000), 100) == 50);
+    CHECK(tw_series_reach(span, tw_time_of(490980001), 100) == 51);
+    CHECK(tw_series_reach(span, tw_time_of(500000000), 100) == 51);
+    CHECK(tw_series_reach(span, tw_time_of(983960001), 100) == 100);    // none: the end of the plan
+    CHECK(tw_series_reach(span, -5, 100) == 1);
+}
+
+// The root against counting, over spans of every size and growths of either sign.
+static void reach_is_the_first_sum(void)
+{
+    uint64_t seed = 2;
+    for (int round = 0; round < 20000; round++) {
+        TwSeries s = {(TwWide)(draw(&seed) >> draw_int(&seed, 8, 60)) + 1000,
+                      (TwWide)(draw(&seed) >> draw_int(&seed, 20, 63))};
+        int64_t most = draw_int(&seed, 1, 1 << draw_int(&seed, 1, 24));
+        if (round % 3 == 0) s.grow = -(s.next / (2 * most));
+        int64_t m = draw_int(&seed, 1, (int)most);
+        TwWide sum = tw_series_sum(s, m);
+        CHECK(tw_series_reach(s, sum, most) == m);
+        CHECK(tw_series_reach(s, sum - 1, most) == m);
+        CHECK(tw_series_reach(s, sum + 1, most) == (m < most ? m + 1 : most));
+    }
+}
+
+static void splits_add_up(void)
+{
+    uint64_t seed = 3;
+    for (int round = 0; round < 1000; round++) {
+        TwSeries s = {(TwWide)(draw(&seed) >> 4), (TwWide)(draw(&seed) >> 30)}, walk = s;
+        int64_t m = draw_int(&seed, 1, 1 << 20), left = m;
+        TwWide whole = tw_series_sum(s, m), sum = 0;
+        while (left > 0) {
+            int64_t n = draw_int(&seed, 1, (int)left);
+            sum += tw_series_sum(walk, n);
+            walk.next += walk.grow * n;
+            left -= n;
+        }
+        CHECK(sum == whole);
+    }
+}
+
+static void rounding_is_to_nearest(void)
+{
+    CHECK(tw_wide(0.5, 1.0) == 1 && tw_wide(-0.5, 1.0) == -1 && tw_wide(0.49, 1.0) == 0);
+    CHECK(tw_wide(4503599627370497.0, 1.0) == 4503599627370497);
+    CHECK(tw_wide(0x1p80, 2.0) == (TwWide)1 << 81);
+    CHECK(tw_part(1000, 0, 7) == 0 && tw_part(1000, 7, 7) == 1000);
+    TwWide before = 0;
+    for (TwWide at = 0; at <= 1000; at++) {
+        TwWide now = tw_part(((TwWide)1 << 90) + 12345, at << 50, (TwWide)1000 << 50);
+        CHECK(now >= before);
+        before = now;
+    }
+}
+
+int main(void)
+{
+    closed_form_of_a_jump();
+    reach_is_the_first_sum();
+    splits_add_up();
+    rounding_is_to_nearest();
+    return check_failures != 0;
+}
