@@ -222,7 +222,6 @@ static int64_t window_end(const TwState *state, int64_t now_ns, int64_t until_ns
 static bool write_window(TwState *state, TwRecord *record, TwError *error)
 {
     const TwWindow *w = &state->scratch.window;
-    tw_series_fill(state->plant, &state->scratch);
     for (int g = 0; g < state->plant->record.group_count; g++)
         if (!tw_record_window(record, g, state->block, w->from_s, w->until_s, state->scratch.series[g], error))
             return false;
@@ -242,6 +241,7 @@ bool tw_state_advance(TwState *state, double until_s, TwRecord *record, const vo
         ramp_limits(state, window_s);
         if (!tw_couple(plant, state->block, &state->scratch, m->time_ns, end_ns, error)) return false;
         judge_targets(state, window_s);
+        tw_series_fill(plant, &state->scratch);
         if (record && !write_window(state, record, error)) return false;
     }
     return true;
@@ -252,6 +252,7 @@ const TwPlant *tw_state_plant(const TwState *state) { return state->plant; }
 const void *tw_state_block(const TwState *state) { return state->block; }
 uint64_t tw_state_checksum(const TwState *state) { return tw_block_checksum(state->block, state->plant->state_bytes); }
 const TwWindow *tw_state_window(const TwState *state) { return &state->scratch.window; }
+const double *tw_state_series(const TwState *state) { return state->scratch.series[TW_GROUP_FACILITY]; }
 
 const TwMeters *tw_state_meters(const TwState *state)
 {

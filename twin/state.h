@@ -49,3 +49,6 @@ typedef struct TwWindow {
     double kv_fraction_mean, granted_w, demand_sum_w, chip_max_degc;
 } TwWindow;
 const TwWindow *tw_state_window(const TwState *state);
+
+// Facility series of the last window, in the order of the recorded root group.
+const double *tw_state_series(const TwState *state);

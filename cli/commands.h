@@ -1,0 +1,23 @@
+// The commands: each parses nothing more, calls, prints, and returns the exit status.
+#pragma once
+
+#include "cli/options.h"
+#include "twin/plant.h"
+
+int tw_command_run(const TwOptions *options);
+int tw_command_check(const TwOptions *options);
+int tw_command_report(const TwOptions *options);
+int tw_command_study(const TwOptions *options);
+int tw_command_view(const TwOptions *options);
+int tw_command_trace(const TwOptions *options);
+
+// Helpers of several commands.
+
+// The one facility file of a command, as given or by the name of a shipped one; says what is wrong. NULL: TW_IO etc.
+const char *tw_cli_facility(const TwOptions *options, char *path, size_t size, int *status);
+
+// Compiles it and prints every error and warning. NULL: *status holds the exit status.
+TwPlant *tw_cli_plant(const TwOptions *options, const char *path, int *status);
+
+// Prints an error and returns its status.
+int tw_cli_fail(const TwError *error);

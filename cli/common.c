@@ -1,0 +1,102 @@
+// What several commands share: finding the facility, compiling it, saying what is wrong.
+#include "cli/commands.h"
+#include "sim/data.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+int tw_cli_fail(const TwError *error)
+{
+    tw_error_print(error, stderr);
+    return error->status ? (int)error->status : TW_BAD_INPUT;
+}
+
+static bool is_hdf5(const char *path)
+{
+    unsigned char magic[8] = {0};
+    FILE *f = fopen(path, "rb");
+    if (!f) return false;
+    size_t n = fread(magic, 1, sizeof magic, f);
+    fclose(f);
+    return n == 8 && memcmp(magic, "\211HDF\r\n\032\n", 8) == 0;
+}
+
+// The shipped facility whose name is nearest, for a file that does not exist.
+static void suggest(const char *path)
+{
+    char folder[512], names[64][64];
+    const char *known[64];
+    int count = 0;
+    if (!tw_data_find("facilities", folder, sizeof folder)) return;
+    DIR *d = opendir(folder);
+    if (!d) return;
+    for (struct dirent *e; count < 64 && (e = readdir(d));) {
+        size_t n = strlen(e->d_name);
+        if (n <= 4 || n > 60 || strcmp(e->d_name + n - 4, ".cfg") != 0) continue;
+        snprintf(names[count], sizeof names[0], "%.*s", (int)(n - 4), e->d_name);
+        known[count] = names[count];
+        count++;
+    }
+    closedir(d);
+    const char *slash = strrchr(path, '/');
+    char stem[128];
+    snprintf(stem, sizeof stem, "%s", slash ? slash + 1 : path);
+    char *dot = strrchr(stem, '.');
+    if (dot) *dot = '\0';
+    const char *near = tw_nearest(stem, known, count);
+    if (near) fprintf(stderr, "the nearest shipped facility is %s/%s.cfg\n", folder, near);
+}
+
+const char *tw_cli_facility(const TwOptions *options, char *path, size_t size, int *status)
+{
+    *status = TW_USAGE;
+    if (options->file_count != 1) {
+        fprintf(stderr, "tokenworks: expected one file, got %d; see --help\n", options->file_count);
+        return NULL;
+    }
+    snprintf(path, size, "%s", options->files[0]);
+    struct stat info;
+    if (stat(path, &info) != 0) {
+        int why = errno;
+        // a bare name means a shipped facility
+        char name[512];
+        snprintf(name, sizeof name, "facilities/%s.cfg", options->files[0]);
+        if (!strchr(options->files[0], '/') && tw_data_find(name, path, size)) return path;
+        fprintf(stderr, "tokenworks: %s: %s\n", options->files[0], strerror(why));
+        suggest(options->files[0]);
+        *status = TW_IO;
+        return NULL;
+    }
+    if (S_ISDIR(info.st_mode)) {
+        fprintf(stderr, "tokenworks: %s is a folder, expected a facility file\n", path);
+        *status = TW_IO;
+        return NULL;
+    }
+    if (is_hdf5(path) && options->command != TW_VIEW && options->command != TW_REPORT) {
+        fprintf(stderr, "tokenworks: %s is a result file; try tokenworks report %s\n", path, path);
+        *status = TW_BAD_INPUT;
+        return NULL;
+    }
+    return path;
+}
+
+TwPlant *tw_cli_plant(const TwOptions *options, const char *path, int *status)
+{
+    TwErrors *errors = tw_errors_create();
+    TwPlant *plant = NULL;
+    const TwPlantInput input = {path, options->sets, options->set_count, options->threads};
+    bool good = tw_plant_create(&plant, &input, errors);
+    bool strict = good && options->strict && tw_warnings_count(errors) > 0;
+    if (!good || tw_warnings_count(errors)) tw_errors_print(errors, 50, stderr);
+    *status = good && !strict ? TW_DONE : TW_BAD_INPUT;
+    if (strict) {
+        fprintf(stderr, "tokenworks: warnings are errors with --strict\n");
+        tw_plant_destroy(plant);
+        plant = NULL;
+    }
+    tw_errors_destroy(errors);
+    return plant;
+}

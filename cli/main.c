@@ -1,0 +1,76 @@
+// tokenworks: one program, one file a command.
+#include "cli/commands.h"
+#include "sim/config.h"
+#include "sim/version.h"
+
+#include <hdf5.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    TwCommand command;
+    int (*run)(const TwOptions *options);
+    const char *text;
+} commands[] = {
+    {"run", TW_RUN, tw_command_run, "simulate a facility, report, write an HDF5 file"},
+    {"check", TW_CHECK, tw_command_check, "validate and describe a facility without running it"},
+    {"study", TW_STUDY, tw_command_study, "a grid of scenarios over any settings, in parallel, one HDF5"},
+    {"view", TW_VIEW, tw_command_view, "the interactive window, or --screenshot"},
+    {"report", TW_REPORT, tw_command_report, "tables, JSON and pictures of a finished run or study"},
+    {"trace", TW_TRACE, tw_command_trace, "describe a request trace"},
+};
+enum { COMMANDS = sizeof commands / sizeof *commands };
+
+static void overview(FILE *stream)
+{
+    fprintf(stream, "tokenworks: how many tokens per second does a megawatt make, and what stops it from making more\n\n");
+    for (int i = 0; i < COMMANDS; i++) fprintf(stream, "  tokenworks %-8s %s\n", commands[i].name, commands[i].text);
+    fprintf(stream, "\nExample: tokenworks run facilities/dps_8rack.cfg --for 2h      More: tokenworks COMMAND --help\n");
+}
+
+static void version(void)
+{
+    unsigned major, minor, release;
+    H5get_libversion(&major, &minor, &release);
+    printf("tokenworks %s (%s build)\nHDF5 %u.%u.%u, view %s\nLicence: Apache-2.0\n", TW_VERSION, TW_BUILD_TYPE, major,
+           minor, release, TW_HAS_VIEW ? "yes" : "no");
+}
+
+int main(int argc, char **argv)
+{
+    signal(SIGPIPE, SIG_DFL);    // a closed pipe on standard output ends quietly
+    // character type only: numbers keep their point
+    setlocale(LC_CTYPE, "");
+    if (argc < 2) {
+        overview(stderr);
+        return TW_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        overview(stdout);
+        return TW_DONE;
+    }
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+        version();
+        return TW_DONE;
+    }
+    if (strcmp(argv[1], "--completion") == 0) {
+        tw_options_completion(stdout);
+        return TW_DONE;
+    }
+    const char *names[COMMANDS];
+    for (int i = 0; i < COMMANDS; i++) {
+        names[i] = commands[i].name;
+        if (strcmp(argv[1], commands[i].name) != 0) continue;
+        static TwOptions options;    // some kilobytes, once a process
+        bool help;
+        if (!tw_options_read(&options, commands[i].command, argv[1], argc - 1, argv + 1, &help)) return TW_USAGE;
+        return help ? TW_DONE : commands[i].run(&options);
+    }
+    const char *near = tw_nearest(argv[1], names, COMMANDS);
+    fprintf(stderr, "tokenworks: unknown command %s%s%s\n", argv[1], near ? "; did you mean " : "; see --help",
+            near ? near : "");
+    return TW_USAGE;
+}

@@ -1,0 +1,270 @@
+#include "cli/options.h"
+
+#include "sim/config.h"
+
+#include <ctype.h>
+#include <getopt.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct Option {
+    const char *name;
+    char letter;             // 0: none
+    const char *argument;    // NULL: none
+    int commands;
+    const char *text;
+} Option;
+
+enum { FOR = 256, SEED, THREADS, JSON, COLOR, RESOLVED, EXPLAIN, STRICT, AXIS, REPLICATES, DRY_RUN, SCREENSHOT, VIEWS, AT,
+       SIZE, THEME, PLOT, EXPORT, SNAPSHOT, RESTORE, FORCE, SKIP_BAD, SET };
+
+static const struct { Option option; int id; } table[] = {
+    {{"set", 0, "PATH=VALUE", TW_RUN | TW_CHECK | TW_STUDY | TW_VIEW, "any setting of the facility; repeatable, last wins"}, SET},
+    {{"for", 0, "SPAN", TW_RUN | TW_CHECK | TW_STUDY | TW_VIEW, "simulated span: a number and s, min, h or d"}, FOR},
+    {{"seed", 0, "N", TW_RUN | TW_CHECK | TW_STUDY | TW_VIEW, "of every random stream"}, SEED},
+    {{"threads", 0, "N", TW_RUN | TW_STUDY | TW_VIEW, "default: all cores; never changes results"}, THREADS},
+    {{"out", 'o', "FILE", TW_RUN | TW_STUDY | TW_REPORT, "what to write; default: NAME.h5 in this folder"}, 'o'},
+    {{"force", 0, NULL, TW_RUN | TW_STUDY | TW_REPORT, "replace what exists"}, FORCE},
+    {{"snapshot", 0, "SPAN", TW_RUN, "also save the state at this time, beside the result"}, SNAPSHOT},
+    {{"restore", 0, "FILE", TW_RUN, "go on from a snapshot or a partial result of the same facility"}, RESTORE},
+    {{"resolved", 0, NULL, TW_CHECK, "print the whole facility after resolution"}, RESOLVED},
+    {{"explain", 0, "PATH", TW_CHECK, "print type, unit, range, value and source of one setting"}, EXPLAIN},
+    {{"strict", 0, NULL, TW_CHECK, "warnings are errors"}, STRICT},
+    {{"axis", 0, "PATH=LIST", TW_STUDY, "PATH=25,30,35 or PATH=25:45:5; repeatable"}, AXIS},
+    {{"replicates", 0, "N", TW_STUDY, "runs of every point with seeds N apart"}, REPLICATES},
+    {{"dry-run", 0, NULL, TW_STUDY, "check every scenario, estimate, run nothing"}, DRY_RUN},
+    {{"screenshot", 0, "FILE", TW_VIEW, "draw to a .png, .svg or .pdf instead of a window"}, SCREENSHOT},
+    {{"views", 0, "NAME", TW_VIEW, "overview, floor, timeline, sankey, kpis"}, VIEWS},
+    {{"at", 0, "SPAN", TW_VIEW | TW_REPORT, "simulated time to show; default: the end"}, AT},
+    {{"size", 0, "WxH", TW_VIEW | TW_REPORT, "of a picture, default 1920x1080"}, SIZE},
+    {{"theme", 0, "NAME", TW_VIEW | TW_REPORT, "light or dark"}, THEME},
+    {{"plot", 0, "NAME", TW_REPORT, "draw overview, floor, timeline, sankey or kpis to --out"}, PLOT},
+    {{"export", 0, "FORMAT", TW_REPORT, "csv: the facility series to --out"}, EXPORT},
+    {{"skip-bad-rows", 0, NULL, TW_TRACE, "count unreadable rows instead of stopping"}, SKIP_BAD},
+    {{"json", 0, NULL, TW_ALL, "one JSON object on standard output"}, JSON},
+    {{"quiet", 'q', NULL, TW_ALL, "no progress"}, 'q'},
+    {{"verbose", 'v', NULL, TW_ALL, "more on standard error"}, 'v'},
+    {{"color", 0, "WHEN", TW_ALL, "auto, always or never"}, COLOR},
+    {{"help", 'h', NULL, TW_ALL, "this text"}, 'h'},
+};
+
+static const struct { TwCommand command; const char *usage, *text, *examples; } commands[] = {
+    {TW_RUN, "run FACILITY.cfg", "simulate a facility, report, write an HDF5 file",
+     "  tokenworks run facilities/dps_8rack.cfg --for 2h\n"
+     "  tokenworks run facilities/hopper_hall.cfg --set cooling.plant.part=tower_1459kw --json\n"},
+    {TW_CHECK, "check FACILITY.cfg", "validate and describe a facility without running it",
+     "  tokenworks check facilities/gb300_100mw.cfg\n"
+     "  tokenworks check facilities/dps_8rack.cfg --explain power.utility.limit_w\n"},
+    {TW_STUDY, "study STUDY.cfg", "a grid of scenarios over any settings, one HDF5",
+     "  tokenworks study facilities/studies/supply_temperature.cfg\n"
+     "  tokenworks study facilities/dps_8rack.cfg --for 10min --axis power.utility.limit_kw=600,750,1200\n"},
+    {TW_VIEW, "view FACILITY.cfg or RESULT.h5", "the interactive window; --screenshot for pictures",
+     "  tokenworks view facilities/dps_8rack.cfg\n"
+     "  tokenworks view dps_8rack.h5 --screenshot factory.png --at 12h --theme dark\n"},
+    {TW_REPORT, "report RESULT.h5", "tables, JSON and pictures of a finished run or study",
+     "  tokenworks report dps_8rack.h5\n"
+     "  tokenworks report dps_8rack.h5 --plot sankey --out sankey.svg\n"},
+    {TW_TRACE, "trace describe FILE", "describe a request trace (Azure CSV, Mooncake JSONL)",
+     "  tokenworks trace describe azure_llm_2023_conv.csv.gz\n"
+     "  tokenworks trace describe conversation_trace.jsonl --json\n"},
+};
+
+void tw_options_help(FILE *stream, TwCommand command, const char *name)
+{
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        if (commands[i].command != command) continue;
+        fprintf(stream, "Usage: tokenworks %s [OPTION]...\n%c%s.\n\n", commands[i].usage,
+                toupper((unsigned char)commands[i].text[0]), commands[i].text + 1);
+    }
+    (void)name;
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        const Option *o = &table[i].option;
+        if (!(o->commands & (int)command)) continue;
+        char left[64];
+        snprintf(left, sizeof left, "%s%c%s--%s%s%s", o->letter ? "-" : "", o->letter ? o->letter : ' ',
+                 o->letter ? ", " : "   ", o->name, o->argument ? "=" : "", o->argument ? o->argument : "");
+        fprintf(stream, "  %-28s %s\n", left, o->text);
+    }
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        if (commands[i].command == command) fprintf(stream, "\nExamples:\n%s", commands[i].examples);
+}
+
+void tw_options_completion(FILE *stream)
+{
+    fprintf(stream, "# bash completion of tokenworks\n_tokenworks() {\n    local cur=${COMP_WORDS[COMP_CWORD]} words\n"
+                    "    if [ \"$COMP_CWORD\" = 1 ]; then words=\"run check study view report trace --help --version\"\n"
+                    "    else case ${COMP_WORDS[1]} in\n");
+    static const char *const names[] = {"run", "check", "study", "view", "report", "trace"};
+    for (int c = 0; c < 6; c++) {
+        fprintf(stream, "        %s) words=\"", names[c]);
+        for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+            if (table[i].option.commands & (1 << c)) fprintf(stream, "--%s ", table[i].option.name);
+        fprintf(stream, "\" ;;\n");
+    }
+    fprintf(stream, "    esac; fi\n    COMPREPLY=($(compgen -W \"$words\" -- \"$cur\") $(compgen -f -- \"$cur\"))\n}\n"
+                    "complete -o filenames -F _tokenworks tokenworks\n");
+}
+
+bool tw_span_read(const char *text, double *seconds)
+{
+    static const struct { const char *unit; double factor; } units[] = {
+        {"s", 1.0}, {"min", 60.0}, {"h", 3600.0}, {"d", 86400.0}, {"ms", 1e-3}};
+    char *end;
+    double value = strtod(text, &end);
+    if (end == text || !isfinite(value) || value <= 0.0) return false;
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        if (strcmp(end, units[i].unit) != 0) continue;
+        *seconds = value * units[i].factor;
+        return true;
+    }
+    return false;
+}
+
+bool tw_color(const TwOptions *options, FILE *stream)
+{
+    if (options->color) return options->color == 1;
+    const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+    return isatty(fileno(stream)) && !(no && no[0]) && term && strcmp(term, "dumb") != 0;
+}
+
+static bool usage(const char *format, const char *a, const char *b)
+{
+    fprintf(stderr, "tokenworks: ");
+    fprintf(stderr, format, a, b);
+    fputc('\n', stderr);
+    return false;
+}
+
+static bool unknown_option(const char *given, TwCommand command)
+{
+    const char *known[64];
+    int count = 0;
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (table[i].option.commands & (int)command) known[count++] = table[i].option.name;
+    char name[128];
+    while (*given == '-') given++;
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(given, "="), given);
+    const char *near = tw_nearest(name, known, count);
+    if (near) return usage("unknown option --%s; did you mean --%s?", name, near);
+    return usage("unknown option --%s; see --help", name, "");
+}
+
+// A setting made from an option: kept in the options themselves.
+static bool add_set(TwOptions *o, const char *path, const char *value)
+{
+    if (o->set_count == TW_SETS || o->set_count >= 64) return usage("too many settings%s%s", "", "");
+    char *text = o->text[o->set_count];
+    snprintf(text, sizeof o->text[0], "%s=%s", path, value);
+    o->sets[o->set_count++] = text;
+    return true;
+}
+
+static bool whole(const char *text, int64_t least, int64_t *value)
+{
+    char *end;
+    long long got = strtoll(text, &end, 10);
+    if (end == text || *end || got < least) return false;
+    *value = got;
+    return true;
+}
+
+static bool take(TwOptions *o, int id, const char *arg)
+{
+    int64_t n;
+    double span_s;
+    char text[32];
+    switch (id) {
+    case SET:
+        if (!strchr(arg, '=')) return usage("--set %s: expected PATH=VALUE%s", arg, "");
+        if (o->set_count == TW_SETS) return usage("too many settings%s%s", "", "");
+        o->sets[o->set_count++] = arg;
+        return true;
+    case FOR:
+        if (!tw_span_read(arg, &span_s)) return usage("--for %s: expected a span above 0 with s, min, h or d, as 24h%s", arg, "");
+        snprintf(text, sizeof text, "%.17g", span_s);
+        return add_set(o, "run.for_s", strpbrk(text, ".e") ? text : strcat(text, ".0"));
+    case SEED:
+        if (!whole(arg, 0, &n)) return usage("--seed %s: expected a whole number from 0%s", arg, "");
+        return add_set(o, "run.seed", arg);
+    case THREADS:
+        if (!whole(arg, 1, &n) || n > 4096) return usage("--threads %s: expected 1 to 4096%s", arg, "");
+        o->threads = (int)n;
+        return true;
+    case AXIS:
+        if (o->axis_count == 64) return usage("more than 64 axes%s%s", "", "");
+        o->axes[o->axis_count++] = arg;
+        return true;
+    case REPLICATES:
+        if (!whole(arg, 1, &o->replicates)) return usage("--replicates %s: expected a whole number from 1%s", arg, "");
+        return true;
+    case SNAPSHOT:
+        if (!tw_span_read(arg, &o->snapshot_s)) return usage("--snapshot %s: expected a span, as 12h%s", arg, "");
+        return true;
+    case AT:
+        if (!tw_span_read(arg, &o->at_s)) return usage("--at %s: expected a span, as 12h%s", arg, "");
+        return true;
+    case COLOR:
+        o->color = strcmp(arg, "always") == 0 ? 1 : strcmp(arg, "never") == 0 ? 2 : strcmp(arg, "auto") == 0 ? 0 : -1;
+        return o->color >= 0 || usage("--color %s: expected auto, always or never%s", arg, "");
+    case 'o': o->out = arg; return true;
+    case EXPLAIN: o->explain = arg; return true;
+    case SCREENSHOT: o->screenshot = arg; return true;
+    case VIEWS: o->view = arg; return true;
+    case SIZE: o->size = arg; return true;
+    case THEME: o->theme = arg; return true;
+    case PLOT: o->plot = arg; return true;
+    case EXPORT: o->export_format = arg; return true;
+    case RESTORE: o->restore = arg; return true;
+    case JSON: o->json = true; return true;
+    case RESOLVED: o->resolved = true; return true;
+    case STRICT: o->strict = true; return true;
+    case DRY_RUN: o->dry_run = true; return true;
+    case FORCE: o->force = true; return true;
+    case SKIP_BAD: o->skip_bad_rows = true; return true;
+    case 'q': o->quiet = true; return true;
+    case 'v': o->verbose = true; return true;
+    default: return false;
+    }
+}
+
+bool tw_options_read(TwOptions *o, TwCommand command, const char *name, int argc, char **argv, bool *help)
+{
+    struct option longs[64] = {0};
+    char shorts[64] = ":";
+    int count = 0;
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        const Option *option = &table[i].option;
+        if (!(option->commands & (int)command)) continue;
+        longs[count++] = (struct option){option->name, option->argument ? required_argument : no_argument, NULL, table[i].id};
+        if (option->letter) {
+            char letter[3] = {option->letter, option->argument ? ':' : '\0', '\0'};
+            strcat(shorts, letter);
+        }
+    }
+    *o = (TwOptions){.command = command, .replicates = 1, .snapshot_s = NAN, .at_s = NAN};
+    *help = false;
+    opterr = 0;
+    optind = 1;
+    int id, before = 1;
+    while (before = optind, (id = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+        if (id == 'h') {
+            tw_options_help(stdout, command, name);
+            *help = true;
+            return true;
+        }
+        if (id == ':') return usage("option %s needs an argument%s", argv[optind - 1], "");
+        if (id == '?') {
+            if (optopt && optopt < 256 && strncmp(argv[before], "--", 2) != 0) {
+                char letter[2] = {(char)optopt, '\0'};
+                return usage("unknown option -%s; see --help%s", letter, "");
+            }
+            return unknown_option(argv[before < argc ? before : argc - 1], command);
+        }
+        if (!take(o, id, optarg)) return false;
+    }
+    o->files = argv + optind;
+    o->file_count = argc - optind;
+    return true;
+}

@@ -1,0 +1,48 @@
+// One table of options feeds the parser, --help and the completions.
+#pragma once
+
+#include "sim/error.h"
+
+#include <stdint.h>
+
+// Commands as bits, so that an option can say which it belongs to.
+typedef enum TwCommand {
+    TW_RUN = 1,
+    TW_CHECK = 2,
+    TW_STUDY = 4,
+    TW_VIEW = 8,
+    TW_REPORT = 16,
+    TW_TRACE = 32,
+    TW_ALL = 63,
+} TwCommand;
+
+enum { TW_SETS = 256 };
+
+typedef struct TwOptions {
+    TwCommand command;
+    int file_count;
+    char **files;               // what is not an option
+    const char *sets[TW_SETS];  // "path=value"; --for and --seed are settings too
+    int set_count;
+    const char *axes[64];       // study: "path=25,30,35" or "path=25:45:5"
+    int axis_count;
+    int64_t replicates;
+    int threads;                // 0: all cores
+    const char *out, *explain, *screenshot, *view, *size, *theme, *plot, *export_format, *restore, *at;
+    double snapshot_s, at_s;    // NaN: not asked
+    bool json, quiet, verbose, resolved, strict, force, dry_run, skip_bad_rows;
+    int color;                  // 0 auto, 1 always, 2 never
+    char text[64][64];          // room for settings made from options
+} TwOptions;
+
+// Parses what follows the command. False: said on stderr why, exit TW_USAGE; *help: help was printed, exit 0.
+bool tw_options_read(TwOptions *options, TwCommand command, const char *name, int argc, char **argv, bool *help);
+
+// "24h", "90s", "1.5min", "2d" -> seconds. False: not a positive span.
+bool tw_span_read(const char *text, double *seconds);
+
+void tw_options_help(FILE *stream, TwCommand command, const char *name);
+bool tw_color(const TwOptions *options, FILE *stream);
+
+// bash completion, from the same table.
+void tw_options_completion(FILE *stream);

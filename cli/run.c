@@ -1,0 +1,292 @@
+// tokenworks run: simulate, report, write the result file.
+#include "cli/commands.h"
+#include "sim/progress.h"
+#include "sim/record.h"
+#include "sim/version.h"
+#include "twin/report.h"
+#include "twin/scene_maker.h"
+#include "twin/scene_text.h"
+#include "twin/state.h"
+
+#include <math.h>
+#include <omp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static volatile int stop;
+static volatile int stopped_by;
+
+static void on_signal(int number)
+{
+    stop = 1;
+    stopped_by = number;
+    signal(number, SIG_DFL);    // a second one ends at once
+}
+
+// The text that a function prints to a stream. Caller frees.
+static char *printed(void (*print)(void *context, FILE *stream), void *context)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *f = open_memstream(&text, &size);
+    if (!f) abort();
+    print(context, f);
+    fclose(f);
+    return text;
+}
+
+typedef struct Pages {
+    const TwReport *report;
+    const TwPlant *plant;
+    const TwScene *scene;
+} Pages;
+
+static void print_json(void *context, FILE *f) { tw_report_json(((Pages *)context)->report, f); }
+static void print_text(void *context, FILE *f) { tw_report_print(((Pages *)context)->report, ((Pages *)context)->plant, f); }
+static void print_scene(void *context, FILE *f) { tw_scene_write_text(((Pages *)context)->scene, f); }
+
+static bool write_page(TwRecord *record, const char *name, void (*print)(void *, FILE *), Pages *pages, TwError *error)
+{
+    char *text = printed(print, pages);
+    bool good = tw_record_text(record, name, text, error);
+    free(text);
+    return good;
+}
+
+static bool write_events(TwRecord *record, const TwState *state, TwError *error)
+{
+    const TwPlant *plant = tw_state_plant(state);
+    const TwMeters *meters = tw_state_meters(state);
+    int n = meters->next_event;
+    if (n == 0) return true;
+    int64_t *times = malloc((size_t)n * sizeof *times), *kinds = malloc((size_t)n * sizeof *kinds);
+    const char **texts = malloc((size_t)n * sizeof *texts), **targets = malloc((size_t)n * sizeof *targets);
+    if (!times || !kinds || !texts || !targets) abort();
+    for (int i = 0; i < n; i++) {
+        const TwEventPlan *event = &plant->events[i];
+        bool cdu = event->kind == TW_EVENT_SUPPLY || event->kind == TW_EVENT_PUMP || event->kind == TW_EVENT_PUMP_END;
+        times[i] = event->at_ns;
+        kinds[i] = event->kind;
+        texts[i] = event->text;
+        targets[i] = cdu ? plant->cdu_names[event->target] : plant->element_names[event->target];
+    }
+    const TwColumn columns[] = {
+        {"time_ns", "ns", "simulated time", NULL, times, NULL},
+        {"kind", "1", "0 target, 1 target ends, 2 lost, 3 restored, 4 set point, 5 pump fails, 6 pump restored", NULL, kinds, NULL},
+        {"element", "", "what it happened to", NULL, NULL, targets},
+        {"text", "", "what happened", NULL, NULL, texts},
+    };
+    bool good = tw_record_table(record, "event", columns, TW_COUNT(columns), n, error);
+    free(times);
+    free(kinds);
+    free(texts);
+    free(targets);
+    return good;
+}
+
+// Everything but the series: attributes, configuration, report, KPIs, events, and the state itself when it is partial.
+static bool write_summary(TwRecord *record, const TwState *state, TwSceneMaker *maker, bool with_state, TwError *error)
+{
+    const TwPlant *plant = tw_state_plant(state);
+    char key[33], seed[32];
+    tw_config_key(plant->config, key);
+    snprintf(seed, sizeof seed, "%lld", (long long)plant->run.seed);
+    char *config = tw_config_resolved(plant->config);
+    TwReport *report = tw_report_create(state, -1.0);
+    Pages pages = {report, plant, tw_scene_maker_scene(maker, state)};
+    bool good = tw_record_attribute(record, "facility", plant->facility, error) &&
+                tw_record_attribute(record, "seed", seed, error) && tw_record_attribute(record, "fidelity", "exact", error) &&
+                tw_record_attribute(record, "key", key, error) && tw_record_text(record, "config", config, error) &&
+                write_page(record, "report", print_json, &pages, error) &&
+                write_page(record, "report_text", print_text, &pages, error) &&
+                write_page(record, "scene", print_scene, &pages, error) && tw_report_record(report, record, error) &&
+                write_events(record, state, error);
+    if (good && with_state) {
+        size_t count;
+        void *bytes = tw_state_save(state, &count);
+        good = bytes ? tw_record_bytes(record, "state", bytes, count, error)
+                     : tw_fail(error, TW_IO, "not enough memory for a snapshot of %zu bytes", count);
+        free(bytes);
+    }
+    tw_report_destroy(report);
+    free(config);
+    return good;
+}
+
+static TwRecordHead head(const TwPlant *plant)
+{
+    return (TwRecordHead){plant->title[0] ? plant->title : plant->facility, "tokenworks " TW_VERSION, "tokenworks-run 1",
+                          plant->start};
+}
+
+// A snapshot is a partial result of its own: no series, the report so far and the state.
+static bool write_snapshot(const TwState *state, TwSceneMaker *maker, const char *out, bool force, TwError *error)
+{
+    const TwPlant *plant = tw_state_plant(state);
+    char path[600];
+    snprintf(path, sizeof path, "%.*s.%.6gs.snapshot.h5", (int)(strlen(out) - (strlen(out) > 3 ? 3 : 0)), out,
+             tw_state_time_s(state));
+    const TwRecordHead h = head(plant);
+    TwRecord *record;
+    if (!tw_record_create(&record, path, force, &h, NULL, error)) return false;
+    if (!write_summary(record, state, maker, true, error)) {
+        tw_record_abandon(record);
+        return false;
+    }
+    if (!tw_record_finish(record, "complete", NULL, error)) return false;
+    fprintf(stderr, "snapshot of %.6g s in %s\n", tw_state_time_s(state), path);
+    return true;
+}
+
+static bool restore(TwState *state, TwRecord *record, const char *path, TwError *error)
+{
+    TwResult *result;
+    if (!tw_result_open(&result, path, error)) return false;
+    size_t count;
+    void *bytes = tw_result_bytes(result, "state", &count, error);
+    bool series = tw_result_rows(result, "") > 0;
+    tw_result_close(result);
+    bool good = bytes && tw_state_restore(state, bytes, count, error);
+    free(bytes);
+    if (good && series) good = tw_record_resume(record, path, tw_state_time_s(state), error);
+    return good;
+}
+
+// The same result is there already: nothing to do but to say so.
+static bool same_result(const char *out, const TwPlant *plant, const TwOptions *options)
+{
+    TwResult *result;
+    TwError error = {0};
+    if (!tw_result_open(&result, out, &error)) return false;
+    char key[33];
+    tw_config_key(plant->config, key);
+    char *found = tw_result_text(result, "@key", &error), *status = tw_result_text(result, "@status", &error);
+    char *source = tw_result_text(result, "@source", &error);
+    bool same = found && status && source && strcmp(found, key) == 0 && strcmp(status, "complete") == 0 &&
+                strcmp(source, "tokenworks " TW_VERSION) == 0;
+    if (same) {
+        char *page = tw_result_text(result, options->json ? "report" : "report_text", &error);
+        if (page) fputs(page, stdout);
+        free(page);
+        fprintf(stderr, "%s holds this run already; --force runs it again\n", out);
+    }
+    free(found);
+    free(status);
+    free(source);
+    tw_result_close(result);
+    return same;
+}
+
+// Worst constraint so far, for the progress line.
+static void note(const TwState *state, char text[96])
+{
+    const TwWindow *w = tw_state_window(state);
+    snprintf(text, 96, "%.0f tokens/s, %.0f kW, chip %.0f degC", w->output_tokens_per_s, w->utility_w * 1e-3,
+             w->chip_max_degc);
+}
+
+static bool simulate(TwState *state, TwRecord *record, TwSceneMaker *maker, const TwOptions *options, const char *out,
+                     TwError *error)
+{
+    const TwPlant *plant = tw_state_plant(state);
+    double end_s = plant->run.for_s, slice_s = fmax(plant->exchange_s, end_s / 2000.0);
+    TwProgress progress;
+    tw_progress_begin(&progress, plant->facility, options->quiet);
+    bool good = true, snapped = !isfinite(options->snapshot_s);
+    while (good && !stop && tw_state_time_s(state) < end_s) {
+        double until_s = fmin(tw_state_time_s(state) + slice_s, end_s);
+        if (!snapped && options->snapshot_s < until_s) until_s = options->snapshot_s;
+        good = tw_state_advance(state, until_s, record, &stop, error);
+        if (!good) break;
+        tw_scene_maker_sample(maker, state);
+        if (!snapped && tw_state_time_s(state) >= options->snapshot_s) {
+            snapped = true;
+            good = write_snapshot(state, maker, out, options->force, error);
+        }
+        char text[96];
+        note(state, text);
+        tw_progress_show(&progress, tw_state_time_s(state), end_s, text);
+    }
+    tw_progress_end(&progress);
+    return good;
+}
+
+static int finish(TwState *state, TwRecord *record, TwSceneMaker *maker, const TwOptions *options, double begun_s,
+                  TwError *error)
+{
+    char written[512];
+    bool whole = !stop;
+    if (!write_summary(record, state, maker, !whole, error)) {
+        tw_record_abandon(record);
+        return tw_cli_fail(error);
+    }
+    if (!tw_record_finish(record, whole ? "complete" : "interrupted", written, error)) return tw_cli_fail(error);
+    TwReport *report = tw_report_create(state, tw_wall_s() - begun_s);
+    bool ok = tw_report_ok(report);
+    if (options->json) tw_report_json(report, stdout);
+    else {
+        tw_report_print(report, tw_state_plant(state), stdout);
+        printf("\n%.1f s of wall clock; result in %s\n", tw_wall_s() - begun_s, written);
+    }
+    tw_report_destroy(report);
+    fflush(stdout);
+    if (!whole) {
+        fprintf(stderr, "interrupted at %.6g s; partial result in %s; go on with --restore %s\n", tw_state_time_s(state),
+                written, written);
+        raise(stopped_by);
+    }
+    if (!ok) fprintf(stderr, "tokenworks: the ledger does not close; the result is kept, but do not trust it\n");
+    return ok ? TW_DONE : TW_CHECK_FAILED;
+}
+
+static int run(const TwPlant *plant, const TwOptions *options, const char *out, double begun_s)
+{
+    TwError error = {0};
+    TwState *state = NULL;
+    TwRecord *record = NULL;
+    const TwRecordHead h = head(plant);
+    if (!tw_record_create(&record, out, options->force, &h, &plant->record, &error)) return tw_cli_fail(&error);
+    bool good = tw_state_create(&state, plant, &error);
+    if (good && options->restore) good = restore(state, record, options->restore, &error);
+    TwSceneMaker *maker = tw_scene_maker_create(plant, 16);
+    good = good && simulate(state, record, maker, options, out, &error);
+    int status;
+    if (good) status = finish(state, record, maker, options, begun_s, &error);
+    else {
+        tw_record_abandon(record);
+        status = tw_cli_fail(&error);
+    }
+    tw_scene_maker_destroy(maker);
+    tw_state_destroy(state);
+    return status;
+}
+
+int tw_command_run(const TwOptions *options)
+{
+    double begun_s = tw_wall_s();
+    char path[512], name[600];
+    int status;
+    if (!tw_cli_facility(options, path, sizeof path, &status)) return status;
+    if (options->threads) omp_set_num_threads(options->threads);
+    TwPlant *plant = tw_cli_plant(options, path, &status);
+    if (!plant) return status;
+    snprintf(name, sizeof name, "%s.h5", plant->facility);
+    const char *out = options->out ? options->out : name;
+
+    struct stat info;
+    if (!options->force && stat(out, &info) == 0) {
+        if (same_result(out, plant, options)) status = TW_DONE;
+        else {
+            fprintf(stderr, "tokenworks: %s exists and holds another run; --force replaces it, --out names another\n", out);
+            status = TW_IO;
+        }
+    } else {
+        signal(SIGINT, on_signal);
+        signal(SIGTERM, on_signal);
+        status = run(plant, options, out, begun_s);
+    }
+    tw_plant_destroy(plant);
+    return status;
+}

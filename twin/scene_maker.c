@@ -1,0 +1,285 @@
+#include "twin/scene_maker.h"
+
+#include "sim/version.h"
+#include "twin/couple.h"
+#include "twin/report.h"
+#include "twin/series.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FLOWS = 16, KPIS = 8 };
+
+// Which facility series a picture shows, with the scale of its axis.
+typedef struct Shown {
+    const char *name, *unit, *label;
+    double scale;
+} Shown;
+
+static const Shown shown_series[] = {
+    {"utility_w", "kW", "Utility power", 1e-3},
+    {"demand_w", "kW", "Racks want", 1e-3},
+    {"granted_w", "kW", "Racks granted", 1e-3},
+    {"it_w", "kW", "IT power", 1e-3},
+    {"output_tokens_per_s", "tokens/s", "Output tokens", 1.0},
+    {"running", "requests", "Running requests", 1.0},
+    {"waiting", "requests", "Waiting requests", 1.0},
+    {"chip_max_degc", "degC", "Hottest chip", 1.0},
+    {"plant_supply_degc", "degC", "Facility water supply", 1.0},
+    {"ambient_degc", "degC", "Outdoor air", 1.0},
+    {"cooling_w", "kW", "Cooling power", 1e-3},
+    {"kv_fraction", "%", "KV memory held", 100.0},
+};
+static const Shown shown_quantities[] = {
+    {"rack_w", "kW", "Rack power", 1e-3},         {"grant_w", "kW", "Granted power", 1e-3},
+    {"gpu_w", "kW", "GPU power", 1e-3},           {"chip_degc", "degC", "Hottest chip", 1.0},
+    {"supply_degc", "degC", "Coolant in", 1.0},   {"return_degc", "degC", "Coolant out", 1.0},
+    {"tokens_per_s", "tokens/s", "Output tokens", 1.0}, {"kv_fraction", "%", "KV memory held", 100.0},
+    {"clock_fraction", "%", "Clock granted by heat", 100.0},
+};
+enum { SERIES = sizeof shown_series / sizeof *shown_series, QUANTITIES = sizeof shown_quantities / sizeof *shown_quantities };
+
+struct TwSceneMaker {
+    const TwPlant *plant;
+    TwScene scene;
+    TwSceneRack *racks;
+    TwSceneQuantity quantities[QUANTITIES];
+    float *values;
+    TwSceneKpi kpis[KPIS];
+    TwSceneSeries series[SERIES];
+    int from[SERIES];                    // index of each shown series among the recorded ones
+    double *time_s;
+    float *mean[SERIES], *low[SERIES], *high[SERIES];
+    int points, points_max, merge, merged;    // merge: windows a point; merged: of the running point
+    TwSceneEvent *events;
+    TwSceneFlow flows[FLOWS];
+};
+
+static void copy(char *to, size_t size, const char *from) { snprintf(to, size, "%s", from ? from : ""); }
+
+TwSceneMaker *tw_scene_maker_create(const TwPlant *plant, int points_max)
+{
+    TwSceneMaker *m = calloc(1, sizeof *m);
+    if (!m) abort();
+    m->plant = plant;
+    m->points_max = points_max & ~1;
+    m->merge = 1;
+    size_t racks = (size_t)plant->rack_count, points = (size_t)m->points_max;
+    m->racks = calloc(racks, sizeof *m->racks);
+    m->values = calloc(racks * QUANTITIES, sizeof *m->values);
+    m->time_s = calloc(points, sizeof *m->time_s);
+    m->events = calloc((size_t)plant->event_count + 1, sizeof *m->events);
+    if (!m->racks || !m->values || !m->time_s || !m->events) abort();
+    for (size_t i = 0; i < racks; i++) {
+        const TwRackPlan *rack = &plant->racks[i];
+        TwSceneRack *r = &m->racks[i];
+        copy(r->name, sizeof r->name, rack->name);
+        copy(r->hall, sizeof r->hall, rack->hall);
+        copy(r->part, sizeof r->part, rack->part);
+        copy(r->cdu, sizeof r->cdu, rack->cdu_name);
+        copy(r->feed, sizeof r->feed, rack->feed_name);
+        r->x_m = rack->x_m;
+        r->y_m = rack->y_m;
+        r->width_m = 0.6;
+        r->depth_m = 1.2;
+    }
+    for (int k = 0; k < QUANTITIES; k++) {
+        const Shown *s = &shown_quantities[k];
+        copy(m->quantities[k].name, sizeof m->quantities[k].name, s->name);
+        copy(m->quantities[k].unit, sizeof m->quantities[k].unit, s->unit);
+        copy(m->quantities[k].label, sizeof m->quantities[k].label, s->label);
+        m->quantities[k].scale = s->scale;
+        m->quantities[k].limit = k == 0 ? plant->racks[0].peak_w * 1e-3 : NAN;
+    }
+    const TwGroupInfo *facility = &plant->record.groups[TW_GROUP_FACILITY];
+    for (int k = 0; k < SERIES; k++) {
+        const Shown *s = &shown_series[k];
+        for (int i = 0; i < facility->series_count; i++)
+            if (strcmp(facility->series[i].name, s->name) == 0) m->from[k] = i;
+        m->mean[k] = calloc(points, sizeof(float));
+        m->low[k] = calloc(points, sizeof(float));
+        m->high[k] = calloc(points, sizeof(float));
+        if (!m->mean[k] || !m->low[k] || !m->high[k]) abort();
+        TwSceneSeries *out = &m->series[k];
+        copy(out->name, sizeof out->name, s->name);
+        copy(out->unit, sizeof out->unit, s->unit);
+        copy(out->label, sizeof out->label, s->label);
+        out->scale = s->scale;
+        out->limit = NAN;
+        out->time_s = m->time_s;
+        out->mean = m->mean[k];
+        out->min = m->low[k];
+        out->max = m->high[k];
+    }
+    // the feeds' limit is the line that utility power may not cross
+    double feeds_w = 0.0;
+    for (int i = 0; i < plant->element_count; i++)
+        if (!plant->elements[i].from[0]) feeds_w += plant->elements[i].limit_w;
+    if (isfinite(feeds_w)) m->series[0].limit = feeds_w * 1e-3;
+
+    TwScene *scene = &m->scene;
+    copy(scene->facility, sizeof scene->facility, plant->facility);
+    copy(scene->title, sizeof scene->title, plant->title);
+    copy(scene->version, sizeof scene->version, TW_VERSION);
+    copy(scene->start, sizeof scene->start, plant->start);
+    scene->span_s = plant->run.for_s;
+    scene->rack_count = plant->rack_count;
+    scene->quantity_count = QUANTITIES;
+    scene->kpi_count = KPIS;
+    scene->series_count = SERIES;
+    scene->racks = m->racks;
+    scene->quantities = m->quantities;
+    scene->values = m->values;
+    scene->kpis = m->kpis;
+    scene->series = m->series;
+    scene->events = m->events;
+    scene->flows = m->flows;
+    return m;
+}
+
+void tw_scene_maker_destroy(TwSceneMaker *m)
+{
+    if (!m) return;
+    for (int k = 0; k < SERIES; k++) {
+        free(m->mean[k]);
+        free(m->low[k]);
+        free(m->high[k]);
+    }
+    free(m->racks);
+    free(m->values);
+    free(m->time_s);
+    free(m->events);
+    free(m);
+}
+
+// Two neighbours become one, so that a long run fits; minimum and maximum survive.
+static void thin(TwSceneMaker *m)
+{
+    int half = m->points / 2;
+    for (int i = 0; i < half; i++) {
+        m->time_s[i] = m->time_s[2 * i + 1];
+        for (int k = 0; k < SERIES; k++) {
+            m->mean[k][i] = 0.5f * (m->mean[k][2 * i] + m->mean[k][2 * i + 1]);
+            m->low[k][i] = fminf(m->low[k][2 * i], m->low[k][2 * i + 1]);
+            m->high[k][i] = fmaxf(m->high[k][2 * i], m->high[k][2 * i + 1]);
+        }
+    }
+    m->points = half;
+    m->merge *= 2;
+}
+
+void tw_scene_maker_sample(TwSceneMaker *m, const TwState *state)
+{
+    const double *values = tw_state_series(state);
+    double until_s = tw_state_window(state)->until_s;
+    if (m->merged == 0) {
+        if (m->points == m->points_max) thin(m);
+        int p = m->points++;
+        for (int k = 0; k < SERIES; k++)
+            m->mean[k][p] = m->low[k][p] = m->high[k][p] = (float)values[m->from[k]];
+        m->time_s[p] = until_s;
+    } else {
+        int p = m->points - 1;
+        float weight = 1.0f / (float)(m->merged + 1);
+        for (int k = 0; k < SERIES; k++) {
+            float v = (float)values[m->from[k]];
+            m->mean[k][p] += (v - m->mean[k][p]) * weight;
+            m->low[k][p] = fminf(m->low[k][p], v);
+            m->high[k][p] = fmaxf(m->high[k][p], v);
+        }
+        m->time_s[p] = until_s;
+    }
+    m->merged = (m->merged + 1) % m->merge;
+    m->scene.version_data++;
+}
+
+static void kpi(TwSceneKpi *out, const TwReport *report, const char *path, const char *label, const char *unit,
+                const char *boundary, double scale, double target)
+{
+    copy(out->name, sizeof out->name, path);
+    copy(out->label, sizeof out->label, label);
+    copy(out->unit, sizeof out->unit, unit);
+    copy(out->boundary, sizeof out->boundary, boundary);
+    copy(out->text, sizeof out->text, tw_report_text(report, path));
+    out->value = tw_report_value(report, path) * scale;
+    out->target = target;
+}
+
+static void flow(TwScene *scene, TwSceneFlow *flows, int column, const char *from, const char *to, double value_w,
+                 bool tokens)
+{
+    TwSceneFlow *f = &flows[scene->flow_count++];
+    copy(f->from, sizeof f->from, from);
+    copy(f->to, sizeof f->to, to);
+    f->value_w = value_w;
+    f->column = column;
+    f->tokens = tokens;
+}
+
+// Mean powers of the run so far: from the feeds through losses, cooling and racks to tokens.
+static void fill_flows(TwSceneMaker *m, const TwState *state, const TwReport *report)
+{
+    const TwMeters *meters = tw_state_meters(state);
+    TwScene *scene = &m->scene;
+    double time_s = fmax(tw_state_time_s(state), 1e-9);
+    double losses_j = meters->room_loss_j + meters->outdoor_loss_j;
+    double extra_and_shelf_j = meters->rack_j - meters->gpu_j - meters->host_j - meters->shelf_j;
+    scene->flow_count = 0;
+    flow(scene, m->flows, 0, "Utility", "Electrical losses", losses_j / time_s, false);
+    flow(scene, m->flows, 0, "Utility", "Cooling", meters->cooling_j / time_s, false);
+    flow(scene, m->flows, 0, "Utility", "IT", (meters->rack_j + meters->fabric_j) / time_s, false);
+    flow(scene, m->flows, 1, "IT", "Fabric", meters->fabric_j / time_s, false);
+    flow(scene, m->flows, 1, "IT", "Power shelves", meters->shelf_j / time_s, false);
+    flow(scene, m->flows, 1, "IT", "Hosts and fans", meters->host_j / time_s, false);
+    flow(scene, m->flows, 1, "IT", "GPUs", (meters->gpu_j + extra_and_shelf_j) / time_s, false);
+    char to[48];
+    double rate = tw_report_value(report, "tokens.output_per_s");
+    snprintf(to, sizeof to, rate >= 1e6 ? "%.3g M tokens/s" : rate >= 1e3 ? "%.3g k tokens/s" : "%.3g tokens/s",
+             rate >= 1e6 ? rate * 1e-6 : rate >= 1e3 ? rate * 1e-3 : rate);
+    flow(scene, m->flows, 2, "GPUs", to, (meters->gpu_j + extra_and_shelf_j) / time_s, true);
+    double used_j = meters->rack_j + meters->fabric_j + meters->cooling_j + losses_j;
+    scene->residual_w = (meters->utility_j - meters->storage_j - used_j) / time_s;
+}
+
+static void fill_values(TwSceneMaker *m, const TwState *state)
+{
+    const TwWindow *w = tw_state_window(state);
+    const double *from[QUANTITIES] = {w->rack_w,      w->grant_w,      w->gpu_w,       w->chip_degc,     w->supply_degc,
+                                      w->return_degc, w->tokens_per_s, w->kv_fraction, w->clock_fraction};
+    for (int k = 0; k < QUANTITIES; k++)
+        for (int i = 0; i < m->plant->rack_count; i++)
+            m->values[(size_t)k * (size_t)m->plant->rack_count + (size_t)i] = (float)from[k][i];
+}
+
+const TwScene *tw_scene_maker_scene(TwSceneMaker *m, const TwState *state)
+{
+    const TwPlant *plant = m->plant;
+    TwScene *scene = &m->scene;
+    TwReport *report = tw_report_create(state, -1.0);
+    scene->time_s = tw_state_time_s(state);
+    double slo_s = plant->pools[0].ttft_slo_s;
+    double feeds_w = m->series[0].limit;
+    kpi(&m->kpis[0], report, "tokens.output_per_s_per_mw_utility", "Tokens/s per MW", "tokens/s/MW", "utility", 1.0, NAN);
+    kpi(&m->kpis[1], report, "tokens.output_per_s", "Output tokens", "tokens/s", "", 1.0, NAN);
+    kpi(&m->kpis[2], report, "latency.ttft_s.p99", "TTFT p99", "s", "", 1.0, slo_s);
+    kpi(&m->kpis[3], report, "power.utility_mw.mean", "Utility power", "kW", "utility", 1e3, feeds_w);
+    kpi(&m->kpis[4], report, "power.pue", "PUE", "", "utility/IT", 1.0, NAN);
+    kpi(&m->kpis[5], report, "cooling.chip_degc.max", "Hottest chip", "degC", "", 1.0, NAN);
+    kpi(&m->kpis[6], report, "tokens.usd_per_million_output_tokens", "Cost", "USD/M tokens", "all-in", 1.0, NAN);
+    kpi(&m->kpis[7], report, "limits.binding", "Limited by", "", "", 1.0, NAN);
+    fill_flows(m, state, report);
+    fill_values(m, state);
+    for (int k = 0; k < SERIES; k++) m->series[k].count = m->points;
+    scene->event_count = 0;
+    for (int i = 0; i < plant->event_count; i++) {
+        if ((double)plant->events[i].at_ns * 1e-9 > scene->time_s) break;
+        TwSceneEvent *event = &m->events[scene->event_count++];
+        event->time_s = (double)plant->events[i].at_ns * 1e-9;
+        event->severity = plant->events[i].kind == TW_EVENT_LOSE || plant->events[i].kind == TW_EVENT_PUMP ? 2 : 0;
+        copy(event->text, sizeof event->text, plant->events[i].text);
+    }
+    scene->version_data++;
+    tw_report_destroy(report);
+    return scene;
+}

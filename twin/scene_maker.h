@@ -1,0 +1,17 @@
+// Turns a running factory into a scene: racks on the floor, KPIs, history of the facility series, the Sankey.
+#pragma once
+
+#include "twin/scene.h"
+#include "twin/state.h"
+
+typedef struct TwSceneMaker TwSceneMaker;
+
+// points_max: history kept of each series; when it is full, neighbours are merged (minimum and maximum survive).
+TwSceneMaker *tw_scene_maker_create(const TwPlant *plant, int points_max);
+void tw_scene_maker_destroy(TwSceneMaker *maker);
+
+// Adds the last window of the state to the history.
+void tw_scene_maker_sample(TwSceneMaker *maker, const TwState *state);
+
+// The scene of this instant; valid until the next call. The KPIs are those of the report of this instant.
+const TwScene *tw_scene_maker_scene(TwSceneMaker *maker, const TwState *state);
