@@ -10,7 +10,7 @@
 extern const TwKind tw_accelerator_kind;    // parts/accelerator
 extern const TwKind tw_model_kind;          // parts/model: layer shapes
 
-enum { TW_LEVELS = 17 };                    // clock levels from clock_min to 1
+enum { TW_LEVELS = 17 };    // clock levels from clock_min to 1
 
 // What one iteration computes.
 typedef struct TwBatch {
@@ -39,9 +39,9 @@ typedef struct TwStep {
 typedef struct TwStepSource {
     const void *context;
     void (*step)(const void *context, int level, const TwBatch *batch, TwStep *step);
-    double level_clock[TW_LEVELS];  // clock fraction of each level, rising, last is 1
-    double idle_w;                  // replica with the model resident and nothing to do
-    int32_t decode_padded[1];       // reserved
+    double level_clock[TW_LEVELS];    // clock fraction of each level, rising, last is 1
+    double idle_w;                    // replica with the model resident and nothing to do
+    int32_t decode_padded[1];         // reserved
 } TwStepSource;
 
 // Shares of a cost by how well it is known; they sum to 1.
@@ -55,23 +55,24 @@ typedef struct TwModelRow TwModelRow;                // model_shape.h
 typedef struct TwStepSpec {
     const TwAcceleratorRow *chip;
     const TwModelRow *model;
-    const char *calibration;        // folder of the chip's tables
-    const char *precision;          // weights: "bf16" "fp8" "fp8_block" "fp4"
-    const char *kv_precision;       // "bf16" "fp8"
+    const char *calibration;     // folder of the chip's tables
+    const char *precision;       // weights: "bf16" "fp8" "fp8_block" "fp4"
+    const char *kv_precision;    // "bf16" "fp8"
     int tensor_parallel;
-    int max_tokens, max_sequences;  // token budget of an iteration, largest decode batch
-    int comm_count;                 // all-reduce over the tensor-parallel group: time by bytes, rising, from the network
+    int max_tokens, max_sequences;    // token budget of an iteration, largest decode batch
+    int comm_count;    // all-reduce over the tensor-parallel group: time by bytes, rising, from the network
     const double *comm_bytes, *comm_s;
     bool comm_measured;
     double host_step_s, host_sequence_s;
-    bool async_scheduling;          // host work overlaps the device
-    double memory_fraction;         // of device memory that weights and KV may fill (0.90)
+    bool async_scheduling;     // host work overlaps the device
+    double memory_fraction;    // of device memory that weights and KV may fill (0.90)
+    double moe_imbalance;      // time of the experts over balanced routing; 0 or 1: balanced
 } TwStepSpec;
 
 typedef struct TwStepModel {
     TwStepSource source;
-    double weight_bytes, kv_bytes_per_token;    // per GPU
-    int64_t kv_blocks_16;                       // KV blocks of 16 tokens that fit a replica
+    double weight_bytes, kv_bytes_per_token;              // per GPU
+    int64_t kv_blocks_16;                                 // KV blocks of 16 tokens that fit a replica
     TwEvidenceShare prefill_evidence, decode_evidence;    // by time, at a typical batch
     const struct TwStepTables *inner;
 } TwStepModel;
@@ -86,4 +87,12 @@ typedef struct TwStepPart {
     double time_s, energy_j, flop, bytes;
     const char *evidence;
 } TwStepPart;
+// The clock is the highest at which the step's mean power is within the board limit.
 int tw_step_parts(const TwStepModel *model, const TwBatch *batch, TwStepPart *parts, int most);
+
+// KV blocks of block_tokens that fit beside the weights (serving page, 4.1); negative where the weights do not fit.
+// activation_bytes and other_bytes: what the engine keeps for itself.
+int64_t tw_kv_blocks(double memory_bytes, double fraction, double weight_bytes, double activation_bytes,
+                     double other_bytes, double kv_bytes_per_token, int block_tokens);
+double tw_activation_bytes(const TwModelRow *model, int max_tokens, int tensor_parallel);
+double tw_engine_bytes(int tensor_parallel);    // context, libraries, communication buffers

@@ -1,0 +1,79 @@
+// One step broken down by operator, from the kernels themselves rather than from the tables of step.c.
+#include "models/workload/step.h"
+#include "models/workload/step_tables.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { PARTS_MOST = 48 };
+
+typedef struct Breakdown {
+    TwStepPart part[PARTS_MOST];
+    TwKernelCost cost[PARTS_MOST];    // summed over launches
+    int count;
+} Breakdown;
+
+static void add_part(void *context, const char *name, double times, const TwKernelCost *cost)
+{
+    Breakdown *b = context;
+    int i = 0;
+    const char *evidence = tw_evidence_name(cost->evidence);
+    while (i < b->count && (strcmp(b->part[i].name, name) != 0 || strcmp(b->part[i].evidence, evidence) != 0 ||
+                            (b->cost[i].compute_s > b->cost[i].memory_s) != (cost->compute_s > cost->memory_s)))
+        i++;
+    if (i == PARTS_MOST) return;
+    if (i == b->count) {
+        b->count++;
+        b->cost[i] = (TwKernelCost){.op = cost->op, .evidence = cost->evidence};
+        b->part[i] = (TwStepPart){.evidence = evidence};
+        snprintf(b->part[i].name, sizeof b->part[i].name, "%s", name);
+    }
+    TwKernelCost *sum = &b->cost[i];
+    sum->t_s += times * cost->t_s, sum->t0_s += times * cost->t0_s;
+    sum->compute_s += times * cost->compute_s, sum->memory_s += times * cost->memory_s;
+    sum->flop += times * cost->flop, sum->bytes += times * cost->bytes;
+    sum->flop_j += times * cost->flop_j, sum->byte_j += times * cost->byte_j;
+}
+
+int tw_step_parts(const TwStepModel *model, const TwBatch *batch, TwStepPart *parts, int most)
+{
+    const TwStepTables *t = model->inner;
+    const TwCompose *c = &t->compose;
+    Breakdown b = {.count = 0};
+
+    // as step.c places a batch: decodes alone are padded to the next captured size
+    int n = batch->tokens < 1 ? 1 : batch->tokens, low = t->tokens.low[n];
+    bool padded = batch->chunks == 0 && n <= 512;
+    if (padded && n > t->tokens.at[low]) n = t->tokens.at[low + 1];
+    tw_compose_dense(c, n, n > 16 && n % 16 != 0, add_part, &b);
+    if (batch->logits > 0) tw_compose_logits(c, batch->logits, add_part, &b);
+    if (batch->decodes > 0)
+        tw_compose_decode(c, batch->decodes, (double)batch->decode_context / batch->decodes, add_part, &b);
+    if (batch->chunks > 0 && batch->chunk_tokens > 0) {
+        double tokens = batch->chunk_tokens;
+        tw_compose_prefill(c, batch->chunks, (double)batch->chunk_square / tokens,
+                           (double)batch->chunk_history / tokens, add_part, &b);
+    }
+
+    bool over;
+    TwPower power = tw_chip_power(&t->chip);
+    double clock = tw_sequence_clock(b.cost, b.count, &power, t->chip.limit_w, &over);
+    double device = 0.0;
+    for (int i = 0; i < b.count; i++) {
+        b.part[i].time_s = tw_kernel_time_s(&b.cost[i], clock);
+        b.part[i].energy_j = tw_kernel_energy_j(&b.cost[i], &power, clock) * t->tp;
+        b.part[i].flop = b.cost[i].flop * t->tp;
+        b.part[i].bytes = b.cost[i].bytes * t->tp;
+        device += b.part[i].time_s;
+    }
+    double host = 1e-9 * (t->host_step_ns + t->host_sequence_ns * (batch->decodes + batch->chunks));
+    if (t->async) host = host > device ? host - device : 0.0;
+    if (host > 0.0 && b.count < PARTS_MOST) {
+        TwStepPart *part = &b.part[b.count++];
+        *part = (TwStepPart){.name = "host", .evidence = tw_evidence_name(TW_ASSUMED), .time_s = host};
+        part->energy_j = host * power.live_w * t->tp;
+    }
+    int count = b.count < most ? b.count : most;
+    if (count > 0) memcpy(parts, b.part, (size_t)count * sizeof *parts);
+    return count;
+}

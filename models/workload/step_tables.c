@@ -1,0 +1,170 @@
+#include "models/workload/step_tables.h"
+
+#include <assert.h>
+#include <math.h>
+
+// Captured batch sizes of serving engines: 1, 2, 4, then multiples of 8 to 512; beyond, multiples of 64.
+static int next_captured(int n)
+{
+    if (n < 4) return n < 1 ? 1 : 2 * n;
+    return n < 8 ? 8 : n < 512 ? n + 8 : n + 64;
+}
+
+// Batches of sequences: as captured to 64, then 16 steps to a doubling at most.
+static int next_batch(int n)
+{
+    if (n < 64) return next_captured(n);
+    return n < 128 ? n + 16 : n < 256 ? n + 32 : n + 64;
+}
+
+static int next_power(int n) { return n < 1 ? 1 : 2 * n; }
+
+static TwAxis axis_make(TwArena *arena, int most, int (*next)(int))
+{
+    TwAxis axis = {.count = 1};
+    if (most < 2) most = 2;
+    for (int n = 1; n < most; n = next(n)) axis.count++;
+    axis.at = TW_TAKE(arena, axis.count, int);
+    for (int i = 0, n = 1; i < axis.count; i++, n = next(n)) axis.at[i] = n;
+    axis.most = axis.at[axis.count - 1];
+    axis.low = TW_TAKE(arena, axis.most + 1, int16_t);
+    for (int n = 0, i = 0; n <= axis.most; n++) {
+        while (i + 2 < axis.count && axis.at[i + 1] <= n) i++;
+        axis.low[n] = (int16_t)i;
+    }
+    return axis;
+}
+
+enum { LENGTH_OCTAVES = 22, LENGTH_MOST = 64 };    // 1 to 2^22 tokens
+
+static TwLengths lengths_make(TwArena *arena, int64_t window)
+{
+    TwLengths lengths = {.count = 0};
+    lengths.at = TW_TAKE(arena, LENGTH_MOST, int64_t);
+    for (int octave = 0; octave <= LENGTH_OCTAVES; octave++) {
+        int64_t nodes[3] = {(int64_t)1 << octave, 0, 0};
+        int count = 1;
+        if (octave > 0 && octave < LENGTH_OCTAVES) nodes[count++] = (int64_t)llround(exp2(octave + 0.5));
+        // the kink of windowed attention is a node
+        int64_t w = window;
+        if (w > nodes[0] && w < 2 * nodes[0] && w != nodes[1] && octave < LENGTH_OCTAVES) {
+            if (count == 2 && w < nodes[1]) {
+                nodes[2] = nodes[1];
+                nodes[1] = w;
+                count = 3;
+            } else {
+                nodes[count++] = w;
+            }
+        }
+        lengths.octave[octave] = lengths.count;
+        for (int i = 0; i < count; i++) lengths.at[lengths.count++] = nodes[i];
+    }
+    assert(lengths.count <= LENGTH_MOST);
+    // the last cell has no end: its slope goes on
+    for (int octave = LENGTH_OCTAVES; octave < 64; octave++) lengths.octave[octave] = lengths.count - 2;
+    return lengths;
+}
+
+typedef struct Sum {
+    const TwStepTables *tables;
+    TwCell *row;
+} Sum;
+
+static void add_kernel(void *context, const char *name, double times, const TwKernelCost *cost)
+{
+    const Sum *sum = context;
+    (void)name;
+    for (int l = 0; l < TW_LEVELS; l++) {
+        sum->row[l].time_ns += 1e9 * times * tw_kernel_time_s(cost, sum->tables->clock[l]);
+        sum->row[l].energy_nj += 1e9 * times * (cost->flop_j * sum->tables->clock_dynamic[l] + cost->byte_j);
+    }
+}
+
+// More tokens, sequences or context never take less time.
+static void keep_rising(TwCell *row, const TwCell *before)
+{
+    for (int l = 0; l < TW_LEVELS; l++) row[l].time_ns = fmax(row[l].time_ns, before[l].time_ns);
+}
+
+static void build_dense(TwStepTables *t)
+{
+    for (int variant = 0; variant < 2; variant++) {
+        t->dense[variant] = TW_TAKE(t->arena, t->tokens.count * TW_LEVELS, TwCell);
+        for (int i = 0; i < t->tokens.count; i++) {
+            Sum sum = {t, t->dense[variant] + (ptrdiff_t)i * TW_LEVELS};
+            int n = t->tokens.at[i];
+            tw_compose_dense(&t->compose, n, variant || (n > 16 && n % 16), add_kernel, &sum);
+            if (i) keep_rising(sum.row, sum.row - TW_LEVELS);
+            if (variant) keep_rising(sum.row, t->dense[0] + (ptrdiff_t)i * TW_LEVELS);
+        }
+    }
+}
+
+static void build_sequences(TwStepTables *t)
+{
+    int lengths = t->lengths.count;
+    t->logits = TW_TAKE(t->arena, t->sequences.count * TW_LEVELS, TwCell);
+    t->decode = TW_TAKE(t->arena, t->sequences.count * lengths * TW_LEVELS, TwCell);
+    for (int i = 0; i < t->sequences.count; i++) {
+        double n = t->sequences.at[i];
+        Sum sum = {t, t->logits + (ptrdiff_t)i * TW_LEVELS};
+        tw_compose_logits(&t->compose, n, add_kernel, &sum);
+        if (i) keep_rising(sum.row, sum.row - TW_LEVELS);
+        for (int j = 0; j < lengths; j++) {
+            sum.row = t->decode + ((ptrdiff_t)i * lengths + j) * TW_LEVELS;
+            tw_compose_decode(&t->compose, n, (double)t->lengths.at[j], add_kernel, &sum);
+            if (j) keep_rising(sum.row, sum.row - TW_LEVELS);
+            if (i) keep_rising(sum.row, sum.row - (ptrdiff_t)lengths * TW_LEVELS);
+        }
+    }
+}
+
+static void take_cost(void *context, const char *name, double times, const TwKernelCost *cost)
+{
+    (void)name;
+    (void)times;
+    *(TwKernelCost *)context = *cost;
+}
+
+static void build_prefill(TwStepTables *t)
+{
+    int lengths = t->lengths.count, total = t->chunks.count * lengths;
+    t->rate_ns = TW_TAKE(t->arena, total, double);
+    t->rate_flop_nj = TW_TAKE(t->arena, total, double);
+    t->rate_byte_nj = TW_TAKE(t->arena, total, double);
+    for (int i = 0; i < t->chunks.count; i++)
+        for (int j = 0; j < lengths; j++) {
+            TwKernelCost cost;
+            int at = i * lengths + j;
+            double chunks = t->chunks.at[i], length = (double)t->lengths.at[j];
+            tw_compose_prefill(&t->compose, chunks, length, 0.0, take_cost, &cost);
+            double square = chunks * length * length;
+            double pairs = tw_compose_pairs(&t->compose, 0.0, square, chunks * length, chunks);
+            t->rate_ns[at] = 1e9 * cost.t_s * length / pairs;
+            t->rate_flop_nj[at] = 1e9 * cost.flop_j * length / pairs;
+            t->rate_byte_nj[at] = 1e9 * cost.byte_j * length / pairs;
+            // a longer prompt never takes less time
+            if (j) t->rate_ns[at] = fmax(t->rate_ns[at], t->rate_ns[at - 1]);
+        }
+}
+
+void tw_step_tables_build(TwStepTables *t, int max_tokens, int max_sequences)
+{
+    const TwModelRow *m = &t->model;
+    t->windowed_layers = m->window_tokens > 0 ? (double)(m->layers - m->full_layers) : 0.0;
+    t->full_layers = (double)m->layers - t->windowed_layers;
+    t->window = (double)m->window_tokens;
+    t->history_pairs = 0.0;
+    if (tw_model_is_mla(m))
+        t->history_pairs = t->full_layers * (double)(m->kv_rank * (m->nope_dim + m->v_dim)) /
+                           (double)(m->nope_dim + m->rope_dim + m->v_dim);
+
+    int most = max_tokens > max_sequences ? max_tokens : max_sequences;
+    t->tokens = axis_make(t->arena, most, next_captured);
+    t->sequences = axis_make(t->arena, max_sequences, next_batch);
+    t->chunks = axis_make(t->arena, most < 256 ? most : 256, next_power);
+    t->lengths = lengths_make(t->arena, m->window_tokens);
+    build_dense(t);
+    build_sequences(t);
+    build_prefill(t);
+}

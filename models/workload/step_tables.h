@@ -1,0 +1,59 @@
+// Precomputed cost of an iteration: one GPU, every clock level, so that a step is a handful of look-ups.
+//
+// Each row holds, per level, time in ns and the dynamic energy e_flop FLOP x^(g-1) + e_byte bytes in nJ; what flows
+// with time (live and busy power) is added when a step is asked for. Between nodes costs are linear.
+#pragma once
+
+#include "models/workload/step_compose.h"
+#include "sim/arena.h"
+
+// Nodes of a whole number from 0 or 1 up, with the node below every number.
+typedef struct TwAxis {
+    int count, most;
+    int *at;
+    int16_t *low;    // [0 .. most]: largest node <= n that has one above it
+} TwAxis;
+
+// Mean contexts and lengths: two nodes an octave, so that the cell is found from the highest bit.
+typedef struct TwLengths {
+    int count;
+    int64_t *at;
+    int octave[64];    // first node of each power of two
+} TwLengths;
+
+typedef struct TwCell {    // per level: time_ns, dynamic energy nJ
+    double time_ns, energy_nj;
+} TwCell;
+
+typedef struct TwStepTables {
+    TwArena *arena;
+    TwKernelModel *kernels;
+    TwModelRow model;
+    TwAcceleratorRow chip;
+    TwCompose compose;
+
+    double clock[TW_LEVELS], clock_dynamic[TW_LEVELS], steady_w[TW_LEVELS];    // x, x^(g-1), live + busy x^g
+    double live_w, limit_w, tp;
+    double host_step_ns, host_sequence_ns;
+    bool async;
+
+    TwAxis tokens, sequences, chunks;
+    TwLengths lengths;
+    TwCell *dense[2];    // aligned, unaligned: [token node][level]
+    TwCell *logits;      // [sequence node][level]
+    TwCell *decode;      // [sequence node][length node][level]
+    // [chunk node][length node]: of one pair of one layer, times the length
+    double *rate_ns, *rate_flop_nj, *rate_byte_nj;
+
+    double full_layers, windowed_layers, window, history_pairs;
+} TwStepTables;
+
+// compose and the power fields are set; fills axes and rows.
+void tw_step_tables_build(TwStepTables *tables, int max_tokens, int max_sequences);
+
+static inline int tw_lengths_low(const TwLengths *lengths, int64_t x)
+{
+    int i = lengths->octave[63 - __builtin_clzll((unsigned long long)(x | 1))];
+    while (i + 2 < lengths->count && lengths->at[i + 1] <= x) i++;
+    return i;
+}
