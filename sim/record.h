@@ -47,6 +47,7 @@ bool tw_record_create(TwRecord **record, const char *path, bool replace, const T
 
 // Books values[series][entry] over [from_s, until_s) to the running interval of a group; whole intervals are written.
 // A window never crosses an interval end (the caller cuts there).
+// Windows that end at one instant are booked in the order of the groups: so a resumed file gets the same bytes.
 bool tw_record_window(TwRecord *record, int group, void *block, double from_s, double until_s, const double *values,
                       TwError *error);
 double tw_record_next_s(const TwRecordPlan *plan, int group, double time_s);    // end of the interval holding time_s
@@ -58,6 +59,8 @@ bool tw_record_scalar(TwRecord *record, const char *group, const char *name, con
                       double value, TwError *error);
 bool tw_record_text(TwRecord *record, const char *name, const char *text, TwError *error);    // "config", "report"
 bool tw_record_attribute(TwRecord *record, const char *name, const char *text, TwError *error);    // of the root
+// Of a variable or group by path ("supply_degc": setting = "cooling.supply_degc").
+bool tw_record_attribute_of(TwRecord *record, const char *variable, const char *name, const char *text, TwError *error);
 // Opaque bytes: a state block, so that the file is a snapshot too.
 bool tw_record_bytes(TwRecord *record, const char *name, const void *bytes, size_t count, TwError *error);
 
@@ -71,14 +74,24 @@ typedef struct TwColumn {
 bool tw_record_table(TwRecord *record, const char *group, const TwColumn *columns, int column_count, int rows,
                      TwError *error);
 
-// An n-dimensional array over named dimensions (studies): dimensions must have been made by tw_record_axis.
+// An n-dimensional array over named dimensions (studies): dimensions must have been made by tw_record_axis, where
+// neither numbers nor labels makes a dimension without values. Names may have a group ("series/utility_w"): a
+// dimension is looked for there, then in the root.
 bool tw_record_axis(TwRecord *record, const char *name, const char *unit, const char *long_name, int count,
                     const double *numbers, const char *const *labels, TwError *error);
 bool tw_record_array(TwRecord *record, const char *name, const char *unit, const char *long_name,
                      const char *const *dimensions, int dimension_count, const double *values, TwError *error);
 
-// Writes what is open, sets attribute status ("complete", "interrupted"), closes, syncs, renames. An interrupted file
-// is renamed to NAME.partial.h5; *path_written (512 bytes) may be NULL.
+// Small whole numbers with a word each: "not_run done failed" for 0, 1, 2; and texts over dimensions, row by row.
+bool tw_record_flags(TwRecord *record, const char *name, const char *long_name, const char *const *dimensions,
+                     int dimension_count, const signed char *values, const char *meanings, TwError *error);
+bool tw_record_texts(TwRecord *record, const char *name, const char *long_name, const char *const *dimensions,
+                     int dimension_count, const char *const *texts, TwError *error);
+
+// Writes what is open, sets attribute status ("complete", "interrupted", "failed"), closes, syncs, renames; the record
+// is gone afterwards, whatever it returns. An open interval becomes a short last row of a complete file, from the block
+// of the last window, which must still be there. Any other status is renamed to NAME.partial.h5 and leaves the open
+// interval to the state. *path_written (512 bytes) may be NULL.
 bool tw_record_finish(TwRecord *record, const char *status, char *path_written, TwError *error);
 void tw_record_abandon(TwRecord *record);    // closes and removes the temporary file
 
@@ -95,7 +108,11 @@ int tw_result_rows(TwResult *result, const char *group);                        
 int tw_result_entries(TwResult *result, const char *group, char (*labels)[64], int most);
 // time: interval ends in s; values of NAME, NAME_min or NAME_max for rows [row, row + count), [row][entry].
 bool tw_result_time(TwResult *result, const char *group, double *time_s, TwError *error);
+bool tw_result_bounds(TwResult *result, const char *group, double *bounds_s, TwError *error);    // [row][2]
 bool tw_result_values(TwResult *result, const char *group, const char *name, int row, int count, double *values,
                       TwError *error);
 bool tw_result_positions(TwResult *result, const char *group, double *x_m, double *y_m);
 void *tw_result_bytes(TwResult *result, const char *name, size_t *count, TwError *error);    // caller frees
+// A whole variable of any shape, as doubles or as texts (one free for list and texts): columns, axes, arrays.
+double *tw_result_numbers(TwResult *result, const char *name, size_t *count, TwError *error);
+char **tw_result_texts(TwResult *result, const char *name, size_t *count, TwError *error);
