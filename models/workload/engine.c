@@ -105,7 +105,7 @@ static void commit(const TwEngine *e, TwReplica *r, int64_t m)
         TwSlotRow *row = slots_of(e, r) + chunks_of(e, r)[r->chunk_count - 1];
         int64_t to = row->base + m * r->chunk_tokens;
         tw_sched_progress(r, row->input, row->seen, row->base, to);
-        if (m > 1) r->kv.free -= tw_kv_blocks(&r->kv, to) - tw_kv_blocks(&r->kv, row->base + r->chunk_tokens);
+        if (m > 1) r->kv.free -= tw_kv_cover(&r->kv, to) - tw_kv_cover(&r->kv, row->base + r->chunk_tokens);
         row->base = to;
     }
 }
@@ -168,7 +168,7 @@ bool tw_engine_offer(const TwEngine *e, TwReplica *r, const TwRequest *request)
     n->input_arrived += request->input_tokens;
     n->output_arrived += request->output_tokens;
     int64_t tokens = (int64_t)request->input_tokens + request->output_tokens - 1;
-    if (r->off || r->wait_count >= e->spec.queue_max || tw_kv_blocks(&r->kv, tokens) > r->kv.blocks) {
+    if (r->off || r->wait_count >= e->spec.queue_max || tw_kv_cover(&r->kv, tokens) > r->kv.blocks) {
         n->rejected++;
         n->input_dropped += request->input_tokens;
         n->output_dropped += request->output_tokens;
@@ -254,8 +254,8 @@ void tw_engine_view(const TwEngine *e, const TwReplica *r, int64_t now_ns, TwEng
     if (r->chunk_count > 0) {
         const TwSlotRow *row = (const TwSlotRow *)part_const(r, e->slots) +
                                ((const uint16_t *)part_const(r, e->chunks))[r->chunk_count - 1];
-        view->blocks_held += tw_kv_blocks(&r->kv, row->base + (m + 1) * r->chunk_tokens) -
-                             tw_kv_blocks(&r->kv, row->base + r->chunk_tokens);
+        view->blocks_held += tw_kv_cover(&r->kv, row->base + (m + 1) * r->chunk_tokens) -
+                             tw_kv_cover(&r->kv, row->base + r->chunk_tokens);
     }
 }
 
@@ -279,7 +279,7 @@ bool tw_engine_consistent(const TwEngine *e, const TwReplica *r)
             int32_t goal = goal_of(row->input, row->seen);
             bool last = chunk == r->chunk_count - 1;
             int64_t seen = row->base > row->seen ? row->base : row->seen;
-            held += tw_kv_blocks(&r->kv, last ? row->base + r->chunk_tokens : goal);
+            held += tw_kv_cover(&r->kv, last ? row->base + r->chunk_tokens : goal);
             input += seen < row->input ? row->input - seen : 0;
             output += row->output - produced_of(row->input, row->seen);
         } else {
@@ -288,7 +288,7 @@ bool tw_engine_consistent(const TwEngine *e, const TwReplica *r)
             while (at < r->decodes && heap[at] != finish_key((int64_t)row->input + row->output - 1 - row->base, slot))
                 at++;
             ok &= at < r->decodes && computed >= row->input && computed < (int64_t)row->input + row->output - 1;
-            held += tw_kv_blocks(&r->kv, computed + 1);
+            held += tw_kv_cover(&r->kv, computed + 1);
             context += computed;
             output += row->output - (computed - row->input + 1);
             decodes++;

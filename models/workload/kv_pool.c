@@ -1,7 +1,5 @@
 #include "models/workload/kv_pool.h"
 
-#include <math.h>
-
 int64_t tw_kv_need(const TwKvPool *pool, const uint16_t *residue, int64_t iteration, int64_t m)
 {
     int64_t mask = (1 << pool->shift) - 1;
@@ -23,12 +21,4 @@ int64_t tw_kv_last(const TwKvPool *pool, const uint16_t *residue, int64_t iterat
         m++;
     }
     return m < most ? m : most;
-}
-
-int64_t tw_kv_budget_blocks(const TwKvBudget *budget)
-{
-    double bytes = budget->memory_bytes * budget->utilisation - budget->weight_bytes - budget->activation_bytes -
-                   budget->other_bytes - budget->collective_bytes;
-    double blocks = floor(bytes / (budget->bytes_per_token * budget->block_tokens));
-    return blocks > 0.0 ? (int64_t)blocks : 0;
 }

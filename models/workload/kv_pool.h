@@ -14,7 +14,8 @@ typedef struct TwKvPool {
     int32_t decodes;    // sum of the residues
 } TwKvPool;
 
-static inline int64_t tw_kv_blocks(const TwKvPool *pool, int64_t tokens)
+// Blocks that hold so many tokens.
+static inline int64_t tw_kv_cover(const TwKvPool *pool, int64_t tokens)
 {
     return (tokens + (1 << pool->shift) - 1) >> pool->shift;
 }
@@ -36,13 +37,3 @@ int64_t tw_kv_need(const TwKvPool *pool, const uint16_t *residue, int64_t iterat
 
 // Largest m <= most with tw_kv_need(m) <= free.
 int64_t tw_kv_last(const TwKvPool *pool, const uint16_t *residue, int64_t iteration, int64_t most);
-
-// Memory of a GPU: blocks of KV that fit beside weights, activations and the rest (serving page, 4.1).
-typedef struct TwKvBudget {
-    double memory_bytes, utilisation;
-    double weight_bytes, activation_bytes, other_bytes, collective_bytes;
-    double bytes_per_token;    // of one GPU
-    int block_tokens;
-} TwKvBudget;
-
-int64_t tw_kv_budget_blocks(const TwKvBudget *budget);    // 0 where nothing fits

@@ -93,7 +93,7 @@ static void chunk_done(const TwEngine *e, TwReplica *r, TwSlotRow *slots, int sl
     r->counts.output_done++;
     r->counts.output_pending--;
     if (produced == row->output) {
-        r->kv.free += tw_kv_blocks(&r->kv, goal);
+        r->kv.free += tw_kv_cover(&r->kv, goal);
         finish(e, r, row, log);
         list_remove(r, slots, slot);
         return;
@@ -116,7 +116,7 @@ static bool finish_iteration(const TwEngine *e, TwReplica *r, const TwEngineLog 
     while (r->decodes > 0 && finish_boundary(heap[0]) == r->iteration) {
         int slot = (int)(heap[0] & 0xffff);
         const TwSlotRow *row = slots + slot;
-        r->kv.free += tw_kv_blocks(&r->kv, row->base + r->iteration);
+        r->kv.free += tw_kv_cover(&r->kv, row->base + r->iteration);
         decode_remove(e, r, row);
         if (r->decodes > 0) heap_sink(heap, r->decodes, 0, heap[r->decodes]);
         finish(e, r, row, log);
@@ -170,7 +170,7 @@ static void preempt_youngest(const TwEngine *e, TwReplica *r)
                 heap_sink(heap, r->decodes, at, moved);
         }
     }
-    r->kv.free += tw_kv_blocks(&r->kv, computed);
+    r->kv.free += tw_kv_cover(&r->kv, computed);
     r->counts.preemptions++;
     TwWaiting *w = waiting_push_front(e, r);
     *w = (TwWaiting){.arrival_ns = row->arrival_ns,
@@ -196,7 +196,7 @@ static void schedule_short(const TwEngine *e, TwReplica *r)
             tokens = tokens < budget ? tokens : budget;
             r->chunk_tokens = (int32_t)tokens;
         }
-        int64_t need = tw_kv_blocks(&r->kv, computed + tokens) - tw_kv_blocks(&r->kv, computed);
+        int64_t need = tw_kv_cover(&r->kv, computed + tokens) - tw_kv_cover(&r->kv, computed);
         while (need > r->kv.free) {
             bool self = r->youngest == slot;
             preempt_youngest(e, r);
@@ -217,7 +217,7 @@ static bool schedule_running(const TwEngine *e, TwReplica *r, int64_t *budget, b
         const TwSlotRow *row = slots_of(e, r) + chunks_of(e, r)[0];
         int64_t rest = goal_of(row->input, row->seen) - row->base;
         tokens = (int32_t)(rest < *budget ? rest : *budget);
-        need += tw_kv_blocks(&r->kv, row->base + tokens) - tw_kv_blocks(&r->kv, row->base);
+        need += tw_kv_cover(&r->kv, row->base + tokens) - tw_kv_cover(&r->kv, row->base);
     }
     if (need > r->kv.free) {
         schedule_short(e, r);
@@ -238,7 +238,7 @@ static bool admit(const TwEngine *e, TwReplica *r, int64_t budget)
     while (r->wait_count > 0 && budget > 0 && r->running < e->spec.max_sequences) {
         const TwWaiting *w = waiting_at(e, r, 0);
         int32_t goal = goal_of(w->input, w->seen);
-        if (tw_kv_blocks(&r->kv, goal) > r->kv.free) break;
+        if (tw_kv_cover(&r->kv, goal) > r->kv.free) break;
 
         TwSlotRow *slots = slots_of(e, r);
         int slot = list_add(r, slots);
@@ -251,7 +251,7 @@ static bool admit(const TwEngine *e, TwReplica *r, int64_t budget)
         row->seen = w->seen;
         row->id = w->id;
         int64_t tokens = goal < budget ? goal : budget;
-        r->kv.free -= tw_kv_blocks(&r->kv, tokens);
+        r->kv.free -= tw_kv_cover(&r->kv, tokens);
         budget -= tokens;
         chunks_of(e, r)[r->chunk_count++] = (uint16_t)slot;
         r->chunk_tokens = (int32_t)tokens;
@@ -381,7 +381,7 @@ void tw_sched_stop(const TwEngine *e, TwReplica *r)
             m = least(m, 1 + tw_kv_last(&r->kv, residues_of(e, r), r->iteration + 1, m - 1));
         } else {
             // a chunk takes blocks too: where the bound does not settle it, step by one
-            int64_t most = ((m >> r->kv.shift) + 1) * r->decodes + tw_kv_blocks(&r->kv, m * r->chunk_tokens) + 1;
+            int64_t most = ((m >> r->kv.shift) + 1) * r->decodes + tw_kv_cover(&r->kv, m * r->chunk_tokens) + 1;
             if (most > r->kv.free) m = 1;
         }
     }
@@ -394,7 +394,7 @@ void tw_sched_resume(const TwEngine *e, TwReplica *r)
     int64_t need = tw_kv_step(&r->kv, residues_of(e, r), r->iteration);
     if (r->chunk_count > 0) {
         const TwSlotRow *row = slots_of(e, r) + chunks_of(e, r)[0];
-        need += tw_kv_blocks(&r->kv, row->base + r->chunk_tokens) - tw_kv_blocks(&r->kv, row->base);
+        need += tw_kv_cover(&r->kv, row->base + r->chunk_tokens) - tw_kv_cover(&r->kv, row->base);
     }
     assert(need <= r->kv.free);
     r->kv.free -= need;
