@@ -1,0 +1,207 @@
+// Reading a facility, and looking at what was read.
+
+#include "sim/config_inner.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+// --- reading
+
+enum { MOST_BASES = 32 };
+
+// a base facility lies beside the file that names it, or among the shipped ones above the parts
+static const char *base_path(TwConfig *config, const TwFile *file)
+{
+    TwPool *pool = &config->pool;
+    const char *slash = strrchr(file->path, '/');
+    int folder = slash ? (int)(slash - file->path) + 1 : 0;
+    char *beside = tw_pool_print(pool, "%.*s%s.cfg", folder, file->path, file->base);
+    if (access(beside, R_OK) == 0) return beside;
+    if (config->parts) {
+        char *shipped = tw_pool_print(pool, "%s/../%s.cfg", config->parts, file->base);
+        if (access(shipped, R_OK) == 0) return shipped;
+    }
+    char near[TW_NAME], parent[4096];
+    snprintf(parent, sizeof parent, "%.*s", folder, folder ? file->path : "./");
+    bool found = tw_nearest_file(folder ? parent : ".", "", file->base, near);
+    if (!found && config->parts) found = tw_nearest_file(config->parts, "..", file->base, near);
+    tw_place_error(config->errors, file->base_place, "base = \"%s\": there is no %s%s%s%s", file->base, beside,
+                   found ? "; did you mean " : "", found ? near : "", found ? "?" : "");
+    return NULL;
+}
+
+// the file and its bases, highest first
+static int read_bases(TwConfig *config, const TwConfigInput *input, TwLayer **layers)
+{
+    TwFile *files[MOST_BASES];
+    int count = 0, layer_count = 0;
+    TwFile *file = tw_file_read(config, input->root, input->path, NULL, false, (TwPlace){0});
+    config->resolved = file->resolved;
+    while (file) {
+        if (!file->layer) break;
+        files[count++] = file;
+        layers[layer_count++] = file->layer;
+        if (!file->base || config->resolved) break;
+        const char *path = base_path(config, file);
+        if (!path) break;
+        TwFile *base = tw_file_read(config, input->root, path, NULL, false, file->base_place);
+        bool cycle = false;
+        for (int i = 0; i < count; i++) cycle |= files[i] == base;
+        if (cycle || count == MOST_BASES) {
+            tw_place_error(config->errors, file->base_place, "base = \"%s\": %s", file->base,
+                           cycle ? "a cycle: the file is its own base" : "bases are nested too deep");
+            break;
+        }
+        file = base;
+    }
+    return layer_count;
+}
+
+bool tw_config_read(TwConfig **config, const TwConfigInput *input, TwErrors *errors)
+{
+    assert(input->root && input->path);
+    *config = NULL;
+    TwConfig *read = calloc(1, sizeof *read);
+    if (!read) abort();
+    int before = tw_errors_count(errors);
+    read->errors = errors;
+    read->root_kind = input->root;
+    if (input->parts) read->parts = tw_pool_copy(&read->pool, input->parts, strlen(input->parts));
+
+    tw_sets_take(read, input->sets, input->set_count);
+    tw_sources_read(read);
+    TwLayer *layers[MOST_BASES];
+    int count = read_bases(read, input, layers);
+    if (count) {
+        read->root = tw_merge(read, input->root, layers, count);
+        tw_sets_unused(read);
+    }
+    read->errors = NULL;
+    if (tw_errors_count(errors) > before || !read->root) {
+        assert(tw_errors_count(errors) > before);
+        tw_config_destroy(read);
+        return false;
+    }
+    *config = read;
+    return true;
+}
+
+void tw_config_destroy(TwConfig *config)
+{
+    if (!config) return;
+    tw_pool_free(&config->pool);
+    free(config);
+}
+
+const TwNode *tw_config_root(const TwConfig *config) { return config->root; }
+
+// --- nodes
+
+static int child_index(const TwNode *node, const char *child)
+{
+    for (int i = 0; i < node->kind->child_count; i++)
+        if (strcmp(node->kind->children[i].name, child) == 0) return i;
+    assert(!"the kind has such a child");
+    return -1;
+}
+
+static const TwSetting *setting_of(const TwNode *node, const char *field)
+{
+    for (int i = 0; i < node->kind->field_count; i++)
+        if (strcmp(node->kind->fields[i].name, field) == 0) return node->values[i];
+    assert(!"the kind has such a field");
+    return NULL;
+}
+
+const TwNode *tw_node_group(const TwNode *node, const char *child)
+{
+    int index = child_index(node, child);
+    assert(node->kind->children[index].shape != TW_LIST);
+    return node->groups[index];
+}
+
+int tw_node_entries(const TwNode *node, const char *child)
+{
+    int index = child_index(node, child);
+    assert(node->kind->children[index].shape == TW_LIST);
+    return node->lists[index].count;
+}
+
+const TwNode *tw_node_entry(const TwNode *node, const char *child, int i, char name[TW_NAME])
+{
+    const TwEntries *entries = &node->lists[child_index(node, child)];
+    assert(i >= 0 && i < entries->count);
+    if (name) snprintf(name, TW_NAME, "%s", entries->nodes[i]->name);
+    return entries->nodes[i];
+}
+
+void tw_node_row(const TwNode *node, void *row)
+{
+    for (int i = 0; i < node->kind->field_count; i++) {
+        const TwField *field = &node->kind->fields[i];
+        const TwAny *value = &node->values[i]->value;
+        unsigned char *to = (unsigned char *)row + field->offset;
+        switch (field->type) {
+        case TW_REAL:
+            memcpy(to, &value->real, sizeof value->real);
+            break;
+        case TW_INTEGER:
+            memcpy(to, &value->integer, sizeof value->integer);
+            break;
+        case TW_BOOLEAN:
+            memcpy(to, &value->boolean, sizeof value->boolean);
+            break;
+        case TW_TEXT:
+            memcpy(to, &value->text, sizeof value->text);
+            break;
+        case TW_REALS:
+            memcpy(to, &value->reals, sizeof value->reals);
+            break;
+        case TW_TEXTS:
+            memcpy(to, &value->texts, sizeof value->texts);
+            break;
+        }
+    }
+}
+
+bool tw_node_given(const TwNode *node, const char *field) { return setting_of(node, field)->given; }
+
+TwMark tw_node_mark(const TwNode *node, const char *field) { return setting_of(node, field)->mark; }
+
+const char *tw_node_part(const TwNode *node) { return node->part; }
+
+const char *tw_node_path(const TwNode *node) { return node->path; }
+
+static void report(const TwNode *node, const char *field, TwErrors *errors, bool warning, const char *text)
+{
+    const TwSetting *setting = field ? setting_of(node, field) : NULL;
+    TwPlace place = setting && setting->place.origin ? setting->place : node->place;
+    char whole[1400];
+    const char *dot = field && *node->path ? "." : "";
+    bool literal = setting && setting->literal && setting->spelling;
+    snprintf(whole, sizeof whole, "%s%s%s%s%s%s%s", node->path, dot, field ? (literal ? setting->spelling : field) : "",
+             literal ? " = " : "", literal ? setting->literal : "", field || *node->path ? ": " : "", text);
+    tw_place_report(errors, warning, place, whole);
+}
+
+void tw_node_error(const TwNode *node, const char *field, TwErrors *errors, const char *format, ...)
+{
+    char text[1024];
+    va_list values;
+    va_start(values, format);
+    vsnprintf(text, sizeof text, format, values);
+    va_end(values);
+    report(node, field, errors, false, text);
+}
+
+void tw_node_warn(const TwNode *node, const char *field, TwErrors *errors, const char *format, ...)
+{
+    char text[1024];
+    va_list values;
+    va_start(values, format);
+    vsnprintf(text, sizeof text, format, values);
+    va_end(values);
+    report(node, field, errors, true, text);
+}

@@ -1,0 +1,109 @@
+// One setting explained: what it may be, what it is, and who said so.
+
+#include "sim/config_inner.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Explain {
+    const TwConfig *config;
+    FILE *stream;
+    int found;
+} Explain;
+
+enum { MOST = 20 };
+
+static const char *const type_names[] = {"number", "whole number", "true or false", "text", "numbers", "texts"};
+
+static void print_field(const TwField *field, FILE *stream)
+{
+    fprintf(stream, "%s: %s\n", field->name, field->text);
+    fprintf(stream, "  type       %s%s%s\n", type_names[field->type], *field->unit ? ", in " : "", field->unit);
+    if (field->type == TW_REAL || field->type == TW_INTEGER || field->type == TW_REALS) {
+        char expected[160];
+        tw_value_expected(field, expected, sizeof expected);
+        fprintf(stream, "  range      %s\n", expected + strlen("expected "));
+    }
+    if (field->words) {
+        fputs("  words      ", stream);
+        for (int i = 0; field->words[i]; i++) fprintf(stream, "%s%s", i ? " " : "", field->words[i]);
+        fputc('\n', stream);
+    }
+    fprintf(stream, "  default    %s\n", field->standard ? field->standard : "none: it must be given");
+    char spellings[256];
+    tw_unit_spellings(field->name, spellings, sizeof spellings);
+    fprintf(stream, "  spellings  %s\n", spellings);
+}
+
+static const char *source_text(const TwConfig *config, const char *key)
+{
+    for (int i = 0; i < config->source_count; i++)
+        if (strcmp(config->source_keys[i], key) == 0) return config->source_texts[i];
+    return NULL;
+}
+
+static void print_value(const TwConfig *config, const TwNode *node, const TwSetting *setting, FILE *stream)
+{
+    TwLine line = {0};
+    switch (setting->field->type) {
+    case TW_REAL:
+        tw_write_real(&line, setting->value.real);
+        break;
+    case TW_INTEGER:
+        tw_line_print(&line, "%lld", (long long)setting->value.integer);
+        break;
+    case TW_BOOLEAN:
+        tw_line_print(&line, setting->value.boolean ? "true" : "false");
+        break;
+    case TW_TEXT:
+        tw_write_text(&line, setting->value.text);
+        break;
+    case TW_REALS:
+        for (int i = 0; i < setting->value.reals.count; i++) {
+            if (i) tw_line_print(&line, ", ");
+            tw_write_real(&line, setting->value.reals.values[i]);
+        }
+        break;
+    case TW_TEXTS:
+        for (int i = 0; i < setting->value.texts.count; i++) {
+            if (i) tw_line_print(&line, ", ");
+            tw_write_text(&line, setting->value.texts.values[i]);
+        }
+        break;
+    }
+    fprintf(stream, "%s%s%s = %s\n", node->path, *node->path ? "." : "", setting->field->name,
+            line.length ? line.text : "[]");
+    tw_line_free(&line);
+
+    const TwOrigin *origin = setting->place.origin;
+    if (!origin)
+        fprintf(stream, "  from       the table of %s\n", node->kind->name);
+    else if (origin->command_line)
+        fprintf(stream, "  from       the command line: %s\n", origin->file);
+    else
+        fprintf(stream, "  from       %s:%d:%d, written %s = %s\n", origin->file, setting->place.line,
+                setting->place.column, setting->spelling, setting->literal);
+    if (!isnan(setting->min)) fprintf(stream, "  stated     %.9g to %.9g\n", setting->min, setting->max);
+    fprintf(stream, "  mark       %s\n", tw_mark_word(setting->mark));
+    if (!setting->source) return;
+    const char *text = source_text(config, setting->source);
+    fprintf(stream, "  source     %s%s%s\n", setting->source, text ? ": " : "", text ? text : "");
+}
+
+static void explain(void *context, const TwNode *node, int field)
+{
+    Explain *to = context;
+    if (to->found == 0) print_field(&node->kind->fields[field], to->stream);
+    if (to->found++ < MOST) print_value(to->config, node, node->values[field], to->stream);
+}
+
+bool tw_config_explain(const TwConfig *config, const char *path, FILE *stream, TwError *error)
+{
+    Explain to = {config, stream, 0};
+    char problem[512];
+    if (!tw_path_find(config, path, explain, &to, problem, sizeof problem))
+        return tw_fail(error, TW_USAGE, "%s", problem);
+    if (to.found > MOST) fprintf(stream, "and %d more\n", to.found - MOST);
+    return true;
+}
