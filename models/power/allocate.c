@@ -56,7 +56,6 @@ static Fill carve(const TwPowerPlant *p, void *block, const double *load_w)
     for (int i = 0; i < p->rack_count; i++)
         for (int e = p->rack_at[i]; e >= 0; e = p->parent[e]) x++;
     unsigned char *at = tw_at(block, p->work);
-    unsigned char *from = at;
     Fill f = {.p = p, .mode = tw_at(block, p->mode), .limit_w = tw_f64(block, p->limit_w), .load_w = load_w};
     double **element[] = {&f.out_w, &f.in_w, &f.slope, &f.level, &f.capacity};
     for (size_t k = 0; k < 5; k++) *element[k] = cut(&at, n, sizeof(double));
@@ -68,7 +67,7 @@ static Fill carve(const TwPowerPlant *p, void *block, const double *load_w)
     f.link = cut(&at, x, sizeof(int));
     f.use = cut(&at, x, sizeof(double));
     f.scratch = at;
-    assert((size_t)(at - from) <= p->work_bytes);
+    assert(at <= (unsigned char *)tw_at(block, p->work) + p->work_bytes);
     return f;
 }
 
