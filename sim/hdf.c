@@ -11,8 +11,13 @@
 // Debian's library locks itself, but not its dimension scales, and other builds do not lock at all.
 static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
 
+// After a full disk the library's exit handler runs into what it could not close: every file is closed by us instead.
+static void begin(void) { H5dont_atexit(); }
+
 void tw_hdf_lock(void)
 {
+    static pthread_once_t begun = PTHREAD_ONCE_INIT;
+    pthread_once(&begun, begin);
     pthread_mutex_lock(&one_at_a_time);
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);    // errors are told by us, once
 }

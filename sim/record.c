@@ -412,6 +412,12 @@ static void release(TwRecord *record)
     free(record);
 }
 
+// After a full disk the library may hold the file open: without its bytes, its room comes back at once.
+static void discard(const char *path)
+{
+    if (truncate(path, 0) == 0 || errno != ENOENT) unlink(path);
+}
+
 static void handles_close(TwRecord *record)
 {
     TwHdf *hdf = &record->hdf;
@@ -466,7 +472,7 @@ bool tw_record_finish(TwRecord *record, const char *status, char *path_written, 
     if (good && (!synced(record->temporary) || rename(record->temporary, to) != 0 || !synced(dirname(folder))))
         good = tw_fail(error, TW_IO, "%s: %s", to, strerror(errno));
     if (!good)
-        unlink(record->temporary);
+        discard(record->temporary);
     else if (path_written)
         snprintf(path_written, 512, "%.511s", to);
     release(record);
@@ -480,6 +486,6 @@ void tw_record_abandon(TwRecord *record)
     handles_close(record);
     tw_hdf_close(&record->hdf);
     tw_hdf_unlock();
-    unlink(record->temporary);
+    discard(record->temporary);
     release(record);
 }
