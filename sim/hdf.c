@@ -179,6 +179,14 @@ void tw_hdf_integers(TwHdf *hdf, hid_t object, const char *name, const int *valu
     H5Sclose(space);
 }
 
+void tw_hdf_flags(TwHdf *hdf, hid_t object, const char *name, const signed char *values, int count)
+{
+    hsize_t size = (hsize_t)count;
+    hid_t space = H5Screate_simple(1, &size, NULL);
+    attribute(hdf, object, name, H5T_NATIVE_SCHAR, space, values);
+    H5Sclose(space);
+}
+
 void tw_hdf_fill_nan(TwHdf *hdf, hid_t object, hid_t type)
 {
     hsize_t one = 1;

@@ -44,6 +44,7 @@ void tw_hdf_write(TwHdf *hdf, hid_t dataset, hid_t memory_type, const void *valu
 
 void tw_hdf_text(TwHdf *hdf, hid_t object, const char *name, const char *text);    // replaces; text may be NULL: none
 void tw_hdf_integers(TwHdf *hdf, hid_t object, const char *name, const int *values, int count);
+void tw_hdf_flags(TwHdf *hdf, hid_t object, const char *name, const signed char *values, int count);
 void tw_hdf_fill_nan(TwHdf *hdf, hid_t object, hid_t type);    // _FillValue NaN of a real variable
 
 // Makes a dataset the scale of a new dimension; returns its id.

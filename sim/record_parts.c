@@ -241,10 +241,10 @@ bool tw_record_flags(TwRecord *record, const char *name, const char *long_name, 
     TwHdfShape shape = {.type = H5T_STD_I8LE};
     hid_t dataset = array_create(hdf, above, last, &shape, dimensions, dimension_count);
     tw_hdf_text(hdf, dataset, "long_name", long_name);
-    int flags[64], count = 0;
+    signed char flags[64], count = 0;
     for (const char *c = meanings; *c && count < 64; c++)
         if (c == meanings || c[-1] == ' ') flags[count] = count, count++;
-    tw_hdf_integers(hdf, dataset, "flag_values", flags, count);
+    tw_hdf_flags(hdf, dataset, "flag_values", flags, count);
     tw_hdf_text(hdf, dataset, "flag_meanings", meanings);
     tw_hdf_write(hdf, dataset, H5T_NATIVE_SCHAR, values);
     end(hdf, dataset, above, name);
