@@ -1,0 +1,186 @@
+// How fast replicas are simulated: `bench_serving [--json] [seconds]`.
+//
+// Lengths like the Azure 2023 conversation trace (log-normal stand-ins, means 1155 in and 211 out), a step cost like
+// Llama-3.1-8B on one H200 (weights 16 GB and 131 kB a token of context at 4 TB/s, 0.4 PFLOP/s of prefill), Poisson
+// arrivals at 70 % of what one replica sustains.
+#include "models/workload/workload.h"
+#include "sim/progress.h"
+#include "sim/random.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void step(const void *context, int level, const TwBatch *b, TwStep *step)
+{
+    (void)context;
+    double clock = 0.4 + 0.6 * level / (TW_LEVELS - 1);
+    double memory_ns = 4.0e6 + 5000.0 * b->decodes, compute_ns = 40.0 * 1000.0 * b->tokens / clock;
+    step->time_ns = (TwAffine){fmax(memory_ns, compute_ns) + 1e6 + 0.0006 * (double)b->chunk_square, 33.0, 0.0012};
+    step->energy_nj = (TwAffine){step->time_ns.base * 450.0 * clock, 33.0 * 500.0, 0.0012 * 650.0};
+    step->context_end = step->history_end = INT64_MAX;
+}
+
+// Requests are drawn beforehand, a ring a cell, so that the engine alone is timed.
+enum { TABLE = 1 << 16 };
+typedef struct Draw {
+    float gap;    // of mean 1
+    int32_t input, output;
+} Draw;
+static Draw table[TABLE];
+
+typedef struct Source {
+    TwSlot cursor;
+    double gap_ns;
+} Source;
+typedef struct Cursor {
+    int64_t next_ns;
+    uint32_t count, offset;
+} Cursor;
+
+static int64_t peek(const void *context, const void *block, int cell)
+{
+    return ((const Cursor *)tw_at_const(block, ((const Source *)context)->cursor))[cell].next_ns;
+}
+
+static void pop(const void *context, void *block, int cell, TwRequest *request)
+{
+    const Source *s = context;
+    Cursor *c = (Cursor *)tw_at(block, s->cursor) + cell;
+    const Draw *d = &table[(c->count + c->offset) % TABLE];
+    *request = (TwRequest){c->next_ns, d->input, d->output, c->count++, 0};
+    c->next_ns += (int64_t)(d->gap * s->gap_ns) + 1;
+}
+
+static int length(double u, double median, double sigma, int most)
+{
+    double x = median * exp(sigma * tw_normal_quantile(u));
+    return x < 1.0 ? 1 : x > most ? most : (int)x;
+}
+
+static void fill_table(void)
+{
+    TwStream stream = tw_stream(1, "bench");
+    for (uint64_t k = 0; k < TABLE; k++) {
+        table[k].gap = (float)-log(tw_random(stream, k, 0, TW_PURPOSE_ARRIVAL));
+        table[k].input = length(tw_random(stream, k, 0, TW_PURPOSE_INPUT), 800.0, 0.86, 14000);
+        table[k].output = length(tw_random(stream, k, 0, TW_PURPOSE_OUTPUT), 150.0, 0.83, 2000);
+    }
+}
+
+static void line(bool json, const char *name, double value, const char *unit)
+{
+    if (json)
+        printf("%s\"%s\": %.6g", strcmp(name, "first") == 0 ? "" : ", ", name, value);
+    else
+        printf("%-40s %.6g %s\n", name, value, unit);
+}
+
+static void measure(bool json, const char *name, int replicas, int cells, int threads, int max_tokens,
+                    const char *router, double rate_s, double cap_w, double seconds)
+{
+    static const char *const kinds[] = {"requests", "batch_changes", "iterations"};
+    TwStepSource source = {.step = step, .idle_w = 115.0};
+    for (int level = 0; level < TW_LEVELS; level++) source.level_clock[level] = 0.4 + 0.6 * level / (TW_LEVELS - 1);
+    TwLayout layout = {0};
+    Source traffic = {tw_layout_add(&layout, (size_t)cells, sizeof(Cursor)), 1e9 / (rate_s * replicas / cells)};
+    const TwRequestSource requests = {&traffic, peek, pop};
+    int *rack = calloc((size_t)replicas, sizeof *rack), *cell = calloc((size_t)replicas, sizeof *cell);
+    if (!rack || !cell) exit(5);
+    for (int i = 0; i < replicas; i++) cell[i] = i / (replicas / cells);
+    const TwPoolSpec pool = {.name = "bench",
+                             .step = &source,
+                             .replica_count = replicas,
+                             .replica_rack = rack,
+                             .replica_cell = cell,
+                             .cell_count = cells,
+                             .rack_share_of_cap = 1.0,
+                             .max_tokens = max_tokens,
+                             .max_sequences = 256,
+                             .block_tokens = 16,
+                             .kv_blocks = 50000,
+                             .queue_max = 512,
+                             .router = router,
+                             .ttft_slo_s = 1.0,
+                             .tpot_slo_s = 0.05,
+                             .seed = 1,
+                             .source = &requests};
+    const TwWorkloadSpec spec = {1, 1, &pool, 0, threads};
+    TwErrors *errors = tw_errors_create();
+    TwWorkload *workload;
+    if (!tw_workload_create(&workload, &spec, &layout, errors)) {
+        tw_errors_print(errors, 20, stderr);
+        exit(3);
+    }
+    void *block = tw_block_create(&layout);
+    tw_workload_start(workload, block);
+    for (int k = 0; k < cells; k++) ((Cursor *)tw_at(block, traffic.cursor))[k] = (Cursor){0, 0, (uint32_t)k * 7919u};
+
+    double clock = 1.0, cap = cap_w * replicas, joules, demand, tokens, kv;
+    bool on = true;
+    const TwWorkloadIn in = {&clock, &cap, &on};
+    const TwWorkloadOut out = {&joules, &demand, &tokens, &kv};
+    TwWorkloadOut window = out;
+    int64_t now = 0, second = 1000000000;
+    TwWorkloadTotals before, after;
+    for (; now < 60 * second; now += second) tw_workload_advance(workload, block, &in, now, now + second, &window);
+    tw_workload_totals(workload, block, -1, &before);
+    double begun = tw_wall_s(), wall;
+    int64_t from = now;
+    do {
+        for (int k = 0; k < 10; k++, now += second)
+            tw_workload_advance(workload, block, &in, now, now + second, &window);
+        wall = tw_wall_s() - begun;
+    } while (wall < seconds);
+    tw_workload_totals(workload, block, -1, &after);
+
+    char text[80];
+    const double amount[] = {(double)(after.completed - before.completed),
+                             (double)(after.batch_changes - before.batch_changes),
+                             (double)(after.iterations - before.iterations)};
+    for (int k = 0; k < 3; k++) {
+        snprintf(text, sizeof text, "%s_%s_per_s", name, kinds[k]);
+        line(json, text, amount[k] / wall, "1/s");
+    }
+    snprintf(text, sizeof text, "%s_ns_per_batch_change", name);
+    line(json, text, wall * 1e9 / amount[1], "ns");
+    snprintf(text, sizeof text, "%s_replica_seconds_per_s", name);
+    line(json, text, (double)(now - from) * 1e-9 * replicas / wall, "1");
+    snprintf(text, sizeof text, "%s_busy_share", name);
+    line(json, text, (after.busy_s - before.busy_s) / ((double)(now - from) * 1e-9) / replicas, "1");
+    snprintf(text, sizeof text, "%s_running_mean", name);
+    line(json, text, (double)after.running / replicas, "1");
+    snprintf(text, sizeof text, "%s_bytes_per_replica", name);
+    line(json, text, (double)workload->state_bytes / replicas, "B");
+    snprintf(text, sizeof text, "%s_bytes_per_slot", name);
+    line(json, text, (double)workload->state_bytes / replicas / (256 + 512), "B");
+    if (after.rejected > 0)
+        fprintf(stderr, "%s: %lld of %lld requests were rejected\n", name, (long long)after.rejected,
+                (long long)after.arrived);
+    tw_block_destroy(block);
+    tw_workload_destroy(workload);
+    tw_errors_destroy(errors);
+    free(rack);
+    free(cell);
+}
+
+int main(int argc, char **argv)
+{
+    bool json = argc > 1 && strcmp(argv[1], "--json") == 0;
+    double seconds = argc > 1 + json ? atof(argv[1 + json]) : 2.0;
+    fill_table();
+    double input = 0.0, output = 0.0;
+    for (int k = 0; k < TABLE; k++) input += table[k].input, output += table[k].output;
+    if (json) printf("{");
+    line(json, json ? "first" : "input_mean", input / TABLE, "tokens");
+    line(json, "output_mean", output / TABLE, "tokens");
+    measure(json, "one", 1, 1, 1, 8192, "round_robin", 12.0, INFINITY, seconds);
+    measure(json, "one_2048", 1, 1, 1, 2048, "round_robin", 12.0, INFINITY, seconds);
+    measure(json, "one_capped", 1, 1, 1, 8192, "round_robin", 10.0, 300.0, seconds);
+    measure(json, "least_loaded_64", 64, 1, 1, 8192, "least_loaded", 12.0, INFINITY, seconds);
+    measure(json, "power_of_two_64", 64, 1, 1, 8192, "power_of_two", 12.0, INFINITY, seconds);
+    measure(json, "round_robin_64", 64, 1, 1, 8192, "round_robin", 12.0, INFINITY, seconds);
+    if (json) printf("}\n");
+    return 0;
+}

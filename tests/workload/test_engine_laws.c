@@ -1,0 +1,265 @@
+// Laws that any right engine obeys: queueing theory, Little, work conservation of energy, monotonicity.
+#include "tests/workload/serving.h"
+
+static TwLatency latency;
+static const TwEngineLog log_latency = {&latency, NULL, NULL};
+
+static double mean_s(int which) { return (double)latency.sum[which] * 1e-9 / (double)latency.sketch[which].count; }
+
+static int64_t exponential(uint64_t *seed, double rate_s)
+{
+    return (int64_t)(-log(draw_unit(seed)) / rate_s * 1e9 + 0.5);
+}
+
+// C5: M/D/1, 40 ms at 17.5/s: mean wait rho s / (2 (1 - rho)) = 0.046667 s.
+static void one_server_of_fixed_time(void)
+{
+    TestStep step = {.a0_ns = 40e6, .watts_idle = 100.0, .watts_full = 500.0};
+    TwStepSource source = test_source(&step);
+    TwEngineSpec spec = wide_spec(&source);
+    spec.max_sequences = 1;
+    TwEngine engine;
+    TwReplica *r = new_replica(&engine, &spec);
+    memset(&latency, 0, sizeof latency);
+    uint64_t seed = 21;
+    int64_t at = 0;
+    for (int k = 0; k < 4000000; k++) {
+        at += exponential(&seed, 17.5);
+        tw_engine_boundaries(&engine, r, at, &log_latency);
+        CHECK(tw_engine_offer(&engine, r, &(TwRequest){at, 1, 1, 0, 0}));
+    }
+    tw_engine_boundaries(&engine, r, INT64_MAX, &log_latency);
+    CHECK(r->counts.completed == 4000000 && latency.single == 4000000 && latency.sketch[1].count == 0);
+    CHECK_NEAR(mean_s(2) - 0.040, 0.0466667, 0.02);
+    CHECK(latency.sum[0] == latency.sum[2]);
+    // busy for exactly the work that came
+    CHECK(r->counts.busy == tw_time_of((int64_t)4000000 * 40000000));
+    free(r);
+}
+
+// C6: M/M/4, 15/s at 5/s each: Erlang C = 0.509434, mean wait 0.101887 s. A queue in common serves in the order of
+// arrival whoever is free first: the same as sending each request to the replica that will be done first.
+static void four_servers_with_one_queue(void)
+{
+    TestStep step = {.a0_ns = 1e6, .watts_idle = 100.0, .watts_full = 500.0};
+    TwStepSource source = test_source(&step);
+    TwEngineSpec spec = wide_spec(&source);
+    spec.max_sequences = 1;
+    TwEngine engine;
+    TwReplica *r[4];
+    int64_t free_ns[4] = {0}, at = 0, service = 0, waited = 0;
+    for (int i = 0; i < 4; i++) r[i] = new_replica(&engine, &spec);
+    memset(&latency, 0, sizeof latency);
+    uint64_t seed = 22;
+    enum { REQUESTS = 2000000 };
+    for (int k = 0; k < REQUESTS; k++) {
+        at += exponential(&seed, 15.0);
+        int best = 0;
+        for (int i = 1; i < 4; i++) best = free_ns[i] < free_ns[best] ? i : best;
+        int output = 1 + (int)(log(draw_unit(&seed)) / log(1.0 - 1.0 / 200.0));
+        int64_t begin = free_ns[best] > at ? free_ns[best] : at;
+        waited += begin > at;
+        free_ns[best] = begin + (int64_t)output * 1000000;
+        service += (int64_t)output * 1000000;
+        tw_engine_boundaries(&engine, r[best], at, &log_latency);
+        CHECK(tw_engine_offer(&engine, r[best], &(TwRequest){at, 1, output, 0, 0}));
+    }
+    for (int i = 0; i < 4; i++) {
+        tw_engine_boundaries(&engine, r[i], INT64_MAX, &log_latency);
+        CHECK(tw_ns_of(r[i]->time) == free_ns[i]);
+        free(r[i]);
+    }
+    CHECK_NEAR((double)waited / REQUESTS, 0.509434, 0.02);
+    CHECK_NEAR(((double)latency.sum[2] - (double)service) * 1e-9 / REQUESTS, 0.101887, 0.02);
+}
+
+// C7: nothing is scarce, so nobody queues: a request waits for the iteration in flight and runs in the next.
+static void plenty_does_not_queue(void)
+{
+    TestStep step = {.a0_ns = 10e6, .watts_idle = 100.0, .watts_full = 500.0};
+    TwStepSource source = test_source(&step);
+    TwEngineSpec spec = wide_spec(&source);
+    spec.max_tokens = 1 << 24;
+    spec.max_sequences = 4000;
+    TwEngine engine;
+    TwReplica *r = new_replica(&engine, &spec);
+    memset(&latency, 0, sizeof latency);
+    uint64_t seed = 23;
+    int64_t at = 0;
+    for (int k = 0; k < 20000; k++) {
+        at += exponential(&seed, 500.0);
+        tw_engine_boundaries(&engine, r, at, &log_latency);
+        CHECK(tw_engine_offer(&engine, r, &(TwRequest){at, draw_int(&seed, 1, 4000), draw_int(&seed, 1, 300), 0, 0}));
+    }
+    tw_engine_boundaries(&engine, r, INT64_MAX, &log_latency);
+    CHECK(latency.sketch[0].count == 20000 && latency.sketch[0].max <= 0.020 && r->counts.full == 0);
+    free(r);
+}
+
+// C8: the integral of the number in the system is the sum of the times in it, to the nanosecond.
+static void little_holds_exactly(void)
+{
+    TestStep step = {4e6, 3e4, 12.0, 1.0, 0.3, 100.0, 500.0, 3000, 60000};
+    TwStepSource source = test_source(&step);
+    TwEngineSpec spec = wide_spec(&source);
+    spec.max_tokens = 300;
+    spec.max_sequences = 16;
+    spec.kv_blocks = 150;
+    TwEngine engine;
+    TwReplica *r = new_replica(&engine, &spec);
+    memset(&latency, 0, sizeof latency);
+    uint64_t seed = 24;
+    int64_t now = 0, arrival = 0;
+    TwWide integral = 0;
+    for (int left = 3000; left > 0 || r->busy;) {
+        int64_t next = left > 0 && arrival < r->next_ns ? arrival : r->next_ns;
+        integral += (TwWide)(r->running + r->wait_count) * (next - now);
+        now = next;
+        if (left > 0 && arrival == now) {
+            left--;
+            CHECK(
+                tw_engine_offer(&engine, r, &(TwRequest){now, draw_int(&seed, 1, 600), draw_int(&seed, 1, 100), 0, 0}));
+            arrival += exponential(&seed, 6.0);
+        } else {
+            tw_engine_boundaries(&engine, r, now + 1, &log_latency);
+        }
+    }
+    CHECK(r->counts.preemptions > 0 && r->counts.completed == 3000);
+    CHECK(integral == latency.sum[2]);
+    free(r);
+}
+
+// Energy: rest and work by the clock, an iteration in flight by the part of its time that has passed.
+static void energy_by_hand(void)
+{
+    TestStep step = {.a0_ns = 1e9, .watts_idle = 100.0, .watts_full = 500.0};
+    TwStepSource source = test_source(&step);
+    TwEngineSpec spec = wide_spec(&source);
+    TwEngine engine;
+    TwReplica *r = new_replica(&engine, &spec);
+    const double joule = 0x1p62;
+    CHECK_NEAR((double)tw_engine_energy(&engine, r, 2000000000) / joule, 200.0, 1e-9);
+    CHECK(tw_engine_offer(&engine, r, &(TwRequest){2000000000, 64, 2, 0, 0}));
+
+    // 64 tokens: 100 + 400 (0.5 + 0.5 64/128) = 400 W for a second; then one token: 100 + 400 (0.5 + 0.5/65)
+    double first = 400.0, second = 300.0 + 200.0 / 65.0;
+    tw_engine_run(&engine, r, 2250000000, NULL);
+    CHECK_NEAR((double)tw_engine_energy(&engine, r, 2250000000) / joule, 200.0 + 0.25 * first, 1e-9);
+    tw_engine_run(&engine, r, 3500000000, NULL);
+    CHECK_NEAR((double)tw_engine_energy(&engine, r, 3500000000) / joule, 200.0 + first + 0.5 * second, 1e-9);
+    tw_engine_run(&engine, r, 5000000000, NULL);
+    CHECK_NEAR((double)tw_engine_energy(&engine, r, 5000000000) / joule, 200.0 + first + second + 100.0, 1e-9);
+
+    // power gone in the middle of an iteration: its energy stays spent, and nothing follows
+    CHECK(tw_engine_offer(&engine, r, &(TwRequest){5000000000, 64, 2, 0, 0}));
+    tw_engine_run(&engine, r, 5500000000, NULL);
+    tw_engine_limit(&engine, r, 5500000000, INFINITY, 1.0, false);
+    CHECK_NEAR((double)tw_engine_energy(&engine, r, 9000000000) / joule, 300.0 + first + second + 0.5 * first, 1e-9);
+    CHECK(r->counts.lost == 1 && r->counts.input_dropped == 64 && r->counts.output_dropped == 2);
+    CHECK(!tw_engine_offer(&engine, r, &(TwRequest){6000000000, 1, 1, 0, 0}) && r->counts.rejected == 1);
+    tw_engine_limit(&engine, r, 9000000000, INFINITY, 1.0, true);
+    CHECK_NEAR((double)tw_engine_energy(&engine, r, 10000000000) / joule, 400.0 + first + second + 0.5 * first, 1e-9);
+    CHECK(tw_engine_consistent(&engine, r));
+    free(r);
+}
+
+// A cap or a slower clock takes effect at the next boundary, and no sooner.
+static void limits_wait_for_a_boundary(void)
+{
+    TestStep step = {.token_ns = 1e6, .watts_idle = 100.0, .watts_full = 500.0};    // 1 ms a token at full clock
+    TwStepSource source = test_source(&step);
+    TwEngineSpec spec = wide_spec(&source);
+    TwEngine engine;
+    TwReplica *r = new_replica(&engine, &spec);
+    CHECK(tw_engine_offer(&engine, r, &(TwRequest){0, 1, 1000, 0, 0}));
+    tw_engine_run(&engine, r, 10500000, NULL);
+    CHECK(r->iteration == 10);
+    tw_engine_limit(&engine, r, 10500000, INFINITY, 0.4, true);    // the lowest clock: 2.5 ms a token
+    tw_engine_run(&engine, r, 11000001, NULL);
+    CHECK(r->iteration == 11 && r->level == 0 && (r->flags & TW_PLAN_THROTTLED));
+    tw_engine_run(&engine, r, 36000000, NULL);
+    CHECK(r->iteration == 20);
+    tw_engine_run(&engine, r, 36000001, NULL);
+    CHECK(r->iteration == 21);
+    CHECK(tw_ns_of(r->counts.throttled) == 25000000);
+    free(r);
+}
+
+// C16: a burst at once on a faster machine: the same compositions, and nobody finishes later.
+typedef struct Watched {
+    TestStep step;
+    uint64_t hash;
+} Watched;
+static Watched watched;
+
+static void watch(const void *context, int level, const TwBatch *b, TwStep *step)
+{
+    test_step(context, level, b, step);
+    const int64_t words[] = {b->tokens,       b->decodes,      b->decode_context, b->chunks,
+                             b->chunk_tokens, b->chunk_square, b->chunk_history};
+    for (size_t k = 0; k < sizeof words / sizeof *words; k++)
+        watched.hash = (watched.hash ^ (uint64_t)words[k]) * 0x100000001b3u;
+}
+
+static void note_last(void *context, const TwFinished *f) { ((int64_t *)context)[f->request.id] = f->last_ns; }
+
+static void faster_is_never_later(void)
+{
+    uint64_t seed = 25;
+    int wrong = 0;
+    int64_t preemptions = 0;
+    for (int round = 0; round < 1000; round++) {
+        int count = draw_int(&seed, 1, 60);
+        TwRequest burst[60];
+        for (int k = 0; k < count; k++)
+            burst[k] = (TwRequest){0, draw_int(&seed, 1, 500), draw_int(&seed, 1, 80), (uint32_t)k, 0};
+        TestStep slow = {draw_unit(&seed) * 1e7,
+                         draw_unit(&seed) * 1e5,
+                         draw_unit(&seed) * 100.0,
+                         draw_unit(&seed),
+                         0.0,
+                         100.0,
+                         500.0,
+                         0,
+                         0};
+        int tokens = draw_int(&seed, 16, 600), sequences = draw_int(&seed, 1, 32), blocks = draw_int(&seed, 40, 200);
+        uint64_t hash[2];
+        int64_t last[2][60];
+        for (int fast = 0; fast < 2; fast++) {
+            watched = (Watched){slow, 0};
+            if (fast) {
+                watched.step.a0_ns *= draw_unit(&seed);
+                watched.step.token_ns *= draw_unit(&seed);
+                watched.step.context_ns *= draw_unit(&seed);
+                watched.step.history_ns *= draw_unit(&seed);
+            }
+            TwStepSource source = test_source(&watched.step);
+            source.step = watch;
+            TwEngineSpec spec = wide_spec(&source);
+            spec.max_tokens = tokens, spec.max_sequences = sequences, spec.kv_blocks = blocks;
+            TwEngine engine;
+            TwReplica *r = new_replica(&engine, &spec);
+            const TwEngineLog log = {NULL, last[fast], note_last};
+            for (int k = 0; k < count; k++) CHECK(tw_engine_offer(&engine, r, &burst[k]));
+            tw_engine_boundaries(&engine, r, INT64_MAX, &log);
+            hash[fast] = watched.hash;
+            preemptions += r->counts.preemptions;
+            free(r);
+        }
+        wrong += hash[0] != hash[1];
+        for (int k = 0; k < count; k++) wrong += last[1][k] > last[0][k];
+    }
+    CHECK(wrong == 0 && preemptions > 100);
+}
+
+int main(void)
+{
+    one_server_of_fixed_time();
+    four_servers_with_one_queue();
+    plenty_does_not_queue();
+    little_holds_exactly();
+    energy_by_hand();
+    limits_wait_for_a_boundary();
+    faster_is_never_later();
+    return check_failures != 0;
+}
