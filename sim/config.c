@@ -32,6 +32,23 @@ static const char *base_path(TwConfig *config, const TwFile *file)
     return NULL;
 }
 
+// The file of the command line: a name that is not there is most often misspelt.
+static bool is_there(TwConfig *config, const char *path)
+{
+    if (access(path, F_OK) == 0) return true;
+    const char *slash = strrchr(path, '/');
+    char folder[4096], name[TW_NAME], near[TW_NAME];
+    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
+    snprintf(name, sizeof name, "%s", slash ? slash + 1 : path);
+    char *end = strstr(name, ".cfg");
+    if (end) *end = '\0';
+    bool found = tw_nearest_file(folder, "", name, near);
+    if (!found && config->parts) found = tw_nearest_file(config->parts, "..", name, near);
+    tw_errors_add(config->errors, path, 0, 0, "there is no such file%s%s%s", found ? "; did you mean " : "",
+                  found ? near : "", found ? ".cfg?" : "");
+    return false;
+}
+
 // the file and its bases, highest first
 static int read_bases(TwConfig *config, const TwConfigInput *input, TwLayer **layers)
 {
@@ -73,7 +90,7 @@ bool tw_config_read(TwConfig **config, const TwConfigInput *input, TwErrors *err
     tw_sets_take(read, input->sets, input->set_count);
     tw_sources_read(read);
     TwLayer *layers[MOST_BASES];
-    int count = read_bases(read, input, layers);
+    int count = is_there(read, input->path) ? read_bases(read, input, layers) : 0;
     if (count) {
         read->root = tw_merge(read, input->root, layers, count);
         tw_sets_unused(read);

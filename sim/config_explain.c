@@ -32,7 +32,7 @@ static void print_field(const TwField *field, FILE *stream)
     }
     fprintf(stream, "  default    %s\n", field->standard ? field->standard : "none: it must be given");
     char spellings[256];
-    tw_unit_spellings(field->name, spellings, sizeof spellings);
+    tw_unit_spellings(field, spellings, sizeof spellings);
     fprintf(stream, "  spellings  %s\n", spellings);
 }
 

@@ -92,10 +92,12 @@ typedef struct TwUnit {
 int tw_unit_field(const TwKind *kind, const char *name, TwUnit *unit);
 // Says which units a stem takes when the suffix is of another quantity ("flow is kg_s, lpm or gpm; kw is power").
 bool tw_unit_wrong(const TwKind *kind, const char *name, char *text, size_t size);
-// Every spelling accepted for a canonical name, this one first: "flow_kg_s, flow_lpm, flow_gpm".
-void tw_unit_spellings(const char *canonical, char *text, size_t size);
+// Every spelling accepted for a field, its own name first: "flow_kg_s, flow_lpm, flow_gpm".
+void tw_unit_spellings(const TwField *field, char *text, size_t size);
 // The same field named with the unit of `like`; false: it has none of that quantity.
-bool tw_unit_respell(const char *canonical, const char *like, char *text, size_t size);
+bool tw_unit_respell(const TwField *field, const char *like, char *text, size_t size);
+// Length of a name without its unit: 5 of "limit_kw".
+size_t tw_unit_stem(const char *name);
 // Density of a named fluid [kg/m3] for volume flows; NaN: not known.
 double tw_unit_density(const char *fluid);
 
@@ -236,6 +238,8 @@ typedef struct TwReading {
     TwLine path;    // of the group being read, for messages
 } TwReading;
 TwSetting *tw_value_read(TwReading *reading, const config_setting_t *written, const TwField *field, TwUnit unit);
+bool tw_value_mark(TwReading *reading, const config_setting_t *written, TwMark *mark);
+bool tw_value_source(TwReading *reading, const config_setting_t *written, const char **key);
 bool tw_value_default(TwConfig *config, const TwField *field, TwSetting *setting);
 bool tw_value_in_range(const TwField *field, double value);
 void tw_value_expected(const TwField *field, char *text, size_t size);    // "expected 1 to 1e+09 W/K"

@@ -19,6 +19,7 @@ typedef struct Group {
     TwLayer *layer;
     const TwSetting **first;    // which spelling came first, by field
     bool top, entry;
+    const config_setting_t *mark, *source;    // of the group's arrays: a curve
 } Group;
 
 static TwLayer *read_group(TwReading *reading, TwFile *file, const config_setting_t *written, const TwKind *kind,
@@ -170,6 +171,10 @@ static bool read_special(Group *group, const config_setting_t *written, const ch
         return true;
     }
     if (is_field) return false;
+    if (strcmp(name, "mark") == 0 || strcmp(name, "source") == 0) {
+        *(name[0] == 'm' ? &group->mark : &group->source) = written;
+        return true;
+    }
     if (group->top) {
         bool everywhere = strcmp(name, "base") == 0 || strcmp(name, "title") == 0;
         bool in_part = reading->part && strcmp(name, "name") == 0;
@@ -315,6 +320,25 @@ static void read_child(Group *group, const config_setting_t *written, int index)
     }
 }
 
+// a curve is a group of arrays with one mark and one source for all of them
+static void mark_arrays(Group *group)
+{
+    TwMark mark = TW_ASSUMED_MARK;
+    const char *source = NULL;
+    if (group->mark && !tw_value_mark(group->reading, group->mark, &mark)) return;
+    if (group->source && !tw_value_source(group->reading, group->source, &source)) return;
+    TwLayer *layer = group->layer;
+    for (int i = 0; i < layer->kind->field_count; i++) {
+        const TwSetting *setting = layer->values[i];
+        if (!setting || setting->field->type != TW_REALS || setting->source) continue;
+        TwSetting *marked = tw_pool_take(&group->reading->config->pool, 1, sizeof *marked);
+        *marked = *setting;
+        marked->mark = mark;
+        marked->source = source;
+        layer->values[i] = marked;
+    }
+}
+
 static TwLayer *read_group(TwReading *reading, TwFile *file, const config_setting_t *written, const TwKind *kind,
                            bool top, bool entry)
 {
@@ -342,6 +366,7 @@ static TwLayer *read_group(TwReading *reading, TwFile *file, const config_settin
         else if (!item_of(inner)->bad)
             say_unknown(&group, inner, name);
     }
+    if (group.mark || group.source) mark_arrays(&group);
     return layer;
 }
 

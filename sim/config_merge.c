@@ -63,7 +63,8 @@ static TwFile *base_of(TwConfig *config, TwFile *file)
     return file->base_file;
 }
 
-static const char *push_part(const Below *below, Stack *stack, const Ref *refs, int ref_count)
+// *broken: a part or base could not be read, so that what is missing would be said twice
+static const char *push_part(const Below *below, Stack *stack, const Ref *refs, int ref_count, bool *broken)
 {
     TwConfig *config = below->config;
     const char *part = NULL;
@@ -81,7 +82,10 @@ static const char *push_part(const Below *below, Stack *stack, const Ref *refs, 
         }
     if (!part || config->resolved) return part;
 
-    for (TwFile *file = tw_file_part(config, below->kind, part, place); file; file = base_of(config, file)) {
+    TwFile *file = tw_file_part(config, below->kind, part, place);
+    *broken = !file;
+    for (; file; file = base_of(config, file)) {
+        if (!file->layer || (file->base && !base_of(config, file))) *broken = true;
         if (!file->layer) break;
         if (stack->count == MOST_LAYERS) {
             tw_place_error(config->errors, place, "\"%s\": more than %d files lie over each other", part, MOST_LAYERS);
@@ -140,7 +144,7 @@ static void say_missing(const TwNode *node, const TwField *field)
                    field->name, field->text, *unit ? " [" : "", unit, *unit ? "]" : "");
 }
 
-static void merge_fields(TwNode *node, const Stack *stack, const Ref *refs, int ref_count)
+static void merge_fields(TwNode *node, const Stack *stack, const Ref *refs, int ref_count, bool broken)
 {
     TwConfig *config = node->config;
     const TwKind *kind = node->kind;
@@ -162,7 +166,7 @@ static void merge_fields(TwNode *node, const Stack *stack, const Ref *refs, int 
         if (node->values[i]) continue;
         if (kind->fields[i].standard)
             node->values[i] = &known->defaults[i];
-        else
+        else if (!broken)
             say_missing(node, &kind->fields[i]);
     }
     // last: the fluid may come from anywhere
@@ -206,11 +210,11 @@ static const char *path_below(TwConfig *config, const TwNode *parent, const char
 }
 
 static TwNode *merge_child(const TwNode *node, const TwChild *child, int index, const Stack *stack, const Ref *refs,
-                           int ref_count, int depth)
+                           int ref_count, int depth, bool part_broken)
 {
     TwConfig *config = node->config;
     Stack inner = {.count = 0};
-    bool given = false, broken = false;
+    bool given = false, broken = part_broken;
     for (int i = 0; i < stack->count; i++) {
         const TwLayerChild *layer = &stack->layers[i]->children[index];
         given |= layer->given;
@@ -247,6 +251,7 @@ typedef struct List {
     TwLayer *const *entries;
     int count;
     int64_t *copies;    // of each written entry
+    bool *counted;      // it has a count, from the file or the command line
     ListRef *refs;
     int ref_count;
     int depth;
@@ -301,7 +306,10 @@ static ListRef reach_of(const List *list, Ref ref)
 
 static void count_copies(TwConfig *config, List *list)
 {
-    for (int i = 0; i < list->count; i++) list->copies[i] = list->entries[i]->count;
+    for (int i = 0; i < list->count; i++) {
+        list->copies[i] = list->entries[i]->count;
+        list->counted[i] = list->entries[i]->counted;
+    }
     int kept = 0;
     bool counted = true;
     for (int i = 0; i < list->child->kind->field_count; i++)
@@ -318,7 +326,7 @@ static void count_copies(TwConfig *config, List *list)
         for (int e = 0; e < list->count; e++)
             if (ref->reach == EVERY || ref->entry == e) {
                 list->copies[e] = count;
-                list->entries[e]->counted = true;
+                list->counted[e] = true;
             }
     }
     list->ref_count = kept;
@@ -423,10 +431,12 @@ static void check_names(const List *list, const TwEntries *entries)
 }
 
 // the name of a copy: numbered from 1 where the entry is counted, its position where it has no name
-static const char *copy_name(TwConfig *config, const TwLayer *entry, int64_t copy, int64_t position)
+static const char *copy_name(const List *list, int index, int64_t copy, int64_t position)
 {
+    TwConfig *config = list->owner->config;
+    const TwLayer *entry = list->entries[index];
     if (!entry->name) return tw_pool_print(&config->pool, "%lld", (long long)position);
-    if (!entry->counted) return entry->name;
+    if (!list->counted[index]) return entry->name;
     return tw_pool_print(&config->pool, "%s%lld", entry->name, (long long)copy + 1);
 }
 
@@ -440,7 +450,7 @@ static void expand(List *list, TwEntries *into)
         bool split = false;
         for (int64_t copy = 0; copy < list->copies[e]; copy++) {
             int64_t position = into->count;
-            const char *name = copy_name(config, entry, copy, position);
+            const char *name = copy_name(list, e, copy, position);
             bool special = is_special(list, e, copy, position);
             TwNode *node = NULL;
             if (special || !plain) {
@@ -453,8 +463,8 @@ static void expand(List *list, TwEntries *into)
             }
             split |= special;
             node->written = e;
-            node->written_name = entry->counted ? entry->name : NULL;
-            node->copies = entry->counted ? (int)list->copies[e] : 0;
+            node->written_name = list->counted[e] ? entry->name : NULL;
+            node->copies = list->counted[e] ? (int)list->copies[e] : 0;
             into->nodes[into->count++] = node;
         }
         for (int i = first; i < into->count; i++) into->nodes[i]->split = split;
@@ -471,6 +481,7 @@ static void merge_list(const TwNode *node, const TwChild *child, int index, cons
 
     List list = {.owner = node, .child = child, .entries = written->entries, .count = written->count, .depth = depth};
     list.copies = heap((size_t)list.count, sizeof *list.copies);
+    list.counted = heap((size_t)list.count, sizeof *list.counted);
     list.refs = heap((size_t)ref_count, sizeof *list.refs);
     for (int i = 0; i < ref_count; i++) list.refs[list.ref_count++] = reach_of(&list, refs[i]);
     count_copies(node->config, &list);
@@ -486,6 +497,7 @@ static void merge_list(const TwNode *node, const TwChild *child, int index, cons
         check_names(&list, into);
     }
     free(list.copies);
+    free(list.counted);
     free(list.refs);
 }
 
@@ -504,8 +516,9 @@ static TwNode *merge_group(const Below *below, TwLayer *const *layers, int layer
     else if (below->parent)
         node->place = below->parent->place;
 
-    node->part = push_part(below, &stack, refs, ref_count);
-    merge_fields(node, &stack, refs, ref_count);
+    bool broken = false;
+    node->part = push_part(below, &stack, refs, ref_count, &broken);
+    merge_fields(node, &stack, refs, ref_count, broken);
 
     size_t children = (size_t)kind->child_count;
     if (!children) return node;
@@ -519,7 +532,7 @@ static TwNode *merge_group(const Below *below, TwLayer *const *layers, int layer
         if (child->shape == TW_LIST)
             merge_list(node, child, c, &stack, inner, count, below->depth, &node->lists[c]);
         else
-            node->groups[c] = merge_child(node, child, c, &stack, inner, count, below->depth);
+            node->groups[c] = merge_child(node, child, c, &stack, inner, count, below->depth, broken);
     }
     free(inner);
     return node;

@@ -73,8 +73,7 @@ static void nearest_in(Nearest *nearest, const TwKind *kind, char *text, size_t 
     // the same fields in the unit that was written
     for (int i = 0; i < kind->field_count; i++) {
         char spelling[LONGEST];
-        if (tw_unit_respell(kind->fields[i].name, nearest->name, spelling, sizeof spelling) &&
-            nearer(nearest, spelling))
+        if (tw_unit_respell(&kind->fields[i], nearest->name, spelling, sizeof spelling) && nearer(nearest, spelling))
             snprintf(text, size, "%s", spelling);
     }
 }

@@ -166,10 +166,8 @@ static void say_unit(Scan *scan, int offset, const TwItem *item, const char *num
     // a name that ends in a unit already keeps its stem only
     char whole[96];
     snprintf(whole, sizeof whole, "%.*s", stem, name);
-    char *last = strrchr(whole, '_');
-    char spellings[160];
-    tw_unit_spellings(whole, spellings, sizeof spellings);
-    if (last && strchr(spellings, ',')) *last = '\0';
+    size_t bare = tw_unit_stem(whole);
+    if (bare) whole[bare] = '\0';
     if (strcmp(lower, "%") == 0) snprintf(lower, sizeof lower, "percent");
     report(scan, offset, "%.*s %.*s: the unit belongs in the name: write %s_%s = %.*s;", number_size, number, unit_size,
            unit, whole, lower, number_size, number);

@@ -2,7 +2,6 @@
 
 #include "sim/config_inner.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,10 +80,10 @@ static bool parse(TwSource *source, TwPlace named)
         return false;
     }
     int items = 0;
-    bool paired = pair(source, config_root_setting(&source->tree), &items);
-    assert(paired && items == source->item_count);
-    (void)paired;
-    return true;
+    if (pair(source, config_root_setting(&source->tree), &items) && items == source->item_count) return true;
+    // cannot happen while scanner and libconfig agree; guessing positions would be worse than stopping
+    tw_place_error(source->errors, (TwPlace){.origin = source->origin}, "the scanner and libconfig disagree here");
+    return false;
 }
 
 bool tw_source_file(TwSource *source, TwPool *pool, const TwOrigin *origin, TwPlace named, TwErrors *errors)

@@ -8,6 +8,7 @@
 
 #include <math.h>
 #include <string.h>
+#include <strings.h>
 
 typedef enum Quantity {
     POWER,
@@ -28,16 +29,33 @@ typedef enum Quantity {
     CURRENT,
     VOLTAGE,
     MASS,
+    FREQUENCY,
     QUANTITIES,
 } Quantity;
 
-static const char *const quantity_names[QUANTITIES] = {
-    "power",     "power ramp",  "energy",
-    "pressure",  "time",        "memory",
-    "ratio",     "temperature", "temperature difference",
-    "mass flow", "data rate",   "compute",
-    "money",     "conductance", "heat capacity",
-    "current",   "voltage",     "mass",
+// What a message calls a quantity, and the unit that the table gives its fields.
+static const struct {
+    const char *name, *unit;
+} quantities[QUANTITIES] = {
+    [POWER] = {"power", "W"},
+    [RAMP] = {"power ramp", "W/s"},
+    [ENERGY] = {"energy", "J"},
+    [PRESSURE] = {"pressure", "Pa"},
+    [TIME] = {"time", "s"},
+    [MEMORY] = {"memory", "B"},
+    [RATIO] = {"ratio", "1"},
+    [TEMPERATURE] = {"temperature", "degC"},
+    [DIFFERENCE] = {"temperature difference", "K"},
+    [FLOW] = {"mass flow", "kg/s"},
+    [DATA_RATE] = {"data rate", "B/s"},
+    [COMPUTE] = {"compute", "FLOP/s"},
+    [MONEY] = {"money", "USD"},
+    [CONDUCTANCE] = {"conductance", "W/K"},
+    [HEAT_CAPACITY] = {"heat capacity", "J/K"},
+    [CURRENT] = {"current", "A"},
+    [VOLTAGE] = {"voltage", "V"},
+    [MASS] = {"mass", "kg"},
+    [FREQUENCY] = {"frequency", "Hz"},
 };
 
 typedef struct Suffix {
@@ -102,6 +120,10 @@ static const Suffix suffixes[] = {
     {"v", VOLTAGE, 0, 1.0, false},
     {"kv", VOLTAGE, 3, 1.0, false},
     {"kg", MASS, 0, 1.0, false},
+    {"hz", FREQUENCY, 0, 1.0, false},
+    {"khz", FREQUENCY, 3, 1.0, false},
+    {"mhz", FREQUENCY, 6, 1.0, false},
+    {"ghz", FREQUENCY, 9, 1.0, false},
 };
 
 // A name taken apart: "storage_kj_per_gpu" is stem "storage", suffix "kj", tail "_per_gpu".
@@ -135,9 +157,22 @@ static bool same_stem(const char *a, Parts left, const char *b, Parts right)
     return left.stem == right.stem && memcmp(a, b, left.stem) == 0 && strcmp(left.tail, right.tail) == 0;
 }
 
-static bool is_number(const TwField *field)
+static bool starts(const char *text, const char *with) { return strncmp(text, with, strlen(with)) == 0; }
+
+// A field's name taken apart, its suffix only where it is the unit: rate_s counts per second, loss_a is a coefficient.
+static Parts field_parts(const TwField *field)
 {
-    return field->type == TW_REAL || field->type == TW_INTEGER || field->type == TW_REALS;
+    Parts parts = take_apart(field->name);
+    if (!parts.suffix) return parts;
+    bool number = field->type == TW_REAL || field->type == TW_INTEGER || field->type == TW_REALS;
+    const char *unit = quantities[parts.suffix->quantity].unit;
+    bool first = parts.suffix->ten == 0 && parts.suffix->factor == 1.0 && strcmp(parts.suffix->text, "c") != 0;
+    // bytes go by several names; "J/GPU" belongs to a name with a tail
+    bool same = first ? strcmp(field->unit, unit) == 0 || (*parts.tail && starts(field->unit, unit))
+                      : strcasecmp(field->unit, parts.suffix->text) == 0;
+    if (parts.suffix->quantity == MEMORY || parts.suffix->quantity == DATA_RATE) same |= starts(field->unit, "byte");
+    if (!number || !same) parts.suffix = NULL;
+    return parts;
 }
 
 int tw_unit_field(const TwKind *kind, const char *name, TwUnit *unit)
@@ -146,8 +181,7 @@ int tw_unit_field(const TwKind *kind, const char *name, TwUnit *unit)
     if (!given.suffix) return -1;
     for (int i = 0; i < kind->field_count; i++) {
         const char *field = kind->fields[i].name;
-        if (!is_number(&kind->fields[i])) continue;
-        Parts known = take_apart(field);
+        Parts known = field_parts(&kind->fields[i]);
         if (!known.suffix || known.suffix->quantity != given.suffix->quantity) continue;
         if (!same_stem(name, given, field, known)) continue;
         unit->ten = given.suffix->ten - known.suffix->ten;
@@ -179,20 +213,21 @@ bool tw_unit_wrong(const TwKind *kind, const char *name, char *text, size_t size
     if (!given.suffix) return false;
     for (int i = 0; i < kind->field_count; i++) {
         const char *field = kind->fields[i].name;
-        Parts known = take_apart(field);
+        Parts known = field_parts(&kind->fields[i]);
         if (!known.suffix || !same_stem(name, given, field, known)) continue;
         char units[128];
         list_suffixes(known.suffix->quantity, units, sizeof units);
         snprintf(text, size, "%.*s is %s; %s is %s", (int)known.stem, field, units, given.suffix->text,
-                 quantity_names[given.suffix->quantity]);
+                 quantities[given.suffix->quantity].name);
         return true;
     }
     return false;
 }
 
-void tw_unit_spellings(const char *canonical, char *text, size_t size)
+void tw_unit_spellings(const TwField *field, char *text, size_t size)
 {
-    Parts known = take_apart(canonical);
+    const char *canonical = field->name;
+    Parts known = field_parts(field);
     size_t used = (size_t)snprintf(text, size, "%s", canonical);
     for (int i = 0; known.suffix && i < TW_COUNT(suffixes) && used < size; i++) {
         if (suffixes[i].quantity != known.suffix->quantity || &suffixes[i] == known.suffix) continue;
@@ -201,13 +236,20 @@ void tw_unit_spellings(const char *canonical, char *text, size_t size)
     }
 }
 
-bool tw_unit_respell(const char *canonical, const char *like, char *text, size_t size)
+bool tw_unit_respell(const TwField *field, const char *like, char *text, size_t size)
 {
-    Parts known = take_apart(canonical), given = take_apart(like);
+    const char *canonical = field->name;
+    Parts known = field_parts(field), given = take_apart(like);
     if (!known.suffix || !given.suffix || known.suffix->quantity != given.suffix->quantity) return false;
     snprintf(text, size, "%.*s%s%s%s", (int)known.stem, canonical, known.stem ? "_" : "", given.suffix->text,
              known.tail);
     return true;
+}
+
+size_t tw_unit_stem(const char *name)
+{
+    Parts parts = take_apart(name);
+    return parts.suffix ? parts.stem : strlen(name);
 }
 
 double tw_unit_density(const char *fluid)

@@ -252,6 +252,18 @@ static bool source_of(Wanted *wanted, const config_setting_t *at, const char **k
     return false;
 }
 
+bool tw_value_mark(TwReading *reading, const config_setting_t *written, TwMark *mark)
+{
+    Wanted wanted = {.reading = reading, .setting = written};
+    return !item_of(written)->bad && mark_of(&wanted, written, mark);
+}
+
+bool tw_value_source(TwReading *reading, const config_setting_t *written, const char **key)
+{
+    Wanted wanted = {.reading = reading, .setting = written};
+    return !item_of(written)->bad && source_of(&wanted, written, key);
+}
+
 // --- each type
 
 static bool read_scalar(Wanted *wanted, const config_setting_t *at, TwSetting *setting);
