@@ -1,0 +1,31 @@
+// What the files of the network model share.
+#pragma once
+
+#include "models/network/network.h"
+#include "sim/arena.h"
+
+// Measured times of one operation at one number of ranks, over message size.
+typedef struct TwCommCurve {
+    TwCollective what;
+    int ranks, count;
+    double *log_bytes, *log_s;    // ascending in bytes
+} TwCommCurve;
+
+typedef struct TwNetworkPlant {
+    TwArena *arena;
+    TwScaleupRow scaleup;
+    TwFabricRow fabric;
+    bool fabric_exists;
+    const TwCommCurve *curves;    // ascending in what, then ranks
+    int curve_count;
+} TwNetworkPlant;
+
+// Reads library, op, ranks, bytes, time_us; where libraries overlap the fastest counts. False: an error was added.
+bool tw_comm_read(TwNetworkPlant *plant, const char *path, TwErrors *errors);
+
+// The curve of an operation with the most ranks not above `ranks`, or NULL.
+const TwCommCurve *tw_comm_curve(const TwNetworkPlant *plant, TwCollective what, int ranks);
+
+// Time at a size: ln t over ln bytes; above the last size by the bandwidth of the last two, below the first the time of
+// the first. *outside says which of them it was.
+double tw_comm_time_s(const TwCommCurve *curve, double bytes, bool *outside);

@@ -1,0 +1,215 @@
+// Times of collectives: closed forms (N14-N19), the choice of algorithm, and measured tables of chips.
+#include "models/network/network.h"
+#include "sim/data.h"
+#include "tests/check.h"
+
+static TwNetwork *built(TwScaleupRow up, const char *csv)
+{
+    TwErrors *errors = tw_errors_create();
+    TwNetworkSpec spec = {.scaleup = up,
+                          .fabric = {.kind = "fat_tree",
+                                     .radix = 64,
+                                     .port_bytes_s = 50e9,
+                                     .planes = 1,
+                                     .oversubscription = 1.0,
+                                     .optics_per_link = 2,
+                                     .hop_s = 2.7e-6,
+                                     .simple_hop_s = 14e-6,
+                                     .base_s = 20e-6,
+                                     .efficiency = 1.0},
+                          .endpoints = 64,
+                          .comm_csv = csv};
+    TwNetwork *network;
+    if (!tw_network_create(&network, &spec, errors)) {
+        tw_errors_print(errors, 9, stderr);
+        exit(1);
+    }
+    tw_errors_destroy(errors);
+    return network;
+}
+
+static TwScaleupRow plain(void)
+{
+    return (TwScaleupRow){.domain_gpus = 8,
+                          .link_bytes_s = 370e9,
+                          .ring_efficiency = 1.0,
+                          .nvls_efficiency = 1.0,
+                          .simple_hop_s = 3.4e-6,
+                          .hop_s = 3.4e-6,
+                          .fill_bytes = 1.0};
+}
+
+// N14: factors of nccl-tests.
+static void bus_factors(void)
+{
+    CHECK(tw_collective_factor(TW_ALL_REDUCE, 8) == 1.75);
+    CHECK(tw_collective_factor(TW_ALL_GATHER, 8) == 0.875);
+    CHECK(tw_collective_factor(TW_REDUCE_SCATTER, 8) == 0.875);
+    CHECK(tw_collective_factor(TW_ALL_TO_ALL, 8) == 0.875);
+    CHECK(tw_collective_factor(TW_SEND, 2) == 1.0);
+}
+
+// N15: a ring of eight, 1 MiB, 3.4 us a hop, 370 GB/s.
+static void ring_is_hops_and_bytes(void)
+{
+    TwNetwork *network = built(plain(), NULL);
+    TwCollectiveCost cost = tw_network_collective(network, TW_ALL_REDUCE, 8, 8, 1 << 20);
+    CHECK_TEXT(cost.algorithm, "ring");
+    CHECK_NEAR(cost.time_s, 52.5595e-6, 2e-6);
+    CHECK(!cost.measured && !cost.extrapolated);
+    TwCollectiveCost half = tw_network_collective(network, TW_REDUCE_SCATTER, 8, 8, 1 << 20);
+    CHECK_NEAR(2.0 * half.time_s, cost.time_s, 1e-14);
+    CHECK(tw_network_collective(network, TW_ALL_REDUCE, 1, 8, 1e6).time_s == 0.0);
+    tw_network_destroy(network);
+}
+
+// N16: latencies that NCCL itself assumes on one node of eight; N17: the low-latency ring over 4 x 8.
+static void latencies_are_those_of_nccl(void)
+{
+    static const struct {
+        double base_s, hop_s, want_s;
+    } rings[] = {{6.6e-6, 0.6e-6, 15.0e-6}, {14.0e-6, 1.9e-6, 40.6e-6}, {8.4e-6, 3.4e-6, 56.0e-6}};
+    for (size_t i = 0; i < 3; i++) {
+        TwScaleupRow up = plain();
+        up.base_s = rings[i].base_s;
+        up.hop_s = up.simple_hop_s = rings[i].hop_s;
+        TwNetwork *network = built(up, NULL);
+        CHECK_NEAR(tw_network_collective(network, TW_ALL_REDUCE, 8, 8, 0.0).time_s, rings[i].want_s, 1e-12);
+        tw_network_destroy(network);
+    }
+    TwScaleupRow up = plain();
+    up.in_network = true;
+    up.nvls_s = 25e-6;
+    TwNetwork *network = built(up, NULL);
+    TwCollectiveCost cost = tw_network_collective(network, TW_ALL_REDUCE, 8, 8, 0.0);
+    CHECK_TEXT(cost.algorithm, "nvls");
+    CHECK_NEAR(cost.time_s, 25e-6, 1e-12);
+    tw_network_destroy(network);
+
+    up = plain();
+    up.base_s = 6.6e-6;
+    up.hop_s = 0.6e-6;
+    network = built(up, NULL);
+    // 6.6 + 56 + 6 x 2.7; the tree is shorter and wins at no bytes: 6.6 + 2 (7 x 0.6 + 2 x 2.7)
+    CHECK_NEAR(tw_network_collective(network, TW_ALL_GATHER, 32, 8, 0.0).time_s, 6.6e-6 + 28e-6 + 3 * 2.7e-6, 1e-12);
+    cost = tw_network_collective(network, TW_ALL_REDUCE, 32, 8, 0.0);
+    CHECK_TEXT(cost.algorithm, "tree");
+    CHECK_NEAR(cost.time_s, 25.8e-6, 1e-12);
+    tw_network_destroy(network);
+}
+
+// N18: bytes of a hierarchical all-reduce of 4 GiB over 4 x 8, and the NIC's rate at a bus bandwidth of 377.34 GB/s.
+static void hierarchical_moves_little_through_nics(void)
+{
+    double gib = 1073741824.0, inside, nic;
+    tw_hierarchical_bytes(32, 4, 4 * gib, &inside, &nic);
+    CHECK(inside == 7.0 * gib && nic == 0.75 * gib);
+    CHECK_NEAR(nic / (inside + nic), 0.0968, 1e-3);
+    double time_s = tw_collective_factor(TW_ALL_REDUCE, 32) * 4 * gib / 377.34e9;
+    CHECK_NEAR(nic / time_s, 36.517e9, 1e-5);
+    CHECK_NEAR(nic / time_s, 377.34e9 * 3.0 / 31.0, 1e-12);
+}
+
+// N19: in-switch reduction among eight at 450 GB/s has a bus bandwidth of 700.
+static void nvls_beats_the_wire(void)
+{
+    TwScaleupRow up = plain();
+    up.link_bytes_s = 450e9;
+    up.in_network = true;
+    TwNetwork *network = built(up, NULL);
+    CHECK_NEAR(tw_network_collective(network, TW_ALL_REDUCE, 8, 8, 1e12).bus_bytes_s, 700e9, 1e-9);
+    tw_network_destroy(network);
+}
+
+// Between nodes no algorithm beats the NICs; a large domain with one slow NIC a rank goes hierarchical.
+static void nics_bound_what_leaves(void)
+{
+    TwScaleupRow up = plain();
+    TwNetwork *network = built(up, NULL);
+    TwCollectiveCost ring = tw_network_collective(network, TW_ALL_GATHER, 32, 8, 1e12);
+    CHECK_NEAR(ring.bus_bytes_s, 370e9, 1e-4);
+    TwCollectiveCost lone = tw_network_collective(network, TW_ALL_REDUCE, 4, 1, 1e12);
+    CHECK_NEAR(lone.bus_bytes_s, 50e9, 1e-4);
+    TwCollectiveCost exchange = tw_network_collective(network, TW_ALL_TO_ALL, 32, 8, 1e12);
+    CHECK_NEAR(exchange.time_s, 1e12 * 24 / 32 / 50e9, 1e-4);
+    TwCollectiveCost send = tw_network_collective(network, TW_SEND, 2, 1, 1e9);
+    CHECK_NEAR(send.time_s, 20e-6 + 2.7e-6 + 1e9 / 50e9, 1e-12);
+    CHECK(tw_network_collective(network, TW_SEND, 2, 2, 1e9).time_s < send.time_s);
+    tw_network_destroy(network);
+
+    up.link_bytes_s = 900e9;
+    up.domain_gpus = 32;
+    up.in_network = true;
+    network = built(up, NULL);
+    CHECK_TEXT(tw_network_collective(network, TW_ALL_REDUCE, 64, 32, 1e10).algorithm, "hierarchical");
+    tw_network_destroy(network);
+}
+
+// More bytes never take less time, whatever wins.
+static void time_grows_with_bytes(void)
+{
+    TwScaleupRow up = plain();
+    up.in_network = true;
+    up.nvls_s = 30e-6;
+    up.fill_s = 80e-6;
+    up.fill_bytes = 2e7;
+    TwNetwork *network = built(up, NULL);
+    for (int what = TW_ALL_REDUCE; what <= TW_SEND; what++)
+        for (int ranks = 2; ranks <= 64; ranks *= 2) {
+            double before = 0.0;
+            for (double bytes = 1.0; bytes < 1e11; bytes *= 1.7) {
+                double now = tw_network_collective(network, (TwCollective)what, ranks, 8, bytes).time_s;
+                CHECK(now >= before);
+                before = now;
+            }
+        }
+    tw_network_destroy(network);
+}
+
+// Nodes of a measured table come back; between them ln t over ln bytes; beyond them, and for other ranks, flagged.
+static void measured_tables_are_read_and_flagged(void)
+{
+    char path[512];
+    if (!tw_data_find("calibration/h100_sxm/comm.csv", path, sizeof path)) {
+        CHECK(!"calibration/h100_sxm/comm.csv");
+        return;
+    }
+    TwNetwork *network = built(plain(), path);
+    // the fastest library at each size: 3.09 us at 256 B, 14.4 us at 1 MiB
+    TwCollectiveCost cost = tw_network_collective(network, TW_ALL_REDUCE, 8, 8, 256);
+    CHECK(cost.measured && !cost.extrapolated);
+    CHECK_NEAR(cost.time_s, 3.09e-6, 1e-12);
+    CHECK_NEAR(tw_network_collective(network, TW_ALL_GATHER, 8, 8, 4096).time_s, 10.6e-6, 1e-12);
+    double low = tw_network_collective(network, TW_ALL_GATHER, 8, 8, 4096).time_s;
+    double high = tw_network_collective(network, TW_ALL_GATHER, 8, 8, 16384).time_s;
+    CHECK_NEAR(tw_network_collective(network, TW_ALL_GATHER, 8, 8, 8192).time_s, sqrt(low * high), 1e-12);
+
+    TwCollectiveCost small = tw_network_collective(network, TW_ALL_REDUCE, 8, 8, 16);
+    CHECK(small.extrapolated && small.time_s == cost.time_s);
+    double gib = 1073741824.0;
+    TwCollectiveCost big = tw_network_collective(network, TW_ALL_REDUCE, 8, 8, 16 * gib);
+    TwCollectiveCost last = tw_network_collective(network, TW_ALL_REDUCE, 8, 8, gib);
+    CHECK(big.extrapolated && !last.extrapolated);
+    CHECK(big.time_s > 15 * last.time_s && big.time_s < 16 * last.time_s);
+
+    // six ranks were not measured: four were
+    TwCollectiveCost six = tw_network_collective(network, TW_ALL_GATHER, 6, 8, 1e8);
+    TwCollectiveCost four = tw_network_collective(network, TW_ALL_GATHER, 4, 8, 1e8);
+    CHECK(six.measured && six.extrapolated && !four.extrapolated);
+    CHECK(six.time_s > four.time_s && six.time_s < 1.3 * four.time_s);
+    CHECK(!tw_network_collective(network, TW_ALL_REDUCE, 16, 8, 1e6).measured);
+    tw_network_destroy(network);
+}
+
+int main(void)
+{
+    bus_factors();
+    ring_is_hops_and_bytes();
+    latencies_are_those_of_nccl();
+    hierarchical_moves_little_through_nics();
+    nvls_beats_the_wire();
+    nics_bound_what_leaves();
+    time_grows_with_bytes();
+    measured_tables_are_read_and_flagged();
+    return check_failures != 0;
+}
