@@ -9,9 +9,9 @@
 #pragma once
 
 typedef struct TwCoolingTower {
-    double ua_w_k, water_w_k, air_kg_s;         // at design, all cells together, > 0
+    double ua_w_k, water_w_k, air_kg_s;    // at design, all cells together, > 0
     double wet_bulb_degc;
-    double free_fraction;                       // air that moves without fans
+    double free_fraction;    // air that moves without fans
 } TwCoolingTower;
 
 // From heat, entering and leaving water, wet bulb and dry air flow at design. ua_w_k = 0: no such exchanger.

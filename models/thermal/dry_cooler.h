@@ -8,9 +8,9 @@
 #pragma once
 
 typedef struct TwDryCooler {
-    double ua_w_k, water_w_k, air_w_k;          // at design, all units together, > 0
+    double ua_w_k, water_w_k, air_w_k;    // at design, all units together, > 0
     double air_exponent, water_exponent, air_share;
-    double free_fraction;                       // y_free
+    double free_fraction;    // y_free
 } TwDryCooler;
 
 // From heat, entering and leaving water, air, and warming of the air at design. ua_w_k = 0: no such exchanger.

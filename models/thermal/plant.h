@@ -17,7 +17,7 @@ typedef struct TwPlantRow {
     const char *kind;    // "dry_cooler", "cooling_tower", "conductance"
     const char *fluid;
     double fluid_cp_j_kg_k;
-    int64_t unit_count;              // 0: as many as the CDUs' capacity asks for
+    int64_t unit_count;              // 0: as many as the racks' peak heat asks for
     double capacity_w, flow_kg_s;    // of a unit at its design point
     double air_degc, wet_bulb_degc, inlet_degc, outlet_degc;
     double fan_w, fan_min_fraction, free_convection_fraction;

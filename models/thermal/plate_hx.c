@@ -22,8 +22,8 @@ double tw_crossflow_effectiveness(double ntu, double rate_ratio)
 
 double tw_film_conductance(const TwFilmLaw *law, double s1, double s2)
 {
-    double resistance = (law->share1 * pow(s1, -law->exponent) + (1.0 - law->share1) * pow(s2, -law->exponent)) /
-                        law->ua_w_k;
+    double resistance =
+        (law->share1 * pow(s1, -law->exponent) + (1.0 - law->share1) * pow(s2, -law->exponent)) / law->ua_w_k;
     return 1.0 / (resistance + law->fouling_k_w);
 }
 

@@ -14,10 +14,10 @@ double tw_crossflow_effectiveness(double ntu, double rate_ratio);
 
 // Conductance at flows s1 (facility side) and s2 (rack side) over design, both > 0.
 typedef struct TwFilmLaw {
-    double ua_w_k;               // at both design flows, > 0
-    double share1;               // rho1: share of resistance on side 1, in [0, 1]
-    double exponent;             // n in [0, 1]
-    double fouling_k_w;          // >= 0
+    double ua_w_k;         // at both design flows, > 0
+    double share1;         // rho1: share of resistance on side 1, in [0, 1]
+    double exponent;       // n in [0, 1]
+    double fouling_k_w;    // >= 0
 } TwFilmLaw;
 double tw_film_conductance(const TwFilmLaw *law, double s1, double s2);
 

@@ -3,8 +3,8 @@
 #pragma once
 
 typedef struct TwPump {
-    double shutoff_pa;         // H0 at full speed, > 0
-    double curve_pa_s2_m6;     // a >= 0
+    double shutoff_pa;        // H0 at full speed, > 0
+    double curve_pa_s2_m6;    // a >= 0
 } TwPump;
 
 typedef struct TwPumpPoint {

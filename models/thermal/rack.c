@@ -8,7 +8,7 @@ double tw_plate_conductance(const TwLumpsRow *row, double s)
     return fmax(row->plate_coolant_w_k * s / (a + (1.0 - a) * s), row->plate_coolant_min_w_k);
 }
 
-double tw_coolant_lam(double s) { return s >= 0.25 ? 0.5 : 1.0 / (1.0 + 4.0 * fmax(s, 0.0)); }
+double tw_coolant_lam(double s) { return s >= 0.25 ? 0.5 : 1.0 - 2.0 * fmax(s, 0.0); }
 
 double tw_leakage_gain(const TwLumpsRow *row, double chip_w, double resistance_k_w, double chip_degc)
 {

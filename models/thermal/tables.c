@@ -94,7 +94,7 @@ static const TwField plant_fields[] = {
     WORD(TwPlantRow, kind, NULL, rejections, "how heat leaves"),
     WORD(TwPlantRow, fluid, "water", fluids, "fluid of the facility loop"),
     R(fluid_cp_j_kg_k, "J/kg/K", 0, 1e4, "0.0", "heat capacity of another fluid; 0: of the named fluid"),
-    WHOLE(TwPlantRow, unit_count, 0, 100000, "0", "identical units; 0: as many as the CDUs' capacity asks for"),
+    WHOLE(TwPlantRow, unit_count, 0, 100000, "0", "identical units; 0: as many as the racks' peak heat asks for"),
     R(capacity_w, "W", 1e3, 1e9, NULL, "heat of a unit at its design point"),
     R(flow_kg_s, "kg/s", 0.01, 1e5, NULL, "water of a unit at its design point"),
     R(air_degc, "degC", -40, 60, "35.0", "dry bulb of the design point"),

@@ -39,40 +39,40 @@ typedef struct TwThermalSpec {
     const TwLumpsRow *lumps;
     const TwPlantRow *plant;
     const TwRoomRow *room;
-    const TwWeather *weather;
-    double start_s;            // second of the year at simulated time zero
-    bool cvode;                // reference integrator; otherwise the two-stage Rosenbrock
-    double step_max_s;         // default 5
+    const TwWeather *weather;    // read while stepping: it must outlive the thermal model
+    double start_s;              // second of the year at simulated time zero
+    bool cvode;                  // reference integrator; otherwise the two-stage Rosenbrock
+    double step_max_s;           // default 5
 } TwThermalSpec;
 
 typedef struct TwThermal {
     int rack_count, cdu_count;
-    int load_count;                    // electrical loads: pump of each CDU, then plant pumps, plant fans, room fans, ...
-    const char *const *load_names;     // "cdu1.pumps", "plant.pumps", "plant.fans", "room.fans"
-    const int *load_cdu;               // CDU index of a load; -1: plant; -2: room
+    int load_count;    // electrical loads: pump of each CDU, then plant pumps, plant fans, room fans, ...
+    const char *const *load_names;    // "cdu1.pumps", "plant.pumps", "plant.fans", "room.fans"
+    const int *load_cdu;              // CDU index of a load; -1: plant; -2: room
     size_t state_bytes;
     const struct TwThermalPlant *inner;
 } TwThermal;
 
 // What a window brings. Arrays are read only during the call.
 typedef struct TwThermalIn {
-    const double *rack_w;              // [rack] mean power at the AC inlet, at the reference chip temperature
-    double room_w;                     // electrical losses that end in the room air
-    const double *load_on;             // [load] supply: 1 normal, 0 dead
+    const double *rack_w;     // [rack] mean power at the AC inlet, at the reference chip temperature
+    double room_w;            // electrical losses that end in the room air
+    const double *load_on;    // [load] supply: 1 normal, 0 dead
 } TwThermalIn;
 
 // What a window gave. Arrays are the caller's; a NULL array is not wanted.
 typedef struct TwThermalOut {
-    double *load_w;                    // [load] electrical demand, window mean
-    double *rack_extra_j;              // [rack] heat metered minus rack_w * window: leakage less throttle
-    double *clock_fraction;            // [rack] granted to the chips at the end of the window
+    double *load_w;            // [load] electrical demand, window mean
+    double *rack_extra_j;      // [rack] heat metered minus rack_w * window: leakage less throttle
+    double *clock_fraction;    // [rack] granted to the chips at the end of the window
     double *chip_degc, *supply_degc, *return_degc;    // [rack] hottest die, coolant (or air) in and out, at the end
     double *cdu_supply_degc, *cdu_return_degc, *cdu_heat_w, *cdu_valve_fraction;    // [cdu] at the end; heat is a mean
     double plant_supply_degc, plant_return_degc, room_degc, ambient_degc, wet_bulb_degc;
-    double heat_in_j;                  // racks with extra, room_w, and loads
-    double heat_out_j;                 // to the environment, loads outdoors included
-    double water_kg;                   // evaporated and blown down
-    double load_j;                     // electricity of all loads, exactly as booked to heat_in_j
+    double heat_in_j;     // racks with extra, room_w, and loads
+    double heat_out_j;    // to the environment, loads outdoors included
+    double water_kg;      // evaporated and blown down
+    double load_j;        // electricity of all loads, exactly as booked to heat_in_j
 } TwThermalOut;
 
 // Compiles the plant and reserves its state. errors gets every contradiction found; false when there is any.
@@ -92,3 +92,4 @@ double tw_thermal_stored_j(const TwThermal *thermal, const void *block);
 // Operator events: a set point, a failed pump. False: no such CDU.
 bool tw_thermal_set_supply(const TwThermal *thermal, void *block, int cdu, double supply_degc);
 bool tw_thermal_fail_pump(const TwThermal *thermal, void *block, int cdu, bool failed);
+bool tw_thermal_set_pump_speed(const TwThermal *thermal, void *block, int cdu, double speed_fraction);

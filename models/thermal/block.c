@@ -1,0 +1,480 @@
+// A group of eight CDUs with their racks: rates, and one linearly implicit step (ROS2) with the arrow solve.
+//
+//     (I - g J) k1 = f(y0);  (I - g J) k2 = f(y0 + h k1) - 2 k1;  y1 = y0 + h (1.5 k1 + 0.5 k2);  g = (1 - 1/sqrt 2) h
+//
+// Verwer, Spee, Blom, Hundsdorfer, SIAM J. Sci. Comput. 20 (1999): two stages, one factorisation, second order for
+// any J. Elimination: throttle into chip; chip, air and coolant into plate; manifold from coolant; the racks' sum into
+// return; control and return into supply; then back. Meters use the same derivatives as J, so heat closes to rounding.
+#include "models/thermal/controller.h"
+#include "models/thermal/lane_math.h"
+#include "models/thermal/network.h"
+
+#include <math.h>
+
+// one compiled version a vector width; lane arithmetic makes them give the same bytes
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
+#define WIDTHS __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define WIDTHS
+#endif
+#define INLINE static inline __attribute__((always_inline))
+
+static const double gamma_ros2 = 0.29289321881345254;    // 1 - 1/sqrt(2)
+
+// Factors of one place, the unknowns eliminated into a + B dTs, and the first stage.
+typedef struct Place {
+    TwLane chip_d, chip_b, air_d, air_b, cool_d, cool_p, cool_s, plate_d, plate_b, cool_b, man_d, man_b;
+    TwLane clock_d, clock_s, leak_w_k, full_w, flow_cool, flow_plate, flow_man, film_w_k;
+    TwLane a[RACK_STATES], k1[RACK_STATES];
+} Place;
+
+// CDU side of a group at one stage.
+typedef struct Cdu {
+    TwLane e, e1, e2, slope, flow_rate_slope, pump_slope, per_lam;
+    TwLane sum_a, sum_b, sum_c;    // over racks: m a_m, m B_m, c Tm
+    TwLane d[CDU_STATES];          // solution of the stage
+} Cdu;
+
+INLINE double exp_bound(double x, double bound) { return lane_exp(lane_least(lane_most(x, -bound), bound)); }
+
+INLINE TwExchange exchange(const TwCduLanes *p, const TwCduInput *in, int l, double supply, double integral,
+                           double flow, double primary)
+{
+    TwExchange x;
+    double u = p->kp[l] * (supply - in->set_degc[l]) + integral;
+    double y = tw_saturate(u, p->valve_min[l], &x.slope);
+    x.opening = y;
+
+    // installed characteristic and its slope
+    double k = lane_exp(p->log_rangeability[l] * (y - 1.0));
+    double root2 = k * k * (1.0 - p->authority[l]) + p->authority[l];
+    double root = sqrt(root2);
+    double linear = p->valve_linear[l];
+    double phi = linear * y + (1.0 - linear) * k / root;
+    double phi_slope = linear + (1.0 - linear) * p->log_rangeability[l] * k * p->authority[l] / (root2 * root);
+
+    // films and conductance; a trickle keeps logarithms finite when a pump stands
+    double s1 = lane_most(phi * primary, 1e-6), s2 = lane_most(flow, 1e-6);
+    double film1 = p->resistance1[l] * exp_bound(-p->film_exponent[l] * lane_log(s1), 600.0);
+    double film2 = p->resistance2[l] * exp_bound(-p->film_exponent[l] * lane_log(s2), 600.0);
+    double ua = 1.0 / (film1 + film2 + p->fouling[l]);
+    double i1 = 1.0 / (s1 * p->plant_rate_w_k[l]), i2 = 1.0 / (s2 * p->rate_w_k[l]);
+
+    // E is symmetric: write it with the larger reciprocal first, so that the exponential never overflows
+    bool first = i1 > i2;
+    double ia = first ? i1 : i2, ib = first ? i2 : i1;
+    double gap = ua * (ia - ib);
+    double decay = lane_exp(lane_most(-gap, -700.0));
+    double d = 1.0 / lane_most(ia - decay * ib, 1e-300);
+    double balanced = 1.0 / (1.0 + 0.5 * ua * (ia + ib));
+    bool near = gap < 1e-4;
+    double e = (1.0 - decay) * d;
+    double by_decay = -d + e * d * ib;
+    double by_ua = -by_decay * decay * (ia - ib);
+    double by_ia = -by_decay * decay * ua - e * d;
+    double by_ib = by_decay * decay * ua + e * d * decay;
+    e = near ? ua * balanced : e;
+    by_ua = near ? balanced * balanced : by_ua;
+    by_ia = near ? -0.5 * ua * ua * balanced * balanced : by_ia;
+    by_ib = near ? by_ia : by_ib;
+    double by_i1 = first ? by_ia : by_ib, by_i2 = first ? by_ib : by_ia;
+
+    double ua2n = ua * ua * p->film_exponent[l];
+    double by_s1 = by_ua * ua2n * film1 / s1 - by_i1 * i1 / s1;
+    double by_s2 = by_ua * ua2n * film2 / s2 - by_i2 * i2 / s2;
+    x.e_w_k = e;
+    x.by_control = by_s1 * primary * phi_slope * x.slope;
+    x.by_flow = by_s2;
+    x.rate_w_k = phi * p->plant_rate_w_k[l];
+    return x;
+}
+
+TwExchange tw_cdu_exchange(const TwCduLanes *cdu, const TwCduInput *in, int lane, double supply_degc, double integral,
+                           double flow, double primary)
+{
+    return exchange(cdu, in, lane, supply_degc, integral, flow, primary);
+}
+
+// share of mean in outlet, reciprocal: 2 at working flow, 1 without
+INLINE double reciprocal_lam(double n)
+{
+    double lam = lane_most(1.0 - 2.0 * lane_most(n, 0.0), 0.5);
+    return 1.0 / lam;
+}
+
+// Rates of a rack in lane l, and what its derivatives need.
+typedef struct RackNow {
+    double f[RACK_STATES];
+    double film_w_k, film_slope, outlet, full_w, leak_w_k, clock_slope, chip_w, sink_k, rate_w_k;
+} RackNow;
+
+INLINE RackNow rack_now(const TwRackLanes *p, const TwRackInput *in, int l, double chip, double plate, double coolant,
+                        double manifold, double air, double clock, double inlet, double sink, double n, double per_lam)
+{
+    RackNow r;
+    double leak = exp_bound((chip - p->leakage_degc[l]) * p->per_leakage_k[l], 50.0);
+    double hot = exp_bound((chip - p->slowdown_degc[l]) * p->per_width_k[l], 50.0);
+    double cool = 1.0 / (1.0 + hot);
+    r.full_w = in->chip_w[l] * (p->steady_fraction[l] + p->leakage_fraction[l] * leak);
+    r.chip_w = r.full_w * clock;
+    r.leak_w_k = in->chip_w[l] * clock * p->leakage_fraction[l] * leak * p->per_leakage_k[l];
+    r.clock_slope = -(1.0 - p->clock_min[l]) * hot * cool * cool * p->per_width_k[l];
+
+    // film against flow, with its floor
+    double a = p->film_fraction[l];
+    double thin = 1.0 / (a + (1.0 - a) * n);
+    double film = p->film_w_k[l] * n * thin;
+    bool flowing = film > p->film_min_w_k[l];
+    r.film_w_k = flowing ? film : p->film_min_w_k[l];
+    r.film_slope = flowing ? p->film_w_k[l] * a * thin * thin : 0.0;
+
+    r.rate_w_k = p->rate_w_k[l] * n;
+    r.outlet = inlet + (coolant - inlet) * per_lam;
+    r.sink_k = air - sink;
+    double q_chip = p->chip_plate_w_k[l] * (chip - plate), q_film = r.film_w_k * (plate - coolant);
+    double q_air = p->plate_air_w_k[l] * (plate - air);
+    r.f[CHIP] = (r.chip_w - q_chip) * p->per_chip[l];
+    r.f[PLATE] = (q_chip - q_film - q_air) * p->per_plate[l];
+    r.f[COOLANT] = (r.rate_w_k * (inlet - r.outlet) + q_film) * p->per_coolant[l];
+    r.f[MANIFOLD] = r.rate_w_k * (r.outlet - manifold) * p->per_manifold[l];
+    r.f[AIR] = (in->air_w[l] + q_air - p->air_sink_w_k[l] * r.sink_k) * p->per_air[l];
+    r.f[CLOCK] = (p->clock_min[l] + (1.0 - p->clock_min[l]) * cool - clock) * p->per_throttle_s[l];
+    return r;
+}
+
+INLINE double flow_rate(const TwCduLanes *p, const TwCduInput *in, int l, double n, double *slope)
+{
+    double on = in->on[l], off = 1.0 - on;
+    *slope = -on * n * p->per_pump_s[l] - off * p->per_coast_s[l];
+    return 0.5 * on * (in->speed[l] * in->speed[l] - n * n) * p->per_pump_s[l] - off * n * p->per_coast_s[l];
+}
+
+// everything the racks' elimination needs, at the first stage
+INLINE void factor(const TwRackLanes *p, const RackNow *r, Place *w, int l, double g, double plate, double coolant,
+                   double manifold, double inlet, double per_lam)
+{
+    double gcp = p->chip_plate_w_k[l], gpa = p->plate_air_w_k[l], m = r->rate_w_k, film = r->film_w_k;
+    double q = 1.0 / (1.0 + g * p->per_throttle_s[l]);
+    double s = g * r->clock_slope * p->per_throttle_s[l];
+    w->clock_d[l] = q;
+    w->clock_s[l] = s;
+    w->full_w[l] = r->full_w;
+    w->leak_w_k[l] = r->leak_w_k;
+    w->film_w_k[l] = film;
+
+    double chip_d = 1.0 / (1.0 - g * p->per_chip[l] * (r->leak_w_k - gcp + r->full_w * s * q));
+    double chip_b = g * gcp * p->per_chip[l] * chip_d;
+    double air_d = 1.0 / (1.0 + g * p->per_air[l] * (gpa + p->air_sink_w_k[l]));
+    double air_b = g * gpa * p->per_air[l] * air_d;
+    double cool_d = 1.0 / (1.0 + g * p->per_coolant[l] * (m * per_lam + film));
+    double cool_p = g * film * p->per_coolant[l] * cool_d, cool_s = g * m * per_lam * p->per_coolant[l] * cool_d;
+    double plate_d =
+        1.0 / (1.0 + g * p->per_plate[l] * (gcp * (1.0 - chip_b) + film * (1.0 - cool_p) + gpa * (1.0 - air_b)));
+    double plate_b = g * p->per_plate[l] * film * cool_s * plate_d;
+    double gm = g * m * p->per_manifold[l], man_d = 1.0 / (1.0 + gm);
+    double cool_b = cool_s + cool_p * plate_b;
+    w->chip_d[l] = chip_d;
+    w->chip_b[l] = chip_b;
+    w->air_d[l] = air_d;
+    w->air_b[l] = air_b;
+    w->cool_d[l] = cool_d;
+    w->cool_p[l] = cool_p;
+    w->cool_s[l] = cool_s;
+    w->plate_d[l] = plate_d;
+    w->plate_b[l] = plate_b;
+    w->cool_b[l] = cool_b;
+    w->man_d[l] = man_d;
+    w->man_b[l] = gm * (cool_b * per_lam + 1.0 - per_lam) * man_d;
+
+    // how the pump's speed drives the column
+    double c = p->rate_w_k[l], film_n = r->film_slope * (plate - coolant);
+    w->flow_cool[l] = (c * (inlet - coolant) * per_lam + film_n) * p->per_coolant[l];
+    w->flow_plate[l] = -film_n * p->per_plate[l];
+    w->flow_man[l] = c * (r->outlet - manifold) * p->per_manifold[l];
+}
+
+// forward elimination of right-hand side b, pump's change dn known
+INLINE void forward(const TwRackLanes *p, Place *w, int l, double g, const double *b, double dn, double m,
+                    double per_lam)
+{
+    double a_chip = (b[CHIP] + g * w->full_w[l] * w->clock_d[l] * b[CLOCK] * p->per_chip[l]) * w->chip_d[l];
+    double a_air = b[AIR] * w->air_d[l];
+    double r_cool = (b[COOLANT] + g * w->flow_cool[l] * dn) * w->cool_d[l];
+    double pull = p->chip_plate_w_k[l] * a_chip + w->film_w_k[l] * r_cool + p->plate_air_w_k[l] * a_air;
+    double a_plate = (b[PLATE] + g * w->flow_plate[l] * dn + g * p->per_plate[l] * pull) * w->plate_d[l];
+    double a_cool = r_cool + w->cool_p[l] * a_plate;
+    double a_man =
+        (b[MANIFOLD] + g * w->flow_man[l] * dn + g * m * p->per_manifold[l] * a_cool * per_lam) * w->man_d[l];
+    w->a[CHIP][l] = a_chip;
+    w->a[AIR][l] = a_air;
+    w->a[PLATE][l] = a_plate;
+    w->a[COOLANT][l] = a_cool;
+    w->a[MANIFOLD][l] = a_man;
+    w->a[CLOCK][l] = w->clock_d[l] * b[CLOCK];
+}
+
+// back substitution with the supply's change; d is the stage's solution
+INLINE void backward(const Place *w, int l, double supply, double *d)
+{
+    double plate = w->a[PLATE][l] + w->plate_b[l] * supply;
+    double chip = w->a[CHIP][l] + w->chip_b[l] * plate;
+    d[PLATE] = plate;
+    d[CHIP] = chip;
+    d[AIR] = w->a[AIR][l] + w->air_b[l] * plate;
+    d[COOLANT] = w->a[COOLANT][l] + w->cool_b[l] * supply;
+    d[MANIFOLD] = w->a[MANIFOLD][l] + w->man_b[l] * supply;
+    d[CLOCK] = w->a[CLOCK][l] + w->clock_d[l] * w->clock_s[l] * chip;
+}
+
+// Control, return and supply of a lane: the last unknowns. b: right-hand side; base: state at which J stands.
+INLINE void solve_cdu(const TwCduLanes *p, Cdu *c, int l, double g, const double *b, const double base[CDU_STATES])
+{
+    double n = base[FLOW], mc = p->rate_w_k[l] * n, cap = p->rate_w_k[l], kp = p->kp[l];
+    double drop = 1.0 - c->slope[l], dn = c->d[FLOW][l];
+    double return_d = 1.0 / (1.0 + g * mc * p->per_return[l]);
+    double a_return =
+        (b[RETURN] + g * p->per_return[l] * (c->sum_a[l] + (c->sum_c[l] - cap * base[RETURN]) * dn)) * return_d;
+    double b_return = g * c->sum_b[l] * return_d * p->per_return[l];
+    double valve_d = 1.0 / (1.0 + g * drop * p->per_taw[l]);
+    double a_valve = b[VALVE] * valve_d, b_valve = g * kp * (p->per_ti[l] - drop * p->per_taw[l]) * valve_d;
+    double by_flow = cap * (base[RETURN] - base[SUPPLY]) - c->e2[l] + c->pump_slope[l];
+    double e = c->e[l], e1 = c->e1[l], cs = g * p->per_supply[l];
+    double top = b[SUPPLY] + cs * ((mc - e) * a_return - e1 * a_valve + by_flow * dn);
+    double supply = top / (1.0 + cs * (mc + e1 * (kp + b_valve) - (mc - e) * b_return));
+    c->d[SUPPLY][l] = supply;
+    c->d[RETURN][l] = a_return + b_return * supply;
+    c->d[VALVE][l] = a_valve + b_valve * supply;
+}
+
+// rates of the CDU's states at a stage; sum_mt is sum of m Tm over its racks
+typedef struct CduRate {
+    double f[CDU_STATES], exchanger_w, pump_w;
+} CduRate;
+
+INLINE CduRate cdu_rate(const TwCduLanes *p, const TwCduInput *in, int l, const TwExchange *x, double supply,
+                        double ret, double integral, double n, double sum_ct, double plant)
+{
+    CduRate r;
+    double slope, mc = p->rate_w_k[l] * n, kp = p->kp[l];
+    r.exchanger_w = x->e_w_k * (ret - plant);
+    r.pump_w = in->on[l] * p->pump_w[l] * n * n * n;
+    double u = kp * (supply - in->set_degc[l]) + integral;
+    r.f[SUPPLY] = (mc * (ret - supply) - r.exchanger_w + r.pump_w) * p->per_supply[l];
+    r.f[RETURN] = n * (sum_ct - p->rate_w_k[l] * ret) * p->per_return[l];
+    r.f[VALVE] = kp * p->per_ti[l] * (supply - in->set_degc[l]) - (u - x->opening) * p->per_taw[l];
+    r.f[FLOW] = flow_rate(p, in, l, n, &slope);
+    return r;
+}
+
+#define Y(k, s) y[((size_t)(k)*RACK_STATES + (size_t)(s)) * LANES + (size_t)l]
+#define YC(s)   yc[(size_t)(s)*LANES + (size_t)l]
+
+WIDTHS void tw_group_step(const TwGroup *group, double *restrict y, const TwRackInput *restrict in,
+                          const TwCduInput *restrict cdu_in, const TwBoundary *boundary, double h,
+                          TwLane *restrict chip_j, TwGroupMeter *restrict step)
+{
+    const int racks = group->racks;
+    const bool air = group->air;
+    const TwCduLanes *restrict cp = group->cdu;
+    double *restrict yc = y + (size_t)racks * RACK_STATES * LANES;
+    const double g = gamma_ros2 * h;
+    const double room0 = boundary->room_degc[0], room1 = boundary->room_degc[1];
+    const double plant0 = boundary->plant_degc[0], plant1 = boundary->plant_degc[1];
+    Place place[racks];
+    Cdu c;
+    TwLane base[CDU_STATES], k1c[CDU_STATES], in0, dn, door1, room_out1, hx1, pump1, rate1;
+
+    // pump speed drives everything below it and is driven by nothing
+#pragma omp simd
+    for (int l = 0; l < LANES; l++) {
+        for (int s = 0; s < CDU_STATES; s++) base[s][l] = YC(s);
+        double slope, f = flow_rate(cp, cdu_in, l, base[FLOW][l], &slope);
+        c.flow_rate_slope[l] = 1.0 / (1.0 - g * slope);
+        dn[l] = f * c.flow_rate_slope[l];
+        c.d[FLOW][l] = dn[l];
+        c.per_lam[l] = reciprocal_lam(base[FLOW][l]);
+        in0[l] = air ? room0 : base[SUPPLY][l];
+        c.sum_a[l] = c.sum_b[l] = c.sum_c[l] = 0.0;
+    }
+
+    // stage 1: rates, factors, elimination up to the CDU
+    for (int k = 0; k < racks; k++) {
+        const TwRackLanes *restrict p = &group->rack[k];
+        const TwRackInput *restrict pin = &in[k];
+        Place *restrict w = &place[k];
+#pragma omp simd
+        for (int l = 0; l < LANES; l++) {
+            double sink = room0 + p->door[l] * (plant0 - room0), n = base[FLOW][l], lam = c.per_lam[l];
+            RackNow r = rack_now(p, pin, l, Y(k, CHIP), Y(k, PLATE), Y(k, COOLANT), Y(k, MANIFOLD), Y(k, AIR),
+                                 Y(k, CLOCK), in0[l], sink, n, lam);
+            factor(p, &r, w, l, g, Y(k, PLATE), Y(k, COOLANT), Y(k, MANIFOLD), in0[l], lam);
+            forward(p, w, l, g, r.f, dn[l], r.rate_w_k, lam);
+            c.sum_a[l] += r.rate_w_k * w->a[MANIFOLD][l];
+            c.sum_b[l] += r.rate_w_k * w->man_b[l];
+            c.sum_c[l] += p->rate_w_k[l] * Y(k, MANIFOLD);
+        }
+    }
+#pragma omp simd
+    for (int l = 0; l < LANES; l++) {
+        TwExchange x = exchange(cp, cdu_in, l, base[SUPPLY][l], base[VALVE][l], base[FLOW][l], boundary->primary[0]);
+        CduRate r = cdu_rate(cp, cdu_in, l, &x, base[SUPPLY][l], base[RETURN][l], base[VALVE][l], base[FLOW][l],
+                             c.sum_c[l], plant0);
+        double across = base[RETURN][l] - plant0;
+        c.e[l] = x.e_w_k;
+        c.e1[l] = x.by_control * across;
+        c.e2[l] = x.by_flow * across;
+        c.slope[l] = x.slope;
+        c.pump_slope[l] = 3.0 * cdu_in->on[l] * cp->pump_w[l] * base[FLOW][l] * base[FLOW][l];
+        rate1[l] = x.rate_w_k;
+        double at[CDU_STATES] = {base[SUPPLY][l], base[RETURN][l], base[VALVE][l], base[FLOW][l]};
+        solve_cdu(cp, &c, l, g, r.f, at);
+        double live = air ? 0.0 : 1.0;
+        c.d[SUPPLY][l] *= live;
+        c.d[RETURN][l] *= live;
+        c.d[VALVE][l] *= live;
+        hx1[l] = r.exchanger_w + g * (c.e1[l] * (cp->kp[l] * c.d[SUPPLY][l] + c.d[VALVE][l]) + c.e[l] * c.d[RETURN][l] +
+                                      c.e2[l] * dn[l]);
+        pump1[l] = r.pump_w + g * c.pump_slope[l] * dn[l];
+        for (int s = 0; s < CDU_STATES; s++) k1c[s][l] = c.d[s][l];
+        door1[l] = room_out1[l] = 0.0;
+    }
+
+    // back substitution of stage 1, rates of stage 2 at y + h k1, elimination again
+    TwLane n2, lam2, in2, sum_a2, sum_c2, dn2;
+#pragma omp simd
+    for (int l = 0; l < LANES; l++) {
+        double slope, n = base[FLOW][l] + h * k1c[FLOW][l];
+        n2[l] = n;
+        lam2[l] = reciprocal_lam(n);
+        in2[l] = air ? room1 : base[SUPPLY][l] + h * k1c[SUPPLY][l];
+        dn2[l] = (flow_rate(cp, cdu_in, l, n, &slope) - 2.0 * k1c[FLOW][l]) * c.flow_rate_slope[l];
+        sum_a2[l] = sum_c2[l] = 0.0;
+    }
+    TwLane door2, room_out2;
+    for (int l = 0; l < LANES; l++) door2[l] = room_out2[l] = 0.0;
+    for (int k = 0; k < racks; k++) {
+        const TwRackLanes *restrict p = &group->rack[k];
+        const TwRackInput *restrict pin = &in[k];
+        Place *restrict w = &place[k];
+        TwLane *restrict heat = &chip_j[k];
+#pragma omp simd
+        for (int l = 0; l < LANES; l++) {
+            double d[RACK_STATES], b[RACK_STATES];
+            backward(w, l, k1c[SUPPLY][l], d);
+            for (int s = 0; s < RACK_STATES; s++) w->k1[s][l] = d[s];
+
+            // meters of stage 1, with the derivatives of J
+            double sink0 = room0 + p->door[l] * (plant0 - room0);
+            double to_air = p->air_sink_w_k[l] * (Y(k, AIR) - sink0) + g * p->air_sink_w_k[l] * d[AIR];
+            double e_chip = w->full_w[l] * Y(k, CLOCK) + g * (w->full_w[l] * d[CLOCK] + w->leak_w_k[l] * d[CHIP]);
+            double m0 = p->rate_w_k[l] * base[FLOW][l];
+            double exhaust = m0 * (Y(k, MANIFOLD) - in0[l]) +
+                             g * (m0 * d[MANIFOLD] + p->rate_w_k[l] * (Y(k, MANIFOLD) - in0[l]) * dn[l]);
+            door1[l] += p->door[l] * to_air;
+            room_out1[l] += (1.0 - p->door[l]) * to_air + (air ? exhaust : 0.0);
+
+            double chip = Y(k, CHIP) + h * d[CHIP], plate = Y(k, PLATE) + h * d[PLATE];
+            double coolant = Y(k, COOLANT) + h * d[COOLANT], manifold = Y(k, MANIFOLD) + h * d[MANIFOLD];
+            double airt = Y(k, AIR) + h * d[AIR], clock = Y(k, CLOCK) + h * d[CLOCK];
+            double sink1 = room1 + p->door[l] * (plant1 - room1);
+            RackNow r = rack_now(p, pin, l, chip, plate, coolant, manifold, airt, clock, in2[l], sink1, n2[l], lam2[l]);
+            for (int s = 0; s < RACK_STATES; s++) b[s] = r.f[s] - 2.0 * d[s];
+            forward(p, w, l, g, b, dn2[l], m0, c.per_lam[l]);
+            sum_a2[l] += m0 * w->a[MANIFOLD][l];
+            sum_c2[l] += p->rate_w_k[l] * manifold;
+
+            // the part of the second meters known already
+            double to_air2 = p->air_sink_w_k[l] * r.sink_k;
+            double exhaust2 =
+                r.rate_w_k * (manifold - in2[l]) + g * p->rate_w_k[l] * (Y(k, MANIFOLD) - in0[l]) * dn2[l];
+            door2[l] += p->door[l] * to_air2;
+            room_out2[l] += (1.0 - p->door[l]) * to_air2 + (air ? exhaust2 : 0.0);
+            heat[0][l] += h * (0.5 * e_chip + 0.5 * r.chip_w);
+        }
+    }
+#pragma omp simd
+    for (int l = 0; l < LANES; l++) {
+        double supply = base[SUPPLY][l] + h * k1c[SUPPLY][l], ret = base[RETURN][l] + h * k1c[RETURN][l];
+        double integral = base[VALVE][l] + h * k1c[VALVE][l];
+        TwExchange x = exchange(cp, cdu_in, l, supply, integral, n2[l], boundary->primary[1]);
+        CduRate r = cdu_rate(cp, cdu_in, l, &x, supply, ret, integral, n2[l], sum_c2[l], plant1);
+        double at[CDU_STATES] = {base[SUPPLY][l], base[RETURN][l], base[VALVE][l], base[FLOW][l]}, b[CDU_STATES];
+        for (int s = 0; s < CDU_STATES; s++) b[s] = r.f[s] - 2.0 * k1c[s][l];
+        c.sum_a[l] = sum_a2[l];
+        c.d[FLOW][l] = dn2[l];
+        solve_cdu(cp, &c, l, g, b, at);
+        double live = air ? 0.0 : 1.0;
+        c.d[SUPPLY][l] *= live;
+        c.d[RETURN][l] *= live;
+        c.d[VALVE][l] *= live;
+        double hx2 =
+            r.exchanger_w - 2.0 * hx1[l] +
+            g * (c.e1[l] * (cp->kp[l] * c.d[SUPPLY][l] + c.d[VALVE][l]) + c.e[l] * c.d[RETURN][l] + c.e2[l] * dn2[l]);
+        double pump2 = r.pump_w - 2.0 * pump1[l] + g * c.pump_slope[l] * dn2[l];
+        double counts = cp->mask[l] * live;
+        step->exchanger_j[l] = counts * h * (1.5 * hx1[l] + 0.5 * hx2);
+        step->pump_j[l] = counts * h * (1.5 * pump1[l] + 0.5 * pump2);
+        step->primary_w_k[l] = counts * 0.5 * (rate1[l] + x.rate_w_k);
+        for (int s = 0; s < CDU_STATES; s++) YC(s) = base[s][l] + h * (1.5 * k1c[s][l] + 0.5 * c.d[s][l]);
+    }
+
+    // back substitution of stage 2 and the new state
+    for (int k = 0; k < racks; k++) {
+        const TwRackLanes *restrict p = &group->rack[k];
+        Place *restrict w = &place[k];
+        TwLane *restrict heat = &chip_j[k];
+#pragma omp simd
+        for (int l = 0; l < LANES; l++) {
+            double d[RACK_STATES];
+            backward(w, l, c.d[SUPPLY][l], d);
+            heat[0][l] += 0.5 * h * g * (w->full_w[l] * d[CLOCK] + w->leak_w_k[l] * d[CHIP]);
+            double m0 = p->rate_w_k[l] * base[FLOW][l];
+            double to_air = g * p->air_sink_w_k[l] * d[AIR];
+            door2[l] += p->door[l] * to_air;
+            room_out2[l] += (1.0 - p->door[l]) * to_air + (air ? g * m0 * d[MANIFOLD] : 0.0);
+            for (int s = 0; s < RACK_STATES; s++) Y(k, s) += h * (1.5 * w->k1[s][l] + 0.5 * d[s]);
+        }
+    }
+#pragma omp simd
+    for (int l = 0; l < LANES; l++) {
+        step->door_j[l] = h * (0.5 * door1[l] + 0.5 * door2[l]);
+        step->room_j[l] = h * (0.5 * room_out1[l] + 0.5 * room_out2[l]);
+    }
+}
+
+void tw_group_rate(const TwGroup *group, const double *y, const TwRackInput *in, const TwCduInput *cdu_in,
+                   double plant_degc, double room_degc, double primary, double *rate, TwLane *chip_w,
+                   TwGroupMeter *meter_w)
+{
+    const int racks = group->racks;
+    const TwCduLanes *cp = group->cdu;
+    const double *yc = y + (size_t)racks * RACK_STATES * LANES;
+    double *fc = rate + (size_t)racks * RACK_STATES * LANES;
+    for (int l = 0; l < LANES; l++) {
+        double n = YC(FLOW), supply = YC(SUPPLY), inlet = group->air ? room_degc : supply, lam = reciprocal_lam(n);
+        double sum_ct = 0.0, door = 0.0, room = 0.0;
+        for (int k = 0; k < racks; k++) {
+            const TwRackLanes *p = &group->rack[k];
+            double sink = room_degc + p->door[l] * (plant_degc - room_degc);
+            RackNow r = rack_now(p, &in[k], l, Y(k, CHIP), Y(k, PLATE), Y(k, COOLANT), Y(k, MANIFOLD), Y(k, AIR),
+                                 Y(k, CLOCK), inlet, sink, n, lam);
+            for (int s = 0; s < RACK_STATES; s++)
+                rate[((size_t)k * RACK_STATES + (size_t)s) * LANES + (size_t)l] = r.f[s];
+            chip_w[k][l] = r.chip_w;
+            sum_ct += p->rate_w_k[l] * Y(k, MANIFOLD);
+            door += p->door[l] * p->air_sink_w_k[l] * r.sink_k;
+            room += (1.0 - p->door[l]) * p->air_sink_w_k[l] * r.sink_k;
+            if (group->air) room += r.rate_w_k * (Y(k, MANIFOLD) - inlet);
+        }
+        TwExchange x = exchange(cp, cdu_in, l, supply, YC(VALVE), n, primary);
+        CduRate r = cdu_rate(cp, cdu_in, l, &x, supply, YC(RETURN), YC(VALVE), n, sum_ct, plant_degc);
+        double counts = group->air ? 0.0 : 1.0;
+        for (int s = 0; s < CDU_STATES; s++) fc[(size_t)s * LANES + (size_t)l] = (s == FLOW ? 1.0 : counts) * r.f[s];
+        counts *= cp->mask[l];
+        meter_w->exchanger_j[l] = counts * r.exchanger_w;
+        meter_w->pump_j[l] = counts * r.pump_w;
+        meter_w->primary_w_k[l] = counts * x.rate_w_k;
+        meter_w->door_j[l] = door;
+        meter_w->room_j[l] = room;
+    }
+}

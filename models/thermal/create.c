@@ -1,0 +1,368 @@
+// Compiling a thermal network: racks dealt to the lanes of their CDU, rows scaled, contradictions reported.
+#include "models/thermal/fluids.h"
+#include "models/thermal/network.h"
+#include "models/thermal/plate_hx.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_PLACES = 512 };    // racks of one CDU: their factors live on the stack
+
+static bool is(const char *word, const char *name) { return word && strcmp(word, name) == 0; }
+
+static double cp_of(double given, const char *fluid, double degc)
+{
+    return given > 0.0 ? given : tw_fluid_at(tw_fluid_named(fluid), degc).heat_j_kg_k;
+}
+
+// a place without a rack: heat capacity, no heat, no flow, nothing to change its temperature
+static void ghost_rack(TwRackLanes *p, int l)
+{
+    p->per_chip[l] = p->per_plate[l] = p->per_coolant[l] = p->per_manifold[l] = p->per_air[l] = 1e-4;
+    p->chip_plate_w_k[l] = p->film_w_k[l] = p->film_min_w_k[l] = p->film_fraction[l] = 1.0;
+    p->steady_fraction[l] = 1.0;
+    p->slowdown_degc[l] = 88.0;
+    p->per_width_k[l] = 1.0;
+    p->clock_min[l] = 1.0;
+    p->per_throttle_s[l] = 1.0;
+}
+
+static void fill_rack(TwRackLanes *p, int l, const TwThermalRack *rack, const TwLumpsRow *row, double cp)
+{
+    double scale = rack->peak_w / row->reference_w;
+    bool air = rack->cdu < 0;
+    p->mask[l] = 1.0;
+    p->per_chip[l] = 1.0 / (row->chip_j_k * scale);
+    p->per_plate[l] = 1.0 / (row->plate_j_k * scale);
+    p->per_coolant[l] = 1.0 / ((air ? row->fan_air_j_k : row->coolant_j_k) * scale);
+    p->per_manifold[l] = 1.0 / ((air ? row->fan_air_j_k : row->manifold_j_k) * scale);
+    p->per_air[l] = 1.0 / (row->air_j_k * scale);
+    p->chip_plate_w_k[l] = row->chip_plate_w_k * scale;
+    p->film_w_k[l] = (air ? row->fan_sink_w_k : row->plate_coolant_w_k) * scale;
+    p->film_min_w_k[l] = air ? 0.05 * p->film_w_k[l] : row->plate_coolant_min_w_k * scale;
+    p->film_fraction[l] = row->film_fraction;
+    p->plate_air_w_k[l] = row->plate_air_w_k * scale;
+    p->air_sink_w_k[l] = row->air_room_w_k * scale;
+    p->rate_w_k[l] = air ? rack->peak_w / row->fan_rise_k : rack->flow_kg_s * cp;
+    p->door[l] = !air && is(row->air_to, "rear_door") ? 1.0 : 0.0;
+    p->steady_fraction[l] = 1.0 - row->leakage_fraction;
+    p->leakage_fraction[l] = row->leakage_fraction;
+    p->leakage_degc[l] = row->leakage_degc;
+    p->per_leakage_k[l] = 1.0 / row->leakage_scale_k;
+    p->slowdown_degc[l] = rack->slowdown_degc;
+    p->per_width_k[l] = 1.0 / row->throttle_width_k;
+    p->clock_min[l] = row->throttle_min_fraction;
+    p->per_throttle_s[l] = 1.0 / row->throttle_s;
+}
+
+// a lane whose temperatures stand still: no CDU, or racks that breathe room air
+static void still_lane(TwCduLanes *p, int l)
+{
+    p->rate_w_k[l] = p->plant_rate_w_k[l] = 1.0;
+    p->resistance1[l] = p->resistance2[l] = 1.0;
+    p->valve_linear[l] = p->authority[l] = 1.0;
+}
+
+static void fill_cdu(TwCduLanes *p, int l, const TwCduRow *row, const TwThermalSpec *spec, int cdu, double plant_cp,
+                     TwErrors *errors)
+{
+    double cp = cp_of(row->fluid_cp_j_kg_k, row->fluid, row->supply_degc);
+    double density = tw_fluid_at(tw_fluid_named(row->fluid), row->supply_degc).density_kg_m3;
+    double flow = 0.0, heat_w = 0.0;
+    for (int i = 0; i < spec->rack_count; i++)
+        if (spec->racks[i].cdu == cdu) {
+            flow += spec->racks[i].flow_kg_s;
+            heat_w += spec->racks[i].peak_w * spec->racks[i].liquid_fraction;
+        }
+    const char *name = spec->cdu_names[cdu];
+    if (!(flow > 0.0)) {
+        tw_errors_add(errors, NULL, 0, 0, "CDU %s serves no rack with coolant flow", name);
+        return;
+    }
+    double ua = row->exchanger_ua_w_k;
+    if (ua <= 0.0)
+        ua = tw_plate_hx_design_ua(row->capacity_w, row->approach_k, row->plant_flow_kg_s * plant_cp,
+                                   row->rack_flow_kg_s * cp);
+    if (ua <= 0.0)
+        tw_errors_add(errors, NULL, 0, 0, "CDU %s: %.0f W at %g K approach contradicts its flows %g and %g kg/s", name,
+                      row->capacity_w, row->approach_k, row->plant_flow_kg_s, row->rack_flow_kg_s);
+    if (heat_w > row->capacity_w)
+        tw_warnings_add(errors, NULL, 0, 0, "CDU %s: its racks' %.0f kW to coolant at peak is above its %.0f kW", name,
+                        heat_w / 1e3, row->capacity_w / 1e3);
+    if (flow > 1.001 * row->rack_flow_kg_s)
+        tw_warnings_add(errors, NULL, 0, 0, "CDU %s: its racks ask for %.1f kg/s, its design flow is %.1f", name, flow,
+                        row->rack_flow_kg_s);
+
+    double share1 = 1.0 / (1.0 + row->film_ratio), n = row->film_exponent;
+    p->mask[l] = 1.0;
+    p->per_supply[l] = 1.0 / row->supply_j_k;
+    p->per_return[l] = 1.0 / row->return_j_k;
+    p->pump_w[l] = row->pump_head_pa * flow / density / row->pump_efficiency_fraction;
+    p->plant_rate_w_k[l] = row->plant_flow_kg_s * plant_cp;
+    p->resistance1[l] = share1 / ua;
+    p->resistance2[l] = (1.0 - share1) / ua * pow(flow / row->rack_flow_kg_s, -n);
+    p->fouling[l] = row->fouling_k_w;
+    p->film_exponent[l] = n;
+    p->kp[l] = row->kp;
+    p->per_ti[l] = 1.0 / row->ti_s;
+    p->per_taw[l] = 1.0 / row->taw_s;
+    p->valve_min[l] = row->valve_min_fraction;
+    p->valve_linear[l] = is(row->valve, "linear") ? 1.0 : 0.0;
+    p->log_rangeability[l] = log(row->valve_rangeability);
+    p->authority[l] = row->valve_authority;
+    p->per_pump_s[l] = 1.0 / row->pump_s;
+    p->per_coast_s[l] = 1.0 / row->coast_s;
+}
+
+static void check_rack(const TwThermalSpec *spec, int i, TwErrors *errors)
+{
+    const TwThermalRack *r = &spec->racks[i];
+    const char *name = r->name ? r->name : "?";
+    if (r->lumps < 0 || r->lumps >= spec->lumps_count)
+        tw_errors_add(errors, NULL, 0, 0, "rack %s names no lumps", name);
+    if (r->cdu >= spec->cdu_count) tw_errors_add(errors, NULL, 0, 0, "rack %s hangs on no CDU", name);
+    if (!(r->peak_w > 0.0))
+        tw_errors_add(errors, NULL, 0, 0, "rack %s: peak power %g, expected above 0 W", name, r->peak_w);
+    if (!(r->liquid_fraction >= 0.0 && r->liquid_fraction <= 1.0))
+        tw_errors_add(errors, NULL, 0, 0, "rack %s: liquid fraction %g, expected 0 to 1", name, r->liquid_fraction);
+    if (r->cdu >= 0 && !(r->flow_kg_s > 0.0))
+        tw_errors_add(errors, NULL, 0, 0, "rack %s: coolant flow %g, expected above 0 kg/s", name, r->flow_kg_s);
+    if (!(r->slowdown_degc > 0.0))
+        tw_errors_add(errors, NULL, 0, 0, "rack %s: slowdown at %g, expected above 0 degC", name, r->slowdown_degc);
+}
+
+static void fill_plant(TwThermalPlant *plant, const TwThermalSpec *spec, double liquid_w, double air_w,
+                       TwErrors *errors)
+{
+    if (spec->cdu_count > 0) {
+        const TwPlantRow *row = spec->plant;
+        plant->plant = *row;
+        plant->kind = is(row->kind, "dry_cooler") ? 0 : is(row->kind, "cooling_tower") ? 1 : 2;
+        plant->units =
+            row->unit_count > 0 ? (double)row->unit_count : fmax(ceil(1.05 * liquid_w / row->capacity_w), 1.0);
+        for (int c = 0; c < spec->cdu_count; c++) plant->design_w_k += spec->cdus[c].plant_flow_kg_s * plant->plant_cp;
+        plant->header_j_k = plant->design_w_k * row->header_s;
+        plant->tank_j_k = plant->design_w_k * row->tank_s;
+        plant->cooler_j_k = plant->design_w_k * row->cooler_s;
+        double density = tw_fluid_at(tw_fluid_named(row->fluid), row->outlet_degc).density_kg_m3;
+        plant->pump_w =
+            row->pump_head_pa * plant->design_w_k / plant->plant_cp / density / row->pump_efficiency_fraction;
+        plant->fan_w = row->fan_w * plant->units;
+        double heat_w = row->capacity_w * plant->units;
+        double ua = row->exchanger_ua_w_k;
+        if (plant->kind == 0) {
+            TwDryCooler *d = &plant->dry_cooler;
+            *d = tw_dry_cooler_design(heat_w, row->inlet_degc, row->outlet_degc, row->air_degc, row->air_rise_k);
+            double c_min = fmin(d->water_w_k, d->air_w_k);
+            d->air_exponent = row->air_exponent;
+            d->water_exponent = row->water_exponent;
+            d->air_share = 1.0 / (1.0 + row->film_ratio);
+            // that little air leaves at water temperature: the share of heat is the share of its heat capacity
+            d->free_fraction =
+                row->free_convection_fraction * heat_w / (row->inlet_degc - row->air_degc) / fmax(d->air_w_k, c_min);
+            ua = d->ua_w_k;
+        } else if (plant->kind == 1) {
+            double air = row->air_flow_kg_s > 0.0 ? row->air_flow_kg_s : row->flow_kg_s;
+            plant->tower = tw_cooling_tower_design(heat_w, row->inlet_degc, row->outlet_degc, row->wet_bulb_degc,
+                                                   air * plant->units);
+            plant->tower.free_fraction = row->free_convection_fraction * 0.5;
+            ua = plant->tower.ua_w_k;
+        }
+        if (!(ua > 0.0))
+            tw_errors_add(errors, NULL, 0, 0, "plant: %.0f W from %g to %g degC is beyond any %s at its design air",
+                          row->capacity_w, row->inlet_degc, row->outlet_degc, row->kind);
+    }
+    const TwRoomRow *room = spec->room;
+    plant->room = *room;
+    plant->room_units =
+        room->unit_count > 0 ? (double)room->unit_count : fmax(ceil(1.2 * air_w / room->capacity_w), 1.0);
+    if (room->supply_degc <= room->coil_degc) {
+        tw_errors_add(errors, NULL, 0, 0, "room: air at %g degC cannot be held by a coil at %g", room->supply_degc,
+                      room->coil_degc);
+        return;
+    }
+    plant->room_j_k = room->air_j_k * plant->room_units;
+    plant->coil_w_k = room->capacity_w * plant->room_units / (room->supply_degc - room->coil_degc);
+    plant->room_fan_w = room->fan_w * plant->room_units;
+}
+
+static void fill_groups(TwThermalPlant *plant, const TwThermalSpec *spec, TwErrors *errors)
+{
+    TwArena *arena = plant->arena;
+    int cdus = spec->cdu_count, cdu_groups = (cdus + LANES - 1) / LANES, airs = 0;
+    int *count = TW_TAKE(arena, cdus + 1, int);
+    for (int i = 0; i < spec->rack_count; i++) {
+        if (spec->racks[i].cdu >= 0)
+            count[spec->racks[i].cdu]++;
+        else
+            airs++;
+    }
+    plant->air_group_count = (airs + LANES - 1) / LANES;
+    plant->group_count = cdu_groups + plant->air_group_count;
+    plant->groups = TW_TAKE(arena, plant->group_count + 1, TwGroup);
+    size_t first = 0, place = 0;
+    for (int g = 0; g < plant->group_count; g++) {
+        TwGroup *group = &plant->groups[g];
+        group->air = g >= cdu_groups;
+        group->racks = 1;
+        if (!group->air)
+            for (int c = g * LANES; c < cdus && c < (g + 1) * LANES; c++)
+                if (count[c] > group->racks) group->racks = count[c];
+        if (group->racks > MOST_PLACES)
+            tw_errors_add(errors, NULL, 0, 0, "a CDU serves %d racks, at most %d can be", group->racks, MOST_PLACES);
+        group->first = first;
+        group->place = place;
+        first += tw_group_size(group);
+        place += (size_t)group->racks;
+    }
+    plant->state_count = first + PLANT_STATES;
+    plant->place_count = (int)place;
+
+    TwRackLanes *racks = TW_TAKE(arena, place + 1, TwRackLanes);
+    TwCduLanes *lanes = TW_TAKE(arena, plant->group_count + 1, TwCduLanes);
+    plant->rack_place = TW_TAKE(arena, spec->rack_count + 1, int);
+    plant->place_rack = TW_TAKE(arena, (place + 1) * LANES, int);
+    for (size_t i = 0; i < place * LANES; i++) plant->place_rack[i] = -1;
+    for (size_t i = 0; i < place; i++)
+        for (int l = 0; l < LANES; l++) ghost_rack(&racks[i], l);
+    for (int g = 0; g < plant->group_count; g++) {
+        plant->groups[g].rack = racks + plant->groups[g].place;
+        plant->groups[g].cdu = lanes + g;
+        for (int l = 0; l < LANES; l++) still_lane(&lanes[g], l);
+    }
+    for (int c = 0; c < cdus; c++)
+        fill_cdu(&lanes[c / LANES], c % LANES, &spec->cdus[c], spec, c, plant->plant_cp, errors);
+
+    memset(count, 0, (size_t)cdus * sizeof *count);
+    airs = 0;
+    for (int i = 0; i < spec->rack_count; i++) {
+        const TwThermalRack *rack = &spec->racks[i];
+        int c = rack->cdu, lane = c >= 0 ? c % LANES : airs % LANES;
+        const TwGroup *group = &plant->groups[c >= 0 ? c / LANES : cdu_groups + airs / LANES];
+        int at = (int)group->place + (c >= 0 ? count[c]++ : 0);
+        double cp = c >= 0 ? cp_of(spec->cdus[c].fluid_cp_j_kg_k, spec->cdus[c].fluid, spec->cdus[c].supply_degc) : 0.0;
+        const TwLumpsRow *row = &spec->lumps[rack->lumps];
+        fill_rack(&racks[at], lane, rack, row, cp);
+        plant->rack_place[i] = at * LANES + lane;
+        plant->place_rack[at * LANES + lane] = i;
+        plant->rack_peak_w[i] = rack->peak_w;
+        plant->rack_chip_fraction[i] = c >= 0 ? rack->liquid_fraction : row->fan_chip_fraction;
+        plant->rack_fan_min[i] = c >= 0 ? 0.0 : row->fan_min_fraction;
+        TwCduLanes *under = &lanes[group - plant->groups];
+        if (c < 0) {
+            airs++;
+            under->mask[lane] = 1.0;
+            under->per_pump_s[lane] = under->per_coast_s[lane] = 0.1;
+        } else {
+            // the same additions in the same order as the racks' flows: what leaves the CDU arrives at it
+            under->rate_w_k[lane] = (count[c] == 1 ? 0.0 : under->rate_w_k[lane]) + rack->flow_kg_s * cp;
+        }
+    }
+}
+
+static void name_loads(TwThermalPlant *plant, const TwThermalSpec *spec)
+{
+    int cdus = spec->cdu_count, n = cdus + (cdus > 0 ? 2 : 0) + 2, k = 0;
+    const char **names = TW_TAKE(plant->arena, n, const char *);
+    int *owner = TW_TAKE(plant->arena, n, int);
+    char text[256];
+    for (; k < cdus; k++) {
+        snprintf(text, sizeof text, "%s.pumps", spec->cdu_names[k]);
+        names[k] = tw_arena_text(plant->arena, text);
+        owner[k] = k;
+    }
+    if (cdus > 0) {
+        owner[k] = -1, names[k++] = "plant.pumps";
+        owner[k] = -1, names[k++] = "plant.fans";
+    }
+    owner[k] = -2, names[k++] = "room.fans";
+    owner[k] = -2, names[k++] = "room.chiller";
+    plant->out.load_count = n;
+    plant->out.load_names = names;
+    plant->out.load_cdu = owner;
+}
+
+static void reserve(TwThermalPlant *plant, TwLayout *layout, int cdus)
+{
+    size_t groups = (size_t)plant->group_count + 1, places = (size_t)plant->place_count + 1, before = layout->bytes;
+    plant->state = tw_layout_add(layout, plant->state_count, sizeof(double));
+    plant->good = tw_layout_add(layout, plant->state_count, sizeof(double));
+    plant->rack_input = tw_layout_add(layout, places, sizeof(TwRackInput));
+    plant->cdu_input = tw_layout_add(layout, groups, sizeof(TwCduInput));
+    plant->chip_j = tw_layout_add(layout, places, sizeof(TwLane));
+    plant->meter = tw_layout_add(layout, groups, sizeof(TwGroupMeter));
+    plant->step_meter = tw_layout_add(layout, groups, sizeof(TwGroupMeter));
+    plant->plant_slope = tw_layout_add(layout, PLANT_STATES, sizeof(double));
+    plant->failed = tw_layout_add(layout, (size_t)cdus + 1, sizeof(double));
+    plant->set_points = tw_layout_add(layout, 2 * ((size_t)cdus + 1), sizeof(double));
+    plant->out.state_bytes = layout->bytes - before;
+}
+
+bool tw_thermal_create(TwThermal **thermal, const TwThermalSpec *spec, TwLayout *layout, TwErrors *errors)
+{
+    *thermal = NULL;
+    int before = tw_errors_count(errors);
+    for (int i = 0; i < spec->rack_count; i++) check_rack(spec, i, errors);
+    if (spec->cdu_count > 0 && !spec->plant)
+        tw_errors_add(errors, NULL, 0, 0, "CDUs without a plant to take their heat");
+    if (!spec->room) tw_errors_add(errors, NULL, 0, 0, "racks without a room: air handlers are missing");
+    if (!spec->weather) tw_errors_add(errors, NULL, 0, 0, "cooling without weather");
+    double step = spec->step_max_s > 0.0 ? spec->step_max_s : 5.0;
+    if (step > 10.0 && !spec->cvode)
+        tw_errors_add(errors, NULL, 0, 0, "thermal step %g s, expected at most 10 s with rosenbrock", step);
+    if (tw_errors_count(errors) > before) return false;
+
+    TwArena *arena = tw_arena_create();
+    TwThermalPlant *plant = TW_TAKE(arena, 1, TwThermalPlant);
+    plant->arena = arena;
+    plant->step_max_s = step;
+    plant->start_s = spec->start_s;
+    plant->weather = spec->weather;
+    plant->cvode = spec->cvode;
+    plant->out.rack_count = spec->rack_count;
+    plant->out.cdu_count = spec->cdu_count;
+    plant->out.inner = plant;
+    if (spec->plant)
+        plant->plant_cp = cp_of(spec->plant->fluid_cp_j_kg_k, spec->plant->fluid, spec->plant->outlet_degc);
+    plant->rack_peak_w = TW_TAKE(arena, spec->rack_count + 1, double);
+    plant->rack_chip_fraction = TW_TAKE(arena, spec->rack_count + 1, double);
+    plant->rack_fan_min = TW_TAKE(arena, spec->rack_count + 1, double);
+    plant->cdu_row = TW_TAKE(arena, spec->cdu_count + 1, TwCduRow);
+    if (spec->cdu_count > 0) memcpy(plant->cdu_row, spec->cdus, (size_t)spec->cdu_count * sizeof *spec->cdus);
+
+    double liquid_w = 0.0, air_w = 0.0;
+    for (int i = 0; i < spec->rack_count; i++) {
+        const TwThermalRack *r = &spec->racks[i];
+        double share = r->cdu < 0 ? 0.0 : is(spec->lumps[r->lumps].air_to, "rear_door") ? 1.0 : r->liquid_fraction;
+        liquid_w += share * r->peak_w;
+        air_w += (1.0 - share) * r->peak_w;
+    }
+    fill_plant(plant, spec, liquid_w, air_w, errors);
+    fill_groups(plant, spec, errors);
+    name_loads(plant, spec);
+    if (tw_errors_count(errors) > before) {
+        tw_arena_destroy(arena);
+        return false;
+    }
+    reserve(plant, layout, spec->cdu_count);
+    if (plant->cvode) {
+        TwError error = {0};
+        if (!tw_reference_create(plant, &error)) {
+            tw_errors_take(errors, &error);
+            tw_arena_destroy(arena);
+            return false;
+        }
+    }
+    *thermal = &plant->out;
+    return true;
+}
+
+void tw_thermal_destroy(TwThermal *thermal)
+{
+    if (!thermal) return;
+    TwThermalPlant *plant = (TwThermalPlant *)(uintptr_t)thermal->inner;
+    tw_reference_destroy(plant->reference);
+    tw_arena_destroy(plant->arena);
+}

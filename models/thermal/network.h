@@ -1,0 +1,154 @@
+// The compiled thermal network: groups of eight CDUs side by side in lanes, the facility loop and the room.
+// Internal to models/thermal; thermal.h is what others use.
+//
+// State of a group: [racks][6][8] temperatures and throttle, then [4][8] of the CDUs. A lane without a CDU and a
+// place without a rack are ghosts: mask 0, no flow, no heat. Air-cooled racks sit in groups of their own, one rack a
+// lane, with the room in the place of the CDU.
+#pragma once
+
+#include "models/thermal/cdu.h"
+#include "models/thermal/cooling_tower.h"
+#include "models/thermal/dry_cooler.h"
+#include "models/thermal/plant.h"
+#include "models/thermal/rack.h"
+#include "models/thermal/room.h"
+#include "models/thermal/thermal.h"
+#include "sim/arena.h"
+#include "sim/ode.h"
+
+enum { LANES = 8 };
+enum { CHIP, PLATE, COOLANT, MANIFOLD, AIR, CLOCK, RACK_STATES };
+enum { SUPPLY, RETURN, VALVE, FLOW, CDU_STATES };    // VALVE: integral part of the control; FLOW: n
+enum { HEADER_SUPPLY, HEADER_RETURN, TANK, COOLER, FAN, PRIMARY, ROOM, ROOM_FAN, PLANT_STATES };
+
+typedef double TwLane[LANES];
+
+// One rack in each lane, scaled to its power; reciprocal capacities.
+typedef struct TwRackLanes {
+    TwLane mask, per_chip, per_plate, per_coolant, per_manifold, per_air;
+    TwLane chip_plate_w_k, film_w_k, film_min_w_k, film_fraction, plate_air_w_k, air_sink_w_k, rate_w_k, door;
+    TwLane steady_fraction, leakage_fraction, leakage_degc, per_leakage_k;
+    TwLane slowdown_degc, per_width_k, clock_min, per_throttle_s;
+} TwRackLanes;
+
+typedef struct TwCduLanes {
+    TwLane mask, per_supply, per_return, rate_w_k, pump_w;    // rate: sum of the racks' m cp at n = 1
+    TwLane plant_rate_w_k, resistance1, resistance2, fouling, film_exponent;
+    TwLane kp, per_ti, per_taw, valve_min, valve_linear, log_rangeability, authority;
+    TwLane per_pump_s, per_coast_s;
+} TwCduLanes;
+
+// What a window sets, in the state block.
+typedef struct TwRackInput {
+    TwLane chip_w, air_w;    // at reference temperature and full clock
+} TwRackInput;
+typedef struct TwCduInput {
+    TwLane set_degc, speed, on;    // set point; speed of a working pump; 1 powered, 0 dead
+} TwCduInput;
+
+// Heat of a step or a window by lane, J.
+typedef struct TwGroupMeter {
+    TwLane exchanger_j, door_j, room_j, pump_j;
+    TwLane primary_w_k;    // mean facility-side m cp at full primary pump (of the last step)
+} TwGroupMeter;
+
+typedef struct TwGroup {
+    int racks;    // places in a lane
+    bool air;
+    size_t first;               // of its doubles in the network state
+    size_t place;               // of its first place in the arrays of places
+    const TwRackLanes *rack;    // [racks]
+    const TwCduLanes *cdu;
+} TwGroup;
+
+// What a block sees of plant and room at the two stages of a step.
+typedef struct TwBoundary {
+    double plant_degc[2], room_degc[2], primary[2];    // primary: pump speed of the facility loop
+} TwBoundary;
+
+typedef struct TwAmbient {
+    double dry_bulb_degc[2], wet_bulb_degc[2], pressure_pa;
+} TwAmbient;
+
+// What drives facility loop and room through a step.
+typedef struct TwPlantInput {
+    double heat_w, room_w;    // racks' heat into the return header; all heat into the room but fans
+    double rate_w_k;          // valves' m cp at full primary speed
+    double set_degc, room_set_degc;
+    double pumps_on, fans_on, room_fans_on, chiller_on;
+    TwAmbient ambient;
+} TwPlantInput;
+
+// Rates of the plant's meters: heat in, heat out, electricity; W, and kg/s of water.
+typedef struct TwPlantRates {
+    double reject_w, pump_w, fan_w;    // cooler and tank to ambient; primary pumps into the loop; fans outdoors
+    double room_reject_w, room_fan_w, chiller_w;    // coil and envelope; fans into the room; chiller outdoors
+} TwPlantRates;
+
+typedef struct TwReference TwReference;    // the CVODE path
+
+typedef struct TwThermalPlant {
+    TwArena *arena;
+    TwThermal out;
+    int group_count, air_group_count, place_count;    // air groups come last
+    TwGroup *groups;
+    int *rack_place;                                            // [rack] place * 8 + lane
+    int *place_rack;                                            // the other way; -1: ghost
+    TwCduRow *cdu_row;                                          // [cdu] as given
+    double *rack_peak_w, *rack_chip_fraction, *rack_fan_min;    // fan_min: 0 for a liquid-cooled rack
+    double step_max_s, start_s;
+    const TwWeather *weather;
+
+    // facility loop and room
+    TwPlantRow plant;
+    TwRoomRow room;
+    int kind;    // 0 dry cooler, 1 cooling tower, 2 conductance
+    double units, room_units;
+    TwDryCooler dry_cooler;
+    TwCoolingTower tower;
+    double design_w_k, plant_cp, header_j_k, tank_j_k, cooler_j_k, pump_w, fan_w;
+    double room_j_k, coil_w_k, room_fan_w;
+
+    size_t state_count;    // doubles: groups, then PLANT_STATES
+    TwSlot state, good, rack_input, cdu_input, chip_j, meter, step_meter, plant_slope, failed,
+        set_points;    // set_points: [cdu] supply, then [cdu] pump speed
+    bool cvode;
+    TwReference *reference;
+} TwThermalPlant;
+
+// block.c: one ROS2 step of a group; adds to the window's meters and fills the step's.
+void tw_group_step(const TwGroup *group, double *state, const TwRackInput *in, const TwCduInput *cdu_in,
+                   const TwBoundary *boundary, double h, TwLane *chip_j, TwGroupMeter *step);
+
+// Rates of a group's states, and of its meters: chip heat by place, and the meters' W in step.
+void tw_group_rate(const TwGroup *group, const double *state, const TwRackInput *in, const TwCduInput *cdu_in,
+                   double plant_degc, double room_degc, double primary, double *rate, TwLane *chip_w,
+                   TwGroupMeter *meter_w);
+
+// Exchange coefficient of a lane and its slopes at a state: E, dE/du of the control, dE/dn; valve and its slope y'(u).
+typedef struct TwExchange {
+    double e_w_k, by_control, by_flow, opening, slope;
+    double rate_w_k;    // valve's m cp at full primary pump
+} TwExchange;
+TwExchange tw_cdu_exchange(const TwCduLanes *cdu, const TwCduInput *in, int lane, double supply_degc, double integral,
+                           double flow, double primary);
+
+// plant_step.c
+void tw_plant_rate(const TwThermalPlant *plant, const double *z, const TwPlantInput *in, int stage, double *rate,
+                   TwPlantRates *rates);
+// One ROS2 step with dense LU; z is replaced, heat and electricity in J are added to *meter.
+bool tw_plant_step(const TwThermalPlant *plant, double *z, const TwPlantInput *in, double h, TwPlantRates *meter);
+double tw_plant_capacity(const TwThermalPlant *plant, int state);    // J/K of a plant state; 0: not a heat store
+double tw_plant_evaporation_kg_s(const TwThermalPlant *plant, const double *z, const TwPlantInput *in, double reject_w);
+double tw_plant_fan_speed(const TwThermalPlant *plant, const double *z, const TwPlantInput *in);
+
+// reference.c
+bool tw_reference_create(TwThermalPlant *plant, TwError *error);
+void tw_reference_destroy(TwReference *reference);
+bool tw_reference_advance(const TwThermalPlant *plant, void *block, const TwPlantInput *in, double from_s,
+                          double until_s, TwPlantRates *meter, TwError *error);
+
+static inline size_t tw_group_size(const TwGroup *group)
+{
+    return ((size_t)group->racks * RACK_STATES + CDU_STATES) * LANES;
+}

@@ -1,0 +1,206 @@
+// Facility loop and room: eight states, their rates, and one ROS2 step with dense LU.
+//
+// J by central differences. What leaves is metered by the columns of J: the rate of heat out changes by the change of
+// heat in less the capacity-weighted column sum, so that heat closes to rounding whatever the differences are worth.
+#include "models/thermal/controller.h"
+#include "models/thermal/network.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { N = PLANT_STATES };
+
+static const double gamma_ros2 = 0.29289321881345254;    // 1 - 1/sqrt(2)
+
+double tw_plant_capacity(const TwThermalPlant *plant, int state)
+{
+    switch (state) {
+    case HEADER_SUPPLY:
+    case HEADER_RETURN:
+        return plant->header_j_k;
+    case TANK:
+        return plant->tank_j_k;
+    case COOLER:
+        return plant->cooler_j_k;
+    case ROOM:
+        return plant->room_j_k;
+    default:
+        return 0.0;
+    }
+}
+
+double tw_plant_fan_speed(const TwThermalPlant *plant, const double *z, const TwPlantInput *in)
+{
+    double slope;
+    double u = plant->plant.kp * (z[COOLER] - in->set_degc) + z[FAN];
+    return in->fans_on * tw_saturate(u, plant->plant.fan_min_fraction, &slope);
+}
+
+static double cooler_heat(const TwThermalPlant *plant, double water_w_k, double fan, double inlet_degc,
+                          const TwAmbient *air, int stage)
+{
+    if (plant->kind == 0)
+        return tw_dry_cooler_heat(&plant->dry_cooler, water_w_k, fan, inlet_degc, air->dry_bulb_degc[stage]);
+    if (plant->kind == 1)
+        return tw_cooling_tower_heat(&plant->tower, water_w_k, fan, inlet_degc, air->wet_bulb_degc[stage],
+                                     air->pressure_pa);
+    if (water_w_k <= 0.0) return 0.0;
+    double free = plant->plant.free_convection_fraction;
+    double ua = plant->plant.exchanger_ua_w_k * (free + (1.0 - free) * fan);
+    return -water_w_k * expm1(-ua / water_w_k) * (inlet_degc - air->dry_bulb_degc[stage]);
+}
+
+void tw_plant_rate(const TwThermalPlant *plant, const double *z, const TwPlantInput *in, int stage, double *rate,
+                   TwPlantRates *rates)
+{
+    const TwPlantRow *p = &plant->plant;
+    const TwRoomRow *r = &plant->room;
+    const TwAmbient *air = &in->ambient;
+    double slope, outside = air->dry_bulb_degc[stage];
+    memset(rate, 0, N * sizeof *rate);
+    *rates = (TwPlantRates){0};
+
+    if (plant->design_w_k > 0.0) {
+        double mc = in->rate_w_k * fmax(z[PRIMARY], 0.0), share = mc / plant->design_w_k;
+        double y = tw_plant_fan_speed(plant, z, in);
+        double cooler = cooler_heat(plant, mc, y, z[HEADER_RETURN], air, stage);
+        double tank = p->tank_w_k * (z[TANK] - outside);
+        double head = p->pump_static_fraction + (1.0 - p->pump_static_fraction) * share * share;
+        rates->pump_w = in->pumps_on * plant->pump_w * head * share;
+        rates->fan_w = plant->fan_w * y * y * y;
+        rates->reject_w = cooler + tank;
+        rate[HEADER_SUPPLY] = mc * (z[TANK] - z[HEADER_SUPPLY]) / plant->header_j_k;
+        rate[HEADER_RETURN] =
+            (mc * (z[HEADER_SUPPLY] - z[HEADER_RETURN]) + in->heat_w + rates->pump_w) / plant->header_j_k;
+        rate[TANK] = (mc * (z[COOLER] - z[TANK]) - tank) / plant->tank_j_k;
+        rate[COOLER] = (mc * (z[HEADER_RETURN] - z[COOLER]) - cooler) / plant->cooler_j_k;
+        double e = z[COOLER] - in->set_degc, u = p->kp * e + z[FAN];
+        rate[FAN] = p->kp / p->ti_s * e - (u - tw_saturate(u, p->fan_min_fraction, &slope)) / p->taw_s;
+        double n = z[PRIMARY];
+        rate[PRIMARY] = (in->pumps_on * (1.0 - n) - (1.0 - in->pumps_on) * n) / p->pump_s;
+    }
+
+    double e = z[ROOM] - in->room_set_degc, u = r->kp * e + z[ROOM_FAN];
+    double y = tw_saturate(u, r->fan_min_fraction, &slope), blown = in->room_fans_on * y;
+    double free = tw_room_free_fraction(r, outside), cold = free + (1.0 - free) * in->chiller_on;
+    double coil = cold * plant->coil_w_k * pow(blown, r->fan_exponent) * (z[ROOM] - r->coil_degc);
+    double envelope = r->envelope_w_k * (z[ROOM] - outside);
+    rates->room_fan_w = plant->room_fan_w * blown * blown * blown;
+    rates->room_reject_w = coil + envelope;
+    rates->chiller_w = in->chiller_on * (1.0 - free) * fmax(coil, 0.0) / tw_room_chiller_cop(r, outside);
+    rate[ROOM] = (in->room_w + rates->room_fan_w - coil - envelope) / plant->room_j_k;
+    rate[ROOM_FAN] = r->kp / r->ti_s * e - (u - y) / r->taw_s;
+}
+
+// LU with row pivoting, in place
+static bool factor(double a[N][N], int pivot[N])
+{
+    for (int k = 0; k < N; k++) {
+        int best = k;
+        for (int i = k + 1; i < N; i++)
+            if (fabs(a[i][k]) > fabs(a[best][k])) best = i;
+        pivot[k] = best;
+        if (!(fabs(a[best][k]) > 0.0)) return false;
+        if (best != k)
+            for (int j = 0; j < N; j++) {
+                double swap = a[k][j];
+                a[k][j] = a[best][j];
+                a[best][j] = swap;
+            }
+        for (int i = k + 1; i < N; i++) {
+            a[i][k] /= a[k][k];
+            for (int j = k + 1; j < N; j++) a[i][j] -= a[i][k] * a[k][j];
+        }
+    }
+    return true;
+}
+
+static void solve(double a[N][N], const int pivot[N], double *b)
+{
+    for (int k = 0; k < N; k++) {
+        double swap = b[k];
+        b[k] = b[pivot[k]];
+        b[pivot[k]] = swap;
+    }
+    for (int i = 1; i < N; i++)
+        for (int j = 0; j < i; j++) b[i] -= a[i][j] * b[j];
+    for (int i = N - 1; i >= 0; i--) {
+        for (int j = i + 1; j < N; j++) b[i] -= a[i][j] * b[j];
+        b[i] /= a[i][i];
+    }
+}
+
+enum { METERS = sizeof(TwPlantRates) / sizeof(double) };
+
+static void list(const TwPlantRates *r, double q[METERS]) { memcpy(q, r, sizeof *r); }
+
+bool tw_plant_step(const TwThermalPlant *plant, double *z, const TwPlantInput *in, double h, TwPlantRates *meter)
+{
+    const double g = gamma_ros2 * h;
+    double f[N], up[N], down[N], y[N], j[N][N], q0[METERS], q1[METERS], row[METERS][N], a[N][N];
+    TwPlantRates r0, ru, rd;
+    tw_plant_rate(plant, z, in, 0, f, &r0);
+    list(&r0, q0);
+
+    for (int c = 0; c < N; c++) {
+        double step = c == FAN || c == ROOM_FAN || c == PRIMARY ? 1e-5 : 1e-3;
+        memcpy(y, z, sizeof y);
+        y[c] = z[c] + step;
+        tw_plant_rate(plant, y, in, 0, up, &ru);
+        y[c] = z[c] - step;
+        tw_plant_rate(plant, y, in, 0, down, &rd);
+        double qu[METERS], qd[METERS];
+        list(&ru, qu);
+        list(&rd, qd);
+        for (int i = 0; i < N; i++) j[i][c] = (up[i] - down[i]) / (2.0 * step);
+        for (int m = 0; m < METERS; m++) row[m][c] = (qu[m] - qd[m]) / (2.0 * step);
+
+        // heat out by closure: loop and room each
+        double loop = 0.0;
+        for (int i = 0; i <= COOLER; i++) loop += tw_plant_capacity(plant, i) * j[i][c];
+        row[0][c] = row[1][c] - loop;
+        row[3][c] = row[4][c] - plant->room_j_k * j[ROOM][c];
+    }
+    int pivot[N];
+    for (int i = 0; i < N; i++)
+        for (int c = 0; c < N; c++) a[i][c] = (i == c ? 1.0 : 0.0) - g * j[i][c];
+    if (!factor(a, pivot)) return false;
+
+    double k1[N], k2[N], e1[METERS];
+    memcpy(k1, f, sizeof k1);
+    solve(a, pivot, k1);
+    for (int m = 0; m < METERS; m++) {
+        e1[m] = q0[m];
+        for (int c = 0; c < N; c++) e1[m] += g * row[m][c] * k1[c];
+    }
+    for (int i = 0; i < N; i++) y[i] = z[i] + h * k1[i];
+    tw_plant_rate(plant, y, in, 1, k2, &ru);
+    list(&ru, q1);
+    for (int i = 0; i < N; i++) k2[i] -= 2.0 * k1[i];
+    solve(a, pivot, k2);
+
+    double total[METERS];
+    list(meter, total);
+    for (int m = 0; m < METERS; m++) {
+        double e2 = q1[m] - 2.0 * e1[m];
+        for (int c = 0; c < N; c++) e2 += g * row[m][c] * k2[c];
+        total[m] += h * (1.5 * e1[m] + 0.5 * e2);
+    }
+    memcpy(meter, total, sizeof *meter);
+    for (int i = 0; i < N; i++) {
+        z[i] += h * (1.5 * k1[i] + 0.5 * k2[i]);
+        if (!isfinite(z[i])) return false;
+    }
+    return true;
+}
+
+double tw_plant_evaporation_kg_s(const TwThermalPlant *plant, const double *z, const TwPlantInput *in, double reject_w)
+{
+    if (plant->kind != 1) return 0.0;
+    double fan = tw_plant_fan_speed(plant, z, in);
+    double cycles = plant->plant.concentration_cycles;
+    double water = tw_cooling_tower_evaporation_kg_s(&plant->tower, fan, reject_w, in->ambient.dry_bulb_degc[1],
+                                                     in->ambient.wet_bulb_degc[1], in->ambient.pressure_pa);
+    double drift = plant->plant.drift_fraction * in->rate_w_k * fmax(z[PRIMARY], 0.0) / plant->plant_cp;
+    return water + tw_blow_down(water, cycles) + drift;
+}

@@ -1,0 +1,353 @@
+// The reference integrator: CVODE (BDF, Newton, sparse Jacobian) over the same right-hand side as the fast path, with
+// facility loop and room in the same system. Unknowns: the network's states, then meters: chip heat by place and lane,
+// exchanger and pump heat by CDU lane, and those of loop and room.
+//
+// Meters take no part in the error test. The Jacobian's meter rows use the derivatives of the states' rows, so that
+// each Newton step keeps heat in = heat out + stored. It leaves out how valves change the facility flow.
+// The solver is shared by all states of a plant: with `cvode`, advance one state at a time.
+#include "models/thermal/network.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Entry {
+    int row, column, order;
+} Entry;
+
+struct TwReference {
+    const TwThermalPlant *plant;
+    TwOde *ode;
+    int count, meters, exchangers, pumps, plant_meters;    // count of unknowns; first unknown of each kind of meter
+    double *y, *tolerance;
+    TwGroupMeter *group_meter;
+    TwLane *chip_w;
+
+    // the window being integrated
+    const TwRackInput *racks;
+    const TwCduInput *cdus;
+    const TwPlantInput *in;
+    double from_s, until_s;
+
+    // pattern: entry k of the fixed order of emission goes to values[place[k]]
+    int entries, nonzeros;
+    int *place, *column_start, *row;
+    Entry *list;    // only while the pattern is built
+    double *values;
+    int next;
+};
+
+enum { PLANT_METERS = sizeof(TwPlantRates) / sizeof(double) };
+
+static TwPlantInput input_at(const TwReference *r, double time_s)
+{
+    TwPlantInput in = *r->in;
+    double u = (time_s - r->from_s) / (r->until_s - r->from_s);
+    TwAmbient *a = &in.ambient;
+    a->dry_bulb_degc[0] += u * (a->dry_bulb_degc[1] - a->dry_bulb_degc[0]);
+    a->wet_bulb_degc[0] += u * (a->wet_bulb_degc[1] - a->wet_bulb_degc[0]);
+    return in;
+}
+
+static void evaluate(TwReference *r, double time_s, const double *y, double *rate, TwPlantInput *in)
+{
+    const TwThermalPlant *plant = r->plant;
+    const double *z = y + plant->state_count - PLANT_STATES;
+    *in = input_at(r, time_s);
+    in->heat_w = in->rate_w_k = 0.0;
+    for (int g = 0; g < plant->group_count; g++) {
+        const TwGroup *group = &plant->groups[g];
+        TwGroupMeter *m = &r->group_meter[g];
+        tw_group_rate(group, y + group->first, r->racks + group->place, &r->cdus[g], z[HEADER_SUPPLY], z[ROOM],
+                      z[PRIMARY], rate + group->first, r->chip_w + group->place, m);
+        for (int l = 0; l < LANES; l++) {
+            in->heat_w += m->exchanger_j[l] + m->door_j[l];
+            in->room_w += m->room_j[l];
+            in->rate_w_k += m->primary_w_k[l];
+        }
+    }
+}
+
+static void rate(void *context, double time_s, const double *y, double *dy_dt)
+{
+    TwReference *r = context;
+    const TwThermalPlant *plant = r->plant;
+    const size_t plant_first = plant->state_count - PLANT_STATES;
+    TwPlantInput in;
+    TwPlantRates q;
+    evaluate(r, time_s, y, dy_dt, &in);
+    tw_plant_rate(plant, y + plant_first, &in, 0, dy_dt + plant_first, &q);
+    memcpy(dy_dt + r->meters, r->chip_w, (size_t)plant->place_count * sizeof(TwLane));
+    for (int g = 0; g < plant->group_count; g++) {
+        memcpy(dy_dt + r->exchangers + g * LANES, r->group_meter[g].exchanger_j, sizeof(TwLane));
+        memcpy(dy_dt + r->pumps + g * LANES, r->group_meter[g].pump_j, sizeof(TwLane));
+    }
+    memcpy(dy_dt + r->plant_meters, &q, sizeof q);
+}
+
+static void emit(TwReference *r, size_t row, size_t column, double value)
+{
+    int k = r->next++;
+    if (r->list)
+        r->list[k] = (Entry){(int)row, (int)column, k};
+    else if (r->values)
+        r->values[r->place[k]] += value;
+}
+
+// one CDU lane with its racks
+static void emit_lane(TwReference *r, const double *y, int g, int l)
+{
+    const TwThermalPlant *plant = r->plant;
+    const TwGroup *group = &plant->groups[g];
+    const TwCduLanes *p = group->cdu;
+    const TwCduInput *in = &r->cdus[g];
+    size_t plant_first = plant->state_count - PLANT_STATES;
+    size_t cdu = group->first + (size_t)group->racks * RACK_STATES * LANES + (size_t)l;
+    size_t supply = cdu, ret = cdu + LANES, valve = cdu + 2 * LANES, flow = cdu + 3 * LANES;
+    size_t inlet = group->air ? plant_first + ROOM : supply;
+    double per_header = plant->header_j_k > 0.0 ? 1.0 / plant->header_j_k : 0.0, per_room = 1.0 / plant->room_j_k;
+    double n = y[flow], lam = 1.0 / fmax(1.0 - 2.0 * fmax(n, 0.0), 0.5), tin = y[inlet], sum_ct = 0.0;
+
+    for (int k = 0; k < group->racks; k++) {
+        const TwRackLanes *q = &group->rack[k];
+        const TwRackInput *w = &r->racks[group->place + (size_t)k];
+        size_t base = group->first + (size_t)k * RACK_STATES * LANES + (size_t)l;
+#define AT(s) (base + (size_t)(s)*LANES)
+        double chip = y[AT(CHIP)], plate = y[AT(PLATE)], coolant = y[AT(COOLANT)], manifold = y[AT(MANIFOLD)];
+        double leak = exp(fmin(fmax((chip - q->leakage_degc[l]) * q->per_leakage_k[l], -50.0), 50.0));
+        double hot = exp(fmin(fmax((chip - q->slowdown_degc[l]) * q->per_width_k[l], -50.0), 50.0));
+        double full = w->chip_w[l] * (q->steady_fraction[l] + q->leakage_fraction[l] * leak);
+        double by_chip = w->chip_w[l] * y[AT(CLOCK)] * q->leakage_fraction[l] * leak * q->per_leakage_k[l];
+        double thin = 1.0 / (q->film_fraction[l] + (1.0 - q->film_fraction[l]) * n);
+        double film = q->film_w_k[l] * n * thin, film_n = q->film_w_k[l] * q->film_fraction[l] * thin * thin;
+        if (film <= q->film_min_w_k[l]) film = q->film_min_w_k[l], film_n = 0.0;
+        double gcp = q->chip_plate_w_k[l], gpa = q->plate_air_w_k[l], gar = q->air_sink_w_k[l], c = q->rate_w_k[l];
+        double m = c * n, outlet = tin + (coolant - tin) * lam, door = q->door[l];
+        sum_ct += c * manifold;
+
+        emit(r, AT(CHIP), AT(CHIP), (by_chip - gcp) * q->per_chip[l]);
+        emit(r, AT(CHIP), AT(PLATE), gcp * q->per_chip[l]);
+        emit(r, AT(CHIP), AT(CLOCK), full * q->per_chip[l]);
+        emit(r, AT(PLATE), AT(CHIP), gcp * q->per_plate[l]);
+        emit(r, AT(PLATE), AT(PLATE), -(gcp + film + gpa) * q->per_plate[l]);
+        emit(r, AT(PLATE), AT(COOLANT), film * q->per_plate[l]);
+        emit(r, AT(PLATE), AT(AIR), gpa * q->per_plate[l]);
+        emit(r, AT(PLATE), flow, -film_n * (plate - coolant) * q->per_plate[l]);
+        emit(r, AT(COOLANT), AT(COOLANT), -(m * lam + film) * q->per_coolant[l]);
+        emit(r, AT(COOLANT), AT(PLATE), film * q->per_coolant[l]);
+        emit(r, AT(COOLANT), inlet, m * lam * q->per_coolant[l]);
+        emit(r, AT(COOLANT), flow, (c * (tin - coolant) * lam + film_n * (plate - coolant)) * q->per_coolant[l]);
+        emit(r, AT(MANIFOLD), AT(MANIFOLD), -m * q->per_manifold[l]);
+        emit(r, AT(MANIFOLD), AT(COOLANT), m * lam * q->per_manifold[l]);
+        emit(r, AT(MANIFOLD), inlet, m * (1.0 - lam) * q->per_manifold[l]);
+        emit(r, AT(MANIFOLD), flow, c * (outlet - manifold) * q->per_manifold[l]);
+        emit(r, AT(AIR), AT(PLATE), gpa * q->per_air[l]);
+        emit(r, AT(AIR), AT(AIR), -(gpa + gar) * q->per_air[l]);
+        emit(r, AT(AIR), plant_first + HEADER_SUPPLY, door * gar * q->per_air[l]);
+        emit(r, AT(AIR), plant_first + ROOM, (1.0 - door) * gar * q->per_air[l]);
+        emit(r, AT(CLOCK), AT(CHIP),
+             -(1.0 - q->clock_min[l]) * hot / ((1.0 + hot) * (1.0 + hot)) * q->per_width_k[l] * q->per_throttle_s[l]);
+        emit(r, AT(CLOCK), AT(CLOCK), -q->per_throttle_s[l]);
+
+        // what the rack gives to others
+        size_t meter = (size_t)r->meters + (group->place + (size_t)k) * LANES + (size_t)l;
+        emit(r, meter, AT(CHIP), by_chip);
+        emit(r, meter, AT(CLOCK), full);
+        emit(r, plant_first + HEADER_RETURN, AT(AIR), door * gar * per_header);
+        emit(r, plant_first + HEADER_RETURN, plant_first + HEADER_SUPPLY, -door * gar * per_header);
+        emit(r, plant_first + ROOM, AT(AIR), (1.0 - door) * gar * per_room);
+        emit(r, plant_first + ROOM, plant_first + ROOM, -(1.0 - door) * gar * per_room);
+        if (group->air) {
+            emit(r, plant_first + ROOM, AT(MANIFOLD), m * per_room);
+            emit(r, plant_first + ROOM, plant_first + ROOM, -m * per_room);
+            emit(r, plant_first + ROOM, flow, c * (manifold - tin) * per_room);
+        } else {
+            emit(r, ret, AT(MANIFOLD), m * p->per_return[l]);
+        }
+#undef AT
+    }
+    emit(r, flow, flow, -in->on[l] * n * p->per_pump_s[l] - (1.0 - in->on[l]) * p->per_coast_s[l]);
+    if (group->air) return;
+
+    TwExchange x = tw_cdu_exchange(p, in, l, y[supply], y[valve], n, y[plant_first + PRIMARY]);
+    double across = y[ret] - y[plant_first + HEADER_SUPPLY], counts = p->mask[l], kp = p->kp[l];
+    double mc = p->rate_w_k[l] * n, e = x.e_w_k, e1 = x.by_control * across, e2 = x.by_flow * across;
+    double pump_n = 3.0 * in->on[l] * p->pump_w[l] * n * n, drop = 1.0 - x.slope;
+    emit(r, supply, supply, -(mc + e1 * kp) * p->per_supply[l]);
+    emit(r, supply, ret, (mc - e) * p->per_supply[l]);
+    emit(r, supply, valve, -e1 * p->per_supply[l]);
+    emit(r, supply, flow, (p->rate_w_k[l] * (y[ret] - y[supply]) - e2 + pump_n) * p->per_supply[l]);
+    emit(r, supply, plant_first + HEADER_SUPPLY, e * p->per_supply[l]);
+    emit(r, ret, ret, -mc * p->per_return[l]);
+    emit(r, ret, flow, (sum_ct - p->rate_w_k[l] * y[ret]) * p->per_return[l]);
+    emit(r, valve, supply, kp * (p->per_ti[l] - drop * p->per_taw[l]));
+    emit(r, valve, valve, -drop * p->per_taw[l]);
+
+    // heat across the exchanger: its meter and the return header
+    size_t rows[2] = {(size_t)r->exchangers + (size_t)(g * LANES + l), plant_first + HEADER_RETURN};
+    double scale[2] = {counts, counts * per_header};
+    for (int i = 0; i < 2; i++) {
+        emit(r, rows[i], supply, scale[i] * e1 * kp);
+        emit(r, rows[i], valve, scale[i] * e1);
+        emit(r, rows[i], ret, scale[i] * e);
+        emit(r, rows[i], flow, scale[i] * e2);
+        emit(r, rows[i], plant_first + HEADER_SUPPLY, -scale[i] * e);
+    }
+    emit(r, (size_t)r->pumps + (size_t)(g * LANES + l), flow, counts * pump_n);
+}
+
+// loop and room by central differences, heat out by closure as in the fast path
+static void emit_plant(TwReference *r, const double *z, const TwPlantInput *in)
+{
+    const TwThermalPlant *plant = r->plant;
+    size_t first = plant->state_count - PLANT_STATES;
+    for (int c = 0; c < PLANT_STATES; c++) {
+        double step = c == FAN || c == ROOM_FAN || c == PRIMARY ? 1e-5 : 1e-3;
+        double y[PLANT_STATES], up[PLANT_STATES], down[PLANT_STATES], qu[PLANT_METERS], qd[PLANT_METERS];
+        double column[PLANT_STATES], row[PLANT_METERS], loop = 0.0;
+        TwPlantRates a, b;
+        memcpy(y, z, sizeof y);
+        y[c] = z[c] + step;
+        tw_plant_rate(plant, y, in, 0, up, &a);
+        y[c] = z[c] - step;
+        tw_plant_rate(plant, y, in, 0, down, &b);
+        memcpy(qu, &a, sizeof qu);
+        memcpy(qd, &b, sizeof qd);
+        for (int i = 0; i < PLANT_STATES; i++) column[i] = (up[i] - down[i]) / (2.0 * step);
+        for (int m = 0; m < PLANT_METERS; m++) row[m] = (qu[m] - qd[m]) / (2.0 * step);
+        for (int i = 0; i <= COOLER; i++) loop += tw_plant_capacity(plant, i) * column[i];
+        row[0] = row[1] - loop;
+        row[3] = row[4] - plant->room_j_k * column[ROOM];
+        for (int i = 0; i < PLANT_STATES; i++) emit(r, first + (size_t)i, first + (size_t)c, column[i]);
+        for (int m = 0; m < PLANT_METERS; m++) emit(r, (size_t)(r->plant_meters + m), first + (size_t)c, row[m]);
+    }
+}
+
+static void emit_all(TwReference *r, const double *y, const TwPlantInput *in)
+{
+    r->next = 0;
+    for (int g = 0; g < r->plant->group_count; g++)
+        for (int l = 0; l < LANES; l++) emit_lane(r, y, g, l);
+    emit_plant(r, y + r->plant->state_count - PLANT_STATES, in);
+
+    // a diagonal everywhere, also where nothing moves
+    for (int i = 0; i < r->count; i++) emit(r, (size_t)i, (size_t)i, 0.0);
+}
+
+static void jacobian(void *context, double time_s, const double *y, double *values)
+{
+    TwReference *r = context;
+    TwPlantInput in;
+    memset(values, 0, (size_t)r->nonzeros * sizeof *values);
+    evaluate(r, time_s, y, r->y + r->count, &in);    // scratch behind the unknowns
+    r->values = values;
+    emit_all(r, y, &in);
+    r->values = NULL;
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const Entry *x = a, *y = b;
+    if (x->column != y->column) return x->column < y->column ? -1 : 1;
+    if (x->row != y->row) return x->row < y->row ? -1 : 1;
+    return x->order < y->order ? -1 : 1;
+}
+
+static bool build_pattern(TwReference *r, TwArena *arena)
+{
+    // a harmless state to walk the entries with
+    TwPlantInput in = {.ambient = {{20.0, 20.0}, {15.0, 15.0}, 101325.0}};
+    TwRackInput *racks = TW_TAKE(arena, r->plant->place_count + 1, TwRackInput);
+    TwCduInput *cdus = TW_TAKE(arena, r->plant->group_count + 1, TwCduInput);
+    r->racks = racks;
+    r->cdus = cdus;
+    for (int i = 0; i < r->count; i++) r->y[i] = 1.0;
+    emit_all(r, r->y, &in);
+    r->entries = r->next;
+    r->list = calloc((size_t)r->entries, sizeof *r->list);
+    if (!r->list) return false;
+    emit_all(r, r->y, &in);
+    Entry *list = r->list;
+    r->list = NULL;
+    qsort(list, (size_t)r->entries, sizeof *list, by_place);
+
+    r->place = TW_TAKE(arena, r->entries + 1, int);
+    r->row = TW_TAKE(arena, r->entries + 1, int);
+    r->column_start = TW_TAKE(arena, r->count + 1, int);
+    int n = -1;
+    for (int k = 0; k < r->entries; k++) {
+        bool again = k > 0 && list[k].row == list[k - 1].row && list[k].column == list[k - 1].column;
+        if (!again) {
+            r->row[++n] = list[k].row;
+            r->column_start[list[k].column + 1]++;
+        }
+        r->place[list[k].order] = n;
+    }
+    r->nonzeros = n + 1;
+    for (int c = 0; c < r->count; c++) r->column_start[c + 1] += r->column_start[c];
+    free(list);
+    return true;
+}
+
+bool tw_reference_create(TwThermalPlant *plant, TwError *error)
+{
+    TwArena *arena = plant->arena;
+    TwReference *r = TW_TAKE(arena, 1, TwReference);
+    r->plant = plant;
+    r->meters = (int)plant->state_count;
+    r->exchangers = r->meters + plant->place_count * LANES;
+    r->pumps = r->exchangers + plant->group_count * LANES;
+    r->plant_meters = r->pumps + plant->group_count * LANES;
+    r->count = r->plant_meters + PLANT_METERS;
+    r->y = TW_TAKE(arena, 2 * r->count, double);
+    r->tolerance = TW_TAKE(arena, r->count, double);
+    r->group_meter = TW_TAKE(arena, plant->group_count + 1, TwGroupMeter);
+    r->chip_w = TW_TAKE(arena, plant->place_count + 1, TwLane);
+    for (int i = 0; i < r->count; i++) r->tolerance[i] = i < r->meters ? 1e-7 : 1e30;
+    if (!build_pattern(r, arena)) return tw_fail(error, TW_IO, "out of memory");
+    TwOdeProblem problem = {.count = r->count,
+                            .context = r,
+                            .rate = rate,
+                            .nonzeros = r->nonzeros,
+                            .column_start = r->column_start,
+                            .row = r->row,
+                            .jacobian = jacobian,
+                            .relative_tolerance = 1e-9,
+                            .absolute_tolerance = r->tolerance,
+                            .step_max_s = 60.0};
+    if (!tw_ode_create(&r->ode, &problem, error)) return false;
+    plant->reference = r;
+    return true;
+}
+
+void tw_reference_destroy(TwReference *reference)
+{
+    if (reference) tw_ode_destroy(reference->ode);
+}
+
+bool tw_reference_advance(const TwThermalPlant *plant, void *block, const TwPlantInput *in, double from_s,
+                          double until_s, TwPlantRates *meter, TwError *error)
+{
+    TwReference *r = plant->reference;
+    double *state = tw_f64(block, plant->state);
+    r->racks = tw_at_const(block, plant->rack_input);
+    r->cdus = tw_at_const(block, plant->cdu_input);
+    r->in = in;
+    r->from_s = from_s;
+    r->until_s = until_s;
+    memset(r->y, 0, (size_t)r->count * sizeof *r->y);
+    memcpy(r->y, state, plant->state_count * sizeof *state);
+
+    double reached = from_s;
+    int root = -1;
+    if (!tw_ode_advance(r->ode, from_s, until_s, r->y, &reached, &root, error)) return false;
+    memcpy(state, r->y, plant->state_count * sizeof *state);
+    memcpy(tw_at(block, plant->chip_j), r->y + r->meters, (size_t)plant->place_count * sizeof(TwLane));
+    TwGroupMeter *window = tw_at(block, plant->meter);
+    for (int g = 0; g < plant->group_count; g++) {
+        memcpy(window[g].exchanger_j, r->y + r->exchangers + g * LANES, sizeof(TwLane));
+        memcpy(window[g].pump_j, r->y + r->pumps + g * LANES, sizeof(TwLane));
+    }
+    memcpy(meter, r->y + r->plant_meters, sizeof *meter);
+    return true;
+}

@@ -1,0 +1,354 @@
+#include "models/thermal/thermal.h"
+#include "models/thermal/network.h"
+
+#include <math.h>
+#include <string.h>
+
+static TwAmbient ambient_at(const TwThermalPlant *plant, double from_s, double until_s)
+{
+    TwAir a = tw_weather_at(plant->weather, plant->start_s + from_s);
+    TwAir b = tw_weather_at(plant->weather, plant->start_s + until_s);
+    return (TwAmbient){{a.dry_bulb_degc, b.dry_bulb_degc}, {a.wet_bulb_degc, b.wet_bulb_degc}, a.pressure_pa};
+}
+
+// states of loop and room, after those of the groups
+static double *plant_state(const TwThermalPlant *plant, void *block)
+{
+    return tw_f64(block, plant->state) + plant->state_count - PLANT_STATES;
+}
+
+// racks' powers and pumps' supply into the lanes
+static void set_inputs(const TwThermalPlant *plant, void *block, const TwThermalIn *in)
+{
+    TwRackInput *racks = tw_at(block, plant->rack_input);
+    TwCduInput *cdus = tw_at(block, plant->cdu_input);
+    const double *failed = tw_f64_const(block, plant->failed);
+    int count = plant->out.cdu_count;
+    const double *set = tw_f64_const(block, plant->set_points), *speed = set + count + 1;
+    int cdu_groups = plant->group_count - plant->air_group_count;
+
+    for (int c = 0; c < count; c++) {
+        TwCduInput *lane = &cdus[c / LANES];
+        lane->set_degc[c % LANES] = set[c];
+        lane->speed[c % LANES] = speed[c];
+        lane->on[c % LANES] = failed[c] > 0.0 ? 0.0 : in->load_on ? in->load_on[c] : 1.0;
+    }
+    int airs = 0;
+    for (int i = 0; i < plant->out.rack_count; i++) {
+        int at = plant->rack_place[i], l = at % LANES;
+        double share = plant->rack_chip_fraction[i];
+        racks[at / LANES].chip_w[l] = share * in->rack_w[i];
+        racks[at / LANES].air_w[l] = (1.0 - share) * in->rack_w[i];
+        if (plant->rack_fan_min[i] > 0.0) {
+            TwCduInput *lane = &cdus[cdu_groups + airs++ / LANES];
+            lane->on[l] = 1.0;
+            lane->speed[l] = fmin(fmax(in->rack_w[i] / plant->rack_peak_w[i], plant->rack_fan_min[i]), 1.0);
+        }
+    }
+}
+
+static TwPlantInput plant_input(const TwThermalPlant *plant, const void *block, const TwThermalIn *in)
+{
+    int cdus = plant->out.cdu_count, first = cdus > 0 ? cdus : -2;
+    const double *on = in->load_on, *set = tw_f64_const(block, plant->set_points);
+    TwPlantInput p = {.room_set_degc = plant->room.supply_degc, .set_degc = 1e3};
+    for (int c = 0; c < cdus; c++) p.set_degc = fmin(p.set_degc, set[c] - plant->plant.margin_k);
+    if (cdus > 0) p.set_degc = fmax(p.set_degc, plant->plant.supply_min_degc);
+    p.pumps_on = on && cdus > 0 ? on[first] : 1.0;
+    p.fans_on = on && cdus > 0 ? on[first + 1] : 1.0;
+    p.room_fans_on = on ? on[first + 2] : 1.0;
+    p.chiller_on = on ? on[first + 3] : 1.0;
+    return p;
+}
+
+static void add_meter(TwGroupMeter *sum, const TwGroupMeter *step)
+{
+    for (int l = 0; l < LANES; l++) {
+        sum->exchanger_j[l] += step->exchanger_j[l];
+        sum->door_j[l] += step->door_j[l];
+        sum->room_j[l] += step->room_j[l];
+        sum->pump_j[l] += step->pump_j[l];
+    }
+}
+
+// One step of everything: blocks against the last plant, in parallel; then loop and room with the heat they metered.
+static bool step_all(const TwThermalPlant *plant, void *block, TwPlantInput *in, double room_w, double h,
+                     TwPlantRates *meter, double *water_kg)
+{
+    double *state = tw_f64(block, plant->state), *z = plant_state(plant, block);
+    double *slope = tw_f64(block, plant->plant_slope);
+    const TwRackInput *racks = tw_at(block, plant->rack_input);
+    const TwCduInput *cdus = tw_at(block, plant->cdu_input);
+    TwLane *chip_j = tw_at(block, plant->chip_j);
+    TwGroupMeter *window = tw_at(block, plant->meter), *step = tw_at(block, plant->step_meter);
+    TwBoundary boundary = {{z[HEADER_SUPPLY], z[HEADER_SUPPLY] + h * slope[HEADER_SUPPLY]},
+                           {z[ROOM], z[ROOM] + h * slope[ROOM]},
+                           {z[PRIMARY], fmax(z[PRIMARY] + h * slope[PRIMARY], 0.0)}};
+    const int groups = plant->group_count;
+
+#pragma omp parallel for schedule(static) if (groups >= 16)
+    for (int g = 0; g < groups; g++) {
+        const TwGroup *group = &plant->groups[g];
+        tw_group_step(group, state + group->first, racks + group->place, &cdus[g], &boundary, h, chip_j + group->place,
+                      &step[g]);
+    }
+
+    // serial, in index order: the same sums for any number of threads
+    double loop_j = 0.0, room_j = 0.0, rate = 0.0;
+    for (int g = 0; g < groups; g++) {
+        for (int l = 0; l < LANES; l++) {
+            loop_j += step[g].exchanger_j[l] + step[g].door_j[l];
+            room_j += step[g].room_j[l];
+            rate += step[g].primary_w_k[l];
+        }
+        add_meter(&window[g], &step[g]);
+    }
+    in->heat_w = loop_j / h;
+    in->room_w = room_j / h + room_w;
+    in->rate_w_k = rate;
+
+    double before[PLANT_STATES];
+    memcpy(before, z, sizeof before);
+    double rejected = meter->reject_w;
+    if (!tw_plant_step(plant, z, in, h, meter)) return false;
+    for (int i = 0; i < PLANT_STATES; i++) slope[i] = (z[i] - before[i]) / h;
+    if (plant->kind == 1 && plant->design_w_k > 0.0)
+        *water_kg += h * tw_plant_evaporation_kg_s(plant, z, in, fmax((meter->reject_w - rejected) / h, 0.0));
+    return true;
+}
+
+static bool sane(const TwThermalPlant *plant, const void *block, TwError *error)
+{
+    const double *state = tw_f64_const(block, plant->state);
+    for (size_t i = 0; i < plant->state_count; i++)
+        if (!(fabs(state[i]) < 1e3))
+            return tw_fail(error, TW_NUMERICAL, "thermal state %zu of %zu left all bounds: %g", i, plant->state_count,
+                           state[i]);
+    return true;
+}
+
+// what the window gave, from meters and the state at its end
+static void report(const TwThermalPlant *plant, const void *block, const TwThermalIn *in, double length_s,
+                   const TwPlantRates *m, double water_kg, const TwAmbient *air, TwThermalOut *out)
+{
+    const TwLane *chip_j = tw_at_const(block, plant->chip_j);
+    const TwGroupMeter *meter = tw_at_const(block, plant->meter);
+    const TwRackInput *racks = tw_at_const(block, plant->rack_input);
+    const TwCduInput *cdus = tw_at_const(block, plant->cdu_input);
+    const double *state = tw_f64_const(block, plant->state), *z = state + plant->state_count - PLANT_STATES;
+    int cdu_count = plant->out.cdu_count;
+    double heat_j = in->room_w * length_s, load_j = 0.0;
+
+    for (int g = 0; g < plant->group_count; g++) {
+        const TwGroup *group = &plant->groups[g];
+        const double *y = state + group->first, *yc = y + (size_t)group->racks * RACK_STATES * LANES;
+        for (int k = 0; k < group->racks; k++) {
+            const TwRackLanes *p = &group->rack[k];
+            const double *s = y + (size_t)k * RACK_STATES * LANES;
+            for (int l = 0; l < LANES; l++) {
+                size_t place = group->place + (size_t)k;
+                int i = plant->place_rack[place * LANES + (size_t)l];
+                if (i < 0) continue;
+                double extra = chip_j[place][l] - racks[place].chip_w[l] * length_s;
+                heat_j += in->rack_w[i] * length_s + extra;
+                double inlet = group->air ? z[ROOM] : yc[SUPPLY * LANES + l];
+                double outlet = s[MANIFOLD * LANES + l];
+                if (group->air) {
+                    // all the rack's heat over the air that passes
+                    double rate = p->rate_w_k[l] * fmax(yc[FLOW * LANES + l], 0.05);
+                    outlet += p->air_sink_w_k[l] * (s[AIR * LANES + l] - inlet) / rate;
+                }
+                if (out->rack_extra_j) out->rack_extra_j[i] = extra;
+                if (out->clock_fraction) out->clock_fraction[i] = fmin(s[CLOCK * LANES + l], 1.0);
+                if (out->chip_degc) out->chip_degc[i] = s[CHIP * LANES + l];
+                if (out->supply_degc) out->supply_degc[i] = inlet;
+                if (out->return_degc) out->return_degc[i] = outlet;
+            }
+        }
+    }
+    for (int c = 0; c < cdu_count; c++) {
+        int g = c / LANES, l = c % LANES;
+        const TwGroup *group = &plant->groups[g];
+        const double *yc = state + group->first + (size_t)group->racks * RACK_STATES * LANES;
+        load_j += meter[g].pump_j[l];
+        if (out->load_w) out->load_w[c] = meter[g].pump_j[l] / length_s;
+        if (out->cdu_supply_degc) out->cdu_supply_degc[c] = yc[SUPPLY * LANES + l];
+        if (out->cdu_return_degc) out->cdu_return_degc[c] = yc[RETURN * LANES + l];
+        if (out->cdu_heat_w) out->cdu_heat_w[c] = meter[g].exchanger_j[l] / length_s;
+        if (out->cdu_valve_fraction)
+            out->cdu_valve_fraction[c] = tw_cdu_exchange(group->cdu, &cdus[g], l, yc[SUPPLY * LANES + l],
+                                                         yc[VALVE * LANES + l], yc[FLOW * LANES + l], 1.0)
+                                             .opening;
+    }
+    int k = cdu_count;
+    double loads[4] = {m->pump_w, m->fan_w, m->room_fan_w, m->chiller_w};
+    for (int i = cdu_count > 0 ? 0 : 2; i < 4; i++) {
+        load_j += loads[i];
+        if (out->load_w) out->load_w[k++] = loads[i] / length_s;
+    }
+    out->plant_supply_degc = cdu_count > 0 ? z[HEADER_SUPPLY] : NAN;
+    out->plant_return_degc = cdu_count > 0 ? z[HEADER_RETURN] : NAN;
+    out->room_degc = z[ROOM];
+    out->ambient_degc = air->dry_bulb_degc[1];
+    out->wet_bulb_degc = air->wet_bulb_degc[1];
+    out->heat_in_j = heat_j + load_j;
+    out->heat_out_j = m->reject_w + m->room_reject_w + m->fan_w + m->chiller_w;
+    out->water_kg = water_kg;
+    out->load_j = load_j;
+}
+
+static void clear_meters(const TwThermalPlant *plant, void *block)
+{
+    memset(tw_at(block, plant->chip_j), 0, (size_t)plant->place_count * sizeof(TwLane));
+    memset(tw_at(block, plant->meter), 0, (size_t)plant->group_count * sizeof(TwGroupMeter));
+}
+
+bool tw_thermal_advance(const TwThermal *thermal, void *block, const TwThermalIn *in, double from_s, double until_s,
+                        TwThermalOut *out, TwError *error)
+{
+    const TwThermalPlant *plant = thermal->inner;
+    double length = until_s - from_s;
+    if (!(length > 0.0))
+        return tw_fail(error, TW_NUMERICAL, "thermal window from %g to %g s is empty", from_s, until_s);
+    double *state = tw_f64(block, plant->state);
+    memcpy(tw_at(block, plant->good), state, plant->state_count * sizeof(double));
+
+    set_inputs(plant, block, in);
+    clear_meters(plant, block);
+    TwPlantInput p = plant_input(plant, block, in);
+    TwPlantRates meter = {0};
+    double water = 0.0;
+    bool ok = true;
+    if (plant->cvode) {
+        p.room_w = in->room_w;
+        p.ambient = ambient_at(plant, from_s, until_s);
+        ok = tw_reference_advance(plant, block, &p, from_s, until_s, &meter, error);
+        if (ok && plant->kind == 1 && plant->design_w_k > 0.0)
+            water = length *
+                    tw_plant_evaporation_kg_s(plant, plant_state(plant, block), &p, fmax(meter.reject_w / length, 0.0));
+    } else {
+        int steps = (int)ceil(length / plant->step_max_s - 1e-9);
+        double h = length / steps;
+        for (int i = 0; i < steps && ok; i++) {
+            p.ambient = ambient_at(plant, from_s + i * h, from_s + (i + 1) * h);
+            ok = step_all(plant, block, &p, in->room_w, h, &meter, &water);
+            if (!ok) tw_fail(error, TW_NUMERICAL, "facility loop or room has no solution at %.1f s", from_s + i * h);
+        }
+    }
+    if (ok) ok = sane(plant, block, error);
+    if (!ok) {
+        memcpy(state, tw_at(block, plant->good), plant->state_count * sizeof(double));
+        return false;
+    }
+    report(plant, block, in, length, &meter, water, &p.ambient, out);
+    return true;
+}
+
+// A guess that the pseudo-transient of tw_thermal_start settles from.
+static void first_guess(const TwThermalPlant *plant, void *block, const TwPlantInput *p)
+{
+    double *state = tw_f64(block, plant->state), *z = plant_state(plant, block);
+    const TwCduInput *cdus = tw_at(block, plant->cdu_input);
+    for (int g = 0; g < plant->group_count; g++) {
+        const TwGroup *group = &plant->groups[g];
+        double *y = state + group->first, *yc = y + (size_t)group->racks * RACK_STATES * LANES;
+        for (int l = 0; l < LANES; l++) {
+            bool ghost = group->cdu->mask[l] == 0.0;
+            double supply = group->air || ghost ? plant->room.supply_degc : cdus[g].set_degc[l];
+            for (int k = 0; k < group->racks; k++) {
+                double *s = y + (size_t)k * RACK_STATES * LANES;
+                for (int i = 0; i < RACK_STATES; i++) s[i * LANES + l] = supply;
+                s[CLOCK * LANES + l] = 1.0;
+            }
+            yc[SUPPLY * LANES + l] = yc[RETURN * LANES + l] = supply;
+            yc[VALVE * LANES + l] = 0.5;
+            yc[FLOW * LANES + l] = cdus[g].on[l] > 0.0 ? cdus[g].speed[l] : 0.0;
+        }
+    }
+    double loop = plant->out.cdu_count > 0 ? p->set_degc : plant->room.supply_degc;
+    for (int i = HEADER_SUPPLY; i <= COOLER; i++) z[i] = loop;
+    z[FAN] = z[ROOM_FAN] = 0.3;
+    z[PRIMARY] = p->pumps_on;
+    z[ROOM] = plant->room.supply_degc;
+}
+
+bool tw_thermal_start(const TwThermal *thermal, void *block, const TwThermalIn *in, TwError *error)
+{
+    const TwThermalPlant *plant = thermal->inner;
+    double *state = tw_f64(block, plant->state), *good = tw_f64(block, plant->good);
+    int cdus = thermal->cdu_count;
+    double *set = tw_f64(block, plant->set_points), *speed = set + cdus + 1;
+    for (int c = 0; c < cdus; c++) {
+        set[c] = plant->cdu_row[c].supply_degc;
+        speed[c] = plant->cdu_row[c].pump_speed_fraction;
+    }
+    memset(tw_at(block, plant->failed), 0, ((size_t)cdus + 1) * sizeof(double));
+    memset(tw_at(block, plant->plant_slope), 0, PLANT_STATES * sizeof(double));
+    set_inputs(plant, block, in);
+    TwPlantInput p = plant_input(plant, block, in);
+    p.ambient = ambient_at(plant, 0.0, 0.0);
+    first_guess(plant, block, &p);
+    clear_meters(plant, block);
+
+    // march with the weather of time zero held until nothing moves: the fast path's own fixed point
+    const double h = 5.0;
+    for (int i = 0; i < 20000; i++) {
+        TwPlantRates meter = {0};
+        double water = 0.0, most = 0.0;
+        memcpy(good, state, plant->state_count * sizeof *state);
+        if (!step_all(plant, block, &p, in->room_w, h, &meter, &water))
+            return tw_fail(error, TW_NUMERICAL, "no thermal steady state: facility loop or room has no solution");
+        for (size_t k = 0; k < plant->state_count; k++) most = fmax(most, fabs(state[k] - good[k]));
+        if (most < 1e-9 * h) break;
+    }
+    clear_meters(plant, block);
+    memset(tw_at(block, plant->plant_slope), 0, PLANT_STATES * sizeof(double));
+    return sane(plant, block, error);
+}
+
+double tw_thermal_stored_j(const TwThermal *thermal, const void *block)
+{
+    const TwThermalPlant *plant = thermal->inner;
+    const double *state = tw_f64_const(block, plant->state), *z = state + plant->state_count - PLANT_STATES;
+    double sum = 0.0;
+    for (int g = 0; g < plant->group_count; g++) {
+        const TwGroup *group = &plant->groups[g];
+        const double *y = state + group->first, *yc = y + (size_t)group->racks * RACK_STATES * LANES;
+        for (int k = 0; k < group->racks; k++) {
+            const TwRackLanes *p = &group->rack[k];
+            const double *s = y + (size_t)k * RACK_STATES * LANES;
+            for (int l = 0; l < LANES; l++)
+                if (p->mask[l] > 0.0)
+                    sum += s[CHIP * LANES + l] / p->per_chip[l] + s[PLATE * LANES + l] / p->per_plate[l] +
+                           s[COOLANT * LANES + l] / p->per_coolant[l] + s[MANIFOLD * LANES + l] / p->per_manifold[l] +
+                           s[AIR * LANES + l] / p->per_air[l];
+        }
+        for (int l = 0; l < LANES && !group->air; l++)
+            if (group->cdu->mask[l] > 0.0)
+                sum += yc[SUPPLY * LANES + l] / group->cdu->per_supply[l] +
+                       yc[RETURN * LANES + l] / group->cdu->per_return[l];
+    }
+    for (int i = 0; i < PLANT_STATES; i++) sum += tw_plant_capacity(plant, i) * z[i];
+    return sum;
+}
+
+bool tw_thermal_set_supply(const TwThermal *thermal, void *block, int cdu, double supply_degc)
+{
+    if (cdu < 0 || cdu >= thermal->cdu_count) return false;
+    tw_f64(block, thermal->inner->set_points)[cdu] = supply_degc;
+    return true;
+}
+
+bool tw_thermal_set_pump_speed(const TwThermal *thermal, void *block, int cdu, double speed_fraction)
+{
+    if (cdu < 0 || cdu >= thermal->cdu_count) return false;
+    tw_f64(block, thermal->inner->set_points)[thermal->cdu_count + 1 + cdu] = speed_fraction;
+    return true;
+}
+
+bool tw_thermal_fail_pump(const TwThermal *thermal, void *block, int cdu, bool failed)
+{
+    if (cdu < 0 || cdu >= thermal->cdu_count) return false;
+    tw_f64(block, thermal->inner->failed)[cdu] = failed ? 1.0 : 0.0;
+    return true;
+}
