@@ -29,6 +29,17 @@ void tw_record_layout(TwRecordPlan *plan, TwLayout *layout)
         plan->slots[g] = tw_layout_add(layout, 1, sizeof(Running) + 3 * cells(&plan->groups[g]) * sizeof(double));
 }
 
+double tw_record_size_bytes(const TwRecordPlan *plan, double duration_s)
+{
+    double bytes = 65536.0;    // names, attributes, dimension scales: about 1 kB a variable
+    for (int g = 0; g < plan->group_count; g++) {
+        const TwGroupInfo *info = &plan->groups[g];
+        double rows = ceil(duration_s / info->interval_s);
+        bytes += rows * (12.0 * (double)cells(info) + 24.0) + 3072.0 * info->series_count;
+    }
+    return bytes;
+}
+
 double tw_record_next_s(const TwRecordPlan *plan, int group, double time_s)
 {
     // a time that is an interval end but for rounding belongs to the interval that it begins
@@ -124,6 +135,8 @@ static void group_create(TwRecord *record, TwRecordGroup *at, const TwGroupInfo 
     size_t bytes = 12 * cells(info) + 24;
     size_t rows = BUFFER_BYTES / bytes;
     at->info = info;
+    at->group = -1;
+    if (info->count == 0) return;    // a kind of which the plant has none: no group
     at->height = rows > CHUNK_ROWS ? CHUNK_ROWS : rows < CHUNK_ROWS_MIN ? CHUNK_ROWS_MIN : (int)rows;
     at->group = tw_hdf_group(&record->hdf, info->name);
     at->variable = calloc(3 * (size_t)info->series_count + 1, sizeof *at->variable);
@@ -133,7 +146,7 @@ static void group_create(TwRecord *record, TwRecordGroup *at, const TwGroupInfo 
 
     time_create(record, at, start);
     if (*info->name) {
-        assert(info->labels && info->count > 0);
+        assert(info->labels);
         tw_hdf_names(&record->hdf, at->group, info->name, info->labels, info->count, "name");
         position_create(record, at, "x_m", "position along x", info->x_m);
         position_create(record, at, "y_m", "position along y", info->y_m);
@@ -292,6 +305,7 @@ bool tw_record_window(TwRecord *record, int group, void *block, double from_s, d
                       TwError *error)
 {
     TwRecordGroup *at = &record->groups[group];
+    if (at->info->count == 0) return true;
     Running *running = tw_at(block, record->plan->slots[group]);
     double end_s = tw_record_next_s(record->plan, group, from_s), close = 1e-9 * at->info->interval_s;
     double dt = until_s - from_s;
@@ -307,6 +321,7 @@ bool tw_record_window(TwRecord *record, int group, void *block, double from_s, d
     }
     running->covered_s += dt;
     running->until_s = until_s;
+    // a value that is no number is no extreme, and leaves its mean without one
     for (size_t k = 0; k < n; k++) {
         sum[k] += values[k] * dt;
         low[k] = values[k] < low[k] ? values[k] : low[k];
@@ -329,6 +344,7 @@ static bool earlier_open(const TwRecord *record, int group, TwResult *result, do
 {
     const TwRecordGroup *at = &record->groups[group];
     const TwGroupInfo *info = at->info;
+    if (info->count == 0) return true;
     int entries = tw_result_entries(result, info->name, NULL, 0);
     if (entries != info->count)
         return tw_fail(error, TW_IO, "group \"%s\" has %d entries, expected %d", info->name, entries, info->count);
@@ -423,7 +439,7 @@ static void handles_close(TwRecord *record)
     TwHdf *hdf = &record->hdf;
     for (int g = 0; record->groups && g < record->plan->group_count; g++) {
         TwRecordGroup *at = &record->groups[g];
-        if (!at->info || at->group < 0) continue;
+        if (!at->info || at->info->count == 0) continue;
         for (int v = 0; v < 3 * at->info->series_count; v++)
             if (at->variable[v] > 0) tw_hdf_ok(hdf, H5Dclose(at->variable[v]) >= 0, "close failed");
         if (at->time > 0) tw_hdf_ok(hdf, H5Dclose(at->time) >= 0, "close failed");

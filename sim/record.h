@@ -20,7 +20,7 @@ typedef struct TwSeriesInfo {
 typedef struct TwGroupInfo {
     const char *name;            // "", "rack", "cdu", "element"
     const char *const *labels;   // count labels; NULL for the root
-    int count;                   // entries; 1 for the root
+    int count;                   // entries; 1 for the root; a group of 0 is left out of the file
     const double *x_m, *y_m;     // positions for maps, or NULL
     double interval_s;           // recording interval
     const TwSeriesInfo *series;
@@ -35,6 +35,8 @@ typedef struct TwRecordPlan {
 } TwRecordPlan;
 
 void tw_record_layout(TwRecordPlan *plan, TwLayout *layout);
+// What the series of such a run take before compression: to refuse a run that the disk cannot hold.
+double tw_record_size_bytes(const TwRecordPlan *plan, double duration_s);
 
 typedef struct TwRecordHead {
     const char *title, *source, *schema;

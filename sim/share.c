@@ -12,12 +12,17 @@ typedef struct Heap {
     double *key;
 } Heap;
 
+// What a freeze touches on each link of the flow: together, because those links lie anywhere in memory.
+typedef struct Link {
+    double left, load, load_full;    // capacity left, sum of a / w of unfrozen flows now and when last summed
+    int live;                        // unfrozen flows, an exact "no load"
+} Link;
+
 typedef struct Work {
     const TwShare *share;
     double *rate;
     int *link_start, *link_flow, *link_crossing;    // the transpose: who crosses a link
-    double *left, *load, *load_full;                // of each link: capacity left, sum of a / w of unfrozen flows
-    int *live;                                      // unfrozen flows, an exact "no load"
+    Link *link;
     unsigned char *frozen;
     Heap links, bounds;
     int unfrozen;
@@ -60,8 +65,9 @@ static size_t rounded(size_t bytes) { return (bytes + 63) / 64 * 64; }
 unsigned long tw_share_scratch(int flow_count, int link_count, int crossings)
 {
     size_t f = (size_t)flow_count, l = (size_t)link_count, e = (size_t)crossings;
-    return 4 * rounded(l * sizeof(double)) + rounded(f * sizeof(double)) + rounded((l + 1) * sizeof(int)) +
-           2 * rounded(e * sizeof(int)) + 2 * rounded(l * sizeof(int)) + rounded(f * sizeof(int)) + rounded(f);
+    return rounded(l * sizeof(Link)) + rounded(l * sizeof(double)) + rounded(f * sizeof(double)) +
+           rounded((l + 1) * sizeof(int)) + 2 * rounded(e * sizeof(int)) + rounded(l * sizeof(int)) +
+           rounded(f * sizeof(int)) + rounded(f);
 }
 
 static void *take(unsigned char **scratch, size_t bytes)
@@ -76,15 +82,12 @@ static Work carve(const TwShare *share, void *scratch, double *rate)
     size_t f = (size_t)share->flow_count, l = (size_t)share->link_count, e = (size_t)share->start[share->flow_count];
     unsigned char *at = scratch;
     Work work = {.share = share, .rate = rate, .unfrozen = share->flow_count};
-    work.left = take(&at, l * sizeof(double));
-    work.load = take(&at, l * sizeof(double));
-    work.load_full = take(&at, l * sizeof(double));
+    work.link = take(&at, l * sizeof(Link));
     work.links.key = take(&at, l * sizeof(double));
     work.bounds.key = take(&at, f * sizeof(double));
     work.link_start = take(&at, (l + 1) * sizeof(int));
     work.link_flow = take(&at, e * sizeof(int));
     work.link_crossing = take(&at, e * sizeof(int));
-    work.live = take(&at, l * sizeof(int));
     work.links.index = take(&at, l * sizeof(int));
     work.bounds.index = take(&at, f * sizeof(int));
     work.frozen = take(&at, f);
@@ -98,18 +101,18 @@ static void fill(Work *work)
     const TwShare *share = work->share;
     int links = share->link_count, *start = work->link_start;
     memset(start, 0, ((size_t)links + 1) * sizeof(int));
-    for (int l = 0; l < links; l++) work->left[l] = share->capacity[l], work->load[l] = 0.0, work->live[l] = 0;
+    for (int l = 0; l < links; l++) work->link[l] = (Link){.left = share->capacity[l]};
     for (int i = 0; i < share->flow_count; i++) {
         for (int c = share->start[i]; c < share->start[i + 1]; c++) {
             if (use(share, c) <= 0.0) continue;
-            work->load[share->link[c]] += use(share, c) / penalty(share, i);
-            work->live[share->link[c]]++;
+            work->link[share->link[c]].load += use(share, c) / penalty(share, i);
+            work->link[share->link[c]].live++;
         }
     }
 
     // start[l] is moved to the end of link l while its list is written, then back
     int total = 0;
-    for (int l = 0; l < links; l++) start[l] = total, total += work->live[l];
+    for (int l = 0; l < links; l++) start[l] = total, total += work->link[l].live;
     for (int i = 0; i < share->flow_count; i++) {
         for (int c = share->start[i]; c < share->start[i + 1]; c++) {
             if (use(share, c) <= 0.0) continue;
@@ -126,9 +129,9 @@ static void order(Work *work)
 {
     const TwShare *share = work->share;
     for (int l = 0; l < share->link_count; l++) {
-        work->load_full[l] = work->load[l];
-        if (work->live[l] == 0) continue;
-        work->links.key[l] = work->left[l] / work->load[l];
+        work->link[l].load_full = work->link[l].load;
+        if (work->link[l].live == 0) continue;
+        work->links.key[l] = work->link[l].left / work->link[l].load;
         work->links.index[work->links.count++] = l;
     }
     heapify(&work->links);
@@ -146,13 +149,15 @@ static void freeze(Work *work, int flow, double rate)
     work->rate[flow] = rate;
     work->frozen[flow] = 1;
     work->unfrozen--;
+    double weight = penalty(share, flow);
     for (int c = share->start[flow]; c < share->start[flow + 1]; c++) {
         double a = use(share, c);
         if (a <= 0.0) continue;
-        int l = share->link[c];
-        work->left[l] = fmax(work->left[l] - a * rate, 0.0);
-        work->load[l] -= a / penalty(share, flow);
-        work->live[l]--;
+        Link *link = &work->link[share->link[c]];
+        double left = link->left - a * rate;
+        link->left = left > 0.0 ? left : 0.0;
+        link->load -= a / weight;
+        link->live--;
     }
 }
 
@@ -169,8 +174,8 @@ static void refresh(Work *work, int l)
         else
             load += a / penalty(share, i);
     }
-    work->left[l] = fmax(left, 0.0);
-    work->load[l] = work->load_full[l] = load;
+    work->link[l].left = fmax(left, 0.0);
+    work->link[l].load = work->link[l].load_full = load;
 }
 
 void tw_share_solve(const TwShare *share, void *scratch, double *rate)
@@ -190,14 +195,14 @@ void tw_share_solve(const TwShare *share, void *scratch, double *rate)
             continue;
         }
         int l = work.links.index[0];
-        if (work.live[l] == 0) {
+        if (work.link[l].live == 0) {
             pop(&work.links);
             continue;
         }
 
         // a key never falls while flows freeze at or below it: a stale one is a lower bound
-        if (work.load[l] < 1e-6 * work.load_full[l]) refresh(&work, l);
-        double now = work.left[l] / work.load[l];
+        if (work.link[l].load < 1e-6 * work.link[l].load_full) refresh(&work, l);
+        double now = work.link[l].left / work.link[l].load;
         if (now > work.links.key[l] * (1.0 + 1e-12)) {
             work.links.key[l] = now;
             sink(&work.links, 0);

@@ -4,6 +4,7 @@
 #include "sim/record.h"
 #include "tests/check.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -203,6 +204,61 @@ static void equal_runs_are_equal_bytes(void)
         if (k == 0) sleep(1);
     }
     CHECK(same_bytes(in_folder("once.h5"), in_folder("again.h5")));
+}
+
+static void *one_run(void *path)
+{
+    Run run;
+    run_begin(&run, path);
+    run_seconds(&run, 0, 4000);
+    run_end(&run, "complete", NULL);
+    return NULL;
+}
+
+// Scenarios of a study write at the same time; HDF5 sees them one by one.
+static void threads_write_equal_files(void)
+{
+    pthread_t thread[4];
+    static char path[4][300];
+    for (int i = 0; i < 4; i++) {
+        snprintf(path[i], sizeof *path, "%s/thread%d.h5", folder, i);
+        CHECK(pthread_create(&thread[i], NULL, one_run, path[i]) == 0);
+    }
+    for (int i = 0; i < 4; i++) {
+        pthread_join(thread[i], NULL);
+        CHECK(same_bytes(in_folder("once.h5"), path[i]));
+    }
+}
+
+// A kind without entries takes no room; a value that is no number is missing, not an extreme.
+static void gaps_are_missing_values(void)
+{
+    static const TwSeriesInfo series[] = {{"flow_kg_s", "kg/s", "flow"}, {"head_pa", "Pa", "head"}};
+    const TwGroupInfo two[] = {{"cdu", NULL, 0, NULL, NULL, 10.0, series, 2},
+                               {"", NULL, 1, NULL, NULL, 10.0, series, 2}};
+    TwSlot slots[2];
+    TwRecordPlan plan = {two, 2, slots};
+    TwLayout layout = {0};
+    tw_record_layout(&plan, &layout);
+    void *block = tw_block_create(&layout);
+    TwRecord *record;
+    TwResult *result;
+    const double window[2][2] = {{NAN, NAN}, {3.0, NAN}};
+    CHECK(tw_record_size_bytes(&plan, 1000.0) > 100.0 * 24.0);
+    CHECK(tw_record_create(&record, in_folder("gaps.h5"), true, &head, &plan, &error));
+    for (int w = 0; w < 2; w++)
+        for (int g = 0; g < 2; g++)
+            CHECK(tw_record_window(record, g, block, 5.0 * w, 5.0 * w + 5.0, window[w], &error));
+    CHECK(tw_record_finish(record, "complete", NULL, &error));
+    tw_block_destroy(block);
+
+    double mean, low, head_pa;
+    CHECK(tw_result_open(&result, in_folder("gaps.h5"), &error));
+    CHECK(tw_result_rows(result, "") == 1 && tw_result_rows(result, "cdu") == 0);
+    CHECK(tw_result_values(result, "", "flow_kg_s", 0, 1, &mean, &error) && isnan(mean));
+    CHECK(tw_result_values(result, "", "flow_kg_s_min", 0, 1, &low, &error) && low == 3.0);
+    CHECK(tw_result_values(result, "", "head_pa_max", 0, 1, &head_pa, &error) && isnan(head_pa));
+    tw_result_close(result);
 }
 
 // Cut anywhere, kept as interrupted with its state, resumed: as if nothing had happened. Twice, too.
@@ -508,6 +564,8 @@ int main(int argc, char **argv)
     CHECK(mkdtemp(folder) != NULL);
     what_is_written_reads_back();
     equal_runs_are_equal_bytes();
+    threads_write_equal_files();
+    gaps_are_missing_values();
     resumed_runs_are_equal_bytes();
     rounding_never_hides_a_peak();
     intervals_end_where_they_should();
