@@ -259,7 +259,7 @@ static TwKernelCost by_utilisation(const TwKernelModel *model, const TwKernelSha
     double t0 = 1e-6 * table->grid.offset;
     TwKernelCost cost = {.flop = op.flop, .bytes = op.bytes, .outside = any_outside(outside)};
     cost.evidence = carried || bounds.transferred ? TW_TRANSFERRED : TW_PUBLISHED;
-    cost.t_s = t0 + tw_op_bound_s(op, bounds.flops, bounds.bandwidth) / u;
+    cost.t_s = fmax(t0 + tw_op_bound_s(op, bounds.flops, bounds.bandwidth) / u, launch_s);
     return finish(model, shape, cost, bounds, fmax(t0, launch_s), m);
 }
 

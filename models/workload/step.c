@@ -61,27 +61,32 @@ static void place_sequences(const TwStepTables *t, const TwBatch *b, Rows *rows,
     if (c + 2 < t->lengths.count) *context_end = n * t->lengths.at[c + 1];
 }
 
-// Prefill attention at one end of the history's cell.
-static void prefill_end(const TwStepTables *t, const TwBatch *b, int chunk_low, double chunk_up, int cell,
-                        double length, double history, Rows *rows, int end)
+// Cost of a pair times the length at a node, for `rows` query rows in all: linear in the rows between powers of two.
+static TwPairCost pair_at(const TwStepTables *t, int node, double rows)
 {
-    double tokens = b->chunk_tokens, square = (double)b->chunk_square;
-    double low = (double)t->lengths.at[cell], within = (length - low) / ((double)t->lengths.at[cell + 1] - low);
-    double all = history + 0.5 * square;
+    int exponent;
+    double length = (double)t->lengths.at[node], mantissa = frexp(rows / length, &exponent);
+    int k = exponent - 1 - TW_ROWS_LOW;
+    double up = 2.0 * mantissa - 1.0;
+    if (k < 0) k = 0, up = 0.0;
+    if (k > TW_ROWS - 2) k = TW_ROWS - 2, up = 1.0;
+    const TwPairCost *low = &t->pair[node * TW_ROWS + k], *high = low + 1;
+    double scale = length / rows;
+    return (TwPairCost){scale * lerp(low->time_ns, high->time_ns, up), scale * lerp(low->flop_nj, high->flop_nj, up),
+                        scale * lerp(low->byte_nj, high->byte_nj, up)};
+}
+
+// Prefill attention at one end of the history's cell, whose nodes cost low and high.
+static void prefill_end(const TwStepTables *t, const TwBatch *b, const TwPairCost *low, const TwPairCost *high,
+                        double within, double length, double history, Rows *rows, int end)
+{
+    double tokens = b->chunk_tokens, all = history + 0.5 * (double)b->chunk_square;
     double pairs = t->full_layers * all + t->history_pairs * history * ((double)b->chunks / tokens);
     if (t->windowed_layers > 0.0) pairs += t->windowed_layers * fmin(all, t->window * tokens);
     double scale = pairs / length;
-
-    int at = chunk_low * t->lengths.count + cell, up = at + t->lengths.count;
-    const double *const rate[3] = {t->rate_ns, t->rate_flop_nj, t->rate_byte_nj};
-    double value[3];
-    for (int i = 0; i < 3; i++) {
-        const double *r = rate[i];
-        value[i] = scale * lerp(lerp(r[at], r[at + 1], within), lerp(r[up], r[up + 1], within), chunk_up);
-    }
-    rows->prefill_ns[end] = value[0];
-    rows->prefill_flop_nj[end] = value[1];
-    rows->prefill_byte_nj[end] = value[2];
+    rows->prefill_ns[end] = scale * lerp(low->time_ns, high->time_ns, within);
+    rows->prefill_flop_nj[end] = scale * lerp(low->flop_nj, high->flop_nj, within);
+    rows->prefill_byte_nj[end] = scale * lerp(low->byte_nj, high->byte_nj, within);
     rows->history[end] = history;
 }
 
@@ -91,16 +96,16 @@ static void place_prefill(const TwStepTables *t, const TwBatch *b, Rows *rows, i
     *history_end = INT64_MAX;
     if (!rows->has_prefill) return;
 
-    int chunks = b->chunks < t->chunks.most ? b->chunks : t->chunks.most;
-    int i = t->chunks.low[chunks], low = t->chunks.at[i];
-    double up = (double)(chunks - low) / (double)(t->chunks.at[i + 1] - low);
     // mean length of the sequences, by token: (H + C2) / tokens
     int64_t tokens = b->chunk_tokens, square = b->chunk_square;
     int cell = tw_lengths_low(&t->lengths, (b->chunk_history + square) / tokens);
     int64_t first = t->lengths.at[cell] * tokens - square, last = t->lengths.at[cell + 1] * tokens - square;
     if (first < 0) first = 0;
-    prefill_end(t, b, i, up, cell, (double)(first + square) / (double)tokens, (double)first, rows, 0);
-    prefill_end(t, b, i, up, cell, (double)t->lengths.at[cell + 1], (double)last, rows, 1);
+    TwPairCost low = pair_at(t, cell, (double)tokens), high = pair_at(t, cell + 1, (double)tokens);
+    double from = (double)t->lengths.at[cell], to = (double)t->lengths.at[cell + 1];
+    double length = (double)(first + square) / (double)tokens;
+    prefill_end(t, b, &low, &high, (length - from) / (to - from), length, (double)first, rows, 0);
+    prefill_end(t, b, &low, &high, 1.0, to, (double)last, rows, 1);
     if (cell + 2 < t->lengths.count) *history_end = last;
 }
 

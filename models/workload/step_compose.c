@@ -244,12 +244,13 @@ double tw_compose_pairs(const TwCompose *c, double history, double chunk_square,
 
 void tw_compose_prefill(const TwCompose *c, double chunks, double chunk, double history, TwEmit *emit, void *context)
 {
-    double seq = chunk + history;
-    TwKernelShape shape = attention_shape(c, false, chunks, seq);
+    double seq = chunk + history, tokens = chunks * chunk, square = tokens * chunk;
+    // a prompt of the whole length with as many query rows in all
+    double batch = tokens / seq;
+    TwKernelShape shape = attention_shape(c, false, batch, seq);
     TwKernelCost cost = tw_kernel_query(c->kernels, &shape);
-    // from the whole prompt of the table to the pairs of these chunks, all layers
-    double square = chunks * chunk * chunk, tokens = chunks * chunk;
-    double share = tw_compose_pairs(c, chunks * chunk * history, square, tokens, chunks) / (0.5 * chunks * seq * seq);
+    // from the pairs of that prompt to those of these chunks, all layers
+    double share = tw_compose_pairs(c, tokens * history, square, tokens, chunks) / (0.5 * batch * seq * seq);
     cost.t_s *= share, cost.t0_s *= share, cost.compute_s *= share, cost.memory_s *= share;
     cost.flop *= share, cost.bytes *= share, cost.flop_j *= share, cost.byte_j *= share;
     emit(context, "prefill attention", 1.0, &cost);

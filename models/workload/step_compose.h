@@ -35,8 +35,9 @@ void tw_compose_dense(const TwCompose *compose, double tokens, bool unaligned, T
 void tw_compose_logits(const TwCompose *compose, double logits, TwEmit *emit, void *context);
 // Decode attention of all layers: sequences of one context.
 void tw_compose_decode(const TwCompose *compose, double sequences, double mean_context, TwEmit *emit, void *context);
-// Prefill attention of all layers: `chunks` chunks of chunk tokens on history tokens each. Past the shapes that were
-// measured (no history), the rate is that of a whole prompt of chunk + history tokens.
+// Prefill attention of all layers: `chunks` chunks of chunk tokens on history tokens each. The tables hold prompts
+// without history; the time of a query-key pair is taken there at the whole length chunk + history and as many query
+// rows in all, that is at chunks * chunk / (chunk + history) prompts: exact without history.
 void tw_compose_prefill(const TwCompose *compose, double chunks, double chunk, double history, TwEmit *emit,
                         void *context);
 

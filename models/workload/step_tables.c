@@ -17,8 +17,6 @@ static int next_batch(int n)
     return n < 128 ? n + 16 : n < 256 ? n + 32 : n + 64;
 }
 
-static int next_power(int n) { return n < 1 ? 1 : 2 * n; }
-
 static TwAxis axis_make(TwArena *arena, int most, int (*next)(int))
 {
     TwAxis axis = {.count = 1};
@@ -128,23 +126,14 @@ static void take_cost(void *context, const char *name, double times, const TwKer
 
 static void build_prefill(TwStepTables *t)
 {
-    int lengths = t->lengths.count, total = t->chunks.count * lengths;
-    t->rate_ns = TW_TAKE(t->arena, total, double);
-    t->rate_flop_nj = TW_TAKE(t->arena, total, double);
-    t->rate_byte_nj = TW_TAKE(t->arena, total, double);
-    for (int i = 0; i < t->chunks.count; i++)
-        for (int j = 0; j < lengths; j++) {
+    t->pair = TW_TAKE(t->arena, t->lengths.count * TW_ROWS, TwPairCost);
+    for (int j = 0; j < t->lengths.count; j++)
+        for (int k = 0; k < TW_ROWS; k++) {
             TwKernelCost cost;
-            int at = i * lengths + j;
-            double chunks = t->chunks.at[i], length = (double)t->lengths.at[j];
-            tw_compose_prefill(&t->compose, chunks, length, 0.0, take_cost, &cost);
-            double square = chunks * length * length;
-            double pairs = tw_compose_pairs(&t->compose, 0.0, square, chunks * length, chunks);
-            t->rate_ns[at] = 1e9 * cost.t_s * length / pairs;
-            t->rate_flop_nj[at] = 1e9 * cost.flop_j * length / pairs;
-            t->rate_byte_nj[at] = 1e9 * cost.byte_j * length / pairs;
-            // a longer prompt never takes less time
-            if (j) t->rate_ns[at] = fmax(t->rate_ns[at], t->rate_ns[at - 1]);
+            double length = (double)t->lengths.at[j], prompts = exp2(k + TW_ROWS_LOW), rows = prompts * length;
+            tw_compose_prefill(&t->compose, prompts, length, 0.0, take_cost, &cost);
+            double scale = 1e9 * rows / tw_compose_pairs(&t->compose, 0.0, rows * length, rows, prompts);
+            t->pair[j * TW_ROWS + k] = (TwPairCost){cost.t_s * scale, cost.flop_j * scale, cost.byte_j * scale};
         }
 }
 
@@ -162,7 +151,6 @@ void tw_step_tables_build(TwStepTables *t, int max_tokens, int max_sequences)
     int most = max_tokens > max_sequences ? max_tokens : max_sequences;
     t->tokens = axis_make(t->arena, most, next_captured);
     t->sequences = axis_make(t->arena, max_sequences, next_batch);
-    t->chunks = axis_make(t->arena, most < 256 ? most : 256, next_power);
     t->lengths = lengths_make(t->arena, m->window_tokens);
     build_dense(t);
     build_sequences(t);

@@ -25,6 +25,13 @@ typedef struct TwCell {    // per level: time_ns, dynamic energy nJ
     double time_ns, energy_nj;
 } TwCell;
 
+typedef struct TwPairCost {
+    double time_ns, flop_nj, byte_nj;
+} TwPairCost;
+
+// rows of all chunks over the mean length: 2^TW_ROWS_LOW to 2^TW_ROWS_HIGH
+enum { TW_ROWS_LOW = -14, TW_ROWS_HIGH = 17, TW_ROWS = TW_ROWS_HIGH - TW_ROWS_LOW + 1 };
+
 typedef struct TwStepTables {
     TwArena *arena;
     TwKernelModel *kernels;
@@ -37,13 +44,13 @@ typedef struct TwStepTables {
     double host_step_ns, host_sequence_ns;
     bool async;
 
-    TwAxis tokens, sequences, chunks;
+    TwAxis tokens, sequences;
     TwLengths lengths;
     TwCell *dense[2];    // aligned, unaligned: [token node][level]
     TwCell *logits;      // [sequence node][level]
     TwCell *decode;      // [sequence node][length node][level]
-    // [chunk node][length node]: of one pair of one layer, times the length
-    double *rate_ns, *rate_flop_nj, *rate_byte_nj;
+    // Prefill, [length node][power of two of rows / length]: of one pair of one layer, times the rows
+    TwPairCost *pair;
 
     double full_layers, windowed_layers, window, history_pairs;
 } TwStepTables;
