@@ -60,7 +60,7 @@ bool tw_record_good(TwRecord *record, TwError *error)
     }
     char room[128] = "";
     if (statvfs(dirname(folder), &disk) == 0 && strstr(record->hdf.why, "space"))
-        snprintf(room, sizeof room, " (%.1f MB free, at least %.1f MB wanted)",
+        snprintf(room, sizeof room, " (%.3f MB free, at least %.3f MB wanted)",
                  1e-6 * (double)disk.f_bavail * (double)disk.f_frsize, 1e-6 * held);
     return tw_fail(error, TW_IO, "%s: %s%s", record->path, record->hdf.why, room);
 }
@@ -234,7 +234,7 @@ static void rows_write(TwRecord *record, TwRecordGroup *at)
     }
     if (hdf->failed) return;
     // a file that is killed from here on opens, and holds these rows
-    tw_hdf_ok(hdf, H5Fflush(hdf->file, H5F_SCOPE_GLOBAL) >= 0, "flush failed");
+    if (!tw_hdf_ok(hdf, H5Fflush(hdf->file, H5F_SCOPE_GLOBAL) >= 0, "flush failed")) return;
     at->written += rows;
     at->held = 0;
 }
