@@ -154,8 +154,16 @@ static void book(const TwPowerPlant *p, void *block, double weight, bool metered
         }
     }
     const double *rack_w = tw_f64(block, p->rack_w), *load_w = tw_f64(block, p->load_w);
-    for (int r = 0; r < p->rack_count; r++) *(f.mode[p->rack_at[r]] ? &load : &unserved) += rack_w[r];
-    for (int l = 0; l < p->load_count; l++) *(f.mode[p->load_at[l]] ? &load : &unserved) += load_w[l];
+    for (int r = 0; r < p->rack_count; r++) {
+        bool live = f.mode[p->rack_at[r]] != TW_DEAD;
+        load += live ? rack_w[r] : 0.0;
+        unserved += live ? 0.0 : rack_w[r];
+    }
+    for (int l = 0; l < p->load_count; l++) {
+        bool live = f.mode[p->load_at[l]] != TW_DEAD;
+        load += live ? load_w[l] : 0.0;
+        unserved += live ? 0.0 : load_w[l];
+    }
 
     out->utility_w += feed * weight;
     out->outdoor_loss_w += outdoor * weight;
@@ -202,6 +210,17 @@ static void move_energy(const TwPowerPlant *p, void *block, double step, double 
     }
 }
 
+// Whether a store that was running down has nothing left.
+static bool moved_to_end(const TwPowerPlant *p, const void *block)
+{
+    const double *energy_j = tw_f64_const(block, p->energy_j), *drain_w = tw_f64_const(block, p->drain_w);
+    for (int k = 0; k < p->store_count; k++) {
+        int e = p->store[k];
+        if (drain_w[e] > 0.0 && energy_j[e] <= p->least_j[e]) return true;
+    }
+    return false;
+}
+
 static void ramp_limits(const TwPowerPlant *p, void *block, double window_s)
 {
     double *limit_w = tw_f64(block, p->limit_w);
@@ -242,8 +261,9 @@ void tw_power_settle(const TwPower *power, void *block, double window_s, const d
         double step = fmin(left, fmin(empties, fills));
         book(p, block, step, true, out);
         move_energy(p, block, step, empties, fills, out);
+        bool crossed = step == empties || step == fills || moved_to_end(p, block);
         left = step < left ? left - step : 0.0;
-        instant(p, block);
+        if (crossed) instant(p, block);
     }
     if (window_s > 0.0) {
         mean_of(power, window_s, out);
