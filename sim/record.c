@@ -40,11 +40,15 @@ double tw_record_size_bytes(const TwRecordPlan *plan, double duration_s)
     return bytes;
 }
 
+// Two times are one where they differ by less than a nanosecond or the last digit of a double.
+static double close_s(double time_s) { return fmax(0.6e-9, 2.5e-16 * fabs(time_s)); }
+
 double tw_record_next_s(const TwRecordPlan *plan, int group, double time_s)
 {
     // a time that is an interval end but for rounding belongs to the interval that it begins
-    double interval_s = plan->groups[group].interval_s;
-    return (floor(time_s / interval_s * (1.0 + 1e-12) + 1e-9) + 1.0) * interval_s;
+    double interval_s = plan->groups[group].interval_s, whole = floor(time_s / interval_s);
+    double end_s = (whole + 1.0) * interval_s;
+    return end_s - time_s <= close_s(time_s) ? (whole + 2.0) * interval_s : end_s;
 }
 
 bool tw_record_good(TwRecord *record, TwError *error)
@@ -307,8 +311,7 @@ bool tw_record_window(TwRecord *record, int group, void *block, double from_s, d
     TwRecordGroup *at = &record->groups[group];
     if (at->info->count == 0) return true;
     Running *running = tw_at(block, record->plan->slots[group]);
-    double end_s = tw_record_next_s(record->plan, group, from_s), close = 1e-9 * at->info->interval_s;
-    double dt = until_s - from_s;
+    double end_s = tw_record_next_s(record->plan, group, from_s), close = close_s(until_s), dt = until_s - from_s;
     assert(dt >= 0.0 && until_s <= end_s + close);
     at->block = block;
     if (dt <= 0.0) return true;
@@ -354,7 +357,7 @@ static bool earlier_open(const TwRecord *record, int group, TwResult *result, do
     if (!earlier->bounds || !earlier->values) abort();
     if (rows > 0 && !tw_result_bounds(result, info->name, earlier->bounds, error)) return false;
 
-    double close = 1e-9 * info->interval_s;
+    double close = close_s(until_s);
     while (earlier->rows < rows && earlier->bounds[2 * earlier->rows + 1] <= until_s + close) earlier->rows++;
     double reached = earlier->rows ? earlier->bounds[2 * earlier->rows - 1] : 0.0;
     if (tw_record_next_s(record->plan, group, reached) <= until_s - close)

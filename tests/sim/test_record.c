@@ -230,6 +230,35 @@ static void threads_write_equal_files(void)
     }
 }
 
+// An event cuts a window just before the end of the interval: still one row.
+static void windows_may_be_cut_anywhere(void)
+{
+    static const TwSeriesInfo series[] = {{"heat_w", "W", "heat"}};
+    const TwGroupInfo group = {"", NULL, 1, NULL, NULL, 3600.0, series, 1};
+    TwSlot slot;
+    TwRecordPlan plan = {&group, 1, &slot};
+    TwLayout layout = {0};
+    tw_record_layout(&plan, &layout);
+    void *block = tw_block_create(&layout);
+    TwRecord *record;
+    TwResult *result;
+    static const double cut_s[] = {0.0, 1e-6, 1800.0, 3600.0 - 1e-6, 3600.0, 3600.0 + 1e-8, 7200.0 - 2e-9, 7200.0};
+    CHECK(tw_record_create(&record, in_folder("cuts.h5"), true, &head, &plan, &error));
+    for (int w = 0; w < 7; w++) {
+        double value = w == 3 ? 9.0 : 1.0;
+        CHECK(tw_record_window(record, 0, block, cut_s[w], cut_s[w + 1], &value, &error));
+    }
+    CHECK(tw_record_finish(record, "complete", NULL, &error));
+    tw_block_destroy(block);
+
+    double time_s[2], high[2];
+    CHECK(tw_result_open(&result, in_folder("cuts.h5"), &error));
+    CHECK(tw_result_rows(result, "") == 2);
+    CHECK(tw_result_time(result, "", time_s, &error) && time_s[0] == 3600.0 && time_s[1] == 7200.0);
+    CHECK(tw_result_values(result, "", "heat_w_max", 0, 2, high, &error) && high[0] == 9.0 && high[1] == 1.0);
+    tw_result_close(result);
+}
+
 // A kind without entries takes no room; a value that is no number is missing, not an extreme.
 static void gaps_are_missing_values(void)
 {
@@ -356,6 +385,11 @@ static void intervals_end_where_they_should(void)
     CHECK_NEAR(tw_record_next_s(&plan, 0, 0.0), 0.1, 1e-15);
     CHECK_NEAR(tw_record_next_s(&plan, 0, 0.3), 0.4, 1e-15);    // 0.3 / 0.1 < 3 in doubles
     CHECK_NEAR(tw_record_next_s(&plan, 0, 0.39), 0.4, 1e-15);
+    group.interval_s = 1.0 / 3.0;    // cut to whole nanoseconds, it still ends once
+    CHECK_NEAR(tw_record_next_s(&plan, 0, 0.333333333), 2.0 / 3.0, 1e-15);
+    CHECK_NEAR(tw_record_next_s(&plan, 0, 0.333333334), 2.0 / 3.0, 1e-15);
+    group.interval_s = 3600.0;    // an event a microsecond before the end, late in the year
+    CHECK(tw_record_next_s(&plan, 0, 8000 * 3600.0 - 1e-6) == 8000 * 3600.0);
     group.interval_s = 60.0;
     for (int64_t k = 1; k < 600000; k += 997)
         CHECK(tw_record_next_s(&plan, 0, 60.0 * (double)k) == 60.0 * (double)(k + 1));
@@ -565,6 +599,7 @@ int main(int argc, char **argv)
     what_is_written_reads_back();
     equal_runs_are_equal_bytes();
     threads_write_equal_files();
+    windows_may_be_cut_anywhere();
     gaps_are_missing_values();
     resumed_runs_are_equal_bytes();
     rounding_never_hides_a_peak();
