@@ -41,18 +41,18 @@ static const char *const kind_words[] = {"poisson", "gamma", "weibull", "cox", "
 
 #define ROW(field) offsetof(TwArrivalRow, field)
 static const TwField arrival_fields[] = {
-    {"kind", "", TW_TEXT, 0, 0, "\"poisson\"", ROW(kind), "arrival process given the rate, or replay of a trace",
+    {"kind", "", TW_TEXT, 0, 0, "poisson", ROW(kind), "arrival process given the rate, or replay of a trace",
      kind_words},
     {"rate_s", "1/s", TW_REAL, 0.0, 1e9, "0.0", ROW(rate_s), "mean requests per second; above 0 but for replay", NULL},
     {"shape", "1", TW_REAL, 0.01, 1e6, "1.0", ROW(shape), "shape of gamma (1/CV^2) or Weibull intervals of a cell",
      NULL},
-    {"profile", "", TW_TEXT, 0, 0, "\"flat\"", ROW(profile), "rate profile over the day or week", NULL},
-    {"bursts", "", TW_TEXT, 0, 0, "\"\"", ROW(bursts),
+    {"profile", "", TW_TEXT, 0, 0, "flat", ROW(profile), "rate profile over the day or week", NULL},
+    {"bursts", "", TW_TEXT, 0, 0, "", ROW(bursts),
      "burst parameters of cox and onoff; empty: azure23_conv, azure23_code", NULL},
     {"time_zone_h", "h", TW_REAL, -24.0, 24.0, "0.0", ROW(time_zone_h),
      "the clock of the profile is ahead of the site's by this", NULL},
-    {"file", "", TW_TEXT, 0, 0, "\"\"", ROW(file),
-     "trace to replay: Azure or BurstGPT CSV, Mooncake JSONL, gzip or plain", NULL},
+    {"file", "", TW_TEXT, 0, 0, "", ROW(file), "trace to replay: Azure or BurstGPT CSV, Mooncake JSONL, gzip or plain",
+     NULL},
     {"time_scale", "1", TW_REAL, 1e-6, 1e6, "1.0", ROW(time_scale), "replay so much faster: 2 is twice the rate", NULL},
     {"loop", "", TW_BOOLEAN, 0, 0, "false", ROW(loop), "begin the trace again at its end", NULL},
     {"skip_bad_rows", "1", TW_INTEGER, 0.0, 1e9, "0", ROW(skip_bad_rows),

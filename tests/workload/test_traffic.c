@@ -465,8 +465,52 @@ static void every_kind_word_can_be_created(void)
     }
 }
 
+static TwConfig *read_group(const char *text, TwErrors *errors)
+{
+    const char *path = "test_traffic_arrival.cfg";
+    FILE *file = fopen(path, "w");
+    CHECK(file && fputs(text, file) >= 0 && fclose(file) == 0);
+    TwConfig *config = NULL;
+    const TwConfigInput input = {.root = &tw_arrival_kind, .path = path};
+    CHECK(tw_config_read(&config, &input, errors) == (tw_errors_count(errors) == 0));
+    remove(path);
+    return config;
+}
+
+// What a file says arrives in the spec, what it leaves out has the defaults of the table, and nonsense is refused.
+static void the_arrival_group_is_read(void)
+{
+    TwErrors *errors = tw_errors_create();
+    TwConfig *config = read_group("kind = \"gamma\"; rate_s = 12.5; shape = 0.25; profile = \"office_hours\"; "
+                                  "time_zone_h = -8.0;\n",
+                                  errors);
+    CHECK(tw_errors_count(errors) == 0 && config);
+    if (config) {
+        TwArrivalRow row;
+        TwTrafficSpec spec = {.seed = 9};
+        tw_node_row(tw_config_root(config), &row);
+        tw_arrival_spec(&row, &spec);
+        CHECK_TEXT(spec.arrival, "gamma");
+        CHECK_TEXT(spec.profile, "office_hours");
+        CHECK(spec.rate_s == 12.5 && spec.shape == 0.25 && spec.time_zone_h == -8.0 && spec.seed == 9);
+        CHECK(spec.time_scale == 1.0 && !spec.loop && spec.trace == NULL && spec.skip_bad_rows == 0);
+        Source source = open_source(spec);
+        TwProfile profile;
+        CHECK(tw_profile_load(&profile, "office_hours", NULL));
+        // 18:30 by the site is 10:30 by the users' clock
+        CHECK_NEAR(tw_traffic_rate_s(source.traffic, 18.5 * 3600.0), 12.5 * tw_profile_rate(&profile, 10.5 * 3600.0),
+                   1e-12);
+        close_source(&source);
+        tw_config_destroy(config);
+    }
+    config = read_group("kind = \"gama\"; rate_s = -1.0; time_scale = 0.0;\n", errors);
+    CHECK(!config && tw_errors_count(errors) == 3);
+    tw_errors_destroy(errors);
+}
+
 int main(void)
 {
+    the_arrival_group_is_read();
     poisson_is_memoryless();
     renewal_intervals_have_their_variation();
     slabs_begin_in_equilibrium();
