@@ -341,8 +341,12 @@ void tw_workload_advance(const TwWorkload *workload, void *block, const TwWorklo
 {
     const Plant *p = workload->inner;
     assert(from_ns <= until_ns);
-#pragma omp parallel for schedule(dynamic) num_threads(p->threads) if (p->threads > 1 && p->cell_count > 1)
-    for (int cell = 0; cell < p->cell_count; cell++) advance_cell(p, block, cell, in, from_ns, until_ns);
+    if (p->threads == 1) {
+        for (int cell = 0; cell < p->cell_count; cell++) advance_cell(p, block, cell, in, from_ns, until_ns);
+    } else {
+#pragma omp parallel for schedule(dynamic) num_threads(p->threads)
+        for (int cell = 0; cell < p->cell_count; cell++) advance_cell(p, block, cell, in, from_ns, until_ns);
+    }
 
     // a rack's replicas may belong to several cells: summed here, in index order
     for (int rack = 0; rack < workload->rack_count; rack++)

@@ -230,17 +230,28 @@ static void engine_run(const TwEngine *e, TwReplica *r, const Plain *all, int co
     CHECK(tw_engine_consistent(e, r));
 }
 
+static int seen_good;
+
 static void compare(const PlainRun *p, const TwReplica *r, const Times *t)
 {
-    int wrong = 0, rejected = 0;
+    int wrong = 0, rejected = 0, good = 0, measured = 0;
     for (int k = 0; k < p->count; k++) {
-        rejected += p->all[k].rejected;
+        const Plain *q = &p->all[k];
+        rejected += q->rejected;
+        if (!q->rejected && q->request.arrival_ns >= p->spec->measure_from_ns) {
+            int32_t gaps = q->request.output_tokens > 1 ? q->request.output_tokens - 1 : 1;
+            measured++;
+            good += (double)(q->first_ns - q->request.arrival_ns) * 1e-9 <= p->spec->ttft_slo_s &&
+                    (double)(q->last_ns - q->first_ns) * 1e-9 / gaps <= p->spec->tpot_slo_s;
+        }
         wrong += p->all[k].first_ns != t->first_ns[k] || p->all[k].last_ns != t->last_ns[k];
     }
     CHECK(wrong == 0);
     CHECK(r->counts.rejected == rejected && r->counts.completed == p->count - rejected);
     CHECK(r->counts.iterations == p->iterations && r->counts.preemptions == p->preemptions);
     CHECK(r->counts.recomputed == p->recomputed);
+    CHECK(r->counts.good == good && r->counts.measured == measured);
+    seen_good += good > 0 && good < measured;
     CHECK(r->time == p->time && r->meter == p->energy);
     CHECK(r->kv.free == r->kv.blocks);
 }
@@ -249,11 +260,11 @@ static PlainRun plain;
 static Times times;
 
 // C3, C9, C10: random workloads, chunked prefill, little memory, small queues, caps; jumped, stepped, split.
-static void jumps_equal_steps(void)
+static void jumps_equal_steps(int rounds)
 {
     uint64_t seed = 11;
     int64_t iterations = 0, changes = 0, preemptions = 0, rejected = 0;
-    for (int round = 0; round < 60; round++) {
+    for (int round = 0; round < rounds; round++) {
         int longest = draw_int(&seed, 1, 3) == 1 ? 40 : 700, outputs = draw_int(&seed, 1, 200);
         TestStep step = {draw_unit(&seed) * 1e7,
                          draw_unit(&seed) * 3e4,
@@ -272,6 +283,9 @@ static void jumps_equal_steps(void)
         spec.block_tokens = 1 << draw_int(&seed, 0, 6);
         int64_t least = (longest + outputs) / spec.block_tokens + 1;
         spec.kv_blocks = draw_int(&seed, 1, 2) == 1 ? 1 << 20 : least * draw_int(&seed, 1, 6);
+        spec.measure_from_ns = draw_int(&seed, 0, 3) * 1000000000ll;
+        spec.ttft_slo_s = 0.01 + 5.0 * draw_unit(&seed);
+        spec.tpot_slo_s = 0.002 + 0.01 * draw_unit(&seed);
         spec.queue_max = draw_int(&seed, 1, 3) == 1 ? draw_int(&seed, 1, 30) : 100000;
 
         memset(&plain, 0, sizeof plain);
@@ -307,7 +321,7 @@ static void jumps_equal_steps(void)
     }
     printf("%lld iterations, %lld batch changes, %lld preemptions, %lld rejected\n", (long long)iterations,
            (long long)changes, (long long)preemptions, (long long)rejected);
-    CHECK(preemptions > 100 && rejected > 100 && changes < iterations / 2);
+    CHECK(preemptions > 100 && rejected > 100 && changes < iterations / 2 && seen_good > 20);
 }
 
 // C4: two requests in memory for one and a half.
@@ -368,9 +382,10 @@ static void what_never_fits_is_rejected(void)
     free(r);
 }
 
-int main(void)
+// With a number: so many random workloads (1000 are more than 1e7 iterations).
+int main(int argc, char **argv)
 {
-    jumps_equal_steps();
+    jumps_equal_steps(argc > 1 ? atoi(argv[1]) : 60);
     preemption_by_hand();
     what_never_fits_is_rejected();
     return check_failures != 0;
