@@ -61,9 +61,9 @@ static TwSpan series_span(const TwSceneSeries *s)
         if (isfinite(b) && b > high) high = b;
     }
     // a limit far away would press the line flat; it is named beside the title then
-    bool near = isfinite(s->limit) && high >= 0.6 * s->limit;
+    bool near = isfinite(s->limit) && high >= 0.75 * s->limit;
     TwSpan span = tw_span(low, high, NAN);
-    if (near && s->limit > span.high) span.high = tw_span(span.low, s->limit * 1.02, NAN).high;
+    if (near && s->limit > span.high) span.high = s->limit + 0.06 * (s->limit - span.low);
     return span;
 }
 
@@ -100,52 +100,89 @@ static void draw_points(TwDraw *d, const TwSceneSeries *s, TwBox plot, TwSpan sp
     free(p);
 }
 
-// many rows: a column that spans more than 2 px is a span, smooth stretches are stroked
-static void draw_columns(TwDraw *d, const TwSceneSeries *s, TwBox plot, TwSpan span, double t0, double t1,
-                         TwColour colour)
+// Mean of the rows that end in each column: a line through a band, never in place of it.
+static void draw_means(TwDraw *d, const TwSceneSeries *s, TwBox plot, TwSpan span, double t0, double t1, int columns,
+                       TwPoint *p, TwColour colour)
+{
+    double per_s = columns / (t1 - t0), sum = 0.0, x = 0.0;
+    int n = 0, rows = 0, column = -1;
+    for (int i = row_after(s, t0); i <= s->count; i++) {
+        bool ends = i == s->count || s->time_s[i] > t1;
+        int c = ends ? columns : (int)((s->time_s[i] - t0) * per_s);
+        if (c != column && rows > 0) {
+            x = plot.x + (column + 0.5) / columns * plot.w;
+            p[n++] = (TwPoint){x, level(plot, span, sum / rows)};
+        }
+        if (c != column) sum = 0.0, rows = 0, column = c;
+        if (ends) break;
+        if (isfinite(s->mean[i]))
+            sum += (double)s->mean[i] * s->scale, rows++;
+        else if (n > 1)
+            tw_draw_line(d, p, n, (TwStroke){colour, 1.4, 0.0}), n = 0;
+    }
+    tw_draw_line(d, p, n, (TwStroke){colour, 1.4, 0.0});
+}
+
+enum { SMOOTH_RUN = 8 };    // columns; shorter smooth stretches between jumps are spans like their neighbours
+
+static bool is_smooth(const float *top, const float *bottom, int c, float thick)
+{
+    if (!(bottom[c] - top[c] <= thick)) return false;
+    return c == 0 || isnan(top[c - 1]) || (top[c] - bottom[c - 1] <= thick && top[c - 1] - bottom[c] <= thick);
+}
+
+// columns of one span each; long stretches that span no more than 2 px are stroked
+static void draw_spans(TwDraw *d, TwBox plot, float *top, float *bottom, int columns, TwPoint *p, TwColour colour)
 {
     double scale = tw_draw_scale(d);
-    int columns = (int)(plot.w * scale);
-    float *low = malloc(((size_t)columns + 1) * sizeof *low), *high = malloc(((size_t)columns + 1) * sizeof *high);
-    TwPoint *p = malloc(((size_t)columns + 1) * sizeof *p);
-    if (!low || !high || !p) {
-        free(low), free(high), free(p);
-        return;
-    }
-    tw_series_columns(s, t0, t1, columns, low, high);
-    float *top = high, *bottom = low;    // in place: y points down
-    for (int c = 0; c < columns; c++) {
-        if (isnan(low[c])) continue;
-        float a = (float)level(plot, span, high[c]), b = (float)level(plot, span, low[c]);
-        top[c] = a, bottom[c] = b;
-    }
-
-    float thick = (float)(2.0 / scale);
-    int n = 0;
-    float before_top = NAN, before_bottom = NAN;
-    for (int c = 0; c <= columns; c++) {
-        bool has = c < columns && !isnan(top[c]), smooth = has && bottom[c] - top[c] <= thick;
-        // a jump between two smooth columns is an upright span as well
-        if (smooth && !isnan(before_top) && fabsf(top[c] - before_top) > 3.0f * thick) smooth = false;
-        float own_top = has ? top[c] : NAN, own_bottom = has ? bottom[c] : NAN;
-        if (smooth) {
-            p[n++] = (TwPoint){plot.x + (c + 0.5) / scale, (top[c] + bottom[c]) / 2.0};
-            top[c] = NAN;
-        } else {
-            if (n == 1)
-                top[c - 1] = before_top, bottom[c - 1] = before_top + thick;
-            else if (n > 1)
-                tw_draw_line(d, p, n, (TwStroke){colour, 1.4, 0.0});
-            n = 0;
-            // joined with the column before, so that order is kept and the line has no holes
-            if (has && !isnan(before_top)) {
+    float thick = (float)(2.0 / scale), before_top = NAN, before_bottom = NAN;
+    for (int c = 0; c < columns;) {
+        int run = 0;
+        while (c + run < columns && is_smooth(top, bottom, c + run, thick)) run++;
+        if (run >= SMOOTH_RUN) {
+            int n = 0;
+            for (int k = c; k < c + run; k++) {
+                p[n++] = (TwPoint){plot.x + (k + 0.5) / scale, (top[k] + bottom[k]) / 2.0};
+                before_top = top[k], before_bottom = bottom[k];
+                top[k] = NAN;
+            }
+            tw_draw_line(d, p, n, (TwStroke){colour, 1.4, 0.0});
+            c += run;
+            continue;
+        }
+        // joined with the column before, so that order is kept and the line has no holes
+        for (int end = c + (run > 0 ? run : 1); c < end; c++) {
+            float own_top = top[c], own_bottom = bottom[c];
+            if (!isnan(own_top) && !isnan(before_top)) {
                 if (top[c] > before_bottom) top[c] = before_bottom;
                 if (bottom[c] < before_top) bottom[c] = before_top;
             }
+            if (bottom[c] - top[c] < thick) bottom[c] = top[c] + thick;
+            before_top = own_top, before_bottom = own_bottom;
         }
-        before_top = own_top, before_bottom = own_bottom;
     }
     tw_draw_spans(d, plot.x, top, bottom, columns, colour);
+}
+
+// more rows than pixels: a span from lowest to highest in each column
+static void draw_columns(TwDraw *d, const TwSceneSeries *s, TwBox plot, TwSpan span, double t0, double t1, int rows,
+                         TwColour colour)
+{
+    int columns = (int)(plot.w * tw_draw_scale(d));
+    float *low = malloc(((size_t)columns + 1) * sizeof *low), *high = malloc(((size_t)columns + 1) * sizeof *high);
+    TwPoint *p = malloc(((size_t)columns + 2) * sizeof *p);
+    if (low && high && p) {
+        tw_series_columns(s, t0, t1, columns, low, high);
+        for (int c = 0; c < columns; c++) {    // in place, as pixels: y points down
+            float least = low[c], most = high[c];
+            if (isnan(least)) continue;
+            low[c] = (float)level(plot, span, most), high[c] = (float)level(plot, span, least);
+        }
+        bool band = rows >= 4 * columns;
+        TwColour fill = band ? tw_blend(tw_draw_style(d)->panel, colour, 0.5) : colour;
+        draw_spans(d, plot, low, high, columns, p, fill);
+        if (band) draw_means(d, s, plot, span, t0, t1, columns, p, colour);
+    }
     free(low), free(high), free(p);
 }
 
@@ -165,6 +202,9 @@ static void draw_ground(TwDraw *d, const TwScene *s, TwBox plot, TwSpan span, do
     const TwStyle *style = tw_draw_style(d);
     TwStroke grid = {style->grid, 1.0, 0.0};
     double step = tw_tick_step(span.low, span.high, plot.h >= 110.0 ? 5 : plot.h >= 60.0 ? 3 : 2);
+    // one label alone is no scale
+    if (floor(span.high / step + 1e-9) - ceil(span.low / step - 1e-9) < 1.0 && plot.h >= 30.0)
+        step = tw_tick_step(span.low, span.high, 4);
     char text[32];
     for (double v = step * ceil(span.low / step - 1e-9); v <= span.high + step * 1e-9; v += step) {
         double y = floor(level(plot, span, v));
@@ -202,15 +242,16 @@ void tw_chart_draw(TwDraw *d, const TwScene *s, int index, TwBox box, bool time_
     snprintf(shown, sizeof shown, "%s %s", tw_number_text(now, at), tw_unit_text(series->unit));
     double taken =
         tw_draw_text(d, (TwPoint){plot.x + plot.w, box.y + 19.0}, TW_RIGHT, TW_BODY_BOLD, style->text, shown);
-    char title[192];
+    char title[192], number[32];
     const char *unit = tw_unit_text(series->unit);
-    char limit[64] = "", number[32];
-    if (isfinite(series->limit)) snprintf(limit, sizeof limit, "limit %s", tw_number_text(number, series->limit));
-    double room = plot.x + plot.w - taken - 12.0 - box.x - 12.0;
-    snprintf(title, sizeof title, "%s%s%s%s%s%s", series->label, *unit ? "  [" : "", unit, *unit ? "]" : "",
-             *limit ? "   " : "", limit);
+    double room = plot.x + plot.w - taken - 12.0 - box.x - 16.0;
+    int length = snprintf(title, sizeof title, "%s%s%s%s", series->label, *unit ? "  [" : "", unit, *unit ? "]" : "");
+    if (isfinite(series->limit)) {    // whole or not at all
+        snprintf(title + length, sizeof title - (size_t)length, "   limit %s", tw_number_text(number, series->limit));
+        if (tw_text_width(d, TW_BODY, title) > room) title[length] = '\0';
+    }
     if (room > 40.0)
-        tw_draw_text_cut(d, (TwPoint){box.x + 12.0, box.y + 19.0}, TW_LEFT, TW_BODY, style->second, room, title);
+        tw_draw_text_cut(d, (TwPoint){box.x + 16.0, box.y + 19.0}, TW_LEFT, TW_BODY, style->second, room, title);
 
     double t0 = 0.0, t1 = s->span_s > 0.0 && isfinite(s->span_s) ? s->span_s : 1.0;
     TwSpan span = series_span(series);
@@ -223,11 +264,11 @@ void tw_chart_draw(TwDraw *d, const TwScene *s, int index, TwBox box, bool time_
     }
     tw_draw_clip(d, plot);
     int shown_rows = row_after(series, t1) - row_after(series, t0);
-    TwColour colour = style->series[0];
+    TwColour colour = style->accent;
     if (shown_rows * 2 < (int)(plot.w * tw_draw_scale(d)))
         draw_points(d, series, plot, span, t0, t1, colour);
     else
-        draw_columns(d, series, plot, span, t0, t1, colour);
+        draw_columns(d, series, plot, span, t0, t1, shown_rows, colour);
     if (isfinite(series->limit) && series->limit >= span.low && series->limit <= span.high) {
         double y = floor(level(plot, span, series->limit));
         tw_draw_line(d, (TwPoint[]){{plot.x, y}, {plot.x + plot.w, y}}, 2,

@@ -82,6 +82,7 @@ static const TwStyle light = {
     .second = 0xff536070,
     .status = {0xff7d8896, 0xff3a8fd9, 0xffb58900, 0xffb71c1c, 0xff6a0dad, 0xff1b2430},
     .series = {0xff000000, 0xff5e35b1, 0xff00838f, 0xffad1457, 0xffb58900, 0xff6d4c00},
+    .accent = 0xff00838f,
 };
 static const TwStyle dark = {
     .ground = 0xff11151c,
@@ -91,6 +92,7 @@ static const TwStyle dark = {
     .second = 0xff9aa7b8,
     .status = {0xff6b7787, 0xff56b4e9, 0xffffd84d, 0xffe8402a, 0xffa020f0, 0xfff0f4f8},
     .series = {0xff56b4e9, 0xffe69f00, 0xff009e73, 0xffcc79a7, 0xfff0e442, 0xffd55e00},
+    .accent = 0xff56b4e9,
 };
 
 const TwStyle *tw_style(TwTheme theme) { return theme == TW_DARK ? &dark : &light; }

@@ -31,6 +31,7 @@ typedef struct TwStyle {
     TwColour ground, panel, grid, text, second;
     TwColour status[TW_STATUS_COLOURS];
     TwColour series[TW_SERIES_COLOURS];
+    TwColour accent;    // of a series that is alone, and of the useful path of a Sankey: one of series
 } TwStyle;
 const TwStyle *tw_style(TwTheme theme);
 

@@ -278,6 +278,8 @@ static void draw_cell_label(TwDraw *d, const TwScene *s, const TwView *view, int
     const char *unit = tw_unit_text(s->quantities[view->quantity].unit);
     bool big = c.w >= 84.0 && c.h >= 100.0;
     if (big) {
+        if (!has) tw_draw_rect(d, (TwBox){c.x + 6.0, c.y + 6.0, c.w - 12.0, 38.0}, style->ground);
+        if (!has) tw_draw_rect(d, (TwBox){middle - 36.0, c.y + c.h / 2.0 - 12.0, 72.0, 50.0}, style->ground);
         double limit = s->quantities[view->quantity].limit;
         char share[32];
         tw_draw_text_cut(d, (TwPoint){c.x + 10.0, c.y + 22.0}, TW_LEFT, TW_BODY_BOLD, ink, c.w - 20.0,
@@ -355,7 +357,8 @@ void tw_floor_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box)
     tw_draw_clip(d, box);
     for (int h = 0; h < plan->hall_count; h++) {
         TwBox b = plan->halls[h];
-        TwBox room = {b.x - 10.0, b.y - 10.0, b.w + 20.0, b.h + 20.0};
+        double margin = plan->cell_w >= 8.0 ? 10.0 : 6.0;
+        TwBox room = {b.x - margin, b.y - margin, b.w + 2.0 * margin, b.h + 2.0 * margin};
         bool named = plan->hall_names[h][0] != '\0';
         tw_draw_rect(d, room, style->panel);
         tw_draw_frame(d, room, (TwStroke){style->grid, 1.0, 0.0});

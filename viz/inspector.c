@@ -135,7 +135,6 @@ static void draw_events(TwDraw *d, const TwScene *s, Cursor *c)
         const TwSceneEvent *e = &s->events[i];
         TwColour colour = style->status[e->severity >= 2 ? TW_ALARM : e->severity == 1 ? TW_CAUTION : TW_INFO];
         tw_draw_rect(d, (TwBox){c->x, c->y + 3.0, 3.0, 28.0}, colour);
-        snprintf(when, sizeof when, "%s", "");
         tw_instant_text(when, s->start, e->time_s);
         tw_draw_text_cut(d, (TwPoint){c->x + 10.0, c->y + 14.0}, TW_LEFT, TW_BODY, style->text, c->w - 10.0, e->text);
         double used = tw_draw_text(d, (TwPoint){c->x + 10.0, c->y + 29.0}, TW_LEFT, TW_SMALL, style->second, when);
@@ -152,7 +151,7 @@ void tw_inspector_draw(TwDraw *d, const TwScene *s, const TwView *view, TwBox bo
     tw_draw_rect(d, box, style->panel);
     tw_draw_rect(d, (TwBox){box.x, box.y, 1.0, box.h}, style->grid);
     tw_draw_clip(d, box);
-    Cursor c = {box.x + 18.0, box.y + 12.0, box.w - 36.0, box.y + box.h - 8.0};
+    Cursor c = {box.x + 18.0, box.y + 5.0, box.w - 36.0, box.y + box.h - 8.0};
     int chosen = view->quantity >= 0 && view->quantity < s->quantity_count ? view->quantity : 0;
     int shown = view->selected >= 0 ? view->selected : view->hover;
     if (shown >= 0 && shown < s->rack_count)

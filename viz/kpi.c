@@ -5,13 +5,15 @@
 #include <stdio.h>
 #include <string.h>
 
-// "power.utility_mw" ends in the name of the series that it comes from, if there is one
-static const TwSceneSeries *series_of(const TwScene *s, const char *name)
+// "power.utility_mw" ends in the name of the series that it comes from, or carries its label
+static const TwSceneSeries *series_of(const TwScene *s, const TwSceneKpi *k)
 {
-    const char *last = strrchr(name, '.');
-    last = last ? last + 1 : name;
-    for (int i = 0; i < s->series_count; i++)
-        if (strcmp(s->series[i].name, name) == 0 || strcmp(s->series[i].name, last) == 0) return &s->series[i];
+    const char *last = strrchr(k->name, '.');
+    last = last ? last + 1 : k->name;
+    for (int i = 0; i < s->series_count; i++) {
+        const TwSceneSeries *y = &s->series[i];
+        if (strcmp(y->name, k->name) == 0 || strcmp(y->name, last) == 0 || strcmp(y->label, k->label) == 0) return y;
+    }
     return NULL;
 }
 
@@ -36,7 +38,7 @@ static void draw_sparkline(TwDraw *d, const TwSceneSeries *series, const TwScene
         double share = ((low[c] + high[c]) / 2.0f - least) / (most - least);
         p[n++] = (TwPoint){box.x + c + 0.5, box.y + box.h * (1.0 - share)};
     }
-    tw_draw_line(d, p, n, (TwStroke){tw_draw_style(d)->series[0], 1.2, 0.0});
+    tw_draw_line(d, p, n, (TwStroke){tw_draw_style(d)->accent, 1.2, 0.0});
 }
 
 static const char *value_text(const TwSceneKpi *k, char text[64])
@@ -107,10 +109,13 @@ void tw_kpis_draw(TwDraw *d, const TwScene *s, TwBox box)
     }
     double margin = 16.0;
     int columns = (int)fmax(1.0, fmin(5.0, floor((box.w - margin) / 250.0)));
-    if (columns > s->kpi_count) columns = s->kpi_count;
+    int square = (int)ceil(sqrt(s->kpi_count * 1.6));
+    if (columns > square) columns = square;
     int rows = (s->kpi_count + columns - 1) / columns;
     double w = floor((box.w - margin * (columns + 1)) / columns);
-    double h = fmin(150.0, floor((box.h - margin * (rows + 1)) / rows));
+    bool sparks = false;
+    for (int i = 0; i < s->kpi_count; i++) sparks = sparks || series_of(s, &s->kpis[i]);
+    double h = fmin(sparks ? 180.0 : 88.0, floor((box.h - margin * (rows + 1)) / rows));
     char text[64], unit[64], under[96];
     for (int i = 0; i < s->kpi_count; i++) {
         const TwSceneKpi *k = &s->kpis[i];
@@ -135,7 +140,7 @@ void tw_kpis_draw(TwDraw *d, const TwScene *s, TwBox box)
         if (h >= 76.0)
             tw_draw_text_cut(d, (TwPoint){b.x + 14.0, b.y + 70.0}, TW_LEFT, TW_SMALL, style->second, w - 28.0,
                              under_text(k, under));
-        const TwSceneSeries *series = series_of(s, k->name);
+        const TwSceneSeries *series = series_of(s, k);
         if (series && h >= 110.0) draw_sparkline(d, series, s, (TwBox){b.x + 14.0, b.y + 82.0, w - 28.0, h - 96.0});
     }
 }

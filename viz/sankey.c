@@ -118,7 +118,7 @@ static void draw_node(TwDraw *d, const TwScene *s, const TwSankey *k, int i, dou
 {
     const TwStyle *style = tw_draw_style(d);
     const TwSankeyNode *n = &k->nodes[i];
-    TwColour colour = n->useful ? style->series[0] : style->status[TW_NORMAL];
+    TwColour colour = n->useful ? style->accent : style->status[TW_NORMAL];
     tw_draw_rect(d, (TwBox){n->x, n->y, k->bar_w, fmax(n->h, 2.0)}, colour);
     double x = n->x + k->bar_w + 8.0, middle = n->y + fmax(n->h, 2.0) / 2.0;
     // a label sits beside its bar; of a thin one, on it and below
@@ -167,7 +167,7 @@ void tw_sankey_draw(TwDraw *d, const TwScene *s, TwBox box)
             const TwSankeyRibbon *r = &k.ribbons[i];
             const TwSankeyNode *from = &k.nodes[r->from], *to = &k.nodes[r->to];
             if (to->useful != (pass == 1) || r->h <= 0.0) continue;
-            TwColour colour = to->useful ? tw_faded(style->series[0], 0.30) : tw_faded(style->status[TW_NORMAL], 0.38);
+            TwColour colour = to->useful ? tw_faded(style->accent, 0.30) : tw_faded(style->status[TW_NORMAL], 0.38);
             tw_draw_ribbon(d, from->x + k.bar_w, r->y0, r->h, to->x, r->y1, r->h, colour);
         }
     for (int i = 0; i < k.node_count; i++) draw_node(d, s, &k, i, input_w);

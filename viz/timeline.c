@@ -62,7 +62,7 @@ void tw_timeline_bar_draw(TwDraw *d, const TwScene *s, TwBox box)
     TwBox track = tw_timeline_bar_track(box);
     if (track.w < 20.0) return;
     double span = span_of(s), now = fmin(fmax(s->time_s / span, 0.0), 1.0);
-    tw_draw_text(d, (TwPoint){box.x + 12.0, track.y + 9.0}, TW_LEFT, TW_SMALL, style->second, "Events");
+    tw_draw_text(d, (TwPoint){box.x + 16.0, track.y + 9.0}, TW_LEFT, TW_SMALL, style->second, "Events");
     tw_draw_rect(d, track, style->grid);
 
     // how far the run has come, then the part before the cursor
@@ -128,21 +128,28 @@ void tw_timeline_draw(TwDraw *d, const TwScene *s, TwBox box)
     double list = listed > 0 && box.h > 500.0 ? listed * 18.0 + 16.0 : 0.0;
     double room = box.h - lane - list - 8.0;
     int count = (int)fmax(1.0, fmin(s->series_count, floor(room / 84.0)));
-    double h = floor(room / count);
-    TwBox plot = {0};
+    const double axis = 16.0;    // clock labels below the last chart
+    double h = floor((room - axis) / count);
+    TwBox plot = {0}, plots = {0};
     for (int i = 0; i < count; i++) {
-        TwBox one = {box.x, box.y + lane + h * i, box.w, h};
-        if (i > 0) tw_draw_rect(d, (TwBox){box.x + 12.0, one.y, box.w - 24.0, 1.0}, style->grid);
-        tw_chart_draw(d, s, i, one, true, &plot);
+        bool last = i == count - 1;
+        TwBox one = {box.x, box.y + lane + h * i, box.w, h + (last ? axis : 0.0)};
+        if (i > 0) tw_draw_rect(d, (TwBox){box.x + 16.0, one.y, box.w - 32.0, 1.0}, style->grid);
+        tw_chart_draw(d, s, i, one, last, &plot);
+        if (i == 0) plots = plot;
     }
-    TwBox plots = {plot.x, box.y + lane + 4.0, plot.w, h * count - 30.0};
-    tw_draw_text(d, (TwPoint){box.x + 12.0, box.y + 18.0}, TW_LEFT, TW_SMALL, style->second, "Events");
-    draw_marks(d, s, (TwBox){plot.x, box.y + 4.0, plot.w, 20.0}, true, plots);
-    double x = plot.x + plot.w * s->time_s / span_of(s);
-    if (x >= plot.x && x <= plot.x + plot.w)
-        tw_draw_polygon(d, (TwPoint[]){{x - 5.5, plots.y - 8.0}, {x + 6.5, plots.y - 8.0}, {x + 0.5, plots.y}}, 3,
-                        style->text);
-    if (list > 0.0) draw_event_list(d, s, (TwBox){box.x + 12.0, box.y + box.h - list, box.w - 24.0, list});
+    plots.h = plot.y + plot.h - plots.y;
+    tw_draw_text(d, (TwPoint){box.x + 16.0, box.y + 18.0}, TW_LEFT, TW_SMALL, style->second, "Events");
+    draw_marks(d, s, (TwBox){plots.x, box.y + 4.0, plots.w, 20.0}, true, plots);
+    double x = plots.x + plots.w * s->time_s / span_of(s);
+    if (x >= plots.x && x <= plots.x + plots.w) {
+        tw_draw_line(d, (TwPoint[]){{x, box.y + lane - 2.0}, {x, plots.y + plots.h}}, 2,
+                     (TwStroke){style->second, 1.0, 0.0});
+        tw_draw_polygon(
+            d, (TwPoint[]){{x - 5.5, box.y + lane - 2.0}, {x + 6.5, box.y + lane - 2.0}, {x + 0.5, box.y + lane + 6.0}},
+            3, style->text);
+    }
+    if (list > 0.0) draw_event_list(d, s, (TwBox){box.x + 16.0, box.y + box.h - list, box.w - 32.0, list});
     if (count < s->series_count) {
         char more[64];
         snprintf(more, sizeof more, "%d of %d series fit this height", count, s->series_count);

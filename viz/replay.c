@@ -1,0 +1,212 @@
+// Replay: a scene at any time from a result file. The file's dataset "scene" says what there is (twin/scene_text.h),
+// groups "" and "rack" hold what it was; rack values are the mean of the recorded interval that holds the time.
+#include "sim/record.h"
+#include "twin/scene_text.h"
+#include "viz/viz.h"
+
+#include <math.h>
+#include <SDL.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct TwReplay {
+    TwResult *result;
+    TwScene *scene;
+    TwSceneSeries *series;
+    double *time_s, *rack_time_s, *row;    // ends of intervals of the root and of the racks; one row of values
+    float *points, *values;
+    int rows, rack_rows, row_shown;
+};
+
+static bool series_recorded(TwResult *result, const char *group, const char *name)
+{
+    enum { MOST = 512 };
+    char(*names)[64] = malloc(MOST * sizeof *names), (*units)[32] = malloc(MOST * sizeof *units);
+    char(*labels)[128] = malloc(MOST * sizeof *labels);
+    bool found = false;
+    if (names && units && labels) {
+        int count = tw_result_series(result, group, names, units, labels, MOST);
+        for (int i = 0; i < count && i < MOST; i++) found = found || strcmp(names[i], name) == 0;
+    }
+    free(names), free(units), free(labels);
+    return found;
+}
+
+// mean, lowest and highest of one series of the root, all rows
+static bool read_points(TwReplay *r, int k, double *buffer, TwError *error)
+{
+    static const char *const suffix[] = {"", "_min", "_max"};
+    TwSceneSeries *s = &r->series[k];
+    float *at[3];
+    for (int i = 0; i < 3; i++) {
+        char name[80];
+        snprintf(name, sizeof name, "%s%s", s->name, suffix[i]);
+        if (!tw_result_values(r->result, "", name, 0, r->rows, buffer, error)) return false;
+        at[i] = r->points + ((size_t)k * 3 + (size_t)i) * (size_t)r->rows;
+        for (int row = 0; row < r->rows; row++) at[i][row] = (float)buffer[row];
+    }
+    s->time_s = r->time_s, s->count = r->rows;
+    s->mean = at[0], s->min = at[1], s->max = at[2];
+    return true;
+}
+
+static bool read_series(TwReplay *r, TwError *error)
+{
+    int count = r->scene->series_count;
+    r->rows = tw_result_rows(r->result, "");
+    if (r->rows < 0) r->rows = 0;
+    size_t rows = (size_t)r->rows;
+    r->series = malloc(((size_t)count + 1) * sizeof *r->series);
+    r->time_s = malloc((rows + 1) * sizeof *r->time_s);
+    r->points = malloc((rows * 3 * (size_t)count + 1) * sizeof *r->points);
+    double *buffer = malloc((rows + 1) * sizeof *buffer);
+    bool ok = r->series && r->time_s && r->points && buffer;
+    if (!ok) tw_fail(error, TW_IO, "out of memory");
+    if (ok && rows) ok = tw_result_time(r->result, "", r->time_s, error);
+    for (int k = 0; ok && k < count; k++) {
+        r->series[k] = r->scene->series[k];
+        // what was not recorded stays without points, and is drawn so
+        if (rows && series_recorded(r->result, "", r->series[k].name)) ok = read_points(r, k, buffer, error);
+    }
+    free(buffer);
+    if (ok) r->scene->series = r->series;
+    return ok;
+}
+
+static bool read_racks(TwReplay *r, TwError *error)
+{
+    TwScene *s = r->scene;
+    r->row_shown = -1;
+    r->rack_rows = s->rack_count > 0 ? tw_result_rows(r->result, "rack") : 0;
+    if (r->rack_rows <= 0) return r->rack_rows = 0, true;
+    int entries = tw_result_entries(r->result, "rack", NULL, 0);
+    if (entries != s->rack_count)
+        return tw_fail(error, TW_IO, "result holds %d racks, its scene names %d", entries, s->rack_count);
+    r->rack_time_s = malloc((size_t)r->rack_rows * sizeof *r->rack_time_s);
+    r->row = malloc((size_t)s->rack_count * sizeof *r->row);
+    r->values = malloc(((size_t)s->rack_count * (size_t)s->quantity_count + 1) * sizeof *r->values);
+    if (!r->rack_time_s || !r->row || !r->values) return tw_fail(error, TW_IO, "out of memory");
+    memcpy(r->values, s->values, (size_t)s->rack_count * (size_t)s->quantity_count * sizeof *r->values);
+    s->values = r->values;
+    return tw_result_time(r->result, "rack", r->rack_time_s, error);
+}
+
+bool tw_replay_open(TwReplay **replay, const char *path, TwError *error)
+{
+    TwReplay *r = calloc(1, sizeof *r);
+    if (!r) return tw_fail(error, TW_IO, "out of memory");
+    *replay = NULL;
+    bool ok = tw_result_open(&r->result, path, error);
+    char *text = ok ? tw_result_text(r->result, "scene", NULL) : NULL;
+    if (ok && !text) ok = tw_fail(error, TW_IO, "%s: holds no scene; not the result of a run", path);
+    ok = ok && tw_scene_read_text(&r->scene, text, error);
+    free(text);
+    ok = ok && read_series(r, error) && read_racks(r, error);
+    if (!ok) {
+        tw_replay_close(r);
+        return false;
+    }
+    // a part of a run says so
+    char *status = tw_result_text(r->result, "@status", NULL);
+    if (status && strcmp(status, "complete") != 0 && !r->scene->banner[0])
+        snprintf(r->scene->banner, sizeof r->scene->banner, "partial result");
+    free(status);
+    *replay = r;
+    return true;
+}
+
+void tw_replay_close(TwReplay *r)
+{
+    if (!r) return;
+    if (r->result) tw_result_close(r->result);
+    tw_scene_destroy(r->scene);
+    free(r->series), free(r->time_s), free(r->rack_time_s);
+    free(r->row), free(r->points), free(r->values);
+    free(r);
+}
+
+// the interval that holds a time: the first that does not end before it
+static int row_at(const double *ends, int rows, double time_s)
+{
+    int low = 0, high = rows;
+    while (low < high) {
+        int mid = low + (high - low) / 2;
+        if (ends[mid] >= time_s)
+            high = mid;
+        else
+            low = mid + 1;
+    }
+    return low < rows ? low : rows - 1;
+}
+
+const TwScene *tw_replay_scene(TwReplay *r, double time_s)
+{
+    TwScene *s = r->scene;
+    s->time_s = fmin(fmax(isnan(time_s) ? s->span_s : time_s, 0.0), s->span_s);
+    if (r->rack_rows == 0) return s;
+    int row = row_at(r->rack_time_s, r->rack_rows, s->time_s);
+    if (row == r->row_shown) return s;
+    for (int q = 0; q < s->quantity_count; q++) {
+        float *values = r->values + (size_t)q * (size_t)s->rack_count;
+        bool has = tw_result_values(r->result, "rack", s->quantities[q].name, row, 1, r->row, NULL);
+        for (int i = 0; i < s->rack_count; i++) values[i] = has ? (float)r->row[i] : NAN;
+    }
+    r->row_shown = row;
+    s->version_data++;
+    return s;
+}
+
+// ---- playing it in a window ----
+
+typedef struct Player {
+    TwReplay *replay;
+    double time_s, speed;
+    bool paused;
+    uint64_t last_ms;
+} Player;
+
+static void advance(Player *p)
+{
+    uint64_t now = SDL_GetTicks64();
+    double wall_s = (double)(now - p->last_ms) / 1e3;
+    p->last_ms = now;
+    if (p->paused) return;
+    p->time_s = isinf(p->speed) ? p->replay->scene->span_s : p->time_s + fmin(wall_s, 0.25) * p->speed;
+    if (p->time_s >= p->replay->scene->span_s) p->time_s = p->replay->scene->span_s, p->paused = true;
+}
+
+static const TwScene *player_scene(void *context)
+{
+    Player *p = context;
+    advance(p);
+    TwScene *s = p->replay->scene;
+    s->paused = p->paused;
+    s->speed = s->speed_wanted = p->speed;
+    return tw_replay_scene(p->replay, p->time_s);
+}
+
+static void player_pause(void *context, bool paused)
+{
+    Player *p = context;
+    advance(p);
+    p->paused = paused;
+    // playing on from the end begins again
+    if (!paused && p->time_s >= p->replay->scene->span_s) p->time_s = 0.0;
+}
+
+static void player_speed(void *context, double factor) { ((Player *)context)->speed = factor; }
+static void player_seek(void *context, double time_s) { ((Player *)context)->time_s = time_s; }
+
+bool tw_window_run_replay(TwReplay *replay, double time_s, TwTheme theme, TwError *error)
+{
+    Player p = {.replay = replay, .time_s = time_s, .speed = 200.0, .paused = true};
+    if (!isfinite(p.time_s)) p.time_s = replay->scene->span_s;
+    // a whole run in about three minutes
+    while (p.speed < 10000.0 && replay->scene->span_s / p.speed > 200.0)
+        p.speed = p.speed < 500.0 ? 500.0 : p.speed * 2.0;
+    p.speed = fmin(p.speed, 10000.0);
+    const TwWindowSource source = {&p, player_scene, player_pause, player_speed, NULL, player_seek, true};
+    char title[256];
+    snprintf(title, sizeof title, "%s - Tokenworks replay", replay->scene->facility);
+    return tw_window_run(&source, title, theme, error);
+}
