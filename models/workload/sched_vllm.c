@@ -352,9 +352,9 @@ static int32_t natural_end(const TwEngine *e, TwReplica *r, const TwBatch *b, co
         m = single ? 1 : least(m, rest / r->chunk_tokens);
     }
     // the affine range: only where it is near is there a division
-    if (m > 1 && b->decode_context > step->context_end - m * b->decodes)
+    if (m > 1 && b->decodes > 0 && b->decode_context > step->context_end - m * b->decodes)
         m = least(m, (step->context_end - b->decode_context - 1) / b->decodes + 1);
-    if (m > 1 && b->chunk_history > step->history_end - m * b->chunk_square)
+    if (m > 1 && b->chunk_square > 0 && b->chunk_history > step->history_end - m * b->chunk_square)
         m = least(m, (step->history_end - b->chunk_history - 1) / b->chunk_square + 1);
     return (int32_t)(m < 1 ? 1 : m);
 }

@@ -385,7 +385,7 @@ static void what_never_fits_is_rejected(void)
 // With a number: so many random workloads (1000 are more than 1e7 iterations).
 int main(int argc, char **argv)
 {
-    jumps_equal_steps(argc > 1 ? atoi(argv[1]) : 60);
+    jumps_equal_steps(argc > 1 ? atoi(argv[1]) : 200);
     preemption_by_hand();
     what_never_fits_is_rejected();
     return check_failures != 0;
