@@ -112,7 +112,7 @@ INLINE RackNow rack_now(const TwRackLanes *p, const TwRackInput *in, int l, doub
                         double manifold, double air, double clock, double inlet, double sink, double n, double per_lam)
 {
     RackNow r;
-    double leak = exp_bound((chip - p->leakage_degc[l]) * p->per_leakage_k[l], 50.0);
+    double leak = exp_bound((chip - p->leakage_degc[l]) * p->per_leakage_k[l], LEAKAGE_BOUND);
     double hot = exp_bound((chip - p->slowdown_degc[l]) * p->per_width_k[l], 50.0);
     double cool = 1.0 / (1.0 + hot);
     r.full_w = in->chip_w[l] * (p->steady_fraction[l] + p->leakage_fraction[l] * leak);

@@ -21,6 +21,9 @@ enum { CHIP, PLATE, COOLANT, MANIFOLD, AIR, CLOCK, RACK_STATES };
 enum { SUPPLY, RETURN, VALVE, FLOW, CDU_STATES };    // VALVE: integral part of the control; FLOW: n
 enum { HEADER_SUPPLY, HEADER_RETURN, TANK, COOLER, FAN, PRIMARY, ROOM, ROOM_FAN, PLANT_STATES };
 
+// leakage grows no further than e to this: 150 degC by default, where any chip has shut down
+#define LEAKAGE_BOUND 2.5
+
 typedef double TwLane[LANES];
 
 // One rack in each lane, scaled to its power; reciprocal capacities.

@@ -10,6 +10,8 @@
 // s is flow over design flow; lam = 0.5 for s >= 0.25 makes Tw the mean coolant, and rises to 1 as flow dies.
 // An air-cooled rack is the same column with air as the coolant: the plate is a heat sink, the manifold the exhaust,
 // the inlet the room; its fan speed follows the rack's power. Fans are part of the rack's power.
+// The exponent of leakage is held at 2.5 and less (150 degC by default): hotter chips have shut down, which is the
+// twin's event, and the model must stay finite until then.
 // Left out: differences between trays, boiling, and fan power as a function of speed.
 #pragma once
 

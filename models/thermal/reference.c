@@ -114,7 +114,7 @@ static void emit_lane(TwReference *r, const double *y, int g, int l)
         size_t base = group->first + (size_t)k * RACK_STATES * LANES + (size_t)l;
 #define AT(s) (base + (size_t)(s)*LANES)
         double chip = y[AT(CHIP)], plate = y[AT(PLATE)], coolant = y[AT(COOLANT)], manifold = y[AT(MANIFOLD)];
-        double leak = exp(fmin(fmax((chip - q->leakage_degc[l]) * q->per_leakage_k[l], -50.0), 50.0));
+        double leak = exp(fmin(fmax((chip - q->leakage_degc[l]) * q->per_leakage_k[l], -LEAKAGE_BOUND), LEAKAGE_BOUND));
         double hot = exp(fmin(fmax((chip - q->slowdown_degc[l]) * q->per_width_k[l], -50.0), 50.0));
         double full = w->chip_w[l] * (q->steady_fraction[l] + q->leakage_fraction[l] * leak);
         double by_chip = w->chip_w[l] * y[AT(CLOCK)] * q->leakage_fraction[l] * leak * q->per_leakage_k[l];

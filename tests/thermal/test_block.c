@@ -1,0 +1,219 @@
+// The block solve against a dense one, its order in time, and one rack without flow against closed forms.
+#include "models/thermal/network.h"
+#include "tests/check.h"
+#include "tests/thermal/net1.h"
+
+#include <stdint.h>
+
+static const double gamma_ros2 = 0.29289321881345254;
+
+static double uniform(uint64_t *s)
+{
+    *s = *s * 6364136223846793005u + 1442695040888963407u;
+    return (double)(*s >> 11) / 9007199254740992.0;
+}
+
+enum { RACKS = 3, SIZE = RACKS * RACK_STATES + CDU_STATES };
+
+// unknowns of lane l: rack by rack, then the CDU
+static size_t at(int i, int l) { return (size_t)i * LANES + (size_t)l; }
+
+static bool dense_solve(double *a, double *b, int n)
+{
+    for (int k = 0; k < n; k++) {
+        int best = k;
+        for (int i = k + 1; i < n; i++)
+            if (fabs(a[i * n + k]) > fabs(a[best * n + k])) best = i;
+        for (int j = 0; j < n; j++) {
+            double t = a[k * n + j];
+            a[k * n + j] = a[best * n + j];
+            a[best * n + j] = t;
+        }
+        double t = b[k];
+        b[k] = b[best];
+        b[best] = t;
+        for (int i = k + 1; i < n; i++) {
+            double f = a[i * n + k] / a[k * n + k];
+            for (int j = k; j < n; j++) a[i * n + j] -= f * a[k * n + j];
+            b[i] -= f * b[k];
+        }
+    }
+    for (int i = n - 1; i >= 0; i--) {
+        for (int j = i + 1; j < n; j++) b[i] -= a[i * n + j] * b[j];
+        b[i] /= a[i * n + i];
+    }
+    return true;
+}
+
+typedef struct Case {
+    TwGroup group;
+    const TwRackInput *in;
+    const TwCduInput *cdu;
+} Case;
+
+static void rates(const Case *c, const double *y, double *f)
+{
+    TwLane chip[RACKS];
+    TwGroupMeter m;
+    tw_group_rate(&c->group, y, c->in, c->cdu, 30.0, 27.0, 1.0, f, chip, &m);
+}
+
+// T38: one ROS2 step by elimination and by dense LU with a differenced Jacobian, random admissible states; both use
+// every derivative, so they agree to the error of the differences
+static void block_solve_is_dense_solve(void)
+{
+    Net1 *n = net1_rows(1);
+    n->spec.rack_count = RACKS;
+    for (int i = 0; i < RACKS; i++) n->racks[i].flow_kg_s = 2.5 + 0.2 * i;
+    if (!net1_build(n)) exit(1);
+    uint64_t seed = 11;
+    static double y[SIZE * LANES], y1[SIZE * LANES], up[SIZE * LANES], f[SIZE * LANES], g[SIZE * LANES];
+    static double j[SIZE * SIZE], a[SIZE * SIZE];
+    TwRackInput in[RACKS];
+    TwCduInput cdu;
+    Case c = {n->thermal->inner->groups[0], in, &cdu};
+    for (int trial = 0; trial < 20; trial++) {
+        double h = 0.5 + 9.0 * uniform(&seed), gh = gamma_ros2 * h;
+        for (int l = 0; l < LANES; l++) {
+            cdu.set_degc[l] = 35.0;
+            cdu.speed[l] = 0.6 + 0.4 * uniform(&seed);
+            cdu.on[l] = trial % 4 == 3 ? 0.0 : 1.0;
+            for (int k = 0; k < RACKS; k++) {
+                in[k].chip_w[l] = 115e3 * uniform(&seed);
+                in[k].air_w[l] = 17e3;
+                double *s = y + at(k * RACK_STATES, l);
+                s[CHIP * LANES] = 55.0 + 35.0 * uniform(&seed);
+                s[PLATE * LANES] = 45.0 + 8.0 * uniform(&seed);
+                s[COOLANT * LANES] = 38.0 + 5.0 * uniform(&seed);
+                s[MANIFOLD * LANES] = 42.0 + 6.0 * uniform(&seed);
+                s[AIR * LANES] = 40.0 + 6.0 * uniform(&seed);
+                s[CLOCK * LANES] = 0.5 + 0.5 * uniform(&seed);
+            }
+            double *s = y + at(RACKS * RACK_STATES, l);
+            s[SUPPLY * LANES] = 33.0 + 4.0 * uniform(&seed);
+            s[RETURN * LANES] = 43.0 + 5.0 * uniform(&seed);
+            s[VALVE * LANES] = 0.2 + 0.6 * uniform(&seed);
+            s[FLOW * LANES] = 0.4 + 0.6 * uniform(&seed);
+        }
+        memcpy(y1, y, sizeof y);
+        TwBoundary boundary = {{30.0, 30.0}, {27.0, 27.0}, {1.0, 1.0}};
+        TwLane heat[RACKS] = {{0}};
+        TwGroupMeter step;
+        tw_group_step(&c.group, y1, in, &cdu, &boundary, h, heat, &step);
+
+        // dense: lane 0 carries the rack; other lanes are ghosts
+        rates(&c, y, f);
+        for (int q = 0; q < SIZE; q++) {
+            double d = 1e-4;
+            memcpy(up, y, sizeof y);
+            up[at(q, 0)] += d;
+            rates(&c, up, g);
+            for (int i = 0; i < SIZE; i++) j[i * SIZE + q] = g[at(i, 0)];
+            up[at(q, 0)] -= 2.0 * d;
+            rates(&c, up, g);
+            for (int i = 0; i < SIZE; i++) j[i * SIZE + q] = (j[i * SIZE + q] - g[at(i, 0)]) / (2.0 * d);
+        }
+        double k1[SIZE], k2[SIZE];
+        for (int i = 0; i < SIZE; i++) {
+            k1[i] = f[at(i, 0)];
+            for (int q = 0; q < SIZE; q++) a[i * SIZE + q] = (i == q) - gh * j[i * SIZE + q];
+        }
+        dense_solve(a, k1, SIZE);
+        memcpy(up, y, sizeof y);
+        for (int i = 0; i < SIZE; i++) up[at(i, 0)] += h * k1[i];
+        rates(&c, up, g);
+        for (int i = 0; i < SIZE; i++) {
+            k2[i] = g[at(i, 0)] - 2.0 * k1[i];
+            for (int q = 0; q < SIZE; q++) a[i * SIZE + q] = (i == q) - gh * j[i * SIZE + q];
+        }
+        dense_solve(a, k2, SIZE);
+        for (int i = 0; i < SIZE; i++) {
+            double want = h * (1.5 * k1[i] + 0.5 * k2[i]);
+            CHECK_WITHIN(y1[at(i, 0)] - y[at(i, 0)], want, 1e-7 * (1.0 + fabs(want)));
+        }
+    }
+    net1_destroy(n);
+}
+
+// RR-1 alone: fixed supply, no leakage, no throttle; flow decays with tau from design. Seconds until the chip is hot.
+static double time_to(double limit_degc, double supply_degc, double coast_s)
+{
+    static TwRackLanes rack;
+    static TwCduLanes cdu;
+    Net1 *n = net1_rows(1);
+    n->spec.rack_count = 1;
+    n->lumps.leakage_fraction = 0.0;
+    n->lumps.throttle_min_fraction = 1.0;
+    n->lumps.plate_air_w_k = 0.0;    // the closed case has no path to air
+    n->racks[0].flow_kg_s = 161.0 / 60e3 * 1013.2;
+    n->cdus[0].fluid_cp_j_kg_k = 3945.5;
+    n->cdus[0].coast_s = coast_s;
+    if (!net1_build(n)) exit(1);
+    TwGroup group = n->thermal->inner->groups[0];
+    rack = group.rack[0];
+    cdu = *group.cdu;
+    for (int l = 0; l < LANES; l++) cdu.per_supply[l] = 0.0;    // supply stands
+    group.rack = &rack;
+    group.cdu = &cdu;
+
+    static double y[(RACK_STATES + CDU_STATES) * LANES];
+    TwRackInput in = {{115e3}, {0.0}};
+    TwCduInput cdu_in = {.set_degc = {35.0}};    // on = 0: all pumps are lost
+    double offset = supply_degc - 35.0, start[] = {68.05, 50.36, 40.36, 45.72, 27.0, 1.0};
+    for (int l = 0; l < LANES; l++) {
+        for (int s = 0; s < RACK_STATES; s++) y[s * LANES + l] = start[s] + (s < AIR ? offset : 0.0);
+        y[(RACK_STATES + SUPPLY) * LANES + l] = supply_degc;
+        y[(RACK_STATES + RETURN) * LANES + l] = 45.72 + offset;
+        y[(RACK_STATES + VALVE) * LANES + l] = 0.5;
+        y[(RACK_STATES + FLOW) * LANES + l] = 1.0;
+    }
+    TwBoundary boundary = {{30.0, 30.0}, {27.0, 27.0}, {1.0, 1.0}};
+    const double h = 0.02;
+    double t = 0.0, before = y[0];
+    while (y[0] < limit_degc && t < 100.0) {
+        TwLane heat = {0};
+        TwGroupMeter step;
+        before = y[0];
+        tw_group_step(&group, y, &in, &cdu_in, &boundary, h, &heat, &step);
+        t += h;
+    }
+    net1_destroy(n);
+    return t - h * (y[0] - limit_degc) / (y[0] - before);
+}
+
+// T17
+static void coast_down(void)
+{
+    CHECK_WITHIN(time_to(88.0, 35.0, 3.0), 13.85, 0.1);
+    CHECK_WITHIN(time_to(88.0, 35.0, 5.0), 15.97, 0.1);
+    CHECK_WITHIN(time_to(88.0, 35.0, 10.0), 21.75, 0.1);
+    CHECK_WITHIN(time_to(88.0, 45.0, 3.0), 8.54, 0.1);
+}
+
+// halving the step cuts the error of the step response by four
+static void second_order(void)
+{
+    double got[3];
+    for (int k = 0; k < 3; k++) {
+        Net1 *n = net1_rows(1);
+        n->spec.step_max_s = 2.0 / (1 << k);
+        if (!net1_build(n)) exit(1);
+        TwError error = {0};
+        for (int i = 0; i < NET1_RACKS; i++) n->rack_w[i] = 80e3;
+        CHECK(tw_thermal_start(n->thermal, n->block, &n->in, &error));
+        for (int i = 0; i < NET1_RACKS; i++) n->rack_w[i] = 120e3;
+        CHECK(tw_thermal_advance(n->thermal, n->block, &n->in, 0.0, 40.0, &n->out, &error));
+        got[k] = n->chip_degc[0];
+        net1_destroy(n);
+    }
+    double ratio = (got[0] - got[1]) / (got[1] - got[2]);
+    CHECK(ratio > 3.0 && ratio < 5.5);
+}
+
+int main(void)
+{
+    block_solve_is_dense_solve();
+    coast_down();
+    second_order();
+    return check_failures != 0;
+}
