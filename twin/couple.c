@@ -140,8 +140,9 @@ static void book(const TwPlant *plant, void *block, TwScratch *s, const TwPowerO
     m->shelf_j += (ac_w - dc_w) * window_s;
     m->fabric_j += w->fabric_w * window_s;
     m->cooling_j += heat->load_j;
-    m->room_loss_j += power->room_loss_w * window_s;
-    m->outdoor_loss_j += power->outdoor_loss_w * window_s;
+    double booked = 1.0 - plant->run.audit_fault_fraction;
+    m->room_loss_j += power->room_loss_w * window_s * booked;
+    m->outdoor_loss_j += power->outdoor_loss_w * window_s * booked;
     m->carry_j += power->room_loss_w * window_s - released_j;
     m->previous_room_loss_w = power->room_loss_w;
     m->thermal_in_j += heat->heat_in_j;

@@ -165,6 +165,7 @@ static const TwField run_fields[] = {
     REAL(TwRunRow, component_s, "s", 0, 86400, "0", "recording interval of racks, CDUs, elements; 0: 1 min to 1 h"),
     WORD(TwRunRow, integrator, "rosenbrock", integrator_words, "of the thermal network"),
     REAL(TwRunRow, step_max_s, "s", 0.01, 60, "5", "largest thermal step"),
+    REAL(TwRunRow, audit_fault_fraction, "1", 0, 1, "0", "of tree losses left out of the books: shows that the ledger notices"),
     WHOLE(TwRunRow, seed, "1", 0, 9e15, "1", "of every random stream"),
 };
 static const TwKind run_kind = {"run", NULL, run_fields, TW_COUNT(run_fields), NULL, 0};

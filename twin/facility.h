@@ -70,6 +70,7 @@ typedef struct TwRunRow {
     double series_s, component_s;    // recording intervals; 0: by the length of the run
     const char *integrator;     // "rosenbrock", "cvode"
     double step_max_s;
+    double audit_fault_fraction;    // of tree losses left out of the books, to see the ledger fail
     int64_t seed;
 } TwRunRow;
 

@@ -211,6 +211,14 @@ static int64_t window_end(const TwState *state, int64_t now_ns, int64_t until_ns
         int64_t interval_ns = multiple_after(now_ns, plant->record.groups[g].interval_s);
         if (interval_ns < end_ns) end_ns = interval_ns;
     }
+    // while a limit moves, the capping loop runs at its own interval
+    const double *target_w = tw_f64_const(state->block, plant->slot.target_w);
+    for (int i = 0; i < plant->element_count; i++) {
+        if (tw_power_limit_w(plant->power, state->block, i) == target_w[i]) continue;
+        int64_t capped_ns = multiple_after(now_ns, plant->capping.interval_s);
+        if (capped_ns < end_ns) end_ns = capped_ns;
+        break;
+    }
     double horizon_s = tw_power_horizon_s(plant->power, state->block);
     if (horizon_s < (double)(end_ns - now_ns) * 1e-9) {
         int64_t ns = (int64_t)ceil(horizon_s * 1e9);

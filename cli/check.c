@@ -1,0 +1,87 @@
+// tokenworks check: validate a facility and describe it, without running it.
+#include "cli/commands.h"
+#include "twin/limits.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static double kilo(double w) { return w * 1e-3; }
+
+static void describe_power(const TwPlant *plant, const double *nameplate_w)
+{
+    printf("power tree              kind          from              limit kW   racks rated kW   of limit\n");
+    for (int i = 0; i < plant->element_count; i++) {
+        const TwElementRow *e = &plant->elements[i];
+        // repeated entries are alike: the first of them and the last stand for all
+        if (i >= 4 && i + 1 < plant->element_count && plant->element_count > 24 &&
+            strcmp(plant->elements[i - 1].kind, e->kind) == 0 && strcmp(plant->elements[i + 1].kind, e->kind) == 0)
+            continue;
+        printf("  %-20s  %-12s  %-16s", plant->element_names[i], e->kind, e->from[0] ? e->from : "-");
+        if (isfinite(e->limit_w)) printf("%10.1f", kilo(e->limit_w));
+        else printf("%10s", "-");
+        printf("%17.1f", kilo(nameplate_w[i]));
+        if (isfinite(e->limit_w)) printf("%9.1f %%%s", 100.0 * nameplate_w[i] / e->limit_w, nameplate_w[i] > e->limit_w ? "  over-subscribed" : "");
+        printf("\n");
+    }
+}
+
+static void describe(const TwPlant *plant)
+{
+    double *nameplate_w = calloc((size_t)plant->element_count, sizeof *nameplate_w);
+    if (!nameplate_w) abort();
+    tw_limits_nameplate(plant, nameplate_w);
+    printf("%s\n%s: %d racks, %lld GPUs, %d CDUs; %.4g MB of state\n\n", plant->title[0] ? plant->title : plant->facility,
+           plant->facility, plant->rack_count, (long long)plant->gpu_count, plant->cdu_count, (double)plant->state_bytes / 1e6);
+    describe_power(plant, nameplate_w);
+    const TwNetwork *n = plant->network;
+    printf("\nfabric                  %lld switches in %d tiers (%lld leaf, %lld spine, %lld core), %lld optics, %.1f kW: %.0f W a GPU\n",
+           (long long)n->switches, n->tiers, (long long)n->leaf, (long long)n->spine, (long long)n->core,
+           (long long)n->optics, kilo(n->switch_w + n->optics_w), n->endpoint_w);
+    for (int i = 0; i < plant->pool_count; i++) {
+        const TwPoolPlan *p = &plant->pools[i];
+        printf("pool %-18s %s in %s on %d replicas of %d GPUs in %d router cells\n", p->name, p->model, p->precision,
+               p->replicas, p->tensor_parallel, p->cells);
+        printf("                        weights %.1f GB and KV %.0f bytes a token on each GPU; %lld KV blocks of 16 tokens a replica\n",
+               p->step->weight_bytes * 1e-9, p->step->kv_bytes_per_token, (long long)p->step->kv_blocks_16);
+        if (isfinite(p->rate_s))
+            printf("                        %.4g requests/s of %.0f input and %.0f output tokens on average\n", p->rate_s,
+                   p->input_mean, p->output_mean);
+    }
+    printf("\nvalid; nothing was run\n");
+    free(nameplate_w);
+}
+
+static void describe_json(const TwPlant *plant)
+{
+    char key[33];
+    tw_config_key(plant->config, key);
+    printf("{\n  \"schema\": \"tokenworks-check 1\",\n  \"facility\": \"%s\",\n  \"key\": \"%s\",\n  \"racks\": %d,\n"
+           "  \"gpus\": %lld,\n  \"cdus\": %d,\n  \"elements\": %d,\n  \"switches\": %lld,\n  \"state_bytes\": %zu,\n"
+           "  \"replicas\": %d\n}\n",
+           plant->facility, key, plant->rack_count, (long long)plant->gpu_count, plant->cdu_count, plant->element_count,
+           (long long)plant->network->switches, plant->state_bytes, plant->workload->replica_count);
+}
+
+int tw_command_check(const TwOptions *options)
+{
+    char path[512];
+    int status;
+    if (!tw_cli_facility(options, path, sizeof path, &status)) return status;
+    TwPlant *plant = tw_cli_plant(options, path, &status);
+    if (!plant) return status;
+    TwError error = {0};
+    if (options->resolved) {
+        char *text = tw_config_resolved(plant->config);
+        fputs(text, stdout);
+        free(text);
+    } else if (options->explain) {
+        if (!tw_config_explain(plant->config, options->explain, stdout, &error)) status = tw_cli_fail(&error);
+    } else if (options->json) {
+        describe_json(plant);
+    } else {
+        describe(plant);
+    }
+    tw_plant_destroy(plant);
+    return status;
+}

@@ -1,0 +1,115 @@
+// tokenworks report: what a finished run or study says, as text, JSON, CSV or pictures.
+#include "cli/commands.h"
+#include "sim/record.h"
+#if TW_HAS_VIEW
+#include "viz/viz.h"
+#endif
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int usage(const char *text)
+{
+    fprintf(stderr, "tokenworks: %s\n", text);
+    return TW_USAGE;
+}
+
+// The facility series as CSV: time, then mean, minimum and maximum of each.
+static int export_csv(TwResult *result, const char *out)
+{
+    enum { MOST = 128 };
+    static char names[MOST][64], units[MOST][32], labels[MOST][128];
+    TwError error = {0};
+    int count = tw_result_series(result, "", names, units, labels, MOST), rows = tw_result_rows(result, "");
+    if (count > MOST) count = MOST;
+    char temporary[600];
+    snprintf(temporary, sizeof temporary, "%s.tmp-%ld", out, (long)getpid());
+    FILE *f = fopen(temporary, "w");
+    if (!f) {
+        tw_fail(&error, TW_IO, "%s cannot be written", temporary);
+        return tw_cli_fail(&error);
+    }
+    double *time_s = malloc((size_t)(rows + 1) * sizeof *time_s);
+    double *values = malloc((size_t)(rows + 1) * (size_t)(count + 1) * 3 * sizeof *values);
+    if (!time_s || !values) abort();
+    bool good = tw_result_time(result, "", time_s, &error);
+    static const char *const kinds[] = {"", "_min", "_max"};
+    for (int k = 0; k < 3 * count && good; k++) {
+        char name[80];
+        snprintf(name, sizeof name, "%s%s", names[k / 3], kinds[k % 3]);
+        good = tw_result_values(result, "", name, 0, rows, values + (size_t)k * (size_t)rows, &error);
+    }
+    char *key = tw_result_text(result, "@key", NULL), *source = tw_result_text(result, "@source", NULL);
+    fprintf(f, "# %s, key %s\ntime_s", source ? source : "", key ? key : "");
+    for (int k = 0; k < 3 * count; k++) fprintf(f, ",%s%s", names[k / 3], kinds[k % 3]);
+    for (int row = 0; row < rows && good; row++) {
+        fprintf(f, "\n%.17g", time_s[row]);
+        for (int k = 0; k < 3 * count; k++) fprintf(f, ",%.9g", values[(size_t)k * (size_t)rows + (size_t)row]);
+    }
+    fputc('\n', f);
+    bool written = fflush(f) == 0 && !ferror(f);
+    written = fclose(f) == 0 && written;
+    if (good && (!written || rename(temporary, out) != 0)) good = tw_fail(&error, TW_IO, "%s cannot be written", out);
+    if (!good) remove(temporary);
+    free(key);
+    free(source);
+    free(time_s);
+    free(values);
+    return good ? TW_DONE : tw_cli_fail(&error);
+}
+
+#if TW_HAS_VIEW
+static int plot(const TwOptions *options)
+{
+    TwPictureOptions picture = {.view = options->plot, .width = 1920, .height = 1080, .theme = TW_LIGHT};
+    if (options->size && sscanf(options->size, "%dx%d", &picture.width, &picture.height) != 2)
+        return usage("--size: expected WIDTHxHEIGHT, as 1920x1080");
+    if (options->theme) {
+        if (strcmp(options->theme, "light") && strcmp(options->theme, "dark")) return usage("--theme: expected light or dark");
+        picture.theme = strcmp(options->theme, "dark") == 0 ? TW_DARK : TW_LIGHT;
+    }
+    TwError error = {0};
+    TwReplay *replay;
+    if (!tw_replay_open(&replay, options->files[0], &error)) return tw_cli_fail(&error);
+    bool good = tw_picture_save(tw_replay_scene(replay, isfinite(options->at_s) ? options->at_s : INFINITY), &picture,
+                                options->out, &error);
+    tw_replay_close(replay);
+    if (good) printf("%s\n", options->out);
+    return good ? TW_DONE : tw_cli_fail(&error);
+}
+#else
+static int plot(const TwOptions *options)
+{
+    (void)options;
+    fprintf(stderr, "tokenworks: this program was built without pictures (SDL2, cairo, pango)\n");
+    return TW_USAGE;
+}
+#endif
+
+int tw_command_report(const TwOptions *options)
+{
+    if (options->file_count != 1) return usage("expected one result file; see --help");
+    if (options->plot) return options->out ? plot(options) : usage("--plot needs --out FILE.png, .svg or .pdf");
+    TwError error = {0};
+    TwResult *result;
+    if (!tw_result_open(&result, options->files[0], &error)) return tw_cli_fail(&error);
+    int status = TW_DONE;
+    if (options->export_format) {
+        if (strcmp(options->export_format, "csv") != 0) status = usage("--export: expected csv");
+        else if (!options->out) status = usage("--export needs --out FILE.csv");
+        else status = export_csv(result, options->out);
+    } else {
+        char *state = tw_result_text(result, "@status", &error);
+        if (state && strcmp(state, "complete") != 0)
+            fprintf(stderr, "%s: a partial result (%s)\n", options->files[0], state);
+        free(state);
+        char *text = tw_result_text(result, options->json ? "report" : "report_text", &error);
+        if (text) fputs(text, stdout);
+        else status = tw_cli_fail(&error);
+        free(text);
+    }
+    tw_result_close(result);
+    return status;
+}

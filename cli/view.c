@@ -1,0 +1,257 @@
+// tokenworks view: the window on a running or finished factory, and pictures of either.
+#include "cli/commands.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if TW_HAS_VIEW
+#include "sim/progress.h"
+#include "twin/scene_maker.h"
+#include "twin/state.h"
+#include "viz/viz.h"
+
+#include <pthread.h>
+#include <time.h>
+
+enum { HISTORY = 4096 };
+
+// The engine behind the window: a thread that advances the state towards the wanted speed and hands over scenes.
+typedef struct Engine {
+    TwState *state;
+    TwSceneMaker *maker;
+    pthread_mutex_t lock;    // of everything below, and of state and maker while a window is simulated
+    pthread_cond_t changed;
+    bool paused, quit, fresh, step;
+    double wanted;           // simulated seconds a wall second
+    double reached;
+    TwScene scene;           // the copy that the window reads
+    TwError error;
+} Engine;
+
+static void *engine_thread(void *context)
+{
+    Engine *e = context;
+    const TwPlant *plant = tw_state_plant(e->state);
+    double begun_wall = tw_wall_s(), begun_s = 0.0, speed = 0.0;
+    for (;;) {
+        pthread_mutex_lock(&e->lock);
+        while (!e->quit && ((e->paused && !e->step) || tw_state_time_s(e->state) >= plant->run.for_s))
+            pthread_cond_wait(&e->changed, &e->lock);
+        if (e->quit) break;
+        double now_s = tw_state_time_s(e->state);
+        if (speed != e->wanted || e->step) {
+            speed = e->wanted;
+            begun_wall = tw_wall_s();
+            begun_s = now_s;
+        }
+        // behind the wanted speed: as fast as it goes; ahead of it: wait outside the lock
+        double ahead_s = isfinite(speed) && !e->step ? (now_s - begun_s) / speed - (tw_wall_s() - begun_wall) : 0.0;
+        bool advance = ahead_s <= 0.0;
+        if (advance) {
+            double window_s = e->step ? plant->exchange_s : fmax(plant->exchange_s, isfinite(speed) ? speed / 60.0 : 0.0);
+            if (!tw_state_advance(e->state, now_s + window_s, NULL, NULL, &e->error)) e->paused = true;
+            tw_scene_maker_sample(e->maker, e->state);
+            e->fresh = true;
+            e->step = false;
+            double wall_s = tw_wall_s() - begun_wall;
+            e->reached = wall_s > 0.2 ? (tw_state_time_s(e->state) - begun_s) / wall_s : e->reached;
+        }
+        pthread_mutex_unlock(&e->lock);
+        double rest_s = advance ? 0.0 : fmin(ahead_s, 0.02);
+        struct timespec rest = {0, advance ? 50000 : (long)(rest_s * 1e9)};
+        nanosleep(&rest, NULL);
+    }
+    pthread_mutex_unlock(&e->lock);
+    return NULL;
+}
+
+// The maker's scene is rebuilt here under the lock; the window draws it before it asks again.
+static const TwScene *engine_scene(void *context)
+{
+    Engine *e = context;
+    pthread_mutex_lock(&e->lock);
+    if (e->fresh || !e->scene.racks) {
+        e->scene = *tw_scene_maker_scene(e->maker, e->state);
+        e->fresh = false;
+    }
+    e->scene.live = true;
+    e->scene.paused = e->paused;
+    e->scene.speed = e->paused ? 0.0 : e->reached;
+    e->scene.speed_wanted = e->wanted;
+    if (e->error.text[0]) snprintf(e->scene.banner, sizeof e->scene.banner, "%.120s", e->error.text);
+    pthread_mutex_unlock(&e->lock);
+    return &e->scene;
+}
+
+static void engine_pause(void *context, bool paused)
+{
+    Engine *e = context;
+    pthread_mutex_lock(&e->lock);
+    e->paused = paused;
+    pthread_cond_signal(&e->changed);
+    pthread_mutex_unlock(&e->lock);
+}
+
+static void engine_speed(void *context, double factor)
+{
+    Engine *e = context;
+    pthread_mutex_lock(&e->lock);
+    e->wanted = factor;
+    pthread_mutex_unlock(&e->lock);
+}
+
+static void engine_step(void *context)
+{
+    Engine *e = context;
+    pthread_mutex_lock(&e->lock);
+    e->step = true;
+    pthread_cond_signal(&e->changed);
+    pthread_mutex_unlock(&e->lock);
+}
+
+static int watch(TwState *state, const TwPlant *plant, TwTheme theme)
+{
+    Engine e = {.state = state, .maker = tw_scene_maker_create(plant, HISTORY), .wanted = 600.0};
+    TwError error = {0};
+    pthread_t thread;
+    pthread_mutex_init(&e.lock, NULL);
+    pthread_cond_init(&e.changed, NULL);
+    if (!tw_state_advance(state, plant->exchange_s, NULL, NULL, &error)) return tw_cli_fail(&error);
+    tw_scene_maker_sample(e.maker, state);
+    e.fresh = true;
+    if (pthread_create(&thread, NULL, engine_thread, &e) != 0) abort();
+    const TwWindowSource source = {&e, engine_scene, engine_pause, engine_speed, engine_step, NULL, false};
+    bool good = tw_window_run(&source, plant->facility, theme, &error);
+    pthread_mutex_lock(&e.lock);
+    e.quit = true;
+    pthread_cond_signal(&e.changed);
+    pthread_mutex_unlock(&e.lock);
+    pthread_join(thread, NULL);
+    pthread_cond_destroy(&e.changed);
+    pthread_mutex_destroy(&e.lock);
+    tw_scene_maker_destroy(e.maker);
+    return good ? TW_DONE : tw_cli_fail(&error);
+}
+
+// A finished run: the window scrubs through it.
+typedef struct Player {
+    TwReplay *replay;
+    double time_s;
+    bool paused;
+    double speed, wall_s;
+    TwScene scene;
+} Player;
+
+static const TwScene *player_scene(void *context)
+{
+    Player *p = context;
+    double now = tw_wall_s();
+    if (!p->paused) p->time_s += (now - p->wall_s) * p->speed;
+    p->wall_s = now;
+    const TwScene *scene = tw_replay_scene(p->replay, p->time_s);
+    p->scene = *scene;
+    if (p->time_s >= scene->span_s) {
+        p->time_s = scene->span_s;
+        p->paused = true;
+    }
+    p->scene.paused = p->paused;
+    p->scene.speed = p->scene.speed_wanted = p->paused ? 0.0 : p->speed;
+    return &p->scene;
+}
+
+static void player_pause(void *context, bool paused) { ((Player *)context)->paused = paused; }
+static void player_speed(void *context, double factor) { ((Player *)context)->speed = isfinite(factor) ? factor : 86400.0; }
+static void player_step(void *context) { ((Player *)context)->time_s += 60.0; }
+static void player_seek(void *context, double time_s) { ((Player *)context)->time_s = fmax(time_s, 0.0); }
+
+static int replay(const char *path, TwTheme theme)
+{
+    TwError error = {0};
+    Player p = {.paused = true, .speed = 600.0, .wall_s = tw_wall_s()};
+    if (!tw_replay_open(&p.replay, path, &error)) return tw_cli_fail(&error);
+    p.time_s = tw_replay_scene(p.replay, INFINITY)->span_s;
+    const TwWindowSource source = {&p, player_scene, player_pause, player_speed, player_step, player_seek, true};
+    bool good = tw_window_run(&source, path, theme, &error);
+    tw_replay_close(p.replay);
+    return good ? TW_DONE : tw_cli_fail(&error);
+}
+
+// Runs a facility to the asked time and draws it.
+static int draw_facility(TwState *state, const TwPlant *plant, const TwOptions *options, const TwPictureOptions *picture)
+{
+    TwError error = {0};
+    TwSceneMaker *maker = tw_scene_maker_create(plant, HISTORY);
+    double end_s = isfinite(options->at_s) ? fmin(options->at_s, plant->run.for_s) : plant->run.for_s;
+    bool good = true;
+    TwProgress progress;
+    tw_progress_begin(&progress, plant->facility, options->quiet);
+    while (good && tw_state_time_s(state) < end_s) {
+        good = tw_state_advance(state, fmin(tw_state_time_s(state) + fmax(plant->exchange_s, end_s / HISTORY), end_s), NULL,
+                                NULL, &error);
+        if (good) tw_scene_maker_sample(maker, state);
+        tw_progress_show(&progress, tw_state_time_s(state), end_s, NULL);
+    }
+    tw_progress_end(&progress);
+    good = good && tw_picture_save(tw_scene_maker_scene(maker, state), picture, options->screenshot, &error);
+    tw_scene_maker_destroy(maker);
+    return good ? TW_DONE : tw_cli_fail(&error);
+}
+
+static bool is_result(const char *path)
+{
+    size_t n = strlen(path);
+    return n > 3 && strcmp(path + n - 3, ".h5") == 0;
+}
+
+static int usage(const char *text, const char *given)
+{
+    fprintf(stderr, "tokenworks: %s%s\n", text, given ? given : "");
+    return TW_USAGE;
+}
+
+int tw_command_view(const TwOptions *options)
+{
+    TwPictureOptions picture = {.view = options->view ? options->view : "overview", .width = 1920, .height = 1080};
+    if (options->size && (sscanf(options->size, "%dx%d", &picture.width, &picture.height) != 2 || picture.width < 1 || picture.height < 1))
+        return usage("--size: expected WIDTHxHEIGHT as 1920x1080, got ", options->size);
+    if (options->theme && strcmp(options->theme, "light") && strcmp(options->theme, "dark"))
+        return usage("--theme: expected light or dark, got ", options->theme);
+    picture.theme = options->theme && strcmp(options->theme, "dark") == 0 ? TW_DARK : TW_LIGHT;
+    if (options->file_count != 1) return usage("expected one facility or result; see --help", NULL);
+    TwTheme window_theme = options->theme ? picture.theme : TW_DARK;
+
+    if (is_result(options->files[0])) {
+        if (!options->screenshot) return replay(options->files[0], window_theme);
+        TwError error = {0};
+        TwReplay *result;
+        if (!tw_replay_open(&result, options->files[0], &error)) return tw_cli_fail(&error);
+        double at_s = isfinite(options->at_s) ? options->at_s : INFINITY;
+        bool good = tw_picture_save(tw_replay_scene(result, at_s), &picture, options->screenshot, &error);
+        tw_replay_close(result);
+        return good ? TW_DONE : tw_cli_fail(&error);
+    }
+    char path[512];
+    int status;
+    if (!tw_cli_facility(options, path, sizeof path, &status)) return status;
+    TwPlant *plant = tw_cli_plant(options, path, &status);
+    if (!plant) return status;
+    TwError error = {0};
+    TwState *state;
+    if (tw_state_create(&state, plant, &error)) {
+        status = options->screenshot ? draw_facility(state, plant, options, &picture) : watch(state, plant, window_theme);
+        tw_state_destroy(state);
+    } else {
+        status = tw_cli_fail(&error);
+    }
+    tw_plant_destroy(plant);
+    return status;
+}
+#else
+int tw_command_view(const TwOptions *options)
+{
+    (void)options;
+    fprintf(stderr, "tokenworks: this program was built without the view (SDL2, cairo, pango)\n");
+    return TW_USAGE;
+}
+#endif

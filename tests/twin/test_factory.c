@@ -1,0 +1,175 @@
+// The composed factory: its books, its determinism, its limits.
+#include "tests/twin/twin.h"
+
+static const char *const brief[] = {"run.for_s=240.0", "run.exchange_s=2.0"};
+enum { BRIEF = 2 };
+
+static TwLedger books(const TwState *state)
+{
+    const TwPlant *plant = tw_state_plant(state);
+    TwWorkloadTotals totals;
+    tw_workload_totals(plant->workload, tw_state_block(state), -1, &totals);
+    return tw_ledger_close(tw_state_meters(state), tw_thermal_stored_j(plant->thermal, tw_state_block(state)), &totals);
+}
+
+// Electricity, heat, requests and tokens close at every instant looked at, in all three halls.
+static void books_close(void)
+{
+    static const char *const names[] = {"facilities/dps_8rack.cfg", "facilities/hopper_hall.cfg"};
+    for (int i = 0; i < 2; i++) {
+        Factory f = factory(names[i], brief, BRIEF);
+        for (double t = 1.0; t <= 240.0; t += 23.9) {
+            advance(f.state, t);
+            TwLedger ledger = books(f.state);
+            CHECK(ledger.ok);
+            CHECK_WITHIN(ledger.electricity_residual, 0.0, 1e-12);
+            CHECK_WITHIN(ledger.heat_residual, 0.0, 1e-10);
+            CHECK(ledger.requests_residual == 0 && ledger.output_tokens_residual == 0);
+        }
+        TwReport *report = tw_report_create(f.state, -1.0);
+        CHECK(tw_report_value(report, "tokens.output_per_s") > 100.0);
+        CHECK(tw_report_value(report, "power.pue") > 1.0 && tw_report_value(report, "power.pue") < 2.0);
+        tw_report_destroy(report);
+        factory_end(f);
+    }
+}
+
+// A loss law whose heat is left out of the books is found.
+static void broken_books_are_found(void)
+{
+    const char *const sets[] = {"run.for_s=60.0", "run.audit_fault_fraction=0.001"};
+    Factory f = factory("facilities/hopper_hall.cfg", sets, 2);
+    advance(f.state, 60.0);
+    CHECK(!books(f.state).ok);
+    factory_end(f);
+}
+
+// The same bytes for one and two threads, in one go or in pieces.
+static void threads_and_pieces_change_nothing(void)
+{
+    uint64_t sums[3];
+    for (int k = 0; k < 3; k++) {
+        omp_set_num_threads(k == 0 ? 1 : 2);
+        Factory f = factory("facilities/dps_8rack.cfg", brief, BRIEF);
+        if (k == 2)
+            for (double t = 10.0; t < 240.0; t += 10.0) advance(f.state, t);    // at ticks
+        advance(f.state, 240.0);
+        sums[k] = tw_state_checksum(f.state);
+        factory_end(f);
+    }
+    CHECK(sums[0] == sums[1]);
+    CHECK(sums[0] == sums[2]);
+}
+
+// A fork goes on exactly as the original; a restored snapshot too; a changed fork does not.
+static void forks_and_snapshots_are_exact(void)
+{
+    Factory f = factory("facilities/dps_8rack.cfg", brief, BRIEF);
+    advance(f.state, 100.0);
+    TwState *fork = tw_state_fork(f.state), *other = tw_state_fork(f.state);
+    size_t count;
+    void *saved = tw_state_save(f.state, &count);
+    CHECK(tw_state_checksum(fork) == tw_state_checksum(f.state));
+
+    Factory g = factory("facilities/dps_8rack.cfg", brief, BRIEF);
+    TwError error = {0};
+    CHECK(tw_state_restore(g.state, saved, count, &error));
+    tw_state_set_limit(other, 0, 5e5);
+    advance(f.state, 240.0);
+    advance(fork, 240.0);
+    advance(g.state, 240.0);
+    advance(other, 240.0);
+    CHECK(tw_state_checksum(fork) == tw_state_checksum(f.state));
+    CHECK(tw_state_checksum(g.state) == tw_state_checksum(f.state));
+    CHECK(tw_state_checksum(other) != tw_state_checksum(f.state));
+    CHECK(tw_state_meters(other)->rack_j < tw_state_meters(f.state)->rack_j);
+    CHECK(books(other).ok);
+
+    // bytes of another facility are refused, and change nothing
+    const char *const sets[] = {"run.for_s=240.0", "run.exchange_s=2.0", "run.seed=2"};
+    Factory h = factory("facilities/dps_8rack.cfg", sets, 3);
+    uint64_t before = tw_state_checksum(h.state);
+    CHECK(!tw_state_restore(h.state, saved, count, &error));
+    CHECK(!tw_state_restore(h.state, saved, count / 2, &error));
+    CHECK(tw_state_checksum(h.state) == before);
+    free(saved);
+    tw_state_destroy(fork);
+    tw_state_destroy(other);
+    factory_end(f);
+    factory_end(g);
+    factory_end(h);
+}
+
+// K24: eight racks that want their peak share 750 kW in equal parts; no element above its limit.
+static void grants_are_max_min(void)
+{
+    Factory f = factory("facilities/dps_8rack.cfg", brief, BRIEF);
+    advance(f.state, 2.0);
+    for (int i = 0; i < f.plant->rack_count; i++) CHECK_NEAR(tw_state_window(f.state)->grant_w[i], 93750.0, 1e-9);
+    advance(f.state, 240.0);
+    CHECK(tw_state_meters(f.state)->breach_peak_fraction <= 1.0 + 1e-9);
+    factory_end(f);
+}
+
+// A load target takes effect along its ramp and is then met; power returns after it.
+static void load_target_is_met(void)
+{
+    const char *const sets[] = {"run.for_s=400.0", "run.exchange_s=2.0", "events.0.at_s=100.0", "events.0.until_s=300.0"};
+    Factory f = factory("facilities/dps_8rack.cfg", sets, 4);
+    advance(f.state, 400.0);
+    const TwMeters *m = tw_state_meters(f.state);
+    CHECK_NEAR(m->target_s, 200.0, 1e-9);
+    CHECK_NEAR(m->target_compliant_s, 125.0, 0.1);    // 150 kW at 2 kW/s: 75 s of ramp
+    CHECK(m->breach_peak_fraction <= 1.0 + 1e-9);
+    CHECK(books(f.state).ok);
+    factory_end(f);
+}
+
+// Losing the feed stops the racks: their requests are lost, counted, and the books still close.
+static void lost_feed_is_accounted(void)
+{
+    const char *const sets[] = {"run.for_s=200.0", "run.exchange_s=2.0", "events.0.kind=lose", "events.0.feed=pdu1",
+                                "events.0.at_s=101.5", "events.0.until_s=150.0"};
+    Factory f = factory("facilities/dps_8rack.cfg", sets, 6);
+    advance(f.state, 100.0);
+    CHECK(tw_state_meters(f.state)->rack_off_s == 0.0);
+    advance(f.state, 200.0);
+    TwWorkloadTotals totals;
+    tw_workload_totals(f.plant->workload, tw_state_block(f.state), -1, &totals);
+    CHECK(totals.lost > 0);
+    CHECK_NEAR(tw_state_meters(f.state)->rack_off_s, 2 * 48.5, 0.05);
+    CHECK(tw_state_window(f.state)->rack_w[0] > 1e4);    // back
+    CHECK(books(f.state).ok);
+    factory_end(f);
+}
+
+// Halving the exchange interval moves the headlines less than half a per cent.
+static void exchange_interval_is_fine_enough(void)
+{
+    double tokens[2], power[2];
+    for (int k = 0; k < 2; k++) {
+        const char *const sets[] = {"run.for_s=600.0", k ? "run.exchange_s=5.0" : "run.exchange_s=10.0"};
+        Factory f = factory("facilities/dps_8rack.cfg", sets, 2);
+        advance(f.state, 600.0);
+        TwReport *report = tw_report_create(f.state, -1.0);
+        tokens[k] = tw_report_value(report, "tokens.output_per_s");
+        power[k] = tw_report_value(report, "power.utility_mw.mean");
+        tw_report_destroy(report);
+        factory_end(f);
+    }
+    CHECK_NEAR(tokens[0], tokens[1], 0.005);
+    CHECK_NEAR(power[0], power[1], 0.005);
+}
+
+int main(void)
+{
+    books_close();
+    broken_books_are_found();
+    threads_and_pieces_change_nothing();
+    forks_and_snapshots_are_exact();
+    grants_are_max_min();
+    load_target_is_met();
+    lost_feed_is_accounted();
+    exchange_interval_is_fine_enough();
+    return check_failures != 0;
+}
