@@ -87,6 +87,7 @@ bool tw_config_read(TwConfig **config, const TwConfigInput *input, TwErrors *err
     read->root_kind = input->root;
     if (input->parts) read->parts = tw_pool_copy(&read->pool, input->parts, strlen(input->parts));
 
+    tw_errors_file(errors, input->path);
     tw_sets_take(read, input->sets, input->set_count);
     tw_sources_read(read);
     TwLayer *layers[MOST_BASES];

@@ -135,6 +135,7 @@ typedef struct TwLayer {
     TwLayerChild *children;      // [child_count]
     const char *part;
     TwPlace part_place;
+    bool part_bad;       // a part is named, but what is written there is no name
     const char *name;    // of a list entry
     TwPlace name_place;
     int64_t count;    // of a list entry

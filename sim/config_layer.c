@@ -185,6 +185,7 @@ static bool read_special(Group *group, const config_setting_t *written, const ch
     }
     if (strcmp(name, "part") == 0 && kind->folder) {
         group->layer->part = name_in(reading, written, true);
+        group->layer->part_bad = !group->layer->part;
         group->layer->part_place = value_place(reading, written);
         return true;
     }
@@ -249,6 +250,7 @@ static TwLayer *read_short(Group *group, const config_setting_t *written, const 
     TwLayer *layer = tw_pool_take(pool, 1, sizeof *layer);
     *layer = (TwLayer){.kind = kind, .place = value_place(group->reading, written), .part = part, .count = 1};
     layer->part_place = layer->place;
+    layer->part_bad = !part;
     layer->values = tw_pool_take(pool, (size_t)kind->field_count, sizeof *layer->values);
     layer->children = tw_pool_take(pool, (size_t)kind->child_count, sizeof *layer->children);
     return layer;

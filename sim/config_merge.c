@@ -70,6 +70,7 @@ static const char *push_part(const Below *below, Stack *stack, const Ref *refs, 
     const char *part = NULL;
     TwPlace place = {0};
     for (int i = 0; i < stack->count && !part; i++) {
+        *broken |= stack->layers[i]->part_bad;
         part = stack->layers[i]->part;
         place = stack->layers[i]->part_place;
     }
@@ -83,7 +84,7 @@ static const char *push_part(const Below *below, Stack *stack, const Ref *refs, 
     if (!part || config->resolved) return part;
 
     TwFile *file = tw_file_part(config, below->kind, part, place);
-    *broken = !file;
+    *broken |= !file;
     for (; file; file = base_of(config, file)) {
         if (!file->layer || (file->base && !base_of(config, file))) *broken = true;
         if (!file->layer) break;

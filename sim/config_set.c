@@ -201,10 +201,11 @@ static void say_unused(TwConfig *config, const TwSet *set)
         int child = child_named(kind, at, length);
         if (child < 0) {
             char near[256];
-            if (at[length] == '.')
+            bool group = at[length] == '.';
+            bool known = group && tw_nearest_in_kind(kind, name, near, sizeof near);
+            if (group)
                 tw_place_error(config->errors, place, "%.*s%s: there is no group of this name%s%s%s", done, set->path,
-                               name, tw_nearest_in_kind(kind, name, near, sizeof near) ? "; did you mean " : "", near,
-                               *near ? "?" : "");
+                               name, known ? "; did you mean " : "", known ? near : "", known ? "?" : "");
             else if (tw_unit_wrong(kind, name, near, sizeof near))
                 tw_place_error(config->errors, place, "%s: %s", set->path, near);
             else if (tw_nearest_in_kind(kind, name, near, sizeof near))

@@ -159,6 +159,7 @@ static void splice_text(Splice *splice, const TwOrigin *origin, const char *text
 static void splice_file(Splice *splice, const TwOrigin *origin, TwPlace named, int depth)
 {
     TwErrors *errors = splice->source->errors;
+    tw_errors_file(errors, origin->file);
     size_t size = 0;
     char problem[256];
     char *text = read_all(origin->file, &size, problem, sizeof problem);

@@ -114,6 +114,19 @@ static double parsed_real(const char *literal, int ten)
     return strtod(text, NULL);
 }
 
+// "3e9": the fewest digits that give the value, in the form people write
+static void as_power(char *text, size_t size, double value)
+{
+    for (int digits = 0; digits <= 16; digits++) {
+        snprintf(text, size, "%.*e", digits, value);
+        if (strtod(text, NULL) == value) break;
+    }
+    char *e = strchr(text, 'e');
+    if (!e || e[1] != '+') return;
+    const char *exponent = e + 2 + (e[2] == '0');
+    memmove(e + 1, exponent, strlen(exponent) + 1);
+}
+
 // A whole literal; libconfig wraps what does not fit without a word.
 static bool whole(Wanted *wanted, const config_setting_t *at, const char *literal, int64_t *value)
 {
@@ -129,9 +142,10 @@ static bool whole(Wanted *wanted, const config_setting_t *at, const char *litera
     }
     *value = parsed;
     if (is_long || (parsed >= INT32_MIN && parsed <= INT32_MAX)) return true;
+    char power[40];
+    as_power(power, sizeof power, (double)parsed);
     if (real)
-        complain(wanted->reading, wanted->setting, at, "does not fit 32 bits: write %.9g or %lldL", (double)parsed,
-                 parsed);
+        complain(wanted->reading, wanted->setting, at, "does not fit 32 bits: write %s or %lldL", power, parsed);
     else
         complain(wanted->reading, wanted->setting, at, "does not fit 32 bits: write %lldL", parsed);
     return false;

@@ -117,6 +117,8 @@ static int file_index(TwErrors *errors, const char *file)
     return errors->last_file = errors->file_count++;
 }
 
+void tw_errors_file(TwErrors *errors, const char *file) { file_index(errors, file); }
+
 static void append(TwErrors *errors, bool warning, const char *file, int line, int column, const char *text)
 {
     if (errors->count == errors->room) errors->entries = grown(errors->entries, &errors->room, sizeof *errors->entries);

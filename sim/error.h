@@ -50,6 +50,9 @@ void tw_errors_take(TwErrors *errors, const TwError *error);
 int tw_errors_count(const TwErrors *errors);
 int tw_warnings_count(const TwErrors *errors);
 
+// Makes a file appear, so that its errors sort before those of files that appear later.
+void tw_errors_file(TwErrors *errors, const char *file);
+
 // Sorted by file in order of first appearance, then line and column. At most `most` are printed, then the count:
 // with the offending line and a caret where the file can be read. Warnings are printed after the errors.
 void tw_errors_print(TwErrors *errors, int most, FILE *stream);
