@@ -171,7 +171,7 @@ static void measured_tables_are_read_and_flagged(void)
 {
     char path[512];
     if (!tw_data_find("calibration/h100_sxm/comm.csv", path, sizeof path)) {
-        CHECK(!"calibration/h100_sxm/comm.csv");
+        CHECK_TEXT(path, "calibration/h100_sxm/comm.csv");
         return;
     }
     TwNetwork *network = built(plain(), path);
