@@ -346,7 +346,7 @@ bool tw_result_positions(TwResult *result, const char *group, double *x_m, doubl
 
 // ---- whole variables ------------------------------------------------------------------------------------------------
 
-// Reads a whole dataset of one class and element size; caller frees. *shape may be NULL.
+// Reads a whole dataset of one class and element size; caller frees. *last: length of its last dimension, may be NULL.
 static void *whole(TwResult *result, const char *name, H5T_class_t class, hid_t memory_type, size_t *count,
                    hsize_t *last, TwError *error)
 {

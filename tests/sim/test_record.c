@@ -538,6 +538,48 @@ static void a_full_disk(void)
     CHECK(waitpid(child, &status, 0) == child && status == 0);
 }
 
+// Killed without warning: what is left opens, and every chunk that was whole before is there, each row right.
+static void killed_runs_leave_readable_files(void)
+{
+    enum { CHUNKS = 4, ROWS = 360 * CHUNKS };
+    for (int round = 0; round < 3; round++) {
+        int told[2];
+        CHECK(pipe(told) == 0);
+        fflush(NULL);
+        pid_t child = fork();
+        if (child == 0) {
+            Run run;
+            run_begin(&run, in_folder("killed.h5"));
+            for (int s = 0;; s += 1800) {    // a chunk of root rows
+                run_seconds(&run, s, s + 1800);
+                if (write(told[1], "", 1) != 1) _exit(1);
+            }
+        }
+        char byte;
+        for (int k = 0; k < CHUNKS; k++) CHECK(read(told[0], &byte, 1) == 1);
+        usleep(700 * (useconds_t)round);
+        kill(child, SIGKILL);
+        waitpid(child, NULL, 0);
+        close(told[0]), close(told[1]);
+
+        char left[300];
+        snprintf(left, sizeof left, "%s/killed.h5.tmp-%ld", folder, (long)child);
+        CHECK(access(in_folder("killed.h5"), F_OK) != 0);
+        TwResult *result;
+        CHECK(tw_result_open(&result, left, &error));
+        if (!result) continue;
+        char *status = tw_result_text(result, "@status", &error);
+        CHECK_TEXT(status, "running");
+        CHECK(tw_result_rows(result, "") >= ROWS);
+        static double low[ROWS];
+        CHECK(tw_result_values(result, "", "supply_degc_min", 0, ROWS, low, &error));
+        for (int r = 0; r < ROWS; r++) CHECK_NEAR(low[r], -0.1 * (5 * r + 4), 1e-6);
+        free(status);
+        tw_result_close(result);
+        unlink(left);
+    }
+}
+
 // Files for the readers of docs/results.md: test_record_xarray.sh opens them with other people's programs.
 static void samples(void)
 {
@@ -606,6 +648,7 @@ int main(int argc, char **argv)
     intervals_end_where_they_should();
     large_texts_and_arrays();
     foreign_files_are_named();
+    killed_runs_leave_readable_files();
     a_full_disk();
     char command[300];
     snprintf(command, sizeof command, "rm -r %s", folder);
