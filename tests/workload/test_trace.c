@@ -363,8 +363,8 @@ static void describe_finds_the_known_figures(void)
         "requests   5.530 /s   peak/mean 2.89 (1 s) 1.52 (60 s) 1.32 (300 s)   empty seconds 1.1 %\n",
         "bursts     IAT CV 1.094   IDC 1.39 (1 s) 3.86 (10 s) 16.1 (60 s) 56.1 (300 s)\n",
         "  input        181      207     1020     2735     4142    1154.7     22361870\n",
-        "  output        41       54      129      424      601     211.1      4088665   in:out 5.47   rank "
-        "correlation 0.07\n",
+        "  output        41       54      129      424      601     211.1      4088665   in:out 5.47   ",
+        "   rank correlation 0.07\n",
         "prefix     no block ids\n",
         "like       azure23_conv (largest KS 0.07)\n"};
     for (size_t k = 0; k < sizeof lines / sizeof *lines; k++) CHECK_HOLDS(text, lines[k]);

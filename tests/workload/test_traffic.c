@@ -299,6 +299,7 @@ static uint64_t checksum_after(TwTrafficSpec spec, int threads, uint64_t *reques
 {
     Source source = open_source(spec);
     uint64_t sum = 0;
+    (void)threads;    // where there is no OpenMP
 #pragma omp parallel for num_threads(threads) schedule(dynamic) reduction(+ : sum)
     for (int c = 0; c < spec.cells; c++) {
         TwRequest request;

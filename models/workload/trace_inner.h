@@ -1,0 +1,45 @@
+// What the readers of the trace formats share: the open file with its rows so far, and exact numbers from text.
+#pragma once
+
+#include "models/workload/trace.h"
+
+#include <zlib.h>
+
+// One open trace and the rows so far.
+typedef struct TwTraceReader {
+    const char *path;
+    TwTraceOptions options;
+    TwError *error;
+    gzFile file;
+    char *buffer;    // bytes from begin to end are still to be read
+    size_t size, begin, end;
+    bool at_end;
+    int line;
+    TwTrace *trace;
+    int64_t *time_ns;    // as written
+    int64_t room, block_room, blocks;
+    int64_t latest_ns;
+    int column[3];    // CSV: of time, input, output
+} TwTraceReader;
+
+// A row that has been read.
+typedef struct TwTraceRow {
+    int64_t time_ns, input, output;
+} TwTraceRow;
+
+// "name = "found", expected ..." at the present line.
+bool tw_trace_fail(const TwTraceReader *reader, int column, const char *what, const char *found, size_t length,
+                   const char *expected);
+
+// A decimal to an integer count of 10^-places exactly; finer digits must be absent. Returns what follows it, or NULL.
+const char *tw_trace_decimal(const char *text, int places, int64_t *value);
+// "2023-11-16 18:15:46.6805900": blank or T between, Z or +00:00 may follow. Returns what follows it, or NULL.
+const char *tw_trace_parse_utc(const char *text, int64_t *ns);
+const char *tw_trace_blanks(const char *text);                 // after blanks and tabs
+void *tw_trace_grow(void *old, int64_t count, size_t size);    // realloc that does not fail
+
+// Reads the header: sets format and columns. False: no known CSV.
+bool tw_trace_csv_header(TwTraceReader *reader, const char *line);
+bool tw_trace_csv_row(const TwTraceReader *reader, const char *line, TwTraceRow *row);
+// A row of JSON; its block ids go behind those of the reader.
+bool tw_trace_json_row(TwTraceReader *reader, const char *line, TwTraceRow *row, bool *any_blocks);
