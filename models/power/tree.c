@@ -94,8 +94,6 @@ static void check_element(const TwPowerSpec *spec, int i, TwErrors *errors)
     double least = a + turn * (b + turn * c);
     if (least < 0.0 || c < 0.0 || (c == 0.0 && b < 0.0) || b <= -1.0)
         BAD("power.%s: loss law %g + %g x + %g x^2 gives less input than output", name, a, b, c);
-    else if (b < 0.0)
-        WARN("power.%s: loss_b = %g < 0; the law holds, but check the points that it was fitted to", name, b);
 
     if (!stores(row)) return;
     if (is(row, "ups") && row->autonomy_s > 0.0 && isnan(rated_of(row)))
@@ -104,6 +102,29 @@ static void check_element(const TwPowerSpec *spec, int i, TwErrors *errors)
         BAD("power.%s: capacity_j = %g, expected more than 0 J", name, row->capacity_j);
     if (!(row->charge_fraction > 0.0 && row->charge_fraction <= 1.0))
         BAD("power.%s: charge_fraction = %g, expected 0 to 1", name, row->charge_fraction);
+}
+
+static bool same_law(const TwElementRow *a, const TwElementRow *b)
+{
+    return a->loss_a == b->loss_a && a->loss_b == b->loss_b && a->loss_c == b->loss_c;
+}
+
+// A falling term is accepted; one warning for all elements that share the law.
+static void warn_laws(const TwPowerSpec *spec, TwErrors *errors)
+{
+    for (int i = 0; i < spec->element_count; i++) {
+        const TwElementRow *row = &spec->elements[i];
+        if (!(row->loss_b < 0.0)) continue;
+        bool told = false;
+        for (int j = 0; j < i && !told; j++) told = same_law(&spec->elements[j], row);
+        if (told) continue;
+        int more = 0;
+        for (int j = i + 1; j < spec->element_count; j++) more += same_law(&spec->elements[j], row);
+        char others[32] = "";
+        if (more > 0) snprintf(others, sizeof others, " and %d more", more);
+        WARN("power.%s%s: loss_b = %g < 0; the law holds, but check the points that it was fitted to%s%s",
+             spec->names[i], others, row->loss_b, row->title && *row->title ? ": " : "", row->title ? row->title : "");
+    }
 }
 
 // Every element must lead to a feed: follows parents, and names two members of a cycle.
@@ -331,6 +352,7 @@ bool tw_power_create(TwPower **power, const TwPowerSpec *spec, TwLayout *layout,
 
     parents(spec, parent, errors);
     for (int i = 0; i < n; i++) check_element(spec, i, errors);
+    warn_laws(spec, errors);
     // a cycle has no root to walk to
     if (check_cycles(spec, parent, errors)) check_leaves(spec, parent, errors);
 

@@ -65,6 +65,8 @@ static void doubtful_trees_are_warned_about(void)
     tree.elements[ups].loss_a = 0.0147754;
     tree.elements[ups].loss_b = -0.0026596;
     tree.elements[ups].loss_c = 0.0295508;
+    tree_element(&tree, "ups2", "ups", "utility", 200e3);
+    tree.elements[ups + 1] = tree.elements[ups];
     int r = tree_rack(&tree, ups);
     tree.racks[r].shelf = (TwShelfRow){.rated_w = 33e3, .loss_a = 0.0050042, .loss_c = 0.0312652};
     tree.racks[r].shelf_count = 8;
@@ -72,7 +74,7 @@ static void doubtful_trees_are_warned_about(void)
     CHECK(tree_create(&tree, errors));
     CHECK(tw_errors_count(errors) == 0 && tw_warnings_count(errors) == 2);
     char *text = printed(errors);
-    CHECK_HOLDS(text, "loss_b");
+    CHECK_HOLDS(text, "power.ups and 1 more: loss_b");
     CHECK_HOLDS(text, "redundancy held to 132 kW");
     free(text);
     tw_errors_destroy(errors);
