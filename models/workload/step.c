@@ -52,7 +52,7 @@ static void place_sequences(const TwStepTables *t, const TwBatch *b, Rows *rows,
     assert(b->decodes <= t->sequences.most);
     int i = t->sequences.low[b->decodes], low = t->sequences.at[i];
     int64_t n = b->decodes;
-    int c = tw_lengths_low(&t->lengths, b->decode_context / n);
+    int c = tw_length_low(&t->lengths, b->decode_context / n);
     rows->decode_up = (double)(b->decodes - low) / (double)(t->sequences.at[i + 1] - low);
     rows->decode_stride = (ptrdiff_t)t->lengths.count * TW_LEVELS;
     rows->decode = t->decode + i * rows->decode_stride + (ptrdiff_t)c * TW_LEVELS;
@@ -98,7 +98,7 @@ static void place_prefill(const TwStepTables *t, const TwBatch *b, Rows *rows, i
 
     // mean length of the sequences, by token: (H + C2) / tokens
     int64_t tokens = b->chunk_tokens, square = b->chunk_square;
-    int cell = tw_lengths_low(&t->lengths, (b->chunk_history + square) / tokens);
+    int cell = tw_length_low(&t->lengths, (b->chunk_history + square) / tokens);
     int64_t first = t->lengths.at[cell] * tokens - square, last = t->lengths.at[cell + 1] * tokens - square;
     if (first < 0) first = 0;
     TwPairCost low = pair_at(t, cell, (double)tokens), high = pair_at(t, cell + 1, (double)tokens);
@@ -359,6 +359,8 @@ bool tw_step_create(TwStepModel **model, const TwStepSpec *spec, TwError *error)
     t->arena = arena;
     t->model = *spec->model;
     t->chip = *spec->chip;
+    // the rows' other texts may end with their configuration
+    t->model.attention = tw_arena_text(arena, spec->model->attention);
     t->tp = spec->tensor_parallel;
     t->host_step_ns = 1e9 * spec->host_step_s;
     t->host_sequence_ns = 1e9 * spec->host_sequence_s;

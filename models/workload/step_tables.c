@@ -35,9 +35,9 @@ static TwAxis axis_make(TwArena *arena, int most, int (*next)(int))
 
 enum { LENGTH_OCTAVES = 22, LENGTH_MOST = 64 };    // 1 to 2^22 tokens
 
-static TwLengths lengths_make(TwArena *arena, int64_t window)
+static TwLengthAxis lengths_make(TwArena *arena, int64_t window)
 {
-    TwLengths lengths = {.count = 0};
+    TwLengthAxis lengths = {.count = 0};
     lengths.at = TW_TAKE(arena, LENGTH_MOST, int64_t);
     for (int octave = 0; octave <= LENGTH_OCTAVES; octave++) {
         int64_t nodes[3] = {(int64_t)1 << octave, 0, 0};
@@ -134,6 +134,15 @@ static void build_prefill(TwStepTables *t)
             tw_compose_prefill(&t->compose, prompts, length, 0.0, take_cost, &cost);
             double scale = 1e9 * rows / tw_compose_pairs(&t->compose, 0.0, rows * length, rows, prompts);
             t->pair[j * TW_ROWS + k] = (TwPairCost){cost.t_s * scale, cost.flop_j * scale, cost.byte_j * scale};
+        }
+    // the same rows on a longer history never take less time: time over length rises at fixed rows
+    for (int j = 1; j < t->lengths.count; j++)
+        for (int k = 0; k + 1 < TW_ROWS; k++) {
+            const TwPairCost *before = &t->pair[(j - 1) * TW_ROWS + k];
+            double ratio = (double)t->lengths.at[j] / (double)t->lengths.at[j - 1];
+            double least = before->time_ns + (ratio - 1.0) * (before[1].time_ns - before->time_ns);
+            TwPairCost *here = &t->pair[j * TW_ROWS + k];
+            here->time_ns = fmax(here->time_ns, least / ratio);
         }
 }
 

@@ -15,11 +15,11 @@ typedef struct TwAxis {
 } TwAxis;
 
 // Mean contexts and lengths: two nodes an octave, so that the cell is found from the highest bit.
-typedef struct TwLengths {
+typedef struct TwLengthAxis {
     int count;
     int64_t *at;
     int octave[64];    // first node of each power of two
-} TwLengths;
+} TwLengthAxis;
 
 typedef struct TwCell {    // per level: time_ns, dynamic energy nJ
     double time_ns, energy_nj;
@@ -45,7 +45,7 @@ typedef struct TwStepTables {
     bool async;
 
     TwAxis tokens, sequences;
-    TwLengths lengths;
+    TwLengthAxis lengths;
     TwCell *dense[2];    // aligned, unaligned: [token node][level]
     TwCell *logits;      // [sequence node][level]
     TwCell *decode;      // [sequence node][length node][level]
@@ -58,7 +58,7 @@ typedef struct TwStepTables {
 // compose and the power fields are set; fills axes and rows.
 void tw_step_tables_build(TwStepTables *tables, int max_tokens, int max_sequences);
 
-static inline int tw_lengths_low(const TwLengths *lengths, int64_t x)
+static inline int tw_length_low(const TwLengthAxis *lengths, int64_t x)
 {
     int i = lengths->octave[63 - __builtin_clzll((unsigned long long)(x | 1))];
     while (i + 2 < lengths->count && lengths->at[i + 1] <= x) i++;

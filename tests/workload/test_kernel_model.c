@@ -1,0 +1,314 @@
+#include "models/workload/kernel_grid.h"
+#include "models/workload/kernel_model.h"
+#include "sim/data.h"
+#include "tests/check.h"
+#include "tests/workload/step_fixture.h"
+
+// A grid from numbers; axes of one node where count is 0.
+static TwGrid grid_of(TwArena *arena, int n0, const double *x0, int n1, const double *x1, TwGridScale scale,
+                      TwGridScale rule, const double *value)
+{
+    static const double none[1] = {0.0};
+    const int count[3] = {n0, n1 ? n1 : 1, 1};
+    const TwGridScale scales[3] = {scale, scale, TW_GRID_RAW};
+    const double *const axis[3] = {x0, n1 ? x1 : none, none};
+    TwGrid grid;
+    TwError error = {.text = ""};
+    CHECK(tw_grid_make(&grid, arena, count, scales, rule, axis, value, &error));
+    CHECK_TEXT(error.text, "");
+    return grid;
+}
+
+static void interpolation_rules(void)
+{
+    TwArena *arena = tw_arena_create();
+    double outside[3];
+    // K-06: halfway in ln u is the geometric mean
+    TwGrid u = grid_of(arena, 2, (double[]){1024, 4096}, 0, NULL, TW_GRID_LOG2, TW_GRID_LN, (double[]){0.2, 0.8});
+    CHECK_NEAR(tw_grid_at(&u, 2048, 0, 0, NULL), 0.4, 1e-12);
+    // K-10: a node answers its own value, to the bit
+    CHECK(tw_grid_at(&u, 1024, 0, 0, outside) == 0.2 && outside[0] == 0.0);
+    CHECK(tw_grid_at(&u, 4096, 0, 0, outside) == 0.8 && outside[0] == 0.0);
+    // K-09: beyond the end the edge holds and says so
+    CHECK(tw_grid_at(&u, 16384, 0, 0, outside) == 0.8 && outside[0] == 2.0);
+    CHECK(tw_grid_at(&u, 512, 0, 0, outside) == 0.2 && outside[0] == -1.0);
+
+    // K-07: raw bilinear
+    TwGrid t = grid_of(arena, 2, (double[]){16, 64}, 2, (double[]){1024, 4096}, TW_GRID_RAW, TW_GRID_RAW,
+                       (double[]){20, 44, 50, 170});
+    CHECK_NEAR(tw_grid_at(&t, 32, 2048, 0, NULL), 146.0 / 3.0, 1e-12);
+    CHECK_NEAR(tw_grid_at(&t, 48, 3072, 0, NULL), 296.0 / 3.0, 1e-12);
+
+    // K-08: linear in the root of t along the length
+    TwGrid p = grid_of(arena, 2, (double[]){2048, 8192}, 0, NULL, TW_GRID_RAW, TW_GRID_SQRT, (double[]){100, 1600});
+    CHECK_NEAR(tw_grid_at(&p, 4096, 0, 0, NULL), 400.0, 1e-12);
+    tw_arena_destroy(arena);
+}
+
+static void bad_tables_are_named(void)
+{
+    static const struct {
+        const char *text, *want;
+        int line;
+    } bad[] = {
+        {"m,n,k2,k4\n1,1,5,6\n1,2,7,8\n2,1,5,6\n2,2,-7,8\n", "k2 = -7", 5},
+        {"m,n,k2,k4\n1,1,5,6\n1,2,7,8\n1,1,5,6\n", "twice", 4},
+        {"m,k2,k4\n1,5,6\n", "no column n", 1},
+        {"m,n,k2,k4\n1,1,5,6\n1,2,7,8\n2,1,5,6\n", "3 rows where the grid", 0},
+        {"m,n,k2,k4\n2,1,5,6\n2,2,7,8\n1,1,5,6\n1,2,5,6\n", "does not rise", 0},
+        {"m,n,k2\n1,1,5\n", "fewer than two columns kNUMBER", 1},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char path[] = "kernel_gridXXXXXX";
+        int file = mkstemp(path);
+        CHECK(file >= 0);
+        FILE *stream = fdopen(file, "w");
+        fputs(bad[i].text, stream);
+        fclose(stream);
+        TwArena *arena = tw_arena_create();
+        TwGrid grid;
+        bool found;
+        TwError error = {.text = ""};
+        TwGridFile spec = {path, NULL,         "",         {"m", "n"}, {TW_GRID_LOG2, TW_GRID_LOG2},
+                           "k",  TW_GRID_LOG2, TW_GRID_LN, NULL};
+        CHECK(!tw_grid_read(&grid, &found, arena, &spec, &error));
+        CHECK_HOLDS(error.text, bad[i].want);
+        CHECK(error.line == bad[i].line);
+        CHECK_TEXT(error.file, path);
+        tw_arena_destroy(arena);
+        remove(path);
+    }
+}
+
+// A kernel of one term: dynamic_w at full clock over time t, compute bound.
+static TwKernelCost compute_bound(double t_s, double dynamic_w)
+{
+    return (TwKernelCost){.t_s = t_s, .compute_s = t_s, .flop_j = dynamic_w * t_s};
+}
+
+static void cap_closed_forms(void)
+{
+    // K-11, K-12, K-13: ((cap - static) / dynamic)^(1/g)
+    static const struct {
+        double fixed, dynamic, cap, g, want;
+    } known[] = {{130, 900, 700, 2.5, 0.83302}, {150, 850, 1000, 2.5, 1.0}, {200, 1300, 1000, 2.2, 0.80197}};
+    for (size_t i = 0; i < 3; i++) {
+        bool over;
+        TwPower power = {known[i].fixed, 0.0, known[i].g, 0.17};
+        TwKernelCost cost = compute_bound(1e-3, known[i].dynamic);
+        double x = tw_sequence_clock(&cost, 1, &power, known[i].cap, &over);
+        CHECK_NEAR(x, known[i].want, 1e-4);
+        CHECK(!over);
+        CHECK_NEAR(tw_kernel_time_s(&cost, x), 1e-3 / x, 1e-12);
+        if (x < 1.0) CHECK_NEAR(tw_sequence_w(&cost, 1, &power, x), known[i].cap, 1e-9);
+    }
+}
+
+static void cap_of_a_gemm(void)
+{
+    TwPower power = {130.0, 60.0, 2.5, 0.17};
+    TwOpCost op = tw_op_gemm(4096, 4096, 4096, 2.0);
+    TwKernelCost cost = {.t0_s = 2e-6, .compute_s = op.flop / 774e12, .memory_s = op.bytes / 4.3e12};
+    cost.flop_j = 0.95e-12 * op.flop, cost.byte_j = 60e-12 * op.bytes;
+    // K-14
+    static const double want[3][3] = {{700, 0.8602, 208.42}, {500, 0.7188, 249.05}, {300, 0.5176, 345.04}};
+    bool over;
+    for (int i = 0; i < 3; i++) {
+        double x = tw_sequence_clock(&cost, 1, &power, want[i][0], &over);
+        CHECK_NEAR(x, want[i][1], 1e-3);
+        CHECK_NEAR(1e6 * tw_kernel_time_s(&cost, x), want[i][2], 1e-3);
+        CHECK_NEAR(tw_sequence_w(&cost, 1, &power, x), want[i][0], 1e-9);
+    }
+    // K-15, K-16: memory bound, so the clock changes power but not time
+    op = tw_op_gemm(8, 8192, 8192, 2.0);
+    cost = (TwKernelCost){.t0_s = 2e-6, .compute_s = op.flop / 774e12, .memory_s = op.bytes / 3.98e12};
+    cost.flop_j = 0.95e-12 * op.flop, cost.byte_j = 60e-12 * op.bytes;
+    CHECK(tw_sequence_clock(&cost, 1, &power, 700.0, &over) == 1.0 && !over);
+    CHECK_NEAR(tw_sequence_w(&cost, 1, &power, 1.0), 443.96, 1e-3);
+    CHECK_NEAR(1e6 * tw_kernel_time_s(&cost, 1.0), 35.79, 1e-3);
+    CHECK(tw_sequence_clock(&cost, 1, &power, 300.0, &over) == 0.17 && over);
+    CHECK_NEAR(tw_sequence_w(&cost, 1, &power, 0.17), 358.2, 1e-3);
+    CHECK(tw_kernel_time_s(&cost, 0.17) == tw_kernel_time_s(&cost, 1.0));
+}
+
+// K-17, K-18
+static void errors_and_evidence_of_a_sequence(void)
+{
+    TwKernelCost c[2] = {{.op = TW_KERNEL_GEMM, .t_s = 6e-3, .sigma_ln = 0.05, .evidence = TW_MEASURED},
+                         {.op = TW_KERNEL_DECODE, .t_s = 4e-3, .sigma_ln = 0.20, .evidence = TW_TRANSFERRED}};
+    TwSequenceCost sum = tw_sequence_cost(c, 2);
+    CHECK_NEAR(sum.sigma_ln, 0.08544, 1e-4);
+    CHECK_NEAR(sum.share[TW_MEASURED], 0.6, 1e-15);
+    CHECK_NEAR(sum.share[TW_TRANSFERRED], 0.4, 1e-15);
+    c[1].op = TW_KERNEL_GEMM;
+    CHECK_NEAR(tw_sequence_cost(c, 2).sigma_ln, 0.11, 1e-12);
+}
+
+typedef struct Chip {
+    TwConfig *config;
+    TwAcceleratorRow row;
+    TwKernelModel *model;
+} Chip;
+
+static Chip chip_open(const char *name)
+{
+    Chip chip = {0};
+    char folder[128], path[512];
+    TwError error = {.text = ""};
+    CHECK(fixture_part(&tw_accelerator_kind, name, &chip.row, &chip.config));
+    snprintf(folder, sizeof folder, "calibration/%s", chip.row.calibration);
+    CHECK(tw_data_find(folder, path, sizeof path));
+    CHECK(tw_kernel_model_create(&chip.model, &chip.row, path, &error));
+    CHECK_TEXT(error.text, "");
+    return chip;
+}
+
+static void chip_close(Chip *chip)
+{
+    tw_kernel_model_destroy(chip->model);
+    tw_config_destroy(chip->config);
+}
+
+static double us(const Chip *chip, TwKernelShape shape) { return 1e6 * tw_kernel_query(chip->model, &shape).t_s; }
+
+static TwKernelShape gemm_shape(TwNumber number, double m, double n, double k)
+{
+    return (TwKernelShape){.op = TW_KERNEL_GEMM, .number = number, .m = m, .n = n, .k = k};
+}
+
+// K-19 to K-22: what the committed grids answer
+static void published_grids(void)
+{
+    Chip h200 = chip_open("h200_sxm"), b200 = chip_open("b200_sxm"), gb300 = chip_open("gb300");
+    CHECK_NEAR(us(&h200, gemm_shape(TW_BF16, 1, 512, 512)), 3.343, 0.01);
+    CHECK_NEAR(us(&h200, gemm_shape(TW_BF16, 64, 4096, 4096)), 11.98, 0.01);
+    CHECK_NEAR(us(&h200, gemm_shape(TW_BF16, 2048, 6144, 4096)), 135.6, 0.01);
+
+    TwKernelShape decode = {
+        .op = TW_KERNEL_DECODE, .number = TW_BF16, .batch = 64, .seq = 4096, .heads = 32, .kv_heads = 8, .dim = 128};
+    CHECK_NEAR(us(&h200, decode), 259.0, 0.01);
+    decode.number = TW_FP8, decode.seq = 8192, decode.heads = 64;
+    CHECK_NEAR(us(&gb300, decode), 151.0, 0.01);
+
+    TwKernelShape prefill = {
+        .op = TW_KERNEL_PREFILL, .number = TW_BF16, .batch = 1, .seq = 8192, .heads = 32, .kv_heads = 8, .dim = 128};
+    CHECK_NEAR(us(&b200, prefill), 515.5, 0.01);
+
+    TwKernelShape moe = {.op = TW_KERNEL_MOE,
+                         .number = TW_FP4,
+                         .m = 1024,
+                         .hidden = 7168,
+                         .inter = 2048,
+                         .experts = 256,
+                         .top_k = 8,
+                         .tp = 1,
+                         .ep = 8};
+    CHECK_NEAR(us(&gb300, moe), 210.0, 0.02);
+    chip_close(&h200), chip_close(&b200), chip_close(&gb300);
+}
+
+// The evidence mark says where a time came from, and never better than it is.
+static void evidence_marks(void)
+{
+    Chip h200 = chip_open("h200_sxm");
+    TwKernelShape shape = gemm_shape(TW_BF16, 64, 4096, 4096);
+    TwKernelCost own = tw_kernel_query(h200.model, &shape);
+    CHECK(own.evidence == TW_PUBLISHED && !own.outside);
+    // K-09: held at the edge of m, with twice the error
+    TwKernelShape far = gemm_shape(TW_BF16, 131072, 4096, 4096), edge = gemm_shape(TW_BF16, 32768, 4096, 4096);
+    TwKernelCost beyond = tw_kernel_query(h200.model, &far), last = tw_kernel_query(h200.model, &edge);
+    CHECK(beyond.outside && !last.outside);
+    CHECK_NEAR(beyond.sigma_ln, 2.0 * last.sigma_ln, 1e-12);
+    CHECK_NEAR(beyond.flop / beyond.t_s, last.flop / last.t_s, 1e-3);
+
+    // half the bandwidth of the same tables: memory-bound time doubles beyond t0, and is marked carried over
+    TwAcceleratorRow half = h200.row;
+    half.bandwidth_bytes_s *= 0.5;
+    TwKernelModel *model;
+    char path[512];
+    TwError error;
+    CHECK(tw_data_find("calibration/h200_sxm", path, sizeof path));
+    CHECK(tw_kernel_model_create(&model, &half, path, &error));
+    TwKernelShape decode = {
+        .op = TW_KERNEL_DECODE, .number = TW_BF16, .batch = 64, .seq = 4096, .heads = 32, .kv_heads = 8, .dim = 128};
+    TwKernelCost full = tw_kernel_query(h200.model, &decode), slow = tw_kernel_query(model, &decode);
+    CHECK(full.evidence == TW_PUBLISHED && slow.evidence == TW_TRANSFERRED);
+    CHECK_NEAR(slow.t_s - slow.t0_s, 2.0 * (full.t_s - full.t0_s), 1e-12);
+    tw_kernel_model_destroy(model);
+
+    // no tables: roofline over 0.7
+    CHECK(tw_kernel_model_create(&model, &h200.row, NULL, &error));
+    TwKernelCost roof = tw_kernel_query(model, &shape);
+    CHECK(roof.evidence == TW_ASSUMED);
+    CHECK_NEAR(roof.t_s - roof.t0_s, tw_op_bound_s(tw_op_gemm(64, 4096, 4096, 2), 989e12, 4.8e12) / 0.7, 1e-12);
+    tw_kernel_model_destroy(model);
+
+    CHECK(!tw_kernel_model_create(&model, &h200.row, "no/such/folder", &error) && !model);
+    CHECK_HOLDS(error.file, "no/such/folder/bounds.csv");
+    chip_close(&h200);
+}
+
+static int by_size(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+// Sustained over burst time of bf16 GEMMs that stand at 0.95 of the board limit or more: the median is within 5 % of
+// two public campaigns (serving page, 9.3).
+static void limit_slows_large_gemms(void)
+{
+    static const struct {
+        const char *chip;
+        double ratio;
+    } known[] = {{"h200_sxm", 1.153}, {"b200_sxm", 1.129}, {"gb200", 1.108}};
+    static const double sites[] = {2048, 4096, 6144, 8192, 12288, 16384};
+    for (size_t i = 0; i < 3; i++) {
+        double ratio[7 * 6 * 6];
+        size_t count = 0;
+        Chip chip = chip_open(known[i].chip);
+        TwPower power = tw_chip_power(&chip.row);
+        for (double m = 256; m <= 16384; m *= 2)
+            for (int n = 0; n < 6; n++)
+                for (int k = 0; k < 6; k++) {
+                    bool over;
+                    TwKernelShape shape = gemm_shape(TW_BF16, m, sites[n], sites[k]);
+                    TwKernelCost cost = tw_kernel_query(chip.model, &shape);
+                    double x = tw_sequence_clock(&cost, 1, &power, chip.row.limit_w, &over);
+                    if (cost.t_s < 100e-6 || tw_sequence_w(&cost, 1, &power, x) < 0.95 * chip.row.limit_w) continue;
+                    ratio[count++] = tw_kernel_time_s(&cost, x) / cost.t_s;
+                }
+        CHECK(count > 50);
+        qsort(ratio, count, sizeof *ratio, by_size);
+        CHECK_NEAR(ratio[count / 2], known[i].ratio, 0.05);
+        chip_close(&chip);
+    }
+}
+
+// K-29: no point draws less than deep idle
+static void energy_is_above_idle(void)
+{
+    Chip h200 = chip_open("h200_sxm");
+    TwPower power = tw_chip_power(&h200.row);
+    for (double m = 1; m <= 32768; m *= 2)
+        for (double x = 0.17; x <= 1.0; x += 0.083) {
+            TwKernelShape shape = gemm_shape(TW_BF16, m, 4096, 4096);
+            TwKernelCost cost = tw_kernel_query(h200.model, &shape);
+            CHECK(tw_kernel_energy_j(&cost, &power, x) >= h200.row.idle_w * tw_kernel_time_s(&cost, x));
+        }
+    chip_close(&h200);
+}
+
+int main(void)
+{
+    interpolation_rules();
+    bad_tables_are_named();
+    cap_closed_forms();
+    cap_of_a_gemm();
+    errors_and_evidence_of_a_sequence();
+    published_grids();
+    evidence_marks();
+    limit_slows_large_gemms();
+    energy_is_above_idle();
+    return check_failures != 0;
+}

@@ -1,0 +1,400 @@
+#include "models/workload/kernel_model.h"
+#include "sim/random.h"
+#include "tests/check.h"
+#include "tests/workload/step_fixture.h"
+
+enum { FULL = TW_LEVELS - 1 };
+
+// Every model part: counted weights and cache are those of its published description.
+static void shapes_reproduce_published_sizes(void)
+{
+    static const struct {
+        const char *name;
+        double billions, kv_bytes;    // per token, bf16
+    } known[] = {
+        {"llama-3.1-8b", 8.03, 131072},
+        {"llama-3.1-70b", 70.55, 327680},
+        {"llama-3.1-405b", 405.9, 516096},
+        {"llama-2-70b", 68.98, 327680},
+        {"llama-2-7b", 6.74, 524288},
+        {"qwen3-8b", 8.19, 147456},
+        {"qwen3-14b", 14.77, 163840},
+        {"qwen3-32b", 32.76, 262144},
+        {"qwen3-30b-a3b", 30.5, 98304},
+        {"qwen3-235b-a22b", 235.1, 192512},
+        {"qwen3-coder-480b-a35b", 480.2, 253952},
+        {"deepseek-v3", 671.0, 70272},
+        {"mixtral-8x7b", 46.7, 131072},
+        {"mixtral-8x22b", 140.6, 229376},
+        {"gpt-oss-120b", 116.8, 73728},
+        {"gpt-oss-20b", 20.9, 49152},
+        {"llama-4-maverick", 400.7, 196608},
+        {"llama-4-scout", 107.8, 196608},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        TwModelRow row;
+        TwConfig *config;
+        CHECK(fixture_part(&tw_model_kind, known[i].name, &row, &config));
+        if (!config) continue;
+        CHECK_NEAR(tw_model_parameters(&row), known[i].billions * 1e9, 2e-3);
+        CHECK_NEAR(tw_model_parameters(&row), row.parameters, 1e-3);
+        CHECK(2.0 * tw_model_kv_elements(&row, 1) == known[i].kv_bytes);
+        CHECK(row.dense_layers + row.moe_layers == row.layers);
+        tw_config_destroy(config);
+    }
+}
+
+// Every chip part opens; a step on it is made, or the setting that nobody knows is named.
+static void chips_open_or_say_what_is_unknown(void)
+{
+    static const char *const names[] = {"a100_sxm_80", "h100_sxm", "h200_sxm", "b200_sxm",
+                                        "b300_sxm",    "gb200",    "gb300",    "rubin"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        Fixture f;
+        TwStepModel *model;
+        TwError error = {.text = ""};
+        CHECK(fixture_open(&f, names[i], "llama-3.1-8b", "bf16", 1));
+        bool made = tw_step_create(&model, &f.spec, &error);
+        if (strcmp(names[i], "rubin") == 0) {
+            CHECK(!made && !model);
+            CHECK_HOLDS(error.text, "bf16_flops of the accelerator is unknown");
+        } else {
+            CHECK(made);
+            CHECK_TEXT(error.text, "");
+        }
+        if (made) {
+            const TwEvidenceShare *s = &model->decode_evidence;
+            CHECK_NEAR(s->measured + s->published + s->transferred + s->assumed, 1.0, 1e-12);
+            bool own = strcmp(names[i], "a100_sxm_80") != 0;
+            CHECK(own ? s->published > 0.8 && s->transferred == 0.0 : s->published == 0.0 && s->transferred > 0.8);
+            CHECK_WITHIN(model->source.level_clock[FULL], 1.0, 0.0);
+        }
+        tw_step_destroy(model);
+        fixture_close(&f);
+    }
+}
+
+// K-26, and K-25 below it: nothing is faster than its weights and cache can be read.
+static void llama_8b_on_h200(void)
+{
+    static const struct {
+        int sequences;
+        int64_t context;
+        double floor_ms, want_ms;
+    } known[] = {{1, 1024, 3.155, 5.1}, {64, 4096, 10.285, 13.5}, {256, 1024, 10.285, 15.4}};
+    Fixture f;
+    CHECK(fixture_open(&f, "h200_sxm", "llama-3.1-8b", "bf16", 1));
+    TwStepModel *model = fixture_model(&f);
+    TwWeights w = tw_model_weights(&f.model);
+    for (int i = 0; i < 3; i++) {
+        double bytes = 2.0 * (w.attention + w.dense + w.head) +
+                       model->kv_bytes_per_token * (double)(known[i].sequences * known[i].context);
+        CHECK_NEAR(1e3 * bytes / 4.8e12, known[i].floor_ms, 1e-3);    // K-25
+        double ms = time_ms(model, FULL, decode_batch(known[i].sequences, known[i].context));
+        CHECK(ms > known[i].floor_ms);
+        CHECK_NEAR(ms, known[i].want_ms, 0.15);    // K-26
+    }
+    CHECK_NEAR(time_ms(model, FULL, prefill_batch(1, 2048, 0)), 44.0, 0.15);
+    tw_step_destroy(model);
+
+    // the table of kernel sums knows no power limit: without ours the prefill agrees more closely
+    f.chip.limit_w = 1e4;
+    model = fixture_model(&f);
+    CHECK_NEAR(time_ms(model, FULL, prefill_batch(1, 2048, 0)), 44.0, 0.02);
+    tw_step_destroy(model);
+    fixture_close(&f);
+}
+
+// The tables of a step against the kernels themselves, asked one by one: a second method.
+static void steps_agree_with_their_parts(const char *chip, const char *name, const char *precision, int ranks)
+{
+    Fixture f;
+    CHECK(fixture_open(&f, chip, name, precision, ranks));
+    f.spec.host_step_s = 200e-6;
+    f.spec.host_sequence_s = 2e-6;
+    TwStepModel *model = fixture_model(&f);
+    if (!model) {
+        CHECK(!"step model made");
+        return;
+    }
+    const TwBatch batches[] = {
+        decode_batch(1, 700),
+        decode_batch(7, 3000),
+        decode_batch(100, 1500),
+        decode_batch(200, 5000),
+        prefill_batch(1, 512, 0),
+        prefill_batch(1, 2048, 0),
+        prefill_batch(2, 1024, 3000),
+        prefill_batch(1, 777, 0),
+        {.tokens = 2048,
+         .decodes = 48,
+         .decode_context = 48 * 2500,
+         .chunks = 2,
+         .chunk_tokens = 2000,
+         .chunk_square = 2 * 1000 * 1000,
+         .chunk_history = 2 * 1000 * 1500,
+         .logits = 50},
+    };
+    for (size_t i = 0; i < sizeof batches / sizeof *batches; i++) {
+        TwStepPart parts[48];
+        int count = tw_step_parts(model, &batches[i], parts, 48);
+        double time = 0.0, energy = 0.0;
+        for (int j = 0; j < count; j++) time += parts[j].time_s, energy += parts[j].energy_j;
+        TwStep step = step_of(model, FULL, &batches[i]);
+        CHECK_NEAR(1e-9 * affine_at(step.time_ns, &batches[i]), time, 0.04);
+        CHECK_NEAR(1e-9 * affine_at(step.energy_nj, &batches[i]), energy, 0.04);
+    }
+    tw_step_destroy(model);
+    fixture_close(&f);
+}
+
+// Walks K through its cells: affine inside one, no jump from one to the next, never falling.
+static void context_cells(const TwStepModel *model, int level, TwBatch batch)
+{
+    int cells = 0;
+    double last = 0.0;
+    batch.decode_context = batch.decodes;
+    while (batch.decode_context < (int64_t)batch.decodes * 200000) {
+        TwStep step = step_of(model, level, &batch), later;
+        CHECK(step.context_end > batch.decode_context);
+        CHECK(step.time_ns.per_context >= 0.0 && step.energy_nj.per_context >= 0.0);
+        double begin = affine_at(step.time_ns, &batch);
+        CHECK(begin >= last * (1.0 - 1e-12));
+
+        // the same plane wherever in the cell it is asked for
+        TwBatch inside = batch;
+        inside.decode_context = (batch.decode_context + step.context_end - 1) / 2;
+        later = step_of(model, level, &inside);
+        CHECK(memcmp(&step, &later, sizeof step) == 0);
+
+        inside.decode_context = step.context_end;
+        last = affine_at(step.time_ns, &inside);
+        later = step_of(model, level, &inside);
+        CHECK_NEAR(affine_at(later.time_ns, &inside), last, 1e-9);
+        batch.decode_context = step.context_end;
+        cells++;
+    }
+    CHECK(cells > 15 && cells < 64);
+}
+
+// The same along the history of a prompt that is computed in chunks.
+static void history_cells(const TwStepModel *model, int level, int64_t chunk)
+{
+    double last = 0.0;
+    TwBatch batch = prefill_batch(1, chunk, 0);
+    while (batch.chunk_history < chunk * 120000) {
+        TwStep step = step_of(model, level, &batch);
+        CHECK(step.history_end > batch.chunk_history);
+        CHECK(step.time_ns.per_history >= 0.0);
+        CHECK(affine_at(step.time_ns, &batch) >= last * (1.0 - 1e-3));
+        batch.chunk_history = step.history_end;
+        last = affine_at(step.time_ns, &batch);
+        TwStep next = step_of(model, level, &batch);
+        CHECK_NEAR(affine_at(next.time_ns, &batch), last, 1e-3);
+    }
+}
+
+static void cells_join(void)
+{
+    Fixture f;
+    CHECK(fixture_open(&f, "h200_sxm", "llama-3.1-8b", "bf16", 1));
+    TwStepModel *model = fixture_model(&f);
+    static const int levels[] = {0, 5, 12, FULL};
+    for (int l = 0; l < 4; l++) {
+        context_cells(model, levels[l], decode_batch(1, 1));
+        context_cells(model, levels[l], decode_batch(37, 1));
+        context_cells(model, levels[l], decode_batch(256, 1));
+        history_cells(model, levels[l], 256);
+        history_cells(model, levels[l], 2048);
+    }
+    // decodes beside a chunk large enough to stand at the board limit
+    TwBatch mixed = prefill_batch(1, 2000, 0);
+    mixed.decodes = 48, mixed.tokens += 48, mixed.logits += 48;
+    CHECK_NEAR(power_w(model, FULL, mixed), f.chip.limit_w, 1e-9);
+    context_cells(model, FULL, mixed);
+    tw_step_destroy(model);
+    fixture_close(&f);
+}
+
+// The board limit binds at any level; a lower clock never takes less time, and mean power never exceeds the limit.
+static void levels_and_limit(void)
+{
+    Fixture f;
+    CHECK(fixture_open(&f, "h200_sxm", "llama-3.1-70b", "bf16", 4));
+    TwStepModel *model = fixture_model(&f);
+    f.chip.limit_w = 500.0;
+    TwStepModel *capped = fixture_model(&f);
+    const TwBatch batches[] = {decode_batch(1, 1000),    decode_batch(64, 4000),    decode_batch(512, 1000),
+                               prefill_batch(1, 512, 0), prefill_batch(2, 4096, 0), prefill_batch(1, 2048, 30000)};
+    for (size_t i = 0; i < sizeof batches / sizeof *batches; i++)
+        for (int l = 0; l < TW_LEVELS; l++) {
+            CHECK(power_w(model, l, batches[i]) <= 4 * 700.0 * (1.0 + 1e-9));
+            CHECK(power_w(capped, l, batches[i]) <= 4 * 500.0 * (1.0 + 1e-9));
+            CHECK(time_ms(capped, l, batches[i]) >= time_ms(model, l, batches[i]) * (1.0 - 1e-12));
+            if (l) {
+                CHECK(time_ms(model, l, batches[i]) <= time_ms(model, l - 1, batches[i]) * (1.0 + 1e-12));
+                CHECK(power_w(model, l, batches[i]) >= power_w(model, l - 1, batches[i]) * (1.0 - 1e-12));
+            }
+        }
+    // a prefill stands at the limit and pays for a lower one; a small decode knows nothing of it
+    CHECK_NEAR(power_w(model, FULL, batches[4]), 4 * 700.0, 1e-9);
+    CHECK_NEAR(power_w(capped, FULL, batches[4]), 4 * 500.0, 1e-9);
+    CHECK(time_ms(capped, FULL, batches[4]) > 1.05 * time_ms(model, FULL, batches[4]));
+    CHECK(time_ms(capped, FULL, batches[0]) == time_ms(model, FULL, batches[0]));
+    tw_step_destroy(model);
+    tw_step_destroy(capped);
+    fixture_close(&f);
+}
+
+// The clock found on the tables is that of the bisection over the kernels.
+static void limit_agrees_with_bisection(void)
+{
+    Fixture f;
+    CHECK(fixture_open(&f, "h200_sxm", "llama-3.1-8b", "bf16", 1));
+    f.chip.limit_w = 450.0;
+    TwStepModel *model = fixture_model(&f);
+    const TwBatch batch = prefill_batch(1, 4096, 0);
+    TwStepPart parts[48];
+    int count = tw_step_parts(model, &batch, parts, 48);
+    double time = 0.0, energy = 0.0;
+    for (int i = 0; i < count; i++) time += parts[i].time_s, energy += parts[i].energy_j;
+    CHECK_NEAR(energy / time, 450.0, 1e-6);
+    CHECK_NEAR(time_ms(model, FULL, batch), 1e3 * time, 0.01);
+    tw_step_destroy(model);
+    fixture_close(&f);
+}
+
+// Host time adds to the device or hides behind it.
+static void host_time(void)
+{
+    Fixture f;
+    CHECK(fixture_open(&f, "h200_sxm", "llama-3.1-8b", "bf16", 1));
+    TwStepModel *none = fixture_model(&f);
+    f.spec.host_step_s = 1e-3, f.spec.host_sequence_s = 100e-6;
+    TwStepModel *sum = fixture_model(&f);
+    f.spec.async_scheduling = true;
+    TwStepModel *overlapped = fixture_model(&f);
+    const TwBatch small = decode_batch(4, 1000), large = decode_batch(128, 1000);
+    CHECK_NEAR(time_ms(sum, FULL, small) - time_ms(none, FULL, small), 1.4, 1e-9);
+    CHECK_NEAR(time_ms(overlapped, FULL, small), time_ms(none, FULL, small), 1e-12);
+    CHECK_NEAR(time_ms(overlapped, FULL, large), 1.0 + 12.8, 1e-12);
+    // waiting for the host draws live power
+    double wait_s = 1.4e-3, power = power_w(sum, FULL, small);
+    double energy = power_w(none, FULL, small) * time_ms(none, FULL, small) + 126.0 * wait_s * 1e3;
+    CHECK_NEAR(power * time_ms(sum, FULL, small), energy, 1e-9);
+    tw_step_destroy(none), tw_step_destroy(sum), tw_step_destroy(overlapped);
+    fixture_close(&f);
+}
+
+// A decode runs as the next captured size; a tensor-parallel replica is faster but not twice for twice the boards.
+static void padding_and_parallelism(void)
+{
+    Fixture f;
+    CHECK(fixture_open(&f, "h200_sxm", "llama-3.1-70b", "fp8", 2));
+    TwStepModel *two = fixture_model(&f);
+    fixture_close(&f);
+    CHECK(fixture_open(&f, "h200_sxm", "llama-3.1-70b", "fp8", 4));
+    TwStepModel *four = fixture_model(&f);
+    CHECK_NEAR(two->weight_bytes, 2.0 * four->weight_bytes, 1e-12);
+    CHECK(two->kv_bytes_per_token == 2.0 * four->kv_bytes_per_token);
+    for (int n = 1; n <= 256; n *= 4) {
+        double a = time_ms(two, FULL, decode_batch(n, 2000)), b = time_ms(four, FULL, decode_batch(n, 2000));
+        CHECK(b < a && 2.0 * b > a);
+    }
+    // 33 to 40 sequences share every part but attention, head and sampler
+    TwStepPart parts[48];
+    TwBatch batch = decode_batch(33, 2000), captured = decode_batch(40, 2000);
+    double mlp[2] = {0.0, 0.0};
+    for (int i = 0, n = tw_step_parts(two, &batch, parts, 48); i < n; i++)
+        if (strcmp(parts[i].name, "mlp up") == 0) mlp[0] += parts[i].time_s;
+    for (int i = 0, n = tw_step_parts(two, &captured, parts, 48); i < n; i++)
+        if (strcmp(parts[i].name, "mlp up") == 0) mlp[1] += parts[i].time_s;
+    CHECK(mlp[0] > 0.0 && mlp[0] == mlp[1]);
+    tw_step_destroy(two), tw_step_destroy(four);
+    fixture_close(&f);
+}
+
+// C11, and what happens where weights do not fit.
+static void memory(void)
+{
+    CHECK(tw_kv_blocks(80e9, 0.9, 16.06e9, 70.0 * 1048576, 3.5 * 1073741824.0, 131072, 16) == 24847);
+    Fixture f;
+    TwStepModel *model;
+    TwError error = {.text = ""};
+    CHECK(fixture_open(&f, "h100_sxm", "llama-3.1-70b", "bf16", 1));
+    CHECK(!tw_step_create(&model, &f.spec, &error));
+    CHECK_HOLDS(error.text, "141.1 GB of weights");
+    CHECK_HOLDS(error.text, "72 GB had");
+    f.spec.tensor_parallel = 3;
+    CHECK(!tw_step_create(&model, &f.spec, &error));
+    CHECK_HOLDS(error.text, "tensor_parallel = 3 does not divide 64 heads");
+    f.spec.tensor_parallel = 4, f.spec.precision = "fp4";
+    CHECK(!tw_step_create(&model, &f.spec, &error));
+    CHECK_HOLDS(error.text, "does not support fp4");
+    f.spec.precision = "int3";
+    CHECK(!tw_step_create(&model, &f.spec, &error));
+    CHECK_HOLDS(error.text, "precision = \"int3\"");
+    fixture_close(&f);
+
+    // the latent cache is not divided: 61 layers of 576 elements on every GPU
+    CHECK(fixture_open(&f, "gb300", "deepseek-v3", "fp4", 8));
+    model = fixture_model(&f);
+    CHECK(model && model->kv_bytes_per_token == 61.0 * 576.0);
+    tw_step_destroy(model);
+    fixture_close(&f);
+}
+
+// K-30: any number of threads, the same bytes.
+static uint64_t checksum(const TwStepModel *model)
+{
+    enum { ASKED = 100000 };
+    static TwStep steps[ASKED];
+    TwStream stream = tw_stream(1, "step");
+#pragma omp parallel for
+    for (int i = 0; i < ASKED; i++) {
+        uint32_t r[4];
+        tw_random4(stream, (uint64_t)i, 0, TW_PURPOSE_DESIGN, r);
+        TwBatch b = decode_batch(1 + (int)(r[0] % 256), 1 + r[1] % 20000);
+        if (r[2] % 4 == 0) {
+            b.chunks = 1, b.chunk_tokens = 1 + (int32_t)(r[3] % 2048);
+            b.tokens += b.chunk_tokens;
+            b.chunk_square = (int64_t)b.chunk_tokens * b.chunk_tokens;
+            b.chunk_history = (int64_t)b.chunk_tokens * (r[2] % 9000);
+        }
+        steps[i] = step_of(model, (int)(r[2] / 7 % TW_LEVELS), &b);
+    }
+    uint64_t hash = 1469598103934665603u;
+    for (size_t i = 0; i < sizeof steps; i++) hash = (hash ^ ((const unsigned char *)steps)[i]) * 1099511628211u;
+    return hash;
+}
+
+static void determinism(void)
+{
+    Fixture f;
+    CHECK(fixture_open(&f, "gb300", "qwen3-235b-a22b", "fp8", 4));
+    TwStepModel *a = fixture_model(&f), *b = fixture_model(&f);
+    uint64_t first = checksum(a);
+    CHECK(checksum(a) == first);
+    CHECK(checksum(b) == first);
+    tw_step_destroy(a), tw_step_destroy(b);
+    fixture_close(&f);
+}
+
+int main(void)
+{
+    shapes_reproduce_published_sizes();
+    chips_open_or_say_what_is_unknown();
+    llama_8b_on_h200();
+    steps_agree_with_their_parts("h200_sxm", "llama-3.1-8b", "bf16", 1);
+    steps_agree_with_their_parts("gb300", "deepseek-v3", "fp4", 4);
+    steps_agree_with_their_parts("b200_sxm", "gpt-oss-120b", "fp8", 2);
+    steps_agree_with_their_parts("h100_sxm", "llama-3.1-70b", "fp8", 4);
+    cells_join();
+    levels_and_limit();
+    limit_agrees_with_bisection();
+    host_time();
+    padding_and_parallelism();
+    memory();
+    determinism();
+    return check_failures != 0;
+}
