@@ -216,11 +216,16 @@ static void engine_run(const TwEngine *e, TwReplica *r, const Plain *all, int co
         int64_t arrival = all[k].request.arrival_ns, now = k > 0 ? all[k - 1].request.arrival_ns : 0;
         for (int s = 0; s < splits && arrival > now; s++) {
             now += (int64_t)(draw_unit(&seed) * (double)(arrival - now));
-            tw_engine_run(e, r, now, &log);
-            TwEngineView view;
+            // what is seen ahead, up to where the plan ends, is what then comes
+            tw_engine_boundaries(e, r, now, &log);
+            TwEngineView ahead, there;
+            tw_engine_view(e, r, now, &ahead);
             TwWide energy = tw_engine_energy(e, r, now);
-            tw_engine_view(e, r, now + 1000, &view);
-            CHECK(energy >= r->meter && tw_engine_energy(e, r, now + 1) >= energy);
+            tw_engine_run(e, r, now, &log);
+            tw_engine_view(e, r, now, &there);
+            CHECK(memcmp(&ahead, &there, sizeof ahead) == 0 && there.iteration == r->iteration);
+            CHECK(there.context == r->context && there.output_done == r->counts.output_done);
+            CHECK(tw_engine_energy(e, r, now) == energy && tw_engine_energy(e, r, now + 1) >= energy);
             CHECK(tw_engine_consistent(e, r));
         }
         tw_engine_boundaries(e, r, arrival, &log);
