@@ -20,9 +20,8 @@ typedef struct TwPowerPlant {
     const bool *feed, *outdoor;
     const double *rating_w;    // limit of the spec; INFINITY: none
     const double *rated_w, *a, *b, *c;
-    const double *ramp_w_s;    // INFINITY: at once
-    const double *full_j;      // of a store; 0: not a store
-    const double *least_j;     // never discharged below
+    const double *full_j;     // of a store; 0: not a store
+    const double *least_j;    // never discharged below
     const double *eta, *charge_w;
 
     const int *rack_at, *load_at;    // sorted element of each
@@ -33,7 +32,7 @@ typedef struct TwPowerPlant {
 
     // state
     TwSlot service, mode;                      // uint8_t [element]
-    TwSlot limit_w, target_w, energy_j;        // [element]
+    TwSlot limit_w, energy_j;                  // [element]
     TwSlot drain_w, charge_in_w;               // [element] out of the cells on store; taken to charge
     TwSlot out_w, in_w;                        // [element] of the law, as last settled
     TwSlot meter_in_j, meter_loss_j, meter;    // [element], [element], TwPowerMeter

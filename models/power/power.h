@@ -29,7 +29,7 @@ typedef struct TwElementRow {
     double autonomy_s;                // ups: battery at rated load
     double capacity_j;                // bess
     double charge_fraction;           // charge efficiency, one way
-    double ramp_w_s;                  // feed: how fast a load target may move; NaN: at once
+    double ramp_w_s;                  // feed: how fast its load target may be moved; NaN: at once
     double charge_w;                  // ups, bess: largest power taken to charge; NaN: rated_w / 10
     double reserve_fraction;          // ups, bess: of the capacity, never discharged
     const char *title;                // what it is, one line
@@ -121,7 +121,7 @@ double tw_power_horizon_s(const TwPower *power, const void *block);
 int tw_power_allocate(const TwPower *power, void *block, const double *demand_w, const double *floor_w,
                       const double *most_w, const double *load_w, double *grant_w, int *binding);
 
-// Limit now in force at an element (its rating, or a lower load target).
+// Limit in force at an element: its rating, or a lower load target, at once. Who sets targets keeps to ramp_w_s.
 void tw_power_set_limit(const TwPower *power, void *block, int element, double limit_w);
 double tw_power_limit_w(const TwPower *power, const void *block, int element);
 

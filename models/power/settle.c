@@ -221,17 +221,6 @@ static bool moved_to_end(const TwPowerPlant *p, const void *block)
     return false;
 }
 
-static void ramp_limits(const TwPowerPlant *p, void *block, double window_s)
-{
-    double *limit_w = tw_f64(block, p->limit_w);
-    const double *target_w = tw_f64(block, p->target_w);
-    for (int e = 0; e < p->count; e++) {
-        if (limit_w[e] == target_w[e]) continue;
-        double most = p->ramp_w_s[e] * window_s, gap = target_w[e] - limit_w[e];
-        limit_w[e] = fabs(gap) <= most ? target_w[e] : limit_w[e] + copysign(most, gap);
-    }
-}
-
 static void mean_of(const TwPower *power, double window_s, TwPowerOut *out)
 {
     for (int i = 0; i < power->element_count; i++) {
@@ -265,10 +254,7 @@ void tw_power_settle(const TwPower *power, void *block, double window_s, const d
         left = step < left ? left - step : 0.0;
         if (crossed) instant(p, block);
     }
-    if (window_s > 0.0) {
-        mean_of(power, window_s, out);
-        ramp_limits(p, block, window_s);
-    }
+    if (window_s > 0.0) mean_of(power, window_s, out);
     const unsigned char *mode = tw_at(block, p->mode);
     for (int r = 0; r < p->rack_count; r++) out->rack_on[r] = mode[p->rack_at[r]] != TW_DEAD;
     for (int l = 0; l < p->load_count; l++) out->load_on[l] = mode[p->load_at[l]] != TW_DEAD;
@@ -281,7 +267,7 @@ void tw_power_start(const TwPower *power, void *block)
     const TwPowerPlant *p = power->inner;
     memset(tw_at(block, p->service), 1, (size_t)p->count);
     for (int e = 0; e < p->count; e++) {
-        tw_f64(block, p->limit_w)[e] = tw_f64(block, p->target_w)[e] = p->rating_w[e];
+        tw_f64(block, p->limit_w)[e] = p->rating_w[e];
         tw_f64(block, p->energy_j)[e] = p->full_j[e];
         tw_f64(block, p->meter_in_j)[e] = tw_f64(block, p->meter_loss_j)[e] = 0.0;
     }
@@ -308,13 +294,7 @@ void tw_power_set_limit(const TwPower *power, void *block, int element, double l
     assert(limit_w >= 0.0);
     const TwPowerPlant *p = power->inner;
     int e = p->at[element];
-    double *now = &tw_f64(block, p->limit_w)[e], *target = &tw_f64(block, p->target_w)[e];
-    *target = fmin(limit_w, p->rating_w[e]);
-    // no limit is no place to ramp from or to: start from the present flow, or let go at once
-    if (isinf(p->ramp_w_s[e]) || isinf(*target))
-        *now = *target;
-    else if (isinf(*now))
-        *now = fmax(*target, tw_f64(block, p->in_w)[e]);
+    tw_f64(block, p->limit_w)[e] = fmin(limit_w, p->rating_w[e]);
     instant(p, block);
 }
 

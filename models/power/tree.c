@@ -242,11 +242,15 @@ static void fill_element(int e, const TwElementRow *row, double **f64, bool *fee
         full = row->autonomy_s * in / eta / (1.0 - row->reserve_fraction);
     }
     double charge = isnan(row->charge_w) ? (isnan(rated) ? 0.0 : 0.1 * rated) : row->charge_w;
-    const double values[] = {limit,       isnan(rated) ? 1.0 : rated,
-                             row->loss_a, row->loss_b,
-                             row->loss_c, row->ramp_w_s > 0.0 ? row->ramp_w_s : INFINITY,
-                             full,        stores(row) ? full * row->reserve_fraction : 0.0,
-                             eta,         charge};
+    const double values[] = {limit,
+                             isnan(rated) ? 1.0 : rated,
+                             row->loss_a,
+                             row->loss_b,
+                             row->loss_c,
+                             full,
+                             stores(row) ? full * row->reserve_fraction : 0.0,
+                             eta,
+                             charge};
     for (size_t k = 0; k < sizeof values / sizeof *values; k++) f64[k][e] = values[k];
 }
 
@@ -255,7 +259,7 @@ static void lay_out(TwPowerPlant *p, TwLayout *layout)
     size_t n = (size_t)p->count, f64 = sizeof(double);
     p->service = tw_layout_add(layout, n, 1);
     p->mode = tw_layout_add(layout, n, 1);
-    TwSlot *slots[] = {&p->limit_w, &p->target_w, &p->energy_j,   &p->drain_w,     &p->charge_in_w,
+    TwSlot *slots[] = {&p->limit_w, &p->energy_j, &p->drain_w,    &p->charge_in_w,
                        &p->out_w,   &p->in_w,     &p->meter_in_j, &p->meter_loss_j};
     for (size_t k = 0; k < sizeof slots / sizeof *slots; k++) *slots[k] = tw_layout_add(layout, n, f64);
     p->meter = tw_layout_add(layout, 1, sizeof(TwPowerMeter));
@@ -284,19 +288,18 @@ static TwPower *compile(const TwPowerSpec *spec, const int *spec_parent, TwLayou
     sort_tree(n, spec_parent, sorted, at);
     const char **names = TW_TAKE(arena, n, const char *);
     bool *feed = TW_TAKE(arena, n, bool), *outdoor = TW_TAKE(arena, n, bool);
-    double *f64[10];
-    for (int k = 0; k < 10; k++) f64[k] = TW_TAKE(arena, n, double);
+    double *f64[9];
+    for (int k = 0; k < 9; k++) f64[k] = TW_TAKE(arena, n, double);
     int *store = TW_TAKE(arena, n, int);
     p->rating_w = f64[0];
     p->rated_w = f64[1];
     p->a = f64[2];
     p->b = f64[3];
     p->c = f64[4];
-    p->ramp_w_s = f64[5];
-    p->full_j = f64[6];
-    p->least_j = f64[7];
-    p->eta = f64[8];
-    p->charge_w = f64[9];
+    p->full_j = f64[5];
+    p->least_j = f64[6];
+    p->eta = f64[7];
+    p->charge_w = f64[8];
     int feeds = 0;
     for (int e = 0; e < n; e++) {
         int i = sorted[e];
