@@ -31,5 +31,8 @@ int tw_router_powered(const bool *off, int count, int from);
 // Two candidates of power_of_two (equal where count is 1).
 void tw_router_draw(TwRouter *router, TwStream stream, uint32_t cell, int count, int pair[2]);
 
-// Replica of least load among the powered ones; -1: none.
-int tw_router_least(const int32_t *load, const bool *off, int count);
+// Load of a replica without power: more than any that runs.
+enum { TW_LOAD_OFF = (1 << 25) - 1 };
+
+// Replica of least load among the powered ones, at most 64; -1: none.
+int tw_router_least(const int32_t *load, int count);

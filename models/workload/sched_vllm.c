@@ -329,10 +329,17 @@ static void choose_level(const TwEngine *e, TwReplica *r, const TwBatch *b, TwSt
     r->level = (uint8_t)level;
 }
 
+// A slope fits 64 bits: it stays far below 2 s and 2 J a token.
+static int64_t slope(double value, double scale)
+{
+    assert(fabs(value * scale) < 9.2e18);
+    return (int64_t)tw_wide(value, scale);
+}
+
 // The series of one quantity: coefficients are rounded once, here, and everything after is exact.
 static TwSeries series(TwAffine a, double scale, const TwBatch *b)
 {
-    TwWide context = tw_wide(a.per_context, scale), history = tw_wide(a.per_history, scale);
+    TwWide context = slope(a.per_context, scale), history = slope(a.per_history, scale);
     return (TwSeries){.next = tw_wide(a.base, scale) + context * b->decode_context + history * b->chunk_history,
                       .grow = context * b->decodes + history * b->chunk_square};
 }

@@ -240,7 +240,7 @@ typedef struct Work {
 static void publish(const Work *w, int k, const TwReplica *r)
 {
     w->next_ns[k] = r->next_ns;
-    w->load[k] = r->running + r->wait_count;
+    w->load[k] = r->off ? TW_LOAD_OFF : r->running + r->wait_count;
     w->off[k] = r->off;
 }
 
@@ -253,13 +253,21 @@ static void refresh(const Work *w, int k, int64_t now_ns)
     publish(w, k, r);
 }
 
+static void refresh_all(const Work *w, int64_t now_ns)
+{
+    // which are due, as bits: the sign of the difference, without a branch
+    uint64_t due = 0;
+    for (int k = 0; k < w->cell->replica_count; k++) due |= (uint64_t)(w->next_ns[k] - now_ns) >> 63 << k;
+    for (; due; due &= due - 1) refresh(w, __builtin_ctzll(due), now_ns);
+}
+
 static int route(const Work *w, TwRouter *router, int64_t now_ns)
 {
     int count = w->cell->replica_count, pair[2], chosen;
     switch (w->pool->policy) {
     case TW_LEAST_LOADED:
-        for (int k = 0; k < count; k++) refresh(w, k, now_ns);
-        return tw_router_least(w->load, w->off, count);
+        refresh_all(w, now_ns);
+        return tw_router_least(w->load, count);
     case TW_POWER_OF_TWO:
         tw_router_draw(router, w->pool->stream, (uint32_t)w->cell->of_pool, count, pair);
         pair[0] = tw_router_powered(w->off, count, pair[0]);
