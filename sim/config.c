@@ -121,7 +121,7 @@ static int child_index(const TwNode *node, const char *child)
 {
     for (int i = 0; i < node->kind->child_count; i++)
         if (strcmp(node->kind->children[i].name, child) == 0) return i;
-    assert(!"the kind has such a child");
+    assert(false && "the kind has such a child");
     return -1;
 }
 
@@ -129,7 +129,7 @@ static const TwSetting *setting_of(const TwNode *node, const char *field)
 {
     for (int i = 0; i < node->kind->field_count; i++)
         if (strcmp(node->kind->fields[i].name, field) == 0) return node->values[i];
-    assert(!"the kind has such a field");
+    assert(false && "the kind has such a field");
     return NULL;
 }
 

@@ -13,9 +13,26 @@ static const char *const mark_words[] = {"user", "measured", "vendor", "derived"
 
 const char *tw_mark_word(TwMark mark) { return mark_words[mark]; }
 
+// a table may keep a default outside its range, as a word for "chosen by the model": it can be written too
+static bool is_standard(const TwField *field, double value)
+{
+    if (!field->standard) return false;
+    char *end = NULL;
+    double standard = strtod(field->standard, &end);
+    return end != field->standard && *end == '\0' && standard == value;
+}
+
+static bool may_be_unbounded(const TwField *field)
+{
+    const char *standard = field->standard ? field->standard : "";
+    return isinf(field->max) || strcmp(standard, "none") == 0 || strcmp(standard, "\"none\"") == 0 ||
+           strcmp(standard, "inf") == 0;
+}
+
 bool tw_value_in_range(const TwField *field, double value)
 {
-    return isnan(value) || (value >= field->min && value <= field->max);
+    if (isnan(value) || (value >= field->min && value <= field->max)) return true;
+    return is_standard(field, value) || (isinf(value) && value > 0.0 && may_be_unbounded(field));
 }
 
 static const char *type_text(TwType type)
@@ -181,7 +198,7 @@ static bool number(Wanted *wanted, const config_setting_t *at, double *value, in
         *value = NAN;
         return true;
     }
-    if (real && isinf(field->max) && (word_of(at, "none") || word_of(at, "inf"))) {
+    if (real && may_be_unbounded(field) && (word_of(at, "none") || word_of(at, "inf"))) {
         *value = INFINITY;
         return true;
     }

@@ -337,8 +337,8 @@ static void visit_meets_every_number(void)
     if (!read.config) return;
     Seen seen = {0};
     tw_config_visit(read.config, see, &seen);
-    // for_s; 5 elements with 6 numbers and a curve of 2; 3 racks with 2, their devices with 4, their cooling with 4
-    CHECK(seen.count == 1 + 5 * 8 + 3 * 10);
+    // for_s; 5 elements with 7 numbers and a curve of 2; 3 racks with 2, their devices with 4, their cooling with 4
+    CHECK(seen.count == 1 + 5 * 9 + 3 * 10);
     CHECK(seen.vendor == 1 + (2 + 2) + (2 + 2) + (1 + 2));    // peak_kw = 132 is the user's
     CHECK(seen.unknown == 3 * 3);                             // compute, liquid fraction, head
     CHECK(seen.stated_min == 120e3);

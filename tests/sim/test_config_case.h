@@ -64,7 +64,7 @@ static const TwKind rack_kind = {
 typedef struct Element {
     const char *kind, *from;
     double limit_w, power_w, share_fraction, rate_s, delay_s;
-    int64_t positions;
+    int64_t positions, lanes;
     bool outdoor;
     TwTexts tags;
     TwReals curve;
@@ -81,6 +81,7 @@ static const TwField element_fields[] = {
     {"rate_s", "1/s", TW_REAL, 0.0, 1e6, "1", ROW(rate_s), "events per second", NULL},
     {"delay_s", "s", TW_REAL, 0.0, 1e9, "0", ROW(delay_s), "a delay", NULL},
     {"positions", "1", TW_INTEGER, 0.0, 1000.0, "1", ROW(positions), "places for racks", NULL},
+    {"lanes", "1", TW_INTEGER, 1.0, 8.0, "0", ROW(lanes), "lanes; 0: chosen", NULL},
     {"outdoor", "", TW_BOOLEAN, 0.0, 0.0, "false", ROW(outdoor), "stands outside", NULL},
     {"tags", "", TW_TEXTS, 0.0, 0.0, "[a, b]", ROW(tags), "words", NULL},
     {"curve", "1", TW_REALS, 0.0, 1e6, "[1.0, 2.0]", ROW(curve), "numbers", NULL},

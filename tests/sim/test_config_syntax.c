@@ -138,6 +138,8 @@ static void messages_name_what_to_write(void)
 
 static void names_and_types_are_checked(void)
 {
+    REFUSES("power = ( { lanes = 9; } );", "expected 1 to 8");
+    ACCEPTS("power = ( { lanes = 0; } );");    // the default lies outside the range: "chosen"
     REFUSES("power = ( { limit_w = true; } );", "expected a number");
     REFUSES("power = ( { positions = \"unknown\"; } );", "it cannot be unknown");
     REFUSES("power = ( { positions = 3.0; } );", "expected a whole number, without a point");
