@@ -195,6 +195,7 @@ const char *tw_time_tick_text(char text[32], const char *start, double time_s, d
 TwSpan tw_span(double low, double high, double limit)
 {
     if (!isfinite(low) || !isfinite(high)) low = 0.0, high = isfinite(limit) && limit > 0.0 ? limit : 1.0;
+    if (low > high) high = low;
     double top = isfinite(limit) ? limit : high;
     // from zero, unless that would hide most of what there is to see
     if (low >= 0.0 && low <= 0.5 * fmax(high, top)) low = 0.0;

@@ -26,47 +26,55 @@ static double clip(double x) { return x < 0.0 ? 0.0 : x > 1.0 ? 1.0 : x; }
 
 static uint32_t channel(TwColour colour, int i) { return colour >> (16 - 8 * i) & 0xffu; }
 
-static TwColour pack(const double rgb[3])    // each 0 to 255
+static TwColour pack(const double rgb[3])    // each 0 to 1
 {
     TwColour colour = 0xff;
-    for (int i = 0; i < 3; i++) colour = colour << 8 | (uint32_t)(rgb[i] + 0.5);
+    for (int i = 0; i < 3; i++) colour = colour << 8 | (uint32_t)(rgb[i] * 255.0 + 0.5);
     return colour;
 }
 
-static TwColour polynomial(const double c[3][7], double x)
+static void polynomial(const double c[3][7], double x, double rgb[3])
 {
-    double rgb[3];
     for (int i = 0; i < 3; i++) {
         double value = c[i][6];
         for (int k = 5; k >= 0; k--) value = value * x + c[i][k];
-        rgb[i] = clip(value) * 255.0;
+        rgb[i] = clip(value);
     }
-    return pack(rgb);
 }
 
-static TwColour between(const uint32_t points[17], double x)
+static void between(const uint32_t points[17], double x, double rgb[3])
 {
     int i = (int)(x * 16.0);
     if (i > 15) i = 15;
-    double rgb[3], share = x * 16.0 - i;
-    for (int k = 0; k < 3; k++) rgb[k] = channel(points[i], k) * (1.0 - share) + channel(points[i + 1], k) * share;
-    return pack(rgb);
+    double share = x * 16.0 - i;
+    for (int k = 0; k < 3; k++)
+        rgb[k] = (channel(points[i], k) * (1.0 - share) + channel(points[i + 1], k) * share) / 255.0;
+}
+
+void tw_map_rgb(TwMapKind map, double x, double rgb[3])
+{
+    x = clip(x);
+    switch (map) {
+    case TW_VIRIDIS:
+        polynomial(viridis, x, rgb);
+        break;
+    case TW_CIVIDIS:
+        polynomial(cividis, x, rgb);
+        break;
+    case TW_DIFFERENCE:
+        between(difference, x, rgb);
+        break;
+    case TW_TURBO:
+        between(turbo, x, rgb);
+        break;
+    }
 }
 
 TwColour tw_map_colour(TwMapKind map, double x)
 {
-    x = clip(x);
-    switch (map) {
-    case TW_CIVIDIS:
-        return polynomial(cividis, x);
-    case TW_DIFFERENCE:
-        return between(difference, x);
-    case TW_TURBO:
-        return between(turbo, x);
-    case TW_VIRIDIS:
-        break;
-    }
-    return polynomial(viridis, x);
+    double rgb[3] = {0};
+    tw_map_rgb(map, x, rgb);
+    return pack(rgb);
 }
 
 void tw_map_table(TwMapKind map, TwColour table[256])
@@ -100,18 +108,17 @@ const TwStyle *tw_style(TwTheme theme) { return theme == TW_DARK ? &dark : &ligh
 TwColour tw_blend(TwColour under, TwColour over, double share)
 {
     double rgb[3];
-    for (int i = 0; i < 3; i++) rgb[i] = channel(under, i) * (1.0 - share) + channel(over, i) * share;
+    for (int i = 0; i < 3; i++) rgb[i] = (channel(under, i) * (1.0 - share) + channel(over, i) * share) / 255.0;
     return pack(rgb);
 }
 
 // ---- measures ----
 
+static double linear_of(double c) { return c <= 0.04045 ? c / 12.92 : pow((c + 0.055) / 1.055, 2.4); }
+
 static void linear(TwColour colour, double rgb[3])
 {
-    for (int i = 0; i < 3; i++) {
-        double c = channel(colour, i) / 255.0;
-        rgb[i] = c <= 0.04045 ? c / 12.92 : pow((c + 0.055) / 1.055, 2.4);
-    }
+    for (int i = 0; i < 3; i++) rgb[i] = linear_of(channel(colour, i) / 255.0);
 }
 
 static double lab_curve(double t) { return t > 216.0 / 24389.0 ? cbrt(t) : (24389.0 / 27.0 * t + 16.0) / 116.0; }
@@ -125,11 +132,11 @@ static void lab(const double rgb[3], double out[3])
     out[0] = 116.0 * fy - 16.0, out[1] = 500.0 * (fx - fy), out[2] = 200.0 * (fy - fz);
 }
 
-double tw_lightness(TwColour colour)
+double tw_lightness(const double rgb[3])
 {
-    double rgb[3], out[3];
-    linear(colour, rgb);
-    lab(rgb, out);
+    double light[3], out[3];
+    for (int i = 0; i < 3; i++) light[i] = linear_of(rgb[i]);
+    lab(light, out);
     return out[0];
 }
 

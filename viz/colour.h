@@ -13,7 +13,8 @@ typedef enum TwMapKind { TW_VIRIDIS, TW_CIVIDIS, TW_DIFFERENCE, TW_TURBO } TwMap
 
 // x in [0, 1], clipped to it; NaN is the caller's matter (ground with a hatch).
 TwColour tw_map_colour(TwMapKind map, double x);
-void tw_map_table(TwMapKind map, TwColour table[256]);    // entry i at x = i / 255
+void tw_map_rgb(TwMapKind map, double x, double rgb[3]);    // the same before rounding, each 0 to 1
+void tw_map_table(TwMapKind map, TwColour table[256]);      // entry i at x = i / 255
 
 typedef enum TwStatusColour {
     TW_NORMAL,
@@ -41,7 +42,7 @@ static inline TwColour tw_faded(TwColour colour, double opacity)
 }
 TwColour tw_blend(TwColour under, TwColour over, double share);    // opaque
 
-double tw_lightness(TwColour colour);                // L* of CIE Lab, D65
+double tw_lightness(const double rgb[3]);            // L* of CIE Lab, D65; sRGB, each 0 to 1
 double tw_contrast(TwColour one, TwColour other);    // WCAG, 1 to 21
 typedef enum TwSight { TW_SIGHT_NORMAL, TW_SIGHT_PROTAN, TW_SIGHT_DEUTAN, TW_SIGHT_TRITAN, TW_SIGHTS } TwSight;
 double tw_distance(TwColour one, TwColour other, TwSight sight);    // CIE76, Machado 2009 severity 1
