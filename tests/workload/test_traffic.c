@@ -125,7 +125,7 @@ static void renewal_intervals_have_their_variation(void)
 }
 
 // Slabs begin in equilibrium: the first minute after a border is as busy as any. Without the length-biased first
-// interval a gamma stream of k = 0.25 would begin 1.5 requests too high.
+// interval a gamma stream of k = 0.4 would begin up to 0.75 requests too high.
 static void slabs_begin_in_equilibrium(void)
 {
     static const char *const kinds[] = {"gamma", "weibull"};
@@ -244,6 +244,59 @@ static void cox_makes_the_bursts_of_the_conversation_trace(void)
     CHECK_WITHIN(idc[2], 14.0, 4.0);
     CHECK_NEAR(requests, 5.53, 0.05);
     free(times);
+}
+
+static double normal_cdf(double z) { return 0.5 * erfc(-z / sqrt(2.0)); }
+
+// A slab of the on/off process begins in equilibrium: ON with its share of time, and what is left of the period has
+// mean E[X^2] / (2 E[X]), for the lognormal ON and the capped lognormal OFF lengths.
+static void onoff_slabs_begin_in_equilibrium(void)
+{
+    TwArrivals arrivals = {.rate_s = 1.0, .stream = tw_stream(1, "equilibrium")};
+    CHECK(tw_profile_load(&arrivals.profile, "flat", NULL));
+    CHECK(tw_bursts_load(&arrivals.bursts, TW_ONOFF, "azure23_code", NULL));
+    const TwBursts *b = &arrivals.bursts;
+    double on = exp(b->on_mu + 0.5 * b->on_sd * b->on_sd), on2 = exp(2.0 * b->on_mu + 2.0 * b->on_sd * b->on_sd);
+    double s = b->off_sd, cap = b->off_cap_s, edge = (log(cap) - b->off_mu) / s;
+    double off = exp(b->off_mu + 0.5 * s * s) * normal_cdf(edge - s) + cap * normal_cdf(-edge);
+    double off2 = exp(2.0 * b->off_mu + 2.0 * s * s) * normal_cdf(edge - 2.0 * s) + cap * cap * normal_cdf(-edge);
+
+    const int slabs = 200000;
+    int begun_on = 0;
+    double on_left = 0.0, off_left = 0.0;
+    for (int64_t k = 0; k < slabs; k++) {
+        TwArrivalCursor cursor;
+        tw_arrivals_start(&arrivals, &cursor, 0, k);
+        begun_on += cursor.amplitude > 0.0;
+        if (cursor.amplitude > 0.0)
+            on_left += cursor.switch_s;
+        else
+            off_left += cursor.switch_s;
+    }
+    CHECK_NEAR((double)begun_on / slabs, on / (on + off), 0.02);
+    CHECK_NEAR(on_left / begun_on, on2 / (2.0 * on), 0.05);
+    CHECK_NEAR(off_left / (slabs - begun_on), off2 / (2.0 * off), 0.02);
+}
+
+// Section 2: the modulator of a slab starts 20 tau before it, so it joins that of the slab before to 2e-9.
+static void cox_slabs_join(void)
+{
+    TwArrivals arrivals = {.rate_s = 20.0, .stream = tw_stream(1, "join")};
+    CHECK(tw_profile_load(&arrivals.profile, "flat", NULL));
+    CHECK(tw_bursts_load(&arrivals.bursts, TW_COX, "azure23_conv", NULL));
+    TwArrivalCursor cursor, before = {0};
+    tw_arrivals_start(&arrivals, &cursor, 0, 0);
+    for (int64_t border = 1; border <= 3; border++) {
+        while (cursor.slab < border) {
+            int64_t at_ns[2], slab, first;
+            before = cursor;
+            CHECK(tw_arrivals_fill(&arrivals, &cursor, 0, 2, at_ns, &slab, &first) > 0);
+        }
+        // the slow component: the grid point left of the border is known to both
+        int64_t behind = cursor.grid[1] - before.grid[1];
+        CHECK(behind == 0 || behind == 1);
+        CHECK_WITHIN(behind ? before.right[1] : before.left[1], cursor.left[1], 1e-8);
+    }
 }
 
 // Bursts are those of the class: cells swing together, so the pooled stream is as bursty as one cell with all of it.
@@ -520,6 +573,8 @@ int main(void)
     onoff_makes_the_bursts_of_the_code_trace();
     onoff_keeps_the_rate_asked_for();
     cox_makes_the_bursts_of_the_conversation_trace();
+    onoff_slabs_begin_in_equilibrium();
+    cox_slabs_join();
     cells_swing_together();
     a_window_alone_is_the_window_cut();
     threads_do_not_change_a_byte();
