@@ -119,7 +119,9 @@ void tw_engine_run(const TwEngine *engine, TwReplica *replica, int64_t until_ns,
 // The same without counting the iterations of an unfinished jump: enough for a router to see the load.
 void tw_engine_boundaries(const TwEngine *engine, TwReplica *replica, int64_t until_ns, const TwEngineLog *log);
 
-// A request arrives, after a run up to its time. False: rejected and counted (queue full, unpowered, or never fits).
+// A request arrives, after a run up to its time (or past it: then it is seen at the next boundary, which is how a
+// closed loop answers a finish that it was told of). False: rejected and counted (queue full, unpowered, or never
+// fits).
 bool tw_engine_offer(const TwEngine *engine, TwReplica *replica, const TwRequest *request);
 
 // Share of the rack's cap and thermal clock limit from now on, after a run up to now_ns. A cap of 0, or no supply,

@@ -2,7 +2,6 @@
 #include "models/workload/engine_parts.h"
 
 #include <math.h>
-#include <string.h>
 
 // --- sequences in and out of the running list -------------------------------------------------------------------
 
@@ -313,17 +312,17 @@ static void choose_level(const TwEngine *e, TwReplica *r, const TwBatch *b, TwSt
     }
     if (drawn > r->cap_w) {
         r->flags = TW_PLAN_CAPPED;
-        int low = 0, high = level;    // high draws too much
+        int low = 0, high = level, tried = level;    // high draws too much
         while (high - low > 1) {
             int middle = (low + high) / 2;
-            source->step(source->context, middle, b, step);
+            source->step(source->context, tried = middle, b, step);
             if (power(step, b) <= r->cap_w)
                 low = middle;
             else
                 high = middle;
         }
         level = low;
-        source->step(source->context, level, b, step);
+        if (tried != low) source->step(source->context, level, b, step);
         if (power(step, b) > r->cap_w) r->flags |= TW_PLAN_OVER_CAP;
     }
     r->level = (uint8_t)level;
