@@ -18,7 +18,7 @@ typedef struct Option {
 } Option;
 
 enum { FOR = 256, SEED, THREADS, JSON, COLOR, RESOLVED, EXPLAIN, STRICT, AXIS, REPLICATES, DRY_RUN, SCREENSHOT, VIEWS, AT,
-       SIZE, THEME, PLOT, EXPORT, SNAPSHOT, RESTORE, FORCE, SKIP_BAD, SET };
+       SIZE, THEME, PLOT, EXPORT, SNAPSHOT, STOP, RESTORE, FORCE, SKIP_BAD, SET };
 
 static const struct { Option option; int id; } table[] = {
     {{"set", 0, "PATH=VALUE", TW_RUN | TW_CHECK | TW_STUDY | TW_VIEW, "any setting of the facility; repeatable, last wins"}, SET},
@@ -28,6 +28,7 @@ static const struct { Option option; int id; } table[] = {
     {{"out", 'o', "FILE", TW_RUN | TW_STUDY | TW_REPORT, "what to write; default: NAME.h5 in this folder"}, 'o'},
     {{"force", 0, NULL, TW_RUN | TW_STUDY | TW_REPORT, "replace what exists"}, FORCE},
     {{"snapshot", 0, "SPAN", TW_RUN, "also save the state at this time, beside the result"}, SNAPSHOT},
+    {{"stop", 0, "SPAN", TW_RUN, "end at this time with a partial result that --restore goes on from"}, STOP},
     {{"restore", 0, "FILE", TW_RUN, "go on from a snapshot or a partial result of the same facility"}, RESTORE},
     {{"resolved", 0, NULL, TW_CHECK, "print the whole facility after resolution"}, RESOLVED},
     {{"explain", 0, "PATH", TW_CHECK, "print type, unit, range, value and source of one setting"}, EXPLAIN},
@@ -202,6 +203,9 @@ static bool take(TwOptions *o, int id, const char *arg)
     case SNAPSHOT:
         if (!tw_span_read(arg, &o->snapshot_s)) return usage("--snapshot %s: expected a span, as 12h%s", arg, "");
         return true;
+    case STOP:
+        if (!tw_span_read(arg, &o->stop_s)) return usage("--stop %s: expected a span, as 12h%s", arg, "");
+        return true;
     case AT:
         if (!tw_span_read(arg, &o->at_s)) return usage("--at %s: expected a span, as 12h%s", arg, "");
         return true;
@@ -243,7 +247,7 @@ bool tw_options_read(TwOptions *o, TwCommand command, const char *name, int argc
             strcat(shorts, letter);
         }
     }
-    *o = (TwOptions){.command = command, .replicates = 1, .snapshot_s = NAN, .at_s = NAN};
+    *o = (TwOptions){.command = command, .replicates = 1, .snapshot_s = NAN, .stop_s = NAN, .at_s = NAN};
     *help = false;
     opterr = 0;
     optind = 1;

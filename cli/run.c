@@ -191,7 +191,7 @@ static bool simulate(TwState *state, TwRecord *record, TwSceneMaker *maker, cons
                      TwError *error)
 {
     const TwPlant *plant = tw_state_plant(state);
-    double end_s = plant->run.for_s, slice_s = fmax(plant->exchange_s, end_s / 2000.0);
+    double end_s = isfinite(options->stop_s) ? fmin(options->stop_s, plant->run.for_s) : plant->run.for_s, slice_s = fmax(plant->exchange_s, end_s / 2000.0);
     TwProgress progress;
     tw_progress_begin(&progress, plant->facility, options->quiet);
     bool good = true, snapped = !isfinite(options->snapshot_s);
@@ -217,7 +217,7 @@ static int finish(TwState *state, TwRecord *record, TwSceneMaker *maker, const T
                   TwError *error)
 {
     char written[512];
-    bool whole = !stop;
+    bool whole = tw_state_time_s(state) >= tw_state_plant(state)->run.for_s;
     if (!write_summary(record, state, maker, !whole, error)) {
         tw_record_abandon(record);
         return tw_cli_fail(error);
@@ -233,9 +233,9 @@ static int finish(TwState *state, TwRecord *record, TwSceneMaker *maker, const T
     tw_report_destroy(report);
     fflush(stdout);
     if (!whole) {
-        fprintf(stderr, "interrupted at %.6g s; partial result in %s; go on with --restore %s\n", tw_state_time_s(state),
+        fprintf(stderr, "stopped at %.6g s; partial result in %s; go on with --restore %s\n", tw_state_time_s(state),
                 written, written);
-        raise(stopped_by);
+        if (stop) raise(stopped_by);
     }
     if (!ok) fprintf(stderr, "tokenworks: the ledger does not close; the result is kept, but do not trust it\n");
     return ok ? TW_DONE : TW_CHECK_FAILED;

@@ -139,6 +139,19 @@ static void compile_elements(TwPlant *plant, const TwNode *root, TwErrors *error
         if (parent < 0) reference_error(node, "from", errors, row->from, "power element", plant->element_names, n);
         else row->from = plant->element_names[parent];
     }
+    if (tw_errors_count(errors)) return;
+    // whoever climbs from an element must arrive at a feed
+    for (int i = 0; i < n; i++) {
+        int at = i, steps = 0;
+        while (plant->elements[at].from[0] && steps++ <= n)
+            at = find_entry(plant->element_names, n, plant->elements[at].from, 0, 1);
+        if (steps <= n) continue;
+        char name[TW_NAME];
+        const TwNode *node = tw_node_entry(root, "power", i, name);
+        tw_node_error(node, "from", errors, "cycle: \"%s\" is supplied by \"%s\", which it supplies itself", name,
+                      plant->elements[i].from);
+        return;
+    }
 }
 
 // Which element something hangs on; an error where it names none.
@@ -514,6 +527,10 @@ static bool compile_pool(TwPlant *plant, TwPoolPlan *pool, TwPoolSpec *spec, con
     else
         for (ranks = 1; ranks <= rack_row.domain_gpus; ranks *= 2)
             if ((made = compile_step(plant, &row, node, rack, ranks, &pool->step, &error))) break;
+    if (!made && error.file[0]) {
+        tw_errors_take(errors, &error);    // a kernel table
+        return false;
+    }
     if (!made) {
         tw_node_error(node, "tensor_parallel", errors, "%s", error.text);
         return false;

@@ -19,16 +19,16 @@ typedef struct Shown {
 
 static const Shown shown_series[] = {
     {"utility_w", "kW", "Utility power", 1e-3},
-    {"demand_w", "kW", "Racks want", 1e-3},
-    {"granted_w", "kW", "Racks granted", 1e-3},
-    {"it_w", "kW", "IT power", 1e-3},
     {"output_tokens_per_s", "tokens/s", "Output tokens", 1.0},
+    {"granted_w", "kW", "Granted to racks", 1e-3},
+    {"chip_max_degc", "degC", "Hottest chip", 1.0},
+    {"demand_w", "kW", "Racks want", 1e-3},
+    {"it_w", "kW", "IT power", 1e-3},
+    {"cooling_w", "kW", "Cooling power", 1e-3},
+    {"ambient_degc", "degC", "Outdoor air", 1.0},
+    {"plant_supply_degc", "degC", "Facility water supply", 1.0},
     {"running", "requests", "Running requests", 1.0},
     {"waiting", "requests", "Waiting requests", 1.0},
-    {"chip_max_degc", "degC", "Hottest chip", 1.0},
-    {"plant_supply_degc", "degC", "Facility water supply", 1.0},
-    {"ambient_degc", "degC", "Outdoor air", 1.0},
-    {"cooling_w", "kW", "Cooling power", 1e-3},
     {"kv_fraction", "%", "KV memory held", 100.0},
 };
 static const Shown shown_quantities[] = {
@@ -237,7 +237,7 @@ static void fill_flows(TwSceneMaker *m, const TwState *state, const TwReport *re
     double rate = tw_report_value(report, "tokens.output_per_s");
     snprintf(to, sizeof to, rate >= 1e6 ? "%.3g M tokens/s" : rate >= 1e3 ? "%.3g k tokens/s" : "%.3g tokens/s",
              rate >= 1e6 ? rate * 1e-6 : rate >= 1e3 ? rate * 1e-3 : rate);
-    flow(scene, m->flows, 2, "GPUs", to, (meters->gpu_j + extra_and_shelf_j) / time_s, true);
+    flow(scene, m->flows, 2, "GPUs", to, (meters->gpu_j + extra_and_shelf_j) / time_s, false);
     double used_j = meters->rack_j + meters->fabric_j + meters->cooling_j + losses_j;
     scene->residual_w = (meters->utility_j - meters->storage_j - used_j) / time_s;
 }

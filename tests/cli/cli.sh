@@ -1,0 +1,27 @@
+# Helpers of the program's tests: a fresh folder, expectations that are counted.
+set -u
+: "${TOKENWORKS:?the program}" "${TOKENWORKS_SOURCE:?the checkout}"
+[ -x "$TOKENWORKS" ] || { echo "no program"; exit 77; }
+facilities=$TOKENWORKS_SOURCE/facilities
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder" || exit 1
+failures=0
+
+fail() { echo "FAILED: $*"; failures=$((failures + 1)); }
+
+# expect STATUS TEXT COMMAND...: exit status, and TEXT on standard error or output ("" is always there)
+expect() {
+    local status=$1 text=$2 got
+    shift 2
+    "$@" > out.txt 2> err.txt < /dev/null
+    got=$?
+    [ $got = "$status" ] || { fail "$* : exit $got, expected $status"; cat err.txt; }
+    cat out.txt err.txt | grep -qF -- "$text" || { fail "$* : no \"$text\" in"; cat out.txt err.txt; }
+}
+# json PATH: a member of out.txt
+json() { python3 -c 'import json,sys
+v = json.load(open("out.txt"))
+for k in sys.argv[1].split("."): v = v[k]
+print(v)' "$1"; }
+finish() { [ $failures = 0 ] || echo "$failures failures"; exit $((failures != 0)); }

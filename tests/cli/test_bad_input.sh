@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# Whatever a user gets wrong has a message that names it, the right exit status, and leaves nothing behind.
+. "$(dirname "$0")/cli.sh"
+dps=$facilities/dps_8rack.cfg
+
+# usage: 2
+expect 2 "tokenworks run" "$TOKENWORKS"
+expect 2 "did you mean run" "$TOKENWORKS" rnu x
+expect 2 "did you mean --for" "$TOKENWORKS" run --fro 2h "$dps"
+for span in 0h -1h 5 24hours; do expect 2 "--for" "$TOKENWORKS" run "$dps" --for "$span"; done
+expect 2 "--threads" "$TOKENWORKS" run "$dps" --threads 0
+expect 2 "PATH=VALUE" "$TOKENWORKS" run "$dps" --set power
+expect 2 "expected one file" "$TOKENWORKS" run
+
+# the file of the command line: 5
+expect 5 "dps_8rack.cfg" "$TOKENWORKS" run dps_8rak.cfg
+expect 5 "folder" "$TOKENWORKS" check "$facilities"
+expect 5 "" "$TOKENWORKS" report nothing.h5
+expect 5 "" "$TOKENWORKS" report "$dps"
+
+# bad input: 3, with the nearest name, and nothing written
+expect 3 "did you mean utility" "$TOKENWORKS" run "$dps" --set power.utilty.limit_kw=3
+expect 3 "kg is mass" "$TOKENWORKS" run "$dps" --set power.utility.limit_kg=3.0
+expect 3 "did you mean gb300_nvl72" "$TOKENWORKS" run "$dps" --set racks.part=gb30_nvl72
+expect 3 "cycle" "$TOKENWORKS" run "$dps" --set power.switchboard.from=pdu1
+expect 3 "did you mean" "$TOKENWORKS" run "$dps" --set racks.from=pud1
+expect 3 "no CDU" "$TOKENWORKS" run "$dps" --set racks.cdu=elsewhere
+expect 3 "expected 0.001 to" "$TOKENWORKS" run "$dps" --set power.utility.limit_kw=-1.0
+expect 3 "no climate" "$TOKENWORKS" run "$dps" --set site.climate=chikago
+expect 3 "power of two" "$TOKENWORKS" run "$dps" --set workload.block_tokens=17
+expect 3 "" "$TOKENWORKS" run "$dps" --set workload.lengths=deepsek_r1
+expect 3 "NVLink domain" "$TOKENWORKS" run "$dps" --set workload.tensor_parallel=144
+expect 3 "does not exist" "$TOKENWORKS" run "$facilities/hopper_hall.cfg" --set workload.trace=nothing.csv
+
+# a cycle in a file has its line
+sed 's/{ name = "switchboard"; kind = "board"; from = "utility"; /{ name = "switchboard"; kind = "board"; from = "pdu1"; /' "$dps" > cycle.cfg
+expect 3 "cycle.cfg:9" "$TOKENWORKS" check cycle.cfg
+
+# several errors of one file at once
+sed -e 's/limit_kw = 400.0/limt_kw = 400.0/' -e 's/rule = "max_min"/rule = "maxmin"/' -e 's/rate_s = 400.0/rate_s = -4.0/' "$dps" > three.cfg
+expect 3 "3 errors; nothing was run" "$TOKENWORKS" run three.cfg
+grep -q 'three.cfg:[0-9]*:[0-9]*: error' err.txt || fail "no file:line:column"
+
+# a trace with a broken line
+printf 'TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:15:46.6805900,374,44\n2023-11-16 18:15:50.99,nan,109\n' > trace.csv
+expect 3 "trace.csv:3" "$TOKENWORKS" run "$facilities/hopper_hall.cfg" --set workload.trace=trace.csv
+expect 3 "trace.csv:3" "$TOKENWORKS" trace describe trace.csv
+
+# NaN in a kernel table
+mkdir data && cp -r "$TOKENWORKS_SOURCE/facilities" "$TOKENWORKS_SOURCE/calibration" data/
+awk -F, 'BEGIN { OFS = "," } !/^#/ && ++n == 40 { $5 = "nan" } { print }' data/calibration/h200_sxm/gemm.csv > t && mv t data/calibration/h200_sxm/gemm.csv
+TOKENWORKS_DATA=$folder/data expect 3 "gemm.csv:" "$TOKENWORKS" run "$folder/data/facilities/hopper_hall.cfg"
+
+# neither binary nor empty nor huge input is a crash
+head -c 100000 /dev/urandom > binary.cfg; : > empty.cfg; head -c 1000000 /dev/zero | tr '\0' 'x' > long.cfg
+for f in binary empty long; do expect 3 "" "$TOKENWORKS" run $f.cfg; done
+printf '%0.s(' $(seq 1000) > deep.cfg; expect 3 "" "$TOKENWORKS" check deep.cfg
+
+ls *.h5 *.tmp* 2>/dev/null && fail "files were left behind"
+finish

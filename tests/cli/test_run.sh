@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# run: the report, the JSON members, the result file; the same bytes whatever way they were reached.
+. "$(dirname "$0")/cli.sh"
+run="$TOKENWORKS run $facilities/dps_8rack.cfg --for 8min --set run.exchange_s=2.0 --set run.warmup_s=60.0 --set workload.arrival.rate_s=100.0 -q"
+
+expect 0 "the books close" $run --threads 1 --out one.h5
+expect 0 "" $run --threads 2 --out two.h5 --json
+cmp one.h5 two.h5 || fail "one and two threads differ"
+for member in facility version seed fidelity simulated_s wall_s tokens.output_per_s tokens.input_per_s \
+    tokens.output_per_s_per_mw_utility tokens.output_per_s_per_mw_it tokens.joules_per_output_token_utility \
+    tokens.usd_per_million_output_tokens requests.arrived requests.completed requests.rejected requests.lost \
+    requests.goodput_per_s latency.ttft_s.p50 latency.tpot_s.p99 latency.e2e_s.p90 power.utility_mw.mean \
+    power.utility_mw.peak power.it_mw.peak power.pue power.losses_mw power.max_ramp_mw_per_s cooling.wue_l_per_kwh \
+    cooling.supply_degc.min cooling.chip_degc.max cooling.throttled_rack_hours carbon.cue_kg_per_kwh carbon.total_kg \
+    cost.energy_usd cost.capex_usd cost.total_usd service.gpu_utilisation service.availability service.rack_hours_lost \
+    limits.binding limits.headroom ledger.electricity_residual ledger.ok evidence.published; do
+    json "$member" > /dev/null || fail "no member $member"
+done
+[ "$(json ledger.ok)" = True ] || fail "ledger"
+[ "$(json requests.arrived)" -gt 40000 ] || fail "requests"
+
+# stopped half-way and restored: the same bytes; a snapshot on the way: the same answers
+expect 0 "stopped at" $run --out half.h5 --stop 3.7min
+[ -e half.h5 ] && fail "a partial result has the final name"
+expect 0 "" $run --out half.h5 --restore half.partial.h5
+cmp one.h5 half.h5 || fail "restored differs from straight"
+expect 0 "snapshot of" $run --out snap.h5 --snapshot 3min
+cmp one.h5 snap.h5 || fail "a snapshot changes the run"
+expect 0 "" $run --out from.h5 --restore snap.180s.snapshot.h5 --json
+a=$("$TOKENWORKS" report one.h5 --json) b=$("$TOKENWORKS" report from.h5 --json)
+[ "$a" = "$b" ] || fail "restored from a snapshot: another report"
+expect 3 "snapshot is of another" $run --out other.h5 --restore half.partial.h5 --seed 7
+
+# a result is kept; the same run is not repeated; another one is refused without --force
+expect 0 "holds this run already" $run --out one.h5
+expect 5 "holds another run" $run --out one.h5 --seed 9
+expect 5 "" $run --out missing/folder.h5
+
+# an interrupt keeps what there is: status 130, a partial file that opens and goes on to the same bytes
+( $run --set run.exchange_s=0.05 --out int.h5 > /dev/null 2> int.txt & pid=$!; sleep 1.5; kill -INT $pid; wait $pid; echo $? > int.status )
+if [ "$(cat int.status)" = 130 ]; then
+    expect 0 "partial" "$TOKENWORKS" report int.partial.h5
+    expect 0 "" $run --set run.exchange_s=0.05 --out int.h5 --restore int.partial.h5
+else
+    [ "$(cat int.status)" = 0 ] || fail "interrupted: status $(cat int.status)"
+fi
+
+# a deliberately broken loss law is found by the ledger
+expect 1 "DO NOT CLOSE" "$TOKENWORKS" run "$facilities/hopper_hall.cfg" --for 2min -q --set run.audit_fault_fraction=0.01 --out broken.h5
+
+# report: text, JSON, CSV
+expect 0 "balance sheet" "$TOKENWORKS" report one.h5
+expect 0 "" "$TOKENWORKS" report one.h5 --export csv --out one.csv
+grep -q output_tokens_per_s one.csv || fail "CSV names"
+head -2 one.csv | tail -1 | grep -q '^time_s,utility_w,utility_w_min' || fail "CSV header"
+[ "$(wc -l < one.csv)" = 98 ] || fail "CSV rows: $(wc -l < one.csv)"
+
+# check: the resolved file reads back to the same key
+expect 0 "valid; nothing was run" "$TOKENWORKS" check "$facilities/gb300_100mw.cfg"
+for f in "$facilities"/*.cfg; do
+    "$TOKENWORKS" check "$f" --resolved > resolved.cfg 2> /dev/null || fail "$f does not resolve"
+    a=$("$TOKENWORKS" check "$f" --json 2> /dev/null | grep key) b=$("$TOKENWORKS" check resolved.cfg --json 2> /dev/null | grep key)
+    [ -n "$a" ] && [ "$a" = "$b" ] || fail "$f: the resolved file has another key"
+done
+expect 0 "vendor" "$TOKENWORKS" check "$facilities/dps_8rack.cfg" --explain power.utility.limit_kw
+for c in run check study view report trace; do expect 0 "Usage: tokenworks $c" "$TOKENWORKS" $c --help; done
+expect 0 "tokenworks 0" "$TOKENWORKS" --version
+finish

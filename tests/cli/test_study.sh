@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# study: a grid in parallel, one labelled file; killed and resumed it is the same file.
+. "$(dirname "$0")/cli.sh"
+study="$TOKENWORKS study $facilities/dps_8rack.cfg --for 1min --set run.exchange_s=2.0 --set run.warmup_s=0.0 --axis power.utility.limit_kw=500:900:200 --axis cooling.cdus.supply_degc=30,40 --replicates 2 -q"
+
+expect 0 "12 scenarios" $study --dry-run
+expect 0 "12 done" $study -o one.h5 --threads 1
+expect 0 "12 done" $study -o two.h5 --threads 2
+cmp one.h5 two.h5 || fail "one and two threads differ"
+[ -d one.h5.parts ] && fail "parts were left"
+expect 5 "exists" $study -o one.h5
+
+# killed, then the same command again
+$study -o killed.h5 --threads 1 > /dev/null 2>&1 & pid=$!
+for i in $(seq 100); do [ "$(ls killed.h5.parts 2>/dev/null | grep -c '^[0-9a-f]*\.h5$')" -ge 3 ] && break; sleep 0.1; done
+kill -KILL $pid 2> /dev/null; wait $pid 2> /dev/null
+if [ ! -e killed.h5 ]; then
+    expect 0 "12 done" $study -o killed.h5
+    grep -q '(0 of all' err.txt && fail "nothing was reused"
+fi
+cmp one.h5 killed.h5 || fail "resumed differs"
+
+# a limit that is broken, a scenario that cannot be
+cat > s.cfg <<END
+study = { name = "s"; base = "$facilities/dps_8rack.cfg"; for_min = 1.0; warmup_min = 0.0;
+  axes = ( { path = "power.utility.limit_kw"; values = [ 400.0, 900.0 ]; } );
+  limits = ( { output = "power.utility_mw.peak"; max = 0.6; } );
+  goals = ( { output = "tokens.output_per_s"; sense = "max"; } ); };
+END
+expect 0 "1 beyond a limit" "$TOKENWORKS" study s.cfg -q
+expect 0 "limit broken" "$TOKENWORKS" report s.h5
+sed -i 's/power.utility.limit_kw/power.utilty.limit_kw/' s.cfg
+expect 3 "did you mean utility" "$TOKENWORKS" study s.cfg -q -o t.h5
+expect 3 "needs --axis" "$TOKENWORKS" study "$facilities/dps_8rack.cfg"
+expect 3 "holds no point" "$TOKENWORKS" study "$facilities/dps_8rack.cfg" --axis a.b=3:1:1
+
+/usr/bin/python3 -c 'import xarray' 2> /dev/null || finish
+/usr/bin/python3 - <<'END' || fail "xarray"
+import xarray as xr
+d = xr.open_dataset("one.h5")
+assert d.tokens_output_per_s.dims == ("limit_kw", "supply_degc", "replicate"), d.tokens_output_per_s.dims
+assert list(d.limit_kw.values) == [500, 700, 900] and d.limit_kw.attrs["setting"] == "power.utility.limit_kw"
+assert float(d.power_utility_mw_mean.sel(limit_kw=500).max()) < float(d.power_utility_mw_mean.sel(limit_kw=900).min())
+assert d.power_pue.attrs["units"] == "1" and int(d.status.min()) == 1
+END
+finish
