@@ -21,7 +21,7 @@ bool tw_engine_build(TwEngine *engine, const TwEngineSpec *spec, TwError *error)
 {
     int b = spec->block_tokens;
     if (!in_range(error, "max_tokens", spec->max_tokens, 1, 1 << 24)) return false;
-    if (!in_range(error, "max_sequences", spec->max_sequences, 1, 65000)) return false;
+    if (!in_range(error, "max_sequences", spec->max_sequences, 1, 65535)) return false;
     if (!in_range(error, "block_tokens", b, 1, 256)) return false;
     if (b & (b - 1)) return tw_fail(error, TW_BAD_INPUT, "block_tokens = %d, expected a power of two", b);
     if (!in_range(error, "kv_blocks", spec->kv_blocks, 1, (int64_t)1 << 40)) return false;

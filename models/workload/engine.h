@@ -24,7 +24,7 @@
 typedef struct TwEngineSpec {
     const TwStepSource *step;
     int max_tokens;       // budget of new tokens in an iteration, >= 1
-    int max_sequences;    // 1 to 65000
+    int max_sequences;    // 1 to 65535
     int block_tokens;     // a power of two, 1 to 256
     int64_t kv_blocks;
     int queue_max;    // waiting requests; one more is rejected

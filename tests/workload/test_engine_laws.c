@@ -185,6 +185,41 @@ static void limits_wait_for_a_boundary(void)
     free(r);
 }
 
+// A closed loop: each of two clients asks again when it is answered. Out of step, the answer comes while the other is
+// being computed, so each waits for the iteration in flight: 10 + 1 iterations a round.
+typedef struct Clients {
+    TwRequest again[2];
+    int count, served;
+} Clients;
+
+static void ask_again(void *context, const TwFinished *f)
+{
+    Clients *c = context;
+    c->again[c->count] = f->request;
+    c->again[c->count++].arrival_ns = f->last_ns;
+    c->served++;
+}
+
+static void closed_loop_of_two(void)
+{
+    TestStep step = {.a0_ns = 1e6, .watts_idle = 100.0, .watts_full = 500.0};
+    TwStepSource source = test_source(&step);
+    TwEngineSpec spec = wide_spec(&source);
+    TwEngine engine;
+    TwReplica *r = new_replica(&engine, &spec);
+    Clients clients = {.count = 0};
+    const TwEngineLog log = {NULL, &clients, ask_again};
+    CHECK(tw_engine_offer(&engine, r, &(TwRequest){0, 1, 10, 0, 0}));
+    tw_engine_boundaries(&engine, r, 4500000, &log);
+    CHECK(tw_engine_offer(&engine, r, &(TwRequest){4500000, 1, 10, 1, 0}));
+    while (r->next_ns <= 1104000000) {
+        tw_engine_boundaries(&engine, r, r->next_ns + 1, &log);
+        while (clients.count > 0) CHECK(tw_engine_offer(&engine, r, &clients.again[--clients.count]));
+    }
+    CHECK(clients.served == 200 && r->counts.completed == 200 && tw_engine_consistent(&engine, r));
+    free(r);
+}
+
 // C16: a burst at once on a faster machine: the same compositions, and nobody finishes later.
 typedef struct Watched {
     TestStep step;
@@ -260,6 +295,7 @@ int main(void)
     little_holds_exactly();
     energy_by_hand();
     limits_wait_for_a_boundary();
+    closed_loop_of_two();
     faster_is_never_later();
     return check_failures != 0;
 }
