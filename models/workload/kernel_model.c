@@ -29,6 +29,7 @@ struct TwKernelModel {
     Table gemm[TW_NUMBERS], decode[TW_NUMBERS], prefill[TW_NUMBERS], mla_decode[TW_NUMBERS], moe[TW_NUMBERS],
         mla_prefill;
     double unaligned[TW_NUMBERS][UNALIGNED_NODES];
+    double quantise_s[TW_NUMBERS];
     bool hopper;    // which column of the skew table
 };
 
@@ -135,6 +136,18 @@ static bool read_folder(TwKernelModel *model, const char *folder, TwError *error
            read_tables(model, folder, "moe", moe, model->moe, TW_NUMBERS, error);
 }
 
+static void set_quantise(TwKernelModel *model)
+{
+    TwKernelShape smallest = {.op = TW_KERNEL_GEMM, .number = TW_BF16, .m = 1.0, .n = 512.0, .k = 512.0};
+    if (!model->gemm[TW_BF16].have || !(tw_chip_peak(&model->chip, TW_BF16) > 0.0)) return;
+    double bare = tw_kernel_query(model, &smallest).t_s;
+    for (int i = TW_FP8; i < TW_NUMBERS; i++) {
+        smallest.number = (TwNumber)i;
+        if (!model->gemm[i].have || !(tw_chip_peak(&model->chip, smallest.number) > 0.0)) continue;
+        model->quantise_s[i] = fmax(tw_kernel_query(model, &smallest).t_s - bare, 0.0);
+    }
+}
+
 bool tw_kernel_model_create(TwKernelModel **model, const TwAcceleratorRow *chip, const char *folder, TwError *error)
 {
     TwArena *arena = tw_arena_create();
@@ -150,6 +163,7 @@ bool tw_kernel_model_create(TwKernelModel **model, const TwAcceleratorRow *chip,
     }
     // tables without fp4 are of the Hopper generation or earlier
     made->hopper = !(made->bound_flops[TW_FP4] > 0.0);
+    set_quantise(made);
     *model = made;
     return true;
 }
@@ -407,6 +421,8 @@ double tw_kernel_unaligned(const TwKernelModel *model, TwNumber number, double m
     int low = (int)at;
     return factor[low] + (at - low) * (factor[low + 1] - factor[low]);
 }
+
+double tw_kernel_quantise_s(const TwKernelModel *model, TwNumber number) { return model->quantise_s[number]; }
 
 double tw_kernel_skew(const TwKernelModel *model, double tokens_per_expert, double ep)
 {

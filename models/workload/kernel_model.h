@@ -58,6 +58,10 @@ TwKernelCost tw_kernel_query(const TwKernelModel *model, const TwKernelShape *sh
 // What a GEMM of m tokens costs more when m is no multiple of 16; 1 up to 16.
 double tw_kernel_unaligned(const TwKernelModel *model, TwNumber number, double m);
 
+// What the GEMM rows of a type below bf16 hold beside the GEMM: separate kernels that quantise the activations, which
+// serving engines fuse into the norm or activation before. Time of the smallest GEMM over that of bf16, seconds.
+double tw_kernel_quantise_s(const TwKernelModel *model, TwNumber number);
+
 // Time under routing by power law 1.2 (what the tables hold) over time under balanced routing.
 double tw_kernel_skew(const TwKernelModel *model, double tokens_per_expert, double ep);
 

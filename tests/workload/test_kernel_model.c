@@ -4,6 +4,8 @@
 #include "tests/check.h"
 #include "tests/workload/step_fixture.h"
 
+#include <zlib.h>
+
 // A grid from numbers; axes of one node where count is 0.
 static TwGrid grid_of(TwArena *arena, int n0, const double *x0, int n1, const double *x1, TwGridScale scale,
                       TwGridScale rule, const double *value)
@@ -285,6 +287,37 @@ static void limit_slows_large_gemms(void)
     }
 }
 
+// K-24: sums over four sites against the rows of the public table, where the reference data lies beside the checkout.
+static void sums_agree_with_public_rows(void)
+{
+    static const int site[4][2] = {{7168, 5120}, {5120, 8192}, {51200, 5120}, {5120, 10240}};
+    static const int tokens[5] = {16, 64, 256, 2048, 8192};
+    char path[512], line[256];
+    if (!check_data()) return;
+    snprintf(path, sizeof path, "%s/silicon/h200_sxm_gemm.csv.gz", check_data());
+    gzFile file = gzopen(path, "rb");
+    CHECK(file != NULL);
+    if (!file) return;
+    double want[5] = {0.0}, got[5] = {0.0};
+    int rows = 0;
+    while (gzgets(file, line, sizeof line)) {
+        int n, k, m;
+        double t;
+        if (sscanf(line, "trtllm-1.3.0rc20,bf16,%d,%d,%d,%lf", &n, &k, &m, &t) != 4) continue;
+        for (int s = 0; s < 4; s++)
+            for (int i = 0; i < 5; i++)
+                if (n == site[s][0] && k == site[s][1] && m == tokens[i]) want[i] += t, rows++;
+    }
+    gzclose(file);
+    CHECK(rows == 20);
+    Chip h200 = chip_open("h200_sxm");
+    for (int i = 0; i < 5; i++) {
+        for (int s = 0; s < 4; s++) got[i] += us(&h200, gemm_shape(TW_BF16, tokens[i], site[s][0], site[s][1]));
+        CHECK_NEAR(got[i], want[i], 0.07);
+    }
+    chip_close(&h200);
+}
+
 // K-29: no point draws less than deep idle
 static void energy_is_above_idle(void)
 {
@@ -309,6 +342,7 @@ int main(void)
     published_grids();
     evidence_marks();
     limit_slows_large_gemms();
+    sums_agree_with_public_rows();
     energy_is_above_idle();
     return check_failures != 0;
 }
