@@ -35,16 +35,24 @@ void tw_series_columns(const TwSceneSeries *s, double t0, double t1, int columns
     for (int c = 0; c < columns; c++) low[c] = high[c] = NAN;
     if (!(t1 > t0) || s->count == 0 || columns <= 0) return;
 
-    double per_s = columns / (t1 - t0);
+    double per_s = columns / (t1 - t0), begin = 0.0, end = -1.0, from = 0.0;
+    int column = 0;
     for (int i = row_after(s, t0); i < s->count; i++) {
-        double from = row_start(s, i), until = s->time_s[i];
+        from = end < begin ? row_start(s, i) : from;
         if (from >= t1) break;
-        double a = row_low(s, i), b = row_high(s, i);
+        double until = s->time_s[i], a = row_low(s, i), b = row_high(s, i), row_from = from;
+        from = until;
+        // most rows of a long run lie inside the column of the row before
+        int c0 = column, c1 = column;
+        if (!(row_from >= begin && until <= end)) {
+            double first = floor((row_from - t0) * per_s), last = ceil((until - t0) * per_s) - 1.0;
+            c0 = first < 0.0 ? 0 : (int)first, c1 = last >= columns ? columns - 1 : (int)last;
+            // a row narrower than a column still marks one
+            if (c1 < c0) c1 = c0;
+            column = c1;
+            begin = t0 + c1 / per_s, end = t0 + (c1 + 1) / per_s;
+        }
         if (isnan(a) || isnan(b)) continue;
-        double first = floor((from - t0) * per_s), last = ceil((until - t0) * per_s) - 1.0;
-        int c0 = first < 0.0 ? 0 : (int)first, c1 = last >= columns ? columns - 1 : (int)last;
-        // a row narrower than a column still marks one
-        if (c1 < c0) c1 = c0;
         for (int c = c0; c <= c1 && c < columns; c++) {
             if (!(low[c] <= (float)a)) low[c] = (float)a;
             if (!(high[c] >= (float)b)) high[c] = (float)b;
@@ -54,12 +62,14 @@ void tw_series_columns(const TwSceneSeries *s, double t0, double t1, int columns
 
 static TwSpan series_span(const TwSceneSeries *s)
 {
-    double low = INFINITY, high = -INFINITY;
+    const float *least = s->min ? s->min : s->mean, *most = s->max ? s->max : s->mean;
+    float smallest = INFINITY, largest = -INFINITY;
     for (int i = 0; i < s->count; i++) {
-        double a = row_low(s, i), b = row_high(s, i);
-        if (isfinite(a) && a < low) low = a;
-        if (isfinite(b) && b > high) high = b;
+        if (least[i] < smallest && least[i] > -INFINITY) smallest = least[i];
+        if (most[i] > largest && most[i] < INFINITY) largest = most[i];
     }
+    double low = fmin((double)smallest * s->scale, (double)largest * s->scale);
+    double high = fmax((double)smallest * s->scale, (double)largest * s->scale);
     // a limit far away would press the line flat; it is named beside the title then
     bool near = isfinite(s->limit) && high >= 0.75 * s->limit;
     TwSpan span = tw_span(low, high, NAN);
@@ -104,22 +114,21 @@ static void draw_points(TwDraw *d, const TwSceneSeries *s, TwBox plot, TwSpan sp
 static void draw_means(TwDraw *d, const TwSceneSeries *s, TwBox plot, TwSpan span, double t0, double t1, int columns,
                        TwPoint *p, TwColour colour)
 {
-    double per_s = columns / (t1 - t0), sum = 0.0, x = 0.0;
-    int n = 0, rows = 0, column = -1;
-    for (int i = row_after(s, t0); i <= s->count; i++) {
-        bool ends = i == s->count || s->time_s[i] > t1;
-        int c = ends ? columns : (int)((s->time_s[i] - t0) * per_s);
-        if (c != column && rows > 0) {
-            x = plot.x + (column + 0.5) / columns * plot.w;
-            p[n++] = (TwPoint){x, level(plot, span, sum / rows)};
+    double per_s = columns / (t1 - t0), sum = 0.0, end = t0;
+    int n = 0, rows = 0, column = 0;
+    for (int i = row_after(s, t0); i < s->count && s->time_s[i] <= t1; i++) {
+        if (s->time_s[i] >= end) {
+            if (rows > 0) p[n++] = (TwPoint){plot.x + (column + 0.5) / columns * plot.w, level(plot, span, sum / rows)};
+            sum = 0.0, rows = 0;
+            column = (int)((s->time_s[i] - t0) * per_s);
+            end = t0 + (column + 1) / per_s;
         }
-        if (c != column) sum = 0.0, rows = 0, column = c;
-        if (ends) break;
         if (isfinite(s->mean[i]))
             sum += (double)s->mean[i] * s->scale, rows++;
         else if (n > 1)
             tw_draw_line(d, p, n, (TwStroke){colour, 1.4, 0.0}), n = 0;
     }
+    if (rows > 0) p[n++] = (TwPoint){plot.x + (column + 0.5) / columns * plot.w, level(plot, span, sum / rows)};
     tw_draw_line(d, p, n, (TwStroke){colour, 1.4, 0.0});
 }
 
