@@ -5,6 +5,12 @@
 // Verwer, Spee, Blom, Hundsdorfer, SIAM J. Sci. Comput. 20 (1999): two stages, one factorisation, second order for
 // any J. Elimination: throttle into chip; chip, air and coolant into plate; manifold from coolant; the racks' sum into
 // return; control and return into supply; then back. Meters use the same derivatives as J, so heat closes to rounding.
+// loops over lanes become vectors only where comparisons and roots may be computed for lanes that then drop them;
+// no result depends on it
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("no-trapping-math", "no-math-errno")
+#endif
+
 #include "models/thermal/controller.h"
 #include "models/thermal/lane_math.h"
 #include "models/thermal/network.h"
@@ -16,6 +22,11 @@
 #define WIDTHS __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define WIDTHS
+#endif
+#if defined(__clang__)
+#define LANE_LOOP _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define LANE_LOOP _Pragma("GCC ivdep")
 #endif
 #define INLINE static inline __attribute__((always_inline))
 
@@ -124,9 +135,9 @@ INLINE RackNow rack_now(const TwRackLanes *p, const TwRackInput *in, int l, doub
     double a = p->film_fraction[l];
     double thin = 1.0 / (a + (1.0 - a) * n);
     double film = p->film_w_k[l] * n * thin;
-    bool flowing = film > p->film_min_w_k[l];
-    r.film_w_k = flowing ? film : p->film_min_w_k[l];
-    r.film_slope = flowing ? p->film_w_k[l] * a * thin * thin : 0.0;
+    double film_slope = p->film_w_k[l] * a * thin * thin, least = p->film_min_w_k[l];
+    r.film_w_k = film > least ? film : least;
+    r.film_slope = film > least ? film_slope : 0.0;
 
     r.rate_w_k = p->rate_w_k[l] * n;
     r.outlet = inlet + (coolant - inlet) * per_lam;
@@ -266,6 +277,10 @@ INLINE CduRate cdu_rate(const TwCduLanes *p, const TwCduInput *in, int l, const 
     return r;
 }
 
+// written out, because a loop inside a loop over lanes keeps it from becoming vectors
+#define EACH_RACK_STATE(DO) DO(CHIP) DO(PLATE) DO(COOLANT) DO(MANIFOLD) DO(AIR) DO(CLOCK)
+#define EACH_CDU_STATE(DO)  DO(SUPPLY) DO(RETURN) DO(VALVE) DO(FLOW)
+
 #define Y(k, s) y[((size_t)(k)*RACK_STATES + (size_t)(s)) * LANES + (size_t)l]
 #define YC(s)   yc[(size_t)(s)*LANES + (size_t)l]
 
@@ -274,9 +289,9 @@ WIDTHS void tw_group_step(const TwGroup *group, double *restrict y, const TwRack
                           TwLane *restrict chip_j, TwGroupMeter *restrict step)
 {
     const int racks = group->racks;
-    const bool air = group->air;
     const TwCduLanes *restrict cp = group->cdu;
     double *restrict yc = y + (size_t)racks * RACK_STATES * LANES;
+    const double breath = group->air ? 1.0 : 0.0, live = 1.0 - breath;    // racks that breathe room air have no CDU
     const double g = gamma_ros2 * h;
     const double room0 = boundary->room_degc[0], room1 = boundary->room_degc[1];
     const double plant0 = boundary->plant_degc[0], plant1 = boundary->plant_degc[1];
@@ -285,15 +300,17 @@ WIDTHS void tw_group_step(const TwGroup *group, double *restrict y, const TwRack
     TwLane base[CDU_STATES], k1c[CDU_STATES], in0, dn, door1, room_out1, hx1, pump1, rate1;
 
     // pump speed drives everything below it and is driven by nothing
-#pragma omp simd
+    LANE_LOOP
     for (int l = 0; l < LANES; l++) {
-        for (int s = 0; s < CDU_STATES; s++) base[s][l] = YC(s);
+#define KEEP(s) base[s][l] = YC(s);
+        EACH_CDU_STATE(KEEP)
+#undef KEEP
         double slope, f = flow_rate(cp, cdu_in, l, base[FLOW][l], &slope);
         c.flow_rate_slope[l] = 1.0 / (1.0 - g * slope);
         dn[l] = f * c.flow_rate_slope[l];
         c.d[FLOW][l] = dn[l];
         c.per_lam[l] = reciprocal_lam(base[FLOW][l]);
-        in0[l] = air ? room0 : base[SUPPLY][l];
+        in0[l] = breath * room0 + live * base[SUPPLY][l];
         c.sum_a[l] = c.sum_b[l] = c.sum_c[l] = 0.0;
     }
 
@@ -302,7 +319,7 @@ WIDTHS void tw_group_step(const TwGroup *group, double *restrict y, const TwRack
         const TwRackLanes *restrict p = &group->rack[k];
         const TwRackInput *restrict pin = &in[k];
         Place *restrict w = &place[k];
-#pragma omp simd
+        LANE_LOOP
         for (int l = 0; l < LANES; l++) {
             double sink = room0 + p->door[l] * (plant0 - room0), n = base[FLOW][l], lam = c.per_lam[l];
             RackNow r = rack_now(p, pin, l, Y(k, CHIP), Y(k, PLATE), Y(k, COOLANT), Y(k, MANIFOLD), Y(k, AIR),
@@ -314,7 +331,7 @@ WIDTHS void tw_group_step(const TwGroup *group, double *restrict y, const TwRack
             c.sum_c[l] += p->rate_w_k[l] * Y(k, MANIFOLD);
         }
     }
-#pragma omp simd
+    LANE_LOOP
     for (int l = 0; l < LANES; l++) {
         TwExchange x = exchange(cp, cdu_in, l, base[SUPPLY][l], base[VALVE][l], base[FLOW][l], boundary->primary[0]);
         CduRate r = cdu_rate(cp, cdu_in, l, &x, base[SUPPLY][l], base[RETURN][l], base[VALVE][l], base[FLOW][l],
@@ -328,25 +345,26 @@ WIDTHS void tw_group_step(const TwGroup *group, double *restrict y, const TwRack
         rate1[l] = x.rate_w_k;
         double at[CDU_STATES] = {base[SUPPLY][l], base[RETURN][l], base[VALVE][l], base[FLOW][l]};
         solve_cdu(cp, &c, l, g, r.f, at);
-        double live = air ? 0.0 : 1.0;
         c.d[SUPPLY][l] *= live;
         c.d[RETURN][l] *= live;
         c.d[VALVE][l] *= live;
         hx1[l] = r.exchanger_w + g * (c.e1[l] * (cp->kp[l] * c.d[SUPPLY][l] + c.d[VALVE][l]) + c.e[l] * c.d[RETURN][l] +
                                       c.e2[l] * dn[l]);
         pump1[l] = r.pump_w + g * c.pump_slope[l] * dn[l];
-        for (int s = 0; s < CDU_STATES; s++) k1c[s][l] = c.d[s][l];
+#define KEEP(s) k1c[s][l] = c.d[s][l];
+        EACH_CDU_STATE(KEEP)
+#undef KEEP
         door1[l] = room_out1[l] = 0.0;
     }
 
     // back substitution of stage 1, rates of stage 2 at y + h k1, elimination again
     TwLane n2, lam2, in2, sum_a2, sum_c2, dn2;
-#pragma omp simd
+    LANE_LOOP
     for (int l = 0; l < LANES; l++) {
         double slope, n = base[FLOW][l] + h * k1c[FLOW][l];
         n2[l] = n;
         lam2[l] = reciprocal_lam(n);
-        in2[l] = air ? room1 : base[SUPPLY][l] + h * k1c[SUPPLY][l];
+        in2[l] = breath * room1 + live * (base[SUPPLY][l] + h * k1c[SUPPLY][l]);
         dn2[l] = (flow_rate(cp, cdu_in, l, n, &slope) - 2.0 * k1c[FLOW][l]) * c.flow_rate_slope[l];
         sum_a2[l] = sum_c2[l] = 0.0;
     }
@@ -357,11 +375,13 @@ WIDTHS void tw_group_step(const TwGroup *group, double *restrict y, const TwRack
         const TwRackInput *restrict pin = &in[k];
         Place *restrict w = &place[k];
         TwLane *restrict heat = &chip_j[k];
-#pragma omp simd
+        LANE_LOOP
         for (int l = 0; l < LANES; l++) {
             double d[RACK_STATES], b[RACK_STATES];
             backward(w, l, k1c[SUPPLY][l], d);
-            for (int s = 0; s < RACK_STATES; s++) w->k1[s][l] = d[s];
+#define KEEP(s) w->k1[s][l] = d[s];
+            EACH_RACK_STATE(KEEP)
+#undef KEEP
 
             // meters of stage 1, with the derivatives of J
             double sink0 = room0 + p->door[l] * (plant0 - room0);
@@ -371,14 +391,16 @@ WIDTHS void tw_group_step(const TwGroup *group, double *restrict y, const TwRack
             double exhaust = m0 * (Y(k, MANIFOLD) - in0[l]) +
                              g * (m0 * d[MANIFOLD] + p->rate_w_k[l] * (Y(k, MANIFOLD) - in0[l]) * dn[l]);
             door1[l] += p->door[l] * to_air;
-            room_out1[l] += (1.0 - p->door[l]) * to_air + (air ? exhaust : 0.0);
+            room_out1[l] += (1.0 - p->door[l]) * to_air + breath * exhaust;
 
             double chip = Y(k, CHIP) + h * d[CHIP], plate = Y(k, PLATE) + h * d[PLATE];
             double coolant = Y(k, COOLANT) + h * d[COOLANT], manifold = Y(k, MANIFOLD) + h * d[MANIFOLD];
             double airt = Y(k, AIR) + h * d[AIR], clock = Y(k, CLOCK) + h * d[CLOCK];
             double sink1 = room1 + p->door[l] * (plant1 - room1);
             RackNow r = rack_now(p, pin, l, chip, plate, coolant, manifold, airt, clock, in2[l], sink1, n2[l], lam2[l]);
-            for (int s = 0; s < RACK_STATES; s++) b[s] = r.f[s] - 2.0 * d[s];
+#define SECOND(s) b[s] = r.f[s] - 2.0 * d[s];
+            EACH_RACK_STATE(SECOND)
+#undef SECOND
             forward(p, w, l, g, b, dn2[l], m0, c.per_lam[l]);
             sum_a2[l] += m0 * w->a[MANIFOLD][l];
             sum_c2[l] += p->rate_w_k[l] * manifold;
@@ -388,22 +410,23 @@ WIDTHS void tw_group_step(const TwGroup *group, double *restrict y, const TwRack
             double exhaust2 =
                 r.rate_w_k * (manifold - in2[l]) + g * p->rate_w_k[l] * (Y(k, MANIFOLD) - in0[l]) * dn2[l];
             door2[l] += p->door[l] * to_air2;
-            room_out2[l] += (1.0 - p->door[l]) * to_air2 + (air ? exhaust2 : 0.0);
+            room_out2[l] += (1.0 - p->door[l]) * to_air2 + breath * exhaust2;
             heat[0][l] += h * (0.5 * e_chip + 0.5 * r.chip_w);
         }
     }
-#pragma omp simd
+    LANE_LOOP
     for (int l = 0; l < LANES; l++) {
         double supply = base[SUPPLY][l] + h * k1c[SUPPLY][l], ret = base[RETURN][l] + h * k1c[RETURN][l];
         double integral = base[VALVE][l] + h * k1c[VALVE][l];
         TwExchange x = exchange(cp, cdu_in, l, supply, integral, n2[l], boundary->primary[1]);
         CduRate r = cdu_rate(cp, cdu_in, l, &x, supply, ret, integral, n2[l], sum_c2[l], plant1);
         double at[CDU_STATES] = {base[SUPPLY][l], base[RETURN][l], base[VALVE][l], base[FLOW][l]}, b[CDU_STATES];
-        for (int s = 0; s < CDU_STATES; s++) b[s] = r.f[s] - 2.0 * k1c[s][l];
+#define SECOND(s) b[s] = r.f[s] - 2.0 * k1c[s][l];
+        EACH_CDU_STATE(SECOND)
+#undef SECOND
         c.sum_a[l] = sum_a2[l];
         c.d[FLOW][l] = dn2[l];
         solve_cdu(cp, &c, l, g, b, at);
-        double live = air ? 0.0 : 1.0;
         c.d[SUPPLY][l] *= live;
         c.d[RETURN][l] *= live;
         c.d[VALVE][l] *= live;
@@ -415,7 +438,9 @@ WIDTHS void tw_group_step(const TwGroup *group, double *restrict y, const TwRack
         step->exchanger_j[l] = counts * h * (1.5 * hx1[l] + 0.5 * hx2);
         step->pump_j[l] = counts * h * (1.5 * pump1[l] + 0.5 * pump2);
         step->primary_w_k[l] = counts * 0.5 * (rate1[l] + x.rate_w_k);
-        for (int s = 0; s < CDU_STATES; s++) YC(s) = base[s][l] + h * (1.5 * k1c[s][l] + 0.5 * c.d[s][l]);
+#define ADVANCE(s) YC(s) = base[s][l] + h * (1.5 * k1c[s][l] + 0.5 * c.d[s][l]);
+        EACH_CDU_STATE(ADVANCE)
+#undef ADVANCE
     }
 
     // back substitution of stage 2 and the new state
@@ -423,7 +448,7 @@ WIDTHS void tw_group_step(const TwGroup *group, double *restrict y, const TwRack
         const TwRackLanes *restrict p = &group->rack[k];
         Place *restrict w = &place[k];
         TwLane *restrict heat = &chip_j[k];
-#pragma omp simd
+        LANE_LOOP
         for (int l = 0; l < LANES; l++) {
             double d[RACK_STATES];
             backward(w, l, c.d[SUPPLY][l], d);
@@ -431,11 +456,13 @@ WIDTHS void tw_group_step(const TwGroup *group, double *restrict y, const TwRack
             double m0 = p->rate_w_k[l] * base[FLOW][l];
             double to_air = g * p->air_sink_w_k[l] * d[AIR];
             door2[l] += p->door[l] * to_air;
-            room_out2[l] += (1.0 - p->door[l]) * to_air + (air ? g * m0 * d[MANIFOLD] : 0.0);
-            for (int s = 0; s < RACK_STATES; s++) Y(k, s) += h * (1.5 * w->k1[s][l] + 0.5 * d[s]);
+            room_out2[l] += (1.0 - p->door[l]) * to_air + breath * (g * m0 * d[MANIFOLD]);
+#define ADVANCE(s) Y(k, s) += h * (1.5 * w->k1[s][l] + 0.5 * d[s]);
+            EACH_RACK_STATE(ADVANCE)
+#undef ADVANCE
         }
     }
-#pragma omp simd
+    LANE_LOOP
     for (int l = 0; l < LANES; l++) {
         step->door_j[l] = h * (0.5 * door1[l] + 0.5 * door2[l]);
         step->room_j[l] = h * (0.5 * room_out1[l] + 0.5 * room_out2[l]);

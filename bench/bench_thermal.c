@@ -1,0 +1,189 @@
+// Speed of the thermal fast path under the random-load test: every rack a new level every 10 s, 8,000 racks on 1,000
+// CDUs, step 5 s, one thread. Prints `name value unit` lines, or with --json one object.
+#include "models/thermal/cdu.h"
+#include "models/thermal/plant.h"
+#include "models/thermal/rack.h"
+#include "models/thermal/room.h"
+#include "models/thermal/thermal.h"
+#include "sim/random.h"
+
+#include <math.h>
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { CDUS = 1000, RACKS_EACH = 8, RACKS = CDUS * RACKS_EACH, WINDOWS = 100 };
+
+static TwWeather weather;
+
+static double now_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static const TwLumpsRow lumps = {.reference_w = 132e3,
+                                 .chip_j_k = 1e4,
+                                 .plate_j_k = 3e4,
+                                 .coolant_j_k = 3.2e4,
+                                 .manifold_j_k = 6e4,
+                                 .air_j_k = 1.5e5,
+                                 .chip_plate_w_k = 6500.0,
+                                 .plate_coolant_w_k = 11500.0,
+                                 .plate_coolant_min_w_k = 2000.0,
+                                 .film_fraction = 0.62,
+                                 .plate_air_w_k = 60.0,
+                                 .air_room_w_k = 1130.0,
+                                 .air_to = "room",
+                                 .leakage_fraction = 0.12,
+                                 .leakage_degc = 55.0,
+                                 .leakage_scale_k = 38.0,
+                                 .throttle_min_fraction = 0.4,
+                                 .throttle_width_k = 1.5,
+                                 .throttle_s = 3.0};
+static const TwCduRow cdu = {.fluid = "pg25",
+                             .capacity_w = 1.2e6,
+                             .approach_k = 4.0,
+                             .rack_flow_kg_s = 8 * 2.719,
+                             .plant_flow_kg_s = 27.0,
+                             .film_exponent = 0.8,
+                             .film_ratio = 1.7,
+                             .supply_degc = 35.0,
+                             .pump_head_pa = 3e5,
+                             .pump_efficiency_fraction = 0.6,
+                             .pump_speed_fraction = 1.0,
+                             .pump_s = 10.0,
+                             .coast_s = 5.0,
+                             .valve = "equal_percentage",
+                             .valve_rangeability = 50.0,
+                             .valve_authority = 0.5,
+                             .valve_min_fraction = 0.05,
+                             .supply_j_k = 1.6e6,
+                             .return_j_k = 1.6e6,
+                             .kp = 0.08,
+                             .ti_s = 60.0,
+                             .taw_s = 20.0};
+static const TwPlantRow plant = {.kind = "dry_cooler",
+                                 .fluid = "water",
+                                 .capacity_w = 2.931e6,
+                                 .flow_kg_s = 126.2,
+                                 .air_degc = 35.0,
+                                 .inlet_degc = 46.11,
+                                 .outlet_degc = 40.55,
+                                 .fan_w = 117680.0,
+                                 .fan_min_fraction = 0.1,
+                                 .free_convection_fraction = 0.125,
+                                 .air_exponent = 0.8,
+                                 .water_exponent = 0.85,
+                                 .film_ratio = 0.5,
+                                 .air_rise_k = 5.56,
+                                 .margin_k = 5.0,
+                                 .supply_min_degc = 10.0,
+                                 .pump_head_pa = 2e5,
+                                 .pump_efficiency_fraction = 0.65,
+                                 .pump_static_fraction = 0.3,
+                                 .pump_s = 5.0,
+                                 .header_s = 60.0,
+                                 .tank_s = 180.0,
+                                 .cooler_s = 30.0,
+                                 .kp = 0.1,
+                                 .ti_s = 100.0,
+                                 .taw_s = 20.0};
+static const TwRoomRow room = {.capacity_w = 1e5,
+                               .supply_degc = 27.0,
+                               .coil_degc = 20.0,
+                               .fan_w = 3000.0,
+                               .fan_min_fraction = 0.2,
+                               .fan_exponent = 0.8,
+                               .air_j_k = 5e6,
+                               .economizer_approach_k = 5.0,
+                               .chilled_range_k = 6.0,
+                               .chiller_eta_fraction = 0.55,
+                               .chiller_cop_max = 15.0,
+                               .chiller_lift_k = 10.0,
+                               .condenser_k = 12.0,
+                               .evaporator_k = 2.0,
+                               .kp = 0.1,
+                               .ti_s = 200.0,
+                               .taw_s = 60.0};
+
+int main(int argc, char **argv)
+{
+    bool json = argc > 1 && strcmp(argv[1], "--json") == 0;
+    omp_set_num_threads(1);
+    TwError error = {0};
+    if (!tw_weather_climate(&weather, "virginia", 1, &error)) return 1;
+
+    TwThermalRack *racks = calloc(RACKS, sizeof *racks);
+    TwCduRow *cdus = calloc(CDUS, sizeof *cdus);
+    const char **names = calloc(CDUS, sizeof *names);
+    double *level_w = calloc(RACKS, sizeof *level_w), *chip = calloc(RACKS, sizeof *chip);
+    TwStream stream = tw_stream(1, "bench");
+    for (int c = 0; c < CDUS; c++) cdus[c] = cdu, names[c] = "cdu";
+    for (int i = 0; i < RACKS; i++) {
+        double spread = 0.97 + 0.06 * tw_random(stream, (uint64_t)i, 1, TW_PURPOSE_DESIGN);
+        racks[i] = (TwThermalRack){"rack", 0, i / RACKS_EACH, 132e3, 115.0 / 132.0, 2.719 * spread, 88.0};
+        level_w[i] = 80e3;
+    }
+    TwThermalSpec spec = {.rack_count = RACKS,
+                          .cdu_count = CDUS,
+                          .lumps_count = 1,
+                          .racks = racks,
+                          .cdu_names = names,
+                          .cdus = cdus,
+                          .lumps = &lumps,
+                          .plant = &plant,
+                          .room = &room,
+                          .weather = &weather,
+                          .step_max_s = 5.0};
+    TwErrors *errors = tw_errors_create();
+    TwLayout layout = {0};
+    TwThermal *thermal;
+    if (!tw_thermal_create(&thermal, &spec, &layout, errors)) {
+        tw_errors_print(errors, 10, stderr);
+        return 1;
+    }
+    void *block = tw_block_create(&layout);
+    TwThermalIn in = {level_w, 0.0, NULL};
+    TwThermalOut out = {.chip_degc = chip};
+    double start = now_s();
+    if (!tw_thermal_start(thermal, block, &in, &error)) {
+        tw_error_print(&error, stderr);
+        return 1;
+    }
+    double start_s = now_s() - start, spent = 0.0, audit = 0.0;
+    for (int w = 0; w < WINDOWS; w++) {
+        for (int i = 0; i < RACKS; i++)
+            level_w[i] = 132e3 * (0.45 + 0.55 * tw_random(stream, (uint64_t)w, (uint32_t)i, TW_PURPOSE_DESIGN));
+        double stored = tw_thermal_stored_j(thermal, block), t0 = now_s();
+        if (!tw_thermal_advance(thermal, block, &in, 10.0 * w, 10.0 * (w + 1), &out, &error)) {
+            tw_error_print(&error, stderr);
+            return 1;
+        }
+        spent += now_s() - t0;
+        stored = tw_thermal_stored_j(thermal, block) - stored;
+        audit = fmax(audit, fabs(out.heat_in_j - out.heat_out_j - stored) / out.heat_in_j);
+    }
+    double states = 6.0 * RACKS + 4.0 * CDUS + 8.0, steps = 2.0 * WINDOWS;
+    double ns = spent * 1e9 / (states * steps), year_min = spent / WINDOWS * 3.15576e6 / 60.0;
+    if (json)
+        printf("{\"thermal_state_step_ns\": %.3f, \"thermal_year_8000_racks_min\": %.2f, \"thermal_start_s\": %.3f, "
+               "\"thermal_heat_residual\": %.2e}\n",
+               ns, year_min, start_s, audit);
+    else
+        printf("thermal_state_step %.3f ns\nthermal_year_8000_racks %.2f min\nthermal_start %.3f s\n"
+               "thermal_heat_residual %.2e 1\n",
+               ns, year_min, start_s, audit);
+    tw_thermal_destroy(thermal);
+    tw_block_destroy(block);
+    tw_errors_destroy(errors);
+    free(racks);
+    free(cdus);
+    free(names);
+    free(level_w);
+    free(chip);
+    return 0;
+}
