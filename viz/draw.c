@@ -12,6 +12,7 @@ struct TwDraw {
     cairo_t *cr;    // in device pixels: the scale is applied here
     double scale;
     bool vector;
+    FILE *svg;    // takes the text, or NULL
     // of an image: its pixels, and the clip in device pixels
     unsigned char *pixels;
     int stride, width, height;
@@ -62,6 +63,8 @@ void tw_draw_end(TwDraw *d)
     d->surface = NULL;
     d->pixels = NULL;
 }
+
+void tw_draw_texts_to(TwDraw *d, FILE *svg) { d->svg = svg; }
 
 void tw_draw_theme(TwDraw *d, TwTheme theme) { d->style = tw_style(theme); }
 const TwStyle *tw_draw_style(const TwDraw *d) { return d->style; }
@@ -269,6 +272,23 @@ void tw_draw_spans(TwDraw *d, double x, const float *top, const float *bottom, i
     }
 }
 
+// textLength keeps the width where another font stands in
+static void put_svg_text(TwDraw *d, TwPoint at, double width, TwFont font, TwColour colour, const char *utf8)
+{
+    fprintf(d->svg, "<text x=\"%.1f\" y=\"%.1f\" font-size=\"%g\"%s fill=\"#%06x\" textLength=\"%.1f\">",
+            at.x * d->scale, at.y * d->scale, tw_font_px(font) * d->scale,
+            tw_font_bold(font) ? " font-weight=\"bold\"" : "", colour & 0xffffffu, width * d->scale);
+    for (; *utf8; utf8++) {
+        if (*utf8 == '&')
+            fputs("&amp;", d->svg);
+        else if (*utf8 == '<')
+            fputs("&lt;", d->svg);
+        else if ((unsigned char)*utf8 >= ' ')
+            putc(*utf8, d->svg);
+    }
+    fputs("</text>\n", d->svg);
+}
+
 double tw_draw_text_cut(TwDraw *d, TwPoint at, TwAlign align, TwFont font, TwColour colour, double width,
                         const char *utf8)
 {
@@ -277,6 +297,10 @@ double tw_draw_text_cut(TwDraw *d, TwPoint at, TwAlign align, TwFont font, TwCol
     double drawn, baseline;
     tw_text_size(layout, d->scale, &drawn, &baseline);
     double x = at.x - (align == TW_CENTRE ? drawn / 2.0 : align == TW_RIGHT ? drawn : 0.0);
+    if (d->svg) {
+        put_svg_text(d, (TwPoint){x, at.y}, drawn, font, colour, tw_text_shown(d->text, d->scale, font, width, utf8));
+        return drawn;
+    }
     source(d, colour);
     cairo_move_to(d->cr, floor(x * d->scale + 0.5), floor((at.y - baseline) * d->scale + 0.5));
     pango_cairo_show_layout(d->cr, layout);

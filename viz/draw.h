@@ -38,6 +38,8 @@ bool tw_draw_create(TwDraw **draw, TwTheme theme, TwError *error);
 void tw_draw_destroy(TwDraw *draw);
 void tw_draw_begin(TwDraw *d, cairo_surface_t *surface, double scale);    // before each picture or frame
 void tw_draw_end(TwDraw *d);
+// From now on text goes to the stream as SVG elements instead of to the surface, so that it stays text; NULL ends it.
+void tw_draw_texts_to(TwDraw *d, FILE *svg);
 void tw_draw_theme(TwDraw *d, TwTheme theme);
 const TwStyle *tw_draw_style(const TwDraw *d);
 bool tw_draw_vector(const TwDraw *d);    // SVG or PDF
@@ -69,4 +71,8 @@ typedef struct TwText TwText;
 bool tw_text_create(TwText **text, TwError *error);
 void tw_text_destroy(TwText *text);
 void *tw_text_layout(TwText *text, double scale, TwFont font, double width, const char *utf8);    // PangoLayout
+// The text as it is shown: whole, or cut with an ellipsis; valid until the next call.
+const char *tw_text_shown(TwText *text, double scale, TwFont font, double width, const char *utf8);
+double tw_font_px(TwFont font);
+bool tw_font_bold(TwFont font);
 void tw_text_size(void *layout, double scale, double *width, double *baseline);

@@ -107,6 +107,41 @@ static bool draw_to(FILE *stream, Format format, TwDraw *d, const TwScene *s, Tw
     return ok;
 }
 
+// Cairo writes glyphs as outlines: text is drawn over its picture as text elements. Its surface number, different for
+// each picture of a process, is left out.
+static bool draw_svg(FILE *stream, TwDraw *d, const TwScene *s, TwView *view, int which, int width, int height)
+{
+    char *picture = NULL, *texts = NULL;
+    size_t picture_size = 0, texts_size = 0;
+    FILE *to_picture = open_memstream(&picture, &picture_size), *to_texts = open_memstream(&texts, &texts_size);
+    bool ok = to_picture && to_texts;
+    if (ok) {
+        tw_draw_texts_to(d, to_texts);
+        ok = draw_to(to_picture, SVG, d, s, view, which, width, height);
+        tw_draw_texts_to(d, NULL);
+    }
+    if (to_picture) ok = fclose(to_picture) == 0 && ok;
+    if (to_texts) ok = fclose(to_texts) == 0 && ok;
+    const char *end = ok ? strstr(picture, "</svg>") : NULL;
+    if (end) {
+        const char *id = strstr(picture, " id=\"surface"), *after = id ? strchr(id + 5, '"') : NULL;
+        after = after ? strchr(after + 1, '"') : NULL;
+        if (id && after) {
+            fwrite(picture, 1, (size_t)(id - picture), stream);
+            fwrite(after + 1, 1, (size_t)(end - after - 1), stream);
+        } else {
+            fwrite(picture, 1, (size_t)(end - picture), stream);
+        }
+        fprintf(stream, "<g font-family=\"DejaVu Sans, Verdana, sans-serif\" xml:space=\"preserve\">\n");
+        fwrite(texts, 1, texts_size, stream);
+        fputs("</g>\n</svg>\n", stream);
+        ok = ferror(stream) == 0;
+    }
+    free(picture);
+    free(texts);
+    return ok && end;
+}
+
 bool tw_picture_save(const TwScene *scene, const TwPictureOptions *o, const char *path, TwError *error)
 {
     Format format = format_of(path);
@@ -129,7 +164,8 @@ bool tw_picture_save(const TwScene *scene, const TwPictureOptions *o, const char
     FILE *stream = fopen(beside, "wb");
     bool ok = stream != NULL;
     if (ok) {
-        ok = draw_to(stream, format, d, scene, &view, which, o->width, o->height);
+        ok = format == SVG ? draw_svg(stream, d, scene, &view, which, o->width, o->height)
+                           : draw_to(stream, format, d, scene, &view, which, o->width, o->height);
         ok = fclose(stream) == 0 && ok;
         ok = ok && rename(beside, path) == 0;
     }

@@ -18,6 +18,7 @@ struct TwText {
     PangoFontMap *map;
     PangoContext *context;
     Entry entries[LAYOUTS];
+    char shown[512];
     int used;
 };
 
@@ -111,6 +112,27 @@ void *tw_text_layout(TwText *t, double scale, TwFont font, double width, const c
     t->entries[at] = (Entry){strdup(utf8), new_layout(t, scale, font, width, utf8), scale, width, font};
     t->used++;
     return t->entries[at].layout;
+}
+
+double tw_font_px(TwFont font) { return font_px[font]; }
+bool tw_font_bold(TwFont font) { return font_bold[font]; }
+
+const char *tw_text_shown(TwText *t, double scale, TwFont font, double width, const char *utf8)
+{
+    if (!g_utf8_validate(utf8, -1, NULL)) utf8 = "?";
+    snprintf(t->shown, sizeof t->shown, "%s", utf8);
+    if (!pango_layout_is_ellipsized(tw_text_layout(t, scale, font, width, utf8))) return t->shown;
+    // one character less until it fits together with the ellipsis
+    size_t length = strlen(utf8) < sizeof t->shown - 8 ? strlen(utf8) : sizeof t->shown - 8;
+    while (length > 0) {
+        do length--;
+        while (length > 0 && ((unsigned char)utf8[length] & 0xc0u) == 0x80u);
+        snprintf(t->shown, sizeof t->shown, "%.*s\xe2\x80\xa6", (int)length, utf8);
+        double drawn, baseline;
+        tw_text_size(tw_text_layout(t, scale, font, 0.0, t->shown), scale, &drawn, &baseline);
+        if (drawn <= width) break;
+    }
+    return t->shown;
 }
 
 void tw_text_size(void *layout, double scale, double *width, double *baseline)

@@ -13,17 +13,17 @@ static bool save(const TwScene *s, const char *view, const char *path, int width
     return ok;
 }
 
-// VW12: two pictures of one scene are the same bytes, PNG and PDF
+// VW12: two pictures of one scene are the same bytes, in every format
 static void the_same_picture_twice_is_equal(void)
 {
-    static const char *const suffix[] = {"png", "pdf"};
+    static const char *const suffix[] = {"png", "pdf", "svg"};
     Synthetic *m = synthetic_create(40, 300, 0.3);
     const char *const *views;
     int count = tw_picture_views(&views);
     CHECK(count == 5);
     char one[320], two[320], a[16], b[16];
     for (int v = 0; v < count; v++)
-        for (int f = 0; f < 2; f++) {
+        for (int f = 0; f < 3; f++) {
             snprintf(a, sizeof a, "a.%s", suffix[f]), snprintf(b, sizeof b, "b.%s", suffix[f]);
             CHECK(save(&m->scene, views[v], scratch_path(one, a), 900, 600));
             CHECK(save(&m->scene, views[v], scratch_path(two, b), 900, 600));
@@ -54,9 +54,18 @@ static void pictures_have_their_format_and_size(void)
     CHECK(png && size > 1000 && memcmp(png, "\x89PNG\r\n\x1a\n", 8) == 0);
     CHECK(png && png[18] * 256 + png[19] == 1280 && png[22] * 256 + png[23] == 800);
     free(png);
+    snprintf(m->events[5].text, sizeof m->events[5].text,
+             "Pump a <main> & b of cdu3 lost after a long, slow fall of pressure");
     CHECK(save(&m->scene, "overview", scratch_path(path, "a.svg"), 1280, 800));
     char *svg = scratch_read(path, &size);
     CHECK(svg && strstr(svg, "<svg") && strstr(svg, "</svg>"));
+    // VW13: labels are text, those that are cut too
+    if (svg) {
+        CHECK_HOLDS(svg, ">Tokens per megawatt</text>");
+        CHECK_HOLDS(svg, ">2026-07-01 14:00:00</text>");
+        CHECK_HOLDS(svg, ">Pump a &lt;main&gt; &amp; b");
+        CHECK_HOLDS(svg, "\xe2\x80\xa6</text>");
+    }
     free(svg);
     CHECK(save(&m->scene, "overview", scratch_path(path, "a.pdf"), 1280, 800));
     char *pdf = scratch_read(path, &size);
