@@ -1,4 +1,4 @@
-// Cost of the step model: ns a call of tw_step, time to build its tables. Prints `name value unit` lines.
+// Cost of the step model: ns a call of tw_step, time to build its tables. Prints `name value unit` lines; --json.
 #include "sim/progress.h"
 #include "sim/random.h"
 #include "tests/workload/step_fixture.h"
@@ -6,6 +6,16 @@
 enum { BATCHES = 4096, ROUNDS = 500 };
 
 static double sink;
+static bool json, first = true;
+
+static void print(const char *what, const char *model, double value, const char *unit)
+{
+    if (json)
+        printf("%s  \"%s_%s\": {\"value\": %.6g, \"unit\": \"%s\"}", first ? "{\n" : ",\n", what, model, value, unit);
+    else
+        printf("%s_%s %.4g %s\n", what, model, value, unit);
+    first = false;
+}
 
 static double ns_per_call(const TwStepModel *model, const TwBatch *batches)
 {
@@ -23,8 +33,9 @@ static double ns_per_call(const TwStepModel *model, const TwBatch *batches)
     return 1e9 * best;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    json = argc > 1 && strcmp(argv[1], "--json") == 0;
     static TwBatch decode[BATCHES], mixed[BATCHES];
     TwStream stream = tw_stream(7, "bench");
     for (int i = 0; i < BATCHES; i++) {
@@ -46,11 +57,12 @@ int main(void)
         double begun = tw_wall_s();
         TwStepModel *model = fixture_model(&f);
         if (!model) return 1;
-        printf("step_create_%s %.1f ms\n", cases[i].model, 1e3 * (tw_wall_s() - begun));
-        printf("step_decode_%s %.1f ns\n", cases[i].model, ns_per_call(model, decode));
-        printf("step_mixed_%s %.1f ns\n", cases[i].model, ns_per_call(model, mixed));
+        print("step_create", cases[i].model, 1e3 * (tw_wall_s() - begun), "ms");
+        print("step_decode", cases[i].model, ns_per_call(model, decode), "ns");
+        print("step_mixed", cases[i].model, ns_per_call(model, mixed), "ns");
         tw_step_destroy(model);
         fixture_close(&f);
     }
+    if (json) printf("\n}\n");
     return sink > 0.0 ? 0 : 1;
 }

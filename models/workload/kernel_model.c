@@ -406,7 +406,7 @@ TwKernelCost tw_kernel_query(const TwKernelModel *model, const TwKernelShape *sh
     case TW_KERNEL_OPS:
         break;
     }
-    assert(!"unknown operation");
+    assert(false && "unknown operation");
     return (TwKernelCost){0};
 }
 
