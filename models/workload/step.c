@@ -18,6 +18,9 @@ typedef struct Rows {
     ptrdiff_t decode_stride;
     double context[2], history[2];                                   // ends of the cell, K and H
     double prefill_ns[2], prefill_flop_nj[2], prefill_byte_nj[2];    // at full clock, at the ends of the history
+    const TwCell *few;                     // few rows on a long history: as so many decodes; NULL: as a prefill
+    ptrdiff_t few_stride;
+    double few_up, few_times, few_within;  // weight of the upper node, beyond the table, first end between the lengths
     double host_ns;
 } Rows;
 
@@ -90,6 +93,35 @@ static void prefill_end(const TwStepTables *t, const TwBatch *b, const TwPairCos
     rows->history[end] = history;
 }
 
+// Time of the chunks' rows at one level, run by the decode kernel: every row a sequence of its own.
+static TwCell few_at(const Rows *r, int level, int end)
+{
+    TwCell sum[2];
+    for (int c = 0; c < 2; c++) {
+        const TwCell *low = r->few + (ptrdiff_t)c * TW_LEVELS + level, *high = low + r->few_stride;
+        sum[c].time_ns = r->few_times * lerp(low->time_ns, high->time_ns, r->few_up);
+        sum[c].energy_nj = r->few_times * lerp(low->energy_nj, high->energy_nj, r->few_up);
+    }
+    if (end) return sum[1];
+    return (TwCell){lerp(sum[0].time_ns, sum[1].time_ns, r->few_within),
+                    lerp(sum[0].energy_nj, sum[1].energy_nj, r->few_within)};
+}
+
+// The end of a long prompt: a prefill kernel would leave the device empty and, under MLA, expand the whole history
+// again for a few rows. Engines then read the cache as decodes do; whichever is faster in the whole cell is taken.
+static void place_few(const TwStepTables *t, const TwBatch *b, int cell, double within, Rows *rows)
+{
+    int most = t->sequences.most, n = b->chunk_tokens < most ? b->chunk_tokens : most;
+    int i = t->sequences.low[n], low = t->sequences.at[i];
+    rows->few_stride = (ptrdiff_t)t->lengths.count * TW_LEVELS;
+    rows->few = t->decode + i * rows->few_stride + (ptrdiff_t)cell * TW_LEVELS;
+    rows->few_up = (double)(n - low) / (double)(t->sequences.at[i + 1] - low);
+    rows->few_times = (double)b->chunk_tokens / n;
+    rows->few_within = within;
+    for (int end = 0; end < 2 && rows->few; end++)
+        if (few_at(rows, TW_LEVELS - 1, end).time_ns >= rows->prefill_ns[end]) rows->few = NULL;
+}
+
 static void place_prefill(const TwStepTables *t, const TwBatch *b, Rows *rows, int64_t *history_end)
 {
     rows->has_prefill = b->chunks > 0 && b->chunk_tokens > 0;
@@ -106,6 +138,7 @@ static void place_prefill(const TwStepTables *t, const TwBatch *b, Rows *rows, i
     double length = (double)(first + square) / (double)tokens;
     prefill_end(t, b, &low, &high, (length - from) / (to - from), length, (double)first, rows, 0);
     prefill_end(t, b, &low, &high, 1.0, to, (double)last, rows, 1);
+    place_few(t, b, cell, (length - from) / (to - from), rows);
     if (cell + 2 < t->lengths.count) *history_end = last;
 }
 
@@ -129,7 +162,11 @@ static Point point_at(const TwStepTables *t, const Rows *r, int level, int conte
         device += lerp(low->time_ns, high->time_ns, r->decode_up);
         dynamic += lerp(low->energy_nj, high->energy_nj, r->decode_up);
     }
-    if (r->has_prefill) {
+    if (r->has_prefill && r->few) {
+        TwCell few = few_at(r, level, history);
+        device += few.time_ns;
+        dynamic += few.energy_nj;
+    } else if (r->has_prefill) {
         device += r->prefill_ns[history] / t->clock[level];
         dynamic += r->prefill_flop_nj[history] * t->clock_dynamic[level] + r->prefill_byte_nj[history];
     }
