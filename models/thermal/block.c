@@ -24,7 +24,7 @@
 #define WIDTHS
 #endif
 #if defined(__clang__)
-#define LANE_LOOP _Pragma("clang loop vectorize(assume_safety)")
+#define LANE_LOOP
 #else
 #define LANE_LOOP _Pragma("GCC ivdep")
 #endif
