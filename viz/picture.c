@@ -125,7 +125,6 @@ static bool draw_svg(FILE *stream, TwDraw *d, const TwScene *s, TwView *view, in
     const char *end = ok ? strstr(picture, "</svg>") : NULL;
     if (end) {
         const char *id = strstr(picture, " id=\"surface"), *after = id ? strchr(id + 5, '"') : NULL;
-        after = after ? strchr(after + 1, '"') : NULL;
         if (id && after) {
             fwrite(picture, 1, (size_t)(id - picture), stream);
             fwrite(after + 1, 1, (size_t)(end - after - 1), stream);

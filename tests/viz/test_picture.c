@@ -63,7 +63,7 @@ static void pictures_have_their_format_and_size(void)
     if (svg) {
         CHECK_HOLDS(svg, ">Tokens per megawatt</text>");
         CHECK_HOLDS(svg, ">2026-07-01 14:00:00</text>");
-        CHECK_HOLDS(svg, ">Pump a &lt;main&gt; &amp; b");
+        CHECK_HOLDS(svg, ">Pump a &lt;main> &amp; b");
         CHECK_HOLDS(svg, "\xe2\x80\xa6</text>");
     }
     free(svg);
