@@ -57,7 +57,7 @@ static void frames(Synthetic *m, const char *name)
     tw_view_reset(&view);
     if (!tw_draw_create(&d, TW_DARK, &error)) {
         fprintf(stderr, "%s\n", error.text);
-        exit(error.status);
+        exit((int)error.status);
     }
     static double ms[FRAMES], panel_ms[FRAMES];
     for (int i = 0; i < FRAMES + 5; i++) {
