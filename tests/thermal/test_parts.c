@@ -10,20 +10,20 @@
 static TwWeather weather;
 
 static const TwChild children[] = {
-    {"lumps", TW_ONE, &tw_lumps_kind, "lumps"},
-    {"cdu", TW_ONE, &tw_cdu_kind, "CDU"},
-    {"plant", TW_ONE, &tw_plant_kind, "plant"},
+    {"lumps", TW_ONE, &tw_lumps_kind, "lumps"}, {"air_lumps", TW_ONE, &tw_lumps_kind, "lumps of air-cooled racks"},
+    {"cdu", TW_ONE, &tw_cdu_kind, "CDU"},       {"plant", TW_ONE, &tw_plant_kind, "plant"},
     {"room", TW_ONE, &tw_room_kind, "room"},
 };
 static const TwKind root = {"test", NULL, NULL, 0, children, TW_COUNT(children)};
 
-// one CDU with eight racks of 132 kW; supply is held and nothing throttles
-static void parts_work(const char *lumps, const char *cdu, const char *plant, const char *room)
+// one CDU with eight racks of 132 kW, four air-cooled racks beside them; supply is held and nothing throttles
+static void parts_work(const char *cdu, const char *plant, const char *room)
 {
     char path[] = "test_thermal_parts.cfg", parts[1024];
     FILE *f = fopen(path, "w");
     if (!f) exit(1);
-    fprintf(f, "lumps = \"%s\";\ncdu = \"%s\";\nplant = \"%s\";\nroom = \"%s\";\n", lumps, cdu, plant, room);
+    fprintf(f, "lumps = \"rr1\";\nair_lumps = \"hopper_air\";\ncdu = \"%s\";\nplant = \"%s\";\nroom = \"%s\";\n", cdu,
+            plant, room);
     fclose(f);
     CHECK(tw_data_find("facilities/parts", parts, sizeof parts));
     TwErrors *errors = tw_errors_create();
@@ -34,26 +34,39 @@ static void parts_work(const char *lumps, const char *cdu, const char *plant, co
         exit(1);
     }
     remove(path);
-    TwLumpsRow lumps_row;
+    TwLumpsRow lumps_rows[2];
     TwCduRow cdu_row;
     TwPlantRow plant_row;
     TwRoomRow room_row;
     const TwNode *top = tw_config_root(config);
-    tw_node_row(tw_node_group(top, "lumps"), &lumps_row);
+    tw_node_row(tw_node_group(top, "lumps"), &lumps_rows[0]);
+    tw_node_row(tw_node_group(top, "air_lumps"), &lumps_rows[1]);
     tw_node_row(tw_node_group(top, "cdu"), &cdu_row);
     tw_node_row(tw_node_group(top, "plant"), &plant_row);
     tw_node_row(tw_node_group(top, "room"), &room_row);
 
-    enum { RACKS = 8 };
+    enum { RACKS = 12 };
     TwThermalRack racks[RACKS];
     double rack_w[RACKS], chip[RACKS], clock[RACKS], supply[1];
     for (int i = 0; i < RACKS; i++) {
         racks[i] = (TwThermalRack){"rack", 0, 0, 132e3, 0.94, 1.5 * 0.94 * 132.0 / 60.0 * 1.0147, 88.0};
         rack_w[i] = 120e3;
+        if (i < 8) continue;
+        racks[i] = (TwThermalRack){"air", 1, -1, 40.8e3, 0.0, 0.0, 89.0};
+        rack_w[i] = 40.8e3;
     }
     const char *names[1] = {"cdu1"};
-    TwThermalSpec spec = {RACKS,      1,         1,        racks, names, &cdu_row, &lumps_row,
-                          &plant_row, &room_row, &weather, 0.0,   false, 5.0};
+    TwThermalSpec spec = {.rack_count = RACKS,
+                          .cdu_count = 1,
+                          .lumps_count = 2,
+                          .racks = racks,
+                          .cdu_names = names,
+                          .cdus = &cdu_row,
+                          .lumps = lumps_rows,
+                          .plant = &plant_row,
+                          .room = &room_row,
+                          .weather = &weather,
+                          .step_max_s = 5.0};
     TwLayout layout = {0};
     TwThermal *thermal = NULL;
     TwError error = {0};
@@ -67,8 +80,10 @@ static void parts_work(const char *lumps, const char *cdu, const char *plant, co
     CHECK(tw_thermal_start(thermal, block, &in, &error));
     CHECK(tw_thermal_advance(thermal, block, &in, 0.0, 10.0, &out, &error));
     CHECK_WITHIN(supply[0], cdu_row.supply_degc, 0.1);
-    CHECK_WITHIN(out.room_degc, room_row.supply_degc, 0.5);
+    // a fan at its lowest speed may hold the room colder than asked, never warmer
+    CHECK(out.room_degc < room_row.supply_degc + 0.1 && out.room_degc > room_row.supply_degc - 2.0);
     CHECK(chip[0] > 50.0 && chip[0] < 80.0 && clock[0] > 0.99);
+    CHECK(chip[8] > 50.0 && chip[8] < 80.0 && clock[8] > 0.99);
     CHECK_TEXT(thermal->load_names[0], "cdu1.pumps");
     tw_block_destroy(block);
     tw_thermal_destroy(thermal);
@@ -80,9 +95,8 @@ int main(void)
 {
     TwError error;
     CHECK(tw_weather_climate(&weather, "oslo", 1, &error));
-    parts_work("rr1", "deschutes_2mw", "bac_2931kw", "fan_wall_100kw");
-    parts_work("rr1", "vertiv_xdu1350", "tower_1459kw", "fan_wall_100kw");
-    parts_work("rr1", "lbl_2mw", "bac_2931kw", "crah_250kw");
-    parts_work("hopper_air", "lbl_2mw", "bac_2931kw", "crah_250kw");
+    parts_work("deschutes_2mw", "bac_2931kw", "fan_wall_100kw");
+    parts_work("vertiv_xdu1350", "tower_1459kw", "fan_wall_100kw");
+    parts_work("lbl_2mw", "bac_2931kw", "crah_250kw");
     return check_failures != 0;
 }
