@@ -5,7 +5,6 @@
 #include "viz/viz.h"
 
 #include <math.h>
-#include <SDL.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -154,59 +153,4 @@ const TwScene *tw_replay_scene(TwReplay *r, double time_s)
     r->row_shown = row;
     s->version_data++;
     return s;
-}
-
-// ---- playing it in a window ----
-
-typedef struct Player {
-    TwReplay *replay;
-    double time_s, speed;
-    bool paused;
-    uint64_t last_ms;
-} Player;
-
-static void advance(Player *p)
-{
-    uint64_t now = SDL_GetTicks64();
-    double wall_s = (double)(now - p->last_ms) / 1e3;
-    p->last_ms = now;
-    if (p->paused) return;
-    p->time_s = isinf(p->speed) ? p->replay->scene->span_s : p->time_s + fmin(wall_s, 0.25) * p->speed;
-    if (p->time_s >= p->replay->scene->span_s) p->time_s = p->replay->scene->span_s, p->paused = true;
-}
-
-static const TwScene *player_scene(void *context)
-{
-    Player *p = context;
-    advance(p);
-    TwScene *s = p->replay->scene;
-    s->paused = p->paused;
-    s->speed = s->speed_wanted = p->speed;
-    return tw_replay_scene(p->replay, p->time_s);
-}
-
-static void player_pause(void *context, bool paused)
-{
-    Player *p = context;
-    advance(p);
-    p->paused = paused;
-    // playing on from the end begins again
-    if (!paused && p->time_s >= p->replay->scene->span_s) p->time_s = 0.0;
-}
-
-static void player_speed(void *context, double factor) { ((Player *)context)->speed = factor; }
-static void player_seek(void *context, double time_s) { ((Player *)context)->time_s = time_s; }
-
-bool tw_window_run_replay(TwReplay *replay, double time_s, TwTheme theme, TwError *error)
-{
-    Player p = {.replay = replay, .time_s = time_s, .speed = 200.0, .paused = true};
-    if (!isfinite(p.time_s)) p.time_s = replay->scene->span_s;
-    // a whole run in about three minutes
-    while (p.speed < 10000.0 && replay->scene->span_s / p.speed > 200.0)
-        p.speed = p.speed < 500.0 ? 500.0 : p.speed * 2.0;
-    p.speed = fmin(p.speed, 10000.0);
-    const TwWindowSource source = {&p, player_scene, player_pause, player_speed, NULL, player_seek, true};
-    char title[256];
-    snprintf(title, sizeof title, "%s - Tokenworks replay", replay->scene->facility);
-    return tw_window_run(&source, title, theme, error);
 }

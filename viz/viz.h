@@ -37,5 +37,3 @@ typedef struct TwReplay TwReplay;
 bool tw_replay_open(TwReplay **replay, const char *path, TwError *error);
 void tw_replay_close(TwReplay *replay);
 const TwScene *tw_replay_scene(TwReplay *replay, double time_s);
-// Plays a result in a window from time_s on (NaN: its end), paused at first; Space plays, arrows and the mouse seek.
-bool tw_window_run_replay(TwReplay *replay, double time_s, TwTheme theme, TwError *error);

@@ -285,11 +285,9 @@ static bool loop(Window *w, TwError *error)
 {
     while (!w->quit) {
         draw_frame(w);
-        const TwScene *s = w->source->scene(w->source->context);
         // snapshots come at most 60 a second; a still picture only listens
-        bool still = w->paused || (s && s->paused);
         SDL_Event e;
-        if (!SDL_WaitEventTimeout(&e, still ? 250 : 16)) continue;
+        if (!SDL_WaitEventTimeout(&e, w->paused ? 250 : 16)) continue;
         do
             if (!on_event(w, &e, error)) return false;
         while (SDL_PollEvent(&e));
