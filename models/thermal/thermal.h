@@ -58,7 +58,7 @@ typedef struct TwThermal {
 typedef struct TwThermalIn {
     const double *rack_w;     // [rack] mean power at the AC inlet, at the reference chip temperature
     double room_w;            // electrical losses that end in the room air
-    const double *load_on;    // [load] supply: 1 normal, 0 dead
+    const double *load_on;    // [load] supply: 1 normal, 0 dead; NULL: all normal
 } TwThermalIn;
 
 // What a window gave. Arrays are the caller's; a NULL array is not wanted.
