@@ -84,12 +84,12 @@ static void prefill_end(const TwStepTables *t, const TwBatch *b, const TwPairCos
                         double within, double length, double history, Rows *rows, int end)
 {
     double tokens = b->chunk_tokens, all = history + 0.5 * (double)b->chunk_square;
-    double pairs = t->full_layers * all + t->history_pairs * history * ((double)b->chunks / tokens);
+    double pairs = t->full_layers * all, expanded = history * ((double)b->chunks / tokens);
     if (t->windowed_layers > 0.0) pairs += t->windowed_layers * fmin(all, t->window * tokens);
     double scale = pairs / length;
-    rows->prefill_ns[end] = scale * lerp(low->time_ns, high->time_ns, within);
-    rows->prefill_flop_nj[end] = scale * lerp(low->flop_nj, high->flop_nj, within);
-    rows->prefill_byte_nj[end] = scale * lerp(low->byte_nj, high->byte_nj, within);
+    rows->prefill_ns[end] = scale * lerp(low->time_ns, high->time_ns, within) + expanded * t->expand.time_ns;
+    rows->prefill_flop_nj[end] = scale * lerp(low->flop_nj, high->flop_nj, within) + expanded * t->expand.flop_nj;
+    rows->prefill_byte_nj[end] = scale * lerp(low->byte_nj, high->byte_nj, within) + expanded * t->expand.byte_nj;
     rows->history[end] = history;
 }
 

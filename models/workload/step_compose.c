@@ -233,17 +233,22 @@ void tw_compose_decode(const TwCompose *c, double sequences, double mean_context
     }
 }
 
-double tw_compose_pairs(const TwCompose *c, double history, double chunk_square, double chunk_tokens, double chunks)
+double tw_compose_pairs(const TwCompose *c, double history, double chunk_square, double chunk_tokens)
 {
     const TwModelRow *m = c->model;
     double full, windowed, all = history + 0.5 * chunk_square;
     layer_kinds(m, &full, &windowed);
     double pairs = full * all + windowed * fmin(all, (double)m->window_tokens * chunk_tokens);
-    // 2 * rank * (nope + v) FLOP a head and cached token, against 2 * (nope + rope + v) a pair
-    if (tw_model_is_mla(m) && chunk_tokens > 0.0)
-        pairs += full * history * (chunks / chunk_tokens) * (double)(m->kv_rank * (m->nope_dim + m->v_dim)) /
-                 (double)(m->nope_dim + m->rope_dim + m->v_dim);
     return pairs;
+}
+
+void tw_compose_expand(const TwCompose *c, double tokens, TwEmit *emit, void *context)
+{
+    const TwModelRow *m = c->model;
+    if (!tw_model_is_mla(m) || tokens <= 0.0) return;
+    Out out = {.compose = c, .tokens = tokens, .emit = emit, .context = context};
+    double wide = (double)m->heads / c->tp * (double)(m->nope_dim + m->v_dim);
+    gemm(&out, "history up", (double)m->layers, c->projection, tokens, wide, (double)m->kv_rank);
 }
 
 void tw_compose_prefill(const TwCompose *c, double chunks, double chunk, double history, TwEmit *emit, void *context)
@@ -254,8 +259,9 @@ void tw_compose_prefill(const TwCompose *c, double chunks, double chunk, double 
     TwKernelShape shape = attention_shape(c, false, batch, seq);
     TwKernelCost cost = tw_kernel_query(c->kernels, &shape);
     // from the pairs of that prompt to those of these chunks, all layers
-    double share = tw_compose_pairs(c, tokens * history, square, tokens, chunks) / (0.5 * batch * seq * seq);
+    double share = tw_compose_pairs(c, tokens * history, square, tokens) / (0.5 * batch * seq * seq);
     cost.t_s *= share, cost.t0_s *= share, cost.compute_s *= share, cost.memory_s *= share;
     cost.flop *= share, cost.bytes *= share, cost.flop_j *= share, cost.byte_j *= share;
     emit(context, "prefill attention", 1.0, &cost);
+    tw_compose_expand(c, chunks * history, emit, context);
 }

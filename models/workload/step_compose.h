@@ -41,7 +41,7 @@ void tw_compose_decode(const TwCompose *compose, double sequences, double mean_c
 void tw_compose_prefill(const TwCompose *compose, double chunks, double chunk, double history, TwEmit *emit,
                         void *context);
 
-// Query-key pairs of one layer that a chunk set computes, full attention: H + C2/2, and of a windowed layer; latent
-// attention adds the up-projection of the history, counted as pairs.
-double tw_compose_pairs(const TwCompose *compose, double history, double chunk_square, double chunk_tokens,
-                        double chunks);
+// Query-key pairs of all layers that a chunk set computes: H + C2/2, less where a window cuts.
+double tw_compose_pairs(const TwCompose *compose, double history, double chunk_square, double chunk_tokens);
+// Latent attention: keys and values of cached tokens are made again from the latent, once a chunk.
+void tw_compose_expand(const TwCompose *compose, double tokens, TwEmit *emit, void *context);

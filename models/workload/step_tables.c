@@ -124,6 +124,13 @@ static void take_cost(void *context, const char *name, double times, const TwKer
     *(TwKernelCost *)context = *cost;
 }
 
+static void take_expand(void *context, const char *name, double times, const TwKernelCost *cost)
+{
+    (void)name;
+    double scale = 1e9 * times;
+    *(TwPairCost *)context = (TwPairCost){scale * cost->t_s, scale * cost->flop_j, scale * cost->byte_j};
+}
+
 static void build_prefill(TwStepTables *t)
 {
     t->pair = TW_TAKE(t->arena, t->lengths.count * TW_ROWS, TwPairCost);
@@ -132,9 +139,12 @@ static void build_prefill(TwStepTables *t)
             TwKernelCost cost;
             double length = (double)t->lengths.at[j], prompts = exp2(k + TW_ROWS_LOW), rows = prompts * length;
             tw_compose_prefill(&t->compose, prompts, length, 0.0, take_cost, &cost);
-            double scale = 1e9 * rows / tw_compose_pairs(&t->compose, 0.0, rows * length, rows, prompts);
+            double scale = 1e9 * rows / tw_compose_pairs(&t->compose, 0.0, rows * length, rows);
             t->pair[j * TW_ROWS + k] = (TwPairCost){cost.t_s * scale, cost.flop_j * scale, cost.byte_j * scale};
         }
+    const double many = 8192.0;
+    tw_compose_expand(&t->compose, many, take_expand, &t->expand);
+    t->expand.time_ns /= many, t->expand.flop_nj /= many, t->expand.byte_nj /= many;
     // the same rows on a longer history never take less time: time over length rises at fixed rows
     for (int j = 1; j < t->lengths.count; j++)
         for (int k = 0; k + 1 < TW_ROWS; k++) {
@@ -152,11 +162,6 @@ void tw_step_tables_build(TwStepTables *t, int max_tokens, int max_sequences)
     t->windowed_layers = m->window_tokens > 0 ? (double)(m->layers - m->full_layers) : 0.0;
     t->full_layers = (double)m->layers - t->windowed_layers;
     t->window = (double)m->window_tokens;
-    t->history_pairs = 0.0;
-    if (tw_model_is_mla(m))
-        t->history_pairs = t->full_layers * (double)(m->kv_rank * (m->nope_dim + m->v_dim)) /
-                           (double)(m->nope_dim + m->rope_dim + m->v_dim);
-
     int most = max_tokens > max_sequences ? max_tokens : max_sequences;
     t->tokens = axis_make(t->arena, most, next_captured);
     t->sequences = axis_make(t->arena, max_sequences, next_batch);

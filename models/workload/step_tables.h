@@ -51,8 +51,9 @@ typedef struct TwStepTables {
     TwCell *decode;      // [sequence node][length node][level]
     // Prefill, [length node][power of two of rows / length]: of one pair of one layer, times the rows
     TwPairCost *pair;
+    TwPairCost expand;    // latent attention: of making keys and values of a cached token again, at a large product
 
-    double full_layers, windowed_layers, window, history_pairs;
+    double full_layers, windowed_layers, window;
 } TwStepTables;
 
 // compose and the power fields are set; fills axes and rows.
