@@ -312,17 +312,24 @@ static void choose_level(const TwEngine *e, TwReplica *r, const TwBatch *b, TwSt
     }
     if (drawn > r->cap_w) {
         r->flags = TW_PLAN_CAPPED;
-        int low = 0, high = level, tried = level;    // high draws too much
+        // most plans stay at the level of the last one or beside it: gallop from there
+        int low = -1, high = level, next = r->level < level ? r->level : level - 1, stride = 1;
+        TwStep tried;
         while (high - low > 1) {
-            int middle = (low + high) / 2;
-            source->step(source->context, tried = middle, b, step);
-            if (power(step, b) <= r->cap_w)
-                low = middle;
-            else
-                high = middle;
+            source->step(source->context, next, b, &tried);
+            if (power(&tried, b) <= r->cap_w) {
+                low = next;
+                *step = tried;
+                next = low + stride < high ? low + stride : high - 1;
+            } else {
+                high = next;
+                next = high - stride > low ? high - stride : low + 1;
+            }
+            stride *= 2;
         }
-        level = low;
-        if (tried != low) source->step(source->context, level, b, step);
+        // nothing keeps the cap: the lowest level, and said so
+        if (low < 0) source->step(source->context, 0, b, step);
+        level = low < 0 ? 0 : low;
         if (power(step, b) > r->cap_w) r->flags |= TW_PLAN_OVER_CAP;
     }
     r->level = (uint8_t)level;
