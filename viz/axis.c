@@ -197,6 +197,11 @@ TwSpan tw_span(double low, double high, double limit)
     if (!isfinite(low) || !isfinite(high)) low = 0.0, high = isfinite(limit) && limit > 0.0 ? limit : 1.0;
     if (low > high) high = low;
     double top = isfinite(limit) ? limit : high;
+    // the last digits of a constant are no shape worth drawing
+    if (high - low <= 1e-5 * fmax(fabs(low), fabs(high)) && !isfinite(limit)) {
+        double half = fmax(fabs(low) * 0.1, 0.5);
+        return low >= 0.0 ? (TwSpan){fmax(low - half, 0.0), low + half} : (TwSpan){low - half, low + half};
+    }
     // from zero, unless that would hide most of what there is to see
     if (low >= 0.0 && low <= 0.5 * fmax(high, top)) low = 0.0;
     if (low > 0.0 || low < 0.0 || top < 0.0) {

@@ -36,7 +36,7 @@ static void draw_sparkline(TwDraw *d, const TwSceneSeries *series, const TwScene
     for (int c = 0; c < columns; c++) {
         if (!isfinite(low[c]) || !isfinite(high[c])) continue;
         double share = ((low[c] + high[c]) / 2.0f - least) / (most - least);
-        p[n++] = (TwPoint){box.x + c + 0.5, box.y + box.h * (1.0 - share)};
+        p[n++] = (TwPoint){box.x + (c + 0.5) * box.w / columns, box.y + box.h * (1.0 - share)};
     }
     tw_draw_line(d, p, n, (TwStroke){tw_draw_style(d)->accent, 1.2, 0.0});
 }

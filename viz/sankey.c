@@ -17,6 +17,13 @@ static int node_of(TwSankey *k, const char *name, int column)
     return k->node_count++;
 }
 
+// a node that is named by its rate is where tokens come out as well
+static bool names_tokens(const char *name)
+{
+    size_t length = strlen(name);
+    return length >= 8 && strcmp(name + length - 8, "tokens/s") == 0;
+}
+
 static double positive(double watts) { return isfinite(watts) && watts > 0.0 ? watts : 0.0; }
 
 void tw_sankey_layout(TwSankey *k, const TwScene *s, TwBox box)
@@ -48,6 +55,7 @@ void tw_sankey_layout(TwSankey *k, const TwScene *s, TwBox box)
         k->nodes[k->ribbons[i].to].in_w += k->ribbons[i].width_w;
         k->nodes[k->ribbons[i].to].useful = true;
     }
+    for (int i = 0; i < k->node_count; i++) k->nodes[i].useful = k->nodes[i].useful || names_tokens(k->nodes[i].name);
     for (int pass = 0; pass < k->node_count; pass++)
         for (int i = 0; i < k->ribbon_count; i++)
             if (k->nodes[k->ribbons[i].to].useful) k->nodes[k->ribbons[i].from].useful = true;

@@ -153,6 +153,6 @@ void tw_timeline_draw(TwDraw *d, const TwScene *s, TwBox box)
     if (count < s->series_count) {
         char more[64];
         snprintf(more, sizeof more, "%d of %d series fit this height", count, s->series_count);
-        tw_draw_text(d, (TwPoint){box.x + box.w - 14.0, box.y + 18.0}, TW_RIGHT, TW_SMALL, style->second, more);
+        tw_draw_text(d, (TwPoint){box.x + box.w - 16.0, box.y + box.h - 8.0}, TW_RIGHT, TW_SMALL, style->second, more);
     }
 }
