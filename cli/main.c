@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct {
     const char *name;
@@ -39,8 +40,17 @@ static void version(void)
            minor, release, TW_HAS_VIEW ? "yes" : "no");
 }
 
+// The OpenMP runtime reads its wait policy before main: threads that spin between short windows cost many times their
+// work where the cores are shared. So the program starts itself once more with the policy set.
+static void wait_passively(char **argv)
+{
+    if (getenv("OMP_WAIT_POLICY") || setenv("OMP_WAIT_POLICY", "passive", 0) != 0) return;
+    execv("/proc/self/exe", argv);
+}
+
 int main(int argc, char **argv)
 {
+    wait_passively(argv);
     signal(SIGPIPE, SIG_DFL);    // a closed pipe on standard output ends quietly
     // character type only: numbers keep their point
     setlocale(LC_CTYPE, "");

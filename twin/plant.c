@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CELL_REPLICAS = 64, COMM_POINTS = 23 };
+enum { CELL_REPLICAS = 32, COMM_POINTS = 23 };
 
 // A name without its trailing digits: entries repeated by `count` share it.
 static size_t stem_length(const char *name)
