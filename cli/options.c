@@ -37,7 +37,7 @@ static const struct { Option option; int id; } table[] = {
     {{"replicates", 0, "N", TW_STUDY, "runs of every point with seeds N apart"}, REPLICATES},
     {{"dry-run", 0, NULL, TW_STUDY, "check every scenario, estimate, run nothing"}, DRY_RUN},
     {{"screenshot", 0, "FILE", TW_VIEW, "draw to a .png, .svg or .pdf instead of a window"}, SCREENSHOT},
-    {{"views", 0, "NAME", TW_VIEW, "overview, floor, timeline, sankey, kpis"}, VIEWS},
+    {{"views", 0, "NAME", TW_VIEW, "overview, floor, timeline, sankey, kpis or all"}, VIEWS},
     {{"at", 0, "SPAN", TW_VIEW | TW_REPORT, "simulated time to show; default: the end"}, AT},
     {{"size", 0, "WxH", TW_VIEW | TW_REPORT, "of a picture, default 1920x1080"}, SIZE},
     {{"theme", 0, "NAME", TW_VIEW | TW_REPORT, "light or dark"}, THEME},

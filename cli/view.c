@@ -177,6 +177,24 @@ static int replay(const char *path, TwTheme theme)
     return good ? TW_DONE : tw_cli_fail(&error);
 }
 
+// One picture, or with view "all" one a view: NAME_floor.png beside NAME.png.
+static bool save(const TwScene *scene, const TwPictureOptions *picture, const char *path, TwError *error)
+{
+    if (strcmp(picture->view, "all") != 0) return tw_picture_save(scene, picture, path, error);
+    const char *const *names;
+    int count = tw_picture_views(&names);
+    const char *dot = strrchr(path, '.');
+    if (!dot) return tw_fail(error, TW_USAGE, "%s: expected a name that ends in .png, .svg or .pdf", path);
+    for (int i = 0; i < count; i++) {
+        char one[600];
+        TwPictureOptions options = *picture;
+        options.view = names[i];
+        snprintf(one, sizeof one, "%.*s_%s%s", (int)(dot - path), path, names[i], dot);
+        if (!tw_picture_save(scene, &options, one, error)) return false;
+    }
+    return true;
+}
+
 // Runs a facility to the asked time and draws it.
 static int draw_facility(TwState *state, const TwPlant *plant, const TwOptions *options, const TwPictureOptions *picture)
 {
@@ -193,7 +211,7 @@ static int draw_facility(TwState *state, const TwPlant *plant, const TwOptions *
         tw_progress_show(&progress, tw_state_time_s(state), end_s, NULL);
     }
     tw_progress_end(&progress);
-    good = good && tw_picture_save(tw_scene_maker_scene(maker, state), picture, options->screenshot, &error);
+    good = good && save(tw_scene_maker_scene(maker, state), picture, options->screenshot, &error);
     tw_scene_maker_destroy(maker);
     return good ? TW_DONE : tw_cli_fail(&error);
 }
@@ -227,7 +245,7 @@ int tw_command_view(const TwOptions *options)
         TwReplay *result;
         if (!tw_replay_open(&result, options->files[0], &error)) return tw_cli_fail(&error);
         double at_s = isfinite(options->at_s) ? options->at_s : INFINITY;
-        bool good = tw_picture_save(tw_replay_scene(result, at_s), &picture, options->screenshot, &error);
+        bool good = save(tw_replay_scene(result, at_s), &picture, options->screenshot, &error);
         tw_replay_close(result);
         return good ? TW_DONE : tw_cli_fail(&error);
     }

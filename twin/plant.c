@@ -245,6 +245,7 @@ static void compile_racks(TwPlant *plant, const TwNode *root, ThermalInput *ther
         rack->host_idle_w = row.host_idle_w;
         rack->host_peak_w = row.host_peak_w;
         rack->peak_w = row.peak_w;
+        rack->slowdown_degc = gpu.slowdown_degc;
         rack->x_m = row.x_m;
         rack->y_m = row.y_m;
         rack->element = attach(plant, node, row.from, place, size, errors);

@@ -23,6 +23,7 @@ typedef struct TwRackPlan {
     double gpu_limit_w, gpu_idle_w;     // one GPU: board limit, without a model
     double host_idle_w, host_peak_w;    // at the busbar
     double peak_w;                      // at the AC input
+    double slowdown_degc;               // of its chips
     double x_m, y_m;
 } TwRackPlan;
 

@@ -5,6 +5,7 @@
 #include "twin/report.h"
 #include "twin/series.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,13 +91,18 @@ TwSceneMaker *tw_scene_maker_create(const TwPlant *plant, int points_max)
         copy(m->quantities[k].unit, sizeof m->quantities[k].unit, s->unit);
         copy(m->quantities[k].label, sizeof m->quantities[k].label, s->label);
         m->quantities[k].scale = s->scale;
-        m->quantities[k].limit = k == 0 ? plant->racks[0].peak_w * 1e-3 : NAN;
+        const TwRackPlan *first = &plant->racks[0];
+        m->quantities[k].limit = strcmp(s->name, "rack_w") == 0      ? first->peak_w * 1e-3
+                                 : strcmp(s->name, "chip_degc") == 0 ? first->slowdown_degc
+                                                                     : NAN;
     }
     const TwGroupInfo *facility = &plant->record.groups[TW_GROUP_FACILITY];
     for (int k = 0; k < SERIES; k++) {
         const Shown *s = &shown_series[k];
+        m->from[k] = -1;
         for (int i = 0; i < facility->series_count; i++)
             if (strcmp(facility->series[i].name, s->name) == 0) m->from[k] = i;
+        assert(m->from[k] >= 0);
         m->mean[k] = calloc(points, sizeof(float));
         m->low[k] = calloc(points, sizeof(float));
         m->high[k] = calloc(points, sizeof(float));

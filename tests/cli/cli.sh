@@ -17,7 +17,7 @@ expect() {
     "$@" > out.txt 2> err.txt < /dev/null
     got=$?
     [ $got = "$status" ] || { fail "$* : exit $got, expected $status"; cat err.txt; }
-    cat out.txt err.txt | grep -qF -- "$text" || { fail "$* : no \"$text\" in"; cat out.txt err.txt; }
+    [ -z "$text" ] || cat out.txt err.txt | grep -qF -- "$text" || { fail "$* : no \"$text\" in"; cat out.txt err.txt; }
 }
 # json PATH: a member of out.txt
 json() { python3 -c 'import json,sys

@@ -9,6 +9,8 @@ for view in overview floor timeline sankey kpis; do
     expect 0 "" "$TOKENWORKS" view r.h5 --screenshot $view.png --views $view --size 1280x800
     head -c 4 $view.png | grep -q PNG || fail "$view.png is no PNG"
 done
+expect 0 "" "$TOKENWORKS" view r.h5 --screenshot every.png --views all
+[ "$(ls every_*.png | wc -l)" = 5 ] || fail "one picture a view"
 expect 0 "" "$TOKENWORKS" report r.h5 --plot sankey --out s.svg
 grep -q '<svg' s.svg || fail "SVG"
 expect 0 "" "$TOKENWORKS" report r.h5 --plot timeline --out s.pdf
