@@ -19,5 +19,8 @@ const char *tw_cli_facility(const TwOptions *options, char *path, size_t size, i
 // Compiles it and prints every error and warning. NULL: *status holds the exit status.
 TwPlant *tw_cli_plant(const TwOptions *options, const char *path, int *status);
 
+// Prints a text report on standard output: its headline bold and a failed ledger red, where colour is on.
+void tw_cli_page(const TwOptions *options, const char *text);
+
 // Prints an error and returns its status.
 int tw_cli_fail(const TwError *error);

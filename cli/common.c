@@ -1,6 +1,7 @@
 // What several commands share: finding the facility, compiling it, saying what is wrong.
 #include "cli/commands.h"
 #include "sim/data.h"
+#include "sim/progress.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -12,6 +13,22 @@ int tw_cli_fail(const TwError *error)
 {
     tw_error_print(error, stderr);
     return error->status ? (int)error->status : TW_BAD_INPUT;
+}
+
+void tw_cli_page(const TwOptions *options, const char *text)
+{
+    if (!tw_color(options, stdout)) {
+        fputs(text, stdout);
+        return;
+    }
+    for (const char *line = text, *end; *line; line = end) {
+        end = strchr(line, '\n');
+        end = end ? end + 1 : line + strlen(line);
+        char copy[512];
+        snprintf(copy, sizeof copy, "%.*s", (int)(end - line), line);
+        const char *on = strstr(copy, "DO NOT CLOSE") ? "\033[1;31m" : strstr(copy, "per MW of utility power") ? "\033[1m" : "";
+        printf("%s%.*s%s", on, (int)(end - line), line, on[0] ? "\033[0m" : "");
+    }
 }
 
 static bool is_hdf5(const char *path)
@@ -85,6 +102,7 @@ const char *tw_cli_facility(const TwOptions *options, char *path, size_t size, i
 
 TwPlant *tw_cli_plant(const TwOptions *options, const char *path, int *status)
 {
+    double begun_s = tw_wall_s();
     TwErrors *errors = tw_errors_create();
     TwPlant *plant = NULL;
     const TwPlantInput input = {path, options->sets, options->set_count, options->threads};
@@ -92,6 +110,12 @@ TwPlant *tw_cli_plant(const TwOptions *options, const char *path, int *status)
     bool strict = good && options->strict && tw_warnings_count(errors) > 0;
     if (!good || tw_warnings_count(errors)) tw_errors_print(errors, 50, stderr);
     *status = good && !strict ? TW_DONE : TW_BAD_INPUT;
+    if (good && options->verbose) {
+        char key[33];
+        tw_config_key(plant->config, key);
+        fprintf(stderr, "%s: key %s, compiled in %.3f s, %.3g MB of state\n", path, key, tw_wall_s() - begun_s,
+                (double)plant->state_bytes / 1e6);
+    }
     if (strict) {
         fprintf(stderr, "tokenworks: warnings are errors with --strict\n");
         tw_plant_destroy(plant);

@@ -18,7 +18,7 @@ typedef struct Option {
 } Option;
 
 enum { FOR = 256, SEED, THREADS, JSON, COLOR, RESOLVED, EXPLAIN, STRICT, AXIS, REPLICATES, DRY_RUN, SCREENSHOT, VIEWS, AT,
-       SIZE, THEME, PLOT, EXPORT, SNAPSHOT, STOP, RESTORE, FORCE, SKIP_BAD, SET };
+       SIZE, THEME, PLOT, EXPORT, SNAPSHOT, STOP, RESTORE, FORCE, RETRY, SET };
 
 static const struct { Option option; int id; } table[] = {
     {{"set", 0, "PATH=VALUE", TW_RUN | TW_CHECK | TW_STUDY | TW_VIEW, "any setting of the facility; repeatable, last wins"}, SET},
@@ -36,6 +36,7 @@ static const struct { Option option; int id; } table[] = {
     {{"axis", 0, "PATH=LIST", TW_STUDY, "PATH=25,30,35 or PATH=25:45:5; repeatable"}, AXIS},
     {{"replicates", 0, "N", TW_STUDY, "runs of every point with seeds N apart"}, REPLICATES},
     {{"dry-run", 0, NULL, TW_STUDY, "check every scenario, estimate, run nothing"}, DRY_RUN},
+    {{"retry-failed", 0, NULL, TW_STUDY, "run scenarios again that failed before"}, RETRY},
     {{"screenshot", 0, "FILE", TW_VIEW, "draw to a .png, .svg or .pdf instead of a window"}, SCREENSHOT},
     {{"views", 0, "NAME", TW_VIEW, "overview, floor, timeline, sankey, kpis or all"}, VIEWS},
     {{"at", 0, "SPAN", TW_VIEW | TW_REPORT, "simulated time to show; default: the end"}, AT},
@@ -43,10 +44,9 @@ static const struct { Option option; int id; } table[] = {
     {{"theme", 0, "NAME", TW_VIEW | TW_REPORT, "light or dark"}, THEME},
     {{"plot", 0, "NAME", TW_REPORT, "draw overview, floor, timeline, sankey or kpis to --out"}, PLOT},
     {{"export", 0, "FORMAT", TW_REPORT, "csv: the facility series to --out"}, EXPORT},
-    {{"skip-bad-rows", 0, NULL, TW_TRACE, "count unreadable rows instead of stopping"}, SKIP_BAD},
     {{"json", 0, NULL, TW_ALL, "one JSON object on standard output"}, JSON},
     {{"quiet", 'q', NULL, TW_ALL, "no progress"}, 'q'},
-    {{"verbose", 'v', NULL, TW_ALL, "more on standard error"}, 'v'},
+    {{"verbose", 'v', NULL, TW_ALL, "say on standard error what was compiled"}, 'v'},
     {{"color", 0, "WHEN", TW_ALL, "auto, always or never"}, COLOR},
     {{"help", 'h', NULL, TW_ALL, "this text"}, 'h'},
 };
@@ -226,7 +226,7 @@ static bool take(TwOptions *o, int id, const char *arg)
     case STRICT: o->strict = true; return true;
     case DRY_RUN: o->dry_run = true; return true;
     case FORCE: o->force = true; return true;
-    case SKIP_BAD: o->skip_bad_rows = true; return true;
+    case RETRY: o->retry_failed = true; return true;
     case 'q': o->quiet = true; return true;
     case 'v': o->verbose = true; return true;
     default: return false;

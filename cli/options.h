@@ -30,7 +30,7 @@ typedef struct TwOptions {
     int threads;                // 0: all cores
     const char *out, *explain, *screenshot, *view, *size, *theme, *plot, *export_format, *restore, *at;
     double snapshot_s, stop_s, at_s;    // NaN: not asked
-    bool json, quiet, verbose, resolved, strict, force, dry_run, skip_bad_rows;
+    bool json, quiet, verbose, resolved, strict, force, dry_run, retry_failed;
     int color;                  // 0 auto, 1 always, 2 never
     char text[64][64];          // room for settings made from options
 } TwOptions;

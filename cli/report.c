@@ -106,7 +106,8 @@ int tw_command_report(const TwOptions *options)
             fprintf(stderr, "%s: a partial result (%s)\n", options->files[0], state);
         free(state);
         char *text = tw_result_text(result, options->json ? "report" : "report_text", &error);
-        if (text) fputs(text, stdout);
+        if (text && options->json) fputs(text, stdout);
+        else if (text) tw_cli_page(options, text);
         else status = tw_cli_fail(&error);
         free(text);
     }

@@ -168,7 +168,8 @@ static bool same_result(const char *out, const TwPlant *plant, const TwOptions *
                 strcmp(source, "tokenworks " TW_VERSION) == 0;
     if (same) {
         char *page = tw_result_text(result, options->json ? "report" : "report_text", &error);
-        if (page) fputs(page, stdout);
+        if (page && options->json) fputs(page, stdout);
+        else if (page) tw_cli_page(options, page);
         free(page);
         fprintf(stderr, "%s holds this run already; --force runs it again\n", out);
     }
@@ -227,7 +228,10 @@ static int finish(TwState *state, TwRecord *record, TwSceneMaker *maker, const T
     bool ok = tw_report_ok(report);
     if (options->json) tw_report_json(report, stdout);
     else {
-        tw_report_print(report, tw_state_plant(state), stdout);
+        Pages pages = {report, tw_state_plant(state), NULL};
+        char *text = printed(print_text, &pages);
+        tw_cli_page(options, text);
+        free(text);
         printf("\n%.1f s of wall clock; result in %s\n", tw_wall_s() - begun_s, written);
     }
     tw_report_destroy(report);

@@ -40,7 +40,7 @@ int tw_command_study(const TwOptions *options)
     TwError error = {0};
     TwStudyResult result;
     const char *out = options->out ? options->out : name;
-    const TwStudyRun run = {out, options->threads, options->force, options->quiet, false, &stop};
+    const TwStudyRun run = {out, options->threads, options->force, options->quiet, options->retry_failed, &stop};
     if (!tw_study_run(study, &run, &result, &error)) status = tw_cli_fail(&error);
     else {
         int total = tw_study_scenarios(study);

@@ -52,6 +52,11 @@ fi
 # a deliberately broken loss law is found by the ledger
 expect 1 "DO NOT CLOSE" "$TOKENWORKS" run "$facilities/hopper_hall.cfg" --for 2min -q --set run.audit_fault_fraction=0.01 --out broken.h5
 
+# colour only where it is wanted
+"$TOKENWORKS" report one.h5 | grep -q $'\033' && fail "escape codes in a pipe"
+NO_COLOR=1 "$TOKENWORKS" report one.h5 --color always | grep -q $'\033' || fail "--color always"
+expect 0 "compiled in" "$TOKENWORKS" check "$facilities/dps_8rack.cfg" -v
+
 # report: text, JSON, CSV
 expect 0 "balance sheet" "$TOKENWORKS" report one.h5
 expect 0 "" "$TOKENWORKS" report one.h5 --export csv --out one.csv
