@@ -18,7 +18,7 @@ typedef struct Option {
 } Option;
 
 enum { FOR = 256, SEED, THREADS, JSON, COLOR, RESOLVED, EXPLAIN, STRICT, AXIS, REPLICATES, DRY_RUN, SCREENSHOT, VIEWS, AT,
-       SIZE, THEME, PLOT, EXPORT, SNAPSHOT, STOP, RESTORE, FORCE, RETRY, SET };
+       SIZE, THEME, PLOT, EXPORT, SNAPSHOT, STOP, RESTORE, FORCE, RETRY, SHARD, SET };
 
 static const struct { Option option; int id; } table[] = {
     {{"set", 0, "PATH=VALUE", TW_RUN | TW_CHECK | TW_STUDY | TW_VIEW, "any setting of the facility; repeatable, last wins"}, SET},
@@ -36,6 +36,7 @@ static const struct { Option option; int id; } table[] = {
     {{"axis", 0, "PATH=LIST", TW_STUDY, "PATH=25,30,35 or PATH=25:45:5; repeatable"}, AXIS},
     {{"replicates", 0, "N", TW_STUDY, "runs of every point with seeds N apart"}, REPLICATES},
     {{"dry-run", 0, NULL, TW_STUDY, "check every scenario, estimate, run nothing"}, DRY_RUN},
+    {{"shard", 0, "I/N", TW_STUDY, "run every Nth scenario only; the last shard to end merges"}, SHARD},
     {{"retry-failed", 0, NULL, TW_STUDY, "run scenarios again that failed before"}, RETRY},
     {{"screenshot", 0, "FILE", TW_VIEW, "draw to a .png, .svg or .pdf instead of a window"}, SCREENSHOT},
     {{"views", 0, "NAME", TW_VIEW, "overview, floor, timeline, sankey, kpis or all"}, VIEWS},
@@ -202,6 +203,10 @@ static bool take(TwOptions *o, int id, const char *arg)
         return true;
     case SNAPSHOT:
         if (!tw_span_read(arg, &o->snapshot_s)) return usage("--snapshot %s: expected a span, as 12h%s", arg, "");
+        return true;
+    case SHARD:
+        if (sscanf(arg, "%d/%d", &o->shard, &o->shards) != 2 || o->shards < 1 || o->shard < 0 || o->shard >= o->shards)
+            return usage("--shard %s: expected I/N with I from 0 to N - 1%s", arg, "");
         return true;
     case STOP:
         if (!tw_span_read(arg, &o->stop_s)) return usage("--stop %s: expected a span, as 12h%s", arg, "");

@@ -28,6 +28,7 @@ typedef struct TwOptions {
     int axis_count;
     int64_t replicates;
     int threads;                // 0: all cores
+    int shard, shards;          // study: this part of so many; 0 of 0: all
     const char *out, *explain, *screenshot, *view, *size, *theme, *plot, *export_format, *restore, *at;
     double snapshot_s, stop_s, at_s;    // NaN: not asked
     bool json, quiet, verbose, resolved, strict, force, dry_run, retry_failed;

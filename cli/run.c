@@ -59,7 +59,7 @@ static bool write_events(TwRecord *record, const TwState *state, TwError *error)
 {
     const TwPlant *plant = tw_state_plant(state);
     const TwMeters *meters = tw_state_meters(state);
-    int n = meters->next_event;
+    int n = meters->events_done;
     if (n == 0) return true;
     int64_t *times = malloc((size_t)n * sizeof *times), *kinds = malloc((size_t)n * sizeof *kinds);
     const char **texts = malloc((size_t)n * sizeof *texts), **targets = malloc((size_t)n * sizeof *targets);

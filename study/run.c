@@ -110,7 +110,7 @@ bool tw_study_run(TwStudy *study, const TwStudyRun *run, TwStudyResult *result, 
         finished += scenario->status != TW_NOT_RUN;
     }
     TwProgress progress;
-    tw_progress_begin(&progress, study->name, run->quiet);
+    tw_progress_begin(&progress, study->name, run->quiet || run->shard > 0);
     bool good = true;
     int threads = run->threads ? run->threads : omp_get_max_threads();
     // fewer scenarios than threads: the threads go inside a scenario instead
@@ -119,6 +119,7 @@ bool tw_study_run(TwStudy *study, const TwStudyRun *run, TwStudyResult *result, 
     for (int i = 0; i < n; i++) {
         TwScenario *scenario = &study->scenarios[i];
         if (scenario->status != TW_NOT_RUN || (run->stop && *run->stop)) continue;
+        if (run->shards > 1 && i % run->shards != run->shard) continue;
         run_scenario(study, i, run->stop);
         TwError part = {0};
         bool kept = scenario->status == TW_NOT_RUN || scenario->status == TW_REJECTED ||
@@ -134,9 +135,16 @@ bool tw_study_run(TwStudy *study, const TwStudyRun *run, TwStudyResult *result, 
         }
     }
     tw_progress_end(&progress);
+    if (run->barrier) run->barrier(run->context);
+    // what other shards have finished by now; ranks leave that to the first, which takes the parts away
+    bool gathers = run->shards > 1 && !(run->barrier && run->shard > 0);
+    for (int i = 0; i < n && gathers; i++) {
+        TwScenario *scenario = &study->scenarios[i];
+        if (scenario->status == TW_NOT_RUN && tw_part_read(run->out, scenario)) tw_scenario_judge(study, scenario);
+    }
     count_up(study, result);
     if (!good || !known_outputs(study, error)) return false;
-    if (result->not_run) return true;
+    if (result->not_run || (run->barrier && run->shard > 0)) return true;
     result->merged = tw_study_merge(study, run->out, run->force, error);
     if (result->merged) tw_parts_remove(study, run->out);
     return result->merged;

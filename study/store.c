@@ -146,7 +146,7 @@ bool tw_part_read(const char *out, TwScenario *scenario)
         tw_result_close(result);
     }
     if (!good) {
-        // a damaged part is set aside, and its scenario runs again
+        // a damaged part is set aside, and its scenario runs again; one that another shard has just merged is gone
         snprintf(bad, sizeof bad, "%s.bad", path);
         rename(path, bad);
     }

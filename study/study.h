@@ -33,6 +33,9 @@ typedef struct TwStudyRun {
     const char *out;
     int threads;                        // 0: all cores
     bool force, quiet, retry_failed;
+    int shard, shards;                  // scenarios with index mod shards == shard; 0 of 0: all
+    void (*barrier)(void *context);     // between running and merging, where shards run side by side; NULL: none
+    void *context;
     const volatile int *stop;           // looked at between scenarios and windows
 } TwStudyRun;
 
@@ -41,7 +44,7 @@ typedef struct TwStudyResult {
     bool merged;                        // STUDY.h5 was written
 } TwStudyResult;
 
-// Runs what is not finished, then merges. False: the file cannot be written (error), or nothing could run.
+// Runs what is not finished; when every scenario is, shard 0 merges. False: the file cannot be written (error), or nothing could run.
 bool tw_study_run(TwStudy *study, const TwStudyRun *run, TwStudyResult *result, TwError *error);
 
 // The table of scenarios as text or one JSON object.

@@ -14,7 +14,7 @@
 typedef struct TwMeters {
     int64_t time_ns;                    // how far the state has come
     int64_t next_grant_ns;              // earliest next allocation of power
-    int32_t next_event, windows;
+    int32_t events_done, windows;       // scripted events that have happened
     double utility_j, storage_j;        // from the feeds; into stores (negative: out)
     double rack_j, extra_j;             // racks at the AC input, extra included; leakage less throttle alone
     double gpu_j, host_j, shelf_j;      // of rack_j

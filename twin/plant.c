@@ -655,7 +655,7 @@ static void compile_events(TwPlant *plant, TwErrors *errors)
             add_event(plant, end, row.until_s, target, NAN, tw_arena_text(plant->arena, text));
         }
     }
-    // in order of time; equal times keep file order (insertion sort: few)
+    // in order of time, as the queue will give them; equal times keep file order (insertion sort: few)
     for (int i = 1; i < plant->event_count; i++)
         for (int k = i; k > 0 && plant->events[k].at_ns < plant->events[k - 1].at_ns; k--) {
             TwEventPlan swap = plant->events[k];
@@ -729,6 +729,7 @@ static bool compile(TwPlant *plant, const TwPlantInput *input, TwErrors *errors)
     plant->slot.binding_s = tw_layout_add(&layout, elements, sizeof(double));
     plant->slot.target_w = tw_layout_add(&layout, elements, sizeof(double));
     plant->slot.loading_peak = tw_layout_add(&layout, elements, sizeof(double));
+    tw_events_layout(&plant->queue, &layout, plant->event_count + TW_INJECTED);
     tw_plant_record(plant, &layout);
     plant->state_bytes = layout.bytes;
     return true;

@@ -78,6 +78,7 @@ typedef struct TwPlant {
     TwWorkload *workload;
 
     TwRecordPlan record;
+    TwEventQueue queue;                 // what is to come, scripted and injected
     size_t state_bytes;
     struct {
         TwSlot meters, grant_w, extra_ratio, clock_fraction, rack_on, rack_w, device_demand_w, load_on, load_w;
@@ -98,5 +99,6 @@ void tw_plant_destroy(TwPlant *plant);
 size_t tw_meters_bytes(void);    // twin/ledger.h
 
 // The groups and series that a run records; the values come from tw_couple.
+enum { TW_INJECTED = 256 };    // events that may be injected and still lie ahead
 enum { TW_GROUP_FACILITY, TW_GROUP_RACK, TW_GROUP_CDU, TW_GROUP_ELEMENT, TW_GROUPS };
 void tw_plant_record(TwPlant *plant, TwLayout *layout);    // twin/series.c

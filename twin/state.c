@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+// Kind of an event in the queue that stands in the plan, at its index there; injected ones carry what they do.
+enum { SCRIPTED = 64 };
+
 struct TwState {
     const TwPlant *plant;
     unsigned char *block;
@@ -122,6 +125,10 @@ bool tw_state_create(TwState **made, const TwPlant *plant, TwError *error)
     m->supply_min_degc = INFINITY;
     m->supply_max_degc = m->chip_max_degc = -INFINITY;
     m->granted_min_w = INFINITY;
+    for (int i = 0; i < plant->event_count; i++) {
+        const TwEvent event = {.time_ns = plant->events[i].at_ns, .kind = SCRIPTED, .index = i};
+        tw_events_push(&plant->queue, block, event);
+    }
     recount(state);
     *made = state;
     return true;
@@ -144,21 +151,57 @@ TwState *tw_state_fork(const TwState *state)
     return copy;
 }
 
-static void apply(TwState *state, const TwEventPlan *event)
+// Who is alive after an element was lost or came back: settles nothing for no time.
+static void set_service(TwState *state, int element, bool in_service)
+{
+    const TwPlant *plant = state->plant;
+    TwScratch *s = &state->scratch;
+    double *load_on = tw_f64(state->block, plant->slot.load_on);
+    TwPowerOut out = {.element_w = s->window.element_w, .loss_w = s->window.element_loss_w,
+                      .rack_on = tw_at(state->block, plant->slot.rack_on), .load_on = s->load_on};
+    tw_power_set_service(plant->power, state->block, element, in_service);
+    tw_power_settle(plant->power, state->block, 0.0, tw_f64(state->block, plant->slot.rack_w),
+                    tw_f64(state->block, plant->slot.load_w), &out);
+    for (int i = 0; i < plant->load_count; i++) load_on[i] = s->load_on[i] ? 1.0 : 0.0;
+}
+
+static void apply(TwState *state, TwEventKind kind, int target, double value)
 {
     const TwPlant *plant = state->plant;
     double *target_w = tw_f64(state->block, plant->slot.target_w);
     TwMeters *m = tw_at(state->block, plant->slot.meters);
-    switch (event->kind) {
-    case TW_EVENT_TARGET: target_w[event->target] = fmin(event->value, plant->elements[event->target].limit_w); break;
-    case TW_EVENT_TARGET_END: target_w[event->target] = plant->elements[event->target].limit_w; break;
-    case TW_EVENT_LOSE: tw_state_set_service(state, event->target, false); break;
-    case TW_EVENT_RESTORE: tw_state_set_service(state, event->target, true); break;
-    case TW_EVENT_SUPPLY: tw_thermal_set_supply(plant->thermal, state->block, event->target, event->value); break;
-    case TW_EVENT_PUMP: tw_thermal_fail_pump(plant->thermal, state->block, event->target, true); break;
-    case TW_EVENT_PUMP_END: tw_thermal_fail_pump(plant->thermal, state->block, event->target, false); break;
+    switch (kind) {
+    case TW_EVENT_TARGET: target_w[target] = fmin(value, plant->elements[target].limit_w); break;
+    case TW_EVENT_TARGET_END: target_w[target] = plant->elements[target].limit_w; break;
+    case TW_EVENT_LOSE: set_service(state, target, false); break;
+    case TW_EVENT_RESTORE: set_service(state, target, true); break;
+    case TW_EVENT_SUPPLY: tw_thermal_set_supply(plant->thermal, state->block, target, value); break;
+    case TW_EVENT_PUMP: tw_thermal_fail_pump(plant->thermal, state->block, target, true); break;
+    case TW_EVENT_PUMP_END: tw_thermal_fail_pump(plant->thermal, state->block, target, false); break;
     }
     m->next_grant_ns = m->time_ns;
+}
+
+static void happen(TwState *state, const TwEvent *event)
+{
+    if (event->kind != SCRIPTED) {
+        apply(state, (TwEventKind)event->kind, event->index, event->value);
+        return;
+    }
+    const TwEventPlan *plan = &state->plant->events[event->index];
+    apply(state, plan->kind, plan->target, plan->value);
+    ((TwMeters *)tw_at(state->block, state->plant->slot.meters))->events_done++;
+}
+
+bool tw_state_inject(TwState *state, TwEventKind kind, double at_s, int target, double value)
+{
+    const TwPlant *plant = state->plant;
+    bool cdu = kind == TW_EVENT_SUPPLY || kind == TW_EVENT_PUMP || kind == TW_EVENT_PUMP_END;
+    assert(target >= 0 && target < (cdu ? plant->cdu_count : plant->element_count));
+    int64_t at_ns = (int64_t)llround(at_s * 1e9);
+    if (at_ns < tw_state_meters(state)->time_ns) return false;
+    const TwEvent event = {.time_ns = at_ns, .kind = (int32_t)kind, .index = target, .value = value};
+    return tw_events_push(&plant->queue, state->block, event);
 }
 
 // Limits move to their targets at the ramp of the element; a falling limit holds at the end of the window.
@@ -202,11 +245,10 @@ static int64_t multiple_after(int64_t time_ns, double interval_s)
 static int64_t window_end(const TwState *state, int64_t now_ns, int64_t until_ns)
 {
     const TwPlant *plant = state->plant;
-    const TwMeters *m = tw_at_const(state->block, plant->slot.meters);
     int64_t end_ns = multiple_after(now_ns, plant->exchange_s);
     if (end_ns > until_ns) end_ns = until_ns;
-    if (m->next_event < plant->event_count && plant->events[m->next_event].at_ns < end_ns)
-        end_ns = plant->events[m->next_event].at_ns;
+    const TwEvent *event = tw_events_first(&plant->queue, state->block);
+    if (event && event->time_ns < end_ns) end_ns = event->time_ns;
     for (int g = 0; g < plant->record.group_count; g++) {
         int64_t interval_ns = multiple_after(now_ns, plant->record.groups[g].interval_s);
         if (interval_ns < end_ns) end_ns = interval_ns;
@@ -242,8 +284,12 @@ bool tw_state_advance(TwState *state, double until_s, TwRecord *record, const vo
     TwMeters *m = tw_at(state->block, plant->slot.meters);
     int64_t until_ns = (int64_t)llround(fmin(until_s, plant->run.for_s) * 1e9);
     while (m->time_ns < until_ns && !(stop && *stop)) {
-        while (m->next_event < plant->event_count && plant->events[m->next_event].at_ns <= m->time_ns)
-            apply(state, &plant->events[m->next_event++]);
+        const TwEvent *first;
+        while ((first = tw_events_first(&plant->queue, state->block)) && first->time_ns <= m->time_ns) {
+            TwEvent event;
+            tw_events_pop(&plant->queue, state->block, &event);
+            happen(state, &event);
+        }
         int64_t end_ns = window_end(state, m->time_ns, until_ns);
         double window_s = (double)(end_ns - m->time_ns) * 1e-9;
         ramp_limits(state, window_s);
@@ -265,30 +311,6 @@ const double *tw_state_series(const TwState *state) { return state->scratch.seri
 const TwMeters *tw_state_meters(const TwState *state)
 {
     return tw_at_const(state->block, state->plant->slot.meters);
-}
-
-void tw_state_set_limit(TwState *state, int element, double limit_w)
-{
-    assert(element >= 0 && element < state->plant->element_count);
-    tw_f64(state->block, state->plant->slot.target_w)[element] = limit_w;
-}
-
-bool tw_state_set_supply(TwState *state, int cdu, double supply_degc)
-{
-    return tw_thermal_set_supply(state->plant->thermal, state->block, cdu, supply_degc);
-}
-
-void tw_state_set_service(TwState *state, int element, bool in_service)
-{
-    const TwPlant *plant = state->plant;
-    tw_power_set_service(plant->power, state->block, element, in_service);
-    // who is alive now: settle nothing for no time
-    TwScratch *s = &state->scratch;
-    double *load_on = tw_f64(state->block, plant->slot.load_on);
-    TwPowerOut out = {.element_w = s->window.element_w, .loss_w = s->window.element_loss_w,
-                      .rack_on = tw_at(state->block, plant->slot.rack_on), .load_on = s->load_on};
-    tw_power_settle(plant->power, state->block, 0.0, tw_f64(state->block, plant->slot.rack_w), tw_f64(state->block, plant->slot.load_w), &out);
-    for (int i = 0; i < plant->load_count; i++) load_on[i] = s->load_on[i] ? 1.0 : 0.0;
 }
 
 void *tw_state_save(const TwState *state, size_t *count)

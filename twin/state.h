@@ -29,10 +29,9 @@ void *tw_state_save(const TwState *state, size_t *count);
 // False when the bytes belong to another plant, version or size; the state is then as it was.
 bool tw_state_restore(TwState *state, const void *bytes, size_t count, TwError *error);
 
-// Operator actions between windows.
-void tw_state_set_limit(TwState *state, int element, double limit_w);
-bool tw_state_set_supply(TwState *state, int cdu, double supply_degc);
-void tw_state_set_service(TwState *state, int element, bool in_service);
+// An operator's action at a time not before now, in the order of the queue with the scripted ones. False: in the past,
+// or the queue is full. value: W of a target, degC of a set point.
+bool tw_state_inject(TwState *state, TwEventKind kind, double at_s, int target, double value);
 
 // What the last window gave, for recording, scenes and reports; arrays as the plant counts them.
 typedef struct TwWindow {

@@ -20,6 +20,17 @@ if [ ! -e killed.h5 ]; then
 fi
 cmp one.h5 killed.h5 || fail "resumed differs"
 
+# two shards, one after the other; and two ranks, where there are any
+expect 0 "goes on" $study -o shard.h5 --shard 0/2
+expect 0 "12 done" $study -o shard.h5 --shard 1/2
+cmp one.h5 shard.h5 || fail "shards differ"
+mpi=$(dirname "$TOKENWORKS")/tokenworks-mpi
+if [ -x "$mpi" ] && command -v mpirun > /dev/null; then
+    export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+    expect 0 "12 done" mpirun --oversubscribe -n 2 "$mpi" ${study#* } -o ranks.h5 --threads 1
+    cmp one.h5 ranks.h5 || fail "ranks differ"
+fi
+
 # a limit that is broken, a scenario that cannot be
 cat > s.cfg <<END
 study = { name = "s"; base = "$facilities/dps_8rack.cfg"; for_min = 1.0; warmup_min = 0.0;

@@ -74,7 +74,8 @@ static void forks_and_snapshots_are_exact(void)
     Factory g = factory("facilities/dps_8rack.cfg", brief, BRIEF);
     TwError error = {0};
     CHECK(tw_state_restore(g.state, saved, count, &error));
-    tw_state_set_limit(other, 0, 5e5);
+    CHECK(tw_state_inject(other, TW_EVENT_TARGET, 100.0, 0, 5e5));
+    CHECK(!tw_state_inject(other, TW_EVENT_TARGET, 99.0, 0, 5e5));    // the past
     advance(f.state, 240.0);
     advance(fork, 240.0);
     advance(g.state, 240.0);
