@@ -1,5 +1,6 @@
 // The scheduler of vLLM's engine version 1, at one iteration boundary (serving page, 3.1; 5.1 for what is a change).
 #include "models/workload/engine_parts.h"
+#include "models/workload/step_level.h"
 
 #include <math.h>
 
@@ -291,48 +292,55 @@ static double value(TwAffine a, const TwBatch *b)
     return a.base + a.per_context * (double)b->decode_context + a.per_history * (double)b->chunk_history;
 }
 
+// A source that only knows single steps, asked by level.
+typedef struct Asked {
+    const TwStepSource *source;
+    const TwBatch *batch;
+    TwStep step;
+} Asked;
+
 // W of an iteration: nJ / ns
-static double power(const TwStep *s, const TwBatch *b) { return value(s->energy_nj, b) / value(s->time_ns, b); }
+static double asked_power(void *context, int level)
+{
+    Asked *a = context;
+    a->source->step(a->source->context, level, a->batch, &a->step);
+    return value(a->step.energy_nj, a->batch) / value(a->step.time_ns, a->batch);
+}
+
+static void choose_by_steps(const TwStepSource *source, const TwStepLimits *limits, const TwBatch *b, TwStep *step,
+                            TwStepChoice *choice)
+{
+    Asked asked = {.source = source, .batch = b};
+    choice->full_w = asked_power(&asked, TW_LEVELS - 1);
+    choice->level = limits->level;
+    choice->capped = asked_power(&asked, limits->level) > limits->cap_w;
+    if (choice->capped) {
+        int level = tw_level_search(asked_power, &asked, limits->level, limits->guess, limits->cap_w);
+        // nothing keeps the cap: the lowest
+        choice->level = level < 0 ? 0 : level;
+    }
+    choice->drawn_w = asked_power(&asked, choice->level);
+    *step = asked.step;
+}
 
 // The highest level at or below the thermal limit that draws no more than the cap: power rises with the clock.
 static void choose_level(const TwEngine *e, TwReplica *r, const TwBatch *b, TwStep *step)
 {
     const TwStepSource *source = e->spec.step;
-    source->step(source->context, TW_LEVELS - 1, b, step);
-    r->full_w = power(step, b);
+    const TwStepLimits limits = {.level = r->clock_level, .guess = r->level, .cap_w = r->cap_w};
+    TwStepChoice choice;
+    if (source->choose)
+        source->choose(source->context, &limits, b, step, &choice);
+    else
+        choose_by_steps(source, &limits, b, step, &choice);
+    r->full_w = choice.full_w;
     if (r->full_w > r->peak_w) r->peak_w = r->full_w;
 
-    r->flags = 0;
-    int level = r->clock_level;
-    double drawn = r->full_w;
-    if (level < TW_LEVELS - 1) {
-        r->flags = TW_PLAN_THROTTLED;
-        source->step(source->context, level, b, step);
-        drawn = power(step, b);
-    }
-    if (drawn > r->cap_w) {
-        r->flags = TW_PLAN_CAPPED;
-        // most plans stay at the level of the last one or beside it: gallop from there
-        int low = -1, high = level, next = r->level < level ? r->level : level - 1, stride = 1;
-        TwStep tried;
-        while (high - low > 1) {
-            source->step(source->context, next, b, &tried);
-            if (power(&tried, b) <= r->cap_w) {
-                low = next;
-                *step = tried;
-                next = low + stride < high ? low + stride : high - 1;
-            } else {
-                high = next;
-                next = high - stride > low ? high - stride : low + 1;
-            }
-            stride *= 2;
-        }
-        // nothing keeps the cap: the lowest level, and said so
-        if (low < 0) source->step(source->context, 0, b, step);
-        level = low < 0 ? 0 : low;
-        if (power(step, b) > r->cap_w) r->flags |= TW_PLAN_OVER_CAP;
-    }
-    r->level = (uint8_t)level;
+    r->flags = limits.level < TW_LEVELS - 1 ? TW_PLAN_THROTTLED : 0;
+    if (choice.capped) r->flags = TW_PLAN_CAPPED;
+    // a cap that the lowest level does not keep does not hold, and the time is counted
+    if (choice.drawn_w > r->cap_w) r->flags |= TW_PLAN_OVER_CAP;
+    r->level = (uint8_t)choice.level;
 }
 
 // A slope fits 64 bits: it stays far below 2 s and 2 J a token.

@@ -35,10 +35,26 @@ typedef struct TwStep {
     int64_t history_end;            // and while H < history_end
 } TwStep;
 
+// What binds a replica when it begins a step.
+typedef struct TwStepLimits {
+    int level;       // thermal: the highest allowed
+    int guess;       // where the search for a cap begins; changes no answer while power rises with the clock
+    double cap_w;    // most mean power of the step; INFINITY: none
+} TwStepLimits;
+
+typedef struct TwStepChoice {
+    int level;                 // the highest allowed that keeps the cap, 0 where none does
+    bool capped;               // the cap was exceeded at the highest allowed
+    double full_w, drawn_w;    // mean power of the step at full clock, at the level chosen
+} TwStepChoice;
+
 // The interface an engine needs; tests hand in their own. Thread-safe, no allocation.
 typedef struct TwStepSource {
     const void *context;
     void (*step)(const void *context, int level, const TwBatch *batch, TwStep *step);
+    // Optional, for speed: the search among the levels and the step at the one chosen. NULL: made of step().
+    void (*choose)(const void *context, const TwStepLimits *limits, const TwBatch *batch, TwStep *step,
+                   TwStepChoice *choice);
     double level_clock[TW_LEVELS];    // clock fraction of each level, rising, last is 1
     double idle_w;                    // replica with the model resident and nothing to do
     int32_t decode_padded[1];         // reserved

@@ -59,6 +59,11 @@ typedef struct TwStepTables {
 // compose and the power fields are set; fills axes and rows.
 void tw_step_tables_build(TwStepTables *tables, int max_tokens, int max_sequences);
 
+// step_cost.c: what a step source of these tables answers; context is the tables.
+void tw_step_cost(const void *context, int level, const TwBatch *batch, TwStep *step);
+void tw_step_choose(const void *context, const TwStepLimits *limits, const TwBatch *batch, TwStep *step,
+                    TwStepChoice *choice);
+
 static inline int tw_length_low(const TwLengthAxis *lengths, int64_t x)
 {
     int i = lengths->octave[63 - __builtin_clzll((unsigned long long)(x | 1))];

@@ -392,6 +392,50 @@ static uint64_t checksum(const TwStepModel *model)
     return hash;
 }
 
+static TwBatch random_batch(uint64_t i)
+{
+    uint32_t r[4];
+    tw_random4(tw_stream(3, "choose"), i, 0, TW_PURPOSE_DESIGN, r);
+    TwBatch b = decode_batch((int)(r[0] % 256), 100 + r[1] % 9000);
+    if (b.decodes > 0 && r[2] % 2 == 0) return b;
+    b.chunks = 1, b.chunk_tokens = 1 + (int32_t)(r[3] % 2048);
+    b.tokens += b.chunk_tokens, b.logits++;
+    b.chunk_square = (int64_t)b.chunk_tokens * b.chunk_tokens;
+    b.chunk_history = (int64_t)b.chunk_tokens * (r[2] / 2 % 9000);
+    return b;
+}
+
+// The search in one call finds what asking for every level finds, from whatever guess it begins.
+static void choosing_agrees_with_asking_every_level(void)
+{
+    Fixture f;
+    CHECK(fixture_open(&f, "gb300", "deepseek-v3", "fp4", 2));
+    f.spec.host_step_s = 1e-3;
+    TwStepModel *model = fixture_model(&f);
+    int capped = 0, beyond = 0;
+    for (uint64_t i = 0; i < 2000; i++) {
+        TwBatch b = random_batch(i);
+        double watts[TW_LEVELS];
+        for (int level = 0; level < TW_LEVELS; level++) watts[level] = power_w(model, level, b);
+        int most = i % 3 ? TW_LEVELS - 1 : (int)(i / 3 % TW_LEVELS), want = most;
+        TwStepLimits limits = {most, (int)(i % TW_LEVELS), 700.0 + (double)(i * 37 % 2100)};
+        while (want > 0 && watts[want] > limits.cap_w) want--;
+        TwStep step, same = step_of(model, want, &b);
+        TwStepChoice choice;
+        model->source.choose(model->source.context, &limits, &b, &step, &choice);
+        CHECK(choice.level == want);
+        CHECK(choice.capped == (watts[most] > limits.cap_w));
+        CHECK_NEAR(choice.full_w, watts[TW_LEVELS - 1], 1e-12);
+        CHECK_NEAR(choice.drawn_w, watts[want], 1e-12);
+        CHECK(memcmp(&step, &same, sizeof step) == 0);
+        capped += choice.capped;
+        beyond += choice.drawn_w > limits.cap_w;
+    }
+    CHECK(capped > 500 && capped < 1500 && beyond > 20);
+    tw_step_destroy(model);
+    fixture_close(&f);
+}
+
 static void determinism(void)
 {
     Fixture f;
@@ -420,6 +464,7 @@ int main(void)
     padding_and_parallelism();
     collectives();
     memory();
+    choosing_agrees_with_asking_every_level();
     determinism();
     return check_failures != 0;
 }

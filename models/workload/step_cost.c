@@ -1,0 +1,345 @@
+// One step of the tables: where its batch lies, what it costs there at each clock level, which level a cap leaves.
+#include "models/workload/step_level.h"
+#include "models/workload/step_tables.h"
+
+#include <assert.h>
+#include <stddef.h>
+#include <string.h>
+
+// The corners of a cell that a plane needs: both at the lower end, K at its upper, H at its upper.
+enum { CORNER, CONTEXT_END, HISTORY_END, CORNERS };
+
+// Where the rows of a batch lie, and the two ends of its cell in context and in history; fields of what the batch does
+// not have are not set.
+typedef struct Rows {
+    const TwCell *dense, *logits, *decode;    // lower node; the upper one lies one stride on
+    double dense_up, logits_up, decode_up;    // weight of the upper node
+    bool has_logits, has_decode, has_prefill;
+    ptrdiff_t decode_stride;
+    double context[2], history[2];                                   // ends of the cell, K and H
+    double prefill_ns[2], prefill_flop_nj[2], prefill_byte_nj[2];    // at full clock, at the ends of the history
+    const TwCell *few;    // few rows on a long history: as so many decodes; NULL: as a prefill
+    ptrdiff_t few_stride;
+    double few_up, few_times,
+        few_within;    // weight of the upper node, beyond the table, first end between the lengths
+    double host_ns;
+} Rows;
+
+// A batch and what is known of its cost so far: [level][corner] of one GPU, whatever the board limit. Levels are asked
+// for more than once, by the board limit and by the search for a cap, so each is computed at the first time.
+typedef struct Placed {
+    const TwStepTables *tables;
+    Rows rows;
+    double context_part, history_part;    // where K and H lie between the ends of their cells
+    uint32_t known;                       // a bit a level
+    TwCell at[TW_LEVELS][CORNERS];
+} Placed;
+
+static inline double larger(double a, double b) { return a > b ? a : b; }
+static inline double lerp(double a, double b, double w) { return a + w * (b - a); }
+
+static inline TwCell between(const TwCell *low, const TwCell *high, double w)
+{
+    return (TwCell){lerp(low->time_ns, high->time_ns, w), lerp(low->energy_nj, high->energy_nj, w)};
+}
+
+static inline TwCell sum(TwCell a, TwCell b) { return (TwCell){a.time_ns + b.time_ns, a.energy_nj + b.energy_nj}; }
+
+// ---- where a batch lies --------------------------------------------------------------------------------------------
+
+static void place_dense(const TwStepTables *t, const TwBatch *b, Rows *rows)
+{
+    int n = b->tokens < 1 ? 1 : b->tokens;
+    assert(n <= t->tokens.most);
+    int i = t->tokens.low[n], low = t->tokens.at[i], high = t->tokens.at[i + 1];
+    // a batch of decodes alone runs as a captured graph of the next size up
+    bool padded = b->chunks == 0 && n <= 512;
+    rows->dense_up = padded ? (double)(n > low) : (double)(n - low) / (double)(high - low);
+    int variant = !padded && n > 16 && n % 16 != 0;
+    rows->dense = t->dense[variant] + (ptrdiff_t)i * TW_LEVELS;
+}
+
+static void place_sequences(const TwStepTables *t, const TwBatch *b, Rows *rows, int64_t *context_end)
+{
+    rows->has_logits = b->logits > 0;
+    if (rows->has_logits) {
+        // more than the table holds can only be the chunks of a prefill: the slope goes on
+        int s = b->logits < t->sequences.most ? b->logits : t->sequences.most;
+        int i = t->sequences.low[s], low = t->sequences.at[i];
+        rows->logits = t->logits + (ptrdiff_t)i * TW_LEVELS;
+        rows->logits_up = (double)(b->logits - low) / (double)(t->sequences.at[i + 1] - low);
+    }
+    rows->has_decode = b->decodes > 0;
+    *context_end = INT64_MAX;
+    if (!rows->has_decode) return;
+
+    assert(b->decodes <= t->sequences.most);
+    int i = t->sequences.low[b->decodes], low = t->sequences.at[i];
+    int64_t n = b->decodes;
+    int c = tw_length_low(&t->lengths, b->decode_context / n);
+    rows->decode_up = (double)(b->decodes - low) / (double)(t->sequences.at[i + 1] - low);
+    rows->decode_stride = (ptrdiff_t)t->lengths.count * TW_LEVELS;
+    rows->decode = t->decode + i * rows->decode_stride + (ptrdiff_t)c * TW_LEVELS;
+    rows->context[0] = (double)(n * t->lengths.at[c]);
+    rows->context[1] = (double)(n * t->lengths.at[c + 1]);
+    if (c + 2 < t->lengths.count) *context_end = n * t->lengths.at[c + 1];
+}
+
+// Largest power of two that is not above x, as its exponent, and x over it; x > 0 and not tiny.
+static inline int octave_of(double x, double *over)
+{
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    int exponent = (int)(bits >> 52) - 1023;
+    bits = (bits & 0xfffffffffffffu) | (uint64_t)1023 << 52;
+    memcpy(over, &bits, sizeof bits);
+    return exponent;
+}
+
+// Cost of a pair times the length at a node, for `rows` query rows in all: linear in the rows between powers of two.
+static TwPairCost pair_at(const TwStepTables *t, int node, double rows)
+{
+    double length = (double)t->lengths.at[node], over;
+    int k = octave_of(rows / length, &over) - TW_ROWS_LOW;
+    double up = over - 1.0;
+    if (k < 0) k = 0, up = 0.0;
+    if (k > TW_ROWS - 2) k = TW_ROWS - 2, up = 1.0;
+    const TwPairCost *low = &t->pair[node * TW_ROWS + k], *high = low + 1;
+    double scale = length / rows;
+    return (TwPairCost){scale * lerp(low->time_ns, high->time_ns, up), scale * lerp(low->flop_nj, high->flop_nj, up),
+                        scale * lerp(low->byte_nj, high->byte_nj, up)};
+}
+
+// Prefill attention at one end of the history's cell, whose nodes cost low and high.
+static void prefill_end(const TwStepTables *t, const TwBatch *b, const TwPairCost *low, const TwPairCost *high,
+                        double within, double length, double history, Rows *rows, int end)
+{
+    double tokens = b->chunk_tokens, all = history + 0.5 * (double)b->chunk_square;
+    double pairs = t->full_layers * all, expanded = history * ((double)b->chunks / tokens);
+    if (t->windowed_layers > 0.0) {
+        double most = t->window * tokens;
+        pairs += t->windowed_layers * (all < most ? all : most);
+    }
+    double scale = pairs / length;
+    rows->prefill_ns[end] = scale * lerp(low->time_ns, high->time_ns, within) + expanded * t->expand.time_ns;
+    rows->prefill_flop_nj[end] = scale * lerp(low->flop_nj, high->flop_nj, within) + expanded * t->expand.flop_nj;
+    rows->prefill_byte_nj[end] = scale * lerp(low->byte_nj, high->byte_nj, within) + expanded * t->expand.byte_nj;
+    rows->history[end] = history;
+}
+
+// The chunks' rows at one level, run by the decode kernel, at both ends of the history: every row a sequence of its
+// own.
+static void few_at(const Rows *r, int level, TwCell end[2])
+{
+    for (int c = 0; c < 2; c++) {
+        const TwCell *low = r->few + (ptrdiff_t)c * TW_LEVELS + level;
+        end[c] = between(low, low + r->few_stride, r->few_up);
+        end[c].time_ns *= r->few_times, end[c].energy_nj *= r->few_times;
+    }
+    end[0] = between(&end[0], &end[1], r->few_within);
+}
+
+// The end of a long prompt: a prefill kernel would leave the device empty and, under MLA, expand the whole history
+// again for a few rows. Engines then read the cache as decodes do; whichever is faster in the whole cell is taken.
+static void place_few(const TwStepTables *t, const TwBatch *b, int cell, double within, Rows *rows)
+{
+    int most = t->sequences.most, n = b->chunk_tokens < most ? b->chunk_tokens : most;
+    int i = t->sequences.low[n], low = t->sequences.at[i];
+    rows->few_stride = (ptrdiff_t)t->lengths.count * TW_LEVELS;
+    rows->few = t->decode + i * rows->few_stride + (ptrdiff_t)cell * TW_LEVELS;
+    rows->few_up = (double)(n - low) / (double)(t->sequences.at[i + 1] - low);
+    rows->few_times = (double)b->chunk_tokens / n;
+    rows->few_within = within;
+    TwCell end[2];
+    few_at(rows, TW_LEVELS - 1, end);
+    if (end[0].time_ns >= rows->prefill_ns[0] || end[1].time_ns >= rows->prefill_ns[1]) rows->few = NULL;
+}
+
+static void place_prefill(const TwStepTables *t, const TwBatch *b, Rows *rows, int64_t *history_end)
+{
+    rows->has_prefill = b->chunks > 0 && b->chunk_tokens > 0;
+    *history_end = INT64_MAX;
+    if (!rows->has_prefill) return;
+
+    // mean length of the sequences, by token: (H + C2) / tokens
+    int64_t tokens = b->chunk_tokens, square = b->chunk_square;
+    int cell = tw_length_low(&t->lengths, (b->chunk_history + square) / tokens);
+    int64_t first = t->lengths.at[cell] * tokens - square, last = t->lengths.at[cell + 1] * tokens - square;
+    if (first < 0) first = 0;
+    TwPairCost low = pair_at(t, cell, (double)tokens), high = pair_at(t, cell + 1, (double)tokens);
+    double from = (double)t->lengths.at[cell], to = (double)t->lengths.at[cell + 1];
+    double length = (double)(first + square) / (double)tokens, within = (length - from) / (to - from);
+    prefill_end(t, b, &low, &high, within, length, (double)first, rows, 0);
+    prefill_end(t, b, &low, &high, 1.0, to, (double)last, rows, 1);
+    place_few(t, b, cell, within, rows);
+    if (cell + 2 < t->lengths.count) *history_end = last;
+}
+
+// Also says where the planes of the step end.
+static void place(Placed *p, const TwStepTables *t, const TwBatch *b, TwStep *step)
+{
+    Rows *r = &p->rows;
+    p->tables = t;
+    p->known = 0;
+    place_dense(t, b, r);
+    place_sequences(t, b, r, &step->context_end);
+    place_prefill(t, b, r, &step->history_end);
+    r->host_ns = t->host_step_ns + t->host_sequence_ns * (double)(b->decodes + b->chunks);
+    p->context_part = p->history_part = 0.0;
+    if (r->has_decode) p->context_part = ((double)b->decode_context - r->context[0]) / (r->context[1] - r->context[0]);
+    if (r->has_prefill) p->history_part = ((double)b->chunk_history - r->history[0]) / (r->history[1] - r->history[0]);
+}
+
+// ---- what it costs -------------------------------------------------------------------------------------------------
+
+// With the host's time and what flows with time: live and busy power.
+static inline TwCell whole(const TwStepTables *t, double host_ns, int level, TwCell device)
+{
+    double ns = t->async ? larger(device.time_ns, host_ns) : device.time_ns + host_ns;
+    return (TwCell){ns, device.energy_nj + t->steady_w[level] * device.time_ns + t->live_w * (ns - device.time_ns)};
+}
+
+// Time and energy at the corners of the cell, at one level, whatever the board limit.
+static const TwCell *corners_at(Placed *p, int level)
+{
+    const TwStepTables *t = p->tables;
+    const Rows *r = &p->rows;
+    TwCell *at = p->at[level];
+    if (p->known >> level & 1) return at;
+    p->known |= 1u << level;
+
+    const TwCell *low = r->dense + level;
+    TwCell device = between(low, low + TW_LEVELS, r->dense_up), prefill[2];
+    if (r->has_logits) {
+        low = r->logits + level;
+        device = sum(device, between(low, low + TW_LEVELS, r->logits_up));
+    }
+    TwCell far = device;
+    if (r->has_decode) {
+        low = r->decode + level;
+        device = sum(device, between(low, low + r->decode_stride, r->decode_up));
+        low += TW_LEVELS;
+        far = sum(far, between(low, low + r->decode_stride, r->decode_up));
+    }
+    if (!r->has_prefill) {
+        at[CORNER] = whole(t, r->host_ns, level, device);
+        at[CONTEXT_END] = whole(t, r->host_ns, level, far);
+        return at;
+    }
+    if (r->few) {
+        few_at(r, level, prefill);
+    } else {
+        for (int end = 0; end < 2; end++)
+            prefill[end] = (TwCell){r->prefill_ns[end] / t->clock[level],
+                                    r->prefill_flop_nj[end] * t->clock_dynamic[level] + r->prefill_byte_nj[end]};
+    }
+    at[CORNER] = whole(t, r->host_ns, level, sum(device, prefill[0]));
+    at[CONTEXT_END] = whole(t, r->host_ns, level, sum(far, prefill[0]));
+    at[HISTORY_END] = whole(t, r->host_ns, level, sum(device, prefill[1]));
+    return at;
+}
+
+// The same at one corner within the board limit: the highest clock at which the mean power of the step is allowed.
+static TwCell corner_within(Placed *p, int level, int corner)
+{
+    double limit_w = p->tables->limit_w;
+    TwCell above = corners_at(p, level)[corner];
+    double over = above.energy_nj - limit_w * above.time_ns;
+    while (over > 0.0 && level > 0) {
+        TwCell below = corners_at(p, --level)[corner];
+        double under = below.energy_nj - limit_w * below.time_ns;
+        if (under <= 0.0) return between(&below, &above, under / (under - over));
+        above = below;
+        over = under;
+    }
+    return above;
+}
+
+// What K and H add from one end of their cells to the other; time never falls.
+typedef struct Plane {
+    TwCell base, context, history;
+} Plane;
+
+static inline TwCell rise(TwCell from, TwCell to)
+{
+    return (TwCell){larger(to.time_ns - from.time_ns, 0.0), to.energy_nj - from.energy_nj};
+}
+
+static Plane plane_at(Placed *p, int level)
+{
+    Plane plane = {corner_within(p, level, CORNER), {0.0, 0.0}, {0.0, 0.0}};
+    if (p->rows.has_decode) plane.context = rise(plane.base, corner_within(p, level, CONTEXT_END));
+    if (p->rows.has_prefill) plane.history = rise(plane.base, corner_within(p, level, HISTORY_END));
+    return plane;
+}
+
+// Of the whole replica, as an engine wants it: affine in K and H from zero on.
+static void set_step(const Placed *p, const Plane *plane, TwStep *step)
+{
+    const Rows *r = &p->rows;
+    double tp = p->tables->tp;
+    step->time_ns = (TwAffine){plane->base.time_ns, 0.0, 0.0};
+    step->energy_nj = (TwAffine){plane->base.energy_nj, 0.0, 0.0};
+    if (r->has_decode) {
+        double width = r->context[1] - r->context[0];
+        step->time_ns.per_context = plane->context.time_ns / width;
+        step->energy_nj.per_context = plane->context.energy_nj / width;
+        step->time_ns.base -= step->time_ns.per_context * r->context[0];
+        step->energy_nj.base -= step->energy_nj.per_context * r->context[0];
+    }
+    if (r->has_prefill) {
+        double width = r->history[1] - r->history[0];
+        step->time_ns.per_history = plane->history.time_ns / width;
+        step->energy_nj.per_history = plane->history.energy_nj / width;
+        step->time_ns.base -= step->time_ns.per_history * r->history[0];
+        step->energy_nj.base -= step->energy_nj.per_history * r->history[0];
+    }
+    step->energy_nj.base *= tp, step->energy_nj.per_context *= tp, step->energy_nj.per_history *= tp;
+}
+
+void tw_step_cost(const void *context, int level, const TwBatch *batch, TwStep *step)
+{
+    assert(level >= 0 && level < TW_LEVELS);
+    Placed placed;
+    place(&placed, context, batch, step);
+    Plane plane = plane_at(&placed, level);
+    set_step(&placed, &plane, step);
+}
+
+// ---- which level a cap leaves --------------------------------------------------------------------------------------
+
+// W of the whole replica where the batch lies in its cell: nJ / ns.
+static double plane_power(const Placed *p, const Plane *a)
+{
+    double ns = a->base.time_ns + p->context_part * a->context.time_ns + p->history_part * a->history.time_ns;
+    double nj = a->base.energy_nj + p->context_part * a->context.energy_nj + p->history_part * a->history.energy_nj;
+    return p->tables->tp * nj / ns;
+}
+
+static double power_at(void *placed, int level)
+{
+    Plane plane = plane_at(placed, level);
+    return plane_power(placed, &plane);
+}
+
+void tw_step_choose(const void *context, const TwStepLimits *limits, const TwBatch *batch, TwStep *step,
+                    TwStepChoice *choice)
+{
+    Placed placed;
+    place(&placed, context, batch, step);
+    Plane plane = plane_at(&placed, TW_LEVELS - 1);
+    choice->full_w = choice->drawn_w = plane_power(&placed, &plane);
+    choice->level = limits->level;
+    if (limits->level < TW_LEVELS - 1) choice->drawn_w = power_at(&placed, limits->level);
+    choice->capped = choice->drawn_w > limits->cap_w;
+    if (choice->capped) {
+        // where nothing keeps the cap: the lowest
+        int level = tw_level_search(power_at, &placed, limits->level, limits->guess, limits->cap_w);
+        choice->level = level < 0 ? 0 : level;
+    }
+    if (choice->level < TW_LEVELS - 1) {
+        plane = plane_at(&placed, choice->level);
+        choice->drawn_w = plane_power(&placed, &plane);
+    }
+    set_step(&placed, &plane, step);
+}

@@ -1,0 +1,21 @@
+// The search for the clock level that keeps a cap, for any source of power by level.
+#pragma once
+
+// The highest level below `above` that draws no more than cap_w, where power rises with the clock; -1: none does. Most
+// searches end at the level of the last one or beside it: gallop from `guess` on.
+static inline int tw_level_search(double (*power_w)(void *context, int level), void *context, int above, int guess,
+                                  double cap_w)
+{
+    int low = -1, high = above, next = guess < above ? guess : above - 1, stride = 1;
+    while (high - low > 1) {
+        if (power_w(context, next) <= cap_w) {
+            low = next;
+            next = low + stride < high ? low + stride : high - 1;
+        } else {
+            high = next;
+            next = high - stride > low ? high - stride : low + 1;
+        }
+        stride *= 2;
+    }
+    return low;
+}
