@@ -16,6 +16,18 @@
 
 enum { HISTORY = 4096 };
 
+// Windows one by one up to until_s, each in the history: so no peak is missed.
+static bool run_windows(TwState *state, TwSceneMaker *maker, double until_s, TwError *error)
+{
+    double exchange_s = tw_state_plant(state)->exchange_s, end_s = fmin(until_s, tw_state_plant(state)->run.for_s);
+    while (tw_state_time_s(state) < end_s) {
+        double tick_s = (floor(tw_state_time_s(state) / exchange_s + 1e-6) + 1.0) * exchange_s;
+        if (!tw_state_advance(state, fmin(tick_s, tw_state_plant(state)->run.for_s), NULL, NULL, error)) return false;
+        tw_scene_maker_sample(maker, state);
+    }
+    return true;
+}
+
 // The engine behind the window: a thread that advances the state towards the wanted speed and hands over scenes.
 typedef struct Engine {
     TwState *state;
@@ -49,9 +61,10 @@ static void *engine_thread(void *context)
         double ahead_s = isfinite(speed) && !e->step ? (now_s - begun_s) / speed - (tw_wall_s() - begun_wall) : 0.0;
         bool advance = ahead_s <= 0.0;
         if (advance) {
-            double window_s = e->step ? plant->exchange_s : fmax(plant->exchange_s, isfinite(speed) ? speed / 60.0 : 0.0);
-            if (!tw_state_advance(e->state, now_s + window_s, NULL, NULL, &e->error)) e->paused = true;
-            tw_scene_maker_sample(e->maker, e->state);
+            double frame_s = isfinite(speed) ? speed / 60.0 : 10.0 * plant->exchange_s;
+            double window_s = 0.5 * plant->exchange_s;    // the tick that follows
+            if (!e->step && frame_s > plant->exchange_s) window_s = frame_s - 0.5 * plant->exchange_s;
+            if (!run_windows(e->state, e->maker, now_s + window_s, &e->error)) e->paused = true;
             e->fresh = true;
             e->step = false;
             double wall_s = tw_wall_s() - begun_wall;
@@ -117,8 +130,7 @@ static int watch(TwState *state, const TwPlant *plant, TwTheme theme)
     pthread_t thread;
     pthread_mutex_init(&e.lock, NULL);
     pthread_cond_init(&e.changed, NULL);
-    if (!tw_state_advance(state, plant->exchange_s, NULL, NULL, &error)) return tw_cli_fail(&error);
-    tw_scene_maker_sample(e.maker, state);
+    if (!run_windows(state, e.maker, plant->exchange_s, &error)) return tw_cli_fail(&error);
     e.fresh = true;
     if (pthread_create(&thread, NULL, engine_thread, &e) != 0) abort();
     const TwWindowSource source = {&e, engine_scene, engine_pause, engine_speed, engine_step, NULL, false};
@@ -205,9 +217,7 @@ static int draw_facility(TwState *state, const TwPlant *plant, const TwOptions *
     TwProgress progress;
     tw_progress_begin(&progress, plant->facility, options->quiet);
     while (good && tw_state_time_s(state) < end_s) {
-        good = tw_state_advance(state, fmin(tw_state_time_s(state) + fmax(plant->exchange_s, end_s / HISTORY), end_s), NULL,
-                                NULL, &error);
-        if (good) tw_scene_maker_sample(maker, state);
+        good = run_windows(state, maker, fmin(tw_state_time_s(state) + end_s / 200.0, end_s), &error);
         tw_progress_show(&progress, tw_state_time_s(state), end_s, NULL);
     }
     tw_progress_end(&progress);
