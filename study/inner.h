@@ -8,7 +8,7 @@ typedef enum TwScenarioStatus { TW_NOT_RUN, TW_RAN, TW_LIMIT_BROKEN, TW_REJECTED
 
 // One axis: each point is a set of settings; numbers where the values are numbers.
 typedef struct TwAxis {
-    char name[TW_NAME], path[256], unit[24];
+    char name[TW_NAME], path[256], unit[8];
     int count;
     double *numbers;        // NULL: labels
     char **labels;

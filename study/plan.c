@@ -124,6 +124,24 @@ static void add_set(TwStudy *study, char *text)
     study->sets[study->set_count++] = text;
 }
 
+// The unit that the ending of a setting says; a rate per second ends in _s too, and is told apart by its stem.
+static const char *unit_of(const char *path)
+{
+    static const char *const endings[][2] = {
+        {"rate_s", "1/s"},  {"_kg_s", "kg/s"}, {"_kw", "kW"},    {"_mw", "MW"},       {"_w", "W"},
+        {"_degc", "degC"},  {"_lpm", "L/min"}, {"_kpa", "kPa"},  {"_pa", "Pa"},       {"_ms", "ms"},
+        {"_min", "min"},    {"_h", "h"},       {"_s", "s"},      {"_kwh", "kWh"},     {"_mwh", "MWh"},
+        {"_j", "J"},        {"_k", "K"},       {"_m", "m"},      {"_gb", "GB"},       {"_bytes", "B"},
+        {"_percent", "%"},  {"_usd", "USD"},
+    };
+    size_t length = strlen(path);
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        size_t n = strlen(endings[i][0]);
+        if (length >= n && strcmp(path + length - n, endings[i][0]) == 0) return endings[i][1];
+    }
+    return "1";
+}
+
 // The last word of a path names the axis; a longer tail where two axes share it.
 static void name_axes(TwStudy *study)
 {
@@ -149,6 +167,7 @@ static void name_axes(TwStudy *study)
 static void axis_of_numbers(TwAxis *axis, const char *path, const double *values, int count)
 {
     snprintf(axis->path, sizeof axis->path, "%s", path);
+    snprintf(axis->unit, sizeof axis->unit, "%s", unit_of(path));
     axis->count = count;
     axis->numbers = taken((size_t)count, sizeof *axis->numbers);
     axis->sets = taken((size_t)count, sizeof *axis->sets);
@@ -250,25 +269,23 @@ static bool parse_axis(TwStudy *study, const char *text, TwErrors *errors)
     return true;
 }
 
-// A base by name or path: as given, beside the study file, or a shipped facility.
+// A base by name or path: as given, beside the study file or one folder up, or a shipped facility.
 static bool find_base(const char *base, const char *study_path, char *path, size_t size)
 {
-    char name[300];
-    snprintf(path, size, "%s", base);
-    if (access(path, R_OK) == 0 && strchr(base, '.')) return true;
     const char *slash = strrchr(study_path, '/');
-    static const char *const forms[] = {"%.*s/%s.cfg", "%.*s/%s", "%.*s/../%s.cfg"};
-    for (int i = 0; i < 3; i++) {
-        char form[512];
-        int length = slash ? (int)(slash - study_path) : 1;
-        const char *folder = slash ? study_path : ".";
-        if (i == 0) snprintf(form, sizeof form, "%.*s/%.200s.cfg", length, folder, base);
-        else if (i == 1) snprintf(form, sizeof form, "%.*s/%.200s", length, folder, base);
-        else snprintf(form, sizeof form, "%.*s/../%.200s.cfg", length, folder, base);
-        snprintf(path, size, "%s", form);
-        if (i != 1 ? access(path, R_OK) == 0 : access(path, R_OK) == 0 && strchr(base, '.')) return true;
+    int length = slash ? (int)(slash - study_path) : 1;
+    const char *folder = slash ? study_path : ".";
+    if (strchr(base, '.')) {    // a file
+        snprintf(path, size, "%s", base);
+        if (access(path, R_OK) == 0) return true;
+        snprintf(path, size, "%.*s/%s", length, folder, base);
+        return access(path, R_OK) == 0;
     }
-    (void)forms;
+    snprintf(path, size, "%.*s/%s.cfg", length, folder, base);
+    if (access(path, R_OK) == 0) return true;
+    snprintf(path, size, "%.*s/../%s.cfg", length, folder, base);
+    if (access(path, R_OK) == 0) return true;
+    char name[300];
     snprintf(name, sizeof name, "facilities/%.200s.cfg", base);
     return tw_data_find(name, path, size);
 }

@@ -51,6 +51,7 @@ import xarray as xr
 d = xr.open_dataset("one.h5")
 assert d.tokens_output_per_s.dims == ("limit_kw", "supply_degc", "replicate"), d.tokens_output_per_s.dims
 assert list(d.limit_kw.values) == [500, 700, 900] and d.limit_kw.attrs["setting"] == "power.utility.limit_kw"
+assert d.limit_kw.attrs["units"] == "kW" and d.supply_degc.attrs["units"] == "degC"
 assert float(d.power_utility_mw_mean.sel(limit_kw=500).max()) < float(d.power_utility_mw_mean.sel(limit_kw=900).min())
 assert d.power_pue.attrs["units"] == "1" and int(d.status.min()) == 1
 END
