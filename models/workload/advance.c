@@ -11,7 +11,7 @@ int64_t tw_series_reach(TwSeries series, TwWide distance, int64_t most)
     if (tw_series_sum(series, most) < distance) return most;
     if (series.grow >= 0) {
         // root of g/2 m^2 + (d - g/2) m = D, in the form that loses no digits; within one of the answer
-        double g = (double)series.grow, q = (double)series.next - 0.5 * g, d = (double)distance;
+        double g = tw_double(series.grow), q = tw_double(series.next) - 0.5 * g, d = tw_double(distance);
         double root = 2.0 * d / (q + sqrt(q * q + 2.0 * g * d));
         int64_t m = root < (double)most ? (int64_t)root : most;
         if (m < 1) m = 1;
@@ -34,6 +34,6 @@ TwWide tw_part(TwWide energy, TwWide elapsed, TwWide span)
     assert(elapsed >= 0 && elapsed <= span);
     if (elapsed == 0) return 0;
     if (elapsed == span) return energy;
-    TwWide part = (TwWide)((double)energy * ((double)elapsed / (double)span));
+    TwWide part = tw_wide(tw_double(energy), tw_double(elapsed) / tw_double(span));
     return part < energy ? part : energy;
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <stdint.h>
+#include <string.h>
 
 __extension__ typedef __int128 TwWide;
 
@@ -27,7 +28,19 @@ static inline TwWide tw_wide(double value, double scale)
     // from 2^52 on a double is an integer already, and adding a half would round it
     if (x >= -4503599627370496.0 && x <= 4503599627370496.0) return (int64_t)(x < 0.0 ? x - 0.5 : x + 0.5);
     if (x >= -9.2e18 && x <= 9.2e18) return (int64_t)x;
-    return (TwWide)x;
+    // beyond 64 bits: 53 bits moved up, which compilers leave to a slow library call
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    int up = (int)(bits >> 52 & 0x7ff) - 1075;
+    TwWide whole = (TwWide)((bits & 0xfffffffffffffu) | (uint64_t)1 << 52) << up;
+    return x < 0.0 ? -whole : whole;
+}
+
+// The nearest double; quick where the number fits 64 bits, as nearly all do.
+static inline double tw_double(TwWide x)
+{
+    int64_t low = (int64_t)x;
+    return low == x ? (double)low : (double)x;
 }
 
 static inline TwWide tw_time_of(int64_t ns) { return (TwWide)ns * 4294967296; }

@@ -12,8 +12,8 @@ static bool in_range(TwError *error, const char *name, int64_t value, int64_t mi
 
 static size_t reserve(TwEngine *e, size_t count, size_t size)
 {
-    size_t at = e->bytes;
-    e->bytes += (count * size + 63) / 64 * 64;
+    size_t at = e->parts_bytes;
+    e->parts_bytes += (count * size + 63) / 64 * 64;
     return at;
 }
 
@@ -36,12 +36,13 @@ bool tw_engine_build(TwEngine *engine, const TwEngineSpec *spec, TwError *error)
     engine->ttft_slo_ns = spec->ttft_slo_s < 9e9 ? (int64_t)(spec->ttft_slo_s * 1e9) : INT64_MAX;
     engine->tpot_slo_ps = spec->tpot_slo_s < 9e6 ? (int64_t)(spec->tpot_slo_s * 1e12) : INT64_MAX;
     engine->idle_rate = (int64_t)tw_wide(spec->step->idle_w, TW_UNITS_PER_NJ);
-    engine->bytes = (sizeof(TwReplica) + 63) / 64 * 64;
-    engine->residues = reserve(engine, (size_t)b, sizeof(uint16_t));
+    // the first chunks share the cache line of the residues
+    engine->residues = reserve(engine, (size_t)b + sequences, sizeof(uint16_t));
+    engine->chunks = engine->residues + (size_t)b * sizeof(uint16_t);
     engine->heap = reserve(engine, sequences, sizeof(uint64_t));
     engine->slots = reserve(engine, sequences, sizeof(TwSlotRow));
-    engine->chunks = reserve(engine, sequences, sizeof(uint16_t));
     engine->waiting = reserve(engine, (size_t)engine->ring, sizeof(TwWaiting));
+    engine->bytes = sizeof(TwReplica) + engine->parts_bytes;
     return true;
 }
 
@@ -68,7 +69,14 @@ static void clear(const TwEngine *e, TwReplica *r)
 
 void tw_engine_start(const TwEngine *e, TwReplica *r, int64_t now_ns)
 {
-    memset(r, 0, e->bytes);
+    tw_engine_start_apart(e, r, sizeof *r, now_ns);
+}
+
+void tw_engine_start_apart(const TwEngine *e, TwReplica *r, size_t parts, int64_t now_ns)
+{
+    memset(r, 0, sizeof *r);
+    r->parts = (int64_t)parts;
+    memset(part(r, 0), 0, e->parts_bytes);
     clear(e, r);
     r->time = tw_time_of(now_ns);
     r->cap_w = INFINITY;

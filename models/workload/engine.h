@@ -8,8 +8,9 @@
 // of the batch all iterations are advanced at once (advance.h): stepping gives the same bits.
 // Left out here: prefix caching, swapping, priorities, speculation, pipeline stages.
 //
-// A replica is a piece of a state block (tw_engine.bytes, 64-byte aligned, indices only). Times are integer ns; what
-// happens at t takes effect at the first boundary at or after t. A run goes up to a time that it does not include.
+// A replica is a head, TwReplica, and its arrays, pieces of one state block (64-byte aligned, indices only). Times are
+// integer ns; what happens at t takes effect at the first boundary at or after t. A run goes up to a time that it does
+// not include.
 #pragma once
 
 #include "models/workload/advance.h"
@@ -38,8 +39,8 @@ typedef struct TwEngine {
     int64_t ttft_slo_ns, tpot_slo_ps;
     int64_t idle_rate;                                // units of energy per ns
     int ring;                                         // entries of the waiting ring
-    size_t slots, heap, chunks, residues, waiting;    // offsets in a replica
-    size_t bytes;
+    size_t slots, heap, chunks, residues, waiting;    // offsets in the arrays of a replica
+    size_t parts_bytes, bytes;                        // of its arrays; with its head
 } TwEngine;
 
 // A request that waits, or its way back there: `seen` tokens were computed before it was preempted.
@@ -60,32 +61,34 @@ typedef struct TwSlotRow {
 
 // What happened on a replica since the start. Times in units of 2^-32 ns.
 typedef struct TwEngineCounts {
-    int64_t arrived, completed, rejected, lost;
-    int64_t input_arrived, output_arrived, input_done, output_done;
-    int64_t input_pending, output_pending, input_dropped, output_dropped;
-    int64_t recomputed, preemptions, iterations, changes, good, measured;
-    TwWide busy, capped, throttled, over_cap, full;
+    int64_t iterations, changes, output_done, output_pending;
+    TwWide busy, capped;
+    int64_t input_done, input_pending, arrived, input_arrived, output_arrived, completed, measured, good;
+    TwWide throttled, over_cap, full;
+    int64_t rejected, lost, input_dropped, output_dropped, recomputed, preemptions;
 } TwEngineCounts;
 
 enum { TW_PLAN_CAPPED = 1, TW_PLAN_THROTTLED = 2, TW_PLAN_OVER_CAP = 4, TW_PLAN_FULL = 8 };
 
+// Grouped by when it is touched, a cache line or two each: at every boundary, when its plan is made, at its ends.
 typedef struct TwReplica {
-    TwWide time;              // when the iteration in flight began, or since when nothing runs
-    TwWide meter;             // energy up to `time`
-    TwSeries span, energy;    // of the iteration in flight and those that follow it
-    int64_t next_ns;          // the boundary where the plan ends, rounded down; INT64_MAX: none
-    int64_t iteration;        // number of the iteration in flight
-    int64_t context;          // K
-    int32_t left;             // iterations until the composition or the affine range ends
-    int32_t stop;             // iterations until the planned boundary, <= left
+    _Alignas(64) TwWide time;    // when the iteration in flight began, or since when nothing runs
+    TwWide meter;                // energy up to `time`
+    TwSeries span, energy;       // of the iteration in flight and those that follow it
+    int64_t next_ns;             // the boundary where the plan ends, rounded down; INT64_MAX: none
+    int64_t iteration;           // number of the iteration in flight
+    int64_t context;             // K
+    int64_t parts;               // where its arrays are, from here
+    int32_t left;                // iterations until the composition or the affine range ends
+    int32_t stop;                // iterations until the planned boundary, <= left
     int32_t decodes, running, chunk_count, chunk_tokens;    // chunk_tokens: of the last chunk, which may be a part
     uint16_t oldest, youngest, unused;                      // running list, list of unused slots
     uint8_t flags, level;
     bool busy, off, limits_changed;
     int32_t wait_head, wait_count;
+    int32_t clock_level;
     TwKvPool kv;
     double cap_w, peak_w, full_w;    // share of the rack's cap; peak at full clock of the window, and of this plan
-    int32_t clock_level;
     int64_t booked_energy, booked_tokens;
     TwEngineCounts counts;
 } TwReplica;
@@ -112,6 +115,9 @@ typedef struct TwEngineLog {
 // False: a setting is out of range. The step source must outlive the engine.
 bool tw_engine_build(TwEngine *engine, const TwEngineSpec *spec, TwError *error);
 void tw_engine_start(const TwEngine *engine, TwReplica *replica, int64_t now_ns);
+// The same with its arrays, parts_bytes of them, `parts` bytes from its head: heads side by side are quicker to go
+// over.
+void tw_engine_start_apart(const TwEngine *engine, TwReplica *replica, size_t parts, int64_t now_ns);
 
 // Processes every boundary before until_ns; then the iteration in flight is the one that until_ns falls into.
 void tw_engine_run(const TwEngine *engine, TwReplica *replica, int64_t until_ns, const TwEngineLog *log);

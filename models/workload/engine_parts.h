@@ -7,10 +7,13 @@
 
 enum { TW_NO_SLOT = 0xffff };
 
-static inline void *part(TwReplica *replica, size_t offset) { return (unsigned char *)replica + offset; }
+static inline void *part(TwReplica *replica, size_t offset)
+{
+    return (unsigned char *)replica + replica->parts + offset;
+}
 static inline const void *part_const(const TwReplica *replica, size_t offset)
 {
-    return (const unsigned char *)replica + offset;
+    return (const unsigned char *)replica + replica->parts + offset;
 }
 static inline TwSlotRow *slots_of(const TwEngine *e, TwReplica *r) { return part(r, e->slots); }
 static inline uint64_t *heap_of(const TwEngine *e, TwReplica *r) { return part(r, e->heap); }
@@ -42,8 +45,9 @@ static inline TwWaiting *waiting_push_front(const TwEngine *e, TwReplica *r)
 static inline void waiting_pop(const TwEngine *e, TwReplica *r)
 {
     assert(r->wait_count > 0);
-    r->wait_head = r->wait_head + 1 < e->ring ? r->wait_head + 1 : 0;
+    // an empty ring begins anew where it is in the cache
     r->wait_count--;
+    r->wait_head = r->wait_count > 0 && r->wait_head + 1 < e->ring ? r->wait_head + 1 : 0;
 }
 
 // Finish heap, 4-ary, of (boundary where the sequence finishes, slot): absolute, so nothing is decremented.

@@ -353,9 +353,13 @@ static int64_t slope(double value, double scale)
 // The series of one quantity: coefficients are rounded once, here, and everything after is exact.
 static TwSeries series(TwAffine a, double scale, const TwBatch *b)
 {
-    TwWide context = slope(a.per_context, scale), history = slope(a.per_history, scale);
-    return (TwSeries){.next = tw_wide(a.base, scale) + context * b->decode_context + history * b->chunk_history,
-                      .grow = context * b->decodes + history * b->chunk_square};
+    int64_t context = slope(a.per_context, scale), history = slope(a.per_history, scale);
+    TwSeries made = {tw_wide(a.base, scale) + (TwWide)context * b->decode_context, (TwWide)context * b->decodes};
+    if (b->chunks > 0) {
+        made.next += (TwWide)history * b->chunk_history;
+        made.grow += (TwWide)history * b->chunk_square;
+    }
+    return made;
 }
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -408,6 +412,8 @@ void tw_sched_stop(const TwEngine *e, TwReplica *r)
     }
     r->stop = (int32_t)m;
     r->next_ns = tw_ns_of(r->time + tw_series_sum(r->span, m));
+    // who finishes next was last touched when it began: fetch it while there is other work
+    if (r->decodes > 0) __builtin_prefetch(slots_of(e, r) + (heap_of(e, r)[0] & 0xffff), 1);
 }
 
 void tw_sched_resume(const TwEngine *e, TwReplica *r)

@@ -34,22 +34,20 @@ struct TwWorkloadPlant {
     Cell *cells;
     int *rack;             // [replica]
     int *rack_replicas;    // [rack]
-    size_t *replica_at;    // [replica] in `replicas`
+    size_t *parts_at;      // [replica] in `parts`
     int64_t measure_from_ns;
-    TwSlot replicas, routers, latencies;    // replicas in cell order; [cell]; [cell]
-    TwSlot next_ns, load, off;              // [replica] copies for the router
-    TwSlot joules, tokens;                  // [replica] of the window
+    TwSlot replicas, parts;       // [replica] heads, and the arrays of each, in cell order
+    TwSlot routers, latencies;    // [cell]
+    TwSlot next_ns, load, off;    // [replica] copies for the router
+    TwSlot joules, tokens;        // [replica] of the window
 };
 typedef struct TwWorkloadPlant Plant;
 
-static TwReplica *replica_of(const Plant *p, void *block, int i)
-{
-    return (TwReplica *)((unsigned char *)tw_at(block, p->replicas) + p->replica_at[i]);
-}
+static TwReplica *replica_of(const Plant *p, void *block, int i) { return (TwReplica *)tw_at(block, p->replicas) + i; }
 
 static const TwReplica *replica_const(const Plant *p, const void *block, int i)
 {
-    return (const TwReplica *)((const unsigned char *)tw_at_const(block, p->replicas) + p->replica_at[i]);
+    return (const TwReplica *)tw_at_const(block, p->replicas) + i;
 }
 
 static const TwLatency *latency_const(const Plant *p, const void *block, int cell)
@@ -150,13 +148,13 @@ static void place(const TwWorkloadSpec *spec, Plant *p)
             p->cells[cell].replica_count++;
             p->rack[replica] = spec->pools[k].replica_rack[i];
             p->rack_replicas[p->rack[replica]]++;
-            p->replica_at[replica] = at;
-            at += pool->engine.bytes;
+            p->parts_at[replica] = at;
+            at += pool->engine.parts_bytes;
         }
         pool->replica_end = replica;
         pool->cell_end = cell + 1;
     }
-    p->replica_at[replica] = at;
+    p->parts_at[replica] = at;
 }
 
 bool tw_workload_create(TwWorkload **out, const TwWorkloadSpec *spec, TwLayout *layout, TwErrors *errors)
@@ -185,11 +183,12 @@ bool tw_workload_create(TwWorkload **out, const TwWorkloadSpec *spec, TwLayout *
     p->cells = TW_TAKE(arena, p->cell_count + 1, Cell);
     p->rack = TW_TAKE(arena, replicas + 1, int);
     p->rack_replicas = TW_TAKE(arena, spec->rack_count + 1, int);
-    p->replica_at = TW_TAKE(arena, replicas + 1, size_t);
+    p->parts_at = TW_TAKE(arena, replicas + 1, size_t);
     place(spec, p);
 
     size_t before = layout->bytes, n = (size_t)replicas, cells = (size_t)p->cell_count;
-    p->replicas = tw_layout_add(layout, p->replica_at[replicas], 1);
+    p->replicas = tw_layout_add(layout, n, sizeof(TwReplica));
+    p->parts = tw_layout_add(layout, p->parts_at[replicas], 1);
     p->routers = tw_layout_add(layout, cells, sizeof(TwRouter));
     p->latencies = tw_layout_add(layout, cells, sizeof(TwLatency));
     p->next_ns = tw_layout_add(layout, n, sizeof(int64_t));
@@ -214,7 +213,9 @@ void tw_workload_start(const TwWorkload *workload, void *block)
     memset(tw_at(block, p->latencies), 0, (size_t)p->cell_count * sizeof(TwLatency));
     for (int k = 0; k < p->pool_count; k++) {
         for (int i = p->pools[k].replica_begin; i < p->pools[k].replica_end; i++) {
-            tw_engine_start(&p->pools[k].engine, replica_of(p, block, i), 0);
+            TwReplica *r = replica_of(p, block, i);
+            unsigned char *parts = (unsigned char *)tw_at(block, p->parts) + p->parts_at[i];
+            tw_engine_start_apart(&p->pools[k].engine, r, (size_t)(parts - (unsigned char *)r), 0);
             tw_i64(block, p->next_ns)[i] = INT64_MAX;
             ((int32_t *)tw_at(block, p->load))[i] = 0;
             ((bool *)tw_at(block, p->off))[i] = false;
