@@ -6,9 +6,9 @@
 enum { ALGORITHMS = 8, TRIALS = 3 };
 static const size_t workspace_most = (size_t)32 << 20;
 
-static bool wrong(char *text, int size, const char *call, int status)
+static bool wrong(char *text, int size, const char *call, cublasStatus_t status)
 {
-    snprintf(text, (size_t)size, "%s answered %d (%s)", call, status, cublasLtGetStatusString((cublasStatus_t)status));
+    snprintf(text, (size_t)size, "%s answered %d (%s)", call, (int)status, cublasLtGetStatusString(status));
     return false;
 }
 
@@ -55,7 +55,10 @@ static bool choose(TwLtGemm *gemm, const uint16_t *x, const uint16_t *w, uint16_
         return wrong(text, size, "cublasLtMatmulAlgoGetHeuristic", status);
 
     cudaEvent_t start, stop;
-    if (cudaEventCreate(&start) || cudaEventCreate(&stop)) return wrong(text, size, "cudaEventCreate", -1);
+    if (cudaEventCreate(&start) || cudaEventCreate(&stop)) {
+        snprintf(text, (size_t)size, "no events: %s", cudaGetErrorString(cudaGetLastError()));
+        return false;
+    }
     int best = -1;
     float best_ms = 0.0f;
     for (int i = 0; i < count; i++) {

@@ -281,6 +281,7 @@ int tw_session_run(const TwSession *session, const TwDevice *device, TwCalGrid *
         fprintf(stderr, "tokenworks-calibrate: %s\n", text);
     }
     status = finish(&work, status, status == TW_EXIT_DONE ? "complete" : "partial");
+    fflush(stdout);
     if (caught) raise(caught);    // the handler is gone: the shell sees the signal
     return status;
 }
