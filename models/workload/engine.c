@@ -40,6 +40,7 @@ bool tw_engine_build(TwEngine *engine, const TwEngineSpec *spec, TwError *error)
     engine->residues = reserve(engine, (size_t)b + sequences, sizeof(uint16_t));
     engine->chunks = engine->residues + (size_t)b * sizeof(uint16_t);
     engine->heap = reserve(engine, sequences, sizeof(uint64_t));
+    engine->links = reserve(engine, sequences, sizeof(TwLink));
     engine->slots = reserve(engine, sequences, sizeof(TwSlotRow));
     engine->waiting = reserve(engine, (size_t)engine->ring, sizeof(TwWaiting));
     engine->bytes = sizeof(TwReplica) + engine->parts_bytes;
@@ -49,9 +50,9 @@ bool tw_engine_build(TwEngine *engine, const TwEngineSpec *spec, TwError *error)
 // Nothing runs, nothing waits; counts and clock stay.
 static void clear(const TwEngine *e, TwReplica *r)
 {
-    TwSlotRow *slots = slots_of(e, r);
+    TwLink *links = links_of(e, r);
     for (int k = 0; k < e->spec.max_sequences; k++)
-        slots[k].after = (uint16_t)(k + 1 < e->spec.max_sequences ? k + 1 : TW_NO_SLOT);
+        links[k].after = (uint16_t)(k + 1 < e->spec.max_sequences ? k + 1 : TW_NO_SLOT);
     r->unused = 0;
     r->oldest = r->youngest = TW_NO_SLOT;
     r->running = r->decodes = r->chunk_count = r->chunk_tokens = 0;
@@ -81,6 +82,32 @@ void tw_engine_start_apart(const TwEngine *e, TwReplica *r, size_t parts, int64_
     r->time = tw_time_of(now_ns);
     r->cap_w = INFINITY;
     r->clock_level = TW_LEVELS - 1;
+}
+
+void tw_engine_fetch_arrays(const TwEngine *e, const TwReplica *r)
+{
+    const uint64_t *heap = part_const(r, e->heap);
+    __builtin_prefetch(part_const(r, e->residues), 1);
+    for (int at = 0; at < r->decodes && at < 64; at += 8) __builtin_prefetch(heap + at, 1);
+    __builtin_prefetch((const TwWaiting *)part_const(r, e->waiting) + r->wait_head, 1);
+    if (r->unused == TW_NO_SLOT) return;
+    __builtin_prefetch((const TwLink *)part_const(r, e->links) + r->unused, 1);
+    __builtin_prefetch((const TwSlotRow *)part_const(r, e->slots) + r->unused, 1);
+}
+
+// A row lies on one cache line or two.
+static void fetch_row(const TwSlotRow *row)
+{
+    __builtin_prefetch(row, 1);
+    __builtin_prefetch((const unsigned char *)(row + 1) - 1, 1);
+}
+
+void tw_engine_fetch_rows(const TwEngine *e, const TwReplica *r)
+{
+    // who finishes next was last touched when it began
+    const TwSlotRow *slots = part_const(r, e->slots);
+    if (r->decodes > 0) fetch_row(slots + (*(const uint64_t *)part_const(r, e->heap) & 0xffff));
+    if (r->chunk_count > 0) fetch_row(slots + *(const uint16_t *)part_const(r, e->chunks));
 }
 
 // Goes m iterations into the plan, m <= stop: to their end, nothing scheduled after it yet.
@@ -270,6 +297,7 @@ void tw_engine_view(const TwEngine *e, const TwReplica *r, int64_t now_ns, TwEng
 bool tw_engine_consistent(const TwEngine *e, const TwReplica *r)
 {
     const TwSlotRow *slots = part_const(r, e->slots);
+    const TwLink *links = part_const(r, e->links);
     const uint64_t *heap = part_const(r, e->heap);
     const uint16_t *chunks = part_const(r, e->chunks), *residues = part_const(r, e->residues);
     const TwWaiting *waiting = part_const(r, e->waiting);
@@ -277,11 +305,11 @@ bool tw_engine_consistent(const TwEngine *e, const TwReplica *r)
     int running = 0, decodes = 0, before = TW_NO_SLOT;
     bool ok = true;
 
-    for (int slot = r->oldest; slot != TW_NO_SLOT; before = slot, slot = slots[slot].after) {
+    for (int slot = r->oldest; slot != TW_NO_SLOT; before = slot, slot = links[slot].after) {
         const TwSlotRow *row = slots + slot;
         int chunk = 0;
         while (chunk < r->chunk_count && chunks[chunk] != slot) chunk++;
-        ok &= row->before == before;
+        ok &= links[slot].before == before;
         running++;
         if (chunk < r->chunk_count) {
             int32_t goal = goal_of(row->input, row->seen);

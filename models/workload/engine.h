@@ -37,10 +37,10 @@ typedef struct TwEngineSpec {
 typedef struct TwEngine {
     TwEngineSpec spec;
     int64_t ttft_slo_ns, tpot_slo_ps;
-    int64_t idle_rate;                                // units of energy per ns
-    int ring;                                         // entries of the waiting ring
-    size_t slots, heap, chunks, residues, waiting;    // offsets in the arrays of a replica
-    size_t parts_bytes, bytes;                        // of its arrays; with its head
+    int64_t idle_rate;                                       // units of energy per ns
+    int ring;                                                // entries of the waiting ring
+    size_t slots, links, heap, chunks, residues, waiting;    // offsets in the arrays of a replica
+    size_t parts_bytes, bytes;                               // of its arrays; with its head
 } TwEngine;
 
 // A request that waits, or its way back there: `seen` tokens were computed before it was preempted.
@@ -56,8 +56,12 @@ typedef struct TwSlotRow {
     int64_t base;    // context of a decode when iteration i begins: base + i. Of a prefill: tokens computed.
     int32_t input, output, seen;
     uint32_t id;
-    uint16_t before, after;    // running list, in order of admission
 } TwSlotRow;
+
+// The running list, in order of admission. Apart from the rows: an end of a sequence then touches no other's row.
+typedef struct TwLink {
+    uint16_t before, after;
+} TwLink;
 
 // What happened on a replica since the start. Times in units of 2^-32 ns.
 typedef struct TwEngineCounts {
@@ -118,6 +122,15 @@ void tw_engine_start(const TwEngine *engine, TwReplica *replica, int64_t now_ns)
 // The same with its arrays, parts_bytes of them, `parts` bytes from its head: heads side by side are quicker to go
 // over.
 void tw_engine_start_apart(const TwEngine *engine, TwReplica *replica, size_t parts, int64_t now_ns);
+
+// Asks the processor to bring what the next boundaries of a replica touch; changes nothing. The head first, a while
+// later its arrays, a while later the rows they name.
+static inline void tw_engine_fetch_head(const TwReplica *replica)
+{
+    for (size_t at = 0; at < sizeof *replica; at += 64) __builtin_prefetch((const unsigned char *)replica + at, 1);
+}
+void tw_engine_fetch_arrays(const TwEngine *engine, const TwReplica *replica);
+void tw_engine_fetch_rows(const TwEngine *engine, const TwReplica *replica);
 
 // Processes every boundary before until_ns; then the iteration in flight is the one that until_ns falls into.
 void tw_engine_run(const TwEngine *engine, TwReplica *replica, int64_t until_ns, const TwEngineLog *log);

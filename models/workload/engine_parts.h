@@ -16,6 +16,7 @@ static inline const void *part_const(const TwReplica *replica, size_t offset)
     return (const unsigned char *)replica + replica->parts + offset;
 }
 static inline TwSlotRow *slots_of(const TwEngine *e, TwReplica *r) { return part(r, e->slots); }
+static inline TwLink *links_of(const TwEngine *e, TwReplica *r) { return part(r, e->links); }
 static inline uint64_t *heap_of(const TwEngine *e, TwReplica *r) { return part(r, e->heap); }
 static inline uint16_t *chunks_of(const TwEngine *e, TwReplica *r) { return part(r, e->chunks); }
 static inline uint16_t *residues_of(const TwEngine *e, TwReplica *r) { return part(r, e->residues); }

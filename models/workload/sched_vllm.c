@@ -6,35 +6,33 @@
 
 // --- sequences in and out of the running list -------------------------------------------------------------------
 
-static int list_add(TwReplica *r, TwSlotRow *slots)
+static int list_add(TwReplica *r, TwLink *links)
 {
     int slot = r->unused;
     assert(slot != TW_NO_SLOT);
-    TwSlotRow *row = slots + slot;
-    r->unused = row->after;
-    row->before = r->youngest;
-    row->after = TW_NO_SLOT;
+    r->unused = links[slot].after;
+    links[slot] = (TwLink){r->youngest, TW_NO_SLOT};
     if (r->youngest == TW_NO_SLOT)
         r->oldest = (uint16_t)slot;
     else
-        slots[r->youngest].after = (uint16_t)slot;
+        links[r->youngest].after = (uint16_t)slot;
     r->youngest = (uint16_t)slot;
     r->running++;
     return slot;
 }
 
-static void list_remove(TwReplica *r, TwSlotRow *slots, int slot)
+static void list_remove(TwReplica *r, TwLink *links, int slot)
 {
-    TwSlotRow *row = slots + slot;
-    if (row->before == TW_NO_SLOT)
-        r->oldest = row->after;
+    TwLink *link = links + slot;
+    if (link->before == TW_NO_SLOT)
+        r->oldest = link->after;
     else
-        slots[row->before].after = row->after;
-    if (row->after == TW_NO_SLOT)
-        r->youngest = row->before;
+        links[link->before].after = link->after;
+    if (link->after == TW_NO_SLOT)
+        r->youngest = link->before;
     else
-        slots[row->after].before = row->before;
-    row->after = r->unused;
+        links[link->after].before = link->before;
+    link->after = r->unused;
     r->unused = (uint16_t)slot;
     r->running--;
 }
@@ -95,7 +93,7 @@ static void chunk_done(const TwEngine *e, TwReplica *r, TwSlotRow *slots, int sl
     if (produced == row->output) {
         r->kv.free += tw_kv_cover(&r->kv, goal);
         finish(e, r, row, log);
-        list_remove(r, slots, slot);
+        list_remove(r, links_of(e, r), slot);
         return;
     }
     row->base = goal - r->iteration;
@@ -120,7 +118,7 @@ static bool finish_iteration(const TwEngine *e, TwReplica *r, const TwEngineLog 
         decode_remove(e, r, row);
         if (r->decodes > 0) heap_sink(heap, r->decodes, 0, heap[r->decodes]);
         finish(e, r, row, log);
-        list_remove(r, slots, slot);
+        list_remove(r, links_of(e, r), slot);
         changed = true;
     }
 
@@ -179,7 +177,7 @@ static void preempt_youngest(const TwEngine *e, TwReplica *r)
                      .output = row->output,
                      .seen = row->seen > computed ? row->seen : (int32_t)computed,
                      .id = row->id};
-    list_remove(r, slots, slot);
+    list_remove(r, links_of(e, r), slot);
 }
 
 // Blocks are short: walk the running in order, as the policy is written.
@@ -187,7 +185,7 @@ static void schedule_short(const TwEngine *e, TwReplica *r)
 {
     TwSlotRow *slots = slots_of(e, r);
     int64_t budget = e->spec.max_tokens;
-    for (int slot = r->oldest; slot != TW_NO_SLOT; slot = slots[slot].after) {
+    for (int slot = r->oldest; slot != TW_NO_SLOT; slot = links_of(e, r)[slot].after) {
         const TwSlotRow *row = slots + slot;
         bool chunk = r->chunk_count > 0 && chunks_of(e, r)[0] == slot;
         int64_t computed = row->base + (chunk ? 0 : r->iteration), tokens = 1;
@@ -241,7 +239,7 @@ static bool admit(const TwEngine *e, TwReplica *r, int64_t budget)
         if (tw_kv_cover(&r->kv, goal) > r->kv.free) break;
 
         TwSlotRow *slots = slots_of(e, r);
-        int slot = list_add(r, slots);
+        int slot = list_add(r, links_of(e, r));
         TwSlotRow *row = slots + slot;
         row->arrival_ns = w->arrival_ns;
         row->first_ns = w->first_ns;
@@ -412,8 +410,7 @@ void tw_sched_stop(const TwEngine *e, TwReplica *r)
     }
     r->stop = (int32_t)m;
     r->next_ns = tw_ns_of(r->time + tw_series_sum(r->span, m));
-    // who finishes next was last touched when it began: fetch it while there is other work
-    if (r->decodes > 0) __builtin_prefetch(slots_of(e, r) + (heap_of(e, r)[0] & 0xffff), 1);
+    tw_engine_fetch_rows(e, r);
 }
 
 void tw_sched_resume(const TwEngine *e, TwReplica *r)

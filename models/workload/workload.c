@@ -287,10 +287,22 @@ static int route(const Work *w, TwRouter *router, int64_t now_ns)
     return chosen;
 }
 
+// A cell's state has left the cache when its next window begins: asks for it some replicas ahead.
+static void fetch_ahead(const Work *w, int k)
+{
+    const TwEngine *e = &w->pool->engine;
+    const TwReplica *r = replica_const(w->plant, w->block, w->cell->replica_begin);
+    int count = w->cell->replica_count;
+    if (k + 8 < count) tw_engine_fetch_head(r + k + 8);
+    if (k + 4 < count) tw_engine_fetch_arrays(e, r + k + 4);
+    tw_engine_fetch_rows(e, r + k);
+}
+
 static void begin_window(const Work *w, const TwWorkloadIn *in, int64_t from_ns)
 {
     const Plant *p = w->plant;
     for (int k = 0; k < w->cell->replica_count; k++) {
+        fetch_ahead(w, k);
         int i = w->cell->replica_begin + k, rack = p->rack[i];
         TwReplica *r = replica_of(p, w->block, i);
         double share_w = in->cap_w[rack] / p->rack_replicas[rack];
