@@ -71,7 +71,7 @@ static void real(FILE *file, const char *name, double value)
 {
     char text[40];
     if (!isfinite(value)) return;
-    snprintf(text, sizeof text, "%.9g", value);
+    snprintf(text, sizeof text, "%.12g", value);
     fprintf(file, "    %s = %s%s;\n", name, text, strpbrk(text, ".e") ? "" : ".0");
 }
 
@@ -197,9 +197,12 @@ static void tell(Work *work, const TwCalRow *row, bool last)
     double left = work->expected_s - work->expected_done_s;
     double pace = work->expected_done_s > 0.0 ? elapsed / work->expected_done_s : 1.0;
     TwNvmlReading reading = tw_nvml_read(work->device->nvml);
-    fprintf(stderr, "%d/%d  %.0f s, %.0f s to go  %s  %.0f MHz  %.0f W  %.0f degC  drift %.1f %%\n", work->done,
-            work->total, elapsed, left * pace, name, row->sm_mhz, reading.power_w, reading.temp_degc,
-            100.0 * drift(work));
+    char meters[80] = "";
+    if (work->device->nvml)
+        snprintf(meters, sizeof meters, "  %.0f MHz  %.0f W  %.0f degC", row->sm_mhz, reading.power_w,
+                 reading.temp_degc);
+    fprintf(stderr, "%d/%d  %.0f s, %.0f s to go  %s%s  drift %.1f %%\n", work->done, work->total - work->skipped,
+            elapsed, left * pace, name, meters, 100.0 * drift(work));
 }
 
 static int finish(Work *work, int status, const char *word)
