@@ -30,7 +30,8 @@ typedef struct Rows {
 typedef struct Placed {
     const TwStepTables *tables;
     Rows rows;
-    double context_part, history_part;    // where K and H lie between the ends of their cells
+    double per_context, per_history;      // one over the widths of the cell in K and H
+    double context_part, history_part;    // where K and H lie in it
     uint32_t known;                       // a bit a level
     TwCell at[TW_LEVELS][CORNERS];
 } Placed;
@@ -51,10 +52,10 @@ static void place_dense(const TwStepTables *t, const TwBatch *b, Rows *rows)
 {
     int n = b->tokens < 1 ? 1 : b->tokens;
     assert(n <= t->tokens.most);
-    int i = t->tokens.low[n], low = t->tokens.at[i], high = t->tokens.at[i + 1];
+    int i = t->tokens.low[n], low = t->tokens.at[i];
     // a batch of decodes alone runs as a captured graph of the next size up
     bool padded = b->chunks == 0 && n <= 512;
-    rows->dense_up = padded ? (double)(n > low) : (double)(n - low) / (double)(high - low);
+    rows->dense_up = padded ? (double)(n > low) : (double)(n - low) * t->tokens.per_gap[i];
     int variant = !padded && n > 16 && n % 16 != 0;
     rows->dense = t->dense[variant] + (ptrdiff_t)i * TW_LEVELS;
 }
@@ -67,7 +68,7 @@ static void place_sequences(const TwStepTables *t, const TwBatch *b, Rows *rows,
         int s = b->logits < t->sequences.most ? b->logits : t->sequences.most;
         int i = t->sequences.low[s], low = t->sequences.at[i];
         rows->logits = t->logits + (ptrdiff_t)i * TW_LEVELS;
-        rows->logits_up = (double)(b->logits - low) / (double)(t->sequences.at[i + 1] - low);
+        rows->logits_up = (double)(b->logits - low) * t->sequences.per_gap[i];
     }
     rows->has_decode = b->decodes > 0;
     *context_end = INT64_MAX;
@@ -77,7 +78,7 @@ static void place_sequences(const TwStepTables *t, const TwBatch *b, Rows *rows,
     int i = t->sequences.low[b->decodes], low = t->sequences.at[i];
     int64_t n = b->decodes;
     int c = tw_length_low(&t->lengths, b->decode_context / n);
-    rows->decode_up = (double)(b->decodes - low) / (double)(t->sequences.at[i + 1] - low);
+    rows->decode_up = (double)(b->decodes - low) * t->sequences.per_gap[i];
     rows->decode_stride = (ptrdiff_t)t->lengths.count * TW_LEVELS;
     rows->decode = t->decode + i * rows->decode_stride + (ptrdiff_t)c * TW_LEVELS;
     rows->context[0] = (double)(n * t->lengths.at[c]);
@@ -96,35 +97,34 @@ static inline int octave_of(double x, double *over)
     return exponent;
 }
 
-// Cost of a pair times the length at a node, for `rows` query rows in all: linear in the rows between powers of two.
-static TwPairCost pair_at(const TwStepTables *t, int node, double rows)
+// Cost of a pair at a node, for `rows` query rows in all: times the rows it is linear in them between powers of two.
+static TwPairCost pair_at(const TwStepTables *t, int node, double rows, double per_row)
 {
-    double length = (double)t->lengths.at[node], over;
-    int k = octave_of(rows / length, &over) - TW_ROWS_LOW;
+    double over;
+    int k = octave_of(rows * t->lengths.per_node[node], &over) - TW_ROWS_LOW;
     double up = over - 1.0;
     if (k < 0) k = 0, up = 0.0;
     if (k > TW_ROWS - 2) k = TW_ROWS - 2, up = 1.0;
     const TwPairCost *low = &t->pair[node * TW_ROWS + k], *high = low + 1;
-    double scale = length / rows;
+    double scale = t->lengths.node[node] * per_row;
     return (TwPairCost){scale * lerp(low->time_ns, high->time_ns, up), scale * lerp(low->flop_nj, high->flop_nj, up),
                         scale * lerp(low->byte_nj, high->byte_nj, up)};
 }
 
-// Prefill attention at one end of the history's cell, whose nodes cost low and high.
-static void prefill_end(const TwStepTables *t, const TwBatch *b, const TwPairCost *low, const TwPairCost *high,
-                        double within, double length, double history, Rows *rows, int end)
+// Prefill attention at one end of the history's cell; `pair` is the cost of a pair there, times the length.
+static void prefill_end(const TwStepTables *t, const TwBatch *b, const TwPairCost *pair, double per_length,
+                        double per_row, Rows *rows, int end)
 {
-    double tokens = b->chunk_tokens, all = history + 0.5 * (double)b->chunk_square;
-    double pairs = t->full_layers * all, expanded = history * ((double)b->chunks / tokens);
+    double history = rows->history[end], all = history + 0.5 * (double)b->chunk_square;
+    double pairs = t->full_layers * all, expanded = history * (b->chunks * per_row);
     if (t->windowed_layers > 0.0) {
-        double most = t->window * tokens;
+        double most = t->window * b->chunk_tokens;
         pairs += t->windowed_layers * (all < most ? all : most);
     }
-    double scale = pairs / length;
-    rows->prefill_ns[end] = scale * lerp(low->time_ns, high->time_ns, within) + expanded * t->expand.time_ns;
-    rows->prefill_flop_nj[end] = scale * lerp(low->flop_nj, high->flop_nj, within) + expanded * t->expand.flop_nj;
-    rows->prefill_byte_nj[end] = scale * lerp(low->byte_nj, high->byte_nj, within) + expanded * t->expand.byte_nj;
-    rows->history[end] = history;
+    double scale = pairs * per_length;
+    rows->prefill_ns[end] = scale * pair->time_ns + expanded * t->expand.time_ns;
+    rows->prefill_flop_nj[end] = scale * pair->flop_nj + expanded * t->expand.flop_nj;
+    rows->prefill_byte_nj[end] = scale * pair->byte_nj + expanded * t->expand.byte_nj;
 }
 
 // The chunks' rows at one level, run by the decode kernel, at both ends of the history: every row a sequence of its
@@ -147,7 +147,7 @@ static void place_few(const TwStepTables *t, const TwBatch *b, int cell, double 
     int i = t->sequences.low[n], low = t->sequences.at[i];
     rows->few_stride = (ptrdiff_t)t->lengths.count * TW_LEVELS;
     rows->few = t->decode + i * rows->few_stride + (ptrdiff_t)cell * TW_LEVELS;
-    rows->few_up = (double)(n - low) / (double)(t->sequences.at[i + 1] - low);
+    rows->few_up = (double)(n - low) * t->sequences.per_gap[i];
     rows->few_times = (double)b->chunk_tokens / n;
     rows->few_within = within;
     TwCell end[2];
@@ -166,11 +166,15 @@ static void place_prefill(const TwStepTables *t, const TwBatch *b, Rows *rows, i
     int cell = tw_length_low(&t->lengths, (b->chunk_history + square) / tokens);
     int64_t first = t->lengths.at[cell] * tokens - square, last = t->lengths.at[cell + 1] * tokens - square;
     if (first < 0) first = 0;
-    TwPairCost low = pair_at(t, cell, (double)tokens), high = pair_at(t, cell + 1, (double)tokens);
-    double from = (double)t->lengths.at[cell], to = (double)t->lengths.at[cell + 1];
-    double length = (double)(first + square) / (double)tokens, within = (length - from) / (to - from);
-    prefill_end(t, b, &low, &high, within, length, (double)first, rows, 0);
-    prefill_end(t, b, &low, &high, 1.0, to, (double)last, rows, 1);
+    rows->history[0] = (double)first, rows->history[1] = (double)last;
+    double from = t->lengths.node[cell], per_row = 1.0 / (double)tokens;
+    double length = (double)(first + square) * per_row, within = (length - from) * t->lengths.per_gap[cell];
+    TwPairCost low = pair_at(t, cell, (double)tokens, per_row), high = pair_at(t, cell + 1, (double)tokens, per_row);
+    low.time_ns = lerp(low.time_ns, high.time_ns, within);
+    low.flop_nj = lerp(low.flop_nj, high.flop_nj, within);
+    low.byte_nj = lerp(low.byte_nj, high.byte_nj, within);
+    prefill_end(t, b, &low, 1.0 / length, per_row, rows, 0);
+    prefill_end(t, b, &high, t->lengths.per_node[cell + 1], per_row, rows, 1);
     place_few(t, b, cell, within, rows);
     if (cell + 2 < t->lengths.count) *history_end = last;
 }
@@ -186,8 +190,14 @@ static void place(Placed *p, const TwStepTables *t, const TwBatch *b, TwStep *st
     place_prefill(t, b, r, &step->history_end);
     r->host_ns = t->host_step_ns + t->host_sequence_ns * (double)(b->decodes + b->chunks);
     p->context_part = p->history_part = 0.0;
-    if (r->has_decode) p->context_part = ((double)b->decode_context - r->context[0]) / (r->context[1] - r->context[0]);
-    if (r->has_prefill) p->history_part = ((double)b->chunk_history - r->history[0]) / (r->history[1] - r->history[0]);
+    if (r->has_decode) {
+        p->per_context = 1.0 / (r->context[1] - r->context[0]);
+        p->context_part = ((double)b->decode_context - r->context[0]) * p->per_context;
+    }
+    if (r->has_prefill) {
+        p->per_history = 1.0 / (r->history[1] - r->history[0]);
+        p->history_part = ((double)b->chunk_history - r->history[0]) * p->per_history;
+    }
 }
 
 // ---- what it costs -------------------------------------------------------------------------------------------------
@@ -239,7 +249,7 @@ static const TwCell *corners_at(Placed *p, int level)
     return at;
 }
 
-// The same at one corner within the board limit: the highest clock at which the mean power of the step is allowed.
+// At one corner whose power at a level is beyond the board limit: the highest clock at which the mean power is allowed.
 static TwCell corner_within(Placed *p, int level, int corner)
 {
     double limit_w = p->tables->limit_w;
@@ -255,6 +265,13 @@ static TwCell corner_within(Placed *p, int level, int corner)
     return above;
 }
 
+// Time and energy at a corner within the board limit.
+static inline TwCell allowed(Placed *p, const TwCell *at, int level, int corner)
+{
+    bool within = at[corner].energy_nj - p->tables->limit_w * at[corner].time_ns <= 0.0;
+    return within ? at[corner] : corner_within(p, level, corner);
+}
+
 // What K and H add from one end of their cells to the other; time never falls.
 typedef struct Plane {
     TwCell base, context, history;
@@ -267,9 +284,10 @@ static inline TwCell rise(TwCell from, TwCell to)
 
 static Plane plane_at(Placed *p, int level)
 {
-    Plane plane = {corner_within(p, level, CORNER), {0.0, 0.0}, {0.0, 0.0}};
-    if (p->rows.has_decode) plane.context = rise(plane.base, corner_within(p, level, CONTEXT_END));
-    if (p->rows.has_prefill) plane.history = rise(plane.base, corner_within(p, level, HISTORY_END));
+    const TwCell *at = corners_at(p, level);
+    Plane plane = {allowed(p, at, level, CORNER), {0.0, 0.0}, {0.0, 0.0}};
+    if (p->rows.has_decode) plane.context = rise(plane.base, allowed(p, at, level, CONTEXT_END));
+    if (p->rows.has_prefill) plane.history = rise(plane.base, allowed(p, at, level, HISTORY_END));
     return plane;
 }
 
@@ -281,16 +299,14 @@ static void set_step(const Placed *p, const Plane *plane, TwStep *step)
     step->time_ns = (TwAffine){plane->base.time_ns, 0.0, 0.0};
     step->energy_nj = (TwAffine){plane->base.energy_nj, 0.0, 0.0};
     if (r->has_decode) {
-        double width = r->context[1] - r->context[0];
-        step->time_ns.per_context = plane->context.time_ns / width;
-        step->energy_nj.per_context = plane->context.energy_nj / width;
+        step->time_ns.per_context = plane->context.time_ns * p->per_context;
+        step->energy_nj.per_context = plane->context.energy_nj * p->per_context;
         step->time_ns.base -= step->time_ns.per_context * r->context[0];
         step->energy_nj.base -= step->energy_nj.per_context * r->context[0];
     }
     if (r->has_prefill) {
-        double width = r->history[1] - r->history[0];
-        step->time_ns.per_history = plane->history.time_ns / width;
-        step->energy_nj.per_history = plane->history.energy_nj / width;
+        step->time_ns.per_history = plane->history.time_ns * p->per_history;
+        step->energy_nj.per_history = plane->history.energy_nj * p->per_history;
         step->time_ns.base -= step->time_ns.per_history * r->history[0];
         step->energy_nj.base -= step->energy_nj.per_history * r->history[0];
     }

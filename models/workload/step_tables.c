@@ -24,6 +24,8 @@ static TwAxis axis_make(TwArena *arena, int most, int (*next)(int))
     for (int n = 1; n < most; n = next(n)) axis.count++;
     axis.at = TW_TAKE(arena, axis.count, int);
     for (int i = 0, n = 1; i < axis.count; i++, n = next(n)) axis.at[i] = n;
+    axis.per_gap = TW_TAKE(arena, axis.count, double);
+    for (int i = 0; i + 1 < axis.count; i++) axis.per_gap[i] = 1.0 / (axis.at[i + 1] - axis.at[i]);
     axis.most = axis.at[axis.count - 1];
     axis.low = TW_TAKE(arena, axis.most + 1, int16_t);
     for (int n = 0, i = 0; n <= axis.most; n++) {
@@ -58,6 +60,14 @@ static TwLengthAxis lengths_make(TwArena *arena, int64_t window)
         for (int i = 0; i < count; i++) lengths.at[lengths.count++] = nodes[i];
     }
     assert(lengths.count <= LENGTH_MOST);
+    lengths.node = TW_TAKE(arena, lengths.count, double);
+    lengths.per_node = TW_TAKE(arena, lengths.count, double);
+    lengths.per_gap = TW_TAKE(arena, lengths.count, double);
+    for (int i = 0; i < lengths.count; i++) {
+        lengths.node[i] = (double)lengths.at[i];
+        lengths.per_node[i] = 1.0 / lengths.node[i];
+        if (i > 0) lengths.per_gap[i - 1] = 1.0 / (lengths.node[i] - lengths.node[i - 1]);
+    }
     // the last cell has no end: its slope goes on
     for (int octave = LENGTH_OCTAVES; octave < 64; octave++) lengths.octave[octave] = lengths.count - 2;
     return lengths;

@@ -11,14 +11,17 @@
 typedef struct TwAxis {
     int count, most;
     int *at;
-    int16_t *low;    // [0 .. most]: largest node <= n that has one above it
+    int16_t *low;       // [0 .. most]: largest node <= n that has one above it
+    double *per_gap;    // one over the distance to the node above: exact, these are powers of two
 } TwAxis;
 
 // Mean contexts and lengths: two nodes an octave, so that the cell is found from the highest bit.
 typedef struct TwLengthAxis {
     int count;
     int64_t *at;
-    int octave[64];    // first node of each power of two
+    double *node, *per_node;    // the same as numbers, and one over them
+    double *per_gap;            // one over the distance to the node above
+    int octave[64];             // first node of each power of two
 } TwLengthAxis;
 
 typedef struct TwCell {    // per level: time_ns, dynamic energy nJ
