@@ -1,7 +1,6 @@
 # The kernels' host side (references, grids, points: always built) and, where CUDA is found, tokenworks-calibrate.
 # Nothing links either: they hand over files.
 include(${CMAKE_CURRENT_LIST_DIR}/cuda_search.cmake)
-set(tokenworks_mpi_text "OFF")
 set(tokenworks_cuda_text "not found")
 if(TOKENWORKS_CUDA STREQUAL OFF)
   set(tokenworks_cuda_text "OFF")
