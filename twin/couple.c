@@ -57,7 +57,9 @@ void tw_couple_grant(const TwPlant *plant, void *block, TwScratch *s, double win
         sum_w += want_w;
     }
     s->window.demand_sum_w = sum_w;
-    m->demand_peak_w = fmax(m->demand_peak_w, sum_w);
+    // before the first window nothing has been asked for: the block holds what the racks could want, to be granted once
+    bool asked = m->windows > 0;
+    if (asked) m->demand_peak_w = fmax(m->demand_peak_w, sum_w);
     if (strcmp(plant->capping.rule, "none") == 0) {
         for (int i = 0; i < plant->rack_count; i++) grant_w[i] = plant->racks[i].peak_w;
         return;
@@ -65,7 +67,7 @@ void tw_couple_grant(const TwPlant *plant, void *block, TwScratch *s, double win
     tw_power_allocate(plant->power, block, s->window.demand_w, s->floor_w, s->most_w, load_w, grant_w, s->binding);
     // a limit binds where a rack is granted less than it wants
     for (int i = 0; i < plant->rack_count; i++) {
-        bool capped = on[i] && grant_w[i] < s->window.demand_w[i] * (1.0 - 1e-6);
+        bool capped = asked && on[i] && grant_w[i] < s->window.demand_w[i] * (1.0 - 1e-6);
         if (!capped) continue;
         m->capped_racks_s += window_s;
         if (s->binding[i] >= 0) binding_s[s->binding[i]] += window_s;
@@ -133,6 +135,7 @@ static void book(const TwPlant *plant, void *block, TwScratch *s, const TwPowerO
     w->it_w = racks_w + w->fabric_w;
     m->utility_j += power->utility_w * window_s;
     m->storage_j += power->storage_w * window_s;
+    m->holdup_j += power->unserved_w * window_s;
     m->rack_j += racks_w * window_s;
     m->extra_j += extra_j;
     m->gpu_j += w->gpu_w_sum * window_s;

@@ -105,9 +105,9 @@ static const char *const router_words[] = {"round_robin", "least_loaded", "power
         WORD(TwPoolRow, lengths, "azure23_conv", NULL, "length tables: <lengths>_in and <lengths>_out"),              \
         WORD(TwPoolRow, trace, "", NULL, "trace file to replay instead of generating"),                               \
         WHOLE(TwPoolRow, tensor_parallel, "1", 1, 576, "0", "GPUs a replica; 0: fewest that hold the model"),         \
-        WHOLE(TwPoolRow, max_tokens, "1", 1, 1000000, "8192", "token budget of an iteration"),                        \
-        WHOLE(TwPoolRow, max_sequences, "1", 1, 65535, "256", "largest batch of a replica"),                          \
-        WHOLE(TwPoolRow, block_tokens, "1", 1, 4096, "16", "tokens of a KV block, a power of two"),                   \
+        WHOLE(TwPoolRow, max_tokens, "1", 1, 131072, "8192", "token budget of an iteration"),                        \
+        WHOLE(TwPoolRow, max_sequences, "1", 1, 8192, "256", "largest batch of a replica"),                          \
+        WHOLE(TwPoolRow, block_tokens, "1", 1, 256, "16", "tokens of a KV block, a power of two"),                   \
         WHOLE(TwPoolRow, kv_blocks, "1", 0, 1e12, "0", "KV blocks of a replica; 0: what memory holds"),               \
         WHOLE(TwPoolRow, queue_max, "1", 1, 65535, "512", "requests that may wait at a replica"),                     \
         WHOLE(TwPoolRow, context_tokens, "1", 2, 16777216, "131072", "input and output are cut to it"),               \
@@ -147,8 +147,8 @@ static const char *const event_words[] = {"load_target", "lose", "set_supply", "
 static const TwField event_fields[] = {
     WORD(TwEventRow, kind, NULL, event_words, "what happens"),
     {"feed", "", TW_TEXT, 0, 0, "", AT(TwEventRow, element), "power element or CDU it happens to", NULL},
-    REAL(TwEventRow, at_s, "s", 0, 1e11, NULL, "when"),
-    REAL(TwEventRow, until_s, "s", 0, 1e11, "inf", "when it ends"),
+    REAL(TwEventRow, at_s, "s", 0, 1e9, NULL, "when"),
+    REAL(TwEventRow, until_s, "s", 0, 1e9, "inf", "when it ends"),
     REAL(TwEventRow, limit_w, "W", 0, 1e12, "inf", "load_target: the limit"),
     REAL(TwEventRow, supply_degc, "degC", 5, 70, "unknown", "set_supply: the set point"),
     YES(TwEventRow, best_effort, "true", "load_target: a goal rather than an obligation; reported"),
@@ -158,7 +158,7 @@ static const TwKind event_kind = {"event", NULL, event_fields, TW_COUNT(event_fi
 static const char *const integrator_words[] = {"rosenbrock", "cvode", NULL};
 static const TwField run_fields[] = {
     WORD(TwRunRow, start, "2026-07-01 00:00:00", NULL, "calendar time of simulated time zero"),
-    REAL(TwRunRow, for_s, "s", 1e-3, 1e10, "86400", "simulated span"),
+    REAL(TwRunRow, for_s, "s", 1e-3, 1e9, "86400", "simulated span"),
     REAL(TwRunRow, warmup_s, "s", 0, 1e9, "0", "requests that arrive earlier are left out of latencies"),
     REAL(TwRunRow, exchange_s, "s", 0, 3600, "0", "exchange interval of the models; 0: 1 s up to 6 h, 10 s beyond"),
     REAL(TwRunRow, series_s, "s", 0, 86400, "0", "recording interval of facility series; 0: 5 s to 1 min"),

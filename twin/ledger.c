@@ -14,7 +14,7 @@ TwLedger tw_ledger_close(const TwMeters *m, double stored_j, const TwWorkloadTot
     double used_j = m->rack_j + m->fabric_j + m->cooling_j + losses_j;
     double gone_j = m->thermal_out_j + m->outdoor_loss_j + (stored_j - m->stored_start_j) + m->carry_j;
     TwLedger ledger = {
-        .electricity_residual = relative(m->utility_j - m->storage_j - used_j, m->utility_j),
+        .electricity_residual = relative(m->utility_j - m->storage_j + m->holdup_j - used_j, m->utility_j),
         .heat_residual = relative(used_j - gone_j, used_j),
         .requests_residual = t->arrived - t->completed - t->running - t->waiting - t->rejected - t->lost,
         .input_tokens_residual =

@@ -1,6 +1,6 @@
 // The ledger: every joule, litre, request and token since time zero, booked once, so that both sides can be compared.
 //
-//     electricity   utility + out of stores = racks + fabric + cooling + losses
+//     electricity   utility + out of stores + hold-up = racks + fabric + cooling + losses
 //     heat          electricity used = heat to the environment + heat stored in coolant, metal and air
 //     requests      arrived = completed + running + waiting + rejected + lost;  tokens likewise
 #pragma once
@@ -16,6 +16,7 @@ typedef struct TwMeters {
     int64_t next_grant_ns;              // earliest next allocation of power
     int32_t events_done, windows;       // scripted events that have happened
     double utility_j, storage_j;        // from the feeds; into stores (negative: out)
+    double holdup_j;                    // drawn in a window after a store ran empty inside it: supplied by no element
     double rack_j, extra_j;             // racks at the AC input, extra included; leakage less throttle alone
     double gpu_j, host_j, shelf_j;      // of rack_j
     double fabric_j, cooling_j;

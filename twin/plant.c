@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 enum { CELL_REPLICAS = 32, COMM_POINTS = 23 };
+static const double LEAST_INTERVAL_S = 1e-3;
 
 // A name without its trailing digits: entries repeated by `count` share it.
 static size_t stem_length(const char *name)
@@ -25,17 +26,44 @@ static size_t stem_length(const char *name)
     return n;
 }
 
-// Entry i of count names: which of its repeated group it is, and how large the group is.
-static void place_in_group(const char *const *names, int count, int i, int *place, int *size)
+// The place of an entry in the group of entries that share its stem, and how large that group is.
+typedef struct Place {
+    const char *name;
+    size_t stem;
+    int index, place, size;
+} Place;
+
+static int by_stem(const void *left, const void *right)
 {
-    size_t stem = stem_length(names[i]);
-    *place = 0;
-    *size = 0;
-    for (int k = 0; k < count; k++) {
-        if (stem_length(names[k]) != stem || strncmp(names[k], names[i], stem) != 0) continue;
-        if (k < i) (*place)++;
-        (*size)++;
+    const Place *a = left, *b = right;
+    int order = strncmp(a->name, b->name, a->stem < b->stem ? a->stem : b->stem);
+    if (order != 0) return order;
+    if (a->stem != b->stem) return a->stem < b->stem ? -1 : 1;
+    return a->index - b->index;
+}
+
+static int by_index(const void *left, const void *right)
+{
+    return ((const Place *)left)->index - ((const Place *)right)->index;
+}
+
+// Places of all entries, [entry]. Sorted by stem and back: halls have thousands of racks.
+static const Place *places_of(TwPlant *plant, const char *const *names, int count)
+{
+    Place *places = TW_TAKE(plant->arena, count + 1, Place);
+    for (int i = 0; i < count; i++) places[i] = (Place){names[i], stem_length(names[i]), i, 0, 0};
+    qsort(places, (size_t)count, sizeof *places, by_stem);
+    for (int first = 0, end; first < count; first = end) {
+        for (end = first + 1; end < count && places[end].stem == places[first].stem &&
+                              strncmp(places[end].name, places[first].name, places[first].stem) == 0;)
+            end++;
+        for (int k = first; k < end; k++) {
+            places[k].place = k - first;
+            places[k].size = end - first;
+        }
     }
+    qsort(places, (size_t)count, sizeof *places, by_index);
+    return places;
 }
 
 // Index of the entry that `ref` names: itself, or, where ref was repeated by count, the one dealt to (place of size).
@@ -128,23 +156,23 @@ static void compile_elements(TwPlant *plant, const TwNode *root, TwErrors *error
         if (isnan(plant->elements[i].ramp_w_s)) plant->elements[i].ramp_w_s = INFINITY;
     }
     // a parent that is a counted entry is dealt evenly
+    const Place *places = places_of(plant, plant->element_names, n);
+    int *parents = TW_TAKE(plant->arena, n + 1, int);
     for (int i = 0; i < n; i++) {
         TwElementRow *row = &plant->elements[i];
         char name[TW_NAME];
         const TwNode *node = tw_node_entry(root, "power", i, name);
+        parents[i] = -1;
         if (!row->from[0]) continue;
-        int place, size;
-        place_in_group(plant->element_names, n, i, &place, &size);
-        int parent = find_entry(plant->element_names, n, row->from, place, size);
+        int parent = find_entry(plant->element_names, n, row->from, places[i].place, places[i].size);
         if (parent < 0) reference_error(node, "from", errors, row->from, "power element", plant->element_names, n);
-        else row->from = plant->element_names[parent];
+        else row->from = plant->element_names[parents[i] = parent];
     }
     if (tw_errors_count(errors)) return;
     // whoever climbs from an element must arrive at a feed
     for (int i = 0; i < n; i++) {
         int at = i, steps = 0;
-        while (plant->elements[at].from[0] && steps++ <= n)
-            at = find_entry(plant->element_names, n, plant->elements[at].from, 0, 1);
+        while (parents[at] >= 0 && steps++ <= n) at = parents[at];
         if (steps <= n) continue;
         char name[TW_NAME];
         const TwNode *node = tw_node_entry(root, "power", i, name);
@@ -220,6 +248,7 @@ static void compile_racks(TwPlant *plant, const TwNode *root, ThermalInput *ther
         tw_node_entry(root, "racks", i, name);
         names[i] = tw_arena_text(plant->arena, name);
     }
+    const Place *places = places_of(plant, names, n);
     for (int i = 0; i < n; i++) {
         char name[TW_NAME];
         const TwNode *node = tw_node_entry(root, "racks", i, name);
@@ -233,8 +262,7 @@ static void compile_racks(TwPlant *plant, const TwNode *root, ThermalInput *ther
         tw_node_row(cooling_node, &cooling);
         tw_node_row(tw_node_group(cooling_node, "lumps"), &thermal->lumps[i]);
 
-        int place, size;
-        place_in_group(names, n, i, &place, &size);
+        int place = places[i].place, size = places[i].size;
         TwRackPlan *rack = &plant->racks[i];
         snprintf(rack->name, sizeof rack->name, "%s", name);
         rack->part = tw_node_part(node) ? tw_node_part(node) : "";
@@ -323,14 +351,13 @@ static bool compile_power(TwPlant *plant, const ThermalInput *thermal, const TwP
     loads[0] = (TwPowerLoad){"fabric", attach(plant, fabric, fabric_row.from, 0, 1, errors)};
     int heat_element = attach(plant, heat, thermal->heat.from, 0, 1, errors);
     int room_element = attach(plant, room, thermal->room.from, 0, 1, errors);
+    const Place *places = places_of(plant, plant->cdu_names, plant->cdu_count);
     for (int i = 1; i < n; i++) {
         int cdu = plant->thermal->load_cdu[i - 1], element = cdu == -1 ? heat_element : room_element;
         if (cdu >= 0) {
             char name[TW_NAME];
-            int place, size;
             const TwNode *node = tw_node_entry(cooling, "cdus", cdu, name);
-            place_in_group(plant->cdu_names, plant->cdu_count, cdu, &place, &size);
-            element = attach(plant, node, thermal->cdus[cdu].from, place, size, errors);
+            element = attach(plant, node, thermal->cdus[cdu].from, places[cdu].place, places[cdu].size, errors);
         }
         loads[i] = (TwPowerLoad){plant->thermal->load_names[i - 1], element};
     }
@@ -675,6 +702,14 @@ static bool compile_run(TwPlant *plant, TwErrors *errors)
     plant->title = row.title;
     double span_s = plant->run.for_s;
     plant->exchange_s = plant->run.exchange_s > 0.0 ? plant->run.exchange_s : span_s <= 6.0 * 3600.0 ? 1.0 : 10.0;
+    // 0 asks for the default; anything else is at least a millisecond, so that time goes on in whole nanoseconds
+    const struct { const char *name; double value_s; } intervals[] = {{"exchange_s", plant->run.exchange_s},
+                                                                      {"series_s", plant->run.series_s},
+                                                                      {"component_s", plant->run.component_s}};
+    for (size_t i = 0; i < sizeof intervals / sizeof *intervals; i++)
+        if (intervals[i].value_s > 0.0 && intervals[i].value_s < LEAST_INTERVAL_S)
+            tw_node_error(run, intervals[i].name, errors, "%s = %g, expected 0 or at least %g s", intervals[i].name,
+                          intervals[i].value_s, LEAST_INTERVAL_S);
     TwCalendar start;
     if (!tw_calendar_read(plant->run.start, &start)) {
         tw_node_error(run, "start", errors, "start = \"%s\", expected \"YYYY-MM-DD HH:MM:SS\"", plant->run.start);

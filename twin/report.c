@@ -183,6 +183,8 @@ static void add_power(TwReport *report, const TwState *state)
     add(report, "power.host_mw.mean", "MW", "everything else at the busbars", over(m->host_j, time_s) * 1e-6);
     add(report, "power.fabric_mw.mean", "MW", "scale-out switches and optics", over(m->fabric_j, time_s) * 1e-6);
     add(report, "power.max_ramp_mw_per_s", "MW/s", "steepest change between windows", m->ramp_max_w_s * 1e-6);
+    add(report, "power.holdup_kwh", "kWh", "drawn within the window in which a store ran empty, from no element",
+        m->holdup_j / 3.6e6);
     add(report, "power.target_compliance", "1", "share of time under a load target spent within it",
         over(m->target_compliant_s, m->target_s));
 

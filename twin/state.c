@@ -242,11 +242,11 @@ static int64_t multiple_after(int64_t time_ns, double interval_s)
 }
 
 // End of the window that begins now: the earliest of tick, event, end of a recording interval, a store that empties.
-static int64_t window_end(const TwState *state, int64_t now_ns, int64_t until_ns)
+static int64_t window_end(const TwState *state, int64_t now_ns, int64_t whole_ns)
 {
     const TwPlant *plant = state->plant;
     int64_t end_ns = multiple_after(now_ns, plant->exchange_s);
-    if (end_ns > until_ns) end_ns = until_ns;
+    if (end_ns > whole_ns) end_ns = whole_ns;
     const TwEvent *event = tw_events_first(&plant->queue, state->block);
     if (event && event->time_ns < end_ns) end_ns = event->time_ns;
     for (int g = 0; g < plant->record.group_count; g++) {
@@ -282,6 +282,7 @@ bool tw_state_advance(TwState *state, double until_s, TwRecord *record, const vo
 {
     const TwPlant *plant = state->plant;
     TwMeters *m = tw_at(state->block, plant->slot.meters);
+    int64_t whole_ns = (int64_t)llround(plant->run.for_s * 1e9);
     int64_t until_ns = (int64_t)llround(fmin(until_s, plant->run.for_s) * 1e9);
     while (m->time_ns < until_ns && !(stop && *stop)) {
         const TwEvent *first;
@@ -290,7 +291,7 @@ bool tw_state_advance(TwState *state, double until_s, TwRecord *record, const vo
             tw_events_pop(&plant->queue, state->block, &event);
             happen(state, &event);
         }
-        int64_t end_ns = window_end(state, m->time_ns, until_ns);
+        int64_t end_ns = window_end(state, m->time_ns, whole_ns);
         double window_s = (double)(end_ns - m->time_ns) * 1e-9;
         ramp_limits(state, window_s);
         if (!tw_couple(plant, state->block, &state->scratch, m->time_ns, end_ns, error)) return false;

@@ -13,7 +13,8 @@ void tw_state_destroy(TwState *state);
 // A second future: the same plant, a copy of the block. Both go on exactly as one would have.
 TwState *tw_state_fork(const TwState *state);
 
-// Runs to until_s (at most the end of the run). record may be NULL. False: numerical or input/output failure.
+// Runs to the end of the window that holds until_s (at most to the end of the run): no window is cut short, so that
+// results do not depend on the pieces in which a run is asked for. record may be NULL. False: numerical or input/output failure.
 // stop, where not NULL, is looked at after every window: when it is set the run ends there and returns true.
 bool tw_state_advance(TwState *state, double until_s, TwRecord *record, const volatile int *stop, TwError *error);
 

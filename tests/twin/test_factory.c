@@ -52,7 +52,7 @@ static void threads_and_pieces_change_nothing(void)
         omp_set_num_threads(k == 0 ? 1 : 2);
         Factory f = factory("facilities/dps_8rack.cfg", brief, BRIEF);
         if (k == 2)
-            for (double t = 10.0; t < 240.0; t += 10.0) advance(f.state, t);    // at ticks
+            for (double t = 7.3; t < 240.0; t += 7.3) advance(f.state, t);    // pieces that end inside windows
         advance(f.state, 240.0);
         sums[k] = tw_state_checksum(f.state);
         factory_end(f);
@@ -144,6 +144,38 @@ static void lost_feed_is_accounted(void)
     factory_end(f);
 }
 
+// A store that runs empty inside a window, while the racks draw otherwise than in the window before: what they drew
+// after that is named, small, and the books close.
+static void empty_store_is_accounted(void)
+{
+    const char *const sets[] = {"run.for_s=60.0", "run.exchange_s=2.0", "power.transformer.kind=ups",
+                                "power.transformer.autonomy_s=10.0", "run.seed=3"};
+    Factory f = factory("facilities/hopper_hall.cfg", sets, 5);
+    advance(f.state, 8.0);
+    CHECK(tw_state_inject(f.state, TW_EVENT_LOSE, 9.0, 0, NAN));
+    advance(f.state, 60.0);
+    const TwMeters *m = tw_state_meters(f.state);
+    CHECK(m->rack_off_s > 0.0);
+    CHECK(m->holdup_j > 0.0 && m->holdup_j < 1e-3 * m->utility_j);
+    CHECK(books(f.state).ok);
+    factory_end(f);
+}
+
+// Nobody has asked for anything at time zero: the first grants count neither as demand nor as a cap.
+static void grants_before_demand_count_nothing(void)
+{
+    const char *const sets[] = {"run.for_s=30.0", "run.exchange_s=2.0", "workload.arrival.rate_s=1e-9"};
+    Factory f = factory("facilities/dps_8rack.cfg", sets, 3);
+    advance(f.state, 30.0);
+    const TwMeters *m = tw_state_meters(f.state);
+    CHECK(m->capped_racks_s == 0.0);
+    CHECK(m->demand_peak_w > 0.0 && m->demand_peak_w < 0.5 * m->rack_s / 30.0 * f.plant->racks[0].peak_w);
+    TwReport *report = tw_report_create(f.state, -1.0);
+    CHECK(strcmp(tw_report_text(report, "limits.binding"), "demand") == 0);
+    tw_report_destroy(report);
+    factory_end(f);
+}
+
 // Halving the exchange interval moves the headlines less than half a per cent.
 static void exchange_interval_is_fine_enough(void)
 {
@@ -171,6 +203,8 @@ int main(void)
     grants_are_max_min();
     load_target_is_met();
     lost_feed_is_accounted();
+    empty_store_is_accounted();
+    grants_before_demand_count_nothing();
     exchange_interval_is_fine_enough();
     return check_failures != 0;
 }
