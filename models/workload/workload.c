@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <omp.h>
 #include <string.h>
 
 // Windows hand out energy in whole units of 2^-20 J of a meter that keeps the rest: their sums are exact.
@@ -165,7 +166,7 @@ bool tw_workload_create(TwWorkload **out, const TwWorkloadSpec *spec, TwLayout *
     Plant *p = TW_TAKE(arena, 1, Plant);
     p->arena = arena;
     p->pool_count = spec->pool_count;
-    p->threads = spec->threads > 0 ? spec->threads : 1;
+    p->threads = spec->threads > 0 ? spec->threads : omp_get_max_threads();
     p->measure_from_ns = spec->measure_from_ns;
     p->pools = TW_TAKE(arena, spec->pool_count + 1, Pool);
 

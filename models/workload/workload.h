@@ -41,7 +41,7 @@ typedef struct TwWorkloadSpec {
     int rack_count, pool_count;
     const TwPoolSpec *pools;
     int64_t measure_from_ns;    // requests that arrive earlier are left out of the latencies (warm-up)
-    int threads;
+    int threads;                // 0: all
 } TwWorkloadSpec;
 
 typedef struct TwWorkload {

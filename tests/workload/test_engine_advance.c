@@ -56,6 +56,7 @@ static void rounding_is_to_nearest(void)
     CHECK(tw_wide(0.5, 1.0) == 1 && tw_wide(-0.5, 1.0) == -1 && tw_wide(0.49, 1.0) == 0);
     CHECK(tw_wide(4503599627370497.0, 1.0) == 4503599627370497);
     CHECK(tw_wide(0x1p80, 2.0) == (TwWide)1 << 81);
+    for (double x = 9e18; x < 1e37; x *= 1.7) CHECK(tw_wide(x, 1.0) == (TwWide)x && tw_wide(-x, 1.0) == (TwWide)-x);
     CHECK(tw_part(1000, 0, 7) == 0 && tw_part(1000, 7, 7) == 1000);
     TwWide before = 0;
     for (TwWide at = 0; at <= 1000; at++) {
@@ -65,11 +66,35 @@ static void rounding_is_to_nearest(void)
     }
 }
 
+// The quick way to a bucket is the sketch's own, at the ends of buckets too.
+static void latencies_fall_into_the_buckets_of_a_sketch(void)
+{
+    TwLatency *latency = calloc(1, sizeof *latency);
+    TwSketch *sketch = calloc(1, sizeof *sketch);
+    if (!latency || !sketch) exit(1);
+    for (double ns = 1.0; ns < 4e14; ns *= 1.0003) {
+        int64_t value = (int64_t)ns;
+        tw_latency_add(latency, 0, value);
+        tw_sketch_add(sketch, (double)value * 1e-9, 1);
+    }
+    for (int bucket = 400; bucket < TW_SKETCH_BUCKETS; bucket++)
+        for (int64_t beside = -3; beside <= 3; beside++) {
+            int64_t value = (int64_t)(tw_sketch_bound(bucket) * 1e9) + beside;
+            tw_latency_add(latency, 2, value);
+            tw_sketch_add(sketch, (double)value * 1e-9, 1);
+        }
+    for (int bucket = 0; bucket < TW_SKETCH_BUCKETS; bucket++)
+        CHECK(latency->sketch[0].bucket[bucket] + latency->sketch[2].bucket[bucket] == sketch->bucket[bucket]);
+    free(latency);
+    free(sketch);
+}
+
 int main(void)
 {
     closed_form_of_a_jump();
     reach_is_the_first_sum();
     splits_add_up();
     rounding_is_to_nearest();
+    latencies_fall_into_the_buckets_of_a_sketch();
     return check_failures != 0;
 }
