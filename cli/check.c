@@ -1,6 +1,7 @@
 // tokenworks check: validate a facility and describe it, without running it.
 #include "cli/commands.h"
 #include "twin/limits.h"
+#include "twin/report.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -56,10 +57,12 @@ static void describe_json(const TwPlant *plant)
 {
     char key[33];
     tw_config_key(plant->config, key);
-    printf("{\n  \"schema\": \"tokenworks-check 1\",\n  \"facility\": \"%s\",\n  \"key\": \"%s\",\n  \"racks\": %d,\n"
+    printf("{\n  \"schema\": \"tokenworks-check 1\",\n  \"facility\": ");
+    tw_json_text(stdout, plant->facility);
+    printf(",\n  \"key\": \"%s\",\n  \"racks\": %d,\n"
            "  \"gpus\": %lld,\n  \"cdus\": %d,\n  \"elements\": %d,\n  \"switches\": %lld,\n  \"state_bytes\": %zu,\n"
            "  \"replicas\": %d\n}\n",
-           plant->facility, key, plant->rack_count, (long long)plant->gpu_count, plant->cdu_count, plant->element_count,
+           key, plant->rack_count, (long long)plant->gpu_count, plant->cdu_count, plant->element_count,
            (long long)plant->network->switches, plant->state_bytes, plant->workload->replica_count);
 }
 

@@ -55,7 +55,7 @@ static const struct { Option option; int id; } table[] = {
 static const struct { TwCommand command; const char *usage, *text, *examples; } commands[] = {
     {TW_RUN, "run FACILITY.cfg", "simulate a facility, report, write an HDF5 file",
      "  tokenworks run facilities/dps_8rack.cfg --for 2h\n"
-     "  tokenworks run facilities/hopper_hall.cfg --set cooling.plant.part=tower_1459kw --json\n"},
+     "  tokenworks run facilities/dps_8rack.cfg --set cooling.plant.part=tower_1459kw --json\n"},
     {TW_CHECK, "check FACILITY.cfg", "validate and describe a facility without running it",
      "  tokenworks check facilities/gb300_100mw.cfg\n"
      "  tokenworks check facilities/dps_8rack.cfg --explain power.utility.limit_w\n"},
@@ -189,7 +189,8 @@ static bool take(TwOptions *o, int id, const char *arg)
         return add_set(o, "run.for_s", strpbrk(text, ".e") ? text : strcat(text, ".0"));
     case SEED:
         if (!whole(arg, 0, &n)) return usage("--seed %s: expected a whole number from 0%s", arg, "");
-        return add_set(o, "run.seed", arg);
+        snprintf(text, sizeof text, "%lld%s", (long long)n, n > INT32_MAX ? "L" : "");
+        return add_set(o, "run.seed", text);
     case THREADS:
         if (!whole(arg, 1, &n) || n > 4096) return usage("--threads %s: expected 1 to 4096%s", arg, "");
         o->threads = (int)n;
@@ -199,7 +200,8 @@ static bool take(TwOptions *o, int id, const char *arg)
         o->axes[o->axis_count++] = arg;
         return true;
     case REPLICATES:
-        if (!whole(arg, 1, &o->replicates)) return usage("--replicates %s: expected a whole number from 1%s", arg, "");
+        if (!whole(arg, 1, &o->replicates) || o->replicates > 1000000)
+            return usage("--replicates %s: expected 1 to 1000000%s", arg, "");
         return true;
     case SNAPSHOT:
         if (!tw_span_read(arg, &o->snapshot_s)) return usage("--snapshot %s: expected a span, as 12h%s", arg, "");

@@ -100,10 +100,14 @@ static void *taken(size_t count, size_t size)
     return memory;
 }
 
-// A number as a file would write it: with a point, so that it is a float.
+// A number as a file would write it; whole ones as whole numbers, which settings of either kind take.
 static char *setting(const char *path, double value)
 {
     char number[64], text[400];
+    if (value == floor(value) && fabs(value) < 9e15) {
+        snprintf(text, sizeof text, "%s=%.0f%s", path, value, fabs(value) > INT32_MAX ? "L" : "");
+        return copied(text);
+    }
     snprintf(number, sizeof number, "%.17g", value);
     for (int digits = 1; digits < 17; digits++) {
         char shorter[64];
@@ -231,18 +235,21 @@ static void read_axis(TwStudy *study, const TwNode *node, const char *name, TwEr
 // "path=25,30,35", "path=25:45:5" or "path=a,b" from the command line.
 static bool parse_axis(TwStudy *study, const char *text, TwErrors *errors)
 {
-    char path[256], rest[1024];
+    char path[256];
     const char *equals = strchr(text, '=');
     if (!equals || equals == text || !equals[1] || (size_t)(equals - text) >= sizeof path) {
         tw_errors_add(errors, "--axis", 0, 0, "%s: expected PATH=25,30,35 or PATH=25:45:5", text);
         return false;
     }
+    if (study->axis_count == TW_AXES) {
+        tw_errors_add(errors, "--axis", 0, 0, "%s: at most %d axes", text, TW_AXES);
+        return false;
+    }
     snprintf(path, sizeof path, "%.*s", (int)(equals - text), text);
-    snprintf(rest, sizeof rest, "%s", equals + 1);
     TwAxis *axis = &study->axes[study->axis_count++];
     double start, end, step;
     int used = 0;
-    if (sscanf(rest, "%lf:%lf:%lf%n", &start, &end, &step, &used) == 3 && !rest[used]) {
+    if (sscanf(equals + 1, "%lf:%lf:%lf%n", &start, &end, &step, &used) == 3 && !equals[1 + used]) {
         double points = step != 0.0 ? floor((end - start) / step + 1e-9) + 1.0 : 0.0;
         if (!(points >= 1.0 && points <= MOST_SCENARIOS)) {
             tw_errors_add(errors, "--axis", 0, 0, "%s: %g:%g:%g holds no point", text, start, end, step);
@@ -254,11 +261,13 @@ static bool parse_axis(TwStudy *study, const char *text, TwErrors *errors)
         free(values);
         return true;
     }
-    const char *words[512];
-    double values[512];
+    char *rest = copied(equals + 1);
+    size_t most = strlen(rest) / 2 + 1;
+    const char **words = taken(most, sizeof *words);
+    double *values = taken(most, sizeof *values);
     int count = 0;
     bool numbers = true;
-    for (char *word = strtok(rest, ","); word && count < 512; word = strtok(NULL, ",")) {
+    for (char *word = strtok(rest, ","); word; word = strtok(NULL, ",")) {
         char *stop;
         values[count] = strtod(word, &stop);
         numbers = numbers && stop != word && !*stop && isfinite(values[count]);
@@ -266,6 +275,9 @@ static bool parse_axis(TwStudy *study, const char *text, TwErrors *errors)
     }
     if (numbers) axis_of_numbers(axis, path, values, count);
     else axis_of_words(axis, path, words, count);
+    free(rest);
+    free(words);
+    free(values);
     return true;
 }
 
@@ -341,6 +353,8 @@ static bool read_file(TwStudy *study, const TwStudyInput *input, TwErrors *error
         const TwNode *axis = tw_node_entry(node, "axes", i, name);
         read_axis(study, axis, name, errors);
     }
+    if (tw_node_entries(node, "limits") > TW_AXES || tw_node_entries(node, "goals") > TW_AXES)
+        tw_node_error(node, NULL, errors, "at most %d limits and %d goals", TW_AXES, TW_AXES);
     for (int i = 0; i < tw_node_entries(node, "limits") && i < TW_AXES; i++) {
         char name[TW_NAME];
         LimitRow limit;
@@ -373,16 +387,17 @@ int tw_scenario_point(const TwStudy *study, int scenario, int axis)
 
 char **tw_scenario_sets(const TwStudy *study, int scenario, int *count)
 {
-    int n = 0, room = study->set_count + 64 * TW_AXES;
-    char **sets = taken((size_t)room + 1, sizeof *sets);
+    int n = 0, room = study->set_count + 1;
+    for (int i = 0; i < study->axis_count; i++)
+        for (char **point = study->axes[i].sets[tw_scenario_point(study, scenario, i)]; *point; point++) room++;
+    char **sets = taken((size_t)room, sizeof *sets);
     for (int i = 0; i < study->set_count; i++) sets[n++] = copied(study->sets[i]);
-    for (int i = 0; i < study->axis_count; i++) {
-        char **point = study->axes[i].sets[tw_scenario_point(study, scenario, i)];
-        for (int k = 0; point[k] && n < room; k++) sets[n++] = copied(point[k]);
-    }
+    for (int i = 0; i < study->axis_count; i++)
+        for (char **point = study->axes[i].sets[tw_scenario_point(study, scenario, i)]; *point; point++)
+            sets[n++] = copied(*point);
     int64_t seed = study->seed + tw_scenario_point(study, scenario, study->axis_count);
     char text[48];
-    snprintf(text, sizeof text, "run.seed=%lld", (long long)seed);
+    snprintf(text, sizeof text, "run.seed=%lld%s", (long long)seed, seed > INT32_MAX ? "L" : "");
     sets[n++] = copied(text);
     *count = n;
     return sets;
@@ -394,6 +409,31 @@ void tw_scenario_sets_free(char **sets, int count)
     free(sets);
 }
 
+static int by_key(const void *a, const void *b)
+{
+    const TwScenario *const *left = a, *const *right = b;
+    int order = strcmp((*left)->key, (*right)->key);
+    return order ? order : (*left > *right) - (*left < *right);
+}
+
+// Two scenarios of one key would be one run under two names.
+static bool all_differ(const TwStudy *study, TwErrors *errors)
+{
+    const TwScenario **sorted = taken((size_t)study->scenario_count, sizeof *sorted);
+    for (int i = 0; i < study->scenario_count; i++) sorted[i] = &study->scenarios[i];
+    qsort(sorted, (size_t)study->scenario_count, sizeof *sorted, by_key);
+    bool good = true;
+    for (int i = 1; i < study->scenario_count && good; i++) {
+        if (strcmp(sorted[i - 1]->key, sorted[i]->key) != 0) continue;
+        tw_errors_add(errors, study->base, 0, 0,
+                      "scenarios %d and %d are the same: an axis repeats a point, or another setting hides it (seeds come "
+                      "from seed and replicates)",
+                      (int)(sorted[i - 1] - study->scenarios) + 1, (int)(sorted[i] - study->scenarios) + 1);
+        good = false;
+    }
+    free(sorted);
+    return good;
+}
 
 static bool check_scenarios(TwStudy *study, TwErrors *errors)
 {
@@ -424,7 +464,7 @@ static bool check_scenarios(TwStudy *study, TwErrors *errors)
         tw_scenario_sets_free(sets, count);
         if (!good) return false;
     }
-    return true;
+    return all_differ(study, errors);
 }
 
 bool tw_study_create(TwStudy **made, const TwStudyInput *input, TwErrors *errors)
@@ -448,7 +488,7 @@ bool tw_study_create(TwStudy **made, const TwStudyInput *input, TwErrors *errors
             good = false;
         }
     }
-    for (int i = 0; good && i < input->axis_count && study->axis_count < TW_AXES; i++)
+    for (int i = 0; good && i < input->axis_count; i++)
         good = parse_axis(study, input->axes[i], errors);
     for (int i = 0; i < input->set_count; i++) add_set(study, copied(input->sets[i]));
     if (input->replicates > 1) study->replicates = input->replicates;

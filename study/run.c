@@ -34,6 +34,16 @@ static void fail_errors(TwScenario *scenario, TwErrors *errors)
     free(text);
 }
 
+// As if it had never run; its key stays.
+static void forget(TwScenario *scenario)
+{
+    tw_report_destroy(scenario->report);
+    scenario->report = NULL;
+    scenario->status = TW_NOT_RUN;
+    scenario->reused = false;
+    scenario->error[0] = '\0';
+}
+
 static void run_scenario(const TwStudy *study, int index, const volatile int *stop)
 {
     TwScenario *scenario = &study->scenarios[index];
@@ -105,8 +115,8 @@ bool tw_study_run(TwStudy *study, const TwStudyRun *run, TwStudyResult *result, 
     for (int i = 0; i < n; i++) {
         TwScenario *scenario = &study->scenarios[i];
         if (!tw_part_read(run->out, scenario)) continue;
-        if (scenario->status == TW_FAILED && run->retry_failed) *scenario = (TwScenario){.status = TW_NOT_RUN};
-        else tw_scenario_judge(study, scenario);
+        tw_scenario_judge(study, scenario);
+        if (scenario->status == TW_FAILED && run->retry_failed) forget(scenario);
         finished += scenario->status != TW_NOT_RUN;
     }
     TwProgress progress;
@@ -198,16 +208,20 @@ void tw_study_print(const TwStudy *study, FILE *stream)
 
 void tw_study_json(const TwStudy *study, FILE *stream)
 {
-    fprintf(stream, "{\n  \"schema\": \"tokenworks-study 1\",\n  \"study\": \"%s\",\n  \"scenarios\": [", study->name);
+    fprintf(stream, "{\n  \"schema\": \"tokenworks-study 1\",\n  \"study\": ");
+    tw_json_text(stream, study->name);
+    fprintf(stream, ",\n  \"scenarios\": [");
     for (int s = 0; s < study->scenario_count; s++) {
         const TwScenario *scenario = &study->scenarios[s];
         fprintf(stream, "%s\n    {\"key\": \"%s\", \"status\": \"%s\", \"axes\": {", s ? "," : "", scenario->key,
                 status_words[scenario->status]);
         for (int i = 0; i < study->axis_count; i++) {
             int point = tw_scenario_point(study, s, i);
-            fprintf(stream, "%s\"%s\": ", i ? ", " : "", study->axes[i].name);
+            fprintf(stream, "%s", i ? ", " : "");
+            tw_json_text(stream, study->axes[i].name);
+            fprintf(stream, ": ");
             if (study->axes[i].numbers) fprintf(stream, "%.17g", study->axes[i].numbers[point]);
-            else fprintf(stream, "\"%s\"", study->axes[i].labels[point]);
+            else tw_json_text(stream, study->axes[i].labels[point]);
         }
         fprintf(stream, "}, \"replicate\": %d, \"report\": ", tw_scenario_point(study, s, study->axis_count));
         if (scenario->report) tw_report_json(scenario->report, stream);

@@ -108,7 +108,7 @@ bool tw_part_write(const TwStudy *study, const char *out, const TwScenario *scen
     TwRecord *record;
     if (!tw_record_create(&record, path, true, &head, NULL, error)) return false;
     bool good = tw_record_attribute(record, "key", scenario->key, error);
-    if (scenario->status == TW_FAILED) good = good && tw_record_text(record, "error", scenario->error, error);
+    if (!scenario->report) good = good && tw_record_text(record, "error", scenario->error, error);
     else if (good) {
         char *text = outputs_text(scenario->report);
         good = tw_record_text(record, "outputs", text, error) && tw_report_record(scenario->report, record, error);

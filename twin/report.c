@@ -322,7 +322,7 @@ const char *tw_report_text(const TwReport *report, const char *path)
 
 bool tw_report_ok(const TwReport *report) { return tw_report_value(report, "ledger.ok") == 1.0; }
 
-static void json_text(FILE *stream, const char *text)
+void tw_json_text(FILE *stream, const char *text)
 {
     fputc('"', stream);
     for (; *text; text++) {
@@ -336,7 +336,7 @@ static void json_text(FILE *stream, const char *text)
 
 static void json_value(FILE *stream, const TwKpi *kpi)
 {
-    if (kpi->text[0]) json_text(stream, kpi->text);
+    if (kpi->text[0]) tw_json_text(stream, kpi->text);
     else if (!isfinite(kpi->value)) fputs("null", stream);
     else if (kpi->truth) fputs(kpi->value != 0.0 ? "true" : "false", stream);
     else if (kpi->value == floor(kpi->value) && fabs(kpi->value) < 9e15) fprintf(stream, "%.0f", kpi->value + 0.0);
@@ -361,7 +361,7 @@ static void json_object(const TwReport *report, const char *prefix, int depth, F
         first = false;
         char name[80];
         snprintf(name, sizeof name, "%.*s", dot ? (int)(dot - rest) : (int)strlen(rest), rest);
-        json_text(stream, name);
+        tw_json_text(stream, name);
         fputs(": ", stream);
         if (dot) {
             char below[80];

@@ -32,5 +32,6 @@ const char *tw_report_text(const TwReport *report, const char *path);  // "" : n
 bool tw_report_ok(const TwReport *report);                             // the ledger closes
 
 void tw_report_json(const TwReport *report, FILE *stream);
+void tw_json_text(FILE *stream, const char *text);    // in quotes, escaped
 void tw_report_print(const TwReport *report, const TwPlant *plant, FILE *stream);
 bool tw_report_record(const TwReport *report, TwRecord *record, TwError *error);

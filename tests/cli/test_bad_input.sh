@@ -32,6 +32,11 @@ expect 3 "" "$TOKENWORKS" run "$dps" --set workload.lengths=deepsek_r1
 expect 3 "NVLink domain" "$TOKENWORKS" run "$dps" --set workload.tensor_parallel=144
 expect 3 "does not exist" "$TOKENWORKS" run "$facilities/hopper_hall.cfg" --set workload.trace=nothing.csv
 
+# intervals that the clock cannot tell from nothing, spans beyond it
+for name in exchange_s series_s component_s; do expect 3 "at least 0.001 s" "$TOKENWORKS" run "$dps" --set run.$name=1e-10; done
+expect 3 "1e+09" "$TOKENWORKS" run "$dps" --for 1e10s
+expect 3 "1e+09" "$TOKENWORKS" run "$dps" --set events.0.at_s=1e11
+
 # a cycle in a file has its line
 sed 's/{ name = "switchboard"; kind = "board"; from = "utility"; /{ name = "switchboard"; kind = "board"; from = "pdu1"; /' "$dps" > cycle.cfg
 expect 3 "cycle.cfg:9" "$TOKENWORKS" check cycle.cfg

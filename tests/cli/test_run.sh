@@ -31,6 +31,17 @@ a=$("$TOKENWORKS" report one.h5 --json) b=$("$TOKENWORKS" report from.h5 --json)
 [ "$a" = "$b" ] || fail "restored from a snapshot: another report"
 expect 3 "snapshot is of another" $run --out other.h5 --restore half.partial.h5 --seed 7
 
+# the same where neither progress nor stops fall on ticks of the exchange
+odd="$TOKENWORKS run $facilities/dps_8rack.cfg --for 50min --set workload.arrival.rate_s=2.0 -q"
+expect 0 "" $odd --out odd.h5
+expect 0 "stopped at" $odd --out odd_half.h5 --stop 1000.37s
+expect 0 "" $odd --out odd_half.h5 --restore odd_half.partial.h5 --snapshot 2000.9s
+cmp odd.h5 odd_half.h5 || fail "stopped between ticks differs"
+expect 0 "1 done" "$TOKENWORKS" study "$facilities/dps_8rack.cfg" --for 50min --axis workload.arrival.rate_s=2 -q --out odd_study.h5 --json
+studied=$(python3 -c 'import json; print(json.load(open("out.txt"))["scenarios"][0]["report"]["power"]["utility_mw"]["mean"])')
+"$TOKENWORKS" report odd.h5 --json > out.txt
+[ "$(json power.utility_mw.mean)" = "$studied" ] || fail "study and run differ"
+
 # a result is kept; the same run is not repeated; another one is refused without --force
 expect 0 "holds this run already" $run --out one.h5
 expect 5 "holds another run" $run --out one.h5 --seed 9

@@ -46,6 +46,29 @@ expect 3 "did you mean utility" "$TOKENWORKS" study s.cfg -q -o t.h5
 expect 3 "needs --axis" "$TOKENWORKS" study "$facilities/dps_8rack.cfg"
 expect 3 "holds no point" "$TOKENWORKS" study "$facilities/dps_8rack.cfg" --axis a.b=3:1:1
 
+# whole numbers, many points, too many axes, one scenario under two names
+expect 0 "2 scenarios" "$TOKENWORKS" study "$facilities/dps_8rack.cfg" --dry-run --axis racks.count=1,10
+expect 0 "600 scenarios" "$TOKENWORKS" study "$facilities/dps_8rack.cfg" --dry-run --axis "workload.arrival.rate_s=$(seq -s, 600)"
+expect 3 "at most 16 axes" "$TOKENWORKS" study "$facilities/dps_8rack.cfg" --dry-run $(seq -f '--axis workload.arrival.rate_s=%g' 17)
+expect 3 "are the same" "$TOKENWORKS" study "$facilities/dps_8rack.cfg" --dry-run --axis workload.arrival.rate_s=5,7,5
+expect 3 "are the same" "$TOKENWORKS" study "$facilities/dps_8rack.cfg" --dry-run --axis run.seed=1,2
+
+# labels are any text; the JSON stays JSON
+cat > label.cfg <<END
+study = { name = "label"; base = "$facilities/hopper_hall.cfg"; for_s = 5.0;
+  axes = ( { name = "fault"; cases = ( { label = "a\"b"; set = ["run.audit_fault_fraction=0.1"]; },
+                                       { label = "none"; set = ["run.audit_fault_fraction=0.0"]; } ); } ); };
+END
+# a scenario whose books do not close is kept under its key, resumed as it was, and run again only when asked
+expect 1 "1 failed" "$TOKENWORKS" study label.cfg -q --shard 0/2
+parts=$(ls label.h5.parts)
+expect 1 "1 failed" "$TOKENWORKS" study label.cfg -q --shard 0/2 --retry-failed
+[ "$(ls label.h5.parts)" = "$parts" ] || fail "a retried scenario lost its name"
+expect 1 "1 failed" "$TOKENWORKS" study label.cfg -q --json
+python3 -c 'import json; json.load(open("out.txt"))' || fail "study --json is no JSON"
+expect 1 "1 failed" "$TOKENWORKS" study label.cfg -q -o whole.h5
+cmp label.h5 whole.h5 || fail "a failed scenario resumed differs"
+
 /usr/bin/python3 -c 'import xarray' 2> /dev/null || finish
 /usr/bin/python3 - <<'END' || fail "xarray"
 import xarray as xr
