@@ -3,6 +3,7 @@
 #include "sim/config.h"
 #include "sim/version.h"
 
+#include <fcntl.h>
 #include <hdf5.h>
 #include <locale.h>
 #include <signal.h>
@@ -48,8 +49,24 @@ static void wait_passively(char **argv)
     execv("/proc/self/exe", argv);
 }
 
+// A closed standard stream would lend its number to the next file that opens: a report would run into the result.
+static void keep_standard_streams(void)
+{
+    for (int fd = 0; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY) != fd) abort();
+}
+
+// What could not be printed was not said.
+static int printed(int status)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout)) return status;
+    fprintf(stderr, "tokenworks: standard output cannot be written\n");
+    return status == TW_DONE ? TW_IO : status;
+}
+
 int main(int argc, char **argv)
 {
+    keep_standard_streams();
     wait_passively(argv);
     signal(SIGPIPE, SIG_DFL);    // a closed pipe on standard output ends quietly
     // character type only: numbers keep their point
@@ -77,7 +94,7 @@ int main(int argc, char **argv)
         static TwOptions options;    // some kilobytes, once a process
         bool help;
         if (!tw_options_read(&options, commands[i].command, argv[1], argc - 1, argv + 1, &help)) return TW_USAGE;
-        return help ? TW_DONE : commands[i].run(&options);
+        return printed(help ? TW_DONE : commands[i].run(&options));
     }
     const char *near = tw_nearest(argv[1], names, COMMANDS);
     fprintf(stderr, "tokenworks: unknown command %s%s%s\n", argv[1], near ? "; did you mean " : "; see --help",

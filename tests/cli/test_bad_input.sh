@@ -61,5 +61,11 @@ head -c 100000 /dev/urandom > binary.cfg; : > empty.cfg; head -c 1000000 /dev/ze
 for f in binary empty long; do expect 3 "" "$TOKENWORKS" run $f.cfg; done
 printf '%0.s(' $(seq 1000) > deep.cfg; expect 3 "" "$TOKENWORKS" check deep.cfg
 
+# a standard output that is full or closed
+"$TOKENWORKS" check "$dps" > /dev/full 2> err.txt; [ $? = 5 ] || fail "a full standard output is not noticed"
+"$TOKENWORKS" run "$dps" --for 1s -q -o closed.h5 >&- 2> err.txt || fail "closed standard output"
+expect 0 "the books close" "$TOKENWORKS" report closed.h5
+rm -f closed.h5
+
 ls *.h5 *.tmp* 2>/dev/null && fail "files were left behind"
 finish
