@@ -12,6 +12,10 @@ endif()
 if(TARGET tokenworks-calibrate)
   install(TARGETS tokenworks-calibrate RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
+# not in the packages: they would need MPI everywhere
+if(TARGET tokenworks-mpi)
+  install(TARGETS tokenworks-mpi RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT mpi)
+endif()
 
 set(tokenworks_data ${CMAKE_INSTALL_DATADIR}/tokenworks)
 install(DIRECTORY facilities calibration DESTINATION ${tokenworks_data})
@@ -57,6 +61,7 @@ if(TARGET tokenworks AND NOT CMAKE_CROSSCOMPILING)
 endif()
 
 set(CPACK_GENERATOR TGZ)
+set(CPACK_INSTALL_CMAKE_PROJECTS "${CMAKE_BINARY_DIR};${PROJECT_NAME};Unspecified;/")
 find_program(dpkg_shlibdeps dpkg-shlibdeps)
 if(dpkg_shlibdeps)
   list(APPEND CPACK_GENERATOR DEB)
