@@ -29,7 +29,7 @@ dev-test: deps
 	@cd build/dev && ctest -j $(JOBS) --output-on-failure
 
 bench: build
-	@for b in $(BUILD)/bench/bench_*; do [ -x "$$b" ] && [ -f "$$b" ] && { echo "# $$(basename $$b)"; $$b || exit 1; }; done
+	@for b in $(BUILD)/bench/bench_*; do [ -x "$$b" ] && [ -f "$$b" ] && { echo "# $$(basename $$b)"; OMP_WAIT_POLICY=passive $$b || exit 1; }; done
 
 install: build
 	@cmake --install $(BUILD) $(if $(PREFIX),--prefix $(PREFIX))
