@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { NOT_HELD = -2 };    // in held_by; -1 is held, but by no element
+
 // Everything at the busbar that is not a GPU follows the GPUs' power between idle and limit.
 static double host_slope(const TwRackPlan *rack)
 {
@@ -41,9 +43,10 @@ static double rack_demand_w(const TwPlant *plant, int i, double device_w, double
     return fmin(ac_w * (1.0 + fmax(extra_ratio, 0.0)) / margin, rack->peak_w);
 }
 
-void tw_couple_grant(const TwPlant *plant, void *block, TwScratch *s, double window_s)
+void tw_couple_grant(const TwPlant *plant, void *block, TwScratch *s)
 {
-    double *grant_w = tw_f64(block, plant->slot.grant_w), *binding_s = tw_f64(block, plant->slot.binding_s);
+    double *grant_w = tw_f64(block, plant->slot.grant_w);
+    int *held_by = tw_at(block, plant->slot.held_by);
     const double *extra = tw_f64_const(block, plant->slot.extra_ratio), *load_w = tw_f64_const(block, plant->slot.load_w);
     const double *device_demand_w = tw_f64_const(block, plant->slot.device_demand_w);
     const bool *on = tw_at_const(block, plant->slot.rack_on);
@@ -61,16 +64,30 @@ void tw_couple_grant(const TwPlant *plant, void *block, TwScratch *s, double win
     bool asked = m->windows > 0;
     if (asked) m->demand_peak_w = fmax(m->demand_peak_w, sum_w);
     if (strcmp(plant->capping.rule, "none") == 0) {
-        for (int i = 0; i < plant->rack_count; i++) grant_w[i] = plant->racks[i].peak_w;
+        for (int i = 0; i < plant->rack_count; i++) {
+            grant_w[i] = plant->racks[i].peak_w;
+            held_by[i] = NOT_HELD;
+        }
         return;
     }
-    tw_power_allocate(plant->power, block, s->window.demand_w, s->floor_w, s->most_w, load_w, grant_w, s->binding);
+    tw_power_allocate(plant->power, block, s->window.demand_w, s->floor_w, s->most_w, load_w, grant_w, held_by);
     // a limit binds where a rack is granted less than it wants
     for (int i = 0; i < plant->rack_count; i++) {
         bool capped = asked && on[i] && grant_w[i] < s->window.demand_w[i] * (1.0 - 1e-6);
-        if (!capped) continue;
+        if (!capped) held_by[i] = NOT_HELD;
+    }
+}
+
+// Counts what held racks back in the window: grants hold from one allocation to the next.
+static void count_held(const TwPlant *plant, void *block, double window_s)
+{
+    const int *held_by = tw_at_const(block, plant->slot.held_by);
+    double *binding_s = tw_f64(block, plant->slot.binding_s);
+    TwMeters *m = tw_at(block, plant->slot.meters);
+    for (int i = 0; i < plant->rack_count; i++) {
+        if (held_by[i] == NOT_HELD) continue;
         m->capped_racks_s += window_s;
-        if (s->binding[i] >= 0) binding_s[s->binding[i]] += window_s;
+        if (held_by[i] >= 0) binding_s[held_by[i]] += window_s;
     }
 }
 
@@ -208,9 +225,10 @@ bool tw_couple(const TwPlant *plant, void *block, TwScratch *s, int64_t from_ns,
 
     // the racks' shares of the limits now in force
     if (from_ns >= m->next_grant_ns) {
-        tw_couple_grant(plant, block, s, window_s);
+        tw_couple_grant(plant, block, s);
         m->next_grant_ns = from_ns + (int64_t)llround(plant->capping.interval_s * 1e9);
     }
+    count_held(plant, block, window_s);
     const double *grant_w = tw_f64_const(block, plant->slot.grant_w);
     bool capping = strcmp(plant->capping.rule, "none") != 0;
     for (int i = 0; i < plant->rack_count; i++)

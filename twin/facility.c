@@ -21,7 +21,7 @@ static const TwField site_fields[] = {
     WORD(TwSiteRow, climate, "", NULL, "site of the climate generator"),
     WORD(TwSiteRow, weather, "", NULL, "EnergyPlus weather file; wins over climate"),
     REAL(TwSiteRow, carbon_g_kwh, "g/kWh", 0, 2000, "297.7", "carbon intensity of the grid"),
-    REAL(TwSiteRow, elevation_m, "m", -430, 6000, "0", "height above the sea"),
+    REAL(TwSiteRow, elevation_m, "m", -430, 6000, "0", "height above the sea; for the reader"),
     WORD(TwSiteRow, note, "", NULL, "what stands in for what"),
 };
 const TwKind tw_site_kind = {"site", "site", site_fields, TW_COUNT(site_fields), NULL, 0};
@@ -37,13 +37,13 @@ static const TwKind tariff_kind = {"tariff", "tariff", tariff_fields, TW_COUNT(t
 
 static const char *const fluid_words[] = {"water", "pg25", "air", NULL};
 static const TwField rack_cooling_fields[] = {
-    WORD(TwRackCoolingRow, fluid, "pg25", fluid_words, "coolant of the rack loop"),
+    WORD(TwRackCoolingRow, fluid, "pg25", fluid_words, "coolant of the rack loop; for the reader"),
     REAL(TwRackCoolingRow, liquid_fraction, "1", 0, 1, "0.94", "share of the rack's heat that goes to liquid"),
-    REAL(TwRackCoolingRow, supply_degc, "degC", 5, 60, "32", "coolant (or air) supply it was rated at"),
-    REAL(TwRackCoolingRow, supply_max_degc, "degC", 5, 80, "unknown", "highest permitted supply"),
+    REAL(TwRackCoolingRow, supply_degc, "degC", 5, 60, "32", "coolant (or air) supply it was rated at; for the reader"),
+    REAL(TwRackCoolingRow, supply_max_degc, "degC", 5, 80, "unknown", "highest permitted supply: a CDU set above it is a warning"),
     REAL(TwRackCoolingRow, flow_kg_s, "kg/s", 0, 1000, "unknown", "coolant flow at rated power"),
-    REAL(TwRackCoolingRow, head_pa, "Pa", 0, 1e7, "unknown", "pressure drop at rated flow"),
-    REAL(TwRackCoolingRow, head_max_pa, "Pa", 0, 1e7, "unknown", "highest permitted pressure drop"),
+    REAL(TwRackCoolingRow, head_pa, "Pa", 0, 1e7, "unknown", "pressure drop at rated flow; for the reader"),
+    REAL(TwRackCoolingRow, head_max_pa, "Pa", 0, 1e7, "unknown", "highest permitted pressure drop; for the reader"),
 };
 static const TwChild rack_cooling_children[] = {
     {"lumps", TW_ONE, &tw_lumps_kind, "heat capacities and conductances"},
@@ -57,17 +57,17 @@ static const TwField rack_fields[] = {
     WORD(TwRackRow, cdu, "", NULL, "its CDU; empty: cooled by room air"),
     WORD(TwRackRow, hall, "hall", NULL, "name of the hall it stands in"),
     WHOLE(TwRackRow, gpu_count, "1", 1, 100000, NULL, "GPUs"),
-    WHOLE(TwRackRow, cpu_count, "1", 0, 100000, "0", "CPUs"),
-    WHOLE(TwRackRow, tray_count, "1", 0, 10000, "0", "compute trays or nodes"),
-    WHOLE(TwRackRow, switch_chip_count, "1", 0, 10000, "0", "NVSwitch chips"),
+    WHOLE(TwRackRow, cpu_count, "1", 0, 100000, "0", "CPUs; for the reader"),
+    WHOLE(TwRackRow, tray_count, "1", 0, 10000, "0", "compute trays or nodes; for the reader"),
+    WHOLE(TwRackRow, switch_chip_count, "1", 0, 10000, "0", "NVSwitch chips; for the reader"),
     WHOLE(TwRackRow, domain_gpus, "1", 1, 100000, NULL, "GPUs of one NVLink domain"),
     REAL(TwRackRow, peak_w, "W", 1, 1e8, NULL, "most the rack draws at its AC input"),
-    REAL(TwRackRow, typical_w, "W", 1, 1e8, "unknown", "typical draw at its AC input"),
+    REAL(TwRackRow, typical_w, "W", 1, 1e8, "unknown", "typical draw at its AC input; for the reader"),
     REAL(TwRackRow, host_idle_w, "W", 0, 1e8, NULL, "all but the GPUs, at the busbar, GPUs idle"),
     REAL(TwRackRow, host_peak_w, "W", 0, 1e8, NULL, "all but the GPUs, at the busbar, GPUs at their limit"),
     WHOLE(TwRackRow, shelf_count, "1", 1, 1000, NULL, "power shelves that share the load"),
-    REAL(TwRackRow, scaleout_bytes_s, "B/s", 0, 1e13, "unknown", "scale-out bandwidth per GPU, one direction"),
-    REAL(TwRackRow, mass_kg, "kg", 0, 1e6, "unknown", "mass"),
+    REAL(TwRackRow, scaleout_bytes_s, "B/s", 0, 1e13, "unknown", "scale-out bandwidth per GPU, one direction; for the reader"),
+    REAL(TwRackRow, mass_kg, "kg", 0, 1e6, "unknown", "mass; for the reader"),
     REAL(TwRackRow, x_m, "m", -1e5, 1e5, "unknown", "position on the floor; unknown: placed in rows"),
     REAL(TwRackRow, y_m, "m", -1e5, 1e5, "unknown", "position on the floor"),
 };
@@ -151,7 +151,7 @@ static const TwField event_fields[] = {
     REAL(TwEventRow, until_s, "s", 0, 1e9, "inf", "when it ends"),
     REAL(TwEventRow, limit_w, "W", 0, 1e12, "inf", "load_target: the limit"),
     REAL(TwEventRow, supply_degc, "degC", 5, 70, "unknown", "set_supply: the set point"),
-    YES(TwEventRow, best_effort, "true", "load_target: a goal rather than an obligation; reported"),
+    YES(TwEventRow, best_effort, "true", "load_target: a goal rather than an obligation; named in the event log"),
 };
 static const TwKind event_kind = {"event", NULL, event_fields, TW_COUNT(event_fields), NULL, 0};
 

@@ -249,6 +249,7 @@ static void compile_racks(TwPlant *plant, const TwNode *root, ThermalInput *ther
         names[i] = tw_arena_text(plant->arena, name);
     }
     const Place *places = places_of(plant, names, n);
+    bool warned = false;
     for (int i = 0; i < n; i++) {
         char name[TW_NAME];
         const TwNode *node = tw_node_entry(root, "racks", i, name);
@@ -287,6 +288,12 @@ static void compile_racks(TwPlant *plant, const TwNode *root, ThermalInput *ther
         } else if (cooling.liquid_fraction > 0.0) {
             tw_node_error(node, "cdu", errors, "liquid takes %g of this rack's heat, but it has no CDU",
                           cooling.liquid_fraction);
+        }
+        double supply_degc = rack->cdu >= 0 ? thermal->cdus[rack->cdu].supply_degc : NAN;
+        if (supply_degc > cooling.supply_max_degc && !warned) {
+            tw_node_warn(node, "cdu", errors, "CDU %s is set to %g degC, but the rack permits %g degC at most", rack->cdu_name,
+                         supply_degc, cooling.supply_max_degc);
+            warned = true;
         }
         if (row.host_idle_w > row.host_peak_w)
             tw_node_error(node, "host_idle_w", errors, "host_idle_w = %g is above host_peak_w = %g", row.host_idle_w,
@@ -376,7 +383,7 @@ static bool compile_power(TwPlant *plant, const ThermalInput *thermal, const TwP
                            layout, errors);
 }
 
-// NVLink domain and chip of a pool are those of its first rack; all its racks must carry the same.
+// The NVLink domain is that of the first rack; compile_pool sees to it that the racks in use carry the same.
 static bool compile_network(TwPlant *plant, TwErrors *errors)
 {
     const TwNode *root = tw_config_root(plant->config);
@@ -513,6 +520,13 @@ static bool compile_traffic(TwPlant *plant, TwPoolPlan *pool, const TwPoolRow *r
     return true;
 }
 
+// Whether two racks are built with the same part for a group; groups written in place count as the same.
+static bool same_part(const TwNode *a, const TwNode *b, const char *group)
+{
+    const char *left = tw_node_part(tw_node_group(a, group)), *right = tw_node_part(tw_node_group(b, group));
+    return strcmp(left ? left : "", right ? right : "") == 0;
+}
+
 static bool compile_pool(TwPlant *plant, TwPoolPlan *pool, TwPoolSpec *spec, const TwNode *node, const char *name,
                          const TwPlantInput *input, TwLayout *layout, TwErrors *errors)
 {
@@ -533,14 +547,24 @@ static bool compile_pool(TwPlant *plant, TwPoolPlan *pool, TwPoolSpec *spec, con
     const TwNode *rack = NULL;
     TwRackRow rack_row;
     char rack_name[TW_NAME];
-    for (int i = 0; i < plant->rack_count && !rack; i++) {
+    for (int i = 0; i < plant->rack_count; i++) {
         const TwNode *entry = tw_node_entry(root, "racks", i, rack_name);
         if (!in_pool(&row, rack_name)) continue;
-        rack = entry;
-        tw_node_row(rack, &rack_row);
+        if (!rack) {
+            rack = entry;
+            tw_node_row(rack, &rack_row);
+        } else if (!same_part(rack, entry, "gpu") || !same_part(rack, entry, "scaleup")) {
+            tw_node_error(node, "racks", errors, "rack \"%s\" has other GPUs or another NVLink domain than the first of the pool",
+                          rack_name);
+            return false;
+        }
     }
     if (!rack) {
         tw_node_error(node, "racks", errors, "names no rack of this facility");
+        return false;
+    }
+    if (!same_part(rack, tw_node_entry(root, "racks", 0, rack_name), "scaleup")) {
+        tw_node_error(node, "racks", errors, "another NVLink domain than the facility's first rack: only one kind is modelled");
         return false;
     }
     TwError error = {0};
@@ -665,7 +689,8 @@ static void compile_events(TwPlant *plant, TwErrors *errors)
         if (strcmp(row.kind, "load_target") == 0) {
             kind = TW_EVENT_TARGET, end = TW_EVENT_TARGET_END, value = row.limit_w;
             if (!isfinite(value)) tw_node_error(node, "limit_w", errors, "a load target needs limit_w");
-            snprintf(text, sizeof text, "load target %.4g kW on %s", value / 1e3, row.element);
+            snprintf(text, sizeof text, "load target %.4g kW on %s (%s)", value / 1e3, row.element,
+                     row.best_effort ? "best effort" : "firm");
         } else if (strcmp(row.kind, "lose") == 0) {
             kind = TW_EVENT_LOSE, end = TW_EVENT_RESTORE;
             snprintf(text, sizeof text, "%s lost", row.element);
@@ -763,6 +788,7 @@ static bool compile(TwPlant *plant, const TwPlantInput *input, TwErrors *errors)
     plant->slot.load_w = tw_layout_add(&layout, loads, sizeof(double));
     plant->slot.binding_s = tw_layout_add(&layout, elements, sizeof(double));
     plant->slot.target_w = tw_layout_add(&layout, elements, sizeof(double));
+    plant->slot.held_by = tw_layout_add(&layout, racks, sizeof(int));
     plant->slot.loading_peak = tw_layout_add(&layout, elements, sizeof(double));
     tw_events_layout(&plant->queue, &layout, plant->event_count + TW_INJECTED);
     tw_plant_record(plant, &layout);

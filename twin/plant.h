@@ -82,7 +82,7 @@ typedef struct TwPlant {
     size_t state_bytes;
     struct {
         TwSlot meters, grant_w, extra_ratio, clock_fraction, rack_on, rack_w, device_demand_w, load_on, load_w;
-        TwSlot binding_s, target_w, loading_peak;
+        TwSlot binding_s, target_w, loading_peak, held_by;
     } slot;                             // the twin's own arrays
 } TwPlant;
 

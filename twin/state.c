@@ -57,7 +57,6 @@ static void take_scratch(TwState *state)
     w->load_w = reals(a, loads);
     s->thermal_load_w = reals(a, loads);
     s->load_on = TW_TAKE(a, loads, bool);
-    s->binding = TW_TAKE(a, racks, int);
     for (int g = 0; g < plant->record.group_count; g++)
         s->series[g] = reals(a, plant->record.groups[g].series_count * plant->record.groups[g].count);
 }

@@ -37,6 +37,10 @@ for name in exchange_s series_s component_s; do expect 3 "at least 0.001 s" "$TO
 expect 3 "1e+09" "$TOKENWORKS" run "$dps" --for 1e10s
 expect 3 "1e+09" "$TOKENWORKS" run "$dps" --set events.0.at_s=1e11
 
+# a pool on racks of two kinds
+sed 's/{ name = "d"; count = 2; part = "gb300_nvl72"/{ name = "d"; count = 2; part = "gb200_nvl72"/' "$dps" > mixed.cfg
+expect 3 "has other GPUs" "$TOKENWORKS" check mixed.cfg
+
 # a cycle in a file has its line
 sed 's/{ name = "switchboard"; kind = "board"; from = "utility"; /{ name = "switchboard"; kind = "board"; from = "pdu1"; /' "$dps" > cycle.cfg
 expect 3 "cycle.cfg:9" "$TOKENWORKS" check cycle.cfg

@@ -161,6 +161,22 @@ static void empty_store_is_accounted(void)
     factory_end(f);
 }
 
+// A share of time does not depend on how often power is allocated.
+static void capped_time_is_counted_between_grants(void)
+{
+    double share[2];
+    for (int k = 0; k < 2; k++) {
+        const char *const sets[] = {"run.for_s=240.0", "run.exchange_s=2.0", k ? "capping.interval_s=30.0" : "capping.interval_s=2.0"};
+        Factory f = factory("facilities/dps_8rack.cfg", sets, 3);
+        advance(f.state, 240.0);
+        const TwMeters *m = tw_state_meters(f.state);
+        share[k] = m->capped_racks_s / m->rack_s;
+        factory_end(f);
+    }
+    CHECK(share[0] > 0.5);
+    CHECK_NEAR(share[1], share[0], 0.15);    // the first grant, at time zero, counts nothing for 30 s
+}
+
 // Nobody has asked for anything at time zero: the first grants count neither as demand nor as a cap.
 static void grants_before_demand_count_nothing(void)
 {
@@ -204,6 +220,7 @@ int main(void)
     load_target_is_met();
     lost_feed_is_accounted();
     empty_store_is_accounted();
+    capped_time_is_counted_between_grants();
     grants_before_demand_count_nothing();
     exchange_interval_is_fine_enough();
     return check_failures != 0;
