@@ -1,4 +1,6 @@
 # The front door. `make run`: install what is missing, build, simulate one day, report. `make test`: the same, then tests.
+MAKEFLAGS += --no-print-directory
+
 PRESET ?= release
 BUILD   = build/$(PRESET)
 JOBS   ?= $(shell nproc)

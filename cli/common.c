@@ -80,8 +80,11 @@ const char *tw_cli_facility(const TwOptions *options, char *path, size_t size, i
         int why = errno;
         // a bare name means a shipped facility
         char name[512];
+        bool bare = !strchr(options->files[0], '/');
         snprintf(name, sizeof name, "facilities/%s.cfg", options->files[0]);
-        if (!strchr(options->files[0], '/') && tw_data_find(name, path, size)) return path;
+        if (bare && tw_data_find(name, path, size)) return path;
+        snprintf(name, sizeof name, "facilities/studies/%s.cfg", options->files[0]);
+        if (bare && options->command == TW_STUDY && tw_data_find(name, path, size)) return path;
         fprintf(stderr, "tokenworks: %s: %s\n", options->files[0], strerror(why));
         suggest(options->files[0]);
         *status = TW_IO;

@@ -34,7 +34,7 @@ static const struct { Option option; int id; } table[] = {
     {{"explain", 0, "PATH", TW_CHECK, "print type, unit, range, value and source of one setting"}, EXPLAIN},
     {{"strict", 0, NULL, TW_CHECK, "warnings are errors"}, STRICT},
     {{"axis", 0, "PATH=LIST", TW_STUDY, "PATH=25,30,35 or PATH=25:45:5; repeatable"}, AXIS},
-    {{"replicates", 0, "N", TW_STUDY, "runs of every point with seeds N apart"}, REPLICATES},
+    {{"replicates", 0, "N", TW_STUDY, "N runs of every point, with seed, seed + 1, ..."}, REPLICATES},
     {{"dry-run", 0, NULL, TW_STUDY, "check every scenario, estimate, run nothing"}, DRY_RUN},
     {{"shard", 0, "I/N", TW_STUDY, "run every Nth scenario only; the last shard to end merges"}, SHARD},
     {{"retry-failed", 0, NULL, TW_STUDY, "run scenarios again that failed before"}, RETRY},

@@ -176,6 +176,13 @@ static int columns(const TwStudy *study, const char *names[TW_AXES])
     return count;
 }
 
+// The last words of a path that fit a column.
+static const char *heading(const char *path)
+{
+    while (strlen(path) > 20 && strchr(path, '.')) path = strchr(path, '.') + 1;
+    return path;
+}
+
 static const char *const status_words[] = {"not run", "done", "limit broken", "rejected", "failed"};
 
 void tw_study_print(const TwStudy *study, FILE *stream)
@@ -186,7 +193,7 @@ void tw_study_print(const TwStudy *study, FILE *stream)
     fprintf(stream, "\n");
     for (int i = 0; i < study->axis_count; i++) fprintf(stream, "%-14.14s ", study->axes[i].name);
     if (study->replicates > 1) fprintf(stream, "%-6s ", "seed");
-    for (int i = 0; i < count; i++) fprintf(stream, "%20.20s ", strlen(names[i]) > 20 ? names[i] + strlen(names[i]) - 20 : names[i]);
+    for (int i = 0; i < count; i++) fprintf(stream, "%20.20s ", heading(names[i]));
     fprintf(stream, " limited by\n");
     for (int s = 0; s < study->scenario_count; s++) {
         const TwScenario *scenario = &study->scenarios[s];

@@ -9,13 +9,22 @@
 #include <stddef.h>
 
 #define AT(row, member) offsetof(row, member)
-#define REAL(row, member, unit, least, most, standard, text)                                                          \
-    {#member, unit, TW_REAL, least, most, standard, AT(row, member), text, NULL}
-#define WHOLE(row, member, unit, least, most, standard, text)                                                         \
-    {#member, unit, TW_INTEGER, least, most, standard, AT(row, member), text, NULL}
-#define WORD(row, member, standard, words, text)                                                                      \
-    {#member, "", TW_TEXT, 0, 0, standard, AT(row, member), text, words}
-#define YES(row, member, standard, text) {#member, "", TW_BOOLEAN, 0, 1, standard, AT(row, member), text, NULL}
+#define REAL(row, member, unit, least, most, standard, text)                                                           \
+    {                                                                                                                  \
+#member, unit, TW_REAL, least, most, standard, AT(row, member), text, NULL                                     \
+    }
+#define WHOLE(row, member, unit, least, most, standard, text)                                                          \
+    {                                                                                                                  \
+#member, unit, TW_INTEGER, least, most, standard, AT(row, member), text, NULL                                  \
+    }
+#define WORD(row, member, standard, words, text)                                                                       \
+    {                                                                                                                  \
+#member, "", TW_TEXT, 0, 0, standard, AT(row, member), text, words                                             \
+    }
+#define YES(row, member, standard, text)                                                                               \
+    {                                                                                                                  \
+#member, "", TW_BOOLEAN, 0, 1, standard, AT(row, member), text, NULL                                           \
+    }
 
 static const TwField site_fields[] = {
     WORD(TwSiteRow, climate, "", NULL, "site of the climate generator"),
@@ -40,7 +49,8 @@ static const TwField rack_cooling_fields[] = {
     WORD(TwRackCoolingRow, fluid, "pg25", fluid_words, "coolant of the rack loop; for the reader"),
     REAL(TwRackCoolingRow, liquid_fraction, "1", 0, 1, "0.94", "share of the rack's heat that goes to liquid"),
     REAL(TwRackCoolingRow, supply_degc, "degC", 5, 60, "32", "coolant (or air) supply it was rated at; for the reader"),
-    REAL(TwRackCoolingRow, supply_max_degc, "degC", 5, 80, "unknown", "highest permitted supply: a CDU set above it is a warning"),
+    REAL(TwRackCoolingRow, supply_max_degc, "degC", 5, 80, "unknown",
+         "highest permitted supply: a CDU set above it is a warning"),
     REAL(TwRackCoolingRow, flow_kg_s, "kg/s", 0, 1000, "unknown", "coolant flow at rated power"),
     REAL(TwRackCoolingRow, head_pa, "Pa", 0, 1e7, "unknown", "pressure drop at rated flow; for the reader"),
     REAL(TwRackCoolingRow, head_max_pa, "Pa", 0, 1e7, "unknown", "highest permitted pressure drop; for the reader"),
@@ -48,8 +58,8 @@ static const TwField rack_cooling_fields[] = {
 static const TwChild rack_cooling_children[] = {
     {"lumps", TW_ONE, &tw_lumps_kind, "heat capacities and conductances"},
 };
-static const TwKind rack_cooling_kind = {"rack_cooling", NULL,
-                                         rack_cooling_fields, TW_COUNT(rack_cooling_fields),
+static const TwKind rack_cooling_kind = {"rack_cooling",        NULL,
+                                         rack_cooling_fields,   TW_COUNT(rack_cooling_fields),
                                          rack_cooling_children, TW_COUNT(rack_cooling_children)};
 
 static const TwField rack_fields[] = {
@@ -66,7 +76,8 @@ static const TwField rack_fields[] = {
     REAL(TwRackRow, host_idle_w, "W", 0, 1e8, NULL, "all but the GPUs, at the busbar, GPUs idle"),
     REAL(TwRackRow, host_peak_w, "W", 0, 1e8, NULL, "all but the GPUs, at the busbar, GPUs at their limit"),
     WHOLE(TwRackRow, shelf_count, "1", 1, 1000, NULL, "power shelves that share the load"),
-    REAL(TwRackRow, scaleout_bytes_s, "B/s", 0, 1e13, "unknown", "scale-out bandwidth per GPU, one direction; for the reader"),
+    REAL(TwRackRow, scaleout_bytes_s, "B/s", 0, 1e13, "unknown",
+         "scale-out bandwidth per GPU, one direction; for the reader"),
     REAL(TwRackRow, mass_kg, "kg", 0, 1e6, "unknown", "mass; for the reader"),
     REAL(TwRackRow, x_m, "m", -1e5, 1e5, "unknown", "position on the floor; unknown: placed in rows"),
     REAL(TwRackRow, y_m, "m", -1e5, 1e5, "unknown", "position on the floor"),
@@ -77,7 +88,8 @@ static const TwChild rack_children[] = {
     {"scaleup", TW_ONE, &tw_scaleup_kind, "its NVLink domain"},
     {"cooling", TW_ONE, &rack_cooling_kind, "its cooling"},
 };
-const TwKind tw_rack_kind = {"rack", "rack", rack_fields, TW_COUNT(rack_fields), rack_children, TW_COUNT(rack_children)};
+const TwKind tw_rack_kind = {
+    "rack", "rack", rack_fields, TW_COUNT(rack_fields), rack_children, TW_COUNT(rack_children)};
 
 static const TwChild cooling_children[] = {
     {"cdus", TW_LIST, &tw_cdu_kind, "coolant distribution units"},
@@ -98,27 +110,29 @@ static const TwKind capping_kind = {"capping", NULL, capping_fields, TW_COUNT(ca
 static const char *const precision_words[] = {"bf16", "fp8", "fp8_block", "fp4", NULL};
 static const char *const kv_words[] = {"bf16", "fp8", NULL};
 static const char *const router_words[] = {"round_robin", "least_loaded", "power_of_two", NULL};
-#define POOL_FIELDS                                                                                                   \
-    WORD(TwPoolRow, precision, "fp8", precision_words, "weights"),                                                    \
-        WORD(TwPoolRow, kv_precision, "bf16", kv_words, "key-value cache"),                                           \
-        WORD(TwPoolRow, router, "least_loaded", router_words, "how requests are dealt to replicas"),                  \
-        WORD(TwPoolRow, lengths, "azure23_conv", NULL, "length tables: <lengths>_in and <lengths>_out"),              \
-        WORD(TwPoolRow, trace, "", NULL, "trace file to replay instead of generating"),                               \
-        WHOLE(TwPoolRow, tensor_parallel, "1", 1, 576, "0", "GPUs a replica; 0: fewest that hold the model"),         \
-        WHOLE(TwPoolRow, max_tokens, "1", 1, 131072, "8192", "token budget of an iteration"),                        \
-        WHOLE(TwPoolRow, max_sequences, "1", 1, 8192, "256", "largest batch of a replica"),                          \
-        WHOLE(TwPoolRow, block_tokens, "1", 1, 256, "16", "tokens of a KV block, a power of two"),                   \
-        WHOLE(TwPoolRow, kv_blocks, "1", 0, 1e12, "0", "KV blocks of a replica; 0: what memory holds"),               \
-        WHOLE(TwPoolRow, queue_max, "1", 1, 65535, "512", "requests that may wait at a replica"),                     \
-        WHOLE(TwPoolRow, context_tokens, "1", 2, 16777216, "131072", "input and output are cut to it"),               \
-        WHOLE(TwPoolRow, replicas, "1", 0, 1e7, "0", "replicas; 0: as many as fit"),                                  \
-        REAL(TwPoolRow, memory_fraction, "1", 0.1, 1, "0.9", "device memory for weights and KV"),                     \
-        REAL(TwPoolRow, host_step_s, "s", 0, 1, "0.000126", "host time of an iteration"),                             \
-        REAL(TwPoolRow, host_sequence_s, "s", 0, 1, "0.0000044", "host time of a sequence in it"),                    \
-        YES(TwPoolRow, async_scheduling, "true", "host work overlaps the device"),                                    \
-        REAL(TwPoolRow, ttft_slo_s, "s", 1e-6, 1e6, "2", "limit on time to first token"),                             \
-        REAL(TwPoolRow, tpot_slo_s, "s", 1e-6, 1e6, "0.05", "limit on time per output token"),                        \
-        REAL(TwPoolRow, length_scale, "1", 1e-3, 1e3, "1", "output lengths are multiplied by it")
+#define POOL_FIELDS                                                                                                    \
+    WORD(TwPoolRow, precision, "fp8", precision_words, "weights"),                                                     \
+        WORD(TwPoolRow, kv_precision, "bf16", kv_words, "key-value cache"),                                            \
+        WORD(TwPoolRow, router, "least_loaded", router_words, "how requests are dealt to replicas"),                   \
+        WORD(TwPoolRow, lengths, "azure23_conv", NULL, "length tables <lengths>_in and _out; or constant, uniform"),   \
+        WORD(TwPoolRow, trace, "", NULL, "trace file to replay instead of generating"),                                \
+        WHOLE(TwPoolRow, tensor_parallel, "1", 1, 576, "0", "GPUs a replica; 0: fewest that hold the model"),          \
+        WHOLE(TwPoolRow, max_tokens, "1", 1, 131072, "8192", "token budget of an iteration"),                          \
+        WHOLE(TwPoolRow, max_sequences, "1", 1, 8192, "256", "largest batch of a replica"),                            \
+        WHOLE(TwPoolRow, block_tokens, "1", 1, 256, "16", "tokens of a KV block, a power of two"),                     \
+        WHOLE(TwPoolRow, kv_blocks, "1", 0, 1e12, "0", "KV blocks of a replica; 0: what memory holds"),                \
+        WHOLE(TwPoolRow, queue_max, "1", 1, 65535, "512", "requests that may wait at a replica"),                      \
+        WHOLE(TwPoolRow, context_tokens, "1", 2, 16777216, "131072", "input and output are cut to it"),                \
+        WHOLE(TwPoolRow, replicas, "1", 0, 1e7, "0", "replicas; 0: as many as fit"),                                   \
+        REAL(TwPoolRow, memory_fraction, "1", 0.1, 1, "0.9", "device memory for weights and KV"),                      \
+        REAL(TwPoolRow, host_step_s, "s", 0, 1, "0.000126", "host time of an iteration"),                              \
+        REAL(TwPoolRow, host_sequence_s, "s", 0, 1, "0.0000044", "host time of a sequence in it"),                     \
+        YES(TwPoolRow, async_scheduling, "true", "host work overlaps the device"),                                     \
+        REAL(TwPoolRow, ttft_slo_s, "s", 1e-6, 1e6, "2", "limit on time to first token"),                              \
+        REAL(TwPoolRow, tpot_slo_s, "s", 1e-6, 1e6, "0.05", "limit on time per output token"),                         \
+        REAL(TwPoolRow, length_scale, "1", 1e-3, 1e3, "1", "output lengths are multiplied by it"),                     \
+        REAL(TwPoolRow, input_tokens, "1", 0, 16777216, "0", "of lengths constant and uniform"),                       \
+        REAL(TwPoolRow, output_tokens, "1", 0, 16777216, "0", "of lengths constant and uniform")
 
 static const TwField pool_fields[] = {
     POOL_FIELDS,
@@ -128,7 +142,8 @@ static const TwChild pool_children[] = {
     {"model", TW_ONE, &tw_model_kind, "the language model"},
     {"arrival", TW_ONE, &tw_arrival_kind, "when requests come"},
 };
-static const TwKind pool_kind = {"pool", NULL, pool_fields, TW_COUNT(pool_fields), pool_children, TW_COUNT(pool_children)};
+static const TwKind pool_kind = {
+    "pool", NULL, pool_fields, TW_COUNT(pool_fields), pool_children, TW_COUNT(pool_children)};
 
 static const TwField workload_fields[] = {
     POOL_FIELDS,
@@ -139,9 +154,8 @@ static const TwChild workload_children[] = {
     {"arrival", TW_OPTIONAL, &tw_arrival_kind, "when requests come to the one pool"},
     {"pools", TW_LIST, &pool_kind, "several pools; then model and arrival stand in each"},
 };
-static const TwKind workload_kind = {"workload",        NULL,
-                                     workload_fields,   TW_COUNT(workload_fields),
-                                     workload_children, TW_COUNT(workload_children)};
+static const TwKind workload_kind = {
+    "workload", NULL, workload_fields, TW_COUNT(workload_fields), workload_children, TW_COUNT(workload_children)};
 
 static const char *const event_words[] = {"load_target", "lose", "set_supply", "pump_fail", NULL};
 static const TwField event_fields[] = {
@@ -165,7 +179,8 @@ static const TwField run_fields[] = {
     REAL(TwRunRow, component_s, "s", 0, 86400, "0", "recording interval of racks, CDUs, elements; 0: 1 min to 1 h"),
     WORD(TwRunRow, integrator, "rosenbrock", integrator_words, "of the thermal network"),
     REAL(TwRunRow, step_max_s, "s", 0.01, 60, "5", "largest thermal step"),
-    REAL(TwRunRow, audit_fault_fraction, "1", 0, 1, "0", "of tree losses left out of the books: shows that the ledger notices"),
+    REAL(TwRunRow, audit_fault_fraction, "1", 0, 1, "0",
+         "of tree losses left out of the books: shows that the ledger notices"),
     WHOLE(TwRunRow, seed, "1", 0, 9e15, "1", "of every random stream"),
 };
 static const TwKind run_kind = {"run", NULL, run_fields, TW_COUNT(run_fields), NULL, 0};
@@ -185,6 +200,5 @@ static const TwChild facility_children[] = {
     {"events", TW_LIST, &event_kind, "what happens when"},
     {"run", TW_ONE, &run_kind, "span, seed and numerical settings"},
 };
-const TwKind tw_facility_kind = {"facility",        NULL,
-                                 facility_fields,   TW_COUNT(facility_fields),
-                                 facility_children, TW_COUNT(facility_children)};
+const TwKind tw_facility_kind = {
+    "facility", NULL, facility_fields, TW_COUNT(facility_fields), facility_children, TW_COUNT(facility_children)};

@@ -496,6 +496,8 @@ static bool compile_traffic(TwPlant *plant, TwPoolPlan *pool, const TwPoolRow *r
         .lengths = row->lengths,
         .length_scale = row->length_scale,
         .context_tokens = row->context_tokens,
+        .input_tokens = row->input_tokens,
+        .output_tokens = row->output_tokens,
     };
     tw_arrival_spec(&arrival, &spec);
     const char *trace = row->trace[0] ? row->trace : arrival.file;
@@ -590,6 +592,8 @@ static bool compile_pool(TwPlant *plant, TwPoolPlan *pool, TwPoolSpec *spec, con
     pool->tensor_parallel = ranks;
     pool->model = tw_node_part(tw_node_group(node, "model")) ? tw_node_part(tw_node_group(node, "model")) : "custom";
     pool->precision = row.precision;
+    pool->max_tokens = (int)row.max_tokens;
+    pool->max_sequences = (int)row.max_sequences;
     pool->lengths = row.lengths;
     pool->ttft_slo_s = row.ttft_slo_s;
     pool->tpot_slo_s = row.tpot_slo_s;

@@ -30,7 +30,7 @@ typedef struct TwRackPlan {
 typedef struct TwPoolPlan {
     char name[TW_NAME];
     const char *model, *precision, *lengths, *trace;
-    int tensor_parallel, replicas, cells;
+    int tensor_parallel, replicas, cells, max_tokens, max_sequences;
     double ttft_slo_s, tpot_slo_s;
     double rate_s, input_mean, output_mean;    // expected of the generator; NaN for a trace
     TwStepModel *step;

@@ -68,14 +68,18 @@ static TwEvidenceShare evidence(const TwState *state)
         const TwPoolPlan *pool = &plant->pools[i];
         TwWorkloadTotals totals;
         tw_workload_totals(plant->workload, tw_state_block(state), i, &totals);
-        // seconds a token in each phase, at batches of the size that the pool runs
-        const TwBatch prefill = {.tokens = 2048, .chunks = 1, .chunk_tokens = 2048, .chunk_square = 2048LL * 2048, .logits = 1};
-        const TwBatch decode = {.tokens = 64, .decodes = 64, .decode_context = 64LL * 2048, .logits = 64};
+        // seconds a token in each phase, at batches that the pool can run
+        int tokens = pool->max_tokens < 2048 ? pool->max_tokens : 2048;
+        int sequences = pool->max_sequences < 64 ? pool->max_sequences : 64;
+        const TwBatch prefill = {.tokens = tokens, .chunks = 1, .chunk_tokens = tokens,
+                                 .chunk_square = (int64_t)tokens * tokens, .logits = 1};
+        const TwBatch decode = {.tokens = sequences, .decodes = sequences, .decode_context = sequences * 2048LL,
+                                .logits = sequences};
         TwStep a, b;
         pool->step->source.step(pool->step->source.context, TW_LEVELS - 1, &prefill, &a);
         pool->step->source.step(pool->step->source.context, TW_LEVELS - 1, &decode, &b);
-        double prefill_s = a.time_ns.base * 1e-9 / 2048.0 * (double)totals.input_tokens_done;
-        double decode_s = (b.time_ns.base + b.time_ns.per_context * 64.0 * 2048.0) * 1e-9 / 64.0 *
+        double prefill_s = a.time_ns.base * 1e-9 / tokens * (double)totals.input_tokens_done;
+        double decode_s = (b.time_ns.base + b.time_ns.per_context * (double)decode.decode_context) * 1e-9 / sequences *
                           (double)totals.output_tokens_done;
         if (prefill_s + decode_s <= 0.0) prefill_s = decode_s = 0.5;
         const TwEvidenceShare *p = &pool->step->prefill_evidence, *d = &pool->step->decode_evidence;
@@ -244,7 +248,9 @@ static void add_limits(TwReport *report, const TwState *state, const TwWorkloadT
                 fullest = fmax(fullest, peak[k]);
         }
         char path[80];
-        snprintf(path, sizeof path, "limits.headroom.%.40s", done[groups++]);
+        // the replicas have this name already, below
+        bool taken = strcmp(done[groups], "serving") == 0;
+        snprintf(path, sizeof path, "limits.headroom.%.50s%s", done[groups++], taken ? "_element" : "");
         add(report, path, "1", "of its limit left at its fullest", 1.0 - fullest);
     }
     add(report, "limits.headroom.serving", "1", "replica time idle",

@@ -210,8 +210,27 @@ static void exchange_interval_is_fine_enough(void)
     CHECK_NEAR(power[0], power[1], 0.005);
 }
 
+// The smallest pools run and report: one sequence, few tokens an iteration, equal requests.
+static void small_pools_run(void)
+{
+    const char *const sets[] = {"run.for_s=30.0",           "workload.max_sequences=1",   "workload.max_tokens=8",
+                                "workload.lengths=constant", "workload.input_tokens=100.0", "workload.output_tokens=20.0",
+                                "workload.arrival.rate_s=5.0", "workload.arrival.kind=poisson"};
+    Factory f = factory("facilities/hopper_hall.cfg", sets, 8);
+    advance(f.state, 30.0);
+    TwReport *report = tw_report_create(f.state, -1.0);
+    CHECK(tw_report_ok(report));
+    CHECK(tw_report_value(report, "requests.completed") > 50.0);
+    CHECK_NEAR(tw_report_value(report, "evidence.published") + tw_report_value(report, "evidence.assumed") +
+                   tw_report_value(report, "evidence.measured") + tw_report_value(report, "evidence.transferred"),
+               1.0, 1e-9);
+    tw_report_destroy(report);
+    factory_end(f);
+}
+
 int main(void)
 {
+    small_pools_run();
     books_close();
     broken_books_are_found();
     threads_and_pieces_change_nothing();
