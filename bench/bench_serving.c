@@ -110,7 +110,6 @@ static void measure(bool json, const char *name, const TwStepSource *source, int
                              .replica_rack = rack,
                              .replica_cell = cell,
                              .cell_count = cells,
-                             .rack_share_of_cap = 1.0,
                              .max_tokens = max_tokens,
                              .max_sequences = 256,
                              .block_tokens = 16,

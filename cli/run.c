@@ -234,6 +234,7 @@ static int finish(TwState *state, TwRecord *record, TwSceneMaker *maker, const T
         free(text);
         printf("\n%.1f s of wall clock; result in %s\n", tw_wall_s() - begun_s, written);
     }
+    double loading = tw_report_value(report, "limits.highest_loading");
     tw_report_destroy(report);
     fflush(stdout);
     if (!whole) {
@@ -242,7 +243,10 @@ static int finish(TwState *state, TwRecord *record, TwSceneMaker *maker, const T
         if (stop) raise(stopped_by);
     }
     if (!ok) fprintf(stderr, "tokenworks: the ledger does not close; the result is kept, but do not trust it\n");
-    return ok ? TW_DONE : TW_CHECK_FAILED;
+    bool held = !(loading > 1.0 + 1e-9);
+    if (!held)
+        fprintf(stderr, "tokenworks: a power limit in force was exceeded, at most by %.2f %%\n", 100.0 * (loading - 1.0));
+    return ok && held ? TW_DONE : TW_CHECK_FAILED;
 }
 
 static int run(const TwPlant *plant, const TwOptions *options, const char *out, double begun_s)

@@ -33,6 +33,7 @@ struct TwStudy {
     TwAxis axes[TW_AXES];
     TwBound limits[TW_AXES];
     char goals[TW_AXES][80];
+    bool least[TW_AXES];    // the goal is a minimum
     char **sets;            // of every scenario
     int64_t seed;           // of replicate 0
     TwScenario *scenarios;

@@ -367,6 +367,7 @@ static bool read_file(TwStudy *study, const TwStudyInput *input, TwErrors *error
         char name[TW_NAME];
         GoalRow goal;
         tw_node_row(tw_node_entry(node, "goals", i, name), &goal);
+        study->least[study->goal_count] = strcmp(goal.sense, "min") == 0;
         snprintf(study->goals[study->goal_count++], sizeof study->goals[0], "%s", goal.output);
     }
     tw_config_destroy(config);

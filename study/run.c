@@ -185,6 +185,40 @@ static const char *heading(const char *path)
 
 static const char *const status_words[] = {"not run", "done", "limit broken", "rejected", "failed"};
 
+static void print_point(const TwStudy *study, int scenario, FILE *stream)
+{
+    for (int i = 0; i < study->axis_count; i++) {
+        int point = tw_scenario_point(study, scenario, i);
+        if (study->axes[i].numbers) fprintf(stream, "%-14.9g ", study->axes[i].numbers[point]);
+        else fprintf(stream, "%-14.14s ", study->axes[i].labels[point]);
+    }
+}
+
+// The best feasible scenario of each goal.
+static void print_best(const TwStudy *study, FILE *stream)
+{
+    for (int g = 0; g < study->goal_count; g++) {
+        int best = -1;
+        double value = NAN;
+        for (int s = 0; s < study->scenario_count; s++) {
+            if (study->scenarios[s].status != TW_RAN) continue;
+            double now = tw_report_value(study->scenarios[s].report, study->goals[g]);
+            bool better = study->least[g] ? now < value : now > value;
+            if (!isfinite(now) || !(best < 0 || better)) continue;
+            best = s;
+            value = now;
+        }
+        if (g == 0) fprintf(stream, "\n");
+        fprintf(stream, "%s %s: ", study->least[g] ? "least" : "most", study->goals[g]);
+        if (best < 0) fprintf(stream, "no scenario keeps every limit\n");
+        else {
+            fprintf(stream, "%.6g at ", value);
+            print_point(study, best, stream);
+            fprintf(stream, "\n");
+        }
+    }
+}
+
 void tw_study_print(const TwStudy *study, FILE *stream)
 {
     const char *names[TW_AXES];
@@ -197,11 +231,7 @@ void tw_study_print(const TwStudy *study, FILE *stream)
     fprintf(stream, " limited by\n");
     for (int s = 0; s < study->scenario_count; s++) {
         const TwScenario *scenario = &study->scenarios[s];
-        for (int i = 0; i < study->axis_count; i++) {
-            int point = tw_scenario_point(study, s, i);
-            if (study->axes[i].numbers) fprintf(stream, "%-14.9g ", study->axes[i].numbers[point]);
-            else fprintf(stream, "%-14.14s ", study->axes[i].labels[point]);
-        }
+        print_point(study, s, stream);
         if (study->replicates > 1) fprintf(stream, "%-6lld ", (long long)study->seed + tw_scenario_point(study, s, study->axis_count));
         if (!scenario->report) {
             fprintf(stream, "%s: %s\n", status_words[scenario->status], scenario->error);
@@ -211,6 +241,7 @@ void tw_study_print(const TwStudy *study, FILE *stream)
         fprintf(stream, " %s%s\n", tw_report_text(scenario->report, "limits.binding"),
                 scenario->status == TW_LIMIT_BROKEN ? " (limit broken)" : scenario->status == TW_FAILED ? " (failed)" : "");
     }
+    print_best(study, stream);
 }
 
 void tw_study_json(const TwStudy *study, FILE *stream)

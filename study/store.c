@@ -51,26 +51,6 @@ static char *outputs_text(const TwReport *report)
     return text;
 }
 
-// Units and labels live as long as the program: few different ones, kept once.
-static const char *kept(const char *text)
-{
-    static char *pool[512];
-    static int count;
-    const char *found = "";
-#pragma omp critical(tw_study_kept)
-    {
-        int i = 0;
-        while (i < count && strcmp(pool[i], text) != 0) i++;
-        if (i == count && count < 512) {
-            pool[count] = strdup(text);
-            if (!pool[count]) abort();
-            count++;
-        }
-        if (i < count) found = pool[i];
-    }
-    return found;
-}
-
 static TwReport *outputs_read(char *text)
 {
     TwReport *report = calloc(1, sizeof *report);
@@ -92,7 +72,9 @@ static TwReport *outputs_read(char *text)
             if (!report->kpis) abort();
         }
         TwKpi *kpi = &report->kpis[report->count++];
-        *kpi = (TwKpi){.unit = kept(field[1]), .label = kept(field[2]), .value = strtod(field[3], NULL)};
+        *kpi = (TwKpi){.value = strtod(field[3], NULL)};
+        snprintf(kpi->unit, sizeof kpi->unit, "%s", field[1]);
+        snprintf(kpi->label, sizeof kpi->label, "%s", field[2]);
         snprintf(kpi->path, sizeof kpi->path, "%s", field[0]);
         snprintf(kpi->text, sizeof kpi->text, "%s", field[4]);
         kpi->truth = field[5][0] == '1';

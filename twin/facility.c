@@ -93,7 +93,7 @@ const TwKind tw_rack_kind = {
 
 static const TwChild cooling_children[] = {
     {"cdus", TW_LIST, &tw_cdu_kind, "coolant distribution units"},
-    {"plant", TW_ONE, &tw_plant_kind, "facility loop and heat rejection"},
+    {"plant", TW_OPTIONAL, &tw_plant_kind, "facility loop and heat rejection; needed with CDUs"},
     {"room", TW_ONE, &tw_room_kind, "room air"},
 };
 static const TwKind cooling_kind = {"cooling", NULL, NULL, 0, cooling_children, TW_COUNT(cooling_children)};

@@ -15,18 +15,31 @@ static int parent_of(const TwPlant *plant, int element)
     return -1;
 }
 
-void tw_limits_nameplate(const TwPlant *plant, double *nameplate_w)
+static double rated_w(const TwPlant *plant, int rack) { return plant->racks[rack].peak_w; }
+
+static double idle_w(const TwPlant *plant, int rack)
+{
+    const TwRackPlan *r = &plant->racks[rack];
+    return tw_power_rack_ac_w(plant->power, rack, r->host_idle_w + (double)r->gpus * r->gpu_idle_w);
+}
+
+static void sum_below(const TwPlant *plant, double (*of)(const TwPlant *plant, int rack), double *sum_w)
 {
     int *parent = malloc((size_t)plant->element_count * sizeof *parent);
     if (!parent) abort();
     for (int i = 0; i < plant->element_count; i++) {
         parent[i] = parent_of(plant, i);
-        nameplate_w[i] = 0.0;
+        sum_w[i] = 0.0;
     }
-    for (int i = 0; i < plant->rack_count; i++)
-        for (int e = plant->racks[i].element; e >= 0; e = parent[e]) nameplate_w[e] += plant->racks[i].peak_w;
+    for (int i = 0; i < plant->rack_count; i++) {
+        double w = of(plant, i);
+        for (int e = plant->racks[i].element; e >= 0; e = parent[e]) sum_w[e] += w;
+    }
     free(parent);
 }
+
+void tw_limits_nameplate(const TwPlant *plant, double *nameplate_w) { sum_below(plant, rated_w, nameplate_w); }
+void tw_limits_idle(const TwPlant *plant, double *sum_w) { sum_below(plant, idle_w, sum_w); }
 
 TwLimits tw_limits(const TwState *state)
 {

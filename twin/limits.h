@@ -12,5 +12,6 @@ typedef struct TwLimits {
 
 TwLimits tw_limits(const TwState *state);
 
-// Rated power of all racks that hang below each element, [element].
+// Sum over the racks that hang below each element, [element], of rated power; of power with every GPU idle.
 void tw_limits_nameplate(const TwPlant *plant, double *nameplate_w);
+void tw_limits_idle(const TwPlant *plant, double *sum_w);

@@ -7,6 +7,7 @@
 #include "models/workload/model_shape.h"
 #include "sim/data.h"
 #include "twin/calendar.h"
+#include "twin/limits.h"
 
 #include <assert.h>
 #include <ctype.h>
@@ -151,7 +152,8 @@ static void compile_elements(TwPlant *plant, const TwNode *root, TwErrors *error
         const TwNode *node = tw_node_entry(root, "power", i, name);
         plant->element_names[i] = tw_arena_text(plant->arena, name);
         tw_node_row(node, &plant->elements[i]);
-        // unknown means none here: no limit, and load targets that move at once
+        // what says no limit is limited by its rating; unknown ramps: load targets move at once
+        if (isnan(plant->elements[i].limit_w)) plant->elements[i].limit_w = plant->elements[i].rated_w;
         if (isnan(plant->elements[i].limit_w)) plant->elements[i].limit_w = INFINITY;
         if (isnan(plant->elements[i].ramp_w_s)) plant->elements[i].ramp_w_s = INFINITY;
     }
@@ -223,7 +225,7 @@ typedef struct ThermalInput {
     TwRoomRow room;
 } ThermalInput;
 
-static void compile_cdus(TwPlant *plant, const TwNode *cooling, ThermalInput *thermal)
+static void compile_cdus(TwPlant *plant, const TwNode *cooling, ThermalInput *thermal, TwErrors *errors)
 {
     int n = plant->cdu_count = tw_node_entries(cooling, "cdus");
     plant->cdu_names = TW_TAKE(plant->arena, n + 1, const char *);
@@ -234,7 +236,10 @@ static void compile_cdus(TwPlant *plant, const TwNode *cooling, ThermalInput *th
         plant->cdu_names[i] = tw_arena_text(plant->arena, name);
         tw_node_row(node, &thermal->cdus[i]);
     }
-    tw_node_row(tw_node_group(cooling, "plant"), &thermal->heat);
+    const TwNode *plant_node = tw_node_group(cooling, "plant");
+    if (plant_node) tw_node_row(plant_node, &thermal->heat);
+    if (!plant_node && n > 0) tw_node_error(cooling, NULL, errors, "CDUs need a `plant` that takes their heat");
+    if (plant_node && n == 0) tw_node_warn(plant_node, NULL, errors, "has no effect without CDUs");
     tw_node_row(tw_node_group(cooling, "room"), &thermal->room);
 }
 
@@ -333,7 +338,7 @@ static bool compile_thermal(TwPlant *plant, const ThermalInput *in, TwLayout *la
                                  .cdu_names = plant->cdu_names,
                                  .cdus = in->cdus,
                                  .lumps = in->lumps,
-                                 .plant = &in->heat,
+                                 .plant = plant->cdu_count ? &in->heat : NULL,
                                  .room = &in->room,
                                  .weather = plant->weather,
                                  .start_s = plant->start_of_year_s,
@@ -356,7 +361,7 @@ static bool compile_power(TwPlant *plant, const ThermalInput *thermal, const TwP
     TwFabricRow fabric_row;
     tw_node_row(fabric, &fabric_row);
     loads[0] = (TwPowerLoad){"fabric", attach(plant, fabric, fabric_row.from, 0, 1, errors)};
-    int heat_element = attach(plant, heat, thermal->heat.from, 0, 1, errors);
+    int heat_element = plant->cdu_count ? attach(plant, heat, thermal->heat.from, 0, 1, errors) : 0;
     int room_element = attach(plant, room, thermal->room.from, 0, 1, errors);
     const Place *places = places_of(plant, plant->cdu_names, plant->cdu_count);
     for (int i = 1; i < n; i++) {
@@ -623,7 +628,6 @@ static bool compile_pool(TwPlant *plant, TwPoolPlan *pool, TwPoolSpec *spec, con
         .replica_rack = racks,
         .replica_cell = cells,
         .cell_count = pool->cells,
-        .rack_share_of_cap = 1.0,
         .max_tokens = (int)row.max_tokens,
         .max_sequences = (int)row.max_sequences,
         .block_tokens = (int)row.block_tokens,
@@ -750,6 +754,22 @@ static bool compile_run(TwPlant *plant, TwErrors *errors)
     return true;
 }
 
+// A limit below what the racks draw with every GPU idle cannot be kept by capping.
+static void check_limits(const TwPlant *plant, TwErrors *errors)
+{
+    const TwNode *root = tw_config_root(plant->config);
+    double *idle_w = TW_TAKE(plant->arena, plant->element_count, double);
+    tw_limits_idle(plant, idle_w);
+    for (int i = 0; i < plant->element_count; i++) {
+        char name[TW_NAME];
+        const TwNode *node = tw_node_entry(root, "power", i, name);
+        if (idle_w[i] > plant->elements[i].limit_w)
+            tw_node_warn(node, "limit_w", errors,
+                         "%s: limit %.4g kW is below the %.4g kW that its racks draw idle: capping cannot keep it", name,
+                         plant->elements[i].limit_w * 1e-3, idle_w[i] * 1e-3);
+    }
+}
+
 static bool compile(TwPlant *plant, const TwPlantInput *input, TwErrors *errors)
 {
     const TwNode *root = tw_config_root(plant->config);
@@ -769,7 +789,7 @@ static bool compile(TwPlant *plant, const TwPlantInput *input, TwErrors *errors)
     if (!compile_run(plant, errors)) return false;
     compile_site(plant, input, errors);
     compile_elements(plant, root, errors);
-    compile_cdus(plant, tw_node_group(root, "cooling"), &thermal);
+    compile_cdus(plant, tw_node_group(root, "cooling"), &thermal, errors);
     compile_racks(plant, root, &thermal, power, errors);
     compile_events(plant, errors);
     compile_network(plant, errors);
@@ -779,6 +799,7 @@ static bool compile(TwPlant *plant, const TwPlantInput *input, TwErrors *errors)
     good = good && compile_power(plant, &thermal, power, &layout, errors);
     good = compile_workload(plant, input, &layout, errors) && good;
     if (!good) return false;
+    check_limits(plant, errors);
 
     size_t racks = (size_t)plant->rack_count, loads = (size_t)plant->load_count, elements = (size_t)plant->element_count;
     plant->slot.meters = tw_layout_add(&layout, 1, tw_meters_bytes());

@@ -17,7 +17,9 @@ static TwKpi *add(TwReport *report, const char *path, const char *unit, const ch
         if (!report->kpis) abort();
     }
     TwKpi *kpi = &report->kpis[report->count++];
-    *kpi = (TwKpi){.unit = unit, .label = label, .value = value};
+    *kpi = (TwKpi){.value = value};
+    snprintf(kpi->unit, sizeof kpi->unit, "%s", unit);
+    snprintf(kpi->label, sizeof kpi->label, "%s", label);
     snprintf(kpi->path, sizeof kpi->path, "%s", path);
     return kpi;
 }

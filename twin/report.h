@@ -11,8 +11,8 @@
 
 typedef struct TwKpi {
     char path[80];
-    const char *unit;        // "" for words and counts
-    const char *label;
+    char unit[16];           // "" for words and counts
+    char label[96];
     double value;            // NaN: unknown, JSON null
     char text[128];          // a word instead of a number, where not empty
     bool truth;              // value is a yes or no

@@ -22,12 +22,12 @@ struct TwState {
 // What a saved block begins with in its file, so that it is never laid over another plant.
 typedef struct Seal {
     char key[40], version[24];
-    uint64_t bytes;
+    uint64_t bytes, checksum;
 } Seal;
 
-static Seal seal_of(const TwPlant *plant)
+static Seal seal_of(const TwPlant *plant, const void *block)
 {
-    Seal seal = {.bytes = plant->state_bytes};
+    Seal seal = {.bytes = plant->state_bytes, .checksum = tw_block_checksum(block, plant->state_bytes)};
     char key[33];
     tw_config_key(plant->config, key);
     snprintf(seal.key, sizeof seal.key, "%s", key);
@@ -315,7 +315,7 @@ const TwMeters *tw_state_meters(const TwState *state)
 
 void *tw_state_save(const TwState *state, size_t *count)
 {
-    const Seal seal = seal_of(state->plant);
+    const Seal seal = seal_of(state->plant, state->block);
     *count = sizeof seal + state->plant->state_bytes;
     unsigned char *bytes = malloc(*count);
     if (!bytes) return NULL;
@@ -326,13 +326,23 @@ void *tw_state_save(const TwState *state, size_t *count)
 
 bool tw_state_restore(TwState *state, const void *bytes, size_t count, TwError *error)
 {
-    const Seal want = seal_of(state->plant);
-    Seal found = {0};
+    Seal want = seal_of(state->plant, state->block), found = {0};
     if (count >= sizeof found) memcpy(&found, bytes, sizeof found);
+    want.checksum = found.checksum;
     if (count != sizeof want + want.bytes || memcmp(&found, &want, sizeof want) != 0)
         return tw_fail(error, TW_BAD_INPUT, "the snapshot is of another facility, setting or version (key %.32s, here %.32s)",
                        found.key, want.key);
-    memcpy(state->block, (const unsigned char *)bytes + sizeof found, want.bytes);
+    // into a block of its own first: what is damaged changes nothing
+    const TwLayout layout = {state->plant->state_bytes};
+    unsigned char *block = tw_block_create(&layout);
+    if (!block) return tw_fail(error, TW_IO, "not enough memory for a snapshot of %zu bytes", layout.bytes);
+    memcpy(block, (const unsigned char *)bytes + sizeof found, want.bytes);
+    if (tw_block_checksum(block, layout.bytes) != found.checksum) {
+        tw_block_destroy(block);
+        return tw_fail(error, TW_IO, "the snapshot is damaged: its checksum does not match");
+    }
+    tw_block_destroy(state->block);
+    state->block = block;
     recount(state);
     return true;
 }

@@ -13,7 +13,7 @@ static const TwField element_fields[] = {
     {"kind", "", TW_TEXT, 0.0, 0.0, NULL, ROW(kind), "what it is; a feed has no parent, ups and bess store energy",
      element_words},
     {"from", "", TW_TEXT, 0.0, 0.0, "", ROW(from), "name of the element that supplies it; a feed has none", NULL},
-    {"limit_w", "W", TW_REAL, 1e-3, 1e12, "unknown", ROW(limit_w), "largest power at its input; unknown: no limit",
+    {"limit_w", "W", TW_REAL, 1e-3, 1e12, "unknown", ROW(limit_w), "largest power at its input; unknown: its rating, or none",
      NULL},
     {"rated_w", "W", TW_REAL, 1e-3, 1e12, "unknown", ROW(rated_w),
      "output that the loss law is scaled by; unknown: limit_w", NULL},

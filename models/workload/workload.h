@@ -25,7 +25,6 @@ typedef struct TwPoolSpec {
     const int *replica_rack;     // [replica] the rack it runs in
     const int *replica_cell;     // [replica] router cell, rising from 0
     int cell_count;              // = cells of the traffic
-    double rack_share_of_cap;    // reserved, 1
     int max_tokens;              // token budget of an iteration
     int max_sequences;
     int block_tokens;                 // 16

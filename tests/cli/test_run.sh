@@ -72,6 +72,10 @@ expect 1 "DO NOT CLOSE" "$TOKENWORKS" run "$facilities/hopper_hall.cfg" --for 2m
 NO_COLOR=1 "$TOKENWORKS" report one.h5 --color always | grep -q $'\033' || fail "--color always"
 expect 0 "compiled in" "$TOKENWORKS" check "$facilities/dps_8rack.cfg" -v
 
+# a limit that capping cannot keep is said before, and is a failed check after
+expect 1 "capping cannot keep it" "$TOKENWORKS" run "$facilities/dps_8rack.cfg" --for 30s -q --set power.utility.limit_kw=100.0 --out over.h5
+grep -q "was exceeded" err.txt || fail "no word of the exceeded limit"
+
 # report: text, JSON, CSV
 expect 0 "balance sheet" "$TOKENWORKS" report one.h5
 expect 0 "" "$TOKENWORKS" report one.h5 --export csv --out one.csv

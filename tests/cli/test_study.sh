@@ -41,6 +41,7 @@ study = { name = "s"; base = "$facilities/dps_8rack.cfg"; for_min = 1.0; warmup_
 END
 expect 0 "1 beyond a limit" "$TOKENWORKS" study s.cfg -q
 expect 0 "limit broken" "$TOKENWORKS" report s.h5
+grep -q "most tokens.output_per_s" out.txt || fail "no best scenario"
 sed -i 's/power.utility.limit_kw/power.utilty.limit_kw/' s.cfg
 expect 3 "did you mean utility" "$TOKENWORKS" study s.cfg -q -o t.h5
 expect 3 "needs --axis" "$TOKENWORKS" study "$facilities/dps_8rack.cfg"

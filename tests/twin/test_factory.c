@@ -92,6 +92,11 @@ static void forks_and_snapshots_are_exact(void)
     uint64_t before = tw_state_checksum(h.state);
     CHECK(!tw_state_restore(h.state, saved, count, &error));
     CHECK(!tw_state_restore(h.state, saved, count / 2, &error));
+    uint64_t untouched = tw_state_checksum(g.state);
+    ((unsigned char *)saved)[count / 2] ^= 1;
+    CHECK(!tw_state_restore(g.state, saved, count, &error));
+    CHECK_HOLDS(error.text, "damaged");
+    CHECK(tw_state_checksum(g.state) == untouched);
     CHECK(tw_state_checksum(h.state) == before);
     free(saved);
     tw_state_destroy(fork);

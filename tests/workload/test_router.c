@@ -91,7 +91,6 @@ static double mean_time_s(const char *policy, int64_t requests)
                              .replica_rack = rack,
                              .replica_cell = cell,
                              .cell_count = 1,
-                             .rack_share_of_cap = 1.0,
                              .max_tokens = 1,
                              .max_sequences = 1,
                              .block_tokens = 16,

@@ -73,7 +73,6 @@ static void open_factory(Factory *f, const char *router, int threads, double gap
                                    .replica_rack = f->rack,
                                    .replica_cell = f->cell,
                                    .cell_count = CELLS,
-                                   .rack_share_of_cap = 1.0,
                                    .max_tokens = k ? 256 : 2048,
                                    .max_sequences = k ? 24 : 64,
                                    .block_tokens = 16,
