@@ -53,6 +53,7 @@ struct TwSceneMaker {
     double *time_s;
     float *mean[SERIES], *low[SERIES], *high[SERIES];
     int points, points_max, merge, merged;    // merge: windows a point; merged: of the running point
+    bool mega;    // facility power is shown in MW
     TwSceneEvent *events;
     TwSceneFlow flows[FLOWS];
 };
@@ -98,7 +99,9 @@ TwSceneMaker *tw_scene_maker_create(const TwPlant *plant, int points_max)
     }
     const TwGroupInfo *facility = &plant->record.groups[TW_GROUP_FACILITY];
     for (int k = 0; k < SERIES; k++) {
+        static const Shown room = {"room_degc", "degC", "Room air", 1.0};
         const Shown *s = &shown_series[k];
+        if (plant->cdu_count == 0 && strcmp(s->name, "plant_supply_degc") == 0) s = &room;    // no facility water
         m->from[k] = -1;
         for (int i = 0; i < facility->series_count; i++)
             if (strcmp(facility->series[i].name, s->name) == 0) m->from[k] = i;
@@ -122,7 +125,13 @@ TwSceneMaker *tw_scene_maker_create(const TwPlant *plant, int points_max)
     double feeds_w = 0.0;
     for (int i = 0; i < plant->element_count; i++)
         if (!plant->elements[i].from[0]) feeds_w += plant->elements[i].limit_w;
-    if (isfinite(feeds_w)) m->series[0].limit = feeds_w * 1e-3;
+    m->mega = isfinite(feeds_w) && feeds_w > 5e6;
+    for (int k = 0; k < SERIES && m->mega; k++)
+        if (strcmp(m->series[k].unit, "kW") == 0) {
+            copy(m->series[k].unit, sizeof m->series[k].unit, "MW");
+            m->series[k].scale = 1e-6;
+        }
+    if (isfinite(feeds_w)) m->series[0].limit = feeds_w * m->series[0].scale;
 
     TwScene *scene = &m->scene;
     copy(scene->facility, sizeof scene->facility, plant->facility);
@@ -269,7 +278,8 @@ const TwScene *tw_scene_maker_scene(TwSceneMaker *m, const TwState *state)
     kpi(&m->kpis[0], report, "tokens.output_per_s_per_mw_utility", "Tokens/s per MW", "tokens/s/MW", "utility", 1.0, NAN);
     kpi(&m->kpis[1], report, "tokens.output_per_s", "Output tokens", "tokens/s", "", 1.0, NAN);
     kpi(&m->kpis[2], report, "latency.ttft_s.p99", "TTFT p99", "s", "", 1.0, slo_s);
-    kpi(&m->kpis[3], report, "power.utility_mw.mean", "Utility power", "kW", "utility", 1e3, feeds_w);
+    kpi(&m->kpis[3], report, "power.utility_mw.mean", "Utility power", m->mega ? "MW" : "kW", "utility",
+        m->mega ? 1.0 : 1e3, feeds_w);
     kpi(&m->kpis[4], report, "power.pue", "PUE", "", "utility/IT", 1.0, NAN);
     kpi(&m->kpis[5], report, "cooling.chip_degc.max", "Hottest chip", "degC", "", 1.0, NAN);
     kpi(&m->kpis[6], report, "tokens.usd_per_million_output_tokens", "Cost", "USD/M tokens", "all-in", 1.0, NAN);
