@@ -17,13 +17,15 @@ static void measure(const char *name, double warm_s, double stretch_s, const cha
     TwPlant *plant;
     TwState *state;
     // the exchange interval of the run that the figure stands for
-    const char *const sets[] = {"run.for_s=1000000.0", span_s > 6.0 * 3600.0 ? "run.exchange_s=10.0" : "run.exchange_s=1.0"};
+    const char *const sets[] = {"run.for_s=1000000.0",
+                                span_s > 6.0 * 3600.0 ? "run.exchange_s=10.0" : "run.exchange_s=1.0"};
     const TwPlantInput input = {path, sets, 2, 0};
     if (!tw_data_find(name, path, sizeof path) || !tw_plant_create(&plant, &input, errors)) {
         tw_errors_print(errors, 5, stderr);
         exit(TW_BAD_INPUT);
     }
-    if (!tw_state_create(&state, plant, &error) || !tw_state_advance(state, warm_s, NULL, NULL, &error)) exit(TW_NUMERICAL);
+    if (!tw_state_create(&state, plant, &error) || !tw_state_advance(state, warm_s, NULL, NULL, &error))
+        exit(TW_NUMERICAL);
     TwWorkloadTotals before, after;
     tw_workload_totals(plant->workload, tw_state_block(state), -1, &before);
     double begun_s = tw_wall_s();

@@ -19,10 +19,14 @@ static void describe_power(const TwPlant *plant, const double *nameplate_w)
             strcmp(plant->elements[i - 1].kind, e->kind) == 0 && strcmp(plant->elements[i + 1].kind, e->kind) == 0)
             continue;
         printf("  %-20s  %-12s  %-16s", plant->element_names[i], e->kind, e->from[0] ? e->from : "-");
-        if (isfinite(e->limit_w)) printf("%10.1f", kilo(e->limit_w));
-        else printf("%10s", "-");
+        if (isfinite(e->limit_w))
+            printf("%10.1f", kilo(e->limit_w));
+        else
+            printf("%10s", "-");
         printf("%17.1f", kilo(nameplate_w[i]));
-        if (isfinite(e->limit_w)) printf("%9.1f %%%s", 100.0 * nameplate_w[i] / e->limit_w, nameplate_w[i] > e->limit_w ? "  over-subscribed" : "");
+        if (isfinite(e->limit_w))
+            printf("%9.1f %%%s", 100.0 * nameplate_w[i] / e->limit_w,
+                   nameplate_w[i] > e->limit_w ? "  over-subscribed" : "");
         printf("\n");
     }
 }
@@ -32,22 +36,25 @@ static void describe(const TwPlant *plant)
     double *nameplate_w = calloc((size_t)plant->element_count, sizeof *nameplate_w);
     if (!nameplate_w) abort();
     tw_limits_nameplate(plant, nameplate_w);
-    printf("%s\n%s: %d racks, %lld GPUs, %d CDUs; %.4g MB of state\n\n", plant->title[0] ? plant->title : plant->facility,
-           plant->facility, plant->rack_count, (long long)plant->gpu_count, plant->cdu_count, (double)plant->state_bytes / 1e6);
+    printf("%s\n%s: %d racks, %lld GPUs, %d CDUs; %.4g MB of state\n\n",
+           plant->title[0] ? plant->title : plant->facility, plant->facility, plant->rack_count,
+           (long long)plant->gpu_count, plant->cdu_count, (double)plant->state_bytes / 1e6);
     describe_power(plant, nameplate_w);
     const TwNetwork *n = plant->network;
-    printf("\nfabric                  %lld switches in %d tiers (%lld leaf, %lld spine, %lld core), %lld optics, %.1f kW: %.0f W a GPU\n",
+    printf("\nfabric                  %lld switches in %d tiers (%lld leaf, %lld spine, %lld core), %lld optics, %.1f "
+           "kW: %.0f W a GPU\n",
            (long long)n->switches, n->tiers, (long long)n->leaf, (long long)n->spine, (long long)n->core,
            (long long)n->optics, kilo(n->switch_w + n->optics_w), n->endpoint_w);
     for (int i = 0; i < plant->pool_count; i++) {
         const TwPoolPlan *p = &plant->pools[i];
         printf("pool %-18s %s in %s on %d replicas of %d GPUs in %d router cells\n", p->name, p->model, p->precision,
                p->replicas, p->tensor_parallel, p->cells);
-        printf("                        weights %.1f GB and KV %.0f bytes a token on each GPU; %lld KV blocks of 16 tokens a replica\n",
+        printf("                        weights %.1f GB and KV %.0f bytes a token on each GPU; %lld KV blocks of 16 "
+               "tokens a replica\n",
                p->step->weight_bytes * 1e-9, p->step->kv_bytes_per_token, (long long)p->step->kv_blocks_16);
         if (isfinite(p->rate_s))
-            printf("                        %.4g requests/s of %.0f input and %.0f output tokens on average\n", p->rate_s,
-                   p->input_mean, p->output_mean);
+            printf("                        %.4g requests/s of %.0f input and %.0f output tokens on average\n",
+                   p->rate_s, p->input_mean, p->output_mean);
     }
     printf("\nvalid; nothing was run\n");
     free(nameplate_w);

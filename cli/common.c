@@ -26,7 +26,9 @@ void tw_cli_page(const TwOptions *options, const char *text)
         end = end ? end + 1 : line + strlen(line);
         char copy[512];
         snprintf(copy, sizeof copy, "%.*s", (int)(end - line), line);
-        const char *on = strstr(copy, "DO NOT CLOSE") ? "\033[1;31m" : strstr(copy, "per MW of utility power") ? "\033[1m" : "";
+        const char *on = strstr(copy, "DO NOT CLOSE")              ? "\033[1;31m"
+                         : strstr(copy, "per MW of utility power") ? "\033[1m"
+                                                                   : "";
         printf("%s%.*s%s", on, (int)(end - line), line, on[0] ? "\033[0m" : "");
     }
 }

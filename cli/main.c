@@ -28,9 +28,11 @@ enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static void overview(FILE *stream)
 {
-    fprintf(stream, "tokenworks: how many tokens per second does a megawatt make, and what stops it from making more\n\n");
+    fprintf(stream,
+            "tokenworks: how many tokens per second does a megawatt make, and what stops it from making more\n\n");
     for (int i = 0; i < COMMANDS; i++) fprintf(stream, "  tokenworks %-8s %s\n", commands[i].name, commands[i].text);
-    fprintf(stream, "\nExample: tokenworks run facilities/dps_8rack.cfg --for 2h      More: tokenworks COMMAND --help\n");
+    fprintf(stream,
+            "\nExample: tokenworks run facilities/dps_8rack.cfg --for 2h      More: tokenworks COMMAND --help\n");
 }
 
 static void version(void)

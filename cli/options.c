@@ -17,11 +17,41 @@ typedef struct Option {
     const char *text;
 } Option;
 
-enum { FOR = 256, SEED, THREADS, JSON, COLOR, RESOLVED, EXPLAIN, STRICT, AXIS, REPLICATES, DRY_RUN, SCREENSHOT, VIEWS, AT,
-       SIZE, THEME, PLOT, EXPORT, SNAPSHOT, STOP, RESTORE, FORCE, RETRY, SHARD, SET };
+enum {
+    FOR = 256,
+    SEED,
+    THREADS,
+    JSON,
+    COLOR,
+    RESOLVED,
+    EXPLAIN,
+    STRICT,
+    AXIS,
+    REPLICATES,
+    DRY_RUN,
+    SCREENSHOT,
+    VIEWS,
+    AT,
+    SIZE,
+    THEME,
+    PLOT,
+    EXPORT,
+    SNAPSHOT,
+    STOP,
+    RESTORE,
+    FORCE,
+    RETRY,
+    SHARD,
+    SET
+};
 
-static const struct { Option option; int id; } table[] = {
-    {{"set", 0, "PATH=VALUE", TW_RUN | TW_CHECK | TW_STUDY | TW_VIEW, "any setting of the facility; repeatable, last wins"}, SET},
+static const struct {
+    Option option;
+    int id;
+} table[] = {
+    {{"set", 0, "PATH=VALUE", TW_RUN | TW_CHECK | TW_STUDY | TW_VIEW,
+      "any setting of the facility; repeatable, last wins"},
+     SET},
     {{"for", 0, "SPAN", TW_RUN | TW_CHECK | TW_STUDY | TW_VIEW, "simulated span: a number and s, min, h or d"}, FOR},
     {{"seed", 0, "N", TW_RUN | TW_CHECK | TW_STUDY | TW_VIEW, "of every random stream"}, SEED},
     {{"threads", 0, "N", TW_RUN | TW_STUDY | TW_VIEW, "default: all cores; never changes results"}, THREADS},
@@ -52,7 +82,10 @@ static const struct { Option option; int id; } table[] = {
     {{"help", 'h', NULL, TW_ALL, "this text"}, 'h'},
 };
 
-static const struct { TwCommand command; const char *usage, *text, *examples; } commands[] = {
+static const struct {
+    TwCommand command;
+    const char *usage, *text, *examples;
+} commands[] = {
     {TW_RUN, "run FACILITY.cfg", "simulate a facility, report, write an HDF5 file",
      "  tokenworks run facilities/dps_8rack.cfg --for 2h\n"
      "  tokenworks run facilities/dps_8rack.cfg --set cooling.plant.part=tower_1459kw --json\n"},
@@ -95,9 +128,10 @@ void tw_options_help(FILE *stream, TwCommand command, const char *name)
 
 void tw_options_completion(FILE *stream)
 {
-    fprintf(stream, "# bash completion of tokenworks\n_tokenworks() {\n    local cur=${COMP_WORDS[COMP_CWORD]} words\n"
-                    "    if [ \"$COMP_CWORD\" = 1 ]; then words=\"run check study view report trace --help --version\"\n"
-                    "    else case ${COMP_WORDS[1]} in\n");
+    fprintf(stream,
+            "# bash completion of tokenworks\n_tokenworks() {\n    local cur=${COMP_WORDS[COMP_CWORD]} words\n"
+            "    if [ \"$COMP_CWORD\" = 1 ]; then words=\"run check study view report trace --help --version\"\n"
+            "    else case ${COMP_WORDS[1]} in\n");
     static const char *const names[] = {"run", "check", "study", "view", "report", "trace"};
     for (int c = 0; c < 6; c++) {
         fprintf(stream, "        %s) words=\"", names[c]);
@@ -111,8 +145,10 @@ void tw_options_completion(FILE *stream)
 
 bool tw_span_read(const char *text, double *seconds)
 {
-    static const struct { const char *unit; double factor; } units[] = {
-        {"s", 1.0}, {"min", 60.0}, {"h", 3600.0}, {"d", 86400.0}, {"ms", 1e-3}};
+    static const struct {
+        const char *unit;
+        double factor;
+    } units[] = {{"s", 1.0}, {"min", 60.0}, {"h", 3600.0}, {"d", 86400.0}, {"ms", 1e-3}};
     char *end;
     double value = strtod(text, &end);
     if (end == text || !isfinite(value) || value <= 0.0) return false;
@@ -184,7 +220,8 @@ static bool take(TwOptions *o, int id, const char *arg)
         o->sets[o->set_count++] = arg;
         return true;
     case FOR:
-        if (!tw_span_read(arg, &span_s)) return usage("--for %s: expected a span above 0 with s, min, h or d, as 24h%s", arg, "");
+        if (!tw_span_read(arg, &span_s))
+            return usage("--for %s: expected a span above 0 with s, min, h or d, as 24h%s", arg, "");
         snprintf(text, sizeof text, "%.17g", span_s);
         return add_set(o, "run.for_s", strpbrk(text, ".e") ? text : strcat(text, ".0"));
     case SEED:
@@ -219,24 +256,59 @@ static bool take(TwOptions *o, int id, const char *arg)
     case COLOR:
         o->color = strcmp(arg, "always") == 0 ? 1 : strcmp(arg, "never") == 0 ? 2 : strcmp(arg, "auto") == 0 ? 0 : -1;
         return o->color >= 0 || usage("--color %s: expected auto, always or never%s", arg, "");
-    case 'o': o->out = arg; return true;
-    case EXPLAIN: o->explain = arg; return true;
-    case SCREENSHOT: o->screenshot = arg; return true;
-    case VIEWS: o->view = arg; return true;
-    case SIZE: o->size = arg; return true;
-    case THEME: o->theme = arg; return true;
-    case PLOT: o->plot = arg; return true;
-    case EXPORT: o->export_format = arg; return true;
-    case RESTORE: o->restore = arg; return true;
-    case JSON: o->json = true; return true;
-    case RESOLVED: o->resolved = true; return true;
-    case STRICT: o->strict = true; return true;
-    case DRY_RUN: o->dry_run = true; return true;
-    case FORCE: o->force = true; return true;
-    case RETRY: o->retry_failed = true; return true;
-    case 'q': o->quiet = true; return true;
-    case 'v': o->verbose = true; return true;
-    default: return false;
+    case 'o':
+        o->out = arg;
+        return true;
+    case EXPLAIN:
+        o->explain = arg;
+        return true;
+    case SCREENSHOT:
+        o->screenshot = arg;
+        return true;
+    case VIEWS:
+        o->view = arg;
+        return true;
+    case SIZE:
+        o->size = arg;
+        return true;
+    case THEME:
+        o->theme = arg;
+        return true;
+    case PLOT:
+        o->plot = arg;
+        return true;
+    case EXPORT:
+        o->export_format = arg;
+        return true;
+    case RESTORE:
+        o->restore = arg;
+        return true;
+    case JSON:
+        o->json = true;
+        return true;
+    case RESOLVED:
+        o->resolved = true;
+        return true;
+    case STRICT:
+        o->strict = true;
+        return true;
+    case DRY_RUN:
+        o->dry_run = true;
+        return true;
+    case FORCE:
+        o->force = true;
+        return true;
+    case RETRY:
+        o->retry_failed = true;
+        return true;
+    case 'q':
+        o->quiet = true;
+        return true;
+    case 'v':
+        o->verbose = true;
+        return true;
+    default:
+        return false;
     }
 }
 
@@ -248,7 +320,8 @@ bool tw_options_read(TwOptions *o, TwCommand command, const char *name, int argc
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         const Option *option = &table[i].option;
         if (!(option->commands & (int)command)) continue;
-        longs[count++] = (struct option){option->name, option->argument ? required_argument : no_argument, NULL, table[i].id};
+        longs[count++] =
+            (struct option){option->name, option->argument ? required_argument : no_argument, NULL, table[i].id};
         if (option->letter) {
             char letter[3] = {option->letter, option->argument ? ':' : '\0', '\0'};
             strcat(shorts, letter);

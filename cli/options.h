@@ -21,19 +21,19 @@ enum { TW_SETS = 256 };
 typedef struct TwOptions {
     TwCommand command;
     int file_count;
-    char **files;               // what is not an option
-    const char *sets[TW_SETS];  // "path=value"; --for and --seed are settings too
+    char **files;                 // what is not an option
+    const char *sets[TW_SETS];    // "path=value"; --for and --seed are settings too
     int set_count;
-    const char *axes[64];       // study: "path=25,30,35" or "path=25:45:5"
+    const char *axes[64];    // study: "path=25,30,35" or "path=25:45:5"
     int axis_count;
     int64_t replicates;
-    int threads;                // 0: all cores
-    int shard, shards;          // study: this part of so many; 0 of 0: all
+    int threads;          // 0: all cores
+    int shard, shards;    // study: this part of so many; 0 of 0: all
     const char *out, *explain, *screenshot, *view, *size, *theme, *plot, *export_format, *restore, *at;
     double snapshot_s, stop_s, at_s;    // NaN: not asked
     bool json, quiet, verbose, resolved, strict, force, dry_run, retry_failed;
-    int color;                  // 0 auto, 1 always, 2 never
-    char text[64][64];          // room for settings made from options
+    int color;            // 0 auto, 1 always, 2 never
+    char text[64][64];    // room for settings made from options
 } TwOptions;
 
 // Parses what follows the command. False: said on stderr why, exit TW_USAGE; *help: help was printed, exit 0.

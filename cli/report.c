@@ -67,7 +67,8 @@ static int plot(const TwOptions *options)
     if (options->size && sscanf(options->size, "%dx%d", &picture.width, &picture.height) != 2)
         return usage("--size: expected WIDTHxHEIGHT, as 1920x1080");
     if (options->theme) {
-        if (strcmp(options->theme, "light") && strcmp(options->theme, "dark")) return usage("--theme: expected light or dark");
+        if (strcmp(options->theme, "light") && strcmp(options->theme, "dark"))
+            return usage("--theme: expected light or dark");
         picture.theme = strcmp(options->theme, "dark") == 0 ? TW_DARK : TW_LIGHT;
     }
     TwError error = {0};
@@ -97,18 +98,24 @@ int tw_command_report(const TwOptions *options)
     if (!tw_result_open(&result, options->files[0], &error)) return tw_cli_fail(&error);
     int status = TW_DONE;
     if (options->export_format) {
-        if (strcmp(options->export_format, "csv") != 0) status = usage("--export: expected csv");
-        else if (!options->out) status = usage("--export needs --out FILE.csv");
-        else status = export_csv(result, options->out);
+        if (strcmp(options->export_format, "csv") != 0)
+            status = usage("--export: expected csv");
+        else if (!options->out)
+            status = usage("--export needs --out FILE.csv");
+        else
+            status = export_csv(result, options->out);
     } else {
         char *state = tw_result_text(result, "@status", &error);
         if (state && strcmp(state, "complete") != 0)
             fprintf(stderr, "%s: a partial result (%s)\n", options->files[0], state);
         free(state);
         char *text = tw_result_text(result, options->json ? "report" : "report_text", &error);
-        if (text && options->json) fputs(text, stdout);
-        else if (text) tw_cli_page(options, text);
-        else status = tw_cli_fail(&error);
+        if (text && options->json)
+            fputs(text, stdout);
+        else if (text)
+            tw_cli_page(options, text);
+        else
+            status = tw_cli_fail(&error);
         free(text);
     }
     tw_result_close(result);

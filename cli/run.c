@@ -44,7 +44,10 @@ typedef struct Pages {
 } Pages;
 
 static void print_json(void *context, FILE *f) { tw_report_json(((Pages *)context)->report, f); }
-static void print_text(void *context, FILE *f) { tw_report_print(((Pages *)context)->report, ((Pages *)context)->plant, f); }
+static void print_text(void *context, FILE *f)
+{
+    tw_report_print(((Pages *)context)->report, ((Pages *)context)->plant, f);
+}
 static void print_scene(void *context, FILE *f) { tw_scene_write_text(((Pages *)context)->scene, f); }
 
 static bool write_page(TwRecord *record, const char *name, void (*print)(void *, FILE *), Pages *pages, TwError *error)
@@ -74,7 +77,8 @@ static bool write_events(TwRecord *record, const TwState *state, TwError *error)
     }
     const TwColumn columns[] = {
         {"time_ns", "ns", "simulated time", NULL, times, NULL},
-        {"kind", "1", "0 target, 1 target ends, 2 lost, 3 restored, 4 set point, 5 pump fails, 6 pump restored", NULL, kinds, NULL},
+        {"kind", "1", "0 target, 1 target ends, 2 lost, 3 restored, 4 set point, 5 pump fails, 6 pump restored", NULL,
+         kinds, NULL},
         {"element", "", "what it happened to", NULL, NULL, targets},
         {"text", "", "what happened", NULL, NULL, texts},
     };
@@ -97,7 +101,8 @@ static bool write_summary(TwRecord *record, const TwState *state, TwSceneMaker *
     TwReport *report = tw_report_create(state, -1.0);
     Pages pages = {report, plant, tw_scene_maker_scene(maker, state)};
     bool good = tw_record_attribute(record, "facility", plant->facility, error) &&
-                tw_record_attribute(record, "seed", seed, error) && tw_record_attribute(record, "fidelity", "exact", error) &&
+                tw_record_attribute(record, "seed", seed, error) &&
+                tw_record_attribute(record, "fidelity", "exact", error) &&
                 tw_record_attribute(record, "key", key, error) && tw_record_text(record, "config", config, error) &&
                 write_page(record, "report", print_json, &pages, error) &&
                 write_page(record, "report_text", print_text, &pages, error) &&
@@ -117,8 +122,8 @@ static bool write_summary(TwRecord *record, const TwState *state, TwSceneMaker *
 
 static TwRecordHead head(const TwPlant *plant)
 {
-    return (TwRecordHead){plant->title[0] ? plant->title : plant->facility, "tokenworks " TW_VERSION, "tokenworks-run 1",
-                          plant->start};
+    return (TwRecordHead){plant->title[0] ? plant->title : plant->facility, "tokenworks " TW_VERSION,
+                          "tokenworks-run 1", plant->start};
 }
 
 // A snapshot is a partial result of its own: no series, the report so far and the state.
@@ -168,8 +173,10 @@ static bool same_result(const char *out, const TwPlant *plant, const TwOptions *
                 strcmp(source, "tokenworks " TW_VERSION) == 0;
     if (same) {
         char *page = tw_result_text(result, options->json ? "report" : "report_text", &error);
-        if (page && options->json) fputs(page, stdout);
-        else if (page) tw_cli_page(options, page);
+        if (page && options->json)
+            fputs(page, stdout);
+        else if (page)
+            tw_cli_page(options, page);
         free(page);
         fprintf(stderr, "%s holds this run already; --force runs it again\n", out);
     }
@@ -192,7 +199,8 @@ static bool simulate(TwState *state, TwRecord *record, TwSceneMaker *maker, cons
                      TwError *error)
 {
     const TwPlant *plant = tw_state_plant(state);
-    double end_s = isfinite(options->stop_s) ? fmin(options->stop_s, plant->run.for_s) : plant->run.for_s, slice_s = fmax(plant->exchange_s, end_s / 2000.0);
+    double end_s = isfinite(options->stop_s) ? fmin(options->stop_s, plant->run.for_s) : plant->run.for_s,
+           slice_s = fmax(plant->exchange_s, end_s / 2000.0);
     TwProgress progress;
     tw_progress_begin(&progress, plant->facility, options->quiet);
     bool good = true, snapped = !isfinite(options->snapshot_s);
@@ -226,7 +234,8 @@ static int finish(TwState *state, TwRecord *record, TwSceneMaker *maker, const T
     if (!tw_record_finish(record, whole ? "complete" : "interrupted", written, error)) return tw_cli_fail(error);
     TwReport *report = tw_report_create(state, tw_wall_s() - begun_s);
     bool ok = tw_report_ok(report);
-    if (options->json) tw_report_json(report, stdout);
+    if (options->json)
+        tw_report_json(report, stdout);
     else {
         Pages pages = {report, tw_state_plant(state), NULL};
         char *text = printed(print_text, &pages);
@@ -245,7 +254,8 @@ static int finish(TwState *state, TwRecord *record, TwSceneMaker *maker, const T
     if (!ok) fprintf(stderr, "tokenworks: the ledger does not close; the result is kept, but do not trust it\n");
     bool held = !(loading > 1.0 + 1e-9);
     if (!held)
-        fprintf(stderr, "tokenworks: a power limit in force was exceeded, at most by %.2f %%\n", 100.0 * (loading - 1.0));
+        fprintf(stderr, "tokenworks: a power limit in force was exceeded, at most by %.2f %%\n",
+                100.0 * (loading - 1.0));
     return ok && held ? TW_DONE : TW_CHECK_FAILED;
 }
 
@@ -261,7 +271,8 @@ static int run(const TwPlant *plant, const TwOptions *options, const char *out, 
     TwSceneMaker *maker = tw_scene_maker_create(plant, 16);
     good = good && simulate(state, record, maker, options, out, &error);
     int status;
-    if (good) status = finish(state, record, maker, options, begun_s, &error);
+    if (good)
+        status = finish(state, record, maker, options, begun_s, &error);
     else {
         tw_record_abandon(record);
         status = tw_cli_fail(&error);
@@ -285,9 +296,11 @@ int tw_command_run(const TwOptions *options)
 
     struct stat info;
     if (!options->force && stat(out, &info) == 0) {
-        if (same_result(out, plant, options)) status = TW_DONE;
+        if (same_result(out, plant, options))
+            status = TW_DONE;
         else {
-            fprintf(stderr, "tokenworks: %s exists and holds another run; --force replaces it, --out names another\n", out);
+            fprintf(stderr, "tokenworks: %s exists and holds another run; --force replaces it, --out names another\n",
+                    out);
             status = TW_IO;
         }
     } else {

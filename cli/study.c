@@ -1,6 +1,6 @@
 // tokenworks study: a grid of scenarios, resumable, merged into one file.
-#include "cli/commands.h"
 #include "study/study.h"
+#include "cli/commands.h"
 
 #include <omp.h>
 #include <signal.h>
@@ -41,8 +41,8 @@ int tw_command_study(const TwOptions *options)
     if (options->threads) omp_set_num_threads(options->threads);
     TwErrors *errors = tw_errors_create();
     TwStudy *study = NULL;
-    const TwStudyInput input = {path, options->axes, options->axis_count, options->sets, options->set_count,
-                                (int)options->replicates};
+    const TwStudyInput input = {path,          options->axes,      options->axis_count,
+                                options->sets, options->set_count, (int)options->replicates};
     bool good = tw_study_create(&study, &input, errors);
     if (!good) tw_errors_print(errors, 50, stderr);
     tw_errors_destroy(errors);
@@ -59,24 +59,37 @@ int tw_command_study(const TwOptions *options)
     TwError error = {0};
     TwStudyResult result;
     const char *out = options->out ? options->out : name;
-    TwStudyRun run = {.out = out, .threads = options->threads, .force = options->force, .quiet = options->quiet,
-                      .retry_failed = options->retry_failed, .shard = options->shard, .shards = options->shards,
+    TwStudyRun run = {.out = out,
+                      .threads = options->threads,
+                      .force = options->force,
+                      .quiet = options->quiet,
+                      .retry_failed = options->retry_failed,
+                      .shard = options->shard,
+                      .shards = options->shards,
                       .stop = &stop};
 #if TW_HAS_MPI
     ranks(&run);
 #endif
-    if (!tw_study_run(study, &run, &result, &error)) status = tw_cli_fail(&error);
+    if (!tw_study_run(study, &run, &result, &error))
+        status = tw_cli_fail(&error);
     else {
         int total = tw_study_scenarios(study);
         status = result.failed == 0 ? TW_DONE : result.failed == total ? TW_NUMERICAL : TW_CHECK_FAILED;
         bool speaks = !run.barrier || run.shard == 0;
-        if (speaks && options->json) tw_study_json(study, stdout);
-        else if (speaks) tw_study_print(study, stdout);
+        if (speaks && options->json)
+            tw_study_json(study, stdout);
+        else if (speaks)
+            tw_study_print(study, stdout);
         fflush(stdout);
-        if (speaks) fprintf(stderr, "%d scenarios: %d done (%d of all from an earlier run), %d beyond a limit, %d rejected, %d failed\n",
+        if (speaks)
+            fprintf(
+                stderr,
+                "%d scenarios: %d done (%d of all from an earlier run), %d beyond a limit, %d rejected, %d failed\n",
                 total, result.done, result.reused, result.broken, result.rejected, result.failed);
-        if (result.merged) fprintf(stderr, "result in %s\n", out);
-        else if (speaks) fprintf(stderr, "%d not run; the same command goes on from %s.parts\n", result.not_run, out);
+        if (result.merged)
+            fprintf(stderr, "result in %s\n", out);
+        else if (speaks)
+            fprintf(stderr, "%d not run; the same command goes on from %s.parts\n", result.not_run, out);
     }
 #if TW_HAS_MPI
     MPI_Finalize();

@@ -35,9 +35,9 @@ typedef struct Engine {
     pthread_mutex_t lock;    // of everything below, and of state and maker while a window is simulated
     pthread_cond_t changed;
     bool paused, quit, fresh, step;
-    double wanted;           // simulated seconds a wall second
+    double wanted;    // simulated seconds a wall second
     double reached;
-    TwScene scene;           // the copy that the window reads
+    TwScene scene;    // the copy that the window reads
     TwError error;
 } Engine;
 
@@ -173,7 +173,10 @@ static const TwScene *player_scene(void *context)
 }
 
 static void player_pause(void *context, bool paused) { ((Player *)context)->paused = paused; }
-static void player_speed(void *context, double factor) { ((Player *)context)->speed = isfinite(factor) ? factor : 86400.0; }
+static void player_speed(void *context, double factor)
+{
+    ((Player *)context)->speed = isfinite(factor) ? factor : 86400.0;
+}
 static void player_step(void *context) { ((Player *)context)->time_s += 60.0; }
 static void player_seek(void *context, double time_s) { ((Player *)context)->time_s = fmax(time_s, 0.0); }
 
@@ -208,7 +211,8 @@ static bool save(const TwScene *scene, const TwPictureOptions *picture, const ch
 }
 
 // Runs a facility to the asked time and draws it.
-static int draw_facility(TwState *state, const TwPlant *plant, const TwOptions *options, const TwPictureOptions *picture)
+static int draw_facility(TwState *state, const TwPlant *plant, const TwOptions *options,
+                         const TwPictureOptions *picture)
 {
     TwError error = {0};
     TwSceneMaker *maker = tw_scene_maker_create(plant, HISTORY);
@@ -241,7 +245,8 @@ static int usage(const char *text, const char *given)
 int tw_command_view(const TwOptions *options)
 {
     TwPictureOptions picture = {.view = options->view ? options->view : "overview", .width = 1920, .height = 1080};
-    if (options->size && (sscanf(options->size, "%dx%d", &picture.width, &picture.height) != 2 || picture.width < 1 || picture.height < 1))
+    if (options->size && (sscanf(options->size, "%dx%d", &picture.width, &picture.height) != 2 || picture.width < 1 ||
+                          picture.height < 1))
         return usage("--size: expected WIDTHxHEIGHT as 1920x1080, got ", options->size);
     if (options->theme && strcmp(options->theme, "light") && strcmp(options->theme, "dark"))
         return usage("--theme: expected light or dark, got ", options->theme);
@@ -267,7 +272,8 @@ int tw_command_view(const TwOptions *options)
     TwError error = {0};
     TwState *state;
     if (tw_state_create(&state, plant, &error)) {
-        status = options->screenshot ? draw_facility(state, plant, options, &picture) : watch(state, plant, window_theme);
+        status =
+            options->screenshot ? draw_facility(state, plant, options, &picture) : watch(state, plant, window_theme);
         tw_state_destroy(state);
     } else {
         status = tw_cli_fail(&error);

@@ -13,12 +13,12 @@
 enum { TW_NAME = 64 };    // longest name of a setting or entry, with its end
 
 typedef enum TwType {
-    TW_REAL,        // double; "unknown" reads as NaN
-    TW_INTEGER,     // int64_t
-    TW_BOOLEAN,     // bool
-    TW_TEXT,        // const char *, alive as long as the TwConfig
-    TW_REALS,       // TwReals
-    TW_TEXTS,       // TwTexts
+    TW_REAL,       // double; "unknown" reads as NaN
+    TW_INTEGER,    // int64_t
+    TW_BOOLEAN,    // bool
+    TW_TEXT,       // const char *, alive as long as the TwConfig
+    TW_REALS,      // TwReals
+    TW_TEXTS,      // TwTexts
 } TwType;
 
 typedef struct TwReals {
@@ -35,13 +35,13 @@ typedef struct TwTexts {
 typedef enum TwMark { TW_USER, TW_MEASURED_MARK, TW_VENDOR, TW_DERIVED, TW_ASSUMED_MARK, TW_DEFAULT } TwMark;
 
 typedef struct TwField {
-    const char *name;        // canonical: SI with degC, the unit in the suffix
-    const char *unit;        // "W", "K", "kg/s", "1", "" for words
+    const char *name;    // canonical: SI with degC, the unit in the suffix
+    const char *unit;    // "W", "K", "kg/s", "1", "" for words
     TwType type;
-    double min, max;         // inclusive range of a number or of each number of an array
-    const char *standard;    // value where nothing gives one, as a file would write it; NULL: required
-    size_t offset;           // of the C field in the row
-    const char *text;        // meaning, one line
+    double min, max;             // inclusive range of a number or of each number of an array
+    const char *standard;        // value where nothing gives one, as a file would write it; NULL: required
+    size_t offset;               // of the C field in the row
+    const char *text;            // meaning, one line
     const char *const *words;    // NULL-ended: the words a TW_TEXT may be; NULL: any
 } TwField;
 
@@ -76,10 +76,10 @@ typedef struct TwConfig TwConfig;    // a resolved file
 typedef struct TwNode TwNode;        // a group in it
 
 typedef struct TwConfigInput {
-    const TwKind *root;              // what the file is
-    const char *path;                // the file
-    const char *parts;               // folder of the parts, or NULL
-    const char *const *sets;         // "path=value" from the command line, in order
+    const TwKind *root;         // what the file is
+    const char *path;           // the file
+    const char *parts;          // folder of the parts, or NULL
+    const char *const *sets;    // "path=value" from the command line, in order
     int set_count;
 } TwConfigInput;
 
@@ -100,8 +100,8 @@ void tw_node_row(const TwNode *node, void *row);
 
 bool tw_node_given(const TwNode *node, const char *field);    // by a file or the command line, not by the table
 TwMark tw_node_mark(const TwNode *node, const char *field);
-const char *tw_node_part(const TwNode *node);                 // name of its part, or NULL
-const char *tw_node_path(const TwNode *node);                 // "cooling.cdus.cdu1"
+const char *tw_node_part(const TwNode *node);    // name of its part, or NULL
+const char *tw_node_path(const TwNode *node);    // "cooling.cdus.cdu1"
 
 // Adds an error or a warning at a setting of a group (field NULL: at the group): for checks across settings.
 void tw_node_error(const TwNode *node, const char *field, TwErrors *errors, const char *format, ...) TW_PRINTF(4, 5);

@@ -13,6 +13,6 @@ int tw_csv_columns(const TwCsv *csv);
 const char *tw_csv_header(const TwCsv *csv, int column);
 int tw_csv_column(const TwCsv *csv, const char *name);    // -1: no such column
 const char *tw_csv_text(const TwCsv *csv, int row, int column);
-int tw_csv_line(const TwCsv *csv, int row);               // line in the file, for messages
+int tw_csv_line(const TwCsv *csv, int row);    // line in the file, for messages
 // Finite number in the field; NaN, infinity, empty or text is an error at its line.
 bool tw_csv_number(const TwCsv *csv, int row, int column, double *value, TwError *error);

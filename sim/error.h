@@ -32,8 +32,7 @@ typedef struct TwError {
 
 // Fills *error (which may be NULL) and returns false, so that a function can `return tw_fail(...)`.
 bool tw_fail(TwError *error, TwStatus status, const char *format, ...) TW_PRINTF(3, 4);
-bool tw_fail_at(TwError *error, const char *file, int line, int column, const char *format, ...)
-    TW_PRINTF(5, 6);
+bool tw_fail_at(TwError *error, const char *file, int line, int column, const char *format, ...) TW_PRINTF(5, 6);
 
 // "file:line:column: error: text", parts that are empty left out.
 void tw_error_print(const TwError *error, FILE *stream);
@@ -42,10 +41,8 @@ void tw_error_print(const TwError *error, FILE *stream);
 typedef struct TwErrors TwErrors;
 TwErrors *tw_errors_create(void);
 void tw_errors_destroy(TwErrors *errors);
-void tw_errors_add(TwErrors *errors, const char *file, int line, int column, const char *format, ...)
-    TW_PRINTF(5, 6);
-void tw_warnings_add(TwErrors *errors, const char *file, int line, int column, const char *format, ...)
-    TW_PRINTF(5, 6);
+void tw_errors_add(TwErrors *errors, const char *file, int line, int column, const char *format, ...) TW_PRINTF(5, 6);
+void tw_warnings_add(TwErrors *errors, const char *file, int line, int column, const char *format, ...) TW_PRINTF(5, 6);
 void tw_errors_take(TwErrors *errors, const TwError *error);
 int tw_errors_count(const TwErrors *errors);
 int tw_warnings_count(const TwErrors *errors);

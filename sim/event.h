@@ -7,8 +7,8 @@
 
 typedef struct TwEvent {
     int64_t time_ns;
-    uint64_t sequence;    // filled by push: order of equal times
-    int32_t kind, index;  // the caller's
+    uint64_t sequence;      // filled by push: order of equal times
+    int32_t kind, index;    // the caller's
     double value;
 } TwEvent;
 
@@ -19,7 +19,7 @@ typedef struct TwEventQueue {
 } TwEventQueue;
 
 void tw_events_layout(TwEventQueue *queue, TwLayout *layout, int capacity);
-bool tw_events_push(const TwEventQueue *queue, void *block, TwEvent event);    // false: full, and counted
+bool tw_events_push(const TwEventQueue *queue, void *block, TwEvent event);      // false: full, and counted
 const TwEvent *tw_events_first(const TwEventQueue *queue, const void *block);    // NULL: empty
 bool tw_events_pop(const TwEventQueue *queue, void *block, TwEvent *event);
 int64_t tw_events_overflow(const TwEventQueue *queue, const void *block);

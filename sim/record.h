@@ -18,11 +18,11 @@ typedef struct TwSeriesInfo {
 // A group of series on one time axis: "" is the file's root (facility series, no second dimension), others have a
 // dimension of that name with one label an entry, and may carry positions.
 typedef struct TwGroupInfo {
-    const char *name;            // "", "rack", "cdu", "element"
-    const char *const *labels;   // count labels; NULL for the root
-    int count;                   // entries; 1 for the root; a group of 0 is left out of the file
-    const double *x_m, *y_m;     // positions for maps, or NULL
-    double interval_s;           // recording interval
+    const char *name;             // "", "rack", "cdu", "element"
+    const char *const *labels;    // count labels; NULL for the root
+    int count;                    // entries; 1 for the root; a group of 0 is left out of the file
+    const double *x_m, *y_m;      // positions for maps, or NULL
+    double interval_s;            // recording interval
     const TwSeriesInfo *series;
     int series_count;
 } TwGroupInfo;
@@ -59,7 +59,7 @@ bool tw_record_resume(TwRecord *record, const char *partial, double until_s, TwE
 
 bool tw_record_scalar(TwRecord *record, const char *group, const char *name, const char *unit, const char *long_name,
                       double value, TwError *error);
-bool tw_record_text(TwRecord *record, const char *name, const char *text, TwError *error);    // "config", "report"
+bool tw_record_text(TwRecord *record, const char *name, const char *text, TwError *error);         // "config", "report"
 bool tw_record_attribute(TwRecord *record, const char *name, const char *text, TwError *error);    // of the root
 // Of a variable or group by path ("supply_degc": setting = "cooling.supply_degc").
 bool tw_record_attribute_of(TwRecord *record, const char *variable, const char *name, const char *text, TwError *error);
@@ -69,7 +69,7 @@ bool tw_record_bytes(TwRecord *record, const char *name, const void *bytes, size
 // A table as columns of one length below a group: "event" with time_ns, cause, element, kind, text.
 typedef struct TwColumn {
     const char *name, *unit, *long_name;
-    const double *numbers;           // one of the three
+    const double *numbers;    // one of the three
     const int64_t *integers;
     const char *const *texts;
 } TwColumn;
@@ -101,12 +101,13 @@ void tw_record_abandon(TwRecord *record);    // closes and removes the temporary
 typedef struct TwResult TwResult;
 bool tw_result_open(TwResult **result, const char *path, TwError *error);
 void tw_result_close(TwResult *result);
-char *tw_result_text(TwResult *result, const char *name, TwError *error);         // caller frees; also attributes ("@schema")
-bool tw_result_scalar(TwResult *result, const char *name, double *value);         // "kpi/power_pue"
+char *tw_result_text(TwResult *result, const char *name,
+                     TwError *error);    // caller frees; also attributes ("@schema")
+bool tw_result_scalar(TwResult *result, const char *name, double *value);    // "kpi/power_pue"
 // Names of the series of a group ("" root); returns their count and at most `most` names. Units by attribute.
 int tw_result_series(TwResult *result, const char *group, char (*names)[64], char (*units)[32], char (*labels)[128],
                      int most);
-int tw_result_rows(TwResult *result, const char *group);                          // recorded intervals
+int tw_result_rows(TwResult *result, const char *group);    // recorded intervals
 int tw_result_entries(TwResult *result, const char *group, char (*labels)[64], int most);
 // time: interval ends in s; values of NAME, NAME_min or NAME_max for rows [row, row + count), [row][entry].
 bool tw_result_time(TwResult *result, const char *group, double *time_s, TwError *error);

@@ -13,8 +13,8 @@ typedef struct TwSketch {
     uint64_t bucket[TW_SKETCH_BUCKETS];
 } TwSketch;
 
-int tw_sketch_bucket(double value);          // index for value >= 0
-double tw_sketch_bound(int bucket);          // largest value of a bucket
+int tw_sketch_bucket(double value);    // index for value >= 0
+double tw_sketch_bound(int bucket);    // largest value of a bucket
 void tw_sketch_add(TwSketch *sketch, double value, uint64_t times);
 void tw_sketch_merge(TwSketch *into, const TwSketch *from);
 double tw_sketch_quantile(const TwSketch *sketch, double q);    // NaN when empty

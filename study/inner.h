@@ -10,9 +10,9 @@ typedef enum TwScenarioStatus { TW_NOT_RUN, TW_RAN, TW_LIMIT_BROKEN, TW_REJECTED
 typedef struct TwAxis {
     char name[TW_NAME], path[256], unit[8];
     int count;
-    double *numbers;        // NULL: labels
+    double *numbers;    // NULL: labels
     char **labels;
-    char ***sets;           // [point][setting], NULL-ended
+    char ***sets;    // [point][setting], NULL-ended
 } TwAxis;
 
 typedef struct TwBound {    // a limit on an output
@@ -24,7 +24,7 @@ typedef struct TwScenario {
     TwScenarioStatus status;
     bool reused;
     char key[33], error[1024];
-    TwReport *report;       // its outputs, once done
+    TwReport *report;    // its outputs, once done
 } TwScenario;
 
 struct TwStudy {
@@ -37,7 +37,7 @@ struct TwStudy {
     char **sets;            // of every scenario
     int64_t seed;           // of replicate 0
     TwScenario *scenarios;
-    char *text;             // the study as read, for the file
+    char *text;    // the study as read, for the file
 };
 
 // Settings of a scenario, "path=value" each; free each and the list.
@@ -47,8 +47,8 @@ int tw_scenario_point(const TwStudy *study, int scenario, int axis);    // axis 
 
 // Part files and the merged file (store.c).
 bool tw_part_write(const TwStudy *study, const char *out, const TwScenario *scenario, TwError *error);
-bool tw_part_read(const char *out, TwScenario *scenario);               // false: none, or damaged and set aside
+bool tw_part_read(const char *out, TwScenario *scenario);    // false: none, or damaged and set aside
 bool tw_study_merge(const TwStudy *study, const char *out, bool replace, TwError *error);
 bool tw_parts_make(const char *out, TwError *error);
 void tw_parts_remove(const TwStudy *study, const char *out);
-void tw_scenario_judge(const TwStudy *study, TwScenario *scenario);     // done or limit broken
+void tw_scenario_judge(const TwStudy *study, TwScenario *scenario);    // done or limit broken

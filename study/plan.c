@@ -37,9 +37,14 @@ typedef struct GoalRow {
     const char *output, *sense;
 } GoalRow;
 
-#define TEXT(row, member, standard, text) {#member, "", TW_TEXT, 0, 0, standard, offsetof(row, member), text, NULL}
-#define REAL(row, member, unit, least, most, standard, text)                                                          \
-    {#member, unit, TW_REAL, least, most, standard, offsetof(row, member), text, NULL}
+#define TEXT(row, member, standard, text)                                                                              \
+    {                                                                                                                  \
+#member, "", TW_TEXT, 0, 0, standard, offsetof(row, member), text, NULL                                        \
+    }
+#define REAL(row, member, unit, least, most, standard, text)                                                           \
+    {                                                                                                                  \
+#member, unit, TW_REAL, least, most, standard, offsetof(row, member), text, NULL                               \
+    }
 
 static const TwField case_fields[] = {
     TEXT(CaseRow, label, NULL, "name of the point"),
@@ -82,7 +87,8 @@ static const TwChild study_children[] = {
     {"limits", TW_LIST, &limit_kind, "bounds that a feasible scenario keeps"},
     {"goals", TW_LIST, &goal_kind, "what is compared"},
 };
-static const TwKind study_kind = {"study", NULL, study_fields, TW_COUNT(study_fields), study_children, TW_COUNT(study_children)};
+static const TwKind study_kind = {
+    "study", NULL, study_fields, TW_COUNT(study_fields), study_children, TW_COUNT(study_children)};
 static const TwChild root_children[] = {{"study", TW_ONE, &study_kind, "the study"}};
 static const TwKind root_kind = {"study_file", NULL, NULL, 0, root_children, 1};
 
@@ -132,11 +138,10 @@ static void add_set(TwStudy *study, char *text)
 static const char *unit_of(const char *path)
 {
     static const char *const endings[][2] = {
-        {"rate_s", "1/s"},  {"_kg_s", "kg/s"}, {"_kw", "kW"},    {"_mw", "MW"},       {"_w", "W"},
-        {"_degc", "degC"},  {"_lpm", "L/min"}, {"_kpa", "kPa"},  {"_pa", "Pa"},       {"_ms", "ms"},
-        {"_min", "min"},    {"_h", "h"},       {"_s", "s"},      {"_kwh", "kWh"},     {"_mwh", "MWh"},
-        {"_j", "J"},        {"_k", "K"},       {"_m", "m"},      {"_gb", "GB"},       {"_bytes", "B"},
-        {"_percent", "%"},  {"_usd", "USD"},
+        {"rate_s", "1/s"}, {"_kg_s", "kg/s"}, {"_kw", "kW"},     {"_mw", "MW"},   {"_w", "W"},     {"_degc", "degC"},
+        {"_lpm", "L/min"}, {"_kpa", "kPa"},   {"_pa", "Pa"},     {"_ms", "ms"},   {"_min", "min"}, {"_h", "h"},
+        {"_s", "s"},       {"_kwh", "kWh"},   {"_mwh", "MWh"},   {"_j", "J"},     {"_k", "K"},     {"_m", "m"},
+        {"_gb", "GB"},     {"_bytes", "B"},   {"_percent", "%"}, {"_usd", "USD"},
     };
     size_t length = strlen(path);
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
@@ -212,8 +217,10 @@ static void read_axis(TwStudy *study, const TwNode *node, const char *name, TwEr
         return;
     }
     study->axis_count++;
-    if (row.values.count) axis_of_numbers(axis, row.path, row.values.values, row.values.count);
-    else if (row.words.count) axis_of_words(axis, row.path, row.words.values, row.words.count);
+    if (row.values.count)
+        axis_of_numbers(axis, row.path, row.values.values, row.values.count);
+    else if (row.words.count)
+        axis_of_words(axis, row.path, row.words.values, row.words.count);
     else {
         snprintf(axis->path, sizeof axis->path, "%s", name);
         axis->count = cases;
@@ -273,8 +280,10 @@ static bool parse_axis(TwStudy *study, const char *text, TwErrors *errors)
         numbers = numbers && stop != word && !*stop && isfinite(values[count]);
         words[count++] = word;
     }
-    if (numbers) axis_of_numbers(axis, path, values, count);
-    else axis_of_words(axis, path, words, count);
+    if (numbers)
+        axis_of_numbers(axis, path, values, count);
+    else
+        axis_of_words(axis, path, words, count);
     free(rest);
     free(words);
     free(values);
@@ -426,10 +435,11 @@ static bool all_differ(const TwStudy *study, TwErrors *errors)
     bool good = true;
     for (int i = 1; i < study->scenario_count && good; i++) {
         if (strcmp(sorted[i - 1]->key, sorted[i]->key) != 0) continue;
-        tw_errors_add(errors, study->base, 0, 0,
-                      "scenarios %d and %d are the same: an axis repeats a point, or another setting hides it (seeds come "
-                      "from seed and replicates)",
-                      (int)(sorted[i - 1] - study->scenarios) + 1, (int)(sorted[i] - study->scenarios) + 1);
+        tw_errors_add(
+            errors, study->base, 0, 0,
+            "scenarios %d and %d are the same: an axis repeats a point, or another setting hides it (seeds come "
+            "from seed and replicates)",
+            (int)(sorted[i - 1] - study->scenarios) + 1, (int)(sorted[i] - study->scenarios) + 1);
         good = false;
     }
     free(sorted);
@@ -453,7 +463,8 @@ static bool check_scenarios(TwStudy *study, TwErrors *errors)
     for (int i = 0; i < study->scenario_count; i++) {
         int count;
         char **sets = tw_scenario_sets(study, i, &count);
-        const TwConfigInput in = {&tw_facility_kind, study->base, found ? parts : NULL, (const char *const *)sets, count};
+        const TwConfigInput in = {&tw_facility_kind, study->base, found ? parts : NULL, (const char *const *)sets,
+                                  count};
         TwConfig *config;
         bool good = tw_config_read(&config, &in, errors);
         if (good) {
@@ -480,8 +491,10 @@ bool tw_study_create(TwStudy **made, const TwStudyInput *input, TwErrors *errors
     if (dot) *dot = '\0';
     study->text = whole_file(input->path);
     bool good = study->text != NULL;
-    if (!good) tw_errors_add(errors, input->path, 0, 0, "cannot be read");
-    else if (is_study(study->text)) good = read_file(study, input, errors);
+    if (!good)
+        tw_errors_add(errors, input->path, 0, 0, "cannot be read");
+    else if (is_study(study->text))
+        good = read_file(study, input, errors);
     else {
         snprintf(study->base, sizeof study->base, "%s", input->path);
         if (input->axis_count == 0) {
@@ -489,8 +502,7 @@ bool tw_study_create(TwStudy **made, const TwStudyInput *input, TwErrors *errors
             good = false;
         }
     }
-    for (int i = 0; good && i < input->axis_count; i++)
-        good = parse_axis(study, input->axes[i], errors);
+    for (int i = 0; good && i < input->axis_count; i++) good = parse_axis(study, input->axes[i], errors);
     for (int i = 0; i < input->set_count; i++) add_set(study, copied(input->sets[i]));
     if (input->replicates > 1) study->replicates = input->replicates;
 
@@ -548,8 +560,10 @@ void tw_study_describe(const TwStudy *study, FILE *stream)
         const TwAxis *axis = &study->axes[i];
         fprintf(stream, "  %-28s %s:", axis->name, axis->path);
         for (int k = 0; k < axis->count && k < 12; k++) {
-            if (axis->numbers) fprintf(stream, " %.9g", axis->numbers[k]);
-            else fprintf(stream, " %s", axis->labels[k]);
+            if (axis->numbers)
+                fprintf(stream, " %.9g", axis->numbers[k]);
+            else
+                fprintf(stream, " %s", axis->labels[k]);
         }
         fprintf(stream, axis->count > 12 ? " ... (%d)\n" : "\n", axis->count);
     }

@@ -54,9 +54,10 @@ static void run_scenario(const TwStudy *study, int index, const volatile int *st
     TwState *state = NULL;
     TwError error = {0};
     const TwPlantInput input = {study->base, (const char *const *)sets, count, 1};
-    if (!tw_plant_create(&plant, &input, errors)) fail_errors(scenario, errors);
-    else if (!tw_state_create(&state, plant, &error) ||
-             !tw_state_advance(state, plant->run.for_s, NULL, stop, &error)) fail(scenario, error.text);
+    if (!tw_plant_create(&plant, &input, errors))
+        fail_errors(scenario, errors);
+    else if (!tw_state_create(&state, plant, &error) || !tw_state_advance(state, plant->run.for_s, NULL, stop, &error))
+        fail(scenario, error.text);
     else if (!(stop && *stop)) {
         scenario->report = tw_report_create(state, -1.0);
         tw_scenario_judge(study, scenario);
@@ -163,8 +164,12 @@ bool tw_study_run(TwStudy *study, const TwStudyRun *run, TwStudyResult *result, 
 // Headlines of a table: the goals, or what everybody asks first.
 static int columns(const TwStudy *study, const char *names[TW_AXES])
 {
-    static const char *const usual[] = {"tokens.output_per_s_per_mw_utility", "tokens.output_per_s", "latency.ttft_s.p99",
-                                        "latency.tpot_s.p99", "power.utility_mw.mean", "power.pue"};
+    static const char *const usual[] = {"tokens.output_per_s_per_mw_utility",
+                                        "tokens.output_per_s",
+                                        "latency.ttft_s.p99",
+                                        "latency.tpot_s.p99",
+                                        "power.utility_mw.mean",
+                                        "power.pue"};
     int count = 0;
     for (int i = 0; i < study->goal_count; i++) names[count++] = study->goals[i];
     for (int i = 0; i < study->limit_count && count < TW_AXES; i++) names[count++] = study->limits[i].output;
@@ -189,8 +194,10 @@ static void print_point(const TwStudy *study, int scenario, FILE *stream)
 {
     for (int i = 0; i < study->axis_count; i++) {
         int point = tw_scenario_point(study, scenario, i);
-        if (study->axes[i].numbers) fprintf(stream, "%-14.9g ", study->axes[i].numbers[point]);
-        else fprintf(stream, "%-14.14s ", study->axes[i].labels[point]);
+        if (study->axes[i].numbers)
+            fprintf(stream, "%-14.9g ", study->axes[i].numbers[point]);
+        else
+            fprintf(stream, "%-14.14s ", study->axes[i].labels[point]);
     }
 }
 
@@ -210,7 +217,8 @@ static void print_best(const TwStudy *study, FILE *stream)
         }
         if (g == 0) fprintf(stream, "\n");
         fprintf(stream, "%s %s: ", study->least[g] ? "least" : "most", study->goals[g]);
-        if (best < 0) fprintf(stream, "no scenario keeps every limit\n");
+        if (best < 0)
+            fprintf(stream, "no scenario keeps every limit\n");
         else {
             fprintf(stream, "%.6g at ", value);
             print_point(study, best, stream);
@@ -232,14 +240,17 @@ void tw_study_print(const TwStudy *study, FILE *stream)
     for (int s = 0; s < study->scenario_count; s++) {
         const TwScenario *scenario = &study->scenarios[s];
         print_point(study, s, stream);
-        if (study->replicates > 1) fprintf(stream, "%-6lld ", (long long)study->seed + tw_scenario_point(study, s, study->axis_count));
+        if (study->replicates > 1)
+            fprintf(stream, "%-6lld ", (long long)study->seed + tw_scenario_point(study, s, study->axis_count));
         if (!scenario->report) {
             fprintf(stream, "%s: %s\n", status_words[scenario->status], scenario->error);
             continue;
         }
         for (int i = 0; i < count; i++) fprintf(stream, "%20.6g ", tw_report_value(scenario->report, names[i]));
         fprintf(stream, " %s%s\n", tw_report_text(scenario->report, "limits.binding"),
-                scenario->status == TW_LIMIT_BROKEN ? " (limit broken)" : scenario->status == TW_FAILED ? " (failed)" : "");
+                scenario->status == TW_LIMIT_BROKEN ? " (limit broken)"
+                : scenario->status == TW_FAILED     ? " (failed)"
+                                                    : "");
     }
     print_best(study, stream);
 }
@@ -258,12 +269,16 @@ void tw_study_json(const TwStudy *study, FILE *stream)
             fprintf(stream, "%s", i ? ", " : "");
             tw_json_text(stream, study->axes[i].name);
             fprintf(stream, ": ");
-            if (study->axes[i].numbers) fprintf(stream, "%.17g", study->axes[i].numbers[point]);
-            else tw_json_text(stream, study->axes[i].labels[point]);
+            if (study->axes[i].numbers)
+                fprintf(stream, "%.17g", study->axes[i].numbers[point]);
+            else
+                tw_json_text(stream, study->axes[i].labels[point]);
         }
         fprintf(stream, "}, \"replicate\": %d, \"report\": ", tw_scenario_point(study, s, study->axis_count));
-        if (scenario->report) tw_report_json(scenario->report, stream);
-        else fprintf(stream, "null");
+        if (scenario->report)
+            tw_report_json(scenario->report, stream);
+        else
+            fprintf(stream, "null");
         fprintf(stream, "}");
     }
     fprintf(stream, "\n  ]\n}\n");

@@ -90,7 +90,8 @@ bool tw_part_write(const TwStudy *study, const char *out, const TwScenario *scen
     TwRecord *record;
     if (!tw_record_create(&record, path, true, &head, NULL, error)) return false;
     bool good = tw_record_attribute(record, "key", scenario->key, error);
-    if (!scenario->report) good = good && tw_record_text(record, "error", scenario->error, error);
+    if (!scenario->report)
+        good = good && tw_record_text(record, "error", scenario->error, error);
     else if (good) {
         char *text = outputs_text(scenario->report);
         good = tw_record_text(record, "outputs", text, error) && tw_report_record(scenario->report, record, error);
@@ -158,8 +159,8 @@ static bool write_axes(const TwStudy *study, TwRecord *record, TwError *error)
 {
     for (int i = 0; i < study->axis_count; i++) {
         const TwAxis *axis = &study->axes[i];
-        if (!tw_record_axis(record, axis->name, axis->unit[0] ? axis->unit : "1", axis->path, axis->count, axis->numbers,
-                            (const char *const *)axis->labels, error) ||
+        if (!tw_record_axis(record, axis->name, axis->unit[0] ? axis->unit : "1", axis->path, axis->count,
+                            axis->numbers, (const char *const *)axis->labels, error) ||
             !tw_record_attribute_of(record, axis->name, "setting", axis->path, error))
             return false;
     }
@@ -171,7 +172,8 @@ static bool write_axes(const TwStudy *study, TwRecord *record, TwError *error)
     return good;
 }
 
-static bool write_outputs(const TwStudy *study, TwRecord *record, const char *const *dimensions, int rank, TwError *error)
+static bool write_outputs(const TwStudy *study, TwRecord *record, const char *const *dimensions, int rank,
+                          TwError *error)
 {
     const TwReport *first = first_report(study);
     size_t n = (size_t)study->scenario_count;
@@ -190,15 +192,19 @@ static bool write_outputs(const TwStudy *study, TwRecord *record, const char *co
             values[i] = report ? tw_report_value(report, kpi->path) : NAN;
             words[i] = report ? tw_report_text(report, kpi->path) : "";
         }
-        if (kpi->text[0]) good = tw_record_texts(record, name, kpi->label, dimensions, rank, words, error);
-        else good = tw_record_array(record, name, kpi->unit[0] ? kpi->unit : "1", kpi->label, dimensions, rank, values, error);
+        if (kpi->text[0])
+            good = tw_record_texts(record, name, kpi->label, dimensions, rank, words, error);
+        else
+            good = tw_record_array(record, name, kpi->unit[0] ? kpi->unit : "1", kpi->label, dimensions, rank, values,
+                                   error);
     }
     free(values);
     free(words);
     return good;
 }
 
-static bool write_status(const TwStudy *study, TwRecord *record, const char *const *dimensions, int rank, TwError *error)
+static bool write_status(const TwStudy *study, TwRecord *record, const char *const *dimensions, int rank,
+                         TwError *error)
 {
     size_t n = (size_t)study->scenario_count;
     signed char *status = malloc(n);

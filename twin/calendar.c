@@ -10,7 +10,8 @@ bool tw_calendar_read(const char *text, TwCalendar *calendar)
     static const int lengths[12] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     int year, month, day, hour, minute, second, used = 0;
     if (strlen(text) != strlen("YYYY-MM-DD HH:MM:SS")) return false;
-    if (sscanf(text, "%4d-%2d-%2d %2d:%2d:%2d%n", &year, &month, &day, &hour, &minute, &second, &used) != 6 || text[used])
+    if (sscanf(text, "%4d-%2d-%2d %2d:%2d:%2d%n", &year, &month, &day, &hour, &minute, &second, &used) != 6 ||
+        text[used])
         return false;
     if (year < 1600 || month < 1 || month > 12 || day < 1 || hour < 0 || hour > 23 || minute < 0 || minute > 59 ||
         second < 0 || second > 59)

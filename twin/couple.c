@@ -20,7 +20,10 @@ static double host_w(const TwRackPlan *rack, double gpu_w)
 }
 
 // GPUs outside every replica sit in deep idle.
-static double spare_gpu_w(const TwRackPlan *rack) { return (double)(rack->gpus - rack->serving_gpus) * rack->gpu_idle_w; }
+static double spare_gpu_w(const TwRackPlan *rack)
+{
+    return (double)(rack->gpus - rack->serving_gpus) * rack->gpu_idle_w;
+}
 
 // What the replicas of a rack may draw so that the rack stays within its grant; INFINITY where that never binds.
 static double device_cap_w(const TwPlant *plant, int i, double grant_w, double extra_ratio)
@@ -47,7 +50,8 @@ void tw_couple_grant(const TwPlant *plant, void *block, TwScratch *s)
 {
     double *grant_w = tw_f64(block, plant->slot.grant_w);
     int *held_by = tw_at(block, plant->slot.held_by);
-    const double *extra = tw_f64_const(block, plant->slot.extra_ratio), *load_w = tw_f64_const(block, plant->slot.load_w);
+    const double *extra = tw_f64_const(block, plant->slot.extra_ratio),
+                 *load_w = tw_f64_const(block, plant->slot.load_w);
     const double *device_demand_w = tw_f64_const(block, plant->slot.device_demand_w);
     const bool *on = tw_at_const(block, plant->slot.rack_on);
     TwMeters *m = tw_at(block, plant->slot.meters);
@@ -170,8 +174,7 @@ static void book(const TwPlant *plant, void *block, TwScratch *s, const TwPowerO
     m->water_kg += heat->water_kg;
     w->water_kg_s = heat->water_kg / window_s;
 
-    if (m->windows > 0)
-        m->ramp_max_w_s = fmax(m->ramp_max_w_s, fabs(w->utility_w - m->last_utility_w) / window_s);
+    if (m->windows > 0) m->ramp_max_w_s = fmax(m->ramp_max_w_s, fabs(w->utility_w - m->last_utility_w) / window_s);
     m->last_utility_w = w->utility_w;
     m->utility_peak_w = fmax(m->utility_peak_w, w->utility_w);
     m->it_peak_w = fmax(m->it_peak_w, w->it_w);
@@ -213,7 +216,8 @@ static void count_work(const TwPlant *plant, const void *block, TwScratch *s, do
 bool tw_couple(const TwPlant *plant, void *block, TwScratch *s, int64_t from_ns, int64_t until_ns, TwError *error)
 {
     assert(until_ns > from_ns);
-    double from_s = (double)from_ns * 1e-9, until_s = (double)until_ns * 1e-9, window_s = (double)(until_ns - from_ns) * 1e-9;
+    double from_s = (double)from_ns * 1e-9, until_s = (double)until_ns * 1e-9,
+           window_s = (double)(until_ns - from_ns) * 1e-9;
     TwMeters *m = tw_at(block, plant->slot.meters);
     TwWindow *w = &s->window;
     double *clock = tw_f64(block, plant->slot.clock_fraction), *extra = tw_f64(block, plant->slot.extra_ratio);
@@ -235,8 +239,9 @@ bool tw_couple(const TwPlant *plant, void *block, TwScratch *s, int64_t from_ns,
         s->cap_w[i] = capping ? device_cap_w(plant, i, grant_w[i], extra[i]) : INFINITY;
 
     // requests are served under caps, clocks and supply
-    tw_workload_advance(plant->workload, block, &(TwWorkloadIn){clock, s->cap_w, rack_on}, from_ns, until_ns,
-                        &(TwWorkloadOut){s->device_j, tw_f64(block, plant->slot.device_demand_w), s->tokens, w->kv_fraction});
+    tw_workload_advance(
+        plant->workload, block, &(TwWorkloadIn){clock, s->cap_w, rack_on}, from_ns, until_ns,
+        &(TwWorkloadOut){s->device_j, tw_f64(block, plant->slot.device_demand_w), s->tokens, w->kv_fraction});
     rack_power(plant, block, s, window_s);
 
     // heat of the window; electrical losses reach the room one window later, at the rate they were made
@@ -270,7 +275,8 @@ bool tw_couple(const TwPlant *plant, void *block, TwScratch *s, int64_t from_ns,
     load_w[0] = fabric_w;
     for (int i = 1; i < plant->load_count; i++) load_w[i] = s->thermal_load_w[i - 1];
     memcpy(w->load_w, load_w, (size_t)plant->load_count * sizeof *load_w);
-    TwPowerOut power = {.element_w = w->element_w, .loss_w = w->element_loss_w, .rack_on = rack_on, .load_on = s->load_on};
+    TwPowerOut power = {
+        .element_w = w->element_w, .loss_w = w->element_loss_w, .rack_on = rack_on, .load_on = s->load_on};
     tw_power_settle(plant->power, block, window_s, w->rack_w, load_w, &power);
     for (int i = 0; i < plant->load_count; i++) load_on[i] = s->load_on[i] ? 1.0 : 0.0;
 

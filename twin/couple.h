@@ -9,12 +9,13 @@ typedef struct TwScratch {
     double *rack_ac_w, *rack_extra_j, *device_j, *tokens, *cap_w, *floor_w, *most_w;
     double *thermal_load_w, *element_loss_w;
     bool *load_on;
-    double *series[TW_GROUPS];          // values in the order that the recorder wants
+    double *series[TW_GROUPS];                         // values in the order that the recorder wants
     int64_t output_tokens, input_tokens, completed;    // totals at the end of the window before
 } TwScratch;
 
 // Advances the block over [from_ns, until_ns): workload, racks, thermal, power, grants, meters.
-bool tw_couple(const TwPlant *plant, void *block, TwScratch *scratch, int64_t from_ns, int64_t until_ns, TwError *error);
+bool tw_couple(const TwPlant *plant, void *block, TwScratch *scratch, int64_t from_ns, int64_t until_ns,
+               TwError *error);
 
 // Power grants for what the racks now want; called at time zero and by tw_couple.
 void tw_couple_grant(const TwPlant *plant, void *block, TwScratch *scratch);

@@ -10,17 +10,17 @@ extern const TwKind tw_rack_kind;        // parts/rack
 extern const TwKind tw_site_kind;        // parts/site
 
 typedef struct TwSiteRow {
-    const char *climate;        // a site of the climate generator, or ""
-    const char *weather;        // path of an EnergyPlus file, or ""
-    double carbon_g_kwh;        // of the grid
+    const char *climate;    // a site of the climate generator, or ""
+    const char *weather;    // path of an EnergyPlus file, or ""
+    double carbon_g_kwh;    // of the grid
     double elevation_m;
-    const char *note;           // what stands in for what
+    const char *note;    // what stands in for what
 } TwSiteRow;
 
 typedef struct TwTariffRow {
     double energy_usd_kwh;
-    double facility_usd_w;      // building, power and cooling, per W of the feeds' limits
-    double rack_usd;            // a rack with everything in it
+    double facility_usd_w;              // building, power and cooling, per W of the feeds' limits
+    double rack_usd;                    // a rack with everything in it
     double years, interest_fraction;    // of the annuity
 } TwTariffRow;
 
@@ -31,31 +31,31 @@ typedef struct TwRackCoolingRow {
 } TwRackCoolingRow;
 
 typedef struct TwRackRow {
-    const char *from, *cdu, *hall;      // facility side: feed, CDU ("" air), hall
+    const char *from, *cdu, *hall;    // facility side: feed, CDU ("" air), hall
     int64_t gpu_count, cpu_count, tray_count, switch_chip_count, domain_gpus;
     double peak_w, typical_w;           // at the AC inlet
     double host_idle_w, host_peak_w;    // everything at the busbar that is not a GPU
     int64_t shelf_count;
     double scaleout_bytes_s;
     double mass_kg;
-    double x_m, y_m;                    // NaN: placed by the program
+    double x_m, y_m;    // NaN: placed by the program
 } TwRackRow;
 
 typedef struct TwCappingRow {
-    const char *rule;           // "max_min", "none"
+    const char *rule;    // "max_min", "none"
     double floor_w, interval_s, margin_fraction;
 } TwCappingRow;
 
 // A pool of replicas and its traffic; also the shorthand directly under `workload`.
 typedef struct TwPoolRow {
     const char *precision, *kv_precision, *router, *lengths, *trace;
-    TwTexts racks;              // names of rack entries; empty: all
+    TwTexts racks;    // names of rack entries; empty: all
     int64_t tensor_parallel, max_tokens, max_sequences, block_tokens, kv_blocks, queue_max, context_tokens;
     double memory_fraction, host_step_s, host_sequence_s;
     bool async_scheduling;
     double ttft_slo_s, tpot_slo_s, length_scale;
     double input_tokens, output_tokens;    // of lengths "constant" and "uniform"
-    int64_t replicas;           // 0: as many as fit
+    int64_t replicas;                      // 0: as many as fit
 } TwPoolRow;
 
 typedef struct TwEventRow {
@@ -65,11 +65,11 @@ typedef struct TwEventRow {
 } TwEventRow;
 
 typedef struct TwRunRow {
-    const char *start;          // "2026-07-01 00:00:00"
+    const char *start;    // "2026-07-01 00:00:00"
     double for_s, warmup_s;
-    double exchange_s;          // 0: 1 s for runs up to 6 h, 10 s beyond
+    double exchange_s;               // 0: 1 s for runs up to 6 h, 10 s beyond
     double series_s, component_s;    // recording intervals; 0: by the length of the run
-    const char *integrator;     // "rosenbrock", "cvode"
+    const char *integrator;          // "rosenbrock", "cvode"
     double step_max_s;
     double audit_fault_fraction;    // of tree losses left out of the books, to see the ledger fail
     int64_t seed;

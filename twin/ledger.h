@@ -12,34 +12,34 @@
 
 // Lies in the state block. Energies in J, booked window by window.
 typedef struct TwMeters {
-    int64_t time_ns;                    // how far the state has come
-    int64_t next_grant_ns;              // earliest next allocation of power
-    int32_t events_done, windows;       // scripted events that have happened
-    double utility_j, storage_j;        // from the feeds; into stores (negative: out)
-    double holdup_j;                    // drawn in a window after a store ran empty inside it: supplied by no element
-    double rack_j, extra_j;             // racks at the AC input, extra included; leakage less throttle alone
-    double gpu_j, host_j, shelf_j;      // of rack_j
+    int64_t time_ns;                  // how far the state has come
+    int64_t next_grant_ns;            // earliest next allocation of power
+    int32_t events_done, windows;     // scripted events that have happened
+    double utility_j, storage_j;      // from the feeds; into stores (negative: out)
+    double holdup_j;                  // drawn in a window after a store ran empty inside it: supplied by no element
+    double rack_j, extra_j;           // racks at the AC input, extra included; leakage less throttle alone
+    double gpu_j, host_j, shelf_j;    // of rack_j
     double fabric_j, cooling_j;
-    double room_loss_j, outdoor_loss_j; // electrical losses by where their heat ends
-    double carry_j;                     // losses metered but not yet handed to the room: stored heat of one window
-    double thermal_in_j, thermal_out_j; // booked by the thermal model
-    double stored_start_j;              // heat in the capacities at time zero
+    double room_loss_j, outdoor_loss_j;    // electrical losses by where their heat ends
+    double carry_j;                        // losses metered but not yet handed to the room: stored heat of one window
+    double thermal_in_j, thermal_out_j;    // booked by the thermal model
+    double stored_start_j;                 // heat in the capacities at time zero
     double water_kg;
     double utility_peak_w, it_peak_w, ramp_max_w_s, last_utility_w;
     double capped_racks_s, rack_s, rack_off_s, throttled_rack_s;
     double supply_min_degc, supply_max_degc, supply_sum, chip_max_degc, chip_sum;    // sums over racks and s
     double ambient_sum, granted_min_w;
-    double demand_peak_w;               // most that all racks wanted at once
+    double demand_peak_w;                     // most that all racks wanted at once
     double breach_j, breach_peak_fraction;    // energy above a limit in force; largest ratio to a limit
     double target_s, target_compliant_s;      // under a load target; of it within it
-    double gpu_installed_s;             // GPU-seconds installed
+    double gpu_installed_s;                   // GPU-seconds installed
     double previous_room_loss_w;
 } TwMeters;
 
 typedef struct TwLedger {
     double electricity_residual, heat_residual;    // relative
     int64_t requests_residual, input_tokens_residual, output_tokens_residual;
-    bool ok;                                       // 1e-9 relative, 0
+    bool ok;    // 1e-9 relative, 0
 } TwLedger;
 
 // stored_j: heat held now; totals of all pools.

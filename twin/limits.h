@@ -4,8 +4,8 @@
 #include "twin/state.h"
 
 typedef struct TwLimits {
-    char binding[TW_NAME];       // name of a power element, "chip temperature", "serving capacity" or "demand"
-    double binding_share;        // share of rack time in which it held something back
+    char binding[TW_NAME];    // name of a power element, "chip temperature", "serving capacity" or "demand"
+    double binding_share;     // share of rack time in which it held something back
     double power_share, thermal_share, queue_share;
     double demand_over_limit;    // nameplate below the binding element over its limit; NaN where it is none
 } TwLimits;

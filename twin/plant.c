@@ -97,8 +97,10 @@ static void reference_error(const TwNode *node, const char *field, TwErrors *err
                             const char *const *names, int count)
 {
     const char *near = tw_nearest(ref, names, count);
-    if (near) tw_node_error(node, field, errors, "no %s is named \"%s\"; did you mean \"%s\"?", what, ref, near);
-    else tw_node_error(node, field, errors, "no %s is named \"%s\"", what, ref);
+    if (near)
+        tw_node_error(node, field, errors, "no %s is named \"%s\"; did you mean \"%s\"?", what, ref, near);
+    else
+        tw_node_error(node, field, errors, "no %s is named \"%s\"", what, ref);
 }
 
 // A file named in a setting: as written, beside the facility file, or among the shipped ones.
@@ -167,8 +169,10 @@ static void compile_elements(TwPlant *plant, const TwNode *root, TwErrors *error
         parents[i] = -1;
         if (!row->from[0]) continue;
         int parent = find_entry(plant->element_names, n, row->from, places[i].place, places[i].size);
-        if (parent < 0) reference_error(node, "from", errors, row->from, "power element", plant->element_names, n);
-        else row->from = plant->element_names[parents[i] = parent];
+        if (parent < 0)
+            reference_error(node, "from", errors, row->from, "power element", plant->element_names, n);
+        else
+            row->from = plant->element_names[parents[i] = parent];
     }
     if (tw_errors_count(errors)) return;
     // whoever climbs from an element must arrive at a feed
@@ -288,16 +292,18 @@ static void compile_racks(TwPlant *plant, const TwNode *root, ThermalInput *ther
         rack->cdu_name = "";
         if (row.cdu[0]) {
             rack->cdu = find_entry(plant->cdu_names, plant->cdu_count, row.cdu, place, size);
-            if (rack->cdu < 0) reference_error(node, "cdu", errors, row.cdu, "CDU", plant->cdu_names, plant->cdu_count);
-            else rack->cdu_name = plant->cdu_names[rack->cdu];
+            if (rack->cdu < 0)
+                reference_error(node, "cdu", errors, row.cdu, "CDU", plant->cdu_names, plant->cdu_count);
+            else
+                rack->cdu_name = plant->cdu_names[rack->cdu];
         } else if (cooling.liquid_fraction > 0.0) {
             tw_node_error(node, "cdu", errors, "liquid takes %g of this rack's heat, but it has no CDU",
                           cooling.liquid_fraction);
         }
         double supply_degc = rack->cdu >= 0 ? thermal->cdus[rack->cdu].supply_degc : NAN;
         if (supply_degc > cooling.supply_max_degc && !warned) {
-            tw_node_warn(node, "cdu", errors, "CDU %s is set to %g degC, but the rack permits %g degC at most", rack->cdu_name,
-                         supply_degc, cooling.supply_max_degc);
+            tw_node_warn(node, "cdu", errors, "CDU %s is set to %g degC, but the rack permits %g degC at most",
+                         rack->cdu_name, supply_degc, cooling.supply_max_degc);
             warned = true;
         }
         if (row.host_idle_w > row.host_peak_w)
@@ -517,8 +523,10 @@ static bool compile_traffic(TwPlant *plant, TwPoolPlan *pool, const TwPoolRow *r
     }
     TwError error = {0};
     if (!tw_traffic_create(&pool->traffic, &spec, layout, &error)) {
-        if (error.file[0]) tw_errors_take(errors, &error);
-        else tw_node_error(node, NULL, errors, "%s", error.text);
+        if (error.file[0])
+            tw_errors_take(errors, &error);
+        else
+            tw_node_error(node, NULL, errors, "%s", error.text);
         return false;
     }
     pool->rate_s = spec.trace ? NAN : arrival.rate_s;
@@ -561,8 +569,8 @@ static bool compile_pool(TwPlant *plant, TwPoolPlan *pool, TwPoolSpec *spec, con
             rack = entry;
             tw_node_row(rack, &rack_row);
         } else if (!same_part(rack, entry, "gpu") || !same_part(rack, entry, "scaleup")) {
-            tw_node_error(node, "racks", errors, "rack \"%s\" has other GPUs or another NVLink domain than the first of the pool",
-                          rack_name);
+            tw_node_error(node, "racks", errors,
+                          "rack \"%s\" has other GPUs or another NVLink domain than the first of the pool", rack_name);
             return false;
         }
     }
@@ -571,18 +579,20 @@ static bool compile_pool(TwPlant *plant, TwPoolPlan *pool, TwPoolSpec *spec, con
         return false;
     }
     if (!same_part(rack, tw_node_entry(root, "racks", 0, rack_name), "scaleup")) {
-        tw_node_error(node, "racks", errors, "another NVLink domain than the facility's first rack: only one kind is modelled");
+        tw_node_error(node, "racks", errors,
+                      "another NVLink domain than the facility's first rack: only one kind is modelled");
         return false;
     }
     TwError error = {0};
     int ranks = (int)row.tensor_parallel;
     if (ranks > rack_row.domain_gpus) {
-        tw_node_error(node, "tensor_parallel", errors, "tensor_parallel = %d, but the NVLink domain has %lld GPUs", ranks,
-                      (long long)rack_row.domain_gpus);
+        tw_node_error(node, "tensor_parallel", errors, "tensor_parallel = %d, but the NVLink domain has %lld GPUs",
+                      ranks, (long long)rack_row.domain_gpus);
         return false;
     }
     bool made = false;
-    if (ranks > 0) made = compile_step(plant, &row, node, rack, ranks, &pool->step, &error);
+    if (ranks > 0)
+        made = compile_step(plant, &row, node, rack, ranks, &pool->step, &error);
     else
         for (ranks = 1; ranks <= rack_row.domain_gpus; ranks *= 2)
             if ((made = compile_step(plant, &row, node, rack, ranks, &pool->step, &error))) break;
@@ -617,9 +627,10 @@ static bool compile_pool(TwPlant *plant, TwPoolPlan *pool, TwPoolSpec *spec, con
     int64_t blocks = row.kv_blocks ? row.kv_blocks : pool->step->kv_blocks_16 * 16 / row.block_tokens;
     int64_t needed = (row.context_tokens + row.block_tokens - 1) / row.block_tokens;
     if (blocks < needed)
-        tw_node_warn(node, "kv_blocks", errors,
-                     "a replica has %lld KV blocks, but a request of context_tokens = %lld needs %lld: longer ones are rejected",
-                     (long long)blocks, (long long)row.context_tokens, (long long)needed);
+        tw_node_warn(
+            node, "kv_blocks", errors,
+            "a replica has %lld KV blocks, but a request of context_tokens = %lld needs %lld: longer ones are rejected",
+            (long long)blocks, (long long)row.context_tokens, (long long)needed);
     *spec = (TwPoolSpec){
         .name = pool->name,
         .step = &pool->step->source,
@@ -685,7 +696,8 @@ static void compile_events(TwPlant *plant, TwErrors *errors)
                          : find_entry(plant->element_names, plant->element_count, row.element, 0, 1);
         if (target < 0) {
             reference_error(node, "feed", errors, row.element, cdu ? "CDU" : "power element",
-                            cdu ? plant->cdu_names : plant->element_names, cdu ? plant->cdu_count : plant->element_count);
+                            cdu ? plant->cdu_names : plant->element_names,
+                            cdu ? plant->cdu_count : plant->element_count);
             continue;
         }
         if (row.until_s <= row.at_s) {
@@ -736,9 +748,12 @@ static bool compile_run(TwPlant *plant, TwErrors *errors)
     double span_s = plant->run.for_s;
     plant->exchange_s = plant->run.exchange_s > 0.0 ? plant->run.exchange_s : span_s <= 6.0 * 3600.0 ? 1.0 : 10.0;
     // 0 asks for the default; anything else is at least a millisecond, so that time goes on in whole nanoseconds
-    const struct { const char *name; double value_s; } intervals[] = {{"exchange_s", plant->run.exchange_s},
-                                                                      {"series_s", plant->run.series_s},
-                                                                      {"component_s", plant->run.component_s}};
+    const struct {
+        const char *name;
+        double value_s;
+    } intervals[] = {{"exchange_s", plant->run.exchange_s},
+                     {"series_s", plant->run.series_s},
+                     {"component_s", plant->run.component_s}};
     for (size_t i = 0; i < sizeof intervals / sizeof *intervals; i++)
         if (intervals[i].value_s > 0.0 && intervals[i].value_s < LEAST_INTERVAL_S)
             tw_node_error(run, intervals[i].name, errors, "%s = %g, expected 0 or at least %g s", intervals[i].name,
@@ -765,8 +780,8 @@ static void check_limits(const TwPlant *plant, TwErrors *errors)
         const TwNode *node = tw_node_entry(root, "power", i, name);
         if (idle_w[i] > plant->elements[i].limit_w)
             tw_node_warn(node, "limit_w", errors,
-                         "%s: limit %.4g kW is below the %.4g kW that its racks draw idle: capping cannot keep it", name,
-                         plant->elements[i].limit_w * 1e-3, idle_w[i] * 1e-3);
+                         "%s: limit %.4g kW is below the %.4g kW that its racks draw idle: capping cannot keep it",
+                         name, plant->elements[i].limit_w * 1e-3, idle_w[i] * 1e-3);
     }
 }
 
@@ -801,7 +816,8 @@ static bool compile(TwPlant *plant, const TwPlantInput *input, TwErrors *errors)
     if (!good) return false;
     check_limits(plant, errors);
 
-    size_t racks = (size_t)plant->rack_count, loads = (size_t)plant->load_count, elements = (size_t)plant->element_count;
+    size_t racks = (size_t)plant->rack_count, loads = (size_t)plant->load_count,
+           elements = (size_t)plant->element_count;
     plant->slot.meters = tw_layout_add(&layout, 1, tw_meters_bytes());
     plant->slot.grant_w = tw_layout_add(&layout, racks, sizeof(double));
     plant->slot.extra_ratio = tw_layout_add(&layout, racks, sizeof(double));

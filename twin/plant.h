@@ -37,21 +37,28 @@ typedef struct TwPoolPlan {
     TwTraffic *traffic;
 } TwPoolPlan;
 
-typedef enum TwEventKind { TW_EVENT_TARGET, TW_EVENT_TARGET_END, TW_EVENT_LOSE, TW_EVENT_RESTORE, TW_EVENT_SUPPLY,
-                           TW_EVENT_PUMP, TW_EVENT_PUMP_END } TwEventKind;
+typedef enum TwEventKind {
+    TW_EVENT_TARGET,
+    TW_EVENT_TARGET_END,
+    TW_EVENT_LOSE,
+    TW_EVENT_RESTORE,
+    TW_EVENT_SUPPLY,
+    TW_EVENT_PUMP,
+    TW_EVENT_PUMP_END
+} TwEventKind;
 
 typedef struct TwEventPlan {
     TwEventKind kind;
     int64_t at_ns;
-    int target;                         // element or CDU
-    double value;                       // W, degC
-    const char *text;                   // for the log
+    int target;          // element or CDU
+    double value;        // W, degC
+    const char *text;    // for the log
 } TwEventPlan;
 
 typedef struct TwPlant {
     TwArena *arena;
     TwConfig *config;
-    char facility[TW_NAME];             // file name without folder and suffix
+    char facility[TW_NAME];    // file name without folder and suffix
     const char *title;
     TwSiteRow site;
     TwTariffRow tariff;
@@ -68,7 +75,7 @@ typedef struct TwPlant {
     const char **cdu_names;
     TwPoolPlan *pools;
     TwEventPlan *events;
-    const char **load_names;            // power loads: fabric first, then those of the thermal model
+    const char **load_names;    // power loads: fabric first, then those of the thermal model
     int64_t gpu_count;
 
     TwWeather *weather;
@@ -78,19 +85,19 @@ typedef struct TwPlant {
     TwWorkload *workload;
 
     TwRecordPlan record;
-    TwEventQueue queue;                 // what is to come, scripted and injected
+    TwEventQueue queue;    // what is to come, scripted and injected
     size_t state_bytes;
     struct {
         TwSlot meters, grant_w, extra_ratio, clock_fraction, rack_on, rack_w, device_demand_w, load_on, load_w;
         TwSlot binding_s, target_w, loading_peak, held_by;
-    } slot;                             // the twin's own arrays
+    } slot;    // the twin's own arrays
 } TwPlant;
 
 typedef struct TwPlantInput {
     const char *path;
-    const char *const *sets;            // "path=value"
+    const char *const *sets;    // "path=value"
     int set_count;
-    int threads;                        // 0: all
+    int threads;    // 0: all
 } TwPlantInput;
 
 bool tw_plant_create(TwPlant **plant, const TwPlantInput *input, TwErrors *errors);

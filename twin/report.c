@@ -33,7 +33,10 @@ static double over(double a, double b) { return b > 0.0 ? a / b : NAN; }
 
 static void add_quantiles(TwReport *report, const TwState *state, int which, const char *name, const char *label)
 {
-    static const struct { const char *suffix; double q; } points[] = {{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}};
+    static const struct {
+        const char *suffix;
+        double q;
+    } points[] = {{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}};
     const TwPlant *plant = tw_state_plant(state);
     TwSketch *sketch = calloc(1, sizeof *sketch);
     if (!sketch) abort();
@@ -73,10 +76,13 @@ static TwEvidenceShare evidence(const TwState *state)
         // seconds a token in each phase, at batches that the pool can run
         int tokens = pool->max_tokens < 2048 ? pool->max_tokens : 2048;
         int sequences = pool->max_sequences < 64 ? pool->max_sequences : 64;
-        const TwBatch prefill = {.tokens = tokens, .chunks = 1, .chunk_tokens = tokens,
-                                 .chunk_square = (int64_t)tokens * tokens, .logits = 1};
-        const TwBatch decode = {.tokens = sequences, .decodes = sequences, .decode_context = sequences * 2048LL,
-                                .logits = sequences};
+        const TwBatch prefill = {.tokens = tokens,
+                                 .chunks = 1,
+                                 .chunk_tokens = tokens,
+                                 .chunk_square = (int64_t)tokens * tokens,
+                                 .logits = 1};
+        const TwBatch decode = {
+            .tokens = sequences, .decodes = sequences, .decode_context = sequences * 2048LL, .logits = sequences};
         TwStep a, b;
         pool->step->source.step(pool->step->source.context, TW_LEVELS - 1, &prefill, &a);
         pool->step->source.step(pool->step->source.context, TW_LEVELS - 1, &decode, &b);
@@ -130,7 +136,8 @@ static void add_tokens(TwReport *report, const TwState *state, const TwWorkloadT
     add(report, "tokens.input_per_s", "1/s", "input tokens", over((double)t->input_tokens_done, time_s));
     add(report, "tokens.output_per_s_per_mw_utility", "1/s/MW", "output tokens per MW of utility power",
         over(output, m->utility_j * 1e-6));
-    add(report, "tokens.output_per_s_per_mw_it", "1/s/MW", "output tokens per MW of IT power", over(output, it_j * 1e-6));
+    add(report, "tokens.output_per_s_per_mw_it", "1/s/MW", "output tokens per MW of IT power",
+        over(output, it_j * 1e-6));
     add(report, "tokens.output_per_s_per_gpu", "1/s", "output tokens per installed GPU",
         over(output, time_s * (double)plant->gpu_count));
     add(report, "tokens.joules_per_output_token_utility", "J", "utility energy of an output token",
@@ -216,7 +223,8 @@ static void add_limits(TwReport *report, const TwState *state, const TwWorkloadT
     const double *peak = tw_f64_const(tw_state_block(state), plant->slot.loading_peak);
     double time_s = tw_state_time_s(state);
     TwLimits limits = tw_limits(state);
-    add(report, "service.gpu_utilisation", "1", "GPU time in an iteration", over(busy_gpu_s(state), m->gpu_installed_s));
+    add(report, "service.gpu_utilisation", "1", "GPU time in an iteration",
+        over(busy_gpu_s(state), m->gpu_installed_s));
     add(report, "service.availability", "1", "rack time with power", 1.0 - over(m->rack_off_s, m->rack_s));
     add(report, "service.rack_hours_lost", "h", "rack-hours without power", m->rack_off_s / 3600.0);
     add_text(report, "limits.binding", "what limited throughput", limits.binding);
@@ -283,8 +291,8 @@ static void add_books(TwReport *report, const TwState *state, const TwWorkloadTo
     add(report, "evidence.settings_assumed", "", "settings by mark",
         (double)(counts[TW_ASSUMED_MARK] + counts[TW_DEFAULT]));
     add(report, "evidence.settings_user", "", "settings by mark", (double)counts[TW_USER]);
-    add(report, "evidence.weather_generated", "", "weather from the climate generator", plant->weather->generated)->truth =
-        true;
+    add(report, "evidence.weather_generated", "", "weather from the climate generator", plant->weather->generated)
+        ->truth = true;
 }
 
 TwReport *tw_report_create(const TwState *state, double wall_s)
@@ -335,20 +343,28 @@ void tw_json_text(FILE *stream, const char *text)
     fputc('"', stream);
     for (; *text; text++) {
         unsigned char c = (unsigned char)*text;
-        if (c == '"' || c == '\\') fprintf(stream, "\\%c", c);
-        else if (c < 0x20) fprintf(stream, "\\u%04x", c);
-        else fputc(c, stream);
+        if (c == '"' || c == '\\')
+            fprintf(stream, "\\%c", c);
+        else if (c < 0x20)
+            fprintf(stream, "\\u%04x", c);
+        else
+            fputc(c, stream);
     }
     fputc('"', stream);
 }
 
 static void json_value(FILE *stream, const TwKpi *kpi)
 {
-    if (kpi->text[0]) tw_json_text(stream, kpi->text);
-    else if (!isfinite(kpi->value)) fputs("null", stream);
-    else if (kpi->truth) fputs(kpi->value != 0.0 ? "true" : "false", stream);
-    else if (kpi->value == floor(kpi->value) && fabs(kpi->value) < 9e15) fprintf(stream, "%.0f", kpi->value + 0.0);
-    else fprintf(stream, "%.17g", kpi->value);
+    if (kpi->text[0])
+        tw_json_text(stream, kpi->text);
+    else if (!isfinite(kpi->value))
+        fputs("null", stream);
+    else if (kpi->truth)
+        fputs(kpi->value != 0.0 ? "true" : "false", stream);
+    else if (kpi->value == floor(kpi->value) && fabs(kpi->value) < 9e15)
+        fprintf(stream, "%.0f", kpi->value + 0.0);
+    else
+        fprintf(stream, "%.17g", kpi->value);
 }
 
 // Members that share a prefix need not stand together in the table: each object is written where it first appears.

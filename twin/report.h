@@ -11,11 +11,11 @@
 
 typedef struct TwKpi {
     char path[80];
-    char unit[16];           // "" for words and counts
+    char unit[16];    // "" for words and counts
     char label[96];
-    double value;            // NaN: unknown, JSON null
-    char text[128];          // a word instead of a number, where not empty
-    bool truth;              // value is a yes or no
+    double value;      // NaN: unknown, JSON null
+    char text[128];    // a word instead of a number, where not empty
+    bool truth;        // value is a yes or no
 } TwKpi;
 
 typedef struct TwReport {
@@ -27,9 +27,9 @@ typedef struct TwReport {
 TwReport *tw_report_create(const TwState *state, double wall_s);
 void tw_report_destroy(TwReport *report);
 
-double tw_report_value(const TwReport *report, const char *path);      // NaN: no such
-const char *tw_report_text(const TwReport *report, const char *path);  // "" : no such
-bool tw_report_ok(const TwReport *report);                             // the ledger closes
+double tw_report_value(const TwReport *report, const char *path);        // NaN: no such
+const char *tw_report_text(const TwReport *report, const char *path);    // "" : no such
+bool tw_report_ok(const TwReport *report);                               // the ledger closes
 
 void tw_report_json(const TwReport *report, FILE *stream);
 void tw_json_text(FILE *stream, const char *text);    // in quotes, escaped

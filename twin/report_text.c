@@ -16,8 +16,10 @@ static const char *number(double value, char text[WIDTH])
         return text;
     }
     double size = fabs(value);
-    if (size != 0.0 && size < 1e-3) snprintf(text, WIDTH, "%.3g", value);
-    else if (size < 1000.0) snprintf(text, WIDTH, size < 10.0 ? "%.3f" : size < 100.0 ? "%.2f" : "%.1f", value);
+    if (size != 0.0 && size < 1e-3)
+        snprintf(text, WIDTH, "%.3g", value);
+    else if (size < 1000.0)
+        snprintf(text, WIDTH, size < 10.0 ? "%.3f" : size < 100.0 ? "%.2f" : "%.1f", value);
     else {
         char digits[WIDTH];
         snprintf(digits, sizeof digits, "%.0f", size);
@@ -73,10 +75,14 @@ static void limits(FILE *f, const TwReport *r)
     double share = 100.0 * tw_report_value(r, "limits.binding_share");
     fprintf(f, "what limits it\n");
     if (strcmp(binding, "demand") == 0)
-        fprintf(f, "  demand: every request was served at full clock in %.1f %% of the time; more traffic would mean more\n"
-                   "  tokens\n", share);
+        fprintf(
+            f,
+            "  demand: every request was served at full clock in %.1f %% of the time; more traffic would mean more\n"
+            "  tokens\n",
+            share);
     else if (strcmp(binding, "serving capacity") == 0)
-        fprintf(f, "  serving capacity: requests waited for a batch or for KV memory in %.1f %% of replica time\n", share);
+        fprintf(f, "  serving capacity: requests waited for a batch or for KV memory in %.1f %% of replica time\n",
+                share);
     else if (strcmp(binding, "chip temperature") == 0)
         fprintf(f, "  chip temperature: racks ran below full clock in %.1f %% of the time\n", share);
     else {
@@ -94,7 +100,8 @@ static void limits(FILE *f, const TwReport *r)
         shown++;
     }
     double breach = tw_report_value(r, "limits.highest_loading");
-    if (breach > 1.0 + 1e-9) fprintf(f, "\n  a limit in force was exceeded: %.2f %% of it at the highest", 100.0 * breach);
+    if (breach > 1.0 + 1e-9)
+        fprintf(f, "\n  a limit in force was exceeded: %.2f %% of it at the highest", 100.0 * breach);
     double compliance = tw_report_value(r, "power.target_compliance");
     if (isfinite(compliance)) fprintf(f, "\n  load targets were met in %.1f %% of their time", 100.0 * compliance);
     fprintf(f, "\n\n");
@@ -107,7 +114,8 @@ static void figures(FILE *f, const TwReport *r)
     line(f, r, "input", "tokens.input_per_s", 1.0, "tokens/s", "");
     line(f, r, "output per IT MW", "tokens.output_per_s_per_mw_it", 1.0, "1/s/MW", "racks at AC, fabric");
     line(f, r, "energy", "tokens.joules_per_output_token_utility", 1.0, "J/token", "utility energy per output token");
-    line(f, r, "cost", "tokens.usd_per_million_output_tokens", 1.0, "USD/M", "per million output tokens, annuity included");
+    line(f, r, "cost", "tokens.usd_per_million_output_tokens", 1.0, "USD/M",
+         "per million output tokens, annuity included");
     line(f, r, "goodput", "requests.goodput_per_s", 1.0, "1/s", "requests within the service levels");
     quantiles(f, r, "time to first token", "ttft_s", 1e3, "ms");
     quantiles(f, r, "time per output token", "tpot_s", 1e3, "ms");
@@ -128,10 +136,15 @@ static void figures(FILE *f, const TwReport *r)
 
 static void sheet(FILE *f, const TwReport *r)
 {
-    static const struct { const char *name, *path; } used[] = {
-        {"accelerators", "power.gpu_mw.mean"},        {"hosts in the racks", "power.host_mw.mean"},
-        {"rack power shelves", "power.losses_mw.shelves"}, {"fabric", "power.fabric_mw.mean"},
-        {"cooling", "cooling.power_mw.mean"},         {"electrical tree", "power.losses_mw.tree"},
+    static const struct {
+        const char *name, *path;
+    } used[] = {
+        {"accelerators", "power.gpu_mw.mean"},
+        {"hosts in the racks", "power.host_mw.mean"},
+        {"rack power shelves", "power.losses_mw.shelves"},
+        {"fabric", "power.fabric_mw.mean"},
+        {"cooling", "cooling.power_mw.mean"},
+        {"electrical tree", "power.losses_mw.tree"},
     };
     double hours = tw_report_value(r, "simulated_s") / 3600.0, total = tw_report_value(r, "power.utility_mw.mean");
     char text[WIDTH];
@@ -162,7 +175,8 @@ static void known(FILE *f, const TwReport *r, const TwPlant *plant)
             tw_report_value(r, "evidence.settings_derived"), tw_report_value(r, "evidence.settings_assumed"),
             tw_report_value(r, "evidence.settings_user"));
     if (plant->weather->generated)
-        fprintf(f, "  weather: generated from the climate of %s (docs/thermal.md says how well)\n", plant->weather->name);
+        fprintf(f, "  weather: generated from the climate of %s (docs/thermal.md says how well)\n",
+                plant->weather->name);
     if (plant->site.note[0]) fprintf(f, "  site: %s\n", plant->site.note);
 }
 

@@ -33,13 +33,20 @@ static const Shown shown_series[] = {
     {"kv_fraction", "%", "KV memory held", 100.0},
 };
 static const Shown shown_quantities[] = {
-    {"rack_w", "kW", "Rack power", 1e-3},         {"grant_w", "kW", "Granted power", 1e-3},
-    {"gpu_w", "kW", "GPU power", 1e-3},           {"chip_degc", "degC", "Hottest chip", 1.0},
-    {"supply_degc", "degC", "Coolant in", 1.0},   {"return_degc", "degC", "Coolant out", 1.0},
-    {"tokens_per_s", "tokens/s", "Output tokens", 1.0}, {"kv_fraction", "%", "KV memory held", 100.0},
+    {"rack_w", "kW", "Rack power", 1e-3},
+    {"grant_w", "kW", "Granted power", 1e-3},
+    {"gpu_w", "kW", "GPU power", 1e-3},
+    {"chip_degc", "degC", "Hottest chip", 1.0},
+    {"supply_degc", "degC", "Coolant in", 1.0},
+    {"return_degc", "degC", "Coolant out", 1.0},
+    {"tokens_per_s", "tokens/s", "Output tokens", 1.0},
+    {"kv_fraction", "%", "KV memory held", 100.0},
     {"clock_fraction", "%", "Clock granted by heat", 100.0},
 };
-enum { SERIES = sizeof shown_series / sizeof *shown_series, QUANTITIES = sizeof shown_quantities / sizeof *shown_quantities };
+enum {
+    SERIES = sizeof shown_series / sizeof *shown_series,
+    QUANTITIES = sizeof shown_quantities / sizeof *shown_quantities
+};
 
 struct TwSceneMaker {
     const TwPlant *plant;
@@ -49,11 +56,11 @@ struct TwSceneMaker {
     float *values;
     TwSceneKpi kpis[KPIS];
     TwSceneSeries series[SERIES];
-    int from[SERIES];                    // index of each shown series among the recorded ones
+    int from[SERIES];    // index of each shown series among the recorded ones
     double *time_s;
     float *mean[SERIES], *low[SERIES], *high[SERIES];
     int points, points_max, merge, merged;    // merge: windows a point; merged: of the running point
-    bool mega;    // facility power is shown in MW
+    bool mega;                                // facility power is shown in MW
     TwSceneEvent *events;
     TwSceneFlow flows[FLOWS];
 };
@@ -191,8 +198,7 @@ void tw_scene_maker_sample(TwSceneMaker *m, const TwState *state)
     if (m->merged == 0) {
         if (m->points == m->points_max) thin(m);
         int p = m->points++;
-        for (int k = 0; k < SERIES; k++)
-            m->mean[k][p] = m->low[k][p] = m->high[k][p] = (float)values[m->from[k]];
+        for (int k = 0; k < SERIES; k++) m->mean[k][p] = m->low[k][p] = m->high[k][p] = (float)values[m->from[k]];
         m->time_s[p] = until_s;
     } else {
         int p = m->points - 1;
@@ -250,8 +256,13 @@ static void fill_flows(TwSceneMaker *m, const TwState *state, const TwReport *re
     flow(scene, m->flows, 1, "IT", "GPUs", (meters->gpu_j + extra_and_shelf_j) / time_s, false);
     char to[48];
     double rate = tw_report_value(report, "tokens.output_per_s");
-    snprintf(to, sizeof to, rate >= 1e6 ? "%.3g M tokens/s" : rate >= 1e3 ? "%.3g k tokens/s" : "%.3g tokens/s",
-             rate >= 1e6 ? rate * 1e-6 : rate >= 1e3 ? rate * 1e-3 : rate);
+    snprintf(to, sizeof to,
+             rate >= 1e6   ? "%.3g M tokens/s"
+             : rate >= 1e3 ? "%.3g k tokens/s"
+                           : "%.3g tokens/s",
+             rate >= 1e6   ? rate * 1e-6
+             : rate >= 1e3 ? rate * 1e-3
+                           : rate);
     flow(scene, m->flows, 2, "GPUs", to, (meters->gpu_j + extra_and_shelf_j) / time_s, false);
     double used_j = meters->rack_j + meters->fabric_j + meters->cooling_j + losses_j;
     scene->residual_w = (meters->utility_j - meters->storage_j - used_j) / time_s;
@@ -275,7 +286,8 @@ const TwScene *tw_scene_maker_scene(TwSceneMaker *m, const TwState *state)
     scene->time_s = tw_state_time_s(state);
     double slo_s = plant->pools[0].ttft_slo_s;
     double feeds_w = m->series[0].limit;
-    kpi(&m->kpis[0], report, "tokens.output_per_s_per_mw_utility", "Tokens/s per MW", "tokens/s/MW", "utility", 1.0, NAN);
+    kpi(&m->kpis[0], report, "tokens.output_per_s_per_mw_utility", "Tokens/s per MW", "tokens/s/MW", "utility", 1.0,
+        NAN);
     kpi(&m->kpis[1], report, "tokens.output_per_s", "Output tokens", "tokens/s", "", 1.0, NAN);
     kpi(&m->kpis[2], report, "latency.ttft_s.p99", "TTFT p99", "s", "", 1.0, slo_s);
     kpi(&m->kpis[3], report, "power.utility_mw.mean", "Utility power", m->mega ? "MW" : "kW", "utility",

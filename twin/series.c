@@ -30,14 +30,10 @@ static const TwSeriesInfo facility_series[] = {
     {"water_kg_s", "kg/s", "water consumed"},
 };
 static const TwSeriesInfo rack_series[] = {
-    {"rack_w", "W", "rack at its AC input"},
-    {"gpu_w", "W", "its accelerators"},
-    {"grant_w", "W", "what the limits grant it"},
-    {"clock_fraction", "1", "clock that temperature grants"},
-    {"chip_degc", "degC", "hottest chip"},
-    {"supply_degc", "degC", "coolant or air in"},
-    {"return_degc", "degC", "coolant or air out"},
-    {"tokens_per_s", "1/s", "output tokens"},
+    {"rack_w", "W", "rack at its AC input"},         {"gpu_w", "W", "its accelerators"},
+    {"grant_w", "W", "what the limits grant it"},    {"clock_fraction", "1", "clock that temperature grants"},
+    {"chip_degc", "degC", "hottest chip"},           {"supply_degc", "degC", "coolant or air in"},
+    {"return_degc", "degC", "coolant or air out"},   {"tokens_per_s", "1/s", "output tokens"},
     {"kv_fraction", "1", "share of KV blocks held"},
 };
 static const TwSeriesInfo cdu_series[] = {
@@ -81,10 +77,10 @@ void tw_plant_record(TwPlant *plant, TwLayout *layout)
         (TwGroupInfo){"", NULL, 1, NULL, NULL, series_s, facility_series, TW_COUNT(facility_series)};
     groups[TW_GROUP_RACK] =
         (TwGroupInfo){"rack", racks, plant->rack_count, x, y, component_s, rack_series, TW_COUNT(rack_series)};
-    groups[TW_GROUP_ELEMENT] = (TwGroupInfo){"element", plant->element_names, plant->element_count, NULL, NULL,
-                                             component_s, element_series, TW_COUNT(element_series)};
-    groups[TW_GROUP_CDU] = (TwGroupInfo){"cdu",       plant->cdu_names, plant->cdu_count,    NULL, NULL,
-                                         component_s, cdu_series,       TW_COUNT(cdu_series)};
+    groups[TW_GROUP_ELEMENT] = (TwGroupInfo){"element",   plant->element_names, plant->element_count,    NULL, NULL,
+                                             component_s, element_series,       TW_COUNT(element_series)};
+    groups[TW_GROUP_CDU] = (TwGroupInfo){"cdu", plant->cdu_names, plant->cdu_count, NULL,
+                                         NULL,  component_s,      cdu_series,       TW_COUNT(cdu_series)};
     // a hall without CDUs has no such group
     int count = TW_GROUPS;
     if (plant->cdu_count == 0) {
@@ -98,11 +94,29 @@ void tw_plant_record(TwPlant *plant, TwLayout *layout)
 void tw_series_fill(const TwPlant *plant, TwScratch *s)
 {
     const TwWindow *w = &s->window;
-    const double facility[] = {w->utility_w, w->it_w, w->gpu_w_sum, w->host_w_sum, w->fabric_w, w->cooling_w, w->loss_w,
-                               w->storage_w, w->demand_sum_w, w->granted_w, w->output_tokens_per_s,
-                               w->input_tokens_per_s, w->requests_per_s, (double)w->running, (double)w->waiting,
-                               w->kv_fraction_mean, w->chip_max_degc, w->plant_supply_degc, w->plant_return_degc,
-                               w->room_degc, w->ambient_degc, w->wet_bulb_degc, w->water_kg_s};
+    const double facility[] = {w->utility_w,
+                               w->it_w,
+                               w->gpu_w_sum,
+                               w->host_w_sum,
+                               w->fabric_w,
+                               w->cooling_w,
+                               w->loss_w,
+                               w->storage_w,
+                               w->demand_sum_w,
+                               w->granted_w,
+                               w->output_tokens_per_s,
+                               w->input_tokens_per_s,
+                               w->requests_per_s,
+                               (double)w->running,
+                               (double)w->waiting,
+                               w->kv_fraction_mean,
+                               w->chip_max_degc,
+                               w->plant_supply_degc,
+                               w->plant_return_degc,
+                               w->room_degc,
+                               w->ambient_degc,
+                               w->wet_bulb_degc,
+                               w->water_kg_s};
     _Static_assert(sizeof facility / sizeof *facility == TW_COUNT(facility_series), "one value a series");
     memcpy(s->series[TW_GROUP_FACILITY], facility, sizeof facility);
 

@@ -44,10 +44,10 @@ static void take_scratch(TwState *state)
     TwScratch *s = &state->scratch;
     TwWindow *w = &s->window;
     int racks = plant->rack_count, cdus = plant->cdu_count, elements = plant->element_count, loads = plant->load_count;
-    double **per_rack[] = {&w->rack_w,      &w->rack_dc_w,   &w->gpu_w,        &w->grant_w,     &w->clock_fraction,
-                           &w->chip_degc,   &w->supply_degc, &w->return_degc,  &w->tokens_per_s, &w->kv_fraction,
-                           &w->demand_w,    &s->rack_ac_w,   &s->rack_extra_j, &s->device_j,    &s->tokens,
-                                 &s->cap_w,       &s->floor_w,      &s->most_w};
+    double **per_rack[] = {&w->rack_w,    &w->rack_dc_w,   &w->gpu_w,        &w->grant_w,      &w->clock_fraction,
+                           &w->chip_degc, &w->supply_degc, &w->return_degc,  &w->tokens_per_s, &w->kv_fraction,
+                           &w->demand_w,  &s->rack_ac_w,   &s->rack_extra_j, &s->device_j,     &s->tokens,
+                           &s->cap_w,     &s->floor_w,     &s->most_w};
     double **per_cdu[] = {&w->cdu_supply_degc, &w->cdu_return_degc, &w->cdu_heat_w, &w->cdu_valve_fraction,
                           &w->cdu_pump_w};
     double **per_element[] = {&w->element_w, &w->element_loss_w, &w->loading_fraction};
@@ -156,8 +156,10 @@ static void set_service(TwState *state, int element, bool in_service)
     const TwPlant *plant = state->plant;
     TwScratch *s = &state->scratch;
     double *load_on = tw_f64(state->block, plant->slot.load_on);
-    TwPowerOut out = {.element_w = s->window.element_w, .loss_w = s->window.element_loss_w,
-                      .rack_on = tw_at(state->block, plant->slot.rack_on), .load_on = s->load_on};
+    TwPowerOut out = {.element_w = s->window.element_w,
+                      .loss_w = s->window.element_loss_w,
+                      .rack_on = tw_at(state->block, plant->slot.rack_on),
+                      .load_on = s->load_on};
     tw_power_set_service(plant->power, state->block, element, in_service);
     tw_power_settle(plant->power, state->block, 0.0, tw_f64(state->block, plant->slot.rack_w),
                     tw_f64(state->block, plant->slot.load_w), &out);
@@ -170,13 +172,27 @@ static void apply(TwState *state, TwEventKind kind, int target, double value)
     double *target_w = tw_f64(state->block, plant->slot.target_w);
     TwMeters *m = tw_at(state->block, plant->slot.meters);
     switch (kind) {
-    case TW_EVENT_TARGET: target_w[target] = fmin(value, plant->elements[target].limit_w); break;
-    case TW_EVENT_TARGET_END: target_w[target] = plant->elements[target].limit_w; break;
-    case TW_EVENT_LOSE: set_service(state, target, false); break;
-    case TW_EVENT_RESTORE: set_service(state, target, true); break;
-    case TW_EVENT_SUPPLY: tw_thermal_set_supply(plant->thermal, state->block, target, value); break;
-    case TW_EVENT_PUMP: tw_thermal_fail_pump(plant->thermal, state->block, target, true); break;
-    case TW_EVENT_PUMP_END: tw_thermal_fail_pump(plant->thermal, state->block, target, false); break;
+    case TW_EVENT_TARGET:
+        target_w[target] = fmin(value, plant->elements[target].limit_w);
+        break;
+    case TW_EVENT_TARGET_END:
+        target_w[target] = plant->elements[target].limit_w;
+        break;
+    case TW_EVENT_LOSE:
+        set_service(state, target, false);
+        break;
+    case TW_EVENT_RESTORE:
+        set_service(state, target, true);
+        break;
+    case TW_EVENT_SUPPLY:
+        tw_thermal_set_supply(plant->thermal, state->block, target, value);
+        break;
+    case TW_EVENT_PUMP:
+        tw_thermal_fail_pump(plant->thermal, state->block, target, true);
+        break;
+    case TW_EVENT_PUMP_END:
+        tw_thermal_fail_pump(plant->thermal, state->block, target, false);
+        break;
     }
     m->next_grant_ns = m->time_ns;
 }
@@ -308,10 +324,7 @@ uint64_t tw_state_checksum(const TwState *state) { return tw_block_checksum(stat
 const TwWindow *tw_state_window(const TwState *state) { return &state->scratch.window; }
 const double *tw_state_series(const TwState *state) { return state->scratch.series[TW_GROUP_FACILITY]; }
 
-const TwMeters *tw_state_meters(const TwState *state)
-{
-    return tw_at_const(state->block, state->plant->slot.meters);
-}
+const TwMeters *tw_state_meters(const TwState *state) { return tw_at_const(state->block, state->plant->slot.meters); }
 
 void *tw_state_save(const TwState *state, size_t *count)
 {
@@ -330,8 +343,9 @@ bool tw_state_restore(TwState *state, const void *bytes, size_t count, TwError *
     if (count >= sizeof found) memcpy(&found, bytes, sizeof found);
     want.checksum = found.checksum;
     if (count != sizeof want + want.bytes || memcmp(&found, &want, sizeof want) != 0)
-        return tw_fail(error, TW_BAD_INPUT, "the snapshot is of another facility, setting or version (key %.32s, here %.32s)",
-                       found.key, want.key);
+        return tw_fail(error, TW_BAD_INPUT,
+                       "the snapshot is of another facility, setting or version (key %.32s, here %.32s)", found.key,
+                       want.key);
     // into a block of its own first: what is damaged changes nothing
     const TwLayout layout = {state->plant->state_bytes};
     unsigned char *block = tw_block_create(&layout);

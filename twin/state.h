@@ -14,8 +14,8 @@ void tw_state_destroy(TwState *state);
 TwState *tw_state_fork(const TwState *state);
 
 // Runs to the end of the window that holds until_s (at most to the end of the run): no window is cut short, so that
-// results do not depend on the pieces in which a run is asked for. record may be NULL. False: numerical or input/output failure.
-// stop, where not NULL, is looked at after every window: when it is set the run ends there and returns true.
+// results do not depend on the pieces in which a run is asked for. record may be NULL. False: numerical or input/output
+// failure. stop, where not NULL, is looked at after every window: when it is set the run ends there and returns true.
 bool tw_state_advance(TwState *state, double until_s, TwRecord *record, const volatile int *stop, TwError *error);
 
 double tw_state_time_s(const TwState *state);
@@ -38,10 +38,10 @@ bool tw_state_inject(TwState *state, TwEventKind kind, double at_s, int target, 
 typedef struct TwWindow {
     double from_s, until_s;
     double *rack_w, *rack_dc_w, *gpu_w, *grant_w, *clock_fraction, *chip_degc, *supply_degc, *return_degc;
-    double *tokens_per_s, *kv_fraction, *demand_w;                      // [rack]
+    double *tokens_per_s, *kv_fraction, *demand_w;                                               // [rack]
     double *cdu_supply_degc, *cdu_return_degc, *cdu_heat_w, *cdu_valve_fraction, *cdu_pump_w;    // [cdu]
-    double *element_w, *element_loss_w, *loading_fraction;              // [element]
-    double *load_w;                                                     // [load]
+    double *element_w, *element_loss_w, *loading_fraction;                                       // [element]
+    double *load_w;                                                                              // [load]
     double utility_w, it_w, gpu_w_sum, host_w_sum, fabric_w, cooling_w, loss_w, storage_w;
     double plant_supply_degc, plant_return_degc, room_degc, ambient_degc, wet_bulb_degc, water_kg_s;
     double output_tokens_per_s, input_tokens_per_s, requests_per_s;

@@ -16,8 +16,15 @@ static void known_days(void)
 
 static void other_texts_are_refused(void)
 {
-    static const char *const bad[] = {"  2026-07-01 00:00:00", "", "2026-13-01 00:00:00", "2026-02-29 00:00:00", "2026-07-01", "1900-02-29 00:00:00",
-                                      "2026-07-01 24:00:00", "2026-07-01 00:00:00Z", "tomorrow"};
+    static const char *const bad[] = {"  2026-07-01 00:00:00",
+                                      "",
+                                      "2026-13-01 00:00:00",
+                                      "2026-02-29 00:00:00",
+                                      "2026-07-01",
+                                      "1900-02-29 00:00:00",
+                                      "2026-07-01 24:00:00",
+                                      "2026-07-01 00:00:00Z",
+                                      "tomorrow"};
     TwCalendar c;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) CHECK(!tw_calendar_read(bad[i], &c));
 }

@@ -120,7 +120,8 @@ static void grants_are_max_min(void)
 // A load target takes effect along its ramp and is then met; power returns after it.
 static void load_target_is_met(void)
 {
-    const char *const sets[] = {"run.for_s=400.0", "run.exchange_s=2.0", "events.0.at_s=100.0", "events.0.until_s=300.0"};
+    const char *const sets[] = {"run.for_s=400.0", "run.exchange_s=2.0", "events.0.at_s=100.0",
+                                "events.0.until_s=300.0"};
     Factory f = factory("facilities/dps_8rack.cfg", sets, 4);
     advance(f.state, 400.0);
     const TwMeters *m = tw_state_meters(f.state);
@@ -134,8 +135,8 @@ static void load_target_is_met(void)
 // Losing the feed stops the racks: their requests are lost, counted, and the books still close.
 static void lost_feed_is_accounted(void)
 {
-    const char *const sets[] = {"run.for_s=200.0", "run.exchange_s=2.0", "events.0.kind=lose", "events.0.feed=pdu1",
-                                "events.0.at_s=101.5", "events.0.until_s=150.0"};
+    const char *const sets[] = {"run.for_s=200.0",    "run.exchange_s=2.0",  "events.0.kind=lose",
+                                "events.0.feed=pdu1", "events.0.at_s=101.5", "events.0.until_s=150.0"};
     Factory f = factory("facilities/dps_8rack.cfg", sets, 6);
     advance(f.state, 100.0);
     CHECK(tw_state_meters(f.state)->rack_off_s == 0.0);
@@ -171,7 +172,8 @@ static void capped_time_is_counted_between_grants(void)
 {
     double share[2];
     for (int k = 0; k < 2; k++) {
-        const char *const sets[] = {"run.for_s=240.0", "run.exchange_s=2.0", k ? "capping.interval_s=30.0" : "capping.interval_s=2.0"};
+        const char *const sets[] = {"run.for_s=240.0", "run.exchange_s=2.0",
+                                    k ? "capping.interval_s=30.0" : "capping.interval_s=2.0"};
         Factory f = factory("facilities/dps_8rack.cfg", sets, 3);
         advance(f.state, 240.0);
         const TwMeters *m = tw_state_meters(f.state);
@@ -218,9 +220,14 @@ static void exchange_interval_is_fine_enough(void)
 // The smallest pools run and report: one sequence, few tokens an iteration, equal requests.
 static void small_pools_run(void)
 {
-    const char *const sets[] = {"run.for_s=30.0",           "workload.max_sequences=1",   "workload.max_tokens=8",
-                                "workload.lengths=constant", "workload.input_tokens=100.0", "workload.output_tokens=20.0",
-                                "workload.arrival.rate_s=5.0", "workload.arrival.kind=poisson"};
+    const char *const sets[] = {"run.for_s=30.0",
+                                "workload.max_sequences=1",
+                                "workload.max_tokens=8",
+                                "workload.lengths=constant",
+                                "workload.input_tokens=100.0",
+                                "workload.output_tokens=20.0",
+                                "workload.arrival.rate_s=5.0",
+                                "workload.arrival.kind=poisson"};
     Factory f = factory("facilities/hopper_hall.cfg", sets, 8);
     advance(f.state, 30.0);
     TwReport *report = tw_report_create(f.state, -1.0);
