@@ -4,85 +4,17 @@
 #include "models/thermal/plant.h"
 #include "models/thermal/rack.h"
 #include "models/thermal/room.h"
-#include "models/workload/model_shape.h"
 #include "sim/data.h"
 #include "twin/calendar.h"
 #include "twin/limits.h"
+#include "twin/plant_parts.h"
+#include "twin/reference.h"
 
 #include <assert.h>
-#include <ctype.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-enum { CELL_REPLICAS = 32, COMM_POINTS = 23 };
 static const double LEAST_INTERVAL_S = 1e-3;
-
-// A name without its trailing digits: entries repeated by `count` share it.
-static size_t stem_length(const char *name)
-{
-    size_t n = strlen(name);
-    while (n > 0 && isdigit((unsigned char)name[n - 1])) n--;
-    return n;
-}
-
-// The place of an entry in the group of entries that share its stem, and how large that group is.
-typedef struct Place {
-    const char *name;
-    size_t stem;
-    int index, place, size;
-} Place;
-
-static int by_stem(const void *left, const void *right)
-{
-    const Place *a = left, *b = right;
-    int order = strncmp(a->name, b->name, a->stem < b->stem ? a->stem : b->stem);
-    if (order != 0) return order;
-    if (a->stem != b->stem) return a->stem < b->stem ? -1 : 1;
-    return a->index - b->index;
-}
-
-static int by_index(const void *left, const void *right)
-{
-    return ((const Place *)left)->index - ((const Place *)right)->index;
-}
-
-// Places of all entries, [entry]. Sorted by stem and back: halls have thousands of racks.
-static const Place *places_of(TwPlant *plant, const char *const *names, int count)
-{
-    Place *places = TW_TAKE(plant->arena, count + 1, Place);
-    for (int i = 0; i < count; i++) places[i] = (Place){names[i], stem_length(names[i]), i, 0, 0};
-    qsort(places, (size_t)count, sizeof *places, by_stem);
-    for (int first = 0, end; first < count; first = end) {
-        for (end = first + 1; end < count && places[end].stem == places[first].stem &&
-                              strncmp(places[end].name, places[first].name, places[first].stem) == 0;)
-            end++;
-        for (int k = first; k < end; k++) {
-            places[k].place = k - first;
-            places[k].size = end - first;
-        }
-    }
-    qsort(places, (size_t)count, sizeof *places, by_index);
-    return places;
-}
-
-// Index of the entry that `ref` names: itself, or, where ref was repeated by count, the one dealt to (place of size).
-static int find_entry(const char *const *names, int count, const char *ref, int place, int size)
-{
-    int members = 0;
-    for (int k = 0; k < count; k++) {
-        if (strcmp(names[k], ref) == 0) return k;
-        members += stem_length(names[k]) == strlen(ref) && strncmp(names[k], ref, strlen(ref)) == 0;
-    }
-    if (members == 0) return -1;
-    int wanted = (int)((int64_t)place * members / size);
-    for (int k = 0; k < count; k++) {
-        if (stem_length(names[k]) != strlen(ref) || strncmp(names[k], ref, strlen(ref)) != 0) continue;
-        if (wanted-- == 0) return k;
-    }
-    return -1;
-}
 
 // "facilities/x.cfg" -> "x"
 static void facility_name(const char *path, char *name)
@@ -93,29 +25,6 @@ static void facility_name(const char *path, char *name)
     if (dot) *dot = '\0';
 }
 
-static void reference_error(const TwNode *node, const char *field, TwErrors *errors, const char *ref, const char *what,
-                            const char *const *names, int count)
-{
-    const char *near = tw_nearest(ref, names, count);
-    if (near)
-        tw_node_error(node, field, errors, "no %s is named \"%s\"; did you mean \"%s\"?", what, ref, near);
-    else
-        tw_node_error(node, field, errors, "no %s is named \"%s\"", what, ref);
-}
-
-// A file named in a setting: as written, beside the facility file, or among the shipped ones.
-static bool find_file(const char *name, const char *facility, char *path, size_t size)
-{
-    snprintf(path, size, "%s", name);
-    if (access(path, R_OK) == 0) return true;
-    const char *slash = strrchr(facility, '/');
-    if (slash && name[0] != '/') {
-        snprintf(path, size, "%.*s/%s", (int)(slash - facility), facility, name);
-        if (access(path, R_OK) == 0) return true;
-    }
-    return tw_data_find(name, path, size);
-}
-
 static bool compile_site(TwPlant *plant, const TwPlantInput *input, TwErrors *errors)
 {
     const TwNode *root = tw_config_root(plant->config), *site = tw_node_group(root, "site");
@@ -124,7 +33,7 @@ static bool compile_site(TwPlant *plant, const TwPlantInput *input, TwErrors *er
     TwError error = {0};
     if (plant->site.weather[0]) {
         char path[512];
-        if (!find_file(plant->site.weather, input->path, path, sizeof path)) {
+        if (!tw_find_file(plant->site.weather, input->path, path, sizeof path)) {
             tw_node_error(site, "weather", errors, "weather file \"%s\" does not exist", plant->site.weather);
             return false;
         }
@@ -139,7 +48,7 @@ static bool compile_site(TwPlant *plant, const TwPlantInput *input, TwErrors *er
     if (tw_weather_climate(plant->weather, plant->site.climate, (uint64_t)plant->run.seed, &error)) return true;
     const char *const *sites = NULL;
     int count = tw_weather_sites(&sites);
-    reference_error(site, "climate", errors, plant->site.climate, "climate", sites, count);
+    tw_reference_error(site, "climate", errors, plant->site.climate, "climate", sites, count);
     return false;
 }
 
@@ -160,7 +69,7 @@ static void compile_elements(TwPlant *plant, const TwNode *root, TwErrors *error
         if (isnan(plant->elements[i].ramp_w_s)) plant->elements[i].ramp_w_s = INFINITY;
     }
     // a parent that is a counted entry is dealt evenly
-    const Place *places = places_of(plant, plant->element_names, n);
+    const TwPlace *places = tw_places_of(plant, plant->element_names, n);
     int *parents = TW_TAKE(plant->arena, n + 1, int);
     for (int i = 0; i < n; i++) {
         TwElementRow *row = &plant->elements[i];
@@ -168,9 +77,9 @@ static void compile_elements(TwPlant *plant, const TwNode *root, TwErrors *error
         const TwNode *node = tw_node_entry(root, "power", i, name);
         parents[i] = -1;
         if (!row->from[0]) continue;
-        int parent = find_entry(plant->element_names, n, row->from, places[i].place, places[i].size);
+        int parent = tw_find_entry(plant->element_names, n, row->from, places[i].place, places[i].size);
         if (parent < 0)
-            reference_error(node, "from", errors, row->from, "power element", plant->element_names, n);
+            tw_reference_error(node, "from", errors, row->from, "power element", plant->element_names, n);
         else
             row->from = plant->element_names[parents[i] = parent];
     }
@@ -195,9 +104,9 @@ static int attach(TwPlant *plant, const TwNode *node, const char *from, int plac
         tw_node_error(node, NULL, errors, "needs `from`: the power element it hangs on");
         return 0;
     }
-    int element = find_entry(plant->element_names, plant->element_count, from, place, size);
+    int element = tw_find_entry(plant->element_names, plant->element_count, from, place, size);
     if (element < 0)
-        reference_error(node, "from", errors, from, "power element", plant->element_names, plant->element_count);
+        tw_reference_error(node, "from", errors, from, "power element", plant->element_names, plant->element_count);
     return element < 0 ? 0 : element;
 }
 
@@ -257,7 +166,7 @@ static void compile_racks(TwPlant *plant, const TwNode *root, ThermalInput *ther
         tw_node_entry(root, "racks", i, name);
         names[i] = tw_arena_text(plant->arena, name);
     }
-    const Place *places = places_of(plant, names, n);
+    const TwPlace *places = tw_places_of(plant, names, n);
     bool warned = false;
     for (int i = 0; i < n; i++) {
         char name[TW_NAME];
@@ -291,9 +200,9 @@ static void compile_racks(TwPlant *plant, const TwNode *root, ThermalInput *ther
         rack->cdu = -1;
         rack->cdu_name = "";
         if (row.cdu[0]) {
-            rack->cdu = find_entry(plant->cdu_names, plant->cdu_count, row.cdu, place, size);
+            rack->cdu = tw_find_entry(plant->cdu_names, plant->cdu_count, row.cdu, place, size);
             if (rack->cdu < 0)
-                reference_error(node, "cdu", errors, row.cdu, "CDU", plant->cdu_names, plant->cdu_count);
+                tw_reference_error(node, "cdu", errors, row.cdu, "CDU", plant->cdu_names, plant->cdu_count);
             else
                 rack->cdu_name = plant->cdu_names[rack->cdu];
         } else if (cooling.liquid_fraction > 0.0) {
@@ -369,7 +278,7 @@ static bool compile_power(TwPlant *plant, const ThermalInput *thermal, const TwP
     loads[0] = (TwPowerLoad){"fabric", attach(plant, fabric, fabric_row.from, 0, 1, errors)};
     int heat_element = plant->cdu_count ? attach(plant, heat, thermal->heat.from, 0, 1, errors) : 0;
     int room_element = attach(plant, room, thermal->room.from, 0, 1, errors);
-    const Place *places = places_of(plant, plant->cdu_names, plant->cdu_count);
+    const TwPlace *places = tw_places_of(plant, plant->cdu_names, plant->cdu_count);
     for (int i = 1; i < n; i++) {
         int cdu = plant->thermal->load_cdu[i - 1], element = cdu == -1 ? heat_element : room_element;
         if (cdu >= 0) {
@@ -409,331 +318,6 @@ static bool compile_network(TwPlant *plant, TwErrors *errors)
     spec.fabric.from = NULL;
     spec.comm_csv = gpu.calibration[0] && tw_data_find(table, csv, sizeof csv) ? csv : NULL;
     return tw_network_create(&plant->network, &spec, errors);
-}
-
-static void comm_grid(const TwPlant *plant, int ranks, double *bytes, double *time_s, bool *measured)
-{
-    *measured = true;
-    for (int i = 0; i < COMM_POINTS; i++) {
-        bytes[i] = ldexp(256.0, i);
-        TwCollectiveCost cost = tw_network_collective(plant->network, TW_ALL_REDUCE, ranks, ranks, bytes[i]);
-        time_s[i] = cost.time_s;
-        *measured = *measured && cost.measured && !cost.extrapolated;
-    }
-}
-
-// The step model at a tensor-parallel width, or an error that says why not.
-static bool compile_step(TwPlant *plant, const TwPoolRow *row, const TwNode *pool, const TwNode *rack, int ranks,
-                         TwStepModel **step, TwError *error)
-{
-    TwAcceleratorRow *gpu = TW_TAKE(plant->arena, 1, TwAcceleratorRow);
-    TwModelRow *model = TW_TAKE(plant->arena, 1, TwModelRow);
-    double *bytes = TW_TAKE(plant->arena, COMM_POINTS, double), *time_s = TW_TAKE(plant->arena, COMM_POINTS, double);
-    bool measured = true;
-    tw_node_row(tw_node_group(rack, "gpu"), gpu);
-    tw_node_row(tw_node_group(pool, "model"), model);
-    if (ranks > 1) comm_grid(plant, ranks, bytes, time_s, &measured);
-
-    char folder[512], table[600];
-    snprintf(table, sizeof table, "calibration/%s", gpu->calibration);
-    bool found = gpu->calibration[0] && tw_data_find(table, folder, sizeof folder);
-    return tw_step_create(step,
-                          &(TwStepSpec){
-                              .chip = gpu,
-                              .model = model,
-                              .calibration = found ? tw_arena_text(plant->arena, folder) : NULL,
-                              .precision = row->precision,
-                              .kv_precision = row->kv_precision,
-                              .tensor_parallel = ranks,
-                              .max_tokens = (int)row->max_tokens,
-                              .max_sequences = (int)row->max_sequences,
-                              .comm_count = ranks > 1 ? COMM_POINTS : 0,
-                              .comm_bytes = bytes,
-                              .comm_s = time_s,
-                              .comm_measured = measured,
-                              .host_step_s = row->host_step_s,
-                              .host_sequence_s = row->host_sequence_s,
-                              .async_scheduling = row->async_scheduling,
-                              .memory_fraction = row->memory_fraction,
-                          },
-                          error);
-}
-
-static bool in_pool(const TwPoolRow *row, const char *rack)
-{
-    if (row->racks.count == 0) return true;
-    for (int i = 0; i < row->racks.count; i++) {
-        const char *name = row->racks.values[i];
-        if (strcmp(name, rack) == 0) return true;
-        if (stem_length(rack) == strlen(name) && strncmp(name, rack, strlen(name)) == 0) return true;
-    }
-    return false;
-}
-
-// Replicas of a pool: as many whole groups of `ranks` GPUs as its racks' NVLink domains hold, in rack order.
-static int place_replicas(TwPlant *plant, const TwPoolRow *row, const TwNode *root, int ranks, int *racks)
-{
-    int count = 0;
-    for (int i = 0; i < plant->rack_count; i++) {
-        char name[TW_NAME];
-        TwRackRow rack;
-        tw_node_row(tw_node_entry(root, "racks", i, name), &rack);
-        if (!in_pool(row, name)) continue;
-        int64_t free_gpus = plant->racks[i].gpus - plant->racks[i].serving_gpus;
-        int64_t domains = free_gpus / rack.domain_gpus, fit = domains * (rack.domain_gpus / ranks);
-        for (int64_t k = 0; k < fit && (row->replicas == 0 || count < row->replicas); k++) {
-            if (racks) {
-                racks[count] = i;
-                plant->racks[i].serving_gpus += ranks;
-            }
-            count++;
-        }
-    }
-    return count;
-}
-
-static bool compile_traffic(TwPlant *plant, TwPoolPlan *pool, const TwPoolRow *row, const TwNode *node, int cells,
-                            const TwPlantInput *input, TwLayout *layout, TwErrors *errors)
-{
-    TwArrivalRow arrival;
-    const TwNode *arrival_node = tw_node_group(node, "arrival");
-    tw_node_row(arrival_node, &arrival);
-    char path[512];
-    TwTrafficSpec spec = {
-        .name = pool->name,
-        .seed = (uint64_t)plant->run.seed,
-        .cells = cells,
-        .start_s = plant->start_of_week_s,
-        .lengths = row->lengths,
-        .length_scale = row->length_scale,
-        .context_tokens = row->context_tokens,
-        .input_tokens = row->input_tokens,
-        .output_tokens = row->output_tokens,
-    };
-    tw_arrival_spec(&arrival, &spec);
-    const char *trace = row->trace[0] ? row->trace : arrival.file;
-    if (trace[0]) {
-        if (!find_file(trace, input->path, path, sizeof path)) {
-            tw_node_error(node, row->trace[0] ? "trace" : NULL, errors, "trace file \"%s\" does not exist", trace);
-            return false;
-        }
-        spec.trace = tw_arena_text(plant->arena, path);
-        spec.arrival = "replay";
-        pool->trace = tw_arena_text(plant->arena, trace);
-    }
-    TwError error = {0};
-    if (!tw_traffic_create(&pool->traffic, &spec, layout, &error)) {
-        if (error.file[0])
-            tw_errors_take(errors, &error);
-        else
-            tw_node_error(node, NULL, errors, "%s", error.text);
-        return false;
-    }
-    pool->rate_s = spec.trace ? NAN : arrival.rate_s;
-    if (!tw_traffic_mean_tokens(pool->traffic, &pool->input_mean, &pool->output_mean))
-        pool->input_mean = pool->output_mean = NAN;
-    return true;
-}
-
-// Whether two racks are built with the same part for a group; groups written in place count as the same.
-static bool same_part(const TwNode *a, const TwNode *b, const char *group)
-{
-    const char *left = tw_node_part(tw_node_group(a, group)), *right = tw_node_part(tw_node_group(b, group));
-    return strcmp(left ? left : "", right ? right : "") == 0;
-}
-
-static bool compile_pool(TwPlant *plant, TwPoolPlan *pool, TwPoolSpec *spec, const TwNode *node, const char *name,
-                         const TwPlantInput *input, TwLayout *layout, TwErrors *errors)
-{
-    const TwNode *root = tw_config_root(plant->config);
-    TwPoolRow row;
-    tw_node_row(node, &row);
-    snprintf(pool->name, sizeof pool->name, "%s", name);
-    if (!tw_node_group(node, "model") || !tw_node_group(node, "arrival")) {
-        tw_node_error(node, NULL, errors, "needs `model` and `arrival` (or a list `pools`)");
-        return false;
-    }
-    if (row.block_tokens & (row.block_tokens - 1)) {
-        tw_node_error(node, "block_tokens", errors, "block_tokens = %lld, expected a power of two",
-                      (long long)row.block_tokens);
-        return false;
-    }
-    // the racks: one chip, one domain size
-    const TwNode *rack = NULL;
-    TwRackRow rack_row;
-    char rack_name[TW_NAME];
-    for (int i = 0; i < plant->rack_count; i++) {
-        const TwNode *entry = tw_node_entry(root, "racks", i, rack_name);
-        if (!in_pool(&row, rack_name)) continue;
-        if (!rack) {
-            rack = entry;
-            tw_node_row(rack, &rack_row);
-        } else if (!same_part(rack, entry, "gpu") || !same_part(rack, entry, "scaleup")) {
-            tw_node_error(node, "racks", errors,
-                          "rack \"%s\" has other GPUs or another NVLink domain than the first of the pool", rack_name);
-            return false;
-        }
-    }
-    if (!rack) {
-        tw_node_error(node, "racks", errors, "names no rack of this facility");
-        return false;
-    }
-    if (!same_part(rack, tw_node_entry(root, "racks", 0, rack_name), "scaleup")) {
-        tw_node_error(node, "racks", errors,
-                      "another NVLink domain than the facility's first rack: only one kind is modelled");
-        return false;
-    }
-    TwError error = {0};
-    int ranks = (int)row.tensor_parallel;
-    if (ranks > rack_row.domain_gpus) {
-        tw_node_error(node, "tensor_parallel", errors, "tensor_parallel = %d, but the NVLink domain has %lld GPUs",
-                      ranks, (long long)rack_row.domain_gpus);
-        return false;
-    }
-    bool made = false;
-    if (ranks > 0)
-        made = compile_step(plant, &row, node, rack, ranks, &pool->step, &error);
-    else
-        for (ranks = 1; ranks <= rack_row.domain_gpus; ranks *= 2)
-            if ((made = compile_step(plant, &row, node, rack, ranks, &pool->step, &error))) break;
-    if (!made && error.file[0]) {
-        tw_errors_take(errors, &error);    // a kernel table
-        return false;
-    }
-    if (!made) {
-        tw_node_error(node, "tensor_parallel", errors, "%s", error.text);
-        return false;
-    }
-    pool->tensor_parallel = ranks;
-    pool->model = tw_node_part(tw_node_group(node, "model")) ? tw_node_part(tw_node_group(node, "model")) : "custom";
-    pool->precision = row.precision;
-    pool->max_tokens = (int)row.max_tokens;
-    pool->max_sequences = (int)row.max_sequences;
-    pool->lengths = row.lengths;
-    pool->ttft_slo_s = row.ttft_slo_s;
-    pool->tpot_slo_s = row.tpot_slo_s;
-
-    int replicas = pool->replicas = place_replicas(plant, &row, root, ranks, NULL);
-    if (replicas == 0) {
-        tw_node_error(node, "racks", errors, "no room for a replica of %d GPUs in the racks left over", ranks);
-        return false;
-    }
-    int *racks = TW_TAKE(plant->arena, replicas, int), *cells = TW_TAKE(plant->arena, replicas, int);
-    place_replicas(plant, &row, root, ranks, racks);
-    pool->cells = (replicas + CELL_REPLICAS - 1) / CELL_REPLICAS;
-    for (int i = 0; i < replicas; i++) cells[i] = (int)((int64_t)i * pool->cells / replicas);
-    if (!compile_traffic(plant, pool, &row, node, pool->cells, input, layout, errors)) return false;
-
-    int64_t blocks = row.kv_blocks ? row.kv_blocks : pool->step->kv_blocks_16 * 16 / row.block_tokens;
-    int64_t needed = (row.context_tokens + row.block_tokens - 1) / row.block_tokens;
-    if (blocks < needed)
-        tw_node_warn(
-            node, "kv_blocks", errors,
-            "a replica has %lld KV blocks, but a request of context_tokens = %lld needs %lld: longer ones are rejected",
-            (long long)blocks, (long long)row.context_tokens, (long long)needed);
-    *spec = (TwPoolSpec){
-        .name = pool->name,
-        .step = &pool->step->source,
-        .traffic = pool->traffic,
-        .replica_count = replicas,
-        .replica_rack = racks,
-        .replica_cell = cells,
-        .cell_count = pool->cells,
-        .max_tokens = (int)row.max_tokens,
-        .max_sequences = (int)row.max_sequences,
-        .block_tokens = (int)row.block_tokens,
-        .kv_blocks = blocks,
-        .queue_max = (int)row.queue_max,
-        .router = row.router,
-        .ttft_slo_s = row.ttft_slo_s,
-        .tpot_slo_s = row.tpot_slo_s,
-        .seed = (uint64_t)plant->run.seed,
-    };
-    return true;
-}
-
-static bool compile_workload(TwPlant *plant, const TwPlantInput *input, TwLayout *layout, TwErrors *errors)
-{
-    const TwNode *root = tw_config_root(plant->config), *workload = tw_node_group(root, "workload");
-    int listed = tw_node_entries(workload, "pools"), n = plant->pool_count = listed ? listed : 1;
-    plant->pools = TW_TAKE(plant->arena, n, TwPoolPlan);
-    TwPoolSpec *specs = TW_TAKE(plant->arena, n, TwPoolSpec);
-    bool good = true;
-    for (int i = 0; i < n; i++) {
-        char name[TW_NAME] = "serving";
-        const TwNode *node = listed ? tw_node_entry(workload, "pools", i, name) : workload;
-        good = compile_pool(plant, &plant->pools[i], &specs[i], node, name, input, layout, errors) && good;
-    }
-    if (!good) return false;
-    return tw_workload_create(&plant->workload,
-                              &(TwWorkloadSpec){
-                                  .rack_count = plant->rack_count,
-                                  .pool_count = n,
-                                  .pools = specs,
-                                  .measure_from_ns = llround(plant->run.warmup_s * 1e9),
-                                  .threads = input->threads,
-                              },
-                              layout, errors);
-}
-
-static void add_event(TwPlant *plant, TwEventKind kind, double at_s, int target, double value, const char *text)
-{
-    plant->events[plant->event_count++] = (TwEventPlan){kind, llround(at_s * 1e9), target, value, text};
-}
-
-static void compile_events(TwPlant *plant, TwErrors *errors)
-{
-    const TwNode *root = tw_config_root(plant->config);
-    int n = tw_node_entries(root, "events");
-    plant->events = TW_TAKE(plant->arena, 2 * n + 1, TwEventPlan);
-    for (int i = 0; i < n; i++) {
-        char name[TW_NAME], text[160];
-        const TwNode *node = tw_node_entry(root, "events", i, name);
-        TwEventRow row;
-        tw_node_row(node, &row);
-        bool cdu = strcmp(row.kind, "set_supply") == 0 || strcmp(row.kind, "pump_fail") == 0;
-        int target = cdu ? find_entry(plant->cdu_names, plant->cdu_count, row.element, 0, 1)
-                         : find_entry(plant->element_names, plant->element_count, row.element, 0, 1);
-        if (target < 0) {
-            reference_error(node, "feed", errors, row.element, cdu ? "CDU" : "power element",
-                            cdu ? plant->cdu_names : plant->element_names,
-                            cdu ? plant->cdu_count : plant->element_count);
-            continue;
-        }
-        if (row.until_s <= row.at_s) {
-            tw_node_error(node, "until_s", errors, "until_s = %g is not after at_s = %g", row.until_s, row.at_s);
-            continue;
-        }
-        TwEventKind kind = TW_EVENT_SUPPLY, end = TW_EVENT_SUPPLY;
-        double value = row.supply_degc;
-        if (strcmp(row.kind, "load_target") == 0) {
-            kind = TW_EVENT_TARGET, end = TW_EVENT_TARGET_END, value = row.limit_w;
-            if (!isfinite(value)) tw_node_error(node, "limit_w", errors, "a load target needs limit_w");
-            snprintf(text, sizeof text, "load target %.4g kW on %s (%s)", value / 1e3, row.element,
-                     row.best_effort ? "best effort" : "firm");
-        } else if (strcmp(row.kind, "lose") == 0) {
-            kind = TW_EVENT_LOSE, end = TW_EVENT_RESTORE;
-            snprintf(text, sizeof text, "%s lost", row.element);
-        } else if (strcmp(row.kind, "pump_fail") == 0) {
-            kind = TW_EVENT_PUMP, end = TW_EVENT_PUMP_END;
-            snprintf(text, sizeof text, "pump of %s failed", row.element);
-        } else {
-            if (!isfinite(value)) tw_node_error(node, "supply_degc", errors, "set_supply needs supply_degc");
-            snprintf(text, sizeof text, "supply of %s set to %.4g degC", row.element, value);
-        }
-        add_event(plant, kind, row.at_s, target, value, tw_arena_text(plant->arena, text));
-        if (isfinite(row.until_s) && kind != TW_EVENT_SUPPLY) {
-            snprintf(text, sizeof text, "%s: end", plant->events[plant->event_count - 1].text);
-            add_event(plant, end, row.until_s, target, NAN, tw_arena_text(plant->arena, text));
-        }
-    }
-    // in order of time, as the queue will give them; equal times keep file order (insertion sort: few)
-    for (int i = 1; i < plant->event_count; i++)
-        for (int k = i; k > 0 && plant->events[k].at_ns < plant->events[k - 1].at_ns; k--) {
-            TwEventPlan swap = plant->events[k];
-            plant->events[k] = plant->events[k - 1];
-            plant->events[k - 1] = swap;
-        }
 }
 
 static bool compile_run(TwPlant *plant, TwErrors *errors)
@@ -806,13 +390,13 @@ static bool compile(TwPlant *plant, const TwPlantInput *input, TwErrors *errors)
     compile_elements(plant, root, errors);
     compile_cdus(plant, tw_node_group(root, "cooling"), &thermal, errors);
     compile_racks(plant, root, &thermal, power, errors);
-    compile_events(plant, errors);
+    tw_compile_events(plant, errors);
     compile_network(plant, errors);
     if (tw_errors_count(errors)) return false;
 
     bool good = compile_thermal(plant, &thermal, &layout, errors);
     good = good && compile_power(plant, &thermal, power, &layout, errors);
-    good = compile_workload(plant, input, &layout, errors) && good;
+    good = tw_compile_workload(plant, input, &layout, errors) && good;
     if (!good) return false;
     check_limits(plant, errors);
 

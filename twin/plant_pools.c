@@ -1,0 +1,275 @@
+// Serving pools of a facility: step models, replicas in their racks, router cells, traffic.
+#include "models/workload/model_shape.h"
+#include "sim/data.h"
+#include "twin/plant_parts.h"
+#include "twin/reference.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { CELL_REPLICAS = 32, COMM_POINTS = 23 };
+
+static void comm_grid(const TwPlant *plant, int ranks, double *bytes, double *time_s, bool *measured)
+{
+    *measured = true;
+    for (int i = 0; i < COMM_POINTS; i++) {
+        bytes[i] = ldexp(256.0, i);
+        TwCollectiveCost cost = tw_network_collective(plant->network, TW_ALL_REDUCE, ranks, ranks, bytes[i]);
+        time_s[i] = cost.time_s;
+        *measured = *measured && cost.measured && !cost.extrapolated;
+    }
+}
+
+// The step model at a tensor-parallel width, or an error that says why not.
+static bool compile_step(TwPlant *plant, const TwPoolRow *row, const TwNode *pool, const TwNode *rack, int ranks,
+                         TwStepModel **step, TwError *error)
+{
+    TwAcceleratorRow *gpu = TW_TAKE(plant->arena, 1, TwAcceleratorRow);
+    TwModelRow *model = TW_TAKE(plant->arena, 1, TwModelRow);
+    double *bytes = TW_TAKE(plant->arena, COMM_POINTS, double), *time_s = TW_TAKE(plant->arena, COMM_POINTS, double);
+    bool measured = true;
+    tw_node_row(tw_node_group(rack, "gpu"), gpu);
+    tw_node_row(tw_node_group(pool, "model"), model);
+    if (ranks > 1) comm_grid(plant, ranks, bytes, time_s, &measured);
+
+    char folder[512], table[600];
+    snprintf(table, sizeof table, "calibration/%s", gpu->calibration);
+    bool found = gpu->calibration[0] && tw_data_find(table, folder, sizeof folder);
+    return tw_step_create(step,
+                          &(TwStepSpec){
+                              .chip = gpu,
+                              .model = model,
+                              .calibration = found ? tw_arena_text(plant->arena, folder) : NULL,
+                              .precision = row->precision,
+                              .kv_precision = row->kv_precision,
+                              .tensor_parallel = ranks,
+                              .max_tokens = (int)row->max_tokens,
+                              .max_sequences = (int)row->max_sequences,
+                              .comm_count = ranks > 1 ? COMM_POINTS : 0,
+                              .comm_bytes = bytes,
+                              .comm_s = time_s,
+                              .comm_measured = measured,
+                              .host_step_s = row->host_step_s,
+                              .host_sequence_s = row->host_sequence_s,
+                              .async_scheduling = row->async_scheduling,
+                              .memory_fraction = row->memory_fraction,
+                          },
+                          error);
+}
+
+static bool in_pool(const TwPoolRow *row, const char *rack)
+{
+    if (row->racks.count == 0) return true;
+    for (int i = 0; i < row->racks.count; i++) {
+        const char *name = row->racks.values[i];
+        if (strcmp(name, rack) == 0) return true;
+        if (tw_stem_length(rack) == strlen(name) && strncmp(name, rack, strlen(name)) == 0) return true;
+    }
+    return false;
+}
+
+// Replicas of a pool: as many whole groups of `ranks` GPUs as its racks' NVLink domains hold, in rack order.
+static int place_replicas(TwPlant *plant, const TwPoolRow *row, const TwNode *root, int ranks, int *racks)
+{
+    int count = 0;
+    for (int i = 0; i < plant->rack_count; i++) {
+        char name[TW_NAME];
+        TwRackRow rack;
+        tw_node_row(tw_node_entry(root, "racks", i, name), &rack);
+        if (!in_pool(row, name)) continue;
+        int64_t free_gpus = plant->racks[i].gpus - plant->racks[i].serving_gpus;
+        int64_t domains = free_gpus / rack.domain_gpus, fit = domains * (rack.domain_gpus / ranks);
+        for (int64_t k = 0; k < fit && (row->replicas == 0 || count < row->replicas); k++) {
+            if (racks) {
+                racks[count] = i;
+                plant->racks[i].serving_gpus += ranks;
+            }
+            count++;
+        }
+    }
+    return count;
+}
+
+static bool compile_traffic(TwPlant *plant, TwPoolPlan *pool, const TwPoolRow *row, const TwNode *node, int cells,
+                            const TwPlantInput *input, TwLayout *layout, TwErrors *errors)
+{
+    TwArrivalRow arrival;
+    const TwNode *arrival_node = tw_node_group(node, "arrival");
+    tw_node_row(arrival_node, &arrival);
+    char path[512];
+    TwTrafficSpec spec = {
+        .name = pool->name,
+        .seed = (uint64_t)plant->run.seed,
+        .cells = cells,
+        .start_s = plant->start_of_week_s,
+        .lengths = row->lengths,
+        .length_scale = row->length_scale,
+        .context_tokens = row->context_tokens,
+        .input_tokens = row->input_tokens,
+        .output_tokens = row->output_tokens,
+    };
+    tw_arrival_spec(&arrival, &spec);
+    const char *trace = row->trace[0] ? row->trace : arrival.file;
+    if (trace[0]) {
+        if (!tw_find_file(trace, input->path, path, sizeof path)) {
+            tw_node_error(node, row->trace[0] ? "trace" : NULL, errors, "trace file \"%s\" does not exist", trace);
+            return false;
+        }
+        spec.trace = tw_arena_text(plant->arena, path);
+        spec.arrival = "replay";
+        pool->trace = tw_arena_text(plant->arena, trace);
+    }
+    TwError error = {0};
+    if (!tw_traffic_create(&pool->traffic, &spec, layout, &error)) {
+        if (error.file[0])
+            tw_errors_take(errors, &error);
+        else
+            tw_node_error(node, NULL, errors, "%s", error.text);
+        return false;
+    }
+    pool->rate_s = spec.trace ? NAN : arrival.rate_s;
+    if (!tw_traffic_mean_tokens(pool->traffic, &pool->input_mean, &pool->output_mean))
+        pool->input_mean = pool->output_mean = NAN;
+    return true;
+}
+
+// Whether two racks are built with the same part for a group; groups written in place count as the same.
+static bool same_part(const TwNode *a, const TwNode *b, const char *group)
+{
+    const char *left = tw_node_part(tw_node_group(a, group)), *right = tw_node_part(tw_node_group(b, group));
+    return strcmp(left ? left : "", right ? right : "") == 0;
+}
+
+static bool compile_pool(TwPlant *plant, TwPoolPlan *pool, TwPoolSpec *spec, const TwNode *node, const char *name,
+                         const TwPlantInput *input, TwLayout *layout, TwErrors *errors)
+{
+    const TwNode *root = tw_config_root(plant->config);
+    TwPoolRow row;
+    tw_node_row(node, &row);
+    snprintf(pool->name, sizeof pool->name, "%s", name);
+    if (!tw_node_group(node, "model") || !tw_node_group(node, "arrival")) {
+        tw_node_error(node, NULL, errors, "needs `model` and `arrival` (or a list `pools`)");
+        return false;
+    }
+    if (row.block_tokens & (row.block_tokens - 1)) {
+        tw_node_error(node, "block_tokens", errors, "block_tokens = %lld, expected a power of two",
+                      (long long)row.block_tokens);
+        return false;
+    }
+    // the racks: one chip, one domain size
+    const TwNode *rack = NULL;
+    TwRackRow rack_row;
+    char rack_name[TW_NAME];
+    for (int i = 0; i < plant->rack_count; i++) {
+        const TwNode *entry = tw_node_entry(root, "racks", i, rack_name);
+        if (!in_pool(&row, rack_name)) continue;
+        if (!rack) {
+            rack = entry;
+            tw_node_row(rack, &rack_row);
+        } else if (!same_part(rack, entry, "gpu") || !same_part(rack, entry, "scaleup")) {
+            tw_node_error(node, "racks", errors,
+                          "rack \"%s\" has other GPUs or another NVLink domain than the first of the pool", rack_name);
+            return false;
+        }
+    }
+    if (!rack) {
+        tw_node_error(node, "racks", errors, "names no rack of this facility");
+        return false;
+    }
+    if (!same_part(rack, tw_node_entry(root, "racks", 0, rack_name), "scaleup")) {
+        tw_node_error(node, "racks", errors,
+                      "another NVLink domain than the facility's first rack: only one kind is modelled");
+        return false;
+    }
+    TwError error = {0};
+    int ranks = (int)row.tensor_parallel;
+    if (ranks > rack_row.domain_gpus) {
+        tw_node_error(node, "tensor_parallel", errors, "tensor_parallel = %d, but the NVLink domain has %lld GPUs",
+                      ranks, (long long)rack_row.domain_gpus);
+        return false;
+    }
+    bool made = false;
+    if (ranks > 0)
+        made = compile_step(plant, &row, node, rack, ranks, &pool->step, &error);
+    else
+        for (ranks = 1; ranks <= rack_row.domain_gpus; ranks *= 2)
+            if ((made = compile_step(plant, &row, node, rack, ranks, &pool->step, &error))) break;
+    if (!made && error.file[0]) {
+        tw_errors_take(errors, &error);    // a kernel table
+        return false;
+    }
+    if (!made) {
+        tw_node_error(node, "tensor_parallel", errors, "%s", error.text);
+        return false;
+    }
+    pool->tensor_parallel = ranks;
+    pool->model = tw_node_part(tw_node_group(node, "model")) ? tw_node_part(tw_node_group(node, "model")) : "custom";
+    pool->precision = row.precision;
+    pool->max_tokens = (int)row.max_tokens;
+    pool->max_sequences = (int)row.max_sequences;
+    pool->lengths = row.lengths;
+    pool->ttft_slo_s = row.ttft_slo_s;
+    pool->tpot_slo_s = row.tpot_slo_s;
+
+    int replicas = pool->replicas = place_replicas(plant, &row, root, ranks, NULL);
+    if (replicas == 0) {
+        tw_node_error(node, "racks", errors, "no room for a replica of %d GPUs in the racks left over", ranks);
+        return false;
+    }
+    int *racks = TW_TAKE(plant->arena, replicas, int), *cells = TW_TAKE(plant->arena, replicas, int);
+    place_replicas(plant, &row, root, ranks, racks);
+    pool->cells = (replicas + CELL_REPLICAS - 1) / CELL_REPLICAS;
+    for (int i = 0; i < replicas; i++) cells[i] = (int)((int64_t)i * pool->cells / replicas);
+    if (!compile_traffic(plant, pool, &row, node, pool->cells, input, layout, errors)) return false;
+
+    int64_t blocks = row.kv_blocks ? row.kv_blocks : pool->step->kv_blocks_16 * 16 / row.block_tokens;
+    int64_t needed = (row.context_tokens + row.block_tokens - 1) / row.block_tokens;
+    if (blocks < needed)
+        tw_node_warn(
+            node, "kv_blocks", errors,
+            "a replica has %lld KV blocks, but a request of context_tokens = %lld needs %lld: longer ones are rejected",
+            (long long)blocks, (long long)row.context_tokens, (long long)needed);
+    *spec = (TwPoolSpec){
+        .name = pool->name,
+        .step = &pool->step->source,
+        .traffic = pool->traffic,
+        .replica_count = replicas,
+        .replica_rack = racks,
+        .replica_cell = cells,
+        .cell_count = pool->cells,
+        .max_tokens = (int)row.max_tokens,
+        .max_sequences = (int)row.max_sequences,
+        .block_tokens = (int)row.block_tokens,
+        .kv_blocks = blocks,
+        .queue_max = (int)row.queue_max,
+        .router = row.router,
+        .ttft_slo_s = row.ttft_slo_s,
+        .tpot_slo_s = row.tpot_slo_s,
+        .seed = (uint64_t)plant->run.seed,
+    };
+    return true;
+}
+
+bool tw_compile_workload(TwPlant *plant, const TwPlantInput *input, TwLayout *layout, TwErrors *errors)
+{
+    const TwNode *root = tw_config_root(plant->config), *workload = tw_node_group(root, "workload");
+    int listed = tw_node_entries(workload, "pools"), n = plant->pool_count = listed ? listed : 1;
+    plant->pools = TW_TAKE(plant->arena, n, TwPoolPlan);
+    TwPoolSpec *specs = TW_TAKE(plant->arena, n, TwPoolSpec);
+    bool good = true;
+    for (int i = 0; i < n; i++) {
+        char name[TW_NAME] = "serving";
+        const TwNode *node = listed ? tw_node_entry(workload, "pools", i, name) : workload;
+        good = compile_pool(plant, &plant->pools[i], &specs[i], node, name, input, layout, errors) && good;
+    }
+    if (!good) return false;
+    return tw_workload_create(&plant->workload,
+                              &(TwWorkloadSpec){
+                                  .rack_count = plant->rack_count,
+                                  .pool_count = n,
+                                  .pools = specs,
+                                  .measure_from_ns = llround(plant->run.warmup_s * 1e9),
+                                  .threads = input->threads,
+                              },
+                              layout, errors);
+}

@@ -1,0 +1,89 @@
+#include "twin/reference.h"
+
+#include "sim/data.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+// A name without its trailing digits: entries repeated by `count` share it.
+size_t tw_stem_length(const char *name)
+{
+    size_t n = strlen(name);
+    while (n > 0 && isdigit((unsigned char)name[n - 1])) n--;
+    return n;
+}
+
+static int by_stem(const void *left, const void *right)
+{
+    const TwPlace *a = left, *b = right;
+    int order = strncmp(a->name, b->name, a->stem < b->stem ? a->stem : b->stem);
+    if (order != 0) return order;
+    if (a->stem != b->stem) return a->stem < b->stem ? -1 : 1;
+    return a->index - b->index;
+}
+
+static int by_index(const void *left, const void *right)
+{
+    return ((const TwPlace *)left)->index - ((const TwPlace *)right)->index;
+}
+
+// Places of all entries, [entry]. Sorted by stem and back: halls have thousands of racks.
+const TwPlace *tw_places_of(TwPlant *plant, const char *const *names, int count)
+{
+    TwPlace *places = TW_TAKE(plant->arena, count + 1, TwPlace);
+    for (int i = 0; i < count; i++) places[i] = (TwPlace){names[i], tw_stem_length(names[i]), i, 0, 0};
+    qsort(places, (size_t)count, sizeof *places, by_stem);
+    for (int first = 0, end; first < count; first = end) {
+        for (end = first + 1; end < count && places[end].stem == places[first].stem &&
+                              strncmp(places[end].name, places[first].name, places[first].stem) == 0;)
+            end++;
+        for (int k = first; k < end; k++) {
+            places[k].place = k - first;
+            places[k].size = end - first;
+        }
+    }
+    qsort(places, (size_t)count, sizeof *places, by_index);
+    return places;
+}
+
+// Index of the entry that `ref` names: itself, or, where ref was repeated by count, the one dealt to (place of size).
+int tw_find_entry(const char *const *names, int count, const char *ref, int place, int size)
+{
+    int members = 0;
+    for (int k = 0; k < count; k++) {
+        if (strcmp(names[k], ref) == 0) return k;
+        members += tw_stem_length(names[k]) == strlen(ref) && strncmp(names[k], ref, strlen(ref)) == 0;
+    }
+    if (members == 0) return -1;
+    int wanted = (int)((int64_t)place * members / size);
+    for (int k = 0; k < count; k++) {
+        if (tw_stem_length(names[k]) != strlen(ref) || strncmp(names[k], ref, strlen(ref)) != 0) continue;
+        if (wanted-- == 0) return k;
+    }
+    return -1;
+}
+
+void tw_reference_error(const TwNode *node, const char *field, TwErrors *errors, const char *ref, const char *what,
+                        const char *const *names, int count)
+{
+    const char *near = tw_nearest(ref, names, count);
+    if (near)
+        tw_node_error(node, field, errors, "no %s is named \"%s\"; did you mean \"%s\"?", what, ref, near);
+    else
+        tw_node_error(node, field, errors, "no %s is named \"%s\"", what, ref);
+}
+
+// A file named in a setting: as written, beside the facility file, or among the shipped ones.
+bool tw_find_file(const char *name, const char *facility, char *path, size_t size)
+{
+    snprintf(path, size, "%s", name);
+    if (access(path, R_OK) == 0) return true;
+    const char *slash = strrchr(facility, '/');
+    if (slash && name[0] != '/') {
+        snprintf(path, size, "%.*s/%s", (int)(slash - facility), facility, name);
+        if (access(path, R_OK) == 0) return true;
+    }
+    return tw_data_find(name, path, size);
+}

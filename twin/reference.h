@@ -1,0 +1,23 @@
+// Names in a facility file that refer to other entries or to files. A reference to an entry repeated by `count` deals
+// those who refer evenly over the repeated ones, in order.
+#pragma once
+
+#include "twin/plant.h"
+
+// The place of an entry in the group of entries that share its stem, and how large that group is.
+typedef struct TwPlace {
+    const char *name;
+    size_t stem;
+    int index, place, size;
+} TwPlace;
+
+size_t tw_stem_length(const char *name);    // of a name without its trailing digits
+const TwPlace *tw_places_of(TwPlant *plant, const char *const *names, int count);
+
+// Index of the entry named ref, or of the repeated one dealt to this place; -1: none.
+int tw_find_entry(const char *const *names, int count, const char *ref, int place, int size);
+void tw_reference_error(const TwNode *node, const char *field, TwErrors *errors, const char *ref, const char *what,
+                        const char *const *names, int count);
+
+// A file named in a setting: as written, beside the facility file, or among the shipped ones.
+bool tw_find_file(const char *name, const char *facility, char *path, size_t size);
