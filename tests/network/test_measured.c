@@ -2,7 +2,7 @@
 // aims ask where they are met. Latencies of the parts were fitted to the sweeps of V1 and V2; bandwidths were not.
 #include "models/network/network.h"
 #include "sim/csv.h"
-#include "tests/network/parts.h"
+#include "tests/parts.h"
 
 static TwNetwork *built(const char *scaleup, const char *fabric)
 {

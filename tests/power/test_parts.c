@@ -1,6 +1,6 @@
 // Shipped electrical parts read without an error, build, and obey the laws that their sources state.
 #include "models/power/power.h"
-#include "tests/power/parts.h"
+#include "tests/parts.h"
 
 static double efficiency(const TwShelfRow *row, double x)
 {

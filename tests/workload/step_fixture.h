@@ -7,22 +7,7 @@
 #include "sim/csv.h"
 #include "sim/data.h"
 #include "tests/check.h"
-
-// Reads a part of one kind into its row. *config keeps the texts of the row.
-static inline bool fixture_part(const TwKind *kind, const char *name, void *row, TwConfig **config)
-{
-    char file[256], path[512], parts[512];
-    snprintf(file, sizeof file, "facilities/parts/%s/%s.cfg", kind->folder, name);
-    *config = NULL;
-    if (!tw_data_find(file, path, sizeof path) || !tw_data_find("facilities/parts", parts, sizeof parts)) return false;
-    TwErrors *errors = tw_errors_create();
-    TwConfigInput input = {.root = kind, .path = path, .parts = parts};
-    bool good = tw_config_read(config, &input, errors);
-    if (!good || tw_errors_count(errors) + tw_warnings_count(errors) > 0) tw_errors_print(errors, 20, stderr);
-    if (good) tw_node_row(tw_config_root(*config), row);
-    tw_errors_destroy(errors);
-    return good;
-}
+#include "tests/parts.h"
 
 enum { FIXTURE_COMM = 32 };
 
@@ -68,8 +53,8 @@ static inline void fixture_comm(Fixture *f, int ranks)
 static inline bool fixture_open(Fixture *f, const char *chip, const char *model, const char *precision, int ranks)
 {
     memset(f, 0, sizeof *f);
-    if (!fixture_part(&tw_accelerator_kind, chip, &f->chip, &f->chip_config)) return false;
-    if (!fixture_part(&tw_model_kind, model, &f->model, &f->model_config)) return false;
+    if (!read_part(&tw_accelerator_kind, chip, &f->chip, &f->chip_config)) return false;
+    if (!read_part(&tw_model_kind, model, &f->model, &f->model_config)) return false;
     char name[128];
     snprintf(name, sizeof name, "calibration/%s", f->chip.calibration);
     if (!tw_data_find(name, f->folder, sizeof f->folder)) return false;

@@ -157,7 +157,7 @@ static Chip chip_open(const char *name)
     Chip chip = {0};
     char folder[128], path[512];
     TwError error = {.text = ""};
-    CHECK(fixture_part(&tw_accelerator_kind, name, &chip.row, &chip.config));
+    CHECK(read_part(&tw_accelerator_kind, name, &chip.row, &chip.config));
     snprintf(folder, sizeof folder, "calibration/%s", chip.row.calibration);
     CHECK(tw_data_find(folder, path, sizeof path));
     CHECK(tw_kernel_model_create(&chip.model, &chip.row, path, &error));

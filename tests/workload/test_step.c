@@ -34,7 +34,7 @@ static void shapes_reproduce_published_sizes(void)
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         TwModelRow row;
         TwConfig *config;
-        CHECK(fixture_part(&tw_model_kind, known[i].name, &row, &config));
+        CHECK(read_part(&tw_model_kind, known[i].name, &row, &config));
         if (!config) continue;
         CHECK_NEAR(tw_model_parameters(&row), known[i].billions * 1e9, 2e-3);
         CHECK_NEAR(tw_model_parameters(&row), row.parameters, 1e-3);
