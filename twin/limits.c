@@ -3,17 +3,8 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { WORTH_NAMING_PERCENT = 1 };
-
-static int parent_of(const TwPlant *plant, int element)
-{
-    const char *from = plant->elements[element].from;
-    for (int i = 0; from[0] && i < plant->element_count; i++)
-        if (strcmp(plant->element_names[i], from) == 0) return i;
-    return -1;
-}
 
 static double rated_w(const TwPlant *plant, int rack) { return plant->racks[rack].peak_w; }
 
@@ -25,17 +16,11 @@ static double idle_w(const TwPlant *plant, int rack)
 
 static void sum_below(const TwPlant *plant, double (*of)(const TwPlant *plant, int rack), double *sum_w)
 {
-    int *parent = malloc((size_t)plant->element_count * sizeof *parent);
-    if (!parent) abort();
-    for (int i = 0; i < plant->element_count; i++) {
-        parent[i] = parent_of(plant, i);
-        sum_w[i] = 0.0;
-    }
+    for (int i = 0; i < plant->element_count; i++) sum_w[i] = 0.0;
     for (int i = 0; i < plant->rack_count; i++) {
         double w = of(plant, i);
-        for (int e = plant->racks[i].element; e >= 0; e = parent[e]) sum_w[e] += w;
+        for (int e = plant->racks[i].element; e >= 0; e = plant->power->parent[e]) sum_w[e] += w;
     }
-    free(parent);
 }
 
 void tw_limits_nameplate(const TwPlant *plant, double *nameplate_w) { sum_below(plant, rated_w, nameplate_w); }
