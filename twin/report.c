@@ -2,8 +2,8 @@
 
 #include "sim/version.h"
 #include "twin/limits.h"
+#include "twin/reference.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -243,8 +243,7 @@ static void add_limits(TwReport *report, const TwState *state, const TwWorkloadT
     int groups = 0;
     for (int i = 0; i < plant->element_count && groups < 64; i++) {
         if (!isfinite(plant->elements[i].limit_w)) continue;
-        size_t stem = strlen(plant->element_names[i]);
-        while (stem > 1 && isdigit((unsigned char)plant->element_names[i][stem - 1])) stem--;
+        size_t stem = tw_stem_length(plant->element_names[i]);
         bool seen = false;
         for (int k = 0; k < groups; k++)
             seen = seen || (strlen(done[k]) == stem && strncmp(done[k], plant->element_names[i], stem) == 0);
@@ -252,9 +251,8 @@ static void add_limits(TwReport *report, const TwState *state, const TwWorkloadT
         snprintf(done[groups], TW_NAME, "%.*s", (int)stem, plant->element_names[i]);
         double fullest = 0.0;
         for (int k = i; k < plant->element_count; k++) {
-            size_t other = strlen(plant->element_names[k]);
-            while (other > 1 && isdigit((unsigned char)plant->element_names[k][other - 1])) other--;
-            if (other == stem && strncmp(plant->element_names[k], plant->element_names[i], stem) == 0)
+            const char *name = plant->element_names[k];
+            if (tw_stem_length(name) == stem && strncmp(name, plant->element_names[i], stem) == 0)
                 fullest = fmax(fullest, peak[k]);
         }
         char path[80];
