@@ -1,5 +1,6 @@
 // tokenworks check: validate a facility and describe it, without running it.
 #include "cli/commands.h"
+#include "sim/json.h"
 #include "twin/limits.h"
 #include "twin/report.h"
 

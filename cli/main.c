@@ -11,26 +11,38 @@
 #include <string.h>
 #include <unistd.h>
 
-static const struct {
-    const char *name;
-    TwCommand command;
-    int (*run)(const TwOptions *options);
-    const char *text;
-} commands[] = {
-    {"run", TW_RUN, tw_command_run, "simulate a facility, report, write an HDF5 file"},
-    {"check", TW_CHECK, tw_command_check, "validate and describe a facility without running it"},
-    {"study", TW_STUDY, tw_command_study, "a grid of scenarios over any settings, in parallel, one HDF5"},
-    {"view", TW_VIEW, tw_command_view, "the interactive window, or --screenshot"},
-    {"report", TW_REPORT, tw_command_report, "tables, JSON and pictures of a finished run or study"},
-    {"trace", TW_TRACE, tw_command_trace, "describe a request trace"},
+const TwCommandRow tw_commands[] = {
+    {"run", TW_RUN, tw_command_run, "run FACILITY.cfg", "simulate a facility, report, write an HDF5 file",
+     "  tokenworks run facilities/dps_8rack.cfg --for 2h\n"
+     "  tokenworks run facilities/dps_8rack.cfg --set cooling.plant.part=tower_1459kw --json\n"},
+    {"check", TW_CHECK, tw_command_check, "check FACILITY.cfg", "validate and describe a facility without running it",
+     "  tokenworks check facilities/gb300_100mw.cfg\n"
+     "  tokenworks check facilities/dps_8rack.cfg --explain power.utility.limit_w\n"},
+    {"study", TW_STUDY, tw_command_study, "study STUDY.cfg",
+     "a grid of scenarios over any settings, in parallel, one HDF5",
+     "  tokenworks study facilities/studies/supply_temperature.cfg\n"
+     "  tokenworks study facilities/dps_8rack.cfg --for 10min --axis power.utility.limit_kw=600,750,1200\n"},
+    {"view", TW_VIEW, tw_command_view, "view FACILITY.cfg or RESULT.h5", "the interactive window, or --screenshot",
+     "  tokenworks view facilities/dps_8rack.cfg\n"
+     "  tokenworks view dps_8rack.h5 --screenshot factory.png --at 12h --theme dark\n"},
+    {"report", TW_REPORT, tw_command_report, "report RESULT.h5", "tables, JSON and pictures of a finished run or study",
+     "  tokenworks report dps_8rack.h5\n"
+     "  tokenworks report dps_8rack.h5 --plot sankey --out sankey.svg\n"},
+    {"trace", TW_TRACE, tw_command_trace, "trace describe FILE", "describe a request trace (Azure CSV, Mooncake JSONL)",
+     "  tokenworks trace describe azure_llm_2023_conv.csv.gz\n"
+     "  tokenworks trace describe conversation_trace.jsonl --json\n"},
+    {"validate", TW_VALIDATE, tw_command_validate, "validate [SUBJECT [FILE]]",
+     "reference cases: predicted beside published",
+     "  tokenworks validate\n"
+     "  tokenworks validate network --json\n"},
+    {0},
 };
-enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static void overview(FILE *stream)
 {
     fprintf(stream,
             "tokenworks: how many tokens per second does a megawatt make, and what stops it from making more\n\n");
-    for (int i = 0; i < COMMANDS; i++) fprintf(stream, "  tokenworks %-8s %s\n", commands[i].name, commands[i].text);
+    for (const TwCommandRow *c = tw_commands; c->name; c++) fprintf(stream, "  tokenworks %-9s %s\n", c->name, c->text);
     fprintf(stream,
             "\nExample: tokenworks run facilities/dps_8rack.cfg --for 2h      More: tokenworks COMMAND --help\n");
 }
@@ -89,16 +101,17 @@ int main(int argc, char **argv)
         tw_options_completion(stdout);
         return TW_DONE;
     }
-    const char *names[COMMANDS];
-    for (int i = 0; i < COMMANDS; i++) {
-        names[i] = commands[i].name;
-        if (strcmp(argv[1], commands[i].name) != 0) continue;
+    const char *names[32];
+    int count = 0;
+    for (const TwCommandRow *c = tw_commands; c->name; c++) {
+        names[count++] = c->name;
+        if (strcmp(argv[1], c->name) != 0) continue;
         static TwOptions options;    // some kilobytes, once a process
         bool help;
-        if (!tw_options_read(&options, commands[i].command, argv[1], argc - 1, argv + 1, &help)) return TW_USAGE;
-        return printed(help ? TW_DONE : commands[i].run(&options));
+        if (!tw_options_read(&options, c, argc - 1, argv + 1, &help)) return TW_USAGE;
+        return printed(help ? TW_DONE : c->run(&options));
     }
-    const char *near = tw_nearest(argv[1], names, COMMANDS);
+    const char *near = tw_nearest(argv[1], names, count);
     fprintf(stderr, "tokenworks: unknown command %s%s%s\n", argv[1], near ? "; did you mean " : "; see --help",
             near ? near : "");
     return TW_USAGE;

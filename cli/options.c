@@ -1,4 +1,4 @@
-#include "cli/options.h"
+#include "cli/commands.h"
 
 #include "sim/config.h"
 
@@ -82,61 +82,31 @@ static const struct {
     {{"help", 'h', NULL, TW_ALL, "this text"}, 'h'},
 };
 
-static const struct {
-    TwCommand command;
-    const char *usage, *text, *examples;
-} commands[] = {
-    {TW_RUN, "run FACILITY.cfg", "simulate a facility, report, write an HDF5 file",
-     "  tokenworks run facilities/dps_8rack.cfg --for 2h\n"
-     "  tokenworks run facilities/dps_8rack.cfg --set cooling.plant.part=tower_1459kw --json\n"},
-    {TW_CHECK, "check FACILITY.cfg", "validate and describe a facility without running it",
-     "  tokenworks check facilities/gb300_100mw.cfg\n"
-     "  tokenworks check facilities/dps_8rack.cfg --explain power.utility.limit_w\n"},
-    {TW_STUDY, "study STUDY.cfg", "a grid of scenarios over any settings, one HDF5",
-     "  tokenworks study facilities/studies/supply_temperature.cfg\n"
-     "  tokenworks study facilities/dps_8rack.cfg --for 10min --axis power.utility.limit_kw=600,750,1200\n"},
-    {TW_VIEW, "view FACILITY.cfg or RESULT.h5", "the interactive window; --screenshot for pictures",
-     "  tokenworks view facilities/dps_8rack.cfg\n"
-     "  tokenworks view dps_8rack.h5 --screenshot factory.png --at 12h --theme dark\n"},
-    {TW_REPORT, "report RESULT.h5", "tables, JSON and pictures of a finished run or study",
-     "  tokenworks report dps_8rack.h5\n"
-     "  tokenworks report dps_8rack.h5 --plot sankey --out sankey.svg\n"},
-    {TW_TRACE, "trace describe FILE", "describe a request trace (Azure CSV, Mooncake JSONL)",
-     "  tokenworks trace describe azure_llm_2023_conv.csv.gz\n"
-     "  tokenworks trace describe conversation_trace.jsonl --json\n"},
-};
-
-void tw_options_help(FILE *stream, TwCommand command, const char *name)
+void tw_options_help(FILE *stream, const TwCommandRow *command)
 {
-    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
-        if (commands[i].command != command) continue;
-        fprintf(stream, "Usage: tokenworks %s [OPTION]...\n%c%s.\n\n", commands[i].usage,
-                toupper((unsigned char)commands[i].text[0]), commands[i].text + 1);
-    }
-    (void)name;
+    fprintf(stream, "Usage: tokenworks %s [OPTION]...\n%c%s.\n\n", command->usage,
+            toupper((unsigned char)command->text[0]), command->text + 1);
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         const Option *o = &table[i].option;
-        if (!(o->commands & (int)command)) continue;
+        if (!(o->commands & (int)command->command)) continue;
         char left[64];
         snprintf(left, sizeof left, "%s%c%s--%s%s%s", o->letter ? "-" : "", o->letter ? o->letter : ' ',
                  o->letter ? ", " : "   ", o->name, o->argument ? "=" : "", o->argument ? o->argument : "");
         fprintf(stream, "  %-28s %s\n", left, o->text);
     }
-    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-        if (commands[i].command == command) fprintf(stream, "\nExamples:\n%s", commands[i].examples);
+    fprintf(stream, "\nExamples:\n%s", command->examples);
 }
 
 void tw_options_completion(FILE *stream)
 {
-    fprintf(stream,
-            "# bash completion of tokenworks\n_tokenworks() {\n    local cur=${COMP_WORDS[COMP_CWORD]} words\n"
-            "    if [ \"$COMP_CWORD\" = 1 ]; then words=\"run check study view report trace --help --version\"\n"
-            "    else case ${COMP_WORDS[1]} in\n");
-    static const char *const names[] = {"run", "check", "study", "view", "report", "trace"};
-    for (int c = 0; c < 6; c++) {
-        fprintf(stream, "        %s) words=\"", names[c]);
+    fprintf(stream, "# bash completion of tokenworks\n_tokenworks() {\n    local cur=${COMP_WORDS[COMP_CWORD]} words\n"
+                    "    if [ \"$COMP_CWORD\" = 1 ]; then words=\"");
+    for (const TwCommandRow *c = tw_commands; c->name; c++) fprintf(stream, "%s ", c->name);
+    fprintf(stream, "--help --version\"\n    else case ${COMP_WORDS[1]} in\n");
+    for (const TwCommandRow *c = tw_commands; c->name; c++) {
+        fprintf(stream, "        %s) words=\"", c->name);
         for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-            if (table[i].option.commands & (1 << c)) fprintf(stream, "--%s ", table[i].option.name);
+            if (table[i].option.commands & (int)c->command) fprintf(stream, "--%s ", table[i].option.name);
         fprintf(stream, "\" ;;\n");
     }
     fprintf(stream, "    esac; fi\n    COMPREPLY=($(compgen -W \"$words\" -- \"$cur\") $(compgen -f -- \"$cur\"))\n}\n"
@@ -312,8 +282,9 @@ static bool take(TwOptions *o, int id, const char *arg)
     }
 }
 
-bool tw_options_read(TwOptions *o, TwCommand command, const char *name, int argc, char **argv, bool *help)
+bool tw_options_read(TwOptions *o, const TwCommandRow *row, int argc, char **argv, bool *help)
 {
+    TwCommand command = row->command;
     struct option longs[64] = {0};
     char shorts[64] = ":";
     int count = 0;
@@ -334,7 +305,7 @@ bool tw_options_read(TwOptions *o, TwCommand command, const char *name, int argc
     int id, before = 1;
     while (before = optind, (id = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
         if (id == 'h') {
-            tw_options_help(stdout, command, name);
+            tw_options_help(stdout, row);
             *help = true;
             return true;
         }

@@ -1,4 +1,4 @@
-// One table of options feeds the parser, --help and the completions.
+// One table of options and one of commands feed the parser, --help and the completions.
 #pragma once
 
 #include "sim/error.h"
@@ -13,7 +13,8 @@ typedef enum TwCommand {
     TW_VIEW = 8,
     TW_REPORT = 16,
     TW_TRACE = 32,
-    TW_ALL = 63,
+    TW_VALIDATE = 64,
+    TW_ALL = 0xffff,
 } TwCommand;
 
 enum { TW_SETS = 256 };
@@ -36,13 +37,24 @@ typedef struct TwOptions {
     char text[64][64];    // room for settings made from options
 } TwOptions;
 
+// One command: what it is called, does, and how it is shown.
+typedef struct TwCommandRow {
+    const char *name;    // NULL ends the table
+    TwCommand command;
+    int (*run)(const TwOptions *options);
+    const char *usage, *text, *examples;
+} TwCommandRow;
+
+// The table of main.c, in the order of --help; the last row has no name.
+extern const TwCommandRow tw_commands[];
+
 // Parses what follows the command. False: said on stderr why, exit TW_USAGE; *help: help was printed, exit 0.
-bool tw_options_read(TwOptions *options, TwCommand command, const char *name, int argc, char **argv, bool *help);
+bool tw_options_read(TwOptions *options, const TwCommandRow *command, int argc, char **argv, bool *help);
 
 // "24h", "90s", "1.5min", "2d" -> seconds. False: not a positive span.
 bool tw_span_read(const char *text, double *seconds);
 
-void tw_options_help(FILE *stream, TwCommand command, const char *name);
+void tw_options_help(FILE *stream, const TwCommandRow *command);
 bool tw_color(const TwOptions *options, FILE *stream);
 
 // bash completion, from the same table.

@@ -1,4 +1,5 @@
 // Runs what is not finished, each scenario on a thread of its own.
+#include "sim/json.h"
 #include "sim/progress.h"
 #include "study/inner.h"
 #include "twin/state.h"

@@ -1,5 +1,6 @@
 #include "twin/report.h"
 
+#include "sim/json.h"
 #include "sim/version.h"
 #include "twin/limits.h"
 #include "twin/reference.h"
@@ -336,33 +337,14 @@ const char *tw_report_text(const TwReport *report, const char *path)
 
 bool tw_report_ok(const TwReport *report) { return tw_report_value(report, "ledger.ok") == 1.0; }
 
-void tw_json_text(FILE *stream, const char *text)
-{
-    fputc('"', stream);
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (c == '"' || c == '\\')
-            fprintf(stream, "\\%c", c);
-        else if (c < 0x20)
-            fprintf(stream, "\\u%04x", c);
-        else
-            fputc(c, stream);
-    }
-    fputc('"', stream);
-}
-
 static void json_value(FILE *stream, const TwKpi *kpi)
 {
     if (kpi->text[0])
         tw_json_text(stream, kpi->text);
-    else if (!isfinite(kpi->value))
-        fputs("null", stream);
-    else if (kpi->truth)
+    else if (kpi->truth && isfinite(kpi->value))
         fputs(kpi->value != 0.0 ? "true" : "false", stream);
-    else if (kpi->value == floor(kpi->value) && fabs(kpi->value) < 9e15)
-        fprintf(stream, "%.0f", kpi->value + 0.0);
     else
-        fprintf(stream, "%.17g", kpi->value);
+        tw_json_number(stream, kpi->value);
 }
 
 // Members that share a prefix need not stand together in the table: each object is written where it first appears.

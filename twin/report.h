@@ -32,6 +32,5 @@ const char *tw_report_text(const TwReport *report, const char *path);    // "" :
 bool tw_report_ok(const TwReport *report);                               // the ledger closes
 
 void tw_report_json(const TwReport *report, FILE *stream);
-void tw_json_text(FILE *stream, const char *text);    // in quotes, escaped
 void tw_report_print(const TwReport *report, const TwPlant *plant, FILE *stream);
 bool tw_report_record(const TwReport *report, TwRecord *record, TwError *error);

@@ -27,7 +27,7 @@ if command -v man > /dev/null; then
     MANROFFSEQ='' man --warnings -l "$folder/moved/share/man/man1/tokenworks.1" > man.txt 2> err.txt < /dev/null
     [ ! -s err.txt ] || { fail "manual page:"; cat err.txt; }
 fi
-for command in run check study view report trace; do
+for command in $("$program" --help | sed -n 's/^  tokenworks \([a-z]*\) .*/\1/p'); do
     for option in $("$program" $command --help | sed -n 's/^ .*\(--[a-z-]*\).*/\1/p' | grep -v -- '^--$'); do
         grep -qF -- "$(echo "$option" | sed 's/-/\\-/g')" "$folder/moved/share/man/man1/tokenworks.1" || fail "man: $option"
         sed -n "s/^ *$command) //p" "$folder/moved/share/bash-completion/completions/tokenworks" | grep -qF -- "$option" ||

@@ -1,0 +1,67 @@
+// tokenworks validate: the reference cases of each subject, predicted beside published.
+#include "cli/commands.h"
+#include "sim/config.h"
+#include "sim/validation.h"
+
+#include <string.h>
+
+// Adds the rows of its subject; file: a table of further cases given by the user, or NULL.
+static const struct {
+    const char *name;
+    bool (*run)(TwValidation *validation, const char *file, TwError *error);
+} subjects[] = {
+    {NULL, NULL},
+};
+
+// Runs one subject and prints it. Returns the exit status.
+static int run_one(const TwOptions *options, int subject, const char *file)
+{
+    TwError error = {0};
+    TwValidation *v = tw_validation_create(subjects[subject].name);
+    bool good = subjects[subject].run(v, file, &error);
+    if (good && options->json)
+        tw_validation_json(v, stdout);
+    else if (good)
+        tw_validation_print(v, stdout);
+    int status = !good ? tw_cli_fail(&error) : tw_validation_failures(v) ? TW_CHECK_FAILED : TW_DONE;
+    tw_validation_destroy(v);
+    return status;
+}
+
+int tw_command_validate(const TwOptions *options)
+{
+    const char *names[16];
+    int count = 0;
+    while (subjects[count].name) names[count] = subjects[count].name, count++;
+    if (options->file_count > 2) {
+        fprintf(stderr, "tokenworks: expected: validate [SUBJECT [FILE]]; see --help\n");
+        return TW_USAGE;
+    }
+    if (options->file_count > 0) {
+        for (int i = 0; i < count; i++) {
+            if (strcmp(names[i], options->files[0]) != 0) continue;
+            int status = run_one(options, i, options->file_count > 1 ? options->files[1] : NULL);
+            if (options->json && status != TW_BAD_INPUT) fputc('\n', stdout);
+            if (status == TW_CHECK_FAILED) fprintf(stderr, "tokenworks: a reference case was missed\n");
+            return status;
+        }
+        const char *near = tw_nearest(options->files[0], names, count);
+        fprintf(stderr, "tokenworks: unknown subject %s%s%s; expected", options->files[0],
+                near ? "; did you mean " : "", near ? near : "");
+        for (int i = 0; i < count; i++) fprintf(stderr, "%s %s", i ? "," : "", names[i]);
+        fputc('\n', stderr);
+        return TW_USAGE;
+    }
+    // all subjects: one object whose members are the subjects
+    int worst = TW_DONE;
+    if (options->json) printf("{");
+    for (int i = 0; i < count; i++) {
+        if (options->json) printf("%s\n\"%s\": ", i ? "," : "", names[i]);
+        int status = run_one(options, i, NULL);
+        if (!options->json) putchar('\n');
+        if (status > worst) worst = status;
+    }
+    if (options->json) printf("\n}\n");
+    if (worst == TW_CHECK_FAILED) fprintf(stderr, "tokenworks: a reference case was missed\n");
+    return worst;
+}
