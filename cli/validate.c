@@ -30,7 +30,7 @@ static int run_one(const TwOptions *options, int subject, const char *file)
 
 int tw_command_validate(const TwOptions *options)
 {
-    const char *names[16];
+    const char *names[16] = {0};
     int count = 0;
     while (subjects[count].name) names[count] = subjects[count].name, count++;
     if (options->file_count > 2) {
