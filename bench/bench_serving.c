@@ -58,7 +58,8 @@ static void pop(const void *context, void *block, int cell, TwRequest *request)
     const Source *s = context;
     Cursor *c = (Cursor *)tw_at(block, s->cursor) + cell;
     const Draw *d = &table[(c->count + c->offset) % TABLE];
-    *request = (TwRequest){c->next_ns, d->input, d->output, c->count++, 0};
+    *request =
+        (TwRequest){.arrival_ns = c->next_ns, .input_tokens = d->input, .output_tokens = d->output, .id = c->count++};
     c->next_ns += (int64_t)(d->gap * s->gap_ns) + 1;
 }
 
@@ -100,7 +101,7 @@ static void measure(bool json, const char *name, const TwStepSource *source, int
     static const char *const kinds[] = {"requests", "batch_changes", "iterations"};
     TwLayout layout = {0};
     Source traffic = {tw_layout_add(&layout, (size_t)cells, sizeof(Cursor)), 1e9 / (rate_s * replicas / cells)};
-    const TwRequestSource requests = {&traffic, peek, pop};
+    const TwRequestSource requests = {.context = &traffic, .peek = peek, .pop = pop};
     int *rack = calloc((size_t)replicas, sizeof *rack), *cell = calloc((size_t)replicas, sizeof *cell);
     if (!rack || !cell) exit(5);
     for (int i = 0; i < replicas; i++) cell[i] = i / (replicas / cells);

@@ -104,12 +104,6 @@ typedef struct TwLatency {
     int64_t single;        // requests of one token, which have no TPOT
 } TwLatency;
 
-// One finished request, for `--requests` and for tests.
-typedef struct TwFinished {
-    TwRequest request;
-    int64_t first_ns, last_ns;
-} TwFinished;
-
 typedef struct TwEngineLog {
     TwLatency *latency;    // or NULL
     void *context;

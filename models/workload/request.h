@@ -1,11 +1,25 @@
 // One request, as a generator or a trace gives it and an engine serves it.
 #pragma once
 
-#include <stdint.h>
+#include "models/workload/content.h"
 
 typedef struct TwRequest {
-    int64_t arrival_ns;                 // at the router
+    int64_t arrival_ns;                     // at the router
     int32_t input_tokens, output_tokens;    // >= 1 each
-    uint32_t id;                        // of its source, in order of arrival
-    uint32_t reserved;
+    uint32_t id;                            // of its source, in order of arrival
+    uint8_t service;                        // its class of service: limits on latency
+    uint8_t priority;                       // higher is served first
+    uint16_t tenant;
+    int32_t session, turn;    // 1 + its session, 0: none; turn of it, from 0
+    int64_t patience_ns;      // gives up where no token has come for so long after its arrival; 0: never
+    TwContent content;
 } TwRequest;
+
+typedef enum TwOutcome { TW_ENDED_DONE, TW_ENDED_REJECTED, TW_ENDED_LOST, TW_ENDED_CANCELLED } TwOutcome;
+
+// How a request ended: for a closed loop, for `--requests`, for tests.
+typedef struct TwFinished {
+    TwRequest request;            // without its content
+    int64_t first_ns, last_ns;    // first token (0: none came), the end
+    TwOutcome outcome;
+} TwFinished;

@@ -64,7 +64,12 @@ static void finish(const TwEngine *e, TwReplica *r, const TwSlotRow *row, const 
         }
     }
     if (log && log->finished) {
-        TwFinished done = {{row->arrival_ns, row->input, row->output, row->id, 0}, row->first_ns, now};
+        TwFinished done = {.request = {.arrival_ns = row->arrival_ns,
+                                       .input_tokens = row->input,
+                                       .output_tokens = row->output,
+                                       .id = row->id},
+                           .first_ns = row->first_ns,
+                           .last_ns = now};
         log->finished(log->context, &done);
     }
 }

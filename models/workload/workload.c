@@ -130,7 +130,8 @@ static bool compile_pool(const TwWorkloadSpec *workload, const TwPoolSpec *spec,
     }
     (void)tw_router_policy(spec->router, &pool->policy);
     pool->traffic = spec->traffic;
-    pool->source = spec->source ? *spec->source : (TwRequestSource){spec->traffic, traffic_peek, traffic_pop};
+    pool->source = spec->source ? *spec->source
+                                : (TwRequestSource){.context = spec->traffic, .peek = traffic_peek, .pop = traffic_pop};
     pool->stream = tw_stream(spec->seed, spec->name);
     return true;
 }
@@ -329,16 +330,45 @@ static void end_window(const Work *w, int64_t until_ns)
     }
 }
 
+// A closed loop: who asks again when answered must be told before anything later happens.
+typedef struct Told {
+    const TwRequestSource *source;
+    void *block;
+    int cell;
+} Told;
+
+static void tell(void *context, const TwFinished *finished)
+{
+    const Told *told = context;
+    told->source->finished(told->source->context, told->block, told->cell, finished);
+}
+
+// Processes the boundaries of the cell one by one, the earliest first, up to the next arrival or the end; returns that
+// arrival, INT64_MAX where there is none before the end.
+static int64_t next_arrival(const Work *w, const TwRequestSource *source, int64_t until_ns)
+{
+    for (;;) {
+        int64_t arrival = source->peek(source->context, w->block, w->cell->of_pool);
+        if (!source->finished) return arrival < until_ns ? arrival : INT64_MAX;
+        int first = 0;
+        for (int k = 1; k < w->cell->replica_count; k++) first = w->next_ns[k] < w->next_ns[first] ? k : first;
+        int64_t now = w->next_ns[first];
+        if (now >= arrival || now >= until_ns) return arrival < until_ns ? arrival : INT64_MAX;
+        refresh(w, first, now + 1);
+    }
+}
+
 static void advance_cell(const Plant *p, void *block, int cell, const TwWorkloadIn *in, int64_t from_ns,
                          int64_t until_ns)
 {
     const Cell *c = &p->cells[cell];
     const Pool *pool = &p->pools[c->pool];
+    Told told = {&pool->source, block, c->of_pool};
     const Work w = {p,
                     pool,
                     c,
                     block,
-                    {(TwLatency *)tw_at(block, p->latencies) + cell, NULL, NULL},
+                    {(TwLatency *)tw_at(block, p->latencies) + cell, &told, pool->source.finished ? tell : NULL},
                     tw_i64(block, p->next_ns) + c->replica_begin,
                     (int32_t *)tw_at(block, p->load) + c->replica_begin,
                     (bool *)tw_at(block, p->off) + c->replica_begin};
@@ -346,13 +376,15 @@ static void advance_cell(const Plant *p, void *block, int cell, const TwWorkload
     const TwRequestSource *source = &pool->source;
 
     begin_window(&w, in, from_ns);
-    while (source->peek(source->context, block, c->of_pool) < until_ns) {
+    while (next_arrival(&w, source, until_ns) < until_ns) {
         TwRequest request;
         source->pop(source->context, block, c->of_pool, &request);
         int k = route(&w, router, request.arrival_ns);
         // with every replica of the cell dark, the first of them counts the rejection
         TwReplica *r = replica_of(p, block, c->replica_begin + (k < 0 ? 0 : k));
-        (void)tw_engine_offer(&pool->engine, r, &request);
+        bool taken = tw_engine_offer(&pool->engine, r, &request);
+        if (!taken && source->finished)
+            tell(&told, &(TwFinished){.request = request, .last_ns = request.arrival_ns, .outcome = TW_ENDED_REJECTED});
         publish(&w, k < 0 ? 0 : k, r);
     }
     end_window(&w, until_ns);

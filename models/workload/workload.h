@@ -15,6 +15,9 @@ typedef struct TwRequestSource {
     const void *context;
     int64_t (*peek)(const void *context, const void *block, int cell);    // arrival in ns; INT64_MAX: none left
     void (*pop)(const void *context, void *block, int cell, TwRequest *request);
+    // Closed loops, or NULL: told of every end of a request of the cell, in the order of time; after it peek may give
+    // an earlier arrival than before, at or after last_ns.
+    void (*finished)(const void *context, void *block, int cell, const TwFinished *finished);
 } TwRequestSource;
 
 typedef struct TwPoolSpec {

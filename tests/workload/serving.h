@@ -52,6 +52,10 @@ static inline TwStepSource test_source(const TestStep *step)
     return source;
 }
 
+// A request of which only so much matters.
+#define ASK(at, in, out, number)                                                                                       \
+    ((TwRequest){.arrival_ns = (at), .input_tokens = (in), .output_tokens = (out), .id = (number)})
+
 // Limits that nothing in a test reaches unless it says so.
 static inline TwEngineSpec wide_spec(const TwStepSource *source)
 {

@@ -301,8 +301,7 @@ static void jumps_equal_steps(int rounds)
         int64_t at = 0;
         for (int k = 0; k < plain.count; k++) {
             at += draw_int(&seed, 1, 4) == 1 ? 0 : (int64_t)(-log(draw_unit(&seed)) * gap);
-            plain.all[k].request =
-                (TwRequest){at, draw_int(&seed, 1, longest), draw_int(&seed, 1, outputs), (uint32_t)k, 0};
+            plain.all[k].request = ASK(at, draw_int(&seed, 1, longest), draw_int(&seed, 1, outputs), (uint32_t)k);
         }
         plain_run(&plain);
         CHECK(plain.idle_heads == 0);
@@ -340,7 +339,7 @@ static void preemption_by_hand(void)
     TwReplica *r = new_replica(&engine, &spec);
     Times t = {0};
     const TwEngineLog log = {NULL, &t, note};
-    for (uint32_t id = 0; id < 2; id++) CHECK(tw_engine_offer(&engine, r, &(TwRequest){0, 40, 50, id, 0}));
+    for (uint32_t id = 0; id < 2; id++) CHECK(tw_engine_offer(&engine, r, &ASK(0, 40, 50, id)));
 
     tw_engine_run(&engine, r, 25000000, &log);    // in iteration 25: number 24, counted from 0
     CHECK(r->running == 2 && r->counts.preemptions == 0 && r->iteration == 24);
@@ -366,12 +365,12 @@ static void what_never_fits_is_rejected(void)
     spec.max_sequences = 1;
     TwEngine engine;
     TwReplica *r = new_replica(&engine, &spec);
-    CHECK(tw_engine_offer(&engine, r, &(TwRequest){0, 100, 29, 0, 0}));    // 128 tokens: just
-    CHECK(!tw_engine_offer(&engine, r, &(TwRequest){0, 100, 30, 1, 0}));
+    CHECK(tw_engine_offer(&engine, r, &ASK(0, 100, 29, 0)));    // 128 tokens: just
+    CHECK(!tw_engine_offer(&engine, r, &ASK(0, 100, 30, 1)));
     tw_engine_run(&engine, r, 500000, NULL);
-    CHECK(tw_engine_offer(&engine, r, &(TwRequest){500000, 1, 1, 2, 0}));
-    CHECK(tw_engine_offer(&engine, r, &(TwRequest){500000, 1, 1, 3, 0}));
-    CHECK(!tw_engine_offer(&engine, r, &(TwRequest){500000, 1, 1, 4, 0}));    // the queue is full
+    CHECK(tw_engine_offer(&engine, r, &ASK(500000, 1, 1, 2)));
+    CHECK(tw_engine_offer(&engine, r, &ASK(500000, 1, 1, 3)));
+    CHECK(!tw_engine_offer(&engine, r, &ASK(500000, 1, 1, 4)));    // the queue is full
     tw_engine_run(&engine, r, INT64_MAX, NULL);
     CHECK(r->counts.completed == 3 && r->counts.rejected == 2 && r->counts.preemptions == 0);
     CHECK(r->counts.input_dropped == 101 && tw_engine_consistent(&engine, r));

@@ -26,7 +26,7 @@ static void one_server_of_fixed_time(void)
     for (int k = 0; k < 4000000; k++) {
         at += exponential(&seed, 17.5);
         tw_engine_boundaries(&engine, r, at, &log_latency);
-        CHECK(tw_engine_offer(&engine, r, &(TwRequest){at, 1, 1, 0, 0}));
+        CHECK(tw_engine_offer(&engine, r, &ASK(at, 1, 1, 0)));
     }
     tw_engine_boundaries(&engine, r, INT64_MAX, &log_latency);
     CHECK(r->counts.completed == 4000000 && latency.single == 4000000 && latency.sketch[1].count == 0);
@@ -62,7 +62,7 @@ static void four_servers_with_one_queue(void)
         free_ns[best] = begin + (int64_t)output * 1000000;
         service += (int64_t)output * 1000000;
         tw_engine_boundaries(&engine, r[best], at, &log_latency);
-        CHECK(tw_engine_offer(&engine, r[best], &(TwRequest){at, 1, output, 0, 0}));
+        CHECK(tw_engine_offer(&engine, r[best], &ASK(at, 1, output, 0)));
     }
     for (int i = 0; i < 4; i++) {
         tw_engine_boundaries(&engine, r[i], INT64_MAX, &log_latency);
@@ -89,7 +89,7 @@ static void plenty_does_not_queue(void)
     for (int k = 0; k < 20000; k++) {
         at += exponential(&seed, 500.0);
         tw_engine_boundaries(&engine, r, at, &log_latency);
-        CHECK(tw_engine_offer(&engine, r, &(TwRequest){at, draw_int(&seed, 1, 4000), draw_int(&seed, 1, 300), 0, 0}));
+        CHECK(tw_engine_offer(&engine, r, &ASK(at, draw_int(&seed, 1, 4000), draw_int(&seed, 1, 300), 0)));
     }
     tw_engine_boundaries(&engine, r, INT64_MAX, &log_latency);
     CHECK(latency.sketch[0].count == 20000 && latency.sketch[0].max <= 0.020 && r->counts.full == 0);
@@ -117,8 +117,7 @@ static void little_holds_exactly(void)
         now = next;
         if (left > 0 && arrival == now) {
             left--;
-            CHECK(
-                tw_engine_offer(&engine, r, &(TwRequest){now, draw_int(&seed, 1, 600), draw_int(&seed, 1, 100), 0, 0}));
+            CHECK(tw_engine_offer(&engine, r, &ASK(now, draw_int(&seed, 1, 600), draw_int(&seed, 1, 100), 0)));
             arrival += exponential(&seed, 6.0);
         } else {
             tw_engine_boundaries(&engine, r, now + 1, &log_latency);
@@ -139,7 +138,7 @@ static void energy_by_hand(void)
     TwReplica *r = new_replica(&engine, &spec);
     const double joule = 0x1p62;
     CHECK_NEAR((double)tw_engine_energy(&engine, r, 2000000000) / joule, 200.0, 1e-9);
-    CHECK(tw_engine_offer(&engine, r, &(TwRequest){2000000000, 64, 2, 0, 0}));
+    CHECK(tw_engine_offer(&engine, r, &ASK(2000000000, 64, 2, 0)));
 
     // 64 tokens: 100 + 400 (0.5 + 0.5 64/128) = 400 W for a second; then one token: 100 + 400 (0.5 + 0.5/65)
     double first = 400.0, second = 300.0 + 200.0 / 65.0;
@@ -151,12 +150,12 @@ static void energy_by_hand(void)
     CHECK_NEAR((double)tw_engine_energy(&engine, r, 5000000000) / joule, 200.0 + first + second + 100.0, 1e-9);
 
     // power gone in the middle of an iteration: its energy stays spent, and nothing follows
-    CHECK(tw_engine_offer(&engine, r, &(TwRequest){5000000000, 64, 2, 0, 0}));
+    CHECK(tw_engine_offer(&engine, r, &ASK(5000000000, 64, 2, 0)));
     tw_engine_run(&engine, r, 5500000000, NULL);
     tw_engine_limit(&engine, r, 5500000000, INFINITY, 1.0, false);
     CHECK_NEAR((double)tw_engine_energy(&engine, r, 9000000000) / joule, 300.0 + first + second + 0.5 * first, 1e-9);
     CHECK(r->counts.lost == 1 && r->counts.input_dropped == 64 && r->counts.output_dropped == 2);
-    CHECK(!tw_engine_offer(&engine, r, &(TwRequest){6000000000, 1, 1, 0, 0}) && r->counts.rejected == 1);
+    CHECK(!tw_engine_offer(&engine, r, &ASK(6000000000, 1, 1, 0)) && r->counts.rejected == 1);
     tw_engine_limit(&engine, r, 9000000000, INFINITY, 1.0, true);
     CHECK_NEAR((double)tw_engine_energy(&engine, r, 10000000000) / joule, 400.0 + first + second + 0.5 * first, 1e-9);
     CHECK(tw_engine_consistent(&engine, r));
@@ -171,7 +170,7 @@ static void limits_wait_for_a_boundary(void)
     TwEngineSpec spec = wide_spec(&source);
     TwEngine engine;
     TwReplica *r = new_replica(&engine, &spec);
-    CHECK(tw_engine_offer(&engine, r, &(TwRequest){0, 1, 1000, 0, 0}));
+    CHECK(tw_engine_offer(&engine, r, &ASK(0, 1, 1000, 0)));
     tw_engine_run(&engine, r, 10500000, NULL);
     CHECK(r->iteration == 10);
     tw_engine_limit(&engine, r, 10500000, INFINITY, 0.4, true);    // the lowest clock: 2.5 ms a token
@@ -209,9 +208,9 @@ static void closed_loop_of_two(void)
     TwReplica *r = new_replica(&engine, &spec);
     Clients clients = {.count = 0};
     const TwEngineLog log = {NULL, &clients, ask_again};
-    CHECK(tw_engine_offer(&engine, r, &(TwRequest){0, 1, 10, 0, 0}));
+    CHECK(tw_engine_offer(&engine, r, &ASK(0, 1, 10, 0)));
     tw_engine_boundaries(&engine, r, 4500000, &log);
-    CHECK(tw_engine_offer(&engine, r, &(TwRequest){4500000, 1, 10, 1, 0}));
+    CHECK(tw_engine_offer(&engine, r, &ASK(4500000, 1, 10, 1)));
     while (r->next_ns <= 1104000000) {
         tw_engine_boundaries(&engine, r, r->next_ns + 1, &log);
         while (clients.count > 0) CHECK(tw_engine_offer(&engine, r, &clients.again[--clients.count]));
@@ -246,8 +245,7 @@ static void faster_is_never_later(void)
     for (int round = 0; round < 1000; round++) {
         int count = draw_int(&seed, 1, 60);
         TwRequest burst[60];
-        for (int k = 0; k < count; k++)
-            burst[k] = (TwRequest){0, draw_int(&seed, 1, 500), draw_int(&seed, 1, 80), (uint32_t)k, 0};
+        for (int k = 0; k < count; k++) burst[k] = ASK(0, draw_int(&seed, 1, 500), draw_int(&seed, 1, 80), (uint32_t)k);
         TestStep slow = {draw_unit(&seed) * 1e7,
                          draw_unit(&seed) * 1e5,
                          draw_unit(&seed) * 100.0,

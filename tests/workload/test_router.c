@@ -74,7 +74,7 @@ static void jobs_pop(const void *context, void *block, int cell, TwRequest *requ
 {
     (void)context, (void)block, (void)cell;
     int output = 1 + (int)(log(draw_unit(&jobs.seed)) / log(1.0 - 1.0 / 200.0));
-    *request = (TwRequest){jobs.next_ns, 1, output, 0, 0};
+    *request = ASK(jobs.next_ns, 1, output, 0);
     jobs.left--;
     jobs.next_ns += (int64_t)(-log(draw_unit(&jobs.seed)) / rate_s * 1e9);
 }
@@ -84,7 +84,7 @@ static double mean_time_s(const char *policy, int64_t requests)
     TestStep step = {.a0_ns = 1e6, .watts_idle = 100.0, .watts_full = 500.0};
     TwStepSource source = test_source(&step);
     static int rack[SERVERS], cell[SERVERS];
-    const TwRequestSource from = {NULL, jobs_peek, jobs_pop};
+    const TwRequestSource from = {.peek = jobs_peek, .pop = jobs_pop};
     const TwPoolSpec pool = {.name = "servers",
                              .step = &source,
                              .replica_count = SERVERS,

@@ -179,8 +179,7 @@ int main(void)
         double queued = number(csv, row, 4), first = number(csv, row, 6), last = number(csv, row, 7);
         real[row] = (Row){first - queued, (last - first) / (double)(output - 1), last - queued};
         tw_engine_boundaries(&engine, r, arrival, &log);
-        CHECK(tw_engine_offer(&engine, r,
-                              &(TwRequest){arrival, (int32_t)number(csv, row, 2), (int32_t)output, (uint32_t)row, 0}));
+        CHECK(tw_engine_offer(&engine, r, &ASK(arrival, (int32_t)number(csv, row, 2), (int32_t)output, (uint32_t)row)));
     }
     tw_engine_boundaries(&engine, r, INT64_MAX, &log);
     tw_csv_destroy(csv);

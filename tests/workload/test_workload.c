@@ -31,8 +31,8 @@ static void source_pop(const void *context, void *block, int cell, TwRequest *re
 {
     const TestSource *s = context;
     Cursor *c = (Cursor *)tw_at(block, s->cursor) + cell;
-    *request = (TwRequest){c->next_ns, draw_int(&c->seed, 1, s->longest), draw_int(&c->seed, 1, s->outputs),
-                           (uint32_t)c->count, 0};
+    *request =
+        ASK(c->next_ns, draw_int(&c->seed, 1, s->longest), draw_int(&c->seed, 1, s->outputs), (uint32_t)c->count);
     c->count++;
     c->next_ns += (int64_t)(-log(draw_unit(&c->seed)) * s->gap_ns);
 }
@@ -66,7 +66,7 @@ static void open_factory(Factory *f, const char *router, int threads, double gap
     }
     for (int k = 0; k < 2; k++) {
         f->traffic[k] = (TestSource){tw_layout_add(&f->layout, CELLS, sizeof(Cursor)), gap_ns, 900, 150, most};
-        f->requests[k] = (TwRequestSource){&f->traffic[k], source_peek, source_pop};
+        f->requests[k] = (TwRequestSource){.context = &f->traffic[k], .peek = source_peek, .pop = source_pop};
         f->pools[k] = (TwPoolSpec){.name = k ? "small" : "large",
                                    .step = &f->source,
                                    .replica_count = REPLICAS,
