@@ -1,5 +1,6 @@
 // tokenworks validate: the reference cases of each subject, predicted beside published.
 #include "cli/commands.h"
+#include "models/workload/validate.h"
 #include "sim/config.h"
 #include "sim/validation.h"
 
@@ -10,6 +11,7 @@ static const struct {
     const char *name;
     bool (*run)(TwValidation *validation, const char *file, TwError *error);
 } subjects[] = {
+    {"training", tw_validate_training},
     {NULL, NULL},
 };
 
