@@ -58,35 +58,54 @@ static bool write_page(TwRecord *record, const char *name, void (*print)(void *,
     return good;
 }
 
-static bool write_events(TwRecord *record, const TwState *state, TwError *error)
+// The story, one row a happening; cause is the row of what caused it.
+static bool write_events(TwRecord *record, const TwReport *report, TwError *error)
 {
-    const TwPlant *plant = tw_state_plant(state);
-    const TwMeters *meters = tw_state_meters(state);
-    int n = meters->events_done;
+    int n = report->event_count;
     if (n == 0) return true;
-    int64_t *times = malloc((size_t)n * sizeof *times), *kinds = malloc((size_t)n * sizeof *kinds);
+    int64_t *times = malloc((size_t)n * sizeof *times), *causes = malloc((size_t)n * sizeof *causes);
+    int64_t *requests = malloc((size_t)n * sizeof *requests);
+    double *tokens[4];
     const char **texts = malloc((size_t)n * sizeof *texts), **targets = malloc((size_t)n * sizeof *targets);
-    if (!times || !kinds || !texts || !targets) abort();
+    const char **kinds = malloc((size_t)n * sizeof *kinds);
+    for (int k = 0; k < 4; k++) tokens[k] = malloc((size_t)n * sizeof *tokens[k]);
+    if (!times || !causes || !requests || !kinds || !texts || !targets || !tokens[0] || !tokens[1] || !tokens[2] ||
+        !tokens[3])
+        abort();
     for (int i = 0; i < n; i++) {
-        const TwEventPlan *event = &plant->events[i];
-        bool cdu = event->kind == TW_EVENT_SUPPLY || event->kind == TW_EVENT_PUMP || event->kind == TW_EVENT_PUMP_END;
-        times[i] = event->at_ns;
+        const TwReportEvent *event = &report->events[i];
+        times[i] = event->time_ns;
+        causes[i] = event->cause;
+        requests[i] = event->requests;
         kinds[i] = event->kind;
         texts[i] = event->text;
-        targets[i] = cdu ? plant->cdu_names[event->target] : plant->element_names[event->target];
+        targets[i] = event->target;
+        tokens[0][i] = event->tokens_not_made;
+        tokens[1][i] = event->tokens_made_up;
+        tokens[2][i] = event->tokens_dropped;
+        tokens[3][i] = event->rack_s;
     }
     const TwColumn columns[] = {
         {"time_ns", "ns", "simulated time", NULL, times, NULL},
-        {"kind", "1", "0 target, 1 target ends, 2 lost, 3 restored, 4 set point, 5 pump fails, 6 pump restored", NULL,
-         kinds, NULL},
+        {"cause", "1", "row of the event that caused it, -1: none", NULL, causes, NULL},
+        {"kind", "", "what kind of event", NULL, NULL, kinds},
         {"element", "", "what it happened to", NULL, NULL, targets},
         {"text", "", "what happened", NULL, NULL, texts},
+        {"tokens_not_made", "1", "output tokens that the racks it held back would have made", tokens[0], NULL, NULL},
+        {"tokens_made_up", "1", "output tokens that other racks made above their own rate meanwhile", tokens[1], NULL,
+         NULL},
+        {"tokens_dropped", "1", "output tokens of the requests that it lost", tokens[2], NULL, NULL},
+        {"requests", "1", "requests that it lost", NULL, requests, NULL},
+        {"rack_s", "s", "rack-seconds that it held back", tokens[3], NULL, NULL},
     };
     bool good = tw_record_table(record, "event", columns, TW_COUNT(columns), n, error);
     free(times);
+    free(causes);
+    free(requests);
     free(kinds);
     free(texts);
     free(targets);
+    for (int k = 0; k < 4; k++) free(tokens[k]);
     return good;
 }
 
@@ -107,7 +126,7 @@ static bool write_summary(TwRecord *record, const TwState *state, TwSceneMaker *
                 write_page(record, "report", print_json, &pages, error) &&
                 write_page(record, "report_text", print_text, &pages, error) &&
                 write_page(record, "scene", print_scene, &pages, error) && tw_report_record(report, record, error) &&
-                write_events(record, state, error);
+                write_events(record, report, error);
     if (good && with_state) {
         size_t count;
         void *bytes = tw_state_save(state, &count);

@@ -1,5 +1,7 @@
 #include "twin/couple.h"
 
+#include "twin/story.h"
+
 #include <assert.h>
 #include <math.h>
 #include <string.h>
@@ -99,11 +101,14 @@ static void count_held(const TwPlant *plant, void *block, double window_s)
 static void rack_power(const TwPlant *plant, const void *block, TwScratch *s, double window_s)
 {
     const bool *on = tw_at_const(block, plant->slot.rack_on);
+    const bool *serving = tw_at_const(block, plant->slot.serving);
     TwWindow *w = &s->window;
     w->gpu_w_sum = w->host_w_sum = 0.0;
     for (int i = 0; i < plant->rack_count; i++) {
         const TwRackPlan *rack = &plant->racks[i];
         double gpu_w = on[i] ? s->device_j[i] / window_s + spare_gpu_w(rack) : 0.0;
+        // while weights are loaded the GPUs idle
+        if (on[i] && !serving[i]) gpu_w += (double)rack->serving_gpus * rack->gpu_idle_w;
         double host = on[i] ? host_w(rack, gpu_w) : 0.0;
         w->gpu_w[i] = gpu_w;
         w->rack_dc_w[i] = gpu_w + host;
@@ -213,6 +218,23 @@ static void count_work(const TwPlant *plant, const void *block, TwScratch *s, do
     tw_workload_queues(plant->workload, block, -1, &w->waiting, &w->running, &w->kv_fraction_mean);
 }
 
+// Hands the story what the window cost.
+static void tell(const TwPlant *plant, void *block, TwScratch *s, int64_t until_ns, double window_s)
+{
+    TwWorkloadTotals t;
+    tw_workload_totals(plant->workload, block, -1, &t);
+    int64_t requests = t.lost + t.rejected, tokens = t.output_tokens_dropped;
+    tw_story_window(plant, block,
+                    &(TwStoryWindow){.tokens = s->tokens,
+                                     .loading_fraction = s->window.loading_fraction,
+                                     .dropped_requests = requests - s->dropped_requests,
+                                     .dropped_tokens = (double)(tokens - s->dropped_tokens),
+                                     .time_ns = until_ns,
+                                     .window_s = window_s});
+    s->dropped_requests = requests;
+    s->dropped_tokens = tokens;
+}
+
 bool tw_couple(const TwPlant *plant, void *block, TwScratch *s, int64_t from_ns, int64_t until_ns, TwError *error)
 {
     assert(until_ns > from_ns);
@@ -240,8 +262,8 @@ bool tw_couple(const TwPlant *plant, void *block, TwScratch *s, int64_t from_ns,
 
     // requests are served under caps, clocks and supply
     tw_workload_advance(
-        plant->workload, block, &(TwWorkloadIn){clock, s->cap_w, rack_on}, from_ns, until_ns,
-        &(TwWorkloadOut){s->device_j, tw_f64(block, plant->slot.device_demand_w), s->tokens, w->kv_fraction});
+        plant->workload, block, &(TwWorkloadIn){clock, s->cap_w, tw_at_const(block, plant->slot.serving)}, from_ns,
+        until_ns, &(TwWorkloadOut){s->device_j, tw_f64(block, plant->slot.device_demand_w), s->tokens, w->kv_fraction});
     rack_power(plant, block, s, window_s);
 
     // heat of the window; electrical losses reach the room one window later, at the rate they were made
@@ -285,6 +307,8 @@ bool tw_couple(const TwPlant *plant, void *block, TwScratch *s, int64_t from_ns,
         if (plant->thermal->load_cdu[i - 1] >= 0) w->cdu_pump_w[plant->thermal->load_cdu[i - 1]] += load_w[i];
     book(plant, block, s, &power, &heat, released_j, window_s);
     count_work(plant, block, s, window_s);
+    tell(plant, block, s, until_ns, window_s);
+    tw_story_supply(plant, block, until_ns, -1);
     m->time_ns = until_ns;
     return true;
 }

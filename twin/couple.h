@@ -11,6 +11,7 @@ typedef struct TwScratch {
     bool *load_on;
     double *series[TW_GROUPS];                         // values in the order that the recorder wants
     int64_t output_tokens, input_tokens, completed;    // totals at the end of the window before
+    int64_t dropped_requests, dropped_tokens;          // lost and rejected
 } TwScratch;
 
 // Advances the block over [from_ns, until_ns): workload, racks, thermal, power, grants, meters.

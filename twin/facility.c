@@ -107,6 +107,20 @@ static const TwField capping_fields[] = {
 };
 static const TwKind capping_kind = {"capping", NULL, capping_fields, TW_COUNT(capping_fields), NULL, 0};
 
+static const TwField restart_fields[] = {
+    REAL(TwRestartRow, boot_s, "s", 0, 86400, "180", "from power to a serving engine that begins to load weights"),
+    REAL(TwRestartRow, load_bytes_s, "B/s", 1e6, 1e13, "2e9", "weights into one GPU"),
+    REAL(TwRestartRow, storage_bytes_s, "B/s", 0, 1e16, "0",
+         "of the site's storage, shared by all racks that load at once; 0: no bound"),
+    REAL(TwRestartRow, warmup_s, "s", 0, 86400, "60", "graph capture and first batches"),
+};
+static const TwKind restart_kind = {"restart", NULL, restart_fields, TW_COUNT(restart_fields), NULL, 0};
+
+static const TwChild operations_children[] = {
+    {"restart", TW_ONE, &restart_kind, "replicas after their rack lost power"},
+};
+static const TwKind operations_kind = {"operations", NULL, NULL, 0, operations_children, TW_COUNT(operations_children)};
+
 static const char *const precision_words[] = {"bf16", "fp8", "fp8_block", "fp4", NULL};
 static const char *const kv_words[] = {"bf16", "fp8", NULL};
 static const char *const router_words[] = {"round_robin", "least_loaded", "power_of_two", NULL};
@@ -196,6 +210,7 @@ static const TwChild facility_children[] = {
     {"cooling", TW_ONE, &cooling_kind, "CDUs, plant and room"},
     {"fabric", TW_ONE, &tw_fabric_kind, "the scale-out network"},
     {"capping", TW_ONE, &capping_kind, "how power limits reach the racks"},
+    {"operations", TW_ONE, &operations_kind, "restart, failures, crews"},
     {"workload", TW_ONE, &workload_kind, "what the factory is asked to do"},
     {"events", TW_LIST, &event_kind, "what happens when"},
     {"run", TW_ONE, &run_kind, "span, seed and numerical settings"},

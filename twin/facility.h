@@ -46,6 +46,13 @@ typedef struct TwCappingRow {
     double floor_w, interval_s, margin_fraction;
 } TwCappingRow;
 
+// What a rack does between the return of its power and the first request.
+typedef struct TwRestartRow {
+    double boot_s, warmup_s;    // host and engine; graphs and first batches
+    double load_bytes_s;        // weights into one GPU
+    double storage_bytes_s;     // of the site, shared by all that load at once; 0: no bound
+} TwRestartRow;
+
 // A pool of replicas and its traffic; also the shorthand directly under `workload`.
 typedef struct TwPoolRow {
     const char *precision, *kv_precision, *router, *lengths, *trace;

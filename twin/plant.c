@@ -9,6 +9,7 @@
 #include "twin/limits.h"
 #include "twin/plant_parts.h"
 #include "twin/reference.h"
+#include "twin/story.h"
 
 #include <assert.h>
 #include <math.h>
@@ -288,7 +289,12 @@ static bool compile_power(TwPlant *plant, const ThermalInput *thermal, const TwP
         }
         loads[i] = (TwPowerLoad){plant->thermal->load_names[i - 1], element};
     }
-    for (int i = 0; i < n; i++) plant->load_names[i] = loads[i].name;
+    int *load_element = TW_TAKE(plant->arena, n, int);
+    for (int i = 0; i < n; i++) {
+        plant->load_names[i] = loads[i].name;
+        load_element[i] = loads[i].element;
+    }
+    plant->load_element = load_element;
     if (tw_errors_count(errors)) return false;
     return tw_power_create(&plant->power,
                            &(TwPowerSpec){
@@ -328,6 +334,7 @@ static bool compile_run(TwPlant *plant, TwErrors *errors)
     tw_node_row(run, &plant->run);
     tw_node_row(tw_node_group(root, "tariff"), &plant->tariff);
     tw_node_row(tw_node_group(root, "capping"), &plant->capping);
+    tw_node_row(tw_node_group(tw_node_group(root, "operations"), "restart"), &plant->restart);
     plant->title = row.title;
     double span_s = plant->run.for_s;
     plant->exchange_s = plant->run.exchange_s > 0.0 ? plant->run.exchange_s : span_s <= 6.0 * 3600.0 ? 1.0 : 10.0;
@@ -416,6 +423,7 @@ static bool compile(TwPlant *plant, const TwPlantInput *input, TwErrors *errors)
     plant->slot.held_by = tw_layout_add(&layout, racks, sizeof(int));
     plant->slot.loading_peak = tw_layout_add(&layout, elements, sizeof(double));
     tw_events_layout(&plant->queue, &layout, plant->event_count + TW_INJECTED);
+    tw_story_layout(plant, &layout);
     tw_plant_record(plant, &layout);
     plant->state_bytes = layout.bytes;
     return true;

@@ -25,6 +25,8 @@ typedef struct TwRackPlan {
     double peak_w;                      // at the AC input
     double slowdown_degc;               // of its chips
     double x_m, y_m;
+    double weight_bytes;     // of all its replicas
+    double replica_bytes;    // of the heaviest replica, a GPU of it
 } TwRackPlan;
 
 typedef struct TwPoolPlan {
@@ -44,7 +46,8 @@ typedef enum TwEventKind {
     TW_EVENT_RESTORE,
     TW_EVENT_SUPPLY,
     TW_EVENT_PUMP,
-    TW_EVENT_PUMP_END
+    TW_EVENT_PUMP_END,
+    TW_EVENT_READY    // replicas that loaded their weights serve again
 } TwEventKind;
 
 typedef struct TwEventPlan {
@@ -55,6 +58,14 @@ typedef struct TwEventPlan {
     const char *text;    // for the log
 } TwEventPlan;
 
+// Where the story lies in the block (twin/story.h).
+typedef struct TwStorySlots {
+    TwSlot head, entries;
+    TwSlot mode, mode_now, element, below, target, overload, overload_seen_ns;    // [element]
+    TwSlot load_on, cdu;                                                          // [load], [cdu]
+    TwSlot rack, rack_fresh, ready_ns, rate, rate_s;                              // [rack]
+} TwStorySlots;
+
 typedef struct TwPlant {
     TwArena *arena;
     TwConfig *config;
@@ -63,6 +74,7 @@ typedef struct TwPlant {
     TwSiteRow site;
     TwTariffRow tariff;
     TwCappingRow capping;
+    TwRestartRow restart;
     TwRunRow run;
     double exchange_s;
     char start[32];
@@ -76,6 +88,7 @@ typedef struct TwPlant {
     TwPoolPlan *pools;
     TwEventPlan *events;
     const char **load_names;    // power loads: fabric first, then those of the thermal model
+    const int *load_element;    // [load] what it hangs on
     int64_t gpu_count;
 
     TwWeather *weather;
@@ -90,6 +103,8 @@ typedef struct TwPlant {
     struct {
         TwSlot meters, grant_w, extra_ratio, clock_fraction, rack_on, rack_w, device_demand_w, load_on, load_w;
         TwSlot binding_s, target_w, loading_peak, held_by;
+        TwSlot serving;    // [rack] energised and its replicas loaded
+        TwStorySlots story;
     } slot;    // the twin's own arrays
 } TwPlant;
 

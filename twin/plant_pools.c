@@ -219,6 +219,11 @@ static bool compile_pool(TwPlant *plant, TwPoolPlan *pool, TwPoolSpec *spec, con
     int *racks = TW_TAKE(plant->arena, replicas, int), *cells = TW_TAKE(plant->arena, replicas, int);
     place_replicas(plant, &row, root, ranks, racks);
     pool->cells = (replicas + CELL_REPLICAS - 1) / CELL_REPLICAS;
+    for (int i = 0; i < replicas; i++) {
+        TwRackPlan *home = &plant->racks[racks[i]];
+        home->weight_bytes += pool->step->weight_bytes * ranks;
+        home->replica_bytes = fmax(home->replica_bytes, pool->step->weight_bytes);
+    }
     for (int i = 0; i < replicas; i++) cells[i] = (int)((int64_t)i * pool->cells / replicas);
     if (!compile_traffic(plant, pool, &row, node, pool->cells, input, layout, errors)) return false;
 

@@ -4,6 +4,7 @@
 #include "sim/version.h"
 #include "twin/limits.h"
 #include "twin/reference.h"
+#include "twin/story.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -294,6 +295,50 @@ static void add_books(TwReport *report, const TwState *state, const TwWorkloadTo
         ->truth = true;
 }
 
+// The story in words, and what all of it cost.
+static void add_events(TwReport *report, const TwState *state)
+{
+    const TwPlant *plant = tw_state_plant(state);
+    const void *block = tw_state_block(state);
+    int n = report->event_count = tw_story_count(plant, block);
+    report->events = calloc((size_t)n + 1, sizeof *report->events);
+    if (!report->events) abort();
+    double not_made = 0.0, made_up = 0.0, dropped = 0.0, rack_s = 0.0, requests = 0.0;
+    int roots = 0;
+    for (int i = 0; i < n; i++) {
+        const TwEntry *entry = tw_story_entry(plant, block, i);
+        TwReportEvent *event = &report->events[i];
+        *event = (TwReportEvent){.time_ns = entry->time_ns,
+                                 .requests = entry->requests,
+                                 .cause = entry->cause,
+                                 .root = tw_story_root(plant, block, i),
+                                 .severity = tw_story_severity(entry),
+                                 .kind = tw_story_word((TwHappening)entry->kind),
+                                 .tokens_not_made = entry->tokens,
+                                 .tokens_made_up = entry->made_up,
+                                 .tokens_dropped = entry->dropped,
+                                 .rack_s = entry->rack_s};
+        snprintf(event->target, sizeof event->target, "%s", tw_story_target(plant, entry));
+        tw_story_text(plant, entry, event->text, sizeof event->text);
+        not_made += entry->tokens;
+        made_up += entry->made_up;
+        dropped += entry->dropped;
+        rack_s += entry->rack_s;
+        requests += (double)entry->requests;
+        roots += entry->cause < 0;
+    }
+    add(report, "events.count", "", "happenings in the story", n);
+    add(report, "events.roots", "", "of them without a cause in the model", roots);
+    add(report, "events.overflow", "", "happenings that found no room in it", (double)tw_story_overflow(plant, block));
+    add(report, "events.rack_hours", "h", "rack-hours that they held back", rack_s / 3600.0);
+    add(report, "events.requests_lost", "", "requests lost or rejected by them", requests);
+    add(report, "events.tokens_dropped", "1", "output tokens of those requests", dropped);
+    add(report, "events.tokens_not_made", "1", "output tokens that the racks held back would have made", not_made);
+    add(report, "events.tokens_made_up", "1", "output tokens that other racks made above their rate meanwhile",
+        made_up);
+    add(report, "events.tokens_lost", "1", "not made, less made up", not_made - made_up);
+}
+
 TwReport *tw_report_create(const TwState *state, double wall_s)
 {
     TwReport *report = calloc(1, sizeof *report);
@@ -306,6 +351,7 @@ TwReport *tw_report_create(const TwState *state, double wall_s)
     add_work(report, state, &totals);
     add_power(report, state);
     add_limits(report, state, &totals);
+    add_events(report, state);
     add_books(report, state, &totals);
     return report;
 }
@@ -313,6 +359,7 @@ TwReport *tw_report_create(const TwState *state, double wall_s)
 void tw_report_destroy(TwReport *report)
 {
     if (report) free(report->kpis);
+    if (report) free(report->events);
     free(report);
 }
 
@@ -337,6 +384,23 @@ const char *tw_report_text(const TwReport *report, const char *path)
 
 bool tw_report_ok(const TwReport *report) { return tw_report_value(report, "ledger.ok") == 1.0; }
 
+bool tw_report_cause(const TwReport *report, int row, TwReportCause *cause)
+{
+    *cause = (TwReportCause){0};
+    if (row < 0 || row >= report->event_count || report->events[row].root != row) return false;
+    for (int i = row; i < report->event_count; i++) {
+        const TwReportEvent *e = &report->events[i];
+        if (e->root != row) continue;
+        cause->happenings++;
+        cause->requests += e->requests;
+        cause->not_made += e->tokens_not_made;
+        cause->made_up += e->tokens_made_up;
+        cause->dropped += e->tokens_dropped;
+        cause->rack_s += e->rack_s;
+    }
+    return true;
+}
+
 static void json_value(FILE *stream, const TwKpi *kpi)
 {
     if (kpi->text[0])
@@ -348,6 +412,44 @@ static void json_value(FILE *stream, const TwKpi *kpi)
 }
 
 // Members that share a prefix need not stand together in the table: each object is written where it first appears.
+// The story: every happening, and below each first cause what all that followed from it cost.
+static void json_events(const TwReport *report, FILE *stream)
+{
+    fprintf(stream, ",\n  \"event_log\": [");
+    for (int i = 0; i < report->event_count; i++) {
+        const TwReportEvent *e = &report->events[i];
+        fprintf(stream, "%s\n    {\"row\": %d, \"time_s\": %.9f, \"cause\": %d, \"root\": %d, \"kind\": ", i ? "," : "",
+                i, (double)e->time_ns * 1e-9, e->cause, e->root);
+        tw_json_text(stream, e->kind);
+        fputs(", \"element\": ", stream);
+        tw_json_text(stream, e->target);
+        fputs(", \"text\": ", stream);
+        tw_json_text(stream, e->text);
+        fprintf(
+            stream,
+            ", \"tokens_lost\": %.9g, \"tokens_not_made\": %.9g, \"tokens_made_up\": %.9g, \"requests_lost\": %lld, "
+            "\"tokens_dropped\": %.9g, \"rack_s\": %.9g}",
+            e->tokens_not_made - e->tokens_made_up, e->tokens_not_made, e->tokens_made_up, (long long)e->requests,
+            e->tokens_dropped, e->rack_s);
+    }
+    fprintf(stream, "\n  ],\n  \"causes\": [");
+    bool first = true;
+    for (int i = 0; i < report->event_count; i++) {
+        TwReportCause cause;
+        if (!tw_report_cause(report, i, &cause)) continue;
+        fprintf(stream, "%s\n    {\"row\": %d, \"time_s\": %.9f, \"text\": ", first ? "" : ",", i,
+                (double)report->events[i].time_ns * 1e-9);
+        tw_json_text(stream, report->events[i].text);
+        fprintf(stream,
+                ", \"happenings\": %d, \"tokens_lost\": %.9g, \"tokens_not_made\": %.9g, \"tokens_made_up\": %.9g, "
+                "\"requests_lost\": %lld, \"tokens_dropped\": %.9g, \"rack_hours\": %.9g}",
+                cause.happenings, cause.not_made - cause.made_up, cause.not_made, cause.made_up,
+                (long long)cause.requests, cause.dropped, cause.rack_s / 3600.0);
+        first = false;
+    }
+    fprintf(stream, "\n  ]");
+}
+
 static void json_object(const TwReport *report, const char *prefix, int depth, FILE *stream)
 {
     size_t length = strlen(prefix);
@@ -375,6 +477,7 @@ static void json_object(const TwReport *report, const char *prefix, int depth, F
             json_value(stream, &report->kpis[i]);
         }
     }
+    if (depth == 0) json_events(report, stream);
     fprintf(stream, "\n%*s}", 2 * depth, "");
 }
 

@@ -18,14 +18,35 @@ typedef struct TwKpi {
     bool truth;        // value is a yes or no
 } TwKpi;
 
+// A happening of the story (twin/story.h) in words, with what it cost directly.
+typedef struct TwReportEvent {
+    int64_t time_ns, requests;
+    int cause, root;     // rows; root: the first cause, itself where it has none
+    int severity;        // 0 good news, 1 worth a look, 2 bad
+    const char *kind;    // one word
+    char target[64];     // what it happened to
+    char text[128];
+    double tokens_not_made, tokens_made_up, tokens_dropped, rack_s;
+} TwReportEvent;
+
 typedef struct TwReport {
     int count, capacity;
     TwKpi *kpis;
+    int event_count;
+    TwReportEvent *events;
 } TwReport;
 
 // wall_s < 0 leaves it out (the report inside a result file, which depends on no clock).
 TwReport *tw_report_create(const TwState *state, double wall_s);
 void tw_report_destroy(TwReport *report);
+
+// What everything that followed from a first cause cost; false: the row has a cause itself.
+typedef struct TwReportCause {
+    int happenings;
+    int64_t requests;
+    double not_made, made_up, dropped, rack_s;
+} TwReportCause;
+bool tw_report_cause(const TwReport *report, int row, TwReportCause *cause);
 
 double tw_report_value(const TwReport *report, const char *path);        // NaN: no such
 const char *tw_report_text(const TwReport *report, const char *path);    // "" : no such

@@ -164,6 +164,62 @@ static void sheet(FILE *f, const TwReport *r)
             tw_report_value(r, "requests.rejected"), tw_report_value(r, "requests.lost"));
 }
 
+enum { TOLD = 40, CAUSES = 12 };
+
+// How many causes stand above a happening.
+static int depth_of(const TwReport *r, int i)
+{
+    int depth = 0;
+    for (; r->events[i].cause >= 0; i = r->events[i].cause) depth++;
+    return depth < 8 ? depth : 8;
+}
+
+static void story(FILE *f, const TwReport *r)
+{
+    if (r->event_count == 0) return;
+    char text[WIDTH];
+    fprintf(f, "\nwhat happened (time from the start; what follows from a cause is indented below it)\n");
+    for (int i = 0; i < r->event_count && i < TOLD; i++) {
+        const TwReportEvent *e = &r->events[i];
+        int64_t ms = e->time_ns / 1000000;
+        fprintf(f, "  %3d:%02d:%02d.%03d  %*s%s", (int)(ms / 3600000), (int)(ms / 60000 % 60), (int)(ms / 1000 % 60),
+                (int)(ms % 1000), 2 * depth_of(r, i), "", e->text);
+        double lost = e->tokens_not_made - e->tokens_made_up;
+        if (e->rack_s > 0.0) fprintf(f, ": %s tokens", number(lost, text));
+        if (e->requests > 0) fprintf(f, ", %lld requests lost", (long long)e->requests);
+        fputc('\n', f);
+    }
+    if (r->event_count > TOLD)
+        fprintf(f, "  and %d more (--json, or the group event of the file)\n", r->event_count - TOLD);
+
+    // the causes that cost most
+    bool *shown = calloc((size_t)r->event_count + 1, sizeof *shown);
+    if (!shown) abort();
+    bool headed = false;
+    for (int k = 0; k < CAUSES; k++) {
+        int worst = -1;
+        TwReportCause most = {0}, cause;
+        for (int i = 0; i < r->event_count; i++) {
+            if (shown[i] || !tw_report_cause(r, i, &cause) || !(cause.rack_s > 0.0)) continue;
+            if (worst >= 0 && cause.not_made - cause.made_up <= most.not_made - most.made_up) continue;
+            worst = i;
+            most = cause;
+        }
+        if (worst < 0) break;
+        shown[worst] = true;
+        if (!headed)
+            fprintf(f,
+                    "  tokens lost by cause          net      not made      made up    requests lost   rack-hours\n");
+        headed = true;
+        fprintf(f, "  %14s", number(most.not_made - most.made_up, text));
+        fprintf(f, " %13s", number(most.not_made, text));
+        fprintf(f, " %12s", number(most.made_up, text));
+        fprintf(f, " %10lld", (long long)most.requests);
+        fprintf(f, " %10s  %s\n", number(most.rack_s / 3600.0, text), r->events[worst].text);
+    }
+    free(shown);
+}
+
 static void known(FILE *f, const TwReport *r, const TwPlant *plant)
 {
     fprintf(f, "\nhow well it is known\n");
@@ -185,6 +241,7 @@ void tw_report_print(const TwReport *report, const TwPlant *plant, FILE *stream)
     head(stream, report, plant);
     limits(stream, report);
     figures(stream, report);
+    story(stream, report);
     sheet(stream, report);
     known(stream, report, plant);
 }

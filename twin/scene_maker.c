@@ -4,6 +4,7 @@
 #include "twin/couple.h"
 #include "twin/report.h"
 #include "twin/series.h"
+#include "twin/story.h"
 
 #include <assert.h>
 #include <math.h>
@@ -62,6 +63,7 @@ struct TwSceneMaker {
     int points, points_max, merge, merged;    // merge: windows a point; merged: of the running point
     bool mega;                                // facility power is shown in MW
     TwSceneEvent *events;
+    int event_room;
     TwSceneFlow flows[FLOWS];
 };
 
@@ -78,7 +80,8 @@ TwSceneMaker *tw_scene_maker_create(const TwPlant *plant, int points_max)
     m->racks = calloc(racks, sizeof *m->racks);
     m->values = calloc(racks * QUANTITIES, sizeof *m->values);
     m->time_s = calloc(points, sizeof *m->time_s);
-    m->events = calloc((size_t)plant->event_count + 1, sizeof *m->events);
+    m->event_room = 16;
+    m->events = calloc((size_t)m->event_room, sizeof *m->events);
     if (!m->racks || !m->values || !m->time_s || !m->events) abort();
     for (size_t i = 0; i < racks; i++) {
         const TwRackPlan *rack = &plant->racks[i];
@@ -300,12 +303,19 @@ const TwScene *tw_scene_maker_scene(TwSceneMaker *m, const TwState *state)
     fill_values(m, state);
     for (int k = 0; k < SERIES; k++) m->series[k].count = m->points;
     scene->event_count = 0;
-    for (int i = 0; i < plant->event_count; i++) {
-        if ((double)plant->events[i].at_ns * 1e-9 > scene->time_s) break;
+    int told = tw_story_count(plant, tw_state_block(state));
+    if (told > m->event_room) {
+        m->event_room = 2 * told;
+        m->events = realloc(m->events, (size_t)m->event_room * sizeof *m->events);
+        if (!m->events) abort();
+        scene->events = m->events;
+    }
+    for (int i = 0; i < told; i++) {
+        const TwEntry *entry = tw_story_entry(plant, tw_state_block(state), i);
         TwSceneEvent *event = &m->events[scene->event_count++];
-        event->time_s = (double)plant->events[i].at_ns * 1e-9;
-        event->severity = plant->events[i].kind == TW_EVENT_LOSE || plant->events[i].kind == TW_EVENT_PUMP ? 2 : 0;
-        copy(event->text, sizeof event->text, plant->events[i].text);
+        event->time_s = (double)entry->time_ns * 1e-9;
+        event->severity = tw_story_severity(entry);
+        tw_story_text(plant, entry, event->text, sizeof event->text);
     }
     scene->version_data++;
     tw_report_destroy(report);

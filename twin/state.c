@@ -3,6 +3,7 @@
 #include "sim/version.h"
 #include "twin/couple.h"
 #include "twin/series.h"
+#include "twin/story.h"
 
 #include <assert.h>
 #include <math.h>
@@ -84,6 +85,8 @@ static void recount(TwState *state)
     state->scratch.output_tokens = totals.output_tokens_done;
     state->scratch.input_tokens = totals.input_tokens_done;
     state->scratch.completed = totals.completed;
+    state->scratch.dropped_requests = totals.lost + totals.rejected;
+    state->scratch.dropped_tokens = totals.output_tokens_dropped;
 }
 
 bool tw_state_create(TwState **made, const TwPlant *plant, TwError *error)
@@ -128,6 +131,7 @@ bool tw_state_create(TwState **made, const TwPlant *plant, TwError *error)
         const TwEvent event = {.time_ns = plant->events[i].at_ns, .kind = SCRIPTED, .index = i};
         tw_events_push(&plant->queue, block, event);
     }
+    tw_story_start(plant, block);
     recount(state);
     *made = state;
     return true;
@@ -166,11 +170,52 @@ static void set_service(TwState *state, int element, bool in_service)
     for (int i = 0; i < plant->load_count; i++) load_on[i] = s->load_on[i] ? 1.0 : 0.0;
 }
 
-static void apply(TwState *state, TwEventKind kind, int target, double value)
+// What an event is called in the story, and whether it ends something that began.
+static TwHappening happening_of(TwEventKind kind, TwHappening *begun)
+{
+    static const TwHappening ends[] = {TW_HAPPENED_TARGET, TW_HAPPENED_LOST, TW_HAPPENED_PUMP};
+    *begun = TW_HAPPENINGS;
+    switch (kind) {
+    case TW_EVENT_TARGET:
+        return TW_HAPPENED_TARGET;
+    case TW_EVENT_TARGET_END:
+        *begun = ends[0];
+        return TW_HAPPENED_TARGET_END;
+    case TW_EVENT_LOSE:
+        return TW_HAPPENED_LOST;
+    case TW_EVENT_RESTORE:
+        *begun = ends[1];
+        return TW_HAPPENED_RESTORED;
+    case TW_EVENT_SUPPLY:
+        return TW_HAPPENED_SUPPLY;
+    case TW_EVENT_PUMP:
+        return TW_HAPPENED_PUMP;
+    case TW_EVENT_PUMP_END:
+        *begun = ends[2];
+        return TW_HAPPENED_PUMP_END;
+    case TW_EVENT_READY:
+        break;
+    }
+    return TW_HAPPENINGS;
+}
+
+static int tell(TwState *state, TwEventKind kind, int target, double value, int cause)
+{
+    const TwPlant *plant = state->plant;
+    TwHappening begun, what = happening_of(kind, &begun);
+    if (what == TW_HAPPENINGS) return -1;
+    if (begun != TW_HAPPENINGS && cause < 0) cause = tw_story_open(plant, state->block, begun, target);
+    int entry = tw_story_add(plant, state->block, tw_state_meters(state)->time_ns, what, cause, target, 1, value);
+    tw_story_note(plant, state->block, entry);
+    return entry;
+}
+
+static void apply(TwState *state, TwEventKind kind, int target, double value, int cause)
 {
     const TwPlant *plant = state->plant;
     double *target_w = tw_f64(state->block, plant->slot.target_w);
     TwMeters *m = tw_at(state->block, plant->slot.meters);
+    int entry = tell(state, kind, target, value, cause);
     switch (kind) {
     case TW_EVENT_TARGET:
         target_w[target] = fmin(value, plant->elements[target].limit_w);
@@ -193,18 +238,22 @@ static void apply(TwState *state, TwEventKind kind, int target, double value)
     case TW_EVENT_PUMP_END:
         tw_thermal_fail_pump(plant->thermal, state->block, target, false);
         break;
+    case TW_EVENT_READY:
+        tw_story_ready(plant, state->block, m->time_ns);
+        break;
     }
+    tw_story_supply(plant, state->block, m->time_ns, entry);
     m->next_grant_ns = m->time_ns;
 }
 
 static void happen(TwState *state, const TwEvent *event)
 {
     if (event->kind != SCRIPTED) {
-        apply(state, (TwEventKind)event->kind, event->index, event->value);
+        apply(state, (TwEventKind)event->kind, event->index, event->value, -1);
         return;
     }
     const TwEventPlan *plan = &state->plant->events[event->index];
-    apply(state, plan->kind, plan->target, plan->value);
+    apply(state, plan->kind, plan->target, plan->value, -1);
     ((TwMeters *)tw_at(state->block, state->plant->slot.meters))->events_done++;
 }
 

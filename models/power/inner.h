@@ -7,7 +7,11 @@
 #include "models/power/power.h"
 #include "sim/arena.h"
 
-enum { TW_DEAD = 0, TW_SUPPLIED = 1, TW_ON_STORE = 2 };    // how an element is energised
+enum {
+    TW_DEAD = TW_MODE_DEAD,
+    TW_SUPPLIED = TW_MODE_SUPPLIED,
+    TW_ON_STORE = TW_MODE_ON_STORE
+};    // how an element is energised
 
 typedef struct TwPowerPlant {
     TwArena *arena;

@@ -129,6 +129,9 @@ double tw_power_limit_w(const TwPower *power, const void *block, int element);
 void tw_power_set_service(const TwPower *power, void *block, int element, bool in_service);
 double tw_power_stored_j(const TwPower *power, const void *block);
 bool tw_power_energised(const TwPower *power, const void *block, int element);    // its output is live
+enum { TW_MODE_DEAD, TW_MODE_SUPPLIED, TW_MODE_ON_STORE };
+int tw_power_mode(const TwPower *power, const void *block, int element);    // how its output is energised
+double tw_power_element_stored_j(const TwPower *power, const void *block, int element);    // 0: not a store
 
 // Energy since start: feeds = loads + losses + into stores.
 typedef struct TwPowerMeter {

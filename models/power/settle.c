@@ -322,6 +322,17 @@ bool tw_power_energised(const TwPower *power, const void *block, int element)
     return ((const unsigned char *)tw_at_const(block, power->inner->mode))[power->inner->at[element]] != TW_DEAD;
 }
 
+int tw_power_mode(const TwPower *power, const void *block, int element)
+{
+    return ((const unsigned char *)tw_at_const(block, power->inner->mode))[power->inner->at[element]];
+}
+
+double tw_power_element_stored_j(const TwPower *power, const void *block, int element)
+{
+    int e = power->inner->at[element];
+    return power->inner->full_j[e] > 0.0 ? tw_f64_const(block, power->inner->energy_j)[e] : 0.0;
+}
+
 TwPowerMeter tw_power_meter(const TwPower *power, const void *block)
 {
     return *(const TwPowerMeter *)tw_at_const(block, power->inner->meter);

@@ -1,0 +1,107 @@
+// The story of a run: what happened, when, why, and what it cost in tokens.
+//
+// Every happening is an entry with the entry that caused it: a scripted event or a failure is a root; what follows from
+// it (protection, a dead subtree, stores taking over, racks and pumps that stop, racks that throttle, the restart of
+// their replicas) points back. Entries of one instant stand in causal order. The log lies in the state block: a fork
+// carries it, a restored run goes on with it.
+//
+// What a happening costs is booked to the entry that directly holds racks back, window by window, against the rate at
+// which each rack made tokens while nothing disturbed it (a mean that forgets over RATE_MEMORY_S): tokens not made.
+// What other racks make above their own rate in the meantime is booked as made up. Requests that were lost or rejected
+// and their tokens are counts of the workload, exact.
+#pragma once
+
+#include "twin/plant.h"
+
+typedef enum TwHappening {
+    TW_HAPPENED_TARGET,          // a load target begins; value: W
+    TW_HAPPENED_TARGET_END,      //
+    TW_HAPPENED_LOST,            // an element goes out of service
+    TW_HAPPENED_RESTORED,        // and comes back
+    TW_HAPPENED_SUPPLY,          // set point; value: degC
+    TW_HAPPENED_PUMP,            // pump of a CDU fails
+    TW_HAPPENED_PUMP_END,        //
+    TW_HAPPENED_TRIPPED,         // protection opened an element; value: loading over its limit
+    TW_HAPPENED_DEAD,            // an element and what hangs below lost supply; count: elements
+    TW_HAPPENED_LIVE,            // supply is back; count: elements
+    TW_HAPPENED_ON_STORE,        // a store carries what hangs below; value: J left; count: stores of the same moment
+    TW_HAPPENED_OFF_STORE,       // supplied again; value: J left
+    TW_HAPPENED_EMPTY,           // a store ran empty
+    TW_HAPPENED_RACKS_DEAD,      // count: racks; value: W they drew
+    TW_HAPPENED_RACKS_LIVE,      // energised, not yet serving; value: s until they serve
+    TW_HAPPENED_RACKS_SERVE,     // their replicas are back
+    TW_HAPPENED_COOLING_DEAD,    // count: pumps and fans without power; target: the first
+    TW_HAPPENED_COOLING_LIVE,    //
+    TW_HAPPENED_THROTTLE,    // racks slow down by temperature; count: at the first moment; value: clock of the first
+    TW_HAPPENED_THROTTLE_END,    // value: s it lasted
+    TW_HAPPENED_CAPPED,          // a load target holds racks back
+    TW_HAPPENED_CAPPED_END,      //
+    TW_HAPPENED_OVERLOAD,        // power above the limit in force; value: over the limit
+    TW_HAPPENED_OVERLOAD_END,    // value: s it lasted
+    TW_HAPPENED_FAILED,          // something broke by itself; target: failure class; count: which of its kind
+    TW_HAPPENED_REPAIR,          // a crew and a spare are there, repair begins; value: s it will take
+    TW_HAPPENED_REPAIRED,        //
+    TW_HAPPENED_MAINTAIN,        // taken out as planned
+    TW_HAPPENED_REFUSED,         // maintenance put off: value: racks that would lose supply
+    TW_HAPPENED_DIP,             // voltage dip; value: voltage left, pu
+    TW_HAPPENED_LATCHED,         // a store stays on its cells after too many dips
+    TW_HAPPENED_CURTAIL,         // the price passed its threshold; value: USD/kWh
+    TW_HAPPENED_CURTAIL_END,     //
+    TW_HAPPENINGS
+} TwHappening;
+
+typedef struct TwEntry {
+    int64_t time_ns;
+    int32_t kind, cause;      // TwHappening; entry, -1: nothing that is modelled
+    int32_t target, count;    // by kind: element, CDU, rack, load, class
+    double value;
+    double tokens, made_up;    // output tokens not made under this entry; made by others meanwhile
+    double dropped;            // output tokens of the requests that it lost
+    int64_t requests;          // those requests
+    double rack_s;             // rack-seconds that it held back
+} TwEntry;
+
+// The log of a state. NULL where index is not in it.
+int tw_story_count(const TwPlant *plant, const void *block);
+int64_t tw_story_overflow(const TwPlant *plant, const void *block);    // entries that found no room
+const TwEntry *tw_story_entry(const TwPlant *plant, const void *block, int index);
+int tw_story_root(const TwPlant *plant, const void *block, int index);
+
+// Adds an entry at a time and returns its index; -1 where the log is full.
+int tw_story_add(const TwPlant *plant, void *block, int64_t time_ns, TwHappening kind, int cause, int target, int count,
+                 double value);
+
+// One line: what happened, in words. Whether it is good (0), worth a look (1) or bad (2) news.
+void tw_story_text(const TwPlant *plant, const TwEntry *entry, char *text, size_t size);
+const char *tw_story_target(const TwPlant *plant, const TwEntry *entry);    // name of what it happened to
+int tw_story_severity(const TwEntry *entry);
+const char *tw_story_word(TwHappening kind);
+
+// --- for the loop of windows (state.c, couple.c) --------------------------------------------------------------------
+
+void tw_story_layout(TwPlant *plant, TwLayout *layout);
+void tw_story_start(const TwPlant *plant, void *block);
+
+// After service or stores changed at time_ns: logs what lost or won supply, and whom that stopped. cause: the entry of
+// the event, -1 where none (a store ran empty in a window).
+void tw_story_supply(const TwPlant *plant, void *block, int64_t time_ns, int cause);
+
+// Keeps what the entry of an event means for what follows: which element, CDU or target it stands for.
+void tw_story_note(const TwPlant *plant, void *block, int entry);
+
+// The last entry of this kind about this target; -1: none. For the end of something that began.
+int tw_story_open(const TwPlant *plant, const void *block, TwHappening kind, int target);
+
+// After a window: racks that began or ended to throttle, overloads, costs.
+typedef struct TwStoryWindow {
+    const double *tokens;              // [rack] output tokens of the window
+    const double *loading_fraction;    // [element]
+    int64_t dropped_requests;          // lost or rejected in it, and their output tokens
+    double dropped_tokens;
+    int64_t time_ns;    // its end
+    double window_s;
+} TwStoryWindow;
+void tw_story_window(const TwPlant *plant, void *block, const TwStoryWindow *window);
+
+// Replicas whose time has come serve again. True: at least one rack.
+bool tw_story_ready(const TwPlant *plant, void *block, int64_t time_ns);
