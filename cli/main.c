@@ -31,6 +31,10 @@ const TwCommandRow tw_commands[] = {
     {"trace", TW_TRACE, tw_command_trace, "trace describe FILE", "describe a request trace (Azure CSV, Mooncake JSONL)",
      "  tokenworks trace describe azure_llm_2023_conv.csv.gz\n"
      "  tokenworks trace describe conversation_trace.jsonl --json\n"},
+    {"powerflow", TW_POWERFLOW, tw_command_powerflow, "powerflow FILE",
+     "voltages, flows and losses of an electrical case (CSV, MATPOWER)",
+     "  tokenworks powerflow case33bw.csv --closed reconf\n"
+     "  tokenworks powerflow case14.m --json\n"},
     {"validate", TW_VALIDATE, tw_command_validate, "validate [SUBJECT [FILE]]",
      "reference cases: predicted beside published",
      "  tokenworks validate\n"

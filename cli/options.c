@@ -42,6 +42,18 @@ enum {
     FORCE,
     RETRY,
     SHARD,
+    CLOSED,
+    OPEN_LIST,
+    CLOSE_LIST,
+    SCALE,
+    SLACK,
+    SLACK_V,
+    BASE_KV,
+    BASE_MVA,
+    LOAD_MODEL,
+    METHOD,
+    TOLERANCE,
+    Q_LIMITS,
     SET
 };
 
@@ -75,6 +87,20 @@ static const struct {
     {{"theme", 0, "NAME", TW_VIEW | TW_REPORT, "light or dark"}, THEME},
     {{"plot", 0, "NAME", TW_REPORT, "draw overview, floor, timeline, sankey or kpis to --out"}, PLOT},
     {{"export", 0, "FORMAT", TW_REPORT, "csv: the facility series to --out"}, EXPORT},
+    {{"closed", 0, "NAME", TW_POWERFLOW, "CSV: take the switches of column closed_NAME (default base); all: every branch"},
+     CLOSED},
+    {{"open", 0, "LIST", TW_POWERFLOW, "open these branches: 7,9,14"}, OPEN_LIST},
+    {{"close", 0, "LIST", TW_POWERFLOW, "close these branches"}, CLOSE_LIST},
+    {{"scale", 0, "X", TW_POWERFLOW, "multiply every load"}, SCALE},
+    {{"load-model", 0, "P,I,Z", TW_POWERFLOW, "power (default), current, impedance, or three shares that add to 1"},
+     LOAD_MODEL},
+    {{"slack", 0, "BUS", TW_POWERFLOW, "CSV: the source bus; default: the one that no row supplies"}, SLACK},
+    {{"slack-v", 0, "PU", TW_POWERFLOW, "voltage of the source, default 1 (CSV) or as in the file"}, SLACK_V},
+    {{"base-kv", 0, "KV", TW_POWERFLOW, "CSV: voltage of the network, line to line, default 12.66"}, BASE_KV},
+    {{"base-mva", 0, "MVA", TW_POWERFLOW, "CSV: base power, default 10"}, BASE_MVA},
+    {{"method", 0, "NAME", TW_POWERFLOW, "auto, sweep or newton"}, METHOD},
+    {{"tolerance", 0, "PU", TW_POWERFLOW, "default 1e-10 of voltage (sweep), 1e-9 of power (newton)"}, TOLERANCE},
+    {{"q-limits", 0, NULL, TW_POWERFLOW, "generators keep their reactive limits"}, Q_LIMITS},
     {{"json", 0, NULL, TW_ALL, "one JSON object on standard output"}, JSON},
     {{"quiet", 'q', NULL, TW_ALL, "no progress"}, 'q'},
     {{"verbose", 'v', NULL, TW_ALL, "say on standard error what was compiled"}, 'v'},
@@ -252,6 +278,42 @@ static bool take(TwOptions *o, int id, const char *arg)
         return true;
     case RESTORE:
         o->restore = arg;
+        return true;
+    case CLOSED:
+        o->closed = arg;
+        return true;
+    case OPEN_LIST:
+        o->open_list = arg;
+        return true;
+    case CLOSE_LIST:
+        o->close_list = arg;
+        return true;
+    case SCALE:
+        o->scale = arg;
+        return true;
+    case SLACK:
+        o->slack = arg;
+        return true;
+    case SLACK_V:
+        o->slack_v = arg;
+        return true;
+    case BASE_KV:
+        o->base_kv = arg;
+        return true;
+    case BASE_MVA:
+        o->base_mva = arg;
+        return true;
+    case LOAD_MODEL:
+        o->load_model = arg;
+        return true;
+    case METHOD:
+        o->method = arg;
+        return true;
+    case TOLERANCE:
+        o->tolerance = arg;
+        return true;
+    case Q_LIMITS:
+        o->q_limits = true;
         return true;
     case JSON:
         o->json = true;

@@ -14,6 +14,7 @@ typedef enum TwCommand {
     TW_REPORT = 16,
     TW_TRACE = 32,
     TW_VALIDATE = 64,
+    TW_POWERFLOW = 0x1000,
     TW_ALL = 0xffff,
 } TwCommand;
 
@@ -34,6 +35,10 @@ typedef struct TwOptions {
     double snapshot_s, stop_s, at_s;    // NaN: not asked
     bool json, quiet, verbose, resolved, strict, force, dry_run, retry_failed;
     int color;            // 0 auto, 1 always, 2 never
+    // powerflow, as given; NULL: not given
+    const char *closed, *open_list, *close_list, *scale, *slack, *slack_v, *base_kv, *base_mva, *load_model, *method,
+        *tolerance;
+    bool q_limits;
     char text[64][64];    // room for settings made from options
 } TwOptions;
 

@@ -38,7 +38,7 @@ install(FILES ${CMAKE_BINARY_DIR}/generated/sim/version.h DESTINATION ${CMAKE_IN
 # tokenworks.pc: the prefix is found from where the file lies; the library is static, so Libs names what it needs.
 file(RELATIVE_PATH pc_prefix /p/${CMAKE_INSTALL_LIBDIR}/pkgconfig /p)
 string(REGEX REPLACE "/$" "" pc_prefix ${pc_prefix})
-set(pc_libraries -lsundials_cvode -lsundials_nvecserial -lsundials_sunlinsolklu -lsundials_sunmatrixsparse
+set(pc_libraries -lsundials_cvode -lsundials_nvecserial -lsundials_sunlinsolklu -lklu -lsundials_sunmatrixsparse
     -lsundials_sunlinsoldense -lsundials_sunmatrixdense ${HDF5_C_HL_LIBRARIES} ${HDF5_C_LIBRARIES})
 list(REMOVE_DUPLICATES pc_libraries)
 list(FILTER pc_libraries EXCLUDE REGEX "lib(m|dl|z|sz|pthread|crypto|curl)\\.(so|a)$")

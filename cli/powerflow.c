@@ -1,0 +1,315 @@
+// tokenworks powerflow: bus voltages, branch flows and losses of one electrical case.
+#include "cli/commands.h"
+#include "models/power/flow.h"
+#include "sim/config.h"
+#include "sim/json.h"
+#include "sim/version.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int usage(const char *option, const char *value, const char *expected)
+{
+    fprintf(stderr, "tokenworks: --%s %s: expected %s\n", option, value, expected);
+    return TW_USAGE;
+}
+
+static bool number(const char *text, double least, double *value)
+{
+    char *end;
+    double got = strtod(text, &end);
+    if (end == text || *end || !isfinite(got) || got < least) return false;
+    *value = got;
+    return true;
+}
+
+// power, current, impedance, or "0.4,0.3,0.3".
+static bool load_model(const char *text, double *share_i, double *share_z)
+{
+    double p, i, z;
+    char rest;
+    *share_i = strcmp(text, "current") == 0 ? 1.0 : 0.0;
+    *share_z = strcmp(text, "impedance") == 0 ? 1.0 : 0.0;
+    if (*share_i + *share_z > 0.0 || strcmp(text, "power") == 0) return true;
+    if (sscanf(text, "%lf,%lf,%lf%c", &p, &i, &z, &rest) != 3 || !(fabs(p + i + z - 1.0) < 1e-9)) return false;
+    *share_i = i;
+    *share_z = z;
+    return true;
+}
+
+// Opens or closes the branches of a list of their numbers.
+static int switch_branches(TwFlowCase *flow, const char *option, const char *list, bool closed)
+{
+    char *end;
+    for (const char *at = list; *at; at = *end ? end + 1 : end) {
+        long id = strtol(at, &end, 10);
+        if (end == at || (*end && *end != ',')) return usage(option, list, "numbers of branches, as 7,9,14");
+        bool found = false;
+        for (int k = 0; k < flow->branch_count; k++) {
+            if (flow->branches[k].id != id) continue;
+            flow->branches[k].closed = closed;
+            found = true;
+        }
+        if (!found) {
+            fprintf(stderr, "tokenworks: --%s: the case has no branch %ld\n", option, id);
+            return TW_USAGE;
+        }
+    }
+    return TW_DONE;
+}
+
+// What the options say about reading; TW_DONE or the exit status.
+static int file_options(const TwOptions *o, TwFlowFile *how)
+{
+    double base_kv = 12.66, base_mva = 10.0, slack = 0.0;
+    *how = (TwFlowFile){.closed = o->closed, .slack_v = 1.0};
+    if (o->base_kv && (!number(o->base_kv, 0.0, &base_kv) || base_kv == 0.0))
+        return usage("base-kv", o->base_kv, "kV above 0");
+    if (o->base_mva && (!number(o->base_mva, 0.0, &base_mva) || base_mva == 0.0))
+        return usage("base-mva", o->base_mva, "MVA above 0");
+    if (o->slack_v && (!number(o->slack_v, 0.0, &how->slack_v) || how->slack_v == 0.0))
+        return usage("slack-v", o->slack_v, "a voltage above 0 per unit");
+    if (o->slack && (!number(o->slack, 1.0, &slack) || slack != floor(slack) || slack > 1e9))
+        return usage("slack", o->slack, "the number of a bus");
+    how->base_v = base_kv * 1e3;
+    how->base_va = base_mva * 1e6;
+    how->slack = (int)slack;
+    return TW_DONE;
+}
+
+// What the options change in the case.
+static int case_options(const TwOptions *o, TwFlowCase *flow, TwFlowOptions *solve)
+{
+    static const char *const methods[] = {"auto", "sweep", "newton"};
+    double scale = 1.0;
+    *solve = (TwFlowOptions){.q_limits = o->q_limits};
+    if (o->method) {
+        int found = -1;
+        for (int k = 0; k < 3; k++)
+            if (strcmp(methods[k], o->method) == 0) found = k;
+        if (found < 0) return usage("method", o->method, "auto, sweep or newton");
+        solve->method = (TwFlowMethod)found;
+    }
+    if (o->tolerance && (!number(o->tolerance, 0.0, &solve->tolerance) || solve->tolerance == 0.0))
+        return usage("tolerance", o->tolerance, "a number above 0");
+    if (o->scale && !number(o->scale, 0.0, &scale)) return usage("scale", o->scale, "a number from 0");
+    if (o->load_model && !load_model(o->load_model, &flow->share_i, &flow->share_z))
+        return usage("load-model", o->load_model, "power, current, impedance, or three shares that add to 1");
+    for (int i = 0; i < flow->bus_count; i++) {
+        flow->buses[i].p *= scale;
+        flow->buses[i].q *= scale;
+        if (o->slack_v && flow->buses[i].kind == TW_BUS_SLACK) number(o->slack_v, 0.0, &flow->buses[i].v);
+    }
+    int status = o->open_list ? switch_branches(flow, "open", o->open_list, false) : TW_DONE;
+    if (status == TW_DONE && o->close_list) status = switch_branches(flow, "close", o->close_list, true);
+    bool changed = o->open_list || o->close_list || scale != 1.0 || o->load_model || o->slack_v;
+    if (changed) {
+        free(flow->expected_v);    // of the case as the file has it
+        flow->expected_v = NULL;
+    }
+    return status;
+}
+
+static double degrees(double radians) { return radians * (180.0 / 3.14159265358979323846); }
+
+// Sums over the case, in the base of its power.
+typedef struct Totals {
+    double p_gen, q_gen, p_load, q_load, residual;
+    int dead, worst_loading;
+    double loading;
+    double expected_gap;
+    int expected_at;
+} Totals;
+
+static Totals totals(const TwFlowCase *flow, const TwFlowResult *r)
+{
+    Totals t = {.worst_loading = -1, .expected_gap = -1.0};
+    for (int i = 0; i < flow->bus_count; i++) {
+        t.dead += r->dead[i];
+        t.p_gen += r->p_gen[i];
+        t.q_gen += r->q_gen[i];
+        t.p_load += r->p_load[i];
+        t.q_load += r->q_load[i];
+        if (!flow->expected_v || !isfinite(flow->expected_v[i])) continue;
+        double gap = fabs(r->v[i] - flow->expected_v[i]);
+        if (gap > t.expected_gap) t.expected_gap = gap, t.expected_at = i;
+    }
+    for (int k = 0; k < flow->branch_count; k++) {
+        if (flow->branches[k].rating <= 0.0) continue;
+        double s = fmax(hypot(r->p_from[k], r->q_from[k]), hypot(r->p_to[k], r->q_to[k])) / flow->branches[k].rating;
+        if (s > t.loading) t.loading = s, t.worst_loading = k;
+    }
+    t.residual = t.p_gen - t.p_load - r->loss_p - r->shunt_p;
+    return t;
+}
+
+static const char *kind_name(const TwFlowCase *flow, const TwFlowResult *r, int i)
+{
+    if (r->dead[i]) return "dead";
+    TwBusKind kind = flow->buses[i].kind;
+    return kind == TW_BUS_SLACK ? "slack" : kind == TW_BUS_PV ? "pv" : "pq";
+}
+
+static double current_a(const TwFlowCase *flow, const TwFlowResult *r, int k)
+{
+    const TwFlowBranch *b = &flow->branches[k];
+    double base_v = flow->buses[b->from].base_v, v = r->v[b->from];
+    if (base_v <= 0.0 || v <= 0.0) return NAN;
+    return hypot(r->p_from[k], r->q_from[k]) / v * flow->base_va / (sqrt(3.0) * base_v);
+}
+
+static void print_text(const TwFlowCase *flow, const TwFlowResult *r)
+{
+    Totals t = totals(flow, r);
+    double kw = flow->base_va * 1e-3;
+    printf("%s: %d buses, %d branches (%s, %d turns, largest mismatch %.1e kVA)\n", flow->name, flow->bus_count,
+           flow->branch_count, r->method == TW_FLOW_SWEEP ? "backward-forward sweep" : "Newton-Raphson", r->iterations,
+           r->mismatch * kw);
+    for (int i = 0; i < flow->note_count; i++) printf("note: %s\n", flow->notes[i]);
+    printf("\n  generation %14.4f kW %14.4f kvar\n  load       %14.4f kW %14.4f kvar\n", t.p_gen * kw, t.q_gen * kw,
+           t.p_load * kw, t.q_load * kw);
+    printf("  losses     %14.4f kW %14.4f kvar\n", r->loss_p * kw, r->loss_q * kw);
+    if (r->charging_q != 0.0) printf("  charging   %14s    %14.4f kvar\n", "", -r->charging_q * kw);
+    if (r->shunt_p != 0.0 || r->shunt_q != 0.0)
+        printf("  shunts     %14.4f kW %14.4f kvar\n", r->shunt_p * kw, r->shunt_q * kw);
+    printf("  residual   %14.2e kW\n", t.residual * kw);
+    if (r->lowest >= 0) printf("  lowest voltage %.9f pu at bus %d\n", r->v[r->lowest], flow->buses[r->lowest].id);
+    if (t.worst_loading >= 0)
+        printf("  highest loading %.2f %% of branch %d\n", 100.0 * t.loading, flow->branches[t.worst_loading].id);
+    if (t.dead) printf("  %d buses are dead: no source reaches them\n", t.dead);
+    if (r->q_beyond)
+        printf("  %d buses ask more reactive power than their generators' limits: see --q-limits\n", r->q_beyond);
+    if (t.expected_gap >= 0.0)
+        printf("  voltages that the file expects: largest difference %.1e pu at bus %d\n", t.expected_gap,
+               flow->buses[t.expected_at].id);
+
+    printf("\n    bus kind       v pu    angle deg        load kW      load kvar         gen kW       gen kvar\n");
+    for (int i = 0; i < flow->bus_count; i++)
+        printf("%7d %-5s %.8f %12.6f %14.4f %14.4f %14.4f %14.4f\n", flow->buses[i].id, kind_name(flow, r, i), r->v[i],
+               degrees(r->angle[i]), r->p_load[i] * kw, r->q_load[i] * kw, r->p_gen[i] * kw, r->q_gen[i] * kw);
+    printf("\n branch    from      to         from kW      from kvar          to kW        to kvar      loss kW   "
+           "  current A\n");
+    for (int k = 0; k < flow->branch_count; k++) {
+        const TwFlowBranch *b = &flow->branches[k];
+        printf("%7d %7d %7d ", b->id, flow->buses[b->from].id, flow->buses[b->to].id);
+        if (!b->closed) {
+            printf("           open\n");
+            continue;
+        }
+        printf("%15.4f %14.4f %14.4f %14.4f %12.5f", r->p_from[k] * kw, r->q_from[k] * kw, r->p_to[k] * kw,
+               r->q_to[k] * kw, (r->p_from[k] + r->p_to[k]) * kw);
+        double a = current_a(flow, r, k);
+        if (isfinite(a)) printf(" %12.3f", a);
+        putchar('\n');
+    }
+}
+
+static void member(const char *name, double value)
+{
+    printf(", \"%s\": ", name);
+    tw_json_number(stdout, value);
+}
+
+static void print_json(const TwFlowCase *flow, const TwFlowResult *r, bool good)
+{
+    Totals t = totals(flow, r);
+    double kw = flow->base_va * 1e-3;
+    printf("{\"case\": ");
+    tw_json_text(stdout, flow->name);
+    printf(", \"version\": \"%s\", \"converged\": %s, \"method\": \"%s\"", TW_VERSION, good ? "true" : "false",
+           r->method == TW_FLOW_SWEEP ? "sweep" : "newton");
+    member("iterations", r->iterations);
+    member("base_mva", flow->base_va * 1e-6);
+    member("mismatch_kva", r->mismatch * kw);
+    if (!good) {
+        printf(",\n \"reason\": ");
+        tw_json_text(stdout, r->reason);
+        if (r->lowest >= 0) member("lowest_bus", flow->buses[r->lowest].id);
+        printf("}\n");
+        return;
+    }
+    printf(",\n \"totals\": {\"p_gen_kw\": ");
+    tw_json_number(stdout, t.p_gen * kw);
+    member("q_gen_kvar", t.q_gen * kw);
+    member("p_load_kw", t.p_load * kw);
+    member("q_load_kvar", t.q_load * kw);
+    member("loss_kw", r->loss_p * kw);
+    member("loss_kvar", r->loss_q * kw);
+    member("charging_kvar", r->charging_q * kw);
+    member("shunt_kw", r->shunt_p * kw);
+    member("shunt_kvar", r->shunt_q * kw);
+    member("residual_kw", t.residual * kw);
+    member("vm_min_pu", r->lowest >= 0 ? r->v[r->lowest] : NAN);
+    member("vm_min_bus", r->lowest >= 0 ? (double)flow->buses[r->lowest].id : NAN);
+    member("dead_buses", t.dead);
+    if (t.expected_gap >= 0.0) member("expected_gap_pu", t.expected_gap);
+    printf("},\n \"notes\": [");
+    for (int i = 0; i < flow->note_count; i++) {
+        if (i) printf(", ");
+        tw_json_text(stdout, flow->notes[i]);
+    }
+    printf("],\n \"buses\": [");
+    for (int i = 0; i < flow->bus_count; i++) {
+        printf("%s\n  {\"bus\": %d, \"kind\": \"%s\"", i ? "," : "", flow->buses[i].id, kind_name(flow, r, i));
+        member("vm_pu", r->v[i]);
+        member("va_deg", degrees(r->angle[i]));
+        if (flow->buses[i].base_v > 0.0) member("v_kv", r->v[i] * flow->buses[i].base_v * 1e-3);
+        member("p_load_kw", r->p_load[i] * kw);
+        member("q_load_kvar", r->q_load[i] * kw);
+        member("p_gen_kw", r->p_gen[i] * kw);
+        member("q_gen_kvar", r->q_gen[i] * kw);
+        printf("}");
+    }
+    printf("],\n \"branches\": [");
+    for (int k = 0; k < flow->branch_count; k++) {
+        const TwFlowBranch *b = &flow->branches[k];
+        printf("%s\n  {\"branch\": %d, \"from_bus\": %d, \"to_bus\": %d, \"closed\": %s", k ? "," : "", b->id,
+               flow->buses[b->from].id, flow->buses[b->to].id, b->closed ? "true" : "false");
+        member("p_from_kw", r->p_from[k] * kw);
+        member("q_from_kvar", r->q_from[k] * kw);
+        member("p_to_kw", r->p_to[k] * kw);
+        member("q_to_kvar", r->q_to[k] * kw);
+        member("loss_kw", (r->p_from[k] + r->p_to[k]) * kw);
+        member("loss_kvar", (r->q_from[k] + r->q_to[k]) * kw);
+        if (b->closed && isfinite(current_a(flow, r, k))) member("current_a", current_a(flow, r, k));
+        if (b->rating > 0.0)
+            member("loading_fraction",
+                   fmax(hypot(r->p_from[k], r->q_from[k]), hypot(r->p_to[k], r->q_to[k])) / b->rating);
+        printf("}");
+    }
+    printf("]}\n");
+}
+
+int tw_command_powerflow(const TwOptions *o)
+{
+    if (o->file_count != 1) {
+        fprintf(stderr, "tokenworks: expected one file, got %d; see --help\n", o->file_count);
+        return TW_USAGE;
+    }
+    TwFlowFile how;
+    TwFlowOptions solve;
+    TwFlowCase *flow;
+    TwError error = {0};
+    int status = file_options(o, &how);
+    if (status != TW_DONE) return status;
+    if (!tw_flow_read(&flow, o->files[0], &how, &error)) return tw_cli_fail(&error);
+    status = case_options(o, flow, &solve);
+    if (status == TW_DONE) {
+        TwFlowResult result;
+        bool good = tw_flow_solve(flow, &solve, &result);
+        if (o->json)
+            print_json(flow, &result, good);
+        else if (good)
+            print_text(flow, &result);
+        if (!good) {
+            fprintf(stderr, "tokenworks: %s: no solution: %s", flow->name, result.reason);
+            if (result.lowest >= 0) fprintf(stderr, "; lowest voltage at bus %d", flow->buses[result.lowest].id);
+            fputc('\n', stderr);
+            status = TW_NUMERICAL;
+        }
+        tw_flow_result_destroy(&result);
+    }
+    tw_flow_case_destroy(flow);
+    return status;
+}
