@@ -1,6 +1,7 @@
 // tokenworks validate: the reference cases of each subject, predicted beside published.
-#include "cli/commands.h"
 #include "models/workload/validate.h"
+#include "cli/commands.h"
+#include "models/network/validate.h"
 #include "sim/config.h"
 #include "sim/validation.h"
 
@@ -12,6 +13,7 @@ static const struct {
     bool (*run)(TwValidation *validation, const char *file, TwError *error);
 } subjects[] = {
     {"training", tw_validate_training},
+    {"network", tw_validate_network},
     {NULL, NULL},
 };
 

@@ -1,23 +1,20 @@
-// How long a collective takes: the algorithms of NCCL with its own latency and bandwidth factors, the fastest wins.
-//
-// Small messages go by the low-latency protocol (short hops, half the bandwidth), large ones by the simple protocol.
-// Factors: NVIDIA/nccl src/graph/tuning.cc; see docs/network.md.
+// How long a collective takes: the algorithms and protocols of NCCL, the fastest wins. See docs/network.md.
 #include "models/network/inner.h"
 
 #include <assert.h>
 #include <math.h>
 
-static const double ll_bandwidth = 0.5;       // of the low-latency protocol
+// bandwidth factors of NCCL's own model
+static const double ll128_bandwidth = 0.92;
 static const double tree_bandwidth = 0.92;    // of a ring
 static const double tree_ll_loss = 3.8;       // divides it once more for small messages
-static const double net_overhead_s = 1e-6;    // least time of a hop once a network is involved
-static const double net_simple = 1.4;         // on every hop of the simple protocol over several nodes
-static const double overlap = 0.37;           // of the two stages of a hierarchical all-reduce: see docs/network.md
+static const double overhead_s = 1e-6;        // least time of a hop once a network is involved
 
-// n ranks as k nodes of g.
+// n ranks as k domains of g.
 typedef struct Group {
     double n, g, k;
     double nvlink, nic;    // bandwidth of a rank, bytes/s
+    TwNcclGroup hops;
 } Group;
 
 double tw_collective_factor(TwCollective what, int ranks)
@@ -31,9 +28,17 @@ double tw_collective_factor(TwCollective what, int ranks)
     case TW_ALL_TO_ALL:
         return (n - 1.0) / n;
     case TW_SEND:
+    case TW_BROADCAST:
+    case TW_REDUCE:
         break;
     }
     return 1.0;
+}
+
+double tw_ring_s(TwCollective what, int ranks, double bytes, double alpha_s, double rate_bytes_s)
+{
+    double turns = what == TW_ALL_REDUCE ? 2.0 : 1.0;
+    return turns * (ranks - 1.0) * alpha_s + tw_collective_factor(what, ranks) * bytes / rate_bytes_s;
 }
 
 void tw_hierarchical_bytes(int ranks, int nodes, double bytes, double *inside, double *nic)
@@ -50,61 +55,90 @@ static void keep_faster(TwCollectiveCost *best, double time_s, const char *algor
     best->algorithm = algorithm;
 }
 
-// A ring through every rank; between nodes its rate is that of all NICs of a node, or of NVLink where that is less.
+// The delay of a pipeline that a message of this size has not filled yet.
+static double filling(double fill_s, double fill_bytes, double bytes)
+{
+    return bytes > 0.0 ? fill_s * bytes / (bytes + fill_bytes) : 0.0;
+}
+
+static double fill_s(const TwNetworkPlant *p, const Group *group, double bytes)
+{
+    double time = filling(p->scaleup.fill_s, p->scaleup.fill_bytes, bytes);
+    return group->k > 1.0 ? fmax(time, filling(p->fabric.fill_s, p->fabric.fill_bytes, bytes)) : time;
+}
+
+// Rate of a chain through every rank: that of NVLink or, between domains, of the network cards that its channels use.
+static double chain_rate(const TwNetworkPlant *p, const Group *group)
+{
+    if (group->k <= 1.0) return group->nvlink;
+    double cards = group->g;
+    if (p->scaleup.ring_nics > 0) cards = fmin(cards, (double)p->scaleup.ring_nics);
+    return group->g > 1.0 ? fmin(group->nvlink, cards * group->nic) : group->nic;
+}
+
+static double low_latency_of(const TwNetworkPlant *p, TwProtocol protocol)
+{
+    static const double whole = 1.0;
+    return protocol == TW_LL ? p->scaleup.low_latency_fraction : protocol == TW_LL128 ? ll128_bandwidth : whole;
+}
+
+static bool may_use(const TwNetworkPlant *p, const Group *group, TwProtocol protocol)
+{
+    return protocol == TW_SIMPLE || group->k <= 1.0 || !p->simple_only;
+}
+
+// The fastest protocol of a ring.
 static double ring_s(const TwNetworkPlant *p, const Group *group, TwCollective what, double bytes)
 {
-    const TwScaleupRow *up = &p->scaleup;
-    const TwFabricRow *fab = &p->fabric;
-    double n = group->n, k = group->k;
-    double turns = what == TW_ALL_REDUCE ? 2.0 : 1.0;
-    double steps = turns * (n - 1.0), between = k > 1.0 ? turns * (k - 1.0) : 0.0;
-    double rate = group->nvlink;
-    if (k > 1.0) rate = group->g > 1.0 ? fmin(rate, group->g * group->nic) : group->nic;
-    double data = turns * (n - 1.0) / n * bytes / rate;
-
-    double hop = k > 1.0 ? fmax(up->hop_s, net_overhead_s) : up->hop_s;
-    double small = (steps - between) * hop + between * fab->hop_s + data / ll_bandwidth;
-    double stretch = k > 1.0 ? net_simple : 1.0;
-    double large = stretch * ((steps - between) * up->simple_hop_s + between * fab->simple_hop_s) + data;
-    return up->base_s + fmin(small, large);
+    double data = tw_collective_factor(what, (int)group->n) * bytes / chain_rate(p, group), best = INFINITY;
+    for (TwProtocol protocol = TW_LL; protocol <= TW_SIMPLE; protocol++) {
+        if (!may_use(p, group, protocol)) continue;
+        double time =
+            tw_nccl_latency_with(what, TW_BY_RING, protocol, &group->hops) + data / low_latency_of(p, protocol);
+        if (protocol != TW_LL) time += fill_s(p, group, bytes);
+        best = fmin(best, time);
+    }
+    return p->scaleup.base_s + best;
 }
 
 // Double binary tree over the nodes, a chain inside each.
 static double tree_s(const TwNetworkPlant *p, const Group *group, double bytes)
 {
-    const TwScaleupRow *up = &p->scaleup;
-    double chain = group->n / group->k - 1.0, depth = log2(group->k);
-    double rate = group->nvlink;
-    if (group->k > 1.0) rate = group->g > 1.0 ? fmin(rate, group->g * group->nic) : group->nic;
-    double data = 2.0 * bytes / (tree_bandwidth * rate);
-
-    double small = 2.0 * (chain * up->hop_s + depth * p->fabric.hop_s) + data * tree_ll_loss;
-    double large = 2.0 * (chain * up->simple_hop_s + depth * p->fabric.simple_hop_s) + data;
-    return up->base_s + fmin(small, large);
+    double data = 2.0 * bytes / (tree_bandwidth * chain_rate(p, group)), best = INFINITY;
+    for (TwProtocol protocol = TW_LL; protocol <= TW_SIMPLE; protocol++) {
+        if (!may_use(p, group, protocol)) continue;
+        double slower = protocol == TW_LL ? tree_ll_loss : 1.0 / low_latency_of(p, protocol);
+        double time = tw_nccl_latency_with(TW_ALL_REDUCE, TW_BY_TREE, protocol, &group->hops) +
+                      data * slower / tw_nccl_tree_factor(protocol, bytes);
+        if (protocol != TW_LL) time += fill_s(p, group, bytes);
+        best = fmin(best, time);
+    }
+    return p->scaleup.base_s + best;
 }
 
 // Reduced in the switch: every rank sends its buffer once and takes the result once, (n + 1) / n of it on the wire.
-static double nvls_s(const TwNetworkPlant *p, double n, double bytes)
+static double nvls_data_s(const TwNetworkPlant *p, double n, double bytes)
 {
-    const TwScaleupRow *up = &p->scaleup;
-    double fill = bytes > 0.0 ? up->fill_s * bytes / (bytes + up->fill_bytes) : 0.0;
-    return up->nvls_s + fill + (n + 1.0) / n * bytes / (up->nvls_efficiency * up->link_bytes_s);
+    return (n + 1.0) / n * bytes / (p->scaleup.nvls_efficiency * p->scaleup.link_bytes_s);
 }
 
-// Reduce-scatter inside, a ring over the nodes on every rail, all-gather inside; the stages overlap in part.
-static double hierarchical_s(const TwNetworkPlant *p, const Group *group, double bytes)
+static double nvls_s(const TwNetworkPlant *p, const Group *group, double bytes)
 {
-    double g = group->g, k = group->k, inside = 0.0, latency = p->scaleup.base_s;
-    double nic = 2.0 * (k - 1.0) / k * bytes / g / group->nic;
-    if (p->scaleup.in_network) {
-        latency = p->scaleup.nvls_s;
-        inside = nvls_s(p, g, bytes) - latency;
-    } else {
-        latency += 2.0 * (g - 1.0) * p->scaleup.simple_hop_s;
-        inside = 2.0 * (g - 1.0) / g * bytes / group->nvlink;
-    }
-    latency += 2.0 * log2(k) * p->fabric.simple_hop_s;
-    return latency + inside + nic - overlap * fmin(inside, nic);
+    return p->scaleup.nvls_s + fill_s(p, group, bytes) + nvls_data_s(p, group->n, bytes);
+}
+
+// Reduction inside the domain, a tree over the domains on every rail, the result spread inside; the stages overlap in
+// part. Where the fabric's switches reduce too, a card sends its share once instead of 2 (k-1)/k times.
+static double nvls_tree_s(const TwNetworkPlant *p, const Group *group, double bytes)
+{
+    double g = group->g, k = group->k;
+    double inside = nvls_data_s(p, g, bytes);
+    double between = (p->fabric.in_network ? 1.0 : 2.0 * (k - 1.0) / k) * bytes / g / group->nic;
+    TwAlgorithm tree = p->fabric.in_network ? TW_BY_NVLS : TW_BY_NVLS_TREE;
+    double hops = tw_nccl_latency_with(TW_ALL_REDUCE, tree, TW_SIMPLE, &group->hops) -
+                  tw_nccl_latency_with(TW_ALL_REDUCE, TW_BY_NVLS, TW_SIMPLE, &(TwNcclGroup){.ranks = g, .nodes = 1.0});
+    return p->scaleup.nvls_s + hops + fill_s(p, group, bytes) + inside + between -
+           p->scaleup.overlap * fmin(inside, between);
 }
 
 // Pairs of ranks exchange 1 / n of the buffer each; what leaves the domain goes through the NIC beside the rest.
@@ -114,7 +148,7 @@ static double all_to_all_s(const TwNetworkPlant *p, const Group *group, double b
     double time = local / group->nvlink, hops = (group->g - 1.0) * p->scaleup.hop_s;
     if (remote > 0.0) {
         time = fmax(time, remote / group->nic);
-        hops += (n - group->g) * net_overhead_s + p->fabric.hop_s;
+        hops += (n - group->g) * overhead_s + p->fabric.hop_s;
     }
     return p->scaleup.base_s + hops + time;
 }
@@ -125,10 +159,32 @@ static double send_s(const TwNetworkPlant *p, const Group *group, double bytes)
     return p->fabric.base_s + p->fabric.hop_s + bytes / group->nic;
 }
 
-static TwCollectiveCost analytic(const TwNetworkPlant *p, const Group *group, TwCollective what, double bytes)
+static bool wants(TwAlgorithm wanted, TwAlgorithm algorithm) { return wanted == TW_BY_AUTO || wanted == algorithm; }
+
+// Trees over the domains, with or without reduction in the switches.
+static bool trees_join(const TwNetworkPlant *p, const Group *group)
+{
+    return group->k <= 1.0 || p->scaleup.tree_domains == 0 || group->k <= (double)p->scaleup.tree_domains;
+}
+
+static void all_reduce(const TwNetworkPlant *p, const Group *group, double bytes, TwAlgorithm wanted,
+                       TwCollectiveCost *best)
+{
+    bool several = group->k > 1.0;
+    bool rings = several && (p->simple_only || !trees_join(p, group)) && wanted == TW_BY_AUTO;
+    if (wants(wanted, TW_BY_RING)) keep_faster(best, ring_s(p, group, TW_ALL_REDUCE, bytes), "ring");
+    if (rings) return;
+    if (wants(wanted, TW_BY_TREE)) keep_faster(best, tree_s(p, group, bytes), "tree");
+    if (!p->scaleup.in_network) return;
+    if (!several && wants(wanted, TW_BY_NVLS)) keep_faster(best, nvls_s(p, group, bytes), "nvls");
+    if (several && group->g > 1.0 && wanted != TW_BY_RING && wanted != TW_BY_TREE)
+        keep_faster(best, nvls_tree_s(p, group, bytes), "nvls tree");
+}
+
+static TwCollectiveCost law(const TwNetworkPlant *p, const Group *group, TwCollective what, double bytes,
+                            TwAlgorithm wanted)
 {
     TwCollectiveCost best = {.time_s = INFINITY};
-    bool several = group->k > 1.0;
     switch (what) {
     case TW_SEND:
         keep_faster(&best, send_s(p, group, bytes), "send");
@@ -140,29 +196,34 @@ static TwCollectiveCost analytic(const TwNetworkPlant *p, const Group *group, Tw
     case TW_REDUCE_SCATTER:
         keep_faster(&best, ring_s(p, group, what, bytes), "ring");
         break;
+    case TW_BROADCAST:
+    case TW_REDUCE:
+        keep_faster(&best, ring_s(p, group, what, bytes), "chain");
+        break;
     case TW_ALL_REDUCE:
-        keep_faster(&best, ring_s(p, group, what, bytes), "ring");
-        keep_faster(&best, tree_s(p, group, bytes), "tree");
-        if (!several && p->scaleup.in_network) keep_faster(&best, nvls_s(p, group->n, bytes), "nvls");
-        if (several && group->g > 1.0) keep_faster(&best, hierarchical_s(p, group, bytes), "hierarchical");
+        all_reduce(p, group, bytes, wanted, &best);
+        if (!isfinite(best.time_s)) all_reduce(p, group, bytes, TW_BY_AUTO, &best);
         break;
     }
     return best;
 }
 
-static Group group_of(const TwNetworkPlant *p, int ranks, int per_domain)
+static Group group_of(const TwNetworkPlant *p, const TwCollectiveAsk *ask)
 {
-    int g = per_domain < ranks ? per_domain : ranks;
+    int n = ask->ranks, g = ask->ranks_per_domain < n ? ask->ranks_per_domain : n;
     if (p->scaleup.domain_gpus > 0 && g > p->scaleup.domain_gpus) g = (int)p->scaleup.domain_gpus;
     if (g < 1) g = 1;
-    return (Group){.n = ranks,
-                   .g = g,
-                   .k = (ranks + g - 1) / g,
-                   .nvlink = p->scaleup.ring_efficiency * p->scaleup.link_bytes_s,
-                   .nic = p->fabric.efficiency * p->fabric.port_bytes_s * (double)p->fabric.planes};
+    double k = (n + g - 1) / g, share = ask->nic_share > 0.0 ? ask->nic_share : 1.0;
+    return (Group){
+        .n = n,
+        .g = n / k,    // the fullest domains of an uneven group hold more: their rails are the same
+        .k = k,
+        .nvlink = p->scaleup.ring_efficiency * p->scaleup.link_bytes_s,
+        .nic = share * p->fabric.efficiency * p->fabric.port_bytes_s * (double)p->fabric.planes,
+        .hops = {n, k, overhead_s, p->scaleup.hop_s - tw_nccl_hop_s(false), p->fabric.hop_s - tw_nccl_hop_s(true)}};
 }
 
-// The measured curve, carried to more ranks by the ratio of the laws; false: there is none.
+// The measured curve, carried to more ranks by the difference of the laws; false: there is none.
 static bool measured(const TwNetworkPlant *p, const Group *group, TwCollective what, double bytes,
                      TwCollectiveCost *cost)
 {
@@ -173,25 +234,35 @@ static bool measured(const TwNetworkPlant *p, const Group *group, TwCollective w
     cost->measured = true;
     if (curve->ranks != (int)group->n) {
         Group known = *group;
-        known.n = known.g = curve->ranks;
-        cost->time_s *= analytic(p, group, what, bytes).time_s / analytic(p, &known, what, bytes).time_s;
+        known.n = known.g = known.hops.ranks = curve->ranks;
+        double more = law(p, group, what, bytes, TW_BY_AUTO).time_s - law(p, &known, what, bytes, TW_BY_AUTO).time_s;
+        cost->time_s += fmax(more, 0.0);
         cost->extrapolated = true;
     }
     return true;
 }
 
+TwCollectiveCost tw_network_time(const TwNetwork *network, const TwCollectiveAsk *ask)
+{
+    const TwNetworkPlant *p = network->inner;
+    TwCollectiveAsk a = *ask;
+    assert(a.ranks >= 1 && a.bytes >= 0.0 && a.nic_share >= 0.0 && a.nic_share <= 1.0);
+    if (a.what == TW_SEND) a.ranks = 2;
+    TwCollectiveCost cost = {.algorithm = "none"};
+    if (a.ranks == 1) return cost;
+
+    Group group = group_of(p, &a);
+    assert(group.k <= 1.0 || p->fabric_exists);
+    bool table = !a.law_only && a.algorithm == TW_BY_AUTO && measured(p, &group, a.what, a.bytes, &cost);
+    if (!table) cost = law(p, &group, a.what, a.bytes, a.algorithm);
+    cost.bus_bytes_s = cost.time_s > 0.0 ? tw_collective_factor(a.what, a.ranks) * a.bytes / cost.time_s : 0.0;
+    return cost;
+}
+
 TwCollectiveCost tw_network_collective(const TwNetwork *network, TwCollective what, int ranks, int ranks_per_domain,
                                        double bytes)
 {
-    const TwNetworkPlant *p = network->inner;
-    assert(ranks >= 1 && bytes >= 0.0);
-    if (what == TW_SEND) ranks = 2;
-    TwCollectiveCost cost = {.algorithm = "none"};
-    if (ranks == 1) return cost;
-
-    Group group = group_of(p, ranks, ranks_per_domain);
-    assert(group.k <= 1.0 || p->fabric_exists);
-    if (!measured(p, &group, what, bytes, &cost)) cost = analytic(p, &group, what, bytes);
-    cost.bus_bytes_s = cost.time_s > 0.0 ? tw_collective_factor(what, ranks) * bytes / cost.time_s : 0.0;
-    return cost;
+    return tw_network_time(
+        network,
+        &(TwCollectiveAsk){.what = what, .ranks = ranks, .ranks_per_domain = ranks_per_domain, .bytes = bytes});
 }

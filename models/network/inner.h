@@ -15,7 +15,7 @@ typedef struct TwNetworkPlant {
     TwArena *arena;
     TwScaleupRow scaleup;
     TwFabricRow fabric;
-    bool fabric_exists;
+    bool fabric_exists, simple_only;
     const TwCommCurve *curves;    // ascending in what, then ranks
     int curve_count;
 } TwNetworkPlant;
@@ -29,3 +29,12 @@ const TwCommCurve *tw_comm_curve(const TwNetworkPlant *plant, TwCollective what,
 // Time at a size: ln t over ln bytes; above the last size by the bandwidth of the last two, below the first the time of
 // the first. *outside says which of them it was.
 double tw_comm_time_s(const TwCommCurve *curve, double bytes, bool *outside);
+
+// n ranks in k nodes, and what their hops take beyond NCCL's defaults.
+typedef struct TwNcclGroup {
+    double ranks, nodes, overhead_s, extra_intra_s, extra_inter_s;
+} TwNcclGroup;
+
+double tw_nccl_latency_with(TwCollective what, TwAlgorithm algorithm, TwProtocol protocol, const TwNcclGroup *group);
+double tw_nccl_hop_s(bool inter);                                 // its default for the low-latency ring
+double tw_nccl_tree_factor(TwProtocol protocol, double bytes);    // of bandwidth

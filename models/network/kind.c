@@ -14,13 +14,25 @@ static const TwField scaleup_fields[] = {
      NULL},
     {"nvls_efficiency", "1", TW_REAL, 0.01, 1.0, "1", ROW(nvls_efficiency),
      "of link_bytes_s that reduction in the switch reaches", NULL},
-    {"base_s", "s", TW_REAL, 0.0, 1.0, NULL, ROW(base_s), "latency of any collective: launch and first byte", NULL},
-    {"hop_s", "s", TW_REAL, 0.0, 1.0, NULL, ROW(hop_s), "latency of a hop, small messages", NULL},
+    {"exchange_efficiency", "1", TW_REAL, 0.01, 1.0, "0.8", ROW(exchange_efficiency),
+     "of link_bytes_s that exchanges of tokens with experts reach", NULL},
+    {"base_s", "s", TW_REAL, 0.0, 1.0, NULL, ROW(base_s), "launch of any collective, above NCCL's own model of latency",
+     NULL},
+    {"hop_s", "s", TW_REAL, 0.0, 1.0, NULL, ROW(hop_s), "latency of a hop, low-latency protocol", NULL},
     {"nvls_s", "s", TW_REAL, 0.0, 1.0, "0", ROW(nvls_s), "latency of a collective reduced in the switch", NULL},
     {"in_network", "", TW_BOOLEAN, 0.0, 0.0, "false", ROW(in_network), "the switches can reduce (NVLS)", NULL},
-    {"simple_hop_s", "s", TW_REAL, 0.0, 1.0, "3.4e-6", ROW(simple_hop_s), "latency of a hop, large messages", NULL},
-    {"fill_s", "s", TW_REAL, 0.0, 1.0, "0", ROW(fill_s), "NVLS: delay of a message that fills the channels", NULL},
-    {"fill_bytes", "B", TW_REAL, 1.0, 1e12, "1e7", ROW(fill_bytes), "NVLS: message that has half of that delay", NULL},
+    {"fill_s", "s", TW_REAL, 0.0, 1.0, "0", ROW(fill_s), "delay of a message that fills the channels", NULL},
+    {"fill_bytes", "B", TW_REAL, 1.0, 1e12, "1e7", ROW(fill_bytes), "message that has half of that delay", NULL},
+    {"low_latency_fraction", "1", TW_REAL, 0.01, 1.0, "0.5", ROW(low_latency_fraction),
+     "of bandwidth that the low-latency protocol reaches", NULL},
+    {"overlap", "1", TW_REAL, 0.0, 1.0, "0.4", ROW(overlap), "of the stages of an all-reduce over several domains",
+     NULL},
+    {"ring_nics", "1", TW_INTEGER, 0.0, 4096.0, "0", ROW(ring_nics),
+     "network cards of a domain that rings between domains use; 0: all", NULL},
+    {"tree_domains", "1", TW_INTEGER, 0.0, 1e6, "0", ROW(tree_domains),
+     "most domains that a tree joins, rings beyond; 0: any number", NULL},
+    {"planes", "1", TW_INTEGER, 1.0, 64.0, "1", ROW(planes), "switch chips that each GPU is joined to, equal links",
+     NULL},
 };
 
 const TwKind tw_scaleup_kind = {"scaleup", "scaleup", scaleup_fields, TW_COUNT(scaleup_fields), NULL, 0};
@@ -28,6 +40,7 @@ const TwKind tw_scaleup_kind = {"scaleup", "scaleup", scaleup_fields, TW_COUNT(s
 #undef ROW
 #define ROW(field) offsetof(TwFabricRow, field)
 
+static const char *const protocol_words[] = {"all", "simple", NULL};
 static const char *const fabric_words[] = {"fat_tree", NULL};
 
 static const TwField fabric_fields[] = {
@@ -46,11 +59,25 @@ static const TwField fabric_fields[] = {
     {"nic_w", "W", TW_REAL, 0.0, 1e4, NULL, ROW(nic_w), "a network card without its optic, a plane", NULL},
     {"optics_per_link", "1", TW_INTEGER, 0.0, 2.0, "2", ROW(optics_per_link),
      "2: at both ends; 1: at the switch only; 0: copper", NULL},
-    {"hop_s", "s", TW_REAL, 0.0, 1.0, NULL, ROW(hop_s), "latency of a hop between two nodes, small messages", NULL},
-    {"simple_hop_s", "s", TW_REAL, 0.0, 1.0, "14e-6", ROW(simple_hop_s),
-     "latency of a hop between two nodes, large messages", NULL},
+    {"hop_s", "s", TW_REAL, 0.0, 1.0, NULL, ROW(hop_s), "latency of a hop between two nodes, low-latency protocol",
+     NULL},
     {"base_s", "s", TW_REAL, 0.0, 1.0, NULL, ROW(base_s), "latency of any transfer through the network card", NULL},
-    {"efficiency", "1", TW_REAL, 0.01, 1.0, NULL, ROW(efficiency), "of line rate that large transfers reach", NULL},
+    {"efficiency", "1", TW_REAL, 0.01, 1.0, NULL, ROW(efficiency), "of line rate that large collectives reach", NULL},
+    {"fill_s", "s", TW_REAL, 0.0, 1.0, "0", ROW(fill_s), "delay of a collective that fills the channels between nodes",
+     NULL},
+    {"fill_bytes", "B", TW_REAL, 1.0, 1e12, "1e7", ROW(fill_bytes), "message that has half of that delay", NULL},
+    {"in_network", "", TW_BOOLEAN, 0.0, 0.0, "false", ROW(in_network), "its switches can reduce (SHARP)", NULL},
+    {"protocols", "", TW_TEXT, 0.0, 0.0, "all", ROW(protocols),
+     "of collectives across it; simple: rings with the large-message protocol only", protocol_words},
+    {"send_s", "s", TW_REAL, 0.0, 1.0, "380e-6", ROW(send_s), "latency of a bulk copy between nodes (KV cache)", NULL},
+    {"send_efficiency", "1", TW_REAL, 0.01, 1.0, "0.73", ROW(send_efficiency), "of line rate that a bulk copy reaches",
+     NULL},
+    {"dispatch_s", "s", TW_REAL, 0.0, 1.0, "37e-6", ROW(dispatch_s), "latency of sending tokens to experts", NULL},
+    {"dispatch_efficiency", "1", TW_REAL, 0.01, 1.0, "0.93", ROW(dispatch_efficiency), "of line rate that it reaches",
+     NULL},
+    {"combine_s", "s", TW_REAL, 0.0, 1.0, "19e-6", ROW(combine_s), "latency of bringing tokens back", NULL},
+    {"combine_efficiency", "1", TW_REAL, 0.01, 1.0, "0.83", ROW(combine_efficiency), "of line rate that it reaches",
+     NULL},
 };
 
 const TwKind tw_fabric_kind = {"fabric", "fabric", fabric_fields, TW_COUNT(fabric_fields), NULL, 0};

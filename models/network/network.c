@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define BAD(...) tw_errors_add(errors, "", 0, 0, __VA_ARGS__)
 
@@ -121,6 +122,9 @@ static void check_numbers(const TwNetworkSpec *spec, TwErrors *errors)
             (long long)row->planes, row->oversubscription);
 }
 
+// Rows that no file filled have zeroes where a share of bandwidth must be.
+static double or_default(double value, double standard) { return value > 0.0 ? value : standard; }
+
 bool tw_network_create(TwNetwork **network, const TwNetworkSpec *spec, TwErrors *errors)
 {
     *network = NULL;
@@ -135,6 +139,12 @@ bool tw_network_create(TwNetwork **network, const TwNetworkSpec *spec, TwErrors 
     plant->scaleup = spec->scaleup;
     plant->fabric = spec->fabric;
     plant->fabric_exists = spec->endpoints > 0;
+    plant->simple_only = spec->fabric.protocols && strcmp(spec->fabric.protocols, "simple") == 0;
+    plant->scaleup.low_latency_fraction = or_default(spec->scaleup.low_latency_fraction, 0.5);
+    plant->scaleup.exchange_efficiency = or_default(spec->scaleup.exchange_efficiency, 0.8);
+    plant->fabric.send_efficiency = or_default(spec->fabric.send_efficiency, 0.73);
+    plant->fabric.dispatch_efficiency = or_default(spec->fabric.dispatch_efficiency, 0.93);
+    plant->fabric.combine_efficiency = or_default(spec->fabric.combine_efficiency, 0.83);
     net->inner = plant;
     bool good = count_fabric(net, spec, errors);
     if (good && plant->fabric_exists) add_power(net, spec);

@@ -1,12 +1,13 @@
-// Scale-up domains and the scale-out fabric: counts, bisection, power, and how long a collective takes.
+// Scale-up domains and the scale-out fabric: counts, bisection, power, and how long a transfer takes.
 //
-// Level: cost models, not packets (docs/network.md). A scale-up domain is a star of GPUs through NVSwitch; the
-// scale-out fabric a rail-optimised fat tree of one, two or three tiers.
+// Level: fluid flows and cost models, not packets (docs/network.md). A scale-up domain is a star of GPUs through
+// NVSwitch; the scale-out fabric a rail-optimised fat tree of one, two or three tiers.
 //
 // A collective takes the fastest of the algorithms that its ranks may use, each latency + bytes / bandwidth as NCCL
-// models it; inside one domain a measured table of the chip, where there is one, takes the place of the law.
+// models it (NVIDIA/nccl src/graph/tuning.cc); inside one domain a measured table of the chip, where there is one,
+// takes the place of the law. Contention enters as the share of a rank's network card that the flow model leaves to it.
 //
-// Left out: contention between collectives, ECMP collisions, failures of links, storage. Power does not follow traffic.
+// Left out: packets, flow control, losses. Power does not follow traffic.
 #pragma once
 
 #include "sim/config.h"
@@ -17,11 +18,18 @@ extern const TwKind tw_scaleup_kind;    // parts/scaleup: NVLink domain
 typedef struct TwScaleupRow {
     int64_t domain_gpus;
     double link_bytes_s;    // per GPU, one direction
-    double ring_efficiency, nvls_efficiency;
-    double base_s, hop_s, nvls_s;    // latencies
-    bool in_network;                 // reduction in the switch (NVLS)
-    double simple_hop_s;             // ring hop of the large-message protocol; hop_s is that of the small
-    double fill_s, fill_bytes;       // NVLS: delay that builds up as a message fills the channels, s S/(S + bytes)
+    double ring_efficiency, nvls_efficiency, exchange_efficiency;
+    double base_s;      // launch and first byte, above what NCCL's own model counts
+    double hop_s;       // of a ring with the low-latency protocol; other protocols keep NCCL's distance from it
+    double nvls_s;      // latency of a reduction in the switch, all included
+    bool in_network;    // reduction in the switch (NVLS)
+    double fill_s, fill_bytes;      // delay that builds up as a message fills the channels, s S/(S + bytes)
+    double low_latency_fraction;    // of bandwidth that the low-latency protocol reaches
+    double overlap;                 // of the stages of an all-reduce over several domains
+    int64_t ring_nics;              // network cards of a domain that rings between domains use; 0: all
+    int64_t tree_domains;           // most domains that a tree joins, rings beyond; 0: any number
+    int64_t planes;                 // switch planes: a GPU has as many equal links
+    double switch_w;                // of a domain's switches, where it is not part of the rack's draw
     const char *title;
 } TwScaleupRow;
 
@@ -34,10 +42,15 @@ typedef struct TwFabricRow {
     double oversubscription;    // at the leaf: endpoints : uplinks
     double switch_w;            // base power of a switch chassis without ports
     double port_w, optic_w, nic_w;
-    int64_t optics_per_link;    // 2: pluggable at both ends; 1: at the switch only, co-packaged
-    double hop_s, base_s;
-    double efficiency;      // of line rate for large transfers
-    double simple_hop_s;    // of the large-message protocol
+    int64_t optics_per_link;           // 2: pluggable at both ends; 1: at the switch only, co-packaged
+    double hop_s;                      // of a ring with the low-latency protocol
+    double base_s;                     // of any transfer through the network card
+    double efficiency;                 // of line rate for large collectives
+    double fill_s, fill_bytes;         // as those of the domain, for what crosses the fabric
+    bool in_network;                   // reduction in its switches (SHARP)
+    const char *protocols;             // "all"; "simple": rings with the large-message protocol only
+    double send_s, send_efficiency;    // bulk transfer: KV caches
+    double dispatch_s, dispatch_efficiency, combine_s, combine_efficiency;    // tokens to experts and back
     const char *title;
 } TwFabricRow;
 
@@ -58,25 +71,74 @@ typedef struct TwNetwork {
     const struct TwNetworkPlant *inner;
 } TwNetwork;
 
-typedef enum TwCollective { TW_ALL_REDUCE, TW_ALL_GATHER, TW_REDUCE_SCATTER, TW_ALL_TO_ALL, TW_SEND } TwCollective;
+typedef enum TwCollective {
+    TW_ALL_REDUCE,
+    TW_ALL_GATHER,
+    TW_REDUCE_SCATTER,
+    TW_ALL_TO_ALL,
+    TW_SEND,
+    TW_BROADCAST,
+    TW_REDUCE,
+} TwCollective;
+
+// AUTO: the fastest that the ranks may use. Where the one asked for cannot run, AUTO takes its place.
+typedef enum TwAlgorithm { TW_BY_AUTO, TW_BY_RING, TW_BY_TREE, TW_BY_NVLS, TW_BY_NVLS_TREE } TwAlgorithm;
 
 // How a duration was found.
 typedef struct TwCollectiveCost {
     double time_s, bus_bytes_s;
-    const char *algorithm;    // "ring", "tree", "nvls", "measured", "hierarchical"
+    const char *algorithm;    // "ring", "tree", "nvls", "nvls tree", "pairwise", "send", "chain", "measured"
     bool measured, extrapolated;
 } TwCollectiveCost;
+
+// What is asked. ranks GPUs, ranks_per_domain of them in one domain; bytes as nccl-tests counts them.
+// what TW_SEND: ranks is ignored, ranks_per_domain >= 2 sends inside a domain. Outside a domain the fabric must exist
+// (endpoints > 0); a group larger than the fabric is the caller's error.
+typedef struct TwCollectiveAsk {
+    TwCollective what;
+    int ranks, ranks_per_domain;
+    double bytes;
+    TwAlgorithm algorithm;
+    double nic_share;    // of its network card that a rank gets, (0, 1]; 0 stands for 1
+    bool law_only;       // the measured table of the chip is not used
+} TwCollectiveAsk;
+
+// Tokens to the experts of other ranks (dispatch) or back (combine).
+typedef struct TwMoeAsk {
+    bool combine;
+    int ranks, ranks_per_domain;
+    double bytes;        // that a rank sends in all, its own share included: tokens x top-k x hidden x bytes
+    double imbalance;    // busiest over mean rank, >= 1; 0 stands for 1
+    double nic_share;    // as above
+    int sms;             // multiprocessors that copy; 0: no bound
+} TwMoeAsk;
 
 bool tw_network_create(TwNetwork **network, const TwNetworkSpec *spec, TwErrors *errors);
 void tw_network_destroy(TwNetwork *network);
 
-// ranks GPUs, ranks_per_node of them in one domain; bytes as nccl-tests counts them. An idle network.
-// what TW_SEND: ranks is ignored, ranks_per_domain >= 2 sends inside a domain. Outside a domain the fabric must exist
-// (endpoints > 0); a group larger than the fabric is the caller's error.
+TwCollectiveCost tw_network_time(const TwNetwork *network, const TwCollectiveAsk *ask);
+TwCollectiveCost tw_network_moe(const TwNetwork *network, const TwMoeAsk *ask);
+
+// A bulk copy from `cards` network cards to as many of another node (KV cache, checkpoint), of which each gets
+// nic_share.
+TwCollectiveCost tw_network_transfer(const TwNetwork *network, int cards, double bytes, double nic_share);
+
+// tw_network_time of an idle network, any algorithm.
 TwCollectiveCost tw_network_collective(const TwNetwork *network, TwCollective what, int ranks, int ranks_per_domain,
                                        double bytes);
 
 // Bus bandwidth = factor bytes / time, as nccl-tests counts it.
 double tw_collective_factor(TwCollective what, int ranks);
+// A ring of `ranks` with alpha_s a hop: (n-1) or, for all-reduce, 2 (n-1) hops.
+double tw_ring_s(TwCollective what, int ranks, double bytes, double alpha_s, double rate_bytes_s);
 // Bytes that a rank moves in a hierarchical all-reduce over `nodes` of ranks / nodes each: inside, and through its NIC.
 void tw_hierarchical_bytes(int ranks, int nodes, double bytes, double *inside, double *nic);
+// Bytes of one token and layer sent to its experts: values of value_bytes each and, where scale_group > 0, one fp32
+// scale per that many values.
+double tw_moe_token_bytes(int64_t hidden, int64_t top_k, double value_bytes, int64_t scale_group);
+
+// The protocols of NCCL and its own model of their latency with its default numbers; overhead_s: 1 us on Intel, 2 on
+// AMD hosts, counted where there are several nodes.
+typedef enum TwProtocol { TW_LL, TW_LL128, TW_SIMPLE } TwProtocol;
+double tw_nccl_latency_s(TwCollective what, TwAlgorithm algorithm, TwProtocol protocol, int ranks, int nodes,
+                         double overhead_s);

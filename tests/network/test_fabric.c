@@ -14,7 +14,6 @@ static TwFabricRow fat_tree(int64_t radix, double port_bytes_s)
                          .nic_w = 35.0,
                          .optics_per_link = 2,
                          .hop_s = 1e-6,
-                         .simple_hop_s = 1e-6,
                          .efficiency = 1.0};
 }
 

@@ -1,0 +1,8 @@
+// Reference cases of the network: closed forms, and published measurements row by row.
+#pragma once
+
+#include "sim/validation.h"
+
+// The visible cases, then the rows of `file` (columns of the published collective measurements) or, without one, of the
+// table beside the checkout where it lies there. False: the table or a part cannot be read.
+bool tw_validate_network(TwValidation *validation, const char *file, TwError *error);
