@@ -35,6 +35,10 @@ const TwCommandRow tw_commands[] = {
      "voltages, flows and losses of an electrical case (CSV, MATPOWER)",
      "  tokenworks powerflow case33bw.csv --closed reconf\n"
      "  tokenworks powerflow case14.m --json\n"},
+    {"thermal", TW_THERMAL, tw_command_thermal, "thermal [COMPONENT [QUANTITY=VALUE ...]]",
+     "one component of the cooling model alone, at a point or along a line",
+     "  tokenworks thermal\n"
+     "  tokenworks thermal york wet_bulb_degc=20 range_k=2:12:11\n"},
     {"validate", TW_VALIDATE, tw_command_validate, "validate [SUBJECT [FILE]]",
      "reference cases: predicted beside published",
      "  tokenworks validate\n"

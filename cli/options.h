@@ -15,6 +15,7 @@ typedef enum TwCommand {
     TW_TRACE = 32,
     TW_VALIDATE = 64,
     TW_POWERFLOW = 0x1000,
+    TW_THERMAL = 0x2000,
     TW_ALL = 0xffff,
 } TwCommand;
 

@@ -1,4 +1,6 @@
 // tokenworks validate: the reference cases of each subject, predicted beside published.
+#include "models/thermal/validate.h"
+#include "cli/commands.h"
 #include "models/workload/validate.h"
 #include "cli/commands.h"
 #include "models/network/validate.h"
@@ -12,6 +14,7 @@ static const struct {
     const char *name;
     bool (*run)(TwValidation *validation, const char *file, TwError *error);
 } subjects[] = {
+    {"thermal", tw_validate_thermal},
     {"training", tw_validate_training},
     {"network", tw_validate_network},
     {NULL, NULL},

@@ -126,8 +126,8 @@ static const Site sites[] = {
 };
 enum { SITES = sizeof sites / sizeof *sites };
 
-static const char *const site_names[SITES] = {"oslo", "lulea", "mumbai", "tokyo", "virginia", "new_mexico",
-                                                 "chicago", "golden", "atlanta", "tampa", "tucson", "port_angeles"};
+static const char *const site_names[SITES] = {"oslo",    "lulea",  "mumbai",  "tokyo", "virginia", "new_mexico",
+                                              "chicago", "golden", "atlanta", "tampa", "tucson",   "port_angeles"};
 
 int tw_weather_sites(const char *const **names)
 {
@@ -316,9 +316,7 @@ bool tw_weather_climate(TwWeather *weather, const char *site, uint64_t seed, TwE
     const Site *s = NULL;
     for (int i = 0; i < SITES; i++)
         if (strcmp(sites[i].name, site) == 0) s = &sites[i];
-    if (!s)
-        return tw_fail(error, TW_BAD_INPUT,
-                       "no climate of '%s'", site);
+    if (!s) return tw_fail(error, TW_BAD_INPUT, "no climate of '%s'", site);
     memset(weather, 0, sizeof *weather);
     memcpy(weather->name, s->name, strlen(s->name) + 1);
     weather->elevation_m = s->elevation_m;

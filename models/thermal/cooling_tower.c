@@ -56,6 +56,78 @@ double tw_cooling_tower_evaporation_kg_s(const TwCoolingTower *tower, double fan
     return fmax(air_kg_s * (tw_air_humidity_saturated(leaving_degc, pressure_pa) - humidity), 0.0);
 }
 
+double tw_york_approach_k(double wet_bulb_degc, double range_k, double l_over_g)
+{
+    // by powers of L/G, of range, of wet bulb: 0 to 2 each
+    static const double c[27] = {
+        -0.359741205,        -0.055053608,     0.0023850432,      0.173926877,      -0.0248473764,   0.00048430224,
+        -0.005589849456,     0.0005770079712,  -0.00001342427256, 2.84765801111111, -0.121765149,    0.0014599242,
+        1.680428651,         -0.0166920786,    -0.0007190532,     -0.025485194448,  0.0000487491696, 0.00002719234152,
+        -0.0653766255555556, -0.002278167,     0.0002500254,      -0.0910565458,    0.00318176316,   0.000038621772,
+        -0.0034285382352,    0.00000856589904, -0.000001516821552};
+    double sum = 0.0, l = 1.0;
+    for (int i = 0, k = 0; i < 3; i++, l *= l_over_g) {
+        double r = 1.0;
+        for (int j = 0; j < 3; j++, r *= range_k, k += 3)
+            sum += l * r * (c[k] + wet_bulb_degc * (c[k + 1] + wet_bulb_degc * c[k + 2]));
+    }
+    return sum;
+}
+
+TwYork tw_york_design(double water_w_k, double range_k, double approach_k, double wet_bulb_degc)
+{
+    TwYork york = {water_w_k, 0.0, 0.0};
+    double low = 0.05, high = 3.0;
+    if (tw_york_approach_k(wet_bulb_degc, range_k, low) > approach_k ||
+        tw_york_approach_k(wet_bulb_degc, range_k, high) < approach_k)
+        return york;
+    for (int i = 0; i < 100; i++) {
+        double middle = 0.5 * (low + high);
+        if (tw_york_approach_k(wet_bulb_degc, range_k, middle) < approach_k)
+            low = middle;
+        else
+            high = middle;
+    }
+    york.water_ratio = 0.5 * (low + high);
+    return york;
+}
+
+static double hold(double x, double least, double most, int *clamped)
+{
+    *clamped |= x < least || x > most;
+    return fmin(fmax(x, least), most);
+}
+
+double tw_york_heat(const TwYork *york, double water_w_k, double fan, double inlet_degc, double wet_bulb_degc,
+                    int *clamped)
+{
+    *clamped = 0;
+    double drive = inlet_degc - wet_bulb_degc;
+    if (water_w_k <= 0.0 || drive <= 0.0) return 0.0;
+    // fans at rest: a share of what full fans would take, spread over the lowest speeds so that the law is continuous
+    const double least_fan = 0.1;
+    double y = fmax(fan, least_fan), wet = hold(wet_bulb_degc, -34.4, 26.7, clamped);
+    double water = hold(water_w_k / york->water_w_k, 0.75, 1.25, clamped) * york->water_ratio;
+    double ratio = hold(water / y, 0.01, 8.0, clamped);
+
+    // the range that leaves its own approach: range + approach(range) = drive; both rise with range
+    double low = 0.0, high = 22.2;
+    if (high + tw_york_approach_k(wet, high, ratio) < drive) {
+        *clamped = 1;
+        low = high;
+    }
+    for (int i = 0; i < 60 && high - low > 1e-10; i++) {
+        double middle = 0.5 * (low + high);
+        if (middle + fmax(tw_york_approach_k(wet, middle, ratio), 0.0) < drive)
+            low = middle;
+        else
+            high = middle;
+    }
+    double range = 0.5 * (low + high), share = 1.0;
+    if (fan < least_fan) share = york->free_fraction + (1.0 - york->free_fraction) * fmax(fan, 0.0) / least_fan;
+    return share * water_w_k * fmin(range, drive);
+}
+
 double tw_merkel_integral(double inlet_degc, double outlet_degc, double wet_bulb_degc, double l_over_g,
                           double pressure_pa)
 {

@@ -5,7 +5,10 @@
 //
 // y is fan speed, s water flow over design; the three corrections are those of LBL's Buildings library.
 // Evaporation is the humidity that the air gains when it leaves saturated with its enthalpy raised by Q.
-// Left out: staging of cells, the basin as a state, ice.
+// The other form is York's approach polynomial in wet bulb, range and water over air (27 coefficients, LBL's Buildings
+// library): leaving water = wet bulb + approach. It holds for wet bulbs of -34.4 to 26.7 degC, ranges of 1.1 to
+// 22.2 K, approaches of 1.1 to 40 K, water of 0.75 to 1.25 of design and L/G up to 8; outside it is clamped, and said.
+// Left out: ice, wind, recirculation.
 #pragma once
 
 typedef struct TwCoolingTower {
@@ -25,6 +28,22 @@ double tw_cooling_tower_heat(const TwCoolingTower *tower, double water_w_k, doub
 // Water evaporated, kg/s, while this heat goes into air of these bulbs.
 double tw_cooling_tower_evaporation_kg_s(const TwCoolingTower *tower, double fan, double heat_w, double dry_bulb_degc,
                                          double wet_bulb_degc, double pressure_pa);
+
+// York: approach [K] for wet bulb, range and the ratio of water to air, each over its design; no clamping.
+double tw_york_approach_k(double wet_bulb_degc, double range_k, double l_over_g);
+
+typedef struct TwYork {
+    double water_w_k;      // of a cell at design
+    double water_ratio;    // water over design at which York's polynomial gives the design approach with full fan
+    double free_fraction;
+} TwYork;
+
+// water_ratio 0: York's polynomial has no such point.
+TwYork tw_york_design(double water_w_k, double range_k, double approach_k, double wet_bulb_degc);
+
+// Heat given to air at these conditions; *clamped is set where a bound held an input.
+double tw_york_heat(const TwYork *york, double water_w_k, double fan, double inlet_degc, double wet_bulb_degc,
+                    int *clamped);
 
 // Merkel integral KaV/L = integral of cp dT/(h_s - h_a) by four Chebyshev points; l_over_g: water over dry air.
 double tw_merkel_integral(double inlet_degc, double outlet_degc, double wet_bulb_degc, double l_over_g,

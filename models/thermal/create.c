@@ -311,7 +311,8 @@ bool tw_thermal_create(TwThermal **thermal, const TwThermalSpec *spec, TwLayout 
     if (!spec->weather) tw_errors_add(errors, NULL, 0, 0, "cooling without weather");
     double step = spec->step_max_s > 0.0 ? spec->step_max_s : 5.0;
     if (step > 10.0 && !spec->cvode)
-        tw_errors_add(errors, NULL, 0, 0, "thermal step %g s, expected at most 10 s with rosenbrock (run.step_max_s)", step);
+        tw_errors_add(errors, NULL, 0, 0, "thermal step %g s, expected at most 10 s with rosenbrock (run.step_max_s)",
+                      step);
     if (tw_errors_count(errors) > before) return false;
 
     TwArena *arena = tw_arena_create();

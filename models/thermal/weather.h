@@ -29,3 +29,24 @@ int tw_weather_sites(const char *const **names);
 
 // second_of_year may be any number: the year repeats.
 TwAir tw_weather_at(const TwWeather *weather, double second_of_year);
+
+// The hottest and most humid days a plant is sized for. Temperatures fall below the maximum by the ASHRAE daily
+// profile; humidity ratio is constant, that of (dry_bulb, wet_bulb), capped at saturation.
+typedef struct TwDesignDay {
+    double dry_bulb_degc, wet_bulb_degc, range_k, pressure_pa;
+} TwDesignDay;
+TwAir tw_design_day_at(const TwDesignDay *day, double hour);
+
+// Every day of the year becomes this one.
+void tw_weather_design(TwWeather *weather, const TwDesignDay *day);
+
+// Adds a heat wave: a trapezoid of rise, hold and fall days from the start of day `first_day` (1 to 365), its top
+// dry_bulb_k above the year's dry bulb and dew_point_k above its dew point.
+typedef struct TwHeatWave {
+    double first_day, rise_days, hold_days, fall_days;
+    double dry_bulb_k, dew_point_k;
+} TwHeatWave;
+void tw_weather_heat_wave(TwWeather *weather, const TwHeatWave *wave);
+
+// The value that `hours` hours of the year exceed, of one series.
+double tw_weather_exceeded(const double values[TW_HOURS], int hours);

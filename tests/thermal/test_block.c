@@ -1,7 +1,7 @@
 // The block solve against a dense one, its order in time, and one rack without flow against closed forms.
 #include "models/thermal/network.h"
 #include "tests/check.h"
-#include "tests/thermal/net1.h"
+#include "models/thermal/net1.h"
 
 #include <stdint.h>
 

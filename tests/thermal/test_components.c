@@ -8,7 +8,7 @@
 #include "models/thermal/room.h"
 #include "models/thermal/valve.h"
 #include "tests/check.h"
-#include "tests/thermal/net1.h"
+#include "models/thermal/net1.h"
 
 // T19, T20
 static void pumps(void)

@@ -1,6 +1,6 @@
 #include "models/thermal/network.h"
 #include "tests/check.h"
-#include "tests/thermal/net1.h"
+#include "models/thermal/net1.h"
 
 // liquid and air W per rack: the share is fixed by the spec's liquid_fraction
 static Net1 *net(double liquid_w, double air_w, double speed_squared, bool cvode)

@@ -2,7 +2,7 @@
 #include "models/thermal/network.h"
 #include "sim/random.h"
 #include "tests/check.h"
-#include "tests/thermal/net1.h"
+#include "models/thermal/net1.h"
 
 enum { CDUS = 16, WINDOWS = 60 };
 

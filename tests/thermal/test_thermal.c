@@ -1,6 +1,6 @@
 // The whole model as the twin uses it: conservation in every mode, failures, air-cooled halls, determinism.
 #include "tests/check.h"
-#include "tests/thermal/net1.h"
+#include "models/thermal/net1.h"
 
 #include <omp.h>
 

@@ -1,0 +1,25 @@
+// Heat for a district network: an exchanger where plant water is warm enough, a heat pump where it is not.
+//
+//     plant return >= T_s + margin:  Q = min(eps C_min (T_in - T_r), demand)
+//     else: the heat pump lifts what the exchanger takes to T_s; COP = eta T_s/(T_s - T_source) in kelvin,
+//           delivered Q = Q_source COP/(COP - 1); its power is part of what is delivered
+//
+// T_source is the mean of plant water in and out of the exchanger. Left out: the network's own dynamics.
+#pragma once
+
+typedef struct TwHeatExport {
+    double exchanger_ua_w_k, network_w_k;    // conductance; network flow * cp at full draw
+    double return_degc, supply_degc;         // of the network
+    double margin_k, eta_fraction;
+    double demand_w;    // most the network takes
+} TwHeatExport;
+
+typedef struct TwExported {
+    double plant_w;        // taken out of plant water
+    double delivered_w;    // to the network
+    double power_w;        // of the heat pump
+} TwExported;
+
+TwExported tw_heat_export(const TwHeatExport *site, double plant_w_k, double inlet_degc);
+
+double tw_heat_pump_cop(double eta, double source_degc, double supply_degc);
