@@ -15,6 +15,7 @@ static const struct {
     bool (*run)(TwValidation *validation, const char *file, TwError *error);
 } subjects[] = {
     {"thermal", tw_validate_thermal},
+    {"traffic", tw_validate_traffic},
     {"training", tw_validate_training},
     {"network", tw_validate_network},
     {NULL, NULL},

@@ -22,6 +22,11 @@ typedef enum TwPurpose {
     TW_PURPOSE_FAILURE,
     TW_PURPOSE_DESIGN,
     TW_PURPOSE_BOOTSTRAP,
+    TW_PURPOSE_CLIENT,
+    TW_PURPOSE_THINKING,
+    TW_PURPOSE_JOB,
+    TW_PURPOSE_GROWTH,
+    TW_PURPOSE_METER,
 } TwPurpose;
 
 uint64_t tw_hash64(const char *text);    // FNV-1a, finished by a 64-bit mix
