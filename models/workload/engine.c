@@ -3,11 +3,62 @@
 #include <math.h>
 #include <string.h>
 
+const char *const tw_policy_names[] = {"vllm_v1", "trtllm",  "trtllm_max_utilization", "static_batch",
+                                       "sglang",  "sarathi", "prefill_first",          NULL};
+
+bool tw_policy(const char *name, TwPolicy *policy)
+{
+    for (int k = 0; tw_policy_names[k]; k++) {
+        if (strcmp(name, tw_policy_names[k]) != 0) continue;
+        *policy = (TwPolicy)k;
+        return true;
+    }
+    return false;
+}
+
+// --- build --------------------------------------------------------------------------------------------------------
+
 static bool in_range(TwError *error, const char *name, int64_t value, int64_t min, int64_t max)
 {
     if (value >= min && value <= max) return true;
     return tw_fail(error, TW_BAD_INPUT, "%s = %lld, expected %lld to %lld", name, (long long)value, (long long)min,
                    (long long)max);
+}
+
+static bool check(const TwEngineSpec *spec, TwError *error)
+{
+    int b = spec->block_tokens;
+    if (!in_range(error, "max_tokens", spec->max_tokens, 1, 1 << 24)) return false;
+    if (!in_range(error, "max_sequences", spec->max_sequences, 1, 65535)) return false;
+    if (!in_range(error, "block_tokens", b, 1, 256)) return false;
+    if (b & (b - 1)) return tw_fail(error, TW_BAD_INPUT, "block_tokens = %d, expected a power of two", b);
+    if (!in_range(error, "kv_blocks", spec->kv_blocks, 1, (int64_t)1 << 40)) return false;
+    if (!in_range(error, "queue_max", spec->queue_max, 1, (1 << 24) - 65537)) return false;
+    if (!in_range(error, "priorities", spec->priorities, 1, TW_PRIORITIES)) return false;
+    if (!in_range(error, "tenants", spec->tenants, 1, TW_TENANTS)) return false;
+    if (!in_range(error, "services", spec->services, 0, TW_SERVICES)) return false;
+    if (!in_range(error, "tiers", spec->tier_count, 0, TW_TIERS)) return false;
+    if (!in_range(error, "draft_tokens", spec->speculate.draft, 0, TW_DRAFT_MOST)) return false;
+    for (int k = 0; k < spec->speculate.draft; k++)
+        if (!(spec->speculate.acceptance[k] >= 0.0 && spec->speculate.acceptance[k] <= 1.0))
+            return tw_fail(error, TW_BAD_INPUT, "acceptance = %g, expected 0 to 1", spec->speculate.acceptance[k]);
+    if (!in_range(error, "watermark_blocks", spec->watermark_blocks, 0, spec->kv_blocks - 1)) return false;
+    if (!(spec->ttft_slo_s > 0.0))
+        return tw_fail(error, TW_BAD_INPUT, "ttft_slo_s = %g, expected > 0", spec->ttft_slo_s);
+    if (!(spec->tpot_slo_s > 0.0))
+        return tw_fail(error, TW_BAD_INPUT, "tpot_slo_s = %g, expected > 0", spec->tpot_slo_s);
+    if (spec->policy == TW_SGLANG) {
+        if (!in_range(error, "prefill_tokens", spec->sglang.prefill_tokens, 1, 1 << 24)) return false;
+        if (!in_range(error, "chunk_tokens", spec->sglang.chunk_tokens, 1, 1 << 24)) return false;
+        if (!(spec->sglang.conservativeness > 0.0 && spec->sglang.conservativeness <= 1.4))
+            return tw_fail(error, TW_BAD_INPUT, "conservativeness = %g, expected more than 0, at most 1.4",
+                           spec->sglang.conservativeness);
+    }
+    bool drafts = spec->speculate.draft > 0;
+    if (drafts && (spec->policy == TW_SGLANG || spec->policy == TW_SARATHI || spec->policy == TW_PREFILL_FIRST))
+        return tw_fail(error, TW_BAD_INPUT, "draft_tokens = %d: policy %s does not speculate", spec->speculate.draft,
+                       tw_policy_names[spec->policy]);
+    return true;
 }
 
 static size_t reserve(TwEngine *e, size_t count, size_t size)
@@ -17,32 +68,103 @@ static size_t reserve(TwEngine *e, size_t count, size_t size)
     return at;
 }
 
-bool tw_engine_build(TwEngine *engine, const TwEngineSpec *spec, TwError *error)
+// Tokens that a step makes of each sequence: one, and as many drafts as are accepted one after the other.
+static double tokens_a_step(const TwSpeculate *s)
 {
-    int b = spec->block_tokens;
-    if (!in_range(error, "max_tokens", spec->max_tokens, 1, 1 << 24)) return false;
-    if (!in_range(error, "max_sequences", spec->max_sequences, 1, 65535)) return false;
-    if (!in_range(error, "block_tokens", b, 1, 256)) return false;
-    if (b & (b - 1)) return tw_fail(error, TW_BAD_INPUT, "block_tokens = %d, expected a power of two", b);
-    if (!in_range(error, "kv_blocks", spec->kv_blocks, 1, (int64_t)1 << 40)) return false;
-    if (!in_range(error, "queue_max", spec->queue_max, 1, 1 << 24)) return false;
-    if (!(spec->ttft_slo_s > 0.0))
-        return tw_fail(error, TW_BAD_INPUT, "ttft_slo_s = %g, expected > 0", spec->ttft_slo_s);
-    if (!(spec->tpot_slo_s > 0.0))
-        return tw_fail(error, TW_BAD_INPUT, "tpot_slo_s = %g, expected > 0", spec->tpot_slo_s);
+    double sum = 1.0, all = 1.0;
+    for (int k = 0; k < s->draft; k++) sum += all *= s->acceptance[k];
+    return sum;
+}
 
-    size_t sequences = (size_t)spec->max_sequences;
-    *engine = (TwEngine){.spec = *spec, .ring = spec->queue_max + spec->max_sequences};
-    engine->ttft_slo_ns = spec->ttft_slo_s < 9e9 ? (int64_t)(spec->ttft_slo_s * 1e9) : INT64_MAX;
-    engine->tpot_slo_ps = spec->tpot_slo_s < 9e6 ? (int64_t)(spec->tpot_slo_s * 1e12) : INT64_MAX;
-    engine->idle_rate = (int64_t)tw_wide(spec->step->idle_w, TW_UNITS_PER_NJ);
-    // the first chunks share the cache line of the residues
-    engine->residues = reserve(engine, (size_t)b + sequences, sizeof(uint16_t));
-    engine->chunks = engine->residues + (size_t)b * sizeof(uint16_t);
+// Time to compute a token of a long prompt, for whether it is worth loading what is cached below.
+static double token_time(const TwEngineSpec *spec)
+{
+    int64_t n = spec->max_tokens < 2048 ? spec->max_tokens : 2048;
+    const TwBatch batch = {
+        .tokens = (int32_t)n, .chunks = 1, .chunk_tokens = (int32_t)n, .chunk_square = n * n, .logits = 1};
+    TwStep step;
+    spec->step->step(spec->step->context, TW_LEVELS - 1, &batch, &step);
+    return step.time_ns.base / (double)n;
+}
+
+static int bits_for(int64_t count)
+{
+    int bits = 4;
+    while ((int64_t)1 << bits < 2 * count) bits++;
+    return bits;
+}
+
+static void build_cache(TwEngine *e)
+{
+    const TwEngineSpec *spec = &e->spec;
+    // as many runs as sequences in flight may need, and as many again as the blocks not in use may hold
+    int64_t nodes = spec->prefix_nodes > 0 ? spec->prefix_nodes
+                                           : 4 * (int64_t)spec->max_sequences + least(spec->kv_blocks / 16, 8192);
+    if (spec->prefix_nodes == 0) nodes = least(nodes, spec->kv_blocks);
+    if (nodes < 16) nodes = 16;
+    e->prefix.nodes = (int)nodes;
+    e->prefix.bits = bits_for(nodes);
+    e->node = reserve(e, (size_t)nodes, sizeof(TwPrefixNode));
+    e->table = reserve(e, (size_t)1 << e->prefix.bits, sizeof(uint64_t));
+    for (int t = 0; t < spec->tier_count; t++) {
+        const TwTierSpec *tier = &spec->tiers[t];
+        int64_t rows = least(tier->blocks, 4 * nodes);
+        rows = rows < 16 ? 16 : rows;
+        TwTierPlan *plan = &e->tiers[t];
+        *plan = (TwTierPlan){.blocks = tier->blocks,
+                             .read_ns = llround(tier->read_block_s * 1e9 * 1024.0),
+                             .write_ns = llround(tier->write_block_s * 1e9 * 1024.0),
+                             .latency_ns = llround(tier->latency_s * 1e9),
+                             .backlog_ns = llround(tier->backlog_s * 1e9),
+                             .rows = (int)rows,
+                             .bits = bits_for(rows)};
+        plan->row_at = reserve(e, (size_t)rows, sizeof(TwTierRow));
+        plan->table_at = reserve(e, (size_t)1 << plan->bits, sizeof(int32_t));
+    }
+}
+
+bool tw_engine_build(TwEngine *engine, const TwEngineSpec *given, TwError *error)
+{
+    TwEngineSpec spec = *given;
+    if (spec.priorities == 0) spec.priorities = 1;
+    if (spec.tenants == 0) spec.tenants = 1;
+    if (!check(&spec, error)) return false;
+
+    *engine = (TwEngine){.spec = spec, .rows_max = spec.queue_max + 2 * spec.max_sequences};
+    engine->queues = spec.priorities * spec.tenants;
+    engine->services = spec.services > 0 ? spec.services : 1;
+    engine->service[0] = tw_service_limit(spec.ttft_slo_s, spec.tpot_slo_s, INFINITY);
+    for (int k = 0; k < spec.services; k++) engine->service[k] = spec.service[k];
+    engine->restarts = engine->all_at_once = engine->by_arrival =
+        spec.policy == TW_SARATHI || spec.policy == TW_PREFILL_FIRST;
+    engine->reserves = spec.policy == TW_TRTLLM || spec.policy == TW_STATIC_BATCH;
+    engine->pauses = spec.policy == TW_SGLANG || spec.policy == TW_PREFILL_FIRST;
+    engine->keeps = spec.prefix_cache || spec.keep;
+    engine->idle_rate = (int64_t)tw_wide(spec.step->idle_w, TW_UNITS_PER_NJ);
+    engine->swap_ns = llround(spec.swap_block_s * 1e9);
+    engine->draft_slower = 1.0;
+    if (spec.speculate.draft > 0) {
+        engine->draft_mean = (int64_t)tw_wide(tokens_a_step(&spec.speculate), 4294967296.0);
+        engine->draft_slower = 1.0 + spec.speculate.draft * spec.speculate.draft_fraction;
+    }
+    for (int k = 0; k < TW_TENANTS; k++)
+        engine->weight[k] = (uint64_t)llround(65536.0 / (spec.tenant_weight[k] > 0.0 ? spec.tenant_weight[k] : 1.0));
+    if (spec.tier_count > 0) engine->token_ns = token_time(&spec);
+    engine->prefix.shift = 0;
+    while (1 << engine->prefix.shift < spec.block_tokens) engine->prefix.shift++;
+
+    size_t sequences = (size_t)spec.max_sequences, rows = (size_t)engine->rows_max;
+    // the queues and the first chunks share the cache lines of the residues
+    size_t b = (size_t)spec.block_tokens;
+    engine->residues = 0;
+    engine->queue = (b * sizeof(uint16_t) + 15) / 16 * 16;
+    engine->chunks = engine->queue + (size_t)engine->queues * sizeof(TwQueue);
+    (void)reserve(engine, engine->chunks + sequences * sizeof(uint32_t), 1);
     engine->heap = reserve(engine, sequences, sizeof(uint64_t));
-    engine->links = reserve(engine, sequences, sizeof(TwLink));
-    engine->slots = reserve(engine, sequences, sizeof(TwSlotRow));
-    engine->waiting = reserve(engine, (size_t)engine->ring, sizeof(TwWaiting));
+    engine->links = reserve(engine, rows, sizeof(TwLink));
+    engine->rows = reserve(engine, rows, sizeof(TwRow));
+    if (engine->keeps) engine->cold = reserve(engine, rows, sizeof(TwCold));
+    if (spec.prefix_cache) build_cache(engine);
     engine->bytes = sizeof(TwReplica) + engine->parts_bytes;
     return true;
 }
@@ -51,21 +173,27 @@ bool tw_engine_build(TwEngine *engine, const TwEngineSpec *spec, TwError *error)
 static void clear(const TwEngine *e, TwReplica *r)
 {
     TwLink *links = links_of(e, r);
-    for (int k = 0; k < e->spec.max_sequences; k++)
-        links[k].after = (uint16_t)(k + 1 < e->spec.max_sequences ? k + 1 : TW_NO_SLOT);
+    for (uint32_t k = 0; k < (uint32_t)e->rows_max; k++)
+        links[k].after = k + 1 < (uint32_t)e->rows_max ? k + 1 : TW_NO_ROW;
+    TwQueue *queues = queues_of(e, r);
+    for (int q = 0; q < e->queues; q++) queues[q] = (TwQueue){TW_NO_ROW, TW_NO_ROW, queues[q].served};
     r->unused = 0;
-    r->oldest = r->youngest = TW_NO_SLOT;
-    r->running = r->decodes = r->chunk_count = r->chunk_tokens = 0;
-    r->wait_head = r->wait_count = 0;
+    r->oldest = r->youngest = r->loading_first = TW_NO_ROW;
+    r->running = r->decodes = r->chunk_count = r->chunk_tokens = r->loading = r->handed = 0;
+    r->wait_count = 0;
+    r->wait_input = r->prompt_blocks = r->reserved = r->swapped = 0;
     r->context = 0;
     r->left = r->stop = 0;
-    r->next_ns = INT64_MAX;
-    r->busy = false;
+    r->next_ns = r->ready_ns = r->give_up_ns = INT64_MAX;
+    r->busy = r->paused = false;
     r->flags = 0;
+    r->ratio = 0.7 * e->spec.sglang.conservativeness;
+    r->ratio_steps = 0;
     memset(residues_of(e, r), 0, (size_t)e->spec.block_tokens * sizeof(uint16_t));
-    int shift = 0;
-    while (1 << shift < e->spec.block_tokens) shift++;
-    r->kv = (TwKvPool){.blocks = e->spec.kv_blocks, .free = e->spec.kv_blocks, .shift = shift};
+    r->kv = (TwKvPool){.blocks = e->spec.kv_blocks, .free = e->spec.kv_blocks, .shift = e->prefix.shift};
+    if (!e->spec.prefix_cache) return;
+    const TwPrefix prefix = tw_engine_prefix(e, r, NULL);
+    tw_prefix_clear(&prefix);
 }
 
 void tw_engine_start(const TwEngine *e, TwReplica *r, int64_t now_ns)
@@ -79,6 +207,10 @@ void tw_engine_start_apart(const TwEngine *e, TwReplica *r, size_t parts, int64_
     r->parts = (int64_t)parts;
     memset(part(r, 0), 0, e->parts_bytes);
     clear(e, r);
+    for (int t = 0; t < e->spec.tier_count; t++) {    // what lies below outlasts a loss of power
+        const TwTier tier = tier_of(e, r, t);
+        tw_tier_clear(&tier);
+    }
     r->time = tw_time_of(now_ns);
     r->cap_w = INFINITY;
     r->clock_level = TW_LEVELS - 1;
@@ -89,26 +221,20 @@ void tw_engine_fetch_arrays(const TwEngine *e, const TwReplica *r)
     const uint64_t *heap = part_const(r, e->heap);
     __builtin_prefetch(part_const(r, e->residues), 1);
     for (int at = 0; at < r->decodes && at < 64; at += 8) __builtin_prefetch(heap + at, 1);
-    __builtin_prefetch((const TwWaiting *)part_const(r, e->waiting) + r->wait_head, 1);
-    if (r->unused == TW_NO_SLOT) return;
+    if (r->unused == TW_NO_ROW) return;
     __builtin_prefetch((const TwLink *)part_const(r, e->links) + r->unused, 1);
-    __builtin_prefetch((const TwSlotRow *)part_const(r, e->slots) + r->unused, 1);
-}
-
-// A row lies on one cache line or two.
-static void fetch_row(const TwSlotRow *row)
-{
-    __builtin_prefetch(row, 1);
-    __builtin_prefetch((const unsigned char *)(row + 1) - 1, 1);
+    __builtin_prefetch((const TwRow *)part_const(r, e->rows) + r->unused, 1);
 }
 
 void tw_engine_fetch_rows(const TwEngine *e, const TwReplica *r)
 {
     // who finishes next was last touched when it began
-    const TwSlotRow *slots = part_const(r, e->slots);
-    if (r->decodes > 0) fetch_row(slots + (*(const uint64_t *)part_const(r, e->heap) & 0xffff));
-    if (r->chunk_count > 0) fetch_row(slots + *(const uint16_t *)part_const(r, e->chunks));
+    const TwRow *rows = part_const(r, e->rows);
+    if (r->decodes > 0) __builtin_prefetch(rows + finish_row(*(const uint64_t *)part_const(r, e->heap)), 1);
+    if (r->chunk_count > 0) __builtin_prefetch(rows + *(const uint32_t *)part_const(r, e->chunks), 1);
 }
+
+// --- time -----------------------------------------------------------------------------------------------------------
 
 // Goes m iterations into the plan, m <= stop: to their end, nothing scheduled after it yet.
 static void commit(const TwEngine *e, TwReplica *r, int64_t m)
@@ -120,15 +246,23 @@ static void commit(const TwEngine *e, TwReplica *r, int64_t m)
     r->meter += tw_series_sum(r->energy, m);
     r->span.next += r->span.grow * m;
     r->energy.next += r->energy.grow * m;
-    if (m > 1) r->kv.free -= tw_kv_need(&r->kv, residues_of(e, r), r->iteration + 1, m - 1);
-    r->iteration += m;
-    r->context += m * r->decodes;
+    if (!r->paused) {
+        int64_t made = tokens_ahead(e, r, m);
+        if (m > 1) {
+            int64_t first = tokens_ahead(e, r, 1);
+            r->kv.free -= tw_kv_need(&r->kv, residues_of(e, r), r->iteration + first, made - first);
+        }
+        r->iteration += made;
+        r->step += m;
+        r->context += made * r->decodes;
+        r->ratio_steps += m;
+        n->output_done += made * r->decodes;
+        n->output_pending -= made * r->decodes;
+    }
     r->left -= (int32_t)m;
     r->stop -= (int32_t)m;
 
     n->iterations += m;
-    n->output_done += m * r->decodes;
-    n->output_pending -= m * r->decodes;
     n->busy += took;
     if (r->flags) {
         if (r->flags & TW_PLAN_CAPPED) n->capped += took;
@@ -136,11 +270,13 @@ static void commit(const TwEngine *e, TwReplica *r, int64_t m)
         if (r->flags & TW_PLAN_OVER_CAP) n->over_cap += took;
         if (r->flags & TW_PLAN_FULL) n->full += took;
     }
-    if (r->chunk_count > 0) {
-        TwSlotRow *row = slots_of(e, r) + chunks_of(e, r)[r->chunk_count - 1];
-        int64_t to = row->base + m * r->chunk_tokens;
+    for (int j = 0; j < r->chunk_count; j++) {
+        TwRow *row = rows_of(e, r) + chunks_of(e, r)[j];
+        if (row->chunk == 0) continue;
+        int64_t to = row->base + m * row->chunk;
         tw_sched_progress(r, row->input, row->seen, row->base, to);
-        if (m > 1) r->kv.free -= tw_kv_cover(&r->kv, to) - tw_kv_cover(&r->kv, row->base + r->chunk_tokens);
+        if (m > 1 && !e->all_at_once)
+            r->kv.free -= tw_kv_cover(&r->kv, to) - tw_kv_cover(&r->kv, row->base + row->chunk);
         row->base = to;
     }
 }
@@ -153,9 +289,28 @@ static void shorten(TwReplica *r, int64_t now_ns)
     r->next_ns = tw_ns_of(r->time + tw_series_sum(r->span, r->stop));
 }
 
+static TwWide rest_energy(const TwEngine *e, const TwReplica *r, TwWide until)
+{
+    TwWide span = until - r->time, rate = e->idle_rate;
+    return rate * (span >> 32) + ((rate * (span & 0xffffffff)) >> 32);
+}
+
+// Rests until now_ns, when there is something to do: a boundary is there, at which all that comes now is seen.
+static void wake(const TwEngine *e, TwReplica *r, int64_t now_ns)
+{
+    TwWide now = tw_time_of(now_ns);
+    if (now > r->time) {
+        r->meter += rest_energy(e, r, now);
+        r->time = now;
+    }
+    r->busy = true;
+    r->next_ns = tw_ns_of(r->time);
+}
+
 void tw_engine_boundaries(const TwEngine *e, TwReplica *r, int64_t until_ns, const TwEngineLog *log)
 {
     while (r->next_ns < until_ns) {
+        if (!r->busy) wake(e, r, r->next_ns);
         commit(e, r, r->stop);
         tw_sched_boundary(e, r, log);
     }
@@ -177,12 +332,6 @@ void tw_engine_run(const TwEngine *e, TwReplica *r, int64_t until_ns, const TwEn
     tw_sched_resume(e, r);
 }
 
-static TwWide rest_energy(const TwEngine *e, const TwReplica *r, TwWide until)
-{
-    TwWide span = until - r->time, rate = e->idle_rate;
-    return rate * (span >> 32) + ((rate * (span & 0xffffffff)) >> 32);
-}
-
 TwWide tw_engine_energy(const TwEngine *e, const TwReplica *r, int64_t now_ns)
 {
     TwWide now = tw_time_of(now_ns);
@@ -195,57 +344,144 @@ TwWide tw_engine_energy(const TwEngine *e, const TwReplica *r, int64_t now_ns)
     return r->meter + tw_series_sum(r->energy, m) + tw_part(energy, elapsed < span ? elapsed : span, span);
 }
 
-bool tw_engine_offer(const TwEngine *e, TwReplica *r, const TwRequest *request)
+// --- arrivals -------------------------------------------------------------------------------------------------------
+
+// Whether it could ever be served here.
+static bool fits_at_all(const TwEngine *e, const TwReplica *r, const TwRequest *request)
+{
+    int64_t tokens = (int64_t)request->input_tokens + request->output_tokens - 1;
+    if (tw_kv_cover(&r->kv, tokens) > r->kv.blocks - (e->restarts ? e->spec.watermark_blocks : 0)) return false;
+    if (e->spec.policy == TW_PREFILL_FIRST) return tokens <= e->spec.max_tokens;    // restarted, all of it is prompt
+    if (!e->spec.whole_prompts) return true;
+    return (e->reserves ? request->input_tokens : tokens) <= e->spec.max_tokens;
+}
+
+// Time until a new prompt would be looked at, from what waits and how fast this replica has been so far.
+static double wait_of(const TwReplica *r)
+{
+    const TwEngineCounts *n = &r->counts;
+    int64_t done = n->input_done + n->recomputed;
+    return done > 0 ? (double)(n->busy >> 32) * 1e-9 / (double)done * (double)r->wait_input : 0.0;
+}
+
+// Room in the queue, made at the cost of somebody of lower priority if need be.
+static bool has_room(const TwEngine *e, TwReplica *r, const TwRequest *request, const TwEngineLog *log)
+{
+    if (r->unused == TW_NO_ROW) return false;
+    if (r->wait_count < e->spec.queue_max) return true;
+    if (e->queues == 1) return false;
+    uint32_t lowest = tw_seq_lowest(e, r, request->priority);
+    if (lowest == TW_NO_ROW) return false;
+    TwRow *row = rows_of(e, r) + lowest;
+    TwEngineCounts *n = &r->counts;
+    tw_seq_unwait(e, r, lowest);
+    n->shed++;
+    tw_seq_drop(e, r, lowest, row->seen, TW_ENDED_REJECTED, log);
+    return true;
+}
+
+bool tw_engine_offer_as(const TwEngine *e, TwReplica *r, const TwRequest *request, const TwComing *coming,
+                        const TwEngineLog *log)
 {
     TwEngineCounts *n = &r->counts;
-    assert(request->input_tokens >= 1 && request->output_tokens >= 1 && r->next_ns >= request->arrival_ns);
-    n->arrived++;
-    n->input_arrived += request->input_tokens;
-    n->output_arrived += request->output_tokens;
-    int64_t tokens = (int64_t)request->input_tokens + request->output_tokens - 1;
-    if (r->off || r->wait_count >= e->spec.queue_max || tw_kv_cover(&r->kv, tokens) > r->kv.blocks) {
+    assert(request->input_tokens >= 1 && request->output_tokens >= 1 && r->next_ns >= coming->now_ns);
+    int32_t produced = produced_of(request->input_tokens, coming->seen);
+    int64_t input = coming->seen < request->input_tokens ? request->input_tokens - coming->seen : 0;
+    int64_t output = request->output_tokens - produced;
+    if (coming->moved) {
+        n->moved--;
+        n->moved_input -= input;
+        n->moved_output -= output;
+    } else {
+        n->arrived++;
+        n->input_arrived += input;
+        n->output_arrived += output;
+    }
+    bool late = e->spec.wait_max_s > 0.0 && wait_of(r) > e->spec.wait_max_s;
+    if (r->off || late || !fits_at_all(e, r, request) || !has_room(e, r, request, log)) {
         n->rejected++;
-        n->input_dropped += request->input_tokens;
-        n->output_dropped += request->output_tokens;
+        n->input_dropped += input;
+        n->output_dropped += output;
         return false;
     }
-    n->input_pending += request->input_tokens;
-    n->output_pending += request->output_tokens;
+    n->input_pending += input;
+    n->output_pending += output;
 
     bool first = r->wait_count == 0;
-    *waiting_push(e, r) = (TwWaiting){.arrival_ns = request->arrival_ns,
-                                      .input = request->input_tokens,
-                                      .output = request->output_tokens,
-                                      .id = request->id};
+    uint32_t at = tw_seq_new(e, r);
+    TwRow *row = rows_of(e, r) + at;
+    row->arrival_ns = request->arrival_ns;
+    row->first_ns = coming->first_ns;
+    row->base = coming->kept;
+    row->give_up_ns = request->patience_ns > 0 ? request->arrival_ns + request->patience_ns : INT64_MAX;
+    row->input = request->input_tokens;
+    row->output = request->output_tokens;
+    row->seen = coming->seen;
+    row->id = request->id;
+    row->leaf = -1;
+    row->shared = row->chunk = 0;
+    row->service = (uint8_t)(request->service < e->services ? request->service : e->services - 1);
+    int priority = request->priority < e->spec.priorities ? request->priority : e->spec.priorities - 1;
+    row->priority = (unsigned)priority & 15u;
+    row->hand_over = coming->hand_over && request->output_tokens > produced + 1;
+    row->swapped = false;
+    row->tenant = (uint16_t)(request->tenant < e->spec.tenants ? request->tenant : e->spec.tenants - 1);
+    if (e->keeps) {
+        TwCold *cold = cold_of(e, r) + at;
+        size_t used = (size_t)(request->content.list ? 0 : request->content.count) * sizeof(TwSegment);
+        memcpy(&cold->content, &request->content, offsetof(TwContent, segment) + used);
+        cold->session = request->session;
+        cold->turn = request->turn;
+        cold->hit = cold->preempted = 0;
+        cold->scheduled_ns = -1;
+    }
+    if (row->first_ns == 0) {
+        r->prompt_blocks += tw_kv_cover(&r->kv, row->input);
+        if (row->give_up_ns < r->give_up_ns) r->give_up_ns = row->give_up_ns;
+    }
+    tw_seq_wait(e, r, at, false);
     if (!r->busy) {
         // a boundary now, processed once time has passed it: whatever else arrives at this time is seen there too
-        TwWide now = tw_time_of(request->arrival_ns);
-        if (now > r->time) {
-            r->meter += rest_energy(e, r, now);
-            r->time = now;
-        }
-        r->busy = true;
-        r->next_ns = tw_ns_of(r->time);
-    } else if (first) {
+        wake(e, r, coming->now_ns);
+    } else if (first || e->queues > 1 || e->spec.sglang.longest_prefix || row->give_up_ns != INT64_MAX) {
         // who finds others waiting changes nothing: they did not fit, or are seen at a boundary already planned
-        shorten(r, request->arrival_ns);
+        shorten(r, coming->now_ns);
     }
     return true;
 }
 
-// Everything running and waiting is gone, and what was not yet computed or produced of it.
-static void lose(const TwEngine *e, TwReplica *r, int64_t now_ns)
+bool tw_engine_offer(const TwEngine *e, TwReplica *r, const TwRequest *request, const TwEngineLog *log)
+{
+    return tw_engine_offer_as(e, r, request, &(TwComing){.now_ns = request->arrival_ns}, log);
+}
+
+// --- limits ---------------------------------------------------------------------------------------------------------
+
+// Everything in flight is gone; what was not yet computed or produced of it is dropped, or tried again elsewhere.
+static void lose(const TwEngine *e, TwReplica *r, int64_t now_ns, const TwEngineLog *log)
 {
     TwEngineCounts *n = &r->counts;
     TwWide energy = tw_engine_energy(e, r, now_ns);
-    n->lost += r->running + r->wait_count;
-    n->input_dropped += n->input_pending;
-    n->output_dropped += n->output_pending;
-    n->input_pending = n->output_pending = 0;
     if (r->busy && r->left > 0 && tw_time_of(now_ns) > r->time) n->busy += tw_time_of(now_ns) - r->time;
     r->meter = energy;
-    clear(e, r);
     r->time = tw_time_of(now_ns);
+    const TwLink *links = links_of(e, r);
+    for (uint32_t row = r->oldest; row != TW_NO_ROW; row = links[row].after) {
+        const TwRow *at = rows_of(e, r) + row;
+        bool prompt = false;
+        for (int j = 0; j < r->chunk_count; j++) prompt |= chunks_of(e, r)[j] == row;
+        tw_seq_lose(e, r, row, prompt ? at->base : at->base + r->iteration, log);
+    }
+    for (uint32_t row = r->loading_first; row != TW_NO_ROW; row = links[row].after)
+        tw_seq_lose(e, r, row, rows_of(e, r)[row].seen, log);
+    for (int q = 0; q < e->queues; q++)
+        for (uint32_t row = queues_of(e, r)[q].first; row != TW_NO_ROW; row = links[row].after)
+            tw_seq_lose(e, r, row, rows_of(e, r)[row].seen, log);
+    if (log && log->watch && e->spec.prefix_cache) {
+        const TwPrefix prefix = tw_engine_prefix(e, r, log->watch);
+        tw_prefix_forget(&prefix);
+    }
+    clear(e, r);
 }
 
 static int level_below(const TwStepSource *source, double clock_fraction)
@@ -256,12 +492,12 @@ static int level_below(const TwStepSource *source, double clock_fraction)
 }
 
 void tw_engine_limit(const TwEngine *e, TwReplica *r, int64_t now_ns, double cap_w, double clock_fraction,
-                     bool energised)
+                     bool energised, const TwEngineLog *log)
 {
     bool off = !energised || !(cap_w > 0.0);
     if (off != r->off) {
-        tw_engine_run(e, r, now_ns, NULL);
-        if (off) lose(e, r, now_ns);
+        tw_engine_run(e, r, now_ns, log);
+        if (off) lose(e, r, now_ns, log);
         r->off = off;
         r->time = off ? r->time : tw_time_of(now_ns);
     }
@@ -276,110 +512,101 @@ void tw_engine_limit(const TwEngine *e, TwReplica *r, int64_t now_ns, double cap
 
 void tw_engine_view(const TwEngine *e, const TwReplica *r, int64_t now_ns, TwEngineView *view)
 {
-    int64_t m = r->busy ? passed(r, now_ns) : 0;
-    *view = (TwEngineView){.iteration = r->iteration + m,
-                           .context = r->context + m * r->decodes,
-                           .output_done = r->counts.output_done + m * r->decodes,
+    int64_t m = r->busy ? passed(r, now_ns) : 0, made = r->paused ? 0 : tokens_ahead(e, r, m);
+    *view = (TwEngineView){.iteration = r->iteration + made,
+                           .context = r->context + made * r->decodes,
+                           .output_done = r->counts.output_done + made * r->decodes,
                            .blocks_held = r->kv.blocks - r->kv.free,
                            .running = r->running,
                            .waiting = r->wait_count};
     if (m == 0) return;
-    const uint16_t *residues = part_const(r, e->residues);
-    view->blocks_held += tw_kv_need(&r->kv, residues, r->iteration + 1, m);
-    if (r->chunk_count > 0) {
-        const TwSlotRow *row = (const TwSlotRow *)part_const(r, e->slots) +
-                               ((const uint16_t *)part_const(r, e->chunks))[r->chunk_count - 1];
-        view->blocks_held += tw_kv_cover(&r->kv, row->base + (m + 1) * r->chunk_tokens) -
-                             tw_kv_cover(&r->kv, row->base + r->chunk_tokens);
+    // the blocks of the iteration that begins then are taken
+    if (!r->paused) {
+        int64_t first = tokens_ahead(e, r, 1), ahead = tokens_ahead(e, r, m + 1);
+        view->blocks_held += tw_kv_need(&r->kv, part_const(r, e->residues), r->iteration + first, ahead - first);
+    }
+    if (e->all_at_once) return;
+    for (int j = 0; j < r->chunk_count; j++) {
+        const TwRow *row = (const TwRow *)part_const(r, e->rows) + ((const uint32_t *)part_const(r, e->chunks))[j];
+        view->blocks_held +=
+            tw_kv_cover(&r->kv, row->base + (m + 1) * row->chunk) - tw_kv_cover(&r->kv, row->base + row->chunk);
     }
 }
 
 bool tw_engine_consistent(const TwEngine *e, const TwReplica *r)
 {
-    const TwSlotRow *slots = part_const(r, e->slots);
+    const TwRow *rows = part_const(r, e->rows);
     const TwLink *links = part_const(r, e->links);
     const uint64_t *heap = part_const(r, e->heap);
-    const uint16_t *chunks = part_const(r, e->chunks), *residues = part_const(r, e->residues);
-    const TwWaiting *waiting = part_const(r, e->waiting);
+    const uint32_t *chunks = part_const(r, e->chunks);
+    const uint16_t *residues = part_const(r, e->residues);
+    const TwQueue *queues = part_const(r, e->queue);
     int64_t held = 0, context = 0, input = 0, output = 0;
-    int running = 0, decodes = 0, before = TW_NO_SLOT;
+    int running = 0, decodes = 0, waiting = 0, loading = 0;
+    uint32_t before = TW_NO_ROW;
     bool ok = true;
 
-    for (int slot = r->oldest; slot != TW_NO_SLOT; before = slot, slot = links[slot].after) {
-        const TwSlotRow *row = slots + slot;
+    for (uint32_t at = r->oldest; at != TW_NO_ROW; before = at, at = links[at].after) {
+        const TwRow *row = rows + at;
         int chunk = 0;
-        while (chunk < r->chunk_count && chunks[chunk] != slot) chunk++;
-        ok &= links[slot].before == before;
+        while (chunk < r->chunk_count && chunks[chunk] != at) chunk++;
+        ok &= links[at].before == before;
         running++;
+        int64_t blocks;
         if (chunk < r->chunk_count) {
-            int32_t goal = goal_of(row->input, row->seen);
-            bool last = chunk == r->chunk_count - 1;
             int64_t seen = row->base > row->seen ? row->base : row->seen;
-            held += tw_kv_cover(&r->kv, last ? row->base + r->chunk_tokens : goal);
+            blocks = chunk_blocks(e, r, row, row->base + row->chunk);
             input += seen < row->input ? row->input - seen : 0;
             output += row->output - produced_of(row->input, row->seen);
         } else {
             int64_t computed = row->base + r->iteration;
-            int at = 0;
-            while (at < r->decodes && heap[at] != finish_key((int64_t)row->input + row->output - 1 - row->base, slot))
-                at++;
-            ok &= at < r->decodes && computed >= row->input && computed < (int64_t)row->input + row->output - 1;
-            held += tw_kv_cover(&r->kv, computed + 1);
+            int k = 0;
+            while (k < r->decodes && heap[k] != finish_key(row_finish(row), at)) k++;
+            ok &= k < r->decodes && computed >= row->input && computed < (int64_t)row->input + row->output - 1;
+            blocks = tw_kv_cover(&r->kv, computed + (r->paused ? 0 : tokens_ahead(e, r, 1)));
             context += computed;
             output += row->output - (computed - row->input + 1);
             decodes++;
         }
+        held += blocks - row->shared;
     }
-    for (int k = 0; k < r->wait_count; k++) {
-        const TwWaiting *w = waiting + (r->wait_head + k) % e->ring;
-        input += w->seen < w->input ? w->input - w->seen : 0;
-        output += w->output - produced_of(w->input, w->seen);
+    for (uint32_t at = r->loading_first; at != TW_NO_ROW; at = links[at].after) {
+        const TwRow *row = rows + at;
+        int32_t x = row->chunk > row->seen ? row->chunk : row->seen;
+        held += chunk_blocks(e, r, row, row->chunk) - row->shared;
+        input += x < row->input ? row->input - x : 0;
+        output += row->output - produced_of(row->input, row->seen);
+        loading++;
+    }
+    for (int q = 0; q < e->queues; q++) {
+        for (uint32_t at = queues[q].first; at != TW_NO_ROW; at = links[at].after) {
+            const TwRow *row = rows + at;
+            input += row->seen < row->input ? row->input - row->seen : 0;
+            output += row->output - produced_of(row->input, row->seen);
+            waiting++;
+        }
     }
     int64_t residue_sum = 0;
     for (int k = 0; k < e->spec.block_tokens; k++) residue_sum += residues[k];
+    if (e->spec.prefix_cache) {
+        TwReplica *mine = (TwReplica *)(uintptr_t)r;
+        const TwPrefix prefix = tw_engine_prefix(e, mine, NULL);
+        ok &= tw_prefix_consistent(&prefix) != 0;
+        held += tw_prefix_held(&prefix);
+        for (int t = 0; t < e->spec.tier_count; t++) {
+            const TwTier tier = tier_of(e, mine, t);
+            ok &= tw_tier_consistent(&tier) != 0;
+        }
+    }
     const TwEngineCounts *n = &r->counts;
     ok &= before == r->youngest && running == r->running && decodes == r->decodes && decodes == r->kv.decodes;
-    ok &= residue_sum == decodes && context == r->context && held == r->kv.blocks - r->kv.free && r->kv.free >= 0;
+    ok &= waiting == r->wait_count && loading == r->loading;
+    ok &= residue_sum == decodes && context == r->context && r->kv.free >= 0;
+    // what was handed on and has not left is not looked up here
+    ok &= r->handed > 0 || held == r->kv.blocks - r->kv.free;
     ok &= input == n->input_pending && output == n->output_pending;
-    ok &= n->arrived == n->completed + n->rejected + n->lost + r->running + r->wait_count;
-    ok &= n->input_arrived == n->input_done + n->input_pending + n->input_dropped;
-    ok &= n->output_arrived == n->output_done + n->output_pending + n->output_dropped;
+    ok &= n->arrived == n->completed + n->rejected + n->lost + n->cancelled + n->moved + running + waiting + loading;
+    ok &= n->input_arrived == n->input_done + n->input_pending + n->input_dropped + n->moved_input;
+    ok &= n->output_arrived == n->output_done + n->output_pending + n->output_dropped + n->moved_output;
     return ok;
-}
-
-// tw_sketch_bucket without its logarithm: one of single precision settles all but a thousandth of the values.
-static int sketch_bucket(double seconds)
-{
-    const double gamma = 1.01 / 0.99, per_bucket = 1.0 / log2(gamma);
-    if (seconds <= 1e-5) return tw_sketch_bucket(seconds);
-    double at = (double)log2f((float)(seconds * 1e6)) * per_bucket;
-    int below = (int)at;
-    // its error is below 2e-4 buckets, so that a value this far from an end lies in no other
-    bool sure = at - below > 5e-4 && at - below < 1.0 - 5e-4 && below < TW_SKETCH_BUCKETS - 2;
-    return sure ? below + 1 : tw_sketch_bucket(seconds);
-}
-
-void tw_latency_add(TwLatency *latency, int which, int64_t value)
-{
-    double seconds = (double)value * (which == 1 ? 1e-12 : 1e-9);
-    TwSketch *sketch = &latency->sketch[which];
-    sketch->count++;
-    sketch->bucket[sketch_bucket(seconds)]++;
-    if (seconds > sketch->max) sketch->max = seconds;
-    latency->sum[which] += value;
-}
-
-void tw_latency_merge(TwLatency *into, const TwLatency *from)
-{
-    for (int which = 0; which < 3; which++) {
-        tw_sketch_merge(&into->sketch[which], &from->sketch[which]);
-        into->sum[which] += from->sum[which];
-    }
-    into->single += from->single;
-}
-
-void tw_latency_sketch(const TwLatency *latency, int which, TwSketch *sketch)
-{
-    *sketch = latency->sketch[which];
-    sketch->sum = (double)latency->sum[which] * (which == 1 ? 1e-12 : 1e-9);
 }

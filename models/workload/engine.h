@@ -1,12 +1,21 @@
-// One serving replica: continuous batching with chunked prefill and paged KV memory, every batch change and no more.
+// One serving replica: continuous batching with paged KV memory, every batch change and no more.
 //
-// Policy vllm_v1 (serving page, 3.1). At each iteration boundary every running sequence is scheduled first, in order of
-// admission, under a budget of new tokens; where blocks run out the youngest is preempted and will be computed again.
-// Then waiting requests are admitted in order while budget, sequences and blocks for the whole sequence so far last. An
-// iteration is one model step over all that was scheduled; its time and energy come from a step source, affine in the
-// context of the decodes K (tokens computed before the iteration) and the history of the chunks H. Between two changes
-// of the batch all iterations are advanced at once (advance.h): stepping gives the same bits.
-// Left out here: prefix caching, swapping, priorities, speculation, pipeline stages.
+// At each iteration boundary a policy (serving page, 3) chooses who takes part: decodes one token each, prompts a
+// chunk. An iteration is one model step over all that was scheduled; its time and energy come from a step source,
+// affine in the context of the decodes K (tokens computed before the iteration) and the history of the chunks H.
+// Between two changes of the batch all iterations are advanced at once (advance.h): stepping gives the same bits.
+//
+//   vllm_v1                 running first in order of admission, then who waits while the whole sequence so far fits;
+//                           where blocks run out the youngest is preempted
+//   trtllm                  as many as can be reserved to their last token; nobody is ever preempted
+//   trtllm_max_utilization  as vllm_v1
+//   static_batch            a batch is filled when the last is done
+//   sglang                  prompts alone first, then decodes alone; those with fewest outputs are retracted
+//   sarathi                 decodes, then prompts in chunks; the last to arrive is restarted (Vidur's)
+//   prefill_first           whole prompts alone, then decodes alone (vLLM before version 1, Vidur's)
+//
+// Under all but sglang, sarathi and prefill_first decodes are never left out of an iteration: prompts share what budget
+// they leave. Left out here: pipeline stages.
 //
 // A replica is a head, TwReplica, and its arrays, pieces of one state block (64-byte aligned, indices only). Times are
 // integer ns; what happens at t takes effect at the first boundary at or after t. A run goes up to a time that it does
@@ -15,53 +24,127 @@
 
 #include "models/workload/advance.h"
 #include "models/workload/kv_pool.h"
+#include "models/workload/kv_tier.h"
+#include "models/workload/prefix_cache.h"
 #include "models/workload/request.h"
+#include "models/workload/service.h"
 #include "models/workload/step.h"
 #include "sim/error.h"
-#include "sim/sketch.h"
 
 #include <stdbool.h>
 
+typedef enum TwPolicy {
+    TW_VLLM_V1,
+    TW_TRTLLM,
+    TW_TRTLLM_MAX_UTILIZATION,
+    TW_STATIC_BATCH,
+    TW_SGLANG,
+    TW_SARATHI,
+    TW_PREFILL_FIRST,
+} TwPolicy;
+
+extern const char *const tw_policy_names[];    // NULL-ended, in this order
+bool tw_policy(const char *name, TwPolicy *policy);
+
+enum { TW_PRIORITIES = 8, TW_TENANTS = 64, TW_DRAFT_MOST = 16 };
+
+// Settings of sglang.
+typedef struct TwSglang {
+    int prefill_tokens;         // most of a prefill batch
+    int chunk_tokens;           // most of one prompt in it
+    bool mixed;                 // decodes take part in it
+    bool longest_prefix;        // order of the waiting: longest cached prefix first, at most 128 waiting
+    double conservativeness;    // of the ratio of outputs to come that memory is kept for
+} TwSglang;
+
+// Speculative decoding: a step drafts `draft` tokens and keeps so many of them as are accepted, and one more.
+typedef struct TwSpeculate {
+    int draft;                           // 0: none
+    double acceptance[TW_DRAFT_MOST];    // of each position, given that all before it were accepted
+    double draft_fraction;               // time of drafting one token over that of a step
+} TwSpeculate;
+
 typedef struct TwEngineSpec {
     const TwStepSource *step;
+    TwPolicy policy;
     int max_tokens;       // budget of new tokens in an iteration, >= 1
     int max_sequences;    // 1 to 65535
     int block_tokens;     // a power of two, 1 to 256
     int64_t kv_blocks;
-    int queue_max;    // waiting requests; one more is rejected
-    double ttft_slo_s, tpot_slo_s;
+    int queue_max;                    // waiting requests; one more is rejected
+    double ttft_slo_s, tpot_slo_s;    // of the one class, where `services` is 0
     int64_t measure_from_ns;
     int stride;    // most iterations advanced at once; 0: no bound. Any value gives the same results.
+
+    bool whole_prompts;          // no chunks: a prompt is taken only where the budget holds all of it
+    int long_prefill;            // most tokens of one prompt in an iteration; 0: no bound
+    int64_t watermark_blocks;    // sarathi, prefill_first: kept free on admission
+    TwSglang sglang;
+    bool prefix_cache;
+    int prefix_nodes;             // runs that it can tell apart; 0: by the memory
+    const TwContentList *list;    // of the requests' contents
+    bool keep;                    // sessions and contents are told with each end, even without a cache
+    int64_t swap_blocks;          // of host memory that preempted sequences may take; 0: they are computed again
+    double swap_block_s;          // to move one, either way
+    int tier_count;               // lower tiers of the cache
+    const TwTierSpec *tiers;
+    TwSpeculate speculate;
+    int priorities, tenants;             // levels and queues; 0 counts as 1
+    double tenant_weight[TW_TENANTS];    // 0 counts as 1
+    double wait_max_s;                   // a request that would wait longer is rejected; 0: none is
+    int services;                        // classes of service; 0: the limits above
+    const TwServiceLimit *service;
 } TwEngineSpec;
 
 typedef struct TwEngine {
     TwEngineSpec spec;
-    int64_t ttft_slo_ns, tpot_slo_ps;
-    int64_t idle_rate;                                       // units of energy per ns
-    int ring;                                                // entries of the waiting ring
-    size_t slots, links, heap, chunks, residues, waiting;    // offsets in the arrays of a replica
-    size_t parts_bytes, bytes;                               // of its arrays; with its head
+    TwServiceLimit service[TW_SERVICES];
+    TwTierPlan tiers[TW_TIERS];
+    TwPrefixPlan prefix;
+    int queues, rows_max, services;
+    bool reserves, all_at_once, pauses, restarts, by_arrival, keeps;    // what the policy does
+    int64_t draft_mean, idle_rate, swap_ns;    // tokens a step in 2^-32, 0: no drafts; units of energy per ns; a block
+    double draft_slower, token_ns;             // of a step; to compute one token of a prompt
+    uint64_t weight[TW_TENANTS];               // of a token, 2^-16
+    // offsets in the arrays of a replica
+    size_t rows, cold, links, heap, chunks, residues, queue, node, table, tier[TW_TIERS];
+    size_t parts_bytes, bytes;    // of its arrays; with its head
 } TwEngine;
 
-// A request that waits, or its way back there: `seen` tokens were computed before it was preempted.
-typedef struct TwWaiting {
+// A request in flight, on a cache line.
+typedef struct TwRow {
     int64_t arrival_ns, first_ns;
+    // running: context of a decode when decode step i begins is base + i; of a prompt, tokens computed.
+    // waiting: tokens kept elsewhere, to be brought back on admission. loading: when it is all here.
+    int64_t base;
+    int64_t give_up_ns;    // if no token has come by then; INT64_MAX: never
     int32_t input, output, seen;
     uint32_t id;
-} TwWaiting;
+    int32_t leaf, shared;    // deepest node of the prefix cache that it holds, -1: none; blocks up to its end
+    int32_t chunk;           // tokens of the chunk in the iteration; loading: tokens that come
+    uint8_t service;
+    uint8_t priority : 4;
+    bool hand_over : 1;    // its prompt alone is computed here
+    bool swapped : 1;      // what is kept of it lies in host memory
+    uint16_t tenant;
+} TwRow;
 
-// A running sequence. All its fields are used together at the few moments of its life, so they share a cache line.
-typedef struct TwSlotRow {
-    int64_t arrival_ns, first_ns;
-    int64_t base;    // context of a decode when iteration i begins: base + i. Of a prefill: tokens computed.
-    int32_t input, output, seen;
-    uint32_t id;
-} TwSlotRow;
+// What is looked at rarely. Only where contents or closed loops need it.
+typedef struct TwCold {
+    TwContent content;
+    int32_t session, turn, hit, preempted;
+    int64_t scheduled_ns;
+} TwCold;
 
-// The running list, in order of admission. Apart from the rows: an end of a sequence then touches no other's row.
 typedef struct TwLink {
-    uint16_t before, after;
+    uint32_t before, after;
 } TwLink;
+
+// Who waits at one priority for one tenant.
+typedef struct TwQueue {
+    uint32_t first, last;
+    int64_t served;    // tokens over weight
+} TwQueue;
 
 // What happened on a replica since the start. Times in units of 2^-32 ns.
 typedef struct TwEngineCounts {
@@ -70,6 +153,9 @@ typedef struct TwEngineCounts {
     int64_t input_done, input_pending, arrived, input_arrived, output_arrived, completed, measured, good;
     TwWide throttled, over_cap, full;
     int64_t rejected, lost, input_dropped, output_dropped, recomputed, preemptions;
+    int64_t cancelled, shed, hit_tokens, looked_up_tokens;
+    int64_t moved, moved_input, moved_output;    // to other replicas less from them
+    int64_t swapped_tokens, tier_tokens[TW_TIERS], decode_steps, overshot;
 } TwEngineCounts;
 
 enum { TW_PLAN_CAPPED = 1, TW_PLAN_THROTTLED = 2, TW_PLAN_OVER_CAP = 4, TW_PLAN_FULL = 8 };
@@ -80,34 +166,46 @@ typedef struct TwReplica {
     TwWide meter;                // energy up to `time`
     TwSeries span, energy;       // of the iteration in flight and those that follow it
     int64_t next_ns;             // the boundary where the plan ends, rounded down; INT64_MAX: none
-    int64_t iteration;           // number of the iteration in flight
+    int64_t iteration;           // decode clock: tokens that a decode has made since the start
     int64_t context;             // K
     int64_t parts;               // where its arrays are, from here
     int32_t left;                // iterations until the composition or the affine range ends
     int32_t stop;                // iterations until the planned boundary, <= left
-    int32_t decodes, running, chunk_count, chunk_tokens;    // chunk_tokens: of the last chunk, which may be a part
-    uint16_t oldest, youngest, unused;                      // running list, list of unused slots
+    int32_t decodes, running, chunk_count, chunk_tokens;    // prompts in work; tokens of all in the iteration
+    uint32_t oldest, youngest, unused;                      // running list, list of unused rows
     uint8_t flags, level;
-    bool busy, off, limits_changed;
-    int32_t wait_head, wait_count;
+    bool busy, off, limits_changed, paused;    // paused: decodes take no part in the iteration
+    int32_t wait_count, loading, handed;       // handed: their blocks have not left yet
+    uint32_t loading_first;
     int32_t clock_level;
+    int64_t ready_ns, give_up_ns;    // the earliest of those loading, of those who may give up (or earlier)
+    int64_t reserved;                // blocks promised
     TwKvPool kv;
+    TwPrefixHead prefix;
     double cap_w, peak_w, full_w;    // share of the rack's cap; peak at full clock of the window, and of this plan
     int64_t booked_energy, booked_tokens;
     TwEngineCounts counts;
+    int64_t step;                // decode steps, where they are speculative
+    int64_t wait_input;          // prompt tokens of the waiting
+    int64_t prompt_blocks;       // of prompts not computed, waiting and running
+    int64_t swapped, link_ns;    // blocks in host memory; when the host link is free
+    double ratio;                // sglang: at its last setting
+    int64_t ratio_steps;         // decode steps since then
+    TwTierHead tier[TW_TIERS];
 } TwReplica;
 
-// Latencies of finished requests. The sketches' sums are left alone; exact ones are kept beside them.
-typedef struct TwLatency {
-    TwSketch sketch[3];    // TTFT, TPOT, end to end, in seconds
-    TwWide sum[3];         // ns, ps, ns
-    int64_t single;        // requests of one token, which have no TPOT
-} TwLatency;
-
+// Who hears what. NULL: nobody.
 typedef struct TwEngineLog {
-    TwLatency *latency;    // or NULL
+    TwLatency *latency;    // [services]
     void *context;
-    void (*finished)(void *context, const TwFinished *finished);    // or NULL
+    void (*finished)(void *context, const TwFinished *finished);
+    // a prompt is computed whose rest is done elsewhere; its row and blocks stay until tw_engine_handed
+    void (*handed)(void *context, uint32_t row, const TwRow *sequence, const TwCold *cold, int64_t now_ns);
+    // power is gone: true if it will be tried again elsewhere; `seen` tokens of it had been computed
+    bool (*lost)(void *context, const TwRow *sequence, const TwCold *cold, int64_t now_ns);
+    const TwPrefixWatch *watch;
+    TwServiceCounts *service;    // [services]
+    TwServiceCounts *tenant;     // [tenants]
 } TwEngineLog;
 
 // False: a setting is out of range. The step source must outlive the engine.
@@ -133,14 +231,27 @@ void tw_engine_run(const TwEngine *engine, TwReplica *replica, int64_t until_ns,
 void tw_engine_boundaries(const TwEngine *engine, TwReplica *replica, int64_t until_ns, const TwEngineLog *log);
 
 // A request arrives, after a run up to its time (or past it: then it is seen at the next boundary, which is how a
-// closed loop answers a finish that it was told of). False: rejected and counted (queue full, unpowered, or never
-// fits).
-bool tw_engine_offer(const TwEngine *engine, TwReplica *replica, const TwRequest *request);
+// closed loop answers a finish that it was told of). False: rejected and counted (queue full, unpowered, too long a
+// wait, or never fits).
+bool tw_engine_offer(const TwEngine *engine, TwReplica *replica, const TwRequest *request, const TwEngineLog *log);
+
+// How a request comes that is not new.
+typedef struct TwComing {
+    int64_t now_ns, first_ns;    // first token, 0: none yet
+    int32_t seen, kept;          // tokens computed elsewhere; those whose KV comes with it
+    bool hand_over;              // compute its prompt alone
+    bool moved;                  // counted elsewhere as arrived
+} TwComing;
+bool tw_engine_offer_as(const TwEngine *engine, TwReplica *replica, const TwRequest *request, const TwComing *coming,
+                        const TwEngineLog *log);
+// The KV of a row that was handed over has left: its blocks are free at now_ns. After a run up to then.
+void tw_engine_handed(const TwEngine *engine, TwReplica *replica, uint32_t row, int64_t now_ns);
 
 // Share of the rack's cap and thermal clock limit from now on, after a run up to now_ns. A cap of 0, or no supply,
-// loses all requests at once and the replica rests at 0 W until that changes.
+// ends all requests at once (told as lost, with `seen` tokens of each computed) and the replica rests at 0 W until that
+// changes.
 void tw_engine_limit(const TwEngine *engine, TwReplica *replica, int64_t now_ns, double cap_w, double clock_fraction,
-                     bool energised);
+                     bool energised, const TwEngineLog *log);
 
 // Energy up to now_ns in units of 2^-62 J, the iteration in flight split by time. Changes nothing.
 TwWide tw_engine_energy(const TwEngine *engine, const TwReplica *replica, int64_t now_ns);
@@ -152,9 +263,10 @@ typedef struct TwEngineView {
 } TwEngineView;
 void tw_engine_view(const TwEngine *engine, const TwReplica *replica, int64_t now_ns, TwEngineView *view);
 
+// The replica's prefix cache.
+TwPrefix tw_engine_prefix(const TwEngine *engine, TwReplica *replica, const TwPrefixWatch *watch);
+// The contents of a row as runs.
+TwRuns tw_engine_runs(const TwEngine *engine, TwReplica *replica, uint32_t row);
+
 // Counts everything again from the sequences: lists, heap, blocks, contexts, pending tokens. For tests.
 bool tw_engine_consistent(const TwEngine *engine, const TwReplica *replica);
-
-void tw_latency_add(TwLatency *latency, int which, int64_t value);    // ns, ps for TPOT
-void tw_latency_merge(TwLatency *into, const TwLatency *from);
-void tw_latency_sketch(const TwLatency *latency, int which, TwSketch *sketch);    // with its sum

@@ -1,11 +1,11 @@
-// The pieces of a replica that engine.c and sched_vllm.c share: its arrays, its waiting ring, its finish heap.
+// The pieces of a replica that engine.c and the sched_*.c share: its arrays, its queues, its finish heap.
 #pragma once
 
 #include "models/workload/engine.h"
 
 #include <assert.h>
 
-enum { TW_NO_SLOT = 0xffff };
+#define TW_NO_ROW 0xffffffffu
 
 static inline void *part(TwReplica *replica, size_t offset)
 {
@@ -15,45 +15,23 @@ static inline const void *part_const(const TwReplica *replica, size_t offset)
 {
     return (const unsigned char *)replica + replica->parts + offset;
 }
-static inline TwSlotRow *slots_of(const TwEngine *e, TwReplica *r) { return part(r, e->slots); }
+static inline TwRow *rows_of(const TwEngine *e, TwReplica *r) { return part(r, e->rows); }
+static inline TwCold *cold_of(const TwEngine *e, TwReplica *r) { return part(r, e->cold); }
 static inline TwLink *links_of(const TwEngine *e, TwReplica *r) { return part(r, e->links); }
 static inline uint64_t *heap_of(const TwEngine *e, TwReplica *r) { return part(r, e->heap); }
-static inline uint16_t *chunks_of(const TwEngine *e, TwReplica *r) { return part(r, e->chunks); }
+static inline uint32_t *chunks_of(const TwEngine *e, TwReplica *r) { return part(r, e->chunks); }
 static inline uint16_t *residues_of(const TwEngine *e, TwReplica *r) { return part(r, e->residues); }
-static inline TwWaiting *waiting_of(const TwEngine *e, TwReplica *r) { return part(r, e->waiting); }
+static inline TwQueue *queues_of(const TwEngine *e, TwReplica *r) { return part(r, e->queue); }
 
-// The waiting ring has room for every running sequence to be preempted back into a full queue.
-static inline TwWaiting *waiting_at(const TwEngine *e, TwReplica *r, int k)
+static inline TwTier tier_of(const TwEngine *e, TwReplica *r, int t)
 {
-    int at = r->wait_head + k;
-    return waiting_of(e, r) + (at < e->ring ? at : at - e->ring);
+    return (TwTier){&e->tiers[t], &r->tier[t], part(r, e->tiers[t].row_at), part(r, e->tiers[t].table_at)};
 }
 
-static inline TwWaiting *waiting_push(const TwEngine *e, TwReplica *r)
-{
-    assert(r->wait_count < e->ring);
-    return waiting_at(e, r, r->wait_count++);
-}
-
-static inline TwWaiting *waiting_push_front(const TwEngine *e, TwReplica *r)
-{
-    assert(r->wait_count < e->ring);
-    r->wait_head = r->wait_head > 0 ? r->wait_head - 1 : e->ring - 1;
-    r->wait_count++;
-    return waiting_at(e, r, 0);
-}
-
-static inline void waiting_pop(const TwEngine *e, TwReplica *r)
-{
-    assert(r->wait_count > 0);
-    // an empty ring begins anew where it is in the cache
-    r->wait_count--;
-    r->wait_head = r->wait_count > 0 && r->wait_head + 1 < e->ring ? r->wait_head + 1 : 0;
-}
-
-// Finish heap, 4-ary, of (boundary where the sequence finishes, slot): absolute, so nothing is decremented.
-static inline uint64_t finish_key(int64_t boundary, int slot) { return (uint64_t)boundary << 16 | (uint64_t)slot; }
-static inline int64_t finish_boundary(uint64_t key) { return (int64_t)(key >> 16); }
+// Finish heap, 4-ary, of (decode clock at which the sequence finishes, row): absolute, so nothing is decremented.
+static inline uint64_t finish_key(int64_t clock, uint32_t row) { return (uint64_t)clock << 24 | row; }
+static inline int64_t finish_clock(uint64_t key) { return (int64_t)(key >> 24); }
+static inline uint32_t finish_row(uint64_t key) { return (uint32_t)key & 0xffffff; }
 
 static inline void heap_rise(uint64_t *heap, int at, uint64_t key)
 {
@@ -81,12 +59,83 @@ static inline void heap_sink(uint64_t *heap, int count, int at, uint64_t key)
 // Tokens that a sequence must have computed before its next output: prompt, and outputs of before a preemption.
 static inline int32_t goal_of(int32_t input, int32_t seen) { return seen >= input ? seen + 1 : input; }
 static inline int32_t produced_of(int32_t input, int32_t seen) { return seen >= input ? seen - input + 1 : 0; }
+static inline int32_t row_goal(const TwRow *row) { return goal_of(row->input, row->seen); }
 
-// sched_vllm.c: what happens at a boundary, from the iteration that ended there to the plan of those that follow.
+// Decode clock at which a decode has made its last token.
+static inline int64_t row_finish(const TwRow *row) { return (int64_t)row->input + row->output - 1 - row->base; }
+
+// Tokens that a decode makes in the next m decode steps: drafts are accepted by all sequences alike, their mean exact.
+static inline int64_t tokens_ahead(const TwEngine *e, const TwReplica *r, int64_t m)
+{
+    if (e->draft_mean == 0) return m;
+    return (int64_t)((TwWide)(r->step + m) * e->draft_mean >> 32) - r->iteration;
+}
+
+// Blocks of a prompt in work, up to `computed` tokens of it.
+static inline int64_t chunk_blocks(const TwEngine *e, const TwReplica *r, const TwRow *row, int64_t computed)
+{
+    return tw_kv_cover(&r->kv, e->all_at_once ? row_goal(row) : computed);
+}
+
+static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+// --- sched.c: what happens at a boundary, from the iteration that ended there to the plan of those that follow ------
+
 void tw_sched_boundary(const TwEngine *engine, TwReplica *replica, const TwEngineLog *log);
 // Counts `from` to `to` as computed for a sequence that had `seen` before.
 void tw_sched_progress(TwReplica *replica, int32_t input, int32_t seen, int64_t from, int64_t to);
-// Plans how far to go with the composition as it is.
-void tw_sched_stop(const TwEngine *engine, TwReplica *replica);
 // Takes the blocks of the iteration that begins; they were found when the plan was made.
 void tw_sched_resume(const TwEngine *engine, TwReplica *replica);
+int64_t tw_sched_need(const TwEngine *engine, TwReplica *replica);
+
+// --- seq.c: sequences in and out of lists, memory and queues
+// -----------------------------------------------------------
+
+uint32_t tw_seq_new(const TwEngine *engine, TwReplica *replica);
+void tw_seq_wait(const TwEngine *engine, TwReplica *replica, uint32_t row, bool first);
+void tw_seq_unwait(const TwEngine *engine, TwReplica *replica, uint32_t row);
+uint32_t tw_seq_head(const TwEngine *engine, TwReplica *replica);    // who is next; TW_NO_ROW: nobody waits
+// The last in the queue of lowest priority, to be shed for one of `priority`; TW_NO_ROW: none is lower.
+uint32_t tw_seq_lowest(const TwEngine *engine, TwReplica *replica, int priority);
+
+// What an admission would find and need.
+typedef struct TwAdmission {
+    uint32_t row;
+    int32_t goal, base;    // tokens to be computed before the next output; those there already
+    int64_t need;          // blocks for the whole of it, those found unheld among them
+    int64_t ready_ns;      // when what is brought back is here; 0: at once
+    TwPrefixHit hit;
+    int32_t brought[TW_TIERS];    // blocks from each tier
+} TwAdmission;
+TwAdmission tw_seq_look(const TwEngine *engine, TwReplica *replica, uint32_t row);
+// Takes it from the waiting with `tokens` of it in the next iteration. False: it loads first, and takes no part yet.
+bool tw_seq_admit(const TwEngine *engine, TwReplica *replica, const TwAdmission *admission, int64_t tokens,
+                  const TwEngineLog *log);
+// Those whose loading is over join the running. True: somebody did.
+bool tw_seq_join(const TwEngine *engine, TwReplica *replica);
+// Back to the waiting, at their head or end.
+void tw_seq_preempt(const TwEngine *engine, TwReplica *replica, uint32_t row, bool first, const TwEngineLog *log);
+// Those who have waited too long for a first token go. True: somebody who was running did.
+bool tw_seq_give_up(const TwEngine *engine, TwReplica *replica, const TwEngineLog *log);
+// A prompt is computed: it decodes from here, is handed on or is done.
+void tw_seq_chunk_done(const TwEngine *engine, TwReplica *replica, uint32_t row, const TwEngineLog *log);
+// The decode at the top of the heap has made its last token.
+void tw_seq_decode_done(const TwEngine *engine, TwReplica *replica, const TwEngineLog *log);
+void tw_seq_end(const TwEngine *engine, TwReplica *replica, const TwRow *row, TwOutcome outcome,
+                const TwEngineLog *log);
+// What is not done of one that has `computed` tokens is dropped, and its row is free.
+void tw_seq_drop(const TwEngine *engine, TwReplica *replica, uint32_t row, int64_t computed, TwOutcome outcome,
+                 const TwEngineLog *log);
+// The same where power is gone, unless it will be tried again elsewhere. Lists and memory are the caller's.
+void tw_seq_lose(const TwEngine *engine, TwReplica *replica, uint32_t row, int64_t computed, const TwEngineLog *log);
+// Forgets what is cached beyond what is free.
+void tw_seq_reclaim(const TwEngine *engine, TwReplica *replica, const TwEngineLog *log);
+
+// --- the policies: schedule the next iteration, take its blocks; true: the composition is not what it was
+// --------------
+
+bool tw_schedule_mixed(const TwEngine *engine, TwReplica *replica, const TwEngineLog *log);            // sched_vllm.c
+bool tw_schedule_sglang(const TwEngine *engine, TwReplica *replica, const TwEngineLog *log);           // sched_sglang.c
+bool tw_schedule_sarathi(const TwEngine *engine, TwReplica *replica, const TwEngineLog *log);          // sched_simple.c
+bool tw_schedule_prefill_first(const TwEngine *engine, TwReplica *replica, const TwEngineLog *log);    // sched_simple.c
+bool tw_sglang_waits(const TwEngine *engine, const TwReplica *replica);    // memory kept for outputs still falls

@@ -22,6 +22,9 @@ typedef struct TwBatch {
     int64_t chunk_square;      // C2: sum of c_j^2
     int64_t chunk_history;     // H: sum of c_j h_j
     int32_t logits;            // S: sequences that need logits
+    int32_t drafts;            // tokens verified with each decode, beside its own; counted in tokens and logits
+    int64_t history_sum;       // sum of h_j
+    int64_t history_64;        // sum of h_j, each rounded up to 64
 } TwBatch;
 
 // value = base + per_context * K + per_history * H

@@ -308,7 +308,7 @@ static void begin_window(const Work *w, const TwWorkloadIn *in, int64_t from_ns)
         int i = w->cell->replica_begin + k, rack = p->rack[i];
         TwReplica *r = replica_of(p, w->block, i);
         double share_w = in->cap_w[rack] / p->rack_replicas[rack];
-        tw_engine_limit(&w->pool->engine, r, from_ns, share_w, in->clock_fraction[rack], in->energised[rack]);
+        tw_engine_limit(&w->pool->engine, r, from_ns, share_w, in->clock_fraction[rack], in->energised[rack], &w->log);
         r->peak_w = r->off ? 0.0 : r->busy && r->left > 0 ? r->full_w : w->pool->engine.spec.step->idle_w;
         publish(w, k, r);
     }
@@ -368,7 +368,9 @@ static void advance_cell(const Plant *p, void *block, int cell, const TwWorkload
                     pool,
                     c,
                     block,
-                    {(TwLatency *)tw_at(block, p->latencies) + cell, &told, pool->source.finished ? tell : NULL},
+                    {.latency = (TwLatency *)tw_at(block, p->latencies) + cell,
+                     .context = &told,
+                     .finished = pool->source.finished ? tell : NULL},
                     tw_i64(block, p->next_ns) + c->replica_begin,
                     (int32_t *)tw_at(block, p->load) + c->replica_begin,
                     (bool *)tw_at(block, p->off) + c->replica_begin};
@@ -382,7 +384,7 @@ static void advance_cell(const Plant *p, void *block, int cell, const TwWorkload
         int k = route(&w, router, request.arrival_ns);
         // with every replica of the cell dark, the first of them counts the rejection
         TwReplica *r = replica_of(p, block, c->replica_begin + (k < 0 ? 0 : k));
-        bool taken = tw_engine_offer(&pool->engine, r, &request);
+        bool taken = tw_engine_offer(&pool->engine, r, &request, &w.log);
         if (!taken && source->finished)
             tell(&told, &(TwFinished){.request = request, .last_ns = request.arrival_ns, .outcome = TW_ENDED_REJECTED});
         publish(&w, k < 0 ? 0 : k, r);
@@ -470,7 +472,7 @@ void tw_workload_totals(const TwWorkload *workload, const void *block, int pool,
 void tw_workload_sketch(const TwWorkload *workload, const void *block, int pool, int which, TwSketch *sketch)
 {
     const Plant *p = workload->inner;
-    assert(which >= 0 && which < 3);
+    assert(which >= 0 && which < TW_LATENCIES);
     TwWide sum = 0;
     *sketch = (TwSketch){0};
     for (int k = pool_first(pool); k < pool_last(p, pool); k++) {
@@ -480,7 +482,7 @@ void tw_workload_sketch(const TwWorkload *workload, const void *block, int pool,
             sum += latency->sum[which];
         }
     }
-    sketch->sum = (double)sum * (which == 1 ? 1e-12 : 1e-9);
+    sketch->sum = (double)sum * (which == TW_TPOT || which == TW_NORMALISED ? 1e-12 : 1e-9);
 }
 
 void tw_workload_queues(const TwWorkload *workload, const void *block, int pool, int64_t *waiting, int64_t *running,

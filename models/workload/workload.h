@@ -25,10 +25,10 @@ typedef struct TwPoolSpec {
     const TwStepSource *step;
     const TwTraffic *traffic;
     int replica_count;
-    const int *replica_rack;     // [replica] the rack it runs in
-    const int *replica_cell;     // [replica] router cell, rising from 0
-    int cell_count;              // = cells of the traffic
-    int max_tokens;              // token budget of an iteration
+    const int *replica_rack;    // [replica] the rack it runs in
+    const int *replica_cell;    // [replica] router cell, rising from 0
+    int cell_count;             // = cells of the traffic
+    int max_tokens;             // token budget of an iteration
     int max_sequences;
     int block_tokens;                 // 16
     int64_t kv_blocks;                // a replica

@@ -211,7 +211,7 @@ static void note(void *context, const TwFinished *f)
 static void engine_run(const TwEngine *e, TwReplica *r, const Plain *all, int count, int splits, uint64_t seed,
                        Times *times)
 {
-    const TwEngineLog log = {NULL, times, note};
+    const TwEngineLog log = {.context = times, .finished = note};
     for (int k = 0; k < count; k++) {
         int64_t arrival = all[k].request.arrival_ns, now = k > 0 ? all[k - 1].request.arrival_ns : 0;
         for (int s = 0; s < splits && arrival > now; s++) {
@@ -229,7 +229,7 @@ static void engine_run(const TwEngine *e, TwReplica *r, const Plain *all, int co
             CHECK(tw_engine_consistent(e, r));
         }
         tw_engine_boundaries(e, r, arrival, &log);
-        (void)tw_engine_offer(e, r, &all[k].request);
+        (void)tw_engine_offer(e, r, &all[k].request, NULL);
     }
     tw_engine_boundaries(e, r, INT64_MAX, &log);
     CHECK(tw_engine_consistent(e, r));
@@ -313,7 +313,7 @@ static void jumps_equal_steps(int rounds)
             TwEngine engine;
             spec.stride = way == 1 ? 1 : way == 2 ? draw_int(&seed, 2, 9) : 0;
             TwReplica *r = new_replica(&engine, &spec);
-            tw_engine_limit(&engine, r, 0, plain.cap_w, 1.0, true);
+            tw_engine_limit(&engine, r, 0, plain.cap_w, 1.0, true, NULL);
             memset(&times, 0, sizeof times);
             engine_run(&engine, r, plain.all, plain.count, way == 3 ? 3 : 0, draw(&seed), &times);
             compare(&plain, r, &times);
@@ -338,8 +338,8 @@ static void preemption_by_hand(void)
     TwEngine engine;
     TwReplica *r = new_replica(&engine, &spec);
     Times t = {0};
-    const TwEngineLog log = {NULL, &t, note};
-    for (uint32_t id = 0; id < 2; id++) CHECK(tw_engine_offer(&engine, r, &ASK(0, 40, 50, id)));
+    const TwEngineLog log = {.context = &t, .finished = note};
+    for (uint32_t id = 0; id < 2; id++) CHECK(tw_engine_offer(&engine, r, &ASK(0, 40, 50, id), NULL));
 
     tw_engine_run(&engine, r, 25000000, &log);    // in iteration 25: number 24, counted from 0
     CHECK(r->running == 2 && r->counts.preemptions == 0 && r->iteration == 24);
@@ -365,12 +365,12 @@ static void what_never_fits_is_rejected(void)
     spec.max_sequences = 1;
     TwEngine engine;
     TwReplica *r = new_replica(&engine, &spec);
-    CHECK(tw_engine_offer(&engine, r, &ASK(0, 100, 29, 0)));    // 128 tokens: just
-    CHECK(!tw_engine_offer(&engine, r, &ASK(0, 100, 30, 1)));
+    CHECK(tw_engine_offer(&engine, r, &ASK(0, 100, 29, 0), NULL));    // 128 tokens: just
+    CHECK(!tw_engine_offer(&engine, r, &ASK(0, 100, 30, 1), NULL));
     tw_engine_run(&engine, r, 500000, NULL);
-    CHECK(tw_engine_offer(&engine, r, &ASK(500000, 1, 1, 2)));
-    CHECK(tw_engine_offer(&engine, r, &ASK(500000, 1, 1, 3)));
-    CHECK(!tw_engine_offer(&engine, r, &ASK(500000, 1, 1, 4)));    // the queue is full
+    CHECK(tw_engine_offer(&engine, r, &ASK(500000, 1, 1, 2), NULL));
+    CHECK(tw_engine_offer(&engine, r, &ASK(500000, 1, 1, 3), NULL));
+    CHECK(!tw_engine_offer(&engine, r, &ASK(500000, 1, 1, 4), NULL));    // the queue is full
     tw_engine_run(&engine, r, INT64_MAX, NULL);
     CHECK(r->counts.completed == 3 && r->counts.rejected == 2 && r->counts.preemptions == 0);
     CHECK(r->counts.input_dropped == 101 && tw_engine_consistent(&engine, r));

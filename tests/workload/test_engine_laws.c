@@ -2,7 +2,7 @@
 #include "tests/workload/serving.h"
 
 static TwLatency latency;
-static const TwEngineLog log_latency = {&latency, NULL, NULL};
+static const TwEngineLog log_latency = {.latency = &latency};
 
 static double mean_s(int which) { return (double)latency.sum[which] * 1e-9 / (double)latency.sketch[which].count; }
 
@@ -26,7 +26,7 @@ static void one_server_of_fixed_time(void)
     for (int k = 0; k < 4000000; k++) {
         at += exponential(&seed, 17.5);
         tw_engine_boundaries(&engine, r, at, &log_latency);
-        CHECK(tw_engine_offer(&engine, r, &ASK(at, 1, 1, 0)));
+        CHECK(tw_engine_offer(&engine, r, &ASK(at, 1, 1, 0), NULL));
     }
     tw_engine_boundaries(&engine, r, INT64_MAX, &log_latency);
     CHECK(r->counts.completed == 4000000 && latency.single == 4000000 && latency.sketch[1].count == 0);
@@ -62,7 +62,7 @@ static void four_servers_with_one_queue(void)
         free_ns[best] = begin + (int64_t)output * 1000000;
         service += (int64_t)output * 1000000;
         tw_engine_boundaries(&engine, r[best], at, &log_latency);
-        CHECK(tw_engine_offer(&engine, r[best], &ASK(at, 1, output, 0)));
+        CHECK(tw_engine_offer(&engine, r[best], &ASK(at, 1, output, 0), NULL));
     }
     for (int i = 0; i < 4; i++) {
         tw_engine_boundaries(&engine, r[i], INT64_MAX, &log_latency);
@@ -89,7 +89,7 @@ static void plenty_does_not_queue(void)
     for (int k = 0; k < 20000; k++) {
         at += exponential(&seed, 500.0);
         tw_engine_boundaries(&engine, r, at, &log_latency);
-        CHECK(tw_engine_offer(&engine, r, &ASK(at, draw_int(&seed, 1, 4000), draw_int(&seed, 1, 300), 0)));
+        CHECK(tw_engine_offer(&engine, r, &ASK(at, draw_int(&seed, 1, 4000), draw_int(&seed, 1, 300), 0), NULL));
     }
     tw_engine_boundaries(&engine, r, INT64_MAX, &log_latency);
     CHECK(latency.sketch[0].count == 20000 && latency.sketch[0].max <= 0.020 && r->counts.full == 0);
@@ -117,7 +117,7 @@ static void little_holds_exactly(void)
         now = next;
         if (left > 0 && arrival == now) {
             left--;
-            CHECK(tw_engine_offer(&engine, r, &ASK(now, draw_int(&seed, 1, 600), draw_int(&seed, 1, 100), 0)));
+            CHECK(tw_engine_offer(&engine, r, &ASK(now, draw_int(&seed, 1, 600), draw_int(&seed, 1, 100), 0), NULL));
             arrival += exponential(&seed, 6.0);
         } else {
             tw_engine_boundaries(&engine, r, now + 1, &log_latency);
@@ -138,7 +138,7 @@ static void energy_by_hand(void)
     TwReplica *r = new_replica(&engine, &spec);
     const double joule = 0x1p62;
     CHECK_NEAR((double)tw_engine_energy(&engine, r, 2000000000) / joule, 200.0, 1e-9);
-    CHECK(tw_engine_offer(&engine, r, &ASK(2000000000, 64, 2, 0)));
+    CHECK(tw_engine_offer(&engine, r, &ASK(2000000000, 64, 2, 0), NULL));
 
     // 64 tokens: 100 + 400 (0.5 + 0.5 64/128) = 400 W for a second; then one token: 100 + 400 (0.5 + 0.5/65)
     double first = 400.0, second = 300.0 + 200.0 / 65.0;
@@ -150,13 +150,13 @@ static void energy_by_hand(void)
     CHECK_NEAR((double)tw_engine_energy(&engine, r, 5000000000) / joule, 200.0 + first + second + 100.0, 1e-9);
 
     // power gone in the middle of an iteration: its energy stays spent, and nothing follows
-    CHECK(tw_engine_offer(&engine, r, &ASK(5000000000, 64, 2, 0)));
+    CHECK(tw_engine_offer(&engine, r, &ASK(5000000000, 64, 2, 0), NULL));
     tw_engine_run(&engine, r, 5500000000, NULL);
-    tw_engine_limit(&engine, r, 5500000000, INFINITY, 1.0, false);
+    tw_engine_limit(&engine, r, 5500000000, INFINITY, 1.0, false, NULL);
     CHECK_NEAR((double)tw_engine_energy(&engine, r, 9000000000) / joule, 300.0 + first + second + 0.5 * first, 1e-9);
     CHECK(r->counts.lost == 1 && r->counts.input_dropped == 64 && r->counts.output_dropped == 2);
-    CHECK(!tw_engine_offer(&engine, r, &ASK(6000000000, 1, 1, 0)) && r->counts.rejected == 1);
-    tw_engine_limit(&engine, r, 9000000000, INFINITY, 1.0, true);
+    CHECK(!tw_engine_offer(&engine, r, &ASK(6000000000, 1, 1, 0), NULL) && r->counts.rejected == 1);
+    tw_engine_limit(&engine, r, 9000000000, INFINITY, 1.0, true, NULL);
     CHECK_NEAR((double)tw_engine_energy(&engine, r, 10000000000) / joule, 400.0 + first + second + 0.5 * first, 1e-9);
     CHECK(tw_engine_consistent(&engine, r));
     free(r);
@@ -170,10 +170,10 @@ static void limits_wait_for_a_boundary(void)
     TwEngineSpec spec = wide_spec(&source);
     TwEngine engine;
     TwReplica *r = new_replica(&engine, &spec);
-    CHECK(tw_engine_offer(&engine, r, &ASK(0, 1, 1000, 0)));
+    CHECK(tw_engine_offer(&engine, r, &ASK(0, 1, 1000, 0), NULL));
     tw_engine_run(&engine, r, 10500000, NULL);
     CHECK(r->iteration == 10);
-    tw_engine_limit(&engine, r, 10500000, INFINITY, 0.4, true);    // the lowest clock: 2.5 ms a token
+    tw_engine_limit(&engine, r, 10500000, INFINITY, 0.4, true, NULL);    // the lowest clock: 2.5 ms a token
     tw_engine_run(&engine, r, 11000001, NULL);
     CHECK(r->iteration == 11 && r->level == 0 && (r->flags & TW_PLAN_THROTTLED));
     tw_engine_run(&engine, r, 36000000, NULL);
@@ -207,13 +207,13 @@ static void closed_loop_of_two(void)
     TwEngine engine;
     TwReplica *r = new_replica(&engine, &spec);
     Clients clients = {.count = 0};
-    const TwEngineLog log = {NULL, &clients, ask_again};
-    CHECK(tw_engine_offer(&engine, r, &ASK(0, 1, 10, 0)));
+    const TwEngineLog log = {.context = &clients, .finished = ask_again};
+    CHECK(tw_engine_offer(&engine, r, &ASK(0, 1, 10, 0), NULL));
     tw_engine_boundaries(&engine, r, 4500000, &log);
-    CHECK(tw_engine_offer(&engine, r, &ASK(4500000, 1, 10, 1)));
+    CHECK(tw_engine_offer(&engine, r, &ASK(4500000, 1, 10, 1), NULL));
     while (r->next_ns <= 1104000000) {
         tw_engine_boundaries(&engine, r, r->next_ns + 1, &log);
-        while (clients.count > 0) CHECK(tw_engine_offer(&engine, r, &clients.again[--clients.count]));
+        while (clients.count > 0) CHECK(tw_engine_offer(&engine, r, &clients.again[--clients.count], NULL));
     }
     CHECK(clients.served == 200 && r->counts.completed == 200 && tw_engine_consistent(&engine, r));
     free(r);
@@ -272,8 +272,8 @@ static void faster_is_never_later(void)
             spec.max_tokens = tokens, spec.max_sequences = sequences, spec.kv_blocks = blocks;
             TwEngine engine;
             TwReplica *r = new_replica(&engine, &spec);
-            const TwEngineLog log = {NULL, last[fast], note_last};
-            for (int k = 0; k < count; k++) CHECK(tw_engine_offer(&engine, r, &burst[k]));
+            const TwEngineLog log = {.context = last[fast], .finished = note_last};
+            for (int k = 0; k < count; k++) CHECK(tw_engine_offer(&engine, r, &burst[k], NULL));
             tw_engine_boundaries(&engine, r, INT64_MAX, &log);
             hash[fast] = watched.hash;
             preemptions += r->counts.preemptions;

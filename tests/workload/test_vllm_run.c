@@ -169,7 +169,7 @@ int main(void)
     spec.max_tokens = 2048;
     TwEngine engine;
     TwReplica *r = new_replica(&engine, &spec);
-    const TwEngineLog log = {NULL, NULL, note};
+    const TwEngineLog log = {.context = NULL, .finished = note};
 
     TwCsv *csv = read_table(folder, "requests");
     static Row real[300];
@@ -179,7 +179,8 @@ int main(void)
         double queued = number(csv, row, 4), first = number(csv, row, 6), last = number(csv, row, 7);
         real[row] = (Row){first - queued, (last - first) / (double)(output - 1), last - queued};
         tw_engine_boundaries(&engine, r, arrival, &log);
-        CHECK(tw_engine_offer(&engine, r, &ASK(arrival, (int32_t)number(csv, row, 2), (int32_t)output, (uint32_t)row)));
+        CHECK(tw_engine_offer(&engine, r, &ASK(arrival, (int32_t)number(csv, row, 2), (int32_t)output, (uint32_t)row),
+                              NULL));
     }
     tw_engine_boundaries(&engine, r, INT64_MAX, &log);
     tw_csv_destroy(csv);

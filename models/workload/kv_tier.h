@@ -1,0 +1,53 @@
+// Lower tiers of a replica's prefix cache: host memory, local SSD, remote store.
+//
+// Blocks that the device forgets are written behind to the first tier, from there to the next. Each tier has so many
+// blocks, a rate each way and a latency; its writes queue, and what would wait too long is dropped and counted. Of a
+// run of contents (content.h) a tier has one stretch of blocks [from, until): chains are forgotten tail first, so that
+// a stretch grows at its beginning, and where room is needed the one used longest ago loses its end. On admission a
+// chain found on the device goes on through the tiers, as long as loading takes less time than computing (engine).
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { TW_TIERS = 3 };
+
+typedef struct TwTierSpec {
+    int64_t blocks;
+    double read_block_s, write_block_s, latency_s;
+    double backlog_s;    // most that a write may have to wait
+} TwTierSpec;
+
+typedef struct TwTierPlan {
+    int64_t blocks, read_ns, write_ns, latency_ns, backlog_ns;    // read, write: ns a block in 2^-10
+    int rows, bits;
+    size_t row_at, table_at;
+} TwTierPlan;
+
+typedef struct TwTierRow {
+    uint64_t base;
+    int32_t from, until;
+    int32_t older, newer;
+} TwTierRow;
+
+typedef struct TwTierHead {
+    int64_t held, written, dropped, read;    // blocks
+    int64_t write_ns, read_ns;               // when each way is free
+    int32_t oldest, newest, unused, used;
+} TwTierHead;
+
+typedef struct TwTier {
+    const TwTierPlan *plan;
+    TwTierHead *head;
+    TwTierRow *row;
+    int32_t *table;    // 1 + row, 0: empty
+} TwTier;
+
+void tw_tier_clear(const TwTier *tier);
+// Blocks [from, until) of a run leave the tier above at now_ns. What has to make room goes to `below` (count of them).
+void tw_tier_put(const TwTier *tier, int below, uint64_t base, int32_t from, int32_t until, int64_t now_ns);
+// End of what the tier has of a run from block `at` on; `at` where it has nothing.
+int32_t tw_tier_find(const TwTier *tier, uint64_t base, int32_t at);
+// Reads so many blocks at now_ns: when they are there.
+int64_t tw_tier_read(const TwTier *tier, uint64_t base, int32_t blocks, int64_t now_ns);
+int tw_tier_consistent(const TwTier *tier);

@@ -1,0 +1,84 @@
+// The prefix cache of a replica: which full KV blocks can be found again, by the contents before and in them.
+//
+// Blocks form chains: block i of a prompt is known by the prefix hash of its first (i + 1) b tokens (content.h), so two
+// prompts share a block only where they share all before it. A block is held by the sequences that use it; blocks that
+// nobody holds stay findable in order of their release until their place is needed, and count as free. A released
+// chain enters that order from its last block to its first, so that it is forgotten tail first and every cached chain
+// is whole from its beginning.
+//
+// Nodes hold runs of blocks (a run of the contents, see content.h), split where a prompt leaves one and joined again
+// when both parts come to rest side by side: a prompt costs as many look-ups as it has runs, however long it is. What
+// is found, held and forgotten, and in which order, is that of one entry a block. Where more nodes are needed than
+// there are, the oldest unheld one is forgotten whole, or, with none, the blocks are not made findable.
+#pragma once
+
+#include "models/workload/content.h"
+
+#include <stddef.h>
+
+typedef struct TwPrefixNode {
+    uint64_t key;      // prefix hash at the end of its first block
+    uint64_t base;     // of its run
+    int32_t begin;     // token at which the run begins
+    int32_t depth;     // blocks before it
+    int32_t length;    // blocks, >= 1
+    int32_t refs;      // sequences that hold up to its end, and children that are held
+    int32_t parent, children;
+    int32_t older, newer;    // among the unheld
+} TwPrefixNode;
+
+// Fixed once built: sizes, and where the arrays lie in those of a replica.
+typedef struct TwPrefixPlan {
+    int nodes, bits, shift;    // of the look-up table 1 << bits; block size 1 << shift
+    size_t node_at, table_at;
+} TwPrefixPlan;
+
+typedef struct TwPrefixHead {
+    int32_t oldest, newest;    // unheld nodes
+    int32_t unused, used;
+    int64_t unheld;    // blocks
+} TwPrefixHead;
+
+// Told of every change of how far a run is cached, where not NULL: for a router's index and for lower tiers.
+typedef struct TwPrefixWatch {
+    void *context;
+    void (*cached)(void *context, uint64_t base, int32_t begin, int32_t until);    // blocks now; until <= begin: none
+    void (*evicted)(void *context, uint64_t base, int32_t begin, int32_t from, int32_t until);    // blocks; or NULL
+} TwPrefixWatch;
+
+// A view of all parts; made where it is used.
+typedef struct TwPrefix {
+    const TwPrefixPlan *plan;
+    TwPrefixHead *head;
+    TwPrefixNode *node;
+    uint64_t *table;    // high half of the key | 1 + node, 0: empty
+    const TwPrefixWatch *watch;
+} TwPrefix;
+
+typedef struct TwPrefixHit {
+    int32_t node, into;    // deepest node, -1: none; blocks of it
+    int32_t blocks;        // from the beginning
+    int32_t unheld;        // of those found now, how many nobody holds
+} TwPrefixHit;
+
+// Empty; arrays need not be zeroed before.
+void tw_prefix_clear(const TwPrefix *p);
+
+// How far the contents are cached, at most `most` blocks. Goes on from a chain already held: its last node (-1: none)
+// and its blocks. Changes nothing.
+TwPrefixHit tw_prefix_find(const TwPrefix *p, TwRuns runs, int32_t node, int32_t blocks, int32_t most);
+// Holds what was found. Returns the node that it ends with, to be released; -1: nothing.
+int32_t tw_prefix_hold(const TwPrefix *p, const TwPrefixHit *hit);
+// Makes blocks [blocks, until) findable after the chain that ends with `node`, held by whoever holds that, whose hold
+// moves on to the new end. Nothing of them may be cached yet. Returns the new last node and writes how far it came.
+int32_t tw_prefix_insert(const TwPrefix *p, TwRuns runs, int32_t node, int32_t *blocks, int32_t until);
+// Ends a hold; returns how many blocks nobody holds any more.
+int32_t tw_prefix_release(const TwPrefix *p, int32_t node);
+// Forgets the oldest unheld blocks, at most all.
+void tw_prefix_evict(const TwPrefix *p, int64_t blocks);
+
+// Tells whoever watches that nothing is cached any more; clear it after that.
+void tw_prefix_forget(const TwPrefix *p);
+int64_t tw_prefix_held(const TwPrefix *p);    // blocks that somebody holds, counted
+// Counts everything again. For tests.
+int tw_prefix_consistent(const TwPrefix *p);

@@ -1,0 +1,304 @@
+// One iteration boundary of a replica: what ended, what is scheduled next, and how far that goes (serving page, 5).
+#include "models/workload/engine_parts.h"
+#include "models/workload/step_level.h"
+
+#include <math.h>
+
+typedef bool Schedule(const TwEngine *, TwReplica *, const TwEngineLog *);
+static Schedule *const schedule_of[] = {
+    [TW_VLLM_V1] = tw_schedule_mixed,
+    [TW_TRTLLM] = tw_schedule_mixed,
+    [TW_TRTLLM_MAX_UTILIZATION] = tw_schedule_mixed,
+    [TW_STATIC_BATCH] = tw_schedule_mixed,
+    [TW_SGLANG] = tw_schedule_sglang,
+    [TW_SARATHI] = tw_schedule_sarathi,
+    [TW_PREFILL_FIRST] = tw_schedule_prefill_first,
+};
+
+void tw_sched_progress(TwReplica *r, int32_t input, int32_t seen, int64_t from, int64_t to)
+{
+    int64_t again = (to < seen ? to : seen) - from;
+    if (again > 0) r->counts.recomputed += again;
+    int64_t fresh = (to < input ? to : input) - (from > seen ? from : seen);
+    if (fresh > 0) {
+        r->counts.input_done += fresh;
+        r->counts.input_pending -= fresh;
+    }
+}
+
+// Ends what ends with the iteration before this boundary. True: the composition is not what it was.
+static bool finish_iteration(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
+{
+    bool changed = false;
+    while (r->decodes > 0 && finish_clock(heap_of(e, r)[0]) <= r->iteration) {
+        tw_seq_decode_done(e, r, log);
+        changed = true;
+    }
+    uint32_t *chunks = chunks_of(e, r);
+    const TwRow *rows = rows_of(e, r);
+    int kept = 0, count = r->chunk_count;
+    for (int j = 0; j < count; j++) {
+        uint32_t row = chunks[j];
+        if (rows[row].base == row_goal(rows + row)) {
+            tw_seq_chunk_done(e, r, row, log);
+            changed = true;
+        } else {
+            chunks[kept++] = row;
+        }
+    }
+    r->chunk_count = kept;
+    return changed;
+}
+
+// --- the plan -------------------------------------------------------------------------------------------------------
+
+// What is scheduled, as a step source wants it. A chunk of one token is a decode to the kernels.
+static TwBatch compose(const TwEngine *e, TwReplica *r)
+{
+    TwBatch b = {0};
+    if (!r->paused) {
+        int drafts = e->spec.speculate.draft;
+        b = (TwBatch){.tokens = r->decodes * (1 + drafts),
+                      .decodes = r->decodes,
+                      .decode_context = r->context,
+                      .logits = r->decodes * (1 + drafts),
+                      .drafts = drafts};
+    }
+    const uint32_t *chunks = chunks_of(e, r);
+    const TwRow *rows = rows_of(e, r);
+    for (int j = 0; j < r->chunk_count; j++) {
+        const TwRow *row = rows + chunks[j];
+        int64_t tokens = row->chunk;
+        if (tokens == 0) continue;
+        b.tokens += (int32_t)tokens;
+        b.logits++;
+        if (tokens == 1) {
+            b.decodes++;
+            b.decode_context += row->base;
+            continue;
+        }
+        b.chunks++;
+        b.chunk_tokens += (int32_t)tokens;
+        b.chunk_square += tokens * tokens;
+        b.chunk_history += tokens * row->base;
+        b.history_sum += row->base;
+        b.history_64 += (row->base + 63) / 64 * 64;
+    }
+    return b;
+}
+
+static double value(TwAffine a, const TwBatch *b)
+{
+    return a.base + a.per_context * (double)b->decode_context + a.per_history * (double)b->chunk_history;
+}
+
+// A source that only knows single steps, asked by level.
+typedef struct Asked {
+    const TwStepSource *source;
+    const TwBatch *batch;
+    TwStep step;
+} Asked;
+
+// W of an iteration: nJ / ns
+static double asked_power(void *context, int level)
+{
+    Asked *a = context;
+    a->source->step(a->source->context, level, a->batch, &a->step);
+    return value(a->step.energy_nj, a->batch) / value(a->step.time_ns, a->batch);
+}
+
+static void choose_by_steps(const TwStepSource *source, const TwStepLimits *limits, const TwBatch *b, TwStep *step,
+                            TwStepChoice *choice)
+{
+    Asked asked = {.source = source, .batch = b};
+    choice->full_w = asked_power(&asked, TW_LEVELS - 1);
+    choice->level = limits->level;
+    choice->capped = asked_power(&asked, limits->level) > limits->cap_w;
+    if (choice->capped) {
+        int level = tw_level_search(asked_power, &asked, limits->level, limits->guess, limits->cap_w);
+        // nothing keeps the cap: the lowest
+        choice->level = level < 0 ? 0 : level;
+    }
+    choice->drawn_w = asked_power(&asked, choice->level);
+    *step = asked.step;
+}
+
+// The highest level at or below the thermal limit that draws no more than the cap: power rises with the clock.
+static void choose_level(const TwEngine *e, TwReplica *r, const TwBatch *b, TwStep *step)
+{
+    const TwStepSource *source = e->spec.step;
+    const TwStepLimits limits = {.level = r->clock_level, .guess = r->level, .cap_w = r->cap_w};
+    TwStepChoice choice;
+    if (source->choose)
+        source->choose(source->context, &limits, b, step, &choice);
+    else
+        choose_by_steps(source, &limits, b, step, &choice);
+    r->full_w = choice.full_w;
+    if (r->full_w > r->peak_w) r->peak_w = r->full_w;
+
+    r->flags = limits.level < TW_LEVELS - 1 ? TW_PLAN_THROTTLED : 0;
+    if (choice.capped) r->flags = TW_PLAN_CAPPED;
+    // a cap that the lowest level does not keep does not hold, and the time is counted
+    if (choice.drawn_w > r->cap_w) r->flags |= TW_PLAN_OVER_CAP;
+    r->level = (uint8_t)choice.level;
+}
+
+// A slope fits 64 bits: it stays far below 2 s and 2 J a token.
+static int64_t slope(double value, double scale)
+{
+    assert(fabs(value * scale) < 9.2e18);
+    return (int64_t)tw_wide(value, scale);
+}
+
+// The series of one quantity: coefficients are rounded once, here, and everything after is exact.
+static TwSeries series(const TwEngine *e, TwAffine a, double scale, const TwBatch *b)
+{
+    scale *= e->draft_slower;
+    int64_t context = slope(a.per_context, scale), history = slope(a.per_history, scale);
+    TwSeries made = {tw_wide(a.base, scale) + (TwWide)context * b->decode_context, (TwWide)context * b->decodes};
+    if (e->draft_mean > 0) made.grow = made.grow * e->draft_mean >> 32;
+    if (b->chunks > 0) {
+        made.next += (TwWide)history * b->chunk_history;
+        made.grow += (TwWide)history * b->chunk_square;
+    }
+    return made;
+}
+
+// Decode steps until the clock reaches `clock`: at least 1.
+static int64_t steps_to(const TwEngine *e, const TwReplica *r, int64_t clock)
+{
+    if (e->draft_mean == 0) return clock - r->iteration;
+    int64_t m = (int64_t)((((TwWide)clock << 32) + e->draft_mean - 1) / e->draft_mean) - r->step;
+    while (tokens_ahead(e, r, m) < clock - r->iteration) m++;
+    return m > 1 ? m : 1;
+}
+
+// Iterations with the composition as it is now: to the first finish, the last whole chunk, the end of the affine range.
+static int32_t natural_end(const TwEngine *e, TwReplica *r, const TwBatch *b, const TwStep *step)
+{
+    int64_t m = TW_JUMP_MOST;
+    if (r->decodes > 0 && !r->paused) m = least(m, steps_to(e, r, finish_clock(heap_of(e, r)[0])));
+    for (int j = 0; j < r->chunk_count; j++) {
+        const TwRow *row = rows_of(e, r) + chunks_of(e, r)[j];
+        if (row->chunk == 0) continue;
+        int32_t rest = row_goal(row) - (int32_t)row->base;
+        // a chunk of one token counts as a decode, whose context the plan does not follow
+        bool single = row->chunk == 1 || rest < 2 * row->chunk;
+        m = single ? 1 : least(m, rest / row->chunk);
+    }
+    // the affine range: only where it is near is there a division
+    int64_t grow = b->decodes;
+    if (e->draft_mean > 0) grow = b->decodes * (1 + (int64_t)b->drafts);
+    if (m > 1 && b->decodes > 0 && b->decode_context > step->context_end - m * grow)
+        m = least(m, (step->context_end - b->decode_context - 1) / grow + 1);
+    if (m > 1 && b->chunk_square > 0 && b->chunk_history > step->history_end - m * b->chunk_square)
+        m = least(m, (step->history_end - b->chunk_history - 1) / b->chunk_square + 1);
+    return (int32_t)(m < 1 ? 1 : m);
+}
+
+static void plan(const TwEngine *e, TwReplica *r)
+{
+    TwBatch batch = compose(e, r);
+    TwStep step;
+    choose_level(e, r, &batch, &step);
+    r->span = series(e, step.time_ns, TW_UNITS_PER_NS, &batch);
+    r->energy = series(e, step.energy_nj, TW_UNITS_PER_NJ, &batch);
+    if (r->span.next < 1) r->span.next = 1;
+    r->left = natural_end(e, r, &batch, &step);
+    r->chunk_tokens = 0;
+    for (int j = 0; j < r->chunk_count; j++) r->chunk_tokens += rows_of(e, r)[chunks_of(e, r)[j]].chunk;
+    r->limits_changed = false;
+    r->counts.changes++;
+}
+
+// How many of m iterations find their blocks, the first of which has its own.
+static int64_t memory_lasts(const TwEngine *e, TwReplica *r, int64_t m)
+{
+    TwKvPool pool = r->kv;
+    if (e->restarts) pool.free--;    // a decode looks for a block even where it needs none
+    if (pool.free < 0) return 1;
+    if (r->chunk_count > 0 && !e->all_at_once) {
+        // chunks take blocks too: where the bound does not settle it, step by one
+        int64_t most = r->paused ? 0 : ((tokens_ahead(e, r, m) >> r->kv.shift) + 1) * r->decodes;
+        for (int j = 0; j < r->chunk_count; j++)
+            most += tw_kv_cover(&r->kv, m * rows_of(e, r)[chunks_of(e, r)[j]].chunk) + 1;
+        return most > pool.free ? 1 : m;
+    }
+    if (r->decodes == 0 || r->paused) return m;
+    int64_t first = tokens_ahead(e, r, 1), all = tokens_ahead(e, r, m);
+    int64_t lasts = tw_kv_last(&pool, residues_of(e, r), r->iteration + first, all - first);
+    if (lasts == all - first) return m;
+    if (e->draft_mean == 0) return 1 + lasts;
+    while (m > 1 && tokens_ahead(e, r, m) - first > lasts) m--;
+    return m;
+}
+
+// Plans how far to go with the composition as it is.
+static void stop(const TwEngine *e, TwReplica *r)
+{
+    int64_t m = r->left;
+    if (e->spec.stride > 0) m = least(m, e->spec.stride);
+    if (m > 1) m = memory_lasts(e, r, m);
+    if (m > 1 && e->spec.policy == TW_SGLANG && r->wait_count > 0 && tw_sglang_waits(e, r)) m = 1;
+    int64_t event = r->wait_count > 0 || r->chunk_count > 0 || r->loading > 0 ? r->give_up_ns : INT64_MAX;
+    if (r->loading > 0 && r->ready_ns < event) event = r->ready_ns;
+    if (m > 1 && event != INT64_MAX) m = tw_series_reach(r->span, tw_time_of(event) - r->time, m);
+    r->stop = (int32_t)m;
+    r->next_ns = tw_ns_of(r->time + tw_series_sum(r->span, m));
+    tw_engine_fetch_rows(e, r);
+}
+
+int64_t tw_sched_need(const TwEngine *e, TwReplica *r)
+{
+    int64_t need = 0;
+    if (!r->paused && r->decodes > 0)
+        need = e->draft_mean == 0 ? tw_kv_step(&r->kv, residues_of(e, r), r->iteration)
+                                  : tw_kv_need(&r->kv, residues_of(e, r), r->iteration, tokens_ahead(e, r, 1));
+    if (e->all_at_once) return need;
+    for (int j = 0; j < r->chunk_count; j++) {
+        const TwRow *row = rows_of(e, r) + chunks_of(e, r)[j];
+        need += tw_kv_cover(&r->kv, row->base + row->chunk) - tw_kv_cover(&r->kv, row->base);
+    }
+    return need;
+}
+
+void tw_sched_resume(const TwEngine *e, TwReplica *r)
+{
+    int64_t need = tw_sched_need(e, r);
+    assert(need <= r->kv.free);
+    r->kv.free -= need;
+}
+
+static bool works(const TwEngine *e, TwReplica *r)
+{
+    if (r->decodes > 0 && !r->paused) return true;
+    for (int j = 0; j < r->chunk_count; j++)
+        if (rows_of(e, r)[chunks_of(e, r)[j]].chunk > 0) return true;
+    return false;
+}
+
+void tw_sched_boundary(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
+{
+    bool changed = r->left == 0 || r->limits_changed, paused = r->paused;
+    tw_seq_reclaim(e, r, log);
+    changed |= finish_iteration(e, r, log);
+    if (tw_time_of(r->give_up_ns) <= r->time) changed |= tw_seq_give_up(e, r, log);
+    if (r->loading > 0 && tw_time_of(r->ready_ns) <= r->time) changed |= tw_seq_join(e, r);
+
+    changed |= schedule_of[e->spec.policy](e, r, log);
+    changed |= r->paused != paused;
+
+    if (!works(e, r)) {
+        // nothing to do, or nothing until something comes: rests
+        assert(r->wait_count == 0 || r->loading > 0 || r->handed > 0);
+        r->busy = false;
+        r->left = r->stop = 0;
+        r->next_ns = r->loading > 0 ? r->ready_ns : INT64_MAX;
+        if (r->wait_count > 0 && r->give_up_ns < r->next_ns) r->next_ns = r->give_up_ns;
+        return;
+    }
+    if (changed) plan(e, r);
+    // somebody waits who does not fit: part of no composition, so it is looked at each time
+    r->flags = (uint8_t)((r->flags & ~TW_PLAN_FULL) | (r->wait_count > 0 ? TW_PLAN_FULL : 0));
+    stop(e, r);
+}

@@ -1,0 +1,739 @@
+// Sequences of a replica on their way: waiting, loading, running, handed on, ended; and the memory they hold.
+#include "models/workload/engine_parts.h"
+
+#include <math.h>
+#include <string.h>
+
+// --- lists --------------------------------------------------------------------------------------------------------
+
+uint32_t tw_seq_new(const TwEngine *e, TwReplica *r)
+{
+    uint32_t row = r->unused;
+    assert(row != TW_NO_ROW);
+    r->unused = links_of(e, r)[row].after;
+    return row;
+}
+
+static void row_free(const TwEngine *e, TwReplica *r, uint32_t row)
+{
+    links_of(e, r)[row].after = r->unused;
+    r->unused = row;
+}
+
+// Into the running, in order of admission, or of arrival where the policy keeps that.
+static void list_add(const TwEngine *e, TwReplica *r, uint32_t row)
+{
+    TwLink *links = links_of(e, r);
+    uint32_t before = r->youngest;
+    if (e->by_arrival) {
+        const TwRow *rows = rows_of(e, r);
+        while (before != TW_NO_ROW &&
+               (rows[before].arrival_ns > rows[row].arrival_ns ||
+                (rows[before].arrival_ns == rows[row].arrival_ns && rows[before].id > rows[row].id)))
+            before = links[before].before;
+    }
+    uint32_t after = before == TW_NO_ROW ? r->oldest : links[before].after;
+    links[row] = (TwLink){before, after};
+    if (before == TW_NO_ROW)
+        r->oldest = row;
+    else
+        links[before].after = row;
+    if (after == TW_NO_ROW)
+        r->youngest = row;
+    else
+        links[after].before = row;
+    r->running++;
+}
+
+static void list_remove(const TwEngine *e, TwReplica *r, uint32_t row)
+{
+    TwLink *links = links_of(e, r), *link = links + row;
+    if (link->before == TW_NO_ROW)
+        r->oldest = link->after;
+    else
+        links[link->before].after = link->after;
+    if (link->after == TW_NO_ROW)
+        r->youngest = link->before;
+    else
+        links[link->after].before = link->before;
+    r->running--;
+}
+
+static void chunk_add(const TwEngine *e, TwReplica *r, uint32_t row)
+{
+    uint32_t *chunks = chunks_of(e, r);
+    int at = r->chunk_count++;
+    if (e->by_arrival) {
+        const TwRow *rows = rows_of(e, r);
+        for (; at > 0 &&
+               (rows[chunks[at - 1]].arrival_ns > rows[row].arrival_ns ||
+                (rows[chunks[at - 1]].arrival_ns == rows[row].arrival_ns && rows[chunks[at - 1]].id > rows[row].id));
+             at--)
+            chunks[at] = chunks[at - 1];
+    }
+    chunks[at] = row;
+}
+
+static bool chunk_remove(const TwEngine *e, TwReplica *r, uint32_t row)
+{
+    uint32_t *chunks = chunks_of(e, r);
+    int at = 0;
+    while (at < r->chunk_count && chunks[at] != row) at++;
+    if (at == r->chunk_count) return false;
+    r->chunk_count--;
+    memmove(chunks + at, chunks + at + 1, (size_t)(r->chunk_count - at) * sizeof *chunks);
+    return true;
+}
+
+// --- the waiting: one queue, or one for each priority and tenant
+// ------------------------------------------------------
+
+static int queue_of(const TwEngine *e, const TwRow *row)
+{
+    if (e->queues == 1) return 0;
+    return (e->spec.priorities - 1 - row->priority) * e->spec.tenants + row->tenant;
+}
+
+// A queue that was empty starts level with the least served of its priority: rest earns nothing.
+static void catch_up(const TwEngine *e, TwQueue *queues, int q)
+{
+    int level = q / e->spec.tenants * e->spec.tenants;
+    int64_t served = INT64_MAX;
+    for (int k = level; k < level + e->spec.tenants; k++)
+        if (queues[k].first != TW_NO_ROW && queues[k].served < served) served = queues[k].served;
+    if (served != INT64_MAX && queues[q].served < served) queues[q].served = served;
+}
+
+static int32_t to_compute(const TwRow *row) { return row_goal(row) - (int32_t)row->base; }
+
+void tw_seq_wait(const TwEngine *e, TwReplica *r, uint32_t row, bool first)
+{
+    TwRow *at = rows_of(e, r) + row;
+    TwLink *links = links_of(e, r);
+    int q = queue_of(e, at);
+    TwQueue *queue = queues_of(e, r) + q;
+    if (e->queues > 1 && queue->first == TW_NO_ROW) catch_up(e, queues_of(e, r), q);
+    if (queue->first == TW_NO_ROW) {
+        links[row] = (TwLink){TW_NO_ROW, TW_NO_ROW};
+        queue->first = queue->last = row;
+    } else if (first) {
+        links[row] = (TwLink){TW_NO_ROW, queue->first};
+        links[queue->first].before = row;
+        queue->first = row;
+    } else {
+        links[row] = (TwLink){queue->last, TW_NO_ROW};
+        links[queue->last].after = row;
+        queue->last = row;
+    }
+    r->wait_count++;
+    r->wait_input += to_compute(at);
+}
+
+void tw_seq_unwait(const TwEngine *e, TwReplica *r, uint32_t row)
+{
+    const TwRow *at = rows_of(e, r) + row;
+    TwQueue *queue = queues_of(e, r) + queue_of(e, at);
+    TwLink *links = links_of(e, r), *link = links + row;
+    if (link->before == TW_NO_ROW)
+        queue->first = link->after;
+    else
+        links[link->before].after = link->after;
+    if (link->after == TW_NO_ROW)
+        queue->last = link->before;
+    else
+        links[link->after].before = link->before;
+    r->wait_count--;
+    r->wait_input -= to_compute(at);
+}
+
+uint32_t tw_seq_head(const TwEngine *e, TwReplica *r)
+{
+    const TwQueue *queues = queues_of(e, r);
+    if (e->queues == 1) return queues[0].first;
+    for (int level = 0; level < e->queues; level += e->spec.tenants) {
+        int best = -1;
+        for (int q = level; q < level + e->spec.tenants; q++)
+            if (queues[q].first != TW_NO_ROW && (best < 0 || queues[q].served < queues[best].served)) best = q;
+        if (best >= 0) return queues[best].first;
+    }
+    return TW_NO_ROW;
+}
+
+uint32_t tw_seq_lowest(const TwEngine *e, TwReplica *r, int priority)
+{
+    const TwQueue *queues = queues_of(e, r);
+    const TwRow *rows = rows_of(e, r);
+    for (int level = e->queues - e->spec.tenants; level >= 0; level -= e->spec.tenants) {
+        uint32_t best = TW_NO_ROW;
+        for (int q = level; q < level + e->spec.tenants; q++) {
+            uint32_t last = queues[q].last;
+            if (queues[q].first == TW_NO_ROW || rows[last].priority >= priority) continue;
+            if (best == TW_NO_ROW || rows[last].arrival_ns > rows[best].arrival_ns) best = last;
+        }
+        if (best != TW_NO_ROW) return best;
+    }
+    return TW_NO_ROW;
+}
+
+// --- contents -------------------------------------------------------------------------------------------------------
+
+TwPrefix tw_engine_prefix(const TwEngine *e, TwReplica *r, const TwPrefixWatch *watch)
+{
+    return (TwPrefix){&e->prefix, &r->prefix, part(r, e->node), part(r, e->table), watch};
+}
+
+TwRuns tw_engine_runs(const TwEngine *e, TwReplica *r, uint32_t row)
+{
+    const TwRow *at = rows_of(e, r) + row;
+    const TwContent *content = &cold_of(e, r)[row].content;
+    uint64_t own = tw_content_stream((uint64_t)at->arrival_ns, (uint64_t)at->id << 1 | 1);
+    return tw_runs(content, e->spec.list, own, at->input, at->output);
+}
+
+// What the cache forgets goes to the tiers below, and everybody who watches is told.
+typedef struct Forget {
+    const TwEngine *e;
+    TwReplica *r;
+    const TwPrefixWatch *watch;
+} Forget;
+
+static void forget_cached(void *context, uint64_t base, int32_t begin, int32_t until)
+{
+    const Forget *f = context;
+    if (f->watch) f->watch->cached(f->watch->context, base, begin, until);
+}
+
+static void forget_evicted(void *context, uint64_t base, int32_t begin, int32_t from, int32_t until)
+{
+    const Forget *f = context;
+    (void)begin;
+    TwTier tier[TW_TIERS];
+    for (int t = 0; t < f->e->spec.tier_count; t++) tier[t] = tier_of(f->e, f->r, t);
+    tw_tier_put(tier, f->e->spec.tier_count - 1, base, from, until, tw_ns_of(f->r->time));
+}
+
+static const TwPrefixWatch *watch_of(const TwEngineLog *log) { return log ? log->watch : NULL; }
+
+#define PREFIX(e, r, log)                                                                                              \
+    Forget forget = {e, r, watch_of(log)};                                                                             \
+    const TwPrefixWatch watch = {&forget, forget_cached, forget_evicted};                                              \
+    const TwPrefix prefix = tw_engine_prefix(e, r, (e)->spec.tier_count > 0 ? &watch : watch_of(log))
+
+void tw_seq_reclaim(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
+{
+    if (r->prefix.unheld <= r->kv.free) return;
+    PREFIX(e, r, log);
+    tw_prefix_evict(&prefix, r->prefix.unheld - r->kv.free);
+}
+
+// Makes the blocks of a running sequence findable, where nobody else's copy is already.
+static void publish(const TwEngine *e, TwReplica *r, uint32_t row, int64_t computed, const TwEngineLog *log)
+{
+    TwRow *at = rows_of(e, r) + row;
+    int32_t full = (int32_t)(computed >> r->kv.shift);
+    if (full <= at->shared) return;
+    tw_seq_reclaim(e, r, log);
+    PREFIX(e, r, log);
+    TwRuns runs = tw_engine_runs(e, r, row);
+    if (tw_prefix_find(&prefix, runs, at->leaf, at->shared, full).blocks > at->shared) return;
+    at->leaf = tw_prefix_insert(&prefix, runs, at->leaf, &at->shared, full);
+}
+
+// Gives back the blocks of a sequence, `held` of them, with `computed` tokens in them.
+static void release(const TwEngine *e, TwReplica *r, uint32_t row, int64_t computed, int64_t held,
+                    const TwEngineLog *log)
+{
+    if (!e->spec.prefix_cache) {
+        r->kv.free += held;
+        return;
+    }
+    TwRow *at = rows_of(e, r) + row;
+    int32_t full = (int32_t)(computed >> r->kv.shift);
+    int64_t own = held - at->shared;
+    PREFIX(e, r, log);
+    if (full > at->shared) {
+        TwRuns runs = tw_engine_runs(e, r, row);
+        const TwPrefixNode *leaf = prefix.node + at->leaf;
+        if (at->leaf < 0 || leaf->refs > 1 || leaf->children > 0) {
+            // what others have made findable since then stays theirs, and ours is a copy
+            TwPrefixHit hit = tw_prefix_find(&prefix, runs, at->leaf, at->shared, full);
+            if (hit.blocks > at->shared) {
+                int32_t deeper = tw_prefix_hold(&prefix, &hit);
+                r->kv.free -= hit.unheld;
+                if (at->leaf >= 0) (void)tw_prefix_release(&prefix, at->leaf);
+                at->leaf = deeper;
+                at->shared = hit.blocks;
+            }
+        }
+        int32_t before = at->shared;
+        at->leaf = tw_prefix_insert(&prefix, runs, at->leaf, &at->shared, full);
+        own -= at->shared - before;
+    }
+    r->kv.free += own;
+    if (at->leaf >= 0) r->kv.free += tw_prefix_release(&prefix, at->leaf);
+    at->leaf = -1;
+    at->shared = 0;
+}
+
+// --- ends -----------------------------------------------------------------------------------------------------------
+
+static void tell(const TwEngine *e, TwReplica *r, const TwRow *row, TwOutcome outcome, const TwEngineLog *log)
+{
+    if (!log || !log->finished) return;
+    TwFinished done = {.request = {.arrival_ns = row->arrival_ns,
+                                   .input_tokens = row->input,
+                                   .output_tokens = row->output,
+                                   .id = row->id,
+                                   .service = row->service,
+                                   .priority = row->priority,
+                                   .tenant = row->tenant},
+                       .first_ns = row->first_ns,
+                       .last_ns = tw_ns_of(r->time),
+                       .outcome = outcome};
+    if (e->keeps) {
+        const TwCold *cold = cold_of(e, r) + (row - rows_of(e, r));
+        done.request.session = cold->session;
+        done.request.turn = cold->turn;
+        done.scheduled_ns = cold->scheduled_ns;
+        done.hit_tokens = cold->hit;
+        done.preemptions = cold->preempted;
+    }
+    log->finished(log->context, &done);
+}
+
+static void measure(const TwEngine *e, TwReplica *r, const TwRow *row, const TwEngineLog *log)
+{
+    TwEngineCounts *n = &r->counts;
+    int64_t now = tw_ns_of(r->time), ttft = row->first_ns - row->arrival_ns, tpot = 0;
+    if (row->output > 1) tpot = (int64_t)((double)(now - row->first_ns) * 1000.0 / (double)(row->output - 1) + 0.5);
+    bool good = tw_service_good(&e->service[row->service], ttft, tpot, now - row->arrival_ns);
+    bool counts = row->arrival_ns >= e->spec.measure_from_ns;
+    if (counts) {
+        n->measured++;
+        n->good += good;
+    }
+    if (!log) return;
+    if (counts && log->latency) {
+        TwLatency *latency = log->latency + row->service;
+        tw_latency_add(latency, TW_TTFT, ttft);
+        if (row->output > 1)
+            tw_latency_add(latency, TW_TPOT, tpot);
+        else
+            latency->single++;
+        tw_latency_add(latency, TW_E2E, now - row->arrival_ns);
+        if (log->service)
+            tw_latency_add(latency, TW_NORMALISED,
+                           (int64_t)((double)(now - row->arrival_ns) * 1000.0 / (double)row->output + 0.5));
+    }
+    TwServiceCounts *both[2] = {log->service ? log->service + row->service : NULL,
+                                log->tenant ? log->tenant + row->tenant : NULL};
+    for (int k = 0; k < 2; k++) {
+        if (!both[k]) continue;
+        both[k]->completed++;
+        both[k]->output_tokens += row->output;
+        if (!counts) continue;
+        both[k]->measured++;
+        if (!good) continue;
+        both[k]->good++;
+        both[k]->good_tokens += row->output;
+    }
+}
+
+void tw_seq_end(const TwEngine *e, TwReplica *r, const TwRow *row, TwOutcome outcome, const TwEngineLog *log)
+{
+    TwEngineCounts *n = &r->counts;
+    if (outcome == TW_ENDED_DONE) {
+        n->completed++;
+        measure(e, r, row, log);
+    } else {
+        n->cancelled += outcome == TW_ENDED_CANCELLED;
+        n->lost += outcome == TW_ENDED_LOST;
+        n->rejected += outcome == TW_ENDED_REJECTED;
+        for (int k = 0; log && k < 2; k++) {
+            TwServiceCounts *counts = k == 0 ? log->service : log->tenant;
+            if (!counts) continue;
+            counts += k == 0 ? row->service : row->tenant;
+            counts->cancelled += outcome == TW_ENDED_CANCELLED;
+            counts->lost += outcome == TW_ENDED_LOST;
+            counts->rejected += outcome == TW_ENDED_REJECTED;
+        }
+    }
+    tell(e, r, row, outcome, log);
+}
+
+// What is not done of a sequence that has `computed` tokens is dropped.
+static void drop(TwReplica *r, const TwRow *row, int64_t computed)
+{
+    TwEngineCounts *n = &r->counts;
+    int32_t x = row->seen > computed ? row->seen : (int32_t)computed;
+    int64_t input = x < row->input ? row->input - x : 0, output = row->output - produced_of(row->input, x);
+    n->input_pending -= input;
+    n->input_dropped += input;
+    n->output_pending -= output;
+    n->output_dropped += output;
+    if (row->first_ns == 0) r->prompt_blocks -= tw_kv_cover(&r->kv, row->input);
+}
+
+void tw_seq_drop(const TwEngine *e, TwReplica *r, uint32_t row, int64_t computed, TwOutcome outcome,
+                 const TwEngineLog *log)
+{
+    const TwRow *at = rows_of(e, r) + row;
+    drop(r, at, computed);
+    tw_seq_end(e, r, at, outcome, log);
+    row_free(e, r, row);
+}
+
+void tw_seq_lose(const TwEngine *e, TwReplica *r, uint32_t row, int64_t computed, const TwEngineLog *log)
+{
+    TwRow *at = rows_of(e, r) + row;
+    TwEngineCounts *n = &r->counts;
+    if (computed > at->seen) at->seen = (int32_t)computed;
+    if (log && log->lost && log->lost(log->context, at, e->keeps ? cold_of(e, r) + row : NULL, tw_ns_of(r->time))) {
+        int64_t input = at->seen < at->input ? at->input - at->seen : 0;
+        int64_t output = at->output - produced_of(at->input, at->seen);
+        n->moved++;
+        n->moved_input += input;
+        n->moved_output += output;
+        n->input_pending -= input;
+        n->output_pending -= output;
+        return;
+    }
+    drop(r, at, computed);
+    tw_seq_end(e, r, at, TW_ENDED_LOST, log);
+}
+
+// --- admission
+// --------------------------------------------------------------------------------------------------------
+
+// How far the tiers go on where the device's cache ends; with `read`, brings it. Returns the blocks reached.
+static int32_t through_tiers(const TwEngine *e, TwReplica *r, uint32_t row, int32_t from, int32_t most, bool read,
+                             int32_t brought[TW_TIERS], int64_t *ready_ns)
+{
+    TwRuns runs = tw_engine_runs(e, r, row);
+    TwRun run;
+    int64_t now = tw_ns_of(r->time);
+    int32_t at = from;
+    while (at < most && tw_runs_next(&runs, &run)) {
+        int32_t end = run.end >> r->kv.shift < most ? run.end >> r->kv.shift : most;
+        while (at < end) {
+            int32_t reached = at;
+            for (int t = 0; t < e->spec.tier_count && reached == at; t++) {
+                TwTier tier = tier_of(e, r, t);
+                reached = tw_tier_find(&tier, run.base, at);
+                if (reached > end) reached = end;
+                if (reached == at) continue;
+                brought[t] += reached - at;
+                int64_t there = tier.head->read_ns > now ? tier.head->read_ns : now;
+                there += ((int64_t)brought[t] * tier.plan->read_ns >> 10) + tier.plan->latency_ns;
+                if (read) there = tw_tier_read(&tier, run.base, reached - at, now);
+                if (there > *ready_ns) *ready_ns = there;
+            }
+            if (reached == at) return at;
+            at = reached;
+        }
+    }
+    return at;
+}
+
+TwAdmission tw_seq_look(const TwEngine *e, TwReplica *r, uint32_t row)
+{
+    const TwRow *at = rows_of(e, r) + row;
+    TwAdmission a = {.row = row, .goal = row_goal(at), .base = (int32_t)at->base, .hit = {-1, 0, 0, 0}};
+    a.need = tw_kv_cover(&r->kv, a.goal);
+    int64_t now = tw_ns_of(r->time);
+    if (at->base > 0) {    // kept elsewhere
+        if (at->swapped) {
+            a.ready_ns = (r->link_ns > now ? r->link_ns : now) + tw_kv_cover(&r->kv, at->base) * e->swap_ns;
+        }
+        return a;
+    }
+    if (!e->spec.prefix_cache) return a;
+    int32_t most = (a.goal - 1) >> r->kv.shift;
+    TwPrefix prefix = tw_engine_prefix(e, r, NULL);
+    a.hit = tw_prefix_find(&prefix, tw_engine_runs(e, r, row), -1, 0, most);
+    a.base = a.hit.blocks << r->kv.shift;
+    a.need += a.hit.unheld - a.hit.blocks;
+    if (e->spec.tier_count == 0 || a.hit.blocks == most) return a;
+    int64_t ready = 0;
+    int32_t reached = through_tiers(e, r, row, a.hit.blocks, most, false, a.brought, &ready);
+    int32_t tokens = (reached - a.hit.blocks) << r->kv.shift;
+    if (tokens > 0 && (double)(ready - now) < e->token_ns * tokens) {
+        a.base += tokens;
+        a.ready_ns = ready;
+    } else {
+        memset(a.brought, 0, sizeof a.brought);
+    }
+    return a;
+}
+
+static void run(const TwEngine *e, TwReplica *r, uint32_t row, int64_t tokens)
+{
+    TwRow *at = rows_of(e, r) + row;
+    at->chunk = (int32_t)tokens;
+    list_add(e, r, row);
+    chunk_add(e, r, row);
+}
+
+bool tw_seq_admit(const TwEngine *e, TwReplica *r, const TwAdmission *a, int64_t tokens, const TwEngineLog *log)
+{
+    TwRow *at = rows_of(e, r) + a->row;
+    TwEngineCounts *n = &r->counts;
+    if (e->queues > 1)
+        queues_of(e, r)[queue_of(e, at)].served +=
+            (int64_t)((uint64_t)(at->input + at->output) * e->weight[at->tenant]);
+    tw_seq_unwait(e, r, a->row);
+    int64_t there = 0;
+    if (a->ready_ns > 0 && !at->swapped)
+        (void)through_tiers(e, r, a->row, a->hit.blocks, a->base >> r->kv.shift, true, (int32_t[TW_TIERS]){0}, &there);
+    if (e->spec.prefix_cache && at->base == 0) {
+        PREFIX(e, r, log);
+        n->looked_up_tokens += a->goal;
+        n->hit_tokens += (int64_t)a->hit.blocks << r->kv.shift;
+        at->leaf = tw_prefix_hold(&prefix, &a->hit);
+        at->shared = a->hit.blocks;
+        r->kv.free -= a->hit.unheld;
+        for (int t = 0; t < e->spec.tier_count; t++) n->tier_tokens[t] += (int64_t)a->brought[t] << r->kv.shift;
+    }
+    // what is found need not be computed: it is done as far as it was asked for the first time
+    int32_t fresh = (a->base < at->input ? a->base : at->input) - at->seen;
+    if (fresh > 0) {
+        n->input_done += fresh;
+        n->input_pending -= fresh;
+    }
+    if (e->keeps) {
+        TwCold *cold = cold_of(e, r) + a->row;
+        if (cold->scheduled_ns < 0) {
+            cold->scheduled_ns = tw_ns_of(r->time);
+            cold->hit = a->base;
+        }
+    }
+    if (e->reserves) r->reserved += tw_kv_cover(&r->kv, (int64_t)at->input + at->output - 1);
+    if (a->ready_ns > 0) {
+        if (at->swapped) {
+            int64_t blocks = tw_kv_cover(&r->kv, at->base), now = tw_ns_of(r->time);
+            r->link_ns = there = (r->link_ns > now ? r->link_ns : now) + blocks * e->swap_ns;
+            r->swapped -= blocks;
+            n->swapped_tokens += at->base;
+            at->swapped = false;
+        }
+        r->kv.free -= chunk_blocks(e, r, at, a->base) - at->shared;
+        at->chunk = a->base;
+        at->base = there;
+        links_of(e, r)[a->row].after = r->loading_first;
+        r->loading_first = a->row;
+        r->loading++;
+        if (there < r->ready_ns) r->ready_ns = there;
+        return false;
+    }
+    at->base = a->base;
+    r->kv.free -= chunk_blocks(e, r, at, at->base + tokens) - at->shared;
+    run(e, r, a->row, tokens);
+    return true;
+}
+
+bool tw_seq_join(const TwEngine *e, TwReplica *r)
+{
+    TwRow *rows = rows_of(e, r);
+    TwLink *links = links_of(e, r);
+    TwWide now = r->time;
+    bool any = false;
+    // in the order in which they came to be ready; ties by number
+    for (;;) {
+        uint32_t best = TW_NO_ROW, before_best = TW_NO_ROW, before = TW_NO_ROW;
+        int64_t next = INT64_MAX;
+        for (uint32_t row = r->loading_first; row != TW_NO_ROW; before = row, row = links[row].after) {
+            if (rows[row].base < next || (rows[row].base == next && row < best)) {
+                next = rows[row].base;
+                best = row;
+                before_best = before;
+            }
+        }
+        r->ready_ns = next;
+        if (best == TW_NO_ROW || tw_time_of(next) > now) return any;
+        if (before_best == TW_NO_ROW)
+            r->loading_first = links[best].after;
+        else
+            links[before_best].after = links[best].after;
+        r->loading--;
+        rows[best].base = rows[best].chunk;
+        run(e, r, best, 0);
+        any = true;
+    }
+}
+
+// --- out of the running ---------------------------------------------------------------------------------------------
+
+static void decode_remove(const TwEngine *e, TwReplica *r, const TwRow *row)
+{
+    residues_of(e, r)[tw_kv_residue(&r->kv, row->base, 0)]--;
+    r->kv.decodes--;
+    r->decodes--;
+    r->context -= row->base + r->iteration;
+}
+
+static void heap_remove(const TwEngine *e, TwReplica *r, uint64_t key)
+{
+    uint64_t *heap = heap_of(e, r);
+    int at = 0;
+    while (heap[at] != key) at++;
+    if (at == r->decodes) return;
+    uint64_t moved = heap[r->decodes];
+    if (moved < key)
+        heap_rise(heap, at, moved);
+    else
+        heap_sink(heap, r->decodes, at, moved);
+}
+
+static void unreserve(const TwEngine *e, TwReplica *r, const TwRow *row)
+{
+    if (e->reserves) r->reserved -= tw_kv_cover(&r->kv, (int64_t)row->input + row->output - 1);
+}
+
+void tw_seq_preempt(const TwEngine *e, TwReplica *r, uint32_t row, bool first, const TwEngineLog *log)
+{
+    TwRow *at = rows_of(e, r) + row;
+    int64_t computed, held;
+    if (chunk_remove(e, r, row)) {
+        computed = at->base;
+        held = chunk_blocks(e, r, at, computed);
+    } else {
+        computed = at->base + r->iteration;
+        held = tw_kv_cover(&r->kv, computed);
+        decode_remove(e, r, at);
+        heap_remove(e, r, finish_key(row_finish(at), row));
+    }
+    list_remove(e, r, row);
+    unreserve(e, r, at);
+    release(e, r, row, computed, held, log);
+    r->counts.preemptions++;
+    if (computed > at->seen) at->seen = (int32_t)computed;
+    at->base = 0;
+    int64_t blocks = tw_kv_cover(&r->kv, computed);
+    if (computed > 0 && r->swapped + blocks <= e->spec.swap_blocks) {
+        int64_t now = tw_ns_of(r->time);
+        r->swapped += blocks;
+        r->link_ns = (r->link_ns > now ? r->link_ns : now) + blocks * e->swap_ns;
+        at->base = computed;
+        at->swapped = true;
+    }
+    if (e->keeps) cold_of(e, r)[row].preempted++;
+    tw_seq_wait(e, r, row, first);
+}
+
+static bool waits_no_longer(const TwReplica *r, const TwRow *row)
+{
+    return row->first_ns == 0 && row->give_up_ns != INT64_MAX && tw_time_of(row->give_up_ns) <= r->time;
+}
+
+bool tw_seq_give_up(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
+{
+    TwRow *rows = rows_of(e, r);
+    TwLink *links = links_of(e, r);
+    bool changed = false;
+    int64_t next = INT64_MAX;
+    for (int q = 0; q < e->queues; q++) {
+        uint32_t after;
+        for (uint32_t row = queues_of(e, r)[q].first; row != TW_NO_ROW; row = after) {
+            after = links[row].after;
+            TwRow *at = rows + row;
+            if (waits_no_longer(r, at)) {
+                tw_seq_unwait(e, r, row);
+                if (at->swapped) r->swapped -= tw_kv_cover(&r->kv, at->base);
+                tw_seq_drop(e, r, row, at->seen, TW_ENDED_CANCELLED, log);
+            } else if (at->first_ns == 0) {
+                next = least(next, at->give_up_ns);
+            }
+        }
+    }
+    for (int j = 0; j < r->chunk_count; j++) {
+        uint32_t row = chunks_of(e, r)[j];
+        TwRow *at = rows + row;
+        if (waits_no_longer(r, at)) {
+            (void)chunk_remove(e, r, row);
+            j--;
+            list_remove(e, r, row);
+            unreserve(e, r, at);
+            release(e, r, row, at->base, chunk_blocks(e, r, at, at->base), log);
+            tw_seq_drop(e, r, row, at->base, TW_ENDED_CANCELLED, log);
+            changed = true;
+        } else if (at->first_ns == 0) {
+            next = least(next, at->give_up_ns);
+        }
+    }
+    for (uint32_t row = r->loading_first; row != TW_NO_ROW; row = links[row].after)
+        if (rows[row].first_ns == 0)    // looked at again once it is here
+            next = least(next, rows[row].give_up_ns > rows[row].base ? rows[row].give_up_ns : rows[row].base);
+    r->give_up_ns = next;
+    return changed;
+}
+
+void tw_seq_chunk_done(const TwEngine *e, TwReplica *r, uint32_t row, const TwEngineLog *log)
+{
+    TwRow *at = rows_of(e, r) + row;
+    TwEngineCounts *n = &r->counts;
+    int32_t goal = row_goal(at), produced = produced_of(at->input, at->seen) + 1;
+    if (at->first_ns == 0) {
+        at->first_ns = tw_ns_of(r->time);
+        r->prompt_blocks -= tw_kv_cover(&r->kv, at->input);
+    }
+    n->output_done++;
+    n->output_pending--;
+    if (produced == at->output) {
+        list_remove(e, r, row);
+        unreserve(e, r, at);
+        release(e, r, row, goal, tw_kv_cover(&r->kv, goal), log);
+        tw_seq_end(e, r, at, TW_ENDED_DONE, log);
+        row_free(e, r, row);
+        return;
+    }
+    // nobody finds the contents of one who has none in common with others
+    if (e->spec.prefix_cache && cold_of(e, r)[row].content.count > 0) publish(e, r, row, goal, log);
+    if (at->hand_over) {
+        list_remove(e, r, row);
+        at->seen = goal;
+        n->moved++;
+        n->moved_output += at->output - produced;
+        n->output_pending -= at->output - produced;
+        r->handed++;
+        log->handed(log->context, row, at, cold_of(e, r) + row, tw_ns_of(r->time));
+        return;
+    }
+    at->base = goal - r->iteration;
+    residues_of(e, r)[tw_kv_residue(&r->kv, at->base, 0)]++;
+    r->kv.decodes++;
+    r->context += goal;
+    heap_rise(heap_of(e, r), r->decodes, finish_key(row_finish(at), row));
+    r->decodes++;
+}
+
+void tw_engine_handed(const TwEngine *e, TwReplica *r, uint32_t row, int64_t now_ns)
+{
+    const TwRow *at = rows_of(e, r) + row;
+    unreserve(e, r, at);
+    release(e, r, row, at->seen, tw_kv_cover(&r->kv, at->seen), NULL);
+    row_free(e, r, row);
+    r->handed--;
+    // who waits for these blocks sees them at the next boundary
+    if (!r->busy && r->wait_count > 0 && r->next_ns > now_ns) r->next_ns = now_ns;
+}
+
+void tw_seq_decode_done(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
+{
+    uint64_t *heap = heap_of(e, r);
+    uint32_t row = finish_row(heap[0]);
+    const TwRow *at = rows_of(e, r) + row;
+    int64_t over = r->iteration - row_finish(at);
+    if (over > 0) {    // drafts accepted beyond its end
+        r->counts.output_done -= over;
+        r->counts.output_pending += over;
+        r->counts.overshot += over;
+    }
+    int64_t held = tw_kv_cover(&r->kv, at->base + r->iteration);
+    decode_remove(e, r, at);
+    if (r->decodes > 0) heap_sink(heap, r->decodes, 0, heap[r->decodes]);
+    list_remove(e, r, row);
+    unreserve(e, r, at);
+    release(e, r, row, (int64_t)at->input + at->output - 1, held, log);
+    tw_seq_end(e, r, at, TW_ENDED_DONE, log);
+    row_free(e, r, row);
+}
