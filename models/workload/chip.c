@@ -44,7 +44,7 @@ const TwKind tw_accelerator_kind = {
     "accelerator", "accelerator", accelerator_fields, TW_COUNT(accelerator_fields), NULL, 0,
 };
 
-static const char *const names[TW_NUMBERS] = {"bf16", "fp8", "fp8_block", "fp4"};
+static const char *const names[TW_NUMBERS] = {"bf16", "fp8", "fp8_block", "fp4", "mxfp4"};
 
 const char *tw_number_name(TwNumber number)
 {
@@ -64,19 +64,23 @@ bool tw_number_find(const char *name, TwNumber *number)
 
 double tw_number_bytes(TwNumber number)
 {
-    static const double bytes[TW_NUMBERS] = {2.0, 1.0, 1.0, 0.5625};
+    static const double bytes[TW_NUMBERS] = {2.0, 1.0, 1.0, 0.5625, 0.53125};
     assert(number >= 0 && number < TW_NUMBERS);
     return bytes[number];
 }
 
+TwNumber tw_mxfp4_computes(const TwAcceleratorRow *chip) { return chip->fp4_flops > 0.0 ? TW_FP8 : TW_BF16; }
+
 double tw_chip_peak(const TwAcceleratorRow *chip, TwNumber number)
 {
+    if (number == TW_MXFP4) number = tw_mxfp4_computes(chip);
     if (number == TW_BF16) return chip->bf16_flops;
     return number == TW_FP4 ? chip->fp4_flops : chip->fp8_flops;
 }
 
 double tw_chip_flop_j(const TwAcceleratorRow *chip, TwNumber number)
 {
+    if (number == TW_MXFP4) number = tw_mxfp4_computes(chip);
     if (number == TW_BF16) return chip->bf16_j_per_flop;
     return number == TW_FP4 ? chip->fp4_j_per_flop : chip->fp8_j_per_flop;
 }

@@ -40,10 +40,12 @@ typedef struct TwAcceleratorRow {
 extern const TwKind tw_accelerator_kind;
 
 // Number types of weights, activations and KV cache.
-typedef enum TwNumber { TW_BF16, TW_FP8, TW_FP8_BLOCK, TW_FP4, TW_NUMBERS } TwNumber;
+// mxfp4: weights of 4 bits beside activations of 8 bits where the chip has fp4 units, of 16 bits where it has not.
+typedef enum TwNumber { TW_BF16, TW_FP8, TW_FP8_BLOCK, TW_FP4, TW_MXFP4, TW_NUMBERS } TwNumber;
 
-const char *tw_number_name(TwNumber number);    // "bf16" "fp8" "fp8_block" "fp4"
+const char *tw_number_name(TwNumber number);    // "bf16" "fp8" "fp8_block" "fp4" "mxfp4"
 bool tw_number_find(const char *name, TwNumber *number);
-double tw_number_bytes(TwNumber number);                               // of one element; fp4 with one scale byte per 16
+double tw_number_bytes(TwNumber number);                               // of one weight; fp4 with one scale byte per 16, mxfp4 per 32
+TwNumber tw_mxfp4_computes(const TwAcceleratorRow *chip);              // what mxfp4 weights are multiplied in
 double tw_chip_peak(const TwAcceleratorRow *chip, TwNumber number);    // FLOP/s; 0: not supported, NaN: unknown
 double tw_chip_flop_j(const TwAcceleratorRow *chip, TwNumber number);    // at full clock

@@ -42,7 +42,7 @@ const char *tw_evidence_name(TwEvidence evidence)
 
 // ---- reading -------------------------------------------------------------------------------------------------------
 
-static const char *table_type(TwNumber number) { return number == TW_FP4 ? "nvfp4" : tw_number_name(number); }
+static const char *table_type(TwNumber number) { return number == TW_FP4 ? "nvfp4" : number == TW_MXFP4 ? "w4a8_mxfp4" : tw_number_name(number); }
 
 static bool read_bounds(TwKernelModel *model, const char *folder, TwError *error)
 {
@@ -70,6 +70,8 @@ static bool read_bounds(TwKernelModel *model, const char *folder, TwError *error
     model->bound_flops[TW_BF16] = value[0];
     model->bound_flops[TW_FP8] = model->bound_flops[TW_FP8_BLOCK] = value[1];
     model->bound_flops[TW_FP4] = value[2];
+    // fp8 units where there are fp4 ones
+    model->bound_flops[TW_MXFP4] = value[2] > 0.0 ? value[1] : value[0];
     model->bound_bandwidth = value[3];
     return ok;
 }
@@ -176,15 +178,21 @@ void tw_kernel_model_destroy(TwKernelModel *model)
 // ---- one kernel ----------------------------------------------------------------------------------------------------
 
 // The table of a number type, or of the next one: *transferred then.
-static const Table *table_of(const Table *tables, TwNumber number, bool *transferred)
+static const Table *table_of(const Table *tables, TwNumber number, bool bf16_first, bool *transferred)
 {
-    static const TwNumber next[TW_NUMBERS][3] = {
-        {TW_BF16, TW_FP8_BLOCK, TW_FP8},
-        {TW_FP8, TW_FP8_BLOCK, TW_BF16},
-        {TW_FP8_BLOCK, TW_FP8, TW_BF16},
-        {TW_FP4, TW_FP8_BLOCK, TW_FP8},
+    static const TwNumber next[TW_NUMBERS][4] = {
+        {TW_BF16, TW_FP8_BLOCK, TW_FP8, TW_FP8},
+        {TW_FP8, TW_FP8_BLOCK, TW_BF16, TW_BF16},
+        {TW_FP8_BLOCK, TW_FP8, TW_BF16, TW_BF16},
+        {TW_FP4, TW_FP8_BLOCK, TW_FP8, TW_BF16},
+        {TW_MXFP4, TW_FP8_BLOCK, TW_FP8, TW_BF16},
     };
-    for (int i = 0; i < 3; i++) {
+    // where mxfp4 weights are multiplied in bf16, its kernels are the nearest
+    if (number == TW_MXFP4 && bf16_first && !tables[TW_MXFP4].have && tables[TW_BF16].have) {
+        *transferred = true;
+        return &tables[TW_BF16];
+    }
+    for (int i = 0; i < 4; i++) {
         const Table *table = &tables[next[number][i]];
         if (!table->have) continue;
         *transferred = i > 0;
@@ -299,7 +307,7 @@ static TwKernelCost query_gemm(const TwKernelModel *model, const TwKernelShape *
 {
     bool carried;
     TwOpCost op = tw_op_gemm(s->m, s->n, s->k, tw_number_bytes(s->number));
-    const Table *table = table_of(model->gemm, s->number, &carried);
+    const Table *table = table_of(model->gemm, s->number, false, &carried);
     if (!table) return roofline(model, s, op, s->m);
     return by_utilisation(model, s, table, carried, op, s->number, s->m, s->n, s->k, s->m);
 }
@@ -309,7 +317,7 @@ static TwKernelCost query_decode(const TwKernelModel *model, const TwKernelShape
     bool carried;
     double e = tw_number_bytes(s->number);
     TwOpCost op = tw_op_decode(s->batch, s->seq, s->heads, s->kv_heads, s->dim, e);
-    const Table *table = table_of(model->decode, s->number, &carried);
+    const Table *table = table_of(model->decode, s->number, false, &carried);
     if (!table) return roofline(model, s, op, 1.0);
     // the tables are of heads 128 wide
     carried |= s->dim != 128.0;
@@ -321,7 +329,7 @@ static TwKernelCost query_prefill(const TwKernelModel *model, const TwKernelShap
 {
     bool carried;
     TwOpCost op = tw_op_prefill(s->batch, s->seq, s->heads, s->kv_heads, s->dim, tw_number_bytes(s->number));
-    const Table *table = table_of(model->prefill, s->number, &carried);
+    const Table *table = table_of(model->prefill, s->number, false, &carried);
     if (!table) return roofline(model, s, op, s->seq);
     carried |= s->dim != 128.0;
     // the bound of these tables is compute alone
@@ -337,7 +345,7 @@ static TwKernelCost query_mla_decode(const TwKernelModel *model, const TwKernelS
 {
     bool carried;
     TwOpCost op = tw_op_mla_decode(s->batch, s->seq, s->heads, tw_number_bytes(s->number));
-    const Table *table = table_of(model->mla_decode, s->number, &carried);
+    const Table *table = table_of(model->mla_decode, s->number, false, &carried);
     if (!table) return roofline(model, s, op, 1.0);
     return by_time(model, s, table, carried, op, log2(s->batch * s->seq), s->heads, s->seq);
 }
@@ -359,9 +367,12 @@ static TwKernelCost query_mla_prefill(const TwKernelModel *model, const TwKernel
 static TwKernelCost query_moe(const TwKernelModel *model, const TwKernelShape *s)
 {
     bool carried;
-    double e = tw_number_bytes(s->number);
-    TwOpCost op = tw_op_moe(s->m, s->hidden, s->inter, s->experts, s->top_k, s->tp, s->ep, e);
-    const Table *table = table_of(model->moe, s->number, &carried);
+    double e = tw_number_bytes(s->number), activation = e;
+    bool bf16 = s->number == TW_MXFP4 && tw_mxfp4_computes(&model->chip) == TW_BF16;
+    if (s->number == TW_MXFP4) activation = bf16 ? 2.0 : 1.0;
+    TwOpCost op =
+        tw_op_moe_mixed(s->m, s->hidden, s->inter, s->experts, s->top_k, s->tp, s->ep, e, activation);
+    const Table *table = table_of(model->moe, s->number, bf16, &carried);
     if (!table) return roofline(model, s, op, s->m);
     double expert = 3.0 * s->hidden * s->inter / s->tp * e;
     return by_utilisation(model, s, table, carried, op, s->number, log2(s->m * s->top_k / s->experts),

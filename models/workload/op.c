@@ -46,10 +46,16 @@ double tw_op_active_experts(double experts, double top_k, double tokens, double 
 TwOpCost tw_op_moe(double tokens, double hidden, double inter, double experts, double top_k, double tp, double ep,
                    double e)
 {
+    return tw_op_moe_mixed(tokens, hidden, inter, experts, top_k, tp, ep, e, e);
+}
+
+TwOpCost tw_op_moe_mixed(double tokens, double hidden, double inter, double experts, double top_k, double tp, double ep,
+                         double weight, double activation)
+{
     double expert = 3.0 * hidden * inter / tp;    // weights of one expert on this GPU
     double rows = tokens * top_k / ep;
     double active = tw_op_active_experts(experts, top_k, tokens, ep);
-    return (TwOpCost){2.0 * expert * rows, active * expert * e + rows * hidden * (e + 2.0)};
+    return (TwOpCost){2.0 * expert * rows, active * expert * weight + rows * hidden * (activation + 2.0)};
 }
 
 TwOpCost tw_op_glue(double read, double written) { return (TwOpCost){0.0, read + written}; }

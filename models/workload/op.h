@@ -33,6 +33,10 @@ double tw_op_active_experts(double experts, double top_k, double tokens, double 
 TwOpCost tw_op_moe(double tokens, double hidden, double inter, double experts, double top_k, double tp, double ep,
                    double e);
 
+// The same with activations of another size than the weights: `weight` and `activation` bytes an element.
+TwOpCost tw_op_moe_mixed(double tokens, double hidden, double inter, double experts, double top_k, double tp, double ep,
+                         double weight, double activation);
+
 // Element-wise kernels: `read` and `written` bytes, a few FLOP each that nothing is limited by.
 TwOpCost tw_op_glue(double read, double written);
 

@@ -1,4 +1,5 @@
 #include "models/workload/step.h"
+#include "models/workload/routing.h"
 #include "models/workload/step_tables.h"
 
 #include <assert.h>
@@ -31,10 +32,13 @@ int64_t tw_kv_blocks(double memory_bytes, double fraction, double weight_bytes, 
 
 static bool divides(int64_t whole, int tp) { return whole % tp == 0; }
 
+static int at_least_one(int n) { return n < 1 ? 1 : n; }
+
 static bool check_shapes(const TwStepSpec *spec, TwError *error)
 {
     const TwModelRow *m = spec->model;
-    int tp = spec->tensor_parallel;
+    int tp = spec->tensor_parallel, ranks = at_least_one(spec->attention_ranks);
+    int stages = at_least_one(spec->pipeline_parallel), ep = at_least_one(spec->expert_parallel), group = tp * ranks;
     if (tp < 1 || tp > 1024) return tw_fail(error, TW_BAD_INPUT, "tensor_parallel = %d, expected 1 to 1024", tp);
     if (spec->max_tokens < 1 || spec->max_tokens > 131072)
         return tw_fail(error, TW_BAD_INPUT, "max_tokens = %d, expected 1 to 131072", spec->max_tokens);
@@ -46,9 +50,30 @@ static bool check_shapes(const TwStepSpec *spec, TwError *error)
     if (!latent && !divides(m->kv_heads, tp) && tp % m->kv_heads != 0)
         return tw_fail(error, TW_BAD_INPUT, "tensor_parallel = %d and %lld KV heads: neither divides the other", tp,
                        (long long)m->kv_heads);
-    if (!divides(m->dense_inter, tp) || !divides(m->expert_inter, tp))
+    if (ranks > 1024 || ranks * tp > 1024)
+        return tw_fail(error, TW_BAD_INPUT, "attention_ranks = %d, expected 1 to 1024 GPUs in all", ranks);
+    if (stages > m->layers)
+        return tw_fail(error, TW_BAD_INPUT, "pipeline_parallel = %d, but the model has %lld layers", stages,
+                       (long long)m->layers);
+    if (!divides(m->dense_inter, tp))
         return tw_fail(error, TW_BAD_INPUT, "tensor_parallel = %d does not divide the inner width %lld", tp,
-                       (long long)(divides(m->dense_inter, tp) ? m->expert_inter : m->dense_inter));
+                       (long long)m->dense_inter);
+    if (ep > 1 && m->moe_layers < 1)
+        return tw_fail(error, TW_BAD_INPUT, "expert_parallel = %d, but the model has no experts", ep);
+    if (m->moe_layers > 0 && (group % ep != 0 || ep > m->experts))
+        return tw_fail(error, TW_BAD_INPUT,
+                       "expert_parallel = %d, expected a divisor of the %d GPUs of a stage and at most %lld experts", ep,
+                       group, (long long)m->experts);
+    if (m->moe_layers > 0 && !divides(m->expert_inter, group / ep))
+        return tw_fail(error, TW_BAD_INPUT, "%d GPUs that share an expert do not divide its inner width %lld",
+                       group / ep, (long long)m->expert_inter);
+    if (spec->routing.share && spec->routing.share_count != m->experts)
+        return tw_fail(error, TW_BAD_INPUT, "%d shares of experts, expected %lld", spec->routing.share_count,
+                       (long long)m->experts);
+    if (!(spec->routing.zipf >= 0.0 && spec->routing.zipf <= 4.0) || spec->routing.redundant < 0 ||
+        spec->routing.redundant > 4096)
+        return tw_fail(error, TW_BAD_INPUT, "routing: zipf = %g, redundant experts %d, expected 0 to 4 and 0 to 4096",
+                       spec->routing.zipf, spec->routing.redundant);
     if (spec->comm_count < 0 || !(spec->memory_fraction > 0.0 && spec->memory_fraction <= 1.0))
         return tw_fail(error, TW_BAD_INPUT, "memory_fraction = %g, expected more than 0, at most 1",
                        spec->memory_fraction);
@@ -59,9 +84,9 @@ static bool check_shapes(const TwStepSpec *spec, TwError *error)
 static bool check_chip(const TwAcceleratorRow *chip, const TwCompose *c, TwError *error)
 {
     const TwNumber used[] = {TW_BF16, c->linear, c->projection, c->expert, c->cache, c->prefill};
-    static const char *const peaks[TW_NUMBERS] = {"bf16_flops", "fp8_flops", "fp8_flops", "fp4_flops"};
+    static const char *const peaks[TW_NUMBERS] = {"bf16_flops", "fp8_flops", "fp8_flops", "fp4_flops", "bf16_flops"};
     static const char *const energies[TW_NUMBERS] = {"bf16_j_per_flop", "fp8_j_per_flop", "fp8_j_per_flop",
-                                                     "fp4_j_per_flop"};
+                                                     "fp4_j_per_flop", "bf16_j_per_flop"};
     for (size_t i = 0; i < sizeof used / sizeof *used; i++) {
         double peak = tw_chip_peak(chip, used[i]);
         if (isnan(peak)) return tw_fail(error, TW_BAD_INPUT, "%s of the accelerator is unknown", peaks[used[i]]);
@@ -103,6 +128,13 @@ static void set_power(TwStepTables *t)
     t->limit_w = t->chip.limit_w;
 }
 
+static TwCurve copy_curve(TwArena *arena, const TwCurve *from)
+{
+    double *bytes = TW_TAKE(arena, from->count + 1, double), *seconds = TW_TAKE(arena, from->count + 1, double);
+    for (int i = 0; i < from->count; i++) bytes[i] = from->bytes[i], seconds[i] = from->seconds[i];
+    return (TwCurve){from->count, bytes, seconds, from->measured};
+}
+
 static void copy_comm(TwStepTables *t, const TwStepSpec *spec)
 {
     int n = spec->comm_count;
@@ -115,6 +147,11 @@ static void copy_comm(TwStepTables *t, const TwStepSpec *spec)
     t->compose.comm_bytes = bytes;
     t->compose.comm_s = seconds;
     t->compose.comm_measured = spec->comm_measured;
+    t->compose.gather = copy_curve(t->arena, &spec->gather);
+    t->compose.scatter = copy_curve(t->arena, &spec->scatter);
+    t->compose.dispatch = copy_curve(t->arena, &spec->dispatch);
+    t->compose.combine = copy_curve(t->arena, &spec->combine);
+    t->compose.send = copy_curve(t->arena, &spec->send);
 }
 
 static TwEvidenceShare evidence_of(const TwStepModel *model, const TwBatch *batch)
@@ -138,19 +175,34 @@ static void set_evidence(TwStepModel *model, const TwStepSpec *spec)
 {
     int n = spec->max_sequences < 64 ? spec->max_sequences : 64;
     int chunk = spec->max_tokens < 2048 ? spec->max_tokens : 2048;
-    TwBatch decode = {.tokens = n, .decodes = n, .decode_context = (int64_t)n * 2048, .logits = n};
-    TwBatch prefill = {.tokens = chunk, .chunks = 1, .chunk_tokens = chunk, .logits = 1};
-    prefill.chunk_square = (int64_t)chunk * chunk;
+    // as many of each on every rank
+    int ways = model->inner->ways, all = n * ways;
+    TwBatch decode = {.tokens = all, .decodes = all, .decode_context = (int64_t)all * 2048, .logits = all};
+    TwBatch prefill = {.tokens = chunk * ways, .chunks = ways, .chunk_tokens = chunk * ways, .logits = ways};
+    prefill.chunk_square = (int64_t)chunk * chunk * ways;
     model->decode_evidence = evidence_of(model, &decode);
     model->prefill_evidence = evidence_of(model, &prefill);
+}
+
+// Cache of a token over that with full attention everywhere: windowed layers keep no more than their window.
+static double windowed_share(const TwStepSpec *spec)
+{
+    const TwModelRow *m = spec->model;
+    if (m->window_tokens < 1 || !(spec->context_tokens > 0.0)) return 1.0;
+    double full = (double)m->full_layers / (double)m->layers;
+    return full + (1.0 - full) * fmin(1.0, (double)m->window_tokens / spec->context_tokens);
 }
 
 static bool set_memory(TwStepModel *model, const TwStepTables *t, const TwStepSpec *spec, TwError *error)
 {
     int tp = spec->tensor_parallel;
-    double activation = tw_activation_bytes(spec->model, spec->max_tokens, tp), other = tw_engine_bytes(tp);
-    model->weight_bytes = tw_compose_weight_bytes(&t->compose);
-    model->kv_bytes_per_token = tw_model_kv_elements(spec->model, tp) * tw_number_bytes(t->compose.cache);
+    const TwCompose *c = &t->compose;
+    double activation = tw_activation_bytes(spec->model, spec->max_tokens, tp);
+    double other = tw_engine_bytes((int)(c->tp * c->ranks * c->stages));
+    model->activation_bytes = activation, model->engine_bytes = other;
+    model->weight_bytes = tw_compose_weight_bytes(c);
+    model->kv_bytes_per_token = tw_model_kv_elements(spec->model, tp) * tw_number_bytes(c->cache) *
+                                windowed_share(spec) * c->stage_excess / c->stages;
     model->kv_blocks_16 = tw_kv_blocks(t->chip.memory_bytes, spec->memory_fraction, model->weight_bytes, activation,
                                        other, model->kv_bytes_per_token, 16);
     if (model->kv_blocks_16 < 1)
@@ -160,6 +212,7 @@ static bool set_memory(TwStepModel *model, const TwStepTables *t, const TwStepSp
                        model->weight_bytes * 1e-9, (activation + other) * 1e-9,
                        t->chip.memory_bytes * spec->memory_fraction * 1e-9, spec->memory_fraction,
                        t->chip.memory_bytes * 1e-9);
+    model->kv_blocks_16 *= (int64_t)c->ranks;
     return true;
 }
 
@@ -175,11 +228,26 @@ bool tw_step_create(TwStepModel **model, const TwStepSpec *spec, TwError *error)
     t->chip = *spec->chip;
     // the rows' other texts may end with their configuration
     t->model.attention = tw_arena_text(arena, spec->model->attention);
-    t->tp = spec->tensor_parallel;
+    int tp = spec->tensor_parallel, ranks = at_least_one(spec->attention_ranks);
+    int stages = at_least_one(spec->pipeline_parallel);
+    t->gpus = made->gpus = tp * ranks * stages;
+    made->attention_ranks = ranks;
+    t->ways = ranks * stages, t->stages = stages;
+    t->way_tokens = spec->max_tokens > spec->max_sequences ? spec->max_tokens : spec->max_sequences;
     t->host_step_ns = 1e9 * spec->host_step_s;
     t->host_sequence_ns = 1e9 * spec->host_sequence_s;
     t->async = spec->async_scheduling;
-    t->compose = (TwCompose){.model = &t->model, .tp = t->tp, .link_bytes_s = spec->chip->link_bytes_s};
+    t->compose = (TwCompose){.model = &t->model,
+                             .tp = tp,
+                             .ranks = ranks,
+                             .stages = stages,
+                             .ep = at_least_one(spec->expert_parallel),
+                             .link_bytes_s = spec->chip->link_bytes_s};
+    int64_t deepest = (t->model.layers + stages - 1) / stages;
+    t->compose.stage_excess = (double)(deepest * stages) / (double)t->model.layers;
+    t->compose.hottest = made->hottest_gpu = tw_routing_hottest(&t->model, (int)t->compose.ep, &spec->routing);
+    t->compose.copies = 1.0;
+    if (t->model.experts > 0) t->compose.copies += (double)spec->routing.redundant / (double)t->model.experts;
     t->compose.moe_imbalance = spec->moe_imbalance > 0.0 ? spec->moe_imbalance : 1.0;
     made->inner = t;
 
@@ -198,7 +266,7 @@ bool tw_step_create(TwStepModel **model, const TwStepSpec *spec, TwError *error)
     made->source = (TwStepSource){.context = t, .step = tw_step_cost, .choose = tw_step_choose};
     memcpy(made->source.level_clock, t->clock, sizeof t->clock);
     double resident = isnan(t->chip.resident_w) ? t->chip.live_w : t->chip.resident_w;
-    made->source.idle_w = resident * t->tp;
+    made->source.idle_w = resident * t->gpus;
     set_evidence(made, spec);
     *model = made;
     return true;

@@ -68,30 +68,56 @@ typedef struct TwEvidenceShare {
     double measured, published, transferred, assumed;
 } TwEvidenceShare;
 
+// Time of a transfer by its bytes, rising; interpolated in ln t over ln bytes. count 0: not known.
+typedef struct TwCurve {
+    int count;
+    const double *bytes, *seconds;
+    bool measured;
+} TwCurve;
+
 typedef struct TwAcceleratorRow TwAcceleratorRow;    // chip.h
 typedef struct TwModelRow TwModelRow;                // model_shape.h
+
+// Shares of the experts: even, or falling as 1 / rank^zipf, or as given. The order over GPUs is drawn once.
+typedef struct TwRouting {
+    double zipf;                // 0: even
+    const double *share;        // [experts] of a layer, any scale; NULL: by zipf
+    int share_count;
+    int redundant;              // experts held more than once, those that most tokens choose
+} TwRouting;
 
 typedef struct TwStepSpec {
     const TwAcceleratorRow *chip;
     const TwModelRow *model;
     const char *calibration;     // folder of the chip's tables
-    const char *precision;       // weights: "bf16" "fp8" "fp8_block" "fp4"
+    const char *precision;       // weights: "bf16" "fp8" "fp8_block" "fp4"; "mxfp4": experts, all else bf16
     const char *kv_precision;    // "bf16" "fp8"
-    int tensor_parallel;
-    int max_tokens, max_sequences;    // token budget of an iteration, largest decode batch
+    // A replica is attention_ranks x tensor_parallel GPUs a stage and pipeline_parallel stages. Attention ranks hold
+    // whole sequences each and go in lockstep; experts lie over all GPUs of a stage, expert_parallel of them apart.
+    int tensor_parallel, attention_ranks, pipeline_parallel, expert_parallel;    // 0 counts as 1
+    int max_tokens, max_sequences;    // of an attention rank: token budget of an iteration, largest decode batch
     int comm_count;    // all-reduce over the tensor-parallel group: time by bytes, rising, from the network
     const double *comm_bytes, *comm_s;
     bool comm_measured;
+    TwCurve gather, scatter;      // all-gather and reduce-scatter over the GPUs of a stage, bytes of the whole message
+    TwCurve dispatch, combine;    // all-to-all over the expert-parallel group, bytes that a GPU sends
+    TwCurve send;                 // to the next stage
     double host_step_s, host_sequence_s;
     bool async_scheduling;     // host work overlaps the device
     double memory_fraction;    // of device memory that weights and KV may fill (0.90)
     double moe_imbalance;      // time of the experts over balanced routing; 0 or 1: balanced
+    TwRouting routing;         // which experts tokens go to
+    double context_tokens;     // typical length of a sequence, for the cache of windowed layers; 0: as if all were full
 } TwStepSpec;
 
 typedef struct TwStepModel {
     TwStepSource source;
+    int gpus;                                             // of a replica
+    int attention_ranks;
     double weight_bytes, kv_bytes_per_token;              // per GPU
-    int64_t kv_blocks_16;                                 // KV blocks of 16 tokens that fit a replica
+    double activation_bytes, engine_bytes;                // per GPU
+    int64_t kv_blocks_16;                                 // KV blocks of 16 tokens that fit a replica, all ranks
+    double hottest_gpu;                                   // tokens of the busiest GPU's experts over the mean
     TwEvidenceShare prefill_evidence, decode_evidence;    // by time, at a typical batch
     const struct TwStepTables *inner;
 } TwStepModel;

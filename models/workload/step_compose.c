@@ -11,15 +11,16 @@ bool tw_compose_numbers(TwCompose *c, const char *precision, const char *kv_prec
 {
     TwNumber number;
     if (!tw_number_find(precision, &number))
-        return tw_fail(error, TW_BAD_INPUT, "precision = \"%s\", expected bf16, fp8, fp8_block or fp4", precision);
+        return tw_fail(error, TW_BAD_INPUT, "precision = \"%s\", expected bf16, fp8, fp8_block, fp4 or mxfp4", precision);
     if (strcmp(kv_precision, "bf16") != 0 && strcmp(kv_precision, "fp8") != 0)
         return tw_fail(error, TW_BAD_INPUT, "kv_precision = \"%s\", expected bf16 or fp8", kv_precision);
     bool mla = tw_model_is_mla(c->model);
 
     // released fp8 weights of latent-attention models are block-scaled; their fp4 releases keep attention in bf16
     if (mla && number == TW_FP8) number = TW_FP8_BLOCK;
-    c->linear = c->expert = number;
-    c->projection = mla && number == TW_FP4 ? TW_BF16 : number;
+    c->expert = number;
+    c->linear = number == TW_MXFP4 ? TW_BF16 : number;
+    c->projection = mla && number == TW_FP4 ? TW_BF16 : c->linear;
     c->head = TW_BF16;
     c->cache = kv_precision[0] == 'f' ? TW_FP8 : TW_BF16;
     c->prefill = mla ? TW_BF16 : c->cache;
@@ -42,10 +43,15 @@ double tw_compose_weight_bytes(const TwCompose *c)
     if (!tw_model_is_mla(m) && (double)m->kv_heads < c->tp)
         attention +=
             (double)(m->layers * m->hidden * 2 * m->kv_heads * m->head_dim) * (1.0 / (double)m->kv_heads - 1.0 / c->tp);
-    return attention * tw_number_bytes(c->projection) + (w.dense + w.shared) / c->tp * tw_number_bytes(c->linear) +
-           w.experts / c->tp * tw_number_bytes(c->expert) + w.router * tw_number_bytes(TW_BF16) +
-           (w.embedding + w.head) / c->tp * tw_number_bytes(c->head);
+    double spread = c->tp * c->ranks;    // GPUs that share the experts of a layer
+    double layers = attention * tw_number_bytes(c->projection) + (w.dense + w.shared) / c->tp * tw_number_bytes(c->linear) +
+                    w.experts * c->copies / spread * tw_number_bytes(c->expert) + w.router * tw_number_bytes(TW_BF16);
+    // the first stage has the embedding, the last the head
+    double ends = c->stages > 1.0 ? w.embedding : w.embedding + w.head;
+    return layers * c->stage_excess / c->stages + ends / c->tp * tw_number_bytes(c->head);
 }
+
+static double layers_of(const TwCompose *c, int64_t layers) { return (double)layers * c->stage_excess; }
 
 // ---- kernels -------------------------------------------------------------------------------------------------------
 
@@ -79,12 +85,13 @@ static void glue(const Out *out, const char *name, double times, double read, do
     out->emit(out->context, name, times, &cost);
 }
 
-// Interpolated in ln t over ln bytes; beyond the ends the rate (above) and the time (below) hold.
-static double all_reduce_s(const TwCompose *c, double bytes)
+// Interpolated in ln t over ln bytes; beyond the ends the rate (above) and the time (below) hold. Where nobody knows:
+// `factor` of the bytes through the link.
+static double curve_s(const TwCompose *c, const TwCurve *curve, double bytes, double factor)
 {
-    int n = c->comm_count;
-    const double *x = c->comm_bytes, *t = c->comm_s;
-    if (n < 1) return ring_latency_s + 2.0 * (c->tp - 1.0) / c->tp * bytes / (ring_utilisation * c->link_bytes_s);
+    int n = curve->count;
+    const double *x = curve->bytes, *t = curve->seconds;
+    if (n < 1) return ring_latency_s + factor * bytes / (ring_utilisation * c->link_bytes_s);
     if (bytes <= x[0]) return t[0];
     if (bytes >= x[n - 1]) return t[n - 1] * bytes / x[n - 1];
     int i = 0;
@@ -93,22 +100,27 @@ static double all_reduce_s(const TwCompose *c, double bytes)
     return exp((1.0 - w) * log(t[i]) + w * log(t[i + 1]));
 }
 
+static void transfer(const Out *out, const char *name, double times, const TwCurve *curve, double bytes, double factor)
+{
+    TwKernelShape shape = {.op = TW_KERNEL_COLLECTIVE, .read = factor * bytes, .written = factor * bytes};
+    shape.seconds = curve_s(out->compose, curve, bytes, factor);
+    TwKernelCost cost = tw_kernel_query(out->compose->kernels, &shape);
+    cost.evidence = curve->count > 0 && curve->measured ? TW_PUBLISHED : TW_ASSUMED;
+    out->emit(out->context, name, times, &cost);
+}
+
 static void all_reduce(const Out *out, const char *name, double times, double bytes)
 {
     const TwCompose *c = out->compose;
     if (c->tp < 2.0) return;
-    double moved = 2.0 * (c->tp - 1.0) / c->tp * bytes;
-    TwKernelShape shape = {
-        .op = TW_KERNEL_COLLECTIVE, .read = moved, .written = moved, .seconds = all_reduce_s(c, bytes)};
-    TwKernelCost cost = tw_kernel_query(c->kernels, &shape);
-    cost.evidence = c->comm_count > 0 && c->comm_measured ? TW_PUBLISHED : TW_ASSUMED;
-    out->emit(out->context, name, times, &cost);
+    TwCurve curve = {c->comm_count, c->comm_bytes, c->comm_s, c->comm_measured};
+    transfer(out, name, times, &curve, bytes, 2.0 * (c->tp - 1.0) / c->tp);
 }
 
 static void projections_gqa(const Out *out)
 {
     const TwModelRow *m = out->compose->model;
-    double tp = out->compose->tp, n = out->tokens, layers = (double)m->layers, hidden = (double)m->hidden;
+    double tp = out->compose->tp, n = out->tokens, layers = layers_of(out->compose, m->layers), hidden = (double)m->hidden;
     double q = (double)(m->heads * m->head_dim) / tp;
     double kv = fmax((double)m->kv_heads / tp, 1.0) * (double)m->head_dim;
     gemm(out, "qkv", layers, out->compose->projection, n, q + 2.0 * kv, hidden);
@@ -120,7 +132,7 @@ static void projections_gqa(const Out *out)
 static void projections_mla(const Out *out)
 {
     const TwModelRow *m = out->compose->model;
-    double tp = out->compose->tp, n = out->tokens, layers = (double)m->layers, hidden = (double)m->hidden;
+    double tp = out->compose->tp, n = out->tokens, layers = layers_of(out->compose, m->layers), hidden = (double)m->hidden;
     TwNumber number = out->compose->projection;
     double heads = (double)m->heads / tp, q_rank = (double)m->q_rank, kv_rank = (double)m->kv_rank;
     double q_wide = heads * (double)(m->nope_dim + m->rope_dim), latent = kv_rank + (double)m->rope_dim;
@@ -145,28 +157,60 @@ static void mlp(const Out *out, const char *up, const char *down, double times, 
     gemm(out, down, times, out->compose->linear, n, hidden, inter);
 }
 
-static void experts(const Out *out)
+// Tokens of every rank to the GPUs of their experts and back: by all-to-all, where the engine has one, or by gathering
+// all tokens everywhere and summing what comes of them, whichever is faster.
+static void exchange(const Out *out, double layers)
 {
     const TwCompose *c = out->compose;
+    double gpus = c->tp * c->ranks, n = out->tokens, hidden = (double)c->model->hidden;
+    if (c->ranks < 2.0) return;
+    double e = c->expert == TW_BF16 || c->expert == TW_MXFP4 ? 2.0 : tw_number_bytes(c->expert);
+    // GPUs that the experts of a token lie on, its own aside
+    double others = c->ep > 1.0 ? c->ep * -expm1((double)c->model->top_k * log1p(-1.0 / c->ep)) * (c->ep - 1.0) / c->ep
+                                : gpus - 1.0;
+    double sent = n / gpus * others * hidden, share = (gpus - 1.0) / gpus;
+    double there = curve_s(c, &c->dispatch, sent * e, 1.0), gathered = curve_s(c, &c->gather, n * hidden * e, share);
+    double back = curve_s(c, &c->combine, sent * 2.0, 1.0), summed = curve_s(c, &c->scatter, n * hidden * 2.0, share);
+    if (c->ep > 1.0 && there + back <= gathered + summed) {
+        transfer(out, "dispatch", layers, &c->dispatch, sent * e, 1.0);
+        transfer(out, "combine", layers, &c->combine, sent * 2.0, 1.0);
+    } else {
+        transfer(out, "gather tokens", layers, &c->gather, n * hidden * e, share);
+        transfer(out, "scatter sums", layers, &c->scatter, n * hidden * 2.0, share);
+    }
+}
+
+void tw_compose_experts(const TwCompose *c, double tokens, TwEmit *emit, void *context)
+{
     const TwModelRow *m = c->model;
-    double n = out->tokens, layers = (double)m->moe_layers, hidden = (double)m->hidden;
-    gemm(out, "router", layers, TW_BF16, n, (double)m->experts, hidden);
-    glue(out, "router top-k", layers, 4.0 * n * (double)m->experts, 8.0 * n * (double)m->top_k);
+    if (m->moe_layers < 1) return;
+    const Out all = {.compose = c, .emit = emit, .context = context, .tokens = tokens}, *out = &all;
+    double layers = layers_of(c, m->moe_layers), hidden = (double)m->hidden, gpus = c->tp * c->ranks;
     TwKernelShape shape = {.op = TW_KERNEL_MOE,
                            .number = c->expert,
-                           .m = n,
+                           .m = tokens * c->hottest,
                            .hidden = hidden,
                            .inter = (double)m->expert_inter,
                            .experts = (double)m->experts,
                            .top_k = (double)m->top_k,
-                           .tp = c->tp,
-                           .ep = 1.0};
+                           .tp = gpus / c->ep,
+                           .ep = c->ep};
     TwKernelCost cost = tw_kernel_query(c->kernels, &shape);
     // from the routing of the tables to the one asked for
     double routing = c->moe_imbalance;
-    if (cost.evidence != TW_ASSUMED) routing /= tw_kernel_skew(c->kernels, n * shape.top_k / shape.experts, 1.0);
+    if (cost.evidence != TW_ASSUMED) routing /= tw_kernel_skew(c->kernels, tokens * shape.top_k / shape.experts, c->ep);
     cost.t_s *= routing, cost.t0_s *= routing, cost.compute_s *= routing, cost.memory_s *= routing;
-    out->emit(out->context, "experts", layers, &cost);
+    emit(context, "experts", layers, &cost);
+    exchange(out, layers);
+}
+
+static void beside_experts(const Out *out)
+{
+    const TwCompose *c = out->compose;
+    const TwModelRow *m = c->model;
+    double n = out->tokens, layers = layers_of(c, m->moe_layers), hidden = (double)m->hidden;
+    gemm(out, "router", layers, TW_BF16, n, (double)m->experts, hidden);
+    glue(out, "router top-k", layers, 4.0 * n * (double)m->experts, 8.0 * n * (double)m->top_k);
     if (m->shared_experts > 0)
         mlp(out, "shared expert up", "shared expert down", layers,
             (double)(m->shared_experts * m->shared_inter) / c->tp);
@@ -176,16 +220,19 @@ void tw_compose_dense(const TwCompose *c, double tokens, bool unaligned, TwEmit 
 {
     const TwModelRow *m = c->model;
     const Out out = {c, emit, context, tokens, unaligned};
-    double layers = (double)m->layers, row = 2.0 * tokens * (double)m->hidden;
+    double layers = layers_of(c, m->layers), row = 2.0 * tokens * (double)m->hidden;
     glue(&out, "embedding", 1.0, row, row);
     glue(&out, "norm", 2.0 * layers + 1.0, 2.0 * row, 2.0 * row);
     if (tw_model_is_mla(m))
         projections_mla(&out);
     else
         projections_gqa(&out);
-    if (m->dense_layers > 0) mlp(&out, "mlp up", "mlp down", (double)m->dense_layers, (double)m->dense_inter / c->tp);
-    if (m->moe_layers > 0) experts(&out);
-    all_reduce(&out, "all-reduce", 2.0 * layers, row);
+    if (m->dense_layers > 0) mlp(&out, "mlp up", "mlp down", layers_of(c, m->dense_layers), (double)m->dense_inter / c->tp);
+    if (m->moe_layers > 0) beside_experts(&out);
+    // after attention, and after what is no routed expert of other ranks
+    double sums = c->ranks > 1.0 ? layers + layers_of(c, m->layers - m->moe_layers) : 2.0 * layers;
+    all_reduce(&out, "all-reduce", sums, row);
+    if (c->stages > 1.0) transfer(&out, "next stage", c->stages - 1.0, &c->send, row / c->tp, 1.0);
 }
 
 void tw_compose_logits(const TwCompose *c, double logits, TwEmit *emit, void *context)
@@ -223,6 +270,7 @@ void tw_compose_decode(const TwCompose *c, double sequences, double mean_context
 {
     double full, windowed, window = (double)c->model->window_tokens;
     layer_kinds(c->model, &full, &windowed);
+    full *= c->stage_excess, windowed *= c->stage_excess;
     TwKernelShape shape = attention_shape(c, true, sequences, mean_context);
     TwKernelCost cost = tw_kernel_query(c->kernels, &shape);
     emit(context, "decode attention", full, &cost);
@@ -238,8 +286,7 @@ double tw_compose_pairs(const TwCompose *c, double history, double chunk_square,
     const TwModelRow *m = c->model;
     double full, windowed, all = history + 0.5 * chunk_square;
     layer_kinds(m, &full, &windowed);
-    double pairs = full * all + windowed * fmin(all, (double)m->window_tokens * chunk_tokens);
-    return pairs;
+    return c->stage_excess * (full * all + windowed * fmin(all, (double)m->window_tokens * chunk_tokens));
 }
 
 void tw_compose_expand(const TwCompose *c, double tokens, TwEmit *emit, void *context)
@@ -248,7 +295,7 @@ void tw_compose_expand(const TwCompose *c, double tokens, TwEmit *emit, void *co
     if (!tw_model_is_mla(m) || tokens <= 0.0) return;
     Out out = {.compose = c, .tokens = tokens, .emit = emit, .context = context};
     double wide = (double)m->heads / c->tp * (double)(m->nope_dim + m->v_dim);
-    gemm(&out, "history up", (double)m->layers, c->projection, tokens, wide, (double)m->kv_rank);
+    gemm(&out, "history up", layers_of(c, m->layers), c->projection, tokens, wide, (double)m->kv_rank);
 }
 
 void tw_compose_prefill(const TwCompose *c, double chunks, double chunk, double history, TwEmit *emit, void *context)

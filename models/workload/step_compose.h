@@ -1,8 +1,11 @@
-// The kernels of one iteration of a transformer under tensor parallelism, on one GPU of the replica.
+// The kernels of one iteration of a transformer on one GPU of the replica, the busiest.
 //
 // Per layer: norm, QKV GEMM, RoPE and cache append, attention, output GEMM, all-reduce, norm, gate and up GEMM, SiLU,
 // down GEMM, all-reduce; experts replace or join the MLP; latent attention has its own projections. Once: embedding,
-// final norm, head, sampler. Left out: router bias, speculative tokens, overlap of communication with computation.
+// final norm, head, sampler. Attention ranks each compute their own sequences; their tokens meet in the experts, which
+// lie over all GPUs: dispatch and combine take the place of the all-reduce. With stages the batch is dealt into as many
+// parts, which follow each other: an iteration takes as long as one part takes through all layers. Left out: router
+// bias, speculative tokens, overlap of communication with computation.
 #pragma once
 
 #include "models/workload/kernel_model.h"
@@ -13,10 +16,14 @@ typedef struct TwCompose {
     const TwKernelModel *kernels;
     const TwModelRow *model;
     TwNumber linear, projection, expert, head, cache, prefill;    // number type of each part
-    double tp, moe_imbalance;
+    double tp, ranks, stages, ep;    // attention tensor parallel, attention ranks, pipeline stages, expert parallel
+    double moe_imbalance;
+    double hottest, copies;    // tokens of the busiest GPU's experts over the mean; experts held over experts
+    double stage_excess;    // layers of the largest stage over the mean
     int comm_count;
     const double *comm_bytes, *comm_s;
     bool comm_measured;
+    TwCurve gather, scatter, dispatch, combine, send;
     double link_bytes_s;
 } TwCompose;
 
@@ -29,8 +36,11 @@ double tw_compose_weight_bytes(const TwCompose *compose);
 // Called once a kernel: `times` launches of `cost` each.
 typedef void TwEmit(void *context, const char *name, double times, const TwKernelCost *cost);
 
-// All that depends on the tokens n of an iteration; unaligned: n is no multiple of 16.
+// All that depends on the tokens n of a rank in an iteration but what tw_compose_experts does; unaligned: n is no
+// multiple of 16.
 void tw_compose_dense(const TwCompose *compose, double tokens, bool unaligned, TwEmit *emit, void *context);
+// What the tokens of all ranks of a stage meet in: routed experts with dispatch and combine.
+void tw_compose_experts(const TwCompose *compose, double tokens, TwEmit *emit, void *context);
 // Head and sampler of `logits` sequences.
 void tw_compose_logits(const TwCompose *compose, double logits, TwEmit *emit, void *context);
 // Decode attention of all layers: sequences of one context.

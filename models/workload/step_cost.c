@@ -3,6 +3,7 @@
 #include "models/workload/step_tables.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -12,8 +13,9 @@ enum { CORNER, CONTEXT_END, HISTORY_END, CORNERS };
 // Where the rows of a batch lie, and the two ends of its cell in context and in history; fields of what the batch does
 // not have are not set.
 typedef struct Rows {
-    const TwCell *dense, *logits, *decode;    // lower node; the upper one lies one stride on
-    double dense_up, logits_up, decode_up;    // weight of the upper node
+    const TwCell *dense, *experts, *logits, *decode;    // lower node; the upper one lies one stride on
+    double dense_up, experts_up, logits_up, decode_up;    // weight of the upper node
+    double dense_share, experts_share, logits_share, decode_share, prefill_share;    // mean over the busiest way
     bool has_logits, has_decode, has_prefill;
     ptrdiff_t decode_stride;
     double context[2], history[2];                                   // ends of the cell, K and H
@@ -44,13 +46,52 @@ static inline TwCell between(const TwCell *low, const TwCell *high, double w)
     return (TwCell){lerp(low->time_ns, high->time_ns, w), lerp(low->energy_nj, high->energy_nj, w)};
 }
 
+// Energy of all the ways over as many as the busiest.
+static inline TwCell shared(TwCell a, double share) { return (TwCell){a.time_ns, a.energy_nj * share}; }
+
 static inline TwCell sum(TwCell a, TwCell b) { return (TwCell){a.time_ns + b.time_ns, a.energy_nj + b.energy_nj}; }
+
+// A batch as the busiest of the ways has it: sequences are dealt evenly, whole.
+typedef struct Dealt {
+    int tokens, decodes, chunk_tokens, logits, group;    // group: tokens of all ranks of a stage
+    double chunk_share;                                  // tokens of the chunks there over all of them
+    double token_mean, decode_mean, logit_mean, group_mean, chunk_mean;    // mean of the ways over the busiest
+} Dealt;
+
+static inline int per_way(int n, int ways) { return (n + ways - 1) / ways; }
+
+static Dealt deal(const TwStepTables *t, const TwBatch *b)
+{
+    if (t->ways == 1) {
+        int n = b->tokens < 1 ? 1 : b->tokens;
+        return (Dealt){n, b->decodes, b->chunk_tokens, b->logits, n, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0};
+    }
+    double ways = t->ways;
+    Dealt d = {.decodes = per_way(b->decodes, t->ways), .logits = per_way(b->logits, t->ways), .chunk_share = 1.0};
+    if (b->chunks > 0 && b->chunk_tokens > 0) {
+        // no rank takes more than its own budget
+        double most = fmin((double)b->chunk_tokens * per_way(b->chunks, t->ways) / b->chunks, t->way_tokens);
+        most = fmax(most, ceil((double)b->chunk_tokens / ways));
+        d.chunk_tokens = (int)ceil(most);
+        d.chunk_share = d.chunk_tokens / (double)b->chunk_tokens;
+        d.chunk_mean = 1.0 / (ways * d.chunk_share);
+    }
+    d.tokens = d.decodes + d.chunk_tokens;
+    if (d.tokens < 1) d.tokens = 1;
+    if (d.tokens > t->tokens.most) d.tokens = t->tokens.most;
+    d.group = per_way(b->tokens < 1 ? 1 : b->tokens, t->stages);
+    d.token_mean = fmin(b->tokens / (ways * d.tokens), 1.0);
+    d.group_mean = fmin(b->tokens / ((double)t->stages * d.group), 1.0);
+    d.decode_mean = d.decodes > 0 ? b->decodes / (ways * d.decodes) : 1.0;
+    d.logit_mean = d.logits > 0 ? b->logits / (ways * d.logits) : 1.0;
+    return d;
+}
 
 // ---- where a batch lies --------------------------------------------------------------------------------------------
 
-static void place_dense(const TwStepTables *t, const TwBatch *b, Rows *rows)
+static void place_dense(const TwStepTables *t, const TwBatch *b, const Dealt *d, Rows *rows)
 {
-    int n = b->tokens < 1 ? 1 : b->tokens;
+    int n = d->tokens;
     assert(n <= t->tokens.most);
     int i = t->tokens.low[n], low = t->tokens.at[i];
     // a batch of decodes alone runs as a captured graph of the next size up
@@ -58,27 +99,37 @@ static void place_dense(const TwStepTables *t, const TwBatch *b, Rows *rows)
     rows->dense_up = padded ? (double)(n > low) : (double)(n - low) * t->tokens.per_gap[i];
     int variant = !padded && n > 16 && n % 16 != 0;
     rows->dense = t->dense[variant] + (ptrdiff_t)i * TW_LEVELS;
+    rows->dense_share = d->token_mean;
+    rows->experts = NULL;
+    if (!t->experts) return;
+    n = d->group < t->group.most ? d->group : t->group.most;
+    i = t->group.low[n];
+    rows->experts = t->experts + (ptrdiff_t)i * TW_LEVELS;
+    rows->experts_up = (double)(n - t->group.at[i]) * t->group.per_gap[i];
+    rows->experts_share = d->group_mean;
 }
 
-static void place_sequences(const TwStepTables *t, const TwBatch *b, Rows *rows, int64_t *context_end)
+static void place_sequences(const TwStepTables *t, const TwBatch *b, const Dealt *d, Rows *rows, int64_t *context_end)
 {
     rows->has_logits = b->logits > 0;
     if (rows->has_logits) {
         // more than the table holds can only be the chunks of a prefill: the slope goes on
-        int s = b->logits < t->sequences.most ? b->logits : t->sequences.most;
+        int s = d->logits < t->sequences.most ? d->logits : t->sequences.most;
         int i = t->sequences.low[s], low = t->sequences.at[i];
         rows->logits = t->logits + (ptrdiff_t)i * TW_LEVELS;
-        rows->logits_up = (double)(b->logits - low) * t->sequences.per_gap[i];
+        rows->logits_up = (double)(d->logits - low) * t->sequences.per_gap[i];
+        rows->logits_share = d->logit_mean;
     }
     rows->has_decode = b->decodes > 0;
     *context_end = INT64_MAX;
     if (!rows->has_decode) return;
 
-    assert(b->decodes <= t->sequences.most);
-    int i = t->sequences.low[b->decodes], low = t->sequences.at[i];
+    assert(d->decodes <= t->sequences.most);
+    int i = t->sequences.low[d->decodes], low = t->sequences.at[i];
     int64_t n = b->decodes;
     int c = tw_length_low(&t->lengths, b->decode_context / n);
-    rows->decode_up = (double)(b->decodes - low) * t->sequences.per_gap[i];
+    rows->decode_up = (double)(d->decodes - low) * t->sequences.per_gap[i];
+    rows->decode_share = d->decode_mean;
     rows->decode_stride = (ptrdiff_t)t->lengths.count * TW_LEVELS;
     rows->decode = t->decode + i * rows->decode_stride + (ptrdiff_t)c * TW_LEVELS;
     rows->context[0] = (double)(n * t->lengths.at[c]);
@@ -111,9 +162,10 @@ static TwPairCost pair_at(const TwStepTables *t, int node, double rows, double p
                         scale * lerp(low->byte_nj, high->byte_nj, up)};
 }
 
-// Prefill attention at one end of the history's cell; `pair` is the cost of a pair there, times the length.
-static void prefill_end(const TwStepTables *t, const TwBatch *b, const TwPairCost *pair, double per_length,
-                        double per_row, Rows *rows, int end)
+// Prefill attention of the busiest way at one end of the history's cell; `pair` is the cost of a pair there, times the
+// length.
+static void prefill_end(const TwStepTables *t, const TwBatch *b, double share, const TwPairCost *pair,
+                        double per_length, double per_row, Rows *rows, int end)
 {
     double history = rows->history[end], all = history + 0.5 * (double)b->chunk_square;
     double pairs = t->full_layers * all, expanded = history * (b->chunks * per_row);
@@ -121,7 +173,8 @@ static void prefill_end(const TwStepTables *t, const TwBatch *b, const TwPairCos
         double most = t->window * b->chunk_tokens;
         pairs += t->windowed_layers * (all < most ? all : most);
     }
-    double scale = pairs * per_length;
+    double scale = pairs * share * per_length;
+    expanded *= share;
     rows->prefill_ns[end] = scale * pair->time_ns + expanded * t->expand.time_ns;
     rows->prefill_flop_nj[end] = scale * pair->flop_nj + expanded * t->expand.flop_nj;
     rows->prefill_byte_nj[end] = scale * pair->byte_nj + expanded * t->expand.byte_nj;
@@ -141,22 +194,23 @@ static void few_at(const Rows *r, int level, TwCell end[2])
 
 // The end of a long prompt: a prefill kernel would leave the device empty and, under MLA, expand the whole history
 // again for a few rows. Engines then read the cache as decodes do; whichever is faster in the whole cell is taken.
-static void place_few(const TwStepTables *t, const TwBatch *b, int cell, double within, Rows *rows)
+static void place_few(const TwStepTables *t, int tokens, int cell, double within, Rows *rows)
 {
-    int most = t->sequences.most, n = b->chunk_tokens < most ? b->chunk_tokens : most;
+    int most = t->sequences.most, n = tokens < most ? tokens : most;
     int i = t->sequences.low[n], low = t->sequences.at[i];
     rows->few_stride = (ptrdiff_t)t->lengths.count * TW_LEVELS;
     rows->few = t->decode + i * rows->few_stride + (ptrdiff_t)cell * TW_LEVELS;
     rows->few_up = (double)(n - low) * t->sequences.per_gap[i];
-    rows->few_times = (double)b->chunk_tokens / n;
+    rows->few_times = (double)tokens / n;
     rows->few_within = within;
     TwCell end[2];
     few_at(rows, TW_LEVELS - 1, end);
     if (end[0].time_ns >= rows->prefill_ns[0] || end[1].time_ns >= rows->prefill_ns[1]) rows->few = NULL;
 }
 
-static void place_prefill(const TwStepTables *t, const TwBatch *b, Rows *rows, int64_t *history_end)
+static void place_prefill(const TwStepTables *t, const TwBatch *b, const Dealt *d, Rows *rows, int64_t *history_end)
 {
+    rows->prefill_share = d->chunk_mean;
     rows->has_prefill = b->chunks > 0 && b->chunk_tokens > 0;
     *history_end = INT64_MAX;
     if (!rows->has_prefill) return;
@@ -169,13 +223,14 @@ static void place_prefill(const TwStepTables *t, const TwBatch *b, Rows *rows, i
     rows->history[0] = (double)first, rows->history[1] = (double)last;
     double from = t->lengths.node[cell], per_row = 1.0 / (double)tokens;
     double length = (double)(first + square) * per_row, within = (length - from) * t->lengths.per_gap[cell];
-    TwPairCost low = pair_at(t, cell, (double)tokens, per_row), high = pair_at(t, cell + 1, (double)tokens, per_row);
+    double here = (double)d->chunk_tokens, per_here = 1.0 / here;
+    TwPairCost low = pair_at(t, cell, here, per_here), high = pair_at(t, cell + 1, here, per_here);
     low.time_ns = lerp(low.time_ns, high.time_ns, within);
     low.flop_nj = lerp(low.flop_nj, high.flop_nj, within);
     low.byte_nj = lerp(low.byte_nj, high.byte_nj, within);
-    prefill_end(t, b, &low, 1.0 / length, per_row, rows, 0);
-    prefill_end(t, b, &high, t->lengths.per_node[cell + 1], per_row, rows, 1);
-    place_few(t, b, cell, within, rows);
+    prefill_end(t, b, d->chunk_share, &low, 1.0 / length, per_row, rows, 0);
+    prefill_end(t, b, d->chunk_share, &high, t->lengths.per_node[cell + 1], per_row, rows, 1);
+    place_few(t, d->chunk_tokens, cell, within, rows);
     if (cell + 2 < t->lengths.count) *history_end = last;
 }
 
@@ -185,10 +240,11 @@ static void place(Placed *p, const TwStepTables *t, const TwBatch *b, TwStep *st
     Rows *r = &p->rows;
     p->tables = t;
     p->known = 0;
-    place_dense(t, b, r);
-    place_sequences(t, b, r, &step->context_end);
-    place_prefill(t, b, r, &step->history_end);
-    r->host_ns = t->host_step_ns + t->host_sequence_ns * (double)(b->decodes + b->chunks);
+    Dealt dealt = deal(t, b);
+    place_dense(t, b, &dealt, r);
+    place_sequences(t, b, &dealt, r, &step->context_end);
+    place_prefill(t, b, &dealt, r, &step->history_end);
+    r->host_ns = t->host_step_ns + t->host_sequence_ns * (double)per_way(b->decodes + b->chunks, t->ways);
     p->context_part = p->history_part = 0.0;
     if (r->has_decode) {
         p->per_context = 1.0 / (r->context[1] - r->context[0]);
@@ -219,17 +275,21 @@ static const TwCell *corners_at(Placed *p, int level)
     p->known |= 1u << level;
 
     const TwCell *low = r->dense + level;
-    TwCell device = between(low, low + TW_LEVELS, r->dense_up), prefill[2];
+    TwCell device = shared(between(low, low + TW_LEVELS, r->dense_up), r->dense_share), prefill[2];
+    if (r->experts) {
+        low = r->experts + level;
+        device = sum(device, shared(between(low, low + TW_LEVELS, r->experts_up), r->experts_share));
+    }
     if (r->has_logits) {
         low = r->logits + level;
-        device = sum(device, between(low, low + TW_LEVELS, r->logits_up));
+        device = sum(device, shared(between(low, low + TW_LEVELS, r->logits_up), r->logits_share));
     }
     TwCell far = device;
     if (r->has_decode) {
         low = r->decode + level;
-        device = sum(device, between(low, low + r->decode_stride, r->decode_up));
+        device = sum(device, shared(between(low, low + r->decode_stride, r->decode_up), r->decode_share));
         low += TW_LEVELS;
-        far = sum(far, between(low, low + r->decode_stride, r->decode_up));
+        far = sum(far, shared(between(low, low + r->decode_stride, r->decode_up), r->decode_share));
     }
     if (!r->has_prefill) {
         at[CORNER] = whole(t, r->host_ns, level, device);
@@ -243,6 +303,7 @@ static const TwCell *corners_at(Placed *p, int level)
             prefill[end] = (TwCell){r->prefill_ns[end] / t->clock[level],
                                     r->prefill_flop_nj[end] * t->clock_dynamic[level] + r->prefill_byte_nj[end]};
     }
+    for (int end = 0; end < 2; end++) prefill[end].energy_nj *= r->prefill_share;
     at[CORNER] = whole(t, r->host_ns, level, sum(device, prefill[0]));
     at[CONTEXT_END] = whole(t, r->host_ns, level, sum(far, prefill[0]));
     at[HISTORY_END] = whole(t, r->host_ns, level, sum(device, prefill[1]));
@@ -295,7 +356,7 @@ static Plane plane_at(Placed *p, int level)
 static void set_step(const Placed *p, const Plane *plane, TwStep *step)
 {
     const Rows *r = &p->rows;
-    double tp = p->tables->tp;
+    double gpus = p->tables->gpus;
     step->time_ns = (TwAffine){plane->base.time_ns, 0.0, 0.0};
     step->energy_nj = (TwAffine){plane->base.energy_nj, 0.0, 0.0};
     if (r->has_decode) {
@@ -310,7 +371,7 @@ static void set_step(const Placed *p, const Plane *plane, TwStep *step)
         step->time_ns.base -= step->time_ns.per_history * r->history[0];
         step->energy_nj.base -= step->energy_nj.per_history * r->history[0];
     }
-    step->energy_nj.base *= tp, step->energy_nj.per_context *= tp, step->energy_nj.per_history *= tp;
+    step->energy_nj.base *= gpus, step->energy_nj.per_context *= gpus, step->energy_nj.per_history *= gpus;
 }
 
 void tw_step_cost(const void *context, int level, const TwBatch *batch, TwStep *step)
@@ -329,7 +390,7 @@ static double plane_power(const Placed *p, const Plane *a)
 {
     double ns = a->base.time_ns + p->context_part * a->context.time_ns + p->history_part * a->history.time_ns;
     double nj = a->base.energy_nj + p->context_part * a->context.energy_nj + p->history_part * a->history.energy_nj;
-    return p->tables->tp * nj / ns;
+    return p->tables->gpus * nj / ns;
 }
 
 static double power_at(void *placed, int level)

@@ -2,6 +2,7 @@
 #include "models/workload/step.h"
 #include "models/workload/step_tables.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -41,18 +42,22 @@ int tw_step_parts(const TwStepModel *model, const TwBatch *batch, TwStepPart *pa
     const TwCompose *c = &t->compose;
     Breakdown b = {.count = 0};
 
-    // as step.c places a batch: decodes alone are padded to the next captured size
-    int n = batch->tokens < 1 ? 1 : batch->tokens, low = t->tokens.low[n];
+    // as step_cost.c places a batch: dealt over the ways, decodes alone padded to the next captured size
+    int ways = t->ways, decodes = (batch->decodes + ways - 1) / ways, chunks = (batch->chunks + ways - 1) / ways;
+    double share = batch->chunks > 0 ? (double)chunks / batch->chunks : 0.0;
+    int n = ways == 1 ? batch->tokens : decodes + (int)ceil(batch->chunk_tokens * share);
+    n = n < 1 ? 1 : n > t->tokens.most ? t->tokens.most : n;
+    int low = t->tokens.low[n];
     bool padded = batch->chunks == 0 && n <= 512;
     if (padded && n > t->tokens.at[low]) n = t->tokens.at[low + 1];
     tw_compose_dense(c, n, n > 16 && n % 16 != 0, add_part, &b);
-    if (batch->logits > 0) tw_compose_logits(c, batch->logits, add_part, &b);
-    if (batch->decodes > 0)
-        tw_compose_decode(c, batch->decodes, (double)batch->decode_context / batch->decodes, add_part, &b);
+    tw_compose_experts(c, t->experts ? (double)batch->tokens / t->stages : n, add_part, &b);
+    if (batch->logits > 0) tw_compose_logits(c, (batch->logits + ways - 1) / ways, add_part, &b);
+    if (decodes > 0) tw_compose_decode(c, decodes, (double)batch->decode_context / batch->decodes, add_part, &b);
     if (batch->chunks > 0 && batch->chunk_tokens > 0) {
         double tokens = batch->chunk_tokens;
-        tw_compose_prefill(c, batch->chunks, (double)batch->chunk_square / tokens,
-                           (double)batch->chunk_history / tokens, add_part, &b);
+        tw_compose_prefill(c, chunks, (double)batch->chunk_square / tokens, (double)batch->chunk_history / tokens,
+                           add_part, &b);
     }
 
     bool over;
@@ -61,17 +66,17 @@ int tw_step_parts(const TwStepModel *model, const TwBatch *batch, TwStepPart *pa
     double device = 0.0;
     for (int i = 0; i < b.count; i++) {
         b.part[i].time_s = tw_kernel_time_s(&b.cost[i], clock);
-        b.part[i].energy_j = tw_kernel_energy_j(&b.cost[i], &power, clock) * t->tp;
-        b.part[i].flop = b.cost[i].flop * t->tp;
-        b.part[i].bytes = b.cost[i].bytes * t->tp;
+        b.part[i].energy_j = tw_kernel_energy_j(&b.cost[i], &power, clock) * t->gpus;
+        b.part[i].flop = b.cost[i].flop * t->gpus;
+        b.part[i].bytes = b.cost[i].bytes * t->gpus;
         device += b.part[i].time_s;
     }
-    double host = 1e-9 * (t->host_step_ns + t->host_sequence_ns * (batch->decodes + batch->chunks));
+    double host = 1e-9 * (t->host_step_ns + t->host_sequence_ns * ((batch->decodes + batch->chunks + ways - 1) / ways));
     if (t->async) host = host > device ? host - device : 0.0;
     if (host > 0.0 && b.count < PARTS_MOST) {
         TwStepPart *part = &b.part[b.count++];
         *part = (TwStepPart){.name = "host", .evidence = tw_evidence_name(TW_ASSUMED), .time_s = host};
-        part->energy_j = host * power.live_w * t->tp;
+        part->energy_j = host * power.live_w * t->gpus;
     }
     int count = b.count < most ? b.count : most;
     if (count > 0) memcpy(parts, b.part, (size_t)count * sizeof *parts);

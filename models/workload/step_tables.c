@@ -73,6 +73,14 @@ static TwLengthAxis lengths_make(TwArena *arena, int64_t window)
     return lengths;
 }
 
+// Tokens of all ranks of a stage: as captured to 512, then eight steps to a doubling.
+static int next_group(int n)
+{
+    int octave = 512;
+    while (2 * octave <= n) octave *= 2;
+    return n < 512 ? next_captured(n) : n + octave / 8;
+}
+
 typedef struct Sum {
     const TwStepTables *tables;
     TwCell *row;
@@ -102,9 +110,22 @@ static void build_dense(TwStepTables *t)
             Sum sum = {t, t->dense[variant] + (ptrdiff_t)i * TW_LEVELS};
             int n = t->tokens.at[i];
             tw_compose_dense(&t->compose, n, variant || (n > 16 && n % 16), add_kernel, &sum);
+            if (!t->experts) tw_compose_experts(&t->compose, n, add_kernel, &sum);
             if (i) keep_rising(sum.row, sum.row - TW_LEVELS);
             if (variant) keep_rising(sum.row, t->dense[0] + (ptrdiff_t)i * TW_LEVELS);
         }
+    }
+}
+
+static void build_experts(TwStepTables *t, int most)
+{
+    if (t->ways == t->stages || t->model.moe_layers < 1) return;
+    t->group = axis_make(t->arena, most, next_group);
+    t->experts = TW_TAKE(t->arena, t->group.count * TW_LEVELS, TwCell);
+    for (int i = 0; i < t->group.count; i++) {
+        Sum sum = {t, t->experts + (ptrdiff_t)i * TW_LEVELS};
+        tw_compose_experts(&t->compose, t->group.at[i], add_kernel, &sum);
+        if (i) keep_rising(sum.row, sum.row - TW_LEVELS);
     }
 }
 
@@ -170,12 +191,14 @@ void tw_step_tables_build(TwStepTables *t, int max_tokens, int max_sequences)
 {
     const TwModelRow *m = &t->model;
     t->windowed_layers = m->window_tokens > 0 ? (double)(m->layers - m->full_layers) : 0.0;
-    t->full_layers = (double)m->layers - t->windowed_layers;
+    t->full_layers = ((double)m->layers - t->windowed_layers) * t->compose.stage_excess;
+    t->windowed_layers *= t->compose.stage_excess;
     t->window = (double)m->window_tokens;
     int most = max_tokens > max_sequences ? max_tokens : max_sequences;
     t->tokens = axis_make(t->arena, most, next_captured);
     t->sequences = axis_make(t->arena, max_sequences, next_batch);
     t->lengths = lengths_make(t->arena, m->window_tokens);
+    build_experts(t, most * (t->ways / t->stages));
     build_dense(t);
     build_sequences(t);
     build_prefill(t);

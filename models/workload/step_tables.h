@@ -43,13 +43,16 @@ typedef struct TwStepTables {
     TwCompose compose;
 
     double clock[TW_LEVELS], clock_dynamic[TW_LEVELS], steady_w[TW_LEVELS];    // x, x^(g-1), live + busy x^g
-    double live_w, limit_w, tp;
+    double live_w, limit_w, gpus;
+    int ways, stages;    // parts that a batch is dealt into: attention ranks x stages; stages alone
+    int way_tokens;      // most tokens of a part
     double host_step_ns, host_sequence_ns;
     bool async;
 
-    TwAxis tokens, sequences;
+    TwAxis tokens, sequences, group;
     TwLengthAxis lengths;
     TwCell *dense[2];    // aligned, unaligned: [token node][level]
+    TwCell *experts;     // [group node][level], where several ranks meet in the experts; else part of dense
     TwCell *logits;      // [sequence node][level]
     TwCell *decode;      // [sequence node][length node][level]
     // Prefill, [length node][power of two of rows / length]: of one pair of one layer, times the rows
@@ -59,7 +62,7 @@ typedef struct TwStepTables {
     double full_layers, windowed_layers, window;
 } TwStepTables;
 
-// compose and the power fields are set; fills axes and rows.
+// compose, ways and the power fields are set; fills axes and rows. Tokens and sequences of a rank.
 void tw_step_tables_build(TwStepTables *tables, int max_tokens, int max_sequences);
 
 // step_cost.c: what a step source of these tables answers; context is the tables.
