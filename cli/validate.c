@@ -6,6 +6,7 @@
 #include "models/network/validate.h"
 #include "sim/config.h"
 #include "sim/validation.h"
+#include "twin/validate_throughput.h"
 
 #include <string.h>
 
@@ -18,6 +19,7 @@ static const struct {
     {"traffic", tw_validate_traffic},
     {"training", tw_validate_training},
     {"network", tw_validate_network},
+    {"throughput", tw_validate_throughput},
     {NULL, NULL},
 };
 

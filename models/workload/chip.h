@@ -13,6 +13,8 @@
 typedef struct TwAcceleratorRow {
     const char *title;
     const char *calibration;    // folder of its tables below calibration/; "": none, roofline only
+    const char *scaleup, *fabric;    // parts that it is joined by, where no facility says
+    const char *rack;                // part of a rack that holds it, for power at the plug; "": none
 
     // bounds; NaN: unknown, 0: not supported
     double bf16_flops, fp8_flops, fp4_flops;    // dense peaks

@@ -42,7 +42,10 @@ const char *tw_evidence_name(TwEvidence evidence)
 
 // ---- reading -------------------------------------------------------------------------------------------------------
 
-static const char *table_type(TwNumber number) { return number == TW_FP4 ? "nvfp4" : number == TW_MXFP4 ? "w4a8_mxfp4" : tw_number_name(number); }
+static const char *table_type(TwNumber number)
+{
+    return number == TW_FP4 ? "nvfp4" : number == TW_MXFP4 ? "w4a8_mxfp4" : tw_number_name(number);
+}
 
 static bool read_bounds(TwKernelModel *model, const char *folder, TwError *error)
 {
@@ -181,10 +184,8 @@ void tw_kernel_model_destroy(TwKernelModel *model)
 static const Table *table_of(const Table *tables, TwNumber number, bool bf16_first, bool *transferred)
 {
     static const TwNumber next[TW_NUMBERS][4] = {
-        {TW_BF16, TW_FP8_BLOCK, TW_FP8, TW_FP8},
-        {TW_FP8, TW_FP8_BLOCK, TW_BF16, TW_BF16},
-        {TW_FP8_BLOCK, TW_FP8, TW_BF16, TW_BF16},
-        {TW_FP4, TW_FP8_BLOCK, TW_FP8, TW_BF16},
+        {TW_BF16, TW_FP8_BLOCK, TW_FP8, TW_FP8},   {TW_FP8, TW_FP8_BLOCK, TW_BF16, TW_BF16},
+        {TW_FP8_BLOCK, TW_FP8, TW_BF16, TW_BF16},  {TW_FP4, TW_FP8_BLOCK, TW_FP8, TW_BF16},
         {TW_MXFP4, TW_FP8_BLOCK, TW_FP8, TW_BF16},
     };
     // where mxfp4 weights are multiplied in bf16, its kernels are the nearest
@@ -370,8 +371,7 @@ static TwKernelCost query_moe(const TwKernelModel *model, const TwKernelShape *s
     double e = tw_number_bytes(s->number), activation = e;
     bool bf16 = s->number == TW_MXFP4 && tw_mxfp4_computes(&model->chip) == TW_BF16;
     if (s->number == TW_MXFP4) activation = bf16 ? 2.0 : 1.0;
-    TwOpCost op =
-        tw_op_moe_mixed(s->m, s->hidden, s->inter, s->experts, s->top_k, s->tp, s->ep, e, activation);
+    TwOpCost op = tw_op_moe_mixed(s->m, s->hidden, s->inter, s->experts, s->top_k, s->tp, s->ep, e, activation);
     const Table *table = table_of(model->moe, s->number, bf16, &carried);
     if (!table) return roofline(model, s, op, s->m);
     double expert = 3.0 * s->hidden * s->inter / s->tp * e;

@@ -1,9 +1,9 @@
 // Which experts the tokens of a layer go to, and how unevenly that loads the GPUs that hold them.
 //
-// Shares p_e of the experts: even, a power law 1 / rank^s, or given. Experts are dealt to GPUs in an order that is drawn
-// once; with redundant ones the expert with the largest share a copy is copied again and again, and the copies go, largest
-// first, to the GPU with the least so far (what EPLB balancers do). The busiest GPU sets the pace of all. Left out: how
-// shares differ by layer and drift with time.
+// Shares p_e of the experts: even, a power law 1 / rank^s, or given. Experts are dealt to GPUs in an order that is
+// drawn once; with redundant ones the expert with the largest share a copy is copied again and again, and the copies
+// go, largest first, to the GPU with the least so far (what EPLB balancers do). The busiest GPU sets the pace of all.
+// Left out: how shares differ by layer and drift with time.
 #pragma once
 
 #include "models/workload/model_shape.h"

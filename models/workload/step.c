@@ -62,8 +62,8 @@ static bool check_shapes(const TwStepSpec *spec, TwError *error)
         return tw_fail(error, TW_BAD_INPUT, "expert_parallel = %d, but the model has no experts", ep);
     if (m->moe_layers > 0 && (group % ep != 0 || ep > m->experts))
         return tw_fail(error, TW_BAD_INPUT,
-                       "expert_parallel = %d, expected a divisor of the %d GPUs of a stage and at most %lld experts", ep,
-                       group, (long long)m->experts);
+                       "expert_parallel = %d, expected a divisor of the %d GPUs of a stage and at most %lld experts",
+                       ep, group, (long long)m->experts);
     if (m->moe_layers > 0 && !divides(m->expert_inter, group / ep))
         return tw_fail(error, TW_BAD_INPUT, "%d GPUs that share an expert do not divide its inner width %lld",
                        group / ep, (long long)m->expert_inter);

@@ -80,10 +80,10 @@ typedef struct TwModelRow TwModelRow;                // model_shape.h
 
 // Shares of the experts: even, or falling as 1 / rank^zipf, or as given. The order over GPUs is drawn once.
 typedef struct TwRouting {
-    double zipf;                // 0: even
-    const double *share;        // [experts] of a layer, any scale; NULL: by zipf
+    double zipf;            // 0: even
+    const double *share;    // [experts] of a layer, any scale; NULL: by zipf
     int share_count;
-    int redundant;              // experts held more than once, those that most tokens choose
+    int redundant;    // experts held more than once, those that most tokens choose
 } TwRouting;
 
 typedef struct TwStepSpec {
@@ -112,7 +112,7 @@ typedef struct TwStepSpec {
 
 typedef struct TwStepModel {
     TwStepSource source;
-    int gpus;                                             // of a replica
+    int gpus;    // of a replica
     int attention_ranks;
     double weight_bytes, kv_bytes_per_token;              // per GPU
     double activation_bytes, engine_bytes;                // per GPU

@@ -11,7 +11,8 @@ bool tw_compose_numbers(TwCompose *c, const char *precision, const char *kv_prec
 {
     TwNumber number;
     if (!tw_number_find(precision, &number))
-        return tw_fail(error, TW_BAD_INPUT, "precision = \"%s\", expected bf16, fp8, fp8_block, fp4 or mxfp4", precision);
+        return tw_fail(error, TW_BAD_INPUT, "precision = \"%s\", expected bf16, fp8, fp8_block, fp4 or mxfp4",
+                       precision);
     if (strcmp(kv_precision, "bf16") != 0 && strcmp(kv_precision, "fp8") != 0)
         return tw_fail(error, TW_BAD_INPUT, "kv_precision = \"%s\", expected bf16 or fp8", kv_precision);
     bool mla = tw_model_is_mla(c->model);
@@ -44,7 +45,8 @@ double tw_compose_weight_bytes(const TwCompose *c)
         attention +=
             (double)(m->layers * m->hidden * 2 * m->kv_heads * m->head_dim) * (1.0 / (double)m->kv_heads - 1.0 / c->tp);
     double spread = c->tp * c->ranks;    // GPUs that share the experts of a layer
-    double layers = attention * tw_number_bytes(c->projection) + (w.dense + w.shared) / c->tp * tw_number_bytes(c->linear) +
+    double layers = attention * tw_number_bytes(c->projection) +
+                    (w.dense + w.shared) / c->tp * tw_number_bytes(c->linear) +
                     w.experts * c->copies / spread * tw_number_bytes(c->expert) + w.router * tw_number_bytes(TW_BF16);
     // the first stage has the embedding, the last the head
     double ends = c->stages > 1.0 ? w.embedding : w.embedding + w.head;
@@ -120,7 +122,8 @@ static void all_reduce(const Out *out, const char *name, double times, double by
 static void projections_gqa(const Out *out)
 {
     const TwModelRow *m = out->compose->model;
-    double tp = out->compose->tp, n = out->tokens, layers = layers_of(out->compose, m->layers), hidden = (double)m->hidden;
+    double tp = out->compose->tp, n = out->tokens, layers = layers_of(out->compose, m->layers),
+           hidden = (double)m->hidden;
     double q = (double)(m->heads * m->head_dim) / tp;
     double kv = fmax((double)m->kv_heads / tp, 1.0) * (double)m->head_dim;
     gemm(out, "qkv", layers, out->compose->projection, n, q + 2.0 * kv, hidden);
@@ -132,7 +135,8 @@ static void projections_gqa(const Out *out)
 static void projections_mla(const Out *out)
 {
     const TwModelRow *m = out->compose->model;
-    double tp = out->compose->tp, n = out->tokens, layers = layers_of(out->compose, m->layers), hidden = (double)m->hidden;
+    double tp = out->compose->tp, n = out->tokens, layers = layers_of(out->compose, m->layers),
+           hidden = (double)m->hidden;
     TwNumber number = out->compose->projection;
     double heads = (double)m->heads / tp, q_rank = (double)m->q_rank, kv_rank = (double)m->kv_rank;
     double q_wide = heads * (double)(m->nope_dim + m->rope_dim), latent = kv_rank + (double)m->rope_dim;
@@ -227,7 +231,8 @@ void tw_compose_dense(const TwCompose *c, double tokens, bool unaligned, TwEmit 
         projections_mla(&out);
     else
         projections_gqa(&out);
-    if (m->dense_layers > 0) mlp(&out, "mlp up", "mlp down", layers_of(c, m->dense_layers), (double)m->dense_inter / c->tp);
+    if (m->dense_layers > 0)
+        mlp(&out, "mlp up", "mlp down", layers_of(c, m->dense_layers), (double)m->dense_inter / c->tp);
     if (m->moe_layers > 0) beside_experts(&out);
     // after attention, and after what is no routed expert of other ranks
     double sums = c->ranks > 1.0 ? layers + layers_of(c, m->layers - m->moe_layers) : 2.0 * layers;

@@ -19,7 +19,7 @@ typedef struct TwCompose {
     double tp, ranks, stages, ep;    // attention tensor parallel, attention ranks, pipeline stages, expert parallel
     double moe_imbalance;
     double hottest, copies;    // tokens of the busiest GPU's experts over the mean; experts held over experts
-    double stage_excess;    // layers of the largest stage over the mean
+    double stage_excess;       // layers of the largest stage over the mean
     int comm_count;
     const double *comm_bytes, *comm_s;
     bool comm_measured;

@@ -13,7 +13,7 @@ enum { CORNER, CONTEXT_END, HISTORY_END, CORNERS };
 // Where the rows of a batch lie, and the two ends of its cell in context and in history; fields of what the batch does
 // not have are not set.
 typedef struct Rows {
-    const TwCell *dense, *experts, *logits, *decode;    // lower node; the upper one lies one stride on
+    const TwCell *dense, *experts, *logits, *decode;      // lower node; the upper one lies one stride on
     double dense_up, experts_up, logits_up, decode_up;    // weight of the upper node
     double dense_share, experts_share, logits_share, decode_share, prefill_share;    // mean over the busiest way
     bool has_logits, has_decode, has_prefill;

@@ -1,0 +1,236 @@
+#include "twin/deploy.h"
+#include "sim/csv.h"
+#include "sim/data.h"
+
+#include <dirent.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { COMM_POINTS = 23, NAMES_MOST = 256 };
+
+// ---- parts ----------------------------------------------------------------------------------------------------------
+
+static int by_text(const void *left, const void *right) { return strcmp(*(char *const *)left, *(char *const *)right); }
+
+int tw_part_names(const TwKind *kind, TwArena *arena, const char *const **names)
+{
+    char folder[256], path[512];
+    const char **found = TW_TAKE(arena, NAMES_MOST, const char *);
+    int count = 0;
+    *names = found;
+    snprintf(folder, sizeof folder, "facilities/parts/%s", kind->folder);
+    DIR *listing = tw_data_find(folder, path, sizeof path) ? opendir(path) : NULL;
+    if (!listing) return 0;
+    for (const struct dirent *entry; (entry = readdir(listing)) && count < NAMES_MOST;) {
+        size_t length = strlen(entry->d_name);
+        if (length < 5 || strcmp(entry->d_name + length - 4, ".cfg") != 0) continue;
+        char *name = tw_arena_text(arena, entry->d_name);
+        name[length - 4] = '\0';
+        found[count++] = name;
+    }
+    closedir(listing);
+    qsort(found, (size_t)count, sizeof *found, by_text);
+    return count;
+}
+
+static bool unknown_part(const TwKind *kind, const char *name, TwError *error)
+{
+    TwArena *arena = tw_arena_create();
+    const char *const *names;
+    int count = tw_part_names(kind, arena, &names);
+    const char *near = tw_nearest(name, names, count);
+    char known[400] = "";
+    for (int i = 0; i < count && strlen(known) + strlen(names[i]) + 3 < sizeof known; i++) {
+        if (i) strcat(known, ", ");
+        strcat(known, names[i]);
+    }
+    tw_fail(error, TW_BAD_INPUT, "unknown %s \"%s\"%s%s%s; known: %s", kind->name, name,
+            near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "", known);
+    tw_arena_destroy(arena);
+    return false;
+}
+
+bool tw_part_read(const TwKind *kind, const char *name, void *row, TwConfig **config, TwError *error)
+{
+    char file[300], path[512], parts[512];
+    size_t length = strlen(name);
+    *config = NULL;
+    bool own = length > 4 && strcmp(name + length - 4, ".cfg") == 0;
+    snprintf(file, sizeof file, "facilities/parts/%s/%s.cfg", kind->folder, name);
+    if (own)
+        snprintf(path, sizeof path, "%s", name);
+    else if (strchr(name, '/') || !tw_data_find(file, path, sizeof path))
+        return unknown_part(kind, name, error);
+    if (!tw_data_find("facilities/parts", parts, sizeof parts))
+        return tw_fail(error, TW_IO, "the shipped parts are not found (%s)", parts);
+    TwErrors *errors = tw_errors_create();
+    TwConfigInput input = {.root = kind, .path = path, .parts = parts};
+    bool good = tw_config_read(config, &input, errors);
+    if (good)
+        tw_node_row(tw_config_root(*config), row);
+    else
+        *error = *tw_errors_first(errors);
+    tw_errors_destroy(errors);
+    return good;
+}
+
+// ---- transfers ------------------------------------------------------------------------------------------------------
+
+static TwCurve curve_of(TwArena *arena, const TwNetwork *network, TwCollective what, int ranks, int per_domain,
+                        double scale)
+{
+    double *bytes = TW_TAKE(arena, COMM_POINTS, double), *seconds = TW_TAKE(arena, COMM_POINTS, double);
+    TwCurve curve = {COMM_POINTS, bytes, seconds, true};
+    for (int i = 0; i < COMM_POINTS; i++) {
+        bytes[i] = ldexp(256.0, i);
+        TwCollectiveCost cost = tw_network_collective(network, what, ranks, per_domain, bytes[i] * scale);
+        seconds[i] = cost.time_s;
+        if (i > 0 && seconds[i] < seconds[i - 1]) seconds[i] = seconds[i - 1];
+        curve.measured = curve.measured && cost.measured && !cost.extrapolated;
+    }
+    return curve;
+}
+
+// One operation of an a2a.csv.
+static bool exchange_curve(TwArena *arena, const char *path, const char *op, TwCurve *curve, TwError *error)
+{
+    TwCsv *csv;
+    if (!tw_csv_read(&csv, path, error)) return false;
+    int name = tw_csv_column(csv, "op"), at = tw_csv_column(csv, "bytes"), time = tw_csv_column(csv, "time_us");
+    bool good = true;
+    if (name < 0 || at < 0 || time < 0) good = tw_fail_at(error, path, 1, 0, "columns op, bytes and time_us expected");
+    int rows = tw_csv_rows(csv), n = 0;
+    double *bytes = TW_TAKE(arena, rows + 1, double), *seconds = TW_TAKE(arena, rows + 1, double);
+    for (int r = 0; good && r < rows; r++) {
+        if (strcmp(tw_csv_text(csv, r, name), op) != 0) continue;
+        good = tw_csv_number(csv, r, at, &bytes[n], error) && tw_csv_number(csv, r, time, &seconds[n], error);
+        if (good && !(bytes[n] > (n ? bytes[n - 1] : 0.0) && seconds[n] > 0.0))
+            good = tw_fail_at(error, path, tw_csv_line(csv, r), 0, "bytes must rise and time_us be more than 0");
+        seconds[n++] *= 1e-6;
+    }
+    tw_csv_destroy(csv);
+    *curve = (TwCurve){n, bytes, seconds, true};
+    return good;
+}
+
+// Beyond one domain what goes through the NICs takes at least as long as they need.
+static TwCurve through_fabric(TwArena *arena, const TwNetwork *network, const TwCurve *inside, int ranks, int domain)
+{
+    TwCurve curve = curve_of(arena, network, TW_ALL_TO_ALL, ranks, domain, 1.0);
+    double *seconds = TW_TAKE(arena, curve.count, double);
+    for (int i = 0; i < curve.count; i++) {
+        seconds[i] = curve.seconds[i];
+        if (inside->count > 0 && inside->seconds[0] > seconds[i]) seconds[i] = inside->seconds[0];
+    }
+    curve.seconds = seconds;
+    curve.measured = false;
+    return curve;
+}
+
+bool tw_step_transfers(TwArena *arena, const TwNetwork *network, const char *folder, int domain_gpus,
+                       const TwParallel *layout, TwStepSpec *spec, TwError *error)
+{
+    int tp = layout->tensor, stage = tp * layout->ranks;
+    spec->tensor_parallel = tp, spec->attention_ranks = layout->ranks;
+    spec->pipeline_parallel = layout->stages, spec->expert_parallel = layout->experts;
+    if (tp > 1) {
+        TwCurve reduce = curve_of(arena, network, TW_ALL_REDUCE, tp, domain_gpus, 1.0);
+        spec->comm_count = reduce.count, spec->comm_bytes = reduce.bytes, spec->comm_s = reduce.seconds;
+        spec->comm_measured = reduce.measured;
+    }
+    if (layout->stages > 1)
+        spec->send = curve_of(arena, network, TW_SEND, 2, stage * layout->stages <= domain_gpus ? 2 : 1, 1.0);
+    if (layout->ranks < 2) return true;
+
+    spec->gather = curve_of(arena, network, TW_ALL_GATHER, stage, domain_gpus, 1.0);
+    spec->scatter = curve_of(arena, network, TW_REDUCE_SCATTER, stage, domain_gpus, 1.0);
+    char path[600];
+    snprintf(path, sizeof path, "%s/a2a.csv", folder ? folder : "");
+    if (folder && access(path, R_OK) == 0) {
+        if (!exchange_curve(arena, path, "dispatch", &spec->dispatch, error)) return false;
+        if (!exchange_curve(arena, path, "combine", &spec->combine, error)) return false;
+    }
+    if (layout->experts > domain_gpus) {
+        spec->dispatch = through_fabric(arena, network, &spec->dispatch, layout->experts, domain_gpus);
+        spec->combine = through_fabric(arena, network, &spec->combine, layout->experts, domain_gpus);
+    } else if (spec->dispatch.count == 0) {
+        double whole = (double)layout->experts / (layout->experts - 1.0 > 0.0 ? layout->experts - 1.0 : 1.0);
+        spec->dispatch = spec->combine = curve_of(arena, network, TW_ALL_TO_ALL, stage, domain_gpus, whole);
+    }
+    return true;
+}
+
+// ---- a replica ------------------------------------------------------------------------------------------------------
+
+static bool make_network(TwDeploy *deploy, const char *folder, TwError *error)
+{
+    char path[600];
+    TwNetworkSpec network = {.endpoints = 0};
+    TwArena *arena = deploy->arena;
+    snprintf(path, sizeof path, "%s/comm.csv", folder ? folder : "");
+    if (folder && access(path, R_OK) == 0) network.comm_csv = tw_arena_text(arena, path);
+    if (!tw_part_read(&tw_scaleup_kind, deploy->chip.scaleup, &network.scaleup, &deploy->scaleup_config, error))
+        return false;
+    if (deploy->gpus > deploy->chip.domain_gpus) {
+        if (!tw_part_read(&tw_fabric_kind, deploy->chip.fabric, &network.fabric, &deploy->fabric_config, error))
+            return false;
+        network.fabric.from = NULL;
+        int64_t domains = (deploy->gpus + deploy->chip.domain_gpus - 1) / deploy->chip.domain_gpus;
+        network.endpoints = domains * deploy->chip.domain_gpus;
+    }
+    TwErrors *errors = tw_errors_create();
+    bool good = tw_network_create(&deploy->network, &network, errors);
+    if (!good) *error = *tw_errors_first(errors);
+    tw_errors_destroy(errors);
+    return good;
+}
+
+static bool make_step(TwDeploy *deploy, const TwDeploySpec *spec, TwError *error)
+{
+    char name[300], folder[512];
+    snprintf(name, sizeof name, "calibration/%s", deploy->chip.calibration);
+    bool found = deploy->chip.calibration[0] && tw_data_find(name, folder, sizeof folder);
+    if (!make_network(deploy, found ? folder : NULL, error)) return false;
+    TwStepSpec step = {.chip = &deploy->chip,
+                       .model = &deploy->model,
+                       .calibration = found ? folder : NULL,
+                       .precision = spec->precision,
+                       .kv_precision = spec->kv_precision,
+                       .max_tokens = spec->max_tokens,
+                       .max_sequences = spec->max_sequences,
+                       .host_step_s = spec->host_step_s,
+                       .host_sequence_s = spec->host_sequence_s,
+                       .async_scheduling = spec->async_scheduling,
+                       .memory_fraction = spec->memory_fraction,
+                       .routing = spec->routing,
+                       .context_tokens = spec->context_tokens};
+    return tw_step_transfers(deploy->arena, deploy->network, found ? folder : NULL, (int)deploy->chip.domain_gpus,
+                             &spec->layout, &step, error) &&
+           tw_step_create(&deploy->step, &step, error);
+}
+
+bool tw_deploy_create(TwDeploy *deploy, const TwDeploySpec *spec, TwError *error)
+{
+    *deploy = (TwDeploy){.arena = tw_arena_create()};
+    deploy->gpus = spec->layout.tensor * spec->layout.ranks * spec->layout.stages;
+    bool good = tw_part_read(&tw_accelerator_kind, spec->chip, &deploy->chip, &deploy->chip_config, error) &&
+                tw_part_read(&tw_model_kind, spec->model, &deploy->model, &deploy->model_config, error);
+    if (good && spec->limit_w > 0.0) deploy->chip.limit_w = spec->limit_w;
+    good = good && make_step(deploy, spec, error);
+    if (!good) tw_deploy_destroy(deploy);
+    return good;
+}
+
+void tw_deploy_destroy(TwDeploy *deploy)
+{
+    tw_step_destroy(deploy->step);
+    if (deploy->network) tw_network_destroy(deploy->network);
+    if (deploy->chip_config) tw_config_destroy(deploy->chip_config);
+    if (deploy->model_config) tw_config_destroy(deploy->model_config);
+    if (deploy->scaleup_config) tw_config_destroy(deploy->scaleup_config);
+    if (deploy->fabric_config) tw_config_destroy(deploy->fabric_config);
+    if (deploy->arena) tw_arena_destroy(deploy->arena);
+    *deploy = (TwDeploy){0};
+}

@@ -1,0 +1,52 @@
+// A serving replica made from names, without a facility: chip, model, layout and precision to a step model and a
+// network.
+#pragma once
+
+#include "models/network/network.h"
+#include "models/workload/chip.h"
+#include "models/workload/model_shape.h"
+#include "models/workload/step.h"
+#include "sim/arena.h"
+
+// Where the GPUs of a replica stand to each other.
+typedef struct TwParallel {
+    int tensor, ranks, stages, experts;    // tensor parallel, attention ranks, pipeline stages, expert parallel; >= 1
+} TwParallel;
+
+typedef struct TwDeploySpec {
+    const char *chip, *model;    // parts
+    const char *precision, *kv_precision;
+    TwParallel layout;
+    TwRouting routing;
+    int max_tokens, max_sequences;    // of an attention rank
+    double memory_fraction;           // of device memory
+    double context_tokens;            // typical length, for the cache of windowed layers; 0: all full
+    double limit_w;                   // board limit instead of the chip's; 0: the chip's
+    double host_step_s, host_sequence_s;
+    bool async_scheduling;
+} TwDeploySpec;
+
+typedef struct TwDeploy {
+    TwArena *arena;
+    TwConfig *chip_config, *model_config, *scaleup_config, *fabric_config;
+    TwAcceleratorRow chip;
+    TwModelRow model;
+    TwNetwork *network;
+    TwStepModel *step;
+    int gpus;
+} TwDeploy;
+
+// False: an unknown name (the nearest is given), a part with errors, a layout that does not fit.
+bool tw_deploy_create(TwDeploy *deploy, const TwDeploySpec *spec, TwError *error);
+void tw_deploy_destroy(TwDeploy *deploy);
+
+// Reads one shipped part, or a file where the name ends in .cfg. *config keeps the texts of the row.
+bool tw_part_read(const TwKind *kind, const char *name, void *row, TwConfig **config, TwError *error);
+
+// Names of the shipped parts of a kind, sorted; returns their number.
+int tw_part_names(const TwKind *kind, TwArena *arena, const char *const **names);
+
+// Times of the transfers of a layout, from the network's model and, where the chip has one, its table of expert
+// all-to-all (calibration/<chip>/a2a.csv; folder NULL: none). Written into the spec; kept in the arena.
+bool tw_step_transfers(TwArena *arena, const TwNetwork *network, const char *folder, int domain_gpus,
+                       const TwParallel *layout, TwStepSpec *spec, TwError *error);
