@@ -117,6 +117,15 @@ static int file_index(TwErrors *errors, const char *file)
     return errors->last_file = errors->file_count++;
 }
 
+void tw_errors_first(const TwErrors *errors, TwError *error)
+{
+    const Entry *e = errors->entries;
+    while (e->warning) e++;
+    *error = (TwError){.status = TW_BAD_INPUT, .line = e->line, .column = e->column};
+    snprintf(error->file, sizeof error->file, "%s", errors->files[e->file]);
+    snprintf(error->text, sizeof error->text, "%s", e->text);
+}
+
 void tw_errors_file(TwErrors *errors, const char *file) { file_index(errors, file); }
 
 static void append(TwErrors *errors, bool warning, const char *file, int line, int column, const char *text)

@@ -45,7 +45,7 @@ void tw_errors_add(TwErrors *errors, const char *file, int line, int column, con
 void tw_warnings_add(TwErrors *errors, const char *file, int line, int column, const char *format, ...) TW_PRINTF(5, 6);
 void tw_errors_take(TwErrors *errors, const TwError *error);
 int tw_errors_count(const TwErrors *errors);
-const TwError *tw_errors_first(const TwErrors *errors);    // as added; there must be one
+void tw_errors_first(const TwErrors *errors, TwError *error);    // as added; there must be one
 int tw_warnings_count(const TwErrors *errors);
 
 // Makes a file appear, so that its errors sort before those of files that appear later.

@@ -8,14 +8,14 @@
 #include <string.h>
 
 typedef struct Row {
-    char id[24], what[64], unit[16], source[96];
+    char id[40], what[112], unit[16], source[96];
     double ours, expected, tolerance;
     TwTolerance kind;
     bool ok;
 } Row;
 
 typedef struct Skip {
-    char id[24], what[64], reason[160];
+    char id[40], what[112], reason[240];
 } Skip;
 
 struct TwValidation {

@@ -52,7 +52,7 @@ static bool unknown_part(const TwKind *kind, const char *name, TwError *error)
     return false;
 }
 
-bool tw_part_read(const TwKind *kind, const char *name, void *row, TwConfig **config, TwError *error)
+bool tw_load_part(const TwKind *kind, const char *name, void *row, TwConfig **config, TwError *error)
 {
     char file[300], path[512], parts[512];
     size_t length = strlen(name);
@@ -71,7 +71,7 @@ bool tw_part_read(const TwKind *kind, const char *name, void *row, TwConfig **co
     if (good)
         tw_node_row(tw_config_root(*config), row);
     else
-        *error = *tw_errors_first(errors);
+        tw_errors_first(errors, error);
     tw_errors_destroy(errors);
     return good;
 }
@@ -171,10 +171,10 @@ static bool make_network(TwDeploy *deploy, const char *folder, TwError *error)
     TwArena *arena = deploy->arena;
     snprintf(path, sizeof path, "%s/comm.csv", folder ? folder : "");
     if (folder && access(path, R_OK) == 0) network.comm_csv = tw_arena_text(arena, path);
-    if (!tw_part_read(&tw_scaleup_kind, deploy->chip.scaleup, &network.scaleup, &deploy->scaleup_config, error))
+    if (!tw_load_part(&tw_scaleup_kind, deploy->chip.scaleup, &network.scaleup, &deploy->scaleup_config, error))
         return false;
     if (deploy->gpus > deploy->chip.domain_gpus) {
-        if (!tw_part_read(&tw_fabric_kind, deploy->chip.fabric, &network.fabric, &deploy->fabric_config, error))
+        if (!tw_load_part(&tw_fabric_kind, deploy->chip.fabric, &network.fabric, &deploy->fabric_config, error))
             return false;
         network.fabric.from = NULL;
         int64_t domains = (deploy->gpus + deploy->chip.domain_gpus - 1) / deploy->chip.domain_gpus;
@@ -182,7 +182,7 @@ static bool make_network(TwDeploy *deploy, const char *folder, TwError *error)
     }
     TwErrors *errors = tw_errors_create();
     bool good = tw_network_create(&deploy->network, &network, errors);
-    if (!good) *error = *tw_errors_first(errors);
+    if (!good) tw_errors_first(errors, error);
     tw_errors_destroy(errors);
     return good;
 }
@@ -215,8 +215,8 @@ bool tw_deploy_create(TwDeploy *deploy, const TwDeploySpec *spec, TwError *error
 {
     *deploy = (TwDeploy){.arena = tw_arena_create()};
     deploy->gpus = spec->layout.tensor * spec->layout.ranks * spec->layout.stages;
-    bool good = tw_part_read(&tw_accelerator_kind, spec->chip, &deploy->chip, &deploy->chip_config, error) &&
-                tw_part_read(&tw_model_kind, spec->model, &deploy->model, &deploy->model_config, error);
+    bool good = tw_load_part(&tw_accelerator_kind, spec->chip, &deploy->chip, &deploy->chip_config, error) &&
+                tw_load_part(&tw_model_kind, spec->model, &deploy->model, &deploy->model_config, error);
     if (good && spec->limit_w > 0.0) deploy->chip.limit_w = spec->limit_w;
     good = good && make_step(deploy, spec, error);
     if (!good) tw_deploy_destroy(deploy);

@@ -41,7 +41,7 @@ bool tw_deploy_create(TwDeploy *deploy, const TwDeploySpec *spec, TwError *error
 void tw_deploy_destroy(TwDeploy *deploy);
 
 // Reads one shipped part, or a file where the name ends in .cfg. *config keeps the texts of the row.
-bool tw_part_read(const TwKind *kind, const char *name, void *row, TwConfig **config, TwError *error);
+bool tw_load_part(const TwKind *kind, const char *name, void *row, TwConfig **config, TwError *error);
 
 // Names of the shipped parts of a kind, sorted; returns their number.
 int tw_part_names(const TwKind *kind, TwArena *arena, const char *const **names);

@@ -231,7 +231,7 @@ bool tw_step_create(TwStepModel **model, const TwStepSpec *spec, TwError *error)
     int tp = spec->tensor_parallel, ranks = at_least_one(spec->attention_ranks);
     int stages = at_least_one(spec->pipeline_parallel);
     t->gpus = made->gpus = tp * ranks * stages;
-    made->attention_ranks = ranks;
+    made->tensor_parallel = tp, made->attention_ranks = ranks;
     t->ways = ranks * stages, t->stages = stages;
     t->way_tokens = spec->max_tokens > spec->max_sequences ? spec->max_tokens : spec->max_sequences;
     t->host_step_ns = 1e9 * spec->host_step_s;

@@ -113,7 +113,7 @@ typedef struct TwStepSpec {
 typedef struct TwStepModel {
     TwStepSource source;
     int gpus;    // of a replica
-    int attention_ranks;
+    int tensor_parallel, attention_ranks;
     double weight_bytes, kv_bytes_per_token;              // per GPU
     double activation_bytes, engine_bytes;                // per GPU
     int64_t kv_blocks_16;                                 // KV blocks of 16 tokens that fit a replica, all ranks

@@ -1,0 +1,336 @@
+#include "twin/serve.h"
+#include "models/workload/workload.h"
+#include "sim/random.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Ended {
+    int64_t arrival_ns, first_ns, last_ns;
+    int32_t input, output;
+} Ended;
+
+// A source of one cell: what is still to come, and what has ended.
+typedef struct Live {
+    const TwServeSpec *spec;
+    TwStream stream;
+    int64_t total, issued, open;    // open: may be issued now
+    int64_t *due;                   // ring of arrival times of a closed loop
+    int64_t due_head, due_count, due_room;
+    int64_t next_ns;    // of an open loop
+    int64_t context_tokens;
+    Ended *ended;
+    int64_t ended_count, rejected;
+} Live;
+
+typedef struct Source {
+    Live *live;
+} Source;
+
+// ---- the source -----------------------------------------------------------------------------------------------------
+
+static int64_t live_peek(const Live *l)
+{
+    if (l->issued >= l->total) return INT64_MAX;
+    switch (l->spec->kind) {
+    case TW_LOAD_CLOSED:
+        return l->due_count > 0 ? l->due[l->due_head] : INT64_MAX;
+    case TW_LOAD_OPEN:
+        return l->next_ns;
+    case TW_LOAD_OFFLINE:
+    case TW_LOAD_SATURATED:
+        break;
+    }
+    return 0;
+}
+
+static int64_t source_peek(const void *context, const void *block, int cell)
+{
+    (void)block;
+    (void)cell;
+    return live_peek(((const Source *)context)->live);
+}
+
+static int32_t draw(const TwLengths *lengths, double u, int64_t most)
+{
+    double tokens = floor(tw_lengths_quantile(lengths, u) + 0.5);
+    return (int32_t)fmin(fmax(tokens, 1.0), (double)most);
+}
+
+static void source_pop(const void *context, void *block, int cell, TwRequest *request)
+{
+    (void)block;
+    (void)cell;
+    Live *l = ((const Source *)context)->live;
+    *request = (TwRequest){.arrival_ns = live_peek(l), .id = (uint32_t)l->issued};
+    uint64_t id = (uint64_t)l->issued++;
+    int64_t most = l->context_tokens - 1;
+    request->input_tokens = draw(&l->spec->input, tw_random(l->stream, id, 0, TW_PURPOSE_INPUT), most);
+    request->output_tokens = draw(&l->spec->output, tw_random(l->stream, id, 0, TW_PURPOSE_OUTPUT),
+                                  l->context_tokens - request->input_tokens);
+    if (l->spec->kind == TW_LOAD_CLOSED) {
+        l->due_head = (l->due_head + 1) % l->due_room;
+        l->due_count--;
+    } else if (l->spec->kind == TW_LOAD_OPEN) {
+        double rate = l->spec->rate_s / l->spec->replicas;
+        l->next_ns += llround(-1e9 * log(tw_random(l->stream, id, 0, TW_PURPOSE_ARRIVAL)) / rate);
+    }
+}
+
+static void source_finished(const void *context, void *block, int cell, const TwFinished *f)
+{
+    (void)block;
+    (void)cell;
+    Live *l = ((const Source *)context)->live;
+    if (f->outcome == TW_ENDED_DONE)
+        l->ended[l->ended_count++] =
+            (Ended){f->request.arrival_ns, f->first_ns, f->last_ns, f->request.input_tokens, f->request.output_tokens};
+    else
+        l->rejected++;
+    if (l->spec->kind != TW_LOAD_CLOSED) return;
+    l->due[(l->due_head + l->due_count) % l->due_room] = f->last_ns + llround(1e9 * l->spec->request_s);
+    l->due_count++;
+}
+
+static void live_start(Live *l)
+{
+    l->issued = l->ended_count = l->rejected = 0;
+    l->due_head = l->due_count = 0;
+    l->next_ns = 0;
+    if (l->spec->kind != TW_LOAD_CLOSED) return;
+    for (int64_t i = 0; i < l->due_room; i++) l->due[l->due_count++] = 0;
+}
+
+// ---- the run --------------------------------------------------------------------------------------------------------
+
+typedef struct Run {
+    TwWorkload *workload;
+    TwLayout layout;
+    void *block;
+    Live live;
+    Source source;
+    double cap_w;
+} Run;
+
+static void run_free(Run *run)
+{
+    if (run->workload) tw_workload_destroy(run->workload);
+    if (run->block) tw_block_destroy(run->block);
+    free(run->live.due);
+    free(run->live.ended);
+}
+
+static int64_t requests_of(const TwServeSpec *spec, int sequences)
+{
+    if (spec->requests > 0) return spec->requests;
+    double flight = spec->kind == TW_LOAD_CLOSED ? spec->concurrency / spec->replicas : sequences;
+    if (spec->kind == TW_LOAD_OPEN) return 2000;
+    return (int64_t)fmax(6.0 * ceil(flight), 64.0);
+}
+
+static bool run_create(Run *run, const TwDeploy *deploy, const TwServeSpec *spec, int64_t blocks, int sequences,
+                       TwError *error)
+{
+    *run = (Run){.cap_w = spec->cap_w > 0.0 ? spec->cap_w * deploy->gpus : INFINITY};
+    int64_t total = requests_of(spec, sequences);
+    int64_t context = spec->context_tokens > 0 ? spec->context_tokens : deploy->model.positions;
+    run->live =
+        (Live){.spec = spec, .stream = tw_stream(spec->seed, "serve"), .total = total, .context_tokens = context};
+    run->live.ended = calloc((size_t)total, sizeof(Ended));
+    run->live.due_room = spec->kind == TW_LOAD_CLOSED ? (int64_t)ceil(spec->concurrency / spec->replicas) : 1;
+    run->live.due = calloc((size_t)run->live.due_room + 1, sizeof(int64_t));
+    if (!run->live.ended || !run->live.due) abort();
+    run->source.live = &run->live;
+
+    static const int zero[1] = {0};
+    const TwRequestSource source = {
+        .context = &run->source, .peek = source_peek, .pop = source_pop, .finished = source_finished};
+    int ranks = deploy->step->attention_ranks, stages = deploy->step->gpus / (ranks * deploy->step->tensor_parallel);
+    TwPoolSpec pool = {.name = "serve",
+                       .step = &deploy->step->source,
+                       .replica_count = 1,
+                       .replica_rack = zero,
+                       .replica_cell = zero,
+                       .cell_count = 1,
+                       .max_tokens = spec->max_tokens * ranks * stages,
+                       .max_sequences = sequences,
+                       .block_tokens = 16,
+                       .kv_blocks = blocks,
+                       .queue_max = (int)fmin((double)total + 16.0, 1 << 22),
+                       .router = "round_robin",
+                       .ttft_slo_s = 1e6,
+                       .tpot_slo_s = 1e6,
+                       .seed = spec->seed,
+                       .source = &source};
+    TwErrors *errors = tw_errors_create();
+    const TwWorkloadSpec workload = {.rack_count = 1, .pool_count = 1, .pools = &pool, .threads = 1};
+    bool good = tw_workload_create(&run->workload, &workload, &run->layout, errors);
+    if (!good) tw_errors_first(errors, error);
+    tw_errors_destroy(errors);
+    if (!good) return false;
+    run->block = tw_block_create(&run->layout);
+    return run->block ? true : tw_fail(error, TW_IO, "out of memory");
+}
+
+static void run_start(Run *run)
+{
+    live_start(&run->live);
+    tw_workload_start(run->workload, run->block);
+}
+
+static void run_to(Run *run, int64_t from_ns, int64_t to_ns)
+{
+    double clock = 1.0, joules, watts, tokens, kv;
+    bool on = true;
+    const TwWorkloadIn in = {&clock, &run->cap_w, &on};
+    TwWorkloadOut out = {&joules, &watts, &tokens, &kv};
+    tw_workload_advance(run->workload, run->block, &in, from_ns, to_ns, &out);
+}
+
+// Until all requests have ended, in windows that grow. Returns the end; 0: stuck.
+static int64_t run_all(Run *run)
+{
+    const Live *l = &run->live;
+    int64_t now = 0, window = 1000000000;
+    while (l->ended_count + l->rejected < l->total) {
+        run_to(run, now, now + window);
+        now += window;
+        if (window < (int64_t)64e9) window *= 2;
+        if (now > (int64_t)4e15) return 0;
+    }
+    return now;
+}
+
+// ---- the window -----------------------------------------------------------------------------------------------------
+
+static int by_value(const void *left, const void *right)
+{
+    double a = *(const double *)left, b = *(const double *)right;
+    return (a > b) - (a < b);
+}
+
+static double quantile(const double *sorted, int64_t n, double q)
+{
+    double at = q * (double)(n - 1);
+    int64_t low = (int64_t)at;
+    if (low >= n - 1) return sorted[n - 1];
+    return sorted[low] + (at - (double)low) * (sorted[low + 1] - sorted[low]);
+}
+
+static void summarise(double *values, int64_t n, double out[4])
+{
+    double sum = 0.0;
+    for (int k = 0; k < 4; k++) out[k] = NAN;
+    if (n < 1) return;
+    for (int64_t i = 0; i < n; i++) sum += values[i];
+    qsort(values, (size_t)n, sizeof *values, by_value);
+    out[0] = sum / (double)n;
+    out[1] = quantile(values, n, 0.5), out[2] = quantile(values, n, 0.9), out[3] = quantile(values, n, 0.99);
+}
+
+// Requests [first, last) in the order of their ends; the window runs from one end to another, or from zero.
+static void measure(const Live *l, int64_t first, int64_t last, TwServeResult *r)
+{
+    int64_t n = last - first, tpots = 0;
+    double *ttft = calloc((size_t)n + 1, sizeof(double)), *tpot = calloc((size_t)n + 1, sizeof(double));
+    double *e2e = calloc((size_t)n + 1, sizeof(double));
+    if (!ttft || !tpot || !e2e) abort();
+    double input = 0.0, output = 0.0;
+    for (int64_t i = 0; i < n; i++) {
+        const Ended *e = &l->ended[first + i];
+        double front = l->spec->request_s;
+        ttft[i] = 1e-9 * (double)(e->first_ns - e->arrival_ns) + front;
+        e2e[i] = 1e-9 * (double)(e->last_ns - e->arrival_ns) + front;
+        if (e->output > 1) tpot[tpots++] = 1e-9 * (double)(e->last_ns - e->first_ns) / (e->output - 1);
+        input += e->input, output += e->output;
+    }
+    double scale = l->spec->replicas / r->span_s;
+    r->requests = n;
+    r->output_s = output * scale, r->input_s = input * scale, r->requests_s = (double)n * scale;
+    double seconds = 0.0;
+    for (int64_t i = 0; i < n; i++) seconds += e2e[i];
+    r->batch = seconds / r->span_s;
+    summarise(ttft, n, r->ttft_s);
+    summarise(tpot, tpots, r->tpot_s);
+    summarise(e2e, n, r->e2e_s);
+    free(ttft);
+    free(tpot);
+    free(e2e);
+}
+
+// From which end to which: offline all; else less the filling and the emptying.
+static void choose_window(const Live *l, int sequences, int64_t *first, int64_t *last)
+{
+    int64_t n = l->ended_count, flight = sequences;
+    *first = 0, *last = n;
+    if (l->spec->kind == TW_LOAD_OFFLINE) return;
+    if (l->spec->kind == TW_LOAD_CLOSED) flight = l->due_room;
+    if (l->spec->kind == TW_LOAD_OPEN) {
+        *first = n / 5;
+        return;
+    }
+    int64_t most = n / 3;
+    if (flight > most) flight = most;
+    *first = flight;
+    *last = n - flight;
+}
+
+bool tw_serve(const TwDeploy *deploy, const TwServeSpec *spec, TwServeResult *result, TwError *error)
+{
+    *result = (TwServeResult){0};
+    int64_t blocks = spec->kv_blocks > 0 ? spec->kv_blocks : deploy->step->kv_blocks_16;
+    if (spec->kv_share > 0.0) blocks = (int64_t)((double)blocks * spec->kv_share);
+    int64_t sequences = (int64_t)spec->max_sequences * deploy->step->attention_ranks;
+    double whole = spec->input_mean + spec->output_mean;
+    if (spec->admission == TW_ADMIT_WHOLE) {
+        int64_t fit = (int64_t)((double)blocks / ceil(whole / 16.0));
+        if (fit < sequences) sequences = fit;
+    }
+    if (blocks < 1 || sequences < 1)
+        return tw_fail(error, TW_BAD_INPUT, "a request of %g tokens does not fit %lld KV blocks of 16", whole,
+                       (long long)blocks);
+    if (sequences > 65535) sequences = 65535;
+    result->kv_blocks = blocks, result->sequences = (int)sequences;
+
+    Run run;
+    bool good = run_create(&run, deploy, spec, blocks, (int)sequences, error);
+    if (!good) {
+        run_free(&run);
+        return false;
+    }
+    run_start(&run);
+    int64_t end = run_all(&run);
+    if (end == 0 || run.live.ended_count < 2) {
+        int64_t rejected = run.live.rejected;
+        run_free(&run);
+        return tw_fail(error, TW_BAD_INPUT,
+                       "no request could be served (%lld rejected): longer than %lld KV blocks of 16",
+                       (long long)rejected, (long long)blocks);
+    }
+    int64_t first, last, zero_ns = 0;
+    choose_window(&run.live, (int)sequences, &first, &last);
+    if (first > 0) zero_ns = run.live.ended[first - 1].last_ns;
+    int64_t end_ns = run.live.ended[last - 1].last_ns;
+    result->span_s = 1e-9 * (double)(end_ns - zero_ns);
+    measure(&run.live, first, last, result);
+    result->rejected = run.live.rejected;
+    if (spec->kind == TW_LOAD_OPEN) {
+        double asked = spec->rate_s;
+        result->saturated = result->requests_s < 0.97 * asked;
+    }
+    // once more, for energy between the same two instants
+    run_start(&run);
+    TwWorkloadTotals before, after;
+    if (zero_ns > 0) run_to(&run, 0, zero_ns);
+    tw_workload_totals(run.workload, run.block, -1, &before);
+    run_to(&run, zero_ns, end_ns);
+    tw_workload_totals(run.workload, run.block, -1, &after);
+    result->gpu_w = (after.device_j - before.device_j) / result->span_s / deploy->gpus;
+    result->iterations = after.iterations - before.iterations;
+    result->preemptions = after.preemptions - before.preemptions;
+    double busy = after.busy_s - before.busy_s;
+    result->clock_capped = busy > 0.0 ? (after.capped_s - before.capped_s) / busy : 0.0;
+    run_free(&run);
+    return true;
+}

@@ -1,0 +1,49 @@
+// Serving without a facility: replicas of one layout under one load, every request exactly.
+//
+// Loads as benchmarks make them: all requests queued at once (`offline`: the rate over the whole run; `saturated`: the
+// steady rate), so many in flight (`closed`), arriving at random (`open`). One replica is simulated and stands for all:
+// concurrency and rate are dealt evenly. Power is that of the boards; what a node adds at its plug is in serve_node.c.
+#pragma once
+
+#include "models/workload/lengths.h"
+#include "twin/deploy.h"
+
+typedef enum TwLoadKind { TW_LOAD_OFFLINE, TW_LOAD_SATURATED, TW_LOAD_CLOSED, TW_LOAD_OPEN } TwLoadKind;
+
+// How a serving engine admits: as vLLM (while there is memory for the prompt), or with room for the whole answer
+// reserved (TensorRT-LLM's guaranteed no eviction).
+typedef enum TwAdmission { TW_ADMIT_PROMPT, TW_ADMIT_WHOLE } TwAdmission;
+
+typedef struct TwServeSpec {
+    TwLoadKind kind;
+    double replicas;       // may be a part of one, where a rate is published for fewer GPUs than a replica has
+    int64_t requests;      // in all, of one replica; 0: chosen for a steady window
+    double concurrency;    // closed: in flight over all replicas
+    double rate_s;         // open: arrivals over all replicas
+    TwLengths input, output;
+    double input_mean, output_mean;
+    int64_t context_tokens;    // longest sequence; 0: the model's
+    TwAdmission admission;
+    int64_t kv_blocks;                // of 16 tokens a replica; 0: what the step model says
+    double kv_share;                  // of these, what the engine takes; 0: all
+    int max_tokens, max_sequences;    // of an attention rank
+    double request_s;                 // a client's turn-around and the engine's front end, before a request is seen
+    double cap_w;                     // of one GPU, beside its board limit; 0: none
+    uint64_t seed;
+} TwServeSpec;
+
+typedef struct TwServeResult {
+    double span_s;                            // of the window
+    double output_s, input_s, requests_s;     // tokens and requests a second, all replicas
+    double ttft_s[4], tpot_s[4], e2e_s[4];    // mean, p50, p90, p99
+    double gpu_w;                             // mean of one GPU
+    double batch, kv_share;                   // mean sequences in flight of a replica, most of the cache held
+    int64_t requests, iterations, preemptions, rejected;
+    double clock_capped;    // share of the time below full clock
+    bool saturated;         // open: arrivals outran the replica
+    int64_t kv_blocks;
+    int sequences;    // most at once, as reserved
+} TwServeResult;
+
+// False: a request cannot fit the cache, or no request ended.
+bool tw_serve(const TwDeploy *deploy, const TwServeSpec *spec, TwServeResult *result, TwError *error);

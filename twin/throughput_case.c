@@ -1,0 +1,413 @@
+// One row of a throughput table as a case of the serving model: what the columns say, and what is assumed where they
+// do not.
+#include "sim/csv.h"
+#include "twin/validate_throughput.h"
+
+#include <stdarg.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Columns {
+    const TwCsv *csv;
+    int row;
+} Columns;
+
+static const char *text_of(const Columns *c, const char *name)
+{
+    int column = tw_csv_column(c->csv, name);
+    return column < 0 ? "" : tw_csv_text(c->csv, c->row, column);
+}
+
+static double number_of(const Columns *c, const char *name)
+{
+    const char *text = text_of(c, name);
+    char *end;
+    double value = strtod(text, &end);
+    return end == text || !isfinite(value) ? NAN : value;
+}
+
+static bool holds(const char *text, const char *part) { return strstr(text, part) != NULL; }
+static bool begins(const char *text, const char *part) { return strncmp(text, part, strlen(part)) == 0; }
+
+static bool cannot(TwThroughputRow *row, const char *format, ...) TW_PRINTF(2, 3);
+static bool cannot(TwThroughputRow *row, const char *format, ...)
+{
+    va_list values;
+    va_start(values, format);
+    vsnprintf(row->reason, sizeof row->reason, format, values);
+    va_end(values);
+    return false;
+}
+
+static void assume(TwThroughputRow *row, const char *format, ...) TW_PRINTF(2, 3);
+static void assume(TwThroughputRow *row, const char *format, ...)
+{
+    size_t used = strlen(row->assumed);
+    va_list values;
+    va_start(values, format);
+    if (used > 0 && used + 3 < sizeof row->assumed)
+        used += (size_t)snprintf(row->assumed + used, sizeof row->assumed - used, "; ");
+    if (used < sizeof row->assumed) vsnprintf(row->assumed + used, sizeof row->assumed - used, format, values);
+    va_end(values);
+}
+
+// ---- chip, model, types ---------------------------------------------------------------------------------------------
+
+static bool set_chip(TwThroughputRow *row)
+{
+    static const struct {
+        const char *gpu, *part;
+    } known[] = {
+        {"H100-SXM", "h100_sxm"},
+        {"H100-NVL", "h100_nvl"},
+        {"H200-SXM", "h200_sxm"},
+        {"H200-NVL", "h200_nvl"},
+        {"H200-CTS", "h200_sxm"},
+        {"H800", "h800_sxm"},
+        {"GH200-96", "gh200_96"},
+        {"GH200-144", "gh200_144"},
+        {"A100-SXM-80", "a100_sxm_80"},
+        {"A100-SXM-40", "a100_sxm_40"},
+        {"B200-SXM", "b200_sxm"},
+        {"B300-SXM", "b300_sxm"},
+        {"GB200", "gb200"},
+        {"GB300", "gb300"},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(row->gpu, known[i].gpu) == 0) {
+            row->deploy.chip = known[i].part;
+            return true;
+        }
+    if (begins(row->gpu, "MI"))
+        return cannot(row, "%s: no kernel table of a chip of this kind to carry over from", row->gpu);
+    return cannot(row, "gpu \"%s\": no such part", row->gpu);
+}
+
+// How a serving engine is set where a row does not say: its own defaults.
+typedef enum Engine { TRTLLM, VLLM, VLLM_2024, SGLANG, MLPERF } Engine;
+
+static Engine engine_of(const char *name)
+{
+    if (begins(name, "MLPerf")) return MLPERF;
+    if (holds(name, "2024") && holds(name, "vLLM")) return VLLM_2024;
+    if (holds(name, "2023")) return VLLM_2024;
+    if (holds(name, "TensorRT") || holds(name, "trtllm")) return TRTLLM;
+    if (holds(name, "glang") || holds(name, "SGLang")) return SGLANG;
+    return VLLM;
+}
+
+static bool set_types(TwThroughputRow *row, const Columns *c, Engine engine)
+{
+    const char *weights = text_of(c, "weight_dtype"), *cache = text_of(c, "kv_dtype");
+    bool oss = begins(row->model, "gpt-oss");
+    if (strcmp(weights, "bf16") == 0 || strcmp(weights, "fp16") == 0)
+        row->deploy.precision = "bf16";
+    else if (strcmp(weights, "fp8") == 0)
+        row->deploy.precision = begins(row->model, "qwen3") ? "fp8_block" : "fp8";
+    else if (strcmp(weights, "mxfp4") == 0 || (oss && strcmp(weights, "fp4") == 0))
+        row->deploy.precision = "mxfp4";
+    else if (strcmp(weights, "nvfp4") == 0 || strcmp(weights, "fp4") == 0)
+        row->deploy.precision = "fp4";
+    else
+        return cannot(row, "weight_dtype \"%s\" is not modelled", weights);
+
+    bool nvidia = engine == TRTLLM || engine == MLPERF;
+    if (begins(cache, "fp8"))
+        row->deploy.kv_precision = "fp8";
+    else if (begins(cache, "bf16") || begins(cache, "fp16"))
+        row->deploy.kv_precision = "bf16";
+    else {
+        bool eight = nvidia && strcmp(row->deploy.precision, "bf16") != 0 && !(engine == TRTLLM && oss);
+        row->deploy.kv_precision = eight ? "fp8" : "bf16";
+        assume(row, "%s cache", row->deploy.kv_precision);
+    }
+    // tensor-parallel attention in fp8 needs a chip with fp8
+    return true;
+}
+
+// ---- layout ---------------------------------------------------------------------------------------------------------
+
+static int whole_of(const Columns *c, const char *name)
+{
+    double value = number_of(c, name);
+    return isnan(value) ? 0 : (int)value;
+}
+
+// Fewest GPUs, a power of two, whose weights fill at most six tenths of their memory.
+static int fewest(TwThroughputRow *row, int most)
+{
+    TwAcceleratorRow chip;
+    TwModelRow model;
+    TwConfig *chip_config = NULL, *model_config = NULL;
+    TwError error;
+    int tp = 1;
+    if (tw_load_part(&tw_accelerator_kind, row->deploy.chip, &chip, &chip_config, &error) &&
+        tw_load_part(&tw_model_kind, row->deploy.model, &model, &model_config, &error)) {
+        TwNumber number = TW_BF16;
+        (void)tw_number_find(row->deploy.precision, &number);
+        while (tp < most && tw_model_parameters(&model) * tw_number_bytes(number) > 0.6 * tp * chip.memory_bytes)
+            tp *= 2;
+    }
+    if (chip_config) tw_config_destroy(chip_config);
+    if (model_config) tw_config_destroy(model_config);
+    return tp;
+}
+
+static bool set_layout(TwThroughputRow *row, const Columns *c)
+{
+    const char *note = text_of(c, "parallel_note");
+    int tp = whole_of(c, "tp"), pp = whole_of(c, "pp"), ep = whole_of(c, "ep"), dp = whole_of(c, "dp");
+    bool ranks = holds(note, "ttention DP") || holds(note, "ttention data") || holds(note, "DEP");
+    TwParallel *l = &row->deploy.layout;
+    *l = (TwParallel){1, 1, pp > 1 ? pp : 1, 1};
+    if (ranks && row->moe) {
+        int group = tp > 1 ? tp : dp > 1 ? dp : ep > 1 ? ep : (int)row->gpus;
+        l->ranks = group;
+        l->experts = ep > 0 ? ep : group;
+        if (ep == 0 || (ep == 1 && holds(note, "column printed"))) l->experts = group;
+    } else if (tp == 1 && ep > 1 && dp <= 1) {
+        l->tensor = l->experts = ep;
+    } else if (tp > 0) {
+        l->tensor = tp;
+        if (row->moe && ep > 1) l->experts = ep;
+    } else if (ep > 1) {
+        l->ranks = l->experts = ep;
+        assume(row, "attention ranks over the %d expert-parallel GPUs", ep);
+    } else {
+        l->tensor = fewest(row, (int)row->gpus);
+        assume(row, "TP%d: fewest GPUs with 40 %% of memory left", l->tensor);
+    }
+    int gpus = l->tensor * l->ranks * l->stages;
+    row->serve.replicas = row->gpus / gpus;
+    if (row->serve.replicas > 1.0 && fmod(row->serve.replicas, 1.0) != 0.0)
+        return cannot(row, "%g GPUs are no whole number of replicas of %d", row->gpus, gpus);
+    return true;
+}
+
+// ---- load -----------------------------------------------------------------------------------------------------------
+
+// Data sets whose lengths a row does not give: mean input, and a shipped table with the shape of the outputs.
+static const struct {
+    const char *name;
+    double input, output_most;
+    const char *output;
+} data_sets[] = {
+    {"LM Arena", 150.0, 4096.0, "chat_llama31_70b_out"},
+    {"GPQA", 250.0, 32768.0, "reason_qwen3_235b_gpqa_out"},
+    {"Sourcegraph", 3000.0, 0.0, NULL},
+    {"OpenOrca+GSM8K", 180.0, 1024.0, "mlperf_llama2_70b_out"},
+    {"OpenOrca", 200.0, 1024.0, "mlperf_llama2_70b_out"},
+    {"CNN-DailyMail", 778.0, 128.0, NULL},
+    {"LongBench", 9400.0, 2000.0, "mlperf_llama31_405b_out"},
+    {"mlperf_deepseek_r1", 800.0, 20000.0, "reason_r1_mlperf_out"},
+    {"mlperf gpt-oss", 1000.0, 10240.0, "reason_gpt_oss_120b_gpqa_out"},
+    {"ShareGPT", 0.0, 2048.0, "azure23_conv_out"},
+};
+
+static bool scaled_table(TwLengths *lengths, const char *name, double mean, double most)
+{
+    TwError error;
+    if (!tw_lengths_load(lengths, name, &error)) return false;
+    // to this mean under the limit, twice corrected for what the limit cuts
+    for (int i = 0; i < 3; i++) {
+        double factor = log(mean / tw_lengths_mean(lengths, most));
+        for (int k = 0; k < TW_LENGTH_KNOTS; k++) lengths->ln_value[k] += factor;
+    }
+    return true;
+}
+
+static bool set_lengths(TwThroughputRow *row, const Columns *c, double isl, double osl)
+{
+    const char *how = text_of(c, "len_dist");
+    TwServeSpec *s = &row->serve;
+    if (isnan(osl)) {
+        if (strcmp(row->mode, "prefill_only") != 0) return cannot(row, "no output length is published");
+        osl = 1.0;
+    }
+    if (begins(how, "dataset")) {
+        for (size_t i = 0; i < sizeof data_sets / sizeof *data_sets; i++) {
+            if (!holds(how, data_sets[i].name)) continue;
+            if (isnan(isl)) {
+                isl = data_sets[i].input;
+                assume(row, "mean input %g", isl);
+            }
+            if (data_sets[i].output && scaled_table(&s->output, data_sets[i].output, osl, data_sets[i].output_most))
+                s->context_tokens = (int64_t)(data_sets[i].output_most + 2.0 * isl);
+            break;
+        }
+        if (isnan(isl)) return cannot(row, "no mean input length is published for this data set");
+    }
+    if (isnan(isl)) return cannot(row, "no input length is published");
+    double low = holds(how, "0.8-1.0") ? 0.8 : 1.0;
+    tw_lengths_uniform(&s->input, low * isl, isl);
+    s->input_mean = 0.5 * (low + 1.0) * isl;
+    s->output_mean = osl * (s->context_tokens ? 1.0 : 0.5 * (low + 1.0));
+    if (s->context_tokens == 0) {
+        tw_lengths_uniform(&s->output, low * osl, osl);
+        s->context_tokens = (int64_t)ceil(isl + osl) + 16;
+    }
+    row->deploy.context_tokens = s->input_mean + 0.5 * s->output_mean;
+    return true;
+}
+
+// Requests of a run of trtllm-bench at maximum load, as its documentation lists them by lengths.
+static int64_t bench_requests(double isl, double osl)
+{
+    if (isl <= 128.0 && osl <= 128.0) return 30000;
+    if (isl >= 20000.0) return 1000;
+    if ((isl <= 128.0 && osl >= 4096.0) || isl >= 5000.0 || (isl >= 2048.0 && osl >= 2048.0)) return 1500;
+    return 3000;
+}
+
+static bool set_load(TwThroughputRow *row, const Columns *c, double isl, double osl)
+{
+    TwServeSpec *s = &row->serve;
+    double concurrency = row->concurrency = number_of(c, "concurrency"), rate = number_of(c, "req_rate_per_s");
+    const char *mode = row->mode;
+    if (strcmp(mode, "offline_max") == 0) {
+        s->kind = TW_LOAD_OFFLINE;
+        s->requests = holds(text_of(c, "len_dist"), "500 requests") ? 500 : bench_requests(isl, osl);
+        s->requests = (int64_t)ceil((double)s->requests / fmax(s->replicas, 1.0));
+    } else if (strcmp(mode, "mlperf_offline") == 0 || strcmp(mode, "prefill_only") == 0) {
+        s->kind = TW_LOAD_SATURATED;
+    } else if (begins(mode, "closed_loop")) {
+        if (isnan(concurrency)) return cannot(row, "no concurrency is published");
+        s->kind = TW_LOAD_CLOSED;
+        s->concurrency = concurrency;
+    } else if (strcmp(mode, "burst") == 0 || strcmp(mode, "static_batch") == 0) {
+        if (isnan(concurrency)) return cannot(row, "no number of requests is published");
+        s->kind = TW_LOAD_OFFLINE;
+        s->requests = (int64_t)ceil(concurrency / fmax(s->replicas, 1.0));
+    } else if (holds(mode, "server") || strcmp(mode, "mlperf_interactive") == 0) {
+        if (isnan(rate)) return cannot(row, "no arrival rate is published");
+        s->kind = TW_LOAD_OPEN;
+        s->rate_s = rate;
+        s->requests = holds(text_of(c, "len_dist"), "500 requests") ? 500 : 3000;
+    } else if (strcmp(mode, "decode_only") == 0) {
+        return cannot(row, "decode side alone: its batch is not published");
+    } else {
+        return cannot(row, "mode \"%s\" is not modelled", mode);
+    }
+    return true;
+}
+
+// ---- engine ---------------------------------------------------------------------------------------------------------
+
+static void set_engine(TwThroughputRow *row, Engine engine)
+{
+    TwDeploySpec *d = &row->deploy;
+    TwServeSpec *s = &row->serve;
+    bool ampere = begins(row->gpu, "A100");
+    d->memory_fraction = 0.90;
+    d->max_tokens = 8192, d->max_sequences = 2048;
+    switch (engine) {
+    case TRTLLM:
+    case MLPERF:
+        // a share of what weights and activations leave free
+        d->memory_fraction = 1.0;
+        s->kv_share = engine == MLPERF ? 0.95 : 0.90;
+        s->admission = TW_ADMIT_WHOLE;
+        break;
+    case VLLM:
+        d->max_sequences = ampere ? 256 : 1024;
+        d->max_tokens = ampere ? 2048 : 8192;
+        break;
+    case VLLM_2024:
+        d->max_sequences = 256;
+        break;
+    case SGLANG:
+        d->memory_fraction = 0.88;
+        break;
+    }
+    if (strcmp(row->mode, "static_batch") == 0 && row->serve.requests > d->max_sequences)
+        d->max_sequences = (int)row->serve.requests;
+    s->max_tokens = d->max_tokens, s->max_sequences = d->max_sequences;
+}
+
+// ---- a row ----------------------------------------------------------------------------------------------------------
+
+static void copy(char *to, size_t size, const char *from) { snprintf(to, size, "%s", from); }
+
+static bool set_case(TwThroughputRow *row, const Columns *c)
+{
+    const char *speculation = text_of(c, "spec_decode");
+    if (!row->model[0]) return cannot(row, "no model is named");
+    if (!(row->published_s > 0.0)) return cannot(row, "no rate is published");
+    if (begins(speculation, "mtp") || begins(speculation, "eagle"))
+        return cannot(row, "speculative decoding (%s): its acceptance is not published", speculation);
+    if (holds(text_of(c, "kind"), "CLAIM") && row->quality == 'C') assume(row, "vendor claim");
+    Engine engine = engine_of(row->engine);
+    double isl = number_of(c, "isl"), osl = number_of(c, "osl");
+    if (!set_chip(row) || !set_types(row, c, engine) || !set_layout(row, c)) return false;
+    if (!set_lengths(row, c, isl, osl) || !set_load(row, c, isl, osl)) return false;
+    set_engine(row, engine);
+    double rating = number_of(c, "gpu_tdp_w"), cap = number_of(c, "gpu_power_cap_w");
+    if (rating > 0.0) row->deploy.limit_w = rating;
+    if (cap > 0.0) row->deploy.limit_w = cap;
+    return true;
+}
+
+static void read_row(TwThroughputRow *row, TwArena *arena, const Columns *c)
+{
+    row->line = tw_csv_line(c->csv, c->row);
+    copy(row->id, sizeof row->id, text_of(c, "id"));
+    copy(row->source, sizeof row->source, text_of(c, "source_id"));
+    copy(row->gpu, sizeof row->gpu, text_of(c, "gpu"));
+    copy(row->model, sizeof row->model, text_of(c, "model_id"));
+    copy(row->mode, sizeof row->mode, text_of(c, "mode"));
+    copy(row->engine, sizeof row->engine, text_of(c, "engine"));
+    copy(row->group, sizeof row->group, text_of(c, "split_group"));
+    const char *tokens = text_of(c, "token_def");
+    copy(row->tokens, sizeof row->tokens,
+         begins(tokens, "total")   ? "total"
+         : begins(tokens, "input") ? "input"
+                                   : "output");
+    row->quality = text_of(c, "quality")[0];
+    row->core = text_of(c, "core")[0] == '1';
+    row->gpus = number_of(c, "n_gpus");
+    row->published_s = number_of(c, "tokens_per_s");
+    row->published_w = number_of(c, "power_w");
+    row->published_ttft_s = 1e-3 * number_of(c, "ttft_ms");
+    row->published_tpot_s = 1e-3 * number_of(c, "tpot_ms");
+    row->decode_rate = begins(text_of(c, "tput_basis"), "derived: decode only");
+    const char *boundary = text_of(c, "power_boundary");
+    row->wall = strcmp(boundary, "node_wall_ac") == 0;
+    if (strcmp(boundary, "gpu_sum") != 0 && !row->wall) row->published_w = NAN;
+    row->predicted_s = row->predicted_w = NAN;
+    row->deploy.model = tw_arena_text(arena, row->model);
+    static const char *const experts[] = {"deepseek", "gpt-oss", "mixtral", "llama-4", "-a3b", "-a22b", "-a35b"};
+    for (size_t i = 0; i < sizeof experts / sizeof *experts; i++) row->moe = row->moe || holds(row->model, experts[i]);
+    row->serve.seed = 1;
+    (void)set_case(row, c);
+}
+
+bool tw_throughput_read(TwThroughput *table, const char *path, TwError *error)
+{
+    static const char *const needed[] = {"id", "model_id", "gpu", "n_gpus", "mode", "tokens_per_s", "token_def"};
+    TwCsv *csv;
+    *table = (TwThroughput){0};
+    if (!tw_csv_read(&csv, path, error)) return false;
+    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
+        if (tw_csv_column(csv, needed[i]) < 0) {
+            tw_fail_at(error, path, 1, 0, "no column %s", needed[i]);
+            tw_csv_destroy(csv);
+            return false;
+        }
+    table->arena = tw_arena_create();
+    table->count = tw_csv_rows(csv);
+    table->rows = TW_TAKE(table->arena, table->count + 1, TwThroughputRow);
+    for (int i = 0; i < table->count; i++) {
+        Columns columns = {csv, i};
+        read_row(&table->rows[i], table->arena, &columns);
+    }
+    tw_csv_destroy(csv);
+    return true;
+}
+
+void tw_throughput_free(TwThroughput *table)
+{
+    if (table->arena) tw_arena_destroy(table->arena);
+    *table = (TwThroughput){0};
+}

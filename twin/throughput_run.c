@@ -1,0 +1,72 @@
+// Simulates the rows of a throughput table: one step model for all rows that share it, rows over all cores.
+#include "twin/validate_throughput.h"
+
+#include <math.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int compare_texts(const char *a, const char *b) { return strcmp(a ? a : "", b ? b : ""); }
+
+// Order by what makes a step model.
+static int by_deploy(const void *left, const void *right)
+{
+    const TwDeploySpec *a = &(*(TwThroughputRow *const *)left)->deploy,
+                       *b = &(*(TwThroughputRow *const *)right)->deploy;
+    int c = compare_texts(a->chip, b->chip);
+    if (!c) c = compare_texts(a->model, b->model);
+    if (!c) c = compare_texts(a->precision, b->precision);
+    if (!c) c = compare_texts(a->kv_precision, b->kv_precision);
+    if (!c) c = memcmp(&a->layout, &b->layout, sizeof a->layout);
+    if (!c) c = a->max_tokens - b->max_tokens;
+    if (!c) c = a->max_sequences - b->max_sequences;
+    if (!c) c = (a->memory_fraction > b->memory_fraction) - (a->memory_fraction < b->memory_fraction);
+    if (!c) c = (a->context_tokens > b->context_tokens) - (a->context_tokens < b->context_tokens);
+    if (!c) c = (a->limit_w > b->limit_w) - (a->limit_w < b->limit_w);
+    if (!c) c = (a->host_step_s > b->host_step_s) - (a->host_step_s < b->host_step_s);
+    return c;
+}
+
+static void predict(TwThroughputRow *row, const TwDeploy *deploy)
+{
+    TwError error;
+    if (!tw_serve(deploy, &row->serve, &row->result, &error)) {
+        snprintf(row->reason, sizeof row->reason, "%.190s", error.text);
+        return;
+    }
+    const TwServeResult *r = &row->result;
+    row->predicted_s = r->output_s;
+    if (strcmp(row->tokens, "total") == 0) row->predicted_s = r->output_s + r->input_s;
+    if (strcmp(row->tokens, "input") == 0) row->predicted_s = r->input_s;
+    if (row->decode_rate) row->predicted_s = row->concurrency / r->tpot_s[0];
+    row->predicted_w = r->gpu_w * row->gpus;
+}
+
+void tw_throughput_run(TwThroughput *table)
+{
+    TwThroughputRow **order = calloc((size_t)table->count + 1, sizeof *order);
+    int *begin = calloc((size_t)table->count + 2, sizeof *begin);
+    int count = 0, groups = 0;
+    if (!order || !begin) abort();
+    for (int i = 0; i < table->count; i++)
+        if (!table->rows[i].reason[0]) order[count++] = &table->rows[i];
+    qsort(order, (size_t)count, sizeof *order, by_deploy);
+    for (int i = 0; i < count; i++)
+        if (i == 0 || by_deploy(&order[i - 1], &order[i]) != 0) begin[groups++] = i;
+    begin[groups] = count;
+
+#pragma omp parallel for schedule(dynamic, 1)
+    for (int g = 0; g < groups; g++) {
+        TwDeploy deploy;
+        TwError error;
+        if (!tw_deploy_create(&deploy, &order[begin[g]]->deploy, &error)) {
+            for (int i = begin[g]; i < begin[g + 1]; i++)
+                snprintf(order[i]->reason, sizeof order[i]->reason, "%.190s", error.text);
+            continue;
+        }
+        for (int i = begin[g]; i < begin[g + 1]; i++) predict(order[i], &deploy);
+        tw_deploy_destroy(&deploy);
+    }
+    free(order);
+    free(begin);
+}

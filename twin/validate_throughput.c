@@ -1,0 +1,205 @@
+#include "twin/validate_throughput.h"
+#include "sim/data.h"
+#include "sim/validation.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+// Stated before looking: what a stratum may miss by.
+static const double rate_bar[2] = {0.15, 0.25}, bias_bar = 0.15, rank_bar = 0.95, gpu_bar = 0.15, wall_bar = 0.12;
+enum { SWEEP_LEAST = 4 };    // rows of a sweep whose order says something
+
+static int by_value(const void *left, const void *right)
+{
+    double a = *(const double *)left, b = *(const double *)right;
+    return (a > b) - (a < b);
+}
+
+static double median(double *values, int n)
+{
+    if (n < 1) return NAN;
+    qsort(values, (size_t)n, sizeof *values, by_value);
+    return n % 2 ? values[n / 2] : 0.5 * (values[n / 2 - 1] + values[n / 2]);
+}
+
+// Place of each value, from 1; equal values share the mean of theirs.
+static void ranks_of(const double *values, int n, double *rank)
+{
+    for (int i = 0; i < n; i++) {
+        int below = 0, equal = 0;
+        for (int j = 0; j < n; j++) below += values[j] < values[i], equal += values[j] == values[i];
+        rank[i] = below + 0.5 * (equal + 1);
+    }
+}
+
+// Spearman; NaN where one side does not vary.
+static double rank_correlation(const double *a, const double *b, int n)
+{
+    double *x = calloc((size_t)n, sizeof *x), *y = calloc((size_t)n, sizeof *y);
+    double xx = 0.0, yy = 0.0, xy = 0.0, middle = 0.5 * (n + 1);
+    if (!x || !y) abort();
+    ranks_of(a, n, x);
+    ranks_of(b, n, y);
+    for (int i = 0; i < n; i++) {
+        xx += (x[i] - middle) * (x[i] - middle);
+        yy += (y[i] - middle) * (y[i] - middle);
+        xy += (x[i] - middle) * (y[i] - middle);
+    }
+    free(x);
+    free(y);
+    return xx > 0.0 && yy > 0.0 ? xy / sqrt(xx * yy) : NAN;
+}
+
+// ---- strata ---------------------------------------------------------------------------------------------------------
+
+static void stratum_name(const TwThroughputRow *r, char *name, size_t size)
+{
+    snprintf(name, size, "%s %s %s %c", r->gpu, r->moe ? "MoE" : "dense", r->mode, r->quality);
+}
+
+static int by_stratum(const void *left, const void *right)
+{
+    const TwThroughputRow *a = *(TwThroughputRow *const *)left, *b = *(TwThroughputRow *const *)right;
+    char x[128], y[128];
+    stratum_name(a, x, sizeof x);
+    stratum_name(b, y, sizeof y);
+    int c = strcmp(x, y);
+    if (!c) c = strcmp(a->group, b->group);
+    return c ? c : (a > b) - (a < b);
+}
+
+// Median of the rank correlations of the sweeps among rows of one stratum, sorted by group; *sweeps: how many.
+static double sweep_rank(TwThroughputRow *const *rows, int n, double *values, int *sweeps)
+{
+    double *ours = calloc((size_t)n + 1, sizeof *ours), *theirs = calloc((size_t)n + 1, sizeof *theirs);
+    if (!ours || !theirs) abort();
+    *sweeps = 0;
+    for (int i = 0, j; i < n; i = j) {
+        for (j = i; j < n && strcmp(rows[j]->group, rows[i]->group) == 0; j++)
+            ours[j - i] = rows[j]->predicted_s, theirs[j - i] = rows[j]->published_s;
+        if (j - i < SWEEP_LEAST || !rows[i]->group[0]) continue;
+        double rank = rank_correlation(ours, theirs, j - i);
+        if (!isnan(rank)) values[(*sweeps)++] = rank;
+    }
+    free(ours);
+    free(theirs);
+    return median(values, *sweeps);
+}
+
+static void add_stratum(TwValidation *v, TwThroughputRow *const *rows, int n, bool gate, const char *id)
+{
+    char name[128], what[200];
+    double *value = calloc((size_t)n + 1, sizeof *value), *size = calloc((size_t)n + 1, sizeof *size);
+    if (!value || !size) abort();
+    stratum_name(rows[0], name, sizeof name);
+    for (int i = 0; i < n; i++) {
+        value[i] = rows[i]->predicted_s / rows[i]->published_s - 1.0;
+        size[i] = fabs(value[i]);
+    }
+    TwTolerance kind = gate ? TW_AT_MOST : TW_SHOWN;
+    snprintf(what, sizeof what, "%s, %d rows: rate, median |error|", name, n);
+    tw_validation_row(v, id, what, "1", median(size, n), rate_bar[rows[0]->quality != 'A'], kind, 0.0, "");
+    snprintf(what, sizeof what, "%s: rate, median error", name);
+    tw_validation_row(v, id, what, "1", median(value, n), 0.0, gate ? TW_ABSOLUTE : TW_SHOWN, bias_bar, "");
+
+    int sweeps;
+    double rank = sweep_rank(rows, n, value, &sweeps);
+    snprintf(what, sizeof what, "%s: rank correlation in %d sweeps, median", name, sweeps);
+    if (sweeps > 0) tw_validation_row(v, id, what, "1", rank, rank_bar, gate ? TW_AT_LEAST : TW_SHOWN, 0.0, "");
+
+    for (int wall = 0; wall < 2; wall++) {
+        int count = 0;
+        for (int i = 0; i < n; i++) {
+            const TwThroughputRow *r = rows[i];
+            if (!(r->published_w > 0.0) || !(r->predicted_w > 0.0) || r->wall != (bool)wall) continue;
+            value[count] = fabs(r->predicted_w / r->published_w - 1.0);
+            size[count++] = fabs(r->predicted_w / r->predicted_s * r->published_s / r->published_w - 1.0);
+        }
+        if (count == 0) continue;
+        const char *where = wall ? "at the plug" : "of the boards";
+        snprintf(what, sizeof what, "%s, %d rows: W %s, median |error|", name, count, where);
+        tw_validation_row(v, id, what, "1", median(value, count), wall ? wall_bar : gpu_bar, kind, 0.0, "");
+        snprintf(what, sizeof what, "%s: J/token %s, median |error|", name, where);
+        tw_validation_row(v, id, what, "1", median(size, count), wall ? wall_bar : gpu_bar, kind, 0.0, "");
+    }
+    free(value);
+    free(size);
+}
+
+// Strata of the rows asked for; where a table marks a core, that gates and the whole is shown.
+static void add_strata(TwValidation *v, const TwThroughput *table, bool core, bool gate)
+{
+    TwThroughputRow **rows = calloc((size_t)table->count + 1, sizeof *rows);
+    if (!rows) abort();
+    int n = 0;
+    for (int i = 0; i < table->count; i++) {
+        TwThroughputRow *r = &table->rows[i];
+        if (!r->reason[0] && (!core || r->core)) rows[n++] = r;
+    }
+    qsort(rows, (size_t)n, sizeof *rows, by_stratum);
+    for (int i = 0, j; i < n; i = j) {
+        char first[128], next[128];
+        stratum_name(rows[i], first, sizeof first);
+        for (j = i; j < n; j++) {
+            stratum_name(rows[j], next, sizeof next);
+            if (strcmp(first, next) != 0) break;
+        }
+        add_stratum(v, rows + i, j - i, gate && rows[i]->quality != 'C', core ? "core" : "stratum");
+    }
+    free(rows);
+}
+
+// ---- rows -----------------------------------------------------------------------------------------------------------
+
+static void add_row(TwValidation *v, const TwThroughputRow *r)
+{
+    char what[240];
+    const TwParallel *l = &r->deploy.layout;
+    if (r->reason[0]) {
+        snprintf(what, sizeof what, "%s %s %s", r->gpu, r->model, r->mode);
+        tw_validation_skip(v, r->id, what, r->reason);
+        return;
+    }
+    char layout[48];
+    snprintf(layout, sizeof layout, "TP%d%s%.0d%s%.0d%s%.0d", l->tensor, l->ranks > 1 ? " DP" : "",
+             l->ranks > 1 ? l->ranks : 0, l->experts > 1 ? " EP" : "", l->experts > 1 ? l->experts : 0,
+             l->stages > 1 ? " PP" : "", l->stages > 1 ? l->stages : 0);
+    snprintf(what, sizeof what, "%g %s %s %s %s %s, %s", r->gpus, r->gpu, r->model, r->deploy.precision, layout,
+             r->mode, r->tokens);
+    tw_validation_row(v, r->id, what, "tokens/s", r->predicted_s, r->published_s, TW_SHOWN, 0.0, r->source);
+    if (!(r->published_w > 0.0) || !(r->predicted_w > 0.0)) return;
+    snprintf(what, sizeof what, "power %s", r->wall ? "at the plug" : "of the boards");
+    tw_validation_row(v, r->id, what, "W", r->predicted_w, r->published_w, TW_SHOWN, 0.0, r->source);
+    tw_validation_row(v, r->id, "energy of a token", "J", r->predicted_w / r->predicted_s,
+                      r->published_w / r->published_s, TW_SHOWN, 0.0, r->source);
+}
+
+bool tw_validate_throughput(TwValidation *v, const char *file, TwError *error)
+{
+    char shipped[512];
+    TwThroughput table;
+    if (!file) {
+        if (!tw_data_find("facilities/reference/throughput.csv", shipped, sizeof shipped))
+            return tw_fail(error, TW_IO, "%s is not found", shipped);
+        file = shipped;
+    }
+    if (!tw_throughput_read(&table, file, error)) return false;
+    tw_throughput_run(&table);
+    bool core = false;
+    int left = 0;
+    for (int i = 0; i < table.count; i++) {
+        add_row(v, &table.rows[i]);
+        core = core || table.rows[i].core;
+        left += table.rows[i].reason[0] != '\0';
+    }
+    add_strata(v, &table, false, !core);
+    if (core) add_strata(v, &table, true, true);
+    tw_validation_note(v,
+                       "%d of %d rows expressed; bars: |error| 15 %% (quality A), 25 %% (B), bias 15 %%, rank 0.95, "
+                       "W and J/token 15 %% of the boards, 12 %% at the plug",
+                       table.count - left, table.count);
+    if (core) tw_validation_note(v, "rows marked core are gated, stratum by stratum; all rows are shown");
+    tw_throughput_free(&table);
+    return true;
+}

@@ -1,0 +1,40 @@
+// Published end-to-end throughput against the serving model: any table with the columns of the reference data.
+#pragma once
+
+#include "sim/error.h"
+#include "twin/serve.h"
+
+typedef struct TwThroughputRow {
+    int line;
+    char id[48], source[32], gpu[24], model[40], mode[32], engine[48], group[96], tokens[12];
+    char quality;
+    bool core, moe;
+    char reason[200];     // why it cannot be expressed; "": it can
+    char assumed[200];    // what the table does not say
+    double gpus;
+    TwDeploySpec deploy;
+    TwServeSpec serve;
+    double power_cap_w;
+    bool decode_rate;    // the published rate is batch over time per output token
+    bool wall;           // power at the plug of a node
+    double published_s, published_w, published_ttft_s, published_tpot_s;    // NaN: none
+    double concurrency;
+    TwServeResult result;
+    double predicted_s, predicted_w;
+} TwThroughputRow;
+
+typedef struct TwThroughput {
+    TwArena *arena;
+    int count;
+    TwThroughputRow *rows;
+} TwThroughput;
+
+// Reads the table and sets up a case a row. False: no such file or column.
+bool tw_throughput_read(TwThroughput *table, const char *path, TwError *error);
+// Simulates all that can be expressed, on all cores.
+void tw_throughput_run(TwThroughput *table);
+void tw_throughput_free(TwThroughput *table);
+
+// `tokenworks validate throughput [FILE.csv]`; without a file the shipped table.
+typedef struct TwValidation TwValidation;
+bool tw_validate_throughput(TwValidation *validation, const char *file, TwError *error);
