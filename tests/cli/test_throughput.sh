@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Published throughput of the shipped table, and tables that are wrong.
+. "$(dirname "$0")/cli.sh"
+program=$TOKENWORKS
+
+"$program" validate throughput > "$folder/out" 2> "$folder/err" || { cat "$folder/out" "$folder/err"; fail "a stratum was missed"; }
+grep -q '49 of 49 rows expressed' "$folder/out" || fail "rows left out"
+
+# rows that cannot be expressed are listed with the reason, in text and in JSON
+cat > "$folder/t.csv" << 'END'
+id,model_id,gpu,n_gpus,weight_dtype,engine,tp,mode,isl,osl,concurrency,token_def,tokens_per_s,quality
+a,llama-3.1-8b,H200-SXM,1,bf16,vllm,1,closed_loop,1000,100,8,output,800,B
+b,llama-3.1-8b,MI300X,1,bf16,vllm,1,closed_loop,1000,100,8,output,800,B
+c,llama-3.1-8b,H200-SXM,1,bf16,vllm,1,closed_loop,1000,,8,output,800,B
+d,llama-9,H200-SXM,1,bf16,vllm,1,closed_loop,1000,100,8,output,800,B
+e,llama-3.1-70b,H100-SXM,1,bf16,vllm,1,closed_loop,1000,100,8,output,800,B
+END
+"$program" validate throughput "$folder/t.csv" > "$folder/out" 2> /dev/null
+for reason in 'b .*no kernel table' 'c .*no output length' 'd .*unknown model' 'e .*weights do not fit'; do
+    grep -q "^ *$reason" "$folder/out" || { cat "$folder/out"; fail "not listed: $reason"; }
+done
+"$program" validate throughput "$folder/t.csv" --json 2> /dev/null | python3 -c '
+import json, sys
+o = json.load(sys.stdin)
+assert len(o["skipped"]) == 4, o
+assert o["rows"][0]["case"] == "a" and o["rows"][0]["ours"] > 0
+' || fail "json"
+
+echo 'id,gpu' > "$folder/t.csv"
+"$program" validate throughput "$folder/t.csv" > /dev/null 2> "$folder/err"
+[ $? = 3 ] || fail "a table without its columns: exit"
+grep -q 'no column model_id' "$folder/err" || fail "a table without its columns"
+"$program" validate throughput "$folder/none.csv" > /dev/null 2>&1
+[ $? = 3 ] || [ $? = 5 ] || fail "no such table"
+finish
