@@ -3,6 +3,7 @@
 #include "sim/progress.h"
 #include "sim/record.h"
 #include "sim/version.h"
+#include "twin/machine.h"
 #include "twin/report.h"
 #include "twin/scene_maker.h"
 #include "twin/scene_text.h"
@@ -42,6 +43,11 @@ typedef struct Pages {
     const TwPlant *plant;
     const TwScene *scene;
 } Pages;
+
+typedef struct Machine {
+    const TwMachinePlan *plan;
+    const TwMachineRun *run;
+} Machine;
 
 static void print_json(void *context, FILE *f) { tw_report_json(((Pages *)context)->report, f); }
 static void print_text(void *context, FILE *f)
@@ -301,12 +307,70 @@ static int run(const TwPlant *plant, const TwOptions *options, const char *out, 
     return status;
 }
 
+static void print_machine_json(void *context, FILE *f)
+{
+    tw_machine_json(((Machine *)context)->plan, ((Machine *)context)->run, -1.0, f);
+}
+static void print_machine(void *context, FILE *f)
+{
+    tw_machine_print(((Machine *)context)->plan, ((Machine *)context)->run, f);
+}
+
+// Configuration and report beside the series.
+static bool write_machine(TwRecord *record, Machine *machine, TwError *error)
+{
+    char key[33], *config = tw_config_resolved(tw_machine_plan_config(machine->plan));
+    tw_config_key(tw_machine_plan_config(machine->plan), key);
+    char *json = printed(print_machine_json, machine), *text = printed(print_machine, machine);
+    bool good = tw_record_attribute(record, "key", key, error) && tw_record_text(record, "config", config, error) &&
+                tw_record_text(record, "report", json, error) && tw_record_text(record, "report_text", text, error);
+    free(config);
+    free(json);
+    free(text);
+    return good;
+}
+
+// A machine of nodes instead of a facility: power only, from event to event; a result file where --out names one.
+static int run_machine(const TwOptions *options, const char *path, double begun_s)
+{
+    TwErrors *errors = tw_errors_create();
+    TwError error = {0};
+    TwMachinePlan *plan;
+    bool good = tw_machine_plan_create(&plan, path, options->sets, options->set_count, errors);
+    if (!good || tw_warnings_count(errors)) tw_errors_print(errors, 50, stderr);
+    tw_errors_destroy(errors);
+    if (!good) return TW_BAD_INPUT;
+
+    TwRecord *record = NULL;
+    const TwRecordHead h = {tw_machine_plan_name(plan), "tokenworks " TW_VERSION, "tokenworks-machine 1",
+                            tw_machine_plan_start(plan)};
+    TwMachineRun out = {0};
+    if (options->out)
+        good = tw_record_create(&record, options->out, options->force, &h, tw_machine_plan_record(plan), &error);
+    good = good && tw_machine_run(plan, record, &out, &error);
+    Machine machine = {plan, &out};
+    if (good && record) {
+        good = write_machine(record, &machine, &error);
+        if (good) good = tw_record_finish(record, "complete", NULL, &error), record = NULL;
+    }
+    if (!good && record) tw_record_abandon(record);
+    int status = good ? out.residual <= 1e-9 ? TW_DONE : TW_CHECK_FAILED : tw_cli_fail(&error);
+    if (good && options->json)
+        tw_machine_json(plan, &out, tw_wall_s() - begun_s, stdout);
+    else if (good)
+        tw_machine_print(plan, &out, stdout);
+    tw_machine_run_free(&out);
+    tw_machine_plan_destroy(plan);
+    return status;
+}
+
 int tw_command_run(const TwOptions *options)
 {
     double begun_s = tw_wall_s();
     char path[512], name[600];
     int status;
     if (!tw_cli_facility(options, path, sizeof path, &status)) return status;
+    if (tw_machine_file(path)) return run_machine(options, path, begun_s);
     if (options->threads) omp_set_num_threads(options->threads);
     TwPlant *plant = tw_cli_plant(options, path, &status);
     if (!plant) return status;

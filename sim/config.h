@@ -88,6 +88,9 @@ bool tw_config_read(TwConfig **config, const TwConfigInput *input, TwErrors *err
 void tw_config_destroy(TwConfig *config);
 const TwNode *tw_config_root(const TwConfig *config);
 
+// Whether the file can be parsed and has a group of this name at its root: what kind of file it is.
+bool tw_config_has_group(const char *path, const char *name);
+
 // A group below; NULL where an optional one is absent.
 const TwNode *tw_node_group(const TwNode *node, const char *child);
 

@@ -40,6 +40,25 @@ bool tw_loss_fit(const double x[3], const double efficiency[3], double *a, doubl
     return true;
 }
 
+void tw_loss_best(double x, double efficiency, double *a, double *c)
+{
+    // at the best load the constant and the square loss are equal
+    double loss = x / efficiency - x;
+    *a = 0.5 * loss;
+    *c = 0.5 * loss / (x * x);
+}
+
+double tw_loss_table_w(double rated_w, const double *x, const double *efficiency, int count, double out_w)
+{
+    assert(count >= 2);
+    double at = out_w / rated_w;
+    int k = 1;
+    while (k < count - 1 && at > x[k]) k++;
+    double low = x[k - 1] / efficiency[k - 1] - x[k - 1], high = x[k] / efficiency[k] - x[k];
+    double loss = low + (high - low) * (at - x[k - 1]) / (x[k] - x[k - 1]);
+    return rated_w * fmax(loss, 0.0);
+}
+
 double tw_shelf_ac_w(const TwShelfRow *shelf, int live, double dc_w)
 {
     assert(live >= 0 && dc_w >= 0.0);

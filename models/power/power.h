@@ -103,6 +103,10 @@ double tw_loss_w(double rated_w, double a, double b, double c, double out_w);
 double tw_loss_out_w(double rated_w, double a, double b, double c, double in_w);
 // The law through three points (load fraction, efficiency); false: they are not three different loads.
 bool tw_loss_fit(const double x[3], const double efficiency[3], double *a, double *b, double *c);
+// The law without a term in proportion that is best at load x with this efficiency.
+void tw_loss_best(double x, double efficiency, double *a, double *c);
+// Losses interpolated linearly between published points (load fraction, efficiency), x rising; beyond them the end slopes.
+double tw_loss_table_w(double rated_w, const double *x, const double *efficiency, int count, double out_w);
 
 // Settles one window: losses, flows, stores, meters. A store that empties inside the window ends its subtree at that
 // instant; the demand after it is unserved. window_s == 0 reports the powers of the instant and moves no energy.
