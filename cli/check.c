@@ -2,6 +2,7 @@
 #include "cli/commands.h"
 #include "sim/json.h"
 #include "twin/limits.h"
+#include "twin/machine.h"
 #include "twin/report.h"
 
 #include <math.h>
@@ -74,20 +75,52 @@ static void describe_json(const TwPlant *plant)
            (long long)plant->network->switches, plant->state_bytes, plant->workload->replica_count);
 }
 
+// What --resolved and --explain print; TW_DONE or why not.
+static int show_config(const TwConfig *config, const TwOptions *options)
+{
+    TwError error = {0};
+    if (options->explain)
+        return tw_config_explain(config, options->explain, stdout, &error) ? TW_DONE : tw_cli_fail(&error);
+    char *text = tw_config_resolved(config);
+    fputs(text, stdout);
+    free(text);
+    return TW_DONE;
+}
+
+// A machine of nodes instead of a facility.
+static int check_machine(const TwOptions *options, const char *path)
+{
+    TwErrors *errors = tw_errors_create();
+    TwMachinePlan *plan;
+    bool good = tw_machine_plan_create(&plan, path, options->sets, options->set_count, errors);
+    int status = good && !(options->strict && tw_warnings_count(errors)) ? TW_DONE : TW_BAD_INPUT;
+    if (!good || tw_warnings_count(errors)) tw_errors_print(errors, 50, stderr);
+    tw_errors_destroy(errors);
+    if (!good) return status;
+    if (options->resolved || options->explain) {
+        status = show_config(tw_machine_plan_config(plan), options);
+    } else {
+        TwMachineSpec spec = tw_machine_plan_spec(plan);
+        TwMachine *machine = tw_machine_create(&spec);
+        printf("%s: %d nodes in %d racks and %d cooling groups, power only\n\nvalid; nothing was run\n",
+               tw_machine_plan_name(plan), tw_machine_nodes(machine), tw_machine_racks(machine),
+               tw_machine_groups(machine));
+        tw_machine_destroy(machine);
+    }
+    tw_machine_plan_destroy(plan);
+    return status;
+}
+
 int tw_command_check(const TwOptions *options)
 {
     char path[512];
     int status;
     if (!tw_cli_facility(options, path, sizeof path, &status)) return status;
+    if (tw_machine_file(path)) return check_machine(options, path);
     TwPlant *plant = tw_cli_plant(options, path, &status);
     if (!plant) return status;
-    TwError error = {0};
-    if (options->resolved) {
-        char *text = tw_config_resolved(plant->config);
-        fputs(text, stdout);
-        free(text);
-    } else if (options->explain) {
-        if (!tw_config_explain(plant->config, options->explain, stdout, &error)) status = tw_cli_fail(&error);
+    if (options->resolved || options->explain) {
+        status = show_config(plant->config, options);
     } else if (options->json) {
         describe_json(plant);
     } else {

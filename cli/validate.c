@@ -7,6 +7,7 @@
 #include "sim/config.h"
 #include "sim/validation.h"
 #include "twin/validate_throughput.h"
+#include "twin/validate_power.h"
 
 #include <string.h>
 
@@ -20,6 +21,7 @@ static const struct {
     {"training", tw_validate_training},
     {"network", tw_validate_network},
     {"throughput", tw_validate_throughput},
+    {"power", tw_validate_power},
     {NULL, NULL},
 };
 

@@ -778,7 +778,7 @@ static void statement(M *m)
 static bool slurp(M *m)
 {
     FILE *f = fopen(m->path, "rb");
-    if (!f) return tw_fail_at(m->error, m->path, 0, 0, "%s", strerror(errno));
+    if (!f) return tw_fail(m->error, TW_IO, "%s: %s", m->path, strerror(errno));
     size_t room = 1 << 16, n = 0, got;
     m->text = malloc(room + 1);
     while (m->text && (got = fread(m->text + n, 1, room - n, f)) > 0) {

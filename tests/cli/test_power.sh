@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# powerflow, machine files and the reference cases of the power model, as a user calls them.
+. "$(dirname "$0")/cli.sh"
+
+feeder=$facilities/reference/case33bw.csv frontier=$facilities/reference/frontier.cfg
+tw() { "$TOKENWORKS" "$@" 2>err.txt; }
+
+tw powerflow "$feeder" --json >base.json || fail "powerflow"
+python3 - <<'PY' || fail "base case"
+import json
+case = json.load(open("base.json"))
+assert case["converged"] and case["method"] == "sweep"
+assert abs(case["totals"]["loss_kw"] - 202.6771265) < 1e-6
+assert abs(case["totals"]["vm_min_pu"] - 0.913090479) < 1e-9 and case["totals"]["vm_min_bus"] == 18
+assert len(case["buses"]) == 33 and len(case["branches"]) == 37
+assert abs(sum(b["loss_kw"] for b in case["branches"]) - case["totals"]["loss_kw"]) < 1e-6
+PY
+tw powerflow "$feeder" --open 7,9,14,32 --close 33,34,35,36 >text || fail "switching"
+grep -q "losses .* 139.5513 kW" text || fail "reconfigured by hand"
+tw powerflow "$feeder" --closed all --method newton | grep -q "0.953279921 pu at bus 32" || fail "meshed"
+tw powerflow "$feeder" --load-model impedance | grep -q "156.8720 kW" || fail "impedance loads"
+tw powerflow "$feeder" --slack-v 1.05 | grep -q "181.1998 kW" || fail "source at 1.05 pu"
+expect 4 "" "$TOKENWORKS" powerflow "$feeder" --scale 3.63
+expect 4 "" "$TOKENWORKS" powerflow "$feeder" --closed all --method sweep
+expect 2 "" "$TOKENWORKS" powerflow "$feeder" --open 99
+expect 3 "" "$TOKENWORKS" powerflow "$feeder" --closed nothing
+expect 5 "nowhere.m" "$TOKENWORKS" powerflow nowhere.m
+printf 'from_bus,to_bus,r_ohm,x_ohm,load_p_kw\n1,2,1,1,1\n2,3,1,x,1\n' >bad.csv
+expect 3 "" "$TOKENWORKS" powerflow bad.csv
+grep -q "bad.csv:3: error: x_ohm" err.txt || fail "bad number: line"
+
+hpl="--set workload.nodes=9216 --set workload.cu=0.33 --set workload.gu=3.16"
+tw run "$frontier" $hpl --json >hpl.json || fail "Frontier"
+python3 - <<'PY' || fail "Frontier HPL"
+import json
+p = json.load(open("hpl.json"))["power"]
+assert abs(p["total_w"] / 22531536.070 - 1) < 1e-9 and abs(p["racks_w"] / 22319699.320 - 1) < 1e-9
+assert abs(sum(p["cdu_group_w"]) - p["total_w"]) < 1e-3
+PY
+tw run "$frontier" --for 1h --set workload.kind=jobs --out jobs.h5 >first || fail "job stream"
+tw report jobs.h5 >second || fail "report of a job stream"
+cmp -s first second || fail "the report in the file is the one that was printed"
+expect 3 "" "$TOKENWORKS" run "$frontier" --set workload.nodes=9473
+expect 3 "" "$TOKENWORKS" run "$frontier" --set workload.gu=4.5
+tw check "$frontier" | grep -q "9472 nodes in 74 racks" || fail "check"
+tw check "$frontier" --explain machine.group_w | grep -q RAPS || fail "explain"
+tw validate power >cases || fail "validate power"
+finish
