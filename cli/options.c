@@ -39,6 +39,7 @@ enum {
     SNAPSHOT,
     STOP,
     RESTORE,
+    UNDISTURBED,
     FORCE,
     RETRY,
     SHARD,
@@ -72,6 +73,8 @@ static const struct {
     {{"snapshot", 0, "SPAN", TW_RUN, "also save the state at this time, beside the result"}, SNAPSHOT},
     {{"stop", 0, "SPAN", TW_RUN, "end at this time with a partial result that --restore goes on from"}, STOP},
     {{"restore", 0, "FILE", TW_RUN, "go on from a snapshot or a partial result of the same facility"}, RESTORE},
+    {{"undisturbed", 0, NULL, TW_RUN, "also run the span without any event, to say exactly what they cost"},
+     UNDISTURBED},
     {{"resolved", 0, NULL, TW_CHECK, "print the whole facility after resolution"}, RESOLVED},
     {{"explain", 0, "PATH", TW_CHECK, "print type, unit, range, value and source of one setting"}, EXPLAIN},
     {{"strict", 0, NULL, TW_CHECK, "warnings are errors"}, STRICT},
@@ -254,6 +257,9 @@ static bool take(TwOptions *o, int id, const char *arg)
         return o->color >= 0 || usage("--color %s: expected auto, always or never%s", arg, "");
     case 'o':
         o->out = arg;
+        return true;
+    case UNDISTURBED:
+        o->undisturbed = true;
         return true;
     case EXPLAIN:
         o->explain = arg;

@@ -71,12 +71,12 @@ static bool write_events(TwRecord *record, const TwReport *report, TwError *erro
     if (n == 0) return true;
     int64_t *times = malloc((size_t)n * sizeof *times), *causes = malloc((size_t)n * sizeof *causes);
     int64_t *requests = malloc((size_t)n * sizeof *requests);
-    double *tokens[4];
+    double *tokens[5];
     const char **texts = malloc((size_t)n * sizeof *texts), **targets = malloc((size_t)n * sizeof *targets);
     const char **kinds = malloc((size_t)n * sizeof *kinds);
-    for (int k = 0; k < 4; k++) tokens[k] = malloc((size_t)n * sizeof *tokens[k]);
+    for (int k = 0; k < 5; k++) tokens[k] = malloc((size_t)n * sizeof *tokens[k]);
     if (!times || !causes || !requests || !kinds || !texts || !targets || !tokens[0] || !tokens[1] || !tokens[2] ||
-        !tokens[3])
+        !tokens[3] || !tokens[4])
         abort();
     for (int i = 0; i < n; i++) {
         const TwReportEvent *event = &report->events[i];
@@ -90,6 +90,7 @@ static bool write_events(TwRecord *record, const TwReport *report, TwError *erro
         tokens[1][i] = event->tokens_made_up;
         tokens[2][i] = event->tokens_dropped;
         tokens[3][i] = event->rack_s;
+        tokens[4][i] = event->tokens_lost;
     }
     const TwColumn columns[] = {
         {"time_ns", "ns", "simulated time", NULL, times, NULL},
@@ -97,6 +98,8 @@ static bool write_events(TwRecord *record, const TwReport *report, TwError *erro
         {"kind", "", "what kind of event", NULL, NULL, kinds},
         {"element", "", "what it happened to", NULL, NULL, targets},
         {"text", "", "what happened", NULL, NULL, texts},
+        {"tokens_lost", "1", "output tokens lost: not made less made up, at least those dropped", tokens[4], NULL,
+         NULL},
         {"tokens_not_made", "1", "output tokens that the racks it held back would have made", tokens[0], NULL, NULL},
         {"tokens_made_up", "1", "output tokens that other racks made above their own rate meanwhile", tokens[1], NULL,
          NULL},
@@ -111,7 +114,7 @@ static bool write_events(TwRecord *record, const TwReport *report, TwError *erro
     free(kinds);
     free(texts);
     free(targets);
-    for (int k = 0; k < 4; k++) free(tokens[k]);
+    for (int k = 0; k < 5; k++) free(tokens[k]);
     return good;
 }
 
@@ -247,6 +250,19 @@ static bool simulate(TwState *state, TwRecord *record, TwSceneMaker *maker, cons
     return good;
 }
 
+// The same span with nothing happening: what all events together cost is the difference.
+static bool compare(const TwState *state, TwReport *report, const TwOptions *options, TwError *error)
+{
+    TwState *quiet;
+    if (!options->undisturbed) return true;
+    if (!tw_state_create(&quiet, tw_state_plant(state), error)) return false;
+    tw_state_undisturbed(quiet);
+    bool good = tw_state_advance(quiet, tw_state_time_s(state), NULL, &stop, error);
+    if (good && tw_state_time_s(quiet) >= tw_state_time_s(state)) tw_report_compare(report, state, quiet);
+    tw_state_destroy(quiet);
+    return good;
+}
+
 static int finish(TwState *state, TwRecord *record, TwSceneMaker *maker, const TwOptions *options, double begun_s,
                   TwError *error)
 {
@@ -259,6 +275,7 @@ static int finish(TwState *state, TwRecord *record, TwSceneMaker *maker, const T
     if (!tw_record_finish(record, whole ? "complete" : "interrupted", written, error)) return tw_cli_fail(error);
     TwReport *report = tw_report_create(state, tw_wall_s() - begun_s);
     bool ok = tw_report_ok(report);
+    if (!compare(state, report, options, error)) return tw_cli_fail(error);
     if (options->json)
         tw_report_json(report, stdout);
     else {

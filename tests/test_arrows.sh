@@ -12,7 +12,7 @@ forbid() {
     found=$(grep -rnE "^[[:space:]]*#[[:space:]]*include[[:space:]]*[\"<]($2)/" --include='*.[ch]' --include='*.cu' --include='*.cuh' "$1")
     [ -z "$found" ] || { echo "$1 includes what it may not:"; echo "$found"; failures=$((failures + 1)); }
 }
-all='sim|models/thermal|models/power|models/network|models/workload|twin|study|viz|cli|kernels'
+all='sim|models/thermal|models/power|models/network|models/workload|models/operations|twin|study|viz|cli|kernels'
 # may FOLDER ALLOWED: everything else of the house is forbidden
 may() {
     local rest
@@ -20,7 +20,7 @@ may() {
     forbid "$1" "$rest"
 }
 may sim 'sim'
-for model in thermal power network workload; do may "models/$model" "sim|models/$model"; done
+for model in thermal power network workload operations; do may "models/$model" "sim|models/$model"; done
 may twin 'sim|models/.*|twin'
 may study 'sim|models/.*|twin|study'
 may viz 'sim|twin|viz'

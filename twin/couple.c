@@ -48,6 +48,13 @@ static double rack_demand_w(const TwPlant *plant, int i, double device_w, double
     return fmin(ac_w * (1.0 + fmax(extra_ratio, 0.0)) / margin, rack->peak_w);
 }
 
+void tw_couple_down(const TwPlant *plant, void *block)
+{
+    bool *on = tw_at(block, plant->slot.rack_on);
+    const uint8_t *down = tw_at_const(block, plant->failures.rack_down);
+    for (int i = 0; i < plant->rack_count; i++) on[i] = on[i] && !down[i];
+}
+
 void tw_couple_grant(const TwPlant *plant, void *block, TwScratch *s)
 {
     double *grant_w = tw_f64(block, plant->slot.grant_w);
@@ -102,13 +109,14 @@ static void rack_power(const TwPlant *plant, const void *block, TwScratch *s, do
 {
     const bool *on = tw_at_const(block, plant->slot.rack_on);
     const bool *serving = tw_at_const(block, plant->slot.serving);
+    const int32_t *down_gpus = tw_at_const(block, plant->failures.down_gpus);
     TwWindow *w = &s->window;
     w->gpu_w_sum = w->host_w_sum = 0.0;
     for (int i = 0; i < plant->rack_count; i++) {
         const TwRackPlan *rack = &plant->racks[i];
         double gpu_w = on[i] ? s->device_j[i] / window_s + spare_gpu_w(rack) : 0.0;
-        // while weights are loaded the GPUs idle
-        if (on[i] && !serving[i]) gpu_w += (double)rack->serving_gpus * rack->gpu_idle_w;
+        // GPUs that wait for their weights or for repair idle
+        if (on[i]) gpu_w += (double)(serving[i] ? down_gpus[i] : rack->serving_gpus) * rack->gpu_idle_w;
         double host = on[i] ? host_w(rack, gpu_w) : 0.0;
         w->gpu_w[i] = gpu_w;
         w->rack_dc_w[i] = gpu_w + host;
@@ -262,8 +270,11 @@ bool tw_couple(const TwPlant *plant, void *block, TwScratch *s, int64_t from_ns,
 
     // requests are served under caps, clocks and supply
     tw_workload_advance(
-        plant->workload, block, &(TwWorkloadIn){clock, s->cap_w, tw_at_const(block, plant->slot.serving)}, from_ns,
-        until_ns, &(TwWorkloadOut){s->device_j, tw_f64(block, plant->slot.device_demand_w), s->tokens, w->kv_fraction});
+        plant->workload, block,
+        &(TwWorkloadIn){clock, s->cap_w, tw_at_const(block, plant->slot.serving),
+                        tw_at_const(block, plant->failures.replica_down)},
+        from_ns, until_ns,
+        &(TwWorkloadOut){s->device_j, tw_f64(block, plant->slot.device_demand_w), s->tokens, w->kv_fraction});
     rack_power(plant, block, s, window_s);
 
     // heat of the window; electrical losses reach the room one window later, at the rate they were made
@@ -300,6 +311,7 @@ bool tw_couple(const TwPlant *plant, void *block, TwScratch *s, int64_t from_ns,
     TwPowerOut power = {
         .element_w = w->element_w, .loss_w = w->element_loss_w, .rack_on = rack_on, .load_on = s->load_on};
     tw_power_settle(plant->power, block, window_s, w->rack_w, load_w, &power);
+    tw_couple_down(plant, block);
     for (int i = 0; i < plant->load_count; i++) load_on[i] = s->load_on[i] ? 1.0 : 0.0;
 
     for (int i = 0; i < plant->cdu_count; i++) w->cdu_pump_w[i] = 0.0;

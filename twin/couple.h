@@ -18,5 +18,8 @@ typedef struct TwScratch {
 bool tw_couple(const TwPlant *plant, void *block, TwScratch *scratch, int64_t from_ns, int64_t until_ns,
                TwError *error);
 
+// Racks that failed by themselves are off, whatever their supply.
+void tw_couple_down(const TwPlant *plant, void *block);
+
 // Power grants for what the racks now want; called at time zero and by tw_couple.
 void tw_couple_grant(const TwPlant *plant, void *block, TwScratch *scratch);

@@ -116,7 +116,51 @@ static const TwField restart_fields[] = {
 };
 static const TwKind restart_kind = {"restart", NULL, restart_fields, TW_COUNT(restart_fields), NULL, 0};
 
+static const TwField ride_fields[] = {
+    REAL(TwRideRow, window_fraction, "1", 0, 1, "0.9", "a store takes over while the voltage is below it"),
+    WHOLE(TwRideRow, latch_count, "1", 0, 16, "3", "dips inside latch_s after which it stays on its cells; 0: never"),
+    REAL(TwRideRow, latch_s, "s", 1e-3, 1e6, "60", "time in which dips are counted"),
+    REAL(TwRideRow, return_s, "s", 0, 1e6, "10", "good voltage before a store takes its supply again"),
+    REAL(TwRideRow, stagger_s, "s", 0, 1e6, "0", "between the return of one store and the next"),
+};
+static const TwKind ride_kind = {"ride_through", NULL, ride_fields, TW_COUNT(ride_fields), NULL, 0};
+
+static const char *const victim_words[] = {"gpu", "rack", "element", "pump", NULL};
+static const TwField failure_fields[] = {
+    WORD(TwFailureRow, of, NULL, victim_words, "what breaks"),
+    {"names", "", TW_TEXTS, 0, 0, "[]", AT(TwFailureRow, names),
+     "element, pump: which, by entry, group or kind; empty: all", NULL},
+    REAL(TwFailureRow, mtbf_h, "h", 1e-6, 1e12, "unknown", "mean time between failures of one part"),
+    REAL(TwFailureRow, per_million_h, "1/Mh", 1e-9, 1e9, "unknown", "failures of one part in a million hours"),
+    REAL(TwFailureRow, availability, "1", 1e-9, 0.999999999999, "unknown", "of one part, with mttr_h"),
+    REAL(TwFailureRow, mttr_h, "h", 0, 1e6, "unknown", "mean time to repair; required"),
+    REAL(TwFailureRow, deviation, "1", 0, 10, "0", "of the repair time over its mean (lognormal)"),
+    REAL(TwFailureRow, shape, "1", 0.1, 20, "1", "of the life (Weibull); 1: exponential"),
+    REAL(TwFailureRow, swap_h, "h", 0, 1e6, "0", "a warm spare takes over after it; 0: no warm spares"),
+    REAL(TwFailureRow, lead_h, "h", 0, 1e6, "0", "until a spare that was used is replaced"),
+    WORD(TwFailureRow, crew, "", NULL, "who mends it; empty: no waiting"),
+    WHOLE(TwFailureRow, spares, "1", -1, 1e6, "-1", "spares in stock; -1: as many as asked for"),
+};
+static const TwKind failure_kind = {"failure", NULL, failure_fields, TW_COUNT(failure_fields), NULL, 0};
+static const TwField crew_fields[] = {
+    WHOLE(TwCrewRow, size, "1", 1, 100000, "1", "repairs that it can do at once"),
+};
+static const TwKind crew_kind = {"crew", NULL, crew_fields, TW_COUNT(crew_fields), NULL, 0};
+static const TwField maintenance_fields[] = {
+    WORD(TwMaintenanceRow, element, NULL, NULL, "what is taken out: an entry, group or kind of the electrical tree"),
+    REAL(TwMaintenanceRow, at_s, "s", 0, 1e9, NULL, "first time"),
+    REAL(TwMaintenanceRow, for_s, "s", 1, 1e8, NULL, "how long it is out"),
+    REAL(TwMaintenanceRow, every_s, "s", 0, 1e9, "0", "time between two rounds; 0: once"),
+    WHOLE(TwMaintenanceRow, at_once, "1", 1, 100000, "1", "how many of the group are out at once"),
+    YES(TwMaintenanceRow, force, "false", "take it out although racks lose supply"),
+};
+static const TwKind maintenance_kind = {"maintenance", NULL, maintenance_fields, TW_COUNT(maintenance_fields), NULL, 0};
+
 static const TwChild operations_children[] = {
+    {"ride_through", TW_ONE, &ride_kind, "stores and voltage dips"},
+    {"failures", TW_LIST, &failure_kind, "what breaks by itself"},
+    {"crews", TW_LIST, &crew_kind, "who mends it"},
+    {"maintenance", TW_LIST, &maintenance_kind, "what is taken out as planned"},
     {"restart", TW_ONE, &restart_kind, "replicas after their rack lost power"},
 };
 static const TwKind operations_kind = {"operations", NULL, NULL, 0, operations_children, TW_COUNT(operations_children)};
@@ -171,14 +215,19 @@ static const TwChild workload_children[] = {
 static const TwKind workload_kind = {
     "workload", NULL, workload_fields, TW_COUNT(workload_fields), workload_children, TW_COUNT(workload_children)};
 
-static const char *const event_words[] = {"load_target", "lose", "set_supply", "pump_fail", NULL};
+static const char *const event_words[] = {"load_target", "lose",  "restore",  "set_supply", "pump_fail",
+                                          "dip",         "reset", "maintain", NULL};
 static const TwField event_fields[] = {
     WORD(TwEventRow, kind, NULL, event_words, "what happens"),
     {"feed", "", TW_TEXT, 0, 0, "", AT(TwEventRow, element), "power element or CDU it happens to", NULL},
+    {"element", "", TW_TEXT, 0, 0, "", AT(TwEventRow, other), "the same as feed", NULL},
+    WORD(TwEventRow, scenario, "", NULL, "happens only where run.scenario is this; empty: always"),
     REAL(TwEventRow, at_s, "s", 0, 1e9, NULL, "when"),
+    REAL(TwEventRow, for_s, "s", 0, 1e9, "unknown", "how long; instead of until_s"),
     REAL(TwEventRow, until_s, "s", 0, 1e9, "inf", "when it ends"),
     REAL(TwEventRow, limit_w, "W", 0, 1e12, "inf", "load_target: the limit"),
     REAL(TwEventRow, supply_degc, "degC", 5, 70, "unknown", "set_supply: the set point"),
+    REAL(TwEventRow, voltage_fraction, "1", 0, 1, "unknown", "dip: voltage left, of nominal"),
     YES(TwEventRow, best_effort, "true", "load_target: a goal rather than an obligation; named in the event log"),
 };
 static const TwKind event_kind = {"event", NULL, event_fields, TW_COUNT(event_fields), NULL, 0};
@@ -186,6 +235,7 @@ static const TwKind event_kind = {"event", NULL, event_fields, TW_COUNT(event_fi
 static const char *const integrator_words[] = {"rosenbrock", "cvode", NULL};
 static const TwField run_fields[] = {
     WORD(TwRunRow, start, "2026-07-01 00:00:00", NULL, "calendar time of simulated time zero"),
+    WORD(TwRunRow, scenario, "normal", NULL, "which of the scripted events happen: those of this name or of none"),
     REAL(TwRunRow, for_s, "s", 1e-3, 1e9, "86400", "simulated span"),
     REAL(TwRunRow, warmup_s, "s", 0, 1e9, "0", "requests that arrive earlier are left out of latencies"),
     REAL(TwRunRow, exchange_s, "s", 0, 3600, "0", "exchange interval of the models; 0: 1 s up to 6 h, 10 s beyond"),

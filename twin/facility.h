@@ -53,6 +53,34 @@ typedef struct TwRestartRow {
     double storage_bytes_s;     // of the site, shared by all that load at once; 0: no bound
 } TwRestartRow;
 
+// Stores and voltage dips.
+typedef struct TwRideRow {
+    double window_fraction;    // below it a store takes over
+    int64_t latch_count;       // dips inside latch_s after which it stays on its cells; 0: never
+    double latch_s, return_s, stagger_s;
+} TwRideRow;
+
+// A failure class: what may break, how often, who mends it (twin/failures.h).
+typedef struct TwFailureRow {
+    const char *of;                                // "gpu" "rack" "element" "pump"
+    TwTexts names;                                 // entries, groups or kinds; empty: all
+    double mtbf_h, per_million_h, availability;    // of one part; one of the three
+    double mttr_h, deviation, shape, swap_h, lead_h;
+    const char *crew;
+    int64_t spares;
+} TwFailureRow;
+
+typedef struct TwCrewRow {
+    int64_t size;
+} TwCrewRow;
+
+typedef struct TwMaintenanceRow {
+    const char *element;
+    double at_s, for_s, every_s;
+    int64_t at_once;
+    bool force;
+} TwMaintenanceRow;
+
 // A pool of replicas and its traffic; also the shorthand directly under `workload`.
 typedef struct TwPoolRow {
     const char *precision, *kv_precision, *router, *lengths, *trace;
@@ -66,13 +94,16 @@ typedef struct TwPoolRow {
 } TwPoolRow;
 
 typedef struct TwEventRow {
-    const char *kind, *element;
-    double at_s, until_s, limit_w, supply_degc;
+    const char *kind, *element, *other;
+    const char *scenario;    // happens only where run.scenario is this; "": always
+    double at_s, until_s, for_s, limit_w, supply_degc;
+    double voltage_fraction;
     bool best_effort;
 } TwEventRow;
 
 typedef struct TwRunRow {
-    const char *start;    // "2026-07-01 00:00:00"
+    const char *start;       // "2026-07-01 00:00:00"
+    const char *scenario;    // which of the scripted events happen
     double for_s, warmup_s;
     double exchange_s;               // 0: 1 s for runs up to 6 h, 10 s beyond
     double series_s, component_s;    // recording intervals; 0: by the length of the run

@@ -1,11 +1,13 @@
 #include "twin/plant.h"
 
+#include "models/operations/grid.h"
 #include "models/thermal/cdu.h"
 #include "models/thermal/plant.h"
 #include "models/thermal/rack.h"
 #include "models/thermal/room.h"
 #include "sim/data.h"
 #include "twin/calendar.h"
+#include "twin/failures.h"
 #include "twin/limits.h"
 #include "twin/plant_parts.h"
 #include "twin/reference.h"
@@ -335,6 +337,7 @@ static bool compile_run(TwPlant *plant, TwErrors *errors)
     tw_node_row(tw_node_group(root, "tariff"), &plant->tariff);
     tw_node_row(tw_node_group(root, "capping"), &plant->capping);
     tw_node_row(tw_node_group(tw_node_group(root, "operations"), "restart"), &plant->restart);
+    tw_node_row(tw_node_group(tw_node_group(root, "operations"), "ride_through"), &plant->ride);
     plant->title = row.title;
     double span_s = plant->run.for_s;
     plant->exchange_s = plant->run.exchange_s > 0.0 ? plant->run.exchange_s : span_s <= 6.0 * 3600.0 ? 1.0 : 10.0;
@@ -376,6 +379,32 @@ static void check_limits(const TwPlant *plant, TwErrors *errors)
     }
 }
 
+// All replicas of all pools in the order of the workload.
+static void gather_replicas(TwPlant *plant)
+{
+    int n = 0;
+    for (int p = 0; p < plant->pool_count; p++) n += plant->pools[p].replicas;
+    int *rack = TW_TAKE(plant->arena, n + 1, int), *gpu = TW_TAKE(plant->arena, n + 1, int);
+    int *gpus = TW_TAKE(plant->arena, n + 1, int), at = 0, first = 0;
+    double *load_s = TW_TAKE(plant->arena, n + 1, double);
+    for (int p = 0; p < plant->pool_count; p++) {
+        const TwPoolPlan *pool = &plant->pools[p];
+        for (int i = 0; i < pool->replicas; i++, at++) {
+            rack[at] = pool->replica_rack[i];
+            gpu[at] = first;
+            gpus[at] = pool->tensor_parallel;
+            load_s[at] = pool->step->weight_bytes / plant->restart.load_bytes_s + plant->restart.warmup_s;
+            first += pool->tensor_parallel;
+        }
+    }
+    plant->replica_count = n;
+    plant->serving_gpus = first;
+    plant->replica_rack = rack;
+    plant->replica_gpu = gpu;
+    plant->replica_gpus = gpus;
+    plant->replica_load_s = load_s;
+}
+
 static bool compile(TwPlant *plant, const TwPlantInput *input, TwErrors *errors)
 {
     const TwNode *root = tw_config_root(plant->config);
@@ -406,6 +435,8 @@ static bool compile(TwPlant *plant, const TwPlantInput *input, TwErrors *errors)
     good = tw_compile_workload(plant, input, &layout, errors) && good;
     if (!good) return false;
     check_limits(plant, errors);
+    gather_replicas(plant);
+    if (!tw_failures_compile(plant, errors)) return false;
 
     size_t racks = (size_t)plant->rack_count, loads = (size_t)plant->load_count,
            elements = (size_t)plant->element_count;
@@ -422,8 +453,12 @@ static bool compile(TwPlant *plant, const TwPlantInput *input, TwErrors *errors)
     plant->slot.target_w = tw_layout_add(&layout, elements, sizeof(double));
     plant->slot.held_by = tw_layout_add(&layout, racks, sizeof(int));
     plant->slot.loading_peak = tw_layout_add(&layout, elements, sizeof(double));
-    tw_events_layout(&plant->queue, &layout, plant->event_count + TW_INJECTED);
+    tw_events_layout(&plant->queue, &layout, plant->event_count + TW_INJECTED + TW_FAILURE_EVENTS);
+    plant->slot.out = tw_layout_add(&layout, elements, 1);
+    plant->slot.dips = tw_layout_add(&layout, elements, sizeof(TwDips));
+    plant->slot.latched = tw_layout_add(&layout, elements, 1);
     tw_story_layout(plant, &layout);
+    tw_failures_layout(plant, &layout);
     tw_plant_record(plant, &layout);
     plant->state_bytes = layout.bytes;
     return true;

@@ -11,6 +11,7 @@
 #include "models/workload/workload.h"
 #include "sim/arena.h"
 #include "sim/event.h"
+#include "sim/random.h"
 #include "sim/record.h"
 #include "twin/facility.h"
 
@@ -33,6 +34,7 @@ typedef struct TwPoolPlan {
     char name[TW_NAME];
     const char *model, *precision, *lengths, *trace;
     int tensor_parallel, replicas, cells, max_tokens, max_sequences;
+    const int *replica_rack;    // [replica] of the pool
     double ttft_slo_s, tpot_slo_s;
     double rate_s, input_mean, output_mean;    // expected of the generator; NaN for a trace
     TwStepModel *step;
@@ -47,23 +49,71 @@ typedef enum TwEventKind {
     TW_EVENT_SUPPLY,
     TW_EVENT_PUMP,
     TW_EVENT_PUMP_END,
-    TW_EVENT_READY    // replicas that loaded their weights serve again
+    TW_EVENT_READY,      // replicas that loaded their weights serve again
+    TW_EVENT_REPLICA,    // the same for one replica whose GPU was mended
+    TW_EVENT_DIP,        // voltage dip; value: voltage left
+    TW_EVENT_DIP_END,
+    TW_EVENT_RETURN,    // a store takes its supply again
+    TW_EVENT_RESET,     // of a store that latched
+    TW_EVENT_OUT,       // planned: out of service
+    TW_EVENT_OUT_END,
+    TW_EVENT_FAIL,    // twin/failures.h from here
+    TW_EVENT_SWAPPED,
+    TW_EVENT_REPAIRED,
+    TW_EVENT_RESTOCK,
+    TW_EVENT_MAINTAIN,
+    TW_EVENT_MAINTAIN_END
 } TwEventKind;
 
 typedef struct TwEventPlan {
     TwEventKind kind;
     int64_t at_ns;
-    int target;          // element or CDU
-    double value;        // W, degC
-    const char *text;    // for the log
+    int target;        // element or CDU
+    int64_t for_ns;    // of a dip
+    double value;      // W, degC, pu
 } TwEventPlan;
+
+// What may break, who mends it, what is taken out as planned (twin/failures.h).
+typedef enum TwVictims { TW_VICTIM_GPU, TW_VICTIM_RACK, TW_VICTIM_ELEMENT, TW_VICTIM_PUMP } TwVictims;
+
+typedef struct TwFailureClass {
+    char name[TW_NAME];
+    TwVictims victims;
+    int count;           // parts that may fail
+    const int *parts;    // [count] elements or CDUs; NULL: all GPUs or racks
+    double mtbf_h, shape, mttr_h, deviation, swap_h, lead_h;
+    int crew;      // -1: none needed
+    int spares;    // -1: as many as asked for
+    TwStream stream;
+    TwSlot timer_ns;    // [count] of a Weibull class
+} TwFailureClass;
+
+typedef struct TwCrew {
+    char name[TW_NAME];
+    int count;
+} TwCrew;
+
+typedef struct TwMaintenance {
+    int element;
+    int64_t at_ns, for_ns, every_ns;    // every_ns 0: once
+    bool force;
+} TwMaintenance;
+
+typedef struct TwFailurePlan {
+    int class_count, crew_count, maintenance_count;
+    TwFailureClass *classes;
+    TwCrew *crews;
+    TwMaintenance *maintenance;
+    TwSlot head, tickets, draws, crew_free, spare_free;    // [1], [TICKETS], [class], [crew], [class]
+    TwSlot replica_down, down_gpus, rack_down;             // [replica], [rack], [rack]
+} TwFailurePlan;
 
 // Where the story lies in the block (twin/story.h).
 typedef struct TwStorySlots {
     TwSlot head, entries;
     TwSlot mode, mode_now, element, below, target, overload, overload_seen_ns;    // [element]
     TwSlot load_on, cdu;                                                          // [load], [cdu]
-    TwSlot rack, rack_fresh, ready_ns, rate, rate_s;                              // [rack]
+    TwSlot rack, rack_part, rack_fresh, ready_ns, rate, rate_s;                   // [rack]
 } TwStorySlots;
 
 typedef struct TwPlant {
@@ -75,6 +125,8 @@ typedef struct TwPlant {
     TwTariffRow tariff;
     TwCappingRow capping;
     TwRestartRow restart;
+    TwRideRow ride;
+    TwFailurePlan failures;
     TwRunRow run;
     double exchange_s;
     char start[32];
@@ -89,7 +141,11 @@ typedef struct TwPlant {
     TwEventPlan *events;
     const char **load_names;    // power loads: fabric first, then those of the thermal model
     const int *load_element;    // [load] what it hangs on
-    int64_t gpu_count;
+    int64_t gpu_count, serving_gpus;
+    int replica_count;
+    const int *replica_rack, *replica_gpu;    // [replica] where it is; its first GPU, counted over all replicas
+    const int *replica_gpus;                  // [replica]
+    const double *replica_load_s;             // [replica] to load its weights and warm up
 
     TwWeather *weather;
     TwThermal *thermal;
@@ -104,6 +160,9 @@ typedef struct TwPlant {
         TwSlot meters, grant_w, extra_ratio, clock_fraction, rack_on, rack_w, device_demand_w, load_on, load_w;
         TwSlot binding_s, target_w, loading_peak, held_by;
         TwSlot serving;    // [rack] energised and its replicas loaded
+        TwSlot out;        // [element] how many reasons keep it out of service
+        TwSlot dips;       // [element] TwDips of a store
+        TwSlot latched;    // [element]
         TwStorySlots story;
     } slot;    // the twin's own arrays
 } TwPlant;
@@ -121,6 +180,7 @@ void tw_plant_destroy(TwPlant *plant);
 size_t tw_meters_bytes(void);    // twin/ledger.h
 
 // The groups and series that a run records; the values come from tw_couple.
-enum { TW_INJECTED = 256 };    // events that may be injected and still lie ahead
+enum { TW_INJECTED = 256 };           // events that may be injected and still lie ahead
+enum { TW_FAILURE_EVENTS = 4096 };    // failures, repairs, restarts and maintenance that lie ahead
 enum { TW_GROUP_FACILITY, TW_GROUP_RACK, TW_GROUP_CDU, TW_GROUP_ELEMENT, TW_GROUPS };
 void tw_plant_record(TwPlant *plant, TwLayout *layout);    // twin/series.c

@@ -5,57 +5,109 @@
 #include <math.h>
 #include <string.h>
 
-static void add_event(TwPlant *plant, TwEventKind kind, double at_s, int target, double value, const char *text)
+static void add_event(TwPlant *plant, TwEventKind kind, double at_s, double for_s, int target, double value)
 {
-    plant->events[plant->event_count++] = (TwEventPlan){kind, llround(at_s * 1e9), target, value, text};
+    int64_t for_ns = isfinite(for_s) ? llround(for_s * 1e9) : 0;
+    plant->events[plant->event_count++] = (TwEventPlan){kind, llround(at_s * 1e9), target, for_ns, value};
+}
+
+// What a word of an event does, and what ends it; value: which of its settings it needs.
+static const struct {
+    const char *word;
+    TwEventKind kind, end;
+    bool cdu, spans;
+    const char *value;
+} words[] = {
+    {"load_target", TW_EVENT_TARGET, TW_EVENT_TARGET_END, false, true, "limit_w"},
+    {"lose", TW_EVENT_LOSE, TW_EVENT_RESTORE, false, true, NULL},
+    {"restore", TW_EVENT_RESTORE, TW_EVENT_RESTORE, false, false, NULL},
+    {"maintain", TW_EVENT_OUT, TW_EVENT_OUT_END, false, true, NULL},
+    {"dip", TW_EVENT_DIP, TW_EVENT_DIP_END, false, true, "voltage_fraction"},
+    {"reset", TW_EVENT_RESET, TW_EVENT_RESET, false, false, NULL},
+    {"set_supply", TW_EVENT_SUPPLY, TW_EVENT_SUPPLY, true, false, "supply_degc"},
+    {"pump_fail", TW_EVENT_PUMP, TW_EVENT_PUMP_END, true, true, NULL},
+};
+
+static bool contradicts(const TwEventPlan *a, const TwEventPlan *b)
+{
+    if (a->at_ns != b->at_ns || a->target != b->target) return false;
+    return (a->kind == TW_EVENT_LOSE && b->kind == TW_EVENT_RESTORE) ||
+           (a->kind == TW_EVENT_RESTORE && b->kind == TW_EVENT_LOSE) ||
+           (a->kind == TW_EVENT_TARGET && b->kind == TW_EVENT_TARGET && a->value != b->value);
+}
+
+static void compile_event(TwPlant *plant, const TwNode *node, TwErrors *errors)
+{
+    TwEventRow row;
+    tw_node_row(node, &row);
+    int w = 0;
+    while (strcmp(words[w].word, row.kind) != 0) w++;
+    const char *name = row.element[0] ? row.element : row.other;
+    if (row.element[0] && row.other[0]) {
+        tw_node_error(node, "element", errors, "feed and element are two words for one setting: give one of them");
+        return;
+    }
+    int count = words[w].cdu ? plant->cdu_count : plant->element_count;
+    const char *const *names = words[w].cdu ? plant->cdu_names : plant->element_names;
+    int target = tw_find_entry(names, count, name, 0, 1);
+    if (target < 0) {
+        tw_reference_error(node, row.other[0] ? "element" : "feed", errors, name,
+                           words[w].cdu ? "CDU" : "power element", names, count);
+        return;
+    }
+    if (isfinite(row.for_s) && isfinite(row.until_s)) {
+        tw_node_error(node, "for_s", errors, "for_s and until_s say the same: give one of them");
+        return;
+    }
+    double until_s = isfinite(row.for_s) ? row.at_s + row.for_s : row.until_s;
+    if (until_s <= row.at_s) {
+        tw_node_error(node, "until_s", errors, "until_s = %g is not after at_s = %g", until_s, row.at_s);
+        return;
+    }
+    const char *need = words[w].value;
+    double value = !need                              ? NAN
+                   : strcmp(need, "limit_w") == 0     ? row.limit_w
+                   : strcmp(need, "supply_degc") == 0 ? row.supply_degc
+                                                      : row.voltage_fraction;
+    if (need && !isfinite(value)) {
+        tw_node_error(node, need, errors, "a %s needs %s", row.kind, need);
+        return;
+    }
+    if (words[w].kind == TW_EVENT_TARGET && !(value > 0.0)) {
+        tw_node_error(node, need, errors, "limit_w = %g, expected more than 0 W", value);
+        return;
+    }
+    if (words[w].kind == TW_EVENT_DIP && !isfinite(until_s)) {
+        tw_node_error(node, "for_s", errors, "a dip needs for_s: how long it lasts");
+        return;
+    }
+    add_event(plant, words[w].kind, row.at_s, until_s - row.at_s, target, value);
+    for (int k = 0; k + 1 < plant->event_count; k++)
+        if (contradicts(&plant->events[k], &plant->events[plant->event_count - 1]))
+            tw_node_error(node, "at_s", errors, "contradicts another event at %g s on %s", row.at_s, name);
+    if (words[w].spans && isfinite(until_s)) add_event(plant, words[w].end, until_s, until_s - row.at_s, target, value);
 }
 
 void tw_compile_events(TwPlant *plant, TwErrors *errors)
 {
     const TwNode *root = tw_config_root(plant->config);
-    int n = tw_node_entries(root, "events");
+    int n = tw_node_entries(root, "events"), known = 1;
+    const char *scenarios[65] = {"normal"};
     plant->events = TW_TAKE(plant->arena, 2 * n + 1, TwEventPlan);
     for (int i = 0; i < n; i++) {
-        char name[TW_NAME], text[160];
+        char name[TW_NAME];
         const TwNode *node = tw_node_entry(root, "events", i, name);
         TwEventRow row;
         tw_node_row(node, &row);
-        bool cdu = strcmp(row.kind, "set_supply") == 0 || strcmp(row.kind, "pump_fail") == 0;
-        int target = cdu ? tw_find_entry(plant->cdu_names, plant->cdu_count, row.element, 0, 1)
-                         : tw_find_entry(plant->element_names, plant->element_count, row.element, 0, 1);
-        if (target < 0) {
-            tw_reference_error(node, "feed", errors, row.element, cdu ? "CDU" : "power element",
-                               cdu ? plant->cdu_names : plant->element_names,
-                               cdu ? plant->cdu_count : plant->element_count);
-            continue;
-        }
-        if (row.until_s <= row.at_s) {
-            tw_node_error(node, "until_s", errors, "until_s = %g is not after at_s = %g", row.until_s, row.at_s);
-            continue;
-        }
-        TwEventKind kind = TW_EVENT_SUPPLY, end = TW_EVENT_SUPPLY;
-        double value = row.supply_degc;
-        if (strcmp(row.kind, "load_target") == 0) {
-            kind = TW_EVENT_TARGET, end = TW_EVENT_TARGET_END, value = row.limit_w;
-            if (!isfinite(value)) tw_node_error(node, "limit_w", errors, "a load target needs limit_w");
-            snprintf(text, sizeof text, "load target %.4g kW on %s (%s)", value / 1e3, row.element,
-                     row.best_effort ? "best effort" : "firm");
-        } else if (strcmp(row.kind, "lose") == 0) {
-            kind = TW_EVENT_LOSE, end = TW_EVENT_RESTORE;
-            snprintf(text, sizeof text, "%s lost", row.element);
-        } else if (strcmp(row.kind, "pump_fail") == 0) {
-            kind = TW_EVENT_PUMP, end = TW_EVENT_PUMP_END;
-            snprintf(text, sizeof text, "pump of %s failed", row.element);
-        } else {
-            if (!isfinite(value)) tw_node_error(node, "supply_degc", errors, "set_supply needs supply_degc");
-            snprintf(text, sizeof text, "supply of %s set to %.4g degC", row.element, value);
-        }
-        add_event(plant, kind, row.at_s, target, value, tw_arena_text(plant->arena, text));
-        if (isfinite(row.until_s) && kind != TW_EVENT_SUPPLY) {
-            snprintf(text, sizeof text, "%s: end", plant->events[plant->event_count - 1].text);
-            add_event(plant, end, row.until_s, target, NAN, tw_arena_text(plant->arena, text));
-        }
+        if (row.scenario[0] && known < 65) scenarios[known++] = row.scenario;
+        if (row.scenario[0] && strcmp(row.scenario, plant->run.scenario) != 0) continue;
+        compile_event(plant, node, errors);
     }
+    bool found = false;
+    for (int i = 0; i < known; i++) found = found || strcmp(scenarios[i], plant->run.scenario) == 0;
+    if (!found)
+        tw_reference_error(tw_node_group(root, "run"), "scenario", errors, plant->run.scenario, "scenario", scenarios,
+                           known);
     // in order of time, as the queue will give them; equal times keep file order (insertion sort: few)
     for (int i = 1; i < plant->event_count; i++)
         for (int k = i; k > 0 && plant->events[k].at_ns < plant->events[k - 1].at_ns; k--) {

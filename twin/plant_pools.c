@@ -218,6 +218,7 @@ static bool compile_pool(TwPlant *plant, TwPoolPlan *pool, TwPoolSpec *spec, con
     }
     int *racks = TW_TAKE(plant->arena, replicas, int), *cells = TW_TAKE(plant->arena, replicas, int);
     place_replicas(plant, &row, root, ranks, racks);
+    pool->replica_rack = racks;
     pool->cells = (replicas + CELL_REPLICAS - 1) / CELL_REPLICAS;
     for (int i = 0; i < replicas; i++) {
         TwRackPlan *home = &plant->racks[racks[i]];

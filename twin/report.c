@@ -303,7 +303,7 @@ static void add_events(TwReport *report, const TwState *state)
     int n = report->event_count = tw_story_count(plant, block);
     report->events = calloc((size_t)n + 1, sizeof *report->events);
     if (!report->events) abort();
-    double not_made = 0.0, made_up = 0.0, dropped = 0.0, rack_s = 0.0, requests = 0.0;
+    double lost = 0.0, not_made = 0.0, made_up = 0.0, dropped = 0.0, rack_s = 0.0, requests = 0.0;
     int roots = 0;
     for (int i = 0; i < n; i++) {
         const TwEntry *entry = tw_story_entry(plant, block, i);
@@ -315,13 +315,16 @@ static void add_events(TwReport *report, const TwState *state)
                                  .severity = tw_story_severity(entry),
                                  .kind = tw_story_word((TwHappening)entry->kind),
                                  .tokens_not_made = entry->tokens,
-                                 .tokens_made_up = entry->made_up,
                                  .tokens_dropped = entry->dropped,
                                  .rack_s = entry->rack_s};
         snprintf(event->target, sizeof event->target, "%s", tw_story_target(plant, entry));
         tw_story_text(plant, entry, event->text, sizeof event->text);
+        // a rise of the load by itself makes nothing up for what was not made
+        event->tokens_made_up = fmin(fmax(entry->made_up, 0.0), fmax(entry->tokens, 0.0));
+        event->tokens_lost = fmax(entry->tokens - event->tokens_made_up, entry->dropped);
+        lost += event->tokens_lost;
         not_made += entry->tokens;
-        made_up += entry->made_up;
+        made_up += event->tokens_made_up;
         dropped += entry->dropped;
         rack_s += entry->rack_s;
         requests += (double)entry->requests;
@@ -336,7 +339,26 @@ static void add_events(TwReport *report, const TwState *state)
     add(report, "events.tokens_not_made", "1", "output tokens that the racks held back would have made", not_made);
     add(report, "events.tokens_made_up", "1", "output tokens that other racks made above their rate meanwhile",
         made_up);
-    add(report, "events.tokens_lost", "1", "not made, less made up", not_made - made_up);
+    add(report, "events.tokens_lost", "1",
+        "lost to them: not made less made up, at least what the lost requests asked for", lost);
+}
+
+void tw_report_compare(TwReport *report, const TwState *state, const TwState *undisturbed)
+{
+    TwWorkloadTotals is, was;
+    const TwPlant *plant = tw_state_plant(state);
+    tw_workload_totals(plant->workload, tw_state_block(state), -1, &is);
+    tw_workload_totals(plant->workload, tw_state_block(undisturbed), -1, &was);
+    add(report, "undisturbed.output_tokens", "1", "output tokens where nothing happens",
+        (double)was.output_tokens_done);
+    add(report, "undisturbed.tokens_lost", "1", "output tokens that all happenings together cost, exactly",
+        (double)(was.output_tokens_done - is.output_tokens_done));
+    add(report, "undisturbed.requests_lost", "", "requests completed less than where nothing happens",
+        (double)(was.completed - is.completed));
+    add(report, "undisturbed.utility_kwh", "kWh", "utility energy where nothing happens",
+        tw_state_meters(undisturbed)->utility_j / 3.6e6);
+    add(report, "undisturbed.utility_kwh_less", "kWh", "utility energy less than where nothing happens",
+        (tw_state_meters(undisturbed)->utility_j - tw_state_meters(state)->utility_j) / 3.6e6);
 }
 
 TwReport *tw_report_create(const TwState *state, double wall_s)
@@ -393,6 +415,7 @@ bool tw_report_cause(const TwReport *report, int row, TwReportCause *cause)
         if (e->root != row) continue;
         cause->happenings++;
         cause->requests += e->requests;
+        cause->lost += e->tokens_lost;
         cause->not_made += e->tokens_not_made;
         cause->made_up += e->tokens_made_up;
         cause->dropped += e->tokens_dropped;
@@ -429,8 +452,8 @@ static void json_events(const TwReport *report, FILE *stream)
             stream,
             ", \"tokens_lost\": %.9g, \"tokens_not_made\": %.9g, \"tokens_made_up\": %.9g, \"requests_lost\": %lld, "
             "\"tokens_dropped\": %.9g, \"rack_s\": %.9g}",
-            e->tokens_not_made - e->tokens_made_up, e->tokens_not_made, e->tokens_made_up, (long long)e->requests,
-            e->tokens_dropped, e->rack_s);
+            e->tokens_lost, e->tokens_not_made, e->tokens_made_up, (long long)e->requests, e->tokens_dropped,
+            e->rack_s);
     }
     fprintf(stream, "\n  ],\n  \"causes\": [");
     bool first = true;
@@ -443,8 +466,8 @@ static void json_events(const TwReport *report, FILE *stream)
         fprintf(stream,
                 ", \"happenings\": %d, \"tokens_lost\": %.9g, \"tokens_not_made\": %.9g, \"tokens_made_up\": %.9g, "
                 "\"requests_lost\": %lld, \"tokens_dropped\": %.9g, \"rack_hours\": %.9g}",
-                cause.happenings, cause.not_made - cause.made_up, cause.not_made, cause.made_up,
-                (long long)cause.requests, cause.dropped, cause.rack_s / 3600.0);
+                cause.happenings, cause.lost, cause.not_made, cause.made_up, (long long)cause.requests, cause.dropped,
+                cause.rack_s / 3600.0);
         first = false;
     }
     fprintf(stream, "\n  ]");

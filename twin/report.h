@@ -27,6 +27,7 @@ typedef struct TwReportEvent {
     char target[64];     // what it happened to
     char text[128];
     double tokens_not_made, tokens_made_up, tokens_dropped, rack_s;
+    double tokens_lost;    // not made less made up, at least what the lost requests asked for
 } TwReportEvent;
 
 typedef struct TwReport {
@@ -38,13 +39,15 @@ typedef struct TwReport {
 
 // wall_s < 0 leaves it out (the report inside a result file, which depends on no clock).
 TwReport *tw_report_create(const TwState *state, double wall_s);
+// Adds what the same span made where nothing happened: output tokens, requests completed, utility energy.
+void tw_report_compare(TwReport *report, const TwState *state, const TwState *undisturbed);
 void tw_report_destroy(TwReport *report);
 
 // What everything that followed from a first cause cost; false: the row has a cause itself.
 typedef struct TwReportCause {
     int happenings;
     int64_t requests;
-    double not_made, made_up, dropped, rack_s;
+    double lost, not_made, made_up, dropped, rack_s;
 } TwReportCause;
 bool tw_report_cause(const TwReport *report, int row, TwReportCause *cause);
 

@@ -184,8 +184,7 @@ static void story(FILE *f, const TwReport *r)
         int64_t ms = e->time_ns / 1000000;
         fprintf(f, "  %3d:%02d:%02d.%03d  %*s%s", (int)(ms / 3600000), (int)(ms / 60000 % 60), (int)(ms / 1000 % 60),
                 (int)(ms % 1000), 2 * depth_of(r, i), "", e->text);
-        double lost = e->tokens_not_made - e->tokens_made_up;
-        if (e->rack_s > 0.0) fprintf(f, ": %s tokens", number(lost, text));
+        if (e->rack_s > 0.0) fprintf(f, ": %s tokens lost", number(e->tokens_lost, text));
         if (e->requests > 0) fprintf(f, ", %lld requests lost", (long long)e->requests);
         fputc('\n', f);
     }
@@ -201,7 +200,7 @@ static void story(FILE *f, const TwReport *r)
         TwReportCause most = {0}, cause;
         for (int i = 0; i < r->event_count; i++) {
             if (shown[i] || !tw_report_cause(r, i, &cause) || !(cause.rack_s > 0.0)) continue;
-            if (worst >= 0 && cause.not_made - cause.made_up <= most.not_made - most.made_up) continue;
+            if (worst >= 0 && cause.lost <= most.lost) continue;
             worst = i;
             most = cause;
         }
@@ -211,13 +210,17 @@ static void story(FILE *f, const TwReport *r)
             fprintf(f,
                     "  tokens lost by cause          net      not made      made up    requests lost   rack-hours\n");
         headed = true;
-        fprintf(f, "  %14s", number(most.not_made - most.made_up, text));
+        fprintf(f, "  %14s", number(most.lost, text));
         fprintf(f, " %13s", number(most.not_made, text));
         fprintf(f, " %12s", number(most.made_up, text));
         fprintf(f, " %10lld", (long long)most.requests);
         fprintf(f, " %10s  %s\n", number(most.rack_s / 3600.0, text), r->events[worst].text);
     }
     free(shown);
+    double exact = tw_report_value(r, "undisturbed.tokens_lost");
+    if (isfinite(exact))
+        fprintf(f, "  against the same span with nothing happening: %s output tokens less, %.0f requests less\n",
+                number(exact, text), tw_report_value(r, "undisturbed.requests_lost"));
 }
 
 static void known(FILE *f, const TwReport *r, const TwPlant *plant)

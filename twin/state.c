@@ -1,7 +1,9 @@
 #include "twin/state.h"
 
+#include "models/operations/grid.h"
 #include "sim/version.h"
 #include "twin/couple.h"
+#include "twin/failures.h"
 #include "twin/series.h"
 #include "twin/story.h"
 
@@ -132,6 +134,7 @@ bool tw_state_create(TwState **made, const TwPlant *plant, TwError *error)
         tw_events_push(&plant->queue, block, event);
     }
     tw_story_start(plant, block);
+    tw_failures_start(plant, block);
     recount(state);
     *made = state;
     return true;
@@ -154,8 +157,8 @@ TwState *tw_state_fork(const TwState *state)
     return copy;
 }
 
-// Who is alive after an element was lost or came back: settles nothing for no time.
-static void set_service(TwState *state, int element, bool in_service)
+// Who is alive now: settles nothing for no time. Power from the feeds at this instant.
+static double settle(TwState *state)
 {
     const TwPlant *plant = state->plant;
     TwScratch *s = &state->scratch;
@@ -164,10 +167,147 @@ static void set_service(TwState *state, int element, bool in_service)
                       .loss_w = s->window.element_loss_w,
                       .rack_on = tw_at(state->block, plant->slot.rack_on),
                       .load_on = s->load_on};
-    tw_power_set_service(plant->power, state->block, element, in_service);
     tw_power_settle(plant->power, state->block, 0.0, tw_f64(state->block, plant->slot.rack_w),
                     tw_f64(state->block, plant->slot.load_w), &out);
+    tw_couple_down(plant, state->block);
     for (int i = 0; i < plant->load_count; i++) load_on[i] = s->load_on[i] ? 1.0 : 0.0;
+    return out.utility_w;
+}
+
+// Several reasons may keep an element out: it is back when the last of them is gone.
+static void set_service(TwState *state, int element, bool in_service)
+{
+    const TwPlant *plant = state->plant;
+    uint8_t *out = (uint8_t *)tw_at(state->block, plant->slot.out) + element;
+    if (in_service)
+        *out = (uint8_t)(*out > 0 ? *out - 1 : 0);
+    else
+        *out = (uint8_t)(*out < UINT8_MAX ? *out + 1 : UINT8_MAX);
+    tw_power_set_service(plant->power, state->block, element, *out == 0);
+    settle(state);
+}
+
+// --- parts that fail and are mended (twin/failures.h)
+// ------------------------------------------------------------------
+
+static void element_hook(void *context, int element, bool in_service, int entry)
+{
+    TwState *state = context;
+    ((int32_t *)tw_at(state->block, state->plant->slot.story.element))[element] = in_service ? -1 : entry;
+    set_service(state, element, in_service);
+    tw_story_supply(state->plant, state->block, tw_state_meters(state)->time_ns, entry);
+}
+
+static void pump_hook(void *context, int cdu, bool failed, int entry)
+{
+    TwState *state = context;
+    ((int32_t *)tw_at(state->block, state->plant->slot.story.cdu))[cdu] = failed ? entry : -1;
+    tw_thermal_fail_pump(state->plant->thermal, state->block, cdu, failed);
+}
+
+static void rack_hook(void *context, int rack, bool in_service, int entry)
+{
+    TwState *state = context;
+    uint8_t *down = (uint8_t *)tw_at(state->block, state->plant->failures.rack_down) + rack;
+    *down = (uint8_t)(in_service ? *down - 1 : *down + 1);
+    settle(state);
+    tw_story_supply(state->plant, state->block, tw_state_meters(state)->time_ns, entry);
+}
+
+static void mark_replica(TwState *state, int replica, bool down, int entry)
+{
+    const TwPlant *plant = state->plant;
+    uint8_t *count = (uint8_t *)tw_at(state->block, plant->failures.replica_down) + replica;
+    int rack = plant->replica_rack[replica], was = *count;
+    *count = (uint8_t)(down ? was + 1 : was - 1);
+    int32_t *gpus = (int32_t *)tw_at(state->block, plant->failures.down_gpus) + rack;
+    if (was == 0 && down) *gpus += plant->replica_gpus[replica];
+    if (was == 1 && !down) *gpus -= plant->replica_gpus[replica];
+    if (down) {
+        ((int32_t *)tw_at(state->block, plant->slot.story.rack_part))[rack] = entry;
+        ((bool *)tw_at(state->block, plant->slot.story.rack_fresh))[rack] = true;
+    }
+}
+
+static void replica_hook(void *context, int replica, bool in_service, int entry)
+{
+    TwState *state = context;
+    if (!in_service) {
+        mark_replica(state, replica, true, entry);
+        return;
+    }
+    // mended: it loads its weights first
+    int64_t now_ns = tw_state_meters(state)->time_ns;
+    const TwEvent ready = {.time_ns = now_ns + llround(state->plant->replica_load_s[replica] * 1e9),
+                           .kind = TW_EVENT_REPLICA,
+                           .index = replica};
+    tw_events_push(&state->plant->queue, state->block, ready);
+}
+
+// --- voltage dips
+// ------------------------------------------------------------------------------------------------------
+
+// The first store on the way down from an element: its own supply is the one that dips.
+static bool first_store_below(const TwState *state, int store, int element)
+{
+    const TwPower *power = state->plant->power;
+    if (tw_power_element_stored_j(power, state->block, store) <= 0.0) return false;
+    for (int up = power->parent[store]; up >= 0; up = power->parent[up]) {
+        if (up == element) return true;
+        if (tw_power_element_stored_j(power, state->block, up) > 0.0) return false;
+    }
+    return false;
+}
+
+// Stores whose window the voltage leaves take over; the loads without a store ride through or drop.
+static void dip(TwState *state, int element, double voltage, double for_s, int entry)
+{
+    const TwPlant *plant = state->plant;
+    const TwRideRow *ride = &plant->ride;
+    uint8_t *latched = tw_at(state->block, plant->slot.latched);
+    TwDips *dips = tw_at(state->block, plant->slot.dips);
+    int64_t now_ns = tw_state_meters(state)->time_ns;
+    double before_w = settle(state), now_s = (double)now_ns * 1e-9;
+    int transferred = 0;
+    for (int e = 0; e < plant->element_count && voltage < ride->window_fraction; e++) {
+        if (!first_store_below(state, e, element)) continue;
+        tw_power_set_apart(plant->power, state->block, e, true);
+        transferred += !latched[e];
+        if (ride->latch_count > 0 && !latched[e] &&
+            tw_dip_latches(&dips[e], now_s, (int)ride->latch_count, ride->latch_s)) {
+            latched[e] = 1;
+            tw_story_add(plant, state->block, now_ns, TW_HAPPENED_LATCHED, entry, e, 1, 0.0);
+        }
+    }
+    if (!tw_rides_through(tw_itic, voltage, for_s)) set_service(state, element, false);
+    tw_story_cost(plant, state->block, entry, transferred, before_w - settle(state));
+}
+
+static void dip_end(TwState *state, int element, double voltage, double for_s)
+{
+    const TwPlant *plant = state->plant;
+    const uint8_t *latched = tw_at_const(state->block, plant->slot.latched);
+    int64_t now_ns = tw_state_meters(state)->time_ns;
+    if (!tw_rides_through(tw_itic, voltage, for_s)) set_service(state, element, true);
+    double wait_s = plant->ride.return_s;
+    for (int e = 0; e < plant->element_count; e++) {
+        if (latched[e] || !first_store_below(state, e, element)) continue;
+        tw_events_push(&plant->queue, state->block,
+                       (TwEvent){.time_ns = now_ns + llround(wait_s * 1e9), .kind = TW_EVENT_RETURN, .index = e});
+        wait_s += plant->ride.stagger_s;
+    }
+}
+
+// A store takes its supply again, unless a later dip has begun to wait for its own return.
+static void rejoin(TwState *state, int store)
+{
+    const TwDips *dips = (const TwDips *)tw_at_const(state->block, state->plant->slot.dips) + store;
+    double now_s = (double)tw_state_meters(state)->time_ns * 1e-9;
+    const uint8_t *latched = tw_at_const(state->block, state->plant->slot.latched);
+    bool recent = dips->count > 0 && now_s - dips->at_s[dips->count - 1] < state->plant->ride.return_s;
+    if (recent || latched[store]) return;
+    tw_power_set_apart(state->plant->power, state->block, store, false);
+    settle(state);
 }
 
 // What an event is called in the story, and whether it ends something that began.
@@ -193,7 +333,20 @@ static TwHappening happening_of(TwEventKind kind, TwHappening *begun)
     case TW_EVENT_PUMP_END:
         *begun = ends[2];
         return TW_HAPPENED_PUMP_END;
-    case TW_EVENT_READY:
+    case TW_EVENT_DIP:
+        return TW_HAPPENED_DIP;
+    case TW_EVENT_DIP_END:
+        *begun = TW_HAPPENED_DIP;
+        return TW_HAPPENED_DIP_END;
+    case TW_EVENT_RESET:
+        *begun = TW_HAPPENED_LATCHED;
+        return TW_HAPPENED_RESET;
+    case TW_EVENT_OUT:
+        return TW_HAPPENED_MAINTAIN;
+    case TW_EVENT_OUT_END:
+        *begun = TW_HAPPENED_MAINTAIN;
+        return TW_HAPPENED_RESTORED;
+    default:
         break;
     }
     return TW_HAPPENINGS;
@@ -210,7 +363,7 @@ static int tell(TwState *state, TwEventKind kind, int target, double value, int 
     return entry;
 }
 
-static void apply(TwState *state, TwEventKind kind, int target, double value, int cause)
+static void apply(TwState *state, TwEventKind kind, int target, double value, double for_s, int cause)
 {
     const TwPlant *plant = state->plant;
     double *target_w = tw_f64(state->block, plant->slot.target_w);
@@ -224,10 +377,26 @@ static void apply(TwState *state, TwEventKind kind, int target, double value, in
         target_w[target] = plant->elements[target].limit_w;
         break;
     case TW_EVENT_LOSE:
+    case TW_EVENT_OUT:
         set_service(state, target, false);
         break;
     case TW_EVENT_RESTORE:
+    case TW_EVENT_OUT_END:
         set_service(state, target, true);
+        break;
+    case TW_EVENT_DIP:
+        dip(state, target, value, for_s, entry);
+        break;
+    case TW_EVENT_DIP_END:
+        dip_end(state, target, value, for_s);
+        break;
+    case TW_EVENT_RESET:
+        ((uint8_t *)tw_at(state->block, plant->slot.latched))[target] = 0;
+        rejoin(state, target);
+        break;
+    case TW_EVENT_RETURN:
+        rejoin(state, target);
+        entry = tw_story_open(plant, state->block, TW_HAPPENED_DIP_END, -1);
         break;
     case TW_EVENT_SUPPLY:
         tw_thermal_set_supply(plant->thermal, state->block, target, value);
@@ -241,19 +410,34 @@ static void apply(TwState *state, TwEventKind kind, int target, double value, in
     case TW_EVENT_READY:
         tw_story_ready(plant, state->block, m->time_ns);
         break;
+    case TW_EVENT_REPLICA:
+        mark_replica(state, target, false, -1);
+        break;
+    default:
+        tw_failures_happen(plant, state->block,
+                           &(TwFailureHooks){state, element_hook, pump_hook, rack_hook, replica_hook},
+                           &(TwEvent){.kind = (int32_t)kind, .index = target}, m->time_ns);
+        m->next_grant_ns = m->time_ns;
+        return;
     }
     tw_story_supply(plant, state->block, m->time_ns, entry);
     m->next_grant_ns = m->time_ns;
 }
 
+void tw_state_undisturbed(TwState *state)
+{
+    ((TwMeters *)tw_at(state->block, state->plant->slot.meters))->undisturbed = 1;
+}
+
 static void happen(TwState *state, const TwEvent *event)
 {
+    if (tw_state_meters(state)->undisturbed) return;
     if (event->kind != SCRIPTED) {
-        apply(state, (TwEventKind)event->kind, event->index, event->value, -1);
+        apply(state, (TwEventKind)event->kind, event->index, event->value, NAN, -1);
         return;
     }
     const TwEventPlan *plan = &state->plant->events[event->index];
-    apply(state, plan->kind, plan->target, plan->value, -1);
+    apply(state, plan->kind, plan->target, plan->value, (double)plan->for_ns * 1e-9, -1);
     ((TwMeters *)tw_at(state->block, state->plant->slot.meters))->events_done++;
 }
 

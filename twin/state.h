@@ -10,6 +10,9 @@ typedef struct TwState TwState;
 bool tw_state_create(TwState **state, const TwPlant *plant, TwError *error);
 void tw_state_destroy(TwState *state);
 
+// The factory to which nothing happens: events, failures and maintenance from now on are passed over. To compare with.
+void tw_state_undisturbed(TwState *state);
+
 // A second future: the same plant, a copy of the block. Both go on exactly as one would have.
 TwState *tw_state_fork(const TwState *state);
 

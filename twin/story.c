@@ -1,5 +1,7 @@
 #include "twin/story.h"
 
+#include "twin/failures.h"
+
 #include <assert.h>
 #include <math.h>
 #include <stdio.h>
@@ -93,9 +95,12 @@ static const struct {
     [TW_HAPPENED_FAILED] = {"failed", OF_CLASS, 2},
     [TW_HAPPENED_REPAIR] = {"repair", OF_CLASS, 1},
     [TW_HAPPENED_REPAIRED] = {"repaired", OF_CLASS, 0},
+    [TW_HAPPENED_SWAPPED] = {"swapped", OF_CLASS, 0},
     [TW_HAPPENED_MAINTAIN] = {"maintenance", OF_ELEMENT, 1},
     [TW_HAPPENED_REFUSED] = {"maintenance_refused", OF_ELEMENT, 1},
     [TW_HAPPENED_DIP] = {"dip", OF_ELEMENT, 1},
+    [TW_HAPPENED_DIP_END] = {"dip_end", OF_ELEMENT, 0},
+    [TW_HAPPENED_RESET] = {"reset", OF_ELEMENT, 0},
     [TW_HAPPENED_LATCHED] = {"latched", OF_ELEMENT, 2},
     [TW_HAPPENED_CURTAIL] = {"curtailed", OF_ELEMENT, 1},
     [TW_HAPPENED_CURTAIL_END] = {"curtailed_end", OF_ELEMENT, 0},
@@ -116,6 +121,7 @@ const char *tw_story_target(const TwPlant *plant, const TwEntry *e)
     case OF_RACK:
         return plant->racks[e->target].name;
     case OF_CLASS:
+        return plant->failures.classes[e->target].name;
     case OF_NOTHING:
         break;
     }
@@ -134,7 +140,8 @@ void tw_story_text(const TwPlant *plant, const TwEntry *e, char *text, size_t si
 {
     const char *name = tw_story_target(plant, e), *racks = racks_word(e->count);
     double kw = e->value * 1e-3;
-    char more[32];
+    char more[32], part[TW_NAME + 48] = "";
+    if (kinds[e->kind].of == OF_CLASS) tw_failures_part(plant, e->target, e->count, part, sizeof part);
     switch ((TwHappening)e->kind) {
     case TW_HAPPENED_TARGET:
         snprintf(text, size, "load target %.4g kW on %s", kw, name);
@@ -228,18 +235,36 @@ void tw_story_text(const TwPlant *plant, const TwEntry *e, char *text, size_t si
         snprintf(text, size, "%s within its limit, after %.4g s", name, e->value);
         break;
     case TW_HAPPENED_FAILED:
+        snprintf(text, size, "%s failed (%s)", part, name);
+        break;
     case TW_HAPPENED_REPAIR:
+        snprintf(text, size, "repair of %s begins, %.4g h", part, e->value / 3600.0);
+        break;
     case TW_HAPPENED_REPAIRED:
-        snprintf(text, size, "%s", kinds[e->kind].word);
+        snprintf(text, size, "%s repaired", part);
+        break;
+    case TW_HAPPENED_SWAPPED:
+        snprintf(text, size, "a spare stands in for %s", part);
         break;
     case TW_HAPPENED_MAINTAIN:
-        snprintf(text, size, "%s out for maintenance", name);
+        if (e->value > 0.0 && e->count >= 0)
+            snprintf(text, size, "%s out for maintenance; the loss of %s would now stop %.0f racks", name,
+                     plant->element_names[e->count], e->value);
+        else
+            snprintf(text, size, "%s out for maintenance", name);
         break;
     case TW_HAPPENED_REFUSED:
         snprintf(text, size, "maintenance of %s put off: %.0f racks would lose supply", name, e->value);
         break;
     case TW_HAPPENED_DIP:
-        snprintf(text, size, "voltage at %s dips to %.4g %%", name, 100.0 * e->value);
+        snprintf(text, size, "voltage at %s dips to %.4g %%: %d %s, %.4g kW leave the grid", name, 100.0 * e->value,
+                 e->count, e->count == 1 ? "store transfers" : "stores transfer", 1e-3 * e->watts);
+        break;
+    case TW_HAPPENED_DIP_END:
+        snprintf(text, size, "voltage at %s is back", name);
+        break;
+    case TW_HAPPENED_RESET:
+        snprintf(text, size, "%s reset by hand", name);
         break;
     case TW_HAPPENED_LATCHED:
         snprintf(text, size, "%s stays on its store: too many dips", name);
@@ -274,6 +299,7 @@ void tw_story_layout(TwPlant *plant, TwLayout *layout)
     s->load_on = tw_layout_add(layout, loads, sizeof(bool));
     s->cdu = tw_layout_add(layout, cdus, sizeof(int32_t));
     s->rack = tw_layout_add(layout, racks, sizeof(int32_t));
+    s->rack_part = tw_layout_add(layout, racks, sizeof(int32_t));
     s->rack_fresh = tw_layout_add(layout, racks, sizeof(bool));
     s->ready_ns = tw_layout_add(layout, racks, sizeof(int64_t));
     s->rate = tw_layout_add(layout, racks, sizeof(double));
@@ -297,6 +323,7 @@ void tw_story_start(const TwPlant *plant, void *block)
     none(block, s->overload, plant->element_count);
     none(block, s->cdu, plant->cdu_count);
     none(block, s->rack, plant->rack_count);
+    none(block, s->rack_part, plant->rack_count);
     bool *load_on = tw_at(block, s->load_on), *serving = tw_at(block, plant->slot.serving);
     unsigned char *mode = tw_at(block, s->mode);
     for (int i = 0; i < plant->load_count; i++) load_on[i] = true;
@@ -327,6 +354,7 @@ void tw_story_note(const TwPlant *plant, void *block, int entry)
         s->trouble = entry;
         break;
     case TW_HAPPENED_RESTORED:
+    case TW_HAPPENED_DIP_END:
         ids(block, slot->element)[e->target] = -1;
         s->trouble = -1;
         break;
@@ -344,11 +372,18 @@ void tw_story_note(const TwPlant *plant, void *block, int entry)
     }
 }
 
+void tw_story_cost(const TwPlant *plant, void *block, int entry, int count, double watts)
+{
+    if (entry < 0) return;
+    entries(plant, block)[entry].count = count;
+    entries(plant, block)[entry].watts = watts;
+}
+
 int tw_story_open(const TwPlant *plant, const void *block, TwHappening kind, int target)
 {
     for (int i = tw_story_count(plant, block) - 1; i >= 0; i--) {
         const TwEntry *e = tw_story_entry(plant, block, i);
-        if (e->kind == (int)kind && e->target == target) return i;
+        if (e->kind == (int)kind && (target < 0 || e->target == target)) return i;
     }
     return -1;
 }
@@ -461,6 +496,13 @@ static bool stopped(const bool *on, const bool *serving, const int64_t *ready_ns
     return !on[i] && (serving[i] || ready_ns[i] != INT64_MAX);
 }
 
+// A rack that failed by itself stopped for that, whatever its supply does.
+static int rack_reason(const TwPlant *plant, void *block, int i, int cause)
+{
+    const uint8_t *down = tw_at_const(block, plant->failures.rack_down);
+    return down[i] ? cause : reason_of(plant, block, plant->racks[i].element, cause);
+}
+
 // Racks that stopped, by the reason that they share; racks that are back and begin to load their weights.
 static void log_racks(const TwPlant *plant, void *block, int64_t time_ns, int cause)
 {
@@ -471,12 +513,12 @@ static void log_racks(const TwPlant *plant, void *block, int64_t time_ns, int ca
     const double *rack_w = tw_f64_const(block, plant->slot.rack_w);
     for (int i = 0; i < plant->rack_count; i++) {
         if (!stopped(on, serving, ready_ns, i)) continue;
-        int why = reason_of(plant, block, plant->racks[i].element, cause), count = 0;
+        int why = rack_reason(plant, block, i, cause), count = 0;
         int entry = tw_story_add(plant, block, time_ns, TW_HAPPENED_RACKS_DEAD, why, i, 0, 0.0);
         double lost_w = 0.0;
         for (int k = i; k < plant->rack_count; k++) {
             if (!stopped(on, serving, ready_ns, k)) continue;
-            if (reason_of(plant, block, plant->racks[k].element, cause) != why) continue;
+            if (rack_reason(plant, block, k, cause) != why) continue;
             serving[k] = false;
             ready_ns[k] = INT64_MAX;
             rack[k] = entry;
@@ -546,6 +588,10 @@ void tw_story_supply(const TwPlant *plant, void *block, int64_t time_ns, int cau
         now[e] = (unsigned char)tw_power_mode(plant->power, block, e);
         changed = changed || now[e] != then[e];
     }
+    const bool *on = tw_at_const(block, plant->slot.rack_on), *serving = tw_at_const(block, plant->slot.serving);
+    const int64_t *ready_ns = tw_i64_const(block, plant->slot.story.ready_ns);
+    for (int i = 0; i < plant->rack_count && !changed; i++)
+        changed = stopped(on, serving, ready_ns, i) || (on[i] && !serving[i] && ready_ns[i] == INT64_MAX);
     if (!changed) return;
     log_empty(plant, block, time_ns, cause, then, now);
     log_trees(plant, block, time_ns, cause, then, now, true);
@@ -626,12 +672,24 @@ static void book_costs(const TwPlant *plant, void *block, const TwStoryWindow *w
     bool *fresh = tw_at(block, plant->slot.story.rack_fresh);
     const bool *serving = tw_at_const(block, plant->slot.serving);
     TwEntry *log = entries(plant, block);
-    int held = 0, lost = 0, dark = 0, last = -1;
+    const int32_t *down_gpus = tw_at_const(block, plant->failures.down_gpus);
+    const int32_t *part = tw_at_const(block, plant->slot.story.rack_part);
+    int held = 0, partial = 0, lost = 0, dark = 0, last = -1;
     double surplus = 0.0;
     for (int i = 0; i < plant->rack_count; i++) {
         int entry = holder(plant, block, i, s->throttle);
         dark += !serving[i];
         lost += fresh[i];
+        if (entry < 0 && down_gpus[i] > 0 && part[i] >= 0) {
+            // some of its replicas are out: they count, the others may make up for them
+            double share = (double)down_gpus[i] / (double)plant->racks[i].serving_gpus;
+            log[part[i]].tokens += share * rate[i] * w->window_s;
+            log[part[i]].rack_s += share * w->window_s;
+            surplus += w->tokens[i] - (1.0 - share) * rate[i] * w->window_s;
+            partial++;
+            last = part[i];
+            continue;
+        }
         if (entry < 0) {
             surplus += w->tokens[i] - rate[i] * w->window_s;
             continue;
@@ -641,15 +699,19 @@ static void book_costs(const TwPlant *plant, void *block, const TwStoryWindow *w
         log[entry].tokens += rate[i] * w->window_s - w->tokens[i];
         log[entry].rack_s += w->window_s;
     }
-    s->disturbed = held;
-    if (held > 0) {
+    s->disturbed = held + partial;
+    if (held + partial > 0) {
         // shared among the holders by the racks they hold
         for (int i = 0; i < plant->rack_count; i++) {
             int entry = holder(plant, block, i, s->throttle);
-            if (entry >= 0) log[entry].made_up += surplus / held;
+            if (entry < 0 && down_gpus[i] > 0) entry = part[i];
+            if (entry >= 0) log[entry].made_up += surplus / (held + partial);
         }
-    } else {
+    }
+    if (held == 0) {
+        // a GPU here and there is the normal state of a fleet: racks that are whole go on to show their rate
         for (int i = 0; i < plant->rack_count; i++) {
+            if (down_gpus[i] > 0) continue;
             rate_s[i] = fmin(rate_s[i] + w->window_s, RATE_MEMORY_S);
             rate[i] += (w->tokens[i] / w->window_s - rate[i]) * fmin(w->window_s / rate_s[i], 1.0);
         }
@@ -664,6 +726,7 @@ static void book_costs(const TwPlant *plant, void *block, const TwStoryWindow *w
     for (int i = 0, k = 0; i < plant->rack_count && among > 0; i++) {
         if (lost > 0 ? !fresh[i] : serving[i]) continue;
         int entry = holder(plant, block, i, s->throttle);
+        if (entry < 0) entry = part[i];
         if (entry < 0) continue;
         int64_t share = left / (among - k++);
         left -= share;

@@ -38,13 +38,16 @@ typedef enum TwHappening {
     TW_HAPPENED_CAPPED_END,      //
     TW_HAPPENED_OVERLOAD,        // power above the limit in force; value: over the limit
     TW_HAPPENED_OVERLOAD_END,    // value: s it lasted
-    TW_HAPPENED_FAILED,          // something broke by itself; target: failure class; count: which of its kind
+    TW_HAPPENED_FAILED,          // something broke by itself; target: failure class; count: which part
     TW_HAPPENED_REPAIR,          // a crew and a spare are there, repair begins; value: s it will take
     TW_HAPPENED_REPAIRED,        //
-    TW_HAPPENED_MAINTAIN,        // taken out as planned
+    TW_HAPPENED_SWAPPED,         // a warm spare took over
+    TW_HAPPENED_MAINTAIN,        // taken out as planned; count, value: the next loss that would cost most racks
     TW_HAPPENED_REFUSED,         // maintenance put off: value: racks that would lose supply
     TW_HAPPENED_DIP,             // voltage dip; value: voltage left, pu
+    TW_HAPPENED_DIP_END,         //
     TW_HAPPENED_LATCHED,         // a store stays on its cells after too many dips
+    TW_HAPPENED_RESET,           // and was reset
     TW_HAPPENED_CURTAIL,         // the price passed its threshold; value: USD/kWh
     TW_HAPPENED_CURTAIL_END,     //
     TW_HAPPENINGS
@@ -55,6 +58,7 @@ typedef struct TwEntry {
     int32_t kind, cause;      // TwHappening; entry, -1: nothing that is modelled
     int32_t target, count;    // by kind: element, CDU, rack, load, class
     double value;
+    double watts;              // that left the grid at once
     double tokens, made_up;    // output tokens not made under this entry; made by others meanwhile
     double dropped;            // output tokens of the requests that it lost
     int64_t requests;          // those requests
@@ -89,7 +93,10 @@ void tw_story_supply(const TwPlant *plant, void *block, int64_t time_ns, int cau
 // Keeps what the entry of an event means for what follows: which element, CDU or target it stands for.
 void tw_story_note(const TwPlant *plant, void *block, int entry);
 
-// The last entry of this kind about this target; -1: none. For the end of something that began.
+// Fills in what a dip turned out to do: stores that transferred, W that left the grid.
+void tw_story_cost(const TwPlant *plant, void *block, int entry, int count, double watts);
+
+// The last entry of this kind about this target (-1: any); -1: none. For the end of something that began.
 int tw_story_open(const TwPlant *plant, const void *block, TwHappening kind, int target);
 
 // After a window: racks that began or ended to throttle, overloads, costs.

@@ -35,7 +35,7 @@ typedef struct TwPowerPlant {
     int store_count;
 
     // state
-    TwSlot service, mode;                      // uint8_t [element]
+    TwSlot service, mode, apart;               // uint8_t [element]
     TwSlot limit_w, energy_j;                  // [element]
     TwSlot drain_w, charge_in_w;               // [element] out of the cells on store; taken to charge
     TwSlot out_w, in_w;                        // [element] of the law, as last settled

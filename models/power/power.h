@@ -129,6 +129,9 @@ int tw_power_allocate(const TwPower *power, void *block, const double *demand_w,
 void tw_power_set_limit(const TwPower *power, void *block, int element, double limit_w);
 double tw_power_limit_w(const TwPower *power, const void *block, int element);
 
+// Parts a store from its supply, or joins it again: it then carries what hangs below by itself. No effect on others.
+void tw_power_set_apart(const TwPower *power, void *block, int element, bool apart);
+
 // Takes an element out of service or back; what hangs below lives on through a ups or bess above it, or dies.
 void tw_power_set_service(const TwPower *power, void *block, int element, bool in_service);
 double tw_power_stored_j(const TwPower *power, const void *block);

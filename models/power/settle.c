@@ -27,9 +27,10 @@ void tw_power_modes(const TwPowerPlant *p, void *block)
 {
     const unsigned char *service = tw_at(block, p->service);
     unsigned char *mode = tw_at(block, p->mode);
+    const unsigned char *apart = tw_at(block, p->apart);
     const double *energy_j = tw_f64(block, p->energy_j);
     for (int e = 0; e < p->count; e++) {
-        bool supplied = p->feed[e] || (p->parent[e] >= 0 && mode[p->parent[e]] != TW_DEAD);
+        bool supplied = p->feed[e] || (p->parent[e] >= 0 && mode[p->parent[e]] != TW_DEAD && !apart[e]);
         if (!service[e])
             mode[e] = TW_DEAD;
         else if (supplied)
@@ -266,6 +267,7 @@ void tw_power_start(const TwPower *power, void *block)
 {
     const TwPowerPlant *p = power->inner;
     memset(tw_at(block, p->service), 1, (size_t)p->count);
+    memset(tw_at(block, p->apart), 0, (size_t)p->count);
     for (int e = 0; e < p->count; e++) {
         tw_f64(block, p->limit_w)[e] = p->rating_w[e];
         tw_f64(block, p->energy_j)[e] = p->full_j[e];
@@ -307,6 +309,13 @@ void tw_power_set_service(const TwPower *power, void *block, int element, bool i
 {
     ((unsigned char *)tw_at(block, power->inner->service))[power->inner->at[element]] = in_service;
     instant(power->inner, block);
+}
+
+void tw_power_set_apart(const TwPower *power, void *block, int element, bool apart)
+{
+    const TwPowerPlant *p = power->inner;
+    ((unsigned char *)tw_at(block, p->apart))[p->at[element]] = apart && p->full_j[p->at[element]] > 0.0;
+    instant(p, block);
 }
 
 double tw_power_stored_j(const TwPower *power, const void *block)

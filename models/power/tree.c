@@ -259,6 +259,7 @@ static void lay_out(TwPowerPlant *p, TwLayout *layout)
     size_t n = (size_t)p->count, f64 = sizeof(double);
     p->service = tw_layout_add(layout, n, 1);
     p->mode = tw_layout_add(layout, n, 1);
+    p->apart = tw_layout_add(layout, n, 1);
     TwSlot *slots[] = {&p->limit_w, &p->energy_j, &p->drain_w,    &p->charge_in_w,
                        &p->out_w,   &p->in_w,     &p->meter_in_j, &p->meter_loss_j};
     for (size_t k = 0; k < sizeof slots / sizeof *slots; k++) *slots[k] = tw_layout_add(layout, n, f64);

@@ -308,7 +308,8 @@ static void begin_window(const Work *w, const TwWorkloadIn *in, int64_t from_ns)
         int i = w->cell->replica_begin + k, rack = p->rack[i];
         TwReplica *r = replica_of(p, w->block, i);
         double share_w = in->cap_w[rack] / p->rack_replicas[rack];
-        tw_engine_limit(&w->pool->engine, r, from_ns, share_w, in->clock_fraction[rack], in->energised[rack], &w->log);
+        bool up = in->energised[rack] && !(in->down && in->down[i]);
+        tw_engine_limit(&w->pool->engine, r, from_ns, share_w, in->clock_fraction[rack], up, &w->log);
         r->peak_w = r->off ? 0.0 : r->busy && r->left > 0 ? r->full_w : w->pool->engine.spec.step->idle_w;
         publish(w, k, r);
     }

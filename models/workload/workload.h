@@ -56,6 +56,7 @@ typedef struct TwWorkloadIn {
     const double *clock_fraction;    // [rack] thermal limit, 0 to 1
     const double *cap_w;             // [rack] for all replicas of the rack together; INFINITY: none
     const bool *energised;           // [rack]
+    const uint8_t *down;             // [replica] not 0: out of service; NULL: none
 } TwWorkloadIn;
 
 typedef struct TwWorkloadOut {

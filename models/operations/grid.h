@@ -1,0 +1,38 @@
+// What a grid asks of a site: load targets, breaches, dips; and the odds that many racks draw more than a limit.
+//
+// Words of DSX Flex 1.7.0 (NVIDIA dsx-exchange, schemas/asyncapi/dsx-flex): warning up to and including 20 % above the
+// target, critical beyond. A store that rides through dips latches on its cells after `count` dips inside `within_s`,
+// counted over t > now - within_s. ITE voltage tolerance: corners of (duration, voltage), ITIC by default.
+#pragma once
+
+#include <stdbool.h>
+
+typedef enum TwBreach { TW_BREACH_NONE, TW_BREACH_WARNING, TW_BREACH_CRITICAL } TwBreach;
+TwBreach tw_breach(double measured_w, double target_w);
+const char *tw_breach_word(TwBreach breach);
+
+// Energy not drawn by a curtailment of cut_w for span_s, with linear ramps of ramp_s inside the window or outside it.
+double tw_curtailed_j(double cut_w, double span_s, double ramp_s, bool inside);
+
+// Corners of a tolerance curve: voltage in pu that must be ridden through for at most duration_s.
+typedef struct TwVoltageCorner {
+    double duration_s, voltage_pu;
+} TwVoltageCorner;
+extern const TwVoltageCorner tw_itic[];    // ends with duration INFINITY
+// Whether equipment rides through a dip to voltage_pu that lasts for duration_s.
+bool tw_rides_through(const TwVoltageCorner *curve, double voltage_pu, double duration_s);
+
+// Dips of one store: a ring of the last times.
+enum { TW_DIPS = 16 };
+typedef struct TwDips {
+    int count;
+    double at_s[TW_DIPS];
+} TwDips;
+// Counts a dip at now_s; true: it is the one that latches.
+bool tw_dip_latches(TwDips *dips, double now_s, int limit, double within_s);
+
+// P(sum of n draws > limit), each normal with this mean and deviation and the same correlation between any two.
+double tw_exceeds(int count, double mean_w, double deviation_w, double correlation, double limit_w);
+
+// Whole racks, and their GPUs, under a limit at this site power a GPU.
+long long tw_gpus_under(double limit_w, double per_gpu_w, int per_rack);

@@ -1,0 +1,86 @@
+#include "models/operations/money.h"
+
+#include <math.h>
+#include <string.h>
+
+double tw_recovery(double interest, double years)
+{
+    if (!(interest > 0.0)) return 1.0 / years;
+    double growth = pow(1.0 + interest, years);
+    return interest * growth / (growth - 1.0);
+}
+
+static bool holds(const TwPriceHours *row, int day, double hour)
+{
+    return (row->days >> day & 1) && hour >= row->from_h && hour < row->until_h;
+}
+
+double tw_price_at(const TwPriceHours *rows, int count, double base_usd_kwh, double second_of_week)
+{
+    double week = fmod(second_of_week, 604800.0);
+    int day = (int)(week / 86400.0);
+    double hour = (week - 86400.0 * day) / 3600.0;
+    for (int i = 0; i < count; i++)
+        if (holds(&rows[i], day, hour)) return rows[i].usd_kwh;
+    return base_usd_kwh;
+}
+
+bool tw_price_overlap(const TwPriceHours *rows, int count, int *day, double *hour, int *first, int *second)
+{
+    for (int i = 0; i < count; i++)
+        for (int k = i + 1; k < count; k++)
+            for (int d = 0; d < 7; d++) {
+                double from = fmax(rows[i].from_h, rows[k].from_h), until = fmin(rows[i].until_h, rows[k].until_h);
+                if (!(rows[i].days >> d & 1) || !(rows[k].days >> d & 1) || from >= until) continue;
+                *day = d;
+                *hour = from;
+                *first = i;
+                *second = k;
+                return true;
+            }
+    return false;
+}
+
+void tw_demand_add(TwDemand *d, double energy_j, double from_s, double until_s, double window_s, double period_s)
+{
+    double mid_s = 0.5 * (from_s + until_s);
+    int64_t window = (int64_t)floor(mid_s / window_s), period = (int64_t)floor(mid_s / period_s);
+    if (window != d->window) {
+        d->peak_w = fmax(d->peak_w, d->window_j / window_s);
+        d->highest_w = fmax(d->highest_w, d->peak_w);
+        d->window_j = 0.0;
+        d->window = window;
+    }
+    if (period != d->period) {
+        d->charged_w += d->peak_w;
+        d->peak_w = 0.0;
+        d->period = period;
+    }
+    d->window_j += energy_j;
+}
+
+double tw_demand_sum_w(const TwDemand *d, double window_s)
+{
+    // the running window counts with what it holds so far: never more than its mean will be
+    return d->charged_w + fmax(d->peak_w, d->window_j / window_s);
+}
+
+static const struct {
+    const char *fuel;
+    double direct, lifecycle;
+} fuels[] = {
+    {"coal", 760, 820}, {"gas", 370, 490}, {"nuclear", 0, 12},  {"wind", 0, 11},
+    {"solar", 0, 45},   {"hydro", 0, 24},  {"biomass", 0, 230}, {"geothermal", 0, 38},
+};
+const char *const tw_fuels[] = {"coal", "gas", "nuclear", "wind", "solar", "hydro", "biomass", "geothermal", NULL};
+
+bool tw_carbon_of(const char *fuel, double *direct_g_kwh, double *lifecycle_g_kwh)
+{
+    for (size_t i = 0; i < sizeof fuels / sizeof *fuels; i++) {
+        if (strcmp(fuels[i].fuel, fuel) != 0) continue;
+        *direct_g_kwh = fuels[i].direct;
+        *lifecycle_g_kwh = fuels[i].lifecycle;
+        return true;
+    }
+    return false;
+}

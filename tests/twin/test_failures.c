@@ -1,0 +1,152 @@
+// What breaks, waits for a crew and a spare, and is mended; voltage dips.
+#include "tests/twin/twin.h"
+#include "twin/failures.h"
+#include "twin/story.h"
+
+#include <unistd.h>
+
+static int count_of(const TwState *state, TwHappening kind)
+{
+    const TwPlant *plant = tw_state_plant(state);
+    int n = 0;
+    for (int i = 0; i < tw_story_count(plant, tw_state_block(state)); i++)
+        n += tw_story_entry(plant, tw_state_block(state), i)->kind == (int)kind;
+    return n;
+}
+
+static const TwEntry *entry_of(const TwState *state, TwHappening kind, int which)
+{
+    const TwPlant *plant = tw_state_plant(state);
+    for (int i = 0; i < tw_story_count(plant, tw_state_block(state)); i++) {
+        const TwEntry *e = tw_story_entry(plant, tw_state_block(state), i);
+        if (e->kind == (int)kind && which-- == 0) return e;
+    }
+    return NULL;
+}
+
+// The hopper hall with more said about it, as a file of its own.
+static Factory hall_with(const char *text, const char *const *sets, int count)
+{
+    char path[512], name[] = "/tmp/tokenworks_failures_XXXXXX.cfg";
+    if (!tw_data_find("facilities/hopper_hall.cfg", path, sizeof path)) exit(CHECK_SKIP);
+    FILE *from = fopen(path, "r"), *to = fdopen(mkstemps(name, 4), "w");
+    if (!from || !to) exit(1);
+    for (int c; (c = fgetc(from)) != EOF;) fputc(c, to);
+    fputs(text, to);
+    fclose(from);
+    fclose(to);
+    Factory f = {0};
+    TwError error = {0};
+    TwErrors *errors = tw_errors_create();
+    const TwPlantInput input = {name, sets, count, 0};
+    bool good = tw_plant_create(&f.plant, &input, errors) && tw_state_create(&f.state, f.plant, &error);
+    if (!good) tw_errors_print(errors, 20, stderr);
+    tw_errors_destroy(errors);
+    unlink(name);
+    if (!good) exit(1);
+    return f;
+}
+
+// Two racks fail while there is one crew: the second waits for it; a rack is off until mended and loaded.
+static void crews_are_waited_for(void)
+{
+    const char *const sets[] = {"run.for_s=21600.0", "run.exchange_s=10.0", "workload.arrival.rate_s=1.0"};
+    Factory f =
+        hall_with("operations: { crews = ( { name = \"hall\"; } ); failures = ( { name = \"rack\"; of = \"rack\"; "
+                  "mtbf_h = 2.0; mttr_h = 2.0; crew = \"hall\"; } ); };",
+                  sets, 3);
+    advance(f.state, 21600.0);
+    int failed = count_of(f.state, TW_HAPPENED_FAILED), repaired = count_of(f.state, TW_HAPPENED_REPAIRED);
+    CHECK(failed >= 4 && repaired >= 1 && repaired <= 3);    // one crew mends one rack in two hours
+    for (int i = 1; i < count_of(f.state, TW_HAPPENED_REPAIR); i++)
+        CHECK(entry_of(f.state, TW_HAPPENED_REPAIR, i)->time_ns -
+                  entry_of(f.state, TW_HAPPENED_REPAIR, i - 1)->time_ns >=
+              7200000000000LL);
+    TwReport *report = tw_report_create(f.state, -1.0);
+    CHECK(tw_report_ok(report));
+    CHECK(tw_report_value(report, "service.availability") < 0.9);
+    tw_report_destroy(report);
+
+    // the same to the bit in a second run that goes in pieces
+    Factory g =
+        hall_with("operations: { crews = ( { name = \"hall\"; } ); failures = ( { name = \"rack\"; of = \"rack\"; "
+                  "mtbf_h = 2.0; mttr_h = 2.0; crew = \"hall\"; } ); };",
+                  sets, 3);
+    for (double t = 1777.0; t < 21600.0; t += 1777.0) advance(g.state, t);
+    advance(g.state, 21600.0);
+    CHECK(tw_state_checksum(f.state) == tw_state_checksum(g.state));
+    factory_end(f);
+    factory_end(g);
+}
+
+// A GPU takes its replica along, and nothing else; a warm spare brings it back.
+static void gpus_take_their_replica(void)
+{
+    const char *const sets[] = {"run.for_s=7200.0", "run.exchange_s=10.0", "workload.arrival.rate_s=20.0"};
+    Factory f = hall_with("operations: { failures = ( { name = \"gpu\"; of = \"gpu\"; mtbf_h = 500.0; mttr_h = 24.0; "
+                          "swap_h = 0.25; spares = 8; } ); };",
+                          sets, 3);
+    advance(f.state, 7200.0);
+    CHECK(count_of(f.state, TW_HAPPENED_FAILED) > 0 && count_of(f.state, TW_HAPPENED_SWAPPED) > 0);
+    CHECK(tw_state_meters(f.state)->rack_off_s == 0.0);
+    const TwEntry *failed = entry_of(f.state, TW_HAPPENED_FAILED, 0);
+    double down_s = failed->rack_s / (4.0 / (double)f.plant->racks[0].serving_gpus);    // replicas of four GPUs
+    CHECK_WITHIN(down_s, 900.0 + f.plant->replica_load_s[0], 11.0);
+    TwReport *report = tw_report_create(f.state, -1.0);
+    CHECK(tw_report_ok(report));
+    tw_report_destroy(report);
+    factory_end(f);
+}
+
+// Six dips in 82 s: the store leaves at the third inside a minute, at 35 s, and stays away until it is reset.
+static void dips_latch_a_store(void)
+{
+    const char *const sets[] = {"run.for_s=400.0", "run.exchange_s=2.0", "power.transformer.kind=ups",
+                                "power.transformer.autonomy_s=600.0", "operations.ride_through.return_s=5.0"};
+    char text[1200] = "events = (";
+    static const double at_s[] = {0, 20, 35, 50, 65, 82};
+    for (int i = 0; i < 6; i++)
+        sprintf(text + strlen(text),
+                "{ at_s = %.1f; kind = \"dip\"; element = \"utility\"; voltage_fraction = 0.75; for_s = 0.3; }, ",
+                60.0 + at_s[i]);
+    strcat(text, "{ at_s = 200.0; kind = \"reset\"; element = \"transformer\"; } );");
+    Factory f = hall_with(text, sets, 5);
+    advance(f.state, 399.0);
+    CHECK(count_of(f.state, TW_HAPPENED_DIP) == 6);
+    CHECK(count_of(f.state, TW_HAPPENED_LATCHED) == 1);
+    CHECK(entry_of(f.state, TW_HAPPENED_LATCHED, 0)->time_ns == 95000000000LL);
+    CHECK(count_of(f.state, TW_HAPPENED_RACKS_DEAD) == 0);
+    CHECK(entry_of(f.state, TW_HAPPENED_DIP, 0)->watts > 5e4);
+    CHECK(entry_of(f.state, TW_HAPPENED_DIP, 3)->watts < 1.0);
+    CHECK(count_of(f.state, TW_HAPPENED_OFF_STORE) == 3);    // after the first, the second and the reset
+    CHECK(entry_of(f.state, TW_HAPPENED_OFF_STORE, 2)->time_ns == 200000000000LL);
+    TwReport *report = tw_report_create(f.state, -1.0);
+    CHECK(tw_report_ok(report));
+    tw_report_destroy(report);
+    factory_end(f);
+}
+
+// Maintenance that would darken racks is put off.
+static void maintenance_asks_first(void)
+{
+    const char *const sets[] = {"run.for_s=60.0", "run.exchange_s=2.0"};
+    Factory f =
+        hall_with("operations: { maintenance = ( { name = \"m\"; element = \"pdu1\"; at_s = 10.0; for_s = 20.0; }, "
+                  "{ name = \"n\"; element = \"pdu2\"; at_s = 10.0; for_s = 20.0; force = true; } ); };",
+                  sets, 2);
+    advance(f.state, 60.0);
+    CHECK(count_of(f.state, TW_HAPPENED_REFUSED) == 1);
+    CHECK(count_of(f.state, TW_HAPPENED_MAINTAIN) == 1);
+    CHECK(entry_of(f.state, TW_HAPPENED_REFUSED, 0)->value == 4.0);
+    CHECK_NEAR(tw_state_meters(f.state)->rack_off_s, 4 * 20.0, 1e-9);
+    factory_end(f);
+}
+
+int main(void)
+{
+    crews_are_waited_for();
+    gpus_take_their_replica();
+    dips_latch_a_store();
+    maintenance_asks_first();
+    return check_failures != 0;
+}

@@ -1,0 +1,497 @@
+#include "twin/failures.h"
+
+#include "models/operations/reliability.h"
+#include "twin/reference.h"
+#include "twin/story.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+enum { TICKETS = 1024 };
+enum { NO_TICKET, WAITS, IN_REPAIR, SWAPPING, WORKSHOP };
+enum { DRAW_GAP, DRAW_REPAIR };
+
+// A failed part until it is whole again.
+typedef struct Ticket {
+    int32_t phase, class, part, entry, repair_entry;
+    int64_t failed_ns;
+    uint64_t order;
+} Ticket;
+
+typedef struct Head {
+    uint64_t order;
+    int64_t overflow;
+} Head;
+
+static const double HOUR_NS = 3600e9;
+
+// --- compile
+// ----------------------------------------------------------------------------------------------------------
+
+static bool matches(const TwPlant *plant, int element, const char *name)
+{
+    const char *own = plant->element_names[element];
+    if (strcmp(own, name) == 0 || strcmp(plant->elements[element].kind, name) == 0) return true;
+    return tw_stem_length(own) == strlen(name) && strncmp(own, name, strlen(name)) == 0;
+}
+
+static bool matches_cdu(const TwPlant *plant, int cdu, const char *name)
+{
+    const char *own = plant->cdu_names[cdu];
+    return strcmp(own, name) == 0 || (tw_stem_length(own) == strlen(name) && strncmp(own, name, strlen(name)) == 0);
+}
+
+// The parts of a class: everything of its kind, or what it names by entry, group or kind.
+static void find_parts(TwPlant *plant, const TwNode *node, const TwFailureRow *row, TwFailureClass *c, TwErrors *errors)
+{
+    bool elements = c->victims == TW_VICTIM_ELEMENT;
+    if (!elements && c->victims != TW_VICTIM_PUMP) {
+        c->count = c->victims == TW_VICTIM_RACK ? plant->rack_count : (int)plant->serving_gpus;
+        return;
+    }
+    int all = elements ? plant->element_count : plant->cdu_count;
+    int *parts = TW_TAKE(plant->arena, all + 1, int);
+    for (int k = 0; k < row->names.count; k++) {
+        bool found = false;
+        for (int i = 0; i < all; i++)
+            found = found ||
+                    (elements ? matches(plant, i, row->names.values[k]) : matches_cdu(plant, i, row->names.values[k]));
+        if (!found)
+            tw_reference_error(node, "names", errors, row->names.values[k], elements ? "power element" : "CDU",
+                               elements ? plant->element_names : plant->cdu_names, all);
+    }
+    for (int i = 0; i < all; i++) {
+        bool mine = row->names.count == 0;
+        for (int k = 0; k < row->names.count; k++)
+            mine = mine ||
+                   (elements ? matches(plant, i, row->names.values[k]) : matches_cdu(plant, i, row->names.values[k]));
+        if (mine) parts[c->count++] = i;
+    }
+    c->parts = parts;
+}
+
+static int find_crew(const TwFailurePlan *plan, const char *name)
+{
+    for (int i = 0; i < plan->crew_count; i++)
+        if (strcmp(plan->crews[i].name, name) == 0) return i;
+    return -1;
+}
+
+static void compile_class(TwPlant *plant, const TwNode *node, const char *name, TwFailureClass *c, TwErrors *errors)
+{
+    static const char *const words[] = {"gpu", "rack", "element", "pump"};
+    TwFailureRow row;
+    tw_node_row(node, &row);
+    snprintf(c->name, sizeof c->name, "%s", name);
+    for (int k = 0; k < 4; k++)
+        if (strcmp(row.of, words[k]) == 0) c->victims = (TwVictims)k;
+    if (isnan(row.mttr_h)) {
+        tw_node_error(node, "mttr_h", errors, "unknown: repair times are rarely published; the facility must set it");
+        return;
+    }
+    int given = isfinite(row.mtbf_h) + isfinite(row.per_million_h) + isfinite(row.availability);
+    if (given != 1) {
+        tw_node_error(node, NULL, errors, "needs one of mtbf_h, per_million_h and availability; %d are given", given);
+        return;
+    }
+    c->mtbf_h = isfinite(row.mtbf_h)          ? row.mtbf_h
+                : isfinite(row.per_million_h) ? 1e6 / row.per_million_h
+                                              : row.availability / (1.0 - row.availability) * row.mttr_h;
+    c->mttr_h = row.mttr_h;
+    c->shape = row.shape;
+    c->deviation = row.deviation;
+    c->swap_h = row.swap_h;
+    c->lead_h = row.lead_h;
+    c->spares = (int)row.spares;
+    c->crew = -1;
+    if (row.crew[0]) {
+        const char *names[64];
+        int n = plant->failures.crew_count < 64 ? plant->failures.crew_count : 64;
+        for (int i = 0; i < n; i++) names[i] = plant->failures.crews[i].name;
+        c->crew = find_crew(&plant->failures, row.crew);
+        if (c->crew < 0) tw_reference_error(node, "crew", errors, row.crew, "crew", names, n);
+    }
+    find_parts(plant, node, &row, c, errors);
+    char stream[TW_NAME + 16];
+    snprintf(stream, sizeof stream, "failure.%s", c->name);
+    c->stream = tw_stream((uint64_t)plant->run.seed, stream);
+}
+
+static void compile_maintenance(TwPlant *plant, const TwNode *operations, TwErrors *errors)
+{
+    TwFailurePlan *plan = &plant->failures;
+    int n = tw_node_entries(operations, "maintenance"), room = 0;
+    for (int i = 0; i < n; i++) room += plant->element_count;
+    plan->maintenance = TW_TAKE(plant->arena, room + 1, TwMaintenance);
+    for (int i = 0; i < n; i++) {
+        char name[TW_NAME];
+        const TwNode *node = tw_node_entry(operations, "maintenance", i, name);
+        TwMaintenanceRow row;
+        tw_node_row(node, &row);
+        int turn = 0;
+        for (int e = 0; e < plant->element_count; e++) {
+            if (!matches(plant, e, row.element)) continue;
+            // one after the other, `at_once` of them together
+            double begin_s = row.at_s + row.for_s * (turn++ / (int)row.at_once);
+            plan->maintenance[plan->maintenance_count++] = (TwMaintenance){
+                e, llround(begin_s * 1e9), llround(row.for_s * 1e9), llround(row.every_s * 1e9), row.force};
+        }
+        if (turn == 0)
+            tw_reference_error(node, "element", errors, row.element, "power element", plant->element_names,
+                               plant->element_count);
+        int rounds = (turn + (int)row.at_once - 1) / (int)row.at_once;
+        if (row.every_s > 0.0 && row.every_s < row.for_s * rounds)
+            tw_node_error(node, "every_s", errors, "every_s = %g is shorter than the %g s that one round takes",
+                          row.every_s, row.for_s * rounds);
+    }
+}
+
+bool tw_failures_compile(TwPlant *plant, TwErrors *errors)
+{
+    int before = tw_errors_count(errors);
+    const TwNode *operations = tw_node_group(tw_config_root(plant->config), "operations");
+    TwFailurePlan *plan = &plant->failures;
+    plan->crew_count = tw_node_entries(operations, "crews");
+    plan->crews = TW_TAKE(plant->arena, plan->crew_count + 1, TwCrew);
+    for (int i = 0; i < plan->crew_count; i++) {
+        TwCrewRow row;
+        tw_node_row(tw_node_entry(operations, "crews", i, plan->crews[i].name), &row);
+        plan->crews[i].count = (int)row.size;
+    }
+    plan->class_count = tw_node_entries(operations, "failures");
+    plan->classes = TW_TAKE(plant->arena, plan->class_count + 1, TwFailureClass);
+    for (int i = 0; i < plan->class_count; i++) {
+        char name[TW_NAME];
+        const TwNode *node = tw_node_entry(operations, "failures", i, name);
+        compile_class(plant, node, name, &plan->classes[i], errors);
+    }
+    compile_maintenance(plant, operations, errors);
+    return tw_errors_count(errors) == before;
+}
+
+void tw_failures_layout(TwPlant *plant, TwLayout *layout)
+{
+    TwFailurePlan *p = &plant->failures;
+    size_t racks = (size_t)plant->rack_count;
+    p->head = tw_layout_add(layout, 1, sizeof(Head));
+    p->tickets = tw_layout_add(layout, TICKETS, sizeof(Ticket));
+    p->draws = tw_layout_add(layout, (size_t)p->class_count, sizeof(uint64_t));
+    p->crew_free = tw_layout_add(layout, (size_t)p->crew_count, sizeof(int32_t));
+    p->spare_free = tw_layout_add(layout, (size_t)p->class_count, sizeof(int32_t));
+    p->replica_down = tw_layout_add(layout, (size_t)plant->replica_count, 1);
+    p->down_gpus = tw_layout_add(layout, racks, sizeof(int32_t));
+    p->rack_down = tw_layout_add(layout, racks, 1);
+    for (int i = 0; i < p->class_count; i++)
+        if (p->classes[i].shape != 1.0)
+            p->classes[i].timer_ns = tw_layout_add(layout, (size_t)p->classes[i].count, sizeof(int64_t));
+}
+
+// --- draws
+// ------------------------------------------------------------------------------------------------------------
+
+// Four words of the next draw of a class; entity: its gaps or its repairs.
+static void draw(const TwPlant *plant, void *block, int class, uint32_t entity, double u[4])
+{
+    uint64_t *draws = tw_at(block, plant->failures.draws);
+    uint32_t words[4];
+    tw_random4(plant->failures.classes[class].stream, draws[class]++, entity, TW_PURPOSE_FAILURE, words);
+    for (int k = 0; k < 4; k++) u[k] = tw_uniform(words[k]);
+}
+
+static int64_t after(int64_t now_ns, double hours)
+{
+    double ns = hours * HOUR_NS;
+    return ns < 9e18 - (double)now_ns ? now_ns + llround(fmax(ns, 1.0)) : INT64_MAX;
+}
+
+// When the class fails next, and puts it in the queue.
+static void schedule(const TwPlant *plant, void *block, int class, int64_t now_ns)
+{
+    const TwFailureClass *c = &plant->failures.classes[class];
+    if (c->count == 0) return;
+    int64_t at_ns = INT64_MAX;
+    if (c->shape == 1.0) {
+        double u[4];
+        draw(plant, block, class, DRAW_GAP, u);
+        at_ns = after(now_ns, tw_draw_exponential(u[0], c->mtbf_h / c->count));
+    } else {
+        const int64_t *timer_ns = tw_i64(block, c->timer_ns);
+        for (int i = 0; i < c->count; i++) at_ns = timer_ns[i] < at_ns ? timer_ns[i] : at_ns;
+    }
+    if (at_ns == INT64_MAX) return;
+    tw_events_push(&plant->queue, block, (TwEvent){.time_ns = at_ns, .kind = TW_EVENT_FAIL, .index = class});
+}
+
+void tw_failures_start(const TwPlant *plant, void *block)
+{
+    const TwFailurePlan *p = &plant->failures;
+    for (int i = 0; i < p->crew_count; i++) ((int32_t *)tw_at(block, p->crew_free))[i] = p->crews[i].count;
+    for (int i = 0; i < p->class_count; i++) {
+        const TwFailureClass *c = &p->classes[i];
+        ((int32_t *)tw_at(block, p->spare_free))[i] = c->spares;
+        for (int k = 0; k < c->count && c->shape != 1.0; k++) {
+            double u[4];
+            draw(plant, block, i, DRAW_GAP, u);
+            tw_i64(block, c->timer_ns)[k] = after(0, tw_draw_weibull(u[0], c->mtbf_h, c->shape));
+        }
+        schedule(plant, block, i, 0);
+    }
+    for (int i = 0; i < p->maintenance_count; i++)
+        tw_events_push(&plant->queue, block,
+                       (TwEvent){.time_ns = p->maintenance[i].at_ns, .kind = TW_EVENT_MAINTAIN, .index = i});
+}
+
+// --- parts
+// ------------------------------------------------------------------------------------------------------------
+
+static int replica_of_gpu(const TwPlant *plant, int gpu)
+{
+    int low = 0, high = plant->replica_count - 1;
+    while (low < high) {
+        int mid = (low + high + 1) / 2;
+        if (plant->replica_gpu[mid] <= gpu)
+            low = mid;
+        else
+            high = mid - 1;
+    }
+    return low;
+}
+
+void tw_failures_part(const TwPlant *plant, int class, int part, char *text, size_t size)
+{
+    const TwFailureClass *c = &plant->failures.classes[class];
+    int replica;
+    switch (c->victims) {
+    case TW_VICTIM_GPU:
+        replica = replica_of_gpu(plant, part);
+        snprintf(text, size, "GPU %d of a replica in %s", part - plant->replica_gpu[replica] + 1,
+                 plant->racks[plant->replica_rack[replica]].name);
+        break;
+    case TW_VICTIM_RACK:
+        snprintf(text, size, "rack %s", plant->racks[part].name);
+        break;
+    case TW_VICTIM_ELEMENT:
+        snprintf(text, size, "%s", plant->element_names[part]);
+        break;
+    case TW_VICTIM_PUMP:
+        snprintf(text, size, "pump of %s", plant->cdu_names[part]);
+        break;
+    }
+}
+
+static void set_part(const TwPlant *plant, const TwFailureHooks *hooks, int class, int part, bool whole, int entry)
+{
+    switch (plant->failures.classes[class].victims) {
+    case TW_VICTIM_GPU:
+        hooks->replica(hooks->context, replica_of_gpu(plant, part), whole, entry);
+        break;
+    case TW_VICTIM_RACK:
+        hooks->rack(hooks->context, part, whole, entry);
+        break;
+    case TW_VICTIM_ELEMENT:
+        hooks->element(hooks->context, part, whole, entry);
+        break;
+    case TW_VICTIM_PUMP:
+        hooks->pump(hooks->context, part, !whole, entry);
+        break;
+    }
+}
+
+// --- what happens
+// ------------------------------------------------------------------------------------------------------
+
+static Ticket *tickets(const TwPlant *plant, void *block) { return tw_at(block, plant->failures.tickets); }
+
+static void push(const TwPlant *plant, void *block, int64_t at_ns, TwEventKind kind, int index)
+{
+    if (at_ns == INT64_MAX) return;
+    tw_events_push(&plant->queue, block, (TwEvent){.time_ns = at_ns, .kind = (int32_t)kind, .index = index});
+}
+
+// Repairs that wait, in order of failure: each takes a crew and a spare when both are there.
+static void begin_repairs(const TwPlant *plant, void *block, int64_t now_ns)
+{
+    int32_t *crew_free = tw_at(block, plant->failures.crew_free), *spares = tw_at(block, plant->failures.spare_free);
+    Ticket *t = tickets(plant, block);
+    bool passed[TICKETS] = {false};
+    for (;;) {
+        int next = -1;
+        for (int i = 0; i < TICKETS; i++)
+            if (t[i].phase == WAITS && !passed[i] && (next < 0 || t[i].order < t[next].order)) next = i;
+        if (next < 0) return;
+        passed[next] = true;
+        const TwFailureClass *c = &plant->failures.classes[t[next].class];
+        if (c->crew >= 0 && crew_free[c->crew] <= 0) continue;
+        if (c->spares >= 0 && spares[t[next].class] <= 0) continue;
+        if (c->crew >= 0) crew_free[c->crew]--;
+        if (c->spares >= 0) {
+            spares[t[next].class]--;
+            push(plant, block, after(now_ns, c->lead_h), TW_EVENT_RESTOCK, t[next].class);
+        }
+        double u[4];
+        draw(plant, block, t[next].class, DRAW_REPAIR, u);
+        double hours = tw_draw_lognormal(u[0], c->mttr_h, c->deviation);
+        t[next].phase = IN_REPAIR;
+        t[next].repair_entry = tw_story_add(plant, block, now_ns, TW_HAPPENED_REPAIR, t[next].entry, t[next].class,
+                                            t[next].part, hours * 3600.0);
+        push(plant, block, after(now_ns, hours), TW_EVENT_REPAIRED, next);
+    }
+}
+
+static void fail_part(const TwPlant *plant, void *block, const TwFailureHooks *hooks, int class, int part,
+                      int64_t now_ns)
+{
+    const TwFailureClass *c = &plant->failures.classes[class];
+    Ticket *t = tickets(plant, block);
+    Head *head = tw_at(block, plant->failures.head);
+    int unused = -1;
+    for (int i = 0; i < TICKETS; i++) {
+        bool open = t[i].phase == WAITS || t[i].phase == IN_REPAIR || t[i].phase == SWAPPING;
+        if (open && t[i].class == class && t[i].part == part) return;    // what is broken cannot break
+        if (t[i].phase == NO_TICKET && unused < 0) unused = i;
+    }
+    if (unused < 0) {
+        head->overflow++;
+        return;
+    }
+    int entry = tw_story_add(plant, block, now_ns, TW_HAPPENED_FAILED, -1, class, part, 0.0);
+    t[unused] = (Ticket){.phase = WAITS,
+                         .class = class,
+                         .part = part,
+                         .entry = entry,
+                         .repair_entry = -1,
+                         .failed_ns = now_ns,
+                         .order = head->order++};
+    set_part(plant, hooks, class, part, false, entry);
+    int32_t *spares = tw_at(block, plant->failures.spare_free);
+    if (c->swap_h > 0.0 && (c->spares < 0 || spares[class] > 0)) {
+        if (c->spares >= 0) spares[class]--;
+        t[unused].phase = SWAPPING;
+        push(plant, block, after(now_ns, c->swap_h), TW_EVENT_SWAPPED, unused);
+    } else {
+        begin_repairs(plant, block, now_ns);
+    }
+}
+
+static void fail_class(const TwPlant *plant, void *block, const TwFailureHooks *hooks, int class, int64_t now_ns)
+{
+    const TwFailureClass *c = &plant->failures.classes[class];
+    int part = -1;
+    if (c->shape == 1.0) {
+        double u[4];
+        draw(plant, block, class, DRAW_GAP, u);
+        part = (int)(u[0] * c->count);
+    } else {
+        int64_t *timer_ns = tw_i64(block, c->timer_ns);
+        for (int i = 0; i < c->count && part < 0; i++)
+            if (timer_ns[i] <= now_ns) part = i;
+        if (part >= 0) {
+            // as good as new after its repair, which is short beside its life
+            double u[4];
+            draw(plant, block, class, DRAW_GAP, u);
+            timer_ns[part] = after(now_ns, tw_draw_weibull(u[0], c->mtbf_h, c->shape) + c->mttr_h);
+        }
+    }
+    if (part >= 0) fail_part(plant, block, hooks, class, c->parts ? c->parts[part] : part, now_ns);
+    schedule(plant, block, class, now_ns);
+}
+
+// Racks without supply if this element were out; -1 for none.
+static int racks_dead(const TwPlant *plant, void *block)
+{
+    int dead = 0;
+    for (int i = 0; i < plant->rack_count; i++)
+        dead += tw_power_mode(plant->power, block, plant->racks[i].element) == TW_MODE_DEAD;
+    return dead;
+}
+
+// An element that is out already is left alone.
+static bool in_service(const TwPlant *plant, const void *block, int element)
+{
+    return ((const uint8_t *)tw_at_const(block, plant->slot.out))[element] == 0;
+}
+
+static void maintain(const TwPlant *plant, void *block, const TwFailureHooks *hooks, int index, int64_t now_ns)
+{
+    const TwMaintenance *job = &plant->failures.maintenance[index];
+    if (job->every_ns > 0) push(plant, block, now_ns + job->every_ns, TW_EVENT_MAINTAIN, index);
+    if (!in_service(plant, block, job->element)) return;
+    int before = racks_dead(plant, block);
+    tw_power_set_service(plant->power, block, job->element, false);
+    int without = racks_dead(plant, block) - before, worst = 0, at = -1;
+    // the next loss of what remains, among its like
+    for (int e = 0; e < plant->element_count && without == 0; e++) {
+        if (e == job->element || !in_service(plant, block, e)) continue;
+        if (strcmp(plant->elements[e].kind, plant->elements[job->element].kind) != 0) continue;
+        tw_power_set_service(plant->power, block, e, false);
+        int lost = racks_dead(plant, block) - before;
+        tw_power_set_service(plant->power, block, e, true);
+        if (lost > worst) worst = lost, at = e;
+    }
+    tw_power_set_service(plant->power, block, job->element, true);
+    if (without > 0 && !job->force) {
+        tw_story_add(plant, block, now_ns, TW_HAPPENED_REFUSED, -1, job->element, 1, without);
+        return;
+    }
+    int entry = tw_story_add(plant, block, now_ns, TW_HAPPENED_MAINTAIN, -1, job->element, at, worst);
+    tw_story_note(plant, block, entry);
+    hooks->element(hooks->context, job->element, false, entry);
+    push(plant, block, now_ns + job->for_ns, TW_EVENT_MAINTAIN_END, index);
+}
+
+void tw_failures_happen(const TwPlant *plant, void *block, const TwFailureHooks *hooks, const TwEvent *event,
+                        int64_t now_ns)
+{
+    int32_t *crew_free = tw_at(block, plant->failures.crew_free), *spares = tw_at(block, plant->failures.spare_free);
+    Ticket *t = tickets(plant, block) + (event->index < TICKETS ? event->index : 0);
+    int entry;
+    switch ((TwEventKind)event->kind) {
+    case TW_EVENT_FAIL:
+        fail_class(plant, block, hooks, event->index, now_ns);
+        break;
+    case TW_EVENT_SWAPPED: {
+        const TwFailureClass *c = &plant->failures.classes[t->class];
+        entry = tw_story_add(plant, block, now_ns, TW_HAPPENED_SWAPPED, t->entry, t->class, t->part, 0.0);
+        set_part(plant, hooks, t->class, t->part, true, entry);
+        double u[4];
+        draw(plant, block, t->class, DRAW_REPAIR, u);
+        t->phase = WORKSHOP;
+        push(plant, block, after(now_ns, tw_draw_lognormal(u[0], c->mttr_h, c->deviation)), TW_EVENT_REPAIRED,
+             event->index);
+        break;
+    }
+    case TW_EVENT_REPAIRED: {
+        const TwFailureClass *c = &plant->failures.classes[t->class];
+        bool workshop = t->phase == WORKSHOP;
+        int class = t->class, part = t->part, cause = t->repair_entry;
+        *t = (Ticket){0};
+        if (workshop) {
+            if (c->spares >= 0) spares[class]++;
+        } else {
+            if (c->crew >= 0) crew_free[c->crew]++;
+            entry = tw_story_add(plant, block, now_ns, TW_HAPPENED_REPAIRED, cause, class, part, 0.0);
+            set_part(plant, hooks, class, part, true, entry);
+        }
+        begin_repairs(plant, block, now_ns);
+        break;
+    }
+    case TW_EVENT_RESTOCK:
+        spares[event->index]++;
+        begin_repairs(plant, block, now_ns);
+        break;
+    case TW_EVENT_MAINTAIN:
+        maintain(plant, block, hooks, event->index, now_ns);
+        break;
+    case TW_EVENT_MAINTAIN_END: {
+        int element = plant->failures.maintenance[event->index].element;
+        int cause = tw_story_open(plant, block, TW_HAPPENED_MAINTAIN, element);
+        entry = tw_story_add(plant, block, now_ns, TW_HAPPENED_RESTORED, cause, element, 1, 0.0);
+        tw_story_note(plant, block, entry);
+        hooks->element(hooks->context, element, true, entry);
+        break;
+    }
+    default:
+        assert(false);
+    }
+}

@@ -1,0 +1,34 @@
+// What breaks by itself, who mends it, and what is taken out to be kept in order.
+//
+// A failure class (operations.failures) hits GPUs, racks, elements of the tree or pumps of CDUs. Exponential classes
+// are one process of rate parts / mtbf whose victim is drawn evenly: no timer a part; a Weibull class (shape other than
+// 1) keeps a timer for each part. A repair needs a crew and, where the class counts them, a spare; it queues for both
+// in order of failure. Repair times are lognormal about mttr_h. With swap_h a warm spare takes over after that time and
+// the part goes to the workshop; otherwise a spare is used up and comes back after lead_h.
+//
+// Draws are counter-based, keyed by (seed, class, purpose): they depend on no thread, fork or restart.
+#pragma once
+
+#include "twin/plant.h"
+
+// Reads operations; false, with errors, where it contradicts itself.
+bool tw_failures_compile(TwPlant *plant, TwErrors *errors);
+void tw_failures_layout(TwPlant *plant, TwLayout *layout);
+// Empty workshops, and the first failure of every class in the queue.
+void tw_failures_start(const TwPlant *plant, void *block);
+
+// What a part is called.
+void tw_failures_part(const TwPlant *plant, int class, int part, char *text, size_t size);
+
+// The state calls these with an event of its queue; they say through the hooks what is to be done to the plant.
+typedef struct TwFailureHooks {
+    void *context;
+    // takes a part out or puts it back; entry: the story's
+    void (*element)(void *context, int element, bool in_service, int entry);
+    void (*pump)(void *context, int cdu, bool failed, int entry);
+    void (*rack)(void *context, int rack, bool in_service, int entry);
+    void (*replica)(void *context, int replica, bool in_service, int entry);
+} TwFailureHooks;
+
+void tw_failures_happen(const TwPlant *plant, void *block, const TwFailureHooks *hooks, const TwEvent *event,
+                        int64_t now_ns);
