@@ -9,7 +9,7 @@
 #include <string.h>
 
 // entities of purpose TW_PURPOSE_MODULATOR; the Cox components are 0 and 1
-enum { ENTITY_PERIOD = 2, ENTITY_FIRST_OFF, ENTITY_SECOND };
+enum { ENTITY_PERIOD = 2, ENTITY_FIRST_OFF, ENTITY_SECOND, ENTITY_STEP };
 
 static const int64_t grid_bias = INT64_C(1) << 40;    // grid points before time zero have an index too
 static const char *const params_file = "facilities/parts/traffic/generator_params.csv";
@@ -281,6 +281,14 @@ static void next_onoff(const TwArrivals *arrivals, TwArrivalCursor *cursor, doub
 
 // pieces of the rate
 
+// Rate of the slab: that of a large client is zero in most and its peak in the others.
+static double slab_rate_s(const TwArrivals *arrivals, int64_t slab)
+{
+    if (!(arrivals->step_peak > 1.0)) return arrivals->rate_s;
+    double u = tw_random(arrivals->stream, (uint64_t)slab, ENTITY_STEP, TW_PURPOSE_MODULATOR);
+    return u * arrivals->step_peak < 1.0 ? arrivals->rate_s * arrivals->step_peak : 0.0;
+}
+
 // the half hour of the profile that the slab is in, linear in time
 static void next_plain(const TwArrivals *arrivals, TwArrivalCursor *cursor)
 {
@@ -295,8 +303,9 @@ static void next_plain(const TwArrivals *arrivals, TwArrivalCursor *cursor)
     double slope = (profile->to[j] - profile->from[j]) / 1800.0;
     cursor->piece_until_s = fmin(TW_SLAB_S, left_s + 1800.0);
     double width = cursor->piece_until_s - cursor->piece_from_s;
-    cursor->rate_s = fmax(0.0, arrivals->rate_s * (profile->from[j] + slope * (cursor->piece_from_s - left_s)));
-    cursor->bend = arrivals->rate_s * slope;
+    double rate_s = slab_rate_s(arrivals, cursor->slab);
+    cursor->rate_s = fmax(0.0, rate_s * (profile->from[j] + slope * (cursor->piece_from_s - left_s)));
+    cursor->bend = rate_s * slope;
     cursor->area = width > 0.0 ? width * (cursor->rate_s + 0.5 * cursor->bend * width) : 0.0;
 }
 
@@ -311,7 +320,7 @@ static void next_burst(const TwArrivals *arrivals, TwArrivalCursor *cursor)
     double from_s = cursor->piece_from_s, width = cursor->piece_until_s - from_s;
     double at_s = arrivals->start_s + (double)cursor->slab * TW_SLAB_S + from_s;
     double profile = g > 0.0 ? tw_profile_integral(&arrivals->profile, at_s, at_s + width) / width : 0.0;
-    cursor->rate_s = arrivals->rate_s * profile * g;
+    cursor->rate_s = slab_rate_s(arrivals, cursor->slab) * profile * g;
     cursor->bend = growth;
     cursor->area = cursor->rate_s * (growth != 0.0 ? expm1(growth * width) / growth : width);
 }

@@ -45,6 +45,7 @@ typedef struct TwArrivals {
     double weibull_scale;    // for mean 1
     double rate_s;           // of one cell
     double start_s;          // place in the profile at scenario time zero
+    double step_peak;        // above 1: on in one slab of so many, at so many times the rate; otherwise 0
     TwStream stream;
     TwProfile profile;
     TwBursts bursts;

@@ -20,6 +20,11 @@ typedef struct TwTraceOptions {
     int block_tokens;         // of hash_ids; 0: 512
     int64_t skip_bad_rows;    // so many unreadable rows are dropped and counted
     bool keep_blocks;         // hold the block ids
+    bool keep_zero;           // rows without input count as one token
+    const char *model;        // BurstGPT: rows of this model only; NULL or "": all
+    double thin_fraction;     // share of the rows kept, by a hash of their number; 0 counts as 1
+    double window_s;          // rows of the first so many seconds; 0: all
+    double spread_s;          // stamps are spread evenly over so many seconds, keyed by the row
 } TwTraceOptions;
 
 // In order of time; rows >= 1. lines = rows + dropped.

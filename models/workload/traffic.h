@@ -1,24 +1,26 @@
-// Where requests come from: a generator (quantile length tables, rate profile, arrival process) or a trace file.
+// Where requests come from: a generator, sessions, or a trace file; a class of requests each, several to a pool.
 //
 // A source is cut into cells, one a router cell of a pool: the generator gives each cell an independent stream of
 // rate / cells; a trace deals its rows to the cells in turn. Cell streams depend on (seed, class, cell) only.
 //
 // The generator is a time change: a unit-rate process in Lambda(t), the integral of rate * profile(t) * G(t), where
-// G(t) is the burst modulation that `cox` and `onoff` share over all cells of a source. Scenario time is cut into
-// slabs of 3,600 s that start afresh in equilibrium, so any window can be generated alone. Lengths are drawn from
-// quantile tables (lengths.h), input and output independently. Left out here: sessions and shared prefixes, clients,
-// closed loops. The equations and the data behind them are in docs/traffic.md.
+// G(t) is the burst modulation that `cox` and `onoff` share over all cells of a source (arrivals.h). Scenario time is
+// cut into slabs of 3,600 s that start afresh in equilibrium, so any window can be generated alone. Lengths come from
+// quantile tables (lengths.h), shared beginnings from prefix.h, chats and agents from sessions.h, and those who ask
+// again after an answer from crowd.h. The equations and the data behind them are in docs/traffic.md.
 #pragma once
 
+#include "models/workload/prefix.h"
 #include "models/workload/request.h"
 #include "sim/block.h"
 #include "sim/config.h"
 
 extern const TwKind tw_arrival_kind;    // workload.arrival, read into TwArrivalRow
+extern const TwKind tw_prefix_kind;     // prefix of a class, read into TwPrefixRow
 typedef struct TwTraffic TwTraffic;
 
 typedef struct TwArrivalRow {
-    const char *kind;    // "poisson" "gamma" "weibull" "cox" "onoff" "replay"
+    const char *kind;    // "poisson" "gamma" "weibull" "cox" "onoff" "clients" "closed" "periodic" "replay"
     double rate_s;
     double shape;
     const char *profile, *bursts;
@@ -27,7 +29,23 @@ typedef struct TwArrivalRow {
     double time_scale;
     bool loop;
     int64_t skip_bad_rows;
+    double thin_fraction, window_s, spread_s, reorder_s;
+    int64_t block_tokens;
+    bool loop_shares_prefix, keep_zero;
+    const char *model;      // rows of a BurstGPT trace to take; "" all
+    const char *service;    // of clients.csv
+    int64_t clients, big_clients;
+    double zipf_s;
+    int64_t users;
+    double think_s, period_s, jitter_s;
 } TwArrivalRow;
+
+typedef struct TwPrefixRow {
+    const char *kind;
+    int64_t count;
+    double zipf_s, share, tokens;
+    const char *table;
+} TwPrefixRow;
 
 typedef struct TwTrafficSpec {
     const char *name;    // class name: keys its random streams
@@ -35,7 +53,7 @@ typedef struct TwTrafficSpec {
     int cells;
     double start_s;    // second of the (Monday-first) week at simulated time zero, local time of the site
     // generator
-    const char *arrival;       // "poisson" "gamma" "weibull" "cox" "onoff", or "replay"
+    const char *arrival;       // a word of TwArrivalRow.kind
     double rate_s;             // requests per second, mean
     double shape;              // gamma, weibull: of the intervals of one cell, in operational time
     const char *profile;       // name of a rate profile, parts/traffic/rate_profiles.csv; NULL, "" or "flat"
@@ -52,10 +70,37 @@ typedef struct TwTrafficSpec {
                                            // NULL or "": azure23_conv, azure23_code
     double time_zone_h;                    // the clock of the profile is ahead of the site's by so much
     double input_tokens, output_tokens;    // lengths "constant"; "uniform" draws from 0.8 to 1 times these
+    // classes
+    const char *kind;         // NULL or "one_shot"; "chat", "agent", "batch"
+    const char *sessions;     // of agents: "claude_code" (default), "llmd_agentic"
+    const char *outputs;      // a length table for the outputs instead of that of the set
+    const char *images;       // a length set with _count and _tokens_per_image tables, added to the input
+    double sessions_per_h;    // chat, agent: instead of rate_s
+    double span_s;            // of a session, and of the warm-up: 0: 7,200 chat, 86,400 agent
+    int sessions_max;         // that live at once in a cell; 0: by rate and duration
+    double rho_in_out;        // rank correlation of input and output through a Gaussian copula
+    int samples;              // outputs of one prompt; 0 counts as 1
+    int64_t requests;         // batch: of all cells; 0: no end
+    double begins_s;          // batch
+    int priority, service;    // of the requests
+    TwPrefixSpec prefix;
+    const char *client_service;    // arrival clients
+    int clients, big_clients;
+    double zipf_s;
+    int users;    // closed, batch: who ask at once, of all cells; periodic: sources
+    double think_s, period_s, jitter_s;
+    double thin_fraction;    // replay: kept share of the rows; 0 counts as 1
+    double window_s;         // replay: rows of the first so many seconds; 0: all
+    double spread_s;         // replay: stamps are spread over so many seconds (Mooncake's are 3 s apart)
+    double reorder_s;        // 0: 60
+    int block_tokens;        // of hash_ids; 0: 512, sessions 64
+    bool loop_shares_prefix, keep_zero, apart;    // apart: sessions do not wait for answers
+    const char *model;
 } TwTrafficSpec;
 
-// Copies the settings of workload.arrival; the others of the spec stay as they are.
+// Copies the settings of workload.arrival or of a prefix; the others of the spec stay as they are.
 void tw_arrival_spec(const TwArrivalRow *row, TwTrafficSpec *spec);
+void tw_prefix_spec(const TwPrefixRow *row, TwTrafficSpec *spec);
 
 bool tw_traffic_create(TwTraffic **traffic, const TwTrafficSpec *spec, TwLayout *layout, TwError *error);
 void tw_traffic_destroy(TwTraffic *traffic);
@@ -78,6 +123,21 @@ bool tw_traffic_mean_tokens(const TwTraffic *traffic, double *input, double *out
 // Returns their number; 0 where the shipped tables cannot be read.
 int tw_traffic_length_sets(const char *const **names);
 int tw_traffic_profiles(const char *const **names);
+
+// Several classes as one source: the earliest first, then the first named. Takes the parts over, to destroy them.
+void tw_traffic_merge(TwTraffic **traffic, TwTraffic *const *parts, int count, TwLayout *layout);
+int tw_traffic_parts(const TwTraffic *traffic);
+const TwTraffic *tw_traffic_part(const TwTraffic *traffic, int i);    // itself where there are no parts
+const char *tw_traffic_name(const TwTraffic *traffic);
+
+// Whether somebody waits for answers: then each end must be told, in order of time.
+bool tw_traffic_closed(const TwTraffic *traffic);
+void tw_traffic_finished(const TwTraffic *traffic, void *block, int cell, const TwFinished *finished);
+int64_t tw_traffic_lost(const TwTraffic *traffic, const void *block);    // sessions that found no room
+// As pop, but every call takes the nominal service time: for traces.
+void tw_traffic_pop_nominal(const TwTraffic *traffic, void *block, int cell, TwRequest *request);
+// A number of the session that does not depend on when it is asked; 0: none. After the pop of the request.
+const TwContentList *tw_traffic_list(const TwTraffic *traffic);    // ids of a replayed trace, or NULL
 
 // What a trace is: for `tokenworks trace describe`. Prints the table of the traffic page, section 6, or JSON.
 bool tw_trace_describe(const char *path, bool json, FILE *stream, TwError *error);

@@ -68,6 +68,11 @@ static void traffic_pop(const void *context, void *block, int cell, TwRequest *r
     tw_traffic_pop(context, block, cell, request);
 }
 
+static void traffic_finished(const void *context, void *block, int cell, const TwFinished *finished)
+{
+    tw_traffic_finished(context, block, cell, finished);
+}
+
 static void complain(TwErrors *errors, const TwPoolSpec *spec, const char *text)
 {
     tw_errors_add(errors, "", 0, 0, "pool \"%s\": %s", spec->name, text);
@@ -130,8 +135,12 @@ static bool compile_pool(const TwWorkloadSpec *workload, const TwPoolSpec *spec,
     }
     (void)tw_router_policy(spec->router, &pool->policy);
     pool->traffic = spec->traffic;
-    pool->source = spec->source ? *spec->source
-                                : (TwRequestSource){.context = spec->traffic, .peek = traffic_peek, .pop = traffic_pop};
+    pool->source = spec->source
+                       ? *spec->source
+                       : (TwRequestSource){.context = spec->traffic,
+                                           .peek = traffic_peek,
+                                           .pop = traffic_pop,
+                                           .finished = tw_traffic_closed(spec->traffic) ? traffic_finished : NULL};
     pool->stream = tw_stream(spec->seed, spec->name);
     return true;
 }

@@ -484,7 +484,19 @@ static void expect_error(TwTrafficSpec spec, const char *text)
 static void bad_settings_are_named(void)
 {
     expect_error((TwTrafficSpec){.arrival = "poison", .rate_s = 1.0}, "did you mean \"poisson\"");
-    expect_error((TwTrafficSpec){.arrival = "closed", .rate_s = 1.0}, "expected poisson, gamma");
+    expect_error((TwTrafficSpec){.arrival = "bursty", .rate_s = 1.0}, "expected poisson, gamma");
+    expect_error((TwTrafficSpec){.arrival = "closed", .rate_s = 1.0}, "users = 0, expected 1 or more");
+    expect_error((TwTrafficSpec){.arrival = "periodic", .users = 2, .period_s = 1.0, .jitter_s = 0.6},
+                 "jitter_s = 0.6");
+    expect_error((TwTrafficSpec){.arrival = "clients", .rate_s = 1.0, .client_service = "servegen_lage"},
+                 "servegen_large");
+    expect_error((TwTrafficSpec){.arrival = "poisson", .rate_s = 1.0, .kind = "agnet"}, "did you mean \"agent\"");
+    expect_error((TwTrafficSpec){.arrival = "poisson", .rate_s = 1.0, .prefix = {.kind = "template"}}, "templates");
+    expect_error((TwTrafficSpec){.arrival = "poisson", .rate_s = 1.0, .prefix = {.kind = "global"}},
+                 "prefix tokens = 0");
+    expect_error((TwTrafficSpec){.arrival = "poisson", .rate_s = 1.0, .rho_in_out = 1.5}, "rho_in_out = 1.5");
+    expect_error((TwTrafficSpec){.arrival = "poisson", .rate_s = 1.0, .kind = "agent", .sessions = "claude"},
+                 "llmd_agentic");
     expect_error((TwTrafficSpec){.arrival = "poisson"}, "rate_s = 0, expected above 0");
     expect_error((TwTrafficSpec){.arrival = "gamma", .rate_s = 1.0}, "shape = 0, expected above 0");
     expect_error((TwTrafficSpec){.arrival = "poisson", .rate_s = 1e7}, "requests an hour and cell");
@@ -509,6 +521,8 @@ static void every_kind_word_can_be_created(void)
                             .profile = "flat",
                             .bursts = "",
                             .file = "",
+                            .users = 10,
+                            .period_s = 5.0,
                             .time_scale = 1.0};
         TwTrafficSpec spec = {.seed = 1};
         tw_arrival_spec(&row, &spec);
