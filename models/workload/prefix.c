@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool make_popularity(TwPrefix *p, double zipf_s)
+static bool make_popularity(TwPrefixModel *p, double zipf_s)
 {
     p->cumulative = calloc((size_t)p->count, sizeof *p->cumulative);
     if (!p->cumulative) abort();
@@ -21,7 +21,7 @@ static bool make_popularity(TwPrefix *p, double zipf_s)
     return true;
 }
 
-static bool make_lengths(TwPrefix *p, const char *table, TwError *error)
+static bool make_lengths(TwPrefixModel *p, const char *table, TwError *error)
 {
     TwLengths lengths;
     if (!tw_lengths_load(&lengths, table, error)) return false;
@@ -35,10 +35,10 @@ static bool make_lengths(TwPrefix *p, const char *table, TwError *error)
     return true;
 }
 
-bool tw_prefix_make(TwPrefix *p, const char *name, const TwPrefixSpec *spec, uint64_t key, TwError *error)
+bool tw_prefix_make(TwPrefixModel *p, const char *name, const TwPrefixSpec *spec, uint64_t key, TwError *error)
 {
     static const char *const kinds[] = {"none", "global", "templates", "groups", "target"};
-    *p = (TwPrefix){.key = key, .count = 1};
+    *p = (TwPrefixModel){.key = key, .count = 1};
     const char *kind = spec->kind && *spec->kind ? spec->kind : "none";
     int k = 0;
     while (k < TW_COUNT(kinds) && strcmp(kinds[k], kind) != 0) k++;
@@ -73,7 +73,7 @@ bool tw_prefix_make(TwPrefix *p, const char *name, const TwPrefixSpec *spec, uin
     return true;
 }
 
-void tw_prefix_free(TwPrefix *p)
+void tw_prefix_free(TwPrefixModel *p)
 {
     free(p->length);
     free(p->cumulative);
@@ -81,9 +81,9 @@ void tw_prefix_free(TwPrefix *p)
     p->cumulative = NULL;
 }
 
-double tw_prefix_added_tokens(const TwPrefix *p) { return p->kind == TW_PREFIX_GROUPS ? (double)p->tokens : 0.0; }
+double tw_prefix_added_tokens(const TwPrefixModel *p) { return p->kind == TW_PREFIX_GROUPS ? (double)p->tokens : 0.0; }
 
-static int which(const TwPrefix *p, double u)
+static int which(const TwPrefixModel *p, double u)
 {
     if (!p->cumulative) return (int)(u * p->count);
     int i = p->guide[(int)(u * TW_PREFIX_GUIDE)];
@@ -91,7 +91,7 @@ static int which(const TwPrefix *p, double u)
     return i;
 }
 
-void tw_prefix_fill(const TwPrefix *p, double u, uint64_t number, TwRequest *request)
+void tw_prefix_fill(const TwPrefixModel *p, double u, uint64_t number, TwRequest *request)
 {
     TwContent *c = &request->content;
     if (p->kind == TW_PREFIX_NONE) {

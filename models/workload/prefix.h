@@ -29,7 +29,7 @@ typedef struct TwPrefixSpec {
     const char *table;    // length table of the templates; NULL or "": tokens
 } TwPrefixSpec;
 
-typedef struct TwPrefix {
+typedef struct TwPrefixModel {
     TwPrefixKind kind;
     uint64_t key;    // of the class
     int count;
@@ -38,12 +38,12 @@ typedef struct TwPrefix {
     int32_t *length;       // [count] of templates, or NULL
     double *cumulative;    // [count] of popularity, or NULL
     int32_t guide[TW_PREFIX_GUIDE + 1];
-} TwPrefix;
+} TwPrefixModel;
 
-bool tw_prefix_make(TwPrefix *prefix, const char *name, const TwPrefixSpec *spec, uint64_t key, TwError *error);
-void tw_prefix_free(TwPrefix *prefix);
-double tw_prefix_added_tokens(const TwPrefix *prefix);    // in front of the drawn input
+bool tw_prefix_make(TwPrefixModel *prefix, const char *name, const TwPrefixSpec *spec, uint64_t key, TwError *error);
+void tw_prefix_free(TwPrefixModel *prefix);
+double tw_prefix_added_tokens(const TwPrefixModel *prefix);    // in front of the drawn input
 
 // Fills the content of a request with u in (0, 1) and a number that no other request of the class has; groups make its
 // input longer.
-void tw_prefix_fill(const TwPrefix *prefix, double u, uint64_t number, TwRequest *request);
+void tw_prefix_fill(const TwPrefixModel *prefix, double u, uint64_t number, TwRequest *request);

@@ -46,7 +46,7 @@ struct TwTraffic {
     TwLengths input, output;
     double rho;    // of the normal scores of input and output
     double client_rho;
-    TwPrefix prefix;
+    TwPrefixModel prefix;
     Images images;
     TwCrowd *crowd;    // sessions, users, sources, clients; NULL: one after another
     int samples, priority, service;
