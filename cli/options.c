@@ -55,6 +55,9 @@ enum {
     METHOD,
     TOLERANCE,
     Q_LIMITS,
+    MERGE,
+    NO_PLOTS,
+    OUTPUT,
     SET
 };
 
@@ -82,13 +85,19 @@ static const struct {
     {{"replicates", 0, "N", TW_STUDY, "N runs of every point, with seed, seed + 1, ..."}, REPLICATES},
     {{"dry-run", 0, NULL, TW_STUDY, "check every scenario, estimate, run nothing"}, DRY_RUN},
     {{"shard", 0, "I/N", TW_STUDY, "run every Nth scenario only; the last shard to end merges"}, SHARD},
+    {{"merge", 0, NULL, TW_STUDY, "run nothing: merge what shards have finished"}, MERGE},
+    {{"no-plots", 0, NULL, TW_STUDY, "write no pictures beside the result"}, NO_PLOTS},
     {{"retry-failed", 0, NULL, TW_STUDY, "run scenarios again that failed before"}, RETRY},
     {{"screenshot", 0, "FILE", TW_VIEW, "draw to a .png, .svg or .pdf instead of a window"}, SCREENSHOT},
     {{"views", 0, "NAME", TW_VIEW, "overview, floor, timeline, sankey, kpis or all"}, VIEWS},
     {{"at", 0, "SPAN", TW_VIEW | TW_REPORT, "simulated time to show; default: the end"}, AT},
     {{"size", 0, "WxH", TW_VIEW | TW_REPORT, "of a picture, default 1920x1080"}, SIZE},
     {{"theme", 0, "NAME", TW_VIEW | TW_REPORT, "light or dark"}, THEME},
-    {{"plot", 0, "NAME", TW_REPORT, "draw overview, floor, timeline, sankey or kpis to --out"}, PLOT},
+    {{"plot", 0, "NAME", TW_REPORT,
+      "draw overview, floor, timeline, sankey or kpis of a run; response, heat, effects, pareto, search or all of a "
+      "study"},
+     PLOT},
+    {{"output", 0, "PATH", TW_REPORT, "result that a picture of a study shows; default: its goals"}, OUTPUT},
     {{"export", 0, "FORMAT", TW_REPORT, "csv: the facility series to --out"}, EXPORT},
     {{"closed", 0, "NAME", TW_POWERFLOW, "CSV: take the switches of column closed_NAME (default base); all: every branch"},
      CLOSED},
@@ -335,6 +344,15 @@ static bool take(TwOptions *o, int id, const char *arg)
         return true;
     case FORCE:
         o->force = true;
+        return true;
+    case MERGE:
+        o->merge = true;
+        return true;
+    case NO_PLOTS:
+        o->no_plots = true;
+        return true;
+    case OUTPUT:
+        o->output = arg;
         return true;
     case RETRY:
         o->retry_failed = true;

@@ -116,6 +116,19 @@ char *tw_config_resolved(const TwConfig *config);
 // Type, unit, range, default, value in force with file:line:column, mark and source. False: no such setting.
 bool tw_config_explain(const TwConfig *config, const char *path, FILE *stream, TwError *error);
 
+// The numbers that a path names, in the unit of the path's last word ("limit_kw": kW).
+typedef struct TwNamedNumber {
+    int count;                     // settings that it names
+    bool alike;                    // all hold the same value and stated range
+    bool number, whole, listed;    // no text; an integer; an array of numbers (value is NaN)
+    double value, min, max;        // of the first; its stated range, NaN: none
+    double least, most;            // range of the field
+    TwMark mark;
+    const char *text;    // of a text
+} TwNamedNumber;
+// False: *problem says what is wrong with the path.
+bool tw_config_number(const TwConfig *config, const char *path, TwNamedNumber *number, char *problem, size_t size);
+
 // 128 bits of SHA-256 over every resolved setting in table order, as hexadecimal.
 void tw_config_key(const TwConfig *config, char key[33]);
 

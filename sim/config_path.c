@@ -3,6 +3,7 @@
 #include "sim/config_inner.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -93,4 +94,49 @@ bool tw_path_find(const TwConfig *config, const char *path, TwFound *found, void
     if (find.count) return true;
     snprintf(problem, size, "%s: nothing here has this setting", path);
     return false;
+}
+
+typedef struct Numbers {
+    TwConfig *config;
+    const char *word;    // the last of the path: its spelling
+    TwNamedNumber *number;
+} Numbers;
+
+static bool equal(double a, double b) { return a == b || (isnan(a) && isnan(b)); }
+
+static void take_number(void *context, const TwNode *node, int field)
+{
+    Numbers *to = context;
+    TwNamedNumber *number = to->number;
+    const TwSetting *setting = node->values[field];
+    const TwField *kind = setting->field;
+    TwUnit unit = tw_known_name(to->config, tw_known(to->config, node->kind), to->word)->unit;
+    double scale = pow(10.0, -unit.ten) / unit.factor;
+    if (unit.density) scale = NAN;
+    TwNamedNumber now = {.alike = true,
+                         .number = kind->type == TW_REAL || kind->type == TW_INTEGER || kind->type == TW_REALS,
+                         .whole = kind->type == TW_INTEGER,
+                         .listed = kind->type == TW_REALS,
+                         .value = NAN,
+                         .min = setting->min * scale,
+                         .max = setting->max * scale,
+                         .least = kind->min * scale,
+                         .most = kind->max * scale,
+                         .mark = setting->mark};
+    if (kind->type == TW_REAL) now.value = setting->value.real * scale;
+    if (kind->type == TW_INTEGER) now.value = (double)setting->value.integer;
+    if (kind->type == TW_TEXT) now.text = setting->value.text;
+    if (kind->type == TW_BOOLEAN) now.text = setting->value.boolean ? "true" : "false";
+    if (number->count == 0) *number = now;
+    number->alike = number->alike && equal(number->value, now.value) && equal(number->min, now.min) &&
+                    equal(number->max, now.max) && number->mark == now.mark;
+    number->count++;
+}
+
+bool tw_config_number(const TwConfig *config, const char *path, TwNamedNumber *number, char *problem, size_t size)
+{
+    *number = (TwNamedNumber){0};
+    const char *dot = strrchr(path, '.');
+    Numbers to = {(TwConfig *)config, dot ? dot + 1 : path, number};
+    return tw_path_find(config, path, take_number, &to, problem, size);
 }

@@ -15,7 +15,7 @@ typedef struct TwHdf {
     char why[512];    // the first failure
 } TwHdf;
 
-enum { TW_HDF_RANK = 8 };
+enum { TW_HDF_RANK = 24 };
 
 // Shape and storage of a dataset. rank 0: scalar. chunk[0] == 0: contiguous; else shuffle, deflate 1 and fletcher32.
 typedef struct TwHdfShape {

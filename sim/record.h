@@ -90,6 +90,12 @@ bool tw_record_flags(TwRecord *record, const char *name, const char *long_name, 
 bool tw_record_texts(TwRecord *record, const char *name, const char *long_name, const char *const *dimensions,
                      int dimension_count, const char *const *texts, TwError *error);
 
+// An array of series: single precision, compressed, written one row (all of the last dimension) at a time; rows that
+// are never written are missing.
+bool tw_record_rows(TwRecord *record, const char *name, const char *unit, const char *long_name, const char *method,
+                    const char *const *dimensions, int dimension_count, TwError *error);
+bool tw_record_row(TwRecord *record, const char *name, size_t row, const float *values, TwError *error);
+
 // Writes what is open, sets attribute status ("complete", "interrupted", "failed"), closes, syncs, renames; the record
 // is gone afterwards, whatever it returns. An open interval becomes a short last row of a complete file, from the block
 // of the last window, which must still be there. Any other status is renamed to NAME.partial.h5 and leaves the open

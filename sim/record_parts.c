@@ -275,3 +275,54 @@ bool tw_record_texts(TwRecord *record, const char *name, const char *long_name, 
     free(rows);
     return leave(record, error);
 }
+
+// ---- arrays written a row at a time ---------------------------------------------------------------------------------
+
+bool tw_record_rows(TwRecord *record, const char *name, const char *unit, const char *long_name, const char *method,
+                    const char *const *dimensions, int dimension_count, TwError *error)
+{
+    tw_hdf_lock();
+    TwHdf *hdf = &record->hdf;
+    const char *last;
+    hid_t above = tw_hdf_parent(hdf, name, &last);
+    TwHdfShape shape = {.type = H5T_IEEE_F32LE};
+    shape_take(hdf, above, dimensions, dimension_count, &shape);
+    for (int d = 0; d < dimension_count; d++) shape.chunk[d] = d + 1 < dimension_count ? 1 : shape.size[d];
+    hid_t dataset = tw_hdf_dataset(hdf, above, last, &shape);
+    for (int d = 0; d < dimension_count && !hdf->failed; d++) {
+        hid_t from = H5Lexists(above, dimensions[d], H5P_DEFAULT) > 0 ? above : hdf->file;
+        tw_hdf_attach(hdf, dataset, from, dimensions[d], d);
+    }
+    tw_hdf_text(hdf, dataset, "units", unit);
+    tw_hdf_text(hdf, dataset, "long_name", long_name);
+    tw_hdf_text(hdf, dataset, "cell_methods", method);
+    tw_hdf_fill_nan(hdf, dataset, shape.type);
+    end(hdf, dataset, above, name);
+    return leave(record, error);
+}
+
+bool tw_record_row(TwRecord *record, const char *name, size_t row, const float *values, TwError *error)
+{
+    tw_hdf_lock();
+    TwHdf *hdf = &record->hdf;
+    hid_t dataset = hdf->failed ? -1 : H5Dopen2(hdf->file, name, H5P_DEFAULT);
+    if (tw_hdf_ok(hdf, dataset >= 0, name)) {
+        hid_t space = H5Dget_space(dataset);
+        hsize_t size[TW_HDF_RANK], from[TW_HDF_RANK], count[TW_HDF_RANK];
+        int rank = H5Sget_simple_extent_dims(space, size, NULL);
+        size_t rest = row;
+        for (int d = rank - 1; d >= 0; d--) {
+            count[d] = d == rank - 1 ? size[d] : 1;
+            from[d] = d == rank - 1 ? 0 : rest % size[d];
+            if (d < rank - 1) rest /= size[d];
+        }
+        hid_t memory = H5Screate_simple(1, &size[rank - 1], NULL);
+        bool good = H5Sselect_hyperslab(space, H5S_SELECT_SET, from, NULL, count, NULL) >= 0 &&
+                    H5Dwrite(dataset, H5T_NATIVE_FLOAT, memory, space, H5P_DEFAULT, values) >= 0;
+        tw_hdf_ok(hdf, good, name);
+        H5Sclose(memory);
+        H5Sclose(space);
+    }
+    end(hdf, dataset, -1, name);
+    return leave(record, error);
+}

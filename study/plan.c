@@ -1,4 +1,4 @@
-// A study file or command-line axes into a list of scenarios, every one checked before the first runs.
+// A study file or command-line axes into a study: what is written, before any point is made.
 #include "sim/data.h"
 #include "study/inner.h"
 #include "twin/facility.h"
@@ -9,24 +9,33 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MOST_SCENARIOS = 10000000 };
-
 typedef struct StudyRow {
-    const char *name, *base;
+    const char *name, *base, *function;
     double for_s, warmup_s;
     int64_t seed, replicates;
+    TwTexts require, outputs;
+    TwReals reference;
+    bool keep_parts;
 } StudyRow;
 
 typedef struct AxisRow {
-    const char *path;
-    TwReals values;
+    const char *path, *dist, *mark;
+    TwReals values, range;
     TwTexts words;
+    int64_t steps;
+    double min, max, mean, sd, median, sigma, mode, spread;
 } AxisRow;
 
 typedef struct CaseRow {
     const char *label;
     TwTexts set;
 } CaseRow;
+
+typedef struct DesignRow {
+    const char *kind, *file;
+    int64_t points, trajectories, levels;
+    bool second_order, scramble;
+} DesignRow;
 
 typedef struct LimitRow {
     const char *output;
@@ -37,31 +46,92 @@ typedef struct GoalRow {
     const char *output, *sense;
 } GoalRow;
 
+typedef struct SearchRow {
+    const char *kind, *path, *want, *method;
+    double from, to, tolerance;
+    int64_t evaluations, starts;
+} SearchRow;
+
+typedef struct RecordRow {
+    TwTexts series, keep;
+    double interval_s;
+} RecordRow;
+
 #define TEXT(row, member, standard, text)                                                                              \
     {                                                                                                                  \
 #member, "", TW_TEXT, 0, 0, standard, offsetof(row, member), text, NULL                                        \
+    }
+#define WORDS(row, member, words, standard, text)                                                                      \
+    {                                                                                                                  \
+#member, "", TW_TEXT, 0, 0, standard, offsetof(row, member), text, words                                       \
+    }
+#define TEXTS(row, member, standard, text)                                                                             \
+    {                                                                                                                  \
+#member, "", TW_TEXTS, 0, 0, standard, offsetof(row, member), text, NULL                                       \
     }
 #define REAL(row, member, unit, least, most, standard, text)                                                           \
     {                                                                                                                  \
 #member, unit, TW_REAL, least, most, standard, offsetof(row, member), text, NULL                               \
     }
+#define REALS(row, member, standard, text)                                                                             \
+    {                                                                                                                  \
+#member, "1", TW_REALS, -1e300, 1e300, standard, offsetof(row, member), text, NULL                             \
+    }
+#define WHOLE(row, member, least, most, standard, text)                                                                \
+    {                                                                                                                  \
+#member, "1", TW_INTEGER, least, most, standard, offsetof(row, member), text, NULL                             \
+    }
+#define YES(row, member, standard, text)                                                                               \
+    {                                                                                                                  \
+#member, "", TW_BOOLEAN, 0, 0, standard, offsetof(row, member), text, NULL                                     \
+    }
+
+static const char *const dist_words[] = {"",          "uniform",    "loguniform", "normal",
+                                         "lognormal", "triangular", "part",       NULL};
+static const char *const mark_words[] = {"", "assumed", "vendor", "derived", "measured", NULL};
+static const char *const sense_words[] = {"max", "min", NULL};
+static const char *const search_words[] = {"threshold", "optimise", NULL};
+static const char *const method_words[] = {"cobyla", "isres", NULL};
+static const char *const file_design_words[] = {"grid", "oat", "lhs", "sobol", "sobol_indices", "morris", "list", NULL};
+const char *const tw_design_words[] = {"grid",   "oat",  "lhs",       "sobol",    "sobol_indices",
+                                       "morris", "list", "threshold", "optimise", NULL};
 
 static const TwField case_fields[] = {
     TEXT(CaseRow, label, NULL, "name of the point"),
-    {"set", "", TW_TEXTS, 0, 0, NULL, offsetof(CaseRow, set), "settings, \"path=value\" each", NULL},
+    TEXTS(CaseRow, set, NULL, "settings, \"path=value\" each"),
 };
 static const TwKind case_kind = {"case", NULL, case_fields, TW_COUNT(case_fields), NULL, 0};
 static const TwField axis_fields[] = {
     TEXT(AxisRow, path, "", "the setting it varies"),
-    {"values", "1", TW_REALS, -1e300, 1e300, "[]", offsetof(AxisRow, values), "its numbers", NULL},
-    {"words", "", TW_TEXTS, 0, 0, "[]", offsetof(AxisRow, words), "its words, where it is no number", NULL},
+    REALS(AxisRow, values, "[]", "its numbers"),
+    TEXTS(AxisRow, words, "[]", "its words, where it is no number"),
+    REALS(AxisRow, range, "[]", "from and to"),
+    WHOLE(AxisRow, steps, 0, 1e6, "0", "points of a range, evenly spaced; 0: continuous"),
+    WORDS(AxisRow, dist, dist_words, "", "law of a continuous axis; part: the stated value and range"),
+    REAL(AxisRow, min, "1", -1e300, 1e300, "-1e300", "of triangular and truncated normal"),
+    REAL(AxisRow, max, "1", -1e300, 1e300, "1e300", "of triangular and truncated normal"),
+    REAL(AxisRow, mean, "1", -1e300, 1e300, "0", "of normal"),
+    REAL(AxisRow, sd, "1", 0, 1e300, "0", "of normal"),
+    REAL(AxisRow, median, "1", 0, 1e300, "0", "of lognormal"),
+    REAL(AxisRow, sigma, "1", 0, 1e3, "0", "of lognormal: of the logarithm"),
+    REAL(AxisRow, mode, "1", -1e300, 1e300, "0", "of triangular"),
+    WORDS(AxisRow, mark, mark_words, "", "one axis for every number with this mark"),
+    REAL(AxisRow, spread, "1", 0, 1, "0", "of a mark or part: how far numbers without a stated range go, as a share"),
 };
-static const TwChild axis_children[] = {{"cases", TW_LIST, &case_kind, "named sets of several settings"}};
-static const TwKind axis_kind = {"axis", NULL, axis_fields, TW_COUNT(axis_fields), axis_children, 1};
-static const char *const design_words[] = {"grid", NULL};
-static const char *const sense_words[] = {"max", "min", NULL};
-static const TwField design_fields[] = {{"kind", "", TW_TEXT, 0, 0, "grid", 0, "how points are chosen", design_words}};
-static const TwKind design_kind = {"design", NULL, design_fields, 1, NULL, 0};
+static const TwKind zip_kind = {"zip", NULL, axis_fields, 3, NULL, 0};    // path, values, words
+static const TwChild axis_children[] = {{"cases", TW_LIST, &case_kind, "named sets of several settings"},
+                                        {"zip", TW_LIST, &zip_kind, "settings of equal length that move together"}};
+static const TwKind axis_kind = {"axis", NULL, axis_fields, TW_COUNT(axis_fields), axis_children, 2};
+static const TwField design_fields[] = {
+    WORDS(DesignRow, kind, file_design_words, "grid", "how points are chosen"),
+    WHOLE(DesignRow, points, 0, 1e7, "0", "of lhs and sobol; rows N of sobol_indices, a power of two"),
+    WHOLE(DesignRow, trajectories, 2, 1e6, "20", "of morris"),
+    WHOLE(DesignRow, levels, 2, 1e3, "4", "of morris, even"),
+    YES(DesignRow, second_order, "false", "sobol_indices: pairs too"),
+    YES(DesignRow, scramble, "true", "shift the Sobol sequence by the seed"),
+    TEXT(DesignRow, file, "", "of list: CSV with a column a path"),
+};
+static const TwKind design_kind = {"design", NULL, design_fields, TW_COUNT(design_fields), NULL, 0};
 static const TwField limit_fields[] = {
     TEXT(LimitRow, output, NULL, "path of a result, as latency.ttft_s.p99"),
     REAL(LimitRow, min, "1", -1e300, 1e300, "-1e300", "least it may be"),
@@ -70,186 +140,244 @@ static const TwField limit_fields[] = {
 static const TwKind limit_kind = {"limit", NULL, limit_fields, TW_COUNT(limit_fields), NULL, 0};
 static const TwField goal_fields[] = {
     TEXT(GoalRow, output, NULL, "path of a result"),
-    {"sense", "", TW_TEXT, 0, 0, "max", offsetof(GoalRow, sense), "max or min", sense_words},
+    WORDS(GoalRow, sense, sense_words, "max", "max or min"),
 };
 static const TwKind goal_kind = {"goal", NULL, goal_fields, TW_COUNT(goal_fields), NULL, 0};
+static const TwField search_fields[] = {
+    WORDS(SearchRow, kind, search_words, NULL, "threshold or optimise"),
+    TEXT(SearchRow, path, "", "threshold: the setting that is searched"),
+    REAL(SearchRow, from, "1", -1e300, 1e300, "0", "threshold: its least value"),
+    REAL(SearchRow, to, "1", -1e300, 1e300, "0", "threshold: its largest value"),
+    REAL(SearchRow, tolerance, "1", 0, 1e300, "0",
+         "threshold: how close; 0: 1 for whole numbers, else 1/1000 of the span"),
+    WORDS(SearchRow, want, sense_words, "max", "threshold: the largest or the smallest that keeps every limit"),
+    WORDS(SearchRow, method, method_words, "cobyla", "optimise: cobyla, or isres (global)"),
+    WHOLE(SearchRow, evaluations, 1, 1e6, "60", "optimise: at most so many points of each start"),
+    WHOLE(SearchRow, starts, 1, 1000, "4", "optimise: from so many Sobol points"),
+};
+static const TwKind search_kind = {"search", NULL, search_fields, TW_COUNT(search_fields), NULL, 0};
+static const TwField record_fields[] = {
+    TEXTS(RecordRow, series, "[]", "facility series, as utility_w"),
+    REAL(RecordRow, interval_s, "s", 1, 1e7, "900", "recording interval"),
+    TEXTS(RecordRow, keep, "[]", "failed, pareto: series of those only; empty: of all"),
+};
+static const TwKind record_kind = {"record", NULL, record_fields, TW_COUNT(record_fields), NULL, 0};
 static const TwField study_fields[] = {
     TEXT(StudyRow, name, "", "name of the study"),
-    TEXT(StudyRow, base, NULL, "a facility by name or path"),
+    TEXT(StudyRow, base, "", "a facility by name or path"),
+    TEXT(StudyRow, function, "", "instead of a base: a function with a known answer"),
     REAL(StudyRow, for_s, "s", 0, 1e10, "0", "simulated span; 0: the facility's"),
     REAL(StudyRow, warmup_s, "s", -1, 1e9, "-1", "left out of latencies; -1: the facility's"),
-    {"seed", "1", TW_INTEGER, -1, 9e15, "-1", offsetof(StudyRow, seed), "of replicate 0; -1: the facility's", NULL},
-    {"replicates", "1", TW_INTEGER, 1, 1e6, "1", offsetof(StudyRow, replicates), "runs of every point", NULL},
+    WHOLE(StudyRow, seed, -1, 9e15, "-1", "of replicate 0; -1: the facility's"),
+    WHOLE(StudyRow, replicates, 1, 1e6, "1", "runs of every point"),
+    TEXTS(StudyRow, require, "[]", "\"path <= value\": points that break it are not run"),
+    TEXTS(StudyRow, outputs, "[]", "results to record; empty: all"),
+    REALS(StudyRow, reference, "[]", "of the hypervolume of two goals; empty: the worst feasible values"),
+    YES(StudyRow, keep_parts, "false", "leave the part files"),
 };
 static const TwChild study_children[] = {
     {"axes", TW_LIST, &axis_kind, "what varies"},
     {"design", TW_ONE, &design_kind, "how points are chosen"},
     {"limits", TW_LIST, &limit_kind, "bounds that a feasible scenario keeps"},
     {"goals", TW_LIST, &goal_kind, "what is compared"},
+    {"search", TW_OPTIONAL, &search_kind, "instead of a design"},
+    {"record", TW_ONE, &record_kind, "time series to keep"},
 };
 static const TwKind study_kind = {
     "study", NULL, study_fields, TW_COUNT(study_fields), study_children, TW_COUNT(study_children)};
 static const TwChild root_children[] = {{"study", TW_ONE, &study_kind, "the study"}};
 static const TwKind root_kind = {"study_file", NULL, NULL, 0, root_children, 1};
 
-static char *copied(const char *text)
-{
-    char *copy = strdup(text);
-    if (!copy) abort();
-    return copy;
-}
-
-static void *taken(size_t count, size_t size)
-{
-    void *memory = calloc(count ? count : 1, size);
-    if (!memory) abort();
-    return memory;
-}
-
-// A number as a file would write it; whole ones as whole numbers, which settings of either kind take.
-static char *setting(const char *path, double value)
-{
-    char number[64], text[400];
-    if (value == floor(value) && fabs(value) < 9e15) {
-        snprintf(text, sizeof text, "%s=%.0f%s", path, value, fabs(value) > INT32_MAX ? "L" : "");
-        return copied(text);
-    }
-    snprintf(number, sizeof number, "%.17g", value);
-    for (int digits = 1; digits < 17; digits++) {
-        char shorter[64];
-        snprintf(shorter, sizeof shorter, "%.*g", digits, value);
-        if (strtod(shorter, NULL) == value) {
-            snprintf(number, sizeof number, "%s", shorter);
-            break;
-        }
-    }
-    snprintf(text, sizeof text, "%s=%s", path, number);
-    return copied(text);
-}
-
-static void add_set(TwStudy *study, char *text)
+void tw_study_add_set(TwStudy *study, char *text)
 {
     study->sets = realloc(study->sets, (size_t)(study->set_count + 1) * sizeof *study->sets);
     if (!study->sets) abort();
     study->sets[study->set_count++] = text;
 }
 
-// The unit that the ending of a setting says; a rate per second ends in _s too, and is told apart by its stem.
-static const char *unit_of(const char *path)
+// ---- axes -----------------------------------------------------------------------------------------------------------
+
+static void read_cases(TwAxis *axis, const TwNode *node, const char *name)
 {
-    static const char *const endings[][2] = {
-        {"rate_s", "1/s"}, {"_kg_s", "kg/s"}, {"_kw", "kW"},     {"_mw", "MW"},   {"_w", "W"},     {"_degc", "degC"},
-        {"_lpm", "L/min"}, {"_kpa", "kPa"},   {"_pa", "Pa"},     {"_ms", "ms"},   {"_min", "min"}, {"_h", "h"},
-        {"_s", "s"},       {"_kwh", "kWh"},   {"_mwh", "MWh"},   {"_j", "J"},     {"_k", "K"},     {"_m", "m"},
-        {"_gb", "GB"},     {"_bytes", "B"},   {"_percent", "%"}, {"_usd", "USD"},
-    };
-    size_t length = strlen(path);
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-        size_t n = strlen(endings[i][0]);
-        if (length >= n && strcmp(path + length - n, endings[i][0]) == 0) return endings[i][1];
+    int cases = tw_node_entries(node, "cases");
+    snprintf(axis->path, sizeof axis->path, "%s", name);
+    axis->base = NAN;
+    axis->count = cases;
+    axis->labels = tw_taken((size_t)cases, sizeof *axis->labels);
+    axis->sets = tw_taken((size_t)cases, sizeof *axis->sets);
+    for (int i = 0; i < cases; i++) {
+        char entry[TW_NAME];
+        CaseRow point;
+        tw_node_row(tw_node_entry(node, "cases", i, entry), &point);
+        axis->labels[i] = tw_copied(point.label);
+        axis->sets[i] = tw_taken((size_t)point.set.count + 1, sizeof(char *));
+        for (int k = 0; k < point.set.count; k++) axis->sets[i][k] = tw_copied(point.set.values[k]);
     }
-    return "1";
 }
 
-// The last word of a path names the axis; a longer tail where two axes share it.
-static void name_axes(TwStudy *study)
+// Members of equal length: level i sets all of them to their i-th value.
+static void read_zip(TwAxis *axis, const TwNode *node, TwErrors *errors)
 {
-    for (int i = 0; i < study->axis_count; i++) {
-        TwAxis *axis = &study->axes[i];
-        if (axis->name[0]) continue;
-        const char *tail = strrchr(axis->path, '.');
-        tail = tail ? tail + 1 : axis->path;
-        bool shared = false;
-        for (int k = 0; k < study->axis_count; k++) {
-            const char *other = strrchr(study->axes[k].path, '.');
-            other = other ? other + 1 : study->axes[k].path;
-            shared = shared || (k != i && strcmp(tail, other) == 0);
+    int members = tw_node_entries(node, "zip");
+    char entry[TW_NAME];
+    for (int m = 0; m < members; m++) {
+        AxisRow row = {0};
+        const TwNode *at = tw_node_entry(node, "zip", m, entry);
+        tw_node_row(at, &row);
+        int count = row.values.count + row.words.count;
+        if (!row.path[0] || (row.values.count > 0) == (row.words.count > 0)) {
+            tw_node_error(at, NULL, errors, "a member of a zip has a path, and either values or words");
+            return;
         }
-        const char *from = shared ? axis->path : tail;
-        size_t n = 0;
-        for (; *from && n + 1 < sizeof axis->name; from++)
-            axis->name[n++] = *from == '.' || *from == '[' || *from == ']' ? '_' : *from;
-        axis->name[n] = '\0';
+        if (m == 0) {
+            axis->count = count;
+            axis->base = NAN;
+            axis->labels = tw_taken((size_t)count, sizeof *axis->labels);
+            axis->sets = tw_taken((size_t)count, sizeof *axis->sets);
+            for (int i = 0; i < count; i++) {
+                axis->labels[i] = tw_copied("");
+                axis->sets[i] = tw_taken((size_t)members + 1, sizeof(char *));
+            }
+            axis->members = tw_taken((size_t)members, sizeof *axis->members);
+            axis->member_numbers = tw_taken((size_t)members, sizeof *axis->member_numbers);
+        } else if (count != axis->count) {
+            tw_node_error(at, NULL, errors, "%s has %d values, the first member of the zip has %d", row.path, count,
+                          axis->count);
+            return;
+        }
+        size_t used = strlen(axis->path);
+        const char *dot = strrchr(row.path, '.');
+        snprintf(axis->path + used, sizeof axis->path - used, "%s%s", m ? "_" : "", dot ? dot + 1 : row.path);
+        if (row.values.count) {
+            axis->members[axis->member_count] = tw_copied(row.path);
+            axis->member_numbers[axis->member_count] = tw_taken((size_t)count, sizeof(double));
+        }
+        for (int i = 0; i < count; i++) {
+            char word[300], label[600];
+            if (row.values.count) {
+                free(axis->sets[i][m]);
+                axis->sets[i][m] = tw_setting_text(row.path, row.values.values[i]);
+                snprintf(word, sizeof word, "%s", strrchr(axis->sets[i][m], '=') + 1);
+                axis->member_numbers[axis->member_count][i] = row.values.values[i];
+            } else {
+                char text[600];
+                snprintf(word, sizeof word, "%s", row.words.values[i]);
+                snprintf(text, sizeof text, "%s=%s", row.path, word);
+                axis->sets[i][m] = tw_copied(text);
+            }
+            snprintf(label, sizeof label, "%s%s%s", axis->labels[i], m ? " / " : "", word);
+            free(axis->labels[i]);
+            axis->labels[i] = tw_copied(label);
+        }
+        axis->member_count += row.values.count > 0;
     }
 }
 
-static void axis_of_numbers(TwAxis *axis, const char *path, const double *values, int count)
+static bool law_error(const TwNode *node, const char *field, TwErrors *errors, const char *text)
 {
-    snprintf(axis->path, sizeof axis->path, "%s", path);
-    snprintf(axis->unit, sizeof axis->unit, "%s", unit_of(path));
-    axis->count = count;
-    axis->numbers = taken((size_t)count, sizeof *axis->numbers);
-    axis->sets = taken((size_t)count, sizeof *axis->sets);
-    for (int i = 0; i < count; i++) {
-        axis->numbers[i] = values[i];
-        axis->sets[i] = taken(2, sizeof(char *));
-        axis->sets[i][0] = setting(path, values[i]);
-    }
+    tw_node_error(node, field, errors, "%s", text);
+    return false;
 }
 
-static void axis_of_words(TwAxis *axis, const char *path, const char *const *words, int count)
+static bool read_law(TwAxis *axis, const TwNode *node, const AxisRow *row, TwErrors *errors)
 {
-    snprintf(axis->path, sizeof axis->path, "%s", path);
-    axis->count = count;
-    axis->labels = taken((size_t)count, sizeof *axis->labels);
-    axis->sets = taken((size_t)count, sizeof *axis->sets);
-    for (int i = 0; i < count; i++) {
-        char text[512];
-        snprintf(text, sizeof text, "%s=%s", path, words[i]);
-        axis->labels[i] = copied(words[i]);
-        axis->sets[i] = taken(2, sizeof(char *));
-        axis->sets[i][0] = copied(text);
+    const char *dist = row->dist;
+    double a = row->range.count == 2 ? row->range.values[0] : NAN,
+           b = row->range.count == 2 ? row->range.values[1] : NAN;
+    if (strcmp(dist, "uniform") == 0 || strcmp(dist, "loguniform") == 0 || !dist[0]) {
+        bool log = strcmp(dist, "loguniform") == 0;
+        if (row->range.count != 2 || !(b > a) || (log && !(a > 0.0)))
+            return law_error(node, "range", errors,
+                             log ? "expected range = [from, to] with 0 < from < to"
+                                 : "expected range = [from, to], from < to");
+        tw_axis_law(axis, row->path, log ? TW_LOGUNIFORM : TW_UNIFORM, a, b, 0.0);
+        axis->low = a;
+        axis->high = b;
+    } else if (strcmp(dist, "normal") == 0) {
+        if (!(row->sd > 0.0) || !(row->max > row->min))
+            return law_error(node, "sd", errors, "normal needs sd > 0 and max > min");
+        tw_axis_law(axis, row->path, TW_NORMAL_LAW, row->mean, row->sd, 0.0);
+        if (row->min > -1e300) axis->low = row->min;
+        if (row->max < 1e300) axis->high = row->max;
+    } else if (strcmp(dist, "lognormal") == 0) {
+        if (!(row->median > 0.0 && row->sigma > 0.0))
+            return law_error(node, "median", errors, "lognormal needs median > 0 and sigma > 0");
+        tw_axis_law(axis, row->path, TW_LOGNORMAL, row->median, row->sigma, 0.0);
+    } else if (strcmp(dist, "triangular") == 0) {
+        if (!(row->min <= row->mode && row->mode <= row->max && row->min < row->max))
+            return law_error(node, "mode", errors, "triangular needs min <= mode <= max and min < max");
+        tw_axis_law(axis, row->path, TW_TRIANGULAR, row->min, row->mode, row->max);
+    } else {    // part: filled in from the base facility
+        tw_axis_law(axis, row->path, TW_TRIANGULAR, NAN, NAN, NAN);
+        axis->low = row->spread;
     }
+    return true;
 }
 
 static void read_axis(TwStudy *study, const TwNode *node, const char *name, TwErrors *errors)
 {
     AxisRow row;
     tw_node_row(node, &row);
-    TwAxis *axis = &study->axes[study->axis_count];
-    int cases = tw_node_entries(node, "cases");
-    if ((row.values.count > 0) + (row.words.count > 0) + (cases > 0) != 1) {
-        tw_node_error(node, NULL, errors, "an axis has one of values, words or cases, and it is not empty");
+    if (row.mark[0]) {
+        static const TwMark marks[] = {TW_USER, TW_ASSUMED_MARK, TW_VENDOR, TW_DERIVED, TW_MEASURED_MARK};
+        int which = 0;
+        while (strcmp(mark_words[which], row.mark) != 0) which++;
+        if (study->function[0])
+            tw_node_error(node, "mark", errors, "a function has no marked numbers");
+        else
+            tw_base_marked(study, node, marks[which], row.spread, errors);
         return;
     }
-    if (!cases && !row.path[0]) {
+    TwAxis *axis = &study->axes[study->axis_count];
+    int cases = tw_node_entries(node, "cases"), zip = tw_node_entries(node, "zip");
+    bool law = row.dist[0] || row.range.count;
+    if ((row.values.count > 0) + (row.words.count > 0) + (cases > 0) + (zip > 0) + law != 1) {
+        tw_node_error(node, NULL, errors,
+                      "an axis has one of values, words, range, dist, cases, zip or mark, and it is not empty");
+        return;
+    }
+    if (!cases && !zip && !row.path[0]) {
         tw_node_error(node, "path", errors, "an axis of values needs the path of the setting it varies");
         return;
     }
     study->axis_count++;
     if (row.values.count)
-        axis_of_numbers(axis, row.path, row.values.values, row.values.count);
+        tw_axis_numbers(axis, row.path, row.values.values, row.values.count);
     else if (row.words.count)
-        axis_of_words(axis, row.path, row.words.values, row.words.count);
-    else {
-        snprintf(axis->path, sizeof axis->path, "%s", name);
-        axis->count = cases;
-        axis->labels = taken((size_t)cases, sizeof *axis->labels);
-        axis->sets = taken((size_t)cases, sizeof *axis->sets);
-        for (int i = 0; i < cases; i++) {
-            char entry[TW_NAME];
-            CaseRow point;
-            tw_node_row(tw_node_entry(node, "cases", i, entry), &point);
-            axis->labels[i] = copied(point.label);
-            axis->sets[i] = taken((size_t)point.set.count + 1, sizeof(char *));
-            for (int k = 0; k < point.set.count; k++) axis->sets[i][k] = copied(point.set.values[k]);
+        tw_axis_words(axis, row.path, row.words.values, row.words.count);
+    else if (cases)
+        read_cases(axis, node, name);
+    else if (zip)
+        read_zip(axis, node, errors);
+    else if (row.steps > 0) {
+        double a = row.range.count == 2 ? row.range.values[0] : NAN,
+               b = row.range.count == 2 ? row.range.values[1] : NAN;
+        if (row.dist[0] || !(b > a)) {
+            tw_node_error(node, "steps", errors, "steps divide a range = [from, to] with from < to");
+            return;
         }
-    }
+        double *values = tw_taken((size_t)row.steps, sizeof *values);
+        for (int64_t i = 0; i < row.steps; i++)
+            values[i] = row.steps == 1 ? a : a + (b - a) * (double)i / (double)(row.steps - 1);
+        tw_axis_numbers(axis, row.path, values, (int)row.steps);
+        free(values);
+    } else
+        read_law(axis, node, &row, errors);
     bool numbered = name[0] == '\0' || strspn(name, "0123456789") == strlen(name);
     if (!numbered) snprintf(axis->name, sizeof axis->name, "%s", name);
 }
 
 // "path=25,30,35", "path=25:45:5" or "path=a,b" from the command line.
-static bool parse_axis(TwStudy *study, const char *text, TwErrors *errors)
+bool tw_study_parse_axis(TwStudy *study, const char *text, TwErrors *errors)
 {
-    char path[256];
     const char *equals = strchr(text, '=');
-    if (!equals || equals == text || !equals[1] || (size_t)(equals - text) >= sizeof path) {
-        tw_errors_add(errors, "--axis", 0, 0, "%s: expected PATH=25,30,35 or PATH=25:45:5", text);
+    char path[256];
+    if (!equals || equals == text || !equals[1]) {
+        tw_errors_add(errors, "--axis", 0, 0, "%s: expected PATH=LIST or PATH=FROM:TO:STEP", text);
         return false;
     }
-    if (study->axis_count == TW_AXES) {
-        tw_errors_add(errors, "--axis", 0, 0, "%s: at most %d axes", text, TW_AXES);
+    if (study->axis_count == TW_GRID_AXES) {
+        tw_errors_add(errors, "--axis", 0, 0, "at most %d axes", TW_GRID_AXES);
         return false;
     }
     snprintf(path, sizeof path, "%.*s", (int)(equals - text), text);
@@ -258,20 +386,20 @@ static bool parse_axis(TwStudy *study, const char *text, TwErrors *errors)
     int used = 0;
     if (sscanf(equals + 1, "%lf:%lf:%lf%n", &start, &end, &step, &used) == 3 && !equals[1 + used]) {
         double points = step != 0.0 ? floor((end - start) / step + 1e-9) + 1.0 : 0.0;
-        if (!(points >= 1.0 && points <= MOST_SCENARIOS)) {
+        if (!(points >= 1.0 && points <= 1e7)) {
             tw_errors_add(errors, "--axis", 0, 0, "%s: %g:%g:%g holds no point", text, start, end, step);
             return false;
         }
-        double *values = taken((size_t)points, sizeof *values);
+        double *values = tw_taken((size_t)points, sizeof *values);
         for (int i = 0; i < (int)points; i++) values[i] = start + step * i;
-        axis_of_numbers(axis, path, values, (int)points);
+        tw_axis_numbers(axis, path, values, (int)points);
         free(values);
         return true;
     }
-    char *rest = copied(equals + 1);
+    char *rest = tw_copied(equals + 1);
     size_t most = strlen(rest) / 2 + 1;
-    const char **words = taken(most, sizeof *words);
-    double *values = taken(most, sizeof *values);
+    const char **words = tw_taken(most, sizeof *words);
+    double *values = tw_taken(most, sizeof *values);
     int count = 0;
     bool numbers = true;
     for (char *word = strtok(rest, ","); word; word = strtok(NULL, ",")) {
@@ -281,14 +409,16 @@ static bool parse_axis(TwStudy *study, const char *text, TwErrors *errors)
         words[count++] = word;
     }
     if (numbers)
-        axis_of_numbers(axis, path, values, count);
+        tw_axis_numbers(axis, path, values, count);
     else
-        axis_of_words(axis, path, words, count);
+        tw_axis_words(axis, path, words, count);
     free(rest);
     free(words);
     free(values);
     return true;
 }
+
+// ---- the rest of the file -------------------------------------------------------------------------------------------
 
 // A base by name or path: as given, beside the study file or one folder up, or a shipped facility.
 static bool find_base(const char *base, const char *study_path, char *path, size_t size)
@@ -311,36 +441,114 @@ static bool find_base(const char *base, const char *study_path, char *path, size
     return tw_data_find(name, path, size);
 }
 
-static char *whole_file(const char *path)
+static void read_require(TwStudy *study, const TwNode *node, const char *text, TwErrors *errors)
 {
-    FILE *f = fopen(path, "rb");
-    if (!f) return NULL;
-    char *text = NULL;
-    size_t size = 0, room = 0;
-    do {
-        room += 65536;
-        text = realloc(text, room + 1);
-        if (!text) abort();
-        size += fread(text + size, 1, room - size, f);
-    } while (size == room && room < ((size_t)64 << 20));
-    fclose(f);
-    text[size] = '\0';
-    return text;
-}
-
-// A study file has a group `study` at its top; anything else is a facility.
-static bool is_study(const char *text)
-{
-    for (const char *line = text; line; line = strchr(line, '\n')) {
-        line += strspn(line, " \t\n\r");
-        if (strncmp(line, "study", 5) != 0) continue;
-        const char *after = line + 5 + strspn(line + 5, " \t");
-        if (*after == '=' || *after == ':') return true;
+    static const char *const ops[] = {"<=", ">=", "==", "!=", "<", ">"};
+    TwRequire *require = &study->requires[study->require_count];
+    for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
+        const char *at = strstr(text, ops[i]);
+        if (!at) continue;
+        size_t left = (size_t)(at - text), op = strlen(ops[i]);
+        while (left && text[left - 1] == ' ') left--;
+        const char *right = at + op + strspn(at + op, " ");
+        size_t length = strlen(right);
+        while (length && right[length - 1] == ' ') length--;
+        if (!left || !length || left >= sizeof require->left || length >= sizeof require->right) break;
+        snprintf(require->text, sizeof require->text, "%s", text);
+        snprintf(require->left, sizeof require->left, "%.*s", (int)left, text);
+        snprintf(require->right, sizeof require->right, "%.*s", (int)length, right);
+        snprintf(require->op, sizeof require->op, "%s", ops[i]);
+        study->require_count++;
+        return;
     }
-    return false;
+    tw_node_error(node, "require", errors, "\"%s\", expected \"path <= value\" (or < > >= == !=; either side a path)",
+                  text);
 }
 
-static bool read_file(TwStudy *study, const TwStudyInput *input, TwErrors *errors)
+static void read_goals(TwStudy *study, const TwNode *node, TwErrors *errors)
+{
+    char name[TW_NAME];
+    if (tw_node_entries(node, "limits") > TW_MOST_LIMITS || tw_node_entries(node, "goals") > TW_MOST_LIMITS)
+        tw_node_error(node, NULL, errors, "at most %d limits and %d goals", TW_MOST_LIMITS, TW_MOST_LIMITS);
+    for (int i = 0; i < tw_node_entries(node, "limits") && i < TW_MOST_LIMITS; i++) {
+        LimitRow limit;
+        tw_node_row(tw_node_entry(node, "limits", i, name), &limit);
+        TwBound *bound = &study->limits[study->limit_count++];
+        *bound = (TwBound){.min = limit.min, .max = limit.max};
+        snprintf(bound->output, sizeof bound->output, "%s", limit.output);
+    }
+    for (int i = 0; i < tw_node_entries(node, "goals") && i < TW_MOST_LIMITS; i++) {
+        GoalRow goal;
+        tw_node_row(tw_node_entry(node, "goals", i, name), &goal);
+        study->goals[study->goal_count].least = strcmp(goal.sense, "min") == 0;
+        snprintf(study->goals[study->goal_count++].output, sizeof study->goals[0].output, "%s", goal.output);
+    }
+}
+
+static void read_search(TwStudy *study, const TwNode *node, TwErrors *errors)
+{
+    SearchRow row;
+    tw_node_row(node, &row);
+    TwSearch *search = &study->search;
+    *search = (TwSearch){.most = strcmp(row.want, "max") == 0,
+                         .from = row.from,
+                         .to = row.to,
+                         .tolerance = row.tolerance,
+                         .evaluations = (int)row.evaluations,
+                         .starts = (int)row.starts,
+                         .winner = -1,
+                         .fresh = -1};
+    snprintf(search->method, sizeof search->method, "%s", row.method);
+    study->design = strcmp(row.kind, "threshold") == 0 ? TW_THRESHOLD : TW_OPTIMISE;
+    if (study->design == TW_OPTIMISE) {
+        if (study->goal_count == 0)
+            tw_node_error(node, NULL, errors, "optimise needs a goal: goals = ( { output = ...; } )");
+        bool any = false;
+        for (int i = 0; i < study->axis_count; i++) any = any || study->axes[i].count == 0;
+        if (!any) tw_node_error(node, NULL, errors, "optimise needs an axis with a range");
+        return;
+    }
+    if (!row.path[0]) tw_node_error(node, "path", errors, "threshold needs the path of the setting that is searched");
+    if (!(row.to > row.from)) tw_node_error(node, "to", errors, "threshold needs from < to");
+    if (study->limit_count == 0)
+        tw_node_error(node, NULL, errors, "threshold needs limits: it searches where they begin to break");
+    for (int i = 0; i < study->axis_count; i++)
+        if (study->axes[i].count == 0)
+            tw_node_error(node, NULL, errors, "axes beside a threshold have values, words, cases, zip or steps");
+    search->axis = study->axis_count;
+    tw_axis_law(&study->axes[study->axis_count++], row.path, TW_UNIFORM, row.from, row.to, 0.0);
+}
+
+static void read_record(TwStudy *study, const TwNode *node, TwErrors *errors)
+{
+    RecordRow row;
+    tw_node_row(node, &row);
+    study->series_s = row.interval_s;
+    if (row.series.count > TW_MOST_SERIES) tw_node_error(node, "series", errors, "at most %d series", TW_MOST_SERIES);
+    for (int i = 0; i < row.series.count && i < TW_MOST_SERIES; i++)
+        snprintf(study->series[study->series_count++], sizeof study->series[0], "%s", row.series.values[i]);
+    for (int i = 0; i < row.keep.count; i++) {
+        const char *word = row.keep.values[i];
+        study->keep_failed = study->keep_failed || strcmp(word, "failed") == 0;
+        study->keep_pareto = study->keep_pareto || strcmp(word, "pareto") == 0;
+        if (strcmp(word, "failed") && strcmp(word, "pareto"))
+            tw_node_error(node, "keep", errors, "\"%s\", expected failed or pareto", word);
+    }
+}
+
+static void read_design(TwStudy *study, const TwNode *node)
+{
+    DesignRow row;
+    tw_node_row(node, &row);
+    while (strcmp(tw_design_words[study->design], row.kind) != 0) study->design++;
+    study->rows = (int)row.points;
+    study->trajectories = (int)row.trajectories;
+    study->levels = (int)row.levels;
+    study->second_order = row.second_order;
+    study->scramble = row.scramble;
+}
+
+bool tw_study_read(TwStudy *study, const TwStudyInput *input, TwErrors *errors)
 {
     TwConfig *config;
     const TwConfigInput in = {&root_kind, input->path, NULL, NULL, 0};
@@ -349,222 +557,64 @@ static bool read_file(TwStudy *study, const TwStudyInput *input, TwErrors *error
     StudyRow row;
     tw_node_row(node, &row);
     if (row.name[0]) snprintf(study->name, sizeof study->name, "%s", row.name);
-    if (!find_base(row.base, input->path, study->base, sizeof study->base))
+    snprintf(study->function, sizeof study->function, "%s", row.function);
+    if (row.function[0] && !tw_function(row.function)) {
+        const char *names[32];
+        int count = tw_function_names(names, 32);
+        const char *near = tw_nearest(row.function, names, count);
+        tw_node_error(node, "function", errors, "no function \"%s\"%s%s", row.function, near ? "; did you mean " : "",
+                      near ? near : "");
+    }
+    if (!row.function[0] == !row.base[0])
+        tw_node_error(node, NULL, errors, "a study has a base (a facility), or a function with a known answer");
+    else if (row.base[0] && !find_base(row.base, input->path, study->base, sizeof study->base))
         tw_node_error(node, "base", errors, "no facility \"%s\"", row.base);
     study->replicates = (int)row.replicates;
     study->seed = row.seed;
-    if (row.for_s > 0.0) add_set(study, setting("run.for_s", row.for_s));
-    if (row.warmup_s >= 0.0) add_set(study, setting("run.warmup_s", row.warmup_s));
+    study->keep_parts = row.keep_parts;
+    if (row.for_s > 0.0) tw_study_add_set(study, tw_setting_text("run.for_s", row.for_s));
+    if (row.warmup_s >= 0.0) tw_study_add_set(study, tw_setting_text("run.warmup_s", row.warmup_s));
+    if (row.function[0] && study->set_count) tw_node_error(node, NULL, errors, "a function has no span");
+    for (int i = 0; i < input->set_count; i++) tw_study_add_set(study, tw_copied(input->sets[i]));
+    if (row.reference.count != 0 && row.reference.count != 2)
+        tw_node_error(node, "reference", errors, "expected two numbers, one a goal");
+    for (int i = 0; i < 2; i++) study->reference[i] = row.reference.count == 2 ? row.reference.values[i] : NAN;
+    if (row.outputs.count > TW_MOST_OUTPUTS)
+        tw_node_error(node, "outputs", errors, "at most %d outputs", TW_MOST_OUTPUTS);
+    for (int i = 0; i < row.outputs.count && i < TW_MOST_OUTPUTS; i++)
+        snprintf(study->outputs_kept[study->output_count++], sizeof study->outputs_kept[0], "%s",
+                 row.outputs.values[i]);
+    if (row.require.count > TW_MOST_LIMITS) tw_node_error(node, "require", errors, "at most %d", TW_MOST_LIMITS);
+    for (int i = 0; i < row.require.count && i < TW_MOST_LIMITS; i++)
+        read_require(study, node, row.require.values[i], errors);
+
+    bool good = tw_errors_count(errors) == 0;
+    read_design(study, tw_node_group(node, "design"));
     int axes = tw_node_entries(node, "axes");
-    if (axes + input->axis_count > TW_AXES) tw_node_error(node, NULL, errors, "at most %d axes", TW_AXES);
-    for (int i = 0; i < axes && study->axis_count < TW_AXES; i++) {
+    if (axes + input->axis_count > TW_AXES - 1)
+        tw_node_error(node, NULL, errors, "at most %d axes", TW_AXES - 1), good = false;
+    for (int i = 0; good && i < axes && study->axis_count < TW_AXES - 1; i++) {
         char name[TW_NAME] = "";
         const TwNode *axis = tw_node_entry(node, "axes", i, name);
         read_axis(study, axis, name, errors);
     }
-    if (tw_node_entries(node, "limits") > TW_AXES || tw_node_entries(node, "goals") > TW_AXES)
-        tw_node_error(node, NULL, errors, "at most %d limits and %d goals", TW_AXES, TW_AXES);
-    for (int i = 0; i < tw_node_entries(node, "limits") && i < TW_AXES; i++) {
-        char name[TW_NAME];
-        LimitRow limit;
-        tw_node_row(tw_node_entry(node, "limits", i, name), &limit);
-        TwBound *bound = &study->limits[study->limit_count++];
-        *bound = (TwBound){.min = limit.min, .max = limit.max};
-        snprintf(bound->output, sizeof bound->output, "%s", limit.output);
-    }
-    for (int i = 0; i < tw_node_entries(node, "goals") && i < TW_AXES; i++) {
-        char name[TW_NAME];
-        GoalRow goal;
-        tw_node_row(tw_node_entry(node, "goals", i, name), &goal);
-        study->least[study->goal_count] = strcmp(goal.sense, "min") == 0;
-        snprintf(study->goals[study->goal_count++], sizeof study->goals[0], "%s", goal.output);
+    read_goals(study, node, errors);
+    const TwNode *search = tw_node_group(node, "search");
+    if (search && tw_node_given(tw_node_group(node, "design"), "kind"))
+        tw_node_error(search, NULL, errors, "a study has a design or a search, not both");
+    else if (search)
+        read_search(study, search, errors);
+    read_record(study, tw_node_group(node, "record"), errors);
+    DesignRow design;
+    tw_node_row(tw_node_group(node, "design"), &design);
+    if (study->design == TW_LISTED) {
+        // the CSV lies beside the study file
+        const char *slash = strrchr(input->path, '/');
+        snprintf(study->list_file, sizeof study->list_file, "%s", design.file);
+        if (design.file[0] != '/' && access(study->list_file, R_OK) != 0 && slash)
+            snprintf(study->list_file, sizeof study->list_file, "%.*s/%s", (int)(slash - input->path), input->path,
+                     design.file);
     }
     tw_config_destroy(config);
     return tw_errors_count(errors) == 0;
-}
-
-int tw_scenario_point(const TwStudy *study, int scenario, int axis)
-{
-    int rest = scenario, point = rest % study->replicates;
-    if (axis == study->axis_count) return point;
-    rest /= study->replicates;
-    for (int i = study->axis_count - 1; i >= axis; i--) {
-        point = rest % study->axes[i].count;
-        rest /= study->axes[i].count;
-    }
-    return point;
-}
-
-char **tw_scenario_sets(const TwStudy *study, int scenario, int *count)
-{
-    int n = 0, room = study->set_count + 1;
-    for (int i = 0; i < study->axis_count; i++)
-        for (char **point = study->axes[i].sets[tw_scenario_point(study, scenario, i)]; *point; point++) room++;
-    char **sets = taken((size_t)room, sizeof *sets);
-    for (int i = 0; i < study->set_count; i++) sets[n++] = copied(study->sets[i]);
-    for (int i = 0; i < study->axis_count; i++)
-        for (char **point = study->axes[i].sets[tw_scenario_point(study, scenario, i)]; *point; point++)
-            sets[n++] = copied(*point);
-    int64_t seed = study->seed + tw_scenario_point(study, scenario, study->axis_count);
-    char text[48];
-    snprintf(text, sizeof text, "run.seed=%lld%s", (long long)seed, seed > INT32_MAX ? "L" : "");
-    sets[n++] = copied(text);
-    *count = n;
-    return sets;
-}
-
-void tw_scenario_sets_free(char **sets, int count)
-{
-    for (int i = 0; i < count; i++) free(sets[i]);
-    free(sets);
-}
-
-static int by_key(const void *a, const void *b)
-{
-    const TwScenario *const *left = a, *const *right = b;
-    int order = strcmp((*left)->key, (*right)->key);
-    return order ? order : (*left > *right) - (*left < *right);
-}
-
-// Two scenarios of one key would be one run under two names.
-static bool all_differ(const TwStudy *study, TwErrors *errors)
-{
-    const TwScenario **sorted = taken((size_t)study->scenario_count, sizeof *sorted);
-    for (int i = 0; i < study->scenario_count; i++) sorted[i] = &study->scenarios[i];
-    qsort(sorted, (size_t)study->scenario_count, sizeof *sorted, by_key);
-    bool good = true;
-    for (int i = 1; i < study->scenario_count && good; i++) {
-        if (strcmp(sorted[i - 1]->key, sorted[i]->key) != 0) continue;
-        tw_errors_add(
-            errors, study->base, 0, 0,
-            "scenarios %d and %d are the same: an axis repeats a point, or another setting hides it (seeds come "
-            "from seed and replicates)",
-            (int)(sorted[i - 1] - study->scenarios) + 1, (int)(sorted[i] - study->scenarios) + 1);
-        good = false;
-    }
-    free(sorted);
-    return good;
-}
-
-static bool check_scenarios(TwStudy *study, TwErrors *errors)
-{
-    char parts[512];
-    bool found = tw_data_find("facilities/parts", parts, sizeof parts);
-    if (study->seed < 0) {
-        const TwConfigInput in = {&tw_facility_kind, study->base, found ? parts : NULL,
-                                  (const char *const *)study->sets, study->set_count};
-        TwConfig *config;
-        if (!tw_config_read(&config, &in, errors)) return false;
-        TwRunRow run;
-        tw_node_row(tw_node_group(tw_config_root(config), "run"), &run);
-        study->seed = run.seed;
-        tw_config_destroy(config);
-    }
-    for (int i = 0; i < study->scenario_count; i++) {
-        int count;
-        char **sets = tw_scenario_sets(study, i, &count);
-        const TwConfigInput in = {&tw_facility_kind, study->base, found ? parts : NULL, (const char *const *)sets,
-                                  count};
-        TwConfig *config;
-        bool good = tw_config_read(&config, &in, errors);
-        if (good) {
-            tw_config_key(config, study->scenarios[i].key);
-            tw_config_destroy(config);
-        } else {
-            tw_errors_add(errors, study->base, 0, 0, "in scenario %d of %d", i + 1, study->scenario_count);
-        }
-        tw_scenario_sets_free(sets, count);
-        if (!good) return false;
-    }
-    return all_differ(study, errors);
-}
-
-bool tw_study_create(TwStudy **made, const TwStudyInput *input, TwErrors *errors)
-{
-    *made = NULL;
-    TwStudy *study = taken(1, sizeof *study);
-    study->replicates = 1;
-    study->seed = -1;
-    const char *slash = strrchr(input->path, '/');
-    snprintf(study->name, sizeof study->name, "%.60s", slash ? slash + 1 : input->path);
-    char *dot = strrchr(study->name, '.');
-    if (dot) *dot = '\0';
-    study->text = whole_file(input->path);
-    bool good = study->text != NULL;
-    if (!good)
-        tw_errors_add(errors, input->path, 0, 0, "cannot be read");
-    else if (is_study(study->text))
-        good = read_file(study, input, errors);
-    else {
-        snprintf(study->base, sizeof study->base, "%s", input->path);
-        if (input->axis_count == 0) {
-            tw_errors_add(errors, input->path, 0, 0, "this is a facility: a study of it needs --axis PATH=LIST");
-            good = false;
-        }
-    }
-    for (int i = 0; good && i < input->axis_count; i++) good = parse_axis(study, input->axes[i], errors);
-    for (int i = 0; i < input->set_count; i++) add_set(study, copied(input->sets[i]));
-    if (input->replicates > 1) study->replicates = input->replicates;
-
-    double product = study->replicates;
-    for (int i = 0; i < study->axis_count; i++) product *= study->axes[i].count;
-    if (good && !(product >= 1.0 && product <= MOST_SCENARIOS)) {
-        tw_errors_add(errors, input->path, 0, 0, "%.0f scenarios, expected 1 to %d", product, MOST_SCENARIOS);
-        good = false;
-    }
-    if (good) {
-        name_axes(study);
-        study->scenario_count = (int)product;
-        study->scenarios = taken((size_t)study->scenario_count, sizeof *study->scenarios);
-        good = check_scenarios(study, errors);
-    }
-    if (!good) {
-        tw_study_destroy(study);
-        return false;
-    }
-    *made = study;
-    return true;
-}
-
-void tw_study_destroy(TwStudy *study)
-{
-    if (!study) return;
-    for (int i = 0; i < study->axis_count; i++) {
-        TwAxis *axis = &study->axes[i];
-        for (int k = 0; k < axis->count; k++) {
-            for (int j = 0; axis->sets[k][j]; j++) free(axis->sets[k][j]);
-            free(axis->sets[k]);
-            if (axis->labels) free(axis->labels[k]);
-        }
-        free(axis->sets);
-        free(axis->labels);
-        free(axis->numbers);
-    }
-    for (int i = 0; i < study->set_count; i++) free(study->sets[i]);
-    free(study->sets);
-    for (int i = 0; study->scenarios && i < study->scenario_count; i++) tw_report_destroy(study->scenarios[i].report);
-    free(study->scenarios);
-    free(study->text);
-    free(study);
-}
-
-const char *tw_study_name(const TwStudy *study) { return study->name; }
-int tw_study_scenarios(const TwStudy *study) { return study->scenario_count; }
-
-void tw_study_describe(const TwStudy *study, FILE *stream)
-{
-    fprintf(stream, "study %s of %s: %d scenarios", study->name, study->base, study->scenario_count);
-    if (study->replicates > 1) fprintf(stream, ", %d replicates of every point", study->replicates);
-    fprintf(stream, "\n");
-    for (int i = 0; i < study->axis_count; i++) {
-        const TwAxis *axis = &study->axes[i];
-        fprintf(stream, "  %-28s %s:", axis->name, axis->path);
-        for (int k = 0; k < axis->count && k < 12; k++) {
-            if (axis->numbers)
-                fprintf(stream, " %.9g", axis->numbers[k]);
-            else
-                fprintf(stream, " %s", axis->labels[k]);
-        }
-        fprintf(stream, axis->count > 12 ? " ... (%d)\n" : "\n", axis->count);
-    }
 }

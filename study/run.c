@@ -1,72 +1,167 @@
-// Runs what is not finished, each scenario on a thread of its own.
-#include "sim/json.h"
+// Runs what is not finished: scenarios are taken one by one by threads, and by ranks where a deal is given.
 #include "sim/progress.h"
 #include "study/inner.h"
 #include "twin/state.h"
 
 #include <math.h>
 #include <omp.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 
-static void fail(TwScenario *scenario, const char *text)
+struct TwRunner {
+    TwStudy *study;
+    const TwStudyRun *run;
+    TwProgress progress;
+    TwError error;
+    bool stored;    // scenarios leave part files
+    atomic_bool broken;
+    int threads;
+    atomic_int done, failed;
+};
+
+static bool in_shard(const TwStudyRun *run, int scenario)
 {
-    scenario->status = TW_FAILED;
-    snprintf(scenario->error, sizeof scenario->error, "%s", text);
+    return run->shards <= 1 || scenario % run->shards == run->shard;
 }
 
-// The errors of a facility that does not compile, as one line.
-static void fail_errors(TwScenario *scenario, TwErrors *errors)
+bool tw_runner_stopped(const TwRunner *runner)
 {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *f = open_memstream(&text, &size);
-    if (!f) abort();
-    tw_errors_print(errors, 1, f);
-    fclose(f);
-    for (char *p = text; *p; p++)
-        if (*p == '\n') {
-            *p = '\0';
-            break;
-        }
-    scenario->status = TW_REJECTED;
-    snprintf(scenario->error, sizeof scenario->error, "%s", text);
-    free(text);
+    return atomic_load(&runner->broken) || (runner->run->stop && *runner->run->stop);
 }
 
-// As if it had never run; its key stays.
-static void forget(TwScenario *scenario)
+int tw_runner_threads(const TwRunner *runner) { return runner->threads; }
+bool tw_runner_first(const TwRunner *runner) { return !runner->run->deal || runner->run->deal->first; }
+
+// What an earlier run, another shard or another rank has left of a scenario.
+static void look_up(TwRunner *runner, int index)
 {
-    tw_report_destroy(scenario->report);
-    scenario->report = NULL;
-    scenario->status = TW_NOT_RUN;
-    scenario->reused = false;
-    scenario->error[0] = '\0';
+    TwScenario *scenario = &runner->study->scenarios[index];
+    if (scenario->status != TW_NOT_RUN || scenario->twin >= 0 || !runner->stored) return;
+    if (!tw_part_read(runner->study, runner->run->out, scenario)) return;
+    tw_scenario_judge(runner->study, scenario);
 }
 
-static void run_scenario(const TwStudy *study, int index, const volatile int *stop)
+static void note_progress(TwRunner *runner, const TwScenario *scenario)
 {
-    TwScenario *scenario = &study->scenarios[index];
-    int count;
-    char **sets = tw_scenario_sets(study, index, &count);
-    TwErrors *errors = tw_errors_create();
-    TwPlant *plant = NULL;
-    TwState *state = NULL;
-    TwError error = {0};
-    const TwPlantInput input = {study->base, (const char *const *)sets, count, 1};
-    if (!tw_plant_create(&plant, &input, errors))
-        fail_errors(scenario, errors);
-    else if (!tw_state_create(&state, plant, &error) || !tw_state_advance(state, plant->run.for_s, NULL, stop, &error))
-        fail(scenario, error.text);
-    else if (!(stop && *stop)) {
-        scenario->report = tw_report_create(state, -1.0);
-        tw_scenario_judge(study, scenario);
+#pragma omp critical(tw_study_progress)
+    {
+        int done = atomic_fetch_add(&runner->done, 1) + 1;
+        if (scenario->status == TW_FAILED) atomic_fetch_add(&runner->failed, 1);
+        double spent_s = tw_wall_s() - runner->progress.begun_s;
+        char note[160];
+        int failed = atomic_load(&runner->failed);
+        int n = snprintf(note, sizeof note, "%d of %d, %.3g a second", done, runner->study->scenario_count,
+                         spent_s > 0.0 ? done / spent_s : 0.0);
+        if (failed) n += snprintf(note + n, sizeof note - (size_t)n, ", %d failed", failed);
+        if (scenario->error) snprintf(note + n, sizeof note - (size_t)n, ": %.60s", scenario->error);
+        tw_progress_show(&runner->progress, done, runner->study->scenario_count, note);
     }
-    tw_state_destroy(state);
-    tw_plant_destroy(plant);
-    tw_errors_destroy(errors);
-    tw_scenario_sets_free(sets, count);
+}
+
+bool tw_runner_one(TwRunner *runner, int index)
+{
+    TwScenario *scenario = &runner->study->scenarios[index];
+    tw_scenario_run(runner->study, index, 1, runner->run->stop);
+    TwError error = {0};
+    bool kept = !runner->stored || scenario->status == TW_NOT_RUN || scenario->status == TW_REJECTED ||
+                tw_part_write(runner->study, runner->run->out, scenario, &error);
+    if (!kept) {
+#pragma omp critical(tw_study_broken)
+        if (!atomic_load(&runner->broken)) {
+            runner->error = error;
+            atomic_store(&runner->broken, true);
+        }
+    }
+    note_progress(runner, scenario);
+    return kept;
+}
+
+void tw_runner_fetch(TwRunner *runner, int index)
+{
+    look_up(runner, index);
+    if (runner->study->scenarios[index].status == TW_NOT_RUN) tw_runner_one(runner, index);
+}
+
+bool tw_runner_failed(const TwRunner *runner, TwError *error)
+{
+    if (!atomic_load(&runner->broken)) return false;
+    *error = runner->error;
+    return true;
+}
+
+bool tw_runner_meet(TwRunner *runner, bool good, TwError *error)
+{
+    const TwDeal *deal = runner->run->deal;
+    if (!deal) return good;
+    bool all = deal->meet(deal->context, good);
+    if (good && !all) tw_fail(error, TW_IO, "%s: another rank could not write", runner->run->out);
+    return all;
+}
+
+// Equal keys are one run: the later ones take what the first has.
+static void share(TwStudy *study, int from, int to)
+{
+    for (int i = from; i < to; i++) {
+        TwScenario *scenario = &study->scenarios[i];
+        if (scenario->twin < 0 || scenario->status == TW_REJECTED) continue;
+        const TwScenario *twin = &study->scenarios[scenario->twin];
+        if (twin->error) tw_scenario_fail(scenario, twin->status, twin->error);
+        scenario->status = twin->status;
+    }
+}
+
+bool tw_runner_batch(TwRunner *runner, int from, int to, TwError *error)
+{
+    TwStudy *study = runner->study;
+    const TwDeal *deal = runner->run->deal;
+    int *list = tw_taken((size_t)(to - from), sizeof *list), count = 0;
+    for (int i = from; i < to; i++) {
+        look_up(runner, i);
+        const TwScenario *scenario = &study->scenarios[i];
+        if (scenario->status == TW_NOT_RUN && scenario->twin < 0 && in_shard(runner->run, i)) list[count++] = i;
+    }
+    // every process lists the same before any has begun to run: what is listed is dealt by place in the list
+    if (deal) {
+        deal->meet(deal->context, true);
+        deal->begin(deal->context, count);
+    }
+    // fewer scenarios than threads: the threads that are left go inside the scenarios
+    int outside = count < runner->threads ? (count > 0 ? count : 1) : runner->threads;
+    int inside = runner->threads / outside;
+    omp_set_max_active_levels(inside > 1 ? 2 : 1);
+    atomic_int next = 0;
+#pragma omp parallel num_threads(outside + (deal != NULL))
+    {
+        bool serves = deal && omp_get_thread_num() == 0;
+        if (serves) {
+            const struct timespec nap = {0, 1000000};
+            while (deal->serve(deal->context)) nanosleep(&nap, NULL);
+        } else {
+            omp_set_num_threads(inside);
+            for (;;) {
+                int place = deal ? deal->next(deal->context) : atomic_fetch_add(&next, 1);
+                if (place < 0 || place >= count) break;
+                if (!tw_runner_stopped(runner)) tw_runner_one(runner, list[place]);
+            }
+        }
+    }
+    free(list);
+    omp_set_num_threads(runner->threads);
+    bool good = !atomic_load(&runner->broken);
+    if (deal) good = deal->meet(deal->context, good);
+    if (!good) {
+        if (!tw_runner_failed(runner, error))
+            tw_fail(error, TW_IO, "%s: another rank could not write", runner->run->out);
+        return false;
+    }
+    for (int i = from; i < to && (deal || runner->run->shards > 1); i++) look_up(runner, i);
+    share(study, from, to);
+    return true;
 }
 
 static void count_up(const TwStudy *study, TwStudyResult *result)
@@ -84,203 +179,203 @@ static void count_up(const TwStudy *study, TwStudyResult *result)
 }
 
 // Paths of limits and goals must be results that a report has.
-static bool known_outputs(const TwStudy *study, TwError *error)
+static bool known_outputs(TwStudy *study, TwError *error)
 {
-    const TwReport *report = NULL;
-    for (int i = 0; i < study->scenario_count && !report; i++) report = study->scenarios[i].report;
-    if (!report) return true;
-    const char **names = malloc((size_t)report->count * sizeof *names);
-    if (!names) abort();
-    for (int i = 0; i < report->count; i++) names[i] = report->kpis[i].path;
-    bool good = true;
-    for (int i = 0; i < study->limit_count + study->goal_count && good; i++) {
-        const char *wanted = i < study->limit_count ? study->limits[i].output : study->goals[i - study->limit_count];
-        bool found = false;
-        for (int k = 0; k < report->count; k++) found = found || strcmp(names[k], wanted) == 0;
-        const char *near = found ? NULL : tw_nearest(wanted, names, report->count);
-        if (!found)
-            good = tw_fail(error, TW_BAD_INPUT, "no result is named %s%s%s", wanted, near ? "; did you mean " : "",
-                           near ? near : "");
+    tw_outputs_merge(study);
+    if (study->merged.count == 0) return true;
+    for (int i = 0; i < study->limit_count + study->goal_count; i++) {
+        const char *near,
+            *wanted = i < study->limit_count ? study->limits[i].output : study->goals[i - study->limit_count].output;
+        if (tw_output_known(study, wanted, &near)) continue;
+        return tw_fail(error, TW_BAD_INPUT, "no result is named %s%s%s", wanted, near ? "; did you mean " : "",
+                       near ? near : "");
     }
-    free(names);
-    return good;
+    return true;
+}
+
+static int by_key(const void *a, const void *b)
+{
+    return strcmp((*(const TwScenario *const *)a)->key, (*(const TwScenario *const *)b)->key);
+}
+
+// Rows of an earlier file are finished scenarios too. Series are not taken over: such scenarios run again.
+static int take_over(TwStudy *study, const char *path)
+{
+    TwStudy *old;
+    TwError error = {0};
+    if (study->series_count || !tw_study_load(&old, path, &error)) return 0;
+    int taken = 0;
+    const TwScenario **sorted = tw_taken((size_t)old->scenario_count, sizeof *sorted);
+    for (int i = 0; i < old->scenario_count; i++) sorted[i] = &old->scenarios[i];
+    qsort(sorted, (size_t)old->scenario_count, sizeof *sorted, by_key);
+    for (int i = 0; i < study->scenario_count; i++) {
+        TwScenario *to = &study->scenarios[i];
+        if (to->status != TW_NOT_RUN || to->twin >= 0) continue;
+        const TwScenario *wanted = to;
+        const TwScenario *const *found = bsearch(&wanted, sorted, (size_t)old->scenario_count, sizeof *sorted, by_key);
+        const TwScenario *from = found ? *found : NULL;
+        if (!from || !from->values || (from->status != TW_RAN && from->status != TW_LIMIT_BROKEN)) continue;
+        to->outputs = tw_outputs_same(study, from->outputs);
+        to->values = tw_taken((size_t)to->outputs->count, sizeof *to->values);
+        for (int k = 0; k < to->outputs->count; k++)
+            to->values[k] =
+                to->outputs->list[k].word ? tw_study_word(study, old->words[(int)from->values[k]]) : from->values[k];
+        to->reused = true;
+        tw_scenario_judge(study, to);
+        taken++;
+    }
+    free(sorted);
+    tw_study_destroy(old);
+    return taken;
+}
+
+// Whether a finished file holds this very study: the same scenarios in the same order.
+static bool up_to_date(const TwStudy *study, const char *path)
+{
+    TwStudy *old;
+    TwError error = {0};
+    if (!tw_study_load(&old, path, &error)) return false;
+    bool same = old->scenario_count >= study->scenario_count && old->design == study->design;
+    if (study->design < TW_THRESHOLD) same = same && old->scenario_count == study->scenario_count;
+    for (int i = 0; same && i < study->scenario_count; i++)
+        same = strcmp(old->scenarios[i].key, study->scenarios[i].key) == 0;
+    same = same && old->limit_count == study->limit_count && old->goal_count == study->goal_count && old->text &&
+           study->text && strcmp(old->text, study->text) == 0;
+    tw_study_destroy(old);
+    return same;
 }
 
 bool tw_study_run(TwStudy *study, const TwStudyRun *run, TwStudyResult *result, TwError *error)
 {
     struct stat info;
     *result = (TwStudyResult){0};
-    if (!run->force && stat(run->out, &info) == 0)
-        return tw_fail(error, TW_IO, "%s exists; --force replaces it, --out names another", run->out);
-    if (!tw_parts_make(run->out, error)) return false;
-    int finished = 0, n = study->scenario_count;
-    for (int i = 0; i < n; i++) {
-        TwScenario *scenario = &study->scenarios[i];
-        if (!tw_part_read(run->out, scenario)) continue;
-        tw_scenario_judge(study, scenario);
-        if (scenario->status == TW_FAILED && run->retry_failed) forget(scenario);
-        finished += scenario->status != TW_NOT_RUN;
+    bool search = study->design >= TW_THRESHOLD, first = !run->deal || run->deal->first;
+    if (search && run->shards > 1 && !run->deal)
+        return tw_fail(error, TW_USAGE, "a search runs in one process or under mpirun, not in shards");
+    bool there = stat(run->out, &info) == 0;
+    if (there && !run->force && up_to_date(study, run->out)) {
+        result->merged = result->up_to_date = true;
+        return true;
     }
-    TwProgress progress;
-    tw_progress_begin(&progress, study->name, run->quiet || run->shard > 0);
-    bool good = true;
-    int threads = run->threads ? run->threads : omp_get_max_threads();
-    // fewer scenarios than threads: the threads go inside a scenario instead
-    bool outside = n - finished >= threads;
-#pragma omp parallel for schedule(dynamic, 1) num_threads(outside ? threads : 1)
-    for (int i = 0; i < n; i++) {
+    if (there && !run->force)
+        return tw_fail(error, TW_IO, "%s exists and is of another study; --force replaces it, --out names another",
+                       run->out);
+    TwRunner runner = {.study = study,
+                       .run = run,
+                       .stored = !study->function[0] || run->deal || run->shards > 1,
+                       .threads = run->threads ? run->threads : omp_get_max_threads()};
+    if (runner.stored && !tw_parts_make(run->out, error)) return false;
+    if (there) take_over(study, run->out);
+    for (int i = 0; i < study->scenario_count; i++) {
+        look_up(&runner, i);
         TwScenario *scenario = &study->scenarios[i];
-        if (scenario->status != TW_NOT_RUN || (run->stop && *run->stop)) continue;
-        if (run->shards > 1 && i % run->shards != run->shard) continue;
-        run_scenario(study, i, run->stop);
-        TwError part = {0};
-        bool kept = scenario->status == TW_NOT_RUN || scenario->status == TW_REJECTED ||
-                    tw_part_write(study, run->out, scenario, &part);
-#pragma omp critical(tw_study_progress)
-        {
-            if (!kept && good) {
-                *error = part;
-                good = false;
-            }
-            finished++;
-            tw_progress_show(&progress, finished, n, scenario->error[0] ? scenario->error : NULL);
-        }
+        if (scenario->status == TW_FAILED && run->retry_failed) tw_scenario_forget(scenario);
+        if (scenario->status == TW_FAILED && run->retry_failed) continue;
+        atomic_fetch_add(&runner.done, scenario->status != TW_NOT_RUN);
     }
-    tw_progress_end(&progress);
-    if (run->barrier) run->barrier(run->context);
-    // what other shards have finished by now; ranks leave that to the first, which takes the parts away
-    bool gathers = run->shards > 1 && !(run->barrier && run->shard > 0);
-    for (int i = 0; i < n && gathers; i++) {
-        TwScenario *scenario = &study->scenarios[i];
-        if (scenario->status == TW_NOT_RUN && tw_part_read(run->out, scenario)) tw_scenario_judge(study, scenario);
-    }
+    tw_progress_begin(&runner.progress, study->name, run->quiet || !first || run->shard > 0);
+    bool good = run->merge_only ? true : tw_runner_batch(&runner, 0, study->scenario_count, error);
+    if (run->merge_only)
+        for (int i = 0; i < study->scenario_count; i++) look_up(&runner, i);
+    if (good && search && !tw_runner_stopped(&runner)) good = tw_search_run(study, &runner, error);
+    tw_progress_end(&runner.progress);
     count_up(study, result);
-    if (!good || !known_outputs(study, error)) return false;
-    if (result->not_run || (run->barrier && run->shard > 0)) return true;
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    result->peak_mb = (double)usage.ru_maxrss / 1024.0;
+    if (!good) return false;
+    if (!first) return true;
+    if (!known_outputs(study, error)) return false;
+    if (result->not_run || tw_runner_stopped(&runner)) return true;
+    int lock = runner.stored ? tw_parts_lock(run->out) : -2;
+    if (lock == -1) {
+        result->merged_elsewhere = true;
+        return true;
+    }
     result->merged = tw_study_merge(study, run->out, run->force, error);
-    if (result->merged) tw_parts_remove(study, run->out);
+    if (result->merged && runner.stored && !study->keep_parts) tw_parts_remove(study, run->out);
+    if (lock >= 0) close(lock);
     return result->merged;
 }
 
-// Headlines of a table: the goals, or what everybody asks first.
-static int columns(const TwStudy *study, const char *names[TW_AXES])
+// ---- before anything runs -------------------------------------------------------------------------------------------
+
+static void span_text(double s, char *text, size_t size)
 {
-    static const char *const usual[] = {"tokens.output_per_s_per_mw_utility",
-                                        "tokens.output_per_s",
-                                        "latency.ttft_s.p99",
-                                        "latency.tpot_s.p99",
-                                        "power.utility_mw.mean",
-                                        "power.pue"};
-    int count = 0;
-    for (int i = 0; i < study->goal_count; i++) names[count++] = study->goals[i];
-    for (int i = 0; i < study->limit_count && count < TW_AXES; i++) names[count++] = study->limits[i].output;
-    for (size_t i = 0; count < 5 && i < sizeof usual / sizeof *usual; i++) {
-        bool there = false;
-        for (int k = 0; k < count; k++) there = there || strcmp(names[k], usual[i]) == 0;
-        if (!there) names[count++] = usual[i];
+    if (s < 90.0)
+        snprintf(text, size, "%.2g s", s);
+    else if (s < 5400.0)
+        snprintf(text, size, "%.0f min", s / 60.0);
+    else
+        snprintf(text, size, "%.1f h", s / 3600.0);
+}
+
+bool tw_study_estimate(TwStudy *study, const TwStudyRun *run, FILE *stream, TwError *error)
+{
+    TwRunner runner = {.study = study, .run = run, .stored = !study->function[0]};
+    int finished = 0, rejected = 0, shared = 0;
+    for (int i = 0; i < study->scenario_count; i++) {
+        TwScenario *scenario = &study->scenarios[i];
+        rejected += scenario->status == TW_REJECTED;
+        shared += scenario->twin >= 0;
+        if (scenario->status == TW_REJECTED || scenario->twin >= 0) continue;
+        look_up(&runner, i);
+        finished += scenario->status != TW_NOT_RUN;
     }
-    return count;
-}
-
-// The last words of a path that fit a column.
-static const char *heading(const char *path)
-{
-    while (strlen(path) > 20 && strchr(path, '.')) path = strchr(path, '.') + 1;
-    return path;
-}
-
-static const char *const status_words[] = {"not run", "done", "limit broken", "rejected", "failed"};
-
-static void print_point(const TwStudy *study, int scenario, FILE *stream)
-{
-    for (int i = 0; i < study->axis_count; i++) {
-        int point = tw_scenario_point(study, scenario, i);
-        if (study->axes[i].numbers)
-            fprintf(stream, "%-14.9g ", study->axes[i].numbers[point]);
-        else
-            fprintf(stream, "%-14.14s ", study->axes[i].labels[point]);
-    }
-}
-
-// The best feasible scenario of each goal.
-static void print_best(const TwStudy *study, FILE *stream)
-{
-    for (int g = 0; g < study->goal_count; g++) {
-        int best = -1;
-        double value = NAN;
-        for (int s = 0; s < study->scenario_count; s++) {
-            if (study->scenarios[s].status != TW_RAN) continue;
-            double now = tw_report_value(study->scenarios[s].report, study->goals[g]);
-            bool better = study->least[g] ? now < value : now > value;
-            if (!isfinite(now) || !(best < 0 || better)) continue;
-            best = s;
-            value = now;
-        }
-        if (g == 0) fprintf(stream, "\n");
-        fprintf(stream, "%s %s: ", study->least[g] ? "least" : "most", study->goals[g]);
-        if (best < 0)
-            fprintf(stream, "no scenario keeps every limit\n");
-        else {
-            fprintf(stream, "%.6g at ", value);
-            print_point(study, best, stream);
-            fprintf(stream, "\n");
-        }
-    }
-}
-
-void tw_study_print(const TwStudy *study, FILE *stream)
-{
-    const char *names[TW_AXES];
-    int count = columns(study, names);
-    tw_study_describe(study, stream);
+    int left = study->scenario_count - finished - rejected - shared;
+    fprintf(stream, "%d finished, %d rejected, %d to run", finished, rejected, left);
+    if (shared) fprintf(stream, ", %d equal to another", shared);
     fprintf(stream, "\n");
-    for (int i = 0; i < study->axis_count; i++) fprintf(stream, "%-14.14s ", study->axes[i].name);
-    if (study->replicates > 1) fprintf(stream, "%-6s ", "seed");
-    for (int i = 0; i < count; i++) fprintf(stream, "%20.20s ", heading(names[i]));
-    fprintf(stream, " limited by\n");
-    for (int s = 0; s < study->scenario_count; s++) {
-        const TwScenario *scenario = &study->scenarios[s];
-        print_point(study, s, stream);
-        if (study->replicates > 1)
-            fprintf(stream, "%-6lld ", (long long)study->seed + tw_scenario_point(study, s, study->axis_count));
-        if (!scenario->report) {
-            fprintf(stream, "%s: %s\n", status_words[scenario->status], scenario->error);
-            continue;
-        }
-        for (int i = 0; i < count; i++) fprintf(stream, "%20.6g ", tw_report_value(scenario->report, names[i]));
-        fprintf(stream, " %s%s\n", tw_report_text(scenario->report, "limits.binding"),
-                scenario->status == TW_LIMIT_BROKEN ? " (limit broken)"
-                : scenario->status == TW_FAILED     ? " (failed)"
-                                                    : "");
+    for (int k = 0; k < 2 && study->scenario_count > 0; k++) {
+        int s = k ? study->scenario_count - 1 : 0, count;
+        fprintf(stream, "%s scenario:", k ? "last " : "first");
+        char **sets = tw_scenario_sets(study, s, &count);
+        for (int i = study->function[0] ? 0 : study->set_count; i < count; i++) fprintf(stream, " %s", sets[i]);
+        fprintf(stream, "\n");
+        tw_scenario_sets_free(sets, count);
     }
-    print_best(study, stream);
-}
+    if (study->function[0] || left == 0) return true;
 
-void tw_study_json(const TwStudy *study, FILE *stream)
-{
-    fprintf(stream, "{\n  \"schema\": \"tokenworks-study 1\",\n  \"study\": ");
-    tw_json_text(stream, study->name);
-    fprintf(stream, ",\n  \"scenarios\": [");
-    for (int s = 0; s < study->scenario_count; s++) {
-        const TwScenario *scenario = &study->scenarios[s];
-        fprintf(stream, "%s\n    {\"key\": \"%s\", \"status\": \"%s\", \"axes\": {", s ? "," : "", scenario->key,
-                status_words[scenario->status]);
-        for (int i = 0; i < study->axis_count; i++) {
-            int point = tw_scenario_point(study, s, i);
-            fprintf(stream, "%s", i ? ", " : "");
-            tw_json_text(stream, study->axes[i].name);
-            fprintf(stream, ": ");
-            if (study->axes[i].numbers)
-                fprintf(stream, "%.17g", study->axes[i].numbers[point]);
-            else
-                tw_json_text(stream, study->axes[i].labels[point]);
-        }
-        fprintf(stream, "}, \"replicate\": %d, \"report\": ", tw_scenario_point(study, s, study->axis_count));
-        if (scenario->report)
-            tw_report_json(scenario->report, stream);
-        else
-            fprintf(stream, "null");
-        fprintf(stream, "}");
+    int probe = 0, threads = run->threads ? run->threads : omp_get_max_threads();
+    while (study->scenarios[probe].status != TW_NOT_RUN || study->scenarios[probe].twin >= 0) probe++;
+    int count;
+    char **sets = tw_scenario_sets(study, probe, &count);
+    const TwPlantInput input = {study->base, (const char *const *)sets, count, 1};
+    TwErrors *errors = tw_errors_create();
+    TwPlant *plant = NULL;
+    TwState *state = NULL;
+    double begun_s = tw_wall_s();
+    bool good = tw_plant_create(&plant, &input, errors);
+    if (!good) {
+        tw_errors_print(errors, 5, stream);
+        tw_fail(error, TW_BAD_INPUT, "the first scenario does not compile");
     }
-    fprintf(stream, "\n  ]\n}\n");
+    good = good && tw_state_create(&state, plant, error);
+    double compiled_s = tw_wall_s() - begun_s;
+    // a stretch of the beginning, repeated while it is too short to time
+    double reached_s = 0.0, ran_s = 0.0;
+    begun_s = tw_wall_s();
+    for (double until_s = 1.0; good && ran_s < 0.5 && reached_s < plant->run.for_s; until_s *= 2.0) {
+        good = tw_state_advance(state, fmin(until_s, plant->run.for_s), NULL, run->stop, error);
+        ran_s = tw_wall_s() - begun_s;
+        if (tw_state_time_s(state) <= reached_s) break;
+        reached_s = tw_state_time_s(state);
+    }
+    if (good) {
+        double one_s = compiled_s + ran_s * plant->run.for_s / fmax(reached_s, 1e-9);
+        int at_once = left < threads ? left : threads;
+        char one[32], all[32];
+        span_text(one_s, one, sizeof one);
+        span_text(one_s * left / at_once, all, sizeof all);
+        double series_mb = 12e-6 * study->series_count * ceil(plant->run.for_s / study->series_s);
+        fprintf(stream, "one scenario about %s (from its first %.4g s), %d threads: %s\n", one, reached_s, threads,
+                all);
+        fprintf(stream, "memory %d x %.3g MB of state   disk about %.3g MB\n", at_once,
+                (double)plant->state_bytes / 1e6, study->scenario_count * (0.015 + series_mb) * 2.0);
+    }
+    tw_state_destroy(state);
+    tw_plant_destroy(plant);
+    tw_errors_destroy(errors);
+    tw_scenario_sets_free(sets, count);
+    return good;
 }

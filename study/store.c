@@ -1,12 +1,13 @@
-// Part files of finished scenarios, and the one labelled file they are merged into.
+// Part files of finished scenarios: one HDF5 file each, named by the scenario's key.
 #include "sim/version.h"
 #include "study/inner.h"
 
-#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,12 +18,33 @@ static void part_path(const char *out, const TwScenario *scenario, char *path, s
     snprintf(path, size, "%s.parts/%s.h5", out, scenario->key);
 }
 
+static void lock_path(const char *out, char *path, size_t size) { snprintf(path, size, "%s.parts/merge.lock", out); }
+
 bool tw_parts_make(const char *out, TwError *error)
 {
     char path[600];
     part_folder(out, path, sizeof path);
     if (mkdir(path, 0777) == 0 || errno == EEXIST) return true;
     return tw_fail(error, TW_IO, "%s: %s", path, strerror(errno));
+}
+
+// One process merges; the lock file says which, and goes with the parts.
+int tw_parts_lock(const char *out)
+{
+    char path[700], text[400], host[256] = "";
+    lock_path(out, path, sizeof path);
+    int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (file < 0) return -1;
+    if (flock(file, LOCK_EX | LOCK_NB) != 0) {
+        close(file);
+        return -1;
+    }
+    gethostname(host, sizeof host - 1);
+    int n = snprintf(text, sizeof text, "%s %ld\n", host, (long)getpid());
+    if (ftruncate(file, 0) != 0 || write(file, text, (size_t)n) != n) {
+        // who it is matters to a reader only
+    }
+    return file;
 }
 
 void tw_parts_remove(const TwStudy *study, const char *out)
@@ -32,29 +54,40 @@ void tw_parts_remove(const TwStudy *study, const char *out)
         part_path(out, &study->scenarios[i], path, sizeof path);
         remove(path);
     }
+    lock_path(out, path, sizeof path);
+    remove(path);
     part_folder(out, path, sizeof path);
     rmdir(path);    // stays where something of another study is left in it
 }
 
-// The outputs as lines "path <tab> unit <tab> label <tab> number <tab> word": exact, and in order.
-static char *outputs_text(const TwReport *report)
+// The outputs as lines "path <tab> unit <tab> label <tab> number <tab> word <tab> truth": exact, and in order.
+static char *outputs_text(const TwStudy *study, const TwScenario *scenario)
 {
     char *text = NULL;
     size_t size = 0;
     FILE *f = open_memstream(&text, &size);
     if (!f) abort();
-    for (int i = 0; i < report->count; i++) {
-        const TwKpi *k = &report->kpis[i];
-        fprintf(f, "%s\t%s\t%s\t%.17g\t%s\t%d\n", k->path, k->unit, k->label, k->value, k->text, k->truth);
+    for (int i = 0; i < scenario->outputs->count; i++) {
+        const TwOutput *o = &scenario->outputs->list[i];
+        const char *word = "";
+        if (o->word) {
+            pthread_mutex_lock((pthread_mutex_t *)&study->lock);
+            word = study->words[(int)scenario->values[i]];
+            pthread_mutex_unlock((pthread_mutex_t *)&study->lock);
+        }
+        fprintf(f, "%s\t%s\t%s\t%.17g\t%s\t%d\n", o->path, o->unit, o->label, o->word ? NAN : scenario->values[i], word,
+                o->truth);
     }
     fclose(f);
     return text;
 }
 
-static TwReport *outputs_read(char *text)
+static void outputs_read(TwStudy *study, TwScenario *scenario, char *text)
 {
-    TwReport *report = calloc(1, sizeof *report);
-    if (!report) abort();
+    int lines = 0;
+    for (const char *p = text; *p; p++) lines += *p == '\n';
+    TwOutputs list = {.list = tw_taken((size_t)lines, sizeof *list.list)};
+    scenario->values = tw_taken((size_t)lines, sizeof *scenario->values);
     for (char *line = text, *next; line && *line; line = next) {
         next = strchr(line, '\n');
         if (next) *next++ = '\0';
@@ -65,24 +98,35 @@ static TwReport *outputs_read(char *text)
                 *p = '\0';
                 field[fields++] = p + 1;
             }
-        if (fields < 6) continue;
-        if (report->count == report->capacity) {
-            report->capacity = report->capacity ? 2 * report->capacity : 128;
-            report->kpis = realloc(report->kpis, (size_t)report->capacity * sizeof *report->kpis);
-            if (!report->kpis) abort();
-        }
-        TwKpi *kpi = &report->kpis[report->count++];
-        *kpi = (TwKpi){.value = strtod(field[3], NULL)};
-        snprintf(kpi->unit, sizeof kpi->unit, "%s", field[1]);
-        snprintf(kpi->label, sizeof kpi->label, "%s", field[2]);
-        snprintf(kpi->path, sizeof kpi->path, "%s", field[0]);
-        snprintf(kpi->text, sizeof kpi->text, "%s", field[4]);
-        kpi->truth = field[5][0] == '1';
+        if (fields < 6 || list.count == lines) continue;
+        TwOutput *o = &list.list[list.count];
+        snprintf(o->path, sizeof o->path, "%s", field[0]);
+        snprintf(o->unit, sizeof o->unit, "%s", field[1]);
+        snprintf(o->label, sizeof o->label, "%s", field[2]);
+        o->word = field[4][0] != '\0';
+        o->truth = field[5][0] == '1';
+        scenario->values[list.count++] = o->word ? tw_study_word(study, field[4]) : strtod(field[3], NULL);
     }
-    return report;
+    scenario->outputs = tw_outputs_same(study, &list);
+    free(list.list);
 }
 
-bool tw_part_write(const TwStudy *study, const char *out, const TwScenario *scenario, TwError *error)
+static bool series_write(const TwStudy *study, const TwScenario *scenario, TwRecord *record, TwError *error)
+{
+    static const char *const dimensions[] = {"series", "statistic", "row"};
+    size_t n = (size_t)study->series_count * 3 * (size_t)scenario->rows;
+    double *values = tw_taken(n, sizeof *values);
+    for (size_t i = 0; i < n; i++) values[i] = (double)scenario->series[i];
+    bool good =
+        tw_record_axis(record, "series", "1", "series", study->series_count, NULL, NULL, error) &&
+        tw_record_axis(record, "statistic", "1", "mean, minimum, maximum", 3, NULL, NULL, error) &&
+        tw_record_axis(record, "row", "1", "interval", scenario->rows, NULL, NULL, error) &&
+        tw_record_array(record, "values", "1", "series, mean minimum maximum, interval", dimensions, 3, values, error);
+    free(values);
+    return good;
+}
+
+bool tw_part_write(const TwStudy *study, const char *out, TwScenario *scenario, TwError *error)
 {
     char path[700];
     part_path(out, scenario, path, sizeof path);
@@ -90,21 +134,26 @@ bool tw_part_write(const TwStudy *study, const char *out, const TwScenario *scen
     TwRecord *record;
     if (!tw_record_create(&record, path, true, &head, NULL, error)) return false;
     bool good = tw_record_attribute(record, "key", scenario->key, error);
-    if (!scenario->report)
-        good = good && tw_record_text(record, "error", scenario->error, error);
-    else if (good) {
-        char *text = outputs_text(scenario->report);
-        good = tw_record_text(record, "outputs", text, error) && tw_report_record(scenario->report, record, error);
+    if (good && scenario->error) good = tw_record_text(record, "error", scenario->error, error);
+    if (good && scenario->values) {
+        char *text = outputs_text(study, scenario);
+        good = tw_record_text(record, "outputs", text, error);
         free(text);
     }
+    if (good && scenario->series) good = series_write(study, scenario, record, error);
     if (!good) {
         tw_record_abandon(record);
         return false;
     }
-    return tw_record_finish(record, "complete", NULL, error);
+    if (!tw_record_finish(record, "complete", NULL, error)) return false;
+    // its series are on disk from here on
+    free(scenario->series);
+    scenario->series = NULL;
+    scenario->stored = true;
+    return true;
 }
 
-bool tw_part_read(const char *out, TwScenario *scenario)
+bool tw_part_read(TwStudy *study, const char *out, TwScenario *scenario)
 {
     char path[700], bad[720];
     part_path(out, scenario, path, sizeof path);
@@ -114,150 +163,62 @@ bool tw_part_read(const char *out, TwScenario *scenario)
     bool good = tw_result_open(&result, path, &error);
     if (good) {
         char *source = tw_result_text(result, "@source", &error), *text = tw_result_text(result, "outputs", &error);
-        char *why = text ? NULL : tw_result_text(result, "error", &error);
-        good = source && strcmp(source, "tokenworks " TW_VERSION) == 0 && (text || why);
-        if (good && text) {
-            scenario->report = outputs_read(text);
-            scenario->status = TW_RAN;
-        } else if (good) {
-            snprintf(scenario->error, sizeof scenario->error, "%s", why);
-            scenario->status = TW_FAILED;
+        char *why = tw_result_text(result, "error", &error), *state = tw_result_text(result, "@status", &error);
+        good = source && strcmp(source, "tokenworks " TW_VERSION) == 0 && (text || why) && state &&
+               strcmp(state, "complete") == 0;
+        size_t count;
+        double *series =
+            good && study->series_count && text ? tw_result_numbers(result, "values", &count, &error) : NULL;
+        if (good && study->series_count && text) {
+            good = series != NULL && count % (3 * (size_t)study->series_count) == 0;
+            if (good) scenario->rows = (int)(count / (3 * (size_t)study->series_count));
         }
+        free(series);
+        if (good && text) {
+            outputs_read(study, scenario, text);
+            scenario->status = TW_RAN;
+        } else if (good)
+            tw_scenario_fail(scenario, TW_FAILED, why);
         free(source);
         free(text);
         free(why);
+        free(state);
         tw_result_close(result);
     }
-    if (!good) {
+    if (!good && access(path, R_OK) == 0) {
         // a damaged part is set aside, and its scenario runs again; one that another shard has just merged is gone
         snprintf(bad, sizeof bad, "%s.bad", path);
         rename(path, bad);
     }
-    scenario->reused = good;
+    scenario->reused = scenario->stored = good;
     return good;
 }
 
-void tw_scenario_judge(const TwStudy *study, TwScenario *scenario)
+bool tw_part_series(const TwStudy *study, const char *out, const TwScenario *scenario, float *values, int rows)
 {
-    if (!scenario->report) return;
-    scenario->status = tw_report_ok(scenario->report) ? TW_RAN : TW_FAILED;
-    if (scenario->status == TW_FAILED) snprintf(scenario->error, sizeof scenario->error, "the ledger does not close");
-    for (int i = 0; i < study->limit_count && scenario->status == TW_RAN; i++) {
-        double value = tw_report_value(scenario->report, study->limits[i].output);
-        if (!(value >= study->limits[i].min && value <= study->limits[i].max)) scenario->status = TW_LIMIT_BROKEN;
-    }
-}
-
-static const TwReport *first_report(const TwStudy *study)
-{
-    for (int i = 0; i < study->scenario_count; i++)
-        if (study->scenarios[i].report) return study->scenarios[i].report;
-    return NULL;
-}
-
-static bool write_axes(const TwStudy *study, TwRecord *record, TwError *error)
-{
-    for (int i = 0; i < study->axis_count; i++) {
-        const TwAxis *axis = &study->axes[i];
-        if (!tw_record_axis(record, axis->name, axis->unit[0] ? axis->unit : "1", axis->path, axis->count,
-                            axis->numbers, (const char *const *)axis->labels, error) ||
-            !tw_record_attribute_of(record, axis->name, "setting", axis->path, error))
+    const TwScenario *from = scenario->twin >= 0 ? &study->scenarios[scenario->twin] : scenario;
+    size_t n = (size_t)study->series_count * 3 * (size_t)from->rows, count = 0;
+    for (size_t i = 0; i < (size_t)study->series_count * 3 * (size_t)rows; i++) values[i] = NAN;
+    if (from->rows == 0) return false;
+    double *read = NULL;
+    if (!from->series) {
+        char path[700];
+        TwError error = {0};
+        TwResult *result;
+        part_path(out, from, path, sizeof path);
+        if (!tw_result_open(&result, path, &error)) return false;
+        read = tw_result_numbers(result, "values", &count, &error);
+        tw_result_close(result);
+        if (!read || count != n) {
+            free(read);
             return false;
-    }
-    double *replicates = malloc((size_t)study->replicates * sizeof *replicates);
-    if (!replicates) abort();
-    for (int i = 0; i < study->replicates; i++) replicates[i] = (double)(study->seed + i);
-    bool good = tw_record_axis(record, "replicate", "1", "seed", study->replicates, replicates, NULL, error);
-    free(replicates);
-    return good;
-}
-
-static bool write_outputs(const TwStudy *study, TwRecord *record, const char *const *dimensions, int rank,
-                          TwError *error)
-{
-    const TwReport *first = first_report(study);
-    size_t n = (size_t)study->scenario_count;
-    double *values = malloc(n * sizeof *values);
-    const char **words = malloc(n * sizeof *words);
-    if (!values || !words) abort();
-    bool good = true;
-    for (int k = 0; first && good && k < first->count; k++) {
-        const TwKpi *kpi = &first->kpis[k];
-        char name[80];
-        size_t length = 0;
-        for (const char *p = kpi->path; *p && length + 1 < sizeof name; p++) name[length++] = *p == '.' ? '_' : *p;
-        name[length] = '\0';
-        for (size_t i = 0; i < n; i++) {
-            const TwReport *report = study->scenarios[i].report;
-            values[i] = report ? tw_report_value(report, kpi->path) : NAN;
-            words[i] = report ? tw_report_text(report, kpi->path) : "";
         }
-        if (kpi->text[0])
-            good = tw_record_texts(record, name, kpi->label, dimensions, rank, words, error);
-        else
-            good = tw_record_array(record, name, kpi->unit[0] ? kpi->unit : "1", kpi->label, dimensions, rank, values,
-                                   error);
     }
-    free(values);
-    free(words);
-    return good;
-}
-
-static bool write_status(const TwStudy *study, TwRecord *record, const char *const *dimensions, int rank,
-                         TwError *error)
-{
-    size_t n = (size_t)study->scenario_count;
-    signed char *status = malloc(n);
-    const char **errors = malloc(n * sizeof *errors), **keys = malloc(n * sizeof *keys);
-    if (!status || !errors || !keys) abort();
-    for (size_t i = 0; i < n; i++) {
-        status[i] = (signed char)study->scenarios[i].status;
-        errors[i] = study->scenarios[i].error;
-        keys[i] = study->scenarios[i].key;
-    }
-    bool good = tw_record_flags(record, "status", "how a scenario ended", dimensions, rank, status,
-                                "not_run done limit_broken rejected failed", error) &&
-                tw_record_texts(record, "error", "why a scenario failed", dimensions, rank, errors, error) &&
-                tw_record_texts(record, "key", "key of the resolved scenario", dimensions, rank, keys, error);
-    free(status);
-    free(errors);
-    free(keys);
-    return good;
-}
-
-static bool write_pages(const TwStudy *study, TwRecord *record, TwError *error)
-{
-    bool good = true;
-    void (*const pages[])(const TwStudy *, FILE *) = {tw_study_json, tw_study_print};
-    static const char *const names[] = {"report", "report_text"};
-    for (int i = 0; i < 2 && good; i++) {
-        char *text = NULL;
-        size_t size = 0;
-        FILE *f = open_memstream(&text, &size);
-        if (!f) abort();
-        pages[i](study, f);
-        fclose(f);
-        good = tw_record_text(record, names[i], text, error);
-        free(text);
-    }
-    return good && tw_record_text(record, "study", study->text, error);
-}
-
-bool tw_study_merge(const TwStudy *study, const char *out, bool replace, TwError *error)
-{
-    const TwRecordHead head = {study->name, "tokenworks " TW_VERSION, "tokenworks-study 1", "2026-01-01 00:00:00"};
-    TwRecord *record;
-    if (!tw_record_create(&record, out, replace, &head, NULL, error)) return false;
-    const char *dimensions[TW_AXES + 1];
-    for (int i = 0; i < study->axis_count; i++) dimensions[i] = study->axes[i].name;
-    dimensions[study->axis_count] = "replicate";
-    int rank = study->axis_count + 1;
-    bool good = tw_record_attribute(record, "design", "grid", error) && write_axes(study, record, error) &&
-                write_outputs(study, record, dimensions, rank, error) &&
-                write_status(study, record, dimensions, rank, error) && write_pages(study, record, error);
-    if (!good) {
-        tw_record_abandon(record);
-        return false;
-    }
-    return tw_record_finish(record, "complete", NULL, error);
+    for (int i = 0; i < 3 * study->series_count; i++)
+        for (int k = 0; k < from->rows && k < rows; k++) {
+            size_t at = (size_t)i * (size_t)from->rows + (size_t)k;
+            values[(size_t)i * (size_t)rows + (size_t)k] = read ? (float)read[at] : from->series[at];
+        }
+    free(read);
+    return true;
 }

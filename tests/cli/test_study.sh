@@ -8,7 +8,8 @@ expect 0 "12 done" $study -o one.h5 --threads 1
 expect 0 "12 done" $study -o two.h5 --threads 2
 cmp one.h5 two.h5 || fail "one and two threads differ"
 [ -d one.h5.parts ] && fail "parts were left"
-expect 5 "exists" $study -o one.h5
+expect 0 "nothing to run" $study -o one.h5
+expect 5 "exists" $study --set run.warmup_s=1.0 -o one.h5
 
 # killed, then the same command again
 $study -o killed.h5 --threads 1 > /dev/null 2>&1 & pid=$!

@@ -1,0 +1,413 @@
+// What a finished study says, as text: the answer, what moves it, what limits it, fronts, counts, and the table.
+#include "study/answer.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_ROWS = 100 };
+
+static const char *const status_words[] = {"not run", "done", "limit broken", "rejected", "failed"};
+const char *tw_status_word(TwScenarioStatus status) { return status_words[status]; }
+
+// Headlines of a table: the goals, or what everybody asks first.
+int tw_answer_columns(const TwStudy *study, const char *names[TW_ANSWER_COLUMNS])
+{
+    static const char *const usual[] = {"tokens.output_per_s_per_mw_utility",
+                                        "tokens.output_per_s",
+                                        "latency.ttft_s.p99",
+                                        "latency.tpot_s.p99",
+                                        "power.utility_mw.mean",
+                                        "power.pue",
+                                        "f",
+                                        "f1",
+                                        "f2"};
+    int count = 0;
+    const char *wanted[2 * TW_MOST_LIMITS + 16];
+    int n = 0;
+    for (int i = 0; i < study->goal_count; i++) wanted[n++] = study->goals[i].output;
+    for (int i = 0; i < study->limit_count; i++) wanted[n++] = study->limits[i].output;
+    int asked = n;
+    for (size_t i = 0; i < sizeof usual / sizeof *usual; i++) wanted[n++] = usual[i];
+    for (int i = 0; i < n && count < TW_ANSWER_COLUMNS; i++) {
+        bool there = !tw_output_known(study, wanted[i], NULL) && i >= asked;
+        for (int k = 0; k < count; k++) there = there || strcmp(names[k], wanted[i]) == 0;
+        if (!there && (i < asked || count < 5)) names[count++] = wanted[i];
+    }
+    return count;
+}
+
+// The last words of a path that fit a column.
+static const char *heading(const char *path)
+{
+    while (strlen(path) > 20 && strchr(path, '.')) path = strchr(path, '.') + 1;
+    return path;
+}
+
+static void print_at(const TwStudy *study, int point, FILE *f)
+{
+    for (int i = 0; i < study->axis_count; i++) {
+        char text[200];
+        tw_axis_text(&study->axes[i], tw_point_at(study, point, i), text, sizeof text);
+        const char *unit = study->axes[i].unit;
+        fprintf(f, "%s%s = %s%s%s", i ? ", " : "", study->axes[i].name, text, unit[0] && strcmp(unit, "1") ? " " : "",
+                strcmp(unit, "1") ? unit : "");
+    }
+}
+
+static void print_value(double value, double half, FILE *f)
+{
+    fprintf(f, "%.6g", value);
+    if (isfinite(half)) fprintf(f, " +- %.2g", half);
+}
+
+static int replicates_of(const TwStudy *study, int point, const char *output, double *values)
+{
+    int n = study->replicates < TW_MOST_REPLICATES ? study->replicates : TW_MOST_REPLICATES;
+    for (int r = 0; r < n; r++)
+        values[r] = tw_scenario_value(study, &study->scenarios[point * study->replicates + r], output);
+    return n;
+}
+
+// The best feasible point of a goal, and whether the next one differs from it: same seeds, so paired.
+static void print_best(const TwStudy *study, int goal, FILE *f)
+{
+    bool least;
+    const char *output = tw_study_goal(study, goal, &least), *unit = "";
+    if (!output) return;
+    int best = tw_study_best(study, goal);
+    tw_study_output(study, output, NULL, &unit);
+    fprintf(f, "%s %s: ", least ? "least" : "most", output);
+    if (best < 0) {
+        fprintf(f, "no scenario keeps every limit\n");
+        return;
+    }
+    double half, value = tw_study_value(study, best, output, &half);
+    print_value(value, half, f);
+    fprintf(f, "%s%s at ", unit[0] && strcmp(unit, "1") ? " " : "", strcmp(unit, "1") ? unit : "");
+    print_at(study, best, f);
+    fprintf(f, "\n");
+    if (study->replicates < 2) return;
+    double *means = tw_study_means(study, output, true);
+    int next = -1;
+    for (int p = 0; p < study->point_count; p++)
+        if (p != best && p != study->search.fresh && isfinite(means[p]) &&
+            study->scenarios[p * study->replicates].twin < 0 &&
+            (next < 0 || (least ? means[p] < means[next] : means[p] > means[next])))
+            next = p;
+    free(means);
+    if (next < 0) return;
+    double a[TW_MOST_REPLICATES], b[TW_MOST_REPLICATES];
+    int n = replicates_of(study, next, output, a);
+    replicates_of(study, best, output, b);
+    TwDifference d = tw_difference_paired(a, b, n);
+    fprintf(f, "  the next, at ");
+    print_at(study, next, f);
+    if (d.significant)
+        fprintf(f, ", is %s by %.3g +- %.2g (95 %%, paired over %d seeds)\n", d.mean > 0.0 ? "lower" : "higher",
+                fabs(d.mean), d.half, n);
+    else
+        fprintf(f, ": no significant difference (%.3g +- %.2g, 95 %%, paired over %d seeds)\n", d.mean, d.half, n);
+}
+
+static void print_effects(const TwStudy *study, const TwEffects *e, FILE *f)
+{
+    if (e->constant) {
+        fprintf(f, "what moves %s: constant in this study\n", e->output);
+        return;
+    }
+    if (e->refused) {
+        fprintf(f, "what moves %s: %d of %d rows have a failed scenario: no indices\n", e->output, e->dropped,
+                e->dropped + e->used);
+        return;
+    }
+    const char *name = study->axes[e->list[0].axis].name;
+    int shown = e->count < 12 ? e->count : 12;
+    switch (e->kind) {
+    case TW_EFFECT_SHARE:
+        if (e->count < 2) return;
+        fprintf(f, "what moves %s most: %s\n", e->output, name);
+        for (int i = 0; i < shown && isfinite(e->list[i].first); i++)
+            fprintf(f, "  %-32s %5.1f %% of its variance, alone\n", study->axes[e->list[i].axis].name,
+                    100.0 * e->list[i].first);
+        break;
+    case TW_EFFECT_TORNADO:
+        fprintf(f, "what moves %s most: %s (base %.6g)\n", e->output, name, e->base);
+        for (int i = 0; i < shown; i++) {
+            const TwEffect *at = &e->list[i];
+            char low[64], high[64];
+            tw_axis_text(&study->axes[at->axis], at->at_low, low, sizeof low);
+            tw_axis_text(&study->axes[at->axis], at->at_high, high, sizeof high);
+            fprintf(f, "  %-32s %.6g at %s, %.6g at %s: swing %.5g%s\n", study->axes[at->axis].name, at->low, low,
+                    at->high, high, at->swing,
+                    at->one_sided ? " (both ends on one side of the base: not monotone)" : "");
+        }
+        break;
+    case TW_EFFECT_MORRIS:
+        fprintf(f, "what moves %s most: %s\n  %-32s %12s %10s %12s %12s\n", e->output, name, "", "mu*", "+-", "mu",
+                "sigma");
+        for (int i = 0; i < shown; i++) {
+            const TwEffect *at = &e->list[i];
+            const char *word = at->high > at->first              ? "  curved or interacting"
+                               : fabs(at->low) < 0.5 * at->first ? "  changes sign"
+                                                                 : "";
+            fprintf(f, "  %-32s %12.5g %10.2g %12.5g %12.5g%s\n", study->axes[at->axis].name, at->first, at->first_half,
+                    at->low, at->high, at->first > 0.0 ? word : "");
+        }
+        break;
+    case TW_EFFECT_SOBOL:
+        fprintf(f, "what moves %s most: %s (variance %.6g from %d rows)\n  %-32s %9s %8s %9s %8s\n", e->output, name,
+                e->variance, e->used, "", "first", "+-", "total", "+-");
+        for (int i = 0; i < shown; i++) {
+            const TwEffect *at = &e->list[i];
+            fprintf(f, "  %-32s %9.6f %8.4f %9.6f %8.4f\n", study->axes[at->axis].name, at->first, at->first_half,
+                    at->total, at->total_half);
+        }
+        for (int i = 0; e->pairs && i < e->count; i++)
+            for (int k = i + 1; k < e->count; k++)
+                fprintf(f, "  %s with %s: %.6f\n", study->axes[i].name, study->axes[k].name,
+                        e->pairs[i * e->count + k]);
+        break;
+    }
+    if (e->count > shown) fprintf(f, "  and %d smaller ones\n", e->count - shown);
+    if (e->dropped)
+        fprintf(f, "  %d of %d rows left out: a scenario of theirs failed\n", e->dropped, e->dropped + e->used);
+    if (isfinite(e->noise)) fprintf(f, "  seeds make %.2g %% of the variance\n", 100.0 * e->noise);
+}
+
+typedef struct Tally {
+    const char *word;
+    int count;
+} Tally;
+
+// What limited throughput, over the scenarios that ran.
+static void print_limits(const TwStudy *study, FILE *f)
+{
+    if (study->function[0]) return;
+    Tally tally[32];
+    int kinds = 0, ran = 0;
+    for (int s = 0; s < study->scenario_count; s++) {
+        if (study->scenarios[s].status != TW_RAN && study->scenarios[s].status != TW_LIMIT_BROKEN) continue;
+        const char *word = tw_scenario_word(study, &study->scenarios[s], "limits.binding");
+        int k = 0;
+        while (k < kinds && strcmp(tally[k].word, word) != 0) k++;
+        if (k == kinds && kinds < 32) tally[kinds++] = (Tally){word, 0};
+        if (k < kinds) tally[k].count++;
+        ran++;
+    }
+    if (!ran) return;
+    fprintf(f, "what limits it: ");
+    for (int shown = 0; shown < kinds && shown < 6; shown++) {
+        int most = 0;
+        for (int k = 1; k < kinds; k++)
+            if (tally[k].count > tally[most].count) most = k;
+        if (!tally[most].count) break;
+        fprintf(f, "%s%s in %d of %d scenarios", shown ? ", " : "", tally[most].word, tally[most].count, ran);
+        tally[most].count = 0;
+    }
+    fprintf(f, "\n");
+}
+
+static void print_front(const TwStudy *study, FILE *f)
+{
+    if (study->goal_count < 2) return;
+    bool *front = tw_taken((size_t)study->point_count, sizeof *front);
+    tw_pareto_points(study, front);
+    int count = 0;
+    for (int p = 0; p < study->point_count; p++) count += front[p];
+    double reference[2], volume = tw_study_hypervolume(study, front, reference);
+    fprintf(f, "points that no other beats in every goal: %d of %d", count, study->point_count);
+    if (isfinite(volume)) fprintf(f, "; hypervolume %.6g against (%.6g, %.6g)", volume, reference[0], reference[1]);
+    fprintf(f, "\n");
+    int shown = 0;
+    for (int p = 0; p < study->point_count && shown < 12; p++) {
+        if (!front[p]) continue;
+        fprintf(f, "  ");
+        print_at(study, p, f);
+        for (int g = 0; g < study->goal_count; g++)
+            fprintf(f, "%s%s %.6g", g ? ", " : ": ", heading(study->goals[g].output),
+                    tw_study_value(study, p, study->goals[g].output, NULL));
+        fprintf(f, "\n");
+        shown++;
+    }
+    if (count > shown) fprintf(f, "  and %d more\n", count - shown);
+    free(front);
+}
+
+// ---- searches -------------------------------------------------------------------------------------------------------
+
+static int by_place(const void *a, const void *b)
+{
+    double p = ((const TwTried *)a)->at, q = ((const TwTried *)b)->at;
+    return (p > q) - (p < q);
+}
+
+bool tw_answer_threshold(const TwStudy *study, int combination, TwThreshold *answer)
+{
+    int axis = study->search.axis, first = 4 * combination, n = 0;
+    TwTried *tried = tw_taken((size_t)study->point_count, sizeof *tried);
+    for (int p = 0; p < study->point_count; p++) {
+        bool same = true;
+        for (int a = 0; a < study->axis_count; a++)
+            same = same && (a == axis || tw_point_at(study, p, a) == tw_point_at(study, first, a));
+        if (!same) continue;
+        double at = tw_point_at(study, p, axis);
+        tried[n++] = (TwTried){study->search.most ? at : -at, p, tw_study_feasible(study, p)};
+    }
+    qsort(tried, (size_t)n, sizeof *tried, by_place);
+    *answer = (TwThreshold){.good = -1, .bad = -1, .tried = n, .monotone = true};
+    int last = -1;
+    for (int i = 0; i < n; i++)
+        if (tried[i].good) last = i;
+    for (int i = 0; i < last; i++) answer->monotone = answer->monotone && tried[i].good;
+    if (last >= 0) answer->good = tried[last].point;
+    if (last + 1 < n) answer->bad = tried[last + 1].point;
+    free(tried);
+    return answer->good >= 0;
+}
+
+// The limit that a point breaks, with its value.
+static void print_broken(const TwStudy *study, int point, FILE *f)
+{
+    for (int r = 0; r < study->replicates; r++) {
+        const TwScenario *s = &study->scenarios[point * study->replicates + r];
+        if (s->status == TW_FAILED || s->status == TW_REJECTED) {
+            fprintf(f, "%s", s->error ? s->error : tw_status_word(s->status));
+            return;
+        }
+        for (int l = 0; l < study->limit_count; l++) {
+            double value = tw_scenario_value(study, s, study->limits[l].output);
+            if (value >= study->limits[l].min && value <= study->limits[l].max) continue;
+            bool above = value > study->limits[l].max;
+            fprintf(f, "%s %.6g, %s %.6g", study->limits[l].output, value, above ? "at most" : "at least",
+                    above ? study->limits[l].max : study->limits[l].min);
+            return;
+        }
+    }
+    fprintf(f, "no limit is broken");
+}
+
+static void print_threshold(const TwStudy *study, FILE *f)
+{
+    const TwSearch *search = &study->search;
+    const TwAxis *axis = &study->axes[search->axis];
+    int combinations = tw_grid_combinations(study, search->axis);
+    for (int c = 0; c < combinations; c++) {
+        TwThreshold answer;
+        bool found = tw_answer_threshold(study, c, &answer);
+        fprintf(f, "the %s %s that keeps every limit", search->most ? "largest" : "smallest", axis->name);
+        for (int a = 0, n = 0; a < study->axis_count; a++) {
+            char text[200];
+            if (a == search->axis) continue;
+            tw_axis_text(&study->axes[a], tw_point_at(study, 4 * c, a), text, sizeof text);
+            fprintf(f, "%s%s = %s", n++ ? ", " : " at ", study->axes[a].name, text);
+        }
+        if (!found)
+            fprintf(f, ": none between %.9g and %.9g", search->from, search->to);
+        else
+            fprintf(f, ": %.9g%s%s", tw_point_at(study, answer.good, search->axis), strcmp(axis->unit, "1") ? " " : "",
+                    strcmp(axis->unit, "1") ? axis->unit : "");
+        fprintf(f, " (%d points tried)\n", answer.tried);
+        if (answer.bad >= 0) {
+            fprintf(f, "  at %.9g: ", tw_point_at(study, answer.bad, search->axis));
+            print_broken(study, answer.bad, f);
+            fprintf(f, "\n");
+        } else
+            fprintf(f, "  the end of the search: no limit breaks there\n");
+        if (!answer.monotone)
+            fprintf(f, "  not monotone: limits break below it too, so the whole span was looked through\n");
+    }
+}
+
+static void print_optimum(const TwStudy *study, FILE *f)
+{
+    const TwSearch *search = &study->search;
+    if (search->winner < 0 || study->goal_count == 0) return;
+    const char *output = study->goals[0].output;
+    fprintf(f, "the %s %s under the limits: %.6g at ", study->goals[0].least ? "least" : "most", output,
+            tw_study_value(study, search->winner, output, NULL));
+    print_at(study, search->winner, f);
+    fprintf(f, "\n  found by %s in %d points", search->method, study->point_count - (search->fresh >= 0));
+    if (search->fresh >= 0)
+        fprintf(f, "; with seeds that it was not chosen by: %.6g%s", tw_study_value(study, search->fresh, output, NULL),
+                tw_study_feasible(study, search->fresh) ? "" : ", where a limit breaks");
+    fprintf(f, "\n");
+}
+
+// ---- the page -------------------------------------------------------------------------------------------------------
+
+static void print_counts(const TwStudy *study, FILE *f)
+{
+    int counts[TW_FAILED + 1] = {0};
+    for (int s = 0; s < study->scenario_count; s++) counts[study->scenarios[s].status]++;
+    fprintf(f, "%d scenarios: %d done, %d beyond a limit, %d rejected, %d failed", study->scenario_count,
+            counts[TW_RAN], counts[TW_LIMIT_BROKEN], counts[TW_REJECTED], counts[TW_FAILED]);
+    if (counts[TW_NOT_RUN]) fprintf(f, ", %d not run", counts[TW_NOT_RUN]);
+    fprintf(f, "\n");
+    if (study->replicates < 2 && !study->function[0])
+        fprintf(f, "one replicate of every point: differences have no interval\n");
+    double *assumed = tw_study_column(study, "evidence.assumed"),
+           *transferred = tw_study_column(study, "evidence.transferred");
+    double sum[2] = {0.0};
+    int n = 0;
+    for (int s = 0; s < study->scenario_count; s++)
+        if (isfinite(assumed[s]) && isfinite(transferred[s])) sum[0] += assumed[s], sum[1] += transferred[s], n++;
+    if (n)
+        fprintf(f, "%.0f %% of step time rests on assumed values, %.0f %% on values carried over from another chip\n",
+                100.0 * sum[0] / n, 100.0 * sum[1] / n);
+    free(assumed);
+    free(transferred);
+}
+
+static void print_table(const TwStudy *study, FILE *f)
+{
+    const char *names[TW_ANSWER_COLUMNS];
+    int count = tw_answer_columns(study, names), axes = study->axis_count < 8 ? study->axis_count : 8;
+    fprintf(f, "\n");
+    for (int i = 0; i < axes; i++) fprintf(f, "%-14.14s ", study->axes[i].name);
+    if (study->replicates > 1) fprintf(f, "%-6s ", "seed");
+    for (int i = 0; i < count; i++) fprintf(f, "%20.20s ", heading(names[i]));
+    fprintf(f, "%s\n", study->function[0] ? "" : " limited by");
+    for (int s = 0; s < study->scenario_count && s < MOST_ROWS; s++) {
+        const TwScenario *scenario = &study->scenarios[s];
+        for (int i = 0; i < axes; i++) {
+            char text[200];
+            tw_axis_text(&study->axes[i], tw_point_at(study, s / study->replicates, i), text, sizeof text);
+            fprintf(f, "%-14.14s ", text);
+        }
+        if (study->replicates > 1) fprintf(f, "%-6lld ", (long long)tw_scenario_seed(study, s));
+        if (scenario->status == TW_NOT_RUN || scenario->status == TW_REJECTED ||
+            (scenario->status == TW_FAILED && !isfinite(tw_scenario_value(study, scenario, "ledger.ok")))) {
+            fprintf(f, "%s: %s\n", tw_status_word(scenario->status), scenario->error ? scenario->error : "");
+            continue;
+        }
+        for (int i = 0; i < count; i++) fprintf(f, "%20.6g ", tw_scenario_value(study, scenario, names[i]));
+        fprintf(f, " %s%s\n", tw_scenario_word(study, scenario, "limits.binding"),
+                scenario->status == TW_LIMIT_BROKEN ? " (limit broken)"
+                : scenario->status == TW_FAILED     ? " (failed)"
+                                                    : "");
+    }
+    if (study->scenario_count > MOST_ROWS) fprintf(f, "and %d more, in the file\n", study->scenario_count - MOST_ROWS);
+}
+
+void tw_study_print(const TwStudy *study, FILE *f)
+{
+    tw_study_describe(study, f);
+    fprintf(f, "\n");
+    if (study->design == TW_THRESHOLD) print_threshold(study, f);
+    if (study->design == TW_OPTIMISE) print_optimum(study, f);
+    int goals = study->goal_count ? study->goal_count : 1;
+    for (int g = 0; g < goals && study->design != TW_THRESHOLD; g++) print_best(study, g, f);
+    for (int g = 0; g < goals && study->design < TW_THRESHOLD; g++) {
+        bool least;
+        const char *output = tw_study_goal(study, g, &least);
+        TwEffects effects;
+        if (!output || !tw_effects(study, output, &effects)) continue;
+        print_effects(study, &effects, f);
+        tw_effects_free(&effects);
+    }
+    print_limits(study, f);
+    if (study->design < TW_THRESHOLD) print_front(study, f);
+    print_counts(study, f);
+    print_table(study, f);
+}

@@ -1,0 +1,23 @@
+// What text and JSON of the answers share.
+#pragma once
+
+#include "study/answers.h"
+#include "study/inner.h"
+
+enum { TW_ANSWER_COLUMNS = 12, TW_MOST_REPLICATES = 256 };
+
+const char *tw_status_word(TwScenarioStatus status);
+int tw_answer_columns(const TwStudy *study, const char *names[TW_ANSWER_COLUMNS]);
+
+typedef struct TwTried {
+    double at;
+    int point;
+    bool good;
+} TwTried;
+
+// The end of a threshold search: points, -1 where there is none.
+typedef struct TwThreshold {
+    int good, bad, tried;
+    bool monotone;
+} TwThreshold;
+bool tw_answer_threshold(const TwStudy *study, int combination, TwThreshold *answer);    // false: none holds

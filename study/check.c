@@ -1,0 +1,294 @@
+// Keys, constraints and settings of scenarios, before any runs.
+#include "sim/data.h"
+#include "sim/version.h"
+#include "study/inner.h"
+#include "twin/facility.h"
+#include "twin/reference.h"
+
+#include <dirent.h>
+#include <math.h>
+#include <sha2.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static void hex(const uint8_t *digest, int bytes, char *text)
+{
+    for (int i = 0; i < bytes; i++) snprintf(text + 2 * i, 3, "%02x", digest[i]);
+}
+
+static bool hash_file(SHA2_CTX *to, const char *path)
+{
+    FILE *f = fopen(path, "rb");
+    if (!f) return false;
+    static _Thread_local uint8_t buffer[65536];
+    for (size_t n; (n = fread(buffer, 1, sizeof buffer, f)) > 0;) SHA256Update(to, buffer, n);
+    fclose(f);
+    return true;
+}
+
+static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+
+// Every file below a folder, in the order of their names.
+static void hash_folder(SHA2_CTX *to, const char *folder, int depth)
+{
+    DIR *d = opendir(folder);
+    if (!d || depth > 4) {
+        if (d) closedir(d);
+        return;
+    }
+    char **names = NULL;
+    int count = 0;
+    for (struct dirent *e; (e = readdir(d));) {
+        if (e->d_name[0] == '.') continue;
+        names = realloc(names, (size_t)(count + 1) * sizeof *names);
+        if (!names) abort();
+        names[count++] = tw_copied(e->d_name);
+    }
+    closedir(d);
+    if (count) qsort(names, (size_t)count, sizeof *names, by_name);
+    for (int i = 0; i < count; i++) {
+        char path[1200];
+        struct stat info;
+        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
+            hash_folder(to, path, depth + 1);
+        else {
+            SHA256Update(to, (const uint8_t *)names[i], strlen(names[i]));
+            hash_file(to, path);
+        }
+        free(names[i]);
+    }
+    free(names);
+}
+
+// The measured tables that results rest on: an edited one gives new keys.
+static void digest_data(TwStudy *study)
+{
+    if (study->data_digest[0]) return;
+    SHA2_CTX context;
+    uint8_t digest[SHA256_DIGEST_LENGTH];
+    char folder[512];
+    SHA256Init(&context);
+    if (tw_data_find("calibration", folder, sizeof folder)) hash_folder(&context, folder, 0);
+    SHA256Final(digest, &context);
+    hex(digest, 32, study->data_digest);
+}
+
+// Files that a facility names: weather, traces.
+static void hash_named(SHA2_CTX *to, const TwStudy *study, const char *name)
+{
+    char path[600];
+    if (name && name[0] && tw_find_file(name, study->base, path, sizeof path)) hash_file(to, path);
+}
+
+static void hash_pool(SHA2_CTX *to, const TwStudy *study, const TwNode *node)
+{
+    TwPoolRow row;
+    tw_node_row(node, &row);
+    hash_named(to, study, row.trace);
+    const TwNode *arrival = tw_node_group(node, "arrival");
+    if (!arrival) return;
+    TwArrivalRow arrivals;
+    tw_node_row(arrival, &arrivals);
+    hash_named(to, study, arrivals.file);
+}
+
+static void key_of(const TwStudy *study, const TwConfig *config, char key[33])
+{
+    SHA2_CTX context;
+    uint8_t digest[SHA256_DIGEST_LENGTH];
+    char settings[33];
+    tw_config_key(config, settings);
+    SHA256Init(&context);
+    char *text = NULL;
+    size_t size = 0;
+    FILE *f = open_memstream(&text, &size);
+    if (!f) abort();
+    fprintf(f, "tokenworks %s part 2\n%s\n%s\n", TW_VERSION, settings, study->data_digest);
+    for (int i = 0; i < study->output_count; i++) fprintf(f, "output %s\n", study->outputs_kept[i]);
+    for (int i = 0; i < study->series_count; i++) fprintf(f, "series %s %.17g\n", study->series[i], study->series_s);
+    fclose(f);
+    SHA256Update(&context, (const uint8_t *)text, size);
+    free(text);
+    const TwNode *root = tw_config_root(config), *workload = tw_node_group(root, "workload");
+    TwSiteRow site;
+    tw_node_row(tw_node_group(root, "site"), &site);
+    hash_named(&context, study, site.weather);
+    hash_pool(&context, study, workload);
+    char name[TW_NAME];
+    for (int i = 0; i < tw_node_entries(workload, "pools"); i++)
+        hash_pool(&context, study, tw_node_entry(workload, "pools", i, name));
+    SHA256Final(digest, &context);
+    hex(digest, 16, key);
+}
+
+static void key_of_function(const TwStudy *study, int scenario, char key[33])
+{
+    SHA2_CTX context;
+    uint8_t digest[SHA256_DIGEST_LENGTH];
+    char text[160];
+    SHA256Init(&context);
+    int n = snprintf(text, sizeof text, "tokenworks %s function %s %lld", TW_VERSION, study->function,
+                     (long long)tw_scenario_seed(study, scenario));
+    SHA256Update(&context, (const uint8_t *)text, (size_t)n);
+    for (int i = 0; i < study->axis_count; i++) {
+        const TwAxis *axis = &study->axes[i];
+        n = snprintf(text, sizeof text, " %s=%.17g", axis->path,
+                     tw_axis_number(axis, tw_point_at(study, scenario / study->replicates, i)));
+        SHA256Update(&context, (const uint8_t *)text, (size_t)n);
+    }
+    SHA256Final(digest, &context);
+    hex(digest, 16, key);
+}
+
+// A side of a constraint: a number, a setting, or NaN with the word of a text setting in *word.
+static double side_of(const TwConfig *config, const char *side, const char **word)
+{
+    char *end, problem[600];
+    double value = strtod(side, &end);
+    *word = NULL;
+    if (!*end) return value;
+    TwNamedNumber number;
+    if (!tw_config_number(config, side, &number, problem, sizeof problem)) {
+        *word = side;
+        return NAN;
+    }
+    *word = number.text;
+    return number.value;
+}
+
+static bool holds(const TwConfig *config, const TwRequire *require)
+{
+    const char *left_word, *right_word, *op = require->op;
+    double left = side_of(config, require->left, &left_word), right = side_of(config, require->right, &right_word);
+    if (left_word || right_word) {
+        bool same = left_word && right_word && strcmp(left_word, right_word) == 0;
+        return strcmp(op, "==") == 0 ? same : strcmp(op, "!=") == 0 ? !same : false;
+    }
+    if (strcmp(op, "<=") == 0) return left <= right;
+    if (strcmp(op, ">=") == 0) return left >= right;
+    if (strcmp(op, "==") == 0) return left == right;
+    if (strcmp(op, "!=") == 0) return left != right;
+    return op[0] == '<' ? left < right : left > right;
+}
+
+static bool check_one(TwStudy *study, int index, const char *parts, TwErrors *errors)
+{
+    TwScenario *scenario = &study->scenarios[index];
+    if (study->function[0]) {
+        key_of_function(study, index, scenario->key);
+        for (int i = 0; i < study->require_count; i++) {    // between axes of the function, by name
+            const TwRequire *r = &study->requires[i];
+            double side[2];
+            for (int k = 0; k < 2; k++) {
+                const char *text = k ? r->right : r->left;
+                char *end;
+                side[k] = strtod(text, &end);
+                for (int a = 0; *end && a < study->axis_count; a++)
+                    if (strcmp(study->axes[a].path, text) == 0)
+                        side[k] = tw_axis_number(&study->axes[a], tw_point_at(study, index / study->replicates, a));
+            }
+            bool good = strcmp(r->op, "<=") == 0   ? side[0] <= side[1]
+                        : strcmp(r->op, ">=") == 0 ? side[0] >= side[1]
+                        : strcmp(r->op, "==") == 0 ? side[0] == side[1]
+                        : strcmp(r->op, "!=") == 0 ? side[0] != side[1]
+                        : r->op[0] == '<'          ? side[0] < side[1]
+                                                   : side[0] > side[1];
+            if (!good) tw_scenario_fail(scenario, TW_REJECTED, r->text);
+        }
+        return true;
+    }
+    int count;
+    char **sets = tw_scenario_sets(study, index, &count);
+    const TwConfigInput in = {&tw_facility_kind, study->base, parts, (const char *const *)sets, count};
+    TwConfig *config;
+    bool good = tw_config_read(&config, &in, errors);
+    if (good) {
+        key_of(study, config, scenario->key);
+        for (int i = 0; i < study->require_count; i++) {
+            if (scenario->status == TW_REJECTED || holds(config, &study->requires[i])) continue;
+            char text[320];
+            snprintf(text, sizeof text, "not %s", study->requires[i].text);
+            tw_scenario_fail(scenario, TW_REJECTED, text);
+        }
+        tw_config_destroy(config);
+    } else {
+        tw_errors_add(errors, study->base, 0, 0, "in scenario %d of %d", index + 1, study->scenario_count);
+    }
+    tw_scenario_sets_free(sets, count);
+    return good;
+}
+
+bool tw_scenario_check(TwStudy *study, int index, TwErrors *errors)
+{
+    char parts[512];
+    bool found = tw_data_find("facilities/parts", parts, sizeof parts);
+    return check_one(study, index, found ? parts : NULL, errors);
+}
+
+typedef struct ByKey {
+    char key[33];
+    int index;
+} ByKey;
+
+static int by_key(const void *a, const void *b)
+{
+    const ByKey *left = a, *right = b;
+    int order = strcmp(left->key, right->key);
+    return order ? order : (left->index > right->index) - (left->index < right->index);
+}
+
+// Scenarios of one key are one run. In a grid that is a mistake; sampled levels and searches meet again and share it.
+bool tw_scenarios_share(TwStudy *study, int from, TwErrors *errors)
+{
+    int n = study->scenario_count;
+    ByKey *sorted = tw_taken((size_t)n, sizeof *sorted);
+    for (int i = 0; i < n; i++) {
+        memcpy(sorted[i].key, study->scenarios[i].key, sizeof sorted[i].key);
+        sorted[i].index = i;
+    }
+    qsort(sorted, (size_t)n, sizeof *sorted, by_key);
+    bool good = true, apart = study->design == TW_GRID || study->design == TW_LISTED;
+    for (int i = 0, first = 0; i < n && good; i++) {
+        if (strcmp(sorted[first].key, sorted[i].key) != 0) first = i;
+        if (i == first) continue;
+        if (apart) {
+            tw_errors_add(
+                errors, study->base, 0, 0,
+                "scenarios %d and %d are the same: an axis repeats a point, or another setting hides it (seeds come "
+                "from seed and replicates)",
+                sorted[first].index + 1, sorted[i].index + 1);
+            good = false;
+        }
+        if (sorted[i].index >= from) study->scenarios[sorted[i].index].twin = sorted[first].index;
+    }
+    free(sorted);
+    return good;
+}
+
+bool tw_scenarios_check(TwStudy *study, int from, int to, TwErrors *errors)
+{
+    char parts[512];
+    bool found = tw_data_find("facilities/parts", parts, sizeof parts);
+    if (!study->function[0]) digest_data(study);
+    int bad = to;
+#pragma omp parallel for schedule(dynamic, 16) if (to - from > 32)
+    for (int i = from; i < to; i++) {
+        int known_bad;
+#pragma omp atomic read
+        known_bad = bad;
+        if (i > known_bad) continue;    // the first is told, as a serial reader would
+        TwErrors *mine = tw_errors_create();
+        bool good = check_one(study, i, found ? parts : NULL, mine);
+        tw_errors_destroy(mine);
+        if (good) continue;
+#pragma omp critical(tw_study_check)
+        if (i < bad) bad = i;
+    }
+    if (bad < to) {
+        check_one(study, bad, found ? parts : NULL, errors);
+        return false;
+    }
+    return tw_scenarios_share(study, from, errors);
+}

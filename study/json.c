@@ -1,0 +1,230 @@
+// What a finished study says, as one JSON object.
+#include "sim/json.h"
+#include "study/answer.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_REPORTS = 1000 };    // beyond these the arrays of the file hold the scenarios
+
+static void member(FILE *f, const char *name, double value)
+{
+    fprintf(f, ", \"%s\": ", name);
+    tw_json_number(f, value);
+}
+
+static void coordinates(const TwStudy *study, int point, FILE *f)
+{
+    fprintf(f, "{");
+    for (int i = 0; i < study->axis_count; i++) {
+        const TwAxis *axis = &study->axes[i];
+        double at = tw_point_at(study, point, i);
+        fprintf(f, "%s", i ? ", " : "");
+        tw_json_text(f, axis->name);
+        fprintf(f, ": ");
+        if (axis->labels)
+            tw_json_text(f, axis->labels[(int)at]);
+        else
+            tw_json_number(f, tw_axis_number(axis, at));
+    }
+    fprintf(f, "}");
+}
+
+static void best(const TwStudy *study, FILE *f)
+{
+    int goals = study->goal_count ? study->goal_count : 1, written = 0;
+    fprintf(f, "  \"best\": [");
+    for (int g = 0; g < goals; g++) {
+        bool least;
+        const char *output = tw_study_goal(study, g, &least);
+        int point = tw_study_best(study, g);
+        if (!output || point < 0) continue;
+        double half, value = tw_study_value(study, point, output, &half);
+        fprintf(f, "%s\n    {\"output\": ", written++ ? "," : "");
+        tw_json_text(f, output);
+        fprintf(f, ", \"sense\": \"%s\"", least ? "min" : "max");
+        member(f, "value", value);
+        member(f, "half_interval", half);
+        fprintf(f, ", \"at\": ");
+        coordinates(study, point, f);
+        fprintf(f, "}");
+    }
+    fprintf(f, "],\n");
+}
+
+static void effects(const TwStudy *study, FILE *f)
+{
+    static const char *const kinds[] = {"variance_share", "tornado", "morris", "sobol"};
+    int goals = study->goal_count ? study->goal_count : 1, written = 0;
+    fprintf(f, "  \"effects\": [");
+    for (int g = 0; g < goals && study->design < TW_THRESHOLD; g++) {
+        bool least;
+        const char *output = tw_study_goal(study, g, &least);
+        TwEffects e;
+        if (!output || !tw_effects(study, output, &e)) continue;
+        fprintf(f, "%s\n    {\"output\": ", written++ ? "," : "");
+        tw_json_text(f, output);
+        fprintf(f, ", \"kind\": \"%s\", \"constant\": %s, \"refused\": %s, \"used\": %d, \"dropped\": %d",
+                kinds[e.kind], e.constant ? "true" : "false", e.refused ? "true" : "false", e.used, e.dropped);
+        member(f, "mean", e.mean);
+        member(f, "variance", e.variance);
+        member(f, "seed_share", e.noise);
+        if (e.kind == TW_EFFECT_TORNADO) member(f, "base", e.base);
+        fprintf(f, ", \"axes\": [");
+        for (int i = 0; i < e.count; i++) {
+            const TwEffect *at = &e.list[i];
+            fprintf(f, "%s\n      {\"axis\": ", i ? "," : "");
+            tw_json_text(f, study->axes[at->axis].name);
+            if (e.kind == TW_EFFECT_SHARE) member(f, "share", at->first);
+            if (e.kind == TW_EFFECT_TORNADO) {
+                member(f, "low", at->low);
+                member(f, "high", at->high);
+                member(f, "swing", at->swing);
+                fprintf(f, ", \"one_sided\": %s", at->one_sided ? "true" : "false");
+            }
+            if (e.kind == TW_EFFECT_MORRIS) {
+                member(f, "mu_star", at->first);
+                member(f, "mu_star_half_interval", at->first_half);
+                member(f, "mu", at->low);
+                member(f, "sigma", at->high);
+            }
+            if (e.kind == TW_EFFECT_SOBOL) {
+                member(f, "first", at->first);
+                member(f, "first_half_interval", at->first_half);
+                member(f, "total", at->total);
+                member(f, "total_half_interval", at->total_half);
+            }
+            fprintf(f, "}");
+        }
+        fprintf(f, "]");
+        for (int i = 0, n = 0; e.pairs && i < e.count; i++)
+            for (int k = i + 1; k < e.count; k++, n++) {
+                fprintf(f, "%s\n      {\"axes\": [", n ? "," : ", \"pairs\": [");
+                tw_json_text(f, study->axes[i].name);
+                fprintf(f, ", ");
+                tw_json_text(f, study->axes[k].name);
+                fprintf(f, "]");
+                member(f, "second", e.pairs[i * e.count + k]);
+                fprintf(f, "}");
+            }
+        fprintf(f, "%s}", e.pairs && e.count > 1 ? "]" : "");
+        tw_effects_free(&e);
+    }
+    fprintf(f, "],\n");
+}
+
+static void pareto(const TwStudy *study, FILE *f)
+{
+    if (study->goal_count < 2 || study->design >= TW_THRESHOLD) return;
+    bool *front = tw_taken((size_t)study->point_count, sizeof *front);
+    tw_pareto_points(study, front);
+    double reference[2] = {NAN, NAN}, volume = tw_study_hypervolume(study, front, reference);
+    fprintf(f, "  \"pareto\": {\"hypervolume\": ");
+    tw_json_number(f, volume);
+    fprintf(f, ", \"reference\": [");
+    tw_json_number(f, reference[0]);
+    fprintf(f, ", ");
+    tw_json_number(f, reference[1]);
+    fprintf(f, "], \"points\": [");
+    for (int p = 0, n = 0; p < study->point_count; p++) {
+        if (!front[p]) continue;
+        fprintf(f, "%s\n    {\"point\": %d, \"at\": ", n++ ? "," : "", p);
+        coordinates(study, p, f);
+        for (int g = 0; g < study->goal_count; g++)
+            member(f, study->goals[g].output, tw_study_value(study, p, study->goals[g].output, NULL));
+        fprintf(f, "}");
+    }
+    fprintf(f, "]},\n");
+    free(front);
+}
+
+static void search(const TwStudy *study, FILE *f)
+{
+    if (study->design == TW_THRESHOLD) {
+        int combinations = tw_grid_combinations(study, study->search.axis);
+        fprintf(f, "  \"threshold\": [");
+        for (int c = 0; c < combinations; c++) {
+            TwThreshold answer;
+            tw_answer_threshold(study, c, &answer);
+            fprintf(f, "%s\n    {\"tried\": %d, \"monotone\": %s", c ? "," : "", answer.tried,
+                    answer.monotone ? "true" : "false");
+            member(f, "last_good", answer.good < 0 ? NAN : tw_point_at(study, answer.good, study->search.axis));
+            member(f, "first_bad", answer.bad < 0 ? NAN : tw_point_at(study, answer.bad, study->search.axis));
+            fprintf(f, ", \"at\": ");
+            coordinates(study, answer.good < 0 ? 4 * c : answer.good, f);
+            fprintf(f, "}");
+        }
+        fprintf(f, "],\n");
+    }
+    if (study->design == TW_OPTIMISE && study->search.winner >= 0) {
+        const char *output = study->goals[0].output;
+        fprintf(f, "  \"optimum\": {\"output\": ");
+        tw_json_text(f, output);
+        member(f, "value", tw_study_value(study, study->search.winner, output, NULL));
+        if (study->search.fresh >= 0)
+            member(f, "value_fresh_seeds", tw_study_value(study, study->search.fresh, output, NULL));
+        fprintf(f, ", \"at\": ");
+        coordinates(study, study->search.winner, f);
+        fprintf(f, "},\n");
+    }
+}
+
+// The outputs of a scenario as the nested object that a run prints.
+static void report(const TwStudy *study, const TwScenario *scenario, FILE *f)
+{
+    const TwScenario *from = scenario->twin >= 0 ? &study->scenarios[scenario->twin] : scenario;
+    if (!from->values) {
+        fprintf(f, "null");
+        return;
+    }
+    TwReport made = {.count = from->outputs->count};
+    made.kpis = tw_taken((size_t)made.count, sizeof *made.kpis);
+    for (int i = 0; i < made.count; i++) {
+        const TwOutput *o = &from->outputs->list[i];
+        TwKpi *kpi = &made.kpis[i];
+        snprintf(kpi->path, sizeof kpi->path, "%s", o->path);
+        kpi->value = o->word ? NAN : from->values[i];
+        kpi->truth = o->truth;
+        if (o->word) snprintf(kpi->text, sizeof kpi->text, "%s", study->words[(int)from->values[i]]);
+    }
+    tw_report_json(&made, f);
+    free(made.kpis);
+}
+
+void tw_study_json(const TwStudy *study, FILE *f)
+{
+    int counts[TW_FAILED + 1] = {0};
+    for (int s = 0; s < study->scenario_count; s++) counts[study->scenarios[s].status]++;
+    fprintf(f, "{\n  \"schema\": \"tokenworks-study 1\",\n  \"study\": ");
+    tw_json_text(f, study->name);
+    fprintf(f, ",\n  \"base\": ");
+    const char *slash = strrchr(study->base, '/');
+    tw_json_text(f, study->function[0] ? study->function : slash ? slash + 1 : study->base);
+    fprintf(f, ",\n  \"design\": \"%s\", \"seed\": %lld, \"replicates\": %d,\n", tw_design_words[study->design],
+            (long long)study->seed, study->replicates);
+    fprintf(
+        f, "  \"counts\": {\"scenarios\": %d, \"done\": %d, \"limit_broken\": %d, \"rejected\": %d, \"failed\": %d},\n",
+        study->scenario_count, counts[TW_RAN], counts[TW_LIMIT_BROKEN], counts[TW_REJECTED], counts[TW_FAILED]);
+    best(study, f);
+    effects(study, f);
+    pareto(study, f);
+    search(study, f);
+    int shown = study->scenario_count < MOST_REPORTS ? study->scenario_count : MOST_REPORTS;
+    fprintf(f, "  \"scenarios_left_out\": %d,\n  \"scenarios\": [", study->scenario_count - shown);
+    for (int s = 0; s < shown; s++) {
+        const TwScenario *scenario = &study->scenarios[s];
+        fprintf(f, "%s\n    {\"key\": \"%s\", \"status\": \"%s\", \"axes\": ", s ? "," : "", scenario->key,
+                tw_status_word(scenario->status));
+        coordinates(study, s / study->replicates, f);
+        fprintf(f, ", \"replicate\": %d", s % study->replicates);
+        if (scenario->error) {
+            fprintf(f, ", \"error\": ");
+            tw_json_text(f, scenario->error);
+        }
+        fprintf(f, ", \"report\": ");
+        report(study, scenario, f);
+        fprintf(f, "}");
+    }
+    fprintf(f, "\n  ]\n}\n");
+}
