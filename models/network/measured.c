@@ -375,7 +375,7 @@ static void name_row(const Row *row, char *text, size_t size)
         snprintf(bytes, sizeof bytes, " %.4g MiB", row->bytes / 1048576.0);
     else if (row->bytes > 0.0)
         snprintf(bytes, sizeof bytes, " %.4g KiB", row->bytes / 1024.0);
-    snprintf(text, size, "%.22s %.14s %d%s", row->platform, row->operation, row->ranks, bytes);
+    snprintf(text, size, "%.22s %.14s %d%.20s", row->platform, row->operation, row->ranks, bytes);
 }
 
 bool tw_network_measured(TwValidation *v, const char *path, TwError *error)
