@@ -42,6 +42,9 @@ static bool check(const TwEngineSpec *spec, TwError *error)
     for (int k = 0; k < spec->speculate.draft; k++)
         if (!(spec->speculate.acceptance[k] >= 0.0 && spec->speculate.acceptance[k] <= 1.0))
             return tw_fail(error, TW_BAD_INPUT, "acceptance = %g, expected 0 to 1", spec->speculate.acceptance[k]);
+    if (spec->whole_prompts && spec->long_prefill > 0)
+        return tw_fail(error, TW_BAD_INPUT, "long_prefill_tokens = %d cuts prompts, but whole_prompts is true",
+                       spec->long_prefill);
     if (!in_range(error, "watermark_blocks", spec->watermark_blocks, 0, spec->kv_blocks - 1)) return false;
     if (!(spec->ttft_slo_s > 0.0))
         return tw_fail(error, TW_BAD_INPUT, "ttft_slo_s = %g, expected > 0", spec->ttft_slo_s);
@@ -356,16 +359,8 @@ static bool fits_at_all(const TwEngine *e, const TwReplica *r, const TwRequest *
     return (e->reserves ? request->input_tokens : tokens) <= e->spec.max_tokens;
 }
 
-// Time until a new prompt would be looked at, from what waits and how fast this replica has been so far.
-static double wait_of(const TwReplica *r)
-{
-    const TwEngineCounts *n = &r->counts;
-    int64_t done = n->input_done + n->recomputed;
-    return done > 0 ? (double)(n->busy >> 32) * 1e-9 / (double)done * (double)r->wait_input : 0.0;
-}
-
 // Room in the queue, made at the cost of somebody of lower priority if need be.
-static bool has_room(const TwEngine *e, TwReplica *r, const TwRequest *request, const TwEngineLog *log)
+static bool has_room(const TwEngine *e, TwReplica *r, const TwRequest *request, int64_t now_ns, const TwEngineLog *log)
 {
     if (r->unused == TW_NO_ROW) return false;
     if (r->wait_count < e->spec.queue_max) return true;
@@ -376,7 +371,7 @@ static bool has_room(const TwEngine *e, TwReplica *r, const TwRequest *request, 
     TwEngineCounts *n = &r->counts;
     tw_seq_unwait(e, r, lowest);
     n->shed++;
-    tw_seq_drop(e, r, lowest, row->seen, TW_ENDED_REJECTED, log);
+    tw_seq_drop(e, r, lowest, row->seen, TW_ENDED_REJECTED, now_ns, log);
     return true;
 }
 
@@ -397,8 +392,9 @@ bool tw_engine_offer_as(const TwEngine *e, TwReplica *r, const TwRequest *reques
         n->input_arrived += input;
         n->output_arrived += output;
     }
-    bool late = e->spec.wait_max_s > 0.0 && wait_of(r) > e->spec.wait_max_s;
-    if (r->off || late || !fits_at_all(e, r, request) || !has_room(e, r, request, log)) {
+    // time until it would be looked at, from what waits and how fast this replica has been so far
+    bool late = e->spec.wait_max_s > 0.0 && r->pace_s * (double)r->wait_input > e->spec.wait_max_s;
+    if (r->off || late || !fits_at_all(e, r, request) || !has_room(e, r, request, coming->now_ns, log)) {
         n->rejected++;
         n->input_dropped += input;
         n->output_dropped += output;

@@ -189,6 +189,7 @@ typedef struct TwReplica {
     int64_t wait_input;          // prompt tokens of the waiting
     int64_t prompt_blocks;       // of prompts not computed, waiting and running
     int64_t swapped, link_ns;    // blocks in host memory; when the host link is free
+    double pace_s;            // time that a token has taken so far, at the last boundary
     double ratio;                // sglang: at its last setting
     int64_t ratio_steps;         // decode steps since then
     TwTierHead tier[TW_TIERS];

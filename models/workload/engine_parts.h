@@ -121,11 +121,11 @@ bool tw_seq_give_up(const TwEngine *engine, TwReplica *replica, const TwEngineLo
 void tw_seq_chunk_done(const TwEngine *engine, TwReplica *replica, uint32_t row, const TwEngineLog *log);
 // The decode at the top of the heap has made its last token.
 void tw_seq_decode_done(const TwEngine *engine, TwReplica *replica, const TwEngineLog *log);
-void tw_seq_end(const TwEngine *engine, TwReplica *replica, const TwRow *row, TwOutcome outcome,
+void tw_seq_end(const TwEngine *engine, TwReplica *replica, const TwRow *row, TwOutcome outcome, int64_t now_ns,
                 const TwEngineLog *log);
 // What is not done of one that has `computed` tokens is dropped, and its row is free.
 void tw_seq_drop(const TwEngine *engine, TwReplica *replica, uint32_t row, int64_t computed, TwOutcome outcome,
-                 const TwEngineLog *log);
+                 int64_t now_ns, const TwEngineLog *log);
 // The same where power is gone, unless it will be tried again elsewhere. Lists and memory are the caller's.
 void tw_seq_lose(const TwEngine *engine, TwReplica *replica, uint32_t row, int64_t computed, const TwEngineLog *log);
 // Forgets what is cached beyond what is free.

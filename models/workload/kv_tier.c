@@ -99,22 +99,22 @@ void tw_tier_put(const TwTier *t, int below, uint64_t base, int32_t from, int32_
 {
     assert(from < until);
     TwTierHead *h = t->head;
-    int32_t row = look_up(t, base);
+    int32_t row = look_up(t, base), old = 0;
     if (row != NONE) {
-        // what is there already need not be written; a gap between would break the stretch, so the new part counts
-        TwTierRow *r = t->row + row;
+        const TwTierRow *r = t->row + row;
         order_remove(t, row);
         order_add(t, row);
-        if (from >= r->from && until <= r->until) return;
-        if (until < r->from || from > r->until) {
-            h->held -= r->until - r->from;
-            r->from = r->until = from;
+        old = r->until - r->from;
+        if (until >= r->from && from <= r->until) {    // side by side: one stretch, and only what is new is written
+            from = from < r->from ? from : r->from;
+            until = until > r->until ? until : r->until;
+        } else {
+            old = 0;    // a gap between: the new part takes its place
         }
-        if (from >= r->from) from = r->until;
-        if (until > r->from && until <= r->until) until = r->from;
     }
-    int64_t blocks = until - from, start = h->write_ns > now_ns ? h->write_ns : now_ns;
-    if (blocks > t->plan->blocks || start - now_ns > t->plan->backlog_ns) {
+    int64_t blocks = until - from - old, start = h->write_ns > now_ns ? h->write_ns : now_ns;
+    if (blocks == 0) return;
+    if (until - from > t->plan->blocks || start - now_ns > t->plan->backlog_ns) {
         h->dropped += blocks;
         return;
     }
@@ -122,10 +122,9 @@ void tw_tier_put(const TwTier *t, int below, uint64_t base, int32_t from, int32_
     h->written += blocks;
     if (row == NONE) row = row_new(t, below, base, from, now_ns);
     TwTierRow *r = t->row + row;
-    if (r->from == r->until) r->from = r->until = from;
-    if (from < r->from) r->from = from;
-    if (until > r->until) r->until = until;
-    h->held += blocks;
+    h->held += until - from - (r->until - r->from);
+    r->from = from;
+    r->until = until;
     while (h->held > t->plan->blocks) (void)shrink_oldest(t, below, h->held - t->plan->blocks, now_ns);
 }
 

@@ -131,6 +131,13 @@ void tw_prefix_evict(const TwPrefix *p, int64_t blocks)
     while (blocks > 0 && p->head->oldest != NONE) blocks -= shrink_oldest(p, blocks);
 }
 
+// One node is kept for a cut, as long as there is an unheld one to be forgotten: so what is found does not depend on
+// when the others are forgotten.
+static void keep_one(const TwPrefix *p)
+{
+    if (p->head->unused == NONE && p->head->oldest != NONE) (void)shrink_oldest(p, p->node[p->head->oldest].length);
+}
+
 // NONE: none left.
 static int32_t node_new(const TwPrefix *p)
 {
@@ -199,6 +206,7 @@ int32_t tw_prefix_hold(const TwPrefix *p, const TwPrefixHit *hit)
         order_remove(p, k);
         p->head->unheld -= n->length;
     }
+    keep_one(p);
     return node;
 }
 
@@ -206,6 +214,7 @@ int32_t tw_prefix_insert(const TwPrefix *p, TwRuns runs, int32_t node, int32_t *
 {
     TwRun run;
     int shift = p->plan->shift;
+    bool tight = p->head->unused == NONE;    // then a node that would have to be cut was not found
     while (*blocks < until && tw_runs_next(&runs, &run)) {
         int32_t end = run.end >> shift < until ? run.end >> shift : until;
         if (end <= *blocks) continue;
@@ -213,12 +222,12 @@ int32_t tw_prefix_insert(const TwPrefix *p, TwRuns runs, int32_t node, int32_t *
         if (node != NONE && leaf->base == run.base && leaf->refs == 1 && leaf->children == 0) {
             leaf->length += end - *blocks;    // nobody else knows of its end
         } else {
-            // one is kept for a cut
-            while (p->head->used >= p->plan->nodes - 1 && p->head->oldest != NONE)
-                (void)shrink_oldest(p, p->node[p->head->oldest].length);
+            uint64_t key = tw_run_hash(run.base, ((*blocks + 1) << shift) - run.begin);
+            if (tight && look_up(p, key, run.base) != NONE) return node;
             int32_t made = node_new(p);
             if (made == NONE) return node;
-            p->node[made] = (TwPrefixNode){.key = tw_run_hash(run.base, ((*blocks + 1) << shift) - run.begin),
+            keep_one(p);
+            p->node[made] = (TwPrefixNode){.key = key,
                                            .base = run.base,
                                            .begin = run.begin,
                                            .depth = *blocks,
@@ -268,6 +277,7 @@ int32_t tw_prefix_release(const TwPrefix *p, int32_t node)
         join(p, node);
         node = parent;
     }
+    keep_one(p);
     return freed;
 }
 

@@ -280,11 +280,16 @@ static bool works(const TwEngine *e, TwReplica *r)
 void tw_sched_boundary(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
 {
     bool changed = r->left == 0 || r->limits_changed, paused = r->paused;
+    if (e->spec.wait_max_s > 0.0) {
+        int64_t done = r->counts.input_done + r->counts.recomputed;
+        r->pace_s = done > 0 ? (double)(r->counts.busy >> 32) * 1e-9 / (double)done : 0.0;
+    }
     tw_seq_reclaim(e, r, log);
     changed |= finish_iteration(e, r, log);
     if (tw_time_of(r->give_up_ns) <= r->time) changed |= tw_seq_give_up(e, r, log);
     if (r->loading > 0 && tw_time_of(r->ready_ns) <= r->time) changed |= tw_seq_join(e, r);
 
+    int64_t preemptions = r->counts.preemptions;
     changed |= schedule_of[e->spec.policy](e, r, log);
     changed |= r->paused != paused;
 
@@ -298,6 +303,8 @@ void tw_sched_boundary(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
         return;
     }
     if (changed) plan(e, r);
+    // who waits was not looked at with what a preemption has freed
+    if (r->counts.preemptions > preemptions) r->left = 1;
     // somebody waits who does not fit: part of no composition, so it is looked at each time
     r->flags = (uint8_t)((r->flags & ~TW_PLAN_FULL) | (r->wait_count > 0 ? TW_PLAN_FULL : 0));
     stop(e, r);

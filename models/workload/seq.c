@@ -277,7 +277,8 @@ static void release(const TwEngine *e, TwReplica *r, uint32_t row, int64_t compu
 
 // --- ends -----------------------------------------------------------------------------------------------------------
 
-static void tell(const TwEngine *e, TwReplica *r, const TwRow *row, TwOutcome outcome, const TwEngineLog *log)
+static void tell(const TwEngine *e, TwReplica *r, const TwRow *row, TwOutcome outcome, int64_t now_ns,
+                 const TwEngineLog *log)
 {
     if (!log || !log->finished) return;
     TwFinished done = {.request = {.arrival_ns = row->arrival_ns,
@@ -288,7 +289,7 @@ static void tell(const TwEngine *e, TwReplica *r, const TwRow *row, TwOutcome ou
                                    .priority = row->priority,
                                    .tenant = row->tenant},
                        .first_ns = row->first_ns,
-                       .last_ns = tw_ns_of(r->time),
+                       .last_ns = now_ns,
                        .outcome = outcome};
     if (e->keeps) {
         const TwCold *cold = cold_of(e, r) + (row - rows_of(e, r));
@@ -339,7 +340,8 @@ static void measure(const TwEngine *e, TwReplica *r, const TwRow *row, const TwE
     }
 }
 
-void tw_seq_end(const TwEngine *e, TwReplica *r, const TwRow *row, TwOutcome outcome, const TwEngineLog *log)
+void tw_seq_end(const TwEngine *e, TwReplica *r, const TwRow *row, TwOutcome outcome, int64_t now_ns,
+                const TwEngineLog *log)
 {
     TwEngineCounts *n = &r->counts;
     if (outcome == TW_ENDED_DONE) {
@@ -358,7 +360,7 @@ void tw_seq_end(const TwEngine *e, TwReplica *r, const TwRow *row, TwOutcome out
             counts->rejected += outcome == TW_ENDED_REJECTED;
         }
     }
-    tell(e, r, row, outcome, log);
+    tell(e, r, row, outcome, now_ns, log);
 }
 
 // What is not done of a sequence that has `computed` tokens is dropped.
@@ -374,12 +376,12 @@ static void drop(TwReplica *r, const TwRow *row, int64_t computed)
     if (row->first_ns == 0) r->prompt_blocks -= tw_kv_cover(&r->kv, row->input);
 }
 
-void tw_seq_drop(const TwEngine *e, TwReplica *r, uint32_t row, int64_t computed, TwOutcome outcome,
+void tw_seq_drop(const TwEngine *e, TwReplica *r, uint32_t row, int64_t computed, TwOutcome outcome, int64_t now_ns,
                  const TwEngineLog *log)
 {
     const TwRow *at = rows_of(e, r) + row;
     drop(r, at, computed);
-    tw_seq_end(e, r, at, outcome, log);
+    tw_seq_end(e, r, at, outcome, now_ns, log);
     row_free(e, r, row);
 }
 
@@ -399,7 +401,7 @@ void tw_seq_lose(const TwEngine *e, TwReplica *r, uint32_t row, int64_t computed
         return;
     }
     drop(r, at, computed);
-    tw_seq_end(e, r, at, TW_ENDED_LOST, log);
+    tw_seq_end(e, r, at, TW_ENDED_LOST, tw_ns_of(r->time), log);
 }
 
 // --- admission
@@ -639,7 +641,7 @@ bool tw_seq_give_up(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
             if (waits_no_longer(r, at)) {
                 tw_seq_unwait(e, r, row);
                 if (at->swapped) r->swapped -= tw_kv_cover(&r->kv, at->base);
-                tw_seq_drop(e, r, row, at->seen, TW_ENDED_CANCELLED, log);
+                tw_seq_drop(e, r, row, at->seen, TW_ENDED_CANCELLED, tw_ns_of(r->time), log);
             } else if (at->first_ns == 0) {
                 next = least(next, at->give_up_ns);
             }
@@ -654,7 +656,7 @@ bool tw_seq_give_up(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
             list_remove(e, r, row);
             unreserve(e, r, at);
             release(e, r, row, at->base, chunk_blocks(e, r, at, at->base), log);
-            tw_seq_drop(e, r, row, at->base, TW_ENDED_CANCELLED, log);
+            tw_seq_drop(e, r, row, at->base, TW_ENDED_CANCELLED, tw_ns_of(r->time), log);
             changed = true;
         } else if (at->first_ns == 0) {
             next = least(next, at->give_up_ns);
@@ -682,7 +684,7 @@ void tw_seq_chunk_done(const TwEngine *e, TwReplica *r, uint32_t row, const TwEn
         list_remove(e, r, row);
         unreserve(e, r, at);
         release(e, r, row, goal, tw_kv_cover(&r->kv, goal), log);
-        tw_seq_end(e, r, at, TW_ENDED_DONE, log);
+        tw_seq_end(e, r, at, TW_ENDED_DONE, tw_ns_of(r->time), log);
         row_free(e, r, row);
         return;
     }
@@ -734,6 +736,6 @@ void tw_seq_decode_done(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
     list_remove(e, r, row);
     unreserve(e, r, at);
     release(e, r, row, (int64_t)at->input + at->output - 1, held, log);
-    tw_seq_end(e, r, at, TW_ENDED_DONE, log);
+    tw_seq_end(e, r, at, TW_ENDED_DONE, tw_ns_of(r->time), log);
     row_free(e, r, row);
 }

@@ -1,0 +1,185 @@
+// Every policy and option: stepped one iteration at a time, jumped, and jumped with random splits are the same; and
+// what each policy promises.
+#include "models/workload/engine_parts.h"
+#include "tests/workload/serving.h"
+
+enum { MOST = 600 };
+
+typedef struct Times {
+    int64_t first_ns[MOST], last_ns[MOST];
+    int32_t outcome[MOST], hit[MOST];
+    int64_t ended;
+} Times;
+
+static void note(void *context, const TwFinished *f)
+{
+    Times *t = context;
+    t->first_ns[f->request.id] = f->first_ns;
+    t->last_ns[f->request.id] = f->last_ns;
+    t->outcome[f->request.id] = (int32_t)f->outcome;
+    t->hit[f->request.id] = f->hit_tokens;
+    t->ended++;
+}
+
+// Sessions that come back, and prompts with a beginning in common.
+static TwRequest random_request(uint64_t *seed, int k, int longest, int outputs)
+{
+    TwRequest q = {.input_tokens = draw_int(seed, 1, longest),
+                   .output_tokens = draw_int(seed, 1, outputs),
+                   .id = (uint32_t)k,
+                   .priority = (uint8_t)draw_int(seed, 0, 3),
+                   .tenant = (uint16_t)draw_int(seed, 0, 3)};
+    int shape = draw_int(seed, 0, 2);
+    if (shape == 1) {
+        uint64_t session = (uint64_t)draw_int(seed, 10, 30);
+        q.content = (TwContent){.output_stream = session, .output_start = q.input_tokens, .count = 1};
+        q.content.segment[0] = (TwSegment){session, 0, q.input_tokens};
+    } else if (shape == 2 && q.input_tokens > 1) {
+        int32_t fixed = draw_int(seed, 1, q.input_tokens - 1);
+        q.content.count = 2;
+        q.content.segment[0] = (TwSegment){1, 0, fixed};
+        q.content.segment[1] = (TwSegment){100 + (uint64_t)k, 0, q.input_tokens - fixed};
+    }
+    if (draw_int(seed, 1, 5) == 1) q.patience_ns = draw_int(seed, 1, 3000) * 1000000ll;
+    return q;
+}
+
+static void run_all(const TwEngine *e, TwReplica *r, const TwRequest *all, int count, int splits, uint64_t seed,
+                    Times *times)
+{
+    const TwEngineLog log = {.context = times, .finished = note};
+    for (int k = 0; k < count; k++) {
+        int64_t arrival = all[k].arrival_ns, now = k > 0 ? all[k - 1].arrival_ns : 0;
+        for (int s = 0; s < splits && arrival > now; s++) {
+            now += (int64_t)(draw_unit(&seed) * (double)(arrival - now));
+            tw_engine_run(e, r, now, &log);
+            CHECK(tw_engine_consistent(e, r));
+        }
+        tw_engine_boundaries(e, r, arrival, &log);
+        if (!tw_engine_offer(e, r, &all[k], &log)) times->outcome[k] = -1;
+    }
+    tw_engine_boundaries(e, r, INT64_MAX, &log);
+    CHECK(tw_engine_consistent(e, r));
+    CHECK(r->running == 0 && r->wait_count == 0 && r->kv.free == r->kv.blocks && r->reserved == 0);
+    CHECK(r->prompt_blocks == 0 && r->wait_input == 0 && r->swapped == 0);
+}
+
+static void ways_agree(int rounds)
+{
+    uint64_t seed = 41;
+    int64_t iterations = 0, changes = 0, preemptions[7] = {0}, hits = 0, cancelled = 0, shed = 0, swapped = 0,
+            overshot = 0, tier = 0;
+    static TwRequest all[MOST];
+    static Times times[4];
+    for (int round = 0; round < rounds; round++) {
+        int longest = draw_int(&seed, 1, 3) == 1 ? 40 : 700, outputs = draw_int(&seed, 1, 200), count = 300;
+        TestStep step = {draw_unit(&seed) * 1e7,
+                         draw_unit(&seed) * 3e4,
+                         draw_unit(&seed) * 30.0,
+                         draw_unit(&seed) * 2.0,
+                         draw_unit(&seed),
+                         100.0,
+                         700.0,
+                         0,
+                         0};
+        if (round % 2) step.context_cell = draw_int(&seed, 500, 9000), step.history_cell = draw_int(&seed, 5000, 90000);
+        TwStepSource source = test_source(&step);
+        TwEngineSpec spec = wide_spec(&source);
+        spec.policy = (TwPolicy)(round % 7);
+        spec.max_tokens = draw_int(&seed, 1, 4) == 1 ? draw_int(&seed, 1, 40) : draw_int(&seed, 40, 2048);
+        spec.max_sequences = draw_int(&seed, 1, 64);
+        if (spec.policy == TW_PREFILL_FIRST) spec.max_tokens = draw_int(&seed, 900, 3000);
+        spec.block_tokens = 1 << draw_int(&seed, 0, 6);
+        int64_t least_blocks = (longest + outputs) / spec.block_tokens + 1;
+        spec.kv_blocks = draw_int(&seed, 1, 2) == 1 ? 1 << 20 : least_blocks * draw_int(&seed, 1, 6) + 1;
+        spec.queue_max = draw_int(&seed, 1, 3) == 1 ? draw_int(&seed, 1, 30) : 1000;
+        spec.watermark_blocks = draw_int(&seed, 0, 1);
+        spec.sglang = (TwSglang){draw_int(&seed, 40, 2048), draw_int(&seed, 20, 1000), draw_int(&seed, 0, 1) == 1,
+                                 draw_int(&seed, 0, 1) == 1, 0.3 + draw_unit(&seed)};
+        if (draw_int(&seed, 1, 3) == 1) spec.long_prefill = draw_int(&seed, 10, 300);
+        if (spec.long_prefill == 0 && draw_int(&seed, 1, 4) == 1) spec.whole_prompts = true;
+        spec.prefix_cache = draw_int(&seed, 1, 3) > 1;
+        if (draw_int(&seed, 1, 3) == 1) {
+            spec.priorities = draw_int(&seed, 1, 4);
+            spec.tenants = draw_int(&seed, 1, 4);
+            spec.tenant_weight[1] = 3.0;
+        }
+        if (draw_int(&seed, 1, 3) == 1) {
+            spec.swap_blocks = draw_int(&seed, 1, 200);
+            spec.swap_block_s = 1e-4 * draw_unit(&seed);
+        }
+        if (round % 7 < 4 && draw_int(&seed, 1, 2) == 1) {
+            spec.speculate.draft = draw_int(&seed, 1, 4);
+            for (int k = 0; k < 4; k++) spec.speculate.acceptance[k] = draw_unit(&seed);
+            spec.speculate.draft_fraction = 0.05;
+        }
+        // when blocks leave the device, and the pace so far, are known at the boundaries that there are: both are left out
+        // of stepping
+        bool tiers = spec.prefix_cache && draw_int(&seed, 1, 3) == 1;
+        const TwTierSpec below[2] = {{60, 1e-6, 2e-6, 1e-5, 0.01}, {300, 1e-5, 1e-5, 1e-3, 0.1}};
+        if (tiers) {
+            spec.tier_count = 2;
+            spec.tiers = below;
+        }
+        if (draw_int(&seed, 1, 5) == 1) spec.wait_max_s = 2.0 * draw_unit(&seed);
+        double cap_w = draw_int(&seed, 1, 2) == 1 ? INFINITY : 150.0 + 500.0 * draw_unit(&seed);
+        double gap = draw_unit(&seed) * 4e8;
+        int64_t at = 0;
+        for (int k = 0; k < count; k++) {
+            at += draw_int(&seed, 1, 4) == 1 ? 0 : (int64_t)(-log(draw_unit(&seed)) * gap);
+            all[k] = random_request(&seed, k, longest, outputs);
+            all[k].arrival_ns = at;
+        }
+        TwReplica first = {0};
+        for (int way = 0; way < 4; way++) {
+            if ((tiers || spec.wait_max_s > 0.0) && (way == 1 || way == 2)) continue;
+            TwEngine engine;
+            spec.stride = way == 1 ? 1 : way == 2 ? draw_int(&seed, 2, 9) : 0;
+            TwReplica *r = new_replica(&engine, &spec);
+            tw_engine_limit(&engine, r, 0, cap_w, 1.0, true, NULL);
+            memset(&times[way], 0, sizeof times[way]);
+            run_all(&engine, r, all, count, way == 3 ? 3 : 0, draw(&seed), &times[way]);
+            const TwEngineCounts *n = &r->counts;
+            if (way == 0) {
+                first = *r;
+                iterations += n->iterations;
+                changes += n->changes;
+                preemptions[spec.policy] += n->preemptions;
+                hits += n->hit_tokens;
+                cancelled += n->cancelled;
+                shed += n->shed;
+                swapped += n->swapped_tokens;
+                overshot += n->overshot;
+                tier += n->tier_tokens[0] + n->tier_tokens[1];
+            }
+            bool same = memcmp(&times[way], &times[0], sizeof *times) == 0 &&
+                        memcmp(n, &first.counts, sizeof *n) == 0 && r->time == first.time && r->meter == first.meter;
+            if (!same)
+                fprintf(stderr, "round %d way %d policy %s: %lld %lld iterations, %lld %lld preemptions\n", round, way,
+                        tw_policy_names[spec.policy], (long long)n->iterations, (long long)first.counts.iterations,
+                        (long long)n->preemptions, (long long)first.counts.preemptions);
+            CHECK(same);
+            free(r);
+            if (check_failures) return;
+        }
+    }
+    printf(
+        "%lld iterations, %lld batch changes, %lld tokens found cached, %lld in tiers, %lld gave up, %lld shed, %lld "
+        "swapped, %lld drafts beyond an end; preemptions",
+        (long long)iterations, (long long)changes, (long long)hits, (long long)tier, (long long)cancelled,
+        (long long)shed, (long long)swapped, (long long)overshot);
+    for (int k = 0; k < 7; k++) printf(" %lld", (long long)preemptions[k]);
+    printf("\n");
+    CHECK(hits > 0 && cancelled > 0 && shed > 0 && swapped > 0 && overshot > 0 && tier > 0);
+    CHECK(preemptions[TW_VLLM_V1] > 0 && preemptions[TW_TRTLLM_MAX_UTILIZATION] > 0 && preemptions[TW_SGLANG] > 0);
+    CHECK(preemptions[TW_SARATHI] > 0 && preemptions[TW_PREFILL_FIRST] > 0);
+    // who is admitted with all its blocks reserved is never paused
+    CHECK(preemptions[TW_TRTLLM] == 0 && preemptions[TW_STATIC_BATCH] == 0);
+}
+
+// With a number: so many random workloads.
+int main(int argc, char **argv)
+{
+    ways_agree(argc > 1 ? atoi(argv[1]) : 84);
+    return check_failures != 0;
+}
