@@ -1,5 +1,6 @@
 #include "twin/couple.h"
 
+#include "twin/accounts.h"
 #include "twin/story.h"
 
 #include <assert.h>
@@ -68,9 +69,10 @@ void tw_couple_grant(const TwPlant *plant, void *block, TwScratch *s)
     for (int i = 0; i < plant->rack_count; i++) {
         double want_w = on[i] ? rack_demand_w(plant, i, device_demand_w[i], extra[i]) : 0.0;
         s->window.demand_w[i] = want_w;
-        s->floor_w[i] = on[i] ? plant->capping.floor_w : 0.0;
-        s->most_w[i] = on[i] ? plant->racks[i].peak_w : 0.0;
-        sum_w += want_w;
+        s->all_w[i] = want_w * plant->rack_scale;
+        s->floor_w[i] = on[i] ? plant->capping.floor_w * plant->rack_scale : 0.0;
+        s->most_w[i] = on[i] ? plant->racks[i].peak_w * plant->rack_scale : 0.0;
+        sum_w += s->all_w[i];
     }
     s->window.demand_sum_w = sum_w;
     // before the first window nothing has been asked for: the block holds what the racks could want, to be granted once
@@ -83,7 +85,8 @@ void tw_couple_grant(const TwPlant *plant, void *block, TwScratch *s)
         }
         return;
     }
-    tw_power_allocate(plant->power, block, s->window.demand_w, s->floor_w, s->most_w, load_w, grant_w, held_by);
+    tw_power_allocate(plant->power, block, s->all_w, s->floor_w, s->most_w, load_w, grant_w, held_by);
+    for (int i = 0; i < plant->rack_count; i++) grant_w[i] /= plant->rack_scale;
     // a limit binds where a rack is granted less than it wants
     for (int i = 0; i < plant->rack_count; i++) {
         bool capped = asked && on[i] && grant_w[i] < s->window.demand_w[i] * (1.0 - 1e-6);
@@ -122,8 +125,9 @@ static void rack_power(const TwPlant *plant, const void *block, TwScratch *s, do
         w->rack_dc_w[i] = gpu_w + host;
         s->rack_ac_w[i] = on[i] ? tw_power_rack_ac_w(plant->power, i, gpu_w + host) : 0.0;
         w->tokens_per_s[i] = s->tokens[i] / window_s;
-        w->gpu_w_sum += gpu_w;
-        w->host_w_sum += host;
+        w->gpu_w_sum += gpu_w * plant->rack_scale;
+        w->host_w_sum += host * plant->rack_scale;
+        s->all_w[i] = s->rack_ac_w[i] * plant->rack_scale;
     }
 }
 
@@ -140,10 +144,10 @@ static void book(const TwPlant *plant, void *block, TwScratch *s, const TwPowerO
     double supply_sum = 0.0, chip_sum = 0.0;
     w->chip_max_degc = -INFINITY;
     for (int i = 0; i < plant->rack_count; i++) {
-        racks_w += w->rack_w[i];
+        racks_w += w->rack_w[i] * plant->rack_scale;
         extra_j += s->rack_extra_j[i];
-        ac_w += s->rack_ac_w[i];
-        dc_w += w->rack_dc_w[i];
+        ac_w += s->rack_ac_w[i] * plant->rack_scale;
+        dc_w += w->rack_dc_w[i] * plant->rack_scale;
         m->throttled_rack_s += clock[i] < 0.999 ? window_s : 0.0;
         m->rack_off_s += on[i] ? 0.0 : window_s;
         chip_sum += w->chip_degc[i];
@@ -197,7 +201,7 @@ static void book(const TwPlant *plant, void *block, TwScratch *s, const TwPowerO
     for (int i = 0; i < plant->rack_count; i++) {
         w->grant_w[i] = grant_w[i];
         w->clock_fraction[i] = clock[i];
-        w->granted_w += grant_w[i];
+        w->granted_w += grant_w[i] * plant->rack_scale;
         m->granted_min_w = fmin(m->granted_min_w, grant_w[i]);
     }
     double over_w = 0.0, *peak = tw_f64(block, plant->slot.loading_peak);
@@ -217,13 +221,23 @@ static void count_work(const TwPlant *plant, const void *block, TwScratch *s, do
     TwWindow *w = &s->window;
     TwWorkloadTotals totals;
     tw_workload_totals(plant->workload, block, -1, &totals);
-    w->output_tokens_per_s = (double)(totals.output_tokens_done - s->output_tokens) / window_s;
-    w->input_tokens_per_s = (double)(totals.input_tokens_done - s->input_tokens) / window_s;
-    w->requests_per_s = (double)(totals.completed - s->completed) / window_s;
+    double many = plant->rack_scale / window_s;
+    w->output_tokens_per_s = (double)(totals.output_tokens_done - s->output_tokens) * many;
+    w->input_tokens_per_s = (double)(totals.input_tokens_done - s->input_tokens) * many;
+    w->requests_per_s = (double)(totals.completed - s->completed) * many;
     s->output_tokens = totals.output_tokens_done;
     s->input_tokens = totals.input_tokens_done;
     s->completed = totals.completed;
     tw_workload_queues(plant->workload, block, -1, &w->waiting, &w->running, &w->kv_fraction_mean);
+}
+
+// Whether some element has a lower limit than its own in force.
+static bool under_target(const TwPlant *plant, const void *block)
+{
+    const double *target_w = tw_f64_const(block, plant->slot.target_w);
+    for (int i = 0; i < plant->element_count; i++)
+        if (target_w[i] < plant->elements[i].limit_w) return true;
+    return false;
 }
 
 // Hands the story what the window cost.
@@ -292,7 +306,7 @@ bool tw_couple(const TwPlant *plant, void *block, TwScratch *s, int64_t from_ns,
         .cdu_heat_w = w->cdu_heat_w,
         .cdu_valve_fraction = w->cdu_valve_fraction,
     };
-    const TwThermalIn thermal_in = {s->rack_ac_w, fabric_w + released_j / window_s, load_on + 1};
+    const TwThermalIn thermal_in = {s->all_w, fabric_w + released_j / window_s, load_on + 1};
     if (!tw_thermal_advance(plant->thermal, block, &thermal_in, from_s, until_s, &heat, error)) return false;
     w->plant_supply_degc = heat.plant_supply_degc;
     w->plant_return_degc = heat.plant_return_degc;
@@ -300,8 +314,9 @@ bool tw_couple(const TwPlant *plant, void *block, TwScratch *s, int64_t from_ns,
     w->ambient_degc = heat.ambient_degc;
     w->wet_bulb_degc = heat.wet_bulb_degc;
     for (int i = 0; i < plant->rack_count; i++) {
-        w->rack_w[i] = rack_w[i] = s->rack_ac_w[i] + s->rack_extra_j[i] / window_s;
-        extra[i] = s->rack_ac_w[i] > 0.0 ? s->rack_extra_j[i] / window_s / s->rack_ac_w[i] : 0.0;
+        rack_w[i] = s->all_w[i] + s->rack_extra_j[i] / window_s;
+        w->rack_w[i] = rack_w[i] / plant->rack_scale;
+        extra[i] = s->all_w[i] > 0.0 ? s->rack_extra_j[i] / window_s / s->all_w[i] : 0.0;
     }
 
     // flows and losses of the same window
@@ -310,7 +325,7 @@ bool tw_couple(const TwPlant *plant, void *block, TwScratch *s, int64_t from_ns,
     memcpy(w->load_w, load_w, (size_t)plant->load_count * sizeof *load_w);
     TwPowerOut power = {
         .element_w = w->element_w, .loss_w = w->element_loss_w, .rack_on = rack_on, .load_on = s->load_on};
-    tw_power_settle(plant->power, block, window_s, w->rack_w, load_w, &power);
+    tw_power_settle(plant->power, block, window_s, rack_w, load_w, &power);
     tw_couple_down(plant, block);
     for (int i = 0; i < plant->load_count; i++) load_on[i] = s->load_on[i] ? 1.0 : 0.0;
 
@@ -320,6 +335,7 @@ bool tw_couple(const TwPlant *plant, void *block, TwScratch *s, int64_t from_ns,
     book(plant, block, s, &power, &heat, released_j, window_s);
     count_work(plant, block, s, window_s);
     tell(plant, block, s, until_ns, window_s);
+    tw_accounts_book(plant, block, power.utility_w, under_target(plant, block), from_s, until_s);
     tw_story_supply(plant, block, until_ns, -1);
     m->time_ns = until_ns;
     return true;

@@ -6,6 +6,7 @@
 // Scratch of one running factory, outside the block: outputs of the models in the last window.
 typedef struct TwScratch {
     TwWindow window;
+    double *all_w;    // [rack] of all racks that a simulated one stands for: demand, then power
     double *rack_ac_w, *rack_extra_j, *device_j, *tokens, *cap_w, *floor_w, *most_w;
     double *thermal_load_w, *element_loss_w;
     bool *load_on;

@@ -30,6 +30,17 @@ static const TwField site_fields[] = {
     WORD(TwSiteRow, climate, "", NULL, "site of the climate generator"),
     WORD(TwSiteRow, weather, "", NULL, "EnergyPlus weather file; wins over climate"),
     REAL(TwSiteRow, carbon_g_kwh, "g/kWh", 0, 2000, "297.7", "carbon intensity of the grid"),
+    {"carbon_hours_g_kwh", "g/kWh", TW_REALS, 0, 2000, "[]", AT(TwSiteRow, carbon_hours_g_kwh),
+     "carbon intensity by hour of the day, 24 numbers; wins over carbon_g_kwh", NULL},
+    WORD(TwSiteRow, carbon_file, "", NULL, "CSV with time_s and g_kwh from the start of the run; wins over both"),
+    REAL(TwSiteRow, market_g_kwh, "g/kWh", 0, 2000, "unknown",
+         "of the contract (market-based); unknown: the location's"),
+    REAL(TwSiteRow, marginal_g_kwh, "g/kWh", 0, 2000, "unknown", "of one more kWh; unknown: the location's"),
+    REAL(TwSiteRow, solar_w, "W", 0, 1e11, "0", "rated power of own photovoltaics before the meter"),
+    REAL(TwSiteRow, solar_clearness, "1", 0, 1, "0.75", "of clear-sky power that is had on average"),
+    REAL(TwSiteRow, solar_usd_kwh, "USD/kWh", 0, 10, "0.04", "cost of own solar energy"),
+    REAL(TwSiteRow, solar_g_kwh, "g/kWh", 0, 2000, "45", "carbon of own solar energy, life cycle"),
+    REAL(TwSiteRow, latitude_deg, "deg", -90, 90, "40", "for the sun"),
     REAL(TwSiteRow, elevation_m, "m", -430, 6000, "0", "height above the sea; for the reader"),
     WORD(TwSiteRow, note, "", NULL, "what stands in for what"),
 };
@@ -41,8 +52,38 @@ static const TwField tariff_fields[] = {
     REAL(TwTariffRow, rack_usd, "USD", 0, 1e9, "5900000", "one rack with its share of network and storage"),
     REAL(TwTariffRow, years, "a", 0.5, 100, "5", "life of the annuity"),
     REAL(TwTariffRow, interest_fraction, "1", 0, 1, "0.10", "interest of the annuity"),
+    REAL(TwTariffRow, facility_years, "a", 0.5, 100, "unknown", "life of building, power and cooling; unknown: years"),
+    REAL(TwTariffRow, opex_fraction, "1", 0, 1, "0", "staff, upkeep, insurance a year over the capital"),
+    REAL(TwTariffRow, embodied_rack_kg, "kg", 0, 1e8, "0", "carbon of making one rack, spread over years"),
+    WORD(TwTariffRow, price_file, "", NULL, "CSV with time_s and usd_kwh from the start of the run; wins over hours"),
+    REAL(TwTariffRow, demand_usd_kw, "USD/kW", 0, 1e4, "0", "demand charge on the highest window of a period"),
+    REAL(TwTariffRow, demand_window_s, "s", 1, 86400, "900", "window whose mean is the demand"),
+    REAL(TwTariffRow, demand_period_s, "s", 900, 1e9, "2592000", "billing period"),
+    REAL(TwTariffRow, contract_w, "W", 1, 1e12, "unknown", "contracted power"),
+    REAL(TwTariffRow, minimum_take_fraction, "1", 0, 1, "0", "of contract_w that is paid for in any case"),
+    REAL(TwTariffRow, excess_usd_kw, "USD/kW", 0, 1e6, "0", "penalty on demand above contract_w"),
+    REAL(TwTariffRow, curtail_above_usd_kwh, "USD/kWh", 0, 100, "unknown", "price above which feeds are curtailed"),
+    REAL(TwTariffRow, curtail_below_usd_kwh, "USD/kWh", 0, 100, "unknown",
+         "price at which that ends; unknown: the same"),
+    REAL(TwTariffRow, curtail_fraction, "1", 0, 0.99, "0.25", "of the limit of each feed that is given up"),
+    REAL(TwTariffRow, curtail_hold_s, "s", 0, 1e7, "900", "least time curtailed and not curtailed"),
+    REAL(TwTariffRow, curtail_pay_usd_kwh, "USD/kWh", 0, 100, "0", "pay for energy not drawn under a load target"),
+    REAL(TwTariffRow, water_usd_m3, "USD/m3", 0, 1000, "0", "price of water"),
 };
-static const TwKind tariff_kind = {"tariff", "tariff", tariff_fields, TW_COUNT(tariff_fields), NULL, 0};
+static const char *const day_words[] = {"all",      "weekdays", "weekend",  "monday", "tuesday", "wednesday",
+                                        "thursday", "friday",   "saturday", "sunday", NULL};
+static const TwField tariff_hours_fields[] = {
+    WORD(TwTariffHoursRow, days, "all", day_words, "days on which it holds"),
+    REAL(TwTariffHoursRow, from_h, "h", 0, 24, "0", "from this hour of the day"),
+    REAL(TwTariffHoursRow, until_h, "h", 0, 24, "24", "to this one"),
+    REAL(TwTariffHoursRow, usd_kwh, "USD/kWh", 0, 100, NULL, "price of electricity"),
+};
+static const TwKind tariff_hours_kind = {"hours", NULL, tariff_hours_fields, TW_COUNT(tariff_hours_fields), NULL, 0};
+static const TwChild tariff_children[] = {
+    {"hours", TW_LIST, &tariff_hours_kind, "prices by hour and day; energy_usd_kwh elsewhere"},
+};
+static const TwKind tariff_kind = {
+    "tariff", "tariff", tariff_fields, TW_COUNT(tariff_fields), tariff_children, TW_COUNT(tariff_children)};
 
 static const char *const fluid_words[] = {"water", "pg25", "air", NULL};
 static const TwField rack_cooling_fields[] = {
@@ -245,6 +286,8 @@ static const TwField run_fields[] = {
     REAL(TwRunRow, step_max_s, "s", 0.01, 60, "5", "largest thermal step"),
     REAL(TwRunRow, audit_fault_fraction, "1", 0, 1, "0",
          "of tree losses left out of the books: shows that the ledger notices"),
+    WHOLE(TwRunRow, rack_scale, "1", 1, 1000000, "1",
+          "each simulated rack and CDU stands for so many: tokens, power, heat and money are those of all"),
     WHOLE(TwRunRow, seed, "1", 0, 9e15, "1", "of every random stream"),
 };
 static const TwKind run_kind = {"run", NULL, run_fields, TW_COUNT(run_fields), NULL, 0};

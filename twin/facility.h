@@ -10,9 +10,13 @@ extern const TwKind tw_rack_kind;        // parts/rack
 extern const TwKind tw_site_kind;        // parts/site
 
 typedef struct TwSiteRow {
-    const char *climate;    // a site of the climate generator, or ""
-    const char *weather;    // path of an EnergyPlus file, or ""
-    double carbon_g_kwh;    // of the grid
+    const char *climate;                    // a site of the climate generator, or ""
+    const char *weather;                    // path of an EnergyPlus file, or ""
+    double carbon_g_kwh;                    // of the grid
+    TwReals carbon_hours_g_kwh;             // by hour of the day; empty: constant
+    const char *carbon_file;                // series; wins over both
+    double market_g_kwh, marginal_g_kwh;    // NaN: as the location
+    double solar_w, solar_clearness, solar_usd_kwh, solar_g_kwh, latitude_deg;
     double elevation_m;
     const char *note;    // what stands in for what
 } TwSiteRow;
@@ -22,7 +26,21 @@ typedef struct TwTariffRow {
     double facility_usd_w;              // building, power and cooling, per W of the feeds' limits
     double rack_usd;                    // a rack with everything in it
     double years, interest_fraction;    // of the annuity
+    double facility_years;              // NaN: years
+    double opex_fraction;               // of all capital, a year
+    double embodied_rack_kg;
+    const char *price_file;
+    double demand_usd_kw, demand_window_s, demand_period_s;
+    double contract_w, minimum_take_fraction, excess_usd_kw;
+    double curtail_above_usd_kwh, curtail_below_usd_kwh, curtail_fraction, curtail_hold_s, curtail_pay_usd_kwh;
+    double water_usd_m3;
 } TwTariffRow;
+
+// A price in some hours of some days.
+typedef struct TwTariffHoursRow {
+    const char *days;
+    double from_h, until_h, usd_kwh;
+} TwTariffHoursRow;
 
 // Cooling of a rack part.
 typedef struct TwRackCoolingRow {
@@ -110,6 +128,7 @@ typedef struct TwRunRow {
     const char *integrator;          // "rosenbrock", "cvode"
     double step_max_s;
     double audit_fault_fraction;    // of tree losses left out of the books, to see the ledger fail
+    int64_t rack_scale;
     int64_t seed;
 } TwRunRow;
 

@@ -18,7 +18,7 @@ static void sum_below(const TwPlant *plant, double (*of)(const TwPlant *plant, i
 {
     for (int i = 0; i < plant->element_count; i++) sum_w[i] = 0.0;
     for (int i = 0; i < plant->rack_count; i++) {
-        double w = of(plant, i);
+        double w = of(plant, i) * plant->rack_scale;
         for (int e = plant->racks[i].element; e >= 0; e = plant->power->parent[e]) sum_w[e] += w;
     }
 }

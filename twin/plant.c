@@ -6,6 +6,7 @@
 #include "models/thermal/rack.h"
 #include "models/thermal/room.h"
 #include "sim/data.h"
+#include "twin/accounts.h"
 #include "twin/calendar.h"
 #include "twin/failures.h"
 #include "twin/limits.h"
@@ -151,6 +152,12 @@ static void compile_cdus(TwPlant *plant, const TwNode *cooling, ThermalInput *th
         const TwNode *node = tw_node_entry(cooling, "cdus", i, name);
         plant->cdu_names[i] = tw_arena_text(plant->arena, name);
         tw_node_row(node, &thermal->cdus[i]);
+        // one that stands for many: what grows with size grows
+        TwCduRow *cdu = &thermal->cdus[i];
+        double *grows[] = {&cdu->capacity_w,       &cdu->rack_flow_kg_s, &cdu->plant_flow_kg_s,
+                           &cdu->exchanger_ua_w_k, &cdu->supply_j_k,     &cdu->return_j_k};
+        for (size_t k = 0; k < sizeof grows / sizeof *grows; k++) *grows[k] *= plant->rack_scale;
+        cdu->fouling_k_w /= plant->rack_scale;
     }
     const TwNode *plant_node = tw_node_group(cooling, "plant");
     if (plant_node) tw_node_row(plant_node, &thermal->heat);
@@ -226,15 +233,15 @@ static void compile_racks(TwPlant *plant, const TwNode *root, ThermalInput *ther
                           (long long)row.gpu_count, (long long)row.domain_gpus);
         if (cooling.liquid_fraction > 0.0 && !isfinite(cooling.flow_kg_s))
             tw_node_error(cooling_node, "flow_kg_s", errors, "unknown: no public source; the facility must set it");
-        plant->gpu_count += row.gpu_count;
+        plant->gpu_count += row.gpu_count * plant->run.rack_scale;
 
         thermal->racks[i] = (TwThermalRack){
             .name = rack->name,
             .lumps = i,
             .cdu = rack->cdu,
-            .peak_w = row.peak_w,
+            .peak_w = row.peak_w * plant->rack_scale,
             .liquid_fraction = rack->cdu >= 0 ? cooling.liquid_fraction : 0.0,
-            .flow_kg_s = rack->cdu >= 0 ? cooling.flow_kg_s : 0.0,
+            .flow_kg_s = rack->cdu >= 0 ? cooling.flow_kg_s * plant->rack_scale : 0.0,
             .slowdown_degc = gpu.slowdown_degc,
         };
         power[i].name = rack->name;
@@ -340,6 +347,7 @@ static bool compile_run(TwPlant *plant, TwErrors *errors)
     tw_node_row(tw_node_group(tw_node_group(root, "operations"), "ride_through"), &plant->ride);
     plant->title = row.title;
     double span_s = plant->run.for_s;
+    plant->rack_scale = (double)plant->run.rack_scale;
     plant->exchange_s = plant->run.exchange_s > 0.0 ? plant->run.exchange_s : span_s <= 6.0 * 3600.0 ? 1.0 : 10.0;
     // 0 asks for the default; anything else is at least a millisecond, so that time goes on in whole nanoseconds
     const struct {
@@ -436,7 +444,8 @@ static bool compile(TwPlant *plant, const TwPlantInput *input, TwErrors *errors)
     if (!good) return false;
     check_limits(plant, errors);
     gather_replicas(plant);
-    if (!tw_failures_compile(plant, errors)) return false;
+    bool sound = tw_failures_compile(plant, errors);
+    if (!tw_accounts_compile(plant, input->path, errors) || !sound) return false;
 
     size_t racks = (size_t)plant->rack_count, loads = (size_t)plant->load_count,
            elements = (size_t)plant->element_count;
@@ -459,6 +468,7 @@ static bool compile(TwPlant *plant, const TwPlantInput *input, TwErrors *errors)
     plant->slot.latched = tw_layout_add(&layout, elements, 1);
     tw_story_layout(plant, &layout);
     tw_failures_layout(plant, &layout);
+    tw_accounts_layout(plant, &layout);
     tw_plant_record(plant, &layout);
     plant->state_bytes = layout.bytes;
     return true;

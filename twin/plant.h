@@ -5,6 +5,7 @@
 #pragma once
 
 #include "models/network/network.h"
+#include "models/operations/money.h"
 #include "models/power/power.h"
 #include "models/thermal/thermal.h"
 #include "models/workload/chip.h"
@@ -108,6 +109,21 @@ typedef struct TwFailurePlan {
     TwSlot replica_down, down_gpus, rack_down;             // [replica], [rack], [rack]
 } TwFailurePlan;
 
+// Prices and carbon by time (twin/accounts.h).
+// A series by time since the start of the run; the value of a row holds until the next.
+typedef struct TwSeriesFile {
+    int count;
+    const double *time_s, *value;
+} TwSeriesFile;
+
+typedef struct TwAccountsPlan {
+    int hour_count;
+    TwPriceHours *hours;
+    TwSeriesFile price, carbon;
+    double carbon_hour_g_kwh[24];
+    TwSlot state;
+} TwAccountsPlan;
+
 // Where the story lies in the block (twin/story.h).
 typedef struct TwStorySlots {
     TwSlot head, entries;
@@ -127,6 +143,8 @@ typedef struct TwPlant {
     TwRestartRow restart;
     TwRideRow ride;
     TwFailurePlan failures;
+    TwAccountsPlan accounts;
+    double rack_scale;    // of run.rack_scale
     TwRunRow run;
     double exchange_s;
     char start[32];

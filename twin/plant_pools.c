@@ -109,6 +109,12 @@ static bool compile_traffic(TwPlant *plant, TwPoolPlan *pool, const TwPoolRow *r
         .output_tokens = row->output_tokens,
     };
     tw_arrival_spec(&arrival, &spec);
+    // the simulated racks get their share of the requests of all
+    spec.rate_s /= plant->rack_scale;
+    spec.sessions_per_h /= plant->rack_scale;
+    spec.users = spec.users > 0 ? (int)fmax(round(spec.users / plant->rack_scale), 1.0) : 0;
+    if (plant->rack_scale > 1.0)
+        spec.thin_fraction = (spec.thin_fraction > 0.0 ? spec.thin_fraction : 1.0) / plant->rack_scale;
     const char *trace = row->trace[0] ? row->trace : arrival.file;
     if (trace[0]) {
         if (!tw_find_file(trace, input->path, path, sizeof path)) {

@@ -2,6 +2,7 @@
 
 #include "sim/json.h"
 #include "sim/version.h"
+#include "twin/accounts.h"
 #include "twin/limits.h"
 #include "twin/reference.h"
 #include "twin/story.h"
@@ -53,6 +54,31 @@ static void add_quantiles(TwReport *report, const TwState *state, int which, con
     free(sketch);
 }
 
+// Counts of all racks, where a simulated one stands for several.
+static void all_totals(const TwPlant *plant, const void *block, TwWorkloadTotals *t)
+{
+    tw_workload_totals(plant->workload, block, -1, t);
+    int64_t *counts[] = {&t->arrived,
+                         &t->completed,
+                         &t->running,
+                         &t->waiting,
+                         &t->rejected,
+                         &t->lost,
+                         &t->input_tokens_arrived,
+                         &t->output_tokens_arrived,
+                         &t->input_tokens_done,
+                         &t->output_tokens_done,
+                         &t->input_tokens_pending,
+                         &t->output_tokens_pending,
+                         &t->input_tokens_dropped,
+                         &t->output_tokens_dropped,
+                         &t->tokens_recomputed,
+                         &t->preemptions,
+                         &t->good,
+                         &t->measured_completed};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) *counts[i] *= plant->run.rack_scale;
+}
+
 static double busy_gpu_s(const TwState *state)
 {
     const TwPlant *plant = tw_state_plant(state);
@@ -60,7 +86,7 @@ static double busy_gpu_s(const TwState *state)
     for (int i = 0; i < plant->pool_count; i++) {
         TwWorkloadTotals totals;
         tw_workload_totals(plant->workload, tw_state_block(state), i, &totals);
-        sum += totals.busy_s * plant->pools[i].tensor_parallel;
+        sum += totals.busy_s * plant->pools[i].tensor_parallel * plant->rack_scale;
     }
     return sum;
 }
@@ -123,7 +149,10 @@ static void add_head(TwReport *report, const TwState *state, double wall_s)
     add_text(report, "facility", "facility", plant->facility);
     add_text(report, "version", "version", TW_VERSION);
     add(report, "seed", "", "seed", (double)plant->run.seed);
-    add_text(report, "fidelity", "fidelity of serving", "exact");
+    char fidelity[64] = "exact";
+    if (plant->run.rack_scale > 1)
+        snprintf(fidelity, sizeof fidelity, "exact, one rack for %lld", (long long)plant->run.rack_scale);
+    add_text(report, "fidelity", "fidelity of serving", fidelity);
     add(report, "simulated_s", "s", "simulated span", tw_state_time_s(state));
     if (wall_s >= 0.0) add(report, "wall_s", "s", "wall clock", wall_s);
 }
@@ -133,7 +162,7 @@ static void add_tokens(TwReport *report, const TwState *state, const TwWorkloadT
     const TwMeters *m = tw_state_meters(state);
     const TwPlant *plant = tw_state_plant(state);
     double time_s = tw_state_time_s(state), output = (double)t->output_tokens_done;
-    double it_j = m->rack_j + m->fabric_j, hours = time_s / 3600.0;
+    double it_j = m->rack_j + m->fabric_j;
     add(report, "tokens.output_per_s", "1/s", "output tokens", over(output, time_s));
     add(report, "tokens.input_per_s", "1/s", "input tokens", over((double)t->input_tokens_done, time_s));
     add(report, "tokens.output_per_s_per_mw_utility", "1/s/MW", "output tokens per MW of utility power",
@@ -144,19 +173,80 @@ static void add_tokens(TwReport *report, const TwState *state, const TwWorkloadT
         over(output, time_s * (double)plant->gpu_count));
     add(report, "tokens.joules_per_output_token_utility", "J", "utility energy of an output token",
         over(m->utility_j, output));
-    double capex = plant->tariff.rack_usd * plant->rack_count;
-    for (int i = 0; i < plant->element_count; i++)
-        if (!plant->elements[i].from[0] && isfinite(plant->elements[i].limit_w))
-            capex += plant->tariff.facility_usd_w * plant->elements[i].limit_w;
-    double r = plant->tariff.interest_fraction, growth = pow(1.0 + r, plant->tariff.years);
-    double recovery = r > 0.0 ? r * growth / (growth - 1.0) : 1.0 / plant->tariff.years;
-    double energy_usd = m->utility_j / 3.6e6 * plant->tariff.energy_usd_kwh;
-    double total_usd = energy_usd + capex * recovery * hours / 8760.0;
+}
+
+// What the span cost, by share; and the same a year for each MW at three boundaries.
+static void add_money(TwReport *report, const TwState *state, const TwWorkloadTotals *t)
+{
+    const TwMeters *m = tw_state_meters(state);
+    const TwPlant *plant = tw_state_plant(state);
+    double span_s = tw_state_time_s(state), million = (double)t->output_tokens_done * 1e-6;
+    const TwAccounts *a = tw_accounts(plant, tw_state_block(state));
+    TwBill b = tw_accounts_bill(plant, tw_state_block(state), m->water_kg, span_s);
     add(report, "tokens.usd_per_million_output_tokens", "USD", "cost of a million output tokens",
-        over(total_usd, output * 1e-6));
-    add(report, "cost.energy_usd", "USD", "electricity of the span", energy_usd);
-    add(report, "cost.capex_usd", "USD", "invested", capex);
-    add(report, "cost.total_usd", "USD", "electricity and annuity of the span", total_usd);
+        over(b.total_usd, million));
+    add(report, "cost.energy_usd", "USD", "electricity of the span", b.energy_usd);
+    add(report, "cost.capex_usd", "USD", "invested", b.capex_it_usd + b.capex_facility_usd);
+    add(report, "cost.capex_it_usd", "USD", "of it racks with network and storage", b.capex_it_usd);
+    add(report, "cost.capex_facility_usd", "USD", "of it building, power and cooling", b.capex_facility_usd);
+    add(report, "cost.total_usd", "USD", "all of the span", b.total_usd);
+    const struct {
+        const char *name, *label;
+        double usd;
+    } shares[] = {
+        {"it", "annuity of the racks", b.it_usd},
+        {"facility", "annuity of building, power and cooling", b.facility_usd},
+        {"opex", "staff, upkeep, insurance", b.opex_usd},
+        {"energy", "electricity", b.energy_usd},
+        {"demand", "demand charge", b.demand_usd},
+        {"water", "water", b.water_usd},
+        {"contract", "energy not taken and demand above the contract", b.shortfall_usd + b.excess_usd},
+        {"curtail_pay", "pay for curtailment", -b.curtail_pay_usd},
+    };
+    for (size_t i = 0; i < sizeof shares / sizeof *shares; i++) {
+        char path[80];
+        snprintf(path, sizeof path, "cost.share_usd.%s", shares[i].name);
+        add(report, path, "USD", shares[i].label, shares[i].usd);
+    }
+    for (size_t i = 0; i < sizeof shares / sizeof *shares; i++) {
+        char path[80];
+        snprintf(path, sizeof path, "cost.usd_per_million.%s", shares[i].name);
+        add(report, path, "USD", shares[i].label, over(shares[i].usd, million));
+    }
+    // capital a year for each MW that stands there
+    double year_usd = b.total_usd * over(8760.0 * 3600.0, span_s), it_w = over(m->rack_j + m->fabric_j, span_s);
+    double hall_w = it_w + over(m->cooling_j, span_s);
+    add(report, "cost.usd_per_mw_year.utility", "USD", "a year for each MW at the utility",
+        over(year_usd, over(m->utility_j, span_s) * 1e-6));
+    add(report, "cost.usd_per_mw_year.hall", "USD", "a year for each MW of IT and cooling",
+        over(year_usd, hall_w * 1e-6));
+    add(report, "cost.usd_per_mw_year.it", "USD", "a year for each MW of IT", over(year_usd, it_w * 1e-6));
+    add(report, "cost.energy_usd_per_kwh", "USD/kWh", "mean price paid for electricity",
+        over(b.energy_usd, m->utility_j / 3.6e6));
+    add(report, "cost.price_usd_per_kwh", "USD/kWh", "mean price over the span", over(a->price_sum, span_s));
+    double peak_w =
+        fmax(a->demand.highest_w, fmax(a->demand.peak_w, a->demand.window_j / plant->tariff.demand_window_s));
+    add(report, "cost.demand_mw", "MW", "highest mean of a demand window", peak_w * 1e-6);
+    add(report, "cost.curtailed_mwh", "MWh", "not drawn under targets, against the quarter of an hour before",
+        a->curtailed_j / 3.6e9);
+    add(report, "cost.curtailments", "", "times that the price asked for it", a->curtailments);
+}
+
+static void add_carbon(TwReport *report, const TwState *state)
+{
+    const TwMeters *m = tw_state_meters(state);
+    const TwPlant *plant = tw_state_plant(state);
+    const TwAccounts *a = tw_accounts(plant, tw_state_block(state));
+    double span_s = tw_state_time_s(state), it_kwh = (m->rack_j + m->fabric_j) / 3.6e6;
+    TwBill b = tw_accounts_bill(plant, tw_state_block(state), m->water_kg, span_s);
+    add(report, "carbon.cue_kg_per_kwh", "kg/kWh", "carbon of electricity per IT energy, by location",
+        over(a->carbon_g * 1e-3, it_kwh));
+    add(report, "carbon.total_kg", "kg", "carbon of the span's electricity, by location", a->carbon_g * 1e-3);
+    add(report, "carbon.market_kg", "kg", "the same by contract", a->market_g * 1e-3);
+    add(report, "carbon.marginal_kg", "kg", "the same at the margin of the grid", a->marginal_g * 1e-3);
+    add(report, "carbon.embodied_kg", "kg", "of making the racks, their share of the span", b.embodied_kg);
+    add(report, "carbon.intensity_g_per_kwh", "g/kWh", "mean of the grid over the span", over(a->carbon_sum, span_s));
+    add(report, "carbon.solar_share", "1", "of electricity from own solar power", over(a->solar_j, m->utility_j));
 }
 
 static void add_work(TwReport *report, const TwState *state, const TwWorkloadTotals *t)
@@ -210,12 +300,9 @@ static void add_power(TwReport *report, const TwState *state)
     add(report, "cooling.supply_degc.max", "degC", "coolant to the racks", m->supply_max_degc);
     add(report, "cooling.chip_degc.mean", "degC", "hottest chip of a rack, mean over racks", over(m->chip_sum, time_s));
     add(report, "cooling.chip_degc.max", "degC", "hottest chip", m->chip_max_degc);
-    add(report, "cooling.throttled_rack_hours", "h", "rack-hours below full clock", m->throttled_rack_s / 3600.0);
+    add(report, "cooling.throttled_rack_hours", "h", "rack-hours below full clock",
+        m->throttled_rack_s * plant->rack_scale / 3600.0);
     add(report, "cooling.ambient_degc.mean", "degC", "outdoor dry bulb", over(m->ambient_sum, time_s));
-
-    double kg = m->utility_j / 3.6e6 * plant->site.carbon_g_kwh * 1e-3;
-    add(report, "carbon.cue_kg_per_kwh", "kg/kWh", "carbon per IT energy", over(kg, it_j / 3.6e6));
-    add(report, "carbon.total_kg", "kg", "carbon of the span", kg);
 }
 
 static void add_limits(TwReport *report, const TwState *state, const TwWorkloadTotals *t)
@@ -228,7 +315,7 @@ static void add_limits(TwReport *report, const TwState *state, const TwWorkloadT
     add(report, "service.gpu_utilisation", "1", "GPU time in an iteration",
         over(busy_gpu_s(state), m->gpu_installed_s));
     add(report, "service.availability", "1", "rack time with power", 1.0 - over(m->rack_off_s, m->rack_s));
-    add(report, "service.rack_hours_lost", "h", "rack-hours without power", m->rack_off_s / 3600.0);
+    add(report, "service.rack_hours_lost", "h", "rack-hours without power", m->rack_off_s * plant->rack_scale / 3600.0);
     add_text(report, "limits.binding", "what limited throughput", limits.binding);
     add(report, "limits.binding_share", "1", "share of time it did", limits.binding_share);
     add(report, "limits.capped_share", "1", "rack time granted less than wanted", limits.power_share);
@@ -306,7 +393,12 @@ static void add_events(TwReport *report, const TwState *state)
     double lost = 0.0, not_made = 0.0, made_up = 0.0, dropped = 0.0, rack_s = 0.0, requests = 0.0;
     int roots = 0;
     for (int i = 0; i < n; i++) {
-        const TwEntry *entry = tw_story_entry(plant, block, i);
+        TwEntry all = *tw_story_entry(plant, block, i), *entry = &all;
+        entry->tokens *= plant->rack_scale;
+        entry->made_up *= plant->rack_scale;
+        entry->dropped *= plant->rack_scale;
+        entry->rack_s *= plant->rack_scale;
+        entry->requests *= plant->run.rack_scale;
         TwReportEvent *event = &report->events[i];
         *event = (TwReportEvent){.time_ns = entry->time_ns,
                                  .requests = entry->requests,
@@ -347,8 +439,8 @@ void tw_report_compare(TwReport *report, const TwState *state, const TwState *un
 {
     TwWorkloadTotals is, was;
     const TwPlant *plant = tw_state_plant(state);
-    tw_workload_totals(plant->workload, tw_state_block(state), -1, &is);
-    tw_workload_totals(plant->workload, tw_state_block(undisturbed), -1, &was);
+    all_totals(plant, tw_state_block(state), &is);
+    all_totals(plant, tw_state_block(undisturbed), &was);
     add(report, "undisturbed.output_tokens", "1", "output tokens where nothing happens",
         (double)was.output_tokens_done);
     add(report, "undisturbed.tokens_lost", "1", "output tokens that all happenings together cost, exactly",
@@ -367,11 +459,13 @@ TwReport *tw_report_create(const TwState *state, double wall_s)
     if (!report) abort();
     const TwPlant *plant = tw_state_plant(state);
     TwWorkloadTotals totals;
-    tw_workload_totals(plant->workload, tw_state_block(state), -1, &totals);
+    all_totals(plant, tw_state_block(state), &totals);
     add_head(report, state, wall_s);
     add_tokens(report, state, &totals);
+    add_money(report, state, &totals);
     add_work(report, state, &totals);
     add_power(report, state);
+    add_carbon(report, state);
     add_limits(report, state, &totals);
     add_events(report, state);
     add_books(report, state, &totals);

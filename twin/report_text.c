@@ -56,9 +56,12 @@ static void quantiles(FILE *f, const TwReport *r, const char *name, const char *
 static void head(FILE *f, const TwReport *r, const TwPlant *plant)
 {
     fprintf(f, "%s\n", plant->title[0] ? plant->title : plant->facility);
-    fprintf(f, "%s: %d racks, %lld GPUs; %.6g h from %s; seed %lld; every request simulated\n", plant->facility,
-            plant->rack_count, (long long)plant->gpu_count, tw_report_value(r, "simulated_s") / 3600.0, plant->start,
-            (long long)plant->run.seed);
+    const char *simulated = plant->run.rack_scale > 1 ? "every request of one rack in" : "every request simulated";
+    fprintf(f, "%s: %lld racks, %lld GPUs; %.6g h from %s; seed %lld; %s", plant->facility,
+            plant->rack_count * (long long)plant->run.rack_scale, (long long)plant->gpu_count,
+            tw_report_value(r, "simulated_s") / 3600.0, plant->start, (long long)plant->run.seed, simulated);
+    if (plant->run.rack_scale > 1) fprintf(f, " %lld", (long long)plant->run.rack_scale);
+    fputc('\n', f);
     for (int i = 0; i < plant->pool_count; i++) {
         const TwPoolPlan *p = &plant->pools[i];
         fprintf(f, "%s: %s %s on %d replicas of %d GPUs, %s\n", p->name, p->model, p->precision, p->replicas,
@@ -107,6 +110,26 @@ static void limits(FILE *f, const TwReport *r)
     fprintf(f, "\n\n");
 }
 
+// Cost of a million tokens and what it is made of.
+static void money(FILE *f, const TwReport *r)
+{
+    static const struct {
+        const char *name, *path;
+    } shares[] = {{"racks", "cost.share_usd.it"},          {"facility", "cost.share_usd.facility"},
+                  {"opex", "cost.share_usd.opex"},         {"energy", "cost.share_usd.energy"},
+                  {"demand", "cost.share_usd.demand"},     {"water", "cost.share_usd.water"},
+                  {"contract", "cost.share_usd.contract"}, {"curtailment pay", "cost.share_usd.curtail_pay"}};
+    char note[160] = "";
+    double total = tw_report_value(r, "cost.total_usd");
+    for (size_t i = 0; i < sizeof shares / sizeof *shares && total > 0.0; i++) {
+        double share = tw_report_value(r, shares[i].path) / total;
+        if (fabs(share) < 5e-4) continue;
+        size_t n = strlen(note);
+        snprintf(note + n, sizeof note - n, "%s%s %.1f %%", n ? ", " : "", shares[i].name, 100.0 * share);
+    }
+    line(f, r, "cost", "tokens.usd_per_million_output_tokens", 1.0, "USD/M", note);
+}
+
 static void figures(FILE *f, const TwReport *r)
 {
     fprintf(f, "tokens and requests\n");
@@ -114,8 +137,7 @@ static void figures(FILE *f, const TwReport *r)
     line(f, r, "input", "tokens.input_per_s", 1.0, "tokens/s", "");
     line(f, r, "output per IT MW", "tokens.output_per_s_per_mw_it", 1.0, "1/s/MW", "racks at AC, fabric");
     line(f, r, "energy", "tokens.joules_per_output_token_utility", 1.0, "J/token", "utility energy per output token");
-    line(f, r, "cost", "tokens.usd_per_million_output_tokens", 1.0, "USD/M",
-         "per million output tokens, annuity included");
+    money(f, r);
     line(f, r, "goodput", "requests.goodput_per_s", 1.0, "1/s", "requests within the service levels");
     quantiles(f, r, "time to first token", "ttft_s", 1e3, "ms");
     quantiles(f, r, "time per output token", "tpot_s", 1e3, "ms");

@@ -2,6 +2,7 @@
 
 #include "models/operations/grid.h"
 #include "sim/version.h"
+#include "twin/accounts.h"
 #include "twin/couple.h"
 #include "twin/failures.h"
 #include "twin/series.h"
@@ -50,7 +51,7 @@ static void take_scratch(TwState *state)
     double **per_rack[] = {&w->rack_w,    &w->rack_dc_w,   &w->gpu_w,        &w->grant_w,      &w->clock_fraction,
                            &w->chip_degc, &w->supply_degc, &w->return_degc,  &w->tokens_per_s, &w->kv_fraction,
                            &w->demand_w,  &s->rack_ac_w,   &s->rack_extra_j, &s->device_j,     &s->tokens,
-                           &s->cap_w,     &s->floor_w,     &s->most_w};
+                           &s->cap_w,     &s->floor_w,     &s->most_w,       &s->all_w};
     double **per_cdu[] = {&w->cdu_supply_degc, &w->cdu_return_degc, &w->cdu_heat_w, &w->cdu_valve_fraction,
                           &w->cdu_pump_w};
     double **per_element[] = {&w->element_w, &w->element_loss_w, &w->loading_fraction};
@@ -113,13 +114,14 @@ bool tw_state_create(TwState **made, const TwPlant *plant, TwError *error)
         rack_on[i] = true;
         double dc_w = rack->host_idle_w + (double)rack->gpus * rack->gpu_idle_w;
         s->rack_ac_w[i] = tw_power_rack_ac_w(plant->power, i, dc_w);
+        s->all_w[i] = s->rack_ac_w[i] * plant->rack_scale;
         tw_f64(block, plant->slot.device_demand_w)[i] = (double)rack->serving_gpus * rack->gpu_limit_w;
     }
     for (int i = 0; i < plant->load_count; i++) load_on[i] = 1.0;
     for (int i = 0; i < plant->element_count; i++) target_w[i] = tw_power_limit_w(plant->power, block, i);
 
     double fabric_w = plant->network->switch_w + plant->network->optics_w;
-    const TwThermalIn in = {s->rack_ac_w, fabric_w, load_on + 1};
+    const TwThermalIn in = {s->all_w, fabric_w, load_on + 1};
     if (!tw_thermal_start(plant->thermal, block, &in, error)) {
         tw_state_destroy(state);
         return false;
@@ -483,6 +485,28 @@ static void judge_targets(TwState *state, double window_s)
     }
 }
 
+// Feeds give up part of their limit while electricity is dear.
+static void follow_price(TwState *state)
+{
+    const TwPlant *plant = state->plant;
+    TwMeters *m = tw_at(state->block, plant->slot.meters);
+    if (m->undisturbed) return;
+    int turn = tw_accounts_signal(plant, state->block, (double)m->time_ns * 1e-9);
+    if (turn == 0) return;
+    double *target_w = tw_f64(state->block, plant->slot.target_w);
+    double price = tw_accounts_price(plant, (double)m->time_ns * 1e-9);
+    for (int i = 0; i < plant->element_count; i++) {
+        double limit_w = plant->elements[i].limit_w;
+        if (plant->elements[i].from[0] || !isfinite(limit_w)) continue;
+        int cause = turn < 0 ? tw_story_open(plant, state->block, TW_HAPPENED_CURTAIL, i) : -1;
+        int entry = tw_story_add(plant, state->block, m->time_ns,
+                                 turn > 0 ? TW_HAPPENED_CURTAIL : TW_HAPPENED_CURTAIL_END, cause, i, 1, price);
+        tw_story_note(plant, state->block, entry);
+        target_w[i] = turn > 0 ? (1.0 - plant->tariff.curtail_fraction) * limit_w : limit_w;
+    }
+    m->next_grant_ns = m->time_ns;
+}
+
 static int64_t multiple_after(int64_t time_ns, double interval_s)
 {
     int64_t interval_ns = (int64_t)llround(interval_s * 1e9);
@@ -539,6 +563,7 @@ bool tw_state_advance(TwState *state, double until_s, TwRecord *record, const vo
             tw_events_pop(&plant->queue, state->block, &event);
             happen(state, &event);
         }
+        follow_price(state);
         int64_t end_ns = window_end(state, m->time_ns, whole_ns);
         double window_s = (double)(end_ns - m->time_ns) * 1e-9;
         ramp_limits(state, window_s);

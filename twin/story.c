@@ -138,7 +138,9 @@ static void others(int count, char *text, size_t size)
 
 void tw_story_text(const TwPlant *plant, const TwEntry *e, char *text, size_t size)
 {
-    const char *name = tw_story_target(plant, e), *racks = racks_word(e->count);
+    // in racks as they stand there, not as they are simulated
+    int all = e->count * (int)plant->run.rack_scale;
+    const char *name = tw_story_target(plant, e), *racks = racks_word(all);
     double kw = e->value * 1e-3;
     char more[32], part[TW_NAME + 48] = "";
     if (kinds[e->kind].of == OF_CLASS) tw_failures_part(plant, e->target, e->count, part, sizeof part);
@@ -197,15 +199,15 @@ void tw_story_text(const TwPlant *plant, const TwEntry *e, char *text, size_t si
         snprintf(text, size, "store of %s is empty", name);
         break;
     case TW_HAPPENED_RACKS_DEAD:
-        snprintf(text, size, "%d %s without power (%s%s), %.4g kW of load gone", e->count, racks, name,
+        snprintf(text, size, "%d %s without power (%s%s), %.4g kW of load gone", all, racks, name,
                  e->count > 1 ? " ..." : "", kw);
         break;
     case TW_HAPPENED_RACKS_LIVE:
-        snprintf(text, size, "%d %s energised (%s%s); replicas serve in %.4g s", e->count, racks, name,
+        snprintf(text, size, "%d %s energised (%s%s); replicas serve in %.4g s", all, racks, name,
                  e->count > 1 ? " ..." : "", e->value);
         break;
     case TW_HAPPENED_RACKS_SERVE:
-        snprintf(text, size, "%d %s serve again", e->count, e->count == 1 ? "rack" : "racks");
+        snprintf(text, size, "%d %s serve again", all, racks);
         break;
     case TW_HAPPENED_COOLING_DEAD:
         others(e->count, more, sizeof more);
@@ -216,14 +218,13 @@ void tw_story_text(const TwPlant *plant, const TwEntry *e, char *text, size_t si
         snprintf(text, size, "%s%s run again", name, more);
         break;
     case TW_HAPPENED_THROTTLE:
-        snprintf(text, size, "%d %s (%s%s) slow down by temperature", e->count, racks, name,
-                 e->count > 1 ? " ..." : "");
+        snprintf(text, size, "%d %s (%s%s) slow down by temperature", all, racks, name, e->count > 1 ? " ..." : "");
         break;
     case TW_HAPPENED_THROTTLE_END:
         snprintf(text, size, "no rack slowed by temperature any more, after %.4g s", e->value);
         break;
     case TW_HAPPENED_CAPPED:
-        snprintf(text, size, "%d %s held back under %s", e->count, racks, name);
+        snprintf(text, size, "%d %s held back under %s", all, racks, name);
         break;
     case TW_HAPPENED_CAPPED_END:
         snprintf(text, size, "racks under %s free again", name);
@@ -249,12 +250,13 @@ void tw_story_text(const TwPlant *plant, const TwEntry *e, char *text, size_t si
     case TW_HAPPENED_MAINTAIN:
         if (e->value > 0.0 && e->count >= 0)
             snprintf(text, size, "%s out for maintenance; the loss of %s would now stop %.0f racks", name,
-                     plant->element_names[e->count], e->value);
+                     plant->element_names[e->count], e->value * plant->rack_scale);
         else
             snprintf(text, size, "%s out for maintenance", name);
         break;
     case TW_HAPPENED_REFUSED:
-        snprintf(text, size, "maintenance of %s put off: %.0f racks would lose supply", name, e->value);
+        snprintf(text, size, "maintenance of %s put off: %.0f racks would lose supply", name,
+                 e->value * plant->rack_scale);
         break;
     case TW_HAPPENED_DIP:
         snprintf(text, size, "voltage at %s dips to %.4g %%: %d %s, %.4g kW leave the grid", name, 100.0 * e->value,
