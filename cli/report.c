@@ -1,6 +1,8 @@
 // tokenworks report: what a finished run or study says, as text, JSON, CSV or pictures.
 #include "cli/commands.h"
+#include "cli/study_pictures.h"
 #include "sim/record.h"
+#include "study/study.h"
 #if TW_HAS_VIEW
 #include "viz/viz.h"
 #endif
@@ -89,9 +91,75 @@ static int plot(const TwOptions *options)
 }
 #endif
 
+static bool is_study(const char *path)
+{
+    TwError error = {0};
+    TwResult *result;
+    if (!tw_result_open(&result, path, &error)) return false;
+    char *schema = tw_result_text(result, "@schema", &error);
+    bool study = schema && strncmp(schema, "tokenworks-study", 16) == 0;
+    free(schema);
+    tw_result_close(result);
+    return study;
+}
+
+// A field of a CSV row, quoted where it needs to be.
+static void csv_text(FILE *f, const char *text)
+{
+    if (!strpbrk(text, ",\"\n")) {
+        fputs(text, f);
+        return;
+    }
+    fputc('"', f);
+    for (; *text; text++) fputs(*text == '"' ? "\"\"" : (char[]){*text, '\0'}, f);
+    fputc('"', f);
+}
+
+// Every point and replicate of a study as a row.
+static int study_csv(const TwStudy *study, const char *out)
+{
+    TwError error = {0};
+    char temporary[600];
+    snprintf(temporary, sizeof temporary, "%s.tmp-%ld", out, (long)getpid());
+    FILE *f = fopen(temporary, "w");
+    if (!f) {
+        tw_fail(&error, TW_IO, "%s cannot be written", temporary);
+        return tw_cli_fail(&error);
+    }
+    tw_study_csv(study, f, csv_text);
+    bool good = fflush(f) == 0 && !ferror(f);
+    good = fclose(f) == 0 && good;
+    if (good && rename(temporary, out) == 0) return TW_DONE;
+    remove(temporary);
+    tw_fail(&error, TW_IO, "%s cannot be written", out);
+    return tw_cli_fail(&error);
+}
+
+static int study_report(const TwOptions *options)
+{
+    TwError error = {0};
+    TwStudy *study;
+    if (options->export_format && strcmp(options->export_format, "csv") != 0) return usage("--export: expected csv");
+    if ((options->plot || options->export_format) && !options->out)
+        return usage(options->plot ? "--plot needs --out FILE.png, .svg or .pdf" : "--export needs --out FILE.csv");
+    if (!tw_study_load(&study, options->files[0], &error)) return tw_cli_fail(&error);
+    int status = TW_DONE;
+    if (options->plot)
+        status = tw_study_pictures(study, options->plot, options->out, options);
+    else if (options->export_format)
+        status = study_csv(study, options->out);
+    else if (options->json)
+        tw_study_json(study, stdout);
+    else
+        tw_study_print(study, stdout);
+    tw_study_destroy(study);
+    return status;
+}
+
 int tw_command_report(const TwOptions *options)
 {
     if (options->file_count != 1) return usage("expected one result file; see --help");
+    if (is_study(options->files[0])) return study_report(options);
     if (options->plot) return options->out ? plot(options) : usage("--plot needs --out FILE.png, .svg or .pdf");
     TwError error = {0};
     TwResult *result;

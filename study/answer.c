@@ -130,6 +130,11 @@ static void print_effects(const TwStudy *study, const TwEffects *e, FILE *f)
         for (int i = 0; i < shown && isfinite(e->list[i].first); i++)
             fprintf(f, "  %-32s %5.1f %% of its variance, alone\n", study->axes[e->list[i].axis].name,
                     100.0 * e->list[i].first);
+        if (study->design == TW_GRID && e->dropped == 0) {
+            double rest = 1.0;
+            for (int i = 0; i < e->count; i++) rest -= e->list[i].first;
+            if (rest > 0.005) fprintf(f, "  %-32s %5.1f %%\n", "axes together, beyond that", 100.0 * rest);
+        }
         break;
     case TW_EFFECT_TORNADO:
         fprintf(f, "what moves %s most: %s (base %.6g)\n", e->output, name, e->base);
@@ -410,4 +415,42 @@ void tw_study_print(const TwStudy *study, FILE *f)
     if (study->design < TW_THRESHOLD) print_front(study, f);
     print_counts(study, f);
     print_table(study, f);
+}
+
+void tw_study_csv(const TwStudy *study, FILE *f, void (*text)(FILE *f, const char *word))
+{
+    fprintf(f, "# study %s\n", study->name);
+    for (int i = 0; i < study->axis_count; i++) fprintf(f, "%s,", study->axes[i].name);
+    fprintf(f, "seed,status,key");
+    for (int k = 0; k < study->merged.count; k++) {
+        char name[80];
+        tw_output_name(study->merged.list[k].path, name, sizeof name);
+        fprintf(f, ",%s", name);
+    }
+    fprintf(f, ",error\n");
+    for (int s = 0; s < study->scenario_count; s++) {
+        const TwScenario *scenario = &study->scenarios[s];
+        for (int i = 0; i < study->axis_count; i++) {
+            const TwAxis *axis = &study->axes[i];
+            double at = tw_point_at(study, s / study->replicates, i);
+            if (axis->labels)
+                text(f, axis->labels[(int)at]);
+            else
+                fprintf(f, "%.17g", tw_axis_number(axis, at));
+            fputc(',', f);
+        }
+        fprintf(f, "%lld,%s,%s", (long long)tw_scenario_seed(study, s), status_words[scenario->status], scenario->key);
+        for (int k = 0; k < study->merged.count; k++) {
+            const TwOutput *o = &study->merged.list[k];
+            fputc(',', f);
+            double value = tw_scenario_value(study, scenario, o->path);
+            if (o->word)
+                text(f, tw_scenario_word(study, scenario, o->path));
+            else if (isfinite(value))
+                fprintf(f, "%.17g", value);
+        }
+        fputc(',', f);
+        text(f, scenario->error ? scenario->error : "");
+        fputc('\n', f);
+    }
 }

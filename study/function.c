@@ -122,7 +122,7 @@ void tw_function_run(TwStudy *study, int index)
     for (int i = 0; i < 2 && f->outputs[i]; i++) {
         list[i] = (TwOutput){.unit = ""};
         snprintf(list[i].path, sizeof list[i].path, "%s", f->outputs[i]);
-        snprintf(list[i].label, sizeof list[i].label, "%s", f->text);
+        snprintf(list[i].label, sizeof list[i].label, "%s of %s", f->outputs[i], f->name);
         scenario->values[outputs.count++] = y[i];
     }
     scenario->outputs = tw_outputs_same(study, &outputs);

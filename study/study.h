@@ -70,3 +70,6 @@ bool tw_study_estimate(TwStudy *study, const TwStudyRun *run, FILE *stream, TwEr
 // What it says: answers, then the table of scenarios; or one JSON object.
 void tw_study_print(const TwStudy *study, FILE *stream);
 void tw_study_json(const TwStudy *study, FILE *stream);
+
+// Scenarios as rows: axes, replicate, status, results. text writes a word as the format wants it.
+void tw_study_csv(const TwStudy *study, FILE *stream, void (*text)(FILE *stream, const char *word));

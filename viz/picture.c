@@ -82,8 +82,7 @@ static cairo_status_t write_bytes(void *stream, const unsigned char *bytes, unsi
     return fwrite(bytes, 1, count, stream) == count ? CAIRO_STATUS_SUCCESS : CAIRO_STATUS_WRITE_ERROR;
 }
 
-static bool draw_to(FILE *stream, Format format, TwDraw *d, const TwScene *s, TwView *view, int which, int width,
-                    int height)
+static bool draw_to(FILE *stream, Format format, TwDraw *d, TwPaint *paint, void *context, int width, int height)
 {
     cairo_surface_t *surface = format == PNG ? cairo_image_surface_create(CAIRO_FORMAT_RGB24, width, height)
                                : format == SVG
@@ -95,7 +94,7 @@ static bool draw_to(FILE *stream, Format format, TwDraw *d, const TwScene *s, Tw
     if (ok) {
         tw_draw_begin(d, surface, 1.0);
         tw_draw_rect(d, (TwBox){0.0, 0.0, width, height}, tw_draw_style(d)->ground);
-        draw_view(d, s, view, which, width, height);
+        paint(context, d, width, height);
         tw_draw_end(d);
         if (format == PNG)
             ok = tw_png_write(stream, cairo_image_surface_get_data(surface), cairo_image_surface_get_stride(surface),
@@ -109,7 +108,7 @@ static bool draw_to(FILE *stream, Format format, TwDraw *d, const TwScene *s, Tw
 
 // Cairo writes glyphs as outlines: text is drawn over its picture as text elements. Its surface number, different for
 // each picture of a process, is left out.
-static bool draw_svg(FILE *stream, TwDraw *d, const TwScene *s, TwView *view, int which, int width, int height)
+static bool draw_svg(FILE *stream, TwDraw *d, TwPaint *paint, void *context, int width, int height)
 {
     char *picture = NULL, *texts = NULL;
     size_t picture_size = 0, texts_size = 0;
@@ -117,7 +116,7 @@ static bool draw_svg(FILE *stream, TwDraw *d, const TwScene *s, TwView *view, in
     bool ok = to_picture && to_texts;
     if (ok) {
         tw_draw_texts_to(d, to_texts);
-        ok = draw_to(to_picture, SVG, d, s, view, which, width, height);
+        ok = draw_to(to_picture, SVG, d, paint, context, width, height);
         tw_draw_texts_to(d, NULL);
     }
     if (to_picture) ok = fclose(to_picture) == 0 && ok;
@@ -141,30 +140,24 @@ static bool draw_svg(FILE *stream, TwDraw *d, const TwScene *s, TwView *view, in
     return ok && end;
 }
 
-bool tw_picture_save(const TwScene *scene, const TwPictureOptions *o, const char *path, TwError *error)
+bool tw_picture_paint(TwPaint *paint, void *context, int width, int height, TwTheme theme, const char *path,
+                      TwError *error)
 {
     Format format = format_of(path);
     if (format == UNKNOWN)
         return tw_fail(error, TW_USAGE, "%s: unknown kind of picture; known: .png, .svg, .pdf", path);
-    int which = view_of(o->view ? o->view : view_names[0]);
-    if (which < 0)
-        return tw_fail(error, TW_USAGE, "unknown view \"%s\"; known: overview, floor, timeline, sankey, kpis", o->view);
-    if (o->width < 64 || o->height < 64 || o->width > 16384 || o->height > 16384)
-        return tw_fail(error, TW_USAGE, "size %dx%d, expected 64x64 to 16384x16384", o->width, o->height);
-    TwView view;
-    tw_view_reset(&view);
-    if (!choose_quantity(scene, o->quantity, &view, error)) return false;
-
+    if (width < 64 || height < 64 || width > 16384 || height > 16384)
+        return tw_fail(error, TW_USAGE, "size %dx%d, expected 64x64 to 16384x16384", width, height);
     TwDraw *d;
-    if (!tw_draw_create(&d, o->theme, error)) return false;
+    if (!tw_draw_create(&d, theme, error)) return false;
     char *beside = malloc(strlen(path) + 32);
     if (!beside) abort();
     sprintf(beside, "%s.tmp-%ld", path, (long)getpid());
     FILE *stream = fopen(beside, "wb");
     bool ok = stream != NULL;
     if (ok) {
-        ok = format == SVG ? draw_svg(stream, d, scene, &view, which, o->width, o->height)
-                           : draw_to(stream, format, d, scene, &view, which, o->width, o->height);
+        ok = format == SVG ? draw_svg(stream, d, paint, context, width, height)
+                           : draw_to(stream, format, d, paint, context, width, height);
         ok = fclose(stream) == 0 && ok;
         ok = ok && rename(beside, path) == 0;
     }
@@ -172,7 +165,30 @@ bool tw_picture_save(const TwScene *scene, const TwPictureOptions *o, const char
         tw_fail(error, TW_IO, "%s: cannot write the picture (%s)", path, errno ? strerror(errno) : "drawing failed");
     if (!ok && stream) remove(beside);
     free(beside);
-    tw_view_release(&view);
     tw_draw_destroy(d);
     return ok;
+}
+
+typedef struct SceneView {
+    const TwScene *scene;
+    TwView view;
+    int which;
+} SceneView;
+
+static void paint_scene(void *context, TwDraw *d, double width, double height)
+{
+    SceneView *at = context;
+    draw_view(d, at->scene, &at->view, at->which, width, height);
+}
+
+bool tw_picture_save(const TwScene *scene, const TwPictureOptions *o, const char *path, TwError *error)
+{
+    SceneView at = {.scene = scene, .which = view_of(o->view ? o->view : view_names[0])};
+    if (at.which < 0)
+        return tw_fail(error, TW_USAGE, "unknown view \"%s\"; known: overview, floor, timeline, sankey, kpis", o->view);
+    tw_view_reset(&at.view);
+    bool good = choose_quantity(scene, o->quantity, &at.view, error) &&
+                tw_picture_paint(paint_scene, &at, o->width, o->height, o->theme, path, error);
+    tw_view_release(&at.view);
+    return good;
 }

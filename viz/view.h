@@ -3,6 +3,11 @@
 
 #include "viz/draw.h"
 
+// Draws what paint draws to a file, its format by suffix; written beside, then renamed (picture.c).
+typedef void TwPaint(void *context, TwDraw *d, double width, double height);
+bool tw_picture_paint(TwPaint *paint, void *context, int width, int height, TwTheme theme, const char *path,
+                      TwError *error);
+
 // ---- numbers, units, times (axis.c) ----
 
 // Three or four significant digits, thin space at thousands; NaN is an en dash.
