@@ -248,7 +248,10 @@ bool tw_step_create(TwStepModel **model, const TwStepSpec *spec, TwError *error)
     t->compose.hottest = made->hottest_gpu = tw_routing_hottest(&t->model, (int)t->compose.ep, &spec->routing);
     t->compose.copies = 1.0;
     if (t->model.experts > 0) t->compose.copies += (double)spec->routing.redundant / (double)t->model.experts;
-    t->compose.moe_imbalance = spec->moe_imbalance > 0.0 ? spec->moe_imbalance : 1.0;
+    t->compose.moe_imbalance = spec->moe_imbalance;
+    // shares of its own: on top of balanced routing
+    if (t->compose.hottest > 1.0 || spec->routing.share || spec->routing.redundant > 0)
+        t->compose.moe_imbalance = spec->moe_imbalance > 0.0 ? spec->moe_imbalance : 1.0;
     made->inner = t;
 
     bool ok = tw_compose_numbers(&t->compose, spec->precision, spec->kv_precision, error) &&

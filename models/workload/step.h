@@ -78,9 +78,10 @@ typedef struct TwCurve {
 typedef struct TwAcceleratorRow TwAcceleratorRow;    // chip.h
 typedef struct TwModelRow TwModelRow;                // model_shape.h
 
-// Shares of the experts: even, or falling as 1 / rank^zipf, or as given. The order over GPUs is drawn once.
+// Shares of the experts: falling as 1 / rank^zipf, or as given, in place of the routing of the tables. The order over
+// GPUs is drawn once.
 typedef struct TwRouting {
-    double zipf;            // 0: even
+    double zipf;            // 0: none given
     const double *share;    // [experts] of a layer, any scale; NULL: by zipf
     int share_count;
     int redundant;    // experts held more than once, those that most tokens choose
@@ -105,7 +106,7 @@ typedef struct TwStepSpec {
     double host_step_s, host_sequence_s;
     bool async_scheduling;     // host work overlaps the device
     double memory_fraction;    // of device memory that weights and KV may fill (0.90)
-    double moe_imbalance;      // time of the experts over balanced routing; 0 or 1: balanced
+    double moe_imbalance;      // time of the experts over balanced routing; 0: as in the tables, power law 1.2
     TwRouting routing;         // which experts tokens go to
     double context_tokens;     // typical length of a sequence, for the cache of windowed layers; 0: as if all were full
 } TwStepSpec;
