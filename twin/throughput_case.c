@@ -194,7 +194,7 @@ static const struct {
     double input, output_most;
     const char *output;
 } data_sets[] = {
-    {"LM Arena", 150.0, 4096.0, "chat_llama31_70b_out"},
+    {"LM Arena", 300.0, 4096.0, "chat_llama31_70b_out"},
     {"GPQA", 250.0, 32768.0, "reason_qwen3_235b_gpqa_out"},
     {"Sourcegraph", 3000.0, 0.0, NULL},
     {"OpenOrca+GSM8K", 180.0, 1024.0, "mlperf_llama2_70b_out"},
@@ -202,7 +202,7 @@ static const struct {
     {"CNN-DailyMail", 778.0, 128.0, NULL},
     {"LongBench", 9400.0, 2000.0, "mlperf_llama31_405b_out"},
     {"mlperf_deepseek_r1", 800.0, 20000.0, "reason_r1_mlperf_out"},
-    {"mlperf gpt-oss", 1000.0, 10240.0, "reason_gpt_oss_120b_gpqa_out"},
+    {"mlperf gpt-oss", 4000.0, 10240.0, "reason_gpt_oss_120b_gpqa_out"},
     {"ShareGPT", 0.0, 2048.0, "azure23_conv_out"},
 };
 
@@ -354,6 +354,9 @@ static bool set_case(TwThroughputRow *row, const Columns *c)
     set_engine(row, engine);
     double rating = number_of(c, "gpu_tdp_w"), cap = number_of(c, "gpu_power_cap_w");
     if (rating > 0.0) row->deploy.limit_w = rating;
+    // a limit that only the notes give
+    const char *maxq = strstr(text_of(c, "notes"), "MaxQ: GPU power limited (");
+    if (!(cap > 0.0) && maxq) cap = strtod(maxq + strlen("MaxQ: GPU power limited ("), NULL);
     if (cap > 0.0) row->deploy.limit_w = cap;
     return true;
 }

@@ -12,7 +12,6 @@ static const TwField accelerator_fields[] = {
     {"scaleup", "", TW_TEXT, 0, 0, "nvlink4_8", ROW(scaleup), "scale-up domain of parts/scaleup, where no rack says",
      NULL},
     {"fabric", "", TW_TEXT, 0, 0, "superpod_h100", ROW(fabric), "fabric of parts/fabric, where no facility says", NULL},
-    {"rack", "", TW_TEXT, 0, 0, "", ROW(rack), "rack of parts/rack that holds it, for power at the plug", NULL},
     {"bf16_flops", "FLOP/s", TW_REAL, 0, 1e18, NULL, ROW(bf16_flops), "dense bf16 peak, 0 not supported", NULL},
     {"fp8_flops", "FLOP/s", TW_REAL, 0, 1e18, "0", ROW(fp8_flops), "dense fp8 peak, 0 not supported", NULL},
     {"fp4_flops", "FLOP/s", TW_REAL, 0, 1e18, "0", ROW(fp4_flops), "dense fp4 peak, 0 not supported", NULL},
@@ -41,6 +40,9 @@ static const TwField accelerator_fields[] = {
     {"shutdown_degc", "degC", TW_REAL, 0, 150, NULL, ROW(shutdown_degc), "switches itself off", NULL},
     {"own_usd_h", "USD/h", TW_REAL, 0, 1e4, NULL, ROW(own_usd_h), "cost of ownership", NULL},
     {"rent_usd_h", "USD/h", TW_REAL, 0, 1e4, NULL, ROW(rent_usd_h), "rent on a three-year contract", NULL},
+    {"node_w", "W", TW_REAL, 0, 1e4, "250", ROW(node_w), "host, NICs and fans of its node, a GPU's share, serving",
+     NULL},
+    {"supply_efficiency", "1", TW_REAL, 0.5, 1, "0.95", ROW(supply_efficiency), "plug of the node to its boards", NULL},
     {"provisioned_w", "W", TW_REAL, 0, 1e5, NULL, ROW(provisioned_w), "all-in planning figure, for checks", NULL},
 };
 

@@ -12,9 +12,8 @@
 
 typedef struct TwAcceleratorRow {
     const char *title;
-    const char *calibration;    // folder of its tables below calibration/; "": none, roofline only
+    const char *calibration;         // folder of its tables below calibration/; "": none, roofline only
     const char *scaleup, *fabric;    // parts that it is joined by, where no facility says
-    const char *rack;                // part of a rack that holds it, for power at the plug; "": none
 
     // bounds; NaN: unknown, 0: not supported
     double bf16_flops, fp8_flops, fp4_flops;    // dense peaks
@@ -35,8 +34,9 @@ typedef struct TwAcceleratorRow {
     double clock_min_fraction;
 
     double operating_degc, slowdown_degc, shutdown_degc;
-    double own_usd_h, rent_usd_h;    // cost of ownership, three-year rent
-    double provisioned_w;            // all-in planning figure of one GPU, for checks only
+    double own_usd_h, rent_usd_h;        // cost of ownership, three-year rent
+    double node_w, supply_efficiency;    // of its node beside the board: share of host, NICs and fans; plug to board
+    double provisioned_w;                // all-in planning figure of one GPU, for checks only
 } TwAcceleratorRow;
 
 extern const TwKind tw_accelerator_kind;
@@ -47,7 +47,7 @@ typedef enum TwNumber { TW_BF16, TW_FP8, TW_FP8_BLOCK, TW_FP4, TW_MXFP4, TW_NUMB
 
 const char *tw_number_name(TwNumber number);    // "bf16" "fp8" "fp8_block" "fp4" "mxfp4"
 bool tw_number_find(const char *name, TwNumber *number);
-double tw_number_bytes(TwNumber number);                               // of one weight; fp4 with one scale byte per 16, mxfp4 per 32
-TwNumber tw_mxfp4_computes(const TwAcceleratorRow *chip);              // what mxfp4 weights are multiplied in
-double tw_chip_peak(const TwAcceleratorRow *chip, TwNumber number);    // FLOP/s; 0: not supported, NaN: unknown
+double tw_number_bytes(TwNumber number);    // of one weight; fp4 with one scale byte per 16, mxfp4 per 32
+TwNumber tw_mxfp4_computes(const TwAcceleratorRow *chip);                // what mxfp4 weights are multiplied in
+double tw_chip_peak(const TwAcceleratorRow *chip, TwNumber number);      // FLOP/s; 0: not supported, NaN: unknown
 double tw_chip_flop_j(const TwAcceleratorRow *chip, TwNumber number);    // at full clock

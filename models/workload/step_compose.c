@@ -7,7 +7,7 @@
 // What ranks wait for the last of them at a collective, a doubling of ranks: kernels do not end at the same instant,
 // while tables of collectives are timed with ranks aligned. From closed loops of Llama-3.1-70B at batch 4 over TP2 and
 // TP8 (docs/validation.md).
-static const double rank_skew_s = 4.0e-6;
+const double tw_rank_skew_s = 4.0e-6;
 
 // a collective nobody measured: latency, and this share of the link
 static const double ring_latency_s = 8.0e-6, ring_utilisation = 0.7;
@@ -111,7 +111,7 @@ static void transfer(const Out *out, const char *name, double times, const TwCur
                      double factor)
 {
     TwKernelShape shape = {.op = TW_KERNEL_COLLECTIVE, .read = factor * bytes, .written = factor * bytes};
-    shape.seconds = curve_s(out->compose, curve, bytes, factor) + rank_skew_s * log2(ranks);
+    shape.seconds = curve_s(out->compose, curve, bytes, factor) + tw_rank_skew_s * log2(ranks);
     TwKernelCost cost = tw_kernel_query(out->compose->kernels, &shape);
     cost.evidence = curve->count > 0 && curve->measured ? TW_PUBLISHED : TW_ASSUMED;
     out->emit(out->context, name, times, &cost);

@@ -27,6 +27,9 @@ typedef struct TwCompose {
     double link_bytes_s;
 } TwCompose;
 
+// What ranks wait at a collective for the last of them, a doubling of ranks.
+extern const double tw_rank_skew_s;
+
 // Which number type each part of the model has under a precision (docs/calibration.md). False: unknown word.
 bool tw_compose_numbers(TwCompose *compose, const char *precision, const char *kv_precision, TwError *error);
 
