@@ -1,6 +1,7 @@
-// bf16 in registers: eight of them are one 16-byte access.
+// bf16 and e4m3 in registers: eight bf16 are one 16-byte access.
 //
-// By hand rather than with cuda_bf16.h: that header costs more to compile than all kernels of this folder.
+// By hand rather than with cuda_bf16.h and cuda_fp8.h: those headers cost more to compile than all kernels of this
+// folder.
 #pragma once
 
 #include <stdint.h>
@@ -29,3 +30,64 @@ static __device__ __forceinline__ uint4 pack8(const float *x)
 {
     return make_uint4(pack(x[0], x[1]), pack(x[2], x[3]), pack(x[4], x[5]), pack(x[6], x[7]));
 }
+
+// two e4m3 numbers, saturating; `first` in the lower byte
+static __device__ __forceinline__ uint32_t pack_e4m3(float first, float second)
+{
+    uint16_t pair;
+    asm("cvt.rn.satfinite.e4m3x2.f32 %0, %1, %2;" : "=h"(pair) : "f"(second), "f"(first));
+    return pair;
+}
+
+static __device__ __forceinline__ uint2 pack8_e4m3(const float *x)
+{
+    return make_uint2(pack_e4m3(x[0], x[1]) | pack_e4m3(x[2], x[3]) << 16, pack_e4m3(x[4], x[5]) | pack_e4m3(x[6], x[7])
+                                                                                                       << 16);
+}
+
+// two e4m3 numbers by way of half precision, which holds all of them
+static __device__ __forceinline__ void unpack_e4m3(uint16_t pair, float *x)
+{
+    uint32_t halves;
+    asm("cvt.rn.f16x2.e4m3x2 %0, %1;" : "=r"(halves) : "h"(pair));
+    asm("{.reg .b16 a, b; mov.b32 {a, b}, %2; cvt.f32.f16 %0, a; cvt.f32.f16 %1, b;}"
+        : "=f"(x[0]), "=f"(x[1])
+        : "r"(halves));
+}
+
+static __device__ __forceinline__ void unpack4_e4m3(uint32_t four, float *x)
+{
+    unpack_e4m3((uint16_t)four, x);
+    unpack_e4m3((uint16_t)(four >> 16), x + 2);
+}
+
+static __host__ __device__ __forceinline__ uint64_t mix(uint64_t z)    // splitmix64
+{
+    z += 0x9e3779b97f4a7c15u;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+enum { WARP = 32 };
+
+// the sum, or the largest, over a block of whole warps, in every thread; the order depends on the block size only
+template <bool LARGEST> static __device__ float block_fold(float value)
+{
+    __shared__ float partial[WARP];
+    for (int step = WARP / 2; step; step /= 2) {
+        float other = __shfl_xor_sync(0xffffffffu, value, step);
+        value = LARGEST ? fmaxf(value, other) : value + other;
+    }
+    __syncthreads();    // partial may still be read by an earlier call
+    if (threadIdx.x % WARP == 0) partial[threadIdx.x / WARP] = value;
+    __syncthreads();
+    value = threadIdx.x % WARP < blockDim.x / WARP ? partial[threadIdx.x % WARP] : (LARGEST ? -INFINITY : 0.0f);
+    for (int step = WARP / 2; step; step /= 2) {
+        float other = __shfl_xor_sync(0xffffffffu, value, step);
+        value = LARGEST ? fmaxf(value, other) : value + other;
+    }
+    return value;
+}
+static __device__ float block_sum(float value) { return block_fold<false>(value); }
+static __device__ float block_most(float value) { return block_fold<true>(value); }

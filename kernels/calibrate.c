@@ -1,27 +1,42 @@
 // tokenworks-calibrate: measures inference kernels on an NVIDIA GPU and writes a calibration table.
 //
 // Needs CUDA and nothing else: the machine with the GPU may have neither libconfig nor HDF5.
+#include "kernels/assembled.h"
+#include "kernels/host/operand.h"
+#include "kernels/plan.h"
+#include "kernels/probe.h"
 #include "kernels/selftest.h"
 #include "kernels/session.h"
 
+#include <errno.h>
 #include <getopt.h>
+#include <libgen.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static const char usage[] =
-    "Usage: tokenworks-calibrate --grid FILE.csv --out DIR [OPTION]...\n"
-    "       tokenworks-calibrate --selftest\n"
+    "Usage: tokenworks-calibrate --slice B|C|D --out DIR [OPTION]...\n"
+    "       tokenworks-calibrate --grid FILE.csv --out DIR [OPTION]...\n"
+    "       tokenworks-calibrate --slice A | --probe | --selftest[=OPERATION]\n"
+    "       tokenworks-calibrate --predict POINTS.csv [--slice D | --grid FILE.csv]\n"
     "Measure inference kernels on an NVIDIA GPU: time and energy of each point of a grid.\n"
     "\n"
-    "  -g, --grid FILE.csv    the points: op,impl,dtype,p0,p1,p2,regime\n"
-    "  -o, --out DIR          where points.csv and chip.cfg are written\n"
+    "  -s, --slice LETTER     A probe and selftest, B latencies, C energy and power, D whole steps\n"
+    "  -g, --grid FILE.csv    other points: op,impl,dtype,p0..p7,regime,tier; repeatable\n"
+    "  -o, --out DIR          where points.csv, samples.csv and chip.cfg are written\n"
     "  -r, --resume FILE.csv  leave out the points that are ok in this file; DIR/points.csv itself is continued\n"
     "  -b, --budget SECONDS   start no point that would end later; exit 1 when some are left\n"
+    "      --plans DIR        cuDNN plans made beforehand\n"
+    "      --make-plans DEVICE.json  make the grid's cuDNN plans for this record into --plans DIR; needs no GPU\n"
     "      --seed N           order and operands, default 1\n"
     "      --list             print the points with id, role and cost; needs no GPU\n"
     "      --dry-run          print what would be measured, how long and in how much memory; needs no GPU\n"
+    "      --predict FILE     times and energies of the grid's steps from the rows of FILE; needs no GPU\n"
+    "      --probe            versions, libraries' offers and meters as one JSON object\n"
     "      --selftest         check every kernel against its CPU reference\n"
     "  -q, --quiet            no progress\n"
     "  -h, --help             this text\n"
@@ -31,20 +46,40 @@ static const char usage[] =
     "4 the device failed or drifted; 5 input/output; 77 no GPU.\n"
     "\n"
     "Examples:\n"
-    "  tokenworks-calibrate --grid kernels/grids/first.csv --out results/h200 --budget 300\n"
-    "  tokenworks-calibrate --grid kernels/grids/first.csv --dry-run\n";
+    "  tokenworks-calibrate --slice B --out results/h200 --budget 500\n"
+    "  tokenworks-calibrate --slice B --dry-run\n";
 
-enum { SEED = 256, LIST, DRY_RUN, SELFTEST };
+enum { SEED = 256, LIST, DRY_RUN, SELFTEST, PROBE, PLANS, MAKE_PLANS, PREDICT, GRIDS = 8 };
 static const struct option options[] = {
-    {"grid", required_argument, NULL, 'g'},   {"out", required_argument, NULL, 'o'},
-    {"resume", required_argument, NULL, 'r'}, {"budget", required_argument, NULL, 'b'},
-    {"seed", required_argument, NULL, SEED},  {"list", no_argument, NULL, LIST},
-    {"dry-run", no_argument, NULL, DRY_RUN},  {"selftest", no_argument, NULL, SELFTEST},
-    {"quiet", no_argument, NULL, 'q'},        {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},      {0},
+    {"slice", required_argument, NULL, 's'},
+    {"grid", required_argument, NULL, 'g'},
+    {"out", required_argument, NULL, 'o'},
+    {"resume", required_argument, NULL, 'r'},
+    {"budget", required_argument, NULL, 'b'},
+    {"plans", required_argument, NULL, PLANS},
+    {"make-plans", required_argument, NULL, MAKE_PLANS},
+    {"seed", required_argument, NULL, SEED},
+    {"list", no_argument, NULL, LIST},
+    {"dry-run", no_argument, NULL, DRY_RUN},
+    {"predict", required_argument, NULL, PREDICT},
+    {"probe", no_argument, NULL, PROBE},
+    {"selftest", optional_argument, NULL, SELFTEST},
+    {"quiet", no_argument, NULL, 'q'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {0},
 };
 
-typedef enum Job { MEASURE, JUST_LIST, PLAN, CHECK_KERNELS } Job;
+typedef enum Job { MEASURE, JUST_LIST, PLAN, PREDICT_STEPS, MAKE, LOOK, CHECK_KERNELS, LOOK_AND_CHECK } Job;
+
+// What was asked for.
+typedef struct Asked {
+    Job job;
+    TwSession session;
+    const char *grid[GRIDS], *only, *plans, *device_json, *rows;
+    int grids;
+    char slice;    // 0: none
+} Asked;
 
 static int misuse(const char *format, const char *word)
 {
@@ -68,12 +103,14 @@ static void list(const TwCalGrid *grid)
     printf("%d points\n", grid->count);
 }
 
-static void plan(const TwCalGrid *grid, const TwCalRows *before)
+static void plan(const TwCalGrid *grid, const TwCalRows *before, bool plans)
 {
-    // the cache decides how many operand sets there are; 60 MB is an H200's
-    const double l2_bytes = 60e6;
-    int count[TW_CAL_OPS] = {0}, roles[TW_CAL_ROLES] = {0}, done = 0;
+    // the cache decides how many operand sets there are; an H200 has 60 MB of it, and 150 GB of memory
+    const double l2_bytes = 60e6, memory_bytes = 0.85 * 150e9;
+    int count[TW_CAL_OPS] = {0}, roles[TW_CAL_ROLES] = {0}, done = 0, too_large = 0;
     double seconds[TW_CAL_OPS] = {0}, total = 0.0, most = 0.0;
+    const char *name[TW_CAL_OPS] = {NULL};
+    for (int i = 0; i < tw_cal_kind_count; i++) name[tw_cal_kinds[i].op] = tw_cal_kinds[i].name;
     for (int i = 0; i < grid->count; i++) {
         const TwCalPoint *point = &grid->point[i];
         if (tw_cal_rows_done(before, point)) {
@@ -81,21 +118,27 @@ static void plan(const TwCalGrid *grid, const TwCalRows *before)
             continue;
         }
         TwCalBytes bytes = tw_cal_bytes(point);
-        count[point->op]++;
+        TwCalOp op = point->kind->op;
+        double needed = bytes.hot + bytes.cold * tw_cal_sets(point, l2_bytes, memory_bytes, 512);
+        count[op]++;
         roles[tw_cal_role(point)]++;
-        seconds[point->op] += tw_session_expected_s(point);
-        total += tw_session_expected_s(point);
-        most = fmax(most, bytes.hot + bytes.cold * tw_cal_sets(point, l2_bytes, 512));
+        seconds[op] += tw_session_expected_s(point, plans);
+        total += tw_session_expected_s(point, plans);
+        most = fmax(most, needed);
+        too_large += needed > memory_bytes;
     }
     printf("operation          points  seconds\n");
-    for (int i = 0; i < TW_CAL_OPS; i++) printf("%-17s  %6d  %7.1f\n", tw_cal_kinds[i].name, count[i], seconds[i]);
+    for (int i = 0; i < TW_CAL_OPS; i++)
+        if (count[i]) printf("%-17s  %6d  %7.1f\n", name[i], count[i], seconds[i]);
     printf("roles             ");
     for (int i = 0; i < TW_CAL_ROLES; i++)
         printf(" %s %d%s", tw_cal_roles[i], roles[i], i + 1 < TW_CAL_ROLES ? "," : "\n");
-    printf("largest point      %.2f GB of device memory\n", 1e-9 * most);
-    printf(
-        "%d points to measure, %d done, about %.1f minutes (from the timing rules, without start-up and sentinels)\n",
-        grid->count - done, done, total / 60.0);
+    printf("largest point      %.2f GB of device memory%s\n", 1e-9 * most,
+           too_large ? "; more than an H200 has: such points end as no_memory" : "");
+    printf("%d points to measure, %d done, about %.1f minutes (from the timing rules and the least times of an H200,\n"
+           "without start-up and sentinels%s)\n",
+           grid->count - done, done, total / 60.0,
+           plans ? "" : "; --plans saves a second an attention or expert point");
 }
 
 static int read_failed(const TwCalErrors *errors, bool io)
@@ -104,7 +147,32 @@ static int read_failed(const TwCalErrors *errors, bool io)
     return io ? TW_EXIT_IO : TW_EXIT_INPUT;
 }
 
-static int on_device(Job job, const TwSession *session, TwCalGrid *grid, const TwCalRows *before)
+static int look(const TwDevice *device, const char *out)
+{
+    char path[4096];
+    FILE *stream = stdout;
+    if (out) {
+        if (mkdir(out, 0777) != 0 && errno != EEXIST) stream = NULL;
+        snprintf(path, sizeof path, "%s/probe.json", out);
+        stream = stream ? fopen(path, "w") : NULL;
+        if (!stream) {
+            fprintf(stderr, "tokenworks-calibrate: %s: %s\n", out, strerror(errno));
+            return TW_EXIT_IO;
+        }
+    }
+    bool good = tw_probe(device, stream);
+    if (out && fclose(stream) != 0) return TW_EXIT_IO;
+    return good ? TW_EXIT_DONE : TW_EXIT_NUMERIC;
+}
+
+static int check(const TwDevice *device, const char *only)
+{
+    int above = tw_selftest(device, only);
+    if (above > 0) fprintf(stderr, "tokenworks-calibrate: %d kernels are not accurate enough\n", above);
+    return above < 0 ? TW_EXIT_NUMERIC : above > 0 ? TW_EXIT_CHECK : TW_EXIT_DONE;
+}
+
+static int on_device(const Asked *asked, TwCalGrid *grid, const TwCalRows *before)
 {
     TwDevice device;
     char text[400];
@@ -112,87 +180,242 @@ static int on_device(Job job, const TwSession *session, TwCalGrid *grid, const T
         fprintf(stderr, "tokenworks-calibrate: %s\n", text);
         return TW_EXIT_NO_GPU;
     }
-    int status;
-    if (job == CHECK_KERNELS) {
-        int above = tw_selftest(&device);
-        status = above < 0 ? TW_EXIT_NUMERIC : above > 0 ? TW_EXIT_CHECK : TW_EXIT_DONE;
-        if (above > 0) fprintf(stderr, "tokenworks-calibrate: %d kernels are not accurate enough\n", above);
-    } else {
-        status = tw_session_run(session, &device, grid, before);
-    }
+    device.plans = asked->plans;
+    int status = TW_EXIT_DONE;
+    if (asked->job == LOOK || asked->job == LOOK_AND_CHECK) status = look(&device, asked->session.out);
+    if (status == TW_EXIT_DONE && (asked->job == CHECK_KERNELS || asked->job == LOOK_AND_CHECK))
+        status = check(&device, asked->only);
+    if (asked->job == MEASURE) status = tw_session_run(&asked->session, &device, grid, before);
     tw_device_close(&device);
     return status;
 }
 
-int main(int argc, char **argv)
+static int predict(const TwCalGrid *grid, const TwCalRows *rows)
 {
-    TwSession session = {.seed = 1};
-    Job job = MEASURE;
-    int option;
-    while ((option = getopt_long(argc, argv, "g:o:r:b:qhV", options, NULL)) != -1) {
-        int64_t seed;
-        switch (option) {
-        case 'g':
-            session.grid_path = optarg;
-            break;
-        case 'o':
-            session.out = optarg;
-            break;
-        case 'r':
-            session.resume = optarg;
-            break;
-        case 'b':
-            if (!tw_cal_number(optarg, &session.budget_s) || !isfinite(session.budget_s) || session.budget_s <= 0.0)
-                return misuse("--budget %s: expected seconds above 0", optarg);
-            break;
-        case SEED:
-            if (!tw_cal_whole_number(optarg, &seed) || seed < 0)
-                return misuse("--seed %s: expected a whole number from 0", optarg);
-            session.seed = (uint64_t)seed;
-            break;
-        case LIST:
-            job = JUST_LIST;
-            break;
-        case DRY_RUN:
-            job = PLAN;
-            break;
-        case SELFTEST:
-            job = CHECK_KERNELS;
-            break;
-        case 'q':
-            session.quiet = true;
-            break;
-        case 'h':
-            return fputs(usage, stdout) < 0 ? TW_EXIT_IO : TW_EXIT_DONE;
-        case 'V':
-            printf("tokenworks-calibrate %s, CUDA %s\n", TW_CALIBRATE_VERSION, TW_CALIBRATE_CUDA);
-            return TW_EXIT_DONE;
-        default:
-            fprintf(stderr, "try tokenworks-calibrate --help\n");
-            return TW_EXIT_USAGE;
-        }
+    printf("point_id,batch,context,skew,chunks,q,prefix,dtype,t_s,energy_j,launches,missing\n");
+    int missing = 0, steps = 0;
+    for (int i = 0; i < grid->count; i++) {
+        const TwCalPoint *point = &grid->point[i];
+        if (point->kind->op != TW_CAL_STEP) continue;
+        TwStepCase step = tw_step_of(point);
+        TwStepPrediction p = tw_step_predict(&tw_step_llama8b, &step, rows);
+        char energy[32] = "";
+        if (isfinite(p.energy_j)) snprintf(energy, sizeof energy, "%.6g", p.energy_j);
+        printf("%016llx,%lld,%lld,%lld,%lld,%lld,%lld,%s,%.6g,%s,%.0f,%d\n", (unsigned long long)tw_cal_id(point),
+               (long long)step.batch, (long long)step.context, (long long)step.skew, (long long)step.chunks,
+               (long long)step.q, (long long)step.prefix, point->kind->type_name, p.t_s, energy, p.launches, p.missing);
+        missing += p.missing;
+        steps++;
     }
-    if (optind < argc) return misuse("%s: not an option", argv[optind]);
-    if (job == CHECK_KERNELS) return on_device(job, &session, NULL, NULL);
-    if (!session.grid_path) return misuse("%s is missing", "--grid FILE.csv");
-    if (job == MEASURE && !session.out) return misuse("%s is missing", "--out DIR");
+    if (missing)
+        fprintf(stderr,
+                "tokenworks-calibrate: %d points of %d steps have no row that is ok; their times are left out\n",
+                missing, steps);
+    return missing ? TW_EXIT_CHECK : TW_EXIT_DONE;
+}
 
-    TwCalGrid grid;
+static char *whole_file(const char *path)
+{
+    enum { MOST = 65536 };
+    FILE *file = fopen(path, "r");
+    char *text = calloc(1, MOST);
+    if (!text) abort();
+    size_t used = file ? fread(text, 1, MOST - 1, file) : 0;
+    if (file) fclose(file);
+    if (used) return text;
+    free(text);
+    return NULL;
+}
+
+// every plan that is not there yet, on all cores
+static int make_plans(const Asked *asked, const TwCalGrid *grid)
+{
+    char *json = whole_file(asked->device_json);
+    if (!json || (mkdir(asked->plans, 0777) != 0 && errno != EEXIST)) {
+        fprintf(stderr, "tokenworks-calibrate: %s: %s\n", json ? asked->plans : asked->device_json, strerror(errno));
+        free(json);
+        return TW_EXIT_IO;
+    }
+    int made = 0, failed = 0;
+#pragma omp parallel for schedule(dynamic, 1) reduction(+ : made, failed)
+    for (int i = 0; i < grid->count; i++) {
+        char path[4096], text[300] = "", name[160];
+        if (!tw_dnn_recipe(&grid->point[i])) continue;
+        snprintf(path, sizeof path, "%s/%016llx.json", asked->plans, (unsigned long long)grid->id[i]);
+        if (access(path, R_OK) == 0) continue;
+        if (tw_plan_write(&grid->point[i], json, path, text, (int)sizeof text)) {
+            made++;
+            continue;
+        }
+        failed++;
+        tw_cal_describe(&grid->point[i], name, (int)sizeof name);
+        fprintf(stderr, "tokenworks-calibrate: %s: %s\n", name, text);
+    }
+    free(json);
+    printf("%d plans made, %d not\n", made, failed);
+    return failed ? TW_EXIT_CHECK : TW_EXIT_DONE;
+}
+
+// "kernels/grids/NAME" below this folder, the build's source or the installation
+static bool grid_path(const char *name, char *path, size_t size)
+{
+    static const char *const below[] = {"", "/../../../", "/../share/tokenworks/"};
+    char self[4096] = "";
+    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+    const char *folder = length > 0 ? dirname(self) : ".";
+    for (int i = 0; i < 3; i++) {
+        snprintf(path, size, "%s%skernels/grids/%s", i ? folder : "", below[i], name);
+        if (access(path, R_OK) == 0) return true;
+    }
+    return false;
+}
+
+// the single kernels that the steps of a file are made of, before everything else
+static bool add_parts(TwCalGrid *grid, const char *path, TwCalErrors *errors, bool *io)
+{
+    TwCalGrid steps = {0};
+    if (!tw_cal_grid_read(&steps, path, errors, io)) return false;
+    for (int i = 0; i < steps.count; i++) {
+        if (steps.point[i].kind->op != TW_CAL_STEP) continue;
+        TwStepOp op[TW_STEP_OPS];
+        TwStepCase step = tw_step_of(&steps.point[i]);
+        int count = tw_step_ops(&tw_step_llama8b, &step, op);
+        for (int k = 0; k < count; k++) tw_cal_grid_add(grid, &op[k].point, 1);
+    }
+    tw_cal_grid_destroy(&steps);
+    return true;
+}
+
+static bool read_grids(const Asked *asked, TwCalGrid *grid, TwCalErrors *errors, bool *io)
+{
+    static const char *const files[] = {NULL, "latency.csv", "energy.csv", "step.csv"};
+    char path[4200];
+    *io = false;
+    if (asked->slice) {
+        if (!grid_path(files[asked->slice - 'A'], path, sizeof path)) {
+            *io = true;
+            return tw_cal_fail(errors, files[asked->slice - 'A'], 0, "not found in kernels/grids; name it with --grid");
+        }
+        if (!tw_cal_grid_read(grid, path, errors, io)) return false;
+        if (asked->slice == 'B' && grid_path("step.csv", path, sizeof path) && !add_parts(grid, path, errors, io))
+            return false;
+    }
+    for (int i = 0; i < asked->grids; i++)
+        if (!tw_cal_grid_read(grid, asked->grid[i], errors, io)) return false;
+    return true;
+}
+
+static int work(Asked *asked)
+{
+    TwCalGrid grid = {0};
     TwCalRows before = {0};
     TwCalErrors errors = {0};
     bool io;
-    if (!tw_cal_grid_read(&grid, session.grid_path, &errors, &io)) return read_failed(&errors, io);
-    int status = TW_EXIT_DONE;
-    if (session.resume && !tw_cal_rows_read(&before, session.resume, &errors, &io))
+    if (!read_grids(asked, &grid, &errors, &io)) return read_failed(&errors, io);
+    const char *rows = asked->job == PREDICT_STEPS ? asked->rows : asked->session.resume;
+    int status;
+    if (rows && !tw_cal_rows_read(&before, rows, &errors, &io))
         status = read_failed(&errors, io);
-    else if (job == JUST_LIST)
-        list(&grid);
-    else if (job == PLAN)
-        plan(&grid, &before);
+    else if (asked->job == JUST_LIST)
+        list(&grid), status = TW_EXIT_DONE;
+    else if (asked->job == PLAN)
+        plan(&grid, &before, asked->plans != NULL), status = TW_EXIT_DONE;
+    else if (asked->job == PREDICT_STEPS)
+        status = predict(&grid, &before);
+    else if (asked->job == MAKE)
+        status = make_plans(asked, &grid);
     else
-        status = on_device(job, &session, &grid, &before);
+        status = on_device(asked, &grid, &before);
     tw_cal_rows_destroy(&before);
     tw_cal_grid_destroy(&grid);
+    return status;
+}
+
+// -1: go on; else the exit status
+static int take(Asked *asked, int option)
+{
+    int64_t seed;
+    switch (option) {
+    case 's':
+        if (strlen(optarg) != 1 || optarg[0] < 'A' || optarg[0] > 'D')
+            return misuse("--slice %s: expected A, B, C or D", optarg);
+        asked->slice = optarg[0];
+        asked->session.slice = optarg;
+        return -1;
+    case 'g':
+        if (asked->grids == GRIDS) return misuse("--grid %s: too many grids", optarg);
+        asked->grid[asked->grids++] = optarg;
+        asked->session.grid = optarg;
+        return -1;
+    case 'o':
+        asked->session.out = optarg;
+        return -1;
+    case 'r':
+        asked->session.resume = optarg;
+        return -1;
+    case 'b':
+        if (!tw_cal_number(optarg, &asked->session.budget_s) || !isfinite(asked->session.budget_s) ||
+            asked->session.budget_s <= 0.0)
+            return misuse("--budget %s: expected seconds above 0", optarg);
+        return -1;
+    case SEED:
+        if (!tw_cal_whole_number(optarg, &seed) || seed < 0)
+            return misuse("--seed %s: expected a whole number from 0", optarg);
+        asked->session.seed = (uint64_t)seed;
+        return -1;
+    case PLANS:
+        asked->plans = optarg;
+        return -1;
+    case MAKE_PLANS:
+        asked->device_json = optarg, asked->job = MAKE;
+        return -1;
+    case PREDICT:
+        asked->rows = optarg, asked->job = PREDICT_STEPS;
+        return -1;
+    case LIST:
+        asked->job = JUST_LIST;
+        return -1;
+    case DRY_RUN:
+        asked->job = PLAN;
+        return -1;
+    case PROBE:
+        asked->job = LOOK;
+        return -1;
+    case SELFTEST:
+        asked->only = optarg, asked->job = CHECK_KERNELS;
+        return -1;
+    case 'q':
+        asked->session.quiet = true;
+        return -1;
+    case 'h':
+        return fputs(usage, stdout) < 0 ? TW_EXIT_IO : TW_EXIT_DONE;
+    case 'V':
+        printf("tokenworks-calibrate %s, CUDA %s\n", TW_CALIBRATE_VERSION, TW_CALIBRATE_CUDA);
+        return TW_EXIT_DONE;
+    default:
+        fprintf(stderr, "try tokenworks-calibrate --help\n");
+        return TW_EXIT_USAGE;
+    }
+}
+
+int main(int argc, char **argv)
+{
+    Asked asked = {.session = {.seed = 1, .slice = "grid", .grid = "of the slice"}};
+    int option;
+    while ((option = getopt_long(argc, argv, "s:g:o:r:b:qhV", options, NULL)) != -1) {
+        int status = take(&asked, option);
+        if (status >= 0) return status;
+    }
+    if (optind < argc) return misuse("%s: not an option", argv[optind]);
+    if (asked.slice == 'A' && asked.job == MEASURE) asked.job = LOOK_AND_CHECK;
+    if (asked.job == LOOK || asked.job == CHECK_KERNELS || asked.job == LOOK_AND_CHECK)
+        return on_device(&asked, NULL, NULL);
+    if (asked.slice == 'A') return misuse("%s measures no points: expected B, C or D", "--slice A");
+    if (asked.job == PREDICT_STEPS && !asked.slice && !asked.grids) asked.slice = 'D';
+    if (!asked.slice && !asked.grids) return misuse("%s is missing", "--slice LETTER or --grid FILE.csv");
+    if (asked.job == MEASURE && !asked.session.out) return misuse("%s is missing", "--out DIR");
+    if (asked.job == MAKE && !asked.plans) return misuse("%s is missing", "--plans DIR");
+    int status = work(&asked);
     if (fflush(stdout) != 0 && status == TW_EXIT_DONE) status = TW_EXIT_IO;
     return status;
 }

@@ -13,15 +13,14 @@ static bool wrong(char *text, int size, const char *call, cublasStatus_t status)
 }
 
 // the fastest of three launches; negative where the algorithm does not run
-static float fastest_ms(TwLtGemm *gemm, const uint16_t *x, const uint16_t *w, uint16_t *y, cudaStream_t stream,
-                        cudaEvent_t start, cudaEvent_t stop)
+static float fastest_ms(TwLtGemm *gemm, void *const *operand, cudaStream_t stream, cudaEvent_t start, cudaEvent_t stop)
 {
     float best = -1.0f;
-    if (!tw_lt_gemm_enqueue(gemm, x, w, y, stream)) return best;    // loads the kernel
+    if (!tw_lt_gemm_enqueue(gemm, operand, stream)) return best;    // loads the kernel
     for (int i = 0; i < TRIALS; i++) {
         float ms;
         cudaEventRecord(start, stream);
-        if (!tw_lt_gemm_enqueue(gemm, x, w, y, stream)) return -1.0f;
+        if (!tw_lt_gemm_enqueue(gemm, operand, stream)) return -1.0f;
         cudaEventRecord(stop, stream);
         if (cudaEventSynchronize(stop) != cudaSuccess || cudaEventElapsedTime(&ms, start, stop) != cudaSuccess)
             return -1.0f;
@@ -38,19 +37,25 @@ static int configured(const cublasLtMatmulAlgo_t *algo, cublasLtMatmulAlgoConfig
     return value;
 }
 
-static bool choose(TwLtGemm *gemm, const uint16_t *x, const uint16_t *w, uint16_t *y, cudaStream_t stream, char *text,
-                   int size)
+static cublasStatus_t find(const TwLtGemm *gemm, cublasLtMatmulHeuristicResult_t *found, int *count)
 {
     cublasLtMatmulPreference_t wish;
-    cublasLtMatmulHeuristicResult_t found[ALGORITHMS];
-    int count = 0;
+    *count = 0;
     cublasStatus_t status = cublasLtMatmulPreferenceCreate(&wish);
-    if (status) return wrong(text, size, "cublasLtMatmulPreferenceCreate", status);
+    if (status) return status;
     cublasLtMatmulPreferenceSetAttribute(wish, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &workspace_most,
                                          sizeof workspace_most);
     status = cublasLtMatmulAlgoGetHeuristic(gemm->handle, gemm->product, gemm->w, gemm->x, gemm->y, gemm->y, wish,
-                                            ALGORITHMS, found, &count);
+                                            ALGORITHMS, found, count);
     cublasLtMatmulPreferenceDestroy(wish);
+    return status;
+}
+
+static bool choose(TwLtGemm *gemm, void *const *operand, cudaStream_t stream, char *text, int size)
+{
+    cublasLtMatmulHeuristicResult_t found[ALGORITHMS];
+    int count = 0;
+    cublasStatus_t status = find(gemm, found, &count);
     if (status && status != CUBLAS_STATUS_NOT_SUPPORTED)
         return wrong(text, size, "cublasLtMatmulAlgoGetHeuristic", status);
 
@@ -65,7 +70,7 @@ static bool choose(TwLtGemm *gemm, const uint16_t *x, const uint16_t *w, uint16_
         if (found[i].state) continue;
         gemm->algo = found[i].algo;
         gemm->workspace_bytes = found[i].workspaceSize;
-        float ms = fastest_ms(gemm, x, w, y, stream, start, stop);
+        float ms = fastest_ms(gemm, operand, stream, start, stop);
         if (ms >= 0.0f && (best < 0 || ms < best_ms)) best = i, best_ms = ms;
     }
     cudaEventDestroy(start);
@@ -83,29 +88,97 @@ static bool choose(TwLtGemm *gemm, const uint16_t *x, const uint16_t *w, uint16_
     return true;
 }
 
-bool tw_lt_gemm_create(TwLtGemm *gemm, int64_t m, int64_t n, int64_t k, const uint16_t *x, const uint16_t *w,
-                       uint16_t *y, cudaStream_t stream, char *text, int size)
+// how each format is stored and scaled
+typedef struct Format {
+    cudaDataType_t number;
+    cublasLtMatmulMatrixScale_t w, x;
+} Format;
+
+static Format format_of(TwCalType type)
 {
-    *gemm = (TwLtGemm){0};
+    switch (type) {
+    case TW_CAL_FP8_TENSOR:
+        return (Format){CUDA_R_8F_E4M3, CUBLASLT_MATMUL_MATRIX_SCALE_SCALAR_32F,
+                        CUBLASLT_MATMUL_MATRIX_SCALE_SCALAR_32F};
+    case TW_CAL_FP8_ROW:
+        return (Format){CUDA_R_8F_E4M3, CUBLASLT_MATMUL_MATRIX_SCALE_OUTER_VEC_32F,
+                        CUBLASLT_MATMUL_MATRIX_SCALE_OUTER_VEC_32F};
+    case TW_CAL_FP8_BLOCK:
+        return (Format){CUDA_R_8F_E4M3, CUBLASLT_MATMUL_MATRIX_SCALE_BLK128x128_32F,
+                        CUBLASLT_MATMUL_MATRIX_SCALE_VEC128_32F};
+    case TW_CAL_MXFP8:
+        return (Format){CUDA_R_8F_E4M3, CUBLASLT_MATMUL_MATRIX_SCALE_VEC32_UE8M0,
+                        CUBLASLT_MATMUL_MATRIX_SCALE_VEC32_UE8M0};
+    case TW_CAL_NVFP4:
+        return (Format){CUDA_R_4F_E2M1, CUBLASLT_MATMUL_MATRIX_SCALE_VEC16_UE4M3,
+                        CUBLASLT_MATMUL_MATRIX_SCALE_VEC16_UE4M3};
+    default:
+        return (Format){CUDA_R_16BF, CUBLASLT_MATMUL_MATRIX_SCALE_SCALAR_32F, CUBLASLT_MATMUL_MATRIX_SCALE_SCALAR_32F};
+    }
+}
+
+static cublasStatus_t describe(TwLtGemm *gemm, const TwCalPoint *point, int processors)
+{
     const cublasOperation_t turned = CUBLAS_OP_T, plain = CUBLAS_OP_N;
+    int64_t m = point->p[0], n = point->p[1], k = point->p[2];
     uint64_t rows = (uint64_t)m, columns = (uint64_t)n, depth = (uint64_t)k;
+    Format format = format_of(point->kind->type);
+    gemm->scaled = format.number != CUDA_R_16BF;
     cublasStatus_t status = cublasLtCreate(&gemm->handle);
     if (!status) status = cublasLtMatmulDescCreate(&gemm->product, CUBLAS_COMPUTE_32F, CUDA_R_32F);
-    if (!status)
-        status = cublasLtMatmulDescSetAttribute(gemm->product, CUBLASLT_MATMUL_DESC_TRANSA, &turned, sizeof turned);
-    if (!status)
-        status = cublasLtMatmulDescSetAttribute(gemm->product, CUBLASLT_MATMUL_DESC_TRANSB, &plain, sizeof plain);
-    if (!status) status = cublasLtMatrixLayoutCreate(&gemm->w, CUDA_R_16BF, depth, columns, k);
-    if (!status) status = cublasLtMatrixLayoutCreate(&gemm->x, CUDA_R_16BF, depth, rows, k);
+    const struct {
+        cublasLtMatmulDescAttributes_t name;
+        const void *value;
+        size_t size;
+        bool wanted;
+    } attributes[] = {
+        {CUBLASLT_MATMUL_DESC_TRANSA, &turned, sizeof turned, true},
+        {CUBLASLT_MATMUL_DESC_TRANSB, &plain, sizeof plain, true},
+        {CUBLASLT_MATMUL_DESC_A_SCALE_MODE, &format.w, sizeof format.w, gemm->scaled},
+        {CUBLASLT_MATMUL_DESC_B_SCALE_MODE, &format.x, sizeof format.x, gemm->scaled},
+        {CUBLASLT_MATMUL_DESC_SM_COUNT_TARGET, &processors, sizeof processors, processors > 0},
+    };
+    for (size_t i = 0; !status && i < sizeof attributes / sizeof *attributes; i++)
+        if (attributes[i].wanted)
+            status = cublasLtMatmulDescSetAttribute(gemm->product, attributes[i].name, attributes[i].value,
+                                                    attributes[i].size);
+    if (!status) status = cublasLtMatrixLayoutCreate(&gemm->w, format.number, depth, columns, k);
+    if (!status) status = cublasLtMatrixLayoutCreate(&gemm->x, format.number, depth, rows, k);
     if (!status) status = cublasLtMatrixLayoutCreate(&gemm->y, CUDA_R_16BF, columns, rows, n);
+    return status;
+}
+
+bool tw_lt_gemm_create(TwLtGemm *gemm, const TwCalPoint *point, int processors, void *const *operand,
+                       cudaStream_t stream, char *text, int size)
+{
+    *gemm = (TwLtGemm){0};
+    cublasStatus_t status = describe(gemm, point, processors);
     bool made = !status ? true : wrong(text, size, "a cuBLASLt descriptor", status);
     if (made && cudaMalloc(&gemm->workspace, workspace_most) != cudaSuccess) {
         snprintf(text, (size_t)size, "no memory for the workspace");
         made = false;
     }
-    if (made && choose(gemm, x, w, y, stream, text, size)) return true;
+    if (made && choose(gemm, operand, stream, text, size)) return true;
     tw_lt_gemm_destroy(gemm);
     return false;
+}
+
+int tw_lt_gemm_algorithms(const TwCalPoint *point)
+{
+    // the heuristic of scaled products asks for pointers, and only for them
+    static const double anything[32];
+    TwLtGemm gemm = {0};
+    cublasLtMatmulHeuristicResult_t found[ALGORITHMS];
+    int count = 0;
+    const void *scale = anything;
+    cublasStatus_t status = describe(&gemm, point, 0);
+    if (!status && gemm.scaled) {
+        cublasLtMatmulDescSetAttribute(gemm.product, CUBLASLT_MATMUL_DESC_A_SCALE_POINTER, &scale, sizeof scale);
+        cublasLtMatmulDescSetAttribute(gemm.product, CUBLASLT_MATMUL_DESC_B_SCALE_POINTER, &scale, sizeof scale);
+    }
+    if (!status) status = find(&gemm, found, &count);
+    tw_lt_gemm_destroy(&gemm);
+    return status ? -(int)status : count;
 }
 
 void tw_lt_gemm_destroy(TwLtGemm *gemm)
@@ -119,9 +192,17 @@ void tw_lt_gemm_destroy(TwLtGemm *gemm)
     *gemm = (TwLtGemm){0};
 }
 
-bool tw_lt_gemm_enqueue(const TwLtGemm *gemm, const uint16_t *x, const uint16_t *w, uint16_t *y, cudaStream_t stream)
+bool tw_lt_gemm_enqueue(TwLtGemm *gemm, void *const *operand, cudaStream_t stream)
 {
     const float one = 1.0f, zero = 0.0f;
-    return cublasLtMatmul(gemm->handle, gemm->product, &one, w, gemm->w, x, gemm->x, &zero, y, gemm->y, y, gemm->y,
-                          &gemm->algo, gemm->workspace, gemm->workspace_bytes, stream) == CUBLAS_STATUS_SUCCESS;
+    if (gemm->scaled) {
+        const void *w = operand[TW_GEMM_W_SCALE], *x = operand[TW_GEMM_X_SCALE];
+        if (cublasLtMatmulDescSetAttribute(gemm->product, CUBLASLT_MATMUL_DESC_A_SCALE_POINTER, &w, sizeof w) ||
+            cublasLtMatmulDescSetAttribute(gemm->product, CUBLASLT_MATMUL_DESC_B_SCALE_POINTER, &x, sizeof x))
+            return false;
+    }
+    void *y = operand[TW_GEMM_Y];
+    return cublasLtMatmul(gemm->handle, gemm->product, &one, operand[TW_GEMM_W], gemm->w, operand[TW_GEMM_X], gemm->x,
+                          &zero, y, gemm->y, y, gemm->y, &gemm->algo, gemm->workspace, gemm->workspace_bytes,
+                          stream) == CUBLAS_STATUS_SUCCESS;
 }

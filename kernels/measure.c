@@ -1,6 +1,8 @@
 #include "kernels/measure.h"
 
+#include "kernels/assembled.h"
 #include "kernels/host/stats.h"
+#include "kernels/operation.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -9,79 +11,22 @@
 
 enum { WARMUPS = 3, MIN_BATCHES = 5, MAX_BATCHES = 1024, MAX_SETS = 512, MAX_NODES = 4096 };
 static const double replay_s = 200e-6, timed_s = 15e-3, burst_s = 50e-3, rest_s = 0.2;
-static const double settle_s = 2.0, window_s = 5.0, chunk_s = 20e-3;
+static const double chunk_s = 20e-3, period_s = 50e-3;
 static const double noisy_fraction = 0.02;
-
-double tw_now_s(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
-static double attribute(int device, enum cudaDeviceAttr which)
-{
-    int value = 0;
-    return cudaDeviceGetAttribute(&value, which, device) == cudaSuccess ? (double)value : NAN;
-}
-
-bool tw_device_open(TwDevice *device, char *text, int size)
-{
-    *device = (TwDevice){0};
-    int count = 0;
-    cudaError_t status = cudaGetDeviceCount(&count);
-    if (status || count == 0) {
-        int driver = 0;
-        cudaDriverGetVersion(&driver);
-        const char *why = status ? cudaGetErrorString(status) : "the driver shows none";
-        snprintf(text, (size_t)size, "no NVIDIA GPU: %s", driver ? why : "there is no driver");
-        return false;
-    }
-    struct cudaDeviceProp property;
-    status = cudaGetDeviceProperties(&property, 0);
-    if (!status) status = cudaSetDevice(0);
-    if (!status) status = cudaStreamCreateWithFlags(&device->stream, cudaStreamNonBlocking);
-    if (status) {
-        snprintf(text, (size_t)size, "no usable NVIDIA GPU: %s", cudaGetErrorString(status));
-        return false;
-    }
-    device->major = property.major;
-    device->minor = property.minor;
-    device->sm_count = property.multiProcessorCount;
-    device->l2_bytes = (double)property.l2CacheSize;
-    device->memory_bytes = (double)property.totalGlobalMem;
-    device->memory_mhz = 1e-3 * attribute(0, cudaDevAttrMemoryClockRate);
-    device->bus_bits = attribute(0, cudaDevAttrGlobalMemoryBusWidth);
-    snprintf(device->name, sizeof device->name, "%s", property.name);
-    if (device->major < 9) {
-        snprintf(text, (size_t)size, "no usable NVIDIA GPU: %s is sm_%d%d, the kernels need sm_90 or later",
-                 device->name, device->major, device->minor);
-        tw_device_close(device);
-        return false;
-    }
-    cudaRuntimeGetVersion(&device->runtime);
-    cudaDriverGetVersion(&device->driver_cuda);
-    if (cudaDeviceGetPCIBusId(device->pci, (int)sizeof device->pci, 0) == cudaSuccess)
-        device->nvml = tw_nvml_open(device->pci);
-    return true;
-}
-
-void tw_device_close(TwDevice *device)
-{
-    tw_nvml_close(device->nvml);
-    if (device->stream) cudaStreamDestroy(device->stream);
-    *device = (TwDevice){0};
-}
 
 int tw_device_sets(const TwDevice *device, const TwCalPoint *point)
 {
-    return tw_cal_sets(point, device->l2_bytes, MAX_SETS);
+    return tw_cal_sets(point, device->l2_bytes, 0.85 * device->memory_bytes, MAX_SETS);
 }
 
 // One measurement under way.
 typedef struct Run {
     const TwDevice *device;
-    const TwOperation *operation;
+    TwCalPoint point;
+    TwOperation *operation;    // of a single kernel
+    TwAssembled *assembled;    // of a step
+    int sets;
+    FILE *samples;    // readings of a sustained window, or NULL
     cudaGraphExec_t graph;
     int nodes;          // launches of a replay
     double launch_s;    // first estimate
@@ -94,6 +39,11 @@ static bool failed(char *text, int size, const char *what)
 {
     snprintf(text, (size_t)size, "%s: %s", what, cudaGetErrorString(cudaGetLastError()));
     return false;
+}
+
+static bool enqueue(Run *run, int64_t i)
+{
+    return run->assembled ? tw_assembled_enqueue(run->assembled) : tw_operation_enqueue(run->operation, i);
 }
 
 static bool make_events(Run *run, int count)
@@ -114,12 +64,12 @@ static double between_s(cudaEvent_t start, cudaEvent_t stop)
 static bool estimate(Run *run, char *text, int size)
 {
     cudaStream_t stream = run->device->stream;
-    int launches = run->operation->sets < 20 ? run->operation->sets : 20;
+    int launches = run->sets < 20 ? run->sets : 20;
     if (!make_events(run, 2)) return failed(text, size, "events");
     for (int i = 0; i < WARMUPS; i++)
-        if (!tw_operation_enqueue(run->operation, i, stream)) return failed(text, size, "first launch");
+        if (!enqueue(run, i)) return failed(text, size, "first launch");
     cudaEventRecord(run->event[0], stream);
-    for (int i = 0; i < launches; i++) tw_operation_enqueue(run->operation, i, stream);
+    for (int i = 0; i < launches; i++) enqueue(run, i);
     cudaEventRecord(run->event[1], stream);
     if (cudaStreamSynchronize(stream) != cudaSuccess) return failed(text, size, "first launches");
     run->launch_s = fmax(between_s(run->event[0], run->event[1]) / launches, 0.5e-6);
@@ -129,7 +79,7 @@ static bool estimate(Run *run, char *text, int size)
 static bool capture(Run *run, char *text, int size)
 {
     // whole rounds of the sets, so that every replay begins with the coldest
-    int sets = run->operation->sets;
+    int sets = run->sets;
     double rounds = ceil(replay_s / (run->launch_s * sets));
     if (rounds * sets > MAX_NODES) rounds = floor((double)MAX_NODES / sets);
     run->nodes = (int)rounds * sets;
@@ -139,7 +89,7 @@ static bool capture(Run *run, char *text, int size)
     bool queued = true;
     if (cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal) != cudaSuccess)
         return failed(text, size, "graph capture");
-    for (int i = 0; i < run->nodes && queued; i++) queued = tw_operation_enqueue(run->operation, i, stream);
+    for (int i = 0; i < run->nodes && queued; i++) queued = enqueue(run, i);
     cudaError_t status = cudaStreamEndCapture(stream, &graph);
     if (!status && queued) status = cudaGraphInstantiate(&run->graph, graph, 0);
     if (graph) cudaGraphDestroy(graph);
@@ -166,6 +116,16 @@ static void note_times(TwCalRow *row, Run *run, int batches, int launches)
     row->t_p90_us = stats.p90;
 }
 
+// Work that arithmetic limits draws the most: the chip rests four times as long as it will work, so that the mean power
+// of burst and rest stays far below the cap. What memory limits needs no rest.
+static void rest(const Run *run, double work_s)
+{
+    TwOpCost cost = tw_cal_cost(&run->point);
+    if (cost.flop / 990e12 < cost.bytes / 4.8e12) return;
+    double pause_s = fmin(rest_s, 4.0 * work_s);
+    nanosleep(&(struct timespec){.tv_nsec = (long)(1e9 * pause_s)}, NULL);
+}
+
 static bool burst(Run *run, TwCalRow *row, char *text, int size)
 {
     double batch_s = run->launch_s * run->nodes;
@@ -178,7 +138,7 @@ static bool burst(Run *run, TwCalRow *row, char *text, int size)
     for (int i = 0; i < WARMUPS; i++)
         if (cudaGraphLaunch(run->graph, stream) != cudaSuccess) return failed(text, size, "warm-up");
     if (cudaStreamSynchronize(stream) != cudaSuccess) return failed(text, size, "warm-up");
-    nanosleep(&(struct timespec){.tv_nsec = (long)(1e9 * rest_s)}, NULL);
+    rest(run, batches * batch_s);
 
     // all batches are queued before the first one ends: the device never waits for the host
     cudaGraphLaunch(run->graph, stream);
@@ -201,15 +161,19 @@ typedef struct Meter {
     double readings, power_w, power2;
 } Meter;
 
-static void look(Meter *meter, const TwNvml *nvml)
+static void look(Meter *meter, const Run *run, double since_s)
 {
-    TwNvmlReading reading = tw_nvml_read(nvml);
-    double now = tw_now_s();
-    if (isfinite(reading.power_w)) {
+    TwNvmlReading reading = tw_nvml_read(run->device->nvml);
+    double now = tw_now_s(), power_w = isfinite(reading.instant_w) ? reading.instant_w : reading.power_w;
+    if (isfinite(power_w)) {
         meter->readings += 1.0;
-        meter->power_w += reading.power_w;
-        meter->power2 += reading.power_w * reading.power_w;
+        meter->power_w += power_w;
+        meter->power2 += power_w * power_w;
     }
+    if (run->samples)
+        fprintf(run->samples, "%016llx,%.3f,%.3f,%.3f,%.3f,%.0f,%.0f,%.0f\n",
+                (unsigned long long)tw_cal_id(&run->point), since_s, reading.power_w, reading.instant_w,
+                reading.energy_j, reading.sm_mhz, reading.mem_mhz, reading.temp_degc);
     if (!isfinite(reading.energy_j)) return;
     if (isfinite(meter->last_j) && reading.energy_j != meter->last_j) {
         if (!isfinite(meter->first_s)) meter->first_s = now, meter->first_j = reading.energy_j;
@@ -219,10 +183,11 @@ static void look(Meter *meter, const TwNvml *nvml)
     meter->last_j = reading.energy_j;
 }
 
-static void note_energy(TwCalRow *row, const Meter *meter, double poll_s)
+// launch_s: of the window that a launch takes, pauses of a duty cycle included
+static void note_energy(TwCalRow *row, const Meter *meter, double poll_s, double launch_s)
 {
-    double window = meter->step_s - meter->first_s, launch_s = 1e-6 * row->t_med_us;
-    if (window > 0.5 * window_s) {
+    double window = meter->step_s - meter->first_s, wanted_s = tw_cal_regimes[row->point.regime].window_s;
+    if (window > 0.5 * wanted_s) {
         // both ends are known to one look at the counter
         row->p_w = (meter->step_j - meter->first_j) / window;
         row->win_s = window;
@@ -230,52 +195,82 @@ static void note_energy(TwCalRow *row, const Meter *meter, double poll_s)
         row->e_sigma_uj = row->e_uj * sqrt(2.0) * poll_s / window;
     } else if (meter->readings > 1.0) {
         row->p_w = meter->power_w / meter->readings;
-        row->win_s = window_s;
+        row->win_s = wanted_s;
         row->e_uj = 1e6 * row->p_w * launch_s;
         row->e_sigma_uj = 1e6 * launch_s * sqrt(fmax(0.0, meter->power2 / meter->readings - row->p_w * row->p_w));
     } else {
         snprintf(row->status, sizeof row->status, "no_energy");
+        return;
     }
+    // the counter against the integral of the readings: more than 3 % apart is no measurement
+    double mean_w = meter->readings > 1.0 ? meter->power_w / meter->readings : row->p_w;
+    if (fabs(mean_w / row->p_w - 1.0) > 0.03) snprintf(row->status, sizeof row->status, "meters");
+}
+
+static void pause_until(double then_s)
+{
+    double left_s = then_s - tw_now_s();
+    if (left_s > 0.0) nanosleep(&(struct timespec){.tv_nsec = (long)(1e9 * fmin(left_s, 0.9))}, NULL);
 }
 
 static bool sustained(Run *run, TwCalRow *row, char *text, int size)
 {
     enum { RING = 3 };
-    if (!make_events(run, RING)) return failed(text, size, "events");
+    const TwCalRegimeRow *regime = &tw_cal_regimes[row->point.regime];
+    if (!make_events(run, 2 * RING)) return failed(text, size, "events");
     cudaStream_t stream = run->device->stream;
-    int replays = (int)ceil(chunk_s / (run->launch_s * run->nodes));
+    bool idle = row->point.kind->op == TW_CAL_IDLE;
+    double chunk = regime->duty < 1.0 ? period_s * regime->duty : chunk_s;
+    // counts vary by up to 3 %, so that no multiple of a period falls on the meter's steps
+    int replays =
+        (int)ceil(chunk * (1.0 + 0.03 * (double)(tw_cal_id(&row->point) % 8) / 8.0) / (run->launch_s * run->nodes));
     Meter meter = {.last_j = NAN, .first_s = NAN, .step_s = NAN};
-    double start = tw_now_s();
+    double start = tw_now_s(), launches = 0.0, from_s = NAN, until_s = NAN;
     int batches = 0;
 
-    // two chunks are always queued: one works while the host looks at the meters
-    for (int chunk = 0;; chunk++) {
-        for (int i = 0; i < replays; i++)
+    // two chunks are always queued: one works while the host looks at the meters; with a duty cycle one at a time
+    int ahead = regime->duty < 1.0 || idle ? 0 : 2;
+    for (int chunk_index = 0;; chunk_index++) {
+        int slot = chunk_index % RING;
+        cudaEventRecord(run->event[2 * slot], stream);
+        for (int i = 0; i < replays && !idle; i++)
             if (cudaGraphLaunch(run->graph, stream) != cudaSuccess) return failed(text, size, "replay");
-        cudaEventRecord(run->event[chunk % RING], stream);
-        if (chunk < 2) continue;
-        cudaEvent_t before = run->event[(chunk - 2) % RING], after = run->event[(chunk - 1) % RING];
-        if (cudaEventSynchronize(after) != cudaSuccess) return failed(text, size, "replay");
+        cudaEventRecord(run->event[2 * slot + 1], stream);
+        if (chunk_index < ahead) continue;
+        int done = (chunk_index - ahead) % RING;
+        if (cudaEventSynchronize(run->event[2 * done + 1]) != cudaSuccess) return failed(text, size, "replay");
+        if (!ahead) pause_until(start + (chunk_index + 1) * period_s);
         double elapsed = tw_now_s() - start;
-        if (elapsed < settle_s) continue;
-        if (batches < MAX_BATCHES) run->batch_us[batches++] = 1e6 * between_s(before, after) / (run->nodes * replays);
-        look(&meter, run->device->nvml);
-        if (elapsed >= settle_s + window_s && batches >= MIN_BATCHES) break;
+        if (elapsed < regime->settle_s) continue;
+        if (!isfinite(from_s)) from_s = elapsed;
+        until_s = elapsed;
+        launches += (double)run->nodes * replays;
+        if (batches < MAX_BATCHES && !idle)
+            run->batch_us[batches++] =
+                1e6 * between_s(run->event[2 * done], run->event[2 * done + 1]) / (run->nodes * replays);
+        look(&meter, run, elapsed);
+        if (elapsed >= regime->settle_s + regime->window_s && (idle || batches >= MIN_BATCHES)) break;
     }
     note_clocks(row, tw_nvml_read(run->device->nvml));
     if (cudaStreamSynchronize(stream) != cudaSuccess) return failed(text, size, "replay");
-    note_times(row, run, batches, run->nodes * replays);
-    note_energy(row, &meter, 1e-6 * row->t_med_us * run->nodes * replays);
+    if (idle) run->batch_us[batches++] = 1e3 * (double)row->point.p[0];
+    note_times(row, run, batches, idle ? 1 : run->nodes * replays);
+    double window_launch_s = 1e-6 * row->t_med_us;
+    if (!ahead && !idle && launches > 0.0) window_launch_s = (until_s - from_s + period_s) / launches;
+    note_energy(row, &meter, ahead ? 1e-6 * row->t_med_us * run->nodes * replays : period_s, window_launch_s);
     return true;
 }
 
 static bool timed(Run *run, TwCalRow *row, char *text, int size)
 {
-    if (!estimate(run, text, size) || !capture(run, text, size)) return false;
-    for (int attempt = 0; attempt < 2; attempt++) {
+    bool idle = row->point.kind->op == TW_CAL_IDLE, brief = tw_cal_regimes[row->point.regime].window_s == 0.0;
+    run->nodes = 1;
+    run->launch_s = 1.0;
+    if (!idle && (!estimate(run, text, size) || !capture(run, text, size))) return false;
+    for (int attempt = 0; attempt < (brief ? 2 : 1); attempt++) {
         snprintf(row->status, sizeof row->status, "ok");
-        bool done = row->point.regime == TW_CAL_BURST ? burst(run, row, text, size) : sustained(run, row, text, size);
-        if (!done) return false;
+        if (!(brief ? burst(run, row, text, size) : sustained(run, row, text, size))) return false;
+        if (!brief) return true;    // under the cap clocks wander, and that is what is measured
         if (row->t_mad_us <= noisy_fraction * row->t_med_us) return true;
     }
     snprintf(row->status, sizeof row->status, "noisy");
@@ -283,26 +278,38 @@ static bool timed(Run *run, TwCalRow *row, char *text, int size)
     return true;
 }
 
-bool tw_measure(TwCalRow *row, const TwDevice *device, const TwCalPoint *point, uint64_t seed, char *text, int size)
+bool tw_measure(TwCalRow *row, const TwDevice *device, const TwCalPoint *point, uint64_t seed, FILE *samples,
+                char *text, int size)
 {
     *row = tw_cal_row(point);
     row->sets = tw_device_sets(device, point);
     text[0] = '\0';
-    TwOperation operation;
-    TwPrepared prepared = tw_operation_create(&operation, point, (int)row->sets, seed, device->stream, text, size);
+    TwOperation operation = {0};
+    Run run = {.device = device, .point = *point, .samples = samples, .sets = 1};
+    TwPrepared prepared;
+    if (point->kind->op == TW_CAL_STEP) {
+        TwStepCase step = tw_step_of(point);
+        prepared = tw_assembled_create(&run.assembled, &tw_step_llama8b, &step, seed, device, text, size);
+    } else {
+        prepared = tw_operation_create(&operation, point, (int)row->sets, seed, device, text, size);
+        run.operation = &operation;
+        run.sets = (int)row->sets;
+    }
     if (prepared == TW_DEVICE_ERROR) return false;
     if (prepared != TW_PREPARED) {
         snprintf(row->status, sizeof row->status, "%s", prepared == TW_NO_MEMORY ? "no_memory" : "no_algo");
         return true;
     }
-    snprintf(row->algo, sizeof row->algo, "%s", operation.gemm.text);
-    snprintf(row->kernel, sizeof row->kernel, "%s", tw_operation_kernel(point));
-    if (point->op == TW_CAL_GEMM) row->ws_bytes = (double)operation.gemm.workspace_bytes;
+    snprintf(row->algo, sizeof row->algo, "%s", operation.plan.algo);
+    snprintf(row->kernel, sizeof row->kernel, "%s", tw_plan_kernel(point));
+    if (operation.plan.algo[0]) row->ws_bytes = operation.plan.ws_bytes;
 
-    Run run = {.device = device, .operation = &operation};
     bool done = timed(&run, row, text, size);
     for (int i = 0; i < run.events; i++) cudaEventDestroy(run.event[i]);
     if (run.graph) cudaGraphExecDestroy(run.graph);
-    tw_operation_destroy(&operation);
+    if (run.assembled)
+        tw_assembled_destroy(run.assembled);
+    else
+        tw_operation_destroy(&operation);
     return done;
 }

@@ -1,5 +1,7 @@
 #include "kernels/session.h"
 
+#include "kernels/host/operand.h"
+
 #include <cublasLt.h>
 #include <errno.h>
 #include <math.h>
@@ -11,10 +13,12 @@
 #include <unistd.h>
 
 enum { SENTINELS = 2, SENTINEL_EVERY = 100, PATH = 4096 };
-static const TwCalPoint sentinels[SENTINELS] = {
-    {TW_CAL_GEMM, TW_CAL_LIBRARY, TW_CAL_BURST, {8192, 8192, 8192}},
-    {TW_CAL_COPY, TW_CAL_LIBRARY, TW_CAL_BURST, {INT64_C(4) << 30}},
-};
+static TwCalPoint sentinel_point(int i)
+{
+    static const int64_t p[SENTINELS][TW_CAL_PARAMETERS] = {{8192, 8192, 8192}, {INT64_C(4) << 30}};
+    return i ? tw_cal_point("copy", "runtime", "byte", p[1], TW_CAL_BURST)
+             : tw_cal_point("gemm", "cublaslt", "bf16", p[0], TW_CAL_BURST);
+}
 static const double drift_most = 0.03, progress_s = 2.0;
 
 // set by the handler only: the point under way is finished, then the run ends
@@ -26,10 +30,22 @@ static void on_signal(int number)
     signal(number, SIG_DFL);    // a second one ends at once
 }
 
-double tw_session_expected_s(const TwCalPoint *point)
+double tw_session_expected_s(const TwCalPoint *point, bool plans)
 {
-    double prepare = point->op == TW_CAL_GEMM ? 0.5 : 0.2;
-    return prepare + (point->regime == TW_CAL_BURST ? 0.3 : 7.2);
+    const double fill_bytes_s = 1e12, trials_s = 5e-3, plan_s = 1.0, replay_s = 200e-6, timed_s = 15e-3;
+    const TwCalRegimeRow *regime = &tw_cal_regimes[point->regime];
+    TwOpCost cost = tw_cal_cost(point);
+    double launch_s = 2e-6 + 1.3 * tw_cal_bound_s(point), batch_s = fmax(replay_s, launch_s);
+    TwCalBytes bytes = tw_cal_bytes(point);
+    double prepare_s = 5e-3 + (bytes.hot + bytes.cold * tw_cal_sets(point, 60e6, 140e9, 512)) / fill_bytes_s;
+    bool cudnn = strcmp(point->kind->impl_name, "cudnn") == 0;
+    if (point->kind->op == TW_CAL_GEMM) prepare_s += trials_s + 32.0 * launch_s;
+    if (point->kind->op == TW_CAL_STEP) prepare_s += 1.0 + 2.0 * plan_s;
+    if (cudnn) prepare_s += plans ? trials_s : plan_s;
+    if (regime->window_s > 0.0) return prepare_s + regime->settle_s + regime->window_s + 0.1;
+    double work_s = fmax(timed_s, 5.0 * batch_s), rests_s = 0.0;
+    if (cost.flop / 990e12 > cost.bytes / 4.8e12) rests_s = fmin(0.2, 4.0 * work_s);
+    return prepare_s + 4.0 * batch_s + work_s + rests_s;
 }
 
 typedef struct Sentinel {
@@ -40,8 +56,8 @@ typedef struct Sentinel {
 typedef struct Work {
     const TwSession *session;
     const TwDevice *device;
-    FILE *points;
-    char points_path[PATH], cfg_path[PATH], started[32];
+    FILE *points, *samples;
+    char points_path[PATH], cfg_path[PATH], samples_path[PATH], started[32];
     double start_s, told_s;
     int total, done, not_ok, skipped;
     double expected_s, expected_done_s;
@@ -112,11 +128,15 @@ static bool write_cfg(const Work *work, const char *status)
     fprintf(file, "};\nsoftware = {\n");
     quoted(file, "program", TW_CALIBRATE_VERSION);
     quoted(file, "driver", limits.driver);
-    fprintf(file, "    driver_cuda = %d;\n    cuda_runtime = %d;\n    cublaslt = %zu;\n    nvml = %s;\n};\nrun = {\n",
-            device->driver_cuda, device->runtime, cublasLtGetVersion(), device->nvml ? "true" : "false");
+    fprintf(file,
+            "    driver_cuda = %d;\n    cuda_runtime = %d;\n    cublaslt = %zu;\n    cudnn = %zu;\n    nvml = "
+            "%s;\n};\nrun = {\n",
+            device->driver_cuda, device->runtime, cublasLtGetVersion(), cudnnGetVersion(),
+            device->nvml ? "true" : "false");
     quoted(file, "provenance", "measured");
     quoted(file, "status", status);
-    quoted(file, "grid", work->session->grid_path);
+    quoted(file, "grid", work->session->grid);
+    quoted(file, "slice", work->session->slice);
     quoted(file, "start_utc", work->started);
     quoted(file, "end_utc", ended);
     fprintf(file, "    seed = %lluL;\n    points = %d;\n    measured = %d;\n    not_ok = %d;\n    skipped = %d;\n};\n",
@@ -125,7 +145,8 @@ static bool write_cfg(const Work *work, const char *status)
     for (int i = 0; i < SENTINELS; i++) {
         const Sentinel *s = &work->sentinel[i];
         char name[160];
-        tw_cal_describe(&sentinels[i], name, (int)sizeof name);
+        TwCalPoint point = sentinel_point(i);
+        tw_cal_describe(&point, name, (int)sizeof name);
         fprintf(file, "  {\n");
         quoted(file, "point", name);
         fprintf(file, "    count = %d;\n", s->count);
@@ -140,6 +161,19 @@ static bool write_cfg(const Work *work, const char *status)
     fprintf(file, ");\n");
     bool written = !ferror(file);
     return (fclose(file) == 0) && written && rename(path, work->cfg_path) == 0;
+}
+
+// the meters' readings in sustained windows, appended to what an earlier run left
+static bool open_samples(Work *work)
+{
+    snprintf(work->samples_path, sizeof work->samples_path, "%s/samples.csv", work->session->out);
+    work->samples = fopen(work->samples_path, "a");
+    if (work->samples && ftell(work->samples) == 0)
+        fputs("point_id,t_s,power_w,instant_w,energy_j,sm_mhz,mem_mhz,temp_degc\n", work->samples);
+    if (work->samples) return true;
+    fprintf(stderr, "tokenworks-calibrate: %s: %s\n", work->samples_path, strerror(errno));
+    fclose(work->points);
+    return false;
 }
 
 // the file of rows: new with its title, or the resumed one cut back to its last whole row
@@ -169,14 +203,15 @@ static bool open_points(Work *work, const TwCalRows *before)
         }
     }
     if (!work->points) fprintf(stderr, "tokenworks-calibrate: %s: %s\n", work->points_path, strerror(errno));
-    return work->points != NULL;
+    return work->points && open_samples(work);
 }
 
 static bool measure_sentinels(Work *work, char *text, int size)
 {
     for (int i = 0; i < SENTINELS; i++) {
         TwCalRow row;
-        if (!tw_measure(&row, work->device, &sentinels[i], work->session->seed, text, size)) return false;
+        TwCalPoint point = sentinel_point(i);
+        if (!tw_measure(&row, work->device, &point, work->session->seed, NULL, text, size)) return false;
         if (!isfinite(row.t_med_us)) continue;    // a small device has no room for it
         Sentinel *s = &work->sentinel[i];
         if (!s->count++) s->first_us = s->least_us = s->most_us = row.t_med_us;
@@ -208,6 +243,7 @@ static void tell(Work *work, const TwCalRow *row, bool last)
 static int finish(Work *work, int status, const char *word)
 {
     bool closed = fclose(work->points) == 0;
+    closed = fclose(work->samples) == 0 && closed;
     if (!write_cfg(work, word) || !closed) {
         fprintf(stderr, "tokenworks-calibrate: %s: %s\n", work->cfg_path, strerror(errno));
         return TW_EXIT_IO;
@@ -224,7 +260,7 @@ static int visit(Work *work, const TwCalGrid *grid, const TwCalRows *before, cha
         const TwCalPoint *point = &grid->point[i];
         if (tw_cal_rows_done(before, point)) continue;
         if (caught) return TW_EXIT_CHECK;
-        double expected = tw_session_expected_s(point), budget = work->session->budget_s;
+        double expected = tw_session_expected_s(point, work->device->plans != NULL), budget = work->session->budget_s;
         if (budget > 0.0 && tw_now_s() - work->start_s + expected > budget) {
             fprintf(stderr, "tokenworks-calibrate: the budget of %g s is used; go on with --resume %s\n", budget,
                     work->points_path);
@@ -234,13 +270,14 @@ static int visit(Work *work, const TwCalGrid *grid, const TwCalRows *before, cha
             return TW_EXIT_NUMERIC;
 
         TwCalRow row;
-        if (!tw_measure(&row, work->device, point, work->session->seed + tw_cal_id(point), text, size))
+        if (!tw_measure(&row, work->device, point, work->session->seed + tw_cal_id(point), work->samples, text, size))
             return TW_EXIT_NUMERIC;
-        snprintf(row.slice, sizeof row.slice, "first");
+        snprintf(row.slice, sizeof row.slice, "%s", work->session->slice);
         if (!tw_cal_row_write(work->points, &row)) {
             snprintf(text, (size_t)size, "%.200s: %s", work->points_path, strerror(errno));
             return TW_EXIT_IO;
         }
+        fflush(work->samples);
         work->done++;
         work->expected_done_s += expected;
         if (strcmp(row.status, "ok") != 0) {
@@ -263,7 +300,7 @@ int tw_session_run(const TwSession *session, const TwDevice *device, TwCalGrid *
     for (int i = 0; i < grid->count; i++) {
         bool done = tw_cal_rows_done(before, &grid->point[i]);
         work.skipped += done;
-        if (!done) work.expected_s += tw_session_expected_s(&grid->point[i]);
+        if (!done) work.expected_s += tw_session_expected_s(&grid->point[i], device->plans != NULL);
     }
     if (!open_points(&work, before)) return TW_EXIT_IO;
     if (work.skipped == work.total) return finish(&work, TW_EXIT_DONE, "complete");

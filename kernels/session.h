@@ -8,17 +8,18 @@
 #include "kernels/measure.h"
 
 typedef struct TwSession {
-    const char *grid_path, *out, *resume;    // resume NULL: nothing was measured before
-    double budget_s;                         // 0: none
-    uint64_t seed;                           // of order and operands
+    const char *grid, *slice, *out, *resume;    // resume NULL: nothing was measured before
+    double budget_s;                            // 0: none
+    uint64_t seed;                              // of order and operands
     bool quiet;
 } TwSession;
 
 // Exit statuses, those of all programs of the project.
 enum { TW_EXIT_DONE, TW_EXIT_CHECK, TW_EXIT_USAGE, TW_EXIT_INPUT, TW_EXIT_NUMERIC, TW_EXIT_IO, TW_EXIT_NO_GPU = 77 };
 
-// Seconds that a point is expected to take, its preparation included; from the timing rules alone.
-double tw_session_expected_s(const TwCalPoint *point);
+// Seconds that a point is expected to take, its preparation included; from the timing rules and the least time on an
+// H200. plans: those of cuDNN are made beforehand.
+double tw_session_expected_s(const TwCalPoint *point, bool plans);
 
 // Measures what is not done yet; the grid is reordered. Returns an exit status, with its reason on stderr.
 int tw_session_run(const TwSession *session, const TwDevice *device, TwCalGrid *grid, const TwCalRows *before);

@@ -13,6 +13,20 @@ typedef int AskKind(void *, unsigned, unsigned *);
 typedef int AskWide(void *, unsigned long long *);
 typedef int Version(char *, unsigned);
 
+// one of the driver's fields, as its header lays it out
+typedef struct Field {
+    unsigned id, scope;
+    long long timestamp_us, latency_us;
+    int type, status;    // type 1: unsigned int
+    union {
+        unsigned whole;
+        unsigned long long wide;
+        double real;
+    } value;
+} Field;
+typedef int AskFields(void *, int, Field *);
+enum { POWER_INSTANT = 186, SCOPE_GPU = 0, TYPE_UINT = 1 };
+
 enum { CLOCK_SM = 1, CLOCK_MEM = 2, SENSOR_GPU = 0 };
 
 struct TwNvml {
@@ -22,6 +36,7 @@ struct TwNvml {
     AskKind *clock_mhz, *max_clock_mhz, *temperature;
     AskWide *energy_mj, *reasons;
     Version *driver;
+    AskFields *fields;
 };
 
 // dlsym answers an object pointer, a function pointer is wanted
@@ -53,6 +68,7 @@ TwNvml *tw_nvml_open(const char *pci)
     load(library, "nvmlDeviceGetCurrentClocksEventReasons", &nvml->reasons);
     if (!nvml->reasons) load(library, "nvmlDeviceGetCurrentClocksThrottleReasons", &nvml->reasons);    // before R535
     load(library, "nvmlSystemGetDriverVersion", &nvml->driver);
+    load(library, "nvmlDeviceGetFieldValues", &nvml->fields);
 
     if (start && start() == 0) {
         if (find && find(pci, &nvml->device) == 0) return nvml;
@@ -89,14 +105,24 @@ static double ask_wide(const TwNvml *nvml, AskWide *call, double unit)
     return call && call(nvml->device, &value) == 0 ? unit * (double)value : NAN;
 }
 
+// instantaneous power: on Hopper the plain reading is a mean over a second
+static double instant_w(const TwNvml *nvml)
+{
+    Field field = {.id = POWER_INSTANT, .scope = SCOPE_GPU};
+    if (!nvml->fields || nvml->fields(nvml->device, 1, &field) != 0 || field.status != 0 || field.type != TYPE_UINT)
+        return NAN;
+    return 1e-3 * field.value.whole;
+}
+
 TwNvmlReading tw_nvml_read(const TwNvml *nvml)
 {
-    if (!nvml) return (TwNvmlReading){NAN, NAN, NAN, NAN, NAN, NAN};
+    if (!nvml) return (TwNvmlReading){NAN, NAN, NAN, NAN, NAN, NAN, NAN};
     return (TwNvmlReading){
         .sm_mhz = ask_kind(nvml, nvml->clock_mhz, CLOCK_SM),
         .mem_mhz = ask_kind(nvml, nvml->clock_mhz, CLOCK_MEM),
         .temp_degc = ask_kind(nvml, nvml->temperature, SENSOR_GPU),
         .power_w = ask(nvml, nvml->power_mw, 1e-3),
+        .instant_w = instant_w(nvml),
         .energy_j = ask_wide(nvml, nvml->energy_mj, 1e-3),
         .throttle = ask_wide(nvml, nvml->reasons, 1.0),
     };

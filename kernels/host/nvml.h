@@ -9,9 +9,10 @@
 typedef struct TwNvml TwNvml;
 
 typedef struct TwNvmlReading {
-    double sm_mhz, mem_mhz, temp_degc, power_w;
-    double energy_j;    // counter since the driver was loaded; steps about every 100 ms on Hopper
-    double throttle;    // reasons, a bit set
+    double sm_mhz, mem_mhz, temp_degc;
+    double power_w, instant_w;    // a mean over up to a second; now
+    double energy_j;              // counter since the driver was loaded; steps about every 100 ms on Hopper
+    double throttle;              // reasons, a bit set
 } TwNvmlReading;
 
 typedef struct TwNvmlLimits {

@@ -52,6 +52,7 @@ TwCalRow tw_cal_row(const TwCalPoint *point)
 {
     TwOpCost cost = tw_cal_cost(point);
     return (TwCalRow){.point = *point,
+                      .id = tw_cal_id(point),
                       .flop = cost.flop,
                       .bytes = cost.bytes,
                       .t_med_us = NAN,
@@ -110,15 +111,15 @@ static void put_count(Line *line, int64_t value)
 bool tw_cal_row_write(FILE *file, const TwCalRow *row)
 {
     const TwCalPoint *point = &row->point;
-    const TwCalKind *kind = &tw_cal_kinds[point->op];
+    const TwCalKind *kind = point->kind;
     Line line = {.used = 0};
     char id[24];
     snprintf(id, sizeof id, "%016llx", (unsigned long long)tw_cal_id(point));
     const char *const words[] = {
-        id, kind->family, kind->name, kind->impl[point->impl], kind->dtype_a, kind->dtype_b, kind->dtype_out, ""};
+        id, kind->family, kind->name, kind->impl_name, kind->dtype_a, kind->dtype_b, kind->dtype_out, kind->scale_mode};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) put(&line, words[i]);
     for (int i = 0; i < TW_CAL_PARAMETERS; i++) put_count(&line, point->p[i]);
-    put(&line, tw_cal_regimes[point->regime]);
+    put(&line, tw_cal_regimes[point->regime].name);
     put_count(&line, row->n_batches);
     put_count(&line, row->n_rep);
     put_number(&line, row->t_med_us);
@@ -140,13 +141,29 @@ bool tw_cal_row_write(FILE *file, const TwCalRow *row)
     return fwrite(line.text, 1, line.used, file) == line.used && fflush(file) == 0;
 }
 
+static const TwCalKind *kind_of(char **field)
+{
+    for (int i = 0; i < tw_cal_kind_count; i++) {
+        const TwCalKind *k = &tw_cal_kinds[i];
+        const char *const words[] = {k->family,  k->name,      k->impl_name, k->dtype_a,
+                                     k->dtype_b, k->dtype_out, k->scale_mode};
+        bool same = true;
+        for (int w = 0; w < SCALE_MODE; w++) same = same && strcmp(field[FAMILY + w], words[w]) == 0;
+        if (same) return k;
+    }
+    return NULL;
+}
+
 static bool parse(TwCalRow *row, char **field, const char *path, int number, TwCalErrors *errors)
 {
     int before = errors->count;
+    const TwCalKind *kind = kind_of(field);
+    if (!kind)
+        return tw_cal_fail(errors, path, number,
+                           "%s %s of %s, %s to %s with scales \"%s\" is no operation of this version", field[IMPL],
+                           field[OP], field[DTYPE_A], field[DTYPE_B], field[DTYPE_OUT], field[SCALE_MODE]);
     TwCalPoint point;
-    if (!tw_cal_point_parse(&point, field[OP], field[IMPL], field[DTYPE_A], field + P0, TW_CAL_PARAMETERS,
-                            field[REGIME], path, number, errors))
-        return false;
+    if (!tw_cal_point_parse(&point, kind, field + P0, field[REGIME], path, number, errors)) return false;
     *row = tw_cal_row(&point);
 
     char id[24];
@@ -266,6 +283,6 @@ bool tw_cal_rows_done(const TwCalRows *rows, const TwCalPoint *point)
 {
     uint64_t id = tw_cal_id(point);
     for (int i = 0; i < rows->count; i++)
-        if (tw_cal_id(&rows->row[i].point) == id && strcmp(rows->row[i].status, "ok") == 0) return true;
+        if (rows->row[i].id == id && strcmp(rows->row[i].status, "ok") == 0) return true;
     return false;
 }

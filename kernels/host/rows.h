@@ -11,6 +11,7 @@
 
 typedef struct TwCalRow {
     TwCalPoint point;
+    uint64_t id;                 // of the point
     int64_t n_batches, n_rep;    // batches timed, launches in each
     double t_med_us, t_mad_us, t_p10_us, t_p90_us;
     double flop, bytes;
@@ -20,7 +21,7 @@ typedef struct TwCalRow {
     double e_uj, e_sigma_uj;       // per launch; sustained points only
     double p_w, win_s;             // mean power of the window and its length
     int64_t sets;                  // operand sets rotated
-    char status[16], slice[16];    // ok, noisy, no_energy, no_algo, no_memory
+    char status[16], slice[16];    // ok, noisy, meters, no_energy, no_algo, no_memory
 } TwCalRow;
 
 typedef struct TwCalRows {

@@ -1,4 +1,4 @@
-#include "kernels/ref/bf16.h"
+#include "kernels/ref/formats.h"
 #include "kernels/ref/ref.h"
 
 #include <math.h>

@@ -14,9 +14,15 @@ TwOpCost tw_op_prefill(double batch, double seq, double heads, double kv_heads, 
 
 TwOpCost tw_op_chunk(double batch, double chunk, double history, double heads, double kv_heads, double dim, double e)
 {
-    double flop = 4.0 * batch * heads * dim * chunk * (history + chunk / 2.0);
-    double cache = batch * (history + chunk) * 2.0 * kv_heads * dim * e;
-    return (TwOpCost){flop, cache + 4.0 * batch * chunk * heads * dim};
+    return tw_op_attention(batch, chunk, history, heads, kv_heads, dim, dim, e);
+}
+
+TwOpCost tw_op_attention(double batch, double q, double prefix, double heads, double kv_heads, double d_qk, double d_v,
+                         double e)
+{
+    double flop = 2.0 * batch * heads * (d_qk + d_v) * q * (prefix + q / 2.0);
+    double cache = batch * (prefix + q) * kv_heads * (d_qk + d_v) * e;
+    return (TwOpCost){flop, cache + 2.0 * batch * q * heads * (d_qk + d_v)};
 }
 
 TwOpCost tw_op_decode(double batch, double context, double heads, double kv_heads, double dim, double e)

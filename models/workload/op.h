@@ -20,6 +20,10 @@ TwOpCost tw_op_gemm(double m, double n, double k, double e);
 TwOpCost tw_op_prefill(double batch, double seq, double heads, double kv_heads, double dim, double e);
 // Chunks of `chunk` new tokens on `history` cached ones (bottom-right mask).
 TwOpCost tw_op_chunk(double batch, double chunk, double history, double heads, double kv_heads, double dim, double e);
+// The same with keys and values of different widths, as latent attention has before it absorbs: q new tokens on
+// `prefix` cached ones.
+TwOpCost tw_op_attention(double batch, double q, double prefix, double heads, double kv_heads, double d_qk, double d_v,
+                         double e);
 // One query token of `batch` sequences of `context` cached tokens.
 TwOpCost tw_op_decode(double batch, double context, double heads, double kv_heads, double dim, double e);
 

@@ -34,21 +34,39 @@ expect 0 out "$points points" --grid "$first" --list
 [ "$(grep -cE '^[0-9a-f]{16} ' out)" = "$points" ] || { echo "--list prints other than $points ids"; failures=$((failures + 1)); }
 [ "$(grep -oE '^[0-9a-f]{16} ' out | sort -u | wc -l)" = "$points" ] || { echo "ids repeat"; failures=$((failures + 1)); }
 expect 0 out "$points points to measure, 0 done" --grid "$first" --dry-run
-expect 2 err "--grid FILE.csv is missing" --list
+expect 2 err "--slice LETTER or --grid FILE.csv is missing" --list
+expect 2 err "--slice E: expected A, B, C or D" --slice E
+expect 2 err "expected B, C or D" --slice A --list
+# the slices: all points within 25 minutes of an H200, none twice
+total=0
+for slice in B C D; do
+    expect 0 out "points to measure, 0 done" --slice $slice --dry-run --plans here
+    minutes=$(sed -n 's/.*about \([0-9.]*\) minutes.*/\1/p' out)
+    total=$(echo "$total $minutes" | awk '{ print $1 + $2 }')
+    expect 0 out "points" --slice $slice --list
+    [ -z "$(grep -oE '^[0-9a-f]{16} ' out | sort | uniq -d)" ] || { echo "slice $slice: ids repeat"; failures=$((failures + 1)); }
+done
+echo "$total" | awk '{ exit !($1 > 5 && $1 < 24) }' || { echo "the slices take $total minutes"; failures=$((failures + 1)); }
 expect 2 err "--out DIR is missing" --grid "$first"
 expect 2 err "try" --no-such-option
 expect 2 err "--budget -3: expected seconds above 0" --grid "$first" --out x --budget -3
 expect 2 err "first.csv: not an option" --grid "$first" first.csv
 expect 5 err "nowhere.csv: error: No such file" --grid nowhere.csv --list
 
-printf 'op,impl,dtype,p0,p1,p2,regime\ngemm,cublaslt,bf16,0,8,8,burst\nconv,x,bf16,1,,,burst\n' > bad.csv
+title=op,impl,dtype,p0,p1,p2,p3,p4,p5,p6,p7,regime,tier
+printf '%s\ngemm,cublaslt,bf16,0,8,8,,,,,,burst,1\nconv,x,bf16,1,,,,,,,,burst,1\n' $title > bad.csv
 expect 3 err "bad.csv:2: error: p0 (m) = 0, expected a whole number from 1" --grid bad.csv --list
 expect 3 err "bad.csv:3: error: op = conv, expected gemm" --grid bad.csv --out x
 expect 3 err "2 errors; nothing was measured" --grid bad.csv --dry-run
 [ ! -e x ] || { echo "a bad grid wrote something"; failures=$((failures + 1)); }
 
+# a prediction of nothing says how much is missing
+printf '%s\n' "$(sed -n '/^static const char title/,/;/p' "$source/kernels/host/rows.c" | grep -o '"[^"]*"' | tr -d '"\n')" > none.csv
+expect 1 err "points of 36 steps have no row" --predict none.csv
+[ "$(wc -l < out)" = 37 ] || { echo "36 steps and a title expected:"; cat out; failures=$((failures + 1)); }
+
 # a small grid, measured where there is a GPU
-printf 'op,impl,dtype,p0,p1,p2,regime\ngemm,cublaslt,bf16,16,4096,4096,burst\nsilu_mul,hand,bf16,64,14336,,burst\ncopy,hand,byte,67108864,,,burst\n' > small.csv
+printf '%s\ngemm,cublaslt,bf16,16,4096,4096,,,,,,burst,1\nsilu_mul,hand,bf16,64,14336,,,,,,,burst,1\ncopy,hand,byte,67108864,,,,,,,,burst,1\n' $title > small.csv
 "$program" --grid small.csv --out chip > out 2> err
 status=$?
 case $status in

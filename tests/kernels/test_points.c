@@ -1,12 +1,17 @@
+#include "kernels/host/assemble.h"
 #include "kernels/host/nvml.h"
+#include "kernels/host/operand.h"
 #include "kernels/host/rows.h"
 #include "tests/check.h"
 #include "tests/kernels/scratch.h"
 
 static TwCalPoint gemm(int64_t m, int64_t n, int64_t k)
 {
-    return (TwCalPoint){TW_CAL_GEMM, TW_CAL_LIBRARY, TW_CAL_BURST, {m, n, k}};
+    return tw_cal_point("gemm", "cublaslt", "bf16", (const int64_t[TW_CAL_PARAMETERS]){m, n, k}, TW_CAL_BURST);
 }
+
+#define POINT(op, impl, type, ...)                                                                                     \
+    tw_cal_point(op, impl, type, (const int64_t[TW_CAL_PARAMETERS]){__VA_ARGS__}, TW_CAL_BURST)
 
 // published values of FNV-1a and splitmix64; the ids of two points, which no later version may change
 static void ids_are_what_they_were(void)
@@ -19,10 +24,14 @@ static void ids_are_what_they_were(void)
 
     TwCalPoint point = gemm(16, 4096, 4096);
     CHECK(tw_cal_id(&point) == tw_cal_hash("gemm|cublaslt|bf16|bf16|bf16|16|4096|4096|0|0|0|0|0|burst"));
-    point = (TwCalPoint){TW_CAL_COPY, TW_CAL_HAND, TW_CAL_SUSTAINED, {65536}};
+    point = POINT("copy", "hand", "byte", 65536);
+    point.regime = TW_CAL_SUSTAINED;
     CHECK(tw_cal_id(&point) == tw_cal_hash("copy|hand|byte||byte|65536|0|0|0|0|0|0|0|sustained"));
     point = gemm(1, 6144, 4096);
     CHECK(tw_cal_id(&point) == UINT64_C(0xd5a9b96e5c1225c5));
+    // formats of the same numbers differ by their scales
+    point = POINT("gemm", "cublaslt", "fp8_row", 16, 4096, 4096);
+    CHECK(tw_cal_id(&point) == tw_cal_hash("gemm|cublaslt|e4m3|e4m3|bf16|16|4096|4096|0|0|0|0|0|burst|row"));
 }
 
 // K-27: 15 % +- 1.3 points of 7300 ids
@@ -51,7 +60,7 @@ static void sites_and_odd_batches_are_kept_apart(void)
         odd += tw_cal_role(&other) == TW_CAL_ODD_M;
     }
     CHECK(train == 0 && site >= 10 && odd >= 10);
-    TwCalPoint norm = {TW_CAL_NORM, TW_CAL_HAND, TW_CAL_BURST, {65, 14336}};    // sites are weight shapes only
+    TwCalPoint norm = POINT("residual_rmsnorm", "hand", "bf16", 65, 14336);    // sites are weight shapes only
     CHECK(tw_cal_role(&norm) == TW_CAL_TRAIN || tw_cal_role(&norm) == TW_CAL_HOLDOUT);
 }
 
@@ -62,29 +71,83 @@ static void costs_are_those_of_the_step_model(void)
     CHECK(tw_cal_cost(&point).flop == 536870912.0 && tw_cal_cost(&point).bytes == 33816576.0);
     point = gemm(1, 128256, 4096);
     CHECK(tw_cal_cost(&point).flop == 1050673152.0 && tw_cal_cost(&point).bytes == 1050937856.0);
-    point = (TwCalPoint){TW_CAL_NORM, TW_CAL_HAND, TW_CAL_BURST, {100, 64}};
+    point = POINT("residual_rmsnorm", "hand", "bf16", 100, 64);
     CHECK(tw_cal_cost(&point).bytes == 2.0 * (4 * 6400 + 64));
-    point = (TwCalPoint){TW_CAL_SILU, TW_CAL_HAND, TW_CAL_BURST, {100, 64}};
+    point = POINT("silu_mul", "hand", "bf16", 100, 64);
     CHECK(tw_cal_cost(&point).bytes == 2.0 * 3 * 6400);
-    point = (TwCalPoint){TW_CAL_COPY, TW_CAL_HAND, TW_CAL_BURST, {1000}};
+    point = POINT("copy", "hand", "byte", 1000);
     CHECK(tw_cal_cost(&point).bytes == 2000.0 && tw_cal_cost(&point).flop == 0.0);
+    // K-03, K-04
+    point = POINT("gemm", "cublaslt", "fp8_tensor", 512, 57344, 8192);
+    CHECK(tw_cal_cost(&point).flop == 481036337152.0 && tw_cal_cost(&point).bytes == 532676608.0);
+    point = POINT("decode", "cudnn", "bf16", 64, 4096, 32, 8, 128, 16, 0);
+    CHECK(tw_cal_cost(&point).flop == 4294967296.0 && tw_cal_cost(&point).bytes == 1074790400.0);
+    // latent prefill by both ways of counting
+    point = POINT("prefill", "cudnn", "bf16", 2, 1024, 0, 128, 128, 192, 128);
+    TwOpCost latent = tw_op_mla_prefill(2, 1024, 128);
+    CHECK(tw_cal_cost(&point).flop == latent.flop && tw_cal_cost(&point).bytes == latent.bytes);
+}
+
+// K-25: a decode step reads at least its weights and its cache
+static void a_step_costs_what_its_parts_cost(void)
+{
+    static const struct {
+        int64_t batch, context;
+        double floor_s;
+    } known[] = {{1, 1024, 3.155e-3}, {64, 4096, 10.285e-3}, {256, 1024, 10.285e-3}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        TwStepCase step = {.batch = known[i].batch, .context = known[i].context};
+        TwStepOp op[TW_STEP_OPS];
+        int count = tw_step_ops(&tw_step_llama8b, &step, op);
+        double read = 0.0;    // products' weights and the cache
+        for (int k = 0; k < count; k++) {
+            const int64_t *p = op[k].point.p;
+            if (op[k].point.kind->op == TW_CAL_GEMM) read += 2.0 * (double)(p[1] * p[2] * op[k].launches);
+            if (op[k].point.kind->op == TW_CAL_DECODE)
+                read += 4.0 * (double)(p[0] * p[1] * p[3] * p[4] * op[k].launches);
+        }
+        CHECK_NEAR(read / 4.8e12, known[i].floor_s, 1e-3);
+        CHECK(tw_step_cost(&tw_step_llama8b, &step).bytes > read);
+    }
+    // predictions add the rows that are there and count those that are not
+    TwStepCase step = {.batch = 1, .context = 1024};
+    TwStepOp op[TW_STEP_OPS];
+    int count = tw_step_ops(&tw_step_llama8b, &step, op);
+    TwCalRow row[TW_STEP_OPS];
+    double want_s = 0.0;
+    for (int k = 0; k < count; k++) {
+        row[k] = tw_cal_row(&op[k].point);
+        row[k].t_med_us = 3.0 + (double)(row[k].id % 16);    // both norms are one point
+        want_s += 1e-6 * row[k].t_med_us * (double)op[k].launches;
+        snprintf(row[k].status, sizeof row[k].status, "ok");
+    }
+    TwCalRows rows = {row, count, 0, 0};
+    TwStepPrediction p = tw_step_predict(&tw_step_llama8b, &step, &rows);
+    CHECK_NEAR(p.t_s, want_s, 1e-12);
+    CHECK(p.missing == 0 && isnan(p.energy_j));
+    CHECK(p.launches == 1 + 32 * 9 + 3);
+    snprintf(row[0].status, sizeof row[0].status, "noisy");    // the embedding
+    CHECK(tw_step_predict(&tw_step_llama8b, &step, &rows).missing == 1);
 }
 
 // cold operands fill the cache three times over, or as many sets as a graph can hold
 static void operand_sets_keep_weights_cold(void)
 {
     TwCalPoint point = gemm(16, 4096, 4096);    // 33.6 MB of weights
-    CHECK(tw_cal_sets(&point, 60e6, 512) == 6);
-    CHECK(tw_cal_sets(&point, 60e6, 4) == 4);
+    CHECK(tw_cal_sets(&point, 60e6, 140e9, 512) == 6);
+    CHECK(tw_cal_sets(&point, 60e6, 140e9, 4) == 4);
     point = gemm(16, 16384, 16384);
-    CHECK(tw_cal_sets(&point, 60e6, 512) == 2);
-    point = (TwCalPoint){TW_CAL_SILU, TW_CAL_HAND, TW_CAL_BURST, {1, 64}};
-    CHECK(tw_cal_sets(&point, 60e6, 512) == 1);    // activations only
+    CHECK(tw_cal_sets(&point, 60e6, 140e9, 512) == 2);
+    point = POINT("silu_mul", "hand", "bf16", 1, 64);
+    CHECK(tw_cal_sets(&point, 60e6, 140e9, 512) == 1);                          // activations only
+    point = POINT("decode", "cudnn", "bf16", 256, 32768, 32, 8, 128, 16, 0);    // 34 GB a set
+    CHECK(tw_cal_sets(&point, 60e6, 50e9, 512) == 1);                           // no room for two
 }
 
 static TwCalRow full_row(void)
 {
-    TwCalPoint point = {TW_CAL_GEMM, TW_CAL_LIBRARY, TW_CAL_SUSTAINED, {2048, 6144, 4096}};
+    TwCalPoint point = gemm(2048, 6144, 4096);
+    point.regime = TW_CAL_SUSTAINED;
     TwCalRow row = tw_cal_row(&point);
     row.n_batches = 250;
     row.n_rep = 144;
@@ -156,6 +219,7 @@ static void a_broken_last_line_is_left_out(void)
     FILE *file = fopen(scratch.path, "w");
     TwCalRow row = full_row(), noisy = full_row();
     noisy.point.p[0] = 4096;
+    noisy.id = tw_cal_id(&noisy.point);
     snprintf(noisy.status, sizeof noisy.status, "noisy");
     tw_cal_rows_title(file);
     tw_cal_row_write(file, &row);
@@ -228,6 +292,7 @@ int main(void)
     roles_are_fifteen_percent_of_the_ids();
     sites_and_odd_batches_are_kept_apart();
     costs_are_those_of_the_step_model();
+    a_step_costs_what_its_parts_cost();
     operand_sets_keep_weights_cold();
     rows_come_back_as_they_were_written();
     a_broken_last_line_is_left_out();
