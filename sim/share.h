@@ -20,3 +20,5 @@ unsigned long tw_share_scratch(int flow_count, int link_count, int crossings);
 
 // rate[flow]: the allocation; deterministic, ties by index. A flow without link or bound is an error of the caller.
 void tw_share_solve(const TwShare *share, void *scratch, double *rate);
+// The same, and bottleneck[flow]: the link that holds it, -1: its bound.
+void tw_share_solve_held(const TwShare *share, void *scratch, double *rate, int *bottleneck);

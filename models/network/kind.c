@@ -8,6 +8,8 @@
 static const TwField scaleup_fields[] = {
     {"title", "", TW_TEXT, 0.0, 0.0, "", ROW(title), "what it is, one line", NULL},
     {"domain_gpus", "1", TW_INTEGER, 1.0, 4096.0, NULL, ROW(domain_gpus), "GPUs of one domain", NULL},
+    {"node_gpus", "1", TW_INTEGER, 1.0, 4096.0, "8", ROW(node_gpus),
+     "GPUs of a host: card r of every host is on rail r", NULL},
     {"link_bytes_s", "B/s", TW_REAL, 1e6, 1e14, NULL, ROW(link_bytes_s), "bandwidth of a GPU into it, one direction",
      NULL},
     {"ring_efficiency", "1", TW_REAL, 0.01, 1.0, NULL, ROW(ring_efficiency), "of link_bytes_s that a ring reaches",

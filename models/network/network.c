@@ -45,14 +45,16 @@ static bool count_fabric(TwNetwork *net, const TwNetworkSpec *spec, TwErrors *er
     int64_t up = radix - down;
 
     net->leaf = ceil_div(endpoints, down);
-    net->links = endpoints;
+    net->leaf_down = down;
+    net->leaf_up = up;
+    net->host_links = endpoints;
     if (endpoints <= radix) {
         net->tiers = 1;
         net->leaf = 1;
     } else if (net->leaf <= radix) {
         net->tiers = 2;
         net->spine = spines(net->leaf, up, radix);
-        net->links += net->leaf * up;
+        net->leaf_links = net->leaf * up;
     } else {
         // pods of radix / 2 leaves; a middle switch has half its ports up, a core all of them down
         net->tiers = 3;
@@ -63,12 +65,21 @@ static bool count_fabric(TwNetwork *net, const TwNetworkSpec *spec, TwErrors *er
         }
         net->spine = ceil_div(net->leaf * up, radix / 2);
         net->core = ceil_div(net->spine, 2);
-        net->links += net->leaf * up + net->spine * (radix / 2);
+        net->leaf_links = net->leaf * up;
+        net->spine_links = net->spine * (radix / 2);
     }
+    // rail-optimised: as many leaves as a host has cards for every `down` hosts; else endpoints fill leaf after leaf
+    int64_t node = spec->scaleup.node_gpus > 0 ? spec->scaleup.node_gpus : 8;
+    bool optimised = net->tiers > 1 && endpoints % node == 0 && ceil_div(endpoints / node, down) * node == net->leaf;
+    net->rails = optimised ? node : 1;
+
     net->leaf *= row->planes;
     net->spine *= row->planes;
     net->core *= row->planes;
-    net->links *= row->planes;
+    net->host_links *= row->planes;
+    net->leaf_links *= row->planes;
+    net->spine_links *= row->planes;
+    net->links = net->host_links + net->leaf_links + net->spine_links;
     net->switches = net->leaf + net->spine + net->core;
     return true;
 }

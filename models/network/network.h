@@ -29,7 +29,7 @@ typedef struct TwScaleupRow {
     int64_t ring_nics;              // network cards of a domain that rings between domains use; 0: all
     int64_t tree_domains;           // most domains that a tree joins, rings beyond; 0: any number
     int64_t planes;                 // switch planes: a GPU has as many equal links
-    double switch_w;                // of a domain's switches, where it is not part of the rack's draw
+    int64_t node_gpus;              // GPUs of a host: card r of every host is on rail r
     const char *title;
 } TwScaleupRow;
 
@@ -63,7 +63,9 @@ typedef struct TwNetworkSpec {
 
 typedef struct TwNetwork {
     int tiers;
-    int64_t leaf, spine, core, switches, links, optics;
+    int64_t leaf, spine, core, switches, links, optics;    // all planes together
+    int64_t host_links, leaf_links, spine_links;           // cables by tier: to cards, leaf to spine, spine to core
+    int64_t leaf_down, leaf_up, rails;                     // ports of a leaf either way; leaves that a host is on
     double bisection_bytes_s;
     double switch_w, optics_w;    // whole fabric, every port populated; optics of the switches
     double nic_w;                 // all NICs with their own optics (part of the racks' draw)
