@@ -7,6 +7,7 @@
 #include "sim/config.h"
 #include "sim/validation.h"
 #include "twin/validate_throughput.h"
+#include "twin/validate_operations.h"
 #include "twin/validate_power.h"
 
 #include <string.h>
@@ -22,6 +23,7 @@ static const struct {
     {"network", tw_validate_network},
     {"throughput", tw_validate_throughput},
     {"power", tw_validate_power},
+    {"operations", tw_validate_operations},
     {NULL, NULL},
 };
 
