@@ -3,6 +3,7 @@
 #include "models/network/network.h"
 #include "models/power/power.h"
 #include "models/thermal/thermal.h"
+#include "models/workload/class.h"
 #include "models/workload/step.h"
 
 #include <math.h>
@@ -239,7 +240,7 @@ static const TwField pool_fields[] = {
 };
 static const TwChild pool_children[] = {
     {"model", TW_ONE, &tw_model_kind, "the language model"},
-    {"arrival", TW_ONE, &tw_arrival_kind, "when requests come"},
+    {"arrival", TW_OPTIONAL, &tw_arrival_kind, "when requests come; absent: classes name the pool"},
 };
 static const TwKind pool_kind = {
     "pool", NULL, pool_fields, TW_COUNT(pool_fields), pool_children, TW_COUNT(pool_children)};
@@ -252,6 +253,7 @@ static const TwChild workload_children[] = {
     {"model", TW_OPTIONAL, &tw_model_kind, "the language model of the one pool"},
     {"arrival", TW_OPTIONAL, &tw_arrival_kind, "when requests come to the one pool"},
     {"pools", TW_LIST, &pool_kind, "several pools; then model and arrival stand in each"},
+    {"classes", TW_LIST, &tw_class_kind, "classes of requests, each served by a pool"},
 };
 static const TwKind workload_kind = {
     "workload", NULL, workload_fields, TW_COUNT(workload_fields), workload_children, TW_COUNT(workload_children)};

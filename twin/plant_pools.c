@@ -1,4 +1,5 @@
 // Serving pools of a facility: step models, replicas in their racks, router cells, traffic.
+#include "models/workload/class.h"
 #include "models/workload/model_shape.h"
 #include "sim/data.h"
 #include "twin/plant_parts.h"
@@ -7,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { CELL_REPLICAS = 32, COMM_POINTS = 23 };
+enum { CELL_REPLICAS = 32, COMM_POINTS = 23, TW_CLASSES = 32 };
 
 static void comm_grid(const TwPlant *plant, int ranks, double *bytes, double *time_s, bool *measured)
 {
@@ -90,14 +91,63 @@ static int place_replicas(TwPlant *plant, const TwPoolRow *row, const TwNode *ro
     return count;
 }
 
+// The trace of a replay, found beside the facility file.
+static bool find_trace(TwPlant *plant, const char *trace, const TwNode *node, const char *field,
+                       const TwPlantInput *input, TwTrafficSpec *spec, TwErrors *errors)
+{
+    char path[512];
+    if (!tw_find_file(trace, input->path, path, sizeof path)) {
+        tw_node_error(node, field, errors, "trace file \"%s\" does not exist", trace);
+        return false;
+    }
+    spec->trace = tw_arena_text(plant->arena, path);
+    spec->arrival = "replay";
+    return true;
+}
+
+static bool create_traffic(const TwPlant *plant, const TwTrafficSpec *of_all, const TwNode *node, TwTraffic **traffic,
+                           TwLayout *layout, TwErrors *errors)
+{
+    // the simulated racks get their share of the requests of all
+    TwTrafficSpec spec = *of_all;
+    spec.rate_s /= plant->rack_scale;
+    spec.sessions_per_h /= plant->rack_scale;
+    spec.users = spec.users > 0 ? (int)fmax(round(spec.users / plant->rack_scale), 1.0) : 0;
+    spec.requests = (int64_t)ceil((double)spec.requests / plant->rack_scale);
+    if (plant->rack_scale > 1.0)
+        spec.thin_fraction = (spec.thin_fraction > 0.0 ? spec.thin_fraction : 1.0) / plant->rack_scale;
+    TwError error = {0};
+    if (tw_traffic_create(traffic, &spec, layout, &error)) return true;
+    if (error.file[0])
+        tw_errors_take(errors, &error);
+    else
+        tw_node_error(node, NULL, errors, "%s", error.text);
+    return false;
+}
+
+// Whether a class of the workload is served by the pool: named by it, or the first pool where it names none.
+static bool is_served(const TwNode *class, const TwPoolPlan *pool, bool first)
+{
+    TwClassRow row;
+    tw_node_row(class, &row);
+    return *row.pool ? strcmp(row.pool, pool->name) == 0 : first;
+}
+
+static int count_classes(const TwPlant *plant, const TwPoolPlan *pool)
+{
+    const TwNode *workload = tw_node_group(tw_config_root(plant->config), "workload");
+    int count = 0, listed = tw_node_entries(workload, "classes");
+    for (int i = 0; i < listed; i++) {
+        char name[TW_NAME];
+        count += is_served(tw_node_entry(workload, "classes", i, name), pool, pool == plant->pools);
+    }
+    return count;
+}
+
 static bool compile_traffic(TwPlant *plant, TwPoolPlan *pool, const TwPoolRow *row, const TwNode *node, int cells,
                             const TwPlantInput *input, TwLayout *layout, TwErrors *errors)
 {
-    TwArrivalRow arrival;
-    const TwNode *arrival_node = tw_node_group(node, "arrival");
-    tw_node_row(arrival_node, &arrival);
-    char path[512];
-    TwTrafficSpec spec = {
+    const TwTrafficSpec common = {
         .name = pool->name,
         .seed = (uint64_t)plant->run.seed,
         .cells = cells,
@@ -108,32 +158,58 @@ static bool compile_traffic(TwPlant *plant, TwPoolPlan *pool, const TwPoolRow *r
         .input_tokens = row->input_tokens,
         .output_tokens = row->output_tokens,
     };
-    tw_arrival_spec(&arrival, &spec);
-    // the simulated racks get their share of the requests of all
-    spec.rate_s /= plant->rack_scale;
-    spec.sessions_per_h /= plant->rack_scale;
-    spec.users = spec.users > 0 ? (int)fmax(round(spec.users / plant->rack_scale), 1.0) : 0;
-    if (plant->rack_scale > 1.0)
-        spec.thin_fraction = (spec.thin_fraction > 0.0 ? spec.thin_fraction : 1.0) / plant->rack_scale;
-    const char *trace = row->trace[0] ? row->trace : arrival.file;
-    if (trace[0]) {
-        if (!tw_find_file(trace, input->path, path, sizeof path)) {
-            tw_node_error(node, row->trace[0] ? "trace" : NULL, errors, "trace file \"%s\" does not exist", trace);
-            return false;
+    const TwNode *workload = tw_node_group(tw_config_root(plant->config), "workload");
+    int listed = tw_node_entries(workload, "classes"), count = 0;
+    TwTraffic *parts[TW_CLASSES];
+    bool good = true;
+    pool->rate_s = 0.0;
+
+    // its own arrival, where it has one
+    const TwNode *arrival_node = tw_node_group(node, "arrival");
+    if (arrival_node) {
+        TwArrivalRow arrival;
+        tw_node_row(arrival_node, &arrival);
+        TwTrafficSpec spec = common;
+        tw_arrival_spec(&arrival, &spec);
+        const char *trace = row->trace[0] ? row->trace : arrival.file;
+        if (trace[0]) {
+            good = find_trace(plant, trace, node, row->trace[0] ? "trace" : NULL, input, &spec, errors);
+            pool->trace = tw_arena_text(plant->arena, trace);
         }
-        spec.trace = tw_arena_text(plant->arena, path);
-        spec.arrival = "replay";
-        pool->trace = tw_arena_text(plant->arena, trace);
+        good = good && create_traffic(plant, &spec, node, &parts[count], layout, errors);
+        count += good;
+        pool->rate_s = spec.trace ? NAN : arrival.rate_s;
     }
-    TwError error = {0};
-    if (!tw_traffic_create(&pool->traffic, &spec, layout, &error)) {
-        if (error.file[0])
-            tw_errors_take(errors, &error);
-        else
-            tw_node_error(node, NULL, errors, "%s", error.text);
+    for (int i = 0; i < listed && good; i++) {
+        char name[TW_NAME];
+        const TwNode *class = tw_node_entry(workload, "classes", i, name);
+        if (!is_served(class, pool, pool == plant->pools)) continue;
+        if (count == TW_CLASSES) {
+            tw_node_error(class, NULL, errors, "one pool serves at most %d classes", TW_CLASSES);
+            good = false;
+            break;
+        }
+        TwClassRow of_class;
+        TwArrivalRow arrival;
+        TwTrafficSpec spec = common;
+        spec.name = tw_arena_text(plant->arena, name);
+        tw_class_spec(class, &of_class, &arrival, &spec);
+        if (spec.trace) {
+            good = find_trace(plant, arrival.file, class, NULL, input, &spec, errors);
+            pool->trace = tw_arena_text(plant->arena, arrival.file);
+        }
+        good = good && create_traffic(plant, &spec, class, &parts[count], layout, errors);
+        if (good) pool->rate_s += tw_traffic_mean_rate_s(parts[count]) * plant->rack_scale;
+        count += good;
+    }
+    if (!good) {
+        for (int i = 0; i < count; i++) tw_traffic_destroy(parts[i]);
         return false;
     }
-    pool->rate_s = spec.trace ? NAN : arrival.rate_s;
+    if (count == 1)
+        pool->traffic = parts[0];
+    else
+        tw_traffic_merge(&pool->traffic, parts, count, layout);
     if (!tw_traffic_mean_tokens(pool->traffic, &pool->input_mean, &pool->output_mean))
         pool->input_mean = pool->output_mean = NAN;
     return true;
@@ -153,8 +229,8 @@ static bool compile_pool(TwPlant *plant, TwPoolPlan *pool, TwPoolSpec *spec, con
     TwPoolRow row;
     tw_node_row(node, &row);
     snprintf(pool->name, sizeof pool->name, "%s", name);
-    if (!tw_node_group(node, "model") || !tw_node_group(node, "arrival")) {
-        tw_node_error(node, NULL, errors, "needs `model` and `arrival` (or a list `pools`)");
+    if (!tw_node_group(node, "model") || (!tw_node_group(node, "arrival") && count_classes(plant, pool) == 0)) {
+        tw_node_error(node, NULL, errors, "needs `model` and `arrival` or classes (or a list `pools`)");
         return false;
     }
     if (row.block_tokens & (row.block_tokens - 1)) {
@@ -262,13 +338,42 @@ static bool compile_pool(TwPlant *plant, TwPoolPlan *pool, TwPoolSpec *spec, con
     return true;
 }
 
+// Every class names a pool that there is.
+static bool check_class_pools(const TwNode *workload, TwErrors *errors)
+{
+    int listed = tw_node_entries(workload, "pools"), classes = tw_node_entries(workload, "classes");
+    char names[TW_CLASSES][TW_NAME];
+    const char *known[TW_CLASSES];
+    int count = 0;
+    for (int i = 0; i < listed && count < TW_CLASSES; i++, count++) {
+        (void)tw_node_entry(workload, "pools", i, names[count]);
+        known[count] = names[count];
+    }
+    if (listed == 0) known[count++] = "serving";
+    bool good = true;
+    for (int i = 0; i < classes; i++) {
+        char name[TW_NAME];
+        TwClassRow row;
+        const TwNode *class = tw_node_entry(workload, "classes", i, name);
+        tw_node_row(class, &row);
+        bool found = !*row.pool;
+        for (int k = 0; k < count; k++) found |= strcmp(row.pool, known[k]) == 0;
+        if (found) continue;
+        const char *near = tw_nearest(row.pool, known, count);
+        tw_node_error(class, "pool", errors, "pool = \"%s\", expected a pool of this facility%s%s%s", row.pool,
+                      near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+        good = false;
+    }
+    return good;
+}
+
 bool tw_compile_workload(TwPlant *plant, const TwPlantInput *input, TwLayout *layout, TwErrors *errors)
 {
     const TwNode *root = tw_config_root(plant->config), *workload = tw_node_group(root, "workload");
     int listed = tw_node_entries(workload, "pools"), n = plant->pool_count = listed ? listed : 1;
     plant->pools = TW_TAKE(plant->arena, n, TwPoolPlan);
     TwPoolSpec *specs = TW_TAKE(plant->arena, n, TwPoolSpec);
-    bool good = true;
+    bool good = check_class_pools(workload, errors);
     for (int i = 0; i < n; i++) {
         char name[TW_NAME] = "serving";
         const TwNode *node = listed ? tw_node_entry(workload, "pools", i, name) : workload;

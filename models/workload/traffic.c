@@ -13,7 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BUFFER = 64 };    // requests made at a time, all of one slab
+enum {
+    BUFFER = 64,    // requests made at a time, all of one slab
+    PARTS = 32,     // classes of one source at most
+};
 
 // One cell in the state block.
 typedef struct Cell {
@@ -42,7 +45,7 @@ struct TwTraffic {
     TwSlot cell;
     // generator
     TwArrivals arrivals;
-    double rate_s, length_scale;
+    double rate_s, length_scale, input_scale;
     TwLengths input, output;
     double rho;    // of the normal scores of input and output
     double client_rho;
@@ -171,10 +174,11 @@ static bool load_lengths(TwTraffic *traffic, const TwTrafficSpec *spec, TwError 
     if (!constant && strcmp(set, "uniform") != 0) {
         if (!spec->outputs || !*spec->outputs)
             return tw_lengths_load_set(&traffic->input, &traffic->output, set, error);
-        // inputs of one source, outputs of another
+        // inputs of one source, outputs of another; the inputs may be a table by its whole name
         char in[96];
         snprintf(in, sizeof in, "%.90s_in", set);
-        return tw_lengths_load(&traffic->input, in, error) && tw_lengths_load(&traffic->output, spec->outputs, error);
+        if (!tw_lengths_load(&traffic->input, in, NULL) && !tw_lengths_load(&traffic->input, set, error)) return false;
+        return tw_lengths_load(&traffic->output, spec->outputs, error);
     }
     if (!(spec->input_tokens >= 1.0 && spec->input_tokens <= 1e9 && spec->output_tokens >= 1.0 &&
           spec->output_tokens <= 1e9))
@@ -456,6 +460,7 @@ bool tw_traffic_create(TwTraffic **out, const TwTrafficSpec *spec, TwLayout *lay
     traffic->service = spec->service;
     traffic->key = tw_content_mix(tw_hash64(spec->name), spec->seed);
     traffic->length_scale = spec->length_scale > 0.0 ? spec->length_scale : 1.0;
+    traffic->input_scale = spec->input_scale > 0.0 ? spec->input_scale : 1.0;
 
     bool replay = spec->arrival ? strcmp(spec->arrival, "replay") == 0 : spec->trace != NULL;
     if (!(replay ? make_replay(traffic, spec, error) : make_generator(traffic, spec, error))) {
@@ -470,7 +475,7 @@ bool tw_traffic_create(TwTraffic **out, const TwTrafficSpec *spec, TwLayout *lay
 
 void tw_traffic_merge(TwTraffic **out, TwTraffic *const *parts, int count, TwLayout *layout)
 {
-    assert(count >= 1);
+    assert(count >= 1 && count <= PARTS);
     TwTraffic *traffic = calloc(1, sizeof *traffic);
     TwTraffic **copy = calloc((size_t)count, sizeof *copy);
     if (!traffic || !copy) abort();
@@ -478,7 +483,7 @@ void tw_traffic_merge(TwTraffic **out, TwTraffic *const *parts, int count, TwLay
     *traffic = (TwTraffic){.parts = copy, .part_count = count, .cells = parts[0]->cells};
     for (int i = 0; i < count; i++) {
         assert(parts[i]->cells == traffic->cells);
-        copy[i]->service = i;    // tells whose answer it is
+        copy[i]->service = i;
         traffic->rate_s += parts[i]->rate_s;
     }
     traffic->cell = tw_layout_add(layout, (size_t)traffic->cells, sizeof(Cell));
@@ -557,7 +562,7 @@ static void draw_lengths(const TwTraffic *traffic, uint64_t index, uint32_t cell
         double z = tw_normal_quantile(u), rho = traffic->rho;
         v = normal_cdf(rho * z + sqrt(1.0 - rho * rho) * tw_normal_quantile(v));
     }
-    double tokens = tw_lengths_quantile(&traffic->input, u);
+    double tokens = traffic->input_scale * tw_lengths_quantile(&traffic->input, u);
     if (traffic->images.any) {
         uint32_t words[4];
         tw_random4(stream, index, cell, TW_PURPOSE_THINKING, words);
@@ -580,7 +585,8 @@ static void fill_generated(const TwTraffic *traffic, Cell *at, uint32_t cell)
         for (int i = 0; i < at->filled; i++)
             draw_lengths(traffic, index + (uint64_t)i, cell, -1, &at->input_tokens[i], &at->output_tokens[i]);
     } else {
-        fill_lengths(traffic, &traffic->input, TW_PURPOSE_INPUT, 1.0, cell, index, at->filled, at->input_tokens);
+        fill_lengths(traffic, &traffic->input, TW_PURPOSE_INPUT, traffic->input_scale, cell, index, at->filled,
+                     at->input_tokens);
         fill_lengths(traffic, &traffic->output, TW_PURPOSE_OUTPUT, traffic->length_scale, cell, index, at->filled,
                      at->output_tokens);
     }
@@ -728,6 +734,8 @@ static void pop_any(const TwTraffic *traffic, void *block, int cell, bool answer
         int64_t at_ns;
         int part = first_part(traffic, block, cell, &at_ns);
         pop_any(traffic->parts[part], block, cell, answered, request);
+        // the number of a session tells whose it is
+        if (request->session > 0) request->session = (request->session - 1) * PARTS + part + 1;
         request->id = (uint32_t)id;
         return;
     }
@@ -794,7 +802,10 @@ bool tw_traffic_closed(const TwTraffic *traffic)
 void tw_traffic_finished(const TwTraffic *traffic, void *block, int cell, const TwFinished *finished)
 {
     if (traffic->parts) {
-        tw_traffic_finished(traffic->parts[finished->request.service], block, cell, finished);
+        if (finished->request.session == 0) return;
+        TwFinished of_part = *finished;
+        of_part.request.session = (finished->request.session - 1) / PARTS + 1;
+        tw_traffic_finished(traffic->parts[(finished->request.session - 1) % PARTS], block, cell, &of_part);
         return;
     }
     if (!traffic->crowd || finished->request.session == 0) return;
@@ -823,6 +834,8 @@ double tw_traffic_rate_s(const TwTraffic *traffic, double time_s)
     bool over = traffic->lap_ns == INT64_MAX && time_s * 1e9 > (double)traffic->row_ns[traffic->trace->rows - 1];
     return over ? 0.0 : traffic->rate_s;
 }
+
+double tw_traffic_mean_rate_s(const TwTraffic *traffic) { return traffic->rate_s; }
 
 int64_t tw_traffic_truncated(const TwTraffic *traffic, const void *block)
 {
@@ -863,7 +876,8 @@ bool tw_traffic_mean_tokens(const TwTraffic *traffic, double *input, double *out
     }
     double most = traffic->context_tokens > 0 ? (double)(traffic->context_tokens - 1) : INFINITY;
     if (!traffic->trace) {
-        *input = tw_lengths_mean(&traffic->input, most) + tw_prefix_added_tokens(&traffic->prefix);
+        *input = traffic->input_scale * tw_lengths_mean(&traffic->input, most / traffic->input_scale) +
+                 tw_prefix_added_tokens(&traffic->prefix);
         if (traffic->images.any)
             *input +=
                 tw_lengths_mean(&traffic->images.count, INFINITY) * tw_lengths_mean(&traffic->images.tokens, INFINITY);

@@ -78,7 +78,8 @@ typedef struct TwTrafficSpec {
     double sessions_per_h;    // chat, agent: instead of rate_s
     double span_s;            // of a session, and of the warm-up: 0: 7,200 chat, 86,400 agent
     int sessions_max;         // that live at once in a cell; 0: by rate and duration
-    double rho_in_out;        // rank correlation of input and output through a Gaussian copula
+    double input_scale;    // of the inputs; 0 counts as 1
+    double rho_in_out;     // rank correlation of input and output through a Gaussian copula
     int samples;              // outputs of one prompt; 0 counts as 1
     int64_t requests;         // batch: of all cells; 0: no end
     double begins_s;          // batch
@@ -112,6 +113,7 @@ void tw_traffic_seek(const TwTraffic *traffic, void *block, int64_t time_ns);
 int64_t tw_traffic_peek(const TwTraffic *traffic, const void *block, int cell);
 void tw_traffic_pop(const TwTraffic *traffic, void *block, int cell, TwRequest *request);
 double tw_traffic_rate_s(const TwTraffic *traffic, double time_s);            // expected, all cells
+double tw_traffic_mean_rate_s(const TwTraffic *traffic);                      // of the generator; of a trace: its rows
 int64_t tw_traffic_truncated(const TwTraffic *traffic, const void *block);    // requests popped that were cut
 int64_t tw_traffic_rows(const TwTraffic *traffic);                            // of a trace; -1 for a generator
 int64_t tw_traffic_dropped(const TwTraffic *traffic);    // rows of the trace left out: no tokens, or unreadable

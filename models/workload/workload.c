@@ -127,6 +127,8 @@ static bool compile_pool(const TwWorkloadSpec *workload, const TwPoolSpec *spec,
                                  .queue_max = spec->queue_max,
                                  .ttft_slo_s = spec->ttft_slo_s,
                                  .tpot_slo_s = spec->tpot_slo_s,
+                                 .keep = spec->source || tw_traffic_closed(spec->traffic),
+                                 .list = spec->source ? NULL : tw_traffic_list(spec->traffic),
                                  .measure_from_ns = workload->measure_from_ns};
     TwError error;
     if (!tw_engine_build(&pool->engine, &engine, &error)) {

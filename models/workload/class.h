@@ -1,0 +1,20 @@
+// A class of requests as a facility file writes it: workload.classes, with presets in facilities/parts/traffic/.
+#pragma once
+
+#include "models/workload/traffic.h"
+
+extern const TwKind tw_class_kind;
+
+typedef struct TwClassRow {
+    const char *pool;    // that serves it; "": the first
+    const char *kind, *lengths, *outputs, *sessions, *images, *note;
+    double rate_s, sessions_per_h;    // NaN: that of the arrival
+    double input_tokens, output_tokens, length_scale, input_scale;
+    int64_t context_tokens, samples, priority, users, requests, sessions_max;
+    double begins_s, span_s, rho_in_out;
+    bool wait_for_answers;
+} TwClassRow;
+
+// Copies the settings of a class, its arrival and its prefix into the spec, whose name, seed, cells and start_s stay.
+// Context and scale of 0 leave those of the spec. arrival: filled, for the path of a trace.
+void tw_class_spec(const TwNode *node, TwClassRow *row, TwArrivalRow *arrival, TwTrafficSpec *spec);
