@@ -102,7 +102,7 @@ int main(int argc, char **argv)
     print("power_sweep", 1e6 * sweep_s, "us");
     print("power_sweep_per_element", 1e9 * sweep_s / (count + RACKS), "ns");
 
-    TwPowerOut out = {element_w, element_w + count, on, on, 0, 0, 0, 0, 0};
+    TwPowerOut out = {element_w, element_w + count, on, on, 0, 0, 0, 0, 0, 0};
     begin = now_s();
     for (int i = 0; i < TURNS; i++) tw_power_settle(power, block, 1.0, demand, NULL, &out);
     print("power_settle", 1e6 * (now_s() - begin) / TURNS, "us");

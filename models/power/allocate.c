@@ -16,8 +16,10 @@ static const double most_w = 1e15;    // stands for "no bound"
 
 typedef struct Fill {
     const TwPowerPlant *p;
+    void *block;
     const unsigned char *mode;
-    const double *limit_w, *load_w;
+    const int32_t *source;
+    const double *limit_w, *load_w, *law_w, *cord_w, *supply_w, *cap_w;
     // [element]
     double *out_w, *in_w, *slope, *level;
     int *link_of;    // number among the active links, -1: cannot bind
@@ -52,11 +54,17 @@ size_t tw_power_work_bytes(int elements, int racks, int crossings)
 
 static Fill carve(const TwPowerPlant *p, void *block, const double *load_w)
 {
-    size_t n = (size_t)p->count, r = (size_t)p->rack_count, x = 0;
-    for (int i = 0; i < p->rack_count; i++)
-        for (int e = p->rack_at[i]; e >= 0; e = p->parent[e]) x++;
+    size_t n = (size_t)p->count, r = (size_t)p->rack_count, x = (size_t)p->crossings;
     unsigned char *at = tw_at(block, p->work);
-    Fill f = {.p = p, .mode = tw_at(block, p->mode), .limit_w = tw_f64(block, p->limit_w), .load_w = load_w};
+    Fill f = {.p = p,
+              .block = block,
+              .mode = tw_at(block, p->mode),
+              .source = tw_at(block, p->source),
+              .limit_w = tw_f64(block, p->limit_w),
+              .load_w = load_w,
+              .law_w = tw_law_w(p, block),
+              .cord_w = tw_f64(block, p->cord_w),
+              .supply_w = tw_f64(block, p->supply_w)};
     double **element[] = {&f.out_w, &f.in_w, &f.slope, &f.level, &f.capacity};
     for (size_t k = 0; k < 5; k++) *element[k] = cut(&at, n, sizeof(double));
     f.link_of = cut(&at, n, sizeof(int));
@@ -71,12 +79,52 @@ static Fill carve(const TwPowerPlant *p, void *block, const double *load_w)
     return f;
 }
 
+// The way up from a rack, cord by cord: e is the element reached, gain what a watt at the rack makes of its output.
+typedef struct Climb {
+    int rack, cord, e;
+    double gain;
+} Climb;
+
+static void next_cord(const Fill *f, Climb *c)
+{
+    const TwPowerPlant *p = f->p;
+    while (c->cord < p->rack_start[c->rack + 1] && f->cord_w[c->cord] <= 0.0) c->cord++;
+    bool some = c->cord < p->rack_start[c->rack + 1];
+    c->e = some ? p->cord[c->cord] : -1;
+    c->gain = some ? f->cord_w[c->cord] : 0.0;
+}
+
+static Climb climb(const Fill *f, int rack)
+{
+    Climb c = {rack, f->p->rack_start[rack], -1, 0.0};
+    next_cord(f, &c);
+    return c;
+}
+
+// Nothing above carries more when this one's load grows: a root, or a store that gives the rest.
+static bool on_top(const Fill *f, int e)
+{
+    return f->source[e] < 0 || f->mode[e] == TW_ON_STORE ||
+           (f->p->full_j[e] > 0.0 && f->supply_w[e] < f->in_w[e] * (1.0 - 1e-12));
+}
+
+static void step_up(const Fill *f, Climb *c)
+{
+    if (!on_top(f, c->e)) {
+        c->gain *= f->slope[c->e];
+        c->e = f->source[c->e];
+        return;
+    }
+    c->cord++;
+    next_cord(f, c);
+}
+
 static double over(const Fill *f, int e) { return f->in_w[e] / fmax(f->limit_w[e], 1e-9) - 1.0; }
 
 // Sweeps the leaves; the largest relative overload that the increments of this fill can mend.
 static double overload(Fill *f)
 {
-    tw_power_sweep(f->p, f->mode, f->leaf, f->load_w, f->out_w, f->in_w);
+    tw_power_sweep(f->p, f->block, f->leaf, f->load_w, f->out_w, f->in_w);
     double worst = 0.0;
     for (int e = 0; e < f->p->count; e++)
         if (f->in_w[e] > f->limit_w[e] && f->level[e] == 0.0) worst = fmax(worst, over(f, e));
@@ -99,30 +147,36 @@ static double overload_at(Fill *f)
     return overload(f);
 }
 
-static bool on_top(const Fill *f, int e) { return f->p->parent[e] < 0 || f->mode[e] == TW_ON_STORE; }
+// A crossing of the flow that begins at `from`; two cords may meet in one link.
+static int cross(Fill *f, int from, int x, int link, double gain)
+{
+    for (int k = from; k < x; k++) {
+        if (f->link[k] != link) continue;
+        f->use[k] += gain;
+        return x;
+    }
+    f->link[x] = link;
+    f->use[x] = gain;
+    return x + 1;
+}
 
 // Crossings of the active links with the derivative of their output by each grant, and what the tangent leaves.
 static void linearise(Fill *f)
 {
     const TwPowerPlant *p = f->p;
     for (int e = 0; e < p->count; e++) {
-        f->slope[e] = 1.0 + p->b[e] + 2.0 * p->c[e] * f->out_w[e] / p->rated_w[e];
+        f->slope[e] = tw_element_slope(p, f->law_w, e, f->out_w[e]);
         int link = f->link_of[e];
-        if (link >= 0) f->capacity[link] = tw_element_out(p, e, f->limit_w[e]) - f->out_w[e];
+        if (link >= 0) f->capacity[link] = tw_element_out(p, f->law_w, e, f->limit_w[e]) - f->out_w[e];
     }
     int x = 0;
     for (int i = 0; i < f->flows; i++) {
         f->start[i] = x;
-        double gain = 1.0;
-        for (int e = p->rack_at[f->flow_rack[i]];; e = p->parent[e]) {
-            int link = f->link_of[e];
-            if (link >= 0) {
-                f->link[x] = link;
-                f->use[x++] = gain;
-                f->capacity[link] += gain * f->rate[i];
-            }
-            if (on_top(f, e)) break;
-            gain *= f->slope[e];
+        for (Climb c = climb(f, f->flow_rack[i]); c.e >= 0; step_up(f, &c)) {
+            int link = f->link_of[c.e];
+            if (link < 0) continue;
+            x = cross(f, f->start[i], x, link, c.gain);
+            f->capacity[link] += c.gain * f->rate[i];
         }
     }
     f->start[f->flows] = x;
@@ -132,14 +186,11 @@ static void linearise(Fill *f)
 // Whatever the tangent left above a limit is taken from the increments below it.
 static void shrink(Fill *f)
 {
-    const TwPowerPlant *p = f->p;
     for (int turn = 0; turn < TURNS && overload_at(f) > tight; turn++)
         for (int i = 0; i < f->flows; i++) {
             double keep = 1.0;
-            for (int e = p->rack_at[f->flow_rack[i]];; e = p->parent[e]) {
-                if (over(f, e) > 0.0) keep = fmin(keep, fmax(1.0 - 4.0 * over(f, e), 0.0));
-                if (on_top(f, e)) break;
-            }
+            for (Climb c = climb(f, f->flow_rack[i]); c.e >= 0; step_up(f, &c))
+                if (over(f, c.e) > 0.0) keep = fmin(keep, fmax(1.0 - 4.0 * over(f, c.e), 0.0));
             f->rate[i] *= keep;
         }
 }
@@ -165,10 +216,7 @@ static bool fill(Fill *f)
     for (int r = 0; r < p->rack_count; r++) {
         if (f->up[r] <= 0.0) continue;
         bool crosses = false;
-        for (int e = p->rack_at[r]; !crosses; e = p->parent[e]) {
-            crosses = f->link_of[e] >= 0;
-            if (on_top(f, e)) break;
-        }
+        for (Climb c = climb(f, r); c.e >= 0 && !crosses; step_up(f, &c)) crosses = f->link_of[c.e] >= 0;
         if (!crosses) {
             f->grant[r] += f->up[r];
             continue;
@@ -196,26 +244,23 @@ static void find_binding(Fill *f, const double *want, int *binding)
     const TwPowerPlant *p = f->p;
     for (int e = 0; e < p->count; e++) f->level[e] = 0.0;
     for (int i = 0; i < f->flows; i++)
-        for (int e = p->rack_at[f->flow_rack[i]];; e = p->parent[e]) {
-            f->level[e] = fmax(f->level[e], f->rate[i]);
-            if (on_top(f, e)) break;
-        }
+        for (Climb c = climb(f, f->flow_rack[i]); c.e >= 0; step_up(f, &c))
+            f->level[c.e] = fmax(f->level[c.e], f->rate[i]);
     for (int i = 0; i < f->flows; i++) {
         int r = f->flow_rack[i], full = -1;
         if (f->grant[r] >= want[r] * (1.0 - 1e-9)) continue;
-        for (int e = p->rack_at[r];; e = p->parent[e]) {
-            if (f->link_of[e] >= 0 && f->in_w[e] >= f->limit_w[e] * (1.0 - 1e-7)) {
-                if (full < 0) full = e;
-                if (f->rate[i] >= f->level[e] * (1.0 - 1e-6)) {
-                    full = e;
-                    break;
-                }
-            }
-            if (on_top(f, e)) break;
+        for (Climb c = climb(f, r); c.e >= 0; step_up(f, &c)) {
+            if (f->link_of[c.e] < 0 || f->in_w[c.e] < f->limit_w[c.e] * (1.0 - 1e-7)) continue;
+            if (full < 0) full = c.e;
+            if (f->rate[i] < f->level[c.e] * (1.0 - 1e-6)) continue;
+            full = c.e;
+            break;
         }
         binding[r] = full < 0 ? -1 : p->spec[full];
     }
 }
+
+static bool live(const Fill *f, int rack) { return climb(f, rack).e >= 0; }
 
 static double clip(double value, double least, double most) { return fmin(fmax(value, least), most); }
 
@@ -225,7 +270,7 @@ static void grant_floors(Fill *f, const double *floor_w, const double *want)
     const TwPowerPlant *p = f->p;
     for (int class = 0; class < p->class_count; class ++) {
         for (int r = 0; r < p->rack_count; r++) {
-            bool mine = p->rack_class[r] == class && f->mode[p->rack_at[r]] != TW_DEAD;
+            bool mine = p->rack_class[r] == class && live(f, r);
             f->up[r] = mine ? fmax(fmin(floor_w[r], want[r]), 0.0) : 0.0;
             f->penalty[r] = f->up[r] > 0.0 ? 1.0 / f->up[r] : 1.0;
         }
@@ -239,7 +284,7 @@ static void grant_up_to(Fill *f, const double *want, int *binding)
     const TwPowerPlant *p = f->p;
     for (int class = 0; class < p->class_count; class ++) {
         for (int r = 0; r < p->rack_count; r++) {
-            bool mine = p->rack_class[r] == class && f->mode[p->rack_at[r]] != TW_DEAD;
+            bool mine = p->rack_class[r] == class && live(f, r);
             f->up[r] = mine ? fmax(want[r] - f->grant[r], 0.0) : 0.0;
             f->penalty[r] = 1.0;
         }
@@ -259,7 +304,7 @@ int tw_power_allocate(const TwPower *power, void *block, const double *demand_w,
     for (int r = 0; r < p->rack_count; r++) {
         binding[r] = -1;
         want[r] = clip(demand_w[r], floor_w[r], fmin(most_rack_w[r], most_w));
-        if (f.mode[p->rack_at[r]] != TW_DEAD) continue;
+        if (live(&f, r)) continue;
         // dead: the highest dead element above it stopped it
         int e = p->rack_at[r];
         while (p->parent[e] >= 0 && f.mode[p->parent[e]] == TW_DEAD) e = p->parent[e];
@@ -272,8 +317,7 @@ int tw_power_allocate(const TwPower *power, void *block, const double *demand_w,
     int capped = 0;
     for (int r = 0; r < p->rack_count; r++) {
         capped += f.grant[r] < want[r] * (1.0 - 1e-9);
-        bool dead = f.mode[p->rack_at[r]] == TW_DEAD;
-        want[r] = dead ? 0.0 : fmax(fmin(most_rack_w[r], most_w), f.grant[r]);
+        want[r] = !live(&f, r) ? 0.0 : fmax(fmin(most_rack_w[r], most_w), f.grant[r]);
     }
     grant_up_to(&f, want, NULL);
     memcpy(grant_w, f.grant, (size_t)p->rack_count * sizeof *grant_w);

@@ -1,66 +1,148 @@
 // What the files of the power model share: the compiled tree in sorted order, and where its state lies in the block.
 //
-// Elements are held sorted, every parent before its children, so that one pass down the index finds what is energised
-// and one pass up the losses. `at` leads from an index of the spec to a sorted one.
+// Elements are held sorted by depth. Which of an element's two possible sources carries it is state, so the order of
+// the sweep is state too: `order` lists what is energised, every source before what it supplies. `at` leads from an
+// index of the spec to a sorted one.
 #pragma once
 
+#include "models/power/curve.h"
 #include "models/power/power.h"
 #include "sim/arena.h"
 
-enum {
-    TW_DEAD = TW_MODE_DEAD,
-    TW_SUPPLIED = TW_MODE_SUPPLIED,
-    TW_ON_STORE = TW_MODE_ON_STORE
-};    // how an element is energised
+enum { TW_DEAD = 0, TW_SUPPLIED = 1, TW_ON_STORE = 2 };    // how an element is energised
+
+// Where a switch with two sources stands.
+enum { TW_AT_FIRST, TW_AT_SECOND, TW_BETWEEN };
+
+// Of a generator, and of a ups.
+enum { TW_OFF, TW_STARTING, TW_RUNNING, TW_COOLING };
+enum { TW_NORMAL, TW_BYPASSED };
 
 typedef struct TwPowerPlant {
     TwArena *arena;
     int count, rack_count, load_count;
     int class_count;    // of allocation priority; class 0 is served first
+    bool mixed;         // something beyond a plain tree is there: switches, generators, curves, modules
 
     // [sorted element]
     const int *at, *spec;    // spec -> sorted, sorted -> spec
     const int *parent;       // -1: a feed
+    const int *second;       // -1: none
     const bool *feed, *outdoor;
+    const bool *generator;    // a source on the site
+    const bool *called;       // it runs only when a transfer calls it
+    const bool *ups;
+    const bool *attached;    // generation that feeds into its parent instead of being fed
+    const bool *forms_grid;
     const double *rating_w;    // limit of the spec; INFINITY: none
     const double *rated_w, *a, *b, *c;
     const double *full_j;     // of a store; 0: not a store
     const double *least_j;    // never discharged below
     const double *eta, *charge_w;
+    const double *discharge_w;            // most that the cells give beside a live supply
+    const double *shave_w, *grid_ramp;    // INFINITY: none
+    const double *walk_in_s;
+    const double *transfer_s, *retransfer_s, *start_s, *cool_s, *block_s,
+        *accept;    // accept[4 e ...]: block fractions
+    const int *block_count;
+    const double *fuel_share, *tank_j;    // electricity out of fuel; INFINITY: without end
+    const int *modules, *module_spare;    // 0: not modular
+    const double *module_w, *hold_s;
+    const bool *eco;
+    const double *eco_b;               // loss in eco and bypass mode, over the output
+    const TwCurve *curve;              // protection or overload
+    const double *pickup_w;            // of the curve
+    const int *child_start, *child;    // who may hang on an element, over both sources
 
-    const int *rack_at, *load_at;    // sorted element of each
+    const int *rack_start, *cord;    // [rack + 1], sorted elements of its cords
+    const double *cord_share;
+    const int *rack_at;    // the first cord
+    const int *load_at;
     const int *rack_class;
     const TwPowerRack *racks;    // of the spec, copied
-    const int *store;            // sorted elements that store, [store_count]
-    int store_count;
+    const int *store, *switches, *generators, *curves, *modular, *local;
+    int ramped_count, store_count, switch_count, generator_count, curve_count, modular_count, local_count;
 
     // state
-    TwSlot service, mode, apart;               // uint8_t [element]
-    TwSlot limit_w, energy_j;                  // [element]
-    TwSlot drain_w, charge_in_w;               // [element] out of the cells on store; taken to charge
-    TwSlot out_w, in_w;                        // [element] of the law, as last settled
+    TwSlot service, mode, apart, was;           // uint8_t [element]; was: mode when stores were last looked at
+    TwSlot place, phase;                        // uint8_t [element]: of a switch, of a generator or ups
+    TwSlot source, order;                       // int32_t [element]; order begins with what is energised
+    TwSlot topology;                            // TwTopology
+    TwSlot target_w, limit_w, energy_j;         // [element] limit as set; as it holds now
+    TwSlot drain_w, charge_in_w;                // [element] out of the cells; taken to charge
+    TwSlot supply_w;                            // [element] what a store takes from its supply, charging apart
+    TwSlot out_w, in_w;                         // [element] of the law, as last settled
+    TwSlot timer_s, running_s, travel, walk;    // [element]; running_s: since a generator was ready
+    TwSlot grid_w, aim_w, cap_w, available_w,
+        law_w;              // [element] supply of a ramped store at this instant; law_w: rating in force
+    TwSlot given_w;         // [element] by local generation
+    TwSlot on_modules;      // int32_t [element]
+    TwSlot live_modules;    // int32_t [element]
+    TwSlot hold_left_s;     // [element]
+    TwSlot cord_w;          // share of each cord now
+    TwSlot rack_shelves;    // int32_t [rack]
     TwSlot meter_in_j, meter_loss_j, meter;    // [element], [element], TwPowerMeter
+    TwSlot fuel_j;                             // [element] burnt
     TwSlot rack_w, load_w;                     // demand last handed in
+    TwSlot events;                             // TwPowerLog
     TwSlot work;                               // of allocation; zero between calls
     size_t work_bytes;
+    int crossings;    // room for the paths of all racks
 } TwPowerPlant;
 
-static inline double tw_element_loss(const TwPowerPlant *p, int e, double out_w)
+typedef struct TwTopology {
+    int32_t live;        // of order
+    int32_t valid;       // modes and order hold
+    int64_t clock_ns;    // since start, for the log
+    double rest_s;       // of the clock, below a nanosecond
+} TwTopology;
+
+enum { TW_POWER_LOG = 256 };
+typedef struct TwPowerLog {
+    int64_t count;
+    TwPowerEvent events[TW_POWER_LOG];
+} TwPowerLog;
+
+static inline const double *tw_law_w(const TwPowerPlant *p, const void *block) { return tw_f64_const(block, p->law_w); }
+
+// The loss law in force: of the modules that are on, or of the bypass.
+static inline double tw_element_loss(const TwPowerPlant *p, const double *law_w, int e, double out_w)
 {
-    return tw_loss_w(p->rated_w[e], p->a[e], p->b[e], p->c[e], out_w);
+    if (law_w[e] < 0.0) return p->eco_b[e] * out_w;
+    return tw_loss_w(law_w[e], p->a[e], p->b[e], p->c[e], out_w);
 }
-static inline double tw_element_out(const TwPowerPlant *p, int e, double in_w)
+static inline double tw_element_out(const TwPowerPlant *p, const double *law_w, int e, double in_w)
 {
-    return tw_loss_out_w(p->rated_w[e], p->a[e], p->b[e], p->c[e], in_w);
+    if (law_w[e] < 0.0) return in_w / (1.0 + p->eco_b[e]);
+    return tw_loss_out_w(law_w[e], p->a[e], p->b[e], p->c[e], in_w);
+}
+static inline double tw_element_slope(const TwPowerPlant *p, const double *law_w, int e, double out_w)
+{
+    if (law_w[e] < 0.0) return 1.0 + p->eco_b[e];
+    return 1.0 + p->b[e] + 2.0 * p->c[e] * out_w / law_w[e];
 }
 
-// Finds what is energised and by what, from service and stores: mode[0 .. count-1].
+// Finds what is energised and by what, from service, places and stores: mode, source, order, shares of cords.
 void tw_power_modes(const TwPowerPlant *p, void *block);
 
-// Sweeps leaf powers up the tree as energised in `mode`: output and input of the law of each element, 0 where dead. An
-// element on its store passes nothing to its parent.
-void tw_power_sweep(const TwPowerPlant *p, const unsigned char *mode, const double *rack_w, const double *load_w,
-                    double *out_w, double *in_w);
+// Sweeps leaf powers up the tree as energised: output and input of the law of each element, 0 where dead, and what each
+// store takes from its supply within cap_w.
+void tw_power_sweep(const TwPowerPlant *p, void *block, const double *rack_w, const double *load_w, double *out_w,
+                    double *in_w);
+
+// automation.c: what acts by itself. Acts at this instant (true: places or phases changed), the time until something
+// does (change: until supply changes), and what the passing of time does to timers, travel, walk-in and ramps.
+bool tw_power_act(const TwPowerPlant *p, void *block);
+double tw_power_act_s(const TwPowerPlant *p, const void *block);
+double tw_power_change_s(const TwPowerPlant *p, const void *block);
+void tw_power_pass(const TwPowerPlant *p, void *block, double span_s);
+
+// What stores may take from their supply and what sources accept, in the middle of the next span_s; whether that moves.
+void tw_power_caps(const TwPowerPlant *p, void *block, double span_s);
+bool tw_power_moving(const TwPowerPlant *p, const void *block);
+void tw_power_ramp_start(const TwPowerPlant *p, void *block);    // after a sweep
+bool tw_power_laws(const TwPowerPlant *p, void *block);          // modules of each ups for its output; true: changed
+void tw_power_log(const TwPowerPlant *p, void *block, TwPowerWhat what, int e, double value);
 
 // Working memory of an allocation of this size, bytes.
 size_t tw_power_work_bytes(int elements, int racks, int crossings);

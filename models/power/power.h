@@ -8,7 +8,13 @@
 // an instant that settle finds exactly. On battery the input of the law comes from the cells through the one-way
 // efficiency; charging takes what the limits above leave free, never more than charge_w.
 //
-// Left out: voltage, reactive power, harmonics, transfer times, static bypass, generators.
+// Beyond a tree: an element may have a second source (ats, sts, ring), to which it transfers when the first is dead and
+// from which it returns; generators start when a transfer calls them and accept load in blocks, while stores below give
+// the rest; a ups holds several modules, walks in, and goes to its bypass when its overload curve says so; breakers
+// travel towards their trip; stores shave peaks and limit ramps; local generation feeds into the element it hangs on;
+// racks may have several cords. What acts by itself acts at its exact instant inside a window and is logged.
+//
+// Left out here: voltage and reactive power (flow.h), harmonics, waveforms below a window (wave.h).
 #pragma once
 
 #include "sim/block.h"
@@ -17,8 +23,7 @@
 extern const TwKind tw_element_kind;    // an entry of the list `power`
 extern const TwKind tw_shelf_kind;      // power shelves of a rack, parts/shelf
 
-// A row of the tree, by tw_element_kind (field table: kind.c). Words: feed substation transformer board
-// switchgear pdu busway ups bess panel.
+// A row of the tree, by tw_element_kind (field table: kind.c).
 typedef struct TwElementRow {
     const char *kind;
     const char *from;                 // name of the parent; "" for a feed
@@ -33,6 +38,25 @@ typedef struct TwElementRow {
     double charge_w;                  // ups, bess: largest power taken to charge; NaN: rated_w / 10
     double reserve_fraction;          // ups, bess: of the capacity, never discharged
     const char *title;                // what it is, one line
+
+    const char *second;                 // another source, taken when the first is dead; "": none
+    double transfer_s, retransfer_s;    // dead time of a transfer; first source back before it returns
+    double start_s, cool_s, block_s;    // generator: call to ready, run-on, time between load blocks
+    TwReals blocks;                     // generator: fractions of rated_w that it accepts, one block after the other
+    double fuel_fraction, tank_j;       // generator: electricity out of fuel (HHV); fuel, unknown: without end
+    int64_t modules, module_spare;      // ups: equal modules that share; kept on above what the load needs
+    double module_hold_s;               // ups: least time before a module is switched off
+    const char *mode;                   // ups: double_conversion, eco
+    double eco_loss_fraction;           // ups: loss over output in eco mode and in bypass
+    double walk_in_s;                   // ups: its draw returns over this time after an outage
+    double discharge_w, shave_w;        // store: most it gives beside its supply; most it takes from it
+    double grid_ramp_w_s;               // store: how fast the power of its supply may change
+    bool forms_grid;                    // generation below an element: carries it alone when its supply is dead
+    const char *trip;                   // none, si, vi, ei, li, thermal, table
+    double trip_tms, pickup_w, trip_instant, trip_tau_s, trip_reset_s;
+    TwReals trip_m, trip_s;                         // table: load over pickup, time; of a ups: its overload curve
+    double voltage_v, vk_fraction, vkr_fraction;    // output, line to line; transformer on rated_w
+    double length_m, r_ohm_km, x_ohm_km;            // line or busway
 } TwElementRow;
 
 typedef struct TwShelfRow {
@@ -46,9 +70,12 @@ typedef struct TwPowerRack {
     int element;    // what it hangs on
     TwShelfRow shelf;
     int shelf_count;
-    double peak_w;      // at the AC inlet
-    int shelf_spare;    // shelves that may fail at peak: checked, 0 is none (N+N: half of them)
-    int priority;       // class of allocation: the highest is served first
+    double peak_w;               // at the AC inlet
+    int shelf_spare;             // shelves that may fail at peak: checked, 0 is none (N+N: half of them)
+    int priority;                // class of allocation: the highest is served first
+    int cord_count;              // 0: one cord, to `element`
+    const int *cords;            // elements
+    const double *cord_share;    // of the rack's power while all are live; NULL: equal
 } TwPowerRack;
 
 typedef struct TwPowerLoad {
@@ -81,7 +108,30 @@ typedef struct TwPowerOut {
     double room_loss_w, outdoor_loss_w;    // losses by where their heat ends
     double storage_w;                      // into stores; negative: out of them
     double unserved_w;                     // demand of dead racks and loads that was handed in anyway (must be 0)
+    double generation_w;                   // of utility_w: generators and generation on the site
 } TwPowerOut;
+
+// What acted by itself.
+typedef enum TwPowerWhat {
+    TW_POWER_TRIPPED,        // protection opened the element; value: load over pickup
+    TW_POWER_BYPASSED,       // overload put a ups on its bypass; value: load over rating
+    TW_POWER_TRANSFER,       // a switch left its source; value: seconds until it is at the other
+    TW_POWER_TRANSFERRED,    // and arrived there; value: 0 first, 1 second source
+    TW_POWER_CALLED,         // a generator was asked to start; value: seconds until it is ready
+    TW_POWER_READY,          // it is at speed
+    TW_POWER_BLOCK,          // it accepts more load; value: fraction of its rating
+    TW_POWER_STOPPED,        // it stopped; value: 1 where its fuel ran out
+    TW_POWER_ON_STORE,       // a store carries what hangs below
+    TW_POWER_OFF_STORE,      // supplied again
+    TW_POWER_MODULES,        // a ups switched modules; value: how many are on
+    TW_POWER_WHATS
+} TwPowerWhat;
+
+typedef struct TwPowerEvent {
+    int64_t time_ns;    // since start
+    int32_t what, element;
+    double value;
+} TwPowerEvent;
 
 // Indices in every array are those of the spec. Errors: cycle, unknown or missing parent, rack without feed, law that
 // gives P_in < P_out, limit <= 0; all at once.
@@ -105,7 +155,8 @@ double tw_loss_out_w(double rated_w, double a, double b, double c, double in_w);
 bool tw_loss_fit(const double x[3], const double efficiency[3], double *a, double *b, double *c);
 // The law without a term in proportion that is best at load x with this efficiency.
 void tw_loss_best(double x, double efficiency, double *a, double *c);
-// Losses interpolated linearly between published points (load fraction, efficiency), x rising; beyond them the end slopes.
+// Losses interpolated linearly between published points (load fraction, efficiency), x rising; beyond them the end
+// slopes.
 double tw_loss_table_w(double rated_w, const double *x, const double *efficiency, int count, double out_w);
 
 // Settles one window: losses, flows, stores, meters. A store that empties inside the window ends its subtree at that
@@ -132,7 +183,20 @@ double tw_power_limit_w(const TwPower *power, const void *block, int element);
 // Parts a store from its supply, or joins it again: it then carries what hangs below by itself. No effect on others.
 void tw_power_set_apart(const TwPower *power, void *block, int element, bool apart);
 
-// Takes an element out of service or back; what hangs below lives on through a ups or bess above it, or dies.
+// What acted since number `from` (0: since start), at most `most`; returns how many were copied and moves `from` on.
+int tw_power_events(const TwPower *power, const void *block, int64_t *from, TwPowerEvent *events, int most);
+const char *tw_power_what(TwPowerWhat what);    // one word
+
+// Local generation: what it can give now; modules of a ups and shelves of a rack that are not broken.
+void tw_power_set_available(const TwPower *power, void *block, int element, double available_w);
+void tw_power_set_modules(const TwPower *power, void *block, int element, int live);
+void tw_power_set_shelves(const TwPower *power, void *block, int rack, int live);
+int tw_power_shelves(const TwPower *power, const void *block, int rack);
+int tw_power_modules_on(const TwPower *power, const void *block, int element);
+double tw_power_fuel_j(const TwPower *power, const void *block, int element);    // burnt since start
+
+// Takes an element out of service or back (which also resets its protection); what hangs below lives on through a ups
+// or bess above it, or dies.
 void tw_power_set_service(const TwPower *power, void *block, int element, bool in_service);
 double tw_power_stored_j(const TwPower *power, const void *block);
 bool tw_power_energised(const TwPower *power, const void *block, int element);    // its output is live
@@ -143,6 +207,7 @@ double tw_power_element_stored_j(const TwPower *power, const void *block, int el
 // Energy since start: feeds = loads + losses + into stores.
 typedef struct TwPowerMeter {
     double feed_j, load_j, loss_j, storage_j;
+    double generation_j;    // of feed_j
 } TwPowerMeter;
 TwPowerMeter tw_power_meter(const TwPower *power, const void *block);
 double tw_power_element_j(const TwPower *power, const void *block, int element);         // through its input

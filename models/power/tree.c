@@ -11,6 +11,15 @@
 
 static bool is(const TwElementRow *row, const char *kind) { return strcmp(row->kind, kind) == 0; }
 static bool stores(const TwElementRow *row) { return is(row, "ups") || is(row, "bess"); }
+static bool generates(const TwElementRow *row)
+{
+    return is(row, "generator") || is(row, "turbine") || is(row, "solar");
+}
+static bool given(const char *text) { return text && *text; }
+// A source stands at the top of a tree; generation with a parent feeds into it instead.
+static bool is_source(const TwElementRow *row) { return is(row, "feed") || (generates(row) && !given(row->from)); }
+// A generator that stands alone runs only when a transfer calls it.
+static bool is_called(const TwElementRow *row) { return is(row, "generator") && !given(row->from); }
 static double limit_of(const TwElementRow *row) { return isnan(row->limit_w) ? INFINITY : row->limit_w; }
 
 typedef struct Named {
@@ -40,7 +49,7 @@ static int find(const Named *list, int count, const char *name)
 }
 
 // parent[i] of every element: -1 for a feed, -2 where it is missing or unknown.
-static void parents(const TwPowerSpec *spec, int *parent, TwErrors *errors)
+static void parents(const TwPowerSpec *spec, int *parent, int *second, TwErrors *errors)
 {
     int n = spec->element_count;
     Named *list = calloc((size_t)n + 1, sizeof *list);
@@ -52,12 +61,24 @@ static void parents(const TwPowerSpec *spec, int *parent, TwErrors *errors)
         const TwElementRow *row = &spec->elements[i];
         const char *name = spec->names[i], *from = row->from ? row->from : "";
         parent[i] = -2;
+        second[i] = -1;
+        if (given(row->second)) {
+            second[i] = find(list, n, row->second);
+            const char *near = tw_nearest(row->second, spec->names, n);
+            if (second[i] < 0)
+                BAD("power.%s: second = \"%s\" is no element%s%s", name, row->second, near ? "; nearest is " : "",
+                    near ? near : "");
+            if (second[i] == i) BAD("power.%s: second = \"%s\" is itself", name, row->second);
+            if (!given(row->from)) BAD("power.%s: second needs from", name);
+            if (second[i] >= 0 && isnan(row->transfer_s))
+                BAD("power.%s: transfer_s is missing: the dead time between its two sources", name);
+        }
         if (find(list, n, name) != i) BAD("power.%s: two elements have this name", name);
-        if (is(row, "feed")) {
+        if (is_source(row)) {
             parent[i] = -1;
             if (*from) BAD("power.%s: from = \"%s\", but a feed has no parent", name, from);
         } else if (!*from) {
-            BAD("power.%s: from is missing; only a feed has none", name);
+            BAD("power.%s: from is missing; only a source has none", name);
         } else if ((parent[i] = find(list, n, from)) < 0) {
             const char *near = tw_nearest(from, spec->names, n);
             parent[i] = -2;
@@ -75,6 +96,25 @@ static double rated_of(const TwElementRow *row)
 {
     if (isfinite(row->rated_w)) return row->rated_w;
     return isfinite(row->limit_w) ? row->limit_w : NAN;
+}
+
+// A table of times must fall while the load rises, and something must say what is counted.
+static void check_curve(const TwPowerSpec *spec, int i, TwErrors *errors)
+{
+    const TwElementRow *row = &spec->elements[i];
+    const char *name = spec->names[i], *trip = row->trip && *row->trip ? row->trip : "none";
+    if (strcmp(trip, "none") == 0) return;
+    bool table = strcmp(trip, "table") == 0;
+    if (isnan(row->pickup_w) && isnan(row->limit_w) && isnan(rated_of(row)))
+        BAD("power.%s: trip = \"%s\" needs pickup_w, limit_w or rated_w", name, trip);
+    if (table &&
+        (row->trip_m.count < 2 || row->trip_m.count != row->trip_s.count || row->trip_m.count > TW_CURVE_POINTS))
+        BAD("power.%s: trip = \"table\" needs trip_m and trip_s of one length, 2 to %d", name, TW_CURVE_POINTS);
+    else
+        for (int k = 1; table && k < row->trip_m.count; k++)
+            if (row->trip_m.values[k] <= row->trip_m.values[k - 1] ||
+                row->trip_s.values[k] >= row->trip_s.values[k - 1])
+                BAD("power.%s: trip_m must rise and trip_s must fall", name);
 }
 
 static void check_element(const TwPowerSpec *spec, int i, TwErrors *errors)
@@ -95,6 +135,19 @@ static void check_element(const TwPowerSpec *spec, int i, TwErrors *errors)
     if (least < 0.0 || c < 0.0 || (c == 0.0 && b < 0.0) || b <= -1.0)
         BAD("power.%s: loss law %g + %g x + %g x^2 gives less input than output", name, a, b, c);
 
+    if (generates(row) && isnan(rated_of(row))) BAD("power.%s: a %s needs rated_w", name, row->kind);
+    if (is_called(row) && row->forms_grid) WARN("power.%s: forms_grid is for generation below an element", name);
+    check_curve(spec, i, errors);
+    if (row->modules > 0 && isnan(rated_of(row))) BAD("power.%s: modules need rated_w", name);
+    if (row->modules > 0 && row->module_spare >= row->modules)
+        BAD("power.%s: module_spare = %lld, expected less than modules = %lld", name, (long long)row->module_spare,
+            (long long)row->modules);
+    for (int k = 0; is_called(row) && k < row->blocks.count; k++)
+        if (k > 0 && row->blocks.values[k] <= row->blocks.values[k - 1]) BAD("power.%s: blocks must rise", name);
+    if (row->blocks.count > TW_CURVE_POINTS)
+        BAD("power.%s: %d blocks, expected at most %d", name, row->blocks.count, TW_CURVE_POINTS);
+    if (row->vkr_fraction > row->vk_fraction)
+        BAD("power.%s: vkr_fraction = %g is above vk_fraction = %g", name, row->vkr_fraction, row->vk_fraction);
     if (!stores(row)) return;
     if (is(row, "ups") && row->autonomy_s > 0.0 && isnan(rated_of(row)))
         BAD("power.%s: autonomy_s needs rated_w or limit_w", name);
@@ -155,18 +208,22 @@ static int root_of(const int *parent, int at)
     return parent[at] == -1 ? at : -1;
 }
 
-static void check_leaves(const TwPowerSpec *spec, const int *parent, TwErrors *errors)
+static void check_leaves(const TwPowerSpec *spec, const int *parent, const int *second, TwErrors *errors)
 {
     int n = spec->element_count;
     bool *serves = calloc((size_t)n + 1, sizeof *serves);
     if (!serves) abort();
     for (int r = 0; r < spec->rack_count; r++) {
         const TwPowerRack *rack = &spec->racks[r];
-        int root = rack->element < 0 || rack->element >= n ? -1 : root_of(parent, rack->element);
-        if (root < 0)
-            BAD("rack %s: no feed supplies it", rack->name);
-        else
-            serves[root] = true;
+        int cords = rack->cord_count > 0 ? rack->cord_count : 1;
+        for (int k = 0; k < cords; k++) {
+            int element = rack->cord_count > 0 ? rack->cords[k] : rack->element;
+            int root = element < 0 || element >= n ? -1 : root_of(parent, element);
+            if (root < 0)
+                BAD("rack %s: no feed supplies it", rack->name);
+            else
+                serves[root] = true;
+        }
 
         const TwShelfRow *shelf = &rack->shelf;
         double dc_w = tw_shelf_dc_w(shelf, rack->shelf_count, fmax(rack->peak_w, 0.0));
@@ -186,8 +243,13 @@ static void check_leaves(const TwPowerSpec *spec, const int *parent, TwErrors *e
         else
             serves[root] = true;
     }
+    for (int i = 0; i < n; i++) {
+        if (second[i] >= 0 && root_of(parent, second[i]) >= 0) serves[root_of(parent, second[i])] = true;
+        if (generates(&spec->elements[i]) && parent[i] >= 0) serves[root_of(parent, i)] = true;
+    }
     for (int i = 0; i < n; i++)
-        if (parent[i] == -1 && !serves[i]) BAD("power.%s: this feed serves nothing", spec->names[i]);
+        if (parent[i] == -1 && !serves[i])
+            BAD("power.%s: this %s serves nothing", spec->names[i], spec->elements[i].kind);
     free(serves);
 }
 
@@ -229,52 +291,233 @@ static int classes(const TwPowerSpec *spec, int *rack_class)
     }
 }
 
-static void fill_element(int e, const TwElementRow *row, double **f64, bool *feed, bool *outdoor)
+// Numbers of an element in sorted order, one array a quantity.
+typedef struct Arrays {
+    int *parent, *second, *block_count, *modules, *module_spare;
+    bool *feed, *outdoor, *generator, *attached, *forms_grid, *eco, *ups;
+    double *rating_w, *rated_w, *a, *b, *c, *full_j, *least_j, *eta, *charge_w, *discharge_w, *shave_w, *grid_ramp;
+    double *walk_in_s, *transfer_s, *retransfer_s, *start_s, *cool_s, *block_s, *accept, *fuel_share, *tank_j;
+    double *module_w, *hold_s, *eco_b, *pickup_w;
+    TwCurve *curve;
+} Arrays;
+
+static Arrays arrays_of(TwArena *arena, int n)
 {
-    double rated = rated_of(row), eta = stores(row) ? row->charge_fraction : 1.0;
-    double limit = limit_of(row), full = 0.0;
-    feed[e] = is(row, "feed");
-    outdoor[e] = row->outdoor;
+    Arrays a = {.accept = TW_TAKE(arena, TW_CURVE_POINTS * n, double), .curve = TW_TAKE(arena, n, TwCurve)};
+    int **ints[] = {&a.parent, &a.second, &a.block_count, &a.modules, &a.module_spare};
+    for (size_t k = 0; k < sizeof ints / sizeof *ints; k++) *ints[k] = TW_TAKE(arena, n, int);
+    bool **bools[] = {&a.feed, &a.outdoor, &a.generator, &a.attached, &a.forms_grid, &a.eco, &a.ups};
+    for (size_t k = 0; k < sizeof bools / sizeof *bools; k++) *bools[k] = TW_TAKE(arena, n, bool);
+    double **reals[] = {&a.rating_w, &a.rated_w,   &a.a,         &a.b,          &a.c,
+                        &a.full_j,   &a.least_j,   &a.eta,       &a.charge_w,   &a.discharge_w,
+                        &a.shave_w,  &a.grid_ramp, &a.walk_in_s, &a.transfer_s, &a.retransfer_s,
+                        &a.start_s,  &a.cool_s,    &a.block_s,   &a.fuel_share, &a.tank_j,
+                        &a.module_w, &a.hold_s,    &a.eco_b,     &a.pickup_w};
+    for (size_t k = 0; k < sizeof reals / sizeof *reals; k++) *reals[k] = TW_TAKE(arena, n, double);
+    return a;
+}
+
+static double or_else(double value, double otherwise) { return value > 0.0 ? value : otherwise; }
+
+static TwCurve curve_of(const TwElementRow *row)
+{
+    static const char *const words[] = {"none", "si", "vi", "ei", "li", "thermal", "table"};
+    TwCurve curve = {.tms = or_else(row->trip_tms, 1.0),
+                     .tau_s = or_else(row->trip_tau_s, 600.0),
+                     .instant = row->trip_instant >= 1.0 ? row->trip_instant : INFINITY,
+                     .reset_s = row->trip_reset_s};
+    for (int k = 0; row->trip && k < 7; k++)
+        if (strcmp(row->trip, words[k]) == 0) curve.kind = (TwTrip)k;
+    for (; curve.count < row->trip_m.count && curve.count < TW_CURVE_POINTS; curve.count++) {
+        curve.m[curve.count] = row->trip_m.values[curve.count];
+        curve.t_s[curve.count] = row->trip_s.values[curve.count];
+    }
+    return curve;
+}
+
+static void fill_store(int e, const TwElementRow *row, double rated, const Arrays *a)
+{
+    double eta = a->eta[e] = stores(row) ? row->charge_fraction : 1.0, full = 0.0;
     if (is(row, "bess")) full = row->capacity_j;
     // the full battery carries the rated load for autonomy_s: the law's input, out of the cells
     if (is(row, "ups") && row->autonomy_s > 0.0) {
         double in = rated + tw_loss_w(rated, row->loss_a, row->loss_b, row->loss_c, rated);
         full = row->autonomy_s * in / eta / (1.0 - row->reserve_fraction);
     }
-    double charge = isnan(row->charge_w) ? (isnan(rated) ? 0.0 : 0.1 * rated) : row->charge_w;
-    const double values[] = {limit,
-                             isnan(rated) ? 1.0 : rated,
-                             row->loss_a,
-                             row->loss_b,
-                             row->loss_c,
-                             full,
-                             stores(row) ? full * row->reserve_fraction : 0.0,
-                             eta,
-                             charge};
-    for (size_t k = 0; k < sizeof values / sizeof *values; k++) f64[k][e] = values[k];
+    a->full_j[e] = full;
+    a->least_j[e] = stores(row) ? full * row->reserve_fraction : 0.0;
+    a->charge_w[e] = isnan(row->charge_w) ? (isnan(rated) ? 0.0 : 0.1 * rated) : row->charge_w;
+    // a ups can always carry what it is rated for, losses and all
+    a->discharge_w[e] = is(row, "ups") ? INFINITY : or_else(row->discharge_w, isnan(rated) ? INFINITY : rated);
+    a->shave_w[e] = or_else(row->shave_w, INFINITY);
+    a->grid_ramp[e] = full > 0.0 ? or_else(row->grid_ramp_w_s, INFINITY) : INFINITY;
+    a->walk_in_s[e] = row->walk_in_s;
+}
+
+static void fill_generator(int e, const TwElementRow *row, const Arrays *a)
+{
+    a->start_s[e] = row->start_s;
+    a->cool_s[e] = row->cool_s;
+    a->block_s[e] = row->block_s;
+    a->fuel_share[e] = or_else(row->fuel_fraction, 0.322);
+    a->tank_j[e] = or_else(row->tank_j, INFINITY);
+    int count = row->blocks.count < TW_CURVE_POINTS ? row->blocks.count : TW_CURVE_POINTS;
+    for (int k = 0; k < count; k++) a->accept[TW_CURVE_POINTS * e + k] = row->blocks.values[k];
+    if (count == 0) a->accept[TW_CURVE_POINTS * e] = 1.0;
+    a->block_count[e] = count > 0 ? count : 1;
+}
+
+static void fill_element(int e, const TwElementRow *row, const Arrays *a)
+{
+    double rated = rated_of(row);
+    a->feed[e] = is_source(row);
+    a->generator[e] = generates(row) && !given(row->from);
+    a->attached[e] = generates(row) && given(row->from);
+    a->forms_grid[e] = row->forms_grid;
+    a->outdoor[e] = row->outdoor;
+    a->ups[e] = is(row, "ups");
+    a->eco[e] = row->mode && strcmp(row->mode, "eco") == 0;
+    a->rating_w[e] = limit_of(row);
+    a->rated_w[e] = isnan(rated) ? 1.0 : rated;
+    a->a[e] = row->loss_a;
+    a->b[e] = row->loss_b;
+    a->c[e] = row->loss_c;
+    fill_store(e, row, rated, a);
+    fill_generator(e, row, a);
+    a->transfer_s[e] = isnan(row->transfer_s) ? 0.0 : row->transfer_s;
+    a->retransfer_s[e] = row->retransfer_s;
+    a->modules[e] = (int)row->modules;
+    a->module_spare[e] = (int)row->module_spare;
+    a->module_w[e] = row->modules > 0 ? a->rated_w[e] / (double)row->modules : 0.0;
+    a->hold_s[e] = row->module_hold_s;
+    a->eco_b[e] = row->eco_loss_fraction;
+    a->curve[e] = curve_of(row);
+    a->pickup_w[e] = or_else(row->pickup_w, a->ups[e] || isinf(a->rating_w[e]) ? a->rated_w[e] : a->rating_w[e]);
 }
 
 static void lay_out(TwPowerPlant *p, TwLayout *layout)
 {
     size_t n = (size_t)p->count, f64 = sizeof(double);
-    p->service = tw_layout_add(layout, n, 1);
-    p->mode = tw_layout_add(layout, n, 1);
-    p->apart = tw_layout_add(layout, n, 1);
-    TwSlot *slots[] = {&p->limit_w, &p->energy_j, &p->drain_w,    &p->charge_in_w,
-                       &p->out_w,   &p->in_w,     &p->meter_in_j, &p->meter_loss_j};
+    TwSlot *small[] = {&p->service, &p->mode, &p->apart, &p->was, &p->place, &p->phase};
+    for (size_t k = 0; k < sizeof small / sizeof *small; k++) *small[k] = tw_layout_add(layout, n, 1);
+    TwSlot *whole[] = {&p->source, &p->order, &p->on_modules, &p->live_modules};
+    for (size_t k = 0; k < sizeof whole / sizeof *whole; k++) *whole[k] = tw_layout_add(layout, n, sizeof(int32_t));
+    TwSlot *slots[] = {&p->target_w, &p->limit_w,    &p->energy_j,     &p->drain_w,    &p->charge_in_w, &p->supply_w,
+                       &p->out_w,    &p->in_w,       &p->timer_s,      &p->running_s,  &p->travel,      &p->walk,
+                       &p->grid_w,   &p->aim_w,      &p->cap_w,        &p->law_w,      &p->available_w, &p->given_w,
+                       &p->fuel_j,   &p->meter_in_j, &p->meter_loss_j, &p->hold_left_s};
     for (size_t k = 0; k < sizeof slots / sizeof *slots; k++) *slots[k] = tw_layout_add(layout, n, f64);
+    p->topology = tw_layout_add(layout, 1, sizeof(TwTopology));
     p->meter = tw_layout_add(layout, 1, sizeof(TwPowerMeter));
+    p->events = tw_layout_add(layout, 1, sizeof(TwPowerLog));
+    p->cord_w = tw_layout_add(layout, (size_t)p->rack_start[p->rack_count], f64);
     p->rack_w = tw_layout_add(layout, (size_t)p->rack_count, f64);
+    p->rack_shelves = tw_layout_add(layout, (size_t)p->rack_count, sizeof(int32_t));
     p->load_w = tw_layout_add(layout, (size_t)p->load_count, f64);
 
-    int crossings = 0;
-    for (int r = 0; r < p->rack_count; r++)
-        for (int e = p->rack_at[r]; e >= 0; e = p->parent[e]) crossings++;
+    // of either source the longer way up
+    int crossings = 0, *depth = calloc(n + 1, sizeof *depth);
+    if (!depth) abort();
+    for (int turn = 0; turn < 2; turn++)
+        for (int e = 0; e < p->count; e++) {
+            int first = p->parent[e] >= 0 ? depth[p->parent[e]] : 0,
+                second = p->second[e] >= 0 ? depth[p->second[e]] : 0;
+            depth[e] = 1 + (first > second ? first : second);
+        }
+    for (int k = 0; k < p->rack_start[p->rack_count]; k++) {
+        int longest = depth[p->cord[k]];
+        for (int e = 0; p->switch_count > 0 && e < p->count; e++) longest = depth[e] > longest ? depth[e] : longest;
+        crossings += p->switch_count > 0 ? 2 * longest : longest;
+    }
+    free(depth);
     p->work_bytes = tw_power_work_bytes(p->count, p->rack_count, crossings);
+    p->crossings = crossings;
     p->work = tw_layout_add(layout, p->work_bytes, 1);
 }
 
-static TwPower *compile(const TwPowerSpec *spec, const int *spec_parent, TwLayout *layout)
+// Who may hang on each element, over both sources.
+static void list_children(TwPowerPlant *p)
+{
+    int n = p->count, *start = TW_TAKE(p->arena, n + 1, int), *filled = TW_TAKE(p->arena, n, int), count = 0;
+    for (int e = 0; e < n; e++) {
+        if (p->attached[e]) continue;
+        if (p->parent[e] >= 0) start[p->parent[e] + 1]++, count++;
+        if (p->second[e] >= 0) start[p->second[e] + 1]++, count++;
+    }
+    for (int e = 0; e < n; e++) start[e + 1] += start[e];
+    int *child = TW_TAKE(p->arena, count, int);
+    for (int e = 0; e < n; e++) {
+        if (p->attached[e]) continue;
+        const int from[] = {p->parent[e], p->second[e]};
+        for (int k = 0; k < 2; k++)
+            if (from[k] >= 0) child[start[from[k]] + filled[from[k]]++] = e;
+    }
+    p->child_start = start;
+    p->child = child;
+}
+
+// Elements that a rule looks at, in sorted order.
+static const int *listed(TwPowerPlant *p, const bool *member, int *count)
+{
+    int *list = TW_TAKE(p->arena, p->count, int);
+    *count = 0;
+    for (int e = 0; e < p->count; e++)
+        if (member[e]) list[(*count)++] = e;
+    return list;
+}
+
+static void list_members(TwPowerPlant *p)
+{
+    bool *member = TW_TAKE(p->arena, p->count, bool);
+    const struct {
+        const int **list;
+        int *count;
+    } lists[] = {{&p->store, &p->store_count},  {&p->switches, &p->switch_count}, {&p->generators, &p->generator_count},
+                 {&p->curves, &p->curve_count}, {&p->modular, &p->modular_count}, {&p->local, &p->local_count}};
+    bool walks = false;
+    for (int k = 0; k < 6; k++) {
+        for (int e = 0; e < p->count; e++) {
+            bool is_member[] = {p->full_j[e] > 0.0, p->second[e] >= 0, p->called[e], p->curve[e].kind != TW_TRIP_NONE,
+                                p->modules[e] > 0,  p->attached[e]};
+            member[e] = is_member[k];
+        }
+        *lists[k].list = listed(p, member, lists[k].count);
+    }
+    for (int k = 0; k < p->store_count; k++) {
+        p->ramped_count += isfinite(p->grid_ramp[p->store[k]]);
+        walks |= p->walk_in_s[p->store[k]] > 0.0;
+    }
+    p->mixed =
+        p->switch_count + p->generator_count + p->curve_count + p->modular_count + p->local_count + p->ramped_count >
+            0 ||
+        walks;
+}
+
+static void list_cords(TwPowerPlant *p, const TwPowerSpec *spec, const int *at)
+{
+    int count = 0;
+    int *start = TW_TAKE(p->arena, spec->rack_count + 1, int);
+    for (int r = 0; r < spec->rack_count; r++) count += spec->racks[r].cord_count > 0 ? spec->racks[r].cord_count : 1;
+    int *cord = TW_TAKE(p->arena, count, int), *first = TW_TAKE(p->arena, spec->rack_count, int);
+    double *share = TW_TAKE(p->arena, count, double);
+    count = 0;
+    for (int r = 0; r < spec->rack_count; r++) {
+        const TwPowerRack *rack = &spec->racks[r];
+        start[r] = count;
+        for (int k = 0; k < (rack->cord_count > 0 ? rack->cord_count : 1); k++, count++) {
+            cord[count] = at[rack->cord_count > 0 ? rack->cords[k] : rack->element];
+            share[count] = rack->cord_share ? rack->cord_share[k] : 1.0;
+        }
+        first[r] = cord[start[r]];
+    }
+    start[spec->rack_count] = count;
+    p->rack_start = start;
+    p->cord = cord;
+    p->cord_share = share;
+    p->rack_at = first;
+}
+
+static TwPower *compile(const TwPowerSpec *spec, const int *spec_parent, const int *spec_second, TwLayout *layout)
 {
     int n = spec->element_count;
     TwArena *arena = tw_arena_create();
@@ -284,51 +527,80 @@ static TwPower *compile(const TwPowerSpec *spec, const int *spec_parent, TwLayou
     p->rack_count = spec->rack_count;
     p->load_count = spec->load_count;
 
-    int *sorted = TW_TAKE(arena, n, int), *at = TW_TAKE(arena, n, int), *parent = TW_TAKE(arena, n, int);
+    int *sorted = TW_TAKE(arena, n, int), *at = TW_TAKE(arena, n, int);
     int *public_parent = TW_TAKE(arena, n, int);
     sort_tree(n, spec_parent, sorted, at);
     const char **names = TW_TAKE(arena, n, const char *);
-    bool *feed = TW_TAKE(arena, n, bool), *outdoor = TW_TAKE(arena, n, bool);
-    double *f64[9];
-    for (int k = 0; k < 9; k++) f64[k] = TW_TAKE(arena, n, double);
-    int *store = TW_TAKE(arena, n, int);
-    p->rating_w = f64[0];
-    p->rated_w = f64[1];
-    p->a = f64[2];
-    p->b = f64[3];
-    p->c = f64[4];
-    p->full_j = f64[5];
-    p->least_j = f64[6];
-    p->eta = f64[7];
-    p->charge_w = f64[8];
+    Arrays a = arrays_of(arena, n);
+    bool *called = TW_TAKE(arena, n, bool);
     int feeds = 0;
     for (int e = 0; e < n; e++) {
         int i = sorted[e];
-        parent[e] = spec_parent[i] < 0 ? -1 : at[spec_parent[i]];
+        a.parent[e] = spec_parent[i] < 0 ? -1 : at[spec_parent[i]];
+        a.second[e] = spec_second[i] < 0 ? -1 : at[spec_second[i]];
         names[i] = tw_arena_text(arena, spec->names[i]);
         public_parent[i] = spec_parent[i];
-        fill_element(e, &spec->elements[i], f64, feed, outdoor);
-        if (p->full_j[e] > 0.0) store[p->store_count++] = e;
-        feeds += feed[e];
+        fill_element(e, &spec->elements[i], &a);
+        called[e] = is_called(&spec->elements[i]);
+        feeds += a.feed[e];
     }
-    p->at = at;
-    p->spec = sorted;
-    p->parent = parent;
-    p->feed = feed;
-    p->outdoor = outdoor;
-    p->store = store;
+    *p = (TwPowerPlant){.arena = arena,
+                        .count = n,
+                        .rack_count = spec->rack_count,
+                        .load_count = spec->load_count,
+                        .at = at,
+                        .spec = sorted,
+                        .parent = a.parent,
+                        .second = a.second,
+                        .feed = a.feed,
+                        .outdoor = a.outdoor,
+                        .generator = a.generator,
+                        .called = called,
+                        .attached = a.attached,
+                        .forms_grid = a.forms_grid,
+                        .ups = a.ups,
+                        .rating_w = a.rating_w,
+                        .rated_w = a.rated_w,
+                        .a = a.a,
+                        .b = a.b,
+                        .c = a.c,
+                        .full_j = a.full_j,
+                        .least_j = a.least_j,
+                        .eta = a.eta,
+                        .charge_w = a.charge_w,
+                        .discharge_w = a.discharge_w,
+                        .shave_w = a.shave_w,
+                        .grid_ramp = a.grid_ramp,
+                        .walk_in_s = a.walk_in_s,
+                        .transfer_s = a.transfer_s,
+                        .retransfer_s = a.retransfer_s,
+                        .start_s = a.start_s,
+                        .cool_s = a.cool_s,
+                        .block_s = a.block_s,
+                        .accept = a.accept,
+                        .block_count = a.block_count,
+                        .fuel_share = a.fuel_share,
+                        .tank_j = a.tank_j,
+                        .modules = a.modules,
+                        .module_spare = a.module_spare,
+                        .module_w = a.module_w,
+                        .hold_s = a.hold_s,
+                        .eco = a.eco,
+                        .eco_b = a.eco_b,
+                        .curve = a.curve,
+                        .pickup_w = a.pickup_w};
+    list_children(p);
+    list_members(p);
+    list_cords(p, spec, at);
 
-    int *rack_at = TW_TAKE(arena, spec->rack_count, int), *load_at = TW_TAKE(arena, spec->load_count, int);
-    int *rack_class = TW_TAKE(arena, spec->rack_count, int);
+    int *load_at = TW_TAKE(arena, spec->load_count, int), *rack_class = TW_TAKE(arena, spec->rack_count, int);
     TwPowerRack *racks = TW_TAKE(arena, spec->rack_count, TwPowerRack);
     for (int r = 0; r < spec->rack_count; r++) {
         racks[r] = spec->racks[r];
         racks[r].name = tw_arena_text(arena, racks[r].name);
-        rack_at[r] = at[racks[r].element];
     }
     for (int l = 0; l < spec->load_count; l++) load_at[l] = at[spec->loads[l].element];
     p->class_count = classes(spec, rack_class);
-    p->rack_at = rack_at;
     p->load_at = load_at;
     p->rack_class = rack_class;
     p->racks = racks;
@@ -351,21 +623,22 @@ bool tw_power_create(TwPower **power, const TwPowerSpec *spec, TwLayout *layout,
 {
     *power = NULL;
     int before = tw_errors_count(errors), n = spec->element_count;
-    int *parent = calloc((size_t)n + 1, sizeof *parent);
-    if (!parent) abort();
+    int *parent = calloc((size_t)n + 1, sizeof *parent), *second = calloc((size_t)n + 1, sizeof *second);
+    if (!parent || !second) abort();
 
-    parents(spec, parent, errors);
+    parents(spec, parent, second, errors);
     for (int i = 0; i < n; i++) check_element(spec, i, errors);
     warn_laws(spec, errors);
     // a cycle has no root to walk to
-    if (check_cycles(spec, parent, errors)) check_leaves(spec, parent, errors);
+    if (check_cycles(spec, parent, errors)) check_leaves(spec, parent, second, errors);
 
     if (tw_errors_count(errors) == before) {
         size_t bytes = layout->bytes;
-        *power = compile(spec, parent, layout);
+        *power = compile(spec, parent, second, layout);
         (*power)->state_bytes = layout->bytes - bytes;
     }
     free(parent);
+    free(second);
     return *power != NULL;
 }
 

@@ -48,7 +48,7 @@ static inline bool tree_create(Tree *tree, TwErrors *errors)
                         tree->elements,      tree->racks,      tree->loads};
     if (!tw_power_create(&tree->power, &spec, &tree->layout, errors)) return false;
     tree->block = tw_block_create(&tree->layout);
-    tree->out = (TwPowerOut){tree->element_w, tree->loss_w, tree->rack_on, tree->load_on, 0, 0, 0, 0, 0};
+    tree->out = (TwPowerOut){tree->element_w, tree->loss_w, tree->rack_on, tree->load_on, 0, 0, 0, 0, 0, 0};
     tw_power_start(tree->power, tree->block);
     return true;
 }
