@@ -257,6 +257,17 @@ static void tell(const TwPlant *plant, void *block, TwScratch *s, int64_t until_
     s->dropped_tokens = tokens;
 }
 
+// Solar generation of a clear day: half a sine from six to six, at the local time of the site.
+static void shine(const TwPlant *plant, void *block, double time_s)
+{
+    static const double pi = 3.14159265358979323846;
+    double hour = fmod(plant->start_of_year_s + time_s, 86400.0) / 3600.0,
+           share = fmax(sin(pi * (hour - 6.0) / 12.0), 0.0);
+    for (int i = 0; i < plant->element_count; i++)
+        if (strcmp(plant->elements[i].kind, "solar") == 0)
+            tw_power_set_available(plant->power, block, i, share * plant->elements[i].rated_w);
+}
+
 bool tw_couple(const TwPlant *plant, void *block, TwScratch *s, int64_t from_ns, int64_t until_ns, TwError *error)
 {
     assert(until_ns > from_ns);
@@ -325,6 +336,7 @@ bool tw_couple(const TwPlant *plant, void *block, TwScratch *s, int64_t from_ns,
     memcpy(w->load_w, load_w, (size_t)plant->load_count * sizeof *load_w);
     TwPowerOut power = {
         .element_w = w->element_w, .loss_w = w->element_loss_w, .rack_on = rack_on, .load_on = s->load_on};
+    shine(plant, block, 0.5 * (from_s + until_s));
     tw_power_settle(plant->power, block, window_s, rack_w, load_w, &power);
     tw_couple_down(plant, block);
     for (int i = 0; i < plant->load_count; i++) load_on[i] = s->load_on[i] ? 1.0 : 0.0;
@@ -335,7 +347,7 @@ bool tw_couple(const TwPlant *plant, void *block, TwScratch *s, int64_t from_ns,
     book(plant, block, s, &power, &heat, released_j, window_s);
     count_work(plant, block, s, window_s);
     tell(plant, block, s, until_ns, window_s);
-    tw_accounts_book(plant, block, power.utility_w, under_target(plant, block), from_s, until_s);
+    tw_accounts_book(plant, block, power.utility_w - power.generation_w, under_target(plant, block), from_s, until_s);
     tw_story_supply(plant, block, until_ns, -1);
     m->time_ns = until_ns;
     return true;

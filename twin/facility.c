@@ -106,6 +106,13 @@ static const TwKind rack_cooling_kind = {"rack_cooling",        NULL,
 
 static const TwField rack_fields[] = {
     WORD(TwRackRow, from, "", NULL, "power element it hangs on; a counted one deals its racks evenly"),
+    {"feeds", "", TW_TEXTS, 0, 0, "[]", AT(TwRackRow, feeds),
+     "power elements of several cords, instead of from; a cord that dies leaves its share to the others", NULL},
+    {"feed_share", "1", TW_REALS, 1e-3, 1, "[]", AT(TwRackRow, feed_share),
+     "share of each cord while all live; empty: equal", NULL},
+    WHOLE(TwRackRow, priority, "1", -1000, 1000, "0", "class of power capping: the highest is served first"),
+    WHOLE(TwRackRow, shelf_spare, "1", 0, 1000, "0",
+          "power shelves that may fail at peak: checked (N+N: half of them)"),
     WORD(TwRackRow, cdu, "", NULL, "its CDU; empty: cooled by room air"),
     WORD(TwRackRow, hall, "hall", NULL, "name of the hall it stands in"),
     WHOLE(TwRackRow, gpu_count, "1", 1, 100000, NULL, "GPUs"),

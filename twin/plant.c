@@ -87,6 +87,17 @@ static void compile_elements(TwPlant *plant, const TwNode *root, TwErrors *error
         else
             row->from = plant->element_names[parents[i] = parent];
     }
+    for (int i = 0; i < n; i++) {
+        TwElementRow *row = &plant->elements[i];
+        if (!row->second[0]) continue;
+        char name[TW_NAME];
+        const TwNode *node = tw_node_entry(root, "power", i, name);
+        int other = tw_find_entry(plant->element_names, n, row->second, places[i].place, places[i].size);
+        if (other < 0)
+            tw_reference_error(node, "second", errors, row->second, "power element", plant->element_names, n);
+        else
+            row->second = plant->element_names[other];
+    }
     if (tw_errors_count(errors)) return;
     // whoever climbs from an element must arrive at a feed
     for (int i = 0; i < n; i++) {
@@ -112,6 +123,26 @@ static int attach(TwPlant *plant, const TwNode *node, const char *from, int plac
     if (element < 0)
         tw_reference_error(node, "from", errors, from, "power element", plant->element_names, plant->element_count);
     return element < 0 ? 0 : element;
+}
+
+// The cords of a rack; the first of them is where reports say it hangs.
+static void attach_cords(TwPlant *plant, const TwNode *node, const TwRackRow *row, int place, int size,
+                         TwPowerRack *rack, TwErrors *errors)
+{
+    int n = row->feeds.count;
+    if (n == 0) {
+        rack->element = attach(plant, node, row->from, place, size, errors);
+        return;
+    }
+    if (row->from[0]) tw_node_error(node, "feeds", errors, "either from or feeds says where a rack hangs, not both");
+    if (row->feed_share.count != 0 && row->feed_share.count != n)
+        tw_node_error(node, "feed_share", errors, "%d shares for %d feeds", row->feed_share.count, n);
+    int *cords = TW_TAKE(plant->arena, n, int);
+    for (int k = 0; k < n; k++) cords[k] = attach(plant, node, row->feeds.values[k], place, size, errors);
+    rack->element = cords[0];
+    rack->cord_count = n;
+    rack->cords = cords;
+    if (row->feed_share.count == n) rack->cord_share = row->feed_share.values;
 }
 
 // Racks without a position stand in rows of twenty, back to back in pairs, each hall beside the one before.
@@ -205,7 +236,8 @@ static void compile_racks(TwPlant *plant, const TwNode *root, ThermalInput *ther
         rack->slowdown_degc = gpu.slowdown_degc;
         rack->x_m = row.x_m;
         rack->y_m = row.y_m;
-        rack->element = attach(plant, node, row.from, place, size, errors);
+        attach_cords(plant, node, &row, place, size, &power[i], errors);
+        rack->element = power[i].element;
         rack->feed_name = plant->element_count ? plant->element_names[rack->element] : "";
         rack->cdu = -1;
         rack->cdu_name = "";
@@ -245,7 +277,8 @@ static void compile_racks(TwPlant *plant, const TwNode *root, ThermalInput *ther
             .slowdown_degc = gpu.slowdown_degc,
         };
         power[i].name = rack->name;
-        power[i].element = rack->element;
+        power[i].priority = (int)row.priority;
+        power[i].shelf_spare = (int)row.shelf_spare;
         power[i].shelf_count = (int)row.shelf_count;
         power[i].peak_w = row.peak_w;
     }

@@ -126,7 +126,7 @@ typedef struct TwAccountsPlan {
 
 // Where the story lies in the block (twin/story.h).
 typedef struct TwStorySlots {
-    TwSlot head, entries;
+    TwSlot head, entries, acts;    // acts: how many of the power model are told
     TwSlot mode, mode_now, element, below, target, overload, overload_seen_ns;    // [element]
     TwSlot load_on, cdu;                                                          // [load], [cdu]
     TwSlot rack, rack_part, rack_fresh, ready_ns, rate, rate_s;                   // [rack]

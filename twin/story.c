@@ -104,6 +104,11 @@ static const struct {
     [TW_HAPPENED_LATCHED] = {"latched", OF_ELEMENT, 2},
     [TW_HAPPENED_CURTAIL] = {"curtailed", OF_ELEMENT, 1},
     [TW_HAPPENED_CURTAIL_END] = {"curtailed_end", OF_ELEMENT, 0},
+    [TW_HAPPENED_BYPASSED] = {"bypassed", OF_ELEMENT, 2},
+    [TW_HAPPENED_TRANSFERRED] = {"transferred", OF_ELEMENT, 1},
+    [TW_HAPPENED_CALLED] = {"generator_called", OF_ELEMENT, 1},
+    [TW_HAPPENED_READY] = {"generator_ready", OF_ELEMENT, 0},
+    [TW_HAPPENED_STOPPED] = {"generator_stopped", OF_ELEMENT, 1},
 };
 
 const char *tw_story_word(TwHappening kind) { return kinds[kind].word; }
@@ -168,6 +173,21 @@ void tw_story_text(const TwPlant *plant, const TwEntry *e, char *text, size_t si
         break;
     case TW_HAPPENED_TRIPPED:
         snprintf(text, size, "%s tripped at %.4g %% of its limit", name, 100.0 * e->value);
+        break;
+    case TW_HAPPENED_BYPASSED:
+        snprintf(text, size, "%s on its bypass at %.4g %% of its rating: no battery behind it", name, 100.0 * e->value);
+        break;
+    case TW_HAPPENED_TRANSFERRED:
+        snprintf(text, size, "%s carried by its %s source", name, e->value > 0.0 ? "second" : "first");
+        break;
+    case TW_HAPPENED_CALLED:
+        snprintf(text, size, "%s called, ready in %.4g s", name, e->value);
+        break;
+    case TW_HAPPENED_READY:
+        snprintf(text, size, "%s at speed", name);
+        break;
+    case TW_HAPPENED_STOPPED:
+        snprintf(text, size, "%s stopped%s", name, e->value > 0.0 ? ": out of fuel" : "");
         break;
     case TW_HAPPENED_DEAD:
         if (e->count > 1)
@@ -290,6 +310,7 @@ void tw_story_layout(TwPlant *plant, TwLayout *layout)
     size_t loads = (size_t)plant->load_count, cdus = (size_t)plant->cdu_count;
     TwStorySlots *s = &plant->slot.story;
     s->head = tw_layout_add(layout, 1, sizeof(Story));
+    s->acts = tw_layout_add(layout, 1, sizeof(int64_t));
     s->entries = tw_layout_add(layout, ROOM, sizeof(TwEntry));
     s->mode = tw_layout_add(layout, elements, 1);
     s->mode_now = tw_layout_add(layout, elements, 1);
@@ -320,6 +341,7 @@ void tw_story_start(const TwPlant *plant, void *block)
 {
     const TwStorySlots *s = &plant->slot.story;
     *head(plant, block) = (Story){.trouble = -1, .cooling = -1, .throttle = -1};
+    *tw_i64(block, s->acts) = 0;
     none(block, s->element, plant->element_count);
     none(block, s->target, plant->element_count);
     none(block, s->overload, plant->element_count);
@@ -582,10 +604,41 @@ bool tw_story_ready(const TwPlant *plant, void *block, int64_t time_ns)
     return true;
 }
 
+// What the power model did by itself since it was last asked.
+static int log_acts(const TwPlant *plant, void *block, int64_t time_ns, int cause)
+{
+    static const int kind_of[TW_POWER_WHATS] = {[TW_POWER_TRIPPED] = TW_HAPPENED_TRIPPED,
+                                                [TW_POWER_BYPASSED] = TW_HAPPENED_BYPASSED,
+                                                [TW_POWER_TRANSFER] = -1,
+                                                [TW_POWER_TRANSFERRED] = TW_HAPPENED_TRANSFERRED,
+                                                [TW_POWER_CALLED] = TW_HAPPENED_CALLED,
+                                                [TW_POWER_READY] = TW_HAPPENED_READY,
+                                                [TW_POWER_BLOCK] = -1,
+                                                [TW_POWER_STOPPED] = TW_HAPPENED_STOPPED,
+                                                [TW_POWER_ON_STORE] = -1,
+                                                [TW_POWER_OFF_STORE] = -1,
+                                                [TW_POWER_MODULES] = -1};
+    int64_t *seen = tw_i64(block, plant->slot.story.acts);
+    TwPowerEvent act;
+    int trip = cause;
+    while (tw_power_events(plant->power, block, seen, &act, 1) == 1) {
+        int kind = kind_of[act.what];
+        if (kind < 0) continue;
+        int why = ids(block, plant->slot.story.overload)[act.element];
+        if (kind != TW_HAPPENED_TRIPPED || why < 0) why = reason_of(plant, block, act.element, cause);
+        int entry = tw_story_add(plant, block, time_ns, (TwHappening)kind, why, act.element, 1, act.value);
+        if (kind != TW_HAPPENED_TRIPPED) continue;
+        tw_story_note(plant, block, entry);
+        trip = entry;
+    }
+    return trip;
+}
+
 void tw_story_supply(const TwPlant *plant, void *block, int64_t time_ns, int cause)
 {
     unsigned char *then = tw_at(block, plant->slot.story.mode), *now = tw_at(block, plant->slot.story.mode_now);
     bool changed = false;
+    cause = log_acts(plant, block, time_ns, cause);
     for (int e = 0; e < plant->element_count; e++) {
         now[e] = (unsigned char)tw_power_mode(plant->power, block, e);
         changed = changed || now[e] != then[e];

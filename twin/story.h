@@ -50,6 +50,11 @@ typedef enum TwHappening {
     TW_HAPPENED_RESET,           // and was reset
     TW_HAPPENED_CURTAIL,         // the price passed its threshold; value: USD/kWh
     TW_HAPPENED_CURTAIL_END,     //
+    TW_HAPPENED_BYPASSED,        // overload put a ups on its bypass; value: load over its rating
+    TW_HAPPENED_TRANSFERRED,     // carried by another source; value: 0 its first, 1 its second
+    TW_HAPPENED_CALLED,          // a generator was asked to start; value: s until it is ready
+    TW_HAPPENED_READY,           // it is at speed
+    TW_HAPPENED_STOPPED,         // it stopped; value: 1 where its fuel ran out
     TW_HAPPENINGS
 } TwHappening;
 
