@@ -20,6 +20,7 @@ static const struct {
     {"thermal", tw_validate_thermal},
     {"traffic", tw_validate_traffic},
     {"training", tw_validate_training},
+    {"serving", tw_validate_serving},
     {"network", tw_validate_network},
     {"throughput", tw_validate_throughput},
     {"power", tw_validate_power},

@@ -75,6 +75,9 @@ static TwBatch compose(const TwEngine *e, TwReplica *r)
         if (tokens == 1) {
             b.decodes++;
             b.decode_context += row->base;
+            b.singles++;
+            b.single_history += row->base;
+            b.single_history_64 += (row->base + 63) / 64 * 64;
             continue;
         }
         b.chunks++;

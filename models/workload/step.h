@@ -25,6 +25,8 @@ typedef struct TwBatch {
     int32_t drafts;            // tokens verified with each decode, beside its own; counted in tokens and logits
     int64_t history_sum;       // sum of h_j
     int64_t history_64;        // sum of h_j, each rounded up to 64
+    int32_t singles;           // chunks of one token, counted among the decodes
+    int64_t single_history, single_history_64;
 } TwBatch;
 
 // value = base + per_context * K + per_history * H

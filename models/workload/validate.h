@@ -8,3 +8,6 @@ bool tw_validate_traffic(TwValidation *validation, const char *file, TwError *er
 // Training steps; file: a table of published runs in one of three layouts (MLPerf, Megatron-Bridge, NeMo-RL).
 bool tw_validate_training(TwValidation *validation, const char *file, TwError *error);
 bool tw_validate_training_table(TwValidation *validation, const char *file, TwError *error);
+// The engine: closed forms of queues and memory, Vidur's runs, a real vLLM run. file: a table of further runs in the
+// manner of Vidur's (docs/serving.md), or NULL.
+bool tw_validate_serving(TwValidation *validation, const char *file, TwError *error);
