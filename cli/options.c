@@ -65,13 +65,14 @@ static const struct {
     Option option;
     int id;
 } table[] = {
-    {{"set", 0, "PATH=VALUE", TW_RUN | TW_CHECK | TW_STUDY | TW_VIEW,
+    {{"set", 0, "PATH=VALUE", TW_RUN | TW_CHECK | TW_STUDY | TW_VIEW | TW_THERMAL,
       "any setting of the facility; repeatable, last wins"},
      SET},
     {{"for", 0, "SPAN", TW_RUN | TW_CHECK | TW_STUDY | TW_VIEW, "simulated span: a number and s, min, h or d"}, FOR},
     {{"seed", 0, "N", TW_RUN | TW_CHECK | TW_STUDY | TW_VIEW, "of every random stream"}, SEED},
     {{"threads", 0, "N", TW_RUN | TW_STUDY | TW_VIEW, "default: all cores; never changes results"}, THREADS},
-    {{"out", 'o', "FILE", TW_RUN | TW_STUDY | TW_REPORT, "what to write; default: NAME.h5 in this folder"}, 'o'},
+    {{"out", 'o', "FILE", TW_RUN | TW_STUDY | TW_REPORT | TW_THERMAL, "what to write; default: NAME.h5 in this folder"},
+     'o'},
     {{"force", 0, NULL, TW_RUN | TW_STUDY | TW_REPORT, "replace what exists"}, FORCE},
     {{"snapshot", 0, "SPAN", TW_RUN, "also save the state at this time, beside the result"}, SNAPSHOT},
     {{"stop", 0, "SPAN", TW_RUN, "end at this time with a partial result that --restore goes on from"}, STOP},
@@ -99,7 +100,8 @@ static const struct {
      PLOT},
     {{"output", 0, "PATH", TW_REPORT, "result that a picture of a study shows; default: its goals"}, OUTPUT},
     {{"export", 0, "FORMAT", TW_REPORT, "csv: the facility series to --out"}, EXPORT},
-    {{"closed", 0, "NAME", TW_POWERFLOW, "CSV: take the switches of column closed_NAME (default base); all: every branch"},
+    {{"closed", 0, "NAME", TW_POWERFLOW,
+      "CSV: take the switches of column closed_NAME (default base); all: every branch"},
      CLOSED},
     {{"open", 0, "LIST", TW_POWERFLOW, "open these branches: 7,9,14"}, OPEN_LIST},
     {{"close", 0, "LIST", TW_POWERFLOW, "close these branches"}, CLOSE_LIST},

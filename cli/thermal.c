@@ -1,8 +1,10 @@
 // tokenworks thermal: a component of the cooling model alone.
 #include "cli/commands.h"
 #include "models/thermal/component.h"
+#include "models/thermal/hall.h"
 #include "sim/config.h"
 #include "sim/json.h"
+#include "twin/reference.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -91,8 +93,92 @@ static void print_point(const TwComponent *c, const double *in, bool json)
     if (json) printf("}\n");
 }
 
+static bool write_samples(const TwHallRun *run, const char *path, TwError *error)
+{
+    FILE *file = fopen(path, "w");
+    if (!file) return tw_fail(error, TW_IO, "%s cannot be written", path);
+    fprintf(file, "time_s");
+    for (int k = 0; k < TW_HALL_SIGNALS; k++) fprintf(file, ",%s", tw_hall_signal((TwHallSignal)k));
+    for (int i = 0; i < run->count; i++) {
+        fprintf(file, "\n%.10g", run->time_s[i]);
+        for (int k = 0; k < TW_HALL_SIGNALS; k++) fprintf(file, ",%.9g", run->values[i * TW_HALL_SIGNALS + k]);
+    }
+    fprintf(file, "\n");
+    return fclose(file) == 0 || tw_fail(error, TW_IO, "%s cannot be written", path);
+}
+
+static void print_run(const TwHallRow *row, const TwHallRun *run, bool json)
+{
+    const struct {
+        const char *name, *unit;
+        double value;
+    } lines[] = {{"it_j", "J", run->it_j},
+                 {"fan_j", "J", run->fan_j},
+                 {"pump_j", "J", run->pump_j},
+                 {"chiller_j", "J", run->chiller_j},
+                 {"circulation_j", "J", run->circulation_j},
+                 {"pue", "fans, pumps and chiller over IT", run->pue},
+                 {"pue_full", "with the plant's circulation pump", run->pue_full},
+                 {"chiller_hours", "h", run->chiller_hours},
+                 {"rejected_j", "J", run->rejected_j},
+                 {"stored_j", "J", run->stored_j},
+                 {"heat_residual", "1", run->residual},
+                 {"wall_s", "s", run->wall_s}};
+    const double *last = run->values + (run->count - 1) * TW_HALL_SIGNALS;
+    if (json) printf("{\"title\": "), tw_json_text(stdout, row->title);
+    if (!json) printf("%s: %g s with %s\n", row->title, row->for_s, row->integrator);
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        if (json) {
+            printf(", \"%s\": ", lines[i].name);
+            tw_json_number(stdout, lines[i].value);
+        } else
+            printf("  %-22s %16.8g %s\n", lines[i].name, lines[i].value, lines[i].unit);
+    }
+    if (json) printf(", \"end\": {");
+    for (int k = 0; k < TW_HALL_SIGNALS; k++) {
+        if (json) {
+            printf("%s\"%s\": ", k ? ", " : "", tw_hall_signal((TwHallSignal)k));
+            tw_json_number(stdout, last[k]);
+        } else
+            printf("  %-22s %16.8g at the end\n", tw_hall_signal((TwHallSignal)k), last[k]);
+    }
+    if (json) printf("}}\n");
+}
+
+// A hall file: the run, its energies, and with --out its samples as CSV.
+static int run_hall(const TwOptions *options, const char *path)
+{
+    TwErrors *errors = tw_errors_create();
+    TwHallRow row;
+    TwConfig *config = NULL;
+    TwError error = {0};
+    TwHallRun run = {0};
+    bool read = tw_hall_read(&row, &config, path, options->sets, options->set_count, errors), good = read;
+    tw_errors_print(errors, 20, stderr);
+    tw_errors_destroy(errors);
+    if (!read) return TW_BAD_INPUT;
+    TwWeather *weather = NULL;
+    if (isnan(row.ambient_degc)) {
+        char file[1024];
+        weather = malloc(sizeof *weather);
+        if (!weather) abort();
+        good = tw_find_file(row.weather, path, file, sizeof file)
+                   ? tw_weather_read(weather, file, &error)
+                   : tw_fail(&error, TW_BAD_INPUT, "weather = \"%s\": no such file", row.weather);
+    }
+    good = good && tw_hall_run(&row, weather, &run, &error);
+    if (good) print_run(&row, &run, options->json);
+    if (good && options->out) good = write_samples(&run, options->out, &error);
+    tw_hall_free(&run);
+    tw_config_destroy(config);
+    free(weather);
+    return good ? TW_DONE : tw_cli_fail(&error);
+}
+
 int tw_command_thermal(const TwOptions *options)
 {
+    size_t length = options->file_count ? strlen(options->files[0]) : 0;
+    if (length > 4 && strcmp(options->files[0] + length - 4, ".cfg") == 0) return run_hall(options, options->files[0]);
     if (options->file_count == 0) {
         list();
         return TW_DONE;
