@@ -123,7 +123,7 @@ static void print_run(const TwHallRow *row, const TwHallRun *run, bool json)
                  {"rejected_j", "J", run->rejected_j},
                  {"stored_j", "J", run->stored_j},
                  {"heat_residual", "1", run->residual},
-                 {"wall_s", "s", run->wall_s}};
+                 {"processor_s", "s", run->processor_s}};
     const double *last = run->values + (run->count - 1) * TW_HALL_SIGNALS;
     if (json) printf("{\"title\": "), tw_json_text(stdout, row->title);
     if (!json) printf("%s: %g s with %s\n", row->title, row->for_s, row->integrator);

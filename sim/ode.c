@@ -10,6 +10,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -206,6 +207,19 @@ bool tw_ode_advance(TwOde *ode, double from_s, double until_s, double *y, double
             if (ode->fired[i]) *root = i;
     }
     return true;
+}
+
+bool tw_ode_resume(TwOde *ode, double until_s, double *y, TwError *error)
+{
+    double span_s = until_s - ode->from_s, at = 0.0;
+    int flag = CVodeSetStopTime(ode->cvode, span_s);
+    if (flag == 0) flag = CVode(ode->cvode, span_s, ode->y, &at, CV_NORMAL);
+    memcpy(y, N_VGetArrayPointer(ode->y), (size_t)ode->problem.count * sizeof *y);
+    if (flag >= 0) return true;
+    const char *name = CVodeGetReturnFlagName(flag);
+    tw_fail(error, TW_NUMERICAL, "integration stopped at %.9g s: %s", ode->from_s + at, name);
+    free((void *)(uintptr_t)name);
+    return false;
 }
 
 bool tw_ode_fired(const TwOde *ode, int root)

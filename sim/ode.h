@@ -28,6 +28,9 @@ void tw_ode_destroy(TwOde *ode);
 // From from_s to until_s exactly, or to the first root: y is replaced, *reached_s and *root (-1: none) are set.
 // False: CVODE gave up; y then holds the last good values and the error says at what time.
 bool tw_ode_advance(TwOde *ode, double from_s, double until_s, double *y, double *reached_s, int *root, TwError *error);
+// Goes on from where the last call ended, with all that the solver learnt there: y must be as that call left it. For
+// long runs whose inputs have kinks but no jumps; no roots.
+bool tw_ode_resume(TwOde *ode, double until_s, double *y, TwError *error);
 // Whether a root fired in the last call: several may at the same instant, *root is the first of them.
 bool tw_ode_fired(const TwOde *ode, int root);
 long tw_ode_steps(const TwOde *ode);    // since creation

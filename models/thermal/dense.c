@@ -11,6 +11,7 @@ struct TwDense {
     double *f, *up, *down, *jacobian, *factors, *k1, *k2, *y, *tolerance;
     int *pivot;
     TwOde *ode;
+    bool going;    // CVODE's history holds
 };
 
 static double *take(int count)
@@ -119,11 +120,15 @@ static void solve(TwDense *d, double g, double *b)
         for (int c = 0; c < n; c++) b[r] += g * d->jacobian[c * d->n + r] * b[c];
 }
 
+void tw_dense_restart(TwDense *d) { d->going = false; }
+
 bool tw_dense_advance(TwDense *d, double *y, double from_s, double until_s, double step_s, int keep, TwError *error)
 {
     if (d->problem.cvode) {
         double reached;
         int root;
+        if (d->going) return tw_ode_resume(d->ode, until_s, y, error);
+        d->going = true;
         return tw_ode_advance(d->ode, from_s, until_s, y, &reached, &root, error);
     }
     static const double gamma = 0.29289321881345254;    // 1 - 1/sqrt(2)

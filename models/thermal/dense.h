@@ -21,6 +21,9 @@ typedef struct TwDenseProblem {
 bool tw_dense_create(TwDense **dense, const TwDenseProblem *problem, TwError *error);
 void tw_dense_destroy(TwDense *dense);
 
+// The next call starts CVODE anew: y was changed, or an input jumped. Otherwise it goes on with its history.
+void tw_dense_restart(TwDense *dense);
+
 // From from_s to until_s; steps of at most step_s (ROS2), a new Jacobian every `keep` steps.
 bool tw_dense_advance(TwDense *dense, double *y, double from_s, double until_s, double step_s, int keep,
                       TwError *error);

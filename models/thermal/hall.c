@@ -111,7 +111,8 @@ static double rack_flow(const Hall *h, double speed, double opening, double *ext
     double phi = fmax(opening, 1e-3), s = fmax(speed, 1e-4), low = 0.0, high = 2.0 * s;
     double square = r->rack_valve_pa / (phi * phi) + 2.0 * h->rack_pipe_pa, v = s;
     for (int i = 0; i < 60; i++) {
-        double rack = r->rack_drop_pa * pow(v, r->rack_exponent), filter = r->filter_pa * pow(v, r->filter_exponent);
+        double ln = log(v), rack = r->rack_drop_pa * exp(r->rack_exponent * ln);
+        double filter = r->filter_pa * exp(r->filter_exponent * ln);
         double inside = r->exchanger_pa * v * v + filter, outside = square * v * v + rack;
         double f = inside + outside - s * s * head(h, v / s);
         double slope = (2.0 * r->exchanger_pa * v * v + r->filter_exponent * filter + 2.0 * square * v * v +
@@ -124,7 +125,7 @@ static double rack_flow(const Hall *h, double speed, double opening, double *ext
             low = v;
         double next = slope > 0.0 ? v - f / slope : 0.5 * (low + high);
         if (!(next > low && next < high)) next = 0.5 * (low + high);
-        if (fabs(next - v) < 1e-12) break;
+        if (fabs(next - v) < 1e-11) break;
         v = next;
     }
     *external_pa = square * v * v + r->rack_drop_pa * pow(v, r->rack_exponent);
@@ -535,18 +536,20 @@ const char *tw_hall_signal(TwHallSignal signal)
 static double now_s(void)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 // the chiller starts above and stops below its band, at the ends of windows
-static void switch_chiller(Hall *h, double *y)
+static bool switch_chiller(Hall *h, double *y)
 {
     const TwHallRow *r = h->row;
     double over = y[J2] - (r->rack_supply_degc - r->approach_k - r->plant_offset_k);
     bool on = h->chiller_on ? over > 0.0 : over > r->chiller_band_k;
     if (on && !h->chiller_on) y[h->control_first + I_CONDENSER] = 0.0;
+    bool switched = on != h->chiller_on;
     h->chiller_on = on;
+    return switched;
 }
 
 bool tw_hall_run(const TwHallRow *row, const TwWeather *weather, TwHallRun *run, TwError *error)
@@ -570,8 +573,8 @@ bool tw_hall_run(const TwHallRow *row, const TwWeather *weather, TwHallRun *run,
                               .rate = hall_rate,
                               .difference = difference,
                               .cvode = strcmp(row->integrator, "cvode") == 0,
-                              .relative_tolerance = 1e-7,
-                              .absolute_tolerance = 1e-6};
+                              .relative_tolerance = row->tolerance,
+                              .absolute_tolerance = 10.0 * row->tolerance};
     bool good = tw_dense_create(&dense, &problem, error);
     double before = stored(h, y), begin = now_s();
     sample(h, y, 0.0, run->values);
@@ -582,14 +585,15 @@ bool tw_hall_run(const TwHallRow *row, const TwWeather *weather, TwHallRun *run,
         double step = w == 0 ? fmin(row->step_s, 1.0) : row->step_s;
         good = tw_dense_advance(dense, y, from, until, step, w < 24 ? 1 : (int)row->keep, error);
         run->chiller_hours += h->chiller_on ? row->window_s / 3600.0 : 0.0;
-        switch_chiller(h, y);
+        bool jumps = row->load_period_s > 0.0 && fmod(until + 1e-9, 0.5 * row->load_period_s) < row->window_s;
+        if (switch_chiller(h, y) || jumps) tw_dense_restart(dense);
         while (run->count < samples && run->count * row->sample_s <= until + 1e-6) {
             run->time_s[run->count] = run->count * row->sample_s;
             sample(h, y, run->time_s[run->count], run->values + run->count * TW_HALL_SIGNALS);
             run->count++;
         }
     }
-    run->wall_s = now_s() - begin;
+    run->processor_s = now_s() - begin;
     const double *m = y + h->meter_first;
     run->it_j = m[M_LOAD], run->fan_j = m[M_FAN], run->pump_j = m[M_PUMPS], run->chiller_j = m[M_CHILLER];
     run->circulation_j = m[M_CIRCULATION], run->rejected_j = m[M_REJECT];

@@ -34,7 +34,7 @@ typedef struct TwHallRow {
     double pump_heat_fraction;                            // of the CDU pump's power that its fluid takes
     double fan_plant_gain;                                // 1/K: fans also follow the economizer's miss
     double fan_off_fraction, free_convection_fraction;    // below that speed fans stand, this share of UA is left
-    double chiller_s;                                            // residence in evaporator and condenser
+    double chiller_s;                                     // residence in evaporator and condenser
     double chiller_capacity_fraction;                     // most heat over design
     double fan_heat_fraction, fan_min, film_ratio, air_exponent, water_exponent;
     double pipe_length_m, pipe_velocity_m_s, pipe_roughness_m, pipe_factor;
@@ -45,7 +45,8 @@ typedef struct TwHallRow {
     const char *weather;
     const char *integrator;
     double for_s, step_s, window_s, sample_s;
-    int64_t keep;    // steps that one Jacobian of rosenbrock serves
+    double tolerance;    // of cvode, relative
+    int64_t keep;        // steps that one Jacobian of rosenbrock serves
 } TwHallRow;
 
 // What is sampled, in degC and fractions.
@@ -77,7 +78,7 @@ typedef struct TwHallRun {
     double it_j, fan_j, pump_j, chiller_j, circulation_j;    // circulation: the plant-side pump, outside LBL's boundary
     double rejected_j, stored_j, residual;                   // heat: in = out + stored; residual over heat in
     double pue, pue_full;                                    // without and with the circulation pump
-    double chiller_hours, wall_s;
+    double chiller_hours, processor_s;
 } TwHallRun;
 
 // weather: NULL where ambient_degc is held. False: error says why.

@@ -91,6 +91,7 @@ static const TwField fields[] = {
     R(step_s, "s", 0.01, 3600, "5", "largest step of rosenbrock"),
     R(window_s, "s", 0.01, 86400, "60", "chiller switched and solver restarted at this interval"),
     R(sample_s, "s", 0.01, 1e7, "60", "between samples"),
+    R(tolerance, "1", 1e-12, 1e-2, "1e-7", "relative, of cvode"),
     {"keep", "1", TW_INTEGER, 1, 1000, "1", AT(keep), "steps that one Jacobian of rosenbrock serves", NULL},
 };
 

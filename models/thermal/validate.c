@@ -414,5 +414,5 @@ bool tw_validate_thermal(TwValidation *v, const char *file, TwError *error)
         return tw_fail(error, TW_IO, "facilities/reference/thermal_cases.csv is not installed (looked at %s)", path);
     return tw_validate_components(v, path, error) && weather_files(v, error) && steady(v, error) &&
            step_response(v, false, error) && step_response(v, true, error) && random_load(v, error) &&
-           climates(v, error);
+           climates(v, error) && tw_validate_hall(v, error);
 }

@@ -8,3 +8,7 @@ bool tw_validate_thermal(TwValidation *validation, const char *file, TwError *er
 
 // Cases of one component each, from a table.
 bool tw_validate_components(TwValidation *validation, const char *file, TwError *error);
+
+// LBL's hall: design point, year and pulse test (validate_hall.c); those that need the weather file of Chicago are left
+// out where TOKENWORKS_REFERENCE_DATA does not lead to it.
+bool tw_validate_hall(TwValidation *validation, TwError *error);
