@@ -2,6 +2,7 @@
 #include "sim/version.h"
 #include "study/inner.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -47,17 +48,38 @@ int tw_parts_lock(const char *out)
     return file;
 }
 
+// Files "KEY.h5.tmp-PID" and "STUDY.h5.tmp-PID" that a killed process left: whoever merges is alone with them.
+static void remove_leftovers(const char *folder, const char *stem)
+{
+    DIR *d = opendir(folder);
+    if (!d) return;
+    size_t length = strlen(stem);
+    for (struct dirent *e; (e = readdir(d));) {
+        const char *tail = strstr(e->d_name, ".h5.tmp-");
+        if (!tail || (length && strncmp(e->d_name, stem, length) != 0)) continue;
+        if (length ? strncmp(e->d_name + length, ".tmp-", 5) != 0 : tail - e->d_name != 32) continue;
+        char path[900];
+        snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
+        remove(path);
+    }
+    closedir(d);
+}
+
 void tw_parts_remove(const TwStudy *study, const char *out)
 {
-    char path[700];
+    char path[700], folder[600];
     for (int i = 0; i < study->scenario_count; i++) {
         part_path(out, &study->scenarios[i], path, sizeof path);
         remove(path);
     }
+    part_folder(out, folder, sizeof folder);
+    remove_leftovers(folder, "");
     lock_path(out, path, sizeof path);
     remove(path);
-    part_folder(out, path, sizeof path);
-    rmdir(path);    // stays where something of another study is left in it
+    rmdir(folder);    // stays where something of another study is left in it
+    const char *slash = strrchr(out, '/');
+    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - out) : 1, slash ? out : ".");
+    remove_leftovers(folder, slash ? slash + 1 : out);
 }
 
 // The outputs as lines "path <tab> unit <tab> label <tab> number <tab> word <tab> truth": exact, and in order.

@@ -322,6 +322,8 @@ static void draw_bar(TwDraw *d, const TwPlot *plot, const TwPlotBar *bar, int pa
     double reach = 0.0;
     if (isfinite(bar->whisker[part]) && bar->whisker[part] > 0.0) {
         reach = box.w * bar->whisker[part] / (x->high - x->low);
+    }
+    if (reach > 1.0) {
         const TwPoint line[] = {{b - reach, y + 0.5 * h}, {b + reach, y + 0.5 * h}};
         tw_draw_line(d, line, 2, (TwStroke){style->text, 1.2, 0.0});
         for (int side = -1; side <= 1; side += 2) {
