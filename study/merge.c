@@ -137,7 +137,11 @@ static bool write_margins(Merge *m)
         snprintf(name, sizeof name, "margin_");
         tw_output_name(bound->output, name + 7, sizeof name - 7);
         for (int k = 0; k < l; k++)    // a second bound of the same output
-            if (strcmp(study->limits[k].output, bound->output) == 0) snprintf(name + strlen(name), 4, "_%d", l);
+            if (strcmp(study->limits[k].output, bound->output) == 0) {
+                size_t used = strlen(name);
+                snprintf(name + used, sizeof name - used, "_%d", l);
+                break;
+            }
         int used = snprintf(text, sizeof text, "left before the limit of %s", bound->output);
         if (bound->min > -1e300)
             used += snprintf(text + used, sizeof text - (size_t)used, ", at least %.6g", bound->min);
