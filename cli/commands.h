@@ -12,6 +12,7 @@ int tw_command_view(const TwOptions *options);
 int tw_command_trace(const TwOptions *options);
 int tw_command_thermal(const TwOptions *options);
 int tw_command_validate(const TwOptions *options);
+int tw_command_network(const TwOptions *options);
 int tw_command_powerflow(const TwOptions *options);
 
 // Helpers of several commands.

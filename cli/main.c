@@ -31,6 +31,10 @@ const TwCommandRow tw_commands[] = {
     {"trace", TW_TRACE, tw_command_trace, "trace describe FILE", "describe a request trace (Azure CSV, Mooncake JSONL)",
      "  tokenworks trace describe azure_llm_2023_conv.csv.gz\n"
      "  tokenworks trace describe conversation_trace.jsonl --json\n"},
+    {"network", TW_NETWORK, tw_command_network, "network FACILITY.cfg",
+     "the fabric alone: counts, power, cost, times, losses, a picture",
+     "  tokenworks network facilities/gb300_100mw.cfg\n"
+     "  tokenworks network facilities/gb300_100mw.cfg --lose leaf=0 --lose spine=5 --screenshot fabric.png\n"},
     {"powerflow", TW_POWERFLOW, tw_command_powerflow, "powerflow FILE",
      "voltages, flows and losses of an electrical case (CSV, MATPOWER)",
      "  tokenworks powerflow case33bw.csv --closed reconf\n"

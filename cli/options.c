@@ -55,6 +55,8 @@ enum {
     METHOD,
     TOLERANCE,
     Q_LIMITS,
+    ROUTING,
+    LOSE,
     MERGE,
     NO_PLOTS,
     OUTPUT,
@@ -65,7 +67,7 @@ static const struct {
     Option option;
     int id;
 } table[] = {
-    {{"set", 0, "PATH=VALUE", TW_RUN | TW_CHECK | TW_STUDY | TW_VIEW | TW_THERMAL,
+    {{"set", 0, "PATH=VALUE", TW_RUN | TW_CHECK | TW_STUDY | TW_VIEW | TW_THERMAL | TW_NETWORK,
       "any setting of the facility; repeatable, last wins"},
      SET},
     {{"for", 0, "SPAN", TW_RUN | TW_CHECK | TW_STUDY | TW_VIEW, "simulated span: a number and s, min, h or d"}, FOR},
@@ -89,11 +91,11 @@ static const struct {
     {{"merge", 0, NULL, TW_STUDY, "run nothing: merge what shards have finished"}, MERGE},
     {{"no-plots", 0, NULL, TW_STUDY, "write no pictures beside the result"}, NO_PLOTS},
     {{"retry-failed", 0, NULL, TW_STUDY, "run scenarios again that failed before"}, RETRY},
-    {{"screenshot", 0, "FILE", TW_VIEW, "draw to a .png, .svg or .pdf instead of a window"}, SCREENSHOT},
+    {{"screenshot", 0, "FILE", TW_VIEW | TW_NETWORK, "draw to a .png, .svg or .pdf instead of a window"}, SCREENSHOT},
     {{"views", 0, "NAME", TW_VIEW, "overview, floor, timeline, sankey, kpis or all"}, VIEWS},
     {{"at", 0, "SPAN", TW_VIEW | TW_REPORT, "simulated time to show; default: the end"}, AT},
-    {{"size", 0, "WxH", TW_VIEW | TW_REPORT, "of a picture, default 1920x1080"}, SIZE},
-    {{"theme", 0, "NAME", TW_VIEW | TW_REPORT, "light or dark"}, THEME},
+    {{"size", 0, "WxH", TW_VIEW | TW_REPORT | TW_NETWORK, "of a picture, default 1920x1080"}, SIZE},
+    {{"theme", 0, "NAME", TW_VIEW | TW_REPORT | TW_NETWORK, "light or dark"}, THEME},
     {{"plot", 0, "NAME", TW_REPORT,
       "draw overview, floor, timeline, sankey or kpis of a run; response, heat, effects, pareto, search or all of a "
       "study"},
@@ -115,6 +117,9 @@ static const struct {
     {{"method", 0, "NAME", TW_POWERFLOW, "auto, sweep or newton"}, METHOD},
     {{"tolerance", 0, "PU", TW_POWERFLOW, "default 1e-10 of voltage (sweep), 1e-9 of power (newton)"}, TOLERANCE},
     {{"q-limits", 0, NULL, TW_POWERFLOW, "generators keep their reactive limits"}, Q_LIMITS},
+    {{"lose", 0, "PART=N", TW_NETWORK, "take leaf, spine, core, rail or plane N out; PART=PLANE:N too; repeatable"},
+     LOSE},
+    {{"routing", 0, "NAME", TW_NETWORK, "spray (default), adaptive or ecmp"}, ROUTING},
     {{"json", 0, NULL, TW_ALL, "one JSON object on standard output"}, JSON},
     {{"quiet", 'q', NULL, TW_ALL, "no progress"}, 'q'},
     {{"verbose", 'v', NULL, TW_ALL, "say on standard error what was compiled"}, 'v'},
@@ -295,6 +300,15 @@ static bool take(TwOptions *o, int id, const char *arg)
         return true;
     case RESTORE:
         o->restore = arg;
+        return true;
+    case LOSE:
+        if (o->lose_count == 16) return usage("more than 16 --lose%s%s", "", "");
+        o->lose[o->lose_count++] = arg;
+        return true;
+    case ROUTING:
+        if (strcmp(arg, "spray") != 0 && strcmp(arg, "adaptive") != 0 && strcmp(arg, "ecmp") != 0)
+            return usage("--routing %s: expected spray, adaptive or ecmp%s", arg, "");
+        o->routing = arg;
         return true;
     case CLOSED:
         o->closed = arg;

@@ -16,6 +16,7 @@ typedef enum TwCommand {
     TW_VALIDATE = 64,
     TW_POWERFLOW = 0x1000,
     TW_THERMAL = 0x2000,
+    TW_NETWORK = 0x4000,
     TW_ALL = 0xffff,
 } TwCommand;
 
@@ -35,11 +36,14 @@ typedef struct TwOptions {
     const char *out, *explain, *screenshot, *view, *size, *theme, *plot, *output, *export_format, *restore, *at;
     double snapshot_s, stop_s, at_s;    // NaN: not asked
     bool undisturbed, json, quiet, verbose, resolved, strict, force, dry_run, retry_failed, merge, no_plots;
-    int color;            // 0 auto, 1 always, 2 never
+    int color;    // 0 auto, 1 always, 2 never
     // powerflow, as given; NULL: not given
     const char *closed, *open_list, *close_list, *scale, *slack, *slack_v, *base_kv, *base_mva, *load_model, *method,
         *tolerance;
     bool q_limits;
+    // network
+    const char *routing, *lose[16];    // "leaf=3"
+    int lose_count;
     char text[64][64];    // room for settings made from options
 } TwOptions;
 

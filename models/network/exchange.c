@@ -13,6 +13,12 @@ double tw_moe_token_bytes(int64_t hidden, int64_t top_k, double value_bytes, int
     return (double)top_k * ((double)hidden * value_bytes + scales);
 }
 
+double tw_kv_bytes(int64_t layers, int64_t kv_heads, int64_t head_dim, double value_bytes, int64_t tensor_parallel)
+{
+    double copies = tensor_parallel > kv_heads ? (double)tensor_parallel / (double)kv_heads : 1.0;
+    return 2.0 * (double)layers * (double)kv_heads * (double)head_dim * value_bytes * copies;
+}
+
 TwCollectiveCost tw_network_moe(const TwNetwork *network, const TwMoeAsk *ask)
 {
     const TwNetworkPlant *p = network->inner;

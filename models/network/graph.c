@@ -304,7 +304,7 @@ int tw_graph_route(const TwGraph *g, const TwRouteAsk *ask, int *link, double *u
     return count;
 }
 
-int tw_graph_crossings(const TwGraph *g, TwRouting routing)
+int tw_graph_crossings(const TwGraph *g, TwPathRule routing)
 {
     int ways = routing == TW_SPRAY && g->tiers > 1 ? g->spines * (g->tiers > 2 ? g->cores : 1) : 1;
     return g->planes * (2 + 4 * ways);

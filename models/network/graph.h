@@ -19,11 +19,11 @@ typedef struct TwGraph {
     const double *capacity_bytes_s;    // [link_count]
 } TwGraph;
 
-typedef enum TwRouting {
+typedef enum TwPathRule {
     TW_ECMP,        // one path by hash
     TW_SPRAY,       // all paths equally
     TW_ADAPTIVE,    // the live path whose links carry least
-} TwRouting;
+} TwPathRule;
 
 typedef enum TwLinkKind { TW_LINK_HOST, TW_LINK_LEAF, TW_LINK_CORE } TwLinkKind;
 
@@ -45,7 +45,7 @@ int tw_graph_core_links(const TwGraph *graph, int plane, int spine, int core, in
 // TW_ADAPTIVE.
 typedef struct TwRouteAsk {
     int from, to;    // endpoints
-    TwRouting routing;
+    TwPathRule routing;
     uint64_t hash;    // of source, destination, job, stream and seed
     const double *up, *load;
 } TwRouteAsk;
@@ -53,6 +53,6 @@ typedef struct TwRouteAsk {
 // Crossings of a flow: link[] and, for spraying and planes, the share use[] of its rate on each; the count. 0: no way
 // is left (stalled). room: what both arrays hold; tw_graph_crossings is enough.
 int tw_graph_route(const TwGraph *graph, const TwRouteAsk *ask, int *link, double *use, int room);
-int tw_graph_crossings(const TwGraph *graph, TwRouting routing);
+int tw_graph_crossings(const TwGraph *graph, TwPathRule routing);
 
 uint64_t tw_route_hash(uint64_t seed, int from, int to, int job, int stream);

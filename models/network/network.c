@@ -99,6 +99,11 @@ static void add_power(TwNetwork *net, const TwNetworkSpec *spec)
     net->nic_w = cards * row->nic_w + (double)at_card * row->optic_w;
     net->endpoint_w = (net->switch_w + net->optics_w) / (double)spec->endpoints;
 
+    net->switch_usd = switches * row->switch_usd;
+    net->optics_usd = (double)net->optics * row->optic_usd;
+    net->cards_usd = cards * row->nic_usd;
+    net->cables_usd = (double)net->links * row->cable_usd;
+
     // a cut into halves: each endpoint of one talks to one of the other
     double through = net->tiers == 1 ? 1.0 : row->oversubscription;
     net->bisection_bytes_s = 0.5 * cards * row->port_bytes_s / through;
@@ -167,6 +172,8 @@ bool tw_network_create(TwNetwork **network, const TwNetworkSpec *spec, TwErrors 
     *network = net;
     return true;
 }
+
+const TwScaleupRow *tw_network_scaleup(const TwNetwork *network) { return &network->inner->scaleup; }
 
 void tw_network_destroy(TwNetwork *network)
 {

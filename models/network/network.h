@@ -42,6 +42,8 @@ typedef struct TwFabricRow {
     double oversubscription;    // at the leaf: endpoints : uplinks
     double switch_w;            // base power of a switch chassis without ports
     double port_w, optic_w, nic_w;
+    double switch_usd, optic_usd, nic_usd, cable_usd;    // NaN: not known
+    int64_t ports_per_node;                              // of a storage or in-band network; 0: one a GPU
     int64_t optics_per_link;           // 2: pluggable at both ends; 1: at the switch only, co-packaged
     double hop_s;                      // of a ring with the low-latency protocol
     double base_s;                     // of any transfer through the network card
@@ -70,6 +72,7 @@ typedef struct TwNetwork {
     double switch_w, optics_w;    // whole fabric, every port populated; optics of the switches
     double nic_w;                 // all NICs with their own optics (part of the racks' draw)
     double endpoint_w;            // switches and their optics per endpoint
+    double switch_usd, optics_usd, cards_usd, cables_usd;    // NaN where a price is not known
     const struct TwNetworkPlant *inner;
 } TwNetwork;
 
@@ -117,6 +120,7 @@ typedef struct TwMoeAsk {
 
 bool tw_network_create(TwNetwork **network, const TwNetworkSpec *spec, TwErrors *errors);
 void tw_network_destroy(TwNetwork *network);
+const TwScaleupRow *tw_network_scaleup(const TwNetwork *network);
 
 TwCollectiveCost tw_network_time(const TwNetwork *network, const TwCollectiveAsk *ask);
 TwCollectiveCost tw_network_moe(const TwNetwork *network, const TwMoeAsk *ask);
@@ -138,6 +142,9 @@ void tw_hierarchical_bytes(int ranks, int nodes, double bytes, double *inside, d
 // Bytes of one token and layer sent to its experts: values of value_bytes each and, where scale_group > 0, one fp32
 // scale per that many values.
 double tw_moe_token_bytes(int64_t hidden, int64_t top_k, double value_bytes, int64_t scale_group);
+
+// KV cache of one token: 2 layers heads head_dim value bytes, times copies where more ranks than heads share it.
+double tw_kv_bytes(int64_t layers, int64_t kv_heads, int64_t head_dim, double value_bytes, int64_t tensor_parallel);
 
 // The protocols of NCCL and its own model of their latency with its default numbers; overhead_s: 1 us on Intel, 2 on
 // AMD hosts, counted where there are several nodes.

@@ -46,7 +46,7 @@ static void ways_carry_the_whole_flow(void)
             for (int i = 1; i < 60; i++) {
                 int from = i * 7 % g->endpoints, to = (from + i * 13 + 1) % g->endpoints;
                 if (from == to) continue;
-                TwRouteAsk ask = {from, to, (TwRouting)routing, tw_route_hash(1, from, to, 0, i), NULL, NULL};
+                TwRouteAsk ask = {from, to, (TwPathRule)routing, tw_route_hash(1, from, to, 0, i), NULL, NULL};
                 int count = tw_graph_route(g, &ask, link, use, room);
                 double sum[3] = {0.0};
                 for (int c = 0; c < count; c++) sum[tw_graph_link_kind(g, link[c])] += use[c];

@@ -27,9 +27,9 @@ static void every_part_builds(void)
     static const char *const scaleups[] = {"nvlink3_8",      "nvlink3_8_hgx", "nvlink4_8", "nvlink4_8_h800",
                                            "nvlink4_8_p5en", "nvlink5_8",     "nvlink5_72"};
     static const char *const fabrics[] = {
-        "gb300_xdr", "gb300_xdr_cpo", "superpod_h100", "superpod_h100_sharp", "superpod_b300_spectrumx",
-        "efa_p5",    "efa_p5en",      "efa_p6_b200",   "efa_p6_b300",         "roce_8x200",
-        "roce_4x400"};
+        "gb300_xdr",  "gb300_xdr_cpo", "superpod_h100", "superpod_h100_sharp", "superpod_b300_spectrumx",
+        "efa_p5",     "efa_p5en",      "efa_p6_b200",   "efa_p6_b300",         "roce_8x200",
+        "roce_4x400", "storage_200g",  "inband_100g"};
     for (int i = 0; i < TW_COUNT(scaleups); i++)
         for (int j = 0; j < TW_COUNT(fabrics); j++) tw_network_destroy(built(scaleups[i], fabrics[j]));
 

@@ -1,0 +1,380 @@
+// tokenworks network: the fabric of a facility by itself: counts, bisection, power, cost, times of transfers by size,
+// and what remains when a leaf, a spine or a rail is lost.
+#include "cli/commands.h"
+#include "models/network/loss.h"
+#include "sim/config.h"
+#include "sim/json.h"
+#if TW_HAS_VIEW
+#include "viz/fabric.h"
+#endif
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LOSSES = 16, SIZES = 6, CASES = 5 };
+
+static const double sizes[SIZES] = {1048576.0, 16777216.0, 268435456.0, 1073741824.0, 4294967296.0, 17179869184.0};
+static const char *const size_names[SIZES] = {"1 MiB", "16 MiB", "256 MiB", "1 GiB", "4 GiB", "16 GiB"};
+static const double cache_bytes = 4831838208.0;    // 32,768 tokens of 36 layers, 8 KV heads of 128 in bf16 (4.5 GiB)
+
+// A case: what is lost, and what remains.
+typedef struct Case {
+    char name[96];
+    TwLoss losses[LOSSES];
+    int count;
+    TwRemains remains;
+    double relative, transfer_s, exchange_s;    // throughput against the whole fabric; latencies of the slowest host
+} Case;
+
+typedef struct Page {
+    const TwPlant *plant;
+    const TwNetwork *network;
+    TwGraph *graph;
+    int domain, host;    // GPUs of a domain and of a host
+    TwPathRule routing;
+    Case cases[CASES];
+    int case_count;
+    double *used;    // of the last case with losses that were asked for, else of the whole fabric
+} Page;
+
+static bool read_loss(const char *text, TwLoss *loss)
+{
+    static const char *const names[] = {"leaf", "spine", "core", "rail", "plane"};
+    const char *equals = strchr(text, '=');
+    for (int k = 0; equals && k < TW_COUNT(names); k++) {
+        if (strlen(names[k]) != (size_t)(equals - text) || strncmp(names[k], text, strlen(names[k])) != 0) continue;
+        char *end;
+        long first = strtol(equals + 1, &end, 10), second = 0;
+        bool plane = *end == ':';    // PLANE:INDEX
+        if (end == equals + 1) return false;
+        if (plane) second = strtol(end + 1, &end, 10);
+        *loss = (TwLoss){(TwLossKind)k, plane ? (int)first : 0, (int)(plane ? second : first)};
+        return *end == '\0';
+    }
+    return false;
+}
+
+static bool solve(Page *page, Case *at, bool keep, TwError *error)
+{
+    if (!tw_network_remains(page->graph, at->losses, at->count, page->routing, &at->remains, keep ? page->used : NULL,
+                            error))
+        return false;
+    const TwRemains *whole = &page->cases[0].remains;
+    at->relative = at->remains.sent_bytes_s / whole->sent_bytes_s;
+    // a host's cards get the share that the slowest host is left with, relative to the whole fabric
+    double share = fmin(at->remains.slowest_host / whole->slowest_host, 1.0);
+    at->transfer_s = share > 0.0 ? tw_network_transfer(page->network, page->host, cache_bytes, share).time_s : INFINITY;
+    TwMoeAsk ask = {.ranks = 4 * page->domain,
+                    .ranks_per_domain = page->domain,
+                    .bytes = 128.0 * tw_moe_token_bytes(7168, 8, 1.0, 128),
+                    .nic_share = share};
+    at->exchange_s = share > 0.0 ? tw_network_moe(page->network, &ask).time_s : INFINITY;
+    return true;
+}
+
+static bool all_cases(Page *page, const TwOptions *options, TwError *error)
+{
+    const TwGraph *g = page->graph;
+    Case *c = page->cases;
+    page->case_count = 1;
+    snprintf(c[0].name, sizeof c[0].name, "whole");
+    if (!solve(page, &c[0], true, error)) return false;
+    static const struct {
+        const char *name;
+        TwLossKind kind;
+    } single[] = {{"a leaf lost", TW_LOSE_LEAF}, {"a spine lost", TW_LOSE_SPINE}, {"a rail lost", TW_LOSE_RAIL}};
+    for (int k = 0; k < TW_COUNT(single); k++) {
+        if (tw_loss_choices(g, single[k].kind) < 2) continue;
+        Case *at = &c[page->case_count];
+        snprintf(at->name, sizeof at->name, "%s", single[k].name);
+        at->losses[at->count++] = (TwLoss){single[k].kind, 0, 0};
+        if (!solve(page, at, false, error)) return false;
+        page->case_count++;
+    }
+    if (options->lose_count == 0) return true;
+    Case *at = &c[page->case_count++];
+    snprintf(at->name, sizeof at->name, "as asked");
+    for (int i = 0; i < options->lose_count && i < LOSSES; i++)
+        if (!read_loss(options->lose[i], &at->losses[at->count++]))
+            return tw_fail(error, TW_USAGE,
+                           "--lose=%s, expected leaf, spine, core, rail or plane = a number, or PLANE:NUMBER",
+                           options->lose[i]);
+    return solve(page, at, true, error);
+}
+
+static TwCollectiveCost asked(const Page *page, TwCollective what, int domains, double bytes)
+{
+    return tw_network_time(page->network, &(TwCollectiveAsk){.what = what,
+                                                             .ranks = page->domain * domains,
+                                                             .ranks_per_domain = page->domain,
+                                                             .bytes = bytes});
+}
+
+// Groups that times are shown for: a domain, two, and all of them (at most 64).
+static int groups_of(const Page *page, int *domains)
+{
+    int all = (int)(page->plant->gpu_count / page->domain), n = 0;
+    domains[n++] = 1;
+    if (all >= 2) domains[n++] = 2;
+    if (all > 2) domains[n++] = all < 64 ? all : 64;
+    return n;
+}
+
+static void print_counts(const TwNetwork *n, const char *name)
+{
+    printf("%s\n", name);
+    printf("  switches      %lld in %d tier%s: %lld leaf, %lld spine, %lld core\n", (long long)n->switches, n->tiers,
+           n->tiers > 1 ? "s" : "", (long long)n->leaf, (long long)n->spine, (long long)n->core);
+    printf("  cables        %lld: %lld to cards, %lld leaf to spine, %lld spine to core; %lld optics\n",
+           (long long)n->links, (long long)n->host_links, (long long)n->leaf_links, (long long)n->spine_links,
+           (long long)n->optics);
+    printf("  bisection     %.4g TB/s\n", n->bisection_bytes_s * 1e-12);
+    printf("  power         %.1f kW: switches %.1f, their optics %.1f; network cards in the racks %.1f; %.1f W an "
+           "endpoint\n",
+           1e-3 * (n->switch_w + n->optics_w), 1e-3 * n->switch_w, 1e-3 * n->optics_w, 1e-3 * n->nic_w, n->endpoint_w);
+    double usd = n->switch_usd + n->optics_usd + n->cards_usd + n->cables_usd;
+    if (isfinite(usd))
+        printf(
+            "  cost          %.4g million USD: switches %.4g, optics %.4g, cards %.4g, cables %.4g (assumed prices)\n",
+            1e-6 * usd, 1e-6 * n->switch_usd, 1e-6 * n->optics_usd, 1e-6 * n->cards_usd, 1e-6 * n->cables_usd);
+    else
+        printf("  cost          not known: a price of the part is unknown\n");
+}
+
+static void print_times(const Page *page)
+{
+    static const struct {
+        TwCollective what;
+        const char *name;
+    } kinds[] = {{TW_ALL_REDUCE, "all-reduce"}, {TW_ALL_GATHER, "all-gather"}, {TW_ALL_TO_ALL, "all-to-all"}};
+    int domains[3], n = groups_of(page, domains);
+    printf("\ntimes on an idle network   GPUs");
+    for (int s = 0; s < SIZES; s++) printf("%13s", size_names[s]);
+    printf("   by (16 GiB)\n");
+    for (int k = 0; k < TW_COUNT(kinds); k++)
+        for (int g = 0; g < n; g++) {
+            printf("  %-22s %7d", kinds[k].name, page->domain * domains[g]);
+            TwCollectiveCost cost = {0};
+            for (int s = 0; s < SIZES; s++) {
+                cost = asked(page, kinds[k].what, domains[g], sizes[s]);
+                printf("%10.1f us", 1e6 * cost.time_s);
+            }
+            printf("   %s%s\n", cost.algorithm, cost.extrapolated ? ", extrapolated" : "");
+        }
+}
+
+static void print_losses(const Page *page)
+{
+    printf("\nwhat remains: every card sends to two hosts far away, %s\n",
+           page->routing == TW_ADAPTIVE ? "adaptive paths"
+           : page->routing == TW_ECMP   ? "hashed paths (ECMP)"
+                                        : "sprayed packets");
+    printf("  %-14s %10s %9s %9s %10s %8s %9s %9s %12s %12s\n", "", "TB/s", "of whole", "slowest", "bisection",
+           "stalled", "rerouted", "leaf full", "KV 4.5 GiB", "MoE dispatch");
+    for (int i = 0; i < page->case_count; i++) {
+        const Case *c = &page->cases[i];
+        const TwRemains *r = &c->remains;
+        printf("  %-14s %10.4g %8.2f%% %8.1f%% %10.4g %8d %9d %8.1f%% %9.2f ms %9.1f us\n", c->name,
+               r->sent_bytes_s * 1e-12, 100.0 * c->relative,
+               100.0 * r->slowest_host / page->cases[0].remains.slowest_host, r->bisection_bytes_s * 1e-12, r->stalled,
+               r->rerouted, 100.0 * r->utilisation[TW_LINK_LEAF], 1e3 * c->transfer_s, 1e6 * c->exchange_s);
+    }
+    const Case *last = &page->cases[page->case_count - 1],
+               *shown = last->count > 0 && strcmp(last->name, "as asked") == 0 ? last : &page->cases[0];
+    char name[96];
+    int kind = TW_LINK_LEAF;    // of equally hot ones a leaf's
+    for (int k = TW_LINK_HOST; k <= TW_LINK_CORE; k++)
+        if (shown->remains.hottest[k] > shown->remains.hottest[kind] + 1e-9) kind = k;
+    tw_graph_link_name(page->graph, shown->remains.hot_link[kind], name, sizeof name);
+    printf("  hottest link (%s): %s, %.1f %% full; mean wait at its tier %.2f packets\n", shown->name, name,
+           100.0 * shown->remains.hottest[kind], shown->remains.wait_packets);
+    double worst = 0.0;
+    for (int i = 0; i < page->case_count; i++) worst = fmax(worst, page->cases[i].remains.ledger);
+    printf("  ledger        bytes sent and received differ by %.1e of them at most%s\n", worst,
+           worst < 1e-9 ? "" : "  NOT CLOSED");
+}
+
+static void print_json(const Page *page)
+{
+    const TwNetwork *n = page->network;
+    printf("{\n  \"schema\": \"tokenworks-network 1\",\n  \"facility\": ");
+    tw_json_text(stdout, page->plant->facility);
+    const struct {
+        const char *name;
+        double value;
+    } numbers[] = {{"endpoints", (double)page->plant->gpu_count},
+                   {"tiers", n->tiers},
+                   {"leaf", (double)n->leaf},
+                   {"spine", (double)n->spine},
+                   {"core", (double)n->core},
+                   {"switches", (double)n->switches},
+                   {"cables", (double)n->links},
+                   {"optics", (double)n->optics},
+                   {"bisection_bytes_s", n->bisection_bytes_s},
+                   {"switch_w", n->switch_w},
+                   {"optics_w", n->optics_w},
+                   {"nic_w", n->nic_w},
+                   {"endpoint_w", n->endpoint_w},
+                   {"usd", n->switch_usd + n->optics_usd + n->cards_usd + n->cables_usd}};
+    for (int i = 0; i < TW_COUNT(numbers); i++) {
+        printf(",\n  \"%s\": ", numbers[i].name);
+        tw_json_number(stdout, numbers[i].value);
+    }
+    int domains[3], groups = groups_of(page, domains);
+    static const char *const names[] = {"all_reduce", "all_gather", "reduce_scatter", "all_to_all"};
+    printf(",\n  \"collectives\": [");
+    bool first = true;
+    for (int what = TW_ALL_REDUCE; what <= TW_ALL_TO_ALL; what++)
+        for (int g = 0; g < groups; g++)
+            for (int s = 0; s < SIZES; s++) {
+                TwCollectiveCost c = asked(page, (TwCollective)what, domains[g], sizes[s]);
+                printf("%s\n    {\"operation\": \"%s\", \"ranks\": %d, \"bytes\": %.0f, \"time_s\": %.9g, "
+                       "\"bus_bytes_s\": %.9g, \"algorithm\": \"%s\", \"measured\": %s, \"extrapolated\": %s}",
+                       first ? "" : ",", names[what], page->domain * domains[g], sizes[s], c.time_s, c.bus_bytes_s,
+                       c.algorithm, c.measured ? "true" : "false", c.extrapolated ? "true" : "false");
+                first = false;
+            }
+    printf("\n  ],\n  \"losses\": [");
+    double worst = 0.0;
+    for (int i = 0; i < page->case_count; i++) {
+        const Case *c = &page->cases[i];
+        const TwRemains *r = &c->remains;
+        worst = fmax(worst, r->ledger);
+        printf("%s\n    {\"case\": \"%s\", \"sent_bytes_s\": %.12g, \"received_bytes_s\": %.12g, "
+               "\"throughput_fraction\": %.9g, \"slowest_host_fraction\": %.9g, \"bisection_bytes_s\": %.9g, "
+               "\"flows\": %d, \"stalled\": %d, \"rerouted\": %d, \"leaf_utilisation\": %.9g, ",
+               i ? "," : "", c->name, r->sent_bytes_s, r->received_bytes_s, c->relative,
+               r->slowest_host / page->cases[0].remains.slowest_host, r->bisection_bytes_s, r->flows, r->stalled,
+               r->rerouted, r->utilisation[TW_LINK_LEAF]);
+        printf("\"kv_transfer_s\": ");
+        tw_json_number(stdout, c->transfer_s);
+        printf(", \"moe_dispatch_s\": ");
+        tw_json_number(stdout, c->exchange_s);
+        printf("}");
+    }
+    printf("\n  ],\n  \"ledger\": {\"bytes_residual\": %.6g, \"ok\": %s}\n}\n", worst, worst < 1e-9 ? "true" : "false");
+}
+
+#if TW_HAS_VIEW
+// Shares of the links below each switch of a tier; NaN where the switch is lost.
+static double *shares(const Page *page, int tier, int *count)
+{
+    const TwGraph *g = page->graph;
+    const Case *last = &page->cases[page->case_count - 1];
+    bool asked_for = strcmp(last->name, "as asked") == 0;
+    int n = tier == 0   ? g->endpoints / g->rails
+            : tier == 1 ? g->leaves
+            : tier == 2 ? g->pods * g->spines
+                        : g->spines * g->cores;
+    double *share = calloc((size_t)n, sizeof *share);
+    int *link = calloc((size_t)g->plane_links, sizeof *link);
+    if (!share || !link) abort();
+    for (int i = 0; i < n; i++) {
+        int at = 0;
+        if (tier == 0)
+            for (int r = 0; r < g->rails; r++) link[at++] = g->host_up + i * g->rails + r;
+        if (tier == 1) at = tw_graph_leaf_links(g, 0, i, link, g->plane_links);
+        if (tier == 2) at = tw_graph_spine_links(g, 0, i / g->spines, i % g->spines, link, g->plane_links);
+        if (tier == 3) at = tw_graph_core_links(g, 0, i / g->cores, i % g->cores, link, g->plane_links);
+        double used = 0.0, whole = 0.0;
+        for (int k = 0; k < at; k++) used += page->used[link[k]], whole += g->capacity_bytes_s[link[k]];
+        share[i] = whole > 0.0 ? used / whole : 0.0;
+    }
+    for (int k = 0; asked_for && k < last->count; k++) {
+        const TwLoss *l = &last->losses[k];
+        if (l->plane == 0 && (int)l->kind == tier - 1 && l->kind <= TW_LOSE_CORE) share[l->index] = NAN;
+        for (int leaf = l->index; l->kind == TW_LOSE_RAIL && tier == 1 && leaf < n; leaf += g->rails) share[leaf] = NAN;
+    }
+    free(link);
+    *count = n;
+    return share;
+}
+
+static bool draw(const Page *page, const TwOptions *options, TwError *error)
+{
+    const TwGraph *g = page->graph;
+    const TwNetwork *n = page->network;
+    static const char *const words[] = {"hosts", "leaves", "spines", "cores"};
+    char names[TW_FABRIC_TIERS][64], title[128], subtitle[160], lines[4][160];
+    TwFabricPicture p = {.title = title, .subtitle = subtitle, .tier_count = g->tiers + 1, .line_count = 4};
+    snprintf(title, sizeof title, "%s: the scale-out fabric", page->plant->facility);
+    snprintf(subtitle, sizeof subtitle, "%lld switches, %lld cables, %lld optics; %d rails, %d plane%s",
+             (long long)n->switches, (long long)n->links, (long long)n->optics, g->rails, g->planes,
+             g->planes > 1 ? "s (the first is drawn)" : "");
+    for (int t = 0; t <= g->tiers; t++) {
+        p.tiers[t].share = shares(page, t, &p.tiers[t].count);
+        p.groups[t] = t < 3 ? g->pods : 1;
+        snprintf(names[t], sizeof names[t], "%d %s", p.tiers[t].count, words[t]);
+        p.tiers[t].name = names[t];
+    }
+    const Case *c = &page->cases[page->case_count - 1];
+    if (strcmp(c->name, "as asked") != 0) c = &page->cases[0];
+    snprintf(lines[0], sizeof lines[0], "carries %.4g TB/s, %.2f %% of the whole fabric",
+             c->remains.sent_bytes_s * 1e-12, 100.0 * c->relative);
+    snprintf(lines[1], sizeof lines[1], "bisection %.4g TB/s", c->remains.bisection_bytes_s * 1e-12);
+    snprintf(lines[2], sizeof lines[2], "power %.1f kW, %.0f W an endpoint", 1e-3 * (n->switch_w + n->optics_w),
+             n->endpoint_w);
+    snprintf(lines[3], sizeof lines[3], "leaf links %.1f %% full on average",
+             100.0 * c->remains.utilisation[TW_LINK_LEAF]);
+    for (int i = 0; i < 4; i++) p.lines[i] = lines[i];
+    int width = 1920, height = 1080;
+    if (options->size && (sscanf(options->size, "%dx%d", &width, &height) != 2)) width = height = 0;
+    TwTheme theme = options->theme && strcmp(options->theme, "dark") == 0 ? TW_DARK : TW_LIGHT;
+    bool good = tw_fabric_save(&p, width, height, theme, options->screenshot, error);
+    for (int t = 0; t <= g->tiers; t++) free((double *)p.tiers[t].share);
+    return good;
+}
+#else
+static bool draw(const Page *page, const TwOptions *options, TwError *error)
+{
+    (void)page;
+    (void)options;
+    return tw_fail(error, TW_USAGE, "this build has no pictures: it was made without cairo and pango");
+}
+#endif
+
+int tw_command_network(const TwOptions *options)
+{
+    char path[512];
+    int status;
+    if (!tw_cli_facility(options, path, sizeof path, &status)) return status;
+    TwPlant *plant = tw_cli_plant(options, path, &status);
+    if (!plant) return status;
+    TwError error = {0};
+    TwErrors *errors = tw_errors_create();
+    Page *page = calloc(1, sizeof *page);
+    if (!page) abort();
+    const TwScaleupRow *up = tw_network_scaleup(plant->network);
+    *page = (Page){.plant = plant, .network = plant->network, .domain = (int)up->domain_gpus};
+    page->host = (int)(up->node_gpus > 0 ? up->node_gpus : 8);
+    if (page->domain > plant->gpu_count) page->domain = (int)plant->gpu_count;
+    page->routing = options->routing && strcmp(options->routing, "ecmp") == 0       ? TW_ECMP
+                    : options->routing && strcmp(options->routing, "adaptive") == 0 ? TW_ADAPTIVE
+                                                                                    : TW_SPRAY;
+    bool good = tw_graph_create(&page->graph, plant->network, errors);
+    if (!good) tw_errors_print(errors, 9, stderr);
+    tw_errors_destroy(errors);
+    status = good ? TW_DONE : TW_BAD_INPUT;
+    if (good) {
+        page->used = calloc((size_t)page->graph->link_count, sizeof *page->used);
+        if (!page->used) abort();
+        good = all_cases(page, options, &error);
+        if (good && options->screenshot) good = draw(page, options, &error);
+        if (!good) status = tw_cli_fail(&error);
+    }
+    if (good && options->json) {
+        print_json(page);
+    } else if (good) {
+        print_counts(plant->network, plant->title[0] ? plant->title : plant->facility);
+        print_times(page);
+        print_losses(page);
+    }
+    for (int i = 0; good && i < page->case_count; i++)
+        if (page->cases[i].remains.ledger > 1e-9) status = TW_CHECK_FAILED;
+    free(page->used);
+    tw_graph_destroy(page->graph);
+    free(page);
+    tw_plant_destroy(plant);
+    return status;
+}

@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# The fabric alone: counts, times, what remains after losses, a picture; and validate network with a table of one's own.
+. "$(dirname "$0")/cli.sh"
+dps=$facilities/dps_8rack.cfg
+
+expect 0 "a leaf lost" "$TOKENWORKS" network "$dps"
+expect 0 "" "$TOKENWORKS" network "$dps" --json --lose rail=1
+[ "$(json ledger.ok)" = True ] || fail "the ledger of bytes does not close"
+[ "$(json switches)" = 12 ] || fail "576 endpoints of radix 144 need 12 switches"
+[ "$(python3 -c 'import json; print(json.load(open("out.txt"))["losses"][-1]["throughput_fraction"])')" = 0.75 ] ||
+    fail "one of four rails is a quarter"
+expect 2 "expected leaf, spine" "$TOKENWORKS" network "$dps" --lose leff=1
+expect 3 "this fabric has 8" "$TOKENWORKS" network "$dps" --lose leaf=99
+expect 2 "expected spray" "$TOKENWORKS" network "$dps" --routing none
+"$TOKENWORKS" network "$dps" --lose leaf=1 --screenshot fabric.svg > /dev/null 2> err.txt
+case $? in
+    0) grep -q "8 leaves" fabric.svg || fail "the picture names no leaves" ;;
+    2) grep -q "without cairo" err.txt || fail "no picture and no reason" ;;
+    *) fail "screenshot" ;;
+esac
+
+cat > rows.csv <<'END'
+platform,ranks,nodes,operation,algorithm_or_setting,message_bytes,bandwidth_kind,bandwidth,time_us,kind,source,note
+8xH100 test,8,1,all_reduce,auto,1073741824,busbw_GBps,466,4032,MEASURED,here,
+8xTPU,8,1,all_reduce,auto,1073741824,busbw_GBps,466,4032,MEASURED,here,
+END
+expect 0 "no part stands for this chip" "$TOKENWORKS" validate network rows.csv
+sed -i 's/,4032,/,9000,/' rows.csv
+expect 1 "MISSED" "$TOKENWORKS" validate network rows.csv
+sed -i 's/message_bytes/bytes/' rows.csv
+expect 3 "message_bytes" "$TOKENWORKS" validate network rows.csv
+finish
