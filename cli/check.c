@@ -50,7 +50,11 @@ static void describe(const TwPlant *plant)
     for (int i = 0; i < plant->pool_count; i++) {
         const TwPoolPlan *p = &plant->pools[i];
         printf("pool %-18s %s in %s on %d replicas of %d GPUs in %d router cells\n", p->name, p->model, p->precision,
-               p->replicas, p->tensor_parallel, p->cells);
+               p->replicas, p->gpus, p->cells);
+        if (p->gpus > p->tensor_parallel)
+            printf("                        a replica: tensor parallel %d, attention ranks %d, stages %d, experts over %d "
+                   "GPUs\n",
+                   p->tensor_parallel, p->attention_ranks, p->pipeline_parallel, p->expert_parallel);
         printf("                        weights %.1f GB and KV %.0f bytes a token on each GPU; %lld KV blocks of 16 "
                "tokens a replica\n",
                p->step->weight_bytes * 1e-9, p->step->kv_bytes_per_token, (long long)p->step->kv_blocks_16);

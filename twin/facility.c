@@ -214,7 +214,7 @@ static const TwChild operations_children[] = {
 };
 static const TwKind operations_kind = {"operations", NULL, NULL, 0, operations_children, TW_COUNT(operations_children)};
 
-static const char *const precision_words[] = {"bf16", "fp8", "fp8_block", "fp4", NULL};
+static const char *const precision_words[] = {"bf16", "fp8", "fp8_block", "fp4", "mxfp4", NULL};
 static const char *const kv_words[] = {"bf16", "fp8", NULL};
 static const char *const router_words[] = {"round_robin", "least_loaded", "power_of_two", NULL};
 #define POOL_FIELDS                                                                                                    \
@@ -223,9 +223,15 @@ static const char *const router_words[] = {"round_robin", "least_loaded", "power
         WORD(TwPoolRow, router, "least_loaded", router_words, "how requests are dealt to replicas"),                   \
         WORD(TwPoolRow, lengths, "azure23_conv", NULL, "length tables <lengths>_in and _out; or constant, uniform"),   \
         WORD(TwPoolRow, trace, "", NULL, "trace file to replay instead of generating"),                                \
-        WHOLE(TwPoolRow, tensor_parallel, "1", 1, 576, "0", "GPUs a replica; 0: fewest that hold the model"),          \
-        WHOLE(TwPoolRow, max_tokens, "1", 1, 131072, "8192", "token budget of an iteration"),                          \
-        WHOLE(TwPoolRow, max_sequences, "1", 1, 8192, "256", "largest batch of a replica"),                            \
+        WHOLE(TwPoolRow, tensor_parallel, "1", 1, 576, "0",                                                            \
+              "GPUs that share a sequence; 0: fewest that hold the model"),                                            \
+        WHOLE(TwPoolRow, attention_ranks, "1", 1, 1024, "1", "groups that hold sequences of their own, in lockstep"),  \
+        WHOLE(TwPoolRow, expert_parallel, "1", 1, 1024, "1", "GPUs that hold different experts, of a stage"),          \
+        WHOLE(TwPoolRow, pipeline_parallel, "1", 1, 128, "1", "stages that share the layers"),                         \
+        REAL(TwPoolRow, routing_zipf, "1", 0, 4, "0", "experts chosen as 1 / rank^zipf; 0: as the tables were timed"), \
+        WHOLE(TwPoolRow, redundant_experts, "1", 0, 4096, "0", "experts held twice or more, those most chosen"),       \
+        WHOLE(TwPoolRow, max_tokens, "1", 1, 131072, "8192", "token budget of an iteration, of an attention rank"),    \
+        WHOLE(TwPoolRow, max_sequences, "1", 1, 8192, "256", "largest batch of an attention rank"),                    \
         WHOLE(TwPoolRow, block_tokens, "1", 1, 256, "16", "tokens of a KV block, a power of two"),                     \
         WHOLE(TwPoolRow, kv_blocks, "1", 0, 1e12, "0", "KV blocks of a replica; 0: what memory holds"),                \
         WHOLE(TwPoolRow, queue_max, "1", 1, 65535, "512", "requests that may wait at a replica"),                      \

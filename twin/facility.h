@@ -106,7 +106,10 @@ typedef struct TwMaintenanceRow {
 typedef struct TwPoolRow {
     const char *precision, *kv_precision, *router, *lengths, *trace;
     TwTexts racks;    // names of rack entries; empty: all
-    int64_t tensor_parallel, max_tokens, max_sequences, block_tokens, kv_blocks, queue_max, context_tokens;
+    int64_t tensor_parallel, attention_ranks, expert_parallel, pipeline_parallel;    // of a replica
+    int64_t redundant_experts;
+    double routing_zipf;
+    int64_t max_tokens, max_sequences, block_tokens, kv_blocks, queue_max, context_tokens;
     double memory_fraction, host_step_s, host_sequence_s;
     bool async_scheduling;
     double ttft_slo_s, tpot_slo_s, length_scale;

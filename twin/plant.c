@@ -433,9 +433,9 @@ static void gather_replicas(TwPlant *plant)
         for (int i = 0; i < pool->replicas; i++, at++) {
             rack[at] = pool->replica_rack[i];
             gpu[at] = first;
-            gpus[at] = pool->tensor_parallel;
+            gpus[at] = pool->gpus;
             load_s[at] = pool->step->weight_bytes / plant->restart.load_bytes_s + plant->restart.warmup_s;
-            first += pool->tensor_parallel;
+            first += pool->gpus;
         }
     }
     plant->replica_count = n;

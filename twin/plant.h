@@ -34,7 +34,8 @@ typedef struct TwRackPlan {
 typedef struct TwPoolPlan {
     char name[TW_NAME];
     const char *model, *precision, *lengths, *trace;
-    int tensor_parallel, replicas, cells, max_tokens, max_sequences;
+    int gpus, tensor_parallel, attention_ranks, expert_parallel, pipeline_parallel;    // gpus: of a replica
+    int replicas, cells, max_tokens, max_sequences;
     const int *replica_rack;    // [replica] of the pool
     double ttft_slo_s, tpot_slo_s;
     double rate_s, input_mean, output_mean;    // expected of the generator; NaN for a trace

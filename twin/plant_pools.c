@@ -2,60 +2,44 @@
 #include "models/workload/class.h"
 #include "models/workload/model_shape.h"
 #include "sim/data.h"
+#include "twin/deploy.h"
 #include "twin/plant_parts.h"
 #include "twin/reference.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { CELL_REPLICAS = 32, COMM_POINTS = 23, TW_CLASSES = 32 };
+enum { CELL_REPLICAS = 32, TW_CLASSES = 32 };
 
-static void comm_grid(const TwPlant *plant, int ranks, double *bytes, double *time_s, bool *measured)
-{
-    *measured = true;
-    for (int i = 0; i < COMM_POINTS; i++) {
-        bytes[i] = ldexp(256.0, i);
-        TwCollectiveCost cost = tw_network_collective(plant->network, TW_ALL_REDUCE, ranks, ranks, bytes[i]);
-        time_s[i] = cost.time_s;
-        *measured = *measured && cost.measured && !cost.extrapolated;
-    }
-}
-
-// The step model at a tensor-parallel width, or an error that says why not.
-static bool compile_step(TwPlant *plant, const TwPoolRow *row, const TwNode *pool, const TwNode *rack, int ranks,
-                         TwStepModel **step, TwError *error)
+// The step model of a layout, or an error that says why not.
+static bool compile_step(TwPlant *plant, const TwPoolRow *row, const TwNode *pool, const TwNode *rack,
+                         const TwParallel *layout, TwStepModel **step, TwError *error)
 {
     TwAcceleratorRow *gpu = TW_TAKE(plant->arena, 1, TwAcceleratorRow);
     TwModelRow *model = TW_TAKE(plant->arena, 1, TwModelRow);
-    double *bytes = TW_TAKE(plant->arena, COMM_POINTS, double), *time_s = TW_TAKE(plant->arena, COMM_POINTS, double);
-    bool measured = true;
+    TwRackRow rack_row;
+    tw_node_row(rack, &rack_row);
     tw_node_row(tw_node_group(rack, "gpu"), gpu);
     tw_node_row(tw_node_group(pool, "model"), model);
-    if (ranks > 1) comm_grid(plant, ranks, bytes, time_s, &measured);
 
     char folder[512], table[600];
     snprintf(table, sizeof table, "calibration/%s", gpu->calibration);
     bool found = gpu->calibration[0] && tw_data_find(table, folder, sizeof folder);
-    return tw_step_create(step,
-                          &(TwStepSpec){
-                              .chip = gpu,
-                              .model = model,
-                              .calibration = found ? tw_arena_text(plant->arena, folder) : NULL,
-                              .precision = row->precision,
-                              .kv_precision = row->kv_precision,
-                              .tensor_parallel = ranks,
-                              .max_tokens = (int)row->max_tokens,
-                              .max_sequences = (int)row->max_sequences,
-                              .comm_count = ranks > 1 ? COMM_POINTS : 0,
-                              .comm_bytes = bytes,
-                              .comm_s = time_s,
-                              .comm_measured = measured,
-                              .host_step_s = row->host_step_s,
-                              .host_sequence_s = row->host_sequence_s,
-                              .async_scheduling = row->async_scheduling,
-                              .memory_fraction = row->memory_fraction,
-                          },
-                          error);
+    TwStepSpec spec = {.chip = gpu,
+                       .model = model,
+                       .calibration = found ? folder : NULL,
+                       .precision = row->precision,
+                       .kv_precision = row->kv_precision,
+                       .max_tokens = (int)row->max_tokens,
+                       .max_sequences = (int)row->max_sequences,
+                       .host_step_s = row->host_step_s,
+                       .host_sequence_s = row->host_sequence_s,
+                       .async_scheduling = row->async_scheduling,
+                       .memory_fraction = row->memory_fraction,
+                       .routing = {.zipf = row->routing_zipf, .redundant = (int)row->redundant_experts}};
+    return tw_step_transfers(plant->arena, plant->network, spec.calibration, (int)rack_row.domain_gpus, layout, &spec,
+                             error) &&
+           tw_step_create(step, &spec, error);
 }
 
 static bool in_pool(const TwPoolRow *row, const char *rack)
@@ -264,18 +248,25 @@ static bool compile_pool(TwPlant *plant, TwPoolPlan *pool, TwPoolSpec *spec, con
         return false;
     }
     TwError error = {0};
-    int ranks = (int)row.tensor_parallel;
-    if (ranks > rack_row.domain_gpus) {
-        tw_node_error(node, "tensor_parallel", errors, "tensor_parallel = %d, but the NVLink domain has %lld GPUs",
-                      ranks, (long long)rack_row.domain_gpus);
+    TwParallel parallel = {(int)row.tensor_parallel, (int)row.attention_ranks, (int)row.pipeline_parallel,
+                           (int)row.expert_parallel};
+    bool fewest = parallel.tensor == 0 && parallel.ranks == 1;
+    if (parallel.tensor == 0) parallel.tensor = 1;
+    int others = parallel.ranks * parallel.stages, domain = (int)rack_row.domain_gpus;
+    if (parallel.tensor * others > domain) {
+        tw_node_error(
+            node, "tensor_parallel", errors,
+            "tensor_parallel = %d x attention_ranks = %d x pipeline_parallel = %d are %d GPUs, but the NVLink "
+            "domain has %d",
+            parallel.tensor, parallel.ranks, parallel.stages, parallel.tensor * others, domain);
         return false;
     }
-    bool made = false;
-    if (ranks > 0)
-        made = compile_step(plant, &row, node, rack, ranks, &pool->step, &error);
-    else
-        for (ranks = 1; ranks <= rack_row.domain_gpus; ranks *= 2)
-            if ((made = compile_step(plant, &row, node, rack, ranks, &pool->step, &error))) break;
+    bool made = compile_step(plant, &row, node, rack, &parallel, &pool->step, &error);
+    while (!made && fewest && !error.file[0] && 2 * parallel.tensor * others <= domain) {
+        parallel.tensor *= 2;
+        made = compile_step(plant, &row, node, rack, &parallel, &pool->step, &error);
+    }
+    int ranks = parallel.tensor * others;
     if (!made && error.file[0]) {
         tw_errors_take(errors, &error);    // a kernel table
         return false;
@@ -284,7 +275,8 @@ static bool compile_pool(TwPlant *plant, TwPoolPlan *pool, TwPoolSpec *spec, con
         tw_node_error(node, "tensor_parallel", errors, "%s", error.text);
         return false;
     }
-    pool->tensor_parallel = ranks;
+    pool->gpus = ranks, pool->tensor_parallel = parallel.tensor, pool->attention_ranks = parallel.ranks;
+    pool->expert_parallel = parallel.experts, pool->pipeline_parallel = parallel.stages;
     pool->model = tw_node_part(tw_node_group(node, "model")) ? tw_node_part(tw_node_group(node, "model")) : "custom";
     pool->precision = row.precision;
     pool->max_tokens = (int)row.max_tokens;
@@ -325,8 +317,8 @@ static bool compile_pool(TwPlant *plant, TwPoolPlan *pool, TwPoolSpec *spec, con
         .replica_rack = racks,
         .replica_cell = cells,
         .cell_count = pool->cells,
-        .max_tokens = (int)row.max_tokens,
-        .max_sequences = (int)row.max_sequences,
+        .max_tokens = (int)row.max_tokens * others,
+        .max_sequences = (int)(row.max_sequences * parallel.ranks < 65535 ? row.max_sequences * parallel.ranks : 65535),
         .block_tokens = (int)row.block_tokens,
         .kv_blocks = blocks,
         .queue_max = (int)row.queue_max,

@@ -86,7 +86,7 @@ static double busy_gpu_s(const TwState *state)
     for (int i = 0; i < plant->pool_count; i++) {
         TwWorkloadTotals totals;
         tw_workload_totals(plant->workload, tw_state_block(state), i, &totals);
-        sum += totals.busy_s * plant->pools[i].tensor_parallel * plant->rack_scale;
+        sum += totals.busy_s * plant->pools[i].gpus * plant->rack_scale;
     }
     return sum;
 }

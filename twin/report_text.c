@@ -64,8 +64,9 @@ static void head(FILE *f, const TwReport *r, const TwPlant *plant)
     fputc('\n', f);
     for (int i = 0; i < plant->pool_count; i++) {
         const TwPoolPlan *p = &plant->pools[i];
-        fprintf(f, "%s: %s %s on %d replicas of %d GPUs, %s\n", p->name, p->model, p->precision, p->replicas,
-                p->tensor_parallel, p->trace ? p->trace : p->lengths);
+        fprintf(f, "%s: %s %s on %d replicas of %d GPUs", p->name, p->model, p->precision, p->replicas, p->gpus);
+        if (p->attention_ranks > 1) fprintf(f, " (%d attention ranks)", p->attention_ranks);
+        fprintf(f, ", %s\n", p->trace ? p->trace : p->lengths);
     }
     char text[WIDTH];
     fprintf(f, "\n  %s output tokens/s per MW of utility power\n\n",

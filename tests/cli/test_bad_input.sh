@@ -46,7 +46,7 @@ sed 's/{ name = "switchboard"; kind = "board"; from = "utility"; /{ name = "swit
 expect 3 "cycle.cfg:9" "$TOKENWORKS" check cycle.cfg
 
 # several errors of one file at once
-sed -e 's/limit_kw = 400.0/limt_kw = 400.0/' -e 's/rule = "max_min"/rule = "maxmin"/' -e 's/rate_s = 400.0/rate_s = -4.0/' "$dps" > three.cfg
+sed -e 's/limit_kw = 400.0/limt_kw = 400.0/' -e 's/rule = "max_min"/rule = "maxmin"/' -e 's/rate_s = 850.0/rate_s = -4.0/' "$dps" > three.cfg
 expect 3 "3 errors; nothing was run" "$TOKENWORKS" run three.cfg
 grep -q 'three.cfg:[0-9]*:[0-9]*: error' err.txt || fail "no file:line:column"
 

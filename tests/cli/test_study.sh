@@ -37,7 +37,7 @@ fi
 cat > s.cfg <<END
 study = { name = "s"; base = "$facilities/dps_8rack.cfg"; for_min = 1.0; warmup_min = 0.0;
   axes = ( { path = "power.utility.limit_kw"; values = [ 400.0, 900.0 ]; } );
-  limits = ( { output = "power.utility_mw.peak"; max = 0.75; } );
+  limits = ( { output = "power.utility_mw.peak"; max = 0.6; } );
   goals = ( { output = "tokens.output_per_s"; sense = "max"; } ); };
 END
 expect 0 "1 beyond a limit" "$TOKENWORKS" study s.cfg -q

@@ -172,9 +172,9 @@ static void capped_time_is_counted_between_grants(void)
 {
     double share[2];
     for (int k = 0; k < 2; k++) {
-        const char *const sets[] = {"run.for_s=240.0", "run.exchange_s=2.0",
+        const char *const sets[] = {"run.for_s=240.0", "run.exchange_s=2.0", "power.utility.limit_kw=500.0",
                                     k ? "capping.interval_s=30.0" : "capping.interval_s=2.0"};
-        Factory f = factory("facilities/dps_8rack.cfg", sets, 3);
+        Factory f = factory("facilities/dps_8rack.cfg", sets, 4);
         advance(f.state, 240.0);
         const TwMeters *m = tw_state_meters(f.state);
         share[k] = m->capped_racks_s / m->rack_s;
