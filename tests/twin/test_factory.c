@@ -121,8 +121,8 @@ static void grants_are_max_min(void)
 static void load_target_is_met(void)
 {
     const char *const sets[] = {"run.for_s=400.0", "run.exchange_s=2.0", "events.0.at_s=100.0",
-                                "events.0.until_s=300.0"};
-    Factory f = factory("facilities/dps_8rack.cfg", sets, 4);
+                                "events.0.until_s=300.0", "workload.arrival.rate_s=8000.0"};
+    Factory f = factory("facilities/dps_8rack.cfg", sets, 5);
     advance(f.state, 400.0);
     const TwMeters *m = tw_state_meters(f.state);
     CHECK_NEAR(m->target_s, 200.0, 1e-9);
