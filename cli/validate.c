@@ -22,6 +22,7 @@ static const struct {
     {"training", tw_validate_training},
     {"serving", tw_validate_serving},
     {"network", tw_validate_network},
+    {"kernels", tw_validate_kernels},
     {"throughput", tw_validate_throughput},
     {"power", tw_validate_power},
     {"operations", tw_validate_operations},
