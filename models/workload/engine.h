@@ -64,7 +64,7 @@ typedef struct TwSpeculate {
     double draft_fraction;               // time of drafting one token over that of a step
 } TwSpeculate;
 
-typedef struct TwEngineSpec {
+struct TwEngineSpec {
     const TwStepSource *step;
     TwPolicy policy;
     int max_tokens;       // budget of new tokens in an iteration, >= 1
@@ -94,7 +94,8 @@ typedef struct TwEngineSpec {
     double wait_max_s;                   // a request that would wait longer is rejected; 0: none is
     int services;                        // classes of service; 0: the limits above
     const TwServiceLimit *service;
-} TwEngineSpec;
+};
+typedef struct TwEngineSpec TwEngineSpec;
 
 typedef struct TwEngine {
     TwEngineSpec spec;
@@ -189,7 +190,7 @@ typedef struct TwReplica {
     int64_t wait_input;          // prompt tokens of the waiting
     int64_t prompt_blocks;       // of prompts not computed, waiting and running
     int64_t swapped, link_ns;    // blocks in host memory; when the host link is free
-    double pace_s;            // time that a token has taken so far, at the last boundary
+    double pace_s;               // time that a token has taken so far, at the last boundary
     double ratio;                // sglang: at its last setting
     int64_t ratio_steps;         // decode steps since then
     TwTierHead tier[TW_TIERS];

@@ -1,9 +1,12 @@
 #include "models/workload/router.h"
 
+#include <math.h>
 #include <stddef.h>
 #include <string.h>
 
-const char *const tw_router_names[] = {"round_robin", "least_loaded", "power_of_two", NULL};
+const char *const tw_router_names[] = {"round_robin", "least_loaded", "power_of_two", "random",   "least_tokens",
+                                       "vllm_dp",     "kv_aware",     "scored",       "affinity", "central",
+                                       NULL};
 
 bool tw_router_policy(const char *name, TwRouterPolicy *policy)
 {
@@ -44,4 +47,49 @@ int tw_router_least(const int32_t *load, int count)
         least = key < least ? key : least;
     }
     return least < TW_LOAD_OFF * 64 ? least % 64 : -1;
+}
+
+int tw_router_kv(const TwRouterSpec *spec, TwRouter *router, TwStream stream, uint32_t cell, const bool *off, int count,
+                 const TwRouterSignal *signal, const int32_t *hit, int32_t blocks)
+{
+    double cost[64], low = INFINITY, high = -INFINITY;
+    int best = -1;
+    for (int k = 0; k < count; k++) {
+        cost[k] =
+            spec->prompt_weight * (signal[k].prompt_blocks + blocks - spec->credit * hit[k]) + signal[k].held_blocks;
+        if (off[k]) continue;
+        if (cost[k] < low) {
+            low = cost[k];
+            best = k;
+        }
+        high = cost[k] > high ? cost[k] : high;
+    }
+    if (best < 0 || !(spec->temperature > 0.0) || high <= low) return best;
+    double sum = 0.0, rate = 1.0 / ((high - low) * spec->temperature);
+    for (int k = 0; k < count; k++)
+        if (!off[k]) sum += exp((low - cost[k]) * rate);
+    double at = sum * tw_random(stream, router->draws++, cell, TW_PURPOSE_ROUTE);
+    for (int k = 0; k < count; k++) {
+        if (off[k]) continue;
+        at -= exp((low - cost[k]) * rate);
+        if (at <= 0.0) return k;
+    }
+    return best;
+}
+
+int tw_router_scored(const bool *off, int count, const TwRouterSignal *signal, const int32_t *hit, int32_t blocks,
+                     int64_t kv_blocks)
+{
+    int32_t longest = 1;
+    for (int k = 0; k < count; k++) longest = signal[k].waiting > longest ? signal[k].waiting : longest;
+    int best = -1;
+    double most = -INFINITY;
+    for (int k = 0; k < count; k++) {
+        double score = 2.0 * hit[k] / (blocks > 0 ? blocks : 1) + 1.0 - (double)signal[k].waiting / longest + 1.0 -
+                       (double)signal[k].held_blocks / (double)kv_blocks;
+        if (off[k] || score <= most) continue;
+        most = score;
+        best = k;
+    }
+    return best;
 }

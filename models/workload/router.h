@@ -1,26 +1,56 @@
 // Which replica of a router cell gets a request (serving page, 7).
 //
 //   round_robin    the next powered replica in turn
+//   random         one by a counter-based draw
 //   least_loaded   fewest requests waiting and running; ties to the lowest index
+//   least_tokens   fewest prompt tokens waiting and contexts running
+//   vllm_dp        least of 4 waiting + running
 //   power_of_two   two different replicas by a counter-based draw, the less loaded of them, ties to the first drawn
+//   kv_aware       least of weight (prompt blocks not computed + blocks of the prompt - credit x those cached there)
+//                  + blocks held (Dynamo's); with a temperature, a draw by the softmax of it
+//   scored         most of 2 x share of the prompt cached + 1 - share of the longest queue + 1 - share of memory held
+//                  (llm-d's)
+//   affinity       the replica of the session's hash, while its load is below `factor` times the mean; else kv_aware
+//   central        who waits, waits at the router, in order, until a replica has a place
 //
-// Loads are those after each replica's last boundary before the arrival: always fresh.
+// Loads are those after each replica's last boundary before the arrival, or, with a signal period, before the last
+// whole period.
 #pragma once
 
 #include "sim/random.h"
 
 #include <stdbool.h>
 
-typedef enum TwRouterPolicy { TW_ROUND_ROBIN, TW_LEAST_LOADED, TW_POWER_OF_TWO } TwRouterPolicy;
+typedef enum TwRouterPolicy {
+    TW_ROUND_ROBIN,
+    TW_LEAST_LOADED,
+    TW_POWER_OF_TWO,
+    TW_ROUTE_RANDOM,
+    TW_LEAST_TOKENS,
+    TW_VLLM_DP,
+    TW_KV_AWARE,
+    TW_SCORED,
+    TW_AFFINITY,
+    TW_CENTRAL
+} TwRouterPolicy;
 
 extern const char *const tw_router_names[];    // NULL-ended
 
 // False: no such policy.
 bool tw_router_policy(const char *name, TwRouterPolicy *policy);
 
+typedef struct TwRouterSpec {
+    double prompt_weight;      // kv_aware: of prompt blocks over held ones
+    double credit;             // of a cached block
+    double temperature;        // 0: the least
+    double factor;             // affinity
+    double signal_period_s;    // 0: loads are always fresh
+} TwRouterSpec;
+
 // The changing half: lies in the state block.
 typedef struct TwRouter {
     uint64_t draws;
+    int64_t seen_ns;    // when the loads were looked at
     int32_t next;
     int32_t unused;
 } TwRouter;
@@ -36,3 +66,15 @@ enum { TW_LOAD_OFF = (1 << 25) - 1 };
 
 // Replica of least load among the powered ones, at most 64; -1: none.
 int tw_router_least(const int32_t *load, int count);
+
+// What a KV-aware router knows of a replica.
+typedef struct TwRouterSignal {
+    int32_t prompt_blocks, held_blocks;    // not computed yet; held by sequences
+    int32_t waiting, requests, tokens;
+} TwRouterSignal;
+
+// The choice of kv_aware and scored among the powered ones of `allowed` bits; hit: blocks of the prompt cached at each.
+int tw_router_kv(const TwRouterSpec *spec, TwRouter *router, TwStream stream, uint32_t cell, const bool *off, int count,
+                 const TwRouterSignal *signal, const int32_t *hit, int32_t blocks);
+int tw_router_scored(const bool *off, int count, const TwRouterSignal *signal, const int32_t *hit, int32_t blocks,
+                     int64_t kv_blocks);

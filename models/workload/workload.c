@@ -1,7 +1,4 @@
-#include "models/workload/workload.h"
-
-#include "models/workload/engine.h"
-#include "models/workload/router.h"
+#include "models/workload/workload_inner.h"
 #include "sim/arena.h"
 #include "sim/config.h"
 
@@ -10,50 +7,9 @@
 #include <omp.h>
 #include <string.h>
 
-// Windows hand out energy in whole units of 2^-20 J of a meter that keeps the rest: their sums are exact.
-enum { BOOK_SHIFT = 62 - 20 };
-#define BOOK_J (1.0 / 1048576.0)
-
-typedef struct Pool {
-    TwEngine engine;
-    TwRouterPolicy policy;
-    const TwTraffic *traffic;
-    TwRequestSource source;
-    TwStream stream;
-    int replica_begin, replica_end, cell_begin, cell_end;
-} Pool;
-
-// A router cell: its replicas are neighbours. `of_pool` is its number in its pool, which keys its traffic.
-typedef struct Cell {
-    int pool, of_pool, replica_begin, replica_count;
-} Cell;
-
-struct TwWorkloadPlant {
-    TwArena *arena;
-    int pool_count, cell_count, threads;
-    Pool *pools;
-    Cell *cells;
-    int *rack;             // [replica]
-    int *rack_replicas;    // [rack]
-    size_t *parts_at;      // [replica] in `parts`
-    int64_t measure_from_ns;
-    TwSlot replicas, parts;       // [replica] heads, and the arrays of each, in cell order
-    TwSlot routers, latencies;    // [cell]
-    TwSlot next_ns, load, off;    // [replica] copies for the router
-    TwSlot joules, tokens;        // [replica] of the window
-};
-typedef struct TwWorkloadPlant Plant;
-
-static TwReplica *replica_of(const Plant *p, void *block, int i) { return (TwReplica *)tw_at(block, p->replicas) + i; }
-
-static const TwReplica *replica_const(const Plant *p, const void *block, int i)
+static const TwLatency *latency_const(const Plant *p, const void *block, int cell, int service)
 {
-    return (const TwReplica *)tw_at_const(block, p->replicas) + i;
-}
-
-static const TwLatency *latency_const(const Plant *p, const void *block, int cell)
-{
-    return (const TwLatency *)tw_at_const(block, p->latencies) + cell;
+    return (const TwLatency *)tw_at_const(block, p->latencies) + p->cells[cell].latency_at + service;
 }
 
 // --- create -----------------------------------------------------------------------------------------------------
@@ -106,7 +62,7 @@ static bool check_pool(const TwWorkloadSpec *workload, const TwPoolSpec *spec, T
         while (tw_router_names[known]) known++;
         const char *near = tw_nearest(spec->router, tw_router_names, known);
         tw_errors_add(errors, "", 0, 0,
-                      "pool \"%s\": router = \"%s\", expected round_robin, least_loaded or power_of_two%s%s%s",
+                      "pool \"%s\": router = \"%s\", expected round_robin, least_loaded, kv_aware ...%s%s%s",
                       spec->name, spec->router, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
     }
     if (spec->max_tokens >= 1 && spec->max_tokens < spec->max_sequences)
@@ -116,26 +72,72 @@ static bool check_pool(const TwWorkloadSpec *workload, const TwPoolSpec *spec, T
     return tw_errors_count(errors) == before;
 }
 
+// The settings of the pool over those further ones.
+static TwEngineSpec engine_spec(const TwWorkloadSpec *workload, const TwPoolSpec *spec, const TwEngineSpec *further)
+{
+    TwEngineSpec engine = further ? *further : (TwEngineSpec){0};
+    engine.step = spec->step;
+    engine.max_tokens = spec->max_tokens;
+    engine.max_sequences = spec->max_sequences;
+    engine.block_tokens = spec->block_tokens;
+    engine.kv_blocks = spec->kv_blocks;
+    engine.queue_max = spec->queue_max;
+    engine.ttft_slo_s = spec->ttft_slo_s;
+    engine.tpot_slo_s = spec->tpot_slo_s;
+    engine.measure_from_ns = workload->measure_from_ns;
+    // sessions and contents must come back with each end, or go on to another replica
+    engine.keep |= spec->retry || spec->hand_over.engine || (spec->source && spec->source->finished) ||
+                   (spec->traffic && tw_traffic_closed(spec->traffic));
+    if (spec->traffic && !engine.list) engine.list = tw_traffic_list(spec->traffic);
+    return engine;
+}
+
 static bool compile_pool(const TwWorkloadSpec *workload, const TwPoolSpec *spec, Pool *pool, TwErrors *errors)
 {
     if (!check_pool(workload, spec, errors)) return false;
-    const TwEngineSpec engine = {.step = spec->step,
-                                 .max_tokens = spec->max_tokens,
-                                 .max_sequences = spec->max_sequences,
-                                 .block_tokens = spec->block_tokens,
-                                 .kv_blocks = spec->kv_blocks,
-                                 .queue_max = spec->queue_max,
-                                 .ttft_slo_s = spec->ttft_slo_s,
-                                 .tpot_slo_s = spec->tpot_slo_s,
-                                 .keep = spec->source || tw_traffic_closed(spec->traffic),
-                                 .list = spec->source ? NULL : tw_traffic_list(spec->traffic),
-                                 .measure_from_ns = workload->measure_from_ns};
+    TwEngineSpec engine = engine_spec(workload, spec, spec->engine);
     TwError error;
     if (!tw_engine_build(&pool->engine, &engine, &error)) {
         complain(errors, spec, error.text);
         return false;
     }
+    pool->apart = spec->hand_over.engine != NULL;
+    pool->hand_over = spec->hand_over;
+    if (pool->apart) {
+        TwEngineSpec prefill = *spec->hand_over.engine;
+        prefill.block_tokens = engine.block_tokens;
+        prefill.queue_max = engine.queue_max;
+        prefill.ttft_slo_s = engine.ttft_slo_s;
+        prefill.tpot_slo_s = engine.tpot_slo_s;
+        prefill.measure_from_ns = engine.measure_from_ns;
+        prefill.services = engine.services;
+        prefill.service = engine.service;
+        prefill.priorities = engine.priorities;
+        prefill.tenants = engine.tenants;
+        memcpy(prefill.tenant_weight, engine.tenant_weight, sizeof engine.tenant_weight);
+        prefill.list = engine.list;
+        prefill.keep = true;
+        if (!(spec->hand_over.bytes_s > 0.0) || !(spec->hand_over.bytes_per_token > 0.0)) {
+            complain(errors, spec, "prompts are computed apart, but there is no link for their KV");
+            return false;
+        }
+        if (!tw_engine_build(&pool->prefill, &prefill, &error)) {
+            complain(errors, spec, error.text);
+            return false;
+        }
+    }
     (void)tw_router_policy(spec->router, &pool->policy);
+    pool->router = spec->routing;
+    if (!(pool->router.prompt_weight > 0.0)) pool->router.prompt_weight = 1.0;
+    if (!(pool->router.credit > 0.0)) pool->router.credit = 1.0;
+    if (!(pool->router.factor > 0.0)) pool->router.factor = 1.25;
+    TwRouterPolicy policy = pool->policy;
+    bool kv = policy == TW_KV_AWARE || policy == TW_SCORED || policy == TW_AFFINITY;
+    pool->signals = kv || policy == TW_LEAST_TOKENS || policy == TW_VLLM_DP;
+    pool->indexed = kv && engine.prefix_cache;
+    pool->detect_ns = spec->retry ? llround(spec->detect_s * 1e9) : -1;
+    pool->services = pool->engine.services;
+    pool->tenants = pool->engine.spec.tenants;
     pool->traffic = spec->traffic;
     pool->source = spec->source
                        ? *spec->source
@@ -143,11 +145,37 @@ static bool compile_pool(const TwWorkloadSpec *workload, const TwPoolSpec *spec,
                                            .peek = traffic_peek,
                                            .pop = traffic_pop,
                                            .finished = tw_traffic_closed(spec->traffic) ? traffic_finished : NULL};
+    pool->ordered = pool->source.finished || pool->apart || policy == TW_CENTRAL;
     pool->stream = tw_stream(spec->seed, spec->name);
     return true;
 }
 
-static void place(const TwWorkloadSpec *spec, Plant *p)
+// How much room the cells of a pool need: all have that of the largest.
+static void size_cells(const TwPoolSpec *spec, Pool *pool)
+{
+    int members = 0, prefills = 0;
+    for (int i = 0, m = 0, f = 0; i < spec->replica_count; i++) {
+        bool first = i == 0 || spec->replica_cell[i] != spec->replica_cell[i - 1];
+        m = first ? 1 : m + 1;
+        f = (first ? 0 : f) + (pool->apart && spec->hand_over.replica_prefill[i]);
+        members = m > members ? m : members;
+        prefills = f > prefills ? f : prefills;
+    }
+    if (pool->apart) pool->hand_over.rows_max = prefills * pool->prefill.rows_max;
+    int lost = pool->detect_ns >= 0 ? 4 * pool->engine.rows_max : 0;
+    pool->moves_max = pool->hand_over.rows_max + lost;
+    pool->held_max = pool->policy == TW_CENTRAL ? spec->queue_max : 0;
+    if (!pool->indexed) return;
+    int64_t runs = (int64_t)members * pool->engine.prefix.nodes;
+    while ((int64_t)1 << pool->index_bits < runs + runs / 4) pool->index_bits++;
+}
+
+// Sums over cells.
+typedef struct Room {
+    size_t moves, held, index, latencies;
+} Room;
+
+static void place(const TwWorkloadSpec *spec, Plant *p, Room *room)
 {
     int replica = 0, cell = -1;
     size_t at = 0;
@@ -157,12 +185,25 @@ static void place(const TwWorkloadSpec *spec, Plant *p)
         pool->cell_begin = cell + 1;
         for (int i = 0; i < spec->pools[k].replica_count; i++, replica++) {
             int of_pool = spec->pools[k].replica_cell[i];
-            if (pool->cell_begin + of_pool > cell) p->cells[++cell] = (Cell){k, of_pool, replica, 0};
+            if (pool->cell_begin + of_pool > cell) {
+                p->cells[++cell] = (Cell){.pool = k,
+                                          .of_pool = of_pool,
+                                          .replica_begin = replica,
+                                          .moves_at = room->moves,
+                                          .held_at = room->held,
+                                          .index_at = room->index,
+                                          .latency_at = room->latencies};
+                room->moves += (size_t)pool->moves_max;
+                room->held += (size_t)pool->held_max;
+                room->index += pool->indexed ? (size_t)1 << pool->index_bits : 0;
+                room->latencies += (size_t)pool->services;
+            }
             p->cells[cell].replica_count++;
             p->rack[replica] = spec->pools[k].replica_rack[i];
             p->rack_replicas[p->rack[replica]]++;
             p->parts_at[replica] = at;
-            at += pool->engine.parts_bytes;
+            p->prefill[replica] = pool->apart && spec->pools[k].hand_over.replica_prefill[i];
+            at += engine_of(p, pool, replica)->parts_bytes;
         }
         pool->replica_end = replica;
         pool->cell_end = cell + 1;
@@ -186,6 +227,7 @@ bool tw_workload_create(TwWorkload **out, const TwWorkloadSpec *spec, TwLayout *
     int replicas = 0;
     for (int k = 0; k < spec->pool_count; k++) {
         ok &= compile_pool(spec, &spec->pools[k], &p->pools[k], errors);
+        if (ok) size_cells(&spec->pools[k], &p->pools[k]);
         replicas += spec->pools[k].replica_count > 0 ? spec->pools[k].replica_count : 0;
         p->cell_count += spec->pools[k].cell_count;
     }
@@ -197,13 +239,27 @@ bool tw_workload_create(TwWorkload **out, const TwWorkloadSpec *spec, TwLayout *
     p->rack = TW_TAKE(arena, replicas + 1, int);
     p->rack_replicas = TW_TAKE(arena, spec->rack_count + 1, int);
     p->parts_at = TW_TAKE(arena, replicas + 1, size_t);
-    place(spec, p);
+    p->prefill = TW_TAKE(arena, replicas + 1, bool);
+    Room room = {0};
+    place(spec, p, &room);
 
     size_t before = layout->bytes, n = (size_t)replicas, cells = (size_t)p->cell_count;
     p->replicas = tw_layout_add(layout, n, sizeof(TwReplica));
     p->parts = tw_layout_add(layout, p->parts_at[replicas], 1);
-    p->routers = tw_layout_add(layout, cells, sizeof(TwRouter));
-    p->latencies = tw_layout_add(layout, cells, sizeof(TwLatency));
+    p->cell_states = tw_layout_add(layout, cells, sizeof(CellState));
+    p->latencies = tw_layout_add(layout, room.latencies, sizeof(TwLatency));
+    p->moves = tw_layout_add(layout, room.moves, sizeof(Move));
+    p->held = tw_layout_add(layout, room.held, sizeof(TwRequest));
+    p->index = tw_layout_add(layout, room.index, sizeof(TwKvEntry));
+    bool several = false;
+    for (int k = 0; k < spec->pool_count; k++) several |= p->pools[k].services > 1 || p->pools[k].tenants > 1;
+    p->services = tw_layout_add(layout, several ? cells * TW_SERVICES : 0, sizeof(TwServiceCounts));
+    p->tenants = tw_layout_add(layout, several ? cells * TW_TENANTS : 0, sizeof(TwServiceCounts));
+    p->signals = tw_layout_add(layout, n, sizeof(TwRouterSignal));
+    p->seen_signals = tw_layout_add(layout, n, sizeof(TwRouterSignal));
+    p->seen_load = tw_layout_add(layout, n, sizeof(int32_t));
+    p->out_ns = tw_layout_add(layout, n, sizeof(int64_t));
+    p->in_ns = tw_layout_add(layout, n, sizeof(int64_t));
     p->next_ns = tw_layout_add(layout, n, sizeof(int64_t));
     p->load = tw_layout_add(layout, n, sizeof(int32_t));
     p->off = tw_layout_add(layout, n, sizeof(bool));
@@ -222,15 +278,31 @@ void tw_workload_destroy(TwWorkload *workload)
 void tw_workload_start(const TwWorkload *workload, void *block)
 {
     const Plant *p = workload->inner;
-    memset(tw_at(block, p->routers), 0, (size_t)p->cell_count * sizeof(TwRouter));
-    memset(tw_at(block, p->latencies), 0, (size_t)p->cell_count * sizeof(TwLatency));
+    bool several = false;
+    for (int cell = 0; cell < p->cell_count; cell++) {
+        const Pool *pool = &p->pools[p->cells[cell].pool];
+        ((CellState *)tw_at(block, p->cell_states))[cell] = (CellState){.next_ns = INT64_MAX};
+        memset((TwLatency *)tw_at(block, p->latencies) + p->cells[cell].latency_at, 0,
+               (size_t)pool->services * sizeof(TwLatency));
+        if (pool->indexed)
+            memset((TwKvEntry *)tw_at(block, p->index) + p->cells[cell].index_at, 0,
+                   sizeof(TwKvEntry) << pool->index_bits);
+        several |= pool->services > 1 || pool->tenants > 1;
+    }
+    if (several) {
+        memset(tw_at(block, p->services), 0, (size_t)p->cell_count * TW_SERVICES * sizeof(TwServiceCounts));
+        memset(tw_at(block, p->tenants), 0, (size_t)p->cell_count * TW_TENANTS * sizeof(TwServiceCounts));
+    }
     for (int k = 0; k < p->pool_count; k++) {
         for (int i = p->pools[k].replica_begin; i < p->pools[k].replica_end; i++) {
             TwReplica *r = replica_of(p, block, i);
             unsigned char *parts = (unsigned char *)tw_at(block, p->parts) + p->parts_at[i];
-            tw_engine_start_apart(&p->pools[k].engine, r, (size_t)(parts - (unsigned char *)r), 0);
+            tw_engine_start_apart(engine_of(p, &p->pools[k], i), r, (size_t)(parts - (unsigned char *)r), 0);
             tw_i64(block, p->next_ns)[i] = INT64_MAX;
-            ((int32_t *)tw_at(block, p->load))[i] = 0;
+            ((int32_t *)tw_at(block, p->load))[i] = ((int32_t *)tw_at(block, p->seen_load))[i] = 0;
+            ((TwRouterSignal *)tw_at(block, p->signals))[i] = (TwRouterSignal){0};
+            ((TwRouterSignal *)tw_at(block, p->seen_signals))[i] = (TwRouterSignal){0};
+            tw_i64(block, p->out_ns)[i] = tw_i64(block, p->in_ns)[i] = 0;
             ((bool *)tw_at(block, p->off))[i] = false;
             tw_f64(block, p->joules)[i] = tw_f64(block, p->tokens)[i] = 0.0;
         }
@@ -239,181 +311,16 @@ void tw_workload_start(const TwWorkload *workload, void *block)
 
 // --- advance ------------------------------------------------------------------------------------------------------
 
-// What one thread works on: a cell, with the copies its router reads at the front of each replica's state.
-typedef struct Work {
-    const Plant *plant;
-    const Pool *pool;
-    const Cell *cell;
-    void *block;
-    TwEngineLog log;
-    int64_t *next_ns;    // [replica of the cell]
-    int32_t *load;
-    bool *off;
-} Work;
-
-static void publish(const Work *w, int k, const TwReplica *r)
-{
-    w->next_ns[k] = r->next_ns;
-    w->load[k] = r->off ? TW_LOAD_OFF : r->running + r->wait_count;
-    w->off[k] = r->off;
-}
-
-// Brings the load of a replica up to date: nothing to do while its next boundary is not before now.
-static void refresh(const Work *w, int k, int64_t now_ns)
-{
-    if (w->next_ns[k] >= now_ns) return;
-    TwReplica *r = replica_of(w->plant, w->block, w->cell->replica_begin + k);
-    tw_engine_boundaries(&w->pool->engine, r, now_ns, &w->log);
-    publish(w, k, r);
-}
-
-static void refresh_all(const Work *w, int64_t now_ns)
-{
-    // which are due, as bits: the sign of the difference, without a branch
-    uint64_t due = 0;
-    for (int k = 0; k < w->cell->replica_count; k++) due |= (uint64_t)(w->next_ns[k] - now_ns) >> 63 << k;
-    for (; due; due &= due - 1) refresh(w, __builtin_ctzll(due), now_ns);
-}
-
-static int route(const Work *w, TwRouter *router, int64_t now_ns)
-{
-    int count = w->cell->replica_count, pair[2], chosen;
-    switch (w->pool->policy) {
-    case TW_LEAST_LOADED:
-        refresh_all(w, now_ns);
-        return tw_router_least(w->load, count);
-    case TW_POWER_OF_TWO:
-        tw_router_draw(router, w->pool->stream, (uint32_t)w->cell->of_pool, count, pair);
-        pair[0] = tw_router_powered(w->off, count, pair[0]);
-        pair[1] = tw_router_powered(w->off, count, pair[1]);
-        if (pair[0] < 0) return -1;
-        refresh(w, pair[0], now_ns);
-        refresh(w, pair[1], now_ns);
-        return w->load[pair[1]] < w->load[pair[0]] ? pair[1] : pair[0];
-    case TW_ROUND_ROBIN:
-        break;
-    }
-    chosen = tw_router_powered(w->off, count, router->next);
-    if (chosen < 0) return -1;
-    router->next = chosen + 1 < count ? chosen + 1 : 0;
-    refresh(w, chosen, now_ns);
-    return chosen;
-}
-
-// A cell's state has left the cache when its next window begins: asks for it some replicas ahead.
-static void fetch_ahead(const Work *w, int k)
-{
-    const TwEngine *e = &w->pool->engine;
-    const TwReplica *r = replica_const(w->plant, w->block, w->cell->replica_begin);
-    int count = w->cell->replica_count;
-    if (k + 8 < count) tw_engine_fetch_head(r + k + 8);
-    if (k + 4 < count) tw_engine_fetch_arrays(e, r + k + 4);
-    tw_engine_fetch_rows(e, r + k);
-}
-
-static void begin_window(const Work *w, const TwWorkloadIn *in, int64_t from_ns)
-{
-    const Plant *p = w->plant;
-    for (int k = 0; k < w->cell->replica_count; k++) {
-        fetch_ahead(w, k);
-        int i = w->cell->replica_begin + k, rack = p->rack[i];
-        TwReplica *r = replica_of(p, w->block, i);
-        double share_w = in->cap_w[rack] / p->rack_replicas[rack];
-        bool up = in->energised[rack] && !(in->down && in->down[i]);
-        tw_engine_limit(&w->pool->engine, r, from_ns, share_w, in->clock_fraction[rack], up, &w->log);
-        r->peak_w = r->off ? 0.0 : r->busy && r->left > 0 ? r->full_w : w->pool->engine.spec.step->idle_w;
-        publish(w, k, r);
-    }
-}
-
-static void end_window(const Work *w, int64_t until_ns)
-{
-    const Plant *p = w->plant;
-    for (int k = 0; k < w->cell->replica_count; k++) {
-        int i = w->cell->replica_begin + k;
-        TwReplica *r = replica_of(p, w->block, i);
-        tw_engine_run(&w->pool->engine, r, until_ns, &w->log);
-        publish(w, k, r);
-        int64_t energy = (int64_t)(tw_engine_energy(&w->pool->engine, r, until_ns) >> BOOK_SHIFT);
-        tw_f64(w->block, p->joules)[i] = (double)(energy - r->booked_energy) * BOOK_J;
-        tw_f64(w->block, p->tokens)[i] = (double)(r->counts.output_done - r->booked_tokens);
-        r->booked_energy = energy;
-        r->booked_tokens = r->counts.output_done;
-    }
-}
-
-// A closed loop: who asks again when answered must be told before anything later happens.
-typedef struct Told {
-    const TwRequestSource *source;
-    void *block;
-    int cell;
-} Told;
-
-static void tell(void *context, const TwFinished *finished)
-{
-    const Told *told = context;
-    told->source->finished(told->source->context, told->block, told->cell, finished);
-}
-
-// Processes the boundaries of the cell one by one, the earliest first, up to the next arrival or the end; returns that
-// arrival, INT64_MAX where there is none before the end.
-static int64_t next_arrival(const Work *w, const TwRequestSource *source, int64_t until_ns)
-{
-    for (;;) {
-        int64_t arrival = source->peek(source->context, w->block, w->cell->of_pool);
-        if (!source->finished) return arrival < until_ns ? arrival : INT64_MAX;
-        int first = 0;
-        for (int k = 1; k < w->cell->replica_count; k++) first = w->next_ns[k] < w->next_ns[first] ? k : first;
-        int64_t now = w->next_ns[first];
-        if (now >= arrival || now >= until_ns) return arrival < until_ns ? arrival : INT64_MAX;
-        refresh(w, first, now + 1);
-    }
-}
-
-static void advance_cell(const Plant *p, void *block, int cell, const TwWorkloadIn *in, int64_t from_ns,
-                         int64_t until_ns)
-{
-    const Cell *c = &p->cells[cell];
-    const Pool *pool = &p->pools[c->pool];
-    Told told = {&pool->source, block, c->of_pool};
-    const Work w = {p,
-                    pool,
-                    c,
-                    block,
-                    {.latency = (TwLatency *)tw_at(block, p->latencies) + cell,
-                     .context = &told,
-                     .finished = pool->source.finished ? tell : NULL},
-                    tw_i64(block, p->next_ns) + c->replica_begin,
-                    (int32_t *)tw_at(block, p->load) + c->replica_begin,
-                    (bool *)tw_at(block, p->off) + c->replica_begin};
-    TwRouter *router = (TwRouter *)tw_at(block, p->routers) + cell;
-    const TwRequestSource *source = &pool->source;
-
-    begin_window(&w, in, from_ns);
-    while (next_arrival(&w, source, until_ns) < until_ns) {
-        TwRequest request;
-        source->pop(source->context, block, c->of_pool, &request);
-        int k = route(&w, router, request.arrival_ns);
-        // with every replica of the cell dark, the first of them counts the rejection
-        TwReplica *r = replica_of(p, block, c->replica_begin + (k < 0 ? 0 : k));
-        bool taken = tw_engine_offer(&pool->engine, r, &request, &w.log);
-        if (!taken && source->finished)
-            tell(&told, &(TwFinished){.request = request, .last_ns = request.arrival_ns, .outcome = TW_ENDED_REJECTED});
-        publish(&w, k < 0 ? 0 : k, r);
-    }
-    end_window(&w, until_ns);
-}
-
 void tw_workload_advance(const TwWorkload *workload, void *block, const TwWorkloadIn *in, int64_t from_ns,
                          int64_t until_ns, TwWorkloadOut *out)
 {
     const Plant *p = workload->inner;
     assert(from_ns <= until_ns);
     if (p->threads == 1) {
-        for (int cell = 0; cell < p->cell_count; cell++) advance_cell(p, block, cell, in, from_ns, until_ns);
+        for (int cell = 0; cell < p->cell_count; cell++) tw_cell_advance(p, block, cell, in, from_ns, until_ns);
     } else {
 #pragma omp parallel for schedule(dynamic) num_threads(p->threads)
-        for (int cell = 0; cell < p->cell_count; cell++) advance_cell(p, block, cell, in, from_ns, until_ns);
+        for (int cell = 0; cell < p->cell_count; cell++) tw_cell_advance(p, block, cell, in, from_ns, until_ns);
     }
 
     // a rack's replicas may belong to several cells: summed here, in index order
@@ -447,10 +354,20 @@ void tw_workload_totals(const TwWorkload *workload, const void *block, int pool,
             const TwEngineCounts *n = &r->counts;
             t.arrived += n->arrived;
             t.completed += n->completed;
-            t.running += r->running;
+            t.running += r->running + r->loading;
             t.waiting += r->wait_count;
             t.rejected += n->rejected;
-            t.lost += n->lost;
+            t.lost += n->lost + n->cancelled;
+            t.cancelled += n->cancelled;
+            t.shed += n->shed;
+            t.moving += n->moved;
+            t.input_tokens_pending += n->moved_input;
+            t.output_tokens_pending += n->moved_output;
+            t.prompt_tokens_looked_up += n->looked_up_tokens;
+            t.prompt_tokens_hit += n->hit_tokens;
+            for (int tier = 0; tier < TW_TIERS; tier++) t.tier_tokens[tier] += n->tier_tokens[tier];
+            t.decode_steps += r->step;
+            t.decode_tokens += r->iteration;
             t.input_tokens_arrived += n->input_arrived;
             t.output_tokens_arrived += n->output_arrived;
             t.input_tokens_done += n->input_done;
@@ -473,6 +390,27 @@ void tw_workload_totals(const TwWorkload *workload, const void *block, int pool,
             full += n->full;
         }
     }
+    // between replicas, or held at a router
+    t.waiting += t.moving;
+    for (int cell = 0; cell < p->cell_count; cell++) {
+        const CellState *state = (const CellState *)tw_at_const(block, p->cell_states) + cell;
+        if (pool >= 0 && p->cells[cell].pool != pool) continue;
+        t.transfers += state->transfers;
+        t.transfer_bytes += state->transfer_bytes;
+        t.transfer_s += (double)state->transfer_ns * 1e-9;
+        t.retried += state->retried;
+        const TwRequest *held = (const TwRequest *)tw_at_const(block, p->held) + p->cells[cell].held_at;
+        for (int k = 0; k < state->held; k++) {
+            int most = p->pools[p->cells[cell].pool].held_max, at = state->held_first + k;
+            const TwRequest *request = &held[at < most ? at : at - most];
+            t.arrived++;
+            t.waiting++;
+            t.input_tokens_arrived += request->input_tokens;
+            t.input_tokens_pending += request->input_tokens;
+            t.output_tokens_arrived += request->output_tokens;
+            t.output_tokens_pending += request->output_tokens;
+        }
+    }
     t.busy_s = seconds(busy);
     t.capped_s = seconds(capped);
     t.throttled_s = seconds(throttled);
@@ -481,7 +419,8 @@ void tw_workload_totals(const TwWorkload *workload, const void *block, int pool,
     *totals = t;
 }
 
-void tw_workload_sketch(const TwWorkload *workload, const void *block, int pool, int which, TwSketch *sketch)
+void tw_workload_service_sketch(const TwWorkload *workload, const void *block, int pool, int service, int which,
+                                TwSketch *sketch)
 {
     const Plant *p = workload->inner;
     assert(which >= 0 && which < TW_LATENCIES);
@@ -489,13 +428,44 @@ void tw_workload_sketch(const TwWorkload *workload, const void *block, int pool,
     *sketch = (TwSketch){0};
     for (int k = pool_first(pool); k < pool_last(p, pool); k++) {
         for (int cell = p->pools[k].cell_begin; cell < p->pools[k].cell_end; cell++) {
-            const TwLatency *latency = latency_const(p, block, cell);
-            tw_sketch_merge(sketch, &latency->sketch[which]);
-            sum += latency->sum[which];
+            for (int s = 0; s < p->pools[k].services; s++) {
+                if (service >= 0 && s != service) continue;
+                const TwLatency *latency = latency_const(p, block, cell, s);
+                tw_sketch_merge(sketch, &latency->sketch[which]);
+                sum += latency->sum[which];
+            }
         }
     }
     sketch->sum = (double)sum * (which == TW_TPOT || which == TW_NORMALISED ? 1e-12 : 1e-9);
 }
+
+void tw_workload_sketch(const TwWorkload *workload, const void *block, int pool, int which, TwSketch *sketch)
+{
+    tw_workload_service_sketch(workload, block, pool, -1, which, sketch);
+}
+
+static void add_counts(const Plant *p, const void *block, int pool, TwSlot slot, int stride, int which,
+                       TwServiceCounts *counts)
+{
+    *counts = (TwServiceCounts){0};
+    for (int cell = p->pools[pool].cell_begin; cell < p->pools[pool].cell_end; cell++)
+        tw_service_add(counts, (const TwServiceCounts *)tw_at_const(block, slot) + cell * stride + which);
+}
+
+void tw_workload_service(const TwWorkload *workload, const void *block, int pool, int service, TwServiceCounts *counts)
+{
+    assert(tw_workload_services(workload, pool) > 1 || tw_workload_tenants(workload, pool) > 1);
+    add_counts(workload->inner, block, pool, workload->inner->services, TW_SERVICES, service, counts);
+}
+
+void tw_workload_tenant(const TwWorkload *workload, const void *block, int pool, int tenant, TwServiceCounts *counts)
+{
+    assert(tw_workload_services(workload, pool) > 1 || tw_workload_tenants(workload, pool) > 1);
+    add_counts(workload->inner, block, pool, workload->inner->tenants, TW_TENANTS, tenant, counts);
+}
+
+int tw_workload_services(const TwWorkload *workload, int pool) { return workload->inner->pools[pool].services; }
+int tw_workload_tenants(const TwWorkload *workload, int pool) { return workload->inner->pools[pool].tenants; }
 
 void tw_workload_queues(const TwWorkload *workload, const void *block, int pool, int64_t *waiting, int64_t *running,
                         double *kv_fraction)

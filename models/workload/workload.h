@@ -5,6 +5,8 @@
 // serving page, 3.1) and is advanced in closed form between two changes of its batch.
 #pragma once
 
+#include "models/workload/router.h"
+#include "models/workload/service.h"
 #include "models/workload/step.h"
 #include "models/workload/traffic.h"
 #include "sim/block.h"
@@ -19,6 +21,20 @@ typedef struct TwRequestSource {
     // an earlier arrival than before, at or after last_ns.
     void (*finished)(const void *context, void *block, int cell, const TwFinished *finished);
 } TwRequestSource;
+
+struct TwEngineSpec;    // engine.h
+
+// Prompts computed apart (disaggregation): where, and how their KV reaches who decodes them.
+typedef struct TwHandOver {
+    const struct TwEngineSpec *engine;    // of the replicas that compute prompts; NULL: none do
+    const bool *replica_prefill;          // [replica] which those are
+    double bytes_per_token;               // of KV, all layers
+    double bytes_s, latency_s;            // of the link of a replica, each way
+    int layers;                           // > 1: layers leave as they are done
+    int local_tokens;                     // a prompt with fewer left to compute is computed where it is decoded
+    int queue_max;                        // so is one that finds so many waiting; 0: no bound
+    int rows_max;                         // filled in: rows of all of them in a cell
+} TwHandOver;
 
 typedef struct TwPoolSpec {
     const char *name;
@@ -36,7 +52,12 @@ typedef struct TwPoolSpec {
     const char *router;               // "round_robin" "least_loaded" "power_of_two"
     double ttft_slo_s, tpot_slo_s;    // of goodput
     uint64_t seed;
-    const TwRequestSource *source;    // NULL: the traffic
+    const TwRequestSource *source;        // NULL: the traffic
+    const struct TwEngineSpec *engine;    // further settings of the replicas, over the above; NULL: none
+    TwHandOver hand_over;
+    TwRouterSpec routing;    // prompt_weight, credit, factor: 0 counts as 1, 1, 1.25
+    bool retry;              // requests of a replica that lost power are tried again after detect_s, or else lost
+    double detect_s;
 } TwPoolSpec;
 
 typedef struct TwWorkloadSpec {
@@ -81,6 +102,12 @@ typedef struct TwWorkloadTotals {
     double full_s;                   // replica-seconds that left waiting who did not fit
     double over_cap_s;               // replica-seconds above the cap at the lowest clock
     double device_j;                 // the energy meter: what the windows add up to, exactly
+    // of `lost` those who gave up; of `rejected` those shed for others; of `waiting` those between replicas
+    int64_t cancelled, shed, moving, retried;
+    int64_t prompt_tokens_looked_up, prompt_tokens_hit, tier_tokens[3];
+    int64_t transfers, transfer_bytes;    // of KV between replicas
+    double transfer_s;                    // sum of their times
+    int64_t decode_steps, decode_tokens;
 } TwWorkloadTotals;
 
 bool tw_workload_create(TwWorkload **workload, const TwWorkloadSpec *spec, TwLayout *layout, TwErrors *errors);
@@ -96,6 +123,14 @@ void tw_workload_totals(const TwWorkload *workload, const void *block, int pool,
                         TwWorkloadTotals *totals);    // -1: all
 // Merged over cells: requests that arrived after warm-up. which: 0 TTFT, 1 TPOT, 2 end to end, in seconds.
 void tw_workload_sketch(const TwWorkload *workload, const void *block, int pool, int which, TwSketch *sketch);
+// The same of one class of service; which also 3: end to end over output tokens.
+void tw_workload_service_sketch(const TwWorkload *workload, const void *block, int pool, int service, int which,
+                                TwSketch *sketch);
+// Counts of a class, or of a tenant, of a pool with several of either.
+void tw_workload_service(const TwWorkload *workload, const void *block, int pool, int service, TwServiceCounts *counts);
+void tw_workload_tenant(const TwWorkload *workload, const void *block, int pool, int tenant, TwServiceCounts *counts);
+int tw_workload_services(const TwWorkload *workload, int pool);
+int tw_workload_tenants(const TwWorkload *workload, int pool);
 // Queue state now, summed: waiting and running requests and KV share of a pool.
 void tw_workload_queues(const TwWorkload *workload, const void *block, int pool, int64_t *waiting, int64_t *running,
                         double *kv_fraction);

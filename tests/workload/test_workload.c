@@ -299,7 +299,7 @@ static void mistakes_are_named(void)
     FILE *stream = fmemopen(text, sizeof text, "w");
     tw_errors_print(errors, 20, stream);
     fclose(stream);
-    CHECK_HOLDS(text, "router = \"least_laoded\", expected round_robin, least_loaded or power_of_two");
+    CHECK_HOLDS(text, "router = \"least_laoded\", expected round_robin, least_loaded, kv_aware ...");
     CHECK_HOLDS(text, "did you mean \"least_loaded\"?");
     CHECK_HOLDS(text, "ttft_slo_s = 0");
     tw_errors_destroy(errors);

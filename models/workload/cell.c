@@ -1,0 +1,553 @@
+// A router cell: its requests go to its replicas, and where prompts are computed apart, from one to another.
+#include "models/workload/workload_inner.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+// What one thread works on: a cell, with the copies its router reads of each replica's state.
+typedef struct Work {
+    const Plant *plant;
+    const Pool *pool;
+    const Cell *cell;
+    CellState *state;
+    void *block;
+    TwEngineLog log;
+    TwPrefixWatch watch;
+    TwKvIndex index;
+    int replica;         // that is worked on
+    int64_t *next_ns;    // [replica of the cell]
+    int32_t *load, *seen_load;
+    bool *off;
+    TwRouterSignal *signal, *seen_signal;
+} Work;
+
+static const TwEngine *engine_at(const Work *w, int k)
+{
+    return engine_of(w->plant, w->pool, w->cell->replica_begin + k);
+}
+static TwReplica *replica_at(const Work *w, int k)
+{
+    return replica_of(w->plant, w->block, w->cell->replica_begin + k);
+}
+
+static void publish(const Work *w, int k, const TwReplica *r)
+{
+    w->next_ns[k] = r->next_ns;
+    w->load[k] = r->off ? TW_LOAD_OFF : r->running + r->loading + r->wait_count;
+    w->off[k] = r->off;
+    if (!w->pool->signals) return;
+    w->signal[k] =
+        (TwRouterSignal){(int32_t)r->prompt_blocks, (int32_t)(r->kv.blocks - r->kv.free), r->wait_count,
+                         r->running + r->loading + r->wait_count, (int32_t)((r->wait_input + r->context) >> 4)};
+}
+
+// Brings what is known of a replica up to date: nothing to do while its next boundary is not before now.
+static void refresh(Work *w, int k, int64_t now_ns)
+{
+    if (w->next_ns[k] >= now_ns) return;
+    TwReplica *r = replica_at(w, k);
+    w->replica = k;
+    tw_engine_boundaries(engine_at(w, k), r, now_ns, &w->log);
+    publish(w, k, r);
+}
+
+static void refresh_all(Work *w, int64_t now_ns)
+{
+    // which are due, as bits: the sign of the difference, without a branch
+    uint64_t due = 0;
+    for (int k = 0; k < w->cell->replica_count; k++) due |= (uint64_t)(w->next_ns[k] - now_ns) >> 63 << k;
+    for (; due; due &= due - 1) refresh(w, __builtin_ctzll(due), now_ns);
+}
+
+// --- what is cached where ------------------------------------------------------------------------------------------
+
+static void watch_cached(void *context, uint64_t base, int32_t begin, int32_t until)
+{
+    const Work *w = context;
+    tw_kv_index_set(&w->index, base, w->replica, until > begin ? until : 0);
+}
+
+static int32_t blocks_at(const Work *w, int k, const TwRequest *request, TwRuns runs)
+{
+    const TwEngine *e = engine_at(w, k);
+    TwPrefix prefix = tw_engine_prefix(e, replica_at(w, k), NULL);
+    return tw_prefix_find(&prefix, runs, -1, 0, (request->input_tokens - 1) >> e->prefix.shift).blocks;
+}
+
+// Blocks of the prompt that each replica has cached. Runs that all who have them have to the same end are one look-up.
+static void overlaps(const Work *w, const TwRequest *request, int32_t *hit)
+{
+    int count = w->cell->replica_count;
+    memset(hit, 0, (size_t)count * sizeof *hit);
+    if (!w->pool->indexed || request->content.count == 0) return;
+    const TwEngine *e = &w->pool->engine;
+    int shift = e->prefix.shift;
+    int32_t most = (request->input_tokens - 1) >> shift, at = 0;
+    TwRuns runs = tw_runs(&request->content, e->spec.list, 1, request->input_tokens, 0);
+    const TwRuns whole = runs;
+    uint64_t mask = count < 64 ? ((uint64_t)1 << count) - 1 : ~(uint64_t)0;
+    TwRun run;
+    while (mask && at < most && tw_runs_next(&runs, &run)) {
+        int32_t end = run.end >> shift < most ? run.end >> shift : most;
+        if (end <= at) continue;
+        const TwKvEntry *entry = tw_kv_index_find(&w->index, run.base);
+        mask &= entry ? entry->replicas : 0;
+        if (!mask) return;
+        bool go_on = entry->equal && entry->until >= end;
+        int32_t until = entry->until < end ? entry->until : end;
+        for (uint64_t left = mask; left; left &= left - 1) {
+            int k = __builtin_ctzll(left);
+            hit[k] = entry->equal ? until : blocks_at(w, k, request, whole);
+        }
+        if (!go_on) return;
+        at = end;
+    }
+}
+
+// --- routing
+// -----------------------------------------------------------------------------------------------------------
+
+// Loads as the router sees them: of now, or of the last whole signal period.
+static void look(Work *w, int64_t now_ns)
+{
+    int64_t period = llround(w->pool->router.signal_period_s * 1e9);
+    if (period == 0) {
+        refresh_all(w, now_ns);
+        return;
+    }
+    int64_t seen = now_ns / period * period;
+    if (w->state->router.seen_ns == seen && seen > 0) return;
+    refresh_all(w, seen);
+    w->state->router.seen_ns = seen;
+    memcpy(w->seen_load, w->load, (size_t)w->cell->replica_count * sizeof *w->load);
+    if (w->pool->signals) memcpy(w->seen_signal, w->signal, (size_t)w->cell->replica_count * sizeof *w->signal);
+}
+
+// The one of `role` (prompts apart, or everything else) that the policy chooses; -1: none has power.
+static int route(Work *w, const TwRequest *request, int64_t now_ns, bool prefill)
+{
+    TwRouter *router = &w->state->router;
+    const Pool *pool = w->pool;
+    int count = w->cell->replica_count, pair[2], chosen;
+    bool mine[64], fresh = pool->router.signal_period_s <= 0.0;
+    const bool *off = w->off;
+    int32_t masked[64];
+    const int32_t *load = fresh ? w->load : w->seen_load;
+    const TwRouterSignal *signal = fresh ? w->signal : w->seen_signal;
+    if (pool->policy != TW_ROUND_ROBIN && pool->policy != TW_ROUTE_RANDOM && pool->policy != TW_POWER_OF_TWO)
+        look(w, now_ns);
+    if (pool->apart) {
+        for (int k = 0; k < count; k++) {
+            mine[k] = w->off[k] || w->plant->prefill[w->cell->replica_begin + k] != prefill;
+            masked[k] = mine[k] ? TW_LOAD_OFF : load[k];
+        }
+        off = mine;
+        load = masked;
+    }
+    switch (pool->policy) {
+    case TW_LEAST_LOADED:
+        return tw_router_least(load, count);
+    case TW_LEAST_TOKENS:
+    case TW_VLLM_DP: {
+        int32_t other[64];
+        for (int k = 0; k < count; k++) {
+            int32_t value =
+                pool->policy == TW_LEAST_TOKENS ? signal[k].tokens : 3 * signal[k].waiting + signal[k].requests;
+            other[k] = off[k] ? TW_LOAD_OFF : value < TW_LOAD_OFF ? value : TW_LOAD_OFF - 1;
+        }
+        return tw_router_least(other, count);
+    }
+    case TW_POWER_OF_TWO:
+        tw_router_draw(router, pool->stream, (uint32_t)w->cell->of_pool, count, pair);
+        pair[0] = tw_router_powered(off, count, pair[0]);
+        pair[1] = tw_router_powered(off, count, pair[1]);
+        if (pair[0] < 0) return -1;
+        refresh(w, pair[0], now_ns);
+        refresh(w, pair[1], now_ns);
+        return w->load[pair[1]] < w->load[pair[0]] ? pair[1] : pair[0];
+    case TW_AFFINITY: {
+        // the last stream of a prompt is its session's
+        const TwContent *c = &request->content;
+        uint64_t session = c->output_stream ? c->output_stream : tw_content_stream(2, request->id);
+        chosen = tw_router_powered(off, count, (int)(tw_content_mix(session, 3) % (uint64_t)count));
+        if (chosen < 0) return -1;
+        int64_t sum = 0, powered = 0;
+        for (int k = 0; k < count; k++)
+            if (!off[k]) sum += load[k], powered++;
+        if ((double)load[chosen] * (double)powered < pool->router.factor * (double)sum + (double)powered) return chosen;
+    }    // fall through
+    case TW_KV_AWARE:
+    case TW_SCORED: {
+        int32_t hit[64],
+            blocks = (request->input_tokens + pool->engine.spec.block_tokens - 1) >> pool->engine.prefix.shift;
+        overlaps(w, request, hit);
+        if (pool->policy == TW_SCORED)
+            return tw_router_scored(off, count, signal, hit, blocks, pool->engine.spec.kv_blocks);
+        return tw_router_kv(&pool->router, router, pool->stream, (uint32_t)w->cell->of_pool, off, count, signal, hit,
+                            blocks);
+    }
+    case TW_CENTRAL: {
+        chosen = tw_router_least(load, count);
+        return chosen >= 0 && load[chosen] < pool->engine.spec.max_sequences ? chosen : -1;
+    }
+    case TW_ROUTE_RANDOM:
+        tw_router_draw(router, pool->stream, (uint32_t)w->cell->of_pool, count, pair);
+        chosen = tw_router_powered(off, count, pair[0]);
+        if (chosen >= 0) refresh(w, chosen, now_ns);
+        return chosen;
+    case TW_ROUND_ROBIN:
+        break;
+    }
+    chosen = tw_router_powered(off, count, router->next < count ? router->next : 0);
+    if (chosen < 0) return -1;
+    router->next = chosen + 1 < count ? chosen + 1 : 0;
+    refresh(w, chosen, now_ns);
+    return chosen;
+}
+
+// --- moves
+// -------------------------------------------------------------------------------------------------------------
+
+static Move *moves_of(const Work *w) { return (Move *)tw_at(w->block, w->plant->moves) + w->cell->moves_at; }
+
+static bool move_add(Work *w, const Move *move)
+{
+    CellState *s = w->state;
+    if (s->moves >= w->pool->moves_max) {
+        s->overflow++;
+        return false;
+    }
+    Move *made = &moves_of(w)[s->moves++];
+    *made = *move;
+    made->order = s->order++;
+    if (made->at_ns < s->next_ns) s->next_ns = made->at_ns;
+    return true;
+}
+
+// Takes the earliest; the first of those at one time.
+static Move move_take(Work *w)
+{
+    CellState *s = w->state;
+    Move *moves = moves_of(w);
+    int best = 0;
+    for (int k = 1; k < s->moves; k++)
+        if (moves[k].at_ns < moves[best].at_ns ||
+            (moves[k].at_ns == moves[best].at_ns && moves[k].order < moves[best].order))
+            best = k;
+    Move taken = moves[best];
+    moves[best] = moves[--s->moves];
+    s->next_ns = INT64_MAX;
+    for (int k = 0; k < s->moves; k++)
+        if (moves[k].at_ns < s->next_ns) s->next_ns = moves[k].at_ns;
+    return taken;
+}
+
+static TwRequest request_of(const TwRow *row, const TwCold *cold)
+{
+    TwRequest request = {.arrival_ns = row->arrival_ns,
+                         .input_tokens = row->input,
+                         .output_tokens = row->output,
+                         .id = row->id,
+                         .service = row->service,
+                         .priority = row->priority,
+                         .tenant = row->tenant};
+    if (row->give_up_ns != INT64_MAX) request.patience_ns = row->give_up_ns - row->arrival_ns;
+    if (cold) {
+        request.session = cold->session;
+        request.turn = cold->turn;
+        request.content = cold->content;
+    }
+    return request;
+}
+
+// A prompt is computed: its KV goes to a decode replica over the links of both, which take one transfer at a time.
+static void handed(void *context, uint32_t row, const TwRow *at, const TwCold *cold, int64_t now_ns)
+{
+    Work *w = context;
+    const Pool *pool = w->pool;
+    const TwHandOver *h = &pool->hand_over;
+    int from = w->replica, k = w->cell->replica_begin;
+    Move move = {.request = request_of(at, cold),
+                 .coming = {.first_ns = at->first_ns, .seen = at->seen, .kept = at->seen, .moved = true},
+                 .from = from,
+                 .row = row};
+    move.to = route(w, &move.request, now_ns, false);
+    w->replica = from;
+    int64_t *out = tw_i64(w->block, w->plant->out_ns) + k, *in = tw_i64(w->block, w->plant->in_ns) + k;
+    int32_t there = 0;
+    if (move.to >= 0 && pool->engine.spec.prefix_cache && cold->content.count > 0)
+        there = blocks_at(w, move.to, &move.request,
+                          tw_runs(&move.request.content, pool->engine.spec.list, 1, at->input, 0))
+                << pool->engine.prefix.shift;
+    double bytes = h->bytes_per_token * (double)(at->input - there), took_s = bytes / h->bytes_s;
+    int64_t start = now_ns;
+    if (out[from] > start) start = out[from];
+    if (move.to >= 0 && in[move.to] > start) start = in[move.to];
+    if (h->layers > 1) {
+        // layers go as they are done: all but the last may have gone during the last chunk
+        const TwReplica *r = replica_at(w, from);
+        double chunk_s = (double)(r->span.next - r->span.grow) / TW_UNITS_PER_NS * 1e-9;
+        double early = 1.0 - 1.0 / h->layers;
+        took_s -= fmin(took_s, chunk_s) * early;
+    }
+    int64_t end = start + llround(took_s * 1e9);
+    out[from] = end;
+    if (move.to >= 0) in[move.to] = end;
+    move.at_ns = end + llround(h->latency_s * 1e9);
+    w->state->transfers++;
+    w->state->transfer_bytes += llround(bytes);
+    w->state->transfer_ns += move.at_ns - now_ns;
+    bool room = move_add(w, &move);
+    assert(room);    // one for each row that prompts are computed in
+    (void)room;
+}
+
+// Power is gone: it is tried again where there is some.
+static bool lost(void *context, const TwRow *row, const TwCold *cold, int64_t now_ns)
+{
+    Work *w = context;
+    if (w->pool->detect_ns < 0) return false;
+    const Move move = {.at_ns = now_ns + w->pool->detect_ns,
+                       .request = request_of(row, cold),
+                       .coming = {.first_ns = row->first_ns, .seen = row->seen, .moved = true},
+                       .from = -1,
+                       .to = -1};
+    // transfers keep their room
+    if (w->state->moves >= w->pool->moves_max - w->pool->hand_over.rows_max) {
+        w->state->overflow++;
+        return false;
+    }
+    w->state->retried++;
+    return move_add(w, &move);
+}
+
+// --- offers
+// ------------------------------------------------------------------------------------------------------------
+
+static void tell(void *context, const TwFinished *finished)
+{
+    const Work *w = context;
+    const TwRequestSource *source = &w->pool->source;
+    if (source->finished) source->finished(source->context, w->block, w->cell->of_pool, finished);
+}
+
+static void offer(Work *w, int k, const TwRequest *request, const TwComing *coming)
+{
+    // with every replica of the cell dark, the first of them counts the rejection
+    k = k < 0 ? 0 : k;
+    TwReplica *r = replica_at(w, k);
+    w->replica = k;
+    bool taken = tw_engine_offer_as(engine_at(w, k), r, request, coming, &w->log);
+    publish(w, k, r);
+    if (taken) return;
+    if (w->log.service) {
+        w->log.service[request->service < w->pool->services ? request->service : w->pool->services - 1].rejected++;
+        w->log.tenant[request->tenant < w->pool->tenants ? request->tenant : w->pool->tenants - 1].rejected++;
+    }
+    tell(w, &(TwFinished){.request = *request, .last_ns = coming->now_ns, .outcome = TW_ENDED_REJECTED});
+}
+
+static TwRequest *held_of(const Work *w) { return (TwRequest *)tw_at(w->block, w->plant->held) + w->cell->held_at; }
+
+// Central: whoever waits at the router goes where there is a place.
+static void release_held(Work *w, int64_t now_ns)
+{
+    CellState *s = w->state;
+    while (s->held > 0) {
+        const TwRequest *request = &held_of(w)[s->held_first];
+        int k = route(w, request, now_ns, false);
+        if (k < 0) return;
+        offer(w, k, request, &(TwComing){.now_ns = now_ns});
+        s->held--;
+        s->held_first = s->held_first + 1 < w->pool->held_max ? s->held_first + 1 : 0;
+    }
+}
+
+static void place(Work *w, const TwRequest *request, const TwComing *coming)
+{
+    const Pool *pool = w->pool;
+    const TwHandOver *h = &pool->hand_over;
+    int k;
+    if (pool->policy == TW_CENTRAL) {
+        CellState *s = w->state;
+        k = s->held == 0 ? route(w, request, coming->now_ns, false) : -1;
+        if (k < 0 && s->held < pool->held_max) {
+            int at = s->held_first + s->held++;
+            held_of(w)[at < pool->held_max ? at : at - pool->held_max] = *request;
+            return;
+        }
+    } else if (pool->apart) {
+        // conditional: short prompts, or those that would wait long, are computed where they are decoded
+        k = route(w, request, coming->now_ns, false);
+        int32_t cached = 0;
+        if (k >= 0 && h->local_tokens > 0 && pool->engine.spec.prefix_cache && request->content.count > 0)
+            cached = blocks_at(w, k, request,
+                               tw_runs(&request->content, pool->engine.spec.list, 1, request->input_tokens, 0))
+                     << pool->engine.prefix.shift;
+        bool local = request->input_tokens - cached < h->local_tokens || coming->kept > 0;
+        if (!local || k < 0) {
+            int p = route(w, request, coming->now_ns, true);
+            bool long_queue = h->queue_max > 0 && p >= 0 && replica_at(w, p)->wait_count >= h->queue_max && k >= 0;
+            if (p >= 0 && !long_queue) {
+                TwComing apart = *coming;
+                apart.hand_over = true;
+                offer(w, p, request, &apart);
+                return;
+            }
+        }
+    } else {
+        k = route(w, request, coming->now_ns, false);
+    }
+    offer(w, k, request, coming);
+}
+
+// The earliest of the moves has come to its end.
+static void arrive(Work *w)
+{
+    Move move = move_take(w);
+    move.coming.now_ns = move.at_ns;
+    if (move.from >= 0) {
+        refresh(w, move.from, move.at_ns);
+        TwReplica *r = replica_at(w, move.from);
+        tw_engine_handed(engine_at(w, move.from), r, move.row, move.at_ns);
+        publish(w, move.from, r);
+    }
+    bool there = move.to >= 0 && !w->off[move.to];
+    if (there && move.coming.kept > 0) {
+        refresh(w, move.to, move.at_ns);
+        offer(w, move.to, &move.request, &move.coming);
+        return;
+    }
+    // its KV went nowhere, or never left: computed again
+    move.coming.kept = 0;
+    place(w, &move.request, &move.coming);
+}
+
+// --- time
+// --------------------------------------------------------------------------------------------------------------
+
+// A cell's state has left the cache when its next window begins: asks for it some replicas ahead.
+static void fetch_ahead(const Work *w, int k)
+{
+    const TwReplica *r = replica_at(w, 0);
+    int count = w->cell->replica_count;
+    if (k + 8 < count) tw_engine_fetch_head(r + k + 8);
+    if (k + 4 < count) tw_engine_fetch_arrays(engine_at(w, k + 4), r + k + 4);
+    tw_engine_fetch_rows(engine_at(w, k), r + k);
+}
+
+// The KV of prompts computed on a replica that has lost power is gone before it left.
+static void forget_moves(const Work *w, int k)
+{
+    Move *moves = moves_of(w);
+    for (int m = 0; m < w->state->moves; m++) {
+        if (moves[m].from != k) continue;
+        moves[m].from = -1;
+        moves[m].coming.kept = 0;
+    }
+}
+
+static void begin_window(Work *w, const TwWorkloadIn *in, int64_t from_ns)
+{
+    const Plant *p = w->plant;
+    for (int k = 0; k < w->cell->replica_count; k++) {
+        fetch_ahead(w, k);
+        int i = w->cell->replica_begin + k, rack = p->rack[i];
+        TwReplica *r = replica_at(w, k);
+        double share_w = in->cap_w[rack] / p->rack_replicas[rack];
+        bool up = in->energised[rack] && !(in->down && in->down[i]), was_off = r->off;
+        w->replica = k;
+        if (w->pool->apart && !(up && share_w > 0.0) && !r->off) forget_moves(w, k);
+        tw_engine_limit(engine_at(w, k), r, from_ns, share_w, in->clock_fraction[rack], up, &w->log);
+        if (r->off && !was_off && w->pool->apart) forget_moves(w, k);
+        r->peak_w = r->off ? 0.0 : r->busy && r->left > 0 ? r->full_w : engine_at(w, k)->spec.step->idle_w;
+        publish(w, k, r);
+    }
+}
+
+static void end_window(Work *w, int64_t until_ns)
+{
+    const Plant *p = w->plant;
+    for (int k = 0; k < w->cell->replica_count; k++) {
+        int i = w->cell->replica_begin + k;
+        const TwEngine *e = engine_at(w, k);
+        TwReplica *r = replica_at(w, k);
+        w->replica = k;
+        tw_engine_run(e, r, until_ns, &w->log);
+        publish(w, k, r);
+        int64_t energy = (int64_t)(tw_engine_energy(e, r, until_ns) >> BOOK_SHIFT);
+        tw_f64(w->block, p->joules)[i] = (double)(energy - r->booked_energy) * BOOK_J;
+        tw_f64(w->block, p->tokens)[i] = (double)(r->counts.output_done - r->booked_tokens);
+        r->booked_energy = energy;
+        r->booked_tokens = r->counts.output_done;
+    }
+}
+
+// The next arrival or move before the end, at most `until_ns`. Where ends bring new arrivals or moves, the boundaries
+// before it are processed one by one, the earliest first.
+static int64_t next_event(Work *w, int64_t until_ns)
+{
+    const TwRequestSource *source = &w->pool->source;
+    for (;;) {
+        int64_t event = source->peek(source->context, w->block, w->cell->of_pool);
+        if (w->state->next_ns < event) event = w->state->next_ns;
+        if (event > until_ns) event = until_ns;
+        if (!w->pool->ordered) return event;
+        int first = 0;
+        for (int k = 1; k < w->cell->replica_count; k++) first = w->next_ns[k] < w->next_ns[first] ? k : first;
+        int64_t now = w->next_ns[first];
+        if (now >= event) return event;
+        refresh(w, first, now + 1);
+        if (w->state->held > 0) release_held(w, now);
+    }
+}
+
+void tw_cell_advance(const Plant *p, void *block, int cell, const TwWorkloadIn *in, int64_t from_ns, int64_t until_ns)
+{
+    const Cell *c = &p->cells[cell];
+    const Pool *pool = &p->pools[c->pool];
+    size_t first = (size_t)c->replica_begin;
+    Work w = {.plant = p,
+              .pool = pool,
+              .cell = c,
+              .state = (CellState *)tw_at(block, p->cell_states) + cell,
+              .block = block,
+              .next_ns = tw_i64(block, p->next_ns) + first,
+              .load = (int32_t *)tw_at(block, p->load) + first,
+              .seen_load = (int32_t *)tw_at(block, p->seen_load) + first,
+              .off = (bool *)tw_at(block, p->off) + first,
+              .signal = (TwRouterSignal *)tw_at(block, p->signals) + first,
+              .seen_signal = (TwRouterSignal *)tw_at(block, p->seen_signals) + first};
+    w.watch = (TwPrefixWatch){&w, watch_cached, NULL};
+    w.index = (TwKvIndex){pool->index_bits, &w.state->index_used, (TwKvEntry *)tw_at(block, p->index) + c->index_at};
+    w.log = (TwEngineLog){.latency = (TwLatency *)tw_at(block, p->latencies) + c->latency_at,
+                          .context = &w,
+                          .finished = pool->source.finished ? tell : NULL,
+                          .handed = pool->apart ? handed : NULL,
+                          .lost = pool->detect_ns >= 0 ? lost : NULL,
+                          .watch = pool->indexed ? &w.watch : NULL};
+    if (pool->services > 1 || pool->tenants > 1) {
+        w.log.service = (TwServiceCounts *)tw_at(block, p->services) + (size_t)cell * TW_SERVICES;
+        w.log.tenant = (TwServiceCounts *)tw_at(block, p->tenants) + (size_t)cell * TW_TENANTS;
+    }
+    const TwRequestSource *source = &pool->source;
+
+    begin_window(&w, in, from_ns);
+    for (;;) {
+        int64_t now = next_event(&w, until_ns);
+        if (now >= until_ns) break;
+        if (w.state->next_ns <= now) {
+            arrive(&w);
+        } else {
+            TwRequest request;
+            source->pop(source->context, block, c->of_pool, &request);
+            if (w.log.service) {
+                w.log.service[request.service < pool->services ? request.service : pool->services - 1].arrived++;
+                w.log.tenant[request.tenant < pool->tenants ? request.tenant : pool->tenants - 1].arrived++;
+            }
+            place(&w, &request, &(TwComing){.now_ns = request.arrival_ns});
+        }
+    }
+    end_window(&w, until_ns);
+}

@@ -1,0 +1,97 @@
+// What workload.c and cell.c share: the plan of pools and router cells, and where their state lies.
+#pragma once
+
+#include "models/workload/engine.h"
+#include "models/workload/kv_index.h"
+#include "models/workload/router.h"
+#include "models/workload/workload.h"
+#include "sim/arena.h"
+
+// Windows hand out energy in whole units of 2^-20 J of a meter that keeps the rest: their sums are exact.
+enum { BOOK_SHIFT = 62 - 20 };
+#define BOOK_J (1.0 / 1048576.0)
+
+typedef struct Pool {
+    TwEngine engine, prefill;    // prefill: of the replicas that compute prompts for the others
+    bool apart;                  // there are such
+    bool ordered;                // boundaries of a cell go in order of time
+    bool signals, indexed;       // the router wants to know more than the load; what is cached where
+    TwRouterPolicy policy;
+    TwRouterSpec router;
+    TwHandOver hand_over;
+    int64_t detect_ns;    // until a lost request is tried again; < 0: it is not
+    const TwTraffic *traffic;
+    TwRequestSource source;
+    TwStream stream;
+    int replica_begin, replica_end, cell_begin, cell_end;
+    int services, tenants;
+    int moves_max, held_max;    // of a cell
+    int index_bits;
+} Pool;
+
+// A router cell: its replicas are neighbours. `of_pool` is its number in its pool, which keys its traffic.
+typedef struct Cell {
+    int pool, of_pool, replica_begin, replica_count;
+    size_t moves_at, held_at, index_at, latency_at;    // numbers of the first in their arrays
+} Cell;
+
+// A request on its way between replicas: its KV after a prompt was computed elsewhere, or itself after a loss.
+typedef struct Move {
+    int64_t at_ns;
+    uint64_t order;
+    TwRequest request;
+    TwComing coming;
+    int32_t from, to;    // replicas of the cell; from -1: nothing to free; to -1: any
+    uint32_t row;        // of `from`
+} Move;
+
+// The changing half of a cell.
+typedef struct CellState {
+    TwRouter router;
+    int64_t next_ns;    // of the moves
+    uint64_t order;
+    int32_t moves, held, held_first;    // held: at the router
+    int64_t index_used;
+    int64_t transfers, transfer_bytes, retried, overflow;
+    TwWide transfer_ns;
+} CellState;
+
+struct TwWorkloadPlant {
+    TwArena *arena;
+    int pool_count, cell_count, threads;
+    Pool *pools;
+    Cell *cells;
+    int *rack;             // [replica]
+    int *rack_replicas;    // [rack]
+    bool *prefill;         // [replica] computes prompts for the others
+    size_t *parts_at;      // [replica] in `parts`
+    int64_t measure_from_ns;
+    TwSlot replicas, parts;                // [replica] heads, and the arrays of each, in cell order
+    TwSlot cell_states, latencies;         // [cell], [cell and class]
+    TwSlot moves, held, index;             // see Cell
+    TwSlot services, tenants;              // [cell] counts of each class, of each tenant
+    TwSlot next_ns, load, off, signals;    // [replica] copies for the router
+    TwSlot seen_load, seen_signals;        // as the router saw them last
+    TwSlot out_ns, in_ns;                  // [replica] when its link is free, each way
+    TwSlot joules, tokens;                 // [replica] of the window
+};
+typedef struct TwWorkloadPlant Plant;
+
+static inline TwReplica *replica_of(const Plant *p, void *block, int i)
+{
+    return (TwReplica *)tw_at(block, p->replicas) + i;
+}
+
+static inline const TwReplica *replica_const(const Plant *p, const void *block, int i)
+{
+    return (const TwReplica *)tw_at_const(block, p->replicas) + i;
+}
+
+static inline const TwEngine *engine_of(const Plant *p, const Pool *pool, int i)
+{
+    return p->prefill[i] ? &pool->prefill : &pool->engine;
+}
+
+// One cell from from_ns to until_ns.
+void tw_cell_advance(const Plant *plant, void *block, int cell, const TwWorkloadIn *in, int64_t from_ns,
+                     int64_t until_ns);

@@ -1,0 +1,337 @@
+// Router cells: the central queue against Erlang, KV-aware routing against the caches themselves, prompts computed
+// apart, what is tried again after a loss; the same bytes for any number of threads.
+#include "models/workload/workload_inner.h"
+#include "tests/workload/serving.h"
+
+enum { REPLICAS = 12, CELLS = 3 };
+
+// Sessions that come back: each turn holds all before it. Keyed by cell, so that threads cannot matter.
+typedef struct Cursor {
+    int64_t next_ns, count;
+    uint64_t seed;
+    int32_t length[40];    // of each session so far
+} Cursor;
+typedef struct Source {
+    TwSlot cursor;
+    double gap_ns;
+    int64_t most;
+    int longest;
+} Source;
+
+static int64_t peek(const void *context, const void *block, int cell)
+{
+    const Source *s = context;
+    const Cursor *c = (const Cursor *)tw_at_const(block, s->cursor) + cell;
+    return c->count < s->most ? c->next_ns : INT64_MAX;
+}
+
+static void pop(const void *context, void *block, int cell, TwRequest *q)
+{
+    const Source *s = context;
+    Cursor *c = (Cursor *)tw_at(block, s->cursor) + cell;
+    int k = draw_int(&c->seed, 0, 39);
+    if (c->length[k] > s->longest) c->length[k] = 0;
+    if (c->length[k] == 0) c->length[k] = 200 + draw_int(&c->seed, 1, 100);
+    c->length[k] += draw_int(&c->seed, 1, 60);
+    uint64_t stream = tw_content_stream((uint64_t)cell << 32 | (uint64_t)k, 7);
+    *q = (TwRequest){.arrival_ns = c->next_ns,
+                     .input_tokens = c->length[k],
+                     .output_tokens = draw_int(&c->seed, 1, 60),
+                     .id = (uint32_t)c->count,
+                     .service = (uint8_t)(k % 2),
+                     .tenant = (uint16_t)(k % 3)};
+    q->content = (TwContent){.count = 2, .output_stream = stream, .output_start = q->input_tokens};
+    q->content.segment[0] = (TwSegment){5, 0, 200};
+    q->content.segment[1] = (TwSegment){stream, 200, q->input_tokens - 200};
+    c->length[k] += q->output_tokens;
+    c->count++;
+    c->next_ns += (int64_t)(-log(draw_unit(&c->seed)) * s->gap_ns);
+}
+
+typedef struct Factory {
+    TestStep step;
+    TwStepSource source;
+    Source traffic;
+    TwRequestSource requests;
+    int rack[REPLICAS], cell[REPLICAS];
+    bool prefill[REPLICAS];
+    TwEngineSpec engine, apart;
+    TwServiceLimit limits[2];
+    TwPoolSpec pool;
+    TwLayout layout;
+    TwWorkload *workload;
+    void *block;
+} Factory;
+
+static void open_factory(Factory *f, const char *router, int threads)
+{
+    f->step = (TestStep){5e6, 2e4, 12.5, 1.0, 0.2, 100.0, 650.0, 4096, 100000};
+    f->source = test_source(&f->step);
+    f->traffic.cursor = tw_layout_add(&f->layout, CELLS, sizeof(Cursor));
+    if (!f->requests.peek) f->requests = (TwRequestSource){.context = &f->traffic, .peek = peek, .pop = pop};
+    for (int i = 0; i < REPLICAS; i++) {
+        f->rack[i] = i % 2;
+        f->cell[i] = i / (REPLICAS / CELLS);
+    }
+    f->limits[0] = tw_service_limit(0.2, 0.02, INFINITY);
+    f->limits[1] = tw_service_limit(1.0, 0.05, 5.0);
+    f->engine.services = 2;
+    f->engine.service = f->limits;
+    f->engine.tenants = 3;
+    f->pool.name = "cells";
+    f->pool.step = &f->source;
+    f->pool.replica_count = REPLICAS;
+    f->pool.replica_rack = f->rack;
+    f->pool.replica_cell = f->cell;
+    f->pool.cell_count = CELLS;
+    f->pool.max_tokens = 512;
+    f->pool.max_sequences = 16;
+    f->pool.block_tokens = 16;
+    f->pool.kv_blocks = 600;
+    f->pool.queue_max = 400;
+    f->pool.router = router;
+    f->pool.ttft_slo_s = f->pool.tpot_slo_s = 1.0;
+    f->pool.seed = 4;
+    f->pool.source = &f->requests;
+    f->pool.engine = &f->engine;
+    TwErrors *errors = tw_errors_create();
+    const TwWorkloadSpec spec = {2, 1, &f->pool, 0, threads};
+    if (!tw_workload_create(&f->workload, &spec, &f->layout, errors)) {
+        tw_errors_print(errors, 20, stderr);
+        exit(1);
+    }
+    tw_errors_destroy(errors);
+    f->block = tw_block_create(&f->layout);
+    tw_workload_start(f->workload, f->block);
+    for (int k = 0; k < CELLS; k++) ((Cursor *)tw_at(f->block, f->traffic.cursor))[k] = (Cursor){.seed = (uint64_t)k};
+}
+
+static void run_factory(Factory *f, int64_t from_ns, int64_t until_ns, bool second_rack)
+{
+    double clock[2] = {1.0, 1.0}, cap[2] = {INFINITY, INFINITY}, joules[2], demand[2], tokens[2], kv[2];
+    bool on[2] = {true, second_rack};
+    const TwWorkloadIn in = {clock, cap, on, NULL};
+    TwWorkloadOut out = {joules, demand, tokens, kv};
+    tw_workload_advance(f->workload, f->block, &in, from_ns, until_ns, &out);
+}
+
+static TwWorkloadTotals check_factory(const Factory *f)
+{
+    TwWorkloadTotals t;
+    tw_workload_totals(f->workload, f->block, -1, &t);
+    CHECK(t.arrived == t.completed + t.running + t.waiting + t.rejected + t.lost);
+    CHECK(t.input_tokens_arrived == t.input_tokens_done + t.input_tokens_pending + t.input_tokens_dropped);
+    CHECK(t.output_tokens_arrived == t.output_tokens_done + t.output_tokens_pending + t.output_tokens_dropped);
+    int64_t completed = 0, arrived = 0, by_tenant = 0;
+    for (int s = 0; s < 2; s++) {
+        TwServiceCounts counts;
+        tw_workload_service(f->workload, f->block, 0, s, &counts);
+        completed += counts.completed;
+        arrived += counts.arrived;
+    }
+    for (int s = 0; s < 3; s++) {
+        TwServiceCounts counts;
+        tw_workload_tenant(f->workload, f->block, 0, s, &counts);
+        by_tenant += counts.completed;
+    }
+    CHECK(completed == t.completed && by_tenant == t.completed && arrived == t.arrived);
+    const Plant *p = f->workload->inner;
+    for (int i = 0; i < REPLICAS; i++)
+        CHECK(tw_engine_consistent(engine_of(p, p->pools, i), replica_const(p, f->block, i)));
+    return t;
+}
+
+static void close_factory(Factory *f)
+{
+    tw_block_destroy(f->block);
+    tw_workload_destroy(f->workload);
+}
+
+// The index says of every cached run what the caches themselves say.
+static void index_is_what_is_cached(const Factory *f)
+{
+    const Plant *p = f->workload->inner;
+    int entries = 0;
+    for (int cell = 0; cell < CELLS; cell++) {
+        const Cell *c = &p->cells[cell];
+        const Pool *pool = &p->pools[c->pool];
+        const TwKvEntry *entry = (const TwKvEntry *)tw_at_const(f->block, p->index) + c->index_at;
+        const TwKvIndex index = {pool->index_bits, NULL, (TwKvEntry *)(uintptr_t)entry};
+        for (int k = 0; k < c->replica_count; k++) {
+            TwReplica *r = replica_of(p, f->block, c->replica_begin + k);
+            const TwPrefix prefix = tw_engine_prefix(&pool->engine, r, NULL);
+            for (int at = 0; at < 1 << pool->engine.prefix.bits; at++) {
+                if (!prefix.table[at]) continue;
+                const TwPrefixNode *n = prefix.node + ((int32_t)(uint32_t)prefix.table[at] - 1);
+                const TwKvEntry *e = tw_kv_index_find(&index, n->base);
+                CHECK(e && (e->replicas >> k & 1) && (!e->equal || e->until >= n->depth + n->length));
+                entries++;
+            }
+        }
+    }
+    CHECK(entries > 100);
+}
+
+static void kv_aware_finds_more(void)
+{
+    int64_t hit[3];
+    static const char *const routers[] = {"round_robin", "kv_aware", "affinity"};
+    for (int k = 0; k < 3; k++) {
+        Factory f = {.traffic = {.gap_ns = 6e6, .most = 4000, .longest = 1500}, .engine = {.prefix_cache = true}};
+        open_factory(&f, routers[k], 1);
+        for (int64_t s = 0; s < 60; s++) run_factory(&f, s * 500000000, (s + 1) * 500000000, true);
+        if (k > 0) index_is_what_is_cached(&f);
+        TwWorkloadTotals t = check_factory(&f);
+        CHECK(t.completed + t.rejected == 3 * 4000);
+        hit[k] = t.prompt_tokens_hit * 100 / t.prompt_tokens_looked_up;
+        close_factory(&f);
+    }
+    printf("tokens found: in turn %lld %%, KV-aware %lld %%, by session %lld %%\n", (long long)hit[0],
+           (long long)hit[1], (long long)hit[2]);
+    CHECK(hit[1] > hit[0] + 10 && hit[2] > hit[0] + 10);
+}
+
+// Prompts on four replicas of twelve, decodes on the others; a loss of power in between.
+static void apart_and_again(int threads, uint64_t *checksum)
+{
+    Factory f = {.traffic = {.gap_ns = 8e6, .most = 3000, .longest = 1500}, .engine = {.prefix_cache = true}};
+    for (int i = 0; i < REPLICAS; i++) f.prefill[i] = i % 4 == 0;
+    f.apart = (TwEngineSpec){
+        .step = &f.source, .max_tokens = 2048, .max_sequences = 16, .kv_blocks = 600, .prefix_cache = true};
+    f.pool.hand_over = (TwHandOver){.engine = &f.apart,
+                                    .replica_prefill = f.prefill,
+                                    .bytes_per_token = 131072,
+                                    .bytes_s = 50e9,
+                                    .latency_s = 1e-5,
+                                    .local_tokens = 20};
+    f.pool.retry = true;
+    f.pool.detect_s = 0.1;
+    open_factory(&f, "least_loaded", threads);
+    for (int64_t s = 0; s < 80; s++) run_factory(&f, s * 500000000, (s + 1) * 500000000, s != 20 && s != 21);
+    TwWorkloadTotals t = check_factory(&f);
+    CHECK(t.completed + t.rejected + t.lost == 9000 && t.transfers > 4000 && t.retried > 0 && t.lost == 0);
+    CHECK(t.moving == 0);
+    *checksum = tw_block_checksum(f.block, f.layout.bytes);
+    if (threads == 1)
+        printf("%lld transfers of %.1f MB and %.3f ms, %lld tried again, %lld rejected\n", (long long)t.transfers,
+               (double)t.transfer_bytes / (double)t.transfers * 1e-6, t.transfer_s / (double)t.transfers * 1e3,
+               (long long)t.retried, (long long)t.rejected);
+    close_factory(&f);
+}
+
+// C14: 4,096 tokens of 131,072 bytes at 50 GB/s and 10 us, alone: 10.747418 ms between first and second token.
+static int64_t jobs_left;
+static int64_t one_peek(const void *context, const void *block, int cell)
+{
+    (void)context, (void)block;
+    return cell == 0 && jobs_left > 0 ? 0 : INT64_MAX;
+}
+static void one_pop(const void *context, void *block, int cell, TwRequest *q)
+{
+    (void)context, (void)block, (void)cell;
+    jobs_left--;
+    *q = ASK(0, 4096, 3, 0);
+}
+
+static void transfer_by_hand(void)
+{
+    Factory f = {.traffic = {.most = 0}};
+    for (int i = 0; i < REPLICAS; i++) f.prefill[i] = i % 4 == 0;
+    f.apart = (TwEngineSpec){.step = &f.source, .max_tokens = 8192, .max_sequences = 16, .kv_blocks = 600};
+    f.pool.hand_over = (TwHandOver){.engine = &f.apart,
+                                    .replica_prefill = f.prefill,
+                                    .bytes_per_token = 131072,
+                                    .bytes_s = 50e9,
+                                    .latency_s = 1e-5};
+    jobs_left = 1;
+    f.requests = (TwRequestSource){.peek = one_peek, .pop = one_pop};
+    open_factory(&f, "round_robin", 1);
+    run_factory(&f, 0, 60000000000, true);
+    TwWorkloadTotals t = check_factory(&f);
+    CHECK(t.completed == 1 && t.transfers == 1 && t.output_tokens_done == 3);
+    CHECK_NEAR(t.transfer_s, 0.010747418, 1e-6);
+    close_factory(&f);
+}
+
+// C6: M/M/4 with one queue: Erlang C(4, 3) = 0.509434, mean wait 0.101887 s.
+typedef struct Jobs {
+    uint64_t seed;
+    int64_t next_ns, left;
+    double service_s;
+} Jobs;
+static Jobs jobs;
+
+static int64_t jobs_peek(const void *context, const void *block, int cell)
+{
+    (void)context, (void)block, (void)cell;
+    return jobs.left > 0 ? jobs.next_ns : INT64_MAX;
+}
+
+static void jobs_pop(const void *context, void *block, int cell, TwRequest *q)
+{
+    (void)context, (void)block, (void)cell;
+    int output = 1 + (int)(log(draw_unit(&jobs.seed)) / log(1.0 - 1.0 / 200.0));
+    *q = ASK(jobs.next_ns, 1, output, 0);
+    jobs.service_s += output * 1e-3;
+    jobs.left--;
+    jobs.next_ns += (int64_t)(-log(draw_unit(&jobs.seed)) / 15.0 * 1e9);
+}
+
+static void one_queue_for_four(void)
+{
+    TestStep step = {.a0_ns = 1e6, .watts_idle = 100.0, .watts_full = 500.0};
+    TwStepSource source = test_source(&step);
+    static int rack[4], cell[4];
+    const TwRequestSource from = {.peek = jobs_peek, .pop = jobs_pop};
+    const TwPoolSpec pool = {.name = "servers",
+                             .step = &source,
+                             .replica_count = 4,
+                             .replica_rack = rack,
+                             .replica_cell = cell,
+                             .cell_count = 1,
+                             .max_tokens = 1,
+                             .max_sequences = 1,
+                             .block_tokens = 16,
+                             .kv_blocks = 1000,
+                             .queue_max = 1000,
+                             .router = "central",
+                             .ttft_slo_s = 1.0,
+                             .tpot_slo_s = 1.0,
+                             .seed = 9,
+                             .source = &from};
+    const TwWorkloadSpec spec = {1, 1, &pool, 0, 1};
+    TwLayout layout = {0};
+    TwWorkload *workload;
+    TwErrors *errors = tw_errors_create();
+    CHECK(tw_workload_create(&workload, &spec, &layout, errors));
+    void *block = tw_block_create(&layout);
+    tw_workload_start(workload, block);
+    enum { REQUESTS = 600000 };
+    jobs = (Jobs){26, 0, REQUESTS, 0.0};
+    double clock = 1.0, cap = INFINITY, joules, demand, tokens, kv;
+    bool on = true;
+    const TwWorkloadIn in = {&clock, &cap, &on, NULL};
+    TwWorkloadOut out = {&joules, &demand, &tokens, &kv};
+    tw_workload_advance(workload, block, &in, 0, 1000000000000000, &out);
+    TwSketch e2e;
+    tw_workload_sketch(workload, block, 0, TW_E2E, &e2e);
+    CHECK(e2e.count == REQUESTS);
+    double wait = tw_sketch_mean(&e2e) - jobs.service_s / REQUESTS;
+    printf("M/M/4: mean wait %.4f s, closed form 0.1019\n", wait);
+    CHECK_NEAR(wait, 0.101887, 0.02);
+    tw_block_destroy(block);
+    tw_workload_destroy(workload);
+    tw_errors_destroy(errors);
+}
+
+int main(void)
+{
+    uint64_t sum[2];
+    one_queue_for_four();
+    kv_aware_finds_more();
+    apart_and_again(1, &sum[0]);
+    apart_and_again(2, &sum[1]);
+    CHECK(sum[0] == sum[1]);
+    transfer_by_hand();
+    return check_failures != 0;
+}
