@@ -316,9 +316,14 @@ bool tw_couple(const TwPlant *plant, void *block, TwScratch *s, int64_t from_ns,
         .cdu_return_degc = w->cdu_return_degc,
         .cdu_heat_w = w->cdu_heat_w,
         .cdu_valve_fraction = w->cdu_valve_fraction,
+        .crossings = s->crossings,
+        .crossing_most = 2 * plant->rack_count,
     };
     const TwThermalIn thermal_in = {s->all_w, fabric_w + released_j / window_s, load_on + 1};
     if (!tw_thermal_advance(plant->thermal, block, &thermal_in, from_s, until_s, &heat, error)) return false;
+    double hottest = -INFINITY;
+    for (int i = 0; i < plant->rack_count; i++) hottest = fmax(hottest, w->chip_degc[i]);
+    tw_story_crossings(plant, block, heat.crossings, heat.crossing_count, hottest);
     w->plant_supply_degc = heat.plant_supply_degc;
     w->plant_return_degc = heat.plant_return_degc;
     w->room_degc = heat.room_degc;

@@ -10,7 +10,8 @@ typedef struct TwScratch {
     double *rack_ac_w, *rack_extra_j, *device_j, *tokens, *cap_w, *floor_w, *most_w;
     double *thermal_load_w, *element_loss_w;
     bool *load_on;
-    double *series[TW_GROUPS];                         // values in the order that the recorder wants
+    TwThermalCrossing *crossings;    // [2 racks] chips that passed their slowdown temperature in the window
+    double *series[TW_GROUPS];       // values in the order that the recorder wants
     int64_t output_tokens, input_tokens, completed;    // totals at the end of the window before
     int64_t dropped_requests, dropped_tokens;          // lost and rejected
 } TwScratch;

@@ -271,8 +271,9 @@ static const TwChild workload_children[] = {
 static const TwKind workload_kind = {
     "workload", NULL, workload_fields, TW_COUNT(workload_fields), workload_children, TW_COUNT(workload_children)};
 
-static const char *const event_words[] = {"load_target", "lose",  "restore",  "set_supply", "pump_fail",
-                                          "dip",         "reset", "maintain", NULL};
+static const char *const event_words[] = {"load_target", "lose",     "restore",    "set_supply",   "pump_fail", "dip",
+                                          "reset",       "maintain", "pump_trip",  "valve_stuck",  "clog",      "foul",
+                                          "leak",        "unit_out", "water_loss", "chiller_trip", "heat_wave", NULL};
 static const TwField event_fields[] = {
     WORD(TwEventRow, kind, NULL, event_words, "what happens"),
     {"feed", "", TW_TEXT, 0, 0, "", AT(TwEventRow, element), "power element or CDU it happens to", NULL},
@@ -284,6 +285,9 @@ static const TwField event_fields[] = {
     REAL(TwEventRow, limit_w, "W", 0, 1e12, "inf", "load_target: the limit"),
     REAL(TwEventRow, supply_degc, "degC", 5, 70, "unknown", "set_supply: the set point"),
     REAL(TwEventRow, voltage_fraction, "1", 0, 1, "unknown", "dip: voltage left, of nominal"),
+    REAL(
+        TwEventRow, value, "", -1e9, 1e9, "unknown",
+        "clog: times the resistance added; foul: K/W; leak: kg/s; unit_out: units; heat_wave: K; valve_stuck: opening"),
     YES(TwEventRow, best_effort, "true", "load_target: a goal rather than an obligation; named in the event log"),
 };
 static const TwKind event_kind = {"event", NULL, event_fields, TW_COUNT(event_fields), NULL, 0};

@@ -49,8 +49,8 @@ typedef struct TwRackCoolingRow {
 } TwRackCoolingRow;
 
 typedef struct TwRackRow {
-    TwTexts feeds;           // power elements of several cords; empty: one cord, to `from`
-    TwReals feed_share;      // of the rack's power while all of them live; empty: equal
+    TwTexts feeds;         // power elements of several cords; empty: one cord, to `from`
+    TwReals feed_share;    // of the rack's power while all of them live; empty: equal
     int64_t priority, shelf_spare;
     const char *from, *cdu, *hall;    // facility side: feed, CDU ("" air), hall
     int64_t gpu_count, cpu_count, tray_count, switch_chip_count, domain_gpus;
@@ -123,6 +123,7 @@ typedef struct TwEventRow {
     double at_s, until_s, for_s, limit_w, supply_degc;
     double voltage_fraction;
     bool best_effort;
+    double value;    // of a cooling event
 } TwEventRow;
 
 typedef struct TwRunRow {

@@ -64,7 +64,8 @@ typedef enum TwEventKind {
     TW_EVENT_REPAIRED,
     TW_EVENT_RESTOCK,
     TW_EVENT_MAINTAIN,
-    TW_EVENT_MAINTAIN_END
+    TW_EVENT_MAINTAIN_END,
+    TW_EVENT_COOLING = 1000    // + TwThermalAct: what happens to the cooling plant
 } TwEventKind;
 
 typedef struct TwEventPlan {

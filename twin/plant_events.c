@@ -1,4 +1,5 @@
 // Events that a facility file scripts, resolved and in order of time.
+#include "models/thermal/faults.h"
 #include "twin/plant_parts.h"
 #include "twin/reference.h"
 
@@ -26,6 +27,18 @@ static const struct {
     {"reset", TW_EVENT_RESET, TW_EVENT_RESET, false, false, NULL},
     {"set_supply", TW_EVENT_SUPPLY, TW_EVENT_SUPPLY, true, false, "supply_degc"},
     {"pump_fail", TW_EVENT_PUMP, TW_EVENT_PUMP_END, true, true, NULL},
+#define COOLING(act)                                                                                                   \
+    (TwEventKind)(TW_EVENT_COOLING + TW_ACT_##act), (TwEventKind)(TW_EVENT_COOLING + TW_ACT_##act##_END)
+    {"pump_trip", COOLING(PUMP_TRIP), true, true, NULL},
+    {"valve_stuck", COOLING(VALVE_STUCK), true, true, NULL},
+    {"clog", COOLING(CLOG), true, true, "value"},
+    {"foul", COOLING(FOUL), true, true, "value"},
+    {"leak", COOLING(LEAK), true, true, "value"},
+    {"unit_out", COOLING(UNIT_OUT), false, true, "value"},
+    {"water_loss", COOLING(WATER_LOSS), false, true, NULL},
+    {"chiller_trip", COOLING(CHILLER_TRIP), false, true, NULL},
+    {"heat_wave", COOLING(HEAT_WAVE), false, true, "value"},
+#undef COOLING
 };
 
 static bool contradicts(const TwEventPlan *a, const TwEventPlan *b)
@@ -47,9 +60,16 @@ static void compile_event(TwPlant *plant, const TwNode *node, TwErrors *errors)
         tw_node_error(node, "element", errors, "feed and element are two words for one setting: give one of them");
         return;
     }
+    // the cooling plant is one: it needs no name
+    bool whole = words[w].kind >= TW_EVENT_COOLING && !words[w].cdu;
     int count = words[w].cdu ? plant->cdu_count : plant->element_count;
     const char *const *names = words[w].cdu ? plant->cdu_names : plant->element_names;
-    int target = tw_find_entry(names, count, name, 0, 1);
+    int target = whole ? 0 : tw_find_entry(names, count, name, 0, 1);
+    if (whole && name[0]) {
+        tw_node_error(node, row.element[0] ? "feed" : "element", errors,
+                      "a %s happens to the cooling plant: leave out \"%s\"", row.kind, name);
+        return;
+    }
     if (target < 0) {
         tw_reference_error(node, row.other[0] ? "element" : "feed", errors, name,
                            words[w].cdu ? "CDU" : "power element", names, count);
@@ -65,7 +85,8 @@ static void compile_event(TwPlant *plant, const TwNode *node, TwErrors *errors)
         return;
     }
     const char *need = words[w].value;
-    double value = !need                              ? NAN
+    double value = !need                              ? row.value
+                   : strcmp(need, "value") == 0       ? row.value
                    : strcmp(need, "limit_w") == 0     ? row.limit_w
                    : strcmp(need, "supply_degc") == 0 ? row.supply_degc
                                                       : row.voltage_fraction;

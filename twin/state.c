@@ -1,5 +1,7 @@
 #include "twin/state.h"
 
+#include "models/thermal/faults.h"
+
 #include "models/operations/grid.h"
 #include "sim/version.h"
 #include "twin/accounts.h"
@@ -61,6 +63,7 @@ static void take_scratch(TwState *state)
     w->load_w = reals(a, loads);
     s->thermal_load_w = reals(a, loads);
     s->load_on = TW_TAKE(a, loads, bool);
+    s->crossings = TW_TAKE(a, 2 * racks, TwThermalCrossing);
     for (int g = 0; g < plant->record.group_count; g++)
         s->series[g] = reals(a, plant->record.groups[g].series_count * plant->record.groups[g].count);
 }
@@ -365,11 +368,32 @@ static int tell(TwState *state, TwEventKind kind, int target, double value, int 
     return entry;
 }
 
+// Something happens to the cooling plant; its end points back to its beginning.
+static void cool(TwState *state, TwThermalAct act, int target, double value, int cause)
+{
+    const TwPlant *plant = state->plant;
+    TwMeters *m = tw_at(state->block, plant->slot.meters);
+    bool end = act % 2 == 1;
+    for (int i = tw_story_count(plant, state->block) - 1; end && cause < 0 && i >= 0; i--) {
+        const TwEntry *e = tw_story_entry(plant, state->block, i);
+        if (e->kind == TW_HAPPENED_COOLING && e->count == (int)act - 1 && e->target == target) cause = i;
+    }
+    int entry = tw_story_add(plant, state->block, m->time_ns, end ? TW_HAPPENED_COOLING_END : TW_HAPPENED_COOLING,
+                             cause, target, (int)act, value);
+    tw_story_note(plant, state->block, entry);
+    tw_thermal_act(plant->thermal, state->block, act, target, value, (double)m->time_ns * 1e-9);
+    m->next_grant_ns = m->time_ns;
+}
+
 static void apply(TwState *state, TwEventKind kind, int target, double value, double for_s, int cause)
 {
     const TwPlant *plant = state->plant;
     double *target_w = tw_f64(state->block, plant->slot.target_w);
     TwMeters *m = tw_at(state->block, plant->slot.meters);
+    if (kind >= TW_EVENT_COOLING) {
+        cool(state, (TwThermalAct)(kind - TW_EVENT_COOLING), target, value, cause);
+        return;
+    }
     int entry = tell(state, kind, target, value, cause);
     switch (kind) {
     case TW_EVENT_TARGET:
@@ -446,7 +470,8 @@ static void happen(TwState *state, const TwEvent *event)
 bool tw_state_inject(TwState *state, TwEventKind kind, double at_s, int target, double value)
 {
     const TwPlant *plant = state->plant;
-    bool cdu = kind == TW_EVENT_SUPPLY || kind == TW_EVENT_PUMP || kind == TW_EVENT_PUMP_END;
+    bool cdu = kind == TW_EVENT_SUPPLY || kind == TW_EVENT_PUMP || kind == TW_EVENT_PUMP_END ||
+               (kind >= TW_EVENT_COOLING && plant->cdu_count > 0);
     assert(target >= 0 && target < (cdu ? plant->cdu_count : plant->element_count));
     int64_t at_ns = (int64_t)llround(at_s * 1e9);
     if (at_ns < tw_state_meters(state)->time_ns) return false;

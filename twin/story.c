@@ -1,5 +1,7 @@
 #include "twin/story.h"
 
+#include "models/thermal/faults.h"
+
 #include "twin/failures.h"
 
 #include <assert.h>
@@ -13,6 +15,7 @@ static const int64_t QUIET_NS = 60000000000LL;    // an episode is over when it 
 
 // The head of the log; lies in the block.
 typedef struct Story {
+    double chip_peak_degc;    // hottest chip since chips last passed their slowdown temperature
     int32_t count;
     int32_t trouble;     // last entry that took supply away and is not mended; -1: none
     int32_t cooling;     // last entry that took cooling away and is not mended; -1: none
@@ -62,7 +65,7 @@ int tw_story_add(const TwPlant *plant, void *block, int64_t time_ns, TwHappening
 // --- words ----------------------------------------------------------------------------------------------------------
 
 // What an entry's target is, and how it reads: %s name, %c its count of followers.
-typedef enum Of { OF_NOTHING, OF_ELEMENT, OF_CDU, OF_LOAD, OF_RACK, OF_CLASS } Of;
+typedef enum Of { OF_NOTHING, OF_ELEMENT, OF_CDU, OF_LOAD, OF_RACK, OF_CLASS, OF_ACT } Of;
 static const struct {
     const char *word;
     Of of;
@@ -109,6 +112,10 @@ static const struct {
     [TW_HAPPENED_CALLED] = {"generator_called", OF_ELEMENT, 1},
     [TW_HAPPENED_READY] = {"generator_ready", OF_ELEMENT, 0},
     [TW_HAPPENED_STOPPED] = {"generator_stopped", OF_ELEMENT, 1},
+    [TW_HAPPENED_COOLING] = {"cooling", OF_ACT, 2},
+    [TW_HAPPENED_COOLING_END] = {"cooling_end", OF_ACT, 0},
+    [TW_HAPPENED_HOT] = {"chips_hot", OF_RACK, 2},
+    [TW_HAPPENED_COOL] = {"chips_cool", OF_RACK, 0},
 };
 
 const char *tw_story_word(TwHappening kind) { return kinds[kind].word; }
@@ -127,6 +134,8 @@ const char *tw_story_target(const TwPlant *plant, const TwEntry *e)
         return plant->racks[e->target].name;
     case OF_CLASS:
         return plant->failures.classes[e->target].name;
+    case OF_ACT:
+        return tw_thermal_act_on_cdu((TwThermalAct)e->count) ? plant->cdu_names[e->target] : "the cooling plant";
     case OF_NOTHING:
         break;
     }
@@ -150,6 +159,17 @@ void tw_story_text(const TwPlant *plant, const TwEntry *e, char *text, size_t si
     char more[32], part[TW_NAME + 48] = "";
     if (kinds[e->kind].of == OF_CLASS) tw_failures_part(plant, e->target, e->count, part, sizeof part);
     switch ((TwHappening)e->kind) {
+    case TW_HAPPENED_COOLING:
+    case TW_HAPPENED_COOLING_END:
+        tw_thermal_act_text((TwThermalAct)e->count, name, e->value, text, size);
+        break;
+    case TW_HAPPENED_HOT:
+        snprintf(text, size, "chips of %s pass their slowdown at %.4g degC, %d %s at once", name, e->value, all, racks);
+        break;
+    case TW_HAPPENED_COOL:
+        snprintf(text, size, "chips of %s, the last of %d %s, back below it; the hottest reached %.1f degC", name, all,
+                 racks, e->value);
+        break;
     case TW_HAPPENED_TARGET:
         snprintf(text, size, "load target %.4g kW on %s", kw, name);
         break;
@@ -381,6 +401,14 @@ void tw_story_note(const TwPlant *plant, void *block, int entry)
     case TW_HAPPENED_DIP_END:
         ids(block, slot->element)[e->target] = -1;
         s->trouble = -1;
+        break;
+    case TW_HAPPENED_COOLING:
+        if (tw_thermal_act_on_cdu((TwThermalAct)e->count)) ids(block, slot->cdu)[e->target] = entry;
+        s->cooling = entry;
+        break;
+    case TW_HAPPENED_COOLING_END:
+        if (tw_thermal_act_on_cdu((TwThermalAct)e->count)) ids(block, slot->cdu)[e->target] = -1;
+        s->cooling = -1;
         break;
     case TW_HAPPENED_PUMP:
         ids(block, slot->cdu)[e->target] = s->cooling = entry;
@@ -789,6 +817,32 @@ static void book_costs(const TwPlant *plant, void *block, const TwStoryWindow *w
         log[entry].dropped += w->dropped_tokens / among;
     }
     for (int i = 0; i < plant->rack_count; i++) fresh[i] = false;
+}
+
+// Chips that passed their slowdown temperature in a window: one entry each way, at the instant of the first and last.
+void tw_story_crossings(const TwPlant *plant, void *block, const TwThermalCrossing *list, int count,
+                        double chip_max_degc)
+{
+    Story *s = head(plant, block);
+    s->chip_peak_degc = fmax(s->chip_peak_degc, chip_max_degc);
+    const int32_t *cdu = tw_at_const(block, plant->slot.story.cdu);
+    for (int way = TW_LIMIT_SLOWDOWN; way <= TW_LIMIT_RECOVERED; way++) {
+        int best = -1, racks = 0;
+        for (int i = 0; i < count; i++) {
+            if ((int)list[i].limit != way) continue;
+            racks++;
+            bool better = best < 0 || (way == TW_LIMIT_SLOWDOWN ? list[i].time_s < list[best].time_s
+                                                                : list[i].time_s > list[best].time_s);
+            best = better ? i : best;
+        }
+        if (best < 0) continue;
+        double value = way == TW_LIMIT_SLOWDOWN ? plant->racks[list[best].rack].slowdown_degc : s->chip_peak_degc;
+        if (way == TW_LIMIT_SLOWDOWN) s->chip_peak_degc = chip_max_degc;
+        int rack = list[best].rack, loop = plant->racks[rack].cdu;
+        int why = loop >= 0 && cdu[loop] >= 0 ? cdu[loop] : s->cooling;
+        tw_story_add(plant, block, (int64_t)llround(list[best].time_s * 1e9),
+                     way == TW_LIMIT_SLOWDOWN ? TW_HAPPENED_HOT : TW_HAPPENED_COOL, why, rack, racks, value);
+    }
 }
 
 void tw_story_window(const TwPlant *plant, void *block, const TwStoryWindow *w)

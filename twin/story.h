@@ -55,6 +55,10 @@ typedef enum TwHappening {
     TW_HAPPENED_CALLED,          // a generator was asked to start; value: s until it is ready
     TW_HAPPENED_READY,           // it is at speed
     TW_HAPPENED_STOPPED,         // it stopped; value: 1 where its fuel ran out
+    TW_HAPPENED_COOLING,         // to the cooling plant; count: TwThermalAct; target: CDU, where it has one
+    TW_HAPPENED_COOLING_END,
+    TW_HAPPENED_HOT,     // chips pass their slowdown temperature; target: the first rack; count: racks
+    TW_HAPPENED_COOL,    // and come back below it; the last rack
     TW_HAPPENINGS
 } TwHappening;
 
@@ -114,6 +118,9 @@ typedef struct TwStoryWindow {
     double window_s;
 } TwStoryWindow;
 void tw_story_window(const TwPlant *plant, void *block, const TwStoryWindow *window);
+
+void tw_story_crossings(const TwPlant *plant, void *block, const TwThermalCrossing *list, int count,
+                        double chip_max_degc);
 
 // Replicas whose time has come serve again. True: at least one rack.
 bool tw_story_ready(const TwPlant *plant, void *block, int64_t time_ns);

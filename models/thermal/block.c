@@ -54,6 +54,9 @@ INLINE TwExchange exchange(const TwCduLanes *p, const TwCduInput *in, int l, dou
     TwExchange x;
     double u = p->kp[l] * (supply - in->set_degc[l]) + integral;
     double y = tw_saturate(u, p->valve_min[l], &x.slope);
+    bool stuck = in->stuck[l] > 0.0;
+    y = stuck ? in->held[l] : y;
+    x.slope = stuck ? 0.0 : x.slope;
     x.opening = y;
 
     // installed characteristic and its slope
@@ -68,7 +71,7 @@ INLINE TwExchange exchange(const TwCduLanes *p, const TwCduInput *in, int l, dou
     double s1 = lane_most(phi * primary, 1e-6), s2 = lane_most(flow, 1e-6);
     double film1 = p->resistance1[l] * exp_bound(-p->film_exponent[l] * lane_log(s1), 600.0);
     double film2 = p->resistance2[l] * exp_bound(-p->film_exponent[l] * lane_log(s2), 600.0);
-    double ua = 1.0 / (film1 + film2 + p->fouling[l]);
+    double ua = 1.0 / (film1 + film2 + p->fouling[l] + in->fouled[l]);
     double i1 = 1.0 / (s1 * p->plant_rate_w_k[l]), i2 = 1.0 / (s2 * p->rate_w_k[l]);
 
     // E is symmetric: write it with the larger reciprocal first, so that the exponential never overflows

@@ -8,6 +8,8 @@
 // Left out: pressure, air in the loop, and mixing between CDUs of a row.
 #pragma once
 
+#include <stdint.h>
+
 typedef struct TwCduRow {
     const char *title;
     const char *from;     // power element that feeds its pumps
@@ -23,4 +25,7 @@ typedef struct TwCduRow {
     double valve_rangeability, valve_authority, valve_min_fraction;
     double supply_j_k, return_j_k;    // heat capacity of each half of the loop
     double kp, ti_s, taw_s;
+    int64_t pump_count;                               // side by side
+    double pump_shutoff_fraction, filter_fraction;    // head at no flow over design head; filter's share of it
+    double leak_detect_s, leak_most_kg;
 } TwCduRow;

@@ -139,9 +139,13 @@ static void fill_plant(TwThermalPlant *plant, const TwThermalSpec *spec, double 
     if (spec->cdu_count > 0) {
         const TwPlantRow *row = spec->plant;
         plant->plant = *row;
-        plant->kind = is(row->kind, "dry_cooler") ? 0 : is(row->kind, "cooling_tower") ? 1 : 2;
+        static const char *const kinds[] = {"dry_cooler",       "cooling_tower", "conductance",
+                                            "adiabatic_cooler", "york_tower",    "sea_water"};
+        for (int k = 0; k < 6; k++)
+            if (is(row->kind, kinds[k])) plant->kind = k;
         plant->units =
             row->unit_count > 0 ? (double)row->unit_count : fmax(ceil(1.05 * liquid_w / row->capacity_w), 1.0);
+        plant->units += (double)row->spare_count;
         for (int c = 0; c < spec->cdu_count; c++) plant->design_w_k += spec->cdus[c].plant_flow_kg_s * plant->plant_cp;
         plant->header_j_k = plant->design_w_k * row->header_s;
         plant->tank_j_k = plant->design_w_k * row->tank_s;
@@ -152,7 +156,7 @@ static void fill_plant(TwThermalPlant *plant, const TwThermalSpec *spec, double 
         plant->fan_w = row->fan_w * plant->units;
         double heat_w = row->capacity_w * plant->units;
         double ua = row->exchanger_ua_w_k;
-        if (plant->kind == 0) {
+        if (plant->kind == DRY_COOLER || plant->kind == ADIABATIC_COOLER) {
             TwDryCooler *d = &plant->dry_cooler;
             *d = tw_dry_cooler_design(heat_w, row->inlet_degc, row->outlet_degc, row->air_degc, row->air_rise_k);
             double c_min = fmin(d->water_w_k, d->air_w_k);
@@ -163,16 +167,35 @@ static void fill_plant(TwThermalPlant *plant, const TwThermalSpec *spec, double 
             d->free_fraction =
                 row->free_convection_fraction * heat_w / (row->inlet_degc - row->air_degc) / fmax(d->air_w_k, c_min);
             ua = d->ua_w_k;
-        } else if (plant->kind == 1) {
+        } else if (plant->kind == COOLING_TOWER || plant->kind == YORK_TOWER) {
             double air = row->air_flow_kg_s > 0.0 ? row->air_flow_kg_s : row->flow_kg_s;
             plant->tower = tw_cooling_tower_design(heat_w, row->inlet_degc, row->outlet_degc, row->wet_bulb_degc,
                                                    air * plant->units);
             plant->tower.free_fraction = row->free_convection_fraction * 0.5;
             ua = plant->tower.ua_w_k;
+            double water_w_k = heat_w / (row->inlet_degc - row->outlet_degc);
+            plant->york = tw_york_design(water_w_k, row->inlet_degc - row->outlet_degc,
+                                         row->outlet_degc - row->wet_bulb_degc, row->wet_bulb_degc);
+            plant->york.free_fraction = row->free_convection_fraction;
+            if (plant->kind == YORK_TOWER) ua = plant->york.water_ratio > 0.0 ? 1.0 : 0.0;
         }
         if (!(ua > 0.0))
             tw_errors_add(errors, NULL, 0, 0, "plant: %.0f W from %g to %g degC is beyond any %s at its design air",
                           row->capacity_w, row->inlet_degc, row->outlet_degc, row->kind);
+    }
+    if (spec->cdu_count > 0) {
+        const TwPlantRow *row = spec->plant;
+        plant->export = (TwHeatExport){row->export_ua_w_k,
+                                       row->export_w / fmax(row->export_supply_degc - row->export_return_degc, 1.0),
+                                       row->export_return_degc,
+                                       row->export_supply_degc,
+                                       row->export_margin_k,
+                                       row->export_eta_fraction,
+                                       row->export_w};
+        plant->has_cold = row->chiller_w > 0.0 || row->export_w > 0.0;
+        if (row->export_w > 0.0 && row->export_supply_degc <= row->export_return_degc)
+            tw_errors_add(errors, NULL, 0, 0, "plant: heat export from %g to %g degC warms nothing",
+                          row->export_return_degc, row->export_supply_degc);
     }
     const TwRoomRow *room = spec->room;
     plant->room = *room;
@@ -264,7 +287,7 @@ static void fill_groups(TwThermalPlant *plant, const TwThermalSpec *spec, TwErro
 
 static void name_loads(TwThermalPlant *plant, const TwThermalSpec *spec)
 {
-    int cdus = spec->cdu_count, n = cdus + (cdus > 0 ? 2 : 0) + 2, k = 0;
+    int cdus = spec->cdu_count, n = cdus + (cdus > 0 ? 2 : 0) + 2 + (plant->has_cold ? 1 : 0), k = 0;
     const char **names = TW_TAKE(plant->arena, n, const char *);
     int *owner = TW_TAKE(plant->arena, n, int);
     char text[256];
@@ -279,6 +302,7 @@ static void name_loads(TwThermalPlant *plant, const TwThermalSpec *spec)
     }
     owner[k] = -2, names[k++] = "room.fans";
     owner[k] = -2, names[k++] = "room.chiller";
+    if (plant->has_cold) owner[k] = -1, names[k++] = "plant.chiller";
     plant->out.load_count = n;
     plant->out.load_names = names;
     plant->out.load_cdu = owner;
@@ -296,6 +320,9 @@ static void reserve(TwThermalPlant *plant, TwLayout *layout, int cdus)
     plant->step_meter = tw_layout_add(layout, groups, sizeof(TwGroupMeter));
     plant->plant_slope = tw_layout_add(layout, PLANT_STATES, sizeof(double));
     plant->failed = tw_layout_add(layout, (size_t)cdus + 1, sizeof(double));
+    plant->cdu_faults = tw_layout_add(layout, ((size_t)cdus + 1) * CDU_FAULTS, sizeof(double));
+    plant->plant_modes = tw_layout_add(layout, PLANT_MODES, sizeof(double));
+    plant->chip_before = tw_layout_add(layout, places, sizeof(TwLane));
     plant->set_points = tw_layout_add(layout, 2 * ((size_t)cdus + 1), sizeof(double));
     plant->out.state_bytes = layout->bytes - before;
 }

@@ -9,6 +9,7 @@
 #include "models/thermal/cdu.h"
 #include "models/thermal/cooling_tower.h"
 #include "models/thermal/dry_cooler.h"
+#include "models/thermal/heat_export.h"
 #include "models/thermal/plant.h"
 #include "models/thermal/rack.h"
 #include "models/thermal/room.h"
@@ -47,7 +48,24 @@ typedef struct TwRackInput {
 } TwRackInput;
 typedef struct TwCduInput {
     TwLane set_degc, speed, on;    // set point; speed of a working pump; 1 powered, 0 dead
+    TwLane stuck, held, fouled;    // 1: the valve holds that opening; resistance added, K/W
 } TwCduInput;
+
+// Faults of a CDU, and modes of the plant, in the state block.
+enum { F_PUMPS_OUT, F_STUCK, F_HELD, F_CLOG, F_FOUL, F_LEAK, F_LEAK_SINCE, F_LOST, F_ISOLATED, CDU_FAULTS };
+enum {
+    P_UNITS_OUT,
+    P_WATER_LOST,
+    P_BASIN,
+    P_CHILLER_TRIPPED,
+    P_CHILLER_ON,
+    P_CHILLER_SINCE,
+    P_WARMER,
+    P_WARMER_SET,
+    P_RUNNING,
+    P_STAGE_SINCE,
+    PLANT_MODES
+};
 
 // Heat of a step or a window by lane, J.
 typedef struct TwGroupMeter {
@@ -69,8 +87,10 @@ typedef struct TwBoundary {
     double plant_degc[2], room_degc[2], primary[2];    // primary: pump speed of the facility loop
 } TwBoundary;
 
+enum { DRY_COOLER, COOLING_TOWER, CONDUCTANCE, ADIABATIC_COOLER, YORK_TOWER, SEA_WATER };    // kinds of heat rejection
+
 typedef struct TwAmbient {
-    double dry_bulb_degc[2], wet_bulb_degc[2], pressure_pa;
+    double dry_bulb_degc[2], wet_bulb_degc[2], pressure_pa, sea_degc;
 } TwAmbient;
 
 // What drives facility loop and room through a step.
@@ -78,7 +98,9 @@ typedef struct TwPlantInput {
     double heat_w, room_w;    // racks' heat into the return header; all heat into the room but fans
     double rate_w_k;          // valves' m cp at full primary speed
     double set_degc, room_set_degc;
-    double pumps_on, fans_on, room_fans_on, chiller_on;
+    double pumps_on, fans_on, room_fans_on, chiller_on, cold_on;    // cold_on: supply of the plant's own chiller
+    double running;                                                 // share of the units that run
+    bool mechanical, wet;                                           // chiller in use; pads or basin have water
     TwAmbient ambient;
 } TwPlantInput;
 
@@ -86,6 +108,7 @@ typedef struct TwPlantInput {
 typedef struct TwPlantRates {
     double reject_w, pump_w, fan_w;    // cooler and tank to ambient; primary pumps into the loop; fans outdoors
     double room_reject_w, room_fan_w, chiller_w;    // coil and envelope; fans into the room; chiller outdoors
+    double cold_w, export_w, water_kg_s;            // the plant's chiller and heat pump; heat delivered; water used
 } TwPlantRates;
 
 typedef struct TwReference TwReference;    // the CVODE path
@@ -105,15 +128,19 @@ typedef struct TwThermalPlant {
     // facility loop and room
     TwPlantRow plant;
     TwRoomRow room;
-    int kind;    // 0 dry cooler, 1 cooling tower, 2 conductance
+    int kind;    // enum below
     double units, room_units;
     TwDryCooler dry_cooler;
     TwCoolingTower tower;
+    TwYork york;
+    TwHeatExport export;
+    bool has_cold;    // a chiller or a heat export: one more load
     double design_w_k, plant_cp, header_j_k, tank_j_k, cooler_j_k, pump_w, fan_w;
     double room_j_k, coil_w_k, room_fan_w;
 
     size_t state_count;    // doubles: groups, then PLANT_STATES
-    TwSlot state, good, rack_input, cdu_input, chip_j, meter, step_meter, plant_slope, failed,
+    TwSlot state, good, rack_input, cdu_input, chip_j, meter, step_meter, plant_slope, failed, cdu_faults, plant_modes,
+        chip_before,
         set_points;    // set_points: [cdu] supply, then [cdu] pump speed
     bool cvode;
     TwReference *reference;
@@ -142,8 +169,12 @@ void tw_plant_rate(const TwThermalPlant *plant, const double *z, const TwPlantIn
 // One ROS2 step with dense LU; z is replaced, heat and electricity in J are added to *meter.
 bool tw_plant_step(const TwThermalPlant *plant, double *z, const TwPlantInput *in, double h, TwPlantRates *meter);
 double tw_plant_capacity(const TwThermalPlant *plant, int state);    // J/K of a plant state; 0: not a heat store
-double tw_plant_evaporation_kg_s(const TwThermalPlant *plant, const double *z, const TwPlantInput *in, double reject_w);
+double tw_plant_free_degc(const TwThermalPlant *plant, const double *z,
+                          const TwPlantInput *in);    // leaving, fans full
 double tw_plant_fan_speed(const TwThermalPlant *plant, const double *z, const TwPlantInput *in);
+
+// thermal.c
+double tw_thermal_opening(const TwThermalPlant *plant, const void *block, int cdu);    // of the facility-side valve
 
 // reference.c
 bool tw_reference_create(TwThermalPlant *plant, TwError *error);

@@ -6,15 +6,22 @@
 // Q_rej by kind: dry_cooler.h, cooling_tower.h, or `conductance`, a cooler M cp (1 - exp(-UA/(M cp))) (Tfr - T_amb)
 // with UA = ua (0.15 + 0.85 fan). A PI holds the leaving temperature by fan speed, fan power cubic.
 // The set point is the lowest CDU supply set point less margin_k, never below supply_min_degc.
-// Left out: staging of units, freezing, and the time that water takes through long mains.
+// In series before and after it, where their size is not 0: heat export (heat_export.h) takes first, a chiller last:
+//     chiller heat = min(capacity, M cp (T_after free cooling - set)),  COP of Carnot's share against dry bulb +
+//     condenser_k
+// The chiller starts where full fans would leave water 1 K above the set point and stops where they reach it, at most
+// once in mode_s. With `staged`, units join one at a time where fans pass 0.9 or the set point is missed by 1 K for
+// stage_s, and leave below 0.6. Adiabatic pads are wet above wet_above_degc; a basin without make-up water runs empty.
+// Left out: freezing, and the time that water takes through long mains.
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct TwPlantRow {
     const char *title;
     const char *from;
-    const char *kind;    // "dry_cooler", "cooling_tower", "conductance"
+    const char *kind;    // "dry_cooler", "adiabatic_cooler", "cooling_tower", "york_tower", "sea_water", "conductance"
     const char *fluid;
     double fluid_cp_j_kg_k;
     int64_t unit_count;              // 0: as many as the racks' peak heat asks for
@@ -30,4 +37,11 @@ typedef struct TwPlantRow {
     double header_s, tank_s, cooler_s, tank_w_k;
     double kp, ti_s, taw_s;
     double concentration_cycles, drift_fraction;
+    double pad_eta_fraction, wet_above_degc, basin_kg;
+    double sea_mean_degc, sea_amplitude_k, sea_warmest_day;
+    double chiller_w, chiller_eta_fraction, chiller_lift_k, chiller_cop_max, chiller_condenser_k, chiller_restart_s;
+    double mode_s, stage_s;
+    bool staged;
+    int64_t spare_count;
+    double export_w, export_supply_degc, export_return_degc, export_ua_w_k, export_margin_k, export_eta_fraction;
 } TwPlantRow;

@@ -2,8 +2,12 @@
 //
 // J by central differences. What leaves is metered by the columns of J: the rate of heat out changes by the change of
 // heat in less the capacity-weighted column sum, so that heat closes to rounding whatever the differences are worth.
+#include "models/thermal/adiabatic.h"
+#include "models/thermal/air.h"
+#include "models/thermal/chiller.h"
 #include "models/thermal/controller.h"
 #include "models/thermal/network.h"
+#include "models/thermal/plate_hx.h"
 
 #include <math.h>
 #include <string.h>
@@ -33,21 +37,85 @@ double tw_plant_fan_speed(const TwThermalPlant *plant, const double *z, const Tw
 {
     double slope;
     double u = plant->plant.kp * (z[COOLER] - in->set_degc) + z[FAN];
-    return in->fans_on * tw_saturate(u, plant->plant.fan_min_fraction, &slope);
+    return in->fans_on * (in->mechanical ? 1.0 : tw_saturate(u, plant->plant.fan_min_fraction, &slope));
 }
 
-static double cooler_heat(const TwThermalPlant *plant, double water_w_k, double fan, double inlet_degc,
-                          const TwAmbient *air, int stage)
+// heat that the running units take; *water_kg_s: what they use
+static double cooler_heat(const TwThermalPlant *plant, const TwPlantInput *in, double rate_w_k, double fan,
+                          double inlet_degc, int stage, double *water_kg_s)
 {
-    if (plant->kind == 0)
-        return tw_dry_cooler_heat(&plant->dry_cooler, water_w_k, fan, inlet_degc, air->dry_bulb_degc[stage]);
-    if (plant->kind == 1)
-        return tw_cooling_tower_heat(&plant->tower, water_w_k, fan, inlet_degc, air->wet_bulb_degc[stage],
-                                     air->pressure_pa);
-    if (water_w_k <= 0.0) return 0.0;
-    double free = plant->plant.free_convection_fraction;
-    double ua = plant->plant.exchanger_ua_w_k * (free + (1.0 - free) * fan);
-    return -water_w_k * expm1(-ua / water_w_k) * (inlet_degc - air->dry_bulb_degc[stage]);
+    const TwAmbient *air = &in->ambient;
+    const TwPlantRow *row = &plant->plant;
+    double share = in->running, water_w_k = rate_w_k / fmax(share, 1e-9), dry = air->dry_bulb_degc[stage], heat;
+    int clamped;
+    *water_kg_s = 0.0;
+    if (share <= 0.0 || rate_w_k <= 0.0) return 0.0;
+    switch (plant->kind) {
+    case DRY_COOLER:
+        return share * tw_dry_cooler_heat(&plant->dry_cooler, water_w_k, fan, inlet_degc, dry);
+    case ADIABATIC_COOLER:
+        if (in->wet && dry > row->wet_above_degc) {
+            TwPadAir pad = tw_adiabatic_air(row->pad_eta_fraction, dry, air->wet_bulb_degc[stage], air->pressure_pa);
+            double air_kg_s = fmax(fan, plant->dry_cooler.free_fraction) * plant->dry_cooler.air_w_k / 1006.0;
+            *water_kg_s = share * air_kg_s * pad.water_kg_kg * (1.0 + 1.0 / (row->concentration_cycles - 1.0));
+            dry = pad.degc;
+        }
+        return share * tw_dry_cooler_heat(&plant->dry_cooler, water_w_k, fan, inlet_degc, dry);
+    case COOLING_TOWER:
+    case YORK_TOWER:
+        // without water a tower is a poor dry cooler: a tenth of its conductance
+        if (!in->wet) return 0.1 * share * fmin(plant->tower.ua_w_k, water_w_k) * fan * (inlet_degc - dry);
+        heat = plant->kind == YORK_TOWER
+                   ? tw_york_heat(&plant->york, water_w_k, fan, inlet_degc, air->wet_bulb_degc[stage], &clamped)
+                   : tw_cooling_tower_heat(&plant->tower, water_w_k, fan, inlet_degc, air->wet_bulb_degc[stage],
+                                           air->pressure_pa);
+        double gone = tw_cooling_tower_evaporation_kg_s(&plant->tower, fan, heat, dry, air->wet_bulb_degc[stage],
+                                                        air->pressure_pa);
+        *water_kg_s = share * (gone + tw_blow_down(gone, row->concentration_cycles)) +
+                      row->drift_fraction * rate_w_k / plant->plant_cp;
+        return share * heat;
+    case SEA_WATER:
+        return share * tw_plate_hx_conductance(row->exchanger_ua_w_k, water_w_k, fan * plant->design_w_k) *
+               (inlet_degc - air->sea_degc);
+    default:
+        break;
+    }
+    double free = row->free_convection_fraction, ua = row->exchanger_ua_w_k * (free + (1.0 - free) * fan);
+    return -share * water_w_k * expm1(-ua / water_w_k) * (inlet_degc - dry);
+}
+
+// what the chain takes out of water: export, then free cooling, then the chiller
+static double chain(const TwThermalPlant *plant, const TwPlantInput *in, double mc, double fan, double inlet_degc,
+                    int stage, TwPlantRates *rates)
+{
+    const TwPlantRow *p = &plant->plant;
+    double taken = 0.0, water = 0.0, power = 0.0, delivered = 0.0;
+    if (mc <= 0.0) return 0.0;
+    if (p->export_w > 0.0 && in->cold_on > 0.0) {
+        TwExported e = tw_heat_export(&plant->export, mc, inlet_degc);
+        taken = e.plant_w, power = e.power_w, delivered = e.delivered_w;
+    }
+    taken += cooler_heat(plant, in, mc, fan, inlet_degc - taken / mc, stage, &water);
+    if (in->mechanical) {
+        double wants = fmax(mc * (inlet_degc - taken / mc - in->set_degc), 0.0);
+        double cold = fmin(wants, p->chiller_w) * in->cold_on;
+        power += cold / tw_carnot_cop(p->chiller_eta_fraction, in->set_degc,
+                                      in->ambient.dry_bulb_degc[stage] + p->chiller_condenser_k, p->chiller_lift_k,
+                                      p->chiller_cop_max);
+        taken += cold;
+    }
+    rates->cold_w = power, rates->export_w = delivered, rates->water_kg_s = water;
+    return taken;
+}
+
+double tw_plant_free_degc(const TwThermalPlant *plant, const double *z, const TwPlantInput *in)
+{
+    double mc = in->rate_w_k * fmax(z[PRIMARY], 0.0), water;
+    if (mc <= 0.0) return z[COOLER];
+    double taken = 0.0;
+    if (plant->plant.export_w > 0.0) taken = tw_heat_export(&plant->export, mc, z[HEADER_RETURN]).plant_w;
+    taken += cooler_heat(plant, in, mc, in->fans_on, z[HEADER_RETURN] - taken / mc, 1, &water);
+    return z[HEADER_RETURN] - taken / mc;
 }
 
 void tw_plant_rate(const TwThermalPlant *plant, const double *z, const TwPlantInput *in, int stage, double *rate,
@@ -63,11 +131,11 @@ void tw_plant_rate(const TwThermalPlant *plant, const double *z, const TwPlantIn
     if (plant->design_w_k > 0.0) {
         double mc = in->rate_w_k * fmax(z[PRIMARY], 0.0), share = mc / plant->design_w_k;
         double y = tw_plant_fan_speed(plant, z, in);
-        double cooler = cooler_heat(plant, mc, y, z[HEADER_RETURN], air, stage);
+        double cooler = chain(plant, in, mc, y, z[HEADER_RETURN], stage, rates);
         double tank = p->tank_w_k * (z[TANK] - outside);
         double head = p->pump_static_fraction + (1.0 - p->pump_static_fraction) * share * share;
         rates->pump_w = in->pumps_on * plant->pump_w * head * share;
-        rates->fan_w = plant->fan_w * y * y * y;
+        rates->fan_w = plant->fan_w * in->running * y * y * y;
         rates->reject_w = cooler + tank;
         rate[HEADER_SUPPLY] = mc * (z[TANK] - z[HEADER_SUPPLY]) / plant->header_j_k;
         rate[HEADER_RETURN] =
@@ -192,15 +260,4 @@ bool tw_plant_step(const TwThermalPlant *plant, double *z, const TwPlantInput *i
         if (!isfinite(z[i])) return false;
     }
     return true;
-}
-
-double tw_plant_evaporation_kg_s(const TwThermalPlant *plant, const double *z, const TwPlantInput *in, double reject_w)
-{
-    if (plant->kind != 1) return 0.0;
-    double fan = tw_plant_fan_speed(plant, z, in);
-    double cycles = plant->plant.concentration_cycles;
-    double water = tw_cooling_tower_evaporation_kg_s(&plant->tower, fan, reject_w, in->ambient.dry_bulb_degc[1],
-                                                     in->ambient.wet_bulb_degc[1], in->ambient.pressure_pa);
-    double drift = plant->plant.drift_fraction * in->rate_w_k * fmax(z[PRIMARY], 0.0) / plant->plant_cp;
-    return water + tw_blow_down(water, cycles) + drift;
 }

@@ -22,7 +22,8 @@
 static const char *const fluids[] = {"pg25", "water", NULL};
 static const char *const air_sinks[] = {"room", "rear_door", NULL};
 static const char *const valves[] = {"equal_percentage", "linear", NULL};
-static const char *const rejections[] = {"dry_cooler", "cooling_tower", "conductance", NULL};
+static const char *const rejections[] = {
+    "dry_cooler", "adiabatic_cooler", "cooling_tower", "york_tower", "sea_water", "conductance", NULL};
 
 #define R(member, unit, least, most, standard, text) REAL(TwLumpsRow, member, unit, least, most, standard, text)
 static const TwField lumps_fields[] = {
@@ -81,6 +82,11 @@ static const TwField cdu_fields[] = {
     R(valve_min_fraction, "1", 0, 1, "0.05", "lowest opening"),
     R(supply_j_k, "J/K", 1e3, 1e9, NULL, "heat capacity of the supply half of the loop"),
     R(return_j_k, "J/K", 1e3, 1e9, NULL, "heat capacity of the return half"),
+    WHOLE(TwCduRow, pump_count, 1, 16, "2", "pumps side by side that run together"),
+    R(pump_shutoff_fraction, "1", 1.01, 5, "1.3", "head at no flow over head at design flow"),
+    R(filter_fraction, "1", 0, 1, "0.15", "share of the head that the clean filter takes"),
+    R(leak_detect_s, "s", 0, 1e6, "30", "a leak is found after this, and the CDU isolated"),
+    R(leak_most_kg, "kg", 0, 1e6, "50", "or after this much is lost"),
     R(kp, "1/K", 0, 10, "0.08", "gain of the supply control"),
     R(ti_s, "s", 1, 1e4, "60.0", "its integral time"),
     R(taw_s, "s", 1, 1e4, "20.0", "its anti-windup time"),
@@ -125,6 +131,28 @@ static const TwField plant_fields[] = {
     R(taw_s, "s", 1, 1e4, "20.0", "its anti-windup time"),
     R(concentration_cycles, "1", 1.1, 50, "4.0", "cooling tower: concentration of the basin over make-up water"),
     R(drift_fraction, "1", 0, 0.01, "1e-05", "cooling tower: drops lost, share of circulation"),
+    R(pad_eta_fraction, "1", 0, 1, "0.8", "adiabatic cooler: approach of the pads to wet bulb"),
+    R(wet_above_degc, "degC", 5, 60, "25", "adiabatic cooler: pads are wet above this dry bulb"),
+    R(basin_kg, "kg", 0, 1e9, "5000", "water a unit holds when make-up fails"),
+    R(sea_mean_degc, "degC", -2, 40, "8", "sea water: mean of the year"),
+    R(sea_amplitude_k, "K", 0, 20, "6", "sea water: swing about it"),
+    R(sea_warmest_day, "1", 1, 365, "225", "sea water: day of the year"),
+    R(chiller_w, "W", 0, 1e10, "0", "chiller after free cooling: heat of the plant's; 0: none"),
+    R(chiller_eta_fraction, "1", 0.05, 1, "0.55", "share of the Carnot coefficient"),
+    R(chiller_lift_k, "K", 1, 60, "10", "least lift"),
+    R(chiller_cop_max, "1", 1, 50, "15", "ceiling of the coefficient of performance"),
+    R(chiller_condenser_k, "K", 0, 40, "12", "condensing above dry bulb"),
+    R(chiller_restart_s, "s", 0, 3600, "180", "after a trip"),
+    R(mode_s, "s", 0, 86400, "900", "least time between starts and stops of the chiller"),
+    R(stage_s, "s", 1, 86400, "300", "staging waits this long"),
+    {"staged", "", TW_BOOLEAN, 0, 1, "false", AT(TwPlantRow, staged), "units run as load asks; else all run", NULL},
+    WHOLE(TwPlantRow, spare_count, 0, 1000, "0", "units beyond what the racks' peak heat asks for"),
+    R(export_w, "W", 0, 1e10, "0", "heat that a district network takes at most; 0: none"),
+    R(export_supply_degc, "degC", 20, 130, "75", "temperature it needs"),
+    R(export_return_degc, "degC", 5, 90, "45", "of the network's water that comes back"),
+    R(export_ua_w_k, "W/K", 1, 1e10, "500e3", "conductance of its exchanger"),
+    R(export_margin_k, "K", 0, 30, "3", "above the supply: then no heat pump is needed"),
+    R(export_eta_fraction, "1", 0.05, 1, "0.5", "heat pump: share of the Carnot coefficient"),
 };
 #undef R
 

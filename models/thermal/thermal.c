@@ -1,4 +1,6 @@
 #include "models/thermal/thermal.h"
+#include "models/thermal/air.h"
+#include "models/thermal/faults.h"
 #include "models/thermal/network.h"
 
 #include <math.h>
@@ -8,7 +10,21 @@ static TwAmbient ambient_at(const TwThermalPlant *plant, double from_s, double u
 {
     TwAir a = tw_weather_at(plant->weather, plant->start_s + from_s);
     TwAir b = tw_weather_at(plant->weather, plant->start_s + until_s);
-    return (TwAmbient){{a.dry_bulb_degc, b.dry_bulb_degc}, {a.wet_bulb_degc, b.wet_bulb_degc}, a.pressure_pa};
+    const TwPlantRow *p = &plant->plant;
+    double day = fmod((plant->start_s + from_s) / 86400.0, 365.0) + 1.0;
+    double sea =
+        p->sea_mean_degc + p->sea_amplitude_k * cos(2.0 * 3.14159265358979323846 * (day - p->sea_warmest_day) / 365.0);
+    return (TwAmbient){{a.dry_bulb_degc, b.dry_bulb_degc}, {a.wet_bulb_degc, b.wet_bulb_degc}, a.pressure_pa, sea};
+}
+
+// a heat wave comes and goes within an hour; humidity stays
+static void warm(TwAmbient *air, double warmer_k)
+{
+    for (int i = 0; i < 2 && warmer_k != 0.0; i++) {
+        double humidity = tw_air_humidity_wet_bulb(air->dry_bulb_degc[i], air->wet_bulb_degc[i], air->pressure_pa);
+        air->dry_bulb_degc[i] += warmer_k;
+        air->wet_bulb_degc[i] = tw_air_wet_bulb_degc(air->dry_bulb_degc[i], fmax(humidity, 1e-6), air->pressure_pa);
+    }
 }
 
 // states of loop and room, after those of the groups
@@ -27,11 +43,23 @@ static void set_inputs(const TwThermalPlant *plant, void *block, const TwThermal
     const double *set = tw_f64_const(block, plant->set_points), *speed = set + count + 1;
     int cdu_groups = plant->group_count - plant->air_group_count;
 
+    const double *faults = tw_f64_const(block, plant->cdu_faults);
     for (int c = 0; c < count; c++) {
+        const double *f = faults + c * CDU_FAULTS;
         TwCduInput *lane = &cdus[c / LANES];
         lane->set_degc[c % LANES] = set[c];
         lane->speed[c % LANES] = speed[c];
-        lane->on[c % LANES] = failed[c] > 0.0 ? 0.0 : in->load_on ? in->load_on[c] : 1.0;
+        lane->on[c % LANES] = failed[c] > 0.0 || f[F_ISOLATED] > 0.0 ? 0.0 : in->load_on ? in->load_on[c] : 1.0;
+        lane->stuck[c % LANES] = f[F_STUCK];
+        lane->held[c % LANES] = f[F_HELD];
+        lane->fouled[c % LANES] = f[F_FOUL];
+        if (f[F_PUMPS_OUT] > 0.0 || f[F_CLOG] > 0.0) {
+            const TwCduRow *row = &plant->cdu_row[c];
+            double left = tw_pumps_left((int)row->pump_count, (int)f[F_PUMPS_OUT], row->pump_shutoff_fraction,
+                                        row->filter_fraction, f[F_CLOG]);
+            lane->speed[c % LANES] *= left;
+            if (left <= 0.0) lane->on[c % LANES] = 0.0;
+        }
     }
     int airs = 0;
     for (int i = 0; i < plant->out.rack_count; i++) {
@@ -58,6 +86,12 @@ static TwPlantInput plant_input(const TwThermalPlant *plant, const void *block, 
     p.fans_on = on && cdus > 0 ? on[first + 1] : 1.0;
     p.room_fans_on = on ? on[first + 2] : 1.0;
     p.chiller_on = on ? on[first + 3] : 1.0;
+    p.cold_on = on && plant->has_cold ? on[first + 4] : 1.0;
+    const double *mode = tw_f64_const(block, plant->plant_modes);
+    p.running =
+        plant->units > 0.0 ? fmax(fmin(mode[P_RUNNING], plant->units - mode[P_UNITS_OUT]), 0.0) / plant->units : 1.0;
+    p.mechanical = mode[P_CHILLER_ON] > 0.0;
+    p.wet = mode[P_WATER_LOST] == 0.0 || mode[P_BASIN] > 0.0;
     return p;
 }
 
@@ -73,7 +107,7 @@ static void add_meter(TwGroupMeter *sum, const TwGroupMeter *step)
 
 // One step of everything: blocks against the last plant, in parallel; then loop and room with the heat they metered.
 static bool step_all(const TwThermalPlant *plant, void *block, TwPlantInput *in, double room_w, double h,
-                     TwPlantRates *meter, double *water_kg)
+                     TwPlantRates *meter)
 {
     double *state = tw_f64(block, plant->state), *z = plant_state(plant, block);
     double *slope = tw_f64(block, plant->plant_slope);
@@ -109,11 +143,8 @@ static bool step_all(const TwThermalPlant *plant, void *block, TwPlantInput *in,
 
     double before[PLANT_STATES];
     memcpy(before, z, sizeof before);
-    double rejected = meter->reject_w;
     if (!tw_plant_step(plant, z, in, h, meter)) return false;
     for (int i = 0; i < PLANT_STATES; i++) slope[i] = (z[i] - before[i]) / h;
-    if (plant->kind == 1 && plant->design_w_k > 0.0)
-        *water_kg += h * tw_plant_evaporation_kg_s(plant, z, in, fmax((meter->reject_w - rejected) / h, 0.0));
     return true;
 }
 
@@ -129,7 +160,7 @@ static bool sane(const TwThermalPlant *plant, const void *block, TwError *error)
 
 // what the window gave, from meters and the state at its end
 static void report(const TwThermalPlant *plant, const void *block, const TwThermalIn *in, double length_s,
-                   const TwPlantRates *m, double water_kg, const TwAmbient *air, TwThermalOut *out)
+                   const TwPlantRates *m, const TwPlantInput *p, const TwAmbient *air, TwThermalOut *out)
 {
     const TwLane *chip_j = tw_at_const(block, plant->chip_j);
     const TwGroupMeter *meter = tw_at_const(block, plant->meter);
@@ -181,8 +212,8 @@ static void report(const TwThermalPlant *plant, const void *block, const TwTherm
                                              .opening;
     }
     int k = cdu_count;
-    double loads[4] = {m->pump_w, m->fan_w, m->room_fan_w, m->chiller_w};
-    for (int i = cdu_count > 0 ? 0 : 2; i < 4; i++) {
+    double loads[5] = {m->pump_w, m->fan_w, m->room_fan_w, m->chiller_w, m->cold_w};
+    for (int i = cdu_count > 0 ? 0 : 2; i < (plant->has_cold ? 5 : 4); i++) {
         load_j += loads[i];
         if (out->load_w) out->load_w[k++] = loads[i] / length_s;
     }
@@ -192,8 +223,12 @@ static void report(const TwThermalPlant *plant, const void *block, const TwTherm
     out->ambient_degc = air->dry_bulb_degc[1];
     out->wet_bulb_degc = air->wet_bulb_degc[1];
     out->heat_in_j = heat_j + load_j;
-    out->heat_out_j = m->reject_w + m->room_reject_w + m->fan_w + m->chiller_w;
-    out->water_kg = water_kg;
+    out->heat_out_j = m->reject_w + m->room_reject_w + m->fan_w + m->chiller_w + m->cold_w;
+    out->water_kg = m->water_kg_s;
+    out->export_j = m->export_w;
+    out->cold_j = m->cold_w;
+    out->units_running = p->running * plant->units;
+    out->mechanical = p->mechanical;
     out->load_j = load_j;
 }
 
@@ -201,6 +236,99 @@ static void clear_meters(const TwThermalPlant *plant, void *block)
 {
     memset(tw_at(block, plant->chip_j), 0, (size_t)plant->place_count * sizeof(TwLane));
     memset(tw_at(block, plant->meter), 0, (size_t)plant->group_count * sizeof(TwGroupMeter));
+}
+
+// chips before a step, where somebody wants to know when they pass a limit
+static void keep_chips(const TwThermalPlant *plant, void *block, const TwThermalOut *out)
+{
+    if (!out->crossings) return;
+    const double *state = tw_f64_const(block, plant->state);
+    TwLane *before = tw_at(block, plant->chip_before);
+    for (int g = 0; g < plant->group_count; g++) {
+        const TwGroup *group = &plant->groups[g];
+        for (int k = 0; k < group->racks; k++)
+            memcpy(before[group->place + (size_t)k], state + group->first + ((size_t)k * RACK_STATES + CHIP) * LANES,
+                   sizeof(TwLane));
+    }
+}
+
+// passages of the slowdown temperature in a step, at the instant of a straight line through it
+static void find_crossings(const TwThermalPlant *plant, const void *block, double from_s, double until_s,
+                           TwThermalOut *out)
+{
+    if (!out->crossings) return;
+    const double *state = tw_f64_const(block, plant->state);
+    const TwLane *before = tw_at_const(block, plant->chip_before);
+    for (int g = 0; g < plant->group_count; g++) {
+        const TwGroup *group = &plant->groups[g];
+        for (int k = 0; k < group->racks; k++) {
+            size_t place = group->place + (size_t)k;
+            const double *now = state + group->first + ((size_t)k * RACK_STATES + CHIP) * LANES;
+            for (int l = 0; l < LANES; l++) {
+                double limit = group->rack[k].slowdown_degc[l], a = before[place][l] - limit, b = now[l] - limit;
+                int rack = plant->place_rack[place * LANES + (size_t)l];
+                if ((a < 0.0) == (b < 0.0) || rack < 0 || out->crossing_count >= out->crossing_most) continue;
+                out->crossings[out->crossing_count++] = (TwThermalCrossing){
+                    from_s + (until_s - from_s) * a / (a - b), rack, b >= 0.0 ? TW_LIMIT_SLOWDOWN : TW_LIMIT_RECOVERED};
+            }
+        }
+    }
+}
+
+// some CDU's flow is on its way: short steps follow it
+static bool flow_moves(const TwThermalPlant *plant, const void *block)
+{
+    const double *state = tw_f64_const(block, plant->state);
+    const TwCduInput *cdus = tw_at_const(block, plant->cdu_input);
+    for (int c = 0; c < plant->out.cdu_count; c++) {
+        const TwGroup *group = &plant->groups[c / LANES];
+        int l = c % LANES;
+        double n = state[group->first + ((size_t)group->racks * RACK_STATES + FLOW) * LANES + (size_t)l];
+        if (fabs(n - cdus[c / LANES].on[l] * cdus[c / LANES].speed[l]) > 0.05) return true;
+    }
+    return false;
+}
+
+// what is decided at the end of a window: chiller, units, basin, leaks
+static void change_modes(const TwThermalPlant *plant, void *block, const TwPlantInput *p, double time_s,
+                         double length_s, double water_kg)
+{
+    double *mode = tw_f64(block, plant->plant_modes), *z = plant_state(plant, block);
+    const TwPlantRow *row = &plant->plant;
+    if (mode[P_WATER_LOST] > 0.0) mode[P_BASIN] = fmax(mode[P_BASIN] - water_kg, 0.0);
+    if (row->chiller_w > 0.0 && mode[P_CHILLER_TRIPPED] == 0.0 && time_s - mode[P_CHILLER_SINCE] >= row->mode_s) {
+        double free = tw_plant_free_degc(plant, z, p);
+        bool on = mode[P_CHILLER_ON] > 0.0 ? free > p->set_degc : free > p->set_degc + 1.0;
+        if (on != (mode[P_CHILLER_ON] > 0.0)) mode[P_CHILLER_SINCE] = time_s;
+        mode[P_CHILLER_ON] = on;
+    }
+    if (row->staged && time_s - mode[P_STAGE_SINCE] >= row->stage_s) {
+        double fan = tw_plant_fan_speed(plant, z, p), running = mode[P_RUNNING];
+        if ((fan > 0.9 || z[COOLER] > p->set_degc + 1.0) && running < plant->units)
+            mode[P_RUNNING]++, mode[P_STAGE_SINCE] = time_s;
+        else if (fan < 0.6 && running > 1.0)
+            mode[P_RUNNING]--, mode[P_STAGE_SINCE] = time_s;
+    }
+    double *faults = tw_f64(block, plant->cdu_faults);
+    for (int c = 0; c < plant->out.cdu_count; c++) {
+        double *f = faults + c * CDU_FAULTS;
+        if (!(f[F_LEAK] > 0.0) || f[F_ISOLATED] > 0.0) continue;
+        f[F_LOST] += f[F_LEAK] * length_s;
+        f[F_ISOLATED] =
+            time_s - f[F_LEAK_SINCE] >= plant->cdu_row[c].leak_detect_s || f[F_LOST] >= plant->cdu_row[c].leak_most_kg;
+    }
+}
+
+double tw_thermal_opening(const TwThermalPlant *plant, const void *block, int c)
+{
+    const double *state = tw_f64_const(block, plant->state);
+    const TwCduInput *cdus = tw_at_const(block, plant->cdu_input);
+    const TwGroup *group = &plant->groups[c / LANES];
+    const double *yc = state + group->first + (size_t)group->racks * RACK_STATES * LANES;
+    int l = c % LANES;
+    return tw_cdu_exchange(group->cdu, &cdus[c / LANES], l, yc[SUPPLY * LANES + l], yc[VALVE * LANES + l],
+                           yc[FLOW * LANES + l], 1.0)
+        .opening;
 }
 
 bool tw_thermal_advance(const TwThermal *thermal, void *block, const TwThermalIn *in, double from_s, double until_s,
@@ -217,21 +345,28 @@ bool tw_thermal_advance(const TwThermal *thermal, void *block, const TwThermalIn
     clear_meters(plant, block);
     TwPlantInput p = plant_input(plant, block, in);
     TwPlantRates meter = {0};
-    double water = 0.0;
     bool ok = true;
+    out->crossing_count = 0;
+    double *mode = tw_f64(block, plant->plant_modes);
+    double change = fmin(fmax(mode[P_WARMER_SET] - mode[P_WARMER], -length / 600.0), length / 600.0);
+    mode[P_WARMER] += change;
     if (plant->cvode) {
         p.room_w = in->room_w;
         p.ambient = ambient_at(plant, from_s, until_s);
+        warm(&p.ambient, mode[P_WARMER]);
+        keep_chips(plant, block, out);
         ok = tw_reference_advance(plant, block, &p, from_s, until_s, &meter, error);
-        if (ok && plant->kind == 1 && plant->design_w_k > 0.0)
-            water = length *
-                    tw_plant_evaporation_kg_s(plant, plant_state(plant, block), &p, fmax(meter.reject_w / length, 0.0));
+        if (ok) find_crossings(plant, block, from_s, until_s, out);
     } else {
-        int steps = (int)ceil(length / plant->step_max_s - 1e-9);
+        double step = flow_moves(plant, block) ? fmin(plant->step_max_s, 1.0) : plant->step_max_s;
+        int steps = (int)ceil(length / step - 1e-9);
         double h = length / steps;
         for (int i = 0; i < steps && ok; i++) {
             p.ambient = ambient_at(plant, from_s + i * h, from_s + (i + 1) * h);
-            ok = step_all(plant, block, &p, in->room_w, h, &meter, &water);
+            warm(&p.ambient, mode[P_WARMER]);
+            keep_chips(plant, block, out);
+            ok = step_all(plant, block, &p, in->room_w, h, &meter);
+            if (ok) find_crossings(plant, block, from_s + i * h, from_s + (i + 1) * h, out);
             if (!ok) tw_fail(error, TW_NUMERICAL, "facility loop or room has no solution at %.1f s", from_s + i * h);
         }
     }
@@ -240,7 +375,8 @@ bool tw_thermal_advance(const TwThermal *thermal, void *block, const TwThermalIn
         memcpy(state, tw_at(block, plant->good), plant->state_count * sizeof(double));
         return false;
     }
-    report(plant, block, in, length, &meter, water, &p.ambient, out);
+    report(plant, block, in, length, &meter, &p, &p.ambient, out);
+    change_modes(plant, block, &p, until_s, length, meter.water_kg_s);
     return true;
 }
 
@@ -282,6 +418,12 @@ bool tw_thermal_start(const TwThermal *thermal, void *block, const TwThermalIn *
         set[c] = plant->cdu_row[c].supply_degc;
         speed[c] = plant->cdu_row[c].pump_speed_fraction;
     }
+    memset(tw_at(block, plant->cdu_faults), 0, ((size_t)cdus + 1) * CDU_FAULTS * sizeof(double));
+    double *mode = tw_f64(block, plant->plant_modes);
+    memset(mode, 0, PLANT_MODES * sizeof *mode);
+    mode[P_RUNNING] = plant->units;
+    mode[P_BASIN] = plant->plant.basin_kg * plant->units;
+    mode[P_CHILLER_SINCE] = mode[P_STAGE_SINCE] = -1e9;
     memset(tw_at(block, plant->failed), 0, ((size_t)cdus + 1) * sizeof(double));
     memset(tw_at(block, plant->plant_slope), 0, PLANT_STATES * sizeof(double));
     set_inputs(plant, block, in);
@@ -294,10 +436,16 @@ bool tw_thermal_start(const TwThermal *thermal, void *block, const TwThermalIn *
     const double h = 5.0;
     for (int i = 0; i < 20000; i++) {
         TwPlantRates meter = {0};
-        double water = 0.0, most = 0.0;
+        double most = 0.0;
         memcpy(good, state, plant->state_count * sizeof *state);
-        if (!step_all(plant, block, &p, in->room_w, h, &meter, &water))
+        if (!step_all(plant, block, &p, in->room_w, h, &meter))
             return tw_fail(error, TW_NUMERICAL, "no thermal steady state: facility loop or room has no solution");
+        // the chiller joins where free cooling does not reach, from the start
+        if (plant->plant.chiller_w > 0.0 && i % 200 == 199) {
+            bool on = tw_plant_free_degc(plant, plant_state(plant, block), &p) > p.set_degc + 0.5;
+            mode[P_CHILLER_ON] = on;
+            p.mechanical = on;
+        }
         for (size_t k = 0; k < plant->state_count; k++) most = fmax(most, fabs(state[k] - good[k]));
         if (most < 1e-9 * h) break;
     }

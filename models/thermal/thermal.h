@@ -61,6 +61,14 @@ typedef struct TwThermalIn {
     const double *load_on;    // [load] supply: 1 normal, 0 dead; NULL: all normal
 } TwThermalIn;
 
+// A chip that passed a threshold inside the window.
+typedef enum TwThermalLimit { TW_LIMIT_SLOWDOWN, TW_LIMIT_RECOVERED } TwThermalLimit;
+typedef struct TwThermalCrossing {
+    double time_s;    // within the window
+    int rack;
+    TwThermalLimit limit;    // slowdown passed upwards, or downwards
+} TwThermalCrossing;
+
 // What a window gave. Arrays are the caller's; a NULL array is not wanted.
 typedef struct TwThermalOut {
     double *load_w;            // [load] electrical demand, window mean
@@ -69,10 +77,15 @@ typedef struct TwThermalOut {
     double *chip_degc, *supply_degc, *return_degc;    // [rack] hottest die, coolant (or air) in and out, at the end
     double *cdu_supply_degc, *cdu_return_degc, *cdu_heat_w, *cdu_valve_fraction;    // [cdu] at the end; heat is a mean
     double plant_supply_degc, plant_return_degc, room_degc, ambient_degc, wet_bulb_degc;
-    double heat_in_j;     // racks with extra, room_w, and loads
-    double heat_out_j;    // to the environment, loads outdoors included
-    double water_kg;      // evaporated and blown down
-    double load_j;        // electricity of all loads, exactly as booked to heat_in_j
+    double heat_in_j;                // racks with extra, room_w, and loads
+    double heat_out_j;               // to the environment, loads outdoors included
+    double water_kg;                 // evaporated and blown down
+    double load_j;                   // electricity of all loads, exactly as booked to heat_in_j
+    double export_j, cold_j;         // heat delivered to a district network; electricity of chiller and heat pump
+    double units_running;            // of the heat rejection
+    bool mechanical;                 // the plant's chiller was in use
+    TwThermalCrossing *crossings;    // room for crossing_most of them, or NULL; in order of time within a step
+    int crossing_most, crossing_count;
 } TwThermalOut;
 
 // Compiles the plant and reserves its state. errors gets every contradiction found; false when there is any.

@@ -1,0 +1,48 @@
+// What happens to a cooling plant: faults, maintenance, weather. Each act has an end that undoes it.
+//
+//     pump_trip      one of the CDU's pumps: the rest work on their curve H0 - a (V/k)^2 with H0 = shutoff x design
+//     head,
+//                    so that flow falls by sqrt(s/(1 + (s - 1) N^2/(N - 1)^2)) and not by a share
+//     valve_stuck    the facility-side valve holds an opening (value; or the one it has)
+//     clog           the filter resists (1 + value) times as much
+//     foul           the exchanger's resistance grows by value K/W
+//     leak           the loop loses value kg/s; after detection the CDU is isolated: its pumps stop
+//     unit_out       value units of the heat rejection stand still
+//     water_loss     no make-up water: towers and pads live on the basin, then run dry
+//     chiller_trip   the plant's chiller stands; after its end it restarts after chiller_restart_s
+//     heat_wave      value K onto the dry bulb within an hour, dew point unchanged
+#pragma once
+
+#include "models/thermal/thermal.h"
+
+typedef enum TwThermalAct {
+    TW_ACT_PUMP_TRIP,
+    TW_ACT_PUMP_TRIP_END,
+    TW_ACT_VALVE_STUCK,
+    TW_ACT_VALVE_STUCK_END,
+    TW_ACT_CLOG,
+    TW_ACT_CLOG_END,
+    TW_ACT_FOUL,
+    TW_ACT_FOUL_END,
+    TW_ACT_LEAK,
+    TW_ACT_LEAK_END,
+    TW_ACT_UNIT_OUT,
+    TW_ACT_UNIT_OUT_END,
+    TW_ACT_WATER_LOSS,
+    TW_ACT_WATER_LOSS_END,
+    TW_ACT_CHILLER_TRIP,
+    TW_ACT_CHILLER_TRIP_END,
+    TW_ACT_HEAT_WAVE,
+    TW_ACT_HEAT_WAVE_END,
+    TW_ACTS
+} TwThermalAct;
+
+const char *tw_thermal_act_word(TwThermalAct act);    // "pump_trip"; of an end the same
+bool tw_thermal_act_on_cdu(TwThermalAct act);         // target is a CDU; else the plant
+void tw_thermal_act_text(TwThermalAct act, const char *target, double value, char *text, size_t size);
+
+// False: no such CDU.
+bool tw_thermal_act(const TwThermal *thermal, void *block, TwThermalAct act, int cdu, double value, double time_s);
+
+// Share of flow left with `out` of `count` pumps standing and a filter that resists (1 + clog) times as much.
+double tw_pumps_left(int count, int out, double shutoff_fraction, double filter_fraction, double clog);

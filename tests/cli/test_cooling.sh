@@ -1,0 +1,49 @@
+# Loss of flow in one hall with both integrators: the same story, each time within one exchange interval. And every
+# event of the cooling plant, and every kind of heat rejection, in a run whose books close.
+. "$TOKENWORKS_SOURCE/tests/cli/cli.sh"
+for integrator in rosenbrock cvode; do
+    expect 0 "" "$TOKENWORKS" run "$facilities/reference/pump_loss.cfg" --set run.integrator=$integrator --set run.for_s=840 \
+        --out $integrator.h5 --json -q
+    cp out.txt $integrator.json
+done
+python3 - <<'END' || fail "the integrators tell different stories"
+import json
+a, b = (json.load(open(f"{name}.json"))["event_log"] for name in ("rosenbrock", "cvode"))
+assert [e["kind"] for e in a] == [e["kind"] for e in b], (a, b)
+assert {"pump_failed", "throttle", "chips_hot", "pump_restored", "chips_cool", "throttle_end"} <= {e["kind"] for e in a}
+for x, y in zip(a, b):
+    assert abs(x["time_s"] - y["time_s"]) <= 1.0, (x, y)
+    if x["kind"] in ("chips_hot", "chips_cool"):
+        assert abs(x["time_s"] - y["time_s"]) <= 0.2, (x, y)
+END
+
+# one event after the other; a cooler of every kind, with chiller and heat export behind it
+cat > story.cfg <<END
+$(sed '/^events/,/^);/d; /^run:/d' "$facilities/reference/pump_loss.cfg")
+events = (
+  { at_s = 60.0;  kind = "pump_trip";   feed = "cdu1"; for_s = 60.0; },
+  { at_s = 130.0; kind = "valve_stuck"; feed = "cdu1"; for_s = 60.0; value = 0.3; },
+  { at_s = 200.0; kind = "clog";        feed = "cdu1"; for_s = 60.0; value = 3.0; },
+  { at_s = 270.0; kind = "foul";        feed = "cdu1"; for_s = 60.0; value = 2e-6; },
+  { at_s = 340.0; kind = "unit_out";    value = 1.0;   for_s = 60.0; },
+  { at_s = 410.0; kind = "water_loss";  for_s = 60.0; },
+  { at_s = 480.0; kind = "chiller_trip"; for_s = 60.0; },
+  { at_s = 550.0; kind = "heat_wave";   value = 8.0;   for_s = 60.0; },
+  { at_s = 620.0; kind = "leak";        feed = "cdu1"; value = 2.0; for_s = 60.0; }
+);
+run: { start = "2026-07-01 12:00:00"; for_s = 720.0; exchange_s = 1.0; };
+END
+tower="cooling.plant.part=tower_1459kw"
+for set in "cooling.plant.kind=dry_cooler" "cooling.plant.kind=adiabatic_cooler" "$tower" \
+    "$tower --set cooling.plant.kind=york_tower --set cooling.plant.staged=true" \
+    "cooling.plant.chiller_kw=2000 --set cooling.plant.margin_k=12" "cooling.plant.export_kw=400"; do
+    # shellcheck disable=SC2086
+    expect 0 "the books close" "$TOKENWORKS" run story.cfg --set $set --out story.h5 --force -q
+    for text in "a pump of cdu1 trips" "the valve of cdu1 is stuck" "the filter of cdu1 clogs: 3 times" "exchanger of cdu1 fouls" \
+        "cooling units of the cooling plant stand: 1 units" "gets no make-up water" "the chiller of the cooling plant trips" \
+        "a heat wave comes over the cooling plant: 8 K" "cdu1 leaks: 2 kg/s" "cdu1 is tight and filled again"; do
+        grep -qF "$text" out.txt || fail "--set $set: no \"$text\""
+    done
+done
+expect 3 "leave out" "$TOKENWORKS" check story.cfg --set 'events.[0].kind=heat_wave' --set 'events.[0].value=5'
+finish

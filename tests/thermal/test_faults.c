@@ -1,0 +1,96 @@
+// Pumps that trip, filters that clog, towers by York, plugs in mains, hydraulic networks, heat export.
+#include "models/thermal/chiller.h"
+#include "models/thermal/cooling_tower.h"
+#include "models/thermal/faults.h"
+#include "models/thermal/heat_export.h"
+#include "models/thermal/hydraulics.h"
+#include "models/thermal/pipe.h"
+#include "tests/check.h"
+
+// the specification's T19: two pumps with H0 300 kPa and a 2e8 on a system of 4e8; one trips
+static void a_tripped_pump_leaves_most_of_the_flow(void)
+{
+    // at the common point 25.82 L/s: system 4e8 V^2 = 266.7 kPa; shutoff over it is 1.125
+    CHECK_NEAR(tw_pumps_left(2, 1, 1.125, 0.1, 0.0), 22.3607 / 25.8199, 1e-5);
+    CHECK(tw_pumps_left(2, 0, 1.3, 0.1, 0.0) == 1.0);
+    CHECK(tw_pumps_left(2, 2, 1.3, 0.1, 0.0) == 0.0);
+    CHECK(tw_pumps_left(2, 0, 1.3, 0.15, 3.0) < 0.9);
+}
+
+static void york_towers_return_their_design_point(void)
+{
+    int clamped;
+    TwYork cell = tw_york_design(62.82 * 4180.0, 5.56, 3.89, 25.56);
+    CHECK(cell.water_ratio > 0.9 && cell.water_ratio < 1.1);
+    double heat = tw_york_heat(&cell, cell.water_w_k, 1.0, 25.56 + 3.89 + 5.56, 25.56, &clamped);
+    CHECK_NEAR(heat, cell.water_w_k * 5.56, 1e-6);
+    CHECK(!clamped);
+    CHECK(tw_york_heat(&cell, cell.water_w_k, 0.5, 35.0, 25.56, &clamped) < heat);
+    CHECK(tw_york_heat(&cell, cell.water_w_k, 1.0, 20.0, 25.56, &clamped) == 0.0);
+    tw_york_heat(&cell, cell.water_w_k, 1.0, 40.0, 30.0, &clamped);
+    CHECK(clamped);
+    CHECK(tw_york_design(1e5, 5.56, 60.0, 25.56).water_ratio == 0.0);
+}
+
+// what goes in comes out after the pipe's own mass, and heat is conserved
+static void plugs_are_late_and_lose_nothing(void)
+{
+    TwPlug plug;
+    tw_plug_fill(&plug, 100.0, 20.0);
+    double heat = tw_plug_heat_kg_k(&plug);
+    for (int i = 0; i < 1000; i++) {
+        double in = 20.0 + 10.0 * sin(0.1 * i), m = 1.0 + 0.5 * cos(0.3 * i), out = tw_plug_push(&plug, m, in);
+        double now = tw_plug_heat_kg_k(&plug);
+        CHECK_NEAR(now, heat + m * (in - out), 1e-11);
+        heat = now;
+        if (i < 50) CHECK_WITHIN(out, 20.0, 1e-9);
+    }
+    tw_plug_fill(&plug, 10.0, 20.0);
+    CHECK_NEAR(tw_plug_push(&plug, 10.0, 50.0), 20.0, 1e-12);
+    CHECK_NEAR(tw_plug_push(&plug, 10.0, 60.0), 50.0, 1e-12);
+    CHECK_NEAR(tw_plug_push(&plug, 40.0, 30.0), (10.0 * 60.0 + 30.0 * 30.0) / 40.0, 1e-12);
+}
+
+static void networks_without_connection_are_refused(void)
+{
+    static const bool fixed[3] = {true, false, false};
+    static const double head[3] = {1e5, 0.0, 0.0};
+    TwLink link = {.kind = TW_LINK_RESISTANCE, .from = 0, .to = 1, .k_pa = 1e9, .exponent = 2.0};
+    double demand[3] = {0.0, 0.01, 0.0}, flow[1], node[3];
+    TwHydraulicNet net = {3, 1, &link, fixed, head, demand, 1000.0, 1e-3};
+    TwError error = {0};
+    CHECK(!tw_hydraulics_solve(&net, flow, node, &error));
+    CHECK_HOLDS(error.text, "connection");
+    net.node_count = 2;
+    CHECK(tw_hydraulics_solve(&net, flow, node, &error));
+    CHECK_NEAR(flow[0], 0.01, 1e-9);
+    CHECK_NEAR(node[1], 1e5 - 1e9 * 1e-4, 1e-9);
+}
+
+static void exported_heat_balances(void)
+{
+    TwHeatExport site = {5e5, 1e5, 45.0, 75.0, 3.0, 0.5, 2e6};
+    TwExported hot = tw_heat_export(&site, 1e5, 80.0), warm = tw_heat_export(&site, 1e5, 55.0);
+    CHECK(hot.power_w == 0.0 && hot.plant_w == hot.delivered_w);
+    CHECK_NEAR(warm.delivered_w, warm.plant_w + warm.power_w, 1e-12);
+    CHECK(warm.power_w > 0.0 && warm.delivered_w / warm.power_w > 4.0);
+    CHECK(tw_heat_export(&site, 1e5, 44.0).delivered_w == 0.0);
+}
+
+static void chillers_hold_inside_their_records(void)
+{
+    const TwChillerCurves *c = tw_chiller_named("trane_cvhe_1442kw_vsd");
+    CHECK(c && tw_chiller_holds(c, 5.56, 23.89) && !tw_chiller_holds(c, 18.0, 30.0));
+    CHECK(!tw_chiller_named("trane"));
+}
+
+int main(void)
+{
+    a_tripped_pump_leaves_most_of_the_flow();
+    york_towers_return_their_design_point();
+    plugs_are_late_and_lose_nothing();
+    networks_without_connection_are_refused();
+    exported_heat_balances();
+    chillers_hold_inside_their_records();
+    return check_failures != 0;
+}
