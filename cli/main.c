@@ -28,9 +28,12 @@ const TwCommandRow tw_commands[] = {
     {"report", TW_REPORT, tw_command_report, "report RESULT.h5", "tables, JSON and pictures of a finished run or study",
      "  tokenworks report dps_8rack.h5\n"
      "  tokenworks report dps_8rack.h5 --plot sankey --out sankey.svg\n"},
-    {"trace", TW_TRACE, tw_command_trace, "trace describe FILE", "describe a request trace (Azure CSV, Mooncake JSONL)",
-     "  tokenworks trace describe azure_llm_2023_conv.csv.gz\n"
-     "  tokenworks trace describe conversation_trace.jsonl --json\n"},
+    {"trace", TW_TRACE, tw_command_trace, "trace describe|generate|convert FILE",
+     "describe, generate and convert request traces",
+     "  tokenworks trace describe azure_llm_2023_conv.csv.gz --out conv.svg\n"
+     "  tokenworks trace describe facilities/agentic.cfg --class coding --for 2h --json\n"
+     "  tokenworks trace generate facilities/agentic.cfg --class coding --for 24h --out coding.jsonl.gz\n"
+     "  tokenworks trace convert sessions.csv.gz calls.jsonl\n"},
     {"network", TW_NETWORK, tw_command_network, "network FACILITY.cfg",
      "the fabric alone: counts, power, cost, times, losses, a picture",
      "  tokenworks network facilities/gb300_100mw.cfg\n"

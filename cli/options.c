@@ -36,6 +36,9 @@ enum {
     THEME,
     PLOT,
     EXPORT,
+    TRACE_CLASS,
+    TRACE_FORMAT,
+    BLOCK_TOKENS,
     SNAPSHOT,
     STOP,
     RESTORE,
@@ -67,14 +70,21 @@ static const struct {
     Option option;
     int id;
 } table[] = {
-    {{"set", 0, "PATH=VALUE", TW_RUN | TW_CHECK | TW_STUDY | TW_VIEW | TW_THERMAL | TW_NETWORK,
+    {{"set", 0, "PATH=VALUE", TW_RUN | TW_CHECK | TW_STUDY | TW_VIEW | TW_THERMAL | TW_TRACE | TW_NETWORK,
       "any setting of the facility; repeatable, last wins"},
      SET},
-    {{"for", 0, "SPAN", TW_RUN | TW_CHECK | TW_STUDY | TW_VIEW, "simulated span: a number and s, min, h or d"}, FOR},
-    {{"seed", 0, "N", TW_RUN | TW_CHECK | TW_STUDY | TW_VIEW, "of every random stream"}, SEED},
+    {{"for", 0, "SPAN", TW_RUN | TW_CHECK | TW_STUDY | TW_VIEW | TW_TRACE,
+      "simulated span: a number and s, min, h or d"},
+     FOR},
+    {{"seed", 0, "N", TW_RUN | TW_CHECK | TW_STUDY | TW_VIEW | TW_TRACE, "of every random stream"}, SEED},
     {{"threads", 0, "N", TW_RUN | TW_STUDY | TW_VIEW, "default: all cores; never changes results"}, THREADS},
     {{"out", 'o', "FILE", TW_RUN | TW_STUDY | TW_REPORT | TW_THERMAL, "what to write; default: NAME.h5 in this folder"},
      'o'},
+    {{"out", 'o', "FILE", TW_TRACE, "generate: the trace; describe: a picture, .svg"}, 'o'},
+    {{"class", 0, "NAME", TW_TRACE, "of a facility: this class of requests only"}, TRACE_CLASS},
+    {{"format", 0, "NAME", TW_TRACE, "azure, burstgpt, mooncake or sessions; default: by the name and what there is"},
+     TRACE_FORMAT},
+    {{"block-tokens", 0, "N", TW_TRACE, "tokens of a block id; default 512"}, BLOCK_TOKENS},
     {{"force", 0, NULL, TW_RUN | TW_STUDY | TW_REPORT, "replace what exists"}, FORCE},
     {{"snapshot", 0, "SPAN", TW_RUN, "also save the state at this time, beside the result"}, SNAPSHOT},
     {{"stop", 0, "SPAN", TW_RUN, "end at this time with a partial result that --restore goes on from"}, STOP},
@@ -295,6 +305,22 @@ static bool take(TwOptions *o, int id, const char *arg)
     case PLOT:
         o->plot = arg;
         return true;
+    case TRACE_CLASS:
+        o->traffic_class = arg;
+        return true;
+    case TRACE_FORMAT:
+        o->format = arg;
+        return true;
+    case BLOCK_TOKENS: {
+        char *end;
+        long tokens = strtol(arg, &end, 10);
+        if (*end || tokens < 1 || tokens > 65536) {
+            fprintf(stderr, "tokenworks: --block-tokens=%s, expected 1 to 65536\n", arg);
+            return false;
+        }
+        o->block_tokens = (int)tokens;
+        return true;
+    }
     case EXPORT:
         o->export_format = arg;
         return true;

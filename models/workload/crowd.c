@@ -393,6 +393,9 @@ void tw_crowd_pop(const TwCrowd *c, void *block, int number, bool answered, TwCr
         tw_session_call(c->sessions, &s->session, &call->call);
         call->index = s->session.id << 12 | (uint64_t)s->session.turn;
         call->turn = s->session.turn;
+        call->branch = s->session.branch;
+        call->message_end = s->session.message_end;
+        call->session = s->session.id;
         if (!waits) go_on(c, h, i, later(call->at_ns, tw_session_service_s(c->sessions, &call->call)), true);
         admit(c, h, number);
     } else {

@@ -51,7 +51,9 @@ typedef struct TwCrowdCall {
     int64_t at_ns;
     int slot;          // in the cell
     uint64_t index;    // of the call: keys its lengths
-    int32_t turn, client;
+    int32_t turn, client, branch;
+    bool message_end;
+    uint64_t session;    // its number, whenever it runs
     TwCall call;
 } TwCrowdCall;
 

@@ -1,3 +1,4 @@
+#include "models/workload/content.h"
 #include "models/workload/trace_inner.h"
 
 #include <stdlib.h>
@@ -58,17 +59,43 @@ static bool next_line(TwTraceReader *reader, char **text, size_t *length)
 
 // rows
 
-static bool add_row(TwTraceReader *reader, const TwTraceRow *row, int64_t block_from)
+// Whether a row is taken: of the model asked for, and of the share that is kept.
+static bool is_taken(TwTraceReader *reader, const TwTraceRow *row)
+{
+    double keep = reader->options.thin_fraction;
+    bool all = !(keep > 0.0) || keep >= 1.0;
+    double u = all ? 0.0 : (double)(tw_content_mix(0x7468696e, (uint64_t)reader->file_rows) >> 11) * 0x1p-53;
+    reader->file_rows++;
+    if (row->other_model || (!all && u >= keep)) return false;
+    return !(reader->options.window_s > 0.0) || reader->first_ns == INT64_MIN ||
+           (double)(row->time_ns - reader->first_ns) < reader->options.window_s * 1e9;
+}
+
+static bool add_row(TwTraceReader *reader, TwTraceRow *row, int64_t block_from)
 {
     TwTrace *trace = reader->trace;
-    bool dropped = row->input == 0 || row->output == 0;
+    if (!is_taken(reader, row)) {
+        trace->dropped_thin++;
+        reader->blocks = block_from;
+        return true;
+    }
+    if (reader->first_ns == INT64_MIN) reader->first_ns = row->time_ns;
+    if (row->input == 0 && reader->options.keep_zero) row->input = 1;
+    if (reader->options.spread_s > 0.0) {
+        double u = (double)(tw_content_mix(0x73707264, (uint64_t)reader->file_rows) >> 11) * 0x1p-53;
+        row->time_ns += (int64_t)(u * reader->options.spread_s * 1e9);
+    }
+    // calls of a session without output keep their place
+    bool dropped = row->input == 0 || (row->output == 0 && trace->format != TW_TRACE_SESSIONS);
     if (row->input == 0)
         trace->dropped_no_input++;
-    else if (row->output == 0)
+    else if (dropped)
         trace->dropped_no_output++;
 
     int64_t reorder_ns = (int64_t)(reader->options.reorder_s * 1e9);
     bool late = (trace->rows > 0 || reader->latest_ns != INT64_MIN) && row->time_ns < reader->latest_ns;
+    // calls of sessions are in the order of their session
+    if (trace->format == TW_TRACE_SESSIONS) reorder_ns = INT64_MAX;
     if (late && reader->latest_ns - row->time_ns > reorder_ns)
         return tw_fail_at(reader->error, reader->path, reader->line, 0,
                           "time is %.3f s before that of an earlier row, expected at most %g s",
@@ -86,7 +113,10 @@ static bool add_row(TwTraceReader *reader, const TwTraceRow *row, int64_t block_
         trace->input_tokens = tw_trace_grow(trace->input_tokens, reader->room, sizeof *trace->input_tokens);
         trace->output_tokens = tw_trace_grow(trace->output_tokens, reader->room, sizeof *trace->output_tokens);
         trace->block_start = tw_trace_grow(trace->block_start, reader->room + 1, sizeof *trace->block_start);
+        if (trace->format == TW_TRACE_SESSIONS)
+            trace->call = tw_trace_grow(trace->call, reader->room, sizeof *trace->call);
     }
+    if (trace->call) trace->call[trace->rows] = row->call;
     reader->time_ns[trace->rows] = row->time_ns;
     trace->input_tokens[trace->rows] = (int32_t)row->input;
     trace->output_tokens[trace->rows] = (int32_t)row->output;
@@ -125,8 +155,8 @@ static bool read_rows(TwTraceReader *reader)
     if (!json && !tw_trace_csv_header(reader, line))
         return tw_fail_at(reader->error, reader->path, 1, 0,
                           "not a known trace: expected a header with TIMESTAMP, ContextTokens, GeneratedTokens or with "
-                          "Timestamp, Request tokens, Response tokens, or JSON lines with timestamp, input_length, "
-                          "output_length");
+                          "Timestamp, Request tokens, Response tokens, or with session, t_s, in_tokens, hit_tokens, "
+                          "out_tokens, or JSON lines with timestamp, input_length, output_length");
 
     bool have = json;
     for (;;) {
@@ -182,6 +212,7 @@ static void sort_rows(TwTraceReader *reader)
 
     trace->input_tokens = tw_trace_grow(NULL, rows, sizeof *trace->input_tokens);
     trace->output_tokens = tw_trace_grow(NULL, rows, sizeof *trace->output_tokens);
+    if (old.call) trace->call = tw_trace_grow(NULL, rows, sizeof *trace->call);
     if (old.block_start) {
         trace->block_start = tw_trace_grow(NULL, rows + 1, sizeof *trace->block_start);
         trace->block_id = tw_trace_grow(NULL, reader->blocks + 1, sizeof *trace->block_id);
@@ -192,6 +223,7 @@ static void sort_rows(TwTraceReader *reader)
         reader->time_ns[r] = keys[r].time_ns;
         trace->input_tokens[r] = old.input_tokens[from];
         trace->output_tokens[r] = old.output_tokens[from];
+        if (old.call) trace->call[r] = old.call[from];
         if (!old.block_start) continue;
         int64_t count = old.block_start[from + 1] - old.block_start[from], to = trace->block_start[r];
         memcpy(trace->block_id + to, old.block_id + old.block_start[from], (size_t)count * sizeof *old.block_id);
@@ -201,14 +233,41 @@ static void sort_rows(TwTraceReader *reader)
     free(old.output_tokens);
     free(old.block_start);
     free(old.block_id);
+    free(old.call);
     free(keys);
+}
+
+// Sessions: which stream each call goes on in. A call that shares little of the one before opens a new stream behind
+// what it keeps of the first.
+static void follow_calls(TwTrace *trace)
+{
+    int32_t last_session = -1, last_agent = -1;
+    const TwTraceCall *before = NULL;
+    for (int64_t r = 0; r < trace->rows; r++) {
+        TwTraceCall *call = &trace->call[r];
+        trace->sessions += call->session != last_session;
+        bool goes_on = before && call->session == last_session && call->agent == last_agent;
+        if (goes_on) {
+            // blocks of 64 cut what is shared
+            bool whole = call->hit_tokens + 128 >= trace->input_tokens[r - 1];
+            call->generation = before->generation + !whole;
+            call->kept = whole ? before->kept : call->hit_tokens;
+        }
+        last_session = call->session;
+        last_agent = call->agent;
+        before = call;
+    }
 }
 
 bool tw_trace_read(TwTrace **trace, const char *path, const TwTraceOptions *options, TwError *error)
 {
     *trace = NULL;
-    TwTraceReader reader = {
-        .path = path, .options = *options, .error = error, .latest_ns = INT64_MIN, .size = 4 * CHUNK};
+    TwTraceReader reader = {.path = path,
+                            .options = *options,
+                            .error = error,
+                            .latest_ns = INT64_MIN,
+                            .first_ns = INT64_MIN,
+                            .size = 4 * CHUNK};
     if (!(reader.options.reorder_s > 0.0)) reader.options.reorder_s = 60.0;
     if (reader.options.block_tokens <= 0) reader.options.block_tokens = 512;
     reader.file = gzopen(path, "rb");
@@ -231,6 +290,7 @@ bool tw_trace_read(TwTrace **trace, const char *path, const TwTraceOptions *opti
         tw_trace_destroy(reader.trace);
         return false;
     }
+    if (reader.trace->format == TW_TRACE_SESSIONS) follow_calls(reader.trace);
     if (reader.trace->reordered > 0) sort_rows(&reader);
     reader.trace->first_ns = reader.time_ns[0];
     for (int64_t r = 0; r < reader.trace->rows; r++) reader.time_ns[r] -= reader.trace->first_ns;
@@ -246,11 +306,12 @@ void tw_trace_destroy(TwTrace *trace)
     free(trace->output_tokens);
     free(trace->block_start);
     free(trace->block_id);
+    free(trace->call);
     free(trace);
 }
 
 const char *tw_trace_format_name(TwTraceFormat format)
 {
-    static const char *const names[] = {"Azure CSV", "BurstGPT CSV", "Mooncake JSONL"};
+    static const char *const names[] = {"Azure CSV", "BurstGPT CSV", "Mooncake JSONL", "session CSV"};
     return names[format];
 }

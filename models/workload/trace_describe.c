@@ -5,9 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WINDOWS = 4, QUANTILES = 5 };
+enum { WINDOWS = 4, QUANTILES = 5, SIZES = 8, RESIDENCIES = 5 };
 static const double window_s[WINDOWS] = {1.0, 10.0, 60.0, 300.0};
 static const double quantile_p[QUANTILES] = {0.05, 0.10, 0.50, 0.90, 0.99};
+static const double residency_s[RESIDENCIES] = {30.0, 60.0, 300.0, 600.0, 1800.0};
 
 typedef struct Side {
     double quantile[QUANTILES], mean;
@@ -22,7 +23,15 @@ typedef struct Description {
     double rank_correlation;
     bool has_blocks;
     int64_t blocks, unique_blocks, hit_blocks, hit_tokens;
-    double reuse_age_s[2];    // p50, p90
+    double reuse_age_s[2];                           // p50, p90
+    double single_fraction;                          // blocks asked for once
+    double cache_tokens[SIZES], cache_hit[SIZES];    // of an LRU cache of so many tokens, share of the tokens
+    int sizes;
+    // sessions: of their first agent
+    int64_t sessions, calls, parent_calls, subagents, messages;
+    double parent_hit, parent_ratio, uncached_ratio, goes_on;    // in over out; the same without what was seen before
+    double residency[2][RESIDENCIES];    // gaps within, after a tool and after the end of a message
+    int64_t gaps[2];
     char like[64];
     double like_ks;
 } Description;
@@ -169,6 +178,15 @@ static void find_like(const TwTrace *trace, const int32_t *inputs, const int32_t
     }
 }
 
+static int by_call(const void *a, const void *b)
+{
+    const TwTraceCall *const *x = a, *const *y = b;
+    if ((*x)->session != (*y)->session) return (*x)->session < (*y)->session ? -1 : 1;
+    if ((*x)->agent != (*y)->agent) return (*x)->agent < (*y)->agent ? -1 : 1;
+    if ((*x)->turn != (*y)->turn) return (*x)->turn < (*y)->turn ? -1 : 1;
+    return *x < *y ? -1 : *x > *y;
+}
+
 // prefixes: a block is a hit when it was in an earlier input and all blocks before it were too
 
 typedef struct Seen {
@@ -182,6 +200,96 @@ static uint64_t place(const Seen *seen, uint64_t id)
     uint64_t key = id + 1, at = (key * 0x9e3779b97f4a7c15u) >> 20;
     while (seen->key[at & seen->mask] != 0 && seen->key[at & seen->mask] != key) at++;
     return at & seen->mask;
+}
+
+// Least recently used: distance of each access = blocks touched since the last access to the same one (Mattson 1970),
+// counted in a Fenwick tree over the accesses. A prompt hits as far as all its blocks before are near enough.
+static void describe_cache(const TwTrace *trace, Description *d)
+{
+    int64_t blocks = trace->block_start[trace->rows];
+    if (blocks > INT64_C(1) << 27) return;    // 4 GB of working memory
+    uint64_t size = 64;
+    while (size < 2 * (uint64_t)blocks) size *= 2;
+    Seen seen = {take((int64_t)size, sizeof(uint64_t)), take((int64_t)size, sizeof(int64_t)), size - 1};
+    int32_t *tree = take(blocks + 1, sizeof *tree);
+    double hit[SIZES] = {0.0};
+    int64_t at = 0, distinct = 0;
+    d->sizes = 0;
+    double most = (double)d->unique_blocks * trace->block_tokens;
+    for (double tokens = most; d->sizes < SIZES; tokens /= 4.0) d->cache_tokens[d->sizes++] = tokens;
+
+    for (int64_t r = 0; r < trace->rows; r++) {
+        int64_t farthest = 0, begin = trace->block_start[r], end = trace->block_start[r + 1], before = at;
+        bool leading = true;
+        for (int64_t b = begin; b < end; b++, at++) {
+            uint64_t slot = place(&seen, trace->block_id[b]);
+            bool known = seen.key[slot] != 0;
+            if (known) {
+                // distinct blocks after its last access, those of this prompt left out
+                int64_t last = seen.when_ns[slot], older = 0;
+                for (int64_t i = last + 1; i > 0; i -= i & -i) older += tree[i];
+                int64_t distance = distinct - older - (at - before);
+                farthest = distance > farthest ? distance : farthest;
+                for (int64_t i = last + 1; i <= blocks; i += i & -i) tree[i]--;
+                distinct--;
+                if (leading) {
+                    int64_t left = trace->input_tokens[r] - (b - begin) * trace->block_tokens;
+                    double tokens = (double)(left < trace->block_tokens ? left : trace->block_tokens);
+                    for (int k = 0; k < d->sizes; k++)
+                        if ((double)(farthest + 1) * trace->block_tokens <= d->cache_tokens[k]) hit[k] += tokens;
+                }
+            } else {
+                seen.key[slot] = trace->block_id[b] + 1;
+                leading = false;
+            }
+            seen.when_ns[slot] = at;
+            for (int64_t i = at + 1; i <= blocks; i += i & -i) tree[i]++;
+            distinct++;
+        }
+    }
+    for (int k = 0; k < d->sizes; k++) d->cache_hit[k] = hit[k] / (double)d->input.sum;
+    free(seen.key);
+    free(seen.when_ns);
+    free(tree);
+}
+
+// Calls by session: what is shared, how long gaps last, how often a session goes on.
+static void describe_calls(const TwTrace *trace, Description *d)
+{
+    double in = 0.0, out = 0.0, hit = 0.0;
+    d->sessions = trace->sessions;
+    d->calls = trace->rows;
+    for (int64_t r = 0; r < trace->rows; r++) {
+        const TwTraceCall *c = &trace->call[r];
+        if (c->agent > 0) {
+            d->subagents += c->turn <= 1;
+            continue;
+        }
+        d->parent_calls++;
+        in += trace->input_tokens[r];
+        out += trace->output_tokens[r];
+        hit += c->hit_tokens;
+        d->messages += c->stop == 'E';
+    }
+    // gaps belong to the stop of the call before: rows of one session and agent, in order of their turns
+    const TwTraceCall **order = take(trace->rows, sizeof *order);
+    for (int64_t r = 0; r < trace->rows; r++) order[r] = &trace->call[r];
+    qsort(order, (size_t)trace->rows, sizeof *order, by_call);
+    for (int64_t k = 1; k < trace->rows; k++) {
+        const TwTraceCall *c = order[k], *before = order[k - 1];
+        if (c->agent > 0 || c->session != before->session || c->agent != before->agent || before->stop == '-') continue;
+        int kind = before->stop == 'E';
+        d->gaps[kind]++;
+        for (int w = 0; w < RESIDENCIES; w++) d->residency[kind][w] += (double)c->think_s <= residency_s[w];
+    }
+    free(order);
+    for (int kind = 0; kind < 2; kind++)
+        for (int w = 0; w < RESIDENCIES; w++)
+            d->residency[kind][w] = d->gaps[kind] > 0 ? d->residency[kind][w] / (double)d->gaps[kind] : NAN;
+    d->parent_hit = hit / in;
+    d->parent_ratio = in / out;
+    d->uncached_ratio = (in - hit) / out;
+    d->goes_on = (double)(d->parent_calls - d->sessions) / (double)d->parent_calls;
 }
 
 static int rising_ns(const void *a, const void *b)
@@ -247,6 +355,8 @@ static void describe(const TwTrace *trace, Description *description)
     free(outputs);
     description->has_blocks = trace->block_start != NULL;
     if (description->has_blocks) describe_blocks(trace, description);
+    if (description->has_blocks) describe_cache(trace, description);
+    if (trace->call) describe_calls(trace, description);
 }
 
 // printing
@@ -278,7 +388,7 @@ static void print_side(FILE *stream, const char *name, const Side *side)
 
 static int64_t dropped(const TwTrace *trace)
 {
-    return trace->dropped_no_input + trace->dropped_no_output + trace->dropped_bad;
+    return trace->dropped_thin + trace->dropped_no_input + trace->dropped_no_output + trace->dropped_bad;
 }
 
 static void print_text(const char *path, const TwTrace *trace, const Description *d, FILE *stream)
@@ -312,6 +422,24 @@ static void print_text(const char *path, const TwTrace *trace, const Description
         fprintf(stream, "   reuse age p50 %.0f s, p90 %.0f s\n", d->reuse_age_s[0], d->reuse_age_s[1]);
     } else {
         fprintf(stream, "prefix     no block ids\n");
+    }
+    if (d->sizes > 0) {
+        fprintf(stream, "cache      least recently used, share of input tokens found:");
+        for (int k = d->sizes - 1; k >= 0; k--) fprintf(stream, " %.3f in %.3g", d->cache_hit[k], d->cache_tokens[k]);
+        fprintf(stream, " tokens\n");
+    }
+    if (d->calls > 0) {
+        fprintf(stream, "sessions   %lld of %lld calls, %lld ends of messages, %lld sub-agents   goes on %.3f\n",
+                (long long)d->sessions, (long long)d->calls, (long long)d->messages, (long long)d->subagents,
+                d->goes_on);
+        fprintf(stream, "  shared with the call before %.6f of the input   in:out %.3f   not shared:out %.3f\n",
+                d->parent_hit, d->parent_ratio, d->uncached_ratio);
+        for (int kind = 0; kind < 2; kind++) {
+            if (d->gaps[kind] == 0) continue;
+            fprintf(stream, "  gaps after %s within", kind ? "people" : "tools ");
+            for (int w = 0; w < RESIDENCIES; w++) fprintf(stream, "  %g s %.3f", residency_s[w], d->residency[kind][w]);
+            fprintf(stream, "   (%lld)\n", (long long)d->gaps[kind]);
+        }
     }
     if (d->like[0]) fprintf(stream, "like       %s (largest KS %.2f)\n", d->like, d->like_ks);
 }
@@ -392,9 +520,35 @@ static void print_json(const char *path, const TwTrace *trace, const Description
         json_number(stream, "token_hit_fraction", (double)d->hit_tokens / (double)d->input.sum, ", ");
         json_number(stream, "block_hit_fraction", (double)d->hit_blocks / (double)d->blocks, ", ");
         json_number(stream, "reuse_age_p50_s", d->reuse_age_s[0], ", ");
-        json_number(stream, "reuse_age_p90_s", d->reuse_age_s[1], "},\n  ");
+        json_number(stream, "reuse_age_p90_s", d->reuse_age_s[1], ", ");
+        fprintf(stream, "\"cache\": [");
+        for (int k = 0; k < d->sizes; k++) {
+            fprintf(stream, "%s{", k ? ", " : "");
+            json_number(stream, "tokens", d->cache_tokens[k], ", ");
+            json_number(stream, "hit_fraction", d->cache_hit[k], "}");
+        }
+        fprintf(stream, "]},\n  ");
     } else {
         fprintf(stream, "\"prefix\": null,\n  ");
+    }
+    if (d->calls > 0) {
+        fprintf(stream,
+                "\"sessions\": {\"sessions\": %lld, \"calls\": %lld, \"parent_calls\": %lld, \"subagents\": %lld, ",
+                (long long)d->sessions, (long long)d->calls, (long long)d->parent_calls, (long long)d->subagents);
+        json_number(stream, "hit_fraction", d->parent_hit, ", ");
+        json_number(stream, "in_over_out", d->parent_ratio, ", ");
+        json_number(stream, "uncached_over_out", d->uncached_ratio, ", ");
+        json_number(stream, "goes_on_fraction", d->goes_on, "");
+        for (int kind = 0; kind < 2; kind++)
+            for (int w = 0; w < RESIDENCIES; w++) {
+                char key[64];
+                snprintf(key, sizeof key, "%s_within_%g_s", kind ? "human" : "tool", residency_s[w]);
+                fprintf(stream, ", ");
+                json_number(stream, key, d->residency[kind][w], "");
+            }
+        fprintf(stream, "},\n  ");
+    } else {
+        fprintf(stream, "\"sessions\": null,\n  ");
     }
     fprintf(stream, "\"like\": {\"set\": ");
     json_text(stream, d->like);
@@ -402,18 +556,50 @@ static void print_json(const char *path, const TwTrace *trace, const Description
     json_number(stream, "largest_ks", d->like[0] ? d->like_ks : NAN, "}\n}\n");
 }
 
+void tw_trace_describe_rows(const TwTrace *trace, const char *name, bool json, FILE *stream)
+{
+    Description description;
+    describe(trace, &description);
+    if (json)
+        print_json(name, trace, &description, stream);
+    else
+        print_text(name, trace, &description, stream);
+}
+
+void tw_trace_summary(const TwTrace *trace, TwTraceSummary *summary)
+{
+    Description d;
+    describe(trace, &d);
+    *summary = (TwTraceSummary){.rows = trace->rows,
+                                .input_sum = d.input.sum,
+                                .output_sum = d.output.sum,
+                                .blocks = d.blocks,
+                                .unique_blocks = d.unique_blocks,
+                                .sessions = d.sessions,
+                                .calls = d.calls,
+                                .span_s = d.span_s,
+                                .iat_cv = d.iat_cv,
+                                .peak_over_mean = d.peak_over_mean[0],
+                                .empty_fraction = d.empty_fraction,
+                                .input_mean = d.input.mean,
+                                .parent_hit = d.parent_hit,
+                                .parent_ratio = d.parent_ratio};
+    for (int w = 0; w < WINDOWS; w++) summary->idc[w] = d.idc[w];
+    if (d.has_blocks) {
+        summary->token_hit = (double)d.hit_tokens / (double)d.input.sum;
+        summary->block_hit = (double)d.hit_blocks / (double)d.blocks;
+        summary->cache_sizes = d.sizes;
+        memcpy(summary->cache_tokens, d.cache_tokens, sizeof d.cache_tokens);
+        memcpy(summary->cache_hit, d.cache_hit, sizeof d.cache_hit);
+    }
+}
+
 bool tw_trace_describe(const char *path, bool json, FILE *stream, TwError *error)
 {
     TwTrace *trace;
     const TwTraceOptions options = {.keep_blocks = true};
     if (!tw_trace_read(&trace, path, &options, error)) return false;
-
-    Description description;
-    describe(trace, &description);
-    if (json)
-        print_json(path, trace, &description, stream);
-    else
-        print_text(path, trace, &description, stream);
+    tw_trace_describe_rows(trace, path, json, stream);
     tw_trace_destroy(trace);
     return true;
 }

@@ -18,13 +18,17 @@ typedef struct TwTraceReader {
     TwTrace *trace;
     int64_t *time_ns;    // as written
     int64_t room, block_room, blocks;
-    int64_t latest_ns;
-    int column[3];    // CSV: of time, input, output
+    int64_t latest_ns, first_ns;
+    int column[3];        // CSV: of time, input, output
+    int extra[8];         // session CSV: session, agent, turn, stop, hit_tokens, think_s; BurstGPT: the model
+    int64_t file_rows;    // data rows so far
 } TwTraceReader;
 
 // A row that has been read.
 typedef struct TwTraceRow {
     int64_t time_ns, input, output;
+    bool other_model;
+    TwTraceCall call;
 } TwTraceRow;
 
 // "name = "found", expected ..." at the present line.

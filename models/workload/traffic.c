@@ -701,7 +701,8 @@ static void replayed_content(const TwTraffic *traffic, int64_t row, TwContent *c
     content->list = 1 + trace->block_start[at];
 }
 
-static void pop_crowd(const TwTraffic *traffic, void *block, int cell, bool answered, TwRequest *request)
+static void pop_crowd(const TwTraffic *traffic, void *block, int cell, bool answered, TwRequest *request,
+                      TwTrafficCall *said)
 {
     const TwCrowd *crowd = traffic->crowd;
     TwCrowdCall call;
@@ -711,6 +712,14 @@ static void pop_crowd(const TwTraffic *traffic, void *block, int cell, bool answ
         request->input_tokens = call.call.input;
         request->output_tokens = call.call.output;
         request->content = call.call.content;
+        if (said)
+            *said = (TwTrafficCall){.in_session = true,
+                                    .session = call.session << 12 | (uint64_t)(cell & 4095),
+                                    .branch = call.branch,
+                                    .turn = call.turn,
+                                    .shared = call.call.shared,
+                                    .message_end = call.message_end,
+                                    .service_s = tw_session_service_s(crowd->sessions, &call.call)};
         return;
     }
     int client = crowd->kind == TW_CROWD_CLIENTS ? call.client : -1;
@@ -724,7 +733,8 @@ static void pop_crowd(const TwTraffic *traffic, void *block, int cell, bool answ
     request->tenant = (uint16_t)(client >= 0 ? client : 0);
 }
 
-static void pop_any(const TwTraffic *traffic, void *block, int cell, bool answered, TwRequest *request)
+static void pop_any(const TwTraffic *traffic, void *block, int cell, bool answered, TwRequest *request,
+                    TwTrafficCall *said)
 {
     Cell *at = cell_of(traffic, block, cell);
     // ids interleave the cells, so that in a replay they are row numbers
@@ -733,14 +743,14 @@ static void pop_any(const TwTraffic *traffic, void *block, int cell, bool answer
     if (traffic->parts) {
         int64_t at_ns;
         int part = first_part(traffic, block, cell, &at_ns);
-        pop_any(traffic->parts[part], block, cell, answered, request);
+        pop_any(traffic->parts[part], block, cell, answered, request, said);
         // the number of a session tells whose it is
         if (request->session > 0) request->session = (request->session - 1) * PARTS + part + 1;
         request->id = (uint32_t)id;
         return;
     }
     if (traffic->crowd) {
-        pop_crowd(traffic, block, cell, answered, request);
+        pop_crowd(traffic, block, cell, answered, request, said);
         at->truncated += cut(traffic->context_tokens, &request->input_tokens, &request->output_tokens);
     } else {
         assert(at->next < at->filled);
@@ -784,12 +794,18 @@ static void pop_any(const TwTraffic *traffic, void *block, int cell, bool answer
 
 void tw_traffic_pop(const TwTraffic *traffic, void *block, int cell, TwRequest *request)
 {
-    pop_any(traffic, block, cell, true, request);
+    pop_any(traffic, block, cell, true, request, NULL);
 }
 
 void tw_traffic_pop_nominal(const TwTraffic *traffic, void *block, int cell, TwRequest *request)
 {
-    pop_any(traffic, block, cell, false, request);
+    pop_any(traffic, block, cell, false, request, NULL);
+}
+
+void tw_traffic_pop_call(const TwTraffic *traffic, void *block, int cell, TwRequest *request, TwTrafficCall *call)
+{
+    *call = (TwTrafficCall){0};
+    pop_any(traffic, block, cell, false, request, call);
 }
 
 bool tw_traffic_closed(const TwTraffic *traffic)

@@ -78,8 +78,8 @@ typedef struct TwTrafficSpec {
     double sessions_per_h;    // chat, agent: instead of rate_s
     double span_s;            // of a session, and of the warm-up: 0: 7,200 chat, 86,400 agent
     int sessions_max;         // that live at once in a cell; 0: by rate and duration
-    double input_scale;    // of the inputs; 0 counts as 1
-    double rho_in_out;     // rank correlation of input and output through a Gaussian copula
+    double input_scale;       // of the inputs; 0 counts as 1
+    double rho_in_out;        // rank correlation of input and output through a Gaussian copula
     int samples;              // outputs of one prompt; 0 counts as 1
     int64_t requests;         // batch: of all cells; 0: no end
     double begins_s;          // batch
@@ -138,7 +138,14 @@ void tw_traffic_finished(const TwTraffic *traffic, void *block, int cell, const 
 int64_t tw_traffic_lost(const TwTraffic *traffic, const void *block);    // sessions that found no room
 // As pop, but every call takes the nominal service time: for traces.
 void tw_traffic_pop_nominal(const TwTraffic *traffic, void *block, int cell, TwRequest *request);
-// A number of the session that does not depend on when it is asked; 0: none. After the pop of the request.
+// The same with what is known of its session.
+typedef struct TwTrafficCall {
+    bool in_session, message_end;
+    uint64_t session;    // the same whenever it is asked
+    int32_t branch, turn, shared;
+    double service_s;    // nominal
+} TwTrafficCall;
+void tw_traffic_pop_call(const TwTraffic *traffic, void *block, int cell, TwRequest *request, TwTrafficCall *call);
 const TwContentList *tw_traffic_list(const TwTraffic *traffic);    // ids of a replayed trace, or NULL
 
 // What a trace is: for `tokenworks trace describe`. Prints the table of the traffic page, section 6, or JSON.

@@ -3,6 +3,7 @@
 #include "models/workload/arrivals.h"
 #include "models/workload/profile.h"
 #include "models/workload/sessions.h"
+#include "models/workload/trace_generate.h"
 #include "models/workload/traffic.h"
 #include "models/workload/validate.h"
 
@@ -202,10 +203,179 @@ static bool chat_rows(TwValidation *v, TwError *error)
     return ok;
 }
 
+// arrivals and whole chats, through the generator and the description of traces
+
+typedef struct Mean {
+    double iat_cv, idc[4], empty, rate, hit, input;
+} Mean;
+
+static bool mean_of_seeds(const TwTrafficSpec *of, int seeds, double span_s, int block_tokens, Mean *mean,
+                          TwError *error)
+{
+    *mean = (Mean){0};
+    for (int s = 0; s < seeds; s++) {
+        TwTrafficSpec spec = *of;
+        spec.seed = of->seed + (uint64_t)s;
+        TwTraffic *traffic;
+        TwLayout layout = {0};
+        TwTrace *trace;
+        if (!tw_traffic_create(&traffic, &spec, &layout, error)) return false;
+        void *block = tw_block_create(&layout);
+        bool ok = tw_trace_generate(&trace, traffic, block, 1, 0, (int64_t)(span_s * 1e9), block_tokens, error);
+        tw_block_destroy(block);
+        tw_traffic_destroy(traffic);
+        if (!ok) return false;
+        TwTraceSummary d;
+        tw_trace_summary(trace, &d);
+        mean->iat_cv += d.iat_cv / seeds;
+        for (int w = 0; w < 4; w++) mean->idc[w] += d.idc[w] / seeds;
+        mean->empty += d.empty_fraction / seeds;
+        mean->rate += (double)d.rows / span_s / seeds;
+        mean->hit += d.token_hit / seeds;
+        mean->input += d.input_mean / seeds;
+        tw_trace_destroy(trace);
+    }
+    return true;
+}
+
+static bool arrival_rows(TwValidation *v, TwError *error)
+{
+    Mean m;
+    TwTrafficSpec spec = {
+        .name = "code", .seed = 100, .cells = 1, .arrival = "onoff", .rate_s = 2.567, .lengths = "azure23_code"};
+    if (!mean_of_seeds(&spec, 20, 3420.0, 0, &m, error)) return false;
+    static const char *const code = "Azure code trace 2023";
+    tw_validation_row(v, "T12", "on/off code: IDC at 1 s, 20 seeds of 57 min", "1", m.idc[0], 13.2, TW_RELATIVE, 0.3,
+                      code);
+    tw_validation_row(v, "T12", "IDC at 10 s", "1", m.idc[1], 71.6, TW_RELATIVE, 0.3, code);
+    tw_validation_row(v, "T12", "IDC at 60 s", "1", m.idc[2], 164.0, TW_RELATIVE, 0.3, code);
+    tw_validation_row(v, "T12", "rate", "1/s", m.rate, 2.567, TW_RELATIVE, 0.05, code);
+    tw_validation_row(v, "T12", "empty seconds", "1", m.empty, 0.69, TW_ABSOLUTE, 0.04, code);
+
+    spec = (TwTrafficSpec){
+        .name = "chat", .seed = 200, .cells = 1, .arrival = "cox", .rate_s = 5.53, .lengths = "azure23_conv"};
+    if (!mean_of_seeds(&spec, 20, 3501.7, 0, &m, error)) return false;
+    tw_validation_row(v, "T13", "Cox conversations: IAT CV, 20 seeds", "1", m.iat_cv, 1.08, TW_ABSOLUTE, 0.03,
+                      "Azure conversation trace 2023");
+    tw_validation_row(v, "T13", "IDC at 60 s", "1", m.idc[2], 14.0, TW_ABSOLUTE, 4.0, "Azure conversation trace 2023");
+
+    spec = (TwTrafficSpec){.name = "gamma",
+                           .seed = 5,
+                           .cells = 1,
+                           .arrival = "gamma",
+                           .shape = 0.25,
+                           .rate_s = 20.0,
+                           .lengths = "azure23_conv"};
+    if (!mean_of_seeds(&spec, 4, 3600.0, 0, &m, error)) return false;
+    tw_validation_row(v, "T11", "gamma of shape 0.25: IAT CV", "1", m.iat_cv, 2.0, TW_RELATIVE, 0.02, "1/sqrt(k)");
+    tw_validation_row(v, "T11", "IDC at 10 s, towards 1/k", "1", m.idc[1], 4.0, TW_RELATIVE, 0.10, "renewal theory");
+
+    // chats: an hour that begins with nobody, as the trace does
+    spec = (TwTrafficSpec){.name = "chats", .seed = 1, .cells = 1, .kind = "chat", .rate_s = 3.4, .span_s = 7200.0};
+    if (!mean_of_seeds(&spec, 8, 3600.0, 512, &m, error)) return false;
+    tw_validation_row(v, "T15", "chats: share of tokens seen before, 8 seeds of 1 h", "1", m.hit, 0.362, TW_ABSOLUTE,
+                      0.015, "Mooncake conversations: 0.374");
+    tw_validation_row(v, "T15", "input mean", "tokens", m.input, 12035, TW_RELATIVE, 0.08, "Mooncake conversations");
+    return true;
+}
+
+// T10: a week of two profiles, hour by hour
+static bool week_rows(TwValidation *v, TwError *error)
+{
+    static const char *const names[] = {"azure24_conv", "azure24_code"};
+    for (int k = 0; k < 2; k++) {
+        TwProfile profile;
+        TwTraffic *traffic;
+        TwLayout layout = {0};
+        const TwTrafficSpec spec = {.name = "week",
+                                    .seed = 11,
+                                    .cells = 1,
+                                    .arrival = "poisson",
+                                    .rate_s = 1e6 / 604800.0,
+                                    .profile = names[k],
+                                    .lengths = "azure23_conv"};
+        if (!tw_profile_load(&profile, names[k], error) || !tw_traffic_create(&traffic, &spec, &layout, error))
+            return false;
+        void *block = tw_block_create(&layout);
+        tw_traffic_start(traffic, block);
+        double worst = 0.0;
+        for (int hour = 0; hour < 168; hour++) {
+            int64_t until_ns = (hour + 1) * INT64_C(3600000000000);
+            double count = 0.0;
+            TwRequest request;
+            for (; tw_traffic_peek(traffic, block, 0) < until_ns; count += 1.0)
+                tw_traffic_pop(traffic, block, 0, &request);
+            double want = spec.rate_s * tw_profile_integral(&profile, 3600.0 * hour, 3600.0 * (hour + 1));
+            worst = fmax(worst, fabs(count - want) / sqrt(want));
+        }
+        tw_block_destroy(block);
+        tw_traffic_destroy(traffic);
+        char what[96];
+        snprintf(what, sizeof what, "%s: farthest hour of a week of 10^6, in sqrt(n)", names[k]);
+        tw_validation_row(v, "T10", what, "1", worst, 4.5, TW_AT_MOST, 0.0, "expectation of the hour");
+    }
+    return true;
+}
+
+// T1 to T5: the public traces, where they lie beside the checkout
+static bool trace_rows(TwValidation *v, TwError *error)
+{
+    const char *data = getenv("TOKENWORKS_REFERENCE_DATA");
+    if (!data) {
+        tw_validation_skip(v, "T1", "public traces", "TOKENWORKS_REFERENCE_DATA does not name their folder");
+        return true;
+    }
+    const TwTraceOptions options = {.keep_blocks = true};
+    char path[1024];
+    TwTrace *trace;
+    TwTraceSummary d;
+    snprintf(path, sizeof path, "%s/traces/inference/azure_llm_2023_conv.csv.gz", data);
+    if (!tw_trace_read(&trace, path, &options, error)) return false;
+    tw_trace_summary(trace, &d);
+    tw_trace_destroy(trace);
+    static const char *const azure = "Azure 2023", *mooncake = "Mooncake FAST'25", *agents = "Claude Code sessions";
+    tw_validation_row(v, "T1", "azure23_conv: requests", "1", (double)d.rows, 19366, TW_ABSOLUTE, 0, azure);
+    tw_validation_row(v, "T1", "input tokens", "tokens", (double)d.input_sum, 22361870, TW_ABSOLUTE, 0, azure);
+    tw_validation_row(v, "T1", "output tokens", "tokens", (double)d.output_sum, 4088665, TW_ABSOLUTE, 0, azure);
+    tw_validation_row(v, "T1", "span", "s", d.span_s, 3501.721937, TW_ABSOLUTE, 1e-9, azure);
+    snprintf(path, sizeof path, "%s/traces/inference/azure_llm_2023_code.csv.gz", data);
+    if (!tw_trace_read(&trace, path, &options, error)) return false;
+    tw_trace_summary(trace, &d);
+    tw_trace_destroy(trace);
+    tw_validation_row(v, "T5", "azure23_code: IAT CV", "1", d.iat_cv, 13.151, TW_RELATIVE, 1e-3, azure);
+    tw_validation_row(v, "T5", "IDC at 1 s", "1", d.idc[0], 13.19, TW_RELATIVE, 1e-3, azure);
+    tw_validation_row(v, "T5", "IDC at 10 s", "1", d.idc[1], 71.6, TW_RELATIVE, 1e-3, azure);
+    tw_validation_row(v, "T5", "IDC at 60 s", "1", d.idc[2], 164.0, TW_RELATIVE, 1e-3, azure);
+    tw_validation_row(v, "T5", "peak over mean, 1 s", "1", d.peak_over_mean, 26.1, TW_RELATIVE, 2e-3, azure);
+    tw_validation_row(v, "T5", "empty seconds", "1", d.empty_fraction, 0.7339, TW_RELATIVE, 1e-3, azure);
+    snprintf(path, sizeof path, "%s/traces/inference/mooncake_fast25_conversation.jsonl.gz", data);
+    if (!tw_trace_read(&trace, path, &options, error)) return false;
+    tw_trace_summary(trace, &d);
+    tw_trace_destroy(trace);
+    tw_validation_row(v, "T2", "Mooncake conversations: rows", "1", (double)d.rows, 12031, TW_ABSOLUTE, 0, mooncake);
+    tw_validation_row(v, "T2", "input tokens", "tokens", (double)d.input_sum, 144793823, TW_ABSOLUTE, 0, mooncake);
+    tw_validation_row(v, "T2", "blocks", "1", (double)d.blocks, 288500, TW_ABSOLUTE, 0, mooncake);
+    tw_validation_row(v, "T2", "unique blocks", "1", (double)d.unique_blocks, 182790, TW_ABSOLUTE, 0, mooncake);
+    tw_validation_row(v, "T2", "token hit, unbounded", "1", d.token_hit, 0.373624, TW_ABSOLUTE, 1e-6, mooncake);
+    tw_validation_row(v, "T2", "block hit, unbounded", "1", d.block_hit, 0.366412, TW_ABSOLUTE, 1e-6, mooncake);
+    snprintf(path, sizeof path, "%s/traces/agentic/claude_code_sessions_compact.csv.gz", data);
+    if (!tw_trace_read(&trace, path, &options, error)) return false;
+    tw_trace_summary(trace, &d);
+    tw_trace_destroy(trace);
+    tw_validation_row(v, "T3", "agent sessions: calls", "1", (double)d.calls, 46218, TW_ABSOLUTE, 0, agents);
+    tw_validation_row(v, "T3", "sessions", "1", (double)d.sessions, 692, TW_ABSOLUTE, 0, agents);
+    tw_validation_row(v, "T3", "shared with the call before, of parents", "1", d.parent_hit, 0.962256, TW_ABSOLUTE,
+                      1e-6, agents);
+    tw_validation_row(v, "T3", "input over output, of parents", "1", d.parent_ratio, 271.897, TW_RELATIVE, 3e-6,
+                      agents);
+    return true;
+}
+
 bool tw_validate_traffic(TwValidation *v, const char *file, TwError *error)
 {
     if (file) return tw_fail(error, TW_BAD_INPUT, "traffic takes no table; tables of training runs go to `training`");
     table_rows(v);
     draw_rows(v);
-    return chat_rows(v, error) && agent_rows(v, error);
+    return week_rows(v, error) && arrival_rows(v, error) && chat_rows(v, error) && agent_rows(v, error) &&
+           trace_rows(v, error);
 }

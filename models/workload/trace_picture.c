@@ -1,0 +1,133 @@
+// A trace as one SVG: rate over time, distribution of its lengths, share found in a cache against its size.
+#include "models/workload/trace.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { WIDE = 960, TALL = 320, LEFT = 70, TOP = 40, BINS = 400 };
+
+typedef struct Panel {
+    FILE *file;
+    int y;    // of its top
+    double x0, x1, y0, y1;
+    bool log_x;
+} Panel;
+
+static double place_x(const Panel *p, double x)
+{
+    double at = p->log_x ? log(x / p->x0) / log(p->x1 / p->x0) : (x - p->x0) / (p->x1 - p->x0);
+    return LEFT + at * (WIDE - LEFT - 30);
+}
+
+static double place_y(const Panel *p, double y)
+{
+    return p->y + TOP + (1.0 - (y - p->y0) / (p->y1 - p->y0)) * (TALL - TOP - 50);
+}
+
+static void open_panel(const Panel *p, const char *title, const char *x_name)
+{
+    double top = place_y(p, p->y1), bottom = place_y(p, p->y0);
+    fprintf(p->file, "<text x=\"%d\" y=\"%d\" font-size=\"15\">%s</text>\n", LEFT, p->y + 24, title);
+    fprintf(p->file, "<rect x=\"%d\" y=\"%.1f\" width=\"%d\" height=\"%.1f\" fill=\"none\" stroke=\"#888\"/>\n", LEFT,
+            top, WIDE - LEFT - 30, bottom - top);
+    for (int k = 0; k <= 4; k++) {
+        double y = p->y0 + k * (p->y1 - p->y0) / 4.0;
+        fprintf(p->file, "<text x=\"%d\" y=\"%.1f\" font-size=\"11\" text-anchor=\"end\">%.3g</text>\n", LEFT - 6,
+                place_y(p, y) + 4.0, y);
+        double x = p->log_x ? p->x0 * pow(p->x1 / p->x0, k / 4.0) : p->x0 + k * (p->x1 - p->x0) / 4.0;
+        fprintf(p->file, "<text x=\"%.1f\" y=\"%.1f\" font-size=\"11\" text-anchor=\"middle\">%.3g</text>\n",
+                place_x(p, x), bottom + 16.0, x);
+    }
+    fprintf(p->file, "<text x=\"%d\" y=\"%.1f\" font-size=\"12\" text-anchor=\"end\">%s</text>\n", WIDE - 30,
+            bottom + 34.0, x_name);
+}
+
+static void line(const Panel *p, const double *x, const double *y, int count, const char *colour)
+{
+    fprintf(p->file, "<polyline fill=\"none\" stroke=\"%s\" stroke-width=\"1.5\" points=\"", colour);
+    for (int i = 0; i < count; i++) fprintf(p->file, "%.1f,%.1f ", place_x(p, x[i]), place_y(p, y[i]));
+    fprintf(p->file, "\"/>\n");
+}
+
+static int rising(const void *a, const void *b)
+{
+    int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static void draw_rate(const TwTrace *trace, FILE *file)
+{
+    double span_s = fmax(1e-9 * (double)trace->arrival_ns[trace->rows - 1], 1e-9), x[BINS], y[BINS] = {0.0}, most = 0.0;
+    for (int64_t r = 0; r < trace->rows; r++) {
+        int bin = (int)(1e-9 * (double)trace->arrival_ns[r] / span_s * BINS);
+        y[bin < BINS ? bin : BINS - 1] += BINS / span_s;
+    }
+    for (int i = 0; i < BINS; i++) {
+        x[i] = span_s / 60.0 * (i + 0.5) / BINS;
+        most = fmax(most, y[i]);
+    }
+    Panel p = {file, 0, 0.0, span_s / 60.0, 0.0, most, false};
+    char title[96];
+    snprintf(title, sizeof title, "requests per second, means of %.3g s", span_s / BINS);
+    open_panel(&p, title, "minutes");
+    line(&p, x, y, BINS, "#1f5fa8");
+}
+
+static void draw_lengths(const TwTrace *trace, FILE *file)
+{
+    const int32_t *sides[2] = {trace->input_tokens, trace->output_tokens};
+    Panel p = {file, TALL, 1.0, 10.0, 0.0, 1.0, true};
+    int32_t *copy[2];
+    for (int s = 0; s < 2; s++) {
+        copy[s] = malloc((size_t)trace->rows * sizeof **copy);
+        if (!copy[s]) abort();
+        memcpy(copy[s], sides[s], (size_t)trace->rows * sizeof **copy);
+        qsort(copy[s], (size_t)trace->rows, sizeof **copy, rising);
+        p.x1 = fmax(p.x1, copy[s][trace->rows - 1]);
+    }
+    open_panel(&p, "share of requests with at most so many tokens: input (blue), output (orange)", "tokens");
+    for (int s = 0; s < 2; s++) {
+        double x[BINS], y[BINS];
+        for (int i = 0; i < BINS; i++) {
+            y[i] = (i + 0.5) / BINS;
+            x[i] = fmax(1.0, copy[s][(int64_t)(y[i] * (double)trace->rows)]);
+        }
+        line(&p, x, y, BINS, s == 0 ? "#1f5fa8" : "#d9730d");
+        free(copy[s]);
+    }
+}
+
+static void draw_cache(const TwTraceSummary *d, FILE *file)
+{
+    Panel p = {file, 2 * TALL, d->cache_tokens[d->cache_sizes - 1], d->cache_tokens[0], 0.0, 1.0, true};
+    open_panel(&p, "share of input tokens found in a cache of earlier inputs, least recently used",
+               "tokens of the cache");
+    line(&p, d->cache_tokens, d->cache_hit, d->cache_sizes, "#1f5fa8");
+}
+
+bool tw_trace_picture(const TwTrace *trace, const char *name, const char *path, TwError *error)
+{
+    FILE *file = fopen(path, "wb");
+    if (!file) return tw_fail(error, TW_IO, "%s: cannot be written", path);
+    TwTraceSummary summary;
+    tw_trace_summary(trace, &summary);
+    int panels = summary.cache_sizes > 0 ? 3 : 2;
+    fprintf(file,
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" font-family=\"sans-serif\">\n"
+            "<rect width=\"100%%\" height=\"100%%\" fill=\"white\"/>\n<title>",
+            WIDE, panels * TALL);
+    for (const char *c = name; *c; c++)
+        if (*c == '<' || *c == '&')
+            fputs(*c == '<' ? "&lt;" : "&amp;", file);
+        else
+            fputc(*c, file);
+    fprintf(file, "</title>\n");
+    draw_rate(trace, file);
+    draw_lengths(trace, file);
+    if (panels == 3) draw_cache(&summary, file);
+    fprintf(file, "</svg>\n");
+    bool good = !ferror(file);
+    good &= fclose(file) == 0;
+    return good || tw_fail(error, TW_IO, "%s: cannot be written", path);
+}
