@@ -311,6 +311,18 @@ static const TwField run_fields[] = {
 };
 static const TwKind run_kind = {"run", NULL, run_fields, TW_COUNT(run_fields), NULL, 0};
 
+static const TwField card_fields[] = {
+    WORD(TwCardRow, rack, "", NULL, "rack part that the figures belong to; empty: any"),
+    WORD(TwCardRow, source, "", NULL, "who published them"),
+    REAL(TwCardRow, kwh_per_token, "kWh", 0, 1e6, "unknown", "energy of a token"),
+    REAL(TwCardRow, pue, "1", 1, 100, "unknown", "PUE"),
+    REAL(TwCardRow, wue_l_per_kwh, "L/kWh", 0, 1e3, "unknown", "WUE"),
+    REAL(TwCardRow, cue_kg_per_kwh, "kg/kWh", 0, 1e3, "unknown", "CUE"),
+    REAL(TwCardRow, energy_mwh, "MWh", 0, 1e12, "unknown", "energy"),
+    REAL(TwCardRow, cost_usd, "USD", 0, 1e15, "unknown", "cost"),
+};
+static const TwKind card_kind = {"card", NULL, card_fields, TW_COUNT(card_fields), NULL, 0};
+
 static const TwField facility_fields[] = {
     WORD(TwFacilityRow, title, "", NULL, "one line for reports"),
 };
@@ -325,6 +337,7 @@ static const TwChild facility_children[] = {
     {"operations", TW_ONE, &operations_kind, "restart, failures, crews"},
     {"workload", TW_ONE, &workload_kind, "what the factory is asked to do"},
     {"events", TW_LIST, &event_kind, "what happens when"},
+    {"published", TW_LIST, &card_kind, "published figures that a run is put beside"},
     {"run", TW_ONE, &run_kind, "span, seed and numerical settings"},
 };
 const TwKind tw_facility_kind = {

@@ -139,6 +139,13 @@ typedef struct TwRunRow {
     int64_t seed;
 } TwRunRow;
 
+// A published card (root list `published`): figures of one rack part at this site.
+typedef struct TwCardRow {
+    const char *rack;    // part of the racks it belongs to; "": any
+    const char *source;
+    double kwh_per_token, pue, wue_l_per_kwh, cue_kg_per_kwh, energy_mwh, cost_usd;
+} TwCardRow;
+
 typedef struct TwFacilityRow {
     const char *title;
 } TwFacilityRow;

@@ -3,6 +3,7 @@
 #include "sim/json.h"
 #include "sim/version.h"
 #include "twin/accounts.h"
+#include "twin/card.h"
 #include "twin/limits.h"
 #include "twin/reference.h"
 #include "twin/story.h"
@@ -30,6 +31,16 @@ static TwKpi *add(TwReport *report, const char *path, const char *unit, const ch
 static void add_text(TwReport *report, const char *path, const char *label, const char *text)
 {
     snprintf(add(report, path, "", label, NAN)->text, sizeof report->kpis->text, "%s", text);
+}
+
+void tw_report_add(TwReport *report, const char *path, const char *unit, const char *label, double value)
+{
+    add(report, path, unit, label, value);
+}
+
+void tw_report_add_text(TwReport *report, const char *path, const char *label, const char *text)
+{
+    add_text(report, path, label, text);
 }
 
 static double over(double a, double b) { return b > 0.0 ? a / b : NAN; }
@@ -467,6 +478,7 @@ TwReport *tw_report_create(const TwState *state, double wall_s)
     add_power(report, state);
     add_carbon(report, state);
     add_limits(report, state, &totals);
+    tw_card_add(report, state);
     add_events(report, state);
     add_books(report, state, &totals);
     return report;

@@ -41,6 +41,9 @@ typedef struct TwReport {
 TwReport *tw_report_create(const TwState *state, double wall_s);
 // Adds what the same span made where nothing happened: output tokens, requests completed, utility energy.
 void tw_report_compare(TwReport *report, const TwState *state, const TwState *undisturbed);
+// Adds a figure, a word: for the cards and comparisons that have files of their own.
+void tw_report_add(TwReport *report, const char *path, const char *unit, const char *label, double value);
+void tw_report_add_text(TwReport *report, const char *path, const char *label, const char *text);
 void tw_report_destroy(TwReport *report);
 
 // What everything that followed from a first cause cost; false: the row has a cause itself.

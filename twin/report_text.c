@@ -1,4 +1,5 @@
 // The report as a page of text: the answer first, then what limits it, the figures, the balance sheet, the evidence.
+#include "twin/card.h"
 #include "twin/ledger.h"
 #include "twin/report.h"
 
@@ -267,6 +268,7 @@ void tw_report_print(const TwReport *report, const TwPlant *plant, FILE *stream)
     head(stream, report, plant);
     limits(stream, report);
     figures(stream, report);
+    tw_card_print(report, plant, stream);
     story(stream, report);
     sheet(stream, report);
     known(stream, report, plant);
