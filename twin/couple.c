@@ -204,11 +204,13 @@ static void book(const TwPlant *plant, void *block, TwScratch *s, const TwPowerO
         w->granted_w += grant_w[i] * plant->rack_scale;
         m->granted_min_w = fmin(m->granted_min_w, grant_w[i]);
     }
+    bool trouble = tw_story_in_trouble(plant, block);
     double over_w = 0.0, *peak = tw_f64(block, plant->slot.loading_peak);
     for (int i = 0; i < plant->element_count; i++) {
         double limit_w = tw_power_limit_w(plant->power, block, i);
         w->loading_fraction[i] = isfinite(limit_w) && limit_w > 0.0 ? w->element_w[i] / limit_w : 0.0;
-        m->breach_peak_fraction = fmax(m->breach_peak_fraction, w->loading_fraction[i]);
+        double *worst = trouble ? &m->breach_fault_fraction : &m->breach_peak_fraction;
+        *worst = fmax(*worst, w->loading_fraction[i]);
         peak[i] = fmax(peak[i], w->loading_fraction[i]);
         if (w->element_w[i] > limit_w) over_w += w->element_w[i] - limit_w;
     }

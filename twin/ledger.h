@@ -32,6 +32,7 @@ typedef struct TwMeters {
     double ambient_sum, granted_min_w;
     double demand_peak_w;                     // most that all racks wanted at once
     double breach_j, breach_peak_fraction;    // energy above a limit in force; largest ratio to a limit
+    double breach_fault_fraction;             // the same while a fault is not mended
     double target_s, target_compliant_s;      // under a load target; of it within it
     double gpu_installed_s;                   // GPU-seconds installed
     double previous_room_loss_w;

@@ -238,6 +238,8 @@ static void compile_racks(TwPlant *plant, const TwNode *root, ThermalInput *ther
         rack->y_m = row.y_m;
         attach_cords(plant, node, &row, place, size, &power[i], errors);
         rack->element = power[i].element;
+        rack->cords = power[i].cords;
+        rack->cord_count = power[i].cord_count;
         rack->feed_name = plant->element_count ? plant->element_names[rack->element] : "";
         rack->cdu = -1;
         rack->cdu_name = "";

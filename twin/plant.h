@@ -27,6 +27,8 @@ typedef struct TwRackPlan {
     double peak_w;                      // at the AC input
     double slowdown_degc;               // of its chips
     double x_m, y_m;
+    const int *cords;    // elements; NULL: one cord
+    int cord_count;
     double weight_bytes;     // of all its replicas
     double replica_bytes;    // of the heaviest replica, a GPU of it
 } TwRackPlan;
@@ -129,9 +131,9 @@ typedef struct TwAccountsPlan {
 // Where the story lies in the block (twin/story.h).
 typedef struct TwStorySlots {
     TwSlot head, entries, acts;    // acts: how many of the power model are told
-    TwSlot mode, mode_now, element, below, target, overload, overload_seen_ns;    // [element]
-    TwSlot load_on, cdu;                                                          // [load], [cdu]
-    TwSlot rack, rack_part, rack_fresh, ready_ns, rate, rate_s;                   // [rack]
+    TwSlot mode, mode_now, act, element, below, target, overload, overload_seen_ns;    // [element]
+    TwSlot load_on, cdu;                                                               // [load], [cdu]
+    TwSlot rack, rack_part, rack_fresh, ready_ns, rate, rate_s;                        // [rack]
 } TwStorySlots;
 
 typedef struct TwPlant {

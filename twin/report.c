@@ -337,6 +337,8 @@ static void add_limits(TwReport *report, const TwState *state, const TwWorkloadT
     add(report, "limits.nameplate_over_limit", "1", "rated racks below the binding element over its limit",
         limits.demand_over_limit);
     add(report, "limits.highest_loading", "1", "largest power over a limit in force", m->breach_peak_fraction);
+    add(report, "limits.highest_loading_in_fault", "1", "the same while a fault is not mended",
+        m->breach_fault_fraction);
     add(report, "limits.breach_kwh", "kWh", "energy above limits in force", m->breach_j / 3.6e6);
     // by level: the fullest element of each repeated group
     char done[64][TW_NAME];

@@ -107,6 +107,8 @@ static void limits(FILE *f, const TwReport *r)
     double breach = tw_report_value(r, "limits.highest_loading");
     if (breach > 1.0 + 1e-9)
         fprintf(f, "\n  a limit in force was exceeded: %.2f %% of it at the highest", 100.0 * breach);
+    double fault = tw_report_value(r, "limits.highest_loading_in_fault");
+    if (fault > 1.0 + 1e-9) fprintf(f, "\n  after a fault %.2f %% of a limit in force at the highest", 100.0 * fault);
     double compliance = tw_report_value(r, "power.target_compliance");
     if (isfinite(compliance)) fprintf(f, "\n  load targets were met in %.1f %% of their time", 100.0 * compliance);
     fprintf(f, "\n\n");
@@ -188,7 +190,7 @@ static void sheet(FILE *f, const TwReport *r)
             tw_report_value(r, "requests.rejected"), tw_report_value(r, "requests.lost"));
 }
 
-enum { TOLD = 40, CAUSES = 12 };
+enum { TOLD = 60, CAUSES = 12 };
 
 // How many causes stand above a happening.
 static int depth_of(const TwReport *r, int i)

@@ -3,14 +3,15 @@
 #include "models/thermal/faults.h"
 
 #include "twin/failures.h"
+#include "twin/reference.h"
 
 #include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { ROOM = 4096 };
-static const double RATE_MEMORY_S = 900.0;
+enum { ROOM = 4096, ACTS = 256 };
+static const double RATE_MEMORY_S = 300.0;
 static const int64_t QUIET_NS = 60000000000LL;    // an episode is over when it was away this long
 
 // The head of the log; lies in the block.
@@ -33,6 +34,7 @@ static const Story *head_const(const TwPlant *plant, const void *block)
 static TwEntry *entries(const TwPlant *plant, void *block) { return tw_at(block, plant->slot.story.entries); }
 
 int tw_story_count(const TwPlant *plant, const void *block) { return head_const(plant, block)->count; }
+bool tw_story_in_trouble(const TwPlant *plant, const void *block) { return head_const(plant, block)->trouble >= 0; }
 int64_t tw_story_overflow(const TwPlant *plant, const void *block) { return head_const(plant, block)->overflow; }
 
 const TwEntry *tw_story_entry(const TwPlant *plant, const void *block, int index)
@@ -108,6 +110,7 @@ static const struct {
     [TW_HAPPENED_CURTAIL] = {"curtailed", OF_ELEMENT, 1},
     [TW_HAPPENED_CURTAIL_END] = {"curtailed_end", OF_ELEMENT, 0},
     [TW_HAPPENED_BYPASSED] = {"bypassed", OF_ELEMENT, 2},
+    [TW_HAPPENED_TRANSFER] = {"transfer", OF_ELEMENT, 1},
     [TW_HAPPENED_TRANSFERRED] = {"transferred", OF_ELEMENT, 1},
     [TW_HAPPENED_CALLED] = {"generator_called", OF_ELEMENT, 1},
     [TW_HAPPENED_READY] = {"generator_ready", OF_ELEMENT, 0},
@@ -197,30 +200,37 @@ void tw_story_text(const TwPlant *plant, const TwEntry *e, char *text, size_t si
     case TW_HAPPENED_BYPASSED:
         snprintf(text, size, "%s on its bypass at %.4g %% of its rating: no battery behind it", name, 100.0 * e->value);
         break;
+    case TW_HAPPENED_TRANSFER:
+        others(e->count, more, sizeof more);
+        snprintf(text, size, "%s%s open for a transfer of %.4g s", name, more, e->value);
+        break;
     case TW_HAPPENED_TRANSFERRED:
-        snprintf(text, size, "%s carried by its %s source", name, e->value > 0.0 ? "second" : "first");
+        others(e->count, more, sizeof more);
+        snprintf(text, size, "%s%s carried by %s source", name, more, e->value > 0.0 ? "the second" : "the first");
         break;
     case TW_HAPPENED_CALLED:
-        snprintf(text, size, "%s called, ready in %.4g s", name, e->value);
+        others(e->count, more, sizeof more);
+        snprintf(text, size, "%s%s called, ready in %.4g s", name, more, e->value);
         break;
     case TW_HAPPENED_READY:
-        snprintf(text, size, "%s at speed", name);
+        others(e->count, more, sizeof more);
+        snprintf(text, size, "%s%s at speed", name, more);
         break;
     case TW_HAPPENED_STOPPED:
-        snprintf(text, size, "%s stopped%s", name, e->value > 0.0 ? ": out of fuel" : "");
+        others(e->count, more, sizeof more);
+        snprintf(text, size, "%s%s stopped%s", name, more, e->value > 0.0 ? ": out of fuel" : "");
         break;
     case TW_HAPPENED_DEAD:
-        if (e->count > 1)
-            snprintf(text, size, "%s de-energised, with %d elements below it", name, e->count - 1);
+    case TW_HAPPENED_LIVE: {
+        const char *word = e->kind == TW_HAPPENED_DEAD ? "de-energised" : "energised";
+        int under = e->count - (int)e->value;
+        others((int)e->value, more, sizeof more);
+        if (under > 0)
+            snprintf(text, size, "%s%s %s, with %d element%s below", name, more, word, under, under == 1 ? "" : "s");
         else
-            snprintf(text, size, "%s de-energised", name);
+            snprintf(text, size, "%s%s %s", name, more, word);
         break;
-    case TW_HAPPENED_LIVE:
-        if (e->count > 1)
-            snprintf(text, size, "%s energised, with %d elements below it", name, e->count - 1);
-        else
-            snprintf(text, size, "%s energised", name);
-        break;
+    }
     case TW_HAPPENED_ON_STORE:
         if (e->count > 1)
             snprintf(text, size, "%s and %d more carry their load from stores (%.4g kWh)", name, e->count - 1,
@@ -334,6 +344,7 @@ void tw_story_layout(TwPlant *plant, TwLayout *layout)
     s->entries = tw_layout_add(layout, ROOM, sizeof(TwEntry));
     s->mode = tw_layout_add(layout, elements, 1);
     s->mode_now = tw_layout_add(layout, elements, 1);
+    s->act = tw_layout_add(layout, elements, sizeof(int32_t));
     s->below = tw_layout_add(layout, elements, sizeof(int32_t));
     s->element = tw_layout_add(layout, elements, sizeof(int32_t));
     s->target = tw_layout_add(layout, elements, sizeof(int32_t));
@@ -368,6 +379,7 @@ void tw_story_start(const TwPlant *plant, void *block)
     none(block, s->cdu, plant->cdu_count);
     none(block, s->rack, plant->rack_count);
     none(block, s->rack_part, plant->rack_count);
+    none(block, s->act, plant->element_count);
     bool *load_on = tw_at(block, s->load_on), *serving = tw_at(block, plant->slot.serving);
     unsigned char *mode = tw_at(block, s->mode);
     for (int i = 0; i < plant->load_count; i++) load_on[i] = true;
@@ -452,6 +464,23 @@ static int reason_of(const TwPlant *plant, void *block, int e, int cause)
     return cause >= 0 ? cause : head(plant, block)->trouble;
 }
 
+static bool same_stem(const char *a, const char *b)
+{
+    size_t n = tw_stem_length(a);
+    return n == tw_stem_length(b) && strncmp(a, b, n) == 0;
+}
+
+// What brought supply back to an element at this instant: a switch that arrived, a source that is there again.
+static int return_of(const TwPlant *plant, void *block, int e, int64_t time_ns, int cause)
+{
+    const int32_t *act = ids(block, plant->slot.story.act);
+    for (int up = e; up >= 0; up = plant->power->parent[up]) {
+        const TwEntry *entry = tw_story_entry(plant, block, act[up]);
+        if (entry && entry->time_ns == time_ns) return act[up];
+    }
+    return cause;
+}
+
 // Stores that take over (turn 0) or are supplied again (turn 1), together those of one moment.
 static void log_stores(const TwPlant *plant, void *block, int64_t time_ns, int cause, const unsigned char *before,
                        const unsigned char *now, int turn)
@@ -468,7 +497,7 @@ static void log_stores(const TwPlant *plant, void *block, int64_t time_ns, int c
         held_j += tw_power_element_stored_j(plant->power, block, e);
     }
     if (first < 0) return;
-    int why = turn == 0 ? reason_of(plant, block, first, cause) : cause;
+    int why = turn == 0 ? reason_of(plant, block, first, cause) : return_of(plant, block, first, time_ns, cause);
     int entry = tw_story_add(plant, block, time_ns, turn == 0 ? TW_HAPPENED_ON_STORE : TW_HAPPENED_OFF_STORE, why,
                              first, count, held_j);
     for (int e = 0; e < plant->element_count; e++) {
@@ -497,12 +526,13 @@ static bool turned(const unsigned char *before, const unsigned char *now, int e,
                 : before[e] == TW_MODE_DEAD && now[e] != TW_MODE_DEAD;
 }
 
-// One entry for each subtree that changed, at its top.
+// One entry for each subtree that changed, at its top; those of one group that changed for the same reason share it.
 static void log_trees(const TwPlant *plant, void *block, int64_t time_ns, int cause, const unsigned char *before,
                       const unsigned char *now, bool died)
 {
     const int *parent = plant->power->parent;
     int32_t *element = ids(block, plant->slot.story.element), *below = ids(block, plant->slot.story.below);
+    int32_t *act = ids(block, plant->slot.story.act);
     for (int e = 0; e < plant->element_count; e++) below[e] = 0;
     for (int e = 0; e < plant->element_count; e++) {
         if (!turned(before, now, e, died)) continue;
@@ -513,10 +543,29 @@ static void log_trees(const TwPlant *plant, void *block, int64_t time_ns, int ca
     for (int e = 0; e < plant->element_count; e++) {
         if (!died && turned(before, now, e, false)) element[e] = -1;
         if (below[e] == 0) continue;
-        int why = died ? reason_of(plant, block, e, cause) : cause;
+        int why = died ? reason_of(plant, block, e, return_of(plant, block, e, time_ns, cause))
+                       : return_of(plant, block, e, time_ns, cause);
+        // switching that nothing forced goes back to what was mended
+        if (died && why < 0) why = tw_story_open(plant, block, TW_HAPPENED_RESTORED, -1);
+        int tops = 0, all = 0;
         int entry =
-            tw_story_add(plant, block, time_ns, died ? TW_HAPPENED_DEAD : TW_HAPPENED_LIVE, why, e, below[e], 0.0);
-        if (died) element[e] = entry;
+            tw_story_add(plant, block, time_ns, died ? TW_HAPPENED_DEAD : TW_HAPPENED_LIVE, why, e, below[e], 1.0);
+        for (int k = e; k < plant->element_count; k++) {
+            if (below[k] == 0 || !same_stem(plant->element_names[e], plant->element_names[k])) continue;
+            int also = died ? reason_of(plant, block, k, return_of(plant, block, k, time_ns, cause))
+                            : return_of(plant, block, k, time_ns, cause);
+            if (died && also < 0) also = tw_story_open(plant, block, TW_HAPPENED_RESTORED, -1);
+            if (k > e && also != why) continue;
+            if (!died && turned(before, now, k, false)) element[k] = -1;
+            if (died) element[k] = entry;
+            act[k] = entry;
+            tops++;
+            all += below[k];
+            below[k] = 0;
+        }
+        if (entry < 0) continue;
+        entries(plant, block)[entry].count = all;
+        entries(plant, block)[entry].value = tops;
     }
 }
 
@@ -535,7 +584,8 @@ static void log_loads(const TwPlant *plant, void *block, int64_t time_ns, int ca
             was[i] = on;
         }
         if (first < 0) continue;
-        int why = turn == 0 ? reason_of(plant, block, plant->load_element[first], cause) : cause;
+        int why = turn == 0 ? reason_of(plant, block, plant->load_element[first], cause)
+                            : return_of(plant, block, plant->load_element[first], time_ns, cause);
         int entry = tw_story_add(plant, block, time_ns, turn == 0 ? TW_HAPPENED_COOLING_DEAD : TW_HAPPENED_COOLING_LIVE,
                                  why, first, count, 0.0);
         s->cooling = turn == 0 ? entry : -1;
@@ -552,7 +602,14 @@ static bool stopped(const bool *on, const bool *serving, const int64_t *ready_ns
 static int rack_reason(const TwPlant *plant, void *block, int i, int cause)
 {
     const uint8_t *down = tw_at_const(block, plant->failures.rack_down);
-    return down[i] ? cause : reason_of(plant, block, plant->racks[i].element, cause);
+    if (down[i]) return cause;
+    // with several cords the last that died decided
+    int why = reason_of(plant, block, plant->racks[i].element, cause);
+    for (int k = 0; k < plant->racks[i].cord_count; k++) {
+        int other = reason_of(plant, block, plant->racks[i].cords[k], cause);
+        why = other > why ? other : why;
+    }
+    return why;
 }
 
 // Racks that stopped, by the reason that they share; racks that are back and begin to load their weights.
@@ -607,7 +664,8 @@ static void log_racks(const TwPlant *plant, void *block, int64_t time_ns, int ca
         for (int k = 0; k < i && !seen; k++) seen = ready_ns[k] == ready_ns[i] && !serving[k];
         if (!seen) tw_events_push(&plant->queue, block, ready);
     }
-    tw_story_add(plant, block, time_ns, TW_HAPPENED_RACKS_LIVE, cause, first, count, longest_s);
+    int why = return_of(plant, block, plant->racks[first].element, time_ns, cause);
+    tw_story_add(plant, block, time_ns, TW_HAPPENED_RACKS_LIVE, why, first, count, longest_s);
 }
 
 bool tw_story_ready(const TwPlant *plant, void *block, int64_t time_ns)
@@ -632,12 +690,13 @@ bool tw_story_ready(const TwPlant *plant, void *block, int64_t time_ns)
     return true;
 }
 
-// What the power model did by itself since it was last asked.
-static int log_acts(const TwPlant *plant, void *block, int64_t time_ns, int cause)
+// What the power model did by itself since it was last asked: first what protection opened, then the rest.
+static int log_acts(const TwPlant *plant, void *block, const TwPowerEvent *list, int count, bool trips, int64_t time_ns,
+                    int cause)
 {
     static const int kind_of[TW_POWER_WHATS] = {[TW_POWER_TRIPPED] = TW_HAPPENED_TRIPPED,
                                                 [TW_POWER_BYPASSED] = TW_HAPPENED_BYPASSED,
-                                                [TW_POWER_TRANSFER] = -1,
+                                                [TW_POWER_TRANSFER] = TW_HAPPENED_TRANSFER,
                                                 [TW_POWER_TRANSFERRED] = TW_HAPPENED_TRANSFERRED,
                                                 [TW_POWER_CALLED] = TW_HAPPENED_CALLED,
                                                 [TW_POWER_READY] = TW_HAPPENED_READY,
@@ -646,27 +705,46 @@ static int log_acts(const TwPlant *plant, void *block, int64_t time_ns, int caus
                                                 [TW_POWER_ON_STORE] = -1,
                                                 [TW_POWER_OFF_STORE] = -1,
                                                 [TW_POWER_MODULES] = -1};
-    int64_t *seen = tw_i64(block, plant->slot.story.acts);
-    TwPowerEvent act;
-    int trip = cause;
-    while (tw_power_events(plant->power, block, seen, &act, 1) == 1) {
-        int kind = kind_of[act.what];
-        if (kind < 0) continue;
-        int why = ids(block, plant->slot.story.overload)[act.element];
-        if (kind != TW_HAPPENED_TRIPPED || why < 0) why = reason_of(plant, block, act.element, cause);
-        int entry = tw_story_add(plant, block, time_ns, (TwHappening)kind, why, act.element, 1, act.value);
-        if (kind != TW_HAPPENED_TRIPPED) continue;
+    int32_t *acts = ids(block, plant->slot.story.act);
+    for (int i = 0; i < count; i++) {
+        int kind = kind_of[list[i].what], e = list[i].element;
+        if (kind < 0 || (kind == TW_HAPPENED_TRIPPED) != trips) continue;
+        int why = ids(block, plant->slot.story.overload)[e];
+        if (kind == TW_HAPPENED_TRANSFERRED || kind == TW_HAPPENED_READY || kind == TW_HAPPENED_STOPPED)
+            why = acts[e];    // of what began
+        else if (!trips || why < 0)
+            why = reason_of(plant, block, e, cause);
+        // a switch that goes back does so because its first source is there again
+        if (kind == TW_HAPPENED_TRANSFER && why < 0) why = tw_story_open(plant, block, TW_HAPPENED_RESTORED, -1);
+        // its like did the same for the same reason: one entry
+        int same = -1;
+        for (int k = tw_story_count(plant, block) - 1; k >= 0 && same < 0 && !trips; k--) {
+            const TwEntry *told = tw_story_entry(plant, block, k);
+            if (told->time_ns != time_ns) break;
+            if (told->kind == kind && told->cause == why && told->value == list[i].value &&
+                same_stem(plant->element_names[told->target], plant->element_names[e]))
+                same = k;
+        }
+        if (same >= 0) {
+            entries(plant, block)[same].count++;
+            acts[e] = same;
+            continue;
+        }
+        int entry = acts[e] = tw_story_add(plant, block, time_ns, (TwHappening)kind, why, e, 1, list[i].value);
+        if (!trips) continue;
         tw_story_note(plant, block, entry);
-        trip = entry;
+        cause = entry;
     }
-    return trip;
+    return cause;
 }
 
 void tw_story_supply(const TwPlant *plant, void *block, int64_t time_ns, int cause)
 {
     unsigned char *then = tw_at(block, plant->slot.story.mode), *now = tw_at(block, plant->slot.story.mode_now);
     bool changed = false;
-    cause = log_acts(plant, block, time_ns, cause);
+    TwPowerEvent acts[ACTS];
+    int count = tw_power_events(plant->power, block, tw_i64(block, plant->slot.story.acts), acts, ACTS);
+    cause = log_acts(plant, block, acts, count, true, time_ns, cause);
     for (int e = 0; e < plant->element_count; e++) {
         now[e] = (unsigned char)tw_power_mode(plant->power, block, e);
         changed = changed || now[e] != then[e];
@@ -675,10 +753,14 @@ void tw_story_supply(const TwPlant *plant, void *block, int64_t time_ns, int cau
     const int64_t *ready_ns = tw_i64_const(block, plant->slot.story.ready_ns);
     for (int i = 0; i < plant->rack_count && !changed; i++)
         changed = stopped(on, serving, ready_ns, i) || (on[i] && !serving[i] && ready_ns[i] == INT64_MAX);
-    if (!changed) return;
+    if (!changed) {
+        log_acts(plant, block, acts, count, false, time_ns, cause);
+        return;
+    }
     log_empty(plant, block, time_ns, cause, then, now);
     log_trees(plant, block, time_ns, cause, then, now, true);
     log_stores(plant, block, time_ns, cause, then, now, 0);
+    log_acts(plant, block, acts, count, false, time_ns, cause);
     log_trees(plant, block, time_ns, cause, then, now, false);
     log_stores(plant, block, time_ns, cause, then, now, 1);
     log_racks(plant, block, time_ns, cause);
@@ -697,7 +779,9 @@ static int holder(const TwPlant *plant, const void *block, int i, int throttle)
     if (throttle >= 0 && tw_f64_const(block, plant->slot.clock_fraction)[i] < 0.999) return throttle;
     const int *held_by = tw_at_const(block, plant->slot.held_by);
     const int32_t *target = tw_at_const(block, plant->slot.story.target);
-    return held_by[i] >= 0 ? target[held_by[i]] : -1;
+    if (held_by[i] < 0) return -1;
+    // an ordinary limit costs nothing that anybody caused, but while supply is short it does
+    return target[held_by[i]] >= 0 ? target[held_by[i]] : head_const(plant, block)->trouble;
 }
 
 static void watch_throttle(const TwPlant *plant, void *block, int64_t time_ns)
@@ -725,7 +809,8 @@ static void watch_throttle(const TwPlant *plant, void *block, int64_t time_ns)
     }
 }
 
-static void watch_overload(const TwPlant *plant, void *block, const double *loading_fraction, int64_t time_ns)
+static void watch_overload(const TwPlant *plant, void *block, const double *loading_fraction, int64_t time_ns,
+                           int64_t window_ns)
 {
     int32_t *overload = ids(block, plant->slot.story.overload);
     int64_t *seen_ns = tw_i64(block, plant->slot.story.overload_seen_ns);
@@ -733,8 +818,8 @@ static void watch_overload(const TwPlant *plant, void *block, const double *load
         if (loading_fraction[e] > 1.0 + 1e-9) {
             seen_ns[e] = time_ns;
             if (overload[e] < 0)
-                overload[e] = tw_story_add(plant, block, time_ns, TW_HAPPENED_OVERLOAD, head(plant, block)->trouble, e,
-                                           1, loading_fraction[e]);
+                overload[e] = tw_story_add(plant, block, time_ns - window_ns, TW_HAPPENED_OVERLOAD,
+                                           head(plant, block)->trouble, e, 1, loading_fraction[e]);
             else
                 entries(plant, block)[overload[e]].value =
                     fmax(entries(plant, block)[overload[e]].value, loading_fraction[e]);
@@ -848,6 +933,6 @@ void tw_story_crossings(const TwPlant *plant, void *block, const TwThermalCrossi
 void tw_story_window(const TwPlant *plant, void *block, const TwStoryWindow *w)
 {
     watch_throttle(plant, block, w->time_ns);
-    watch_overload(plant, block, w->loading_fraction, w->time_ns);
+    watch_overload(plant, block, w->loading_fraction, w->time_ns, llround(w->window_s * 1e9));
     book_costs(plant, block, w);
 }

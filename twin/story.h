@@ -51,6 +51,7 @@ typedef enum TwHappening {
     TW_HAPPENED_CURTAIL,         // the price passed its threshold; value: USD/kWh
     TW_HAPPENED_CURTAIL_END,     //
     TW_HAPPENED_BYPASSED,        // overload put a ups on its bypass; value: load over its rating
+    TW_HAPPENED_TRANSFER,        // a switch left its source; value: s until it is at the other
     TW_HAPPENED_TRANSFERRED,     // carried by another source; value: 0 its first, 1 its second
     TW_HAPPENED_CALLED,          // a generator was asked to start; value: s until it is ready
     TW_HAPPENED_READY,           // it is at speed
@@ -76,6 +77,7 @@ typedef struct TwEntry {
 
 // The log of a state. NULL where index is not in it.
 int tw_story_count(const TwPlant *plant, const void *block);
+bool tw_story_in_trouble(const TwPlant *plant, const void *block);     // something took supply away and is not mended
 int64_t tw_story_overflow(const TwPlant *plant, const void *block);    // entries that found no room
 const TwEntry *tw_story_entry(const TwPlant *plant, const void *block, int index);
 int tw_story_root(const TwPlant *plant, const void *block, int index);

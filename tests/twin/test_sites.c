@@ -1,0 +1,121 @@
+// The three sites of the Blueprint: every key figure computed, books that close, scenarios that tell their story.
+#include "tests/twin/twin.h"
+#include "twin/story.h"
+
+static const char *const sites[] = {"facilities/dsx_virginia.cfg", "facilities/dsx_new_mexico.cfg",
+                                    "facilities/dsx_sweden.cfg"};
+static const char *const figures[] = {"kwh_per_token",  "pue",        "wue_l_per_kwh",
+                                      "cue_kg_per_kwh", "energy_mwh", "cost_usd"};
+
+static TwReport *run(const char *site, const char *rack, const char *const *more, int count, double until_s)
+{
+    const char *sets[8] = {rack, "run.for_s=7200.0", "run.warmup_s=60.0"};
+    for (int i = 0; i < count; i++) sets[3 + i] = more[i];
+    Factory f = factory(site, sets, 3 + count);
+    advance(f.state, until_s);
+    TwReport *report = tw_report_create(f.state, -1.0);
+    factory_end(f);
+    return report;
+}
+
+// B1 and B3: six cards; the north is cooled with least, and dry.
+static void cards_are_computed(void)
+{
+    double pue[3][2];
+    for (int s = 0; s < 3; s++) {
+        for (int r = 0; r < 2; r++) {
+            TwReport *report = run(sites[s], r ? "racks.part=gb300_nvl72" : "racks.part=gb200_nvl72", NULL, 0, 200.0);
+            CHECK(tw_report_ok(report));
+            for (int k = 0; k < 6; k++) {
+                char path[80];
+                snprintf(path, sizeof path, "card.%s.computed", figures[k]);
+                CHECK(isfinite(tw_report_value(report, path)));
+                snprintf(path, sizeof path, "card.%s.published", figures[k]);
+                CHECK(isfinite(tw_report_value(report, path)));
+            }
+            pue[s][r] = tw_report_value(report, "power.pue");
+            if (s == 2) CHECK(tw_report_value(report, "cooling.wue_l_per_kwh") == 0.0);
+            tw_report_destroy(report);
+        }
+    }
+    for (int r = 0; r < 2; r++) CHECK(pue[2][r] < pue[0][r] && pue[2][r] < pue[1][r]);
+}
+
+// B2: under a load that fills the older racks, the newer ones need less energy a token.
+static void newer_racks_need_less(void)
+{
+    static const char *const coarse[] = {"run.exchange_s=10.0"};
+    double joules[2];
+    for (int r = 0; r < 2; r++) {
+        TwReport *report = run(sites[2], r ? "racks.part=gb300_nvl72" : "racks.part=gb200_nvl72", coarse, 1, 1500.0);
+        joules[r] = tw_report_value(report, "tokens.joules_per_output_token_utility");
+        tw_report_destroy(report);
+    }
+    CHECK(joules[1] < joules[0]);
+}
+
+// B4: a utility is lost at noon: stores carry, switches transfer, what is left is shared out; it goes back in order.
+static void a_lost_utility_is_ridden_through(void)
+{
+    const char *const sets[] = {"run.scenario=loss_of_utility", "events.0.at_s=900.0", "events.0.for_s=300.0"};
+    TwReport *report = run(sites[0], "racks.part=gb300_nvl72", sets, 3, 1320.0);
+    CHECK(tw_report_ok(report));
+    static const char *const order[] = {"lost",      "de-energised", "on_store", "transfer",     "transferred",
+                                        "energised", "off_store",    "overload", "overload_end", "restored"};
+    int at = -1;
+    for (size_t k = 0; k < sizeof order / sizeof *order; k++) {
+        int found = -1;
+        for (int i = at + 1; i < report->event_count && found < 0; i++)
+            if (strcmp(report->events[i].kind, order[k]) == 0) found = i;
+        if (found < 0) fprintf(stderr, "no %s after row %d\n", order[k], at);
+        CHECK(found >= 0);
+        at = found >= 0 ? found : at;
+    }
+    CHECK(tw_report_value(report, "service.availability") == 1.0);    // no rack noticed
+    CHECK(tw_report_value(report, "events.rack_hours") > 10.0);       // but they were held back
+    CHECK(tw_report_value(report, "limits.highest_loading") <= 1.0 + 1e-9);
+    CHECK(tw_report_value(report, "limits.highest_loading_in_fault") > 1.0);
+    for (int i = 0; i < report->event_count; i++) CHECK(report->events[i].root == 0);
+    tw_report_destroy(report);
+}
+
+// Power of the plant's pumps and fans is lost: coolant warms, racks slow down, nothing breaks, they recover.
+static void a_cooling_emergency_passes(void)
+{
+    const char *const sets[] = {"run.scenario=cooling_emergency", "events.2.at_s=600.0"};
+    TwReport *report = run(sites[2], "racks.part=gb300_nvl72", sets, 2, 1080.0);
+    CHECK(tw_report_ok(report));
+    int slow = 0, over = 0;
+    for (int i = 0; i < report->event_count; i++) {
+        slow += strcmp(report->events[i].kind, "throttle") == 0;
+        over += strcmp(report->events[i].kind, "throttle_end") == 0;
+    }
+    CHECK(slow == 1 && over == 1);
+    CHECK(tw_report_value(report, "cooling.throttled_rack_hours") > 1.0);
+    tw_report_destroy(report);
+}
+
+// B5: half the exchange interval moves no figure by more than half a per cent.
+static void exchange_interval_is_fine_enough(void)
+{
+    const char *const fine[] = {"run.exchange_s=2.5"};
+    TwReport *a = run(sites[1], "racks.part=gb300_nvl72", NULL, 0, 400.0);
+    TwReport *b = run(sites[1], "racks.part=gb300_nvl72", fine, 1, 400.0);
+    for (int k = 0; k < 6; k++) {
+        char path[80];
+        snprintf(path, sizeof path, "card.%s.computed", figures[k]);
+        CHECK_NEAR(tw_report_value(b, path), tw_report_value(a, path), 0.005);
+    }
+    tw_report_destroy(a);
+    tw_report_destroy(b);
+}
+
+int main(void)
+{
+    cards_are_computed();
+    newer_racks_need_less();
+    a_lost_utility_is_ridden_through();
+    a_cooling_emergency_passes();
+    exchange_interval_is_fine_enough();
+    return check_failures != 0;
+}
