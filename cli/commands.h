@@ -11,6 +11,8 @@ int tw_command_study(const TwOptions *options);
 int tw_command_view(const TwOptions *options);
 int tw_command_trace(const TwOptions *options);
 int tw_command_thermal(const TwOptions *options);
+int tw_command_step(const TwOptions *options);
+int tw_command_serve(const TwOptions *options);
 int tw_command_validate(const TwOptions *options);
 int tw_command_network(const TwOptions *options);
 int tw_command_powerflow(const TwOptions *options);

@@ -46,6 +46,15 @@ const TwCommandRow tw_commands[] = {
      "one component of the cooling model alone, at a point or along a line",
      "  tokenworks thermal\n"
      "  tokenworks thermal york wet_bulb_degc=20 range_k=2:12:11\n"},
+    {"step", TW_STEP, tw_command_step, "step --chip NAME --model NAME --decode NxC or --prefill NxT",
+     "one step of a transformer: time, energy, power, by operator",
+     "  tokenworks step --chip h200_sxm --model llama-3.1-8b --tp 1 --decode 64x4096\n"
+     "  tokenworks step --chip h200_sxm --model llama-3.1-70b --tp 4 --precision fp8 --prefill 2x8192 --power-cap "
+     "500\n"},
+    {"serve", TW_SERVE, tw_command_serve, "serve --chip NAME --model NAME [--concurrency N or --rate R]",
+     "serving without a facility: throughput, latency, watts; the frontier with --sweep",
+     "  tokenworks serve --chip h200_sxm --model llama-3.1-70b --precision fp8 --tp 2 --concurrency 64\n"
+     "  tokenworks serve --chip gb300 --model deepseek-v3 --precision fp4 --dp 8 --ep 8 --sweep --screenshot f.svg\n"},
     {"validate", TW_VALIDATE, tw_command_validate, "validate [SUBJECT [FILE]]",
      "reference cases: predicted beside published",
      "  tokenworks validate\n"

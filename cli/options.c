@@ -63,7 +63,8 @@ enum {
     MERGE,
     NO_PLOTS,
     OUTPUT,
-    SET
+    SERVING,    // and the places of TwServing behind it
+    SET = SERVING + 32
 };
 
 static const struct {
@@ -101,7 +102,9 @@ static const struct {
     {{"merge", 0, NULL, TW_STUDY, "run nothing: merge what shards have finished"}, MERGE},
     {{"no-plots", 0, NULL, TW_STUDY, "write no pictures beside the result"}, NO_PLOTS},
     {{"retry-failed", 0, NULL, TW_STUDY, "run scenarios again that failed before"}, RETRY},
-    {{"screenshot", 0, "FILE", TW_VIEW | TW_NETWORK, "draw to a .png, .svg or .pdf instead of a window"}, SCREENSHOT},
+    {{"screenshot", 0, "FILE", TW_VIEW | TW_NETWORK | TW_SERVE | TW_VALIDATE,
+      "draw to a .png, .svg or .pdf instead of a window"},
+     SCREENSHOT},
     {{"views", 0, "NAME", TW_VIEW, "overview, floor, timeline, sankey, kpis or all"}, VIEWS},
     {{"at", 0, "SPAN", TW_VIEW | TW_REPORT, "simulated time to show; default: the end"}, AT},
     {{"size", 0, "WxH", TW_VIEW | TW_REPORT | TW_NETWORK, "of a picture, default 1920x1080"}, SIZE},
@@ -130,6 +133,34 @@ static const struct {
     {{"lose", 0, "PART=N", TW_NETWORK, "take leaf, spine, core, rail or plane N out; PART=PLANE:N too; repeatable"},
      LOSE},
     {{"routing", 0, "NAME", TW_NETWORK, "spray (default), adaptive or ecmp"}, ROUTING},
+    {{"chip", 0, "NAME", TW_STEP | TW_SERVE, "accelerator: a part, or a file ending in .cfg"}, SERVING + TW_ON_CHIP},
+    {{"model", 0, "NAME", TW_STEP | TW_SERVE, "model: a part, or a file ending in .cfg"}, SERVING + TW_ON_MODEL},
+    {{"precision", 0, "TYPE", TW_STEP | TW_SERVE, "bf16 (default), fp8, fp8_block, fp4 or mxfp4"},
+     SERVING + TW_ON_PRECISION},
+    {{"kv-precision", 0, "TYPE", TW_STEP | TW_SERVE, "cache: bf16 or fp8; default: bf16 beside bf16, else fp8"},
+     SERVING + TW_ON_CACHE},
+    {{"tp", 0, "N", TW_STEP | TW_SERVE, "tensor parallel, default 1"}, SERVING + TW_ON_TP},
+    {{"dp", 0, "N", TW_STEP | TW_SERVE, "attention ranks of a replica, in lockstep, default 1"}, SERVING + TW_ON_DP},
+    {{"ep", 0, "N", TW_STEP | TW_SERVE, "expert parallel, default 1"}, SERVING + TW_ON_EP},
+    {{"pp", 0, "N", TW_STEP | TW_SERVE, "pipeline stages, default 1"}, SERVING + TW_ON_PP},
+    {{"routing-zipf", 0, "S", TW_STEP | TW_SERVE, "experts chosen as 1 / rank^S; default: as the tables were timed"},
+     SERVING + TW_ON_ZIPF},
+    {{"redundant-experts", 0, "N", TW_STEP | TW_SERVE, "experts held twice or more"}, SERVING + TW_ON_REDUNDANT},
+    {{"power-cap", 0, "W", TW_STEP | TW_SERVE, "board limit of a GPU; default: its own"}, SERVING + TW_ON_CAP},
+    {{"decode", 0, "NxC", TW_STEP, "N sequences decode, C tokens of context each"}, SERVING + TW_ON_DECODE},
+    {{"prefill", 0, "NxT", TW_STEP, "N prompts of T tokens; NxT+H: chunks on H tokens of history"},
+     SERVING + TW_ON_PREFILL},
+    {{"engine", 0, "NAME", TW_SERVE, "admission and host time of vllm (default), sglang, trtllm, or ideal (no host)"},
+     SERVING + TW_ON_ENGINE},
+    {{"replicas", 0, "N", TW_SERVE, "default 1; load is dealt evenly"}, SERVING + TW_ON_REPLICAS},
+    {{"concurrency", 0, "N", TW_SERVE, "requests in flight; with --sweep: the most"}, SERVING + TW_ON_CONCURRENCY},
+    {{"rate", 0, "R", TW_SERVE, "Poisson arrivals a second instead"}, SERVING + TW_ON_RATE},
+    {{"requests", 0, "N", TW_SERVE, "of a replica; default: enough for a steady window"}, SERVING + TW_ON_REQUESTS},
+    {{"isl", 0, "N", TW_SERVE, "input tokens, default 1024"}, SERVING + TW_ON_ISL},
+    {{"osl", 0, "N", TW_SERVE, "output tokens, default 1024"}, SERVING + TW_ON_OSL},
+    {{"lengths", 0, "SET", TW_SERVE, "length tables of that name instead"}, SERVING + TW_ON_LENGTHS},
+    {{"trace", 0, "FILE", TW_SERVE, "replay a trace instead"}, SERVING + TW_ON_TRACE},
+    {{"sweep", 0, NULL, TW_SERVE, "concurrency 1, 2, 4 ...: throughput against interactivity"}, SERVING + TW_ON_SWEEP},
     {{"json", 0, NULL, TW_ALL, "one JSON object on standard output"}, JSON},
     {{"quiet", 'q', NULL, TW_ALL, "no progress"}, 'q'},
     {{"verbose", 'v', NULL, TW_ALL, "say on standard error what was compiled"}, 'v'},
@@ -406,6 +437,10 @@ static bool take(TwOptions *o, int id, const char *arg)
         o->verbose = true;
         return true;
     default:
+        if (id >= SERVING && id < SET) {
+            o->serving[id - SERVING] = arg ? arg : "";
+            return true;
+        }
         return false;
     }
 }

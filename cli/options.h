@@ -14,6 +14,8 @@ typedef enum TwCommand {
     TW_REPORT = 16,
     TW_TRACE = 32,
     TW_VALIDATE = 64,
+    TW_STEP = 0x80,
+    TW_SERVE = 0x100,
     TW_POWERFLOW = 0x1000,
     TW_THERMAL = 0x2000,
     TW_NETWORK = 0x4000,
@@ -21,6 +23,33 @@ typedef enum TwCommand {
 } TwCommand;
 
 enum { TW_SETS = 256 };
+
+// Options of step and serve, places in TwOptions.serving.
+typedef enum TwServing {
+    TW_ON_CHIP,
+    TW_ON_MODEL,
+    TW_ON_PRECISION,
+    TW_ON_CACHE,
+    TW_ON_TP,
+    TW_ON_DP,
+    TW_ON_EP,
+    TW_ON_PP,
+    TW_ON_CAP,
+    TW_ON_DECODE,
+    TW_ON_PREFILL,
+    TW_ON_ENGINE,
+    TW_ON_REPLICAS,
+    TW_ON_CONCURRENCY,
+    TW_ON_RATE,
+    TW_ON_REQUESTS,
+    TW_ON_ISL,
+    TW_ON_OSL,
+    TW_ON_LENGTHS,
+    TW_ON_TRACE,
+    TW_ON_SWEEP,
+    TW_ON_ZIPF,
+    TW_ON_REDUNDANT,
+} TwServing;
 
 typedef struct TwOptions {
     TwCommand command;
@@ -42,6 +71,8 @@ typedef struct TwOptions {
     const char *closed, *open_list, *close_list, *scale, *slack, *slack_v, *base_kv, *base_mva, *load_model, *method,
         *tolerance;
     bool q_limits;
+    // step and serve, as given; NULL: not given
+    const char *serving[24];    // by TwServing
     // network
     const char *routing, *lose[16];    // "leaf=3"
     int lose_count;

@@ -1,6 +1,7 @@
 // tokenworks validate: the reference cases of each subject, predicted beside published.
 #include "models/thermal/validate.h"
 #include "cli/commands.h"
+#include "cli/throughput_picture.h"
 #include "models/workload/validate.h"
 #include "cli/commands.h"
 #include "models/network/validate.h"
@@ -34,7 +35,8 @@ static int run_one(const TwOptions *options, int subject, const char *file)
 {
     TwError error = {0};
     TwValidation *v = tw_validation_create(subjects[subject].name);
-    bool good = subjects[subject].run(v, file, &error);
+    bool drawn = options->screenshot && strcmp(subjects[subject].name, "throughput") == 0;
+    bool good = drawn ? tw_cli_throughput(v, file, options->screenshot, &error) : subjects[subject].run(v, file, &error);
     if (good && options->json)
         tw_validation_json(v, stdout);
     else if (good)
@@ -51,6 +53,10 @@ int tw_command_validate(const TwOptions *options)
     while (subjects[count].name) names[count] = subjects[count].name, count++;
     if (options->file_count > 2) {
         fprintf(stderr, "tokenworks: expected: validate [SUBJECT [FILE]]; see --help\n");
+        return TW_USAGE;
+    }
+    if (options->screenshot && (options->file_count < 1 || strcmp(options->files[0], "throughput") != 0)) {
+        fprintf(stderr, "tokenworks: --screenshot goes with validate throughput\n");
         return TW_USAGE;
     }
     if (options->file_count > 0) {

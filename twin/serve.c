@@ -30,6 +30,9 @@ typedef struct Source {
 
 // ---- the source -----------------------------------------------------------------------------------------------------
 
+// Rows are dealt to the replicas in turn; this one has the first of each round.
+static int64_t trace_row(const Live *l) { return (int64_t)((double)l->issued * fmax(l->spec->replicas, 1.0)); }
+
 static int64_t live_peek(const Live *l)
 {
     if (l->issued >= l->total) return INT64_MAX;
@@ -38,6 +41,8 @@ static int64_t live_peek(const Live *l)
         return l->due_count > 0 ? l->due[l->due_head] : INT64_MAX;
     case TW_LOAD_OPEN:
         return l->next_ns;
+    case TW_LOAD_TRACE:
+        return l->spec->trace->arrival_ns[trace_row(l)];
     case TW_LOAD_OFFLINE:
     case TW_LOAD_SATURATED:
         break;
@@ -64,7 +69,13 @@ static void source_pop(const void *context, void *block, int cell, TwRequest *re
     (void)cell;
     Live *l = ((const Source *)context)->live;
     *request = (TwRequest){.arrival_ns = live_peek(l), .id = (uint32_t)l->issued};
+    int64_t row = l->spec->kind == TW_LOAD_TRACE ? trace_row(l) : 0;
     uint64_t id = (uint64_t)l->issued++;
+    if (l->spec->kind == TW_LOAD_TRACE) {
+        request->input_tokens = l->spec->trace->input_tokens[row];
+        request->output_tokens = l->spec->trace->output_tokens[row];
+        return;
+    }
     int64_t most = l->context_tokens - 1;
     request->input_tokens = draw(&l->spec->input, tw_random(l->stream, id, 0, TW_PURPOSE_INPUT), most);
     request->output_tokens = draw(&l->spec->output, tw_random(l->stream, id, 0, TW_PURPOSE_OUTPUT),
@@ -123,6 +134,10 @@ static void run_free(Run *run)
 
 static int64_t requests_of(const TwServeSpec *spec, int sequences)
 {
+    if (spec->kind == TW_LOAD_TRACE) {
+        int64_t rows = (int64_t)((double)spec->trace->rows / fmax(spec->replicas, 1.0));
+        return spec->requests > 0 && spec->requests < rows ? spec->requests : rows;
+    }
     if (spec->requests > 0) return spec->requests;
     double flight = spec->kind == TW_LOAD_CLOSED ? spec->concurrency / spec->replicas : sequences;
     if (spec->kind == TW_LOAD_OPEN) return 2000;
@@ -264,7 +279,7 @@ static void choose_window(const Live *l, int sequences, int64_t *first, int64_t 
 {
     int64_t n = l->ended_count, flight = sequences;
     *first = 0, *last = n;
-    if (l->spec->kind == TW_LOAD_OFFLINE) return;
+    if (l->spec->kind == TW_LOAD_OFFLINE || l->spec->kind == TW_LOAD_TRACE) return;
     if (l->spec->kind == TW_LOAD_CLOSED) flight = l->due_room;
     if (l->spec->kind == TW_LOAD_OPEN) {
         *first = n / 5;

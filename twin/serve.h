@@ -1,14 +1,16 @@
 // Serving without a facility: replicas of one layout under one load, every request exactly.
 //
 // Loads as benchmarks make them: all requests queued at once (`offline`: the rate over the whole run; `saturated`: the
-// steady rate), so many in flight (`closed`), arriving at random (`open`). One replica is simulated and stands for all:
-// concurrency and rate are dealt evenly. Power is that of the boards; what a node adds at its plug is in serve_node.c.
+// steady rate), so many in flight (`closed`), arriving at random (`open`), as a trace says. One replica is simulated
+// and stands for all: concurrency and rate are dealt evenly. Power is that of the boards; what a node adds at its plug
+// is in serve_node.c.
 #pragma once
 
 #include "models/workload/lengths.h"
+#include "models/workload/trace.h"
 #include "twin/deploy.h"
 
-typedef enum TwLoadKind { TW_LOAD_OFFLINE, TW_LOAD_SATURATED, TW_LOAD_CLOSED, TW_LOAD_OPEN } TwLoadKind;
+typedef enum TwLoadKind { TW_LOAD_OFFLINE, TW_LOAD_SATURATED, TW_LOAD_CLOSED, TW_LOAD_OPEN, TW_LOAD_TRACE } TwLoadKind;
 
 // How a serving engine admits: as vLLM (while there is memory for the prompt), or with room for the whole answer
 // reserved (TensorRT-LLM's guaranteed no eviction).
@@ -16,10 +18,11 @@ typedef enum TwAdmission { TW_ADMIT_PROMPT, TW_ADMIT_WHOLE } TwAdmission;
 
 typedef struct TwServeSpec {
     TwLoadKind kind;
-    double replicas;       // may be a part of one, where a rate is published for fewer GPUs than a replica has
-    int64_t requests;      // in all, of one replica; 0: chosen for a steady window
-    double concurrency;    // closed: in flight over all replicas
-    double rate_s;         // open: arrivals over all replicas
+    double replicas;         // may be a part of one, where a rate is published for fewer GPUs than a replica has
+    int64_t requests;        // in all, of one replica; 0: chosen for a steady window
+    double concurrency;      // closed: in flight over all replicas
+    double rate_s;           // open: arrivals over all replicas
+    const TwTrace *trace;    // of a trace; every replica takes its turn
     TwLengths input, output;
     double input_mean, output_mean;
     int64_t context_tokens;    // longest sequence; 0: the model's

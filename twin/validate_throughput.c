@@ -175,31 +175,38 @@ static void add_row(TwValidation *v, const TwThroughputRow *r)
                       r->published_w / r->published_s, TW_SHOWN, 0.0, r->source);
 }
 
+bool tw_throughput_shipped(char *path, size_t size, TwError *error)
+{
+    if (tw_data_find("facilities/reference/throughput.csv", path, size)) return true;
+    return tw_fail(error, TW_IO, "%s is not found", path);
+}
+
+void tw_throughput_report(const TwThroughput *table, TwValidation *v)
+{
+    bool core = false;
+    int left = 0;
+    for (int i = 0; i < table->count; i++) {
+        add_row(v, &table->rows[i]);
+        core = core || table->rows[i].core;
+        left += table->rows[i].reason[0] != '\0';
+    }
+    add_strata(v, table, false, !core);
+    if (core) add_strata(v, table, true, true);
+    tw_validation_note(v,
+                       "%d of %d rows expressed; bars: |error| 15 %% (quality A), 25 %% (B), bias 15 %%, rank 0.95, "
+                       "W and J/token 15 %% of the boards, 12 %% at the plug",
+                       table->count - left, table->count);
+    if (core) tw_validation_note(v, "rows marked core are gated, stratum by stratum; all rows are shown");
+}
+
 bool tw_validate_throughput(TwValidation *v, const char *file, TwError *error)
 {
     char shipped[512];
     TwThroughput table;
-    if (!file) {
-        if (!tw_data_find("facilities/reference/throughput.csv", shipped, sizeof shipped))
-            return tw_fail(error, TW_IO, "%s is not found", shipped);
-        file = shipped;
-    }
-    if (!tw_throughput_read(&table, file, error)) return false;
+    if (!file && !tw_throughput_shipped(shipped, sizeof shipped, error)) return false;
+    if (!tw_throughput_read(&table, file ? file : shipped, error)) return false;
     tw_throughput_run(&table);
-    bool core = false;
-    int left = 0;
-    for (int i = 0; i < table.count; i++) {
-        add_row(v, &table.rows[i]);
-        core = core || table.rows[i].core;
-        left += table.rows[i].reason[0] != '\0';
-    }
-    add_strata(v, &table, false, !core);
-    if (core) add_strata(v, &table, true, true);
-    tw_validation_note(v,
-                       "%d of %d rows expressed; bars: |error| 15 %% (quality A), 25 %% (B), bias 15 %%, rank 0.95, "
-                       "W and J/token 15 %% of the boards, 12 %% at the plug",
-                       table.count - left, table.count);
-    if (core) tw_validation_note(v, "rows marked core are gated, stratum by stratum; all rows are shown");
+    tw_throughput_report(&table, v);
     tw_throughput_free(&table);
     return true;
 }

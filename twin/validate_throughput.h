@@ -35,6 +35,12 @@ bool tw_throughput_read(TwThroughput *table, const char *path, TwError *error);
 void tw_throughput_run(TwThroughput *table);
 void tw_throughput_free(TwThroughput *table);
 
-// `tokenworks validate throughput [FILE.csv]`; without a file the shipped table.
+// Rows, strata and notes of a table that was run.
 typedef struct TwValidation TwValidation;
+void tw_throughput_report(const TwThroughput *table, TwValidation *validation);
+
+// Path of the shipped table, where no file is given. False: it is not found.
+bool tw_throughput_shipped(char *path, size_t size, TwError *error);
+
+// `tokenworks validate throughput [FILE.csv]`; without a file the shipped table.
 bool tw_validate_throughput(TwValidation *validation, const char *file, TwError *error);

@@ -1,0 +1,65 @@
+#include "cli/deployment.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool tw_cli_real(const TwOptions *o, TwServing option, const char *name, double least, double most, double missing,
+                 double *value)
+{
+    const char *text = o->serving[option];
+    char *end;
+    *value = missing;
+    if (!text) return true;
+    *value = strtod(text, &end);
+    if (end != text && !*end && isfinite(*value) && *value >= least && *value <= most) return true;
+    fprintf(stderr, "tokenworks: --%s %s: expected a number from %g to %g\n", name, text, least, most);
+    return false;
+}
+
+bool tw_cli_whole(const TwOptions *o, TwServing option, const char *name, int64_t least, int64_t most, int64_t missing,
+                  int64_t *value)
+{
+    double real;
+    if (!tw_cli_real(o, option, name, (double)least, (double)most, (double)missing, &real)) return false;
+    *value = (int64_t)real;
+    if ((double)*value == real) return true;
+    fprintf(stderr, "tokenworks: --%s %s: expected a whole number\n", name, o->serving[option]);
+    return false;
+}
+
+// The part that is meant: itself, or the only usual form factor.
+static const char *chip_named(const char *name)
+{
+    static const char *const shorts[][2] = {
+        {"a100", "a100_sxm_80"}, {"h100", "h100_sxm"}, {"h200", "h200_sxm"}, {"b200", "b200_sxm"}, {"b300", "b300_sxm"},
+    };
+    for (size_t i = 0; i < sizeof shorts / sizeof *shorts; i++)
+        if (strcmp(name, shorts[i][0]) == 0) return shorts[i][1];
+    return name;
+}
+
+bool tw_cli_deployment(const TwOptions *o, TwDeploySpec *spec, int *status)
+{
+    *status = TW_USAGE;
+    if (!o->serving[TW_ON_CHIP] || !o->serving[TW_ON_MODEL] || o->file_count > 0) {
+        fprintf(stderr, "tokenworks: --chip and --model are needed, and nothing that is not an option; see --help\n");
+        return false;
+    }
+    int64_t tp, dp, ep, pp, redundant;
+    if (!tw_cli_whole(o, TW_ON_TP, "tp", 1, 1024, 1, &tp) || !tw_cli_whole(o, TW_ON_DP, "dp", 1, 1024, 1, &dp) ||
+        !tw_cli_whole(o, TW_ON_EP, "ep", 1, 1024, 1, &ep) || !tw_cli_whole(o, TW_ON_PP, "pp", 1, 1024, 1, &pp) ||
+        !tw_cli_whole(o, TW_ON_REDUNDANT, "redundant-experts", 0, 4096, 0, &redundant) ||
+        !tw_cli_real(o, TW_ON_ZIPF, "routing-zipf", 0.0, 4.0, 0.0, &spec->routing.zipf) ||
+        !tw_cli_real(o, TW_ON_CAP, "power-cap", 1.0, 1e5, 0.0, &spec->limit_w))
+        return false;
+    spec->chip = chip_named(o->serving[TW_ON_CHIP]);
+    spec->model = o->serving[TW_ON_MODEL];
+    spec->precision = o->serving[TW_ON_PRECISION] ? o->serving[TW_ON_PRECISION] : "bf16";
+    spec->kv_precision = strcmp(spec->precision, "bf16") == 0 ? "bf16" : "fp8";
+    if (o->serving[TW_ON_CACHE]) spec->kv_precision = o->serving[TW_ON_CACHE];
+    spec->layout = (TwParallel){(int)tp, (int)dp, (int)pp, (int)ep};
+    spec->routing.redundant = (int)redundant;
+    *status = TW_DONE;
+    return true;
+}

@@ -1,0 +1,14 @@
+// What step and serve share: a deployment from the options of the command line.
+#pragma once
+
+#include "cli/commands.h"
+#include "twin/deploy.h"
+
+// A whole number of an option in [least, most], or `missing` where it is not given. False: said on stderr.
+bool tw_cli_whole(const TwOptions *options, TwServing option, const char *name, int64_t least, int64_t most,
+                  int64_t missing, int64_t *value);
+bool tw_cli_real(const TwOptions *options, TwServing option, const char *name, double least, double most,
+                 double missing, double *value);
+
+// Chip, model, types, layout and routing; h200 may be written for h200_sxm. False: *status says why, and stderr.
+bool tw_cli_deployment(const TwOptions *options, TwDeploySpec *spec, int *status);

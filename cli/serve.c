@@ -1,0 +1,323 @@
+// tokenworks serve: serving without a facility, and the frontier of throughput against interactivity.
+#include "twin/serve.h"
+#include "cli/deployment.h"
+#include "sim/json.h"
+#if TW_HAS_VIEW
+#include "viz/plot.h"
+#endif
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { POINTS = 20 };
+
+typedef struct Point {
+    double concurrency;
+    TwServeResult result;
+} Point;
+
+// Admission, memory and host time as an engine has them unless told otherwise (docs/serving.md).
+static bool set_engine(const TwOptions *o, TwDeploySpec *d, TwServeSpec *s)
+{
+    static const struct {
+        const char *name;
+        double memory, step_s, sequence_s;
+        bool async;
+        TwAdmission admission;
+        int sequences;
+    } engines[] = {
+        {"vllm", 0.90, 0.3e-3, 40e-6, false, TW_ADMIT_PROMPT, 1024},
+        {"sglang", 0.88, 0.3e-3, 20e-6, false, TW_ADMIT_PROMPT, 2048},
+        {"trtllm", 0.90, 0.3e-3, 15e-6, true, TW_ADMIT_WHOLE, 2048},
+        {"ideal", 0.90, 0.0, 0.0, true, TW_ADMIT_PROMPT, 2048},
+    };
+    const char *name = o->serving[TW_ON_ENGINE] ? o->serving[TW_ON_ENGINE] : "vllm";
+    for (size_t i = 0; i < sizeof engines / sizeof *engines; i++) {
+        if (strcmp(name, engines[i].name) != 0) continue;
+        d->memory_fraction = engines[i].memory;
+        d->host_step_s = engines[i].step_s, d->host_sequence_s = engines[i].sequence_s;
+        d->async_scheduling = engines[i].async;
+        s->admission = engines[i].admission;
+        d->max_tokens = s->max_tokens = 8192;
+        d->max_sequences = s->max_sequences = engines[i].sequences;
+        return true;
+    }
+    fprintf(stderr, "tokenworks: --engine %s: expected vllm, sglang, trtllm or ideal\n", name);
+    return false;
+}
+
+static bool set_lengths(const TwOptions *o, TwServeSpec *s, int *status)
+{
+    TwError error;
+    double isl, osl;
+    *status = TW_USAGE;
+    if (!tw_cli_real(o, TW_ON_ISL, "isl", 1.0, 1e7, 1024.0, &isl)) return false;
+    if (!tw_cli_real(o, TW_ON_OSL, "osl", 1.0, 1e7, 1024.0, &osl)) return false;
+    tw_lengths_uniform(&s->input, isl, isl);
+    tw_lengths_uniform(&s->output, osl, osl);
+    s->input_mean = isl, s->output_mean = osl;
+    s->context_tokens = (int64_t)(isl + osl) + 16;
+    if (!o->serving[TW_ON_LENGTHS]) return true;
+    if (!tw_lengths_load_set(&s->input, &s->output, o->serving[TW_ON_LENGTHS], &error)) {
+        *status = tw_cli_fail(&error);
+        return false;
+    }
+    s->context_tokens = 0;
+    s->input_mean = tw_lengths_mean(&s->input, INFINITY), s->output_mean = tw_lengths_mean(&s->output, INFINITY);
+    return true;
+}
+
+static bool set_load(const TwOptions *o, TwServeSpec *s, TwTrace **trace, int *status)
+{
+    int64_t replicas;
+    *status = TW_USAGE;
+    if (!tw_cli_whole(o, TW_ON_REPLICAS, "replicas", 1, 1000000, 1, &replicas) ||
+        !tw_cli_whole(o, TW_ON_REQUESTS, "requests", 1, 10000000, 0, &s->requests) ||
+        !tw_cli_real(o, TW_ON_CONCURRENCY, "concurrency", 1.0, 1e7, 0.0, &s->concurrency) ||
+        !tw_cli_real(o, TW_ON_RATE, "rate", 1e-6, 1e7, 0.0, &s->rate_s))
+        return false;
+    s->replicas = (double)replicas;
+    s->seed = 1;
+    bool given = s->rate_s > 0.0;
+    if ((s->concurrency > 0.0) + given + (o->serving[TW_ON_TRACE] != NULL) > 1 ||
+        (o->serving[TW_ON_SWEEP] && (given || o->serving[TW_ON_TRACE]))) {
+        fprintf(stderr, "tokenworks: one of --concurrency, --rate and --trace; --sweep goes with --concurrency\n");
+        return false;
+    }
+    if (o->serving[TW_ON_TRACE]) {
+        TwError error;
+        const TwTraceOptions options = {0};
+        if (!tw_trace_read(trace, o->serving[TW_ON_TRACE], &options, &error)) {
+            *status = tw_cli_fail(&error);
+            return false;
+        }
+        s->kind = TW_LOAD_TRACE;
+        s->trace = *trace;
+        s->context_tokens = 0;
+        double input = 0.0, output = 0.0;
+        for (int64_t i = 0; i < (*trace)->rows; i++)
+            input += (*trace)->input_tokens[i], output += (*trace)->output_tokens[i];
+        s->input_mean = input / (double)(*trace)->rows, s->output_mean = output / (double)(*trace)->rows;
+    } else {
+        s->kind = given                                             ? TW_LOAD_OPEN
+                  : s->concurrency > 0.0 || o->serving[TW_ON_SWEEP] ? TW_LOAD_CLOSED
+                                                                    : TW_LOAD_SATURATED;
+    }
+    return true;
+}
+
+// ---- output ---------------------------------------------------------------------------------------------------------
+
+// Per GPU, per megawatt of boards and at the plug.
+typedef struct Rates {
+    double gpus, per_gpu, per_user, per_mw, per_mw_plug, plug_w, joules;
+} Rates;
+
+static Rates rates_of(const TwDeploy *d, const TwServeSpec *s, const TwServeResult *r)
+{
+    Rates k = {.gpus = d->gpus * s->replicas};
+    k.per_gpu = r->output_s / k.gpus;
+    k.per_user = r->tpot_s[0] > 0.0 ? 1.0 / r->tpot_s[0] : NAN;
+    k.plug_w = (r->gpu_w + d->chip.node_w) / d->chip.supply_efficiency;
+    k.per_mw = 1e6 * k.per_gpu / r->gpu_w;
+    k.per_mw_plug = 1e6 * k.per_gpu / k.plug_w;
+    k.joules = r->gpu_w / k.per_gpu;
+    return k;
+}
+
+static void head(const TwDeploySpec *spec, const TwDeploy *d, const TwServeSpec *s)
+{
+    const TwParallel *l = &spec->layout;
+    printf("%s in %s, cache %s, on %g x %d %s\n", spec->model, spec->precision, spec->kv_precision, s->replicas,
+           d->gpus, d->chip.title);
+    printf("a replica: tensor parallel %d, attention ranks %d, stages %d, experts over %d; %.1f GB of weights a GPU, "
+           "cache for %lld tokens\n",
+           l->tensor, l->ranks, l->stages, l->experts, 1e-9 * d->step->weight_bytes,
+           (long long)d->step->kv_blocks_16 * 16);
+    printf("requests of %.0f input and %.0f output tokens on average\n\n", s->input_mean, s->output_mean);
+}
+
+static void print_text(const TwDeploy *d, const TwServeSpec *s, const TwServeResult *r)
+{
+    Rates k = rates_of(d, s, r);
+    printf("  output        %12.1f tokens/s    %10.1f a GPU    %10.1f a user\n", r->output_s, k.per_gpu, k.per_user);
+    printf("  input         %12.1f tokens/s    %10.3f requests/s\n", r->input_s, r->requests_s);
+    printf("  power         %12.1f W a GPU     %10.1f W at the plug\n", r->gpu_w, k.plug_w);
+    printf("  per megawatt  %12.0f tokens/s    %10.0f at the plug     %.4g J a token\n", k.per_mw, k.per_mw_plug,
+           k.joules);
+    printf("\n  %-22s %10s %10s %10s %10s\n", "", "mean", "p50", "p90", "p99");
+    printf("  %-22s %10.2f %10.2f %10.2f %10.2f ms\n", "time to first token", 1e3 * r->ttft_s[0], 1e3 * r->ttft_s[1],
+           1e3 * r->ttft_s[2], 1e3 * r->ttft_s[3]);
+    printf("  %-22s %10.3f %10.3f %10.3f %10.3f ms\n", "time per output token", 1e3 * r->tpot_s[0], 1e3 * r->tpot_s[1],
+           1e3 * r->tpot_s[2], 1e3 * r->tpot_s[3]);
+    printf("  %-22s %10.3f %10.3f %10.3f %10.3f s\n", "end to end", r->e2e_s[0], r->e2e_s[1], r->e2e_s[2], r->e2e_s[3]);
+    printf("\n  a window of %.1f s with %lld requests: %.1f in flight on a replica, %lld iterations, %lld preemptions, "
+           "%.0f %% of the time below full clock\n",
+           r->span_s, (long long)r->requests, r->batch, (long long)r->iterations, (long long)r->preemptions,
+           100.0 * r->clock_capped);
+    if (r->saturated)
+        printf("  SATURATED: requests arrive faster than they are served; latencies depend on the length of the run\n");
+    if (r->rejected) printf("  %lld requests were rejected: longer than the cache\n", (long long)r->rejected);
+}
+
+static void member(const char *name, double value)
+{
+    printf(", \"%s\": ", name);
+    tw_json_number(stdout, value);
+}
+
+static void quantiles(const char *name, const double value[4])
+{
+    printf(", \"%s\": {\"mean\": ", name);
+    tw_json_number(stdout, value[0]);
+    member("p50", value[1]);
+    member("p90", value[2]);
+    member("p99", value[3]);
+    printf("}");
+}
+
+static void print_point(const TwDeploy *d, const TwServeSpec *s, const Point *p)
+{
+    const TwServeResult *r = &p->result;
+    Rates k = rates_of(d, s, r);
+    printf("{\"concurrency\": ");
+    tw_json_number(stdout, s->kind == TW_LOAD_CLOSED ? p->concurrency : r->batch * s->replicas);
+    member("output_tokens_per_s", r->output_s);
+    member("input_tokens_per_s", r->input_s);
+    member("requests_per_s", r->requests_s);
+    member("output_tokens_per_s_per_gpu", k.per_gpu);
+    member("tokens_per_s_per_user", k.per_user);
+    member("output_tokens_per_s_per_mw_gpu", k.per_mw);
+    member("output_tokens_per_s_per_mw_plug", k.per_mw_plug);
+    member("gpu_w", r->gpu_w);
+    member("plug_w_per_gpu", k.plug_w);
+    member("joules_per_output_token_gpu", k.joules);
+    quantiles("ttft_s", r->ttft_s);
+    quantiles("tpot_s", r->tpot_s);
+    quantiles("e2e_s", r->e2e_s);
+    member("span_s", r->span_s);
+    member("requests", (double)r->requests);
+    member("iterations", (double)r->iterations);
+    member("preemptions", (double)r->preemptions);
+    member("rejected", (double)r->rejected);
+    printf(", \"saturated\": %s}", r->saturated ? "true" : "false");
+}
+
+static void print_json(const TwDeploySpec *spec, const TwDeploy *d, const TwServeSpec *s, const Point *points,
+                       int count)
+{
+    printf("{\"schema\": \"tokenworks-serve 1\", \"chip\": ");
+    tw_json_text(stdout, spec->chip);
+    printf(", \"model\": ");
+    tw_json_text(stdout, spec->model);
+    printf(", \"precision\": ");
+    tw_json_text(stdout, spec->precision);
+    member("gpus", d->gpus * s->replicas);
+    member("tensor_parallel", spec->layout.tensor);
+    member("attention_ranks", spec->layout.ranks);
+    member("pipeline_parallel", spec->layout.stages);
+    member("expert_parallel", spec->layout.experts);
+    member("kv_tokens", (double)d->step->kv_blocks_16 * 16.0);
+    printf(",\n \"points\": [");
+    for (int i = 0; i < count; i++) {
+        printf("%s\n  ", i ? "," : "");
+        print_point(d, s, &points[i]);
+    }
+    printf("]}\n");
+}
+
+static void print_sweep(const TwDeploy *d, const TwServeSpec *s, const Point *points, int count)
+{
+    printf("  %11s %12s %12s %12s %12s %12s %10s %10s\n", "in flight", "tokens/s", "a user", "a GPU", "a MW boards",
+           "a MW plug", "TTFT ms", "W a GPU");
+    for (int i = 0; i < count; i++) {
+        Rates k = rates_of(d, s, &points[i].result);
+        printf("  %11.0f %12.1f %12.2f %12.1f %12.0f %12.0f %10.1f %10.1f\n", points[i].concurrency,
+               points[i].result.output_s, k.per_user, k.per_gpu, k.per_mw, k.per_mw_plug,
+               1e3 * points[i].result.ttft_s[1], points[i].result.gpu_w);
+    }
+}
+
+#if TW_HAS_VIEW
+static bool draw(const TwOptions *o, const TwDeploySpec *spec, const TwDeploy *d, const TwServeSpec *s,
+                 const Point *points, int count, TwError *error)
+{
+    double user[POINTS], gpu[POINTS];
+    char title[160], subtitle[160];
+    for (int i = 0; i < count; i++) {
+        Rates k = rates_of(d, s, &points[i].result);
+        user[i] = k.per_user, gpu[i] = k.per_gpu;
+    }
+    snprintf(title, sizeof title, "%s in %s on %s: throughput against interactivity", spec->model, spec->precision,
+             spec->chip);
+    snprintf(subtitle, sizeof subtitle, "%.0f tokens in, %.0f out; %d GPUs a replica; every point a closed loop",
+             s->input_mean, s->output_mean, d->gpus);
+    TwPlot plot = {.kind = TW_PLOT_LINES,
+                   .title = title,
+                   .subtitle = subtitle,
+                   .x_label = "output tokens/s a user",
+                   .y_label = "output tokens/s a GPU",
+                   .series_count = 1,
+                   .series = {{.name = spec->chip, .count = count, .x = user, .y = gpu, .line = true, .dots = true}}};
+    return tw_plot_save(&plot, 1000, 600, TW_LIGHT, o->screenshot, error);
+}
+#endif
+
+static bool sweep(const TwDeploy *d, TwServeSpec *s, Point *points, int *count, TwError *error)
+{
+    double most = s->concurrency > 0.0 ? s->concurrency : 1024.0 * d->step->attention_ranks * s->replicas;
+    *count = 0;
+    for (double c = s->replicas; *count < POINTS && c <= most * (1.0 + 1e-9); c *= 2.0) {
+        Point *p = &points[*count];
+        s->concurrency = p->concurrency = c;
+        if (!tw_serve(d, s, &p->result, error)) return *count > 0;
+        ++*count;
+    }
+    return true;
+}
+
+int tw_command_serve(const TwOptions *o)
+{
+    TwDeploySpec spec = {0};
+    TwServeSpec serve = {0};
+    TwTrace *trace = NULL;
+    int status, count = 1;
+    if (!tw_cli_deployment(o, &spec, &status)) return status;
+    if (!set_engine(o, &spec, &serve)) return TW_USAGE;
+    if (!set_lengths(o, &serve, &status) || !set_load(o, &serve, &trace, &status)) return status;
+    if (o->screenshot && !o->serving[TW_ON_SWEEP]) {
+        fprintf(stderr, "tokenworks: --screenshot draws the frontier: with --sweep\n");
+        return TW_USAGE;
+    }
+    spec.context_tokens = serve.input_mean + 0.5 * serve.output_mean;
+    TwDeploy deploy;
+    TwError error;
+    Point points[POINTS];
+    if (!tw_deploy_create(&deploy, &spec, &error)) {
+        tw_trace_destroy(trace);
+        return tw_cli_fail(&error);
+    }
+    bool good = true;
+    if (o->serving[TW_ON_SWEEP]) {
+        good = sweep(&deploy, &serve, points, &count, &error);
+    } else {
+        points[0].concurrency = serve.concurrency;
+        good = tw_serve(&deploy, &serve, &points[0].result, &error);
+    }
+    if (good && o->json) {
+        print_json(&spec, &deploy, &serve, points, count);
+    } else if (good) {
+        head(&spec, &deploy, &serve);
+        if (o->serving[TW_ON_SWEEP])
+            print_sweep(&deploy, &serve, points, count);
+        else
+            print_text(&deploy, &serve, &points[0].result);
+    }
+#if TW_HAS_VIEW
+    if (good && o->screenshot) good = draw(o, &spec, &deploy, &serve, points, count, &error);
+#endif
+    tw_deploy_destroy(&deploy);
+    tw_trace_destroy(trace);
+    return good ? TW_DONE : tw_cli_fail(&error);
+}
