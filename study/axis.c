@@ -59,6 +59,8 @@ static void axis_path(TwAxis *axis, const char *path)
     axis->base = NAN;
     axis->paths = tw_taken(1, sizeof *axis->paths);
     axis->paths[0] = tw_copied(path);
+    axis->factors = tw_taken(1, sizeof *axis->factors);
+    axis->factors[0] = 1.0;
     axis->path_count = 1;
 }
 
@@ -98,6 +100,16 @@ void tw_axis_law(TwAxis *axis, const char *path, TwLaw law, double a, double b, 
     axis->high = INFINITY;
 }
 
+void tw_axis_scaled(TwAxis *axis, const char *path, double factor)
+{
+    int n = axis->path_count++;
+    axis->paths = realloc(axis->paths, (size_t)(n + 1) * sizeof *axis->paths);
+    axis->factors = realloc(axis->factors, (size_t)(n + 1) * sizeof *axis->factors);
+    if (!axis->paths || !axis->factors) abort();
+    axis->paths[n] = tw_copied(path);
+    axis->factors[n] = factor;
+}
+
 void tw_axis_free(TwAxis *axis)
 {
     for (int k = 0; k < axis->count; k++) {
@@ -113,6 +125,7 @@ void tw_axis_free(TwAxis *axis)
     free(axis->members);
     free(axis->member_numbers);
     free(axis->paths);
+    free(axis->factors);
     free(axis->sets);
     free(axis->labels);
     free(axis->numbers);

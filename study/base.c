@@ -29,7 +29,9 @@ typedef struct Marked {
     TwStudy *study;
     TwMark mark;
     double spread;
+    const TwTexts *except;
     FILE *left_out;
+    char **text;    // of left_out
     int made, without;
     bool full;
 } Marked;
@@ -74,13 +76,17 @@ static void take_marked(void *context, const char *path, double value, double mi
     if (!number.number || number.listed) return;
     for (int i = 0; i < study->axis_count; i++)
         if (strcmp(study->axes[i].path, general) == 0) return;
+    for (int i = 0; i < to->except->count; i++)
+        if (strcmp(to->except->values[i], general) == 0) return;
     double least = number.min, most = number.max;
     if (isnan(least) && to->spread > 0.0) {
         least = fmax(number.least, value - to->spread * fabs(value));
         most = fmin(number.most, value + to->spread * fabs(value));
     }
     if (!(most > least)) {
-        fprintf(to->left_out, "%s%s", to->without++ ? ", " : "", general);
+        // a path that racks share is named once
+        fflush(to->left_out);
+        if (!to->text || !strstr(*to->text, general)) fprintf(to->left_out, "%s%s", to->without++ ? ", " : "", general);
         return;
     }
     if (study->axis_count >= TW_AXES - 1) {
@@ -93,14 +99,16 @@ static void take_marked(void *context, const char *path, double value, double mi
     to->made++;
 }
 
-bool tw_base_marked(TwStudy *study, const TwNode *at, TwMark mark, double spread, TwErrors *errors)
+bool tw_base_marked(TwStudy *study, const TwNode *at, TwMark mark, double spread, const TwTexts *except,
+                    TwErrors *errors)
 {
     if (!tw_base_open(study, errors)) return false;
     char *text = NULL;
     size_t size = 0;
     FILE *left_out = open_memstream(&text, &size);
     if (!left_out) abort();
-    Marked marked = {.study = study, .mark = mark, .spread = spread, .left_out = left_out};
+    Marked marked = {
+        .study = study, .mark = mark, .spread = spread, .except = except, .left_out = left_out, .text = &text};
     tw_config_visit(study->config, take_marked, &marked);
     fclose(left_out);
     if (marked.full)
@@ -135,7 +143,10 @@ static bool look_at(TwStudy *study, TwAxis *axis, TwErrors *errors)
     char problem[600];
     if (!tw_config_number(study->config, axis->path, &number, problem, sizeof problem)) {
         // an entry or part that only other settings of the scenario bring is found when scenarios are checked
-        if (axis->count) return true;
+        size_t length = strlen(axis->path);
+        bool count = length > 6 && strcmp(axis->path + length - 6, ".count") == 0;    // of a list entry: no field
+        if (count) axis->whole = true;
+        if (axis->count || count) return true;
         return complain(study, errors, axis->path, problem);
     }
     if (number.number && !number.listed) {

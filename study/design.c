@@ -381,7 +381,7 @@ char **tw_scenario_sets(const TwStudy *study, int scenario, int *count)
             for (char **set = axis->sets[(int)at]; *set; set++) sets[n++] = tw_copied(*set);
         else
             for (int k = 0; k < axis->path_count; k++)
-                sets[n++] = tw_setting_text(axis->paths[k], tw_axis_number(axis, at));
+                sets[n++] = tw_setting_text(axis->paths[k], axis->factors[k] * tw_axis_number(axis, at));
     }
     char text[48];
     int64_t seed = tw_scenario_seed(study, scenario);

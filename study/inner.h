@@ -31,8 +31,9 @@ typedef struct TwAxis {
     int count;
     double *numbers;    // of levels; NULL: labels
     char **labels;
-    char ***sets;    // settings of a labelled level, NULL-ended
-    char **paths;    // what a number is set to; path first
+    char ***sets;       // settings of a labelled level, NULL-ended
+    char **paths;       // what a number is set to; path first
+    double *factors;    // each path is set to so many times the number
     int path_count;
     TwLaw law;
     double a, b, c, low, high;    // parameters in the order of the manual; bounds of a truncated normal
@@ -141,6 +142,7 @@ struct TwStudy {
 void tw_axis_numbers(TwAxis *axis, const char *path, const double *values, int count);
 void tw_axis_words(TwAxis *axis, const char *path, const char *const *words, int count);
 void tw_axis_law(TwAxis *axis, const char *path, TwLaw law, double a, double b, double c);
+void tw_axis_scaled(TwAxis *axis, const char *path, double factor);    // moves in proportion
 void tw_axis_free(TwAxis *axis);
 double tw_axis_coordinate(const TwAxis *axis, double u);    // of a point at u in (0, 1)
 double tw_axis_number(const TwAxis *axis, double at);       // NaN: a label
@@ -158,7 +160,8 @@ void tw_study_add_set(TwStudy *study, char *text);
 bool tw_base_open(TwStudy *study, TwErrors *errors);       // study->config
 bool tw_base_look(TwStudy *study, TwErrors *errors);       // seed, kinds and values of what the axes name
 bool tw_base_outputs(TwStudy *study, TwErrors *errors);    // whether limits, goals and series are known
-bool tw_base_marked(TwStudy *study, const TwNode *at, TwMark mark, double spread, TwErrors *errors);
+bool tw_base_marked(TwStudy *study, const TwNode *at, TwMark mark, double spread, const TwTexts *except,
+                    TwErrors *errors);
 
 // design.c
 bool tw_design_make(TwStudy *study, const TwStudyInput *input, TwErrors *errors);

@@ -13,7 +13,7 @@ typedef struct StudyRow {
     const char *name, *base, *function;
     double for_s, warmup_s;
     int64_t seed, replicates;
-    TwTexts require, outputs;
+    TwTexts require, outputs, set;
     TwReals reference;
     bool keep_parts;
 } StudyRow;
@@ -21,7 +21,7 @@ typedef struct StudyRow {
 typedef struct AxisRow {
     const char *path, *dist, *mark;
     TwReals values, range;
-    TwTexts words;
+    TwTexts words, except;
     int64_t steps;
     double min, max, mean, sd, median, sigma, mode, spread;
 } AxisRow;
@@ -50,6 +50,7 @@ typedef struct SearchRow {
     const char *kind, *path, *want, *method;
     double from, to, tolerance;
     int64_t evaluations, starts;
+    TwTexts scaled;
 } SearchRow;
 
 typedef struct RecordRow {
@@ -116,6 +117,7 @@ static const TwField axis_fields[] = {
     REAL(AxisRow, sigma, "1", 0, 1e3, "0", "of lognormal: of the logarithm"),
     REAL(AxisRow, mode, "1", -1e300, 1e300, "0", "of triangular"),
     WORDS(AxisRow, mark, mark_words, "", "one axis for every number with this mark"),
+    TEXTS(AxisRow, except, "[]", "of a mark: paths that stay as they are"),
     REAL(AxisRow, spread, "1", 0, 1, "0", "of a mark or part: how far numbers without a stated range go, as a share"),
 };
 static const TwKind zip_kind = {"zip", NULL, axis_fields, 3, NULL, 0};    // path, values, words
@@ -150,6 +152,7 @@ static const TwField search_fields[] = {
     REAL(SearchRow, to, "1", -1e300, 1e300, "0", "threshold: its largest value"),
     REAL(SearchRow, tolerance, "1", 0, 1e300, "0",
          "threshold: how close; 0: 1 for whole numbers, else 1/1000 of the span"),
+    TEXTS(SearchRow, scaled, "[]", "threshold: \"path=factor\", settings that move in proportion to it"),
     WORDS(SearchRow, want, sense_words, "max", "threshold: the largest or the smallest that keeps every limit"),
     WORDS(SearchRow, method, method_words, "cobyla", "optimise: cobyla, or isres (global)"),
     WHOLE(SearchRow, evaluations, 1, 1e6, "60", "optimise: at most so many points of each start"),
@@ -170,6 +173,7 @@ static const TwField study_fields[] = {
     REAL(StudyRow, warmup_s, "s", -1, 1e9, "-1", "left out of latencies; -1: the facility's"),
     WHOLE(StudyRow, seed, -1, 9e15, "-1", "of replicate 0; -1: the facility's"),
     WHOLE(StudyRow, replicates, 1, 1e6, "1", "runs of every point"),
+    TEXTS(StudyRow, set, "[]", "settings of every scenario, \"path=value\" each"),
     TEXTS(StudyRow, require, "[]", "\"path <= value\": points that break it are not run"),
     TEXTS(StudyRow, outputs, "[]", "results to record; empty: all"),
     REALS(StudyRow, reference, "[]", "of the hypervolume of two goals; empty: the worst feasible values"),
@@ -325,7 +329,7 @@ static void read_axis(TwStudy *study, const TwNode *node, const char *name, TwEr
         if (study->function[0])
             tw_node_error(node, "mark", errors, "a function has no marked numbers");
         else
-            tw_base_marked(study, node, marks[which], row.spread, errors);
+            tw_base_marked(study, node, marks[which], row.spread, &row.except, errors);
         return;
     }
     TwAxis *axis = &study->axes[study->axis_count];
@@ -517,6 +521,17 @@ static void read_search(TwStudy *study, const TwNode *node, TwErrors *errors)
             tw_node_error(node, NULL, errors, "axes beside a threshold have values, words, cases, zip or steps");
     search->axis = study->axis_count;
     tw_axis_law(&study->axes[study->axis_count++], row.path, TW_UNIFORM, row.from, row.to, 0.0);
+    for (int i = 0; i < row.scaled.count; i++) {
+        char path[256], *end = NULL;
+        const char *equals = strchr(row.scaled.values[i], '=');
+        double factor = equals ? strtod(equals + 1, &end) : NAN;
+        if (!equals || end == equals + 1 || *end || !isfinite(factor)) {
+            tw_node_error(node, "scaled", errors, "\"%s\", expected \"path=factor\"", row.scaled.values[i]);
+            continue;
+        }
+        snprintf(path, sizeof path, "%.*s", (int)(equals - row.scaled.values[i]), row.scaled.values[i]);
+        tw_axis_scaled(&study->axes[search->axis], path, factor);
+    }
 }
 
 static void read_record(TwStudy *study, const TwNode *node, TwErrors *errors)
@@ -575,6 +590,7 @@ bool tw_study_read(TwStudy *study, const TwStudyInput *input, TwErrors *errors)
     if (row.for_s > 0.0) tw_study_add_set(study, tw_setting_text("run.for_s", row.for_s));
     if (row.warmup_s >= 0.0) tw_study_add_set(study, tw_setting_text("run.warmup_s", row.warmup_s));
     if (row.function[0] && study->set_count) tw_node_error(node, NULL, errors, "a function has no span");
+    for (int i = 0; i < row.set.count; i++) tw_study_add_set(study, tw_copied(row.set.values[i]));
     for (int i = 0; i < input->set_count; i++) tw_study_add_set(study, tw_copied(input->sets[i]));
     if (row.reference.count != 0 && row.reference.count != 2)
         tw_node_error(node, "reference", errors, "expected two numbers, one a goal");

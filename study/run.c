@@ -336,20 +336,28 @@ bool tw_study_estimate(TwStudy *study, const TwStudyRun *run, FILE *stream, TwEr
     }
     if (study->function[0] || left == 0) return true;
 
-    int probe = 0, threads = run->threads ? run->threads : omp_get_max_threads();
-    while (study->scenarios[probe].status != TW_NOT_RUN || study->scenarios[probe].twin >= 0) probe++;
-    int count;
-    char **sets = tw_scenario_sets(study, probe, &count);
-    const TwPlantInput input = {study->base, (const char *const *)sets, count, 1};
+    // the first that compiles: a sample may hold points that no plant can be built for
+    int probe = 0, tried = 0, count = 0, threads = run->threads ? run->threads : omp_get_max_threads();
     TwErrors *errors = tw_errors_create();
     TwPlant *plant = NULL;
     TwState *state = NULL;
-    double begun_s = tw_wall_s();
-    bool good = tw_plant_create(&plant, &input, errors);
-    if (!good) {
-        tw_errors_print(errors, 5, stream);
-        tw_fail(error, TW_BAD_INPUT, "the first scenario does not compile");
+    char **sets = NULL;
+    double begun_s = 0.0;
+    bool good = false;
+    for (; probe < study->scenario_count && tried < 16 && !good; probe++) {
+        if (study->scenarios[probe].status != TW_NOT_RUN || study->scenarios[probe].twin >= 0) continue;
+        tw_scenario_sets_free(sets, count);
+        sets = tw_scenario_sets(study, probe, &count);
+        const TwPlantInput input = {study->base, (const char *const *)sets, count, 1};
+        begun_s = tw_wall_s();
+        good = tw_plant_create(&plant, &input, errors);
+        tried++;
     }
+    if (!good) {
+        tw_errors_print(errors, 3, stderr);
+        tw_fail(error, TW_BAD_INPUT, "none of the first %d scenarios compiles", tried);
+    } else if (tried > 1)
+        fprintf(stream, "%d of the first %d scenarios do not compile and will be rejected\n", tried - 1, tried);
     good = good && tw_state_create(&state, plant, error);
     double compiled_s = tw_wall_s() - begun_s;
     // a stretch of the beginning, repeated while it is too short to time

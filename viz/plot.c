@@ -176,7 +176,8 @@ static void draw_legend(TwDraw *d, const TwPlot *plot, double x, double y, const
     }
 }
 
-static void draw_series(TwDraw *d, const TwPlotSeries *at, TwBox box, const Scale *x, const Scale *y, TwColour colour)
+static void draw_series(TwDraw *d, const TwPlotSeries *at, TwBox box, const Scale *x, const Scale *y, TwColour colour,
+                        double width)
 {
     const TwStyle *style = tw_draw_style(d);
     TwPoint *points = malloc((size_t)(at->count + 1) * sizeof *points);
@@ -187,7 +188,7 @@ static void draw_series(TwDraw *d, const TwPlotSeries *at, TwBox box, const Scal
         if (there)
             points[n++] = (TwPoint){along(x, box.x, box.w, at->x[i]), box.y + box.h - along(y, 0.0, box.h, at->y[i])};
         else {
-            if (at->line && n > 1) tw_draw_line(d, points, n, (TwStroke){colour, 2.0, 0.0});
+            if (at->line && n > 1) tw_draw_line(d, points, n, (TwStroke){colour, width, 0.0});
             n = 0;
         }
     }
@@ -247,7 +248,10 @@ static void draw_lines(TwDraw *d, const TwPlot *plot, TwBox room)
     if (legend) draw_legend(d, plot, box.x, room.y + 34.0, colours);
     draw_y_ticks(d, &y, box, true);
     draw_x_ticks(d, &x, box, plot->x_label, true);
-    for (int s = 0; s < plot->series_count; s++) draw_series(d, &plot->series[s], box, &x, &y, colours[s]);
+    // lines that lie on each other are told apart by their widths: the later ones are the thinner
+    for (int s = 0; s < plot->series_count; s++)
+        draw_series(d, &plot->series[s], box, &x, &y, colours[s],
+                    ends ? 2.0 + 1.5 * (plot->series_count - 1 - s) : 2.0);
     if (ends) draw_names(d, plot, box, &y, colours);
 }
 
@@ -263,7 +267,7 @@ static void draw_heat(TwDraw *d, const TwPlot *plot, TwBox room)
         if (isfinite(plot->cells[i])) low = fmin(low, plot->cells[i]), high = fmax(high, plot->cells[i]);
         hatch = hatch || (plot->hatched && plot->hatched[i]);
     }
-    double left = fmin(widest(d, &y) + 14.0, 0.3 * room.w), right = 96.0;
+    double left = fmin(widest(d, &y) + 14.0, 0.3 * room.w), right = 122.0;
     TwBox box = {room.x + left, room.y + 26.0, room.w - left - right, room.h - 68.0};
     tw_draw_text_cut(d, (TwPoint){room.x, room.y + 12.0}, TW_LEFT, TW_BODY, style->text, room.w, plot->y_label);
     double w = box.w / plot->x_count, h = box.h / plot->y_count;
@@ -305,7 +309,7 @@ static void draw_heat(TwDraw *d, const TwPlot *plot, TwBox room)
         TwBox sample = {key_x, box.y + key_h + 18.0, 14.0, 14.0};
         tw_draw_rect(d, sample, style->panel);
         tw_draw_hatch(d, sample, style->second);
-        tw_draw_text_cut(d, (TwPoint){key_x + 20.0, box.y + key_h + 29.0}, TW_LEFT, TW_SMALL, style->second, 64.0,
+        tw_draw_text_cut(d, (TwPoint){key_x + 20.0, box.y + key_h + 29.0}, TW_LEFT, TW_SMALL, style->second, 92.0,
                          plot->hatch_label);
     }
 }
