@@ -175,8 +175,7 @@ static void print_effects(const TwStudy *study, const TwEffects *e, FILE *f)
         break;
     }
     if (e->count > shown) fprintf(f, "  and %d smaller ones\n", e->count - shown);
-    if (e->dropped)
-        fprintf(f, "  %d of %d have no such number and are left out\n", e->dropped, e->dropped + e->used);
+    if (e->dropped) fprintf(f, "  %d of %d have no such number and are left out\n", e->dropped, e->dropped + e->used);
     if (isfinite(e->noise)) fprintf(f, "  seeds make %.2g %% of the variance\n", 100.0 * e->noise);
 }
 

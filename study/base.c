@@ -259,7 +259,7 @@ bool tw_base_outputs(TwStudy *study, TwErrors *errors)
     TwError error = {0};
     bool good = true;
     // a first scenario that cannot be compiled is told when it runs
-    if (tw_plant_create(&plant, &input, quiet) && tw_state_create(&state, plant, &error)) {
+    if (tw_plant_create_from(&plant, &input, study->shelf, quiet) && tw_state_create(&state, plant, &error)) {
         TwReport *report = tw_report_create(state, -1.0);
         const char **names = tw_taken((size_t)report->count, sizeof *names);
         for (int i = 0; i < report->count; i++) names[i] = report->kpis[i].path;

@@ -123,6 +123,7 @@ struct TwStudy {
     int scenario_count;
     TwScenario *scenarios;    // [point][replicate]
 
+    TwShelf *shelf;          // what the plants of the scenarios have in common
     pthread_mutex_t lock;    // of the lists below
     TwOutputs *output_lists;
     char **words;
@@ -209,7 +210,6 @@ int tw_function_names(const char **names, int most);
 void tw_function_run(TwStudy *study, int scenario);
 
 // scenario.c
-typedef struct TwShelf TwShelf;
 void tw_scenario_run(TwStudy *study, int index, int threads, const volatile int *stop);
 
 // Part files and the merged file (store.c, merge.c, load.c).

@@ -350,7 +350,7 @@ bool tw_study_estimate(TwStudy *study, const TwStudyRun *run, FILE *stream, TwEr
         sets = tw_scenario_sets(study, probe, &count);
         const TwPlantInput input = {study->base, (const char *const *)sets, count, 1};
         begun_s = tw_wall_s();
-        good = tw_plant_create(&plant, &input, errors);
+        good = tw_plant_create_from(&plant, &input, study->shelf, errors);
         tried++;
     }
     if (!good) {

@@ -113,7 +113,7 @@ void tw_scenario_run(TwStudy *study, int index, int threads, const volatile int 
     TwState *state = NULL;
     TwError error = {0};
     const TwPlantInput input = {study->base, (const char *const *)sets, count, threads};
-    if (!tw_plant_create(&plant, &input, errors))
+    if (!tw_plant_create_from(&plant, &input, study->shelf, errors))
         reject(scenario, errors);
     else if (!tw_state_create(&state, plant, &error) || !advance(study, scenario, state, plant, stop, &error))
         tw_scenario_fail(scenario, TW_FAILED, error.text);

@@ -39,6 +39,7 @@ static TwStudy *bare(const char *path)
 {
     TwStudy *study = tw_taken(1, sizeof *study);
     pthread_mutex_init(&study->lock, NULL);
+    study->shelf = tw_shelf_create();
     study->replicates = 1;
     study->seed = -1;
     study->series_s = 900.0;
@@ -109,6 +110,7 @@ void tw_study_destroy(TwStudy *study)
     free(study->resolved);
     free(study->notes);
     tw_config_destroy(study->config);
+    tw_shelf_destroy(study->shelf);
     pthread_mutex_destroy(&study->lock);
     free(study);
 }

@@ -29,11 +29,36 @@ static void facility_name(const char *path, char *name)
     if (dot) *dot = '\0';
 }
 
-static bool compile_site(TwPlant *plant, const TwPlantInput *input, TwErrors *errors)
+// Where a year of weather comes from: a file, or the generator and its seed.
+typedef struct WeatherSource {
+    const char *file, *climate;
+    uint64_t seed;
+} WeatherSource;
+
+static bool make_weather(const void *context, TwWeather *weather, TwError *error)
+{
+    const WeatherSource *source = context;
+    return source->file ? tw_weather_read(weather, source->file, error)
+                        : tw_weather_climate(weather, source->climate, source->seed, error);
+}
+
+static bool take_weather(TwPlant *plant, const WeatherSource *source, TwShelf *shelf, TwError *error)
+{
+    if (shelf) {
+        char key[640];
+        snprintf(key, sizeof key, "%s %.500s %llu", source->file ? "file" : "climate",
+                 source->file ? source->file : source->climate, (unsigned long long)source->seed);
+        plant->weather = tw_shelf_weather(shelf, key, make_weather, source, error);
+        if (plant->weather || error->text[0]) return plant->weather != NULL;
+    }
+    plant->weather = TW_TAKE(plant->arena, 1, TwWeather);
+    return make_weather(source, plant->weather, error);
+}
+
+static bool compile_site(TwPlant *plant, const TwPlantInput *input, TwShelf *shelf, TwErrors *errors)
 {
     const TwNode *root = tw_config_root(plant->config), *site = tw_node_group(root, "site");
     tw_node_row(site, &plant->site);
-    plant->weather = TW_TAKE(plant->arena, 1, TwWeather);
     TwError error = {0};
     if (plant->site.weather[0]) {
         char path[512];
@@ -41,7 +66,7 @@ static bool compile_site(TwPlant *plant, const TwPlantInput *input, TwErrors *er
             tw_node_error(site, "weather", errors, "weather file \"%s\" does not exist", plant->site.weather);
             return false;
         }
-        if (tw_weather_read(plant->weather, path, &error)) return true;
+        if (take_weather(plant, &(WeatherSource){.file = path}, shelf, &error)) return true;
         tw_errors_take(errors, &error);
         return false;
     }
@@ -49,7 +74,8 @@ static bool compile_site(TwPlant *plant, const TwPlantInput *input, TwErrors *er
         tw_node_error(site, "climate", errors, "a site needs a climate or a weather file");
         return false;
     }
-    if (tw_weather_climate(plant->weather, plant->site.climate, (uint64_t)plant->run.seed, &error)) return true;
+    const WeatherSource source = {.climate = plant->site.climate, .seed = (uint64_t)plant->run.seed};
+    if (take_weather(plant, &source, shelf, &error)) return true;
     const char *const *sites = NULL;
     int count = tw_weather_sites(&sites);
     tw_reference_error(site, "climate", errors, plant->site.climate, "climate", sites, count);
@@ -448,7 +474,7 @@ static void gather_replicas(TwPlant *plant)
     plant->replica_load_s = load_s;
 }
 
-static bool compile(TwPlant *plant, const TwPlantInput *input, TwErrors *errors)
+static bool compile(TwPlant *plant, const TwPlantInput *input, TwShelf *shelf, TwErrors *errors)
 {
     const TwNode *root = tw_config_root(plant->config);
     TwLayout layout = {0};
@@ -465,7 +491,7 @@ static bool compile(TwPlant *plant, const TwPlantInput *input, TwErrors *errors)
     };
 
     if (!compile_run(plant, errors)) return false;
-    compile_site(plant, input, errors);
+    compile_site(plant, input, shelf, errors);
     compile_elements(plant, root, errors);
     compile_cdus(plant, tw_node_group(root, "cooling"), &thermal, errors);
     compile_racks(plant, root, &thermal, power, errors);
@@ -511,6 +537,11 @@ static bool compile(TwPlant *plant, const TwPlantInput *input, TwErrors *errors)
 
 bool tw_plant_create(TwPlant **made, const TwPlantInput *input, TwErrors *errors)
 {
+    return tw_plant_create_from(made, input, NULL, errors);
+}
+
+bool tw_plant_create_from(TwPlant **made, const TwPlantInput *input, TwShelf *shelf, TwErrors *errors)
+{
     *made = NULL;
     TwArena *arena = tw_arena_create();
     TwPlant *plant = TW_TAKE(arena, 1, TwPlant);
@@ -519,7 +550,7 @@ bool tw_plant_create(TwPlant **made, const TwPlantInput *input, TwErrors *errors
     char parts[512];
     bool found = tw_data_find("facilities/parts", parts, sizeof parts);
     const TwConfigInput config = {&tw_facility_kind, input->path, found ? parts : NULL, input->sets, input->set_count};
-    if (tw_config_read(&plant->config, &config, errors) && compile(plant, input, errors)) {
+    if (tw_config_read(&plant->config, &config, errors) && compile(plant, input, shelf, errors)) {
         *made = plant;
         return true;
     }

@@ -15,6 +15,7 @@
 #include "sim/random.h"
 #include "sim/record.h"
 #include "twin/facility.h"
+#include "twin/shelf.h"
 
 // A rack as the coupling needs it.
 typedef struct TwRackPlan {
@@ -197,6 +198,8 @@ typedef struct TwPlantInput {
 } TwPlantInput;
 
 bool tw_plant_create(TwPlant **plant, const TwPlantInput *input, TwErrors *errors);
+// The same from a shelf of what other plants have too; NULL: none.
+bool tw_plant_create_from(TwPlant **plant, const TwPlantInput *input, TwShelf *shelf, TwErrors *errors);
 void tw_plant_destroy(TwPlant *plant);
 
 size_t tw_meters_bytes(void);    // twin/ledger.h
