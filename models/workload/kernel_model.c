@@ -1,5 +1,6 @@
 #include "models/workload/kernel_model.h"
 #include "models/workload/kernel_grid.h"
+#include "models/workload/kernel_points.h"
 #include "sim/csv.h"
 
 #include <assert.h>
@@ -28,6 +29,7 @@ struct TwKernelModel {
     double bound_flops[TW_NUMBERS], bound_bandwidth;    // of the tables; 0: none
     Table gemm[TW_NUMBERS], decode[TW_NUMBERS], prefill[TW_NUMBERS], mla_decode[TW_NUMBERS], moe[TW_NUMBERS],
         mla_prefill;
+    TwKernelPoints *points;    // measured on a chip of ours; NULL: none
     double unaligned[TW_NUMBERS][UNALIGNED_NODES];
     double quantise_s[TW_NUMBERS];
     bool hopper;    // which column of the skew table
@@ -141,6 +143,14 @@ static bool read_folder(TwKernelModel *model, const char *folder, TwError *error
            read_tables(model, folder, "moe", moe, model->moe, TW_NUMBERS, error);
 }
 
+// Points measured here, beside the published tables; they win where they answer.
+static bool read_points(TwKernelModel *model, const char *folder, TwError *error)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/points.csv", folder);
+    return access(path, F_OK) != 0 || tw_kernel_points_read(&model->points, model->arena, path, &model->chip, error);
+}
+
 static void set_quantise(TwKernelModel *model)
 {
     TwKernelShape smallest = {.op = TW_KERNEL_GEMM, .number = TW_BF16, .m = 1.0, .n = 512.0, .k = 512.0};
@@ -149,6 +159,7 @@ static void set_quantise(TwKernelModel *model)
     for (int i = TW_FP8; i < TW_NUMBERS; i++) {
         smallest.number = (TwNumber)i;
         if (!model->gemm[i].have || !(tw_chip_peak(&model->chip, smallest.number) > 0.0)) continue;
+        if (tw_kernel_points_have_gemm(model->points, smallest.number)) continue;    // measured without it
         model->quantise_s[i] = fmax(tw_kernel_query(model, &smallest).t_s - bare, 0.0);
     }
 }
@@ -162,7 +173,7 @@ bool tw_kernel_model_create(TwKernelModel **model, const TwAcceleratorRow *chip,
     for (int i = 0; i < TW_NUMBERS; i++)
         for (int j = 0; j < UNALIGNED_NODES; j++) made->unaligned[i][j] = 1.0;
     *model = NULL;
-    if (folder && folder[0] && !read_folder(made, folder, error)) {
+    if (folder && folder[0] && (!read_folder(made, folder, error) || !read_points(made, folder, error))) {
         tw_arena_destroy(arena);
         return false;
     }
@@ -395,8 +406,43 @@ static TwKernelCost query_collective(const TwKernelModel *model, const TwKernelS
     return finish(model, s, cost, bounds, launch_s, 1.0);
 }
 
+static TwOpCost count_of(const TwKernelShape *s)
+{
+    double e = tw_number_bytes(s->number);
+    switch (s->op) {
+    case TW_KERNEL_GEMM:
+        return tw_op_gemm(s->m, s->n, s->k, e);
+    case TW_KERNEL_DECODE:
+        return tw_op_decode(s->batch, s->seq, s->heads, s->kv_heads, s->dim, e);
+    case TW_KERNEL_PREFILL:
+        return tw_op_prefill(s->batch, s->seq, s->heads, s->kv_heads, s->dim, e);
+    case TW_KERNEL_MLA_DECODE:
+        return tw_op_mla_decode(s->batch, s->seq, s->heads, e);
+    default:
+        return tw_op_glue(s->read, s->written);
+    }
+}
+
+// What the measured points say; false where they have no answer.
+static bool query_points(const TwKernelModel *model, const TwKernelShape *shape, TwKernelCost *cost)
+{
+    const double known_site = 0.02;
+    bool exact, product = shape->op == TW_KERNEL_GEMM;
+    double t = model->points ? tw_kernel_points_s(model->points, shape, &exact) : NAN;
+    if (!isfinite(t)) return false;
+    TwOpCost op = count_of(shape);
+    Bounds bounds = {tw_chip_peak(&model->chip, product ? shape->number : TW_BF16), model->chip.bandwidth_bytes_s,
+                     false};
+    *cost = finish(model, shape, (TwKernelCost){.flop = op.flop, .bytes = op.bytes, .t_s = t, .evidence = TW_MEASURED},
+                   bounds, launch_s, product ? shape->m : 1.0);
+    if (exact) cost->sigma_ln = known_site;
+    return true;
+}
+
 TwKernelCost tw_kernel_query(const TwKernelModel *model, const TwKernelShape *shape)
 {
+    TwKernelCost measured;
+    if (query_points(model, shape, &measured)) return measured;
     switch (shape->op) {
     case TW_KERNEL_GEMM:
         return query_gemm(model, shape);

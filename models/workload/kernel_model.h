@@ -1,7 +1,8 @@
 // What one kernel costs on a chip, in seconds and joules, from calibration tables; what a power cap does to it.
 //
-// Order of preference: fit of published measurements of the chip, the same carried over to other peaks, roofline / 0.7.
-// Every answer says which. Time and power at clock fraction x (kernels page, sections 8 and 9):
+// Order of preference: points measured by tokenworks-calibrate (kernel_points.h), fit of published measurements of the
+// chip, the same carried over to other peaks, roofline / 0.7. Every answer says which. Time and power at clock fraction
+// x (kernels page, sections 8 and 9):
 //     t(x) = t0 + max(compute / x, memory)
 //     P(x) = live + [flop_j x^(g-1) + byte_j] / t(x) + busy x^g
 // On a table the larger of compute and memory is the measured time less t0; the other is its bound. Left out: kernels
