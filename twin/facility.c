@@ -1,4 +1,5 @@
 #include "twin/facility.h"
+#include "twin/pool_engine.h"
 
 #include "models/network/network.h"
 #include "models/power/power.h"
@@ -216,11 +217,10 @@ static const TwKind operations_kind = {"operations", NULL, NULL, 0, operations_c
 
 static const char *const precision_words[] = {"bf16", "fp8", "fp8_block", "fp4", "mxfp4", NULL};
 static const char *const kv_words[] = {"bf16", "fp8", NULL};
-static const char *const router_words[] = {"round_robin", "least_loaded", "power_of_two", NULL};
 #define POOL_FIELDS                                                                                                    \
     WORD(TwPoolRow, precision, "fp8", precision_words, "weights"),                                                     \
         WORD(TwPoolRow, kv_precision, "bf16", kv_words, "key-value cache"),                                            \
-        WORD(TwPoolRow, router, "least_loaded", router_words, "how requests are dealt to replicas"),                   \
+        WORD(TwPoolRow, router, "least_loaded", tw_router_names, "how requests are dealt to replicas"),                \
         WORD(TwPoolRow, lengths, "azure23_conv", NULL, "length tables <lengths>_in and _out; or constant, uniform"),   \
         WORD(TwPoolRow, trace, "", NULL, "trace file to replay instead of generating"),                                \
         WHOLE(TwPoolRow, tensor_parallel, "1", 1, 576, "0",                                                            \
@@ -254,6 +254,8 @@ static const TwField pool_fields[] = {
 static const TwChild pool_children[] = {
     {"model", TW_ONE, &tw_model_kind, "the language model"},
     {"arrival", TW_OPTIONAL, &tw_arrival_kind, "when requests come; absent: classes name the pool"},
+    {"engine", TW_ONE, &tw_engine_kind, "how it serves them"},
+    {"prefill", TW_ONE, &tw_prefill_kind, "prompts computed apart"},
 };
 static const TwKind pool_kind = {
     "pool", NULL, pool_fields, TW_COUNT(pool_fields), pool_children, TW_COUNT(pool_children)};
@@ -265,6 +267,8 @@ static const TwField workload_fields[] = {
 static const TwChild workload_children[] = {
     {"model", TW_OPTIONAL, &tw_model_kind, "the language model of the one pool"},
     {"arrival", TW_OPTIONAL, &tw_arrival_kind, "when requests come to the one pool"},
+    {"engine", TW_ONE, &tw_engine_kind, "how the one pool serves them"},
+    {"prefill", TW_ONE, &tw_prefill_kind, "prompts of the one pool computed apart"},
     {"pools", TW_LIST, &pool_kind, "several pools; then model and arrival stand in each"},
     {"classes", TW_LIST, &tw_class_kind, "classes of requests, each served by a pool"},
 };

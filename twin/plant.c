@@ -566,6 +566,7 @@ void tw_plant_destroy(TwPlant *plant)
     for (int i = 0; plant->pools && i < plant->pool_count; i++) {
         if (plant->pools[i].traffic) tw_traffic_destroy(plant->pools[i].traffic);
         if (plant->pools[i].step) tw_step_destroy(plant->pools[i].step);
+        if (plant->pools[i].prefill_step) tw_step_destroy(plant->pools[i].prefill_step);
     }
     if (plant->power) tw_power_destroy(plant->power);
     if (plant->thermal) tw_thermal_destroy(plant->thermal);

@@ -42,7 +42,12 @@ typedef struct TwPoolPlan {
     const int *replica_rack;    // [replica] of the pool
     double ttft_slo_s, tpot_slo_s;
     double rate_s, input_mean, output_mean;    // expected of the generator; NaN for a trace
-    TwStepModel *step;
+    int prefill_replicas;                      // that compute prompts alone, counted in `replicas`
+    int service_count;                         // classes of service
+    const char *service_names[TW_SERVICES];
+    TwServiceLimit services[TW_SERVICES];
+    bool shares;    // requests have contents in common
+    TwStepModel *step, *prefill_step;
     TwTraffic *traffic;
 } TwPoolPlan;
 

@@ -4,6 +4,7 @@
 #include "sim/data.h"
 #include "twin/deploy.h"
 #include "twin/plant_parts.h"
+#include "twin/pool_engine.h"
 #include "twin/reference.h"
 
 #include <math.h>
@@ -128,6 +129,17 @@ static int count_classes(const TwPlant *plant, const TwPoolPlan *pool)
     return count;
 }
 
+// The next class of service of a pool; beyond the most there can be, the last takes the others in.
+static void add_service(TwPoolPlan *pool, const TwPoolRow *row, const TwClassRow *class, const char *name)
+{
+    if (pool->service_count == TW_SERVICES) return;
+    double ttft_s = class && class->ttft_slo_s > 0.0 ? class->ttft_slo_s : row->ttft_slo_s;
+    double tpot_s = class && class->tpot_slo_s > 0.0 ? class->tpot_slo_s : row->tpot_slo_s;
+    double e2e_s = class && class->e2e_slo_s > 0.0 ? class->e2e_slo_s : INFINITY;
+    pool->service_names[pool->service_count] = name;
+    pool->services[pool->service_count++] = tw_service_limit(ttft_s, tpot_s, e2e_s);
+}
+
 static bool compile_traffic(TwPlant *plant, TwPoolPlan *pool, const TwPoolRow *row, const TwNode *node, int cells,
                             const TwPlantInput *input, TwLayout *layout, TwErrors *errors)
 {
@@ -162,6 +174,7 @@ static bool compile_traffic(TwPlant *plant, TwPoolPlan *pool, const TwPoolRow *r
         }
         good = good && create_traffic(plant, &spec, node, &parts[count], layout, errors);
         count += good;
+        add_service(pool, row, NULL, pool->name);
         pool->rate_s = spec.trace ? NAN : arrival.rate_s;
     }
     for (int i = 0; i < listed && good; i++) {
@@ -183,6 +196,10 @@ static bool compile_traffic(TwPlant *plant, TwPoolPlan *pool, const TwPoolRow *r
             pool->trace = tw_arena_text(plant->arena, arrival.file);
         }
         good = good && create_traffic(plant, &spec, class, &parts[count], layout, errors);
+        add_service(pool, row, &of_class, spec.name);
+        bool sessions = strcmp(of_class.kind, "chat") == 0 || strcmp(of_class.kind, "agent") == 0;
+        bool prefix = spec.prefix.kind && *spec.prefix.kind && strcmp(spec.prefix.kind, "none") != 0;
+        pool->shares |= sessions || prefix;
         if (good) pool->rate_s += tw_traffic_mean_rate_s(parts[count]) * plant->rack_scale;
         count += good;
     }
@@ -194,6 +211,8 @@ static bool compile_traffic(TwPlant *plant, TwPoolPlan *pool, const TwPoolRow *r
         pool->traffic = parts[0];
     else
         tw_traffic_merge(&pool->traffic, parts, count, layout);
+    for (int i = 0; i < tw_traffic_parts(pool->traffic); i++)
+        pool->shares |= tw_traffic_list(tw_traffic_part(pool->traffic, i)) != NULL;
     if (!tw_traffic_mean_tokens(pool->traffic, &pool->input_mean, &pool->output_mean))
         pool->input_mean = pool->output_mean = NAN;
     return true;
@@ -204,6 +223,48 @@ static bool same_part(const TwNode *a, const TwNode *b, const char *group)
 {
     const char *left = tw_node_part(tw_node_group(a, group)), *right = tw_node_part(tw_node_group(b, group));
     return strcmp(left ? left : "", right ? right : "") == 0;
+}
+
+// The step model of the replicas that compute prompts alone, on the GPUs of the first of their racks, and their engine.
+static bool compile_prefill(TwPlant *plant, TwPoolPlan *pool, const TwPoolRow *row, const TwPrefillRow *apart,
+                            const TwNode *node, TwPoolRow *front, TwEngineSpec **prefill, int *ranks, TwErrors *errors)
+{
+    const TwNode *group = tw_node_group(node, "prefill"), *root = tw_config_root(plant->config), *rack = NULL;
+    *front = *row;
+    if (apart->racks.count > 0) front->racks = apart->racks;
+    front->replicas = apart->replicas;
+    front->max_tokens = apart->max_tokens;
+    front->max_sequences = apart->max_sequences;
+    for (int i = 0; i < plant->rack_count && !rack; i++) {
+        char name[TW_NAME];
+        const TwNode *entry = tw_node_entry(root, "racks", i, name);
+        if (in_pool(front, name)) rack = entry;
+    }
+    if (!rack) {
+        tw_node_error(group, "racks", errors, "names no rack of this facility");
+        return false;
+    }
+    TwError error = {0};
+    TwParallel layout = {pool->tensor_parallel, pool->attention_ranks, pool->pipeline_parallel, pool->expert_parallel};
+    if (apart->tensor_parallel > 0) layout = (TwParallel){(int)apart->tensor_parallel, 1, 1, 1};
+    int others = layout.ranks * layout.stages;
+    if (!compile_step(plant, front, node, rack, &layout, &pool->prefill_step, &error)) {
+        if (error.file[0])
+            tw_errors_take(errors, &error);
+        else
+            tw_node_error(group, "tensor_parallel", errors, "%s", error.text);
+        return false;
+    }
+    *ranks = layout.tensor * others;
+    *prefill = TW_TAKE(plant->arena, 1, TwEngineSpec);
+    **prefill = (TwEngineSpec){
+        .step = &pool->prefill_step->source,
+        .max_tokens = (int)apart->max_tokens * others,
+        .max_sequences = (int)apart->max_sequences,
+        .kv_blocks =
+            apart->kv_blocks > 0 ? apart->kv_blocks : pool->prefill_step->kv_blocks_16 * 16 / row->block_tokens,
+    };
+    return true;
 }
 
 static bool compile_pool(TwPlant *plant, TwPoolPlan *pool, TwPoolSpec *spec, const TwNode *node, const char *name,
@@ -285,21 +346,61 @@ static bool compile_pool(TwPlant *plant, TwPoolPlan *pool, TwPoolSpec *spec, con
     pool->ttft_slo_s = row.ttft_slo_s;
     pool->tpot_slo_s = row.tpot_slo_s;
 
-    int replicas = pool->replicas = place_replicas(plant, &row, root, ranks, NULL);
-    if (replicas == 0) {
+    // prompts computed apart take their racks first
+    TwPrefillRow apart;
+    tw_node_row(tw_node_group(node, "prefill"), &apart);
+    TwPoolRow front = row;
+    TwEngineSpec *prefill = NULL;
+    int fronts = 0, front_ranks = 0, *front_racks = NULL;
+    if (apart.replicas > 0) {
+        if (!compile_prefill(plant, pool, &row, &apart, node, &front, &prefill, &front_ranks, errors)) return false;
+        fronts = place_replicas(plant, &front, root, front_ranks, NULL);
+        if (fronts < apart.replicas) {
+            tw_node_error(tw_node_group(node, "prefill"), "replicas", errors, "room for %d of %lld replicas of %d GPUs",
+                          fronts, (long long)apart.replicas, front_ranks);
+            return false;
+        }
+        front_racks = TW_TAKE(plant->arena, fronts, int);
+        place_replicas(plant, &front, root, front_ranks, front_racks);
+    }
+    int decodes = place_replicas(plant, &row, root, ranks, NULL), replicas = pool->replicas = decodes + fronts;
+    pool->prefill_replicas = fronts;
+    if (decodes == 0) {
         tw_node_error(node, "racks", errors, "no room for a replica of %d GPUs in the racks left over", ranks);
         return false;
     }
     int *racks = TW_TAKE(plant->arena, replicas, int), *cells = TW_TAKE(plant->arena, replicas, int);
-    place_replicas(plant, &row, root, ranks, racks);
+    int *own_racks = TW_TAKE(plant->arena, decodes, int);
+    bool *is_front = TW_TAKE(plant->arena, replicas, bool);
+    place_replicas(plant, &row, root, ranks, own_racks);
     pool->replica_rack = racks;
     pool->cells = (replicas + CELL_REPLICAS - 1) / CELL_REPLICAS;
+    if (fronts > 0 && pool->cells > fronts) pool->cells = fronts;
+    if (fronts > 0 && pool->cells > decodes) pool->cells = decodes;
+    if (replicas > 64 * pool->cells) {
+        tw_node_error(tw_node_group(node, "prefill"), "replicas", errors,
+                      "%d replicas for prompts and %d others: a router serves at most 64, with one of each", fronts,
+                      decodes);
+        return false;
+    }
+    // each cell gets its share of both kinds
+    for (int c = 0, i = 0; c < pool->cells; c++) {
+        for (int64_t k = (int64_t)c * fronts / pool->cells; k < (int64_t)(c + 1) * fronts / pool->cells; k++, i++) {
+            racks[i] = front_racks[k];
+            cells[i] = c;
+            is_front[i] = true;
+        }
+        for (int64_t k = (int64_t)c * decodes / pool->cells; k < (int64_t)(c + 1) * decodes / pool->cells; k++, i++) {
+            racks[i] = own_racks[k];
+            cells[i] = c;
+        }
+    }
     for (int i = 0; i < replicas; i++) {
         TwRackPlan *home = &plant->racks[racks[i]];
-        home->weight_bytes += pool->step->weight_bytes * ranks;
-        home->replica_bytes = fmax(home->replica_bytes, pool->step->weight_bytes);
+        const TwStepModel *step = is_front[i] ? pool->prefill_step : pool->step;
+        home->weight_bytes += step->weight_bytes * (is_front[i] ? front_ranks : ranks);
+        home->replica_bytes = fmax(home->replica_bytes, step->weight_bytes);
     }
-    for (int i = 0; i < replicas; i++) cells[i] = (int)((int64_t)i * pool->cells / replicas);
     if (!compile_traffic(plant, pool, &row, node, pool->cells, input, layout, errors)) return false;
 
     int64_t blocks = row.kv_blocks ? row.kv_blocks : pool->step->kv_blocks_16 * 16 / row.block_tokens;
@@ -327,6 +428,27 @@ static bool compile_pool(TwPlant *plant, TwPoolPlan *pool, TwPoolSpec *spec, con
         .tpot_slo_s = row.tpot_slo_s,
         .seed = (uint64_t)plant->run.seed,
     };
+    TwModelRow model;
+    tw_node_row(tw_node_group(node, "model"), &model);
+    double token_bytes = tw_model_kv_elements(&model, 1) * (strcmp(row.kv_precision, "fp8") == 0 ? 1.0 : 2.0);
+    TwEngineSpec *engine = TW_TAKE(plant->arena, 1, TwEngineSpec);
+    if (!tw_pool_engine(node, plant->arena, pool->shares, token_bytes * (double)row.block_tokens, (int)model.layers,
+                        blocks, engine, spec, errors))
+        return false;
+    engine->services = pool->service_count > 1 ? pool->service_count : 0;
+    engine->service = pool->services;
+    spec->engine = engine;
+    if (fronts > 0) {
+        prefill->prefix_cache = engine->prefix_cache;
+        spec->hand_over = (TwHandOver){.engine = prefill,
+                                       .replica_prefill = is_front,
+                                       .bytes_per_token = token_bytes,
+                                       .bytes_s = apart.link_bytes_s,
+                                       .latency_s = apart.link_latency_s,
+                                       .layers = apart.layerwise ? (int)model.layers : 1,
+                                       .local_tokens = (int)apart.local_tokens,
+                                       .queue_max = (int)apart.queue_max};
+    }
     return true;
 }
 

@@ -36,6 +36,9 @@ static const TwField class_fields[] = {
     {"span_s", "s", TW_REAL, 0, 1e7, "0", AT(span_s),
      "longest life of a session, and warm-up of the class; 0: 7,200 chat, 86,400 agent", NULL},
     {"rho_in_out", "1", TW_REAL, -1, 1, "0", AT(rho_in_out), "rank correlation of input and output", NULL},
+    {"ttft_slo_s", "s", TW_REAL, 1e-6, 1e6, "unknown", AT(ttft_slo_s), "limit on time to first token", NULL},
+    {"tpot_slo_s", "s", TW_REAL, 1e-6, 1e6, "unknown", AT(tpot_slo_s), "limit on time per output token", NULL},
+    {"e2e_slo_s", "s", TW_REAL, 1e-6, 1e6, "unknown", AT(e2e_slo_s), "limit on the whole request", NULL},
     {"wait_for_answers", "", TW_BOOLEAN, 0, 1, "true", AT(wait_for_answers),
      "the next call of a session follows the answer; false: at the nominal service time", NULL},
 };

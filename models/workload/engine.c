@@ -144,6 +144,7 @@ bool tw_engine_build(TwEngine *engine, const TwEngineSpec *given, TwError *error
     engine->pauses = spec.policy == TW_SGLANG || spec.policy == TW_PREFILL_FIRST;
     engine->keeps = spec.prefix_cache || spec.keep;
     engine->idle_rate = (int64_t)tw_wide(spec.step->idle_w, TW_UNITS_PER_NJ);
+    engine->patience_ns = llround(spec.patience_s * 1e9);
     engine->swap_ns = llround(spec.swap_block_s * 1e9);
     engine->draft_slower = 1.0;
     if (spec.speculate.draft > 0) {
@@ -409,7 +410,8 @@ bool tw_engine_offer_as(const TwEngine *e, TwReplica *r, const TwRequest *reques
     row->arrival_ns = request->arrival_ns;
     row->first_ns = coming->first_ns;
     row->base = coming->kept;
-    row->give_up_ns = request->patience_ns > 0 ? request->arrival_ns + request->patience_ns : INT64_MAX;
+    int64_t patience_ns = request->patience_ns > 0 ? request->patience_ns : e->patience_ns;
+    row->give_up_ns = patience_ns > 0 ? request->arrival_ns + patience_ns : INT64_MAX;
     row->input = request->input_tokens;
     row->output = request->output_tokens;
     row->seen = coming->seen;

@@ -92,6 +92,7 @@ struct TwEngineSpec {
     int priorities, tenants;             // levels and queues; 0 counts as 1
     double tenant_weight[TW_TENANTS];    // 0 counts as 1
     double wait_max_s;                   // a request that would wait longer is rejected; 0: none is
+    double patience_s;                   // who has no token so long after its arrival gives up; 0: nobody
     int services;                        // classes of service; 0: the limits above
     const TwServiceLimit *service;
 };
@@ -106,7 +107,8 @@ typedef struct TwEngine {
     bool reserves, all_at_once, pauses, restarts, by_arrival, keeps;    // what the policy does
     int64_t draft_mean, idle_rate, swap_ns;    // tokens a step in 2^-32, 0: no drafts; units of energy per ns; a block
     double draft_slower, token_ns;             // of a step; to compute one token of a prompt
-    uint64_t weight[TW_TENANTS];               // of a token, 2^-16
+    int64_t patience_ns;
+    uint64_t weight[TW_TENANTS];    // of a token, 2^-16
     // offsets in the arrays of a replica
     size_t rows, cold, links, heap, chunks, residues, queue, node, table, tier[TW_TIERS];
     size_t parts_bytes, bytes;    // of its arrays; with its head

@@ -1,0 +1,167 @@
+#include "twin/pool_engine.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+typedef struct EngineRow {
+    const char *policy, *prefix_cache;
+    bool chunked, mixed_chunk, longest_prefix, retry;
+    int64_t long_prefill_tokens, prefix_runs, prefill_tokens, chunk_tokens, priorities, tenants, draft_tokens;
+    TwReals tenant_weights, acceptance;
+    double watermark_fraction, wait_max_s, patience_s, conservativeness, draft_fraction, swap_bytes, swap_bytes_s;
+    double detect_s, prompt_weight, cache_credit, temperature, affinity_factor, signal_period_s;
+} EngineRow;
+
+typedef struct TierRow {
+    double capacity_bytes, read_bytes_s, write_bytes_s, latency_s, backlog_s;
+} TierRow;
+
+#define FIELD(row, member, unit, type, least, most, standard, words, text)                                             \
+    {                                                                                                                  \
+#member, unit, type, least, most, standard, offsetof(row, member), text, words                                 \
+    }
+
+static const char *const cache_words[] = {"auto", "on", "off", NULL};
+static const TwField engine_fields[] = {
+    FIELD(EngineRow, policy, "", TW_TEXT, 0, 0, "vllm_v1", tw_policy_names, "how iterations are made up"),
+    FIELD(EngineRow, prefix_cache, "", TW_TEXT, 0, 0, "auto", cache_words,
+          "find beginnings that are cached; auto: where requests share any"),
+    FIELD(EngineRow, prefix_runs, "1", TW_INTEGER, 0, 1e7, "0", NULL, "runs of blocks it can tell apart; 0: by memory"),
+    FIELD(EngineRow, chunked, "", TW_BOOLEAN, 0, 1, "true", NULL,
+          "prompts may be cut; if not, the budget holds them whole"),
+    FIELD(EngineRow, long_prefill_tokens, "1", TW_INTEGER, 0, 1 << 24, "0", NULL,
+          "most tokens of one prompt in an iteration; 0: no bound"),
+    FIELD(EngineRow, watermark_fraction, "1", TW_REAL, 0, 0.5, "0.01", NULL,
+          "sarathi, prefill_first: blocks kept free on admission"),
+    FIELD(EngineRow, prefill_tokens, "1", TW_INTEGER, 1, 1 << 24, "16384", NULL, "sglang: most of a batch of prompts"),
+    FIELD(EngineRow, chunk_tokens, "1", TW_INTEGER, 1, 1 << 24, "8192", NULL, "sglang: most of one prompt in it"),
+    FIELD(EngineRow, mixed_chunk, "", TW_BOOLEAN, 0, 1, "false", NULL, "sglang: decodes take part in it"),
+    FIELD(EngineRow, longest_prefix, "", TW_BOOLEAN, 0, 1, "false", NULL, "sglang: longest cached prefix first"),
+    FIELD(EngineRow, conservativeness, "1", TW_REAL, 0.01, 1.4, "1", NULL, "sglang: of memory kept for outputs"),
+    FIELD(EngineRow, priorities, "1", TW_INTEGER, 1, TW_PRIORITIES, "1", NULL,
+          "levels; higher goes first, and sheds lower where the queue is full"),
+    FIELD(EngineRow, tenants, "1", TW_INTEGER, 1, TW_TENANTS, "1", NULL, "queues of a level, served by tokens"),
+    FIELD(EngineRow, tenant_weights, "1", TW_REALS, 1e-3, 1e3, "[]", NULL, "share of each tenant; missing ones 1"),
+    FIELD(EngineRow, wait_max_s, "s", TW_REAL, 0, 1e6, "0", NULL, "reject who would wait longer; 0: nobody"),
+    FIELD(EngineRow, patience_s, "s", TW_REAL, 0, 1e6, "0", NULL, "who has no token by then gives up; 0: nobody"),
+    FIELD(EngineRow, swap_bytes, "B", TW_REAL, 0, 1e15, "0", NULL,
+          "host memory of a replica for preempted sequences; 0: they are computed again"),
+    FIELD(EngineRow, swap_bytes_s, "B/s", TW_REAL, 1e6, 1e13, "5e10", NULL, "to host memory and back"),
+    FIELD(EngineRow, draft_tokens, "1", TW_INTEGER, 0, TW_DRAFT_MOST, "0", NULL, "drafted in a step; 0: none"),
+    FIELD(EngineRow, acceptance, "1", TW_REALS, 0, 1, "[]", NULL,
+          "of each draft, those before it accepted; the last holds for the rest"),
+    FIELD(EngineRow, draft_fraction, "1", TW_REAL, 0, 1, "0", NULL,
+          "time of drafting a token over that of a step; 0: one layer of the model"),
+    FIELD(EngineRow, retry, "", TW_BOOLEAN, 0, 1, "false", NULL,
+          "requests of a replica that went down are tried again"),
+    FIELD(EngineRow, detect_s, "s", TW_REAL, 0, 1e6, "1", NULL, "until they are"),
+    FIELD(EngineRow, prompt_weight, "1", TW_REAL, 1e-3, 1e3, "1", NULL, "router kv_aware: of prompt blocks"),
+    FIELD(EngineRow, cache_credit, "1", TW_REAL, 1e-3, 1e3, "1", NULL, "router kv_aware: of cached blocks"),
+    FIELD(EngineRow, temperature, "1", TW_REAL, 0, 1e3, "0", NULL, "router kv_aware: of its draw; 0: the least cost"),
+    FIELD(EngineRow, affinity_factor, "1", TW_REAL, 1, 1e3, "1.25", NULL, "router affinity: most load over the mean"),
+    FIELD(EngineRow, signal_period_s, "s", TW_REAL, 0, 1e3, "0", NULL, "the router sees loads this old; 0: fresh"),
+};
+static const TwField tier_fields[] = {
+    FIELD(TierRow, capacity_bytes, "B", TW_REAL, 1, 1e18, NULL, NULL, "for the KV of one replica"),
+    FIELD(TierRow, read_bytes_s, "B/s", TW_REAL, 1e3, 1e15, NULL, NULL, "to the device"),
+    FIELD(TierRow, write_bytes_s, "B/s", TW_REAL, 1e3, 1e15, NULL, NULL, "from the tier above"),
+    FIELD(TierRow, latency_s, "s", TW_REAL, 0, 1e3, "1e-5", NULL, "of a read"),
+    FIELD(TierRow, backlog_s, "s", TW_REAL, 0, 1e6, "1", NULL, "most that a write waits; beyond it is dropped"),
+};
+static const TwKind tier_kind = {"tier", NULL, tier_fields, TW_COUNT(tier_fields), NULL, 0};
+static const TwChild engine_children[] = {
+    {"tiers", TW_LIST, &tier_kind, "lower tiers of the prefix cache, from the nearest"},
+};
+const TwKind tw_engine_kind = {
+    "engine", NULL, engine_fields, TW_COUNT(engine_fields), engine_children, TW_COUNT(engine_children)};
+
+static const TwField prefill_fields[] = {
+    FIELD(TwPrefillRow, racks, "", TW_TEXTS, 0, 0, "[]", NULL, "rack entries; empty: those of the pool"),
+    FIELD(TwPrefillRow, replicas, "1", TW_INTEGER, 0, 1e7, "0", NULL, "that compute prompts alone; 0: none"),
+    FIELD(TwPrefillRow, tensor_parallel, "1", TW_INTEGER, 0, 576, "0", NULL, "GPUs of one; 0: as the pool"),
+    FIELD(TwPrefillRow, max_tokens, "1", TW_INTEGER, 1, 131072, "8192", NULL, "token budget of an iteration"),
+    FIELD(TwPrefillRow, max_sequences, "1", TW_INTEGER, 1, 8192, "64", NULL, "largest batch"),
+    FIELD(TwPrefillRow, kv_blocks, "1", TW_INTEGER, 0, 1e12, "0", NULL, "KV blocks of one; 0: what memory holds"),
+    FIELD(TwPrefillRow, link_bytes_s, "B/s", TW_REAL, 1e6, 1e15, "5e10", NULL, "link of a replica, each way"),
+    FIELD(TwPrefillRow, link_latency_s, "s", TW_REAL, 0, 10, "1e-5", NULL, "of a transfer"),
+    FIELD(TwPrefillRow, layerwise, "", TW_BOOLEAN, 0, 1, "true", NULL, "layers leave as they are done"),
+    FIELD(TwPrefillRow, local_tokens, "1", TW_INTEGER, 0, 1 << 24, "0", NULL,
+          "a prompt with fewer tokens to compute is computed where it is decoded"),
+    FIELD(TwPrefillRow, queue_max, "1", TW_INTEGER, 0, 65535, "0", NULL,
+          "so is one that would find so many waiting; 0: no bound"),
+};
+const TwKind tw_prefill_kind = {"prefill", NULL, prefill_fields, TW_COUNT(prefill_fields), NULL, 0};
+
+static bool set_tiers(const TwNode *node, TwArena *arena, double block_bytes, TwEngineSpec *engine, TwErrors *errors)
+{
+    int count = tw_node_entries(node, "tiers");
+    if (count > TW_TIERS) {
+        tw_node_error(node, "tiers", errors, "%d tiers, expected at most %d", count, TW_TIERS);
+        return false;
+    }
+    TwTierSpec *tiers = TW_TAKE(arena, count + 1, TwTierSpec);
+    for (int t = 0; t < count; t++) {
+        char name[64];
+        TierRow row;
+        tw_node_row(tw_node_entry(node, "tiers", t, name), &row);
+        tiers[t] = (TwTierSpec){.blocks = (int64_t)(row.capacity_bytes / block_bytes),
+                                .read_block_s = block_bytes / row.read_bytes_s,
+                                .write_block_s = block_bytes / row.write_bytes_s,
+                                .latency_s = row.latency_s,
+                                .backlog_s = row.backlog_s};
+        if (tiers[t].blocks < 1) {
+            tw_node_error(node, "tiers", errors, "a tier of %g B holds no block of %g B", row.capacity_bytes,
+                          block_bytes);
+            return false;
+        }
+    }
+    engine->tier_count = count;
+    engine->tiers = tiers;
+    return true;
+}
+
+bool tw_pool_engine(const TwNode *pool, TwArena *arena, bool shares, double block_bytes, int layers, int64_t kv_blocks,
+                    TwEngineSpec *engine, TwPoolSpec *spec, TwErrors *errors)
+{
+    const TwNode *node = tw_node_group(pool, "engine");
+    EngineRow row;
+    tw_node_row(node, &row);
+    *engine = (TwEngineSpec){.whole_prompts = !row.chunked,
+                             .long_prefill = (int)row.long_prefill_tokens,
+                             .watermark_blocks = (int64_t)(row.watermark_fraction * (double)kv_blocks),
+                             .prefix_nodes = (int)row.prefix_runs,
+                             .priorities = (int)row.priorities,
+                             .tenants = (int)row.tenants,
+                             .wait_max_s = row.wait_max_s,
+                             .patience_s = row.patience_s,
+                             .swap_blocks = (int64_t)(row.swap_bytes / block_bytes),
+                             .swap_block_s = block_bytes / row.swap_bytes_s};
+    (void)tw_policy(row.policy, &engine->policy);
+    engine->sglang = (TwSglang){(int)row.prefill_tokens, (int)row.chunk_tokens, row.mixed_chunk, row.longest_prefix,
+                                row.conservativeness};
+    engine->prefix_cache = strcmp(row.prefix_cache, "on") == 0 || (shares && strcmp(row.prefix_cache, "auto") == 0);
+    for (int k = 0; k < row.tenant_weights.count && k < TW_TENANTS; k++)
+        engine->tenant_weight[k] = row.tenant_weights.values[k];
+    engine->speculate.draft = (int)row.draft_tokens;
+    engine->speculate.draft_fraction = row.draft_fraction > 0.0 ? row.draft_fraction : 1.0 / layers;
+    if (row.draft_tokens > 0 && row.acceptance.count == 0) {
+        tw_node_error(node, "acceptance", errors, "draft_tokens = %lld without acceptance, expected 0 to 1 for each",
+                      (long long)row.draft_tokens);
+        return false;
+    }
+    for (int k = 0; k < engine->speculate.draft; k++)
+        engine->speculate.acceptance[k] =
+            row.acceptance.values[k < row.acceptance.count ? k : row.acceptance.count - 1];
+    spec->routing =
+        (TwRouterSpec){row.prompt_weight, row.cache_credit, row.temperature, row.affinity_factor, row.signal_period_s};
+    spec->retry = row.retry;
+    spec->detect_s = row.detect_s;
+    if (!set_tiers(node, arena, block_bytes, engine, errors)) return false;
+    if (engine->tier_count > 0 && !engine->prefix_cache) {
+        tw_node_error(node, "tiers", errors,
+                      "lower tiers of a prefix cache that is off; prefix_cache = \"on\" turns it on");
+        return false;
+    }
+    return true;
+}

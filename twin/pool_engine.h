@@ -1,0 +1,24 @@
+// The settings of a pool's engine as a facility file writes them: workload.engine, workload.prefill.
+#pragma once
+
+#include "models/workload/engine.h"
+#include "models/workload/workload.h"
+#include "sim/arena.h"
+#include "sim/config.h"
+
+extern const TwKind tw_engine_kind;     // policy, prefix cache, tiers, speculation, queues
+extern const TwKind tw_prefill_kind;    // prompts computed apart
+
+// workload.prefill; replicas 0: none are.
+typedef struct TwPrefillRow {
+    TwTexts racks;    // empty: those of the pool
+    int64_t replicas, tensor_parallel, max_tokens, max_sequences, kv_blocks;
+    double link_bytes_s, link_latency_s;
+    bool layerwise;
+    int64_t local_tokens, queue_max;
+} TwPrefillRow;
+
+// Fills the engine settings of a pool and those of its router and of retries. shares: its requests have contents in
+// common, which decides where prefix_cache is "auto". block_bytes: of KV of one block, all GPUs. layers: of the model.
+bool tw_pool_engine(const TwNode *pool, TwArena *arena, bool shares, double block_bytes, int layers, int64_t kv_blocks,
+                    TwEngineSpec *engine, TwPoolSpec *spec, TwErrors *errors);
