@@ -101,7 +101,7 @@ bool tw_schedule_sglang(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
         TwRow *row = rows + chunks_of(e, r)[j];
         int64_t rest = row_goal(row) - row->base, tokens = least(rest, least(chunk, total));
         int64_t room = tw_kv_cover(&r->kv, row->base);    // as far as the memory goes
-        tokens = least(tokens, ((room + r->kv.free) << r->kv.shift) - row->base);
+        tokens = least(tokens, (room + r->kv.free) * ((int64_t)1 << r->kv.shift) - row->base);
         changed |= tokens != row->chunk;
         row->chunk = (int32_t)tokens;
         r->kv.free -= tw_kv_cover(&r->kv, row->base + tokens) - room;
@@ -113,7 +113,7 @@ bool tw_schedule_sglang(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
     while (whole && r->wait_count > 0 && total > 0 && chunk > 0 && r->running + r->loading < e->spec.max_sequences) {
         tw_seq_reclaim(e, r, log);
         TwAdmission a = tw_seq_look(e, r, next_of(e, r));
-        if ((double)((r->kv.free - a.need) << r->kv.shift) < kept_tokens(e, r)) break;
+        if ((double)(r->kv.free - a.need) * (double)(1 << r->kv.shift) < kept_tokens(e, r)) break;
         int64_t rest = a.goal - a.base, tokens = least(rest, least(chunk, total));
         changed = true;
         if (!tw_seq_admit(e, r, &a, tokens, log)) continue;
