@@ -2,6 +2,7 @@
 #include "cli/commands.h"
 #include "models/thermal/component.h"
 #include "models/thermal/hall.h"
+#include "models/thermal/heat_case.h"
 #include "sim/config.h"
 #include "sim/json.h"
 #include "twin/reference.h"
@@ -175,10 +176,61 @@ static int run_hall(const TwOptions *options, const char *path)
     return good ? TW_DONE : tw_cli_fail(&error);
 }
 
+// A heat trace through CDUs and a plant.
+static int run_heat(const TwOptions *options, const char *path)
+{
+    TwErrors *errors = tw_errors_create();
+    TwHeatCaseRow row;
+    TwHeatResult r;
+    bool good = tw_heat_case_run(path, options->sets, options->set_count, NULL, &row, &r, errors);
+    tw_errors_print(errors, 20, stderr);
+    tw_errors_destroy(errors);
+    if (!good) return TW_BAD_INPUT;
+    const struct {
+        const char *name, *unit;
+        double value;
+    } lines[] = {{"groups", "", (double)row.groups},
+                 {"simulated_s", "s", r.simulated_s},
+                 {"heat_in_j", "J, pumps and fans included", r.heat_in_j},
+                 {"heat_out_j", "J", r.heat_out_j},
+                 {"stored_j", "J", r.stored_j},
+                 {"heat_residual", "1", r.residual},
+                 {"load_j", "J of pumps, fans and chillers", r.load_j},
+                 {"water_kg", "kg", r.water_kg},
+                 {"supply_max_degc", "degC, coolant to the racks", r.supply_max_degc},
+                 {"return_max_degc", "degC", r.return_max_degc},
+                 {"plant_max_degc", "degC, facility water", r.plant_max_degc},
+                 {"processor_s", "s", r.processor_s},
+                 {"times_real_time", "", r.simulated_s / r.processor_s}};
+    if (options->json) printf("{");
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        if (options->json) {
+            printf("%s\"%s\": ", i ? ", " : "", lines[i].name);
+            tw_json_number(stdout, lines[i].value);
+        } else
+            printf("  %-18s %16.8g %s\n", lines[i].name, lines[i].value, lines[i].unit);
+    }
+    if (options->json) printf("}\n");
+    return TW_DONE;
+}
+
+// Which of the two a file is: a heat case names its groups.
+static bool is_heat_case(const char *path)
+{
+    char line[512];
+    bool found = false;
+    FILE *file = fopen(path, "r");
+    while (file && !found && fgets(line, sizeof line, file)) found = strncmp(line, "groups", 6) == 0;
+    if (file) fclose(file);
+    return found;
+}
+
 int tw_command_thermal(const TwOptions *options)
 {
     size_t length = options->file_count ? strlen(options->files[0]) : 0;
-    if (length > 4 && strcmp(options->files[0] + length - 4, ".cfg") == 0) return run_hall(options, options->files[0]);
+    if (length > 4 && strcmp(options->files[0] + length - 4, ".cfg") == 0)
+        return is_heat_case(options->files[0]) ? run_heat(options, options->files[0])
+                                               : run_hall(options, options->files[0]);
     if (options->file_count == 0) {
         list();
         return TW_DONE;

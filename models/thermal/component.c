@@ -163,6 +163,15 @@ static void loss_of_flow(const double *in, double *out)
     out[2] = in[0] / (c.row.chip_j_k + c.row.plate_j_k + c.row.coolant_j_k);
 }
 
+// a rack as its own meters see it
+static void rack_meter(const double *in, double *out)
+{
+    double rate = in[1] / 60e3 * in[4] * in[5];
+    out[0] = in[2] + in[3] * in[0] / rate;
+    out[1] = in[6] * in[1] * in[1];
+    out[2] = in[7] > 0.0 ? rate * (in[7] - in[2]) / in[0] : NAN;
+}
+
 static void leakage(const double *in, double *out)
 {
     TwLumpsRow row = net1_lumps();
@@ -563,6 +572,19 @@ static const TwComponent components[] = {
       {"time_s", "s", 5, NULL}},
      {{"time_to_limit_s", "s", 0, NULL}, {"chip_degc", "degC", 0, NULL}, {"ramp_k_s", "K/s", 0, NULL}},
      loss_of_flow},
+    {"rack_meter",
+     "return temperature, drop and liquid share of a rack from its meters",
+     "heat balance; defaults of the DSX exemplar row",
+     {{"power_w", "W", NEED, NULL},
+      {"flow_lpm", "L/min", NEED, NULL},
+      {"supply_degc", "degC", NEED, NULL},
+      {"liquid_fraction", "1", 0.963, NULL},
+      {"density_kg_m3", "kg/m3", 1017, NULL},
+      {"cp_j_kg_k", "J/kg/K", 3930, NULL},
+      {"k_kpa", "kPa/(L/min)2", 0.0312, NULL},
+      {"return_degc", "degC", 0, NULL}},
+     {{"return_now_degc", "degC", 0, NULL}, {"drop_kpa", "kPa", 0, NULL}, {"share", "1", 0, NULL}},
+     rack_meter},
     {"leakage",
      "a chip that leaks more when hot",
      "closed form",

@@ -406,13 +406,29 @@ static bool weather_files(TwValidation *v, TwError *error)
     return good;
 }
 
+// a table of cases says so in its header; what does not is a heat trace
+static bool is_cases(const char *file)
+{
+    char line[1024];
+    bool found = false;
+    FILE *f = fopen(file, "r");
+    if (!f) return true;    // said by the reader
+    while (fgets(line, sizeof line, f))
+        if (line[0] != '#') {
+            found = strstr(line, "component") != NULL || strstr(line, "expected") != NULL;
+            break;
+        }
+    fclose(f);
+    return found;
+}
+
 bool tw_validate_thermal(TwValidation *v, const char *file, TwError *error)
 {
-    if (file) return tw_validate_components(v, file, error);
+    if (file) return is_cases(file) ? tw_validate_components(v, file, error) : tw_validate_heat(v, file, error);
     char path[1024];
     if (!tw_data_find("facilities/reference/thermal_cases.csv", path, sizeof path))
         return tw_fail(error, TW_IO, "facilities/reference/thermal_cases.csv is not installed (looked at %s)", path);
     return tw_validate_components(v, path, error) && weather_files(v, error) && steady(v, error) &&
            step_response(v, false, error) && step_response(v, true, error) && random_load(v, error) &&
-           climates(v, error) && tw_validate_hall(v, error);
+           climates(v, error) && tw_validate_heat(v, NULL, error) && tw_validate_hall(v, error);
 }
