@@ -221,6 +221,15 @@ static void print_json(const Page *page)
         printf(",\n  \"%s\": ", numbers[i].name);
         tw_json_number(stdout, numbers[i].value);
     }
+    static const char *const sides[] = {"storage_network", "inband_network"};
+    for (int k = 0; k < 2; k++) {
+        const TwNetwork *side = page->plant->side_networks[k];
+        if (side)
+            printf(",\n  \"%s\": {\"switches\": %lld, \"cables\": %lld, \"optics\": %lld, \"switch_w\": %.9g, "
+                   "\"optics_w\": %.9g, \"bisection_bytes_s\": %.9g}",
+                   sides[k], (long long)side->switches, (long long)side->links, (long long)side->optics, side->switch_w,
+                   side->optics_w, side->bisection_bytes_s);
+    }
     int domains[3], groups = groups_of(page, domains);
     static const char *const names[] = {"all_reduce", "all_gather", "reduce_scatter", "all_to_all"};
     printf(",\n  \"collectives\": [");
@@ -367,6 +376,9 @@ int tw_command_network(const TwOptions *options)
         print_json(page);
     } else if (good) {
         print_counts(plant->network, plant->title[0] ? plant->title : plant->facility);
+        for (int k = 0; k < 2; k++)
+            if (plant->side_networks[k])
+                print_counts(plant->side_networks[k], k ? "in-band network" : "storage network");
         print_times(page);
         print_losses(page);
     }

@@ -1,5 +1,7 @@
 #include "twin/couple.h"
 
+#include "twin/fabric.h"
+
 #include "twin/accounts.h"
 #include "twin/story.h"
 
@@ -305,7 +307,7 @@ bool tw_couple(const TwPlant *plant, void *block, TwScratch *s, int64_t from_ns,
     rack_power(plant, block, s, window_s);
 
     // heat of the window; electrical losses reach the room one window later, at the rate they were made
-    double fabric_w = (plant->network->switch_w + plant->network->optics_w) * load_on[0];
+    double fabric_w = tw_fabric_power_w(plant, block) * load_on[0];
     double released_j = fmin(m->carry_j, m->previous_room_loss_w * window_s);
     TwThermalOut heat = {
         .load_w = s->thermal_load_w,

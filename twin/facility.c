@@ -275,9 +275,10 @@ static const TwChild workload_children[] = {
 static const TwKind workload_kind = {
     "workload", NULL, workload_fields, TW_COUNT(workload_fields), workload_children, TW_COUNT(workload_children)};
 
-static const char *const event_words[] = {"load_target", "lose",     "restore",    "set_supply",   "pump_fail", "dip",
-                                          "reset",       "maintain", "pump_trip",  "valve_stuck",  "clog",      "foul",
-                                          "leak",        "unit_out", "water_loss", "chiller_trip", "heat_wave", NULL};
+static const char *const event_words[] = {
+    "load_target", "lose",        "restore",    "set_supply", "pump_fail", "dip",        "reset",      "maintain",
+    "pump_trip",   "valve_stuck", "clog",       "foul",       "leak",      "unit_out",   "water_loss", "chiller_trip",
+    "heat_wave",   "lose_leaf",   "lose_spine", "lose_core",  "lose_rail", "lose_plane", NULL};
 static const TwField event_fields[] = {
     WORD(TwEventRow, kind, NULL, event_words, "what happens"),
     {"feed", "", TW_TEXT, 0, 0, "", AT(TwEventRow, element), "power element or CDU it happens to", NULL},
@@ -292,6 +293,8 @@ static const TwField event_fields[] = {
     REAL(
         TwEventRow, value, "", -1e9, 1e9, "unknown",
         "clog: times the resistance added; foul: K/W; leak: kg/s; unit_out: units; heat_wave: K; valve_stuck: opening"),
+    WHOLE(TwEventRow, plane, "1", 0, 64, "0", "lose_leaf and its kind: plane of the fabric"),
+    WHOLE(TwEventRow, index, "1", 0, 1e9, "0", "lose_leaf and its kind: which leaf, spine, core, rail or plane"),
     YES(TwEventRow, best_effort, "true", "load_target: a goal rather than an obligation; named in the event log"),
 };
 static const TwKind event_kind = {"event", NULL, event_fields, TW_COUNT(event_fields), NULL, 0};
@@ -337,6 +340,8 @@ static const TwChild facility_children[] = {
     {"racks", TW_LIST, &tw_rack_kind, "racks"},
     {"cooling", TW_ONE, &cooling_kind, "CDUs, plant and room"},
     {"fabric", TW_ONE, &tw_fabric_kind, "the scale-out network"},
+    {"storage_network", TW_OPTIONAL, &tw_fabric_kind, "the network to storage, fed where the fabric is"},
+    {"inband_network", TW_OPTIONAL, &tw_fabric_kind, "the network of services and requests, fed where the fabric is"},
     {"capping", TW_ONE, &capping_kind, "how power limits reach the racks"},
     {"operations", TW_ONE, &operations_kind, "restart, failures, crews"},
     {"workload", TW_ONE, &workload_kind, "what the factory is asked to do"},

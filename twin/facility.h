@@ -122,6 +122,7 @@ typedef struct TwEventRow {
     const char *scenario;    // happens only where run.scenario is this; "": always
     double at_s, until_s, for_s, limit_w, supply_degc;
     double voltage_fraction;
+    int64_t plane, index;
     bool best_effort;
     double value;    // of a cooling event
 } TwEventRow;

@@ -8,6 +8,7 @@
 #include "sim/data.h"
 #include "twin/accounts.h"
 #include "twin/calendar.h"
+#include "twin/fabric.h"
 #include "twin/failures.h"
 #include "twin/limits.h"
 #include "twin/plant_parts.h"
@@ -393,7 +394,23 @@ static bool compile_network(TwPlant *plant, TwErrors *errors)
     snprintf(table, sizeof table, "calibration/%s/comm.csv", gpu.calibration);
     spec.fabric.from = NULL;
     spec.comm_csv = gpu.calibration[0] && tw_data_find(table, csv, sizeof csv) ? csv : NULL;
-    return tw_network_create(&plant->network, &spec, errors);
+    if (!tw_network_create(&plant->network, &spec, errors)) return false;
+
+    // storage and in-band networks join hosts, not GPUs
+    static const char *const sides[] = {"storage_network", "inband_network"};
+    int64_t node = spec.scaleup.node_gpus > 0 ? spec.scaleup.node_gpus : 8;
+    bool good = true;
+    for (int k = 0; k < 2; k++) {
+        const TwNode *side = tw_node_group(root, sides[k]);
+        if (!side) continue;
+        TwNetworkSpec more = {.scaleup = {.domain_gpus = 1, .node_gpus = 1}};
+        tw_node_row(side, &more.fabric);
+        int64_t ports = more.fabric.ports_per_node > 0 ? more.fabric.ports_per_node : 1;
+        more.endpoints = (plant->gpu_count + node - 1) / node * ports;
+        more.scaleup.node_gpus = ports;
+        good = tw_network_create(&plant->side_networks[k], &more, errors) && good;
+    }
+    return good;
 }
 
 static bool compile_run(TwPlant *plant, TwErrors *errors)
@@ -495,8 +512,8 @@ static bool compile(TwPlant *plant, const TwPlantInput *input, TwShelf *shelf, T
     compile_elements(plant, root, errors);
     compile_cdus(plant, tw_node_group(root, "cooling"), &thermal, errors);
     compile_racks(plant, root, &thermal, power, errors);
-    tw_compile_events(plant, errors);
     compile_network(plant, errors);
+    tw_compile_events(plant, errors);
     if (tw_errors_count(errors)) return false;
 
     bool good = compile_thermal(plant, &thermal, &layout, errors);
@@ -524,6 +541,7 @@ static bool compile(TwPlant *plant, const TwPlantInput *input, TwShelf *shelf, T
     plant->slot.held_by = tw_layout_add(&layout, racks, sizeof(int));
     plant->slot.loading_peak = tw_layout_add(&layout, elements, sizeof(double));
     tw_events_layout(&plant->queue, &layout, plant->event_count + TW_INJECTED + TW_FAILURE_EVENTS);
+    tw_fabric_layout(plant, &layout);
     plant->slot.out = tw_layout_add(&layout, elements, 1);
     plant->slot.dips = tw_layout_add(&layout, elements, sizeof(TwDips));
     plant->slot.latched = tw_layout_add(&layout, elements, 1);
@@ -570,7 +588,9 @@ void tw_plant_destroy(TwPlant *plant)
     }
     if (plant->power) tw_power_destroy(plant->power);
     if (plant->thermal) tw_thermal_destroy(plant->thermal);
+    tw_graph_destroy(plant->fabric.graph);
     if (plant->network) tw_network_destroy(plant->network);
+    for (int k = 0; k < 2; k++) tw_network_destroy(plant->side_networks[k]);
     if (plant->config) tw_config_destroy(plant->config);
     TwArena *arena = plant->arena;
     tw_arena_destroy(arena);

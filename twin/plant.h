@@ -67,6 +67,8 @@ typedef enum TwEventKind {
     TW_EVENT_RESET,     // of a store that latched
     TW_EVENT_OUT,       // planned: out of service
     TW_EVENT_OUT_END,
+    TW_EVENT_FABRIC,    // a loss of the fabric begins; twin/fabric.h
+    TW_EVENT_FABRIC_END,
     TW_EVENT_FAIL,    // twin/failures.h from here
     TW_EVENT_SWAPPED,
     TW_EVENT_REPAIRED,
@@ -134,6 +136,17 @@ typedef struct TwAccountsPlan {
     TwSlot state;
 } TwAccountsPlan;
 
+// Losses of the fabric that events script (twin/fabric.h).
+struct TwGraph;
+typedef struct TwFabricPlan {
+    struct TwGraph *graph;    // NULL: no event needs it
+    struct TwLoss *losses;
+    const char **names;            // "leaf 3"
+    struct TwFabricStep *steps;    // the whole fabric, then after each event of it in order
+    int loss_count, step_count;
+    TwSlot state;
+} TwFabricPlan;
+
 // Where the story lies in the block (twin/story.h).
 typedef struct TwStorySlots {
     TwSlot head, entries, acts;    // acts: how many of the power model are told
@@ -153,6 +166,7 @@ typedef struct TwPlant {
     TwRestartRow restart;
     TwRideRow ride;
     TwFailurePlan failures;
+    TwFabricPlan fabric;
     TwAccountsPlan accounts;
     double rack_scale;    // of run.rack_scale
     TwRunRow run;
@@ -179,6 +193,7 @@ typedef struct TwPlant {
     TwThermal *thermal;
     TwPower *power;
     TwNetwork *network;
+    TwNetwork *side_networks[2];    // storage, in-band; NULL: the facility lists none
     TwWorkload *workload;
 
     TwRecordPlan record;

@@ -1,5 +1,6 @@
 // Events that a facility file scripts, resolved and in order of time.
 #include "models/thermal/faults.h"
+#include "twin/fabric.h"
 #include "twin/plant_parts.h"
 #include "twin/reference.h"
 
@@ -49,10 +50,32 @@ static bool contradicts(const TwEventPlan *a, const TwEventPlan *b)
            (a->kind == TW_EVENT_TARGET && b->kind == TW_EVENT_TARGET && a->value != b->value);
 }
 
+// A leaf, spine, core, rail or plane of the fabric goes out, and comes back where the event ends.
+static void compile_loss(TwPlant *plant, const TwNode *node, const TwEventRow *row, TwErrors *errors)
+{
+    if (isfinite(row->for_s) && isfinite(row->until_s)) {
+        tw_node_error(node, "for_s", errors, "for_s and until_s say the same: give one of them");
+        return;
+    }
+    double until_s = isfinite(row->for_s) ? row->at_s + row->for_s : row->until_s;
+    if (until_s <= row->at_s) {
+        tw_node_error(node, "until_s", errors, "until_s = %g is not after at_s = %g", until_s, row->at_s);
+        return;
+    }
+    int loss;
+    if (!tw_fabric_event(plant, node, row->kind, row->plane, row->index, &loss, errors)) return;
+    add_event(plant, TW_EVENT_FABRIC, row->at_s, until_s - row->at_s, loss, NAN);
+    if (isfinite(until_s)) add_event(plant, TW_EVENT_FABRIC_END, until_s, until_s - row->at_s, loss, NAN);
+}
+
 static void compile_event(TwPlant *plant, const TwNode *node, TwErrors *errors)
 {
     TwEventRow row;
     tw_node_row(node, &row);
+    if (tw_fabric_word(row.kind)) {
+        compile_loss(plant, node, &row, errors);
+        return;
+    }
     int w = 0;
     while (strcmp(words[w].word, row.kind) != 0) w++;
     const char *name = row.element[0] ? row.element : row.other;
@@ -136,4 +159,5 @@ void tw_compile_events(TwPlant *plant, TwErrors *errors)
             plant->events[k] = plant->events[k - 1];
             plant->events[k - 1] = swap;
         }
+    tw_fabric_compile(plant, errors);
 }

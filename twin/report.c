@@ -1,5 +1,7 @@
 #include "twin/report.h"
 
+#include "twin/fabric.h"
+
 #include "sim/json.h"
 #include "sim/version.h"
 #include "twin/accounts.h"
@@ -298,6 +300,15 @@ static void add_power(TwReport *report, const TwState *state)
     add(report, "power.gpu_mw.mean", "MW", "accelerators", over(m->gpu_j, time_s) * 1e-6);
     add(report, "power.host_mw.mean", "MW", "everything else at the busbars", over(m->host_j, time_s) * 1e-6);
     add(report, "power.fabric_mw.mean", "MW", "scale-out switches and optics", over(m->fabric_j, time_s) * 1e-6);
+    if (plant->fabric.loss_count > 0) {
+        double mean, least, slowest, transfer_s, residual;
+        tw_fabric_sums(plant, tw_state_block(state), m->time_ns, &mean, &least, &slowest, &transfer_s, &residual);
+        add(report, "network.throughput_fraction.mean", "1", "of the whole fabric's, every card sending", mean);
+        add(report, "network.throughput_fraction.min", "1", "least between two events", least);
+        add(report, "network.slowest_host_fraction.min", "1", "of its cards' rate", slowest);
+        add(report, "network.kv_transfer_s.max", "s", "4.5 GiB between the slowest hosts", transfer_s);
+        add(report, "network.bytes_residual", "1", "bytes sent against bytes received", residual);
+    }
     add(report, "power.max_ramp_mw_per_s", "MW/s", "steepest change between windows", m->ramp_max_w_s * 1e-6);
     add(report, "power.holdup_kwh", "kWh", "drawn within the window in which a store ran empty, from no element",
         m->holdup_j / 3.6e6);

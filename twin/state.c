@@ -6,6 +6,7 @@
 #include "sim/version.h"
 #include "twin/accounts.h"
 #include "twin/couple.h"
+#include "twin/fabric.h"
 #include "twin/failures.h"
 #include "twin/series.h"
 #include "twin/story.h"
@@ -123,7 +124,8 @@ bool tw_state_create(TwState **made, const TwPlant *plant, TwError *error)
     for (int i = 0; i < plant->load_count; i++) load_on[i] = 1.0;
     for (int i = 0; i < plant->element_count; i++) target_w[i] = tw_power_limit_w(plant->power, block, i);
 
-    double fabric_w = plant->network->switch_w + plant->network->optics_w;
+    tw_fabric_start(plant, block);
+    double fabric_w = tw_fabric_power_w(plant, block);
     const TwThermalIn in = {s->all_w, fabric_w, load_on + 1};
     if (!tw_thermal_start(plant->thermal, block, &in, error)) {
         tw_state_destroy(state);
@@ -424,6 +426,14 @@ static void apply(TwState *state, TwEventKind kind, int target, double value, do
         rejoin(state, target);
         entry = tw_story_open(plant, state->block, TW_HAPPENED_DIP_END, -1);
         break;
+    case TW_EVENT_FABRIC:
+    case TW_EVENT_FABRIC_END:
+        tw_fabric_happen(plant, state->block, m->time_ns);
+        entry = tw_story_add(
+            plant, state->block, m->time_ns, kind == TW_EVENT_FABRIC ? TW_HAPPENED_FABRIC : TW_HAPPENED_FABRIC_END, -1,
+            target, (int)((const TwFabricStep *)tw_fabric_now(plant, state->block) - plant->fabric.steps), NAN);
+        m->next_grant_ns = m->time_ns;
+        return;
     case TW_EVENT_SUPPLY:
         tw_thermal_set_supply(plant->thermal, state->block, target, value);
         break;

@@ -1,6 +1,7 @@
 #include "twin/story.h"
 
 #include "models/thermal/faults.h"
+#include "twin/fabric.h"
 
 #include "twin/failures.h"
 #include "twin/reference.h"
@@ -67,7 +68,7 @@ int tw_story_add(const TwPlant *plant, void *block, int64_t time_ns, TwHappening
 // --- words ----------------------------------------------------------------------------------------------------------
 
 // What an entry's target is, and how it reads: %s name, %c its count of followers.
-typedef enum Of { OF_NOTHING, OF_ELEMENT, OF_CDU, OF_LOAD, OF_RACK, OF_CLASS, OF_ACT } Of;
+typedef enum Of { OF_NOTHING, OF_ELEMENT, OF_CDU, OF_LOAD, OF_RACK, OF_CLASS, OF_ACT, OF_LOSS } Of;
 static const struct {
     const char *word;
     Of of;
@@ -113,6 +114,8 @@ static const struct {
     [TW_HAPPENED_TRANSFER] = {"transfer", OF_ELEMENT, 1},
     [TW_HAPPENED_TRANSFERRED] = {"transferred", OF_ELEMENT, 1},
     [TW_HAPPENED_CALLED] = {"generator_called", OF_ELEMENT, 1},
+    [TW_HAPPENED_FABRIC] = {"fabric_lost", OF_LOSS, 2},
+    [TW_HAPPENED_FABRIC_END] = {"fabric_back", OF_LOSS, 0},
     [TW_HAPPENED_READY] = {"generator_ready", OF_ELEMENT, 0},
     [TW_HAPPENED_STOPPED] = {"generator_stopped", OF_ELEMENT, 1},
     [TW_HAPPENED_COOLING] = {"cooling", OF_ACT, 2},
@@ -139,6 +142,8 @@ const char *tw_story_target(const TwPlant *plant, const TwEntry *e)
         return plant->failures.classes[e->target].name;
     case OF_ACT:
         return tw_thermal_act_on_cdu((TwThermalAct)e->count) ? plant->cdu_names[e->target] : "the cooling plant";
+    case OF_LOSS:
+        return tw_fabric_name(plant, e->target);
     case OF_NOTHING:
         break;
     }
@@ -321,6 +326,14 @@ void tw_story_text(const TwPlant *plant, const TwEntry *e, char *text, size_t si
     case TW_HAPPENED_LATCHED:
         snprintf(text, size, "%s stays on its store: too many dips", name);
         break;
+    case TW_HAPPENED_FABRIC:
+    case TW_HAPPENED_FABRIC_END: {
+        const TwFabricStep *step = &plant->fabric.steps[e->count];
+        snprintf(text, size, "%s %s: the fabric carries %.4g %%, its slowest host %.4g %%; 4.5 GiB of KV take %.3g ms",
+                 name, e->kind == TW_HAPPENED_FABRIC ? "lost" : "back", 100.0 * step->throughput, 100.0 * step->slowest,
+                 1e3 * step->transfer_s);
+        break;
+    }
     case TW_HAPPENED_CURTAIL:
         snprintf(text, size, "%s curtailed: electricity at %.4g USD/MWh", name, 1e3 * e->value);
         break;

@@ -19,6 +19,26 @@ case $? in
     *) fail "screenshot" ;;
 esac
 
+# losses that a facility scripts: what remains in the report, the switches' power in the books
+sed 's/^events = .*//' "$dps" > lossy.cfg
+cat >> lossy.cfg <<'END'
+storage_network: { part = "storage_200g"; };
+events = ( { name = "leaf"; kind = "lose_leaf"; index = 0; at_s = 60.0; for_s = 120.0; },
+           { name = "rail"; kind = "lose_rail"; index = 1; at_s = 120.0; for_s = 120.0; } );
+END
+expect 0 "storage network" "$TOKENWORKS" network lossy.cfg
+expect 0 "" "$TOKENWORKS" run lossy.cfg --for 5min --quiet --json --out lossy.h5
+[ "$(json ledger.ok)" = True ] || fail "the ledger does not close"
+python3 - <<'END' || fail "what remains of the fabric"
+import json
+n = json.load(open("out.txt"))["network"]
+# three and then two of four cards a host where a leaf of the lost rail's neighbour is gone too
+assert abs(n["slowest_host_fraction"]["min"] - 0.5) < 1e-9 and n["throughput_fraction"]["min"] < 0.6
+assert n["throughput_fraction"]["mean"] > n["throughput_fraction"]["min"] and n["bytes_residual"] < 1e-9
+END
+sed -i 's/index = 1/index = 44/' lossy.cfg
+expect 3 "expected 0 to 3" "$TOKENWORKS" run lossy.cfg --for 5min --quiet
+
 cat > rows.csv <<'END'
 platform,ranks,nodes,operation,algorithm_or_setting,message_bytes,bandwidth_kind,bandwidth,time_us,kind,source,note
 8xH100 test,8,1,all_reduce,auto,1073741824,busbw_GBps,466,4032,MEASURED,here,

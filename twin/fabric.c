@@ -1,0 +1,192 @@
+#include "twin/fabric.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const double cache_bytes = 4831838208.0;
+
+typedef struct State {
+    int64_t since_ns;
+    int32_t step, unused;
+    double integral_s, least, slowest, transfer_s, residual;
+} State;
+
+static const char *const words[] = {"lose_leaf", "lose_spine", "lose_core", "lose_rail", "lose_plane"};
+
+bool tw_fabric_word(const char *word)
+{
+    for (int k = 0; k < TW_COUNT(words); k++)
+        if (strcmp(word, words[k]) == 0) return true;
+    return false;
+}
+
+const char *tw_fabric_name(const TwPlant *plant, int loss) { return plant->fabric.names[loss]; }
+
+static bool make_graph(TwPlant *plant, TwErrors *errors)
+{
+    return plant->fabric.graph || tw_graph_create(&plant->fabric.graph, plant->network, errors);
+}
+
+bool tw_fabric_event(TwPlant *plant, const TwNode *node, const char *word, int64_t plane, int64_t index, int *loss,
+                     TwErrors *errors)
+{
+    TwFabricPlan *f = &plant->fabric;
+    if (!plant->network || !make_graph(plant, errors)) return false;
+    int kind = 0;
+    while (strcmp(words[kind], word) != 0) kind++;
+    int choices = tw_loss_choices(f->graph, (TwLossKind)kind);
+    if (index < 0 || index >= choices || plane < 0 || plane >= f->graph->planes) {
+        tw_node_error(node, "index", errors, "%s: index = %lld of plane %lld, expected 0 to %d of plane 0 to %d", word,
+                      (long long)index, (long long)plane, choices - 1, f->graph->planes - 1);
+        return false;
+    }
+    if (!f->losses) {
+        int most = tw_node_entries(tw_config_root(plant->config), "events");
+        f->losses = TW_TAKE(plant->arena, most + 1, TwLoss);
+        f->names = TW_TAKE(plant->arena, most + 1, const char *);
+    }
+    *loss = f->loss_count;
+    char name[64];
+    int used = snprintf(name, sizeof name, "%s %lld", word + strlen("lose_"), (long long)index);
+    if (f->graph->planes > 1 && kind != TW_LOSE_RAIL && kind != TW_LOSE_PLANE)
+        snprintf(name + used, sizeof name - (size_t)used, " of plane %lld", (long long)plane);
+    f->names[f->loss_count] = tw_arena_text(plant->arena, name);
+    f->losses[f->loss_count++] = (TwLoss){(TwLossKind)kind, (int)plane, (int)index};
+    return true;
+}
+
+// Switches that a loss takes out.
+static double switches_of(const TwGraph *g, const TwNetwork *net, const TwLoss *loss)
+{
+    if (loss->kind == TW_LOSE_RAIL) return (double)(g->leaves / g->rails) * g->planes;
+    return loss->kind == TW_LOSE_PLANE ? (double)net->switches / g->planes : 1.0;
+}
+
+// Share of the cards' rate that each rack has, against the whole fabric.
+static void rack_shares(const TwPlant *plant, const double *used, const double *whole, double *share)
+{
+    const TwGraph *g = plant->fabric.graph;
+    int64_t first = 0;
+    for (int i = 0; i < plant->rack_count; i++) {
+        double now = 0.0, full = 0.0;
+        for (int64_t e = first; e < first + plant->racks[i].gpus && e < g->endpoints; e++)
+            for (int p = 0; p < g->planes; p++) {
+                size_t l = (size_t)(p * g->plane_links + g->host_up + e);
+                now += used[l];
+                full += whole[l];
+            }
+        share[i] = full > 0.0 ? fmin(now / full, 1.0) : 1.0;
+        first += plant->racks[i].gpus;
+    }
+}
+
+static bool make_step(TwPlant *plant, const TwLoss *active, int count, TwFabricStep *step, double *used,
+                      const double *whole, TwErrors *errors)
+{
+    const TwFabricStep *first = plant->fabric.steps;
+    const TwGraph *g = plant->fabric.graph;
+    TwError error = {0};
+    if (!tw_network_remains(g, active, count, TW_SPRAY, &step->remains, used, &error)) {
+        tw_errors_take(errors, &error);
+        return false;
+    }
+    step->throughput = step->remains.sent_bytes_s / first->remains.sent_bytes_s;
+    step->slowest = fmin(step->remains.slowest_host / first->remains.slowest_host, 1.0);
+    int cards = g->rails > 1 ? g->rails : 1;
+    step->transfer_s =
+        step->slowest > 0.0 ? tw_network_transfer(plant->network, cards, cache_bytes, step->slowest).time_s : INFINITY;
+    double lost = 0.0, whole_w = plant->network->switch_w + plant->network->optics_w;
+    for (int i = 0; i < count; i++) lost += switches_of(g, plant->network, &active[i]);
+    step->power_w = whole_w * fmax(1.0 - lost / (double)plant->network->switches, 0.0);
+    double *share = TW_TAKE(plant->arena, plant->rack_count, double);
+    rack_shares(plant, used, whole, share);
+    step->rack_share = share;
+    return true;
+}
+
+bool tw_fabric_compile(TwPlant *plant, TwErrors *errors)
+{
+    TwFabricPlan *f = &plant->fabric;
+    if (f->loss_count == 0) return true;
+    int steps = 1;
+    for (int i = 0; i < plant->event_count; i++)
+        steps += plant->events[i].kind == TW_EVENT_FABRIC || plant->events[i].kind == TW_EVENT_FABRIC_END;
+    f->steps = TW_TAKE(plant->arena, steps, TwFabricStep);
+    double *used = TW_TAKE(plant->arena, f->graph->link_count, double);
+    double *whole = TW_TAKE(plant->arena, f->graph->link_count, double);
+    TwLoss *active = TW_TAKE(plant->arena, f->loss_count, TwLoss);
+    bool *lost = TW_TAKE(plant->arena, f->loss_count, bool);
+    // the whole fabric is the first step, and what the others are compared with
+    f->step_count = 1;
+    if (!make_step(plant, active, 0, &f->steps[0], whole, whole, errors)) return false;
+    for (int i = 0; i < plant->event_count; i++) {
+        const TwEventPlan *e = &plant->events[i];
+        if (e->kind != TW_EVENT_FABRIC && e->kind != TW_EVENT_FABRIC_END) continue;
+        lost[e->target] = e->kind == TW_EVENT_FABRIC;
+        int count = 0;
+        for (int k = 0; k < f->loss_count; k++)
+            if (lost[k]) active[count++] = f->losses[k];
+        if (!make_step(plant, active, count, &f->steps[f->step_count], used, whole, errors)) return false;
+        f->step_count++;
+    }
+    return true;
+}
+
+void tw_fabric_layout(TwPlant *plant, TwLayout *layout)
+{
+    plant->fabric.state = tw_layout_add(layout, 1, sizeof(State));
+}
+
+static State *state_of(const TwPlant *plant, void *block) { return tw_at(block, plant->fabric.state); }
+
+void tw_fabric_start(const TwPlant *plant, void *block)
+{
+    const TwFabricStep *whole = plant->fabric.steps;
+    *state_of(plant, block) = (State){.least = 1.0, .slowest = 1.0};
+    if (!whole) return;
+    state_of(plant, block)->transfer_s = whole->transfer_s;
+    state_of(plant, block)->residual = whole->remains.ledger;
+}
+
+const TwFabricStep *tw_fabric_now(const TwPlant *plant, const void *block)
+{
+    const State *s = tw_at_const(block, plant->fabric.state);
+    return plant->fabric.step_count > 0 ? &plant->fabric.steps[s->step] : NULL;
+}
+
+void tw_fabric_happen(const TwPlant *plant, void *block, int64_t now_ns)
+{
+    State *s = state_of(plant, block);
+    const TwFabricStep *before = tw_fabric_now(plant, block);
+    s->integral_s += before->throughput * 1e-9 * (double)(now_ns - s->since_ns);
+    s->since_ns = now_ns;
+    if (s->step + 1 < plant->fabric.step_count) s->step++;
+    const TwFabricStep *after = tw_fabric_now(plant, block);
+    s->least = fmin(s->least, after->throughput);
+    s->slowest = fmin(s->slowest, after->slowest);
+    s->transfer_s = fmax(s->transfer_s, after->transfer_s);
+    s->residual = fmax(s->residual, after->remains.ledger);
+}
+
+double tw_fabric_power_w(const TwPlant *plant, const void *block)
+{
+    const TwFabricStep *now = tw_fabric_now(plant, block);
+    double power_w = now ? now->power_w : plant->network->switch_w + plant->network->optics_w;
+    for (int k = 0; k < 2; k++)
+        if (plant->side_networks[k]) power_w += plant->side_networks[k]->switch_w + plant->side_networks[k]->optics_w;
+    return power_w;
+}
+
+void tw_fabric_sums(const TwPlant *plant, const void *block, int64_t now_ns, double *mean, double *least,
+                    double *slowest, double *transfer_s, double *residual)
+{
+    const State *s = tw_at_const(block, plant->fabric.state);
+    const TwFabricStep *now = tw_fabric_now(plant, block);
+    double open_s = 1e-9 * (double)(now_ns - s->since_ns), all_s = 1e-9 * (double)now_ns;
+    *mean = now && all_s > 0.0 ? (s->integral_s + now->throughput * open_s) / all_s : 1.0;
+    *least = s->least;
+    *slowest = s->slowest;
+    *transfer_s = s->transfer_s;
+    *residual = s->residual;
+}

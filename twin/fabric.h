@@ -1,0 +1,35 @@
+// Losses of the scale-out fabric that a facility's events script (lose_leaf, lose_spine, lose_core, lose_rail,
+// lose_plane), and what remains after each: computed when the plant is compiled, looked up while it runs.
+#pragma once
+
+#include "models/network/loss.h"
+#include "twin/plant.h"
+
+// The fabric between two events.
+typedef struct TwFabricStep {
+    TwRemains remains;
+    double throughput;           // of the whole fabric's
+    double slowest;              // host, share of what it has in the whole fabric
+    double transfer_s;           // KV cache of 4.5 GiB between the slowest hosts, as tokenworks network has it
+    double power_w;              // switches in service with their optics
+    const double *rack_share;    // [rack] of its network cards' rate
+} TwFabricStep;
+
+// Reads an event; false: errors were added. Called while events are compiled.
+bool tw_fabric_event(TwPlant *plant, const TwNode *node, const char *word, int64_t plane, int64_t index, int *loss,
+                     TwErrors *errors);
+bool tw_fabric_word(const char *word);
+const char *tw_fabric_name(const TwPlant *plant, int loss);    // "leaf3"
+// After the events are in order: what remains after each.
+bool tw_fabric_compile(TwPlant *plant, TwErrors *errors);
+void tw_fabric_layout(TwPlant *plant, TwLayout *layout);
+void tw_fabric_start(const TwPlant *plant, void *block);
+
+// A loss begins or ends now.
+void tw_fabric_happen(const TwPlant *plant, void *block, int64_t now_ns);
+const TwFabricStep *tw_fabric_now(const TwPlant *plant, const void *block);    // NULL: nothing is scripted
+// Switches and optics in service, storage and in-band networks with them.
+double tw_fabric_power_w(const TwPlant *plant, const void *block);
+// Mean over the run and least of the throughput; the slowest host and longest transfer at any time.
+void tw_fabric_sums(const TwPlant *plant, const void *block, int64_t now_ns, double *mean, double *least,
+                    double *slowest, double *transfer_s, double *residual);
