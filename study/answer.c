@@ -312,6 +312,9 @@ static void print_threshold(const TwStudy *study, FILE *f)
             fprintf(f, ": %.9g%s%s", tw_point_at(study, answer.good, search->axis), strcmp(axis->unit, "1") ? " " : "",
                     strcmp(axis->unit, "1") ? axis->unit : "");
         fprintf(f, " (%d points tried)\n", answer.tried);
+        for (int g = 0; found && g < study->goal_count; g++)
+            fprintf(f, "  there: %s %.6g\n", study->goals[g].output,
+                    tw_study_value(study, answer.good, study->goals[g].output, NULL));
         if (answer.bad >= 0) {
             fprintf(f, "  at %.9g: ", tw_point_at(study, answer.bad, search->axis));
             print_broken(study, answer.bad, f);
