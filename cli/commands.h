@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cli/options.h"
+#include "sim/record.h"
 #include "twin/plant.h"
 
 int tw_command_run(const TwOptions *options);
@@ -27,6 +28,9 @@ TwPlant *tw_cli_plant(const TwOptions *options, const char *path, int *status);
 
 // Prints a text report on standard output: its headline bold and a failed ledger red, where colour is on.
 void tw_cli_page(const TwOptions *options, const char *text);
+
+// A result's cooling under the point names of DSX Exchange, as CSV.
+int tw_cli_export_dsx(TwResult *result, const char *out);
 
 // Prints an error and returns its status.
 int tw_cli_fail(const TwError *error);

@@ -166,12 +166,13 @@ int tw_command_report(const TwOptions *options)
     if (!tw_result_open(&result, options->files[0], &error)) return tw_cli_fail(&error);
     int status = TW_DONE;
     if (options->export_format) {
-        if (strcmp(options->export_format, "csv") != 0)
-            status = usage("--export: expected csv");
+        bool dsx = strcmp(options->export_format, "dsx") == 0;
+        if (!dsx && strcmp(options->export_format, "csv") != 0)
+            status = usage("--export: expected csv or dsx");
         else if (!options->out)
             status = usage("--export needs --out FILE.csv");
         else
-            status = export_csv(result, options->out);
+            status = dsx ? tw_cli_export_dsx(result, options->out) : export_csv(result, options->out);
     } else {
         char *state = tw_result_text(result, "@status", &error);
         if (state && strcmp(state, "complete") != 0)

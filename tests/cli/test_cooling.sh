@@ -17,6 +17,12 @@ for x, y in zip(a, b):
         assert abs(x["time_s"] - y["time_s"]) <= 0.2, (x, y)
 END
 
+# temperatures, power and valves by the names of DSX Exchange
+expect 0 "" "$TOKENWORKS" report rosenbrock.h5 --export dsx --out dsx.csv
+for topic in Rack/RackLiquidSupplyTemperature/a1 Rack/RackPower/d2 CDU/LiquidTemperature/cdu1 CDU/ValvePosition/cdu1 HX/LiquidTemperature/plant; do
+    grep -qF "BMS/v1/tokenworks/Value/$topic," dsx.csv || fail "dsx.csv: no $topic"
+done
+
 # one event after the other; a cooler of every kind, with chiller and heat export behind it
 cat > story.cfg <<END
 $(sed '/^events/,/^);/d; /^run:/d' "$facilities/reference/pump_loss.cfg")

@@ -1,0 +1,80 @@
+// A result's cooling under the point names of NVIDIA's DSX Exchange (dsx-ai-factory/dsx-exchange, BMS topics):
+// BMS/v1/PUBLISHER/Value/OBJECT/POINT/TAG, one line a value, quality 1 (good). Points that the model does not know
+// (pressures of a rack, leak sensors) are not written.
+#include "cli/commands.h"
+#include "sim/record.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+// A series of the result as a point: value * scale + offset in the unit of the exchange.
+typedef struct Point {
+    const char *group, *series, *object, *point, *area, *unit;
+    double scale;
+} Point;
+
+static const Point points[] = {
+    {"rack", "supply_degc", "Rack", "RackLiquidSupplyTemperature", "", "C", 1.0},
+    {"rack", "return_degc", "Rack", "RackLiquidReturnTemperature", "", "C", 1.0},
+    {"rack", "rack_w", "Rack", "RackPower", "", "kW", 1e-3},
+    {"cdu", "supply_degc", "CDU", "LiquidTemperature", "Secondary Supply", "C", 1.0},
+    {"cdu", "return_degc", "CDU", "LiquidTemperature", "Secondary Return", "C", 1.0},
+    {"cdu", "valve_fraction", "CDU", "ValvePosition", "", "%", 100.0},
+    {"", "plant_supply_degc", "HX", "LiquidTemperature", "Primary Inlet", "C", 1.0},
+    {"", "plant_return_degc", "HX", "LiquidTemperature", "Primary Outlet", "C", 1.0},
+    {"", "room_degc", "CRAH", "AirTemperature", "Supply", "C", 1.0},
+};
+
+static bool write_point(TwResult *result, const Point *p, const char *publisher, FILE *f, TwError *error)
+{
+    enum { MOST = 16384 };
+    int rows = tw_result_rows(result, p->group);
+    char(*names)[64] = calloc(MOST, sizeof *names);
+    if (!names) abort();
+    int entries = p->group[0] ? tw_result_entries(result, p->group, names, MOST) : 1;
+    if (entries > MOST) entries = MOST;
+    if (!p->group[0]) snprintf(names[0], sizeof names[0], "plant");
+    double *time_s = malloc((size_t)(rows + 1) * sizeof *time_s);
+    double *values = malloc((size_t)(rows + 1) * (size_t)(entries + 1) * sizeof *values);
+    if (!time_s || !values) abort();
+    bool good = rows <= 0 || entries <= 0 ||
+                (tw_result_time(result, p->group, time_s, error) &&
+                 tw_result_values(result, p->group, p->series, 0, rows, values, error));
+    for (int e = 0; good && e < entries; e++)
+        for (int r = 0; r < rows; r++) {
+            double value = values[(size_t)r * (size_t)entries + (size_t)e];
+            if (!isfinite(value)) continue;
+            fprintf(f, "%.10g,BMS/v1/%s/Value/%s/%s/%s,%.8g,%s,%s,%s,1\n", time_s[r], publisher, p->object, p->point,
+                    names[e], value * p->scale, p->unit, names[e], p->area);
+        }
+    free(time_s);
+    free(values);
+    free(names);
+    return good;
+}
+
+int tw_cli_export_dsx(TwResult *result, const char *out)
+{
+    TwError error = {0};
+    char temporary[600];
+    snprintf(temporary, sizeof temporary, "%s.tmp-%ld", out, (long)getpid());
+    FILE *f = fopen(temporary, "w");
+    if (!f) {
+        tw_fail(&error, TW_IO, "%s cannot be written", temporary);
+        return tw_cli_fail(&error);
+    }
+    fprintf(f, "time_s,topic,value,engUnit,servesId,processArea,quality\n");
+    bool good = true;
+    for (size_t i = 0; good && i < sizeof points / sizeof *points; i++) {
+        // a hall without CDUs has no such group
+        if (points[i].group[0] && tw_result_rows(result, points[i].group) <= 0) continue;
+        good = write_point(result, &points[i], "tokenworks", f, &error);
+    }
+    bool written = fflush(f) == 0 && !ferror(f);
+    written = fclose(f) == 0 && written;
+    if (good && (!written || rename(temporary, out) != 0)) good = tw_fail(&error, TW_IO, "%s cannot be written", out);
+    if (!good) remove(temporary);
+    return good ? TW_DONE : tw_cli_fail(&error);
+}
