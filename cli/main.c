@@ -55,6 +55,10 @@ const TwCommandRow tw_commands[] = {
      "serving without a facility: throughput, latency, watts; the frontier with --sweep",
      "  tokenworks serve --chip h200_sxm --model llama-3.1-70b --precision fp8 --tp 2 --concurrency 64\n"
      "  tokenworks serve --chip gb300 --model deepseek-v3 --precision fp4 --dp 8 --ep 8 --sweep --screenshot f.svg\n"},
+    {"availability", TW_AVAILABILITY, tw_command_availability, "availability FACILITY.cfg",
+     "years of failures and repairs: how much of the time it is powered, cooled and whole",
+     "  tokenworks availability hall_2n --years 10 --replicates 2000\n"
+     "  tokenworks availability hall_2n --set operations.failures.ups.mttr_h=24 --json\n"},
     {"validate", TW_VALIDATE, tw_command_validate, "validate [SUBJECT [FILE]]",
      "reference cases: predicted beside published",
      "  tokenworks validate\n"

@@ -28,6 +28,7 @@ enum {
     STRICT,
     AXIS,
     REPLICATES,
+    YEARS,
     DRY_RUN,
     SCREENSHOT,
     VIEWS,
@@ -71,13 +72,14 @@ static const struct {
     Option option;
     int id;
 } table[] = {
-    {{"set", 0, "PATH=VALUE", TW_RUN | TW_CHECK | TW_STUDY | TW_VIEW | TW_THERMAL | TW_TRACE | TW_NETWORK,
+    {{"set", 0, "PATH=VALUE", TW_RUN | TW_CHECK | TW_STUDY | TW_VIEW | TW_THERMAL | TW_TRACE | TW_NETWORK | TW_AVAILABILITY,
       "any setting of the facility; repeatable, last wins"},
      SET},
     {{"for", 0, "SPAN", TW_RUN | TW_CHECK | TW_STUDY | TW_VIEW | TW_TRACE,
       "simulated span: a number and s, min, h or d"},
      FOR},
-    {{"seed", 0, "N", TW_RUN | TW_CHECK | TW_STUDY | TW_VIEW | TW_TRACE, "of every random stream"}, SEED},
+    {{"seed", 0, "N", TW_RUN | TW_CHECK | TW_STUDY | TW_VIEW | TW_TRACE | TW_AVAILABILITY, "of every random stream"},
+     SEED},
     {{"threads", 0, "N", TW_RUN | TW_STUDY | TW_VIEW, "default: all cores; never changes results"}, THREADS},
     {{"out", 'o', "FILE", TW_RUN | TW_STUDY | TW_REPORT | TW_THERMAL, "what to write; default: NAME.h5 in this folder"},
      'o'},
@@ -96,7 +98,8 @@ static const struct {
     {{"explain", 0, "PATH", TW_CHECK, "print type, unit, range, value and source of one setting"}, EXPLAIN},
     {{"strict", 0, NULL, TW_CHECK, "warnings are errors"}, STRICT},
     {{"axis", 0, "PATH=LIST", TW_STUDY, "PATH=25,30,35 or PATH=25:45:5; repeatable"}, AXIS},
-    {{"replicates", 0, "N", TW_STUDY, "N runs of every point, with seed, seed + 1, ..."}, REPLICATES},
+    {{"replicates", 0, "N", TW_STUDY | TW_AVAILABILITY, "N runs of every point, with seed, seed + 1, ..."}, REPLICATES},
+    {{"years", 0, "N", TW_AVAILABILITY, "span of one replication, default 1"}, YEARS},
     {{"dry-run", 0, NULL, TW_STUDY, "check every scenario, estimate, run nothing"}, DRY_RUN},
     {{"shard", 0, "I/N", TW_STUDY, "run every Nth scenario only; the last shard to end merges"}, SHARD},
     {{"merge", 0, NULL, TW_STUDY, "run nothing: merge what shards have finished"}, MERGE},
@@ -297,6 +300,13 @@ static bool take(TwOptions *o, int id, const char *arg)
         if (!whole(arg, 1, &o->replicates) || o->replicates > 1000000)
             return usage("--replicates %s: expected 1 to 1000000%s", arg, "");
         return true;
+    case YEARS: {
+        char *end;
+        o->years = strtod(arg, &end);
+        if (end == arg || *end || !(o->years > 0.0 && o->years <= 1e5))
+            return usage("--years %s: expected more than 0 and at most 100000%s", arg, "");
+        return true;
+    }
     case SNAPSHOT:
         if (!tw_span_read(arg, &o->snapshot_s)) return usage("--snapshot %s: expected a span, as 12h%s", arg, "");
         return true;
@@ -462,7 +472,7 @@ bool tw_options_read(TwOptions *o, const TwCommandRow *row, int argc, char **arg
             strcat(shorts, letter);
         }
     }
-    *o = (TwOptions){.command = command, .replicates = 1, .snapshot_s = NAN, .stop_s = NAN, .at_s = NAN};
+    *o = (TwOptions){.command = command, .replicates = 1, .snapshot_s = NAN, .stop_s = NAN, .at_s = NAN, .years = NAN};
     *help = false;
     opterr = 0;
     optind = 1;

@@ -19,6 +19,7 @@ typedef enum TwCommand {
     TW_POWERFLOW = 0x1000,
     TW_THERMAL = 0x2000,
     TW_NETWORK = 0x4000,
+    TW_AVAILABILITY = 0x800,
     TW_ALL = 0xffff,
 } TwCommand;
 
@@ -64,7 +65,7 @@ typedef struct TwOptions {
     int block_tokens;     // trace: 0: the default
     int shard, shards;    // study: this part of so many; 0 of 0: all
     const char *out, *explain, *screenshot, *view, *size, *theme, *plot, *output, *traffic_class, *format, *export_format, *restore, *at;
-    double snapshot_s, stop_s, at_s;    // NaN: not asked
+    double snapshot_s, stop_s, at_s, years;    // NaN: not asked
     bool undisturbed, json, quiet, verbose, resolved, strict, force, dry_run, retry_failed, merge, no_plots;
     int color;    // 0 auto, 1 always, 2 never
     // powerflow, as given; NULL: not given

@@ -143,28 +143,31 @@ double tw_accounts_carbon(const TwPlant *plant, double time_s)
     return a->carbon_hour_g_kwh[(int)(fmod(plant->start_of_year_s + time_s, 86400.0) / 3600.0) % 24];
 }
 
-double tw_accounts_solar_w(const TwPlant *plant, double time_s)
+double tw_accounts_solar_share(const TwPlant *plant, double time_s)
 {
-    if (!(plant->site.solar_w > 0.0)) return 0.0;
-    return plant->site.solar_w * tw_solar_share(plant->site.latitude_deg, plant->start_of_year_s + time_s) *
-           plant->site.solar_clearness;
+    return tw_solar_share(plant->site.latitude_deg, plant->start_of_year_s + time_s) * plant->site.solar_clearness;
 }
 
-void tw_accounts_book(const TwPlant *plant, void *block, double utility_w, bool under_target, double from_s,
+void tw_accounts_book(const TwPlant *plant, void *block, TwSupply supply, bool under_target, double from_s,
                       double until_s)
 {
     TwAccounts *a = tw_at(block, plant->accounts.state);
     double window_s = until_s - from_s, mid_s = 0.5 * (from_s + until_s);
-    double solar_w = fmin(tw_accounts_solar_w(plant, mid_s), utility_w), bought_w = utility_w - solar_w;
+    double bought_w = supply.bought_w, solar_w = supply.solar_w;
+    double utility_w = bought_w + solar_w + supply.generated_w, made_kwh = supply.generated_w * window_s / 3.6e6;
     double bought_j = bought_w * window_s, kwh = bought_j / 3.6e6, solar_kwh = solar_w * window_s / 3.6e6;
     double price = tw_accounts_price(plant, mid_s), carbon = tw_accounts_carbon(plant, mid_s);
     a->bought_j += bought_j;
     a->solar_j += solar_w * window_s;
-    a->energy_usd += kwh * price + solar_kwh * plant->site.solar_usd_kwh;
-    a->carbon_g += kwh * carbon + solar_kwh * plant->site.solar_g_kwh;
+    a->generated_j += supply.generated_w * window_s;
+    double own_usd = solar_kwh * plant->site.solar_usd_kwh + made_kwh * plant->site.generation_usd_kwh;
+    double own_g = solar_kwh * plant->site.solar_g_kwh + made_kwh * plant->site.generation_g_kwh;
+    a->fuel_usd += own_usd;
+    a->energy_usd += kwh * price + own_usd;
+    a->carbon_g += kwh * carbon + own_g;
     const double market = plant->site.market_g_kwh, marginal = plant->site.marginal_g_kwh;
-    a->market_g += kwh * (isfinite(market) ? market : carbon) + solar_kwh * plant->site.solar_g_kwh;
-    a->marginal_g += kwh * (isfinite(marginal) ? marginal : carbon);
+    a->market_g += kwh * (isfinite(market) ? market : carbon) + own_g;
+    a->marginal_g += kwh * (isfinite(marginal) ? marginal : carbon) + own_g;
     a->price_sum += price * window_s;
     a->carbon_sum += carbon * window_s;
     tw_demand_add(&a->demand, bought_j, from_s, until_s, plant->tariff.demand_window_s, plant->tariff.demand_period_s);

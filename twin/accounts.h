@@ -1,15 +1,17 @@
 // Money and carbon of a run: what is bought when, at which price, from which grid; and when it pays to draw less.
 //
-// Electricity comes from the feeds; a site's own solar power stands before the meter and what it gives is not bought
-// (nothing is sold back). Price: a series, or the hours of the week, or one number. Carbon: a series, or the hours of
-// the day, or one number; beside it what the contract says (market) and what one more kWh causes (marginal).
+// Electricity comes from the feeds; what generators, turbines and the sun give on the site is not bought, it has a cost
+// and carbon of its own (nothing is sold back). Price: a series, or the hours of the week, or one number. Carbon: a
+// series, or the hours of the day, or one number; beside it what the contract says (market) and what one more kWh
+// causes (marginal).
 #pragma once
 
 #include "twin/plant.h"
 
 // Lies in the block.
 typedef struct TwAccounts {
-    double bought_j, solar_j;
+    double bought_j, solar_j, generated_j;
+    double fuel_usd;    // of energy_usd: what generation on the site cost
     double energy_usd, carbon_g, market_g, marginal_g;
     double curtailed_j;    // not drawn under load targets and curtailments, against the quarter of an hour before
     double baseline_w;     // mean draw of about the last quarter of an hour without a target
@@ -24,12 +26,17 @@ bool tw_accounts_compile(TwPlant *plant, const char *facility_path, TwErrors *er
 void tw_accounts_layout(TwPlant *plant, TwLayout *layout);
 const TwAccounts *tw_accounts(const TwPlant *plant, const void *block);
 
-double tw_accounts_price(const TwPlant *plant, double time_s);     // USD/kWh
-double tw_accounts_carbon(const TwPlant *plant, double time_s);    // g/kWh of the location
-double tw_accounts_solar_w(const TwPlant *plant, double time_s);
+double tw_accounts_price(const TwPlant *plant, double time_s);          // USD/kWh
+double tw_accounts_carbon(const TwPlant *plant, double time_s);         // g/kWh of the location
+double tw_accounts_solar_share(const TwPlant *plant, double time_s);    // of rated power that the sun gives
 
-// Books a window: utility_w from the feeds; under_target: some feed has a load target in force.
-void tw_accounts_book(const TwPlant *plant, void *block, double utility_w, bool under_target, double from_s,
+// Mean powers of a window: bought, from the sun, from generators and turbines.
+typedef struct TwSupply {
+    double bought_w, solar_w, generated_w;
+} TwSupply;
+
+// Books a window; under_target: some feed has a load target in force.
+void tw_accounts_book(const TwPlant *plant, void *block, TwSupply supply, bool under_target, double from_s,
                       double until_s);
 
 // Whether the price asks for a change at now_s: 1 curtail, -1 end, 0 neither.

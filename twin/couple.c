@@ -261,15 +261,22 @@ static void tell(const TwPlant *plant, void *block, TwScratch *s, int64_t until_
     s->dropped_tokens = tokens;
 }
 
-// Solar generation of a clear day: half a sine from six to six, at the local time of the site.
+// Solar generation now: clear-sky power of the site's sun times what clouds leave of it on average.
 static void shine(const TwPlant *plant, void *block, double time_s)
 {
-    static const double pi = 3.14159265358979323846;
-    double hour = fmod(plant->start_of_year_s + time_s, 86400.0) / 3600.0,
-           share = fmax(sin(pi * (hour - 6.0) / 12.0), 0.0);
+    double share = tw_accounts_solar_share(plant, time_s);
     for (int i = 0; i < plant->element_count; i++)
         if (strcmp(plant->elements[i].kind, "solar") == 0)
             tw_power_set_available(plant->power, block, i, share * plant->elements[i].rated_w);
+}
+
+// Of the generation on the site, what the sun gave.
+static double solar_w(const TwPlant *plant, const TwWindow *w)
+{
+    double sum = 0.0;
+    for (int i = 0; i < plant->element_count; i++)
+        if (strcmp(plant->elements[i].kind, "solar") == 0) sum += w->element_w[i];
+    return sum;
 }
 
 bool tw_couple(const TwPlant *plant, void *block, TwScratch *s, int64_t from_ns, int64_t until_ns, TwError *error)
@@ -356,7 +363,9 @@ bool tw_couple(const TwPlant *plant, void *block, TwScratch *s, int64_t from_ns,
     book(plant, block, s, &power, &heat, released_j, window_s);
     count_work(plant, block, s, window_s);
     tell(plant, block, s, until_ns, window_s);
-    tw_accounts_book(plant, block, power.utility_w - power.generation_w, under_target(plant, block), from_s, until_s);
+    const TwSupply supply = {power.utility_w - power.generation_w, solar_w(plant, w),
+                             power.generation_w - solar_w(plant, w)};
+    tw_accounts_book(plant, block, supply, under_target(plant, block), from_s, until_s);
     tw_story_supply(plant, block, until_ns, -1);
     m->time_ns = until_ns;
     return true;

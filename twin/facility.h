@@ -16,7 +16,8 @@ typedef struct TwSiteRow {
     TwReals carbon_hours_g_kwh;             // by hour of the day; empty: constant
     const char *carbon_file;                // series; wins over both
     double market_g_kwh, marginal_g_kwh;    // NaN: as the location
-    double solar_w, solar_clearness, solar_usd_kwh, solar_g_kwh, latitude_deg;
+    double solar_clearness, solar_usd_kwh, solar_g_kwh, latitude_deg;
+    double generation_usd_kwh, generation_g_kwh;    // of turbines and generators
     double elevation_m;
     const char *note;    // what stands in for what
 } TwSiteRow;

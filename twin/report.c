@@ -259,6 +259,8 @@ static void add_carbon(TwReport *report, const TwState *state)
     add(report, "carbon.marginal_kg", "kg", "the same at the margin of the grid", a->marginal_g * 1e-3);
     add(report, "carbon.embodied_kg", "kg", "of making the racks, their share of the span", b.embodied_kg);
     add(report, "carbon.intensity_g_per_kwh", "g/kWh", "mean of the grid over the span", over(a->carbon_sum, span_s));
+    add(report, "carbon.generation_share", "1", "of electricity from own turbines and generators",
+        over(a->generated_j, m->utility_j));
     add(report, "carbon.solar_share", "1", "of electricity from own solar power", over(a->solar_j, m->utility_j));
 }
 

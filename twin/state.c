@@ -8,6 +8,7 @@
 #include "twin/couple.h"
 #include "twin/fabric.h"
 #include "twin/failures.h"
+#include "twin/ride.h"
 #include "twin/series.h"
 #include "twin/story.h"
 
@@ -286,7 +287,7 @@ static void dip(TwState *state, int element, double voltage, double for_s, int e
             tw_story_add(plant, state->block, now_ns, TW_HAPPENED_LATCHED, entry, e, 1, 0.0);
         }
     }
-    if (!tw_rides_through(tw_itic, voltage, for_s)) set_service(state, element, false);
+    if (!tw_rides(voltage, for_s)) set_service(state, element, false);
     tw_story_cost(plant, state->block, entry, transferred, before_w - settle(state));
 }
 
@@ -295,7 +296,7 @@ static void dip_end(TwState *state, int element, double voltage, double for_s)
     const TwPlant *plant = state->plant;
     const uint8_t *latched = tw_at_const(state->block, plant->slot.latched);
     int64_t now_ns = tw_state_meters(state)->time_ns;
-    if (!tw_rides_through(tw_itic, voltage, for_s)) set_service(state, element, true);
+    if (!tw_rides(voltage, for_s)) set_service(state, element, true);
     double wait_s = plant->ride.return_s;
     for (int e = 0; e < plant->element_count; e++) {
         if (latched[e] || !first_store_below(state, e, element)) continue;

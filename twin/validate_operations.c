@@ -6,6 +6,7 @@
 #include "models/power/power.h"
 #include "models/workload/training.h"
 #include "sim/data.h"
+#include "twin/ride.h"
 #include "twin/state.h"
 
 #include <math.h>
@@ -214,6 +215,65 @@ static bool sharing(TwValidation *v)
     return true;
 }
 
+// --- the Blueprint's power-failure panel
+// ------------------------------------------------------------------------------
+
+enum { PANELS = 4, WHIPS = 8 };
+
+// Power of the first live of `count` cords of a rack that draws draw_w when `failed` of them are out.
+static bool cords(int count, int failed, double draw_w, double *each_w)
+{
+    const char *names[WHIPS + 1] = {"utility", "a", "b", "c", "d", "e", "f", "g", "h"};
+    TwElementRow elements[WHIPS + 1] = {element("feed", "", INFINITY)};
+    int ends[WHIPS];
+    for (int i = 0; i < count; i++) {
+        elements[i + 1] = element("panel", "utility", 500e3);
+        ends[i] = i + 1;
+    }
+    TwPowerRack rack = {.name = "row", .element = 1, .peak_w = draw_w, .cord_count = count, .cords = ends};
+    const TwPowerSpec spec = {count + 1, 1, 0, names, elements, &rack, NULL};
+    TwErrors *errors = tw_errors_create();
+    TwLayout layout = {0};
+    TwPower *power;
+    bool good = tw_power_create(&power, &spec, &layout, errors);
+    tw_errors_destroy(errors);
+    if (!good) return false;
+    void *block = tw_block_create(&layout);
+    if (!block) abort();
+    double element_w[WHIPS + 1], loss_w[WHIPS + 1];
+    bool on;
+    TwPowerOut out = {.element_w = element_w, .loss_w = loss_w, .rack_on = &on};
+    tw_power_start(power, block);
+    for (int i = 0; i < failed; i++) tw_power_set_service(power, block, i + 1, false);
+    tw_power_settle(power, block, 0.0, &draw_w, NULL, &out);
+    *each_w = on ? element_w[count] : 0.0;
+    tw_block_destroy(block);
+    tw_power_destroy(power);
+    return true;
+}
+
+static bool panels(TwValidation *v)
+{
+    static const double panel_kw[] = {383, 510, 766, 1531, 0}, whip_kw[] = {22, 29, 43, 87, 0};
+    static const char *const ids[] = {"E1", "E2", "E3", "E4", "E5"};
+    for (int f = 0; f <= PANELS; f++) {
+        double panel_w, whip_w;
+        char what[80];
+        if (!cords(PANELS, f, 1531e3, &panel_w) || !cords(WHIPS, 2 * f, 173e3, &whip_w)) return false;
+        snprintf(what, sizeof what, "EDP 1.5, %d of 4 panels failed: a panel", f);
+        tw_validation_row(v, ids[f], what, "kW", panel_w * 1e-3, panel_kw[f], TW_ABSOLUTE, 0.5, "DSX Blueprint");
+        tw_validation_row(v, ids[f], "  a whip of a rack of 173 kW", "kW", whip_w * 1e-3, whip_kw[f], TW_ABSOLUTE, 0.5,
+                          "DSX Blueprint");
+        if (panel_w > 500e3)
+            tw_validation_row(v, ids[f], "  how long an IEC EI breaker lets it last", "s",
+                              tw_ride_trip_s(panel_w / 500e3), NAN, TW_SHOWN, 0.0, "IEC 60255");
+    }
+    // O13: capping reacts within ten seconds of an overload of a half
+    tw_validation_row(v, "O13", "cap reaction 10 s at 1.5 on EI: travel of the breaker", "1", tw_ride_travel(1.5, 10.0),
+                      0.15625, TW_RELATIVE, 1e-9, CLOSED_FORM);
+    return true;
+}
+
 // --- grid and money
 // ---------------------------------------------------------------------------------------------------
 
@@ -324,6 +384,7 @@ bool tw_validate_operations(TwValidation *v, const char *file, TwError *error)
     backup(v);
     jobs(v);
     monte_carlo(v);
+    if (!panels(v)) return tw_fail(error, TW_NUMERICAL, "the panels of the power-failure case do not compile");
     if (!sharing(v)) return tw_fail(error, TW_NUMERICAL, "a tree of the reference cases does not compile");
     grid(v);
     money(v);

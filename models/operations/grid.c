@@ -20,16 +20,6 @@ double tw_curtailed_j(double cut_w, double span_s, double ramp_s, bool inside)
     return cut_w * (inside ? span_s - ramp_s : span_s + ramp_s);
 }
 
-// Information Technology Industry Council curve, 2000: what IT equipment rides through (below nominal).
-const TwVoltageCorner tw_itic[] = {{0.020, 0.0}, {0.5, 0.7}, {INFINITY, 0.9}};
-
-bool tw_rides_through(const TwVoltageCorner *curve, double voltage_pu, double duration_s)
-{
-    const TwVoltageCorner *c = curve;
-    while (duration_s > c->duration_s) c++;
-    return voltage_pu >= c->voltage_pu;
-}
-
 bool tw_dip_latches(TwDips *dips, double now_s, int limit, double within_s)
 {
     int kept = 0;

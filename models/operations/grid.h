@@ -2,7 +2,7 @@
 //
 // Words of DSX Flex 1.7.0 (NVIDIA dsx-exchange, schemas/asyncapi/dsx-flex): warning up to and including 20 % above the
 // target, critical beyond. A store that rides through dips latches on its cells after `count` dips inside `within_s`,
-// counted over t > now - within_s. ITE voltage tolerance: corners of (duration, voltage), ITIC by default.
+// counted over t > now - within_s.
 #pragma once
 
 #include <stdbool.h>
@@ -13,14 +13,6 @@ const char *tw_breach_word(TwBreach breach);
 
 // Energy not drawn by a curtailment of cut_w for span_s, with linear ramps of ramp_s inside the window or outside it.
 double tw_curtailed_j(double cut_w, double span_s, double ramp_s, bool inside);
-
-// Corners of a tolerance curve: voltage in pu that must be ridden through for at most duration_s.
-typedef struct TwVoltageCorner {
-    double duration_s, voltage_pu;
-} TwVoltageCorner;
-extern const TwVoltageCorner tw_itic[];    // ends with duration INFINITY
-// Whether equipment rides through a dip to voltage_pu that lasts for duration_s.
-bool tw_rides_through(const TwVoltageCorner *curve, double voltage_pu, double duration_s);
 
 // Dips of one store: a ring of the last times.
 enum { TW_DIPS = 16 };

@@ -1,0 +1,404 @@
+#include "twin/availability.h"
+
+#include "models/operations/reliability.h"
+#include "sim/json.h"
+#include "twin/failures.h"
+#include "twin/reference.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *const tw_layer_names[TW_LAYERS] = {"power", "cooling", "compute", "all"};
+
+enum { MOST_OPEN = 4096 };
+
+// A broken part. ready_h: when it is whole again, INFINITY while it waits; swapped: a spare stands in and it is in the
+// shop.
+typedef struct Broken {
+    int class, part;
+    double since_h, ready_h, stock_h;
+    bool used, waits, swapped;
+} Broken;
+
+typedef struct Sim {
+    const TwPlant *plant;
+    uint32_t replication;
+    uint64_t *draws;      // [class]
+    double *next_h;       // [class]
+    double **timer_h;     // [class] of a Weibull class
+    int *crew, *spare;    // free
+    Broken *broken;
+    int high;         // entries of broken in use
+    int *out;         // [element]
+    bool *alive;      // [element]
+    int *pump_out;    // [cdu]
+    int *rack_out;    // [rack]
+    int *down;        // [replica]
+    int64_t down_gpus;
+    int *rack_down_gpus;
+    int last_class;
+    double crew_h;
+    int64_t spares_used;
+} Sim;
+
+static void draw(Sim *s, int class, uint32_t purpose, double u[4])
+{
+    uint32_t w[4];
+    tw_random4(s->plant->failures.classes[class].stream, s->draws[class]++, s->replication * 2 + purpose,
+               TW_PURPOSE_DESIGN, w);
+    for (int k = 0; k < 4; k++) u[k] = tw_uniform(w[k]);
+}
+
+static void schedule(Sim *s, int class, double now_h)
+{
+    const TwFailureClass *c = &s->plant->failures.classes[class];
+    s->next_h[class] = INFINITY;
+    if (c->count == 0) return;
+    if (c->shape == 1.0) {
+        double u[4];
+        draw(s, class, 0, u);
+        s->next_h[class] = now_h + tw_draw_exponential(u[0], c->mtbf_h / c->count);
+        return;
+    }
+    for (int i = 0; i < c->count; i++) s->next_h[class] = fmin(s->next_h[class], s->timer_h[class][i]);
+}
+
+static int replica_of(const TwPlant *plant, int gpu)
+{
+    int low = 0, high = plant->replica_count - 1;
+    while (low < high) {
+        int mid = (low + high + 1) / 2;
+        if (plant->replica_gpu[mid] <= gpu)
+            low = mid;
+        else
+            high = mid - 1;
+    }
+    return low;
+}
+
+static void set_part(Sim *s, int class, int part, int step)
+{
+    const TwPlant *plant = s->plant;
+    switch (plant->failures.classes[class].victims) {
+    case TW_VICTIM_GPU: {
+        int r = replica_of(plant, part), was = s->down[r];
+        s->down[r] += step;
+        int gpus = plant->replica_gpus[r] * ((s->down[r] > 0) - (was > 0));
+        s->down_gpus += gpus;
+        s->rack_down_gpus[plant->replica_rack[r]] += gpus;
+        break;
+    }
+    case TW_VICTIM_RACK:
+        s->rack_out[part] += step;
+        break;
+    case TW_VICTIM_ELEMENT:
+        s->out[part] += step;
+        break;
+    case TW_VICTIM_PUMP:
+        s->pump_out[part] += step;
+        break;
+    }
+    if (step > 0) s->last_class = class;
+}
+
+static bool lives(Sim *s, int e, int depth)
+{
+    const TwElementRow *row = &s->plant->elements[e];
+    if (s->out[e] > 0) return false;
+    if (!row->from[0] || depth > s->plant->element_count) return depth <= s->plant->element_count;
+    if (s->alive[s->plant->power->parent[e]]) return true;
+    if (!row->second[0]) return false;
+    for (int i = 0; i < s->plant->element_count; i++)
+        if (strcmp(s->plant->element_names[i], row->second) == 0) return s->alive[i];
+    return false;
+}
+
+// Who is alive: a fixed point, because second sources may lie anywhere.
+static void spread(Sim *s)
+{
+    int n = s->plant->element_count;
+    for (int e = 0; e < n; e++) s->alive[e] = !s->plant->elements[e].from[0] && s->out[e] == 0;
+    for (bool changed = true; changed;) {
+        changed = false;
+        for (int e = 0; e < n; e++) {
+            bool is = lives(s, e, 0);
+            if (is == s->alive[e]) continue;
+            s->alive[e] = is;
+            changed = changed || is;
+        }
+    }
+}
+
+static void begin_repairs(Sim *s, double now_h, TwAvailability *sum)
+{
+    const TwFailurePlan *plan = &s->plant->failures;
+    for (;;) {
+        int next = -1;
+        for (int i = 0; i < s->high; i++) {
+            const Broken *b = &s->broken[i];
+            if (!b->used || !b->waits) continue;
+            const TwFailureClass *c = &plan->classes[b->class];
+            if ((c->crew >= 0 && s->crew[c->crew] <= 0) || (c->spares >= 0 && s->spare[b->class] <= 0)) continue;
+            if (next < 0 || b->since_h < s->broken[next].since_h) next = i;
+        }
+        if (next < 0) return;
+        Broken *b = &s->broken[next];
+        const TwFailureClass *c = &plan->classes[b->class];
+        double u[4];
+        draw(s, b->class, 1, u);
+        double hours = tw_draw_lognormal(u[0], c->mttr_h, c->deviation);
+        if (c->crew >= 0) s->crew[c->crew]--;
+        if (c->spares >= 0) s->spare[b->class]--, s->spares_used++;
+        b->waits = false;
+        b->ready_h = now_h + hours;
+        b->stock_h = c->spares >= 0 ? now_h + c->lead_h : INFINITY;
+        s->crew_h += c->crew >= 0 ? hours : 0.0;
+        sum->classes[b->class].crew_wait_h += now_h - b->since_h;
+    }
+}
+
+static void fail(Sim *s, int class, double now_h, TwAvailability *sum)
+{
+    const TwFailureClass *c = &s->plant->failures.classes[class];
+    double u[4];
+    int which = 0;
+    if (c->shape == 1.0) {
+        draw(s, class, 0, u);
+        which = (int)(u[0] * c->count);
+    } else {
+        while (which + 1 < c->count && s->timer_h[class][which] > now_h) which++;
+        draw(s, class, 0, u);
+        s->timer_h[class][which] = now_h + c->mttr_h + tw_draw_weibull(u[0], c->mtbf_h, c->shape);
+    }
+    schedule(s, class, now_h);
+    int part = c->parts ? c->parts[which] : which, unused = -1;
+    for (int i = 0; i < s->high; i++) {
+        const Broken *b = &s->broken[i];
+        if (b->used && b->class == class && b->part == part && !b->swapped) return;
+        if (!b->used && unused < 0) unused = i;
+    }
+    if (unused < 0 && s->high < MOST_OPEN) unused = s->high++;
+    if (unused < 0) return;
+    sum->classes[class].failures_per_year += 1.0;
+    s->broken[unused] = (Broken){class, part, now_h, INFINITY, INFINITY, true, true, false};
+    set_part(s, class, part, 1);
+    if (c->swap_h > 0.0 && (c->spares < 0 || s->spare[class] > 0)) {
+        if (c->spares >= 0) s->spare[class]--, s->spares_used++;
+        draw(s, class, 1, u);
+        s->broken[unused].waits = false;
+        s->broken[unused].ready_h = now_h + c->swap_h;
+        s->broken[unused].stock_h = now_h + c->swap_h + tw_draw_lognormal(u[0], c->mttr_h, c->deviation);
+    }
+    begin_repairs(s, now_h, sum);
+}
+
+// Shares of the racks that are powered, cooled, whole; and all of it.
+static void shares(const Sim *s, double share[TW_LAYERS])
+{
+    const TwPlant *plant = s->plant;
+    double power = 0.0, cooling = 0.0, gpus = 0.0, all = 0.0, total = 0.0;
+    bool plant_runs = true;
+    for (int i = 1; i < plant->load_count; i++)
+        if (plant->thermal->load_cdu[i - 1] < 0) plant_runs = plant_runs && s->alive[plant->load_element[i]];
+    for (int i = 0; i < plant->rack_count; i++) {
+        const TwRackPlan *rack = &plant->racks[i];
+        bool on = s->alive[rack->element];
+        for (int k = 0; k < rack->cord_count; k++) on = on || s->alive[rack->cords[k]];
+        on = on && s->rack_out[i] == 0;
+        bool cool = plant_runs;
+        if (rack->cdu >= 0) {
+            cool = cool && s->pump_out[rack->cdu] == 0;
+            for (int l = 1; l < plant->load_count; l++)
+                if (plant->thermal->load_cdu[l - 1] == rack->cdu) cool = cool && s->alive[plant->load_element[l]];
+        }
+        double whole = (double)(rack->serving_gpus - s->rack_down_gpus[i]);
+        power += on;
+        cooling += cool;
+        gpus += whole;
+        all += on && cool ? whole : 0.0;
+        total += (double)rack->serving_gpus;
+    }
+    share[TW_LAYER_POWER] = power / plant->rack_count;
+    share[TW_LAYER_COOLING] = cooling / plant->rack_count;
+    share[TW_LAYER_COMPUTE] = total > 0.0 ? gpus / total : 1.0;
+    share[TW_LAYER_ALL] = total > 0.0 ? all / total : 1.0;
+}
+
+static void replicate(Sim *s, double span_h, double up[TW_LAYERS], TwAvailability *sum)
+{
+    const TwPlant *plant = s->plant;
+    const TwFailurePlan *plan = &plant->failures;
+    memset(s->out, 0, (size_t)plant->element_count * sizeof *s->out);
+    memset(s->pump_out, 0, (size_t)plant->cdu_count * sizeof *s->pump_out);
+    memset(s->rack_out, 0, (size_t)plant->rack_count * sizeof *s->rack_out);
+    memset(s->rack_down_gpus, 0, (size_t)plant->rack_count * sizeof *s->rack_down_gpus);
+    memset(s->down, 0, (size_t)plant->replica_count * sizeof *s->down);
+    s->high = 0;
+    for (int i = 0; i < plan->crew_count; i++) s->crew[i] = plan->crews[i].count;
+    for (int i = 0; i < plan->class_count; i++) {
+        const TwFailureClass *c = &plan->classes[i];
+        s->draws[i] = 0;
+        s->spare[i] = c->spares;
+        for (int k = 0; k < c->count && c->shape != 1.0; k++) {
+            double u[4];
+            draw(s, i, 0, u);
+            s->timer_h[i][k] = tw_draw_weibull(u[0], c->mtbf_h, c->shape);
+        }
+        schedule(s, i, 0.0);
+    }
+    double now_h = 0.0, share[TW_LAYERS];
+    for (int k = 0; k < TW_LAYERS; k++) up[k] = 0.0;
+    spread(s);
+    shares(s, share);
+    while (now_h < span_h) {
+        double next_h = span_h;
+        int class = -1, ready = -1, stock = -1;
+        for (int i = 0; i < plan->class_count; i++)
+            if (s->next_h[i] < next_h) next_h = s->next_h[i], class = i;
+        for (int i = 0; i < s->high; i++) {
+            if (!s->broken[i].used) continue;
+            if (!s->broken[i].swapped && s->broken[i].ready_h < next_h)
+                next_h = s->broken[i].ready_h, ready = i, class = stock = -1;
+            if (s->broken[i].stock_h < next_h) next_h = s->broken[i].stock_h, stock = i, class = ready = -1;
+        }
+        double step_h = next_h - now_h;
+        for (int k = 0; k < TW_LAYERS; k++) up[k] += share[k] * step_h;
+        if (share[TW_LAYER_ALL] < 1.0)
+            sum->classes[s->last_class].rack_hours_per_year +=
+                (1.0 - share[TW_LAYER_ALL]) * step_h * plant->rack_count * plant->rack_scale;
+        now_h = next_h;
+        if (now_h >= span_h) break;
+        if (class >= 0) {
+            fail(s, class, now_h, sum);
+        } else if (ready >= 0) {
+            Broken *b = &s->broken[ready];
+            const TwFailureClass *c = &plan->classes[b->class];
+            set_part(s, b->class, b->part, -1);
+            bool swap = c->swap_h > 0.0 && isfinite(b->stock_h) && b->stock_h > b->ready_h;
+            if (!swap && c->crew >= 0) s->crew[c->crew]++;
+            b->swapped = true;
+            if (!isfinite(b->stock_h)) b->used = false;
+            begin_repairs(s, now_h, sum);
+        } else {
+            Broken *b = &s->broken[stock];
+            if (plan->classes[b->class].spares >= 0) s->spare[b->class]++;
+            b->stock_h = INFINITY;
+            if (b->swapped) b->used = false;
+            begin_repairs(s, now_h, sum);
+        }
+        spread(s);
+        shares(s, share);
+    }
+    for (int k = 0; k < TW_LAYERS; k++) up[k] /= span_h;
+}
+
+// Student's t at 97.5 % (Cornish-Fisher in 1/n; within 1 % from n = 5).
+static double student(int degrees)
+{
+    double z = 1.959963984540054, n = degrees;
+    return z + (z * z * z + z) / (4.0 * n) + (5.0 * pow(z, 5) + 16.0 * z * z * z + 3.0 * z) / (96.0 * n * n);
+}
+
+bool tw_availability_run(TwAvailability *a, const TwPlant *plant, double years, int replications, TwError *error)
+{
+    const TwFailurePlan *plan = &plant->failures;
+    *a = (TwAvailability){.years = years, .replications = replications};
+    if (plan->class_count == 0)
+        return tw_fail(error, TW_BAD_INPUT, "%s: operations.failures is empty: nothing breaks", plant->facility);
+    TwArena *arena = tw_arena_create();
+    Sim s = {.plant = plant,
+             .draws = TW_TAKE(arena, plan->class_count, uint64_t),
+             .next_h = TW_TAKE(arena, plan->class_count, double),
+             .timer_h = TW_TAKE(arena, plan->class_count, double *),
+             .crew = TW_TAKE(arena, plan->crew_count + 1, int),
+             .spare = TW_TAKE(arena, plan->class_count, int),
+             .broken = TW_TAKE(arena, MOST_OPEN, Broken),
+             .out = TW_TAKE(arena, plant->element_count, int),
+             .alive = TW_TAKE(arena, plant->element_count, bool),
+             .pump_out = TW_TAKE(arena, plant->cdu_count + 1, int),
+             .rack_out = TW_TAKE(arena, plant->rack_count, int),
+             .down = TW_TAKE(arena, plant->replica_count + 1, int),
+             .rack_down_gpus = TW_TAKE(arena, plant->rack_count, int)};
+    for (int i = 0; i < plan->class_count; i++) s.timer_h[i] = TW_TAKE(arena, plan->classes[i].count + 1, double);
+    a->classes = calloc((size_t)plan->class_count, sizeof *a->classes);
+    if (!a->classes) abort();
+
+    double sum[TW_LAYERS] = {0.0}, square[TW_LAYERS] = {0.0};
+    for (int r = 0; r < replications; r++) {
+        double up[TW_LAYERS];
+        s.replication = (uint32_t)r + 1;
+        replicate(&s, years * 8760.0, up, a);
+        // of what is lost, so that five nines keep their digits
+        for (int k = 0; k < TW_LAYERS; k++) {
+            sum[k] += 1.0 - up[k];
+            square[k] += (1.0 - up[k]) * (1.0 - up[k]);
+        }
+    }
+    double n = replications, all_years = n * years;
+    for (int k = 0; k < TW_LAYERS; k++) {
+        double mean = sum[k] / n, spread2 = n > 1.0 ? fmax(square[k] / n - mean * mean, 0.0) / (n - 1.0) : NAN;
+        double half = n > 1.0 ? student(replications - 1) * sqrt(spread2) : NAN;
+        a->layer[k] = (TwLayerResult){1.0 - mean, fmax(1.0 - mean - half, 0.0), fmin(1.0 - mean + half, 1.0)};
+    }
+    for (int i = 0; i < plan->class_count; i++) {
+        TwClassResult *c = &a->classes[i];
+        c->crew_wait_h = c->failures_per_year > 0.0 ? c->crew_wait_h / c->failures_per_year : 0.0;
+        c->failures_per_year /= all_years;
+        c->rack_hours_per_year /= all_years;
+        c->analytic = tw_availability(plan->classes[i].mtbf_h, plan->classes[i].swap_h > 0.0 ? plan->classes[i].swap_h
+                                                                                             : plan->classes[i].mttr_h);
+    }
+    a->crew_hours_per_year = s.crew_h / all_years;
+    a->spares_used = s.spares_used;
+    tw_arena_destroy(arena);
+    return true;
+}
+
+void tw_availability_end(TwAvailability *a) { free(a->classes); }
+
+static double nines(double availability) { return availability < 1.0 ? -log10(1.0 - availability) : INFINITY; }
+
+void tw_availability_print(const TwAvailability *a, const TwPlant *plant, FILE *f)
+{
+    fprintf(f, "%s: %d times %g years of failures and repairs, nothing else; seed %lld\n\n", plant->facility,
+            a->replications, a->years, (long long)plant->run.seed);
+    fprintf(f, "  %-10s %14s  %-28s %8s %12s\n", "layer", "availability", "95 % interval", "nines", "h a year");
+    for (int k = 0; k < TW_LAYERS; k++)
+        fprintf(f, "  %-10s %14.9f  %.9f to %.9f %8.2f %12.4g\n", tw_layer_names[k], a->layer[k].availability,
+                a->layer[k].low, a->layer[k].high, nines(a->layer[k].availability),
+                (1.0 - a->layer[k].availability) * 8760.0);
+    fprintf(f, "\n  %-16s %8s %14s %14s %12s %16s\n", "what breaks", "parts", "failures/a", "rack-hours/a", "wait h",
+            "one part alone");
+    for (int i = 0; i < plant->failures.class_count; i++)
+        fprintf(f, "  %-16s %8d %14.4g %14.4g %12.4g %16.9f\n", plant->failures.classes[i].name,
+                plant->failures.classes[i].count, a->classes[i].failures_per_year, a->classes[i].rack_hours_per_year,
+                a->classes[i].crew_wait_h, a->classes[i].analytic);
+    fprintf(f, "\n  crews work %.4g h a year; %.4g spares a year\n", a->crew_hours_per_year,
+            (double)a->spares_used / (a->years * a->replications));
+}
+
+void tw_availability_json(const TwAvailability *a, const TwPlant *plant, FILE *f)
+{
+    fprintf(f, "{\n  \"schema\": \"tokenworks-availability 1\",\n  \"facility\": ");
+    tw_json_text(f, plant->facility);
+    fprintf(f, ",\n  \"seed\": %lld,\n  \"years\": %.17g,\n  \"replications\": %d,\n  \"layers\": {",
+            (long long)plant->run.seed, a->years, a->replications);
+    for (int k = 0; k < TW_LAYERS; k++)
+        fprintf(f,
+                "%s\n    \"%s\": {\"availability\": %.17g, \"low\": %.17g, \"high\": %.17g, \"hours_per_year\": %.17g}",
+                k ? "," : "", tw_layer_names[k], a->layer[k].availability, a->layer[k].low, a->layer[k].high,
+                (1.0 - a->layer[k].availability) * 8760.0);
+    fprintf(f, "\n  },\n  \"classes\": {");
+    for (int i = 0; i < plant->failures.class_count; i++) {
+        fprintf(f, "%s\n    ", i ? "," : "");
+        tw_json_text(f, plant->failures.classes[i].name);
+        fprintf(f,
+                ": {\"parts\": %d, \"failures_per_year\": %.17g, \"rack_hours_per_year\": %.17g, \"wait_h\": %.17g, "
+                "\"part_availability\": %.17g}",
+                plant->failures.classes[i].count, a->classes[i].failures_per_year, a->classes[i].rack_hours_per_year,
+                a->classes[i].crew_wait_h, a->classes[i].analytic);
+    }
+    fprintf(f, "\n  },\n  \"crew_hours_per_year\": %.17g,\n  \"spares_per_year\": %.17g\n}\n", a->crew_hours_per_year,
+            (double)a->spares_used / (a->years * a->replications));
+}
