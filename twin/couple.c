@@ -4,6 +4,7 @@
 
 #include "twin/accounts.h"
 #include "twin/story.h"
+#include "twin/uptime.h"
 
 #include <assert.h>
 #include <math.h>
@@ -253,6 +254,7 @@ static void tell(const TwPlant *plant, void *block, TwScratch *s, int64_t until_
     tw_story_window(plant, block,
                     &(TwStoryWindow){.tokens = s->tokens,
                                      .loading_fraction = s->window.loading_fraction,
+                                     .element_w = s->window.element_w,
                                      .dropped_requests = requests - s->dropped_requests,
                                      .dropped_tokens = (double)(tokens - s->dropped_tokens),
                                      .time_ns = until_ns,
@@ -363,6 +365,7 @@ bool tw_couple(const TwPlant *plant, void *block, TwScratch *s, int64_t from_ns,
     book(plant, block, s, &power, &heat, released_j, window_s);
     count_work(plant, block, s, window_s);
     tell(plant, block, s, until_ns, window_s);
+    tw_uptime_book(plant, block, from_s, until_s);
     const TwSupply supply = {power.utility_w - power.generation_w, solar_w(plant, w),
                              power.generation_w - solar_w(plant, w)};
     tw_accounts_book(plant, block, supply, under_target(plant, block), from_s, until_s);

@@ -14,6 +14,7 @@
 #include "twin/plant_parts.h"
 #include "twin/reference.h"
 #include "twin/story.h"
+#include "twin/uptime.h"
 
 #include <assert.h>
 #include <math.h>
@@ -548,6 +549,7 @@ static bool compile(TwPlant *plant, const TwPlantInput *input, TwShelf *shelf, T
     tw_story_layout(plant, &layout);
     tw_failures_layout(plant, &layout);
     tw_accounts_layout(plant, &layout);
+    tw_uptime_layout(plant, &layout);
     tw_plant_record(plant, &layout);
     plant->state_bytes = layout.bytes;
     return true;

@@ -149,7 +149,8 @@ typedef struct TwFabricPlan {
 
 // Where the story lies in the block (twin/story.h).
 typedef struct TwStorySlots {
-    TwSlot head, entries, acts;    // acts: how many of the power model are told
+    TwSlot head, entries, acts;                // acts: how many of the power model are told
+    TwSlot breach, breach_seen_ns, reached;    // [element] of load targets
     TwSlot mode, mode_now, act, element, below, target, overload, overload_seen_ns;    // [element]
     TwSlot load_on, cdu;                                                               // [load], [cdu]
     TwSlot rack, rack_part, rack_fresh, ready_ns, rate, rate_s;                        // [rack]
@@ -206,6 +207,7 @@ typedef struct TwPlant {
         TwSlot out;        // [element] how many reasons keep it out of service
         TwSlot dips;       // [element] TwDips of a store
         TwSlot latched;    // [element]
+        TwSlot uptime;     // twin/uptime.h
         TwStorySlots story;
     } slot;    // the twin's own arrays
 } TwPlant;

@@ -9,6 +9,7 @@
 #include "twin/limits.h"
 #include "twin/reference.h"
 #include "twin/story.h"
+#include "twin/uptime.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -338,6 +339,19 @@ static void add_limits(TwReport *report, const TwState *state, const TwWorkloadT
     TwLimits limits = tw_limits(state);
     add(report, "service.gpu_utilisation", "1", "GPU time in an iteration",
         over(busy_gpu_s(state), m->gpu_installed_s));
+    static const char *const layers[TW_UPS] = {"power", "cooling", "compute"};
+    static const char *const means[TW_UPS] = {"rack time with power", "rack time at full clock by temperature",
+                                              "GPU time in replicas that can serve"};
+    for (int k = 0; k < TW_UPS; k++) {
+        TwUp up = tw_uptime(plant, tw_state_block(state), k);
+        char path[80];
+        snprintf(path, sizeof path, "availability.%s.mean", layers[k]);
+        add(report, path, "1", means[k], up.mean);
+        snprintf(path, sizeof path, "availability.%s.low", layers[k]);
+        add(report, path, "1", "lower end of its 95 % interval, twenty parts of the span", up.low);
+        snprintf(path, sizeof path, "availability.%s.high", layers[k]);
+        add(report, path, "1", "upper end", up.high);
+    }
     add(report, "service.availability", "1", "rack time with power", 1.0 - over(m->rack_off_s, m->rack_s));
     add(report, "service.rack_hours_lost", "h", "rack-hours without power", m->rack_off_s * plant->rack_scale / 3600.0);
     add_text(report, "limits.binding", "what limited throughput", limits.binding);
@@ -457,6 +471,10 @@ static void add_events(TwReport *report, const TwState *state)
     add(report, "events.tokens_not_made", "1", "output tokens that the racks held back would have made", not_made);
     add(report, "events.tokens_made_up", "1", "output tokens that other racks made above their rate meanwhile",
         made_up);
+    TwWorkloadTotals totals;
+    all_totals(plant, block, &totals);
+    add(report, "availability.tokens", "1", "output tokens made over those and what the events cost",
+        over((double)totals.output_tokens_done, (double)totals.output_tokens_done + lost));
     add(report, "events.tokens_lost", "1",
         "lost to them: not made less made up, at least what the lost requests asked for", lost);
 }

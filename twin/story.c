@@ -3,6 +3,7 @@
 #include "models/thermal/faults.h"
 #include "twin/fabric.h"
 
+#include "models/operations/grid.h"
 #include "twin/failures.h"
 #include "twin/reference.h"
 
@@ -76,6 +77,9 @@ static const struct {
 } kinds[TW_HAPPENINGS] = {
     [TW_HAPPENED_TARGET] = {"target", OF_ELEMENT, 1},
     [TW_HAPPENED_TARGET_END] = {"target_end", OF_ELEMENT, 0},
+    [TW_HAPPENED_REACHED] = {"target_reached", OF_ELEMENT, 0},
+    [TW_HAPPENED_BREACH] = {"breach", OF_ELEMENT, 2},
+    [TW_HAPPENED_BREACH_END] = {"breach_resolved", OF_ELEMENT, 0},
     [TW_HAPPENED_LOST] = {"lost", OF_ELEMENT, 2},
     [TW_HAPPENED_RESTORED] = {"restored", OF_ELEMENT, 0},
     [TW_HAPPENED_SUPPLY] = {"set_supply", OF_CDU, 0},
@@ -183,6 +187,16 @@ void tw_story_text(const TwPlant *plant, const TwEntry *e, char *text, size_t si
         break;
     case TW_HAPPENED_TARGET_END:
         snprintf(text, size, "load target on %s ends", name);
+        break;
+    case TW_HAPPENED_REACHED:
+        snprintf(text, size, "limit of %s at its target after %.4g s", name, e->value);
+        break;
+    case TW_HAPPENED_BREACH:
+        snprintf(text, size, "%s %.4g %% over its target: %s", name, 100.0 * (e->value - 1.0),
+                 tw_breach_word((TwBreach)e->count));
+        break;
+    case TW_HAPPENED_BREACH_END:
+        snprintf(text, size, "%s within its target, after %.4g s", name, e->value);
         break;
     case TW_HAPPENED_LOST:
         snprintf(text, size, "%s lost", name);
@@ -357,6 +371,9 @@ void tw_story_layout(TwPlant *plant, TwLayout *layout)
     s->entries = tw_layout_add(layout, ROOM, sizeof(TwEntry));
     s->mode = tw_layout_add(layout, elements, 1);
     s->mode_now = tw_layout_add(layout, elements, 1);
+    s->breach = tw_layout_add(layout, elements, sizeof(int32_t));
+    s->breach_seen_ns = tw_layout_add(layout, elements, sizeof(int64_t));
+    s->reached = tw_layout_add(layout, elements, 1);
     s->act = tw_layout_add(layout, elements, sizeof(int32_t));
     s->below = tw_layout_add(layout, elements, sizeof(int32_t));
     s->element = tw_layout_add(layout, elements, sizeof(int32_t));
@@ -393,6 +410,7 @@ void tw_story_start(const TwPlant *plant, void *block)
     none(block, s->rack, plant->rack_count);
     none(block, s->rack_part, plant->rack_count);
     none(block, s->act, plant->element_count);
+    none(block, s->breach, plant->element_count);
     bool *load_on = tw_at(block, s->load_on), *serving = tw_at(block, plant->slot.serving);
     unsigned char *mode = tw_at(block, s->mode);
     for (int i = 0; i < plant->load_count; i++) load_on[i] = true;
@@ -822,13 +840,47 @@ static void watch_throttle(const TwPlant *plant, void *block, int64_t time_ns)
     }
 }
 
+// Load targets: reached at the end of the ramp, broken where measured power is above, by how much, and mended.
+static void watch_targets(const TwPlant *plant, void *block, const TwStoryWindow *w)
+{
+    const int32_t *target = tw_at_const(block, plant->slot.story.target);
+    const double *target_w = tw_f64_const(block, plant->slot.target_w);
+    int32_t *breach = ids(block, plant->slot.story.breach);
+    int64_t *seen_ns = tw_i64(block, plant->slot.story.breach_seen_ns);
+    uint8_t *reached = tw_at(block, plant->slot.story.reached);
+    TwEntry *log = entries(plant, block);
+    for (int e = 0; e < plant->element_count; e++) {
+        bool held = target[e] >= 0;
+        double limit_w = held ? tw_power_limit_w(plant->power, block, e) : INFINITY;
+        double over = held && reached[e] && target_w[e] > 0.0 ? w->element_w[e] / target_w[e] : 0.0;
+        if (held && !reached[e] && limit_w <= target_w[e] * (1.0 + 1e-12)) {
+            reached[e] = 1;
+            tw_story_add(plant, block, w->time_ns, TW_HAPPENED_REACHED, target[e], e, 1,
+                         (double)(w->time_ns - tw_story_entry(plant, block, target[e])->time_ns) * 1e-9);
+        }
+        if (over > 1.0 + 1e-9) {
+            TwBreach now = tw_breach(over, 1.0);
+            if (breach[e] < 0 || (int)now > log[breach[e]].count)
+                breach[e] = tw_story_add(plant, block, w->time_ns, TW_HAPPENED_BREACH,
+                                         breach[e] >= 0 ? breach[e] : target[e], e, (int)now, over);
+            seen_ns[e] = w->time_ns;
+        } else if (breach[e] >= 0 && (!held || w->time_ns - seen_ns[e] >= QUIET_NS)) {
+            tw_story_add(plant, block, w->time_ns, TW_HAPPENED_BREACH_END, breach[e], e, 1,
+                         (double)(seen_ns[e] - log[breach[e]].time_ns) * 1e-9);
+            breach[e] = -1;
+        }
+        if (!held) reached[e] = 0;
+    }
+}
+
 static void watch_overload(const TwPlant *plant, void *block, const double *loading_fraction, int64_t time_ns,
                            int64_t window_ns)
 {
     int32_t *overload = ids(block, plant->slot.story.overload);
     int64_t *seen_ns = tw_i64(block, plant->slot.story.overload_seen_ns);
     for (int e = 0; e < plant->element_count; e++) {
-        if (loading_fraction[e] > 1.0 + 1e-9) {
+        bool held = ids(block, plant->slot.story.target)[e] >= 0;    // told as a breach
+        if (loading_fraction[e] > 1.0 + 1e-9 && !held) {
             seen_ns[e] = time_ns;
             if (overload[e] < 0)
                 overload[e] = tw_story_add(plant, block, time_ns - window_ns, TW_HAPPENED_OVERLOAD,
@@ -947,5 +999,6 @@ void tw_story_window(const TwPlant *plant, void *block, const TwStoryWindow *w)
 {
     watch_throttle(plant, block, w->time_ns);
     watch_overload(plant, block, w->loading_fraction, w->time_ns, llround(w->window_s * 1e9));
+    watch_targets(plant, block, w);
     book_costs(plant, block, w);
 }

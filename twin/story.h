@@ -16,6 +16,9 @@
 typedef enum TwHappening {
     TW_HAPPENED_TARGET,          // a load target begins; value: W
     TW_HAPPENED_TARGET_END,      //
+    TW_HAPPENED_REACHED,         // the limit is at its target; value: s since it was asked for
+    TW_HAPPENED_BREACH,          // power above the target; value: over the target; count: TwBreach
+    TW_HAPPENED_BREACH_END,      // value: s it lasted
     TW_HAPPENED_LOST,            // an element goes out of service
     TW_HAPPENED_RESTORED,        // and comes back
     TW_HAPPENED_SUPPLY,          // set point; value: degC
@@ -114,9 +117,9 @@ int tw_story_open(const TwPlant *plant, const void *block, TwHappening kind, int
 
 // After a window: racks that began or ended to throttle, overloads, costs.
 typedef struct TwStoryWindow {
-    const double *tokens;              // [rack] output tokens of the window
-    const double *loading_fraction;    // [element]
-    int64_t dropped_requests;          // lost or rejected in it, and their output tokens
+    const double *tokens;                          // [rack] output tokens of the window
+    const double *loading_fraction, *element_w;    // [element]
+    int64_t dropped_requests;                      // lost or rejected in it, and their output tokens
     double dropped_tokens;
     int64_t time_ns;    // its end
     double window_s;
