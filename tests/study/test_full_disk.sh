@@ -10,6 +10,7 @@ trap 'umount small; cd /; rm -rf "$folder"' EXIT
 study="$TOKENWORKS study $facilities/hopper_hall.cfg --for 2s --set run.warmup_s=0.0 --axis workload.arrival.rate_s=$(seq -s, 40) -q --no-plots"
 expect 0 "40 done" $study -o one.h5
 # what HDF5 keeps of a file that it cannot flush is no leak of ours
+ASAN_OPTIONS=detect_leaks=0 # after a full disk the library keeps what it could not close: no leak of ours
 ASAN_OPTIONS=detect_leaks=0 expect 5 "No space" $study -o small/one.h5
 [ -e small/one.h5 ] && fail "a file under the final name"
 ls small/one.h5.parts/*.tmp* 2> /dev/null && fail "a temporary file was left"
