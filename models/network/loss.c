@@ -183,7 +183,7 @@ static void add_up(const TwGraph *g, const double *up, const double *used, TwRem
 {
     double sum[3] = {0.0}, whole[3] = {0.0};
     for (int l = 0; l < g->link_count; l++) {
-        int kind = tw_graph_link_kind(g, l), at = l % g->plane_links;
+        int kind = (int)tw_graph_link_kind(g, l), at = l % g->plane_links;
         double capacity = g->capacity_bytes_s[l] * up[l], share = capacity > 0.0 ? used[l] / capacity : 0.0;
         sum[kind] += used[l];
         whole[kind] += capacity;
