@@ -120,7 +120,8 @@ static bool step_all(const TwThermalPlant *plant, void *block, TwPlantInput *in,
                            {z[PRIMARY], fmax(z[PRIMARY] + h * slope[PRIMARY], 0.0)}};
     const int groups = plant->group_count;
 
-#pragma omp parallel for schedule(static) if (groups >= 16)
+    // blocks are handed out as threads come: a core that other work holds up delays one block, not half of them
+#pragma omp parallel for schedule(dynamic, 8) if (groups >= 16)
     for (int g = 0; g < groups; g++) {
         const TwGroup *group = &plant->groups[g];
         tw_group_step(group, state + group->first, racks + group->place, &cdus[g], &boundary, h, chip_j + group->place,
