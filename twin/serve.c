@@ -20,6 +20,7 @@ typedef struct Live {
     int64_t due_head, due_count, due_room;
     int64_t next_ns;    // of an open loop
     int64_t context_tokens;
+    int64_t last_arrival_ns;
     Ended *ended;
     int64_t ended_count, rejected;
 } Live;
@@ -69,6 +70,7 @@ static void source_pop(const void *context, void *block, int cell, TwRequest *re
     (void)cell;
     Live *l = ((const Source *)context)->live;
     *request = (TwRequest){.arrival_ns = live_peek(l), .id = (uint32_t)l->issued};
+    l->last_arrival_ns = request->arrival_ns;
     int64_t row = l->spec->kind == TW_LOAD_TRACE ? trace_row(l) : 0;
     uint64_t id = (uint64_t)l->issued++;
     if (l->spec->kind == TW_LOAD_TRACE) {
@@ -140,7 +142,8 @@ static int64_t requests_of(const TwServeSpec *spec, int sequences)
     }
     if (spec->requests > 0) return spec->requests;
     double flight = spec->kind == TW_LOAD_CLOSED ? spec->concurrency / spec->replicas : sequences;
-    if (spec->kind == TW_LOAD_OPEN) return 2000;
+    // so that the steady part is much longer than a request lives
+    if (spec->kind == TW_LOAD_OPEN) return (int64_t)fmax(2000.0, 4.0 * sequences);
     return (int64_t)fmax(6.0 * ceil(flight), 64.0);
 }
 
@@ -282,7 +285,10 @@ static void choose_window(const Live *l, int sequences, int64_t *first, int64_t 
     if (l->spec->kind == TW_LOAD_OFFLINE || l->spec->kind == TW_LOAD_TRACE) return;
     if (l->spec->kind == TW_LOAD_CLOSED) flight = l->due_room;
     if (l->spec->kind == TW_LOAD_OPEN) {
-        *first = n / 5;
+        // the second half of the time in which requests arrive; of a given number of them, all but the first fifth
+        while (*first < n && l->ended[*first].last_ns < l->last_arrival_ns / 2) ++*first;
+        while (*last > *first + 2 && l->ended[*last - 1].last_ns > l->last_arrival_ns) --*last;
+        if (l->spec->requests > 0 || *last < *first + 16) *first = n / 5, *last = n;
         return;
     }
     int64_t most = n / 3;
@@ -316,7 +322,7 @@ bool tw_serve(const TwDeploy *deploy, const TwServeSpec *spec, TwServeResult *re
     }
     run_start(&run);
     int64_t end = run_all(&run);
-    if (end == 0 || run.live.ended_count < 2) {
+    if (end == 0 || run.live.ended_count < 1) {
         int64_t rejected = run.live.rejected;
         run_free(&run);
         return tw_fail(error, TW_BAD_INPUT,

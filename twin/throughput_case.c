@@ -167,7 +167,10 @@ static bool set_layout(TwThroughputRow *row, const Columns *c)
         l->ranks = group;
         l->experts = ep > 0 ? ep : group;
         if (ep == 0 || (ep == 1 && holds(note, "column printed"))) l->experts = group;
-    } else if (tp == 1 && ep > 1 && dp <= 1) {
+    } else if (tp == 1 && ep > 1 && dp == ep) {
+        l->ranks = l->experts = ep;
+        assume(row, "%d attention ranks", ep);
+    } else if (tp == 1 && ep > 1) {
         l->tensor = l->experts = ep;
     } else if (tp > 0) {
         l->tensor = tp;
@@ -197,7 +200,7 @@ static const struct {
     {"LM Arena", 300.0, 4096.0, "chat_llama31_70b_out"},
     {"GPQA", 250.0, 32768.0, "reason_qwen3_235b_gpqa_out"},
     {"Sourcegraph", 3000.0, 0.0, NULL},
-    {"OpenOrca+GSM8K", 180.0, 1024.0, "mlperf_llama2_70b_out"},
+    {"OpenOrca+GSM8K", 470.0, 1024.0, "mlperf_llama2_70b_out"},
     {"OpenOrca", 200.0, 1024.0, "mlperf_llama2_70b_out"},
     {"CNN-DailyMail", 778.0, 128.0, NULL},
     {"LongBench", 9400.0, 2000.0, "mlperf_llama31_405b_out"},
@@ -277,6 +280,10 @@ static bool set_load(TwThroughputRow *row, const Columns *c, double isl, double 
         s->kind = TW_LOAD_CLOSED;
         s->concurrency = concurrency;
     } else if (strcmp(mode, "burst") == 0 || strcmp(mode, "static_batch") == 0) {
+        if (isnan(concurrency) && holds(text_of(c, "notes"), "several hundred requests")) {
+            concurrency = 400.0;
+            assume(row, "several hundred requests: 400");
+        }
         if (isnan(concurrency)) return cannot(row, "no number of requests is published");
         s->kind = TW_LOAD_OFFLINE;
         s->requests = (int64_t)ceil(concurrency / fmax(s->replicas, 1.0));
@@ -284,7 +291,7 @@ static bool set_load(TwThroughputRow *row, const Columns *c, double isl, double 
         if (isnan(rate)) return cannot(row, "no arrival rate is published");
         s->kind = TW_LOAD_OPEN;
         s->rate_s = rate;
-        s->requests = holds(text_of(c, "len_dist"), "500 requests") ? 500 : 3000;
+        s->requests = holds(text_of(c, "len_dist"), "500 requests") ? 500 : 0;
     } else if (strcmp(mode, "decode_only") == 0) {
         return cannot(row, "decode side alone: its batch is not published");
     } else {
