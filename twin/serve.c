@@ -143,7 +143,7 @@ static int64_t requests_of(const TwServeSpec *spec, int sequences)
     if (spec->requests > 0) return spec->requests;
     double flight = spec->kind == TW_LOAD_CLOSED ? spec->concurrency / spec->replicas : sequences;
     // so that the steady part is much longer than a request lives
-    if (spec->kind == TW_LOAD_OPEN) return (int64_t)fmax(2000.0, 4.0 * sequences);
+    if (spec->kind == TW_LOAD_OPEN) return (int64_t)fmax(2000.0, 10.0 * sequences);
     return (int64_t)fmax(6.0 * ceil(flight), 64.0);
 }
 

@@ -105,7 +105,9 @@ static bool set_types(TwThroughputRow *row, const Columns *c, Engine engine)
     if (strcmp(weights, "bf16") == 0 || strcmp(weights, "fp16") == 0)
         row->deploy.precision = "bf16";
     else if (strcmp(weights, "fp8") == 0)
-        row->deploy.precision = begins(row->model, "qwen3") ? "fp8_block" : "fp8";
+        // Qwen's own release scales by blocks; NVIDIA's guides measure its per-tensor release
+        row->deploy.precision =
+            begins(row->model, "qwen3") && !begins(row->engine, "TensorRT-LLM") ? "fp8_block" : "fp8";
     else if (strcmp(weights, "mxfp4") == 0 || (oss && strcmp(weights, "fp4") == 0))
         row->deploy.precision = "mxfp4";
     else if (strcmp(weights, "nvfp4") == 0 || strcmp(weights, "fp4") == 0)
@@ -178,6 +180,9 @@ static bool set_layout(TwThroughputRow *row, const Columns *c)
     } else if (ep > 1) {
         l->ranks = l->experts = ep;
         assume(row, "attention ranks over the %d expert-parallel GPUs", ep);
+    } else if (row->moe && row->gpus > 1.0) {
+        l->ranks = l->experts = fewest(row, (int)row->gpus);
+        assume(row, "%d attention ranks: fewest GPUs with 40 %% of memory left", l->ranks);
     } else {
         l->tensor = fewest(row, (int)row->gpus);
         assume(row, "TP%d: fewest GPUs with 40 %% of memory left", l->tensor);
@@ -337,6 +342,8 @@ static void set_engine(TwThroughputRow *row, Engine engine)
         d->memory_fraction = 0.88;
         break;
     }
+    // one batch at a time: engines are set to what it needs
+    if (strcmp(row->mode, "static_batch") == 0 && d->memory_fraction < 0.95) d->memory_fraction = 0.95;
     if (strcmp(row->mode, "static_batch") == 0 && row->serve.requests > d->max_sequences)
         d->max_sequences = (int)row->serve.requests;
     s->max_tokens = d->max_tokens, s->max_sequences = d->max_sequences;
