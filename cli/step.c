@@ -92,6 +92,9 @@ static void print_text(const TwDeploySpec *spec, const TwDeploy *d, const Asked 
                100.0 * p->time_s / r->time_s, 1e3 * p->energy_j, 1e-12 * p->flop / seconds, 1e-12 * p->bytes / seconds,
                p->evidence);
     }
+    if (r->share[2] > 0.01)
+        printf("\n  transferred: peaks of one chip on the tables of another; products come out 5 %% too slow to 25 %% "
+               "too fast\n");
     printf("\n  of the time %.0f %% rests on measured, %.0f %% on published, %.0f %% on transferred and %.0f %% on "
            "assumed "
            "values\n",
