@@ -8,6 +8,7 @@
 #include "twin/scene_maker.h"
 #include "twin/scene_text.h"
 #include "twin/state.h"
+#include "twin/waves.h"
 
 #include <math.h>
 #include <omp.h>
@@ -118,6 +119,32 @@ static bool write_events(TwRecord *record, const TwReport *report, TwError *erro
     return good;
 }
 
+// The samples of each window below a second.
+static bool write_waves(TwRecord *record, const TwState *state, TwError *error)
+{
+    const TwPlant *plant = tw_state_plant(state);
+    bool good = true;
+    for (int i = 0; i < plant->wave_count && good; i++) {
+        const TwWavePlan *wave = &plant->waves[i];
+        const TwWaveResult *result = tw_at_const(tw_state_block(state), wave->result);
+        if (!result->done) continue;
+        double *time_s = malloc((size_t)wave->samples * sizeof *time_s);
+        if (!time_s) abort();
+        for (int k = 0; k < wave->samples; k++) time_s[k] = wave->row.at_s + k * wave->row.step_s;
+        const TwColumn columns[] = {
+            {"time_s", "s", "start of each step", time_s, NULL, NULL},
+            {"pcc_w", "W", "grid connection, mean of the step", tw_f64_const(tw_state_block(state), wave->pcc_w), NULL,
+             NULL},
+            {"load_w", "W", "racks as they work", tw_f64_const(tw_state_block(state), wave->load_w), NULL, NULL},
+        };
+        char group[TW_NAME + 16];
+        snprintf(group, sizeof group, "waveform_%s", wave->name);
+        good = tw_record_table(record, group, columns, TW_COUNT(columns), wave->samples, error);
+        free(time_s);
+    }
+    return good;
+}
+
 // Everything but the series: attributes, configuration, report, KPIs, events, and the state itself when it is partial.
 static bool write_summary(TwRecord *record, const TwState *state, TwSceneMaker *maker, bool with_state, TwError *error)
 {
@@ -135,7 +162,7 @@ static bool write_summary(TwRecord *record, const TwState *state, TwSceneMaker *
                 write_page(record, "report", print_json, &pages, error) &&
                 write_page(record, "report_text", print_text, &pages, error) &&
                 write_page(record, "scene", print_scene, &pages, error) && tw_report_record(report, record, error) &&
-                write_events(record, report, error);
+                write_events(record, report, error) && write_waves(record, state, error);
     if (good && with_state) {
         size_t count;
         void *bytes = tw_state_save(state, &count);

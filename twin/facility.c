@@ -6,6 +6,7 @@
 #include "models/thermal/thermal.h"
 #include "models/workload/class.h"
 #include "models/workload/step.h"
+#include "twin/waves.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -348,6 +349,7 @@ static const TwChild facility_children[] = {
     {"workload", TW_ONE, &workload_kind, "what the factory is asked to do"},
     {"events", TW_LIST, &event_kind, "what happens when"},
     {"published", TW_LIST, &card_kind, "published figures that a run is put beside"},
+    {"waveforms", TW_LIST, &tw_waveform_kind, "windows in which racks swing below a second"},
     {"run", TW_ONE, &run_kind, "span, seed and numerical settings"},
 };
 const TwKind tw_facility_kind = {

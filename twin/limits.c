@@ -16,11 +16,11 @@ static double idle_w(const TwPlant *plant, int rack)
 
 static void sum_below(const TwPlant *plant, double (*of)(const TwPlant *plant, int rack), double *sum_w)
 {
-    for (int i = 0; i < plant->element_count; i++) sum_w[i] = 0.0;
-    for (int i = 0; i < plant->rack_count; i++) {
-        double w = of(plant, i) * plant->rack_scale;
-        for (int e = plant->racks[i].element; e >= 0; e = plant->power->parent[e]) sum_w[e] += w;
-    }
+    double *rack_w = malloc(((size_t)plant->rack_count + 1) * sizeof *rack_w);
+    if (!rack_w) abort();
+    for (int i = 0; i < plant->rack_count; i++) rack_w[i] = of(plant, i) * plant->rack_scale;
+    tw_power_sum(plant->power, rack_w, sum_w);
+    free(rack_w);
 }
 
 void tw_limits_nameplate(const TwPlant *plant, double *nameplate_w) { sum_below(plant, rated_w, nameplate_w); }

@@ -15,6 +15,7 @@
 #include "twin/reference.h"
 #include "twin/story.h"
 #include "twin/uptime.h"
+#include "twin/waves.h"
 
 #include <assert.h>
 #include <math.h>
@@ -513,6 +514,8 @@ static bool compile(TwPlant *plant, const TwPlantInput *input, TwShelf *shelf, T
     compile_elements(plant, root, errors);
     compile_cdus(plant, tw_node_group(root, "cooling"), &thermal, errors);
     compile_racks(plant, root, &thermal, power, errors);
+    tw_compile_events(plant, errors);
+    tw_compile_waves(plant, errors);
     compile_network(plant, errors);
     tw_compile_events(plant, errors);
     if (tw_errors_count(errors)) return false;
@@ -547,6 +550,7 @@ static bool compile(TwPlant *plant, const TwPlantInput *input, TwShelf *shelf, T
     plant->slot.dips = tw_layout_add(&layout, elements, sizeof(TwDips));
     plant->slot.latched = tw_layout_add(&layout, elements, 1);
     tw_story_layout(plant, &layout);
+    tw_waves_layout(plant, &layout);
     tw_failures_layout(plant, &layout);
     tw_accounts_layout(plant, &layout);
     tw_uptime_layout(plant, &layout);

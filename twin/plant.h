@@ -156,7 +156,11 @@ typedef struct TwStorySlots {
     TwSlot rack, rack_part, rack_fresh, ready_ns, rate, rate_s;                        // [rack]
 } TwStorySlots;
 
+struct TwWavePlan;    // twin/waves.h
+
 typedef struct TwPlant {
+    struct TwWavePlan *waves;
+    int wave_count;
     TwArena *arena;
     TwConfig *config;
     char facility[TW_NAME];    // file name without folder and suffix

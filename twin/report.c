@@ -10,6 +10,7 @@
 #include "twin/reference.h"
 #include "twin/story.h"
 #include "twin/uptime.h"
+#include "twin/waves.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -497,6 +498,45 @@ void tw_report_compare(TwReport *report, const TwState *state, const TwState *un
         (tw_state_meters(undisturbed)->utility_j - tw_state_meters(state)->utility_j) / 3.6e6);
 }
 
+static void add_waves(TwReport *report, const TwState *state)
+{
+    const TwPlant *plant = tw_state_plant(state);
+    for (int i = 0; i < plant->wave_count; i++) {
+        const TwWavePlan *wave = &plant->waves[i];
+        const TwWaveResult *r = tw_at_const(tw_state_block(state), wave->result);
+        if (!r->done) continue;
+        const struct {
+            const char *name, *unit, *label;
+            double value;
+        } rows[] = {
+            {"load_swing_1s_mw", "MW", "racks as they work: peak to peak within 1 s", r->load.swing_1s_w * 1e-6},
+            {"pcc_swing_1s_mw", "MW", "grid connection: peak to peak within 1 s", r->pcc.swing_1s_w * 1e-6},
+            {"pcc_swing_60s_mw", "MW", "grid connection: peak to peak within 1 min", r->pcc.swing_60s_w * 1e-6},
+            {"pcc_mean_mw", "MW", "grid connection: mean", r->pcc.mean_w * 1e-6},
+            {"pcc_peak_mw", "MW", "grid connection: peak", r->pcc.peak_w * 1e-6},
+            {"pcc_ramp_1s_mw_per_s", "MW/s", "largest ramp over 1 s", r->pcc.ramp_1s_w_s * 1e-6},
+            {"pcc_ramp_10s_mw_per_s", "MW/s", "largest ramp over 10 s", r->pcc.ramp_10s_w_s * 1e-6},
+            {"pcc_ramp_60s_mw_per_s", "MW/s", "largest ramp over 1 min", r->pcc.ramp_60s_w_s * 1e-6},
+            {"pcc_line_hz", "Hz", "strongest line at the connection", r->pcc.line_hz},
+            {"pcc_line_mw", "MW", "its amplitude", r->pcc.line_w * 1e-6},
+            {"pcc_band_fraction", "1", "AC energy within the band", r->pcc.band_fraction},
+            {"load_line_mw", "MW", "amplitude of the strongest line of the racks", r->load.line_w * 1e-6},
+            {"smoothing_extra_mj", "MJ", "burnt by GPU smoothing", r->extra_j * 1e-6},
+            {"smoothing_deferred_mj", "MJ", "work held back by GPU smoothing", r->deferred_j * 1e-6},
+            {"flatten_mj", "MJ", "storage that would flatten the job", r->swing_j * 1e-6},
+            {"stores_gave_mj", "MJ", "given by stores of the tree", r->stored_j * 1e-6},
+            {"longest_dead_s", "s", "longest dead time of a rack", r->longest_dead_s},
+            {"dropped_racks", "", "racks that did not ride through", r->dropped_racks},
+            {"residual", "1", "energy balance of the window", r->residual},
+        };
+        for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
+            char path[80];
+            snprintf(path, sizeof path, "waveforms.%.30s.%.36s", wave->name, rows[k].name);
+            add(report, path, rows[k].unit, rows[k].label, rows[k].value);
+        }
+    }
+}
+
 TwReport *tw_report_create(const TwState *state, double wall_s)
 {
     TwReport *report = calloc(1, sizeof *report);
@@ -512,6 +552,7 @@ TwReport *tw_report_create(const TwState *state, double wall_s)
     add_carbon(report, state);
     add_limits(report, state, &totals);
     tw_card_add(report, state);
+    add_waves(report, state);
     add_events(report, state);
     add_books(report, state, &totals);
     return report;

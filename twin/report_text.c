@@ -2,6 +2,7 @@
 #include "twin/card.h"
 #include "twin/ledger.h"
 #include "twin/report.h"
+#include "twin/waves.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -265,12 +266,39 @@ static void known(FILE *f, const TwReport *r, const TwPlant *plant)
     if (plant->site.note[0]) fprintf(f, "  site: %s\n", plant->site.note);
 }
 
+// Windows below a second, one line each way.
+static void waves(FILE *f, const TwReport *r, const TwPlant *plant)
+{
+    for (int i = 0; i < plant->wave_count; i++) {
+        char path[128];
+        double value[10];
+        static const char *const names[] = {
+            "load_swing_1s_mw",  "pcc_swing_1s_mw",    "pcc_ramp_1s_mw_per_s", "pcc_line_mw",   "pcc_line_hz",
+            "pcc_band_fraction", "smoothing_extra_mj", "longest_dead_s",       "dropped_racks", "pcc_mean_mw"};
+        for (int k = 0; k < 10; k++) {
+            snprintf(path, sizeof path, "waveforms.%.30s.%s", plant->waves[i].name, names[k]);
+            value[k] = tw_report_value(r, path);
+        }
+        if (isnan(value[9])) continue;
+        fprintf(f, "\nwaveform %s, %.4g s from %.6g s on, steps of %.4g ms\n", plant->waves[i].name,
+                plant->waves[i].row.for_s, plant->waves[i].row.at_s, plant->waves[i].row.step_s * 1e3);
+        fprintf(f, "  swing within 1 s: racks %.4g MW, grid connection %.4g MW of %.4g MW; ramp over 1 s %.4g MW/s\n",
+                value[0], value[1], value[9], value[2]);
+        fprintf(f, "  strongest line %.4g MW at %.4g Hz; %.3g %% of AC energy in the band; smoothing burnt %.4g MJ\n",
+                value[3], value[4], 100.0 * value[5], value[6]);
+        if (value[7] > 0.0)
+            fprintf(f, "  longest dead time of a rack %.4g ms; %.0f racks did not ride through\n", 1e3 * value[7],
+                    value[8]);
+    }
+}
+
 void tw_report_print(const TwReport *report, const TwPlant *plant, FILE *stream)
 {
     head(stream, report, plant);
     limits(stream, report);
     figures(stream, report);
     tw_card_print(report, plant, stream);
+    waves(stream, report, plant);
     story(stream, report);
     sheet(stream, report);
     known(stream, report, plant);

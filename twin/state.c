@@ -11,6 +11,7 @@
 #include "twin/ride.h"
 #include "twin/series.h"
 #include "twin/story.h"
+#include "twin/waves.h"
 
 #include <assert.h>
 #include <math.h>
@@ -604,6 +605,8 @@ bool tw_state_advance(TwState *state, double until_s, TwRecord *record, const vo
         double window_s = (double)(end_ns - m->time_ns) * 1e-9;
         ramp_limits(state, window_s);
         if (!tw_couple(plant, state->block, &state->scratch, m->time_ns, end_ns, error)) return false;
+        if (plant->wave_count > 0)
+            tw_waves_run(plant, state->block, (double)end_ns * 1e-9 - window_s, (double)end_ns * 1e-9);
         judge_targets(state, window_s);
         tw_series_fill(plant, &state->scratch);
         if (record && !write_window(state, record, error)) return false;

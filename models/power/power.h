@@ -164,6 +164,9 @@ double tw_loss_table_w(double rated_w, const double *x, const double *efficiency
 void tw_power_settle(const TwPower *power, void *block, double window_s, const double *rack_ac_w, const double *load_w,
                      TwPowerOut *out);
 
+// Sums rack powers up the tree as it normally stands, without losses: sum_w[element].
+void tw_power_sum(const TwPower *power, const double *rack_w, double *sum_w);
+
 // Largest time from now until which the present supply holds (a battery that empties), given the last settled flows;
 // INFINITY when nothing runs out.
 double tw_power_horizon_s(const TwPower *power, const void *block);

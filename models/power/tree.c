@@ -642,6 +642,19 @@ bool tw_power_create(TwPower **power, const TwPowerSpec *spec, TwLayout *layout,
     return *power != NULL;
 }
 
+void tw_power_sum(const TwPower *power, const double *rack_w, double *sum_w)
+{
+    const TwPowerPlant *p = power->inner;
+    for (int i = 0; i < p->count; i++) sum_w[i] = 0.0;
+    for (int r = 0; r < p->rack_count; r++) {
+        double shares = 0.0;
+        for (int k = p->rack_start[r]; k < p->rack_start[r + 1]; k++) shares += p->cord_share[k];
+        for (int k = p->rack_start[r]; k < p->rack_start[r + 1]; k++)
+            for (int e = p->cord[k]; e >= 0; e = p->parent[e])
+                sum_w[p->spec[e]] += rack_w[r] * p->cord_share[k] / shares;
+    }
+}
+
 void tw_power_destroy(TwPower *power)
 {
     if (power) tw_arena_destroy(power->inner->arena);
