@@ -97,7 +97,7 @@ int main(int argc, char **argv)
     const TwPowerPlant *p = power->inner;
     begin = now_s();
     for (int i = 0; i < TURNS; i++)
-        tw_power_sweep(p, tw_at(block, p->mode), demand, NULL, tw_f64(block, p->out_w), tw_f64(block, p->in_w));
+        tw_power_sweep(p, block, demand, NULL, tw_f64(block, p->out_w), tw_f64(block, p->in_w));
     double sweep_s = (now_s() - begin) / TURNS;
     print("power_sweep", 1e6 * sweep_s, "us");
     print("power_sweep_per_element", 1e9 * sweep_s / (count + RACKS), "ns");

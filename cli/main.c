@@ -39,9 +39,10 @@ const TwCommandRow tw_commands[] = {
      "  tokenworks network facilities/gb300_100mw.cfg\n"
      "  tokenworks network facilities/gb300_100mw.cfg --lose leaf=0 --lose spine=5 --screenshot fabric.png\n"},
     {"powerflow", TW_POWERFLOW, tw_command_powerflow, "powerflow FILE",
-     "voltages, flows and losses of an electrical case (CSV, MATPOWER)",
+     "voltages, flows and losses of an electrical case (CSV, MATPOWER) or a facility",
      "  tokenworks powerflow case33bw.csv --closed reconf\n"
-     "  tokenworks powerflow case14.m --json\n"},
+     "  tokenworks powerflow case14.m --json\n"
+     "  tokenworks powerflow facilities/hall_4to3.cfg --contingency\n"},
     {"thermal", TW_THERMAL, tw_command_thermal, "thermal [COMPONENT [QUANTITY=VALUE ...]]",
      "one component of the cooling model alone, at a point or along a line",
      "  tokenworks thermal\n"

@@ -61,6 +61,8 @@ enum {
     Q_LIMITS,
     ROUTING,
     LOSE,
+    CONTINGENCY,
+    POWER_FACTOR,
     MERGE,
     NO_PLOTS,
     OUTPUT,
@@ -72,7 +74,8 @@ static const struct {
     Option option;
     int id;
 } table[] = {
-    {{"set", 0, "PATH=VALUE", TW_RUN | TW_CHECK | TW_STUDY | TW_VIEW | TW_THERMAL | TW_TRACE | TW_NETWORK | TW_AVAILABILITY,
+    {{"set", 0, "PATH=VALUE",
+      TW_RUN | TW_CHECK | TW_STUDY | TW_VIEW | TW_THERMAL | TW_TRACE | TW_NETWORK | TW_AVAILABILITY | TW_POWERFLOW,
       "any setting of the facility; repeatable, last wins"},
      SET},
     {{"for", 0, "SPAN", TW_RUN | TW_CHECK | TW_STUDY | TW_VIEW | TW_TRACE,
@@ -124,7 +127,8 @@ static const struct {
      CLOSED},
     {{"open", 0, "LIST", TW_POWERFLOW, "open these branches: 7,9,14"}, OPEN_LIST},
     {{"close", 0, "LIST", TW_POWERFLOW, "close these branches"}, CLOSE_LIST},
-    {{"scale", 0, "X", TW_POWERFLOW, "multiply every load"}, SCALE},
+    {{"scale", 0, "X", TW_POWERFLOW, "multiply every load; facility: racks at this share of their rated power (1)"},
+     SCALE},
     {{"load-model", 0, "P,I,Z", TW_POWERFLOW, "power (default), current, impedance, or three shares that add to 1"},
      LOAD_MODEL},
     {{"slack", 0, "BUS", TW_POWERFLOW, "CSV: the source bus; default: the one that no row supplies"}, SLACK},
@@ -133,6 +137,9 @@ static const struct {
     {{"base-mva", 0, "MVA", TW_POWERFLOW, "CSV: base power, default 10"}, BASE_MVA},
     {{"method", 0, "NAME", TW_POWERFLOW, "auto, sweep or newton"}, METHOD},
     {{"tolerance", 0, "PU", TW_POWERFLOW, "default 1e-10 of voltage (sweep), 1e-9 of power (newton)"}, TOLERANCE},
+    {{"contingency", 0, NULL, TW_POWERFLOW, "facility: the loss of each element in turn, and the worst that it does"},
+     CONTINGENCY},
+    {{"power-factor", 0, "X", TW_POWERFLOW, "facility: of racks and loads, default 0.984"}, POWER_FACTOR},
     {{"q-limits", 0, NULL, TW_POWERFLOW, "generators keep their reactive limits"}, Q_LIMITS},
     {{"lose", 0, "PART=N", TW_NETWORK, "take leaf, spine, core, rail or plane N out; PART=PLANE:N too; repeatable"},
      LOSE},
@@ -410,6 +417,12 @@ static bool take(TwOptions *o, int id, const char *arg)
         return true;
     case TOLERANCE:
         o->tolerance = arg;
+        return true;
+    case CONTINGENCY:
+        o->contingency = true;
+        return true;
+    case POWER_FACTOR:
+        o->power_factor = arg;
         return true;
     case Q_LIMITS:
         o->q_limits = true;

@@ -77,6 +77,8 @@ typedef struct TwOptions {
     // network
     const char *routing, *lose[16];    // "leaf=3"
     int lose_count;
+    const char *power_factor;
+    bool contingency;
     char text[64][64];    // room for settings made from options
 } TwOptions;
 

@@ -1,9 +1,13 @@
 // tokenworks powerflow: bus voltages, branch flows and losses of one electrical case.
 #include "cli/commands.h"
+#include "models/power/contingency.h"
+#include "models/power/feeder.h"
 #include "models/power/flow.h"
+#include "models/power/volts.h"
 #include "sim/config.h"
 #include "sim/json.h"
 #include "sim/version.h"
+#include "twin/state.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -281,12 +285,220 @@ static void print_json(const TwFlowCase *flow, const TwFlowResult *r, bool good)
     printf("]}\n");
 }
 
+// --- the tree of a facility
+
+typedef struct Facility {
+    const TwPlant *plant;
+    TwPowerOut out;
+    TwVolts volts;
+    TwContingency worst;    // of --contingency
+    bool contingency, solved;
+    double scale;
+} Facility;
+
+static void print_tree(const Facility *f)
+{
+    const TwPlant *plant = f->plant;
+    printf("%s: %d elements, %d racks at %.4g of their rated power\n", plant->facility, plant->element_count,
+           plant->rack_count, f->scale);
+    printf("  from sources %.3f kW (%.3f kW on the site), losses %.3f kW, into stores %.3f kW\n",
+           f->out.utility_w * 1e-3, f->out.generation_w * 1e-3, (f->out.room_loss_w + f->out.outdoor_loss_w) * 1e-3,
+           f->out.storage_w * 1e-3);
+    if (!f->solved)
+        printf("  AC: no solution: voltage collapse\n");
+    else if (f->volts.lowest >= 0)
+        printf("  AC sweep: %d turns, loss in impedances %.3f kW, lowest voltage %.6f pu at %s\n", f->volts.turns,
+               f->volts.loss_sum_w * 1e-3, f->volts.v_pu[f->volts.lowest], plant->element_names[f->volts.lowest]);
+    printf("\n  element               kind                 kW     loss kW  of limit       v pu          A");
+    printf(f->contingency ? "   N-1 worst   when lost         lasts\n" : "\n");
+    for (int i = 0; i < plant->element_count; i++) {
+        printf("  %-20s  %-12s %10.2f %11.4f", plant->element_names[i], plant->elements[i].kind,
+               f->out.element_w[i] * 1e-3, f->out.loss_w[i] * 1e-3);
+        double limit_w = plant->elements[i].limit_w;
+        if (isfinite(limit_w))
+            printf(" %7.1f %%", 100.0 * f->out.element_w[i] / limit_w);
+        else
+            printf("         -");
+        if (f->solved && f->volts.v_pu[i] > 0.0)
+            printf(" %10.6f", f->volts.v_pu[i]);
+        else
+            printf("          -");
+        if (f->solved && isfinite(f->volts.amps[i]) && f->volts.v_pu[i] > 0.0)
+            printf(" %10.1f", f->volts.amps[i]);
+        else
+            printf("          -");
+        if (f->contingency && isfinite(f->worst.worst[i])) {
+            int cause = f->worst.worst_cause[i];
+            printf(" %9.1f %%   %-16s", 100.0 * f->worst.worst[i], cause >= 0 ? plant->element_names[cause] : "-");
+            if (f->worst.worst[i] > 1.0 + 1e-9 && isfinite(f->worst.allowed_s[i]))
+                printf("%8.1f s", f->worst.allowed_s[i]);
+            if (f->worst.worst[i] > 1.0 + 1e-9 && !isfinite(f->worst.allowed_s[i])) printf("  no curve");
+        }
+        putchar('\n');
+    }
+    if (!f->contingency) return;
+    printf("\n  what loses supply for good\n");
+    for (int i = 0; i < plant->element_count; i++)
+        if (f->worst.dropped_w[i] > 0.0)
+            printf("  without %-20s %12.1f kW\n", plant->element_names[i], f->worst.dropped_w[i] * 1e-3);
+}
+
+static void print_tree_json(const Facility *f)
+{
+    const TwPlant *plant = f->plant;
+    printf("{\"case\": ");
+    tw_json_text(stdout, plant->facility);
+    printf(", \"version\": \"%s\", \"converged\": %s, \"method\": \"sweep\"", TW_VERSION, f->solved ? "true" : "false");
+    member("iterations", f->volts.turns);
+    member("rack_fraction", f->scale);
+    member("sources_w", f->out.utility_w);
+    member("generation_w", f->out.generation_w);
+    member("loss_w", f->out.room_loss_w + f->out.outdoor_loss_w);
+    member("impedance_loss_w", f->volts.loss_sum_w);
+    printf(",\n \"elements\": [");
+    for (int i = 0; i < plant->element_count; i++) {
+        printf("%s\n  {\"element\": ", i ? "," : "");
+        tw_json_text(stdout, plant->element_names[i]);
+        printf(", \"kind\": \"%s\"", plant->elements[i].kind);
+        member("power_w", f->out.element_w[i]);
+        member("loss_w", f->out.loss_w[i]);
+        member("limit_w", plant->elements[i].limit_w);
+        member("loading_fraction", f->out.element_w[i] / plant->elements[i].limit_w);
+        if (f->solved) {
+            member("v_pu", f->volts.v_pu[i]);
+            member("current_a", f->volts.amps[i]);
+            member("q_var", f->volts.q_var[i]);
+            member("impedance_loss_w", f->volts.loss_w[i]);
+        }
+        if (f->contingency) {
+            int cause = f->worst.worst_cause[i];
+            member("n_minus_1_fraction", f->worst.worst[i]);
+            printf(", \"n_minus_1_cause\": ");
+            tw_json_text(stdout, cause >= 0 ? plant->element_names[cause] : "");
+            member("n_minus_1_allowed_s", f->worst.allowed_s[i]);
+            member("dropped_w", f->worst.dropped_w[i]);
+        }
+        printf("}");
+    }
+    printf("]}\n");
+}
+
+static int powerflow_facility(const TwOptions *o)
+{
+    char path[512];
+    int status;
+    double power_factor = 0.984;    // measured on one row of racks (docs/power.md)
+    Facility f = {.scale = 1.0, .contingency = o->contingency};
+    if (o->scale && !number(o->scale, 0.0, &f.scale)) return usage("scale", o->scale, "a number from 0");
+    if (o->power_factor && (!number(o->power_factor, 0.01, &power_factor) || power_factor > 1.0))
+        return usage("power-factor", o->power_factor, "0.01 to 1");
+    if (!tw_cli_facility(o, path, sizeof path, &status)) return status;
+    TwPlant *plant = tw_cli_plant(o, path, &status);
+    if (!plant) return status;
+    TwError error = {0};
+    TwState *state;
+    if (!tw_state_create(&state, plant, &error)) {
+        tw_plant_destroy(plant);
+        return tw_cli_fail(&error);
+    }
+    f.plant = plant;
+    int n = plant->element_count;
+    double *rack_w = calloc((size_t)plant->rack_count + 2 * (size_t)n + 1, sizeof *rack_w);
+    bool *on = calloc((size_t)plant->rack_count + (size_t)plant->load_count + 1, sizeof *on);
+    unsigned char *block = aligned_alloc(64, (plant->state_bytes + 63) / 64 * 64);
+    if (!rack_w || !on || !block) abort();
+    memcpy(block, tw_state_block(state), plant->state_bytes);
+    for (int i = 0; i < plant->rack_count; i++) rack_w[i] = f.scale * plant->racks[i].peak_w * plant->rack_scale;
+    // pumps and fans as they stand at time zero, the fabric as it always draws
+    double *load_w = tw_f64(block, plant->slot.load_w);
+    load_w[0] = plant->network->switch_w + plant->network->optics_w;
+    f.out = (TwPowerOut){.element_w = rack_w + plant->rack_count,
+                         .loss_w = rack_w + plant->rack_count + n,
+                         .rack_on = on,
+                         .load_on = on + plant->rack_count};
+    tw_power_settle(plant->power, block, 0.0, rack_w, load_w, &f.out);
+    f.solved = tw_power_volts(plant->power, block, power_factor, &f.volts);
+    if (f.contingency)
+        f.worst = tw_power_contingency(plant->power, block, plant->state_bytes, rack_w, load_w, 120.0, o->threads);
+    if (o->json)
+        print_tree_json(&f);
+    else
+        print_tree(&f);
+    if (!f.solved) fprintf(stderr, "tokenworks: %s: no solution: voltage collapse\n", plant->facility);
+    status = f.solved ? TW_DONE : TW_NUMERICAL;
+    if (f.contingency) tw_contingency_free(&f.worst);
+    tw_volts_free(&f.volts);
+    free(rack_w);
+    free(on);
+    free(block);
+    tw_state_destroy(state);
+    tw_plant_destroy(plant);
+    return status;
+}
+
+// --- a three-phase feeder
+
+static int powerflow_feeder(const TwOptions *o)
+{
+    static const char *const phase[] = {"a", "b", "c"};
+    TwErrors *errors = tw_errors_create();
+    TwFeeder *feeder;
+    bool good = tw_feeder_read(&feeder, o->files[0], errors);
+    if (!good || tw_warnings_count(errors)) tw_errors_print(errors, 50, stderr);
+    tw_errors_destroy(errors);
+    if (!good) return TW_BAD_INPUT;
+    TwFeederFlow f;
+    good = tw_feeder_solve(feeder, &f);
+    if (o->json) {
+        printf("{\"case\": ");
+        tw_json_text(stdout, o->files[0]);
+        printf(", \"version\": \"%s\", \"converged\": %s, \"method\": \"three-phase sweep\"", TW_VERSION,
+               good ? "true" : "false");
+        member("iterations", f.turns);
+        if (good) {
+            member("source_w", f.source_w);
+            member("source_var", f.source_var);
+            member("loss_w", f.loss_w);
+            member("loss_var", f.loss_var);
+            printf(",\n \"nodes\": [");
+        }
+        for (int k = 0; good && k < feeder->count; k++)
+            for (int p = 0; p < 3; p++) {
+                printf("%s\n  {\"node\": ", k + p ? "," : "");
+                tw_json_text(stdout, feeder->nodes[k].name);
+                printf(", \"phase\": \"%s\"", phase[p]);
+                member("v_v", hypot(f.v[k][p][0], f.v[k][p][1]));
+                member("va_deg", degrees(atan2(f.v[k][p][1], f.v[k][p][0])));
+                member("current_a", hypot(f.i[k][p][0], f.i[k][p][1]));
+                printf("}");
+            }
+        printf(good ? "]}\n" : "}\n");
+    } else if (good) {
+        printf("%s: %d nodes, three phases, %d sweeps\n  source %.4f kW %.4f kvar, losses %.4f kW %.4f kvar\n\n",
+               o->files[0], feeder->count, f.turns, f.source_w * 1e-3, f.source_var * 1e-3, f.loss_w * 1e-3,
+               f.loss_var * 1e-3);
+        printf("  node              phase          V    angle deg            A\n");
+        for (int k = 0; k < feeder->count; k++)
+            for (int p = 0; p < 3; p++)
+                printf("  %-16s  %s     %12.3f %12.4f %12.3f\n", feeder->nodes[k].name, phase[p],
+                       hypot(f.v[k][p][0], f.v[k][p][1]), degrees(atan2(f.v[k][p][1], f.v[k][p][0])),
+                       hypot(f.i[k][p][0], f.i[k][p][1]));
+    }
+    if (!good) fprintf(stderr, "tokenworks: %s: no solution: voltage collapse\n", o->files[0]);
+    tw_feeder_flow_free(&f);
+    tw_feeder_destroy(feeder);
+    return good ? TW_DONE : TW_NUMERICAL;
+}
+
 int tw_command_powerflow(const TwOptions *o)
 {
     if (o->file_count != 1) {
         fprintf(stderr, "tokenworks: expected one file, got %d; see --help\n", o->file_count);
         return TW_USAGE;
     }
+    size_t length = strlen(o->files[0]);
+    if (length > 4 && strcmp(o->files[0] + length - 4, ".cfg") == 0)
+        return tw_config_has_group(o->files[0], "feeder") ? powerflow_feeder(o) : powerflow_facility(o);
     TwFlowFile how;
     TwFlowOptions solve;
     TwFlowCase *flow;

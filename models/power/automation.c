@@ -186,7 +186,10 @@ void tw_power_ramp_start(const TwPowerPlant *p, void *block)
             continue;
         }
         bool full = energy_j[e] >= p->full_j[e], empty = energy_j[e] <= p->least_j[e];
-        aim_w[e] = fmin(in_w[e] + (full ? 0.0 : p->charge_w[e]), fmax(p->shave_w[e], empty ? in_w[e] : 0.0));
+        // back to the charge it is held at, in proportion within a tenth of the cells
+        double astray = 10.0 * (p->hold_j[e] - energy_j[e]) / p->full_j[e];
+        double wish_w = in_w[e] + p->charge_w[e] * fmin(fmax(astray, -1.0), 1.0);
+        aim_w[e] = fmin(fmax(wish_w, 0.0), fmax(p->shave_w[e], empty ? in_w[e] : 0.0));
         if (!isfinite(grid_w[e])) grid_w[e] = fmin(in_w[e], p->shave_w[e]);
         // cells that are full take nothing, empty ones give nothing: the supply follows the load
         if ((full && grid_w[e] > in_w[e]) || (empty && grid_w[e] < in_w[e])) grid_w[e] = in_w[e];

@@ -54,12 +54,12 @@ double tw_curve_left_s(const TwCurve *c, double travel, double m)
     return (1.0 - travel) * tw_curve_time_s(c, m);
 }
 
-TwTolerance tw_tolerance_itic(void)
+TwRideThrough tw_ride_through_itic(void)
 {
-    return (TwTolerance){.count = 3, .v = {0.0, 0.7, 0.9}, .t_s = {0.02, 0.5, INFINITY}};
+    return (TwRideThrough){.count = 3, .v = {0.0, 0.7, 0.9}, .t_s = {0.02, 0.5, INFINITY}};
 }
 
-bool tw_tolerance_rides(const TwTolerance *tolerance, double v, double span_s)
+bool tw_ride_through_rides(const TwRideThrough *tolerance, double v, double span_s)
 {
     // the highest corner at or below the voltage says how long
     double most_s = 0.0;

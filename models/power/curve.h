@@ -38,9 +38,9 @@ double tw_curve_left_s(const TwCurve *curve, double travel, double m);
 
 // Whether equipment rides through a voltage (pu of nominal) that lasts span_s: corners (voltage, longest time), the
 // lowest voltage first. The default corners are those of the ITIC curve: 0 % for 20 ms, 70 % for 0.5 s, 90 % for ever.
-typedef struct TwTolerance {
+typedef struct TwRideThrough {
     int count;
     double v[TW_CURVE_POINTS], t_s[TW_CURVE_POINTS];
-} TwTolerance;
-TwTolerance tw_tolerance_itic(void);
-bool tw_tolerance_rides(const TwTolerance *tolerance, double v, double span_s);
+} TwRideThrough;
+TwRideThrough tw_ride_through_itic(void);
+bool tw_ride_through_rides(const TwRideThrough *tolerance, double v, double span_s);

@@ -38,6 +38,7 @@ typedef struct TwPowerPlant {
     const double *rated_w, *a, *b, *c;
     const double *full_j;     // of a store; 0: not a store
     const double *least_j;    // never discharged below
+    const double *hold_j;     // charged up to
     const double *eta, *charge_w;
     const double *discharge_w;            // most that the cells give beside a live supply
     const double *shave_w, *grid_ramp;    // INFINITY: none
@@ -49,10 +50,11 @@ typedef struct TwPowerPlant {
     const int *modules, *module_spare;    // 0: not modular
     const double *module_w, *hold_s;
     const bool *eco;
-    const double *eco_b;               // loss in eco and bypass mode, over the output
-    const TwCurve *curve;              // protection or overload
-    const double *pickup_w;            // of the curve
-    const int *child_start, *child;    // who may hang on an element, over both sources
+    const double *eco_b;                               // loss in eco and bypass mode, over the output
+    const TwCurve *curve;                              // protection or overload
+    const double *pickup_w;                            // of the curve
+    const double *volt, *r_ohm, *x_ohm, *vkr, *vkx;    // of its output, NaN: none given; series impedance
+    const int *child_start, *child;                    // who may hang on an element, over both sources
 
     const int *rack_start, *cord;    // [rack + 1], sorted elements of its cords
     const double *cord_share;

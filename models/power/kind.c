@@ -65,6 +65,8 @@ static const TwField element_fields[] = {
      "store: most it gives beside a live supply; unknown: rated_w", NULL},
     {"shave_w", "W", TW_REAL, 0.0, 1e12, "unknown", ROW(shave_w),
      "store: most that passes from its supply while it holds energy; unknown: no shaving", NULL},
+    {"hold_fraction", "1", TW_REAL, 0.0, 1.0, "1", ROW(hold_fraction),
+     "store: charge at which it starts and to which it returns; below 1 leaves room for ramps down", NULL},
     {"grid_ramp_w_s", "W/s", TW_REAL, 1e-3, 1e12, "unknown", ROW(grid_ramp_w_s),
      "store: how fast the power of its supply may change; unknown: at once", NULL},
     {"forms_grid", "", TW_BOOLEAN, 0, 0, "false", ROW(forms_grid),

@@ -50,6 +50,7 @@ typedef struct TwElementRow {
     double eco_loss_fraction;           // ups: loss over output in eco mode and in bypass
     double walk_in_s;                   // ups: its draw returns over this time after an outage
     double discharge_w, shave_w;        // store: most it gives beside its supply; most it takes from it
+    double hold_fraction;               // store: charge at which it starts and to which it returns; 0 or 1: full
     double grid_ramp_w_s;               // store: how fast the power of its supply may change
     bool forms_grid;                    // generation below an element: carries it alone when its supply is dead
     const char *trip;                   // none, si, vi, ei, li, thermal, table

@@ -35,21 +35,45 @@ static inline void draw(const TwRadial *t, int i, double re, double im, double *
     *out_im = i_im;
 }
 
+// Currents of constant-power loads without shunts, node by node and without a branch.
+static void draw_power(const TwRadial *t, const double *restrict v_re, const double *restrict v_im,
+                       double *restrict i_re, double *restrict i_im)
+{
+    const double *p = t->p, *q = t->q;
+    for (int i = 0; i < t->count; i++) {
+        double scale = 1.0 / (v_re[i] * v_re[i] + v_im[i] * v_im[i]);
+        i_re[i] = (p[i] * v_re[i] + q[i] * v_im[i]) * scale;
+        i_im[i] = (p[i] * v_im[i] - q[i] * v_re[i]) * scale;
+    }
+}
+
 // A tree of plain lines: the common case, and the fast one.
 static double sweep_plain(const TwRadial *t, TwRadialState *s)
 {
     int n = t->count;
-    double *i_re = s->i_re, *i_im = s->i_im, *v_re = s->v_re, *v_im = s->v_im;
-    for (int i = 0; i < n; i++) draw(t, i, v_re[i], v_im[i], &i_re[i], &i_im[i]);
-    for (int i = n - 1; i > 0; i--) {
-        i_re[t->parent[i]] += i_re[i];
-        i_im[t->parent[i]] += i_im[i];
+    const int *restrict parent = t->parent;
+    const double *restrict r = t->r, *restrict x = t->x;
+    double *restrict i_re = s->i_re, *restrict i_im = s->i_im, *restrict v_re = s->v_re, *restrict v_im = s->v_im;
+    if (t->share_i == 0.0 && t->share_z == 0.0 && !t->g_shunt)
+        draw_power(t, v_re, v_im, i_re, i_im);
+    else
+        for (int i = 0; i < n; i++) draw(t, i, v_re[i], v_im[i], &i_re[i], &i_im[i]);
+    // children of one parent stand side by side: their sum stays in registers
+    for (int i = n - 1; i > 0;) {
+        int up = parent[i];
+        double re = 0.0, im = 0.0;
+        for (; i > 0 && parent[i] == up; i--) {
+            re += i_re[i];
+            im += i_im[i];
+        }
+        i_re[up] += re;
+        i_im[up] += im;
     }
     double moved = 0.0;
     for (int i = 1; i < n; i++) {
-        int up = t->parent[i];
-        double re = v_re[up] - (t->r[i] * i_re[i] - t->x[i] * i_im[i]);
-        double im = v_im[up] - (t->r[i] * i_im[i] + t->x[i] * i_re[i]);
+        int up = parent[i];
+        double re = v_re[up] - (r[i] * i_re[i] - x[i] * i_im[i]);
+        double im = v_im[up] - (r[i] * i_im[i] + x[i] * i_re[i]);
         double d_re = re - v_re[i], d_im = im - v_im[i];
         double square = d_re * d_re + d_im * d_im;
         moved = square > moved || square != square ? square : moved;

@@ -129,7 +129,8 @@ static void charge(Flow *f, const double *walk)
     for (int k = 0; k < p->store_count; k++) {
         int e = p->store[k];
         f->charge_w[e] = 0.0;
-        if (f->mode[e] != TW_SUPPLIED || f->energy_j[e] >= p->full_j[e] || f->supply_w[e] < f->in_w[e]) continue;
+        double most_j = ramped(p, e) ? p->full_j[e] : p->hold_j[e];
+        if (f->mode[e] != TW_SUPPLIED || f->energy_j[e] >= most_j || f->supply_w[e] < f->in_w[e]) continue;
         // the cap of a ramped store is its supply: what it does not pass on goes to the cells
         double most = ramped(p, e) ? f->cap_w[e] - f->in_w[e] : walk[e] < 1.0 ? 0.0 : p->charge_w[e];
         double rise = f->charge_w[e] = fmin(most, room_w(f, e));
@@ -233,7 +234,8 @@ static double fills_s(const TwPowerPlant *p, const void *block)
     double first = INFINITY;
     for (int k = 0; k < p->store_count; k++) {
         int e = p->store[k];
-        if (charge_w[e] > 0.0) first = fmin(first, (p->full_j[e] - energy_j[e]) / (charge_w[e] * p->eta[e]));
+        double most_j = ramped(p, e) ? p->full_j[e] : p->hold_j[e];
+        if (charge_w[e] > 0.0) first = fmin(first, (most_j - energy_j[e]) / (charge_w[e] * p->eta[e]));
     }
     return first;
 }
@@ -323,7 +325,8 @@ static void move_energy(const TwPowerPlant *p, void *block, double step, double 
     TwTopology *topology = tw_at(block, p->topology);
     for (int k = 0; k < p->store_count; k++) {
         int e = p->store[k];
-        double least = p->least_j[e], full = p->full_j[e], drain = f.drain_w[e];
+        double least = p->least_j[e], drain = f.drain_w[e];
+        double full = ramped(p, e) ? p->full_j[e] : p->hold_j[e];
         double gain = f.charge_w[e] * p->eta[e];
         if (drain > 0.0) {
             bool ends = step == empties && (f.energy_j[e] - least) / drain <= step;
@@ -421,7 +424,7 @@ void tw_power_start(const TwPower *power, void *block)
     memset(tw_at(block, p->phase), 0, (size_t)p->count);
     for (int e = 0; e < p->count; e++) {
         tw_f64(block, p->limit_w)[e] = tw_f64(block, p->target_w)[e] = p->rating_w[e];
-        tw_f64(block, p->energy_j)[e] = p->full_j[e];
+        tw_f64(block, p->energy_j)[e] = p->hold_j[e];
         tw_f64(block, p->meter_in_j)[e] = tw_f64(block, p->meter_loss_j)[e] = tw_f64(block, p->fuel_j)[e] = 0.0;
         tw_f64(block, p->timer_s)[e] = INFINITY;
         tw_f64(block, p->running_s)[e] = tw_f64(block, p->travel)[e] = tw_f64(block, p->given_w)[e] = 0.0;

@@ -117,6 +117,20 @@ static void check_curve(const TwPowerSpec *spec, int i, TwErrors *errors)
                 BAD("power.%s: trip_m must rise and trip_s must fall", name);
 }
 
+// Whether it or something above it says its voltage.
+static bool has_voltage(const TwPowerSpec *spec, int i)
+{
+    for (int steps = 0; steps <= spec->element_count; steps++) {
+        if (spec->elements[i].voltage_v > 0.0) return true;
+        int up = -1;
+        for (int k = 0; k < spec->element_count && given(spec->elements[i].from); k++)
+            if (strcmp(spec->names[k], spec->elements[i].from) == 0) up = k;
+        if (up < 0) return false;
+        i = up;
+    }
+    return false;
+}
+
 static void check_element(const TwPowerSpec *spec, int i, TwErrors *errors)
 {
     const TwElementRow *row = &spec->elements[i];
@@ -146,6 +160,9 @@ static void check_element(const TwPowerSpec *spec, int i, TwErrors *errors)
         if (k > 0 && row->blocks.values[k] <= row->blocks.values[k - 1]) BAD("power.%s: blocks must rise", name);
     if (row->blocks.count > TW_CURVE_POINTS)
         BAD("power.%s: %d blocks, expected at most %d", name, row->blocks.count, TW_CURVE_POINTS);
+    if (row->length_m > 0.0 && (row->r_ohm_km > 0.0 || row->x_ohm_km > 0.0) && !has_voltage(spec, i))
+        BAD("power.%s: an impedance in ohm needs voltage_v, here or above", name);
+    if (row->vk_fraction > 0.0 && isnan(rated_of(row))) BAD("power.%s: vk_fraction needs rated_w", name);
     if (row->vkr_fraction > row->vk_fraction)
         BAD("power.%s: vkr_fraction = %g is above vk_fraction = %g", name, row->vkr_fraction, row->vk_fraction);
     if (!stores(row)) return;
@@ -297,7 +314,7 @@ typedef struct Arrays {
     bool *feed, *outdoor, *generator, *attached, *forms_grid, *eco, *ups;
     double *rating_w, *rated_w, *a, *b, *c, *full_j, *least_j, *eta, *charge_w, *discharge_w, *shave_w, *grid_ramp;
     double *walk_in_s, *transfer_s, *retransfer_s, *start_s, *cool_s, *block_s, *accept, *fuel_share, *tank_j;
-    double *module_w, *hold_s, *eco_b, *pickup_w;
+    double *module_w, *hold_s, *eco_b, *pickup_w, *hold_j, *volt, *r_ohm, *x_ohm, *vkr, *vkx;
     TwCurve *curve;
 } Arrays;
 
@@ -312,7 +329,8 @@ static Arrays arrays_of(TwArena *arena, int n)
                         &a.full_j,   &a.least_j,   &a.eta,       &a.charge_w,   &a.discharge_w,
                         &a.shave_w,  &a.grid_ramp, &a.walk_in_s, &a.transfer_s, &a.retransfer_s,
                         &a.start_s,  &a.cool_s,    &a.block_s,   &a.fuel_share, &a.tank_j,
-                        &a.module_w, &a.hold_s,    &a.eco_b,     &a.pickup_w};
+                        &a.module_w, &a.hold_s,    &a.eco_b,     &a.pickup_w,   &a.hold_j,
+                        &a.volt,     &a.r_ohm,     &a.x_ohm,     &a.vkr,        &a.vkx};
     for (size_t k = 0; k < sizeof reals / sizeof *reals; k++) *reals[k] = TW_TAKE(arena, n, double);
     return a;
 }
@@ -345,6 +363,7 @@ static void fill_store(int e, const TwElementRow *row, double rated, const Array
         full = row->autonomy_s * in / eta / (1.0 - row->reserve_fraction);
     }
     a->full_j[e] = full;
+    a->hold_j[e] = fmax(or_else(row->hold_fraction, 1.0) * full, stores(row) ? full * row->reserve_fraction : 0.0);
     a->least_j[e] = stores(row) ? full * row->reserve_fraction : 0.0;
     a->charge_w[e] = isnan(row->charge_w) ? (isnan(rated) ? 0.0 : 0.1 * rated) : row->charge_w;
     // a ups can always carry what it is rated for, losses and all
@@ -392,6 +411,11 @@ static void fill_element(int e, const TwElementRow *row, const Arrays *a)
     a->hold_s[e] = row->module_hold_s;
     a->eco_b[e] = row->eco_loss_fraction;
     a->curve[e] = curve_of(row);
+    a->volt[e] = row->voltage_v > 0.0 ? row->voltage_v : NAN;
+    a->r_ohm[e] = row->r_ohm_km * row->length_m * 1e-3;
+    a->x_ohm[e] = row->x_ohm_km * row->length_m * 1e-3;
+    a->vkr[e] = row->vkr_fraction;
+    a->vkx[e] = sqrt(fmax(row->vk_fraction * row->vk_fraction - row->vkr_fraction * row->vkr_fraction, 0.0));
     a->pickup_w[e] = or_else(row->pickup_w, a->ups[e] || isinf(a->rating_w[e]) ? a->rated_w[e] : a->rating_w[e]);
 }
 
@@ -542,6 +566,7 @@ static TwPower *compile(const TwPowerSpec *spec, const int *spec_parent, const i
         public_parent[i] = spec_parent[i];
         fill_element(e, &spec->elements[i], &a);
         called[e] = is_called(&spec->elements[i]);
+        if (isnan(a.volt[e]) && a.parent[e] >= 0) a.volt[e] = a.volt[a.parent[e]];
         feeds += a.feed[e];
     }
     *p = (TwPowerPlant){.arena = arena,
@@ -566,6 +591,7 @@ static TwPower *compile(const TwPowerSpec *spec, const int *spec_parent, const i
                         .c = a.c,
                         .full_j = a.full_j,
                         .least_j = a.least_j,
+                        .hold_j = a.hold_j,
                         .eta = a.eta,
                         .charge_w = a.charge_w,
                         .discharge_w = a.discharge_w,
@@ -588,7 +614,12 @@ static TwPower *compile(const TwPowerSpec *spec, const int *spec_parent, const i
                         .eco = a.eco,
                         .eco_b = a.eco_b,
                         .curve = a.curve,
-                        .pickup_w = a.pickup_w};
+                        .pickup_w = a.pickup_w,
+                        .volt = a.volt,
+                        .r_ohm = a.r_ohm,
+                        .x_ohm = a.x_ohm,
+                        .vkr = a.vkr,
+                        .vkx = a.vkx};
     list_children(p);
     list_members(p);
     list_cords(p, spec, at);

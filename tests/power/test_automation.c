@@ -346,10 +346,10 @@ static void curves(void)
     CHECK_NEAR(time_s, 996.093, 2e-5);
     TwCurve ups = {.kind = TW_TRIP_TABLE, .instant = INFINITY, .count = 2, .m = {1.25, 1.5}, .t_s = {600.0, 60.0}};
     CHECK_NEAR(tw_curve_time_s(&ups, 1.35), 227.004, 1e-4);
-    TwTolerance itic = tw_tolerance_itic();
-    CHECK(tw_tolerance_rides(&itic, 0.0, 0.015) && !tw_tolerance_rides(&itic, 0.0, 0.025));
-    CHECK(tw_tolerance_rides(&itic, 0.7, 0.4) && tw_tolerance_rides(&itic, 0.91, 60.0));
-    CHECK(!tw_tolerance_rides(&itic, 0.69, 0.4));
+    TwRideThrough itic = tw_ride_through_itic();
+    CHECK(tw_ride_through_rides(&itic, 0.0, 0.015) && !tw_ride_through_rides(&itic, 0.0, 0.025));
+    CHECK(tw_ride_through_rides(&itic, 0.7, 0.4) && tw_ride_through_rides(&itic, 0.91, 60.0));
+    CHECK(!tw_ride_through_rides(&itic, 0.69, 0.4));
 }
 
 int main(void)

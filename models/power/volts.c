@@ -1,0 +1,189 @@
+#include "models/power/volts.h"
+
+#include "models/power/inner.h"
+#include "models/power/radial.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SWEEPS = 500 };
+static const double base_va = 1e8, tolerance = 1e-10;
+
+static void *zeroed(int count, size_t size)
+{
+    void *memory = calloc((size_t)count + 1, size);
+    if (!memory) abort();
+    return memory;
+}
+
+typedef struct TwVoltsWork {
+    const TwPowerPlant *p;
+    int nodes, *place, *element, *parent;    // element -> node, node -> element; node 0 stands above all sources
+    double *r, *x, *load_p, *load_q;
+    double *below_q;              // [node] reactive power asked below, for what a ups keeps back
+    double *f[6];                 // of the sweep
+    double *last_re, *last_im;    // [element] of the last answer
+    bool solved;
+} Tree;
+
+static Tree *create_work(const TwPowerPlant *p)
+{
+    Tree *t = zeroed(1, sizeof *t);
+    int n = p->count + 1;
+    int **ints[] = {&t->place, &t->element, &t->parent};
+    for (size_t k = 0; k < 3; k++) *ints[k] = zeroed(n, sizeof(int));
+    double **reals[] = {&t->r, &t->x, &t->load_p, &t->load_q, &t->below_q, &t->last_re, &t->last_im};
+    for (size_t k = 0; k < 7; k++) *reals[k] = zeroed(n, sizeof(double));
+    for (int k = 0; k < 6; k++) t->f[k] = zeroed(n, sizeof(double));
+    return t;
+}
+
+static void free_work(Tree *t)
+{
+    if (!t) return;
+    void *all[] = {t->place,  t->element, t->parent,  t->r,       t->x,
+                   t->load_p, t->load_q,  t->below_q, t->last_re, t->last_im};
+    for (size_t k = 0; k < sizeof all / sizeof *all; k++) free(all[k]);
+    for (int k = 0; k < 6; k++) free(t->f[k]);
+    free(t);
+}
+
+// The sources share one node without impedance; every live element is a node below its source.
+static void build(Tree *t, const TwPowerPlant *p, void *block)
+{
+    const TwTopology *topology = tw_at(block, p->topology);
+    const int32_t *order = tw_at(block, p->order), *source = tw_at(block, p->source);
+    t->p = p;
+    t->nodes = topology->live + 1;
+    double *sums[] = {t->load_p, t->load_q, t->below_q};
+    for (size_t k = 0; k < 3; k++) memset(sums[k], 0, (size_t)t->nodes * sizeof(double));
+    for (int e = 0; e < p->count; e++) t->place[e] = -1;
+    for (int k = 0; k < topology->live; k++) {
+        int e = order[k], node = k + 1;
+        t->place[e] = node;
+        t->element[node] = e;
+        t->parent[node] = source[e] >= 0 ? t->place[source[e]] : 0;
+        double volt = p->volt[e], z_base = isfinite(volt) ? volt * volt / base_va : INFINITY;
+        t->r[node] = p->r_ohm[e] / z_base + p->vkr[e] * base_va / p->rated_w[e];
+        t->x[node] = p->x_ohm[e] / z_base + p->vkx[e] * base_va / p->rated_w[e];
+    }
+}
+
+static bool has_impedance(const Tree *t, int node) { return t->r[node] != 0.0 || t->x[node] != 0.0; }
+
+// Loads of racks and services, the losses of what has no impedance, and what stores give or take.
+static void put_loads(Tree *t, void *block, double power_factor)
+{
+    const TwPowerPlant *p = t->p;
+    const double *rack_w = tw_f64(block, p->rack_w), *load_w = tw_f64(block, p->load_w),
+                 *cord_w = tw_f64(block, p->cord_w);
+    const double *in_w = tw_f64(block, p->in_w), *out_w = tw_f64(block, p->out_w);
+    const double *supply_w = tw_f64(block, p->supply_w), *charge_w = tw_f64(block, p->charge_in_w);
+    const double *given_w = tw_f64(block, p->given_w), *available_w = tw_f64(block, p->available_w);
+    double tangent = tan(acos(power_factor));
+    for (int r = 0; r < p->rack_count; r++)
+        for (int k = p->rack_start[r]; k < p->rack_start[r + 1]; k++) {
+            int node = t->place[p->cord[k]];
+            if (node < 0 || cord_w[k] <= 0.0) continue;
+            t->load_p[node] += rack_w[r] * cord_w[k] / base_va;
+            t->load_q[node] += rack_w[r] * cord_w[k] * tangent / base_va;
+        }
+    for (int l = 0; l < p->load_count; l++) {
+        int node = t->place[p->load_at[l]];
+        if (node < 0) continue;
+        t->load_p[node] += load_w[l] / base_va;
+        t->load_q[node] += load_w[l] * tangent / base_va;
+    }
+    const double *law_w = tw_law_w(p, block);
+    for (int node = t->nodes - 1; node > 0; node--) {
+        int e = t->element[node];
+        double extra = in_w[e] - out_w[e];
+        if (has_impedance(t, node)) extra = tw_element_loss(p, law_w, e, 0.0);
+        if (p->full_j[e] > 0.0) extra += supply_w[e] - in_w[e] + charge_w[e];
+        if (p->local_count > 0 && !p->attached[e] && available_w[e] > 0.0) extra -= given_w[e];
+        t->load_p[node] += extra / base_va;
+        t->below_q[node] += t->load_q[node];
+        if (p->ups[e]) {
+            t->load_q[node] -= t->below_q[node];
+            t->below_q[node] = 0.0;
+        }
+        t->below_q[t->parent[node]] += t->below_q[node];
+    }
+}
+
+static void create_arrays(const TwPowerPlant *p, TwVolts *volts)
+{
+    if (volts->room == p->count && volts->work) return;
+    tw_volts_free(volts);
+    double **out[] = {&volts->v_pu,   &volts->amps,      &volts->p_w,   &volts->q_var,
+                      &volts->loss_w, &volts->drop_v_pu, &volts->base_v};
+    for (size_t k = 0; k < sizeof out / sizeof *out; k++) *out[k] = zeroed(p->count, sizeof(double));
+    volts->work = create_work(p);
+    volts->room = p->count;
+}
+
+static void report(const Tree *t, const TwRadialState *state, TwVolts *volts)
+{
+    const TwPowerPlant *p = t->p;
+    double *out[] = {volts->v_pu, volts->amps, volts->p_w, volts->q_var, volts->loss_w, volts->drop_v_pu};
+    for (size_t k = 0; k < sizeof out / sizeof *out; k++) memset(out[k], 0, (size_t)p->count * sizeof(double));
+    for (int e = 0; e < p->count; e++) volts->base_v[p->spec[e]] = p->volt[e];
+    volts->lowest = -1;
+    volts->loss_sum_w = 0.0;
+    double lowest = INFINITY;
+    for (int node = 1; node < t->nodes; node++) {
+        int i = p->spec[t->element[node]], up = t->parent[node];
+        double i_re = state->i_re[node], i_im = state->i_im[node], v_re = state->v_re[up], v_im = state->v_im[up];
+        double square = i_re * i_re + i_im * i_im;
+        double v = sqrt(state->v_re[node] * state->v_re[node] + state->v_im[node] * state->v_im[node]);
+        volts->v_pu[i] = v;
+        volts->drop_v_pu[i] = sqrt(v_re * v_re + v_im * v_im) - v;
+        volts->loss_w[i] = t->r[node] * square * base_va;
+        volts->loss_sum_w += volts->loss_w[i];
+        // at the source side of the element
+        volts->p_w[i] = (v_re * i_re + v_im * i_im) * base_va;
+        volts->q_var[i] = (v_im * i_re - v_re * i_im) * base_va;
+        volts->amps[i] = sqrt(square) * base_va / (sqrt(3.0) * p->volt[t->element[node]]);
+        if (v < lowest) lowest = v, volts->lowest = i;
+    }
+}
+
+bool tw_power_volts(const TwPower *power, void *block, double power_factor, TwVolts *volts)
+{
+    const TwPowerPlant *p = power->inner;
+    tw_power_modes(p, block);
+    create_arrays(p, volts);
+    Tree *t = volts->work;
+    build(t, p, block);
+    put_loads(t, block, power_factor);
+    TwRadialState state = {t->f[0], t->f[1], t->f[2], t->f[3], t->f[4], t->f[5]};
+    const TwRadial tree = {
+        .count = t->nodes, .parent = t->parent, .r = t->r, .x = t->x, .p = t->load_p, .q = t->load_q};
+    // from the last answer where there is one
+    state.v_re[0] = 1.0;
+    state.v_im[0] = 0.0;
+    for (int node = 1; node < t->nodes; node++) {
+        int e = t->element[node];
+        bool known = t->solved && t->last_re[e] != 0.0;
+        state.v_re[node] = known ? t->last_re[e] : 1.0;
+        state.v_im[node] = known ? t->last_im[e] : 0.0;
+    }
+    volts->turns = tw_radial_solve(&tree, &state, tolerance, SWEEPS);
+    t->solved = volts->turns > 0;
+    for (int e = 0; e < p->count; e++) t->last_re[e] = t->last_im[e] = 0.0;
+    for (int node = 1; node < t->nodes; node++) {
+        t->last_re[t->element[node]] = state.v_re[node];
+        t->last_im[t->element[node]] = state.v_im[node];
+    }
+    report(t, &state, volts);
+    return t->solved;
+}
+
+void tw_volts_free(TwVolts *v)
+{
+    double *all[] = {v->v_pu, v->amps, v->p_w, v->q_var, v->loss_w, v->drop_v_pu, v->base_v};
+    for (size_t k = 0; k < sizeof all / sizeof *all; k++) free(all[k]);
+    free_work(v->work);
+    *v = (TwVolts){0};
+}
