@@ -402,7 +402,7 @@ static void stores(TwValidation *v)
     r->capacity_j = 4e6 * 3600.0, r->charge_fraction = 0.948, r->charge_w = 2e6, r->rated_w = 2e6;
     build(&b);
     tw_power_set_service(b.power, b.block, 0, false);
-    step(&b, 3600.0 * 1.896, 2e6);    // half of what it holds, out
+    step(&b, 3600.0 * 0.948, 2e6);    // half of what it holds, out
     double before_j = tw_power_stored_j(b.power, b.block);
     tw_power_set_service(b.power, b.block, 0, true);
     step(&b, 3600.0, 0.0);
