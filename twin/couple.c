@@ -1,6 +1,7 @@
 #include "twin/couple.h"
 
 #include "twin/fabric.h"
+#include "twin/policies.h"
 
 #include "twin/accounts.h"
 #include "twin/story.h"
@@ -76,6 +77,11 @@ void tw_couple_grant(const TwPlant *plant, void *block, TwScratch *s)
         s->floor_w[i] = on[i] ? plant->capping.floor_w * plant->rack_scale : 0.0;
         s->most_w[i] = on[i] ? plant->racks[i].peak_w * plant->rack_scale : 0.0;
         sum_w += s->all_w[i];
+        if (plant->policy_count == 0 || !on[i]) continue;
+        double floor_w = plant->capping.floor_w, most_w = plant->racks[i].peak_w;
+        tw_policies_apply(plant, i, (double)m->time_ns * 1e-9, &floor_w, &most_w);
+        s->floor_w[i] = floor_w * plant->rack_scale;
+        s->most_w[i] = most_w * plant->rack_scale;
     }
     s->window.demand_sum_w = sum_w;
     // before the first window nothing has been asked for: the block holds what the racks could want, to be granted once

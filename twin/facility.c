@@ -6,6 +6,7 @@
 #include "models/thermal/thermal.h"
 #include "models/workload/class.h"
 #include "models/workload/step.h"
+#include "twin/policies.h"
 #include "twin/waves.h"
 
 #include <math.h>
@@ -124,6 +125,7 @@ static const TwField rack_fields[] = {
     WHOLE(TwRackRow, switch_chip_count, "1", 0, 10000, "0", "NVSwitch chips; for the reader"),
     WHOLE(TwRackRow, domain_gpus, "1", 1, 100000, NULL, "GPUs of one NVLink domain"),
     REAL(TwRackRow, peak_w, "W", 1, 1e8, NULL, "most the rack draws at its AC input"),
+    REAL(TwRackRow, max_q_w, "W", 1, 1e8, "unknown", "draw at its AC input under the Max-Q profile of the part"),
     REAL(TwRackRow, typical_w, "W", 1, 1e8, "unknown", "typical draw at its AC input; for the reader"),
     REAL(TwRackRow, host_idle_w, "W", 0, 1e8, NULL, "all but the GPUs, at the busbar, GPUs idle"),
     REAL(TwRackRow, host_peak_w, "W", 0, 1e8, NULL, "all but the GPUs, at the busbar, GPUs at their limit"),
@@ -349,6 +351,7 @@ static const TwChild facility_children[] = {
     {"workload", TW_ONE, &workload_kind, "what the factory is asked to do"},
     {"events", TW_LIST, &event_kind, "what happens when"},
     {"published", TW_LIST, &card_kind, "published figures that a run is put beside"},
+    {"policies", TW_LIST, &tw_policy_kind, "caps and floors for groups of racks"},
     {"waveforms", TW_LIST, &tw_waveform_kind, "windows in which racks swing below a second"},
     {"run", TW_ONE, &run_kind, "span, seed and numerical settings"},
 };

@@ -53,6 +53,7 @@ typedef struct TwRackRow {
     TwTexts feeds;         // power elements of several cords; empty: one cord, to `from`
     TwReals feed_share;    // of the rack's power while all of them live; empty: equal
     int64_t priority, shelf_spare;
+    double max_q_w;
     const char *from, *cdu, *hall;    // facility side: feed, CDU ("" air), hall
     int64_t gpu_count, cpu_count, tray_count, switch_chip_count, domain_gpus;
     double peak_w, typical_w;           // at the AC inlet

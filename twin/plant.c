@@ -12,6 +12,7 @@
 #include "twin/failures.h"
 #include "twin/limits.h"
 #include "twin/plant_parts.h"
+#include "twin/policies.h"
 #include "twin/reference.h"
 #include "twin/story.h"
 #include "twin/uptime.h"
@@ -262,6 +263,7 @@ static void compile_racks(TwPlant *plant, const TwNode *root, ThermalInput *ther
         rack->host_idle_w = row.host_idle_w;
         rack->host_peak_w = row.host_peak_w;
         rack->peak_w = row.peak_w;
+        rack->max_q_w = row.max_q_w;
         rack->slowdown_degc = gpu.slowdown_degc;
         rack->x_m = row.x_m;
         rack->y_m = row.y_m;
@@ -514,8 +516,8 @@ static bool compile(TwPlant *plant, const TwPlantInput *input, TwShelf *shelf, T
     compile_elements(plant, root, errors);
     compile_cdus(plant, tw_node_group(root, "cooling"), &thermal, errors);
     compile_racks(plant, root, &thermal, power, errors);
-    tw_compile_events(plant, errors);
     tw_compile_waves(plant, errors);
+    tw_compile_policies(plant, errors);
     compile_network(plant, errors);
     tw_compile_events(plant, errors);
     if (tw_errors_count(errors)) return false;

@@ -26,6 +26,7 @@ typedef struct TwRackPlan {
     double gpu_limit_w, gpu_idle_w;     // one GPU: board limit, without a model
     double host_idle_w, host_peak_w;    // at the busbar
     double peak_w;                      // at the AC input
+    double max_q_w;                     // the same under the Max-Q profile; NaN: unknown
     double slowdown_degc;               // of its chips
     double x_m, y_m;
     const int *cords;    // elements; NULL: one cord
@@ -156,11 +157,13 @@ typedef struct TwStorySlots {
     TwSlot rack, rack_part, rack_fresh, ready_ns, rate, rate_s;                        // [rack]
 } TwStorySlots;
 
-struct TwWavePlan;    // twin/waves.h
+struct TwWavePlan;      // twin/waves.h
+struct TwPolicyPlan;    // twin/policies.h
 
 typedef struct TwPlant {
     struct TwWavePlan *waves;
-    int wave_count;
+    struct TwPolicyPlan *policies;
+    int wave_count, policy_count;
     TwArena *arena;
     TwConfig *config;
     char facility[TW_NAME];    // file name without folder and suffix

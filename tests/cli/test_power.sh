@@ -44,5 +44,26 @@ expect 3 "" "$TOKENWORKS" run "$frontier" --set workload.nodes=9473
 expect 3 "" "$TOKENWORKS" run "$frontier" --set workload.gu=4.5
 tw check "$frontier" | grep -q "9472 nodes in 74 racks" || fail "check"
 tw check "$frontier" --explain machine.group_w | grep -q RAPS || fail "explain"
+hall=$facilities/hall_4to3.cfg
+tw run "$hall" --for 100s --json --quiet --out hall.h5 >hall.json || fail "hall"
+python3 - <<'PY' || fail "hall: waveforms and policies"
+import json
+run = json.load(open("hall.json"))
+w = run["waveforms"]
+assert run["ledger"]["ok"] and all(w[k]["residual"] < 1e-9 for k in ("training", "smoothed", "dip"))
+assert w["training"]["load_swing_1s_mw"] > 5 * w["training"]["pcc_swing_1s_mw"]
+assert w["training"]["pcc_ramp_10s_mw_per_s"] <= 0.2 * (1 + 1e-9)
+assert w["smoothed"]["smoothing_extra_mj"] > 0 and w["dip"]["dropped_racks"] == 0
+least = [v for k, v in run["limits"].items() if "granted" in k]
+assert least and abs(min(least) - 0.6 * 142e3) < 1.0, least
+PY
+tw powerflow "$hall" --contingency --json >tree.json || fail "powerflow of a facility"
+python3 - <<'PY' || fail "N-1 of the hall"
+import json
+e = {x["element"]: x for x in json.load(open("tree.json"))["elements"]}
+assert abs(e["pdu1"]["n_minus_1_fraction"] / e["pdu1"]["loading_fraction"] - 4 / 3) < 1e-9
+assert e["ups2"]["dropped_w"] == 0 and 0.9 < e["pdu1"]["v_pu"] < 1
+PY
+tw powerflow "$facilities/reference/ieee4.cfg" | grep -q "1917.768" || fail "three phases"
 tw validate power >cases || fail "validate power"
 finish
