@@ -8,8 +8,8 @@ static const TwCurve breaker = {.kind = TW_TRIP_EI, .tms = 1.0, .instant = INFIN
 
 bool tw_rides(double voltage, double for_s)
 {
-    const TwTolerance itic = tw_tolerance_itic();
-    return tw_tolerance_rides(&itic, voltage, for_s);
+    const TwRideThrough itic = tw_ride_through_itic();
+    return tw_ride_through_rides(&itic, voltage, for_s);
 }
 
 double tw_ride_trip_s(double loading) { return tw_curve_time_s(&breaker, loading); }
