@@ -239,6 +239,8 @@ static void count_work(const TwPlant *plant, const void *block, TwScratch *s, do
     s->output_tokens = totals.output_tokens_done;
     s->input_tokens = totals.input_tokens_done;
     s->completed = totals.completed;
+    s->dropped_requests_now = totals.lost + totals.rejected;
+    s->dropped_tokens_now = totals.output_tokens_dropped;
     tw_workload_queues(plant->workload, block, -1, &w->waiting, &w->running, &w->kv_fraction_mean);
 }
 
@@ -254,9 +256,8 @@ static bool under_target(const TwPlant *plant, const void *block)
 // Hands the story what the window cost.
 static void tell(const TwPlant *plant, void *block, TwScratch *s, int64_t until_ns, double window_s)
 {
-    TwWorkloadTotals t;
-    tw_workload_totals(plant->workload, block, -1, &t);
-    int64_t requests = t.lost + t.rejected, tokens = t.output_tokens_dropped;
+    // counted once a window, by count_work
+    int64_t requests = s->dropped_requests_now, tokens = s->dropped_tokens_now;
     tw_story_window(plant, block,
                     &(TwStoryWindow){.tokens = s->tokens,
                                      .loading_fraction = s->window.loading_fraction,

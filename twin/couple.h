@@ -14,6 +14,7 @@ typedef struct TwScratch {
     double *series[TW_GROUPS];       // values in the order that the recorder wants
     int64_t output_tokens, input_tokens, completed;    // totals at the end of the window before
     int64_t dropped_requests, dropped_tokens;          // lost and rejected
+    int64_t dropped_requests_now, dropped_tokens_now;
 } TwScratch;
 
 // Advances the block over [from_ns, until_ns): workload, racks, thermal, power, grants, meters.

@@ -37,6 +37,21 @@ for name in exchange_s series_s component_s; do expect 3 "at least 0.001 s" "$TO
 expect 3 "1e+09" "$TOKENWORKS" run "$dps" --for 1e10s
 expect 3 "1e+09" "$TOKENWORKS" run "$dps" --set events.0.at_s=1e11
 
+# operations: scenarios, events, failures, tariffs
+hall="$facilities/hall_2n.cfg"
+expect 3 "did you mean" "$TOKENWORKS" run "$hall" --set run.scenario=bothh
+expect 3 "mttr_h" "$TOKENWORKS" run "$hall" --set operations.failures.rack.mttr_h=unknown
+expect 3 "2 are given" "$TOKENWORKS" run "$hall" --set operations.failures.rack.availability=0.99
+expect 3 "expected" "$TOKENWORKS" run "$hall" --set operations.failures.rack.mtbf_h=0.0
+expect 3 "expected" "$TOKENWORKS" run "$hall" --set operations.failures.generator.availability=1.5
+expect 3 "crew" "$TOKENWORKS" run "$hall" --set operations.failures.ups.crew=plumbers
+expect 3 "not after" "$TOKENWORKS" run "$dps" --set events.0.until_s=60.0
+expect 3 "one setting" "$TOKENWORKS" run "$dps" --set events.0.element=utility
+expect 3 "does not exist" "$TOKENWORKS" run "$dps" --set tariff.price_file=nothing.csv
+printf 'time_s,usd_kwh\n0,0.05\n3600,0.09\n' > price.csv
+expect 3 "covers the run up to 7200 s" "$TOKENWORKS" run "$dps" --set tariff.price_file="$PWD/price.csv"
+expect 3 "nothing breaks" "$TOKENWORKS" availability "$dps"
+
 # a pool on racks of two kinds
 sed 's/{ name = "d"; count = 2; part = "gb300_nvl72"/{ name = "d"; count = 2; part = "gb200_nvl72"/' "$dps" > mixed.cfg
 expect 3 "has other GPUs" "$TOKENWORKS" check mixed.cfg
