@@ -85,8 +85,38 @@ static void quiet_runs_tell_nothing(void)
     factory_end(f);
 }
 
+// Two utilities lost, batteries, generators, transfers and the way back: the books close at every instant looked at.
+static void books_close_through_transfers(void)
+{
+    const char *const sets[] = {"run.for_s=420.0",
+                                "run.exchange_s=2.0",
+                                "run.scenario=both",
+                                "events.1.at_s=60.5",
+                                "events.1.for_s=120.0",
+                                "events.2.at_s=75.0",
+                                "events.2.for_s=150.0",
+                                "workload.arrival.rate_s=100.0",
+                                "power.ats_a.retransfer_s=20.0",
+                                "power.ats_b.retransfer_s=20.0"};
+    Factory f = factory("facilities/hall_2n.cfg", sets, (int)(sizeof sets / sizeof *sets));
+    for (double t = 2.0; t <= 420.0; t += 2.0) {
+        advance(f.state, t);
+        TwWorkloadTotals totals;
+        tw_workload_totals(f.plant->workload, tw_state_block(f.state), -1, &totals);
+        TwLedger books = tw_ledger_close(tw_state_meters(f.state),
+                                         tw_thermal_stored_j(f.plant->thermal, tw_state_block(f.state)), &totals);
+        CHECK(books.ok);
+        CHECK_WITHIN(books.electricity_residual, 0.0, 1e-12);
+    }
+    CHECK(find(f.state, TW_HAPPENED_CALLED) >= 0 && find(f.state, TW_HAPPENED_READY) >= 0);
+    CHECK(find(f.state, TW_HAPPENED_TRANSFERRED) > find(f.state, TW_HAPPENED_ON_STORE));
+    CHECK(find(f.state, TW_HAPPENED_RACKS_DEAD) < 0);    // no rack noticed
+    factory_end(f);
+}
+
 int main(void)
 {
+    books_close_through_transfers();
     an_outage_tells_itself();
     storage_bounds_the_restart();
     quiet_runs_tell_nothing();
