@@ -4,6 +4,7 @@
 // Llama-3.1-8B on one H200 (weights 16 GB and 131 kB a token of context at 4 TB/s, 0.4 PFLOP/s of prefill), Poisson
 // arrivals at 70 % of what one replica sustains. Lines named h200 take the step model of that model and chip from the
 // calibration tables instead. Rates are per second of processor time.
+#include "models/workload/engine.h"
 #include "models/workload/workload.h"
 #include "sim/random.h"
 #include "tests/workload/step_fixture.h"
@@ -36,16 +37,24 @@ enum { TABLE = 1 << 16 };
 typedef struct Draw {
     float gap;    // of mean 1
     int32_t input, output;
+    uint32_t session;
 } Draw;
 static Draw table[TABLE];
 
 typedef struct Source {
     TwSlot cursor;
     double gap_ns;
+    bool talks;
 } Source;
+enum { TALKS = 256 };
+typedef struct Talk {
+    uint64_t stream;
+    int32_t length;
+} Talk;
 typedef struct Cursor {
     int64_t next_ns;
     uint32_t count, offset;
+    Talk talk[TALKS];
 } Cursor;
 
 static int64_t peek(const void *context, const void *block, int cell)
@@ -58,9 +67,29 @@ static void pop(const void *context, void *block, int cell, TwRequest *request)
     const Source *s = context;
     Cursor *c = (Cursor *)tw_at(block, s->cursor) + cell;
     const Draw *d = &table[(c->count + c->offset) % TABLE];
-    *request =
-        (TwRequest){.arrival_ns = c->next_ns, .input_tokens = d->input, .output_tokens = d->output, .id = c->count++};
+    request->arrival_ns = c->next_ns;
+    request->input_tokens = d->input;
+    request->output_tokens = d->output;
+    request->id = c->count++;
+    request->service = request->priority = 0;
+    request->tenant = 0;
+    request->session = request->turn = 0;
+    request->patience_ns = 0;
+    request->content.count = 0;
     c->next_ns += (int64_t)(d->gap * s->gap_ns) + 1;
+    if (!s->talks) return;
+    // what all prompts begin with, then a conversation: a new one, or a turn of one that is not over
+    Talk *talk = &c->talk[d->session % TALKS];
+    if (d->input < talk->length + 150 || (d->session >> 8 & 3) == 0)
+        *talk = (Talk){tw_content_stream((uint64_t)cell + 2, request->id), 0};
+    int32_t fixed = d->input < 129 ? d->input - 1 : 128;
+    request->content.list = 0;
+    request->content.output_stream = talk->stream;
+    request->content.output_start = d->input - fixed;
+    request->content.count = fixed > 0 ? 2 : 1;
+    request->content.segment[0] = (TwSegment){1, 0, fixed};
+    request->content.segment[fixed > 0] = (TwSegment){talk->stream, 0, d->input - fixed};
+    talk->length = d->input + d->output;
 }
 
 static int length(double u, double median, double sigma, int most)
@@ -75,6 +104,7 @@ static void fill_table(void)
     for (uint64_t k = 0; k < TABLE; k++) {
         table[k].gap = (float)-log(tw_random(stream, k, 0, TW_PURPOSE_ARRIVAL));
         table[k].input = length(tw_random(stream, k, 0, TW_PURPOSE_INPUT), 800.0, 0.86, 14000);
+        table[k].session = (uint32_t)(tw_random(stream, k, 0, TW_PURPOSE_SESSION) * 4294967296.0);
         table[k].output = length(tw_random(stream, k, 0, TW_PURPOSE_OUTPUT), 150.0, 0.83, 2000);
     }
 }
@@ -96,11 +126,13 @@ static double cpu_s(void)
 }
 
 static void measure(bool json, const char *name, const TwStepSource *source, int replicas, int cells, int max_tokens,
-                    const char *router, double rate_s, double cap_w, double seconds)
+                    const char *router, double rate_s, double cap_w, bool talks, double seconds)
 {
     static const char *const kinds[] = {"requests", "batch_changes", "iterations"};
     TwLayout layout = {0};
-    Source traffic = {tw_layout_add(&layout, (size_t)cells, sizeof(Cursor)), 1e9 / (rate_s * replicas / cells)};
+    Source traffic = {tw_layout_add(&layout, (size_t)cells, sizeof(Cursor)), 1e9 / (rate_s * replicas / cells),
+                      talks};
+    const TwEngineSpec further = {.prefix_cache = talks};
     const TwRequestSource requests = {.context = &traffic, .peek = peek, .pop = pop};
     int *rack = calloc((size_t)replicas, sizeof *rack), *cell = calloc((size_t)replicas, sizeof *cell);
     if (!rack || !cell) exit(5);
@@ -120,7 +152,8 @@ static void measure(bool json, const char *name, const TwStepSource *source, int
                              .ttft_slo_s = 1.0,
                              .tpot_slo_s = 0.05,
                              .seed = 1,
-                             .source = &requests};
+                             .source = &requests,
+                             .engine = &further};
     const TwWorkloadSpec spec = {1, 1, &pool, 0, 1};
     TwErrors *errors = tw_errors_create();
     TwWorkload *workload;
@@ -130,7 +163,8 @@ static void measure(bool json, const char *name, const TwStepSource *source, int
     }
     void *block = tw_block_create(&layout);
     tw_workload_start(workload, block);
-    for (int k = 0; k < cells; k++) ((Cursor *)tw_at(block, traffic.cursor))[k] = (Cursor){0, 0, (uint32_t)k * 7919u};
+    for (int k = 0; k < cells; k++)
+        ((Cursor *)tw_at(block, traffic.cursor))[k] = (Cursor){.offset = (uint32_t)k * 7919u};
 
     double clock = 1.0, cap = cap_w * replicas, joules, demand, tokens, kv;
     bool on = true;
@@ -167,10 +201,17 @@ static void measure(bool json, const char *name, const TwStepSource *source, int
     line(json, text, (after.busy_s - before.busy_s) / ((double)(now - from) * 1e-9) / replicas, "1");
     snprintf(text, sizeof text, "%s_running_mean", name);
     line(json, text, (double)after.running / replicas, "1");
+    if (talks) {
+        snprintf(text, sizeof text, "%s_prompt_tokens_found", name);
+        line(json, text,
+             (double)(after.prompt_tokens_hit - before.prompt_tokens_hit) /
+                 (double)(after.prompt_tokens_looked_up - before.prompt_tokens_looked_up),
+             "1");
+    }
     snprintf(text, sizeof text, "%s_bytes_per_replica", name);
     line(json, text, (double)workload->state_bytes / replicas, "B");
     snprintf(text, sizeof text, "%s_bytes_per_slot", name);
-    line(json, text, (double)workload->state_bytes / replicas / (256 + 512), "B");
+    line(json, text, (double)workload->state_bytes / replicas / (2 * 256 + 512), "B");
     if (after.rejected > 0)
         fprintf(stderr, "%s: %lld of %lld requests were rejected\n", name, (long long)after.rejected,
                 (long long)after.arrived);
@@ -192,22 +233,24 @@ int main(int argc, char **argv)
     line(json, json ? "first" : "input_mean", input / TABLE, "tokens");
     line(json, "output_mean", output / TABLE, "tokens");
     const TwStepSource affine = affine_source();
-    measure(json, "one", &affine, 1, 1, 8192, "round_robin", 12.0, INFINITY, seconds);
-    measure(json, "one_2048", &affine, 1, 1, 2048, "round_robin", 12.0, INFINITY, seconds);
-    measure(json, "one_capped", &affine, 1, 1, 8192, "round_robin", 9.0, 420.0, seconds);
-    measure(json, "least_loaded_64", &affine, 64, 1, 8192, "least_loaded", 12.0, INFINITY, seconds);
-    measure(json, "power_of_two_64", &affine, 64, 1, 8192, "power_of_two", 12.0, INFINITY, seconds);
-    measure(json, "round_robin_64", &affine, 64, 1, 8192, "round_robin", 12.0, INFINITY, seconds);
-    measure(json, "hall_10816", &affine, 10816, 169, 8192, "least_loaded", 12.0, INFINITY, seconds);
+    measure(json, "one", &affine, 1, 1, 8192, "round_robin", 12.0, INFINITY, false, seconds);
+    measure(json, "one_prefix", &affine, 1, 1, 8192, "round_robin", 12.0, INFINITY, true, seconds);
+    measure(json, "kv_aware_64", &affine, 64, 1, 8192, "kv_aware", 12.0, INFINITY, true, seconds);
+    measure(json, "one_2048", &affine, 1, 1, 2048, "round_robin", 12.0, INFINITY, false, seconds);
+    measure(json, "one_capped", &affine, 1, 1, 8192, "round_robin", 9.0, 420.0, false, seconds);
+    measure(json, "least_loaded_64", &affine, 64, 1, 8192, "least_loaded", 12.0, INFINITY, false, seconds);
+    measure(json, "power_of_two_64", &affine, 64, 1, 8192, "power_of_two", 12.0, INFINITY, false, seconds);
+    measure(json, "round_robin_64", &affine, 64, 1, 8192, "round_robin", 12.0, INFINITY, false, seconds);
+    measure(json, "hall_10816", &affine, 10816, 169, 8192, "least_loaded", 12.0, INFINITY, false, seconds);
 
     Fixture f;
     if (!fixture_open(&f, "h200_sxm", "llama-3.1-8b", "bf16", 1)) return 1;
     TwStepModel *h200 = fixture_model(&f);
     if (!h200) return 1;
-    measure(json, "h200_one", &h200->source, 1, 1, 8192, "round_robin", 12.0, INFINITY, seconds);
-    measure(json, "h200_one_capped", &h200->source, 1, 1, 8192, "round_robin", 9.0, 550.0, seconds);
-    measure(json, "h200_least_loaded_64", &h200->source, 64, 1, 8192, "least_loaded", 12.0, INFINITY, seconds);
-    measure(json, "h200_round_robin_64", &h200->source, 64, 1, 8192, "round_robin", 12.0, INFINITY, seconds);
+    measure(json, "h200_one", &h200->source, 1, 1, 8192, "round_robin", 12.0, INFINITY, false, seconds);
+    measure(json, "h200_one_capped", &h200->source, 1, 1, 8192, "round_robin", 9.0, 550.0, false, seconds);
+    measure(json, "h200_least_loaded_64", &h200->source, 64, 1, 8192, "least_loaded", 12.0, INFINITY, false, seconds);
+    measure(json, "h200_round_robin_64", &h200->source, 64, 1, 8192, "round_robin", 12.0, INFINITY, false, seconds);
     tw_step_destroy(h200);
     fixture_close(&f);
     if (json) printf("}\n");

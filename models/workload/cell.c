@@ -94,13 +94,16 @@ static void overlaps(const Work *w, const TwRequest *request, int32_t *hit)
         const TwKvEntry *entry = tw_kv_index_find(&w->index, run.base);
         mask &= entry ? entry->replicas : 0;
         if (!mask) return;
-        bool go_on = entry->equal && entry->until >= end;
-        int32_t until = entry->until < end ? entry->until : end;
-        for (uint64_t left = mask; left; left &= left - 1) {
+        int32_t until = entry->until < end ? (int32_t)entry->until : end;
+        uint64_t same = mask & ~entry->others, others = mask & entry->others;
+        for (uint64_t left = same; left; left &= left - 1) hit[__builtin_ctzll(left)] = until;
+        for (uint64_t left = others; left; left &= left - 1) {
             int k = __builtin_ctzll(left);
-            hit[k] = entry->equal ? until : blocks_at(w, k, request, whole);
+            hit[k] = blocks_at(w, k, request, whole);
         }
-        if (!go_on) return;
+        // those looked into are known to their end
+        if (until < end) return;
+        mask = same;
         at = end;
     }
 }

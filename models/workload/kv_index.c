@@ -29,22 +29,26 @@ void tw_kv_index_set(const TwKvIndex *index, uint64_t base, int replica, int32_t
     if (until == 0) {
         if (entry->base == 0) return;
         entry->replicas &= ~bit;
+        entry->others &= ~bit;
         if (entry->replicas == 0) forget(index, entry);
         return;
     }
     if (entry->base == 0) {
         // an eighth stays empty, so that look-ups end soon
         if (*index->used >= (int64_t)(mask_of(index) - mask_of(index) / 8)) return;
-        *entry = (TwKvEntry){base, bit, until, 1};
+        *entry = (TwKvEntry){base, bit, 0, until};
         ++*index->used;
         return;
     }
     entry->replicas |= bit;
-    if (entry->replicas == bit) {
+    if (until == entry->until) {
+        entry->others &= ~bit;
+    } else if (until > entry->until || (entry->replicas & ~entry->others & ~bit) == 0) {
+        // the longest, which all who keep it come to have
         entry->until = until;
-        entry->equal = 1;
-    } else if (entry->until != until) {
-        entry->equal = 0;
+        entry->others = entry->replicas & ~bit;
+    } else {
+        entry->others |= bit;
     }
 }
 

@@ -1,8 +1,8 @@
 // Which replicas of a cell have how much of a run of contents cached: what a KV-aware router asks.
 //
 // Cached chains are whole from their beginning (prefix_cache.h), so a replica has of each run a piece that ends
-// somewhere. One entry a run: a bit for each replica that has any of it, and the end where all of them agree; where
-// they do not, the router looks into their caches.
+// somewhere. One entry a run: a bit for each replica that has any of it, one end, and a bit for each replica whose end
+// is another; into the caches of those the router looks.
 #pragma once
 
 #include <stddef.h>
@@ -10,9 +10,8 @@
 
 typedef struct TwKvEntry {
     uint64_t base;    // of the run (content.h); 0: empty
-    uint64_t replicas;
-    int32_t until;    // blocks from the beginning of the prompt
-    int32_t equal;    // all of them have it up to there
+    uint64_t replicas, others;
+    int64_t until;    // blocks from the beginning of the prompt that all but `others` have
 } TwKvEntry;
 
 typedef struct TwKvIndex {

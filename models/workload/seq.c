@@ -186,7 +186,7 @@ TwRuns tw_engine_runs(const TwEngine *e, TwReplica *r, uint32_t row)
 {
     const TwRow *at = rows_of(e, r) + row;
     const TwContent *content = &cold_of(e, r)[row].content;
-    uint64_t own = tw_content_stream((uint64_t)at->arrival_ns, (uint64_t)at->id << 1 | 1);
+    uint64_t own = tw_content_mix((uint64_t)at->arrival_ns, (uint64_t)at->id << 1 | 1) | 1;
     return tw_runs(content, e->spec.list, own, at->input, at->output);
 }
 

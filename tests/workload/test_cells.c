@@ -164,7 +164,7 @@ static void index_is_what_is_cached(const Factory *f)
                 if (!prefix.table[at]) continue;
                 const TwPrefixNode *n = prefix.node + ((int32_t)(uint32_t)prefix.table[at] - 1);
                 const TwKvEntry *e = tw_kv_index_find(&index, n->base);
-                CHECK(e && (e->replicas >> k & 1) && (!e->equal || e->until >= n->depth + n->length));
+                CHECK(e && (e->replicas >> k & 1) && ((e->others >> k & 1) || e->until >= n->depth + n->length));
                 entries++;
             }
         }
