@@ -100,10 +100,11 @@ static int bits_for(int64_t count)
 static void build_cache(TwEngine *e)
 {
     const TwEngineSpec *spec = &e->spec;
-    // as many runs as sequences in flight may need, and as many again as the blocks not in use may hold
-    int64_t nodes = spec->prefix_nodes > 0 ? spec->prefix_nodes
-                                           : 4 * (int64_t)spec->max_sequences + least(spec->kv_blocks / 16, 8192);
-    if (spec->prefix_nodes == 0) nodes = least(nodes, spec->kv_blocks);
+    // as many runs as sequences in flight may need, and as many again as the blocks may hold: of 32 blocks on average,
+    // or as long as the ids of a trace
+    int64_t run_blocks = spec->list ? spec->list->tokens / spec->block_tokens : 32;
+    int64_t nodes = 2 * (int64_t)spec->max_sequences + spec->kv_blocks / (run_blocks > 0 ? run_blocks : 1);
+    nodes = spec->prefix_nodes > 0 ? spec->prefix_nodes : least(nodes, least(spec->kv_blocks, 1 << 20));
     if (nodes < 16) nodes = 16;
     e->prefix.nodes = (int)nodes;
     e->prefix.bits = bits_for(nodes);
