@@ -24,6 +24,10 @@ static void shelves_have_their_efficiency(void)
     CHECK_WITHIN(efficiency(&row, 0.5), 0.96, 1e-5);
     CHECK(efficiency(&row, 1.0) > 0.91);
     tw_config_destroy(config);
+    CHECK(read_part(&tw_shelf_kind, "stage_800v", &row, &config));
+    CHECK_WITHIN(efficiency(&row, sqrt(row.loss_a / row.loss_c)), 0.985, 1e-6);
+    CHECK_WITHIN(efficiency(&row, 1.0), 0.981, 1e-6);
+    tw_config_destroy(config);
 }
 
 static void elements_are_what_their_file_says(void)
@@ -52,6 +56,7 @@ static void elements_are_what_their_file_says(void)
                                        "transformer_110kv_25mva",
                                        "transformer_110kv_40mva",
                                        "switchboard",
+                                       "rectifier_800v",
                                        "bess_reopt"};
     for (int i = 0; i < TW_COUNT(rest); i++) {
         CHECK(read_part(&tw_element_kind, rest[i], &row, &config));
