@@ -18,7 +18,7 @@ void tw_power_log(const TwPowerPlant *p, void *block, TwPowerWhat what, int e, d
 {
     TwPowerLog *log = tw_at(block, p->events);
     const TwTopology *topology = tw_at(block, p->topology);
-    log->events[log->count % TW_POWER_LOG] = (TwPowerEvent){topology->clock_ns, what, p->spec[e], value};
+    log->events[log->count % TW_POWER_LOG] = (TwPowerEvent){topology->clock_ns, (int32_t)what, p->spec[e], value};
     log->count++;
 }
 

@@ -96,8 +96,7 @@ TwContingency tw_power_contingency(const TwPower *power, const void *block, size
     }
     case_free(&normal);
 
-    int most = threads > 0 ? threads : omp_get_max_threads();
-#pragma omp parallel num_threads(most)
+#pragma omp parallel num_threads(threads > 0 ? threads : omp_get_max_threads())
     {
         Case c = case_create(power, bytes);
         memcpy(c.block, block, bytes);
