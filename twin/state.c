@@ -522,7 +522,25 @@ static void judge_targets(TwState *state, double window_s)
     }
 }
 
-// Feeds give up part of their limit while electricity is dear.
+static bool climbs_to(const TwPower *power, int element, int feed)
+{
+    while (element >= 0 && element != feed) element = power->parent[element];
+    return element == feed;
+}
+
+// Whether racks hang on a feed: what cools them cannot be curtailed.
+static bool carries_racks(const TwPlant *plant, int feed)
+{
+    for (int i = 0; i < plant->rack_count; i++) {
+        const TwRackPlan *rack = &plant->racks[i];
+        if (climbs_to(plant->power, rack->element, feed)) return true;
+        for (int k = 0; k < rack->cord_count; k++)
+            if (climbs_to(plant->power, rack->cords[k], feed)) return true;
+    }
+    return false;
+}
+
+// Feeds of racks give up part of their limit while electricity is dear.
 static void follow_price(TwState *state)
 {
     const TwPlant *plant = state->plant;
@@ -534,7 +552,7 @@ static void follow_price(TwState *state)
     double price = tw_accounts_price(plant, (double)m->time_ns * 1e-9);
     for (int i = 0; i < plant->element_count; i++) {
         double limit_w = plant->elements[i].limit_w;
-        if (plant->elements[i].from[0] || !isfinite(limit_w)) continue;
+        if (strcmp(plant->elements[i].kind, "feed") != 0 || !isfinite(limit_w) || !carries_racks(plant, i)) continue;
         int cause = turn < 0 ? tw_story_open(plant, state->block, TW_HAPPENED_CURTAIL, i) : -1;
         int entry = tw_story_add(plant, state->block, m->time_ns,
                                  turn > 0 ? TW_HAPPENED_CURTAIL : TW_HAPPENED_CURTAIL_END, cause, i, 1, price);
