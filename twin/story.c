@@ -61,8 +61,8 @@ int tw_story_add(const TwPlant *plant, void *block, int64_t time_ns, TwHappening
         return -1;
     }
     assert(cause < s->count);
-    entries(plant, block)[s->count] =
-        (TwEntry){.time_ns = time_ns, .kind = kind, .cause = cause, .target = target, .count = count, .value = value};
+    entries(plant, block)[s->count] = (TwEntry){
+        .time_ns = time_ns, .kind = (int32_t)kind, .cause = cause, .target = target, .count = count, .value = value};
     return s->count++;
 }
 

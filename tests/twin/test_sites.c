@@ -44,10 +44,11 @@ static void cards_are_computed(void)
 // B2: under a load that fills the older racks, the newer ones need less energy a token.
 static void newer_racks_need_less(void)
 {
-    static const char *const coarse[] = {"run.exchange_s=10.0"};
+    // a quarter of the racks and of their requests
+    static const char *const coarse[] = {"run.exchange_s=10.0", "racks.count=2", "workload.arrival.rate_s=50000.0"};
     double joules[2];
     for (int r = 0; r < 2; r++) {
-        TwReport *report = run(sites[2], r ? "racks.part=gb300_nvl72" : "racks.part=gb200_nvl72", coarse, 1, 1500.0);
+        TwReport *report = run(sites[2], r ? "racks.part=gb300_nvl72" : "racks.part=gb200_nvl72", coarse, 3, 1500.0);
         joules[r] = tw_report_value(report, "tokens.joules_per_output_token_utility");
         tw_report_destroy(report);
     }
@@ -98,9 +99,9 @@ static void a_cooling_emergency_passes(void)
 // B5: half the exchange interval moves no figure by more than half a per cent.
 static void exchange_interval_is_fine_enough(void)
 {
-    const char *const fine[] = {"run.exchange_s=2.5"};
-    TwReport *a = run(sites[1], "racks.part=gb300_nvl72", NULL, 0, 400.0);
-    TwReport *b = run(sites[1], "racks.part=gb300_nvl72", fine, 1, 400.0);
+    const char *const fine[] = {"racks.count=2", "workload.arrival.rate_s=66750.0", "run.exchange_s=2.5"};
+    TwReport *a = run(sites[1], "racks.part=gb300_nvl72", fine, 2, 400.0);
+    TwReport *b = run(sites[1], "racks.part=gb300_nvl72", fine, 3, 400.0);
     for (int k = 0; k < 6; k++) {
         char path[80];
         snprintf(path, sizeof path, "card.%s.computed", figures[k]);
