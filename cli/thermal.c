@@ -79,10 +79,15 @@ static void print_csv(const TwComponent *c, const double *in, const Line *line)
     }
 }
 
-static void print_point(const TwComponent *c, const double *in, bool json)
+static int print_point(const TwComponent *c, const double *in, bool json)
 {
     double out[TW_COMPONENT_OUT] = {0};
     c->run(in, out);
+    if (!isfinite(out[0])) {
+        fprintf(stderr, "error: %s gives no value here: outside the range of its source (%s)%s\n", c->name, c->source,
+                strcmp(c->name, "chiller") == 0 ? "; `carnot` holds for warm water" : "");
+        return TW_BAD_INPUT;
+    }
     if (json) printf("{\"component\": \"%s\"", c->name);
     for (int k = 0; k < tw_component_outputs(c); k++) {
         if (json) {
@@ -92,6 +97,7 @@ static void print_point(const TwComponent *c, const double *in, bool json)
             printf("%-20s %14.8g %s\n", c->out[k].name, out[k], c->out[k].unit);
     }
     if (json) printf("}\n");
+    return TW_DONE;
 }
 
 static bool write_samples(const TwHallRun *run, const char *path, TwError *error)
@@ -269,6 +275,6 @@ int tw_command_thermal(const TwOptions *options)
     if (line.count > 1)
         print_csv(c, in, &line);
     else
-        print_point(c, in, options->json);
+        return print_point(c, in, options->json);
     return TW_DONE;
 }

@@ -110,6 +110,8 @@ bool tw_hall_read(TwHallRow *row, TwConfig **config, const char *path, const cha
         tw_node_error(root, "dry_bulb_degc", errors,
                       "dry_bulb_degc = %g leaves the dry cooler nothing: its water is to leave at %g degC",
                       row->dry_bulb_degc, row->rack_supply_degc - 2.0 * row->approach_k);
+    if (row->for_s < row->window_s)
+        tw_node_error(root, "for_s", errors, "for_s = %g is shorter than window_s = %g", row->for_s, row->window_s);
     if (row->window_s < row->step_s && tw_node_given(root, "step_s") && tw_node_given(root, "window_s"))
         tw_node_warn(root, "step_s", errors, "step_s = %g is cut to the window of %g s", row->step_s, row->window_s);
     if (tw_errors_count(errors) == 0) return true;

@@ -51,5 +51,13 @@ for set in "cooling.plant.kind=dry_cooler" "cooling.plant.kind=adiabatic_cooler"
         grep -qF "$text" out.txt || fail "--set $set: no \"$text\""
     done
 done
+# a component alone, a line of it, and what it refuses
+expect 0 "3.84251" "$TOKENWORKS" thermal york wet_bulb_degc=25.56
+expect 0 "12,9.0549" "$TOKENWORKS" thermal york wet_bulb_degc=20 range_k=2:12:3
+expect 3 "carnot" "$TOKENWORKS" thermal chiller leaving_degc=20 entering_degc=30
+expect 3 "nearest: range_k" "$TOKENWORKS" thermal york wet_bulb_degc=20 rang_k=3
+expect 2 "did you mean chiller" "$TOKENWORKS" thermal chillr
+expect 3 "shorter than window_s" "$TOKENWORKS" thermal "$facilities/reference/lbl_pulse.cfg" --set for_s=1 --set window_s=60
+expect 3 "expected dry_cooler" "$TOKENWORKS" thermal "$facilities/reference/frontier_heat.cfg" --set plant.kind=towr
 expect 3 "leave out" "$TOKENWORKS" check story.cfg --set 'events.[0].kind=heat_wave' --set 'events.[0].value=5'
 finish
