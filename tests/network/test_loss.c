@@ -16,7 +16,7 @@ static TwGraph *built(int radix, int planes, int endpoints)
                                      .oversubscription = 1.0,
                                      .efficiency = 1.0},
                           .endpoints = endpoints};
-    TwGraph *graph;
+    TwGraph *graph = NULL;
     CHECK(tw_network_create(&network, &spec, errors) && tw_graph_create(&graph, network, errors));
     tw_errors_destroy(errors);
     return graph;
