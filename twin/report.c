@@ -266,6 +266,53 @@ static void add_carbon(TwReport *report, const TwState *state)
     add(report, "carbon.solar_share", "1", "of electricity from own solar power", over(a->solar_j, m->utility_j));
 }
 
+// What prefix caches, hand-overs and retries did, and each class of service of a pool with several.
+static void add_service(TwReport *report, const TwState *state, const TwWorkloadTotals *t, double measured_s)
+{
+    const TwPlant *plant = tw_state_plant(state);
+    add(report, "requests.gave_up", "", "of the lost: no token came in time", (double)t->cancelled);
+    add(report, "requests.shed", "", "of the rejected: for others of higher priority", (double)t->shed);
+    add(report, "requests.tried_again", "", "after their replica went down", (double)t->retried);
+    add(report, "serving.prefix_hit_share", "1", "of prompt tokens looked up in prefix caches",
+        over((double)t->prompt_tokens_hit, (double)t->prompt_tokens_looked_up));
+    add(report, "serving.kv_transfers", "", "of prompts computed apart", (double)t->transfers);
+    add(report, "serving.kv_transfer_s", "s", "mean time of one", over(t->transfer_s, (double)t->transfers));
+    add(report, "serving.kv_transfer_bytes", "B", "in all", (double)t->transfer_bytes);
+    add(report, "serving.tokens_per_decode_step", "1", "of a sequence",
+        over((double)t->decode_tokens, (double)t->decode_steps));
+    TwSketch *sketch = calloc(1, sizeof *sketch);
+    if (!sketch) abort();
+    for (int i = 0; i < plant->pool_count; i++) {
+        const TwPoolPlan *pool = &plant->pools[i];
+        if (pool->service_count < 2) continue;
+        for (int k = 0; k < pool->service_count; k++) {
+            static const char *const names[] = {"ttft_s", "tpot_s", "e2e_s", "e2e_s_per_token"};
+            static const char *const points[] = {"p50", "p90", "p99"};
+            static const double at[] = {0.5, 0.9, 0.99};
+            char path[80];
+            TwServiceCounts counts;
+            tw_workload_service(plant->workload, tw_state_block(state), i, k, &counts);
+#define CLASS(name, unit, label, value)                                                                                \
+    snprintf(path, sizeof path, "classes.%s.%s", pool->service_names[k], name);                                        \
+    add(report, path, unit, label, value)
+            CLASS("arrived", "", "requests of the class", (double)counts.arrived);
+            CLASS("completed", "", "requests of the class", (double)counts.completed);
+            CLASS("goodput_per_s", "1/s", "within its limits", over((double)counts.good, measured_s));
+            CLASS("good_share", "1", "of completed", over((double)counts.good, (double)counts.measured));
+            CLASS("good_tokens_per_s", "1/s", "output tokens of those", over((double)counts.good_tokens, measured_s));
+            for (int which = 0; which < TW_LATENCIES; which++) {
+                tw_workload_service_sketch(plant->workload, tw_state_block(state), i, k, which, sketch);
+                for (int q = 0; q < 3; q++) {
+                    snprintf(path, sizeof path, "classes.%s.%s.%s", pool->service_names[k], names[which], points[q]);
+                    add(report, path, "s", "latency of the class", tw_sketch_quantile(sketch, at[q]));
+                }
+            }
+#undef CLASS
+        }
+    }
+    free(sketch);
+}
+
 static void add_work(TwReport *report, const TwState *state, const TwWorkloadTotals *t)
 {
     const TwPlant *plant = tw_state_plant(state);
@@ -284,6 +331,7 @@ static void add_work(TwReport *report, const TwState *state, const TwWorkloadTot
     add_quantiles(report, state, 0, "ttft_s", "time to first token");
     add_quantiles(report, state, 1, "tpot_s", "time per output token");
     add_quantiles(report, state, 2, "e2e_s", "end to end");
+    add_service(report, state, t, measured_s);
 }
 
 static void add_power(TwReport *report, const TwState *state)

@@ -66,6 +66,8 @@ typedef struct TwRuns {
     const TwContentList *list;    // needed where content->list is not 0
     uint64_t own;                 // stream of what has none, other than 0
     int32_t input, total;
+    const TwRun *made;    // all of them, made before; NULL: they are made here
+    int32_t made_count;
     // where it is
     uint64_t hash;    // of all tokens before `at`
     int32_t at, piece;
@@ -101,6 +103,11 @@ static inline TwSegment tw_runs_piece(const TwRuns *r, int32_t piece, int32_t at
 // The next run; false: no more.
 static inline bool tw_runs_next(TwRuns *r, TwRun *run)
 {
+    if (r->made) {
+        if (r->piece == r->made_count) return false;
+        *run = r->made[r->piece++];
+        return true;
+    }
     if (r->at >= r->total) return false;
     TwSegment first = tw_runs_piece(r, r->piece, r->at);
     *run = (TwRun){tw_content_mix(tw_content_mix(r->hash, first.stream), (uint64_t)first.start), r->at, r->at};

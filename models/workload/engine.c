@@ -433,6 +433,7 @@ bool tw_engine_offer_as(const TwEngine *e, TwReplica *r, const TwRequest *reques
         cold->turn = request->turn;
         cold->hit = cold->preempted = 0;
         cold->scheduled_ns = -1;
+        tw_seq_keep_runs(e, r, at);
     }
     if (row->first_ns == 0) {
         r->prompt_blocks += tw_kv_cover(&r->kv, row->input);

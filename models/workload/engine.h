@@ -133,8 +133,11 @@ typedef struct TwRow {
 } TwRow;
 
 // What is looked at rarely. Only where contents or closed loops need it.
+enum { TW_RUNS_KEPT = TW_SEGMENTS + 2 };
 typedef struct TwCold {
     TwContent content;
+    TwRun run[TW_RUNS_KEPT];    // of its contents, where they are not a list of ids
+    int32_t run_count;
     int32_t session, turn, hit, preempted;
     int64_t scheduled_ns;
 } TwCold;

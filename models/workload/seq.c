@@ -182,12 +182,26 @@ TwPrefix tw_engine_prefix(const TwEngine *e, TwReplica *r, const TwPrefixWatch *
     return (TwPrefix){&e->prefix, &r->prefix, part(r, e->node), part(r, e->table), watch};
 }
 
+static TwRuns runs_of(const TwEngine *e, const TwRow *at, const TwCold *cold)
+{
+    uint64_t own = tw_content_mix((uint64_t)at->arrival_ns, (uint64_t)at->id << 1 | 1) | 1;
+    return tw_runs(&cold->content, e->spec.list, own, at->input, at->output);
+}
+
 TwRuns tw_engine_runs(const TwEngine *e, TwReplica *r, uint32_t row)
 {
-    const TwRow *at = rows_of(e, r) + row;
-    const TwContent *content = &cold_of(e, r)[row].content;
-    uint64_t own = tw_content_mix((uint64_t)at->arrival_ns, (uint64_t)at->id << 1 | 1) | 1;
-    return tw_runs(content, e->spec.list, own, at->input, at->output);
+    const TwCold *cold = &cold_of(e, r)[row];
+    if (cold->run_count > 0) return (TwRuns){.made = cold->run, .made_count = cold->run_count};
+    return runs_of(e, rows_of(e, r) + row, cold);
+}
+
+void tw_seq_keep_runs(const TwEngine *e, TwReplica *r, uint32_t row)
+{
+    TwCold *cold = &cold_of(e, r)[row];
+    cold->run_count = 0;
+    if (!e->spec.prefix_cache || cold->content.list) return;
+    TwRuns runs = runs_of(e, rows_of(e, r) + row, cold);
+    while (tw_runs_next(&runs, &cold->run[cold->run_count])) cold->run_count++;
 }
 
 // What the cache forgets goes to the tiers below, and everybody who watches is told.
