@@ -82,7 +82,6 @@ typedef struct TwPowerPlant {
     TwSlot live_modules;    // int32_t [element]
     TwSlot hold_left_s;     // [element]
     TwSlot cord_w;          // share of each cord now
-    TwSlot rack_shelves;    // int32_t [rack]
     TwSlot meter_in_j, meter_loss_j, meter;    // [element], [element], TwPowerMeter
     TwSlot fuel_j;                             // [element] burnt
     TwSlot rack_w, load_w;                     // demand last handed in

@@ -27,8 +27,3 @@ TwCableFlow tw_dc_flow(const TwCable *c, double w)
     double amps = w / c->voltage_v, r = c->r_ohm_km * c->length_km;
     return (TwCableFlow){amps, amps * amps * r, amps * r / c->voltage_v};
 }
-
-double tw_resistance_at(double resistance, double alpha20, double reference_degc, double degc)
-{
-    return resistance * (1.0 + alpha20 * (degc - 20.0)) / (1.0 + alpha20 * (reference_degc - 20.0));
-}

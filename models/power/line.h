@@ -2,7 +2,7 @@
 //
 //     transformer: P_loss = P_iron V^2 + vkr S_n x^2,  Q_0 = V^2 sqrt(max(0, (i0 S_n)^2 - P_iron^2))
 //     cable:       I = S / (sqrt3 V),  loss 3 I^2 R,  drop (R P + X Q) / V^2;  direct current: I = P / V, loss I^2 R
-// Catalogue load losses are at 75 degC; tw_resistance_at carries a resistance to another temperature.
+// Catalogue load losses are at 75 degC and stay there.
 #pragma once
 
 #include <stdbool.h>
@@ -23,5 +23,3 @@ typedef struct TwCableFlow {
 } TwCableFlow;
 TwCableFlow tw_cable_flow(const TwCable *cable, double w, double power_factor);
 TwCableFlow tw_dc_flow(const TwCable *cable, double w);    // r_ohm_km: of both conductors together
-
-double tw_resistance_at(double resistance, double alpha20, double reference_degc, double degc);

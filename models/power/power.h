@@ -191,11 +191,9 @@ void tw_power_set_apart(const TwPower *power, void *block, int element, bool apa
 int tw_power_events(const TwPower *power, const void *block, int64_t *from, TwPowerEvent *events, int most);
 const char *tw_power_what(TwPowerWhat what);    // one word
 
-// Local generation: what it can give now; modules of a ups and shelves of a rack that are not broken.
+// Local generation: what it can give now; modules of a ups that are not broken.
 void tw_power_set_available(const TwPower *power, void *block, int element, double available_w);
 void tw_power_set_modules(const TwPower *power, void *block, int element, int live);
-void tw_power_set_shelves(const TwPower *power, void *block, int rack, int live);
-int tw_power_shelves(const TwPower *power, const void *block, int rack);
 int tw_power_modules_on(const TwPower *power, const void *block, int element);
 double tw_power_fuel_j(const TwPower *power, const void *block, int element);    // burnt since start
 

@@ -435,10 +435,7 @@ void tw_power_start(const TwPower *power, void *block)
         tw_f64(block, p->hold_left_s)[e] = 0.0;
         ((int32_t *)tw_at(block, p->live_modules))[e] = ((int32_t *)tw_at(block, p->on_modules))[e] = p->modules[e];
     }
-    for (int r = 0; r < p->rack_count; r++) {
-        tw_f64(block, p->rack_w)[r] = 0.0;
-        ((int32_t *)tw_at(block, p->rack_shelves))[r] = p->racks[r].shelf_count;
-    }
+    for (int r = 0; r < p->rack_count; r++) tw_f64(block, p->rack_w)[r] = 0.0;
     for (int l = 0; l < p->load_count; l++) tw_f64(block, p->load_w)[l] = 0.0;
     *(TwPowerMeter *)tw_at(block, p->meter) = (TwPowerMeter){0};
     *(TwTopology *)tw_at(block, p->topology) = (TwTopology){0};
@@ -519,19 +516,6 @@ void tw_power_set_modules(const TwPower *power, void *block, int element, int li
     assert(live >= 0 && live <= p->modules[e]);
     ((int32_t *)tw_at(block, p->live_modules))[e] = live;
     changed(p, block);
-}
-
-void tw_power_set_shelves(const TwPower *power, void *block, int rack, int live)
-{
-    const TwPowerPlant *p = power->inner;
-    assert(live >= 0 && live <= p->racks[rack].shelf_count);
-    ((int32_t *)tw_at(block, p->rack_shelves))[rack] = live;
-    changed(p, block);
-}
-
-int tw_power_shelves(const TwPower *power, const void *block, int rack)
-{
-    return ((const int32_t *)tw_at_const(block, power->inner->rack_shelves))[rack];
 }
 
 int tw_power_modules_on(const TwPower *power, const void *block, int element)

@@ -436,7 +436,6 @@ static void lay_out(TwPowerPlant *p, TwLayout *layout)
     p->events = tw_layout_add(layout, 1, sizeof(TwPowerLog));
     p->cord_w = tw_layout_add(layout, (size_t)p->rack_start[p->rack_count], f64);
     p->rack_w = tw_layout_add(layout, (size_t)p->rack_count, f64);
-    p->rack_shelves = tw_layout_add(layout, (size_t)p->rack_count, sizeof(int32_t));
     p->load_w = tw_layout_add(layout, (size_t)p->load_count, f64);
 
     // of either source the longer way up
