@@ -4,6 +4,7 @@
 #include "twin/policies.h"
 
 #include "twin/accounts.h"
+#include "twin/jobs.h"
 #include "twin/story.h"
 #include "twin/uptime.h"
 
@@ -33,14 +34,19 @@ static double spare_gpu_w(const TwRackPlan *rack)
 }
 
 // What the replicas of a rack may draw so that the rack stays within its grant; INFINITY where that never binds.
-static double device_cap_w(const TwPlant *plant, int i, double grant_w, double extra_ratio)
+// Jobs of the rack, that want job_w above idle, take their part of what does not reach; *job_share: of job_w.
+static double device_cap_w(const TwPlant *plant, int i, double grant_w, double extra_ratio, double job_w,
+                           double *job_share)
 {
     const TwRackPlan *rack = &plant->racks[i];
     double ac_w = grant_w * (1.0 - plant->capping.margin_fraction) / (1.0 + fmax(extra_ratio, 0.0));
     double dc_w = tw_power_rack_dc_w(plant->power, i, ac_w), slope = host_slope(rack);
     double gpu_w = (dc_w - rack->host_idle_w + slope * (double)rack->gpus * rack->gpu_idle_w) / (1.0 + slope);
     double cap_w = fmax(gpu_w - spare_gpu_w(rack), 0.0);
-    return cap_w >= (double)rack->serving_gpus * rack->gpu_limit_w ? INFINITY : cap_w;
+    double most_w = (double)rack->serving_gpus * rack->gpu_limit_w;
+    *job_share = job_w > 0.0 ? fmin(1.0, cap_w / (most_w + job_w)) : 1.0;
+    if (job_w > 0.0) cap_w -= *job_share * job_w;
+    return cap_w >= most_w ? INFINITY : cap_w;
 }
 
 // AC demand of a rack whose replicas want device_w.
@@ -71,7 +77,8 @@ void tw_couple_grant(const TwPlant *plant, void *block, TwScratch *s)
     TwMeters *m = tw_at(block, plant->slot.meters);
     double sum_w = 0.0;
     for (int i = 0; i < plant->rack_count; i++) {
-        double want_w = on[i] ? rack_demand_w(plant, i, device_demand_w[i], extra[i]) : 0.0;
+        double wanted_w = device_demand_w[i] + tw_jobs_demand_w(plant, block, i);
+        double want_w = on[i] ? rack_demand_w(plant, i, wanted_w, extra[i]) : 0.0;
         s->window.demand_w[i] = want_w;
         s->all_w[i] = want_w * plant->rack_scale;
         s->floor_w[i] = on[i] ? plant->capping.floor_w * plant->rack_scale : 0.0;
@@ -129,6 +136,7 @@ static void rack_power(const TwPlant *plant, const void *block, TwScratch *s, do
         double gpu_w = on[i] ? s->device_j[i] / window_s + spare_gpu_w(rack) : 0.0;
         // GPUs that wait for their weights or for repair idle
         if (on[i]) gpu_w += (double)(serving[i] ? down_gpus[i] : rack->serving_gpus) * rack->gpu_idle_w;
+        if (on[i]) gpu_w += s->job_above_w[i];
         double host = on[i] ? host_w(rack, gpu_w) : 0.0;
         w->gpu_w[i] = gpu_w;
         w->rack_dc_w[i] = gpu_w + host;
@@ -310,16 +318,22 @@ bool tw_couple(const TwPlant *plant, void *block, TwScratch *s, int64_t from_ns,
     count_held(plant, block, window_s);
     const double *grant_w = tw_f64_const(block, plant->slot.grant_w);
     bool capping = strcmp(plant->capping.rule, "none") != 0;
-    for (int i = 0; i < plant->rack_count; i++)
-        s->cap_w[i] = capping ? device_cap_w(plant, i, grant_w[i], extra[i]) : INFINITY;
+    for (int i = 0; i < plant->rack_count; i++) {
+        s->job_share[i] = 1.0;
+        s->cap_w[i] =
+            capping ? device_cap_w(plant, i, grant_w[i], extra[i], tw_jobs_demand_w(plant, block, i), &s->job_share[i])
+                    : INFINITY;
+    }
 
-    // requests are served under caps, clocks and supply
+    // requests are served under caps, clocks and supply; jobs run on what they leave
+    tw_jobs_hand_over(plant, block, from_s);
     tw_workload_advance(
         plant->workload, block,
         &(TwWorkloadIn){clock, s->cap_w, tw_at_const(block, plant->slot.serving),
-                        tw_at_const(block, plant->failures.replica_down)},
+                        tw_at_const(block, plant->failures.replica_down), tw_jobs_closed(plant, block)},
         from_ns, until_ns,
         &(TwWorkloadOut){s->device_j, tw_f64(block, plant->slot.device_demand_w), s->tokens, w->kv_fraction});
+    tw_jobs_run(plant, block, s->job_share, from_s, until_s, s->job_above_w);
     rack_power(plant, block, s, window_s);
 
     // heat of the window; electrical losses reach the room one window later, at the rate they were made

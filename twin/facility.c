@@ -1,6 +1,8 @@
 #include "twin/facility.h"
 #include "twin/pool_engine.h"
 
+#include "twin/jobs.h"
+
 #include "models/network/network.h"
 #include "models/power/power.h"
 #include "models/thermal/thermal.h"
@@ -275,6 +277,8 @@ static const TwChild workload_children[] = {
     {"prefill", TW_ONE, &tw_prefill_kind, "prompts of the one pool computed apart"},
     {"pools", TW_LIST, &pool_kind, "several pools; then model and arrival stand in each"},
     {"classes", TW_LIST, &tw_class_kind, "classes of requests, each served by a pool"},
+    {"jobs", TW_LIST, &tw_job_kind, "training and other jobs on the GPUs that serving leaves"},
+    {"scheduler", TW_ONE, &tw_scheduler_kind, "how jobs get their GPUs"},
 };
 static const TwKind workload_kind = {
     "workload", NULL, workload_fields, TW_COUNT(workload_fields), workload_children, TW_COUNT(workload_children)};

@@ -10,6 +10,7 @@
 #include "twin/calendar.h"
 #include "twin/fabric.h"
 #include "twin/failures.h"
+#include "twin/jobs.h"
 #include "twin/limits.h"
 #include "twin/plant_parts.h"
 #include "twin/policies.h"
@@ -529,6 +530,7 @@ static bool compile(TwPlant *plant, const TwPlantInput *input, TwShelf *shelf, T
     check_limits(plant, errors);
     gather_replicas(plant);
     bool sound = tw_failures_compile(plant, errors);
+    sound = tw_jobs_compile(plant, &layout, errors) && sound;
     if (!tw_accounts_compile(plant, input->path, errors) || !sound) return false;
 
     size_t racks = (size_t)plant->rack_count, loads = (size_t)plant->load_count,
@@ -588,6 +590,7 @@ bool tw_plant_create_from(TwPlant **made, const TwPlantInput *input, TwShelf *sh
 void tw_plant_destroy(TwPlant *plant)
 {
     if (!plant) return;
+    tw_jobs_destroy(plant->jobs);
     if (plant->workload) tw_workload_destroy(plant->workload);
     for (int i = 0; plant->pools && i < plant->pool_count; i++) {
         if (plant->pools[i].traffic) tw_traffic_destroy(plant->pools[i].traffic);

@@ -9,6 +9,7 @@
 #include "models/power/power.h"
 #include "models/thermal/thermal.h"
 #include "models/workload/chip.h"
+#include "models/workload/jobs.h"
 #include "models/workload/workload.h"
 #include "sim/arena.h"
 #include "sim/event.h"
@@ -51,6 +52,13 @@ typedef struct TwPoolPlan {
     TwStepModel *step, *prefill_step;
     TwTraffic *traffic;
 } TwPoolPlan;
+
+// A pool that lends replicas to jobs (twin/jobs.h).
+typedef struct TwLendPlan {
+    int pool;
+    double keep_fraction, lead_s;
+    double full_rate_s;    // requests per second at which all replicas are needed
+} TwLendPlan;
 
 typedef enum TwEventKind {
     TW_EVENT_TARGET,
@@ -203,6 +211,14 @@ typedef struct TwPlant {
     TwNetwork *network;
     TwNetwork *side_networks[2];    // storage, in-band; NULL: the facility lists none
     TwWorkload *workload;
+    TwJobs *jobs;    // NULL: none
+    int lend_count;
+    TwLendPlan *lends;
+    struct {
+        TwSlot closed, ready_s;                          // [replica] 1 closed, 2 lent; when it serves again
+        TwSlot free_gpus, held_gpus, gpu_w, demand_w;    // [rack]
+        TwSlot lent_gpu_s;                               // [1]
+    } job_slot;
 
     TwRecordPlan record;
     TwEventQueue queue;    // what is to come, scripted and injected

@@ -1,6 +1,7 @@
 #include "twin/report.h"
 
 #include "twin/fabric.h"
+#include "twin/jobs.h"
 
 #include "sim/json.h"
 #include "sim/version.h"
@@ -585,6 +586,50 @@ static void add_waves(TwReport *report, const TwState *state)
     }
 }
 
+// Jobs beside serving: all of them, and the first two hundred by name.
+static void add_jobs(TwReport *report, const TwState *state)
+{
+    const TwPlant *plant = tw_state_plant(state);
+    const void *block = tw_state_block(state);
+    if (!plant->jobs) return;
+    double span_s = tw_state_time_s(state);
+    TwJobsTotals t;
+    tw_jobs_totals(plant->jobs, block, &t);
+    add(report, "jobs.submitted", "1", "jobs of the facility file, mixes drawn", plant->jobs->job_count);
+    add(report, "jobs.done", "1", "jobs that ended", (double)t.done);
+    add(report, "jobs.running", "1", "jobs on GPUs at the end", (double)t.running);
+    add(report, "jobs.queued", "1", "jobs that wait at the end", (double)t.queued);
+    add(report, "jobs.failures", "1", "times that a job went back to its checkpoint", (double)t.failures);
+    add(report, "jobs.preemptions", "1", "times that a job gave way", (double)t.preemptions);
+    add(report, "jobs.gpus_held", "1", "GPUs held by jobs, mean", over(t.gpu_s, span_s));
+    add(report, "jobs.goodput", "1", "share of their time in steps that stayed", over(t.useful_gpu_s, t.gpu_s));
+    add(report, "jobs.tokens", "tokens", "trained on", t.tokens);
+    add(report, "jobs.energy_j", "J", "of the GPUs while they held them", t.energy_j);
+    add(report, "jobs.gpus_lent", "1", "GPUs lent by serving, mean", over(tw_jobs_lent_gpu_s(plant, block), span_s));
+    for (int i = 0; i < plant->jobs->job_count && i < 200; i++) {
+        const TwJob *job = tw_jobs_job(plant->jobs, block, i);
+        const TwJobSpec *spec = tw_jobs_spec(plant->jobs, i);
+        if (spec->tokens_per_step == 0.0 && plant->jobs->job_count > 32) continue;    // of a mix
+        char path[80];
+        snprintf(path, sizeof path, "jobs.list.%.40s.phase", spec->name);
+        add_text(report, path, "phase at the end", tw_jobs_phase(job->phase));
+        const struct {
+            const char *name, *unit, *label;
+            double value;
+        } values[] = {{"steps", "1", "steps done", job->steps},
+                      {"step_s", "s", "step at full clock", spec->step_s},
+                      {"tokens", "tokens", "trained on", job->steps * spec->tokens_per_step},
+                      {"logged_tokens", "tokens", "logged for the flywheel", job->logged_tokens},
+                      {"failures", "1", "went back to its checkpoint", job->failures},
+                      {"waited_s", "s", "in the queue", job->waited_s},
+                      {"energy_j", "J", "of its GPUs", job->energy_j}};
+        for (size_t k = 0; k < sizeof values / sizeof *values; k++) {
+            snprintf(path, sizeof path, "jobs.list.%.40s.%.20s", spec->name, values[k].name);
+            add(report, path, values[k].unit, values[k].label, values[k].value);
+        }
+    }
+}
+
 TwReport *tw_report_create(const TwState *state, double wall_s)
 {
     TwReport *report = calloc(1, sizeof *report);
@@ -602,6 +647,7 @@ TwReport *tw_report_create(const TwState *state, double wall_s)
     tw_card_add(report, state);
     add_waves(report, state);
     add_events(report, state);
+    add_jobs(report, state);
     add_books(report, state, &totals);
     return report;
 }

@@ -191,6 +191,23 @@ static void sheet(FILE *f, const TwReport *r)
             tw_report_value(r, "requests.rejected"), tw_report_value(r, "requests.lost"));
 }
 
+// Jobs beside serving, where there are any.
+static void print_jobs(const TwReport *r, FILE *f)
+{
+    char text[32];
+    double count = tw_report_value(r, "jobs.submitted");
+    if (!isfinite(count)) return;
+    fprintf(f, "\njobs\n  %.0f in all: %.0f done, %.0f running, %.0f waiting; %.0f failures, %.0f preemptions\n", count,
+            tw_report_value(r, "jobs.done"), tw_report_value(r, "jobs.running"), tw_report_value(r, "jobs.queued"),
+            tw_report_value(r, "jobs.failures"), tw_report_value(r, "jobs.preemptions"));
+    if (tw_report_value(r, "jobs.gpus_held") > 0.0)
+        fprintf(f, "  %.1f GPUs held on average, %.1f %% of their time in steps that stayed, %s tokens trained on\n",
+                tw_report_value(r, "jobs.gpus_held"), 100.0 * tw_report_value(r, "jobs.goodput"),
+                number(tw_report_value(r, "jobs.tokens"), text));
+    if (tw_report_value(r, "jobs.gpus_lent") > 0.0)
+        fprintf(f, "  %.1f GPUs lent by serving on average\n", tw_report_value(r, "jobs.gpus_lent"));
+}
+
 enum { TOLD = 60, CAUSES = 12 };
 
 // How many causes stand above a happening.
@@ -301,5 +318,6 @@ void tw_report_print(const TwReport *report, const TwPlant *plant, FILE *stream)
     waves(stream, report, plant);
     story(stream, report);
     sheet(stream, report);
+    print_jobs(report, stream);
     known(stream, report, plant);
 }

@@ -8,6 +8,7 @@
 #include "twin/couple.h"
 #include "twin/fabric.h"
 #include "twin/failures.h"
+#include "twin/jobs.h"
 #include "twin/ride.h"
 #include "twin/series.h"
 #include "twin/story.h"
@@ -53,10 +54,11 @@ static void take_scratch(TwState *state)
     TwScratch *s = &state->scratch;
     TwWindow *w = &s->window;
     int racks = plant->rack_count, cdus = plant->cdu_count, elements = plant->element_count, loads = plant->load_count;
-    double **per_rack[] = {&w->rack_w,    &w->rack_dc_w,   &w->gpu_w,        &w->grant_w,      &w->clock_fraction,
-                           &w->chip_degc, &w->supply_degc, &w->return_degc,  &w->tokens_per_s, &w->kv_fraction,
-                           &w->demand_w,  &s->rack_ac_w,   &s->rack_extra_j, &s->device_j,     &s->tokens,
-                           &s->cap_w,     &s->floor_w,     &s->most_w,       &s->all_w};
+    double **per_rack[] = {&w->rack_w,     &w->rack_dc_w,   &w->gpu_w,        &w->grant_w,      &w->clock_fraction,
+                           &w->chip_degc,  &w->supply_degc, &w->return_degc,  &w->tokens_per_s, &w->kv_fraction,
+                           &w->demand_w,   &s->rack_ac_w,   &s->rack_extra_j, &s->device_j,     &s->tokens,
+                           &s->cap_w,      &s->floor_w,     &s->most_w,       &s->all_w,        &s->job_share,
+                           &s->job_above_w};
     double **per_cdu[] = {&w->cdu_supply_degc, &w->cdu_return_degc, &w->cdu_heat_w, &w->cdu_valve_fraction,
                           &w->cdu_pump_w};
     double **per_element[] = {&w->element_w, &w->element_loss_w, &w->loading_fraction};
@@ -109,6 +111,7 @@ bool tw_state_create(TwState **made, const TwPlant *plant, TwError *error)
     tw_power_start(plant->power, block);
     for (int i = 0; i < plant->pool_count; i++) tw_traffic_start(plant->pools[i].traffic, block);
     tw_workload_start(plant->workload, block);
+    tw_jobs_begin(plant, block);
 
     // idle racks: the models resident, hosts idle
     double *clock = tw_f64(block, plant->slot.clock_fraction), *load_on = tw_f64(block, plant->slot.load_on);

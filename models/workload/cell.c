@@ -19,6 +19,7 @@ typedef struct Work {
     int64_t *next_ns;    // [replica of the cell]
     int32_t *load, *seen_load;
     bool *off;
+    const uint8_t *closed;    // [replica of the cell] takes no new requests, or NULL
     TwRouterSignal *signal, *seen_signal;
 } Work;
 
@@ -34,8 +35,9 @@ static TwReplica *replica_at(const Work *w, int k)
 static void publish(const Work *w, int k, const TwReplica *r)
 {
     w->next_ns[k] = r->next_ns;
-    w->load[k] = r->off ? TW_LOAD_OFF : r->running + r->loading + r->wait_count;
-    w->off[k] = r->off;
+    bool off = r->off || (w->closed && w->closed[k]);
+    w->load[k] = off ? TW_LOAD_OFF : r->running + r->loading + r->wait_count;
+    w->off[k] = off;
     if (!w->pool->signals) return;
     w->signal[k] =
         (TwRouterSignal){(int32_t)r->prompt_blocks, (int32_t)(r->kv.blocks - r->kv.free), r->wait_count,
@@ -520,6 +522,7 @@ void tw_cell_advance(const Plant *p, void *block, int cell, const TwWorkloadIn *
               .load = (int32_t *)tw_at(block, p->load) + first,
               .seen_load = (int32_t *)tw_at(block, p->seen_load) + first,
               .off = (bool *)tw_at(block, p->off) + first,
+              .closed = in->closed ? in->closed + first : NULL,
               .signal = (TwRouterSignal *)tw_at(block, p->signals) + first,
               .seen_signal = (TwRouterSignal *)tw_at(block, p->seen_signals) + first};
     w.watch = (TwPrefixWatch){&w, watch_cached, NULL};

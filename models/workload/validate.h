@@ -5,6 +5,8 @@
 
 // Length tables, profiles, arrivals, sessions, jobs: closed forms and published statistics. file: NULL.
 bool tw_validate_traffic(TwValidation *validation, const char *file, TwError *error);
+// Jobs: waveform of a synchronous job, cluster mixes, the flywheel, DeepSeek's day; part of traffic's cases.
+bool tw_validate_jobs(TwValidation *validation, TwError *error);
 // Training steps; file: a table of published runs in one of three layouts (MLPerf, Megatron-Bridge, NeMo-RL).
 bool tw_validate_training(TwValidation *validation, const char *file, TwError *error);
 bool tw_validate_training_table(TwValidation *validation, const char *file, TwError *error);

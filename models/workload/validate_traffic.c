@@ -376,6 +376,6 @@ bool tw_validate_traffic(TwValidation *v, const char *file, TwError *error)
     if (file) return tw_fail(error, TW_BAD_INPUT, "traffic takes no table; tables of training runs go to `training`");
     table_rows(v);
     draw_rows(v);
-    return week_rows(v, error) && arrival_rows(v, error) && chat_rows(v, error) && agent_rows(v, error) &&
-           trace_rows(v, error);
+    return tw_validate_jobs(v, error) && week_rows(v, error) && arrival_rows(v, error) && chat_rows(v, error) &&
+           agent_rows(v, error) && trace_rows(v, error);
 }

@@ -336,6 +336,12 @@ void tw_workload_advance(const TwWorkload *workload, void *block, const TwWorklo
     }
 }
 
+bool tw_workload_idle(const TwWorkload *workload, const void *block, int replica)
+{
+    const TwReplica *r = replica_const(workload->inner, block, replica);
+    return r->running == 0 && r->wait_count == 0;
+}
+
 // --- what a recorder asks -------------------------------------------------------------------------------------------
 
 static int pool_first(int pool) { return pool < 0 ? 0 : pool; }

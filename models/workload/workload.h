@@ -78,6 +78,7 @@ typedef struct TwWorkloadIn {
     const double *cap_w;             // [rack] for all replicas of the rack together; INFINITY: none
     const bool *energised;           // [rack]
     const uint8_t *down;             // [replica] not 0: out of service; NULL: none
+    const uint8_t *closed;           // [replica] not 0: takes no new requests, ends what it has; NULL: none
 } TwWorkloadIn;
 
 typedef struct TwWorkloadOut {
@@ -131,6 +132,8 @@ void tw_workload_service(const TwWorkload *workload, const void *block, int pool
 void tw_workload_tenant(const TwWorkload *workload, const void *block, int pool, int tenant, TwServiceCounts *counts);
 int tw_workload_services(const TwWorkload *workload, int pool);
 int tw_workload_tenants(const TwWorkload *workload, int pool);
+// Whether a replica has nothing to do: no request runs or waits there.
+bool tw_workload_idle(const TwWorkload *workload, const void *block, int replica);
 // Queue state now, summed: waiting and running requests and KV share of a pool.
 void tw_workload_queues(const TwWorkload *workload, const void *block, int pool, int64_t *waiting, int64_t *running,
                         double *kv_fraction);

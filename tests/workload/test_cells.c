@@ -110,7 +110,7 @@ static void run_factory(Factory *f, int64_t from_ns, int64_t until_ns, bool seco
 {
     double clock[2] = {1.0, 1.0}, cap[2] = {INFINITY, INFINITY}, joules[2], demand[2], tokens[2], kv[2];
     bool on[2] = {true, second_rack};
-    const TwWorkloadIn in = {clock, cap, on, NULL};
+    const TwWorkloadIn in = {clock, cap, on, NULL, NULL};
     TwWorkloadOut out = {joules, demand, tokens, kv};
     tw_workload_advance(f->workload, f->block, &in, from_ns, until_ns, &out);
 }
@@ -310,7 +310,7 @@ static void one_queue_for_four(void)
     jobs = (Jobs){26, 0, REQUESTS, 0.0};
     double clock = 1.0, cap = INFINITY, joules, demand, tokens, kv;
     bool on = true;
-    const TwWorkloadIn in = {&clock, &cap, &on, NULL};
+    const TwWorkloadIn in = {&clock, &cap, &on, NULL, NULL};
     TwWorkloadOut out = {&joules, &demand, &tokens, &kv};
     tw_workload_advance(workload, block, &in, 0, 1000000000000000, &out);
     TwSketch e2e;

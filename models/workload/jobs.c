@@ -1,0 +1,530 @@
+#include "models/workload/jobs.h"
+
+#include "sim/arena.h"
+#include "sim/config.h"
+#include "sim/csv.h"
+#include "sim/data.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct TwJobsPlant {
+    TwArena *arena;
+    TwJobSpec *jobs;
+    const int32_t *domain;
+    const double *limit_w, *idle_w;
+    double *mean_of_plateau;    // [job] of a cycle of its waveform
+    int *order;                 // [job] by priority, then submission
+    bool backfill;
+    TwStream stream;
+    TwSlot job, held, room, was;    // [job], [job][rack], [rack] scratch, twice
+};
+typedef struct TwJobsPlant Plant;
+
+bool tw_jobs_create(TwJobs **out, const TwJobsSpec *spec, TwLayout *layout)
+{
+    TwArena *arena = tw_arena_create();
+    TwJobs *jobs = TW_TAKE(arena, 1, TwJobs);
+    Plant *p = TW_TAKE(arena, 1, Plant);
+    int n = spec->job_count, racks = spec->rack_count;
+    p->arena = arena;
+    p->backfill = spec->backfill;
+    p->stream = tw_stream(spec->seed, "jobs");
+    p->jobs = TW_TAKE(arena, n + 1, TwJobSpec);
+    p->mean_of_plateau = TW_TAKE(arena, n + 1, double);
+    p->order = TW_TAKE(arena, n + 1, int);
+    int32_t *domain = TW_TAKE(arena, racks + 1, int32_t);
+    double *limit = TW_TAKE(arena, racks + 1, double), *idle = TW_TAKE(arena, racks + 1, double);
+    memcpy(domain, spec->domain_gpus, (size_t)racks * sizeof *domain);
+    memcpy(limit, spec->gpu_limit_w, (size_t)racks * sizeof *limit);
+    memcpy(idle, spec->gpu_idle_w, (size_t)racks * sizeof *idle);
+    p->domain = domain, p->limit_w = limit, p->idle_w = idle;
+    for (int i = 0; i < n; i++) {
+        p->jobs[i] = spec->jobs[i];
+        const TwWaveform *w = &p->jobs[i].waveform;
+        p->mean_of_plateau[i] =
+            w->step_s > 0.0 ? (tw_waveform_mean_w(w) - w->idle_w) / (w->plateau_w - w->idle_w) : 1.0;
+        // by insertion: few jobs, and equal ones keep their order
+        int k = i;
+        for (; k > 0; k--) {
+            const TwJobSpec *other = &p->jobs[p->order[k - 1]];
+            bool later = other->priority < p->jobs[i].priority ||
+                         (other->priority == p->jobs[i].priority && other->submit_s > p->jobs[i].submit_s);
+            if (!later) break;
+            p->order[k] = p->order[k - 1];
+        }
+        p->order[k] = i;
+    }
+    size_t before = layout->bytes;
+    p->job = tw_layout_add(layout, (size_t)n + 1, sizeof(TwJob));
+    p->held = tw_layout_add(layout, (size_t)n * (size_t)racks + 1, sizeof(int32_t));
+    p->room = tw_layout_add(layout, (size_t)racks + 1, sizeof(int32_t));
+    p->was = tw_layout_add(layout, (size_t)racks + 1, sizeof(int32_t));
+    *jobs = (TwJobs){n, racks, layout->bytes - before, p};
+    *out = jobs;
+    return true;
+}
+
+void tw_jobs_destroy(TwJobs *jobs)
+{
+    if (jobs) tw_arena_destroy(jobs->inner->arena);
+}
+
+static TwJob *job_at(const TwJobs *jobs, void *block, int i) { return (TwJob *)tw_at(block, jobs->inner->job) + i; }
+
+static int32_t *held_at(const TwJobs *jobs, void *block, int i)
+{
+    return (int32_t *)tw_at(block, jobs->inner->held) + (size_t)i * (size_t)jobs->rack_count;
+}
+
+const TwJob *tw_jobs_job(const TwJobs *jobs, const void *block, int i)
+{
+    return (const TwJob *)tw_at_const(block, jobs->inner->job) + i;
+}
+const TwJobSpec *tw_jobs_spec(const TwJobs *jobs, int i) { return &jobs->inner->jobs[i]; }
+
+int32_t tw_jobs_held(const TwJobs *jobs, const void *block, int job, int rack)
+{
+    return (
+        (const int32_t *)tw_at_const(block, jobs->inner->held))[(size_t)job * (size_t)jobs->rack_count + (size_t)rack];
+}
+
+// GPU-seconds of the whole job until it next fails, exponential.
+static double draw_failure(const Plant *p, int i, int failures)
+{
+    double hours = p->jobs[i].gpu_mtbf_h;
+    if (!(hours > 0.0) || !isfinite(hours)) return INFINITY;
+    double u = tw_random(p->stream, (uint64_t)failures, (uint32_t)i, TW_PURPOSE_FAILURE);
+    return -hours * 3600.0 * log(u);
+}
+
+void tw_jobs_start(const TwJobs *jobs, void *block)
+{
+    const Plant *p = jobs->inner;
+    for (int i = 0; i < jobs->job_count; i++) {
+        *job_at(jobs, block, i) = (TwJob){.total_steps = p->jobs[i].steps,
+                                          .next_failure_gpu_s = draw_failure(p, i, 0),
+                                          .started_s = NAN,
+                                          .ended_s = NAN};
+        memset(held_at(jobs, block, i), 0, (size_t)jobs->rack_count * sizeof(int32_t));
+    }
+}
+
+// placement
+
+// GPUs for a job into `held`, of what `room` leaves: whole domains of the fewest racks; a job below a domain goes to
+// the fullest domain that holds it. False: they do not fit.
+static bool place(const TwJobs *jobs, const int32_t *room, int gpus, int32_t *held)
+{
+    const Plant *p = jobs->inner;
+    int racks = jobs->rack_count, left = gpus;
+    memset(held, 0, (size_t)racks * sizeof *held);
+    int64_t all = 0;
+    for (int r = 0; r < racks; r++) all += room[r];
+    if (all < gpus) return false;
+
+    int best = -1;
+    for (int r = 0; r < racks; r++)
+        if (gpus < p->domain[r] && room[r] >= gpus && (best < 0 || room[r] < room[best])) best = r;
+    if (best >= 0) {
+        held[best] = gpus;
+        return true;
+    }
+    // whole domains, racks with the most of them first
+    while (left > 0) {
+        int most = -1, most_gpus = 0;
+        for (int r = 0; r < racks; r++) {
+            int whole = room[r] / p->domain[r] * p->domain[r];
+            if (held[r] == 0 && whole > most_gpus) most = r, most_gpus = whole;
+        }
+        if (most < 0) break;
+        held[most] = left < most_gpus ? left : most_gpus;
+        left -= held[most];
+    }
+    // what is left over goes where there is room
+    for (int r = 0; r < racks && left > 0; r++) {
+        int more = room[r] - held[r] < left ? room[r] - held[r] : left;
+        held[r] += more;
+        left -= more;
+    }
+    return left == 0;
+}
+
+static void take(const TwJobs *jobs, int32_t *room, const int32_t *held, int sign)
+{
+    for (int r = 0; r < jobs->rack_count; r++) room[r] -= sign * held[r];
+}
+
+// Seconds that a job still needs where nothing goes wrong.
+static double rest_s(const TwJobSpec *spec, const TwJob *job, int gpus)
+{
+    double cycle_s = spec->step_s * spec->gpus / gpus;
+    if (spec->eval_every_steps > 0.0) cycle_s += spec->eval_s / spec->eval_every_steps;
+    return job->left_s + fmax(0.0, job->total_steps - job->steps) * cycle_s;
+}
+
+static void start_job(const TwJobs *jobs, void *block, int i, int gpus, double now_s)
+{
+    TwJob *job = job_at(jobs, block, i);
+    const TwJobSpec *spec = &jobs->inner->jobs[i];
+    job->phase = TW_JOB_LOADING;
+    job->gpus = gpus;
+    bool again = isfinite(job->started_s);
+    job->left_s = again ? spec->restart_s : spec->load_s;
+    if (!again) job->started_s = now_s;
+    job->waited_s += now_s - job->queued_s;
+}
+
+// A running job leaves its GPUs. saved: after a checkpoint; otherwise back to the last one.
+static void stop_job(const TwJobs *jobs, void *block, int i, int32_t *room, bool saved, double now_s)
+{
+    TwJob *job = job_at(jobs, block, i);
+    int32_t *held = held_at(jobs, block, i);
+    take(jobs, room, held, -1);
+    memset(held, 0, (size_t)jobs->rack_count * sizeof *held);
+    if (saved) {
+        job->saved_steps = floor(job->steps);
+        job->preemptions++;
+    } else {
+        job->failures++;
+    }
+    job->lost_steps += job->steps - job->saved_steps;
+    job->steps = job->saved_steps;
+    job->phase = TW_JOB_QUEUED;
+    job->gpus = 0;
+    job->queued_s = now_s;
+}
+
+static bool try_start(const TwJobs *jobs, void *block, int i, int32_t *room, double now_s)
+{
+    const TwJobSpec *spec = &jobs->inner->jobs[i];
+    int32_t *held = held_at(jobs, block, i);
+    int least = spec->gpus_min > 0 && spec->gpus_min < spec->gpus ? spec->gpus_min : spec->gpus;
+    for (int gpus = spec->gpus; gpus >= least; gpus /= 2) {
+        if (place(jobs, room, gpus, held)) {
+            take(jobs, room, held, 1);
+            start_job(jobs, block, i, gpus, now_s);
+            return true;
+        }
+        if (gpus / 2 < least) break;
+    }
+    memset(held, 0, (size_t)jobs->rack_count * sizeof *held);
+    return false;
+}
+
+// Lower jobs give way, the lowest first, until it fits; none does if it would not.
+static bool preempt_for(const TwJobs *jobs, void *block, int i, int32_t *room, double now_s)
+{
+    const Plant *p = jobs->inner;
+    const TwJobSpec *spec = &p->jobs[i];
+    int64_t all = 0;
+    for (int r = 0; r < jobs->rack_count; r++) all += room[r];
+    for (int k = jobs->job_count - 1; k >= 0; k--) {
+        const TwJob *other = job_at(jobs, block, p->order[k]);
+        const TwJobSpec *lower = &p->jobs[p->order[k]];
+        if (other->gpus > 0 && lower->preemptible && lower->priority < spec->priority) all += other->gpus;
+    }
+    int least = spec->gpus_min > 0 ? spec->gpus_min : spec->gpus;
+    if (all < least) return false;
+    for (int k = jobs->job_count - 1; k >= 0; k--) {
+        int o = p->order[k];
+        const TwJobSpec *lower = &p->jobs[o];
+        if (job_at(jobs, block, o)->gpus == 0 || !lower->preemptible || lower->priority >= spec->priority) continue;
+        stop_job(jobs, block, o, room, true, now_s);
+        if (try_start(jobs, block, i, room, now_s)) return true;
+    }
+    return try_start(jobs, block, i, room, now_s);
+}
+
+// When the first that waits can start at the latest: running jobs end in order of their rest; *spare: GPUs then left.
+static double reservation(const TwJobs *jobs, void *block, int i, const int32_t *room, double now_s, int64_t *spare)
+{
+    const Plant *p = jobs->inner;
+    int64_t free_gpus = 0, need = p->jobs[i].gpus;
+    for (int r = 0; r < jobs->rack_count; r++) free_gpus += room[r];
+    double at_s = now_s;
+    while (free_gpus < need) {
+        // the next to end after at_s; jobs that end together come together
+        double next_s = INFINITY;
+        for (int k = 0; k < jobs->job_count; k++) {
+            const TwJob *job = job_at(jobs, block, k);
+            if (job->gpus == 0) continue;
+            double end_s = now_s + rest_s(&p->jobs[k], job, job->gpus);
+            if (end_s > at_s && end_s < next_s) next_s = end_s;
+        }
+        if (!isfinite(next_s)) break;
+        for (int k = 0; k < jobs->job_count; k++) {
+            const TwJob *job = job_at(jobs, block, k);
+            if (job->gpus > 0 && now_s + rest_s(&p->jobs[k], job, job->gpus) == next_s) free_gpus += job->gpus;
+        }
+        at_s = next_s;
+    }
+    *spare = free_gpus - need;
+    return free_gpus >= need ? at_s : INFINITY;
+}
+
+static void schedule(const TwJobs *jobs, void *block, int32_t *room, double now_s)
+{
+    const Plant *p = jobs->inner;
+    bool blocked = false;
+    double shadow_s = INFINITY;
+    int64_t spare = 0;
+    for (int k = 0; k < jobs->job_count; k++) {
+        int i = p->order[k];
+        TwJob *job = job_at(jobs, block, i);
+        if (job->phase != TW_JOB_QUEUED) continue;
+        if (!blocked) {
+            if (try_start(jobs, block, i, room, now_s) || preempt_for(jobs, block, i, room, now_s)) continue;
+            blocked = true;
+            if (!p->backfill) return;
+            shadow_s = reservation(jobs, block, i, room, now_s, &spare);
+            continue;
+        }
+        // a later job may go first if it ends in time, or takes what the first will not need
+        const TwJobSpec *spec = &p->jobs[i];
+        bool in_time = now_s + spec->load_s + rest_s(spec, job, spec->gpus) <= shadow_s;
+        if (!in_time && spec->gpus > spare) continue;
+        if (try_start(jobs, block, i, room, now_s) && !in_time) spare -= job->gpus;
+    }
+}
+
+// progress
+
+static double lowest_clock(const TwJobs *jobs, const int32_t *held, const TwJobsIn *in)
+{
+    double lowest = 1.0;
+    for (int r = 0; r < jobs->rack_count; r++) {
+        if (held[r] == 0) continue;
+        double share = in->share ? in->share[r] : 1.0;
+        lowest = fmin(lowest, in->clock_fraction[r] * share);
+    }
+    return fmax(lowest, 0.05);
+}
+
+// Runs one job over the window; returns the share of it in which it computed.
+static double run_job(const TwJobs *jobs, void *block, int i, const TwJobsIn *in, int32_t *room, double from_s,
+                      double until_s)
+{
+    const Plant *p = jobs->inner;
+    const TwJobSpec *spec = &p->jobs[i];
+    TwJob *job = job_at(jobs, block, i);
+    double clock = lowest_clock(jobs, held_at(jobs, block, i), in), now_s = from_s, busy_s = 0.0;
+    double step_s =
+        spec->step_s * ((double)spec->gpus / job->gpus) * (spec->clock_share / clock + 1.0 - spec->clock_share);
+    // a step with its share of evaluations and exposed checkpoints
+    double cycle_s = step_s;
+    if (spec->eval_every_steps > 0.0) cycle_s += spec->eval_s / spec->eval_every_steps;
+    double exposed = spec->checkpoint_s > 0.0 ? spec->exposed_s / (spec->checkpoint_s + spec->exposed_s) : 0.0;
+    cycle_s /= 1.0 - exposed;
+
+    while (now_s < until_s && job->gpus > 0) {
+        double span_s = until_s - now_s;
+        if (job->phase == TW_JOB_LOADING) {
+            double load_s = fmin(job->left_s, span_s);
+            job->left_s -= load_s;
+            job->run_gpu_s += load_s * job->gpus;
+            now_s += load_s;
+            if (job->left_s > 0.0) break;
+            job->phase = TW_JOB_RUNNING;
+            continue;
+        }
+        double done_s = (job->total_steps - job->steps) * cycle_s, fail_s = job->next_failure_gpu_s / job->gpus;
+        double go_s = fmin(span_s, fmin(done_s, fail_s));
+        job->steps += go_s / cycle_s;
+        job->next_failure_gpu_s -= go_s * job->gpus;
+        job->run_gpu_s += go_s * job->gpus;
+        busy_s += go_s;
+        now_s += go_s;
+        // checkpoints lie at whole intervals of its steps
+        if (spec->checkpoint_s > 0.0) {
+            double between = fmax(1.0, floor(spec->checkpoint_s / step_s));
+            double last = floor(job->steps / between) * between;
+            if (last > job->saved_steps) job->saved_steps = last;
+        }
+        if (go_s == done_s) {
+            job->steps = job->total_steps;
+            job->phase = TW_JOB_DONE;
+            job->ended_s = now_s;
+            take(jobs, room, held_at(jobs, block, i), -1);
+            memset(held_at(jobs, block, i), 0, (size_t)jobs->rack_count * sizeof(int32_t));
+            job->gpus = 0;
+        } else if (go_s == fail_s) {
+            // a synchronous job dies with any of its ranks: back to the checkpoint, on the same GPUs
+            job->failures++;
+            job->lost_steps += job->steps - job->saved_steps;
+            job->steps = job->saved_steps;
+            job->next_failure_gpu_s = draw_failure(p, i, job->failures);
+            job->phase = TW_JOB_LOADING;
+            job->left_s = spec->restart_s;
+        }
+    }
+    return busy_s / (until_s - from_s);
+}
+
+static void submit(const TwJobs *jobs, void *block, const TwJobsIn *in, double now_s)
+{
+    for (int i = 0; i < jobs->job_count; i++) {
+        TwJob *job = job_at(jobs, block, i);
+        const TwJobSpec *spec = &jobs->inner->jobs[i];
+        if (job->phase != TW_JOB_LATER || spec->submit_s > now_s) continue;
+        job->phase = TW_JOB_QUEUED;
+        job->queued_s = now_s;
+        if (spec->feed_pool >= 0 && in->pool_tokens) {
+            // the flywheel: trained on what was logged and kept, no more and no less
+            job->logged_tokens = in->pool_tokens[spec->feed_pool] * spec->logged_fraction;
+            job->total_steps = job->logged_tokens * spec->kept_fraction / spec->tokens_per_step;
+        }
+    }
+}
+
+void tw_jobs_advance(const TwJobs *jobs, void *block, const TwJobsIn *in, double from_s, double until_s, TwJobsOut *out)
+{
+    const Plant *p = jobs->inner;
+    int32_t *room = tw_at(block, p->room);
+    for (int r = 0; r < jobs->rack_count; r++) {
+        room[r] = in->free_gpus[r];
+        out->gpu_w[r] = out->demand_w[r] = 0.0;
+        out->held_gpus[r] = 0;
+    }
+    for (int i = 0; i < jobs->job_count; i++) take(jobs, room, held_at(jobs, block, i), 1);
+
+    // racks that failed or are wanted back: those there leave, the lowest first; what is wanted back was announced
+    for (int k = jobs->job_count - 1; k >= 0; k--) {
+        int i = p->order[k];
+        const int32_t *held = held_at(jobs, block, i);
+        bool over = false, dead = false;
+        for (int r = 0; r < jobs->rack_count; r++) {
+            over |= held[r] > 0 && room[r] < 0;
+            dead |= held[r] > 0 && room[r] < 0 && in->free_gpus[r] == 0 && in->clock_fraction[r] <= 0.0;
+        }
+        if (over) stop_job(jobs, block, i, room, p->jobs[i].preemptible && !dead, from_s);
+    }
+    submit(jobs, block, in, from_s);
+    schedule(jobs, block, room, from_s);
+
+    int32_t *was = (int32_t *)tw_at(block, p->was);
+    for (int i = 0; i < jobs->job_count; i++) {
+        TwJob *job = job_at(jobs, block, i);
+        if (job->gpus == 0) continue;
+        // who held what in the window, also where the job ends in it
+        const TwJobSpec *spec = &p->jobs[i];
+        const int32_t *held = held_at(jobs, block, i);
+        memcpy(was, held, (size_t)jobs->rack_count * sizeof *was);
+        double clock = lowest_clock(jobs, held, in);
+        double busy = run_job(jobs, block, i, in, room, from_s, until_s);
+        for (int r = 0; r < jobs->rack_count; r++) {
+            if (was[r] == 0) continue;
+            // power above idle falls with the clock: all wait for the slowest rank
+            double above_w = spec->busy_fraction * (p->limit_w[r] - p->idle_w[r]) * p->mean_of_plateau[i];
+            double power_w = was[r] * (p->idle_w[r] + above_w * clock * busy);
+            out->held_gpus[r] += was[r];
+            out->demand_w[r] += was[r] * (p->idle_w[r] + above_w);
+            out->gpu_w[r] += power_w;
+            job->energy_j += power_w * (until_s - from_s);
+        }
+    }
+}
+
+void tw_jobs_totals(const TwJobs *jobs, const void *block, TwJobsTotals *t)
+{
+    *t = (TwJobsTotals){0};
+    for (int i = 0; i < jobs->job_count; i++) {
+        const TwJob *job = tw_jobs_job(jobs, block, i);
+        const TwJobSpec *spec = &jobs->inner->jobs[i];
+        t->done += job->phase == TW_JOB_DONE;
+        t->running += job->gpus > 0;
+        t->queued += job->phase == TW_JOB_QUEUED;
+        t->failures += job->failures;
+        t->preemptions += job->preemptions;
+        t->gpu_s += job->run_gpu_s;
+        t->useful_gpu_s += job->steps * spec->step_s * spec->gpus;
+        t->lost_gpu_s += job->lost_steps * spec->step_s * spec->gpus;
+        t->tokens += job->steps * spec->tokens_per_step;
+        t->energy_j += job->energy_j;
+    }
+}
+
+// mixes
+
+bool tw_job_mix_load(TwJobMix *mix, const char *name, TwError *error)
+{
+    char path[4096];
+    TwCsv *csv;
+    if (!tw_data_find("facilities/parts/traffic/job_mix.csv", path, sizeof path))
+        return tw_fail(error, TW_IO, "cannot find the job mixes, last tried %s", path);
+    if (!tw_csv_read(&csv, path, error)) return false;
+    const char *known[16];
+    int row = -1, count = 0;
+    for (int r = 0; r < tw_csv_rows(csv); r++) {
+        if (count < TW_COUNT(known)) known[count++] = tw_csv_text(csv, r, 0);
+        if (strcmp(tw_csv_text(csv, r, 0), name) == 0) row = r;
+    }
+    if (row >= 0) {
+        double max_log2 = 0.0;
+        const struct {
+            const char *column;
+            double *into;
+        } values[] = {{"gpus_p1", &mix->p1},
+                      {"gpus_gamma", &mix->gamma},
+                      {"gpus_max_log2", &max_log2},
+                      {"run_lnmu_s", &mix->run_mu},
+                      {"run_slope_log2gpus", &mix->run_slope},
+                      {"run_lnsd", &mix->run_sd},
+                      {"run_cap_s", &mix->run_cap_s},
+                      {"cancel_c", &mix->cancel_c},
+                      {"cancel_d", &mix->cancel_d},
+                      {"p_fail_of_rest", &mix->fail},
+                      {"arrivals_per_s", &mix->arrivals_per_s}};
+        for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+            int c = tw_csv_column(csv, values[i].column);
+            *values[i].into = c >= 0 ? strtod(tw_csv_text(csv, row, c), NULL) : 0.0;
+        }
+        mix->max_log2 = (int)max_log2;
+    } else {
+        const char *near = tw_nearest(name, known, count);
+        tw_fail(error, TW_BAD_INPUT, "no job mix \"%s\", did you mean \"%s\"?", name, near ? near : known[0]);
+    }
+    tw_csv_destroy(csv);
+    return row >= 0;
+}
+
+TwMixJob tw_job_mix_draw(const TwJobMix *mix, TwStream stream, uint64_t index)
+{
+    uint32_t words[4], more[4];
+    tw_random4(stream, index, 0, TW_PURPOSE_JOB, words);
+    tw_random4(stream, index, 1, TW_PURPOSE_JOB, more);
+    int k = 0;
+    if (tw_uniform(words[0]) >= mix->p1) {
+        // 2^k with weight 2^(-gamma k), k from 1
+        double sum = 0.0, u = tw_uniform(words[1]), below = 0.0;
+        for (int j = 1; j <= mix->max_log2; j++) sum += exp2(-mix->gamma * j);
+        for (k = 1; k < mix->max_log2; k++) {
+            below += exp2(-mix->gamma * k) / sum;
+            if (u < below) break;
+        }
+    }
+    TwMixJob job = {.gpus = 1 << k};
+    double z = tw_normal_quantile(tw_uniform(words[2]));
+    job.drawn_s = fmin(mix->run_cap_s, exp(mix->run_mu + mix->run_slope * k + mix->run_sd * z));
+    double gpu_h = job.gpus * job.drawn_s / 3600.0;
+    job.cancelled = tw_uniform(words[3]) < fmin(1.0, mix->cancel_c * pow(gpu_h, mix->cancel_d));
+    job.failed = !job.cancelled && tw_uniform(more[0]) < mix->fail;
+    // what was seen of a failed job is a uniform part of what it would have run
+    job.run_s = job.drawn_s;
+    if (job.failed) job.drawn_s = job.run_s / tw_uniform(more[1]);
+    return job;
+}
+
+// hand-over
+
+double tw_capacity_fraction(const double *load, int count, double step_s, double time_s, double lead_s, double capacity,
+                            double keep_fraction)
+{
+    // the most that comes until nodes handed out now could be back
+    double most = 0.0;
+    int first = (int)floor(time_s / step_s), last = (int)floor((time_s + lead_s) / step_s);
+    for (int i = first; i <= last; i++) most = fmax(most, load[((i % count) + count) % count]);
+    return fmin(1.0, fmax(keep_fraction, most / capacity));
+}

@@ -1,0 +1,116 @@
+// Jobs on the GPUs that serving leaves: training, post-training, fine-tuning, evaluation, data processing.
+//
+// A synchronous job ends its step when its slowest rank does: the lowest clock of its racks sets the pace of the first
+// term of training.h. Evaluations, exposed checkpoints and failures take their share of the time; a failure goes back
+// to the last checkpoint and costs a restart. The scheduler starts jobs by priority, then in order of submission; a
+// later job may start early if it does not delay the first that waits (EASY backfill); whole NVLink domains first, then
+// the fewest racks. Elastic jobs start smaller, preemptible ones give way after a checkpoint at the end of their step.
+// Left out: time to load data, links that slow one job and not its neighbour.
+#pragma once
+
+#include "models/workload/training.h"
+#include "models/workload/waveform.h"
+#include "sim/block.h"
+
+typedef enum TwJobPhase {
+    TW_JOB_LATER,    // not submitted yet
+    TW_JOB_QUEUED,
+    TW_JOB_LOADING,    // weights, or a checkpoint after a failure
+    TW_JOB_RUNNING,
+    TW_JOB_DONE,
+    TW_JOB_PHASES
+} TwJobPhase;
+
+typedef struct TwJobSpec {
+    const char *name;
+    int gpus, gpus_min;    // gpus_min < gpus: elastic, by halves
+    int priority;
+    bool preemptible;
+    double submit_s;
+    // work: steps of so long at full clock on all its GPUs, and what of a step stretches with the clock
+    double steps, step_s, clock_share;    // clock_share: of step_s, in 0 to 1
+    double tokens_per_step;
+    double eval_every_steps, eval_s;
+    double checkpoint_s, exposed_s, restart_s;    // interval (0: none), seconds it stops the job, reload
+    double gpu_mtbf_h;                            // of one GPU; 0 or infinite: no failures of its own
+    double load_s;
+    double busy_fraction;    // power above idle while it computes, of the limit above idle
+    TwWaveform waveform;     // of a node, for its shape; step_s 0: flat
+    int feed_pool;           // data flywheel: pool whose tokens it trains on, or -1
+    double logged_fraction, kept_fraction;
+} TwJobSpec;
+
+typedef struct TwJobsSpec {
+    int job_count, rack_count;
+    const TwJobSpec *jobs;
+    const int32_t *domain_gpus;                // [rack] GPUs of an NVLink domain
+    const double *gpu_limit_w, *gpu_idle_w;    // [rack]
+    bool backfill;
+    uint64_t seed;
+} TwJobsSpec;
+
+// One job in the state block.
+typedef struct TwJob {
+    int32_t phase, gpus, failures, preemptions;
+    double steps, saved_steps, total_steps;    // done; at the last checkpoint; to do
+    double left_s;                             // of loading
+    double next_failure_gpu_s, run_gpu_s;      // GPU-seconds until the next failure; so far
+    double started_s, ended_s, waited_s, queued_s;
+    double energy_j, lost_steps, logged_tokens;
+} TwJob;
+
+typedef struct TwJobs {
+    int job_count, rack_count;
+    size_t state_bytes;
+    const struct TwJobsPlant *inner;
+} TwJobs;
+
+typedef struct TwJobsIn {
+    const int32_t *free_gpus;        // [rack] that jobs may use now: not serving, not failed
+    const double *clock_fraction;    // [rack]
+    const double *share;             // [rack] of the power asked for that is granted; NULL: all
+    const double *pool_tokens;       // done so far by each pool, for flywheels; NULL: none
+} TwJobsIn;
+
+typedef struct TwJobsOut {
+    double *gpu_w, *demand_w;    // [rack] mean power of the window of GPUs held by jobs; what they want at full clock
+    int32_t *held_gpus;          // [rack]
+} TwJobsOut;
+
+typedef struct TwJobsTotals {
+    int64_t done, running, queued, failures, preemptions;
+    double gpu_s, useful_gpu_s, lost_gpu_s, tokens, energy_j;
+} TwJobsTotals;
+
+bool tw_jobs_create(TwJobs **jobs, const TwJobsSpec *spec, TwLayout *layout);
+void tw_jobs_destroy(TwJobs *jobs);
+void tw_jobs_start(const TwJobs *jobs, void *block);
+// Ends, starts and progress over [from_s, until_s).
+void tw_jobs_advance(const TwJobs *jobs, void *block, const TwJobsIn *in, double from_s, double until_s,
+                     TwJobsOut *out);
+// GPUs of a rack must come back by the next window: jobs there are preempted (checkpointed) at once.
+const TwJob *tw_jobs_job(const TwJobs *jobs, const void *block, int i);
+const TwJobSpec *tw_jobs_spec(const TwJobs *jobs, int i);
+int32_t tw_jobs_held(const TwJobs *jobs, const void *block, int job, int rack);
+void tw_jobs_totals(const TwJobs *jobs, const void *block, TwJobsTotals *totals);
+
+// A population of jobs as a cluster had them (facilities/parts/traffic/job_mix.csv): job `index` of the mix.
+typedef struct TwJobMix {
+    double p1, gamma, run_mu, run_slope, run_sd, run_cap_s, cancel_c, cancel_d, fail, arrivals_per_s;
+    int max_log2;
+} TwJobMix;
+
+typedef struct TwMixJob {
+    int gpus;
+    double run_s, drawn_s;    // what it ran, and would have
+    bool cancelled, failed;
+} TwMixJob;
+
+bool tw_job_mix_load(TwJobMix *mix, const char *name, TwError *error);
+TwMixJob tw_job_mix_draw(const TwJobMix *mix, TwStream stream, uint64_t index);
+
+// Serving nodes by load: how many are kept at `time_s` so that the load until lead_s later is carried, between
+// keep_fraction and all; load: relative to the mean, at equal steps of step_s over a day; capacity: load that all
+// nodes carry.
+double tw_capacity_fraction(const double *load, int count, double step_s, double time_s, double lead_s, double capacity,
+                            double keep_fraction);

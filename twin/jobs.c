@@ -1,0 +1,430 @@
+#include "twin/jobs.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+enum { MIX_MOST = 4096, JOBS_MOST = 8192 };
+
+typedef struct JobRow {
+    const char *kind, *model, *step, *power, *mix, *feed_pool;
+    int64_t gpus, gpus_min, global_batch, sequence_tokens, tp, pp, cp, vp, micro_batch, priority, rollout_tp,
+        off_policy_steps, sequences, gpus_max;
+    double start_s, tokens, run_s, eval_every_steps, eval_s, checkpoint_every_s, exposed_s, restart_s, gpu_mtbf_h,
+        load_s;
+    double busy_fraction, mean_tokens, longest_tokens, rate_scale, logged_fraction, kept_fraction;
+    bool preemptible;
+} JobRow;
+
+typedef struct LendRow {
+    const char *from;
+    double keep_fraction, reclaim_lead_s, full_at;
+} LendRow;
+
+typedef struct SchedulerRow {
+    const char *backfill;
+} SchedulerRow;
+
+#define AT(field) offsetof(JobRow, field)
+static const char *const kind_words[] = {"pretraining", "sft", "lora", "rl", "evaluation", "data", "mix", NULL};
+static const TwField job_fields[] = {
+    {"kind", "", TW_TEXT, 0, 0, "pretraining", AT(kind),
+     "pretraining, sft, lora: steps; rl: rollouts and steps; evaluation, data: so long; mix: a cluster's population",
+     kind_words},
+    {"model", "", TW_TEXT, 0, 0, "llama-3.1-405b", AT(model), "a model of train_models.csv", NULL},
+    {"step", "", TW_TEXT, 0, 0, "h100_fp8_405b", AT(step), "step-time key", NULL},
+    {"power", "", TW_TEXT, 0, 0, "gpt3_64x8h100", AT(power), "waveform; empty: flat", NULL},
+    {"mix", "", TW_TEXT, 0, 0, "seren", AT(mix), "mix: seren, kalos, philly or helios", NULL},
+    {"feed_pool", "", TW_TEXT, 0, 0, "", AT(feed_pool), "flywheel: trains on what this pool answered until its start",
+     NULL},
+    {"gpus", "1", TW_INTEGER, 1, 1e7, "8", AT(gpus), "GPUs", NULL},
+    {"gpus_min", "1", TW_INTEGER, 0, 1e7, "0", AT(gpus_min), "elastic: starts on as few, by halves; 0: on all", NULL},
+    {"gpus_max", "1", TW_INTEGER, 1, 1e7, "512", AT(gpus_max), "mix: larger jobs are left out", NULL},
+    {"global_batch", "1", TW_INTEGER, 1, 1e9, "1152", AT(global_batch), "sequences a step", NULL},
+    {"sequence_tokens", "1", TW_INTEGER, 1, 1e8, "8192", AT(sequence_tokens), "of a sequence", NULL},
+    {"micro_batch", "1", TW_INTEGER, 1, 1e6, "1", AT(micro_batch), "sequences of a micro-batch", NULL},
+    {"tp", "1", TW_INTEGER, 0, 4096, "0", AT(tp), "tensor parallel; 0: as the key", NULL},
+    {"pp", "1", TW_INTEGER, 0, 4096, "0", AT(pp), "pipeline parallel; 0: as the key", NULL},
+    {"cp", "1", TW_INTEGER, 0, 4096, "0", AT(cp), "context parallel; 0: as the key", NULL},
+    {"vp", "1", TW_INTEGER, 0, 4096, "0", AT(vp), "virtual pipeline stages; 0: as the key", NULL},
+    {"priority", "1", TW_INTEGER, 0, 1000, "1", AT(priority), "higher starts first", NULL},
+    {"preemptible", "", TW_BOOLEAN, 0, 1, "true", AT(preemptible), "gives way after a checkpoint", NULL},
+    {"start_s", "s", TW_REAL, 0, 1e9, "0", AT(start_s), "submitted", NULL},
+    {"tokens", "1", TW_REAL, 0, 1e18, "1e12", AT(tokens), "to train on", NULL},
+    {"run_s", "s", TW_REAL, 0, 1e9, "3600", AT(run_s), "evaluation, data: how long it runs", NULL},
+    {"eval_every_steps", "1", TW_REAL, 0, 1e9, "0", AT(eval_every_steps), "steps between evaluations; 0: none", NULL},
+    {"eval_s", "s", TW_REAL, 0, 1e6, "0", AT(eval_s), "of an evaluation", NULL},
+    {"checkpoint_every_s", "s", TW_REAL, 0, 1e7, "0", AT(checkpoint_every_s), "0: Young's interval", NULL},
+    {"exposed_s", "s", TW_REAL, 0, 1e5, "30", AT(exposed_s), "a checkpoint stops the job for so long", NULL},
+    {"restart_s", "s", TW_REAL, 0, 1e6, "600", AT(restart_s), "from a failure to the next step", NULL},
+    {"gpu_mtbf_h", "h", TW_REAL, 0, 1e12, "50677", AT(gpu_mtbf_h), "GPU-hours to a failure; 0: none", NULL},
+    {"load_s", "s", TW_REAL, 0, 1e6, "120", AT(load_s), "from its start to the first step", NULL},
+    {"busy_fraction", "1", TW_REAL, 0, 1, "0.85", AT(busy_fraction),
+     "power of a GPU that computes, of its limit above idle", NULL},
+    {"sequences", "1", TW_INTEGER, 1, 1e9, "512", AT(sequences), "rl: of a step, prompts times samples", NULL},
+    {"mean_tokens", "1", TW_REAL, 1, 1e8, "3000", AT(mean_tokens), "rl: of a sequence", NULL},
+    {"longest_tokens", "1", TW_REAL, 1, 1e8, "8192", AT(longest_tokens), "rl: a rollout ends with its longest", NULL},
+    {"rollout_tp", "1", TW_INTEGER, 1, 1024, "8", AT(rollout_tp), "rl: GPUs of a rollout replica", NULL},
+    {"off_policy_steps", "1", TW_INTEGER, 0, 1024, "0", AT(off_policy_steps), "rl: training runs so far behind", NULL},
+    {"rate_scale", "1", TW_REAL, 0, 1e6, "1", AT(rate_scale), "mix: of its rate of submission", NULL},
+    {"logged_fraction", "1", TW_REAL, 0, 1, "0.1", AT(logged_fraction), "flywheel: of the answers that are logged",
+     NULL},
+    {"kept_fraction", "1", TW_REAL, 0, 1, "0.3", AT(kept_fraction), "flywheel: of the log that is kept", NULL},
+};
+const TwKind tw_job_kind = {"job", NULL, job_fields, TW_COUNT(job_fields), NULL, 0};
+#undef AT
+
+static const TwField lend_fields[] = {
+    {"from", "", TW_TEXT, 0, 0, NULL, offsetof(LendRow, from), "pool that lends", NULL},
+    {"keep_fraction", "1", TW_REAL, 0, 1, "0.25", offsetof(LendRow, keep_fraction), "of its replicas never lent", NULL},
+    {"reclaim_lead_s", "s", TW_REAL, 0, 86400, "1200", offsetof(LendRow, reclaim_lead_s),
+     "the rate is looked at so far ahead", NULL},
+    {"full_at", "1", TW_REAL, 0.01, 1, "0.84", offsetof(LendRow, full_at),
+     "all replicas are needed at so much of the highest expected rate", NULL},
+};
+static const TwKind lend_kind = {"lend", NULL, lend_fields, TW_COUNT(lend_fields), NULL, 0};
+static const char *const backfill_words[] = {"easy", "none", NULL};
+static const TwField scheduler_fields[] = {
+    {"backfill", "", TW_TEXT, 0, 0, "easy", offsetof(SchedulerRow, backfill),
+     "easy: a later job may start where it does not delay the first that waits", backfill_words},
+};
+static const TwChild scheduler_children[] = {{"lend", TW_LIST, &lend_kind, "nodes handed over when load is low"}};
+const TwKind tw_scheduler_kind = {
+    "scheduler", NULL, scheduler_fields, TW_COUNT(scheduler_fields), scheduler_children, TW_COUNT(scheduler_children)};
+
+// compiling
+
+static bool is(const char *a, const char *b) { return strcmp(a, b) == 0; }
+
+// Step, its share that follows the clock, and tokens of it. False: an error at the job.
+static bool time_step(const JobRow *row, const TwNode *node, TwJobSpec *spec, TwErrors *errors)
+{
+    TwTrainModel model;
+    TwTrainKey key;
+    TwTrainStep step;
+    TwError why = {0};
+    const char *task = is(row->kind, "lora") ? "lora" : is(row->kind, "sft") ? "sft" : "pretrain";
+    if (!tw_train_model(&model, row->model, &why)) {
+        tw_node_error(node, "model", errors, "%s", why.text);
+        return false;
+    }
+    if (!tw_train_key_named(&key, row->step, &model, task, &why)) {
+        tw_node_error(node, "step", errors, "%s", why.text);
+        return false;
+    }
+    if (is(row->kind, "rl")) {
+        const TwRlLayout layout = {(int)row->gpus,         (int)row->off_policy_steps, (int)row->rollout_tp,
+                                   (double)row->sequences, row->mean_tokens,           row->longest_tokens,
+                                   0.5 * key.peak_flops};
+        TwRlStep rl;
+        tw_rl_step(&rl, &model, &layout);
+        spec->step_s = rl.step_s;
+        spec->clock_share = fmin(1.0, rl.training_s / rl.step_s);
+        spec->tokens_per_step = (double)row->sequences * row->mean_tokens;
+        return true;
+    }
+    const TwTrainLayout layout = {.gpus = (int)row->gpus,
+                                  .tp = (int)row->tp,
+                                  .pp = (int)row->pp,
+                                  .cp = (int)row->cp,
+                                  .vp = (int)row->vp,
+                                  .micro_batch = (int)row->micro_batch,
+                                  .global_batch = (double)row->global_batch,
+                                  .sequence_tokens = (double)row->sequence_tokens,
+                                  .frozen = is(row->kind, "lora")};
+    if (!tw_train_step(&step, &model, &key, &layout, 1.0, &why)) {
+        tw_node_error(node, "gpus", errors, "%s", why.text);
+        return false;
+    }
+    spec->step_s = step.step_s;
+    spec->clock_share = step.compute_s * (1.0 + step.bubble_fraction) / step.step_s;
+    spec->tokens_per_step = layout.global_batch * layout.sequence_tokens;
+    return true;
+}
+
+static bool compile_job(TwPlant *plant, const JobRow *row, const TwNode *node, const char *name, TwJobSpec *spec,
+                        TwErrors *errors)
+{
+    *spec = (TwJobSpec){.name = tw_arena_text(plant->arena, name),
+                        .gpus = (int)row->gpus,
+                        .gpus_min = (int)row->gpus_min,
+                        .priority = (int)row->priority,
+                        .preemptible = row->preemptible,
+                        .submit_s = row->start_s,
+                        .eval_every_steps = row->eval_every_steps,
+                        .eval_s = row->eval_s,
+                        .exposed_s = row->exposed_s,
+                        .restart_s = row->restart_s,
+                        .gpu_mtbf_h = row->gpu_mtbf_h,
+                        .load_s = row->load_s,
+                        .busy_fraction = row->busy_fraction,
+                        .feed_pool = -1,
+                        .logged_fraction = row->logged_fraction,
+                        .kept_fraction = row->kept_fraction};
+    if (is(row->kind, "evaluation") || is(row->kind, "data")) {
+        spec->step_s = 1.0;
+        spec->clock_share = is(row->kind, "data") ? 0.0 : 1.0;
+        spec->steps = row->run_s;
+    } else {
+        if (!time_step(row, node, spec, errors)) return false;
+        spec->steps = row->tokens / spec->tokens_per_step;
+    }
+    double mtbf_s = row->gpu_mtbf_h > 0.0 ? row->gpu_mtbf_h * 3600.0 / (double)row->gpus : INFINITY;
+    spec->checkpoint_s = row->checkpoint_every_s > 0.0              ? row->checkpoint_every_s
+                         : isfinite(mtbf_s) && row->exposed_s > 0.0 ? tw_young_interval_s(row->exposed_s, mtbf_s)
+                                                                    : 0.0;
+    int64_t installed = 0;
+    for (int r = 0; r < plant->rack_count; r++) installed += plant->racks[r].gpus;
+    if (row->gpus > installed) {
+        tw_node_error(node, "gpus", errors, "gpus = %lld, but the facility has %lld", (long long)row->gpus,
+                      (long long)installed);
+        return false;
+    }
+    if (*row->feed_pool) {
+        const char *known[64];
+        int count = 0;
+        for (int p = 0; p < plant->pool_count; p++) {
+            if (count < 64) known[count++] = plant->pools[p].name;
+            if (is(plant->pools[p].name, row->feed_pool)) spec->feed_pool = p;
+        }
+        if (spec->feed_pool < 0) {
+            const char *near = tw_nearest(row->feed_pool, known, count);
+            tw_node_error(node, "feed_pool", errors, "feed_pool = \"%s\", expected a pool%s%s%s", row->feed_pool,
+                          near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+            return false;
+        }
+    }
+    if (!*row->power) return true;
+    TwWaveform shape;
+    TwError why = {0};
+    if (!tw_waveform_load(&shape, row->power, &why)) {
+        tw_node_error(node, "power", errors, "%s", why.text);
+        return false;
+    }
+    bool steps = spec->tokens_per_step > 0.0;
+    if (steps) {
+        spec->waveform = tw_waveform_scaled(&shape, spec->step_s, shape.plateau_w, shape.idle_w);
+        spec->waveform.steps_per_block = (int)row->eval_every_steps;
+        spec->waveform.eval_s = row->eval_s;
+    }
+    return true;
+}
+
+// A cluster's population: its jobs that arrive within the run, as jobs of their own.
+static bool compile_mix(TwPlant *plant, const JobRow *row, const TwNode *node, const char *name, TwJobSpec *jobs,
+                        int *count, TwErrors *errors)
+{
+    TwJobMix mix;
+    TwError why = {0};
+    if (!tw_job_mix_load(&mix, row->mix, &why)) {
+        tw_node_error(node, "mix", errors, "%s", why.text);
+        return false;
+    }
+    double rate = (mix.arrivals_per_s > 0.0 ? mix.arrivals_per_s : 0.01) * row->rate_scale, at_s = row->start_s;
+    TwStream stream = tw_stream((uint64_t)plant->run.seed, name);
+    int made = 0;
+    for (uint64_t i = 0; rate > 0.0; i++) {
+        at_s -= log(tw_random(stream, i, 2, TW_PURPOSE_JOB)) / rate;
+        if (at_s >= plant->run.for_s) return true;
+        TwMixJob job = tw_job_mix_draw(&mix, stream, i);
+        if (job.gpus > row->gpus_max) continue;
+        if (made == MIX_MOST || *count == JOBS_MOST) {
+            tw_node_error(node, "rate_scale", errors, "more than %d jobs arrive within the run; lower rate_scale",
+                          MIX_MOST);
+            return false;
+        }
+        jobs[(*count)++] = (TwJobSpec){.name = tw_arena_text(plant->arena, name),
+                                       .gpus = job.gpus,
+                                       .priority = (int)row->priority,
+                                       .preemptible = row->preemptible,
+                                       .submit_s = at_s,
+                                       .steps = job.run_s,
+                                       .step_s = 1.0,
+                                       .clock_share = 1.0,
+                                       .restart_s = 60.0,
+                                       .load_s = 0.0,
+                                       .busy_fraction = row->busy_fraction,
+                                       .feed_pool = -1};
+        made++;
+    }
+    return true;
+}
+
+static bool compile_lend(TwPlant *plant, const TwNode *scheduler, TwErrors *errors)
+{
+    int n = tw_node_entries(scheduler, "lend");
+    plant->lend_count = n;
+    plant->lends = TW_TAKE(plant->arena, n + 1, TwLendPlan);
+    for (int i = 0; i < n; i++) {
+        char name[TW_NAME];
+        const TwNode *node = tw_node_entry(scheduler, "lend", i, name);
+        LendRow row;
+        tw_node_row(node, &row);
+        int pool = -1;
+        const char *known[64];
+        int count = 0;
+        for (int p = 0; p < plant->pool_count; p++) {
+            if (count < 64) known[count++] = plant->pools[p].name;
+            if (is(plant->pools[p].name, row.from)) pool = p;
+        }
+        if (pool < 0) {
+            const char *near = tw_nearest(row.from, known, count);
+            tw_node_error(node, "from", errors, "from = \"%s\", expected a pool%s%s%s", row.from,
+                          near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+            return false;
+        }
+        double peak = 0.0;
+        for (int h = 0; h < 7 * 48; h++) peak = fmax(peak, tw_traffic_rate_s(plant->pools[pool].traffic, 1800.0 * h));
+        plant->lends[i] = (TwLendPlan){pool, row.keep_fraction, row.reclaim_lead_s, row.full_at * peak};
+    }
+    return true;
+}
+
+bool tw_jobs_compile(TwPlant *plant, TwLayout *layout, TwErrors *errors)
+{
+    const TwNode *workload = tw_node_group(tw_config_root(plant->config), "workload");
+    const TwNode *scheduler = tw_node_group(workload, "scheduler");
+    int listed = tw_node_entries(workload, "jobs"), count = 0;
+    bool good = compile_lend(plant, scheduler, errors);
+    if (listed == 0 && plant->lend_count == 0) return good;
+
+    TwJobSpec *jobs = TW_TAKE(plant->arena, JOBS_MOST, TwJobSpec);
+    for (int i = 0; i < listed; i++) {
+        char name[TW_NAME];
+        const TwNode *node = tw_node_entry(workload, "jobs", i, name);
+        JobRow row;
+        tw_node_row(node, &row);
+        if (is(row.kind, "mix"))
+            good = compile_mix(plant, &row, node, name, jobs, &count, errors) && good;
+        else if (count < JOBS_MOST)
+            good = compile_job(plant, &row, node, name, &jobs[count++], errors) && good;
+    }
+    if (!good) return false;
+    SchedulerRow row;
+    tw_node_row(scheduler, &row);
+    int racks = plant->rack_count;
+    int32_t *domain = TW_TAKE(plant->arena, racks + 1, int32_t);
+    double *limit_w = TW_TAKE(plant->arena, racks + 1, double), *idle_w = TW_TAKE(plant->arena, racks + 1, double);
+    const TwNode *root = tw_config_root(plant->config);
+    for (int r = 0; r < racks; r++) {
+        char name[TW_NAME];
+        TwRackRow rack;
+        tw_node_row(tw_node_entry(root, "racks", r, name), &rack);
+        domain[r] = (int32_t)rack.domain_gpus;
+        limit_w[r] = plant->racks[r].gpu_limit_w;
+        idle_w[r] = plant->racks[r].gpu_idle_w;
+    }
+    const TwJobsSpec spec = {
+        count, racks, jobs, domain, limit_w, idle_w, is(row.backfill, "easy"), (uint64_t)plant->run.seed};
+    if (!tw_jobs_create(&plant->jobs, &spec, layout)) return false;
+    size_t replicas = (size_t)plant->workload->replica_count + 1, n = (size_t)racks + 1;
+    plant->job_slot.closed = tw_layout_add(layout, replicas, sizeof(uint8_t));
+    plant->job_slot.ready_s = tw_layout_add(layout, replicas, sizeof(double));
+    plant->job_slot.free_gpus = tw_layout_add(layout, n, sizeof(int32_t));
+    plant->job_slot.held_gpus = tw_layout_add(layout, n, sizeof(int32_t));
+    plant->job_slot.gpu_w = tw_layout_add(layout, n, sizeof(double));
+    plant->job_slot.demand_w = tw_layout_add(layout, n, sizeof(double));
+    plant->job_slot.lent_gpu_s = tw_layout_add(layout, 4, sizeof(double));
+    return true;
+}
+
+void tw_jobs_begin(const TwPlant *plant, void *block)
+{
+    if (plant->jobs) tw_jobs_start(plant->jobs, block);
+}
+
+// running
+
+const uint8_t *tw_jobs_closed(const TwPlant *plant, const void *block)
+{
+    return plant->jobs ? tw_at_const(block, plant->job_slot.closed) : NULL;
+}
+
+// Replicas of a pool that the load until the lead needs: those in front are kept.
+static int kept_replicas(const TwPlant *plant, const TwLendPlan *lend, double time_s)
+{
+    double most = 0.0;
+    for (int k = 0; k <= 8; k++)
+        most = fmax(most, tw_traffic_rate_s(plant->pools[lend->pool].traffic, time_s + lend->lead_s * k / 8.0));
+    double share = fmin(1.0, fmax(lend->keep_fraction, most / lend->full_rate_s));
+    return (int)ceil(share * plant->pools[lend->pool].replicas - 1e-9);
+}
+
+void tw_jobs_hand_over(const TwPlant *plant, void *block, double time_s)
+{
+    if (!plant->jobs) return;
+    uint8_t *closed = tw_at(block, plant->job_slot.closed);
+    double *ready_s = tw_f64(block, plant->job_slot.ready_s);
+    int32_t *free_gpus = tw_at(block, plant->job_slot.free_gpus);
+    const bool *on = tw_at_const(block, plant->slot.rack_on);
+    for (int r = 0; r < plant->rack_count; r++) {
+        const TwRackPlan *rack = &plant->racks[r];
+        free_gpus[r] = on[r] ? (int32_t)(rack->gpus - rack->serving_gpus) : 0;
+    }
+    for (int l = 0; l < plant->lend_count; l++) {
+        const TwLendPlan *lend = &plant->lends[l];
+        int first = 0;
+        for (int p = 0; p < lend->pool; p++) first += plant->pools[p].replicas;
+        int kept = kept_replicas(plant, lend, time_s), n = plant->pools[lend->pool].replicas;
+        for (int k = 0; k < n; k++) {
+            int i = first + k, rack = plant->pools[lend->pool].replica_rack[k];
+            bool wanted = k < kept;
+            if (wanted && closed[i] == 2) {
+                // back from a job: it loads its weights first
+                closed[i] = 1;
+                ready_s[i] = time_s + plant->replica_load_s[i];
+            } else if (wanted && closed[i] == 1 && ready_s[i] <= time_s) {
+                closed[i] = 0;
+            } else if (!wanted && closed[i] == 0) {
+                closed[i] = 1;
+                ready_s[i] = INFINITY;
+            }
+            // empty: its GPUs are lent
+            if (!wanted && closed[i] == 1 && tw_workload_idle(plant->workload, block, i)) closed[i] = 2;
+            if (closed[i] == 2 && on[rack]) free_gpus[rack] += plant->replica_gpus[i];
+            // still serving what it had, or loading: kept until it is wanted again
+            if (wanted && closed[i] == 1 && !isfinite(ready_s[i])) closed[i] = 0;
+        }
+    }
+}
+
+double tw_jobs_demand_w(const TwPlant *plant, const void *block, int rack)
+{
+    return plant->jobs ? tw_f64_const(block, plant->job_slot.demand_w)[rack] : 0.0;
+}
+
+void tw_jobs_run(const TwPlant *plant, void *block, const double *share, double from_s, double until_s, double *above_w)
+{
+    for (int r = 0; r < plant->rack_count; r++) above_w[r] = 0.0;
+    if (!plant->jobs) return;
+    double pool_tokens[64] = {0.0};
+    for (int p = 0; p < plant->pool_count && p < 64; p++) {
+        TwWorkloadTotals totals;
+        tw_workload_totals(plant->workload, block, p, &totals);
+        pool_tokens[p] = (double)totals.output_tokens_done;
+    }
+    double *gpu_w = tw_f64(block, plant->job_slot.gpu_w), *demand_w = tw_f64(block, plant->job_slot.demand_w);
+    int32_t *held = tw_at(block, plant->job_slot.held_gpus);
+    const TwJobsIn in = {tw_at_const(block, plant->job_slot.free_gpus), tw_f64_const(block, plant->slot.clock_fraction),
+                         share, pool_tokens};
+    TwJobsOut out = {gpu_w, demand_w, held};
+    tw_jobs_advance(plant->jobs, block, &in, from_s, until_s, &out);
+    // the idle power of a GPU is counted where the rack is
+    for (int r = 0; r < plant->rack_count; r++) {
+        double idle_w = held[r] * plant->racks[r].gpu_idle_w;
+        above_w[r] = fmax(0.0, gpu_w[r] - idle_w);
+        demand_w[r] = fmax(0.0, demand_w[r] - idle_w);
+    }
+    double *lent = tw_f64(block, plant->job_slot.lent_gpu_s);
+    const uint8_t *closed = tw_at_const(block, plant->job_slot.closed);
+    for (int i = 0; i < plant->workload->replica_count; i++)
+        if (closed[i] == 2) lent[0] += plant->replica_gpus[i] * (until_s - from_s);
+}
+
+static const char *const phase_names[] = {"not submitted", "queued", "loading", "running", "done"};
+const char *tw_jobs_phase(int phase) { return phase_names[phase]; }
+
+double tw_jobs_lent_gpu_s(const TwPlant *plant, const void *block)
+{
+    return plant->jobs ? tw_f64_const(block, plant->job_slot.lent_gpu_s)[0] : 0.0;
+}
