@@ -34,9 +34,10 @@ static double spare_gpu_w(const TwRackPlan *rack)
 }
 
 // What the replicas of a rack may draw so that the rack stays within its grant; INFINITY where that never binds.
-// Jobs of the rack, that want job_w above idle, take their part of what does not reach; *job_share: of job_w.
-static double device_cap_w(const TwPlant *plant, int i, double grant_w, double extra_ratio, double job_w,
-                           double *job_share)
+// Where it does not reach for serving_w, what the replicas wanted last, and job_w, what jobs want above idle, both get
+// the same share; *job_share: of job_w.
+static double device_cap_w(const TwPlant *plant, int i, double grant_w, double extra_ratio, double serving_w,
+                           double job_w, double *job_share)
 {
     const TwRackPlan *rack = &plant->racks[i];
     double ac_w = grant_w * (1.0 - plant->capping.margin_fraction) / (1.0 + fmax(extra_ratio, 0.0));
@@ -44,7 +45,7 @@ static double device_cap_w(const TwPlant *plant, int i, double grant_w, double e
     double gpu_w = (dc_w - rack->host_idle_w + slope * (double)rack->gpus * rack->gpu_idle_w) / (1.0 + slope);
     double cap_w = fmax(gpu_w - spare_gpu_w(rack), 0.0);
     double most_w = (double)rack->serving_gpus * rack->gpu_limit_w;
-    *job_share = job_w > 0.0 ? fmin(1.0, cap_w / (most_w + job_w)) : 1.0;
+    *job_share = job_w > 0.0 ? fmin(1.0, cap_w / (serving_w + job_w)) : 1.0;
     if (job_w > 0.0) cap_w -= *job_share * job_w;
     return cap_w >= most_w ? INFINITY : cap_w;
 }
@@ -321,7 +322,8 @@ bool tw_couple(const TwPlant *plant, void *block, TwScratch *s, int64_t from_ns,
     for (int i = 0; i < plant->rack_count; i++) {
         s->job_share[i] = 1.0;
         s->cap_w[i] =
-            capping ? device_cap_w(plant, i, grant_w[i], extra[i], tw_jobs_demand_w(plant, block, i), &s->job_share[i])
+            capping ? device_cap_w(plant, i, grant_w[i], extra[i], tw_f64_const(block, plant->slot.device_demand_w)[i],
+                                   tw_jobs_demand_w(plant, block, i), &s->job_share[i])
                     : INFINITY;
     }
 

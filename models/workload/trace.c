@@ -19,8 +19,7 @@ static bool read_more(TwTraceReader *reader)
         if (reader->size >= MOST_LINE)
             return tw_fail_at(reader->error, reader->path, reader->line + 1, 0, "line longer than %d bytes", MOST_LINE);
         reader->size *= 2;
-        reader->buffer = realloc(reader->buffer, reader->size + 1);
-        if (!reader->buffer) abort();
+        reader->buffer = tw_trace_grow(reader->buffer, (int64_t)reader->size + 1, 1);
     }
     int got = gzread(reader->file, reader->buffer + reader->end, CHUNK);
     int code;
@@ -181,8 +180,8 @@ static bool read_rows(TwTraceReader *reader)
     if (reader->trace->rows == 0)
         return tw_fail_at(reader->error, reader->path, reader->line, 0, "no rows with tokens");
     if (!any_blocks || !reader->options.keep_blocks) {
-        free(reader->trace->block_start);
-        free(reader->trace->block_id);
+        tw_trace_free(reader->trace->block_start);
+        tw_trace_free(reader->trace->block_id);
         reader->trace->block_start = NULL;
         reader->trace->block_id = NULL;
     }
@@ -229,12 +228,12 @@ static void sort_rows(TwTraceReader *reader)
         memcpy(trace->block_id + to, old.block_id + old.block_start[from], (size_t)count * sizeof *old.block_id);
         trace->block_start[r + 1] = to + count;
     }
-    free(old.input_tokens);
-    free(old.output_tokens);
-    free(old.block_start);
-    free(old.block_id);
-    free(old.call);
-    free(keys);
+    tw_trace_free(old.input_tokens);
+    tw_trace_free(old.output_tokens);
+    tw_trace_free(old.block_start);
+    tw_trace_free(old.block_id);
+    tw_trace_free(old.call);
+    tw_trace_free(keys);
 }
 
 // Sessions: which stream each call goes on in. A call that shares little of the one before opens a new stream behind
@@ -284,7 +283,7 @@ bool tw_trace_read(TwTrace **trace, const char *path, const TwTraceOptions *opti
 
     bool ok = read_rows(&reader);
     gzclose(reader.file);
-    free(reader.buffer);
+    tw_trace_free(reader.buffer);
     reader.trace->arrival_ns = reader.time_ns;
     if (!ok) {
         tw_trace_destroy(reader.trace);
@@ -301,12 +300,12 @@ bool tw_trace_read(TwTrace **trace, const char *path, const TwTraceOptions *opti
 void tw_trace_destroy(TwTrace *trace)
 {
     if (!trace) return;
-    free(trace->arrival_ns);
-    free(trace->input_tokens);
-    free(trace->output_tokens);
-    free(trace->block_start);
-    free(trace->block_id);
-    free(trace->call);
+    tw_trace_free(trace->arrival_ns);
+    tw_trace_free(trace->input_tokens);
+    tw_trace_free(trace->output_tokens);
+    tw_trace_free(trace->block_start);
+    tw_trace_free(trace->block_id);
+    tw_trace_free(trace->call);
     free(trace);
 }
 

@@ -98,8 +98,8 @@ static void number_sessions(Rows *rows)
         for (int64_t k = firsts[s].agent; k < t->rows && keys[k].session == firsts[s].session; k++)
             t->call[keys[k].row].session = (int32_t)s;
     t->sessions = sessions;
-    free(keys);
-    free(firsts);
+    tw_trace_free(keys);
+    tw_trace_free(firsts);
 }
 
 bool tw_trace_generate(TwTrace **out, const TwTraffic *traffic, void *block, int cells, int64_t from_ns,
@@ -132,11 +132,11 @@ bool tw_trace_generate(TwTrace **out, const TwTraffic *traffic, void *block, int
         number_sessions(&rows);
         t->format = TW_TRACE_SESSIONS;
     } else {
-        free(t->call);
+        tw_trace_free(t->call);
         t->call = NULL;
     }
-    free(rows.session);
-    free(rows.service_s);
+    tw_trace_free(rows.session);
+    tw_trace_free(rows.service_s);
     if (!any) {
         tw_trace_destroy(t);
         return tw_fail(error, TW_BAD_INPUT, "%s: no requests in that time", tw_traffic_name(traffic));

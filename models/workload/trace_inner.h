@@ -40,10 +40,13 @@ const char *tw_trace_decimal(const char *text, int places, int64_t *value);
 // "2023-11-16 18:15:46.6805900": blank or T between, Z or +00:00 may follow. Returns what follows it, or NULL.
 const char *tw_trace_parse_utc(const char *text, int64_t *ns);
 const char *tw_trace_blanks(const char *text);                 // after blanks and tabs
-void *tw_trace_grow(void *old, int64_t count, size_t size);    // realloc that does not fail
 
 // Reads the header: sets format and columns. False: no known CSV.
 bool tw_trace_csv_header(TwTraceReader *reader, const char *line);
 bool tw_trace_csv_row(const TwTraceReader *reader, const char *line, TwTraceRow *row);
 // A row of JSON; its block ids go behind those of the reader.
 bool tw_trace_json_row(TwTraceReader *reader, const char *line, TwTraceRow *row, bool *any_blocks);
+
+// Room for so many elements, those of old kept: realloc that does not fail. Large arrays lie in an unnamed file.
+void *tw_trace_grow(void *old, int64_t count, size_t size);
+void tw_trace_free(void *array);

@@ -12,13 +12,6 @@ bool tw_trace_fail(const TwTraceReader *reader, int column, const char *what, co
                       found, expected);
 }
 
-void *tw_trace_grow(void *old, int64_t count, size_t size)
-{
-    void *bigger = realloc(old, (size_t)count * size);
-    if (!bigger) abort();
-    return bigger;
-}
-
 const char *tw_trace_blanks(const char *p)
 {
     while (*p == ' ' || *p == '\t') p++;

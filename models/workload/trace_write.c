@@ -168,7 +168,7 @@ static void write_sessions(const TwTrace *trace, Out *out)
             1e-9 * (double)trace->arrival_ns[r], c->stop, trace->input_tokens[r], c->hit_tokens,
             trace->output_tokens[r], (double)c->think_s);
     }
-    free(order);
+    tw_trace_free(order);
 }
 
 bool tw_trace_write(const TwTrace *trace, const char *path, TwTraceFormat format, char *lost, size_t size,

@@ -5,7 +5,7 @@
 #include "models/workload/crowd.h"
 #include "models/workload/lengths.h"
 #include "models/workload/prefix.h"
-#include "models/workload/trace.h"
+#include "models/workload/trace_inner.h"
 
 #include <assert.h>
 #include <limits.h>
@@ -423,8 +423,7 @@ static bool make_replay(TwTraffic *traffic, const TwTrafficSpec *spec, TwError *
     traffic->loop_shares = spec->loop_shares_prefix;
     if (trace->block_start) traffic->list = (TwContentList){.id = trace->block_id, .tokens = trace->block_tokens};
     double scale = spec->time_scale > 0.0 ? spec->time_scale : 1.0;
-    traffic->row_ns = calloc((size_t)trace->rows, sizeof *traffic->row_ns);
-    if (!traffic->row_ns) abort();
+    traffic->row_ns = tw_trace_grow(NULL, trace->rows, sizeof *traffic->row_ns);
     for (int64_t r = 0; r < trace->rows; r++)
         traffic->row_ns[r] = scale == 1.0 ? trace->arrival_ns[r] : (int64_t)rint((double)trace->arrival_ns[r] / scale);
 
@@ -507,7 +506,7 @@ void tw_traffic_destroy(TwTraffic *traffic)
     free(traffic->crowd);
     tw_prefix_free(&traffic->prefix);
     tw_trace_destroy(traffic->trace);
-    free(traffic->row_ns);
+    tw_trace_free(traffic->row_ns);
     free(traffic);
 }
 

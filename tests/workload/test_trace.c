@@ -1,4 +1,4 @@
-#include "models/workload/trace.h"
+#include "models/workload/trace_inner.h"
 
 #include "models/workload/traffic.h"
 #include "tests/check.h"
@@ -382,8 +382,23 @@ static void a_single_row_is_described(void)
     CHECK_HOLDS(json, "\"rank_correlation\": null");
 }
 
+// Arrays that outgrow the heap go on in a file: what was there stays, small and large.
+static void large_arrays_keep_what_they_hold(void)
+{
+    int64_t *array = NULL;
+    const int64_t sizes[] = {1000, 40000000, 90000000, 90000001};
+    for (int k = 0; k < 4; k++) {
+        array = tw_trace_grow(array, sizes[k], sizeof *array);
+        for (int j = 0; j < k; j++) CHECK(array[sizes[j] - 1] == sizes[j]);
+        array[sizes[k] - 1] = sizes[k];
+    }
+    tw_trace_free(array);
+    tw_trace_free(NULL);
+}
+
 int main(void)
 {
+    large_arrays_keep_what_they_hold();
     times_are_exact();
     burstgpt_with_six_and_eight_columns();
     mooncake_keys_in_any_order_with_others();
