@@ -110,6 +110,16 @@ int tw_validation_rows(const TwValidation *v) { return v->row_count; }
 int tw_validation_failures(const TwValidation *v) { return v->failures; }
 int tw_validation_skips(const TwValidation *v) { return v->skip_count; }
 
+const char *tw_validation_missed(const TwValidation *v, int n, char *text, size_t size)
+{
+    for (int i = 0; i < v->row_count; i++) {
+        if (v->rows[i].ok || n-- > 0) continue;
+        snprintf(text, size, "%s: %s", v->rows[i].id, v->rows[i].what);
+        return text;
+    }
+    return NULL;
+}
+
 // "2 %", "0.05" or a bound, as the tolerance is meant.
 static void tolerance_text(const Row *r, char *text, size_t size)
 {

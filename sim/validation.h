@@ -35,6 +35,8 @@ void tw_validation_note(TwValidation *validation, const char *format, ...) TW_PR
 int tw_validation_rows(const TwValidation *validation);
 int tw_validation_failures(const TwValidation *validation);
 int tw_validation_skips(const TwValidation *validation);
+// The n-th row that was missed, as "id: what"; NULL: there are not so many. For tests that know a gap by its name.
+const char *tw_validation_missed(const TwValidation *validation, int n, char *text, size_t size);
 
 // The table as text of at most 120 columns, or one JSON object {schema, subject, rows: [...], skipped: [...], notes,
 // failures}.

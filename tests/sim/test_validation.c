@@ -50,6 +50,9 @@ static void both_forms_say_what_was_missed(void)
     CHECK_HOLDS(text, "\"ok\": false");
     CHECK_HOLDS(text, "\"failures\": 1");
     CHECK(tw_validation_skips(v) == 1);
+    char missed[100];
+    CHECK_TEXT(tw_validation_missed(v, 0, missed, sizeof missed), "S1: one and \"one\"");
+    CHECK(!tw_validation_missed(v, 1, missed, sizeof missed));
     tw_validation_destroy(v);
 }
 
