@@ -427,31 +427,28 @@ TwOpCost tw_cal_cost(const TwCalPoint *point)
         return tw_op_decode(a, b, c, d, f, e);
     case TW_CAL_MLA_DECODE:
         return tw_op_mla_decode(a, b, c, e);
-    case TW_CAL_MOE: {
-        double active = fmin(d, a);    // with fewer rows than experts some weights stay where they are
-        return (TwOpCost){2.0 * a * b * c, active * b * c * e + a * (b + c) * 2.0};
-    }
+    case TW_CAL_MOE:
+        return tw_op_grouped(a, b, c, d, e);
     case TW_CAL_NORM:
-        return tw_op_glue((2.0 * a + 1.0) * b * 2.0, a * b * (2.0 + e));
+        return tw_op_norm(a, b, e);
     case TW_CAL_SILU:
-        return tw_op_glue(4.0 * a * b, a * b * e);
-    // query in and out, key and value in, key and value into the cache
+        return tw_op_silu(a, b, e);
     case TW_CAL_ROPE:
-        return tw_op_glue(2.0 * a * (b + 2.0 * c) * d, 2.0 * a * b * d + 2.0 * e * a * c * d);
+        return tw_op_rope(a, b * d, c * d, c * d, e);
     case TW_CAL_EMBED:
-        return tw_op_glue(a * (b * 2.0 + 4.0), a * b * 2.0);
+        return tw_op_embed(a, b);
     case TW_CAL_ROUTER:
-        return tw_op_glue(2.0 * a * b, 8.0 * a * c);
+        return tw_op_router(a, b, c, e);
     case TW_CAL_PERMUTE:
-        return tw_op_glue(2.0 * a * b + 4.0 * a * d, 2.0 * a * d * b + 4.0 * a * d);
+        return tw_op_permute(a, b, d);
     case TW_CAL_UNPERMUTE:
-        return tw_op_glue(2.0 * a * d * b + 8.0 * a * d, 2.0 * a * b);
+        return tw_op_unpermute(a, b, d);
     case TW_CAL_SAMPLE:
-        return tw_op_glue(2.0 * a * b, 4.0 * a);
+        return tw_op_sample(a, b, e);
     case TW_CAL_GATHER:
     case TW_CAL_COPY:
     case TW_CAL_CACHED_COPY:
-        return tw_op_glue(a, a);
+        return tw_op_copy(a);
     case TW_CAL_STEP: {
         TwStepCase step = tw_step_of(point);
         return tw_step_cost(&tw_step_llama8b, &step);

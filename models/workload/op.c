@@ -64,7 +64,57 @@ TwOpCost tw_op_moe_mixed(double tokens, double hidden, double inter, double expe
     return (TwOpCost){2.0 * expert * rows, active * expert * weight + rows * hidden * (activation + 2.0)};
 }
 
+TwOpCost tw_op_grouped(double rows, double n, double k, double experts, double e)
+{
+    return (TwOpCost){2.0 * rows * n * k, fmin(experts, rows) * n * k * e + rows * (n + k) * 2.0};
+}
+
 TwOpCost tw_op_glue(double read, double written) { return (TwOpCost){0.0, read + written}; }
+
+TwOpCost tw_op_norm(double rows, double hidden, double out)
+{
+    return tw_op_glue((2.0 * rows + 1.0) * hidden * 2.0, rows * hidden * (2.0 + out));
+}
+
+TwOpCost tw_op_silu(double rows, double width, double out)
+{
+    return tw_op_glue(4.0 * rows * width, rows * width * out);
+}
+
+TwOpCost tw_op_rope(double tokens, double query_width, double key_width, double value_width, double cache_e)
+{
+    double cached = key_width + value_width;
+    return tw_op_glue(2.0 * tokens * (query_width + cached), tokens * (2.0 * query_width + cache_e * cached));
+}
+
+TwOpCost tw_op_embed(double tokens, double hidden)
+{
+    return tw_op_glue(tokens * (2.0 * hidden + 4.0), 2.0 * tokens * hidden);
+}
+
+TwOpCost tw_op_router(double tokens, double experts, double top_k, double e)
+{
+    return tw_op_glue(e * tokens * experts, 8.0 * tokens * top_k);
+}
+
+TwOpCost tw_op_permute(double tokens, double hidden, double top_k)
+{
+    return tw_op_glue(2.0 * tokens * hidden + 4.0 * tokens * top_k, tokens * top_k * (2.0 * hidden + 4.0));
+}
+
+TwOpCost tw_op_unpermute(double tokens, double hidden, double top_k)
+{
+    return tw_op_glue(tokens * top_k * (2.0 * hidden + 8.0), 2.0 * tokens * hidden);
+}
+
+TwOpCost tw_op_sample(double rows, double vocabulary, double e)
+{
+    return tw_op_glue(e * rows * vocabulary, 4.0 * rows);
+}
+
+TwOpCost tw_op_copy(double bytes) { return tw_op_glue(bytes, bytes); }
+
+TwOpCost tw_op_collective(double bytes, double factor) { return tw_op_glue(factor * bytes, factor * bytes); }
 
 double tw_op_bound_s(TwOpCost cost, double peak_flops, double bandwidth_bytes_s)
 {

@@ -41,8 +41,24 @@ TwOpCost tw_op_moe(double tokens, double hidden, double inter, double experts, d
 TwOpCost tw_op_moe_mixed(double tokens, double hidden, double inter, double experts, double top_k, double tp, double ep,
                          double weight, double activation);
 
-// Element-wise kernels: `read` and `written` bytes, a few FLOP each that nothing is limited by.
+// One product of rows sorted by expert, y[rows,n] of all experts' W[n,k]; with fewer rows than experts some weights
+// stay where they are.
+TwOpCost tw_op_grouped(double rows, double n, double k, double experts, double e);
+
+// Element-wise kernels: a few FLOP each that nothing is limited by. `out`: bytes of an element written, 2 or 1.
 TwOpCost tw_op_glue(double read, double written);
+TwOpCost tw_op_norm(double rows, double hidden, double out);    // residual add and RMSNorm, both results written
+TwOpCost tw_op_silu(double rows, double width, double out);     // gate and up to one
+// Queries and keys rotated, keys and values appended to the cache; widths of a token, cache_e bytes an element there.
+TwOpCost tw_op_rope(double tokens, double query_width, double key_width, double value_width, double cache_e);
+TwOpCost tw_op_embed(double tokens, double hidden);
+TwOpCost tw_op_router(double tokens, double experts, double top_k, double e);    // e of the logits
+TwOpCost tw_op_permute(double tokens, double hidden, double top_k);
+TwOpCost tw_op_unpermute(double tokens, double hidden, double top_k);
+TwOpCost tw_op_sample(double rows, double vocabulary, double e);    // e of the logits
+TwOpCost tw_op_copy(double bytes);
+// A collective or transfer of `bytes` a rank that crosses its links `factor` times: read here, written there.
+TwOpCost tw_op_collective(double bytes, double factor);
 
 // Least time: the larger of FLOP over peak and bytes over bandwidth.
 double tw_op_bound_s(TwOpCost cost, double peak_flops, double bandwidth_bytes_s);

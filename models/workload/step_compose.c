@@ -85,9 +85,9 @@ static void gemm(const Out *out, const char *name, double times, TwNumber number
     out->emit(out->context, name, times, &cost);
 }
 
-static void glue(const Out *out, const char *name, double times, double read, double written)
+static void glue(const Out *out, const char *name, double times, TwOpCost op)
 {
-    TwKernelShape shape = {.op = TW_KERNEL_GLUE, .read = read, .written = written};
+    TwKernelShape shape = {.op = TW_KERNEL_GLUE, .read = op.bytes};
     TwKernelCost cost = tw_kernel_query(out->compose->kernels, &shape);
     out->emit(out->context, name, times, &cost);
 }
@@ -110,7 +110,7 @@ static double curve_s(const TwCompose *c, const TwCurve *curve, double bytes, do
 static void transfer(const Out *out, const char *name, double times, const TwCurve *curve, double ranks, double bytes,
                      double factor)
 {
-    TwKernelShape shape = {.op = TW_KERNEL_COLLECTIVE, .read = factor * bytes, .written = factor * bytes};
+    TwKernelShape shape = {.op = TW_KERNEL_COLLECTIVE, .read = tw_op_collective(bytes, factor).bytes};
     shape.seconds = curve_s(out->compose, curve, bytes, factor) + tw_rank_skew_s * log2(ranks);
     TwKernelCost cost = tw_kernel_query(out->compose->kernels, &shape);
     cost.evidence = curve->count > 0 && curve->measured ? TW_PUBLISHED : TW_ASSUMED;
@@ -133,8 +133,7 @@ static void projections_gqa(const Out *out)
     double q = (double)(m->heads * m->head_dim) / tp;
     double kv = fmax((double)m->kv_heads / tp, 1.0) * (double)m->head_dim;
     gemm(out, "qkv", layers, out->compose->projection, n, q + 2.0 * kv, hidden);
-    double rows = 2.0 * n * (q + 2.0 * kv);
-    glue(out, "rope and cache append", layers, rows, rows);
+    glue(out, "rope and cache append", layers, tw_op_rope(n, q, kv, kv, 2.0));
     gemm(out, "attention output", layers, out->compose->projection, n, hidden, q);
 }
 
@@ -154,8 +153,7 @@ static void projections_mla(const Out *out)
     }
     // absorbed into queries and outputs of decode, or expanding keys and values of prefill: the same work
     gemm(out, "kv up", layers, number, n, heads * (double)(m->nope_dim + m->v_dim), kv_rank);
-    double rows = 2.0 * n * (q_wide + latent);
-    glue(out, "rope and cache append", layers, rows, rows);
+    glue(out, "rope and cache append", layers, tw_op_rope(n, q_wide, latent, 0.0, 2.0));
     gemm(out, "attention output", layers, number, n, hidden, heads * (double)m->v_dim);
 }
 
@@ -163,7 +161,7 @@ static void mlp(const Out *out, const char *up, const char *down, double times, 
 {
     double n = out->tokens, hidden = (double)out->compose->model->hidden;
     gemm(out, up, times, out->compose->linear, n, 2.0 * inter, hidden);
-    glue(out, "silu", times, 4.0 * n * inter, 2.0 * n * inter);
+    glue(out, "silu", times, tw_op_silu(n, inter, 2.0));
     gemm(out, down, times, out->compose->linear, n, hidden, inter);
 }
 
@@ -221,7 +219,7 @@ static void beside_experts(const Out *out)
     const TwModelRow *m = c->model;
     double n = out->tokens, layers = layers_of(c, m->moe_layers), hidden = (double)m->hidden;
     gemm(out, "router", layers, TW_BF16, n, (double)m->experts, hidden);
-    glue(out, "router top-k", layers, 4.0 * n * (double)m->experts, 8.0 * n * (double)m->top_k);
+    glue(out, "router top-k", layers, tw_op_router(n, (double)m->experts, (double)m->top_k, 4.0));
     if (m->shared_experts > 0)
         mlp(out, "shared expert up", "shared expert down", layers,
             (double)(m->shared_experts * m->shared_inter) / c->tp);
@@ -232,8 +230,8 @@ void tw_compose_dense(const TwCompose *c, double tokens, bool unaligned, TwEmit 
     const TwModelRow *m = c->model;
     const Out out = {c, emit, context, tokens, unaligned};
     double layers = layers_of(c, m->layers), row = 2.0 * tokens * (double)m->hidden;
-    glue(&out, "embedding", 1.0, row, row);
-    glue(&out, "norm", 2.0 * layers + 1.0, 2.0 * row, 2.0 * row);
+    glue(&out, "embedding", 1.0, tw_op_embed(tokens, (double)m->hidden));
+    glue(&out, "norm", 2.0 * layers + 1.0, tw_op_norm(tokens, (double)m->hidden, 2.0));
     if (tw_model_is_mla(m))
         projections_mla(&out);
     else
@@ -254,7 +252,7 @@ void tw_compose_logits(const TwCompose *c, double logits, TwEmit *emit, void *co
     gemm(&out, "head", 1.0, c->head, logits, rows, (double)c->model->hidden);
     // gathering is half of an all-reduce
     all_reduce(&out, "gather logits", 1.0, logits * (double)c->model->vocabulary);
-    glue(&out, "sampler", 1.0, 4.0 * logits * (double)c->model->vocabulary, 4.0 * logits);
+    glue(&out, "sampler", 1.0, tw_op_sample(logits, (double)c->model->vocabulary, 4.0));
 }
 
 // Layers with full attention and with a window.

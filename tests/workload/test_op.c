@@ -57,8 +57,29 @@ static void latent_attention(void)
     CHECK(tw_op_mla_prefill(1, 1024, 128).flop == 320.0 * 1024 * 1024 * 128);
 }
 
+// Small kernels read and write every element once; what a narrower cache or output saves is what it is narrower by.
+static void small_kernels_count_every_element_once(void)
+{
+    CHECK(tw_op_norm(100, 64, 2.0).bytes == 2.0 * (4 * 6400 + 64) &&
+          tw_op_norm(100, 64, 1.0).bytes == 7.0 * 6400 + 128);
+    CHECK(tw_op_silu(10, 32, 2.0).bytes == 6.0 * 320);
+    double wide = tw_op_rope(7, 4096, 1024, 1024, 2.0).bytes;
+    CHECK(wide == 4.0 * 7 * 6144 && wide - tw_op_rope(7, 4096, 1024, 1024, 1.0).bytes == 7.0 * 2048);
+    CHECK(tw_op_embed(3, 16).bytes == 3.0 * 68 && tw_op_router(5, 256, 8, 2.0).bytes == 5.0 * (512 + 64));
+    // rows that are sorted and brought back: indices and weights beside them
+    CHECK(tw_op_permute(6, 100, 2).bytes == 6.0 * 200 + 6.0 * 8 + 12.0 * 204);
+    CHECK(tw_op_unpermute(6, 100, 2).bytes == 12.0 * 208 + 6.0 * 200);
+    CHECK(tw_op_sample(2, 1000, 4.0).bytes == 2.0 * 4004 && tw_op_copy(10).bytes == 20.0);
+    CHECK(tw_op_collective(100, 1.5).bytes == 300.0);
+    // grouped products of many rows are one product of each expert
+    TwOpCost all = tw_op_grouped(4096, 64, 128, 8, 2.0), one = tw_op_gemm(512, 64, 128, 2.0);
+    CHECK(all.flop == 8 * one.flop && all.bytes == 8 * one.bytes);
+    CHECK(tw_op_grouped(3, 64, 128, 8, 2.0).bytes == 3 * tw_op_gemm(1, 64, 128, 2.0).bytes);
+}
+
 int main(void)
 {
+    small_kernels_count_every_element_once();
     gemm_counts();
     decode_counts();
     active_experts();
