@@ -255,6 +255,12 @@ bool tw_study_run(TwStudy *study, const TwStudyRun *run, TwStudyResult *result, 
     bool there = stat(run->out, &info) == 0;
     if (there && !run->force && up_to_date(study, run->out)) {
         result->merged = result->up_to_date = true;
+        // parts that a process left which was killed between its file and their removal
+        int lock = first && !study->keep_parts ? tw_parts_lock(run->out) : -1;
+        if (lock >= 0) {
+            tw_parts_remove(study, run->out);
+            close(lock);
+        }
         return true;
     }
     if (there && !run->force)

@@ -23,6 +23,11 @@ expect 0 "" "$TOKENWORKS" study s.cfg -q -o killed.h5 --threads 1 --no-plots
 cmp one.h5 killed.h5 || fail "killed and resumed differs"
 [ -d killed.h5.parts ] && fail "parts were left: $(ls killed.h5.parts)"
 
+# killed between its file and the removal of its parts: the same command tidies up
+mkdir killed.h5.parts && touch killed.h5.parts/merge.lock killed.h5.parts/0123456789abcdef0123456789abcdef.h5.tmp-1
+expect 0 "" "$TOKENWORKS" study s.cfg -q -o killed.h5 --threads 1 --no-plots
+[ -d killed.h5.parts ] && fail "leftovers of a killed process stay: $(ls killed.h5.parts)"
+
 # a part that is damaged is set aside and its scenario runs again
 expect 0 "goes on" "$TOKENWORKS" study s.cfg -q -o bad.h5 --shard 0/2 --no-plots
 part=$(ls bad.h5.parts/*.h5 | head -1)
