@@ -103,11 +103,11 @@ static void list(const TwCalGrid *grid)
     printf("%d points\n", grid->count);
 }
 
-static void plan(const TwCalGrid *grid, const TwCalRows *before, bool plans)
+static void plan(const TwCalGrid *grid, const TwCalRows *before, bool made)
 {
     // the cache decides how many operand sets there are; an H200 has 60 MB of it, and 150 GB of memory
     const double l2_bytes = 60e6, memory_bytes = 0.85 * 150e9;
-    int count[TW_CAL_OPS] = {0}, roles[TW_CAL_ROLES] = {0}, done = 0, too_large = 0;
+    int count[TW_CAL_OPS] = {0}, roles[TW_CAL_ROLES] = {0}, done = 0, too_large = 0, plans = 0;
     double seconds[TW_CAL_OPS] = {0}, total = 0.0, most = 0.0;
     const char *name[TW_CAL_OPS] = {NULL};
     for (int i = 0; i < tw_cal_kind_count; i++) name[tw_cal_kinds[i].op] = tw_cal_kinds[i].name;
@@ -122,8 +122,9 @@ static void plan(const TwCalGrid *grid, const TwCalRows *before, bool plans)
         double needed = bytes.hot + bytes.cold * tw_cal_sets(point, l2_bytes, memory_bytes, 512);
         count[op]++;
         roles[tw_cal_role(point)]++;
-        seconds[op] += tw_session_expected_s(point, plans);
-        total += tw_session_expected_s(point, plans);
+        seconds[op] += tw_session_expected_s(point);
+        total += tw_session_expected_s(point);
+        plans += !made && tw_dnn_recipe(point);
         most = fmax(most, needed);
         too_large += needed > memory_bytes;
     }
@@ -136,9 +137,12 @@ static void plan(const TwCalGrid *grid, const TwCalRows *before, bool plans)
     printf("largest point      %.2f GB of device memory%s\n", 1e-9 * most,
            too_large ? "; more than an H200 has: such points end as no_memory" : "");
     printf("%d points to measure, %d done, about %.1f minutes (from the timing rules and the least times of an H200,\n"
-           "without start-up and sentinels%s)\n",
-           grid->count - done, done, total / 60.0,
-           plans ? "" : "; --plans saves a second an attention or expert point");
+           "without start-up and sentinels)\n",
+           grid->count - done, done, total / 60.0);
+    if (plans)
+        printf(
+            "%d plans of cuDNN before them, about a second of processor time each, on all cores: %.1f minutes on 16\n",
+            plans, plans / 16.0 / 60.0);
 }
 
 static int read_failed(const TwCalErrors *errors, bool io)
@@ -172,6 +176,48 @@ static int check(const TwDevice *device, const char *only)
     return above < 0 ? TW_EXIT_NUMERIC : above > 0 ? TW_EXIT_CHECK : TW_EXIT_DONE;
 }
 
+// Every plan that is not there yet, on all cores; the count of those that cannot be made.
+static int make_missing(const TwCalGrid *grid, const TwCalRows *before, const char *json, const char *folder,
+                        int *plans)
+{
+    int made = 0, failed = 0;
+#pragma omp parallel for schedule(dynamic, 1) reduction(+ : made, failed)
+    for (int i = 0; i < grid->count; i++) {
+        char path[4096], text[300] = "", name[160];
+        if (!tw_dnn_recipe(&grid->point[i]) || tw_cal_rows_done(before, &grid->point[i])) continue;
+        snprintf(path, sizeof path, "%s/%016llx.json", folder, (unsigned long long)grid->id[i]);
+        if (access(path, R_OK) == 0) continue;
+        if (tw_plan_write(&grid->point[i], json, path, text, (int)sizeof text)) {
+            made++;
+            continue;
+        }
+        failed++;
+        tw_cal_describe(&grid->point[i], name, (int)sizeof name);
+        fprintf(stderr, "tokenworks-calibrate: %s: %s\n", name, text);
+    }
+    *plans = made;
+    return failed;
+}
+
+// The plans of a session, before anything is measured, on all cores: one at a time beside the points they would take
+// most of the session. Those that cannot be made are tried again, and named, when their point comes.
+static void plans_first(const Asked *asked, TwDevice *device, const TwCalGrid *grid, const TwCalRows *before,
+                        char folder[4096])
+{
+    static char json[8192], points[4096];
+    const char *out = asked->session.out;
+    snprintf(points, sizeof points, "%.4000s/points.csv", out);
+    if (device->plans || (!asked->session.resume && access(points, F_OK) == 0)) return;
+    if ((mkdir(out, 0777) != 0 && errno != EEXIST) || !tw_device_json(device, json, (int)sizeof json) || !json[0])
+        return;
+    snprintf(folder, 4096, "%.4000s/plans", out);
+    if (mkdir(folder, 0777) != 0 && errno != EEXIST) return;
+    int made;
+    make_missing(grid, before, json, folder, &made);
+    if (made && !asked->session.quiet) fprintf(stderr, "tokenworks-calibrate: %d plans made in %s\n", made, folder);
+    device->plans = folder;
+}
+
 static int on_device(const Asked *asked, TwCalGrid *grid, const TwCalRows *before)
 {
     TwDevice device;
@@ -185,7 +231,11 @@ static int on_device(const Asked *asked, TwCalGrid *grid, const TwCalRows *befor
     if (asked->job == LOOK || asked->job == LOOK_AND_CHECK) status = look(&device, asked->session.out);
     if (status == TW_EXIT_DONE && (asked->job == CHECK_KERNELS || asked->job == LOOK_AND_CHECK))
         status = check(&device, asked->only);
-    if (asked->job == MEASURE) status = tw_session_run(&asked->session, &device, grid, before);
+    if (asked->job == MEASURE) {
+        static char folder[4096];
+        plans_first(asked, &device, grid, before, folder);
+        status = tw_session_run(&asked->session, &device, grid, before);
+    }
     tw_device_close(&device);
     return status;
 }
@@ -227,30 +277,16 @@ static char *whole_file(const char *path)
     return NULL;
 }
 
-// every plan that is not there yet, on all cores
 static int make_plans(const Asked *asked, const TwCalGrid *grid)
 {
+    const TwCalRows none = {0};
     char *json = whole_file(asked->device_json);
     if (!json || (mkdir(asked->plans, 0777) != 0 && errno != EEXIST)) {
         fprintf(stderr, "tokenworks-calibrate: %s: %s\n", json ? asked->plans : asked->device_json, strerror(errno));
         free(json);
         return TW_EXIT_IO;
     }
-    int made = 0, failed = 0;
-#pragma omp parallel for schedule(dynamic, 1) reduction(+ : made, failed)
-    for (int i = 0; i < grid->count; i++) {
-        char path[4096], text[300] = "", name[160];
-        if (!tw_dnn_recipe(&grid->point[i])) continue;
-        snprintf(path, sizeof path, "%s/%016llx.json", asked->plans, (unsigned long long)grid->id[i]);
-        if (access(path, R_OK) == 0) continue;
-        if (tw_plan_write(&grid->point[i], json, path, text, (int)sizeof text)) {
-            made++;
-            continue;
-        }
-        failed++;
-        tw_cal_describe(&grid->point[i], name, (int)sizeof name);
-        fprintf(stderr, "tokenworks-calibrate: %s: %s\n", name, text);
-    }
+    int made, failed = make_missing(grid, &none, json, asked->plans, &made);
     free(json);
     printf("%d plans made, %d not\n", made, failed);
     return failed ? TW_EXIT_CHECK : TW_EXIT_DONE;

@@ -30,7 +30,7 @@ static void on_signal(int number)
     signal(number, SIG_DFL);    // a second one ends at once
 }
 
-double tw_session_expected_s(const TwCalPoint *point, bool plans)
+double tw_session_expected_s(const TwCalPoint *point)
 {
     const double fill_bytes_s = 1e12, trials_s = 5e-3, plan_s = 1.0, replay_s = 200e-6, timed_s = 15e-3;
     const TwCalRegimeRow *regime = &tw_cal_regimes[point->regime];
@@ -41,7 +41,7 @@ double tw_session_expected_s(const TwCalPoint *point, bool plans)
     bool cudnn = strcmp(point->kind->impl_name, "cudnn") == 0;
     if (point->kind->op == TW_CAL_GEMM) prepare_s += trials_s + 32.0 * launch_s;
     if (point->kind->op == TW_CAL_STEP) prepare_s += 1.0 + 2.0 * plan_s;
-    if (cudnn) prepare_s += plans ? trials_s : plan_s;
+    if (cudnn) prepare_s += trials_s;    // plans are made before all points
     if (regime->window_s > 0.0) return prepare_s + regime->settle_s + regime->window_s + 0.1;
     double work_s = fmax(timed_s, 5.0 * batch_s), rests_s = 0.0;
     if (cost.flop / 990e12 > cost.bytes / 4.8e12) rests_s = fmin(0.2, 4.0 * work_s);
@@ -260,7 +260,7 @@ static int visit(Work *work, const TwCalGrid *grid, const TwCalRows *before, cha
         const TwCalPoint *point = &grid->point[i];
         if (tw_cal_rows_done(before, point)) continue;
         if (caught) return TW_EXIT_CHECK;
-        double expected = tw_session_expected_s(point, work->device->plans != NULL), budget = work->session->budget_s;
+        double expected = tw_session_expected_s(point), budget = work->session->budget_s;
         if (budget > 0.0 && tw_now_s() - work->start_s + expected > budget) {
             fprintf(stderr, "tokenworks-calibrate: the budget of %g s is used; go on with --resume %s\n", budget,
                     work->points_path);
@@ -300,7 +300,7 @@ int tw_session_run(const TwSession *session, const TwDevice *device, TwCalGrid *
     for (int i = 0; i < grid->count; i++) {
         bool done = tw_cal_rows_done(before, &grid->point[i]);
         work.skipped += done;
-        if (!done) work.expected_s += tw_session_expected_s(&grid->point[i], device->plans != NULL);
+        if (!done) work.expected_s += tw_session_expected_s(&grid->point[i]);
     }
     if (!open_points(&work, before)) return TW_EXIT_IO;
     if (work.skipped == work.total) return finish(&work, TW_EXIT_DONE, "complete");

@@ -18,8 +18,8 @@ typedef struct TwSession {
 enum { TW_EXIT_DONE, TW_EXIT_CHECK, TW_EXIT_USAGE, TW_EXIT_INPUT, TW_EXIT_NUMERIC, TW_EXIT_IO, TW_EXIT_NO_GPU = 77 };
 
 // Seconds that a point is expected to take, its preparation included; from the timing rules and the least time on an
-// H200. plans: those of cuDNN are made beforehand.
-double tw_session_expected_s(const TwCalPoint *point, bool plans);
+// H200. Plans of cuDNN are made before.
+double tw_session_expected_s(const TwCalPoint *point);
 
 // Measures what is not done yet; the grid is reordered. Returns an exit status, with its reason on stderr.
 int tw_session_run(const TwSession *session, const TwDevice *device, TwCalGrid *grid, const TwCalRows *before);
