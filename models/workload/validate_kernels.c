@@ -341,6 +341,138 @@ static void compare(TwValidation *v, const Chip *chip, const char *name, const T
             }
 }
 
+// ---- weight shapes that a fit has not seen -------------------------------------------------------------------------
+
+// The shipped grids hold ln u on nodes of (m, n, k), found by least squares of hat functions with a little smoothing.
+// Here the same is fitted five times, each time without a fifth of the weight shapes, and judged on those.
+enum { M_NODES = 16, W_NODES = 7, NODES = M_NODES * W_NODES * W_NODES, CORNERS = 8, FOLDS = 5, TURNS = 60 };
+static const double smoothing = 0.05;
+
+typedef struct FitRow {
+    int node[CORNERS];
+    double weight[CORNERS], target;    // ln u
+    unsigned fold;
+} FitRow;
+
+static int cell_of(const double *node, int count, double x, double *within)
+{
+    int i = 0;
+    while (i + 2 < count && x >= node[i + 1]) i++;
+    *within = fmin(fmax((x - node[i]) / (node[i + 1] - node[i]), 0.0), 1.0);
+    return i;
+}
+
+static FitRow fit_row(const TwKernelShape *s, double t_s, const double peak[4])
+{
+    static const double wide[W_NODES] = {9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 16.0};
+    double flops = s->number == TW_BF16 ? peak[0] : s->number == TW_FP4 ? peak[2] : peak[1], deep[M_NODES], f[3];
+    for (int i = 0; i < M_NODES; i++) deep[i] = i;
+    int at[3] = {cell_of(deep, M_NODES, log2(s->m), &f[0]), cell_of(wide, W_NODES, log2(s->n), &f[1]),
+                 cell_of(wide, W_NODES, log2(s->k), &f[2])};
+    FitRow row;
+    for (int c = 0; c < CORNERS; c++) {
+        int a = c & 1, b = c >> 1 & 1, d = c >> 2;
+        row.node[c] = ((at[0] + a) * W_NODES + at[1] + b) * W_NODES + at[2] + d;
+        row.weight[c] = (a ? f[0] : 1.0 - f[0]) * (b ? f[1] : 1.0 - f[1]) * (d ? f[2] : 1.0 - f[2]);
+    }
+    row.target = log(tw_op_bound_s(tw_op_gemm(s->m, s->n, s->k, tw_number_bytes(s->number)), flops, peak[3]) / t_s);
+    // whole shapes go together
+    unsigned shape = (unsigned)s->n * 2654435761u ^ (unsigned)s->k * 40503u;
+    row.fold = (shape ^ shape >> 15) * 2246822519u >> 7 & 0xffffu;
+    row.fold %= FOLDS;
+    return row;
+}
+
+static double interpolated(const FitRow *row, const double *x)
+{
+    double sum = 0.0;
+    for (int c = 0; c < CORNERS; c++) sum += row->weight[c] * x[row->node[c]];
+    return sum;
+}
+
+// y = (W'W + smoothing D'D) x, D the second differences along each axis
+static void normal(const FitRow *rows, int count, unsigned without, const double *x, double *y)
+{
+    static const int stride[3] = {W_NODES * W_NODES, W_NODES, 1}, length[3] = {M_NODES, W_NODES, W_NODES};
+    memset(y, 0, NODES * sizeof *y);
+    for (int r = 0; r < count; r++) {
+        if (rows[r].fold == without) continue;
+        double value = interpolated(&rows[r], x);
+        for (int c = 0; c < CORNERS; c++) y[rows[r].node[c]] += rows[r].weight[c] * value;
+    }
+    for (int axis = 0; axis < 3; axis++)
+        for (int i = 0; i < NODES; i++) {
+            int at = i / stride[axis] % length[axis];
+            if (at == 0 || at == length[axis] - 1) continue;
+            double second = smoothing * (x[i - stride[axis]] - 2.0 * x[i] + x[i + stride[axis]]);
+            y[i - stride[axis]] += second;
+            y[i] -= 2.0 * second;
+            y[i + stride[axis]] += second;
+        }
+}
+
+static double inner(const double *a, const double *b)
+{
+    double sum = 0.0;
+    for (int i = 0; i < NODES; i++) sum += a[i] * b[i];
+    return sum;
+}
+
+// conjugate gradients (Hestenes and Stiefel 1952)
+static void fit(const FitRow *rows, int count, unsigned without, double *x)
+{
+    double residual[NODES], way[NODES], image[NODES];
+    double mean = 0.0;
+    int used = 0;
+    for (int r = 0; r < count; r++)
+        if (rows[r].fold != without) mean += rows[r].target, used++;
+    for (int i = 0; i < NODES; i++) x[i] = used ? mean / used : 0.0;
+    normal(rows, count, without, x, image);
+    memset(residual, 0, sizeof residual);
+    for (int r = 0; r < count; r++)
+        for (int c = 0; c < CORNERS && rows[r].fold != without; c++)
+            residual[rows[r].node[c]] += rows[r].weight[c] * rows[r].target;
+    for (int i = 0; i < NODES; i++) way[i] = residual[i] -= image[i];
+    double size = inner(residual, residual);
+    for (int turn = 0; turn < TURNS && size > 1e-12; turn++) {
+        normal(rows, count, without, way, image);
+        double step = size / inner(way, image), before = size;
+        for (int i = 0; i < NODES; i++) x[i] += step * way[i], residual[i] -= step * image[i];
+        size = inner(residual, residual);
+        for (int i = 0; i < NODES; i++) way[i] = residual[i] + size / before * way[i];
+    }
+}
+
+static void unseen_shapes(TwValidation *v, const char *name, const TwSilicon *silicon)
+{
+    double x[NODES], peak[4];
+    bool blackwell = name[0] != 'h';
+    if (!tw_silicon_peaks(name, peak)) return;
+    FitRow *rows = malloc((size_t)(silicon->count ? silicon->count : 1) * sizeof *rows);
+    if (!rows) abort();
+    for (int n = 0; n < TW_NUMBERS; n++) {
+        int count = 0;
+        for (int i = 0; i < silicon->count; i++) {
+            const TwKernelShape *s = &silicon->row[i].shape;
+            if (s->op == TW_KERNEL_GEMM && s->number == (TwNumber)n && aligned(s->m))
+                rows[count++] = fit_row(s, silicon->row[i].t_s, peak);
+        }
+        if (count < 1000) continue;
+        Stratum stratum = {0};
+        for (unsigned fold = 0; fold < FOLDS; fold++) {
+            fit(rows, count, fold, x);
+            for (int r = 0; r < count; r++)
+                if (rows[r].fold == fold)
+                    stratum_add(&stratum, exp(rows[r].target - interpolated(&rows[r], x)), 1.0, 0.065);
+        }
+        char what[40];
+        snprintf(what, sizeof what, "gemm %s, unseen", tw_number_name((TwNumber)n));
+        stratum_row(v, &stratum, name, what, blackwell && n != TW_BF16 ? 16.0 : 8.0);
+        stratum_end(&stratum);
+    }
+    free(rows);
+}
+
 // ---- what carrying a table over to another chip is worth -----------------------------------------------------------
 
 static double bound_s(const TwKernelShape *s, const double peak[4])
@@ -450,6 +582,7 @@ static bool tables_of_folder(TwValidation *v, const Chip chip[CHIPS], const char
             bool found;
             good = tw_silicon_read(&table[c][f], folder, chips[c], (TwSiliconFamily)f, &found, error);
             if (good && found) compare(v, &chip[c], chips[c], &table[c][f]);
+            if (good && found && f == TW_SILICON_GEMM) unseen_shapes(v, chips[c], &table[c][f]);
             any = any || found;
         }
     if (good && !any)
