@@ -19,7 +19,7 @@ const TwCommandRow tw_commands[] = {
      "  tokenworks check facilities/gb300_100mw.cfg\n"
      "  tokenworks check facilities/dps_8rack.cfg --explain power.utility.limit_w\n"},
     {"study", TW_STUDY, tw_command_study, "study STUDY.cfg",
-     "a grid of scenarios over any settings, in parallel, one HDF5",
+     "scenarios over any settings: designs, searches, sensitivity",
      "  tokenworks study facilities/studies/supply_temperature.cfg\n"
      "  tokenworks study facilities/dps_8rack.cfg --for 10min --axis power.utility.limit_kw=600,750,1200\n"},
     {"view", TW_VIEW, tw_command_view, "view FACILITY.cfg or RESULT.h5", "the interactive window, or --screenshot",
@@ -71,7 +71,8 @@ static void overview(FILE *stream)
 {
     fprintf(stream,
             "tokenworks: how many tokens per second does a megawatt make, and what stops it from making more\n\n");
-    for (const TwCommandRow *c = tw_commands; c->name; c++) fprintf(stream, "  tokenworks %-9s %s\n", c->name, c->text);
+    for (const TwCommandRow *c = tw_commands; c->name; c++)
+        fprintf(stream, "  tokenworks %-12s %s\n", c->name, c->text);
     fprintf(stream,
             "\nExample: tokenworks run facilities/dps_8rack.cfg --for 2h      More: tokenworks COMMAND --help\n");
 }
