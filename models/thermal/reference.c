@@ -256,7 +256,7 @@ static int by_place(const void *a, const void *b)
 static bool build_pattern(TwReference *r, TwArena *arena)
 {
     // a harmless state to walk the entries with
-    TwPlantInput in = {.ambient = {{20.0, 20.0}, {15.0, 15.0}, 101325.0}};
+    TwPlantInput in = {.ambient = {{20.0, 20.0}, {15.0, 15.0}, 101325.0, 15.0}};
     TwRackInput *racks = TW_TAKE(arena, r->plant->place_count + 1, TwRackInput);
     TwCduInput *cdus = TW_TAKE(arena, r->plant->group_count + 1, TwCduInput);
     r->racks = racks;
