@@ -1,30 +1,11 @@
 // Power: time of a sweep per element, of a settled window, and of an allocation among 10,000 racks over six levels.
+#include "bench/bench.h"
 #include "models/power/inner.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static bool json;
-static bool first = true;
-
-static void print(const char *name, double value, const char *unit)
-{
-    if (json)
-        printf("%s  \"%s\": {\"value\": %.6g, \"unit\": \"%s\"}", first ? "{\n" : ",\n", name, value, unit);
-    else
-        printf("%s %.6g %s\n", name, value, unit);
-    first = false;
-}
 
 enum { RACKS = 10000, LEVELS = 6 };
 static const int width[LEVELS] = {1, 4, 16, 64, 256, 1250};    // elements of a level

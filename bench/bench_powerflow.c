@@ -1,5 +1,6 @@
 // Power flow and machines against the bars of the specification: the feeder of 33 buses, a factory's tree of 10,000
 // elements (losses, AC sweep, N-1), Frontier for a day, 384,000 nodes for an hour.
+#include "bench/bench.h"
 #include "models/power/contingency.h"
 #include "models/power/inner.h"
 #include "models/power/radial.h"
@@ -12,26 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
-
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static bool json;
-static bool first = true;
-
-static void print(const char *name, double value, const char *unit)
-{
-    if (json)
-        printf("%s  \"%s\": {\"value\": %.6g, \"unit\": \"%s\"}", first ? "{\n" : ",\n", name, value, unit);
-    else
-        printf("%s %.6g %s\n", name, value, unit);
-    first = false;
-}
 
 // The 32 closed branches of Baran and Wu, per unit on 10 MVA: from, to, ohm, ohm, kW, kvar.
 static const double feeder[32][6] = {
