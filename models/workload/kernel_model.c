@@ -467,6 +467,8 @@ TwKernelCost tw_kernel_query(const TwKernelModel *model, const TwKernelShape *sh
     return (TwKernelCost){0};
 }
 
+bool tw_kernel_aligned(double m) { return m <= 16.0 || fmod(m, 16.0) == 0.0; }
+
 double tw_kernel_unaligned(const TwKernelModel *model, TwNumber number, double m)
 {
     const double *factor = model->unaligned[number];

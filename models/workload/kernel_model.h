@@ -56,6 +56,8 @@ void tw_kernel_model_destroy(TwKernelModel *model);
 // Thread-safe, no allocation. The chip must know a peak above 0 for the number type.
 TwKernelCost tw_kernel_query(const TwKernelModel *model, const TwKernelShape *shape);
 
+// Whether m is a size at which kernels run whole tiles: up to 16, or a multiple of it.
+bool tw_kernel_aligned(double m);
 // What a GEMM of m tokens costs more when m is no multiple of 16; 1 up to 16.
 double tw_kernel_unaligned(const TwKernelModel *model, TwNumber number, double m);
 

@@ -192,9 +192,6 @@ static bool read_rows(TwKernelPoints *points, TwArena *arena, const TwCsv *csv, 
 
 // ---- surfaces ------------------------------------------------------------------------------------------------------
 
-// batch sizes that are no multiple of 16 above 16 are points, not nodes: their kernels differ
-static bool smooth(double m) { return m <= 16.0 || fmod(m, 16.0) == 0.0; }
-
 static int leading(TwKernelOp op)
 {
     switch (op) {
@@ -299,7 +296,7 @@ static bool make_line(TwKernelPoints *points, Site *site, TwArena *arena, TwErro
     double *m = TW_TAKE(arena, site->count, double), *u = TW_TAKE(arena, site->count, double), none = 0.0;
     int nodes = 0;
     for (int i = 0; i < site->count; i++) {
-        if (!smooth(site->point[i].p[GEMM_M])) continue;
+        if (!tw_kernel_aligned(site->point[i].p[GEMM_M])) continue;    // a point, not a node: its kernel differs
         m[nodes] = site->point[i].p[GEMM_M];
         u[nodes++] = bound_of(points, &site->point[i]) / site->point[i].t_s;
     }
@@ -378,10 +375,10 @@ static bool make_cube(TwKernelPoints *points, TwNumber number, TwArena *arena, T
     int *seen = TW_TAKE(arena, all, int);
     for (int i = 0; i < all; i++) {
         for (int j = first; j < last; j++) seen[i] += points->point[j].p[2] == m[i];
-        if (smooth(m[i]) && seen[i] > most) most = seen[i];
+        if (tw_kernel_aligned(m[i]) && seen[i] > most) most = seen[i];
     }
     for (int i = 0; i < all; i++)
-        if (smooth(m[i]) && 2 * seen[i] >= most) m[ms++] = m[i];
+        if (tw_kernel_aligned(m[i]) && 2 * seen[i] >= most) m[ms++] = m[i];
     const Cube cube = {points, number, m, ms};
     if (ms < 2 || !complete(n, &ns, k, &ks, in_cube, &cube)) return true;
     double *u = TW_TAKE(arena, ms * ns * ks, double);

@@ -297,8 +297,6 @@ static void stratum_row(TwValidation *v, Stratum *s, const char *chip, const cha
         100.0 * quantile(s->error, s->count, 0.5), 100.0 * s->within[0] / s->count, 100.0 * s->within[1] / s->count);
 }
 
-static bool aligned(double m) { return m <= 16.0 || fmod(m, 16.0) == 0.0; }
-
 // bars of the issue: GEMM 5 %, decode 6 %, prefill 8 %; of Blackwell's fp8 and fp4 twice that
 static double bar_of(const TwKernelShape *s, bool blackwell)
 {
@@ -326,7 +324,7 @@ static void compare(TwValidation *v, const Chip *chip, const char *name, const T
         bool own_heads = s->op == TW_KERNEL_PREFILL && s->heads == s->kv_heads;    // the grid begins at groups of two
         if (own_heads || s->op > TW_KERNEL_MOE || !(tw_chip_peak(&chip->row, s->number) > 0.0)) continue;
         TwKernelCost cost = tw_kernel_query(chip->model, s);
-        bool odd = s->op == TW_KERNEL_GEMM && !aligned(s->m);
+        bool odd = s->op == TW_KERNEL_GEMM && !tw_kernel_aligned(s->m);
         double t = odd ? cost.t_s * tw_kernel_unaligned(chip->model, s->number, s->m) : cost.t_s;
         stratum_add(&stratum[s->op][s->number][odd], t, row->t_s, cost.sigma_ln);
     }
@@ -454,7 +452,7 @@ static void unseen_shapes(TwValidation *v, const char *name, const TwSilicon *si
         int count = 0;
         for (int i = 0; i < silicon->count; i++) {
             const TwKernelShape *s = &silicon->row[i].shape;
-            if (s->op == TW_KERNEL_GEMM && s->number == (TwNumber)n && aligned(s->m))
+            if (s->op == TW_KERNEL_GEMM && s->number == (TwNumber)n && tw_kernel_aligned(s->m))
                 rows[count++] = fit_row(s, silicon->row[i].t_s, peak);
         }
         if (count < 1000) continue;
@@ -502,7 +500,7 @@ static bool carried(const TwSiliconRow *row)
 {
     switch (row->shape.op) {
     case TW_KERNEL_GEMM:
-        return aligned(row->shape.m);
+        return tw_kernel_aligned(row->shape.m);
     case TW_KERNEL_DECODE:
         return row->t_s > 50e-6;
     default:
