@@ -338,7 +338,6 @@ void tw_dnn_plan_tensors(TwDnnPlan *plan, const TwDnn *dnn)
 
 void tw_dnn_plan_destroy(TwDnnPlan *plan)
 {
-    if (plan->pack) cudnnBackendDestroyDescriptor(plan->pack);
     if (plan->plan) cudnnBackendDestroyDescriptor(plan->plan);
     int engines = plan->engines;
     memset(plan, 0, sizeof *plan);

@@ -61,7 +61,7 @@ void tw_dnn_finish(TwDnn *dnn, cudnnBackendDescriptor_t operation, const char *n
 
 // The plan of a graph and what an execution needs.
 typedef struct TwDnnPlan {
-    cudnnBackendDescriptor_t plan, pack;
+    cudnnBackendDescriptor_t plan;
     int64_t workspace_bytes;
     int engines;    // how many the heuristic offered
     int64_t uid[TW_DNN_TENSORS];

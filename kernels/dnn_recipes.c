@@ -58,9 +58,9 @@ void tw_dnn_build_prefill(TwDnn *dnn, const TwCalPoint *point, bool causal, bool
     tw_dnn_matmul(dnn, softmax(dnn, s, shape, without_stats), v, o);
 }
 
-// what both forms of paged decode read
+// what paged decode reads
 typedef struct Paged {
-    int64_t b, h, kv, d, dv, page, blocks, pages, longest;
+    int64_t b, h, kv, d, dv, page, blocks, pages;
     int q, k, v, pages_of, length_kv, length_q, o;
 } Paged;
 
@@ -72,7 +72,6 @@ static Paged paged(TwDnn *dnn, const TwCalPoint *point)
     r.dv = latent ? 512 : r.d;
     r.pages = tw_decode_pages(point);
     r.blocks = r.b * r.pages;
-    r.longest = r.pages * r.page;
     r.q = tw_dnn_tensor(dnn, bf16, SHAPE(r.b, r.h, 1, r.d), SHAPE(r.h * r.d, r.d, r.h * r.d, 1));
     r.k =
         tw_dnn_tensor(dnn, bf16, SHAPE(r.blocks, r.kv, r.page, r.d), SHAPE(r.kv * r.page * r.d, r.page * r.d, r.d, 1));
@@ -109,37 +108,6 @@ static void build_decode(TwDnn *dnn, const TwCalPoint *point)
     tw_dnn_finish(
         dnn, tw_dnn_operation(dnn, CUDNN_BACKEND_OPERATION_SDPA_FWD_DESCRIPTOR, port, sizeof port / sizeof *port, name),
         name);
-}
-
-// keys or values of the pages as one tensor
-static int load_pages(TwDnn *dnn, const Paged *r, int container, int64_t d, bool turned)
-{
-    const char *name = "paged cache load";
-    const int64_t *shape = turned ? SHAPE(r->b, r->kv, d, r->longest) : SHAPE(r->b, r->kv, r->longest, d);
-    int loaded = tw_dnn_virtual(dnn, bf16, shape);
-    const TwDnnPort port[] = {{CUDNN_ATTR_OPERATION_PAGED_CACHE_LOAD_CONTAINER_DESC, container},
-                              {CUDNN_ATTR_OPERATION_PAGED_CACHE_LOAD_YDESC, loaded},
-                              {CUDNN_ATTR_OPERATION_PAGED_CACHE_LOAD_SEQUENCE_DESC, r->length_kv},
-                              {CUDNN_ATTR_OPERATION_PAGED_CACHE_LOAD_PAGE_TABLE_DESC, r->pages_of}};
-    tw_dnn_finish(dnn, tw_dnn_operation(dnn, CUDNN_BACKEND_OPERATION_PAGED_CACHE_LOAD_DESCRIPTOR, port, 4, name), name);
-    return loaded;
-}
-
-void tw_dnn_build_decode_composite(TwDnn *dnn, const TwCalPoint *point)
-{
-    Paged r = paged(dnn, point);
-    const int64_t *shape = SHAPE(r.b, r.h, 1, r.longest);
-    int k = load_pages(dnn, &r, r.k, r.d, true);
-    int product = tw_dnn_virtual(dnn, f32, shape), s = tw_dnn_virtual(dnn, f32, shape);
-    int column = tw_dnn_virtual(dnn, i32, shape), mask = tw_dnn_virtual(dnn, CUDNN_DATA_BOOLEAN, shape);
-    int masked = tw_dnn_virtual(dnn, f32, shape);
-    tw_dnn_matmul(dnn, r.q, k, product);
-    tw_dnn_binary(dnn, CUDNN_POINTWISE_MUL, product, tw_dnn_number(dnn, decode_scale(point)), s);
-    tw_dnn_index(dnn, 3, s, column);
-    tw_dnn_compare(dnn, CUDNN_POINTWISE_CMP_LT, column, r.length_kv, mask);
-    tw_dnn_select(dnn, s, tw_dnn_number(dnn, -INFINITY), mask, masked);
-    int p = softmax(dnn, masked, shape, false), v = load_pages(dnn, &r, r.v, r.dv, false);
-    tw_dnn_matmul(dnn, p, v, r.o);
 }
 
 static void build_moe(TwDnn *dnn, const TwCalPoint *point)

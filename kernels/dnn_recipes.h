@@ -14,5 +14,3 @@ int tw_dnn_memory(const TwCalPoint *point, int operand[TW_OPERANDS]);
 
 // The prefill graph, as a part: without_stats leaves the log-sum-exp out, which cuDNN refuses (a test holds that).
 void tw_dnn_build_prefill(TwDnn *dnn, const TwCalPoint *point, bool causal, bool without_stats);
-// The composite form of paged decode, for comparison with the unified operation.
-void tw_dnn_build_decode_composite(TwDnn *dnn, const TwCalPoint *point);

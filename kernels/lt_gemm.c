@@ -117,7 +117,7 @@ static Format format_of(TwCalType type)
     }
 }
 
-static cublasStatus_t describe(TwLtGemm *gemm, const TwCalPoint *point, int processors)
+static cublasStatus_t describe(TwLtGemm *gemm, const TwCalPoint *point)
 {
     const cublasOperation_t turned = CUBLAS_OP_T, plain = CUBLAS_OP_N;
     int64_t m = point->p[0], n = point->p[1], k = point->p[2];
@@ -136,7 +136,6 @@ static cublasStatus_t describe(TwLtGemm *gemm, const TwCalPoint *point, int proc
         {CUBLASLT_MATMUL_DESC_TRANSB, &plain, sizeof plain, true},
         {CUBLASLT_MATMUL_DESC_A_SCALE_MODE, &format.w, sizeof format.w, gemm->scaled},
         {CUBLASLT_MATMUL_DESC_B_SCALE_MODE, &format.x, sizeof format.x, gemm->scaled},
-        {CUBLASLT_MATMUL_DESC_SM_COUNT_TARGET, &processors, sizeof processors, processors > 0},
     };
     for (size_t i = 0; !status && i < sizeof attributes / sizeof *attributes; i++)
         if (attributes[i].wanted)
@@ -148,11 +147,11 @@ static cublasStatus_t describe(TwLtGemm *gemm, const TwCalPoint *point, int proc
     return status;
 }
 
-bool tw_lt_gemm_create(TwLtGemm *gemm, const TwCalPoint *point, int processors, void *const *operand,
-                       cudaStream_t stream, char *text, int size)
+bool tw_lt_gemm_create(TwLtGemm *gemm, const TwCalPoint *point, void *const *operand, cudaStream_t stream, char *text,
+                       int size)
 {
     *gemm = (TwLtGemm){0};
-    cublasStatus_t status = describe(gemm, point, processors);
+    cublasStatus_t status = describe(gemm, point);
     bool made = !status ? true : wrong(text, size, "a cuBLASLt descriptor", status);
     if (made && cudaMalloc(&gemm->workspace, workspace_most) != cudaSuccess) {
         snprintf(text, (size_t)size, "no memory for the workspace");
@@ -171,7 +170,7 @@ int tw_lt_gemm_algorithms(const TwCalPoint *point)
     cublasLtMatmulHeuristicResult_t found[ALGORITHMS];
     int count = 0;
     const void *scale = anything;
-    cublasStatus_t status = describe(&gemm, point, 0);
+    cublasStatus_t status = describe(&gemm, point);
     if (!status && gemm.scaled) {
         cublasLtMatmulDescSetAttribute(gemm.product, CUBLASLT_MATMUL_DESC_A_SCALE_POINTER, &scale, sizeof scale);
         cublasLtMatmulDescSetAttribute(gemm.product, CUBLASLT_MATMUL_DESC_B_SCALE_POINTER, &scale, sizeof scale);

@@ -22,10 +22,9 @@ typedef struct TwLtGemm {
 } TwLtGemm;
 
 // Plans and chooses on the given operands (kernels/host/operand.h), which are read and written. False: *text says which
-// call answered what, or "no algorithm". The workspace is allocated here. processors: how many of the device's to use,
-// 0 for all.
-bool tw_lt_gemm_create(TwLtGemm *gemm, const TwCalPoint *point, int processors, void *const *operand,
-                       cudaStream_t stream, char *text, int size);
+// call answered what, or "no algorithm". The workspace is allocated here.
+bool tw_lt_gemm_create(TwLtGemm *gemm, const TwCalPoint *point, void *const *operand, cudaStream_t stream, char *text,
+                       int size);
 void tw_lt_gemm_destroy(TwLtGemm *gemm);
 
 bool tw_lt_gemm_enqueue(TwLtGemm *gemm, void *const *operand, cudaStream_t stream);
