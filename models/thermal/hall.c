@@ -3,8 +3,10 @@
 #include "models/thermal/dense.h"
 #include "models/thermal/dry_cooler.h"
 #include "models/thermal/fluids.h"
+#include "models/thermal/mover.h"
 #include "models/thermal/pipe.h"
 #include "models/thermal/plate_hx.h"
+#include "models/thermal/spline.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -47,7 +49,9 @@ typedef struct Hall {
     double m_rack, m_plant, m_tower, m_eco_plant, m_eco_tower, m_con;    // design flows
     double v_rack;                                                       // m3/s
     double rack_pipe_pa, plant_pipe_pa, tower_pipe_pa, external_pa;
-    double head_v[5], head_pa[5], head_slope[5];
+    double head_v[5], head_pa[5], head_slope[5];    // of the CDU's pump
+    TwMover eco_plant_pump, eco_tower_pump, tower_pump, evaporator_pump, condenser_pump;
+    double tower_most, condenser_most;    // flow over design at full speed
     TwFilmLaw films;
     double effectiveness, carnot_share;
     TwDryCooler cooler;
@@ -85,24 +89,8 @@ static double pipe_drop(const TwHallRow *r, const TwFluidState *f, double flow_k
     return r->pipe_factor * tw_pipe_drop_pa(&p, v, f->density_kg_m3, f->viscosity_pa_s);
 }
 
-// monotone cubic through the pump's head points (Fritsch and Carlson)
-static void head_slopes(Hall *h)
-{
-    double d[4];
-    for (int i = 0; i < 4; i++) d[i] = (h->head_pa[i + 1] - h->head_pa[i]) / (h->head_v[i + 1] - h->head_v[i]);
-    h->head_slope[0] = d[0], h->head_slope[4] = d[3];
-    for (int i = 1; i < 4; i++)
-        h->head_slope[i] = d[i - 1] * d[i] > 0.0 ? 2.0 * d[i - 1] * d[i] / (d[i - 1] + d[i]) : 0.0;
-}
-
-static double head(const Hall *h, double v)
-{
-    if (v >= 1.0) return h->head_pa[4] + h->head_slope[4] * (v - 1.0);
-    int i = (int)clip(floor(v * 4.0), 0.0, 3.0);
-    double u = (v - h->head_v[i]) * 4.0, w = 0.25, u2 = u * u, u3 = u2 * u;
-    return (2.0 * u3 - 3.0 * u2 + 1.0) * h->head_pa[i] + (u3 - 2.0 * u2 + u) * w * h->head_slope[i] +
-           (3.0 * u2 - 2.0 * u3) * h->head_pa[i + 1] + (u3 - u2) * w * h->head_slope[i + 1];
-}
+// head of the CDU's pump at full speed, flow over design
+static double head(const Hall *h, double v) { return tw_spline_at(5, h->head_v, h->head_pa, h->head_slope, v); }
 
 // flow of the rack loop over design, where the pump's head meets what resists; *external_pa: outside the CDU
 static double rack_flow(const Hall *h, double speed, double opening, double *external_pa)
@@ -141,56 +129,6 @@ static double plant_flow(const Hall *h, double opening)
     phi = fmax(phi, 1e-4);
     double total = r->valve_pa + r->exchanger_pa + 2.0 * h->plant_pipe_pa;
     return sqrt(total / (r->valve_pa / (phi * phi) + r->exchanger_pa + 2.0 * h->plant_pipe_pa));
-}
-
-// a pump with a straight head curve of twice its design head, on a square resistance: x^2 K + y x - 2 y^2 = 0
-static double line_flow(double speed, double resistance)
-{
-    return speed * (sqrt(1.0 + 8.0 * resistance) - 1.0) / (2.0 * resistance);
-}
-
-// hydraulic efficiency against the Euler number over its peak's (Fu and Jorissen's cubics, EnergyPlus 9.6 eq. 16.209)
-static double euler_share(double x)
-{
-    double y = x < -0.5  ? 1.407887300933 + x * (1.433531254001 + x * (0.493231336746 + x * 0.056873227))
-               : x > 0.5 ? 1.1399300301 + x * (-0.65997315029 + x * (0.12957001502 - x * 0.0085494313567))
-                         : 1.01427 + x * (-0.0606145 + x * (-0.759885 + x * 0.378246));
-    return fmax(y, 1e-5) / 1.01545;
-}
-
-// generic motor at part load (DOE 2014, table of LBL for 2.5, 7.5, 15 and 35 kW), share of its best
-static double motor_share(double rated_w, double load)
-{
-    static const double at[8] = {0.0, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0};
-    static const double rated[5] = {700, 2500, 7500, 15000, 35000};
-    static const double share[8][5] = {{0, 0, 0, 0, 0},
-                                       {0.3198, 0.3299, 0.4580, 0.5761, 0.6440},
-                                       {0.5517, 0.6133, 0.7527, 0.8432, 0.9035},
-                                       {0.7165, 0.8042, 0.8866, 0.9369, 0.9570},
-                                       {0.8170, 0.9225, 0.9502, 0.9803, 1.0},
-                                       {0.9064, 1, 1, 1, 1},
-                                       {0.9569, 1, 1, 1, 1},
-                                       {1, 1, 1, 1, 1}};
-    int k = 0, i = 0;
-    while (k < 3 && rated_w > rated[k + 1]) k++;
-    while (i < 6 && load > at[i + 1]) i++;
-    double u = clip((rated_w - rated[k]) / (rated[k + 1] - rated[k]), 0.0, 1.0);
-    double v = clip((load - at[i]) / (at[i + 1] - at[i]), 0.0, 1.0);
-    double a = share[i][k] + u * (share[i][k + 1] - share[i][k]);
-    double b = share[i + 1][k] + u * (share[i + 1][k + 1] - share[i + 1][k]);
-    return a + v * (b - a);
-}
-
-// electric power of such a pump: x flow over design, y speed
-static double line_power(double design_kg_s, double density, double head_pa, double x, double y)
-{
-    if (x <= 1e-6 || y <= 1e-6) return 0.0;
-    const double best = 0.7;
-    double v = design_kg_s / density, lift = y * y * 2.0 - y * x;
-    double hydraulic = x * v * lift * head_pa;
-    double eta = best * euler_share(log10(fmax(lift / (x * x), 1e-6)));
-    double shaft = hydraulic / eta, rated = 1.2 * v * head_pa / best;
-    return shaft / (best * fmax(motor_share(rated, shaft / rated), 0.05));
 }
 
 // one PI with back-calculation: output from error and integral; rate of the integral
@@ -247,14 +185,11 @@ static Flows flows_at(const Hall *h, const double *y)
     double v = rack_flow(h, clip(a[A_PUMP], 0.0, 1.0), clip(a[A_RACK], 0.0, 1.0), &w.external_pa);
     w.rack = v * h->m_rack;
     w.plant = plant_flow(h, clip(a[A_VALVE], 0.0, 1.0)) * h->m_plant;
-    double tower_pa = r->exchanger_pa + 2.0 * h->tower_pipe_pa;
-    double share = h->m_eco_tower / h->m_tower;
-    double tower_k = (r->exchanger_pa * share * share + 2.0 * h->tower_pipe_pa) / tower_pa;
     w.eco_plant = clip(a[A_ECO_PLANT], 0.0, 1.0) * h->m_eco_plant;
     w.eco_tower = clip(a[A_ECO_TOWER], 0.0, 1.0) * h->m_eco_tower;
-    w.tower = line_flow(clip(a[A_TOWER], 0.0, 1.0), tower_k) * h->m_eco_tower;
+    w.tower = clip(a[A_TOWER], 0.0, 1.0) * h->tower_most * h->m_eco_tower;
     w.evaporator = clip(a[A_EVAPORATOR], 0.0, 1.0) * h->m_plant;
-    w.condenser = line_flow(clip(a[A_CONDENSER], 0.0, 1.0), 1.0 + r->rack_valve_pa / r->exchanger_pa) * h->m_con;
+    w.condenser = clip(a[A_CONDENSER], 0.0, 1.0) * h->condenser_most * h->m_con;
     w.through = clip(a[A_THROUGH], 0.0, 1.0) * w.condenser;
 
     double evaporator_in = y[J2], set_k = r->rack_supply_degc - r->approach_k - r->plant_offset_k;
@@ -357,18 +292,14 @@ static void hall_rate(void *context, double time_s, const double *y, double *f)
     }
 
     double *m = f + h->meter_first;
-    double tower_pa = r->exchanger_pa + 2.0 * h->tower_pipe_pa;
-    double density = h->plant.density_kg_m3, dense = h->tower.density_kg_m3;
+    double density = h->plant.density_kg_m3;
     m[M_LOAD] = load;
     m[M_FAN] = running * r->fan_heat_fraction * r->load_w * w.fan * w.fan * w.fan;
-    m[M_PUMPS] =
-        pump_w +
-        line_power(h->m_eco_plant, density, r->exchanger_pa, w.eco_plant / h->m_eco_plant,
-                   clip(a2[A_ECO_PLANT], 0, 1)) +
-        line_power(h->m_eco_tower, dense, r->exchanger_pa, w.eco_tower / h->m_eco_tower, clip(a2[A_ECO_TOWER], 0, 1)) +
-        line_power(h->m_eco_tower, dense, tower_pa, w.tower / h->m_eco_tower, clip(a2[A_TOWER], 0, 1)) +
-        line_power(h->m_plant, density, r->exchanger_pa, w.evaporator / h->m_plant, clip(a2[A_EVAPORATOR], 0, 1)) +
-        line_power(h->m_con, dense, r->exchanger_pa, w.condenser / h->m_con, clip(a2[A_CONDENSER], 0, 1));
+    m[M_PUMPS] = pump_w + tw_mover_power_w(&h->eco_plant_pump, w.eco_plant / h->m_eco_plant, a2[A_ECO_PLANT]) +
+                 tw_mover_power_w(&h->eco_tower_pump, w.eco_tower / h->m_eco_tower, a2[A_ECO_TOWER]) +
+                 tw_mover_power_w(&h->tower_pump, w.tower / h->m_eco_tower, a2[A_TOWER]) +
+                 tw_mover_power_w(&h->evaporator_pump, w.evaporator / h->m_plant, a2[A_EVAPORATOR]) +
+                 tw_mover_power_w(&h->condenser_pump, w.condenser / h->m_con, a2[A_CONDENSER]);
     m[M_CHILLER] = chiller_w;
     m[M_CIRCULATION] = w.plant / density * (r->valve_pa + r->exchanger_pa + 2.0 * h->plant_pipe_pa) / (0.7 * 0.7);
     m[M_REJECT] = reject;
@@ -404,7 +335,18 @@ static void build(Hall *h, const TwHallRow *r, const TwWeather *weather)
         double v = h->head_v[i] = 0.25 * i;
         h->head_pa[i] = h->external_pa * share[i] + r->exchanger_pa * v * v + r->filter_pa * pow(v, r->filter_exponent);
     }
-    head_slopes(h);
+    tw_spline_slopes(5, h->head_v, h->head_pa, true, h->head_slope);
+
+    // the other pumps are known by their design points
+    double dense = h->plant.density_kg_m3, tower_dense = h->tower.density_kg_m3;
+    double tower_pa = r->exchanger_pa + 2.0 * h->tower_pipe_pa, part = h->m_eco_tower / h->m_tower;
+    h->eco_plant_pump = tw_mover_design(h->m_eco_plant / dense, r->exchanger_pa);
+    h->eco_tower_pump = tw_mover_design(h->m_eco_tower / tower_dense, r->exchanger_pa);
+    h->tower_pump = tw_mover_design(h->m_eco_tower / tower_dense, tower_pa);
+    h->evaporator_pump = tw_mover_design(h->m_plant / dense, r->exchanger_pa);
+    h->condenser_pump = tw_mover_design(h->m_con / tower_dense, r->exchanger_pa);
+    h->tower_most = tw_mover_flow(&h->tower_pump, (r->exchanger_pa * part * part + 2.0 * h->tower_pipe_pa) / tower_pa);
+    h->condenser_most = tw_mover_flow(&h->condenser_pump, 1.0 + r->rack_valve_pa / r->exchanger_pa);
 
     // films by k (m/mu)^0.8 Pr^(1/3) on either side
     TwFluidState w = tw_fluid_at(tw_fluid_named(r->fluid_plant), r->rack_supply_degc), g = h->rack;

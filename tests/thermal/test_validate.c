@@ -9,17 +9,9 @@ static void all_cases(void)
     TwValidation *v = tw_validation_create("thermal");
     CHECK(tw_validate_thermal(v, NULL, &error));
     if (error.text[0]) fprintf(stderr, "%s\n", error.text);
-    // the year of LBL's hall misses twice, PUE and pumps: a known gap, with its figures in docs/thermal-validation.md
-    static const char *const known[] = {"L3: LBL year: PUE", "L4: LBL year: pumps"};
-    int gaps = check_data() ? 2 : 0;
-    char missed[120];
-    for (int i = 0; i < gaps; i++) {
-        const char *name = tw_validation_missed(v, i, missed, sizeof missed);
-        CHECK(name && strcmp(name, known[i]) == 0);
-    }
-    CHECK(tw_validation_failures(v) == gaps);
+    CHECK(tw_validation_failures(v) == 0);
     CHECK(tw_validation_rows(v) > 150);
-    if (tw_validation_failures(v) != gaps) tw_validation_print(v, stderr);
+    if (tw_validation_failures(v) > 0) tw_validation_print(v, stderr);
     tw_validation_destroy(v);
 }
 
