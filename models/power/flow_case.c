@@ -71,9 +71,10 @@ static bool check_branch(const TwFlowCase *flow, const TwFlowBranch *branch, TwE
     if (branch->from == branch->to)
         return tw_fail_at(error, flow->file, branch->line, 0, "branch %d leads from bus %d to itself", branch->id,
                           from);
-    if (branch->closed && branch->r == 0.0 && branch->x == 0.0)
+    if (branch->closed && branch->r == 0.0 && branch->x == 0.0 && (branch->ratio != 1.0 || branch->shift != 0.0))
         return tw_fail_at(error, flow->file, branch->line, 0,
-                          "branch %d (%d - %d): r and x are both 0, expected an impedance", branch->id, from, to);
+                          "branch %d (%d - %d): a ratio or shift, but r and x are both 0: expected an impedance",
+                          branch->id, from, to);
     if (branch->ratio <= 0.0)
         return tw_fail_at(error, flow->file, branch->line, 0, "branch %d (%d - %d): ratio %g, expected more than 0",
                           branch->id, from, to, branch->ratio);

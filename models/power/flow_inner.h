@@ -33,3 +33,15 @@ static inline double tw_flow_zip(const TwFlowCase *flow, double v)
 {
     return 1.0 - flow->share_i - flow->share_z + v * (flow->share_i + v * flow->share_z);
 }
+
+// The case with buses that branches without impedance join taken as one, and back to all buses and branches.
+typedef struct TwFlowMerged {
+    TwFlowCase *flow;
+    int *bus, *leader;    // [bus] of the smaller case; the bus that stands for it
+    bool *tree;           // [branch] without impedance, and no second way between the same buses
+} TwFlowMerged;
+bool tw_flow_has_joins(const TwFlowCase *flow);
+void tw_flow_merge(const TwFlowCase *flow, TwFlowMerged *merged);
+void tw_flow_unmerge(const TwFlowCase *flow, const TwFlowMerged *merged, const TwFlowResult *of_merged,
+                     TwFlowResult *result);
+void tw_flow_merged_free(TwFlowMerged *merged);

@@ -406,7 +406,7 @@ bool tw_flow_is_radial(const TwFlowCase *flow)
     return answer;
 }
 
-bool tw_flow_solve(const TwFlowCase *flow, const TwFlowOptions *options, TwFlowResult *result)
+static bool solve(const TwFlowCase *flow, const TwFlowOptions *options, TwFlowResult *result)
 {
     create_result(flow, result);
     Solve s = begin(flow, result);
@@ -433,4 +433,26 @@ bool tw_flow_solve(const TwFlowCase *flow, const TwFlowOptions *options, TwFlowR
     }
     end(&s);
     return result->converged;
+}
+
+bool tw_flow_solve(const TwFlowCase *flow, const TwFlowOptions *options, TwFlowResult *result)
+{
+    if (!tw_flow_has_joins(flow)) return solve(flow, options, result);
+    TwFlowMerged merged;
+    TwFlowResult small;
+    tw_flow_merge(flow, &merged);
+    bool good = solve(merged.flow, options, &small);
+    create_result(flow, result);
+    result->method = small.method;
+    result->converged = small.converged;
+    result->iterations = small.iterations;
+    result->mismatch = small.mismatch;
+    result->q_beyond = small.q_beyond;
+    snprintf(result->reason, sizeof result->reason, "%s", small.reason);
+    tw_flow_unmerge(flow, &merged, &small, result);
+    for (int i = 0; i < flow->bus_count; i++)
+        if (!result->dead[i] && (result->lowest < 0 || result->v[i] < result->v[result->lowest])) result->lowest = i;
+    tw_flow_result_destroy(&small);
+    tw_flow_merged_free(&merged);
+    return good;
 }

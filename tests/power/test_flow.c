@@ -244,7 +244,6 @@ static void bad_files_are_refused(void)
     refused("a.csv", "from_bus,to_bus,r_ohms,x_ohm,load_p_kw\n1,2,1,1,1\n", 1, "r_ohm");
     refused("b.csv", "from_bus,to_bus,r_ohm,x_ohm,load_p_kw\n1,2,1,1,1\n2,3,one,1,1\n", 3, "one");
     refused("c.csv", "from_bus,to_bus,r_ohm,x_ohm,load_p_kw\n1,2,1,1\n", 2, "4 fields");
-    refused("d.csv", "from_bus,to_bus,r_ohm,x_ohm,load_p_kw\n1,2,0,0,1\n", 2, "impedance");
     refused("e.csv", "from_bus,to_bus,r_ohm,x_ohm,load_p_kw\n1,1,1,1,1\n", 2, "itself");
     refused("f.csv", "from_bus,to_bus,r_ohm,x_ohm,load_p_kw,closed\n1,2,1,1,1,2\n", 2, "0 or 1");
     refused("g.csv", "from_bus,to_bus,r_ohm,x_ohm,load_p_kw\n1,2,-1,1,1\n", 2, "-1");
@@ -273,9 +272,58 @@ static void bad_files_are_refused(void)
     refused("j.txt", "1 2 3\n", 0, ".csv");
 }
 
+// A closed switch has no impedance: the limit of a very short line, and what passes it balances both its ends.
+static void switches_are_short_lines(void)
+{
+    static const char text[] = "function mpc = switches\nmpc.version = '2'; mpc.baseMVA = 100;\n"
+                               "mpc.bus = [ 1 3 0 0 0 0 1 1 0 20 1 1.1 .9; 2 1 0 0 0 4 1 1 0 20 1 1.1 .9;\n"
+                               "  3 1 30 10 0 0 1 1 0 20 1 1.1 .9; 4 2 5 1 0 0 1 1 0 20 1 1.1 .9;\n"
+                               "  5 1 10 4 0 0 1 1 0 20 1 1.1 .9 ];\n"
+                               "mpc.gen = [ 1 0 0 99 -99 1.01 100 1 99 0; 4 9 0 99 -99 1.0 100 1 99 0 ];\n"
+                               "mpc.branch = [ 1 2 .01 .05 .02 0 0 0 0 0 1; 2 3 %s .001 0 0 0 0 0 1;\n"
+                               "  3 4 %s 0 0 0 0 0 0 1; 1 5 .02 .06 0 0 0 0 .98 0 1; 5 4 .01 .04 0 0 0 0 0 0 1 ];\n";
+    TwFlowResult r[2];
+    TwFlowCase *flow[2];
+    for (int k = 0; k < 2; k++) {
+        char file[1200];
+        snprintf(file, sizeof file, text, k ? "0 0" : "0 1e-5", k ? "0 0" : "0 1e-5");
+        flow[k] = read_text("switches.m", file);
+        CHECK(tw_flow_solve(flow[k], &(TwFlowOptions){0}, &r[k]));
+        balances(flow[k], &r[k]);
+    }
+    for (int i = 0; i < 5; i++) {
+        CHECK_WITHIN(r[1].v[i], r[0].v[i], 1e-5);
+        CHECK_WITHIN(r[1].p_gen[i], r[0].p_gen[i], 1e-5);
+        CHECK_WITHIN(r[1].q_gen[i], r[0].q_gen[i], 1e-4);
+    }
+    for (int k = 0; k < 5; k++) {
+        CHECK_WITHIN(r[1].p_from[k], r[0].p_from[k], 1e-4);
+        CHECK_WITHIN(r[1].q_to[k], r[0].q_to[k], 1e-4);
+    }
+    CHECK(r[1].v[1] == r[1].v[3] && fabs(r[1].p_from[2]) > 1e-3);
+    for (int k = 0; k < 2; k++) {
+        tw_flow_result_destroy(&r[k]);
+        tw_flow_case_destroy(flow[k]);
+    }
+    // two switches side by side and a dead bus behind an open one
+    flow[0] = read_text("tie.csv", "from_bus,to_bus,r_pu,x_pu,load_p_kw,closed\n"
+                                   "1,2,.01,.02,0,1\n2,3,0,0,100,1\n2,3,0,0,,1\n3,4,0,0,50,0\n");
+    CHECK(tw_flow_solve(flow[0], &(TwFlowOptions){0}, &r[0]));
+    CHECK_NEAR(r[0].p_from[1] + r[0].p_from[2], 0.1, 1e-9);
+    CHECK(r[0].dead[3] && r[0].v[3] == 0.0 && r[0].p_gen[0] > 0.1);
+    balances(flow[0], &r[0]);
+    tw_flow_result_destroy(&r[0]);
+    tw_flow_case_destroy(flow[0]);
+    refused("ideal.m",
+            "mpc.baseMVA = 100;\nmpc.bus = [ 1 3 0 0 0 0 1 1 0; 2 1 1 0 0 0 1 1 0 ];\n"
+            "mpc.gen = [ 1 0 0 9 -9 1 ];\nmpc.branch = [ 1 2 0 0 0 0 0 0 .95 0 1 ];\n",
+            4, "ratio");
+}
+
 int main(void)
 {
     if (!mkdtemp(folder)) return 1;
+    switches_are_short_lines();
     two_buses_are_a_quadratic();
     a_ring_obeys_kirchhoff();
     engines_agree_on_a_tree();

@@ -1,0 +1,28 @@
+// What the files of the story share: its head in the state, and short ways to its arrays.
+#pragma once
+
+#include "twin/story.h"
+
+static const int64_t TW_QUIET_NS = 60000000000LL;    // an episode is over when it was away this long
+
+// The head of the log; lies in the block.
+typedef struct TwStoryHead {
+    double chip_peak_degc;    // hottest chip since chips last passed their slowdown temperature
+    int32_t count;
+    int32_t trouble;     // last entry that took supply away and is not mended; -1: none
+    int32_t cooling;     // last entry that took cooling away and is not mended; -1: none
+    int32_t throttle;    // episode of racks that throttle; -1: none
+    int64_t throttle_begun_ns, throttle_seen_ns;
+    int64_t overflow;
+    int32_t disturbed;    // racks that an entry holds back now
+} TwStoryHead;
+
+static inline TwStoryHead *tw_story_head(const TwPlant *plant, void *block)
+{
+    return tw_at(block, plant->slot.story.head);
+}
+static inline TwEntry *tw_story_entries(const TwPlant *plant, void *block)
+{
+    return tw_at(block, plant->slot.story.entries);
+}
+static inline int32_t *tw_story_ids(void *block, TwSlot slot) { return tw_at(block, slot); }

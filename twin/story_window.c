@@ -1,0 +1,209 @@
+// After every window: racks that throttle, elements above their limit or target, and what all of it costs.
+#include "models/operations/grid.h"
+#include "twin/story_inner.h"
+
+#include <math.h>
+
+static const double RATE_MEMORY_S = 300.0;
+
+// The entry that holds a rack back in this window; -1: none.
+static int holder(const TwPlant *plant, const void *block, int i, int throttle)
+{
+    const int32_t *rack = tw_at_const(block, plant->slot.story.rack);
+    if (rack[i] >= 0) return rack[i];
+    if (throttle >= 0 && tw_f64_const(block, plant->slot.clock_fraction)[i] < 0.999) return throttle;
+    const int *held_by = tw_at_const(block, plant->slot.held_by);
+    const int32_t *target = tw_at_const(block, plant->slot.story.target);
+    if (held_by[i] < 0) return -1;
+    // an ordinary limit costs nothing that anybody caused, but while supply is short it does
+    return target[held_by[i]] >= 0 ? target[held_by[i]]
+                                   : ((const TwStoryHead *)tw_at_const(block, plant->slot.story.head))->trouble;
+}
+
+static void watch_throttle(const TwPlant *plant, void *block, int64_t time_ns)
+{
+    TwStoryHead *s = tw_story_head(plant, block);
+    const double *clock = tw_f64_const(block, plant->slot.clock_fraction);
+    const int32_t *cdu = tw_at_const(block, plant->slot.story.cdu);
+    int first = -1, count = 0;
+    for (int i = 0; i < plant->rack_count; i++) {
+        if (clock[i] >= 0.999) continue;
+        first = first < 0 ? i : first;
+        count++;
+    }
+    if (first >= 0) {
+        s->throttle_seen_ns = time_ns;
+        if (s->throttle >= 0) return;
+        int loop = plant->racks[first].cdu, why = loop >= 0 && cdu[loop] >= 0 ? cdu[loop] : s->cooling;
+        s->throttle = tw_story_add(plant, block, time_ns, TW_HAPPENED_THROTTLE, why, first, count, clock[first]);
+        s->throttle_begun_ns = time_ns;
+    } else if (s->throttle >= 0 && time_ns - s->throttle_seen_ns >= TW_QUIET_NS) {
+        tw_story_add(plant, block, s->throttle_seen_ns, TW_HAPPENED_THROTTLE_END, s->throttle,
+                     tw_story_entry(plant, block, s->throttle)->target, 0,
+                     (double)(s->throttle_seen_ns - s->throttle_begun_ns) * 1e-9);
+        s->throttle = -1;
+    }
+}
+
+// Load targets: reached at the end of the ramp, broken where measured power is above, by how much, and mended.
+static void watch_targets(const TwPlant *plant, void *block, const TwStoryWindow *w)
+{
+    const int32_t *target = tw_at_const(block, plant->slot.story.target);
+    const double *target_w = tw_f64_const(block, plant->slot.target_w);
+    int32_t *breach = tw_story_ids(block, plant->slot.story.breach);
+    int64_t *seen_ns = tw_i64(block, plant->slot.story.breach_seen_ns);
+    uint8_t *reached = tw_at(block, plant->slot.story.reached);
+    TwEntry *log = tw_story_entries(plant, block);
+    for (int e = 0; e < plant->element_count; e++) {
+        bool held = target[e] >= 0;
+        double limit_w = held ? tw_power_limit_w(plant->power, block, e) : INFINITY;
+        double over = held && reached[e] && target_w[e] > 0.0 ? w->element_w[e] / target_w[e] : 0.0;
+        if (held && !reached[e] && limit_w <= target_w[e] * (1.0 + 1e-12)) {
+            reached[e] = 1;
+            tw_story_add(plant, block, w->time_ns, TW_HAPPENED_REACHED, target[e], e, 1,
+                         (double)(w->time_ns - tw_story_entry(plant, block, target[e])->time_ns) * 1e-9);
+        }
+        if (over > 1.0 + 1e-9) {
+            TwBreach now = tw_breach(over, 1.0);
+            if (breach[e] < 0 || (int)now > log[breach[e]].count)
+                breach[e] = tw_story_add(plant, block, w->time_ns, TW_HAPPENED_BREACH,
+                                         breach[e] >= 0 ? breach[e] : target[e], e, (int)now, over);
+            seen_ns[e] = w->time_ns;
+        } else if (breach[e] >= 0 && (!held || w->time_ns - seen_ns[e] >= TW_QUIET_NS)) {
+            tw_story_add(plant, block, w->time_ns, TW_HAPPENED_BREACH_END, breach[e], e, 1,
+                         (double)(seen_ns[e] - log[breach[e]].time_ns) * 1e-9);
+            breach[e] = -1;
+        }
+        if (!held) reached[e] = 0;
+    }
+}
+
+static void watch_overload(const TwPlant *plant, void *block, const double *loading_fraction, int64_t time_ns,
+                           int64_t window_ns)
+{
+    int32_t *overload = tw_story_ids(block, plant->slot.story.overload);
+    int64_t *seen_ns = tw_i64(block, plant->slot.story.overload_seen_ns);
+    for (int e = 0; e < plant->element_count; e++) {
+        bool held = tw_story_ids(block, plant->slot.story.target)[e] >= 0;    // told as a breach
+        if (loading_fraction[e] > 1.0 + 1e-9 && !held) {
+            seen_ns[e] = time_ns;
+            if (overload[e] < 0)
+                overload[e] = tw_story_add(plant, block, time_ns - window_ns, TW_HAPPENED_OVERLOAD,
+                                           tw_story_head(plant, block)->trouble, e, 1, loading_fraction[e]);
+            else
+                tw_story_entries(plant, block)[overload[e]].value =
+                    fmax(tw_story_entries(plant, block)[overload[e]].value, loading_fraction[e]);
+        } else if (overload[e] >= 0 && time_ns - seen_ns[e] >= TW_QUIET_NS) {
+            int64_t begun_ns = tw_story_entry(plant, block, overload[e])->time_ns;
+            tw_story_add(plant, block, time_ns, TW_HAPPENED_OVERLOAD_END, overload[e], e, 1,
+                         (double)(seen_ns[e] - begun_ns) * 1e-9);
+            overload[e] = -1;
+        }
+    }
+}
+
+// Books of the window: tokens not made, made up elsewhere, requests dropped; and the rates of undisturbed racks.
+static void book_costs(const TwPlant *plant, void *block, const TwStoryWindow *w)
+{
+    TwStoryHead *s = tw_story_head(plant, block);
+    double *rate = tw_f64(block, plant->slot.story.rate), *rate_s = tw_f64(block, plant->slot.story.rate_s);
+    bool *fresh = tw_at(block, plant->slot.story.rack_fresh);
+    const bool *serving = tw_at_const(block, plant->slot.serving);
+    TwEntry *log = tw_story_entries(plant, block);
+    const int32_t *down_gpus = tw_at_const(block, plant->failures.down_gpus);
+    const int32_t *part = tw_at_const(block, plant->slot.story.rack_part);
+    int held = 0, partial = 0, lost = 0, dark = 0, last = -1;
+    double surplus = 0.0;
+    for (int i = 0; i < plant->rack_count; i++) {
+        int entry = holder(plant, block, i, s->throttle);
+        dark += !serving[i];
+        lost += fresh[i];
+        if (entry < 0 && down_gpus[i] > 0 && part[i] >= 0) {
+            // some of its replicas are out: they count, the others may make up for them
+            double share = (double)down_gpus[i] / (double)plant->racks[i].serving_gpus;
+            log[part[i]].tokens += share * rate[i] * w->window_s;
+            log[part[i]].rack_s += share * w->window_s;
+            surplus += w->tokens[i] - (1.0 - share) * rate[i] * w->window_s;
+            partial++;
+            last = part[i];
+            continue;
+        }
+        if (entry < 0) {
+            surplus += w->tokens[i] - rate[i] * w->window_s;
+            continue;
+        }
+        held++;
+        last = entry;
+        log[entry].tokens += rate[i] * w->window_s - w->tokens[i];
+        log[entry].rack_s += w->window_s;
+    }
+    s->disturbed = held + partial;
+    if (held + partial > 0) {
+        // shared among the holders by the racks they hold
+        for (int i = 0; i < plant->rack_count; i++) {
+            int entry = holder(plant, block, i, s->throttle);
+            if (entry < 0 && down_gpus[i] > 0) entry = part[i];
+            if (entry >= 0) log[entry].made_up += surplus / (held + partial);
+        }
+    }
+    if (held == 0) {
+        // a GPU here and there is the normal state of a fleet: racks that are whole go on to show their rate
+        for (int i = 0; i < plant->rack_count; i++) {
+            if (down_gpus[i] > 0) continue;
+            rate_s[i] = fmin(rate_s[i] + w->window_s, RATE_MEMORY_S);
+            rate[i] += (w->tokens[i] / w->window_s - rate[i]) * fmin(w->window_s / rate_s[i], 1.0);
+        }
+    }
+    if (w->dropped_requests <= 0 || last < 0) {
+        for (int i = 0; i < plant->rack_count; i++) fresh[i] = false;
+        return;
+    }
+    // what was in flight fell with the racks that stopped; what finds no replica falls to those that are still dark
+    int among = lost > 0 ? lost : dark > 0 ? dark : 0;
+    int64_t left = w->dropped_requests;
+    for (int i = 0, k = 0; i < plant->rack_count && among > 0; i++) {
+        if (lost > 0 ? !fresh[i] : serving[i]) continue;
+        int entry = holder(plant, block, i, s->throttle);
+        if (entry < 0) entry = part[i];
+        if (entry < 0) continue;
+        int64_t share = left / (among - k++);
+        left -= share;
+        log[entry].requests += share;
+        log[entry].dropped += w->dropped_tokens / among;
+    }
+    for (int i = 0; i < plant->rack_count; i++) fresh[i] = false;
+}
+
+// Chips that passed their slowdown temperature in a window: one entry each way, at the instant of the first and last.
+void tw_story_crossings(const TwPlant *plant, void *block, const TwThermalCrossing *list, int count,
+                        double chip_max_degc)
+{
+    TwStoryHead *s = tw_story_head(plant, block);
+    s->chip_peak_degc = fmax(s->chip_peak_degc, chip_max_degc);
+    const int32_t *cdu = tw_at_const(block, plant->slot.story.cdu);
+    for (int way = TW_LIMIT_SLOWDOWN; way <= TW_LIMIT_RECOVERED; way++) {
+        int best = -1, racks = 0;
+        for (int i = 0; i < count; i++) {
+            if ((int)list[i].limit != way) continue;
+            racks++;
+            bool better = best < 0 || (way == TW_LIMIT_SLOWDOWN ? list[i].time_s < list[best].time_s
+                                                                : list[i].time_s > list[best].time_s);
+            best = better ? i : best;
+        }
+        if (best < 0) continue;
+        double value = way == TW_LIMIT_SLOWDOWN ? plant->racks[list[best].rack].slowdown_degc : s->chip_peak_degc;
+        if (way == TW_LIMIT_SLOWDOWN) s->chip_peak_degc = chip_max_degc;
+        int rack = list[best].rack, loop = plant->racks[rack].cdu;
+        int why = loop >= 0 && cdu[loop] >= 0 ? cdu[loop] : s->cooling;
+        tw_story_add(plant, block, (int64_t)llround(list[best].time_s * 1e9),
+                     way == TW_LIMIT_SLOWDOWN ? TW_HAPPENED_HOT : TW_HAPPENED_COOL, why, rack, racks, value);
+    }
+}
+
+void tw_story_window(const TwPlant *plant, void *block, const TwStoryWindow *w)
+{
+    watch_throttle(plant, block, w->time_ns);
+    watch_overload(plant, block, w->loading_fraction, w->time_ns, llround(w->window_s * 1e9));
+    watch_targets(plant, block, w);
+    book_costs(plant, block, w);
+}

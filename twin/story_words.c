@@ -1,0 +1,299 @@
+// The words of the story: one line for each happening.
+#include "models/operations/grid.h"
+#include "models/thermal/faults.h"
+#include "twin/fabric.h"
+#include "twin/failures.h"
+#include "twin/story.h"
+
+#include <stdio.h>
+
+// What an entry's target is, and how it reads: %s name, %c its count of followers.
+typedef enum Of { OF_NOTHING, OF_ELEMENT, OF_CDU, OF_LOAD, OF_RACK, OF_CLASS, OF_ACT, OF_LOSS } Of;
+static const struct {
+    const char *word;
+    Of of;
+    int severity;
+} kinds[TW_HAPPENINGS] = {
+    [TW_HAPPENED_TARGET] = {"target", OF_ELEMENT, 1},
+    [TW_HAPPENED_TARGET_END] = {"target_end", OF_ELEMENT, 0},
+    [TW_HAPPENED_REACHED] = {"target_reached", OF_ELEMENT, 0},
+    [TW_HAPPENED_BREACH] = {"breach", OF_ELEMENT, 2},
+    [TW_HAPPENED_BREACH_END] = {"breach_resolved", OF_ELEMENT, 0},
+    [TW_HAPPENED_LOST] = {"lost", OF_ELEMENT, 2},
+    [TW_HAPPENED_RESTORED] = {"restored", OF_ELEMENT, 0},
+    [TW_HAPPENED_SUPPLY] = {"set_supply", OF_CDU, 0},
+    [TW_HAPPENED_PUMP] = {"pump_failed", OF_CDU, 2},
+    [TW_HAPPENED_PUMP_END] = {"pump_restored", OF_CDU, 0},
+    [TW_HAPPENED_TRIPPED] = {"tripped", OF_ELEMENT, 2},
+    [TW_HAPPENED_DEAD] = {"de-energised", OF_ELEMENT, 2},
+    [TW_HAPPENED_LIVE] = {"energised", OF_ELEMENT, 0},
+    [TW_HAPPENED_ON_STORE] = {"on_store", OF_ELEMENT, 1},
+    [TW_HAPPENED_OFF_STORE] = {"off_store", OF_ELEMENT, 0},
+    [TW_HAPPENED_EMPTY] = {"store_empty", OF_ELEMENT, 2},
+    [TW_HAPPENED_RACKS_DEAD] = {"racks_dead", OF_RACK, 2},
+    [TW_HAPPENED_RACKS_LIVE] = {"racks_energised", OF_RACK, 1},
+    [TW_HAPPENED_RACKS_SERVE] = {"racks_serve", OF_RACK, 0},
+    [TW_HAPPENED_COOLING_DEAD] = {"cooling_dead", OF_LOAD, 2},
+    [TW_HAPPENED_COOLING_LIVE] = {"cooling_energised", OF_LOAD, 0},
+    [TW_HAPPENED_THROTTLE] = {"throttle", OF_RACK, 2},
+    [TW_HAPPENED_THROTTLE_END] = {"throttle_end", OF_RACK, 0},
+    [TW_HAPPENED_CAPPED] = {"capped", OF_ELEMENT, 1},
+    [TW_HAPPENED_CAPPED_END] = {"capped_end", OF_ELEMENT, 0},
+    [TW_HAPPENED_OVERLOAD] = {"overload", OF_ELEMENT, 2},
+    [TW_HAPPENED_OVERLOAD_END] = {"overload_end", OF_ELEMENT, 0},
+    [TW_HAPPENED_FAILED] = {"failed", OF_CLASS, 2},
+    [TW_HAPPENED_REPAIR] = {"repair", OF_CLASS, 1},
+    [TW_HAPPENED_REPAIRED] = {"repaired", OF_CLASS, 0},
+    [TW_HAPPENED_SWAPPED] = {"swapped", OF_CLASS, 0},
+    [TW_HAPPENED_MAINTAIN] = {"maintenance", OF_ELEMENT, 1},
+    [TW_HAPPENED_REFUSED] = {"maintenance_refused", OF_ELEMENT, 1},
+    [TW_HAPPENED_DIP] = {"dip", OF_ELEMENT, 1},
+    [TW_HAPPENED_DIP_END] = {"dip_end", OF_ELEMENT, 0},
+    [TW_HAPPENED_RESET] = {"reset", OF_ELEMENT, 0},
+    [TW_HAPPENED_LATCHED] = {"latched", OF_ELEMENT, 2},
+    [TW_HAPPENED_CURTAIL] = {"curtailed", OF_ELEMENT, 1},
+    [TW_HAPPENED_CURTAIL_END] = {"curtailed_end", OF_ELEMENT, 0},
+    [TW_HAPPENED_BYPASSED] = {"bypassed", OF_ELEMENT, 2},
+    [TW_HAPPENED_TRANSFER] = {"transfer", OF_ELEMENT, 1},
+    [TW_HAPPENED_TRANSFERRED] = {"transferred", OF_ELEMENT, 1},
+    [TW_HAPPENED_CALLED] = {"generator_called", OF_ELEMENT, 1},
+    [TW_HAPPENED_FABRIC] = {"fabric_lost", OF_LOSS, 2},
+    [TW_HAPPENED_FABRIC_END] = {"fabric_back", OF_LOSS, 0},
+    [TW_HAPPENED_READY] = {"generator_ready", OF_ELEMENT, 0},
+    [TW_HAPPENED_STOPPED] = {"generator_stopped", OF_ELEMENT, 1},
+    [TW_HAPPENED_COOLING] = {"cooling", OF_ACT, 2},
+    [TW_HAPPENED_COOLING_END] = {"cooling_end", OF_ACT, 0},
+    [TW_HAPPENED_HOT] = {"chips_hot", OF_RACK, 2},
+    [TW_HAPPENED_COOL] = {"chips_cool", OF_RACK, 0},
+};
+
+const char *tw_story_word(TwHappening kind) { return kinds[kind].word; }
+int tw_story_severity(const TwEntry *entry) { return kinds[entry->kind].severity; }
+
+const char *tw_story_target(const TwPlant *plant, const TwEntry *e)
+{
+    switch (kinds[e->kind].of) {
+    case OF_ELEMENT:
+        return plant->element_names[e->target];
+    case OF_CDU:
+        return plant->cdu_names[e->target];
+    case OF_LOAD:
+        return plant->load_names[e->target];
+    case OF_RACK:
+        return plant->racks[e->target].name;
+    case OF_CLASS:
+        return plant->failures.classes[e->target].name;
+    case OF_ACT:
+        return tw_thermal_act_on_cdu((TwThermalAct)e->count) ? plant->cdu_names[e->target] : "the cooling plant";
+    case OF_LOSS:
+        return tw_fabric_name(plant, e->target);
+    case OF_NOTHING:
+        break;
+    }
+    return "";
+}
+
+static const char *racks_word(int count) { return count == 1 ? "rack" : "racks"; }
+
+static void others(int count, char *text, size_t size)
+{
+    text[0] = '\0';
+    if (count > 1) snprintf(text, size, " and %d more", count - 1);
+}
+
+void tw_story_text(const TwPlant *plant, const TwEntry *e, char *text, size_t size)
+{
+    // in racks as they stand there, not as they are simulated
+    int all = e->count * (int)plant->run.rack_scale;
+    const char *name = tw_story_target(plant, e), *racks = racks_word(all);
+    double kw = e->value * 1e-3;
+    char more[32], part[TW_NAME + 48] = "";
+    if (kinds[e->kind].of == OF_CLASS) tw_failures_part(plant, e->target, e->count, part, sizeof part);
+    switch ((TwHappening)e->kind) {
+    case TW_HAPPENED_COOLING:
+    case TW_HAPPENED_COOLING_END:
+        tw_thermal_act_text((TwThermalAct)e->count, name, e->value, text, size);
+        break;
+    case TW_HAPPENED_HOT:
+        snprintf(text, size, "chips of %s pass their slowdown at %.4g degC, %d %s at once", name, e->value, all, racks);
+        break;
+    case TW_HAPPENED_COOL:
+        snprintf(text, size, "chips of %s, the last of %d %s, back below it; the hottest reached %.1f degC", name, all,
+                 racks, e->value);
+        break;
+    case TW_HAPPENED_TARGET:
+        snprintf(text, size, "load target %.4g kW on %s", kw, name);
+        break;
+    case TW_HAPPENED_TARGET_END:
+        snprintf(text, size, "load target on %s ends", name);
+        break;
+    case TW_HAPPENED_REACHED:
+        snprintf(text, size, "limit of %s at its target after %.4g s", name, e->value);
+        break;
+    case TW_HAPPENED_BREACH:
+        snprintf(text, size, "%s %.4g %% over its target: %s", name, 100.0 * (e->value - 1.0),
+                 tw_breach_word((TwBreach)e->count));
+        break;
+    case TW_HAPPENED_BREACH_END:
+        snprintf(text, size, "%s within its target, after %.4g s", name, e->value);
+        break;
+    case TW_HAPPENED_LOST:
+        snprintf(text, size, "%s lost", name);
+        break;
+    case TW_HAPPENED_RESTORED:
+        snprintf(text, size, "%s back in service", name);
+        break;
+    case TW_HAPPENED_SUPPLY:
+        snprintf(text, size, "supply of %s set to %.4g degC", name, e->value);
+        break;
+    case TW_HAPPENED_PUMP:
+        snprintf(text, size, "pump of %s failed", name);
+        break;
+    case TW_HAPPENED_PUMP_END:
+        snprintf(text, size, "pump of %s runs again", name);
+        break;
+    case TW_HAPPENED_TRIPPED:
+        snprintf(text, size, "%s tripped at %.4g %% of its limit", name, 100.0 * e->value);
+        break;
+    case TW_HAPPENED_BYPASSED:
+        snprintf(text, size, "%s on its bypass at %.4g %% of its rating: no battery behind it", name, 100.0 * e->value);
+        break;
+    case TW_HAPPENED_TRANSFER:
+        others(e->count, more, sizeof more);
+        snprintf(text, size, "%s%s open for a transfer of %.4g s", name, more, e->value);
+        break;
+    case TW_HAPPENED_TRANSFERRED:
+        others(e->count, more, sizeof more);
+        snprintf(text, size, "%s%s carried by %s source", name, more, e->value > 0.0 ? "the second" : "the first");
+        break;
+    case TW_HAPPENED_CALLED:
+        others(e->count, more, sizeof more);
+        snprintf(text, size, "%s%s called, ready in %.4g s", name, more, e->value);
+        break;
+    case TW_HAPPENED_READY:
+        others(e->count, more, sizeof more);
+        snprintf(text, size, "%s%s at speed", name, more);
+        break;
+    case TW_HAPPENED_STOPPED:
+        others(e->count, more, sizeof more);
+        snprintf(text, size, "%s%s stopped%s", name, more, e->value > 0.0 ? ": out of fuel" : "");
+        break;
+    case TW_HAPPENED_DEAD:
+    case TW_HAPPENED_LIVE: {
+        const char *word = e->kind == TW_HAPPENED_DEAD ? "de-energised" : "energised";
+        int under = e->count - (int)e->value;
+        others((int)e->value, more, sizeof more);
+        if (under > 0)
+            snprintf(text, size, "%s%s %s, with %d element%s below", name, more, word, under, under == 1 ? "" : "s");
+        else
+            snprintf(text, size, "%s%s %s", name, more, word);
+        break;
+    }
+    case TW_HAPPENED_ON_STORE:
+        if (e->count > 1)
+            snprintf(text, size, "%s and %d more carry their load from stores (%.4g kWh)", name, e->count - 1,
+                     e->value / 3.6e6);
+        else
+            snprintf(text, size, "%s carries its load from its store (%.4g kWh)", name, e->value / 3.6e6);
+        break;
+    case TW_HAPPENED_OFF_STORE:
+        if (e->count > 1)
+            snprintf(text, size, "%s and %d more are supplied again, %.4g kWh left", name, e->count - 1,
+                     e->value / 3.6e6);
+        else
+            snprintf(text, size, "%s is supplied again, %.4g kWh left", name, e->value / 3.6e6);
+        break;
+    case TW_HAPPENED_EMPTY:
+        snprintf(text, size, "store of %s is empty", name);
+        break;
+    case TW_HAPPENED_RACKS_DEAD:
+        snprintf(text, size, "%d %s without power (%s%s), %.4g kW of load gone", all, racks, name,
+                 e->count > 1 ? " ..." : "", kw);
+        break;
+    case TW_HAPPENED_RACKS_LIVE:
+        snprintf(text, size, "%d %s energised (%s%s); replicas serve in %.4g s", all, racks, name,
+                 e->count > 1 ? " ..." : "", e->value);
+        break;
+    case TW_HAPPENED_RACKS_SERVE:
+        snprintf(text, size, "%d %s serve again", all, racks);
+        break;
+    case TW_HAPPENED_COOLING_DEAD:
+        others(e->count, more, sizeof more);
+        snprintf(text, size, "%s%s without power", name, more);
+        break;
+    case TW_HAPPENED_COOLING_LIVE:
+        others(e->count, more, sizeof more);
+        snprintf(text, size, "%s%s run again", name, more);
+        break;
+    case TW_HAPPENED_THROTTLE:
+        snprintf(text, size, "%d %s (%s%s) slow down by temperature", all, racks, name, e->count > 1 ? " ..." : "");
+        break;
+    case TW_HAPPENED_THROTTLE_END:
+        snprintf(text, size, "no rack slowed by temperature any more, after %.4g s", e->value);
+        break;
+    case TW_HAPPENED_CAPPED:
+        snprintf(text, size, "%d %s held back under %s", all, racks, name);
+        break;
+    case TW_HAPPENED_CAPPED_END:
+        snprintf(text, size, "racks under %s free again", name);
+        break;
+    case TW_HAPPENED_OVERLOAD:
+        snprintf(text, size, "%s at %.4g %% of its limit", name, 100.0 * e->value);
+        break;
+    case TW_HAPPENED_OVERLOAD_END:
+        snprintf(text, size, "%s within its limit, after %.4g s", name, e->value);
+        break;
+    case TW_HAPPENED_FAILED:
+        snprintf(text, size, "%s failed (%s)", part, name);
+        break;
+    case TW_HAPPENED_REPAIR:
+        snprintf(text, size, "repair of %s begins, %.4g h", part, e->value / 3600.0);
+        break;
+    case TW_HAPPENED_REPAIRED:
+        snprintf(text, size, "%s repaired", part);
+        break;
+    case TW_HAPPENED_SWAPPED:
+        snprintf(text, size, "a spare stands in for %s", part);
+        break;
+    case TW_HAPPENED_MAINTAIN:
+        if (e->value > 0.0 && e->count >= 0)
+            snprintf(text, size, "%s out for maintenance; the loss of %s would now stop %.0f racks", name,
+                     plant->element_names[e->count], e->value * plant->rack_scale);
+        else
+            snprintf(text, size, "%s out for maintenance", name);
+        break;
+    case TW_HAPPENED_REFUSED:
+        snprintf(text, size, "maintenance of %s put off: %.0f racks would lose supply", name,
+                 e->value * plant->rack_scale);
+        break;
+    case TW_HAPPENED_DIP:
+        snprintf(text, size, "voltage at %s dips to %.4g %%: %d %s, %.4g kW leave the grid", name, 100.0 * e->value,
+                 e->count, e->count == 1 ? "store transfers" : "stores transfer", 1e-3 * e->watts);
+        break;
+    case TW_HAPPENED_DIP_END:
+        snprintf(text, size, "voltage at %s is back", name);
+        break;
+    case TW_HAPPENED_RESET:
+        snprintf(text, size, "%s reset by hand", name);
+        break;
+    case TW_HAPPENED_LATCHED:
+        snprintf(text, size, "%s stays on its store: too many dips", name);
+        break;
+    case TW_HAPPENED_FABRIC:
+    case TW_HAPPENED_FABRIC_END: {
+        const TwFabricStep *step = &plant->fabric.steps[e->count];
+        snprintf(text, size, "%s %s: the fabric carries %.4g %%, its slowest host %.4g %%; 4.5 GiB of KV take %.3g ms",
+                 name, e->kind == TW_HAPPENED_FABRIC ? "lost" : "back", 100.0 * step->throughput, 100.0 * step->slowest,
+                 1e3 * step->transfer_s);
+        break;
+    }
+    case TW_HAPPENED_CURTAIL:
+        snprintf(text, size, "%s curtailed: electricity at %.4g USD/MWh", name, 1e3 * e->value);
+        break;
+    case TW_HAPPENED_CURTAIL_END:
+        snprintf(text, size, "curtailment of %s ends", name);
+        break;
+    case TW_HAPPENINGS:
+        break;
+    }
+}
