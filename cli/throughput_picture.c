@@ -22,6 +22,7 @@ static bool draw(const TwThroughput *table, const char *picture, TwError *error)
                    .subtitle = "tokens/s a GPU, powers of ten; a point a row that can be expressed",
                    .x_label = "published, log10 of tokens/s a GPU",
                    .y_label = "predicted, log10 of tokens/s a GPU",
+                   .diagonal = true,
                    .series_count = CHIPS};
     for (int c = 0; c < CHIPS; c++) {
         TwPlotSeries *s = &plot.series[c];

@@ -197,6 +197,14 @@ void tw_draw_line(TwDraw *d, const TwPoint *p, int count, TwStroke stroke)
     cairo_stroke(d->cr);
 }
 
+void tw_draw_ring(TwDraw *d, TwPoint centre, double radius, TwStroke stroke)
+{
+    set_stroke(d, stroke);
+    cairo_new_sub_path(d->cr);
+    cairo_arc(d->cr, centre.x * d->scale, centre.y * d->scale, radius * d->scale, 0.0, 2.0 * M_PI);
+    cairo_stroke(d->cr);
+}
+
 void tw_draw_polygon(TwDraw *d, const TwPoint *p, int count, TwColour fill)
 {
     if (count < 3) return;

@@ -52,6 +52,7 @@ void tw_draw_rect(TwDraw *d, TwBox box, TwColour fill);
 void tw_draw_frame(TwDraw *d, TwBox box, TwStroke stroke);    // outline inside the box
 void tw_draw_hatch(TwDraw *d, TwBox box, TwColour colour);    // diagonal lines: no data
 void tw_draw_line(TwDraw *d, const TwPoint *points, int count, TwStroke stroke);
+void tw_draw_ring(TwDraw *d, TwPoint centre, double radius, TwStroke stroke);
 void tw_draw_polygon(TwDraw *d, const TwPoint *points, int count, TwColour fill);
 // A Sankey ribbon: left edge at x0 from y0 to y0 + h0, right edge likewise.
 void tw_draw_ribbon(TwDraw *d, double x0, double y0, double h0, double x1, double y1, double h1, TwColour fill);

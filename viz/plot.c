@@ -56,19 +56,21 @@ static double widest(TwDraw *d, const Scale *scale)
     return most;
 }
 
-// Title and subtitle; returns the room below them.
-static TwBox draw_head(TwDraw *d, const TwPlot *plot, double width, double height)
+// The room below title and subtitle.
+static TwBox room_of(const TwPlot *plot, TwBox box)
+{
+    double y = margin + 28.0 + (plot->subtitle && plot->subtitle[0] ? 20.0 : 0.0);
+    return (TwBox){box.x + margin, box.y + y, box.w - 2.0 * margin, box.h - y - margin};
+}
+
+static void draw_head(TwDraw *d, const TwPlot *plot, TwBox box)
 {
     const TwStyle *style = tw_draw_style(d);
-    double y = margin + 14.0;
-    tw_draw_text_cut(d, (TwPoint){margin, y}, TW_LEFT, TW_HEADING, style->text, width - 2.0 * margin, plot->title);
-    if (plot->subtitle && plot->subtitle[0]) {
-        y += 20.0;
-        tw_draw_text_cut(d, (TwPoint){margin, y}, TW_LEFT, TW_SMALL, style->second, width - 2.0 * margin,
-                         plot->subtitle);
-    }
-    y += 14.0;
-    return (TwBox){margin, y, width - 2.0 * margin, height - y - margin};
+    TwPoint at = {box.x + margin, box.y + margin + 14.0};
+    tw_draw_text_cut(d, at, TW_LEFT, TW_HEADING, style->text, box.w - 2.0 * margin, plot->title);
+    at.y += 20.0;
+    if (plot->subtitle && plot->subtitle[0])
+        tw_draw_text_cut(d, at, TW_LEFT, TW_SMALL, style->second, box.w - 2.0 * margin, plot->subtitle);
 }
 
 static void draw_x_ticks(TwDraw *d, const Scale *x, TwBox plot, const char *label, bool grid)
@@ -159,12 +161,15 @@ static void draw_names(TwDraw *d, const TwPlot *plot, TwBox box, const Scale *y,
 }
 
 // Names above the plot, each after its mark: for points, which have no end.
-static void draw_legend(TwDraw *d, const TwPlot *plot, double x, double y, const TwColour *colours)
+static void draw_legend(TwDraw *d, const TwPlot *plot, double left, double y, double width, const TwColour *colours)
 {
+    double x = left;
     const TwStyle *style = tw_draw_style(d);
     for (int s = 0; s < plot->series_count; s++) {
         const TwPlotSeries *at = &plot->series[s];
-        if (!at->name) continue;
+        if (!at->name || at->count == 0) continue;
+        double need = tw_text_width(d, TW_SMALL, at->name) + 34.0;
+        if (x > left && x + need > left + width + 18.0) break;    // no room: the colour alone would mislead
         if (at->line) {
             const TwPoint line[] = {{x, y - 4.0}, {x + 18.0, y - 4.0}};
             tw_draw_line(d, line, 2, (TwStroke){colours[s], 2.0, 0.0});
@@ -173,6 +178,11 @@ static void draw_legend(TwDraw *d, const TwPlot *plot, double x, double y, const
         dot(d, x + 6.0, y - 4.0, at->faint ? 3.0 : 4.5, colours[s], at->hollow ? style->ground : colours[s]);
         x += 16.0;
         x += tw_draw_text(d, (TwPoint){x, y}, TW_LEFT, TW_SMALL, style->text, at->name) + 18.0;
+    }
+    if (plot->diagonal) {
+        const TwPoint line[] = {{x, y - 4.0}, {x + 26.0, y - 4.0}};
+        tw_draw_line(d, line, 2, (TwStroke){style->second, 1.4, 6.0});
+        tw_draw_text(d, (TwPoint){x + 32.0, y}, TW_LEFT, TW_SMALL, style->text, "1 : 1");
     }
 }
 
@@ -210,52 +220,95 @@ static void draw_series(TwDraw *d, const TwPlotSeries *at, TwBox box, const Scal
     free(points);
 }
 
-static void draw_lines(TwDraw *d, const TwPlot *plot, TwBox room)
+// Where lines and points lie: scales, colours, and whether names stand at the ends of lines or above the plot.
+typedef struct Lines {
+    Scale x, y;
+    TwBox box;
+    TwColour colours[TW_PLOT_SERIES];
+    bool ends, legend;
+} Lines;
+
+static Lines lines_of(TwDraw *d, const TwPlot *plot, TwBox room)
 {
     const TwStyle *style = tw_draw_style(d);
     double low[2] = {INFINITY, INFINITY}, high[2] = {-INFINITY, -INFINITY};
-    bool ends = false, legend = false;
-    TwColour colours[TW_PLOT_SERIES];
+    Lines at = {0};
     for (int s = 0; s < plot->series_count; s++) {
-        const TwPlotSeries *at = &plot->series[s];
-        colours[s] = at->faint                 ? tw_blend(style->ground, style->second, 0.45)
-                     : plot->series_count == 1 ? style->accent
-                                               : style->series[s % TW_SERIES_COLOURS];
-        ends = ends || (at->line && at->name && plot->series_count > 1);
-        legend = legend || (!at->line && at->name);
-        for (int i = 0; i < at->count; i++) {
-            if (!isfinite(at->x[i]) || !isfinite(at->y[i])) continue;
-            double half = at->half && isfinite(at->half[i]) ? at->half[i] : 0.0;
-            low[0] = fmin(low[0], at->x[i]);
-            high[0] = fmax(high[0], at->x[i]);
-            low[1] = fmin(low[1], at->y[i] - half);
-            high[1] = fmax(high[1], at->y[i] + half);
+        const TwPlotSeries *y = &plot->series[s];
+        at.colours[s] = y->faint                  ? tw_blend(style->ground, style->second, 0.45)
+                        : plot->series_count == 1 ? style->accent
+                                                  : style->series[s % TW_SERIES_COLOURS];
+        at.ends = at.ends || (y->line && y->name && plot->series_count > 1);
+        at.legend = at.legend || (!y->line && y->name);
+        for (int i = 0; i < y->count; i++) {
+            if (!isfinite(y->x[i]) || !isfinite(y->y[i])) continue;
+            double half = y->half && isfinite(y->half[i]) ? y->half[i] : 0.0;
+            low[0] = fmin(low[0], y->x[i]);
+            high[0] = fmax(high[0], y->x[i]);
+            low[1] = fmin(low[1], y->y[i] - half);
+            high[1] = fmax(high[1], y->y[i] + half);
         }
     }
-    if (legend) ends = false;
+    if (at.legend) at.ends = false;
+    if (plot->diagonal) {
+        low[0] = low[1] = fmin(low[0], low[1]);
+        high[0] = high[1] = fmax(high[0], high[1]);
+    }
     double pad = 0.04 * (high[1] - low[1]);
     // zero is shown where it is near: an axis that begins just above it misleads
-    if (low[1] > 0.0 && low[1] < 0.25 * high[1]) low[1] = pad;
-    Scale x = plot->x_words ? scale_words(plot->x_words, plot->x_count) : scale_of(low[0], high[0], 9);
-    Scale y = scale_of(low[1] - pad, high[1] + pad, 7);
-    double left = widest(d, &y) + 14.0, right = 12.0;
-    for (int s = 0; s < plot->series_count && ends; s++)
+    if (low[1] > 0.0 && low[1] < 0.25 * high[1] && !plot->diagonal) low[1] = pad;
+    at.x = plot->x_words ? scale_words(plot->x_words, plot->x_count)
+                         : scale_of(low[0], high[0], (int)fmin(fmax(room.w / 60.0, 3.0), 9.0));
+    at.y = scale_of(low[1] >= 0.0 ? fmax(low[1] - pad, 0.0) : low[1] - pad, high[1] + pad,
+                    (int)fmin(fmax(room.h / 40.0, 3.0), 7.0));
+    if (plot->diagonal) at.x = at.y = scale_of(low[1], high[1], 9);
+    double left = widest(d, &at.y) + 14.0, right = 12.0;
+    for (int s = 0; s < plot->series_count && at.ends; s++)
         if (plot->series[s].name) right = fmax(right, tw_text_width(d, TW_BODY, plot->series[s].name) + 18.0);
     right = fmin(right, 0.35 * room.w);
-    double top = 26.0 + (legend ? 20.0 : 0.0);
-    TwBox box = {room.x + left, room.y + top, room.w - left - right, room.h - top - 42.0};
+    double top = 26.0 + (at.legend ? 20.0 : 0.0);
+    at.box = (TwBox){room.x + left, room.y + top, room.w - left - right, room.h - top - 42.0};
+    return at;
+}
+
+static TwPoint place(const Lines *at, double x, double y)
+{
+    return (TwPoint){along(&at->x, at->box.x, at->box.w, x), at->box.y + at->box.h - along(&at->y, 0.0, at->box.h, y)};
+}
+
+static void draw_lines(TwDraw *d, const TwPlot *plot, TwBox room)
+{
+    const TwStyle *style = tw_draw_style(d);
+    Lines at = lines_of(d, plot, room);
     tw_draw_text_cut(d, (TwPoint){room.x, room.y + 12.0}, TW_LEFT, TW_BODY, style->text, room.w, plot->y_label);
-    if (legend) draw_legend(d, plot, box.x, room.y + 34.0, colours);
-    draw_y_ticks(d, &y, box, true);
-    draw_x_ticks(d, &x, box, plot->x_label, true);
+    if (at.legend) draw_legend(d, plot, room.x, room.y + 34.0, room.w, at.colours);
+    draw_y_ticks(d, &at.y, at.box, true);
+    draw_x_ticks(d, &at.x, at.box, plot->x_label, true);
+    if (plot->diagonal) {
+        const TwPoint line[] = {place(&at, at.x.low, at.x.low), place(&at, at.x.high, at.x.high)};
+        tw_draw_line(d, line, 2, (TwStroke){style->second, 1.4, 6.0});
+    }
     // lines that lie on each other are told apart by their widths: the later ones are the thinner
     for (int s = 0; s < plot->series_count; s++)
-        draw_series(d, &plot->series[s], box, &x, &y, colours[s],
-                    ends ? 2.0 + 1.5 * (plot->series_count - 1 - s) : 2.0);
-    if (ends) draw_names(d, plot, box, &y, colours);
+        draw_series(d, &plot->series[s], at.box, &at.x, &at.y, at.colours[s],
+                    at.ends ? 2.0 + 1.5 * (plot->series_count - 1 - s) : 2.0);
+    if (at.ends) draw_names(d, plot, at.box, &at.y, at.colours);
 }
 
 // ---- heat maps ------------------------------------------------------------------------------------------------------
+
+static TwBox heat_box(TwDraw *d, const TwPlot *plot, TwBox room)
+{
+    Scale y = scale_words(plot->y_words, plot->y_count);
+    double left = fmin(widest(d, &y) + 14.0, 0.3 * room.w), right = 122.0;
+    return (TwBox){room.x + left, room.y + 26.0, room.w - left - right, room.h - 68.0};
+}
+
+static TwBox heat_cell(const TwPlot *plot, TwBox box, int i, int j)
+{
+    double w = box.w / plot->x_count, h = box.h / plot->y_count, gap = fmin(w, h) > 5.0 ? 1.0 : 0.0;
+    return (TwBox){box.x + i * w + gap, box.y + box.h - (j + 1) * h + gap, w - 2.0 * gap, h - 2.0 * gap};
+}
 
 static void draw_heat(TwDraw *d, const TwPlot *plot, TwBox room)
 {
@@ -267,14 +320,13 @@ static void draw_heat(TwDraw *d, const TwPlot *plot, TwBox room)
         if (isfinite(plot->cells[i])) low = fmin(low, plot->cells[i]), high = fmax(high, plot->cells[i]);
         hatch = hatch || (plot->hatched && plot->hatched[i]);
     }
-    double left = fmin(widest(d, &y) + 14.0, 0.3 * room.w), right = 122.0;
-    TwBox box = {room.x + left, room.y + 26.0, room.w - left - right, room.h - 68.0};
+    TwBox box = heat_box(d, plot, room);
     tw_draw_text_cut(d, (TwPoint){room.x, room.y + 12.0}, TW_LEFT, TW_BODY, style->text, room.w, plot->y_label);
     double w = box.w / plot->x_count, h = box.h / plot->y_count;
     for (int j = 0; j < plot->y_count; j++)
         for (int i = 0; i < plot->x_count; i++) {
             double value = plot->cells[j * plot->x_count + i];
-            TwBox cell = {box.x + i * w + 1.0, box.y + box.h - (j + 1) * h + 1.0, w - 2.0, h - 2.0};
+            TwBox cell = heat_cell(plot, box, i, j);
             double share = high > low ? (value - low) / (high - low) : 0.5;
             TwColour colour = isfinite(value) ? tw_map_colour(TW_VIRIDIS, share) : style->panel;
             tw_draw_rect(d, cell, colour);
@@ -390,13 +442,76 @@ static void draw_bars(TwDraw *d, const TwPlot *plot, TwBox room)
     }
 }
 
-static void paint(void *context, TwDraw *d, double width, double height)
+// ---- the whole ------------------------------------------------------------------------------------------------------
+
+void tw_plot_draw(TwDraw *d, const TwPlot *plot, TwBox box)
 {
-    const TwPlot *plot = context;
-    TwBox room = draw_head(d, plot, width, height);
+    TwBox room = room_of(plot, box);
+    draw_head(d, plot, box);
+    if (room.w < 120.0 || room.h < 90.0) return;
     if (plot->kind == TW_PLOT_LINES) draw_lines(d, plot, room);
     if (plot->kind == TW_PLOT_HEAT) draw_heat(d, plot, room);
     if (plot->kind == TW_PLOT_BARS) draw_bars(d, plot, room);
+}
+
+void tw_plot_mark(TwDraw *d, const TwPlot *plot, TwBox box, int id)
+{
+    const TwStyle *style = tw_draw_style(d);
+    TwBox room = room_of(plot, box);
+    if (room.w < 120.0 || room.h < 90.0) return;
+    if (plot->kind == TW_PLOT_LINES) {
+        Lines at = lines_of(d, plot, room);
+        for (int s = 0; s < plot->series_count; s++) {
+            const TwPlotSeries *y = &plot->series[s];
+            for (int i = 0; y->ids && i < y->count; i++) {
+                if (y->ids[i] != id || !isfinite(y->x[i]) || !isfinite(y->y[i])) continue;
+                TwPoint p = place(&at, y->x[i], y->y[i]);
+                tw_draw_ring(d, p, 8.5, (TwStroke){style->ground, 5.0, 0.0});
+                tw_draw_ring(d, p, 8.5, (TwStroke){style->text, 2.5, 0.0});
+            }
+        }
+    }
+    if (plot->kind == TW_PLOT_HEAT && plot->cell_ids) {
+        TwBox cells = heat_box(d, plot, room);
+        for (int i = 0; i < plot->x_count * plot->y_count; i++)
+            if (plot->cell_ids[i] == id) {
+                TwBox cell = heat_cell(plot, cells, i % plot->x_count, i / plot->x_count);
+                tw_draw_frame(d, cell, (TwStroke){style->ground, 5.0, 0.0});
+                tw_draw_frame(d, cell, (TwStroke){style->text, 3.0, 0.0});
+            }
+    }
+}
+
+int tw_plot_hit(TwDraw *d, const TwPlot *plot, TwBox box, double x, double y)
+{
+    TwBox room = room_of(plot, box);
+    int found = -1;
+    double nearest = 14.0;
+    if (room.w < 120.0 || room.h < 90.0) return -1;
+    if (plot->kind == TW_PLOT_LINES) {
+        Lines at = lines_of(d, plot, room);
+        for (int s = 0; s < plot->series_count; s++) {
+            const TwPlotSeries *y_of = &plot->series[s];
+            for (int i = 0; y_of->ids && i < y_of->count; i++) {
+                if (!isfinite(y_of->x[i]) || !isfinite(y_of->y[i])) continue;
+                TwPoint p = place(&at, y_of->x[i], y_of->y[i]);
+                double away = hypot(p.x - x, p.y - y);
+                if (away < nearest) nearest = away, found = y_of->ids[i];
+            }
+        }
+    }
+    if (plot->kind == TW_PLOT_HEAT && plot->cell_ids) {
+        TwBox cells = heat_box(d, plot, room);
+        int i = (int)floor((x - cells.x) / cells.w * plot->x_count);
+        int j = (int)floor((cells.y + cells.h - y) / cells.h * plot->y_count);
+        if (i >= 0 && j >= 0 && i < plot->x_count && j < plot->y_count) found = plot->cell_ids[j * plot->x_count + i];
+    }
+    return found;
+}
+
+static void paint(void *context, TwDraw *d, double width, double height)
+{
+    tw_plot_draw(d, context, (TwBox){0.0, 0.0, width, height});
 }
 
 bool tw_plot_save(const TwPlot *plot, int width, int height, TwTheme theme, const char *path, TwError *error)
