@@ -3,6 +3,7 @@
 #include "sim/version.h"
 #include "twin/couple.h"
 #include "twin/report.h"
+#include "twin/scene_parts.h"
 #include "twin/series.h"
 #include "twin/story.h"
 
@@ -52,6 +53,7 @@ enum {
 struct TwSceneMaker {
     const TwPlant *plant;
     TwScene scene;
+    TwSceneParts *parts;
     TwSceneRack *racks;
     TwSceneQuantity quantities[QUANTITIES];
     float *values;
@@ -160,6 +162,7 @@ TwSceneMaker *tw_scene_maker_create(const TwPlant *plant, int points_max)
     scene->series = m->series;
     scene->events = m->events;
     scene->flows = m->flows;
+    m->parts = tw_scene_parts_create(plant, scene, m->racks);
     return m;
 }
 
@@ -171,6 +174,7 @@ void tw_scene_maker_destroy(TwSceneMaker *m)
         free(m->low[k]);
         free(m->high[k]);
     }
+    tw_scene_parts_destroy(m->parts);
     free(m->racks);
     free(m->values);
     free(m->time_s);
@@ -301,6 +305,7 @@ const TwScene *tw_scene_maker_scene(TwSceneMaker *m, const TwState *state)
     kpi(&m->kpis[7], report, "limits.binding", "Limited by", "", "", 1.0, NAN);
     fill_flows(m, state, report);
     fill_values(m, state);
+    tw_scene_parts_fill(m->parts, state);
     for (int k = 0; k < SERIES; k++) m->series[k].count = m->points;
     scene->event_count = 0;
     int told = tw_story_count(plant, tw_state_block(state));

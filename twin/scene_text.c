@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_FIELDS = 12, HEAD_VERSION = 1 };
+enum { MOST_FIELDS = 20, HEAD_VERSION = 1 };
 
 // ---- writing ----
 
@@ -48,7 +48,57 @@ static void put_rack(FILE *stream, const TwSceneRack *rack)
     put_text(stream, rack->part);
     put_text(stream, rack->cdu);
     put_text(stream, rack->feed);
+    for (int k = 0; k < TW_SUBJECTS; k++) fprintf(stream, "\t%d", rack->on[k] + 1);
     putc('\n', stream);
+}
+
+// racks as ranges: "0-7,16-23"
+static void put_racks(FILE *stream, const int *racks, int count)
+{
+    putc('\t', stream);
+    for (int i = 0, end; i < count; i = end) {
+        for (end = i + 1; end < count && racks[end] == racks[end - 1] + 1;) end++;
+        fprintf(stream, "%s%d-%d", i ? "," : "", racks[i], racks[end - 1]);
+    }
+}
+
+static void put_elements(FILE *stream, const TwScene *s)
+{
+    for (int c = 0; c < s->class_count; c++) {
+        const TwSceneClass *class = &s->classes[c];
+        fputs("class", stream);
+        put_text(stream, class->name);
+        put_text(stream, class->setting);
+        fprintf(stream, "\t%d\n", (int)class->subject);
+        for (int f = class->field; f < class->field + class->field_count; f++)
+            put_axis(stream, "field", s->fields[f].name, s->fields[f].unit, s->fields[f].scale, NAN,
+                     s->fields[f].label);
+        for (int e = class->first; e < class->first + class->count; e++) {
+            const TwSceneElement *at = &s->elements[e];
+            fputs("element", stream);
+            put_text(stream, at->id);
+            put_text(stream, at->name);
+            put_text(stream, at->kind);
+            put_text(stream, at->title);
+            put_text(stream, at->place);
+            fprintf(stream, "\t%d\t%d\t%d", at->level, at->parent + 1, at->second + 1);
+            put_racks(stream, s->element_racks + at->rack, at->rack_count);
+            putc('\n', stream);
+        }
+        for (int i = 0; i < class->count * class->field_count; i++)
+            if (!isnan(s->element_limits[class->value + i]))
+                fprintf(stream, "limit\t%d\t%.9g\n", i, (double)s->element_limits[class->value + i]);
+    }
+    if (!isnan(s->loss_time_s)) fprintf(stream, "losses\t%.17g\n", s->loss_time_s);
+    for (int i = 0; i < s->loss_count; i++) {
+        const TwSceneLoss *loss = &s->losses[i];
+        fprintf(stream, "loss\t%d\t%.9g\n", loss->lost, loss->dropped_w);
+        for (int k = loss->first; k < loss->first + loss->count; k++) {
+            const TwSceneOverload *o = &s->overloads[k];
+            fprintf(stream, "overload\t%d\t%.9g\t%.9g\t%.9g\n", o->element, (double)o->before, (double)o->after,
+                    (double)o->after_w);
+        }
+    }
 }
 
 static void put_kpi(FILE *stream, const TwSceneKpi *kpi)
@@ -95,6 +145,7 @@ bool tw_scene_write_text(const TwScene *scene, FILE *stream)
         put_text(stream, f->to);
         putc('\n', stream);
     }
+    put_elements(stream, scene);
     return ferror(stream) == 0;
 }
 
@@ -109,7 +160,18 @@ typedef struct Owned {
     TwSceneSeries *series;
     TwSceneEvent *events;
     TwSceneFlow *flows;
-    float *values;
+    TwSceneElement *elements;
+    TwSceneClass *classes;
+    TwSceneField *fields;
+    TwSceneLoss *losses;
+    TwSceneOverload *overloads;
+    int *element_racks;
+    struct {
+        int class, index;
+        float value;
+    } * limits;
+    int limit_count;
+    float *values, *element_values, *element_limits;
 } Owned;
 
 typedef struct Line {
@@ -165,6 +227,7 @@ static void read_rack(Owned *o, Line *line)
     take(line, 7, r->part, sizeof r->part);
     take(line, 8, r->cdu, sizeof r->cdu);
     take(line, 9, r->feed, sizeof r->feed);
+    for (int k = 0; k < TW_SUBJECTS; k++) r->on[k] = line->count > 10 + k ? whole(line, 10 + k) - 1 : -1;
 }
 
 static void read_quantity(Owned *o, Line *line)
@@ -216,6 +279,95 @@ static void read_flow(Owned *o, Line *line)
     take(line, 5, f->to, sizeof f->to);
 }
 
+static void read_class(Owned *o, Line *line)
+{
+    TwScene *s = &o->scene;
+    o->classes = grow(o->classes, s->class_count, sizeof *o->classes);
+    TwSceneClass *c = &o->classes[s->class_count++];
+    take(line, 1, c->name, sizeof c->name);
+    take(line, 2, c->setting, sizeof c->setting);
+    int subject = whole(line, 3);
+    if (subject >= TW_SUBJECTS) line->bad = true;
+    c->subject = (TwSceneSubject)subject;
+    c->first = s->element_count, c->field = s->field_count;
+}
+
+static void read_field(Owned *o, Line *line)
+{
+    TwScene *s = &o->scene;
+    if (s->class_count == 0) line->bad = true;
+    if (line->bad) return;
+    o->classes[s->class_count - 1].field_count++;
+    o->fields = grow(o->fields, s->field_count, sizeof *o->fields);
+    TwSceneField *f = &o->fields[s->field_count++];
+    take(line, 1, f->name, sizeof f->name);
+    take(line, 2, f->unit, sizeof f->unit);
+    f->scale = number(line, 3);
+    take(line, 5, f->label, sizeof f->label);
+}
+
+static void read_racks(Owned *o, Line *line, int i, TwSceneElement *e)
+{
+    TwScene *s = &o->scene;
+    e->rack = s->element_rack_count;
+    for (char *at = i < line->count ? line->field[i] : "", *end; *at; at = *end ? end + 1 : end) {
+        long low = strtol(at, &end, 10), high = *end == '-' ? strtol(end + 1, &end, 10) : -1;
+        if (low < 0 || high < low || high >= s->rack_count || (*end && *end != ',')) line->bad = true;
+        if (line->bad) return;
+        for (long rack = low; rack <= high; rack++) {
+            o->element_racks = grow(o->element_racks, s->element_rack_count, sizeof *o->element_racks);
+            o->element_racks[s->element_rack_count++] = (int)rack;
+            e->rack_count++;
+        }
+    }
+}
+
+static void read_element(Owned *o, Line *line)
+{
+    TwScene *s = &o->scene;
+    if (s->class_count == 0) line->bad = true;
+    if (line->bad) return;
+    o->classes[s->class_count - 1].count++;
+    o->elements = grow(o->elements, s->element_count, sizeof *o->elements);
+    TwSceneElement *e = &o->elements[s->element_count++];
+    take(line, 1, e->id, sizeof e->id);
+    take(line, 2, e->name, sizeof e->name);
+    take(line, 3, e->kind, sizeof e->kind);
+    take(line, 4, e->title, sizeof e->title);
+    take(line, 5, e->place, sizeof e->place);
+    e->of = s->class_count - 1;
+    e->level = whole(line, 6), e->parent = whole(line, 7) - 1, e->second = whole(line, 8) - 1;
+    read_racks(o, line, 9, e);
+}
+
+static void read_limit(Owned *o, Line *line)
+{
+    if (o->scene.class_count == 0) line->bad = true;
+    if (line->bad) return;
+    o->limits = grow(o->limits, o->limit_count, sizeof *o->limits);
+    o->limits[o->limit_count].class = o->scene.class_count - 1;
+    o->limits[o->limit_count].index = whole(line, 1);
+    o->limits[o->limit_count++].value = (float)number(line, 2);
+}
+
+static void read_loss(Owned *o, Line *line)
+{
+    TwScene *s = &o->scene;
+    o->losses = grow(o->losses, s->loss_count, sizeof *o->losses);
+    o->losses[s->loss_count++] = (TwSceneLoss){whole(line, 1), number(line, 2), s->overload_count, 0};
+}
+
+static void read_overload(Owned *o, Line *line)
+{
+    TwScene *s = &o->scene;
+    if (s->loss_count == 0) line->bad = true;
+    if (line->bad) return;
+    o->losses[s->loss_count - 1].count++;
+    o->overloads = grow(o->overloads, s->overload_count, sizeof *o->overloads);
+    o->overloads[s->overload_count++] =
+        (TwSceneOverload){whole(line, 1), (float)number(line, 2), (float)number(line, 3), (float)number(line, 4)};
+}
+
 static void read_line(Owned *o, Line *line)
 {
     TwScene *s = &o->scene;
@@ -232,6 +384,20 @@ static void read_line(Owned *o, Line *line)
         read_event(o, line);
     else if (strcmp(kind, "flow") == 0)
         read_flow(o, line);
+    else if (strcmp(kind, "class") == 0)
+        read_class(o, line);
+    else if (strcmp(kind, "field") == 0)
+        read_field(o, line);
+    else if (strcmp(kind, "element") == 0)
+        read_element(o, line);
+    else if (strcmp(kind, "limit") == 0)
+        read_limit(o, line);
+    else if (strcmp(kind, "loss") == 0)
+        read_loss(o, line);
+    else if (strcmp(kind, "overload") == 0)
+        read_overload(o, line);
+    else if (strcmp(kind, "losses") == 0)
+        s->loss_time_s = number(line, 1);
     else if (strcmp(kind, "facility") == 0)
         take(line, 1, s->facility, sizeof s->facility);
     else if (strcmp(kind, "title") == 0)
@@ -246,6 +412,37 @@ static void read_line(Owned *o, Line *line)
         s->span_s = number(line, 1);
     else if (strcmp(kind, "residual") == 0)
         s->residual_w = number(line, 1);
+}
+
+// Values without data yet; limits where they were given. False: an index points nowhere.
+static bool finish_elements(Owned *o)
+{
+    TwScene *s = &o->scene;
+    for (int c = 0; c < s->class_count; c++) {
+        o->classes[c].value = s->value_count;
+        s->value_count += o->classes[c].count * o->classes[c].field_count;
+    }
+    size_t count = (size_t)s->value_count;
+    o->element_values = malloc((count + 1) * sizeof *o->element_values);
+    o->element_limits = malloc((count + 1) * sizeof *o->element_limits);
+    if (!o->element_values || !o->element_limits) abort();
+    for (size_t i = 0; i < count; i++) o->element_values[i] = o->element_limits[i] = NAN;
+    bool good = true;
+    for (int i = 0; i < o->limit_count; i++) {
+        const TwSceneClass *c = &o->classes[o->limits[i].class];
+        good = good && o->limits[i].index < c->count * c->field_count;
+        if (good) o->element_limits[c->value + o->limits[i].index] = o->limits[i].value;
+    }
+    for (int e = 0; e < s->element_count; e++)
+        good = good && o->elements[e].parent < s->element_count && o->elements[e].second < s->element_count;
+    for (int i = 0; i < s->rack_count; i++)
+        for (int k = 0; k < TW_SUBJECTS; k++) good = good && o->racks[i].on[k] < s->element_count;
+    for (int i = 0; i < s->loss_count; i++) good = good && o->losses[i].lost < s->element_count;
+    for (int i = 0; i < s->overload_count; i++) good = good && o->overloads[i].element < s->element_count;
+    s->elements = o->elements, s->classes = o->classes, s->fields = o->fields;
+    s->element_values = o->element_values, s->element_limits = o->element_limits;
+    s->element_racks = o->element_racks, s->losses = o->losses, s->overloads = o->overloads;
+    return good;
 }
 
 static void finish(Owned *o)
@@ -267,6 +464,7 @@ bool tw_scene_read_text(TwScene **scene, const char *text, TwError *error)
     Owned *o = calloc(1, sizeof *o);
     char *copy = strdup(text);
     if (!o || !copy) abort();
+    o->scene.loss_time_s = NAN;
 
     bool ok = true;
     int number_of_line = 0;
@@ -296,6 +494,7 @@ bool tw_scene_read_text(TwScene **scene, const char *text, TwError *error)
     free(copy);
     if (ok && number_of_line == 0) ok = tw_fail(error, TW_IO, "scene: empty text");
     finish(o);
+    if (!finish_elements(o) && ok) ok = tw_fail(error, TW_IO, "scene: an element, a limit or a link points nowhere");
     if (!ok) {
         tw_scene_destroy(&o->scene);
         return false;
@@ -314,6 +513,15 @@ void tw_scene_destroy(TwScene *scene)
     free(o->series);
     free(o->events);
     free(o->flows);
+    free(o->elements);
+    free(o->classes);
+    free(o->fields);
+    free(o->losses);
+    free(o->overloads);
+    free(o->element_racks);
+    free(o->limits);
+    free(o->element_values);
+    free(o->element_limits);
     free(o->values);
     free(o);
 }

@@ -7,12 +7,20 @@
 //     version   TEXT                          start   2026-07-01 00:00:00
 //     banner    TEXT                          span    SECONDS
 //     residual  WATTS
-//     rack      NAME X Y W D HALL PART CDU FEED          metres; the order of the result's rack dimension
+//     rack      NAME X Y W D HALL PART CDU FEED ON       metres; the order of the result's rack dimension; ON: numbers
+//                                                        of its elements, one a subject, counted from 1, 0: none
 //     quantity  NAME UNIT SCALE LIMIT LABEL              NAME is a series of the result's group "rack"
 //     series    NAME UNIT SCALE LIMIT LABEL              NAME is a series of the result's root
 //     kpi       NAME UNIT BOUNDARY VALUE TARGET LABEL TEXT
 //     event     TIME SEVERITY TEXT
 //     flow      COLUMN TOKENS VALUE FROM TO
+//     class     NAME SETTING SUBJECT                     NAME is a group of the result; what follows is of this class:
+//     field     NAME UNIT SCALE LIMIT LABEL              NAME is a series of that group
+//     element   ID NAME KIND TITLE PLACE LEVEL PARENT SECOND RACKS     PARENT, SECOND as ON; RACKS as 0-7,16-23
+//     limit     INDEX VALUE                              INDEX: field of the class times its elements + element
+//     losses    TIME                                     the instant of the losses that follow
+//     loss      ELEMENT WATTS                            ELEMENT counted over all classes from 0; what is dropped
+//     overload  ELEMENT BEFORE AFTER WATTS               of the loss before
 //
 // SCALE turns the recorded value into the shown one; LIMIT is in the shown unit. Tabs and line ends inside a text
 // become spaces; an empty text is an empty field; unknown kinds of a later version are skipped. Left out, because the

@@ -640,6 +640,7 @@ const TwPlant *tw_state_plant(const TwState *state) { return state->plant; }
 const void *tw_state_block(const TwState *state) { return state->block; }
 uint64_t tw_state_checksum(const TwState *state) { return tw_block_checksum(state->block, state->plant->state_bytes); }
 const TwWindow *tw_state_window(const TwState *state) { return &state->scratch.window; }
+const double *tw_state_group(const TwState *state, int group) { return state->scratch.series[group]; }
 const double *tw_state_series(const TwState *state) { return state->scratch.series[TW_GROUP_FACILITY]; }
 
 const TwMeters *tw_state_meters(const TwState *state) { return tw_at_const(state->block, state->plant->slot.meters); }

@@ -55,3 +55,4 @@ const TwWindow *tw_state_window(const TwState *state);
 
 // Facility series of the last window, in the order of the recorded root group.
 const double *tw_state_series(const TwState *state);
+const double *tw_state_group(const TwState *state, int group);    // of any recorded group, [series][entry]

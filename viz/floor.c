@@ -14,6 +14,8 @@ void tw_view_release(TwView *view)
 {
     free(view->plan.cells);
     free(view->plan.colours);
+    free(view->hits.at);
+    view->hits = (TwHits){0};
     view->plan = (TwFloorPlan){0};
 }
 

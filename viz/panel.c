@@ -199,10 +199,7 @@ static void draw_one(TwDraw *d, const TwScene *s, TwView *view, int panel, TwBox
         tw_kpi_strip_draw(d, s, box);
         break;
     case TW_PANEL_MAIN:
-        if (view->main == TW_MAIN_SANKEY)
-            tw_sankey_draw(d, s, box);
-        else
-            tw_floor_draw(d, s, view, box);
+        tw_main_draw(d, s, view, box);
         break;
     case TW_PANEL_INSPECTOR:
         tw_inspector_draw(d, s, view, box);

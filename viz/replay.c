@@ -15,6 +15,13 @@ struct TwReplay {
     double *time_s, *rack_time_s, *row;    // ends of intervals of the root and of the racks; one row of values
     float *points, *values;
     int rows, rack_rows, row_shown;
+    struct {
+        double *time_s;
+        int rows, shown;
+    } * classes;    // [class] of elements
+    TwSceneField *fields;
+    float *element_values;
+    double *entries;    // one row of a class
 };
 
 static bool series_recorded(TwResult *result, const char *group, const char *name)
@@ -90,6 +97,38 @@ static bool read_racks(TwReplay *r, TwError *error)
     return tw_result_time(r->result, "rack", r->rack_time_s, error);
 }
 
+// The groups of elements; what the file does not hold stays unknown, and its field says so.
+static bool read_elements(TwReplay *r, TwError *error)
+{
+    TwScene *s = r->scene;
+    size_t classes = (size_t)s->class_count, fields = (size_t)s->field_count, values = (size_t)s->value_count;
+    r->classes = calloc(classes + 1, sizeof *r->classes);
+    r->fields = calloc(fields + 1, sizeof *r->fields);
+    r->element_values = malloc((values + 1) * sizeof *r->element_values);
+    r->entries = malloc(((size_t)s->element_count + 1) * sizeof *r->entries);
+    if (!r->classes || !r->fields || !r->element_values || !r->entries) return tw_fail(error, TW_IO, "out of memory");
+    for (size_t i = 0; i < values; i++) r->element_values[i] = NAN;
+    if (fields) memcpy(r->fields, s->fields, fields * sizeof *r->fields);
+    s->fields = r->fields, s->element_values = r->element_values;
+    for (int c = 0; c < s->class_count; c++) {
+        const TwSceneClass *class = &s->classes[c];
+        int rows = tw_result_rows(r->result, class->name);
+        r->classes[c].shown = -1;
+        if (rows <= 0) continue;
+        int entries = tw_result_entries(r->result, class->name, NULL, 0);
+        if (entries != class->count)
+            return tw_fail(error, TW_IO, "result holds %d of %s, its scene names %d", entries, class->name,
+                           class->count);
+        r->classes[c].rows = rows;
+        r->classes[c].time_s = malloc((size_t)rows * sizeof(double));
+        if (!r->classes[c].time_s) return tw_fail(error, TW_IO, "out of memory");
+        if (!tw_result_time(r->result, class->name, r->classes[c].time_s, error)) return false;
+        for (int f = class->field; f < class->field + class->field_count; f++)
+            r->fields[f].recorded = series_recorded(r->result, class->name, r->fields[f].name);
+    }
+    return true;
+}
+
 bool tw_replay_open(TwReplay **replay, const char *path, TwError *error)
 {
     TwReplay *r = calloc(1, sizeof *r);
@@ -100,7 +139,7 @@ bool tw_replay_open(TwReplay **replay, const char *path, TwError *error)
     if (ok && !text) ok = tw_fail(error, TW_IO, "%s: holds no scene; not the result of a run", path);
     ok = ok && tw_scene_read_text(&r->scene, text, error);
     free(text);
-    ok = ok && read_series(r, error) && read_racks(r, error);
+    ok = ok && read_series(r, error) && read_racks(r, error) && read_elements(r, error);
     if (!ok) {
         tw_replay_close(r);
         return false;
@@ -118,9 +157,12 @@ void tw_replay_close(TwReplay *r)
 {
     if (!r) return;
     if (r->result) tw_result_close(r->result);
+    int classes = r->scene ? r->scene->class_count : 0;
     tw_scene_destroy(r->scene);
     free(r->series), free(r->time_s), free(r->rack_time_s);
     free(r->row), free(r->points), free(r->values);
+    for (int c = 0; r->classes && c < classes; c++) free(r->classes[c].time_s);
+    free(r->classes), free(r->fields), free(r->element_values), free(r->entries);
     free(r);
 }
 
@@ -138,10 +180,33 @@ static int row_at(const double *ends, int rows, double time_s)
     return low < rows ? low : rows - 1;
 }
 
+// A state is shown as its worst in the interval, everything else as its mean.
+static void show_elements(TwReplay *r)
+{
+    TwScene *s = r->scene;
+    for (int c = 0; c < s->class_count; c++) {
+        const TwSceneClass *class = &s->classes[c];
+        if (r->classes[c].rows == 0) continue;
+        int row = row_at(r->classes[c].time_s, r->classes[c].rows, s->time_s);
+        if (row == r->classes[c].shown) continue;
+        for (int f = 0; f < class->field_count; f++) {
+            const TwSceneField *field = &r->fields[class->field + f];
+            char name[64];
+            snprintf(name, sizeof name, "%s%s", field->name, strcmp(field->name, "state") == 0 ? "_max" : "");
+            bool has = field->recorded && tw_result_values(r->result, class->name, name, row, 1, r->entries, NULL);
+            float *to = r->element_values + class->value + f * class->count;
+            for (int i = 0; i < class->count; i++) to[i] = has ? (float)r->entries[i] : NAN;
+        }
+        r->classes[c].shown = row;
+        s->version_data++;
+    }
+}
+
 const TwScene *tw_replay_scene(TwReplay *r, double time_s)
 {
     TwScene *s = r->scene;
     s->time_s = fmin(fmax(isnan(time_s) ? s->span_s : time_s, 0.0), s->span_s);
+    show_elements(r);
     if (r->rack_rows == 0) return s;
     int row = row_at(r->rack_time_s, r->rack_rows, s->time_s);
     if (row == r->row_shown) return s;

@@ -46,12 +46,38 @@ typedef struct TwFloorPlan {
     double cell_w, cell_h;    // smallest of all cells
 } TwFloorPlan;
 
-typedef enum TwMainView { TW_MAIN_FLOOR = 1, TW_MAIN_SANKEY = 6 } TwMainView;
+// Key and number of each main view.
+typedef enum TwMainView {
+    TW_MAIN_FLOOR = 1,
+    TW_MAIN_ONELINE,
+    TW_MAIN_COOLING,
+    TW_MAIN_NETWORK,
+    TW_MAIN_WORK,
+    TW_MAIN_SANKEY,
+    TW_MAIN_STUDY,
+    TW_MAIN_VIEWS
+} TwMainView;
+
+// What a diagram drew where, in the order of drawing: for clicks and for tests. A box that stands for several things
+// holds the one shown in it.
+typedef struct TwHit {
+    TwBox box;
+    int thing;    // of the scene: a rack or an element
+} TwHit;
+typedef struct TwHits {
+    TwHit *at;
+    int count, room;
+} TwHits;
+void tw_hits_clear(TwHits *hits);
+void tw_hits_add(TwHits *hits, TwBox box, int thing);
+int tw_hits_at(const TwHits *hits, double x, double y);    // the last drawn there; -1: nothing
 
 typedef struct TwView {
-    int quantity;           // coloured on the floor plan
-    int selected, hover;    // rack, -1: none
-    bool locked;            // scales stay as they are
+    int quantity;                // coloured on the floor plan
+    int selected, hover;         // thing of the scene: a rack or an element; -1: none
+    const TwScene *reference;    // the future that differences are shown against; NULL: none
+    TwHits hits;                 // of the main view as last drawn; the floor plan has its plan
+    bool locked;                 // scales stay as they are
     bool hide_panels, help;
     TwMainView main;
     TwSpan scales[TW_MOST_QUANTITIES];    // grow with the data, never shrink; low == high: not yet set
@@ -69,7 +95,14 @@ double tw_rack_value(const TwScene *scene, int quantity, int rack);
 void tw_title_draw(TwDraw *d, const TwScene *s, TwBox box);
 void tw_kpi_strip_draw(TwDraw *d, const TwScene *s, TwBox box);
 void tw_kpis_draw(TwDraw *d, const TwScene *s, TwBox box);
+// Any main view. A larger box than the window's is a zoom: the caller clips, and more detail finds room.
+void tw_main_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box);
+int tw_main_hit(const TwView *view, const TwScene *s, double x, double y);    // thing of the view last drawn; -1: none
 void tw_floor_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box);
+void tw_oneline_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box);
+void tw_cooling_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box);
+void tw_network_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box);
+void tw_work_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box);
 void tw_floor_arrange(TwFloorPlan *plan, const TwScene *s, TwBox box);
 int tw_floor_hit(const TwFloorPlan *plan, double x, double y);    // rack, -1: none
 void tw_inspector_draw(TwDraw *d, const TwScene *s, const TwView *view, TwBox box);

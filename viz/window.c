@@ -78,8 +78,8 @@ static void draw_frame(Window *w)
     if (!s) s = &nothing;
     // the source may pause by itself: at the end of a replay, or on an event
     if (s->paused != w->source_paused) w->paused = w->source_paused = s->paused;
-    if (w->view.selected >= s->rack_count) w->view.selected = -1;
-    if (w->view.hover >= s->rack_count) w->view.hover = -1;
+    if (w->view.selected >= tw_scene_thing_count(s)) w->view.selected = -1;
+    if (w->view.hover >= tw_scene_thing_count(s)) w->view.hover = -1;
     tw_draw_begin(w->draw, w->canvas, w->scale);
     bool any = tw_panels_draw(&w->panels, w->draw, s, &w->view, w->width, w->height);
     tw_draw_end(w->draw);
@@ -226,20 +226,19 @@ static bool inside(TwBox b, double x, double y) { return x >= b.x && x < b.x + b
 static void on_mouse(Window *w, double x, double y, bool pressed)
 {
     TwBox main = w->panels.boxes.panel[TW_PANEL_MAIN], bar = w->panels.boxes.panel[TW_PANEL_TIMELINE];
-    bool floor_shown = w->view.main == TW_MAIN_FLOOR;
-    int rack = floor_shown && inside(main, x, y) ? tw_floor_hit(&w->view.plan, x, y) : -1;
+    const TwScene *scene = w->source->scene(w->source->context);
+    int thing = scene && inside(main, x, y) ? tw_main_hit(&w->view, scene, x, y) : -1;
     if (pressed && w->view.help) {
         w->view.help = false;
         return;
     }
-    if (pressed && floor_shown && inside(main, x, y)) w->view.selected = rack;
+    if (pressed && inside(main, x, y)) w->view.selected = thing;
     if (pressed && inside(bar, x, y)) w->dragging = true;
     if (w->dragging) {
         TwBox track = tw_timeline_bar_track(bar);
-        const TwScene *s = w->source->scene(w->source->context);
-        if (s && track.w > 0.0) seek(w, (x - track.x) / track.w * s->span_s);
+        if (scene && track.w > 0.0) seek(w, (x - track.x) / track.w * scene->span_s);
     }
-    w->view.hover = rack;
+    w->view.hover = thing;
 }
 
 static bool on_event(Window *w, const SDL_Event *e, TwError *error)

@@ -78,6 +78,7 @@ static inline void synthetic_racks(Synthetic *m, int count)
                                                                          : (int)ceil(sqrt(halls * 0.9));
     for (int i = 0; i < count; i++) {
         TwSceneRack *r = &m->racks[i];
+        for (int k = 0; k < TW_SUBJECTS; k++) r->on[k] = -1;
         int hall = i / per_hall, row = i % per_hall / per_row, slot = i % per_row;
         r->width_m = 0.6, r->depth_m = 1.2;
         r->x_m = (hall % across) * (per_row * 0.6 + 3.0) + slot * 0.6;

@@ -1,0 +1,135 @@
+// Lookups in a scene: things, elements, values by name.
+#include "twin/scene.h"
+
+#include <math.h>
+#include <string.h>
+
+int tw_scene_element_of(const TwScene *s, int thing)
+{
+    int element = thing - s->rack_count;
+    return element >= 0 && element < s->element_count ? element : -1;
+}
+
+int tw_scene_thing_of(const TwScene *s, int element)
+{
+    return element >= 0 && element < s->element_count ? s->rack_count + element : -1;
+}
+
+int tw_scene_thing_count(const TwScene *s) { return s->rack_count + s->element_count; }
+
+const char *tw_scene_name(const TwScene *s, int thing)
+{
+    if (thing >= 0 && thing < s->rack_count) return s->racks[thing].name;
+    int element = tw_scene_element_of(s, thing);
+    return element >= 0 ? s->elements[element].name : "";
+}
+
+int tw_scene_find(const TwScene *s, const char *id)
+{
+    for (int i = 0; i < s->rack_count; i++)
+        if (strcmp(s->racks[i].name, id) == 0) return i;
+    for (int e = 0; e < s->element_count; e++)
+        if (strcmp(s->elements[e].id, id) == 0) return s->rack_count + e;
+    return -1;
+}
+
+int tw_scene_class(const TwScene *s, const char *name)
+{
+    for (int c = 0; c < s->class_count; c++)
+        if (strcmp(s->classes[c].name, name) == 0) return c;
+    return -1;
+}
+
+int tw_scene_field(const TwScene *s, int class, const char *name)
+{
+    if (class < 0 || class >= s->class_count) return -1;
+    const TwSceneClass *c = &s->classes[class];
+    for (int f = c->field; f < c->field + c->field_count; f++)
+        if (strcmp(s->fields[f].name, name) == 0) return f;
+    return -1;
+}
+
+// as held, not scaled
+static float held(const TwScene *s, const float *table, int element, int field)
+{
+    if (!table || element < 0 || element >= s->element_count) return NAN;
+    const TwSceneClass *c = &s->classes[s->elements[element].of];
+    int f = field - c->field;
+    if (f < 0 || f >= c->field_count) return NAN;
+    return table[(size_t)c->value + (size_t)f * (size_t)c->count + (size_t)(element - c->first)];
+}
+
+double tw_scene_value_at(const TwScene *s, int element, int field)
+{
+    float v = held(s, s->element_values, element, field);
+    return isnan(v) ? NAN : (double)v * s->fields[field].scale;
+}
+
+double tw_scene_limit_at(const TwScene *s, int element, int field)
+{
+    float v = held(s, s->element_limits, element, field);
+    return isnan(v) ? NAN : (double)v * s->fields[field].scale;
+}
+
+static int named(const TwScene *s, int element, const char *name)
+{
+    return element >= 0 && element < s->element_count ? tw_scene_field(s, s->elements[element].of, name) : -1;
+}
+
+double tw_scene_value(const TwScene *s, int element, const char *name)
+{
+    return tw_scene_value_at(s, element, named(s, element, name));
+}
+
+double tw_scene_limit(const TwScene *s, int element, const char *name)
+{
+    return tw_scene_limit_at(s, element, named(s, element, name));
+}
+
+TwSceneState tw_scene_state(const TwScene *s, int element)
+{
+    float v = held(s, s->element_values, element, named(s, element, "state"));
+    return v > 0.0f && v < (float)TW_STATES ? (TwSceneState)(int)(v + 0.5f) : TW_IS_NORMAL;
+}
+
+const char *tw_scene_state_word(TwSceneState state)
+{
+    static const char *const words[TW_STATES] = {"normal",   "standby",  "charging",       "starting", "on battery",
+                                                 "bypassed", "impaired", "out of service", "dead",     "tripped"};
+    return state >= 0 && state < TW_STATES ? words[state] : "";
+}
+
+double tw_scene_loading(const TwScene *s, int element) { return tw_scene_value(s, element, "loading_fraction"); }
+
+// whether `top` supplies `element`, over either source
+static bool above(const TwScene *s, int top, int element, int depth)
+{
+    if (element < 0 || depth > 64) return false;
+    if (element == top) return true;
+    return above(s, top, s->elements[element].parent, depth + 1) ||
+           above(s, top, s->elements[element].second, depth + 1);
+}
+
+static bool holds_rack(const TwScene *s, int element, int rack)
+{
+    const TwSceneElement *e = &s->elements[element];
+    for (int k = 0; k < e->rack_count; k++)
+        if (s->element_racks[e->rack + k] == rack) return true;
+    return false;
+}
+
+int tw_scene_linked(const TwScene *s, int selected, int thing)
+{
+    if (selected < 0 || thing < 0) return 0;
+    if (selected == thing) return 2;
+    int a = tw_scene_element_of(s, selected), b = tw_scene_element_of(s, thing);
+    if (a < 0 && b < 0) return 0;    // two racks
+    if (a < 0 || b < 0) {
+        int element = a < 0 ? b : a, rack = a < 0 ? selected : thing;
+        return rack < s->rack_count && holds_rack(s, element, rack);
+    }
+    if (s->elements[a].of != s->elements[b].of &&
+        s->classes[s->elements[a].of].subject != s->classes[s->elements[b].of].subject)
+        return 0;
+    return above(s, a, b, 0) || above(s, b, a, 0);
+}
