@@ -164,10 +164,10 @@ void tw_accounts_book(const TwPlant *plant, void *block, TwSupply supply, bool u
     double own_g = solar_kwh * plant->site.solar_g_kwh + made_kwh * plant->site.generation_g_kwh;
     a->fuel_usd += own_usd;
     a->energy_usd += kwh * price + own_usd;
-    a->carbon_g += kwh * carbon + own_g;
+    a->carbon_g += 1e3 * tw_carbon_kg(bought_j, carbon) + own_g;
     const double market = plant->site.market_g_kwh, marginal = plant->site.marginal_g_kwh;
-    a->market_g += kwh * (isfinite(market) ? market : carbon) + own_g;
-    a->marginal_g += kwh * (isfinite(marginal) ? marginal : carbon) + own_g;
+    a->market_g += 1e3 * tw_carbon_kg(bought_j, isfinite(market) ? market : carbon) + own_g;
+    a->marginal_g += 1e3 * tw_carbon_kg(bought_j, isfinite(marginal) ? marginal : carbon) + own_g;
     a->price_sum += price * window_s;
     a->carbon_sum += carbon * window_s;
     tw_demand_add(&a->demand, bought_j, from_s, until_s, plant->tariff.demand_window_s, plant->tariff.demand_period_s);
@@ -221,11 +221,13 @@ TwBill tw_accounts_bill(const TwPlant *plant, const void *block, double water_kg
     }
     b.curtail_pay_usd = a->curtailed_j / 3.6e6 * t->curtail_pay_usd_kwh;
     b.water_usd = water_kg * 1e-3 * t->water_usd_m3;
-    b.capex_it_usd = t->rack_usd * plant->rack_count * scale;
+    bool leased = t->lease_usd_gpu_h > 0.0;
+    b.capex_it_usd = leased ? 0.0 : t->rack_usd * plant->rack_count * scale;
     for (int i = 0; i < plant->element_count; i++)
         if (!plant->elements[i].from[0] && isfinite(plant->elements[i].limit_w))
             b.capex_facility_usd += t->facility_usd_w * plant->elements[i].limit_w;
-    b.it_usd = b.capex_it_usd * tw_recovery(t->interest_fraction, t->years) * hours / YEAR_H;
+    b.it_usd = leased ? tw_lease_usd((double)plant->gpu_count * scale, t->lease_usd_gpu_h, span_s)
+                      : b.capex_it_usd * tw_recovery(t->interest_fraction, t->years) * hours / YEAR_H;
     b.facility_usd = b.capex_facility_usd *
                      tw_recovery(t->interest_fraction, isfinite(t->facility_years) ? t->facility_years : t->years) *
                      hours / YEAR_H;

@@ -57,6 +57,7 @@ static const TwField tariff_fields[] = {
     REAL(TwTariffRow, energy_usd_kwh, "USD/kWh", 0, 10, "0.08", "price of electricity"),
     REAL(TwTariffRow, facility_usd_w, "USD/W", 0, 1000, "10.5", "building, power and cooling per W of feed limit"),
     REAL(TwTariffRow, rack_usd, "USD", 0, 1e9, "5900000", "one rack with its share of network and storage"),
+    REAL(TwTariffRow, lease_usd_gpu_h, "USD", 0, 1e4, "0", "rent of a GPU an hour; with it no rack is bought"),
     REAL(TwTariffRow, years, "a", 0.5, 100, "5", "life of the annuity"),
     REAL(TwTariffRow, interest_fraction, "1", 0, 1, "0.10", "interest of the annuity"),
     REAL(TwTariffRow, facility_years, "a", 0.5, 100, "unknown", "life of building, power and cooling; unknown: years"),
@@ -287,6 +288,7 @@ static const char *const event_words[] = {
     "load_target", "lose",        "restore",    "set_supply", "pump_fail", "dip",        "reset",      "maintain",
     "pump_trip",   "valve_stuck", "clog",       "foul",       "leak",      "unit_out",   "water_loss", "chiller_trip",
     "heat_wave",   "lose_leaf",   "lose_spine", "lose_core",  "lose_rail", "lose_plane", NULL};
+static const char *const ramp_words[] = {"after", "inside", "outside", NULL};
 static const TwField event_fields[] = {
     WORD(TwEventRow, kind, NULL, event_words, "what happens"),
     {"feed", "", TW_TEXT, 0, 0, "", AT(TwEventRow, element), "power element or CDU it happens to", NULL},
@@ -304,6 +306,8 @@ static const TwField event_fields[] = {
     WHOLE(TwEventRow, plane, "1", 0, 64, "0", "lose_leaf and its kind: plane of the fabric"),
     WHOLE(TwEventRow, index, "1", 0, 1e9, "0", "lose_leaf and its kind: which leaf, spine, core, rail or plane"),
     YES(TwEventRow, best_effort, "true", "load_target: a goal rather than an obligation; named in the event log"),
+    WORD(TwEventRow, ramps, "after", ramp_words,
+         "load_target: both ramps inside the span, both outside it, or the one down inside and the one up after it"),
 };
 static const TwKind event_kind = {"event", NULL, event_fields, TW_COUNT(event_fields), NULL, 0};
 

@@ -26,6 +26,7 @@ typedef struct TwTariffRow {
     double energy_usd_kwh;
     double facility_usd_w;              // building, power and cooling, per W of the feeds' limits
     double rack_usd;                    // a rack with everything in it
+    double lease_usd_gpu_h;             // 0: racks are bought
     double years, interest_fraction;    // of the annuity
     double facility_years;              // NaN: years
     double opex_fraction;               // of all capital, a year
@@ -120,7 +121,7 @@ typedef struct TwPoolRow {
 } TwPoolRow;
 
 typedef struct TwEventRow {
-    const char *kind, *element, *other;
+    const char *kind, *element, *other, *ramps;
     const char *scenario;    // happens only where run.scenario is this; "": always
     double at_s, until_s, for_s, limit_w, supply_degc;
     double voltage_fraction;

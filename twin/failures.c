@@ -214,7 +214,7 @@ static void schedule(const TwPlant *plant, void *block, int class, int64_t now_n
     if (c->shape == 1.0) {
         double u[4];
         draw(plant, block, class, DRAW_GAP, u);
-        at_ns = after(now_ns, tw_draw_exponential(u[0], c->mtbf_h / c->count));
+        at_ns = after(now_ns, tw_draw_exponential(u[0], tw_fleet_stop(c->mtbf_h, c->count)));
     } else {
         const int64_t *timer_ns = tw_i64(block, c->timer_ns);
         for (int i = 0; i < c->count; i++) at_ns = timer_ns[i] < at_ns ? timer_ns[i] : at_ns;

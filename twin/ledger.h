@@ -34,6 +34,7 @@ typedef struct TwMeters {
     double breach_j, breach_peak_fraction;    // energy above a limit in force; largest ratio to a limit
     double breach_fault_fraction;             // the same while a fault is not mended
     double target_s, target_compliant_s;      // under a load target; of it within it
+    double target_cut_j;                      // by how much limits in force lay below the elements' own
     double gpu_installed_s;                   // GPU-seconds installed
     double previous_room_loss_w;
 } TwMeters;

@@ -1,5 +1,6 @@
 #include "twin/machine.h"
 
+#include "models/operations/money.h"
 #include "sim/arena.h"
 #include "sim/data.h"
 #include "sim/json.h"
@@ -554,7 +555,7 @@ void tw_machine_json(const TwMachinePlan *plan, const TwMachineRun *run, double 
     fprintf(f, ", \"cost\": {");
     member(f, "energy_usd", mwh * 1e3 * plan->account.energy_usd_kwh);
     fprintf(f, "}, \"carbon\": {");
-    member(f, "total_kg", mwh * plan->account.carbon_g_kwh);
+    member(f, "total_kg", tw_carbon_kg(p->total_w * run->span_s, plan->account.carbon_g_kwh));
     fprintf(f, "},\n \"ledger\": {");
     member(f, "electricity_residual", run->residual);
     fprintf(f, ", \"ok\": %s}}\n", run->residual <= 1e-9 ? "true" : "false");

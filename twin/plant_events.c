@@ -68,6 +68,30 @@ static void compile_loss(TwPlant *plant, const TwNode *node, const TwEventRow *r
     if (isfinite(until_s)) add_event(plant, TW_EVENT_FABRIC_END, until_s, until_s - row->at_s, loss, NAN);
 }
 
+// Where the ramps of a load target lie: the limit begins to move at *at_s, and to move back at *until_s.
+static bool place_ramps(const TwPlant *plant, const TwNode *node, int element, double *at_s, double *until_s,
+                        const TwEventRow *row, TwErrors *errors)
+{
+    const TwElementRow *e = &plant->elements[element];
+    double ramp_s = isfinite(e->ramp_w_s) && isfinite(e->limit_w) ? (e->limit_w - row->limit_w) / e->ramp_w_s : 0.0;
+    if (strcmp(row->ramps, "after") == 0 || !(ramp_s > 0.0)) return true;
+    bool inside = strcmp(row->ramps, "inside") == 0;
+    if (inside && *until_s - *at_s < 2.0 * ramp_s) {
+        tw_node_error(node, "ramps", errors, "two ramps of %g s do not fit into the %g s of the target", ramp_s,
+                      *until_s - *at_s);
+        return false;
+    }
+    if (!inside && *at_s < ramp_s) {
+        tw_node_error(node, "ramps", errors, "a ramp of %g s before at_s = %g begins before the run", ramp_s, *at_s);
+        return false;
+    }
+    if (inside)
+        *until_s -= ramp_s;
+    else
+        *at_s -= ramp_s;
+    return true;
+}
+
 static void compile_event(TwPlant *plant, const TwNode *node, TwErrors *errors)
 {
     TwEventRow row;
@@ -125,6 +149,8 @@ static void compile_event(TwPlant *plant, const TwNode *node, TwErrors *errors)
         tw_node_error(node, "for_s", errors, "a dip needs for_s: how long it lasts");
         return;
     }
+    if (words[w].kind == TW_EVENT_TARGET && !place_ramps(plant, node, target, &row.at_s, &until_s, &row, errors))
+        return;
     add_event(plant, words[w].kind, row.at_s, until_s - row.at_s, target, value);
     for (int k = 0; k + 1 < plant->event_count; k++)
         if (contradicts(&plant->events[k], &plant->events[plant->event_count - 1]))

@@ -200,7 +200,7 @@ static void add_money(TwReport *report, const TwState *state, const TwWorkloadTo
     const TwAccounts *a = tw_accounts(plant, tw_state_block(state));
     TwBill b = tw_accounts_bill(plant, tw_state_block(state), m->water_kg, span_s);
     add(report, "tokens.usd_per_million_output_tokens", "USD", "cost of a million output tokens",
-        over(b.total_usd, million));
+        tw_usd_per_million(b.total_usd, (double)t->output_tokens_done));
     add(report, "cost.energy_usd", "USD", "electricity of the span", b.energy_usd);
     add(report, "cost.capex_usd", "USD", "invested", b.capex_it_usd + b.capex_facility_usd);
     add(report, "cost.capex_it_usd", "USD", "of it racks with network and storage", b.capex_it_usd);
@@ -367,6 +367,8 @@ static void add_power(TwReport *report, const TwState *state)
         m->holdup_j / 3.6e6);
     add(report, "power.target_compliance", "1", "share of time under a load target spent within it",
         over(m->target_compliant_s, m->target_s));
+    add(report, "power.target_cut_mwh", "MWh", "by how much load targets held limits below the elements' own",
+        m->target_cut_j / 3.6e9);
 
     add(report, "cooling.power_mw.mean", "MW", "pumps, fans, chillers", over(m->cooling_j, time_s) * 1e-6);
     add(report, "cooling.wue_l_per_kwh", "L/kWh", "water per IT energy", over(m->water_kg, it_j / 3.6e6));

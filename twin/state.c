@@ -519,7 +519,9 @@ static void judge_targets(TwState *state, double window_s)
     const double *target_w = tw_f64_const(state->block, plant->slot.target_w);
     TwMeters *m = tw_at(state->block, plant->slot.meters);
     for (int i = 0; i < plant->element_count; i++) {
-        if (!(target_w[i] < plant->elements[i].limit_w)) continue;
+        double own_w = plant->elements[i].limit_w, cut_w = own_w - tw_power_limit_w(plant->power, state->block, i);
+        if (isfinite(own_w) && cut_w > 0.0) m->target_cut_j += cut_w * window_s;
+        if (!(target_w[i] < own_w)) continue;
         m->target_s += window_s;
         if (state->scratch.window.element_w[i] <= target_w[i] * (1.0 + 1e-9)) m->target_compliant_s += window_s;
     }

@@ -14,12 +14,6 @@ const char *tw_breach_word(TwBreach breach)
     return words[breach];
 }
 
-double tw_curtailed_j(double cut_w, double span_s, double ramp_s, bool inside)
-{
-    // two ramps of a triangle each: inside the window they take from it, outside they add
-    return cut_w * (inside ? span_s - ramp_s : span_s + ramp_s);
-}
-
 bool tw_dip_latches(TwDips *dips, double now_s, int limit, double within_s)
 {
     int kept = 0;

@@ -11,9 +11,6 @@ typedef enum TwBreach { TW_BREACH_NONE, TW_BREACH_WARNING, TW_BREACH_CRITICAL } 
 TwBreach tw_breach(double measured_w, double target_w);
 const char *tw_breach_word(TwBreach breach);
 
-// Energy not drawn by a curtailment of cut_w for span_s, with linear ramps of ramp_s inside the window or outside it.
-double tw_curtailed_j(double cut_w, double span_s, double ramp_s, bool inside);
-
 // Dips of one store: a ring of the last times.
 enum { TW_DIPS = 16 };
 typedef struct TwDips {

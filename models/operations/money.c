@@ -3,6 +3,10 @@
 #include <math.h>
 #include <string.h>
 
+double tw_carbon_kg(double energy_j, double g_kwh) { return energy_j / 3.6e6 * g_kwh * 1e-3; }
+double tw_usd_per_million(double usd, double tokens) { return tokens > 0.0 ? usd / tokens * 1e6 : NAN; }
+double tw_lease_usd(double gpus, double usd_gpu_h, double span_s) { return gpus * usd_gpu_h * span_s / 3600.0; }
+
 double tw_recovery(double interest, double years)
 {
     if (!(interest > 0.0)) return 1.0 / years;

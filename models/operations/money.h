@@ -7,6 +7,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+double tw_carbon_kg(double energy_j, double g_kwh);
+double tw_usd_per_million(double usd, double tokens);    // NaN: no tokens
+double tw_lease_usd(double gpus, double usd_gpu_h, double span_s);
+
 double tw_recovery(double interest, double years);    // share of the capital a year; interest 0: 1 / years
 
 // Hours of a week with their price: from_h <= hour < until_h, days as bits (1 Monday ... 64 Sunday).

@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+double tw_fleet_mtbf(double part_hours, double failures) { return part_hours / failures; }
+double tw_fleet_stop(double mtbf, double parts) { return mtbf / parts; }
+
 double tw_availability(double mtbf, double mttr) { return mtbf / (mtbf + mttr); }
 
 double tw_availability_series(const double *availability, int count)

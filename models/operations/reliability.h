@@ -11,7 +11,9 @@
 
 #include "sim/random.h"
 
-double tw_availability(double mtbf, double mttr);    // both in the same unit, > 0 and >= 0
+double tw_fleet_mtbf(double part_hours, double failures);    // of one part: hours of all parts over what failed
+double tw_fleet_stop(double mtbf, double parts);             // between two failures anywhere in the fleet
+double tw_availability(double mtbf, double mttr);            // both in the same unit, > 0 and >= 0
 double tw_availability_series(const double *availability, int count);
 double tw_availability_parallel(const double *availability, int count);    // one is enough
 double tw_availability_k_of_n(int needed, int count, double availability);

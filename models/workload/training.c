@@ -247,6 +247,11 @@ bool tw_train_step(TwTrainStep *step, const TwTrainModel *model, const TwTrainKe
 
 double tw_young_interval_s(double exposed_s, double mtbf_s) { return sqrt(2.0 * exposed_s * mtbf_s); }
 
+double tw_checkpoint_efficiency_young(double interval_s, double exposed_s, double restart_s, double mtbf_s)
+{
+    return 1.0 - exposed_s / (interval_s + exposed_s) - (0.5 * interval_s + restart_s) / mtbf_s;
+}
+
 double tw_checkpoint_efficiency(double interval_s, double exposed_s, double restart_s, double mtbf_s)
 {
     if (!isfinite(mtbf_s)) return interval_s / (interval_s + exposed_s);

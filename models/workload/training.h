@@ -68,6 +68,8 @@ bool tw_train_step(TwTrainStep *step, const TwTrainModel *model, const TwTrainKe
 
 // Checkpoints: exposed seconds C, restart R, mean time between failures M of the whole job.
 double tw_young_interval_s(double exposed_s, double mtbf_s);
+// First order in 1/M, where checkpoints, the half of an interval that is lost and the restart are short beside it.
+double tw_checkpoint_efficiency_young(double interval_s, double exposed_s, double restart_s, double mtbf_s);
 double tw_checkpoint_efficiency(double interval_s, double exposed_s, double restart_s, double mtbf_s);    // exact
 // Bytes of a checkpoint: 13 a parameter (18 at 10^12), between the sizes of MLPerf Storage v2.0.
 double tw_checkpoint_bytes(double all_parameters);
