@@ -1,4 +1,4 @@
-// How fast replicas are simulated: `bench_serving [--json] [seconds]`.
+// How fast replicas are simulated: `bench_serving [--json] [seconds [name]]`; a name measures that line alone.
 //
 // Lengths like the Azure 2023 conversation trace (log-normal stand-ins, means 1155 in and 211 out), a step cost like
 // Llama-3.1-8B on one H200 (weights 16 GB and 131 kB a token of context at 4 TB/s, 0.4 PFLOP/s of prefill), Poisson
@@ -125,13 +125,15 @@ static double cpu_s(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
+static const char *only;    // the one line that is wanted; NULL: all
+
 static void measure(bool json, const char *name, const TwStepSource *source, int replicas, int cells, int max_tokens,
                     const char *router, double rate_s, double cap_w, bool talks, double seconds)
 {
     static const char *const kinds[] = {"requests", "batch_changes", "iterations"};
+    if (only && strcmp(only, name) != 0) return;
     TwLayout layout = {0};
-    Source traffic = {tw_layout_add(&layout, (size_t)cells, sizeof(Cursor)), 1e9 / (rate_s * replicas / cells),
-                      talks};
+    Source traffic = {tw_layout_add(&layout, (size_t)cells, sizeof(Cursor)), 1e9 / (rate_s * replicas / cells), talks};
     const TwEngineSpec further = {.prefix_cache = talks};
     const TwRequestSource requests = {.context = &traffic, .peek = peek, .pop = pop};
     int *rack = calloc((size_t)replicas, sizeof *rack), *cell = calloc((size_t)replicas, sizeof *cell);
@@ -226,6 +228,7 @@ int main(int argc, char **argv)
 {
     bool json = argc > 1 && strcmp(argv[1], "--json") == 0;
     double seconds = argc > 1 + json ? atof(argv[1 + json]) : 2.0;
+    if (argc > 2 + json) only = argv[2 + json];
     fill_table();
     double input = 0.0, output = 0.0;
     for (int k = 0; k < TABLE; k++) input += table[k].input, output += table[k].output;

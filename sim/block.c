@@ -1,10 +1,12 @@
 #include "sim/block.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-enum { ALIGN = 64 };
+enum { ALIGN = 64, PAGE = 2 << 20 };
 
 TwSlot tw_layout_add(TwLayout *layout, size_t count, size_t size)
 {
@@ -18,7 +20,13 @@ void *tw_block_create(const TwLayout *layout)
 {
     size_t bytes = (layout->bytes + ALIGN - 1) / ALIGN * ALIGN;
     if (bytes == 0) bytes = ALIGN;
-    void *block = aligned_alloc(ALIGN, bytes);
+    // state of some size is walked at random: large pages where the system has them spare most look-ups of addresses
+    bool large = bytes >= 2 * (size_t)PAGE;
+    if (large) bytes = (bytes + PAGE - 1) / PAGE * PAGE;
+    void *block = aligned_alloc(large ? PAGE : ALIGN, bytes);
+#ifdef MADV_HUGEPAGE
+    if (block && large) (void)madvise(block, bytes, MADV_HUGEPAGE);
+#endif
     if (block) memset(block, 0, bytes);
     return block;
 }

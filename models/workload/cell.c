@@ -21,6 +21,9 @@ typedef struct Work {
     bool *off;
     const uint8_t *closed;    // [replica of the cell] takes no new requests, or NULL
     TwRouterSignal *signal, *seen_signal;
+    double *cost;      // of kv_aware, before the prompt
+    int64_t due_ns;    // the time for which `due` was found; -1: none
+    uint64_t due;      // [replica of the cell] as bits: have a boundary before then
 } Work;
 
 static const TwEngine *engine_at(const Work *w, int k)
@@ -42,6 +45,7 @@ static void publish(const Work *w, int k, const TwReplica *r)
     w->signal[k] =
         (TwRouterSignal){(int32_t)r->prompt_blocks, (int32_t)(r->kv.blocks - r->kv.free), r->wait_count,
                          r->running + r->loading + r->wait_count, (int32_t)((r->wait_input + r->context) >> 4)};
+    w->cost[k] = off ? INFINITY : tw_router_cost(&w->pool->router, &w->signal[k]);
 }
 
 // Brings what is known of a replica up to date: nothing to do while its next boundary is not before now.
@@ -54,12 +58,31 @@ static void refresh(Work *w, int k, int64_t now_ns)
     publish(w, k, r);
 }
 
-static void refresh_all(Work *w, int64_t now_ns)
+// Who has a boundary before now, as bits: the sign of the difference, without a branch.
+static uint64_t due_before(const Work *w, int64_t now_ns)
 {
-    // which are due, as bits: the sign of the difference, without a branch
     uint64_t due = 0;
     for (int k = 0; k < w->cell->replica_count; k++) due |= (uint64_t)(w->next_ns[k] - now_ns) >> 63 << k;
+    return due;
+}
+
+static void refresh_all(Work *w, int64_t now_ns)
+{
+    uint64_t due = w->due_ns == now_ns ? w->due : due_before(w, now_ns);
+    w->due_ns = -1;
     for (; due; due &= due - 1) refresh(w, __builtin_ctzll(due), now_ns);
+}
+
+// Finds who is due at the next arrival and asks for what their boundaries will touch.
+static void look_ahead(Work *w, int64_t next_ns)
+{
+    w->due = due_before(w, next_ns);
+    w->due_ns = next_ns;
+    for (uint64_t due = w->due; due; due &= due - 1) {
+        int k = __builtin_ctzll(due);
+        uint64_t base = tw_engine_fetch_nodes(engine_at(w, k), replica_at(w, k));
+        if (base) tw_kv_index_fetch(&w->index, base);
+    }
 }
 
 // --- what is cached where ------------------------------------------------------------------------------------------
@@ -68,6 +91,15 @@ static void watch_cached(void *context, uint64_t base, int32_t begin, int32_t un
 {
     const Work *w = context;
     tw_kv_index_set(&w->index, base, w->replica, until > begin ? until : 0);
+}
+
+// Asks for what the index has of a prompt, a while before it is looked at.
+static void fetch_index(const Work *w, const TwRequest *request)
+{
+    if (request->content.list || request->content.count == 0) return;
+    TwRuns runs = tw_runs(&request->content, NULL, 1, request->input_tokens, 0);
+    TwRun run;
+    while (tw_runs_next(&runs, &run)) tw_kv_index_fetch(&w->index, run.base);
 }
 
 static int32_t blocks_at(const Work *w, int k, const TwRequest *request, TwRuns runs)
@@ -140,6 +172,7 @@ static int route(Work *w, const TwRequest *request, int64_t now_ns, bool prefill
     int32_t masked[64];
     const int32_t *load = fresh ? w->load : w->seen_load;
     const TwRouterSignal *signal = fresh ? w->signal : w->seen_signal;
+    if (pool->indexed) fetch_index(w, request);
     if (pool->policy != TW_ROUND_ROBIN && pool->policy != TW_ROUTE_RANDOM && pool->policy != TW_POWER_OF_TWO)
         look(w, now_ns);
     if (pool->apart) {
@@ -189,8 +222,13 @@ static int route(Work *w, const TwRequest *request, int64_t now_ns, bool prefill
         overlaps(w, request, hit);
         if (pool->policy == TW_SCORED)
             return tw_router_scored(off, count, signal, hit, blocks, pool->engine.spec.kv_blocks);
-        return tw_router_kv(&pool->router, router, pool->stream, (uint32_t)w->cell->of_pool, off, count, signal, hit,
-                            blocks);
+        const double *cost = w->cost;
+        double allowed[64];
+        if (!fresh || pool->apart) {
+            for (int k = 0; k < count; k++) allowed[k] = off[k] ? INFINITY : tw_router_cost(&pool->router, &signal[k]);
+            cost = allowed;
+        }
+        return tw_router_kv(&pool->router, router, pool->stream, (uint32_t)w->cell->of_pool, count, cost, hit);
     }
     case TW_CENTRAL: {
         chosen = tw_router_least(load, count);
@@ -248,7 +286,7 @@ static Move move_take(Work *w)
     return taken;
 }
 
-static TwRequest request_of(const TwRow *row, const TwCold *cold)
+static TwRequest request_of(const TwRow *row, const TwCold *cold, const TwContent *content)
 {
     TwRequest request = {.arrival_ns = row->arrival_ns,
                          .input_tokens = row->input,
@@ -258,22 +296,23 @@ static TwRequest request_of(const TwRow *row, const TwCold *cold)
                          .priority = row->priority,
                          .tenant = row->tenant};
     if (row->give_up_ns != INT64_MAX) request.patience_ns = row->give_up_ns - row->arrival_ns;
-    if (cold) {
+    if (cold && content) {
         request.session = cold->session;
         request.turn = cold->turn;
-        request.content = cold->content;
+        request.content = *content;
     }
     return request;
 }
 
 // A prompt is computed: its KV goes to a decode replica over the links of both, which take one transfer at a time.
-static void handed(void *context, uint32_t row, const TwRow *at, const TwCold *cold, int64_t now_ns)
+static void handed(void *context, uint32_t row, const TwRow *at, const TwCold *cold, const TwContent *content,
+                   int64_t now_ns)
 {
     Work *w = context;
     const Pool *pool = w->pool;
     const TwHandOver *h = &pool->hand_over;
     int from = w->replica, k = w->cell->replica_begin;
-    Move move = {.request = request_of(at, cold),
+    Move move = {.request = request_of(at, cold, content),
                  .coming = {.first_ns = at->first_ns, .seen = at->seen, .kept = at->seen, .moved = true},
                  .from = from,
                  .row = row};
@@ -281,7 +320,7 @@ static void handed(void *context, uint32_t row, const TwRow *at, const TwCold *c
     w->replica = from;
     int64_t *out = tw_i64(w->block, w->plant->out_ns) + k, *in = tw_i64(w->block, w->plant->in_ns) + k;
     int32_t there = 0;
-    if (move.to >= 0 && pool->engine.spec.prefix_cache && cold->content.count > 0)
+    if (move.to >= 0 && pool->engine.spec.prefix_cache && content->count > 0)
         there = blocks_at(w, move.to, &move.request,
                           tw_runs(&move.request.content, pool->engine.spec.list, 1, at->input, 0))
                 << pool->engine.prefix.shift;
@@ -309,12 +348,12 @@ static void handed(void *context, uint32_t row, const TwRow *at, const TwCold *c
 }
 
 // Power is gone: it is tried again where there is some.
-static bool lost(void *context, const TwRow *row, const TwCold *cold, int64_t now_ns)
+static bool lost(void *context, const TwRow *row, const TwCold *cold, const TwContent *content, int64_t now_ns)
 {
     Work *w = context;
     if (w->pool->detect_ns < 0) return false;
     const Move move = {.at_ns = now_ns + w->pool->detect_ns,
-                       .request = request_of(row, cold),
+                       .request = request_of(row, cold, content),
                        .coming = {.first_ns = row->first_ns, .seen = row->seen, .moved = true},
                        .from = -1,
                        .to = -1};
@@ -513,7 +552,8 @@ void tw_cell_advance(const Plant *p, void *block, int cell, const TwWorkloadIn *
     const Cell *c = &p->cells[cell];
     const Pool *pool = &p->pools[c->pool];
     size_t first = (size_t)c->replica_begin;
-    Work w = {.plant = p,
+    Work w = {.due_ns = -1,
+              .plant = p,
               .pool = pool,
               .cell = c,
               .state = (CellState *)tw_at(block, p->cell_states) + cell,
@@ -524,7 +564,8 @@ void tw_cell_advance(const Plant *p, void *block, int cell, const TwWorkloadIn *
               .off = (bool *)tw_at(block, p->off) + first,
               .closed = in->closed ? in->closed + first : NULL,
               .signal = (TwRouterSignal *)tw_at(block, p->signals) + first,
-              .seen_signal = (TwRouterSignal *)tw_at(block, p->seen_signals) + first};
+              .seen_signal = (TwRouterSignal *)tw_at(block, p->seen_signals) + first,
+              .cost = tw_f64(block, p->costs) + first};
     w.watch = (TwPrefixWatch){&w, watch_cached, NULL};
     w.index = (TwKvIndex){pool->index_bits, &w.state->index_used, (TwKvEntry *)tw_at(block, p->index) + c->index_at};
     w.log = (TwEngineLog){.latency = (TwLatency *)tw_at(block, p->latencies) + c->latency_at,
@@ -553,6 +594,7 @@ void tw_cell_advance(const Plant *p, void *block, int cell, const TwWorkloadIn *
                 w.log.tenant[request.tenant < pool->tenants ? request.tenant : pool->tenants - 1].arrived++;
             }
             place(&w, &request, &(TwComing){.now_ns = request.arrival_ns});
+            if (pool->indexed && !pool->ordered) look_ahead(&w, source->peek(source->context, block, c->of_pool));
         }
     }
     end_window(&w, until_ns);

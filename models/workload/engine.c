@@ -144,6 +144,7 @@ bool tw_engine_build(TwEngine *engine, const TwEngineSpec *given, TwError *error
     engine->reserves = spec.policy == TW_TRTLLM || spec.policy == TW_STATIC_BATCH;
     engine->pauses = spec.policy == TW_SGLANG || spec.policy == TW_PREFILL_FIRST;
     engine->keeps = spec.prefix_cache || spec.keep;
+    engine->keeps_content = spec.keep || (spec.prefix_cache && spec.list);
     engine->idle_rate = (int64_t)tw_wide(spec.step->idle_w, TW_UNITS_PER_NJ);
     engine->patience_ns = llround(spec.patience_s * 1e9);
     engine->swap_ns = llround(spec.swap_block_s * 1e9);
@@ -169,6 +170,7 @@ bool tw_engine_build(TwEngine *engine, const TwEngineSpec *given, TwError *error
     engine->links = reserve(engine, rows, sizeof(TwLink));
     engine->rows = reserve(engine, rows, sizeof(TwRow));
     if (engine->keeps) engine->cold = reserve(engine, rows, sizeof(TwCold));
+    if (engine->keeps_content) engine->content = reserve(engine, rows, sizeof(TwContent));
     if (spec.prefix_cache) build_cache(engine);
     engine->bytes = sizeof(TwReplica) + engine->parts_bytes;
     return true;
@@ -235,8 +237,32 @@ void tw_engine_fetch_rows(const TwEngine *e, const TwReplica *r)
 {
     // who finishes next was last touched when it began
     const TwRow *rows = part_const(r, e->rows);
-    if (r->decodes > 0) __builtin_prefetch(rows + finish_row(*(const uint64_t *)part_const(r, e->heap)), 1);
+    if (r->decodes > 0) {
+        uint32_t row = finish_row(*(const uint64_t *)part_const(r, e->heap));
+        __builtin_prefetch(rows + row, 1);
+        if (e->keeps) __builtin_prefetch((const TwCold *)part_const(r, e->cold) + row, 1);
+    }
     if (r->chunk_count > 0) __builtin_prefetch(rows + *(const uint32_t *)part_const(r, e->chunks), 1);
+}
+
+uint64_t tw_engine_fetch_nodes(const TwEngine *e, const TwReplica *r)
+{
+    const TwPrefixNode *nodes = part_const(r, e->node);
+    const TwCold *colds = part_const(r, e->cold);
+    const TwQueue *queue = part_const(r, e->queue);
+    if (r->prefix.oldest >= 0) __builtin_prefetch(nodes + r->prefix.oldest, 1);
+    if (queue->first != TW_NO_ROW) {
+        const TwCold *cold = colds + queue->first;
+        for (int k = 0; k < cold->run_count && k < 2; k++) {
+            int32_t node = tw_prefix_guess(&e->prefix, part_const(r, e->table), &cold->run[k]);
+            if (node >= 0) __builtin_prefetch(nodes + node, 1);
+        }
+    }
+    if (r->decodes == 0) return 0;
+    uint32_t row = finish_row(*(const uint64_t *)part_const(r, e->heap));
+    int32_t leaf = ((const TwRow *)part_const(r, e->rows))[row].leaf;
+    if (leaf >= 0) __builtin_prefetch(nodes + leaf, 1);
+    return colds[row].run_count > 0 ? colds[row].run[colds[row].run_count - 1].base : 0;
 }
 
 // --- time -----------------------------------------------------------------------------------------------------------
@@ -427,13 +453,15 @@ bool tw_engine_offer_as(const TwEngine *e, TwReplica *r, const TwRequest *reques
     row->tenant = (uint16_t)(request->tenant < e->spec.tenants ? request->tenant : e->spec.tenants - 1);
     if (e->keeps) {
         TwCold *cold = cold_of(e, r) + at;
-        size_t used = (size_t)(request->content.list ? 0 : request->content.count) * sizeof(TwSegment);
-        memcpy(&cold->content, &request->content, offsetof(TwContent, segment) + used);
+        if (e->keeps_content) {
+            size_t used = (size_t)(request->content.list ? 0 : request->content.count) * sizeof(TwSegment);
+            memcpy(content_of(e, r) + at, &request->content, offsetof(TwContent, segment) + used);
+        }
         cold->session = request->session;
         cold->turn = request->turn;
         cold->hit = cold->preempted = 0;
         cold->scheduled_ns = -1;
-        tw_seq_keep_runs(e, r, at);
+        tw_seq_keep_runs(e, r, at, &request->content);
     }
     if (row->first_ns == 0) {
         r->prompt_blocks += tw_kv_cover(&r->kv, row->input);

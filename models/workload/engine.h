@@ -104,13 +104,14 @@ typedef struct TwEngine {
     TwTierPlan tiers[TW_TIERS];
     TwPrefixPlan prefix;
     int queues, rows_max, services;
-    bool reserves, all_at_once, pauses, restarts, by_arrival, keeps;    // what the policy does
+    bool reserves, all_at_once, pauses, restarts, by_arrival;    // what the policy does
+    bool keeps, keeps_content;
     int64_t draft_mean, idle_rate, swap_ns;    // tokens a step in 2^-32, 0: no drafts; units of energy per ns; a block
     double draft_slower, token_ns;             // of a step; to compute one token of a prompt
     int64_t patience_ns;
     uint64_t weight[TW_TENANTS];    // of a token, 2^-16
     // offsets in the arrays of a replica
-    size_t rows, cold, links, heap, chunks, residues, queue, node, table, tier[TW_TIERS];
+    size_t rows, cold, content, links, heap, chunks, residues, queue, node, table, tier[TW_TIERS];
     size_t parts_bytes, bytes;    // of its arrays; with its head
 } TwEngine;
 
@@ -132,14 +133,15 @@ typedef struct TwRow {
     uint16_t tenant;
 } TwRow;
 
-// What is looked at rarely. Only where contents or closed loops need it.
+// What is looked at rarely; the contents of most have two runs and fit the first cache line. Only where contents or
+// closed loops need it.
 enum { TW_RUNS_KEPT = TW_SEGMENTS + 2 };
 typedef struct TwCold {
-    TwContent content;
-    TwRun run[TW_RUNS_KEPT];    // of its contents, where they are not a list of ids
-    int32_t run_count;
-    int32_t session, turn, hit, preempted;
     int64_t scheduled_ns;
+    int32_t run_count;    // of its contents, where they are not a list of ids
+    int32_t shares;       // whether others may have contents in common with it
+    int32_t session, turn, hit, preempted;
+    TwRun run[TW_RUNS_KEPT];
 } TwCold;
 
 typedef struct TwLink {
@@ -207,9 +209,10 @@ typedef struct TwEngineLog {
     void *context;
     void (*finished)(void *context, const TwFinished *finished);
     // a prompt is computed whose rest is done elsewhere; its row and blocks stay until tw_engine_handed
-    void (*handed)(void *context, uint32_t row, const TwRow *sequence, const TwCold *cold, int64_t now_ns);
+    void (*handed)(void *context, uint32_t row, const TwRow *sequence, const TwCold *cold, const TwContent *content,
+                   int64_t now_ns);
     // power is gone: true if it will be tried again elsewhere; `seen` tokens of it had been computed
-    bool (*lost)(void *context, const TwRow *sequence, const TwCold *cold, int64_t now_ns);
+    bool (*lost)(void *context, const TwRow *sequence, const TwCold *cold, const TwContent *content, int64_t now_ns);
     const TwPrefixWatch *watch;
     TwServiceCounts *service;    // [services]
     TwServiceCounts *tenant;     // [tenants]
@@ -230,6 +233,8 @@ static inline void tw_engine_fetch_head(const TwReplica *replica)
 }
 void tw_engine_fetch_arrays(const TwEngine *engine, const TwReplica *replica);
 void tw_engine_fetch_rows(const TwEngine *engine, const TwReplica *replica);
+// With a prefix cache, last: the nodes of who ends and who begins next. Returns the run that will grow, 0: none.
+uint64_t tw_engine_fetch_nodes(const TwEngine *engine, const TwReplica *replica);
 
 // Processes every boundary before until_ns; then the iteration in flight is the one that until_ns falls into.
 void tw_engine_run(const TwEngine *engine, TwReplica *replica, int64_t until_ns, const TwEngineLog *log);

@@ -17,6 +17,10 @@ static inline const void *part_const(const TwReplica *replica, size_t offset)
 }
 static inline TwRow *rows_of(const TwEngine *e, TwReplica *r) { return part(r, e->rows); }
 static inline TwCold *cold_of(const TwEngine *e, TwReplica *r) { return part(r, e->cold); }
+static inline TwContent *content_of(const TwEngine *e, TwReplica *r)
+{
+    return e->keeps_content ? part(r, e->content) : NULL;
+}
 static inline TwLink *links_of(const TwEngine *e, TwReplica *r) { return part(r, e->links); }
 static inline uint64_t *heap_of(const TwEngine *e, TwReplica *r) { return part(r, e->heap); }
 static inline uint32_t *chunks_of(const TwEngine *e, TwReplica *r) { return part(r, e->chunks); }
@@ -98,8 +102,8 @@ uint32_t tw_seq_head(const TwEngine *engine, TwReplica *replica);    // who is n
 // The last in the queue of lowest priority, to be shed for one of `priority`; TW_NO_ROW: none is lower.
 uint32_t tw_seq_lowest(const TwEngine *engine, TwReplica *replica, int priority);
 
-// Makes the runs of a new one's contents once.
-void tw_seq_keep_runs(const TwEngine *engine, TwReplica *replica, uint32_t row);
+// Makes the runs of a new one's contents once, and fetches where the cache would have them.
+void tw_seq_keep_runs(const TwEngine *engine, TwReplica *replica, uint32_t row, const TwContent *content);
 
 // What an admission would find and need.
 typedef struct TwAdmission {

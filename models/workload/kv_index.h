@@ -22,4 +22,9 @@ typedef struct TwKvIndex {
 
 // A replica now has the run up to block `until`; 0: nothing of it. A full index forgets nothing and learns nothing new.
 void tw_kv_index_set(const TwKvIndex *index, uint64_t base, int replica, int32_t until);
+// Asks the processor to bring the entry of a run; changes nothing.
+static inline void tw_kv_index_fetch(const TwKvIndex *index, uint64_t base)
+{
+    __builtin_prefetch(&index->entry[base & (((uint64_t)1 << index->bits) - 1)], 1);
+}
 const TwKvEntry *tw_kv_index_find(const TwKvIndex *index, uint64_t base);    // NULL: nobody has any of it

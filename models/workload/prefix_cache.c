@@ -171,6 +171,23 @@ static int32_t split(const TwPrefix *p, int32_t node, int32_t front)
 // --- what a replica asks
 // ----------------------------------------------------------------------------------------------
 
+// Of the first block of a run.
+static uint64_t first_key(const TwPrefixPlan *plan, const TwRun *run)
+{
+    return tw_run_hash(run->base, (((run->begin >> plan->shift) + 1) << plan->shift) - run->begin);
+}
+
+void tw_prefix_fetch(const TwPrefix *p, const TwRun *run)
+{
+    __builtin_prefetch(p->table + ((uint32_t)first_key(p->plan, run) & mask_of(p)), 1);
+}
+
+int32_t tw_prefix_guess(const TwPrefixPlan *plan, const uint64_t *table, const TwRun *run)
+{
+    uint64_t key = first_key(plan, run), entry = table[key & ((1u << plan->bits) - 1)];
+    return (entry ^ key) >> 32 == 0 && entry ? node_of(entry) : NONE;
+}
+
 TwPrefixHit tw_prefix_find(const TwPrefix *p, TwRuns runs, int32_t node, int32_t blocks, int32_t most)
 {
     TwPrefixHit hit = {node, node == NONE ? 0 : p->node[node].length, blocks, 0};

@@ -17,12 +17,12 @@
 #include <stddef.h>
 
 typedef struct TwPrefixNode {
-    uint64_t key;      // prefix hash at the end of its first block
-    uint64_t base;     // of its run
-    int32_t begin;     // token at which the run begins
-    int32_t depth;     // blocks before it
-    int32_t length;    // blocks, >= 1
-    int32_t refs;      // sequences that hold up to its end, and children that are held
+    _Alignas(64) uint64_t key;    // prefix hash at the end of its first block
+    uint64_t base;                // of its run
+    int32_t begin;                // token at which the run begins
+    int32_t depth;                // blocks before it
+    int32_t length;               // blocks, >= 1
+    int32_t refs;                 // sequences that hold up to its end, and children that are held
     int32_t parent, children;
     int32_t older, newer;    // among the unheld
 } TwPrefixNode;
@@ -64,6 +64,10 @@ typedef struct TwPrefixHit {
 // Empty; arrays need not be zeroed before.
 void tw_prefix_clear(const TwPrefix *p);
 
+// Asks the processor to bring the place where a run would be found from its beginning; changes nothing.
+void tw_prefix_fetch(const TwPrefix *p, const TwRun *run);
+// Node that a run most likely begins with; -1: none. To be fetched ahead, nothing else.
+int32_t tw_prefix_guess(const TwPrefixPlan *plan, const uint64_t *table, const TwRun *run);
 // How far the contents are cached, at most `most` blocks. Goes on from a chain already held: its last node (-1: none)
 // and its blocks. Changes nothing.
 TwPrefixHit tw_prefix_find(const TwPrefix *p, TwRuns runs, int32_t node, int32_t blocks, int32_t most);

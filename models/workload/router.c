@@ -49,28 +49,36 @@ int tw_router_least(const int32_t *load, int count)
     return least < TW_LOAD_OFF * 64 ? least % 64 : -1;
 }
 
-int tw_router_kv(const TwRouterSpec *spec, TwRouter *router, TwStream stream, uint32_t cell, const bool *off, int count,
-                 const TwRouterSignal *signal, const int32_t *hit, int32_t blocks)
+// Index of the least; -1: none is finite. Four minima side by side, without a branch.
+static int least_cost(const double *cost, int count)
 {
-    double cost[64], low = INFINITY, high = -INFINITY;
-    int best = -1;
-    for (int k = 0; k < count; k++) {
-        cost[k] =
-            spec->prompt_weight * (signal[k].prompt_blocks + blocks - spec->credit * hit[k]) + signal[k].held_blocks;
-        if (off[k]) continue;
-        if (cost[k] < low) {
-            low = cost[k];
-            best = k;
-        }
-        high = cost[k] > high ? cost[k] : high;
-    }
-    if (best < 0 || !(spec->temperature > 0.0) || high <= low) return best;
-    double sum = 0.0, rate = 1.0 / ((high - low) * spec->temperature);
+    double low[4] = {INFINITY, INFINITY, INFINITY, INFINITY};
+    int k = 0;
+    for (; k + 4 <= count; k += 4)
+        for (int j = 0; j < 4; j++) low[j] = cost[k + j] < low[j] ? cost[k + j] : low[j];
+    for (; k < count; k++) low[0] = cost[k] < low[0] ? cost[k] : low[0];
+    for (int j = 1; j < 4; j++) low[0] = low[j] < low[0] ? low[j] : low[0];
+    if (low[0] == INFINITY) return -1;
+    for (k = 0; cost[k] != low[0];) k++;
+    return k;
+}
+
+int tw_router_kv(const TwRouterSpec *spec, TwRouter *router, TwStream stream, uint32_t cell, int count,
+                 const double *before, const int32_t *hit)
+{
+    double cost[64], worth = spec->prompt_weight * spec->credit;
+    for (int k = 0; k < count; k++) cost[k] = before[k] - worth * hit[k];
+    int best = least_cost(cost, count);
+    if (best < 0 || !(spec->temperature > 0.0)) return best;
+    double low = cost[best], high = low, sum = 0.0;
     for (int k = 0; k < count; k++)
-        if (!off[k]) sum += exp((low - cost[k]) * rate);
+        if (cost[k] != INFINITY && cost[k] > high) high = cost[k];
+    if (high <= low) return best;
+    double rate = 1.0 / ((high - low) * spec->temperature);
+    for (int k = 0; k < count; k++) sum += exp((low - cost[k]) * rate);
     double at = sum * tw_random(stream, router->draws++, cell, TW_PURPOSE_ROUTE);
     for (int k = 0; k < count; k++) {
-        if (off[k]) continue;
+        if (cost[k] == INFINITY) continue;
         at -= exp((low - cost[k]) * rate);
         if (at <= 0.0) return k;
     }

@@ -73,8 +73,14 @@ typedef struct TwRouterSignal {
     int32_t waiting, requests, tokens;
 } TwRouterSignal;
 
-// The choice of kv_aware and scored among the powered ones of `allowed` bits; hit: blocks of the prompt cached at each.
-int tw_router_kv(const TwRouterSpec *spec, TwRouter *router, TwStream stream, uint32_t cell, const bool *off, int count,
-                 const TwRouterSignal *signal, const int32_t *hit, int32_t blocks);
+// What kv_aware counts of a replica before it looks at the prompt; where it may not be chosen, INFINITY.
+static inline double tw_router_cost(const TwRouterSpec *spec, const TwRouterSignal *signal)
+{
+    return spec->prompt_weight * signal->prompt_blocks + signal->held_blocks;
+}
+// The choice of kv_aware, at most 64; hit: blocks of the prompt cached at each.
+int tw_router_kv(const TwRouterSpec *spec, TwRouter *router, TwStream stream, uint32_t cell, int count,
+                 const double *cost, const int32_t *hit);
+// The choice of scored.
 int tw_router_scored(const bool *off, int count, const TwRouterSignal *signal, const int32_t *hit, int32_t blocks,
                      int64_t kv_blocks);

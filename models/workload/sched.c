@@ -114,15 +114,16 @@ static void choose_by_steps(const TwStepSource *source, const TwStepLimits *limi
                             TwStepChoice *choice)
 {
     Asked asked = {.source = source, .batch = b};
-    choice->full_w = asked_power(&asked, TW_LEVELS - 1);
+    choice->full_w = choice->drawn_w = asked_power(&asked, TW_LEVELS - 1);
     choice->level = limits->level;
-    choice->capped = asked_power(&asked, limits->level) > limits->cap_w;
+    if (limits->level < TW_LEVELS - 1) choice->drawn_w = asked_power(&asked, limits->level);
+    choice->capped = choice->drawn_w > limits->cap_w;
     if (choice->capped) {
         int level = tw_level_search(asked_power, &asked, limits->level, limits->guess, limits->cap_w);
         // nothing keeps the cap: the lowest
         choice->level = level < 0 ? 0 : level;
+        choice->drawn_w = asked_power(&asked, choice->level);
     }
-    choice->drawn_w = asked_power(&asked, choice->level);
     *step = asked.step;
 }
 

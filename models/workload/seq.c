@@ -182,26 +182,28 @@ TwPrefix tw_engine_prefix(const TwEngine *e, TwReplica *r, const TwPrefixWatch *
     return (TwPrefix){&e->prefix, &r->prefix, part(r, e->node), part(r, e->table), watch};
 }
 
-static TwRuns runs_of(const TwEngine *e, const TwRow *at, const TwCold *cold)
+static TwRuns runs_of(const TwEngine *e, const TwRow *at, const TwContent *content)
 {
     uint64_t own = tw_content_mix((uint64_t)at->arrival_ns, (uint64_t)at->id << 1 | 1) | 1;
-    return tw_runs(&cold->content, e->spec.list, own, at->input, at->output);
+    return tw_runs(content, e->spec.list, own, at->input, at->output);
 }
 
 TwRuns tw_engine_runs(const TwEngine *e, TwReplica *r, uint32_t row)
 {
     const TwCold *cold = &cold_of(e, r)[row];
     if (cold->run_count > 0) return (TwRuns){.made = cold->run, .made_count = cold->run_count};
-    return runs_of(e, rows_of(e, r) + row, cold);
+    return runs_of(e, rows_of(e, r) + row, content_of(e, r) + row);
 }
 
-void tw_seq_keep_runs(const TwEngine *e, TwReplica *r, uint32_t row)
+void tw_seq_keep_runs(const TwEngine *e, TwReplica *r, uint32_t row, const TwContent *content)
 {
     TwCold *cold = &cold_of(e, r)[row];
     cold->run_count = 0;
-    if (!e->spec.prefix_cache || cold->content.list) return;
-    TwRuns runs = runs_of(e, rows_of(e, r) + row, cold);
-    while (tw_runs_next(&runs, &cold->run[cold->run_count])) cold->run_count++;
+    cold->shares = content->count > 0;
+    if (!e->spec.prefix_cache || content->list) return;
+    TwRuns runs = runs_of(e, rows_of(e, r) + row, content);
+    TwPrefix prefix = tw_engine_prefix(e, r, NULL);
+    while (tw_runs_next(&runs, &cold->run[cold->run_count])) tw_prefix_fetch(&prefix, &cold->run[cold->run_count++]);
 }
 
 // What the cache forgets goes to the tiers below, and everybody who watches is told.
@@ -404,7 +406,9 @@ void tw_seq_lose(const TwEngine *e, TwReplica *r, uint32_t row, int64_t computed
     TwRow *at = rows_of(e, r) + row;
     TwEngineCounts *n = &r->counts;
     if (computed > at->seen) at->seen = (int32_t)computed;
-    if (log && log->lost && log->lost(log->context, at, e->keeps ? cold_of(e, r) + row : NULL, tw_ns_of(r->time))) {
+    const TwContent *content = e->keeps_content ? content_of(e, r) + row : NULL;
+    if (log && log->lost &&
+        log->lost(log->context, at, e->keeps ? cold_of(e, r) + row : NULL, content, tw_ns_of(r->time))) {
         int64_t input = at->seen < at->input ? at->input - at->seen : 0;
         int64_t output = at->output - produced_of(at->input, at->seen);
         n->moved++;
@@ -703,7 +707,7 @@ void tw_seq_chunk_done(const TwEngine *e, TwReplica *r, uint32_t row, const TwEn
         return;
     }
     // nobody finds the contents of one who has none in common with others
-    if (e->spec.prefix_cache && cold_of(e, r)[row].content.count > 0) publish(e, r, row, goal, log);
+    if (e->spec.prefix_cache && cold_of(e, r)[row].shares) publish(e, r, row, goal, log);
     if (at->hand_over) {
         list_remove(e, r, row);
         at->seen = goal;
@@ -711,7 +715,7 @@ void tw_seq_chunk_done(const TwEngine *e, TwReplica *r, uint32_t row, const TwEn
         n->moved_output += at->output - produced;
         n->output_pending -= at->output - produced;
         r->handed++;
-        log->handed(log->context, row, at, cold_of(e, r) + row, tw_ns_of(r->time));
+        log->handed(log->context, row, at, cold_of(e, r) + row, content_of(e, r) + row, tw_ns_of(r->time));
         return;
     }
     at->base = goal - r->iteration;

@@ -256,6 +256,7 @@ bool tw_workload_create(TwWorkload **out, const TwWorkloadSpec *spec, TwLayout *
     p->services = tw_layout_add(layout, several ? cells * TW_SERVICES : 0, sizeof(TwServiceCounts));
     p->tenants = tw_layout_add(layout, several ? cells * TW_TENANTS : 0, sizeof(TwServiceCounts));
     p->signals = tw_layout_add(layout, n, sizeof(TwRouterSignal));
+    p->costs = tw_layout_add(layout, n, sizeof(double));
     p->seen_signals = tw_layout_add(layout, n, sizeof(TwRouterSignal));
     p->seen_load = tw_layout_add(layout, n, sizeof(int32_t));
     p->out_ns = tw_layout_add(layout, n, sizeof(int64_t));
@@ -302,6 +303,7 @@ void tw_workload_start(const TwWorkload *workload, void *block)
             ((int32_t *)tw_at(block, p->load))[i] = ((int32_t *)tw_at(block, p->seen_load))[i] = 0;
             ((TwRouterSignal *)tw_at(block, p->signals))[i] = (TwRouterSignal){0};
             ((TwRouterSignal *)tw_at(block, p->seen_signals))[i] = (TwRouterSignal){0};
+            tw_f64(block, p->costs)[i] = 0.0;
             tw_i64(block, p->out_ns)[i] = tw_i64(block, p->in_ns)[i] = 0;
             ((bool *)tw_at(block, p->off))[i] = false;
             tw_f64(block, p->joules)[i] = tw_f64(block, p->tokens)[i] = 0.0;

@@ -71,6 +71,7 @@ struct TwWorkloadPlant {
     TwSlot moves, held, index;             // see Cell
     TwSlot services, tenants;              // [cell] counts of each class, of each tenant
     TwSlot next_ns, load, off, signals;    // [replica] copies for the router
+    TwSlot costs;                          // [replica] of kv_aware, before the prompt
     TwSlot seen_load, seen_signals;        // as the router saw them last
     TwSlot out_ns, in_ns;                  // [replica] when its link is free, each way
     TwSlot joules, tokens;                 // [replica] of the window
