@@ -3,14 +3,12 @@
 //     (I - g J) k1 = f(y0);  (I - g J) k2 = f(y0 + h k1) - 2 k1;  y1 = y0 + h (1.5 k1 + 0.5 k2);  g = (1 - 1/sqrt 2) h
 //
 // Verwer, Spee, Blom, Hundsdorfer, SIAM J. Sci. Comput. 20 (1999): two stages, one factorisation, second order for
-// any J. Elimination: throttle into chip; chip, air and coolant into plate; manifold from coolant; the racks' sum into
+// any J. A chip's first stage overshoots after a load step, and leakage is convex: the second stage reads leakage at a
+// share of that move and goes on by the slope of J, which keeps the order and takes the excess out of the energy.
+// Elimination: throttle into chip; chip, air and coolant into plate; manifold from coolant; the racks' sum into
 // return; control and return into supply; then back. Meters use the same derivatives as J, so heat closes to rounding.
-// loops over lanes become vectors only where comparisons and roots may be computed for lanes that then drop them;
-// no result depends on it
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC optimize("no-trapping-math", "no-math-errno")
-#endif
-
+// Loops over lanes become vectors only where roots and comparisons may be computed for lanes that then drop them, hence
+// -fno-math-errno and -fno-trapping-math for this file (CMakeLists.txt); no result depends on it.
 #include "models/thermal/controller.h"
 #include "models/thermal/lane_math.h"
 #include "models/thermal/network.h"
@@ -35,7 +33,7 @@ static const double gamma_ros2 = 0.29289321881345254;    // 1 - 1/sqrt(2)
 // Factors of one place, the unknowns eliminated into a + B dTs, and the first stage.
 typedef struct Place {
     TwLane chip_d, chip_b, air_d, air_b, cool_d, cool_p, cool_s, plate_d, plate_b, cool_b, man_d, man_b;
-    TwLane clock_d, clock_s, leak_w_k, full_w, flow_cool, flow_plate, flow_man, film_w_k;
+    TwLane clock_d, clock_s, leak_w_k, leak_full_w_k, full_w, flow_cool, flow_plate, flow_man, film_w_k;
     TwLane a[RACK_STATES], k1[RACK_STATES];
 } Place;
 
@@ -54,9 +52,9 @@ INLINE TwExchange exchange(const TwCduLanes *p, const TwCduInput *in, int l, dou
     TwExchange x;
     double u = p->kp[l] * (supply - in->set_degc[l]) + integral;
     double y = tw_saturate(u, p->valve_min[l], &x.slope);
-    bool stuck = in->stuck[l] > 0.0;
-    y = stuck ? in->held[l] : y;
-    x.slope = stuck ? 0.0 : x.slope;
+    int64_t stuck = in->stuck[l] > 0.0;
+    y = lane_pick(stuck, in->held[l], y);
+    x.slope = lane_pick(stuck, 0.0, x.slope);
     x.opening = y;
 
     // installed characteristic and its slope
@@ -75,23 +73,23 @@ INLINE TwExchange exchange(const TwCduLanes *p, const TwCduInput *in, int l, dou
     double i1 = 1.0 / (s1 * p->plant_rate_w_k[l]), i2 = 1.0 / (s2 * p->rate_w_k[l]);
 
     // E is symmetric: write it with the larger reciprocal first, so that the exponential never overflows
-    bool first = i1 > i2;
-    double ia = first ? i1 : i2, ib = first ? i2 : i1;
+    int64_t first = i1 > i2;
+    double ia = lane_pick(first, i1, i2), ib = lane_pick(first, i2, i1);
     double gap = ua * (ia - ib);
     double decay = lane_exp(lane_most(-gap, -700.0));
     double d = 1.0 / lane_most(ia - decay * ib, 1e-300);
     double balanced = 1.0 / (1.0 + 0.5 * ua * (ia + ib));
-    bool near = gap < 1e-4;
+    int64_t near = gap < 1e-4;
     double e = (1.0 - decay) * d;
     double by_decay = -d + e * d * ib;
     double by_ua = -by_decay * decay * (ia - ib);
     double by_ia = -by_decay * decay * ua - e * d;
     double by_ib = by_decay * decay * ua + e * d * decay;
-    e = near ? ua * balanced : e;
-    by_ua = near ? balanced * balanced : by_ua;
-    by_ia = near ? -0.5 * ua * ua * balanced * balanced : by_ia;
-    by_ib = near ? by_ia : by_ib;
-    double by_i1 = first ? by_ia : by_ib, by_i2 = first ? by_ib : by_ia;
+    e = lane_pick(near, ua * balanced, e);
+    by_ua = lane_pick(near, balanced * balanced, by_ua);
+    by_ia = lane_pick(near, -0.5 * ua * ua * balanced * balanced, by_ia);
+    by_ib = lane_pick(near, by_ia, by_ib);
+    double by_i1 = lane_pick(first, by_ia, by_ib), by_i2 = lane_pick(first, by_ib, by_ia);
 
     double ua2n = ua * ua * p->film_exponent[l];
     double by_s1 = by_ua * ua2n * film1 / s1 - by_i1 * i1 / s1;
@@ -119,19 +117,21 @@ INLINE double reciprocal_lam(double n)
 // Rates of a rack in lane l, and what its derivatives need.
 typedef struct RackNow {
     double f[RACK_STATES];
-    double film_w_k, film_slope, outlet, full_w, leak_w_k, clock_slope, chip_w, sink_k, rate_w_k;
+    double film_w_k, film_slope, outlet, full_w, leak_w_k, leak_full_w_k, clock_slope, chip_w, sink_k, rate_w_k;
 } RackNow;
 
 INLINE RackNow rack_now(const TwRackLanes *p, const TwRackInput *in, int l, double chip, double plate, double coolant,
-                        double manifold, double air, double clock, double inlet, double sink, double n, double per_lam)
+                        double manifold, double air, double clock, double inlet, double sink, double n, double per_lam,
+                        double leak_degc, double beyond_w)
 {
     RackNow r;
-    double leak = exp_bound((chip - p->leakage_degc[l]) * p->per_leakage_k[l], LEAKAGE_BOUND);
+    double leak = exp_bound((leak_degc - p->leakage_degc[l]) * p->per_leakage_k[l], LEAKAGE_BOUND);
     double hot = exp_bound((chip - p->slowdown_degc[l]) * p->per_width_k[l], 50.0);
     double cool = 1.0 / (1.0 + hot);
-    r.full_w = in->chip_w[l] * (p->steady_fraction[l] + p->leakage_fraction[l] * leak);
+    r.full_w = in->chip_w[l] * (p->steady_fraction[l] + p->leakage_fraction[l] * leak) + beyond_w;
     r.chip_w = r.full_w * clock;
-    r.leak_w_k = in->chip_w[l] * clock * p->leakage_fraction[l] * leak * p->per_leakage_k[l];
+    r.leak_full_w_k = in->chip_w[l] * p->leakage_fraction[l] * leak * p->per_leakage_k[l];
+    r.leak_w_k = clock * r.leak_full_w_k;
     r.clock_slope = -(1.0 - p->clock_min[l]) * hot * cool * cool * p->per_width_k[l];
 
     // film against flow, with its floor
@@ -156,6 +156,13 @@ INLINE RackNow rack_now(const TwRackLanes *p, const TwRackInput *in, int l, doub
     return r;
 }
 
+// Share of the first stage's move at which the second reads leakage; create.c says why and where settle comes from.
+INLINE double stage_share(double per_settle_s, double h)
+{
+    double u = per_settle_s * h;
+    return (STAGE_SHARE_SHORT + u * STAGE_SHARE_LONG) / (1.0 + u);
+}
+
 INLINE double flow_rate(const TwCduLanes *p, const TwCduInput *in, int l, double n, double *slope)
 {
     double on = in->on[l], off = 1.0 - on;
@@ -174,6 +181,7 @@ INLINE void factor(const TwRackLanes *p, const RackNow *r, Place *w, int l, doub
     w->clock_s[l] = s;
     w->full_w[l] = r->full_w;
     w->leak_w_k[l] = r->leak_w_k;
+    w->leak_full_w_k[l] = r->leak_full_w_k;
     w->film_w_k[l] = film;
 
     double chip_d = 1.0 / (1.0 - g * p->per_chip[l] * (r->leak_w_k - gcp + r->full_w * s * q));
@@ -326,7 +334,7 @@ WIDTHS void tw_group_step(const TwGroup *group, double *restrict y, const TwRack
         for (int l = 0; l < LANES; l++) {
             double sink = room0 + p->door[l] * (plant0 - room0), n = base[FLOW][l], lam = c.per_lam[l];
             RackNow r = rack_now(p, pin, l, Y(k, CHIP), Y(k, PLATE), Y(k, COOLANT), Y(k, MANIFOLD), Y(k, AIR),
-                                 Y(k, CLOCK), in0[l], sink, n, lam);
+                                 Y(k, CLOCK), in0[l], sink, n, lam, Y(k, CHIP), 0.0);
             factor(p, &r, w, l, g, Y(k, PLATE), Y(k, COOLANT), Y(k, MANIFOLD), in0[l], lam);
             forward(p, w, l, g, r.f, dn[l], r.rate_w_k, lam);
             c.sum_a[l] += r.rate_w_k * w->a[MANIFOLD][l];
@@ -400,7 +408,11 @@ WIDTHS void tw_group_step(const TwGroup *group, double *restrict y, const TwRack
             double coolant = Y(k, COOLANT) + h * d[COOLANT], manifold = Y(k, MANIFOLD) + h * d[MANIFOLD];
             double airt = Y(k, AIR) + h * d[AIR], clock = Y(k, CLOCK) + h * d[CLOCK];
             double sink1 = room1 + p->door[l] * (plant1 - room1);
-            RackNow r = rack_now(p, pin, l, chip, plate, coolant, manifold, airt, clock, in2[l], sink1, n2[l], lam2[l]);
+            // leakage at a stage temperature that does not overshoot; what lies beyond it by the slope of J
+            double share = stage_share(p->per_settle_s[l], h);
+            double hot = Y(k, CHIP) + share * h * d[CHIP];
+            RackNow r = rack_now(p, pin, l, chip, plate, coolant, manifold, airt, clock, in2[l], sink1, n2[l], lam2[l],
+                                 hot, w->leak_full_w_k[l] * (chip - hot));
 #define SECOND(s) b[s] = r.f[s] - 2.0 * d[s];
             EACH_RACK_STATE(SECOND)
 #undef SECOND
@@ -487,7 +499,7 @@ void tw_group_rate(const TwGroup *group, const double *y, const TwRackInput *in,
             const TwRackLanes *p = &group->rack[k];
             double sink = room_degc + p->door[l] * (plant_degc - room_degc);
             RackNow r = rack_now(p, &in[k], l, Y(k, CHIP), Y(k, PLATE), Y(k, COOLANT), Y(k, MANIFOLD), Y(k, AIR),
-                                 Y(k, CLOCK), inlet, sink, n, lam);
+                                 Y(k, CLOCK), inlet, sink, n, lam, Y(k, CHIP), 0.0);
             for (int s = 0; s < RACK_STATES; s++)
                 rate[((size_t)k * RACK_STATES + (size_t)s) * LANES + (size_t)l] = r.f[s];
             chip_w[k][l] = r.chip_w;

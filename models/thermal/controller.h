@@ -4,21 +4,22 @@
 // sigmoid would make anti-windup fight the integral and leave an offset.
 #pragma once
 
+// max(x, 0) with a parabola over +-0.02; slope in [0, 1]
+static inline double tw_corner(double x, double *slope)
+{
+    const double w = 0.02;
+    double t = x + w;
+    t = t > 0.0 ? t : 0.0;
+    t = t < 2.0 * w ? t : 2.0 * w;
+    double above = x - w;
+    *slope = t / (2.0 * w);
+    return t * t / (4.0 * w) + (above > 0.0 ? above : 0.0);
+}
+
 static inline double tw_saturate(double u, double least, double *slope)
 {
-    // corner at `least` and at 1: y = least + (u - least + w)^2/(4 w) within +-w
-    const double w = 0.02;
-    double low = u - least, high = u - 1.0;
-    double corner_low = (low + w) * (low + w) / (4.0 * w), corner_high = (high - w) * (high - w) / (4.0 * w);
-    double y = u, d = 1.0;
-    y = low < w ? least + corner_low : y;
-    d = low < w ? (low + w) / (2.0 * w) : d;
-    y = high > -w ? 1.0 - corner_high : y;
-    d = high > -w ? -(high - w) / (2.0 * w) : d;
-    y = low < -w ? least : y;
-    d = low < -w ? 0.0 : d;
-    y = high > w ? 1.0 : y;
-    d = high > w ? 0.0 : d;
-    *slope = d;
+    double low, high;
+    double y = least + tw_corner(u - least, &low) - tw_corner(u - 1.0, &high);
+    *slope = low - high;
     return y;
 }

@@ -66,5 +66,12 @@ static inline double lane_log(double x)
     return e * 0.69314718055994531 + 2.0 * s * p;
 }
 
+// a where the condition holds, else b: by bits, since a compiler that sees branches makes no vectors of the loop
+static inline double lane_pick(int64_t condition, double a, double b)
+{
+    int64_t mask = -condition;
+    return lane_double((lane_bits(a) & mask) | (lane_bits(b) & ~mask));
+}
+
 static inline double lane_least(double a, double b) { return a < b ? a : b; }
 static inline double lane_most(double a, double b) { return a > b ? a : b; }

@@ -25,6 +25,10 @@ enum { HEADER_SUPPLY, HEADER_RETURN, TANK, COOLER, FAN, PRIMARY, ROOM, ROOM_FAN,
 // leakage grows no further than e to this: 150 degC by default, where any chip has shut down
 #define LEAKAGE_BOUND 2.5
 
+// share of a stage's move where leakage is read: very short steps, sqrt(2/3), and very long ones, sqrt(2) gamma
+#define STAGE_SHARE_SHORT 0.81649658092772603
+#define STAGE_SHARE_LONG  0.41421356237309505
+
 typedef double TwLane[LANES];
 
 // One rack in each lane, scaled to its power; reciprocal capacities.
@@ -33,6 +37,7 @@ typedef struct TwRackLanes {
     TwLane chip_plate_w_k, film_w_k, film_min_w_k, film_fraction, plate_air_w_k, air_sink_w_k, rate_w_k, door;
     TwLane steady_fraction, leakage_fraction, leakage_degc, per_leakage_k;
     TwLane slowdown_degc, per_width_k, clock_min, per_throttle_s;
+    TwLane per_settle_s;    // how soon a chip's stage falls short of a straight line, see create.c
 } TwRackLanes;
 
 typedef struct TwCduLanes {

@@ -1,7 +1,7 @@
 // The block solve against a dense one, its order in time, and one rack without flow against closed forms.
+#include "models/thermal/net1.h"
 #include "models/thermal/network.h"
 #include "tests/check.h"
-#include "models/thermal/net1.h"
 
 #include <stdint.h>
 
@@ -56,6 +56,25 @@ static void rates(const Case *c, const double *y, double *f)
     TwLane chip[RACKS];
     TwGroupMeter m;
     tw_group_rate(&c->group, y, c->in, c->cdu, 30.0, 27.0, 1.0, f, chip, &m);
+}
+
+static double leaks_w(const TwRackLanes *p, const TwRackInput *in, double chip_degc)
+{
+    double x = (chip_degc - p->leakage_degc[0]) * p->per_leakage_k[0];
+    return in->chip_w[0] * p->leakage_fraction[0] * exp(fmin(fmax(x, -LEAKAGE_BOUND), LEAKAGE_BOUND));
+}
+
+// the second stage reads leakage at a share of the first one's move, and goes on by the slope at the start
+static void read_leakage_short(const Case *c, const double *y, const double *stage, double h, double *f)
+{
+    for (int k = 0; k < RACKS; k++) {
+        const TwRackLanes *p = &c->group.rack[k];
+        double from = y[at(k * RACK_STATES + CHIP, 0)], to = stage[at(k * RACK_STATES + CHIP, 0)];
+        double u = h * p->per_settle_s[0], share = (STAGE_SHARE_SHORT + u * STAGE_SHARE_LONG) / (1.0 + u);
+        double hot = from + share * (to - from), slope = leaks_w(p, &c->in[k], from) * p->per_leakage_k[0];
+        double other = leaks_w(p, &c->in[k], hot) + slope * (to - hot) - leaks_w(p, &c->in[k], to);
+        f[at(k * RACK_STATES + CHIP, 0)] += other * stage[at(k * RACK_STATES + CLOCK, 0)] * p->per_chip[0];
+    }
 }
 
 // T38: one ROS2 step by elimination and by dense LU with a differenced Jacobian, random admissible states; both use
@@ -122,6 +141,7 @@ static void block_solve_is_dense_solve(void)
         memcpy(up, y, sizeof y);
         for (int i = 0; i < SIZE; i++) up[at(i, 0)] += h * k1[i];
         rates(&c, up, g);
+        read_leakage_short(&c, y, up, h, g);
         for (int i = 0; i < SIZE; i++) {
             k2[i] = g[at(i, 0)] - 2.0 * k1[i];
             for (int q = 0; q < SIZE; q++) a[i * SIZE + q] = (i == q) - gh * j[i * SIZE + q];

@@ -1,16 +1,17 @@
 // T42, the random-load test: every rack a new level every 10 s, both integrators over the same inputs.
+#include "models/thermal/net1.h"
 #include "models/thermal/network.h"
 #include "sim/random.h"
 #include "tests/check.h"
-#include "models/thermal/net1.h"
 
 enum { CDUS = 16, WINDOWS = 60 };
 
-static Net1 *build(bool cvode)
+static Net1 *build(bool cvode, double step_s)
 {
     Net1 *n = net1_rows(CDUS);
     TwStream s = tw_stream(5, "flows");
     n->spec.cvode = cvode;
+    n->spec.step_max_s = step_s;
     for (int i = 0; i < n->spec.rack_count; i++)
         n->racks[i].flow_kg_s *= 0.97 + 0.06 * tw_random(s, (uint64_t)i, 0, TW_PURPOSE_DESIGN);
     if (!net1_build(n)) exit(1);
@@ -33,9 +34,10 @@ static void load(Net1 *n, int window)
     }
 }
 
-int main(void)
+// heat_within: of the energy taken in, both integrators
+static void agree(double step_s, double heat_within)
 {
-    Net1 *fast = build(false), *exact = build(true);
+    Net1 *fast = build(false, step_s), *exact = build(true, step_s);
     TwError error = {0};
     load(fast, 0);
     load(exact, 0);
@@ -59,14 +61,20 @@ int main(void)
         in_fast += fast->out.heat_in_j;
         in_exact += exact->out.heat_in_j;
     }
-    printf("largest difference: chips %.4f K, loops %.4f K, heat %.1e; conservation %.1e\n", chip, loops,
-           fabs(in_fast / in_exact - 1.0), worst);
+    printf("%g s steps, largest difference: chips %.4f K, loops %.4f K, heat %.1e; conservation %.1e\n", step_s, chip,
+           loops, fabs(in_fast / in_exact - 1.0), worst);
     CHECK(chip <= 0.1);
     CHECK(loops <= 0.02);
-    // leakage is convex in temperature: two stages over a 5 s step read 0.03 % too much of it after load changes
-    CHECK_NEAR(in_fast, in_exact, 5e-4);
+    CHECK_NEAR(in_fast, in_exact, heat_within);
     CHECK(worst <= 1e-12);    // T39
     net1_destroy(fast);
     net1_destroy(exact);
+}
+
+int main(void)
+{
+    // what is left is of third order in the move of a chip; the stage's overshoot alone gave 3e-4 and 7e-6
+    agree(5.0, 2e-5);
+    agree(1.0, 1e-6);
     return check_failures != 0;
 }
