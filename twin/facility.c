@@ -155,12 +155,19 @@ static const TwChild cooling_children[] = {
 };
 static const TwKind cooling_kind = {"cooling", NULL, NULL, 0, cooling_children, TW_COUNT(cooling_children)};
 
-static const char *const rule_words[] = {"max_min", "none", NULL};
+static const char *const rule_words[] = {"max_min", "bands", "none", NULL};
 static const TwField capping_fields[] = {
     WORD(TwCappingRow, rule, "max_min", rule_words, "how watts are shared when a limit binds"),
     REAL(TwCappingRow, floor_w, "W", 0, 1e8, "0", "least a rack is granted"),
     REAL(TwCappingRow, interval_s, "s", 0.001, 3600, "1", "least time between allocations"),
     REAL(TwCappingRow, margin_fraction, "1", 0, 0.5, "0.01", "kept below the grant for leakage and meter error"),
+    REAL(TwCappingRow, cap_fraction, "1", 0.01, 2, "0.99", "bands: of a limit; above it the controller caps"),
+    REAL(TwCappingRow, target_fraction, "1", 0.01, 2, "0.95", "bands: what it caps to"),
+    REAL(TwCappingRow, uncap_fraction, "1", 0, 2, "0.9", "bands: below it the controller lets go"),
+    REAL(TwCappingRow, meter_s, "s", 0.1, 3600, "3", "bands: between two samples of a meter"),
+    REAL(TwCappingRow, delay_s, "s", 0, 3600, "1", "bands: from a sample to its reading at the controller"),
+    REAL(TwCappingRow, actuation_s, "s", 0, 3600, "1", "bands: from a decision to the racks"),
+    REAL(TwCappingRow, meter_error_fraction, "1", 0, 0.2, "0", "bands: largest constant error of a meter"),
 };
 static const TwKind capping_kind = {"capping", NULL, capping_fields, TW_COUNT(capping_fields), NULL, 0};
 

@@ -66,8 +66,10 @@ typedef struct TwRackRow {
 } TwRackRow;
 
 typedef struct TwCappingRow {
-    const char *rule;    // "max_min", "none"
+    const char *rule;    // "max_min", "bands", "none"
     double floor_w, interval_s, margin_fraction;
+    double cap_fraction, target_fraction, uncap_fraction;    // bands of every limit
+    double meter_s, delay_s, actuation_s, meter_error_fraction;
 } TwCappingRow;
 
 // What a rack does between the return of its power and the first request.

@@ -1,4 +1,5 @@
 #include "twin/plant.h"
+#include "twin/capping.h"
 
 #include "models/operations/grid.h"
 #include "models/thermal/cdu.h"
@@ -525,10 +526,13 @@ static bool compile(TwPlant *plant, const TwPlantInput *input, TwShelf *shelf, T
 
     bool good = compile_thermal(plant, &thermal, &layout, errors);
     good = good && compile_power(plant, &thermal, power, &layout, errors);
+    plant->power_bytes = layout.bytes;
     good = tw_compile_workload(plant, input, &layout, errors) && good;
     if (!good) return false;
     check_limits(plant, errors);
     gather_replicas(plant);
+    tw_capping_compile(plant, errors);
+    if (tw_errors_count(errors)) return false;
     bool sound = tw_failures_compile(plant, errors);
     sound = tw_jobs_compile(plant, &layout, errors) && sound;
     if (!tw_accounts_compile(plant, input->path, errors) || !sound) return false;
@@ -553,6 +557,7 @@ static bool compile(TwPlant *plant, const TwPlantInput *input, TwShelf *shelf, T
     plant->slot.out = tw_layout_add(&layout, elements, 1);
     plant->slot.dips = tw_layout_add(&layout, elements, sizeof(TwDips));
     plant->slot.latched = tw_layout_add(&layout, elements, 1);
+    tw_capping_layout(plant, &layout);
     tw_story_layout(plant, &layout);
     tw_waves_layout(plant, &layout);
     tw_failures_layout(plant, &layout);

@@ -184,7 +184,8 @@ typedef struct TwPlant {
     TwFailurePlan failures;
     TwFabricPlan fabric;
     TwAccountsPlan accounts;
-    double rack_scale;    // of run.rack_scale
+    double rack_scale;           // of run.rack_scale
+    const double *meter_bias;    // [element] under capping in bands
     TwRunRow run;
     double exchange_s;
     char start[32];
@@ -223,14 +224,16 @@ typedef struct TwPlant {
     TwRecordPlan record;
     TwEventQueue queue;    // what is to come, scripted and injected
     size_t state_bytes;
+    size_t power_bytes;    // of a block that holds the power model's state
     struct {
         TwSlot meters, grant_w, extra_ratio, clock_fraction, rack_on, rack_w, device_demand_w, load_on, load_w;
         TwSlot binding_s, target_w, loading_peak, held_by;
-        TwSlot serving;    // [rack] energised and its replicas loaded
-        TwSlot out;        // [element] how many reasons keep it out of service
-        TwSlot dips;       // [element] TwDips of a store
-        TwSlot latched;    // [element]
-        TwSlot uptime;     // twin/uptime.h
+        TwSlot serving;                        // [rack] energised and its replicas loaded
+        TwSlot out;                            // [element] how many reasons keep it out of service
+        TwSlot dips;                           // [element] TwDips of a store
+        TwSlot latched;                        // [element]
+        TwSlot band, band_held, band_entry;    // [element] twin/capping.h
+        TwSlot uptime;                         // twin/uptime.h
         TwStorySlots story;
     } slot;    // the twin's own arrays
 } TwPlant;

@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-static const TwCurve breaker = {.kind = TW_TRIP_EI, .tms = 1.0, .instant = INFINITY};
+static const TwTripCurve breaker = {.kind = TW_TRIP_EI, .tms = 1.0, .instant = INFINITY};
 
 bool tw_rides(double voltage, double for_s)
 {

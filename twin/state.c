@@ -5,6 +5,7 @@
 #include "models/operations/grid.h"
 #include "sim/version.h"
 #include "twin/accounts.h"
+#include "twin/capping.h"
 #include "twin/couple.h"
 #include "twin/fabric.h"
 #include "twin/failures.h"
@@ -593,6 +594,8 @@ static int64_t window_end(const TwState *state, int64_t now_ns, int64_t whole_ns
         if (capped_ns < end_ns) end_ns = capped_ns;
         break;
     }
+    int64_t metered_ns = tw_capping_next_ns(plant, now_ns);
+    if (metered_ns < end_ns) end_ns = metered_ns;
     double horizon_s = tw_power_horizon_s(plant->power, state->block);
     if (horizon_s < (double)(end_ns - now_ns) * 1e-9) {
         int64_t ns = (int64_t)ceil(horizon_s * 1e9);
@@ -627,10 +630,12 @@ bool tw_state_advance(TwState *state, double until_s, TwRecord *record, const vo
         int64_t end_ns = window_end(state, m->time_ns, whole_ns);
         double window_s = (double)(end_ns - m->time_ns) * 1e-9;
         ramp_limits(state, window_s);
+        if (tw_capping_decide(plant, state->block, m->time_ns)) m->next_grant_ns = m->time_ns;
         if (!tw_couple(plant, state->block, &state->scratch, m->time_ns, end_ns, error)) return false;
         if (plant->wave_count > 0)
             tw_waves_run(plant, state->block, (double)end_ns * 1e-9 - window_s, (double)end_ns * 1e-9);
         judge_targets(state, window_s);
+        tw_capping_sample(plant, state->block, state->scratch.window.element_w, m->time_ns);
         tw_series_fill(plant, &state->scratch);
         if (record && !write_window(state, record, error)) return false;
     }

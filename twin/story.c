@@ -153,6 +153,11 @@ void tw_story_cost(const TwPlant *plant, void *block, int entry, int count, doub
     tw_story_entries(plant, block)[entry].watts = watts;
 }
 
+int tw_story_overload(const TwPlant *plant, const void *block, int element)
+{
+    return ((const int32_t *)tw_at_const(block, plant->slot.story.overload))[element];
+}
+
 int tw_story_open(const TwPlant *plant, const void *block, TwHappening kind, int target)
 {
     for (int i = tw_story_count(plant, block) - 1; i >= 0; i--) {

@@ -112,6 +112,9 @@ void tw_story_note(const TwPlant *plant, void *block, int entry);
 // Fills in what a dip turned out to do: stores that transferred, W that left the grid.
 void tw_story_cost(const TwPlant *plant, void *block, int entry, int count, double watts);
 
+// The entry of an overload of this element that is not over; -1: none.
+int tw_story_overload(const TwPlant *plant, const void *block, int element);
+
 // The last entry of this kind about this target (-1: any); -1: none. For the end of something that began.
 int tw_story_open(const TwPlant *plant, const void *block, TwHappening kind, int target);
 

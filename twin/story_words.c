@@ -232,7 +232,7 @@ void tw_story_text(const TwPlant *plant, const TwEntry *e, char *text, size_t si
         snprintf(text, size, "no rack slowed by temperature any more, after %.4g s", e->value);
         break;
     case TW_HAPPENED_CAPPED:
-        snprintf(text, size, "%d %s held back under %s", all, racks, name);
+        snprintf(text, size, "racks under %s capped to %.4g kW", name, kw);
         break;
     case TW_HAPPENED_CAPPED_END:
         snprintf(text, size, "racks under %s free again", name);

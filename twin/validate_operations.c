@@ -3,6 +3,7 @@
 #include "models/operations/grid.h"
 #include "models/operations/money.h"
 #include "models/operations/reliability.h"
+#include "models/power/bands.h"
 #include "models/power/power.h"
 #include "models/workload/training.h"
 #include "sim/data.h"
@@ -274,8 +275,10 @@ static bool panels(TwValidation *v)
                               tw_ride_trip_s(panel_w / 500e3), NAN, TW_SHOWN, 0.0, "IEC 60255");
     }
     // O13: capping reacts within ten seconds of an overload of a half
-    tw_validation_row(v, "O13", "cap reaction 10 s at 1.5 on EI: travel of the breaker", "1", tw_ride_travel(1.5, 10.0),
-                      0.15625, TW_RELATIVE, 1e-9, CLOSED_FORM);
+    const TwBandRule bands = {0.99, 0.95, 0.9, 3.0, 5.0, 2.0};
+    const TwTripCurve ei = {.kind = TW_TRIP_EI, .tms = 1.0, .instant = INFINITY};
+    tw_validation_row(v, "O13", "cap reaction 10 s at 1.5 on EI: travel of the breaker", "1",
+                      tw_band_travel(&bands, &ei, 1.5), 0.15625, TW_RELATIVE, 1e-9, CLOSED_FORM);
     return true;
 }
 

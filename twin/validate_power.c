@@ -489,7 +489,7 @@ static void protection(TwValidation *v)
     static const double at_2[] = {10.0290, 13.5, 26.6667, 120.0}, at_10[] = {2.9706, 1.5, 0.8081, 13.3333};
     static const char iec[] = "IEC 60255 curves";
     for (int k = 0; k < 4; k++) {
-        TwCurve c = {.kind = (TwTrip)(TW_TRIP_SI + k), .tms = 1.0, .instant = INFINITY};
+        TwTripCurve c = {.kind = (TwTrip)(TW_TRIP_SI + k), .tms = 1.0, .instant = INFINITY};
         exact(v, "P32", "SI, VI, EI, LI at twice the pickup", "s", tw_curve_time_s(&c, 2.0), at_2[k], 1e-4, iec);
         exact(v, "P32", "at ten times", "s", tw_curve_time_s(&c, 10.0), at_10[k], 1e-4, iec);
     }
@@ -503,12 +503,12 @@ static void protection(TwValidation *v)
     exact(v, "P33", "EI: 13.3333 s at 2, then 5: trips after", "s", tw_power_horizon_s(b.power, b.block), 1.66667, 1e-4,
           iec);
     drop(&b);
-    TwCurve thermal = {.kind = TW_TRIP_THERMAL, .tau_s = 600.0, .instant = INFINITY};
+    TwTripCurve thermal = {.kind = TW_TRIP_THERMAL, .tau_s = 600.0, .instant = INFINITY};
     exact(v, "P34", "thermal, 600 s, at 1.5 from cold", "s", tw_curve_time_s(&thermal, 1.5), 352.672, 1e-4, derived);
     thermal.tau_s = 1800.0;
     exact(v, "P34", "thermal, 1800 s, at 1.3 from 0.49", "s", tw_curve_left_s(&thermal, 0.49, 1.3), 996.093, 1e-4,
           derived);
-    TwCurve ups = {.kind = TW_TRIP_TABLE, .instant = INFINITY, .count = 2, .m = {1.25, 1.5}, .t_s = {600.0, 60.0}};
+    TwTripCurve ups = {.kind = TW_TRIP_TABLE, .instant = INFINITY, .count = 2, .m = {1.25, 1.5}, .t_s = {600.0, 60.0}};
     exact(v, "P35", "UPS curve at 1.35", "s", tw_curve_time_s(&ups, 1.35), 227.004, 1e-4, "Galaxy VXL 990-55111");
     exact(v, "P35", "300 s at 1.25, then 1.5: left", "s",
           tw_curve_left_s(&ups, tw_curve_travel(&ups, 0.0, 1.25, 300.0), 1.5), 30.0, 1e-4, derived);

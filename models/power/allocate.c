@@ -19,9 +19,9 @@ typedef struct Fill {
     void *block;
     const unsigned char *mode;
     const int32_t *source;
-    const double *limit_w, *load_w, *law_w, *cord_w, *supply_w, *cap_w;
+    const double *load_w, *law_w, *cord_w, *supply_w, *cap_w;
     // [element]
-    double *out_w, *in_w, *slope, *level;
+    double *out_w, *in_w, *slope, *level, *limit_w;
     int *link_of;    // number among the active links, -1: cannot bind
     // [rack]
     double *grant, *up, *leaf;    // granted before, largest increment, sum handed to the sweep
@@ -47,7 +47,7 @@ static void *cut(unsigned char **at, size_t count, size_t size)
 size_t tw_power_work_bytes(int elements, int racks, int crossings)
 {
     size_t n = (size_t)elements, r = (size_t)racks, x = (size_t)crossings;
-    return 5 * rounded(n * sizeof(double)) + rounded(n * sizeof(int)) + 6 * rounded(r * sizeof(double)) +
+    return 6 * rounded(n * sizeof(double)) + rounded(n * sizeof(int)) + 6 * rounded(r * sizeof(double)) +
            rounded(r * sizeof(int)) + rounded((r + 1) * sizeof(int)) + rounded(x * sizeof(int)) +
            rounded(x * sizeof(double)) + rounded((size_t)tw_share_scratch(racks, elements, crossings));
 }
@@ -60,13 +60,12 @@ static Fill carve(const TwPowerPlant *p, void *block, const double *load_w)
               .block = block,
               .mode = tw_at(block, p->mode),
               .source = tw_at(block, p->source),
-              .limit_w = tw_f64(block, p->limit_w),
               .load_w = load_w,
               .law_w = tw_law_w(p, block),
               .cord_w = tw_f64(block, p->cord_w),
               .supply_w = tw_f64(block, p->supply_w)};
-    double **element[] = {&f.out_w, &f.in_w, &f.slope, &f.level, &f.capacity};
-    for (size_t k = 0; k < 5; k++) *element[k] = cut(&at, n, sizeof(double));
+    double **element[] = {&f.out_w, &f.in_w, &f.slope, &f.level, &f.capacity, &f.limit_w};
+    for (size_t k = 0; k < 6; k++) *element[k] = cut(&at, n, sizeof(double));
     f.link_of = cut(&at, n, sizeof(int));
     double **rack[] = {&f.grant, &f.up, &f.leaf, &f.rate, &f.bound, &f.penalty};
     for (size_t k = 0; k < 6; k++) *rack[k] = cut(&at, r, sizeof(double));
@@ -75,6 +74,8 @@ static Fill carve(const TwPowerPlant *p, void *block, const double *load_w)
     f.link = cut(&at, x, sizeof(int));
     f.use = cut(&at, x, sizeof(double));
     f.scratch = at;
+    const double *limit_w = tw_f64(block, p->limit_w), *own_w = tw_f64(block, p->grant_limit_w);
+    for (int e = 0; e < p->count; e++) f.limit_w[e] = isnan(own_w[e]) ? limit_w[e] : own_w[e];
     assert(at <= (unsigned char *)tw_at(block, p->work) + p->work_bytes);
     return f;
 }

@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-static double inverse_time(const TwCurve *c, double m)
+static double inverse_time(const TwTripCurve *c, double m)
 {
     static const struct {
         double k, alpha;
@@ -14,7 +14,7 @@ static double inverse_time(const TwCurve *c, double m)
 }
 
 // Straight in log M and log t; the first time holds nowhere below the first M, the last one for ever above.
-static double table(const TwCurve *c, double m)
+static double table(const TwTripCurve *c, double m)
 {
     if (m < c->m[0]) return INFINITY;
     int k = 1;
@@ -24,7 +24,7 @@ static double table(const TwCurve *c, double m)
     return c->t_s[k - 1] * pow(c->t_s[k] / c->t_s[k - 1], x);
 }
 
-double tw_curve_time_s(const TwCurve *c, double m)
+double tw_curve_time_s(const TwTripCurve *c, double m)
 {
     if (c->kind == TW_TRIP_NONE) return INFINITY;
     if (m >= c->instant) return 0.0;
@@ -33,7 +33,7 @@ double tw_curve_time_s(const TwCurve *c, double m)
     return c->kind == TW_TRIP_TABLE ? table(c, m) : inverse_time(c, m);
 }
 
-double tw_curve_travel(const TwCurve *c, double travel, double m, double span_s)
+double tw_curve_travel(const TwTripCurve *c, double travel, double m, double span_s)
 {
     if (c->kind == TW_TRIP_NONE) return 0.0;
     if (m >= c->instant) return 1.0;
@@ -45,7 +45,7 @@ double tw_curve_travel(const TwCurve *c, double travel, double m, double span_s)
     return c->reset_s > 0.0 ? fmax(travel - span_s / c->reset_s, 0.0) : 0.0;
 }
 
-double tw_curve_left_s(const TwCurve *c, double travel, double m)
+double tw_curve_left_s(const TwTripCurve *c, double travel, double m)
 {
     if (c->kind == TW_TRIP_NONE) return INFINITY;
     if (travel >= 1.0 || m >= c->instant) return 0.0;

@@ -19,7 +19,7 @@ typedef enum TwTrip {
 
 enum { TW_CURVE_POINTS = 8 };
 
-typedef struct TwCurve {
+typedef struct TwTripCurve {
     TwTrip kind;
     double tms;        // time multiplier of an inverse-time curve
     double tau_s;      // thermal
@@ -27,14 +27,14 @@ typedef struct TwCurve {
     double reset_s;    // time from full travel to none below the pickup; 0: at once
     int count;         // of the table
     double m[TW_CURVE_POINTS], t_s[TW_CURVE_POINTS];
-} TwCurve;
+} TwTripCurve;
 
 // Time to trip from no travel (thermal: cold) at a constant M; INFINITY: never.
-double tw_curve_time_s(const TwCurve *curve, double m);
+double tw_curve_time_s(const TwTripCurve *curve, double m);
 
 // Travel after span_s at M, and the time until it reaches 1 (INFINITY: never).
-double tw_curve_travel(const TwCurve *curve, double travel, double m, double span_s);
-double tw_curve_left_s(const TwCurve *curve, double travel, double m);
+double tw_curve_travel(const TwTripCurve *curve, double travel, double m, double span_s);
+double tw_curve_left_s(const TwTripCurve *curve, double travel, double m);
 
 // Whether equipment rides through a voltage (pu of nominal) that lasts span_s: corners (voltage, longest time), the
 // lowest voltage first. The default corners are those of the ITIC curve: 0 % for 20 ms, 70 % for 0.5 s, 90 % for ever.

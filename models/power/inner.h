@@ -51,7 +51,7 @@ typedef struct TwPowerPlant {
     const double *module_w, *hold_s;
     const bool *eco;
     const double *eco_b;                               // loss in eco and bypass mode, over the output
-    const TwCurve *curve;                              // protection or overload
+    const TwTripCurve *curve;                          // protection or overload
     const double *pickup_w;                            // of the curve
     const double *volt, *r_ohm, *x_ohm, *vkr, *vkx;    // of its output, NaN: none given; series impedance
     const int *child_start, *child;                    // who may hang on an element, over both sources
@@ -71,6 +71,7 @@ typedef struct TwPowerPlant {
     TwSlot source, order;                       // int32_t [element]; order begins with what is energised
     TwSlot topology;                            // TwTopology
     TwSlot target_w, limit_w, energy_j;         // [element] limit as set; as it holds now
+    TwSlot grant_limit_w;                       // [element] for the allocation; NaN: limit_w
     TwSlot drain_w, charge_in_w;                // [element] out of the cells; taken to charge
     TwSlot supply_w;                            // [element] what a store takes from its supply, charging apart
     TwSlot out_w, in_w;                         // [element] of the law, as last settled

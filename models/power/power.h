@@ -17,6 +17,7 @@
 // Left out here: voltage and reactive power (flow.h), harmonics, waveforms below a window (wave.h).
 #pragma once
 
+#include "models/power/curve.h"
 #include "sim/block.h"
 #include "sim/config.h"
 
@@ -183,6 +184,13 @@ int tw_power_allocate(const TwPower *power, void *block, const double *demand_w,
 // Limit in force at an element: its rating, or a lower load target, at once. Who sets targets keeps to ramp_w_s.
 void tw_power_set_limit(const TwPower *power, void *block, int element, double limit_w);
 double tw_power_limit_w(const TwPower *power, const void *block, int element);
+
+// The limit that the allocation keeps to at an element in place of the one in force; INFINITY: none, NaN: that one.
+void tw_power_set_grant_limit(const TwPower *power, void *block, int element, double limit_w);
+
+// Protection of an element: its curve, and the load from which it counts. False: it has none.
+
+bool tw_power_curve(const TwPower *power, int element, TwTripCurve *curve, double *pickup_w);
 
 // Parts a store from its supply, or joins it again: it then carries what hangs below by itself. No effect on others.
 void tw_power_set_apart(const TwPower *power, void *block, int element, bool apart);

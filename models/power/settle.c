@@ -424,6 +424,7 @@ void tw_power_start(const TwPower *power, void *block)
     memset(tw_at(block, p->phase), 0, (size_t)p->count);
     for (int e = 0; e < p->count; e++) {
         tw_f64(block, p->limit_w)[e] = tw_f64(block, p->target_w)[e] = p->rating_w[e];
+        tw_f64(block, p->grant_limit_w)[e] = NAN;
         tw_f64(block, p->energy_j)[e] = p->hold_j[e];
         tw_f64(block, p->meter_in_j)[e] = tw_f64(block, p->meter_loss_j)[e] = tw_f64(block, p->fuel_j)[e] = 0.0;
         tw_f64(block, p->timer_s)[e] = INFINITY;
@@ -470,6 +471,20 @@ void tw_power_set_limit(const TwPower *power, void *block, int element, double l
     int e = p->at[element];
     tw_f64(block, p->target_w)[e] = tw_f64(block, p->limit_w)[e] = fmin(limit_w, p->rating_w[e]);
     instant(p, block);
+}
+
+void tw_power_set_grant_limit(const TwPower *power, void *block, int element, double limit_w)
+{
+    tw_f64(block, power->inner->grant_limit_w)[power->inner->at[element]] = limit_w;
+}
+
+bool tw_power_curve(const TwPower *power, int element, TwTripCurve *curve, double *pickup_w)
+{
+    const TwPowerPlant *p = power->inner;
+    int e = p->at[element];
+    *curve = p->curve[e];
+    *pickup_w = p->pickup_w[e];
+    return p->curve[e].kind != TW_TRIP_NONE;
 }
 
 double tw_power_limit_w(const TwPower *power, const void *block, int element)

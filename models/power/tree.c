@@ -315,12 +315,12 @@ typedef struct Arrays {
     double *rating_w, *rated_w, *a, *b, *c, *full_j, *least_j, *eta, *charge_w, *discharge_w, *shave_w, *grid_ramp;
     double *walk_in_s, *transfer_s, *retransfer_s, *start_s, *cool_s, *block_s, *accept, *fuel_share, *tank_j;
     double *module_w, *hold_s, *eco_b, *pickup_w, *hold_j, *volt, *r_ohm, *x_ohm, *vkr, *vkx;
-    TwCurve *curve;
+    TwTripCurve *curve;
 } Arrays;
 
 static Arrays arrays_of(TwArena *arena, int n)
 {
-    Arrays a = {.accept = TW_TAKE(arena, TW_CURVE_POINTS * n, double), .curve = TW_TAKE(arena, n, TwCurve)};
+    Arrays a = {.accept = TW_TAKE(arena, TW_CURVE_POINTS * n, double), .curve = TW_TAKE(arena, n, TwTripCurve)};
     int **ints[] = {&a.parent, &a.second, &a.block_count, &a.modules, &a.module_spare};
     for (size_t k = 0; k < sizeof ints / sizeof *ints; k++) *ints[k] = TW_TAKE(arena, n, int);
     bool **bools[] = {&a.feed, &a.outdoor, &a.generator, &a.attached, &a.forms_grid, &a.eco, &a.ups};
@@ -337,13 +337,13 @@ static Arrays arrays_of(TwArena *arena, int n)
 
 static double or_else(double value, double otherwise) { return value > 0.0 ? value : otherwise; }
 
-static TwCurve curve_of(const TwElementRow *row)
+static TwTripCurve curve_of(const TwElementRow *row)
 {
     static const char *const words[] = {"none", "si", "vi", "ei", "li", "thermal", "table"};
-    TwCurve curve = {.tms = or_else(row->trip_tms, 1.0),
-                     .tau_s = or_else(row->trip_tau_s, 600.0),
-                     .instant = row->trip_instant >= 1.0 ? row->trip_instant : INFINITY,
-                     .reset_s = row->trip_reset_s};
+    TwTripCurve curve = {.tms = or_else(row->trip_tms, 1.0),
+                         .tau_s = or_else(row->trip_tau_s, 600.0),
+                         .instant = row->trip_instant >= 1.0 ? row->trip_instant : INFINITY,
+                         .reset_s = row->trip_reset_s};
     for (int k = 0; row->trip && k < 7; k++)
         if (strcmp(row->trip, words[k]) == 0) curve.kind = (TwTrip)k;
     for (; curve.count < row->trip_m.count && curve.count < TW_CURVE_POINTS; curve.count++) {
@@ -426,10 +426,11 @@ static void lay_out(TwPowerPlant *p, TwLayout *layout)
     for (size_t k = 0; k < sizeof small / sizeof *small; k++) *small[k] = tw_layout_add(layout, n, 1);
     TwSlot *whole[] = {&p->source, &p->order, &p->on_modules, &p->live_modules};
     for (size_t k = 0; k < sizeof whole / sizeof *whole; k++) *whole[k] = tw_layout_add(layout, n, sizeof(int32_t));
-    TwSlot *slots[] = {&p->target_w, &p->limit_w,    &p->energy_j,     &p->drain_w,    &p->charge_in_w, &p->supply_w,
-                       &p->out_w,    &p->in_w,       &p->timer_s,      &p->running_s,  &p->travel,      &p->walk,
-                       &p->grid_w,   &p->aim_w,      &p->cap_w,        &p->law_w,      &p->available_w, &p->given_w,
-                       &p->fuel_j,   &p->meter_in_j, &p->meter_loss_j, &p->hold_left_s};
+    TwSlot *slots[] = {&p->grant_limit_w, &p->target_w,     &p->limit_w,     &p->energy_j, &p->drain_w,
+                       &p->charge_in_w,   &p->supply_w,     &p->out_w,       &p->in_w,     &p->timer_s,
+                       &p->running_s,     &p->travel,       &p->walk,        &p->grid_w,   &p->aim_w,
+                       &p->cap_w,         &p->law_w,        &p->available_w, &p->given_w,  &p->fuel_j,
+                       &p->meter_in_j,    &p->meter_loss_j, &p->hold_left_s};
     for (size_t k = 0; k < sizeof slots / sizeof *slots; k++) *slots[k] = tw_layout_add(layout, n, f64);
     p->topology = tw_layout_add(layout, 1, sizeof(TwTopology));
     p->meter = tw_layout_add(layout, 1, sizeof(TwPowerMeter));

@@ -331,12 +331,12 @@ static void curves(void)
 {
     static const double at_2[] = {10.0290, 13.5, 26.6667, 120.0}, at_10[] = {2.9706, 1.5, 0.8081, 13.3333};
     for (int k = 0; k < 4; k++) {
-        TwCurve c = {.kind = (TwTrip)(TW_TRIP_SI + k), .tms = 1.0, .instant = INFINITY};
+        TwTripCurve c = {.kind = (TwTrip)(TW_TRIP_SI + k), .tms = 1.0, .instant = INFINITY};
         CHECK_NEAR(tw_curve_time_s(&c, 2.0), at_2[k], 1e-4);
         CHECK_NEAR(tw_curve_time_s(&c, 10.0), at_10[k], 1e-4);
         CHECK(tw_curve_time_s(&c, 1.0) == INFINITY);
     }
-    TwCurve thermal = {.kind = TW_TRIP_THERMAL, .tau_s = 600.0, .instant = INFINITY};
+    TwTripCurve thermal = {.kind = TW_TRIP_THERMAL, .tau_s = 600.0, .instant = INFINITY};
     CHECK_NEAR(tw_curve_time_s(&thermal, 1.5), 352.672, 1e-4);
     thermal.tau_s = 1800.0;
     CHECK_NEAR(tw_curve_left_s(&thermal, 0.49, 1.3), 996.093, 1e-4);
@@ -344,7 +344,7 @@ static void curves(void)
     double travel = 0.49, time_s = 0.0;
     for (; travel < 1.0; time_s += 0.01) travel = tw_curve_travel(&thermal, travel, 1.3, 0.01);
     CHECK_NEAR(time_s, 996.093, 2e-5);
-    TwCurve ups = {.kind = TW_TRIP_TABLE, .instant = INFINITY, .count = 2, .m = {1.25, 1.5}, .t_s = {600.0, 60.0}};
+    TwTripCurve ups = {.kind = TW_TRIP_TABLE, .instant = INFINITY, .count = 2, .m = {1.25, 1.5}, .t_s = {600.0, 60.0}};
     CHECK_NEAR(tw_curve_time_s(&ups, 1.35), 227.004, 1e-4);
     TwRideThrough itic = tw_ride_through_itic();
     CHECK(tw_ride_through_rides(&itic, 0.0, 0.015) && !tw_ride_through_rides(&itic, 0.0, 0.025));
