@@ -170,7 +170,7 @@ static void measure(bool json, const char *name, const TwStepSource *source, int
 
     double clock = 1.0, cap = cap_w * replicas, joules, demand, tokens, kv;
     bool on = true;
-    const TwWorkloadIn in = {&clock, &cap, &on, NULL, NULL};
+    const TwWorkloadIn in = {&clock, &cap, &on, NULL, NULL, NULL};
     const TwWorkloadOut out = {&joules, &demand, &tokens, &kv};
     TwWorkloadOut window = out;
     int64_t now = 0, second = 1000000000;

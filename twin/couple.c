@@ -332,7 +332,7 @@ bool tw_couple(const TwPlant *plant, void *block, TwScratch *s, int64_t from_ns,
     tw_workload_advance(
         plant->workload, block,
         &(TwWorkloadIn){clock, s->cap_w, tw_at_const(block, plant->slot.serving),
-                        tw_at_const(block, plant->failures.replica_down), tw_jobs_closed(plant, block)},
+                        tw_at_const(block, plant->failures.replica_down), tw_jobs_closed(plant, block), NULL},
         from_ns, until_ns,
         &(TwWorkloadOut){s->device_j, tw_f64(block, plant->slot.device_demand_w), s->tokens, w->kv_fraction});
     tw_jobs_run(plant, block, s->job_share, from_s, until_s, s->job_above_w);

@@ -201,7 +201,7 @@ static void run_to(Run *run, int64_t from_ns, int64_t to_ns)
 {
     double clock = 1.0, joules, watts, tokens, kv;
     bool on = true;
-    const TwWorkloadIn in = {&clock, &run->cap_w, &on, NULL, NULL};
+    const TwWorkloadIn in = {&clock, &run->cap_w, &on, NULL, NULL, NULL};
     TwWorkloadOut out = {&joules, &watts, &tokens, &kv};
     tw_workload_advance(run->workload, run->block, &in, from_ns, to_ns, &out);
 }

@@ -267,11 +267,9 @@ static void hosts_of(const TwGraph *g, const double *used, TwRemains *r)
     }
 }
 
-bool tw_network_remains(const TwGraph *g, const TwLoss *losses, int count, TwPathRule routing, TwRemains *r,
-                        double *used, TwError *error)
+bool tw_network_up(const TwGraph *g, const TwLoss *losses, int count, double *up, TwError *error)
 {
     static const char *const names[] = {"leaf", "spine", "core", "rail", "plane"};
-    *r = (TwRemains){0};
     for (int i = 0; i < count; i++) {
         int choices = tw_loss_choices(g, losses[i].kind);
         if (losses[i].index >= 0 && losses[i].index < choices && losses[i].plane >= 0 && losses[i].plane < g->planes)
@@ -280,17 +278,30 @@ bool tw_network_remains(const TwGraph *g, const TwLoss *losses, int count, TwPat
                        names[losses[i].kind], losses[i].index, losses[i].plane, choices, g->planes);
     }
     TwArena *arena = tw_arena_create();
+    int *link = TW_TAKE(arena, g->plane_links, int);
+    for (int l = 0; l < g->link_count; l++) up[l] = 1.0;
+    for (int i = 0; i < count; i++) lose(g, &losses[i], link, up);
+    tw_arena_destroy(arena);
+    return true;
+}
+
+bool tw_network_remains(const TwGraph *g, const TwLoss *losses, int count, TwPathRule routing, TwRemains *r,
+                        double *used, TwError *error)
+{
+    *r = (TwRemains){0};
+    TwArena *arena = tw_arena_create();
     int flows = AWAY * g->endpoints, room = tw_graph_crossings(g, TW_ECMP);
     double *up = TW_TAKE(arena, g->link_count, double);
     double *capacity = TW_TAKE(arena, g->link_count + groups_of(g).count, double);
     double *sum = TW_TAKE(arena, g->link_count, double), *side = TW_TAKE(arena, 2 * g->leaves + 2, double);
-    int *link = TW_TAKE(arena, g->plane_links, int);
+    if (!tw_network_up(g, losses, count, up, error)) {
+        tw_arena_destroy(arena);
+        return false;
+    }
     Flows f = {.start = TW_TAKE(arena, flows + 1, int), .link = TW_TAKE(arena, (size_t)flows * (size_t)room, int)};
     f.use = TW_TAKE(arena, (size_t)flows * (size_t)room, double);
     f.load = TW_TAKE(arena, g->link_count, double);
     f.rate = TW_TAKE(arena, flows + 1, double);
-    for (int l = 0; l < g->link_count; l++) up[l] = 1.0;
-    for (int i = 0; i < count; i++) lose(g, &losses[i], link, up);
     Groups groups = groups_of(g);
     bool whole = routing != TW_SPRAY;    // link by link
     int links = whole ? g->link_count : groups.count;

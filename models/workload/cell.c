@@ -268,18 +268,23 @@ static bool move_add(Work *w, const Move *move)
     return true;
 }
 
-// Takes the earliest; the first of those at one time.
-static Move move_take(Work *w)
+// The earliest; the first of those at one time.
+static Move *move_due(const Work *w)
 {
-    CellState *s = w->state;
     Move *moves = moves_of(w);
     int best = 0;
-    for (int k = 1; k < s->moves; k++)
+    for (int k = 1; k < w->state->moves; k++)
         if (moves[k].at_ns < moves[best].at_ns ||
             (moves[k].at_ns == moves[best].at_ns && moves[k].order < moves[best].order))
             best = k;
-    Move taken = moves[best];
-    moves[best] = moves[--s->moves];
+    return &moves[best];
+}
+
+static Move move_take(Work *w)
+{
+    CellState *s = w->state;
+    Move *moves = moves_of(w), *due = move_due(w), taken = *due;
+    *due = moves[--s->moves];
     s->next_ns = INT64_MAX;
     for (int k = 0; k < s->moves; k++)
         if (moves[k].at_ns < s->next_ns) s->next_ns = moves[k].at_ns;
@@ -304,47 +309,71 @@ static TwRequest request_of(const TwRow *row, const TwCold *cold, const TwConten
     return request;
 }
 
-// A prompt is computed: its KV goes to a decode replica over the links of both, which take one transfer at a time.
+// --- the wire
+// --------------------------------------------------------------------------------------------------------------
+
+static const TwReplicaLink *links_now(const Work *w)
+{
+    return (const TwReplicaLink *)tw_at_const(w->block, w->plant->link) + w->cell->replica_begin;
+}
+
+// Something on the wire, or the wire, is not what it was.
+static void share_wire(Work *w, int64_t now_ns)
+{
+    w->state->next_ns = tw_wire_share(moves_of(w), w->state->moves, links_now(w), w->cell->replica_count, now_ns);
+}
+
+static TwReach reach_of(const Work *w, int from, int to)
+{
+    const TwHandOver *h = &w->pool->hand_over;
+    int first = w->cell->replica_begin - w->pool->replica_begin;
+    if (to < 0 || !h->domain) return TW_REACH_LEAF;
+    if (h->domain[first + from] == h->domain[first + to]) return TW_REACH_DOMAIN;
+    return h->group[first + from] == h->group[first + to] ? TW_REACH_LEAF : TW_REACH_FABRIC;
+}
+
+// A prompt is computed: its KV goes to a decode replica over the links of both.
 static void handed(void *context, uint32_t row, const TwRow *at, const TwCold *cold, const TwContent *content,
                    int64_t now_ns)
 {
     Work *w = context;
     const Pool *pool = w->pool;
     const TwHandOver *h = &pool->hand_over;
-    int from = w->replica, k = w->cell->replica_begin;
-    Move move = {.request = request_of(at, cold, content),
+    int from = w->replica;
+    Move move = {.at_ns = INT64_MAX,
+                 .begun_ns = now_ns,
+                 .since_ns = now_ns,
+                 .request = request_of(at, cold, content),
                  .coming = {.first_ns = at->first_ns, .seen = at->seen, .kept = at->seen, .moved = true},
                  .from = from,
-                 .row = row};
+                 .row = row,
+                 .wire = true};
     move.to = route(w, &move.request, now_ns, false);
     w->replica = from;
-    int64_t *out = tw_i64(w->block, w->plant->out_ns) + k, *in = tw_i64(w->block, w->plant->in_ns) + k;
     int32_t there = 0;
     if (move.to >= 0 && pool->engine.spec.prefix_cache && content->count > 0)
         there = blocks_at(w, move.to, &move.request,
                           tw_runs(&move.request.content, pool->engine.spec.list, 1, at->input, 0))
                 << pool->engine.prefix.shift;
-    double bytes = h->bytes_per_token * (double)(at->input - there), took_s = bytes / h->bytes_s;
-    int64_t start = now_ns;
-    if (out[from] > start) start = out[from];
-    if (move.to >= 0 && in[move.to] > start) start = in[move.to];
+    move.left = h->bytes_per_token * (double)(at->input - there);
+    move.bytes = llround(move.left);
+    TwReach reach = reach_of(w, from, move.to);
+    move.reach = (uint8_t)reach;
     if (h->layers > 1) {
         // layers go as they are done: all but the last may have gone during the last chunk
         const TwReplica *r = replica_at(w, from);
         double chunk_s = (double)(r->span.next - r->span.grow) / TW_UNITS_PER_NS * 1e-9;
-        double early = 1.0 - 1.0 / h->layers;
-        took_s -= fmin(took_s, chunk_s) * early;
+        double fair = tw_wire_fair(moves_of(w), w->state->moves, links_now(w), from, move.to, reach);
+        move.left -= fmin(move.left, fair * chunk_s) * (1.0 - 1.0 / h->layers);
     }
-    int64_t end = start + llround(took_s * 1e9);
-    out[from] = end;
-    if (move.to >= 0) in[move.to] = end;
-    move.at_ns = end + llround(h->latency_s * 1e9);
-    w->state->transfers++;
-    w->state->transfer_bytes += llround(bytes);
-    w->state->transfer_ns += move.at_ns - now_ns;
+    TwReplicaSent *sent = (TwReplicaSent *)tw_at(w->block, w->plant->sent) + w->cell->replica_begin;
+    sent[from].out[reach] += (double)move.bytes;
+    if (move.to >= 0) sent[move.to].in[reach] += (double)move.bytes;
+    w->state->transfer_bytes += move.bytes;
     bool room = move_add(w, &move);
     assert(room);    // one for each row that prompts are computed in
     (void)room;
+    share_wire(w, now_ns);
 }
 
 // Power is gone: it is tried again where there is some.
@@ -449,6 +478,18 @@ static void place(Work *w, const TwRequest *request, const TwComing *coming)
 // The earliest of the moves has come to its end.
 static void arrive(Work *w)
 {
+    Move *due = move_due(w);
+    if (due->wire) {
+        // the last byte has left: the others share what it leaves, and it arrives after the latency of its way
+        int64_t now_ns = due->at_ns;
+        due->wire = false;
+        due->at_ns += llround(links_now(w)[due->from].latency_s[due->reach] * 1e9);
+        w->state->delivered_bytes += due->bytes;
+        w->state->transfers++;
+        w->state->transfer_ns += due->at_ns - due->begun_ns;
+        share_wire(w, now_ns);
+        return;
+    }
     Move move = move_take(w);
     move.coming.now_ns = move.at_ns;
     if (move.from >= 0) {
@@ -482,19 +523,36 @@ static void fetch_ahead(const Work *w, int k)
 }
 
 // The KV of prompts computed on a replica that has lost power is gone before it left.
-static void forget_moves(const Work *w, int k)
+static void forget_moves(Work *w, int k, int64_t now_ns)
 {
     Move *moves = moves_of(w);
     for (int m = 0; m < w->state->moves; m++) {
         if (moves[m].from != k) continue;
+        if (moves[m].wire) {
+            w->state->lost_bytes += moves[m].bytes;
+            moves[m].wire = false;
+            moves[m].at_ns = now_ns;
+        }
         moves[m].from = -1;
         moves[m].coming.kept = 0;
     }
+    share_wire(w, now_ns);
+}
+
+// The network of the window. What is on the wire goes on at its new rates.
+static void take_links(Work *w, const TwReplicaLink *link, int64_t from_ns)
+{
+    size_t bytes = (size_t)w->cell->replica_count * sizeof *link;
+    TwReplicaLink *mine = (TwReplicaLink *)tw_at(w->block, w->plant->link) + w->cell->replica_begin;
+    if (!link || memcmp(mine, link + w->cell->replica_begin, bytes) == 0) return;
+    memcpy(mine, link + w->cell->replica_begin, bytes);
+    if (w->state->moves > 0) share_wire(w, from_ns);
 }
 
 static void begin_window(Work *w, const TwWorkloadIn *in, int64_t from_ns)
 {
     const Plant *p = w->plant;
+    take_links(w, in->link, from_ns);
     for (int k = 0; k < w->cell->replica_count; k++) {
         fetch_ahead(w, k);
         int i = w->cell->replica_begin + k, rack = p->rack[i];
@@ -502,9 +560,10 @@ static void begin_window(Work *w, const TwWorkloadIn *in, int64_t from_ns)
         double share_w = in->cap_w[rack] / p->rack_replicas[rack];
         bool up = in->energised[rack] && !(in->down && in->down[i]), was_off = r->off;
         w->replica = k;
-        if (w->pool->apart && !(up && share_w > 0.0) && !r->off) forget_moves(w, k);
+        if (w->pool->apart && !(up && share_w > 0.0) && !r->off) forget_moves(w, k, from_ns);
         tw_engine_limit(engine_at(w, k), r, from_ns, share_w, in->clock_fraction[rack], up, &w->log);
-        if (r->off && !was_off && w->pool->apart) forget_moves(w, k);
+        if (in->link) tw_engine_network(engine_at(w, k), r, from_ns, in->link[i].slow);
+        if (r->off && !was_off && w->pool->apart) forget_moves(w, k, from_ns);
         r->peak_w = r->off ? 0.0 : r->busy && r->left > 0 ? r->full_w : engine_at(w, k)->spec.step->idle_w;
         publish(w, k, r);
     }

@@ -538,6 +538,14 @@ void tw_engine_limit(const TwEngine *e, TwReplica *r, int64_t now_ns, double cap
     if (r->busy) shorten(r, now_ns);
 }
 
+void tw_engine_network(const TwEngine *e, TwReplica *r, int64_t now_ns, double slow)
+{
+    if (!e->spec.step->crosses || r->off || slow == (r->slow > 0.0 ? r->slow : 1.0)) return;
+    r->slow = slow;
+    r->limits_changed = true;
+    if (r->busy) shorten(r, now_ns);
+}
+
 void tw_engine_view(const TwEngine *e, const TwReplica *r, int64_t now_ns, TwEngineView *view)
 {
     int64_t m = r->busy ? passed(r, now_ns) : 0, made = r->paused ? 0 : tokens_ahead(e, r, m);

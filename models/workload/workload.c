@@ -259,8 +259,8 @@ bool tw_workload_create(TwWorkload **out, const TwWorkloadSpec *spec, TwLayout *
     p->costs = tw_layout_add(layout, n, sizeof(double));
     p->seen_signals = tw_layout_add(layout, n, sizeof(TwRouterSignal));
     p->seen_load = tw_layout_add(layout, n, sizeof(int32_t));
-    p->out_ns = tw_layout_add(layout, n, sizeof(int64_t));
-    p->in_ns = tw_layout_add(layout, n, sizeof(int64_t));
+    p->link = tw_layout_add(layout, n, sizeof(TwReplicaLink));
+    p->sent = tw_layout_add(layout, n, sizeof(TwReplicaSent));
     p->next_ns = tw_layout_add(layout, n, sizeof(int64_t));
     p->load = tw_layout_add(layout, n, sizeof(int32_t));
     p->off = tw_layout_add(layout, n, sizeof(bool));
@@ -304,7 +304,14 @@ void tw_workload_start(const TwWorkload *workload, void *block)
             ((TwRouterSignal *)tw_at(block, p->signals))[i] = (TwRouterSignal){0};
             ((TwRouterSignal *)tw_at(block, p->seen_signals))[i] = (TwRouterSignal){0};
             tw_f64(block, p->costs)[i] = 0.0;
-            tw_i64(block, p->out_ns)[i] = tw_i64(block, p->in_ns)[i] = 0;
+            ((TwReplicaSent *)tw_at(block, p->sent))[i] = (TwReplicaSent){0};
+            const TwHandOver *h = &p->pools[k].hand_over;
+            TwReplicaLink link = {.slow = 1.0};
+            for (int reach = 0; reach < TW_REACHES; reach++) {
+                link.out_bytes_s[reach] = link.in_bytes_s[reach] = h->bytes_s;
+                link.latency_s[reach] = h->latency_s;
+            }
+            ((TwReplicaLink *)tw_at(block, p->link))[i] = link;
             ((bool *)tw_at(block, p->off))[i] = false;
             tw_f64(block, p->joules)[i] = tw_f64(block, p->tokens)[i] = 0.0;
         }
@@ -405,6 +412,10 @@ void tw_workload_totals(const TwWorkload *workload, const void *block, int pool,
         if (pool >= 0 && p->cells[cell].pool != pool) continue;
         t.transfers += state->transfers;
         t.transfer_bytes += state->transfer_bytes;
+        t.delivered_bytes += state->delivered_bytes;
+        t.lost_bytes += state->lost_bytes;
+        const Move *moves = (const Move *)tw_at_const(block, p->moves) + p->cells[cell].moves_at;
+        for (int k = 0; k < state->moves; k++) t.moving_bytes += moves[k].wire ? moves[k].bytes : 0;
         t.transfer_s += (double)state->transfer_ns * 1e-9;
         t.retried += state->retried;
         const TwRequest *held = (const TwRequest *)tw_at_const(block, p->held) + p->cells[cell].held_at;
@@ -470,6 +481,17 @@ void tw_workload_tenant(const TwWorkload *workload, const void *block, int pool,
 {
     assert(tw_workload_services(workload, pool) > 1 || tw_workload_tenants(workload, pool) > 1);
     add_counts(workload->inner, block, pool, workload->inner->tenants, TW_TENANTS, tenant, counts);
+}
+
+const TwReplicaSent *tw_workload_sent(const TwWorkload *workload, const void *block)
+{
+    return tw_at_const(block, workload->inner->sent);
+}
+
+int64_t tw_workload_computed(const TwWorkload *workload, const void *block, int replica)
+{
+    const TwEngineCounts *n = &replica_const(workload->inner, block, replica)->counts;
+    return n->input_done + n->output_done + n->recomputed;
 }
 
 int tw_workload_services(const TwWorkload *workload, int pool) { return workload->inner->pools[pool].services; }

@@ -29,7 +29,8 @@ typedef struct TwHandOver {
     const struct TwEngineSpec *engine;    // of the replicas that compute prompts; NULL: none do
     const bool *replica_prefill;          // [replica] which those are
     double bytes_per_token;               // of KV, all layers
-    double bytes_s, latency_s;            // of the link of a replica, each way
+    double bytes_s, latency_s;            // of the link of a replica, each way, where no TwReplicaLink says else
+    const int *domain, *group;            // [replica] NVLink domain and leaf group, or NULL: how far two are apart
     int layers;                           // > 1: layers leave as they are done
     int local_tokens;                     // a prompt with fewer left to compute is computed where it is decoded
     int queue_max;                        // so is one that finds so many waiting; 0: no bound
@@ -73,12 +74,28 @@ typedef struct TwWorkload {
     const struct TwWorkloadPlant *inner;
 } TwWorkload;
 
+// How far a transfer goes: inside an NVLink domain, to cards under the same leaves, beyond.
+typedef enum TwReach { TW_REACH_DOMAIN, TW_REACH_LEAF, TW_REACH_FABRIC, TW_REACHES } TwReach;
+
+// What the network gives a replica in a window. Transfers that go on at the same time share it.
+typedef struct TwReplicaLink {
+    double out_bytes_s[TW_REACHES], in_bytes_s[TW_REACHES];
+    double latency_s[TW_REACHES];
+    double slow;    // of the collectives of its steps that leave the domain: bandwidth of the idle network over now's
+} TwReplicaLink;
+
+// Bytes since the start that a replica's transfers between replicas were asked to move, by reach.
+typedef struct TwReplicaSent {
+    double out[TW_REACHES], in[TW_REACHES];
+} TwReplicaSent;
+
 typedef struct TwWorkloadIn {
     const double *clock_fraction;    // [rack] thermal limit, 0 to 1
     const double *cap_w;             // [rack] for all replicas of the rack together; INFINITY: none
     const bool *energised;           // [rack]
     const uint8_t *down;             // [replica] not 0: out of service; NULL: none
     const uint8_t *closed;           // [replica] not 0: takes no new requests, ends what it has; NULL: none
+    const TwReplicaLink *link;       // [replica] NULL: as TwHandOver says, steps as on an idle network
 } TwWorkloadIn;
 
 typedef struct TwWorkloadOut {
@@ -106,8 +123,9 @@ typedef struct TwWorkloadTotals {
     // of `lost` those who gave up; of `rejected` those shed for others; of `waiting` those between replicas
     int64_t cancelled, shed, moving, retried;
     int64_t prompt_tokens_looked_up, prompt_tokens_hit, tier_tokens[3];
-    int64_t transfers, transfer_bytes;    // of KV between replicas
-    double transfer_s;                    // sum of their times
+    // of KV between replicas: those that are through; bytes asked for = delivered + moving + lost with a replica
+    int64_t transfers, transfer_bytes, delivered_bytes, moving_bytes, lost_bytes;
+    double transfer_s;    // sum of the times of those that are through
     int64_t decode_steps, decode_tokens;
 } TwWorkloadTotals;
 
@@ -132,6 +150,10 @@ void tw_workload_service(const TwWorkload *workload, const void *block, int pool
 void tw_workload_tenant(const TwWorkload *workload, const void *block, int pool, int tenant, TwServiceCounts *counts);
 int tw_workload_services(const TwWorkload *workload, int pool);
 int tw_workload_tenants(const TwWorkload *workload, int pool);
+// [replica] what their transfers between replicas asked of the network so far.
+const TwReplicaSent *tw_workload_sent(const TwWorkload *workload, const void *block);
+// Tokens that a replica has computed so far, prompts and outputs.
+int64_t tw_workload_computed(const TwWorkload *workload, const void *block, int replica);
 // Whether a replica has nothing to do: no request runs or waits there.
 bool tw_workload_idle(const TwWorkload *workload, const void *block, int replica);
 // Queue state now, summed: waiting and running requests and KV share of a pool.

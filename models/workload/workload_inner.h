@@ -37,8 +37,13 @@ typedef struct Cell {
 
 // A request on its way between replicas: its KV after a prompt was computed elsewhere, or itself after a loss.
 typedef struct Move {
-    int64_t at_ns;
+    int64_t at_ns;    // of its last byte while it is on the wire, then of its arrival
     uint64_t order;
+    int64_t begun_ns, since_ns;    // on the wire: since it was handed over; since `left` was counted
+    int64_t bytes;
+    double left, rate;    // bytes still to come, B/s
+    bool wire, open;      // open: while rates are shared out
+    uint8_t reach;
     TwRequest request;
     TwComing coming;
     int32_t from, to;    // replicas of the cell; from -1: nothing to free; to -1: any
@@ -52,7 +57,7 @@ typedef struct CellState {
     uint64_t order;
     int32_t moves, held, held_first;    // held: at the router
     int64_t index_used;
-    int64_t transfers, transfer_bytes, retried, overflow;
+    int64_t transfers, transfer_bytes, delivered_bytes, lost_bytes, retried, overflow;
     TwWide transfer_ns;
 } CellState;
 
@@ -73,7 +78,7 @@ struct TwWorkloadPlant {
     TwSlot next_ns, load, off, signals;    // [replica] copies for the router
     TwSlot costs;                          // [replica] of kv_aware, before the prompt
     TwSlot seen_load, seen_signals;        // as the router saw them last
-    TwSlot out_ns, in_ns;                  // [replica] when its link is free, each way
+    TwSlot link, sent;                     // [replica] TwReplicaLink in force, TwReplicaSent
     TwSlot joules, tokens;                 // [replica] of the window
 };
 typedef struct TwWorkloadPlant Plant;
@@ -92,6 +97,12 @@ static inline const TwEngine *engine_of(const Plant *p, const Pool *pool, int i)
 {
     return p->prefill[i] ? &pool->prefill : &pool->engine;
 }
+
+// wire.c: moves on the wire share the links of their replicas, max-min.
+// Counts what has come up to now_ns and sets the rates and ends of all that are on the wire; the earliest of the moves.
+int64_t tw_wire_share(Move *moves, int count, const TwReplicaLink *link, int replicas, int64_t now_ns);
+// Rate that one more between two replicas would get now.
+double tw_wire_fair(const Move *moves, int count, const TwReplicaLink *link, int from, int to, TwReach reach);
 
 // One cell from from_ns to until_ns.
 void tw_cell_advance(const Plant *plant, void *block, int cell, const TwWorkloadIn *in, int64_t from_ns,

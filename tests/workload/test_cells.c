@@ -61,6 +61,7 @@ typedef struct Factory {
     TwLayout layout;
     TwWorkload *workload;
     void *block;
+    const TwReplicaLink *link;
 } Factory;
 
 static void open_factory(Factory *f, const char *router, int threads)
@@ -110,7 +111,7 @@ static void run_factory(Factory *f, int64_t from_ns, int64_t until_ns, bool seco
 {
     double clock[2] = {1.0, 1.0}, cap[2] = {INFINITY, INFINITY}, joules[2], demand[2], tokens[2], kv[2];
     bool on[2] = {true, second_rack};
-    const TwWorkloadIn in = {clock, cap, on, NULL, NULL};
+    const TwWorkloadIn in = {clock, cap, on, NULL, NULL, f->link};
     TwWorkloadOut out = {joules, demand, tokens, kv};
     tw_workload_advance(f->workload, f->block, &in, from_ns, until_ns, &out);
 }
@@ -211,6 +212,8 @@ static void apart_and_again(int threads, uint64_t *checksum)
     TwWorkloadTotals t = check_factory(&f);
     CHECK(t.completed + t.rejected + t.lost == 9000 && t.transfers > 4000 && t.retried > 0 && t.lost == 0);
     CHECK(t.moving == 0);
+    // the ledger of bytes, with what was lost when the power went
+    CHECK(t.transfer_bytes == t.delivered_bytes + t.moving_bytes + t.lost_bytes && t.moving_bytes == 0);
     *checksum = tw_block_checksum(f.block, f.layout.bytes);
     if (threads == 1)
         printf("%lld transfers of %.1f MB and %.3f ms, %lld tried again, %lld rejected\n", (long long)t.transfers,
@@ -233,24 +236,61 @@ static void one_pop(const void *context, void *block, int cell, TwRequest *q)
     *q = ASK(0, 4096, 3, 0);
 }
 
-static void transfer_by_hand(void)
+// `prompts` of them at once; links of `link`, or 50 GB/s for each replica. Mean seconds of a transfer.
+static double transfers(int prompts, const TwReplicaLink *link, const int *domain, const int *group)
 {
-    Factory f = {.traffic = {.most = 0}};
+    Factory f = {.traffic = {.most = 0}, .link = link};
     for (int i = 0; i < REPLICAS; i++) f.prefill[i] = i % 4 == 0;
-    f.apart = (TwEngineSpec){.step = &f.source, .max_tokens = 8192, .max_sequences = 16, .kv_blocks = 600};
+    f.apart = (TwEngineSpec){.step = &f.source, .max_tokens = 16384, .max_sequences = 16, .kv_blocks = 1200};
     f.pool.hand_over = (TwHandOver){.engine = &f.apart,
                                     .replica_prefill = f.prefill,
                                     .bytes_per_token = 131072,
                                     .bytes_s = 50e9,
-                                    .latency_s = 1e-5};
-    jobs_left = 1;
+                                    .latency_s = 1e-5,
+                                    .domain = domain,
+                                    .group = group};
+    jobs_left = prompts;
     f.requests = (TwRequestSource){.peek = one_peek, .pop = one_pop};
     open_factory(&f, "round_robin", 1);
-    run_factory(&f, 0, 60000000000, true);
+    for (int64_t s = 0; s < 60; s++) run_factory(&f, s * 1000000000, (s + 1) * 1000000000, true);
     TwWorkloadTotals t = check_factory(&f);
-    CHECK(t.completed == 1 && t.transfers == 1 && t.output_tokens_done == 3);
-    CHECK_NEAR(t.transfer_s, 0.010747418, 1e-6);
+    CHECK(t.completed == prompts && t.transfers == prompts && t.output_tokens_done == 3 * prompts);
+    CHECK(t.transfer_bytes == t.delivered_bytes && t.transfer_bytes == (int64_t)prompts * 4096 * 131072);
+    double mean_s = t.transfer_s / prompts;
     close_factory(&f);
+    return mean_s;
+}
+
+// Two that leave one replica at once have half its link each; what the network leaves to it stretches both; a way
+// inside the domain, under the same leaves and beyond has its own rate and latency.
+static void transfers_by_hand(void)
+{
+    CHECK_NEAR(transfers(1, NULL, NULL, NULL), 0.010747418, 1e-6);
+    CHECK_NEAR(transfers(2, NULL, NULL, NULL), 2.0 * 0.010737418 + 1e-5, 1e-6);
+    CHECK_NEAR(transfers(3, NULL, NULL, NULL), 3.0 * 0.010737418 + 1e-5, 1e-6);
+
+    TwReplicaLink link[REPLICAS];
+    for (int i = 0; i < REPLICAS; i++)
+        link[i] = (TwReplicaLink){{100e9, 25e9, 10e9}, {100e9, 25e9, 20e9}, {1e-6, 1e-5, 2e-5}, 1.0};
+    int same[REPLICAS] = {0}, apart[REPLICAS];
+    for (int i = 0; i < REPLICAS; i++) apart[i] = i;
+    const double bytes = 4096.0 * 131072.0;
+    CHECK_NEAR(transfers(1, link, same, same), bytes / 100e9 + 1e-6, 1e-6);
+    CHECK_NEAR(transfers(1, link, apart, same), bytes / 25e9 + 1e-5, 1e-6);
+    CHECK_NEAR(transfers(1, link, apart, apart), bytes / 10e9 + 2e-5, 1e-6);
+    // 25 GB/s of cards carry two of 10 GB/s beyond the leaves, but not three
+    CHECK_NEAR(transfers(2, link, apart, apart), bytes / 10e9 + 2e-5, 1e-6);
+    CHECK_NEAR(transfers(3, link, apart, apart), bytes * 3.0 / 25e9 + 2e-5, 1e-6);
+    // no way: they stand until there is one
+    Move stuck[2] = {{.at_ns = INT64_MAX, .from = 0, .to = 1, .left = 10.0, .reach = TW_REACH_LEAF, .wire = true},
+                     {.at_ns = INT64_MAX, .from = 0, .to = 2, .left = 20.0, .reach = TW_REACH_LEAF, .wire = true}};
+    TwReplicaLink dead[3];
+    memset(dead, 0, sizeof dead);
+    CHECK(tw_wire_share(stuck, 2, dead, 3, 0) == INT64_MAX);
+    for (int i = 0; i < 3; i++) dead[i].out_bytes_s[1] = dead[i].in_bytes_s[1] = 10.0;
+    CHECK(tw_wire_share(stuck, 2, dead, 3, 5000000000) == 7000000000);
+    stuck[0].wire = false;
+    CHECK(tw_wire_share(stuck, 2, dead, 3, 7000000000) <= 8000000001 && stuck[1].left == 10.0);
 }
 
 // C6: M/M/4 with one queue: Erlang C(4, 3) = 0.509434, mean wait 0.101887 s.
@@ -310,7 +350,7 @@ static void one_queue_for_four(void)
     jobs = (Jobs){26, 0, REQUESTS, 0.0};
     double clock = 1.0, cap = INFINITY, joules, demand, tokens, kv;
     bool on = true;
-    const TwWorkloadIn in = {&clock, &cap, &on, NULL, NULL};
+    const TwWorkloadIn in = {&clock, &cap, &on, NULL, NULL, NULL};
     TwWorkloadOut out = {&joules, &demand, &tokens, &kv};
     tw_workload_advance(workload, block, &in, 0, 1000000000000000, &out);
     TwSketch e2e;
@@ -332,6 +372,6 @@ int main(void)
     apart_and_again(1, &sum[0]);
     apart_and_again(2, &sum[1]);
     CHECK(sum[0] == sum[1]);
-    transfer_by_hand();
+    transfers_by_hand();
     return check_failures != 0;
 }

@@ -92,7 +92,7 @@ int main(void)
     tw_workload_start(workload, block);
     double clock = 1.0, cap = INFINITY, joules, demand, tokens, kv;
     bool on = true;
-    const TwWorkloadIn in = {&clock, &cap, &on, NULL, NULL};
+    const TwWorkloadIn in = {&clock, &cap, &on, NULL, NULL, NULL};
     TwWorkloadOut out = {&joules, &demand, &tokens, &kv};
     int64_t before = allocations;
     for (int64_t s = 0; from.count < REQUESTS; s++)

@@ -112,7 +112,7 @@ static double mean_time_s(const char *policy, int64_t requests)
 
     double clock = 1.0, cap = INFINITY, joules, demand, tokens, kv;
     bool on = true;
-    const TwWorkloadIn in = {&clock, &cap, &on, NULL, NULL};
+    const TwWorkloadIn in = {&clock, &cap, &on, NULL, NULL, NULL};
     TwWorkloadOut out = {&joules, &demand, &tokens, &kv};
     tw_workload_advance(workload, block, &in, 0, 100000000000000, &out);
     TwSketch e2e;

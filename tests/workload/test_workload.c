@@ -103,7 +103,7 @@ static void open_factory(Factory *f, const char *router, int threads, double gap
         f->cap[rack] = INFINITY;
         f->energised[rack] = true;
     }
-    f->in = (TwWorkloadIn){f->clock, f->cap, f->energised, NULL, NULL};
+    f->in = (TwWorkloadIn){f->clock, f->cap, f->energised, NULL, NULL, NULL};
     f->out = (TwWorkloadOut){f->joules, f->demand, f->tokens, f->kv};
 }
 
