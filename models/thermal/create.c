@@ -343,6 +343,7 @@ static void reserve(TwThermalPlant *plant, TwLayout *layout, int cdus)
     plant->failed = tw_layout_add(layout, (size_t)cdus + 1, sizeof(double));
     plant->cdu_faults = tw_layout_add(layout, ((size_t)cdus + 1) * CDU_FAULTS, sizeof(double));
     plant->plant_modes = tw_layout_add(layout, PLANT_MODES, sizeof(double));
+    plant->group_heat_j = tw_layout_add(layout, 2 * groups, sizeof(double));
     plant->chip_before = tw_layout_add(layout, places, sizeof(TwLane));
     plant->set_points = tw_layout_add(layout, 2 * ((size_t)cdus + 1), sizeof(double));
     plant->out.state_bytes = layout->bytes - before;

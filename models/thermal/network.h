@@ -145,8 +145,8 @@ typedef struct TwThermalPlant {
 
     size_t state_count;    // doubles: groups, then PLANT_STATES
     TwSlot state, good, rack_input, cdu_input, chip_j, meter, step_meter, plant_slope, failed, cdu_faults, plant_modes,
-        chip_before,
-        set_points;    // set_points: [cdu] supply, then [cdu] pump speed
+        chip_before, group_heat_j,    // [group] heat of a window, J; then whether its states are sound
+        set_points;                   // set_points: [cdu] supply, then [cdu] pump speed
     bool cvode;
     TwReference *reference;
 } TwThermalPlant;

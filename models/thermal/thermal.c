@@ -33,46 +33,53 @@ static double *plant_state(const TwThermalPlant *plant, void *block)
     return tw_f64(block, plant->state) + plant->state_count - PLANT_STATES;
 }
 
-// racks' powers and pumps' supply into the lanes
-static void set_inputs(const TwThermalPlant *plant, void *block, const TwThermalIn *in)
+// pumps, valves and faults of a group's CDUs into its lanes
+static void set_cdus(const TwThermalPlant *plant, void *block, const TwThermalIn *in, int g)
 {
-    TwRackInput *racks = tw_at(block, plant->rack_input);
-    TwCduInput *cdus = tw_at(block, plant->cdu_input);
-    const double *failed = tw_f64_const(block, plant->failed);
+    TwCduInput *lane = (TwCduInput *)tw_at(block, plant->cdu_input) + g;
+    const double *failed = tw_f64_const(block, plant->failed), *faults = tw_f64_const(block, plant->cdu_faults);
     int count = plant->out.cdu_count;
     const double *set = tw_f64_const(block, plant->set_points), *speed = set + count + 1;
-    int cdu_groups = plant->group_count - plant->air_group_count;
-
-    const double *faults = tw_f64_const(block, plant->cdu_faults);
-    for (int c = 0; c < count; c++) {
+    for (int l = 0, c = g * LANES; l < LANES && c < count; l++, c++) {
         const double *f = faults + c * CDU_FAULTS;
-        TwCduInput *lane = &cdus[c / LANES];
-        lane->set_degc[c % LANES] = set[c];
-        lane->speed[c % LANES] = speed[c];
-        lane->on[c % LANES] = failed[c] > 0.0 || f[F_ISOLATED] > 0.0 ? 0.0 : in->load_on ? in->load_on[c] : 1.0;
-        lane->stuck[c % LANES] = f[F_STUCK];
-        lane->held[c % LANES] = f[F_HELD];
-        lane->fouled[c % LANES] = f[F_FOUL];
+        lane->set_degc[l] = set[c];
+        lane->speed[l] = speed[c];
+        lane->on[l] = failed[c] > 0.0 || f[F_ISOLATED] > 0.0 ? 0.0 : in->load_on ? in->load_on[c] : 1.0;
+        lane->stuck[l] = f[F_STUCK];
+        lane->held[l] = f[F_HELD];
+        lane->fouled[l] = f[F_FOUL];
         if (f[F_PUMPS_OUT] > 0.0 || f[F_CLOG] > 0.0) {
             const TwCduRow *row = &plant->cdu_row[c];
             double left = tw_pumps_left((int)row->pump_count, (int)f[F_PUMPS_OUT], row->pump_shutoff_fraction,
                                         row->filter_fraction, f[F_CLOG]);
-            lane->speed[c % LANES] *= left;
-            if (left <= 0.0) lane->on[c % LANES] = 0.0;
+            lane->speed[l] *= left;
+            if (left <= 0.0) lane->on[l] = 0.0;
         }
     }
-    int airs = 0;
-    for (int i = 0; i < plant->out.rack_count; i++) {
-        int at = plant->rack_place[i], l = at % LANES;
-        double share = plant->rack_chip_fraction[i];
-        racks[at / LANES].chip_w[l] = share * in->rack_w[i];
-        racks[at / LANES].air_w[l] = (1.0 - share) * in->rack_w[i];
-        if (plant->rack_fan_min[i] > 0.0) {
-            TwCduInput *lane = &cdus[cdu_groups + airs++ / LANES];
-            lane->on[l] = 1.0;
-            lane->speed[l] = fmin(fmax(in->rack_w[i] / plant->rack_peak_w[i], plant->rack_fan_min[i]), 1.0);
-        }
+}
+
+// a group's powers and supplies into its lanes, its meters to zero, its state kept
+static void begin_group(const TwThermalPlant *plant, void *block, const TwThermalIn *in, int g)
+{
+    const TwGroup *group = &plant->groups[g];
+    TwRackInput *racks = (TwRackInput *)tw_at(block, plant->rack_input) + group->place;
+    TwCduInput *lane = (TwCduInput *)tw_at(block, plant->cdu_input) + g;
+    const int *rack = plant->place_rack + group->place * LANES;
+    if (!group->air) set_cdus(plant, block, in, g);
+    for (int at = 0; at < group->racks * LANES; at++) {
+        int i = rack[at], l = at % LANES;
+        if (i < 0) continue;
+        double share = plant->rack_chip_fraction[i], power = in->rack_w[i];
+        racks[at / LANES].chip_w[l] = share * power;
+        racks[at / LANES].air_w[l] = (1.0 - share) * power;
+        if (!group->air) continue;
+        lane->on[l] = 1.0;
+        lane->speed[l] = fmin(fmax(power / plant->rack_peak_w[i], plant->rack_fan_min[i]), 1.0);
     }
+    memset((TwLane *)tw_at(block, plant->chip_j) + group->place, 0, (size_t)group->racks * sizeof(TwLane));
+    memset((TwGroupMeter *)tw_at(block, plant->meter) + g, 0, sizeof(TwGroupMeter));
+    memcpy(tw_f64(block, plant->good) + group->first, tw_f64(block, plant->state) + group->first,
+           tw_group_size(group) * sizeof(double));
 }
 
 static TwPlantInput plant_input(const TwThermalPlant *plant, const void *block, const TwThermalIn *in)
@@ -105,8 +112,20 @@ static void add_meter(TwGroupMeter *sum, const TwGroupMeter *step)
     }
 }
 
+// What a group gives at the end of a window: powers of its racks with extra, in W s; false: a state left all bounds.
+static bool report_group(const TwThermalPlant *plant, const void *block, const TwThermalIn *in, double length_s,
+                         TwThermalOut *out, int g, double *heat_j);
+
+// A window on its way through the steps: the first sets up the groups, the last reports them.
+typedef struct Window {
+    const TwThermalIn *in;
+    TwThermalOut *out;
+    double length_s;
+    bool first, last;
+} Window;
+
 // One step of everything: blocks against the last plant, in parallel; then loop and room with the heat they metered.
-static bool step_all(const TwThermalPlant *plant, void *block, TwPlantInput *in, double room_w, double h,
+static bool step_all(const TwThermalPlant *plant, void *block, const Window *w, TwPlantInput *in, double h,
                      TwPlantRates *meter)
 {
     double *state = tw_f64(block, plant->state), *z = plant_state(plant, block);
@@ -119,13 +138,18 @@ static bool step_all(const TwThermalPlant *plant, void *block, TwPlantInput *in,
                            {z[ROOM], z[ROOM] + h * slope[ROOM]},
                            {z[PRIMARY], fmax(z[PRIMARY] + h * slope[PRIMARY], 0.0)}};
     const int groups = plant->group_count;
+    double *heat_j = tw_f64(block, plant->group_heat_j), *sound = heat_j + groups + 1;
 
     // blocks are handed out as threads come: a core that other work holds up delays one block, not half of them
-#pragma omp parallel for schedule(dynamic, 8) if (groups >= 16)
+#pragma omp parallel for schedule(dynamic, 4) if (groups >= 16)
     for (int g = 0; g < groups; g++) {
         const TwGroup *group = &plant->groups[g];
+        if (w->first) begin_group(plant, block, w->in, g);
         tw_group_step(group, state + group->first, racks + group->place, &cdus[g], &boundary, h, chip_j + group->place,
                       &step[g]);
+        add_meter(&window[g], &step[g]);
+        // racks that breathe room air need the room's end: they are reported after it
+        if (w->last && !group->air) sound[g] = report_group(plant, block, w->in, w->length_s, w->out, g, &heat_j[g]);
     }
 
     // serial, in index order: the same sums for any number of threads
@@ -136,10 +160,9 @@ static bool step_all(const TwThermalPlant *plant, void *block, TwPlantInput *in,
             room_j += step[g].room_j[l];
             rate += step[g].primary_w_k[l];
         }
-        add_meter(&window[g], &step[g]);
     }
     in->heat_w = loop_j / h;
-    in->room_w = room_j / h + room_w;
+    in->room_w = room_j / h + w->in->room_w;
     in->rate_w_k = rate;
 
     double before[PLANT_STATES];
@@ -149,6 +172,45 @@ static bool step_all(const TwThermalPlant *plant, void *block, TwPlantInput *in,
     return true;
 }
 
+static bool report_group(const TwThermalPlant *plant, const void *block, const TwThermalIn *in, double length_s,
+                         TwThermalOut *out, int g, double *heat_j)
+{
+    const TwGroup *group = &plant->groups[g];
+    const TwLane *chip_j = (const TwLane *)tw_at_const(block, plant->chip_j) + group->place;
+    const TwRackInput *racks = (const TwRackInput *)tw_at_const(block, plant->rack_input) + group->place;
+    const double *state = tw_f64_const(block, plant->state), *z = state + plant->state_count - PLANT_STATES;
+    const double *y = state + group->first, *yc = y + (size_t)group->racks * RACK_STATES * LANES;
+    const int *rack = plant->place_rack + group->place * LANES;
+    double sum = 0.0, most = 0.0;
+    for (size_t i = 0; i < tw_group_size(group); i++)
+        most = most > fabs(y[i]) ? most : fabs(y[i]) < 1e3 ? fabs(y[i]) : 1e3;
+    for (int k = 0; k < group->racks; k++) {
+        const TwRackLanes *p = &group->rack[k];
+        const double *s = y + (size_t)k * RACK_STATES * LANES;
+        for (int l = 0; l < LANES; l++) {
+            int i = rack[k * LANES + l];
+            if (i < 0) continue;
+            double extra = chip_j[k][l] - racks[k].chip_w[l] * length_s;
+            sum += in->rack_w[i] * length_s + extra;
+            double inlet = group->air ? z[ROOM] : yc[SUPPLY * LANES + l];
+            double outlet = s[MANIFOLD * LANES + l];
+            if (group->air) {
+                // all the rack's heat over the air that passes
+                double rate = p->rate_w_k[l] * fmax(yc[FLOW * LANES + l], 0.05);
+                outlet += p->air_sink_w_k[l] * (s[AIR * LANES + l] - inlet) / rate;
+            }
+            if (out->rack_extra_j) out->rack_extra_j[i] = extra;
+            if (out->clock_fraction) out->clock_fraction[i] = fmin(s[CLOCK * LANES + l], 1.0);
+            if (out->chip_degc) out->chip_degc[i] = s[CHIP * LANES + l];
+            if (out->supply_degc) out->supply_degc[i] = inlet;
+            if (out->return_degc) out->return_degc[i] = outlet;
+        }
+    }
+    *heat_j = sum;
+    return most < 1e3;
+}
+
+// all states of all groups and of the plant within bounds
 static bool sane(const TwThermalPlant *plant, const void *block, TwError *error)
 {
     const double *state = tw_f64_const(block, plant->state);
@@ -159,45 +221,17 @@ static bool sane(const TwThermalPlant *plant, const void *block, TwError *error)
     return true;
 }
 
-// what the window gave, from meters and the state at its end
+// what the window gave, from meters and the state at its end; racks were reported by report_group
 static void report(const TwThermalPlant *plant, const void *block, const TwThermalIn *in, double length_s,
                    const TwPlantRates *m, const TwPlantInput *p, const TwAmbient *air, TwThermalOut *out)
 {
-    const TwLane *chip_j = tw_at_const(block, plant->chip_j);
     const TwGroupMeter *meter = tw_at_const(block, plant->meter);
-    const TwRackInput *racks = tw_at_const(block, plant->rack_input);
     const TwCduInput *cdus = tw_at_const(block, plant->cdu_input);
     const double *state = tw_f64_const(block, plant->state), *z = state + plant->state_count - PLANT_STATES;
+    const double *group_j = tw_f64_const(block, plant->group_heat_j);
     int cdu_count = plant->out.cdu_count;
     double heat_j = in->room_w * length_s, load_j = 0.0;
-
-    for (int g = 0; g < plant->group_count; g++) {
-        const TwGroup *group = &plant->groups[g];
-        const double *y = state + group->first, *yc = y + (size_t)group->racks * RACK_STATES * LANES;
-        for (int k = 0; k < group->racks; k++) {
-            const TwRackLanes *p = &group->rack[k];
-            const double *s = y + (size_t)k * RACK_STATES * LANES;
-            for (int l = 0; l < LANES; l++) {
-                size_t place = group->place + (size_t)k;
-                int i = plant->place_rack[place * LANES + (size_t)l];
-                if (i < 0) continue;
-                double extra = chip_j[place][l] - racks[place].chip_w[l] * length_s;
-                heat_j += in->rack_w[i] * length_s + extra;
-                double inlet = group->air ? z[ROOM] : yc[SUPPLY * LANES + l];
-                double outlet = s[MANIFOLD * LANES + l];
-                if (group->air) {
-                    // all the rack's heat over the air that passes
-                    double rate = p->rate_w_k[l] * fmax(yc[FLOW * LANES + l], 0.05);
-                    outlet += p->air_sink_w_k[l] * (s[AIR * LANES + l] - inlet) / rate;
-                }
-                if (out->rack_extra_j) out->rack_extra_j[i] = extra;
-                if (out->clock_fraction) out->clock_fraction[i] = fmin(s[CLOCK * LANES + l], 1.0);
-                if (out->chip_degc) out->chip_degc[i] = s[CHIP * LANES + l];
-                if (out->supply_degc) out->supply_degc[i] = inlet;
-                if (out->return_degc) out->return_degc[i] = outlet;
-            }
-        }
-    }
+    for (int g = 0; g < plant->group_count; g++) heat_j += group_j[g];
     for (int c = 0; c < cdu_count; c++) {
         int g = c / LANES, l = c % LANES;
         const TwGroup *group = &plant->groups[g];
@@ -233,10 +267,10 @@ static void report(const TwThermalPlant *plant, const void *block, const TwTherm
     out->load_j = load_j;
 }
 
-static void clear_meters(const TwThermalPlant *plant, void *block)
+// sets up all groups at once
+static void begin_all(const TwThermalPlant *plant, void *block, const TwThermalIn *in)
 {
-    memset(tw_at(block, plant->chip_j), 0, (size_t)plant->place_count * sizeof(TwLane));
-    memset(tw_at(block, plant->meter), 0, (size_t)plant->group_count * sizeof(TwGroupMeter));
+    for (int g = 0; g < plant->group_count; g++) begin_group(plant, block, in, g);
 }
 
 // chips before a step, where somebody wants to know when they pass a limit
@@ -277,10 +311,11 @@ static void find_crossings(const TwThermalPlant *plant, const void *block, doubl
 }
 
 // some CDU's flow is on its way: short steps follow it
-static bool flow_moves(const TwThermalPlant *plant, const void *block)
+static bool flow_moves(const TwThermalPlant *plant, void *block, const TwThermalIn *in)
 {
     const double *state = tw_f64_const(block, plant->state);
     const TwCduInput *cdus = tw_at_const(block, plant->cdu_input);
+    for (int g = 0; g < plant->group_count - plant->air_group_count; g++) set_cdus(plant, block, in, g);
     for (int c = 0; c < plant->out.cdu_count; c++) {
         const TwGroup *group = &plant->groups[c / LANES];
         int l = c % LANES;
@@ -339,19 +374,19 @@ bool tw_thermal_advance(const TwThermal *thermal, void *block, const TwThermalIn
     double length = until_s - from_s;
     if (!(length > 0.0))
         return tw_fail(error, TW_NUMERICAL, "thermal window from %g to %g s is empty", from_s, until_s);
-    double *state = tw_f64(block, plant->state);
-    memcpy(tw_at(block, plant->good), state, plant->state_count * sizeof(double));
+    double *state = tw_f64(block, plant->state), *good = tw_f64(block, plant->good);
+    memcpy(good + plant->state_count - PLANT_STATES, plant_state(plant, block), PLANT_STATES * sizeof(double));
 
-    set_inputs(plant, block, in);
-    clear_meters(plant, block);
     TwPlantInput p = plant_input(plant, block, in);
     TwPlantRates meter = {0};
-    bool ok = true;
+    double *heat_j = tw_f64(block, plant->group_heat_j), *sound = heat_j + plant->group_count + 1;
+    bool ok = true, moves = flow_moves(plant, block, in);
     out->crossing_count = 0;
     double *mode = tw_f64(block, plant->plant_modes);
     double change = fmin(fmax(mode[P_WARMER_SET] - mode[P_WARMER], -length / 600.0), length / 600.0);
     mode[P_WARMER] += change;
     if (plant->cvode) {
+        begin_all(plant, block, in);
         p.room_w = in->room_w;
         p.ambient = ambient_at(plant, from_s, until_s);
         warm(&p.ambient, mode[P_WARMER]);
@@ -359,21 +394,27 @@ bool tw_thermal_advance(const TwThermal *thermal, void *block, const TwThermalIn
         ok = tw_reference_advance(plant, block, &p, from_s, until_s, &meter, error);
         if (ok) find_crossings(plant, block, from_s, until_s, out);
     } else {
-        double step = flow_moves(plant, block) ? fmin(plant->step_max_s, 1.0) : plant->step_max_s;
+        double step = moves ? fmin(plant->step_max_s, 1.0) : plant->step_max_s;
         int steps = (int)ceil(length / step - 1e-9);
         double h = length / steps;
         for (int i = 0; i < steps && ok; i++) {
             p.ambient = ambient_at(plant, from_s + i * h, from_s + (i + 1) * h);
             warm(&p.ambient, mode[P_WARMER]);
             keep_chips(plant, block, out);
-            ok = step_all(plant, block, &p, in->room_w, h, &meter);
+            const Window w = {in, out, length, i == 0, i == steps - 1};
+            ok = step_all(plant, block, &w, &p, h, &meter);
             if (ok) find_crossings(plant, block, from_s + i * h, from_s + (i + 1) * h, out);
             if (!ok) tw_fail(error, TW_NUMERICAL, "facility loop or room has no solution at %.1f s", from_s + i * h);
         }
     }
-    if (ok) ok = sane(plant, block, error);
+    for (int i = 0; i < PLANT_STATES && ok; i++)
+        if (!(fabs(plant_state(plant, block)[i]) < 1e3)) ok = sane(plant, block, error);
+    for (int g = 0; g < plant->group_count && ok; g++) {
+        if (plant->cvode || plant->groups[g].air) sound[g] = report_group(plant, block, in, length, out, g, &heat_j[g]);
+        if (sound[g] == 0.0) ok = sane(plant, block, error);
+    }
     if (!ok) {
-        memcpy(state, tw_at(block, plant->good), plant->state_count * sizeof(double));
+        memcpy(state, good, plant->state_count * sizeof(double));
         return false;
     }
     report(plant, block, in, length, &meter, &p, &p.ambient, out);
@@ -427,11 +468,11 @@ bool tw_thermal_start(const TwThermal *thermal, void *block, const TwThermalIn *
     mode[P_CHILLER_SINCE] = mode[P_STAGE_SINCE] = -1e9;
     memset(tw_at(block, plant->failed), 0, ((size_t)cdus + 1) * sizeof(double));
     memset(tw_at(block, plant->plant_slope), 0, PLANT_STATES * sizeof(double));
-    set_inputs(plant, block, in);
+    begin_all(plant, block, in);
     TwPlantInput p = plant_input(plant, block, in);
     p.ambient = ambient_at(plant, 0.0, 0.0);
     first_guess(plant, block, &p);
-    clear_meters(plant, block);
+    const Window still = {.in = in};
 
     // march with the weather of time zero held until nothing moves: the fast path's own fixed point
     const double h = 5.0;
@@ -439,7 +480,7 @@ bool tw_thermal_start(const TwThermal *thermal, void *block, const TwThermalIn *
         TwPlantRates meter = {0};
         double most = 0.0;
         memcpy(good, state, plant->state_count * sizeof *state);
-        if (!step_all(plant, block, &p, in->room_w, h, &meter))
+        if (!step_all(plant, block, &still, &p, h, &meter))
             return tw_fail(error, TW_NUMERICAL, "no thermal steady state: facility loop or room has no solution");
         // the chiller joins where free cooling does not reach, from the start
         if (plant->plant.chiller_w > 0.0 && i % 200 == 199) {
@@ -447,10 +488,12 @@ bool tw_thermal_start(const TwThermal *thermal, void *block, const TwThermalIn *
             mode[P_CHILLER_ON] = on;
             p.mechanical = on;
         }
-        for (size_t k = 0; k < plant->state_count; k++) most = fmax(most, fabs(state[k] - good[k]));
+        for (size_t k = 0; k < plant->state_count; k++) {
+            double moved = fabs(state[k] - good[k]);
+            most = most > moved ? most : moved;
+        }
         if (most < 1e-9 * h) break;
     }
-    clear_meters(plant, block);
     memset(tw_at(block, plant->plant_slope), 0, PLANT_STATES * sizeof(double));
     return sane(plant, block, error);
 }
