@@ -33,5 +33,8 @@ void tw_cli_page(const TwOptions *options, const char *text);
 // A result's cooling under the point names of DSX Exchange, as CSV.
 int tw_cli_export_dsx(TwResult *result, const char *out);
 
+bool tw_cli_is_hdf5(const char *path);     // by its first bytes
+bool tw_cli_is_study(const char *path);    // the result of a study
+
 // Prints an error and returns its status.
 int tw_cli_fail(const TwError *error);

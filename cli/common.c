@@ -33,7 +33,7 @@ void tw_cli_page(const TwOptions *options, const char *text)
     }
 }
 
-static bool is_hdf5(const char *path)
+bool tw_cli_is_hdf5(const char *path)
 {
     unsigned char magic[8] = {0};
     FILE *f = fopen(path, "rb");
@@ -41,6 +41,18 @@ static bool is_hdf5(const char *path)
     size_t n = fread(magic, 1, sizeof magic, f);
     fclose(f);
     return n == 8 && memcmp(magic, "\211HDF\r\n\032\n", 8) == 0;
+}
+
+bool tw_cli_is_study(const char *path)
+{
+    TwError error = {0};
+    TwResult *result;
+    if (!tw_result_open(&result, path, &error)) return false;
+    char *schema = tw_result_text(result, "@schema", &error);
+    bool study = schema && strncmp(schema, "tokenworks-study", 16) == 0;
+    free(schema);
+    tw_result_close(result);
+    return study;
 }
 
 // The shipped facility whose name is nearest, for a file that does not exist.
@@ -97,7 +109,7 @@ const char *tw_cli_facility(const TwOptions *options, char *path, size_t size, i
         *status = TW_IO;
         return NULL;
     }
-    if (is_hdf5(path) && options->command != TW_VIEW && options->command != TW_REPORT) {
+    if (tw_cli_is_hdf5(path) && options->command != TW_VIEW && options->command != TW_REPORT) {
         fprintf(stderr, "tokenworks: %s is a result file; try tokenworks report %s\n", path, path);
         *status = TW_BAD_INPUT;
         return NULL;

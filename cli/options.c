@@ -32,6 +32,7 @@ enum {
     DRY_RUN,
     SCREENSHOT,
     VIEWS,
+    SCENARIO,
     AT,
     SIZE,
     THEME,
@@ -111,7 +112,11 @@ static const struct {
     {{"screenshot", 0, "FILE", TW_VIEW | TW_NETWORK | TW_SERVE | TW_VALIDATE,
       "draw to a .png, .svg or .pdf instead of a window"},
      SCREENSHOT},
-    {{"views", 0, "NAME", TW_VIEW, "overview, floor, timeline, sankey, kpis or all"}, VIEWS},
+    {{"views", 0, "LIST", TW_VIEW,
+      "overview, floor, timeline, sankey, kpis (of a study: study), or all; a,b: one file each"},
+     VIEWS},
+    {{"scenario", 0, "N", TW_VIEW, "of a study: run its scenario N (from 1) again, in the window or for a picture"},
+     SCENARIO},
     {{"at", 0, "SPAN", TW_VIEW | TW_REPORT, "simulated time to show; default: the end"}, AT},
     {{"size", 0, "WxH", TW_VIEW | TW_REPORT | TW_NETWORK, "of a picture, default 1920x1080"}, SIZE},
     {{"theme", 0, "NAME", TW_VIEW | TW_REPORT | TW_NETWORK, "light or dark"}, THEME},
@@ -119,7 +124,7 @@ static const struct {
       "draw overview, floor, timeline, sankey or kpis of a run; response, heat, effects, pareto, search or all of a "
       "study"},
      PLOT},
-    {{"output", 0, "PATH", TW_REPORT, "result that a picture of a study shows; default: its goals"}, OUTPUT},
+    {{"output", 0, "PATH", TW_REPORT | TW_VIEW, "result that a picture of a study shows; default: its goals"}, OUTPUT},
     {{"export", 0, "FORMAT", TW_REPORT, "csv: the facility series; dsx: cooling by DSX Exchange names; to --out"},
      EXPORT},
     {{"closed", 0, "NAME", TW_POWERFLOW,
@@ -344,6 +349,10 @@ static bool take(TwOptions *o, int id, const char *arg)
         return true;
     case VIEWS:
         o->view = arg;
+        return true;
+    case SCENARIO:
+        if (!whole(arg, 1, &o->scenario) || o->scenario > INT32_MAX)
+            return usage("--scenario %s: expected a whole number from 1%s", arg, "");
         return true;
     case SIZE:
         o->size = arg;

@@ -61,6 +61,7 @@ typedef struct TwOptions {
     const char *axes[64];    // study: "path=25,30,35" or "path=25:45:5"
     int axis_count;
     int64_t replicates;
+    int64_t scenario;     // view: of a study, from 1; 0: none
     int threads;          // 0: all cores
     int block_tokens;     // trace: 0: the default
     int shard, shards;    // study: this part of so many; 0 of 0: all

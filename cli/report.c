@@ -91,18 +91,6 @@ static int plot(const TwOptions *options)
 }
 #endif
 
-static bool is_study(const char *path)
-{
-    TwError error = {0};
-    TwResult *result;
-    if (!tw_result_open(&result, path, &error)) return false;
-    char *schema = tw_result_text(result, "@schema", &error);
-    bool study = schema && strncmp(schema, "tokenworks-study", 16) == 0;
-    free(schema);
-    tw_result_close(result);
-    return study;
-}
-
 // A field of a CSV row, quoted where it needs to be.
 static void csv_text(FILE *f, const char *text)
 {
@@ -159,7 +147,7 @@ static int study_report(const TwOptions *options)
 int tw_command_report(const TwOptions *options)
 {
     if (options->file_count != 1) return usage("expected one result file; see --help");
-    if (is_study(options->files[0])) return study_report(options);
+    if (tw_cli_is_study(options->files[0])) return study_report(options);
     if (options->plot) return options->out ? plot(options) : usage("--plot needs --out FILE.png, .svg or .pdf");
     TwError error = {0};
     TwResult *result;

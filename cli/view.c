@@ -1,5 +1,5 @@
 // tokenworks view: the window on a running or finished factory, and pictures of either.
-#include "cli/commands.h"
+#include "cli/view.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -230,10 +230,23 @@ static int draw_facility(TwState *state, const TwPlant *plant, const TwOptions *
     return good ? TW_DONE : tw_cli_fail(&error);
 }
 
+// Runs a plant in the window, or to the asked time for a picture.
+int tw_cli_view_plant(const TwPlant *plant, const TwOptions *options, const TwPictureOptions *picture,
+                      TwTheme window_theme)
+{
+    TwError error = {0};
+    TwState *state;
+    if (!tw_state_create(&state, plant, &error)) return tw_cli_fail(&error);
+    int status =
+        options->screenshot ? draw_facility(state, plant, options, picture) : watch(state, plant, window_theme);
+    tw_state_destroy(state);
+    return status;
+}
+
 static bool is_result(const char *path)
 {
     size_t n = strlen(path);
-    return n > 3 && strcmp(path + n - 3, ".h5") == 0;
+    return (n > 3 && strcmp(path + n - 3, ".h5") == 0) || tw_cli_is_hdf5(path);
 }
 
 static int usage(const char *text, const char *given)
@@ -255,6 +268,7 @@ int tw_command_view(const TwOptions *options)
     TwTheme window_theme = options->theme ? picture.theme : TW_DARK;
 
     if (is_result(options->files[0])) {
+        if (tw_cli_is_study(options->files[0])) return tw_cli_view_study(options, &picture, window_theme);
         if (!options->screenshot) return replay(options->files[0], window_theme);
         TwError error = {0};
         TwReplay *result;
@@ -269,15 +283,7 @@ int tw_command_view(const TwOptions *options)
     if (!tw_cli_facility(options, path, sizeof path, &status)) return status;
     TwPlant *plant = tw_cli_plant(options, path, &status);
     if (!plant) return status;
-    TwError error = {0};
-    TwState *state;
-    if (tw_state_create(&state, plant, &error)) {
-        status =
-            options->screenshot ? draw_facility(state, plant, options, &picture) : watch(state, plant, window_theme);
-        tw_state_destroy(state);
-    } else {
-        status = tw_cli_fail(&error);
-    }
+    status = tw_cli_view_plant(plant, options, &picture, window_theme);
     tw_plant_destroy(plant);
     return status;
 }

@@ -73,4 +73,11 @@ double tw_study_point(const TwStudy *study, int point, int axis);    // the numb
 double tw_study_value(const TwStudy *study, int point, const char *output, double *half);    // mean over replicates
 bool tw_study_feasible(const TwStudy *study, int point);
 bool tw_study_output(const TwStudy *study, const char *output, const char **label, const char **unit);
-int tw_study_best(const TwStudy *study, int goal);    // point; -1: none is feasible
+const char *tw_study_facility(const TwStudy *study);    // "": an analytic function
+int tw_study_replicates(const TwStudy *study);
+const char *tw_study_notes(const TwStudy *study);    // NULL: none
+// How a point ended: the worst of its replicates (0 not run, 1 done, 2 limit broken, 3 rejected, 4 failed), and why.
+int tw_study_end(const TwStudy *study, int point, const char **why);
+int tw_study_limits(const TwStudy *study);
+const char *tw_study_limit(const TwStudy *study, int limit, double *min, double *max);    // NaN: no such bound
+int tw_study_best(const TwStudy *study, int goal);                                        // point; -1: none is feasible

@@ -133,10 +133,11 @@ struct TwStudy {
     char start[32];          // of the base facility
     TwConfig *config;        // the base as read, while the study is made
 
-    TwOutputs merged;    // all results in scenario order, once run or loaded
-    char *text;          // the study as read, for the file
-    char *resolved;      // the base as resolved
-    char *notes;         // what the reader should know: axes left out
+    TwOutputs merged;     // all results in scenario order, once run or loaded
+    char *text;           // the study as read, for the file
+    char *resolved;       // the base as resolved
+    char *notes;          // what the reader should know: axes left out
+    bool has_settings;    // loaded: axes know what they set
 };
 
 // axis.c

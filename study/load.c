@@ -47,6 +47,31 @@ static void take_level(Load *load, char **field)
         axis->numbers[at] = number(field[1]);
 }
 
+static void take_move(TwAxis *axis, char **field)
+{
+    size_t n = (size_t)axis->path_count + 1;
+    axis->paths = realloc(axis->paths, n * sizeof *axis->paths);
+    axis->factors = realloc(axis->factors, n * sizeof *axis->factors);
+    if (!axis->paths || !axis->factors) abort();
+    axis->paths[axis->path_count] = tw_copied(field[1]);
+    axis->factors[axis->path_count++] = number(field[2]);
+}
+
+static void take_case(TwAxis *axis, char **field)
+{
+    int level = atoi(field[1]), n = 0;
+    if (level < 0 || level >= axis->count) return;
+    if (!axis->sets) {
+        axis->sets = tw_taken((size_t)axis->count, sizeof *axis->sets);
+        for (int k = 0; k < axis->count; k++) axis->sets[k] = tw_taken(1, sizeof **axis->sets);
+    }
+    while (axis->sets[level][n]) n++;
+    axis->sets[level] = realloc(axis->sets[level], (size_t)(n + 2) * sizeof **axis->sets);
+    if (!axis->sets[level]) abort();
+    axis->sets[level][n] = tw_copied(field[2]);
+    axis->sets[level][n + 1] = NULL;
+}
+
 static void take_output(Load *load, char **field)
 {
     TwOutputs *merged = &load->study->merged;
@@ -104,6 +129,12 @@ static void take_line(Load *load, char **field, int count)
     }
     if (strcmp(word, "axis") == 0 && count >= 14) take_axis(load, field);
     if (strcmp(word, "level") == 0) take_level(load, field);
+    if (strcmp(word, "moves") == 0 && count >= 3 && study->axis_count)
+        take_move(&study->axes[study->axis_count - 1], field);
+    if (strcmp(word, "case") == 0 && count >= 3 && study->axis_count)
+        take_case(&study->axes[study->axis_count - 1], field);
+    if (strcmp(word, "set") == 0) tw_study_add_set(study, tw_copied(field[1]));
+    if (strcmp(word, "settings") == 0) study->has_settings = true;
     if (strcmp(word, "limit") == 0 && count >= 4 && study->limit_count < TW_MOST_LIMITS) {
         TwBound *bound = &study->limits[study->limit_count++];
         snprintf(bound->output, sizeof bound->output, "%s", field[1]);

@@ -265,7 +265,13 @@ static void plan_text(const TwStudy *study, FILE *f)
                 fprintf(f, "level\t%s\n", a->labels[k]);
             else
                 fprintf(f, "level\t%.17g\n", a->numbers[k]);
+        // what a coordinate sets, so that a scenario can be run again
+        for (int k = 0; k < a->path_count; k++) fprintf(f, "moves\t%s\t%.17g\n", a->paths[k], a->factors[k]);
+        for (int k = 0; a->sets && k < a->count; k++)
+            for (char **set = a->sets[k]; *set; set++) fprintf(f, "case\t%d\t%s\n", k, *set);
     }
+    for (int i = 0; i < study->set_count; i++) fprintf(f, "set\t%s\n", study->sets[i]);
+    fprintf(f, "settings\t1\n");
     for (int i = 0; i < study->limit_count; i++)
         fprintf(f, "limit\t%s\t%.17g\t%.17g\n", study->limits[i].output, study->limits[i].min, study->limits[i].max);
     for (int i = 0; i < study->goal_count; i++)

@@ -249,6 +249,31 @@ bool tw_study_output(const TwStudy *study, const char *output, const char **labe
     return false;
 }
 
+const char *tw_study_facility(const TwStudy *study) { return study->base; }
+int tw_study_replicates(const TwStudy *study) { return study->replicates; }
+const char *tw_study_notes(const TwStudy *study) { return study->notes; }
+int tw_study_limits(const TwStudy *study) { return study->limit_count; }
+
+const char *tw_study_limit(const TwStudy *study, int limit, double *min, double *max)
+{
+    const TwBound *bound = &study->limits[limit];
+    *min = bound->min > -1e300 ? bound->min : NAN;
+    *max = bound->max < 1e300 ? bound->max : NAN;
+    return bound->output;
+}
+
+int tw_study_end(const TwStudy *study, int point, const char **why)
+{
+    // from harmless to bad
+    static const int rank[] = {
+        [TW_RAN] = 0, [TW_LIMIT_BROKEN] = 1, [TW_NOT_RUN] = 2, [TW_REJECTED] = 3, [TW_FAILED] = 4};
+    const TwScenario *of = &study->scenarios[point * study->replicates], *worst = of;
+    for (int r = 1; r < study->replicates; r++)
+        if (rank[of[r].status] > rank[worst->status]) worst = &of[r];
+    if (why) *why = worst->error ? worst->error : "";
+    return (int)worst->status;
+}
+
 int tw_study_best(const TwStudy *study, int goal)
 {
     bool least;

@@ -30,6 +30,16 @@ void tw_study_destroy(TwStudy *study);
 // A finished study from its file, for reports and pictures.
 bool tw_study_load(TwStudy **study, const char *path, TwError *error);
 
+// A scenario of a finished study, to be run again: its facility and every setting, its seed among them.
+typedef struct TwScenarioSetup {
+    char facility[512];
+    char **sets;
+    int count;
+    bool changed;    // the facility resolves otherwise than it did for the study
+} TwScenarioSetup;
+bool tw_study_setup(const TwStudy *study, int scenario, TwScenarioSetup *setup, TwError *error);
+void tw_study_setup_free(TwScenarioSetup *setup);
+
 const char *tw_study_name(const TwStudy *study);
 int tw_study_scenarios(const TwStudy *study);
 void tw_study_describe(const TwStudy *study, FILE *stream);    // axes and counts

@@ -1,14 +1,11 @@
 // The window: SDL2 for the surface and the input, cairo straight into the surface's pixels.
 //
 // A panel that did not change keeps its pixels, so a paused window draws nothing and waits for events.
-#include "viz/png.h"
+#include "viz/surface.h"
 #include "viz/view.h"
 
-#include <errno.h>
 #include <math.h>
-#include <SDL.h>
 #include <string.h>
-#include <unistd.h>
 
 typedef struct Window {
     const TwWindowSource *source;
@@ -24,27 +21,12 @@ typedef struct Window {
     double speed;
     bool paused, source_paused, fresh, quit, dragging;
     int saved;
-    char status[128];    // shown in the window's title
 } Window;
 
-// the pixels of a window surface die when it is resized: fetch them again and draw everything
 static bool renew_canvas(Window *w, TwError *error)
 {
-    if (w->canvas) cairo_surface_destroy(w->canvas);
-    w->canvas = NULL;
-    w->surface = SDL_GetWindowSurface(w->window);
-    if (!w->surface) return tw_fail(error, TW_IO, "window surface: %s", SDL_GetError());
-    if (w->surface->format->BytesPerPixel != 4)
-        return tw_fail(error, TW_IO, "window surface has %d bytes a pixel, expected 4",
-                       w->surface->format->BytesPerPixel);
-    w->canvas = cairo_image_surface_create_for_data(w->surface->pixels, CAIRO_FORMAT_RGB24, w->surface->w,
-                                                    w->surface->h, w->surface->pitch);
-    if (cairo_surface_status(w->canvas) != CAIRO_STATUS_SUCCESS)
-        return tw_fail(error, TW_IO, "window surface: cairo refuses it");
-    int points_w = w->surface->w, points_h;
-    SDL_GetWindowSize(w->window, &points_w, &points_h);
-    double density = points_w > 0 ? (double)w->surface->w / points_w : 1.0;
-    w->scale = w->text_scale * density;
+    if (!tw_window_canvas(w->window, &w->surface, &w->canvas, error)) return false;
+    w->scale = w->text_scale * tw_window_density(w->window, w->surface);
     w->width = floor(w->surface->w / w->scale), w->height = floor(w->surface->h / w->scale);
     tw_panels_forget(&w->panels);
     SDL_FillRect(w->surface, NULL, tw_style(w->theme)->ground & 0xffffffu);
@@ -84,18 +66,6 @@ static void draw_frame(Window *w)
     bool any = tw_panels_draw(&w->panels, w->draw, s, &w->view, w->width, w->height);
     tw_draw_end(w->draw);
     if (any || w->fresh) present(w);
-}
-
-static void save_png(Window *w)
-{
-    char path[64];
-    do snprintf(path, sizeof path, "tokenworks-%03d.png", ++w->saved);
-    while (access(path, F_OK) == 0 && w->saved < 999);
-    FILE *stream = fopen(path, "wb");
-    bool ok = stream && tw_png_write(stream, w->surface->pixels, w->surface->pitch, w->surface->w, w->surface->h);
-    if (stream) ok = fclose(stream) == 0 && ok;
-    snprintf(w->status, sizeof w->status, ok ? "saved %.100s" : "cannot write %.100s", path);
-    SDL_SetWindowTitle(w->window, w->status);
 }
 
 static void set_pause(Window *w, bool paused)
@@ -198,7 +168,7 @@ static bool on_key(Window *w, const SDL_KeyboardEvent *key, TwError *error)
         tw_draw_theme(w->draw, w->theme);
         return renew_canvas(w, error);
     case SDLK_p:
-        save_png(w);
+        tw_window_save(w->window, w->surface, &w->saved);
         break;
     case SDLK_TAB:
         w->view.hide_panels = !w->view.hide_panels;
@@ -294,46 +264,20 @@ static bool loop(Window *w, TwError *error)
     return true;
 }
 
-static bool open_window(Window *w, const char *title, TwError *error)
-{
-    SDL_Rect usable = {0, 0, 1920, 1080};
-    if (SDL_GetDisplayUsableBounds(0, &usable) != 0) usable.w = 1280, usable.h = 800;
-    int width = usable.w < 1920 ? usable.w : 1920, height = usable.h < 1080 ? usable.h : 1080;
-    w->window = SDL_CreateWindow(title, SDL_WINDOWPOS_CENTERED, SDL_WINDOWPOS_CENTERED, width, height,
-                                 SDL_WINDOW_RESIZABLE | SDL_WINDOW_ALLOW_HIGHDPI);
-    if (!w->window) return tw_fail(error, TW_IO, "no display; use --screenshot (%s)", SDL_GetError());
-    SDL_SetWindowMinimumSize(w->window, 200, 150);
-    return renew_canvas(w, error);
-}
-
-// drivers that SDL falls back to where nobody would see the window
-static bool is_blind(const char *driver)
-{
-    return !driver || strcmp(driver, "offscreen") == 0 || strcmp(driver, "dummy") == 0 || strcmp(driver, "evdev") == 0;
-}
-
 bool tw_window_run(const TwWindowSource *source, const char *title, TwTheme theme, TwError *error)
 {
-    // without this the surface goes through OpenGL: 32 ms a present instead of 2 where there is no GPU
-    SDL_SetHint(SDL_HINT_FRAMEBUFFER_ACCELERATION, "0");
-    SDL_SetHint(SDL_HINT_NO_SIGNAL_HANDLERS, "1");
-    if (SDL_Init(SDL_INIT_VIDEO) != 0) return tw_fail(error, TW_IO, "no display; use --screenshot");
-    if (!SDL_getenv("SDL_VIDEODRIVER") && is_blind(SDL_GetCurrentVideoDriver())) {
-        SDL_Quit();
-        return tw_fail(error, TW_IO, "no display; use --screenshot");
-    }
-
+    if (!tw_video_begin(error)) return false;
     Window w = {.source = source, .theme = theme, .text_scale = 1.0, .scale = 1.0, .speed = 100.0};
     const TwScene *s = source->scene(source->context);
     if (s && s->speed_wanted > 0.0) w.speed = s->speed_wanted;
     w.paused = w.source_paused = s && s->paused;
     tw_view_reset(&w.view);
-    bool ok = tw_draw_create(&w.draw, theme, error) && open_window(&w, title, error) && loop(&w, error);
+    bool ok = tw_draw_create(&w.draw, theme, error);
+    ok = ok && (w.window = tw_window_open(title, error)) != NULL && renew_canvas(&w, error) && loop(&w, error);
     if (w.canvas) cairo_surface_destroy(w.canvas);
     tw_draw_destroy(w.draw);
     tw_view_release(&w.view);
     if (w.window) SDL_DestroyWindow(w.window);
-    SDL_QuitSubSystem(SDL_INIT_VIDEO);
-    SDL_Quit();
+    tw_video_end();
     return ok;
 }

@@ -21,4 +21,33 @@ cmp overview.png again.png || fail "the same picture twice differs"
 expect 5 "--screenshot" env SDL_VIDEODRIVER=x11 "$TOKENWORKS" view r.h5
 expect 2 "" "$TOKENWORKS" view r.h5 --screenshot x.png --views nothing
 expect 2 "--size" "$TOKENWORKS" view r.h5 --screenshot x.png --size big
+# a study: its matrix, and one of its scenarios run again from the settings that the file holds
+expect 0 "" "$TOKENWORKS" study "$facilities/dps_8rack.cfg" --for 1min $fast --no-plots -q \
+    --axis cooling.cdus.supply_degc=30,40 --axis power.utility.limit_kw=700,900 --out st.h5
+expect 0 "" "$TOKENWORKS" view st.h5 --screenshot st.svg --views study
+grep -q '>supply_degc \[°C\]</text>' st.svg || fail "the axis has no label"
+expect 0 "" "$TOKENWORKS" view st.h5 --screenshot all.png --views all --theme dark
+expect 2 "known: study, all" "$TOKENWORKS" view st.h5 --screenshot x.png --views floor
+expect 2 "no result is named" "$TOKENWORKS" view st.h5 --screenshot x.png --output nothing.at.all
+expect 0 "" "$TOKENWORKS" report st.h5 --json
+of_study=$(python3 -c 'import json; print(json.load(open("out.txt"))["scenarios"][2]["report"]["tokens"]["output_per_s"])')
+expect 0 "" "$TOKENWORKS" view st.h5 --scenario 3 --screenshot three.svg --views kpis -q
+if [ -n "$of_study" ]; then
+    shown=$(python3 -c "
+import re, sys
+v = float('$of_study')
+digits = {re.sub(r'[^0-9.]', '', t) for t in re.findall(r'>([^<]*)</text>', open('three.svg').read())}
+print(any(d and d != '.' and abs(float(d) - v) <= 0.0006 * v for d in digits if d.count('.') < 2))")
+    [ "$shown" = True ] || fail "scenario 3 again makes other tokens than in the study ($of_study)"
+else
+    fail "no report of scenario 3 in the study's JSON"
+fi
+expect 2 "expected 1 to 4" "$TOKENWORKS" view st.h5 --scenario 5 --screenshot x.png
+expect 2 "--scenario" "$TOKENWORKS" view st.h5 --scenario none --screenshot x.png
+# files that are no whole result are named
+head -c 5000 r.h5 > cut.h5
+expect 5 "cut.h5" "$TOKENWORKS" view cut.h5 --screenshot x.png
+echo "no HDF5 at all" > foreign.h5
+expect 5 "foreign.h5" "$TOKENWORKS" view foreign.h5 --screenshot x.png
+expect 5 "missing.h5" "$TOKENWORKS" view missing.h5 --screenshot x.png
 finish

@@ -1,0 +1,15 @@
+// What the files of `tokenworks view` share: a run, live or from its file, and a study with its scenarios.
+#pragma once
+
+#include "cli/commands.h"
+
+#if TW_HAS_VIEW
+#include "viz/viz.h"
+
+// Runs a plant in the window, or to the asked time for a picture.
+int tw_cli_view_plant(const TwPlant *plant, const TwOptions *options, const TwPictureOptions *picture,
+                      TwTheme window_theme);
+
+// A study's file: the matrix with its charts, or with --scenario one of its runs.
+int tw_cli_view_study(const TwOptions *options, const TwPictureOptions *picture, TwTheme window_theme);
+#endif

@@ -1,0 +1,78 @@
+#include "viz/surface.h"
+
+#include "viz/png.h"
+
+#include <string.h>
+#include <unistd.h>
+
+// drivers that SDL falls back to where nobody would see the window
+static bool is_blind(const char *driver)
+{
+    return !driver || strcmp(driver, "offscreen") == 0 || strcmp(driver, "dummy") == 0 || strcmp(driver, "evdev") == 0;
+}
+
+bool tw_video_begin(TwError *error)
+{
+    // without this the surface goes through OpenGL: 32 ms a present instead of 2 where there is no GPU
+    SDL_SetHint(SDL_HINT_FRAMEBUFFER_ACCELERATION, "0");
+    SDL_SetHint(SDL_HINT_NO_SIGNAL_HANDLERS, "1");
+    if (SDL_Init(SDL_INIT_VIDEO) != 0) return tw_fail(error, TW_IO, "no display; use --screenshot");
+    if (!SDL_getenv("SDL_VIDEODRIVER") && is_blind(SDL_GetCurrentVideoDriver())) {
+        SDL_Quit();
+        return tw_fail(error, TW_IO, "no display; use --screenshot");
+    }
+    return true;
+}
+
+void tw_video_end(void)
+{
+    SDL_QuitSubSystem(SDL_INIT_VIDEO);
+    SDL_Quit();
+}
+
+SDL_Window *tw_window_open(const char *title, TwError *error)
+{
+    SDL_Rect usable = {0, 0, 1920, 1080};
+    if (SDL_GetDisplayUsableBounds(0, &usable) != 0) usable.w = 1280, usable.h = 800;
+    int width = usable.w < 1920 ? usable.w : 1920, height = usable.h < 1080 ? usable.h : 1080;
+    SDL_Window *window = SDL_CreateWindow(title, SDL_WINDOWPOS_CENTERED, SDL_WINDOWPOS_CENTERED, width, height,
+                                          SDL_WINDOW_RESIZABLE | SDL_WINDOW_ALLOW_HIGHDPI);
+    if (!window)
+        tw_fail(error, TW_IO, "no display; use --screenshot (%s)", SDL_GetError());
+    else
+        SDL_SetWindowMinimumSize(window, 200, 150);
+    return window;
+}
+
+bool tw_window_canvas(SDL_Window *window, SDL_Surface **surface, cairo_surface_t **canvas, TwError *error)
+{
+    if (*canvas) cairo_surface_destroy(*canvas);
+    *canvas = NULL;
+    SDL_Surface *s = *surface = SDL_GetWindowSurface(window);
+    if (!s) return tw_fail(error, TW_IO, "window surface: %s", SDL_GetError());
+    if (s->format->BytesPerPixel != 4)
+        return tw_fail(error, TW_IO, "window surface has %d bytes a pixel, expected 4", s->format->BytesPerPixel);
+    *canvas = cairo_image_surface_create_for_data(s->pixels, CAIRO_FORMAT_RGB24, s->w, s->h, s->pitch);
+    if (cairo_surface_status(*canvas) != CAIRO_STATUS_SUCCESS)
+        return tw_fail(error, TW_IO, "window surface: cairo refuses it");
+    return true;
+}
+
+double tw_window_density(SDL_Window *window, const SDL_Surface *surface)
+{
+    int points_w = surface->w, points_h;
+    SDL_GetWindowSize(window, &points_w, &points_h);
+    return points_w > 0 ? (double)surface->w / points_w : 1.0;
+}
+
+void tw_window_save(SDL_Window *window, const SDL_Surface *surface, int *saved)
+{
+    char path[64], status[128];
+    do snprintf(path, sizeof path, "tokenworks-%03d.png", ++*saved);
+    while (access(path, F_OK) == 0 && *saved < 999);
+    FILE *stream = fopen(path, "wb");
+    bool ok = stream && tw_png_write(stream, surface->pixels, surface->pitch, surface->w, surface->h);
+    if (stream) ok = fclose(stream) == 0 && ok;
+    snprintf(status, sizeof status, ok ? "saved %.100s" : "cannot write %.100s", path);
+    SDL_SetWindowTitle(window, status);
+}

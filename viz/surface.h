@@ -1,0 +1,20 @@
+// What the windows share: starting SDL's video, opening a window, cairo on its pixels.
+#pragma once
+
+#include "sim/error.h"
+
+#include <cairo.h>
+#include <SDL.h>
+
+// Fails with TW_IO and "no display; use --screenshot" where nobody would see a window.
+bool tw_video_begin(TwError *error);
+void tw_video_end(void);
+
+SDL_Window *tw_window_open(const char *title, TwError *error);
+
+// The pixels of a window surface die when it is resized: fetch them again. *canvas is destroyed and made anew.
+bool tw_window_canvas(SDL_Window *window, SDL_Surface **surface, cairo_surface_t **canvas, TwError *error);
+double tw_window_density(SDL_Window *window, const SDL_Surface *surface);    // pixels a point
+
+// tokenworks-NNN.png in the current folder, the first that is free after *saved; says in the title how it went.
+void tw_window_save(SDL_Window *window, const SDL_Surface *surface, int *saved);
