@@ -58,17 +58,9 @@ static void refresh(Work *w, int k, int64_t now_ns)
     publish(w, k, r);
 }
 
-// Who has a boundary before now, as bits: the sign of the difference, without a branch.
-static uint64_t due_before(const Work *w, int64_t now_ns)
-{
-    uint64_t due = 0;
-    for (int k = 0; k < w->cell->replica_count; k++) due |= (uint64_t)(w->next_ns[k] - now_ns) >> 63 << k;
-    return due;
-}
-
 static void refresh_all(Work *w, int64_t now_ns)
 {
-    uint64_t due = w->due_ns == now_ns ? w->due : due_before(w, now_ns);
+    uint64_t due = w->due_ns == now_ns ? w->due : tw_router_due(w->next_ns, w->cell->replica_count, now_ns);
     w->due_ns = -1;
     for (; due; due &= due - 1) refresh(w, __builtin_ctzll(due), now_ns);
 }
@@ -76,7 +68,7 @@ static void refresh_all(Work *w, int64_t now_ns)
 // Finds who is due at the next arrival and asks for what their boundaries will touch.
 static void look_ahead(Work *w, int64_t next_ns)
 {
-    w->due = due_before(w, next_ns);
+    w->due = tw_router_due(w->next_ns, w->cell->replica_count, next_ns);
     w->due_ns = next_ns;
     for (uint64_t due = w->due; due; due &= due - 1) {
         int k = __builtin_ctzll(due);

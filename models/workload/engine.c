@@ -240,6 +240,7 @@ void tw_engine_fetch_rows(const TwEngine *e, const TwReplica *r)
     if (r->decodes > 0) {
         uint32_t row = finish_row(*(const uint64_t *)part_const(r, e->heap));
         __builtin_prefetch(rows + row, 1);
+        __builtin_prefetch((const TwLink *)part_const(r, e->links) + row, 1);
         if (e->keeps) __builtin_prefetch((const TwCold *)part_const(r, e->cold) + row, 1);
     }
     if (r->chunk_count > 0) __builtin_prefetch(rows + *(const uint32_t *)part_const(r, e->chunks), 1);

@@ -50,9 +50,15 @@ static inline void heap_sink(uint64_t *heap, int count, int at, uint64_t key)
 {
     for (;;) {
         int child = 4 * at + 1, best = child;
-        if (child >= count) break;
-        int end = child + 4 < count ? child + 4 : count;
-        for (int c = child + 1; c < end; c++) best = heap[c] < heap[best] ? c : best;
+        if (child + 4 <= count) {
+            // the least of four without a branch: which it is cannot be foreseen
+            const uint64_t *c = heap + child;
+            int left = c[1] < c[0], right = 2 + (c[3] < c[2]);
+            best += c[right] < c[left] ? right : left;
+        } else {
+            if (child >= count) break;
+            for (int c = child + 1; c < count; c++) best = heap[c] < heap[best] ? c : best;
+        }
         if (heap[best] >= key) break;
         heap[at] = heap[best];
         at = best;

@@ -4,6 +4,13 @@
 #include <stddef.h>
 #include <string.h>
 
+// one compiled version a vector width; whole numbers give the same bytes in each
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
+#define WIDTHS __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define WIDTHS
+#endif
+
 const char *const tw_router_names[] = {"round_robin", "least_loaded", "power_of_two", "random",   "least_tokens",
                                        "vllm_dp",     "kv_aware",     "scored",       "affinity", "central",
                                        NULL};
@@ -38,7 +45,15 @@ void tw_router_draw(TwRouter *router, TwStream stream, uint32_t cell, int count,
     pair[1] += pair[1] >= pair[0];
 }
 
-int tw_router_least(const int32_t *load, int count)
+WIDTHS uint64_t tw_router_due(const int64_t *next_ns, int count, int64_t now_ns)
+{
+    // the sign of the difference, without a branch
+    uint64_t due = 0;
+    for (int k = 0; k < count; k++) due |= (uint64_t)(next_ns[k] - now_ns) >> 63 << k;
+    return due;
+}
+
+WIDTHS int tw_router_least(const int32_t *load, int count)
 {
     // load and index in one number: a minimum without a branch, which processors do many at a time
     int32_t least = INT32_MAX;

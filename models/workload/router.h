@@ -61,6 +61,9 @@ int tw_router_powered(const bool *off, int count, int from);
 // Two candidates of power_of_two (equal where count is 1).
 void tw_router_draw(TwRouter *router, TwStream stream, uint32_t cell, int count, int pair[2]);
 
+// Which of at most 64 replicas have a boundary before now, as bits.
+uint64_t tw_router_due(const int64_t *next_ns, int count, int64_t now_ns);
+
 // Load of a replica without power: more than any that runs.
 enum { TW_LOAD_OFF = (1 << 25) - 1 };
 

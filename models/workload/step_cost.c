@@ -39,6 +39,7 @@ typedef struct Placed {
 } Placed;
 
 static inline double larger(double a, double b) { return a > b ? a : b; }
+static inline double smaller(double a, double b) { return a < b ? a : b; }
 static inline double lerp(double a, double b, double w) { return a + w * (b - a); }
 
 static inline TwCell between(const TwCell *low, const TwCell *high, double w)
@@ -70,9 +71,9 @@ static Dealt deal(const TwStepTables *t, const TwBatch *b)
     Dealt d = {.decodes = per_way(b->decodes, t->ways), .logits = per_way(b->logits, t->ways), .chunk_share = 1.0};
     if (b->chunks > 0 && b->chunk_tokens > 0) {
         // no rank takes more than its own budget
-        double most = fmin((double)b->chunk_tokens * per_way(b->chunks, t->ways) / b->chunks, t->way_tokens);
-        most = fmax(most, ceil((double)b->chunk_tokens / ways));
-        d.chunk_tokens = (int)ceil(most);
+        double most = smaller((double)b->chunk_tokens * per_way(b->chunks, t->ways) / b->chunks, t->way_tokens);
+        most = larger(most, per_way(b->chunk_tokens, t->ways));
+        d.chunk_tokens = (int)most + ((int)most < most);
         d.chunk_share = d.chunk_tokens / (double)b->chunk_tokens;
         d.chunk_mean = 1.0 / (ways * d.chunk_share);
     }
@@ -80,8 +81,8 @@ static Dealt deal(const TwStepTables *t, const TwBatch *b)
     if (d.tokens < 1) d.tokens = 1;
     if (d.tokens > t->tokens.most) d.tokens = t->tokens.most;
     d.group = per_way(b->tokens < 1 ? 1 : b->tokens, t->stages);
-    d.token_mean = fmin(b->tokens / (ways * d.tokens), 1.0);
-    d.group_mean = fmin(b->tokens / ((double)t->stages * d.group), 1.0);
+    d.token_mean = smaller(b->tokens / (ways * d.tokens), 1.0);
+    d.group_mean = smaller(b->tokens / ((double)t->stages * d.group), 1.0);
     d.decode_mean = d.decodes > 0 ? b->decodes / (ways * d.decodes) : 1.0;
     d.logit_mean = d.logits > 0 ? b->logits / (ways * d.logits) : 1.0;
     return d;
