@@ -1,5 +1,5 @@
 // Events that a facility file scripts, resolved and in order of time.
-#include "models/thermal/faults.h"
+#include "twin/event_words.h"
 #include "twin/fabric.h"
 #include "twin/plant_parts.h"
 #include "twin/reference.h"
@@ -11,43 +11,6 @@ static void add_event(TwPlant *plant, TwEventKind kind, double at_s, double for_
 {
     int64_t for_ns = isfinite(for_s) ? llround(for_s * 1e9) : 0;
     plant->events[plant->event_count++] = (TwEventPlan){kind, llround(at_s * 1e9), target, for_ns, value};
-}
-
-// What a word of an event does, and what ends it; value: which of its settings it needs.
-static const struct {
-    const char *word;
-    TwEventKind kind, end;
-    bool cdu, spans;
-    const char *value;
-} words[] = {
-    {"load_target", TW_EVENT_TARGET, TW_EVENT_TARGET_END, false, true, "limit_w"},
-    {"lose", TW_EVENT_LOSE, TW_EVENT_RESTORE, false, true, NULL},
-    {"restore", TW_EVENT_RESTORE, TW_EVENT_RESTORE, false, false, NULL},
-    {"maintain", TW_EVENT_OUT, TW_EVENT_OUT_END, false, true, NULL},
-    {"dip", TW_EVENT_DIP, TW_EVENT_DIP_END, false, true, "voltage_fraction"},
-    {"reset", TW_EVENT_RESET, TW_EVENT_RESET, false, false, NULL},
-    {"set_supply", TW_EVENT_SUPPLY, TW_EVENT_SUPPLY, true, false, "supply_degc"},
-    {"pump_fail", TW_EVENT_PUMP, TW_EVENT_PUMP_END, true, true, NULL},
-#define COOLING(act)                                                                                                   \
-    (TwEventKind)(TW_EVENT_COOLING + TW_ACT_##act), (TwEventKind)(TW_EVENT_COOLING + TW_ACT_##act##_END)
-    {"pump_trip", COOLING(PUMP_TRIP), true, true, NULL},
-    {"valve_stuck", COOLING(VALVE_STUCK), true, true, NULL},
-    {"clog", COOLING(CLOG), true, true, "value"},
-    {"foul", COOLING(FOUL), true, true, "value"},
-    {"leak", COOLING(LEAK), true, true, "value"},
-    {"unit_out", COOLING(UNIT_OUT), false, true, "value"},
-    {"water_loss", COOLING(WATER_LOSS), false, true, NULL},
-    {"chiller_trip", COOLING(CHILLER_TRIP), false, true, NULL},
-    {"heat_wave", COOLING(HEAT_WAVE), false, true, "value"},
-#undef COOLING
-};
-
-static bool contradicts(const TwEventPlan *a, const TwEventPlan *b)
-{
-    if (a->at_ns != b->at_ns || a->target != b->target) return false;
-    return (a->kind == TW_EVENT_LOSE && b->kind == TW_EVENT_RESTORE) ||
-           (a->kind == TW_EVENT_RESTORE && b->kind == TW_EVENT_LOSE) ||
-           (a->kind == TW_EVENT_TARGET && b->kind == TW_EVENT_TARGET && a->value != b->value);
 }
 
 // A leaf, spine, core, rail or plane of the fabric goes out, and comes back where the event ends.
@@ -100,17 +63,17 @@ static void compile_event(TwPlant *plant, const TwNode *node, TwErrors *errors)
         compile_loss(plant, node, &row, errors);
         return;
     }
-    int w = 0;
-    while (strcmp(words[w].word, row.kind) != 0) w++;
+    const TwEventWord *word = tw_event_word(row.kind);
+    bool on_cdu = word->on == TW_ON_CDU;
     const char *name = row.element[0] ? row.element : row.other;
     if (row.element[0] && row.other[0]) {
         tw_node_error(node, "element", errors, "feed and element are two words for one setting: give one of them");
         return;
     }
     // the cooling plant is one: it needs no name
-    bool whole = words[w].kind >= TW_EVENT_COOLING && !words[w].cdu;
-    int count = words[w].cdu ? plant->cdu_count : plant->element_count;
-    const char *const *names = words[w].cdu ? plant->cdu_names : plant->element_names;
+    bool whole = word->on == TW_ON_COOLING;
+    int count = on_cdu ? plant->cdu_count : plant->element_count;
+    const char *const *names = on_cdu ? plant->cdu_names : plant->element_names;
     int target = whole ? 0 : tw_find_entry(names, count, name, 0, 1);
     if (whole && name[0]) {
         tw_node_error(node, row.element[0] ? "feed" : "element", errors,
@@ -118,8 +81,8 @@ static void compile_event(TwPlant *plant, const TwNode *node, TwErrors *errors)
         return;
     }
     if (target < 0) {
-        tw_reference_error(node, row.other[0] ? "element" : "feed", errors, name,
-                           words[w].cdu ? "CDU" : "power element", names, count);
+        tw_reference_error(node, row.other[0] ? "element" : "feed", errors, name, on_cdu ? "CDU" : "power element",
+                           names, count);
         return;
     }
     if (isfinite(row.for_s) && isfinite(row.until_s)) {
@@ -131,7 +94,7 @@ static void compile_event(TwPlant *plant, const TwNode *node, TwErrors *errors)
         tw_node_error(node, "until_s", errors, "until_s = %g is not after at_s = %g", until_s, row.at_s);
         return;
     }
-    const char *need = words[w].value;
+    const char *need = word->optional ? NULL : word->setting;
     double value = !need                              ? row.value
                    : strcmp(need, "value") == 0       ? row.value
                    : strcmp(need, "limit_w") == 0     ? row.limit_w
@@ -141,21 +104,20 @@ static void compile_event(TwPlant *plant, const TwNode *node, TwErrors *errors)
         tw_node_error(node, need, errors, "a %s needs %s", row.kind, need);
         return;
     }
-    if (words[w].kind == TW_EVENT_TARGET && !(value > 0.0)) {
+    if (word->kind == TW_EVENT_TARGET && !(value > 0.0)) {
         tw_node_error(node, need, errors, "limit_w = %g, expected more than 0 W", value);
         return;
     }
-    if (words[w].kind == TW_EVENT_DIP && !isfinite(until_s)) {
+    if (word->kind == TW_EVENT_DIP && !isfinite(until_s)) {
         tw_node_error(node, "for_s", errors, "a dip needs for_s: how long it lasts");
         return;
     }
-    if (words[w].kind == TW_EVENT_TARGET && !place_ramps(plant, node, target, &row.at_s, &until_s, &row, errors))
-        return;
-    add_event(plant, words[w].kind, row.at_s, until_s - row.at_s, target, value);
+    if (word->kind == TW_EVENT_TARGET && !place_ramps(plant, node, target, &row.at_s, &until_s, &row, errors)) return;
+    add_event(plant, word->kind, row.at_s, until_s - row.at_s, target, value);
     for (int k = 0; k + 1 < plant->event_count; k++)
-        if (contradicts(&plant->events[k], &plant->events[plant->event_count - 1]))
+        if (tw_events_contradict(&plant->events[k], &plant->events[plant->event_count - 1]))
             tw_node_error(node, "at_s", errors, "contradicts another event at %g s on %s", row.at_s, name);
-    if (words[w].spans && isfinite(until_s)) add_event(plant, words[w].end, until_s, until_s - row.at_s, target, value);
+    if (word->spans && isfinite(until_s)) add_event(plant, word->end, until_s, until_s - row.at_s, target, value);
 }
 
 void tw_compile_events(TwPlant *plant, TwErrors *errors)

@@ -182,6 +182,30 @@ void tw_scene_maker_destroy(TwSceneMaker *m)
     free(m);
 }
 
+TwSceneMaker *tw_scene_maker_copy(const TwSceneMaker *from)
+{
+    TwSceneMaker *m = tw_scene_maker_create(from->plant, from->points_max);
+    size_t points = (size_t)from->points;
+    m->points = from->points;
+    m->merge = from->merge;
+    m->merged = from->merged;
+    m->scene.version_data = from->scene.version_data;
+    memcpy(m->time_s, from->time_s, points * sizeof *m->time_s);
+    for (int k = 0; k < SERIES; k++) {
+        memcpy(m->mean[k], from->mean[k], points * sizeof(float));
+        memcpy(m->low[k], from->low[k], points * sizeof(float));
+        memcpy(m->high[k], from->high[k], points * sizeof(float));
+    }
+    return m;
+}
+
+void tw_scene_maker_cut(TwSceneMaker *m, double time_s)
+{
+    int before = m->points;
+    while (m->points > 0 && m->time_s[m->points - 1] > time_s) m->points--;
+    if (m->points < before) m->merged = 0;
+}
+
 // Two neighbours become one, so that a long run fits; minimum and maximum survive.
 static void thin(TwSceneMaker *m)
 {

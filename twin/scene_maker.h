@@ -15,3 +15,8 @@ void tw_scene_maker_sample(TwSceneMaker *maker, const TwState *state);
 
 // The scene of this instant; valid until the next call. The KPIs are those of the report of this instant.
 const TwScene *tw_scene_maker_scene(TwSceneMaker *maker, const TwState *state);
+
+// A maker of the same plant with the same history, for a fork.
+TwSceneMaker *tw_scene_maker_copy(const TwSceneMaker *maker);
+// Forgets the history after a time: the run goes on from there in another way.
+void tw_scene_maker_cut(TwSceneMaker *maker, double time_s);

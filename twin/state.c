@@ -686,3 +686,9 @@ bool tw_state_restore(TwState *state, const void *bytes, size_t count, TwError *
     recount(state);
     return true;
 }
+
+void tw_state_set_block(TwState *state, const void *block)
+{
+    memcpy(state->block, block, state->plant->state_bytes);
+    recount(state);
+}

@@ -33,6 +33,10 @@ void *tw_state_save(const TwState *state, size_t *count);
 // False when the bytes belong to another plant, version or size; the state is then as it was.
 bool tw_state_restore(TwState *state, const void *bytes, size_t count, TwError *error);
 
+// The bytes of a block of the same plant (tw_state_block, plant->state_bytes) laid over this one, unsealed: for a store
+// of states inside one process.
+void tw_state_set_block(TwState *state, const void *block);
+
 // An operator's action at a time not before now, in the order of the queue with the scripted ones. False: in the past,
 // or the queue is full. value: W of a target, degC of a set point.
 bool tw_state_inject(TwState *state, TwEventKind kind, double at_s, int target, double value);

@@ -1,0 +1,137 @@
+#include "twin/event_words.h"
+
+#include "models/thermal/faults.h"
+#include "twin/reference.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COOLING(act)                                                                                                   \
+    (TwEventKind)(TW_EVENT_COOLING + TW_ACT_##act), (TwEventKind)(TW_EVENT_COOLING + TW_ACT_##act##_END)
+const TwEventWord tw_event_words[] = {
+    {"load_target", TW_EVENT_TARGET, TW_EVENT_TARGET_END, TW_ON_ELEMENT, true, true, "limit_w", false,
+     "ask for at most so much power", "W", NAN},
+    {"lose", TW_EVENT_LOSE, TW_EVENT_RESTORE, TW_ON_ELEMENT, true, true, NULL, false, "lose it", "", NAN},
+    {"restore", TW_EVENT_RESTORE, TW_EVENT_RESTORE, TW_ON_ELEMENT, false, true, NULL, false, "bring it back", "", NAN},
+    {"maintain", TW_EVENT_OUT, TW_EVENT_OUT_END, TW_ON_ELEMENT, true, true, NULL, false, "take it out as planned", "",
+     NAN},
+    {"dip", TW_EVENT_DIP, TW_EVENT_DIP_END, TW_ON_ELEMENT, true, false, "voltage_fraction", false, "voltage dip", "pu",
+     0.5},
+    {"reset", TW_EVENT_RESET, TW_EVENT_RESET, TW_ON_ELEMENT, false, true, NULL, false, "reset a store that latched", "",
+     NAN},
+    {"set_supply", TW_EVENT_SUPPLY, TW_EVENT_SUPPLY, TW_ON_CDU, false, true, "supply_degc", false,
+     "set the supply temperature", "degC", 30.0},
+    {"pump_fail", TW_EVENT_PUMP, TW_EVENT_PUMP_END, TW_ON_CDU, true, true, NULL, false, "stop all its pumps", "", NAN},
+    {"pump_trip", COOLING(PUMP_TRIP), TW_ON_CDU, true, true, NULL, false, "trip one pump", "", NAN},
+    {"valve_stuck", COOLING(VALVE_STUCK), TW_ON_CDU, true, true, "value", true, "valve sticks at an opening", "1", 0.3},
+    {"clog", COOLING(CLOG), TW_ON_CDU, true, true, "value", false, "filter clogs: resistance added, times", "1", 1.0},
+    {"foul", COOLING(FOUL), TW_ON_CDU, true, true, "value", false, "exchanger fouls", "K/W", 1e-6},
+    {"leak", COOLING(LEAK), TW_ON_CDU, true, true, "value", false, "the loop leaks", "kg/s", 0.05},
+    {"unit_out", COOLING(UNIT_OUT), TW_ON_COOLING, true, true, "value", false, "units of heat rejection stand", "units",
+     1.0},
+    {"water_loss", COOLING(WATER_LOSS), TW_ON_COOLING, true, true, NULL, false, "no make-up water", "", NAN},
+    {"chiller_trip", COOLING(CHILLER_TRIP), TW_ON_COOLING, true, true, NULL, false, "trip the chiller", "", NAN},
+    {"heat_wave", COOLING(HEAT_WAVE), TW_ON_COOLING, true, true, "value", false, "heat wave: outdoor air warmer by",
+     "K", 10.0},
+    {NULL, 0, 0, 0, false, false, NULL, false, NULL, NULL, 0.0},
+};
+#undef COOLING
+
+const TwEventWord *tw_event_word(const char *word)
+{
+    for (const TwEventWord *w = tw_event_words; w->word; w++)
+        if (strcmp(w->word, word) == 0) return w;
+    return NULL;
+}
+
+bool tw_events_contradict(const TwEventPlan *a, const TwEventPlan *b)
+{
+    if (a->at_ns != b->at_ns || a->target != b->target) return false;
+    return (a->kind == TW_EVENT_LOSE && b->kind == TW_EVENT_RESTORE) ||
+           (a->kind == TW_EVENT_RESTORE && b->kind == TW_EVENT_LOSE) ||
+           (a->kind == TW_EVENT_TARGET && b->kind == TW_EVENT_TARGET && a->value != b->value);
+}
+
+static bool unknown_name(const char *what, const char *name, const char *const *names, int count, TwError *error)
+{
+    const char *near = tw_nearest(name, names, count);
+    return tw_fail(error, TW_BAD_INPUT, "no %s is named \"%s\"%s%s%s", what, name, near ? "; did you mean \"" : "",
+                   near ? near : "", near ? "\"?" : "");
+}
+
+bool tw_ask_resolve(const TwPlant *plant, const TwAsk *ask, TwEventPlan *begin, TwError *error)
+{
+    const TwEventWord *word = tw_event_word(ask->word);
+    if (!word || !word->live)
+        return tw_fail(error, TW_BAD_INPUT, "\"%s\" cannot happen while a run goes on", ask->word);
+    int target = 0;
+    if (word->on == TW_ON_ELEMENT || word->on == TW_ON_CDU) {
+        bool cdu = word->on == TW_ON_CDU;
+        int count = cdu ? plant->cdu_count : plant->element_count;
+        const char *const *names = cdu ? plant->cdu_names : plant->element_names;
+        target = tw_find_entry(names, count, ask->target, 0, 1);
+        if (target < 0) return unknown_name(cdu ? "CDU" : "power element", ask->target, names, count, error);
+    }
+    if (word->on == TW_ON_COOLING && plant->cdu_count == 0 && word->kind != TW_EVENT_COOLING + TW_ACT_HEAT_WAVE)
+        return tw_fail(error, TW_BAD_INPUT, "%s: this facility has no cooling plant with water", ask->word);
+    if (word->setting && !word->optional && !isfinite(ask->value))
+        return tw_fail(error, TW_BAD_INPUT, "%s needs a value in %s", ask->word, word->unit);
+    static const struct {
+        const char *setting;
+        double least, most;
+    } ranges[] = {{"limit_w", 1e-9, 1e12}, {"supply_degc", 5.0, 70.0}, {"value", -1e9, 1e9}};
+    for (size_t i = 0; word->setting && isfinite(ask->value) && i < sizeof ranges / sizeof *ranges; i++)
+        if (strcmp(ranges[i].setting, word->setting) == 0 &&
+            !(ask->value >= ranges[i].least && ask->value <= ranges[i].most))
+            return tw_fail(error, TW_BAD_INPUT, "%s = %g, expected %g to %g %s", word->setting, ask->value,
+                           ranges[i].least, ranges[i].most, word->unit);
+    if (!(ask->for_s > 0.0)) return tw_fail(error, TW_BAD_INPUT, "for_s = %g, expected more than 0 s", ask->for_s);
+    *begin = (TwEventPlan){.kind = word->kind, .target = target, .value = ask->value};
+    return true;
+}
+
+// Settings that an event changes: the last word of a path and how many of its unit make one of the event.
+static const struct {
+    const char *list, *setting, *word;
+    double scale;
+} live_settings[] = {
+    {"power", "limit_w", "load_target", 1.0},
+    {"power", "limit_kw", "load_target", 1e3},
+    {"power", "limit_mw", "load_target", 1e6},
+    {"cooling.cdus", "supply_degc", "set_supply", 1.0},
+};
+
+bool tw_ask_setting(const TwPlant *plant, const char *set, TwAsk *ask, TwError *error)
+{
+    char path[160];
+    const char *equals = strchr(set, '=');
+    if (!equals || equals == set)
+        return tw_fail(error, TW_BAD_INPUT, "\"%s\": expected PATH=VALUE, as power.pdu1.limit_kw=300", set);
+    int length = (int)(equals - set);
+    while (length > 0 && set[length - 1] == ' ') length--;
+    snprintf(path, sizeof path, "%.*s", length, set);
+    char *end;
+    double value = strtod(equals + 1, &end);
+    while (*end == ' ') end++;
+    if (end == equals + 1 || *end)
+        return tw_fail(error, TW_BAD_INPUT, "%s = \"%s\": expected a number", path, equals + 1);
+    const char *last = strrchr(path, '.');
+    for (size_t i = 0; last && i < sizeof live_settings / sizeof *live_settings; i++) {
+        size_t list = strlen(live_settings[i].list);
+        if (strcmp(last + 1, live_settings[i].setting) != 0 || strncmp(path, live_settings[i].list, list) != 0 ||
+            path[list] != '.' || path + list + 1 >= last)
+            continue;
+        *ask = (TwAsk){.value = value * live_settings[i].scale, .for_s = INFINITY};
+        snprintf(ask->word, sizeof ask->word, "%s", live_settings[i].word);
+        snprintf(ask->target, sizeof ask->target, "%.*s", (int)(last - path - (ptrdiff_t)list - 1), path + list + 1);
+        TwEventPlan begin;
+        return tw_ask_resolve(plant, ask, &begin, error);
+    }
+    char problem[200];
+    TwNamedNumber number;
+    if (!tw_config_number(plant->config, path, &number, problem, sizeof problem))
+        return tw_fail(error, TW_BAD_INPUT, "%s", problem);
+    return tw_fail(error, TW_BAD_INPUT,
+                   "%s is fixed once a run has begun; live: power.NAME.limit_w, cooling.cdus.NAME.supply_degc", path);
+}
