@@ -1,0 +1,13 @@
+// The components by subject: each list in the file of its name. Internal to component.c and those files.
+#pragma once
+
+#include "models/thermal/component.h"
+
+#define NEED NAN    // an input without default
+
+#define TW_COMPONENT_LISTS(DO) DO(fluids) DO(racks) DO(flows) DO(plant) DO(methods)
+#define DECLARE(name)                                                                                                  \
+    extern const TwComponent tw_components_##name[];                                                                   \
+    extern const int tw_components_##name##_count;
+TW_COMPONENT_LISTS(DECLARE)
+#undef DECLARE
