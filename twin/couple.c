@@ -236,20 +236,34 @@ static void book(const TwPlant *plant, void *block, TwScratch *s, const TwPowerO
     m->windows++;
 }
 
+void tw_couple_count(TwScratch *s, int pool, const TwWorkloadTotals *totals)
+{
+    s->pool_output[pool] = totals->output_tokens_done;
+    s->pool_input[pool] = totals->input_tokens_done;
+    s->pool_completed[pool] = totals->completed;
+    s->pool_transfer_bytes[pool] = totals->transfer_bytes;
+}
+
 static void count_work(const TwPlant *plant, const void *block, TwScratch *s, double window_s)
 {
     TwWindow *w = &s->window;
-    TwWorkloadTotals totals;
-    tw_workload_totals(plant->workload, block, -1, &totals);
     double many = plant->rack_scale / window_s;
-    w->output_tokens_per_s = (double)(totals.output_tokens_done - s->output_tokens) * many;
-    w->input_tokens_per_s = (double)(totals.input_tokens_done - s->input_tokens) * many;
-    w->requests_per_s = (double)(totals.completed - s->completed) * many;
-    s->output_tokens = totals.output_tokens_done;
-    s->input_tokens = totals.input_tokens_done;
-    s->completed = totals.completed;
-    s->dropped_requests_now = totals.lost + totals.rejected;
-    s->dropped_tokens_now = totals.output_tokens_dropped;
+    w->output_tokens_per_s = w->input_tokens_per_s = w->requests_per_s = 0.0;
+    s->dropped_requests_now = s->dropped_tokens_now = 0;
+    for (int p = 0; p < plant->pool_count; p++) {
+        TwWorkloadTotals t;
+        tw_workload_totals(plant->workload, block, p, &t);
+        s->pool_output_per_s[p] = (double)(t.output_tokens_done - s->pool_output[p]) * many;
+        s->pool_input_per_s[p] = (double)(t.input_tokens_done - s->pool_input[p]) * many;
+        s->pool_completed_per_s[p] = (double)(t.completed - s->pool_completed[p]) * many;
+        s->pool_transfer_bytes_s[p] = (double)(t.transfer_bytes - s->pool_transfer_bytes[p]) * many;
+        w->output_tokens_per_s += s->pool_output_per_s[p];
+        w->input_tokens_per_s += s->pool_input_per_s[p];
+        w->requests_per_s += s->pool_completed_per_s[p];
+        s->dropped_requests_now += t.lost + t.rejected;
+        s->dropped_tokens_now += t.output_tokens_dropped;
+        tw_couple_count(s, p, &t);
+    }
     tw_workload_queues(plant->workload, block, -1, &w->waiting, &w->running, &w->kv_fraction_mean);
 }
 

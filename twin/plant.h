@@ -222,6 +222,7 @@ typedef struct TwPlant {
     } job_slot;
 
     TwRecordPlan record;
+    int service_group;    // booked at the ends of its intervals
     TwEventQueue queue;    // what is to come, scripted and injected
     size_t state_bytes;
     size_t power_bytes;    // of a block that holds the power model's state
@@ -255,5 +256,6 @@ size_t tw_meters_bytes(void);    // twin/ledger.h
 // The groups and series that a run records; the values come from tw_couple.
 enum { TW_INJECTED = 256 };           // events that may be injected and still lie ahead
 enum { TW_FAILURE_EVENTS = 4096 };    // failures, repairs, restarts and maintenance that lie ahead
-enum { TW_GROUP_FACILITY, TW_GROUP_RACK, TW_GROUP_CDU, TW_GROUP_ELEMENT, TW_GROUPS };
+// The first two are always there; what a facility has none of has no group.
+enum { TW_GROUP_FACILITY, TW_GROUP_RACK, TW_GROUPS = 9 };
 void tw_plant_record(TwPlant *plant, TwLayout *layout);    // twin/series.c

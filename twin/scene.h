@@ -115,6 +115,7 @@ typedef struct TwSceneLoss {
 typedef struct TwScene {
     char facility[64], title[128], version[16];
     char start[32];                // "2026-07-01 00:00:00" at time zero
+    double stands_for;             // racks that each one drawn stands for; the values of elements are sums
     double time_s, span_s;         // this instant, end of the run
     double speed, speed_wanted;    // against real time; 0 when not live
     bool live, paused;

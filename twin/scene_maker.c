@@ -150,6 +150,7 @@ TwSceneMaker *tw_scene_maker_create(const TwPlant *plant, int points_max)
     copy(scene->title, sizeof scene->title, plant->title);
     copy(scene->version, sizeof scene->version, TW_VERSION);
     copy(scene->start, sizeof scene->start, plant->start);
+    scene->stands_for = plant->rack_scale;
     scene->span_s = plant->run.for_s;
     scene->rack_count = plant->rack_count;
     scene->quantity_count = QUANTITIES;

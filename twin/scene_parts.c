@@ -1,5 +1,8 @@
 #include "twin/scene_parts.h"
 
+#include "models/thermal/plant.h"
+#include "twin/looks.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,11 +18,71 @@ static const Shown shown[] = {
     {"element", "element_w", "kW", "Power in", 1e-3},
     {"element", "loss_w", "kW", "Loss", 1e-3},
     {"element", "loading_fraction", "%", "Load over limit", 100.0},
+    {"element", "limit_w", "kW", "Limit in force", 1e-3},
+    {"element", "volts_v", "V", "Voltage out", 1.0},
+    {"element", "stored_fraction", "%", "Charge of the store", 100.0},
+    {"element", "store_w", "kW", "Out of the store", 1e-3},
+    {"element", "state", "", "State", 1.0},
+    {"load", "load_w", "kW", "Load", 1e-3},
     {"cdu", "supply_degc", "degC", "Coolant to racks", 1.0},
     {"cdu", "return_degc", "degC", "Coolant from racks", 1.0},
     {"cdu", "heat_w", "kW", "Heat passed", 1e-3},
     {"cdu", "valve_fraction", "%", "Valve open", 100.0},
     {"cdu", "pump_w", "kW", "Pumps", 1e-3},
+    {"cdu", "flow_kg_s", "kg/s", "Coolant flow", 1.0},
+    {"cdu", "plant_flow_kg_s", "kg/s", "Facility water flow", 1.0},
+    {"cdu", "head_pa", "kPa", "Head of the pumps", 1e-3},
+    {"cdu", "pump_fraction", "%", "Pump speed", 100.0},
+    {"cdu", "set_degc", "degC", "Set point of the supply", 1.0},
+    {"cdu", "state", "", "State", 1.0},
+    {"plant", "supply_degc", "degC", "Facility water supply", 1.0},
+    {"plant", "return_degc", "degC", "Facility water return", 1.0},
+    {"plant", "tank_degc", "degC", "Buffer tank", 1.0},
+    {"plant", "leaving_degc", "degC", "Water leaving heat rejection", 1.0},
+    {"plant", "set_degc", "degC", "Its set point", 1.0},
+    {"plant", "flow_kg_s", "kg/s", "Facility water flow", 1.0},
+    {"plant", "head_pa", "kPa", "Head of the primary pumps", 1e-3},
+    {"plant", "pump_fraction", "%", "Primary pump speed", 100.0},
+    {"plant", "fan_fraction", "%", "Fan speed", 100.0},
+    {"plant", "units", "", "Units running", 1.0},
+    {"plant", "reject_w", "kW", "Heat to the environment", 1e-3},
+    {"plant", "pump_w", "kW", "Primary pumps", 1e-3},
+    {"plant", "fan_w", "kW", "Fans", 1e-3},
+    {"plant", "chiller_w", "kW", "Chiller", 1e-3},
+    {"plant", "water_kg_s", "kg/s", "Water consumed", 1.0},
+    {"plant", "ambient_degc", "degC", "Outdoor air", 1.0},
+    {"plant", "wet_bulb_degc", "degC", "Outdoor wet bulb", 1.0},
+    {"plant", "state", "", "State", 1.0},
+    {"room", "room_degc", "degC", "Room air", 1.0},
+    {"room", "set_degc", "degC", "Its set point", 1.0},
+    {"room", "reject_w", "kW", "Heat taken out", 1e-3},
+    {"room", "fan_fraction", "%", "Fan speed", 100.0},
+    {"room", "fan_w", "kW", "Fans", 1e-3},
+    {"room", "chiller_w", "kW", "Chiller", 1e-3},
+    {"room", "ambient_degc", "degC", "Outdoor air", 1.0},
+    {"room", "state", "", "State", 1.0},
+    {"pool", "waiting", "requests", "Waiting", 1.0},
+    {"pool", "running", "requests", "In a batch", 1.0},
+    {"pool", "kv_fraction", "%", "KV memory held", 100.0},
+    {"pool", "output_tokens_per_s", "tokens/s", "Output tokens", 1.0},
+    {"pool", "input_tokens_per_s", "tokens/s", "Input tokens computed", 1.0},
+    {"pool", "requests_per_s", "requests/s", "Requests completed", 1.0},
+    {"pool", "transfer_bytes_s", "GB/s", "KV handed over", 1e-9},
+    {"pool", "live_replicas", "", "Replicas that serve", 1.0},
+    {"pool", "state", "", "State", 1.0},
+    {"service", "arrived", "requests", "Arrived since the start", 1.0},
+    {"service", "completed", "requests", "Completed since the start", 1.0},
+    {"service", "dropped", "requests", "Rejected or lost", 1.0},
+    {"service", "good_fraction", "%", "Within the service levels", 100.0},
+    {"service", "ttft_p50_s", "s", "TTFT p50", 1.0},
+    {"service", "ttft_p90_s", "s", "TTFT p90", 1.0},
+    {"service", "ttft_p99_s", "s", "TTFT p99", 1.0},
+    {"service", "tpot_p50_s", "ms", "TPOT p50", 1e3},
+    {"service", "tpot_p90_s", "ms", "TPOT p90", 1e3},
+    {"service", "tpot_p99_s", "ms", "TPOT p99", 1e3},
+    {"service", "e2e_p50_s", "s", "End to end p50", 1.0},
+    {"service", "e2e_p90_s", "s", "End to end p90", 1.0},
+    {"service", "e2e_p99_s", "s", "End to end p99", 1.0},
 };
 
 // A recorded group as a class of elements.
@@ -38,6 +101,7 @@ struct TwSceneParts {
     int group[TW_GROUPS];    // [class] recorded group
     TwSceneField *fields;
     float *values, *limits;
+    double *services;    // values of its class
     int *element_racks;
     int rack_room;
 };
@@ -149,9 +213,106 @@ static void describe_cdus(TwSceneParts *p, int class)
     }
 }
 
+static void describe_plant(TwSceneParts *p, int class)
+{
+    TwSceneElement *e = &p->elements[p->classes[class].first];
+    TwPlantRow row;
+    tw_node_row(tw_node_group(tw_node_group(tw_config_root(p->plant->config), "cooling"), "plant"), &row);
+    copy(e->kind, sizeof e->kind, row.kind);
+    copy(e->title, sizeof e->title, row.title);
+}
+
+static void describe_room(TwSceneParts *p, int class)
+{
+    TwSceneElement *e = &p->elements[p->classes[class].first];
+    copy(e->kind, sizeof e->kind, "room");
+    e->level = 1;
+}
+
+// pumps, fans, chillers and the fabric as consumers on the one-line
+static void describe_loads(TwSceneParts *p, int class)
+{
+    const TwPlant *plant = p->plant;
+    int elements = first_of(p, "element"), cdus = first_of(p, "cdu");
+    for (int i = 0; i < plant->load_count; i++) {
+        TwSceneElement *e = &p->elements[p->classes[class].first + i];
+        copy(e->kind, sizeof e->kind, "load");
+        e->parent = elements + plant->load_element[i];
+        e->level = p->elements[e->parent].level + 1;
+        int cdu = i > 0 ? plant->thermal->load_cdu[i - 1] : -1;
+        if (cdu >= 0) copy(e->place, sizeof e->place, p->elements[cdus + cdu].place);
+    }
+}
+
+// ---- serving ----
+
+static void describe_pools(TwSceneParts *p, int class)
+{
+    const TwPlant *plant = p->plant;
+    int first = p->classes[class].first;
+    for (int k = 0; k < plant->pool_count; k++) {
+        const TwPoolPlan *pool = &plant->pools[k];
+        TwSceneElement *e = &p->elements[first + k];
+        copy(e->kind, sizeof e->kind, "pool");
+        int used = snprintf(e->title, sizeof e->title, "%s %s, %d replicas of %d GPUs", pool->model, pool->precision,
+                            pool->replicas, pool->gpus);
+        if (pool->prefill_replicas > 0 && used < (int)sizeof e->title)
+            snprintf(e->title + used, sizeof e->title - (size_t)used, ", %d for prompts", pool->prefill_replicas);
+        e->rack = p->scene->element_rack_count;
+        for (int i = 0, last = -1; i < pool->replicas; i++) {
+            int rack = pool->replica_rack[i];
+            if (rack == last) continue;
+            last = rack;
+            link_rack(p, rack);
+            e->rack_count++;
+            if (p->racks[rack].on[TW_OF_SERVING] < 0) p->racks[rack].on[TW_OF_SERVING] = first + k;
+        }
+        limit(p, class, k, "live_replicas", pool->replicas);
+        limit(p, class, k, "kv_fraction", 1.0);
+        int ranks = pool->attention_ranks > 1 ? pool->attention_ranks : 1;    // each with sequences of its own
+        limit(p, class, k, "running", (double)pool->max_sequences * ranks * pool->replicas);
+    }
+}
+
+static void describe_services(TwSceneParts *p, int class)
+{
+    const TwPlant *plant = p->plant;
+    int pools = first_of(p, "pool"), at = 0;
+    for (int k = 0; k < plant->pool_count; k++) {
+        const TwPoolPlan *pool = &plant->pools[k];
+        int count = pool->service_count > 1 ? pool->service_count : 1;
+        for (int i = 0; i < count; i++, at++) {
+            TwSceneElement *e = &p->elements[p->classes[class].first + at];
+            const TwServiceLimit *level = &pool->services[i];
+            double ttft_s = pool->ttft_slo_s, tpot_s = pool->tpot_slo_s, e2e_s = INFINITY;
+            if (count > 1) {
+                ttft_s = level->ttft_ns < INT64_MAX ? (double)level->ttft_ns * 1e-9 : INFINITY;
+                tpot_s = level->tpot_ps < INT64_MAX ? (double)level->tpot_ps * 1e-12 : INFINITY;
+                e2e_s = level->e2e_ns < INT64_MAX ? (double)level->e2e_ns * 1e-9 : INFINITY;
+            }
+            copy(e->kind, sizeof e->kind, "service");
+            e->level = 1;
+            e->parent = pools + k;
+            e->rack = p->elements[pools + k].rack, e->rack_count = p->elements[pools + k].rack_count;
+            static const char *const points[] = {"p50", "p90", "p99"};
+            for (int q = 0; q < 3; q++) {
+                char name[16];
+                snprintf(name, sizeof name, "ttft_%s_s", points[q]);
+                limit(p, class, at, name, isfinite(ttft_s) ? ttft_s : NAN);
+                snprintf(name, sizeof name, "tpot_%s_s", points[q]);
+                limit(p, class, at, name, isfinite(tpot_s) ? tpot_s : NAN);
+                snprintf(name, sizeof name, "e2e_%s_s", points[q]);
+                limit(p, class, at, name, isfinite(e2e_s) ? e2e_s : NAN);
+            }
+        }
+    }
+}
+
 static const Group groups[] = {
-    {"element", TW_OF_POWER, describe_elements},
-    {"cdu", TW_OF_COOLING, describe_cdus},
+    {"element", TW_OF_POWER, describe_elements},   {"load", TW_OF_POWER, describe_loads},
+    {"cdu", TW_OF_COOLING, describe_cdus},         {"plant", TW_OF_COOLING, describe_plant},
+    {"room", TW_OF_COOLING, describe_room},        {"pool", TW_OF_SERVING, describe_pools},
+    {"service", TW_OF_SERVING, describe_services},
 };
 
 static void show_field(TwSceneField *field, const char *group, const TwSeriesInfo *info)
@@ -219,6 +380,9 @@ TwSceneParts *tw_scene_parts_create(const TwPlant *plant, TwScene *s, TwSceneRac
         for (int k = 0; k < TW_SUBJECTS; k++) racks[i].on[k] = -1;
     for (int c = 0; c < s->class_count; c++) of[c]->describe(p, c);
     s->element_racks = p->element_racks;
+    int services = tw_scene_class(s, "service");
+    if (services >= 0)
+        p->services = zeroed((size_t)(p->classes[services].count * p->classes[services].field_count), sizeof(double));
     return p;
 }
 
@@ -230,6 +394,7 @@ void tw_scene_parts_destroy(TwSceneParts *p)
     free(p->values);
     free(p->limits);
     free(p->element_racks);
+    free(p->services);
     free(p);
 }
 
@@ -238,6 +403,11 @@ void tw_scene_parts_fill(TwSceneParts *p, const TwState *state)
     for (int c = 0; c < p->scene->class_count; c++) {
         const TwSceneClass *class = &p->classes[c];
         const double *from = tw_state_group(state, p->group[c]);
+        // not filled window by window
+        if (p->group[c] == p->plant->service_group) {
+            tw_looks_services(p->plant, tw_state_block(state), p->services);
+            from = p->services;
+        }
         for (int k = 0; k < class->count * class->field_count; k++) p->values[class->value + k] = (float)from[k];
     }
 }

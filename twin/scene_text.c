@@ -123,6 +123,7 @@ bool tw_scene_write_text(const TwScene *scene, FILE *stream)
     put_head(stream, "start", scene->start);
     put_head(stream, "banner", scene->banner);
     fprintf(stream, "span\t%.17g\nresidual\t%.17g\n", scene->span_s, scene->residual_w);
+    fprintf(stream, "stands\t%.17g\n", scene->stands_for);
     for (int i = 0; i < scene->rack_count; i++) put_rack(stream, &scene->racks[i]);
     for (int i = 0; i < scene->quantity_count; i++) {
         const TwSceneQuantity *q = &scene->quantities[i];
@@ -410,6 +411,8 @@ static void read_line(Owned *o, Line *line)
         take(line, 1, s->banner, sizeof s->banner);
     else if (strcmp(kind, "span") == 0)
         s->span_s = number(line, 1);
+    else if (strcmp(kind, "stands") == 0)
+        s->stands_for = number(line, 1);
     else if (strcmp(kind, "residual") == 0)
         s->residual_w = number(line, 1);
 }

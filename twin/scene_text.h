@@ -6,7 +6,7 @@
 //     facility  TEXT                          title   TEXT
 //     version   TEXT                          start   2026-07-01 00:00:00
 //     banner    TEXT                          span    SECONDS
-//     residual  WATTS
+//     residual  WATTS                         stands  RACKS that each one stands for
 //     rack      NAME X Y W D HALL PART CDU FEED ON       metres; the order of the result's rack dimension; ON: numbers
 //                                                        of its elements, one a subject, counted from 1, 0: none
 //     quantity  NAME UNIT SCALE LIMIT LABEL              NAME is a series of the result's group "rack"

@@ -1,7 +1,10 @@
 // What a run records: one table a component kind, and the values of a window in the tables' order.
 #include "twin/series.h"
 
+#include "twin/looks.h"
+
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static const TwSeriesInfo facility_series[] = {
@@ -42,18 +45,92 @@ static const TwSeriesInfo cdu_series[] = {
     {"heat_w", "W", "heat passed to the facility loop"},
     {"valve_fraction", "1", "control valve"},
     {"pump_w", "W", "its pumps"},
+    {"flow_kg_s", "kg/s", "coolant to the racks"},
+    {"plant_flow_kg_s", "kg/s", "facility water through it"},
+    {"head_pa", "Pa", "head of its pumps"},
+    {"pump_fraction", "1", "speed of its pumps"},
+    {"set_degc", "degC", "set point of the supply"},
+    {"state", "1", "0 normal, 6 impaired, 7 isolated, 8 without supply, 9 failed; the maximum is the worst"},
 };
 static const TwSeriesInfo element_series[] = {
     {"element_w", "W", "power at its input"},
     {"loss_w", "W", "its loss"},
     {"loading_fraction", "1", "power over the limit in force"},
+    {"limit_w", "W", "limit in force at its input"},
+    {"volts_v", "V", "voltage of its output, line to line"},
+    {"stored_fraction", "1", "of the capacity of a store"},
+    {"store_w", "W", "out of the cells of a store; negative: into them"},
+    {"state", "1",
+     "0 live, 1 standby, 2 charging, 3 moving, 4 on store, 5 bypassed, 7 out, 8 dead, 9 tripped; the maximum is the "
+     "worst"},
+};
+static const TwSeriesInfo plant_series[] = {
+    {"supply_degc", "degC", "facility water supply"},
+    {"return_degc", "degC", "facility water return"},
+    {"tank_degc", "degC", "buffer tank"},
+    {"leaving_degc", "degC", "water leaving the heat rejection"},
+    {"set_degc", "degC", "its set point"},
+    {"flow_kg_s", "kg/s", "facility water"},
+    {"head_pa", "Pa", "head of the primary pumps"},
+    {"pump_fraction", "1", "primary pumps"},
+    {"fan_fraction", "1", "fan speed of the heat rejection"},
+    {"units", "1", "units that run"},
+    {"reject_w", "W", "heat to the environment"},
+    {"pump_w", "W", "primary pumps"},
+    {"fan_w", "W", "fans of the heat rejection"},
+    {"chiller_w", "W", "chiller and heat pump"},
+    {"water_kg_s", "kg/s", "water consumed"},
+    {"ambient_degc", "degC", "outdoor dry bulb"},
+    {"wet_bulb_degc", "degC", "outdoor wet bulb"},
+    {"state", "1", "0 normal, 6 impaired, 8 without supply; the maximum is the worst"},
+};
+static const TwSeriesInfo room_series[] = {
+    {"room_degc", "degC", "room air"},
+    {"set_degc", "degC", "its set point"},
+    {"reject_w", "W", "heat taken out of the room"},
+    {"fan_fraction", "1", "fan speed of the air handlers"},
+    {"fan_w", "W", "their fans"},
+    {"chiller_w", "W", "chiller of the room"},
+    {"ambient_degc", "degC", "outdoor dry bulb"},
+    {"state", "1", "0 normal, 8 without supply; the maximum is the worst"},
+};
+static const TwSeriesInfo load_series[] = {
+    {"load_w", "W", "electrical load"},
+};
+static const TwSeriesInfo pool_series[] = {
+    {"waiting", "1", "requests that wait"},
+    {"running", "1", "requests in a batch"},
+    {"kv_fraction", "1", "share of KV blocks held"},
+    {"output_tokens_per_s", "1/s", "output tokens"},
+    {"input_tokens_per_s", "1/s", "input tokens computed"},
+    {"requests_per_s", "1/s", "requests completed"},
+    {"transfer_bytes_s", "B/s", "KV handed over between replicas"},
+    {"live_replicas", "1", "replicas that serve"},
+    {"state", "1", "0 normal, 6 some replicas are out, 8 all are; the maximum is the worst"},
+};
+static const TwSeriesInfo service_series[] = {
+    {"arrived", "1", "requests arrived since the start"},
+    {"completed", "1", "completed since the start"},
+    {"dropped", "1", "rejected or lost since the start"},
+    {"good_fraction", "1", "of the completed since warm-up: within the service levels"},
+    {"ttft_p50_s", "s", "time to first token since warm-up, half of the requests"},
+    {"ttft_p90_s", "s", "time to first token since warm-up, 90 %"},
+    {"ttft_p99_s", "s", "time to first token since warm-up, 99 %"},
+    {"tpot_p50_s", "s", "time per output token since warm-up, half of the requests"},
+    {"tpot_p90_s", "s", "time per output token since warm-up, 90 %"},
+    {"tpot_p99_s", "s", "time per output token since warm-up, 99 %"},
+    {"e2e_p50_s", "s", "end to end since warm-up, half of the requests"},
+    {"e2e_p90_s", "s", "end to end since warm-up, 90 %"},
+    {"e2e_p99_s", "s", "end to end since warm-up, 99 %"},
 };
 
 // Smallest of 60, 300, 900, 3600 s that keeps the component series of a run below about 1 GB.
 static double component_interval(const TwPlant *plant)
 {
     static const double choices[] = {60.0, 300.0, 900.0};
-    double entries = 9.0 * plant->rack_count + 5.0 * plant->cdu_count + 3.0 * plant->element_count;
+    double entries = (double)TW_COUNT(rack_series) * plant->rack_count +
+                     (double)TW_COUNT(cdu_series) * plant->cdu_count +
+                     (double)TW_COUNT(element_series) * plant->element_count + plant->load_count;
     for (size_t k = 0; k < sizeof choices / sizeof *choices; k++)
         if (plant->run.for_s / choices[k] * entries * 12.0 < 1e9) return choices[k];
     return 3600.0;
@@ -77,21 +154,43 @@ void tw_plant_record(TwPlant *plant, TwLayout *layout)
         (TwGroupInfo){"", NULL, 1, NULL, NULL, series_s, facility_series, TW_COUNT(facility_series)};
     groups[TW_GROUP_RACK] =
         (TwGroupInfo){"rack", racks, plant->rack_count, x, y, component_s, rack_series, TW_COUNT(rack_series)};
-    groups[TW_GROUP_ELEMENT] = (TwGroupInfo){"element",   plant->element_names, plant->element_count,    NULL, NULL,
-                                             component_s, element_series,       TW_COUNT(element_series)};
-    groups[TW_GROUP_CDU] = (TwGroupInfo){"cdu", plant->cdu_names, plant->cdu_count, NULL,
-                                         NULL,  component_s,      cdu_series,       TW_COUNT(cdu_series)};
-    // a hall without CDUs has no such group
-    int count = TW_GROUPS;
-    if (plant->cdu_count == 0) {
-        groups[TW_GROUP_CDU] = groups[TW_GROUP_ELEMENT];
-        count--;
+    const char **services = TW_TAKE(plant->arena, tw_looks_service_count(plant), const char *);
+    const char **pools = TW_TAKE(plant->arena, plant->pool_count, const char *);
+    int service_count = 0;
+    for (int i = 0; i < plant->pool_count; i++) {
+        const TwPoolPlan *pool = &plant->pools[i];
+        pools[i] = pool->name;
+        for (int k = 0; k < (pool->service_count > 1 ? pool->service_count : 1); k++) {
+            char name[2 * TW_NAME + 2];
+            snprintf(name, sizeof name, "%s%s%s", pool->name, pool->service_count > 1 ? "." : "",
+                     pool->service_count > 1 ? pool->service_names[k] : "");
+            services[service_count++] = tw_arena_text(plant->arena, name);
+        }
+    }
+    static const char *const plant_name[] = {"plant"}, *const room_name[] = {"room"};
+    const TwGroupInfo more[] = {
+        {"cdu", plant->cdu_names, plant->cdu_count, NULL, NULL, component_s, cdu_series, TW_COUNT(cdu_series)},
+        {"element", plant->element_names, plant->element_count, NULL, NULL, component_s, element_series,
+         TW_COUNT(element_series)},
+        {"plant", plant_name, plant->cdu_count > 0, NULL, NULL, component_s, plant_series, TW_COUNT(plant_series)},
+        {"room", room_name, 1, NULL, NULL, component_s, room_series, TW_COUNT(room_series)},
+        {"load", plant->load_names, plant->load_count, NULL, NULL, component_s, load_series, TW_COUNT(load_series)},
+        {"pool", pools, plant->pool_count, NULL, NULL, component_s, pool_series, TW_COUNT(pool_series)},
+        {"service", services, service_count, NULL, NULL, component_s, service_series, TW_COUNT(service_series)},
+    };
+    // what a facility has none of has no group
+    int count = TW_GROUP_RACK + 1;
+    plant->service_group = -1;
+    for (int k = 0; k < TW_COUNT(more); k++) {
+        if (more[k].count == 0) continue;
+        if (more[k].series == service_series) plant->service_group = count;
+        groups[count++] = more[k];
     }
     plant->record = (TwRecordPlan){groups, count, TW_TAKE(plant->arena, TW_GROUPS, TwSlot)};
     tw_record_layout(&plant->record, layout);
 }
 
-void tw_series_fill(const TwPlant *plant, TwScratch *s)
+void tw_series_fill(const TwPlant *plant, const void *block, TwScratch *s)
 {
     const TwWindow *w = &s->window;
     const double facility[] = {w->utility_w,
@@ -122,12 +221,16 @@ void tw_series_fill(const TwPlant *plant, TwScratch *s)
 
     const double *rack[] = {w->rack_w,      w->gpu_w,       w->grant_w,      w->clock_fraction, w->chip_degc,
                             w->supply_degc, w->return_degc, w->tokens_per_s, w->kv_fraction};
-    const double *cdu[] = {w->cdu_supply_degc, w->cdu_return_degc, w->cdu_heat_w, w->cdu_valve_fraction, w->cdu_pump_w};
-    const double *element[] = {w->element_w, w->element_loss_w, w->loading_fraction};
-    for (int g = 1; g < plant->record.group_count; g++) {
-        const TwGroupInfo *group = &plant->record.groups[g];
-        const double **from = group->series == rack_series ? rack : group->series == cdu_series ? cdu : element;
-        for (int k = 0; k < group->series_count; k++)
-            memcpy(s->series[g] + (size_t)k * (size_t)group->count, from[k], (size_t)group->count * sizeof(double));
+    for (int k = 0; k < TW_COUNT(rack_series); k++)
+        memcpy(s->series[TW_GROUP_RACK] + (size_t)k * (size_t)plant->rack_count, rack[k],
+               (size_t)plant->rack_count * sizeof(double));
+    for (int g = TW_GROUP_RACK + 1; g < plant->record.group_count; g++) {
+        const TwSeriesInfo *of = plant->record.groups[g].series;
+        if (of == element_series) tw_looks_elements(plant, block, s, s->series[g]);
+        if (of == cdu_series) tw_looks_cdus(plant, block, w, s->series[g]);
+        if (of == plant_series) tw_looks_plant(plant, block, w, s->series[g]);
+        if (of == room_series) tw_looks_room(plant, block, w, s->series[g]);
+        if (of == load_series) memcpy(s->series[g], w->load_w, (size_t)plant->load_count * sizeof(double));
+        if (of == pool_series) tw_looks_pools(plant, block, s, s->series[g]);
     }
 }

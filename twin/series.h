@@ -3,5 +3,5 @@
 
 #include "twin/couple.h"
 
-// Fills scratch->series[group][series][entry].
-void tw_series_fill(const TwPlant *plant, TwScratch *scratch);
+// Fills scratch->series[group][series][entry]; those of services are filled where their interval ends (looks.h).
+void tw_series_fill(const TwPlant *plant, const void *block, TwScratch *scratch);

@@ -1,5 +1,6 @@
 #include "twin/state.h"
 
+#include "models/power/look.h"
 #include "models/thermal/faults.h"
 
 #include "models/operations/grid.h"
@@ -10,6 +11,7 @@
 #include "twin/fabric.h"
 #include "twin/failures.h"
 #include "twin/jobs.h"
+#include "twin/looks.h"
 #include "twin/ride.h"
 #include "twin/series.h"
 #include "twin/story.h"
@@ -72,6 +74,14 @@ static void take_scratch(TwState *state)
     s->crossings = TW_TAKE(a, 2 * racks, TwThermalCrossing);
     for (int g = 0; g < plant->record.group_count; g++)
         s->series[g] = reals(a, plant->record.groups[g].series_count * plant->record.groups[g].count);
+    int64_t **counts[] = {&s->pool_output, &s->pool_input, &s->pool_completed, &s->pool_transfer_bytes};
+    double **rates[] = {&s->pool_output_per_s, &s->pool_input_per_s, &s->pool_completed_per_s,
+                        &s->pool_transfer_bytes_s};
+    for (int k = 0; k < 4; k++) {
+        *counts[k] = TW_TAKE(a, plant->pool_count + 1, int64_t);
+        *rates[k] = reals(a, plant->pool_count);
+    }
+    s->has_volts = tw_power_has_volts(plant->power);
 }
 
 static TwState *bare(const TwPlant *plant)
@@ -92,13 +102,15 @@ static TwState *bare(const TwPlant *plant)
 // The counts that window rates are differences of.
 static void recount(TwState *state)
 {
-    TwWorkloadTotals totals;
-    tw_workload_totals(state->plant->workload, state->block, -1, &totals);
-    state->scratch.output_tokens = totals.output_tokens_done;
-    state->scratch.input_tokens = totals.input_tokens_done;
-    state->scratch.completed = totals.completed;
-    state->scratch.dropped_requests = totals.lost + totals.rejected;
-    state->scratch.dropped_tokens = totals.output_tokens_dropped;
+    TwScratch *s = &state->scratch;
+    s->dropped_requests = s->dropped_tokens = 0;
+    for (int p = 0; p < state->plant->pool_count; p++) {
+        TwWorkloadTotals totals;
+        tw_workload_totals(state->plant->workload, state->block, p, &totals);
+        tw_couple_count(s, p, &totals);
+        s->dropped_requests += totals.lost + totals.rejected;
+        s->dropped_tokens += totals.output_tokens_dropped;
+    }
 }
 
 bool tw_state_create(TwState **made, const TwPlant *plant, TwError *error)
@@ -157,6 +169,7 @@ void tw_state_destroy(TwState *state)
 {
     if (!state) return;
     tw_block_destroy(state->block);
+    tw_volts_free(&state->scratch.volts);
     tw_arena_destroy(state->arena);
     free(state);
 }
@@ -606,10 +619,20 @@ static int64_t window_end(const TwState *state, int64_t now_ns, int64_t whole_ns
 
 static bool write_window(TwState *state, TwRecord *record, TwError *error)
 {
+    const TwPlant *plant = state->plant;
     const TwWindow *w = &state->scratch.window;
-    for (int g = 0; g < state->plant->record.group_count; g++)
-        if (!tw_record_window(record, g, state->block, w->from_s, w->until_s, state->scratch.series[g], error))
+    for (int g = 0; g < plant->record.group_count; g++) {
+        double from_s = w->from_s;
+        if (g == plant->service_group) {
+            // as they stand where an interval or the run ends, for the whole of it
+            double interval_s = plant->record.groups[g].interval_s, end_s = tw_record_next_s(&plant->record, g, from_s);
+            if (w->until_s < fmin(end_s, plant->run.for_s) - 1e-9) continue;
+            from_s = end_s - interval_s;
+            tw_looks_services(plant, state->block, state->scratch.series[g]);
+        }
+        if (!tw_record_window(record, g, state->block, from_s, w->until_s, state->scratch.series[g], error))
             return false;
+    }
     return true;
 }
 
@@ -636,7 +659,7 @@ bool tw_state_advance(TwState *state, double until_s, TwRecord *record, const vo
             tw_waves_run(plant, state->block, (double)end_ns * 1e-9 - window_s, (double)end_ns * 1e-9);
         judge_targets(state, window_s);
         tw_capping_sample(plant, state->block, state->scratch.window.element_w, m->time_ns);
-        tw_series_fill(plant, &state->scratch);
+        tw_series_fill(plant, state->block, &state->scratch);
         if (record && !write_window(state, record, error)) return false;
     }
     return true;

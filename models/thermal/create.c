@@ -12,7 +12,7 @@ enum { MOST_PLACES = 512 };    // racks of one CDU: their factors live on the st
 
 static bool is(const char *word, const char *name) { return word && strcmp(word, name) == 0; }
 
-static double cp_of(double given, const char *fluid, double degc)
+double tw_thermal_cp(double given, const char *fluid, double degc)
 {
     return given > 0.0 ? given : tw_fluid_at(tw_fluid_named(fluid), degc).heat_j_kg_k;
 }
@@ -89,7 +89,7 @@ static void still_lane(TwCduLanes *p, int l)
 static void fill_cdu(TwCduLanes *p, int l, const TwCduRow *row, const TwThermalSpec *spec, int cdu, double plant_cp,
                      TwErrors *errors)
 {
-    double cp = cp_of(row->fluid_cp_j_kg_k, row->fluid, row->supply_degc);
+    double cp = tw_thermal_cp(row->fluid_cp_j_kg_k, row->fluid, row->supply_degc);
     double density = tw_fluid_at(tw_fluid_named(row->fluid), row->supply_degc).density_kg_m3;
     double flow = 0.0, heat_w = 0.0;
     for (int i = 0; i < spec->rack_count; i++)
@@ -286,7 +286,7 @@ static void fill_groups(TwThermalPlant *plant, const TwThermalSpec *spec, TwErro
         int c = rack->cdu, lane = c >= 0 ? c % LANES : airs % LANES;
         const TwGroup *group = &plant->groups[c >= 0 ? c / LANES : cdu_groups + airs / LANES];
         int at = (int)group->place + (c >= 0 ? count[c]++ : 0);
-        double cp = c >= 0 ? cp_of(spec->cdus[c].fluid_cp_j_kg_k, spec->cdus[c].fluid, spec->cdus[c].supply_degc) : 0.0;
+        double cp = c >= 0 ? tw_thermal_cp(spec->cdus[c].fluid_cp_j_kg_k, spec->cdus[c].fluid, spec->cdus[c].supply_degc) : 0.0;
         const TwLumpsRow *row = &spec->lumps[rack->lumps];
         fill_rack(&racks[at], lane, rack, row, cp);
         plant->rack_place[i] = at * LANES + lane;
@@ -375,7 +375,7 @@ bool tw_thermal_create(TwThermal **thermal, const TwThermalSpec *spec, TwLayout 
     plant->out.cdu_count = spec->cdu_count;
     plant->out.inner = plant;
     if (spec->plant)
-        plant->plant_cp = cp_of(spec->plant->fluid_cp_j_kg_k, spec->plant->fluid, spec->plant->outlet_degc);
+        plant->plant_cp = tw_thermal_cp(spec->plant->fluid_cp_j_kg_k, spec->plant->fluid, spec->plant->outlet_degc);
     plant->rack_peak_w = TW_TAKE(arena, spec->rack_count + 1, double);
     plant->rack_chip_fraction = TW_TAKE(arena, spec->rack_count + 1, double);
     plant->rack_fan_min = TW_TAKE(arena, spec->rack_count + 1, double);

@@ -178,7 +178,13 @@ double tw_plant_free_degc(const TwThermalPlant *plant, const double *z,
                           const TwPlantInput *in);    // leaving, fans full
 double tw_plant_fan_speed(const TwThermalPlant *plant, const double *z, const TwPlantInput *in);
 
+// create.c: heat capacity of a fluid, J/kg/K: the one given, where above 0, or that of the named one
+double tw_thermal_cp(double given, const char *fluid, double degc);
+
 // thermal.c
+TwPlantInput tw_plant_input(const TwThermalPlant *plant, const void *block, const TwThermalIn *in);
+TwAmbient tw_plant_ambient(const TwThermalPlant *plant, const void *block, double from_s,
+                           double until_s);                                            // heat wave included
 double tw_thermal_opening(const TwThermalPlant *plant, const void *block, int cdu);    // of the facility-side valve
 
 // reference.c

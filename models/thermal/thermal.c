@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-static TwAmbient ambient_at(const TwThermalPlant *plant, double from_s, double until_s)
+static TwAmbient air_at(const TwThermalPlant *plant, double from_s, double until_s)
 {
     TwAir a = tw_weather_at(plant->weather, plant->start_s + from_s);
     TwAir b = tw_weather_at(plant->weather, plant->start_s + until_s);
@@ -25,6 +25,13 @@ static void warm(TwAmbient *air, double warmer_k)
         air->dry_bulb_degc[i] += warmer_k;
         air->wet_bulb_degc[i] = tw_air_wet_bulb_degc(air->dry_bulb_degc[i], fmax(humidity, 1e-6), air->pressure_pa);
     }
+}
+
+TwAmbient tw_plant_ambient(const TwThermalPlant *plant, const void *block, double from_s, double until_s)
+{
+    TwAmbient air = air_at(plant, from_s, until_s);
+    warm(&air, tw_f64_const(block, plant->plant_modes)[P_WARMER]);
+    return air;
 }
 
 // states of loop and room, after those of the groups
@@ -82,7 +89,7 @@ static void begin_group(const TwThermalPlant *plant, void *block, const TwTherma
            tw_group_size(group) * sizeof(double));
 }
 
-static TwPlantInput plant_input(const TwThermalPlant *plant, const void *block, const TwThermalIn *in)
+TwPlantInput tw_plant_input(const TwThermalPlant *plant, const void *block, const TwThermalIn *in)
 {
     int cdus = plant->out.cdu_count, first = cdus > 0 ? cdus : -2;
     const double *on = in->load_on, *set = tw_f64_const(block, plant->set_points);
@@ -377,7 +384,7 @@ bool tw_thermal_advance(const TwThermal *thermal, void *block, const TwThermalIn
     double *state = tw_f64(block, plant->state), *good = tw_f64(block, plant->good);
     memcpy(good + plant->state_count - PLANT_STATES, plant_state(plant, block), PLANT_STATES * sizeof(double));
 
-    TwPlantInput p = plant_input(plant, block, in);
+    TwPlantInput p = tw_plant_input(plant, block, in);
     TwPlantRates meter = {0};
     double *heat_j = tw_f64(block, plant->group_heat_j), *sound = heat_j + plant->group_count + 1;
     bool ok = true, moves = flow_moves(plant, block, in);
@@ -388,8 +395,7 @@ bool tw_thermal_advance(const TwThermal *thermal, void *block, const TwThermalIn
     if (plant->cvode) {
         begin_all(plant, block, in);
         p.room_w = in->room_w;
-        p.ambient = ambient_at(plant, from_s, until_s);
-        warm(&p.ambient, mode[P_WARMER]);
+        p.ambient = tw_plant_ambient(plant, block, from_s, until_s);
         keep_chips(plant, block, out);
         ok = tw_reference_advance(plant, block, &p, from_s, until_s, &meter, error);
         if (ok) find_crossings(plant, block, from_s, until_s, out);
@@ -398,8 +404,7 @@ bool tw_thermal_advance(const TwThermal *thermal, void *block, const TwThermalIn
         int steps = (int)ceil(length / step - 1e-9);
         double h = length / steps;
         for (int i = 0; i < steps && ok; i++) {
-            p.ambient = ambient_at(plant, from_s + i * h, from_s + (i + 1) * h);
-            warm(&p.ambient, mode[P_WARMER]);
+            p.ambient = tw_plant_ambient(plant, block, from_s + i * h, from_s + (i + 1) * h);
             keep_chips(plant, block, out);
             const Window w = {in, out, length, i == 0, i == steps - 1};
             ok = step_all(plant, block, &w, &p, h, &meter);
@@ -469,8 +474,8 @@ bool tw_thermal_start(const TwThermal *thermal, void *block, const TwThermalIn *
     memset(tw_at(block, plant->failed), 0, ((size_t)cdus + 1) * sizeof(double));
     memset(tw_at(block, plant->plant_slope), 0, PLANT_STATES * sizeof(double));
     begin_all(plant, block, in);
-    TwPlantInput p = plant_input(plant, block, in);
-    p.ambient = ambient_at(plant, 0.0, 0.0);
+    TwPlantInput p = tw_plant_input(plant, block, in);
+    p.ambient = air_at(plant, 0.0, 0.0);
     first_guess(plant, block, &p);
     const Window still = {.in = in};
 

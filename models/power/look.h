@@ -1,0 +1,26 @@
+// How an element stands at an instant, for records and pictures: nothing here is needed to simulate.
+#pragma once
+
+#include "models/power/power.h"
+
+// From good to bad.
+typedef enum TwPowerStand {
+    TW_STANDS_LIVE,
+    TW_STANDS_BY,    // a generator that is not called
+    TW_STANDS_CHARGING,
+    TW_STANDS_MOVING,    // generator starts or cools, switch between its sources
+    TW_STANDS_ON_STORE,
+    TW_STANDS_BYPASSED,
+    TW_STANDS_OUT,    // taken out of service, or tripped
+    TW_STANDS_DEAD    // in service, nothing supplies it
+} TwPowerStand;
+
+typedef struct TwPowerLook {
+    TwPowerStand stand;
+    bool second;               // a switch stands at its second source
+    double stored_fraction;    // of the capacity; NaN: no store
+    double store_w;            // out of the cells, negative into them; NaN: no store
+} TwPowerLook;
+
+TwPowerLook tw_power_look(const TwPower *power, const void *block, int element);
+bool tw_power_has_volts(const TwPower *power);    // some element has a voltage and an impedance

@@ -1,0 +1,101 @@
+#include "models/thermal/look.h"
+
+#include "models/thermal/controller.h"
+#include "models/thermal/network.h"
+
+#include <math.h>
+
+static const double *loop_state(const TwThermalPlant *plant, const void *block)
+{
+    return tw_f64_const(block, plant->state) + plant->state_count - PLANT_STATES;
+}
+
+static TwCoolStand stand_of(const TwThermalPlant *plant, const void *block, const double *load_on, int c)
+{
+    const double *f = tw_f64_const(block, plant->cdu_faults) + c * CDU_FAULTS;
+    bool part = f[F_PUMPS_OUT] > 0.0 || f[F_STUCK] > 0.0 || f[F_CLOG] > 0.0 || f[F_FOUL] > 0.0 || f[F_LEAK] > 0.0;
+    if (tw_f64_const(block, plant->failed)[c] > 0.0 || f[F_PUMPS_OUT] >= (double)plant->cdu_row[c].pump_count)
+        return TW_COOLS_FAILED;
+    if (load_on && load_on[c] <= 0.0) return TW_COOLS_DEAD;
+    if (f[F_ISOLATED] > 0.0) return TW_COOLS_ISOLATED;
+    return part ? TW_COOLS_IMPAIRED : TW_COOLS;
+}
+
+static double plant_rate(const TwThermalPlant *plant, const void *block, int c)
+{
+    const TwCduInput *cdus = tw_at_const(block, plant->cdu_input);
+    const TwGroup *group = &plant->groups[c / LANES];
+    const double *yc = tw_f64_const(block, plant->state) + group->first + (size_t)group->racks * RACK_STATES * LANES;
+    int l = c % LANES;
+    return tw_cdu_exchange(group->cdu, &cdus[c / LANES], l, yc[SUPPLY * LANES + l], yc[VALVE * LANES + l],
+                           yc[FLOW * LANES + l], 1.0)
+        .rate_w_k;
+}
+
+TwCduLook tw_thermal_look_cdu(const TwThermal *thermal, const void *block, const double *load_on, int c)
+{
+    const TwThermalPlant *plant = thermal->inner;
+    const TwGroup *group = &plant->groups[c / LANES];
+    const double *yc = tw_f64_const(block, plant->state) + group->first + (size_t)group->racks * RACK_STATES * LANES;
+    const TwCduRow *row = &plant->cdu_row[c];
+    double n = fmax(yc[FLOW * LANES + c % LANES], 0.0);
+    double cp = tw_thermal_cp(row->fluid_cp_j_kg_k, row->fluid, row->supply_degc);
+    return (TwCduLook){.flow_kg_s = n * group->cdu->rate_w_k[c % LANES] / cp,
+                       .plant_flow_kg_s =
+                           plant_rate(plant, block, c) * fmax(loop_state(plant, block)[PRIMARY], 0.0) / plant->plant_cp,
+                       .head_pa = row->pump_head_pa * n * n,
+                       .pump_fraction = n,
+                       .set_degc = tw_f64_const(block, plant->set_points)[c],
+                       .stand = stand_of(plant, block, load_on, c)};
+}
+
+static TwPlantInput input_at(const TwThermalPlant *plant, const void *block, const double *load_on, double time_s)
+{
+    const TwThermalIn in = {.load_on = load_on};
+    TwPlantInput p = tw_plant_input(plant, block, &in);
+    p.ambient = tw_plant_ambient(plant, block, time_s, time_s);
+    for (int c = 0; c < plant->out.cdu_count; c++) p.rate_w_k += plant_rate(plant, block, c);
+    return p;
+}
+
+TwLoopLook tw_thermal_look_loop(const TwThermal *thermal, const void *block, const double *load_on, double time_s)
+{
+    const TwThermalPlant *plant = thermal->inner;
+    const double *z = loop_state(plant, block), *mode = tw_f64_const(block, plant->plant_modes);
+    TwPlantInput p = input_at(plant, block, load_on, time_s);
+    double rate[PLANT_STATES], mc = p.rate_w_k * fmax(z[PRIMARY], 0.0), share = mc / plant->design_w_k;
+    TwPlantRates rates;
+    tw_plant_rate(plant, z, &p, 1, rate, &rates);
+    double still = plant->plant.pump_static_fraction;
+    bool part = mode[P_UNITS_OUT] > 0.0 || mode[P_WATER_LOST] > 0.0 || mode[P_CHILLER_TRIPPED] > 0.0;
+    bool dead = p.pumps_on <= 0.0 || p.fans_on <= 0.0;
+    return (TwLoopLook){.flow_kg_s = mc / plant->plant_cp,
+                        .head_pa = p.pumps_on * plant->plant.pump_head_pa * (still + (1.0 - still) * share * share),
+                        .pump_fraction = z[PRIMARY],
+                        .fan_fraction = tw_plant_fan_speed(plant, z, &p),
+                        .units = p.running * plant->units,
+                        .set_degc = p.set_degc,
+                        .tank_degc = z[TANK],
+                        .leaving_degc = z[COOLER],
+                        .reject_w = rates.reject_w,
+                        .water_kg_s = rates.water_kg_s,
+                        .stand = dead   ? TW_COOLS_DEAD
+                                 : part ? TW_COOLS_IMPAIRED
+                                        : TW_COOLS};
+}
+
+TwRoomLook tw_thermal_look_room(const TwThermal *thermal, const void *block, const double *load_on, double time_s)
+{
+    const TwThermalPlant *plant = thermal->inner;
+    const TwRoomRow *r = &plant->room;
+    const double *z = loop_state(plant, block);
+    TwPlantInput p = input_at(plant, block, load_on, time_s);
+    double rate[PLANT_STATES], slope;
+    TwPlantRates rates;
+    tw_plant_rate(plant, z, &p, 1, rate, &rates);
+    double fan = tw_saturate(r->kp * (z[ROOM] - p.room_set_degc) + z[ROOM_FAN], r->fan_min_fraction, &slope);
+    return (TwRoomLook){.set_degc = p.room_set_degc,
+                        .fan_fraction = p.room_fans_on * fan,
+                        .reject_w = rates.room_reject_w,
+                        .stand = p.room_fans_on <= 0.0 ? TW_COOLS_DEAD : TW_COOLS};
+}

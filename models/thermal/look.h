@@ -1,0 +1,38 @@
+// How CDUs, facility loop and room stand at an instant, for records and pictures: nothing here is needed to simulate.
+//
+// Flows are those of the model: a CDU's racks get n times their design flow (pump_head n^2 over it), its facility side
+// what the valve and the primary pumps let through.
+#pragma once
+
+#include "models/thermal/thermal.h"
+
+// From good to bad.
+typedef enum TwCoolStand {
+    TW_COOLS,
+    TW_COOLS_IMPAIRED,    // a pump out, the valve stuck, a filter clogged, fouled, leaking; units or water lost
+    TW_COOLS_ISOLATED,    // after a leak
+    TW_COOLS_DEAD,        // pumps without supply
+    TW_COOLS_FAILED       // pumps failed
+} TwCoolStand;
+
+typedef struct TwCduLook {
+    double flow_kg_s, plant_flow_kg_s, head_pa, pump_fraction, set_degc;
+    TwCoolStand stand;
+} TwCduLook;
+
+typedef struct TwLoopLook {
+    double flow_kg_s, head_pa, pump_fraction, fan_fraction, units, set_degc, tank_degc, leaving_degc;
+    double reject_w, water_kg_s;
+    TwCoolStand stand;
+} TwLoopLook;
+
+typedef struct TwRoomLook {
+    double set_degc, fan_fraction, reject_w;
+    TwCoolStand stand;
+} TwRoomLook;
+
+// load_on: supply of each load, as tw_thermal_advance takes it; NULL: all normal.
+TwCduLook tw_thermal_look_cdu(const TwThermal *thermal, const void *block, const double *load_on, int cdu);
+// The loop needs CDUs. time_s: of the weather.
+TwLoopLook tw_thermal_look_loop(const TwThermal *thermal, const void *block, const double *load_on, double time_s);
+TwRoomLook tw_thermal_look_room(const TwThermal *thermal, const void *block, const double *load_on, double time_s);
