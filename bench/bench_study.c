@@ -13,7 +13,12 @@ static TwStudy *made(const char *path, const char *axis)
 {
     TwErrors *errors = tw_errors_create();
     const char *const axes[] = {axis}, *const sets[] = {"run.for_s=2.0", "run.warmup_s=0.0"};
-    const TwStudyInput input = {path, axes, axis ? 1 : 0, sets, axis ? 2 : 0, 1, false};
+    const TwStudyInput input = {.path = path,
+                                .axes = axes,
+                                .axis_count = axis ? 1 : 0,
+                                .sets = sets,
+                                .set_count = axis ? 2 : 0,
+                                .replicates = 1};
     TwStudy *study;
     if (!tw_study_create(&study, &input, errors)) {
         tw_errors_print(errors, 5, stderr);

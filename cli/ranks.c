@@ -5,9 +5,10 @@
 #include <pthread.h>
 #include <string.h>
 
-// Only the main thread of a rank speaks MPI. The first rank's hands out places of the list; it looks every millisecond,
-// because a blocking receive would spin on a core that has work. Others keep one place ahead of their threads.
-enum { ASK = 1, ANSWER = 2, MOST_WAITING = 256 };
+// Only the main thread of a rank speaks MPI. The first rank's hands out places of the list, several at once while many
+// are left; it looks every few milliseconds, because a blocking receive would spin on a core that has work. Others ask
+// for more before they have run out.
+enum { ASK = 1, ANSWER = 2, MOST_WAITING = 16 };
 
 typedef struct Ranks {
     TwDeal deal;
@@ -16,7 +17,8 @@ typedef struct Ranks {
     pthread_cond_t news;
     int count, next;                    // first rank: of the list, and the next to give out
     int told;                           // first rank: others that know that the list is at its end
-    int waiting[MOST_WAITING], held;    // others: places asked for ahead
+    int waiting[MOST_WAITING], held;    // others: places that they were given, last first
+    int given;                          // others: so many at the last time
     int wanted;                         // others: threads that wait
     bool asked, ended;
 } Ranks;
@@ -28,7 +30,7 @@ static void begin(void *context, int count)
     Ranks *r = context;
     pthread_mutex_lock(&r->lock);
     r->count = count;
-    r->next = r->told = r->held = r->wanted = 0;
+    r->next = r->told = r->held = r->wanted = r->given = 0;
     r->asked = r->ended = false;
     pthread_mutex_unlock(&r->lock);
 }
@@ -50,7 +52,7 @@ static int next(void *context)
     return place;
 }
 
-// The first rank: answers everybody who asks. False once all know that nothing is left and its own threads have ended.
+// The first rank: answers everybody who asks. False once all know that nothing is left.
 static bool serve_first(Ranks *r)
 {
     for (;;) {
@@ -58,13 +60,18 @@ static bool serve_first(Ranks *r)
         MPI_Status status;
         MPI_Iprobe(MPI_ANY_SOURCE, ASK, MPI_COMM_WORLD, &there, &status);
         if (!there) break;
-        int nothing;
-        MPI_Recv(&nothing, 1, MPI_INT, status.MPI_SOURCE, ASK, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+        int most, places[MOST_WAITING], n = 0;
+        MPI_Recv(&most, 1, MPI_INT, status.MPI_SOURCE, ASK, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
         pthread_mutex_lock(&r->lock);
-        int place = r->next < r->count ? r->next++ : -1;
-        if (place < 0) r->told++;
+        // an eighth of an even share: the last ones go out one by one
+        int some = (r->count - r->next) / (8 * r->size);
+        if (some > most) some = most;
+        do
+            if (r->next < r->count) places[n++] = r->next++;
+        while (n > 0 && n < some);
+        if (n == 0) r->told++;
         pthread_mutex_unlock(&r->lock);
-        MPI_Send(&place, 1, MPI_INT, status.MPI_SOURCE, ANSWER, MPI_COMM_WORLD);
+        MPI_Send(places, n, MPI_INT, status.MPI_SOURCE, ANSWER, MPI_COMM_WORLD);
     }
     return r->told < r->size - 1;
 }
@@ -72,26 +79,30 @@ static bool serve_first(Ranks *r)
 static bool serve_other(Ranks *r)
 {
     int there = 0;
-    if (r->asked) MPI_Iprobe(0, ANSWER, MPI_COMM_WORLD, &there, MPI_STATUS_IGNORE);
+    MPI_Status status;
+    if (r->asked) MPI_Iprobe(0, ANSWER, MPI_COMM_WORLD, &there, &status);
     if (there) {
-        int place;
-        MPI_Recv(&place, 1, MPI_INT, 0, ANSWER, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+        int places[MOST_WAITING], n;
+        MPI_Get_count(&status, MPI_INT, &n);
+        MPI_Recv(places, n, MPI_INT, 0, ANSWER, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
         pthread_mutex_lock(&r->lock);
         r->asked = false;
-        if (place < 0)
-            r->ended = true;
-        else
-            r->waiting[r->held++] = place;
+        r->ended = n == 0;
+        r->given = n;
+        // what is held already is run first
+        memmove(r->waiting + n, r->waiting, (size_t)r->held * sizeof *r->waiting);
+        for (int i = 0; i < n; i++) r->waiting[n - 1 - i] = places[i];
+        r->held += n;
         pthread_cond_broadcast(&r->news);
         pthread_mutex_unlock(&r->lock);
     }
     pthread_mutex_lock(&r->lock);
-    // the next is asked for before the one in hand is begun
-    bool ask = !r->asked && !r->ended && r->held <= r->wanted && r->held < MOST_WAITING, ended = r->ended;
+    // more are asked for while half of the last ones are to be done
+    bool ask = !r->asked && !r->ended && r->held <= (r->given + 1) / 2 && r->held < MOST_WAITING, ended = r->ended;
+    int most = MOST_WAITING - r->held;
     if (ask) r->asked = true;
     pthread_mutex_unlock(&r->lock);
-    int nothing = 0;
-    if (ask) MPI_Send(&nothing, 1, MPI_INT, 0, ASK, MPI_COMM_WORLD);
+    if (ask) MPI_Send(&most, 1, MPI_INT, 0, ASK, MPI_COMM_WORLD);
     return !ended;
 }
 
@@ -109,6 +120,12 @@ static bool meet(void *context, bool good)
     return all != 0;
 }
 
+static void gather(void *context, const void *mine, int bytes, void *all)
+{
+    (void)context;
+    MPI_Allgather(mine, bytes, MPI_BYTE, all, bytes, MPI_BYTE, MPI_COMM_WORLD);
+}
+
 const TwDeal *tw_ranks_begin(void)
 {
     int level;
@@ -118,7 +135,15 @@ const TwDeal *tw_ranks_begin(void)
     MPI_Comm_size(MPI_COMM_WORLD, &ranks.size);
     pthread_mutex_init(&ranks.lock, NULL);
     pthread_cond_init(&ranks.news, NULL);
-    ranks.deal = (TwDeal){&ranks, ranks.rank == 0, begin, next, serve, meet};
+    ranks.deal = (TwDeal){.context = &ranks,
+                          .first = ranks.rank == 0,
+                          .rank = ranks.rank,
+                          .size = ranks.size,
+                          .begin = begin,
+                          .next = next,
+                          .serve = serve,
+                          .meet = meet,
+                          .gather = gather};
     return ranks.size > 1 ? &ranks.deal : NULL;
 }
 

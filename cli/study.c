@@ -65,9 +65,14 @@ int tw_command_study(const TwOptions *options)
     if (options->threads) omp_set_num_threads(options->threads);
     TwErrors *errors = tw_errors_create();
     TwStudy *study = NULL;
-    const TwStudyInput input = {path,          options->axes,      options->axis_count,
-                                options->sets, options->set_count, (int)options->replicates,
-                                options->force};
+    const TwStudyInput input = {.path = path,
+                                .axes = options->axes,
+                                .axis_count = options->axis_count,
+                                .sets = options->sets,
+                                .set_count = options->set_count,
+                                .replicates = (int)options->replicates,
+                                .force = options->force,
+                                .deal = deal};
     bool good = tw_study_create(&study, &input, errors);
     bool speaks = !deal || deal->first;
     if (!good && speaks) tw_errors_print(errors, 50, stderr);

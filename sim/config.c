@@ -78,6 +78,11 @@ static int read_bases(TwConfig *config, const TwConfigInput *input, TwLayer **la
 
 bool tw_config_read(TwConfig **config, const TwConfigInput *input, TwErrors *errors)
 {
+    return tw_config_read_with(config, input, NULL, errors);
+}
+
+bool tw_config_read_with(TwConfig **config, const TwConfigInput *input, TwLibrary *library, TwErrors *errors)
+{
     assert(input->root && input->path);
     *config = NULL;
     TwConfig *read = calloc(1, sizeof *read);
@@ -85,6 +90,7 @@ bool tw_config_read(TwConfig **config, const TwConfigInput *input, TwErrors *err
     int before = tw_errors_count(errors);
     read->errors = errors;
     read->root_kind = input->root;
+    read->library = library;
     if (input->parts) read->parts = tw_pool_copy(&read->pool, input->parts, strlen(input->parts));
 
     tw_errors_file(errors, input->path);

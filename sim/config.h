@@ -85,6 +85,14 @@ typedef struct TwConfigInput {
 
 // Reads and resolves. False: *config is NULL and errors holds at least one; warnings may be added either way.
 bool tw_config_read(TwConfig **config, const TwConfigInput *input, TwErrors *errors);
+
+// Files that many readings have in common: each is read and checked once. Safe from any thread; it must outlive what
+// was read with it. NULL: every file is read anew.
+typedef struct TwLibrary TwLibrary;
+TwLibrary *tw_library_create(void);
+void tw_library_destroy(TwLibrary *library);
+bool tw_config_read_with(TwConfig **config, const TwConfigInput *input, TwLibrary *library, TwErrors *errors);
+
 void tw_config_destroy(TwConfig *config);
 const TwNode *tw_config_root(const TwConfig *config);
 
@@ -129,8 +137,9 @@ typedef struct TwNamedNumber {
 // False: *problem says what is wrong with the path.
 bool tw_config_number(const TwConfig *config, const char *path, TwNamedNumber *number, char *problem, size_t size);
 
-// 128 bits of SHA-256 over every resolved setting in table order, as hexadecimal.
+// 128 bits of SHA-256 over every resolved setting in table order, as hexadecimal: of all, or of a group and those below.
 void tw_config_key(const TwConfig *config, char key[33]);
+void tw_node_key(const TwNode *node, char key[33]);
 
 // Visits every number: its path, value, range (NaN where none), mark and source.
 typedef void TwVisit(void *context, const char *path, double value, double min, double max, TwMark mark,

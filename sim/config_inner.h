@@ -153,7 +153,7 @@ struct TwLayerChild {
 // A kind as the reader keeps it: its defaults, and what every name written so far turned out to mean.
 typedef struct TwKnown {
     const TwKind *kind;
-    TwSetting *defaults;    // [field_count]
+    const TwSetting *defaults;    // [field_count]
     struct TwMeaning *meanings;
     int meaning_count, meaning_room;
 } TwKnown;
@@ -182,6 +182,7 @@ typedef struct TwSet {
 
 struct TwConfig {
     TwPool pool;
+    TwLibrary *library;
     const char *parts;
     TwErrors *errors;     // of the reading; NULL afterwards
     TwSource *sources;    // trees to free
@@ -251,6 +252,11 @@ TwFile *tw_file_read(TwConfig *config, const TwKind *kind, const char *path, con
                      TwPlace named);
 TwFile *tw_file_part(TwConfig *config, const TwKind *kind, const char *name, TwPlace named);
 void tw_sources_read(TwConfig *config);
+
+// config_library.c: what is there already. False: it is not, or has errors, which its reader tells.
+bool tw_library_sources(TwLibrary *library, TwConfig *config);
+bool tw_library_file(TwLibrary *library, const TwConfig *config, const char *path, bool part, TwFile *file);
+const TwSetting *tw_library_defaults(TwLibrary *library, const TwKind *kind);
 
 // config_set.c: the command line
 void tw_sets_take(TwConfig *config, const char *const *texts, int count);

@@ -78,11 +78,16 @@ TwKnown *tw_known(TwConfig *config, const TwKind *kind)
     TwKnown *known = tw_pool_take(&config->pool, 1, sizeof *known);
     config->known[config->known_count++] = known;
     known->kind = kind;
-    known->defaults = tw_pool_take(&config->pool, (size_t)kind->field_count, sizeof *known->defaults);
+    if (config->library) {
+        known->defaults = tw_library_defaults(config->library, kind);
+        return known;
+    }
+    TwSetting *defaults = tw_pool_take(&config->pool, (size_t)kind->field_count, sizeof *defaults);
     for (int i = 0; i < kind->field_count; i++) {
         const TwField *field = &kind->fields[i];
-        known->defaults[i].field = field;
-        if (field->standard) tw_value_default(config, field, &known->defaults[i]);
+        defaults[i].field = field;
+        if (field->standard) tw_value_default(config, field, &defaults[i]);
     }
+    known->defaults = defaults;
     return known;
 }

@@ -393,6 +393,7 @@ TwFile *tw_file_read(TwConfig *config, const TwKind *kind, const char *path, con
     TwFile *file = tw_pool_take(&config->pool, 1, sizeof *file);
     *file = (TwFile){.kind = kind, .path = tw_pool_copy(&config->pool, path, strlen(path)), .name = name};
     remember(config, file);
+    if (config->library && tw_library_file(config->library, config, path, part, file)) return file;
     TwOrigin *origin = tw_pool_take(&config->pool, 1, sizeof *origin);
     *origin = (TwOrigin){.file = file->path, .from = named.origin, .from_line = named.line};
 
@@ -435,6 +436,7 @@ TwFile *tw_file_part(TwConfig *config, const TwKind *kind, const char *name, TwP
 void tw_sources_read(TwConfig *config)
 {
     if (!config->parts) return;
+    if (config->library && tw_library_sources(config->library, config)) return;
     char *path = tw_pool_print(&config->pool, "%s/sources.cfg", config->parts);
     if (access(path, R_OK) != 0) return;
     TwOrigin *origin = tw_pool_take(&config->pool, 1, sizeof *origin);

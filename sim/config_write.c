@@ -212,23 +212,34 @@ char *tw_config_resolved(const TwConfig *config)
 
 // --- the key
 
-// Numbers with 17 digits: equal bits have equal text.
+// Numbers as their bits; every zero and everything unknown alike.
+static void key_real(TwLine *line, double real)
+{
+    if (isnan(real)) real = NAN;
+    if (real == 0.0) real = 0.0;
+    tw_line_add(line, (const char *)&real, sizeof real);
+}
+
 static void key_value(TwLine *line, const TwSetting *setting)
 {
     const TwAny *value = &setting->value;
     switch (setting->field->type) {
     case TW_REAL:
-        tw_line_print(line, isnan(value->real) ? "unknown" : "%.17g", value->real);
+        key_real(line, value->real);
         break;
     case TW_REALS:
-        for (int i = 0; i < value->reals.count; i++) {
-            double real = value->reals.values[i];
-            tw_line_print(line, isnan(real) ? "unknown," : "%.17g,", real);
-        }
+        tw_line_add(line, (const char *)&value->reals.count, sizeof value->reals.count);
+        for (int i = 0; i < value->reals.count; i++) key_real(line, value->reals.values[i]);
         break;
     case TW_INTEGER:
+        tw_line_add(line, (const char *)&value->integer, sizeof value->integer);
+        break;
     case TW_BOOLEAN:
+        tw_line_add(line, value->boolean ? "yes" : "no", value->boolean ? 3 : 2);
+        break;
     case TW_TEXT:
+        tw_line_add(line, value->text, strlen(value->text) + 1);
+        break;
     case TW_TEXTS:
         write_value(line, setting);
         break;
@@ -238,25 +249,27 @@ static void key_value(TwLine *line, const TwSetting *setting)
 static void key_node(SHA2_CTX *context, TwLine *line, const TwNode *node)
 {
     const TwKind *kind = node->kind;
+    line->length = 0;
+    tw_line_add(line, node->path, strlen(node->path) + 1);
     for (int i = 0; i < kind->field_count; i++) {
-        line->length = 0;
-        tw_line_print(line, "%s.%s=", node->path, kind->fields[i].name);
+        tw_line_add(line, kind->fields[i].name, strlen(kind->fields[i].name) + 1);
         key_value(line, node->values[i]);
-        tw_line_add(line, "\n", 1);
-        SHA256Update(context, (const uint8_t *)line->text, line->length);
     }
+    SHA256Update(context, (const uint8_t *)line->text, line->length);
     for (int c = 0; c < kind->child_count; c++) {
         if (node->groups[c]) key_node(context, line, node->groups[c]);
         for (int i = 0; i < node->lists[c].count; i++) key_node(context, line, node->lists[c].nodes[i]);
     }
 }
 
-void tw_config_key(const TwConfig *config, char key[33])
+void tw_config_key(const TwConfig *config, char key[33]) { tw_node_key(config->root, key); }
+
+void tw_node_key(const TwNode *node, char key[33])
 {
     SHA2_CTX context;
     SHA256Init(&context);
     TwLine line = {0};
-    key_node(&context, &line, config->root);
+    key_node(&context, &line, node);
     tw_line_free(&line);
     uint8_t digest[SHA256_DIGEST_LENGTH];
     SHA256Final(digest, &context);

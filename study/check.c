@@ -105,7 +105,7 @@ static void key_of(const TwStudy *study, const TwConfig *config, char key[33])
     size_t size = 0;
     FILE *f = open_memstream(&text, &size);
     if (!f) abort();
-    fprintf(f, "tokenworks %s part 2\n%s\n%s\n", TW_VERSION, settings, study->data_digest);
+    fprintf(f, "tokenworks %s part 3\n%s\n%s\n", TW_VERSION, settings, study->data_digest);
     for (int i = 0; i < study->output_count; i++) fprintf(f, "output %s\n", study->outputs_kept[i]);
     for (int i = 0; i < study->series_count; i++) fprintf(f, "series %s %.17g\n", study->series[i], study->series_s);
     fclose(f);
@@ -173,7 +173,7 @@ static bool holds(const TwConfig *config, const TwRequire *require)
     return op[0] == '<' ? left < right : left > right;
 }
 
-static bool check_one(TwStudy *study, int index, const char *parts, TwErrors *errors)
+static bool check_one(TwStudy *study, int index, const char *parts, TwLibrary *library, TwErrors *errors)
 {
     TwScenario *scenario = &study->scenarios[index];
     if (study->function[0]) {
@@ -203,7 +203,7 @@ static bool check_one(TwStudy *study, int index, const char *parts, TwErrors *er
     char **sets = tw_scenario_sets(study, index, &count);
     const TwConfigInput in = {&tw_facility_kind, study->base, parts, (const char *const *)sets, count};
     TwConfig *config;
-    bool good = tw_config_read(&config, &in, errors);
+    bool good = tw_config_read_with(&config, &in, library, errors);
     if (good) {
         key_of(study, config, scenario->key);
         for (int i = 0; i < study->require_count; i++) {
@@ -224,7 +224,7 @@ bool tw_scenario_check(TwStudy *study, int index, TwErrors *errors)
 {
     char parts[512];
     bool found = tw_data_find("facilities/parts", parts, sizeof parts);
-    return check_one(study, index, found ? parts : NULL, errors);
+    return check_one(study, index, found ? parts : NULL, tw_shelf_library(study->shelf), errors);
 }
 
 typedef struct ByKey {
@@ -267,27 +267,77 @@ bool tw_scenarios_share(TwStudy *study, int from, TwErrors *errors)
     return good;
 }
 
+// What a process tells the others of a scenario that it has checked.
+typedef struct Checked {
+    char key[33];
+    bool bad;
+    int16_t broken;    // the constraint that rejects it, counted from 1; 0: none
+} Checked;
+
+static int broken_by(const TwStudy *study, const TwScenario *scenario)
+{
+    if (scenario->status != TW_REJECTED || !scenario->error) return 0;
+    for (int i = 0; i < study->require_count; i++) {
+        const char *text = study->requires[i].text, *error = scenario->error;
+        if (strcmp(error, text) == 0 || (strncmp(error, "not ", 4) == 0 && strcmp(error + 4, text) == 0)) return i + 1;
+    }
+    return 0;
+}
+
+// Each rank has checked every size-th scenario; what they found goes round. The first that is bad.
+static int exchange(TwStudy *study, int from, int to, const Checked *mine, int each)
+{
+    const TwDeal *deal = study->deal;
+    Checked *all = tw_taken((size_t)each * (size_t)deal->size, sizeof *all);
+    deal->gather(deal->context, mine, each * (int)sizeof *mine, all);
+    int bad = to;
+    for (int i = from; i < to; i++) {
+        int rank = (i - from) % deal->size;
+        const Checked *c = &all[rank * each + (i - from) / deal->size];
+        if (c->bad && i < bad) bad = i;
+        if (rank == deal->rank || c->bad) continue;
+        TwScenario *scenario = &study->scenarios[i];
+        memcpy(scenario->key, c->key, sizeof scenario->key);
+        if (c->broken == 0) continue;
+        char text[320];
+        snprintf(text, sizeof text, "%s%s", study->function[0] ? "" : "not ", study->requires[c->broken - 1].text);
+        tw_scenario_fail(scenario, TW_REJECTED, text);
+    }
+    free(all);
+    return bad;
+}
+
 bool tw_scenarios_check(TwStudy *study, int from, int to, TwErrors *errors)
 {
     char parts[512];
     bool found = tw_data_find("facilities/parts", parts, sizeof parts);
     if (!study->function[0]) digest_data(study);
-    int bad = to;
+    // many are dealt to the ranks; few are checked by each of them
+    bool dealt = study->deal && to - from >= 32 * study->deal->size;
+    int bad = to, step = dealt ? study->deal->size : 1, first = dealt ? study->deal->rank : 0;
+    int each = (to - from + step - 1) / step;
+    Checked *mine = tw_taken((size_t)each + 1, sizeof *mine);
 #pragma omp parallel for schedule(dynamic, 16) if (to - from > 32)
-    for (int i = from; i < to; i++) {
+    for (int i = from + first; i < to; i += step) {
         int known_bad;
 #pragma omp atomic read
         known_bad = bad;
         if (i > known_bad) continue;    // the first is told, as a serial reader would
-        TwErrors *mine = tw_errors_create();
-        bool good = check_one(study, i, found ? parts : NULL, mine);
-        tw_errors_destroy(mine);
+        TwErrors *own = tw_errors_create();
+        bool good = check_one(study, i, found ? parts : NULL, tw_shelf_library(study->shelf), own);
+        tw_errors_destroy(own);
+        Checked *c = &mine[(i - from) / step];
+        memcpy(c->key, study->scenarios[i].key, sizeof c->key);
+        c->bad = !good;
+        c->broken = (int16_t)broken_by(study, &study->scenarios[i]);
         if (good) continue;
 #pragma omp critical(tw_study_check)
         if (i < bad) bad = i;
     }
+    if (dealt) bad = exchange(study, from, to, mine, each);
+    free(mine);
     if (bad < to) {
-        check_one(study, bad, found ? parts : NULL, errors);
+        check_one(study, bad, found ? parts : NULL, NULL, errors);
         return false;
     }
     return tw_scenarios_share(study, from, errors);

@@ -123,8 +123,10 @@ struct TwStudy {
     int scenario_count;
     TwScenario *scenarios;    // [point][replicate]
 
-    TwShelf *shelf;          // what the plants of the scenarios have in common
-    pthread_mutex_t lock;    // of the lists below
+    struct TwParts *parts;    // what is on file, while it runs; NULL: nothing is kept
+    const TwDeal *deal;       // with whom it is planned; NULL: alone
+    TwShelf *shelf;           // what the plants of the scenarios have in common
+    pthread_mutex_t lock;     // of the lists below
     TwOutputs *output_lists;
     char **words;
     int word_count, word_room;
@@ -214,11 +216,15 @@ void tw_function_run(TwStudy *study, int scenario);
 void tw_scenario_run(TwStudy *study, int index, int threads, const volatile int *stop);
 
 // Part files and the merged file (store.c, merge.c, load.c).
-bool tw_part_write(const TwStudy *study, const char *out, TwScenario *scenario, TwError *error);
-bool tw_part_read(TwStudy *study, const char *out, TwScenario *scenario);    // false: none, or damaged and set aside
-bool tw_part_series(const TwStudy *study, const char *out, const TwScenario *scenario, float *values, int rows);
-bool tw_parts_make(const char *out, TwError *error);
-void tw_parts_remove(const TwStudy *study, const char *out);
+typedef struct TwParts TwParts;
+bool tw_parts_open(TwParts **parts, const char *out, bool make,
+                   TwError *error);    // make: the folder, where it is not there
+void tw_parts_close(TwParts *parts);
+void tw_parts_look(TwParts *parts);    // for what other processes have written since
+bool tw_part_write(const TwStudy *study, TwScenario *scenario, TwError *error);    // from any thread
+bool tw_part_read(TwStudy *study, TwScenario *scenario);                           // false: none, or not whole
+bool tw_part_series(const TwStudy *study, const TwScenario *scenario, float *values, int rows);
+void tw_parts_remove(const char *out);
 int tw_parts_lock(const char *out);                                // file to close; -1: another process merges
 void tw_output_name(const char *path, char *name, size_t size);    // of the variable in the file
 bool tw_study_merge(TwStudy *study, const char *out, bool replace, TwError *error);

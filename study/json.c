@@ -170,26 +170,131 @@ static void search(const TwStudy *study, FILE *f)
     }
 }
 
-// The outputs of a scenario as the nested object that a run prints.
-static void report(const TwStudy *study, const TwScenario *scenario, FILE *f)
+// The outputs of a scenario as the nested object that a run prints. Scenarios with the same outputs differ in their
+// values only: what stands between them is made once.
+typedef struct Skeleton {
+    const TwOutputs *outputs;
+    char *text;
+    int count;
+    const char **piece;    // [count + 1] before each value, and after the last
+    int *length, *output;
+} Skeleton;
+
+static void skeleton_make(Skeleton *to, const TwOutputs *outputs)
 {
-    const TwScenario *from = scenario->twin >= 0 ? &study->scenarios[scenario->twin] : scenario;
+    TwReport made = {.count = outputs->count};
+    made.kpis = tw_taken((size_t)made.count, sizeof *made.kpis);
+    for (int i = 0; i < made.count; i++) {
+        snprintf(made.kpis[i].path, sizeof made.kpis[i].path, "%s", outputs->list[i].path);
+        snprintf(made.kpis[i].text, sizeof made.kpis[i].text, "@%d@", i);
+    }
+    size_t size = 0;
+    *to = (Skeleton){.outputs = outputs};
+    FILE *f = open_memstream(&to->text, &size);
+    if (!f) abort();
+    tw_report_json(&made, f);
+    fclose(f);
+    free(made.kpis);
+    to->piece = tw_taken((size_t)made.count + 1, sizeof *to->piece);
+    to->length = tw_taken((size_t)made.count + 1, sizeof *to->length);
+    to->output = tw_taken((size_t)made.count + 1, sizeof *to->output);
+    const char *at = to->text;
+    for (const char *next; (next = strstr(at, "\"@")) != NULL; to->count++) {
+        char *end;
+        to->piece[to->count] = at;
+        to->length[to->count] = (int)(next - at);
+        to->output[to->count] = (int)strtol(next + 2, &end, 10);
+        at = end + 2;
+    }
+    to->piece[to->count] = at;
+    to->length[to->count] = (int)strlen(at);
+}
+
+static void skeleton_free(Skeleton *skeleton)
+{
+    free(skeleton->text);
+    free(skeleton->piece);
+    free(skeleton->length);
+    free(skeleton->output);
+}
+
+static const TwScenario *source_of(const TwStudy *study, const TwScenario *scenario)
+{
+    return scenario->twin >= 0 ? &study->scenarios[scenario->twin] : scenario;
+}
+
+static void report(const TwStudy *study, const TwScenario *scenario, const Skeleton *skeletons, FILE *f)
+{
+    const TwScenario *from = source_of(study, scenario);
     if (!from->values) {
         fprintf(f, "null");
         return;
     }
-    TwReport made = {.count = from->outputs->count};
-    made.kpis = tw_taken((size_t)made.count, sizeof *made.kpis);
-    for (int i = 0; i < made.count; i++) {
-        const TwOutput *o = &from->outputs->list[i];
-        TwKpi *kpi = &made.kpis[i];
-        snprintf(kpi->path, sizeof kpi->path, "%s", o->path);
-        kpi->value = o->word ? NAN : from->values[i];
-        kpi->truth = o->truth;
-        if (o->word) snprintf(kpi->text, sizeof kpi->text, "%s", study->words[(int)from->values[i]]);
+    const Skeleton *skeleton = skeletons;
+    while (skeleton->outputs != from->outputs) skeleton++;
+    for (int i = 0; i <= skeleton->count; i++) {
+        fwrite(skeleton->piece[i], 1, (size_t)skeleton->length[i], f);
+        if (i == skeleton->count) break;
+        const TwOutput *o = &from->outputs->list[skeleton->output[i]];
+        double value = from->values[skeleton->output[i]];
+        if (o->word)
+            tw_json_text(f, study->words[(int)value]);
+        else if (o->truth && isfinite(value))
+            fputs(value != 0.0 ? "true" : "false", f);
+        else
+            tw_json_number(f, value);
     }
-    tw_report_json(&made, f);
-    free(made.kpis);
+}
+
+static char *scenario_text(const TwStudy *study, int s, const Skeleton *skeletons)
+{
+    const TwScenario *scenario = &study->scenarios[s];
+    char *text = NULL;
+    size_t size = 0;
+    FILE *f = open_memstream(&text, &size);
+    if (!f) abort();
+    fprintf(f, "%s\n    {\"key\": \"%s\", \"status\": \"%s\", \"axes\": ", s ? "," : "", scenario->key,
+            tw_status_word(scenario->status));
+    coordinates(study, s / study->replicates, f);
+    fprintf(f, ", \"replicate\": %d", s % study->replicates);
+    if (scenario->error) {
+        fprintf(f, ", \"error\": ");
+        tw_json_text(f, scenario->error);
+    }
+    fprintf(f, ", \"report\": ");
+    report(study, scenario, skeletons, f);
+    fprintf(f, "}");
+    fclose(f);
+    return text;
+}
+
+// Each scenario's text is made by the thread that is free, and written in order.
+static void scenarios(const TwStudy *study, int count, FILE *f)
+{
+    enum { BLOCK = 256 };
+    char *text[BLOCK];
+    Skeleton *skeletons = NULL;
+    int made = 0;
+    for (int s = 0; s < count; s++) {
+        const TwScenario *from = source_of(study, &study->scenarios[s]);
+        bool known = !from->values;
+        for (int i = 0; i < made && !known; i++) known = skeletons[i].outputs == from->outputs;
+        if (known) continue;
+        skeletons = realloc(skeletons, (size_t)(made + 1) * sizeof *skeletons);
+        if (!skeletons) abort();
+        skeleton_make(&skeletons[made++], from->outputs);
+    }
+    for (int from = 0; from < count; from += BLOCK) {
+        int n = count - from < BLOCK ? count - from : BLOCK;
+#pragma omp parallel for schedule(dynamic, 8)
+        for (int i = 0; i < n; i++) text[i] = scenario_text(study, from + i, skeletons);
+        for (int i = 0; i < n; i++) {
+            fputs(text[i], f);
+            free(text[i]);
+        }
+    }
+    for (int i = 0; i < made; i++) skeleton_free(&skeletons[i]);
+    free(skeletons);
 }
 
 void tw_study_json(const TwStudy *study, FILE *f)
@@ -212,19 +317,6 @@ void tw_study_json(const TwStudy *study, FILE *f)
     search(study, f);
     int shown = study->scenario_count < MOST_REPORTS ? study->scenario_count : MOST_REPORTS;
     fprintf(f, "  \"scenarios_left_out\": %d,\n  \"scenarios\": [", study->scenario_count - shown);
-    for (int s = 0; s < shown; s++) {
-        const TwScenario *scenario = &study->scenarios[s];
-        fprintf(f, "%s\n    {\"key\": \"%s\", \"status\": \"%s\", \"axes\": ", s ? "," : "", scenario->key,
-                tw_status_word(scenario->status));
-        coordinates(study, s / study->replicates, f);
-        fprintf(f, ", \"replicate\": %d", s % study->replicates);
-        if (scenario->error) {
-            fprintf(f, ", \"error\": ");
-            tw_json_text(f, scenario->error);
-        }
-        fprintf(f, ", \"report\": ");
-        report(study, scenario, f);
-        fprintf(f, "}");
-    }
+    scenarios(study, shown, f);
     fprintf(f, "\n  ]\n}\n");
 }

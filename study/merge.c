@@ -214,7 +214,7 @@ static bool on_front(const TwStudy *study, const bool *front, int scenario)
     return front[scenario / study->replicates];
 }
 
-static bool write_series(Merge *m, const char *out)
+static bool write_series(Merge *m)
 {
     TwStudy *study = m->study;
     int rows = 0;
@@ -231,7 +231,7 @@ static bool write_series(Merge *m, const char *out)
         const TwScenario *scenario = &study->scenarios[s];
         bool keep = !chosen || (study->keep_failed && scenario->status == TW_FAILED) ||
                     (study->keep_pareto && on_front(study, front, s));
-        if (!keep || !tw_part_series(study, out, scenario, values, rows)) continue;
+        if (!keep || !tw_part_series(study, scenario, values, rows)) continue;
         for (int i = 0; good && i < 3 * study->series_count; i++) {
             char name[80];
             snprintf(name, sizeof name, "series/%s%s", study->series[i / 3], variant[i % 3]);
@@ -347,7 +347,7 @@ bool tw_study_merge(TwStudy *study, const char *out, bool replace, TwError *erro
         free(names);
     }
     good = good && write_axes(&m, "") && write_outputs(&m) && write_margins(&m) && write_status(&m) &&
-           write_series(&m, out) && write_pages(&m);
+           write_series(&m) && write_pages(&m);
     if (!good) {
         tw_record_abandon(record);
         return false;

@@ -18,7 +18,6 @@ struct TwRunner {
     const TwStudyRun *run;
     TwProgress progress;
     TwError error;
-    bool stored;    // scenarios leave part files
     atomic_bool broken;
     int threads;
     atomic_int done, failed;
@@ -41,8 +40,8 @@ bool tw_runner_first(const TwRunner *runner) { return !runner->run->deal || runn
 static void look_up(TwRunner *runner, int index)
 {
     TwScenario *scenario = &runner->study->scenarios[index];
-    if (scenario->status != TW_NOT_RUN || scenario->twin >= 0 || !runner->stored) return;
-    if (!tw_part_read(runner->study, runner->run->out, scenario)) return;
+    if (scenario->status != TW_NOT_RUN || scenario->twin >= 0 || !runner->study->parts) return;
+    if (!tw_part_read(runner->study, scenario)) return;
     tw_scenario_judge(runner->study, scenario);
 }
 
@@ -68,8 +67,8 @@ bool tw_runner_one(TwRunner *runner, int index)
     TwScenario *scenario = &runner->study->scenarios[index];
     tw_scenario_run(runner->study, index, 1, runner->run->stop);
     TwError error = {0};
-    bool kept = !runner->stored || scenario->status == TW_NOT_RUN || scenario->status == TW_REJECTED ||
-                tw_part_write(runner->study, runner->run->out, scenario, &error);
+    bool kept = !runner->study->parts || scenario->status == TW_NOT_RUN || scenario->status == TW_REJECTED ||
+                tw_part_write(runner->study, scenario, &error);
     if (!kept) {
 #pragma omp critical(tw_study_broken)
         if (!atomic_load(&runner->broken)) {
@@ -139,7 +138,7 @@ bool tw_runner_batch(TwRunner *runner, int from, int to, TwError *error)
     {
         bool serves = deal && omp_get_thread_num() == 0;
         if (serves) {
-            const struct timespec nap = {0, 1000000};
+            const struct timespec nap = {0, 4000000};
             while (deal->serve(deal->context)) nanosleep(&nap, NULL);
         } else {
             omp_set_num_threads(inside);
@@ -159,7 +158,15 @@ bool tw_runner_batch(TwRunner *runner, int from, int to, TwError *error)
             tw_fail(error, TW_IO, "%s: another rank could not write", runner->run->out);
         return false;
     }
-    for (int i = from; i < to && (deal || runner->run->shards > 1); i++) look_up(runner, i);
+    if (deal || runner->run->shards > 1) {
+        tw_parts_look(study->parts);
+        for (int i = from; i < to; i++) {
+            TwScenario *scenario = &study->scenarios[i];
+            bool before = scenario->reused || scenario->status != TW_NOT_RUN;
+            look_up(runner, i);
+            scenario->reused = scenario->reused && before;    // not what other ranks have just run
+        }
+    }
     share(study, from, to);
     return true;
 }
@@ -245,7 +252,7 @@ static bool up_to_date(const TwStudy *study, const char *path)
     return same;
 }
 
-bool tw_study_run(TwStudy *study, const TwStudyRun *run, TwStudyResult *result, TwError *error)
+static bool run_study(TwStudy *study, const TwStudyRun *run, TwStudyResult *result, TwError *error)
 {
     struct stat info;
     *result = (TwStudyResult){0};
@@ -258,7 +265,7 @@ bool tw_study_run(TwStudy *study, const TwStudyRun *run, TwStudyResult *result, 
         // parts that a process left which was killed between its file and their removal
         int lock = first && !study->keep_parts ? tw_parts_lock(run->out) : -1;
         if (lock >= 0) {
-            tw_parts_remove(study, run->out);
+            tw_parts_remove(run->out);
             close(lock);
         }
         return true;
@@ -266,11 +273,9 @@ bool tw_study_run(TwStudy *study, const TwStudyRun *run, TwStudyResult *result, 
     if (there && !run->force)
         return tw_fail(error, TW_IO, "%s exists and is of another study; --force replaces it, --out names another",
                        run->out);
-    TwRunner runner = {.study = study,
-                       .run = run,
-                       .stored = !study->function[0] || run->deal || run->shards > 1,
-                       .threads = run->threads ? run->threads : omp_get_max_threads()};
-    if (runner.stored && !tw_parts_make(run->out, error)) return false;
+    TwRunner runner = {.study = study, .run = run, .threads = run->threads ? run->threads : omp_get_max_threads()};
+    bool stored = !study->function[0] || run->deal || run->shards > 1;
+    if (stored && !tw_parts_open(&study->parts, run->out, true, error)) return false;
     if (there) take_over(study, run->out);
     for (int i = 0; i < study->scenario_count; i++) {
         look_up(&runner, i);
@@ -293,15 +298,23 @@ bool tw_study_run(TwStudy *study, const TwStudyRun *run, TwStudyResult *result, 
     if (!first) return true;
     if (!known_outputs(study, error)) return false;
     if (result->not_run || tw_runner_stopped(&runner)) return true;
-    int lock = runner.stored ? tw_parts_lock(run->out) : -2;
+    int lock = stored ? tw_parts_lock(run->out) : -2;
     if (lock == -1) {
         result->merged_elsewhere = true;
         return true;
     }
     result->merged = tw_study_merge(study, run->out, run->force, error);
-    if (result->merged && runner.stored && !study->keep_parts) tw_parts_remove(study, run->out);
+    if (result->merged && stored && !study->keep_parts) tw_parts_remove(run->out);
     if (lock >= 0) close(lock);
     return result->merged;
+}
+
+bool tw_study_run(TwStudy *study, const TwStudyRun *run, TwStudyResult *result, TwError *error)
+{
+    bool good = run_study(study, run, result, error);
+    tw_parts_close(study->parts);
+    study->parts = NULL;
+    return good;
 }
 
 // ---- before anything runs -------------------------------------------------------------------------------------------
@@ -316,9 +329,10 @@ static void span_text(double s, char *text, size_t size)
         snprintf(text, size, "%.1f h", s / 3600.0);
 }
 
-bool tw_study_estimate(TwStudy *study, const TwStudyRun *run, FILE *stream, TwError *error)
+static bool estimate(TwStudy *study, const TwStudyRun *run, FILE *stream, TwError *error)
 {
-    TwRunner runner = {.study = study, .run = run, .stored = !study->function[0]};
+    TwRunner runner = {.study = study, .run = run};
+    if (!study->function[0] && !tw_parts_open(&study->parts, run->out, false, error)) return false;
     int finished = 0, rejected = 0, shared = 0;
     for (int i = 0; i < study->scenario_count; i++) {
         TwScenario *scenario = &study->scenarios[i];
@@ -391,5 +405,13 @@ bool tw_study_estimate(TwStudy *study, const TwStudyRun *run, FILE *stream, TwEr
     tw_plant_destroy(plant);
     tw_errors_destroy(errors);
     tw_scenario_sets_free(sets, count);
+    return good;
+}
+
+bool tw_study_estimate(TwStudy *study, const TwStudyRun *run, FILE *stream, TwError *error)
+{
+    bool good = estimate(study, run, stream, error);
+    tw_parts_close(study->parts);
+    study->parts = NULL;
     return good;
 }

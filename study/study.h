@@ -11,14 +11,17 @@
 
 enum { TW_AXES = 96, TW_GRID_AXES = 16, TW_MOST_LIMITS = 16, TW_MOST_OUTPUTS = 64, TW_MOST_SERIES = 32 };
 
+typedef struct TwDeal TwDeal;
+
 typedef struct TwStudyInput {
     const char *path;           // a study file, or a facility with axes below
     const char *const *axes;    // "path=25,30,35" or "path=25:45:5"
     int axis_count;
     const char *const *sets;    // of every scenario
     int set_count;
-    int replicates;    // 0: the file's
-    bool force;        // more than ten million scenarios
+    int replicates;        // 0: the file's
+    bool force;            // more than ten million scenarios
+    const TwDeal *deal;    // NULL: this process plans alone
 } TwStudyInput;
 
 typedef struct TwStudy TwStudy;
@@ -45,14 +48,16 @@ int tw_study_scenarios(const TwStudy *study);
 void tw_study_describe(const TwStudy *study, FILE *stream);    // axes and counts
 
 // Several processes that run one study: each takes the next index when it is free. NULL: this process alone.
-typedef struct TwDeal {
+struct TwDeal {
     void *context;
-    bool first;                                 // the one that merges and speaks
+    bool first;    // the one that merges and speaks
+    int rank, size;
     void (*begin)(void *context, int count);    // a new list of so many
     int (*next)(void *context);                 // from any thread; -1: none left
     bool (*serve)(void *context);               // from the main thread, again and again; false: all is dealt
     bool (*meet)(void *context, bool good);     // waits for all; whether all were good
-} TwDeal;
+    void (*gather)(void *context, const void *mine, int bytes, void *all);    // of every rank, in order, to every rank
+};
 
 typedef struct TwStudyRun {
     const char *out;

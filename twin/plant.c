@@ -22,6 +22,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const double LEAST_INTERVAL_S = 1e-3;
@@ -41,27 +42,42 @@ typedef struct WeatherSource {
     uint64_t seed;
 } WeatherSource;
 
-static bool make_weather(const void *context, TwWeather *weather, TwError *error)
+static void *make_weather(const void *context, TwError *error)
 {
     const WeatherSource *source = context;
-    return source->file ? tw_weather_read(weather, source->file, error)
-                        : tw_weather_climate(weather, source->climate, source->seed, error);
+    TwWeather *weather = calloc(1, sizeof *weather);
+    if (!weather) abort();
+    if (source->file ? tw_weather_read(weather, source->file, error)
+                     : tw_weather_climate(weather, source->climate, source->seed, error))
+        return weather;
+    free(weather);
+    return NULL;
 }
 
-static bool take_weather(TwPlant *plant, const WeatherSource *source, TwShelf *shelf, TwError *error)
+void *tw_plant_take(TwPlant *plant, const char *name, const TwShelfMaker *maker, const void *context, TwError *error)
 {
-    if (shelf) {
-        char key[640];
-        snprintf(key, sizeof key, "%s %.500s %llu", source->file ? "file" : "climate",
-                 source->file ? source->file : source->climate, (unsigned long long)source->seed);
-        plant->weather = tw_shelf_weather(shelf, key, make_weather, source, error);
-        if (plant->weather || error->text[0]) return plant->weather != NULL;
+    TwShelved *held = tw_shelf_take(plant->shelf, name, maker, context, error);
+    if (!held) return NULL;
+    if (plant->held_count == plant->held_room) {
+        plant->held_room = plant->held_room ? 2 * plant->held_room : 8;
+        plant->held = realloc(plant->held, (size_t)plant->held_room * sizeof(TwShelved *));
+        if (!plant->held) abort();
     }
-    plant->weather = TW_TAKE(plant->arena, 1, TwWeather);
-    return make_weather(source, plant->weather, error);
+    plant->held[plant->held_count++] = held;
+    return tw_shelved(held);
 }
 
-static bool compile_site(TwPlant *plant, const TwPlantInput *input, TwShelf *shelf, TwErrors *errors)
+static bool take_weather(TwPlant *plant, const WeatherSource *source, TwError *error)
+{
+    static const TwShelfMaker maker = {make_weather, free};
+    char name[640];
+    snprintf(name, sizeof name, "weather %s %.500s %llu", source->file ? "file" : "climate",
+             source->file ? source->file : source->climate, (unsigned long long)source->seed);
+    plant->weather = tw_plant_take(plant, name, &maker, source, error);
+    return plant->weather != NULL;
+}
+
+static bool compile_site(TwPlant *plant, const TwPlantInput *input, TwErrors *errors)
 {
     const TwNode *root = tw_config_root(plant->config), *site = tw_node_group(root, "site");
     tw_node_row(site, &plant->site);
@@ -72,7 +88,7 @@ static bool compile_site(TwPlant *plant, const TwPlantInput *input, TwShelf *she
             tw_node_error(site, "weather", errors, "weather file \"%s\" does not exist", plant->site.weather);
             return false;
         }
-        if (take_weather(plant, &(WeatherSource){.file = path}, shelf, &error)) return true;
+        if (take_weather(plant, &(WeatherSource){.file = path}, &error)) return true;
         tw_errors_take(errors, &error);
         return false;
     }
@@ -81,7 +97,7 @@ static bool compile_site(TwPlant *plant, const TwPlantInput *input, TwShelf *she
         return false;
     }
     const WeatherSource source = {.climate = plant->site.climate, .seed = (uint64_t)plant->run.seed};
-    if (take_weather(plant, &source, shelf, &error)) return true;
+    if (take_weather(plant, &source, &error)) return true;
     const char *const *sites = NULL;
     int count = tw_weather_sites(&sites);
     tw_reference_error(site, "climate", errors, plant->site.climate, "climate", sites, count);
@@ -497,7 +513,7 @@ static void gather_replicas(TwPlant *plant)
     plant->replica_load_s = load_s;
 }
 
-static bool compile(TwPlant *plant, const TwPlantInput *input, TwShelf *shelf, TwErrors *errors)
+static bool compile(TwPlant *plant, const TwPlantInput *input, TwErrors *errors)
 {
     const TwNode *root = tw_config_root(plant->config);
     TwLayout layout = {0};
@@ -514,7 +530,7 @@ static bool compile(TwPlant *plant, const TwPlantInput *input, TwShelf *shelf, T
     };
 
     if (!compile_run(plant, errors)) return false;
-    compile_site(plant, input, shelf, errors);
+    compile_site(plant, input, errors);
     compile_elements(plant, root, errors);
     compile_cdus(plant, tw_node_group(root, "cooling"), &thermal, errors);
     compile_racks(plant, root, &thermal, power, errors);
@@ -524,7 +540,9 @@ static bool compile(TwPlant *plant, const TwPlantInput *input, TwShelf *shelf, T
     tw_compile_events(plant, errors);
     if (tw_errors_count(errors)) return false;
 
+    plant->thermal_begin = layout.bytes;
     bool good = compile_thermal(plant, &thermal, &layout, errors);
+    plant->thermal_end = layout.bytes;
     good = good && compile_power(plant, &thermal, power, &layout, errors);
     plant->power_bytes = layout.bytes;
     good = tw_compile_workload(plant, input, &layout, errors) && good;
@@ -579,11 +597,14 @@ bool tw_plant_create_from(TwPlant **made, const TwPlantInput *input, TwShelf *sh
     TwArena *arena = tw_arena_create();
     TwPlant *plant = TW_TAKE(arena, 1, TwPlant);
     plant->arena = arena;
+    plant->own_shelf = shelf == NULL;
+    plant->shelf = shelf ? shelf : tw_shelf_create();
     facility_name(input->path, plant->facility);
     char parts[512];
     bool found = tw_data_find("facilities/parts", parts, sizeof parts);
     const TwConfigInput config = {&tw_facility_kind, input->path, found ? parts : NULL, input->sets, input->set_count};
-    if (tw_config_read(&plant->config, &config, errors) && compile(plant, input, shelf, errors)) {
+    TwLibrary *library = shelf ? tw_shelf_library(shelf) : NULL;
+    if (tw_config_read_with(&plant->config, &config, library, errors) && compile(plant, input, errors)) {
         *made = plant;
         return true;
     }
@@ -599,8 +620,6 @@ void tw_plant_destroy(TwPlant *plant)
     if (plant->workload) tw_workload_destroy(plant->workload);
     for (int i = 0; plant->pools && i < plant->pool_count; i++) {
         if (plant->pools[i].traffic) tw_traffic_destroy(plant->pools[i].traffic);
-        if (plant->pools[i].step) tw_step_destroy(plant->pools[i].step);
-        if (plant->pools[i].prefill_step) tw_step_destroy(plant->pools[i].prefill_step);
     }
     if (plant->power) tw_power_destroy(plant->power);
     if (plant->thermal) tw_thermal_destroy(plant->thermal);
@@ -608,6 +627,9 @@ void tw_plant_destroy(TwPlant *plant)
     if (plant->network) tw_network_destroy(plant->network);
     for (int k = 0; k < 2; k++) tw_network_destroy(plant->side_networks[k]);
     if (plant->config) tw_config_destroy(plant->config);
+    for (int i = 0; i < plant->held_count; i++) tw_shelf_put(plant->shelf, plant->held[i]);
+    free(plant->held);
+    if (plant->own_shelf) tw_shelf_destroy(plant->shelf);
     TwArena *arena = plant->arena;
     tw_arena_destroy(arena);
 }

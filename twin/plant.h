@@ -49,7 +49,7 @@ typedef struct TwPoolPlan {
     const char *service_names[TW_SERVICES];
     TwServiceLimit services[TW_SERVICES];
     bool shares;    // requests have contents in common
-    TwStepModel *step, *prefill_step;
+    const TwStepModel *step, *prefill_step;    // of the shelf
     TwTraffic *traffic;
 } TwPoolPlan;
 
@@ -173,6 +173,10 @@ typedef struct TwPlant {
     struct TwPolicyPlan *policies;
     int wave_count, policy_count;
     TwArena *arena;
+    TwShelf *shelf;    // what it shares with other plants
+    bool own_shelf;    // with none
+    int held_count, held_room;
+    TwShelved **held;
     TwConfig *config;
     char facility[TW_NAME];    // file name without folder and suffix
     const char *title;
@@ -206,7 +210,7 @@ typedef struct TwPlant {
     const int *replica_gpus;                  // [replica]
     const double *replica_load_s;             // [replica] to load its weights and warm up
 
-    TwWeather *weather;
+    const TwWeather *weather;
     TwThermal *thermal;
     TwPower *power;
     TwNetwork *network;
@@ -226,6 +230,7 @@ typedef struct TwPlant {
     TwEventQueue queue;    // what is to come, scripted and injected
     size_t state_bytes;
     size_t power_bytes;    // of a block that holds the power model's state
+    size_t thermal_begin, thermal_end;    // what the thermal model has of the state
     struct {
         TwSlot meters, grant_w, extra_ratio, clock_fraction, rack_on, rack_w, device_demand_w, load_on, load_w;
         TwSlot binding_s, target_w, loading_peak, held_by;

@@ -8,13 +8,51 @@
 #include "twin/reference.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { CELL_REPLICAS = 32, TW_CLASSES = 32 };
 
+static void *make_step(const void *context, TwError *error)
+{
+    TwStepModel *step;
+    return tw_step_create(&step, context, error) ? step : NULL;
+}
+
+static void destroy_step(void *step) { tw_step_destroy(step); }
+
+static void name_curve(FILE *f, const char *word, int count, const double *bytes, const double *seconds, bool measured)
+{
+    fprintf(f, " %s %d %d", word, count, measured);
+    for (int i = 0; i < count; i++) fprintf(f, " %a %a", bytes[i], seconds[i]);
+}
+
+// All that a step model depends on, as text.
+static char *step_name(const TwStepSpec *spec, const TwNode *gpu, const TwNode *model)
+{
+    char *text = NULL, chip[33], shape[33];
+    size_t size = 0;
+    tw_node_key(gpu, chip);
+    tw_node_key(model, shape);
+    FILE *f = open_memstream(&text, &size);
+    if (!f) abort();
+    fprintf(f, "step %s %s %s %s %s %d %d %d %d %d %d %a %a %d %a %a %a %a %d", chip, shape,
+            spec->calibration ? spec->calibration : "-", spec->precision, spec->kv_precision, spec->tensor_parallel,
+            spec->attention_ranks, spec->pipeline_parallel, spec->expert_parallel, spec->max_tokens,
+            spec->max_sequences, spec->host_step_s, spec->host_sequence_s, spec->async_scheduling,
+            spec->memory_fraction, spec->moe_imbalance, spec->context_tokens, spec->routing.zipf,
+            spec->routing.redundant);
+    name_curve(f, "reduce", spec->comm_count, spec->comm_bytes, spec->comm_s, spec->comm_measured);
+    const TwCurve *curves[] = {&spec->gather, &spec->scatter, &spec->dispatch, &spec->combine, &spec->send};
+    for (size_t i = 0; i < sizeof curves / sizeof *curves; i++)
+        name_curve(f, "curve", curves[i]->count, curves[i]->bytes, curves[i]->seconds, curves[i]->measured);
+    fclose(f);
+    return text;
+}
+
 // The step model of a layout, or an error that says why not.
 static bool compile_step(TwPlant *plant, const TwPoolRow *row, const TwNode *pool, const TwNode *rack,
-                         const TwParallel *layout, TwStepModel **step, TwError *error)
+                         const TwParallel *layout, const TwStepModel **step, TwError *error)
 {
     TwAcceleratorRow *gpu = TW_TAKE(plant->arena, 1, TwAcceleratorRow);
     TwModelRow *model = TW_TAKE(plant->arena, 1, TwModelRow);
@@ -38,9 +76,14 @@ static bool compile_step(TwPlant *plant, const TwPoolRow *row, const TwNode *poo
                        .async_scheduling = row->async_scheduling,
                        .memory_fraction = row->memory_fraction,
                        .routing = {.zipf = row->routing_zipf, .redundant = (int)row->redundant_experts}};
-    return tw_step_transfers(plant->arena, plant->network, spec.calibration, (int)rack_row.domain_gpus, layout, &spec,
-                             error) &&
-           tw_step_create(step, &spec, error);
+    static const TwShelfMaker maker = {make_step, destroy_step};
+    if (!tw_step_transfers(plant->arena, plant->network, spec.calibration, (int)rack_row.domain_gpus, layout, &spec,
+                           error))
+        return false;
+    char *name = step_name(&spec, tw_node_group(rack, "gpu"), tw_node_group(pool, "model"));
+    *step = tw_plant_take(plant, name, &maker, &spec, error);
+    free(name);
+    return *step != NULL;
 }
 
 static bool in_pool(const TwPoolRow *row, const char *rack)

@@ -759,8 +759,9 @@ static void json_object(const TwReport *report, const char *prefix, int depth, F
         if (strncmp(path, prefix, length) != 0) continue;
         const char *rest = path + length, *dot = strchr(rest, '.');
         size_t own = dot ? (size_t)(dot - path) + 1 : 0;
-        bool earlier = false;
-        for (int k = 0; dot && k < i; k++) earlier = earlier || strncmp(report->kpis[k].path, path, own) == 0;
+        // a group's results mostly stand together
+        bool earlier = dot && i > 0 && strncmp(report->kpis[i - 1].path, path, own) == 0;
+        for (int k = 0; dot && k < i && !earlier; k++) earlier = earlier || strncmp(report->kpis[k].path, path, own) == 0;
         if (earlier) continue;
         fprintf(stream, "%s\n%*s", first ? "" : ",", 2 * (depth + 1), "");
         first = false;

@@ -1,16 +1,27 @@
-// What plants that are compiled side by side have in common and nobody writes to: years of weather, which take more
-// time to generate than the rest of a small plant to compile. Safe from any thread.
+// What plants that are compiled side by side have in common and nobody writes to: files of settings, years of weather,
+// step models with their tables, thermal states that a run starts from. Each is made once, under a name that holds all
+// that it depends on; those that nobody holds stay while there is room. Safe from any thread.
 #pragma once
 
-#include "models/thermal/weather.h"
+#include "sim/config.h"
 
 typedef struct TwShelf TwShelf;
+typedef struct TwShelved TwShelved;    // a thing that is held
 
 TwShelf *tw_shelf_create(void);
-void tw_shelf_destroy(TwShelf *shelf);    // after the last plant that took from it
+void tw_shelf_destroy(TwShelf *shelf);    // after all that was taken is put back
 
-// The year of that key, which make fills in the first time; lives as long as the shelf. NULL: make failed (error), or
-// the shelf is full (no error).
-TwWeather *tw_shelf_weather(TwShelf *shelf, const char *key,
-                            bool (*make)(const void *context, TwWeather *weather, TwError *error), const void *context,
-                            TwError *error);
+TwLibrary *tw_shelf_library(TwShelf *shelf);
+
+// How a thing is made where it is not there yet; NULL: error says why.
+typedef struct TwShelfMaker {
+    void *(*make)(const void *context, TwError *error);
+    void (*destroy)(void *thing);
+} TwShelfMaker;
+
+// Holds the thing of that name until it is put back; another thread that makes it just now is waited for. NULL: make
+// failed.
+TwShelved *tw_shelf_take(TwShelf *shelf, const char *name, const TwShelfMaker *maker, const void *context,
+                         TwError *error);
+void *tw_shelved(const TwShelved *held);
+void tw_shelf_put(TwShelf *shelf, TwShelved *held);

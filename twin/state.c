@@ -113,6 +113,64 @@ static void recount(TwState *state)
     }
 }
 
+// The thermal state that a run starts from, settled with idle racks: the same for plants that differ elsewhere only.
+typedef struct Settle {
+    TwState *state;
+    TwThermalIn in;
+} Settle;
+
+static void *settled(const void *context, TwError *error)
+{
+    const Settle *settle = context;
+    const TwPlant *plant = settle->state->plant;
+    if (!tw_thermal_start(plant->thermal, settle->state->block, &settle->in, error)) return NULL;
+    size_t size = plant->thermal_end - plant->thermal_begin;
+    unsigned char *copy = malloc(size + 1);
+    if (!copy) abort();
+    memcpy(copy, settle->state->block + plant->thermal_begin, size);
+    return copy;
+}
+
+static char *settled_name(const Settle *settle)
+{
+    const TwState *state = settle->state;
+    const TwPlant *plant = state->plant;
+    const TwNode *root = tw_config_root(plant->config);
+    char *text = NULL, key[33];
+    size_t size = 0;
+    FILE *f = open_memstream(&text, &size);
+    if (!f) abort();
+    fprintf(f, "thermal %s %zu %lld %a %a %a %s", plant->start, plant->thermal_end - plant->thermal_begin,
+            (long long)plant->run.seed, plant->run.step_max_s, plant->rack_scale, settle->in.room_w,
+            plant->run.integrator);
+    tw_node_key(tw_node_group(root, "site"), key);
+    fprintf(f, " %s", key);
+    tw_node_key(tw_node_group(root, "cooling"), key);
+    fprintf(f, " %s", key);
+    for (int i = 0; i < plant->rack_count; i++) {
+        tw_node_key(tw_node_entry(root, "racks", i, NULL), key);
+        fprintf(f, " %s %a", key, state->scratch.all_w[i]);
+    }
+    fclose(f);
+    return text;
+}
+
+static bool start_thermal(TwState *state, double room_w, TwError *error)
+{
+    const TwPlant *plant = state->plant;
+    static const TwShelfMaker maker = {settled, free};
+    // every pump and fan has its supply
+    const Settle settle = {state, {state->scratch.all_w, room_w, tw_f64(state->block, plant->slot.load_on) + 1}};
+    if (plant->own_shelf) return tw_thermal_start(plant->thermal, state->block, &settle.in, error);
+    char *name = settled_name(&settle);
+    TwShelved *held = tw_shelf_take(plant->shelf, name, &maker, &settle, error);
+    free(name);
+    if (!held) return false;
+    memcpy(state->block + plant->thermal_begin, tw_shelved(held), plant->thermal_end - plant->thermal_begin);
+    tw_shelf_put(plant->shelf, held);
+    return true;
+}
+
 bool tw_state_create(TwState **made, const TwPlant *plant, TwError *error)
 {
     *made = NULL;
@@ -144,8 +202,7 @@ bool tw_state_create(TwState **made, const TwPlant *plant, TwError *error)
 
     tw_fabric_start(plant, block);
     double fabric_w = tw_fabric_power_w(plant, block);
-    const TwThermalIn in = {s->all_w, fabric_w, load_on + 1};
-    if (!tw_thermal_start(plant->thermal, block, &in, error)) {
+    if (!start_thermal(state, fabric_w, error)) {
         tw_state_destroy(state);
         return false;
     }
