@@ -33,6 +33,7 @@ enum {
     SCREENSHOT,
     VIEWS,
     SCENARIO,
+    SELECT,
     AT,
     SIZE,
     THEME,
@@ -113,8 +114,9 @@ static const struct {
       "draw to a .png, .svg or .pdf instead of a window"},
      SCREENSHOT},
     {{"views", 0, "LIST", TW_VIEW,
-      "overview, floor, timeline, sankey, kpis (of a study: study), or all; a,b: one file each"},
+      "all, or names with commas: overview, floor, sankey, ... (an unknown one lists them); of a study: study"},
      VIEWS},
+    {{"select", 0, "NAME", TW_VIEW, "rack or element that is marked and inspected"}, SELECT},
     {{"scenario", 0, "N", TW_VIEW, "of a study: run its scenario N (from 1) again, in the window or for a picture"},
      SCENARIO},
     {{"at", 0, "SPAN", TW_VIEW | TW_REPORT, "simulated time to show; default: the end"}, AT},
@@ -349,6 +351,9 @@ static bool take(TwOptions *o, int id, const char *arg)
         return true;
     case VIEWS:
         o->view = arg;
+        return true;
+    case SELECT:
+        o->select = arg;
         return true;
     case SCENARIO:
         if (!whole(arg, 1, &o->scenario) || o->scenario > INT32_MAX)

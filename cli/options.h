@@ -65,7 +65,7 @@ typedef struct TwOptions {
     int threads;          // 0: all cores
     int block_tokens;     // trace: 0: the default
     int shard, shards;    // study: this part of so many; 0 of 0: all
-    const char *out, *explain, *screenshot, *view, *size, *theme, *plot, *output, *traffic_class, *format, *export_format, *restore, *at;
+    const char *out, *explain, *screenshot, *view, *size, *theme, *select, *plot, *output, *traffic_class, *format, *export_format, *restore, *at;
     double snapshot_s, stop_s, at_s, years;    // NaN: not asked
     bool undisturbed, json, quiet, verbose, resolved, strict, force, dry_run, retry_failed, merge, no_plots;
     int color;    // 0 auto, 1 always, 2 never

@@ -192,22 +192,53 @@ static int replay(const char *path, TwTheme theme)
     return good ? TW_DONE : tw_cli_fail(&error);
 }
 
-// One picture, or with view "all" one a view: NAME_floor.png beside NAME.png.
+// The views that were asked for: "all", or names with commas. False: one is unknown.
+static bool views_of(const char *asked, char names[TW_PICTURE_VIEWS][32], int *count, TwError *error)
+{
+    const char *known[TW_PICTURE_VIEWS];
+    int all = tw_picture_views(known);
+    *count = 0;
+    if (strcmp(asked, "all") == 0) {
+        for (; *count < all; ++*count) snprintf(names[*count], sizeof names[0], "%s", known[*count]);
+        return true;
+    }
+    for (const char *at = asked; *at && *count < TW_PICTURE_VIEWS;) {
+        size_t length = strcspn(at, ",");
+        snprintf(names[*count], sizeof names[0], "%.*s", (int)(length < 31 ? length : 31), at);
+        if (!tw_picture_view_known(names[(*count)++], error)) return false;
+        at += length;
+        at += *at == ',';
+    }
+    return *count > 0 || tw_picture_view_known(asked, error);
+}
+
+// One picture, or of several views one each: NAME_floor.png beside NAME.png.
 static bool save(const TwScene *scene, const TwPictureOptions *picture, const char *path, TwError *error)
 {
-    if (strcmp(picture->view, "all") != 0) return tw_picture_save(scene, picture, path, error);
-    const char *const *names;
-    int count = tw_picture_views(&names);
+    char names[TW_PICTURE_VIEWS][32];
+    int count;
+    if (!views_of(picture->view, names, &count, error)) return false;
+    bool every = strcmp(picture->view, "all") == 0 || count > 1;
     const char *dot = strrchr(path, '.');
-    if (!dot) return tw_fail(error, TW_USAGE, "%s: expected a name that ends in .png, .svg or .pdf", path);
+    if (every && !dot) return tw_fail(error, TW_USAGE, "%s: expected a name that ends in .png, .svg or .pdf", path);
     for (int i = 0; i < count; i++) {
         char one[600];
         TwPictureOptions options = *picture;
         options.view = names[i];
-        snprintf(one, sizeof one, "%.*s_%s%s", (int)(dot - path), path, names[i], dot);
+        if (every)
+            snprintf(one, sizeof one, "%.*s_%s%s", (int)(dot - path), path, names[i], dot);
+        else
+            snprintf(one, sizeof one, "%s", path);
         if (!tw_picture_save(scene, &options, one, error)) return false;
     }
     return true;
+}
+
+// A time beyond the run is its end, and that is said.
+static void warn_beyond(double at_s, double end_s)
+{
+    if (isfinite(at_s) && at_s > end_s * (1.0 + 1e-9))
+        fprintf(stderr, "tokenworks: --at %.6g s is beyond the run of %.6g s: its end is shown\n", at_s, end_s);
 }
 
 // Runs a facility to the asked time and draws it.
@@ -215,6 +246,10 @@ static int draw_facility(TwState *state, const TwPlant *plant, const TwOptions *
                          const TwPictureOptions *picture)
 {
     TwError error = {0};
+    char names[TW_PICTURE_VIEWS][32];
+    int count;
+    if (!views_of(picture->view, names, &count, &error)) return tw_cli_fail(&error);    // before the run, not after
+    warn_beyond(options->at_s, plant->run.for_s);
     TwSceneMaker *maker = tw_scene_maker_create(plant, HISTORY);
     double end_s = isfinite(options->at_s) ? fmin(options->at_s, plant->run.for_s) : plant->run.for_s;
     bool good = true;
@@ -257,7 +292,8 @@ static int usage(const char *text, const char *given)
 
 int tw_command_view(const TwOptions *options)
 {
-    TwPictureOptions picture = {.view = options->view ? options->view : "overview", .width = 1920, .height = 1080};
+    TwPictureOptions picture = {
+        .view = options->view ? options->view : "overview", .width = 1920, .height = 1080, .select = options->select};
     if (options->size && (sscanf(options->size, "%dx%d", &picture.width, &picture.height) != 2 || picture.width < 1 ||
                           picture.height < 1))
         return usage("--size: expected WIDTHxHEIGHT as 1920x1080, got ", options->size);
@@ -274,6 +310,7 @@ int tw_command_view(const TwOptions *options)
         TwReplay *result;
         if (!tw_replay_open(&result, options->files[0], &error)) return tw_cli_fail(&error);
         double at_s = isfinite(options->at_s) ? options->at_s : INFINITY;
+        warn_beyond(at_s, tw_replay_scene(result, INFINITY)->span_s);
         bool good = save(tw_replay_scene(result, at_s), &picture, options->screenshot, &error);
         tw_replay_close(result);
         return good ? TW_DONE : tw_cli_fail(&error);

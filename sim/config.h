@@ -146,5 +146,24 @@ typedef void TwVisit(void *context, const char *path, double value, double min, 
                      const char *source);
 void tw_config_visit(const TwConfig *config, TwVisit *visit, void *context);
 
+// Every setting in force, group by group in the order of the tables; groups nest. alike: the path of an earlier entry
+// with the same settings (a copy made by `count`): they are not told again.
+typedef struct TwSettingGroup {
+    const char *path, *name, *part, *alike;    // part, alike: NULL where there is none
+} TwSettingGroup;
+typedef struct TwSettingText {
+    const char *name, *unit, *about, *value, *mark;
+    const char *source, *source_text;    // key and what it stands for, ""
+    const char *file;                    // or the --set; "": from the table
+    int line;                            // 0: none
+} TwSettingText;
+typedef struct TwSettingsVisitor {
+    void *context;
+    void (*group)(void *context, const TwSettingGroup *group);
+    void (*setting)(void *context, const TwSettingText *setting);
+    void (*end)(void *context);    // of the group
+} TwSettingsVisitor;
+void tw_config_settings(const TwConfig *config, const TwSettingsVisitor *visitor);
+
 // The nearest of the known names (edit distance with transpositions, at most a third of the length); NULL: none.
 const char *tw_nearest(const char *name, const char *const *known, int count);

@@ -100,6 +100,22 @@ typedef struct TwSceneElement {
     int rack, rack_count;    // racks that hang on it: element_racks[rack ..]
 } TwSceneElement;
 
+// ---- settings: what a thing was built from, as the inspector shows it ----
+
+typedef struct TwSceneSetting {
+    char name[48], unit[16], value[96];
+    char mark[12];       // "measured", "vendor", "derived", "assumed", "user", "default"
+    char source[112];    // what the number rests on
+    char place[112];     // "parts/racks/gb300.cfg:22", or empty
+} TwSceneSetting;
+
+// A group of the facility file; groups below it follow it.
+typedef struct TwSceneGroup {
+    char path[96], part[64];
+    int first, count;    // settings of its own
+    int end;             // first group that is no longer below it
+} TwSceneGroup;
+
 // N-1: what a loss would do at an instant. Elements whose load over limit rises above 1, or stays there.
 typedef struct TwSceneOverload {
     int element;
@@ -140,7 +156,13 @@ typedef struct TwScene {
     int element_rack_count;
     const TwSceneLoss *losses;    // of the selected element, or of all at the end of a run
     const TwSceneOverload *overloads;
-    double loss_time_s;       // the instant that they hold for; NaN: none computed
+    double loss_time_s;    // the instant that they hold for; NaN: none computed
+
+    // of the facility file; never change
+    int setting_count, group_count;
+    const TwSceneSetting *settings;
+    const TwSceneGroup *groups;
+    const int *group_of;      // [thing], -1: none; NULL: the file holds no settings
     double residual_w;        // of the flows: electricity in less out
     uint64_t version_data;    // changes when anything above does
 } TwScene;

@@ -4,6 +4,7 @@
 #include "twin/couple.h"
 #include "twin/report.h"
 #include "twin/scene_parts.h"
+#include "twin/scene_settings.h"
 #include "twin/series.h"
 #include "twin/story.h"
 
@@ -54,6 +55,7 @@ struct TwSceneMaker {
     const TwPlant *plant;
     TwScene scene;
     TwSceneParts *parts;
+    TwSceneSettings *settings;
     TwSceneRack *racks;
     TwSceneQuantity quantities[QUANTITIES];
     float *values;
@@ -164,6 +166,7 @@ TwSceneMaker *tw_scene_maker_create(const TwPlant *plant, int points_max)
     scene->events = m->events;
     scene->flows = m->flows;
     m->parts = tw_scene_parts_create(plant, scene, m->racks);
+    m->settings = tw_scene_settings_create(plant, scene);
     return m;
 }
 
@@ -176,6 +179,7 @@ void tw_scene_maker_destroy(TwSceneMaker *m)
         free(m->high[k]);
     }
     tw_scene_parts_destroy(m->parts);
+    tw_scene_settings_destroy(m->settings);
     free(m->racks);
     free(m->values);
     free(m->time_s);

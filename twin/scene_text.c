@@ -101,6 +101,30 @@ static void put_elements(FILE *stream, const TwScene *s)
     }
 }
 
+static void put_settings(FILE *stream, const TwScene *s)
+{
+    for (int g = 0; g < s->group_count; g++) {
+        const TwSceneGroup *group = &s->groups[g];
+        fputs("group", stream);
+        put_text(stream, group->path);
+        put_text(stream, group->part);
+        fprintf(stream, "\t%d\n", group->end);
+        for (int i = group->first; i < group->first + group->count; i++) {
+            const TwSceneSetting *at = &s->settings[i];
+            fputs("setting", stream);
+            put_text(stream, at->name);
+            put_text(stream, at->unit);
+            put_text(stream, at->value);
+            put_text(stream, at->mark);
+            put_text(stream, at->source);
+            put_text(stream, at->place);
+            putc('\n', stream);
+        }
+    }
+    for (int i = 0; s->group_of && i < tw_scene_thing_count(s); i++)
+        if (s->group_of[i] >= 0) fprintf(stream, "built\t%d\t%d\n", i, s->group_of[i]);
+}
+
 static void put_kpi(FILE *stream, const TwSceneKpi *kpi)
 {
     fputs("kpi", stream);
@@ -147,6 +171,7 @@ bool tw_scene_write_text(const TwScene *scene, FILE *stream)
         putc('\n', stream);
     }
     put_elements(stream, scene);
+    put_settings(stream, scene);
     return ferror(stream) == 0;
 }
 
@@ -172,6 +197,12 @@ typedef struct Owned {
         float value;
     } * limits;
     int limit_count;
+    TwSceneSetting *settings;
+    TwSceneGroup *groups;
+    struct {
+        int thing, group;
+    } * built;
+    int built_count, *group_of;
     float *values, *element_values, *element_limits;
 } Owned;
 
@@ -369,6 +400,32 @@ static void read_overload(Owned *o, Line *line)
         (TwSceneOverload){whole(line, 1), (float)number(line, 2), (float)number(line, 3), (float)number(line, 4)};
 }
 
+static void read_setting(Owned *o, Line *line)
+{
+    TwScene *s = &o->scene;
+    if (strcmp(line->field[0], "group") == 0) {
+        o->groups = grow(o->groups, s->group_count, sizeof *o->groups);
+        TwSceneGroup *g = &o->groups[s->group_count++];
+        take(line, 1, g->path, sizeof g->path);
+        take(line, 2, g->part, sizeof g->part);
+        g->end = whole(line, 3), g->first = s->setting_count;
+    } else if (strcmp(line->field[0], "built") == 0) {
+        o->built = grow(o->built, o->built_count, sizeof *o->built);
+        o->built[o->built_count].thing = whole(line, 1);
+        o->built[o->built_count++].group = whole(line, 2);
+    } else if (s->group_count > 0) {
+        o->settings = grow(o->settings, s->setting_count, sizeof *o->settings);
+        TwSceneSetting *to = &o->settings[s->setting_count++];
+        take(line, 1, to->name, sizeof to->name);
+        take(line, 2, to->unit, sizeof to->unit);
+        take(line, 3, to->value, sizeof to->value);
+        take(line, 4, to->mark, sizeof to->mark);
+        take(line, 5, to->source, sizeof to->source);
+        take(line, 6, to->place, sizeof to->place);
+        o->groups[s->group_count - 1].count++;
+    }
+}
+
 static void read_line(Owned *o, Line *line)
 {
     TwScene *s = &o->scene;
@@ -397,6 +454,8 @@ static void read_line(Owned *o, Line *line)
         read_loss(o, line);
     else if (strcmp(kind, "overload") == 0)
         read_overload(o, line);
+    else if (strcmp(kind, "group") == 0 || strcmp(kind, "setting") == 0 || strcmp(kind, "built") == 0)
+        read_setting(o, line);
     else if (strcmp(kind, "losses") == 0)
         s->loss_time_s = number(line, 1);
     else if (strcmp(kind, "facility") == 0)
@@ -445,6 +504,27 @@ static bool finish_elements(Owned *o)
     s->elements = o->elements, s->classes = o->classes, s->fields = o->fields;
     s->element_values = o->element_values, s->element_limits = o->element_limits;
     s->element_racks = o->element_racks, s->losses = o->losses, s->overloads = o->overloads;
+    return good;
+}
+
+// false: a link points nowhere
+static bool finish_settings(Owned *o)
+{
+    TwScene *s = &o->scene;
+    int things = tw_scene_thing_count(s);
+    bool good = true;
+    for (int g = 0; g < s->group_count; g++) good = good && o->groups[g].end > g && o->groups[g].end <= s->group_count;
+    s->settings = o->settings, s->groups = o->groups;
+    if (o->built_count == 0) return good;
+    o->group_of = malloc((size_t)(things + 1) * sizeof *o->group_of);
+    if (!o->group_of) abort();
+    for (int i = 0; i < things; i++) o->group_of[i] = -1;
+    for (int i = 0; i < o->built_count; i++) {
+        bool known = o->built[i].thing < things && o->built[i].group < s->group_count;
+        if (known) o->group_of[o->built[i].thing] = o->built[i].group;
+        good = good && known;
+    }
+    s->group_of = o->group_of;
     return good;
 }
 
@@ -497,6 +577,7 @@ bool tw_scene_read_text(TwScene **scene, const char *text, TwError *error)
     free(copy);
     if (ok && number_of_line == 0) ok = tw_fail(error, TW_IO, "scene: empty text");
     finish(o);
+    if (!finish_settings(o) && ok) ok = tw_fail(error, TW_IO, "scene: a group of settings points nowhere");
     if (!finish_elements(o) && ok) ok = tw_fail(error, TW_IO, "scene: an element, a limit or a link points nowhere");
     if (!ok) {
         tw_scene_destroy(&o->scene);
@@ -525,6 +606,10 @@ void tw_scene_destroy(TwScene *scene)
     free(o->limits);
     free(o->element_values);
     free(o->element_limits);
+    free(o->settings);
+    free(o->groups);
+    free(o->built);
+    free(o->group_of);
     free(o->values);
     free(o);
 }

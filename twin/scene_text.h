@@ -21,6 +21,9 @@
 //     losses    TIME                                     the instant of the losses that follow
 //     loss      ELEMENT WATTS                            ELEMENT counted over all classes from 0; what is dropped
 //     overload  ELEMENT BEFORE AFTER WATTS               of the loss before
+//     group     PATH PART END                            of the facility file; END: first group that is not below it
+//     setting   NAME UNIT VALUE MARK SOURCE PLACE        of the group before
+//     built     THING GROUP                              racks, then elements, counted from 0
 //
 // SCALE turns the recorded value into the shown one; LIMIT is in the shown unit. Tabs and line ends inside a text
 // become spaces; an empty text is an empty field; unknown kinds of a later version are skipped. Left out, because the

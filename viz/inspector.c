@@ -1,76 +1,257 @@
-// Inspector: everything known of the selected rack; with nothing selected, how the chosen quantity is spread.
+// Inspector: everything known of the selected thing, down to the settings it was built from and where they stand; with
+// nothing selected, how the chosen quantity is spread.
 #include "viz/view.h"
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+// Where the next line goes. Lines above `top` are scrolled away; below `end` a page begins its next column.
 typedef struct Cursor {
-    double x, y, w, end;
+    double x, y, w, top, end;
+    double first_y, step;    // of a page: where columns begin, how far apart; 0: no columns
+    int columns;             // left
+    bool measured;           // nothing is drawn, only counted
 } Cursor;
+
+// Whether a line of this height is to be drawn here; a page goes on in its next column.
+static bool line(Cursor *c, double height)
+{
+    if (c->measured) return false;
+    if (c->y + height > c->end && c->step > 0.0 && c->columns > 0) {
+        c->x += c->step, c->y = c->first_y;
+        c->columns--;
+    }
+    return c->y >= c->top - 1.0 && c->y + height <= c->end;
+}
 
 static void section(TwDraw *d, Cursor *c, const char *title)
 {
-    const TwStyle *style = tw_draw_style(d);
+    bool drawn = line(c, 60.0);    // never alone at the end of a column
     c->y += 14.0;
-    if (c->y + 20.0 > c->end) return;
-    tw_draw_rect(d, (TwBox){c->x, c->y - 4.0, c->w, 1.0}, style->grid);
-    tw_draw_text_cut(d, (TwPoint){c->x, c->y + 15.0}, TW_LEFT, TW_SMALL, style->second, c->w, title);
+    if (drawn) {
+        const TwStyle *style = tw_draw_style(d);
+        tw_draw_rect(d, (TwBox){c->x, c->y - 4.0, c->w, 1.0}, style->grid);
+        tw_draw_text_cut(d, (TwPoint){c->x, c->y + 15.0}, TW_LEFT, TW_SMALL, style->second, c->w, title);
+    }
     c->y += 22.0;
 }
 
 static void row(TwDraw *d, Cursor *c, const char *name, const char *value)
 {
-    const TwStyle *style = tw_draw_style(d);
-    if (c->y + 20.0 > c->end) return;
-    double used = tw_draw_text_cut(d, (TwPoint){c->x + c->w, c->y + 14.0}, TW_RIGHT, TW_BODY, style->text, 0.0, value);
-    tw_draw_text_cut(d, (TwPoint){c->x, c->y + 14.0}, TW_LEFT, TW_BODY, style->second, fmax(c->w - used - 10.0, 20.0),
-                     name);
+    if (line(c, 20.0)) {
+        const TwStyle *style = tw_draw_style(d);
+        double used =
+            tw_draw_text_cut(d, (TwPoint){c->x + c->w, c->y + 14.0}, TW_RIGHT, TW_BODY, style->text, c->w * 0.7, value);
+        tw_draw_text_cut(d, (TwPoint){c->x, c->y + 14.0}, TW_LEFT, TW_BODY, style->second,
+                         fmax(c->w - used - 10.0, 20.0), name);
+    }
     c->y += 21.0;
 }
 
 // value with unit, and a bar towards the limit where there is one
-static void quantity(TwDraw *d, Cursor *c, const TwSceneQuantity *q, double value)
+static void measure(TwDraw *d, Cursor *c, const char *label, const char *unit, double value, double limit)
 {
-    const TwStyle *style = tw_draw_style(d);
-    char number[32], limit[32], shown[96];
+    char number[32], bound[32], shown[96];
     if (isnan(value))
         snprintf(shown, sizeof shown, "no data");
     else
-        snprintf(shown, sizeof shown, "%s %s", tw_number_text(number, value), tw_unit_text(q->unit));
-    row(d, c, q->label[0] ? q->label : q->name, shown);
-    if (!isfinite(q->limit) || !(q->limit > 0.0) || isnan(value) || c->y + 22.0 > c->end) return;
-    bool over = value > q->limit;
-    double share = fmin(fmax(value / q->limit, 0.0), 1.0);
-    tw_draw_rect(d, (TwBox){c->x, c->y - 1.0, c->w, 4.0}, style->grid);
-    tw_draw_rect(d, (TwBox){c->x, c->y - 1.0, c->w * share, 4.0},
-                 over ? style->status[TW_ALARM] : style->status[TW_NORMAL]);
-    snprintf(shown, sizeof shown, "%s%.0f %% of limit %s", over ? "\xe2\x96\xb2 " : "", value / q->limit * 100.0,
-             tw_number_text(limit, q->limit));
-    tw_draw_text(d, (TwPoint){c->x + c->w, c->y + 15.0}, TW_RIGHT, TW_SMALL,
-                 over ? style->status[TW_ALARM] : style->second, shown);
+        snprintf(shown, sizeof shown, "%s %s", tw_number_text(number, value), tw_unit_text(unit));
+    row(d, c, label, shown);
+    if (!isfinite(limit) || !(limit > 0.0) || isnan(value)) return;
+    if (line(c, 22.0)) {
+        const TwStyle *style = tw_draw_style(d);
+        bool over = value > limit;
+        double share = fmin(fmax(value / limit, 0.0), 1.0);
+        TwColour colour = over ? style->status[TW_ALARM] : style->status[TW_NORMAL];
+        tw_draw_rect(d, (TwBox){c->x, c->y - 1.0, c->w, 4.0}, style->grid);
+        tw_draw_rect(d, (TwBox){c->x, c->y - 1.0, c->w * share, 4.0}, colour);
+        snprintf(shown, sizeof shown, "%s%.0f %% of limit %s", over ? "\xe2\x96\xb2 " : "", value / limit * 100.0,
+                 tw_number_text(bound, limit));
+        tw_draw_text(d, (TwPoint){c->x + c->w, c->y + 15.0}, TW_RIGHT, TW_SMALL,
+                     over ? style->status[TW_ALARM] : style->second, shown);
+    }
     c->y += 24.0;
 }
 
+static void heading(TwDraw *d, Cursor *c, const char *name, const char *under)
+{
+    if (line(c, 28.0))
+        tw_draw_text_cut(d, (TwPoint){c->x, c->y + 20.0}, TW_LEFT, TW_BIG, tw_draw_style(d)->text, c->w, name);
+    c->y += 28.0;
+    if (!under[0]) return;
+    if (line(c, 16.0))
+        tw_draw_text_cut(d, (TwPoint){c->x, c->y + 14.0}, TW_LEFT, TW_BODY, tw_draw_style(d)->second, c->w, under);
+    c->y += 18.0;
+}
+
+// ---- what supplies it -----------------------------------------------------------------------------------------------
+
+// From a thing up to where power, cold or requests come from, one line a step, with its load.
+static void upstream(TwDraw *d, const TwScene *s, int element, const char *title, Cursor *c)
+{
+    static const int most = 24;
+    bool begun = false;
+    for (int e = element, n = 0; e >= 0 && n < most; e = s->elements[e].parent, n++) {
+        const TwSceneElement *at = &s->elements[e];
+        double loading = tw_scene_value(s, e, "loading_fraction") / tw_scene_limit(s, e, "loading_fraction");
+        TwSceneState state = tw_scene_state(s, e);
+        char text[96], name[80];
+        if (isfinite(loading))
+            snprintf(text, sizeof text, "%s%.0f %%", loading > 1.0 ? "\xe2\x96\xb2 " : "", loading * 100.0);
+        else
+            snprintf(text, sizeof text, "%s", at->kind);
+        if (state != TW_IS_NORMAL) snprintf(text, sizeof text, "%s", tw_scene_state_word(state));
+        snprintf(name, sizeof name, "%s%s", n ? "\xe2\x86\x91 " : "", at->name);
+        if (!begun) section(d, c, title);
+        begun = true;
+        row(d, c, name, text);
+        if (at->second >= 0) {
+            snprintf(name, sizeof name, "  or %s", s->elements[at->second].name);
+            row(d, c, name, s->elements[at->second].kind);
+        }
+    }
+}
+
+// ---- what it was built from -----------------------------------------------------------------------------------------
+
+// The value as it is read: watts with their prefix, thin spaces at thousands, words as they are.
+static const char *setting_text(const TwSceneSetting *at, char text[160])
+{
+    char *end, number[32];
+    double value = strtod(at->value, &end);
+    bool is_number = end != at->value && !*end && isfinite(value);
+    bool plain = !at->unit[0] || strcmp(at->unit, "1") == 0;
+    if (!at->value[0] || (!is_number && (strcmp(at->value, "unknown") == 0 || strcmp(at->value, "inf") == 0)))
+        snprintf(text, 160, "%s", !at->value[0] ? "none" : at->value[0] == 'i' ? "no limit" : at->value);
+    else if (is_number && strcmp(at->unit, "W") == 0 && fabs(value) >= 1000.0)
+        tw_power_text(text, value);
+    else if (is_number && fabs(value) >= 1e4)
+        snprintf(text, 160, "%s%s%s", tw_number_text(number, value), plain ? "" : " ",
+                 plain ? "" : tw_unit_text(at->unit));
+    else
+        snprintf(text, 160, "%s%s%s", at->value, plain ? "" : " ", plain ? "" : tw_unit_text(at->unit));
+    return text;
+}
+
+// A setting in two lines: value with its unit; then its mark, where it stands and what it rests on. What stands in the
+// tables of the program has nothing to say on a second line.
+static void setting(TwDraw *d, Cursor *c, const TwSceneSetting *at, bool standard)
+{
+    char value[160], under[280];
+    if (standard) {
+        row(d, c, at->name, setting_text(at, value));
+        return;
+    }
+    const char *slash = strrchr(at->place, '/');
+    snprintf(under, sizeof under, "%s%s%s%s%s", at->mark, at->place[0] ? " \xc2\xb7 " : "",
+             slash ? slash + 1 : at->place, at->source[0] ? " \xc2\xb7 " : "", at->source);
+    if (line(c, 34.0)) {
+        const TwStyle *style = tw_draw_style(d);
+        double used = tw_draw_text_cut(d, (TwPoint){c->x + c->w, c->y + 14.0}, TW_RIGHT, TW_BODY, style->text,
+                                       c->w * 0.6, setting_text(at, value));
+        tw_draw_text_cut(d, (TwPoint){c->x, c->y + 14.0}, TW_LEFT, TW_BODY, style->second,
+                         fmax(c->w - used - 10.0, 20.0), at->name);
+        bool assumed = strcmp(at->mark, "assumed") == 0;
+        tw_draw_text_cut(d, (TwPoint){c->x, c->y + 28.0}, TW_LEFT, TW_SMALL,
+                         assumed ? style->status[TW_CAUTION] : style->second, c->w, under);
+    }
+    c->y += 34.0;
+}
+
+static void settings(TwDraw *d, const TwScene *s, int thing, Cursor *c)
+{
+    int root = s->group_of ? s->group_of[thing] : -1;
+    if (root < 0) {
+        section(d, c, "SETTINGS");
+        row(d, c, s->group_of ? "has none of its own" : "not in this file", "");
+        return;
+    }
+    const TwSceneGroup *top = &s->groups[root];
+    for (int g = root; g < top->end; g++) {
+        const TwSceneGroup *group = &s->groups[g];
+        char title[200];
+        snprintf(title, sizeof title, "%s%s%s", group->path, group->part[0] ? "  \xc2\xb7  part " : "", group->part);
+        if (group->count > 0) section(d, c, title);
+        // what was said somewhere before what stands in the tables
+        for (int pass = 0; pass < 2; pass++) {
+            bool begun = false;
+            for (int i = group->first; i < group->first + group->count; i++) {
+                bool standard = strcmp(s->settings[i].mark, "default") == 0;
+                if (standard != (pass == 1)) continue;
+                snprintf(title, sizeof title, "%s, by default", group->path);
+                if (standard && !begun) section(d, c, title);
+                begun = true;
+                setting(d, c, &s->settings[i], standard);
+            }
+        }
+    }
+}
+
+// ---- a thing --------------------------------------------------------------------------------------------------------
+
 static void draw_rack(TwDraw *d, const TwScene *s, int i, Cursor *c)
 {
-    const TwStyle *style = tw_draw_style(d);
+    static const char *const titles[TW_SUBJECTS] = {"POWER FROM", "COOLED BY", "NETWORK FROM", "SERVES"};
     const TwSceneRack *r = &s->racks[i];
-    tw_draw_text_cut(d, (TwPoint){c->x, c->y + 20.0}, TW_LEFT, TW_BIG, style->text, c->w, r->name);
-    c->y += 28.0;
-    if (r->part[0]) {
-        tw_draw_text_cut(d, (TwPoint){c->x, c->y + 14.0}, TW_LEFT, TW_BODY, style->second, c->w, r->part);
-        c->y += 16.0;
-    }
+    heading(d, c, r->name, r->part);
     section(d, c, "NOW");
-    for (int q = 0; q < s->quantity_count; q++) quantity(d, c, &s->quantities[q], tw_rack_value(s, q, i));
-    section(d, c, "PLACE AND UPSTREAM");
+    for (int q = 0; q < s->quantity_count; q++) {
+        const TwSceneQuantity *of = &s->quantities[q];
+        measure(d, c, of->label[0] ? of->label : of->name, of->unit, tw_rack_value(s, q, i), of->limit);
+    }
+    section(d, c, "PLACE");
     char place[64];
     if (r->hall[0]) row(d, c, "Hall", r->hall);
     snprintf(place, sizeof place, "%.1f, %.1f m", r->x_m, r->y_m);
     row(d, c, "Position x, y", place);
-    if (r->cdu[0]) row(d, c, "CDU", r->cdu);
-    if (r->feed[0]) row(d, c, "Feed", r->feed);
+    bool linked = false;
+    for (int k = 0; k < TW_SUBJECTS && s->element_count > 0; k++)
+        if (r->on[k] >= 0) upstream(d, s, r->on[k], titles[k], c), linked = true;
+    if (!linked && r->cdu[0]) row(d, c, "CDU", r->cdu);
+    if (!linked && r->feed[0]) row(d, c, "Feed", r->feed);
+}
+
+static void draw_element(TwDraw *d, const TwScene *s, int e, Cursor *c)
+{
+    const TwSceneElement *at = &s->elements[e];
+    const TwSceneClass *class = &s->classes[at->of];
+    char under[200];
+    snprintf(under, sizeof under, "%s%s%s", at->kind, at->title[0] && at->kind[0] ? ": " : "", at->title);
+    heading(d, c, at->name, under);
+    section(d, c, "NOW");
+    TwSceneState state = tw_scene_state(s, e);
+    if (tw_scene_field(s, at->of, "state") >= 0)
+        row(d, c, "State", state == TW_IS_NORMAL ? "normal" : tw_scene_state_word(state));
+    for (int f = class->field; f < class->field + class->field_count; f++) {
+        const TwSceneField *field = &s->fields[f];
+        if (strcmp(field->name, "state") == 0) continue;
+        double value = tw_scene_value_at(s, e, f);
+        if (isnan(value) && !s->live && !field->recorded) {
+            row(d, c, field->label, "not recorded");
+            continue;
+        }
+        measure(d, c, field->label, field->unit, value, tw_scene_limit_at(s, e, f));
+    }
+    if (at->place[0] || at->rack_count) section(d, c, "PLACE");
+    if (at->place[0]) row(d, c, "Hall", at->place);
+    if (at->rack_count) {
+        char text[32];
+        snprintf(text, sizeof text, "%d", at->rack_count);
+        row(d, c, "Racks that hang on it", text);
+    }
+    if (at->parent >= 0) upstream(d, s, at->parent, "UPSTREAM", c);
+}
+
+static void draw_thing(TwDraw *d, const TwScene *s, int thing, Cursor *c)
+{
+    int element = tw_scene_element_of(s, thing);
+    if (element < 0)
+        draw_rack(d, s, thing, c);
+    else
+        draw_element(d, s, element, c);
+    settings(d, s, thing, c);
 }
 
 enum { TOP = 6 };
@@ -126,6 +307,7 @@ static void draw_events(TwDraw *d, const TwScene *s, Cursor *c)
 {
     const TwStyle *style = tw_draw_style(d);
     if (s->event_count == 0 || c->end - c->y < 70.0) return;
+    c->top = c->y;
     section(d, c, "LATEST EVENTS");
     int last = s->event_count - 1;
     while (last >= 0 && s->events[last].time_s > s->time_s) last--;
@@ -145,19 +327,69 @@ static void draw_events(TwDraw *d, const TwScene *s, Cursor *c)
     }
 }
 
+static int shown_thing(const TwScene *s, const TwView *view)
+{
+    int thing = view->selected >= 0 ? view->selected : view->hover;
+    return thing < tw_scene_thing_count(s) ? thing : -1;
+}
+
+double tw_inspector_height(const TwScene *s, const TwView *view)
+{
+    int thing = shown_thing(s, view);
+    if (thing < 0) return 0.0;
+    Cursor c = {.measured = true};
+    draw_thing(NULL, s, thing, &c);
+    return c.y + 16.0;
+}
+
 void tw_inspector_draw(TwDraw *d, const TwScene *s, const TwView *view, TwBox box)
 {
     const TwStyle *style = tw_draw_style(d);
     tw_draw_rect(d, box, style->panel);
     tw_draw_rect(d, (TwBox){box.x, box.y, 1.0, box.h}, style->grid);
     tw_draw_clip(d, box);
-    Cursor c = {box.x + 18.0, box.y + 5.0, box.w - 36.0, box.y + box.h - 8.0};
+    Cursor c = {.x = box.x + 18.0, .y = box.y + 5.0, .w = box.w - 36.0, .top = box.y, .end = box.y + box.h - 8.0};
     int chosen = view->quantity >= 0 && view->quantity < s->quantity_count ? view->quantity : 0;
-    int shown = view->selected >= 0 ? view->selected : view->hover;
-    if (shown >= 0 && shown < s->rack_count)
-        draw_rack(d, s, shown, &c);
-    else
+    int thing = shown_thing(s, view);
+    if (thing < 0) {
         draw_spread(d, s, chosen, &c);
-    draw_events(d, s, &c);
+        draw_events(d, s, &c);
+        tw_draw_unclip(d);
+        return;
+    }
+    double height = tw_inspector_height(s, view), hidden = fmax(height - box.h, 0.0);
+    double scrolled = view->selected >= 0 ? fmin(fmax(view->inspector_y, 0.0), hidden) : 0.0;
+    c.y -= scrolled;
+    draw_thing(d, s, thing, &c);
+    if (hidden > 0.0) {    // where this is in all there is
+        double length = fmax(box.h * box.h / height, 24.0);
+        tw_draw_rect(d, (TwBox){box.x + box.w - 7.0, box.y + (box.h - length) * scrolled / hidden, 4.0, length},
+                     style->second);
+    }
     tw_draw_unclip(d);
+}
+
+void tw_inspector_page(TwDraw *d, const TwScene *s, const TwView *view, TwBox box)
+{
+    const TwStyle *style = tw_draw_style(d);
+    tw_draw_rect(d, box, style->ground);
+    int thing = shown_thing(s, view), columns = (int)fmax(1.0, floor((box.w - 20.0) / 330.0));
+    if (thing < 0) {
+        tw_draw_text(d, (TwPoint){box.x + box.w / 2.0, box.y + box.h / 2.0}, TW_CENTRE, TW_HEADING, style->second,
+                     "nothing is selected");
+        return;
+    }
+    double step = floor((box.w - 20.0) / columns);
+    Cursor c = {.x = box.x + 20.0,
+                .y = box.y + 10.0,
+                .w = step - 30.0,
+                .top = box.y,
+                .end = box.y + box.h - 26.0,
+                .first_y = box.y + 10.0,
+                .step = step,
+                .columns = columns - 1};
+    draw_thing(d, s, thing, &c);
+    if (c.y > c.end)
+        tw_draw_text(d, (TwPoint){box.x + box.w - 20.0, box.y + box.h - 8.0}, TW_RIGHT, TW_SMALL, style->second,
+                     "more than fits: a larger --size shows all");
 }

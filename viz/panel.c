@@ -178,9 +178,12 @@ static uint64_t main_key(uint64_t key, const TwScene *s, const TwView *v)
 static uint64_t inspector_key(uint64_t key, const TwScene *s, const TwView *v)
 {
     int shown = v->selected >= 0 ? v->selected : v->hover;
-    key = mix_number(mix_number(mix_number(key, shown), v->quantity), s->rack_count);
+    key = mix_number(mix_number(mix_number(mix_number(key, shown), v->quantity), s->rack_count), v->inspector_y);
     if (shown >= 0 && shown < s->rack_count)
         for (int q = 0; q < s->quantity_count; q++) key = mix_number(key, tw_rack_value(s, q, shown));
+    if (shown >= 0)
+        // what supplies it is shown too
+        key = mix(key, s->element_values, (size_t)s->value_count * sizeof *s->element_values);
     else
         key = mix_values(key, s, v->quantity);
     // of the events only those that have been

@@ -10,12 +10,19 @@
 #include <strings.h>
 #include <unistd.h>
 
-static const char *const view_names[] = {"overview", "floor", "timeline", "sankey", "kpis"};
-enum { VIEW_COUNT = sizeof view_names / sizeof *view_names };
+enum { OVERVIEW = -1, TIMELINE = -2, KPIS = -3, INSPECTOR = -4 };
 
-int tw_picture_views(const char *const **names)
+// The window as a whole, its main views, and pages of their own.
+static const struct {
+    const char *name;
+    int view;    // TwMainView, or one of the above
+} views[] = {{"overview", OVERVIEW}, {"floor", TW_MAIN_FLOOR}, {"sankey", TW_MAIN_SANKEY},
+             {"timeline", TIMELINE}, {"kpis", KPIS},           {"inspector", INSPECTOR}};
+enum { VIEW_COUNT = sizeof views / sizeof *views };
+
+int tw_picture_views(const char *names[TW_PICTURE_VIEWS])
 {
-    if (names) *names = view_names;
+    for (int i = 0; i < VIEW_COUNT && names; i++) names[i] = views[i].name;
     return VIEW_COUNT;
 }
 
@@ -33,8 +40,31 @@ static Format format_of(const char *path)
 static int view_of(const char *name)
 {
     for (int i = 0; i < VIEW_COUNT; i++)
-        if (strcmp(view_names[i], name) == 0) return i;
+        if (strcmp(views[i].name, name) == 0) return i;
     return -1;
+}
+
+bool tw_picture_view_known(const char *name, TwError *error)
+{
+    char known[256] = "";
+    if (view_of(name) >= 0) return true;
+    for (int i = 0; i < VIEW_COUNT; i++) {
+        size_t n = strlen(known);
+        snprintf(known + n, sizeof known - n, "%s%s", i ? ", " : "", views[i].name);
+    }
+    return tw_fail(error, TW_USAGE, "unknown view \"%s\"; known: %s, all", name, known);
+}
+
+// by the name of a rack or element, or by "element/NAME"
+static bool choose_thing(const TwScene *s, const char *name, TwView *view, TwError *error)
+{
+    if (!name) return true;
+    view->selected = tw_scene_find(s, name);
+    for (int e = 0; e < s->element_count && view->selected < 0; e++)
+        if (strcmp(s->elements[e].name, name) == 0) view->selected = tw_scene_thing_of(s, e);
+    if (view->selected >= 0) return true;
+    return tw_fail(error, TW_USAGE, "nothing is named \"%s\"; racks are named as %s, elements as %s", name,
+                   s->rack_count ? s->racks[0].name : "-", s->element_count ? s->elements[0].name : "-");
 }
 
 static bool choose_quantity(const TwScene *s, const char *name, TwView *view, TwError *error)
@@ -53,26 +83,25 @@ static bool choose_quantity(const TwScene *s, const char *name, TwView *view, Tw
 // a title over a single view, so that the picture says what it shows when it stands alone
 static void draw_view(TwDraw *d, const TwScene *s, TwView *view, int which, double width, double height)
 {
-    if (which == 0) {
+    int kind = views[which].view;
+    if (kind == OVERVIEW) {
         TwPanels panels = {0};
         tw_panels_draw(&panels, d, s, view, width, height);
         return;
     }
     double title = height > 160.0 ? 32.0 : 0.0;
     TwBox box = {0.0, title, width, height - title};
-    switch (which) {
-    case 1:
-        tw_floor_draw(d, s, view, box);
-        break;
-    case 2:
+    if (kind == TIMELINE)
         tw_timeline_draw(d, s, box);
-        break;
-    case 3:
-        tw_sankey_draw(d, s, box);
-        break;
-    default:
+    else if (kind == KPIS)
         tw_kpis_draw(d, s, box);
-        break;
+    else if (kind == INSPECTOR) {
+        TwView one = *view;    // without a choice the first rack stands for all
+        if (one.selected < 0 && s->rack_count > 0) one.selected = 0;
+        tw_inspector_page(d, s, &one, box);
+    } else {
+        view->main = (TwMainView)kind;
+        tw_main_draw(d, s, view, box);
     }
     if (title > 0.0) tw_title_draw(d, s, (TwBox){0.0, 0.0, width, title});
 }
@@ -183,11 +212,12 @@ static void paint_scene(void *context, TwDraw *d, double width, double height)
 
 bool tw_picture_save(const TwScene *scene, const TwPictureOptions *o, const char *path, TwError *error)
 {
-    SceneView at = {.scene = scene, .which = view_of(o->view ? o->view : view_names[0])};
-    if (at.which < 0)
-        return tw_fail(error, TW_USAGE, "unknown view \"%s\"; known: overview, floor, timeline, sankey, kpis", o->view);
+    const char *name = o->view ? o->view : views[0].name;
+    SceneView at = {.scene = scene, .which = view_of(name)};
+    if (!tw_picture_view_known(name, error)) return false;
     tw_view_reset(&at.view);
     bool good = choose_quantity(scene, o->quantity, &at.view, error) &&
+                choose_thing(scene, o->select, &at.view, error) &&
                 tw_picture_paint(paint_scene, &at, o->width, o->height, o->theme, path, error);
     tw_view_release(&at.view);
     return good;

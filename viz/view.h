@@ -77,6 +77,7 @@ typedef struct TwView {
     int selected, hover;         // thing of the scene: a rack or an element; -1: none
     const TwScene *reference;    // the future that differences are shown against; NULL: none
     TwHits hits;                 // of the main view as last drawn; the floor plan has its plan
+    double inspector_y;          // how far the inspector is scrolled
     bool locked;                 // scales stay as they are
     bool hide_panels, help;
     TwMainView main;
@@ -106,6 +107,8 @@ void tw_work_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box);
 void tw_floor_arrange(TwFloorPlan *plan, const TwScene *s, TwBox box);
 int tw_floor_hit(const TwFloorPlan *plan, double x, double y);    // rack, -1: none
 void tw_inspector_draw(TwDraw *d, const TwScene *s, const TwView *view, TwBox box);
+double tw_inspector_height(const TwScene *s, const TwView *view);                      // of all that it has to say
+void tw_inspector_page(TwDraw *d, const TwScene *s, const TwView *view, TwBox box);    // all of it, in columns
 void tw_help_draw(TwDraw *d, TwBox box);
 
 // Lowest and highest of [t0, t1) in each column, as shown; NaN where there is nothing. A row holds from the row before.

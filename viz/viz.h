@@ -7,15 +7,18 @@
 typedef enum TwTheme { TW_LIGHT, TW_DARK } TwTheme;
 
 typedef struct TwPictureOptions {
-    const char *view;        // "overview" (window as a whole), "floor", "timeline", "sankey", "kpis"
+    const char *view;        // "overview" (window as a whole), "floor", ...: of tw_picture_views
     const char *quantity;    // of the floor plan; NULL: the first
     int width, height;       // pixels; points in SVG and PDF
     TwTheme theme;
+    const char *select;    // rack or element that is marked and inspected; NULL: none
 } TwPictureOptions;
 
 // Format by suffix: .png .svg .pdf. Written beside, then renamed.
 bool tw_picture_save(const TwScene *scene, const TwPictureOptions *options, const char *path, TwError *error);
-int tw_picture_views(const char *const **names);
+enum { TW_PICTURE_VIEWS = 16 };
+int tw_picture_views(const char *names[TW_PICTURE_VIEWS]);
+bool tw_picture_view_known(const char *name, TwError *error);    // else TW_USAGE with the known ones
 
 // The engine behind a window: called from the engine's own thread by the caller's functions.
 typedef struct TwWindowSource {

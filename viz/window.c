@@ -202,13 +202,25 @@ static void on_mouse(Window *w, double x, double y, bool pressed)
         w->view.help = false;
         return;
     }
-    if (pressed && inside(main, x, y)) w->view.selected = thing;
+    if (pressed && inside(main, x, y)) w->view.selected = thing, w->view.inspector_y = 0.0;
     if (pressed && inside(bar, x, y)) w->dragging = true;
     if (w->dragging) {
         TwBox track = tw_timeline_bar_track(bar);
         if (scene && track.w > 0.0) seek(w, (x - track.x) / track.w * scene->span_s);
     }
     w->view.hover = thing;
+}
+
+// over the inspector: through what it says of the selected thing
+static void on_wheel(Window *w, int steps)
+{
+    int x, y;
+    SDL_GetMouseState(&x, &y);
+    TwBox side = w->panels.boxes.panel[TW_PANEL_INSPECTOR];
+    const TwScene *s = w->source->scene(w->source->context);
+    if (!s || w->view.selected < 0 || !inside(side, x / w->text_scale, y / w->text_scale)) return;
+    double most = fmax(tw_inspector_height(s, &w->view) - side.h, 0.0);
+    w->view.inspector_y = fmin(fmax(w->view.inspector_y - 60.0 * steps, 0.0), most);
 }
 
 static bool on_event(Window *w, const SDL_Event *e, TwError *error)
@@ -226,6 +238,9 @@ static bool on_event(Window *w, const SDL_Event *e, TwError *error)
         break;
     case SDL_MOUSEBUTTONUP:
         w->dragging = false;
+        break;
+    case SDL_MOUSEWHEEL:
+        on_wheel(w, e->wheel.y);
         break;
     case SDL_MOUSEMOTION:
         on_mouse(w, e->motion.x * density / w->scale, e->motion.y * density / w->scale, false);

@@ -5,12 +5,25 @@
 unset DISPLAY WAYLAND_DISPLAY
 fast="--set run.exchange_s=2.0 --set workload.arrival.rate_s=50.0"
 expect 0 "" "$TOKENWORKS" run "$facilities/dps_8rack.cfg" --for 2min -q $fast --out r.h5
-for view in overview floor timeline sankey kpis; do
+for view in overview floor timeline sankey kpis inspector; do
     expect 0 "" "$TOKENWORKS" view r.h5 --screenshot $view.png --views $view --size 1280x800
     head -c 4 $view.png | grep -q PNG || fail "$view.png is no PNG"
 done
 expect 0 "" "$TOKENWORKS" view r.h5 --screenshot every.png --views all
-[ "$(ls every_*.png | wc -l)" = 5 ] || fail "one picture a view"
+known=$("$TOKENWORKS" view r.h5 --screenshot x.png --views nothing 2>&1 | sed 's/.*known: //; s/, all$//')
+[ "$(ls every_*.png | wc -l)" = "$(echo "$known" | tr ',' '\n' | wc -l)" ] || fail "one picture a view of $known"
+expect 0 "" "$TOKENWORKS" view r.h5 --screenshot two.png --views floor,kpis --select pdu1
+[ -f two_floor.png ] && [ -f two_kpis.png ] || fail "two views, two pictures"
+# what was clicked: its quantities, what supplies it, its settings with value, mark and place
+expect 0 "" "$TOKENWORKS" view r.h5 --screenshot rack.svg --views inspector --select a1 --size 2600x2400
+for text in 'POWER FROM' 'COOLED BY' 'racks.a1' 'kW</text>' 'gpu' 'parts/\|gb300[a-z0-9_]*.cfg:[0-9]' 'assumed'; do
+    grep -q "$text" rack.svg || fail "the inspector of a rack says nothing of $text"
+done
+expect 0 "" "$TOKENWORKS" view r.h5 --screenshot pdu.svg --views inspector --select pdu1 --size 2600x2400
+grep -q '>limit_w</text>' pdu.svg || fail "the inspector of a PDU has no limit"
+expect 2 "nothing is named" "$TOKENWORKS" view r.h5 --screenshot x.png --select nobody
+expect 0 "beyond the run" "$TOKENWORKS" view r.h5 --screenshot x.png --at 12h
+expect 2 "png, .svg, .pdf" "$TOKENWORKS" view r.h5 --screenshot x.gif
 expect 0 "" "$TOKENWORKS" report r.h5 --plot sankey --out s.svg
 grep -q '<svg' s.svg || fail "SVG"
 expect 0 "" "$TOKENWORKS" report r.h5 --plot timeline --out s.pdf

@@ -8,7 +8,7 @@
 static bool save(const TwScene *s, const char *view, const char *path, int width, int height)
 {
     TwError error = {0};
-    bool ok = tw_picture_save(s, &(TwPictureOptions){view, NULL, width, height, TW_LIGHT}, path, &error);
+    bool ok = tw_picture_save(s, &(TwPictureOptions){view, NULL, width, height, TW_LIGHT, NULL}, path, &error);
     if (!ok) fprintf(stderr, "%s\n", error.text);
     return ok;
 }
@@ -18,9 +18,9 @@ static void the_same_picture_twice_is_equal(void)
 {
     static const char *const suffix[] = {"png", "pdf", "svg"};
     Synthetic *m = synthetic_create(40, 300, 0.3);
-    const char *const *views;
-    int count = tw_picture_views(&views);
-    CHECK(count == 5);
+    const char *views[TW_PICTURE_VIEWS];
+    int count = tw_picture_views(views);
+    CHECK(count >= 6);
     char one[320], two[320], a[16], b[16];
     for (int v = 0; v < count; v++)
         for (int f = 0; f < 3; f++) {
@@ -113,16 +113,17 @@ static void what_a_person_mistypes_is_named(void)
     TwError error = {0};
     char path[320];
     scratch_path(path, "a.png");
-    CHECK(!tw_picture_save(&m->scene, &(TwPictureOptions){"flor", NULL, 640, 400, TW_LIGHT}, path, &error));
+    CHECK(!tw_picture_save(&m->scene, &(TwPictureOptions){"flor", NULL, 640, 400, TW_LIGHT, NULL}, path, &error));
     CHECK(error.status == TW_USAGE);
-    CHECK_HOLDS(error.text, "overview, floor, timeline, sankey, kpis");
-    CHECK(!tw_picture_save(&m->scene, &(TwPictureOptions){"floor", "rack_watt", 640, 400, TW_LIGHT}, path, &error));
+    CHECK_HOLDS(error.text, "overview, floor, sankey");
+    CHECK(
+        !tw_picture_save(&m->scene, &(TwPictureOptions){"floor", "rack_watt", 640, 400, TW_LIGHT, NULL}, path, &error));
     CHECK_HOLDS(error.text, "rack_w, outlet_degc");
-    CHECK(!tw_picture_save(&m->scene, &(TwPictureOptions){"floor", NULL, 3, 400, TW_LIGHT}, path, &error));
+    CHECK(!tw_picture_save(&m->scene, &(TwPictureOptions){"floor", NULL, 3, 400, TW_LIGHT, NULL}, path, &error));
     CHECK_HOLDS(error.text, "64x64");
-    CHECK(!tw_picture_save(&m->scene, &(TwPictureOptions){"floor", NULL, 640, 400, TW_LIGHT}, "a.gif", &error));
+    CHECK(!tw_picture_save(&m->scene, &(TwPictureOptions){"floor", NULL, 640, 400, TW_LIGHT, NULL}, "a.gif", &error));
     CHECK_HOLDS(error.text, ".png, .svg, .pdf");
-    CHECK(!tw_picture_save(&m->scene, &(TwPictureOptions){"floor", NULL, 640, 400, TW_LIGHT},
+    CHECK(!tw_picture_save(&m->scene, &(TwPictureOptions){"floor", NULL, 640, 400, TW_LIGHT, NULL},
                            scratch_path(path, "none/a.png"), &error));
     CHECK(error.status == TW_IO);
     synthetic_destroy(m);
@@ -131,8 +132,8 @@ static void what_a_person_mistypes_is_named(void)
 // Empty, single, NaN, infinite and constant data, tiny and wide windows: drawn, without a division by an empty range.
 static void odd_scenes_are_drawn(void)
 {
-    const char *const *views;
-    int count = tw_picture_views(&views);
+    const char *views[TW_PICTURE_VIEWS];
+    int count = tw_picture_views(views);
     char path[320];
     scratch_path(path, "a.png");
     for (int kind = 0; kind < 6; kind++) {
@@ -223,7 +224,7 @@ static void a_missing_font_is_an_error(void)
         Synthetic *m = synthetic_create(1, 4, 0.1);
         TwError error = {0};
         char png[320];
-        bool ok = tw_picture_save(&m->scene, &(TwPictureOptions){"floor", NULL, 640, 400, TW_LIGHT},
+        bool ok = tw_picture_save(&m->scene, &(TwPictureOptions){"floor", NULL, 640, 400, TW_LIGHT, NULL},
                                   scratch_path(png, "font.png"), &error);
         _exit(!ok && error.status == TW_IO && strstr(error.text, "fonts-dejavu-core") ? 0 : 1);
     }
