@@ -8,7 +8,7 @@ enum { WORTH_NAMING_PERCENT = 1 };
 
 static double rated_w(const TwPlant *plant, int rack) { return plant->racks[rack].peak_w; }
 
-static double idle_w(const TwPlant *plant, int rack)
+double tw_limits_rack_idle_w(const TwPlant *plant, int rack)
 {
     const TwRackPlan *r = &plant->racks[rack];
     return tw_power_rack_ac_w(plant->power, rack, r->host_idle_w + (double)r->gpus * r->gpu_idle_w);
@@ -24,7 +24,7 @@ static void sum_below(const TwPlant *plant, double (*of)(const TwPlant *plant, i
 }
 
 void tw_limits_nameplate(const TwPlant *plant, double *nameplate_w) { sum_below(plant, rated_w, nameplate_w); }
-void tw_limits_idle(const TwPlant *plant, double *sum_w) { sum_below(plant, idle_w, sum_w); }
+void tw_limits_idle(const TwPlant *plant, double *sum_w) { sum_below(plant, tw_limits_rack_idle_w, sum_w); }
 
 TwLimits tw_limits(const TwState *state)
 {

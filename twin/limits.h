@@ -14,4 +14,5 @@ TwLimits tw_limits(const TwState *state);
 
 // Sum over the racks that hang below each element, [element], of rated power; of power with every GPU idle.
 void tw_limits_nameplate(const TwPlant *plant, double *nameplate_w);
+double tw_limits_rack_idle_w(const TwPlant *plant, int rack);    // at the AC input, every GPU idle
 void tw_limits_idle(const TwPlant *plant, double *sum_w);

@@ -1,5 +1,6 @@
 #include "twin/plant.h"
 #include "twin/capping.h"
+#include "twin/flex.h"
 
 #include "models/operations/grid.h"
 #include "models/thermal/cdu.h"
@@ -328,7 +329,7 @@ static void compile_racks(TwPlant *plant, const TwNode *root, ThermalInput *ther
             .slowdown_degc = gpu.slowdown_degc,
         };
         power[i].name = rack->name;
-        power[i].priority = (int)row.priority;
+        power[i].priority = plant->racks[i].priority = (int)row.priority;
         power[i].shelf_spare = (int)row.shelf_spare;
         power[i].shelf_count = (int)row.shelf_count;
         power[i].peak_w = row.peak_w;
@@ -550,6 +551,7 @@ static bool compile(TwPlant *plant, const TwPlantInput *input, TwErrors *errors)
     check_limits(plant, errors);
     gather_replicas(plant);
     tw_capping_compile(plant, errors);
+    tw_flex_compile(plant, errors);
     if (tw_errors_count(errors)) return false;
     bool sound = tw_failures_compile(plant, errors);
     sound = tw_jobs_compile(plant, &layout, errors) && sound;
@@ -576,6 +578,7 @@ static bool compile(TwPlant *plant, const TwPlantInput *input, TwErrors *errors)
     plant->slot.dips = tw_layout_add(&layout, elements, sizeof(TwDips));
     plant->slot.latched = tw_layout_add(&layout, elements, 1);
     tw_capping_layout(plant, &layout);
+    tw_flex_layout(plant, &layout);
     tw_story_layout(plant, &layout);
     tw_waves_layout(plant, &layout);
     tw_failures_layout(plant, &layout);

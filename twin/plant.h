@@ -30,6 +30,7 @@ typedef struct TwRackPlan {
     double max_q_w;                     // the same under the Max-Q profile; NaN: unknown
     double slowdown_degc;               // of its chips
     double x_m, y_m;
+    int priority;
     const int *cords;    // elements; NULL: one cord
     int cord_count;
     double weight_bytes;     // of all its replicas
@@ -93,6 +94,7 @@ typedef struct TwEventPlan {
     int target;        // element or CDU
     int64_t for_ns;    // of a dip
     double value;      // W, degC, pu
+    bool firm;         // of a load target: no best effort
 } TwEventPlan;
 
 // What may break, who mends it, what is taken out as planned (twin/failures.h).
@@ -238,6 +240,7 @@ typedef struct TwPlant {
         TwSlot out;                            // [element] how many reasons keep it out of service
         TwSlot dips;                           // [element] TwDips of a store
         TwSlot latched;                        // [element]
+        TwSlot flex, flex_out, flex_dark;      // [element], [rack], [rack] twin/flex.h
         TwSlot band, band_held, band_entry;    // [element] twin/capping.h
         TwSlot uptime;                         // twin/uptime.h
         TwStorySlots story;

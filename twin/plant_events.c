@@ -10,7 +10,7 @@
 static void add_event(TwPlant *plant, TwEventKind kind, double at_s, double for_s, int target, double value)
 {
     int64_t for_ns = isfinite(for_s) ? llround(for_s * 1e9) : 0;
-    plant->events[plant->event_count++] = (TwEventPlan){kind, llround(at_s * 1e9), target, for_ns, value};
+    plant->events[plant->event_count++] = (TwEventPlan){kind, llround(at_s * 1e9), target, for_ns, value, false};
 }
 
 // A leaf, spine, core, rail or plane of the fabric goes out, and comes back where the event ends.
@@ -114,6 +114,7 @@ static void compile_event(TwPlant *plant, const TwNode *node, TwErrors *errors)
     }
     if (word->kind == TW_EVENT_TARGET && !place_ramps(plant, node, target, &row.at_s, &until_s, &row, errors)) return;
     add_event(plant, word->kind, row.at_s, until_s - row.at_s, target, value);
+    plant->events[plant->event_count - 1].firm = !row.best_effort;
     for (int k = 0; k + 1 < plant->event_count; k++)
         if (tw_events_contradict(&plant->events[k], &plant->events[plant->event_count - 1]))
             tw_node_error(node, "at_s", errors, "contradicts another event at %g s on %s", row.at_s, name);

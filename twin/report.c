@@ -1,4 +1,5 @@
 #include "twin/report.h"
+#include "twin/flex.h"
 
 #include "twin/fabric.h"
 #include "twin/jobs.h"
@@ -367,6 +368,25 @@ static void add_power(TwReport *report, const TwState *state)
         m->holdup_j / 3.6e6);
     add(report, "power.target_compliance", "1", "share of time under a load target spent within it",
         over(m->target_compliant_s, m->target_s));
+    for (int e = 0; e < plant->element_count; e++) {
+        if (!tw_flex_metered(plant, e)) continue;
+        TwFlexSums f = tw_flex_sums(plant, tw_state_block(state), e);
+        const struct {
+            const char *name, *unit, *label;
+            double value;
+        } rows[] = {{"power_minimum_w", "W", "racks below at idle", f.least_w},
+                    {"power_maximum_w", "W", "its own limit", f.most_w},
+                    {"breaches", "", "breaches of a load target", f.breaches},
+                    {"breach_s", "s", "time in breach, those that ended", f.breach_s},
+                    {"escalations", "", "actions enforced", f.escalations},
+                    {"highest_over_target", "1", "measured load over the target at worst",
+                     f.highest_over > 0.0 ? f.highest_over : NAN}};
+        for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
+            char path[80];
+            snprintf(path, sizeof path, "flex.%.40s.%s", plant->element_names[e], rows[k].name);
+            add(report, path, rows[k].unit, rows[k].label, rows[k].value);
+        }
+    }
     add(report, "power.target_cut_mwh", "MWh", "by how much load targets held limits below the elements' own",
         m->target_cut_j / 3.6e9);
 

@@ -10,6 +10,7 @@
 #include "twin/couple.h"
 #include "twin/fabric.h"
 #include "twin/failures.h"
+#include "twin/flex.h"
 #include "twin/jobs.h"
 #include "twin/looks.h"
 #include "twin/ride.h"
@@ -216,6 +217,7 @@ bool tw_state_create(TwState **made, const TwPlant *plant, TwError *error)
         tw_events_push(&plant->queue, block, event);
     }
     tw_story_start(plant, block);
+    tw_flex_start(plant, block);
     tw_failures_start(plant, block);
     recount(state);
     *made = state;
@@ -549,6 +551,7 @@ static void happen(TwState *state, const TwEvent *event)
         return;
     }
     const TwEventPlan *plan = &state->plant->events[event->index];
+    if (plan->kind == TW_EVENT_TARGET) tw_flex_firm(state->plant, state->block, plan->target, plan->firm);
     apply(state, plan->kind, plan->target, plan->value, (double)plan->for_ns * 1e-9, -1);
     ((TwMeters *)tw_at(state->block, state->plant->slot.meters))->events_done++;
 }
@@ -664,8 +667,9 @@ static int64_t window_end(const TwState *state, int64_t now_ns, int64_t whole_ns
         if (capped_ns < end_ns) end_ns = capped_ns;
         break;
     }
-    int64_t metered_ns = tw_capping_next_ns(plant, now_ns);
+    int64_t metered_ns = tw_capping_next_ns(plant, now_ns), judged_ns = tw_flex_next_ns(plant, now_ns);
     if (metered_ns < end_ns) end_ns = metered_ns;
+    if (judged_ns < end_ns) end_ns = judged_ns;
     double horizon_s = tw_power_horizon_s(plant->power, state->block);
     if (horizon_s < (double)(end_ns - now_ns) * 1e-9) {
         int64_t ns = (int64_t)ceil(horizon_s * 1e9);
@@ -715,6 +719,8 @@ bool tw_state_advance(TwState *state, double until_s, TwRecord *record, const vo
         if (plant->wave_count > 0)
             tw_waves_run(plant, state->block, (double)end_ns * 1e-9 - window_s, (double)end_ns * 1e-9);
         judge_targets(state, window_s);
+        const TwFailureHooks hooks = {state, element_hook, pump_hook, rack_hook, replica_hook};
+        tw_flex_window(plant, state->block, &hooks, m->time_ns);
         tw_capping_sample(plant, state->block, state->scratch.window.element_w, m->time_ns);
         tw_series_fill(plant, state->block, &state->scratch);
         if (record && !write_window(state, record, error)) return false;

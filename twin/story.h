@@ -39,6 +39,9 @@ typedef enum TwHappening {
     TW_HAPPENED_THROTTLE_END,    // value: s it lasted
     TW_HAPPENED_CAPPED,          // a load target holds racks back
     TW_HAPPENED_CAPPED_END,      //
+    TW_HAPPENED_SHED,            // shed hints; count: racks with power_cap, below 0: with suspend; value: least W
+    TW_HAPPENED_ESCALATED,       // a breach escalates; count: TwFlexAction; watts: racks that it took
+    TW_HAPPENED_REVERTED,        // what was enforced is taken back
     TW_HAPPENED_OVERLOAD,        // power above the limit in force; value: over the limit
     TW_HAPPENED_OVERLOAD_END,    // value: s it lasted
     TW_HAPPENED_FAILED,          // something broke by itself; target: failure class; count: which part

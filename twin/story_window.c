@@ -1,5 +1,6 @@
 // After every window: racks that throttle, elements above their limit or target, and what all of it costs.
 #include "models/operations/grid.h"
+#include "twin/flex.h"
 #include "twin/story_inner.h"
 
 #include <math.h>
@@ -63,7 +64,7 @@ static void watch_targets(const TwPlant *plant, void *block, const TwStoryWindow
             tw_story_add(plant, block, w->time_ns, TW_HAPPENED_REACHED, target[e], e, 1,
                          (double)(w->time_ns - tw_story_entry(plant, block, target[e])->time_ns) * 1e-9);
         }
-        if (over > 1.0 + 1e-9) {
+        if (over > 1.0 + 1e-9 && !tw_flex_metered(plant, e)) {
             TwBreach now = tw_breach(over, 1.0);
             if (breach[e] < 0 || (int)now > log[breach[e]].count)
                 breach[e] = tw_story_add(plant, block, w->time_ns, TW_HAPPENED_BREACH,

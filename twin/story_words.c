@@ -3,9 +3,11 @@
 #include "models/thermal/faults.h"
 #include "twin/fabric.h"
 #include "twin/failures.h"
+#include "twin/flex.h"
 #include "twin/story.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 // What an entry's target is, and how it reads: %s name, %c its count of followers.
 typedef enum Of { OF_NOTHING, OF_ELEMENT, OF_CDU, OF_LOAD, OF_RACK, OF_CLASS, OF_ACT, OF_LOSS } Of;
@@ -39,6 +41,9 @@ static const struct {
     [TW_HAPPENED_THROTTLE_END] = {"throttle_end", OF_RACK, 0},
     [TW_HAPPENED_CAPPED] = {"capped", OF_ELEMENT, 1},
     [TW_HAPPENED_CAPPED_END] = {"capped_end", OF_ELEMENT, 0},
+    [TW_HAPPENED_SHED] = {"shed_hints", OF_ELEMENT, 1},
+    [TW_HAPPENED_ESCALATED] = {"breach_escalated", OF_ELEMENT, 2},
+    [TW_HAPPENED_REVERTED] = {"enforcement_reverted", OF_ELEMENT, 0},
     [TW_HAPPENED_OVERLOAD] = {"overload", OF_ELEMENT, 2},
     [TW_HAPPENED_OVERLOAD_END] = {"overload_end", OF_ELEMENT, 0},
     [TW_HAPPENED_FAILED] = {"failed", OF_CLASS, 2},
@@ -236,6 +241,20 @@ void tw_story_text(const TwPlant *plant, const TwEntry *e, char *text, size_t si
         break;
     case TW_HAPPENED_CAPPED_END:
         snprintf(text, size, "racks under %s free again", name);
+        break;
+    case TW_HAPPENED_SHED:
+        snprintf(text, size, "shed hint %s for %d racks under %s, the least %.4g kW",
+                 e->count < 0 ? "suspend" : "power_cap", abs(e->count) * (int)plant->run.rack_scale, name, kw);
+        break;
+    case TW_HAPPENED_ESCALATED:
+        if (e->watts > 0.0)
+            snprintf(text, size, "breach of %s escalates: %s, %.0f racks", name, tw_flex_action((TwFlexAction)e->count),
+                     e->watts * plant->rack_scale);
+        else
+            snprintf(text, size, "breach of %s escalates: %s", name, tw_flex_action((TwFlexAction)e->count));
+        break;
+    case TW_HAPPENED_REVERTED:
+        snprintf(text, size, "what was enforced on %s is taken back", name);
         break;
     case TW_HAPPENED_OVERLOAD:
         snprintf(text, size, "%s at %.4g %% of its limit", name, 100.0 * e->value);

@@ -1,0 +1,265 @@
+#include "twin/flex.h"
+
+#include "models/operations/grid.h"
+#include "twin/limits.h"
+#include "twin/story.h"
+
+#include <math.h>
+#include <string.h>
+
+// Of one element; lies in the block.
+typedef struct Feed {
+    double last_j, measured_w, highest_over;
+    int64_t reached_ns, breach_ns, escalate_ns, breach_sum_ns;    // 0: not reached; when the breach began
+    int32_t entry, severity;                                      // of the breach; entry -1: none
+    int32_t step, breaches, escalations, best_effort;
+    int32_t hinted, target;    // shed hints are told; entry of the target they belong to
+} Feed;
+
+static const char *const words[] = {"shutdown_nodes", "shutdown_racks", "cut_data_feeds", "trip_breakers"};
+const char *tw_flex_action(TwFlexAction action) { return words[action]; }
+
+bool tw_flex_metered(const TwPlant *plant, int element) { return isfinite(plant->elements[element].metering_s); }
+
+static int action_of(const char *word)
+{
+    for (int k = 0; k < TW_FLEX_ACTIONS; k++)
+        if (strcmp(word, words[k]) == 0) return k;
+    return -1;
+}
+
+void tw_flex_compile(TwPlant *plant, TwErrors *errors)
+{
+    const TwNode *root = tw_config_root(plant->config);
+    for (int i = 0; i < plant->element_count; i++) {
+        const TwElementRow *row = &plant->elements[i];
+        char name[TW_NAME];
+        const TwNode *node = tw_node_entry(root, "power", i, name);
+        int given = isfinite(row->metering_s) + isfinite(row->breach_fraction) + isfinite(row->escalation_s);
+        if (given != 0 && given != 3)
+            tw_node_error(
+                node, NULL, errors,
+                "metering_s, breach_fraction and escalation_s go together: the contract of a feed has all three");
+        for (int k = 0; k < row->escalation.count; k++) {
+            if (action_of(row->escalation.values[k]) >= 0) continue;
+            const char *near = tw_nearest(row->escalation.values[k], words, TW_FLEX_ACTIONS);
+            tw_node_error(node, "escalation", errors, "\"%s\" is no action%s%s%s", row->escalation.values[k],
+                          near ? "; nearest is \"" : "", near ? near : "", near ? "\"" : "");
+        }
+    }
+}
+
+void tw_flex_layout(TwPlant *plant, TwLayout *layout)
+{
+    plant->slot.flex = tw_layout_add(layout, (size_t)plant->element_count, sizeof(Feed));
+    plant->slot.flex_out = tw_layout_add(layout, (size_t)plant->rack_count, sizeof(int32_t));
+    plant->slot.flex_dark = tw_layout_add(layout, (size_t)plant->rack_count, sizeof(int32_t));
+}
+
+static Feed *feeds(const TwPlant *plant, void *block) { return tw_at(block, plant->slot.flex); }
+
+void tw_flex_start(const TwPlant *plant, void *block)
+{
+    for (int i = 0; i < plant->element_count; i++) feeds(plant, block)[i] = (Feed){.entry = -1, .target = -1};
+}
+
+void tw_flex_firm(const TwPlant *plant, void *block, int element, bool firm)
+{
+    feeds(plant, block)[element].best_effort = !firm;
+}
+
+static bool below(const TwPlant *plant, int rack, int element)
+{
+    const TwRackPlan *r = &plant->racks[rack];
+    for (int k = -1; k < r->cord_count; k++)
+        for (int up = k < 0 ? r->element : r->cords[k]; up >= 0; up = plant->power->parent[up])
+            if (up == element) return true;
+    return false;
+}
+
+// The next rack to give way: lowest priority, then the last of the file.
+static int next_rack(const TwPlant *plant, const void *block, int element, const int32_t *taken)
+{
+    const bool *on = tw_at_const(block, plant->slot.rack_on), *serving = tw_at_const(block, plant->slot.serving);
+    int best = -1;
+    for (int i = 0; i < plant->rack_count; i++) {
+        if (taken[i] || !on[i] || !serving[i] || !below(plant, i, element)) continue;
+        if (best < 0 || plant->racks[i].priority <= plant->racks[best].priority) best = i;
+    }
+    return best;
+}
+
+static void set_replicas(const TwPlant *plant, const TwFailureHooks *hooks, int rack, bool serve, int entry)
+{
+    for (int r = 0; r < plant->replica_count; r++)
+        if (plant->replica_rack[r] == rack) hooks->replica(hooks->context, r, serve, entry);
+}
+
+// Takes racks until what they save covers the excess; returns how many.
+static int shed(const TwPlant *plant, void *block, const TwFailureHooks *hooks, int element, bool dark, double excess_w,
+                int entry)
+{
+    int32_t *taken = tw_at(block, dark ? plant->slot.flex_dark : plant->slot.flex_out);
+    const double *rack_w = tw_f64_const(block, plant->slot.rack_w);
+    int count = 0;
+    for (int rack; excess_w > 0.0 && (rack = next_rack(plant, block, element, taken)) >= 0; count++) {
+        double stays_w = dark ? 0.0 : tw_limits_rack_idle_w(plant, rack) * plant->rack_scale;
+        excess_w -= fmax(rack_w[rack] - stays_w, 0.0);
+        taken[rack] = element + 1;
+        if (dark)
+            hooks->rack(hooks->context, rack, false, entry);
+        else
+            set_replicas(plant, hooks, rack, false, entry);
+    }
+    return count;
+}
+
+static void escalate(const TwPlant *plant, void *block, const TwFailureHooks *hooks, int e, int64_t now_ns)
+{
+    Feed *f = &feeds(plant, block)[e];
+    const TwTexts *list = &plant->elements[e].escalation;
+    int action = action_of(list->values[f->step]);
+    double target_w = tw_f64_const(block, plant->slot.target_w)[e];
+    int entry = tw_story_add(plant, block, now_ns, TW_HAPPENED_ESCALATED, f->entry, e, action, 0.0), racks = 0;
+    tw_story_note(plant, block, entry);
+    f->step++;
+    f->escalations++;
+    switch ((TwFlexAction)action) {
+    case TW_FLEX_NODES:
+    case TW_FLEX_RACKS:
+        racks = shed(plant, block, hooks, e, action == TW_FLEX_RACKS, f->measured_w - target_w, entry);
+        break;
+    case TW_FLEX_DATA:
+        racks = shed(plant, block, hooks, e, false, INFINITY, entry);
+        break;
+    case TW_FLEX_TRIP:
+        hooks->element(hooks->context, e, false, entry);
+        break;
+    case TW_FLEX_ACTIONS:
+        break;
+    }
+    tw_story_cost(plant, block, entry, action, racks);
+}
+
+// Everything that was enforced for this target comes back, last first.
+static void revert(const TwPlant *plant, void *block, const TwFailureHooks *hooks, int e, int64_t now_ns)
+{
+    Feed *f = &feeds(plant, block)[e];
+    if (f->step == 0) return;
+    const TwTexts *list = &plant->elements[e].escalation;
+    int32_t *out = tw_at(block, plant->slot.flex_out), *dark = tw_at(block, plant->slot.flex_dark);
+    int entry = tw_story_add(plant, block, now_ns, TW_HAPPENED_REVERTED,
+                             tw_story_open(plant, block, TW_HAPPENED_ESCALATED, e), e, f->step, 0.0);
+    while (f->step > 0) {
+        int action = action_of(list->values[--f->step]);
+        if (action == TW_FLEX_TRIP) hooks->element(hooks->context, e, true, entry);
+        for (int i = 0; i < plant->rack_count; i++) {
+            if (action == TW_FLEX_RACKS && dark[i] == e + 1) {
+                dark[i] = 0;
+                hooks->rack(hooks->context, i, true, entry);
+            }
+            if (action != TW_FLEX_TRIP && action != TW_FLEX_RACKS && out[i] == e + 1) {
+                out[i] = 0;
+                set_replicas(plant, hooks, i, true, entry);
+            }
+        }
+    }
+}
+
+// What the allocation left each rack below the element, told once a target as it is reached.
+static void tell_hints(const TwPlant *plant, void *block, int e, int64_t now_ns)
+{
+    const double *grant_w = tw_f64_const(block, plant->slot.grant_w);
+    const int *held_by = tw_at_const(block, plant->slot.held_by);
+    double least_w = INFINITY;
+    int capped = 0, suspend = 0;
+    for (int i = 0; i < plant->rack_count; i++) {
+        if (held_by[i] != e || !below(plant, i, e)) continue;
+        bool under = grant_w[i] < tw_limits_rack_idle_w(plant, i);
+        capped += !under;
+        suspend += under;
+        least_w = fmin(least_w, grant_w[i]);
+    }
+    if (capped + suspend == 0) return;
+    int cause = tw_story_open(plant, block, TW_HAPPENED_TARGET, e);
+    tw_story_add(plant, block, now_ns, TW_HAPPENED_SHED, cause, e, suspend > 0 ? -suspend : capped, least_w);
+    feeds(plant, block)[e].hinted = 1;
+}
+
+static void judge(const TwPlant *plant, void *block, const TwFailureHooks *hooks, int e, int64_t begun_ns,
+                  int64_t now_ns)
+{
+    const TwElementRow *row = &plant->elements[e];
+    Feed *f = &feeds(plant, block)[e];
+    double target_w = tw_f64_const(block, plant->slot.target_w)[e];
+    int64_t wait_ns = llround(row->escalation_s * 1e9);
+    double over = f->reached_ns > 0 && begun_ns >= f->reached_ns && target_w > 0.0 ? f->measured_w / target_w : 0.0;
+    if (over > 0.0) f->highest_over = fmax(f->highest_over, over);
+    if (over > 1.0 + row->breach_fraction) {
+        int severity = (int)tw_breach(f->measured_w, target_w);
+        if (f->entry < 0) {
+            f->breaches++;
+            f->breach_ns = now_ns;
+            f->escalate_ns = now_ns + wait_ns;
+        }
+        if (f->entry < 0 || severity > f->severity) {
+            int cause = f->entry >= 0 ? f->entry : tw_story_open(plant, block, TW_HAPPENED_TARGET, e);
+            f->entry = tw_story_add(plant, block, now_ns, TW_HAPPENED_BREACH, cause, e, severity, over);
+            f->severity = severity;
+        }
+        if (f->entry >= 0 && now_ns >= f->escalate_ns && !f->best_effort && f->step < row->escalation.count) {
+            f->escalate_ns = now_ns + wait_ns;
+            escalate(plant, block, hooks, e, now_ns);
+        }
+    } else if (f->entry >= 0) {
+        f->breach_sum_ns += now_ns - f->breach_ns;
+        tw_story_add(plant, block, now_ns, TW_HAPPENED_BREACH_END, f->entry, e, 1,
+                     (double)(now_ns - f->breach_ns) * 1e-9);
+        f->entry = -1;
+        f->severity = 0;
+    }
+}
+
+void tw_flex_window(const TwPlant *plant, void *block, const TwFailureHooks *hooks, int64_t now_ns)
+{
+    const double *target_w = tw_f64_const(block, plant->slot.target_w);
+    for (int e = 0; e < plant->element_count; e++) {
+        if (!tw_flex_metered(plant, e)) continue;
+        Feed *f = &feeds(plant, block)[e];
+        bool held = target_w[e] < plant->elements[e].limit_w;
+        bool there = held && tw_power_limit_w(plant->power, block, e) <= target_w[e] * (1.0 + 1e-12);
+        if (there && f->reached_ns == 0) f->reached_ns = now_ns;
+        if (there && !f->hinted) tell_hints(plant, block, e, now_ns);
+        if (!there) f->reached_ns = f->hinted = 0;
+        bool whole = tw_power_limit_w(plant->power, block, e) >= plant->elements[e].limit_w;
+        if (!held && whole && f->step > 0) revert(plant, block, hooks, e, now_ns);
+
+        int64_t meter_ns = llround(plant->elements[e].metering_s * 1e9);
+        if (now_ns % meter_ns != 0) continue;
+        double now_j = tw_power_element_j(plant->power, block, e);
+        f->measured_w = (now_j - f->last_j) / plant->elements[e].metering_s;
+        f->last_j = now_j;
+        judge(plant, block, hooks, e, now_ns - meter_ns, now_ns);
+    }
+}
+
+int64_t tw_flex_next_ns(const TwPlant *plant, int64_t now_ns)
+{
+    int64_t first = INT64_MAX;
+    for (int e = 0; e < plant->element_count; e++) {
+        if (!tw_flex_metered(plant, e)) continue;
+        int64_t meter_ns = llround(plant->elements[e].metering_s * 1e9), next = (now_ns / meter_ns + 1) * meter_ns;
+        first = next < first ? next : first;
+    }
+    return first;
+}
+
+TwFlexSums tw_flex_sums(const TwPlant *plant, const void *block, int element)
+{
+    const Feed *f = (const Feed *)tw_at_const(block, plant->slot.flex) + element;
+    TwFlexSums sums = {f->breaches, f->escalations, (double)f->breach_sum_ns * 1e-9, f->highest_over, 0.0, 0.0};
+    for (int i = 0; i < plant->rack_count; i++)
+        if (below(plant, i, element)) sums.least_w += tw_limits_rack_idle_w(plant, i) * plant->rack_scale;
+    sums.most_w = plant->elements[element].limit_w;
+    return sums;
+}
