@@ -12,6 +12,7 @@ typedef struct TwScratch {
     double *job_share, *job_above_w;    // [rack] of the power that jobs want; power above idle they had
     double *thermal_load_w, *element_loss_w;
     bool *load_on;
+    TwVolts ac;                      // memory of the AC power flow (twin/voltages.h)
     TwThermalCrossing *crossings;    // [2 racks] chips that passed their slowdown temperature in the window
     double *series[TW_GROUPS];       // values in the order that the recorder wants
     // [pool] totals at the end of the window before, and rates of the window

@@ -1,5 +1,7 @@
 #include "twin/facility.h"
+
 #include "twin/pool_engine.h"
+#include "twin/voltages.h"
 
 #include "twin/jobs.h"
 
@@ -362,6 +364,7 @@ static const TwChild facility_children[] = {
     {"storage_network", TW_OPTIONAL, &tw_fabric_kind, "the network to storage, fed where the fabric is"},
     {"inband_network", TW_OPTIONAL, &tw_fabric_kind, "the network of services and requests, fed where the fabric is"},
     {"capping", TW_ONE, &capping_kind, "how power limits reach the racks"},
+    {"voltages", TW_ONE, &tw_voltages_kind, "AC power flow inside a run"},
     {"operations", TW_ONE, &operations_kind, "restart, failures, crews"},
     {"workload", TW_ONE, &workload_kind, "what the factory is asked to do"},
     {"events", TW_LIST, &event_kind, "what happens when"},

@@ -1,5 +1,7 @@
 #include "twin/looks.h"
 
+#include "twin/voltages.h"
+
 #include "models/power/look.h"
 #include "models/thermal/look.h"
 #include "twin/jobs.h"
@@ -24,7 +26,10 @@ void tw_looks_elements(const TwPlant *plant, const void *block, TwScratch *s, do
 {
     const TwWindow *w = &s->window;
     size_t n = (size_t)plant->element_count;
-    bool volts = s->has_volts && tw_power_volts(plant->power, (void *)block, power_factor, &s->volts);
+    // where the run solves for voltages itself, its last solution stands
+    bool own = tw_voltages_wanted(plant);
+    const TwVolts *from = own ? &s->ac : &s->volts;
+    bool volts = own || (s->has_volts && tw_power_volts(plant->power, (void *)block, power_factor, &s->volts));
     for (size_t e = 0; e < n; e++) {
         TwPowerLook look = tw_power_look(plant->power, block, (int)e);
         double limit_w = tw_power_limit_w(plant->power, block, (int)e);
@@ -33,7 +38,8 @@ void tw_looks_elements(const TwPlant *plant, const void *block, TwScratch *s, do
         v[n] = w->element_loss_w[e];
         v[2 * n] = w->loading_fraction[e];
         v[3 * n] = isfinite(limit_w) ? limit_w : NAN;
-        v[4 * n] = volts && isfinite(s->volts.base_v[e]) ? s->volts.v_pu[e] * s->volts.base_v[e] : NAN;
+        double pu = own ? w->v_pu[e] : volts ? from->v_pu[e] : NAN;
+        v[4 * n] = volts && isfinite(from->base_v[e]) ? pu * from->base_v[e] : NAN;
         v[5 * n] = look.stored_fraction;
         v[6 * n] = look.store_w;
         v[7 * n] = element_state(plant, block, (int)e, look.stand);

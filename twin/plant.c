@@ -1,6 +1,7 @@
 #include "twin/plant.h"
 #include "twin/capping.h"
 #include "twin/flex.h"
+#include "twin/voltages.h"
 
 #include "models/operations/grid.h"
 #include "models/thermal/cdu.h"
@@ -552,6 +553,7 @@ static bool compile(TwPlant *plant, const TwPlantInput *input, TwErrors *errors)
     gather_replicas(plant);
     tw_capping_compile(plant, errors);
     tw_flex_compile(plant, errors);
+    tw_voltages_compile(plant, errors);
     if (tw_errors_count(errors)) return false;
     bool sound = tw_failures_compile(plant, errors);
     sound = tw_jobs_compile(plant, &layout, errors) && sound;
@@ -579,6 +581,7 @@ static bool compile(TwPlant *plant, const TwPlantInput *input, TwErrors *errors)
     plant->slot.latched = tw_layout_add(&layout, elements, 1);
     tw_capping_layout(plant, &layout);
     tw_flex_layout(plant, &layout);
+    tw_voltages_layout(plant, &layout);
     tw_story_layout(plant, &layout);
     tw_waves_layout(plant, &layout);
     tw_failures_layout(plant, &layout);

@@ -167,12 +167,14 @@ typedef struct TwStorySlots {
     TwSlot rack, rack_part, rack_fresh, ready_ns, rate, rate_s;                        // [rack]
 } TwStorySlots;
 
-struct TwWavePlan;      // twin/waves.h
-struct TwPolicyPlan;    // twin/policies.h
+struct TwWavePlan;       // twin/waves.h
+struct TwPolicyPlan;     // twin/policies.h
+struct TwVoltagesRow;    // twin/voltages.h
 
 typedef struct TwPlant {
     struct TwWavePlan *waves;
     struct TwPolicyPlan *policies;
+    struct TwVoltagesRow *voltages;
     int wave_count, policy_count;
     TwArena *arena;
     TwShelf *shelf;    // what it shares with other plants
@@ -240,6 +242,7 @@ typedef struct TwPlant {
         TwSlot out;                            // [element] how many reasons keep it out of service
         TwSlot dips;                           // [element] TwDips of a store
         TwSlot latched;                        // [element]
+        TwSlot voltage, voltage_pu;            // [1], [element] twin/voltages.h
         TwSlot flex, flex_out, flex_dark;      // [element], [rack], [rack] twin/flex.h
         TwSlot band, band_held, band_entry;    // [element] twin/capping.h
         TwSlot uptime;                         // twin/uptime.h

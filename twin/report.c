@@ -1,5 +1,6 @@
 #include "twin/report.h"
 #include "twin/flex.h"
+#include "twin/voltages.h"
 
 #include "twin/fabric.h"
 #include "twin/jobs.h"
@@ -368,6 +369,20 @@ static void add_power(TwReport *report, const TwState *state)
         m->holdup_j / 3.6e6);
     add(report, "power.target_compliance", "1", "share of time under a load target spent within it",
         over(m->target_compliant_s, m->target_s));
+    if (tw_voltages_wanted(plant)) {
+        const TwVoltageSums *v = tw_voltages_sums(plant, tw_state_block(state));
+        add(report, "voltages.lowest_pu", "1", "lowest voltage of any element at any solution", v->lowest_pu);
+        tw_report_add_text(report, "voltages.lowest_at", "where",
+                           v->lowest >= 0 ? plant->element_names[v->lowest] : "");
+        add(report, "voltages.lowest_s", "s", "and when", v->lowest >= 0 ? (double)v->lowest_ns * 1e-9 : NAN);
+        add(report, "voltages.series_loss_kw.mean", "kW", "lost in lines and windings by the current",
+            over(v->loss_j, v->span_s) * 1e-3);
+        add(report, "voltages.solved", "", "AC power flows solved", (double)v->solved);
+        add(report, "voltages.unsolved", "", "without a solution", (double)v->unsolved);
+        add(report, "voltages.turns.max", "", "turns of the solver at most", v->worst_turns);
+        add(report, "voltages.reversed_sources", "", "sources of closed rings that power flowed back into, at most",
+            v->reversed);
+    }
     for (int e = 0; e < plant->element_count; e++) {
         if (!tw_flex_metered(plant, e)) continue;
         TwFlexSums f = tw_flex_sums(plant, tw_state_block(state), e);

@@ -16,6 +16,7 @@
 #include "twin/ride.h"
 #include "twin/series.h"
 #include "twin/story.h"
+#include "twin/voltages.h"
 #include "twin/waves.h"
 
 #include <assert.h>
@@ -65,11 +66,12 @@ static void take_scratch(TwState *state)
                            &s->job_above_w};
     double **per_cdu[] = {&w->cdu_supply_degc, &w->cdu_return_degc, &w->cdu_heat_w, &w->cdu_valve_fraction,
                           &w->cdu_pump_w};
-    double **per_element[] = {&w->element_w, &w->element_loss_w, &w->loading_fraction};
+    double **per_element[] = {&w->element_w, &w->element_loss_w, &w->loading_fraction, &w->v_pu};
     for (size_t i = 0; i < sizeof per_rack / sizeof *per_rack; i++) *per_rack[i] = reals(a, racks);
     for (size_t i = 0; i < sizeof per_cdu / sizeof *per_cdu; i++) *per_cdu[i] = reals(a, cdus);
     for (size_t i = 0; i < sizeof per_element / sizeof *per_element; i++) *per_element[i] = reals(a, elements);
     w->load_w = reals(a, loads);
+    if (tw_voltages_wanted(plant)) tw_power_volts_prepare(plant->power, &s->ac);
     s->thermal_load_w = reals(a, loads);
     s->load_on = TW_TAKE(a, loads, bool);
     s->crossings = TW_TAKE(a, 2 * racks, TwThermalCrossing);
@@ -218,6 +220,7 @@ bool tw_state_create(TwState **made, const TwPlant *plant, TwError *error)
     }
     tw_story_start(plant, block);
     tw_flex_start(plant, block);
+    tw_voltages_start(plant, block);
     tw_failures_start(plant, block);
     recount(state);
     *made = state;
@@ -229,6 +232,7 @@ void tw_state_destroy(TwState *state)
     if (!state) return;
     tw_block_destroy(state->block);
     tw_volts_free(&state->scratch.volts);
+    tw_volts_free(&state->scratch.ac);
     tw_arena_destroy(state->arena);
     free(state);
 }
@@ -718,6 +722,10 @@ bool tw_state_advance(TwState *state, double until_s, TwRecord *record, const vo
         if (!tw_couple(plant, state->block, &state->scratch, m->time_ns, end_ns, error)) return false;
         if (plant->wave_count > 0)
             tw_waves_run(plant, state->block, (double)end_ns * 1e-9 - window_s, (double)end_ns * 1e-9);
+        tw_voltages_window(plant, state->block, &state->scratch.ac, m->time_ns, window_s);
+        if (tw_voltages_wanted(plant))
+            memcpy(state->scratch.window.v_pu, tw_voltages_pu(plant, state->block),
+                   (size_t)plant->element_count * sizeof(double));
         judge_targets(state, window_s);
         const TwFailureHooks hooks = {state, element_hook, pump_hook, rack_hook, replica_hook};
         tw_flex_window(plant, state->block, &hooks, m->time_ns);

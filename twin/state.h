@@ -48,6 +48,7 @@ typedef struct TwWindow {
     double *tokens_per_s, *kv_fraction, *demand_w;                                               // [rack]
     double *cdu_supply_degc, *cdu_return_degc, *cdu_heat_w, *cdu_valve_fraction, *cdu_pump_w;    // [cdu]
     double *element_w, *element_loss_w, *loading_fraction;                                       // [element]
+    double *v_pu;                                                                                // [element] NaN: none
     double *load_w;                                                                              // [load]
     double utility_w, it_w, gpu_w_sum, host_w_sum, fabric_w, cooling_w, loss_w, storage_w;
     double plant_supply_degc, plant_return_degc, room_degc, ambient_degc, wet_bulb_degc, water_kg_s;

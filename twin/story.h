@@ -64,10 +64,12 @@ typedef enum TwHappening {
     TW_HAPPENED_STOPPED,         // it stopped; value: 1 where its fuel ran out
     TW_HAPPENED_COOLING,         // to the cooling plant; count: TwThermalAct; target: CDU, where it has one
     TW_HAPPENED_COOLING_END,
-    TW_HAPPENED_HOT,           // chips pass their slowdown temperature; target: the first rack; count: racks
-    TW_HAPPENED_COOL,          // and come back below it; the last rack
-    TW_HAPPENED_FABRIC,        // a part of the fabric is lost; target: loss; count: step of the fabric
-    TW_HAPPENED_FABRIC_END,    // and is back
+    TW_HAPPENED_HOT,            // chips pass their slowdown temperature; target: the first rack; count: racks
+    TW_HAPPENED_COOL,           // and come back below it; the last rack
+    TW_HAPPENED_NO_SOLUTION,    // the AC power flow finds no voltages; target: lowest element; value: pu there
+    TW_HAPPENED_SOLUTION,       // it does again
+    TW_HAPPENED_FABRIC,         // a part of the fabric is lost; target: loss; count: step of the fabric
+    TW_HAPPENED_FABRIC_END,     // and is back
     TW_HAPPENINGS
 } TwHappening;
 

@@ -62,6 +62,8 @@ static const struct {
     [TW_HAPPENED_TRANSFER] = {"transfer", OF_ELEMENT, 1},
     [TW_HAPPENED_TRANSFERRED] = {"transferred", OF_ELEMENT, 1},
     [TW_HAPPENED_CALLED] = {"generator_called", OF_ELEMENT, 1},
+    [TW_HAPPENED_NO_SOLUTION] = {"no_solution", OF_ELEMENT, 2},
+    [TW_HAPPENED_SOLUTION] = {"solution", OF_ELEMENT, 0},
     [TW_HAPPENED_FABRIC] = {"fabric_lost", OF_LOSS, 2},
     [TW_HAPPENED_FABRIC_END] = {"fabric_back", OF_LOSS, 0},
     [TW_HAPPENED_READY] = {"generator_ready", OF_ELEMENT, 0},
@@ -306,6 +308,12 @@ void tw_story_text(const TwPlant *plant, const TwEntry *e, char *text, size_t si
                  1e3 * step->transfer_s);
         break;
     }
+    case TW_HAPPENED_NO_SOLUTION:
+        snprintf(text, size, "no AC solution: voltage collapse or infeasible, lowest at %s", name);
+        break;
+    case TW_HAPPENED_SOLUTION:
+        snprintf(text, size, "AC solution again, lowest %.4g pu", e->value);
+        break;
     case TW_HAPPENED_CURTAIL:
         snprintf(text, size, "%s curtailed: electricity at %.4g USD/MWh", name, 1e3 * e->value);
         break;

@@ -18,7 +18,8 @@ typedef struct Fill {
     const TwPowerPlant *p;
     void *block;
     const unsigned char *mode;
-    const int32_t *source;
+    const int32_t *source, *source2;
+    const double *share;
     const double *load_w, *law_w, *cord_w, *supply_w, *cap_w;
     // [element]
     double *out_w, *in_w, *slope, *level, *limit_w;
@@ -60,6 +61,8 @@ static Fill carve(const TwPowerPlant *p, void *block, const double *load_w)
               .block = block,
               .mode = tw_at(block, p->mode),
               .source = tw_at(block, p->source),
+              .source2 = tw_at(block, p->source2),
+              .share = tw_f64(block, p->share),
               .load_w = load_w,
               .law_w = tw_law_w(p, block),
               .cord_w = tw_f64(block, p->cord_w),
@@ -81,9 +84,13 @@ static Fill carve(const TwPowerPlant *p, void *block, const double *load_w)
 }
 
 // The way up from a rack, cord by cord: e is the element reached, gain what a watt at the rack makes of its output.
+// Where closed rings split it, the other ways wait.
+enum { WAYS = 32 };
 typedef struct Climb {
-    int rack, cord, e;
+    int rack, cord, e, ways;
     double gain;
+    int way[WAYS];
+    double way_gain[WAYS];
 } Climb;
 
 static void next_cord(const Fill *f, Climb *c)
@@ -97,7 +104,10 @@ static void next_cord(const Fill *f, Climb *c)
 
 static Climb climb(const Fill *f, int rack)
 {
-    Climb c = {rack, f->p->rack_start[rack], -1, 0.0};
+    Climb c;
+    c.rack = rack;
+    c.cord = f->p->rack_start[rack];
+    c.ways = 0;
     next_cord(f, &c);
     return c;
 }
@@ -112,8 +122,18 @@ static bool on_top(const Fill *f, int e)
 static void step_up(const Fill *f, Climb *c)
 {
     if (!on_top(f, c->e)) {
-        c->gain *= f->slope[c->e];
-        c->e = f->source[c->e];
+        double gain = c->gain * f->slope[c->e], part = f->source2[c->e] >= 0 ? f->share[c->e] : 1.0;
+        if (part > 0.0 && part < 1.0 && c->ways < WAYS) {
+            c->way[c->ways] = f->source2[c->e];
+            c->way_gain[c->ways++] = (1.0 - part) * gain;
+        }
+        c->gain = part > 0.0 ? part * gain : gain;
+        c->e = part > 0.0 ? f->source[c->e] : f->source2[c->e];
+        return;
+    }
+    if (c->ways > 0) {
+        c->e = c->way[--c->ways];
+        c->gain = c->way_gain[c->ways];
         return;
     }
     c->cord++;

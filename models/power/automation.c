@@ -62,12 +62,39 @@ static void spread(Search *s, int root, int mode)
         for (int k = p->child_start[e]; k < p->child_start[e + 1]; k++) {
             int c = p->child[k];
             int from = s->place[c] == TW_AT_FIRST ? p->parent[c] : s->place[c] == TW_AT_SECOND ? p->second[c] : -1;
-            if (from != e || s->mode[c] != TW_DEAD || !s->service[c] || s->apart[c]) continue;
+            if ((from != e && !p->tied[c]) || s->mode[c] != TW_DEAD || !s->service[c] || s->apart[c]) continue;
             s->mode[c] = TW_SUPPLIED;
             s->source[c] = e;
             s->order[s->live++] = c;
         }
     }
+}
+
+// The other live source of every closed ring; then the order again, with every source before what it supplies.
+static void join_rings(Search *s, int32_t *source2, int32_t *waits)
+{
+    const TwPowerPlant *p = s->p;
+    for (int e = 0; e < p->count; e++) {
+        source2[e] = -1;
+        waits[e] = s->source[e] >= 0;
+        if (!p->tied[e] || p->second[e] < 0 || s->mode[e] != TW_SUPPLIED || s->source[e] < 0) continue;
+        int other = s->source[e] == p->parent[e] ? p->second[e] : p->parent[e];
+        if (s->mode[other] == TW_DEAD) continue;
+        s->source[e] = p->parent[e];
+        source2[e] = p->second[e];
+        waits[e] = 2;
+    }
+    int live = 0;
+    for (int k = 0; k < s->live; k++)
+        if (waits[s->order[k]] == 0) s->order[live++] = s->order[k];
+    for (int at = 0; at < live; at++) {
+        int e = s->order[at];
+        for (int k = p->child_start[e]; k < p->child_start[e + 1]; k++) {
+            int c = p->child[k];
+            if ((s->source[c] == e || source2[c] == e) && --waits[c] == 0) s->order[live++] = c;
+        }
+    }
+    s->live = live;
 }
 
 static void share_cords(const TwPowerPlant *p, void *block, const unsigned char *mode)
@@ -120,8 +147,10 @@ void tw_power_modes(const TwPowerPlant *p, void *block)
         bool carries = s.service[e] && energy_j[e] > p->least_j[e] && s.phase[e] != TW_BYPASSED;
         if (s.mode[e] == TW_DEAD && carries) spread(&s, e, TW_ON_STORE);
     }
+    if (p->tied_count > 0) join_rings(&s, tw_at(block, p->source2), tw_at(block, p->waits));
     topology->live = s.live;
     topology->valid = 1;
+    topology->changes++;
     share_cords(p, block, s.mode);
 }
 

@@ -28,6 +28,7 @@ typedef struct TwPowerPlant {
     const int *at, *spec;    // spec -> sorted, sorted -> spec
     const int *parent;       // -1: a feed
     const int *second;       // -1: none
+    const bool *tied;        // a closed ring: both sources carry it
     const bool *feed, *outdoor;
     const bool *generator;    // a source on the site
     const bool *called;       // it runs only when a transfer calls it
@@ -63,12 +64,14 @@ typedef struct TwPowerPlant {
     const int *rack_class;
     const TwPowerRack *racks;    // of the spec, copied
     const int *store, *switches, *generators, *curves, *modular, *local;
-    int ramped_count, store_count, switch_count, generator_count, curve_count, modular_count, local_count;
+    int ramped_count, store_count, switch_count, generator_count, curve_count, modular_count, local_count, tied_count;
 
     // state
     TwSlot service, mode, apart, was;           // uint8_t [element]; was: mode when stores were last looked at
     TwSlot place, phase;                        // uint8_t [element]: of a switch, of a generator or ups
     TwSlot source, order;                       // int32_t [element]; order begins with what is energised
+    TwSlot source2, waits;                      // int32_t [element] other source of a closed ring, -1: none; scratch
+    TwSlot share;                               // [element] of a closed ring: part that its parent gives
     TwSlot topology;                            // TwTopology
     TwSlot target_w, limit_w, energy_j;         // [element] limit as set; as it holds now
     TwSlot grant_limit_w;                       // [element] for the allocation; NaN: limit_w
@@ -97,6 +100,7 @@ typedef struct TwTopology {
     int32_t valid;       // modes and order hold
     int64_t clock_ns;    // since start, for the log
     double rest_s;       // of the clock, below a nanosecond
+    int64_t changes;     // how often it was found anew
 } TwTopology;
 
 enum { TW_POWER_LOG = 256 };
@@ -105,21 +109,28 @@ typedef struct TwPowerLog {
     TwPowerEvent events[TW_POWER_LOG];
 } TwPowerLog;
 
+// Ratings of the laws in force, [element], and behind them the ohmic coefficients that the last AC solution gave: loss
+// over the square of the output, 1/W; below 0: the law of the part.
 static inline const double *tw_law_w(const TwPowerPlant *p, const void *block) { return tw_f64_const(block, p->law_w); }
 
-// The loss law in force: of the modules that are on, or of the bypass.
+// The loss law in force: of the modules that are on, of the bypass, or of the current.
 static inline double tw_element_loss(const TwPowerPlant *p, const double *law_w, int e, double out_w)
 {
+    double ohmic = law_w[p->count + e];
+    if (ohmic >= 0.0) return p->a[e] * p->rated_w[e] + ohmic * out_w * out_w;
     if (law_w[e] < 0.0) return p->eco_b[e] * out_w;
     return tw_loss_w(law_w[e], p->a[e], p->b[e], p->c[e], out_w);
 }
 static inline double tw_element_out(const TwPowerPlant *p, const double *law_w, int e, double in_w)
 {
+    double ohmic = law_w[p->count + e], rated_w = p->rated_w[e];
+    if (ohmic >= 0.0) return tw_loss_out_w(rated_w, p->a[e], 0.0, ohmic * rated_w, in_w);
     if (law_w[e] < 0.0) return in_w / (1.0 + p->eco_b[e]);
     return tw_loss_out_w(law_w[e], p->a[e], p->b[e], p->c[e], in_w);
 }
 static inline double tw_element_slope(const TwPowerPlant *p, const double *law_w, int e, double out_w)
 {
+    if (law_w[p->count + e] >= 0.0) return 1.0 + 2.0 * law_w[p->count + e] * out_w;
     if (law_w[e] < 0.0) return 1.0 + p->eco_b[e];
     return 1.0 + p->b[e] + 2.0 * p->c[e] * out_w / law_w[e];
 }

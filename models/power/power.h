@@ -41,6 +41,7 @@ typedef struct TwElementRow {
     const char *title;                // what it is, one line
 
     const char *second;                 // another source, taken when the first is dead; "": none
+    bool closed;                        // ring: both sources carry it at once, no transfer
     double transfer_s, retransfer_s;    // dead time of a transfer; first source back before it returns
     double start_s, cool_s, block_s;    // generator: call to ready, run-on, time between load blocks
     TwReals blocks;                     // generator: fractions of rated_w that it accepts, one block after the other

@@ -1,5 +1,6 @@
 // Settles a window: the loss sweep, stores that fill and empty at exact instants, what acts by itself, meters.
 #include "models/power/inner.h"
+#include "models/power/volts.h"
 
 #include <assert.h>
 #include <math.h>
@@ -10,7 +11,8 @@ enum { ACTS = 16 };
 typedef struct Flow {
     const TwPowerPlant *p;
     const unsigned char *mode;
-    const int32_t *source, *order;
+    const int32_t *source, *source2, *order;
+    const double *share;
     int live;
     const double *law_w, *cap_w;
     double *energy_j, *drain_w, *charge_w, *supply_w, *out_w, *in_w, *limit_w, *given_w, *available_w;
@@ -22,6 +24,8 @@ static Flow flow_of(const TwPowerPlant *p, void *block)
     return (Flow){.p = p,
                   .mode = tw_at(block, p->mode),
                   .source = tw_at(block, p->source),
+                  .source2 = tw_at(block, p->source2),
+                  .share = tw_f64(block, p->share),
                   .order = tw_at(block, p->order),
                   .live = topology->live,
                   .law_w = tw_law_w(p, block),
@@ -70,7 +74,10 @@ static void sweep(Flow *f, const double *rack_w, const double *load_w, const dou
             f->given_w[e] = f->source[e] < 0 && !p->feed[e] ? in : fmin(in, f->available_w[e]);
             in -= f->given_w[e];
         }
-        if (f->source[e] >= 0) out_w[f->source[e]] += in;
+        if (f->source[e] < 0) continue;
+        double part = f->source2[e] >= 0 ? f->share[e] : 1.0;
+        out_w[f->source[e]] += part * in;
+        if (f->source2[e] >= 0) out_w[f->source2[e]] += (1.0 - part) * in;
     }
 }
 
@@ -81,6 +88,17 @@ void tw_power_sweep(const TwPowerPlant *p, void *block, const double *rack_w, co
     sweep(&f, rack_w, load_w, tw_f64(block, p->cord_w), out_w, in_w);
 }
 
+static double room_w(const Flow *f, int e);
+
+// The same for what a source may give more.
+static double room_of(const Flow *f, int up)
+{
+    const TwPowerPlant *p = f->p;
+    // a store that runs down charges nobody
+    if (f->mode[up] == TW_ON_STORE || (p->full_j[up] > 0.0 && f->supply_w[up] < f->in_w[up])) return 0.0;
+    return tw_element_out(p, f->law_w, up, f->in_w[up] + room_w(f, up)) - f->out_w[up];
+}
+
 // What the input of an element may rise by under its limit and those above it.
 static double room_w(const Flow *f, int e)
 {
@@ -88,13 +106,25 @@ static double room_w(const Flow *f, int e)
     bool store = p->full_j[e] > 0.0;
     double now = (store ? f->supply_w[e] : f->in_w[e]) + f->charge_w[e];
     double own = fmin(f->limit_w[e], store ? f->cap_w[e] : INFINITY) - now;
-    int up = f->source[e];
+    int up = f->source[e], second = f->source2[e];
     if (up < 0) return fmax(own, 0.0);
-    // a store that runs down charges nobody
-    if (f->mode[up] == TW_ON_STORE || (p->full_j[up] > 0.0 && f->supply_w[up] < f->in_w[up])) return 0.0;
     double spare = f->available_w[e] > 0.0 && !p->attached[e] ? f->available_w[e] - f->given_w[e] : 0.0;
-    double above = tw_element_out(p, f->law_w, up, f->in_w[up] + room_w(f, up)) - f->out_w[up] + spare;
-    return fmax(fmin(own, above), 0.0);
+    double part = second >= 0 ? f->share[e] : 1.0, above = part > 0.0 ? room_of(f, up) / part : INFINITY;
+    if (part < 1.0) above = fmin(above, room_of(f, second) / (1.0 - part));
+    return fmax(fmin(own, above + spare), 0.0);
+}
+
+static void raise_flows(Flow *f, int e, double rise);
+
+// The output of an element rises.
+static void raise_source(Flow *f, int up, double rise)
+{
+    const TwPowerPlant *p = f->p;
+    f->out_w[up] += rise;
+    double in = f->out_w[up] + tw_element_loss(p, f->law_w, up, f->out_w[up]), more = in - f->in_w[up];
+    f->in_w[up] = in;
+    if (p->full_j[up] > 0.0) f->supply_w[up] += more;
+    if (f->mode[up] == TW_SUPPLIED) raise_flows(f, up, more);
 }
 
 // The draw of an element rises: so do the flows above it.
@@ -109,6 +139,10 @@ static void raise_flows(Flow *f, int e, double rise)
         }
         int up = f->source[at];
         if (up < 0) break;
+        if (f->source2[at] >= 0) {
+            raise_source(f, f->source2[at], (1.0 - f->share[at]) * rise);
+            rise *= f->share[at];
+        }
         f->out_w[up] += rise;
         double in = f->out_w[up] + tw_element_loss(p, f->law_w, up, f->out_w[up]);
         rise = in - f->in_w[up];
@@ -433,6 +467,9 @@ void tw_power_start(const TwPower *power, void *block)
         tw_f64(block, p->cap_w)[e] = INFINITY;
         tw_f64(block, p->available_w)[e] = p->attached[e] ? p->rated_w[e] : 0.0;
         tw_f64(block, p->law_w)[e] = p->eco[e] ? -1.0 : p->rated_w[e];
+        tw_f64(block, p->law_w)[p->count + e] = -1.0;
+        tw_f64(block, p->share)[e] = 0.5;
+        ((int32_t *)tw_at(block, p->source2))[e] = -1;
         tw_f64(block, p->hold_left_s)[e] = 0.0;
         ((int32_t *)tw_at(block, p->live_modules))[e] = ((int32_t *)tw_at(block, p->on_modules))[e] = p->modules[e];
     }
@@ -463,6 +500,8 @@ static void changed(const TwPowerPlant *p, void *block)
     ((TwTopology *)tw_at(block, p->topology))->valid = 0;
     instant(p, block);
 }
+
+void tw_power_settle_again(const TwPower *power, void *block) { instant(power->inner, block); }
 
 void tw_power_set_limit(const TwPower *power, void *block, int element, double limit_w)
 {

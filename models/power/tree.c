@@ -70,9 +70,10 @@ static void parents(const TwPowerSpec *spec, int *parent, int *second, TwErrors 
                     near ? near : "");
             if (second[i] == i) BAD("power.%s: second = \"%s\" is itself", name, row->second);
             if (!given(row->from)) BAD("power.%s: second needs from", name);
-            if (second[i] >= 0 && isnan(row->transfer_s))
+            if (second[i] >= 0 && isnan(row->transfer_s) && !row->closed)
                 BAD("power.%s: transfer_s is missing: the dead time between its two sources", name);
         }
+        if (row->closed && !given(row->second)) BAD("power.%s: closed needs second: a ring has two sources", name);
         if (find(list, n, name) != i) BAD("power.%s: two elements have this name", name);
         if (is_source(row)) {
             parent[i] = -1;
@@ -219,6 +220,39 @@ static bool check_cycles(const TwPowerSpec *spec, const int *parent, TwErrors *e
     return good;
 }
 
+// A closed ring is fed from two sides: neither may hang below it.
+static bool check_rings(const TwPowerSpec *spec, const int *parent, const int *second, TwErrors *errors)
+{
+    int n = spec->element_count, ties = 0;
+    bool good = true;
+    int *stack = calloc((size_t)(2 * n) + 2, sizeof *stack);
+    bool *seen = calloc((size_t)n + 1, sizeof *seen);
+    if (!stack || !seen) abort();
+    for (int i = 0; i < n; i++) ties += spec->elements[i].closed && second[i] >= 0;
+    for (int i = 0; i < n && ties > 0; i++) {
+        if (!spec->elements[i].closed || second[i] < 0) continue;
+        int depth = 0;
+        memset(seen, 0, (size_t)n * sizeof *seen);
+        stack[depth++] = second[i];
+        while (depth > 0) {
+            int at = stack[--depth];
+            if (at == i) {
+                BAD("power.%s: closed ring: its second source \"%s\" hangs below it", spec->names[i],
+                    spec->names[second[i]]);
+                good = false;
+                break;
+            }
+            if (seen[at]) continue;
+            seen[at] = true;
+            if (parent[at] >= 0) stack[depth++] = parent[at];
+            if (second[at] >= 0 && spec->elements[at].closed) stack[depth++] = second[at];
+        }
+    }
+    free(stack);
+    free(seen);
+    return good;
+}
+
 static int root_of(const int *parent, int at)
 {
     while (parent[at] >= 0) at = parent[at];
@@ -311,7 +345,7 @@ static int classes(const TwPowerSpec *spec, int *rack_class)
 // Numbers of an element in sorted order, one array a quantity.
 typedef struct Arrays {
     int *parent, *second, *block_count, *modules, *module_spare;
-    bool *feed, *outdoor, *generator, *attached, *forms_grid, *eco, *ups;
+    bool *feed, *outdoor, *generator, *attached, *forms_grid, *eco, *ups, *tied;
     double *rating_w, *rated_w, *a, *b, *c, *full_j, *least_j, *eta, *charge_w, *discharge_w, *shave_w, *grid_ramp;
     double *walk_in_s, *transfer_s, *retransfer_s, *start_s, *cool_s, *block_s, *accept, *fuel_share, *tank_j;
     double *module_w, *hold_s, *eco_b, *pickup_w, *hold_j, *volt, *r_ohm, *x_ohm, *vkr, *vkx;
@@ -323,7 +357,7 @@ static Arrays arrays_of(TwArena *arena, int n)
     Arrays a = {.accept = TW_TAKE(arena, TW_CURVE_POINTS * n, double), .curve = TW_TAKE(arena, n, TwTripCurve)};
     int **ints[] = {&a.parent, &a.second, &a.block_count, &a.modules, &a.module_spare};
     for (size_t k = 0; k < sizeof ints / sizeof *ints; k++) *ints[k] = TW_TAKE(arena, n, int);
-    bool **bools[] = {&a.feed, &a.outdoor, &a.generator, &a.attached, &a.forms_grid, &a.eco, &a.ups};
+    bool **bools[] = {&a.feed, &a.outdoor, &a.generator, &a.attached, &a.forms_grid, &a.eco, &a.ups, &a.tied};
     for (size_t k = 0; k < sizeof bools / sizeof *bools; k++) *bools[k] = TW_TAKE(arena, n, bool);
     double **reals[] = {&a.rating_w, &a.rated_w,   &a.a,         &a.b,          &a.c,
                         &a.full_j,   &a.least_j,   &a.eta,       &a.charge_w,   &a.discharge_w,
@@ -395,6 +429,7 @@ static void fill_element(int e, const TwElementRow *row, const Arrays *a)
     a->forms_grid[e] = row->forms_grid;
     a->outdoor[e] = row->outdoor;
     a->ups[e] = is(row, "ups");
+    a->tied[e] = row->closed;
     a->eco[e] = row->mode && strcmp(row->mode, "eco") == 0;
     a->rating_w[e] = limit_of(row);
     a->rated_w[e] = isnan(rated) ? 1.0 : rated;
@@ -424,14 +459,15 @@ static void lay_out(TwPowerPlant *p, TwLayout *layout)
     size_t n = (size_t)p->count, f64 = sizeof(double);
     TwSlot *small[] = {&p->service, &p->mode, &p->apart, &p->was, &p->place, &p->phase};
     for (size_t k = 0; k < sizeof small / sizeof *small; k++) *small[k] = tw_layout_add(layout, n, 1);
-    TwSlot *whole[] = {&p->source, &p->order, &p->on_modules, &p->live_modules};
+    TwSlot *whole[] = {&p->source, &p->source2, &p->waits, &p->order, &p->on_modules, &p->live_modules};
     for (size_t k = 0; k < sizeof whole / sizeof *whole; k++) *whole[k] = tw_layout_add(layout, n, sizeof(int32_t));
     TwSlot *slots[] = {&p->grant_limit_w, &p->target_w,     &p->limit_w,     &p->energy_j, &p->drain_w,
                        &p->charge_in_w,   &p->supply_w,     &p->out_w,       &p->in_w,     &p->timer_s,
                        &p->running_s,     &p->travel,       &p->walk,        &p->grid_w,   &p->aim_w,
-                       &p->cap_w,         &p->law_w,        &p->available_w, &p->given_w,  &p->fuel_j,
+                       &p->cap_w,         &p->share,        &p->available_w, &p->given_w,  &p->fuel_j,
                        &p->meter_in_j,    &p->meter_loss_j, &p->hold_left_s};
     for (size_t k = 0; k < sizeof slots / sizeof *slots; k++) *slots[k] = tw_layout_add(layout, n, f64);
+    p->law_w = tw_layout_add(layout, 2 * n, f64);
     p->topology = tw_layout_add(layout, 1, sizeof(TwTopology));
     p->meter = tw_layout_add(layout, 1, sizeof(TwPowerMeter));
     p->events = tw_layout_add(layout, 1, sizeof(TwPowerLog));
@@ -451,7 +487,9 @@ static void lay_out(TwPowerPlant *p, TwLayout *layout)
     for (int k = 0; k < p->rack_start[p->rack_count]; k++) {
         int longest = depth[p->cord[k]];
         for (int e = 0; p->switch_count > 0 && e < p->count; e++) longest = depth[e] > longest ? depth[e] : longest;
-        crossings += p->switch_count > 0 ? 2 * longest : longest;
+        longest = p->switch_count > 0 ? 2 * longest : longest;
+        // beyond a ring the way splits: at most every element
+        crossings += p->tied_count > 0 ? p->count : longest;
     }
     free(depth);
     p->work_bytes = tw_power_work_bytes(p->count, p->rack_count, crossings);
@@ -501,12 +539,14 @@ static void list_members(TwPowerPlant *p)
     bool walks = false;
     for (int k = 0; k < 6; k++) {
         for (int e = 0; e < p->count; e++) {
-            bool is_member[] = {p->full_j[e] > 0.0, p->second[e] >= 0, p->called[e], p->curve[e].kind != TW_TRIP_NONE,
+            bool is_member[] = {p->full_j[e] > 0.0, p->second[e] >= 0 && !p->tied[e],
+                                p->called[e],       p->curve[e].kind != TW_TRIP_NONE,
                                 p->modules[e] > 0,  p->attached[e]};
             member[e] = is_member[k];
         }
         *lists[k].list = listed(p, member, lists[k].count);
     }
+    for (int e = 0; e < p->count; e++) p->tied_count += p->tied[e] && p->second[e] >= 0;
     for (int k = 0; k < p->store_count; k++) {
         p->ramped_count += isfinite(p->grid_ramp[p->store[k]]);
         walks |= p->walk_in_s[p->store[k]] > 0.0;
@@ -584,6 +624,7 @@ static TwPower *compile(const TwPowerSpec *spec, const int *spec_parent, const i
                         .attached = a.attached,
                         .forms_grid = a.forms_grid,
                         .ups = a.ups,
+                        .tied = a.tied,
                         .rating_w = a.rating_w,
                         .rated_w = a.rated_w,
                         .a = a.a,
@@ -661,7 +702,8 @@ bool tw_power_create(TwPower **power, const TwPowerSpec *spec, TwLayout *layout,
     for (int i = 0; i < n; i++) check_element(spec, i, errors);
     warn_laws(spec, errors);
     // a cycle has no root to walk to
-    if (check_cycles(spec, parent, errors)) check_leaves(spec, parent, second, errors);
+    if (check_cycles(spec, parent, errors) && check_rings(spec, parent, second, errors))
+        check_leaves(spec, parent, second, errors);
 
     if (tw_errors_count(errors) == before) {
         size_t bytes = layout->bytes;

@@ -1,49 +1,33 @@
 #include "models/power/volts.h"
 
-#include "models/power/inner.h"
-#include "models/power/radial.h"
+#include "models/power/volts_inner.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { SWEEPS = 500 };
-static const double base_va = 1e8, tolerance = 1e-10;
+static const double base_va = TW_VOLTS_BASE_VA, tolerance = 1e-10;
 
-static void *zeroed(int count, size_t size)
-{
-    void *memory = calloc((size_t)count + 1, size);
-    if (!memory) abort();
-    return memory;
-}
-
-typedef struct TwVoltsWork {
-    const TwPowerPlant *p;
-    int nodes, *place, *element, *parent;    // element -> node, node -> element; node 0 stands above all sources
-    double *r, *x, *load_p, *load_q;
-    double *below_q;              // [node] reactive power asked below, for what a ups keeps back
-    double *f[6];                 // of the sweep
-    double *last_re, *last_im;    // [element] of the last answer
-    bool solved;
-} Tree;
+typedef TwVoltsWork Tree;
 
 static Tree *create_work(const TwPowerPlant *p)
 {
-    Tree *t = zeroed(1, sizeof *t);
+    Tree *t = tw_volts_zeroed(1, sizeof *t);
     int n = p->count + 1;
     int **ints[] = {&t->place, &t->element, &t->parent};
-    for (size_t k = 0; k < 3; k++) *ints[k] = zeroed(n, sizeof(int));
-    double **reals[] = {&t->r, &t->x, &t->load_p, &t->load_q, &t->below_q, &t->last_re, &t->last_im};
-    for (size_t k = 0; k < 7; k++) *reals[k] = zeroed(n, sizeof(double));
-    for (int k = 0; k < 6; k++) t->f[k] = zeroed(n, sizeof(double));
+    for (size_t k = 0; k < 3; k++) *ints[k] = tw_volts_zeroed(n, sizeof(int));
+    double **reals[] = {&t->r, &t->x, &t->load_p, &t->load_q, &t->below_q, &t->last_re, &t->last_im, &t->last_amps_2};
+    for (size_t k = 0; k < 8; k++) *reals[k] = tw_volts_zeroed(n, sizeof(double));
+    for (int k = 0; k < 6; k++) t->f[k] = tw_volts_zeroed(n, sizeof(double));
     return t;
 }
 
 static void free_work(Tree *t)
 {
     if (!t) return;
-    void *all[] = {t->place,  t->element, t->parent,  t->r,       t->x,
-                   t->load_p, t->load_q,  t->below_q, t->last_re, t->last_im};
+    void *all[] = {t->place,  t->element, t->parent,  t->r,       t->x,          t->load_p,
+                   t->load_q, t->below_q, t->last_re, t->last_im, t->last_amps_2};
     for (size_t k = 0; k < sizeof all / sizeof *all; k++) free(all[k]);
     for (int k = 0; k < 6; k++) free(t->f[k]);
     free(t);
@@ -116,9 +100,9 @@ static void create_arrays(const TwPowerPlant *p, TwVolts *volts)
 {
     if (volts->room == p->count && volts->work) return;
     tw_volts_free(volts);
-    double **out[] = {&volts->v_pu,   &volts->amps,      &volts->p_w,   &volts->q_var,
-                      &volts->loss_w, &volts->drop_v_pu, &volts->base_v};
-    for (size_t k = 0; k < sizeof out / sizeof *out; k++) *out[k] = zeroed(p->count, sizeof(double));
+    double **out[] = {&volts->v_pu,   &volts->amps,      &volts->p_w,    &volts->q_var,
+                      &volts->loss_w, &volts->drop_v_pu, &volts->base_v, &volts->share};
+    for (size_t k = 0; k < sizeof out / sizeof *out; k++) *out[k] = tw_volts_zeroed(p->count, sizeof(double));
     volts->work = create_work(p);
     volts->room = p->count;
 }
@@ -149,40 +133,82 @@ static void report(const Tree *t, const TwRadialState *state, TwVolts *volts)
     }
 }
 
+// From the last answer where there is one and it is wanted, else from 1 pu.
+static void start(Tree *t, bool fresh)
+{
+    t->state = (TwRadialState){t->f[0], t->f[1], t->f[2], t->f[3], t->f[4], t->f[5]};
+    t->state.v_re[0] = 1.0;
+    t->state.v_im[0] = 0.0;
+    for (int node = 1; node < t->nodes; node++) {
+        int e = t->element[node];
+        bool known = t->solved && !fresh && t->last_re[e] != 0.0;
+        t->state.v_re[node] = known ? t->last_re[e] : 1.0;
+        t->state.v_im[node] = known ? t->last_im[e] : 0.0;
+    }
+}
+
+static bool rings(const Tree *t, const int32_t *source2)
+{
+    for (int node = 1; node < t->nodes && t->p->tied_count > 0; node++)
+        if (source2[t->element[node]] >= 0) return true;
+    return false;
+}
+
 bool tw_power_volts(const TwPower *power, void *block, double power_factor, TwVolts *volts)
 {
     const TwPowerPlant *p = power->inner;
+    const int32_t *source2 = tw_at(block, p->source2);
     tw_power_modes(p, block);
     create_arrays(p, volts);
     Tree *t = volts->work;
     build(t, p, block);
     put_loads(t, block, power_factor);
-    TwRadialState state = {t->f[0], t->f[1], t->f[2], t->f[3], t->f[4], t->f[5]};
-    const TwRadial tree = {
-        .count = t->nodes, .parent = t->parent, .r = t->r, .x = t->x, .p = t->load_p, .q = t->load_q};
-    // from the last answer where there is one
-    state.v_re[0] = 1.0;
-    state.v_im[0] = 0.0;
+    start(t, volts->fresh);
+    volts->turns = volts->reversed = 0;
+    if (!rings(t, source2)) {
+        const TwRadial tree = {
+            .count = t->nodes, .parent = t->parent, .r = t->r, .x = t->x, .p = t->load_p, .q = t->load_q};
+        volts->turns = tw_radial_solve(&tree, &t->state, tolerance, SWEEPS);
+    }
+    // a closed ring, or a tree that the sweep could not settle: Newton
+    for (int e = 0; e < p->count && p->tied_count > 0; e++) volts->share[e] = tw_f64(block, p->share)[e];
+    t->solved = volts->turns > 0 || tw_volts_mesh(t, source2, volts->share, volts);
+    for (int e = 0; e < p->count; e++) t->last_re[e] = t->last_im[e] = t->last_amps_2[e] = 0.0;
     for (int node = 1; node < t->nodes; node++) {
         int e = t->element[node];
-        bool known = t->solved && t->last_re[e] != 0.0;
-        state.v_re[node] = known ? t->last_re[e] : 1.0;
-        state.v_im[node] = known ? t->last_im[e] : 0.0;
+        t->last_re[e] = t->state.v_re[node];
+        t->last_im[e] = t->state.v_im[node];
     }
-    volts->turns = tw_radial_solve(&tree, &state, tolerance, SWEEPS);
-    t->solved = volts->turns > 0;
-    for (int e = 0; e < p->count; e++) t->last_re[e] = t->last_im[e] = 0.0;
-    for (int node = 1; node < t->nodes; node++) {
-        t->last_re[t->element[node]] = state.v_re[node];
-        t->last_im[t->element[node]] = state.v_im[node];
-    }
-    report(t, &state, volts);
+    report(t, &t->state, volts);
     return t->solved;
 }
 
+void tw_power_take_volts(const TwPower *power, void *block, const TwVolts *volts, bool solved, bool losses)
+{
+    const TwPowerPlant *p = power->inner;
+    double *ohmic = tw_f64(block, p->law_w) + p->count;
+    if (solved && p->tied_count > 0) memcpy(tw_f64(block, p->share), volts->share, (size_t)p->count * sizeof(double));
+    for (int e = 0; e < p->count; e++) {
+        bool line = p->r_ohm[e] != 0.0 || p->x_ohm[e] != 0.0 || p->vkr[e] != 0.0 || p->vkx[e] != 0.0;
+        if (!solved) ohmic[e] = -1.0;
+        // what goes on at its end, its loss at no load apart; next to none says nothing of the square
+        int i = p->spec[e];
+        double out_w = volts->p_w[i] - volts->loss_w[i] - p->a[e] * p->rated_w[e];
+        if (!solved || !losses || !line || out_w < 1e-3 * p->rated_w[e]) continue;
+        ohmic[e] = volts->loss_w[i] / (out_w * out_w);
+    }
+}
+
+int64_t tw_power_changes(const TwPower *power, const void *block)
+{
+    return ((const TwTopology *)tw_at_const(block, power->inner->topology))->changes;
+}
+
+void tw_power_volts_prepare(const TwPower *power, TwVolts *volts) { create_arrays(power->inner, volts); }
+
 void tw_volts_free(TwVolts *v)
 {
-    double *all[] = {v->v_pu, v->amps, v->p_w, v->q_var, v->loss_w, v->drop_v_pu, v->base_v};
+    double *all[] = {v->v_pu, v->amps, v->p_w, v->q_var, v->loss_w, v->drop_v_pu, v->base_v, v->share};
     for (size_t k = 0; k < sizeof all / sizeof *all; k++) free(all[k]);
     free_work(v->work);
     *v = (TwVolts){0};
