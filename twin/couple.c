@@ -5,6 +5,7 @@
 
 #include "twin/accounts.h"
 #include "twin/jobs.h"
+#include "twin/planners.h"
 #include "twin/story.h"
 #include "twin/uptime.h"
 
@@ -137,6 +138,7 @@ static void rack_power(const TwPlant *plant, const void *block, TwScratch *s, do
         double gpu_w = on[i] ? s->device_j[i] / window_s + spare_gpu_w(rack) : 0.0;
         // GPUs that wait for their weights or for repair idle
         if (on[i]) gpu_w += (double)(serving[i] ? down_gpus[i] : rack->serving_gpus) * rack->gpu_idle_w;
+        if (on[i] && serving[i]) gpu_w += tw_planners_resting_gpus(plant, block, i) * rack->gpu_idle_w;
         if (on[i]) gpu_w += s->job_above_w[i];
         double host = on[i] ? host_w(rack, gpu_w) : 0.0;
         w->gpu_w[i] = gpu_w;
@@ -343,12 +345,12 @@ bool tw_couple(const TwPlant *plant, void *block, TwScratch *s, int64_t from_ns,
 
     // requests are served under caps, clocks and supply; jobs run on what they leave
     tw_jobs_hand_over(plant, block, from_s);
+    const uint8_t *down = tw_at_const(block, plant->failures.replica_down), *closed = tw_jobs_closed(plant, block);
+    tw_planners_run(plant, block, from_ns, &down, &closed);
     tw_workload_advance(
         plant->workload, block,
-        &(TwWorkloadIn){clock, s->cap_w, tw_at_const(block, plant->slot.serving),
-                        tw_at_const(block, plant->failures.replica_down), tw_jobs_closed(plant, block), NULL},
-        from_ns, until_ns,
-        &(TwWorkloadOut){s->device_j, tw_f64(block, plant->slot.device_demand_w), s->tokens, w->kv_fraction});
+        &(TwWorkloadIn){clock, s->cap_w, tw_at_const(block, plant->slot.serving), down, closed, NULL}, from_ns,
+        until_ns, &(TwWorkloadOut){s->device_j, tw_f64(block, plant->slot.device_demand_w), s->tokens, w->kv_fraction});
     tw_jobs_run(plant, block, s->job_share, from_s, until_s, s->job_above_w);
     rack_power(plant, block, s, window_s);
 

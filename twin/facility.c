@@ -1,5 +1,6 @@
 #include "twin/facility.h"
 
+#include "twin/planners.h"
 #include "twin/pool_engine.h"
 #include "twin/voltages.h"
 
@@ -272,6 +273,7 @@ static const TwChild pool_children[] = {
     {"arrival", TW_OPTIONAL, &tw_arrival_kind, "when requests come; absent: classes name the pool"},
     {"engine", TW_ONE, &tw_engine_kind, "how it serves them"},
     {"prefill", TW_ONE, &tw_prefill_kind, "prompts computed apart"},
+    {"planner", TW_ONE, &tw_planner_kind, "how many replicas serve"},
 };
 static const TwKind pool_kind = {
     "pool", NULL, pool_fields, TW_COUNT(pool_fields), pool_children, TW_COUNT(pool_children)};
@@ -285,6 +287,7 @@ static const TwChild workload_children[] = {
     {"arrival", TW_OPTIONAL, &tw_arrival_kind, "when requests come to the one pool"},
     {"engine", TW_ONE, &tw_engine_kind, "how the one pool serves them"},
     {"prefill", TW_ONE, &tw_prefill_kind, "prompts of the one pool computed apart"},
+    {"planner", TW_ONE, &tw_planner_kind, "how many replicas of the one pool serve"},
     {"pools", TW_LIST, &pool_kind, "several pools; then model and arrival stand in each"},
     {"classes", TW_LIST, &tw_class_kind, "classes of requests, each served by a pool"},
     {"jobs", TW_LIST, &tw_job_kind, "training and other jobs on the GPUs that serving leaves"},

@@ -15,6 +15,7 @@
 #include "twin/failures.h"
 #include "twin/jobs.h"
 #include "twin/limits.h"
+#include "twin/planners.h"
 #include "twin/plant_parts.h"
 #include "twin/policies.h"
 #include "twin/reference.h"
@@ -502,9 +503,11 @@ static void gather_replicas(TwPlant *plant)
         for (int i = 0; i < pool->replicas; i++, at++) {
             rack[at] = pool->replica_rack[i];
             gpu[at] = first;
-            gpus[at] = pool->gpus;
-            load_s[at] = pool->step->weight_bytes / plant->restart.load_bytes_s + plant->restart.warmup_s;
-            first += pool->gpus;
+            bool prefill = pool->replica_prefill && pool->replica_prefill[i];
+            const TwStepModel *step = prefill ? pool->prefill_step : pool->step;
+            gpus[at] = prefill ? pool->prefill_gpus : pool->gpus;
+            load_s[at] = step->weight_bytes / plant->restart.load_bytes_s + plant->restart.warmup_s;
+            first += gpus[at];
         }
     }
     plant->replica_count = n;
@@ -557,6 +560,7 @@ static bool compile(TwPlant *plant, const TwPlantInput *input, TwErrors *errors)
     if (tw_errors_count(errors)) return false;
     bool sound = tw_failures_compile(plant, errors);
     sound = tw_jobs_compile(plant, &layout, errors) && sound;
+    sound = tw_planners_compile(plant, &layout, errors) && sound;
     if (!tw_accounts_compile(plant, input->path, errors) || !sound) return false;
 
     size_t racks = (size_t)plant->rack_count, loads = (size_t)plant->load_count,
@@ -623,6 +627,7 @@ void tw_plant_destroy(TwPlant *plant)
 {
     if (!plant) return;
     tw_jobs_destroy(plant->jobs);
+    for (int i = 0; plant->planners && i < plant->pool_count; i++) tw_planner_destroy(plant->planners[i]);
     if (plant->workload) tw_workload_destroy(plant->workload);
     for (int i = 0; plant->pools && i < plant->pool_count; i++) {
         if (plant->pools[i].traffic) tw_traffic_destroy(plant->pools[i].traffic);

@@ -46,6 +46,8 @@ typedef struct TwPoolPlan {
     double ttft_slo_s, tpot_slo_s;
     double rate_s, input_mean, output_mean;    // expected of the generator; NaN for a trace
     int prefill_replicas;                      // that compute prompts alone, counted in `replicas`
+    int prefill_gpus;                          // of one of those
+    const bool *replica_prefill;               // [replica] of the pool: which they are
     int service_count;                         // classes of service
     const char *service_names[TW_SERVICES];
     TwServiceLimit services[TW_SERVICES];
@@ -228,6 +230,12 @@ typedef struct TwPlant {
         TwSlot free_gpus, held_gpus, gpu_w, demand_w;    // [rack]
         TwSlot lent_gpu_s;                               // [1]
     } job_slot;
+
+    int planner_count;
+    struct TwPlanner **planners;    // [pool] NULL: all its replicas serve (twin/planners.h)
+    struct {
+        TwSlot down, closed, resting_gpus;    // [replica], [replica], [rack]
+    } planner_slot;
 
     TwRecordPlan record;
     int service_group;    // booked at the ends of its intervals

@@ -3,6 +3,7 @@
 #include "models/workload/model_shape.h"
 #include "sim/data.h"
 #include "twin/deploy.h"
+#include "twin/planners.h"
 #include "twin/plant_parts.h"
 #include "twin/pool_engine.h"
 #include "twin/reference.h"
@@ -408,6 +409,7 @@ static bool compile_pool(TwPlant *plant, TwPoolPlan *pool, TwPoolSpec *spec, con
     }
     int decodes = place_replicas(plant, &row, root, ranks, NULL), replicas = pool->replicas = decodes + fronts;
     pool->prefill_replicas = fronts;
+    pool->prefill_gpus = front_ranks;
     if (decodes == 0) {
         tw_node_error(node, "racks", errors, "no room for a replica of %d GPUs in the racks left over", ranks);
         return false;
@@ -415,6 +417,7 @@ static bool compile_pool(TwPlant *plant, TwPoolPlan *pool, TwPoolSpec *spec, con
     int *racks = TW_TAKE(plant->arena, replicas, int), *cells = TW_TAKE(plant->arena, replicas, int);
     int *own_racks = TW_TAKE(plant->arena, decodes, int);
     bool *is_front = TW_TAKE(plant->arena, replicas, bool);
+    pool->replica_prefill = is_front;
     place_replicas(plant, &row, root, ranks, own_racks);
     pool->replica_rack = racks;
     pool->cells = (replicas + CELL_REPLICAS - 1) / CELL_REPLICAS;
@@ -490,7 +493,14 @@ static bool compile_pool(TwPlant *plant, TwPoolPlan *pool, TwPoolSpec *spec, con
                                        .latency_s = apart.link_latency_s,
                                        .layers = apart.layerwise ? (int)model.layers : 1,
                                        .local_tokens = (int)apart.local_tokens,
-                                       .queue_max = (int)apart.queue_max};
+                                       .queue_max = (int)apart.queue_max,
+                                       .re_role = tw_planner_may_re_role(node)};
+        if (spec->hand_over.re_role && (front_ranks != ranks || apart.racks.count > 0)) {
+            tw_node_error(tw_node_group(node, "planner"), "re_role", errors,
+                          "prompts are computed on %d GPUs a replica%s and decoded on %d: re_role needs the same GPUs",
+                          front_ranks, apart.racks.count > 0 ? " of racks of their own" : "", ranks);
+            return false;
+        }
     }
     return true;
 }

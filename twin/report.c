@@ -10,6 +10,7 @@
 #include "twin/accounts.h"
 #include "twin/card.h"
 #include "twin/limits.h"
+#include "twin/planners.h"
 #include "twin/reference.h"
 #include "twin/story.h"
 #include "twin/uptime.h"
@@ -283,6 +284,27 @@ static void add_service(TwReport *report, const TwState *state, const TwWorkload
     add(report, "serving.kv_transfer_bytes", "B", "in all", (double)t->transfer_bytes);
     add(report, "serving.tokens_per_decode_step", "1", "of a sequence",
         over((double)t->decode_tokens, (double)t->decode_steps));
+    for (int i = 0; i < plant->pool_count; i++) {
+        if (!plant->planners[i]) continue;
+        TwPlannerView view;
+        char path[TW_NAME + 64];
+        tw_planner_view(plant->planners[i], tw_state_block(state), &view);
+#define PLANNED(key, unit, label, value)                                                                               \
+    snprintf(path, sizeof path, "planner.%s.%s", plant->pools[i].name, key);                                           \
+    add(report, path, unit, label, value)
+        PLANNED("replicas_mean", "", "replicas that served", view.mean_serving);
+        PLANNED("replicas_min", "", "fewest", view.least_serving);
+        PLANNED("replicas_max", "", "most", view.most_serving);
+        PLANNED("wanted", "", "replicas of the last plan", view.wanted);
+        PLANNED("prefill_wanted", "", "of them apart for prompts", view.prefill_wanted);
+        PLANNED("forecast_requests_per_s", "1/s", "of the last plan", view.rate_s);
+        PLANNED("capacity_requests_per_s", "1/s", "of one replica within the limits", view.capacity_s);
+        PLANNED("correction", "1", "observed over expected time per output token", view.correction);
+        PLANNED("starts", "", "of replicas", (double)view.starts);
+        PLANNED("stops", "", "of replicas", (double)view.stops);
+        PLANNED("re_roles", "", "starts as the other kind", (double)view.re_roles);
+#undef PLANNED
+    }
     TwSketch *sketch = calloc(1, sizeof *sketch);
     if (!sketch) abort();
     for (int i = 0; i < plant->pool_count; i++) {

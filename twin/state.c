@@ -13,6 +13,7 @@
 #include "twin/flex.h"
 #include "twin/jobs.h"
 #include "twin/looks.h"
+#include "twin/planners.h"
 #include "twin/ride.h"
 #include "twin/series.h"
 #include "twin/story.h"
@@ -186,6 +187,7 @@ bool tw_state_create(TwState **made, const TwPlant *plant, TwError *error)
     for (int i = 0; i < plant->pool_count; i++) tw_traffic_start(plant->pools[i].traffic, block);
     tw_workload_start(plant->workload, block);
     tw_jobs_begin(plant, block);
+    tw_planners_begin(plant, block);
 
     // idle racks: the models resident, hosts idle
     double *clock = tw_f64(block, plant->slot.clock_fraction), *load_on = tw_f64(block, plant->slot.load_on);

@@ -28,7 +28,7 @@ typedef struct Work {
 
 static const TwEngine *engine_at(const Work *w, int k)
 {
-    return engine_of(w->plant, w->pool, w->cell->replica_begin + k);
+    return engine_of(w->plant, w->block, w->pool, w->cell->replica_begin + k);
 }
 static TwReplica *replica_at(const Work *w, int k)
 {
@@ -169,7 +169,7 @@ static int route(Work *w, const TwRequest *request, int64_t now_ns, bool prefill
         look(w, now_ns);
     if (pool->apart) {
         for (int k = 0; k < count; k++) {
-            mine[k] = w->off[k] || w->plant->prefill[w->cell->replica_begin + k] != prefill;
+            mine[k] = w->off[k] || prefills(w->plant, w->block, w->cell->replica_begin + k) != prefill;
             masked[k] = mine[k] ? TW_LOAD_OFF : load[k];
         }
         off = mine;

@@ -223,6 +223,16 @@ void tw_engine_start_apart(const TwEngine *e, TwReplica *r, size_t parts, int64_
     r->clock_level = TW_LEVELS - 1;
 }
 
+void tw_engine_restart(const TwEngine *e, TwReplica *r)
+{
+    memset(part(r, 0), 0, e->parts_bytes);
+    clear(e, r);
+    for (int t = 0; t < e->spec.tier_count; t++) {
+        const TwTier tier = tier_of(e, r, t);
+        tw_tier_clear(&tier);
+    }
+}
+
 void tw_engine_fetch_arrays(const TwEngine *e, const TwReplica *r)
 {
     const uint64_t *heap = part_const(r, e->heap);

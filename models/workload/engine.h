@@ -226,6 +226,9 @@ void tw_engine_start(const TwEngine *engine, TwReplica *replica, int64_t now_ns)
 // over.
 void tw_engine_start_apart(const TwEngine *engine, TwReplica *replica, size_t parts, int64_t now_ns);
 
+// One without power becomes a replica of another engine; counts, meter and time stay.
+void tw_engine_restart(const TwEngine *engine, TwReplica *replica);
+
 // Asks the processor to bring what the next boundaries of a replica touch; changes nothing. The head first, a while
 // later its arrays, a while later the rows they name.
 static inline void tw_engine_fetch_head(const TwReplica *replica)

@@ -102,6 +102,7 @@ static bool compile_pool(const TwWorkloadSpec *workload, const TwPoolSpec *spec,
         return false;
     }
     pool->apart = spec->hand_over.engine != NULL;
+    pool->re_role = pool->apart && spec->hand_over.re_role;
     pool->hand_over = spec->hand_over;
     if (pool->apart) {
         TwEngineSpec prefill = *spec->hand_over.engine;
@@ -161,7 +162,7 @@ static void size_cells(const TwPoolSpec *spec, Pool *pool)
         members = m > members ? m : members;
         prefills = f > prefills ? f : prefills;
     }
-    if (pool->apart) pool->hand_over.rows_max = prefills * pool->prefill.rows_max;
+    if (pool->apart) pool->hand_over.rows_max = (pool->re_role ? members - 1 : prefills) * pool->prefill.rows_max;
     int lost = pool->detect_ns >= 0 ? 4 * pool->engine.rows_max : 0;
     pool->moves_max = pool->hand_over.rows_max + lost;
     pool->held_max = pool->policy == TW_CENTRAL ? spec->queue_max : 0;
@@ -202,8 +203,10 @@ static void place(const TwWorkloadSpec *spec, Plant *p, Room *room)
             p->rack[replica] = spec->pools[k].replica_rack[i];
             p->rack_replicas[p->rack[replica]]++;
             p->parts_at[replica] = at;
-            p->prefill[replica] = pool->apart && spec->pools[k].hand_over.replica_prefill[i];
-            at += engine_of(p, pool, replica)->parts_bytes;
+            p->prefill_built[replica] = pool->apart && spec->pools[k].hand_over.replica_prefill[i];
+            size_t bytes = (p->prefill_built[replica] ? &pool->prefill : &pool->engine)->parts_bytes;
+            size_t other = (p->prefill_built[replica] ? &pool->engine : &pool->prefill)->parts_bytes;
+            at += pool->re_role && other > bytes ? other : bytes;
         }
         pool->replica_end = replica;
         pool->cell_end = cell + 1;
@@ -239,7 +242,7 @@ bool tw_workload_create(TwWorkload **out, const TwWorkloadSpec *spec, TwLayout *
     p->rack = TW_TAKE(arena, replicas + 1, int);
     p->rack_replicas = TW_TAKE(arena, spec->rack_count + 1, int);
     p->parts_at = TW_TAKE(arena, replicas + 1, size_t);
-    p->prefill = TW_TAKE(arena, replicas + 1, bool);
+    p->prefill_built = TW_TAKE(arena, replicas + 1, bool);
     Room room = {0};
     place(spec, p, &room);
 
@@ -256,6 +259,7 @@ bool tw_workload_create(TwWorkload **out, const TwWorkloadSpec *spec, TwLayout *
     p->services = tw_layout_add(layout, several ? cells * TW_SERVICES : 0, sizeof(TwServiceCounts));
     p->tenants = tw_layout_add(layout, several ? cells * TW_TENANTS : 0, sizeof(TwServiceCounts));
     p->signals = tw_layout_add(layout, n, sizeof(TwRouterSignal));
+    p->roles = tw_layout_add(layout, n, sizeof(bool));
     p->costs = tw_layout_add(layout, n, sizeof(double));
     p->seen_signals = tw_layout_add(layout, n, sizeof(TwRouterSignal));
     p->seen_load = tw_layout_add(layout, n, sizeof(int32_t));
@@ -298,7 +302,8 @@ void tw_workload_start(const TwWorkload *workload, void *block)
         for (int i = p->pools[k].replica_begin; i < p->pools[k].replica_end; i++) {
             TwReplica *r = replica_of(p, block, i);
             unsigned char *parts = (unsigned char *)tw_at(block, p->parts) + p->parts_at[i];
-            tw_engine_start_apart(engine_of(p, &p->pools[k], i), r, (size_t)(parts - (unsigned char *)r), 0);
+            ((bool *)tw_at(block, p->roles))[i] = p->prefill_built[i];
+            tw_engine_start_apart(engine_of(p, block, &p->pools[k], i), r, (size_t)(parts - (unsigned char *)r), 0);
             tw_i64(block, p->next_ns)[i] = INT64_MAX;
             ((int32_t *)tw_at(block, p->load))[i] = ((int32_t *)tw_at(block, p->seen_load))[i] = 0;
             ((TwRouterSignal *)tw_at(block, p->signals))[i] = (TwRouterSignal){0};
@@ -348,7 +353,40 @@ void tw_workload_advance(const TwWorkload *workload, void *block, const TwWorklo
 bool tw_workload_idle(const TwWorkload *workload, const void *block, int replica)
 {
     const TwReplica *r = replica_const(workload->inner, block, replica);
-    return r->running == 0 && r->wait_count == 0;
+    return r->running == 0 && r->wait_count == 0 && r->loading == 0 && r->handed == 0;
+}
+
+bool tw_workload_prefills(const TwWorkload *workload, const void *block, int replica)
+{
+    return prefills(workload->inner, block, replica);
+}
+
+bool tw_workload_set_role(const TwWorkload *workload, void *block, int replica, bool prefill)
+{
+    const Plant *p = workload->inner;
+    int k = 0;
+    while (replica >= p->pools[k].replica_end) k++;
+    TwReplica *r = replica_of(p, block, replica);
+    if (!p->pools[k].re_role || !r->off || !tw_workload_idle(workload, block, replica)) return false;
+    ((bool *)tw_at(block, p->roles))[replica] = prefill;
+    tw_engine_restart(engine_of(p, block, &p->pools[k], replica), r);
+    return true;
+}
+
+void tw_workload_latency(const TwWorkload *workload, const void *block, int pool, int which, int64_t *count,
+                         double *sum_s)
+{
+    const Plant *p = workload->inner;
+    TwWide sum = 0;
+    *count = 0;
+    for (int cell = p->pools[pool].cell_begin; cell < p->pools[pool].cell_end; cell++) {
+        for (int s = 0; s < p->pools[pool].services; s++) {
+            const TwLatency *latency = latency_const(p, block, cell, s);
+            *count += (int64_t)latency->sketch[which].count;
+            sum += latency->sum[which];
+        }
+    }
+    *sum_s = (double)sum * (which == TW_TPOT || which == TW_NORMALISED ? 1e-12 : 1e-9);
 }
 
 // --- what a recorder asks -------------------------------------------------------------------------------------------

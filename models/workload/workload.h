@@ -34,6 +34,7 @@ typedef struct TwHandOver {
     int layers;                           // > 1: layers leave as they are done
     int local_tokens;                     // a prompt with fewer left to compute is computed where it is decoded
     int queue_max;                        // so is one that finds so many waiting; 0: no bound
+    bool re_role;                         // a replica may become one of the other kind (tw_workload_set_role)
     int rows_max;                         // filled in: rows of all of them in a cell
 } TwHandOver;
 
@@ -154,7 +155,13 @@ int tw_workload_tenants(const TwWorkload *workload, int pool);
 const TwReplicaSent *tw_workload_sent(const TwWorkload *workload, const void *block);
 // Tokens that a replica has computed so far, prompts and outputs.
 int64_t tw_workload_computed(const TwWorkload *workload, const void *block, int replica);
-// Whether a replica has nothing to do: no request runs or waits there.
+// Of requests that ended so far: how many have a latency, and its sum. which: as above.
+void tw_workload_latency(const TwWorkload *workload, const void *block, int pool, int which, int64_t *count,
+                         double *sum_s);
+bool tw_workload_prefills(const TwWorkload *workload, const void *block, int replica);    // computes prompts alone
+// Makes a replica one of the other kind, from its next start on. False: not foreseen, or it is not down and empty.
+bool tw_workload_set_role(const TwWorkload *workload, void *block, int replica, bool prefill);
+// Whether a replica has nothing to do: no request runs, waits or leaves there.
 bool tw_workload_idle(const TwWorkload *workload, const void *block, int replica);
 // Queue state now, summed: waiting and running requests and KV share of a pool.
 void tw_workload_queues(const TwWorkload *workload, const void *block, int pool, int64_t *waiting, int64_t *running,

@@ -14,6 +14,7 @@ enum { BOOK_SHIFT = 62 - 20 };
 typedef struct Pool {
     TwEngine engine, prefill;    // prefill: of the replicas that compute prompts for the others
     bool apart;                  // there are such
+    bool re_role;                // a replica may become one of the other kind
     bool ordered;                // boundaries of a cell go in order of time
     bool signals, indexed;       // the router wants to know more than the load; what is cached where
     TwRouterPolicy policy;
@@ -66,16 +67,17 @@ struct TwWorkloadPlant {
     int pool_count, cell_count, threads;
     Pool *pools;
     Cell *cells;
-    int *rack;             // [replica]
-    int *rack_replicas;    // [rack]
-    bool *prefill;         // [replica] computes prompts for the others
-    size_t *parts_at;      // [replica] in `parts`
+    int *rack;              // [replica]
+    int *rack_replicas;     // [rack]
+    bool *prefill_built;    // [replica] computes prompts for the others, until it gets another role
+    size_t *parts_at;       // [replica] in `parts`
     int64_t measure_from_ns;
     TwSlot replicas, parts;                // [replica] heads, and the arrays of each, in cell order
     TwSlot cell_states, latencies;         // [cell], [cell and class]
     TwSlot moves, held, index;             // see Cell
     TwSlot services, tenants;              // [cell] counts of each class, of each tenant
     TwSlot next_ns, load, off, signals;    // [replica] copies for the router
+    TwSlot roles;                          // [replica] true: computes prompts for the others
     TwSlot costs;                          // [replica] of kv_aware, before the prompt
     TwSlot seen_load, seen_signals;        // as the router saw them last
     TwSlot link, sent;                     // [replica] TwReplicaLink in force, TwReplicaSent
@@ -93,9 +95,14 @@ static inline const TwReplica *replica_const(const Plant *p, const void *block, 
     return (const TwReplica *)tw_at_const(block, p->replicas) + i;
 }
 
-static inline const TwEngine *engine_of(const Plant *p, const Pool *pool, int i)
+static inline bool prefills(const Plant *p, const void *block, int i)
 {
-    return p->prefill[i] ? &pool->prefill : &pool->engine;
+    return ((const bool *)tw_at_const(block, p->roles))[i];
+}
+
+static inline const TwEngine *engine_of(const Plant *p, const void *block, const Pool *pool, int i)
+{
+    return prefills(p, block, i) ? &pool->prefill : &pool->engine;
 }
 
 // wire.c: moves on the wire share the links of their replicas, max-min.

@@ -138,7 +138,7 @@ static TwWorkloadTotals check_factory(const Factory *f)
     CHECK(completed == t.completed && by_tenant == t.completed && arrived == t.arrived);
     const Plant *p = f->workload->inner;
     for (int i = 0; i < REPLICAS; i++)
-        CHECK(tw_engine_consistent(engine_of(p, p->pools, i), replica_const(p, f->block, i)));
+        CHECK(tw_engine_consistent(engine_of(p, f->block, p->pools, i), replica_const(p, f->block, i)));
     return t;
 }
 
