@@ -154,6 +154,7 @@ static bool write_summary(TwRecord *record, const TwState *state, TwSceneMaker *
     snprintf(seed, sizeof seed, "%lld", (long long)plant->run.seed);
     char *config = tw_config_resolved(plant->config);
     TwReport *report = tw_report_create(state, -1.0);
+    tw_scene_maker_lose_all(maker, state);
     Pages pages = {report, plant, tw_scene_maker_scene(maker, state)};
     bool good = tw_record_attribute(record, "facility", plant->facility, error) &&
                 tw_record_attribute(record, "seed", seed, error) &&

@@ -260,6 +260,8 @@ static int draw_facility(TwState *state, const TwPlant *plant, const TwOptions *
         tw_progress_show(&progress, tw_state_time_s(state), end_s, NULL);
     }
     tw_progress_end(&progress);
+    if (picture->select)
+        tw_scene_maker_select(maker, tw_scene_find(tw_scene_maker_scene(maker, state), picture->select));
     good = good && save(tw_scene_maker_scene(maker, state), picture, options->screenshot, &error);
     tw_scene_maker_destroy(maker);
     return good ? TW_DONE : tw_cli_fail(&error);

@@ -42,7 +42,8 @@ void tw_looks_elements(const TwPlant *plant, const void *block, TwScratch *s, do
         v[4 * n] = volts && isfinite(from->base_v[e]) ? pu * from->base_v[e] : NAN;
         v[5 * n] = look.stored_fraction;
         v[6 * n] = look.store_w;
-        v[7 * n] = element_state(plant, block, (int)e, look.stand);
+        v[7 * n] = plant->elements[e].second && plant->elements[e].second[0] ? look.second : NAN;
+        v[8 * n] = element_state(plant, block, (int)e, look.stand);
     }
 }
 

@@ -133,3 +133,34 @@ int tw_scene_linked(const TwScene *s, int selected, int thing)
         return 0;
     return above(s, a, b, 0) || above(s, b, a, 0);
 }
+
+// marks of everything above and below an element, over first sources
+static void mark_tree(const TwScene *s, int element, unsigned char *marks)
+{
+    for (int up = s->elements[element].parent, depth = 0; up >= 0 && depth < 64; up = s->elements[up].parent, depth++)
+        marks[s->rack_count + up] = 1;
+    if (s->elements[element].second >= 0) marks[s->rack_count + s->elements[element].second] = 1;
+    const TwSceneClass *c = &s->classes[s->elements[element].of];
+    for (int e = 0; e < s->element_count; e++) {
+        if (s->classes[s->elements[e].of].subject != c->subject) continue;
+        int up = e;
+        for (int depth = 0; up >= 0 && up != element && depth < 64; depth++) up = s->elements[up].parent;
+        if (up == element) marks[s->rack_count + e] = 1;
+    }
+}
+
+void tw_scene_marks(const TwScene *s, int selected, unsigned char *marks)
+{
+    memset(marks, 0, (size_t)tw_scene_thing_count(s));
+    if (selected < 0 || selected >= tw_scene_thing_count(s)) return;
+    int element = tw_scene_element_of(s, selected);
+    if (element < 0) {
+        for (int e = 0; e < s->element_count; e++)
+            if (holds_rack(s, e, selected)) marks[s->rack_count + e] = 1;
+    } else {
+        const TwSceneElement *e = &s->elements[element];
+        for (int k = 0; k < e->rack_count; k++) marks[s->element_racks[e->rack + k]] = 1;
+        mark_tree(s, element, marks);
+    }
+    marks[selected] = 2;
+}

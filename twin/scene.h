@@ -184,5 +184,7 @@ TwSceneState tw_scene_state(const TwScene *s, int element);
 const char *tw_scene_state_word(TwSceneState state);    // "on battery"
 // Load over limit, NaN: no limit or unknown.
 double tw_scene_loading(const TwScene *s, int element);
+// The same for all things at once, marks[thing] (tw_scene_thing_count of them).
+void tw_scene_marks(const TwScene *s, int selected, unsigned char *marks);
 // Whether a thing is the selected one or hangs above or below it: what every view marks. 2: itself, 1: linked, 0: no.
 int tw_scene_linked(const TwScene *s, int selected, int thing);

@@ -56,6 +56,8 @@ struct TwSceneMaker {
     TwScene scene;
     TwSceneParts *parts;
     TwSceneSettings *settings;
+    int selected;    // element, -1: none
+    bool all_lost;
     TwSceneRack *racks;
     TwSceneQuantity quantities[QUANTITIES];
     float *values;
@@ -78,6 +80,7 @@ TwSceneMaker *tw_scene_maker_create(const TwPlant *plant, int points_max)
     TwSceneMaker *m = calloc(1, sizeof *m);
     if (!m) abort();
     m->plant = plant;
+    m->selected = -1;
     m->points_max = points_max & ~1;
     m->merge = 1;
     size_t racks = (size_t)plant->rack_count, points = (size_t)m->points_max;
@@ -335,6 +338,7 @@ const TwScene *tw_scene_maker_scene(TwSceneMaker *m, const TwState *state)
     fill_flows(m, state, report);
     fill_values(m, state);
     tw_scene_parts_fill(m->parts, state);
+    if (!m->all_lost) tw_scene_parts_lose(m->parts, state, m->selected, false);
     for (int k = 0; k < SERIES; k++) m->series[k].count = m->points;
     scene->event_count = 0;
     int told = tw_story_count(plant, tw_state_block(state));
@@ -354,4 +358,16 @@ const TwScene *tw_scene_maker_scene(TwSceneMaker *m, const TwState *state)
     scene->version_data++;
     tw_report_destroy(report);
     return scene;
+}
+
+void tw_scene_maker_select(TwSceneMaker *m, int thing)
+{
+    m->selected = tw_scene_element_of(&m->scene, thing);
+    m->all_lost = false;
+}
+
+void tw_scene_maker_lose_all(TwSceneMaker *m, const TwState *state)
+{
+    tw_scene_parts_lose(m->parts, state, -1, true);
+    m->all_lost = true;
 }

@@ -20,3 +20,8 @@ const TwScene *tw_scene_maker_scene(TwSceneMaker *maker, const TwState *state);
 TwSceneMaker *tw_scene_maker_copy(const TwSceneMaker *maker);
 // Forgets the history after a time: the run goes on from there in another way.
 void tw_scene_maker_cut(TwSceneMaker *maker, double time_s);
+
+// The thing that is selected: scenes from now on hold its N-1. -1: nothing.
+void tw_scene_maker_select(TwSceneMaker *maker, int thing);
+// The N-1 of every element as the state stands now, for the scene of a finished run.
+void tw_scene_maker_lose_all(TwSceneMaker *maker, const TwState *state);

@@ -1,5 +1,6 @@
 #include "twin/scene_parts.h"
 
+#include "models/power/contingency.h"
 #include "models/thermal/plant.h"
 #include "twin/looks.h"
 
@@ -22,6 +23,7 @@ static const Shown shown[] = {
     {"element", "volts_v", "V", "Voltage out", 1.0},
     {"element", "stored_fraction", "%", "Charge of the store", 100.0},
     {"element", "store_w", "kW", "Out of the store", 1e-3},
+    {"element", "second_fraction", "%", "At its second source", 100.0},
     {"element", "state", "", "State", 1.0},
     {"load", "load_w", "kW", "Load", 1e-3},
     {"cdu", "supply_degc", "degC", "Coolant to racks", 1.0},
@@ -101,6 +103,9 @@ struct TwSceneParts {
     int group[TW_GROUPS];    // [class] recorded group
     TwSceneField *fields;
     float *values, *limits;
+    TwSceneLoss *losses;
+    TwSceneOverload *overloads;
+    int overload_room;
     double *services;    // values of its class
     int *element_racks;
     int rack_room;
@@ -395,6 +400,8 @@ void tw_scene_parts_destroy(TwSceneParts *p)
     free(p->limits);
     free(p->element_racks);
     free(p->services);
+    free(p->losses);
+    free(p->overloads);
     free(p);
 }
 
@@ -410,4 +417,52 @@ void tw_scene_parts_fill(TwSceneParts *p, const TwState *state)
         }
         for (int k = 0; k < class->count * class->field_count; k++) p->values[class->value + k] = (float)from[k];
     }
+}
+
+// ---- N-1 ----
+
+static const double rest_s = 120.0;    // transfers, generators
+
+static void add_overload(TwSceneParts *p, const TwSceneOverload *overload)
+{
+    if (p->scene->overload_count == p->overload_room) {
+        p->overload_room = p->overload_room ? 2 * p->overload_room : 64;
+        p->overloads = realloc(p->overloads, (size_t)p->overload_room * sizeof *p->overloads);
+        if (!p->overloads) abort();
+    }
+    p->overloads[p->scene->overload_count++] = *overload;
+}
+
+void tw_scene_parts_lose(TwSceneParts *p, const TwState *state, int element, bool all)
+{
+    TwScene *s = p->scene;
+    const TwPlant *plant = p->plant;
+    int class = tw_scene_class(s, "element"), first = p->classes[class].first;
+    int from = all ? 0 : element - first, until = all ? plant->element_count : from + 1;
+    s->loss_count = s->overload_count = 0;
+    s->loss_time_s = NAN;
+    if (from < 0 || until > plant->element_count) return;
+    const void *block = tw_state_block(state);
+    p->losses = realloc(p->losses, (size_t)(until - from) * sizeof *p->losses);
+    float *after = zeroed((size_t)plant->element_count, sizeof *after);
+    float *before = zeroed((size_t)plant->element_count, sizeof *before);
+    if (!p->losses) abort();
+    TwContingencyCase *c =
+        tw_contingency_begin(plant->power, block, plant->state_bytes, tw_f64_const(block, plant->slot.rack_w),
+                             tw_f64_const(block, plant->slot.load_w), rest_s, before);
+    for (int lost = from; lost < until; lost++) {
+        TwSceneLoss *loss = &p->losses[s->loss_count++];
+        *loss = (TwSceneLoss){first + lost, tw_contingency_lose(c, lost, after), s->overload_count, 0};
+        for (int i = 0; i < plant->element_count; i++) {
+            if (i == lost || !(after[i] > 1.0f + 1e-6f)) continue;
+            double limit_w = tw_power_limit_w(plant->power, block, i);
+            add_overload(p, &(TwSceneOverload){first + i, before[i], after[i], after[i] * (float)limit_w});
+            loss->count++;
+        }
+    }
+    tw_contingency_end(c);
+    free(after);
+    free(before);
+    s->losses = p->losses, s->overloads = p->overloads;
+    s->loss_time_s = tw_state_time_s(state);
 }

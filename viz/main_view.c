@@ -29,6 +29,9 @@ void tw_main_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box)
 {
     tw_hits_clear(&view->hits);
     switch (view->main) {
+    case TW_MAIN_ONELINE:
+        tw_oneline_draw(d, s, view, box);
+        break;
     case TW_MAIN_SANKEY:
         tw_sankey_draw(d, s, box);
         break;

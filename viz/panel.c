@@ -171,6 +171,20 @@ static uint64_t main_key(uint64_t key, const TwScene *s, const TwView *v)
             key = mix_number(mix_text(mix_text(key, s->flows[i].from), s->flows[i].to), s->flows[i].value_w);
         return mix_number(key, s->residual_w);
     }
+    if (v->main > TW_MAIN_FLOOR && v->main < TW_MAIN_SANKEY) {
+        key = mix_number(mix_number(mix_number(key, v->selected), s->loss_count), s->element_count);
+        if (s->overload_count) key = mix(key, s->overloads, (size_t)s->overload_count * sizeof *s->overloads);
+        if (v->reference && v->reference->value_count)
+            key = mix(key, v->reference->element_values,
+                      (size_t)v->reference->value_count * sizeof *v->reference->element_values);
+        if (s->value_count) key = mix(key, s->element_values, (size_t)s->value_count * sizeof *s->element_values);
+        // the one-line draws the power of the racks, the work view their KV memory
+        for (int q = 0; q < s->quantity_count; q++)
+            if (strcmp(s->quantities[q].name, "rack_w") == 0 || strcmp(s->quantities[q].name, "kv_fraction") == 0 ||
+                strcmp(s->quantities[q].name, "chip_degc") == 0)
+                key = mix_values(key, s, q);
+        return key;
+    }
     key = mix_number(mix_number(mix_number(mix_number(key, v->quantity), v->selected), v->hover), v->locked);
     return mix_values(mix_number(key, s->rack_count), s, v->quantity);
 }

@@ -16,7 +16,7 @@ enum { OVERVIEW = -1, TIMELINE = -2, KPIS = -3, INSPECTOR = -4 };
 static const struct {
     const char *name;
     int view;    // TwMainView, or one of the above
-} views[] = {{"overview", OVERVIEW}, {"floor", TW_MAIN_FLOOR}, {"sankey", TW_MAIN_SANKEY},
+} views[] = {{"overview", OVERVIEW}, {"floor", TW_MAIN_FLOOR}, {"oneline", TW_MAIN_ONELINE}, {"sankey", TW_MAIN_SANKEY},
              {"timeline", TIMELINE}, {"kpis", KPIS},           {"inspector", INSPECTOR}};
 enum { VIEW_COUNT = sizeof views / sizeof *views };
 

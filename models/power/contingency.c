@@ -143,3 +143,39 @@ void tw_contingency_free(TwContingency *r)
     free(r->allowed_s);
     *r = (TwContingency){0};
 }
+
+struct TwContingencyCase {
+    const TwPower *power;
+    const void *block;
+    const double *rack_w, *load_w;
+    double rest_s;
+    Case c;
+};
+
+TwContingencyCase *tw_contingency_begin(const TwPower *power, const void *block, size_t bytes, const double *rack_w,
+                                        const double *load_w, double rest_s, float *before)
+{
+    TwContingencyCase *at = zeroed(1, sizeof *at);
+    *at = (TwContingencyCase){power, block, rack_w, load_w, rest_s, case_create(power, bytes)};
+    // only the model's own state is read, and of a large block no more is touched
+    const TwPowerPlant *p = power->inner;
+    memcpy(at->c.block + p->service, (const unsigned char *)block + p->service, p->work + p->work_bytes - p->service);
+    settle(power, &at->c, rack_w, load_w, 0.0);
+    for (int i = 0; i < power->element_count; i++) before[i] = (float)at->c.loading[i];
+    return at;
+}
+
+double tw_contingency_lose(TwContingencyCase *at, int lost, float *after)
+{
+    take_out(at->power, &at->c, at->block, lost);
+    double dropped_w = settle(at->power, &at->c, at->rack_w, at->load_w, at->rest_s);
+    put_back(at->power, &at->c, lost);
+    for (int i = 0; i < at->power->element_count; i++) after[i] = (float)at->c.loading[i];
+    return dropped_w;
+}
+
+void tw_contingency_end(TwContingencyCase *at)
+{
+    case_free(&at->c);
+    free(at);
+}

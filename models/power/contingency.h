@@ -18,4 +18,12 @@ typedef struct TwContingency {
 // power unless nothing supplies them.
 TwContingency tw_power_contingency(const TwPower *power, const void *block, size_t block_bytes, const double *rack_w,
                                    const double *load_w, double rest_s, int threads);
+// The same case by case: before[] and after[] get the load over limit of each element, NaN without a limit; lose
+// returns the power without supply afterwards.
+typedef struct TwContingencyCase TwContingencyCase;
+TwContingencyCase *tw_contingency_begin(const TwPower *power, const void *block, size_t block_bytes,
+                                        const double *rack_w, const double *load_w, double rest_s, float *before);
+double tw_contingency_lose(TwContingencyCase *at, int lost, float *after);
+void tw_contingency_end(TwContingencyCase *at);
+
 void tw_contingency_free(TwContingency *contingency);

@@ -115,7 +115,7 @@ static void what_a_person_mistypes_is_named(void)
     scratch_path(path, "a.png");
     CHECK(!tw_picture_save(&m->scene, &(TwPictureOptions){"flor", NULL, 640, 400, TW_LIGHT, NULL}, path, &error));
     CHECK(error.status == TW_USAGE);
-    CHECK_HOLDS(error.text, "overview, floor, sankey");
+    CHECK_HOLDS(error.text, "overview, floor, oneline, sankey");
     CHECK(
         !tw_picture_save(&m->scene, &(TwPictureOptions){"floor", "rack_watt", 640, 400, TW_LIGHT, NULL}, path, &error));
     CHECK_HOLDS(error.text, "rack_w, outlet_degc");

@@ -1,0 +1,169 @@
+#include "viz/diagram.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+unsigned char *tw_diagram_marks(const TwScene *s, const TwView *view)
+{
+    int count = tw_scene_thing_count(s);
+    unsigned char *marks = calloc((size_t)count + 1, 1);
+    if (!marks) abort();
+    tw_scene_marks(s, view->selected, marks);
+    return marks;
+}
+
+TwColour tw_diagram_colour(const TwStyle *style, TwSceneState state)
+{
+    switch (state) {
+    case TW_IS_CHARGING:
+    case TW_IS_STARTING:
+        return style->status[TW_INFO];
+    case TW_IS_DISCHARGING:
+    case TW_IS_BYPASSED:
+    case TW_IS_IMPAIRED:
+        return style->status[TW_CAUTION];
+    case TW_IS_OPEN:
+    case TW_IS_DEAD:
+    case TW_IS_TRIPPED:
+        return style->status[TW_LOST];
+    default:
+        return style->status[TW_NORMAL];
+    }
+}
+
+void tw_diagram_box(TwDraw *d, TwBox b, TwSceneState state, bool known)
+{
+    const TwStyle *style = tw_draw_style(d);
+    TwColour colour = tw_diagram_colour(style, state);
+    bool lost = state >= TW_IS_OPEN;
+    tw_draw_rect(d, b, style->panel);
+    if (lost) {
+        // a hatched frame, so that the text inside stays legible
+        tw_draw_hatch(d, b, colour);
+        double in = fmin(6.0, fmin(b.w, b.h) / 6.0);
+        tw_draw_rect(d, (TwBox){b.x + in, b.y + in, b.w - 2.0 * in, b.h - 2.0 * in}, style->panel);
+    }
+    double dash = !known || state == TW_IS_STANDBY ? 3.0 : 0.0;
+    tw_draw_frame(d, b, (TwStroke){colour, state >= TW_IS_CHARGING ? 2.0 : 1.0, dash});
+    if (state == TW_IS_TRIPPED) {
+        double r = 5.0, x = b.x + b.w - 14.0, y = b.y + 14.0;
+        tw_draw_line(d, (TwPoint[]){{x - r, y - r}, {x + r, y + r}}, 2, (TwStroke){colour, 2.0, 0.0});
+        tw_draw_line(d, (TwPoint[]){{x - r, y + r}, {x + r, y - r}}, 2, (TwStroke){colour, 2.0, 0.0});
+    }
+}
+
+void tw_diagram_mark(TwDraw *d, TwBox b, int mark)
+{
+    const TwStyle *style = tw_draw_style(d);
+    if (mark == 0) return;
+    double out = mark == 2 ? 4.0 : 3.0;
+    TwBox around = {b.x - out, b.y - out, b.w + 2.0 * out, b.h + 2.0 * out};
+    tw_draw_frame(d, around, (TwStroke){style->text, mark == 2 ? 2.0 : 1.0, mark == 2 ? 0.0 : 3.0});
+}
+
+void tw_diagram_bar(TwDraw *d, TwBox b, double share, double worst)
+{
+    const TwStyle *style = tw_draw_style(d);
+    tw_draw_rect(d, b, style->grid);
+    if (!isnan(share)) {
+        bool over = share > 1.0 + 1e-9;
+        TwColour fill = style->status[over ? TW_ALARM : share > 0.9 ? TW_CAUTION : TW_NORMAL];
+        tw_draw_rect(d, (TwBox){b.x, b.y, b.w * fmin(fmax(share, 0.0), 1.0), b.h}, fill);
+    }
+    if (isnan(worst)) return;
+    double x = b.x + (b.w - 2.0) * fmin(fmax(worst, 0.0), 1.0);
+    tw_draw_rect(d, (TwBox){x, b.y - 2.0, 2.0, b.h + 4.0}, worst > 1.0 + 1e-9 ? style->status[TW_ALARM] : style->text);
+}
+
+const char *tw_diagram_unit(char text[48], double value, const char *unit)
+{
+    char number[32];
+    tw_number_text(number, value);
+    if (isnan(value))
+        snprintf(text, 48, "\xe2\x80\x93");
+    else
+        snprintf(text, 48, "%s%s%s", number, *unit ? " " : "", tw_unit_text(unit));
+    return text;
+}
+
+const char *tw_diagram_value(char text[48], const TwScene *s, int element, const char *name)
+{
+    int field = element >= 0 ? tw_scene_field(s, s->elements[element].of, name) : -1;
+    if (field < 0) return snprintf(text, 48, "\xe2\x80\x93"), text;
+    double value = tw_scene_value_at(s, element, field);
+    if (strcmp(s->fields[field].unit, "kW") == 0) {
+        char power[32];
+        snprintf(text, 48, "%s", isnan(value) ? "\xe2\x80\x93" : tw_power_text(power, value * 1e3));
+        return text;
+    }
+    return tw_diagram_unit(text, value, s->fields[field].unit);
+}
+
+int tw_diagram_twin(const TwView *view, const TwScene *s, int element)
+{
+    const TwScene *r = view->reference;
+    if (!r || element < 0) return -1;
+    // the same facility: the same place
+    if (element < r->element_count && strcmp(r->elements[element].id, s->elements[element].id) == 0) return element;
+    int thing = tw_scene_find(r, s->elements[element].id);
+    return tw_scene_element_of(r, thing);
+}
+
+const char *tw_diagram_change(char text[32], const TwView *view, const TwScene *s, int element, const char *name)
+{
+    *text = '\0';
+    int twin = tw_diagram_twin(view, s, element);
+    if (twin < 0) return text;
+    double now = tw_scene_value(s, element, name), then = tw_scene_value(view->reference, twin, name);
+    double change = now - then;
+    if (isnan(change) || fabs(change) < 5e-4 * fmax(fabs(now), fabs(then))) return text;
+    char number[32];
+    tw_number_text(number, fabs(change));
+    snprintf(text, 32, "(%s%.24s)", change > 0.0 ? "+" : "\xe2\x88\x92", number);
+    return text;
+}
+
+bool tw_diagram_known(const TwScene *s, int class)
+{
+    if (class < 0) return false;
+    const TwSceneClass *c = &s->classes[class];
+    for (int i = 0; i < c->count * c->field_count; i++)
+        if (!isnan(s->element_values[c->value + i])) return true;
+    return false;
+}
+
+void tw_diagram_empty(TwDraw *d, TwBox box, const char *text)
+{
+    tw_draw_text_cut(d, (TwPoint){box.x + box.w / 2.0, box.y + box.h / 2.0}, TW_CENTRE, TW_HEADING,
+                     tw_draw_style(d)->second, fmax(box.w - 20.0, 1.0), text);
+}
+
+TwBox tw_diagram_head(TwDraw *d, const TwScene *s, TwBox box, const char *title, const char *line, int class)
+{
+    const TwStyle *style = tw_draw_style(d);
+    tw_draw_rect(d, box, style->ground);
+    double height = box.h > 200.0 ? 56.0 : 0.0;
+    if (height > 0.0) {
+        double width = fmax(box.w - 40.0, 1.0);
+        tw_draw_text_cut(d, (TwPoint){box.x + 20.0, box.y + 24.0}, TW_LEFT, TW_HEADING, style->text, width, title);
+        char text[256];
+        if (class >= 0 && !tw_diagram_known(s, class))
+            snprintf(text, sizeof text, "\xe2\x96\xa8 not recorded: %s sets the interval that records it",
+                     s->classes[class].setting);
+        else if (s->stands_for > 1.0)
+            snprintf(text, sizeof text, "%s \xc2\xb7 each rack drawn stands for %.0f", line, s->stands_for);
+        else
+            snprintf(text, sizeof text, "%s", line);
+        tw_draw_text_cut(d, (TwPoint){box.x + 20.0, box.y + 43.0}, TW_LEFT, TW_SMALL, style->second, width, text);
+    }
+    return (TwBox){box.x, box.y + height, box.w, box.h - height};
+}
+
+double tw_diagram_text(TwDraw *d, double x, double y, double width, TwAlign align, TwFont font, TwColour colour,
+                       const char *text)
+{
+    if (width < 8.0) return 0.0;
+    return tw_draw_text_cut(d, (TwPoint){x, y}, align, font, colour, width, text);
+}
