@@ -1,5 +1,8 @@
 #include "twin/availability.h"
 
+#include "twin/failures.h"
+#include "twin/supplies.h"
+
 #include "models/operations/reliability.h"
 #include "sim/json.h"
 #include "twin/failures.h"
@@ -29,12 +32,13 @@ typedef struct Sim {
     double **timer_h;     // [class] of a Weibull class
     int *crew, *spare;    // free
     Broken *broken;
-    int high;         // entries of broken in use
-    int *out;         // [element]
-    bool *alive;      // [element]
-    int *pump_out;    // [cdu]
-    int *rack_out;    // [rack]
-    int *down;        // [replica]
+    int high;           // entries of broken in use
+    int *out;           // [element]
+    bool *alive;        // [element]
+    int *pump_out;      // [cdu]
+    int *rack_out;      // [rack]
+    int *supply_out;    // [rack]
+    int *down;          // [replica]
     int64_t down_gpus;
     int *rack_down_gpus;
     int last_class;
@@ -98,6 +102,18 @@ static void set_part(Sim *s, int class, int part, int step)
     case TW_VICTIM_PUMP:
         s->pump_out[part] += step;
         break;
+    case TW_VICTIM_SUPPLY:
+    case TW_VICTIM_SHELF: {
+        const TwFailureClass *c = &plant->failures.classes[class];
+        int rack = tw_failures_rack(plant, c, part), all = tw_supplies_of(plant, rack), was = s->supply_out[rack];
+        s->supply_out[rack] += step * (c->victims == TW_VICTIM_SHELF ? tw_power_shelf_supplies(plant->power, rack) : 1);
+        // a rack without any supply is dark
+        s->rack_out[rack] += (s->supply_out[rack] >= all) - (was >= all);
+        break;
+    }
+    case TW_VICTIM_COOLING:
+    case TW_VICTIM_FABRIC:
+        break;    // they slow, they do not stop: a run shows by how much
     }
     if (step > 0) s->last_class = class;
 }
@@ -232,6 +248,7 @@ static void replicate(Sim *s, double span_h, double up[TW_LAYERS], TwAvailabilit
     memset(s->out, 0, (size_t)plant->element_count * sizeof *s->out);
     memset(s->pump_out, 0, (size_t)plant->cdu_count * sizeof *s->pump_out);
     memset(s->rack_out, 0, (size_t)plant->rack_count * sizeof *s->rack_out);
+    memset(s->supply_out, 0, (size_t)plant->rack_count * sizeof *s->supply_out);
     memset(s->rack_down_gpus, 0, (size_t)plant->rack_count * sizeof *s->rack_down_gpus);
     memset(s->down, 0, (size_t)plant->replica_count * sizeof *s->down);
     s->high = 0;
@@ -318,6 +335,7 @@ bool tw_availability_run(TwAvailability *a, const TwPlant *plant, double years, 
              .alive = TW_TAKE(arena, plant->element_count, bool),
              .pump_out = TW_TAKE(arena, plant->cdu_count + 1, int),
              .rack_out = TW_TAKE(arena, plant->rack_count, int),
+             .supply_out = TW_TAKE(arena, plant->rack_count, int),
              .down = TW_TAKE(arena, plant->replica_count + 1, int),
              .rack_down_gpus = TW_TAKE(arena, plant->rack_count, int)};
     for (int i = 0; i < plan->class_count; i++) s.timer_h[i] = TW_TAKE(arena, plan->classes[i].count + 1, double);

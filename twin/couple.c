@@ -7,6 +7,7 @@
 #include "twin/jobs.h"
 #include "twin/planners.h"
 #include "twin/story.h"
+#include "twin/supplies.h"
 #include "twin/uptime.h"
 
 #include <assert.h>
@@ -37,12 +38,12 @@ static double spare_gpu_w(const TwRackPlan *rack)
 // What the replicas of a rack may draw so that the rack stays within its grant; INFINITY where that never binds.
 // Where it does not reach for serving_w, what the replicas wanted last, and job_w, what jobs want above idle, both get
 // the same share; *job_share: of job_w.
-static double device_cap_w(const TwPlant *plant, int i, double grant_w, double extra_ratio, double serving_w,
-                           double job_w, double *job_share)
+static double device_cap_w(const TwPlant *plant, const void *block, int i, double grant_w, double extra_ratio,
+                           double serving_w, double job_w, double *job_share)
 {
     const TwRackPlan *rack = &plant->racks[i];
     double ac_w = grant_w * (1.0 - plant->capping.margin_fraction) / (1.0 + fmax(extra_ratio, 0.0));
-    double dc_w = tw_power_rack_dc_w(plant->power, i, ac_w), slope = host_slope(rack);
+    double dc_w = tw_supplies_dc_w(plant, block, i, ac_w), slope = host_slope(rack);
     double gpu_w = (dc_w - rack->host_idle_w + slope * (double)rack->gpus * rack->gpu_idle_w) / (1.0 + slope);
     double cap_w = fmax(gpu_w - spare_gpu_w(rack), 0.0);
     double most_w = (double)rack->serving_gpus * rack->gpu_limit_w;
@@ -52,11 +53,11 @@ static double device_cap_w(const TwPlant *plant, int i, double grant_w, double e
 }
 
 // AC demand of a rack whose replicas want device_w.
-static double rack_demand_w(const TwPlant *plant, int i, double device_w, double extra_ratio)
+static double rack_demand_w(const TwPlant *plant, const void *block, int i, double device_w, double extra_ratio)
 {
     const TwRackPlan *rack = &plant->racks[i];
     double gpu_w = device_w + spare_gpu_w(rack);
-    double ac_w = tw_power_rack_ac_w(plant->power, i, gpu_w + host_w(rack, gpu_w));
+    double ac_w = tw_supplies_ac_w(plant, block, i, gpu_w + host_w(rack, gpu_w));
     double margin = 1.0 - plant->capping.margin_fraction;
     return fmin(ac_w * (1.0 + fmax(extra_ratio, 0.0)) / margin, rack->peak_w);
 }
@@ -80,14 +81,16 @@ void tw_couple_grant(const TwPlant *plant, void *block, TwScratch *s)
     double sum_w = 0.0;
     for (int i = 0; i < plant->rack_count; i++) {
         double wanted_w = device_demand_w[i] + tw_jobs_demand_w(plant, block, i);
-        double want_w = on[i] ? rack_demand_w(plant, i, wanted_w, extra[i]) : 0.0;
+        double want_w = on[i] ? rack_demand_w(plant, block, i, wanted_w, extra[i]) : 0.0;
         s->window.demand_w[i] = want_w;
         s->all_w[i] = want_w * plant->rack_scale;
         s->floor_w[i] = on[i] ? plant->capping.floor_w * plant->rack_scale : 0.0;
-        s->most_w[i] = on[i] ? plant->racks[i].peak_w * plant->rack_scale : 0.0;
+        double most_w = fmin(plant->racks[i].peak_w, tw_supplies_most_w(plant, block, i));
+        s->most_w[i] = on[i] ? most_w * plant->rack_scale : 0.0;
+        s->floor_w[i] = fmin(s->floor_w[i], s->most_w[i]);
         sum_w += s->all_w[i];
         if (plant->policy_count == 0 || !on[i]) continue;
-        double floor_w = plant->capping.floor_w, most_w = plant->racks[i].peak_w;
+        double floor_w = fmin(plant->capping.floor_w, most_w);
         tw_policies_apply(plant, i, (double)m->time_ns * 1e-9, &floor_w, &most_w);
         s->floor_w[i] = floor_w * plant->rack_scale;
         s->most_w[i] = most_w * plant->rack_scale;
@@ -98,7 +101,7 @@ void tw_couple_grant(const TwPlant *plant, void *block, TwScratch *s)
     if (asked) m->demand_peak_w = fmax(m->demand_peak_w, sum_w);
     if (strcmp(plant->capping.rule, "none") == 0) {
         for (int i = 0; i < plant->rack_count; i++) {
-            grant_w[i] = plant->racks[i].peak_w;
+            grant_w[i] = fmin(plant->racks[i].peak_w, tw_supplies_most_w(plant, block, i));
             held_by[i] = NOT_HELD;
         }
         return;
@@ -143,7 +146,7 @@ static void rack_power(const TwPlant *plant, const void *block, TwScratch *s, do
         double host = on[i] ? host_w(rack, gpu_w) : 0.0;
         w->gpu_w[i] = gpu_w;
         w->rack_dc_w[i] = gpu_w + host;
-        s->rack_ac_w[i] = on[i] ? tw_power_rack_ac_w(plant->power, i, gpu_w + host) : 0.0;
+        s->rack_ac_w[i] = on[i] ? tw_supplies_ac_w(plant, block, i, gpu_w + host) : 0.0;
         w->tokens_per_s[i] = s->tokens[i] / window_s;
         w->gpu_w_sum += gpu_w * plant->rack_scale;
         w->host_w_sum += host * plant->rack_scale;
@@ -337,10 +340,11 @@ bool tw_couple(const TwPlant *plant, void *block, TwScratch *s, int64_t from_ns,
     bool capping = strcmp(plant->capping.rule, "none") != 0;
     for (int i = 0; i < plant->rack_count; i++) {
         s->job_share[i] = 1.0;
-        s->cap_w[i] =
-            capping ? device_cap_w(plant, i, grant_w[i], extra[i], tw_f64_const(block, plant->slot.device_demand_w)[i],
-                                   tw_jobs_demand_w(plant, block, i), &s->job_share[i])
-                    : INFINITY;
+        bool held = capping || isfinite(tw_supplies_most_w(plant, block, i));
+        s->cap_w[i] = held ? device_cap_w(plant, block, i, grant_w[i], extra[i],
+                                          tw_f64_const(block, plant->slot.device_demand_w)[i],
+                                          tw_jobs_demand_w(plant, block, i), &s->job_share[i])
+                           : INFINITY;
     }
 
     // requests are served under caps, clocks and supply; jobs run on what they leave

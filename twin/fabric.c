@@ -1,14 +1,20 @@
 #include "twin/fabric.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const double cache_bytes = 4831838208.0;
 
+enum { RANDOM = 32 };    // parts that failed by themselves and are out at once, at most
+
 typedef struct State {
     int64_t since_ns;
-    int32_t step, unused;
+    int32_t step, random_count;
+    TwLoss random[RANDOM];
+    TwFabricStep live;    // what remains beside them
     double integral_s, least, slowest, transfer_s, residual;
 } State;
 
@@ -81,16 +87,13 @@ static void rack_shares(const TwPlant *plant, const double *used, const double *
     }
 }
 
-static bool make_step(TwPlant *plant, const TwLoss *active, int count, TwFabricStep *step, double *used,
-                      const double *whole, TwErrors *errors)
+// What remains without these; used: memory for the links.
+static bool remaining(const TwPlant *plant, const TwLoss *active, int count, TwFabricStep *step, double *used,
+                      TwError *error)
 {
     const TwFabricStep *first = plant->fabric.steps;
     const TwGraph *g = plant->fabric.graph;
-    TwError error = {0};
-    if (!tw_network_remains(g, active, count, TW_SPRAY, &step->remains, used, &error)) {
-        tw_errors_take(errors, &error);
-        return false;
-    }
+    if (!tw_network_remains(g, active, count, TW_SPRAY, &step->remains, used, error)) return false;
     step->throughput = step->remains.sent_bytes_s / first->remains.sent_bytes_s;
     step->slowest = fmin(step->remains.slowest_host / first->remains.slowest_host, 1.0);
     int cards = g->rails > 1 ? g->rails : 1;
@@ -99,10 +102,47 @@ static bool make_step(TwPlant *plant, const TwLoss *active, int count, TwFabricS
     double lost = 0.0, whole_w = plant->network->switch_w + plant->network->optics_w;
     for (int i = 0; i < count; i++) lost += switches_of(g, plant->network, &active[i]);
     step->power_w = whole_w * fmax(1.0 - lost / (double)plant->network->switches, 0.0);
+    return true;
+}
+
+static bool make_step(TwPlant *plant, const TwLoss *active, int count, TwFabricStep *step, double *used,
+                      const double *whole, TwErrors *errors)
+{
+    TwError error = {0};
+    if (!remaining(plant, active, count, step, used, &error)) {
+        tw_errors_take(errors, &error);
+        return false;
+    }
     double *share = TW_TAKE(plant->arena, plant->rack_count, double);
     rack_shares(plant, used, whole, share);
     step->rack_share = share;
     return true;
+}
+
+int tw_fabric_parts(TwPlant *plant, int kind, TwErrors *errors)
+{
+    TwFabricPlan *f = &plant->fabric;
+    if (!plant->network || !make_graph(plant, errors)) return 0;
+    if (!f->steps) {
+        f->steps = TW_TAKE(plant->arena, 1, TwFabricStep);
+        f->step_count = 1;
+        double *used = TW_TAKE(plant->arena, f->graph->link_count, double);
+        if (!make_step(plant, NULL, 0, &f->steps[0], used, used, errors)) return 0;
+    }
+    return tw_loss_choices(f->graph, (TwLossKind)kind) * f->graph->planes;
+}
+
+static TwLoss loss_of(const TwPlant *plant, int kind, int part)
+{
+    int choices = tw_loss_choices(plant->fabric.graph, (TwLossKind)kind);
+    return (TwLoss){(TwLossKind)kind, part / choices, part % choices};
+}
+
+void tw_fabric_part(const TwPlant *plant, int kind, int part, char *text, size_t size)
+{
+    TwLoss loss = loss_of(plant, kind, part);
+    int used = snprintf(text, size, "%s %d", words[kind] + strlen("lose_"), loss.index);
+    if (plant->fabric.graph->planes > 1) snprintf(text + used, size - (size_t)used, " of plane %d", loss.plane);
 }
 
 bool tw_fabric_compile(TwPlant *plant, TwErrors *errors)
@@ -152,21 +192,42 @@ void tw_fabric_start(const TwPlant *plant, void *block)
 const TwFabricStep *tw_fabric_now(const TwPlant *plant, const void *block)
 {
     const State *s = tw_at_const(block, plant->fabric.state);
-    return plant->fabric.step_count > 0 ? &plant->fabric.steps[s->step] : NULL;
+    if (plant->fabric.step_count == 0) return NULL;
+    return s->random_count > 0 ? &s->live : &plant->fabric.steps[s->step];
 }
 
-void tw_fabric_happen(const TwPlant *plant, void *block, int64_t now_ns)
+int tw_fabric_step(const TwPlant *plant, const void *block)
+{
+    return ((const State *)tw_at_const(block, plant->fabric.state))->step;
+}
+
+// Ends and begins a span in which nothing changes.
+static void leave(const TwPlant *plant, void *block, int64_t now_ns)
 {
     State *s = state_of(plant, block);
-    const TwFabricStep *before = tw_fabric_now(plant, block);
-    s->integral_s += before->throughput * 1e-9 * (double)(now_ns - s->since_ns);
+    s->integral_s += tw_fabric_now(plant, block)->throughput * 1e-9 * (double)(now_ns - s->since_ns);
     s->since_ns = now_ns;
-    if (s->step + 1 < plant->fabric.step_count) s->step++;
+}
+
+static void solve_random(const TwPlant *plant, State *s);
+
+static void enter(const TwPlant *plant, void *block)
+{
+    State *s = state_of(plant, block);
+    if (s->random_count > 0) solve_random(plant, s);
     const TwFabricStep *after = tw_fabric_now(plant, block);
     s->least = fmin(s->least, after->throughput);
     s->slowest = fmin(s->slowest, after->slowest);
     s->transfer_s = fmax(s->transfer_s, after->transfer_s);
     s->residual = fmax(s->residual, after->remains.ledger);
+}
+
+void tw_fabric_happen(const TwPlant *plant, void *block, int64_t now_ns)
+{
+    State *s = state_of(plant, block);
+    leave(plant, block, now_ns);
+    if (s->step + 1 < plant->fabric.step_count) s->step++;
+    enter(plant, block);
 }
 
 double tw_fabric_power_w(const TwPlant *plant, const void *block)
@@ -189,4 +250,53 @@ void tw_fabric_sums(const TwPlant *plant, const void *block, int64_t now_ns, dou
     *slowest = s->slowest;
     *transfer_s = s->transfer_s;
     *residual = s->residual;
+}
+
+// Scripted losses in force.
+static int scripted(const TwPlant *plant, int step, TwLoss *active)
+{
+    const TwFabricPlan *f = &plant->fabric;
+    int count = 0;
+    for (int k = 0; k < f->loss_count; k++) {
+        bool lost = false;
+        for (int i = 0, done = 0; i < plant->event_count && done < step; i++) {
+            const TwEventPlan *e = &plant->events[i];
+            if (e->kind != TW_EVENT_FABRIC && e->kind != TW_EVENT_FABRIC_END) continue;
+            done++;
+            if (e->target == k) lost = e->kind == TW_EVENT_FABRIC;
+        }
+        if (lost) active[count++] = f->losses[k];
+    }
+    return count;
+}
+
+static void solve_random(const TwPlant *plant, State *s)
+{
+    const TwFabricPlan *f = &plant->fabric;
+    TwLoss *active = calloc((size_t)f->loss_count + RANDOM, sizeof *active);
+    double *used = calloc((size_t)f->graph->link_count + 1, sizeof *used);
+    if (!active || !used) abort();
+    int count = scripted(plant, s->step, active);
+    for (int i = 0; i < s->random_count; i++) active[count++] = s->random[i];
+    TwError error;
+    // parts are those of the graph: it cannot fail
+    bool good = remaining(plant, active, count, &s->live, used, &error);
+    assert(good);
+    (void)good;
+    s->live.rack_share = NULL;
+    free(active);
+    free(used);
+}
+
+const TwFabricStep *tw_fabric_change(const TwPlant *plant, void *block, int kind, int part, bool out, int64_t now_ns)
+{
+    State *s = state_of(plant, block);
+    leave(plant, block, now_ns);
+    TwLoss loss = loss_of(plant, kind, part);
+    int at = 0;
+    while (at < s->random_count && memcmp(&s->random[at], &loss, sizeof loss) != 0) at++;
+    if (out && at == s->random_count && at < RANDOM) s->random[s->random_count++] = loss;
+    if (!out && at < s->random_count) s->random[at] = s->random[--s->random_count];
+    enter(plant, block);
+    return tw_fabric_now(plant, block);
 }

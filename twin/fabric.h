@@ -25,9 +25,17 @@ bool tw_fabric_compile(TwPlant *plant, TwErrors *errors);
 void tw_fabric_layout(TwPlant *plant, TwLayout *layout);
 void tw_fabric_start(const TwPlant *plant, void *block);
 
+// Switches of a kind (TwLossKind: leaf, spine, core) that may fail by themselves; makes ready for it. 0: there are
+// none.
+int tw_fabric_parts(TwPlant *plant, int kind, TwErrors *errors);
+void tw_fabric_part(const TwPlant *plant, int kind, int part, char *text, size_t size);    // "leaf 3"
+// One of them goes out or comes back; what remains.
+const TwFabricStep *tw_fabric_change(const TwPlant *plant, void *block, int kind, int part, bool out, int64_t now_ns);
+
 // A loss begins or ends now.
 void tw_fabric_happen(const TwPlant *plant, void *block, int64_t now_ns);
 const TwFabricStep *tw_fabric_now(const TwPlant *plant, const void *block);    // NULL: nothing is scripted
+int tw_fabric_step(const TwPlant *plant, const void *block);    // how many scripted events of it have been
 // Switches and optics in service, storage and in-band networks with them.
 double tw_fabric_power_w(const TwPlant *plant, const void *block);
 // Mean over the run and least of the throughput; the slowest host and longest transfer at any time.

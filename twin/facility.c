@@ -192,7 +192,8 @@ static const TwField ride_fields[] = {
 };
 static const TwKind ride_kind = {"ride_through", NULL, ride_fields, TW_COUNT(ride_fields), NULL, 0};
 
-static const char *const victim_words[] = {"gpu", "rack", "element", "pump", NULL};
+static const char *const victim_words[] = {"gpu",     "rack", "element", "pump", "supply", "shelf",
+                                           "cooling", "leaf", "spine",   "core", NULL};
 static const TwField failure_fields[] = {
     WORD(TwFailureRow, of, NULL, victim_words, "what breaks"),
     {"names", "", TW_TEXTS, 0, 0, "[]", AT(TwFailureRow, names),
@@ -205,6 +206,10 @@ static const TwField failure_fields[] = {
     REAL(TwFailureRow, shape, "1", 0.1, 20, "1", "of the life (Weibull); 1: exponential"),
     REAL(TwFailureRow, swap_h, "h", 0, 1e6, "0", "a warm spare takes over after it; 0: no warm spares"),
     REAL(TwFailureRow, lead_h, "h", 0, 1e6, "0", "until a spare that was used is replaced"),
+    WORD(TwFailureRow, act, "", NULL,
+         "cooling: pump_trip, valve_stuck, clog, foul, leak of a CDU; unit_out, water_loss, chiller_trip of the plant"),
+    REAL(TwFailureRow, value, "", -1e9, 1e9, "unknown",
+         "of the act: clog: times the resistance; foul: K/W; leak: kg/s"),
     WORD(TwFailureRow, crew, "", NULL, "who mends it; empty: no waiting"),
     WHOLE(TwFailureRow, spares, "1", -1, 1e6, "-1", "spares in stock; -1: as many as asked for"),
 };

@@ -88,7 +88,9 @@ typedef struct TwRideRow {
 
 // A failure class: what may break, how often, who mends it (twin/failures.h).
 typedef struct TwFailureRow {
-    const char *of;                                // "gpu" "rack" "element" "pump"
+    const char *of;     // "gpu" "rack" "element" "pump" ...
+    const char *act;    // of cooling
+    double value;
     TwTexts names;                                 // entries, groups or kinds; empty: all
     double mtbf_h, per_million_h, availability;    // of one part; one of the three
     double mttr_h, deviation, shape, swap_h, lead_h;

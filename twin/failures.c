@@ -1,8 +1,11 @@
 #include "twin/failures.h"
 
 #include "models/operations/reliability.h"
+#include "models/thermal/faults.h"
+#include "twin/fabric.h"
 #include "twin/reference.h"
 #include "twin/story.h"
+#include "twin/supplies.h"
 
 #include <assert.h>
 #include <math.h>
@@ -42,11 +45,68 @@ static bool matches_cdu(const TwPlant *plant, int cdu, const char *name)
     return strcmp(own, name) == 0 || (tw_stem_length(own) == strlen(name) && strncmp(own, name, strlen(name)) == 0);
 }
 
+// Supplies or shelves of all racks, one rack after the other.
+static void find_supplies(TwPlant *plant, TwFailureClass *c)
+{
+    int *first = TW_TAKE(plant->arena, plant->rack_count + 1, int);
+    for (int i = 0; i < plant->rack_count; i++) {
+        int all = tw_supplies_of(plant, i), each = tw_power_shelf_supplies(plant->power, i);
+        first[i + 1] = first[i] + (c->victims == TW_VICTIM_SHELF ? all / each : all);
+    }
+    c->first = first;
+    c->count = first[plant->rack_count];
+}
+
+// The rack of a supply or shelf.
+int tw_failures_rack(const TwPlant *plant, const TwFailureClass *c, int part)
+{
+    int rack = 0;
+    while (rack + 1 < plant->rack_count && c->first[rack + 1] <= part) rack++;
+    return rack;
+}
+
+// What a class of the cooling plant does.
+static bool find_act(const TwNode *node, const TwFailureRow *row, TwFailureClass *c, TwErrors *errors)
+{
+    const char *acts[TW_ACTS];
+    int n = 0;
+    for (int k = 0; k < TW_ACTS; k += 2) {
+        if (k == TW_ACT_HEAT_WAVE) continue;
+        acts[n++] = tw_thermal_act_word((TwThermalAct)k);
+        if (strcmp(row->act, acts[n - 1]) == 0) c->act = k;
+    }
+    if (c->act < 0) {
+        tw_reference_error(node, "act", errors, row->act, "act", acts, n);
+        return false;
+    }
+    bool needs = c->act == TW_ACT_CLOG || c->act == TW_ACT_FOUL || c->act == TW_ACT_LEAK;
+    if (needs && !isfinite(row->value)) {
+        tw_node_error(node, "value", errors, "a %s needs value", row->act);
+        return false;
+    }
+    c->value = row->value;
+    return true;
+}
+
 // The parts of a class: everything of its kind, or what it names by entry, group or kind.
 static void find_parts(TwPlant *plant, const TwNode *node, const TwFailureRow *row, TwFailureClass *c, TwErrors *errors)
 {
     bool elements = c->victims == TW_VICTIM_ELEMENT;
-    if (!elements && c->victims != TW_VICTIM_PUMP) {
+    if (c->victims == TW_VICTIM_SUPPLY || c->victims == TW_VICTIM_SHELF) {
+        find_supplies(plant, c);
+        return;
+    }
+    if (c->victims == TW_VICTIM_FABRIC) {
+        c->count = tw_fabric_parts(plant, c->act, errors);
+        if (c->count == 0) tw_node_error(node, "of", errors, "the fabric has no %s", row->of);
+        return;
+    }
+    bool plant_act = c->victims == TW_VICTIM_COOLING && !tw_thermal_act_on_cdu((TwThermalAct)c->act);
+    if (plant_act) {
+        c->count = c->act == TW_ACT_UNIT_OUT ? tw_thermal_units(plant->thermal) : 1;
+        return;
+    }
+    if (!elements && c->victims != TW_VICTIM_PUMP && c->victims != TW_VICTIM_COOLING) {
         c->count = c->victims == TW_VICTIM_RACK ? plant->rack_count : (int)plant->serving_gpus;
         return;
     }
@@ -80,12 +140,20 @@ static int find_crew(const TwFailurePlan *plan, const char *name)
 
 static void compile_class(TwPlant *plant, const TwNode *node, const char *name, TwFailureClass *c, TwErrors *errors)
 {
-    static const char *const words[] = {"gpu", "rack", "element", "pump"};
+    static const char *const words[] = {"gpu", "rack", "element", "pump", "supply", "shelf", "cooling"};
+    static const char *const switches[] = {"leaf", "spine", "core"};
     TwFailureRow row;
     tw_node_row(node, &row);
     snprintf(c->name, sizeof c->name, "%s", name);
-    for (int k = 0; k < 4; k++)
+    c->act = -1;
+    for (int k = 0; k < TW_COUNT(words); k++)
         if (strcmp(row.of, words[k]) == 0) c->victims = (TwVictims)k;
+    for (int k = 0; k < TW_COUNT(switches); k++) {
+        if (strcmp(row.of, switches[k]) != 0) continue;
+        c->victims = TW_VICTIM_FABRIC;
+        c->act = TW_LOSE_LEAF + k;
+    }
+    if (c->victims == TW_VICTIM_COOLING && !find_act(node, &row, c, errors)) return;
     if (isnan(row.mttr_h)) {
         tw_node_error(node, "mttr_h", errors, "unknown: repair times are rarely published; the facility must set it");
         return;
@@ -277,12 +345,42 @@ void tw_failures_part(const TwPlant *plant, int class, int part, char *text, siz
     case TW_VICTIM_PUMP:
         snprintf(text, size, "pump of %s", plant->cdu_names[part]);
         break;
+    case TW_VICTIM_SUPPLY:
+    case TW_VICTIM_SHELF: {
+        int rack = tw_failures_rack(plant, c, part);
+        snprintf(text, size, "%s %d of rack %s", c->victims == TW_VICTIM_SHELF ? "shelf" : "power supply",
+                 part - c->first[rack] + 1, plant->racks[rack].name);
+        break;
+    }
+    case TW_VICTIM_COOLING: {
+        bool cdu = tw_thermal_act_on_cdu((TwThermalAct)c->act);
+        snprintf(text, size, "%s %s", cdu ? plant->cdu_names[part] : "cooling plant",
+                 tw_thermal_act_word((TwThermalAct)c->act));
+        break;
+    }
+    case TW_VICTIM_FABRIC:
+        tw_fabric_part(plant, c->act, part, text, size);
+        break;
     }
 }
 
-static void set_part(const TwPlant *plant, const TwFailureHooks *hooks, int class, int part, bool whole, int entry)
+static Ticket *tickets(const TwPlant *plant, void *block) { return tw_at(block, plant->failures.tickets); }
+
+// Parts of a class that are out now.
+static int open_parts(const TwPlant *plant, void *block, int class)
 {
-    switch (plant->failures.classes[class].victims) {
+    const Ticket *t = tickets(plant, block);
+    int count = 0;
+    for (int i = 0; i < TICKETS; i++)
+        count += t[i].class == class && (t[i].phase == WAITS || t[i].phase == IN_REPAIR || t[i].phase == SWAPPING);
+    return count;
+}
+
+static void set_part(const TwPlant *plant, void *block, const TwFailureHooks *hooks, int class, int part, bool whole,
+                     int entry)
+{
+    const TwFailureClass *c = &plant->failures.classes[class];
+    switch (c->victims) {
     case TW_VICTIM_GPU:
         hooks->replica(hooks->context, replica_of_gpu(plant, part), whole, entry);
         break;
@@ -295,13 +393,29 @@ static void set_part(const TwPlant *plant, const TwFailureHooks *hooks, int clas
     case TW_VICTIM_PUMP:
         hooks->pump(hooks->context, part, !whole, entry);
         break;
+    case TW_VICTIM_SUPPLY:
+    case TW_VICTIM_SHELF: {
+        int rack = tw_failures_rack(plant, c, part);
+        int count = c->victims == TW_VICTIM_SHELF ? tw_power_shelf_supplies(plant->power, rack) : 1;
+        // a supply that lies in a shelf that is out is out once
+        hooks->supply(hooks->context, rack, whole ? count : -count, entry);
+        break;
+    }
+    case TW_VICTIM_COOLING: {
+        int out = open_parts(plant, block, class);
+        double value = c->act == TW_ACT_UNIT_OUT ? out : c->value;
+        bool plant_act = !tw_thermal_act_on_cdu((TwThermalAct)c->act);
+        hooks->cooling(hooks->context, c->act, plant_act ? 0 : part, value, plant_act ? out > 0 : !whole, entry);
+        break;
+    }
+    case TW_VICTIM_FABRIC:
+        hooks->fabric(hooks->context, c->act, part, !whole, entry);
+        break;
     }
 }
 
 // --- what happens
 // ------------------------------------------------------------------------------------------------------
-
-static Ticket *tickets(const TwPlant *plant, void *block) { return tw_at(block, plant->failures.tickets); }
 
 static void push(const TwPlant *plant, void *block, int64_t at_ns, TwEventKind kind, int index)
 {
@@ -363,7 +477,7 @@ static void fail_part(const TwPlant *plant, void *block, const TwFailureHooks *h
                          .repair_entry = -1,
                          .failed_ns = now_ns,
                          .order = head->order++};
-    set_part(plant, hooks, class, part, false, entry);
+    set_part(plant, block, hooks, class, part, false, entry);
     int32_t *spares = tw_at(block, plant->failures.spare_free);
     if (c->swap_h > 0.0 && (c->spares < 0 || spares[class] > 0)) {
         if (c->spares >= 0) spares[class]--;
@@ -453,10 +567,10 @@ void tw_failures_happen(const TwPlant *plant, void *block, const TwFailureHooks 
     case TW_EVENT_SWAPPED: {
         const TwFailureClass *c = &plant->failures.classes[t->class];
         entry = tw_story_add(plant, block, now_ns, TW_HAPPENED_SWAPPED, t->entry, t->class, t->part, 0.0);
-        set_part(plant, hooks, t->class, t->part, true, entry);
+        t->phase = WORKSHOP;
+        set_part(plant, block, hooks, t->class, t->part, true, entry);
         double u[4];
         draw(plant, block, t->class, DRAW_REPAIR, u);
-        t->phase = WORKSHOP;
         push(plant, block, after(now_ns, tw_draw_lognormal(u[0], c->mttr_h, c->deviation)), TW_EVENT_REPAIRED,
              event->index);
         break;
@@ -471,7 +585,7 @@ void tw_failures_happen(const TwPlant *plant, void *block, const TwFailureHooks 
         } else {
             if (c->crew >= 0) crew_free[c->crew]++;
             entry = tw_story_add(plant, block, now_ns, TW_HAPPENED_REPAIRED, cause, class, part, 0.0);
-            set_part(plant, hooks, class, part, true, entry);
+            set_part(plant, block, hooks, class, part, true, entry);
         }
         begin_repairs(plant, block, now_ns);
         break;

@@ -1,10 +1,12 @@
 // What breaks by itself, who mends it, and what is taken out to be kept in order.
 //
-// A failure class (operations.failures) hits GPUs, racks, elements of the tree or pumps of CDUs. Exponential classes
-// are one process of rate parts / mtbf whose victim is drawn evenly: no timer a part; a Weibull class (shape other than
-// 1) keeps a timer for each part. A repair needs a crew and, where the class counts them, a spare; it queues for both
-// in order of failure. Repair times are lognormal about mttr_h. With swap_h a warm spare takes over after that time and
-// the part goes to the workshop; otherwise a spare is used up and comes back after lead_h.
+// A failure class (operations.failures) hits GPUs, racks, their power supplies or shelves, elements of the tree, pumps
+// of CDUs, any other part of the cooling plant (an act of models/thermal/faults.h), leaves, spines or cores of the
+// fabric. Exponential classes are one process of rate parts / mtbf whose victim is drawn evenly: no timer a part; a
+// Weibull class (shape other than 1) keeps a timer for each part. A repair needs a crew and, where the class counts
+// them, a spare; it queues for both in order of failure. Repair times are lognormal about mttr_h. With swap_h a warm
+// spare takes over after that time and the part goes to the workshop; otherwise a spare is used up and comes back after
+// lead_h.
 //
 // Draws are counter-based, keyed by (seed, class, purpose): they depend on no thread, fork or restart.
 #pragma once
@@ -17,6 +19,9 @@ void tw_failures_layout(TwPlant *plant, TwLayout *layout);
 // Empty workshops, and the first failure of every class in the queue.
 void tw_failures_start(const TwPlant *plant, void *block);
 
+// The rack of a supply or shelf of a class.
+int tw_failures_rack(const TwPlant *plant, const TwFailureClass *class, int part);
+
 // What a part is called.
 void tw_failures_part(const TwPlant *plant, int class, int part, char *text, size_t size);
 
@@ -28,6 +33,9 @@ typedef struct TwFailureHooks {
     void (*pump)(void *context, int cdu, bool failed, int entry);
     void (*rack)(void *context, int rack, bool in_service, int entry);
     void (*replica)(void *context, int replica, bool in_service, int entry);
+    void (*supply)(void *context, int rack, int count, int entry);    // power supplies out (below 0) or back
+    void (*cooling)(void *context, int act, int target, double value, bool out, int entry);    // TwThermalAct
+    void (*fabric)(void *context, int kind, int part, bool out, int entry);                    // TwLossKind
 } TwFailureHooks;
 
 void tw_failures_happen(const TwPlant *plant, void *block, const TwFailureHooks *hooks, const TwEvent *event,

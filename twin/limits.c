@@ -11,7 +11,8 @@ static double rated_w(const TwPlant *plant, int rack) { return plant->racks[rack
 double tw_limits_rack_idle_w(const TwPlant *plant, int rack)
 {
     const TwRackPlan *r = &plant->racks[rack];
-    return tw_power_rack_ac_w(plant->power, rack, r->host_idle_w + (double)r->gpus * r->gpu_idle_w);
+    return tw_power_rack_ac_w(plant->power, rack, tw_power_rack_supplies(plant->power, rack),
+                              r->host_idle_w + (double)r->gpus * r->gpu_idle_w);
 }
 
 static void sum_below(const TwPlant *plant, double (*of)(const TwPlant *plant, int rack), double *sum_w)

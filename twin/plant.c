@@ -1,6 +1,7 @@
 #include "twin/plant.h"
 #include "twin/capping.h"
 #include "twin/flex.h"
+#include "twin/supplies.h"
 #include "twin/voltages.h"
 
 #include "models/operations/grid.h"
@@ -586,6 +587,7 @@ static bool compile(TwPlant *plant, const TwPlantInput *input, TwErrors *errors)
     tw_capping_layout(plant, &layout);
     tw_flex_layout(plant, &layout);
     tw_voltages_layout(plant, &layout);
+    tw_supplies_layout(plant, &layout);
     tw_story_layout(plant, &layout);
     tw_waves_layout(plant, &layout);
     tw_failures_layout(plant, &layout);

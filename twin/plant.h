@@ -51,7 +51,7 @@ typedef struct TwPoolPlan {
     int service_count;                         // classes of service
     const char *service_names[TW_SERVICES];
     TwServiceLimit services[TW_SERVICES];
-    bool shares;    // requests have contents in common
+    bool shares;                               // requests have contents in common
     const TwStepModel *step, *prefill_step;    // of the shelf
     TwTraffic *traffic;
 } TwPoolPlan;
@@ -100,13 +100,25 @@ typedef struct TwEventPlan {
 } TwEventPlan;
 
 // What may break, who mends it, what is taken out as planned (twin/failures.h).
-typedef enum TwVictims { TW_VICTIM_GPU, TW_VICTIM_RACK, TW_VICTIM_ELEMENT, TW_VICTIM_PUMP } TwVictims;
+typedef enum TwVictims {
+    TW_VICTIM_GPU,
+    TW_VICTIM_RACK,
+    TW_VICTIM_ELEMENT,
+    TW_VICTIM_PUMP,
+    TW_VICTIM_SUPPLY,     // one power supply of a rack
+    TW_VICTIM_SHELF,      // all supplies of one of its shelves
+    TW_VICTIM_COOLING,    // an act on a CDU or on the plant
+    TW_VICTIM_FABRIC      // a leaf, spine or core
+} TwVictims;
 
 typedef struct TwFailureClass {
     char name[TW_NAME];
     TwVictims victims;
     int count;           // parts that may fail
-    const int *parts;    // [count] elements or CDUs; NULL: all GPUs or racks
+    const int *parts;    // [count] elements or CDUs; NULL: all of them in order
+    const int *first;    // [rack + 1] of supplies or shelves
+    int act;             // TwThermalAct, TwLossKind
+    double value;        // of the act
     double mtbf_h, shape, mttr_h, deviation, swap_h, lead_h;
     int crew;      // -1: none needed
     int spares;    // -1: as many as asked for
@@ -238,10 +250,10 @@ typedef struct TwPlant {
     } planner_slot;
 
     TwRecordPlan record;
-    int service_group;    // booked at the ends of its intervals
+    int service_group;     // booked at the ends of its intervals
     TwEventQueue queue;    // what is to come, scripted and injected
     size_t state_bytes;
-    size_t power_bytes;    // of a block that holds the power model's state
+    size_t power_bytes;                   // of a block that holds the power model's state
     size_t thermal_begin, thermal_end;    // what the thermal model has of the state
     struct {
         TwSlot meters, grant_w, extra_ratio, clock_fraction, rack_on, rack_w, device_demand_w, load_on, load_w;
@@ -250,6 +262,7 @@ typedef struct TwPlant {
         TwSlot out;                            // [element] how many reasons keep it out of service
         TwSlot dips;                           // [element] TwDips of a store
         TwSlot latched;                        // [element]
+        TwSlot supplies;                       // [rack] live: twin/supplies.h
         TwSlot voltage, voltage_pu;            // [1], [element] twin/voltages.h
         TwSlot flex, flex_out, flex_dark;      // [element], [rack], [rack] twin/flex.h
         TwSlot band, band_held, band_entry;    // [element] twin/capping.h

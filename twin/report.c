@@ -377,7 +377,7 @@ static void add_power(TwReport *report, const TwState *state)
     add(report, "power.gpu_mw.mean", "MW", "accelerators", over(m->gpu_j, time_s) * 1e-6);
     add(report, "power.host_mw.mean", "MW", "everything else at the busbars", over(m->host_j, time_s) * 1e-6);
     add(report, "power.fabric_mw.mean", "MW", "scale-out switches and optics", over(m->fabric_j, time_s) * 1e-6);
-    if (plant->fabric.loss_count > 0) {
+    if (plant->fabric.step_count > 0) {
         double mean, least, slowest, transfer_s, residual;
         tw_fabric_sums(plant, tw_state_block(state), m->time_ns, &mean, &least, &slowest, &transfer_s, &residual);
         add(report, "network.throughput_fraction.mean", "1", "of the whole fabric's, every card sending", mean);
@@ -818,7 +818,8 @@ static void json_object(const TwReport *report, const char *prefix, int depth, F
         size_t own = dot ? (size_t)(dot - path) + 1 : 0;
         // a group's results mostly stand together
         bool earlier = dot && i > 0 && strncmp(report->kpis[i - 1].path, path, own) == 0;
-        for (int k = 0; dot && k < i && !earlier; k++) earlier = earlier || strncmp(report->kpis[k].path, path, own) == 0;
+        for (int k = 0; dot && k < i && !earlier; k++)
+            earlier = earlier || strncmp(report->kpis[k].path, path, own) == 0;
         if (earlier) continue;
         fprintf(stream, "%s\n%*s", first ? "" : ",", 2 * (depth + 1), "");
         first = false;

@@ -17,6 +17,7 @@
 #include "twin/ride.h"
 #include "twin/series.h"
 #include "twin/story.h"
+#include "twin/supplies.h"
 #include "twin/voltages.h"
 #include "twin/waves.h"
 
@@ -184,6 +185,7 @@ bool tw_state_create(TwState **made, const TwPlant *plant, TwError *error)
     TwScratch *s = &state->scratch;
 
     tw_power_start(plant->power, block);
+    tw_supplies_start(plant, block);
     for (int i = 0; i < plant->pool_count; i++) tw_traffic_start(plant->pools[i].traffic, block);
     tw_workload_start(plant->workload, block);
     tw_jobs_begin(plant, block);
@@ -198,7 +200,7 @@ bool tw_state_create(TwState **made, const TwPlant *plant, TwError *error)
         clock[i] = 1.0;
         rack_on[i] = true;
         double dc_w = rack->host_idle_w + (double)rack->gpus * rack->gpu_idle_w;
-        s->rack_ac_w[i] = tw_power_rack_ac_w(plant->power, i, dc_w);
+        s->rack_ac_w[i] = tw_supplies_ac_w(plant, block, i, dc_w);
         s->all_w[i] = s->rack_ac_w[i] * plant->rack_scale;
         tw_f64(block, plant->slot.device_demand_w)[i] = (double)rack->serving_gpus * rack->gpu_limit_w;
     }
@@ -303,6 +305,43 @@ static void rack_hook(void *context, int rack, bool in_service, int entry)
     *down = (uint8_t)(in_service ? *down - 1 : *down + 1);
     settle(state);
     tw_story_supply(state->plant, state->block, tw_state_meters(state)->time_ns, entry);
+}
+
+// Power supplies of a rack: it is dark without any, and held to what the live ones carry.
+static void supply_hook(void *context, int rack, int count, int entry)
+{
+    TwState *state = context;
+    const TwPlant *plant = state->plant;
+    int before = tw_supplies_change(plant, state->block, rack, 0),
+        now = tw_supplies_change(plant, state->block, rack, count);
+    double most_w = tw_supplies_most_w(plant, state->block, rack);
+    if (before > 0 && now == 0) rack_hook(state, rack, false, entry);
+    if (before == 0 && now > 0) rack_hook(state, rack, true, entry);
+    if (count < 0 && now > 0 && most_w < plant->racks[rack].peak_w)
+        tw_story_add(plant, state->block, tw_state_meters(state)->time_ns, TW_HAPPENED_SUPPLIES, entry, rack, now,
+                     most_w);
+}
+
+// A part of the cooling plant; value 0: all of its kind are back.
+static void cooling_hook(void *context, int act, int target, double value, bool out, int entry)
+{
+    TwState *state = context;
+    const TwPlant *plant = state->plant;
+    tw_story_cooling(plant, state->block, tw_thermal_act_on_cdu((TwThermalAct)act) ? target : -1, out ? entry : -1);
+    tw_thermal_act(plant->thermal, state->block, (TwThermalAct)(out ? act : act + 1), target, value,
+                   (double)tw_state_meters(state)->time_ns * 1e-9);
+}
+
+// A switch of the fabric.
+static void fabric_hook(void *context, int kind, int part, bool out, int entry)
+{
+    TwState *state = context;
+    const TwPlant *plant = state->plant;
+    int64_t now_ns = tw_state_meters(state)->time_ns;
+    const TwFabricStep *step = tw_fabric_change(plant, state->block, kind, part, out, now_ns);
+    int told = tw_story_add(plant, state->block, now_ns, out ? TW_HAPPENED_FABRIC : TW_HAPPENED_FABRIC_END, entry, -1,
+                            -1, step->throughput);
+    tw_story_cost(plant, state->block, told, -1, step->slowest);
 }
 
 static void mark_replica(TwState *state, int replica, bool down, int entry)
@@ -513,9 +552,9 @@ static void apply(TwState *state, TwEventKind kind, int target, double value, do
     case TW_EVENT_FABRIC:
     case TW_EVENT_FABRIC_END:
         tw_fabric_happen(plant, state->block, m->time_ns);
-        entry = tw_story_add(
-            plant, state->block, m->time_ns, kind == TW_EVENT_FABRIC ? TW_HAPPENED_FABRIC : TW_HAPPENED_FABRIC_END, -1,
-            target, (int)((const TwFabricStep *)tw_fabric_now(plant, state->block) - plant->fabric.steps), NAN);
+        entry = tw_story_add(plant, state->block, m->time_ns,
+                             kind == TW_EVENT_FABRIC ? TW_HAPPENED_FABRIC : TW_HAPPENED_FABRIC_END, -1, target,
+                             tw_fabric_step(plant, state->block), NAN);
         m->next_grant_ns = m->time_ns;
         return;
     case TW_EVENT_SUPPLY:
@@ -535,7 +574,8 @@ static void apply(TwState *state, TwEventKind kind, int target, double value, do
         break;
     default:
         tw_failures_happen(plant, state->block,
-                           &(TwFailureHooks){state, element_hook, pump_hook, rack_hook, replica_hook},
+                           &(TwFailureHooks){state, element_hook, pump_hook, rack_hook, replica_hook, supply_hook,
+                                             cooling_hook, fabric_hook},
                            &(TwEvent){.kind = (int32_t)kind, .index = target}, m->time_ns);
         m->next_grant_ns = m->time_ns;
         return;
@@ -729,7 +769,8 @@ bool tw_state_advance(TwState *state, double until_s, TwRecord *record, const vo
             memcpy(state->scratch.window.v_pu, tw_voltages_pu(plant, state->block),
                    (size_t)plant->element_count * sizeof(double));
         judge_targets(state, window_s);
-        const TwFailureHooks hooks = {state, element_hook, pump_hook, rack_hook, replica_hook};
+        const TwFailureHooks hooks = {state,        element_hook, pump_hook,    rack_hook,
+                                      replica_hook, supply_hook,  cooling_hook, fabric_hook};
         tw_flex_window(plant, state->block, &hooks, m->time_ns);
         tw_capping_sample(plant, state->block, state->scratch.window.element_w, m->time_ns);
         tw_series_fill(plant, state->block, &state->scratch);

@@ -153,6 +153,12 @@ void tw_story_cost(const TwPlant *plant, void *block, int entry, int count, doub
     tw_story_entries(plant, block)[entry].watts = watts;
 }
 
+void tw_story_cooling(const TwPlant *plant, void *block, int cdu, int entry)
+{
+    if (cdu >= 0) tw_story_ids(block, plant->slot.story.cdu)[cdu] = entry;
+    tw_story_head(plant, block)->cooling = entry;
+}
+
 int tw_story_overload(const TwPlant *plant, const void *block, int element)
 {
     return ((const int32_t *)tw_at_const(block, plant->slot.story.overload))[element];

@@ -66,6 +66,7 @@ typedef enum TwHappening {
     TW_HAPPENED_COOLING_END,
     TW_HAPPENED_HOT,            // chips pass their slowdown temperature; target: the first rack; count: racks
     TW_HAPPENED_COOL,           // and come back below it; the last rack
+    TW_HAPPENED_SUPPLIES,       // a rack is held to what its live power supplies carry; count: live; value: W
     TW_HAPPENED_NO_SOLUTION,    // the AC power flow finds no voltages; target: lowest element; value: pu there
     TW_HAPPENED_SOLUTION,       // it does again
     TW_HAPPENED_FABRIC,         // a part of the fabric is lost; target: loss; count: step of the fabric
@@ -116,6 +117,9 @@ void tw_story_note(const TwPlant *plant, void *block, int entry);
 
 // Fills in what a dip turned out to do: stores that transferred, W that left the grid.
 void tw_story_cost(const TwPlant *plant, void *block, int entry, int count, double watts);
+
+// What cooling lost goes back to this entry from now on; cdu -1: the plant; entry -1: it is mended.
+void tw_story_cooling(const TwPlant *plant, void *block, int cdu, int entry);
 
 // The entry of an overload of this element that is not over; -1: none.
 int tw_story_overload(const TwPlant *plant, const void *block, int element);

@@ -62,6 +62,7 @@ static const struct {
     [TW_HAPPENED_TRANSFER] = {"transfer", OF_ELEMENT, 1},
     [TW_HAPPENED_TRANSFERRED] = {"transferred", OF_ELEMENT, 1},
     [TW_HAPPENED_CALLED] = {"generator_called", OF_ELEMENT, 1},
+    [TW_HAPPENED_SUPPLIES] = {"supplies_short", OF_RACK, 1},
     [TW_HAPPENED_NO_SOLUTION] = {"no_solution", OF_ELEMENT, 2},
     [TW_HAPPENED_SOLUTION] = {"solution", OF_ELEMENT, 0},
     [TW_HAPPENED_FABRIC] = {"fabric_lost", OF_LOSS, 2},
@@ -93,7 +94,7 @@ const char *tw_story_target(const TwPlant *plant, const TwEntry *e)
     case OF_ACT:
         return tw_thermal_act_on_cdu((TwThermalAct)e->count) ? plant->cdu_names[e->target] : "the cooling plant";
     case OF_LOSS:
-        return tw_fabric_name(plant, e->target);
+        return e->target >= 0 ? tw_fabric_name(plant, e->target) : "the fabric";
     case OF_NOTHING:
         break;
     }
@@ -302,12 +303,20 @@ void tw_story_text(const TwPlant *plant, const TwEntry *e, char *text, size_t si
         break;
     case TW_HAPPENED_FABRIC:
     case TW_HAPPENED_FABRIC_END: {
+        if (e->count < 0) {
+            snprintf(text, size, "the fabric carries %.4g %%, its slowest host %.4g %%", 100.0 * e->value,
+                     100.0 * e->watts);
+            break;
+        }
         const TwFabricStep *step = &plant->fabric.steps[e->count];
         snprintf(text, size, "%s %s: the fabric carries %.4g %%, its slowest host %.4g %%; 4.5 GiB of KV take %.3g ms",
                  name, e->kind == TW_HAPPENED_FABRIC ? "lost" : "back", 100.0 * step->throughput, 100.0 * step->slowest,
                  1e3 * step->transfer_s);
         break;
     }
+    case TW_HAPPENED_SUPPLIES:
+        snprintf(text, size, "%s held to %.4g kW by its %d live power supplies", name, kw, e->count);
+        break;
     case TW_HAPPENED_NO_SOLUTION:
         snprintf(text, size, "no AC solution: voltage collapse or infeasible, lowest at %s", name);
         break;

@@ -110,6 +110,7 @@ const TwKind tw_element_kind = {"element", "element", element_fields, TW_COUNT(e
 static const TwField shelf_fields[] = {
     {"title", "", TW_TEXT, 0.0, 0.0, "", ROW(title), "what it is, one line", NULL},
     {"rated_w", "W", TW_REAL, 1.0, 1e9, NULL, ROW(rated_w), "output of one shelf", NULL},
+    {"supplies", "1", TW_INTEGER, 1, 64, "1", ROW(supplies), "equal power supplies in a shelf", NULL},
     {"loss_a", "1", TW_REAL, 0.0, 1.0, NULL, ROW(loss_a), "loss at no load over rated_w", NULL},
     {"loss_b", "1", TW_REAL, -0.5, 1.0, NULL, ROW(loss_b), "loss in proportion to the load, over rated_w", NULL},
     {"loss_c", "1", TW_REAL, 0.0, 1.0, NULL, ROW(loss_c), "loss with the square of the load, over rated_w", NULL},

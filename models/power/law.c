@@ -59,14 +59,14 @@ double tw_loss_table_w(double rated_w, const double *x, const double *efficiency
     return rated_w * fmax(loss, 0.0);
 }
 
-double tw_shelf_ac_w(const TwShelfRow *shelf, int live, double dc_w)
+double tw_shelf_ac_w(const TwShelfRow *shelf, double live, double dc_w)
 {
     assert(live >= 0 && dc_w >= 0.0);
     if (live == 0) return dc_w;
     return dc_w + tw_loss_w(live * shelf->rated_w, shelf->loss_a, shelf->loss_b, shelf->loss_c, dc_w);
 }
 
-double tw_shelf_dc_w(const TwShelfRow *shelf, int live, double ac_w)
+double tw_shelf_dc_w(const TwShelfRow *shelf, double live, double ac_w)
 {
     assert(live >= 0 && ac_w >= 0.0);
     if (live == 0) return ac_w;

@@ -65,7 +65,8 @@ typedef struct TwElementRow {
 } TwElementRow;
 
 typedef struct TwShelfRow {
-    double rated_w;    // one shelf
+    double rated_w;      // one shelf
+    int64_t supplies;    // equal power supplies in it, >= 1
     double loss_a, loss_b, loss_c;
     const char *title;
 } TwShelfRow;
@@ -144,13 +145,16 @@ bool tw_power_create(TwPower **power, const TwPowerSpec *spec, TwLayout *layout,
 void tw_power_destroy(TwPower *power);
 void tw_power_start(const TwPower *power, void *block);    // everything in service, stores full
 
-// A rack's shelves: AC input for a draw at the busbar, and back.
-double tw_power_rack_ac_w(const TwPower *power, int rack, double dc_w);
-double tw_power_rack_dc_w(const TwPower *power, int rack, double ac_w);
+// A rack's shelves: AC input for a draw at the busbar, and back, through its live power supplies (at most all of them).
+int tw_power_rack_supplies(const TwPower *power, int rack);     // of all its shelves; 0: it has none
+int tw_power_shelf_supplies(const TwPower *power, int rack);    // of one shelf, >= 1
+double tw_power_rack_ac_w(const TwPower *power, int rack, int live, double dc_w);
+double tw_power_rack_dc_w(const TwPower *power, int rack, int live, double ac_w);
+double tw_power_rack_most_w(const TwPower *power, int rack, int live);    // AC input at their rating
 
-// The same for any shelf: live shelves share equally; 0 of them pass the draw through.
-double tw_shelf_ac_w(const TwShelfRow *shelf, int live, double dc_w);
-double tw_shelf_dc_w(const TwShelfRow *shelf, int live, double ac_w);
+// The same for any shelf: live shelves (or parts of them, by supplies) share equally; 0 of them pass the draw through.
+double tw_shelf_ac_w(const TwShelfRow *shelf, double live, double dc_w);
+double tw_shelf_dc_w(const TwShelfRow *shelf, double live, double ac_w);
 bool tw_shelf_holds(const TwShelfRow *shelf, int live, double dc_w);    // within the rating of the live ones
 
 // The law by itself: heat for an output, and the output for an input (what an input limit leaves).

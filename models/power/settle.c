@@ -483,16 +483,41 @@ void tw_power_start(const TwPower *power, void *block)
     for (int e = 0; e < p->count; e++) tw_f64(block, p->grid_w)[e] = NAN;
 }
 
-double tw_power_rack_ac_w(const TwPower *power, int rack, double dc_w)
+int tw_power_shelf_supplies(const TwPower *power, int rack)
 {
     const TwPowerRack *row = &power->inner->racks[rack];
-    return tw_shelf_ac_w(&row->shelf, row->shelf_count, dc_w);
+    return row->shelf.supplies > 0 ? (int)row->shelf.supplies : 1;
 }
 
-double tw_power_rack_dc_w(const TwPower *power, int rack, double ac_w)
+int tw_power_rack_supplies(const TwPower *power, int rack)
 {
     const TwPowerRack *row = &power->inner->racks[rack];
-    return tw_shelf_dc_w(&row->shelf, row->shelf_count, ac_w);
+    return row->shelf_count * (int)(row->shelf.supplies > 0 ? row->shelf.supplies : 1);
+}
+
+// Live supplies in shelves.
+static double shelves(const TwPowerRack *row, int live)
+{
+    return row->shelf.supplies > 1 ? (double)live / (double)row->shelf.supplies : (double)live;
+}
+
+double tw_power_rack_ac_w(const TwPower *power, int rack, int live, double dc_w)
+{
+    const TwPowerRack *row = &power->inner->racks[rack];
+    return tw_shelf_ac_w(&row->shelf, shelves(row, live), dc_w);
+}
+
+double tw_power_rack_dc_w(const TwPower *power, int rack, int live, double ac_w)
+{
+    const TwPowerRack *row = &power->inner->racks[rack];
+    return tw_shelf_dc_w(&row->shelf, shelves(row, live), ac_w);
+}
+
+double tw_power_rack_most_w(const TwPower *power, int rack, int live)
+{
+    const TwPowerRack *row = &power->inner->racks[rack];
+    double count = shelves(row, live);
+    return count > 0.0 ? tw_shelf_ac_w(&row->shelf, count, count * row->shelf.rated_w) : INFINITY;
 }
 
 static void changed(const TwPowerPlant *p, void *block)

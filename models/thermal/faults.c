@@ -44,6 +44,8 @@ double tw_pumps_left(int count, int out, double shutoff_fraction, double filter_
     return sqrt(shutoff_fraction / (curve + 1.0 + filter_fraction * clog));
 }
 
+int tw_thermal_units(const TwThermal *thermal) { return (int)thermal->inner->units; }
+
 bool tw_thermal_act(const TwThermal *thermal, void *block, TwThermalAct act, int cdu, double value, double time_s)
 {
     const TwThermalPlant *plant = thermal->inner;

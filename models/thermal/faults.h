@@ -41,6 +41,8 @@ const char *tw_thermal_act_word(TwThermalAct act);    // "pump_trip"; of an end 
 bool tw_thermal_act_on_cdu(TwThermalAct act);         // target is a CDU; else the plant
 void tw_thermal_act_text(TwThermalAct act, const char *target, double value, char *text, size_t size);
 
+int tw_thermal_units(const TwThermal *thermal);    // of the heat rejection, spare ones with them
+
 // False: no such CDU.
 bool tw_thermal_act(const TwThermal *thermal, void *block, TwThermalAct act, int cdu, double value, double time_s);
 

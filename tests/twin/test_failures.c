@@ -2,6 +2,7 @@
 #include "tests/twin/twin.h"
 #include "twin/failures.h"
 #include "twin/story.h"
+#include "twin/supplies.h"
 
 #include <unistd.h>
 
@@ -24,11 +25,11 @@ static const TwEntry *entry_of(const TwState *state, TwHappening kind, int which
     return NULL;
 }
 
-// The hopper hall with more said about it, as a file of its own.
-static Factory hall_with(const char *text, const char *const *sets, int count)
+// A shipped facility with more said about it, as a file of its own.
+static Factory facility_with(const char *base, const char *text, const char *const *sets, int count)
 {
     char path[512], name[] = "/tmp/tokenworks_failures_XXXXXX.cfg";
-    if (!tw_data_find("facilities/hopper_hall.cfg", path, sizeof path)) exit(CHECK_SKIP);
+    if (!tw_data_find(base, path, sizeof path)) exit(CHECK_SKIP);
     FILE *from = fopen(path, "r"), *to = fdopen(mkstemps(name, 4), "w");
     if (!from || !to) exit(1);
     for (int c; (c = fgetc(from)) != EOF;) fputc(c, to);
@@ -45,6 +46,11 @@ static Factory hall_with(const char *text, const char *const *sets, int count)
     unlink(name);
     if (!good) exit(1);
     return f;
+}
+
+static Factory hall_with(const char *text, const char *const *sets, int count)
+{
+    return facility_with("facilities/hopper_hall.cfg", text, sets, count);
 }
 
 // Two racks fail while there is one crew: the second waits for it; a rack is off until mended and loaded.
@@ -142,11 +148,73 @@ static void maintenance_asks_first(void)
     factory_end(f);
 }
 
+// Supplies and whole shelves fail: racks are held to what the rest carries, dark without any.
+static void supplies_carry_what_they_can(void)
+{
+    const char *const sets[] = {"run.for_s=5400.0", "run.exchange_s=10.0", "workload.arrival.rate_s=400.0"};
+    Factory f =
+        facility_with("facilities/feed_1mw.cfg",
+                      "operations: { failures = ( { name = \"psu\"; of = \"supply\"; mtbf_h = 6.0; mttr_h = 1.0; },"
+                      "{ name = \"shelf\"; of = \"shelf\"; mtbf_h = 4.0; mttr_h = 2.0; } ); };",
+                      sets, 3);
+    CHECK(f.plant->failures.classes[0].count == 7 * 8 * 6 && f.plant->failures.classes[1].count == 7 * 8);
+    int short_of = 0;
+    for (double t = 600.0; t <= 5400.0; t += 600.0) {
+        advance(f.state, t);
+        const void *block = tw_state_block(f.state);
+        for (int i = 0; i < f.plant->rack_count; i++) {
+            int live = ((const int32_t *)tw_at_const(block, f.plant->slot.supplies))[i];
+            double most_w = tw_supplies_most_w(f.plant, block, i);
+            CHECK(live <= 48);
+            CHECK(tw_state_window(f.state)->rack_w[i] <= most_w * (1.0 + 1e-6));
+            short_of += most_w < f.plant->racks[i].peak_w;
+            if (live <= 0 || live == 48) continue;
+            // the law at the rating of what lives
+            double dc_w = 0.5 * live * 5500.0;
+            CHECK_NEAR(dc_w / tw_supplies_ac_w(f.plant, block, i, dc_w), 0.975, 1e-6);
+        }
+    }
+    CHECK(short_of > 0 && count_of(f.state, TW_HAPPENED_SUPPLIES) > 0);
+    TwReport *report = tw_report_create(f.state, -1.0);
+    CHECK(tw_report_ok(report));
+    tw_report_destroy(report);
+    factory_end(f);
+}
+
+// Leaves of the fabric and parts of the cooling plant: out, felt, mended.
+static void switches_and_cooling_fail(void)
+{
+    const char *const sets[] = {"run.for_s=14400.0", "run.exchange_s=10.0", "workload.arrival.rate_s=5.0"};
+    Factory f =
+        facility_with("facilities/feed_1mw.cfg",
+                      "operations: { failures = ( { name = \"leaf\"; of = \"leaf\"; mtbf_h = 12.0; mttr_h = 0.2; },"
+                      "{ name = \"unit\"; of = \"cooling\"; act = \"unit_out\"; mtbf_h = 2.0; mttr_h = 0.5; },"
+                      "{ name = \"pump\"; of = \"cooling\"; act = \"pump_trip\"; mtbf_h = 1.0; mttr_h = 0.3; } ); };",
+                      sets, 3);
+    advance(f.state, 14400.0);
+    int out = count_of(f.state, TW_HAPPENED_FABRIC), back = count_of(f.state, TW_HAPPENED_FABRIC_END);
+    CHECK(out > 0 && out - back >= 0 && back > 0);
+    TwReport *report = tw_report_create(f.state, -1.0);
+    CHECK(tw_report_ok(report));
+    double mean = tw_report_value(report, "network.throughput_fraction.mean");
+    CHECK(mean < 1.0 && mean > tw_report_value(report, "network.throughput_fraction.min"));
+    CHECK(tw_report_value(report, "network.bytes_residual") < 1e-9);
+    tw_report_destroy(report);
+    bool classes[3] = {false, false, false};
+    for (int i = 0, n = count_of(f.state, TW_HAPPENED_REPAIRED); i < n; i++)
+        classes[entry_of(f.state, TW_HAPPENED_REPAIRED, i)->target] = true;
+    CHECK(classes[0] && classes[1] && classes[2]);
+    // a fork mends the same parts
+    factory_end(f);
+}
+
 int main(void)
 {
     crews_are_waited_for();
     gpus_take_their_replica();
     dips_latch_a_store();
     maintenance_asks_first();
+    supplies_carry_what_they_can();
+    switches_and_cooling_fail();
     return check_failures != 0;
 }
