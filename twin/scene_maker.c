@@ -3,6 +3,7 @@
 #include "sim/version.h"
 #include "twin/couple.h"
 #include "twin/report.h"
+#include "twin/scene_flows.h"
 #include "twin/scene_parts.h"
 #include "twin/scene_settings.h"
 #include "twin/series.h"
@@ -13,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FLOWS = 16, KPIS = 8 };
+enum { KPIS = 8 };
 
 // Which facility series a picture shows, with the scale of its axis.
 typedef struct Shown {
@@ -70,7 +71,7 @@ struct TwSceneMaker {
     bool mega;                                // facility power is shown in MW
     TwSceneEvent *events;
     int event_room;
-    TwSceneFlow flows[FLOWS];
+    TwSceneFlow flows[TW_SCENE_FLOWS];
 };
 
 static void copy(char *to, size_t size, const char *from) { snprintf(to, size, "%s", from ? from : ""); }
@@ -266,47 +267,6 @@ static void kpi(TwSceneKpi *out, const TwReport *report, const char *path, const
     out->target = target;
 }
 
-static void flow(TwScene *scene, TwSceneFlow *flows, int column, const char *from, const char *to, double value_w,
-                 bool tokens)
-{
-    TwSceneFlow *f = &flows[scene->flow_count++];
-    copy(f->from, sizeof f->from, from);
-    copy(f->to, sizeof f->to, to);
-    f->value_w = value_w;
-    f->column = column;
-    f->tokens = tokens;
-}
-
-// Mean powers of the run so far: from the feeds through losses, cooling and racks to tokens.
-static void fill_flows(TwSceneMaker *m, const TwState *state, const TwReport *report)
-{
-    const TwMeters *meters = tw_state_meters(state);
-    TwScene *scene = &m->scene;
-    double time_s = fmax(tw_state_time_s(state), 1e-9);
-    double losses_j = meters->room_loss_j + meters->outdoor_loss_j;
-    double extra_and_shelf_j = meters->rack_j - meters->gpu_j - meters->host_j - meters->shelf_j;
-    scene->flow_count = 0;
-    flow(scene, m->flows, 0, "Utility", "Electrical losses", losses_j / time_s, false);
-    flow(scene, m->flows, 0, "Utility", "Cooling", meters->cooling_j / time_s, false);
-    flow(scene, m->flows, 0, "Utility", "IT", (meters->rack_j + meters->fabric_j) / time_s, false);
-    flow(scene, m->flows, 1, "IT", "Fabric", meters->fabric_j / time_s, false);
-    flow(scene, m->flows, 1, "IT", "Power shelves", meters->shelf_j / time_s, false);
-    flow(scene, m->flows, 1, "IT", "Hosts and fans", meters->host_j / time_s, false);
-    flow(scene, m->flows, 1, "IT", "GPUs", (meters->gpu_j + extra_and_shelf_j) / time_s, false);
-    char to[48];
-    double rate = tw_report_value(report, "tokens.output_per_s");
-    snprintf(to, sizeof to,
-             rate >= 1e6   ? "%.3g M tokens/s"
-             : rate >= 1e3 ? "%.3g k tokens/s"
-                           : "%.3g tokens/s",
-             rate >= 1e6   ? rate * 1e-6
-             : rate >= 1e3 ? rate * 1e-3
-                           : rate);
-    flow(scene, m->flows, 2, "GPUs", to, (meters->gpu_j + extra_and_shelf_j) / time_s, false);
-    double used_j = meters->rack_j + meters->fabric_j + meters->cooling_j + losses_j;
-    scene->residual_w = (meters->utility_j - meters->storage_j - used_j) / time_s;
-}
-
 static void fill_values(TwSceneMaker *m, const TwState *state)
 {
     const TwWindow *w = tw_state_window(state);
@@ -327,15 +287,17 @@ const TwScene *tw_scene_maker_scene(TwSceneMaker *m, const TwState *state)
     double feeds_w = m->series[0].limit;
     kpi(&m->kpis[0], report, "tokens.output_per_s_per_mw_utility", "Tokens/s per MW", "tokens/s/MW", "utility", 1.0,
         NAN);
-    kpi(&m->kpis[1], report, "tokens.output_per_s", "Output tokens", "tokens/s", "", 1.0, NAN);
-    kpi(&m->kpis[2], report, "latency.ttft_s.p99", "TTFT p99", "s", "", 1.0, slo_s);
-    kpi(&m->kpis[3], report, "power.utility_mw.mean", "Utility power", m->mega ? "MW" : "kW", "utility",
+    kpi(&m->kpis[1], report, "tokens.output_per_s", "Output tokens", "tokens/s", "IT", 1.0, NAN);
+    kpi(&m->kpis[2], report, "latency.ttft_s.p99", "TTFT p99", "s", "IT", 1.0, slo_s);
+    kpi(&m->kpis[3], report, "power.pue", "PUE", "", "utility/IT", 1.0, NAN);
+    kpi(&m->kpis[4], report, "cooling.chip_degc.max", "Hottest chip", "degC", "hall", 1.0,
+        plant->rack_count ? plant->racks[0].slowdown_degc : NAN);
+    kpi(&m->kpis[5], report, "power.utility_mw.mean", "Utility power", m->mega ? "MW" : "kW", "utility",
         m->mega ? 1.0 : 1e3, feeds_w);
-    kpi(&m->kpis[4], report, "power.pue", "PUE", "", "utility/IT", 1.0, NAN);
-    kpi(&m->kpis[5], report, "cooling.chip_degc.max", "Hottest chip", "degC", "", 1.0, NAN);
-    kpi(&m->kpis[6], report, "tokens.usd_per_million_output_tokens", "Cost", "USD/M tokens", "all-in", 1.0, NAN);
-    kpi(&m->kpis[7], report, "limits.binding", "Limited by", "", "", 1.0, NAN);
-    fill_flows(m, state, report);
+    kpi(&m->kpis[6], report, "limits.binding", "Limited by", "", "", 1.0, NAN);
+    kpi(&m->kpis[7], report, "tokens.usd_per_million_output_tokens", "Cost", "USD/M tokens", "utility, all-in", 1.0,
+        NAN);
+    scene->flow_count = tw_scene_flows(state, report, m->flows, &scene->residual_w);
     fill_values(m, state);
     tw_scene_parts_fill(m->parts, state);
     if (!m->all_lost) tw_scene_parts_lose(m->parts, state, m->selected, false);

@@ -5,40 +5,87 @@
 #include <stdio.h>
 #include <string.h>
 
-// "power.utility_mw" ends in the name of the series that it comes from, or carries its label
-static const TwSceneSeries *series_of(const TwScene *s, const TwSceneKpi *k)
+// What a figure is made of: one series, or two of which it is the ratio.
+typedef struct Course {
+    const TwSceneSeries *over, *under;    // under: NULL: none
+} Course;
+
+static const TwSceneSeries *series_named(const TwScene *s, const char *name)
 {
+    for (int i = 0; i < s->series_count; i++)
+        if (strcmp(s->series[i].name, name) == 0 && s->series[i].count > 1) return &s->series[i];
+    return NULL;
+}
+
+// By what it is known to be made of; else "power.utility_mw" ends in the name of its series, or carries its label.
+static Course course_of(const TwScene *s, const TwSceneKpi *k)
+{
+    static const struct {
+        const char *kpi, *over, *under;
+    } made_of[] = {{"tokens.output_per_s_per_mw_utility", "output_tokens_per_s", "utility_w"},
+                   {"tokens.output_per_s", "output_tokens_per_s", NULL},
+                   {"power.pue", "utility_w", "it_w"},
+                   {"power.utility_mw.mean", "utility_w", NULL},
+                   {"cooling.chip_degc.max", "chip_max_degc", NULL}};
+    for (size_t i = 0; i < sizeof made_of / sizeof *made_of; i++) {
+        if (strcmp(made_of[i].kpi, k->name) != 0) continue;
+        Course c = {series_named(s, made_of[i].over), made_of[i].under ? series_named(s, made_of[i].under) : NULL};
+        if (c.over && (c.under || !made_of[i].under)) return c;
+    }
     const char *last = strrchr(k->name, '.');
     last = last ? last + 1 : k->name;
     for (int i = 0; i < s->series_count; i++) {
         const TwSceneSeries *y = &s->series[i];
-        if (strcmp(y->name, k->name) == 0 || strcmp(y->name, last) == 0 || strcmp(y->label, k->label) == 0) return y;
+        if (strcmp(y->name, k->name) == 0 || strcmp(y->name, last) == 0 || strcmp(y->label, k->label) == 0)
+            return (Course){y, NULL};
     }
-    return NULL;
+    return (Course){NULL, NULL};
 }
 
-static void draw_sparkline(TwDraw *d, const TwSceneSeries *series, const TwScene *s, TwBox box)
+static void draw_sparkline(TwDraw *d, Course course, const TwScene *s, TwBox box)
 {
     enum { MOST = 400 };
     int columns = (int)box.w;
-    if (columns < 8 || series->count < 2 || !(s->span_s > 0.0)) return;
+    if (columns < 8 || !course.over || course.over->count < 2 || !(s->span_s > 0.0)) return;
     if (columns > MOST) columns = MOST;
     float low[MOST], high[MOST];
-    tw_series_columns(series, 0.0, s->span_s, columns, low, high);
-    float least = INFINITY, most = -INFINITY;
-    for (int c = 0; c < columns; c++) {
-        if (isfinite(low[c]) && low[c] < least) least = low[c];
-        if (isfinite(high[c]) && high[c] > most) most = high[c];
+    double values[MOST];
+    tw_series_columns(course.over, 0.0, s->span_s, columns, low, high);
+    for (int c = 0; c < columns; c++) values[c] = 0.5 * ((double)low[c] + (double)high[c]);
+    if (course.under) {
+        tw_series_columns(course.under, 0.0, s->span_s, columns, low, high);
+        for (int c = 0; c < columns; c++) values[c] /= 0.5 * ((double)low[c] + (double)high[c]);
     }
-    if (!(most > least)) return;
+    double least = INFINITY, most = -INFINITY;
+    for (int c = 0; c < columns; c++) {
+        if (!isfinite(values[c])) continue;
+        least = fmin(least, values[c]), most = fmax(most, values[c]);
+    }
+    if (!(most >= least)) return;
+    // what hardly moves is drawn so: less than two per cent of itself is no mountain
+    double span = fmax(most - least, 0.02 * fmax(fabs(most), fabs(least)));
+    if (!(span > 0.0)) return;
+    double middle = 0.5 * (most + least);
     TwPoint p[MOST];
     int n = 0;
     for (int c = 0; c < columns; c++) {
-        if (!isfinite(low[c]) || !isfinite(high[c])) continue;
-        double share = ((low[c] + high[c]) / 2.0f - least) / (most - least);
+        if (!isfinite(values[c])) continue;
+        double share = (values[c] - middle) / span + 0.5;
         p[n++] = (TwPoint){box.x + (c + 0.5) * box.w / columns, box.y + box.h * (1.0 - share)};
     }
     tw_draw_line(d, p, n, (TwStroke){tw_draw_style(d)->accent, 1.2, 0.0});
+    double now = s->time_s / s->span_s;    // the instant shown
+    if (n > 0 && now < 0.995)
+        tw_draw_rect(d, (TwBox){box.x + box.w * fmin(fmax(now, 0.0), 1.0), box.y - 1.0, 1.0, box.h + 2.0},
+                     tw_draw_style(d)->second);
+}
+
+// whether a figure is on the wrong side of its target: more is worse, but for tokens
+static bool is_missed(const TwSceneKpi *k)
+{
+    if (!isfinite(k->target) || !isfinite(k->value)) return false;
+    bool more_is_better = strncmp(k->name, "tokens.output", 13) == 0;
+    return more_is_better ? k->value < k->target : k->value > k->target;
 }
 
 static const char *value_text(const TwSceneKpi *k, char text[64])
@@ -67,7 +114,9 @@ static const char *under_text(const TwSceneKpi *k, char text[96])
     if (isnan(k->value) && !k->text[0])
         n += snprintf(text + n, 96 - (size_t)n, "%snot recorded", n ? " \xc2\xb7 " : "");
     if (isfinite(k->target))
-        snprintf(text + n, 96 - (size_t)n, "%starget %s", n ? " \xc2\xb7 " : "", tw_number_text(number, k->target));
+        snprintf(text + n, 96 - (size_t)n, "%s%s%s %s", n ? " \xc2\xb7 " : "", is_missed(k) ? "\xe2\x96\xb2 " : "",
+                 strncmp(k->name, "power.", 6) == 0 || strncmp(k->name, "cooling.", 8) == 0 ? "limit" : "target",
+                 tw_number_text(number, k->target));
     return text;
 }
 
@@ -94,7 +143,11 @@ void tw_kpi_strip_draw(TwDraw *d, const TwScene *s, TwBox box)
         if (w - used > 24.0)
             tw_draw_text_cut(d, (TwPoint){x + used + 6.0, box.y + 41.0}, TW_LEFT, TW_SMALL, style->second,
                              w - used - 6.0, unit_text(k, unit));
-        tw_draw_text_cut(d, (TwPoint){x, box.y + 57.0}, TW_LEFT, TW_SMALL, style->second, w, under_text(k, under));
+        tw_draw_text_cut(d, (TwPoint){x, box.y + 57.0}, TW_LEFT, TW_SMALL,
+                         is_missed(k) ? style->status[TW_ALARM] : style->second, w, under_text(k, under));
+        double label = tw_text_width(d, TW_SMALL, k->label), spark = fmin(w - label - 14.0, 90.0);
+        if (spark >= 36.0)
+            draw_sparkline(d, course_of(s, k), s, (TwBox){floor(x + w - spark), box.y + 7.0, spark, 12.0});
     }
 }
 
@@ -114,7 +167,7 @@ void tw_kpis_draw(TwDraw *d, const TwScene *s, TwBox box)
     int rows = (s->kpi_count + columns - 1) / columns;
     double w = floor((box.w - margin * (columns + 1)) / columns);
     bool sparks = false;
-    for (int i = 0; i < s->kpi_count; i++) sparks = sparks || series_of(s, &s->kpis[i]);
+    for (int i = 0; i < s->kpi_count; i++) sparks = sparks || course_of(s, &s->kpis[i]).over;
     double h = fmin(sparks ? 180.0 : 88.0, floor((box.h - margin * (rows + 1)) / rows));
     char text[64], unit[64], under[96];
     for (int i = 0; i < s->kpi_count; i++) {
@@ -138,9 +191,10 @@ void tw_kpis_draw(TwDraw *d, const TwScene *s, TwBox box)
             tw_draw_text_cut(d, (TwPoint){b.x + 14.0 + used + 6.0, b.y + 51.0}, TW_LEFT, TW_BODY, style->second,
                              w - 34.0 - used, unit_text(k, unit));
         if (h >= 76.0)
-            tw_draw_text_cut(d, (TwPoint){b.x + 14.0, b.y + 70.0}, TW_LEFT, TW_SMALL, style->second, w - 28.0,
-                             under_text(k, under));
-        const TwSceneSeries *series = series_of(s, k);
-        if (series && h >= 110.0) draw_sparkline(d, series, s, (TwBox){b.x + 14.0, b.y + 82.0, w - 28.0, h - 96.0});
+            tw_draw_text_cut(d, (TwPoint){b.x + 14.0, b.y + 70.0}, TW_LEFT, TW_SMALL,
+                             is_missed(k) ? style->status[TW_ALARM] : style->second, w - 28.0, under_text(k, under));
+        Course course = course_of(s, k);
+        if (course.over && h >= 110.0)
+            draw_sparkline(d, course, s, (TwBox){b.x + 14.0, b.y + 82.0, w - 28.0, h - 96.0});
     }
 }

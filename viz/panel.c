@@ -242,7 +242,7 @@ bool tw_panels_draw(TwPanels *p, TwDraw *d, const TwScene *s, TwView *view, doub
 
     uint64_t key[TW_PANELS];
     key[TW_PANEL_TITLE] = title_key(common, s);
-    key[TW_PANEL_KPI] = kpi_key(common, s);
+    key[TW_PANEL_KPI] = mix_number(mix_series(kpi_key(common, s), s), s->time_s);
     key[TW_PANEL_MAIN] = main_key(common, s, view);
     key[TW_PANEL_INSPECTOR] = inspector_key(common, s, view);
     key[TW_PANEL_CHARTS] = mix_number(mix_series(common, s), s->time_s);

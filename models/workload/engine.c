@@ -285,7 +285,13 @@ static void commit(const TwEngine *e, TwReplica *r, int64_t m)
     TwEngineCounts *n = &r->counts;
     TwWide took = tw_series_sum(r->span, m);
     r->time += took;
-    r->meter += tw_series_sum(r->energy, m);
+    TwWide used = tw_series_sum(r->energy, m);
+    r->meter += used;
+    // a step's energy is shared by the tokens that it computes
+    if (r->chunk_tokens > 0) {
+        int64_t decodes = r->paused ? 0 : r->decodes;
+        n->prompt += used * (((int64_t)r->chunk_tokens << 16) / (r->chunk_tokens + decodes));
+    }
     r->span.next += r->span.grow * m;
     r->energy.next += r->energy.grow * m;
     if (!r->paused) {
@@ -342,7 +348,9 @@ static void wake(const TwEngine *e, TwReplica *r, int64_t now_ns)
 {
     TwWide now = tw_time_of(now_ns);
     if (now > r->time) {
-        r->meter += rest_energy(e, r, now);
+        TwWide used = rest_energy(e, r, now);
+        r->meter += used;
+        r->counts.rest += used;
         r->time = now;
     }
     r->busy = true;
@@ -502,6 +510,7 @@ static void lose(const TwEngine *e, TwReplica *r, int64_t now_ns, const TwEngine
     TwEngineCounts *n = &r->counts;
     TwWide energy = tw_engine_energy(e, r, now_ns);
     if (r->busy && r->left > 0 && tw_time_of(now_ns) > r->time) n->busy += tw_time_of(now_ns) - r->time;
+    if (!r->busy && !r->off) n->rest += energy - r->meter;
     r->meter = energy;
     r->time = tw_time_of(now_ns);
     const TwLink *links = links_of(e, r);

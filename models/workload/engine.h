@@ -158,6 +158,7 @@ typedef struct TwQueue {
 typedef struct TwEngineCounts {
     int64_t iterations, changes, output_done, output_pending;
     TwWide busy, capped;
+    TwWide prompt, rest;    // energy of prompts (their share of each step's tokens, in 2^-16 of its unit), and at rest
     int64_t input_done, input_pending, arrived, input_arrived, output_arrived, completed, measured, good;
     TwWide throttled, over_cap, full;
     int64_t rejected, lost, input_dropped, output_dropped, recomputed, preemptions;

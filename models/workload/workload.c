@@ -436,6 +436,10 @@ void tw_workload_totals(const TwWorkload *workload, const void *block, int pool,
             t.good += n->good;
             t.measured_completed += n->measured;
             t.device_j += (double)r->booked_energy * BOOK_J;
+            t.prompt_j += (double)(int64_t)(n->prompt >> (BOOK_SHIFT + 16)) * BOOK_J;
+            // of one that rests the meter stands where it began to
+            int64_t resting = r->busy || r->off ? 0 : r->booked_energy - (int64_t)(r->meter >> BOOK_SHIFT);
+            t.rest_j += (double)((int64_t)(n->rest >> BOOK_SHIFT) + resting) * BOOK_J;
             busy += n->busy;
             capped += n->capped;
             throttled += n->throttled;

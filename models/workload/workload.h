@@ -121,6 +121,7 @@ typedef struct TwWorkloadTotals {
     double full_s;                   // replica-seconds that left waiting who did not fit
     double over_cap_s;               // replica-seconds above the cap at the lowest clock
     double device_j;                 // the energy meter: what the windows add up to, exactly
+    double prompt_j, rest_j;    // of it: prompts, by their share of each step's tokens; replicas with nothing to do
     // of `lost` those who gave up; of `rejected` those shed for others; of `waiting` those between replicas
     int64_t cancelled, shed, moving, retried;
     int64_t prompt_tokens_looked_up, prompt_tokens_hit, tier_tokens[3];
