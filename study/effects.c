@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RESAMPLES = 1000, BINS = 10 };
+enum { RESAMPLES = 1000, BINS = 10 };    // RESAMPLES: a multiple of AT_ONCE
 
 static void resample(const TwStudy *study, int b, int rows, int *draw)
 {
@@ -63,9 +63,50 @@ static double noise_of(const TwStudy *study, const char *output, double variance
 
 // ---- Sobol ----------------------------------------------------------------------------------------------------------
 
-typedef struct Sums {
-    double a, b, square;    // of y(A), y(B), and both squared
-} Sums;
+// What the estimators add up of a row: y(A), y(B), both squared, and for each axis y(B) (y(A_B) - y(A)), the difference
+// and its square.
+enum { OF_ALL = 3, OF_AXIS = 3, AT_ONCE = 8 };
+
+static double *terms_of(const double *kept, int rows, int blocks, int d)
+{
+    size_t width = (size_t)(OF_ALL + OF_AXIS * d);
+    double *terms = tw_taken((size_t)rows * width, sizeof *terms);
+    for (int j = 0; j < rows; j++) {
+        const double *row = kept + (size_t)j * (size_t)blocks;
+        double *to = terms + (size_t)j * width;
+        to[0] = row[0];
+        to[1] = row[1];
+        to[2] = row[0] * row[0] + row[1] * row[1];
+        for (int i = 0; i < d; i++) {
+            double delta = row[2 + i] - row[0];
+            to[OF_ALL + i] = row[1] * delta;
+            to[OF_ALL + d + i] = delta;
+            to[OF_ALL + 2 * d + i] = delta * delta;
+        }
+    }
+    return terms;
+}
+
+// sums[b] of the rows, each as often as resample b has drawn it.
+static void weighted_sums(const double *terms, int rows, int width, const double *weight, double *sums)
+{
+    memset(sums, 0, (size_t)AT_ONCE * (size_t)width * sizeof *sums);
+    for (int j = 0; j < rows; j++) {
+        const double *restrict row = terms + (size_t)j * (size_t)width;
+        for (int b = 0; b < AT_ONCE; b++) {
+            double w = weight[(size_t)j * AT_ONCE + (size_t)b], *restrict to = sums + (size_t)b * (size_t)width;
+            if (w == 0.0) continue;
+            for (int k = 0; k < width; k++) to[k] += w * row[k];
+        }
+    }
+}
+
+static void index_of(const double *sums, int rows, int d, int i, double *first, double *total)
+{
+    double m = (sums[0] + sums[1]) / (2.0 * rows), v = sums[2] / (2.0 * rows) - m * m;
+    *first = (sums[OF_ALL + i] - m * sums[OF_ALL + d + i]) / rows / v;
+    *total = sums[OF_ALL + 2 * d + i] / (2.0 * rows) / v;
+}
 
 static void sobol_indices(const TwStudy *study, const double *y, TwEffects *e)
 {
@@ -97,51 +138,27 @@ static void sobol_indices(const TwStudy *study, const double *y, TwEffects *e)
         free(kept);
         return;
     }
-    // per row and axis: what the estimators add up
-    double *first = tw_taken((size_t)rows * (size_t)d, sizeof *first),
-           *change = tw_taken((size_t)rows * (size_t)d, sizeof *change),
-           *total = tw_taken((size_t)rows * (size_t)d, sizeof *total);
-    for (int j = 0; j < rows; j++) {
-        const double *row = kept + (size_t)j * (size_t)blocks;
-        for (int i = 0; i < d; i++) {
-            double delta = row[2 + i] - row[0];
-            first[(size_t)j * (size_t)d + (size_t)i] = row[1] * delta;
-            change[(size_t)j * (size_t)d + (size_t)i] = delta;
-            total[(size_t)j * (size_t)d + (size_t)i] = delta * delta;
-        }
-    }
-    int *draw = tw_taken((size_t)rows, sizeof *draw);
-    double *sums = tw_taken(3 * (size_t)d, sizeof *sums);
+    double *terms = terms_of(kept, rows, blocks, d);
+    int width = OF_ALL + OF_AXIS * d, *draw = tw_taken((size_t)rows, sizeof *draw);
+    double *sums = tw_taken((size_t)AT_ONCE * (size_t)width, sizeof *sums);
+    double *weight = tw_taken((size_t)AT_ONCE * (size_t)rows, sizeof *weight);
     double *s_b = tw_taken((size_t)d * RESAMPLES, sizeof *s_b), *t_b = tw_taken((size_t)d * RESAMPLES, sizeof *t_b);
-    for (int b = -1; b < RESAMPLES; b++) {
-        if (b >= 0) resample(study, b, rows, draw);
-        Sums all = {0};
-        memset(sums, 0, 3 * (size_t)d * sizeof *sums);
-        for (int j = 0; j < rows; j++) {
-            int at = b < 0 ? j : draw[j];
-            const double *row = kept + (size_t)at * (size_t)blocks;
-            const double *f = first + (size_t)at * (size_t)d, *c = change + (size_t)at * (size_t)d,
-                         *t = total + (size_t)at * (size_t)d;
-            all.a += row[0];
-            all.b += row[1];
-            all.square += row[0] * row[0] + row[1] * row[1];
+    // every row once: the estimate itself
+    for (int j = 0; j < rows; j++) weight[(size_t)j * AT_ONCE] = 1.0;
+    weighted_sums(terms, rows, width, weight, sums);
+    for (int i = 0; i < d; i++) index_of(sums, rows, d, i, &e->list[i].first, &e->list[i].total);
+    for (int from = 0; from < RESAMPLES; from += AT_ONCE) {
+        memset(weight, 0, (size_t)AT_ONCE * (size_t)rows * sizeof *weight);
+        for (int b = 0; b < AT_ONCE; b++) {
+            resample(study, from + b, rows, draw);
+            for (int j = 0; j < rows; j++) weight[(size_t)draw[j] * AT_ONCE + (size_t)b] += 1.0;
+        }
+        weighted_sums(terms, rows, width, weight, sums);
+        for (int b = 0; b < AT_ONCE; b++)
             for (int i = 0; i < d; i++) {
-                sums[i] += f[i];
-                sums[d + i] += c[i];
-                sums[2 * d + i] += t[i];
+                size_t at = (size_t)i * RESAMPLES + (size_t)(from + b);
+                index_of(sums + (size_t)b * (size_t)width, rows, d, i, &s_b[at], &t_b[at]);
             }
-        }
-        double m = (all.a + all.b) / (2.0 * rows), v = all.square / (2.0 * rows) - m * m;
-        for (int i = 0; i < d; i++) {
-            double s = (sums[i] - m * sums[d + i]) / rows / v, t = sums[2 * d + i] / (2.0 * rows) / v;
-            if (b < 0) {
-                e->list[i].first = s;
-                e->list[i].total = t;
-            } else {
-                s_b[(size_t)i * RESAMPLES + (size_t)b] = s;
-                t_b[(size_t)i * RESAMPLES + (size_t)b] = t;
-            }
-        }
     }
     for (int i = 0; i < d; i++) {
         e->list[i].first_half = 1.96 * spread_of(s_b + (size_t)i * RESAMPLES, RESAMPLES);
@@ -159,9 +176,8 @@ static void sobol_indices(const TwStudy *study, const double *y, TwEffects *e)
                 e->pairs[i * d + k] = k > i ? added / rows / variance - e->list[i].first - e->list[k].first : NAN;
             }
     }
-    free(first);
-    free(change);
-    free(total);
+    free(terms);
+    free(weight);
     free(draw);
     free(sums);
     free(s_b);

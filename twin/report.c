@@ -540,7 +540,7 @@ static void add_events(TwReport *report, const TwState *state)
     report->events = calloc((size_t)n + 1, sizeof *report->events);
     if (!report->events) abort();
     double lost = 0.0, not_made = 0.0, made_up = 0.0, dropped = 0.0, rack_s = 0.0, requests = 0.0;
-    int roots = 0;
+    int roots = 0, of_kind[TW_HAPPENINGS] = {0};
     for (int i = 0; i < n; i++) {
         TwEntry all = *tw_story_entry(plant, block, i), *entry = &all;
         entry->tokens *= plant->rack_scale;
@@ -570,6 +570,7 @@ static void add_events(TwReport *report, const TwState *state)
         rack_s += entry->rack_s;
         requests += (double)entry->requests;
         roots += entry->cause < 0;
+        of_kind[entry->kind]++;
     }
     add(report, "events.count", "", "happenings in the story", n);
     add(report, "events.roots", "", "of them without a cause in the model", roots);
@@ -580,6 +581,15 @@ static void add_events(TwReport *report, const TwState *state)
     add(report, "events.tokens_not_made", "1", "output tokens that the racks held back would have made", not_made);
     add(report, "events.tokens_made_up", "1", "output tokens that other racks made above their rate meanwhile",
         made_up);
+    // those that end something are as many as those that begin it
+    for (int k = 0; k < TW_HAPPENINGS; k++) {
+        if (tw_story_severity(&(TwEntry){.kind = k}) == 0) continue;
+        char path[80];
+        snprintf(path, sizeof path, "events.kinds.%s", tw_story_word((TwHappening)k));
+        for (char *c = path; *c; c++)
+            if (*c == '-') *c = '_';
+        add(report, path, "", "happenings of this kind", of_kind[k]);
+    }
     TwWorkloadTotals totals;
     all_totals(plant, block, &totals);
     add(report, "availability.tokens", "1", "output tokens made over those and what the events cost",
