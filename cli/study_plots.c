@@ -254,10 +254,18 @@ static bool response_scatter(TwStudyPlot *p)
     double *xs = keep(p, (size_t)used * sizeof *xs), *ys = keep(p, (size_t)used * sizeof *ys);
     int *ids = keep(p, (size_t)used * sizeof *ids);
     for (int i = 0; i < used; i++) xs[i] = points[i].x, ys[i] = points[i].y, ids[i] = points[i].id;
-    bins = used / 4 < 10 ? used / 4 : 10;
+    // few values, each many times over: the mean of each
+    int values = 1;
+    for (int i = 1; i < used; i++) values += xs[i] != xs[i - 1];
+    bool each_value = values <= 12 && values < used;
+    bins = each_value ? values : used / 4 < 10 ? used / 4 : 10;
     double *bin_x = keep(p, 16 * sizeof *bin_x), *bin_y = keep(p, 16 * sizeof *bin_y);
-    for (int b = 0; b < bins; b++) {
-        int from = (int)((int64_t)b * used / bins), to = (int)((int64_t)(b + 1) * used / bins);
+    for (int b = 0, to = 0; b < bins; b++) {
+        int from = to;
+        if (each_value)
+            while (to < used && xs[to] == xs[from]) to++;
+        else
+            to = (int)((int64_t)(b + 1) * used / bins);
         for (int i = from; i < to; i++) bin_x[b] += xs[i] / (to - from), bin_y[b] += ys[i] / (to - from);
     }
     head(p, "");
@@ -271,8 +279,12 @@ static bool response_scatter(TwStudyPlot *p)
         p->plot.x_words = level_words(p, axis, levels);
         p->plot.x_count = levels;
     } else if (bins > 1)
-        p->plot.series[p->plot.series_count++] = (TwPlotSeries){
-            .name = "mean of a tenth of them", .count = bins, .x = bin_x, .y = bin_y, .line = true, .dots = true};
+        p->plot.series[p->plot.series_count++] = (TwPlotSeries){.name = each_value ? "mean" : "mean of a tenth of them",
+                                                                .count = bins,
+                                                                .x = bin_x,
+                                                                .y = bin_y,
+                                                                .line = true,
+                                                                .dots = true};
     label_of(p->study, p->output, p->y_label, sizeof p->y_label);
     axis_label(p->study, axis, p->x_label, sizeof p->x_label);
     snprintf(p->title, sizeof p->title, "%.200s against %s", p->output,

@@ -23,8 +23,8 @@ static bool same_base(const TwStudy *study, const char *path)
 {
     char parts[512];
     bool found = tw_data_find("facilities/parts", parts, sizeof parts);
-    const TwConfigInput in = {&tw_facility_kind, path, found ? parts : NULL,
-                              (const char *const *)study->sets, study->set_count};
+    const TwConfigInput in = {&tw_facility_kind, path, found ? parts : NULL, (const char *const *)study->sets,
+                              study->set_count};
     TwErrors *errors = tw_errors_create();
     TwConfig *config;
     bool same = false;

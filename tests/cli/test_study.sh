@@ -31,6 +31,24 @@ if [ -x "$mpi" ] && command -v mpirun > /dev/null; then
     # what the MPI library keeps for the life of the process is no leak of ours
     ASAN_OPTIONS=detect_leaks=0 expect 0 "12 done" mpirun --oversubscribe -n 2 "$mpi" ${study#* } -o ranks.h5 --threads 1
     cmp one.h5 ranks.h5 || fail "ranks differ"
+
+    # a rank is lost: the job ends, and the same command goes on
+    ranks="mpirun --oversubscribe -n 2 $mpi ${study#* } -o lost.h5 --threads 1"
+    $ranks > /dev/null 2>&1 & pid=$!
+    for i in $(seq 200); do
+        [ "$(cat lost.h5.parts/*.part 2>/dev/null | grep -ao 'tokenworks part' | wc -l)" -ge 2 ] && break
+        [ -e lost.h5 ] && break
+        sleep 0.05
+    done
+    lost=$(pgrep -P $pid | tail -1)
+    if [ -n "$lost" ] && [ ! -e lost.h5 ]; then
+        kill -KILL "$lost"
+        wait $pid && fail "a job with a lost rank ended well"
+        ASAN_OPTIONS=detect_leaks=0 expect 0 "12 done" $ranks
+        grep -q '(0 of all' err.txt && fail "nothing was reused after a lost rank"
+    fi
+    wait $pid 2> /dev/null
+    cmp one.h5 lost.h5 || fail "after a lost rank the file differs"
 fi
 
 # a limit that is broken, a scenario that cannot be

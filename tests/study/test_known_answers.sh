@@ -64,6 +64,15 @@ cp hill.h5 keep.h5; rm hill.h5
 expect 0 "" "$TOKENWORKS" study hill.cfg -q --threads 1 --no-plots
 cmp hill.h5 keep.h5 || fail "a search on one thread differs"
 
+# the same by a global method
+sed 's/name = "hill"/name = "isres"/; s/kind = "optimise"; evaluations = 150; starts = 3/kind = "optimise"; method = "isres"; evaluations = 1500; starts = 1/' hill.cfg > isres.cfg
+expect 0 "" "$TOKENWORKS" study isres.cfg -q --json --no-plots
+near .25 .02 'd["optimum"]["at"]["x1"]'; near -.25 .02 'd["optimum"]["at"]["x2"]'; near -.005 1e-3 'd["optimum"]["value"]'
+near 0 1e-9 'max(0.0, d["optimum"]["at"]["x1"] + d["optimum"]["at"]["x2"])'
+cp isres.h5 keep.h5; rm isres.h5
+expect 0 "" "$TOKENWORKS" study isres.cfg -q --threads 1 --no-plots
+cmp isres.h5 keep.h5 || fail "a global search twice differs"
+
 # latin hypercube: one point a stratum and axis
 run lhs "function = \"linear\"; seed = 5; $unit design = { kind = \"lhs\"; points = 100; };"
 near 0 0 '0 if all(sorted(int(s["axes"][x] * 100) for s in d["scenarios"]) == list(range(100)) for x in ("x1", "x2", "x3")) else 1'
