@@ -186,7 +186,7 @@ int main(int argc, char **argv)
     for (int c = 0; c < CDUS; c++) cdus[c] = cdu, names[c] = "cdu";
     for (int i = 0; i < RACKS; i++) {
         double spread = 0.97 + 0.06 * tw_random(stream, (uint64_t)i, 1, TW_PURPOSE_DESIGN);
-        racks[i] = (TwThermalRack){"rack", 0, i / RACKS_EACH, 132e3, 115.0 / 132.0, 2.719 * spread, 88.0};
+        racks[i] = (TwThermalRack){"rack", 0, i / RACKS_EACH, 132e3, 115.0 / 132.0, 2.719 * spread, 88.0, 0.0};
         level_w[i] = 80e3;
     }
     TwThermalSpec spec = {.rack_count = RACKS,

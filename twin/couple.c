@@ -372,6 +372,9 @@ bool tw_couple(const TwPlant *plant, void *block, TwScratch *s, int64_t from_ns,
         .cdu_return_degc = w->cdu_return_degc,
         .cdu_heat_w = w->cdu_heat_w,
         .cdu_valve_fraction = w->cdu_valve_fraction,
+        .rack_flow_fraction = w->rack_flow_fraction,
+        .cdu_flow_fraction = w->cdu_flow_fraction,
+        .cdu_head_pa = w->cdu_header_pa,
         .crossings = s->crossings,
         .crossing_most = 2 * plant->rack_count,
     };
@@ -379,7 +382,22 @@ bool tw_couple(const TwPlant *plant, void *block, TwScratch *s, int64_t from_ns,
     if (!tw_thermal_advance(plant->thermal, block, &thermal_in, from_s, until_s, &heat, error)) return false;
     double hottest = -INFINITY;
     for (int i = 0; i < plant->rack_count; i++) hottest = fmax(hottest, w->chip_degc[i]);
+    s->crossing_count = heat.crossing_count;
     tw_story_crossings(plant, block, heat.crossings, heat.crossing_count, hottest);
+    w->export_w = heat.export_j / window_s;
+    for (int i = 0; i < plant->rack_count; i++)
+        w->rack_flow_kg_s[i] = w->rack_flow_fraction[i] * plant->thermal->rack_flow_kg_s[i];
+    for (int c = 0; c < plant->cdu_count; c++) {
+        w->cdu_flow_kg_s[c] = w->cdu_flow_fraction[c] * plant->thermal->cdu_flow_kg_s[c];
+        w->cdu_approach_k[c] = w->cdu_supply_degc[c] - heat.plant_supply_degc;
+        m->approach_sum += w->cdu_approach_k[c] * window_s;
+        m->approach_max_k = fmax(m->approach_max_k, w->cdu_approach_k[c]);
+    }
+    if (heat.worst_rack >= 0 && heat.worst_flow_fraction < m->worst_flow_fraction) {
+        m->worst_flow_fraction = heat.worst_flow_fraction;
+        m->worst_flow_rack = heat.worst_rack;
+    }
+    m->export_j += heat.export_j;
     w->plant_supply_degc = heat.plant_supply_degc;
     w->plant_return_degc = heat.plant_return_degc;
     w->room_degc = heat.room_degc;

@@ -13,8 +13,10 @@ typedef struct TwScratch {
     double *thermal_load_w, *element_loss_w;
     bool *load_on;
     TwVolts ac;                      // memory of the AC power flow (twin/voltages.h)
-    TwThermalCrossing *crossings;    // [2 racks] chips that passed their slowdown temperature in the window
-    double *series[TW_GROUPS];       // values in the order that the recorder wants
+    TwThermalCrossing *crossings;    // [2 racks] chips that passed a limit in the window
+    int crossing_count;
+    int *heat_way, *heat_list;    // [rack] of twin/heat_watch.h
+    double *series[TW_GROUPS];    // values in the order that the recorder wants
     // [pool] totals at the end of the window before, and rates of the window
     int64_t *pool_output, *pool_input, *pool_completed, *pool_transfer_bytes;
     double *pool_output_per_s, *pool_input_per_s, *pool_completed_per_s, *pool_transfer_bytes_s;

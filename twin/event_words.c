@@ -34,6 +34,17 @@ const TwEventWord tw_event_words[] = {
     {"chiller_trip", COOLING(CHILLER_TRIP), TW_ON_COOLING, true, true, NULL, false, "trip the chiller", "", NAN},
     {"heat_wave", COOLING(HEAT_WAVE), TW_ON_COOLING, true, true, "value", false, "heat wave: outdoor air warmer by",
      "K", 10.0},
+    {"valve_drift", COOLING(VALVE_DRIFT), TW_ON_CDU, true, true, "value", false, "valve drifts, of its stroke an hour",
+     "1/h", 0.5},
+    {"sensor_bias", COOLING(SENSOR_BIAS), TW_ON_CDU, true, true, "value", false, "supply sensor reads too much", "K",
+     3.0},
+    {"sensor_frozen", COOLING(SENSOR_FROZEN), TW_ON_CDU, true, true, "value", true, "supply sensor freezes", "degC",
+     NAN},
+    {"rack_leak", COOLING(RACK_LEAK), TW_ON_RACK, true, true, "value", false, "the rack leaks", "kg/s", 0.05},
+    {"rack_valve", COOLING(RACK_VALVE), TW_ON_RACK, true, true, "value", false,
+     "its coolant valve stands at an opening", "1", 0.3},
+    {"plant_pump_trip", COOLING(PLANT_PUMP_TRIP), TW_ON_COOLING, true, true, "value", true, "primary pumps trip",
+     "pumps", 1.0},
     {NULL, 0, 0, 0, false, false, NULL, false, NULL, NULL, 0.0},
 };
 #undef COOLING
@@ -43,6 +54,13 @@ const TwEventWord *tw_event_word(const char *word)
     for (const TwEventWord *w = tw_event_words; w->word; w++)
         if (strcmp(w->word, word) == 0) return w;
     return NULL;
+}
+
+const char *tw_event_targets(const TwPlant *plant, TwEventOn on, const char *const **names, int *count)
+{
+    *names = on == TW_ON_CDU ? plant->cdu_names : on == TW_ON_RACK ? plant->rack_names : plant->element_names;
+    *count = on == TW_ON_CDU ? plant->cdu_count : on == TW_ON_RACK ? plant->rack_count : plant->element_count;
+    return on == TW_ON_CDU ? "CDU" : on == TW_ON_RACK ? "rack" : on == TW_ON_ELEMENT ? "power element" : NULL;
 }
 
 bool tw_events_contradict(const TwEventPlan *a, const TwEventPlan *b)
@@ -66,12 +84,12 @@ bool tw_ask_resolve(const TwPlant *plant, const TwAsk *ask, TwEventPlan *begin, 
     if (!word || !word->live)
         return tw_fail(error, TW_BAD_INPUT, "\"%s\" cannot happen while a run goes on", ask->word);
     int target = 0;
-    if (word->on == TW_ON_ELEMENT || word->on == TW_ON_CDU) {
-        bool cdu = word->on == TW_ON_CDU;
-        int count = cdu ? plant->cdu_count : plant->element_count;
-        const char *const *names = cdu ? plant->cdu_names : plant->element_names;
+    const char *const *names;
+    int count;
+    const char *what = tw_event_targets(plant, word->on, &names, &count);
+    if (what) {
         target = tw_find_entry(names, count, ask->target, 0, 1);
-        if (target < 0) return unknown_name(cdu ? "CDU" : "power element", ask->target, names, count, error);
+        if (target < 0) return unknown_name(what, ask->target, names, count, error);
     }
     if (word->on == TW_ON_COOLING && plant->cdu_count == 0 && word->kind != TW_EVENT_COOLING + TW_ACT_HEAT_WAVE)
         return tw_fail(error, TW_BAD_INPUT, "%s: this facility has no cooling plant with water", ask->word);

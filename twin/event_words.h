@@ -4,7 +4,7 @@
 
 #include "twin/plant.h"
 
-typedef enum TwEventOn { TW_ON_ELEMENT, TW_ON_CDU, TW_ON_COOLING, TW_ON_TRAFFIC } TwEventOn;
+typedef enum TwEventOn { TW_ON_ELEMENT, TW_ON_CDU, TW_ON_COOLING, TW_ON_TRAFFIC, TW_ON_RACK } TwEventOn;
 
 typedef struct TwEventWord {
     const char *word;
@@ -21,6 +21,9 @@ typedef struct TwEventWord {
 extern const TwEventWord tw_event_words[];    // ended by a row without a word
 
 const TwEventWord *tw_event_word(const char *word);    // NULL: none
+
+// What targets of a kind are called ("CDU") and their names; none for the whole plant and for traffic.
+const char *tw_event_targets(const TwPlant *plant, TwEventOn on, const char *const **names, int *count);
 
 // What somebody asks for: on an element, a CDU or a pool by name; on the one cooling plant or all traffic by "".
 typedef struct TwAsk {

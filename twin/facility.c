@@ -301,14 +301,39 @@ static const TwChild workload_children[] = {
 static const TwKind workload_kind = {
     "workload", NULL, workload_fields, TW_COUNT(workload_fields), workload_children, TW_COUNT(workload_children)};
 
-static const char *const event_words[] = {
-    "load_target", "lose",        "restore",    "set_supply", "pump_fail", "dip",        "reset",      "maintain",
-    "pump_trip",   "valve_stuck", "clog",       "foul",       "leak",      "unit_out",   "water_loss", "chiller_trip",
-    "heat_wave",   "lose_leaf",   "lose_spine", "lose_core",  "lose_rail", "lose_plane", NULL};
+static const char *const event_words[] = {"load_target",
+                                          "lose",
+                                          "restore",
+                                          "set_supply",
+                                          "pump_fail",
+                                          "dip",
+                                          "reset",
+                                          "maintain",
+                                          "pump_trip",
+                                          "valve_stuck",
+                                          "clog",
+                                          "foul",
+                                          "leak",
+                                          "unit_out",
+                                          "water_loss",
+                                          "chiller_trip",
+                                          "heat_wave",
+                                          "valve_drift",
+                                          "sensor_bias",
+                                          "sensor_frozen",
+                                          "rack_leak",
+                                          "rack_valve",
+                                          "plant_pump_trip",
+                                          "lose_leaf",
+                                          "lose_spine",
+                                          "lose_core",
+                                          "lose_rail",
+                                          "lose_plane",
+                                          NULL};
 static const char *const ramp_words[] = {"after", "inside", "outside", NULL};
 static const TwField event_fields[] = {
     WORD(TwEventRow, kind, NULL, event_words, "what happens"),
-    {"feed", "", TW_TEXT, 0, 0, "", AT(TwEventRow, element), "power element or CDU it happens to", NULL},
+    {"feed", "", TW_TEXT, 0, 0, "", AT(TwEventRow, element), "power element, CDU or rack it happens to", NULL},
     {"element", "", TW_TEXT, 0, 0, "", AT(TwEventRow, other), "the same as feed", NULL},
     WORD(TwEventRow, scenario, "", NULL, "happens only where run.scenario is this; empty: always"),
     REAL(TwEventRow, at_s, "s", 0, 1e9, NULL, "when"),
@@ -317,9 +342,10 @@ static const TwField event_fields[] = {
     REAL(TwEventRow, limit_w, "W", 0, 1e12, "inf", "load_target: the limit"),
     REAL(TwEventRow, supply_degc, "degC", 5, 70, "unknown", "set_supply: the set point"),
     REAL(TwEventRow, voltage_fraction, "1", 0, 1, "unknown", "dip: voltage left, of nominal"),
-    REAL(
-        TwEventRow, value, "", -1e9, 1e9, "unknown",
-        "clog: times the resistance added; foul: K/W; leak: kg/s; unit_out: units; heat_wave: K; valve_stuck: opening"),
+    REAL(TwEventRow, value, "", -1e9, 1e9, "unknown",
+         "clog: times the resistance added; foul: K/W; leak, rack_leak: kg/s; unit_out, plant_pump_trip: units; "
+         "heat_wave, "
+         "sensor_bias: K; sensor_frozen: degC; valve_stuck, rack_valve: opening; valve_drift: of its stroke an hour"),
     WHOLE(TwEventRow, plane, "1", 0, 64, "0", "lose_leaf and its kind: plane of the fabric"),
     WHOLE(TwEventRow, index, "1", 0, 1e9, "0", "lose_leaf and its kind: which leaf, spine, core, rail or plane"),
     YES(TwEventRow, best_effort, "true", "load_target: a goal rather than an obligation; named in the event log"),

@@ -101,7 +101,7 @@ static void find_parts(TwPlant *plant, const TwNode *node, const TwFailureRow *r
         if (c->count == 0) tw_node_error(node, "of", errors, "the fabric has no %s", row->of);
         return;
     }
-    bool plant_act = c->victims == TW_VICTIM_COOLING && !tw_thermal_act_on_cdu((TwThermalAct)c->act);
+    bool plant_act = c->victims == TW_VICTIM_COOLING && tw_thermal_act_on((TwThermalAct)c->act) == TW_AT_PLANT;
     if (plant_act) {
         c->count = c->act == TW_ACT_UNIT_OUT ? tw_thermal_units(plant->thermal) : 1;
         return;
@@ -353,7 +353,7 @@ void tw_failures_part(const TwPlant *plant, int class, int part, char *text, siz
         break;
     }
     case TW_VICTIM_COOLING: {
-        bool cdu = tw_thermal_act_on_cdu((TwThermalAct)c->act);
+        bool cdu = tw_thermal_act_on((TwThermalAct)c->act) == TW_AT_CDU;
         snprintf(text, size, "%s %s", cdu ? plant->cdu_names[part] : "cooling plant",
                  tw_thermal_act_word((TwThermalAct)c->act));
         break;
@@ -404,7 +404,7 @@ static void set_part(const TwPlant *plant, void *block, const TwFailureHooks *ho
     case TW_VICTIM_COOLING: {
         int out = open_parts(plant, block, class);
         double value = c->act == TW_ACT_UNIT_OUT ? out : c->value;
-        bool plant_act = !tw_thermal_act_on_cdu((TwThermalAct)c->act);
+        bool plant_act = tw_thermal_act_on((TwThermalAct)c->act) == TW_AT_PLANT;
         hooks->cooling(hooks->context, c->act, plant_act ? 0 : part, value, plant_act ? out > 0 : !whole, entry);
         break;
     }

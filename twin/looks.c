@@ -65,9 +65,10 @@ void tw_looks_cdus(const TwPlant *plant, const void *block, const TwWindow *w, d
     for (size_t c = 0; c < n; c++) {
         TwCduLook look = tw_thermal_look_cdu(plant->thermal, block, load_on(plant, block), (int)c);
         const double row[] = {
-            w->cdu_supply_degc[c], w->cdu_return_degc[c], w->cdu_heat_w[c],      w->cdu_valve_fraction[c],
-            w->cdu_pump_w[c],      look.flow_kg_s,        look.plant_flow_kg_s,  look.head_pa,
-            look.pump_fraction,    look.set_degc,         cool_state(look.stand)};
+            w->cdu_supply_degc[c], w->cdu_return_degc[c], w->cdu_heat_w[c],       w->cdu_valve_fraction[c],
+            w->cdu_pump_w[c],      look.flow_kg_s,        look.plant_flow_kg_s,   look.head_pa,
+            look.pump_fraction,    look.set_degc,         cool_state(look.stand), w->cdu_header_pa[c],
+            w->cdu_approach_k[c]};
         for (size_t k = 0; k < sizeof row / sizeof *row; k++) values[k * n + c] = row[k];
     }
 }

@@ -330,6 +330,7 @@ static void compile_racks(TwPlant *plant, const TwNode *root, ThermalInput *ther
             .liquid_fraction = rack->cdu >= 0 ? cooling.liquid_fraction : 0.0,
             .flow_kg_s = rack->cdu >= 0 ? cooling.flow_kg_s * plant->rack_scale : 0.0,
             .slowdown_degc = gpu.slowdown_degc,
+            .shutdown_degc = gpu.shutdown_degc,
         };
         power[i].name = rack->name;
         power[i].priority = plant->racks[i].priority = (int)row.priority;
@@ -337,6 +338,8 @@ static void compile_racks(TwPlant *plant, const TwNode *root, ThermalInput *ther
         power[i].shelf_count = (int)row.shelf_count;
         power[i].peak_w = row.peak_w;
     }
+    plant->rack_names = TW_TAKE(plant->arena, plant->rack_count + 1, const char *);
+    for (int i = 0; i < plant->rack_count; i++) plant->rack_names[i] = plant->racks[i].name;
     place_racks(plant);
 }
 
@@ -571,6 +574,8 @@ static bool compile(TwPlant *plant, const TwPlantInput *input, TwErrors *errors)
     plant->slot.extra_ratio = tw_layout_add(&layout, racks, sizeof(double));
     plant->slot.clock_fraction = tw_layout_add(&layout, racks, sizeof(double));
     plant->slot.rack_on = tw_layout_add(&layout, racks, sizeof(bool));
+    plant->slot.heat_off = tw_layout_add(&layout, racks, 1);
+    plant->slot.heat_off_s = tw_layout_add(&layout, racks, sizeof(double));
     plant->slot.rack_w = tw_layout_add(&layout, racks, sizeof(double));
     plant->slot.device_demand_w = tw_layout_add(&layout, racks, sizeof(double));
     plant->slot.load_on = tw_layout_add(&layout, loads, sizeof(double));

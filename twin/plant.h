@@ -214,6 +214,7 @@ typedef struct TwPlant {
     double start_of_year_s, start_of_week_s;    // calendar of time zero
 
     int rack_count, element_count, cdu_count, load_count, pool_count, event_count;
+    const char **rack_names;    // [rack]
     TwRackPlan *racks;
     const char **element_names;
     TwElementRow *elements;
@@ -265,6 +266,7 @@ typedef struct TwPlant {
         TwSlot supplies;                       // [rack] live: twin/supplies.h
         TwSlot voltage, voltage_pu;            // [1], [element] twin/voltages.h
         TwSlot flex, flex_out, flex_dark;      // [element], [rack], [rack] twin/flex.h
+        TwSlot heat_off, heat_off_s;           // [rack] twin/heat_watch.h
         TwSlot band, band_held, band_entry;    // [element] twin/capping.h
         TwSlot uptime;                         // twin/uptime.h
         TwStorySlots story;

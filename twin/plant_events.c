@@ -64,7 +64,6 @@ static void compile_event(TwPlant *plant, const TwNode *node, TwErrors *errors)
         return;
     }
     const TwEventWord *word = tw_event_word(row.kind);
-    bool on_cdu = word->on == TW_ON_CDU;
     const char *name = row.element[0] ? row.element : row.other;
     if (row.element[0] && row.other[0]) {
         tw_node_error(node, "element", errors, "feed and element are two words for one setting: give one of them");
@@ -72,8 +71,8 @@ static void compile_event(TwPlant *plant, const TwNode *node, TwErrors *errors)
     }
     // the cooling plant is one: it needs no name
     bool whole = word->on == TW_ON_COOLING;
-    int count = on_cdu ? plant->cdu_count : plant->element_count;
-    const char *const *names = on_cdu ? plant->cdu_names : plant->element_names;
+    int count;
+    const char *const *names, *what = tw_event_targets(plant, word->on, &names, &count);
     int target = whole ? 0 : tw_find_entry(names, count, name, 0, 1);
     if (whole && name[0]) {
         tw_node_error(node, row.element[0] ? "feed" : "element", errors,
@@ -81,8 +80,8 @@ static void compile_event(TwPlant *plant, const TwNode *node, TwErrors *errors)
         return;
     }
     if (target < 0) {
-        tw_reference_error(node, row.other[0] ? "element" : "feed", errors, name, on_cdu ? "CDU" : "power element",
-                           names, count);
+        tw_reference_error(node, row.other[0] ? "element" : "feed", errors, name, what ? what : "power element", names,
+                           count);
         return;
     }
     if (isfinite(row.for_s) && isfinite(row.until_s)) {

@@ -429,6 +429,19 @@ static void add_power(TwReport *report, const TwState *state)
 
     add(report, "cooling.power_mw.mean", "MW", "pumps, fans, chillers", over(m->cooling_j, time_s) * 1e-6);
     add(report, "cooling.wue_l_per_kwh", "L/kWh", "water per IT energy", over(m->water_kg, it_j / 3.6e6));
+    add(report, "cooling.ere", "1", "utility energy less heat delivered to others, over IT energy",
+        over(m->utility_j - m->export_j, it_j));
+    add(report, "cooling.tue", "1", "utility energy over energy at the racks' busbars",
+        over(m->utility_j, m->gpu_j + m->host_j));
+    if (plant->cdu_count > 0) {
+        add(report, "cooling.export_mwh", "MWh", "heat delivered to a district network", m->export_j / 3.6e9);
+        add(report, "cooling.approach_k.mean", "K", "coolant above facility water, mean over CDUs",
+            over(m->approach_sum, time_s * plant->cdu_count));
+        add(report, "cooling.approach_k.max", "K", "the same, largest", m->approach_max_k);
+        if (m->worst_flow_rack >= 0.0)
+            add(report, "cooling.worst_flow_fraction", "1", "coolant over design of the rack that had least",
+                m->worst_flow_fraction);
+    }
     add(report, "cooling.supply_degc.min", "degC", "coolant to the racks", m->supply_min_degc);
     add(report, "cooling.supply_degc.mean", "degC", "coolant to the racks", over(m->supply_sum, time_s));
     add(report, "cooling.supply_degc.max", "degC", "coolant to the racks", m->supply_max_degc);

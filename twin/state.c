@@ -11,6 +11,7 @@
 #include "twin/fabric.h"
 #include "twin/failures.h"
 #include "twin/flex.h"
+#include "twin/heat_watch.h"
 #include "twin/jobs.h"
 #include "twin/looks.h"
 #include "twin/planners.h"
@@ -61,13 +62,21 @@ static void take_scratch(TwState *state)
     TwScratch *s = &state->scratch;
     TwWindow *w = &s->window;
     int racks = plant->rack_count, cdus = plant->cdu_count, elements = plant->element_count, loads = plant->load_count;
-    double **per_rack[] = {&w->rack_w,     &w->rack_dc_w,   &w->gpu_w,        &w->grant_w,      &w->clock_fraction,
-                           &w->chip_degc,  &w->supply_degc, &w->return_degc,  &w->tokens_per_s, &w->kv_fraction,
-                           &w->demand_w,   &s->rack_ac_w,   &s->rack_extra_j, &s->device_j,     &s->tokens,
-                           &s->cap_w,      &s->floor_w,     &s->most_w,       &s->all_w,        &s->job_share,
-                           &s->job_above_w};
-    double **per_cdu[] = {&w->cdu_supply_degc, &w->cdu_return_degc, &w->cdu_heat_w, &w->cdu_valve_fraction,
-                          &w->cdu_pump_w};
+    double **per_rack[] = {&w->rack_w,         &w->rack_dc_w,
+                           &w->gpu_w,          &w->grant_w,
+                           &w->clock_fraction, &w->chip_degc,
+                           &w->supply_degc,    &w->return_degc,
+                           &w->tokens_per_s,   &w->kv_fraction,
+                           &w->demand_w,       &s->rack_ac_w,
+                           &s->rack_extra_j,   &s->device_j,
+                           &s->tokens,         &s->cap_w,
+                           &s->floor_w,        &s->most_w,
+                           &s->all_w,          &s->job_share,
+                           &s->job_above_w,    &w->rack_flow_fraction,
+                           &w->rack_flow_kg_s};
+    double **per_cdu[] = {&w->cdu_supply_degc,    &w->cdu_return_degc, &w->cdu_heat_w,
+                          &w->cdu_valve_fraction, &w->cdu_pump_w,      &w->cdu_flow_fraction,
+                          &w->cdu_flow_kg_s,      &w->cdu_header_pa,   &w->cdu_approach_k};
     double **per_element[] = {&w->element_w, &w->element_loss_w, &w->loading_fraction, &w->v_pu};
     for (size_t i = 0; i < sizeof per_rack / sizeof *per_rack; i++) *per_rack[i] = reals(a, racks);
     for (size_t i = 0; i < sizeof per_cdu / sizeof *per_cdu; i++) *per_cdu[i] = reals(a, cdus);
@@ -77,6 +86,8 @@ static void take_scratch(TwState *state)
     s->thermal_load_w = reals(a, loads);
     s->load_on = TW_TAKE(a, loads, bool);
     s->crossings = TW_TAKE(a, 2 * racks, TwThermalCrossing);
+    s->heat_way = TW_TAKE(a, racks, int);
+    s->heat_list = TW_TAKE(a, racks, int);
     for (int g = 0; g < plant->record.group_count; g++)
         s->series[g] = reals(a, plant->record.groups[g].series_count * plant->record.groups[g].count);
     int64_t **counts[] = {&s->pool_output, &s->pool_input, &s->pool_completed, &s->pool_transfer_bytes};
@@ -216,7 +227,9 @@ bool tw_state_create(TwState **made, const TwPlant *plant, TwError *error)
     TwMeters *m = tw_at(block, plant->slot.meters);
     m->stored_start_j = tw_thermal_stored_j(plant->thermal, block);
     m->supply_min_degc = INFINITY;
-    m->supply_max_degc = m->chip_max_degc = -INFINITY;
+    m->supply_max_degc = m->chip_max_degc = m->approach_max_k = -INFINITY;
+    m->worst_flow_fraction = INFINITY;
+    m->worst_flow_rack = -1;
     m->granted_min_w = INFINITY;
     for (int i = 0; i < plant->event_count; i++) {
         const TwEvent event = {.time_ns = plant->events[i].at_ns, .kind = SCRIPTED, .index = i};
@@ -298,13 +311,18 @@ static void pump_hook(void *context, int cdu, bool failed, int entry)
     tw_thermal_fail_pump(state->plant->thermal, state->block, cdu, failed);
 }
 
-static void rack_hook(void *context, int rack, bool in_service, int entry)
+static void racks_hook(void *context, const int *racks, int count, bool in_service, int entry)
 {
     TwState *state = context;
-    uint8_t *down = (uint8_t *)tw_at(state->block, state->plant->failures.rack_down) + rack;
-    *down = (uint8_t)(in_service ? *down - 1 : *down + 1);
+    uint8_t *down = tw_at(state->block, state->plant->failures.rack_down);
+    for (int i = 0; i < count; i++) down[racks[i]] = (uint8_t)(in_service ? down[racks[i]] - 1 : down[racks[i]] + 1);
     settle(state);
     tw_story_supply(state->plant, state->block, tw_state_meters(state)->time_ns, entry);
+}
+
+static void rack_hook(void *context, int rack, bool in_service, int entry)
+{
+    racks_hook(context, &rack, 1, in_service, entry);
 }
 
 // Power supplies of a rack: it is dark without any, and held to what the live ones carry.
@@ -327,7 +345,8 @@ static void cooling_hook(void *context, int act, int target, double value, bool 
 {
     TwState *state = context;
     const TwPlant *plant = state->plant;
-    tw_story_cooling(plant, state->block, tw_thermal_act_on_cdu((TwThermalAct)act) ? target : -1, out ? entry : -1);
+    tw_story_cooling(plant, state->block, tw_thermal_act_on((TwThermalAct)act) == TW_AT_CDU ? target : -1,
+                     out ? entry : -1);
     tw_thermal_act(plant->thermal, state->block, (TwThermalAct)(out ? act : act + 1), target, value,
                    (double)tw_state_meters(state)->time_ns * 1e-9);
 }
@@ -768,6 +787,7 @@ bool tw_state_advance(TwState *state, double until_s, TwRecord *record, const vo
         if (tw_voltages_wanted(plant))
             memcpy(state->scratch.window.v_pu, tw_voltages_pu(plant, state->block),
                    (size_t)plant->element_count * sizeof(double));
+        tw_heat_watch(plant, state->block, &state->scratch, state, racks_hook);
         judge_targets(state, window_s);
         const TwFailureHooks hooks = {state,        element_hook, pump_hook,    rack_hook,
                                       replica_hook, supply_hook,  cooling_hook, fabric_hook};

@@ -46,10 +46,13 @@ typedef struct TwWindow {
     double from_s, until_s;
     double *rack_w, *rack_dc_w, *gpu_w, *grant_w, *clock_fraction, *chip_degc, *supply_degc, *return_degc;
     double *tokens_per_s, *kv_fraction, *demand_w;                                               // [rack]
+    double *rack_flow_fraction, *rack_flow_kg_s;                                                 // [rack]
     double *cdu_supply_degc, *cdu_return_degc, *cdu_heat_w, *cdu_valve_fraction, *cdu_pump_w;    // [cdu]
-    double *element_w, *element_loss_w, *loading_fraction;                                       // [element]
-    double *v_pu;                                                                                // [element] NaN: none
-    double *load_w;                                                                              // [load]
+    double *cdu_flow_fraction, *cdu_flow_kg_s, *cdu_header_pa, *cdu_approach_k;                  // [cdu]
+    double export_w;
+    double *element_w, *element_loss_w, *loading_fraction;    // [element]
+    double *v_pu;                                             // [element] NaN: none
+    double *load_w;                                           // [load]
     double utility_w, it_w, gpu_w_sum, host_w_sum, fabric_w, cooling_w, loss_w, storage_w;
     double plant_supply_degc, plant_return_degc, room_degc, ambient_degc, wet_bulb_degc, water_kg_s;
     double output_tokens_per_s, input_tokens_per_s, requests_per_s;

@@ -125,11 +125,11 @@ void tw_story_note(const TwPlant *plant, void *block, int entry)
         s->trouble = -1;
         break;
     case TW_HAPPENED_COOLING:
-        if (tw_thermal_act_on_cdu((TwThermalAct)e->count)) tw_story_ids(block, slot->cdu)[e->target] = entry;
+        if (tw_thermal_act_on((TwThermalAct)e->count) == TW_AT_CDU) tw_story_ids(block, slot->cdu)[e->target] = entry;
         s->cooling = entry;
         break;
     case TW_HAPPENED_COOLING_END:
-        if (tw_thermal_act_on_cdu((TwThermalAct)e->count)) tw_story_ids(block, slot->cdu)[e->target] = -1;
+        if (tw_thermal_act_on((TwThermalAct)e->count) == TW_AT_CDU) tw_story_ids(block, slot->cdu)[e->target] = -1;
         s->cooling = -1;
         break;
     case TW_HAPPENED_PUMP:

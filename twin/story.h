@@ -64,8 +64,12 @@ typedef enum TwHappening {
     TW_HAPPENED_STOPPED,         // it stopped; value: 1 where its fuel ran out
     TW_HAPPENED_COOLING,         // to the cooling plant; count: TwThermalAct; target: CDU, where it has one
     TW_HAPPENED_COOLING_END,
-    TW_HAPPENED_HOT,            // chips pass their slowdown temperature; target: the first rack; count: racks
-    TW_HAPPENED_COOL,           // and come back below it; the last rack
+    TW_HAPPENED_HOT,             // chips pass their slowdown temperature; target: the first rack; count: racks
+    TW_HAPPENED_COOL,            // and come back below it; the last rack
+    TW_HAPPENED_SHUTDOWN,        // chips of racks passed their shutdown temperature: they are off; value: degC
+    TW_HAPPENED_SHUTDOWN_END,    // cool again and energised; value: s it was off
+    TW_HAPPENED_ISOLATED,        // a leak isolated a rack: no coolant, no power
+    TW_HAPPENED_ISOLATED_END,
     TW_HAPPENED_SUPPLIES,       // a rack is held to what its live power supplies carry; count: live; value: W
     TW_HAPPENED_NO_SOLUTION,    // the AC power flow finds no voltages; target: lowest element; value: pu there
     TW_HAPPENED_SOLUTION,       // it does again

@@ -73,6 +73,10 @@ static const struct {
     [TW_HAPPENED_COOLING_END] = {"cooling_end", OF_ACT, 0},
     [TW_HAPPENED_HOT] = {"chips_hot", OF_RACK, 2},
     [TW_HAPPENED_COOL] = {"chips_cool", OF_RACK, 0},
+    [TW_HAPPENED_SHUTDOWN] = {"shutdown", OF_RACK, 2},
+    [TW_HAPPENED_SHUTDOWN_END] = {"shutdown_end", OF_RACK, 0},
+    [TW_HAPPENED_ISOLATED] = {"isolated", OF_RACK, 2},
+    [TW_HAPPENED_ISOLATED_END] = {"isolated_end", OF_RACK, 0},
 };
 
 const char *tw_story_word(TwHappening kind) { return kinds[kind].word; }
@@ -92,7 +96,9 @@ const char *tw_story_target(const TwPlant *plant, const TwEntry *e)
     case OF_CLASS:
         return plant->failures.classes[e->target].name;
     case OF_ACT:
-        return tw_thermal_act_on_cdu((TwThermalAct)e->count) ? plant->cdu_names[e->target] : "the cooling plant";
+        return tw_thermal_act_on((TwThermalAct)e->count) == TW_AT_CDU    ? plant->cdu_names[e->target]
+               : tw_thermal_act_on((TwThermalAct)e->count) == TW_AT_RACK ? plant->racks[e->target].name
+                                                                         : "the cooling plant";
     case OF_LOSS:
         return e->target >= 0 ? tw_fabric_name(plant, e->target) : "the fabric";
     case OF_NOTHING:
@@ -128,6 +134,20 @@ void tw_story_text(const TwPlant *plant, const TwEntry *e, char *text, size_t si
     case TW_HAPPENED_COOL:
         snprintf(text, size, "chips of %s, the last of %d %s, back below it; the hottest reached %.1f degC", name, all,
                  racks, e->value);
+        break;
+    case TW_HAPPENED_SHUTDOWN:
+        others(all, more, sizeof more);
+        snprintf(text, size, "%s%s shut down: chips reached %.1f degC", name, more, e->value);
+        break;
+    case TW_HAPPENED_SHUTDOWN_END:
+        others(all, more, sizeof more);
+        snprintf(text, size, "%s%s cool, with power again after %.4g s", name, more, e->value);
+        break;
+    case TW_HAPPENED_ISOLATED:
+        snprintf(text, size, "the leak isolates %s: coolant and power are off", name);
+        break;
+    case TW_HAPPENED_ISOLATED_END:
+        snprintf(text, size, "%s is tight: coolant and power are back", name);
         break;
     case TW_HAPPENED_TARGET:
         snprintf(text, size, "load target %.4g kW on %s", kw, name);

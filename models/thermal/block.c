@@ -34,12 +34,13 @@ static const double gamma_ros2 = 0.29289321881345254;    // 1 - 1/sqrt(2)
 typedef struct Place {
     TwLane chip_d, chip_b, air_d, air_b, cool_d, cool_p, cool_s, plate_d, plate_b, cool_b, man_d, man_b;
     TwLane clock_d, clock_s, leak_w_k, leak_full_w_k, full_w, flow_cool, flow_plate, flow_man, film_w_k;
+    TwLane rate_w_k, each_w_k, per_lam;    // m cp now, and at n = 1; share of mean in outlet
     TwLane a[RACK_STATES], k1[RACK_STATES];
 } Place;
 
 // CDU side of a group at one stage.
 typedef struct Cdu {
-    TwLane e, e1, e2, slope, flow_rate_slope, pump_slope, per_lam;
+    TwLane e, e1, e2, slope, flow_rate_slope, pump_slope;
     TwLane sum_a, sum_b, sum_c;    // over racks: m a_m, m B_m, c Tm
     TwLane d[CDU_STATES];          // solution of the stage
 } Cdu;
@@ -50,8 +51,11 @@ INLINE TwExchange exchange(const TwCduLanes *p, const TwCduInput *in, int l, dou
                            double flow, double primary)
 {
     TwExchange x;
-    double u = p->kp[l] * (supply - in->set_degc[l]) + integral;
+    double u = in->kp[l] * (supply - in->set_degc[l]) + in->push[l] + integral;
     double y = tw_saturate(u, p->valve_min[l], &x.slope);
+    x.signal = y;
+    x.signal_slope = x.slope;
+    y = lane_least(lane_most(y + in->offset[l], p->valve_min[l]), 1.0);
     int64_t stuck = in->stuck[l] > 0.0;
     y = lane_pick(stuck, in->held[l], y);
     x.slope = lane_pick(stuck, 0.0, x.slope);
@@ -66,7 +70,7 @@ INLINE TwExchange exchange(const TwCduLanes *p, const TwCduInput *in, int l, dou
     double phi_slope = linear + (1.0 - linear) * p->log_rangeability[l] * k * p->authority[l] / (root2 * root);
 
     // films and conductance; a trickle keeps logarithms finite when a pump stands
-    double s1 = lane_most(phi * primary, 1e-6), s2 = lane_most(flow, 1e-6);
+    double s1 = lane_most(phi * primary, 1e-6), s2 = lane_most(flow * in->flow[l], 1e-6);
     double film1 = p->resistance1[l] * exp_bound(-p->film_exponent[l] * lane_log(s1), 600.0);
     double film2 = p->resistance2[l] * exp_bound(-p->film_exponent[l] * lane_log(s2), 600.0);
     double ua = 1.0 / (film1 + film2 + p->fouling[l] + in->fouled[l]);
@@ -96,7 +100,7 @@ INLINE TwExchange exchange(const TwCduLanes *p, const TwCduInput *in, int l, dou
     double by_s2 = by_ua * ua2n * film2 / s2 - by_i2 * i2 / s2;
     x.e_w_k = e;
     x.by_control = by_s1 * primary * phi_slope * x.slope;
-    x.by_flow = by_s2;
+    x.by_flow = by_s2 * in->flow[l];
     x.rate_w_k = phi * p->plant_rate_w_k[l];
     return x;
 }
@@ -118,21 +122,24 @@ INLINE double reciprocal_lam(double n)
 typedef struct RackNow {
     double f[RACK_STATES];
     double film_w_k, film_slope, outlet, full_w, leak_w_k, leak_full_w_k, clock_slope, chip_w, sink_k, rate_w_k;
+    double per_lam;
 } RackNow;
 
 INLINE RackNow rack_now(const TwRackLanes *p, const TwRackInput *in, int l, double chip, double plate, double coolant,
-                        double manifold, double air, double clock, double inlet, double sink, double n, double per_lam,
+                        double manifold, double air, double clock, double inlet, double sink, double speed,
                         double leak_degc, double beyond_w)
 {
     RackNow r;
+    double share = in->share[l], n = speed * share, per_lam = reciprocal_lam(n);
     double leak = exp_bound((leak_degc - p->leakage_degc[l]) * p->per_leakage_k[l], LEAKAGE_BOUND);
     double hot = exp_bound((chip - p->slowdown_degc[l]) * p->per_width_k[l], 50.0);
-    double cool = 1.0 / (1.0 + hot);
+    double steps = p->hysteresis[l], fast = 1.0 / (1.0 + hot);
+    double cool = (1.0 - steps) * fast + steps * (1.0 - in->slowed[l]);
     r.full_w = in->chip_w[l] * (p->steady_fraction[l] + p->leakage_fraction[l] * leak) + beyond_w;
     r.chip_w = r.full_w * clock;
     r.leak_full_w_k = in->chip_w[l] * p->leakage_fraction[l] * leak * p->per_leakage_k[l];
     r.leak_w_k = clock * r.leak_full_w_k;
-    r.clock_slope = -(1.0 - p->clock_min[l]) * hot * cool * cool * p->per_width_k[l];
+    r.clock_slope = -(1.0 - steps) * (1.0 - p->clock_min[l]) * hot * fast * fast * p->per_width_k[l];
 
     // film against flow, with its floor
     double a = p->film_fraction[l];
@@ -140,9 +147,10 @@ INLINE RackNow rack_now(const TwRackLanes *p, const TwRackInput *in, int l, doub
     double film = p->film_w_k[l] * n * thin;
     double film_slope = p->film_w_k[l] * a * thin * thin, least = p->film_min_w_k[l];
     r.film_w_k = film > least ? film : least;
-    r.film_slope = film > least ? film_slope : 0.0;
+    r.film_slope = film > least ? film_slope * share : 0.0;
 
     r.rate_w_k = p->rate_w_k[l] * n;
+    r.per_lam = per_lam;
     r.outlet = inlet + (coolant - inlet) * per_lam;
     r.sink_k = air - sink;
     double q_chip = p->chip_plate_w_k[l] * (chip - plate), q_film = r.film_w_k * (plate - coolant);
@@ -171,9 +179,10 @@ INLINE double flow_rate(const TwCduLanes *p, const TwCduInput *in, int l, double
 }
 
 // everything the racks' elimination needs, at the first stage
-INLINE void factor(const TwRackLanes *p, const RackNow *r, Place *w, int l, double g, double plate, double coolant,
-                   double manifold, double inlet, double per_lam)
+INLINE void factor(const TwRackLanes *p, const TwRackInput *in, const RackNow *r, Place *w, int l, double g,
+                   double plate, double coolant, double manifold, double inlet)
 {
+    double per_lam = r->per_lam;
     double gcp = p->chip_plate_w_k[l], gpa = p->plate_air_w_k[l], m = r->rate_w_k, film = r->film_w_k;
     double q = 1.0 / (1.0 + g * p->per_throttle_s[l]);
     double s = g * r->clock_slope * p->per_throttle_s[l];
@@ -209,7 +218,8 @@ INLINE void factor(const TwRackLanes *p, const RackNow *r, Place *w, int l, doub
     w->man_b[l] = gm * (cool_b * per_lam + 1.0 - per_lam) * man_d;
 
     // how the pump's speed drives the column
-    double c = p->rate_w_k[l], film_n = r->film_slope * (plate - coolant);
+    double c = p->rate_w_k[l] * in->share[l], film_n = r->film_slope * (plate - coolant);
+    w->rate_w_k[l] = m, w->each_w_k[l] = c, w->per_lam[l] = per_lam;
     w->flow_cool[l] = (c * (inlet - coolant) * per_lam + film_n) * p->per_coolant[l];
     w->flow_plate[l] = -film_n * p->per_plate[l];
     w->flow_man[l] = c * (r->outlet - manifold) * p->per_manifold[l];
@@ -249,9 +259,10 @@ INLINE void backward(const Place *w, int l, double supply, double *d)
 }
 
 // Control, return and supply of a lane: the last unknowns. b: right-hand side; base: state at which J stands.
-INLINE void solve_cdu(const TwCduLanes *p, Cdu *c, int l, double g, const double *b, const double base[CDU_STATES])
+INLINE void solve_cdu(const TwCduLanes *p, const TwCduInput *in, Cdu *c, int l, double g, const double *b,
+                      const double base[CDU_STATES])
 {
-    double n = base[FLOW], mc = p->rate_w_k[l] * n, cap = p->rate_w_k[l], kp = p->kp[l];
+    double n = base[FLOW], cap = in->rate_w_k[l], mc = cap * n, kp = in->kp[l];
     double drop = 1.0 - c->slope[l], dn = c->d[FLOW][l];
     double return_d = 1.0 / (1.0 + g * mc * p->per_return[l]);
     double a_return =
@@ -277,13 +288,13 @@ INLINE CduRate cdu_rate(const TwCduLanes *p, const TwCduInput *in, int l, const 
                         double ret, double integral, double n, double sum_ct, double plant)
 {
     CduRate r;
-    double slope, mc = p->rate_w_k[l] * n, kp = p->kp[l];
+    double slope, mc = in->rate_w_k[l] * n, kp = in->kp[l];
     r.exchanger_w = x->e_w_k * (ret - plant);
-    r.pump_w = in->on[l] * p->pump_w[l] * n * n * n;
-    double u = kp * (supply - in->set_degc[l]) + integral;
+    r.pump_w = in->on[l] * in->pump[l] * p->pump_w[l] * n * n * n;
+    double error = kp * (supply - in->set_degc[l]) + in->push[l], u = error + integral;
     r.f[SUPPLY] = (mc * (ret - supply) - r.exchanger_w + r.pump_w) * p->per_supply[l];
-    r.f[RETURN] = n * (sum_ct - p->rate_w_k[l] * ret) * p->per_return[l];
-    r.f[VALVE] = kp * p->per_ti[l] * (supply - in->set_degc[l]) - (u - x->opening) * p->per_taw[l];
+    r.f[RETURN] = n * (sum_ct - in->rate_w_k[l] * ret) * p->per_return[l];
+    r.f[VALVE] = error * p->per_ti[l] - (u - x->signal) * p->per_taw[l];
     r.f[FLOW] = flow_rate(p, in, l, n, &slope);
     return r;
 }
@@ -320,7 +331,6 @@ WIDTHS void tw_group_step(const TwGroup *group, double *restrict y, const TwRack
         c.flow_rate_slope[l] = 1.0 / (1.0 - g * slope);
         dn[l] = f * c.flow_rate_slope[l];
         c.d[FLOW][l] = dn[l];
-        c.per_lam[l] = reciprocal_lam(base[FLOW][l]);
         in0[l] = breath * room0 + live * base[SUPPLY][l];
         c.sum_a[l] = c.sum_b[l] = c.sum_c[l] = 0.0;
     }
@@ -332,14 +342,14 @@ WIDTHS void tw_group_step(const TwGroup *group, double *restrict y, const TwRack
         Place *restrict w = &place[k];
         LANE_LOOP
         for (int l = 0; l < LANES; l++) {
-            double sink = room0 + p->door[l] * (plant0 - room0), n = base[FLOW][l], lam = c.per_lam[l];
+            double sink = room0 + p->door[l] * (plant0 - room0), n = base[FLOW][l];
             RackNow r = rack_now(p, pin, l, Y(k, CHIP), Y(k, PLATE), Y(k, COOLANT), Y(k, MANIFOLD), Y(k, AIR),
-                                 Y(k, CLOCK), in0[l], sink, n, lam, Y(k, CHIP), 0.0);
-            factor(p, &r, w, l, g, Y(k, PLATE), Y(k, COOLANT), Y(k, MANIFOLD), in0[l], lam);
-            forward(p, w, l, g, r.f, dn[l], r.rate_w_k, lam);
+                                 Y(k, CLOCK), in0[l], sink, n, Y(k, CHIP), 0.0);
+            factor(p, pin, &r, w, l, g, Y(k, PLATE), Y(k, COOLANT), Y(k, MANIFOLD), in0[l]);
+            forward(p, w, l, g, r.f, dn[l], r.rate_w_k, r.per_lam);
             c.sum_a[l] += r.rate_w_k * w->a[MANIFOLD][l];
             c.sum_b[l] += r.rate_w_k * w->man_b[l];
-            c.sum_c[l] += p->rate_w_k[l] * Y(k, MANIFOLD);
+            c.sum_c[l] += w->each_w_k[l] * Y(k, MANIFOLD);
         }
     }
     LANE_LOOP
@@ -351,16 +361,16 @@ WIDTHS void tw_group_step(const TwGroup *group, double *restrict y, const TwRack
         c.e[l] = x.e_w_k;
         c.e1[l] = x.by_control * across;
         c.e2[l] = x.by_flow * across;
-        c.slope[l] = x.slope;
-        c.pump_slope[l] = 3.0 * cdu_in->on[l] * cp->pump_w[l] * base[FLOW][l] * base[FLOW][l];
+        c.slope[l] = x.signal_slope;
+        c.pump_slope[l] = 3.0 * cdu_in->on[l] * cdu_in->pump[l] * cp->pump_w[l] * base[FLOW][l] * base[FLOW][l];
         rate1[l] = x.rate_w_k;
         double at[CDU_STATES] = {base[SUPPLY][l], base[RETURN][l], base[VALVE][l], base[FLOW][l]};
-        solve_cdu(cp, &c, l, g, r.f, at);
+        solve_cdu(cp, cdu_in, &c, l, g, r.f, at);
         c.d[SUPPLY][l] *= live;
         c.d[RETURN][l] *= live;
         c.d[VALVE][l] *= live;
-        hx1[l] = r.exchanger_w + g * (c.e1[l] * (cp->kp[l] * c.d[SUPPLY][l] + c.d[VALVE][l]) + c.e[l] * c.d[RETURN][l] +
-                                      c.e2[l] * dn[l]);
+        hx1[l] = r.exchanger_w + g * (c.e1[l] * (cdu_in->kp[l] * c.d[SUPPLY][l] + c.d[VALVE][l]) +
+                                      c.e[l] * c.d[RETURN][l] + c.e2[l] * dn[l]);
         pump1[l] = r.pump_w + g * c.pump_slope[l] * dn[l];
 #define KEEP(s) k1c[s][l] = c.d[s][l];
         EACH_CDU_STATE(KEEP)
@@ -369,12 +379,11 @@ WIDTHS void tw_group_step(const TwGroup *group, double *restrict y, const TwRack
     }
 
     // back substitution of stage 1, rates of stage 2 at y + h k1, elimination again
-    TwLane n2, lam2, in2, sum_a2, sum_c2, dn2;
+    TwLane n2, in2, sum_a2, sum_c2, dn2;
     LANE_LOOP
     for (int l = 0; l < LANES; l++) {
         double slope, n = base[FLOW][l] + h * k1c[FLOW][l];
         n2[l] = n;
-        lam2[l] = reciprocal_lam(n);
         in2[l] = breath * room1 + live * (base[SUPPLY][l] + h * k1c[SUPPLY][l]);
         dn2[l] = (flow_rate(cp, cdu_in, l, n, &slope) - 2.0 * k1c[FLOW][l]) * c.flow_rate_slope[l];
         sum_a2[l] = sum_c2[l] = 0.0;
@@ -398,9 +407,9 @@ WIDTHS void tw_group_step(const TwGroup *group, double *restrict y, const TwRack
             double sink0 = room0 + p->door[l] * (plant0 - room0);
             double to_air = p->air_sink_w_k[l] * (Y(k, AIR) - sink0) + g * p->air_sink_w_k[l] * d[AIR];
             double e_chip = w->full_w[l] * Y(k, CLOCK) + g * (w->full_w[l] * d[CLOCK] + w->leak_w_k[l] * d[CHIP]);
-            double m0 = p->rate_w_k[l] * base[FLOW][l];
+            double m0 = w->rate_w_k[l];
             double exhaust = m0 * (Y(k, MANIFOLD) - in0[l]) +
-                             g * (m0 * d[MANIFOLD] + p->rate_w_k[l] * (Y(k, MANIFOLD) - in0[l]) * dn[l]);
+                             g * (m0 * d[MANIFOLD] + w->each_w_k[l] * (Y(k, MANIFOLD) - in0[l]) * dn[l]);
             door1[l] += p->door[l] * to_air;
             room_out1[l] += (1.0 - p->door[l]) * to_air + breath * exhaust;
 
@@ -411,19 +420,19 @@ WIDTHS void tw_group_step(const TwGroup *group, double *restrict y, const TwRack
             // leakage at a stage temperature that does not overshoot; what lies beyond it by the slope of J
             double share = stage_share(p->per_settle_s[l], h);
             double hot = Y(k, CHIP) + share * h * d[CHIP];
-            RackNow r = rack_now(p, pin, l, chip, plate, coolant, manifold, airt, clock, in2[l], sink1, n2[l], lam2[l],
-                                 hot, w->leak_full_w_k[l] * (chip - hot));
+            RackNow r = rack_now(p, pin, l, chip, plate, coolant, manifold, airt, clock, in2[l], sink1, n2[l], hot,
+                                 w->leak_full_w_k[l] * (chip - hot));
 #define SECOND(s) b[s] = r.f[s] - 2.0 * d[s];
             EACH_RACK_STATE(SECOND)
 #undef SECOND
-            forward(p, w, l, g, b, dn2[l], m0, c.per_lam[l]);
+            forward(p, w, l, g, b, dn2[l], m0, w->per_lam[l]);
             sum_a2[l] += m0 * w->a[MANIFOLD][l];
-            sum_c2[l] += p->rate_w_k[l] * manifold;
+            sum_c2[l] += w->each_w_k[l] * manifold;
 
             // the part of the second meters known already
             double to_air2 = p->air_sink_w_k[l] * r.sink_k;
             double exhaust2 =
-                r.rate_w_k * (manifold - in2[l]) + g * p->rate_w_k[l] * (Y(k, MANIFOLD) - in0[l]) * dn2[l];
+                r.rate_w_k * (manifold - in2[l]) + g * w->each_w_k[l] * (Y(k, MANIFOLD) - in0[l]) * dn2[l];
             door2[l] += p->door[l] * to_air2;
             room_out2[l] += (1.0 - p->door[l]) * to_air2 + breath * exhaust2;
             heat[0][l] += h * (0.5 * e_chip + 0.5 * r.chip_w);
@@ -441,13 +450,13 @@ WIDTHS void tw_group_step(const TwGroup *group, double *restrict y, const TwRack
 #undef SECOND
         c.sum_a[l] = sum_a2[l];
         c.d[FLOW][l] = dn2[l];
-        solve_cdu(cp, &c, l, g, b, at);
+        solve_cdu(cp, cdu_in, &c, l, g, b, at);
         c.d[SUPPLY][l] *= live;
         c.d[RETURN][l] *= live;
         c.d[VALVE][l] *= live;
-        double hx2 =
-            r.exchanger_w - 2.0 * hx1[l] +
-            g * (c.e1[l] * (cp->kp[l] * c.d[SUPPLY][l] + c.d[VALVE][l]) + c.e[l] * c.d[RETURN][l] + c.e2[l] * dn2[l]);
+        double hx2 = r.exchanger_w - 2.0 * hx1[l] +
+                     g * (c.e1[l] * (cdu_in->kp[l] * c.d[SUPPLY][l] + c.d[VALVE][l]) + c.e[l] * c.d[RETURN][l] +
+                          c.e2[l] * dn2[l]);
         double pump2 = r.pump_w - 2.0 * pump1[l] + g * c.pump_slope[l] * dn2[l];
         double counts = cp->mask[l] * live;
         step->exchanger_j[l] = counts * h * (1.5 * hx1[l] + 0.5 * hx2);
@@ -468,7 +477,7 @@ WIDTHS void tw_group_step(const TwGroup *group, double *restrict y, const TwRack
             double d[RACK_STATES];
             backward(w, l, c.d[SUPPLY][l], d);
             heat[0][l] += 0.5 * h * g * (w->full_w[l] * d[CLOCK] + w->leak_w_k[l] * d[CHIP]);
-            double m0 = p->rate_w_k[l] * base[FLOW][l];
+            double m0 = w->rate_w_k[l];
             double to_air = g * p->air_sink_w_k[l] * d[AIR];
             door2[l] += p->door[l] * to_air;
             room_out2[l] += (1.0 - p->door[l]) * to_air + breath * (g * m0 * d[MANIFOLD]);
@@ -493,17 +502,17 @@ void tw_group_rate(const TwGroup *group, const double *y, const TwRackInput *in,
     const double *yc = y + (size_t)racks * RACK_STATES * LANES;
     double *fc = rate + (size_t)racks * RACK_STATES * LANES;
     for (int l = 0; l < LANES; l++) {
-        double n = YC(FLOW), supply = YC(SUPPLY), inlet = group->air ? room_degc : supply, lam = reciprocal_lam(n);
+        double n = YC(FLOW), supply = YC(SUPPLY), inlet = group->air ? room_degc : supply;
         double sum_ct = 0.0, door = 0.0, room = 0.0;
         for (int k = 0; k < racks; k++) {
             const TwRackLanes *p = &group->rack[k];
             double sink = room_degc + p->door[l] * (plant_degc - room_degc);
             RackNow r = rack_now(p, &in[k], l, Y(k, CHIP), Y(k, PLATE), Y(k, COOLANT), Y(k, MANIFOLD), Y(k, AIR),
-                                 Y(k, CLOCK), inlet, sink, n, lam, Y(k, CHIP), 0.0);
+                                 Y(k, CLOCK), inlet, sink, n, Y(k, CHIP), 0.0);
             for (int s = 0; s < RACK_STATES; s++)
                 rate[((size_t)k * RACK_STATES + (size_t)s) * LANES + (size_t)l] = r.f[s];
             chip_w[k][l] = r.chip_w;
-            sum_ct += p->rate_w_k[l] * Y(k, MANIFOLD);
+            sum_ct += p->rate_w_k[l] * in[k].share[l] * Y(k, MANIFOLD);
             door += p->door[l] * p->air_sink_w_k[l] * r.sink_k;
             room += (1.0 - p->door[l]) * p->air_sink_w_k[l] * r.sink_k;
             if (group->air) room += r.rate_w_k * (Y(k, MANIFOLD) - inlet);

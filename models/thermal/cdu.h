@@ -27,5 +27,9 @@ typedef struct TwCduRow {
     double kp, ti_s, taw_s;
     int64_t pump_count;                               // side by side
     double pump_shutoff_fraction, filter_fraction;    // head at no flow over design head; filter's share of it
+    double exchanger_fraction,
+        header_fraction;            // of the head: exchanger; mains along the row to the last rack and back
+    double rack_valve_authority;    // share of a rack's branch that its valve takes, open
+    double suction_pa;              // absolute, at the pumps' inlet
     double leak_detect_s, leak_most_kg;
 } TwCduRow;

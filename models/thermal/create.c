@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_PLACES = 512 };    // racks of one CDU: their factors live on the stack
-
 static bool is(const char *word, const char *name) { return word && strcmp(word, name) == 0; }
 
 double tw_thermal_cp(double given, const char *fluid, double degc)
@@ -43,6 +41,7 @@ static void ghost_rack(TwRackLanes *p, int l)
     p->chip_plate_w_k[l] = p->film_w_k[l] = p->film_min_w_k[l] = p->film_fraction[l] = 1.0;
     p->steady_fraction[l] = 1.0;
     p->slowdown_degc[l] = 88.0;
+    p->trip_degc[l] = 1e3;
     p->per_width_k[l] = 1.0;
     p->clock_min[l] = 1.0;
     p->per_throttle_s[l] = 1.0;
@@ -74,6 +73,9 @@ static void fill_rack(TwRackLanes *p, int l, const TwThermalRack *rack, const Tw
     p->per_width_k[l] = 1.0 / row->throttle_width_k;
     p->clock_min[l] = row->throttle_min_fraction;
     p->per_throttle_s[l] = 1.0 / row->throttle_s;
+    p->hysteresis[l] = row->throttle && is(row->throttle, "hysteresis") ? 1.0 : 0.0;
+    p->release_degc[l] = p->hysteresis[l] > 0.0 ? rack->slowdown_degc - row->throttle_release_k : -400.0;
+    p->trip_degc[l] = rack->shutdown_degc > 0.0 ? rack->shutdown_degc : rack->slowdown_degc + 7.0;
     p->per_settle_s[l] =
         per_settle_s(p->chip_plate_w_k[l], p->film_w_k[l], 1.0 / p->per_chip[l], 1.0 / p->per_plate[l]);
 }
@@ -102,6 +104,10 @@ static void fill_cdu(TwCduLanes *p, int l, const TwCduRow *row, const TwThermalS
         tw_errors_add(errors, NULL, 0, 0, "CDU %s serves no rack with coolant flow", name);
         return;
     }
+    if (row->filter_fraction + row->exchanger_fraction + row->header_fraction > 0.95)
+        tw_errors_add(errors, NULL, 0, 0,
+                      "CDU %s: filter, exchanger and mains take %g of the head, nothing is left for racks", name,
+                      row->filter_fraction + row->exchanger_fraction + row->header_fraction);
     double ua = row->exchanger_ua_w_k;
     if (ua <= 0.0)
         ua = tw_plate_hx_design_ua(row->capacity_w, row->approach_k, row->plant_flow_kg_s * plant_cp,
@@ -267,6 +273,7 @@ static void fill_groups(TwThermalPlant *plant, const TwThermalSpec *spec, TwErro
     TwRackLanes *racks = TW_TAKE(arena, place + 1, TwRackLanes);
     TwCduLanes *lanes = TW_TAKE(arena, plant->group_count + 1, TwCduLanes);
     plant->rack_place = TW_TAKE(arena, spec->rack_count + 1, int);
+    plant->rack_cdu = TW_TAKE(arena, spec->rack_count + 1, int);
     plant->place_rack = TW_TAKE(arena, (place + 1) * LANES, int);
     for (size_t i = 0; i < place * LANES; i++) plant->place_rack[i] = -1;
     for (size_t i = 0; i < place; i++)
@@ -292,8 +299,14 @@ static void fill_groups(TwThermalPlant *plant, const TwThermalSpec *spec, TwErro
         plant->rack_place[i] = at * LANES + lane;
         plant->place_rack[at * LANES + lane] = i;
         plant->rack_peak_w[i] = rack->peak_w;
+        plant->rack_cdu[i] = c;
         plant->rack_chip_fraction[i] = c >= 0 ? rack->liquid_fraction : row->fan_chip_fraction;
         plant->rack_fan_min[i] = c >= 0 ? 0.0 : row->fan_min_fraction;
+        plant->hysteresis = plant->hysteresis || racks[at].hysteresis[lane] > 0.0;
+        if (c >= 0)
+            plant->rack_flow_m3_s[i] =
+                rack->flow_kg_s /
+                tw_fluid_at(tw_fluid_named(spec->cdus[c].fluid), spec->cdus[c].supply_degc).density_kg_m3;
         TwCduLanes *under = &lanes[group - plant->groups];
         if (c < 0) {
             airs++;
@@ -344,6 +357,13 @@ static void reserve(TwThermalPlant *plant, TwLayout *layout, int cdus)
     plant->cdu_faults = tw_layout_add(layout, ((size_t)cdus + 1) * CDU_FAULTS, sizeof(double));
     plant->plant_modes = tw_layout_add(layout, PLANT_MODES, sizeof(double));
     plant->group_heat_j = tw_layout_add(layout, 2 * groups, sizeof(double));
+    plant->rack_faults = tw_layout_add(layout, ((size_t)plant->out.rack_count + 1) * RACK_FAULTS, sizeof(double));
+    plant->loop_flow = tw_layout_add(layout, (size_t)cdus + 1, sizeof(TwLoopFlow));
+    if (plant->hysteresis) {
+        plant->kept = tw_layout_add(layout, plant->state_count + PLANT_STATES, sizeof(double));
+        plant->kept_meters =
+            tw_layout_add(layout, places + groups * (sizeof(TwGroupMeter) / sizeof(TwLane)), sizeof(TwLane));
+    }
     plant->chip_before = tw_layout_add(layout, places, sizeof(TwLane));
     plant->set_points = tw_layout_add(layout, 2 * ((size_t)cdus + 1), sizeof(double));
     plant->out.state_bytes = layout->bytes - before;
@@ -379,6 +399,16 @@ bool tw_thermal_create(TwThermal **thermal, const TwThermalSpec *spec, TwLayout 
     plant->rack_peak_w = TW_TAKE(arena, spec->rack_count + 1, double);
     plant->rack_chip_fraction = TW_TAKE(arena, spec->rack_count + 1, double);
     plant->rack_fan_min = TW_TAKE(arena, spec->rack_count + 1, double);
+    plant->rack_flow_m3_s = TW_TAKE(arena, spec->rack_count + 1, double);
+    double *rack_flow = TW_TAKE(arena, spec->rack_count + 1, double),
+           *cdu_flow = TW_TAKE(arena, spec->cdu_count + 1, double);
+    for (int i = 0; i < spec->rack_count; i++) {
+        int c = spec->racks[i].cdu;
+        rack_flow[i] = c >= 0 ? spec->racks[i].flow_kg_s : 0.0;
+        if (c >= 0 && c < spec->cdu_count) cdu_flow[c] += rack_flow[i];
+    }
+    plant->out.rack_flow_kg_s = rack_flow;
+    plant->out.cdu_flow_kg_s = cdu_flow;
     plant->cdu_row = TW_TAKE(arena, spec->cdu_count + 1, TwCduRow);
     if (spec->cdu_count > 0) memcpy(plant->cdu_row, spec->cdus, (size_t)spec->cdu_count * sizeof *spec->cdus);
 

@@ -7,21 +7,28 @@
 
 static const struct {
     const char *word, *begins, *ends, *unit;
-    bool cdu;
+    TwThermalPlace on;
 } acts[TW_ACTS / 2] = {
-    {"pump_trip", "a pump of %s trips", "the pump of %s runs again", NULL, true},
-    {"valve_stuck", "the valve of %s is stuck", "the valve of %s moves again", NULL, true},
-    {"clog", "the filter of %s clogs", "the filter of %s is clean", "times", true},
-    {"foul", "the exchanger of %s fouls", "the exchanger of %s is clean", "K/W", true},
-    {"leak", "%s leaks", "%s is tight and filled again", "kg/s", true},
-    {"unit_out", "cooling units of %s stand", "cooling units of %s are back", "units", false},
-    {"water_loss", "%s gets no make-up water", "%s gets water again", NULL, false},
-    {"chiller_trip", "the chiller of %s trips", "the chiller of %s may start again", NULL, false},
-    {"heat_wave", "a heat wave comes over %s", "the heat wave over %s ends", "K", false},
+    {"pump_trip", "a pump of %s trips", "the pump of %s runs again", NULL, TW_AT_CDU},
+    {"valve_stuck", "the valve of %s is stuck", "the valve of %s moves again", NULL, TW_AT_CDU},
+    {"clog", "the filter of %s clogs", "the filter of %s is clean", "times", TW_AT_CDU},
+    {"foul", "the exchanger of %s fouls", "the exchanger of %s is clean", "K/W", TW_AT_CDU},
+    {"leak", "%s leaks", "%s is tight and filled again", "kg/s", TW_AT_CDU},
+    {"unit_out", "cooling units of %s stand", "cooling units of %s are back", "units", TW_AT_PLANT},
+    {"water_loss", "%s gets no make-up water", "%s gets water again", NULL, TW_AT_PLANT},
+    {"chiller_trip", "the chiller of %s trips", "the chiller of %s may start again", NULL, TW_AT_PLANT},
+    {"heat_wave", "a heat wave comes over %s", "the heat wave over %s ends", "K", TW_AT_PLANT},
+    {"valve_drift", "the valve of %s drifts", "the valve of %s follows its signal again", "of its stroke an hour",
+     TW_AT_CDU},
+    {"sensor_bias", "the supply sensor of %s is off", "the supply sensor of %s reads true", "K", TW_AT_CDU},
+    {"sensor_frozen", "the supply sensor of %s is frozen", "the supply sensor of %s reads true", "degC", TW_AT_CDU},
+    {"rack_leak", "rack %s leaks", "rack %s is tight and filled again", "kg/s", TW_AT_RACK},
+    {"rack_valve", "the coolant valve of rack %s moves", "the coolant valve of rack %s is open", "open", TW_AT_RACK},
+    {"plant_pump_trip", "primary pumps of %s trip", "primary pumps of %s run again", "pumps", TW_AT_PLANT},
 };
 
 const char *tw_thermal_act_word(TwThermalAct act) { return acts[act / 2].word; }
-bool tw_thermal_act_on_cdu(TwThermalAct act) { return acts[act / 2].cdu; }
+TwThermalPlace tw_thermal_act_on(TwThermalAct act) { return acts[act / 2].on; }
 
 void tw_thermal_act_text(TwThermalAct act, const char *target, double value, char *text, size_t size)
 {
@@ -46,11 +53,56 @@ double tw_pumps_left(int count, int out, double shutoff_fraction, double filter_
 
 int tw_thermal_units(const TwThermal *thermal) { return (int)thermal->inner->units; }
 
-bool tw_thermal_act(const TwThermal *thermal, void *block, TwThermalAct act, int cdu, double value, double time_s)
+// Flows of a loop that is not as designed: which pumps run, how the filter and each rack's valve stand.
+void tw_loop_changed(const TwThermalPlant *plant, void *block, int c)
+{
+    const TwGroup *group = &plant->groups[c / LANES];
+    int l = c % LANES, count = 0, places[MOST_PLACES];
+    double design[MOST_PLACES], opening[MOST_PLACES], share[MOST_PLACES];
+    double *f = tw_f64(block, plant->cdu_faults) + c * CDU_FAULTS;
+    const double *rack = tw_f64_const(block, plant->rack_faults);
+    TwRackInput *inputs = (TwRackInput *)tw_at(block, plant->rack_input) + group->place;
+    bool changed = f[F_PUMPS_OUT] > 0.0 || f[F_CLOG] > 0.0;
+    for (int k = 0; k < group->racks; k++) {
+        int i = plant->place_rack[(group->place + (size_t)k) * LANES + (size_t)l];
+        if (i < 0) continue;
+        const double *r = rack + i * RACK_FAULTS;
+        design[count] = plant->rack_flow_m3_s[i];
+        opening[count] = r[R_ISOLATED] > 0.0 ? 0.0 : r[R_OPENING];
+        changed = changed || opening[count] < 1.0;
+        places[count++] = k;
+    }
+    f[F_LOOP_CHANGED] = changed;
+    TwLoopFlow *flow = (TwLoopFlow *)tw_at(block, plant->loop_flow) + c;
+    TwError error = {0};
+    if (changed && !tw_loop_solve(&plant->cdu_row[c], count, design, opening, (int)f[F_PUMPS_OUT], f[F_CLOG], flow,
+                                  share, &error)) {
+        // a network without solution carries nothing: the racks' temperatures will say so
+        *flow = (TwLoopFlow){.worst_index = -1.0};
+        memset(share, 0, sizeof share);
+    }
+    for (int n = 0; n < count; n++)
+        inputs[places[n]].share[l] = !changed ? 1.0 : flow->flow > 0.0 ? share[n] / flow->flow : 0.0;
+}
+
+// what the sensor of a CDU shows: its supply
+static double supply_degc(const TwThermalPlant *plant, const void *block, int c)
+{
+    const TwGroup *group = &plant->groups[c / LANES];
+    return tw_f64_const(
+        block,
+        plant->state)[group->first + ((size_t)group->racks * RACK_STATES + SUPPLY) * LANES + (size_t)(c % LANES)];
+}
+
+bool tw_thermal_act(const TwThermal *thermal, void *block, TwThermalAct act, int target, double value, double time_s)
 {
     const TwThermalPlant *plant = thermal->inner;
-    if (acts[act / 2].cdu && (cdu < 0 || cdu >= thermal->cdu_count)) return false;
-    double *f = tw_f64(block, plant->cdu_faults) + (acts[act / 2].cdu ? cdu * CDU_FAULTS : 0);
+    TwThermalPlace on = acts[act / 2].on;
+    int cdu = on == TW_AT_CDU ? target : 0;
+    if (on == TW_AT_CDU && (target < 0 || target >= thermal->cdu_count)) return false;
+    if (on == TW_AT_RACK && (target < 0 || target >= thermal->rack_count)) return false;
+    double *f = tw_f64(block, plant->cdu_faults) + cdu * CDU_FAULTS;
+    double *r = tw_f64(block, plant->rack_faults) + (on == TW_AT_RACK ? target : 0) * RACK_FAULTS;
     double *p = tw_f64(block, plant->plant_modes);
     switch (act) {
     case TW_ACT_PUMP_TRIP:
@@ -104,8 +156,45 @@ bool tw_thermal_act(const TwThermal *thermal, void *block, TwThermalAct act, int
     case TW_ACT_HEAT_WAVE_END:
         p[P_WARMER_SET] = act == TW_ACT_HEAT_WAVE ? value : 0.0;
         break;
+    case TW_ACT_VALVE_DRIFT:
+        f[F_DRIFT] = value / 3600.0;
+        f[F_DRIFT_SINCE] = time_s;
+        break;
+    case TW_ACT_VALVE_DRIFT_END:
+        f[F_DRIFT] = 0.0;
+        break;
+    case TW_ACT_SENSOR_BIAS:
+    case TW_ACT_SENSOR_BIAS_END:
+        f[F_BIAS] = act == TW_ACT_SENSOR_BIAS ? value : 0.0;
+        break;
+    case TW_ACT_SENSOR_FROZEN:
+        f[F_SHOWN] = isfinite(value) ? value : supply_degc(plant, block, cdu) + f[F_BIAS];
+        f[F_FROZEN] = 1.0;
+        break;
+    case TW_ACT_SENSOR_FROZEN_END:
+        f[F_FROZEN] = 0.0;
+        break;
+    case TW_ACT_RACK_LEAK:
+        r[R_LEAK] = value;
+        r[R_LEAK_SINCE] = time_s;
+        break;
+    case TW_ACT_RACK_LEAK_END:
+        r[R_LEAK] = r[R_LOST] = r[R_ISOLATED] = 0.0;
+        break;
+    case TW_ACT_RACK_VALVE:
+    case TW_ACT_RACK_VALVE_END:
+        r[R_OPENING] = act == TW_ACT_RACK_VALVE ? fmin(fmax(value, 0.0), 1.0) : 1.0;
+        break;
+    case TW_ACT_PLANT_PUMP_TRIP:
+        p[P_PUMPS_OUT] += isfinite(value) ? value : 1.0;
+        break;
+    case TW_ACT_PLANT_PUMP_TRIP_END:
+        p[P_PUMPS_OUT] = fmax(p[P_PUMPS_OUT] - (isfinite(value) ? value : 1.0), 0.0);
+        break;
     case TW_ACTS:
         return false;
     }
+    int loop = on == TW_AT_RACK ? plant->rack_cdu[target] : on == TW_AT_CDU ? cdu : -1;
+    if (loop >= 0) tw_loop_changed(plant, block, loop);
     return true;
 }

@@ -6,7 +6,13 @@
 //     valve_stuck    the facility-side valve holds an opening (value; or the one it has)
 //     clog           the filter resists (1 + value) times as much
 //     foul           the exchanger's resistance grows by value K/W
+//     valve_drift    the facility-side valve creeps away from its signal, value of its stroke an hour
+//     sensor_bias    the supply sensor reads value K too much
+//     sensor_frozen  the supply sensor shows value degC (or what it showed) for good
 //     leak           the loop loses value kg/s; after detection the CDU is isolated: its pumps stop
+//     rack_leak      a rack loses value kg/s; after detection its valves close and it must have no power
+//     rack_valve     the control valve of a rack stands at an opening, 0 to 1
+//     plant_pump_trip  value of the primary pumps stand
 //     unit_out       value units of the heat rejection stand still
 //     water_loss     no make-up water: towers and pads live on the basin, then run dry
 //     chiller_trip   the plant's chiller stands; after its end it restarts after chiller_restart_s
@@ -34,17 +40,30 @@ typedef enum TwThermalAct {
     TW_ACT_CHILLER_TRIP_END,
     TW_ACT_HEAT_WAVE,
     TW_ACT_HEAT_WAVE_END,
+    TW_ACT_VALVE_DRIFT,
+    TW_ACT_VALVE_DRIFT_END,
+    TW_ACT_SENSOR_BIAS,
+    TW_ACT_SENSOR_BIAS_END,
+    TW_ACT_SENSOR_FROZEN,
+    TW_ACT_SENSOR_FROZEN_END,
+    TW_ACT_RACK_LEAK,
+    TW_ACT_RACK_LEAK_END,
+    TW_ACT_RACK_VALVE,
+    TW_ACT_RACK_VALVE_END,
+    TW_ACT_PLANT_PUMP_TRIP,
+    TW_ACT_PLANT_PUMP_TRIP_END,
     TW_ACTS
 } TwThermalAct;
 
 const char *tw_thermal_act_word(TwThermalAct act);    // "pump_trip"; of an end the same
-bool tw_thermal_act_on_cdu(TwThermalAct act);         // target is a CDU; else the plant
+typedef enum TwThermalPlace { TW_AT_PLANT, TW_AT_CDU, TW_AT_RACK } TwThermalPlace;
+TwThermalPlace tw_thermal_act_on(TwThermalAct act);    // what its target is
 void tw_thermal_act_text(TwThermalAct act, const char *target, double value, char *text, size_t size);
 
 int tw_thermal_units(const TwThermal *thermal);    // of the heat rejection, spare ones with them
 
-// False: no such CDU.
-bool tw_thermal_act(const TwThermal *thermal, void *block, TwThermalAct act, int cdu, double value, double time_s);
+// False: no such target.
+bool tw_thermal_act(const TwThermal *thermal, void *block, TwThermalAct act, int target, double value, double time_s);
 
 // Share of flow left with `out` of `count` pumps standing and a filter that resists (1 + clog) times as much.
 double tw_pumps_left(int count, int out, double shutoff_fraction, double filter_fraction, double clog);

@@ -217,7 +217,7 @@ bool tw_heat_case_run(const char *path, const char *const *sets, int set_count, 
     if (!rack || !cdus || !names || !rack_w || !degc || !weather) abort();
     for (int g = 0; g < groups; g++) cdus[g] = cdu, names[g] = "cdu";
     for (int i = 0; i < racks; i++)
-        rack[i] = (TwThermalRack){"rack", 0, i / each, row->peak_w / each, 1.0, cdu.rack_flow_kg_s / each, 150.0};
+        rack[i] = (TwThermalRack){"rack", 0, i / each, row->peak_w / each, 1.0, cdu.rack_flow_kg_s / each, 150.0, 0.0};
     if (good) make_weather(weather, row, given);
     const TwThermalSpec spec = {.rack_count = racks,
                                 .cdu_count = groups,

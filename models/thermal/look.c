@@ -13,7 +13,8 @@ static const double *loop_state(const TwThermalPlant *plant, const void *block)
 static TwCoolStand stand_of(const TwThermalPlant *plant, const void *block, const double *load_on, int c)
 {
     const double *f = tw_f64_const(block, plant->cdu_faults) + c * CDU_FAULTS;
-    bool part = f[F_PUMPS_OUT] > 0.0 || f[F_STUCK] > 0.0 || f[F_CLOG] > 0.0 || f[F_FOUL] > 0.0 || f[F_LEAK] > 0.0;
+    bool part = f[F_STUCK] > 0.0 || f[F_FOUL] > 0.0 || f[F_LEAK] > 0.0 || f[F_LOOP_CHANGED] > 0.0 ||
+                f[F_DRIFT] != 0.0 || f[F_BIAS] != 0.0 || f[F_FROZEN] > 0.0;
     if (tw_f64_const(block, plant->failed)[c] > 0.0 || f[F_PUMPS_OUT] >= (double)plant->cdu_row[c].pump_count)
         return TW_COOLS_FAILED;
     if (load_on && load_on[c] <= 0.0) return TW_COOLS_DEAD;
@@ -38,13 +39,17 @@ TwCduLook tw_thermal_look_cdu(const TwThermal *thermal, const void *block, const
     const TwGroup *group = &plant->groups[c / LANES];
     const double *yc = tw_f64_const(block, plant->state) + group->first + (size_t)group->racks * RACK_STATES * LANES;
     const TwCduRow *row = &plant->cdu_row[c];
+    const TwCduInput *in = (const TwCduInput *)tw_at_const(block, plant->cdu_input) + c / LANES;
+    const TwLoopFlow *loop = (const TwLoopFlow *)tw_at_const(block, plant->loop_flow) + c;
+    bool changed = tw_f64_const(block, plant->cdu_faults)[c * CDU_FAULTS + F_LOOP_CHANGED] > 0.0 && loop->flow > 0.0;
     double n = fmax(yc[FLOW * LANES + c % LANES], 0.0);
+    double head = changed ? loop->head_pa / (loop->flow * loop->flow) : row->pump_head_pa;    // at n = 1
     double cp = tw_thermal_cp(row->fluid_cp_j_kg_k, row->fluid, row->supply_degc);
-    return (TwCduLook){.flow_kg_s = n * group->cdu->rate_w_k[c % LANES] / cp,
+    return (TwCduLook){.flow_kg_s = n * in->rate_w_k[c % LANES] / cp,
                        .plant_flow_kg_s =
                            plant_rate(plant, block, c) * fmax(loop_state(plant, block)[PRIMARY], 0.0) / plant->plant_cp,
-                       .head_pa = row->pump_head_pa * n * n,
-                       .pump_fraction = n,
+                       .head_pa = head * n * n,
+                       .pump_fraction = changed ? n / loop->flow : n,
                        .set_degc = tw_f64_const(block, plant->set_points)[c],
                        .stand = stand_of(plant, block, load_on, c)};
 }
@@ -67,7 +72,8 @@ TwLoopLook tw_thermal_look_loop(const TwThermal *thermal, const void *block, con
     TwPlantRates rates;
     tw_plant_rate(plant, z, &p, 1, rate, &rates);
     double still = plant->plant.pump_static_fraction;
-    bool part = mode[P_UNITS_OUT] > 0.0 || mode[P_WATER_LOST] > 0.0 || mode[P_CHILLER_TRIPPED] > 0.0;
+    bool part =
+        mode[P_UNITS_OUT] > 0.0 || mode[P_WATER_LOST] > 0.0 || mode[P_CHILLER_TRIPPED] > 0.0 || mode[P_PUMPS_OUT] > 0.0;
     bool dead = p.pumps_on <= 0.0 || p.fans_on <= 0.0;
     return (TwLoopLook){.flow_kg_s = mc / plant->plant_cp,
                         .head_pa = p.pumps_on * plant->plant.pump_head_pa * (still + (1.0 - still) * share * share),

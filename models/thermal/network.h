@@ -10,6 +10,7 @@
 #include "models/thermal/cooling_tower.h"
 #include "models/thermal/dry_cooler.h"
 #include "models/thermal/heat_export.h"
+#include "models/thermal/loop.h"
 #include "models/thermal/plant.h"
 #include "models/thermal/rack.h"
 #include "models/thermal/room.h"
@@ -18,6 +19,7 @@
 #include "sim/ode.h"
 
 enum { LANES = 8 };
+enum { MOST_PLACES = 512 };    // racks of one CDU: their factors live on the stack
 enum { CHIP, PLATE, COOLANT, MANIFOLD, AIR, CLOCK, RACK_STATES };
 enum { SUPPLY, RETURN, VALVE, FLOW, CDU_STATES };    // VALVE: integral part of the control; FLOW: n
 enum { HEADER_SUPPLY, HEADER_RETURN, TANK, COOLER, FAN, PRIMARY, ROOM, ROOM_FAN, PLANT_STATES };
@@ -37,6 +39,7 @@ typedef struct TwRackLanes {
     TwLane chip_plate_w_k, film_w_k, film_min_w_k, film_fraction, plate_air_w_k, air_sink_w_k, rate_w_k, door;
     TwLane steady_fraction, leakage_fraction, leakage_degc, per_leakage_k;
     TwLane slowdown_degc, per_width_k, clock_min, per_throttle_s;
+    TwLane hysteresis, release_degc, trip_degc;    // 1: throttle on and off; below that it ends; chips shut down
     TwLane per_settle_s;    // how soon a chip's stage falls short of a straight line, see create.c
 } TwRackLanes;
 
@@ -50,14 +53,38 @@ typedef struct TwCduLanes {
 // What a window sets, in the state block.
 typedef struct TwRackInput {
     TwLane chip_w, air_w;    // at reference temperature and full clock
+    TwLane share;            // flow over design at n = 1
+    TwLane slowed;           // 1: clock on its way down, with hysteresis; changed by thresholds only
 } TwRackInput;
 typedef struct TwCduInput {
     TwLane set_degc, speed, on;    // set point; speed of a working pump; 1 powered, 0 dead
     TwLane stuck, held, fouled;    // 1: the valve holds that opening; resistance added, K/W
+    TwLane offset;                 // opening of a drifting valve above its signal
+    TwLane kp, push;               // gain on the supply; error times gain of a frozen sensor
+    TwLane rate_w_k, flow;         // sum of the racks' m cp at n = 1; flow over design at n = 1
+    TwLane pump;                   // pump power over its design law
 } TwCduInput;
 
 // Faults of a CDU, and modes of the plant, in the state block.
-enum { F_PUMPS_OUT, F_STUCK, F_HELD, F_CLOG, F_FOUL, F_LEAK, F_LEAK_SINCE, F_LOST, F_ISOLATED, CDU_FAULTS };
+enum {
+    F_PUMPS_OUT,
+    F_STUCK,
+    F_HELD,
+    F_CLOG,
+    F_FOUL,
+    F_LEAK,
+    F_LEAK_SINCE,
+    F_LOST,
+    F_ISOLATED,
+    F_DRIFT,    // of the valve, 1/s
+    F_DRIFT_SINCE,
+    F_BIAS,      // of the supply sensor, K
+    F_FROZEN,    // 1: the sensor shows F_SHOWN
+    F_SHOWN,
+    F_LOOP_CHANGED,    // 1: flows of the loop are not those of its design
+    CDU_FAULTS
+};
+enum { R_OPENING, R_LEAK, R_LEAK_SINCE, R_LOST, R_ISOLATED, RACK_FAULTS };    // of a rack
 enum {
     P_UNITS_OUT,
     P_WATER_LOST,
@@ -69,6 +96,7 @@ enum {
     P_WARMER_SET,
     P_RUNNING,
     P_STAGE_SINCE,
+    P_PUMPS_OUT,
     PLANT_MODES
 };
 
@@ -105,6 +133,7 @@ typedef struct TwPlantInput {
     double set_degc, room_set_degc;
     double pumps_on, fans_on, room_fans_on, chiller_on, cold_on;    // cold_on: supply of the plant's own chiller
     double running;                                                 // share of the units that run
+    double primary;                                                 // flow that the primary pumps left can hold
     bool mechanical, wet;                                           // chiller in use; pads or basin have water
     TwAmbient ambient;
 } TwPlantInput;
@@ -123,10 +152,13 @@ typedef struct TwThermalPlant {
     TwThermal out;
     int group_count, air_group_count, place_count;    // air groups come last
     TwGroup *groups;
+    int *rack_cdu;                                              // [rack], -1: air
     int *rack_place;                                            // [rack] place * 8 + lane
     int *place_rack;                                            // the other way; -1: ghost
     TwCduRow *cdu_row;                                          // [cdu] as given
     double *rack_peak_w, *rack_chip_fraction, *rack_fan_min;    // fan_min: 0 for a liquid-cooled rack
+    double *rack_flow_m3_s;                                     // design
+    bool hysteresis;                                            // some rack throttles on and off
     double step_max_s, start_s;
     const TwWeather *weather;
 
@@ -146,6 +178,8 @@ typedef struct TwThermalPlant {
     size_t state_count;    // doubles: groups, then PLANT_STATES
     TwSlot state, good, rack_input, cdu_input, chip_j, meter, step_meter, plant_slope, failed, cdu_faults, plant_modes,
         chip_before, group_heat_j,    // [group] heat of a window, J; then whether its states are sound
+        rack_faults, loop_flow,       // [rack], [cdu] TwLoopFlow
+        kept, kept_meters,            // a step's beginning, where it may have to be taken back
         set_points;                   // set_points: [cdu] supply, then [cdu] pump speed
     bool cvode;
     TwReference *reference;
@@ -163,7 +197,8 @@ void tw_group_rate(const TwGroup *group, const double *state, const TwRackInput 
 // Exchange coefficient of a lane and its slopes at a state: E, dE/du of the control, dE/dn; valve and its slope y'(u).
 typedef struct TwExchange {
     double e_w_k, by_control, by_flow, opening, slope;
-    double rate_w_k;    // valve's m cp at full primary pump
+    double signal, signal_slope;    // what the control asks for; a drifting or stuck valve stands elsewhere
+    double rate_w_k;                // valve's m cp at full primary pump
 } TwExchange;
 TwExchange tw_cdu_exchange(const TwCduLanes *cdu, const TwCduInput *in, int lane, double supply_degc, double integral,
                            double flow, double primary);
@@ -181,7 +216,11 @@ double tw_plant_fan_speed(const TwThermalPlant *plant, const double *z, const Tw
 // create.c: heat capacity of a fluid, J/kg/K: the one given, where above 0, or that of the named one
 double tw_thermal_cp(double given, const char *fluid, double degc);
 
+// faults.c: flows of a loop after a pump, valve or filter changed
+void tw_loop_changed(const TwThermalPlant *plant, void *block, int cdu);
+
 // thermal.c
+void tw_note_crossing(TwThermalOut *out, double time_s, int rack, TwThermalLimit limit);
 TwPlantInput tw_plant_input(const TwThermalPlant *plant, const void *block, const TwThermalIn *in);
 TwAmbient tw_plant_ambient(const TwThermalPlant *plant, const void *block, double from_s,
                            double until_s);                                            // heat wave included
@@ -191,7 +230,7 @@ double tw_thermal_opening(const TwThermalPlant *plant, const void *block, int cd
 bool tw_reference_create(TwThermalPlant *plant, TwError *error);
 void tw_reference_destroy(TwReference *reference);
 bool tw_reference_advance(const TwThermalPlant *plant, void *block, const TwPlantInput *in, double from_s,
-                          double until_s, TwPlantRates *meter, TwError *error);
+                          double until_s, TwPlantRates *meter, TwThermalOut *out, TwError *error);
 
 static inline size_t tw_group_size(const TwGroup *group)
 {

@@ -34,6 +34,8 @@ typedef struct TwPlantRow {
     double exchanger_ua_w_k;    // kind conductance: of all units
     double margin_k, supply_min_degc;
     double pump_head_pa, pump_efficiency_fraction, pump_static_fraction, pump_s;
+    int64_t pump_count;    // side by side
+    double pump_shutoff_fraction;
     double header_s, tank_s, cooler_s, tank_w_k;
     double kp, ti_s, taw_s;
     double concentration_cycles, drift_fraction;

@@ -145,7 +145,7 @@ void tw_plant_rate(const TwThermalPlant *plant, const double *z, const TwPlantIn
         double e = z[COOLER] - in->set_degc, u = p->kp * e + z[FAN];
         rate[FAN] = p->kp / p->ti_s * e - (u - tw_saturate(u, p->fan_min_fraction, &slope)) / p->taw_s;
         double n = z[PRIMARY];
-        rate[PRIMARY] = (in->pumps_on * (1.0 - n) - (1.0 - in->pumps_on) * n) / p->pump_s;
+        rate[PRIMARY] = (in->pumps_on * (in->primary - n) - (1.0 - in->pumps_on) * n) / p->pump_s;
     }
 
     double e = z[ROOM] - in->room_set_degc, u = r->kp * e + z[ROOM_FAN];

@@ -7,6 +7,7 @@
 //     Ca dTa/dt = P_air + G_pa (Tp - Ta) - G_ar (Ta - Tsink)
 //     dx/dt     = (x_min + (1 - x_min)/(1 + exp((Tc - T_thr)/w)) - x)/tau
 //
+// or, with hysteresis, to x_min from T_thr upwards until the chip is release_k below it.
 // s is flow over design flow; lam = 0.5 for s >= 0.25 makes Tw the mean coolant, and rises to 1 as flow dies.
 // An air-cooled rack is the same column with air as the coolant: the plate is a heat sink, the manifold the exhaust,
 // the inlet the room; its fan speed follows the rack's power. Fans are part of the rack's power.
@@ -24,6 +25,8 @@ typedef struct TwLumpsRow {
     const char *air_to;    // "room" or "rear_door"
     double leakage_fraction, leakage_degc, leakage_scale_k;
     double throttle_min_fraction, throttle_width_k, throttle_s;
+    const char *throttle;    // "smooth", "hysteresis"
+    double throttle_release_k;
     double fan_chip_fraction, fan_sink_w_k, fan_rise_k, fan_min_fraction, fan_air_j_k;
 } TwLumpsRow;
 

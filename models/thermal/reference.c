@@ -19,7 +19,7 @@ struct TwReference {
     const TwThermalPlant *plant;
     TwOde *ode;
     int count, meters, exchangers, pumps, plant_meters;    // count of unknowns; first unknown of each kind of meter
-    double *y, *tolerance;
+    double *y, *tolerance, *slope;
     TwGroupMeter *group_meter;
     TwLane *chip_w;
 
@@ -28,6 +28,10 @@ struct TwReference {
     const TwCduInput *cdus;
     const TwPlantInput *in;
     double from_s, until_s;
+
+    // thresholds of each rack: roots 3 i (slowdown), 3 i + 1 (its end, with hysteresis), 3 i + 2 (shutdown)
+    size_t *chip;    // [rack] unknown
+    int *direction;
 
     // pattern: entry k of the fixed order of emission goes to values[place[k]]
     int entries, nonzeros;
@@ -106,11 +110,12 @@ static void emit_lane(TwReference *r, const double *y, int g, int l)
     size_t supply = cdu, ret = cdu + LANES, valve = cdu + 2 * LANES, flow = cdu + 3 * LANES;
     size_t inlet = group->air ? plant_first + ROOM : supply;
     double per_header = plant->header_j_k > 0.0 ? 1.0 / plant->header_j_k : 0.0, per_room = 1.0 / plant->room_j_k;
-    double n = y[flow], lam = 1.0 / fmax(1.0 - 2.0 * fmax(n, 0.0), 0.5), tin = y[inlet], sum_ct = 0.0;
+    double speed = y[flow], tin = y[inlet], sum_ct = 0.0;
 
     for (int k = 0; k < group->racks; k++) {
         const TwRackLanes *q = &group->rack[k];
         const TwRackInput *w = &r->racks[group->place + (size_t)k];
+        double share = w->share[l], n = speed * share, lam = 1.0 / fmax(1.0 - 2.0 * fmax(n, 0.0), 0.5);
         size_t base = group->first + (size_t)k * RACK_STATES * LANES + (size_t)l;
 #define AT(s) (base + (size_t)(s)*LANES)
         double chip = y[AT(CHIP)], plate = y[AT(PLATE)], coolant = y[AT(COOLANT)], manifold = y[AT(MANIFOLD)];
@@ -119,10 +124,11 @@ static void emit_lane(TwReference *r, const double *y, int g, int l)
         double full = w->chip_w[l] * (q->steady_fraction[l] + q->leakage_fraction[l] * leak);
         double by_chip = w->chip_w[l] * y[AT(CLOCK)] * q->leakage_fraction[l] * leak * q->per_leakage_k[l];
         double thin = 1.0 / (q->film_fraction[l] + (1.0 - q->film_fraction[l]) * n);
-        double film = q->film_w_k[l] * n * thin, film_n = q->film_w_k[l] * q->film_fraction[l] * thin * thin;
+        double film = q->film_w_k[l] * n * thin, film_n = q->film_w_k[l] * q->film_fraction[l] * thin * thin * share;
         if (film <= q->film_min_w_k[l]) film = q->film_min_w_k[l], film_n = 0.0;
-        double gcp = q->chip_plate_w_k[l], gpa = q->plate_air_w_k[l], gar = q->air_sink_w_k[l], c = q->rate_w_k[l];
-        double m = c * n, outlet = tin + (coolant - tin) * lam, door = q->door[l];
+        double gcp = q->chip_plate_w_k[l], gpa = q->plate_air_w_k[l], gar = q->air_sink_w_k[l],
+               c = q->rate_w_k[l] * share;
+        double m = c * speed, outlet = tin + (coolant - tin) * lam, door = q->door[l];
         sum_ct += c * manifold;
 
         emit(r, AT(CHIP), AT(CHIP), (by_chip - gcp) * q->per_chip[l]);
@@ -146,7 +152,8 @@ static void emit_lane(TwReference *r, const double *y, int g, int l)
         emit(r, AT(AIR), plant_first + HEADER_SUPPLY, door * gar * q->per_air[l]);
         emit(r, AT(AIR), plant_first + ROOM, (1.0 - door) * gar * q->per_air[l]);
         emit(r, AT(CLOCK), AT(CHIP),
-             -(1.0 - q->clock_min[l]) * hot / ((1.0 + hot) * (1.0 + hot)) * q->per_width_k[l] * q->per_throttle_s[l]);
+             -(1.0 - q->hysteresis[l]) * (1.0 - q->clock_min[l]) * hot / ((1.0 + hot) * (1.0 + hot)) *
+                 q->per_width_k[l] * q->per_throttle_s[l]);
         emit(r, AT(CLOCK), AT(CLOCK), -q->per_throttle_s[l]);
 
         // what the rack gives to others
@@ -166,20 +173,20 @@ static void emit_lane(TwReference *r, const double *y, int g, int l)
         }
 #undef AT
     }
-    emit(r, flow, flow, -in->on[l] * n * p->per_pump_s[l] - (1.0 - in->on[l]) * p->per_coast_s[l]);
+    emit(r, flow, flow, -in->on[l] * speed * p->per_pump_s[l] - (1.0 - in->on[l]) * p->per_coast_s[l]);
     if (group->air) return;
 
-    TwExchange x = tw_cdu_exchange(p, in, l, y[supply], y[valve], n, y[plant_first + PRIMARY]);
-    double across = y[ret] - y[plant_first + HEADER_SUPPLY], counts = p->mask[l], kp = p->kp[l];
-    double mc = p->rate_w_k[l] * n, e = x.e_w_k, e1 = x.by_control * across, e2 = x.by_flow * across;
-    double pump_n = 3.0 * in->on[l] * p->pump_w[l] * n * n, drop = 1.0 - x.slope;
+    TwExchange x = tw_cdu_exchange(p, in, l, y[supply], y[valve], speed, y[plant_first + PRIMARY]);
+    double across = y[ret] - y[plant_first + HEADER_SUPPLY], counts = p->mask[l], kp = in->kp[l];
+    double cap = in->rate_w_k[l], mc = cap * speed, e = x.e_w_k, e1 = x.by_control * across, e2 = x.by_flow * across;
+    double pump_n = 3.0 * in->on[l] * in->pump[l] * p->pump_w[l] * speed * speed, drop = 1.0 - x.signal_slope;
     emit(r, supply, supply, -(mc + e1 * kp) * p->per_supply[l]);
     emit(r, supply, ret, (mc - e) * p->per_supply[l]);
     emit(r, supply, valve, -e1 * p->per_supply[l]);
-    emit(r, supply, flow, (p->rate_w_k[l] * (y[ret] - y[supply]) - e2 + pump_n) * p->per_supply[l]);
+    emit(r, supply, flow, (cap * (y[ret] - y[supply]) - e2 + pump_n) * p->per_supply[l]);
     emit(r, supply, plant_first + HEADER_SUPPLY, e * p->per_supply[l]);
     emit(r, ret, ret, -mc * p->per_return[l]);
-    emit(r, ret, flow, (sum_ct - p->rate_w_k[l] * y[ret]) * p->per_return[l]);
+    emit(r, ret, flow, (sum_ct - cap * y[ret]) * p->per_return[l]);
     emit(r, valve, supply, kp * (p->per_ti[l] - drop * p->per_taw[l]));
     emit(r, valve, valve, -drop * p->per_taw[l]);
 
@@ -256,9 +263,11 @@ static int by_place(const void *a, const void *b)
 static bool build_pattern(TwReference *r, TwArena *arena)
 {
     // a harmless state to walk the entries with
-    TwPlantInput in = {.ambient = {{20.0, 20.0}, {15.0, 15.0}, 101325.0, 15.0}};
+    TwPlantInput in = {.primary = 1.0, .ambient = {{20.0, 20.0}, {15.0, 15.0}, 101325.0, 15.0}};
     TwRackInput *racks = TW_TAKE(arena, r->plant->place_count + 1, TwRackInput);
     TwCduInput *cdus = TW_TAKE(arena, r->plant->group_count + 1, TwCduInput);
+    for (int g = 0; g < r->plant->group_count; g++)
+        for (int l = 0; l < LANES; l++) cdus[g].rate_w_k[l] = cdus[g].flow[l] = 1.0;
     r->racks = racks;
     r->cdus = cdus;
     for (int i = 0; i < r->count; i++) r->y[i] = 1.0;
@@ -289,6 +298,25 @@ static bool build_pattern(TwReference *r, TwArena *arena)
     return true;
 }
 
+static const TwRackLanes *lanes_of(const TwThermalPlant *plant, int rack, int *lane)
+{
+    *lane = plant->rack_place[rack] % LANES;
+    return plant->groups[0].rack + plant->rack_place[rack] / LANES;
+}
+
+static void roots(void *context, double time_s, const double *y, double *values)
+{
+    const TwReference *r = context;
+    (void)time_s;
+    for (int i = 0, l; i < r->plant->out.rack_count; i++) {
+        const TwRackLanes *p = lanes_of(r->plant, i, &l);
+        double chip = y[r->chip[i]];
+        values[3 * i] = chip - p->slowdown_degc[l];
+        values[3 * i + 1] = chip - p->release_degc[l];
+        values[3 * i + 2] = chip - p->trip_degc[l];
+    }
+}
+
 bool tw_reference_create(TwThermalPlant *plant, TwError *error)
 {
     TwArena *arena = plant->arena;
@@ -301,10 +329,21 @@ bool tw_reference_create(TwThermalPlant *plant, TwError *error)
     r->count = r->plant_meters + PLANT_METERS;
     r->y = TW_TAKE(arena, 2 * r->count, double);
     r->tolerance = TW_TAKE(arena, r->count, double);
+    r->slope = TW_TAKE(arena, r->count, double);
     r->group_meter = TW_TAKE(arena, plant->group_count + 1, TwGroupMeter);
     r->chip_w = TW_TAKE(arena, plant->place_count + 1, TwLane);
     for (int i = 0; i < r->count; i++) r->tolerance[i] = i < r->meters ? 1e-7 : 1e30;
     if (!build_pattern(r, arena)) return tw_fail(error, TW_IO, "out of memory");
+    int racks = plant->out.rack_count;
+    r->chip = TW_TAKE(arena, racks + 1, size_t);
+    r->direction = TW_TAKE(arena, 3 * racks + 1, int);
+    for (int i = 0; i < racks; i++) {
+        int place = plant->rack_place[i] / LANES, g = 0;
+        while (g + 1 < plant->group_count && (size_t)place >= plant->groups[g + 1].place) g++;
+        size_t k = (size_t)place - plant->groups[g].place;
+        r->chip[i] = plant->groups[g].first + (k * RACK_STATES + CHIP) * LANES + (size_t)(plant->rack_place[i] % LANES);
+        r->direction[3 * i] = 0, r->direction[3 * i + 1] = -1, r->direction[3 * i + 2] = 1;
+    }
     TwOdeProblem problem = {.count = r->count,
                             .context = r,
                             .rate = rate,
@@ -314,6 +353,9 @@ bool tw_reference_create(TwThermalPlant *plant, TwError *error)
                             .jacobian = jacobian,
                             .relative_tolerance = 1e-9,
                             .absolute_tolerance = r->tolerance,
+                            .root_count = 3 * racks,
+                            .roots = roots,
+                            .root_direction = r->direction,
                             .step_max_s = 60.0};
     if (!tw_ode_create(&r->ode, &problem, error)) return false;
     plant->reference = r;
@@ -325,8 +367,25 @@ void tw_reference_destroy(TwReference *reference)
     if (reference) tw_ode_destroy(reference->ode);
 }
 
+// what the thresholds that fired at time_s mean: notes them, and turns throttles with hysteresis
+static void cross(TwReference *r, TwRackInput *racks, double time_s, TwThermalOut *out)
+{
+    const TwThermalPlant *plant = r->plant;
+    for (int i = 0, l; i < plant->out.rack_count; i++) {
+        const TwRackLanes *p = lanes_of(plant, i, &l);
+        TwRackInput *in = &racks[plant->rack_place[i] / LANES];
+        bool slow = tw_ode_fired(r->ode, 3 * i), release = tw_ode_fired(r->ode, 3 * i + 1);
+        if (tw_ode_fired(r->ode, 3 * i + 2)) tw_note_crossing(out, time_s, i, TW_LIMIT_SHUTDOWN);
+        // the slope at the root says which way it was passed
+        bool up = slow && r->slope[r->chip[i]] > 0.0;
+        if (slow) tw_note_crossing(out, time_s, i, up ? TW_LIMIT_SLOWDOWN : TW_LIMIT_RECOVERED);
+        if (p->hysteresis[l] > 0.0 && up) in->slowed[l] = 1.0;
+        if (p->hysteresis[l] > 0.0 && release) in->slowed[l] = 0.0;
+    }
+}
+
 bool tw_reference_advance(const TwThermalPlant *plant, void *block, const TwPlantInput *in, double from_s,
-                          double until_s, TwPlantRates *meter, TwError *error)
+                          double until_s, TwPlantRates *meter, TwThermalOut *out, TwError *error)
 {
     TwReference *r = plant->reference;
     double *state = tw_f64(block, plant->state);
@@ -339,8 +398,16 @@ bool tw_reference_advance(const TwThermalPlant *plant, void *block, const TwPlan
     memcpy(r->y, state, plant->state_count * sizeof *state);
 
     double reached = from_s;
-    int root = -1;
-    if (!tw_ode_advance(r->ode, from_s, until_s, r->y, &reached, &root, error)) return false;
+    for (int passes = 0; reached < until_s; passes++) {
+        int root = -1;
+        double begin = reached;
+        if (!tw_ode_advance(r->ode, begin, until_s, r->y, &reached, &root, error)) return false;
+        if (root < 0) break;
+        rate(r, reached, r->y, r->slope);
+        cross(r, tw_at(block, plant->rack_input), reached, out);
+        if (passes > 64 * (plant->out.rack_count + 1))
+            return tw_fail(error, TW_NUMERICAL, "chips pass their thresholds without end at %.3f s", reached);
+    }
     memcpy(state, r->y, plant->state_count * sizeof *state);
     memcpy(tw_at(block, plant->chip_j), r->y + r->meters, (size_t)plant->place_count * sizeof(TwLane));
     TwGroupMeter *window = tw_at(block, plant->meter);

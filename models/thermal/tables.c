@@ -21,6 +21,7 @@
 
 static const char *const fluids[] = {"pg25", "water", NULL};
 static const char *const air_sinks[] = {"room", "rear_door", NULL};
+static const char *const throttles[] = {"smooth", "hysteresis", NULL};
 static const char *const valves[] = {"equal_percentage", "linear", NULL};
 static const char *const rejections[] = {
     "dry_cooler", "adiabatic_cooler", "cooling_tower", "york_tower", "sea_water", "conductance", NULL};
@@ -47,6 +48,8 @@ static const TwField lumps_fields[] = {
     R(throttle_min_fraction, "1", 0, 1, "0.4", "lowest clock the chips fall to"),
     R(throttle_width_k, "K", 0.1, 20, "1.5", "width of the slowdown around its temperature"),
     R(throttle_s, "s", 0.1, 100, "3.0", "how fast clocks follow"),
+    WORD(TwLumpsRow, throttle, "smooth", throttles, "a smooth fall around the slowdown, or on and off with hysteresis"),
+    R(throttle_release_k, "K", 0.1, 50, "5.0", "with hysteresis: full clock again this far below the slowdown"),
     R(fan_chip_fraction, "1", 0, 1, "0.6", "air-cooled rack: share of power that passes heat sinks"),
     R(fan_sink_w_k, "W/K", 1, 1e6, "4140.0", "air-cooled rack: heat sinks to air at full fan"),
     R(fan_rise_k, "K", 1, 60, "15.0", "air-cooled rack: air warms by this at peak power and full fan"),
@@ -85,6 +88,10 @@ static const TwField cdu_fields[] = {
     WHOLE(TwCduRow, pump_count, 1, 16, "2", "pumps side by side that run together"),
     R(pump_shutoff_fraction, "1", 1.01, 5, "1.3", "head at no flow over head at design flow"),
     R(filter_fraction, "1", 0, 1, "0.15", "share of the head that the clean filter takes"),
+    R(exchanger_fraction, "1", 0, 1, "0.15", "share of the head that the exchanger takes"),
+    R(header_fraction, "1", 0, 0.8, "0.1", "share that the mains along the row take, to the last rack and back"),
+    R(rack_valve_authority, "1", 0, 1, "0.5", "share of a rack's branch that its valve takes when open"),
+    R(suction_pa, "Pa", 1e4, 1e7, "250000", "absolute pressure at the inlet of the pumps"),
     R(leak_detect_s, "s", 0, 1e6, "30", "a leak is found after this, and the CDU isolated"),
     R(leak_most_kg, "kg", 0, 1e6, "50", "or after this much is lost"),
     R(kp, "1/K", 0, 10, "0.08", "gain of the supply control"),
@@ -122,6 +129,8 @@ static const TwField plant_fields[] = {
     R(pump_efficiency_fraction, "1", 0.05, 1, "0.65", "wire to water"),
     R(pump_static_fraction, "1", 0, 1, "0.3", "share of head that the pumps hold at no flow"),
     R(pump_s, "s", 0.5, 600, "5.0", "flow falls e-fold over this without power"),
+    WHOLE(TwPlantRow, pump_count, 1, 64, "3", "primary pumps side by side"),
+    R(pump_shutoff_fraction, "1", 1.01, 5, "1.3", "their head at no flow over head at design flow"),
     R(header_s, "s", 1, 1e4, "60.0", "residence of supply and of return header at design flow"),
     R(tank_s, "s", 1, 1e5, "180.0", "residence of the tank"),
     R(cooler_s, "s", 1, 1e4, "30.0", "residence of the coolers"),

@@ -41,38 +41,56 @@ static double *plant_state(const TwThermalPlant *plant, void *block)
 }
 
 // pumps, valves and faults of a group's CDUs into its lanes
-static void set_cdus(const TwThermalPlant *plant, void *block, const TwThermalIn *in, int g)
+static void set_cdus(const TwThermalPlant *plant, void *block, const TwThermalIn *in, int g, double time_s)
 {
+    const TwGroup *group = &plant->groups[g];
+    const TwCduLanes *cdu = group->cdu;
     TwCduInput *lane = (TwCduInput *)tw_at(block, plant->cdu_input) + g;
+    const TwRackInput *racks = (const TwRackInput *)tw_at_const(block, plant->rack_input) + group->place;
     const double *failed = tw_f64_const(block, plant->failed), *faults = tw_f64_const(block, plant->cdu_faults);
+    const TwLoopFlow *flows = tw_at_const(block, plant->loop_flow);
     int count = plant->out.cdu_count;
     const double *set = tw_f64_const(block, plant->set_points), *speed = set + count + 1;
-    for (int l = 0, c = g * LANES; l < LANES && c < count; l++, c++) {
+    for (int l = 0; l < LANES; l++) {
+        lane->kp[l] = cdu->kp[l];
+        lane->rate_w_k[l] = cdu->rate_w_k[l];
+        lane->flow[l] = lane->pump[l] = 1.0;
+        int c = g * LANES + l;
+        if (group->air || c >= count) continue;
         const double *f = faults + c * CDU_FAULTS;
-        lane->set_degc[l] = set[c];
+        lane->set_degc[l] = set[c] - f[F_BIAS];
         lane->speed[l] = speed[c];
         lane->on[l] = failed[c] > 0.0 || f[F_ISOLATED] > 0.0 ? 0.0 : in->load_on ? in->load_on[c] : 1.0;
         lane->stuck[l] = f[F_STUCK];
         lane->held[l] = f[F_HELD];
         lane->fouled[l] = f[F_FOUL];
-        if (f[F_PUMPS_OUT] > 0.0 || f[F_CLOG] > 0.0) {
-            const TwCduRow *row = &plant->cdu_row[c];
-            double left = tw_pumps_left((int)row->pump_count, (int)f[F_PUMPS_OUT], row->pump_shutoff_fraction,
-                                        row->filter_fraction, f[F_CLOG]);
-            lane->speed[l] *= left;
-            if (left <= 0.0) lane->on[l] = 0.0;
+        lane->offset[l] = f[F_DRIFT] != 0.0 ? f[F_DRIFT] * (time_s - f[F_DRIFT_SINCE]) : 0.0;
+        // a frozen sensor: no feedback, a constant error
+        lane->push[l] = f[F_FROZEN] > 0.0 ? cdu->kp[l] * (f[F_SHOWN] - set[c]) : 0.0;
+        if (f[F_FROZEN] > 0.0) lane->kp[l] = 0.0;
+        if (f[F_LOOP_CHANGED] == 0.0) continue;
+        // the pumps' new flow through their speed, with its time; who gets how much of it at once
+        double v = flows[c].flow, sum = 0.0;
+        for (int k = 0; k < group->racks; k++) sum += group->rack[k].rate_w_k[l] * racks[k].share[l];
+        if (v > 0.0 && sum > 0.0) {
+            lane->speed[l] *= v;
+            lane->rate_w_k[l] = sum;
+            lane->flow[l] = sum / cdu->rate_w_k[l];
+            lane->pump[l] = flows[c].pump / (v * v * v);
+        } else {
+            lane->on[l] = 0.0;
         }
     }
 }
 
 // a group's powers and supplies into its lanes, its meters to zero, its state kept
-static void begin_group(const TwThermalPlant *plant, void *block, const TwThermalIn *in, int g)
+static void begin_group(const TwThermalPlant *plant, void *block, const TwThermalIn *in, int g, double time_s)
 {
     const TwGroup *group = &plant->groups[g];
     TwRackInput *racks = (TwRackInput *)tw_at(block, plant->rack_input) + group->place;
     TwCduInput *lane = (TwCduInput *)tw_at(block, plant->cdu_input) + g;
     const int *rack = plant->place_rack + group->place * LANES;
-    if (!group->air) set_cdus(plant, block, in, g);
+    set_cdus(plant, block, in, g, time_s);
     for (int at = 0; at < group->racks * LANES; at++) {
         int i = rack[at], l = at % LANES;
         if (i < 0) continue;
@@ -102,6 +120,9 @@ TwPlantInput tw_plant_input(const TwThermalPlant *plant, const void *block, cons
     p.chiller_on = on ? on[first + 3] : 1.0;
     p.cold_on = on && plant->has_cold ? on[first + 4] : 1.0;
     const double *mode = tw_f64_const(block, plant->plant_modes);
+    p.primary = mode[P_PUMPS_OUT] > 0.0 ? tw_pumps_left((int)plant->plant.pump_count, (int)mode[P_PUMPS_OUT],
+                                                        plant->plant.pump_shutoff_fraction, 0.0, 0.0)
+                                        : 1.0;
     p.running =
         plant->units > 0.0 ? fmax(fmin(mode[P_RUNNING], plant->units - mode[P_UNITS_OUT]), 0.0) / plant->units : 1.0;
     p.mechanical = mode[P_CHILLER_ON] > 0.0;
@@ -127,7 +148,7 @@ static bool report_group(const TwThermalPlant *plant, const void *block, const T
 typedef struct Window {
     const TwThermalIn *in;
     TwThermalOut *out;
-    double length_s;
+    double from_s, length_s;
     bool first, last;
 } Window;
 
@@ -151,7 +172,7 @@ static bool step_all(const TwThermalPlant *plant, void *block, const Window *w, 
 #pragma omp parallel for schedule(dynamic, 4) if (groups >= 16)
     for (int g = 0; g < groups; g++) {
         const TwGroup *group = &plant->groups[g];
-        if (w->first) begin_group(plant, block, w->in, g);
+        if (w->first) begin_group(plant, block, w->in, g, w->from_s);
         tw_group_step(group, state + group->first, racks + group->place, &cdus[g], &boundary, h, chip_j + group->place,
                       &step[g]);
         add_meter(&window[g], &step[g]);
@@ -211,6 +232,7 @@ static bool report_group(const TwThermalPlant *plant, const void *block, const T
             if (out->chip_degc) out->chip_degc[i] = s[CHIP * LANES + l];
             if (out->supply_degc) out->supply_degc[i] = inlet;
             if (out->return_degc) out->return_degc[i] = outlet;
+            if (out->rack_flow_fraction) out->rack_flow_fraction[i] = yc[FLOW * LANES + l] * racks[k].share[l];
         }
     }
     *heat_j = sum;
@@ -226,6 +248,16 @@ static bool sane(const TwThermalPlant *plant, const void *block, TwError *error)
             return tw_fail(error, TW_NUMERICAL, "thermal state %zu of %zu left all bounds: %g", i, plant->state_count,
                            state[i]);
     return true;
+}
+
+// pressure across the row where the pumps' flow is that of full speed, over the square of it
+static double header_pa(const TwThermalPlant *plant, const void *block, int c)
+{
+    const TwCduRow *row = &plant->cdu_row[c];
+    const TwLoopFlow *flow = (const TwLoopFlow *)tw_at_const(block, plant->loop_flow) + c;
+    bool changed = tw_f64_const(block, plant->cdu_faults)[c * CDU_FAULTS + F_LOOP_CHANGED] > 0.0;
+    if (!changed) return row->pump_head_pa * (1.0 - row->filter_fraction - row->exchanger_fraction);
+    return flow->flow > 0.0 ? flow->header_pa / (flow->flow * flow->flow) : 0.0;
 }
 
 // what the window gave, from meters and the state at its end; racks were reported by report_group
@@ -247,6 +279,9 @@ static void report(const TwThermalPlant *plant, const void *block, const TwTherm
         if (out->load_w) out->load_w[c] = meter[g].pump_j[l] / length_s;
         if (out->cdu_supply_degc) out->cdu_supply_degc[c] = yc[SUPPLY * LANES + l];
         if (out->cdu_return_degc) out->cdu_return_degc[c] = yc[RETURN * LANES + l];
+        double n = yc[FLOW * LANES + l];
+        if (out->cdu_flow_fraction) out->cdu_flow_fraction[c] = n * cdus[g].flow[l];
+        if (out->cdu_head_pa) out->cdu_head_pa[c] = header_pa(plant, block, c) * n * n;
         if (out->cdu_heat_w) out->cdu_heat_w[c] = meter[g].exchanger_j[l] / length_s;
         if (out->cdu_valve_fraction)
             out->cdu_valve_fraction[c] = tw_cdu_exchange(group->cdu, &cdus[g], l, yc[SUPPLY * LANES + l],
@@ -270,20 +305,30 @@ static void report(const TwThermalPlant *plant, const void *block, const TwTherm
     out->export_j = m->export_w;
     out->cold_j = m->cold_w;
     out->units_running = p->running * plant->units;
+    out->worst_flow_fraction = cdu_count > 0 ? INFINITY : NAN;
+    out->worst_rack = -1;
+    const TwRackInput *inputs = tw_at_const(block, plant->rack_input);
+    for (int i = 0; i < plant->out.rack_count && out->rack_flow_fraction; i++) {
+        int at = plant->rack_place[i];
+        if (plant->rack_cdu[i] < 0 || inputs[at / LANES].share[at % LANES] == 0.0) continue;
+        if (out->rack_flow_fraction[i] >= out->worst_flow_fraction) continue;
+        out->worst_flow_fraction = out->rack_flow_fraction[i];
+        out->worst_rack = i;
+    }
     out->mechanical = p->mechanical;
     out->load_j = load_j;
 }
 
 // sets up all groups at once
-static void begin_all(const TwThermalPlant *plant, void *block, const TwThermalIn *in)
+static void begin_all(const TwThermalPlant *plant, void *block, const TwThermalIn *in, double time_s)
 {
-    for (int g = 0; g < plant->group_count; g++) begin_group(plant, block, in, g);
+    for (int g = 0; g < plant->group_count; g++) begin_group(plant, block, in, g, time_s);
 }
 
-// chips before a step, where somebody wants to know when they pass a limit
+// chips before a step, where a threshold may be passed in it
 static void keep_chips(const TwThermalPlant *plant, void *block, const TwThermalOut *out)
 {
-    if (!out->crossings) return;
+    if (!out->crossings && !plant->hysteresis) return;
     const double *state = tw_f64_const(block, plant->state);
     TwLane *before = tw_at(block, plant->chip_before);
     for (int g = 0; g < plant->group_count; g++) {
@@ -294,35 +339,124 @@ static void keep_chips(const TwThermalPlant *plant, void *block, const TwThermal
     }
 }
 
-// passages of the slowdown temperature in a step, at the instant of a straight line through it
-static void find_crossings(const TwThermalPlant *plant, const void *block, double from_s, double until_s,
-                           TwThermalOut *out)
+void tw_note_crossing(TwThermalOut *out, double time_s, int rack, TwThermalLimit limit)
 {
-    if (!out->crossings) return;
+    if (out->crossings && out->crossing_count < out->crossing_most)
+        out->crossings[out->crossing_count++] = (TwThermalCrossing){time_s, rack, limit};
+}
+
+// where a straight line from a to b passes zero, in [0, 1]; 2: it does not
+static double passage(double a, double b) { return (a < 0.0) != (b < 0.0) ? a / (a - b) : 2.0; }
+
+// The first throttle with hysteresis that a step of length h would turn, as a share of h; 2: none.
+static double first_turn(const TwThermalPlant *plant, const void *block)
+{
     const double *state = tw_f64_const(block, plant->state);
     const TwLane *before = tw_at_const(block, plant->chip_before);
+    const TwRackInput *racks = tw_at_const(block, plant->rack_input);
+    double first = 2.0;
     for (int g = 0; g < plant->group_count; g++) {
         const TwGroup *group = &plant->groups[g];
         for (int k = 0; k < group->racks; k++) {
             size_t place = group->place + (size_t)k;
+            const TwRackLanes *p = &group->rack[k];
             const double *now = state + group->first + ((size_t)k * RACK_STATES + CHIP) * LANES;
             for (int l = 0; l < LANES; l++) {
-                double limit = group->rack[k].slowdown_degc[l], a = before[place][l] - limit, b = now[l] - limit;
+                if (p->hysteresis[l] == 0.0) continue;
+                bool slowed = racks[place].slowed[l] > 0.0;
+                double limit = slowed ? p->release_degc[l] : p->slowdown_degc[l];
+                bool passes = slowed ? now[l] < limit : now[l] >= limit;
+                if (passes) first = fmin(first, fmin(passage(before[place][l] - limit, now[l] - limit), 1.0));
+            }
+        }
+    }
+    return first;
+}
+
+// Passages of a step, at the instant of a straight line through it; throttles with hysteresis turn.
+static void find_crossings(const TwThermalPlant *plant, void *block, double from_s, double until_s, TwThermalOut *out)
+{
+    if (!out->crossings && !plant->hysteresis) return;
+    const double *state = tw_f64_const(block, plant->state);
+    const TwLane *before = tw_at_const(block, plant->chip_before);
+    TwRackInput *racks = tw_at(block, plant->rack_input);
+    double h = until_s - from_s;
+    for (int g = 0; g < plant->group_count; g++) {
+        const TwGroup *group = &plant->groups[g];
+        for (int k = 0; k < group->racks; k++) {
+            size_t place = group->place + (size_t)k;
+            const TwRackLanes *p = &group->rack[k];
+            const double *now = state + group->first + ((size_t)k * RACK_STATES + CHIP) * LANES;
+            for (int l = 0; l < LANES; l++) {
                 int rack = plant->place_rack[place * LANES + (size_t)l];
-                if ((a < 0.0) == (b < 0.0) || rack < 0 || out->crossing_count >= out->crossing_most) continue;
-                out->crossings[out->crossing_count++] = (TwThermalCrossing){
-                    from_s + (until_s - from_s) * a / (a - b), rack, b >= 0.0 ? TW_LIMIT_SLOWDOWN : TW_LIMIT_RECOVERED};
+                if (rack < 0) continue;
+                double limit = p->slowdown_degc[l], at = passage(before[place][l] - limit, now[l] - limit);
+                if (at <= 1.0)
+                    tw_note_crossing(out, from_s + h * at, rack,
+                                     now[l] >= limit ? TW_LIMIT_SLOWDOWN : TW_LIMIT_RECOVERED);
+                double *slowed = &racks[place].slowed[l];
+                if (p->hysteresis[l] > 0.0 && now[l] >= limit - 1e-6) *slowed = 1.0;
+                if (p->hysteresis[l] > 0.0 && now[l] < p->release_degc[l] + 1e-6) *slowed = 0.0;
+                at = passage(before[place][l] - p->trip_degc[l], now[l] - p->trip_degc[l]);
+                if (at <= 1.0 && now[l] >= p->trip_degc[l])
+                    tw_note_crossing(out, from_s + h * at, rack, TW_LIMIT_SHUTDOWN);
             }
         }
     }
 }
 
+// All that a step changes, to take it back: state, slopes of the plant, meters. back: from what was kept.
+static void keep_step(const TwThermalPlant *plant, void *block, bool back)
+{
+    double *kept = tw_f64(block, plant->kept), *state = tw_f64(block, plant->state);
+    double *slope = tw_f64(block, plant->plant_slope);
+    unsigned char *meters = tw_at(block, plant->kept_meters);
+    size_t states = plant->state_count, chips = (size_t)plant->place_count * sizeof(TwLane);
+    const struct {
+        void *live, *copy;
+        size_t bytes;
+    } parts[] = {{state, kept, states * sizeof(double)},
+                 {slope, kept + states, PLANT_STATES * sizeof(double)},
+                 {tw_at(block, plant->chip_j), meters, chips},
+                 {tw_at(block, plant->meter), meters + chips, (size_t)plant->group_count * sizeof(TwGroupMeter)}};
+    for (int i = 0; i < 4; i++)
+        memcpy(back ? parts[i].live : parts[i].copy, back ? parts[i].copy : parts[i].live, parts[i].bytes);
+}
+
+// A step that ends early wherever a throttle with hysteresis turns, and goes on behind it.
+static bool step_and_turn(const TwThermalPlant *plant, void *block, const Window *w, TwPlantInput *p, double from_s,
+                          double h, TwPlantRates *meter)
+{
+    double done = 0.0;
+    Window part = *w;
+    if (w->first) begin_all(plant, block, w->in, w->from_s);
+    part.first = false;
+    for (int turns = 0; done < h; turns++) {
+        double rest = h - done;
+        TwPlantRates before = *meter;
+        keep_chips(plant, block, w->out);
+        keep_step(plant, block, false);
+        if (!step_all(plant, block, &part, p, rest, meter)) return false;
+        double turn = turns < 100 ? first_turn(plant, block) : 2.0;
+        if (turn < 1.0 && turn * rest > 1e-6) {
+            keep_step(plant, block, true);
+            *meter = before;
+            rest *= turn;
+            if (!step_all(plant, block, &part, p, rest, meter)) return false;
+        }
+        find_crossings(plant, block, from_s + done, from_s + done + rest, w->out);
+        done += rest;
+        if (h - done < 1e-9) break;
+    }
+    return true;
+}
+
 // some CDU's flow is on its way: short steps follow it
-static bool flow_moves(const TwThermalPlant *plant, void *block, const TwThermalIn *in)
+static bool flow_moves(const TwThermalPlant *plant, void *block, const TwThermalIn *in, double time_s)
 {
     const double *state = tw_f64_const(block, plant->state);
     const TwCduInput *cdus = tw_at_const(block, plant->cdu_input);
-    for (int g = 0; g < plant->group_count - plant->air_group_count; g++) set_cdus(plant, block, in, g);
+    for (int g = 0; g < plant->group_count - plant->air_group_count; g++) set_cdus(plant, block, in, g, time_s);
     for (int c = 0; c < plant->out.cdu_count; c++) {
         const TwGroup *group = &plant->groups[c / LANES];
         int l = c % LANES;
@@ -360,6 +494,15 @@ static void change_modes(const TwThermalPlant *plant, void *block, const TwPlant
         f[F_ISOLATED] =
             time_s - f[F_LEAK_SINCE] >= plant->cdu_row[c].leak_detect_s || f[F_LOST] >= plant->cdu_row[c].leak_most_kg;
     }
+    double *rack = tw_f64(block, plant->rack_faults);
+    for (int i = 0; i < plant->out.rack_count; i++, rack += RACK_FAULTS) {
+        int c = plant->rack_cdu[i];
+        if (!(rack[R_LEAK] > 0.0) || rack[R_ISOLATED] > 0.0 || c < 0) continue;
+        rack[R_LOST] += rack[R_LEAK] * length_s;
+        rack[R_ISOLATED] = time_s - rack[R_LEAK_SINCE] >= plant->cdu_row[c].leak_detect_s ||
+                           rack[R_LOST] >= plant->cdu_row[c].leak_most_kg;
+        if (rack[R_ISOLATED] > 0.0) tw_loop_changed(plant, block, c);
+    }
 }
 
 double tw_thermal_opening(const TwThermalPlant *plant, const void *block, int c)
@@ -387,18 +530,16 @@ bool tw_thermal_advance(const TwThermal *thermal, void *block, const TwThermalIn
     TwPlantInput p = tw_plant_input(plant, block, in);
     TwPlantRates meter = {0};
     double *heat_j = tw_f64(block, plant->group_heat_j), *sound = heat_j + plant->group_count + 1;
-    bool ok = true, moves = flow_moves(plant, block, in);
+    bool ok = true, moves = flow_moves(plant, block, in, from_s);
     out->crossing_count = 0;
     double *mode = tw_f64(block, plant->plant_modes);
     double change = fmin(fmax(mode[P_WARMER_SET] - mode[P_WARMER], -length / 600.0), length / 600.0);
     mode[P_WARMER] += change;
     if (plant->cvode) {
-        begin_all(plant, block, in);
+        begin_all(plant, block, in, from_s);
         p.room_w = in->room_w;
         p.ambient = tw_plant_ambient(plant, block, from_s, until_s);
-        keep_chips(plant, block, out);
-        ok = tw_reference_advance(plant, block, &p, from_s, until_s, &meter, error);
-        if (ok) find_crossings(plant, block, from_s, until_s, out);
+        ok = tw_reference_advance(plant, block, &p, from_s, until_s, &meter, out, error);
     } else {
         double step = moves ? fmin(plant->step_max_s, 1.0) : plant->step_max_s;
         int steps = (int)ceil(length / step - 1e-9);
@@ -406,9 +547,11 @@ bool tw_thermal_advance(const TwThermal *thermal, void *block, const TwThermalIn
         for (int i = 0; i < steps && ok; i++) {
             p.ambient = tw_plant_ambient(plant, block, from_s + i * h, from_s + (i + 1) * h);
             keep_chips(plant, block, out);
-            const Window w = {in, out, length, i == 0, i == steps - 1};
-            ok = step_all(plant, block, &w, &p, h, &meter);
-            if (ok) find_crossings(plant, block, from_s + i * h, from_s + (i + 1) * h, out);
+            const Window w = {in, out, from_s, length, i == 0, i == steps - 1};
+            double at_s = from_s + i * h;
+            ok = plant->hysteresis ? step_and_turn(plant, block, &w, &p, at_s, h, &meter)
+                                   : step_all(plant, block, &w, &p, h, &meter);
+            if (ok && !plant->hysteresis) find_crossings(plant, block, at_s, at_s + h, out);
             if (!ok) tw_fail(error, TW_NUMERICAL, "facility loop or room has no solution at %.1f s", from_s + i * h);
         }
     }
@@ -468,12 +611,20 @@ bool tw_thermal_start(const TwThermal *thermal, void *block, const TwThermalIn *
     memset(tw_at(block, plant->cdu_faults), 0, ((size_t)cdus + 1) * CDU_FAULTS * sizeof(double));
     double *mode = tw_f64(block, plant->plant_modes);
     memset(mode, 0, PLANT_MODES * sizeof *mode);
+    double *rack = tw_f64(block, plant->rack_faults);
+    for (int i = 0; i < thermal->rack_count; i++) {
+        memset(rack + i * RACK_FAULTS, 0, RACK_FAULTS * sizeof *rack);
+        rack[i * RACK_FAULTS + R_OPENING] = 1.0;
+    }
+    TwRackInput *inputs = tw_at(block, plant->rack_input);
+    for (int i = 0; i < plant->place_count; i++)
+        for (int l = 0; l < LANES; l++) inputs[i].share[l] = 1.0, inputs[i].slowed[l] = 0.0;
     mode[P_RUNNING] = plant->units;
     mode[P_BASIN] = plant->plant.basin_kg * plant->units;
     mode[P_CHILLER_SINCE] = mode[P_STAGE_SINCE] = -1e9;
     memset(tw_at(block, plant->failed), 0, ((size_t)cdus + 1) * sizeof(double));
     memset(tw_at(block, plant->plant_slope), 0, PLANT_STATES * sizeof(double));
-    begin_all(plant, block, in);
+    begin_all(plant, block, in, 0.0);
     TwPlantInput p = tw_plant_input(plant, block, in);
     p.ambient = air_at(plant, 0.0, 0.0);
     first_guess(plant, block, &p);
@@ -534,6 +685,11 @@ bool tw_thermal_set_supply(const TwThermal *thermal, void *block, int cdu, doubl
     if (cdu < 0 || cdu >= thermal->cdu_count) return false;
     tw_f64(block, thermal->inner->set_points)[cdu] = supply_degc;
     return true;
+}
+
+bool tw_thermal_rack_isolated(const TwThermal *thermal, const void *block, int rack)
+{
+    return tw_f64_const(block, thermal->inner->rack_faults)[rack * RACK_FAULTS + R_ISOLATED] > 0.0;
 }
 
 bool tw_thermal_set_pump_speed(const TwThermal *thermal, void *block, int cdu, double speed_fraction)

@@ -29,6 +29,7 @@ typedef struct TwThermalRack {
     double liquid_fraction;    // 0 to 1
     double flow_kg_s;          // design coolant flow; 0 for an air-cooled rack
     double slowdown_degc;      // of its chips
+    double shutdown_degc;      // there they switch off; 0: 7 K above the slowdown
 } TwThermalRack;
 
 typedef struct TwThermalSpec {
@@ -50,6 +51,8 @@ typedef struct TwThermal {
     int load_count;    // electrical loads: pump of each CDU, then plant pumps, plant fans, room fans, ...
     const char *const *load_names;    // "cdu1.pumps", "plant.pumps", "plant.fans", "room.fans"
     const int *load_cdu;              // CDU index of a load; -1: plant; -2: room
+    const double *rack_flow_kg_s;     // [rack] design
+    const double *cdu_flow_kg_s;      // [cdu] of its racks, design
     size_t state_bytes;
     const struct TwThermalPlant *inner;
 } TwThermal;
@@ -62,27 +65,31 @@ typedef struct TwThermalIn {
 } TwThermalIn;
 
 // A chip that passed a threshold inside the window.
-typedef enum TwThermalLimit { TW_LIMIT_SLOWDOWN, TW_LIMIT_RECOVERED } TwThermalLimit;
+typedef enum TwThermalLimit { TW_LIMIT_SLOWDOWN, TW_LIMIT_RECOVERED, TW_LIMIT_SHUTDOWN } TwThermalLimit;
 typedef struct TwThermalCrossing {
     double time_s;    // within the window
     int rack;
-    TwThermalLimit limit;    // slowdown passed upwards, or downwards
+    TwThermalLimit limit;    // slowdown passed upwards, or downwards; shutdown passed upwards
 } TwThermalCrossing;
 
 // What a window gave. Arrays are the caller's; a NULL array is not wanted.
 typedef struct TwThermalOut {
-    double *load_w;            // [load] electrical demand, window mean
-    double *rack_extra_j;      // [rack] heat metered minus rack_w * window: leakage less throttle
-    double *clock_fraction;    // [rack] granted to the chips at the end of the window
+    double *load_w;                             // [load] electrical demand, window mean
+    double *rack_extra_j;                       // [rack] heat metered minus rack_w * window: leakage less throttle
+    double *clock_fraction;                     // [rack] granted to the chips at the end of the window
+    double *rack_flow_fraction;                 // [rack] coolant over design
+    double *cdu_flow_fraction, *cdu_head_pa;    // [cdu] loop flow over design; pressure across the row
     double *chip_degc, *supply_degc, *return_degc;    // [rack] hottest die, coolant (or air) in and out, at the end
     double *cdu_supply_degc, *cdu_return_degc, *cdu_heat_w, *cdu_valve_fraction;    // [cdu] at the end; heat is a mean
     double plant_supply_degc, plant_return_degc, room_degc, ambient_degc, wet_bulb_degc;
-    double heat_in_j;                // racks with extra, room_w, and loads
-    double heat_out_j;               // to the environment, loads outdoors included
-    double water_kg;                 // evaporated and blown down
-    double load_j;                   // electricity of all loads, exactly as booked to heat_in_j
-    double export_j, cold_j;         // heat delivered to a district network; electricity of chiller and heat pump
-    double units_running;            // of the heat rejection
+    double heat_in_j;              // racks with extra, room_w, and loads
+    double heat_out_j;             // to the environment, loads outdoors included
+    double water_kg;               // evaporated and blown down
+    double load_j;                 // electricity of all loads, exactly as booked to heat_in_j
+    double export_j, cold_j;       // heat delivered to a district network; electricity of chiller and heat pump
+    double units_running;          // of the heat rejection
+    double worst_flow_fraction;    // least flow of an open rack over its design, and that rack; NAN: no CDU
+    int worst_rack;
     bool mechanical;                 // the plant's chiller was in use
     TwThermalCrossing *crossings;    // room for crossing_most of them, or NULL; in order of time within a step
     int crossing_most, crossing_count;
@@ -105,4 +112,6 @@ double tw_thermal_stored_j(const TwThermal *thermal, const void *block);
 // Operator events: a set point, a failed pump. False: no such CDU.
 bool tw_thermal_set_supply(const TwThermal *thermal, void *block, int cdu, double supply_degc);
 bool tw_thermal_fail_pump(const TwThermal *thermal, void *block, int cdu, bool failed);
+// Whether a leak has isolated a rack: it has no coolant and must have no power.
+bool tw_thermal_rack_isolated(const TwThermal *thermal, const void *block, int rack);
 bool tw_thermal_set_pump_speed(const TwThermal *thermal, void *block, int cdu, double speed_fraction);

@@ -51,6 +51,40 @@ for set in "cooling.plant.kind=dry_cooler" "cooling.plant.kind=adiabatic_cooler"
         grep -qF "$text" out.txt || fail "--set $set: no \"$text\""
     done
 done
+# racks, sensors and valves of one loop, and chips that shut down: both integrators tell the same story
+cat > racks.cfg <<END
+$(sed '/^events/,/^);/d; /^run:/d' "$facilities/reference/pump_loss.cfg")
+events = (
+  { at_s = 20.0;  kind = "rack_leak";       feed = "b1";   for_s = 100.0; value = 0.3; },
+  { at_s = 160.0; kind = "rack_valve";      feed = "c2";   for_s = 40.0;  value = 0.2; },
+  { at_s = 220.0; kind = "sensor_bias";     feed = "cdu1"; for_s = 40.0;  value = 5.0; },
+  { at_s = 280.0; kind = "sensor_frozen";   feed = "cdu1"; for_s = 40.0;  value = 36.0; },
+  { at_s = 340.0; kind = "valve_drift";     feed = "cdu1"; for_s = 60.0;  value = 2.0; },
+  { at_s = 420.0; kind = "plant_pump_trip"; for_s = 40.0; },
+  { at_s = 480.0; kind = "pump_fail";       feed = "cdu1"; for_s = 120.0; }
+);
+run: { start = "2026-07-01 12:00:00"; for_s = 920.0; exchange_s = 1.0; };
+END
+for integrator in rosenbrock cvode; do
+    expect 0 "" "$TOKENWORKS" run racks.cfg --set run.integrator=$integrator --out racks.h5 --force --json -q
+    cp out.txt racks_$integrator.json
+done
+python3 - <<'END' || fail "racks that leak and shut down"
+import json
+a, b = (json.load(open(f"racks_{name}.json")) for name in ("rosenbrock", "cvode"))
+log = a["event_log"]
+assert [e["kind"] for e in log] == [e["kind"] for e in b["event_log"]]
+assert all(abs(x["time_s"] - y["time_s"]) <= 1.0 for x, y in zip(log, b["event_log"]))
+assert {"isolated", "isolated_end", "chips_hot", "shutdown", "shutdown_end"} <= {e["kind"] for e in log}, log
+assert a["ledger"]["ok"] and b["ledger"]["ok"] and a["cooling"]["chip_degc"]["max"] < 97.0
+assert a["cooling"]["approach_k"]["max"] > a["cooling"]["approach_k"]["mean"] > 0.0
+END
+sed 's/feed = "b1";   for_s/feed = "b9";   for_s/' racks.cfg > wrong.cfg
+expect 3 'no rack' "$TOKENWORKS" check wrong.cfg
+# every climate is a site
+for site in oslo lulea mumbai tokyo virginia new_mexico; do
+    expect 0 "" "$TOKENWORKS" check "$facilities/reference/pump_loss.cfg" --set site=$site
+done
 # a component alone, a line of it, and what it refuses
 expect 0 "3.84251" "$TOKENWORKS" thermal york wet_bulb_degc=25.56
 expect 0 "12,9.0549" "$TOKENWORKS" thermal york wet_bulb_degc=20 range_k=2:12:3

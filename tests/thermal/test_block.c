@@ -51,6 +51,14 @@ typedef struct Case {
     const TwCduInput *cdu;
 } Case;
 
+// a working CDU as tw_thermal_advance would set it
+static void set_lane(const TwCduLanes *p, TwCduInput *in, int l)
+{
+    in->kp[l] = p->kp[l];
+    in->rate_w_k[l] = p->rate_w_k[l];
+    in->flow[l] = in->pump[l] = 1.0;
+}
+
 static void rates(const Case *c, const double *y, double *f)
 {
     TwLane chip[RACKS];
@@ -88,8 +96,8 @@ static void block_solve_is_dense_solve(void)
     uint64_t seed = 11;
     static double y[SIZE * LANES], y1[SIZE * LANES], up[SIZE * LANES], f[SIZE * LANES], g[SIZE * LANES];
     static double j[SIZE * SIZE], a[SIZE * SIZE];
-    TwRackInput in[RACKS];
-    TwCduInput cdu;
+    TwRackInput in[RACKS] = {0};
+    TwCduInput cdu = {0};
     Case c = {n->thermal->inner->groups[0], in, &cdu};
     for (int trial = 0; trial < 20; trial++) {
         double h = 0.5 + 9.0 * uniform(&seed), gh = gamma_ros2 * h;
@@ -97,7 +105,9 @@ static void block_solve_is_dense_solve(void)
             cdu.set_degc[l] = 35.0;
             cdu.speed[l] = 0.6 + 0.4 * uniform(&seed);
             cdu.on[l] = trial % 4 == 3 ? 0.0 : 1.0;
+            set_lane(c.group.cdu, &cdu, l);
             for (int k = 0; k < RACKS; k++) {
+                in[k].share[l] = 1.0;
                 in[k].chip_w[l] = 115e3 * uniform(&seed);
                 in[k].air_w[l] = 17e3;
                 double *s = y + at(k * RACK_STATES, l);
@@ -177,8 +187,12 @@ static double time_to(double limit_degc, double supply_degc, double coast_s)
     group.cdu = &cdu;
 
     static double y[(RACK_STATES + CDU_STATES) * LANES];
-    TwRackInput in = {{115e3}, {0.0}};
+    TwRackInput in = {.chip_w = {115e3}};
     TwCduInput cdu_in = {.set_degc = {35.0}};    // on = 0: all pumps are lost
+    for (int l = 0; l < LANES; l++) {
+        set_lane(&cdu, &cdu_in, l);
+        in.share[l] = 1.0;
+    }
     double offset = supply_degc - 35.0, start[] = {68.05, 50.36, 40.36, 45.72, 27.0, 1.0};
     for (int l = 0; l < LANES; l++) {
         for (int s = 0; s < RACK_STATES; s++) y[s * LANES + l] = start[s] + (s < AIR ? offset : 0.0);

@@ -49,10 +49,10 @@ static void parts_work(const char *cdu, const char *plant, const char *room)
     TwThermalRack racks[RACKS];
     double rack_w[RACKS], chip[RACKS], clock[RACKS], supply[1];
     for (int i = 0; i < RACKS; i++) {
-        racks[i] = (TwThermalRack){"rack", 0, 0, 132e3, 0.94, 1.5 * 0.94 * 132.0 / 60.0 * 1.0147, 88.0};
+        racks[i] = (TwThermalRack){"rack", 0, 0, 132e3, 0.94, 1.5 * 0.94 * 132.0 / 60.0 * 1.0147, 88.0, 0.0};
         rack_w[i] = 120e3;
         if (i < 8) continue;
-        racks[i] = (TwThermalRack){"air", 1, -1, 40.8e3, 0.0, 0.0, 89.0};
+        racks[i] = (TwThermalRack){"air", 1, -1, 40.8e3, 0.0, 0.0, 89.0, 0.0};
         rack_w[i] = 40.8e3;
     }
     const char *names[1] = {"cdu1"};
