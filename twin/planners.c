@@ -55,6 +55,12 @@ bool tw_planners_compile(TwPlant *plant, TwLayout *layout, TwErrors *errors)
         PlannerRow row;
         tw_node_row(node, &row);
         if (!row.enabled) continue;
+        if (plant->exact) {
+            tw_node_error(node, "enabled", errors,
+                          "run.fidelity = \"sampled\": a planner needs every replica, which \"exact\" has");
+            good = false;
+            continue;
+        }
         for (int l = 0; l < plant->lend_count; l++) {
             if (plant->lends[l].pool != i) continue;
             tw_node_error(node, "enabled", errors, "pool \"%s\" lends replicas to jobs already: either, not both",

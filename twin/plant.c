@@ -636,6 +636,7 @@ void tw_plant_destroy(TwPlant *plant)
     tw_jobs_destroy(plant->jobs);
     for (int i = 0; plant->planners && i < plant->pool_count; i++) tw_planner_destroy(plant->planners[i]);
     if (plant->workload) tw_workload_destroy(plant->workload);
+    if (plant->exact) tw_workload_destroy(plant->exact);
     for (int i = 0; plant->pools && i < plant->pool_count; i++) {
         if (plant->pools[i].traffic) tw_traffic_destroy(plant->pools[i].traffic);
     }

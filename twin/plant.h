@@ -235,7 +235,9 @@ typedef struct TwPlant {
     TwNetwork *network;
     TwNetwork *side_networks[2];    // storage, in-band; NULL: the facility lists none
     TwWorkload *workload;
-    TwJobs *jobs;    // NULL: none
+    TwWorkload *exact;     // of all router cells, where `workload` simulates some; NULL: the same
+    size_t exact_bytes;    // of a block with the traffic and both
+    TwJobs *jobs;          // NULL: none
     int lend_count;
     TwLendPlan *lends;
     struct {

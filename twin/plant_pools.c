@@ -547,13 +547,24 @@ bool tw_compile_workload(TwPlant *plant, const TwPlantInput *input, TwLayout *la
         good = compile_pool(plant, &plant->pools[i], &specs[i], node, name, input, layout, errors) && good;
     }
     if (!good) return false;
-    return tw_workload_create(&plant->workload,
-                              &(TwWorkloadSpec){
-                                  .rack_count = plant->rack_count,
-                                  .pool_count = n,
-                                  .pools = specs,
-                                  .measure_from_ns = llround(plant->run.warmup_s * 1e9),
-                                  .threads = input->threads,
-                              },
-                              layout, errors);
+    TwWorkloadSpec spec = {.rack_count = plant->rack_count,
+                           .pool_count = n,
+                           .pools = specs,
+                           .measure_from_ns = llround(plant->run.warmup_s * 1e9),
+                           .threads = input->threads};
+    bool sampled = false;
+    if (strcmp(plant->run.fidelity, "sampled") == 0) {
+        for (int i = 0; i < n; i++) {
+            specs[i].sampled_cells = (int)plant->run.sampled_cells;
+            sampled |= specs[i].sampled_cells < specs[i].cell_count;
+        }
+    }
+    if (!tw_workload_create(&plant->workload, &spec, layout, errors)) return false;
+    if (!sampled) return true;
+    // both side by side in a block of their own, to see the error; warm-up is left out there by hand
+    TwLayout both = *layout;
+    for (int i = 0; i < n; i++) specs[i].sampled_cells = 0;
+    bool made = tw_workload_create(&plant->exact, &spec, &both, errors);
+    plant->exact_bytes = both.bytes;
+    return made;
 }

@@ -3,6 +3,7 @@
 #include "twin/voltages.h"
 
 #include "twin/fabric.h"
+#include "twin/fidelity.h"
 #include "twin/jobs.h"
 
 #include "sim/json.h"
@@ -171,9 +172,45 @@ static void add_head(TwReport *report, const TwState *state, double wall_s)
     char fidelity[64] = "exact";
     if (plant->run.rack_scale > 1)
         snprintf(fidelity, sizeof fidelity, "exact, one rack for %lld", (long long)plant->run.rack_scale);
+    if (plant->exact) snprintf(fidelity, sizeof fidelity, "sampled");
     add_text(report, "fidelity", "fidelity of serving", fidelity);
     add(report, "simulated_s", "s", "simulated span", tw_state_time_s(state));
     if (wall_s >= 0.0) add(report, "wall_s", "s", "wall clock", wall_s);
+}
+
+// Of a sampled run: half the 95 % interval of each headline over its mean, and what windows done exactly say.
+static void add_fidelity(TwReport *report, const TwState *state)
+{
+    const TwPlant *plant = tw_state_plant(state);
+    if (!plant->exact) return;
+    char path[TW_NAME + 64];
+    for (int i = 0; i < plant->pool_count; i++) {
+        int simulated, cells = tw_workload_cells(plant->workload, i, &simulated);
+        TwSpread spread[TW_HEADLINES];
+        tw_workload_spread(plant->workload, tw_state_block(state), i, spread);
+        const char *name = plant->pools[i].name;
+        snprintf(path, sizeof path, "sampling.%s.cells", name);
+        add(report, path, "", "router cells", cells);
+        snprintf(path, sizeof path, "sampling.%s.simulated", name);
+        add(report, path, "", "of them simulated", simulated);
+        for (int h = 0; h < TW_HEADLINES; h++) {
+            snprintf(path, sizeof path, "sampling.%s.interval_%s", name, tw_headline_names[h]);
+            add(report, path, "1", "half its 95 % interval, relative", over(spread[h].half_width, spread[h].mean));
+        }
+    }
+    TwFidelityError error;
+    if (!tw_fidelity_measure(plant, tw_state_block(state), tw_state_time_s(state), &error)) return;
+    add(report, "fidelity_error.windows", "", "a minute each, simulated exactly too", error.windows);
+    for (int h = 0; h < TW_HEADLINES && error.windows > 0; h++) {
+        snprintf(path, sizeof path, "fidelity_error.%s", tw_headline_names[h]);
+        add(report, path, "1", "worst deviation from exact", error.deviation[h]);
+    }
+    bool off = fabs(error.deviation[TW_HEAD_TOKENS]) > 0.02 || fabs(error.deviation[TW_HEAD_JOULES]) > 0.02;
+    if (off)
+        fprintf(stderr,
+                "tokenworks: warning: the sampled cells are %.1f %% off in tokens and %.1f %% in energy: "
+                "more of them (run.sampled_cells), or run.fidelity = \"exact\"\n",
+                100.0 * error.deviation[TW_HEAD_TOKENS], 100.0 * error.deviation[TW_HEAD_JOULES]);
 }
 
 static void add_tokens(TwReport *report, const TwState *state, const TwWorkloadTotals *t)
@@ -356,6 +393,7 @@ static void add_work(TwReport *report, const TwState *state, const TwWorkloadTot
     add_quantiles(report, state, 0, "ttft_s", "time to first token");
     add_quantiles(report, state, 1, "tpot_s", "time per output token");
     add_quantiles(report, state, 2, "e2e_s", "end to end");
+    add_fidelity(report, state);
     add_service(report, state, t, measured_s);
 }
 

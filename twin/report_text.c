@@ -58,12 +58,27 @@ static void quantiles(FILE *f, const TwReport *r, const char *name, const char *
 static void head(FILE *f, const TwReport *r, const TwPlant *plant)
 {
     fprintf(f, "%s\n", plant->title[0] ? plant->title : plant->facility);
-    const char *simulated = plant->run.rack_scale > 1 ? "every request of one rack in" : "every request simulated";
+    const char *simulated = plant->run.rack_scale > 1 ? "every request of one rack in"
+                            : plant->exact            ? "some cells simulated"
+                                                      : "every request simulated";
     fprintf(f, "%s: %lld racks, %lld GPUs; %.6g h from %s; seed %lld; %s", plant->facility,
             plant->rack_count * (long long)plant->run.rack_scale, (long long)plant->gpu_count,
             tw_report_value(r, "simulated_s") / 3600.0, plant->start, (long long)plant->run.seed, simulated);
     if (plant->run.rack_scale > 1) fprintf(f, " %lld", (long long)plant->run.rack_scale);
     fputc('\n', f);
+    if (plant->exact) {
+        fprintf(f, "sampled: ");
+        for (int i = 0; i < plant->pool_count; i++) {
+            int simulated, cells = tw_workload_cells(plant->workload, i, &simulated);
+            fprintf(f, "%s%d of %d router cells of %s", i ? ", " : "", simulated, cells, plant->pools[i].name);
+        }
+        fprintf(
+            f,
+            "; against windows done exactly: tokens %+.2f %%, energy %+.2f %%, TTFT p99 %+.1f %%, TPOT p99 %+.1f %%\n",
+            100.0 * tw_report_value(r, "fidelity_error.output_tokens"),
+            100.0 * tw_report_value(r, "fidelity_error.joules"), 100.0 * tw_report_value(r, "fidelity_error.ttft_p99"),
+            100.0 * tw_report_value(r, "fidelity_error.tpot_p99"));
+    }
     for (int i = 0; i < plant->pool_count; i++) {
         const TwPoolPlan *p = &plant->pools[i];
         fprintf(f, "%s: %s %s on %d replicas of %d GPUs", p->name, p->model, p->precision, p->replicas, p->gpus);

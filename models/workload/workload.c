@@ -176,6 +176,51 @@ typedef struct Room {
     size_t moves, held, index, latencies;
 } Room;
 
+// The same of its kind in the cell that a cell is like, from the front.
+static void mirror_cell(Plant *p, const Cell *cell, const Cell *of)
+{
+    for (int kind = 0; kind < 2; kind++) {
+        int at = -1;
+        for (int j = 0; j < cell->replica_count; j++) {
+            if (p->prefill_built[cell->replica_begin + j] != (kind == 1)) continue;
+            int turns = 0;
+            do {
+                at = at + 1 < of->replica_count ? at + 1 : 0;
+            } while (p->prefill_built[of->replica_begin + at] != (kind == 1) && ++turns < of->replica_count);
+            p->mirror[cell->replica_begin + j] = of->replica_begin + at;
+        }
+    }
+}
+
+// Draws the cells that are simulated, and says which of them each of the others is like: in turn.
+static void draw_cells(const TwWorkloadSpec *spec, Plant *p)
+{
+    for (int i = 0; i < p->pools[p->pool_count - 1].replica_end; i++) p->mirror[i] = i;
+    for (int cell = 0; cell < p->cell_count; cell++) p->cells[cell].stands_for = 1;
+    for (int k = 0; k < p->pool_count; k++) {
+        const Pool *pool = &p->pools[k];
+        int n = pool->cell_end - pool->cell_begin, left = spec->pools[k].sampled_cells;
+        if (left == 0 || left >= n) continue;
+        // each in order is taken with the share still wanted of those left
+        for (int c = 0; c < n; c++) {
+            double u = tw_random(pool->stream, (uint64_t)c, 0, TW_PURPOSE_SAMPLE);
+            bool taken = u * (n - c) < left;
+            p->cells[pool->cell_begin + c].stands_for = taken;
+            left -= taken;
+        }
+        int like = pool->cell_begin;
+        for (int c = 0; c < n; c++) {
+            const Cell *cell = &p->cells[pool->cell_begin + c];
+            if (cell->stands_for > 0) continue;
+            do {
+                like = like + 1 < pool->cell_end ? like + 1 : pool->cell_begin;
+            } while (p->cells[like].stands_for == 0);
+            p->cells[like].stands_for++;
+            mirror_cell(p, cell, &p->cells[like]);
+        }
+    }
+}
+
 static void place(const TwWorkloadSpec *spec, Plant *p, Room *room)
 {
     int replica = 0, cell = -1;
@@ -202,14 +247,21 @@ static void place(const TwWorkloadSpec *spec, Plant *p, Room *room)
             p->cells[cell].replica_count++;
             p->rack[replica] = spec->pools[k].replica_rack[i];
             p->rack_replicas[p->rack[replica]]++;
-            p->parts_at[replica] = at;
             p->prefill_built[replica] = pool->apart && spec->pools[k].hand_over.replica_prefill[i];
-            size_t bytes = (p->prefill_built[replica] ? &pool->prefill : &pool->engine)->parts_bytes;
-            size_t other = (p->prefill_built[replica] ? &pool->engine : &pool->prefill)->parts_bytes;
-            at += pool->re_role && other > bytes ? other : bytes;
         }
         pool->replica_end = replica;
         pool->cell_end = cell + 1;
+    }
+    draw_cells(spec, p);
+    for (int k = 0; k < p->pool_count; k++) {
+        const Pool *pool = &p->pools[k];
+        for (int i = pool->replica_begin; i < pool->replica_end; i++) {
+            p->parts_at[i] = at;
+            if (p->mirror[i] != i) continue;
+            size_t bytes = (p->prefill_built[i] ? &pool->prefill : &pool->engine)->parts_bytes;
+            size_t other = (p->prefill_built[i] ? &pool->engine : &pool->prefill)->parts_bytes;
+            at += pool->re_role && other > bytes ? other : bytes;
+        }
     }
     p->parts_at[replica] = at;
 }
@@ -242,6 +294,7 @@ bool tw_workload_create(TwWorkload **out, const TwWorkloadSpec *spec, TwLayout *
     p->rack = TW_TAKE(arena, replicas + 1, int);
     p->rack_replicas = TW_TAKE(arena, spec->rack_count + 1, int);
     p->parts_at = TW_TAKE(arena, replicas + 1, size_t);
+    p->mirror = TW_TAKE(arena, replicas + 1, int);
     p->prefill_built = TW_TAKE(arena, replicas + 1, bool);
     Room room = {0};
     place(spec, p, &room);
@@ -303,7 +356,10 @@ void tw_workload_start(const TwWorkload *workload, void *block)
             TwReplica *r = replica_of(p, block, i);
             unsigned char *parts = (unsigned char *)tw_at(block, p->parts) + p->parts_at[i];
             ((bool *)tw_at(block, p->roles))[i] = p->prefill_built[i];
-            tw_engine_start_apart(engine_of(p, block, &p->pools[k], i), r, (size_t)(parts - (unsigned char *)r), 0);
+            if (p->mirror[i] != i)
+                memset(r, 0, sizeof *r);
+            else
+                tw_engine_start_apart(engine_of(p, block, &p->pools[k], i), r, (size_t)(parts - (unsigned char *)r), 0);
             tw_i64(block, p->next_ns)[i] = INT64_MAX;
             ((int32_t *)tw_at(block, p->load))[i] = ((int32_t *)tw_at(block, p->seen_load))[i] = 0;
             ((TwRouterSignal *)tw_at(block, p->signals))[i] = (TwRouterSignal){0};
@@ -331,28 +387,33 @@ void tw_workload_advance(const TwWorkload *workload, void *block, const TwWorklo
     const Plant *p = workload->inner;
     assert(from_ns <= until_ns);
     if (p->threads == 1) {
-        for (int cell = 0; cell < p->cell_count; cell++) tw_cell_advance(p, block, cell, in, from_ns, until_ns);
+        for (int cell = 0; cell < p->cell_count; cell++)
+            if (p->cells[cell].stands_for > 0) tw_cell_advance(p, block, cell, in, from_ns, until_ns);
     } else {
 #pragma omp parallel for schedule(dynamic) num_threads(p->threads)
-        for (int cell = 0; cell < p->cell_count; cell++) tw_cell_advance(p, block, cell, in, from_ns, until_ns);
+        for (int cell = 0; cell < p->cell_count; cell++)
+            if (p->cells[cell].stands_for > 0) tw_cell_advance(p, block, cell, in, from_ns, until_ns);
     }
 
+    TwReplicaSent *sent = tw_at(block, p->sent);
+    for (int i = 0; i < workload->replica_count; i++)
+        if (p->mirror[i] != i) sent[i] = sent[p->mirror[i]];
     // a rack's replicas may belong to several cells: summed here, in index order
     for (int rack = 0; rack < workload->rack_count; rack++)
         out->device_j[rack] = out->demand_w[rack] = out->tokens[rack] = out->kv_fraction[rack] = 0.0;
     for (int i = 0; i < workload->replica_count; i++) {
-        const TwReplica *r = replica_const(p, block, i);
-        int rack = p->rack[i];
-        out->device_j[rack] += tw_f64_const(block, p->joules)[i];
+        int of = p->mirror[i], rack = p->rack[i];
+        const TwReplica *r = replica_const(p, block, of);
+        out->device_j[rack] += tw_f64_const(block, p->joules)[of];
         out->demand_w[rack] += r->peak_w;
-        out->tokens[rack] += tw_f64_const(block, p->tokens)[i];
+        out->tokens[rack] += tw_f64_const(block, p->tokens)[of];
         out->kv_fraction[rack] += (double)(r->kv.blocks - r->kv.free) / (double)r->kv.blocks / p->rack_replicas[rack];
     }
 }
 
 bool tw_workload_idle(const TwWorkload *workload, const void *block, int replica)
 {
-    const TwReplica *r = replica_const(workload->inner, block, replica);
+    const TwReplica *r = replica_const(workload->inner, block, workload->inner->mirror[replica]);
     return r->running == 0 && r->wait_count == 0 && r->loading == 0 && r->handed == 0;
 }
 
@@ -382,8 +443,9 @@ void tw_workload_latency(const TwWorkload *workload, const void *block, int pool
     for (int cell = p->pools[pool].cell_begin; cell < p->pools[pool].cell_end; cell++) {
         for (int s = 0; s < p->pools[pool].services; s++) {
             const TwLatency *latency = latency_const(p, block, cell, s);
-            *count += (int64_t)latency->sketch[which].count;
-            sum += latency->sum[which];
+            int many = p->cells[cell].stands_for;
+            *count += many * (int64_t)latency->sketch[which].count;
+            sum += (TwWide)many * latency->sum[which];
         }
     }
     *sum_s = (double)sum * (which == TW_TPOT || which == TW_NORMALISED ? 1e-12 : 1e-9);
@@ -403,7 +465,7 @@ void tw_workload_totals(const TwWorkload *workload, const void *block, int pool,
     TwWide busy = 0, capped = 0, throttled = 0, over_cap = 0, full = 0;
     for (int k = pool_first(pool); k < pool_last(p, pool); k++) {
         for (int i = p->pools[k].replica_begin; i < p->pools[k].replica_end; i++) {
-            const TwReplica *r = replica_const(p, block, i);
+            const TwReplica *r = replica_const(p, block, p->mirror[i]);
             const TwEngineCounts *n = &r->counts;
             t.arrived += n->arrived;
             t.completed += n->completed;
@@ -452,24 +514,25 @@ void tw_workload_totals(const TwWorkload *workload, const void *block, int pool,
     for (int cell = 0; cell < p->cell_count; cell++) {
         const CellState *state = (const CellState *)tw_at_const(block, p->cell_states) + cell;
         if (pool >= 0 && p->cells[cell].pool != pool) continue;
-        t.transfers += state->transfers;
-        t.transfer_bytes += state->transfer_bytes;
-        t.delivered_bytes += state->delivered_bytes;
-        t.lost_bytes += state->lost_bytes;
+        int64_t many = p->cells[cell].stands_for;
+        t.transfers += many * state->transfers;
+        t.transfer_bytes += many * state->transfer_bytes;
+        t.delivered_bytes += many * state->delivered_bytes;
+        t.lost_bytes += many * state->lost_bytes;
         const Move *moves = (const Move *)tw_at_const(block, p->moves) + p->cells[cell].moves_at;
-        for (int k = 0; k < state->moves; k++) t.moving_bytes += moves[k].wire ? moves[k].bytes : 0;
-        t.transfer_s += (double)state->transfer_ns * 1e-9;
-        t.retried += state->retried;
+        for (int k = 0; k < state->moves; k++) t.moving_bytes += moves[k].wire ? many * moves[k].bytes : 0;
+        t.transfer_s += (double)many * (double)state->transfer_ns * 1e-9;
+        t.retried += many * state->retried;
         const TwRequest *held = (const TwRequest *)tw_at_const(block, p->held) + p->cells[cell].held_at;
         for (int k = 0; k < state->held; k++) {
             int most = p->pools[p->cells[cell].pool].held_max, at = state->held_first + k;
             const TwRequest *request = &held[at < most ? at : at - most];
-            t.arrived++;
-            t.waiting++;
-            t.input_tokens_arrived += request->input_tokens;
-            t.input_tokens_pending += request->input_tokens;
-            t.output_tokens_arrived += request->output_tokens;
-            t.output_tokens_pending += request->output_tokens;
+            t.arrived += many;
+            t.waiting += many;
+            t.input_tokens_arrived += many * request->input_tokens;
+            t.input_tokens_pending += many * request->input_tokens;
+            t.output_tokens_arrived += many * request->output_tokens;
+            t.output_tokens_pending += many * request->output_tokens;
         }
     }
     t.busy_s = seconds(busy);
@@ -492,8 +555,10 @@ void tw_workload_service_sketch(const TwWorkload *workload, const void *block, i
             for (int s = 0; s < p->pools[k].services; s++) {
                 if (service >= 0 && s != service) continue;
                 const TwLatency *latency = latency_const(p, block, cell, s);
-                tw_sketch_merge(sketch, &latency->sketch[which]);
-                sum += latency->sum[which];
+                // the cells that it stands for have the same latencies
+                int many = p->cells[cell].stands_for;
+                for (int times = 0; times < many; times++) tw_sketch_merge(sketch, &latency->sketch[which]);
+                sum += (TwWide)many * latency->sum[which];
             }
         }
     }
@@ -510,7 +575,8 @@ static void add_counts(const Plant *p, const void *block, int pool, TwSlot slot,
 {
     *counts = (TwServiceCounts){0};
     for (int cell = p->pools[pool].cell_begin; cell < p->pools[pool].cell_end; cell++)
-        tw_service_add(counts, (const TwServiceCounts *)tw_at_const(block, slot) + cell * stride + which);
+        for (int times = 0; times < p->cells[cell].stands_for; times++)
+            tw_service_add(counts, (const TwServiceCounts *)tw_at_const(block, slot) + cell * stride + which);
 }
 
 void tw_workload_service(const TwWorkload *workload, const void *block, int pool, int service, TwServiceCounts *counts)
@@ -532,8 +598,66 @@ const TwReplicaSent *tw_workload_sent(const TwWorkload *workload, const void *bl
 
 int64_t tw_workload_computed(const TwWorkload *workload, const void *block, int replica)
 {
-    const TwEngineCounts *n = &replica_const(workload->inner, block, replica)->counts;
+    const TwEngineCounts *n = &replica_const(workload->inner, block, workload->inner->mirror[replica])->counts;
     return n->input_done + n->output_done + n->recomputed;
+}
+
+// --- cells that stand for others ------------------------------------------------------------------------------------
+
+// Two-sided 95 % quantile of Student's t: Cornish and Fisher's expansion about the normal one, within 0.5 % from 4 on.
+static double student(int freedom)
+{
+    static const double few[] = {INFINITY, 12.7062, 4.3027, 3.1824};
+    if (freedom < 4) return few[freedom];
+    double z = 1.959964, z3 = z * z * z, z5 = z3 * z * z, f = freedom;
+    return z + (z3 + z) / (4.0 * f) + (5.0 * z5 + 16.0 * z3 + 3.0 * z) / (96.0 * f * f);
+}
+
+int tw_workload_cells(const TwWorkload *workload, int pool, int *simulated)
+{
+    const Pool *p = &workload->inner->pools[pool];
+    *simulated = 0;
+    for (int cell = p->cell_begin; cell < p->cell_end; cell++)
+        *simulated += workload->inner->cells[cell].stands_for > 0;
+    return p->cell_end - p->cell_begin;
+}
+
+// Headlines of one cell, of a replica each.
+static void headlines(const Plant *p, const void *block, const Cell *cell, int services, double value[TW_HEADLINES])
+{
+    value[TW_HEAD_TOKENS] = value[TW_HEAD_JOULES] = 0.0;
+    for (int i = cell->replica_begin; i < cell->replica_begin + cell->replica_count; i++) {
+        const TwReplica *r = replica_const(p, block, i);
+        value[TW_HEAD_TOKENS] += (double)r->counts.output_done / cell->replica_count;
+        value[TW_HEAD_JOULES] += (double)r->booked_energy * BOOK_J / cell->replica_count;
+    }
+    TwSketch sketch[2] = {0};
+    for (int s = 0; s < services; s++) {
+        const TwLatency *latency = latency_const(p, block, (int)(cell - p->cells), s);
+        for (int which = 0; which < 2; which++) tw_sketch_merge(&sketch[which], &latency->sketch[which]);
+    }
+    for (int which = 0; which < 2; which++) {
+        value[TW_HEAD_TTFT_P50 + 2 * which] = tw_sketch_quantile(&sketch[which], 0.5);
+        value[TW_HEAD_TTFT_P99 + 2 * which] = tw_sketch_quantile(&sketch[which], 0.99);
+    }
+}
+
+void tw_workload_spread(const TwWorkload *workload, const void *block, int pool, TwSpread spread[TW_HEADLINES])
+{
+    const Plant *p = workload->inner;
+    const Pool *of = &p->pools[pool];
+    int k, n = tw_workload_cells(workload, pool, &k);
+    double sum[TW_HEADLINES] = {0.0}, square[TW_HEADLINES] = {0.0}, value[TW_HEADLINES];
+    for (int cell = of->cell_begin; cell < of->cell_end; cell++) {
+        if (p->cells[cell].stands_for == 0) continue;
+        headlines(p, block, &p->cells[cell], of->services, value);
+        for (int h = 0; h < TW_HEADLINES; h++) sum[h] += value[h], square[h] += value[h] * value[h];
+    }
+    for (int h = 0; h < TW_HEADLINES; h++) {
+        double mean = sum[h] / k, variance = k > 1 ? fmax(square[h] - k * mean * mean, 0.0) / (k - 1) : 0.0;
+        spread[h] = (TwSpread){mean, k == n ? 0.0 : student(k - 1) * sqrt(variance / k) * sqrt(1.0 - (double)k / n)};
+        if (k < n && k < 2) spread[h].half_width = INFINITY;
+    }
 }
 
 int tw_workload_services(const TwWorkload *workload, int pool) { return workload->inner->pools[pool].services; }
@@ -547,7 +671,7 @@ void tw_workload_queues(const TwWorkload *workload, const void *block, int pool,
     *waiting = *running = 0;
     for (int k = pool_first(pool); k < pool_last(p, pool); k++) {
         for (int i = p->pools[k].replica_begin; i < p->pools[k].replica_end; i++) {
-            const TwReplica *r = replica_const(p, block, i);
+            const TwReplica *r = replica_const(p, block, p->mirror[i]);
             *waiting += r->wait_count;
             *running += r->running;
             blocks += r->kv.blocks;

@@ -60,6 +60,7 @@ typedef struct TwPoolSpec {
     TwRouterSpec routing;    // prompt_weight, credit, factor: 0 counts as 1, 1, 1.25
     bool retry;              // requests of a replica that lost power are tried again after detect_s, or else lost
     double detect_s;
+    int sampled_cells;    // so many router cells, drawn by the seed, are simulated and stand for all; 0: all are
 } TwPoolSpec;
 
 typedef struct TwWorkloadSpec {
@@ -156,6 +157,23 @@ int tw_workload_tenants(const TwWorkload *workload, int pool);
 const TwReplicaSent *tw_workload_sent(const TwWorkload *workload, const void *block);
 // Tokens that a replica has computed so far, prompts and outputs.
 int64_t tw_workload_computed(const TwWorkload *workload, const void *block, int replica);
+// How far the simulated cells of a pool stand apart, where they are drawn from more: mean over cells and half the width
+// of its 95 % interval, t(k - 1) s / sqrt(k) sqrt(1 - k / N). 0 where all are simulated.
+typedef enum TwHeadline {
+    TW_HEAD_TOKENS,
+    TW_HEAD_JOULES,
+    TW_HEAD_TTFT_P50,
+    TW_HEAD_TTFT_P99,
+    TW_HEAD_TPOT_P50,
+    TW_HEAD_TPOT_P99,
+    TW_HEADLINES
+} TwHeadline;
+typedef struct TwSpread {
+    double mean, half_width;
+} TwSpread;
+void tw_workload_spread(const TwWorkload *workload, const void *block, int pool, TwSpread spread[TW_HEADLINES]);
+int tw_workload_cells(const TwWorkload *workload, int pool, int *simulated);
+
 // Of requests that ended so far: how many have a latency, and its sum. which: as above.
 void tw_workload_latency(const TwWorkload *workload, const void *block, int pool, int which, int64_t *count,
                          double *sum_s);

@@ -33,6 +33,7 @@ typedef struct Pool {
 // A router cell: its replicas are neighbours. `of_pool` is its number in its pool, which keys its traffic.
 typedef struct Cell {
     int pool, of_pool, replica_begin, replica_count;
+    int stands_for;    // cells that it stands for, itself too; 0: not simulated, another stands for it
     size_t moves_at, held_at, index_at, latency_at;    // numbers of the first in their arrays
 } Cell;
 
@@ -71,6 +72,7 @@ struct TwWorkloadPlant {
     int *rack_replicas;     // [rack]
     bool *prefill_built;    // [replica] computes prompts for the others, until it gets another role
     size_t *parts_at;       // [replica] in `parts`
+    int *mirror;            // [replica] the simulated one whose state is its own; itself where its cell is simulated
     int64_t measure_from_ns;
     TwSlot replicas, parts;                // [replica] heads, and the arrays of each, in cell order
     TwSlot cell_states, latencies;         // [cell], [cell and class]
