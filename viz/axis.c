@@ -59,6 +59,11 @@ const char *tw_number_text(char text[32], double value)
 const char *tw_tick_text(char text[32], double value, double step)
 {
     if (fabs(value) < step * 1e-6) value = 0.0;
+    if (step >= 1e4 && fabs(value) >= 1e6 && fabs(value) < 1e9) {    // "1.65 M": seven digits are no tick
+        int decimals = (int)ceil(6.0 - log10(step) - 1e-9);
+        snprintf(text, 32, "%.*f" THIN "M", decimals > 0 ? decimals : 0, value * 1e-6);
+        return text;
+    }
     if (step >= 1e6 || fabs(value) >= 1e7 || (step < 1e-4 && value != 0.0)) return tw_number_text(text, value);
     if (step >= 1.0 && fabs(value) >= 1000.0) return grouped(text, round(value)), text;
     int decimals = (int)ceil(-log10(step) - 1e-9);

@@ -42,19 +42,43 @@ static Course course_of(const TwScene *s, const TwSceneKpi *k)
     return (Course){NULL, NULL};
 }
 
+// Mean around an instant: of a few rows, since a course that is redrawn with every frame reads no 86,400 of them.
+static double mean_at(const TwSceneSeries *y, double from_s, double until_s)
+{
+    int low = 0, high = y->count;    // the first row that ends after from_s
+    while (low < high) {
+        int middle = (low + high) / 2;
+        if (y->time_s[middle] > from_s)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    double sum = 0.0;
+    int n = 0, end = low, stop = y->count;
+    while (end < stop) {
+        int middle = (end + stop) / 2;
+        if (y->time_s[middle] > until_s)
+            stop = middle;
+        else
+            end = middle + 1;
+    }
+    if (low == y->count) return NAN;
+    int step = (end - low) / 8 + 1;
+    for (int i = low; i <= end && i < y->count; i += step) sum += (double)y->mean[i], n++;
+    return sum / n * y->scale;
+}
+
 static void draw_sparkline(TwDraw *d, Course course, const TwScene *s, TwBox box)
 {
-    enum { MOST = 400 };
+    enum { MOST = 200 };
     int columns = (int)box.w;
     if (columns < 8 || !course.over || course.over->count < 2 || !(s->span_s > 0.0)) return;
     if (columns > MOST) columns = MOST;
-    float low[MOST], high[MOST];
     double values[MOST];
-    tw_series_columns(course.over, 0.0, s->span_s, columns, low, high);
-    for (int c = 0; c < columns; c++) values[c] = 0.5 * ((double)low[c] + (double)high[c]);
-    if (course.under) {
-        tw_series_columns(course.under, 0.0, s->span_s, columns, low, high);
-        for (int c = 0; c < columns; c++) values[c] /= 0.5 * ((double)low[c] + (double)high[c]);
+    for (int c = 0; c < columns; c++) {
+        double from_s = s->span_s * c / columns, until_s = s->span_s * (c + 1) / columns;
+        values[c] = mean_at(course.over, from_s, until_s);
+        if (course.under) values[c] /= mean_at(course.under, from_s, until_s);
     }
     double least = INFINITY, most = -INFINITY;
     for (int c = 0; c < columns; c++) {
