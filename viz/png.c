@@ -36,19 +36,14 @@ bool tw_png_write(FILE *stream, const unsigned char *pixels, int stride, int wid
     for (int y = 0; ok && y < height; y++) {
         unsigned char *out = raw + row * (size_t)y;
         const unsigned char *in = pixels + (size_t)y * (size_t)stride;
-        *out++ = 1;    // difference to the pixel on the left
-        unsigned char left[3] = {0, 0, 0};
+        *out++ = 0;    // as it is: flat grounds and repeated letters pack best so
         for (int x = 0; x < width; x++) {
             uint32_t word;
             memcpy(&word, in + 4 * (size_t)x, 4);
-            for (int c = 0; c < 3; c++) {
-                unsigned char now = (unsigned char)(word >> (16 - 8 * c));
-                *out++ = (unsigned char)(now - left[c]);
-                left[c] = now;
-            }
+            for (int c = 0; c < 3; c++) *out++ = (unsigned char)(word >> (16 - 8 * c));
         }
     }
-    ok = ok && compress2(packed, &packed_size, raw, (uLong)raw_size, 1) == Z_OK;
+    ok = ok && compress2(packed, &packed_size, raw, (uLong)raw_size, 6) == Z_OK;
     ok = ok && fwrite(signature, 1, 8, stream) == 8 && chunk(stream, "IHDR", head, sizeof head) &&
          chunk(stream, "IDAT", packed, packed_size) && chunk(stream, "IEND", head, 0);
     free(raw);

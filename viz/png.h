@@ -1,4 +1,4 @@
-// PNG of an image surface: truecolour, rows by their difference to the left, zlib level 1; small files of flat
+// PNG of an image surface: truecolour, unfiltered rows, zlib level 6; small files of flat
 // pictures, written several times faster than by cairo.
 #pragma once
 
