@@ -353,9 +353,12 @@ bool tw_couple(const TwPlant *plant, void *block, TwScratch *s, int64_t from_ns,
     tw_planners_run(plant, block, from_ns, &down, &closed);
     tw_workload_advance(
         plant->workload, block,
-        &(TwWorkloadIn){clock, s->cap_w, tw_at_const(block, plant->slot.serving), down, closed, NULL}, from_ns,
-        until_ns, &(TwWorkloadOut){s->device_j, tw_f64(block, plant->slot.device_demand_w), s->tokens, w->kv_fraction});
-    tw_jobs_run(plant, block, s->job_share, from_s, until_s, s->job_above_w);
+        &(TwWorkloadIn){clock, s->cap_w, tw_at_const(block, plant->slot.serving), down, closed,
+                        tw_transit_links(plant, &s->transit)},
+        from_ns, until_ns,
+        &(TwWorkloadOut){s->device_j, tw_f64(block, plant->slot.device_demand_w), s->tokens, w->kv_fraction});
+    tw_jobs_run(plant, block, s->job_share, s->transit.job_slow, from_s, until_s, s->job_above_w);
+    tw_transit_pass(plant, block, &s->transit, from_ns, until_ns);
     rack_power(plant, block, s, window_s);
 
     // heat of the window; electrical losses reach the room one window later, at the rate they were made

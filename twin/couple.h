@@ -3,6 +3,7 @@
 
 #include "models/power/volts.h"
 #include "twin/state.h"
+#include "twin/transit.h"
 
 // Scratch of one running factory, outside the block: outputs of the models in the last window.
 typedef struct TwScratch {
@@ -12,7 +13,8 @@ typedef struct TwScratch {
     double *job_share, *job_above_w;    // [rack] of the power that jobs want; power above idle they had
     double *thermal_load_w, *element_loss_w;
     bool *load_on;
-    TwVolts ac;                      // memory of the AC power flow (twin/voltages.h)
+    TwVolts ac;    // memory of the AC power flow (twin/voltages.h)
+    TwTransitWork transit;
     TwThermalCrossing *crossings;    // [2 racks] chips that passed a limit in the window
     int crossing_count;
     int *heat_way, *heat_list;    // [rack] of twin/heat_watch.h

@@ -11,6 +11,7 @@ static const double cache_bytes = 4831838208.0;
 enum { RANDOM = 32 };    // parts that failed by themselves and are out at once, at most
 
 typedef struct State {
+    int64_t changes;    // of what is out
     int64_t since_ns;
     int32_t step, random_count;
     TwLoss random[RANDOM];
@@ -69,24 +70,6 @@ static double switches_of(const TwGraph *g, const TwNetwork *net, const TwLoss *
     return loss->kind == TW_LOSE_PLANE ? (double)net->switches / g->planes : 1.0;
 }
 
-// Share of the cards' rate that each rack has, against the whole fabric.
-static void rack_shares(const TwPlant *plant, const double *used, const double *whole, double *share)
-{
-    const TwGraph *g = plant->fabric.graph;
-    int64_t first = 0;
-    for (int i = 0; i < plant->rack_count; i++) {
-        double now = 0.0, full = 0.0;
-        for (int64_t e = first; e < first + plant->racks[i].gpus && e < g->endpoints; e++)
-            for (int p = 0; p < g->planes; p++) {
-                size_t l = (size_t)(p * g->plane_links + g->host_up + e);
-                now += used[l];
-                full += whole[l];
-            }
-        share[i] = full > 0.0 ? fmin(now / full, 1.0) : 1.0;
-        first += plant->racks[i].gpus;
-    }
-}
-
 // What remains without these; used: memory for the links.
 static bool remaining(const TwPlant *plant, const TwLoss *active, int count, TwFabricStep *step, double *used,
                       TwError *error)
@@ -106,16 +89,13 @@ static bool remaining(const TwPlant *plant, const TwLoss *active, int count, TwF
 }
 
 static bool make_step(TwPlant *plant, const TwLoss *active, int count, TwFabricStep *step, double *used,
-                      const double *whole, TwErrors *errors)
+                      TwErrors *errors)
 {
     TwError error = {0};
     if (!remaining(plant, active, count, step, used, &error)) {
         tw_errors_take(errors, &error);
         return false;
     }
-    double *share = TW_TAKE(plant->arena, plant->rack_count, double);
-    rack_shares(plant, used, whole, share);
-    step->rack_share = share;
     return true;
 }
 
@@ -127,7 +107,7 @@ int tw_fabric_parts(TwPlant *plant, int kind, TwErrors *errors)
         f->steps = TW_TAKE(plant->arena, 1, TwFabricStep);
         f->step_count = 1;
         double *used = TW_TAKE(plant->arena, f->graph->link_count, double);
-        if (!make_step(plant, NULL, 0, &f->steps[0], used, used, errors)) return 0;
+        if (!make_step(plant, NULL, 0, &f->steps[0], used, errors)) return 0;
     }
     return tw_loss_choices(f->graph, (TwLossKind)kind) * f->graph->planes;
 }
@@ -154,12 +134,11 @@ bool tw_fabric_compile(TwPlant *plant, TwErrors *errors)
         steps += plant->events[i].kind == TW_EVENT_FABRIC || plant->events[i].kind == TW_EVENT_FABRIC_END;
     f->steps = TW_TAKE(plant->arena, steps, TwFabricStep);
     double *used = TW_TAKE(plant->arena, f->graph->link_count, double);
-    double *whole = TW_TAKE(plant->arena, f->graph->link_count, double);
     TwLoss *active = TW_TAKE(plant->arena, f->loss_count, TwLoss);
     bool *lost = TW_TAKE(plant->arena, f->loss_count, bool);
     // the whole fabric is the first step, and what the others are compared with
     f->step_count = 1;
-    if (!make_step(plant, active, 0, &f->steps[0], whole, whole, errors)) return false;
+    if (!make_step(plant, active, 0, &f->steps[0], used, errors)) return false;
     for (int i = 0; i < plant->event_count; i++) {
         const TwEventPlan *e = &plant->events[i];
         if (e->kind != TW_EVENT_FABRIC && e->kind != TW_EVENT_FABRIC_END) continue;
@@ -167,7 +146,7 @@ bool tw_fabric_compile(TwPlant *plant, TwErrors *errors)
         int count = 0;
         for (int k = 0; k < f->loss_count; k++)
             if (lost[k]) active[count++] = f->losses[k];
-        if (!make_step(plant, active, count, &f->steps[f->step_count], used, whole, errors)) return false;
+        if (!make_step(plant, active, count, &f->steps[f->step_count], used, errors)) return false;
         f->step_count++;
     }
     return true;
@@ -214,6 +193,7 @@ static void solve_random(const TwPlant *plant, State *s);
 static void enter(const TwPlant *plant, void *block)
 {
     State *s = state_of(plant, block);
+    s->changes++;
     if (s->random_count > 0) solve_random(plant, s);
     const TwFabricStep *after = tw_fabric_now(plant, block);
     s->least = fmin(s->least, after->throughput);
@@ -283,9 +263,23 @@ static void solve_random(const TwPlant *plant, State *s)
     bool good = remaining(plant, active, count, &s->live, used, &error);
     assert(good);
     (void)good;
-    s->live.rack_share = NULL;
     free(active);
     free(used);
+}
+
+int64_t tw_fabric_changes(const TwPlant *plant, const void *block)
+{
+    return ((const State *)tw_at_const(block, plant->fabric.state))->changes;
+}
+
+int tw_fabric_lost_most(const TwPlant *plant) { return plant->fabric.loss_count + RANDOM; }
+
+int tw_fabric_lost(const TwPlant *plant, const void *block, TwLoss *lost)
+{
+    const State *s = tw_at_const(block, plant->fabric.state);
+    int count = scripted(plant, s->step, lost);
+    for (int i = 0; i < s->random_count; i++) lost[count++] = s->random[i];
+    return count;
 }
 
 const TwFabricStep *tw_fabric_change(const TwPlant *plant, void *block, int kind, int part, bool out, int64_t now_ns)

@@ -8,11 +8,10 @@
 // The fabric between two events.
 typedef struct TwFabricStep {
     TwRemains remains;
-    double throughput;           // of the whole fabric's
-    double slowest;              // host, share of what it has in the whole fabric
-    double transfer_s;           // KV cache of 4.5 GiB between the slowest hosts, as tokenworks network has it
-    double power_w;              // switches in service with their optics
-    const double *rack_share;    // [rack] of its network cards' rate
+    double throughput;    // of the whole fabric's
+    double slowest;       // host, share of what it has in the whole fabric
+    double transfer_s;    // KV cache of 4.5 GiB between the slowest hosts, as tokenworks network has it
+    double power_w;       // switches in service with their optics
 } TwFabricStep;
 
 // Reads an event; false: errors were added. Called while events are compiled.
@@ -31,6 +30,11 @@ int tw_fabric_parts(TwPlant *plant, int kind, TwErrors *errors);
 void tw_fabric_part(const TwPlant *plant, int kind, int part, char *text, size_t size);    // "leaf 3"
 // One of them goes out or comes back; what remains.
 const TwFabricStep *tw_fabric_change(const TwPlant *plant, void *block, int kind, int part, bool out, int64_t now_ns);
+
+// How often what is out has changed; what is out now, into lost[tw_fabric_lost_most]; how many.
+int64_t tw_fabric_changes(const TwPlant *plant, const void *block);
+int tw_fabric_lost_most(const TwPlant *plant);
+int tw_fabric_lost(const TwPlant *plant, const void *block, TwLoss *lost);
 
 // A loss begins or ends now.
 void tw_fabric_happen(const TwPlant *plant, void *block, int64_t now_ns);

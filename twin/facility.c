@@ -183,6 +183,14 @@ static const TwField restart_fields[] = {
 };
 static const TwKind restart_kind = {"restart", NULL, restart_fields, TW_COUNT(restart_fields), NULL, 0};
 
+static const TwField storage_fields[] = {
+    REAL(TwStorageRow, read_bytes_s, "B/s", 0, 1e16, "0",
+         "that all of it reads; 0: operations.restart.storage_bytes_s, or no bound"),
+    REAL(TwStorageRow, write_bytes_s, "B/s", 0, 1e16, "0", "that all of it writes; 0: no bound"),
+    REAL(TwStorageRow, client_bytes_s, "B/s", 0, 1e13, "0", "most of one host; 0: what its ports carry"),
+};
+static const TwKind storage_kind = {"storage", NULL, storage_fields, TW_COUNT(storage_fields), NULL, 0};
+
 static const TwField ride_fields[] = {
     REAL(TwRideRow, window_fraction, "1", 0, 1, "0.9", "a store takes over while the voltage is below it"),
     WHOLE(TwRideRow, latch_count, "1", 0, 16, "3", "dips inside latch_s after which it stays on its cells; 0: never"),
@@ -402,6 +410,7 @@ static const TwChild facility_children[] = {
     {"cooling", TW_ONE, &cooling_kind, "CDUs, plant and room"},
     {"fabric", TW_ONE, &tw_fabric_kind, "the scale-out network"},
     {"storage_network", TW_OPTIONAL, &tw_fabric_kind, "the network to storage, fed where the fabric is"},
+    {"storage", TW_ONE, &storage_kind, "where weights, checkpoints and remote KV tiers lie"},
     {"inband_network", TW_OPTIONAL, &tw_fabric_kind, "the network of services and requests, fed where the fabric is"},
     {"capping", TW_ONE, &capping_kind, "how power limits reach the racks"},
     {"voltages", TW_ONE, &tw_voltages_kind, "AC power flow inside a run"},

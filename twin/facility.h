@@ -79,6 +79,12 @@ typedef struct TwRestartRow {
     double storage_bytes_s;     // of the site, shared by all that load at once; 0: no bound
 } TwRestartRow;
 
+// Where weights, checkpoints and remote KV tiers lie.
+typedef struct TwStorageRow {
+    double read_bytes_s, write_bytes_s;    // all of it; 0: no bound of its own
+    double client_bytes_s;                 // of one host; 0: what its ports carry
+} TwStorageRow;
+
 // Stores and voltage dips.
 typedef struct TwRideRow {
     double window_fraction;    // below it a store takes over

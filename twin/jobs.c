@@ -1,5 +1,7 @@
 #include "twin/jobs.h"
 
+#include "twin/transit.h"
+
 #include <math.h>
 #include <stddef.h>
 #include <string.h>
@@ -13,7 +15,8 @@ typedef struct JobRow {
     double start_s, tokens, run_s, eval_every_steps, eval_s, checkpoint_every_s, exposed_s, restart_s, gpu_mtbf_h,
         load_s;
     double busy_fraction, mean_tokens, longest_tokens, rate_scale, logged_fraction, kept_fraction;
-    bool preemptible;
+    double checkpoint_bytes;
+    bool preemptible, collectives;
 } JobRow;
 
 typedef struct LendRow {
@@ -56,6 +59,9 @@ static const TwField job_fields[] = {
     {"eval_s", "s", TW_REAL, 0, 1e6, "0", AT(eval_s), "of an evaluation", NULL},
     {"checkpoint_every_s", "s", TW_REAL, 0, 1e7, "0", AT(checkpoint_every_s), "0: Young's interval", NULL},
     {"exposed_s", "s", TW_REAL, 0, 1e5, "30", AT(exposed_s), "a checkpoint stops the job for so long", NULL},
+    {"checkpoint_bytes", "B", TW_REAL, -1, 1e16, "-1", AT(checkpoint_bytes),
+     "that go to storage; 0: none of the network's business; -1: 13 a parameter, none for lora", NULL},
+    {"collectives", "", TW_BOOLEAN, 0, 1, "true", AT(collectives), "gradients and activations cross the network", NULL},
     {"restart_s", "s", TW_REAL, 0, 1e6, "600", AT(restart_s), "from a failure to the next step", NULL},
     {"gpu_mtbf_h", "h", TW_REAL, 0, 1e12, "50677", AT(gpu_mtbf_h), "GPU-hours to a failure; 0: none", NULL},
     {"load_s", "s", TW_REAL, 0, 1e6, "120", AT(load_s), "from its start to the first step", NULL},
@@ -96,8 +102,32 @@ const TwKind tw_scheduler_kind = {
 
 static bool is(const char *a, const char *b) { return strcmp(a, b) == 0; }
 
+// What a step puts on the network between NVLink domains: gradients out and weights back in bf16, reduced among the
+// replicas of a domain first, rings between the domains; activations and their gradients between pipeline stages.
+// Tensor parallel groups and experts stay inside a domain. They may hide behind the backward pass, two thirds of the
+// compute.
+static void set_traffic(const TwPlant *plant, const JobRow *row, const TwTrainModel *model, const TwTrainKey *key,
+                        const TwTrainLayout *layout, const TwTrainStep *step, TwJobSpec *spec)
+{
+    const TwFabricRow *fabric = tw_network_fabric(plant->network);
+    double rate = fabric->port_bytes_s * fabric->efficiency * (double)fabric->planes;
+    double domain = (double)tw_network_scaleup(plant->network)->domain_gpus, gpus = (double)row->gpus;
+    if (!(rate > 0.0) || gpus <= domain || !row->collectives) return;
+    double tp = fmax((double)(layout->tp > 0 ? layout->tp : key->tp), 1.0);
+    double pp = fmax((double)(layout->pp > 0 ? layout->pp : key->pp), 1.0);
+    double inside = fmax(fmin(step->replicas, floor(domain / tp)), 1.0), domains = step->replicas / inside;
+    double trained = layout->frozen ? 0.0 : model->all_parameters / (tp * pp);    // adapters are small
+    double bytes = domains > 1.0 ? 2.0 * 2.0 * trained * (domains - 1.0) / domains / inside : 0.0;
+    if (pp > 1.0 && tp * inside * pp > domain)
+        bytes +=
+            2.0 * 2.0 * step->micro_batches * (double)layout->micro_batch * layout->sequence_tokens * model->width / tp;
+    spec->card_bytes = bytes;
+    spec->comm_s = bytes / rate;
+    spec->hidden_s = 2.0 / 3.0 * step->compute_s;
+}
+
 // Step, its share that follows the clock, and tokens of it. False: an error at the job.
-static bool time_step(const JobRow *row, const TwNode *node, TwJobSpec *spec, TwErrors *errors)
+static bool time_step(const TwPlant *plant, const JobRow *row, const TwNode *node, TwJobSpec *spec, TwErrors *errors)
 {
     TwTrainModel model;
     TwTrainKey key;
@@ -136,6 +166,7 @@ static bool time_step(const JobRow *row, const TwNode *node, TwJobSpec *spec, Tw
         tw_node_error(node, "gpus", errors, "%s", why.text);
         return false;
     }
+    set_traffic(plant, row, &model, &key, &layout, &step, spec);
     spec->step_s = step.step_s;
     spec->clock_share = step.compute_s * (1.0 + step.bubble_fraction) / step.step_s;
     spec->tokens_per_step = layout.global_batch * layout.sequence_tokens;
@@ -166,13 +197,20 @@ static bool compile_job(TwPlant *plant, const JobRow *row, const TwNode *node, c
         spec->clock_share = is(row->kind, "data") ? 0.0 : 1.0;
         spec->steps = row->run_s;
     } else {
-        if (!time_step(row, node, spec, errors)) return false;
+        if (!time_step(plant, row, node, spec, errors)) return false;
         spec->steps = row->tokens / spec->tokens_per_step;
     }
     double mtbf_s = row->gpu_mtbf_h > 0.0 ? row->gpu_mtbf_h * 3600.0 / (double)row->gpus : INFINITY;
     spec->checkpoint_s = row->checkpoint_every_s > 0.0              ? row->checkpoint_every_s
                          : isfinite(mtbf_s) && row->exposed_s > 0.0 ? tw_young_interval_s(row->exposed_s, mtbf_s)
                                                                     : 0.0;
+    TwTrainModel trained;
+    TwError unknown = {0};
+    bool trains = spec->tokens_per_step > 0.0 && tw_train_model(&trained, row->model, &unknown);
+    if (row->checkpoint_bytes > 0.0)
+        spec->checkpoint_bytes = row->checkpoint_bytes;
+    else if (trains && row->checkpoint_bytes < 0.0 && !is(row->kind, "lora"))
+        spec->checkpoint_bytes = tw_checkpoint_bytes(trained.all_parameters);
     int64_t installed = 0;
     for (int r = 0; r < plant->rack_count; r++) installed += plant->racks[r].gpus;
     if (row->gpus > installed) {
@@ -350,6 +388,14 @@ static int kept_replicas(const TwPlant *plant, const TwLendPlan *lend, double ti
     return (int)ceil(share * plant->pools[lend->pool].replicas - 1e-9);
 }
 
+static const double loading_s = 1e18;    // ready_s of a replica whose weights are on their way
+
+void tw_jobs_returned(const TwPlant *plant, void *block, int replica, double ready_s)
+{
+    double *ready = tw_f64(block, plant->job_slot.ready_s) + replica;
+    if (*ready == loading_s) *ready = ready_s;
+}
+
 void tw_jobs_hand_over(const TwPlant *plant, void *block, double time_s)
 {
     if (!plant->jobs) return;
@@ -372,7 +418,9 @@ void tw_jobs_hand_over(const TwPlant *plant, void *block, double time_s)
             if (wanted && closed[i] == 2) {
                 // back from a job: it loads its weights first
                 closed[i] = 1;
-                ready_s[i] = time_s + plant->replica_load_s[i];
+                ready_s[i] = loading_s;
+                tw_transit_stop(plant, block, TW_HAUL_LENT, i);
+                (void)tw_transit_load(plant, block, TW_HAUL_LENT, i);
             } else if (wanted && closed[i] == 1 && ready_s[i] <= time_s) {
                 closed[i] = 0;
             } else if (!wanted && closed[i] == 0) {
@@ -393,7 +441,8 @@ double tw_jobs_demand_w(const TwPlant *plant, const void *block, int rack)
     return plant->jobs ? tw_f64_const(block, plant->job_slot.demand_w)[rack] : 0.0;
 }
 
-void tw_jobs_run(const TwPlant *plant, void *block, const double *share, double from_s, double until_s, double *above_w)
+void tw_jobs_run(const TwPlant *plant, void *block, const double *share, const double *slow, double from_s,
+                 double until_s, double *above_w)
 {
     for (int r = 0; r < plant->rack_count; r++) above_w[r] = 0.0;
     if (!plant->jobs) return;
@@ -406,7 +455,7 @@ void tw_jobs_run(const TwPlant *plant, void *block, const double *share, double 
     double *gpu_w = tw_f64(block, plant->job_slot.gpu_w), *demand_w = tw_f64(block, plant->job_slot.demand_w);
     int32_t *held = tw_at(block, plant->job_slot.held_gpus);
     const TwJobsIn in = {tw_at_const(block, plant->job_slot.free_gpus), tw_f64_const(block, plant->slot.clock_fraction),
-                         share, pool_tokens};
+                         share, slow, pool_tokens};
     TwJobsOut out = {gpu_w, demand_w, held};
     tw_jobs_advance(plant->jobs, block, &in, from_s, until_s, &out);
     // the idle power of a GPU is counted where the rack is

@@ -21,9 +21,10 @@ TwLedger tw_ledger_close(const TwMeters *m, double stored_j, const TwWorkloadTot
             t->input_tokens_arrived - t->input_tokens_done - t->input_tokens_pending - t->input_tokens_dropped,
         .output_tokens_residual =
             t->output_tokens_arrived - t->output_tokens_done - t->output_tokens_pending - t->output_tokens_dropped,
+        .transfer_bytes_residual = t->transfer_bytes - t->delivered_bytes - t->moving_bytes - t->lost_bytes,
     };
     ledger.ok = fabs(ledger.electricity_residual) <= 1e-9 && fabs(ledger.heat_residual) <= 1e-9 &&
                 ledger.requests_residual == 0 && ledger.input_tokens_residual == 0 &&
-                ledger.output_tokens_residual == 0;
+                ledger.output_tokens_residual == 0 && ledger.transfer_bytes_residual == 0;
     return ledger;
 }

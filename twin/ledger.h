@@ -43,7 +43,8 @@ typedef struct TwMeters {
 typedef struct TwLedger {
     double electricity_residual, heat_residual;    // relative
     int64_t requests_residual, input_tokens_residual, output_tokens_residual;
-    bool ok;    // 1e-9 relative, 0
+    int64_t transfer_bytes_residual;    // of KV between replicas: asked for less delivered, moving and lost
+    bool ok;                            // 1e-9 relative, 0
 } TwLedger;
 
 // stored_j: heat held now; totals of all pools.

@@ -2,6 +2,7 @@
 #include "twin/capping.h"
 #include "twin/flex.h"
 #include "twin/supplies.h"
+#include "twin/transit.h"
 #include "twin/voltages.h"
 
 #include "models/operations/grid.h"
@@ -451,6 +452,7 @@ static bool compile_run(TwPlant *plant, TwErrors *errors)
     tw_node_row(tw_node_group(root, "tariff"), &plant->tariff);
     tw_node_row(tw_node_group(root, "capping"), &plant->capping);
     tw_node_row(tw_node_group(tw_node_group(root, "operations"), "restart"), &plant->restart);
+    tw_node_row(tw_node_group(root, "storage"), &plant->storage);
     tw_node_row(tw_node_group(tw_node_group(root, "operations"), "ride_through"), &plant->ride);
     plant->title = row.title;
     double span_s = plant->run.for_s;
@@ -501,7 +503,7 @@ static void gather_replicas(TwPlant *plant)
     for (int p = 0; p < plant->pool_count; p++) n += plant->pools[p].replicas;
     int *rack = TW_TAKE(plant->arena, n + 1, int), *gpu = TW_TAKE(plant->arena, n + 1, int);
     int *gpus = TW_TAKE(plant->arena, n + 1, int), at = 0, first = 0;
-    double *load_s = TW_TAKE(plant->arena, n + 1, double);
+    double *load_s = TW_TAKE(plant->arena, n + 1, double), *weights = TW_TAKE(plant->arena, n + 1, double);
     for (int p = 0; p < plant->pool_count; p++) {
         const TwPoolPlan *pool = &plant->pools[p];
         for (int i = 0; i < pool->replicas; i++, at++) {
@@ -511,6 +513,7 @@ static void gather_replicas(TwPlant *plant)
             const TwStepModel *step = prefill ? pool->prefill_step : pool->step;
             gpus[at] = prefill ? pool->prefill_gpus : pool->gpus;
             load_s[at] = step->weight_bytes / plant->restart.load_bytes_s + plant->restart.warmup_s;
+            weights[at] = step->weight_bytes * gpus[at];
             first += gpus[at];
         }
     }
@@ -520,6 +523,7 @@ static void gather_replicas(TwPlant *plant)
     plant->replica_gpu = gpu;
     plant->replica_gpus = gpus;
     plant->replica_load_s = load_s;
+    plant->replica_weight_bytes = weights;
 }
 
 static bool compile(TwPlant *plant, const TwPlantInput *input, TwErrors *errors)
@@ -565,6 +569,7 @@ static bool compile(TwPlant *plant, const TwPlantInput *input, TwErrors *errors)
     bool sound = tw_failures_compile(plant, errors);
     sound = tw_jobs_compile(plant, &layout, errors) && sound;
     sound = tw_planners_compile(plant, &layout, errors) && sound;
+    sound = sound && tw_transit_compile(plant, &layout, errors);
     if (!tw_accounts_compile(plant, input->path, errors) || !sound) return false;
 
     size_t racks = (size_t)plant->rack_count, loads = (size_t)plant->load_count,
@@ -642,6 +647,7 @@ void tw_plant_destroy(TwPlant *plant)
     }
     if (plant->power) tw_power_destroy(plant->power);
     if (plant->thermal) tw_thermal_destroy(plant->thermal);
+    tw_transit_destroy(plant);
     tw_graph_destroy(plant->fabric.graph);
     if (plant->network) tw_network_destroy(plant->network);
     for (int k = 0; k < 2; k++) tw_network_destroy(plant->side_networks[k]);

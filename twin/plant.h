@@ -52,6 +52,10 @@ typedef struct TwPoolPlan {
     const char *service_names[TW_SERVICES];
     TwServiceLimit services[TW_SERVICES];
     bool shares;                               // requests have contents in common
+    int *replica_group;                        // [replica] leaf group it is on, most of it
+    double link_bytes_s, link_latency_s;       // of KV hand-over, as set; 0: the network cards
+    double cross_token_bytes;                  // that the collectives of a token move beyond the domain; 0: none do
+    double tier_block_bytes;                   // of a block of a remote cache tier; 0: there is none
     const TwStepModel *step, *prefill_step;    // of the shelf
     TwTraffic *traffic;
 } TwPoolPlan;
@@ -73,6 +77,7 @@ typedef enum TwEventKind {
     TW_EVENT_PUMP_END,
     TW_EVENT_READY,      // replicas that loaded their weights serve again
     TW_EVENT_REPLICA,    // the same for one replica whose GPU was mended
+    TW_EVENT_LOAD,       // engines have booted: racks begin to load their weights
     TW_EVENT_DIP,        // voltage dip; value: voltage left
     TW_EVENT_DIP_END,
     TW_EVENT_RETURN,    // a store takes its supply again
@@ -178,17 +183,19 @@ typedef struct TwStorySlots {
     TwSlot breach, breach_seen_ns, reached;    // [element] of load targets
     TwSlot mode, mode_now, act, element, below, target, overload, overload_seen_ns;    // [element]
     TwSlot load_on, cdu;                                                               // [load], [cdu]
-    TwSlot rack, rack_part, rack_fresh, ready_ns, rate, rate_s;                        // [rack]
+    TwSlot rack, rack_part, rack_fresh, ready_ns, boot_ns, rate, rate_s;               // [rack]
 } TwStorySlots;
 
 struct TwWavePlan;       // twin/waves.h
 struct TwPolicyPlan;     // twin/policies.h
 struct TwVoltagesRow;    // twin/voltages.h
+struct TwTransitPlan;    // twin/transit.h
 
 typedef struct TwPlant {
     struct TwWavePlan *waves;
     struct TwPolicyPlan *policies;
     struct TwVoltagesRow *voltages;
+    struct TwTransitPlan *transit;
     int wave_count, policy_count;
     TwArena *arena;
     TwShelf *shelf;    // what it shares with other plants
@@ -202,6 +209,7 @@ typedef struct TwPlant {
     TwTariffRow tariff;
     TwCappingRow capping;
     TwRestartRow restart;
+    TwStorageRow storage;
     TwRideRow ride;
     TwFailurePlan failures;
     TwFabricPlan fabric;
@@ -227,7 +235,8 @@ typedef struct TwPlant {
     int replica_count;
     const int *replica_rack, *replica_gpu;    // [replica] where it is; its first GPU, counted over all replicas
     const int *replica_gpus;                  // [replica]
-    const double *replica_load_s;             // [replica] to load its weights and warm up
+    const double *replica_load_s;             // [replica] to load its weights over an idle network and warm up
+    const double *replica_weight_bytes;       // [replica] of all its GPUs
 
     const TwWeather *weather;
     TwThermal *thermal;

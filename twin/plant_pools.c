@@ -311,6 +311,25 @@ static bool compile_prefill(TwPlant *plant, TwPoolPlan *pool, const TwPoolRow *r
     return true;
 }
 
+// The NVLink domain of each replica: racks fill in order of placement, those for prompts first.
+static const int *domains_of(const TwPlant *plant, const TwPoolPlan *pool, int domain_gpus)
+{
+    enum { DOMAINS = 4096 };    // of a rack
+    int *domain = TW_TAKE(plant->arena, pool->replicas, int);
+    int64_t *used = TW_TAKE(plant->arena, plant->rack_count, int64_t);
+    for (int r = 0; r < plant->rack_count; r++) used[r] = plant->racks[r].serving_gpus;
+    for (int i = 0; i < pool->replicas; i++)
+        used[pool->replica_rack[i]] -= pool->replica_prefill[i] ? pool->prefill_gpus : pool->gpus;
+    for (int front = 1; front >= 0; front--)
+        for (int i = 0; i < pool->replicas; i++) {
+            if (pool->replica_prefill[i] != front) continue;
+            int rack = pool->replica_rack[i];
+            domain[i] = rack * DOMAINS + (int)(used[rack] / domain_gpus);
+            used[rack] += front ? pool->prefill_gpus : pool->gpus;
+        }
+    return domain;
+}
+
 static bool compile_pool(TwPlant *plant, TwPoolPlan *pool, TwPoolSpec *spec, const TwNode *node, const char *name,
                          const TwPlantInput *input, TwLayout *layout, TwErrors *errors)
 {
@@ -484,13 +503,19 @@ static bool compile_pool(TwPlant *plant, TwPoolPlan *pool, TwPoolSpec *spec, con
     engine->services = pool->service_count > 1 ? pool->service_count : 0;
     engine->service = pool->services;
     spec->engine = engine;
+    for (int t = 0; t < engine->tier_count; t++)
+        pool->tier_block_bytes = fmax(pool->tier_block_bytes, engine->tiers[t].network_bytes);
+    pool->replica_group = TW_TAKE(plant->arena, replicas, int);    // filled in by twin/transit.c
+    pool->link_bytes_s = apart.link_bytes_s;
+    pool->link_latency_s = apart.link_latency_s;
     if (fronts > 0) {
         prefill->prefix_cache = engine->prefix_cache;
         spec->hand_over = (TwHandOver){.engine = prefill,
                                        .replica_prefill = is_front,
                                        .bytes_per_token = token_bytes,
-                                       .bytes_s = apart.link_bytes_s,
-                                       .latency_s = apart.link_latency_s,
+                                       .bytes_s = 1.0,    // the network says, window by window
+                                       .domain = domains_of(plant, pool, domain),
+                                       .group = pool->replica_group,
                                        .layers = apart.layerwise ? (int)model.layers : 1,
                                        .local_tokens = (int)apart.local_tokens,
                                        .queue_max = (int)apart.queue_max,

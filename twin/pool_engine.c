@@ -15,6 +15,7 @@ typedef struct EngineRow {
 
 typedef struct TierRow {
     double capacity_bytes, read_bytes_s, write_bytes_s, latency_s, backlog_s;
+    bool remote;
 } TierRow;
 
 #define FIELD(row, member, unit, type, least, most, standard, words, text)                                             \
@@ -67,6 +68,7 @@ static const TwField tier_fields[] = {
     FIELD(TierRow, read_bytes_s, "B/s", TW_REAL, 1e3, 1e15, NULL, NULL, "to the device"),
     FIELD(TierRow, write_bytes_s, "B/s", TW_REAL, 1e3, 1e15, NULL, NULL, "from the tier above"),
     FIELD(TierRow, latency_s, "s", TW_REAL, 0, 1e3, "1e-5", NULL, "of a read"),
+    FIELD(TierRow, remote, "", TW_BOOLEAN, 0, 1, "false", NULL, "lies on the storage of the site, over the network"),
     FIELD(TierRow, backlog_s, "s", TW_REAL, 0, 1e6, "1", NULL, "most that a write waits; beyond it is dropped"),
 };
 static const TwKind tier_kind = {"tier", NULL, tier_fields, TW_COUNT(tier_fields), NULL, 0};
@@ -83,8 +85,10 @@ static const TwField prefill_fields[] = {
     FIELD(TwPrefillRow, max_tokens, "1", TW_INTEGER, 1, 131072, "8192", NULL, "token budget of an iteration"),
     FIELD(TwPrefillRow, max_sequences, "1", TW_INTEGER, 1, 8192, "64", NULL, "largest batch"),
     FIELD(TwPrefillRow, kv_blocks, "1", TW_INTEGER, 0, 1e12, "0", NULL, "KV blocks of one; 0: what memory holds"),
-    FIELD(TwPrefillRow, link_bytes_s, "B/s", TW_REAL, 1e6, 1e15, "5e10", NULL, "link of a replica, each way"),
-    FIELD(TwPrefillRow, link_latency_s, "s", TW_REAL, 0, 10, "1e-5", NULL, "of a transfer"),
+    FIELD(TwPrefillRow, link_bytes_s, "B/s", TW_REAL, 0, 1e15, "0", NULL,
+          "link of a replica, each way, on an idle network; 0: its network cards"),
+    FIELD(TwPrefillRow, link_latency_s, "s", TW_REAL, 0, 10, "1e-5", NULL,
+          "of a transfer, where link_bytes_s is given"),
     FIELD(TwPrefillRow, layerwise, "", TW_BOOLEAN, 0, 1, "true", NULL, "layers leave as they are done"),
     FIELD(TwPrefillRow, local_tokens, "1", TW_INTEGER, 0, 1 << 24, "0", NULL,
           "a prompt with fewer tokens to compute is computed where it is decoded"),
@@ -109,6 +113,7 @@ static bool set_tiers(const TwNode *node, TwArena *arena, double block_bytes, Tw
                                 .read_block_s = block_bytes / row.read_bytes_s,
                                 .write_block_s = block_bytes / row.write_bytes_s,
                                 .latency_s = row.latency_s,
+                                .network_bytes = row.remote ? block_bytes : 0.0,
                                 .backlog_s = row.backlog_s};
         if (tiers[t].blocks < 1) {
             tw_node_error(node, "tiers", errors, "a tier of %g B holds no block of %g B", row.capacity_bytes,

@@ -5,6 +5,7 @@
 #include "twin/fabric.h"
 #include "twin/fidelity.h"
 #include "twin/jobs.h"
+#include "twin/transit.h"
 
 #include "sim/json.h"
 #include "sim/version.h"
@@ -39,7 +40,7 @@ static TwKpi *add(TwReport *report, const char *path, const char *unit, const ch
 
 static void add_text(TwReport *report, const char *path, const char *label, const char *text)
 {
-    snprintf(add(report, path, "", label, NAN)->text, sizeof report->kpis->text, "%s", text);
+    snprintf(add(report, path, "", label, NAN)->text, sizeof report->kpis->text, "%.127s", text);
 }
 
 void tw_report_add(TwReport *report, const char *path, const char *unit, const char *label, double value)
@@ -415,15 +416,6 @@ static void add_power(TwReport *report, const TwState *state)
     add(report, "power.gpu_mw.mean", "MW", "accelerators", over(m->gpu_j, time_s) * 1e-6);
     add(report, "power.host_mw.mean", "MW", "everything else at the busbars", over(m->host_j, time_s) * 1e-6);
     add(report, "power.fabric_mw.mean", "MW", "scale-out switches and optics", over(m->fabric_j, time_s) * 1e-6);
-    if (plant->fabric.step_count > 0) {
-        double mean, least, slowest, transfer_s, residual;
-        tw_fabric_sums(plant, tw_state_block(state), m->time_ns, &mean, &least, &slowest, &transfer_s, &residual);
-        add(report, "network.throughput_fraction.mean", "1", "of the whole fabric's, every card sending", mean);
-        add(report, "network.throughput_fraction.min", "1", "least between two events", least);
-        add(report, "network.slowest_host_fraction.min", "1", "of its cards' rate", slowest);
-        add(report, "network.kv_transfer_s.max", "s", "4.5 GiB between the slowest hosts", transfer_s);
-        add(report, "network.bytes_residual", "1", "bytes sent against bytes received", residual);
-    }
     add(report, "power.max_ramp_mw_per_s", "MW/s", "steepest change between windows", m->ramp_max_w_s * 1e-6);
     add(report, "power.holdup_kwh", "kWh", "drawn within the window in which a store ran empty, from no element",
         m->holdup_j / 3.6e6);
@@ -564,7 +556,10 @@ static void add_books(TwReport *report, const TwState *state, const TwWorkloadTo
     add(report, "ledger.requests_residual", "", "requests in less out", (double)ledger.requests_residual);
     add(report, "ledger.tokens_residual", "", "tokens in less out",
         (double)(llabs(ledger.input_tokens_residual) + llabs(ledger.output_tokens_residual)));
-    add(report, "ledger.ok", "", "the books close", ledger.ok)->truth = true;
+    double bytes = tw_transit_residual(tw_transit_of(plant), tw_state_block(state));
+    bytes += t->transfer_bytes > 0 ? fabs((double)ledger.transfer_bytes_residual) / (double)t->transfer_bytes : 0.0;
+    add(report, "ledger.bytes_residual", "1", "bytes asked for less delivered, under way and lost, relative", bytes);
+    add(report, "ledger.ok", "", "the books close", ledger.ok && bytes <= 1e-9)->truth = true;
     TwEvidenceShare share = evidence(state);
     add(report, "evidence.measured", "1", "of step time, measured by this project", share.measured);
     add(report, "evidence.published", "1", "of step time, published measurements", share.published);
@@ -706,6 +701,59 @@ static void add_waves(TwReport *report, const TwState *state)
     }
 }
 
+// What crossed the network: transfers by what they were for, KV between replicas, the fullest links, losses.
+static void add_network(TwReport *report, const TwState *state, const TwWorkloadTotals *t)
+{
+    const TwPlant *plant = tw_state_plant(state);
+    const TwMeters *m = tw_state_meters(state);
+    const void *block = tw_state_block(state);
+    const TwTransit *transit = tw_transit_of(plant);
+    char path[80];
+    for (int k = 0; k < TW_HAULS; k++) {
+        TwTransitCount n = tw_transit_count(transit, block, k);
+        if (n.started == 0) continue;
+        const struct {
+            const char *name, *unit, *label;
+            double value;
+        } rows[] = {{"started", "", "transfers", (double)n.started},
+                    {"ended", "", "of them through", (double)n.ended},
+                    {"cut", "", "of them broken off", (double)n.cut},
+                    {"asked_bytes", "B", "of all", n.asked},
+                    {"delivered_bytes", "B", "there", n.delivered},
+                    {"lost_bytes", "B", "still to come when they were broken off", n.lost},
+                    {"under_way_bytes", "B", "still to come", n.asked - n.delivered - n.lost}};
+        for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+            snprintf(path, sizeof path, "network.transfers.%s.%s", tw_haul_name(k), rows[r].name);
+            add(report, path, rows[r].unit, rows[r].label, rows[r].value);
+        }
+    }
+    if (t->transfer_bytes > 0) {
+        add(report, "network.transfers.kv.asked_bytes", "B", "of KV between replicas", (double)t->transfer_bytes);
+        add(report, "network.transfers.kv.delivered_bytes", "B", "there", (double)t->delivered_bytes);
+        add(report, "network.transfers.kv.lost_bytes", "B", "with a replica that went down", (double)t->lost_bytes);
+        add(report, "network.transfers.kv.under_way_bytes", "B", "still to come", (double)t->moving_bytes);
+    }
+    TwTransitLink full[5];
+    int links = tw_transit_fullest(plant, block, full, 5);
+    for (int i = 0; i < links; i++) {
+        snprintf(path, sizeof path, "network.links.%d.name", i);
+        add_text(report, path, "one of the fullest links", full[i].name);
+        snprintf(path, sizeof path, "network.links.%d.most", i);
+        add(report, path, "1", "of what it carries, its fullest window", full[i].most);
+        snprintf(path, sizeof path, "network.links.%d.mean", i);
+        add(report, path, "1", "of what it carries, mean", full[i].mean);
+    }
+    if (plant->fabric.step_count > 0) {
+        double mean, least, slowest, transfer_s, residual;
+        tw_fabric_sums(plant, tw_state_block(state), m->time_ns, &mean, &least, &slowest, &transfer_s, &residual);
+        add(report, "network.throughput_fraction.mean", "1", "of the whole fabric's, every card sending", mean);
+        add(report, "network.throughput_fraction.min", "1", "least between two events", least);
+        add(report, "network.slowest_host_fraction.min", "1", "of its cards' rate", slowest);
+        add(report, "network.kv_transfer_s.max", "s", "4.5 GiB between the slowest hosts", transfer_s);
+        add(report, "network.bytes_residual", "1", "bytes sent against bytes received", residual);
+    }
+}
+
 // Jobs beside serving: all of them, and the first two hundred by name.
 static void add_jobs(TwReport *report, const TwState *state)
 {
@@ -767,6 +815,7 @@ TwReport *tw_report_create(const TwState *state, double wall_s)
     tw_card_add(report, state);
     add_waves(report, state);
     add_events(report, state);
+    add_network(report, state, &totals);
     add_jobs(report, state);
     add_books(report, state, &totals);
     return report;

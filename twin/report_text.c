@@ -206,6 +206,38 @@ static void sheet(FILE *f, const TwReport *r)
             tw_report_value(r, "requests.rejected"), tw_report_value(r, "requests.lost"));
 }
 
+// What crossed the network, where anything did.
+static void print_network(const TwReport *r, FILE *f)
+{
+    static const char *const names[] = {
+        "kv", "weights_rack", "weights_replica", "weights_returned", "checkpoint_save", "checkpoint_restore"};
+    static const char *const titles[] = {"KV between replicas", "weights of racks",  "weights, mended replicas",
+                                         "weights, given back", "checkpoints saved", "checkpoints read"};
+    bool begun = false;
+    char path[80], text[WIDTH], lost[WIDTH];
+    for (int k = 0; k < TW_COUNT(names); k++) {
+        snprintf(path, sizeof path, "network.transfers.%s.delivered_bytes", names[k]);
+        double there = tw_report_value(r, path);
+        if (!(there > 0.0)) continue;
+        if (!begun) fprintf(f, "\nnetwork                            GB there        GB lost\n");
+        begun = true;
+        snprintf(path, sizeof path, "network.transfers.%s.lost_bytes", names[k]);
+        fprintf(f, "  %-26s %14s %14s\n", titles[k], number(1e-9 * there, text),
+                number(1e-9 * tw_report_value(r, path), lost));
+    }
+    if (!begun) return;
+    for (int i = 0; i < 3; i++) {
+        snprintf(path, sizeof path, "network.links.%d.name", i);
+        const char *name = tw_report_text(r, path);
+        if (!*name) break;
+        snprintf(path, sizeof path, "network.links.%d.most", i);
+        double most = 100.0 * tw_report_value(r, path);
+        snprintf(path, sizeof path, "network.links.%d.mean", i);
+        fprintf(f, "  %-26s %6.1f %% of it used at most, %.1f %% on average\n", name, most,
+                100.0 * tw_report_value(r, path));
+    }
+}
+
 // Jobs beside serving, where there are any.
 static void print_jobs(const TwReport *r, FILE *f)
 {
@@ -333,6 +365,7 @@ void tw_report_print(const TwReport *report, const TwPlant *plant, FILE *stream)
     waves(stream, report, plant);
     story(stream, report);
     sheet(stream, report);
+    print_network(report, stream);
     print_jobs(report, stream);
     known(stream, report, plant);
 }

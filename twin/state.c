@@ -19,6 +19,7 @@
 #include "twin/series.h"
 #include "twin/story.h"
 #include "twin/supplies.h"
+#include "twin/transit.h"
 #include "twin/voltages.h"
 #include "twin/waves.h"
 
@@ -88,6 +89,7 @@ static void take_scratch(TwState *state)
     s->crossings = TW_TAKE(a, 2 * racks, TwThermalCrossing);
     s->heat_way = TW_TAKE(a, racks, int);
     s->heat_list = TW_TAKE(a, racks, int);
+    tw_transit_work(plant, a, &s->transit);
     for (int g = 0; g < plant->record.group_count; g++)
         s->series[g] = reals(a, plant->record.groups[g].series_count * plant->record.groups[g].count);
     int64_t **counts[] = {&s->pool_output, &s->pool_input, &s->pool_completed, &s->pool_transfer_bytes};
@@ -219,6 +221,7 @@ bool tw_state_create(TwState **made, const TwPlant *plant, TwError *error)
     for (int i = 0; i < plant->element_count; i++) target_w[i] = tw_power_limit_w(plant->power, block, i);
 
     tw_fabric_start(plant, block);
+    tw_transit_begin(plant, block);
     double fabric_w = tw_fabric_power_w(plant, block);
     if (!start_thermal(state, fabric_w, error)) {
         tw_state_destroy(state);
@@ -386,11 +389,7 @@ static void replica_hook(void *context, int replica, bool in_service, int entry)
         return;
     }
     // mended: it loads its weights first
-    int64_t now_ns = tw_state_meters(state)->time_ns;
-    const TwEvent ready = {.time_ns = now_ns + llround(state->plant->replica_load_s[replica] * 1e9),
-                           .kind = TW_EVENT_REPLICA,
-                           .index = replica};
-    tw_events_push(&state->plant->queue, state->block, ready);
+    (void)tw_transit_load(state->plant, state->block, TW_HAUL_REPLICA, replica);
 }
 
 // --- voltage dips
@@ -585,6 +584,9 @@ static void apply(TwState *state, TwEventKind kind, int target, double value, do
     case TW_EVENT_PUMP_END:
         tw_thermal_fail_pump(plant->thermal, state->block, target, false);
         break;
+    case TW_EVENT_LOAD:
+        tw_story_load(plant, state->block, m->time_ns);
+        break;
     case TW_EVENT_READY:
         tw_story_ready(plant, state->block, m->time_ns);
         break;
@@ -743,6 +745,24 @@ static int64_t window_end(const TwState *state, int64_t now_ns, int64_t whole_ns
     return end_ns;
 }
 
+// Transfers that came to their end with the window.
+static void come(TwState *state)
+{
+    const TwPlant *plant = state->plant;
+    const TwTransitWork *work = &state->scratch.transit;
+    int64_t now_ns = tw_state_meters(state)->time_ns, warm_ns = llround(plant->restart.warmup_s * 1e9);
+    for (int i = 0; i < work->ended_count; i++) {
+        int target = work->ended[i].target;
+        if (work->ended[i].kind == TW_HAUL_RACK)
+            tw_story_loaded(plant, state->block, target, now_ns);
+        else if (work->ended[i].kind == TW_HAUL_REPLICA)
+            tw_events_push(&plant->queue, state->block,
+                           (TwEvent){.time_ns = now_ns + warm_ns, .kind = TW_EVENT_REPLICA, .index = target});
+        else if (work->ended[i].kind == TW_HAUL_LENT)
+            tw_jobs_returned(plant, state->block, target, 1e-9 * (double)(now_ns + warm_ns));
+    }
+}
+
 static bool write_window(TwState *state, TwRecord *record, TwError *error)
 {
     const TwPlant *plant = state->plant;
@@ -776,7 +796,10 @@ bool tw_state_advance(TwState *state, double until_s, TwRecord *record, const vo
             happen(state, &event);
         }
         follow_price(state);
-        int64_t end_ns = window_end(state, m->time_ns, whole_ns);
+        tw_transit_sync(plant, state->block, &state->scratch.transit);
+        int64_t end_ns = window_end(state, m->time_ns, whole_ns), arrival_ns;
+        arrival_ns = tw_transit_next_ns(plant, state->block, m->time_ns);
+        if (arrival_ns < end_ns) end_ns = arrival_ns;
         double window_s = (double)(end_ns - m->time_ns) * 1e-9;
         ramp_limits(state, window_s);
         if (tw_capping_decide(plant, state->block, m->time_ns)) m->next_grant_ns = m->time_ns;
@@ -788,6 +811,7 @@ bool tw_state_advance(TwState *state, double until_s, TwRecord *record, const vo
             memcpy(state->scratch.window.v_pu, tw_voltages_pu(plant, state->block),
                    (size_t)plant->element_count * sizeof(double));
         tw_heat_watch(plant, state->block, &state->scratch, state, racks_hook);
+        come(state);
         judge_targets(state, window_s);
         const TwFailureHooks hooks = {state,        element_hook, pump_hook,    rack_hook,
                                       replica_hook, supply_hook,  cooling_hook, fabric_hook};

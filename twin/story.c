@@ -67,6 +67,7 @@ void tw_story_layout(TwPlant *plant, TwLayout *layout)
     s->rack_part = tw_layout_add(layout, racks, sizeof(int32_t));
     s->rack_fresh = tw_layout_add(layout, racks, sizeof(bool));
     s->ready_ns = tw_layout_add(layout, racks, sizeof(int64_t));
+    s->boot_ns = tw_layout_add(layout, racks, sizeof(int64_t));
     s->rate = tw_layout_add(layout, racks, sizeof(double));
     s->rate_s = tw_layout_add(layout, racks, sizeof(double));
     plant->slot.serving = tw_layout_add(layout, racks, sizeof(bool));
@@ -93,7 +94,11 @@ void tw_story_start(const TwPlant *plant, void *block)
     bool *load_on = tw_at(block, s->load_on), *serving = tw_at(block, plant->slot.serving);
     unsigned char *mode = tw_at(block, s->mode);
     for (int i = 0; i < plant->load_count; i++) load_on[i] = true;
-    for (int i = 0; i < plant->rack_count; i++) serving[i] = true;
+    int64_t *boot_ns = tw_i64(block, s->boot_ns);
+    for (int i = 0; i < plant->rack_count; i++) {
+        serving[i] = true;
+        boot_ns[i] = INT64_MAX;
+    }
     for (int i = 0; i < plant->element_count; i++) mode[i] = (unsigned char)tw_power_mode(plant->power, block, i);
 }
 

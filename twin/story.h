@@ -145,5 +145,8 @@ void tw_story_window(const TwPlant *plant, void *block, const TwStoryWindow *win
 void tw_story_crossings(const TwPlant *plant, void *block, const TwThermalCrossing *list, int count,
                         double chip_max_degc);
 
+// Racks whose engines have booted ask for their weights; those of one are there: it warms up, then serves.
+void tw_story_load(const TwPlant *plant, void *block, int64_t time_ns);
+void tw_story_loaded(const TwPlant *plant, void *block, int rack, int64_t time_ns);
 // Replicas whose time has come serve again. True: at least one rack.
 bool tw_story_ready(const TwPlant *plant, void *block, int64_t time_ns);

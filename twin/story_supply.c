@@ -1,6 +1,7 @@
 // What lost or won supply, in causal order: trees, stores, switches, racks, pumps and fans.
 #include "twin/reference.h"
 #include "twin/story_inner.h"
+#include "twin/transit.h"
 
 #include <math.h>
 #include <string.h>
@@ -145,6 +146,8 @@ static void log_loads(const TwPlant *plant, void *block, int64_t time_ns, int ca
     }
 }
 
+static const int64_t loading_ns = INT64_MAX - 1;    // ready_ns of a rack that boots, or whose weights are on the way
+
 // A rack that was reached by the outage of this moment and not yet told of.
 static bool stopped(const bool *on, const bool *serving, const int64_t *ready_ns, int i)
 {
@@ -171,7 +174,7 @@ static void log_racks(const TwPlant *plant, void *block, int64_t time_ns, int ca
     int32_t *rack = tw_story_ids(block, plant->slot.story.rack);
     const bool *on = tw_at_const(block, plant->slot.rack_on);
     bool *serving = tw_at(block, plant->slot.serving), *fresh = tw_at(block, plant->slot.story.rack_fresh);
-    int64_t *ready_ns = tw_i64(block, plant->slot.story.ready_ns);
+    int64_t *ready_ns = tw_i64(block, plant->slot.story.ready_ns), *boot_ns = tw_i64(block, plant->slot.story.boot_ns);
     const double *rack_w = tw_f64_const(block, plant->slot.rack_w);
     for (int i = 0; i < plant->rack_count; i++) {
         if (!stopped(on, serving, ready_ns, i)) continue;
@@ -182,7 +185,8 @@ static void log_racks(const TwPlant *plant, void *block, int64_t time_ns, int ca
             if (!stopped(on, serving, ready_ns, k)) continue;
             if (rack_reason(plant, block, k, cause) != why) continue;
             serving[k] = false;
-            ready_ns[k] = INT64_MAX;
+            ready_ns[k] = boot_ns[k] = INT64_MAX;
+            tw_transit_stop(plant, block, TW_HAUL_RACK, k);
             rack[k] = entry;
             fresh[k] = true;
             count++;
@@ -210,15 +214,41 @@ static void log_racks(const TwPlant *plant, void *block, int64_t time_ns, int ca
         double load_s = plant->racks[i].replica_bytes / r->load_bytes_s;
         if (r->storage_bytes_s > 0.0) load_s = fmax(load_s, bytes / r->storage_bytes_s);
         double wait_s = plant->racks[i].serving_gpus > 0 ? r->boot_s + load_s + r->warmup_s : 0.0;
-        ready_ns[i] = time_ns + llround(wait_s * 1e9);
         longest_s = fmax(longest_s, wait_s);
-        const TwEvent ready = {.time_ns = ready_ns[i], .kind = TW_EVENT_READY, .index = i};
+        bool loads = plant->racks[i].serving_gpus > 0;
+        ready_ns[i] = loads ? loading_ns : time_ns;
+        boot_ns[i] = loads ? time_ns + llround(r->boot_s * 1e9) : INT64_MAX;
+        const TwEvent next = {
+            .time_ns = loads ? boot_ns[i] : ready_ns[i], .kind = loads ? TW_EVENT_LOAD : TW_EVENT_READY, .index = i};
         bool seen = false;
-        for (int k = 0; k < i && !seen; k++) seen = ready_ns[k] == ready_ns[i] && !serving[k];
-        if (!seen) tw_events_push(&plant->queue, block, ready);
+        for (int k = 0; k < i && !seen; k++)
+            seen = !serving[k] && (loads ? boot_ns[k] == boot_ns[i] : ready_ns[k] == ready_ns[i]);
+        if (!seen) tw_events_push(&plant->queue, block, next);
     }
     int why = return_of(plant, block, plant->racks[first].element, time_ns, cause);
     tw_story_add(plant, block, time_ns, TW_HAPPENED_RACKS_LIVE, why, first, count, longest_s);
+}
+
+void tw_story_load(const TwPlant *plant, void *block, int64_t time_ns)
+{
+    int64_t *boot_ns = tw_i64(block, plant->slot.story.boot_ns);
+    for (int i = 0; i < plant->rack_count; i++) {
+        if (boot_ns[i] > time_ns) continue;
+        boot_ns[i] = INT64_MAX;
+        (void)tw_transit_load(plant, block, TW_HAUL_RACK, i);
+    }
+}
+
+void tw_story_loaded(const TwPlant *plant, void *block, int rack, int64_t time_ns)
+{
+    int64_t *ready_ns = tw_i64(block, plant->slot.story.ready_ns);
+    const bool *serving = tw_at_const(block, plant->slot.serving);
+    ready_ns[rack] = time_ns + llround(plant->restart.warmup_s * 1e9);
+    bool seen = false;
+    for (int k = 0; k < plant->rack_count && !seen; k++)
+        seen = k != rack && ready_ns[k] == ready_ns[rack] && !serving[k];
+    const TwEvent ready = {.time_ns = ready_ns[rack], .kind = TW_EVENT_READY, .index = rack};
+    if (!seen) tw_events_push(&plant->queue, block, ready);
 }
 
 bool tw_story_ready(const TwPlant *plant, void *block, int64_t time_ns)

@@ -29,27 +29,49 @@ int tw_loss_choices(const TwGraph *g, TwLossKind kind)
     return 0;
 }
 
-static void kill_links(const int *link, int count, double *up)
+static void kill_leaf(const TwGraph *g, int plane, int leaf, double *up)
 {
-    for (int i = 0; i < count; i++) up[link[i]] = 0.0;
+    int base = plane * g->plane_links;
+    for (int s = 0; s < g->spines; s++)
+        up[base + g->leaf_up + leaf * g->spines + s] = up[base + g->leaf_down_link + leaf * g->spines + s] = 0.0;
+    int first = g->rails > 1 ? leaf / g->rails * g->leaf_down * g->rails + leaf % g->rails : leaf * g->leaf_down;
+    for (int i = 0; i < g->leaf_down; i++) {
+        int e = first + i * g->rails;
+        if (e < g->endpoints) up[base + g->host_up + e] = up[base + g->host_down + e] = 0.0;
+    }
 }
 
-static void lose(const TwGraph *g, const TwLoss *loss, int *link, double *up)
+static void kill_spine(const TwGraph *g, int plane, int pod, int spine, double *up)
 {
-    int room = g->plane_links, plane = loss->plane, at = loss->index;
+    int base = plane * g->plane_links;
+    for (int leaf = pod * g->pod_leaves; leaf < g->leaves && leaf < (pod + 1) * g->pod_leaves; leaf++)
+        up[base + g->leaf_up + leaf * g->spines + spine] = up[base + g->leaf_down_link + leaf * g->spines + spine] =
+            0.0;
+    for (int c = 0; c < g->cores; c++) {
+        int at = (pod * g->spines + spine) * g->cores + c;
+        up[base + g->core_up + at] = up[base + g->core_down + at] = 0.0;
+    }
+}
+
+static void lose(const TwGraph *g, const TwLoss *loss, double *up)
+{
+    int plane = loss->plane, at = loss->index;
     switch (loss->kind) {
     case TW_LOSE_LEAF:
-        kill_links(link, tw_graph_leaf_links(g, plane, at, link, room), up);
+        kill_leaf(g, plane, at, up);
         break;
     case TW_LOSE_SPINE:
-        kill_links(link, tw_graph_spine_links(g, plane, at / g->spines, at % g->spines, link, room), up);
+        kill_spine(g, plane, at / g->spines, at % g->spines, up);
         break;
     case TW_LOSE_CORE:
-        kill_links(link, tw_graph_core_links(g, plane, at / g->cores, at % g->cores, link, room), up);
+        for (int pod = 0; pod < g->pods; pod++) {
+            int core = (pod * g->spines + at / g->cores) * g->cores + at % g->cores, base = plane * g->plane_links;
+            up[base + g->core_up + core] = up[base + g->core_down + core] = 0.0;
+        }
         break;
     case TW_LOSE_RAIL:
         for (int leaf = at; leaf < g->leaves; leaf += g->rails)
-            for (int p = 0; p < g->planes; p++) kill_links(link, tw_graph_leaf_links(g, p, leaf, link, room), up);
+            for (int p = 0; p < g->planes; p++) kill_leaf(g, p, leaf, up);
         break;
     case TW_LOSE_PLANE:
         for (int i = 0; i < g->plane_links; i++) up[at * g->plane_links + i] = 0.0;
@@ -267,9 +289,17 @@ static void hosts_of(const TwGraph *g, const double *used, TwRemains *r)
     }
 }
 
-bool tw_network_up(const TwGraph *g, const TwLoss *losses, int count, double *up, TwError *error)
+void tw_network_up(const TwGraph *g, const TwLoss *losses, int count, double *up)
+{
+    for (int l = 0; l < g->link_count; l++) up[l] = 1.0;
+    for (int i = 0; i < count; i++) lose(g, &losses[i], up);
+}
+
+bool tw_network_remains(const TwGraph *g, const TwLoss *losses, int count, TwPathRule routing, TwRemains *r,
+                        double *used, TwError *error)
 {
     static const char *const names[] = {"leaf", "spine", "core", "rail", "plane"};
+    *r = (TwRemains){0};
     for (int i = 0; i < count; i++) {
         int choices = tw_loss_choices(g, losses[i].kind);
         if (losses[i].index >= 0 && losses[i].index < choices && losses[i].plane >= 0 && losses[i].plane < g->planes)
@@ -278,26 +308,11 @@ bool tw_network_up(const TwGraph *g, const TwLoss *losses, int count, double *up
                        names[losses[i].kind], losses[i].index, losses[i].plane, choices, g->planes);
     }
     TwArena *arena = tw_arena_create();
-    int *link = TW_TAKE(arena, g->plane_links, int);
-    for (int l = 0; l < g->link_count; l++) up[l] = 1.0;
-    for (int i = 0; i < count; i++) lose(g, &losses[i], link, up);
-    tw_arena_destroy(arena);
-    return true;
-}
-
-bool tw_network_remains(const TwGraph *g, const TwLoss *losses, int count, TwPathRule routing, TwRemains *r,
-                        double *used, TwError *error)
-{
-    *r = (TwRemains){0};
-    TwArena *arena = tw_arena_create();
     int flows = AWAY * g->endpoints, room = tw_graph_crossings(g, TW_ECMP);
     double *up = TW_TAKE(arena, g->link_count, double);
     double *capacity = TW_TAKE(arena, g->link_count + groups_of(g).count, double);
     double *sum = TW_TAKE(arena, g->link_count, double), *side = TW_TAKE(arena, 2 * g->leaves + 2, double);
-    if (!tw_network_up(g, losses, count, up, error)) {
-        tw_arena_destroy(arena);
-        return false;
-    }
+    tw_network_up(g, losses, count, up);
     Flows f = {.start = TW_TAKE(arena, flows + 1, int), .link = TW_TAKE(arena, (size_t)flows * (size_t)room, int)};
     f.use = TW_TAKE(arena, (size_t)flows * (size_t)room, double);
     f.load = TW_TAKE(arena, g->link_count, double);

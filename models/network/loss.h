@@ -32,8 +32,8 @@ typedef struct TwRemains {
     double wait_packets;    // queueing on the mean leaf link, in packets: M/D/1 at its utilisation
 } TwRemains;
 
-// up[link_count]: 1 where a link is in service with these lost, else 0. False: a loss names what is not there.
-bool tw_network_up(const TwGraph *graph, const TwLoss *losses, int count, double *up, TwError *error);
+// up[link_count]: 1 where a link is in service with these lost, else 0. They must be there.
+void tw_network_up(const TwGraph *graph, const TwLoss *losses, int count, double *up);
 
 // used[link_count]: B/s on each link, or NULL. False: a loss names what is not there.
 bool tw_network_remains(const TwGraph *graph, const TwLoss *losses, int count, TwPathRule routing, TwRemains *remains,

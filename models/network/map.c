@@ -104,18 +104,12 @@ void tw_fabric_map_destroy(TwFabricMap *map)
     if (map) tw_arena_destroy((TwArena *)map->arena);
 }
 
-bool tw_fabric_map_lose(const TwFabricMap *m, const TwGraph *g, const TwLoss *losses, int count, double *capacity,
-                        TwError *error)
+void tw_fabric_map_lose(const TwFabricMap *m, const TwGraph *g, const TwLoss *losses, int count, double *up,
+                        double *capacity)
 {
-    TwArena *arena = tw_arena_create();
-    double *up = TW_TAKE(arena, g->link_count, double);
-    bool good = tw_network_up(g, losses, count, up, error);
-    if (good) {
-        add_up(m, g, up, capacity);
-        add_cards(m, g, ((const Built *)m)->first, up, capacity);
-    }
-    tw_arena_destroy(arena);
-    return good;
+    tw_network_up(g, losses, count, up);
+    add_up(m, g, up, capacity);
+    add_cards(m, g, ((const Built *)m)->first, up, capacity);
 }
 
 static int add(int *link, double *use, int count, int at, double part)

@@ -22,9 +22,9 @@ typedef struct TwFabricMap {
 bool tw_fabric_map_create(TwFabricMap **map, const TwGraph *graph, const int64_t *rack_cards, int rack_count);
 void tw_fabric_map_destroy(TwFabricMap *map);
 
-// capacity[link_count] with these lost.
-bool tw_fabric_map_lose(const TwFabricMap *map, const TwGraph *graph, const TwLoss *losses, int count, double *capacity,
-                        TwError *error);
+// capacity[link_count] with these lost; up: memory for the links of the graph.
+void tw_fabric_map_lose(const TwFabricMap *map, const TwGraph *graph, const TwLoss *losses, int count, double *up,
+                        double *capacity);
 
 // First link of each: out of and into rack r, above group g upwards and downwards, the same of pods.
 static inline int tw_map_out(const TwFabricMap *m, int rack) { return (void)m, rack; }

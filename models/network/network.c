@@ -175,6 +175,8 @@ bool tw_network_create(TwNetwork **network, const TwNetworkSpec *spec, TwErrors 
 
 const TwScaleupRow *tw_network_scaleup(const TwNetwork *network) { return &network->inner->scaleup; }
 
+const TwFabricRow *tw_network_fabric(const TwNetwork *network) { return &network->inner->fabric; }
+
 void tw_network_destroy(TwNetwork *network)
 {
     if (network) tw_arena_destroy(network->inner->arena);

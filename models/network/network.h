@@ -121,6 +121,7 @@ typedef struct TwMoeAsk {
 bool tw_network_create(TwNetwork **network, const TwNetworkSpec *spec, TwErrors *errors);
 void tw_network_destroy(TwNetwork *network);
 const TwScaleupRow *tw_network_scaleup(const TwNetwork *network);
+const TwFabricRow *tw_network_fabric(const TwNetwork *network);    // as far as the network has one
 
 TwCollectiveCost tw_network_time(const TwNetwork *network, const TwCollectiveAsk *ask);
 TwCollectiveCost tw_network_moe(const TwNetwork *network, const TwMoeAsk *ask);

@@ -265,6 +265,13 @@ double tw_transit_residual(const TwTransit *t, const void *block)
     return sum.asked > 0.0 ? fabs(sum.asked - sum.delivered - sum.lost - left) / sum.asked : 0.0;
 }
 
+double tw_transit_load_fraction(const TwTransit *t, const void *block, int link)
+{
+    double capacity = tw_f64_const(block, t->capacity)[link];
+    double used = tw_f64_const(block, t->fore)[link] + tw_f64_const(block, t->bulk)[link];
+    return capacity > 0.0 && isfinite(capacity) ? used / capacity : 0.0;
+}
+
 void tw_transit_used(const TwTransit *t, const void *block, int link, double *mean, double *most)
 {
     const Head *h = head_const(t, block);

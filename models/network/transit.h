@@ -82,5 +82,7 @@ int tw_transit_advance(const TwTransit *transit, void *block, double window_s, T
 TwTransitCount tw_transit_count(const TwTransit *transit, const void *block, int kind);    // -1: all
 // Relative gap of the ledger, all kinds.
 double tw_transit_residual(const TwTransit *transit, const void *block);
+// What a link carries now, of what it can.
+double tw_transit_load_fraction(const TwTransit *transit, const void *block, int link);
 // Mean since the start, and the most of a window, as shares of the capacity when whole.
 void tw_transit_used(const TwTransit *transit, const void *block, int link, double *mean, double *most);

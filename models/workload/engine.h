@@ -270,9 +270,10 @@ void tw_engine_handed(const TwEngine *engine, TwReplica *replica, uint32_t row, 
 void tw_engine_limit(const TwEngine *engine, TwReplica *replica, int64_t now_ns, double cap_w, double clock_fraction,
                      bool energised, const TwEngineLog *log);
 
-// The network gives the collectives of its steps 1 / slow of their bandwidth from now on, slow >= 1. After a run up to
-// now_ns.
-void tw_engine_network(const TwEngine *engine, TwReplica *replica, int64_t now_ns, double slow);
+// The network gives the collectives of its steps 1 / slow of their bandwidth from now on, slow >= 1, and so many B/s to
+// reads and writes of its remote tier. After a run up to now_ns.
+void tw_engine_network(const TwEngine *engine, TwReplica *replica, int64_t now_ns, double slow,
+                       const double tier_bytes_s[2]);
 
 // Energy up to now_ns in units of 2^-62 J, the iteration in flight split by time. Changes nothing.
 TwWide tw_engine_energy(const TwEngine *engine, const TwReplica *replica, int64_t now_ns);

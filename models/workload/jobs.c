@@ -91,6 +91,34 @@ int32_t tw_jobs_held(const TwJobs *jobs, const void *block, int job, int rack)
         (const int32_t *)tw_at_const(block, jobs->inner->held))[(size_t)job * (size_t)jobs->rack_count + (size_t)rack];
 }
 
+static int32_t *store_of(TwJob *job, bool restore) { return restore ? &job->restoring : &job->saving; }
+
+TwJobStore tw_jobs_storing(const TwJobs *jobs, const void *block, int i, bool restore)
+{
+    const TwJob *job = tw_jobs_job(jobs, block, i);
+    return (TwJobStore)(restore ? job->restoring : job->saving);
+}
+
+void tw_jobs_store_begun(const TwJobs *jobs, void *block, int i, bool restore)
+{
+    *store_of(job_at(jobs, block, i), restore) = TW_STORE_UNDER_WAY;
+}
+
+void tw_jobs_store_ended(const TwJobs *jobs, void *block, int i, bool restore)
+{
+    TwJob *job = job_at(jobs, block, i);
+    if (!restore && job->saving == TW_STORE_UNDER_WAY) job->saved_steps = fmax(job->saved_steps, job->asked_steps);
+    *store_of(job, restore) = TW_STORE_NONE;
+}
+
+double tw_jobs_steps_run(const TwJobs *jobs, void *block, int i)
+{
+    TwJob *job = job_at(jobs, block, i);
+    double steps = job->run_steps;
+    job->run_steps = 0.0;
+    return steps;
+}
+
 // GPU-seconds of the whole job until it next fails, exponential.
 static double draw_failure(const Plant *p, int i, int failures)
 {
@@ -173,6 +201,8 @@ static void start_job(const TwJobs *jobs, void *block, int i, int gpus, double n
     job->gpus = gpus;
     bool again = isfinite(job->started_s);
     job->left_s = again ? spec->restart_s : spec->load_s;
+    job->saving = TW_STORE_NONE;
+    job->restoring = spec->checkpoint_bytes > 0.0 && job->saved_steps > 0.0 ? TW_STORE_ASKED : TW_STORE_NONE;
     if (!again) job->started_s = now_s;
     job->waited_s += now_s - job->queued_s;
 }
@@ -192,6 +222,8 @@ static void stop_job(const TwJobs *jobs, void *block, int i, int32_t *room, bool
     }
     job->lost_steps += job->steps - job->saved_steps;
     job->steps = job->saved_steps;
+    job->saving = job->restoring = TW_STORE_NONE;
+    job->asked_steps = job->saved_steps;
     job->phase = TW_JOB_QUEUED;
     job->gpus = 0;
     job->queued_s = now_s;
@@ -313,6 +345,10 @@ static double run_job(const TwJobs *jobs, void *block, int i, const TwJobsIn *in
     double clock = lowest_clock(jobs, held_at(jobs, block, i), in), now_s = from_s, busy_s = 0.0;
     double step_s =
         spec->step_s * ((double)spec->gpus / job->gpus) * (spec->clock_share / clock + 1.0 - spec->clock_share);
+    // collectives that no longer hide behind compute
+    double slow = in->slow ? in->slow[i] : 1.0;
+    if (slow > 1.0)
+        step_s += fmax(spec->comm_s * slow - spec->hidden_s, 0.0) - fmax(spec->comm_s - spec->hidden_s, 0.0);
     // a step with its share of evaluations and exposed checkpoints
     double cycle_s = step_s;
     if (spec->eval_every_steps > 0.0) cycle_s += spec->eval_s / spec->eval_every_steps;
@@ -327,25 +363,47 @@ static double run_job(const TwJobs *jobs, void *block, int i, const TwJobsIn *in
             job->run_gpu_s += load_s * job->gpus;
             now_s += load_s;
             if (job->left_s > 0.0) break;
+            if (job->restoring != TW_STORE_NONE) {
+                job->run_gpu_s += (until_s - now_s) * job->gpus;    // its checkpoint is still on the way
+                break;
+            }
             job->phase = TW_JOB_RUNNING;
             continue;
         }
         double done_s = (job->total_steps - job->steps) * cycle_s, fail_s = job->next_failure_gpu_s / job->gpus;
         double go_s = fmin(span_s, fmin(done_s, fail_s));
+        double between = spec->checkpoint_s > 0.0 ? fmax(1.0, floor(spec->checkpoint_s / step_s)) : INFINITY;
+        if (job->saving != TW_STORE_NONE) {
+            // the next checkpoint is due and the last is still being written
+            double room_s = fmax(job->asked_steps + between - job->steps, 0.0) * cycle_s;
+            if (room_s <= 1e-9 * cycle_s) {
+                job->run_gpu_s += span_s * job->gpus;
+                break;
+            }
+            go_s = fmin(go_s, room_s);
+        }
         job->steps += go_s / cycle_s;
+        job->run_steps += go_s / cycle_s;
         job->next_failure_gpu_s -= go_s * job->gpus;
         job->run_gpu_s += go_s * job->gpus;
         busy_s += go_s;
         now_s += go_s;
         // checkpoints lie at whole intervals of its steps
         if (spec->checkpoint_s > 0.0) {
-            double between = fmax(1.0, floor(spec->checkpoint_s / step_s));
-            double last = floor(job->steps / between) * between;
-            if (last > job->saved_steps) job->saved_steps = last;
+            double last = floor(job->steps / between + 1e-9) * between;
+            if (spec->checkpoint_bytes > 0.0) {
+                if (last > fmax(job->saved_steps, job->asked_steps) && job->saving == TW_STORE_NONE) {
+                    job->asked_steps = last;
+                    job->saving = TW_STORE_ASKED;
+                }
+            } else if (last > job->saved_steps) {
+                job->saved_steps = last;
+            }
         }
         if (go_s == done_s) {
             job->steps = job->total_steps;
             job->phase = TW_JOB_DONE;
+            job->saving = TW_STORE_NONE;
             job->ended_s = now_s;
             take(jobs, room, held_at(jobs, block, i), -1);
             memset(held_at(jobs, block, i), 0, (size_t)jobs->rack_count * sizeof(int32_t));
@@ -358,6 +416,9 @@ static double run_job(const TwJobs *jobs, void *block, int i, const TwJobsIn *in
             job->next_failure_gpu_s = draw_failure(p, i, job->failures);
             job->phase = TW_JOB_LOADING;
             job->left_s = spec->restart_s;
+            job->saving = TW_STORE_NONE;
+            job->asked_steps = job->saved_steps;
+            job->restoring = spec->checkpoint_bytes > 0.0 && job->saved_steps > 0.0 ? TW_STORE_ASKED : TW_STORE_NONE;
         }
     }
     return busy_s / (until_s - from_s);

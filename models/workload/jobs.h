@@ -5,7 +5,7 @@
 // to the last checkpoint and costs a restart. The scheduler starts jobs by priority, then in order of submission; a
 // later job may start early if it does not delay the first that waits (EASY backfill); whole NVLink domains first, then
 // the fewest racks. Elastic jobs start smaller, preemptible ones give way after a checkpoint at the end of their step.
-// Left out: time to load data, links that slow one job and not its neighbour.
+// Left out: time to load data.
 #pragma once
 
 #include "models/workload/training.h"
@@ -36,7 +36,10 @@ typedef struct TwJobSpec {
     double load_s;
     double busy_fraction;    // power above idle while it computes, of the limit above idle
     TwWaveform waveform;     // of a node, for its shape; step_s 0: flat
-    int feed_pool;           // data flywheel: pool whose tokens it trains on, or -1
+    // the network: bytes that a step moves through the card of a GPU, their time on an idle network, and the compute
+    // that they may hide behind; bytes of a checkpoint that go to storage (0: it is written as it is taken)
+    double card_bytes, comm_s, hidden_s, checkpoint_bytes;
+    int feed_pool;    // data flywheel: pool whose tokens it trains on, or -1
     double logged_fraction, kept_fraction;
 } TwJobSpec;
 
@@ -57,7 +60,13 @@ typedef struct TwJob {
     double next_failure_gpu_s, run_gpu_s;      // GPU-seconds until the next failure; so far
     double started_s, ended_s, waited_s, queued_s;
     double energy_j, lost_steps, logged_tokens;
+    double asked_steps, run_steps;    // at the checkpoint that is being written; steps since tw_jobs_steps_run
+    int32_t saving, restoring;        // TwJobStore
 } TwJob;
+
+// A checkpoint on its way to storage, or from it: the job asks, whoever has the network begins and ends it. Until a
+// save is through a failure goes back to the one before, and the next one waits, and the job with it.
+typedef enum TwJobStore { TW_STORE_NONE, TW_STORE_ASKED, TW_STORE_UNDER_WAY } TwJobStore;
 
 typedef struct TwJobs {
     int job_count, rack_count;
@@ -69,6 +78,7 @@ typedef struct TwJobsIn {
     const int32_t *free_gpus;        // [rack] that jobs may use now: not serving, not failed
     const double *clock_fraction;    // [rack]
     const double *share;             // [rack] of the power asked for that is granted; NULL: all
+    const double *slow;              // [job] its collectives take so many times as long as on an idle network; NULL: 1
     const double *pool_tokens;       // done so far by each pool, for flywheels; NULL: none
 } TwJobsIn;
 
@@ -91,6 +101,10 @@ void tw_jobs_advance(const TwJobs *jobs, void *block, const TwJobsIn *in, double
 // GPUs of a rack must come back by the next window: jobs there are preempted (checkpointed) at once.
 const TwJob *tw_jobs_job(const TwJobs *jobs, const void *block, int i);
 const TwJobSpec *tw_jobs_spec(const TwJobs *jobs, int i);
+TwJobStore tw_jobs_storing(const TwJobs *jobs, const void *block, int job, bool restore);
+void tw_jobs_store_begun(const TwJobs *jobs, void *block, int job, bool restore);
+void tw_jobs_store_ended(const TwJobs *jobs, void *block, int job, bool restore);
+double tw_jobs_steps_run(const TwJobs *jobs, void *block, int job);    // since it was asked last
 int32_t tw_jobs_held(const TwJobs *jobs, const void *block, int job, int rack);
 void tw_jobs_totals(const TwJobs *jobs, const void *block, TwJobsTotals *totals);
 

@@ -95,6 +95,18 @@ static int32_t row_new(const TwTier *t, int below, uint64_t base, int32_t from, 
     return row;
 }
 
+static int64_t slowed(int64_t ns, double slow) { return slow > 1.0 ? (int64_t)((double)ns * slow) : ns; }
+
+int64_t tw_tier_read_ns(const TwTier *t, int64_t blocks)
+{
+    return slowed(blocks * t->plan->read_ns >> 10, t->head->read_slow);
+}
+
+int64_t tw_tier_write_ns(const TwTier *t, int64_t blocks)
+{
+    return slowed(blocks * t->plan->write_ns >> 10, t->head->write_slow);
+}
+
 void tw_tier_put(const TwTier *t, int below, uint64_t base, int32_t from, int32_t until, int64_t now_ns)
 {
     assert(from < until);
@@ -118,7 +130,7 @@ void tw_tier_put(const TwTier *t, int below, uint64_t base, int32_t from, int32_
         h->dropped += blocks;
         return;
     }
-    h->write_ns = start + (blocks * t->plan->write_ns >> 10);
+    h->write_ns = start + tw_tier_write_ns(t, blocks);
     h->written += blocks;
     if (row == NONE) row = row_new(t, below, base, from, now_ns);
     TwTierRow *r = t->row + row;
@@ -144,7 +156,7 @@ int64_t tw_tier_read(const TwTier *t, uint64_t base, int32_t blocks, int64_t now
     }
     int64_t start = t->head->read_ns > now_ns ? t->head->read_ns : now_ns;
     t->head->read += blocks;
-    t->head->read_ns = start + (blocks * t->plan->read_ns >> 10);
+    t->head->read_ns = start + tw_tier_read_ns(t, blocks);
     return t->head->read_ns + t->plan->latency_ns;
 }
 

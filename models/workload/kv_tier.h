@@ -15,7 +15,8 @@ enum { TW_TIERS = 3 };
 typedef struct TwTierSpec {
     int64_t blocks;
     double read_block_s, write_block_s, latency_s;
-    double backlog_s;    // most that a write may have to wait
+    double backlog_s;        // most that a write may have to wait
+    double network_bytes;    // of a block, where it comes over the network; 0: it does not
 } TwTierSpec;
 
 typedef struct TwTierPlan {
@@ -33,6 +34,7 @@ typedef struct TwTierRow {
 typedef struct TwTierHead {
     int64_t held, written, dropped, read;    // blocks
     int64_t write_ns, read_ns;               // when each way is free
+    double read_slow, write_slow;            // where the network gives less than the tier does: by so much; 0: 1
     int32_t oldest, newest, unused, used;
 } TwTierHead;
 
@@ -50,4 +52,7 @@ void tw_tier_put(const TwTier *tier, int below, uint64_t base, int32_t from, int
 int32_t tw_tier_find(const TwTier *tier, uint64_t base, int32_t at);
 // Reads so many blocks at now_ns: when they are there.
 int64_t tw_tier_read(const TwTier *tier, uint64_t base, int32_t blocks, int64_t now_ns);
+// Nanoseconds that so many blocks take either way.
+int64_t tw_tier_read_ns(const TwTier *tier, int64_t blocks);
+int64_t tw_tier_write_ns(const TwTier *tier, int64_t blocks);
 int tw_tier_consistent(const TwTier *tier);

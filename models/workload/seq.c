@@ -444,7 +444,7 @@ static int32_t through_tiers(const TwEngine *e, TwReplica *r, uint32_t row, int3
                 if (reached == at) continue;
                 brought[t] += reached - at;
                 int64_t there = tier.head->read_ns > now ? tier.head->read_ns : now;
-                there += ((int64_t)brought[t] * tier.plan->read_ns >> 10) + tier.plan->latency_ns;
+                there += tw_tier_read_ns(&tier, brought[t]) + tier.plan->latency_ns;
                 if (read) there = tw_tier_read(&tier, run.base, reached - at, now);
                 if (there > *ready_ns) *ready_ns = there;
             }

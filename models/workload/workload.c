@@ -367,7 +367,7 @@ void tw_workload_start(const TwWorkload *workload, void *block)
             tw_f64(block, p->costs)[i] = 0.0;
             ((TwReplicaSent *)tw_at(block, p->sent))[i] = (TwReplicaSent){0};
             const TwHandOver *h = &p->pools[k].hand_over;
-            TwReplicaLink link = {.slow = 1.0};
+            TwReplicaLink link = {.slow = 1.0, .tier_bytes_s = {INFINITY, INFINITY}};
             for (int reach = 0; reach < TW_REACHES; reach++) {
                 link.out_bytes_s[reach] = link.in_bytes_s[reach] = h->bytes_s;
                 link.latency_s[reach] = h->latency_s;
@@ -594,6 +594,22 @@ void tw_workload_tenant(const TwWorkload *workload, const void *block, int pool,
 const TwReplicaSent *tw_workload_sent(const TwWorkload *workload, const void *block)
 {
     return tw_at_const(block, workload->inner->sent);
+}
+
+void tw_workload_tier_blocks(const TwWorkload *workload, const void *block, int replica, int64_t *read,
+                             int64_t *written)
+{
+    const Plant *p = workload->inner;
+    const TwReplica *r = replica_const(p, block, replica);
+    int k = 0;
+    while (replica >= p->pools[k].replica_end) k++;
+    const TwEngineSpec *spec = &engine_of(p, block, &p->pools[k], replica)->spec;
+    *read = *written = 0;
+    for (int t = 0; t < spec->tier_count; t++) {
+        if (!(spec->tiers[t].network_bytes > 0.0)) continue;
+        *read += r->tier[t].read;
+        *written += r->tier[t].written;
+    }
 }
 
 int64_t tw_workload_computed(const TwWorkload *workload, const void *block, int replica)

@@ -83,6 +83,7 @@ typedef enum TwReach { TW_REACH_DOMAIN, TW_REACH_LEAF, TW_REACH_FABRIC, TW_REACH
 typedef struct TwReplicaLink {
     double out_bytes_s[TW_REACHES], in_bytes_s[TW_REACHES];
     double latency_s[TW_REACHES];
+    double tier_bytes_s[2];    // of a remote tier of its cache, reads and writes
     double slow;    // of the collectives of its steps that leave the domain: bandwidth of the idle network over now's
 } TwReplicaLink;
 
@@ -155,6 +156,9 @@ int tw_workload_services(const TwWorkload *workload, int pool);
 int tw_workload_tenants(const TwWorkload *workload, int pool);
 // [replica] what their transfers between replicas asked of the network so far.
 const TwReplicaSent *tw_workload_sent(const TwWorkload *workload, const void *block);
+// Blocks read from and written to remote tiers of a replica's cache so far.
+void tw_workload_tier_blocks(const TwWorkload *workload, const void *block, int replica, int64_t *read,
+                             int64_t *written);
 // Tokens that a replica has computed so far, prompts and outputs.
 int64_t tw_workload_computed(const TwWorkload *workload, const void *block, int replica);
 // How far the simulated cells of a pool stand apart, where they are drawn from more: mean over cells and half the width

@@ -97,7 +97,8 @@ static void gpus_take_their_replica(void)
     CHECK(tw_state_meters(f.state)->rack_off_s == 0.0);
     const TwEntry *failed = entry_of(f.state, TW_HAPPENED_FAILED, 0);
     double down_s = failed->rack_s / (4.0 / (double)f.plant->racks[0].serving_gpus);    // replicas of four GPUs
-    CHECK_WITHIN(down_s, 900.0 + f.plant->replica_load_s[0], 11.0);
+    double load_s = f.plant->replica_weight_bytes[0] / 4.0 / f.plant->restart.load_bytes_s + f.plant->restart.warmup_s;
+    CHECK_WITHIN(down_s, 900.0 + load_s, 11.0);
     TwReport *report = tw_report_create(f.state, -1.0);
     CHECK(tw_report_ok(report));
     tw_report_destroy(report);

@@ -1,0 +1,498 @@
+#include "twin/transit.h"
+
+#include "models/network/map.h"
+#include "twin/fabric.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const double packet_bytes = 4096.0;
+
+struct TwTransitPlan {
+    TwTransit transit;
+    TwFabricMap *map;                              // NULL: the facility has no scale-out fabric
+    int storage_in, storage_out;                   // storage ports of rack 0; -1: storage hangs on the fabric
+    int read, write;                               // all of storage
+    double card_bytes_s;                           // of a card, all planes, as the graph counts it
+    const double *out_bytes_s;                     // [replica] KV through its cards on an idle network
+    const double *domain_bytes_s;                  // [replica] inside its domain
+    const double *latency_s, *domain_latency_s;    // [replica]
+    const double *token_bytes;    // [replica] that a token's collectives move through the cards of all its GPUs
+    const double *tier_bytes;     // [replica] of a block of a remote tier; 0: it has none
+    bool serves, crosses;         // some pool hands KV over or reads a remote tier; some steps leave their domain
+    int saving_jobs;
+    TwSlot state, sent, computed, tier, far_out, far_in;
+};
+typedef struct TwTransitPlan Plan;
+
+typedef struct State {
+    int64_t tick_ns;
+    int64_t changes;    // of the fabric, as far as the links know
+} State;
+
+static const char *const haul_names[] = {"weights_rack", "weights_replica", "weights_returned", "checkpoint_save",
+                                         "checkpoint_restore"};
+const char *tw_haul_name(int haul) { return haul_names[haul]; }
+
+// --- compile
+// --------------------------------------------------------------------------------------------------------
+
+static bool make_map(TwPlant *plant, Plan *p, TwErrors *errors)
+{
+    if (plant->network->host_links > 16000000) return true;    // beyond a graph: links of racks alone do not bind
+    if (!plant->fabric.graph && !tw_graph_create(&plant->fabric.graph, plant->network, errors)) return false;
+    int64_t *cards = TW_TAKE(plant->arena, plant->rack_count, int64_t);
+    for (int r = 0; r < plant->rack_count; r++) cards[r] = plant->racks[r].gpus * (int64_t)plant->rack_scale;
+    return tw_fabric_map_create(&p->map, plant->fabric.graph, cards, plant->rack_count);
+}
+
+// What a replica's links carry on an idle network.
+static void rate_replicas(TwPlant *plant, Plan *p)
+{
+    int n = plant->replica_count + 1, at = 0;
+    double *out = TW_TAKE(plant->arena, n, double), *domain = TW_TAKE(plant->arena, n, double);
+    double *latency = TW_TAKE(plant->arena, n, double), *inside = TW_TAKE(plant->arena, n, double);
+    double *token = TW_TAKE(plant->arena, n, double), *tier = TW_TAKE(plant->arena, n, double);
+    const TwFabricRow *fabric = tw_network_fabric(plant->network);
+    const TwScaleupRow *up = tw_network_scaleup(plant->network);
+    for (int k = 0; k < plant->pool_count; k++) {
+        const TwPoolPlan *pool = &plant->pools[k];
+        for (int i = 0; i < pool->replicas; i++, at++) {
+            double gpus = plant->replica_gpus[at];
+            double sent = fabric->send_efficiency * fabric->port_bytes_s * (double)fabric->planes * gpus;
+            out[at] = pool->link_bytes_s > 0.0 ? pool->link_bytes_s : sent;
+            domain[at] = gpus * up->link_bytes_s * up->exchange_efficiency;
+            latency[at] = pool->link_bytes_s > 0.0 ? pool->link_latency_s : fabric->send_s;
+            inside[at] = pool->link_bytes_s > 0.0 ? pool->link_latency_s : up->base_s + up->hop_s;
+            token[at] = pool->cross_token_bytes;
+            tier[at] = pool->tier_block_bytes;
+        }
+        for (int i = 0; i < pool->replicas; i++) {
+            int rack = pool->replica_rack[i];
+            int k0 = p->map && p->map->group_count > 0 ? p->map->share_start[rack] : -1;
+            pool->replica_group[i] = k0 >= 0 ? p->map->share_group[k0] : 0;
+        }
+        p->serves |= pool->prefill_replicas > 0 || pool->tier_block_bytes > 0.0;
+        p->crosses |= pool->cross_token_bytes > 0.0;
+    }
+    p->out_bytes_s = out, p->domain_bytes_s = domain, p->latency_s = latency, p->domain_latency_s = inside;
+    p->token_bytes = token, p->tier_bytes = tier;
+}
+
+bool tw_transit_compile(TwPlant *plant, TwLayout *layout, TwErrors *errors)
+{
+    Plan *p = plant->transit = TW_TAKE(plant->arena, 1, Plan);
+    if (!make_map(plant, p, errors)) return false;
+    const TwFabricRow *fabric = tw_network_fabric(plant->network);
+    const TwNetwork *side = plant->side_networks[0];
+    int racks = plant->rack_count, fabric_links = p->map ? p->map->link_count : 0;
+    p->storage_in = p->storage_out = -1;
+    if (side) p->storage_in = fabric_links, p->storage_out = fabric_links + racks;
+    p->read = fabric_links + (side ? 2 * racks : 0);
+    p->write = p->read + 1;
+    p->card_bytes_s = fabric->port_bytes_s * fabric->efficiency * (double)fabric->planes;
+    rate_replicas(plant, p);
+
+    double *capacity = TW_TAKE(plant->arena, p->write + 1, double);
+    if (p->map) memcpy(capacity, p->map->capacity_bytes_s, (size_t)fabric_links * sizeof *capacity);
+    for (int r = 0; side && r < racks; r++) {
+        const TwFabricRow *row = tw_network_fabric(side);
+        double node = (double)tw_network_scaleup(plant->network)->node_gpus;
+        double hosts = fmax((double)plant->racks[r].gpus / (node > 0.0 ? node : 8.0), 1.0) * plant->rack_scale;
+        double ports = hosts * (double)(row->ports_per_node > 0 ? row->ports_per_node : 1) * (double)row->planes;
+        capacity[p->storage_in + r] = capacity[p->storage_out + r] = ports * row->port_bytes_s * row->efficiency;
+    }
+    double read = plant->storage.read_bytes_s > 0.0 ? plant->storage.read_bytes_s : plant->restart.storage_bytes_s;
+    capacity[p->read] = read > 0.0 ? read : INFINITY;
+    capacity[p->write] = plant->storage.write_bytes_s > 0.0 ? plant->storage.write_bytes_s : INFINITY;
+
+    int jobs = plant->jobs ? plant->jobs->job_count : 0, crossings = (p->map ? tw_map_crossings(p->map) : 0) + 4;
+    for (int i = 0; i < jobs; i++) p->saving_jobs += tw_jobs_spec(plant->jobs, i)->checkpoint_bytes > 0.0;
+    int flows = racks + 2 * plant->replica_count + 2 * p->saving_jobs;
+    int ways = (racks + 2 * plant->replica_count) * crossings + 2 * p->saving_jobs * (racks + 1) * crossings;
+    tw_transit_layout(&p->transit, &(TwTransitSpec){p->write + 1, capacity, flows, ways}, layout);
+    p->state = tw_layout_add(layout, 1, sizeof(State));
+    p->sent = tw_layout_add(layout, (size_t)plant->replica_count + 1, sizeof(TwReplicaSent));
+    p->computed = tw_layout_add(layout, (size_t)plant->replica_count + 1, sizeof(int64_t));
+    p->tier = tw_layout_add(layout, 2 * (size_t)plant->replica_count + 2, sizeof(int64_t));
+    p->far_out = tw_layout_add(layout, (size_t)racks + 1, sizeof(double));
+    p->far_in = tw_layout_add(layout, (size_t)racks + 1, sizeof(double));
+    return true;
+}
+
+void tw_transit_destroy(TwPlant *plant)
+{
+    if (plant->transit) tw_fabric_map_destroy(plant->transit->map);
+}
+
+void tw_transit_begin(const TwPlant *plant, void *block) { tw_transit_start(&plant->transit->transit, block); }
+
+void tw_transit_work(const TwPlant *plant, TwArena *arena, TwTransitWork *work)
+{
+    const Plan *p = plant->transit;
+    int jobs = plant->jobs ? plant->jobs->job_count : 0;
+    *work = (TwTransitWork){.link = TW_TAKE(arena, plant->replica_count + 1, TwReplicaLink),
+                            .job_slow = TW_TAKE(arena, jobs + 1, double),
+                            .ended = TW_TAKE(arena, p->transit.spec.flow_max + 1, TwTransitFlow)};
+    for (int i = 0; i < jobs; i++) work->job_slow[i] = 1.0;
+    if (p->map) {
+        work->up = TW_TAKE(arena, plant->fabric.graph->link_count, double);
+        work->lost = TW_TAKE(arena, tw_fabric_lost_most(plant) + 1, TwLoss);
+    }
+    tw_transit_scratch(&p->transit, arena, &work->scratch);
+}
+
+static State *state_of(const TwPlant *plant, void *block) { return tw_at(block, plant->transit->state); }
+
+// --- ways
+// -----------------------------------------------------------------------------------------------------------
+
+// Between storage and a rack; -1 where a link of it is down.
+static int storage_way(const Plan *p, int rack, bool in, double part, int *link, double *use)
+{
+    if (p->storage_in >= 0) {
+        link[0] = (in ? p->storage_in : p->storage_out) + rack;
+        use[0] = part;
+        return 1;
+    }
+    if (!p->map) return 0;
+    int n = in ? tw_map_way(p->map, -1, rack, link, use) : tw_map_way(p->map, rack, -1, link, use);
+    for (int c = 0; c < n; c++) use[c] *= part;
+    return n;
+}
+
+static int way(const void *context, const void *block, const TwTransitFlow *flow, int *link, double *use, int room)
+{
+    const TwPlant *plant = context;
+    const Plan *p = plant->transit;
+    (void)room;    // the plan counted them
+    bool in = flow->kind != TW_HAUL_SAVE;
+    int n = 0;
+    link[n] = in ? p->read : p->write;
+    use[n++] = 1.0;
+    if (flow->kind == TW_HAUL_RACK) return n + storage_way(p, flow->target, in, 1.0, link + n, use + n);
+    if (flow->kind == TW_HAUL_REPLICA || flow->kind == TW_HAUL_LENT)
+        return n + storage_way(p, plant->replica_rack[flow->target], in, 1.0, link + n, use + n);
+    // a job's racks each carry their part
+    double gpus = 0.0;
+    for (int r = 0; r < plant->rack_count; r++) gpus += tw_jobs_held(plant->jobs, block, flow->target, r);
+    for (int r = 0; r < plant->rack_count && gpus > 0.0; r++) {
+        double held = tw_jobs_held(plant->jobs, block, flow->target, r);
+        if (held > 0.0) n += storage_way(p, r, in, held / gpus, link + n, use + n);
+    }
+    return n;
+}
+
+// --- transfers
+// ------------------------------------------------------------------------------------------------------
+
+bool tw_transit_load(const TwPlant *plant, void *block, TwHaul haul, int target)
+{
+    const Plan *p = plant->transit;
+    double scale = plant->rack_scale, bytes, bound;
+    int rack = target;
+    if (haul == TW_HAUL_RACK) {
+        const TwRackPlan *home = &plant->racks[target];
+        bytes = home->weight_bytes * scale;
+        bound = home->replica_bytes > 0.0 ? bytes / (home->replica_bytes / plant->restart.load_bytes_s) : 1e18;
+    } else {
+        rack = plant->replica_rack[target];
+        bytes = plant->replica_weight_bytes[target] * scale;
+        bound = plant->restart.load_bytes_s * plant->replica_gpus[target] * scale;
+    }
+    double node = (double)tw_network_scaleup(plant->network)->node_gpus;
+    double gpus = (double)(haul == TW_HAUL_RACK ? plant->racks[rack].gpus : plant->replica_gpus[target]);
+    if (plant->storage.client_bytes_s > 0.0)
+        bound = fmin(bound, plant->storage.client_bytes_s * fmax(gpus / (node > 0.0 ? node : 8.0), 1.0) * scale);
+    return tw_transit_add(&p->transit, block, haul, target, bytes, fmax(bound, 1.0));
+}
+
+void tw_transit_stop(const TwPlant *plant, void *block, TwHaul haul, int target)
+{
+    tw_transit_cut(&plant->transit->transit, block, haul, target);
+}
+
+// Checkpoints that jobs began to write or to read since the last window, and those of jobs that left.
+static void follow_jobs(const TwPlant *plant, void *block)
+{
+    const Plan *p = plant->transit;
+    for (int i = 0; p->saving_jobs > 0 && i < plant->jobs->job_count; i++) {
+        const TwJobSpec *spec = tw_jobs_spec(plant->jobs, i);
+        if (!(spec->checkpoint_bytes > 0.0)) continue;
+        for (int k = 0; k < 2; k++) {
+            TwHaul haul = k == 0 ? TW_HAUL_SAVE : TW_HAUL_RESTORE;
+            TwJobStore store = tw_jobs_storing(plant->jobs, block, i, k == 1);
+            bool under_way = tw_transit_left(&p->transit, block, haul, i) > 0.0;
+            if (store == TW_STORE_NONE && under_way) tw_transit_cut(&p->transit, block, haul, i);
+            if (store != TW_STORE_ASKED) continue;
+            double node = (double)tw_network_scaleup(plant->network)->node_gpus;
+            double hosts = fmax(tw_jobs_job(plant->jobs, block, i)->gpus / (node > 0.0 ? node : 8.0), 1.0);
+            double bound = plant->storage.client_bytes_s > 0.0 ? plant->storage.client_bytes_s * hosts : 1e18;
+            double bytes = spec->checkpoint_bytes * plant->rack_scale;
+            if (tw_transit_add(&p->transit, block, haul, i, bytes, bound * plant->rack_scale))
+                tw_jobs_store_begun(plant->jobs, block, i, k == 1);
+        }
+    }
+}
+
+// --- a window
+// -------------------------------------------------------------------------------------------------------
+
+static double packet_wait_s(const Plan *p, const void *block, const TwPlant *plant, int link)
+{
+    double mean = tw_transit_load_fraction(&p->transit, block, link);
+    double port = tw_network_fabric(plant->network)->port_bytes_s;
+    return port > 0.0 ? tw_queue_md1(fmin(mean, 0.99)) * packet_bytes / port : 0.0;
+}
+
+// What one more transfer of a rack finds: of its cards, as a share of what they carry when whole and idle, and in B/s
+// above its leaves.
+typedef struct Found {
+    double cards, above_bytes_s, wait_s;
+} Found;
+
+static Found find(const TwPlant *plant, const void *block, const TwTransitWork *work, int rack, bool in)
+{
+    const Plan *p = plant->transit;
+    const TwFabricMap *m = p->map;
+    Found found = {1.0, INFINITY, 0.0};
+    if (!m) return found;
+    int cards = in ? tw_map_in(m, rack) : tw_map_out(m, rack);
+    // the cards of a replica or a job are its own: of the short transfers none is in its way there
+    double own = tw_f64_const(block, p->transit.fore)[cards];
+    double whole = m->capacity_bytes_s[cards];
+    found.cards = whole > 0.0 ? tw_transit_room(&p->transit, block, &work->scratch, cards, own) / whole : 1.0;
+    found.wait_s = packet_wait_s(p, block, plant, cards);
+    double far = tw_f64_const(block, in ? p->far_in : p->far_out)[rack];
+    for (int k = m->share_start[rack]; k < m->share_start[rack + 1]; k++) {
+        int group = m->share_group[k], link = in ? tw_map_down(m, group) : tw_map_up(m, group);
+        double room = tw_transit_room(&p->transit, block, &work->scratch, link, far * m->share[k]);
+        if (m->pod_count > 0) {
+            int pod = m->group_pod[group], top = in ? tw_map_pod_down(m, pod) : tw_map_pod_up(m, pod);
+            room = fmin(room, tw_transit_room(&p->transit, block, &work->scratch, top, far * m->share[k]));
+        }
+        found.above_bytes_s = fmin(found.above_bytes_s, room / m->share[k] / plant->rack_scale);
+        found.wait_s += packet_wait_s(p, block, plant, link) * m->share[k];
+    }
+    return found;
+}
+
+static void set_links(const TwPlant *plant, const void *block, TwTransitWork *work)
+{
+    const Plan *p = plant->transit;
+    int last = -1;
+    Found out = {1.0, INFINITY, 0.0}, in = out;
+    for (int i = 0; i < plant->replica_count; i++) {
+        int rack = plant->replica_rack[i];
+        if (rack != last) {
+            out = find(plant, block, work, rack, false);
+            in = find(plant, block, work, rack, true);
+            last = rack;
+        }
+        TwReplicaLink *link = &work->link[i];
+        double idle = p->out_bytes_s[i];
+        link->out_bytes_s[TW_REACH_DOMAIN] = link->in_bytes_s[TW_REACH_DOMAIN] = p->domain_bytes_s[i];
+        link->out_bytes_s[TW_REACH_LEAF] = idle * out.cards;
+        link->in_bytes_s[TW_REACH_LEAF] = idle * in.cards;
+        link->out_bytes_s[TW_REACH_FABRIC] = fmin(idle * out.cards, out.above_bytes_s);
+        link->in_bytes_s[TW_REACH_FABRIC] = fmin(idle * in.cards, in.above_bytes_s);
+        link->latency_s[TW_REACH_DOMAIN] = p->domain_latency_s[i];
+        link->latency_s[TW_REACH_LEAF] = link->latency_s[TW_REACH_FABRIC] = p->latency_s[i] + out.wait_s + in.wait_s;
+        double least = fmin(out.cards, in.cards);
+        link->slow = p->token_bytes[i] > 0.0 && least > 0.0 ? fmax(1.0 / least, 1.0) : 1.0;
+        if (p->token_bytes[i] > 0.0 && !(least > 0.0)) link->slow = 1e6;    // no way is left: it all but stands
+        // a remote tier comes through the storage ports, or the cards
+        link->tier_bytes_s[0] = link->tier_bytes_s[1] = INFINITY;
+        if (!(p->tier_bytes[i] > 0.0)) continue;
+        for (int k = 0; k < 2; k++) {
+            double room = tw_transit_room(&p->transit, block, &work->scratch, k == 0 ? p->read : p->write, 0.0);
+            if (p->storage_in >= 0)
+                room = fmin(room, tw_transit_room(&p->transit, block, &work->scratch,
+                                                  (k == 0 ? p->storage_in : p->storage_out) + rack, 0.0));
+            else
+                room = fmin(room, k == 0 ? link->in_bytes_s[TW_REACH_FABRIC] : link->out_bytes_s[TW_REACH_FABRIC]);
+            link->tier_bytes_s[k] = room;
+        }
+    }
+}
+
+// Collectives of a job go at the pace of its slowest rack; above the leaves one host of each group talks beyond it.
+static void set_jobs(const TwPlant *plant, const void *block, TwTransitWork *work)
+{
+    const Plan *p = plant->transit;
+    for (int i = 0; plant->jobs && i < plant->jobs->job_count; i++) {
+        const TwJobSpec *spec = tw_jobs_spec(plant->jobs, i);
+        work->job_slow[i] = 1.0;
+        if (!(spec->card_bytes > 0.0) || !p->map) continue;
+        double least = 1.0, rails = plant->fabric.graph->rails;
+        for (int r = 0; r < plant->rack_count; r++) {
+            if (tw_jobs_held(plant->jobs, block, i, r) == 0) continue;
+            Found out = find(plant, block, work, r, false), in = find(plant, block, work, r, true);
+            double above = fmin(out.above_bytes_s, in.above_bytes_s) / (rails * p->card_bytes_s);
+            least = fmin(least, fmin(fmin(out.cards, in.cards), above));
+        }
+        work->job_slow[i] = least > 1e-6 ? fmax(1.0 / least, 1.0) : 1e6;
+    }
+}
+
+void tw_transit_sync(const TwPlant *plant, void *block, TwTransitWork *work)
+{
+    const Plan *p = plant->transit;
+    State *s = state_of(plant, block);
+    int64_t changes = tw_fabric_changes(plant, block);
+    if (p->map && changes != s->changes) {
+        s->changes = changes;
+        int count = tw_fabric_lost(plant, block, work->lost);
+        tw_fabric_map_lose(p->map, plant->fabric.graph, work->lost, count, work->up,
+                           tw_transit_capacity(&p->transit, block));
+    }
+    follow_jobs(plant, block);
+    tw_transit_solve(&p->transit, block, &work->scratch, &(TwTransitWay){plant, way});
+    if (p->serves || p->crosses) set_links(plant, block, work);
+    set_jobs(plant, block, work);
+}
+
+const TwReplicaLink *tw_transit_links(const TwPlant *plant, const TwTransitWork *work)
+{
+    return plant->transit->serves || plant->transit->crosses ? work->link : NULL;
+}
+
+int64_t tw_transit_next_ns(const TwPlant *plant, const void *block, int64_t now_ns)
+{
+    double horizon_s = tw_transit_horizon_s(&plant->transit->transit, block);
+    if (!(horizon_s < 9e8)) return INT64_MAX;
+    int64_t ns = (int64_t)ceil(horizon_s * 1e9);
+    return now_ns + (ns > 0 ? ns : 1);
+}
+
+// What a rack's short transfers put on the links, B/s: near its leaves, and beyond them.
+static void put(const TwPlant *plant, void *block, int rack, bool in, double near, double far)
+{
+    const Plan *p = plant->transit;
+    const TwFabricMap *m = p->map;
+    if (!m || near + far <= 0.0) return;
+    double *fore = tw_transit_fore(&p->transit, block);
+    fore[in ? tw_map_in(m, rack) : tw_map_out(m, rack)] += near + far;
+    tw_f64(block, in ? p->far_in : p->far_out)[rack] += far;
+    for (int k = m->share_start[rack]; k < m->share_start[rack + 1]; k++) {
+        int group = m->share_group[k];
+        fore[in ? tw_map_down(m, group) : tw_map_up(m, group)] += far * m->share[k];
+        if (m->pod_count == 0) continue;
+        // of what leaves a group, so much leaves its pod where it may go anywhere
+        double out = far * m->share[k] * (1.0 - 1.0 / m->pod_count);
+        int pod = m->group_pod[group];
+        fore[in ? tw_map_pod_down(m, pod) : tw_map_pod_up(m, pod)] += out;
+    }
+}
+
+static void measure_replicas(const TwPlant *plant, void *block, double span_s)
+{
+    const Plan *p = plant->transit;
+    const TwReplicaSent *now = tw_workload_sent(plant->workload, block);
+    TwReplicaSent *then = tw_at(block, p->sent);
+    int64_t *computed = tw_i64(block, p->computed), *tier = tw_i64(block, p->tier);
+    double many = plant->rack_scale / span_s;
+    double *fore = tw_transit_fore(&p->transit, block);
+    for (int i = 0; i < plant->replica_count; i++) {
+        int rack = plant->replica_rack[i];
+        for (int in = 0; in < 2; in++) {
+            const double *a = in ? now[i].in : now[i].out, *b = in ? then[i].in : then[i].out;
+            put(plant, block, rack, in, (a[TW_REACH_LEAF] - b[TW_REACH_LEAF]) * many,
+                (a[TW_REACH_FABRIC] - b[TW_REACH_FABRIC]) * many);
+        }
+        then[i] = now[i];
+        if (p->token_bytes[i] > 0.0) {
+            int64_t tokens = tw_workload_computed(plant->workload, block, i);
+            double bytes_s = (double)(tokens - computed[i]) * p->token_bytes[i] * many;
+            put(plant, block, rack, false, bytes_s, 0.0);
+            put(plant, block, rack, true, bytes_s, 0.0);
+            computed[i] = tokens;
+        }
+        if (p->tier_bytes[i] > 0.0) {
+            int64_t blocks[2];
+            tw_workload_tier_blocks(plant->workload, block, i, &blocks[0], &blocks[1]);
+            for (int k = 0; k < 2; k++) {
+                // a replica that changed its work begins with an empty tier
+                double bytes_s = fmax((double)(blocks[k] - tier[2 * i + k]), 0.0) * p->tier_bytes[i] * many;
+                tier[2 * i + k] = blocks[k];
+                fore[k == 0 ? p->read : p->write] += bytes_s;
+                if (p->storage_in >= 0)
+                    fore[(k == 0 ? p->storage_in : p->storage_out) + rack] += bytes_s;
+                else
+                    put(plant, block, rack, k == 0, 0.0, bytes_s);
+            }
+        }
+    }
+}
+
+static void measure_jobs(const TwPlant *plant, void *block, double span_s)
+{
+    const Plan *p = plant->transit;
+    for (int i = 0; plant->jobs && i < plant->jobs->job_count; i++) {
+        const TwJobSpec *spec = tw_jobs_spec(plant->jobs, i);
+        const TwJob *job = tw_jobs_job(plant->jobs, block, i);
+        if (!(spec->card_bytes > 0.0)) continue;
+        double steps = tw_jobs_steps_run(plant->jobs, block, i), bytes_s = steps * spec->card_bytes / span_s;
+        int racks = 0;
+        for (int r = 0; r < plant->rack_count; r++) racks += tw_jobs_held(plant->jobs, block, i, r) > 0;
+        for (int r = 0; r < plant->rack_count && job->gpus > 0; r++) {
+            double cards = tw_jobs_held(plant->jobs, block, i, r), rails = p->map ? plant->fabric.graph->rails : 1.0;
+            double all = cards * bytes_s * plant->rack_scale;
+            double far = racks > 1 ? fmin(rails * bytes_s, all) : 0.0;
+            put(plant, block, r, false, all - far, far);
+            put(plant, block, r, true, all - far, far);
+        }
+    }
+}
+
+void tw_transit_pass(const TwPlant *plant, void *block, TwTransitWork *work, int64_t from_ns, int64_t until_ns)
+{
+    const Plan *p = plant->transit;
+    State *s = state_of(plant, block);
+    double window_s = 1e-9 * (double)(until_ns - from_ns);
+    work->ended_count = tw_transit_advance(&p->transit, block, window_s, work->ended, p->transit.spec.flow_max);
+    for (int i = 0; i < work->ended_count; i++) {
+        int kind = work->ended[i].kind;
+        if (kind == TW_HAUL_SAVE || kind == TW_HAUL_RESTORE)
+            tw_jobs_store_ended(plant->jobs, block, work->ended[i].target, kind == TW_HAUL_RESTORE);
+    }
+    // short transfers are measured from one exchange tick to the next
+    double span_s = 1e-9 * (double)(until_ns - s->tick_ns);
+    bool jobs = plant->jobs != NULL;
+    if (span_s < plant->exchange_s * (1.0 - 1e-9) || !(p->serves || p->crosses || jobs)) return;
+    s->tick_ns = until_ns;
+    memset(tw_transit_fore(&p->transit, block), 0, (size_t)p->transit.spec.link_count * sizeof(double));
+    memset(tw_f64(block, p->far_out), 0, (size_t)plant->rack_count * sizeof(double));
+    memset(tw_f64(block, p->far_in), 0, (size_t)plant->rack_count * sizeof(double));
+    measure_replicas(plant, block, span_s);
+    if (jobs) measure_jobs(plant, block, span_s);
+}
+
+// --- reports
+// --------------------------------------------------------------------------------------------------------
+
+const TwTransit *tw_transit_of(const TwPlant *plant) { return &plant->transit->transit; }
+
+int tw_transit_fullest(const TwPlant *plant, const void *block, TwTransitLink *rows, int most)
+{
+    const Plan *p = plant->transit;
+    int count = 0;
+    for (int l = 0; l <= p->write; l++) {
+        TwTransitLink row = {.capacity_bytes_s = p->transit.spec.capacity_bytes_s[l]};
+        tw_transit_used(&p->transit, block, l, &row.mean, &row.most);
+        if (!(row.most > 0.0)) continue;
+        if (p->map && l < p->map->link_count)
+            tw_map_link_name(p->map, l, row.name, sizeof row.name);
+        else if (l == p->read || l == p->write)
+            snprintf(row.name, sizeof row.name, l == p->read ? "storage reads" : "storage writes");
+        else
+            snprintf(row.name, sizeof row.name, l < p->storage_out ? "storage into rack %d" : "storage out of rack %d",
+                     (l - p->storage_in) % plant->rack_count);
+        int at = count < most ? count++ : most;
+        for (; at > 0 && rows[at - 1].most < row.most; at--)
+            if (at < most) rows[at] = rows[at - 1];
+        if (at < most) rows[at] = row;
+    }
+    return count;
+}
