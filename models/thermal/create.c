@@ -177,6 +177,8 @@ static void fill_plant(TwThermalPlant *plant, const TwThermalSpec *spec, double 
         plant->header_j_k = plant->design_w_k * row->header_s;
         plant->tank_j_k = plant->design_w_k * row->tank_s;
         plant->cooler_j_k = plant->design_w_k * row->cooler_s;
+        plant->main_kg = row->main_length_m * 0.25 * 3.14159265358979323846 * row->main_diameter_m *
+                         row->main_diameter_m * tw_fluid_at(tw_fluid_named(row->fluid), row->outlet_degc).density_kg_m3;
         double density = tw_fluid_at(tw_fluid_named(row->fluid), row->outlet_degc).density_kg_m3;
         plant->pump_w =
             row->pump_head_pa * plant->design_w_k / plant->plant_cp / density / row->pump_efficiency_fraction;
@@ -293,7 +295,8 @@ static void fill_groups(TwThermalPlant *plant, const TwThermalSpec *spec, TwErro
         int c = rack->cdu, lane = c >= 0 ? c % LANES : airs % LANES;
         const TwGroup *group = &plant->groups[c >= 0 ? c / LANES : cdu_groups + airs / LANES];
         int at = (int)group->place + (c >= 0 ? count[c]++ : 0);
-        double cp = c >= 0 ? tw_thermal_cp(spec->cdus[c].fluid_cp_j_kg_k, spec->cdus[c].fluid, spec->cdus[c].supply_degc) : 0.0;
+        double cp =
+            c >= 0 ? tw_thermal_cp(spec->cdus[c].fluid_cp_j_kg_k, spec->cdus[c].fluid, spec->cdus[c].supply_degc) : 0.0;
         const TwLumpsRow *row = &spec->lumps[rack->lumps];
         fill_rack(&racks[at], lane, rack, row, cp);
         plant->rack_place[i] = at * LANES + lane;
@@ -360,10 +363,12 @@ static void reserve(TwThermalPlant *plant, TwLayout *layout, int cdus)
     plant->rack_faults = tw_layout_add(layout, ((size_t)plant->out.rack_count + 1) * RACK_FAULTS, sizeof(double));
     plant->loop_flow = tw_layout_add(layout, (size_t)cdus + 1, sizeof(TwLoopFlow));
     if (plant->hysteresis) {
-        plant->kept = tw_layout_add(layout, plant->state_count + PLANT_STATES, sizeof(double));
+        plant->kept = tw_layout_add(layout, plant->state_count + PLANT_STATES + 2 * sizeof(TwPlug) / sizeof(double),
+                                    sizeof(double));
         plant->kept_meters =
             tw_layout_add(layout, places + groups * (sizeof(TwGroupMeter) / sizeof(TwLane)), sizeof(TwLane));
     }
+    plant->mains = tw_layout_add(layout, 2, sizeof(TwPlug));
     plant->chip_before = tw_layout_add(layout, places, sizeof(TwLane));
     plant->set_points = tw_layout_add(layout, 2 * ((size_t)cdus + 1), sizeof(double));
     plant->out.state_bytes = layout->bytes - before;

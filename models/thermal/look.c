@@ -22,17 +22,6 @@ static TwCoolStand stand_of(const TwThermalPlant *plant, const void *block, cons
     return part ? TW_COOLS_IMPAIRED : TW_COOLS;
 }
 
-static double plant_rate(const TwThermalPlant *plant, const void *block, int c)
-{
-    const TwCduInput *cdus = tw_at_const(block, plant->cdu_input);
-    const TwGroup *group = &plant->groups[c / LANES];
-    const double *yc = tw_f64_const(block, plant->state) + group->first + (size_t)group->racks * RACK_STATES * LANES;
-    int l = c % LANES;
-    return tw_cdu_exchange(group->cdu, &cdus[c / LANES], l, yc[SUPPLY * LANES + l], yc[VALVE * LANES + l],
-                           yc[FLOW * LANES + l], 1.0)
-        .rate_w_k;
-}
-
 TwCduLook tw_thermal_look_cdu(const TwThermal *thermal, const void *block, const double *load_on, int c)
 {
     const TwThermalPlant *plant = thermal->inner;
@@ -46,8 +35,8 @@ TwCduLook tw_thermal_look_cdu(const TwThermal *thermal, const void *block, const
     double head = changed ? loop->head_pa / (loop->flow * loop->flow) : row->pump_head_pa;    // at n = 1
     double cp = tw_thermal_cp(row->fluid_cp_j_kg_k, row->fluid, row->supply_degc);
     return (TwCduLook){.flow_kg_s = n * in->rate_w_k[c % LANES] / cp,
-                       .plant_flow_kg_s =
-                           plant_rate(plant, block, c) * fmax(loop_state(plant, block)[PRIMARY], 0.0) / plant->plant_cp,
+                       .plant_flow_kg_s = tw_cdu_plant_rate(plant, block, c) *
+                                          fmax(loop_state(plant, block)[PRIMARY], 0.0) / plant->plant_cp,
                        .head_pa = head * n * n,
                        .pump_fraction = changed ? n / loop->flow : n,
                        .set_degc = tw_f64_const(block, plant->set_points)[c],
@@ -59,7 +48,10 @@ static TwPlantInput input_at(const TwThermalPlant *plant, const void *block, con
     const TwThermalIn in = {.load_on = load_on};
     TwPlantInput p = tw_plant_input(plant, block, &in);
     p.ambient = tw_plant_ambient(plant, block, time_s, time_s);
-    for (int c = 0; c < plant->out.cdu_count; c++) p.rate_w_k += plant_rate(plant, block, c);
+    const TwPlug *main = tw_at_const(block, plant->mains);
+    p.mains = plant->main_kg > 0.0;
+    for (int k = 0; k < 2 && p.mains; k++) p.main_degc[k] = main[k].degc[0];
+    for (int c = 0; c < plant->out.cdu_count; c++) p.rate_w_k += tw_cdu_plant_rate(plant, block, c);
     return p;
 }
 

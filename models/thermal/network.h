@@ -11,6 +11,7 @@
 #include "models/thermal/dry_cooler.h"
 #include "models/thermal/heat_export.h"
 #include "models/thermal/loop.h"
+#include "models/thermal/pipe.h"
 #include "models/thermal/plant.h"
 #include "models/thermal/rack.h"
 #include "models/thermal/room.h"
@@ -135,14 +136,17 @@ typedef struct TwPlantInput {
     double running;                                                 // share of the units that run
     double primary;                                                 // flow that the primary pumps left can hold
     bool mechanical, wet;                                           // chiller in use; pads or basin have water
+    bool mains;                                                     // water comes out of the mains at main_degc
+    double main_degc[2];
     TwAmbient ambient;
 } TwPlantInput;
 
 // Rates of the plant's meters: heat in, heat out, electricity; W, and kg/s of water.
 typedef struct TwPlantRates {
     double reject_w, pump_w, fan_w;    // cooler and tank to ambient; primary pumps into the loop; fans outdoors
-    double room_reject_w, room_fan_w, chiller_w;    // coil and envelope; fans into the room; chiller outdoors
-    double cold_w, export_w, water_kg_s;            // the plant's chiller and heat pump; heat delivered; water used
+    double room_reject_w, room_fan_w, chiller_w;      // coil and envelope; fans into the room; chiller outdoors
+    double cold_w, export_w, water_kg_s;              // the plant's chiller and heat pump; heat delivered; water used
+    double main_in_w[2], main_out_w[2], main_kg_s;    // heat into and out of the supply and return main, from 0 degC
 } TwPlantRates;
 
 typedef struct TwReference TwReference;    // the CVODE path
@@ -171,7 +175,8 @@ typedef struct TwThermalPlant {
     TwCoolingTower tower;
     TwYork york;
     TwHeatExport export;
-    bool has_cold;    // a chiller or a heat export: one more load
+    bool has_cold;     // a chiller or a heat export: one more load
+    double main_kg;    // of water in each main; 0: none
     double design_w_k, plant_cp, header_j_k, tank_j_k, cooler_j_k, pump_w, fan_w;
     double room_j_k, coil_w_k, room_fan_w;
 
@@ -179,6 +184,7 @@ typedef struct TwThermalPlant {
     TwSlot state, good, rack_input, cdu_input, chip_j, meter, step_meter, plant_slope, failed, cdu_faults, plant_modes,
         chip_before, group_heat_j,    // [group] heat of a window, J; then whether its states are sound
         rack_faults, loop_flow,       // [rack], [cdu] TwLoopFlow
+        mains,                        // TwPlug[2]: supply, return
         kept, kept_meters,            // a step's beginning, where it may have to be taken back
         set_points;                   // set_points: [cdu] supply, then [cdu] pump speed
     bool cvode;
@@ -208,6 +214,8 @@ void tw_plant_rate(const TwThermalPlant *plant, const double *z, const TwPlantIn
                    TwPlantRates *rates);
 // One ROS2 step with dense LU; z is replaced, heat and electricity in J are added to *meter.
 bool tw_plant_step(const TwThermalPlant *plant, double *z, const TwPlantInput *in, double h, TwPlantRates *meter);
+// Column of the meters' derivatives: what leaves follows from what is stored, loop and room each, W/K.
+void tw_plant_close(double *column, double loop, double room);
 double tw_plant_capacity(const TwThermalPlant *plant, int state);    // J/K of a plant state; 0: not a heat store
 double tw_plant_free_degc(const TwThermalPlant *plant, const double *z,
                           const TwPlantInput *in);    // leaving, fans full
@@ -224,6 +232,7 @@ void tw_note_crossing(TwThermalOut *out, double time_s, int rack, TwThermalLimit
 TwPlantInput tw_plant_input(const TwThermalPlant *plant, const void *block, const TwThermalIn *in);
 TwAmbient tw_plant_ambient(const TwThermalPlant *plant, const void *block, double from_s,
                            double until_s);                                            // heat wave included
+double tw_cdu_plant_rate(const TwThermalPlant *plant, const void *block, int cdu);     // m cp at full primary pump
 double tw_thermal_opening(const TwThermalPlant *plant, const void *block, int cdu);    // of the facility-side valve
 
 // reference.c

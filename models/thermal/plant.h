@@ -12,7 +12,9 @@
 // The chiller starts where full fans would leave water 1 K above the set point and stops where they reach it, at most
 // once in mode_s. With `staged`, units join one at a time where fans pass 0.9 or the set point is missed by 1 K for
 // stage_s, and leave below 0.6. Adiabatic pads are wet above wet_above_degc; a basin without make-up water runs empty.
-// Left out: freezing, and the time that water takes through long mains.
+// Mains between tank and supply header, and between return header and cooler, are plugs (pipe.h) where their length is
+// not 0: water comes out as it went in, length times area times density later.
+// Left out: freezing, and heat that mains lose.
 #pragma once
 
 #include <stdbool.h>
@@ -37,6 +39,7 @@ typedef struct TwPlantRow {
     int64_t pump_count;    // side by side
     double pump_shutoff_fraction;
     double header_s, tank_s, cooler_s, tank_w_k;
+    double main_length_m, main_diameter_m;    // of the main there and of the one back; 0: no delay
     double kp, ti_s, taw_s;
     double concentration_cycles, drift_fraction;
     double pad_eta_fraction, wet_above_degc, basin_kg;

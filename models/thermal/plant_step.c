@@ -10,6 +10,7 @@
 #include "models/thermal/plate_hx.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <string.h>
 
 enum { N = PLANT_STATES };
@@ -131,17 +132,23 @@ void tw_plant_rate(const TwThermalPlant *plant, const double *z, const TwPlantIn
     if (plant->design_w_k > 0.0) {
         double mc = in->rate_w_k * fmax(z[PRIMARY], 0.0), share = mc / plant->design_w_k;
         double y = tw_plant_fan_speed(plant, z, in);
-        double cooler = chain(plant, in, mc, y, z[HEADER_RETURN], stage, rates);
+        double arrives = in->mains ? in->main_degc[0] : z[TANK], warm = in->mains ? in->main_degc[1] : z[HEADER_RETURN];
+        double cooler = chain(plant, in, mc, y, warm, stage, rates);
         double tank = p->tank_w_k * (z[TANK] - outside);
         double head = p->pump_static_fraction + (1.0 - p->pump_static_fraction) * share * share;
         rates->pump_w = in->pumps_on * plant->pump_w * head * share;
         rates->fan_w = plant->fan_w * in->running * y * y * y;
         rates->reject_w = cooler + tank;
-        rate[HEADER_SUPPLY] = mc * (z[TANK] - z[HEADER_SUPPLY]) / plant->header_j_k;
+        if (in->mains) {
+            rates->main_in_w[0] = mc * z[TANK], rates->main_in_w[1] = mc * z[HEADER_RETURN];
+            rates->main_out_w[0] = mc * arrives, rates->main_out_w[1] = mc * warm;
+            rates->main_kg_s = mc / plant->plant_cp;
+        }
+        rate[HEADER_SUPPLY] = mc * (arrives - z[HEADER_SUPPLY]) / plant->header_j_k;
         rate[HEADER_RETURN] =
             (mc * (z[HEADER_SUPPLY] - z[HEADER_RETURN]) + in->heat_w + rates->pump_w) / plant->header_j_k;
         rate[TANK] = (mc * (z[COOLER] - z[TANK]) - tank) / plant->tank_j_k;
-        rate[COOLER] = (mc * (z[HEADER_RETURN] - z[COOLER]) - cooler) / plant->cooler_j_k;
+        rate[COOLER] = (mc * (warm - z[COOLER]) - cooler) / plant->cooler_j_k;
         double e = z[COOLER] - in->set_degc, u = p->kp * e + z[FAN];
         rate[FAN] = p->kp / p->ti_s * e - (u - tw_saturate(u, p->fan_min_fraction, &slope)) / p->taw_s;
         double n = z[PRIMARY];
@@ -199,6 +206,15 @@ static void solve(double a[N][N], const int pivot[N], double *b)
 }
 
 enum { METERS = sizeof(TwPlantRates) / sizeof(double) };
+enum { M_REJECT, M_PUMP, M_FAN, M_ROOM_REJECT, M_ROOM_FAN };
+enum { M_MAIN_IN = offsetof(TwPlantRates, main_in_w) / sizeof(double), M_MAIN_OUT = M_MAIN_IN + 2 };
+
+void tw_plant_close(double *column, double loop, double room)
+{
+    double mains = column[M_MAIN_OUT] + column[M_MAIN_OUT + 1] - column[M_MAIN_IN] - column[M_MAIN_IN + 1];
+    column[M_REJECT] = column[M_PUMP] - loop + mains;
+    column[M_ROOM_REJECT] = column[M_ROOM_FAN] - room;
+}
 
 static void list(const TwPlantRates *r, double q[METERS]) { memcpy(q, r, sizeof *r); }
 
@@ -224,10 +240,11 @@ bool tw_plant_step(const TwThermalPlant *plant, double *z, const TwPlantInput *i
         for (int m = 0; m < METERS; m++) row[m][c] = (qu[m] - qd[m]) / (2.0 * step);
 
         // heat out by closure: loop and room each
-        double loop = 0.0;
+        double loop = 0.0, column[METERS];
         for (int i = 0; i <= COOLER; i++) loop += tw_plant_capacity(plant, i) * j[i][c];
-        row[0][c] = row[1][c] - loop;
-        row[3][c] = row[4][c] - plant->room_j_k * j[ROOM][c];
+        for (int m = 0; m < METERS; m++) column[m] = row[m][c];
+        tw_plant_close(column, loop, plant->room_j_k * j[ROOM][c]);
+        for (int m = 0; m < METERS; m++) row[m][c] = column[m];
     }
     int pivot[N];
     for (int i = 0; i < N; i++)

@@ -223,8 +223,7 @@ static void emit_plant(TwReference *r, const double *z, const TwPlantInput *in)
         for (int i = 0; i < PLANT_STATES; i++) column[i] = (up[i] - down[i]) / (2.0 * step);
         for (int m = 0; m < PLANT_METERS; m++) row[m] = (qu[m] - qd[m]) / (2.0 * step);
         for (int i = 0; i <= COOLER; i++) loop += tw_plant_capacity(plant, i) * column[i];
-        row[0] = row[1] - loop;
-        row[3] = row[4] - plant->room_j_k * column[ROOM];
+        tw_plant_close(row, loop, plant->room_j_k * column[ROOM]);
         for (int i = 0; i < PLANT_STATES; i++) emit(r, first + (size_t)i, first + (size_t)c, column[i]);
         for (int m = 0; m < PLANT_METERS; m++) emit(r, (size_t)(r->plant_meters + m), first + (size_t)c, row[m]);
     }

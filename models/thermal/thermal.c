@@ -140,6 +140,32 @@ static void add_meter(TwGroupMeter *sum, const TwGroupMeter *step)
     }
 }
 
+// What comes out of the mains over the next h seconds at this flow.
+static void open_mains(const TwThermalPlant *plant, const void *block, TwPlantInput *in, double h)
+{
+    in->mains = plant->main_kg > 0.0;
+    if (!in->mains) return;
+    const TwPlug *main = tw_at_const(block, plant->mains);
+    const double *z = tw_f64_const(block, plant->state) + plant->state_count - PLANT_STATES;
+    double mass = in->rate_w_k * fmax(z[PRIMARY], 0.0) / plant->plant_cp * h;
+    for (int k = 0; k < 2; k++) in->main_degc[k] = tw_plug_outlet_degc(&main[k], mass);
+}
+
+// Moves the mains by what flowed. They were opened for a guess of the flow: what really left differs by a little, which
+// the volume that it entered gets.
+static void push_mains(const TwThermalPlant *plant, void *block, const TwPlantRates *meter)
+{
+    if (!(plant->main_kg > 0.0) || !(meter->main_kg_s > 0.0)) return;
+    TwPlug *main = tw_at(block, plant->mains);
+    double *z = plant_state(plant, block), kg = meter->main_kg_s, cp = plant->plant_cp;
+    const double capacity[2] = {plant->header_j_k, plant->cooler_j_k};
+    const int into[2] = {HEADER_SUPPLY, COOLER};
+    for (int k = 0; k < 2; k++) {
+        double left = tw_plug_push(&main[k], kg, meter->main_in_w[k] / (kg * cp));
+        z[into[k]] += (kg * cp * left - meter->main_out_w[k]) / capacity[k];
+    }
+}
+
 // What a group gives at the end of a window: powers of its racks with extra, in W s; false: a state left all bounds.
 static bool report_group(const TwThermalPlant *plant, const void *block, const TwThermalIn *in, double length_s,
                          TwThermalOut *out, int g, double *heat_j);
@@ -195,7 +221,12 @@ static bool step_all(const TwThermalPlant *plant, void *block, const Window *w, 
 
     double before[PLANT_STATES];
     memcpy(before, z, sizeof before);
-    if (!tw_plant_step(plant, z, in, h, meter)) return false;
+    open_mains(plant, block, in, h);
+    TwPlantRates now = {0};
+    if (!tw_plant_step(plant, z, in, h, &now)) return false;
+    push_mains(plant, block, &now);
+    double *sum = (double *)meter;
+    for (size_t i = 0; i < sizeof now / sizeof(double); i++) sum[i] += ((const double *)&now)[i];
     for (int i = 0; i < PLANT_STATES; i++) slope[i] = (z[i] - before[i]) / h;
     return true;
 }
@@ -417,9 +448,10 @@ static void keep_step(const TwThermalPlant *plant, void *block, bool back)
         size_t bytes;
     } parts[] = {{state, kept, states * sizeof(double)},
                  {slope, kept + states, PLANT_STATES * sizeof(double)},
+                 {tw_at(block, plant->mains), kept + states + PLANT_STATES, 2 * sizeof(TwPlug)},
                  {tw_at(block, plant->chip_j), meters, chips},
                  {tw_at(block, plant->meter), meters + chips, (size_t)plant->group_count * sizeof(TwGroupMeter)}};
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 5; i++)
         memcpy(back ? parts[i].live : parts[i].copy, back ? parts[i].copy : parts[i].live, parts[i].bytes);
 }
 
@@ -505,6 +537,17 @@ static void change_modes(const TwThermalPlant *plant, void *block, const TwPlant
     }
 }
 
+double tw_cdu_plant_rate(const TwThermalPlant *plant, const void *block, int c)
+{
+    const TwCduInput *cdus = tw_at_const(block, plant->cdu_input);
+    const TwGroup *group = &plant->groups[c / LANES];
+    const double *yc = tw_f64_const(block, plant->state) + group->first + (size_t)group->racks * RACK_STATES * LANES;
+    int l = c % LANES;
+    return tw_cdu_exchange(group->cdu, &cdus[c / LANES], l, yc[SUPPLY * LANES + l], yc[VALVE * LANES + l],
+                           yc[FLOW * LANES + l], 1.0)
+        .rate_w_k;
+}
+
 double tw_thermal_opening(const TwThermalPlant *plant, const void *block, int c)
 {
     const double *state = tw_f64_const(block, plant->state);
@@ -539,7 +582,10 @@ bool tw_thermal_advance(const TwThermal *thermal, void *block, const TwThermalIn
         begin_all(plant, block, in, from_s);
         p.room_w = in->room_w;
         p.ambient = tw_plant_ambient(plant, block, from_s, until_s);
+        for (int c = 0; c < plant->out.cdu_count; c++) p.rate_w_k += tw_cdu_plant_rate(plant, block, c);
+        open_mains(plant, block, &p, length);
         ok = tw_reference_advance(plant, block, &p, from_s, until_s, &meter, out, error);
+        if (ok) push_mains(plant, block, &meter);
     } else {
         double step = moves ? fmin(plant->step_max_s, 1.0) : plant->step_max_s;
         int steps = (int)ceil(length / step - 1e-9);
@@ -593,6 +639,8 @@ static void first_guess(const TwThermalPlant *plant, void *block, const TwPlantI
     }
     double loop = plant->out.cdu_count > 0 ? p->set_degc : plant->room.supply_degc;
     for (int i = HEADER_SUPPLY; i <= COOLER; i++) z[i] = loop;
+    for (int k = 0; k < 2 && plant->main_kg > 0.0; k++)
+        tw_plug_fill((TwPlug *)tw_at(block, plant->mains) + k, plant->main_kg, loop);
     z[FAN] = z[ROOM_FAN] = 0.3;
     z[PRIMARY] = p->pumps_on;
     z[ROOM] = plant->room.supply_degc;
@@ -631,7 +679,8 @@ bool tw_thermal_start(const TwThermal *thermal, void *block, const TwThermalIn *
     const Window still = {.in = in};
 
     // march with the weather of time zero held until nothing moves: the fast path's own fixed point
-    const double h = 5.0;
+    const double h = 5.0,
+                 main_s = plant->main_kg > 0.0 ? plant->main_kg * plant->plant_cp / plant->design_w_k * 5.0 : 0.0;
     for (int i = 0; i < 20000; i++) {
         TwPlantRates meter = {0};
         double most = 0.0;
@@ -648,7 +697,7 @@ bool tw_thermal_start(const TwThermal *thermal, void *block, const TwThermalIn *
             double moved = fabs(state[k] - good[k]);
             most = most > moved ? most : moved;
         }
-        if (most < 1e-9 * h) break;
+        if (most < 1e-9 * h && i * h > 2.0 * main_s) break;
     }
     memset(tw_at(block, plant->plant_slope), 0, PLANT_STATES * sizeof(double));
     return sane(plant, block, error);
@@ -677,6 +726,8 @@ double tw_thermal_stored_j(const TwThermal *thermal, const void *block)
                        yc[RETURN * LANES + l] / group->cdu->per_return[l];
     }
     for (int i = 0; i < PLANT_STATES; i++) sum += tw_plant_capacity(plant, i) * z[i];
+    const TwPlug *main = tw_at_const(block, plant->mains);
+    for (int k = 0; k < 2 && plant->main_kg > 0.0; k++) sum += plant->plant_cp * tw_plug_heat_kg_k(&main[k]);
     return sum;
 }
 
