@@ -107,7 +107,9 @@ static double busy_gpu_s(const TwState *state)
     for (int i = 0; i < plant->pool_count; i++) {
         TwWorkloadTotals totals;
         tw_workload_totals(plant->workload, tw_state_block(state), i, &totals);
-        sum += totals.busy_s * plant->pools[i].gpus * plant->rack_scale;
+        double decode_s = totals.busy_s - totals.prefill_busy_s;
+        sum += (decode_s * plant->pools[i].gpus + totals.prefill_busy_s * plant->pools[i].prefill_gpus) *
+               plant->rack_scale;
     }
     return sum;
 }

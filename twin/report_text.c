@@ -82,6 +82,8 @@ static void head(FILE *f, const TwReport *r, const TwPlant *plant)
     for (int i = 0; i < plant->pool_count; i++) {
         const TwPoolPlan *p = &plant->pools[i];
         fprintf(f, "%s: %s %s on %d replicas of %d GPUs", p->name, p->model, p->precision, p->replicas, p->gpus);
+        if (p->prefill_replicas > 0)
+            fprintf(f, ", %d of them of %d GPUs for prompts alone", p->prefill_replicas, p->prefill_gpus);
         if (p->attention_ranks > 1) fprintf(f, " (%d attention ranks)", p->attention_ranks);
         fprintf(f, ", %s\n", p->trace ? p->trace : p->lengths);
     }

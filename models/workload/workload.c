@@ -462,7 +462,7 @@ void tw_workload_totals(const TwWorkload *workload, const void *block, int pool,
 {
     const Plant *p = workload->inner;
     TwWorkloadTotals t = {0};
-    TwWide busy = 0, capped = 0, throttled = 0, over_cap = 0, full = 0;
+    TwWide busy = 0, apart = 0, capped = 0, throttled = 0, over_cap = 0, full = 0;
     for (int k = pool_first(pool); k < pool_last(p, pool); k++) {
         for (int i = p->pools[k].replica_begin; i < p->pools[k].replica_end; i++) {
             const TwReplica *r = replica_const(p, block, p->mirror[i]);
@@ -503,6 +503,7 @@ void tw_workload_totals(const TwWorkload *workload, const void *block, int pool,
             int64_t resting = r->busy || r->off ? 0 : r->booked_energy - (int64_t)(r->meter >> BOOK_SHIFT);
             t.rest_j += (double)((int64_t)(n->rest >> BOOK_SHIFT) + resting) * BOOK_J;
             busy += n->busy;
+            if (prefills(p, block, p->mirror[i])) apart += n->busy;
             capped += n->capped;
             throttled += n->throttled;
             over_cap += n->over_cap;
@@ -536,6 +537,7 @@ void tw_workload_totals(const TwWorkload *workload, const void *block, int pool,
         }
     }
     t.busy_s = seconds(busy);
+    t.prefill_busy_s = seconds(apart);
     t.capped_s = seconds(capped);
     t.throttled_s = seconds(throttled);
     t.over_cap_s = seconds(over_cap);

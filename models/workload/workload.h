@@ -119,6 +119,7 @@ typedef struct TwWorkloadTotals {
     int64_t good;                    // completed within the SLO, arrived after warm-up
     int64_t measured_completed;      // completed and arrived after warm-up
     double busy_s;                   // sum over replicas
+    double prefill_busy_s;           // of it those that compute prompts for others
     double capped_s, throttled_s;    // replica-seconds below full clock, by cause
     double full_s;                   // replica-seconds that left waiting who did not fit
     double over_cap_s;               // replica-seconds above the cap at the lowest clock
