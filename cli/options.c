@@ -34,6 +34,7 @@ enum {
     VIEWS,
     SCENARIO,
     SELECT,
+    FOLLOW,
     AT,
     SIZE,
     THEME,
@@ -99,6 +100,8 @@ static const struct {
     {{"restore", 0, "FILE", TW_RUN, "go on from a snapshot or a partial result of the same facility"}, RESTORE},
     {{"undisturbed", 0, NULL, TW_RUN, "also run the span without any event, to say exactly what they cost"},
      UNDISTURBED},
+    {{"follow", 0, NULL, TW_RUN, "every two seconds also write the run so far, for tokenworks view of the same result"},
+     FOLLOW},
     {{"resolved", 0, NULL, TW_CHECK, "print the whole facility after resolution"}, RESOLVED},
     {{"explain", 0, "PATH", TW_CHECK, "print type, unit, range, value and source of one setting"}, EXPLAIN},
     {{"strict", 0, NULL, TW_CHECK, "warnings are errors"}, STRICT},
@@ -342,6 +345,9 @@ static bool take(TwOptions *o, int id, const char *arg)
         return true;
     case UNDISTURBED:
         o->undisturbed = true;
+        return true;
+    case FOLLOW:
+        o->follow = true;
         return true;
     case EXPLAIN:
         o->explain = arg;

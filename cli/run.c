@@ -251,6 +251,39 @@ static void note(const TwState *state, char text[96])
              w->chip_max_degc);
 }
 
+// The run so far for `tokenworks view`, beside the result and renamed when whole; gone when the run has ended.
+static void progress_path(const char *out, char *path, size_t size)
+{
+    size_t length = strlen(out);
+    snprintf(path, size, "%.*s.progress.h5",
+             (int)(length > 3 && !strcmp(out + length - 3, ".h5") ? length - 3 : length), out);
+}
+
+static void print_progress(void *context, FILE *f)
+{
+    const TwScene *scene = ((Pages *)context)->scene;
+    tw_scene_write_text(scene, f);
+    tw_scene_write_now(scene, f);
+}
+
+static bool write_progress(const TwState *state, TwSceneMaker *maker, const char *out, TwError *error)
+{
+    char path[600];
+    progress_path(out, path, sizeof path);
+    TwScene scene = *tw_scene_maker_scene(maker, state);
+    snprintf(scene.banner, sizeof scene.banner, "run in progress: %.4g of %.4g h", scene.time_s / 3600.0,
+             scene.span_s / 3600.0);
+    Pages pages = {NULL, NULL, &scene};
+    const TwRecordHead h = head(tw_state_plant(state));
+    TwRecord *record;
+    if (!tw_record_create(&record, path, true, &h, NULL, error)) return false;
+    if (!write_page(record, "scene", print_progress, &pages, error)) {
+        tw_record_abandon(record);
+        return false;
+    }
+    return tw_record_finish(record, "complete", NULL, error);
+}
+
 static bool simulate(TwState *state, TwRecord *record, TwSceneMaker *maker, const TwOptions *options, const char *out,
                      TwError *error)
 {
@@ -259,6 +292,7 @@ static bool simulate(TwState *state, TwRecord *record, TwSceneMaker *maker, cons
            slice_s = fmax(plant->exchange_s, end_s / 2000.0);
     TwProgress progress;
     tw_progress_begin(&progress, plant->facility, options->quiet);
+    double told_s = tw_wall_s() - 1.5;
     bool good = true, snapped = !isfinite(options->snapshot_s);
     while (good && !stop && tw_state_time_s(state) < end_s) {
         double until_s = fmin(tw_state_time_s(state) + slice_s, end_s);
@@ -270,11 +304,18 @@ static bool simulate(TwState *state, TwRecord *record, TwSceneMaker *maker, cons
             snapped = true;
             good = write_snapshot(state, maker, out, options->force, error);
         }
+        if (good && options->follow && tw_wall_s() - told_s > 2.0) {
+            good = write_progress(state, maker, out, error);
+            told_s = tw_wall_s();
+        }
         char text[96];
         note(state, text);
         tw_progress_show(&progress, tw_state_time_s(state), end_s, text);
     }
     tw_progress_end(&progress);
+    char path[600];
+    progress_path(out, path, sizeof path);
+    if (options->follow) remove(path);
     return good;
 }
 
@@ -338,7 +379,7 @@ static int run(const TwPlant *plant, const TwOptions *options, const char *out, 
     if (!tw_record_create(&record, out, options->force, &h, &plant->record, &error)) return tw_cli_fail(&error);
     bool good = tw_state_create(&state, plant, &error);
     if (good && options->restore) good = restore(state, record, options->restore, &error);
-    TwSceneMaker *maker = tw_scene_maker_create(plant, 16);
+    TwSceneMaker *maker = tw_scene_maker_create(plant, options->follow ? 2048 : 16);
     good = good && simulate(state, record, maker, options, out, &error);
     int status;
     if (good)

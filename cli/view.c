@@ -151,7 +151,7 @@ typedef struct Player {
     TwReplay *replay;
     double time_s;
     bool paused;
-    double speed, wall_s;
+    double speed, wall_s, looked_s;
     TwScene scene;
 } Player;
 
@@ -161,6 +161,11 @@ static const TwScene *player_scene(void *context)
     double now = tw_wall_s();
     if (!p->paused) p->time_s += (now - p->wall_s) * p->speed;
     p->wall_s = now;
+    // a run that goes on tells more every two seconds, and in the end the whole
+    if (now - p->looked_s > 1.0) {
+        p->looked_s = now;
+        if (tw_replay_refresh(&p->replay)) p->time_s = INFINITY;
+    }
     const TwScene *scene = tw_replay_scene(p->replay, p->time_s);
     p->scene = *scene;
     if (p->time_s >= scene->span_s) {

@@ -52,7 +52,7 @@ static void losses(Flows *f, const TwState *state, int column, const char *from)
         for (int k = done; k < kinds; k++)
             if (of[k].loss_j > of[most].loss_j) most = k;
         char name[48];
-        snprintf(name, sizeof name, "in %.30s", of[most].kind);
+        snprintf(name, sizeof name, "Losses in %.30s", of[most].kind);
         flow(f, column, from, name, of[most].loss_j);
         of[most] = of[done];
     }

@@ -154,6 +154,11 @@ TwSceneMaker *tw_scene_maker_create(const TwPlant *plant, int points_max)
     TwScene *scene = &m->scene;
     copy(scene->facility, sizeof scene->facility, plant->facility);
     copy(scene->title, sizeof scene->title, plant->title);
+    if (plant->rack_scale > 1.0) {    // said where the racks are counted
+        size_t n = strlen(scene->title);
+        snprintf(scene->title + n, sizeof scene->title - n, "%sa rack stands for %.4g", n ? "; " : "",
+                 plant->rack_scale);
+    }
     copy(scene->version, sizeof scene->version, TW_VERSION);
     copy(scene->start, sizeof scene->start, plant->start);
     scene->stands_for = plant->rack_scale;

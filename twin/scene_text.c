@@ -175,6 +175,20 @@ bool tw_scene_write_text(const TwScene *scene, FILE *stream)
     return ferror(stream) == 0;
 }
 
+bool tw_scene_write_now(const TwScene *s, FILE *stream)
+{
+    fprintf(stream, "now\t%.17g\n", s->time_s);
+    for (int k = 0; k < s->series_count; k++)
+        for (int i = 0; i < s->series[k].count; i++)
+            fprintf(stream, "point\t%d\t%.17g\t%.9g\t%.9g\t%.9g\n", k, s->series[k].time_s[i],
+                    (double)s->series[k].mean[i], (double)s->series[k].min[i], (double)s->series[k].max[i]);
+    for (int i = 0; i < s->rack_count * s->quantity_count; i++)
+        fprintf(stream, "value\t%d\t%.9g\n", i, (double)s->values[i]);
+    for (int i = 0; i < s->value_count; i++)
+        if (!isnan(s->element_values[i])) fprintf(stream, "at\t%d\t%.9g\n", i, (double)s->element_values[i]);
+    return ferror(stream) == 0;
+}
+
 // ---- reading ----
 
 // The scene first, so that the pointer handed out is the one to free.
@@ -203,6 +217,19 @@ typedef struct Owned {
         int thing, group;
     } * built;
     int built_count, *group_of;
+    struct {
+        int series;
+        double time_s;
+        float value[3];
+    } * points;
+    struct {
+        int index;
+        float value;
+        bool element;
+    } * nows;
+    int point_count, now_count;
+    double now_s, *point_time;
+    float *point_values;
     float *values, *element_values, *element_limits;
 } Owned;
 
@@ -426,6 +453,25 @@ static void read_setting(Owned *o, Line *line)
     }
 }
 
+// of a run that goes on
+static void read_now(Owned *o, Line *line)
+{
+    if (strcmp(line->field[0], "now") == 0)
+        o->now_s = number(line, 1);
+    else if (strcmp(line->field[0], "point") == 0) {
+        o->points = grow(o->points, o->point_count, sizeof *o->points);
+        o->points[o->point_count].series = whole(line, 1);
+        o->points[o->point_count].time_s = number(line, 2);
+        for (int k = 0; k < 3; k++) o->points[o->point_count].value[k] = (float)number(line, 3 + k);
+        o->point_count++;
+    } else {
+        o->nows = grow(o->nows, o->now_count, sizeof *o->nows);
+        o->nows[o->now_count].index = whole(line, 1);
+        o->nows[o->now_count].value = (float)number(line, 2);
+        o->nows[o->now_count++].element = line->field[0][0] == 'a';
+    }
+}
+
 static void read_line(Owned *o, Line *line)
 {
     TwScene *s = &o->scene;
@@ -456,6 +502,9 @@ static void read_line(Owned *o, Line *line)
         read_overload(o, line);
     else if (strcmp(kind, "group") == 0 || strcmp(kind, "setting") == 0 || strcmp(kind, "built") == 0)
         read_setting(o, line);
+    else if (strcmp(kind, "now") == 0 || strcmp(kind, "point") == 0 || strcmp(kind, "value") == 0 ||
+             strcmp(kind, "at") == 0)
+        read_now(o, line);
     else if (strcmp(kind, "losses") == 0)
         s->loss_time_s = number(line, 1);
     else if (strcmp(kind, "facility") == 0)
@@ -528,6 +577,37 @@ static bool finish_settings(Owned *o)
     return good;
 }
 
+// false: a point or value of nothing
+static bool finish_now(Owned *o)
+{
+    TwScene *s = &o->scene;
+    if (isnan(o->now_s)) return true;
+    size_t n = (size_t)o->point_count;
+    o->point_time = malloc((n + 1) * sizeof *o->point_time);
+    o->point_values = malloc((3 * n + 1) * sizeof *o->point_values);
+    if (!o->point_time || !o->point_values) abort();
+    bool good = true;
+    for (int i = 0; i < o->point_count; i++) {
+        int k = o->points[i].series;
+        good = good && k < s->series_count && (i == 0 || k >= o->points[i - 1].series);
+        if (!good) return false;
+        TwSceneSeries *series = &o->series[k];
+        if (series->count++ == 0) {
+            series->time_s = o->point_time + i;
+            series->mean = o->point_values + i, series->min = series->mean + n, series->max = series->min + n;
+        }
+        o->point_time[i] = o->points[i].time_s;
+        for (size_t v = 0; v < 3; v++) o->point_values[v * n + (size_t)i] = o->points[i].value[v];
+    }
+    for (int i = 0; i < o->now_count; i++) {
+        int most = o->nows[i].element ? s->value_count : s->rack_count * s->quantity_count;
+        good = good && o->nows[i].index < most;
+        if (good) (o->nows[i].element ? o->element_values : o->values)[o->nows[i].index] = o->nows[i].value;
+    }
+    s->time_s = o->now_s;
+    return good;
+}
+
 static void finish(Owned *o)
 {
     TwScene *s = &o->scene;
@@ -547,7 +627,7 @@ bool tw_scene_read_text(TwScene **scene, const char *text, TwError *error)
     Owned *o = calloc(1, sizeof *o);
     char *copy = strdup(text);
     if (!o || !copy) abort();
-    o->scene.loss_time_s = NAN;
+    o->scene.loss_time_s = o->now_s = NAN;
 
     bool ok = true;
     int number_of_line = 0;
@@ -579,6 +659,7 @@ bool tw_scene_read_text(TwScene **scene, const char *text, TwError *error)
     finish(o);
     if (!finish_settings(o) && ok) ok = tw_fail(error, TW_IO, "scene: a group of settings points nowhere");
     if (!finish_elements(o) && ok) ok = tw_fail(error, TW_IO, "scene: an element, a limit or a link points nowhere");
+    if (ok && !finish_now(o)) ok = tw_fail(error, TW_IO, "scene: a point or a value of nothing");
     if (!ok) {
         tw_scene_destroy(&o->scene);
         return false;
@@ -609,6 +690,10 @@ void tw_scene_destroy(TwScene *scene)
     free(o->settings);
     free(o->groups);
     free(o->built);
+    free(o->points);
+    free(o->nows);
+    free(o->point_time);
+    free(o->point_values);
     free(o->group_of);
     free(o->values);
     free(o);

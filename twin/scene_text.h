@@ -25,6 +25,13 @@
 //     setting   NAME UNIT VALUE MARK SOURCE PLACE        of the group before
 //     built     THING GROUP                              racks, then elements, counted from 0
 //
+// and of a run that is still going on, in its progress file, what a whole result holds as arrays:
+//
+//     now       SECONDS
+//     point     SERIES TIME MEAN MIN MAX                 as recorded, not scaled
+//     value     INDEX VALUE                              of racks, at that instant
+//     at        INDEX VALUE                              of elements
+//
 // SCALE turns the recorded value into the shown one; LIMIT is in the shown unit. Tabs and line ends inside a text
 // become spaces; an empty text is an empty field; unknown kinds of a later version are skipped. Left out, because the
 // result holds them as arrays: values of racks, points of series, the instant, and what only a live run has (speed,
@@ -36,6 +43,8 @@
 
 // False when the stream refuses.
 bool tw_scene_write_text(const TwScene *scene, FILE *stream);
+
+bool tw_scene_write_now(const TwScene *scene, FILE *stream);    // after the text of the same scene
 
 // A scene that owns its arrays; values are NaN, series have no points, time_s = span_s. Fails with TW_IO, naming the
 // line.

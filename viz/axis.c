@@ -59,7 +59,8 @@ const char *tw_number_text(char text[32], double value)
 const char *tw_tick_text(char text[32], double value, double step)
 {
     if (fabs(value) < step * 1e-6) value = 0.0;
-    if (step >= 1e4 && fabs(value) >= 1e6 && fabs(value) < 1e9) {    // "1.65 M": seven digits are no tick
+    if (step >= 1e4 && (fabs(value) >= 1e6 || step >= 1e5) && value != 0.0 &&
+        fabs(value) < 1e9) {    // "1.65 M": seven digits are no tick
         int decimals = (int)ceil(6.0 - log10(step) - 1e-9);
         snprintf(text, 32, "%.*f" THIN "M", decimals > 0 ? decimals : 0, value * 1e-6);
         return text;

@@ -7,8 +7,12 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 struct TwReplay {
+    char path[512];      // as asked for
+    struct stat seen;    // of the file that is shown
+    double only_s;       // the one instant that a progress file holds; NaN: a result
     TwResult *result;
     TwScene *scene;
     TwSceneSeries *series;
@@ -129,11 +133,24 @@ static bool read_elements(TwReplay *r, TwError *error)
     return true;
 }
 
+// The result, or of a run that goes on what it has told so far: NAME.progress.h5 beside it.
+static const char *file_of(const char *path, char other[544], struct stat *seen)
+{
+    if (stat(path, seen) == 0) return path;
+    size_t length = strlen(path);
+    bool suffixed = length > 3 && strcmp(path + length - 3, ".h5") == 0;
+    snprintf(other, 544, "%.*s.progress.h5", (int)(suffixed ? length - 3 : length), path);
+    return stat(other, seen) == 0 ? other : path;
+}
+
 bool tw_replay_open(TwReplay **replay, const char *path, TwError *error)
 {
     TwReplay *r = calloc(1, sizeof *r);
     if (!r) return tw_fail(error, TW_IO, "out of memory");
     *replay = NULL;
+    char other[544];
+    snprintf(r->path, sizeof r->path, "%s", path);
+    path = file_of(r->path, other, &r->seen);
     bool ok = tw_result_open(&r->result, path, error);
     char *text = ok ? tw_result_text(r->result, "scene", NULL) : NULL;
     if (ok && !text) ok = tw_fail(error, TW_IO, "%s: holds no scene; not the result of a run", path);
@@ -144,12 +161,28 @@ bool tw_replay_open(TwReplay **replay, const char *path, TwError *error)
         tw_replay_close(r);
         return false;
     }
+    r->only_s = r->rows == 0 && r->scene->time_s < r->scene->span_s ? r->scene->time_s : NAN;
     // a part of a run says so
     char *status = tw_result_text(r->result, "@status", NULL);
     if (status && strcmp(status, "complete") != 0 && !r->scene->banner[0])
         snprintf(r->scene->banner, sizeof r->scene->banner, "partial result");
     free(status);
     *replay = r;
+    return true;
+}
+
+bool tw_replay_refresh(TwReplay **replay)
+{
+    TwReplay *r = *replay, *newer;
+    char other[544];
+    struct stat now;
+    file_of(r->path, other, &now);
+    if (now.st_ino == r->seen.st_ino && now.st_mtime == r->seen.st_mtime && now.st_size == r->seen.st_size)
+        return false;
+    TwError error = {0};    // between two files, or gone: what is shown stays
+    if (!tw_replay_open(&newer, r->path, &error)) return false;
+    tw_replay_close(r);
+    *replay = newer;
     return true;
 }
 
@@ -205,6 +238,10 @@ static void show_elements(TwReplay *r)
 const TwScene *tw_replay_scene(TwReplay *r, double time_s)
 {
     TwScene *s = r->scene;
+    if (isfinite(r->only_s)) {    // of a run that goes on there is this instant
+        s->time_s = r->only_s;
+        return s;
+    }
     s->time_s = fmin(fmax(isnan(time_s) ? s->span_s : time_s, 0.0), s->span_s);
     show_elements(r);
     if (r->rack_rows == 0) return s;

@@ -26,6 +26,21 @@ static bool names_tokens(const char *name)
 
 static double positive(double watts) { return isfinite(watts) && watts > 0.0 ? watts : 0.0; }
 
+// The next node of a column to be placed: that whose ribbon comes from the highest, so that ribbons do not cross.
+static int next_node(const TwSankey *k, int column, bool useful, const bool *placed)
+{
+    int found = -1;
+    double highest = INFINITY;
+    for (int i = 0; i < k->node_count; i++) {
+        if (placed[i] || k->nodes[i].column != column || k->nodes[i].useful != useful) continue;
+        double y = 0.0;
+        for (int j = 0; j < k->ribbon_count; j++)
+            if (k->ribbons[j].to == i) y = k->nodes[k->ribbons[j].from].y;
+        if (y < highest) highest = y, found = i;
+    }
+    return found;
+}
+
 void tw_sankey_layout(TwSankey *k, const TwScene *s, TwBox box)
 {
     *k = (TwSankey){.bar_w = 14.0};
@@ -80,10 +95,11 @@ void tw_sankey_layout(TwSankey *k, const TwScene *s, TwBox box)
     double step = k->columns > 1 ? (box.w - 170.0) / (k->columns - 1) : 0.0;
     for (int c = 0; c < k->columns; c++) {
         double y = box.y;
+        bool placed[TW_MOST_NODES] = {0};
         for (int useful = 1; useful >= 0; useful--)    // the useful path runs along the top
-            for (int i = 0; i < k->node_count; i++) {
+            for (int i; (i = next_node(k, c, useful == 1, placed)) >= 0;) {
                 TwSankeyNode *n = &k->nodes[i];
-                if (n->column != c || n->useful != (useful == 1)) continue;
+                placed[i] = true;
                 n->x = floor(box.x + step * c);
                 n->y = y;
                 n->h = fmax(n->in_w, n->out_w) * k->px_per_w;

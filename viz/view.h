@@ -78,6 +78,8 @@ typedef struct TwView {
     const TwScene *reference;    // the future that differences are shown against; NULL: none
     TwHits hits;                 // of the main view as last drawn; the floor plan has its plan
     double inspector_y;          // how far the inspector is scrolled
+    TwSpan time;                 // that timeline and charts show; low == high: the whole run
+    TwSpan area;                 // dragged over them; low == high: none
     bool locked;                 // scales stay as they are
     bool hide_panels, help;
     TwMainView main;
@@ -115,6 +117,17 @@ void tw_charts_draw(TwDraw *d, const TwScene *s, TwBox box);          // the fir
 void tw_timeline_bar_draw(TwDraw *d, const TwScene *s, TwBox box);    // marks, clock, cursor
 TwBox tw_timeline_bar_track(TwBox box);                               // the time axis inside the bar
 void tw_timeline_draw(TwDraw *d, const TwScene *s, TwBox box);        // every series stacked
+
+// A stretch of the run (area.c).
+TwSpan tw_time_shown(const TwScene *s, const TwView *view);
+void tw_time_zoom(const TwScene *s, TwView *view, double at_s, double factor);    // above 1: closer
+typedef struct TwArea {
+    double mean, min, max, integral;    // as shown; the integral in its unit times seconds; NaN: nothing recorded
+    double covered_s;
+} TwArea;
+TwArea tw_series_area(const TwSceneSeries *series, double t0, double t1);
+const char *tw_integral_text(const TwSceneSeries *series, double integral, char text[64]);
+void tw_area_draw(TwDraw *d, const TwScene *s, const TwView *view, TwBox box);    // in place of the inspector
 
 // The Sankey before it is drawn: nodes in columns, one width a watt everywhere.
 typedef struct TwSankeyNode {

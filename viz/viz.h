@@ -38,5 +38,6 @@ bool tw_window_run(const TwWindowSource *source, const char *title, TwTheme them
 // A scene read from a result file, at a time; kept until closed.
 typedef struct TwReplay TwReplay;
 bool tw_replay_open(TwReplay **replay, const char *path, TwError *error);
+bool tw_replay_refresh(TwReplay **replay);    // opens it anew where its file is another one now; whether it did
 void tw_replay_close(TwReplay *replay);
 const TwScene *tw_replay_scene(TwReplay *replay, double time_s);

@@ -57,6 +57,20 @@ else
 fi
 expect 2 "expected 1 to 4" "$TOKENWORKS" view st.h5 --scenario 5 --screenshot x.png
 expect 2 "--scenario" "$TOKENWORKS" view st.h5 --scenario none --screenshot x.png
+# a run that goes on is followed by what it tells; afterwards nothing of that is left
+"$TOKENWORKS" run "$facilities/dps_8rack.cfg" --for 24h -q $fast --follow --out going.h5 > /dev/null 2>&1 &
+going=$!
+for _ in $(seq 100); do [ -f going.progress.h5 ] && break; sleep 0.2; done
+if [ -f going.progress.h5 ]; then
+    expect 0 "" "$TOKENWORKS" view going.h5 --screenshot going.svg --views overview
+    grep -q '>run in progress: ' going.svg || fail "a run in progress has no banner"
+else
+    fail "--follow tells nothing"
+fi
+kill -INT $going; wait $going
+[ ! -f going.progress.h5 ] || fail "a progress file is left"
+expect 0 "" "$TOKENWORKS" view going.partial.h5 --screenshot part.svg --views overview
+grep -q '>partial result' part.svg || fail "a partial result has no banner"
 # files that are no whole result are named
 head -c 5000 r.h5 > cut.h5
 expect 5 "cut.h5" "$TOKENWORKS" view cut.h5 --screenshot x.png
