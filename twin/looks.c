@@ -4,6 +4,7 @@
 
 #include "models/power/look.h"
 #include "models/thermal/look.h"
+#include "twin/fabric.h"
 #include "twin/jobs.h"
 #include "twin/scene.h"
 
@@ -64,11 +65,21 @@ void tw_looks_cdus(const TwPlant *plant, const void *block, const TwWindow *w, d
     size_t n = (size_t)plant->cdu_count;
     for (size_t c = 0; c < n; c++) {
         TwCduLook look = tw_thermal_look_cdu(plant->thermal, block, load_on(plant, block), (int)c);
-        const double row[] = {
-            w->cdu_supply_degc[c], w->cdu_return_degc[c], w->cdu_heat_w[c],       w->cdu_valve_fraction[c],
-            w->cdu_pump_w[c],      look.flow_kg_s,        look.plant_flow_kg_s,   look.head_pa,
-            look.pump_fraction,    look.set_degc,         cool_state(look.stand), w->cdu_header_pa[c],
-            w->cdu_approach_k[c]};
+        const double row[] = {w->cdu_supply_degc[c],
+                              w->cdu_return_degc[c],
+                              w->cdu_heat_w[c],
+                              w->cdu_valve_fraction[c],
+                              w->cdu_pump_w[c],
+                              look.flow_kg_s,
+                              look.plant_flow_kg_s,
+                              look.head_pa,
+                              look.pump_fraction,
+                              look.set_degc,
+                              look.plant_rate_w_k > 0.0 ? w->plant_supply_degc + w->cdu_heat_w[c] / look.plant_rate_w_k
+                                                        : NAN,
+                              cool_state(look.stand),
+                              w->cdu_header_pa[c],
+                              w->cdu_approach_k[c]};
         for (size_t k = 0; k < sizeof row / sizeof *row; k++) values[k * n + c] = row[k];
     }
 }
@@ -117,6 +128,16 @@ void tw_looks_room(const TwPlant *plant, const void *block, const TwWindow *w, d
                           w->ambient_degc,
                           cool_state(look.stand)};
     memcpy(values, row, sizeof row);
+}
+
+void tw_looks_fabric(const TwPlant *plant, const void *block, const TwScratch *s, double *values)
+{
+    const TwFabricStep *now = tw_fabric_now(plant, block);
+    values[0] = s->window.fabric_w;
+    values[1] = now ? now->throughput : 1.0;
+    values[2] = now ? now->slowest : 1.0;
+    values[3] = 0.0;
+    for (int p = 0; p < plant->pool_count; p++) values[3] += s->pool_transfer_bytes_s[p];
 }
 
 void tw_looks_pools(const TwPlant *plant, const void *block, const TwScratch *s, double *values)

@@ -9,6 +9,7 @@ void tw_looks_elements(const TwPlant *plant, const void *block, TwScratch *scrat
 void tw_looks_cdus(const TwPlant *plant, const void *block, const TwWindow *window, double *values);
 void tw_looks_plant(const TwPlant *plant, const void *block, const TwWindow *window, double *values);
 void tw_looks_room(const TwPlant *plant, const void *block, const TwWindow *window, double *values);
+void tw_looks_fabric(const TwPlant *plant, const void *block, const TwScratch *scratch, double *values);
 void tw_looks_pools(const TwPlant *plant, const void *block, const TwScratch *scratch, double *values);
 // Latencies since warm-up: merges sketches, so only where an interval ends or a picture asks.
 void tw_looks_services(const TwPlant *plant, const void *block, double *values);

@@ -49,6 +49,15 @@ int tw_scene_field(const TwScene *s, int class, const char *name)
     return -1;
 }
 
+const float *tw_scene_step(const TwScene *s, double time_s)
+{
+    if (s->step_count == 0) return NULL;
+    const TwSceneClass *c = &s->classes[s->step_class];
+    int step = 0;
+    while (step + 1 < s->step_count && s->step_time_s[step + 1] < time_s - 1e-9) step++;
+    return s->step_values + (size_t)step * (size_t)(c->count * c->field_count);
+}
+
 // as held, not scaled
 static float held(const TwScene *s, const float *table, int element, int field)
 {

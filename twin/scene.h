@@ -92,7 +92,7 @@ typedef struct TwSceneClass {
 
 typedef struct TwSceneElement {
     char id[96];    // "element/pdu_a1": the same in every run of a facility
-    char name[64], kind[24], title[96];
+    char name[64], kind[24], title[128];
     char place[32];          // hall, or empty
     int of;                  // class
     int level;               // 0: where power, cold, requests come from
@@ -153,6 +153,10 @@ typedef struct TwScene {
     const float *element_values;    // [value_count], NaN: not known; field "state" is a TwSceneState
     const float *element_limits;    // [value_count], NaN: none
     const int *element_racks;
+    // values of one class that change at known times instead of being recorded: [step][value of the class]
+    int step_count, step_class;
+    const double *step_time_s;
+    const float *step_values;
     int element_rack_count;
     const TwSceneLoss *losses;    // of the selected element, or of all at the end of a run
     const TwSceneOverload *overloads;
@@ -175,6 +179,7 @@ const char *tw_scene_name(const TwScene *s, int thing);               // "" for 
 int tw_scene_find(const TwScene *s, const char *id);                  // thing with this id or rack name, -1: none
 int tw_scene_class(const TwScene *s, const char *name);               // -1: none
 int tw_scene_field(const TwScene *s, int class, const char *name);    // -1: none
+const float *tw_scene_step(const TwScene *s, double time_s);          // values of the step class at a time; NULL: none
 // As shown (scaled), NaN where unknown; the limit in the same unit.
 double tw_scene_value(const TwScene *s, int element, const char *name);
 double tw_scene_limit(const TwScene *s, int element, const char *name);

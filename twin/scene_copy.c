@@ -63,6 +63,8 @@ void tw_scene_copy(TwSceneCopy *to, const TwScene *from, const TwScene *lasting)
     to->scene.fields = lasting->fields;
     to->scene.element_limits = lasting->element_limits;
     to->scene.element_racks = lasting->element_racks;
+    to->scene.step_time_s = lasting->step_time_s;
+    to->scene.step_values = lasting->step_values;
     lay(to, from);
 }
 

@@ -3,6 +3,7 @@
 #include "models/power/contingency.h"
 #include "models/thermal/plant.h"
 #include "twin/looks.h"
+#include "twin/scene_fabric.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -36,6 +37,7 @@ static const Shown shown[] = {
     {"cdu", "head_pa", "kPa", "Head of the pumps", 1e-3},
     {"cdu", "pump_fraction", "%", "Pump speed", 100.0},
     {"cdu", "set_degc", "degC", "Set point of the supply", 1.0},
+    {"cdu", "plant_return_degc", "degC", "Facility water leaving", 1.0},
     {"cdu", "state", "", "State", 1.0},
     {"plant", "supply_degc", "degC", "Facility water supply", 1.0},
     {"plant", "return_degc", "degC", "Facility water return", 1.0},
@@ -63,6 +65,10 @@ static const Shown shown[] = {
     {"room", "chiller_w", "kW", "Chiller", 1e-3},
     {"room", "ambient_degc", "degC", "Outdoor air", 1.0},
     {"room", "state", "", "State", 1.0},
+    {"fabric", "power_w", "kW", "Switches and optics", 1e-3},
+    {"fabric", "throughput_fraction", "%", "Carries, of the whole fabric", 100.0},
+    {"fabric", "slowest_fraction", "%", "Slowest host, of the whole fabric", 100.0},
+    {"fabric", "handover_bytes_s", "GB/s", "KV handed over", 1e-9},
     {"pool", "waiting", "requests", "Waiting", 1.0},
     {"pool", "running", "requests", "In a batch", 1.0},
     {"pool", "kv_fraction", "%", "KV memory held", 100.0},
@@ -99,8 +105,9 @@ struct TwSceneParts {
     TwScene *scene;
     TwSceneRack *racks;
     TwSceneElement *elements;
-    TwSceneClass classes[TW_GROUPS];
-    int group[TW_GROUPS];    // [class] recorded group
+    TwSceneFabric *fabric;    // NULL: its links are not known
+    TwSceneClass classes[TW_GROUPS + 1];
+    int group[TW_GROUPS + 1];    // [class] recorded group; -1: switches
     TwSceneField *fields;
     float *values, *limits;
     TwSceneLoss *losses;
@@ -313,11 +320,69 @@ static void describe_services(TwSceneParts *p, int class)
     }
 }
 
+static void describe_fabric(TwSceneParts *p, int class)
+{
+    const TwNetwork *n = p->plant->network;
+    TwSceneElement *e = &p->elements[p->classes[class].first];
+    copy(e->kind, sizeof e->kind, "fabric");
+    snprintf(e->title, sizeof e->title,
+             "%lld leaves, %lld spines, %lld cores, %lld cables, %lld optics, bisection %.4g %s", (long long)n->leaf,
+             (long long)n->spine, (long long)n->core, (long long)n->links, (long long)n->optics,
+             n->bisection_bytes_s * (n->bisection_bytes_s >= 1e15 ? 1e-15 : 1e-12),
+             n->bisection_bytes_s >= 1e15 ? "PB/s" : "TB/s");
+}
+
+// ---- switches: not recorded, but known for every step of the fabric ----
+
+static const TwSceneField switch_fields[TW_SWITCH_FIELDS] = {
+    {"used_fraction", "%", "Link load, test traffic", 100.0, true},
+    {"hot_fraction", "%", "Hottest link, test traffic", 100.0, true},
+    {"live_fraction", "%", "In service", 100.0, true},
+    {"state", "", "State", 1.0, true},
+};
+
+static void add_switches(TwSceneParts *p, const TwSceneFabric *f)
+{
+    static const char *const kinds[] = {"leaf", "spine", "core"};
+    TwScene *s = p->scene;
+    int c = s->class_count - 1, fabric = first_of(p, "fabric"), above[4] = {fabric, fabric, fabric, fabric};
+    TwSceneClass *class = &p->classes[c];
+    copy(class->name, sizeof class->name, "switch");
+    class->subject = TW_OF_NETWORK;
+    memcpy(&p->fields[class->field], switch_fields, sizeof switch_fields);
+    for (int k = 0; k < f->count; k++) {
+        const TwSceneSwitch *from = &f->switches[k];
+        TwSceneElement *e = &p->elements[class->first + k];
+        copy(e->name, sizeof e->name, from->name);
+        copy(e->kind, sizeof e->kind, kinds[from->tier]);
+        snprintf(e->id, sizeof e->id, "switch/%s", from->name);
+        for (char *at = e->id; *at; at++)
+            if (*at == ' ') *at = '_';
+        e->of = c;
+        e->level = 3 - from->tier;
+        e->parent = above[from->tier + 1];
+        e->second = -1;
+        if (from->count > 1) snprintf(e->title, sizeof e->title, "%d switches together", from->count);
+        e->rack = s->element_rack_count;
+        for (int i = f->rack_start[k]; i < f->rack_start[k + 1]; i++) {
+            link_rack(p, f->racks[i]);
+            e->rack_count++;
+            if (p->racks[f->racks[i]].on[TW_OF_NETWORK] < 0) p->racks[f->racks[i]].on[TW_OF_NETWORK] = class->first + k;
+        }
+        limit(p, c, k, "used_fraction", 1.0);
+        limit(p, c, k, "hot_fraction", 1.0);
+    }
+    s->step_class = c;
+    s->step_count = f->step_count;
+    s->step_time_s = f->step_time_s;
+    s->step_values = f->values;
+}
+
 static const Group groups[] = {
     {"element", TW_OF_POWER, describe_elements},   {"load", TW_OF_POWER, describe_loads},
     {"cdu", TW_OF_COOLING, describe_cdus},         {"plant", TW_OF_COOLING, describe_plant},
     {"room", TW_OF_COOLING, describe_room},        {"pool", TW_OF_SERVING, describe_pools},
-    {"service", TW_OF_SERVING, describe_services},
+    {"service", TW_OF_SERVING, describe_services}, {"fabric", TW_OF_NETWORK, describe_fabric},
 };
 
 static void show_field(TwSceneField *field, const char *group, const TwSeriesInfo *info)
@@ -340,7 +405,7 @@ TwSceneParts *tw_scene_parts_create(const TwPlant *plant, TwScene *s, TwSceneRac
     TwSceneParts *p = zeroed(1, sizeof *p);
     *p = (TwSceneParts){.plant = plant, .scene = s, .racks = racks};
     const TwRecordPlan *record = &plant->record;
-    const Group *of[TW_GROUPS] = {0};
+    const Group *of[TW_GROUPS + 1] = {0};
     for (int g = 0; g < record->group_count; g++)
         for (size_t k = 0; k < sizeof groups / sizeof *groups; k++) {
             if (strcmp(groups[k].name, record->groups[g].name) != 0 || record->groups[g].count == 0) continue;
@@ -350,6 +415,13 @@ TwSceneParts *tw_scene_parts_create(const TwPlant *plant, TwScene *s, TwSceneRac
             s->field_count += record->groups[g].series_count;
             s->value_count += record->groups[g].count * record->groups[g].series_count;
         }
+    p->fabric = tw_scene_fabric_create(plant);
+    if (p->fabric) {
+        p->group[s->class_count++] = -1;
+        s->element_count += p->fabric->count;
+        s->field_count += TW_SWITCH_FIELDS;
+        s->value_count += p->fabric->count * TW_SWITCH_FIELDS;
+    }
     p->elements = zeroed((size_t)s->element_count, sizeof *p->elements);
     p->fields = zeroed((size_t)s->field_count, sizeof *p->fields);
     p->values = zeroed((size_t)s->value_count, sizeof *p->values);
@@ -361,6 +433,14 @@ TwSceneParts *tw_scene_parts_create(const TwPlant *plant, TwScene *s, TwSceneRac
 
     int element = 0, field = 0, value = 0;
     for (int c = 0; c < s->class_count; c++) {
+        if (p->group[c] < 0) {
+            p->classes[c] = (TwSceneClass){.first = element,
+                                           .count = p->fabric->count,
+                                           .field = field,
+                                           .field_count = TW_SWITCH_FIELDS,
+                                           .value = value};
+            continue;
+        }
         const TwGroupInfo *group = &record->groups[p->group[c]];
         TwSceneClass *class = &p->classes[c];
         *class = (TwSceneClass){.subject = of[c]->subject,
@@ -383,7 +463,9 @@ TwSceneParts *tw_scene_parts_create(const TwPlant *plant, TwScene *s, TwSceneRac
     }
     for (int i = 0; i < plant->rack_count; i++)
         for (int k = 0; k < TW_SUBJECTS; k++) racks[i].on[k] = -1;
-    for (int c = 0; c < s->class_count; c++) of[c]->describe(p, c);
+    for (int c = 0; c < s->class_count; c++)
+        if (of[c]) of[c]->describe(p, c);
+    if (p->fabric) add_switches(p, p->fabric);
     s->element_racks = p->element_racks;
     int services = tw_scene_class(s, "service");
     if (services >= 0)
@@ -399,6 +481,7 @@ void tw_scene_parts_destroy(TwSceneParts *p)
     free(p->values);
     free(p->limits);
     free(p->element_racks);
+    tw_scene_fabric_destroy(p->fabric);
     free(p->services);
     free(p->losses);
     free(p->overloads);
@@ -409,6 +492,11 @@ void tw_scene_parts_fill(TwSceneParts *p, const TwState *state)
 {
     for (int c = 0; c < p->scene->class_count; c++) {
         const TwSceneClass *class = &p->classes[c];
+        if (p->group[c] < 0) {
+            memcpy(&p->values[class->value], tw_scene_step(p->scene, tw_state_time_s(state)),
+                   (size_t)(class->count * class->field_count) * sizeof *p->values);
+            continue;
+        }
         const double *from = tw_state_group(state, p->group[c]);
         // not filled window by window
         if (p->group[c] == p->plant->service_group) {

@@ -89,6 +89,16 @@ static void put_elements(FILE *stream, const TwScene *s)
             if (!isnan(s->element_limits[class->value + i]))
                 fprintf(stream, "limit\t%d\t%.9g\n", i, (double)s->element_limits[class->value + i]);
     }
+    // steps: each value that is not as in the step before
+    for (int k = 0; k < s->step_count; k++) {
+        const TwSceneClass *c = &s->classes[s->step_class];
+        int count = c->count * c->field_count;
+        const float *now = s->step_values + (size_t)k * (size_t)count;
+        fprintf(stream, "step\t%d\t%.17g\n", s->step_class, s->step_time_s[k]);
+        for (int i = 0; i < count; i++)
+            if (k == 0 || memcmp(&now[i], &now[i - count], sizeof *now) != 0)
+                fprintf(stream, "value\t%d\t%.9g\n", i, (double)now[i]);
+    }
     if (!isnan(s->loss_time_s)) fprintf(stream, "losses\t%.17g\n", s->loss_time_s);
     for (int i = 0; i < s->loss_count; i++) {
         const TwSceneLoss *loss = &s->losses[i];
@@ -211,6 +221,8 @@ typedef struct Owned {
         float value;
     } * limits;
     int limit_count;
+    double *step_time_s;
+    float *step_values;
     TwSceneSetting *settings;
     TwSceneGroup *groups;
     struct {
@@ -409,6 +421,35 @@ static void read_limit(Owned *o, Line *line)
     o->limits[o->limit_count++].value = (float)number(line, 2);
 }
 
+// a step begins as the one before
+static void read_step(Owned *o, Line *line)
+{
+    TwScene *s = &o->scene;
+    int class = whole(line, 1);
+    if (class >= s->class_count || (s->step_count > 0 && class != s->step_class)) line->bad = true;
+    if (line->bad) return;
+    const TwSceneClass *c = &o->classes[class];
+    size_t count = (size_t)(c->count * c->field_count), at = (size_t)s->step_count;
+    o->step_time_s = grow(o->step_time_s, s->step_count, sizeof *o->step_time_s);
+    o->step_values = realloc(o->step_values, ((at + 1) * count + 1) * sizeof *o->step_values);
+    if (!o->step_values) abort();
+    for (size_t i = 0; i < count; i++)
+        o->step_values[at * count + i] = at > 0 ? o->step_values[(at - 1) * count + i] : NAN;
+    o->step_time_s[at] = number(line, 2);
+    s->step_class = class, s->step_count++;
+}
+
+static void read_step_value(Owned *o, Line *line)
+{
+    TwScene *s = &o->scene;
+    const TwSceneClass *c = s->step_count > 0 ? &o->classes[s->step_class] : NULL;
+    int i = whole(line, 1);
+    if (!c || i >= c->count * c->field_count) line->bad = true;
+    if (line->bad) return;
+    o->step_values[(size_t)(s->step_count - 1) * (size_t)(c->count * c->field_count) + (size_t)i] =
+        (float)number(line, 2);
+}
+
 static void read_loss(Owned *o, Line *line)
 {
     TwScene *s = &o->scene;
@@ -496,6 +537,10 @@ static void read_line(Owned *o, Line *line)
         read_element(o, line);
     else if (strcmp(kind, "limit") == 0)
         read_limit(o, line);
+    else if (strcmp(kind, "step") == 0)
+        read_step(o, line);
+    else if (strcmp(kind, "value") == 0)
+        read_step_value(o, line);
     else if (strcmp(kind, "loss") == 0)
         read_loss(o, line);
     else if (strcmp(kind, "overload") == 0)
@@ -552,6 +597,7 @@ static bool finish_elements(Owned *o)
     for (int i = 0; i < s->overload_count; i++) good = good && o->overloads[i].element < s->element_count;
     s->elements = o->elements, s->classes = o->classes, s->fields = o->fields;
     s->element_values = o->element_values, s->element_limits = o->element_limits;
+    s->step_time_s = o->step_time_s, s->step_values = o->step_values;
     s->element_racks = o->element_racks, s->losses = o->losses, s->overloads = o->overloads;
     return good;
 }
@@ -685,6 +731,8 @@ void tw_scene_destroy(TwScene *scene)
     free(o->overloads);
     free(o->element_racks);
     free(o->limits);
+    free(o->step_time_s);
+    free(o->step_values);
     free(o->element_values);
     free(o->element_limits);
     free(o->settings);

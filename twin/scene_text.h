@@ -18,6 +18,8 @@
 //     field     NAME UNIT SCALE LIMIT LABEL              NAME is a series of that group
 //     element   ID NAME KIND TITLE PLACE LEVEL PARENT SECOND RACKS     PARENT, SECOND as ON; RACKS as 0-7,16-23
 //     limit     INDEX VALUE                              INDEX: field of the class times its elements + element
+//     step      CLASS TIME                               values from that time on of a class that is not recorded
+//     value     INDEX VALUE                              of the step; as in the step before where not named
 //     losses    TIME                                     the instant of the losses that follow
 //     loss      ELEMENT WATTS                            ELEMENT counted over all classes from 0; what is dropped
 //     overload  ELEMENT BEFORE AFTER WATTS               of the loss before

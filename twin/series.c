@@ -51,6 +51,7 @@ static const TwSeriesInfo cdu_series[] = {
     {"head_pa", "Pa", "head of its pumps"},
     {"pump_fraction", "1", "speed of its pumps"},
     {"set_degc", "degC", "set point of the supply"},
+    {"plant_return_degc", "degC", "facility water that leaves it: supply and heat over flow"},
     {"state", "1", "0 normal, 6 impaired, 7 isolated, 8 without supply, 9 failed; the maximum is the worst"},
     {"header_pa", "Pa", "pressure across the row of racks"},
     {"approach_k", "K", "supply above the facility water's"},
@@ -100,6 +101,12 @@ static const TwSeriesInfo room_series[] = {
 };
 static const TwSeriesInfo load_series[] = {
     {"load_w", "W", "electrical load"},
+};
+static const TwSeriesInfo fabric_series[] = {
+    {"power_w", "W", "switches and optics, storage and in-band networks with them"},
+    {"throughput_fraction", "1", "of the whole fabric's, under the test traffic"},
+    {"slowest_fraction", "1", "share that the slowest host has of what it has in the whole fabric"},
+    {"handover_bytes_s", "B/s", "KV caches handed over between replicas"},
 };
 static const TwSeriesInfo pool_series[] = {
     {"waiting", "1", "requests that wait"},
@@ -171,7 +178,7 @@ void tw_plant_record(TwPlant *plant, TwLayout *layout)
             services[service_count++] = tw_arena_text(plant->arena, name);
         }
     }
-    static const char *const plant_name[] = {"plant"}, *const room_name[] = {"room"};
+    static const char *const plant_name[] = {"plant"}, *const room_name[] = {"room"}, *const fabric_name[] = {"fabric"};
     const TwGroupInfo more[] = {
         {"cdu", plant->cdu_names, plant->cdu_count, NULL, NULL, component_s, cdu_series, TW_COUNT(cdu_series)},
         {"element", plant->element_names, plant->element_count, NULL, NULL, component_s, element_series,
@@ -179,6 +186,7 @@ void tw_plant_record(TwPlant *plant, TwLayout *layout)
         {"plant", plant_name, plant->cdu_count > 0, NULL, NULL, component_s, plant_series, TW_COUNT(plant_series)},
         {"room", room_name, 1, NULL, NULL, component_s, room_series, TW_COUNT(room_series)},
         {"load", plant->load_names, plant->load_count, NULL, NULL, component_s, load_series, TW_COUNT(load_series)},
+        {"fabric", fabric_name, 1, NULL, NULL, component_s, fabric_series, TW_COUNT(fabric_series)},
         {"pool", pools, plant->pool_count, NULL, NULL, component_s, pool_series, TW_COUNT(pool_series)},
         {"service", services, service_count, NULL, NULL, component_s, service_series, TW_COUNT(service_series)},
     };
@@ -236,6 +244,7 @@ void tw_series_fill(const TwPlant *plant, const void *block, TwScratch *s)
         if (of == plant_series) tw_looks_plant(plant, block, w, s->series[g]);
         if (of == room_series) tw_looks_room(plant, block, w, s->series[g]);
         if (of == load_series) memcpy(s->series[g], w->load_w, (size_t)plant->load_count * sizeof(double));
+        if (of == fabric_series) tw_looks_fabric(plant, block, s, s->series[g]);
         if (of == pool_series) tw_looks_pools(plant, block, s, s->series[g]);
     }
 }

@@ -32,6 +32,15 @@ void tw_main_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box)
     case TW_MAIN_ONELINE:
         tw_oneline_draw(d, s, view, box);
         break;
+    case TW_MAIN_COOLING:
+        tw_cooling_draw(d, s, view, box);
+        break;
+    case TW_MAIN_NETWORK:
+        tw_network_draw(d, s, view, box);
+        break;
+    case TW_MAIN_WORK:
+        tw_work_draw(d, s, view, box);
+        break;
     case TW_MAIN_SANKEY:
         tw_sankey_draw(d, s, box);
         break;

@@ -16,8 +16,10 @@ enum { OVERVIEW = -1, TIMELINE = -2, KPIS = -3, INSPECTOR = -4 };
 static const struct {
     const char *name;
     int view;    // TwMainView, or one of the above
-} views[] = {{"overview", OVERVIEW}, {"floor", TW_MAIN_FLOOR}, {"oneline", TW_MAIN_ONELINE}, {"sankey", TW_MAIN_SANKEY},
-             {"timeline", TIMELINE}, {"kpis", KPIS},           {"inspector", INSPECTOR}};
+} views[] = {{"overview", OVERVIEW},       {"floor", TW_MAIN_FLOOR},     {"oneline", TW_MAIN_ONELINE},
+             {"cooling", TW_MAIN_COOLING}, {"network", TW_MAIN_NETWORK}, {"workload", TW_MAIN_WORK},
+             {"sankey", TW_MAIN_SANKEY},   {"timeline", TIMELINE},       {"kpis", KPIS},
+             {"inspector", INSPECTOR}};
 enum { VIEW_COUNT = sizeof views / sizeof *views };
 
 int tw_picture_views(const char *names[TW_PICTURE_VIEWS])

@@ -219,6 +219,13 @@ static void show_elements(TwReplay *r)
     TwScene *s = r->scene;
     for (int c = 0; c < s->class_count; c++) {
         const TwSceneClass *class = &s->classes[c];
+        const float *step = c == s->step_class ? tw_scene_step(s, s->time_s) : NULL;
+        float *held = r->element_values + class->value;
+        size_t bytes = (size_t)(class->count * class->field_count) * sizeof *held;
+        if (step && memcmp(held, step, bytes) != 0) {
+            memcpy(held, step, bytes);
+            s->version_data++;
+        }
         if (r->classes[c].rows == 0) continue;
         int row = row_at(r->classes[c].time_s, r->classes[c].rows, s->time_s);
         if (row == r->classes[c].shown) continue;

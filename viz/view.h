@@ -102,6 +102,9 @@ void tw_kpis_draw(TwDraw *d, const TwScene *s, TwBox box);
 void tw_main_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box);
 int tw_main_hit(const TwView *view, const TwScene *s, double x, double y);    // thing of the view last drawn; -1: none
 void tw_floor_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box);
+void tw_cooling_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box);
+void tw_network_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box);
+void tw_work_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box);
 void tw_oneline_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box);
 void tw_floor_arrange(TwFloorPlan *plan, const TwScene *s, TwBox box);
 int tw_floor_hit(const TwFloorPlan *plan, double x, double y);    // rack, -1: none

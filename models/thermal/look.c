@@ -34,9 +34,10 @@ TwCduLook tw_thermal_look_cdu(const TwThermal *thermal, const void *block, const
     double n = fmax(yc[FLOW * LANES + c % LANES], 0.0);
     double head = changed ? loop->head_pa / (loop->flow * loop->flow) : row->pump_head_pa;    // at n = 1
     double cp = tw_thermal_cp(row->fluid_cp_j_kg_k, row->fluid, row->supply_degc);
+    double rate = tw_cdu_plant_rate(plant, block, c) * fmax(loop_state(plant, block)[PRIMARY], 0.0);
     return (TwCduLook){.flow_kg_s = n * in->rate_w_k[c % LANES] / cp,
-                       .plant_flow_kg_s = tw_cdu_plant_rate(plant, block, c) *
-                                          fmax(loop_state(plant, block)[PRIMARY], 0.0) / plant->plant_cp,
+                       .plant_flow_kg_s = rate / plant->plant_cp,
+                       .plant_rate_w_k = rate,
                        .head_pa = head * n * n,
                        .pump_fraction = changed ? n / loop->flow : n,
                        .set_degc = tw_f64_const(block, plant->set_points)[c],

@@ -17,6 +17,7 @@ typedef enum TwCoolStand {
 
 typedef struct TwCduLook {
     double flow_kg_s, plant_flow_kg_s, head_pa, pump_fraction, set_degc;
+    double plant_rate_w_k;    // m cp of its facility side
     TwCoolStand stand;
 } TwCduLook;
 

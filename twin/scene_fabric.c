@@ -1,0 +1,190 @@
+#include "twin/scene_fabric.h"
+
+#include "models/network/loss.h"
+#include "twin/scene.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BLOCKS = 256, MOST_ENDPOINTS = 500000 };
+
+static void *zeroed(size_t count, size_t size)
+{
+    void *memory = calloc(count + 1, size);
+    if (!memory) abort();
+    return memory;
+}
+
+static int switches_of(const TwGraph *g, int tier)
+{
+    return tier == 0 ? g->leaves : tier == 1 ? g->pods * g->spines : g->spines * g->cores;
+}
+
+static void name_blocks(TwSceneFabric *f, const TwGraph *g)
+{
+    static const char *const one[] = {"leaf", "spine", "core"}, *const many[] = {"leaves", "spines", "cores"};
+    for (int tier = f->tiers - 1; tier >= 0; tier--) {
+        int all = switches_of(g, tier), blocks = all < BLOCKS ? all : BLOCKS;
+        for (int b = 0; b < blocks; b++) {
+            TwSceneSwitch *s = &f->switches[f->count++];
+            int from = (int)((int64_t)b * all / blocks), until = (int)((int64_t)(b + 1) * all / blocks);
+            *s = (TwSceneSwitch){.tier = tier, .first = from, .count = until - from};
+            if (s->count == 1)
+                snprintf(s->name, sizeof s->name, "%s %d", one[tier], from);
+            else
+                snprintf(s->name, sizeof s->name, "%s %d-%d", many[tier], from, until - 1);
+        }
+    }
+}
+
+static int links_of(const TwGraph *g, int tier, int plane, int i, int *link)
+{
+    if (tier == 0) return tw_graph_leaf_links(g, plane, i, link, g->plane_links);
+    if (tier == 1) return tw_graph_spine_links(g, plane, i / g->spines, i % g->spines, link, g->plane_links);
+    return tw_graph_core_links(g, plane, i / g->cores, i % g->cores, link, g->plane_links);
+}
+
+static bool is_lost(const TwGraph *g, const TwLoss *loss, int tier, int plane, int i)
+{
+    if (loss->kind == TW_LOSE_PLANE) return loss->index == plane;
+    if (loss->kind == TW_LOSE_RAIL) return tier == 0 && i % g->rails == loss->index;
+    return (int)loss->kind == tier && loss->plane == plane && loss->index == i;
+}
+
+static void fill_step(TwSceneFabric *f, const TwGraph *g, const TwLoss *losses, int lost, const double *used, int *link,
+                      float *values)
+{
+    for (int k = 0; k < f->count; k++) {
+        const TwSceneSwitch *s = &f->switches[k];
+        double sum = 0.0, whole = 0.0, hot = 0.0;
+        int live = 0;
+        for (int i = s->first; i < s->first + s->count; i++)
+            for (int plane = 0; plane < g->planes; plane++) {
+                bool gone = false;
+                for (int n = 0; n < lost; n++) gone = gone || is_lost(g, &losses[n], s->tier, plane, i);
+                live += !gone;
+                int links = links_of(g, s->tier, plane, i, link);
+                for (int n = 0; n < links && !gone; n++) {
+                    double capacity = g->capacity_bytes_s[link[n]];
+                    sum += used[link[n]], whole += capacity;
+                    hot = fmax(hot, capacity > 0.0 ? used[link[n]] / capacity : 0.0);
+                }
+            }
+        int all = s->count * g->planes;
+        values[TW_SWITCH_USED * f->count + k] = whole > 0.0 ? (float)(sum / whole) : NAN;
+        values[TW_SWITCH_HOT * f->count + k] = live > 0 ? (float)hot : NAN;
+        values[TW_SWITCH_LIVE * f->count + k] = (float)live / (float)all;
+        values[TW_SWITCH_STATE * f->count + k] = live == all ? TW_IS_NORMAL : live > 0 ? TW_IS_IMPAIRED : TW_IS_OPEN;
+    }
+}
+
+static bool fill_steps(TwSceneFabric *f, const TwPlant *plant, const TwGraph *g)
+{
+    const TwFabricPlan *plan = &plant->fabric;
+    double *used = zeroed((size_t)g->link_count, sizeof *used);
+    int *link = zeroed((size_t)g->plane_links, sizeof *link);
+    TwLoss *active = zeroed((size_t)plan->loss_count, sizeof *active);
+    bool *lost = zeroed((size_t)plan->loss_count, sizeof *lost), good = true;
+    f->step_count = 0;
+    for (int i = -1; i < plant->event_count && good; i++) {
+        const TwEventPlan *e = i < 0 ? NULL : &plant->events[i];
+        if (e && e->kind != TW_EVENT_FABRIC && e->kind != TW_EVENT_FABRIC_END) continue;
+        if (e) lost[e->target] = e->kind == TW_EVENT_FABRIC;
+        int count = 0;
+        for (int k = 0; k < plan->loss_count; k++)
+            if (lost[k]) active[count++] = plan->losses[k];
+        TwRemains remains;
+        TwError error = {0};
+        good = tw_network_remains(g, active, count, TW_SPRAY, &remains, used, &error);
+        f->step_time_s[f->step_count] = e ? (double)e->at_ns * 1e-9 : 0.0;
+        if (good)
+            fill_step(f, g, active, count, used, link,
+                      f->values + (size_t)f->step_count * TW_SWITCH_FIELDS * (size_t)f->count);
+        f->step_count++;
+    }
+    free(used);
+    free(link);
+    free(active);
+    free(lost);
+    return good;
+}
+
+// racks on each block of leaves; spines and cores carry all of them
+static void link_racks(TwSceneFabric *f, const TwPlant *plant, const TwGraph *g)
+{
+    int first = 0;
+    while (first < f->count && f->switches[first].tier != 0) first++;
+    int blocks = f->count - first;
+    f->rack_start = zeroed((size_t)f->count + 1, sizeof(int));
+    int room = 1024, used = 0;
+    f->racks = zeroed((size_t)room, sizeof(int));
+    bool *touched = zeroed((size_t)blocks * (size_t)plant->rack_count, sizeof(bool));
+    int64_t endpoint = 0;
+    for (int r = 0; r < plant->rack_count; r++) {
+        int64_t cards = (int64_t)((double)plant->racks[r].gpus * plant->rack_scale);
+        for (int64_t e = endpoint; e < endpoint + cards && e < g->endpoints; e++) {
+            int leaf = tw_graph_leaf(g, (int)e), b = (int)((int64_t)leaf * blocks / g->leaves);
+            while (b > 0 && leaf < f->switches[first + b].first) b--;
+            while (b + 1 < blocks && leaf >= f->switches[first + b + 1].first) b++;
+            touched[(size_t)b * (size_t)plant->rack_count + (size_t)r] = true;
+        }
+        endpoint += cards;
+    }
+    for (int k = 0; k < f->count; k++) {
+        f->rack_start[k] = used;
+        for (int r = 0; r < plant->rack_count && k >= first; r++) {
+            if (!touched[(size_t)(k - first) * (size_t)plant->rack_count + (size_t)r]) continue;
+            if (used == room) {
+                room *= 2;
+                f->racks = realloc(f->racks, (size_t)room * sizeof(int));
+                if (!f->racks) abort();
+            }
+            f->racks[used++] = r;
+        }
+    }
+    f->rack_start[f->count] = used;
+    free(touched);
+}
+
+TwSceneFabric *tw_scene_fabric_create(const TwPlant *plant)
+{
+    TwGraph *made = NULL;
+    const TwGraph *g = plant->fabric.graph;
+    if (!plant->network || plant->network->host_links <= 0 || plant->network->host_links > MOST_ENDPOINTS) return NULL;
+    if (!g) {
+        TwErrors *errors = tw_errors_create();
+        bool good = tw_graph_create(&made, plant->network, errors);
+        tw_errors_destroy(errors);
+        if (!good) return NULL;
+        g = made;
+    }
+    TwSceneFabric *f = zeroed(1, sizeof *f);
+    f->tiers = g->tiers < 3 ? g->tiers : 3;
+    f->switches = zeroed((size_t)f->tiers * BLOCKS, sizeof *f->switches);
+    name_blocks(f, g);
+    size_t steps = (size_t)plant->event_count + 1;
+    f->step_time_s = zeroed(steps, sizeof(double));
+    int happen = 1;
+    for (int i = 0; i < plant->event_count; i++)
+        happen += plant->events[i].kind == TW_EVENT_FABRIC || plant->events[i].kind == TW_EVENT_FABRIC_END;
+    f->values = zeroed((size_t)happen * TW_SWITCH_FIELDS * (size_t)f->count, sizeof(float));
+    bool good = fill_steps(f, plant, g);
+    link_racks(f, plant, g);
+    if (made) tw_graph_destroy(made);
+    if (good) return f;
+    tw_scene_fabric_destroy(f);
+    return NULL;
+}
+
+void tw_scene_fabric_destroy(TwSceneFabric *f)
+{
+    if (!f) return;
+    free(f->switches);
+    free(f->step_time_s);
+    free(f->values);
+    free(f->rack_start);
+    free(f->racks);
+    free(f);
+}

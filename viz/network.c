@@ -1,0 +1,288 @@
+// Network: tiers of the scale-out fabric from the racks up, each switch coloured by how full its links are under the
+// test traffic, losses hatched, the racks and leaves of what is selected marked.
+#include "viz/diagram.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_TIERS = 4, MOST_CELLS = 512, MOST_LINES = 400 };
+static const char *const dot = " \xc2\xb7 ";
+
+// A tier: its switches, or the racks.
+typedef struct Tier {
+    const char *kind;
+    int first, count;    // elements; racks of the scene
+    int cells;           // boxes drawn
+    double x, step, y, h;
+    double used, hot;    // mean and hottest; NaN: unknown
+    int hottest;         // element
+    int lost;
+} Tier;
+
+static bool is_racks(const Tier *t) { return strcmp(t->kind, "rack") == 0; }
+
+static TwBox cell(const Tier *t, int i)
+{
+    double gap = t->step >= 4.0 ? fmin(4.0, 0.2 * t->step) : 0.0;
+    double x0 = floor(t->x + i * t->step), x1 = floor(t->x + (i + 1) * t->step);
+    return (TwBox){x0, t->y, fmax(x1 - x0 - gap, 1.0), t->h};
+}
+
+static int first_of(const Tier *t, int i) { return (int)((int64_t)i * t->count / t->cells); }
+
+static void sum_up(const TwScene *s, Tier *t)
+{
+    double sum = 0.0;
+    int known = 0;
+    t->used = t->hot = NAN;
+    t->hottest = -1;
+    for (int e = t->first; e < t->first + t->count && !is_racks(t); e++) {
+        double used = tw_scene_value(s, e, "used_fraction"), hot = tw_scene_value(s, e, "hot_fraction");
+        if (tw_scene_state(s, e) == TW_IS_OPEN) t->lost++;
+        if (!isnan(used)) sum += used, known++;
+        if (!isnan(hot) && !(hot <= t->hot)) t->hot = hot, t->hottest = e;
+    }
+    if (known) t->used = sum / known;
+}
+
+static int make_tiers(const TwScene *s, int class, Tier *tiers)
+{
+    int count = 0;
+    const TwSceneClass *c = &s->classes[class];
+    for (int e = c->first; e < c->first + c->count; e++) {
+        if (count > 0 && strcmp(tiers[count - 1].kind, s->elements[e].kind) == 0)
+            tiers[count - 1].count++;
+        else if (count < MOST_TIERS - 1)
+            tiers[count++] = (Tier){.kind = s->elements[e].kind, .first = e, .count = 1};
+    }
+    if (s->rack_count > 0) tiers[count++] = (Tier){.kind = "rack", .count = s->rack_count};
+    return count;
+}
+
+// whether a leaf carries a marked rack
+static bool touches(const TwScene *s, const unsigned char *marks, int element)
+{
+    const TwSceneElement *e = &s->elements[element];
+    for (int k = 0; k < e->rack_count; k++)
+        if (marks[s->element_racks[e->rack + k]]) return true;
+    return false;
+}
+
+// Every switch meets every one of the tier above: lines where they can be told apart, else a band.
+static void join(TwDraw *d, const TwScene *s, const Tier *low, const Tier *high)
+{
+    const TwStyle *style = tw_draw_style(d);
+    TwBox a = cell(low, 0), b = cell(low, low->cells - 1), p = cell(high, 0), q = cell(high, high->cells - 1);
+    if ((long)low->cells * high->cells > MOST_LINES) {
+        TwPoint band[4] = {{a.x, a.y}, {b.x + b.w, b.y}, {q.x + q.w, q.y + q.h}, {p.x, p.y + p.h}};
+        tw_draw_polygon(d, band, 4, tw_blend(style->ground, style->grid, 0.5));
+        return;
+    }
+    for (int i = 0; i < low->cells; i++)
+        for (int k = 0; k < high->cells; k++) {
+            double used = fmin(tw_scene_value(s, low->first + first_of(low, i), "used_fraction"),
+                               tw_scene_value(s, high->first + first_of(high, k), "used_fraction"));
+            bool lost = isnan(used);
+            a = cell(low, i), p = cell(high, k);
+            TwPoint line[2] = {{a.x + a.w / 2.0, a.y}, {p.x + p.w / 2.0, p.y + p.h}};
+            tw_draw_line(
+                d, line, 2,
+                (TwStroke){tw_faded(lost ? style->status[TW_LOST] : style->second, 0.2), 1.0, lost ? 3.0 : 0.0});
+        }
+}
+
+// racks to the leaves that carry them: the marked ones only, or all where they are few
+static void join_racks(TwDraw *d, const TwScene *s, const unsigned char *marks, const Tier *racks, const Tier *leaves,
+                       bool any)
+{
+    const TwStyle *style = tw_draw_style(d);
+    if (leaves->cells > 64 && racks->cells > 64) {
+        TwBox a = cell(racks, 0), b = cell(racks, racks->cells - 1), p = cell(leaves, 0),
+              q = cell(leaves, leaves->cells - 1);
+        TwPoint band[4] = {{a.x, a.y}, {b.x + b.w, b.y}, {q.x + q.w, q.y + q.h}, {p.x, p.y + p.h}};
+        tw_draw_polygon(d, band, 4, tw_blend(style->ground, style->grid, 0.5));
+        if (!any) return;
+    }
+    for (int i = 0; i < leaves->cells; i++) {
+        int from = first_of(leaves, i), until = first_of(leaves, i + 1);
+        for (int l = from; l < until; l++) {
+            const TwSceneElement *e = &s->elements[leaves->first + l];
+            int stride = e->rack_count > 4 ? e->rack_count / 4 : 1;
+            for (int k = 0; k < e->rack_count; k += any ? 1 : stride) {
+                int rack = s->element_racks[e->rack + k];
+                bool marked = marks[rack] > 0;
+                if (any && !marked) continue;
+                TwBox q = cell(leaves, i), p = cell(racks, (int)((int64_t)rack * racks->cells / racks->count));
+                TwPoint line[2] = {{p.x + p.w / 2.0, p.y}, {q.x + q.w / 2.0, q.y + q.h}};
+                tw_draw_line(d, line, 2,
+                             (TwStroke){marked ? tw_faded(style->status[TW_INFO], 0.55) : tw_faded(style->second, 0.2),
+                                        marked ? 1.2 : 0.8, 0.0});
+            }
+        }
+    }
+}
+
+static void draw_switches(TwDraw *d, const TwScene *s, TwView *view, const unsigned char *marks, const Tier *t)
+{
+    const TwStyle *style = tw_draw_style(d);
+    for (int i = 0; i < t->cells; i++) {
+        TwBox b = cell(t, i);
+        int from = first_of(t, i), until = first_of(t, i + 1), shown = t->first + from, mark = 0;
+        double used = NAN;
+        bool lost = false, near = false;
+        for (int k = from; k < until; k++) {
+            int e = t->first + k;
+            double v = tw_scene_value(s, e, "used_fraction");
+            if (tw_scene_state(s, e) >= TW_IS_IMPAIRED) lost = true, shown = e;
+            if (!isnan(v) && !(v <= used)) used = v;
+            if (marks[s->rack_count + e] > mark) mark = marks[s->rack_count + e], shown = e;
+            near = near || touches(s, marks, e);
+        }
+        bool dead = isnan(used);
+        tw_draw_rect(d, b, dead ? style->ground : tw_map_colour(TW_CIVIDIS, used / 100.0));
+        if (lost || dead) {
+            tw_draw_hatch(d, b, style->status[TW_LOST]);
+            tw_draw_frame(d, b, (TwStroke){style->status[TW_LOST], 2.0, 0.0});
+        }
+        if (near && mark < 2) tw_draw_rect(d, (TwBox){b.x, b.y + b.h, b.w, 3.0}, style->status[TW_INFO]);
+        if (mark == 2) tw_diagram_mark(d, b, 2);
+        tw_hits_add(&view->hits, b, s->rack_count + shown);
+    }
+}
+
+static void draw_racks(TwDraw *d, const TwScene *s, TwView *view, const unsigned char *marks, const Tier *t)
+{
+    const TwStyle *style = tw_draw_style(d);
+    for (int i = 0; i < t->cells; i++) {
+        TwBox b = cell(t, i);
+        int shown = first_of(t, i), mark = 0;
+        for (int k = first_of(t, i); k < first_of(t, i + 1); k++)
+            if (marks[k] > mark) mark = marks[k], shown = k;
+        tw_draw_rect(d, b, mark ? style->status[TW_INFO] : style->status[TW_NORMAL]);
+        if (mark == 2) tw_diagram_mark(d, b, 2);
+        tw_hits_add(&view->hits, b, shown);
+        if (b.w >= 44.0)
+            tw_diagram_text(d, b.x + b.w / 2.0, b.y + b.h / 2.0 + 4.0, b.w - 6.0, TW_CENTRE, TW_SMALL, style->ground,
+                            s->racks[shown].name);
+    }
+}
+
+static void name_tier(TwDraw *d, const TwScene *s, const Tier *t, double width, double stands_for)
+{
+    const TwStyle *style = tw_draw_style(d);
+    char text[200], a[48], b[48], lost[48] = "";
+    if (is_racks(t)) {
+        snprintf(text, sizeof text, "Racks: %d", t->count);
+        if (stands_for > 1.0) snprintf(text, sizeof text, "Racks drawn: %d", t->count);
+    } else {
+        const char *plural = strcmp(t->kind, "leaf") == 0    ? "Leaves"
+                             : strcmp(t->kind, "spine") == 0 ? "Spines"
+                                                             : "Cores";
+        // "leaves 0-22" stands for 23 of them
+        bool several = strchr(s->elements[t->first + t->count - 1].name, '-') || t->cells < t->count;
+        if (t->lost) snprintf(lost, sizeof lost, "%s\xe2\x96\xb2 %d out of service", dot, t->lost);
+        snprintf(text, sizeof text, "%s%s%s", plural, several ? ", several a box" : "", lost);
+    }
+    double used = tw_diagram_text(d, t->x, t->y - 8.0, width * 0.5, TW_LEFT, TW_BODY_BOLD,
+                                  t->lost ? style->status[TW_LOST] : style->text, text);
+    if (isnan(t->used)) return;
+    snprintf(text, sizeof text, "links %s full on average, hottest %s at %s", tw_diagram_unit(a, t->used, "%"),
+             s->elements[t->hottest].name, tw_diagram_unit(b, t->hot, "%"));
+    tw_diagram_text(d, t->x + used + 16.0, t->y - 8.0, width - used - 16.0, TW_LEFT, TW_SMALL, style->second, text);
+}
+
+static void draw_scale(TwDraw *d, double x, double y)
+{
+    const TwStyle *style = tw_draw_style(d);
+    x += tw_draw_text(d, (TwPoint){x, y + 11.0}, TW_LEFT, TW_SMALL, style->second, "links 0 %") + 8.0;
+    for (int i = 0; i < 60; i++)
+        tw_draw_rect(d, (TwBox){x + 2.0 * i, y, 2.0, 12.0}, tw_map_colour(TW_CIVIDIS, i / 59.0));
+    x += 128.0;
+    x += tw_draw_text(d, (TwPoint){x, y + 11.0}, TW_LEFT, TW_SMALL, style->second, "100 % full") + 24.0;
+    tw_draw_rect(d, (TwBox){x, y, 18.0, 12.0}, style->ground);
+    tw_draw_hatch(d, (TwBox){x, y, 18.0, 12.0}, style->status[TW_LOST]);
+    tw_draw_frame(d, (TwBox){x, y, 18.0, 12.0}, (TwStroke){style->status[TW_LOST], 2.0, 0.0});
+    x += 26.0 + tw_draw_text(d, (TwPoint){x + 26.0, y + 11.0}, TW_LEFT, TW_SMALL, style->second, "out of service") +
+         24.0;
+    tw_draw_rect(d, (TwBox){x, y, 18.0, 12.0}, style->status[TW_INFO]);
+    tw_draw_text(d, (TwPoint){x + 26.0, y + 11.0}, TW_LEFT, TW_SMALL, style->second, "of the selection");
+}
+
+// Fabric as a whole, or what is selected.
+static void tell(const TwScene *s, const TwView *view, char text[256])
+{
+    int fabric = tw_scene_class(s, "fabric"), e = tw_scene_element_of(s, view->selected);
+    char a[48], b[48], c[48];
+    if (e >= 0 && strcmp(s->classes[s->elements[e].of].name, "switch") == 0) {
+        snprintf(text, 256, "%s: links %s full under the test traffic, hottest %s; %d racks hang on it",
+                 s->elements[e].name, tw_diagram_value(a, s, e, "used_fraction"),
+                 tw_diagram_value(b, s, e, "hot_fraction"), s->elements[e].rack_count);
+        return;
+    }
+    *text = '\0';
+    if (fabric < 0) return;
+    int f = s->classes[fabric].first;
+    int used = snprintf(text, 256, "%s%s%s", s->elements[f].title, dot, tw_diagram_value(a, s, f, "power_w"));
+    double carries = tw_scene_value(s, f, "throughput_fraction");
+    if (!isnan(carries) && used < 256)
+        used += snprintf(text + used, 256 - (size_t)used, "%scarries %s of the whole fabric, slowest host %s", dot,
+                         tw_diagram_unit(b, carries, "%"), tw_diagram_value(c, s, f, "slowest_fraction"));
+    if (tw_scene_value(s, f, "handover_bytes_s") > 0.0 && used < 256)
+        snprintf(text + used, 256 - (size_t)used, "%sKV handed over %s", dot,
+                 tw_diagram_value(a, s, f, "handover_bytes_s"));
+}
+
+void tw_network_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box)
+{
+    int class = tw_scene_class(s, "switch");
+    char text[256];
+    tell(s, view, text);
+    TwBox rest = tw_diagram_head(d, s, box, "Scale-out network", text, class);
+    if (class < 0) {
+        tw_diagram_empty(d, rest, "no switches in this result");
+        return;
+    }
+    const TwStyle *style = tw_draw_style(d);
+    unsigned char *marks = tw_diagram_marks(s, view);
+    bool any = false;
+    for (int i = 0; i < s->rack_count; i++) any = any || marks[i];
+    Tier tiers[MOST_TIERS];
+    int count = make_tiers(s, class, tiers);
+    double x = rest.x + fmin(24.0, rest.w * 0.03), w = rest.w - 2.0 * (x - rest.x), h = 26.0;
+    double foot = rest.h > 200.0 ? 52.0 : 0.0, room = rest.h - foot - 40.0;
+    double step = count > 1 ? (room - h) / (count - 1) : 0.0;
+    for (int t = 0; t < count; t++) {
+        Tier *at = &tiers[t];
+        at->cells = (int)fmin(fmin(at->count, MOST_CELLS), fmax(floor(w / 3.0), 1.0));
+        at->x = x, at->step = fmin(w / at->cells, 120.0);
+        at->x = x + (w - at->step * at->cells) / 2.0;
+        at->y = floor(rest.y + 30.0 + t * step), at->h = fmax(fmin(h, step * 0.5), 4.0);
+        sum_up(s, at);
+    }
+    for (int t = 0; t + 1 < count; t++) {
+        if (is_racks(&tiers[t + 1]))
+            join_racks(d, s, marks, &tiers[t + 1], &tiers[t], any);
+        else
+            join(d, s, &tiers[t + 1], &tiers[t]);
+    }
+    for (int t = 0; t < count; t++) {
+        if (is_racks(&tiers[t]))
+            draw_racks(d, s, view, marks, &tiers[t]);
+        else
+            draw_switches(d, s, view, marks, &tiers[t]);
+        double from = tiers[t].x;
+        tiers[t].x = x;
+        if (step > 40.0) name_tier(d, s, &tiers[t], w, s->stands_for);
+        tiers[t].x = from;
+    }
+    if (foot > 0.0) {
+        draw_scale(d, x, rest.y + rest.h - 44.0);
+        tw_diagram_text(
+            d, x, rest.y + rest.h - 12.0, w, TW_LEFT, TW_SMALL, style->second,
+            "Link load of the test traffic (every card sends to the same card of two hosts far away), not of the "
+            "run: what the run sends is not traced link by link");
+    }
+    free(marks);
+}
