@@ -313,6 +313,11 @@ static void draw_marks(TwDraw *d, const TwScene *s, const TwView *view)
             if (i != chosen && strcmp(s->racks[i].cdu, s->racks[chosen].cdu) == 0 && c.w >= 6.0)
                 tw_draw_frame(d, c, (TwStroke){style->text, 1.0, 3.0});
         }
+    int element = tw_scene_element_of(s, view->selected);
+    for (int k = 0; element >= 0 && k < s->elements[element].rack_count; k++) {    // what hangs on a selected element
+        TwBox c = view->plan.cells[s->element_racks[s->elements[element].rack + k]];
+        tw_draw_frame(d, c, (TwStroke){style->text, c.w >= 24.0 ? 2.0 : 1.0, 0.0});
+    }
     int both[2] = {view->hover, chosen};
     for (int k = 0; k < 2; k++) {
         if (both[k] < 0 || both[k] >= view->plan.count) continue;
