@@ -19,7 +19,7 @@ enum { ORDERS = 256, STATES = 2000 };
 
 static const double frame_s = 1.0 / 60.0;    // pictures come no faster
 
-typedef enum OrderKind { PAUSE, SPEED, STEP, SEEK, ACT, SET, FORK, SAVE, QUIT } OrderKind;
+typedef enum OrderKind { PAUSE, SPEED, STEP, SEEK, ACT, SET, FORK, SELECT, SAVE, QUIT } OrderKind;
 
 typedef struct Order {
     OrderKind kind;
@@ -513,6 +513,9 @@ static void obey(TwLive *l, const Order *order)
         else
             drop_fork(l);
         break;
+    case SELECT:
+        tw_scene_maker_select(l->main.maker, (int)order->value);
+        break;
     case SAVE:
         save(l, order->text);
         break;
@@ -614,6 +617,7 @@ void tw_live_speed(TwLive *l, double factor) { send(l, &(Order){.kind = SPEED, .
 void tw_live_step(TwLive *l, bool to_event) { send(l, &(Order){.kind = STEP, .yes = to_event}); }
 void tw_live_seek(TwLive *l, double time_s) { send(l, &(Order){.kind = SEEK, .value = time_s}); }
 void tw_live_act(TwLive *l, const TwAsk *ask) { send(l, &(Order){.kind = ACT, .ask = *ask}); }
+void tw_live_select(TwLive *l, int thing) { send(l, &(Order){.kind = SELECT, .value = thing}); }
 void tw_live_fork(TwLive *l, bool forked) { send(l, &(Order){.kind = FORK, .yes = forked}); }
 
 void tw_live_set(TwLive *l, const char *set)

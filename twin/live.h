@@ -51,4 +51,5 @@ void tw_live_seek(TwLive *live, double time_s);    // anywhere up to recorded_s;
 void tw_live_act(TwLive *live, const TwAsk *ask);
 void tw_live_set(TwLive *live, const char *set);    // "power.pdu1.limit_kw=300"
 void tw_live_fork(TwLive *live, bool forked);       // false: the reference goes
+void tw_live_select(TwLive *live, int thing);       // pictures from now on hold its N-1; -1: nothing
 void tw_live_save(TwLive *live, const char *path);

@@ -279,10 +279,10 @@ void tw_network_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box)
     }
     if (foot > 0.0) {
         draw_scale(d, x, rest.y + rest.h - 44.0);
-        tw_diagram_text(
-            d, x, rest.y + rest.h - 12.0, w, TW_LEFT, TW_SMALL, style->second,
-            "Link load of the test traffic (every card sends to the same card of two hosts far away), not of the "
-            "run: what the run sends is not traced link by link");
+        tw_diagram_text(d, x, rest.y + rest.h - 12.0, w, TW_LEFT, TW_SMALL, style->second,
+                        "Link load of the test traffic (every card sends to the same card of two hosts far away), "
+                        "whole and with the "
+                        "scripted losses; what the run itself sends is not traced link by link");
     }
     free(marks);
 }

@@ -19,11 +19,41 @@ static void a_scene_survives_the_round_trip(void)
     m->racks[3].x_m = 0.1 + 0.2;
     m->racks[4].hall[0] = '\0';
     snprintf(m->events[0].text, sizeof m->events[0].text, "two\nlines\tand a tab");
+    // a loss of a switch half-way, and the N-1 of two elements
+    int switches = tw_scene_class(&m->scene, "switch");
+    const TwSceneClass *c = &m->scene.classes[switches];
+    size_t values = (size_t)(c->count * c->field_count);
+    float *steps = malloc(2 * values * sizeof *steps);
+    memcpy(steps, &m->element_values[c->value], values * sizeof *steps);
+    memcpy(steps + values, steps, values * sizeof *steps);
+    steps[values + 3] = NAN;
+    const double step_time_s[] = {0.0, 720.0};
+    m->scene.step_class = switches, m->scene.step_count = 2;
+    m->scene.step_time_s = step_time_s, m->scene.step_values = steps;
+    const TwSceneLoss losses[] = {{1, 75e3, 0, 2}, {2, 0.0, 2, 0}};
+    const TwSceneOverload overloads[] = {{4, 0.75f, 1.02f, 510333.3f}, {5, 0.75f, 1.25f, 1e6f}};
+    m->scene.losses = losses, m->scene.loss_count = 2, m->scene.overloads = overloads, m->scene.overload_count = 2;
+    m->scene.loss_time_s = 86400.0;
     char *text = written(&m->scene);
     TwScene *s = NULL;
     TwError error = {0};
     CHECK(tw_scene_read_text(&s, text, &error));
     if (s) {
+        CHECK(s->element_count == m->scene.element_count && s->field_count == m->scene.field_count);
+        for (int e = 0; e < s->element_count; e++) {
+            const TwSceneElement *a = &s->elements[e], *b = &m->elements[e];
+            CHECK_TEXT(a->id, b->id);
+            CHECK(a->of == b->of && a->parent == b->parent && a->level == b->level && a->rack_count == b->rack_count);
+            for (int k = 0; k < a->rack_count; k++)
+                CHECK(s->element_racks[a->rack + k] == m->element_racks[b->rack + k]);
+        }
+        int pool = s->classes[tw_scene_class(s, "pool")].first;
+        CHECK_NEAR(tw_scene_limit(s, pool, "kv_fraction"), 100.0, 1e-9);
+        CHECK(isnan(tw_scene_value(s, pool, "kv_fraction")));
+        for (int i = 0; i < 600; i++) CHECK(memcmp(s->racks[i].on, m->racks[i].on, sizeof s->racks[i].on) == 0);
+        CHECK(s->loss_count == 2 && s->losses[0].count == 2 && s->overloads[1].element == 5);
+        CHECK(tw_scene_step(s, 720.0)[3] == steps[3] && isnan((double)tw_scene_step(s, 720.1)[3]));
+        CHECK(tw_scene_step(s, 1e9)[4] == steps[4]);
         char *again = written(s);
         CHECK_TEXT(again, text);
         free(again);
@@ -41,6 +71,7 @@ static void a_scene_survives_the_round_trip(void)
     }
     tw_scene_destroy(s);
     free(text);
+    free(steps);
     synthetic_destroy(m);
 }
 
@@ -60,6 +91,13 @@ static void foreign_and_broken_texts_are_named(void)
     refuses("tokenworks-scene\t2\n", "newer");
     refuses("tokenworks-scene\t1\nspan\t12h\n", "line 2");
     refuses("tokenworks-scene\t1\nrack\tr1\t0\t0\t0.6\n", "line 2 (rack)");
+    refuses("tokenworks-scene\t1\nfield\tx\tW\t1\tnan\tX\n", "line 2 (field)");
+    refuses("tokenworks-scene\t1\nclass\tcdu\ts\t9\n", "line 2 (class)");
+    refuses("tokenworks-scene\t1\nclass\tcdu\ts\t1\nelement\ta\ta\tk\tt\t\t0\t7\t0\t\n", "points nowhere");
+    refuses("tokenworks-scene\t1\nclass\tcdu\ts\t1\nelement\ta\ta\tk\tt\t\t0\t0\t0\t0-3\n", "line 3 (element)");
+    refuses("tokenworks-scene\t1\nclass\tcdu\ts\t1\nlimit\t5\t1\n", "points nowhere");
+    refuses("tokenworks-scene\t1\nvalue\t0\t1\n", "line 2 (value)");
+    refuses("tokenworks-scene\t1\noverload\t0\t1\t1\t1\n", "line 2 (overload)");
     refuses("tokenworks-scene\t1\ntitle\tx\nflow\t-1\t0\t5\ta\tb\n", "line 3");
 }
 
