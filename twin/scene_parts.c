@@ -325,11 +325,14 @@ static void describe_fabric(TwSceneParts *p, int class)
     const TwNetwork *n = p->plant->network;
     TwSceneElement *e = &p->elements[p->classes[class].first];
     copy(e->kind, sizeof e->kind, "fabric");
-    snprintf(e->title, sizeof e->title,
-             "%lld leaves, %lld spines, %lld cores, %lld cables, %lld optics, bisection %.4g %s", (long long)n->leaf,
-             (long long)n->spine, (long long)n->core, (long long)n->links, (long long)n->optics,
-             n->bisection_bytes_s * (n->bisection_bytes_s >= 1e15 ? 1e-15 : 1e-12),
-             n->bisection_bytes_s >= 1e15 ? "PB/s" : "TB/s");
+    int used = snprintf(e->title, sizeof e->title, "%lld leaves", (long long)n->leaf);
+    if (n->spine > 0)
+        used += snprintf(e->title + used, sizeof e->title - (size_t)used, ", %lld spines", (long long)n->spine);
+    if (n->core > 0)
+        used += snprintf(e->title + used, sizeof e->title - (size_t)used, ", %lld cores", (long long)n->core);
+    bool peta = n->bisection_bytes_s >= 1e15;
+    snprintf(e->title + used, sizeof e->title - (size_t)used, ", %lld cables, bisection %.4g %s", (long long)n->links,
+             n->bisection_bytes_s * (peta ? 1e-15 : 1e-12), peta ? "PB/s" : "TB/s");
 }
 
 // ---- switches: not recorded, but known for every step of the fabric ----

@@ -202,18 +202,20 @@ static void state_line(Lines *at, TwSceneState state)
 static void rack_bars(Sheet *t, const Branch *b, TwBox box, double limit)
 {
     const TwStyle *style = tw_draw_style(t->d);
-    if (b->count != 1 || b->racks < 2 || box.h < 24.0 || t->chip < 0) return;
-    const TwSceneElement *e = &t->s->elements[b->cdu];
-    int columns = (int)fmin(floor(box.w / 4.0), e->rack_count);
-    double low = fmin(value(t, b->cdu, "supply_degc"), b->chip_degc), high = isfinite(limit) ? limit : b->chip_degc;
+    if (b->count > 1 || b->racks < 2 || box.h < 24.0 || t->chip < 0) return;
+    const TwSceneElement *e = b->cdu >= 0 ? &t->s->elements[b->cdu] : NULL;
+    int all = e ? e->rack_count : t->s->rack_count, columns = (int)fmin(floor(box.w / 4.0), all);
+    double low = e ? value(t, b->cdu, "supply_degc") : value(t, t->room, "room_degc"),
+           high = isfinite(limit) ? limit : b->chip_degc;
+    low = fmin(low, b->chip_degc);
     if (columns < 1 || !(high > low)) return;
     double w = fmin(box.w / columns, 40.0);
     tw_draw_rect(t->d, (TwBox){box.x, box.y + box.h, w * columns, 1.0}, style->second);
     for (int c = 0; c < columns; c++) {
         double most = NAN;
-        for (int k = (int)((int64_t)c * e->rack_count / columns); k < (int)((int64_t)(c + 1) * e->rack_count / columns);
-             k++) {
-            double degc = chip_of(t, t->s->element_racks[e->rack + k]);
+        for (int k = (int)((int64_t)c * all / columns); k < (int)((int64_t)(c + 1) * all / columns); k++) {
+            if (!e && t->s->racks[k].on[TW_OF_COOLING] >= 0) continue;    // of those that air cools
+            double degc = chip_of(t, e ? t->s->element_racks[e->rack + k] : k);
             if (!isnan(degc) && !(degc <= most)) most = degc;
         }
         if (isnan(most)) continue;
@@ -452,9 +454,12 @@ static void tell(const Sheet *t, char text[256])
         if (t->branches[i].hottest >= 0 && (!worst || t->branches[i].chip_degc > worst->chip_degc))
             worst = &t->branches[i];
     }
-    int used = snprintf(text, 256, "%s through %d CDU%s, %s out of room air",
-                        isnan(liquid) ? "\xe2\x80\x93" : tw_power_text(a, liquid), t->cdu_count,
-                        t->cdu_count == 1 ? "" : "s", tw_diagram_value(b, t->s, t->room, "reject_w"));
+    int used = 0;
+    if (t->cdu_count > 0)
+        used = snprintf(text, 256, "%s through %d CDU%s, ", isnan(liquid) ? "\xe2\x80\x93" : tw_power_text(a, liquid),
+                        t->cdu_count, t->cdu_count == 1 ? "" : "s");
+    used +=
+        snprintf(text + used, 256 - (size_t)used, "%s out of room air", tw_diagram_value(b, t->s, t->room, "reject_w"));
     if (worst && !isnan(worst->chip_degc))
         snprintf(text + used, 256 - (size_t)used, "%shottest chip %s in %s", dot, temperature(c, worst->chip_degc),
                  t->s->racks[worst->hottest].name);
@@ -527,6 +532,9 @@ void tw_cooling_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box)
         TwBox air = {floor(x), floor(y + used + 4.0), floor(w * 0.44), fmin(88.0, rest.y + rest.h - y - used - 10.0)};
         if (air.h > 16.0) {
             draw_room(t, air);
+            double down = x + floor(w * 0.075);
+            if (t->branch_count > 0 && t->branches[t->branch_count - 1].cdu < 0)
+                pipe(t, (TwPoint[]){{down, floor(y + pitch * (t->branch_count - 1)) + row_h}, {down, air.y}}, 2, true);
             double mid = floor(air.y + air.h / 2.0);
             char number[48], flow[96];
             pipe(t, (TwPoint[]){{air.x + air.w, mid}, {out_x, mid}}, 2, true);

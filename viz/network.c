@@ -105,11 +105,12 @@ static void join_racks(TwDraw *d, const TwScene *s, const unsigned char *marks, 
         tw_draw_polygon(d, band, 4, tw_blend(style->ground, style->grid, 0.5));
         if (!any) return;
     }
+    bool few = (long)leaves->cells * racks->cells <= MOST_LINES;
     for (int i = 0; i < leaves->cells; i++) {
         int from = first_of(leaves, i), until = first_of(leaves, i + 1);
         for (int l = from; l < until; l++) {
             const TwSceneElement *e = &s->elements[leaves->first + l];
-            int stride = e->rack_count > 4 ? e->rack_count / 4 : 1;
+            int stride = few || e->rack_count <= 4 ? 1 : e->rack_count / 4;
             for (int k = 0; k < e->rack_count; k += any ? 1 : stride) {
                 int rack = s->element_racks[e->rack + k];
                 bool marked = marks[rack] > 0;

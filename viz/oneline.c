@@ -151,6 +151,11 @@ static int notes_of(TwDraw *d, double width, const TwScene *s, const TwView *vie
         colour[count] = there ? style->status[TW_INFO] : style->second;
         snprintf(notes[count++], 96, "%s %s", there ? "fed by" : "or from", s->elements[s->elements[e].second].name);
     }
+    // racks are drawn below their first cord
+    if (e >= 0 && count < 4 && n->first < 0 && s->elements[e].rack_count > 0) {
+        colour[count] = style->second;
+        snprintf(notes[count++], 96, "second cord of %d racks", s->elements[e].rack_count);
+    }
     return count;
 }
 

@@ -154,17 +154,20 @@ static void ladder(const Page *p, int service, TwBox b, const char *name, const 
         if (x1 > x0 + 1.0) tw_draw_rect(p->d, (TwBox){x1 - 1.0, bar.y - 2.0, 1.0, bar.h + 4.0}, style->text);
         from = fmax(v[k], from);
     }
+    bool told = !isfinite(level);
+    char slo[48] = "";
     if (isfinite(level)) {
         double x = floor(bar.x + bar.w * level / end);
         tw_draw_rect(p->d, (TwBox){x - 1.0, bar.y - 5.0, 2.0, bar.h + 10.0}, style->status[over ? TW_ALARM : TW_INFO]);
         snprintf(text, sizeof text, "SLO %s %s", tw_number_text(a, level), unit);
         double width = tw_text_width(p->d, TW_SMALL, text);
         double at = fmin(x + 4.0, b.x + b.w - width);
-        if (at > b.x + tw_text_width(p->d, TW_SMALL, name) + 24.0)
-            text_at(p, at, b.y + 12.0, width + 2.0, TW_SMALL, style->second, text);
+        told = at > b.x + tw_text_width(p->d, TW_SMALL, name) + 24.0;
+        if (told) text_at(p, at, b.y + 12.0, width + 2.0, TW_SMALL, style->second, text);
     }
-    snprintf(text, sizeof text, "p50 %s%sp90 %s%sp99 %s %s %s", tw_number_text(a, v[0]), dot, tw_number_text(m, v[1]),
-             dot, tw_number_text(c, v[2]), unit, tw_diagram_change(change, p->view, p->s, service, fields[2]));
+    if (!told) snprintf(slo, sizeof slo, "%sSLO %s %s", dot, tw_number_text(a, level), unit);
+    snprintf(text, sizeof text, "p50 %s%sp90 %s%sp99 %s %s%s %s", tw_number_text(a, v[0]), dot, tw_number_text(m, v[1]),
+             dot, tw_number_text(c, v[2]), unit, slo, tw_diagram_change(change, p->view, p->s, service, fields[2]));
     text_at(p, b.x, b.y + 46.0, b.w, TW_SMALL, style->text, text);
 }
 
