@@ -385,7 +385,7 @@ static void draw_plant(Sheet *t, TwBox column, double supply_x, double return_x,
     label(t, return_x + 8.0, y + 15.0, room, TW_LEFT, tw_diagram_value(number, t->s, e, "flow_kg_s"));
     label(t, return_x + 8.0, back - 6.0, room, TW_LEFT, tw_diagram_value(number, t->s, e, "return_degc"));
     snprintf(text, sizeof text, "leaves at %s", tw_diagram_value(number, t->s, e, "leaving_degc"));
-    label(t, middle + 10.0, (pumps.y + pumps.h + cooler.y) / 2.0 + 4.0, column.w / 2.0, TW_LEFT, text);
+    label(t, middle + 10.0, (pumps.y + pumps.h + cooler.y) / 2.0 + 4.0, column.w * 0.8, TW_LEFT, text);
 
     Lines at = begin_box(t, pumps, state == TW_IS_DEAD ? state : TW_IS_NORMAL, known, thing, mark);
     line(&at, TW_SMALL, style->text, "Tank and primary pumps");

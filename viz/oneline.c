@@ -154,7 +154,7 @@ static int notes_of(TwDraw *d, double width, const TwScene *s, const TwView *vie
     // racks are drawn below their first cord
     if (e >= 0 && count < 4 && n->first < 0 && s->elements[e].rack_count > 0) {
         colour[count] = style->second;
-        snprintf(notes[count++], 96, "second cord of %d racks", s->elements[e].rack_count);
+        snprintf(notes[count++], 96, "%d racks, 2nd cord", s->elements[e].rack_count);
     }
     return count;
 }

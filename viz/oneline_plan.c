@@ -335,6 +335,27 @@ static bool open_one(TwOneline *o, const Tree *t, double most)
     return true;
 }
 
+static long order_of(const Tree *t, const TwOneline *o, int node)
+{
+    int thing = o->members[o->nodes[node].member];
+    return (thing < t->s->rack_count ? 2L : is_load(t, thing)) * 100000000L + thing;
+}
+
+// Siblings in the order of the facility, wherever boxes opened; returns the first.
+static int in_order(TwOneline *o, const Tree *t, int first)
+{
+    int sorted = -1;
+    for (int node = first, next; node >= 0; node = next) {
+        next = o->nodes[node].next;
+        o->nodes[node].first = in_order(o, t, o->nodes[node].first);
+        int *at = &sorted;
+        while (*at >= 0 && order_of(t, o, *at) < order_of(t, o, node)) at = &o->nodes[*at].next;
+        o->nodes[node].next = *at;
+        *at = node;
+    }
+    return sorted;
+}
+
 static void place(TwOneline *o, int node, double x, double slot, TwBox box, double pitch)
 {
     for (; node >= 0; node = o->nodes[node].next) {
@@ -380,6 +401,7 @@ void tw_oneline_layout(TwOneline *o, const TwScene *s, const unsigned char *mark
 
     double most = fmax(floor(box.w / slot_px), 1.0);
     while (open_one(o, &t, most)) continue;
+    o->roots = in_order(o, &t, o->roots);
     double slots = fmax(all_slots(o), 1.0), slot = fmin(box.w / slots, 180.0);
     int levels = deepest(o, o->roots);
     double pitch = fmin(box.h / fmax(levels, 1), 180.0);
