@@ -50,6 +50,11 @@ typedef enum TwServing {
     TW_ON_SWEEP,
     TW_ON_ZIPF,
     TW_ON_REDUNDANT,
+    TW_ON_POLICY,
+    TW_ON_SHARED,
+    TW_ON_DRAFTS,
+    TW_ON_ACCEPTANCE,
+    TW_SERVINGS
 } TwServing;
 
 typedef struct TwOptions {
@@ -65,7 +70,8 @@ typedef struct TwOptions {
     int threads;          // 0: all cores
     int block_tokens;     // trace: 0: the default
     int shard, shards;    // study: this part of so many; 0 of 0: all
-    const char *out, *explain, *screenshot, *view, *size, *theme, *select, *plot, *output, *traffic_class, *format, *export_format, *restore, *at;
+    const char *out, *explain, *screenshot, *view, *size, *theme, *select, *plot, *output, *traffic_class, *format,
+        *export_format, *restore, *at;
     double snapshot_s, stop_s, at_s, years;    // NaN: not asked
     bool undisturbed, follow, json, quiet, verbose, resolved, strict, force, dry_run, retry_failed, merge, no_plots;
     int color;    // 0 auto, 1 always, 2 never
@@ -74,7 +80,7 @@ typedef struct TwOptions {
         *tolerance;
     bool q_limits;
     // step and serve, as given; NULL: not given
-    const char *serving[24];    // by TwServing
+    const char *serving[TW_SERVINGS];    // by TwServing
     // network
     const char *routing, *lose[16];    // "leaf=3"
     int lose_count;

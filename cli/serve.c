@@ -1,6 +1,7 @@
 // tokenworks serve: serving without a facility, and the frontier of throughput against interactivity.
 #include "twin/serve.h"
 #include "cli/deployment.h"
+#include "sim/config.h"
 #include "sim/json.h"
 #if TW_HAS_VIEW
 #include "viz/plot.h"
@@ -45,6 +46,41 @@ static bool set_engine(const TwOptions *o, TwDeploySpec *d, TwServeSpec *s)
     }
     fprintf(stderr, "tokenworks: --engine %s: expected vllm, sglang, trtllm or ideal\n", name);
     return false;
+}
+
+// How iterations are made up, what is found cached, what is drafted.
+static bool set_policy(const TwOptions *o, TwServeSpec *s, TwEngineSpec *e, int *status)
+{
+    int64_t shared, drafts;
+    double acceptance;
+    *status = TW_USAGE;
+    if (!tw_cli_whole(o, TW_ON_SHARED, "shared-prefix", 0, 10000000, 0, &shared) ||
+        !tw_cli_whole(o, TW_ON_DRAFTS, "drafts", 0, TW_DRAFT_MOST, 0, &drafts) ||
+        !tw_cli_real(o, TW_ON_ACCEPTANCE, "acceptance", 0.0, 1.0, 0.8, &acceptance))
+        return false;
+    *e = (TwEngineSpec){.policy = TW_VLLM_V1,
+                        .sglang = {16384, 8192, false, false, 1.0},
+                        .prefix_cache = shared > 0,
+                        .speculate = {.draft = (int)drafts}};
+    for (int k = 0; k < drafts; k++) e->speculate.acceptance[k] = acceptance;
+    const char *name = o->serving[TW_ON_POLICY];
+    if (name && !tw_policy(name, &e->policy)) {
+        int known = 0;
+        while (tw_policy_names[known]) known++;
+        const char *near = tw_nearest(name, tw_policy_names, known);
+        fprintf(stderr, "tokenworks: --policy %s: expected vllm_v1, trtllm, sglang ...%s%s%s\n", name,
+                near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+        return false;
+    }
+    // a policy says itself who is admitted
+    if (name) s->admission = TW_ADMIT_PROMPT;
+    if (o->serving[TW_ON_ACCEPTANCE] && drafts == 0) {
+        fprintf(stderr, "tokenworks: --acceptance needs --drafts\n");
+        return false;
+    }
+    s->shared_tokens = (int)shared;
+    s->engine = e;
+    return true;
 }
 
 static bool set_lengths(const TwOptions *o, TwServeSpec *s, int *status)
@@ -156,6 +192,8 @@ static void print_text(const TwDeploy *d, const TwServeSpec *s, const TwServeRes
            "%.0f %% of the time below full clock\n",
            r->span_s, (long long)r->requests, r->batch, (long long)r->iterations, (long long)r->preemptions,
            100.0 * r->clock_capped);
+    if (s->shared_tokens > 0) printf("  %.1f %% of the prompt tokens were found cached\n", 100.0 * r->hit_share);
+    if (s->engine && s->engine->speculate.draft > 0) printf("  %.2f tokens a decode step\n", r->tokens_a_step);
     if (r->saturated)
         printf("  SATURATED: requests arrive faster than they are served; latencies depend on the length of the run\n");
     if (r->rejected) printf("  %lld requests were rejected: longer than the cache\n", (long long)r->rejected);
@@ -201,6 +239,8 @@ static void print_point(const TwDeploy *d, const TwServeSpec *s, const Point *p)
     member("iterations", (double)r->iterations);
     member("preemptions", (double)r->preemptions);
     member("rejected", (double)r->rejected);
+    member("prefix_hit_share", r->hit_share);
+    member("tokens_per_decode_step", r->tokens_a_step);
     printf(", \"saturated\": %s}", r->saturated ? "true" : "false");
 }
 
@@ -284,7 +324,9 @@ int tw_command_serve(const TwOptions *o)
     TwTrace *trace = NULL;
     int status, count = 1;
     if (!tw_cli_deployment(o, &spec, &status)) return status;
+    TwEngineSpec engine;
     if (!set_engine(o, &spec, &serve)) return TW_USAGE;
+    if (!set_policy(o, &serve, &engine, &status)) return status;
     if (!set_lengths(o, &serve, &status) || !set_load(o, &serve, &trace, &status)) return status;
     if (o->screenshot && !o->serving[TW_ON_SWEEP]) {
         fprintf(stderr, "tokenworks: --screenshot draws the frontier: with --sweep\n");
@@ -298,6 +340,9 @@ int tw_command_serve(const TwOptions *o)
         tw_trace_destroy(trace);
         return tw_cli_fail(&error);
     }
+    engine.speculate.draft_fraction = 1.0 / (double)deploy.model.layers;
+    if (engine.policy == TW_SARATHI || engine.policy == TW_PREFILL_FIRST)
+        engine.watermark_blocks = deploy.step->kv_blocks_16 / 100;
     bool good = true;
     if (o->serving[TW_ON_SWEEP]) {
         good = sweep(&deploy, &serve, points, &count, &error);

@@ -82,6 +82,15 @@ static void source_pop(const void *context, void *block, int cell, TwRequest *re
     request->input_tokens = draw(&l->spec->input, tw_random(l->stream, id, 0, TW_PURPOSE_INPUT), most);
     request->output_tokens = draw(&l->spec->output, tw_random(l->stream, id, 0, TW_PURPOSE_OUTPUT),
                                   l->context_tokens - request->input_tokens);
+    int32_t shared = l->spec->shared_tokens < request->input_tokens ? l->spec->shared_tokens : request->input_tokens;
+    if (shared > 0) {
+        uint64_t own = tw_content_stream(2, id);
+        request->content = (TwContent){.output_stream = own, .output_start = request->input_tokens, .count = 1};
+        request->content.segment[0] = (TwSegment){1, 0, shared};
+        if (shared < request->input_tokens)
+            request->content.segment[request->content.count++] =
+                (TwSegment){own, shared, request->input_tokens - shared};
+    }
     if (l->spec->kind == TW_LOAD_CLOSED) {
         l->due_head = (l->due_head + 1) % l->due_room;
         l->due_count--;
@@ -180,7 +189,8 @@ static bool run_create(Run *run, const TwDeploy *deploy, const TwServeSpec *spec
                        .ttft_slo_s = 1e6,
                        .tpot_slo_s = 1e6,
                        .seed = spec->seed,
-                       .source = &source};
+                       .source = &source,
+                       .engine = spec->engine};
     TwErrors *errors = tw_errors_create();
     const TwWorkloadSpec workload = {.rack_count = 1, .pool_count = 1, .pools = &pool, .threads = 1};
     bool good = tw_workload_create(&run->workload, &workload, &run->layout, errors);
@@ -350,6 +360,10 @@ bool tw_serve(const TwDeploy *deploy, const TwServeSpec *spec, TwServeResult *re
     result->gpu_w = (after.device_j - before.device_j) / result->span_s / deploy->gpus;
     result->iterations = after.iterations - before.iterations;
     result->preemptions = after.preemptions - before.preemptions;
+    double looked_up = (double)(after.prompt_tokens_looked_up - before.prompt_tokens_looked_up);
+    if (looked_up > 0.0) result->hit_share = (double)(after.prompt_tokens_hit - before.prompt_tokens_hit) / looked_up;
+    double steps = (double)(after.decode_steps - before.decode_steps);
+    result->tokens_a_step = steps > 0.0 ? (double)(after.decode_tokens - before.decode_tokens) / steps : 1.0;
     double busy = after.busy_s - before.busy_s;
     result->clock_capped = busy > 0.0 ? (after.capped_s - before.capped_s) / busy : 0.0;
     run_free(&run);

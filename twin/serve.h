@@ -6,6 +6,7 @@
 // is in serve_node.c.
 #pragma once
 
+#include "models/workload/engine.h"
 #include "models/workload/lengths.h"
 #include "models/workload/trace.h"
 #include "twin/deploy.h"
@@ -31,6 +32,8 @@ typedef struct TwServeSpec {
     double kv_share;                  // of these, what the engine takes; 0: all
     int max_tokens, max_sequences;    // of an attention rank
     double request_s;                 // a client's turn-around and the engine's front end, before a request is seen
+    const TwEngineSpec *engine;       // policy, prefix cache, speculation; NULL: vllm_v1 with none
+    int shared_tokens;                // that all prompts begin with; not of a trace
     double cap_w;                     // of one GPU, beside its board limit; 0: none
     uint64_t seed;
 } TwServeSpec;
@@ -42,8 +45,9 @@ typedef struct TwServeResult {
     double gpu_w;                             // mean of one GPU
     double batch, kv_share;                   // mean sequences in flight of a replica, most of the cache held
     int64_t requests, iterations, preemptions, rejected;
-    double clock_capped;    // share of the time below full clock
-    bool saturated;         // open: arrivals outran the replica
+    double hit_share, tokens_a_step;    // of prompt tokens found cached; that a decode makes
+    double clock_capped;                // share of the time below full clock
+    bool saturated;                     // open: arrivals outran the replica
     int64_t kv_blocks;
     int sequences;    // most at once, as reserved
 } TwServeResult;

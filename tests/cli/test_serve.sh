@@ -32,6 +32,12 @@ assert abs(serve["tpot_s"]["mean"] / step["time_s"] - 1) < 0.01, (serve["tpot_s"
 # Little: in flight = rate x time
 assert abs(serve["requests_per_s"] * serve["e2e_s"]["mean"] - 1) < 0.02
 END
+# how iterations are made up, what is found cached, what is drafted
+expect 2 "did you mean sglang" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --policy sglan
+expect 2 "acceptance" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --acceptance 0.5
+expect 0 "75.0 % of the prompt tokens" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --concurrency 16 --isl 1024 --osl 64 --shared-prefix 768 --policy sglang
+expect 0 "2.95 tokens a decode step" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --concurrency 16 --isl 512 --osl 128 --drafts 3 --acceptance 0.8
+
 expect 0 "a MW plug" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --sweep --concurrency 16 --isl 500 --osl 100 --screenshot f.svg
 [ -s f.svg ] || fail "no picture of the frontier"
 expect 0 "SATURATED" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --rate 500 --isl 1000 --osl 100
