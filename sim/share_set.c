@@ -13,6 +13,7 @@ enum { BOUND = -1, NEW = -2, REFRESH = 4096, GATHER = 512 };
 typedef struct Flow {
     double rate, weight, bound;    // weight 1 / penalty
     int bottleneck, hops;          // hops 0 and bound 0: free
+    int next_held, before_held;    // list of those held at one link
     int in;                        // equals the epoch: in the working set
     int frozen;                    // equals the epoch: frozen in this filling
     bool alive;
@@ -28,13 +29,16 @@ typedef struct Link {
     double capacity, used;
     double level;       // of the flows that have it as bottleneck, where there are any
     int first, held;    // list of crossings; how many flows have it as bottleneck
+    int first_held;     // list of them
     int epoch;          // touched in this filling
+    int gathered;       // looked at in this gathering
     bool fatpipe, dirty;
 } Link;
 
 typedef struct Filling {
     double left, load, key;    // capacity left, sum of use / penalty unfrozen, level at which it saturates
     double load_full, most;    // load when last summed; highest level frozen across it
+    double was;                // level of those held here before the filling; NaN: none were
     double froze;              // level at which flows of the working set froze here; NaN: none
     int live, fixed_held;      // unfrozen; held here outside the working set
 } Filling;
@@ -96,7 +100,7 @@ TwShareSet *tw_share_set_create(const TwShareSetSpec *spec)
     s->all.scratch = tw_arena_take(arena, tw_share_scratch(n, l, (int)crossings), 1);
     for (int i = n - 1; i >= 0; i--) s->free_list[s->free_count++] = i;
     for (int i = 0; i < l; i++) {
-        s->link[i] = (Link){.capacity = spec->capacity[i], .first = -1};
+        s->link[i] = (Link){.capacity = spec->capacity[i], .first = -1, .first_held = -1};
         s->link[i].fatpipe = spec->fatpipe && spec->fatpipe[i];
         s->fatpipes = s->fatpipes || s->link[i].fatpipe;
     }
@@ -120,6 +124,30 @@ double tw_share_set_used(const TwShareSet *s, int link)
         used = s->link[link].fatpipe ? fmax(used, part) : used + part;
     }
     return used;
+}
+
+// A flow gets its bottleneck: a link, BOUND or NEW.
+static void hold(TwShareSet *s, int id, int bottleneck)
+{
+    Flow *f = &s->flow[id];
+    if (f->bottleneck == bottleneck) return;
+    if (f->bottleneck >= 0) {
+        Link *l = &s->link[f->bottleneck];
+        l->held--;
+        if (f->before_held >= 0)
+            s->flow[f->before_held].next_held = f->next_held;
+        else
+            l->first_held = f->next_held;
+        if (f->next_held >= 0) s->flow[f->next_held].before_held = f->before_held;
+    }
+    f->bottleneck = bottleneck;
+    if (bottleneck < 0) return;
+    Link *l = &s->link[bottleneck];
+    l->held++;
+    f->before_held = -1;
+    f->next_held = l->first_held;
+    if (l->first_held >= 0) s->flow[l->first_held].before_held = id;
+    l->first_held = id;
 }
 
 static void soil(TwShareSet *s, int link)
@@ -165,10 +193,10 @@ void tw_share_set_remove(TwShareSet *s, int id)
         // only where it leaves room that others were waiting for
         if (l->held > 0 && f->rate > 0.0) soil(s, c->link);
     }
-    if (f->bottleneck >= 0) s->link[f->bottleneck].held--;
     if (f->bottleneck == NEW)
         for (int i = 0; i < s->fresh_count; i++)
             if (s->fresh[i] == id) s->fresh[i--] = s->fresh[--s->fresh_count];
+    hold(s, id, NEW);
     s->crossings -= f->hops;
     *f = (Flow){0};
     s->free_list[s->free_count++] = id;
@@ -191,10 +219,10 @@ static void join(TwShareSet *s, int flow)
 
 static void join_link(TwShareSet *s, int link, bool all)
 {
-    for (int c = s->link[link].first; c >= 0; c = s->crossing[c].next) {
-        int i = s->crossing[c].flow;
-        if (all || s->flow[i].bottleneck == link) join(s, i);
-    }
+    if (all)
+        for (int c = s->link[link].first; c >= 0; c = s->crossing[c].next) join(s, s->crossing[c].flow);
+    else
+        for (int i = s->link[link].first_held; i >= 0; i = s->flow[i].next_held) join(s, i);
 }
 
 static bool above(const TwShareSet *s, int a, int b)
@@ -261,7 +289,10 @@ static void touch(TwShareSet *s)
             Filling *g = &s->filling[link];
             if (l->epoch != s->epoch) {
                 l->epoch = s->epoch;
-                *g = (Filling){.left = l->capacity - l->used, .froze = NAN, .fixed_held = l->held};
+                *g = (Filling){.left = l->capacity - l->used,
+                               .froze = NAN,
+                               .fixed_held = l->held,
+                               .was = l->held > 0 ? l->level : NAN};
                 s->touched[s->touched_count++] = link;
             }
             double a = s->crossing[c].use;
@@ -290,11 +321,9 @@ static void freeze(TwShareSet *s, int i, double level, int bottleneck)
 {
     Flow *f = &s->flow[i];
     double rate = bottleneck == BOUND ? f->bound : level * f->weight, more = rate - f->rate;
-    if (f->bottleneck >= 0) s->link[f->bottleneck].held--;
     f->rate = rate;
     f->frozen = s->epoch;
-    f->bottleneck = bottleneck;
-    if (bottleneck >= 0) s->link[bottleneck].held++;
+    hold(s, i, bottleneck);
     for (int c = i * s->hop_max; c < i * s->hop_max + f->hops; c++) {
         int link = s->crossing[c].link;
         Filling *g = &s->filling[link];
@@ -377,7 +406,11 @@ static int check(TwShareSet *s)
         if (l->fatpipe) {
             join_link(s, link, true);
         } else if (!isnan(g->froze)) {
-            // who has more here, or is held here at another level
+            // who has more here, or is held here at another level; none has more than those held before had
+            if (g->fixed_held == 0 && g->froze >= g->was * (1.0 - s->slack)) {
+                l->level = g->froze;
+                continue;
+            }
             for (int c = l->first; c >= 0; c = s->crossing[c].next) {
                 const Flow *f = &s->flow[s->crossing[c].flow];
                 if (f->in == s->epoch) continue;
@@ -402,8 +435,10 @@ static void gather(TwShareSet *s)
         const Flow *f = &s->flow[s->work[w]];
         int begin = s->work[w] * s->hop_max;
         for (int c = begin; c < begin + f->hops; c++) {
-            int link = s->crossing[c].link;
-            if (s->link[link].held > 0) join_link(s, link, false);
+            Link *l = &s->link[s->crossing[c].link];
+            if (l->gathered == s->epoch) continue;
+            l->gathered = s->epoch;
+            if (l->held > 0) join_link(s, s->crossing[c].link, false);
         }
     }
 }
@@ -421,10 +456,10 @@ static void fill_all(TwShareSet *s)
     for (int i = 0; i < s->flow_max; i++)
         if (s->flow[i].alive) join(s, i);
     for (int w = 0; w < s->work_count; w++) {
+        hold(s, s->work[w], NEW);
         s->flow[s->work[w]].rate = 0.0;
-        s->flow[s->work[w]].bottleneck = NEW;
     }
-    for (int i = 0; i < s->link_count; i++) s->link[i].used = 0.0, s->link[i].held = 0;
+    for (int i = 0; i < s->link_count; i++) s->link[i].used = 0.0;
     fill(s);
     for (int t = 0; t < s->touched_count; t++) {
         Link *l = &s->link[s->touched[t]];
@@ -463,6 +498,7 @@ void tw_share_set_solve_all(TwShareSet *s)
         s->all.capacity[l] = s->link[l].capacity;
         s->link[l].used = 0.0;
         s->link[l].held = 0;
+        s->link[l].first_held = -1;
     }
     const TwShare share = {n,
                            s->link_count,
@@ -476,11 +512,9 @@ void tw_share_set_solve_all(TwShareSet *s)
     for (int k = 0; k < n; k++) {
         Flow *f = &s->flow[s->all.flow[k]];
         f->rate = s->all.rate[k];
-        f->bottleneck = s->all.bottleneck[k];
-        if (f->bottleneck >= 0) {
-            s->link[f->bottleneck].held++;
-            s->link[f->bottleneck].level = f->rate / f->weight;
-        }
+        f->bottleneck = NEW;
+        hold(s, s->all.flow[k], s->all.bottleneck[k]);
+        if (f->bottleneck >= 0) s->link[f->bottleneck].level = f->rate / f->weight;
         for (int c = s->all.start[k]; c < s->all.start[k + 1]; c++)
             s->link[s->all.link[c]].used += s->all.use[c] * f->rate;
     }

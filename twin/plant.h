@@ -54,7 +54,6 @@ typedef struct TwPoolPlan {
     bool shares;                               // requests have contents in common
     int *replica_group;                        // [replica] leaf group it is on, most of it
     double link_bytes_s, link_latency_s;       // of KV hand-over, as set; 0: the network cards
-    double cross_token_bytes;                  // that the collectives of a token move beyond the domain; 0: none do
     double tier_block_bytes;                   // of a block of a remote cache tier; 0: there is none
     const TwStepModel *step, *prefill_step;    // of the shelf
     TwTraffic *traffic;

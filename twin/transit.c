@@ -18,11 +18,10 @@ struct TwTransitPlan {
     const double *out_bytes_s;                     // [replica] KV through its cards on an idle network
     const double *domain_bytes_s;                  // [replica] inside its domain
     const double *latency_s, *domain_latency_s;    // [replica]
-    const double *token_bytes;    // [replica] that a token's collectives move through the cards of all its GPUs
-    const double *tier_bytes;     // [replica] of a block of a remote tier; 0: it has none
-    bool serves, crosses;         // some pool hands KV over or reads a remote tier; some steps leave their domain
+    const double *tier_bytes;                      // [replica] of a block of a remote tier; 0: it has none
+    bool serves;                                   // some pool hands KV over or reads a remote tier
     int saving_jobs;
-    TwSlot state, sent, computed, tier, far_out, far_in;
+    TwSlot state, sent, tier, far_out, far_in;
 };
 typedef struct TwTransitPlan Plan;
 
@@ -53,7 +52,7 @@ static void rate_replicas(TwPlant *plant, Plan *p)
     int n = plant->replica_count + 1, at = 0;
     double *out = TW_TAKE(plant->arena, n, double), *domain = TW_TAKE(plant->arena, n, double);
     double *latency = TW_TAKE(plant->arena, n, double), *inside = TW_TAKE(plant->arena, n, double);
-    double *token = TW_TAKE(plant->arena, n, double), *tier = TW_TAKE(plant->arena, n, double);
+    double *tier = TW_TAKE(plant->arena, n, double);
     const TwFabricRow *fabric = tw_network_fabric(plant->network);
     const TwScaleupRow *up = tw_network_scaleup(plant->network);
     for (int k = 0; k < plant->pool_count; k++) {
@@ -65,7 +64,6 @@ static void rate_replicas(TwPlant *plant, Plan *p)
             domain[at] = gpus * up->link_bytes_s * up->exchange_efficiency;
             latency[at] = pool->link_bytes_s > 0.0 ? pool->link_latency_s : fabric->send_s;
             inside[at] = pool->link_bytes_s > 0.0 ? pool->link_latency_s : up->base_s + up->hop_s;
-            token[at] = pool->cross_token_bytes;
             tier[at] = pool->tier_block_bytes;
         }
         for (int i = 0; i < pool->replicas; i++) {
@@ -74,10 +72,9 @@ static void rate_replicas(TwPlant *plant, Plan *p)
             pool->replica_group[i] = k0 >= 0 ? p->map->share_group[k0] : 0;
         }
         p->serves |= pool->prefill_replicas > 0 || pool->tier_block_bytes > 0.0;
-        p->crosses |= pool->cross_token_bytes > 0.0;
     }
     p->out_bytes_s = out, p->domain_bytes_s = domain, p->latency_s = latency, p->domain_latency_s = inside;
-    p->token_bytes = token, p->tier_bytes = tier;
+    p->tier_bytes = tier;
 }
 
 bool tw_transit_compile(TwPlant *plant, TwLayout *layout, TwErrors *errors)
@@ -114,7 +111,6 @@ bool tw_transit_compile(TwPlant *plant, TwLayout *layout, TwErrors *errors)
     tw_transit_layout(&p->transit, &(TwTransitSpec){p->write + 1, capacity, flows, ways}, layout);
     p->state = tw_layout_add(layout, 1, sizeof(State));
     p->sent = tw_layout_add(layout, (size_t)plant->replica_count + 1, sizeof(TwReplicaSent));
-    p->computed = tw_layout_add(layout, (size_t)plant->replica_count + 1, sizeof(int64_t));
     p->tier = tw_layout_add(layout, 2 * (size_t)plant->replica_count + 2, sizeof(int64_t));
     p->far_out = tw_layout_add(layout, (size_t)racks + 1, sizeof(double));
     p->far_in = tw_layout_add(layout, (size_t)racks + 1, sizeof(double));
@@ -299,9 +295,6 @@ static void set_links(const TwPlant *plant, const void *block, TwTransitWork *wo
         link->in_bytes_s[TW_REACH_FABRIC] = fmin(idle * in.cards, in.above_bytes_s);
         link->latency_s[TW_REACH_DOMAIN] = p->domain_latency_s[i];
         link->latency_s[TW_REACH_LEAF] = link->latency_s[TW_REACH_FABRIC] = p->latency_s[i] + out.wait_s + in.wait_s;
-        double least = fmin(out.cards, in.cards);
-        link->slow = p->token_bytes[i] > 0.0 && least > 0.0 ? fmax(1.0 / least, 1.0) : 1.0;
-        if (p->token_bytes[i] > 0.0 && !(least > 0.0)) link->slow = 1e6;    // no way is left: it all but stands
         // a remote tier comes through the storage ports, or the cards
         link->tier_bytes_s[0] = link->tier_bytes_s[1] = INFINITY;
         if (!(p->tier_bytes[i] > 0.0)) continue;
@@ -349,13 +342,13 @@ void tw_transit_sync(const TwPlant *plant, void *block, TwTransitWork *work)
     }
     follow_jobs(plant, block);
     tw_transit_solve(&p->transit, block, &work->scratch, &(TwTransitWay){plant, way});
-    if (p->serves || p->crosses) set_links(plant, block, work);
+    if (p->serves) set_links(plant, block, work);
     set_jobs(plant, block, work);
 }
 
 const TwReplicaLink *tw_transit_links(const TwPlant *plant, const TwTransitWork *work)
 {
-    return plant->transit->serves || plant->transit->crosses ? work->link : NULL;
+    return plant->transit->serves ? work->link : NULL;
 }
 
 int64_t tw_transit_next_ns(const TwPlant *plant, const void *block, int64_t now_ns)
@@ -389,26 +382,19 @@ static void put(const TwPlant *plant, void *block, int rack, bool in, double nea
 static void measure_replicas(const TwPlant *plant, void *block, double span_s)
 {
     const Plan *p = plant->transit;
-    const TwReplicaSent *now = tw_workload_sent(plant->workload, block);
     TwReplicaSent *then = tw_at(block, p->sent);
-    int64_t *computed = tw_i64(block, p->computed), *tier = tw_i64(block, p->tier);
+    int64_t *tier = tw_i64(block, p->tier);
     double many = plant->rack_scale / span_s;
     double *fore = tw_transit_fore(&p->transit, block);
     for (int i = 0; i < plant->replica_count; i++) {
         int rack = plant->replica_rack[i];
+        const TwReplicaSent *now = tw_workload_sent(plant->workload, block, i);
         for (int in = 0; in < 2; in++) {
-            const double *a = in ? now[i].in : now[i].out, *b = in ? then[i].in : then[i].out;
+            const double *a = in ? now->in : now->out, *b = in ? then[i].in : then[i].out;
             put(plant, block, rack, in, (a[TW_REACH_LEAF] - b[TW_REACH_LEAF]) * many,
                 (a[TW_REACH_FABRIC] - b[TW_REACH_FABRIC]) * many);
         }
-        then[i] = now[i];
-        if (p->token_bytes[i] > 0.0) {
-            int64_t tokens = tw_workload_computed(plant->workload, block, i);
-            double bytes_s = (double)(tokens - computed[i]) * p->token_bytes[i] * many;
-            put(plant, block, rack, false, bytes_s, 0.0);
-            put(plant, block, rack, true, bytes_s, 0.0);
-            computed[i] = tokens;
-        }
+        then[i] = *now;
         if (p->tier_bytes[i] > 0.0) {
             int64_t blocks[2];
             tw_workload_tier_blocks(plant->workload, block, i, &blocks[0], &blocks[1]);
@@ -460,7 +446,7 @@ void tw_transit_pass(const TwPlant *plant, void *block, TwTransitWork *work, int
     // short transfers are measured from one exchange tick to the next
     double span_s = 1e-9 * (double)(until_ns - s->tick_ns);
     bool jobs = plant->jobs != NULL;
-    if (span_s < plant->exchange_s * (1.0 - 1e-9) || !(p->serves || p->crosses || jobs)) return;
+    if (span_s < plant->exchange_s * (1.0 - 1e-9) || !(p->serves || jobs)) return;
     s->tick_ns = until_ns;
     memset(tw_transit_fore(&p->transit, block), 0, (size_t)p->transit.spec.link_count * sizeof(double));
     memset(tw_f64(block, p->far_out), 0, (size_t)plant->rack_count * sizeof(double));

@@ -558,7 +558,7 @@ void tw_engine_limit(const TwEngine *e, TwReplica *r, int64_t now_ns, double cap
     if (r->busy) shorten(r, now_ns);
 }
 
-void tw_engine_network(const TwEngine *e, TwReplica *r, int64_t now_ns, double slow, const double tier_bytes_s[2])
+void tw_engine_network(const TwEngine *e, TwReplica *r, const double tier_bytes_s[2])
 {
     for (int t = 0; t < e->spec.tier_count; t++) {
         const TwTierSpec *tier = &e->spec.tiers[t];
@@ -566,10 +566,6 @@ void tw_engine_network(const TwEngine *e, TwReplica *r, int64_t now_ns, double s
         r->tier[t].read_slow = fmax(tier->network_bytes / tier->read_block_s / fmax(tier_bytes_s[0], 1.0), 1.0);
         r->tier[t].write_slow = fmax(tier->network_bytes / tier->write_block_s / fmax(tier_bytes_s[1], 1.0), 1.0);
     }
-    if (!e->spec.step->crosses || r->off || slow == (r->slow > 0.0 ? r->slow : 1.0)) return;
-    r->slow = slow;
-    r->limits_changed = true;
-    if (r->busy) shorten(r, now_ns);
 }
 
 void tw_engine_view(const TwEngine *e, const TwReplica *r, int64_t now_ns, TwEngineView *view)

@@ -198,7 +198,6 @@ typedef struct TwReplica {
     int64_t wait_input;          // prompt tokens of the waiting
     int64_t prompt_blocks;       // of prompts not computed, waiting and running
     int64_t swapped, link_ns;    // blocks in host memory; when the host link is free
-    double slow;                 // of collectives on the network; 0 stands for 1
     double pace_s;               // time that a token has taken so far, at the last boundary
     double ratio;                // sglang: at its last setting
     int64_t ratio_steps;         // decode steps since then
@@ -270,10 +269,8 @@ void tw_engine_handed(const TwEngine *engine, TwReplica *replica, uint32_t row, 
 void tw_engine_limit(const TwEngine *engine, TwReplica *replica, int64_t now_ns, double cap_w, double clock_fraction,
                      bool energised, const TwEngineLog *log);
 
-// The network gives the collectives of its steps 1 / slow of their bandwidth from now on, slow >= 1, and so many B/s to
-// reads and writes of its remote tier. After a run up to now_ns.
-void tw_engine_network(const TwEngine *engine, TwReplica *replica, int64_t now_ns, double slow,
-                       const double tier_bytes_s[2]);
+// The network gives reads and writes of its remote cache tier so many B/s from now on.
+void tw_engine_network(const TwEngine *engine, TwReplica *replica, const double tier_bytes_s[2]);
 
 // Energy up to now_ns in units of 2^-62 J, the iteration in flight split by time. Changes nothing.
 TwWide tw_engine_energy(const TwEngine *engine, const TwReplica *replica, int64_t now_ns);

@@ -87,7 +87,6 @@ static TwBatch compose(const TwEngine *e, TwReplica *r)
         b.history_sum += row->base;
         b.history_64 += (row->base + 63) / 64 * 64;
     }
-    b.slow = r->slow;
     return b;
 }
 

@@ -27,7 +27,6 @@ typedef struct TwBatch {
     int64_t history_64;        // sum of h_j, each rounded up to 64
     int32_t singles;           // chunks of one token, counted among the decodes
     int64_t single_history, single_history_64;
-    double slow;    // of collectives that leave the domain, bandwidth of the idle network over now's; 0 stands for 1
 } TwBatch;
 
 // value = base + per_context * K + per_history * H
@@ -62,7 +61,6 @@ typedef struct TwStepSource {
     void (*choose)(const void *context, const TwStepLimits *limits, const TwBatch *batch, TwStep *step,
                    TwStepChoice *choice);
     double level_clock[TW_LEVELS];    // clock fraction of each level, rising, last is 1
-    bool crosses;                     // collectives leave the NVLink domain: TwBatch.slow matters
     double idle_w;                    // replica with the model resident and nothing to do
     int32_t decode_padded[1];         // reserved
 } TwStepSource;

@@ -367,7 +367,7 @@ void tw_workload_start(const TwWorkload *workload, void *block)
             tw_f64(block, p->costs)[i] = 0.0;
             ((TwReplicaSent *)tw_at(block, p->sent))[i] = (TwReplicaSent){0};
             const TwHandOver *h = &p->pools[k].hand_over;
-            TwReplicaLink link = {.slow = 1.0, .tier_bytes_s = {INFINITY, INFINITY}};
+            TwReplicaLink link = {.tier_bytes_s = {INFINITY, INFINITY}};
             for (int reach = 0; reach < TW_REACHES; reach++) {
                 link.out_bytes_s[reach] = link.in_bytes_s[reach] = h->bytes_s;
                 link.latency_s[reach] = h->latency_s;
@@ -593,15 +593,17 @@ void tw_workload_tenant(const TwWorkload *workload, const void *block, int pool,
     add_counts(workload->inner, block, pool, workload->inner->tenants, TW_TENANTS, tenant, counts);
 }
 
-const TwReplicaSent *tw_workload_sent(const TwWorkload *workload, const void *block)
+const TwReplicaSent *tw_workload_sent(const TwWorkload *workload, const void *block, int replica)
 {
-    return tw_at_const(block, workload->inner->sent);
+    const Plant *p = workload->inner;
+    return (const TwReplicaSent *)tw_at_const(block, p->sent) + p->mirror[replica];
 }
 
 void tw_workload_tier_blocks(const TwWorkload *workload, const void *block, int replica, int64_t *read,
                              int64_t *written)
 {
     const Plant *p = workload->inner;
+    replica = p->mirror[replica];
     const TwReplica *r = replica_const(p, block, replica);
     int k = 0;
     while (replica >= p->pools[k].replica_end) k++;
@@ -612,12 +614,6 @@ void tw_workload_tier_blocks(const TwWorkload *workload, const void *block, int 
         *read += r->tier[t].read;
         *written += r->tier[t].written;
     }
-}
-
-int64_t tw_workload_computed(const TwWorkload *workload, const void *block, int replica)
-{
-    const TwEngineCounts *n = &replica_const(workload->inner, block, workload->inner->mirror[replica])->counts;
-    return n->input_done + n->output_done + n->recomputed;
 }
 
 // --- cells that stand for others ------------------------------------------------------------------------------------

@@ -84,7 +84,6 @@ typedef struct TwReplicaLink {
     double out_bytes_s[TW_REACHES], in_bytes_s[TW_REACHES];
     double latency_s[TW_REACHES];
     double tier_bytes_s[2];    // of a remote tier of its cache, reads and writes
-    double slow;    // of the collectives of its steps that leave the domain: bandwidth of the idle network over now's
 } TwReplicaLink;
 
 // Bytes since the start that a replica's transfers between replicas were asked to move, by reach.
@@ -98,7 +97,7 @@ typedef struct TwWorkloadIn {
     const bool *energised;           // [rack]
     const uint8_t *down;             // [replica] not 0: out of service; NULL: none
     const uint8_t *closed;           // [replica] not 0: takes no new requests, ends what it has; NULL: none
-    const TwReplicaLink *link;       // [replica] NULL: as TwHandOver says, steps as on an idle network
+    const TwReplicaLink *link;       // [replica] NULL: as TwHandOver says
 } TwWorkloadIn;
 
 typedef struct TwWorkloadOut {
@@ -155,13 +154,12 @@ void tw_workload_service(const TwWorkload *workload, const void *block, int pool
 void tw_workload_tenant(const TwWorkload *workload, const void *block, int pool, int tenant, TwServiceCounts *counts);
 int tw_workload_services(const TwWorkload *workload, int pool);
 int tw_workload_tenants(const TwWorkload *workload, int pool);
-// [replica] what their transfers between replicas asked of the network so far.
-const TwReplicaSent *tw_workload_sent(const TwWorkload *workload, const void *block);
+// What the transfers of a replica asked of the network so far; of one that is not simulated, those of the one that
+// stands for it. So are the blocks below.
+const TwReplicaSent *tw_workload_sent(const TwWorkload *workload, const void *block, int replica);
 // Blocks read from and written to remote tiers of a replica's cache so far.
 void tw_workload_tier_blocks(const TwWorkload *workload, const void *block, int replica, int64_t *read,
                              int64_t *written);
-// Tokens that a replica has computed so far, prompts and outputs.
-int64_t tw_workload_computed(const TwWorkload *workload, const void *block, int replica);
 // How far the simulated cells of a pool stand apart, where they are drawn from more: mean over cells and half the width
 // of its 95 % interval, t(k - 1) s / sqrt(k) sqrt(1 - k / N). 0 where all are simulated.
 typedef enum TwHeadline {
