@@ -1,0 +1,122 @@
+// The elements of a running factory, and that a result file shows the same ones with the same values.
+#include "tests/twin/twin.h"
+#include "tests/viz/scratch.h"
+#include "twin/scene_maker.h"
+#include "twin/scene_text.h"
+#include "viz/viz.h"
+
+// one window an interval, so that a mean is the value
+static const char *const sets[] = {"run.for_s=600", "run.exchange_s=60", "run.component_s=60", "run.series_s=60",
+                                   "workload.arrival.rate_s=100"};
+
+static int element(const TwScene *s, const char *id)
+{
+    int e = tw_scene_element_of(s, tw_scene_find(s, id));
+    CHECK(e >= 0);
+    return e;
+}
+
+// Runs ten minutes with the loss of a PDU at five, writes the result.
+static void run(Factory *f, TwSceneMaker *maker, const char *path)
+{
+    TwError error = {0};
+    TwRecord *record = NULL;
+    const TwRecordHead head = {"test", "tokenworks", "tokenworks-run-1", f->plant->start};
+    CHECK(tw_record_create(&record, path, true, &head, &f->plant->record, &error));
+    int pdu2 = 0;
+    while (strcmp(f->plant->element_names[pdu2], "pdu2") != 0) pdu2++;
+    CHECK(tw_state_inject(f->state, TW_EVENT_LOSE, 300.0, pdu2, 0.0));
+    for (double t = 60.0; t <= 600.0; t += 60.0) {
+        CHECK(tw_state_advance(f->state, t, record, NULL, &error));
+        tw_scene_maker_sample(maker, f->state);
+    }
+    tw_scene_maker_lose_all(maker, f->state);
+    char *text = NULL, written[512];
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+    CHECK(tw_scene_write_text(tw_scene_maker_scene(maker, f->state), stream));
+    fclose(stream);
+    CHECK(tw_record_text(record, "scene", text, &error) && tw_record_finish(record, "complete", written, &error));
+    free(text);
+}
+
+static void same_values(const TwScene *live, const TwScene *shown)
+{
+    CHECK(shown->element_count == live->element_count && shown->class_count == live->class_count);
+    for (int e = 0; e < live->element_count && e < shown->element_count; e++) {
+        CHECK_TEXT(shown->elements[e].id, live->elements[e].id);
+        CHECK(shown->elements[e].parent == live->elements[e].parent);
+        CHECK(tw_scene_state(shown, e) == tw_scene_state(live, e));
+        const TwSceneElement *a = &live->elements[e], *b = &shown->elements[e];
+        CHECK(a->rack_count == b->rack_count);
+        for (int k = 0; k < a->rack_count && k < b->rack_count; k++)
+            CHECK(live->element_racks[a->rack + k] == shown->element_racks[b->rack + k]);
+        const TwSceneClass *c = &live->classes[live->elements[e].of];
+        for (int k = c->field; k < c->field + c->field_count; k++) {
+            double a = tw_scene_value_at(live, e, k), b = tw_scene_value_at(shown, e, k);
+            if (isnan(a) || isnan(b))
+                CHECK(isnan(a) && isnan(b));
+            else
+                CHECK(fabs(a - b) <= 0x1p-11 * fabs(a) + 1e-30);    // recorded with 12 bits
+            double x = tw_scene_limit_at(live, e, k), y = tw_scene_limit_at(shown, e, k);
+            CHECK(x == y || (isnan(x) && isnan(y)) || fabs(x - y) < 1e-5 * fabs(x));
+        }
+    }
+}
+
+int main(void)
+{
+    scratch_begin();
+    char path[320];
+    Factory f = factory("facilities/dps_8rack.cfg", sets, 5);
+    TwSceneMaker *maker = tw_scene_maker_create(f.plant, 64);
+    run(&f, maker, scratch_path(path, "elements.h5"));
+
+    // tree, racks and states of the live factory
+    const TwScene *live = tw_scene_maker_scene(maker, f.state);
+    int pdu1 = element(live, "element/pdu1"), pdu2 = element(live, "element/pdu2"),
+        house = element(live, "element/house");
+    int cdu = element(live, "cdu/cdu1"), plant = element(live, "plant/plant"), pool = element(live, "pool/serving");
+    CHECK(tw_scene_state(live, pdu2) == TW_IS_OPEN && tw_scene_state(live, pdu1) == TW_IS_NORMAL);
+    CHECK(live->elements[pdu1].parent == element(live, "element/switchboard") && live->elements[pdu1].rack_count == 2);
+    CHECK(live->elements[element(live, "load/cdu1.pumps")].parent == house);
+    CHECK(live->elements[pool].rack_count == 8);    // each once
+    CHECK(live->elements[cdu].parent == plant && live->elements[cdu].rack_count == 8);
+    CHECK(live->racks[2].on[TW_OF_POWER] == pdu2 && live->racks[2].on[TW_OF_COOLING] == cdu);
+    CHECK(live->racks[2].on[TW_OF_SERVING] == pool && live->racks[2].on[TW_OF_NETWORK] >= 0);
+    CHECK(tw_scene_value(live, pdu2, "element_w") < 1.0);
+    CHECK(tw_scene_value(live, pool, "live_replicas") < tw_scene_limit(live, pool, "live_replicas"));
+    // what flows is what the heat needs: Q = m cp (return - supply), within the storage of two minutes
+    double rise = tw_scene_value(live, cdu, "return_degc") - tw_scene_value(live, cdu, "supply_degc");
+    double heat_kw = tw_scene_value(live, cdu, "heat_w"), flow = tw_scene_value(live, cdu, "flow_kg_s");
+    CHECK(rise > 0.0 && fabs(heat_kw / (flow * rise) - 3.9) < 0.5);    // kJ/kg/K of water with glycol
+    double water = tw_scene_value(live, cdu, "plant_return_degc") - tw_scene_value(live, plant, "supply_degc");
+    CHECK_NEAR(heat_kw, tw_scene_value(live, cdu, "plant_flow_kg_s") * water * 4.18, 0.02 * heat_kw);
+
+    // N-1: of all, as the run ended; of one, when it is selected
+    CHECK(live->loss_count == f.plant->element_count && live->loss_time_s == 600.0);
+    double dropped_w = 0.0, board_w = tw_scene_value(live, pdu1, "element_w") * 1e3;
+    for (int i = 0; i < live->loss_count; i++)
+        if (live->losses[i].lost == pdu1) dropped_w = live->losses[i].dropped_w;
+    CHECK_NEAR(dropped_w, board_w, 1e-3 * board_w);
+
+    TwReplay *replay = NULL;
+    TwError error = {0};
+    CHECK(tw_replay_open(&replay, path, &error));
+    same_values(live, tw_replay_scene(replay, 600.0));
+    CHECK(tw_replay_scene(replay, 600.0)->loss_count == live->loss_count);
+    const TwScene *before = tw_replay_scene(replay, 290.0);
+    CHECK(tw_scene_state(before, pdu2) == TW_IS_NORMAL && tw_scene_value(before, pdu2, "element_w") > 10.0);
+    tw_replay_close(replay);
+
+    tw_scene_maker_select(maker, tw_scene_find(live, "element/pdu3"));
+    live = tw_scene_maker_scene(maker, f.state);
+    CHECK(live->loss_count == 1 && live->losses[0].lost == element(live, "element/pdu3"));
+    tw_scene_maker_select(maker, -1);
+    CHECK(tw_scene_maker_scene(maker, f.state)->loss_count == 0);
+    tw_scene_maker_destroy(maker);
+    factory_end(f);
+    static const char *const files[] = {"elements.h5"};
+    scratch_end(files, 1);
+    return check_failures != 0;
+}
