@@ -180,26 +180,33 @@ static void draw_node(TwDraw *d, const TwScene *s, TwView *view, const TwOneline
     if (b.h < 20.0 || w < 12.0) return;
     char name[96], power[48], change[32], text[160];
     name_of(s, n, o->members, name);
-    tw_diagram_text(d, x, y, w - (n->state == TW_IS_TRIPPED ? 16.0 : 0.0), TW_LEFT, TW_SMALL, style->text, name);
+    double named =
+        tw_diagram_text(d, x, y, w - (n->state == TW_IS_TRIPPED ? 16.0 : 0.0), TW_LEFT, TW_SMALL, style->text, name);
     if (b.h < 40.0) return;
     y += 18.0;
     tw_diagram_change(change, view, s, n->count == 1 ? e : -1,
                       e >= 0 && s->elements[e].of != tw_scene_class(s, "load") ? "element_w" : "load_w");
     snprintf(text, sizeof text, "%s %s", known ? tw_power_text(power, n->sum_w) : dash, change);
     double used = tw_diagram_text(d, x, y, w, TW_LEFT, TW_BODY_BOLD, style->text, text);
-    if (w - used >= 20.0)
+    char notes[4][96];
+    TwColour colours[4];
+    bool low = b.h < 74.0;    // no room for lines below: the weightiest beside the power
+    int count = notes_of(d, low ? w - used - 6.0 : w, s, view, n, after, notes, colours, style);
+    double note = low && count > 0 ? tw_text_width(d, TW_SMALL, notes[0]) : 0.0;
+    if (note > 0.0 && note <= w - used - 6.0)
+        tw_draw_text(d, (TwPoint){x + w, y}, TW_RIGHT, TW_SMALL, colours[0], notes[0]);
+    else if (note > 0.0 && note <= w - named - 6.0)
+        tw_draw_text(d, (TwPoint){x + w, y - 18.0}, TW_RIGHT, TW_SMALL, colours[0], notes[0]);
+    else if (w - used >= 20.0)
         symbol(d, e >= 0 ? s->elements[e].kind : "rack", x + w - 7.0, y - 5.0,
                lost ? tw_diagram_colour(style, n->state) : style->second);
-    if (b.h < 54.0) return;
     y += 6.0;
-    if (!isnan(n->loading)) {
+    if (!isnan(n->loading) && y + 7.0 <= b.y + b.h) {
         tw_diagram_bar(d, (TwBox){x, y, w, 5.0}, n->count > 1 ? n->loading : n->worst_loading,
                        n->count > 1 ? n->worst_loading : NAN);
         y += 5.0;
     }
-    char notes[4][96];
-    TwColour colours[4];
-    int count = notes_of(d, w, s, view, n, after, notes, colours, style);
+    if (low) return;
     for (int k = 0; k < count; k++) {
         y += 13.0;
         if (y > b.y + b.h - (lost ? 8.0 : 4.0)) break;

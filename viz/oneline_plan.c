@@ -363,7 +363,7 @@ static void place(TwOneline *o, int node, double x, double slot, TwBox box, doub
         // where several hang below there is room for a wider box
         double span = n->slots * slot, w = fmin(span - 10.0, fmax(slot - 10.0, 150.0));
         n->box = (TwBox){floor(x + (span - w) / 2.0), floor(box.y + n->level * pitch), floor(fmax(w, 8.0)),
-                         floor(fmin(fmax(pitch - 34.0, pitch * 0.6), 88.0))};
+                         floor(fmin(fmax(pitch - 30.0, pitch * 0.6), 88.0))};
         if (n->level + 1 > o->levels) o->levels = n->level + 1;
         place(o, n->first, x, slot, box, pitch);
         x += span;
