@@ -1,9 +1,12 @@
 // The elements of a running factory, and that a result file shows the same ones with the same values.
 #include "tests/twin/twin.h"
 #include "tests/viz/scratch.h"
+#include "twin/live.h"
 #include "twin/scene_maker.h"
 #include "twin/scene_text.h"
 #include "viz/viz.h"
+
+#include <time.h>
 
 // one window an interval, so that a mean is the value
 static const char *const sets[] = {"run.for_s=600", "run.exchange_s=60", "run.component_s=60", "run.series_s=60",
@@ -64,6 +67,29 @@ static void same_values(const TwScene *live, const TwScene *shown)
     }
 }
 
+// The window's engine is told what is selected, and its next picture holds the N-1 of that, paused too.
+static void a_live_run_tells_n_minus_1(const TwPlant *plant)
+{
+    TwLive *live;
+    TwError error = {0};
+    CHECK(tw_live_create(&live, plant, &(TwLiveOptions){.speed = 1.0, .paused = true}, &error));
+    int wanted = tw_scene_find(tw_live_shot(live)->scene, "element/pdu2");
+    for (int round = 0; round < 2; round++) {
+        tw_live_select(live, round ? -1 : wanted);
+        const TwScene *s = tw_live_shot(live)->scene;
+        for (int i = 0; i < 4000 && s->loss_count != !round; i++) {
+            nanosleep(&(struct timespec){0, 5000000}, NULL);
+            s = tw_live_shot(live)->scene;
+        }
+        CHECK(s->loss_count == !round);
+        if (round == 0 && s->loss_count == 1) {
+            CHECK(tw_scene_thing_of(s, s->losses[0].lost) == wanted);
+            CHECK(s->losses[0].dropped_w > 1e3);
+        }
+    }
+    tw_live_destroy(live);
+}
+
 int main(void)
 {
     scratch_begin();
@@ -115,6 +141,7 @@ int main(void)
     tw_scene_maker_select(maker, -1);
     CHECK(tw_scene_maker_scene(maker, f.state)->loss_count == 0);
     tw_scene_maker_destroy(maker);
+    a_live_run_tells_n_minus_1(f.plant);
     factory_end(f);
     static const char *const files[] = {"elements.h5"};
     scratch_end(files, 1);
