@@ -256,7 +256,7 @@ static bool compile_traffic(TwPlant *plant, TwPoolPlan *pool, const TwPoolRow *r
     else
         tw_traffic_merge(&pool->traffic, parts, count, layout);
     for (int i = 0; i < tw_traffic_parts(pool->traffic); i++)
-        pool->shares |= tw_traffic_list(tw_traffic_part(pool->traffic, i)) != NULL;
+        pool->shares |= tw_traffic_replay_shares(tw_traffic_part(pool->traffic, i));
     if (!tw_traffic_mean_tokens(pool->traffic, &pool->input_mean, &pool->output_mean))
         pool->input_mean = pool->output_mean = NAN;
     return true;

@@ -771,6 +771,7 @@ static void add_jobs(TwReport *report, const TwState *state)
     add(report, "jobs.queued", "1", "jobs that wait at the end", (double)t.queued);
     add(report, "jobs.failures", "1", "times that a job went back to its checkpoint", (double)t.failures);
     add(report, "jobs.preemptions", "1", "times that a job gave way", (double)t.preemptions);
+    add(report, "jobs.growths", "1", "times that an elastic job took more GPUs", (double)t.growths);
     add(report, "jobs.gpus_held", "1", "GPUs held by jobs, mean", over(t.gpu_s, span_s));
     add(report, "jobs.goodput", "1", "share of their time in steps that stayed", over(t.useful_gpu_s, t.gpu_s));
     add(report, "jobs.tokens", "tokens", "trained on", t.tokens);

@@ -65,6 +65,60 @@ void tw_crowd_free(TwCrowd *c)
 {
     free(c->sessions);
     free(c->client_arrivals);
+    free(c->chains);
+    free(c->chain_rows);
+    free(c->cell_chains);
+}
+
+// A row of a session trace with what it is sorted by.
+typedef struct Link {
+    int32_t session, agent, turn, cell;
+    int64_t row;
+} Link;
+
+static int by_chain(const void *a, const void *b)
+{
+    const Link *x = a, *y = b;
+    if (x->cell != y->cell) return x->cell < y->cell ? -1 : 1;
+    if (x->session != y->session) return x->session < y->session ? -1 : 1;
+    if (x->agent != y->agent) return x->agent < y->agent ? -1 : 1;
+    if (x->turn != y->turn) return x->turn < y->turn ? -1 : 1;
+    return (x->row > y->row) - (x->row < y->row);
+}
+
+void tw_crowd_replay(TwCrowd *c, const TwTrace *trace, double time_scale, int64_t lap_ns)
+{
+    size_t rows = (size_t)trace->rows;
+    Link *links = calloc(rows, sizeof *links);
+    c->chain_rows = calloc(rows, sizeof *c->chain_rows);
+    c->chains = calloc(rows, sizeof *c->chains);
+    c->cell_chains = calloc((size_t)c->cells + 1, sizeof *c->cell_chains);
+    if (!links || !c->chain_rows || !c->chains || !c->cell_chains) abort();
+    for (size_t r = 0; r < rows; r++) {
+        const TwTraceCall *call = &trace->call[r];
+        links[r] = (Link){call->session, call->agent, call->turn, call->session % c->cells, (int64_t)r};
+    }
+    qsort(links, rows, sizeof *links, by_chain);
+    int chains = 0;
+    for (size_t k = 0; k < rows; k++) {
+        const Link *at = &links[k], *last = k ? &links[k - 1] : NULL;
+        c->chain_rows[k] = at->row;
+        if (!last || at->session != last->session || at->agent != last->agent) {
+            int64_t begins_ns = (int64_t)((double)trace->arrival_ns[at->row] / time_scale);
+            c->chains[chains++] = (TwChain){(int64_t)k, begins_ns, 0, at->cell};
+            c->cell_chains[at->cell + 1]++;
+        }
+        c->chains[chains - 1].count++;
+    }
+    free(links);
+    c->slots = 1;
+    for (int i = 0; i < c->cells; i++) {
+        if (c->cell_chains[i + 1] > c->slots) c->slots = c->cell_chains[i + 1];
+        c->cell_chains[i + 1] += c->cell_chains[i];
+    }
+    c->trace = trace;
+    c->time_scale = time_scale;
+    c->lap_ns = lap_ns;
 }
 
 // the heap: earliest first, then the lower slot
@@ -304,6 +358,54 @@ static void go_on_user(const TwCrowd *c, const Heap *h, int cell, int32_t i, int
     schedule(h, i, next);
 }
 
+// recorded agents
+
+static const TwChain *chain_of(const TwCrowd *c, int cell, int32_t slot)
+{
+    return &c->chains[c->cell_chains[cell] + slot];
+}
+
+// Row of call `turn` of a chain, counted through the laps; *lap: which.
+static int64_t row_of(const TwCrowd *c, const TwChain *chain, int32_t turn, int64_t *lap)
+{
+    *lap = turn / chain->count;
+    return c->chain_rows[chain->first + turn % chain->count];
+}
+
+// Where nobody answers: as long as a call of these agents took (traffic page; as for generated agents).
+static double recorded_service_s(const TwTrace *trace, int64_t row)
+{
+    return 1.26 + 14.8e-3 * (double)trace->output_tokens[row] + 16e-6 * (double)trace->input_tokens[row];
+}
+
+static void begin_chains(const TwCrowd *c, const Heap *h, int cell)
+{
+    for (int32_t i = 0; i < c->cell_chains[cell + 1] - c->cell_chains[cell]; i++) {
+        h->slot[i] = (Slot){.used = true, .place = -1};
+        h->cell->live++;
+        schedule(h, i, chain_of(c, cell, i)->begins_ns);
+    }
+}
+
+static void go_on_chain(const TwCrowd *c, const Heap *h, int cell, int32_t i, int64_t at_ns, bool done)
+{
+    Slot *s = &h->slot[i];
+    const TwChain *chain = chain_of(c, cell, i);
+    int64_t lap;
+    // one that was refused or lost gives up for this lap
+    s->turn = done ? s->turn + 1 : (s->turn / chain->count + 1) * chain->count;
+    int64_t row = row_of(c, chain, s->turn, &lap);
+    if (s->turn % chain->count > 0) {
+        schedule(h, i, later(at_ns, (double)c->trace->call[row].think_s / c->time_scale));
+    } else if (c->lap_ns < INT64_MAX && lap < (INT64_MAX - chain->begins_ns) / c->lap_ns) {
+        int64_t begins_ns = chain->begins_ns + lap * c->lap_ns;
+        schedule(h, i, begins_ns > at_ns ? begins_ns : at_ns);
+    } else {
+        s->used = false;
+        h->cell->live--;
+    }
+}
+
 // clients
 
 static void refill_client(const TwCrowd *c, Client *client, int cell, int number)
@@ -337,7 +439,9 @@ void tw_crowd_seek(const TwCrowd *c, void *block, int number, int64_t time_ns)
         for (int32_t i = 0; i < c->slots; i++)
             h->slot[i] = (Slot){.free_next = i + 1 < c->slots ? i + 1 : -1, .place = -1};
         h->cell->free_head = 0;
-        if (c->kind != TW_CROWD_SESSIONS) {
+        if (c->kind == TW_CROWD_REPLAY) {
+            begin_chains(c, h, number);
+        } else if (c->kind != TW_CROWD_SESSIONS) {
             begin_users(c, h, number, time_ns);
         } else {
             int64_t back = time_ns - (int64_t)(c->span_s * 1e9);
@@ -398,6 +502,11 @@ void tw_crowd_pop(const TwCrowd *c, void *block, int number, bool answered, TwCr
         call->session = s->session.id;
         if (!waits) go_on(c, h, i, later(call->at_ns, tw_session_service_s(c->sessions, &call->call)), true);
         admit(c, h, number);
+    } else if (c->kind == TW_CROWD_REPLAY) {
+        int64_t lap, row = row_of(c, chain_of(c, number, i), s->turn, &lap);
+        call->index = (uint64_t)(lap * c->trace->rows + row);
+        call->turn = s->turn;
+        if (!waits) go_on_chain(c, h, number, i, later(call->at_ns, recorded_service_s(c->trace, row)), true);
     } else {
         call->index = (uint64_t)i << 32 | (uint32_t)s->turn;
         call->turn = s->turn;
@@ -415,6 +524,8 @@ void tw_crowd_finished(const TwCrowd *c, void *block, int number, int slot, int3
     if (c->kind == TW_CROWD_SESSIONS) {
         go_on(c, h, slot, at_ns, done);
         admit(c, h, number);
+    } else if (c->kind == TW_CROWD_REPLAY) {
+        go_on_chain(c, h, number, slot, at_ns, done);
     } else {
         // a rejected user asks again after a second
         go_on_user(c, h, number, slot, done ? at_ns : later(at_ns, 1.0));

@@ -4,6 +4,7 @@
 //   sessions   begin with the arrival process; each call follows the end of the one before by a gap
 //   users      always `users` of them: a call, its answer, time to think; a batch is users without thought and an end
 //   periodic   call k of a source at phase + k period + jitter, whatever becomes of the answers
+//   replay     the agents of a recorded session trace: each call follows the end of the one before by its own gap
 //   clients    one renewal stream each, by its share of the rate (facilities/parts/traffic/clients.csv)
 // Where nobody answers (a trace is written, a warm-up before time zero) a call takes the nominal service time.
 #pragma once
@@ -12,9 +13,22 @@
 #include "models/workload/lengths.h"
 #include "models/workload/request.h"
 #include "models/workload/sessions.h"
+#include "models/workload/trace.h"
 #include "sim/block.h"
 
-typedef enum TwCrowdKind { TW_CROWD_SESSIONS, TW_CROWD_USERS, TW_CROWD_PERIODIC, TW_CROWD_CLIENTS } TwCrowdKind;
+typedef enum TwCrowdKind {
+    TW_CROWD_SESSIONS,
+    TW_CROWD_USERS,
+    TW_CROWD_PERIODIC,
+    TW_CROWD_REPLAY,
+    TW_CROWD_CLIENTS
+} TwCrowdKind;
+
+// The calls of one agent of a recorded session, in their order.
+typedef struct TwChain {
+    int64_t first, begins_ns;    // its rows in chain_rows; when the first is called
+    int32_t count, cell;
+} TwChain;
 
 enum { TW_CLIENTS = 128 };
 
@@ -38,6 +52,13 @@ typedef struct TwCrowd {
     double period_s, jitter_s;
     int64_t requests;    // of each cell; 0: no end
     double start_s;      // of a batch
+    // replay
+    const TwTrace *trace;
+    TwChain *chains;        // by cell
+    int64_t *chain_rows;    // rows of the trace
+    int *cell_chains;       // [cells + 1] the first chain of a cell
+    int64_t lap_ns;         // the trace begins again after it; INT64_MAX: never
+    double time_scale;
     // clients
     int client_count;
     TwClientRow client[TW_CLIENTS];
@@ -56,6 +77,9 @@ typedef struct TwCrowdCall {
     uint64_t session;    // its number, whenever it runs
     TwCall call;
 } TwCrowdCall;
+
+// The chains of a session trace, its sessions dealt to the cells in turn.
+void tw_crowd_replay(TwCrowd *crowd, const TwTrace *trace, double time_scale, int64_t lap_ns);
 
 // Reserves the slots of all cells.
 void tw_crowd_layout(TwCrowd *crowd, TwLayout *layout);

@@ -322,6 +322,34 @@ static void schedule(const TwJobs *jobs, void *block, int32_t *room, double now_
     }
 }
 
+// Elastic jobs that began smaller take what nobody waits for, doubling after a checkpoint at the end of their step
+// where that pays for the restart.
+static void grow_jobs(const TwJobs *jobs, void *block, int32_t *room)
+{
+    const Plant *p = jobs->inner;
+    int32_t *more = (int32_t *)tw_at(block, p->was);
+    for (int k = 0; k < jobs->job_count; k++)
+        if (job_at(jobs, block, k)->phase == TW_JOB_QUEUED) return;
+    for (int k = 0; k < jobs->job_count; k++) {
+        int i = p->order[k];
+        TwJob *job = job_at(jobs, block, i);
+        const TwJobSpec *spec = &p->jobs[i];
+        int32_t *held = held_at(jobs, block, i);
+        while (job->phase == TW_JOB_RUNNING && 2 * job->gpus <= spec->gpus) {
+            double gain_s = rest_s(spec, job, job->gpus) - rest_s(spec, job, 2 * job->gpus);
+            if (gain_s <= 2.0 * (spec->restart_s + spec->exposed_s) || !place(jobs, room, job->gpus, more)) break;
+            take(jobs, room, more, 1);
+            for (int r = 0; r < jobs->rack_count; r++) held[r] += more[r];
+            job->gpus *= 2;
+            job->growths++;
+            job->lost_steps += job->steps - floor(job->steps);
+            job->steps = job->saved_steps = floor(job->steps);
+            job->phase = TW_JOB_LOADING;
+            job->left_s = spec->restart_s + spec->exposed_s;
+        }
+    }
+}
+
 // progress
 
 static double lowest_clock(const TwJobs *jobs, const int32_t *held, const TwJobsIn *in)
@@ -464,6 +492,7 @@ void tw_jobs_advance(const TwJobs *jobs, void *block, const TwJobsIn *in, double
     }
     submit(jobs, block, in, from_s);
     schedule(jobs, block, room, from_s);
+    grow_jobs(jobs, block, room);
 
     int32_t *was = (int32_t *)tw_at(block, p->was);
     for (int i = 0; i < jobs->job_count; i++) {
@@ -499,6 +528,7 @@ void tw_jobs_totals(const TwJobs *jobs, const void *block, TwJobsTotals *t)
         t->queued += job->phase == TW_JOB_QUEUED;
         t->failures += job->failures;
         t->preemptions += job->preemptions;
+        t->growths += job->growths;
         t->gpu_s += job->run_gpu_s;
         t->useful_gpu_s += job->steps * spec->step_s * spec->gpus;
         t->lost_gpu_s += job->lost_steps * spec->step_s * spec->gpus;

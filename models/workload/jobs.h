@@ -4,8 +4,8 @@
 // term of training.h. Evaluations, exposed checkpoints and failures take their share of the time; a failure goes back
 // to the last checkpoint and costs a restart. The scheduler starts jobs by priority, then in order of submission; a
 // later job may start early if it does not delay the first that waits (EASY backfill); whole NVLink domains first, then
-// the fewest racks. Elastic jobs start smaller, preemptible ones give way after a checkpoint at the end of their step.
-// Left out: time to load data.
+// the fewest racks. Elastic jobs start smaller and grow once nobody waits, preemptible ones give way after a checkpoint
+// at the end of their step. Left out: time to load data.
 #pragma once
 
 #include "models/workload/training.h"
@@ -54,7 +54,7 @@ typedef struct TwJobsSpec {
 
 // One job in the state block.
 typedef struct TwJob {
-    int32_t phase, gpus, failures, preemptions;
+    int32_t phase, gpus, failures, preemptions, growths, unused;
     double steps, saved_steps, total_steps;    // done; at the last checkpoint; to do
     double left_s;                             // of loading
     double next_failure_gpu_s, run_gpu_s;      // GPU-seconds until the next failure; so far
@@ -88,7 +88,7 @@ typedef struct TwJobsOut {
 } TwJobsOut;
 
 typedef struct TwJobsTotals {
-    int64_t done, running, queued, failures, preemptions;
+    int64_t done, running, queued, failures, preemptions, growths;
     double gpu_s, useful_gpu_s, lost_gpu_s, tokens, energy_j;
 } TwJobsTotals;
 

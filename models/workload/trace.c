@@ -149,13 +149,16 @@ static bool read_rows(TwTraceReader *reader)
     if (!line || !*tw_trace_blanks(line))
         return tw_fail_at(reader->error, reader->path, 1, 0, "empty, expected a trace");
 
-    bool json = *tw_trace_blanks(line) == '{', any_blocks = false;
-    reader->trace->format = TW_TRACE_MOONCAKE;
+    bool json = *tw_trace_blanks(line) == '{', any_blocks = false, sessions = json && tw_trace_is_session(line);
+    reader->trace->format = sessions ? TW_TRACE_SESSIONS : TW_TRACE_MOONCAKE;
+    // calls are hashed in blocks of 64, and what they share is seen from their ids
+    if (sessions) reader->trace->block_tokens = 64;
     if (!json && !tw_trace_csv_header(reader, line))
-        return tw_fail_at(reader->error, reader->path, 1, 0,
-                          "not a known trace: expected a header with TIMESTAMP, ContextTokens, GeneratedTokens or with "
-                          "Timestamp, Request tokens, Response tokens, or with session, t_s, in_tokens, hit_tokens, "
-                          "out_tokens, or JSON lines with timestamp, input_length, output_length");
+        return tw_fail_at(
+            reader->error, reader->path, 1, 0,
+            "not a known trace: expected a header with TIMESTAMP, ContextTokens, GeneratedTokens or with "
+            "Timestamp, Request tokens, Response tokens, or with session, t_s, in_tokens, hit_tokens, "
+            "out_tokens, or JSON lines with timestamp, input_length, output_length, or with requests of t, in, out");
 
     bool have = json;
     for (;;) {
@@ -168,6 +171,11 @@ static bool read_rows(TwTraceReader *reader)
         }
         TwTraceRow row = {0};
         int64_t block_from = reader->blocks;
+        if (sessions) {
+            if (!tw_trace_session(reader, line, &any_blocks, add_row)) return false;
+            if (!reader->options.keep_blocks) reader->blocks = 0;
+            continue;
+        }
         if (!(json ? tw_trace_json_row(reader, line, &row, &any_blocks) : tw_trace_csv_row(reader, line, &row))) {
             if (reader->trace->dropped_bad >= reader->options.skip_bad_rows) return false;
             reader->trace->dropped_bad++;

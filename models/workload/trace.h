@@ -64,6 +64,9 @@ void tw_trace_destroy(TwTrace *trace);
 // Ids of blocks for a trace that has none: those of a session trace follow from its calls. False: it has no contents.
 bool tw_trace_expand(TwTrace *trace, int block_tokens);
 
+// What the prompt of a row of a session trace shares with others of its session; later laps have contents of their own.
+void tw_trace_content(const TwTrace *trace, int64_t row, int64_t lap, TwContent *content);
+
 // Writes rows as a format holds them; lost: what it cannot hold, "" where it is all. Gzip where the path ends in .gz.
 bool tw_trace_write(const TwTrace *trace, const char *path, TwTraceFormat format, char *lost, size_t size,
                     TwError *error);

@@ -1,5 +1,5 @@
 #include "models/workload/lengths.h"
-#include "models/workload/trace.h"
+#include "models/workload/trace_inner.h"
 #include "models/workload/traffic.h"
 
 #include <stdlib.h>
@@ -92,7 +92,7 @@ static int rising_tokens(const void *a, const void *b)
 
 static int32_t *sorted(const int32_t *values, int64_t rows)
 {
-    int32_t *copy = take(rows, sizeof *copy);
+    int32_t *copy = tw_trace_grow(NULL, rows, sizeof *copy);    // as large as a column of the trace
     memcpy(copy, values, (size_t)rows * sizeof *copy);
     qsort(copy, (size_t)rows, sizeof *copy, rising_tokens);
     return copy;
@@ -351,8 +351,8 @@ static void describe(const TwTrace *trace, Description *description)
     describe_side(outputs, trace->rows, &description->output);
     description->rank_correlation = rank_correlation(trace, inputs, outputs);
     find_like(trace, inputs, outputs, description);
-    free(inputs);
-    free(outputs);
+    tw_trace_free(inputs);
+    tw_trace_free(outputs);
     description->has_blocks = trace->block_start != NULL;
     if (description->has_blocks) describe_blocks(trace, description);
     if (description->has_blocks) describe_cache(trace, description);

@@ -1,3 +1,4 @@
+#include "models/workload/content.h"
 #include "models/workload/trace_inner.h"
 
 #include <string.h>
@@ -17,7 +18,7 @@ static const char *skip_value(const char *p)
             p = skip_string(p) - 1;
             continue;
         }
-        if (depth == 0 && (*p == ',' || *p == '}')) return p;
+        if (depth == 0 && (*p == ',' || *p == '}' || *p == ']')) return p;
         if (*p == '[' || *p == '{') depth++;
         if (*p == ']' || *p == '}') depth--;
     }
@@ -129,4 +130,134 @@ bool tw_trace_json_row(TwTraceReader *reader, const char *line, TwTraceRow *row,
     if (has_blocks && !check_blocks(reader, row, reader->blocks - from)) return false;
     *any_blocks |= has_blocks;
     return true;
+}
+
+// ---- sessions -------------------------------------------------------------------------------------------------------
+
+enum { SESSION_BLOCK = 64, DEEPEST = 8, SUB_AGENTS = 4096 };
+
+typedef struct Agents {
+    TwTraceReader *reader;
+    TwTraceAdd *add;
+    bool *any_blocks;
+    int32_t session, count;
+    int64_t begins_ns;    // of the session
+} Agents;
+
+// The value of a key of the object at `object`; NULL: it has none.
+static const char *member(const char *object, const char *key)
+{
+    size_t length = strlen(key);
+    const char *p = tw_trace_blanks(object);
+    if (*p != '{') return NULL;
+    p = tw_trace_blanks(p + 1);
+    while (*p == '"') {
+        const char *name = p + 1, *end = skip_string(p) - 1;
+        bool mine = (size_t)(end - name) == length && memcmp(name, key, length) == 0;
+        p = tw_trace_blanks(end + 1);
+        if (*p != ':') return NULL;
+        p = tw_trace_blanks(p + 1);
+        if (mine) return p;
+        p = tw_trace_blanks(skip_value(p));
+        if (*p != ',') return NULL;
+        p = tw_trace_blanks(p + 1);
+    }
+    return NULL;
+}
+
+bool tw_trace_is_session(const char *line)
+{
+    const char *list = member(line, "requests");
+    return list && *list == '[';
+}
+
+// A number of a call; standard where it is absent, an error where standard is below 0.
+static bool number_in(const Agents *a, const char *line, const char *call, const char *key, int places,
+                      int64_t standard, int64_t *value)
+{
+    const char *p = member(call, key);
+    *value = standard;
+    if (!p || strncmp(p, "null", 4) == 0) {
+        if (standard >= 0) return true;
+        return tw_trace_fail(a->reader, (int)(call - line) + 1, key, call, 0, "in every call");
+    }
+    const char *after = tw_trace_decimal(p, places, value);
+    if (!after || *value < 0 || (places == 0 && *value > 1000000000))
+        return tw_trace_fail(a->reader, (int)(p - line) + 1, key, p, (size_t)(skip_value(p) - p),
+                             places ? "seconds, 0 or more" : "a whole number from 0 to 1e+09");
+    return true;
+}
+
+// How far the blocks of a call are those of the call before: whole blocks of it.
+static int64_t shared_tokens(const TwTraceReader *reader, int64_t before, int64_t end_before, int64_t from, int64_t end)
+{
+    const uint64_t *id = reader->trace->block_id;
+    int64_t n = 0;
+    while (before + n < end_before && from + n < end && id[before + n] == id[from + n]) n++;
+    return n * SESSION_BLOCK;
+}
+
+static bool read_agent(Agents *a, const char *line, const char *list, int32_t agent, int depth)
+{
+    TwTraceReader *reader = a->reader;
+    const char *p = tw_trace_blanks(list + 1);
+    int64_t before = 0, end_before = 0;
+    int32_t turn = 0;
+    while (*p == '{') {
+        const char *inner = member(p, "requests");
+        if (inner && *inner == '[') {
+            if (depth == DEEPEST || a->count == SUB_AGENTS)
+                return tw_trace_fail(reader, (int)(p - line) + 1, "requests", p, 1, "fewer sub-agents");
+            if (!read_agent(a, line, inner, ++a->count, depth + 1)) return false;
+        } else {
+            TwTraceRow row = {0};
+            int64_t think_ns, from = reader->blocks;
+            if (!number_in(a, line, p, "t", 9, -1, &row.time_ns) || !number_in(a, line, p, "in", 0, -1, &row.input) ||
+                !number_in(a, line, p, "out", 0, -1, &row.output) ||
+                !number_in(a, line, p, "think_time", 9, 0, &think_ns))
+                return false;
+            row.time_ns += a->begins_ns;
+            const char *ids = member(p, "hash_ids"), *stop = member(p, "stop");
+            row.call = (TwTraceCall){.session = a->session,
+                                     .agent = agent,
+                                     .turn = ++turn,
+                                     .think_s = (float)(1e-9 * (double)think_ns),
+                                     .stop = '-'};
+            // "tool_use" and its like, or the end of a message
+            if (stop && *stop == '"') row.call.stop = stop[1] == 't' || stop[1] == 'T' ? 'T' : 'E';
+            if (ids && *ids == '[') {
+                if (!json_blocks(reader, line, &ids)) return false;
+                *a->any_blocks = true;
+                // ids are those of a session
+                for (int64_t b = from; b < reader->blocks; b++)
+                    reader->trace->block_id[b] =
+                        tw_content_stream((uint64_t)(uint32_t)a->session, reader->trace->block_id[b]) >> 1;
+                int64_t count = reader->blocks - from, want = (row.input + SESSION_BLOCK - 1) / SESSION_BLOCK;
+                if (count != want)
+                    return tw_fail_at(reader->error, reader->path, reader->line, (int)(p - line) + 1,
+                                      "%lld hash_ids for an input of %lld, expected %lld of %d tokens",
+                                      (long long)count, (long long)row.input, (long long)want, SESSION_BLOCK);
+                int64_t hit = shared_tokens(reader, before, end_before, from, reader->blocks);
+                row.call.hit_tokens = (int32_t)(hit < row.input ? hit : row.input);
+                before = from, end_before = reader->blocks;
+            }
+            if (!a->add(reader, &row, from)) return false;
+        }
+        p = tw_trace_blanks(skip_value(p));
+        if (*p != ',') break;
+        p = tw_trace_blanks(p + 1);
+    }
+    if (*p == ']') return true;
+    return tw_trace_fail(reader, (int)(p - line) + 1, "requests", p, strlen(p) < 20 ? strlen(p) : 20,
+                         "']' or another call");
+}
+
+bool tw_trace_session(TwTraceReader *reader, const char *line, bool *any_blocks, TwTraceAdd *add)
+{
+    Agents a = {.reader = reader, .add = add, .any_blocks = any_blocks, .session = reader->sessions++};
+    if (!number_in(&a, line, line, "start", 9, 0, &a.begins_ns)) return false;
+    const char *list = member(line, "requests");
+    if (!list || *list != '[')
+        return tw_fail_at(reader->error, reader->path, reader->line, 0, "no list of requests in the session");
+    return read_agent(&a, line, list, 0, 0);
 }

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 enum { FRONT = 4096 };
-static const size_t large = (size_t)256 << 20;
+static const size_t large = (size_t)16 << 20;
 
 typedef struct Front {
     size_t bytes;    // with the front

@@ -8,13 +8,14 @@
 // ids of blocks
 
 // The prompt of a call of a session trace: what it keeps of the first stream, then the stream it is in.
-static void content_of(const TwTrace *trace, int64_t row, TwContent *content)
+void tw_trace_content(const TwTrace *trace, int64_t row, int64_t lap, TwContent *content)
 {
     const TwTraceCall *call = &trace->call[row];
     *content = (TwContent){0};
     int32_t input = trace->input_tokens[row], kept = call->generation > 0 ? call->kept : 0;
     if (kept > input) kept = input;
     uint64_t who = (uint64_t)(uint32_t)call->session << 32 | (uint32_t)call->agent;
+    if (lap > 0) who = tw_content_mix(who, (uint64_t)lap);
     if (kept > 0) content->segment[content->count++] = (TwSegment){tw_content_stream(who, 0), 0, kept};
     if (input > kept)
         content->segment[content->count++] =
@@ -52,7 +53,7 @@ bool tw_trace_expand(TwTrace *trace, int block_tokens)
     trace->block_id = tw_trace_grow(NULL, blocks + 1, sizeof *trace->block_id);
     for (int64_t r = 0; r < trace->rows; r++) {
         TwContent content;
-        content_of(trace, r, &content);
+        tw_trace_content(trace, r, 0, &content);
         (void)tw_content_blocks(&content, trace->input_tokens[r], block_tokens, 1,
                                 trace->block_id + trace->block_start[r]);
     }

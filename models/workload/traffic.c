@@ -435,6 +435,11 @@ static bool make_replay(TwTraffic *traffic, const TwTrafficSpec *spec, TwError *
             return tw_fail(error, TW_BAD_INPUT, "%s: cannot loop a trace whose rows are all at one time", spec->trace);
         traffic->lap_ns = span_ns + span_ns / (trace->rows - 1);
     }
+    // agents wait for their answers, unless their calls are to come as they were written
+    if (trace->call && !spec->apart) {
+        traffic->arrivals.stream = tw_stream(spec->seed, spec->name);
+        tw_crowd_replay(new_crowd(traffic, spec, TW_CROWD_REPLAY), trace, scale, traffic->lap_ns);
+    }
     traffic->rate_s = (double)trace->rows / fmax(1e-9 * (double)span_ns, 1e-9);
     if (spec->loop) traffic->rate_s = (double)trace->rows / (1e-9 * (double)traffic->lap_ns);
     return true;
@@ -496,6 +501,11 @@ const TwTraffic *tw_traffic_part(const TwTraffic *traffic, int i)
 }
 const char *tw_traffic_name(const TwTraffic *traffic) { return traffic->name; }
 const TwContentList *tw_traffic_list(const TwTraffic *traffic) { return traffic->list.id ? &traffic->list : NULL; }
+
+bool tw_traffic_replay_shares(const TwTraffic *traffic)
+{
+    return traffic->list.id || (traffic->trace && traffic->trace->call);
+}
 
 void tw_traffic_destroy(TwTraffic *traffic)
 {
@@ -693,9 +703,12 @@ static void replayed_content(const TwTraffic *traffic, int64_t row, TwContent *c
 {
     const TwTrace *trace = traffic->trace;
     *content = (TwContent){0};
-    if (!trace->block_start) return;
     int64_t lap = row / trace->rows, at = row % trace->rows;
-    if (lap > 0 && !traffic->loop_shares) return;
+    if (!trace->block_start && trace->call) {
+        tw_trace_content(trace, at, traffic->loop_shares ? 0 : lap, content);
+        return;
+    }
+    if (!trace->block_start || (lap > 0 && !traffic->loop_shares)) return;
     content->count = (int32_t)(trace->block_start[at + 1] - trace->block_start[at]);
     content->list = 1 + trace->block_start[at];
 }
@@ -719,6 +732,22 @@ static void pop_crowd(const TwTraffic *traffic, void *block, int cell, bool answ
                                     .shared = call.call.shared,
                                     .message_end = call.message_end,
                                     .service_s = tw_session_service_s(crowd->sessions, &call.call)};
+        return;
+    }
+    if (crowd->kind == TW_CROWD_REPLAY) {
+        const TwTrace *trace = traffic->trace;
+        int64_t row = (int64_t)call.index % trace->rows;
+        const TwTraceCall *written = &trace->call[row];
+        request->input_tokens = trace->input_tokens[row];
+        request->output_tokens = whole_tokens(traffic->length_scale * trace->output_tokens[row]);
+        replayed_content(traffic, (int64_t)call.index, &request->content);
+        if (said)
+            *said = (TwTrafficCall){.in_session = true,
+                                    .session = (uint64_t)(uint32_t)written->session,
+                                    .branch = written->agent,
+                                    .turn = written->turn,
+                                    .shared = written->hit_tokens,
+                                    .message_end = written->stop == 'E'};
         return;
     }
     int client = crowd->kind == TW_CROWD_CLIENTS ? call.client : -1;

@@ -147,6 +147,7 @@ typedef struct TwTrafficCall {
 } TwTrafficCall;
 void tw_traffic_pop_call(const TwTraffic *traffic, void *block, int cell, TwRequest *request, TwTrafficCall *call);
 const TwContentList *tw_traffic_list(const TwTraffic *traffic);    // ids of a replayed trace, or NULL
+bool tw_traffic_replay_shares(const TwTraffic *traffic);           // whether its rows say what they share
 
 // What a trace is: for `tokenworks trace describe`. Prints the table of the traffic page, section 6, or JSON.
 bool tw_trace_describe(const char *path, bool json, FILE *stream, TwError *error);

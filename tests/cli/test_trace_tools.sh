@@ -33,4 +33,35 @@ expect 0 '"ok": true' "$TOKENWORKS" run classes.cfg -q --json --out r.h5
 expect 0 "" "$TOKENWORKS" run classes.cfg -q --json --threads 1 --out r1.h5 > one.json
 expect 0 "" "$TOKENWORKS" run classes.cfg -q --json --threads 2 --out r2.h5 > two.json
 expect 3 "did you mean \"serving\"" "$TOKENWORKS" check classes.cfg --set workload.classes.agents.pool=servin
+
+# sessions as JSON with sub-agents inside; replayed, each call follows the answer before it by its own gap
+cat > nested.jsonl <<'END'
+{"id": "a", "requests": [{"t": 0.0, "in": 130, "out": 10, "hash_ids": [1, 2, 3], "stop": "tool_use"}, {"t": 4.5, "in": 200, "out": 20, "hash_ids": [1, 2, 9, 10], "stop": "tool_use", "think_time": 2.5}, {"t": 5.0, "type": "subagent", "requests": [{"t": 5.5, "in": 64, "out": 5, "hash_ids": [1]}, {"t": 7.0, "in": 128, "out": 5, "hash_ids": [1, 4], "think_time": 1.0}]}, {"t": 20, "in": 256, "out": 30, "hash_ids": [1, 2, 9, 10], "stop": "end_turn", "think_time": 11}]}
+{"id": "b", "start": 3.0, "requests": [{"t": 0.0, "in": 100, "out": 10, "hash_ids": [1, 2]}]}
+END
+expect 0 "sessions   2 of 6 calls, 1 ends of messages, 1 sub-agents" "$TOKENWORKS" trace describe nested.jsonl
+grep -q "16 blocks of 64, 8 unique" out.txt || fail "ids of two sessions are the same: $(grep prefix out.txt)"
+expect 0 "" "$TOKENWORKS" trace convert nested.jsonl nested.csv
+grep -q "^0,0,2,4.500,,T,200,128,20,2.500" nested.csv || fail "calls of nested sessions: $(cat nested.csv)"
+sed 's/"in": 200/"in": 2000/' nested.jsonl > bad.jsonl
+expect 3 "4 hash_ids for an input of 2000, expected 32 of 64 tokens" "$TOKENWORKS" trace describe bad.jsonl
+sed 's/"out": 20,/"out": -20,/' nested.jsonl > bad.jsonl
+expect 3 'out = "-20"' "$TOKENWORKS" trace describe bad.jsonl
+closed="$TOKENWORKS run $facilities/hopper_hall.cfg --for 1min -q --json --force --set run.warmup_s=0"
+for file in nested.jsonl nested.csv; do
+    expect 0 '"completed": 6' $closed --set "workload.trace=$PWD/$file" --out closed.h5
+    python3 -c 'import json; assert json.load(open("out.txt"))["serving"]["prefix_hit_share"] > 0.3' || fail "a replayed session of $file shares nothing"
+done
+# the last call waits for the answers before it and for its 11 seconds: with slow answers it comes later
+printf 'session,agent,turn,t_s,stop,in_tokens,hit_tokens,out_tokens,think_s\n0,0,1,0,T,1000,0,4000,0\n0,0,2,2,E,1100,960,10,1\n' > slow.csv
+expect 0 '"completed": 2' $closed --set "workload.trace=$PWD/slow.csv" --out slow.h5
+expect 0 '"arrived": 1' $closed --set "workload.trace=$PWD/slow.csv" --for 5s --out slow.h5
+
+# a trace is read in less memory than its rows would take: 2.2 million in 80 MB of private memory
+awk 'BEGIN { print "Timestamp,Request tokens,Response tokens"; for (i = 0; i < 2200000; i++) print i / 8 "," 100 + i % 900 "," 10 + i % 90 }' > large.csv
+if ! echo "$TOKENWORKS" | grep -q sanit && ! nm -D "$TOKENWORKS" 2> /dev/null | grep -q __asan; then
+    (ulimit -d 80000; "$TOKENWORKS" trace describe large.csv) > large.txt 2>&1 || fail "a large trace is not read in little memory: $(tail -1 large.txt)"
+    grep -q "2200000 rows" large.txt || fail "rows of the large trace: $(head -1 large.txt)"
+fi
+rm large.csv
 finish

@@ -161,6 +161,31 @@ static void borrowed_gpus_go_back(void)
     close_hall(&h);
 }
 
+// An elastic job that began smaller takes what nobody waits for, in steps of two, and ends sooner.
+static void elastic_jobs_grow(void)
+{
+    TwJobSpec specs[2] = {plain("first", 96, 200.0, 0.0), plain("elastic", 128, 2000.0, 1.0)};
+    specs[1].gpus_min = 32;
+    specs[1].restart_s = 20.0;
+    Hall h = open_hall(specs, 2, true);
+    go(&h, 100.0);
+    CHECK(job(&h, 1)->gpus == 32 && job(&h, 1)->growths == 0);
+    go(&h, 260.0);
+    CHECK(job(&h, 0)->phase == TW_JOB_DONE);
+    CHECK(job(&h, 1)->gpus == 128 && job(&h, 1)->growths == 2);
+    double before = job(&h, 1)->steps;
+    go(&h, 360.0);
+    CHECK_NEAR(job(&h, 1)->steps - before, 100.0, 21.0);    // at full size one a second
+    close_hall(&h);
+
+    // near its end a restart costs more than it gains
+    specs[1].steps = 60.0;
+    h = open_hall(specs, 2, true);
+    go(&h, 230.0);
+    CHECK(job(&h, 1)->gpus == 32 && job(&h, 1)->growths == 0);
+    close_hall(&h);
+}
+
 // Checkpoints and failures: over many failures the share of time in steps that stayed is the exact exponential form's.
 static void failures_cost_what_the_closed_form_says(void)
 {
@@ -206,6 +231,7 @@ int main(void)
     backfill_delays_nobody();
     higher_jobs_preempt();
     borrowed_gpus_go_back();
+    elastic_jobs_grow();
     failures_cost_what_the_closed_form_says();
     the_waveform_has_its_parts();
     return check_failures != 0;
