@@ -568,6 +568,8 @@ static bool compile(TwPlant *plant, const TwPlantInput *input, TwErrors *errors)
     if (tw_errors_count(errors)) return false;
     bool sound = tw_failures_compile(plant, errors);
     sound = tw_jobs_compile(plant, &layout, errors) && sound;
+    if (sound) tw_waves_find_jobs(plant, errors);
+    sound = sound && tw_errors_count(errors) == 0;
     sound = tw_planners_compile(plant, &layout, errors) && sound;
     sound = sound && tw_transit_compile(plant, &layout, errors);
     if (!tw_accounts_compile(plant, input->path, errors) || !sound) return false;

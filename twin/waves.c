@@ -19,6 +19,8 @@ static const TwField wave_fields[] = {
     REAL(step_s, "s", 1e-4, 0.02, "0.01", "its steps"),
     {"racks", "", TW_TEXTS, 0, 0, "[]", offsetof(TwWaveRow, racks), "rack entries that swing together; empty: all",
      NULL},
+    {"job", "", TW_TEXT, 0, 0, "", offsetof(TwWaveRow, job),
+     "a training job whose steps and evaluations its racks follow; the pulse below is then not used", NULL},
     REAL(period_s, "s", 1e-3, 3600, "1", "of the job's step"),
     REAL(duty, "1", 0, 1, "0.5", "share of the period at high power"),
     REAL(swing_fraction, "1", 0, 2, "0", "peak to peak over the mean that the racks have in the run"),
@@ -74,7 +76,7 @@ void tw_compile_waves(TwPlant *plant, TwErrors *errors)
         tw_node_row(node, &wave->row);
         const TwWaveRow *row = &wave->row;
         compile_racks(plant, node, wave, errors);
-        wave->lose = -1;
+        wave->lose = wave->job = -1;
         if (row->lose[0]) {
             wave->lose = tw_find_entry(plant->element_names, plant->element_count, row->lose, 0, 1);
             if (wave->lose < 0)
@@ -96,6 +98,26 @@ void tw_compile_waves(TwPlant *plant, TwErrors *errors)
     }
 }
 
+void tw_waves_find_jobs(TwPlant *plant, TwErrors *errors)
+{
+    const TwNode *root = tw_config_root(plant->config);
+    int n = plant->jobs ? plant->jobs->job_count : 0;
+    const char **names = TW_TAKE(plant->arena, n + 1, const char *);
+    for (int j = 0; j < n; j++) names[j] = tw_jobs_spec(plant->jobs, j)->name;
+    for (int i = 0; i < plant->wave_count; i++) {
+        TwWavePlan *wave = &plant->waves[i];
+        char name[TW_NAME];
+        const TwNode *node = tw_node_entry(root, "waveforms", i, name);
+        if (!wave->row.job[0]) continue;
+        for (int j = 0; j < n && wave->job < 0; j++)
+            if (strcmp(names[j], wave->row.job) == 0) wave->job = j;
+        if (wave->job < 0)
+            tw_reference_error(node, "job", errors, wave->row.job, "job", names, n);
+        else if (!(tw_jobs_spec(plant->jobs, wave->job)->waveform.step_s > 0.0))
+            tw_node_error(node, "job", errors, "job \"%s\" has no waveform: its power is flat", wave->row.job);
+    }
+}
+
 void tw_waves_layout(TwPlant *plant, TwLayout *layout)
 {
     for (int i = 0; i < plant->wave_count; i++) {
@@ -107,6 +129,9 @@ void tw_waves_layout(TwPlant *plant, TwLayout *layout)
 }
 
 typedef struct Rack {
+    const TwWaveform *job;    // NULL: a pulse
+    double job_w;             // AC power above idle that the job has here on average
+    double job_mean_w;        // the same of a node of the waveform
     TwPulse pulse;
     TwSmooth smooth;
     TwSmoothState smoothed;
@@ -139,12 +164,36 @@ static Rack rack_of(const TwWavePlan *wave, int i, double mean_w)
     return rack;
 }
 
+// A rack of a job: what the job has there above idle, of the GPUs that it holds, goes through its waveform.
+static void follow_job(const TwPlant *plant, const void *block, const TwWavePlan *wave, int i, double mean_w,
+                       Rack *rack)
+{
+    const TwJobSpec *spec = tw_jobs_spec(plant->jobs, wave->job);
+    const TwRackPlan *plan = &plant->racks[i];
+    int32_t mine = tw_jobs_held(plant->jobs, block, wave->job, i);
+    int32_t all = ((const int32_t *)tw_at_const(block, plant->job_slot.held_gpus))[i];
+    rack->swings =
+        rack->swings && mine > 0 && all > 0 && tw_jobs_job(plant->jobs, block, wave->job)->phase == TW_JOB_RUNNING;
+    if (!rack->swings) return;
+    double above_w = tw_f64_const(block, plant->job_slot.gpu_w)[i] - all * plan->gpu_idle_w;
+    int live = tw_power_rack_supplies(plant->power, i);
+    double dc_w = tw_power_rack_dc_w(plant->power, i, live, mean_w);
+    double share_w = fmax(0.0, above_w) * mine / all;
+    rack->job = &spec->waveform;
+    rack->job_w = mean_w - tw_power_rack_ac_w(plant->power, i, live, fmax(0.0, dc_w - share_w));
+    rack->job_mean_w = tw_waveform_mean_w(rack->job) - rack->job->idle_w;
+}
+
 // What a rack asks of its cords in a step.
 static double draw(const TwWaveRow *row, Rack *rack, double mean_w, double time_s, double *work_w)
 {
     *work_w = mean_w;
     if (!rack->swings) return mean_w;
-    *work_w = tw_pulse_w(&rack->pulse, time_s);
+    if (rack->job)
+        *work_w =
+            mean_w + rack->job_w * ((tw_waveform_w(rack->job, time_s) - rack->job->idle_w) / rack->job_mean_w - 1.0);
+    else
+        *work_w = tw_pulse_w(&rack->pulse, time_s);
     bool smooths = row->floor_fraction > 0.0 || row->up_s > 0.0;
     double w = smooths ? tw_smooth_step(&rack->smooth, &rack->smoothed, *work_w, row->step_s) : *work_w;
     return tw_buffer_step(&rack->shelf, &rack->stored, w, row->step_s);
@@ -177,7 +226,11 @@ static void run_window(const TwPlant *plant, void *block, const TwWavePlan *wave
     memcpy(copy, block, plant->state_bytes);
     for (int i = 0; i < racks; i++) {
         rack[i] = rack_of(wave, i, mean_w[i]);
-        if (rack[i].swings) out->swing_j += tw_pulse_swing_j(&rack[i].pulse);
+        if (wave->job >= 0)
+            follow_job(plant, block, wave, i, mean_w[i], &rack[i]);
+        else if (rack[i].swings)
+            out->swing_j += tw_pulse_swing_j(&rack[i].pulse);
+        if (rack[i].job) out->swing_j += rack[i].job_w * tw_waveform_missing_j(rack[i].job) / rack[i].job_mean_w;
     }
     TwPowerOut power = {.element_w = w + racks, .loss_w = w + racks + elements, .rack_on = on, .load_on = on + racks};
     TwPowerMeter before = tw_power_meter(plant->power, copy);

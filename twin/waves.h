@@ -17,7 +17,7 @@ typedef struct TwWaveRow {
     double pause_every_s, pause_s, pause_fraction;
     double floor_fraction, up_s, down_s, hysteresis_s;    // ramps: time from nothing to high
     double shelf_j, shelf_tau_s, holdup_s;
-    const char *lose;
+    const char *lose, *job;
     double lose_at_s, lose_for_s, band_low_hz, band_high_hz;
     TwTexts racks;
 } TwWaveRow;
@@ -26,6 +26,7 @@ typedef struct TwWavePlan {
     char name[TW_NAME];
     TwWaveRow row;
     int lose;        // element, -1: none
+    int job;         // whose waveform it is, -1: the pulse of the row
     bool *swings;    // [rack]
     int samples;
     TwSlot pcc_w, load_w, result;    // what the connection drew, what the racks asked for; TwWaveResult
@@ -42,6 +43,7 @@ typedef struct TwWaveResult {
 } TwWaveResult;
 
 void tw_compile_waves(TwPlant *plant, TwErrors *errors);
+void tw_waves_find_jobs(TwPlant *plant, TwErrors *errors);    // once the jobs are there
 void tw_waves_layout(TwPlant *plant, TwLayout *layout);
 
 // Runs every window that begins in [from_s, until_s), from the powers of that window.

@@ -17,6 +17,28 @@ PY
 # nodes are handed over at night: an hour before dawn fewer serve than are there
 expect 0 '"ok": true' "$TOKENWORKS" run "$facilities/deepseek_day.cfg" --set run.start='"2025-02-28 04:00:00"' --for 30min -q --json --out d.h5
 python3 -c 'import json; j = json.load(open("out.txt"))["jobs"]; assert 100 < j["gpus_lent"] < 180 and j["gpus_held"] > 80, j' || fail "no nodes were lent"
+# a job's steps and evaluations below a second, up the tree to the grid connection
+cat > swing.cfg <<END
+base = "hopper_hall";
+workload: { replicas = 8; jobs = ( { name = "tune"; kind = "sft"; model = "llama-3.1-70b"; step = "h200_fp8"; gpus = 32; global_batch = 64;
+  tokens = 1e12; load_s = 1.0; eval_every_steps = 12.0; eval_s = 10.0; exposed_s = 0.0; gpu_mtbf_h = 0.0; },
+  { name = "flat"; kind = "data"; gpus = 8; run_s = 60.0; power = ""; } ); };
+waveforms = ( { name = "training"; at_s = 100.0; for_s = 120.0; step_s = 0.02; job = "tune"; } );
+run: { start = "2026-07-01 12:00:00"; for_min = 3.0; warmup_min = 1.0; };
+END
+expect 0 '"ok": true' "$TOKENWORKS" run swing.cfg -q --json --out w.h5
+python3 - <<'PY' || fail "the waveform of a job does not reach the grid connection as it should"
+import json
+d = json.load(open("out.txt"))
+w, job = d["waveforms"]["training"], d["jobs"]["list"]["tune"]
+assert w["residual"] < 1e-9 and w["dropped_racks"] == 0, w
+# dips come with the steps of the job: a line between its step and the 13 dips of a cycle of 12 steps and an evaluation
+assert abs(w["pcc_line_hz"] * job["step_s"] - 1) < 0.08, (w["pcc_line_hz"], job["step_s"])
+# 11 % of what the job draws above idle, and of its losses on the way up
+assert 0.001 < w["pcc_swing_1s_mw"] < 0.006 and w["pcc_swing_1s_mw"] > w["load_swing_1s_mw"], w
+PY
+expect 3 "did you mean" "$TOKENWORKS" check swing.cfg --set waveforms.training.job=tunes
+expect 3 "its power is flat" "$TOKENWORKS" check swing.cfg --set waveforms.training.job=flat
 expect 3 "nearest are 896 and 1024" "$TOKENWORKS" check "$facilities/scaling_laws.cfg" --set workload.jobs.pretrain.step=h100_fp8_405b --set workload.jobs.pretrain.model=llama-3.1-405b --set workload.jobs.pretrain.gpus=1000
 expect 3 "but the facility has" "$TOKENWORKS" check "$facilities/scaling_laws.cfg" --set workload.jobs.evaluate.gpus=100000
 expect 3 "did you mean" "$TOKENWORKS" check "$facilities/flywheel.cfg" --set workload.jobs.tuning.feed_pool=caht
