@@ -389,6 +389,11 @@ static void add_work(TwReport *report, const TwState *state, const TwWorkloadTot
     add(report, "requests.rejected", "", "rejected", (double)t->rejected);
     add(report, "requests.lost", "", "lost", (double)t->lost);
     add(report, "requests.preemptions", "", "preempted and recomputed", (double)t->preemptions);
+    double late = 0.0;
+    for (int i = 0; i < plant->pool_count; i++)
+        late += (double)tw_traffic_late(plant->pools[i].traffic, tw_state_block(state),
+                                        llround(tw_state_time_s(state) * 1e9));
+    add(report, "requests.late", "", "of batches, after their deadline", late * plant->rack_scale);
     add(report, "requests.goodput_per_s", "1/s", "completed within the service levels",
         over((double)t->good, measured_s));
     add(report, "requests.good_share", "1", "share of completed within the service levels",

@@ -33,6 +33,8 @@ static const TwField class_fields[] = {
     {"sessions_max", "1", TW_INTEGER, 0, 4e6, "0", AT(sessions_max),
      "sessions that live at once in a router cell; 0: by their rate and duration", NULL},
     {"begins_s", "s", TW_REAL, 0, 1e9, "0", AT(begins_s), "batch: when it may start", NULL},
+    {"deadline_s", "s", TW_REAL, 0, 1e9, "0", AT(deadline_s), "batch: to be done so long after begins_s; 0: none",
+     NULL},
     {"span_s", "s", TW_REAL, 0, 1e7, "0", AT(span_s),
      "longest life of a session, and warm-up of the class; 0: 7,200 chat, 86,400 agent", NULL},
     {"rho_in_out", "1", TW_REAL, -1, 1, "0", AT(rho_in_out), "rank correlation of input and output", NULL},
@@ -77,6 +79,7 @@ void tw_class_spec(const TwNode *node, TwClassRow *row, TwArrivalRow *arrival, T
     spec->requests = row->requests;
     spec->sessions_max = (int)row->sessions_max;
     spec->begins_s = row->begins_s;
+    spec->deadline_s = row->deadline_s;
     spec->span_s = row->span_s;
     spec->rho_in_out = row->rho_in_out;
     spec->apart = !row->wait_for_answers;

@@ -15,8 +15,10 @@
 #include "sim/block.h"
 #include "sim/config.h"
 
-extern const TwKind tw_arrival_kind;    // workload.arrival, read into TwArrivalRow
-extern const TwKind tw_prefix_kind;     // prefix of a class, read into TwPrefixRow
+enum { TW_ARRIVALS = 9 };
+extern const char *const tw_arrival_words[TW_ARRIVALS + 1];    // NULL-ended
+extern const TwKind tw_arrival_kind;                           // workload.arrival, read into TwArrivalRow
+extern const TwKind tw_prefix_kind;                            // prefix of a class, read into TwPrefixRow
 typedef struct TwTraffic TwTraffic;
 
 typedef struct TwArrivalRow {
@@ -83,6 +85,7 @@ typedef struct TwTrafficSpec {
     int samples;              // outputs of one prompt; 0 counts as 1
     int64_t requests;         // batch: of all cells; 0: no end
     double begins_s;          // batch
+    double deadline_s;        // batch: after begins_s; 0: none
     int priority, service;    // of the requests
     TwPrefixSpec prefix;
     const char *client_service;    // arrival clients
@@ -147,7 +150,9 @@ typedef struct TwTrafficCall {
 } TwTrafficCall;
 void tw_traffic_pop_call(const TwTraffic *traffic, void *block, int cell, TwRequest *request, TwTrafficCall *call);
 const TwContentList *tw_traffic_list(const TwTraffic *traffic);    // ids of a replayed trace, or NULL
-bool tw_traffic_replay_shares(const TwTraffic *traffic);           // whether its rows say what they share
+// Requests of batches that ended after their deadline, or have not ended at time_ns, which is after it.
+int64_t tw_traffic_late(const TwTraffic *traffic, const void *block, int64_t time_ns);
+bool tw_traffic_replay_shares(const TwTraffic *traffic);    // whether its rows say what they share
 
 // What a trace is: for `tokenworks trace describe`. Prints the table of the traffic page, section 6, or JSON.
 bool tw_trace_describe(const char *path, bool json, FILE *stream, TwError *error);

@@ -57,6 +57,18 @@ printf 'session,agent,turn,t_s,stop,in_tokens,hit_tokens,out_tokens,think_s\n0,0
 expect 0 '"completed": 2' $closed --set "workload.trace=$PWD/slow.csv" --out slow.h5
 expect 0 '"arrived": 1' $closed --set "workload.trace=$PWD/slow.csv" --for 5s --out slow.h5
 
+# a batch and its deadline: late are those that end after it, and those that have not ended when it is over
+cat > batch.cfg <<END
+base = "hopper_hall";
+workload: { tensor_parallel = 8; replicas = 1; arrival = { kind = "poisson"; rate_s = 0.001; }; classes = ( { name = "nightly"; kind = "batch"; lengths = "azure23_conv"; requests = 400; users = 16; begins_s = 10.0; deadline_s = 60.0; } ); };
+run: { start = "2026-07-01 12:00:00"; for_s = 60.0; warmup_s = 0.0; };
+END
+late() { expect 0 "" "$TOKENWORKS" run batch.cfg -q --json --force --out b.h5 "$@"; python3 -c 'import json; d = json.load(open("out.txt"))["requests"]; print(int(d["late"]), int(d["completed"]))'; }
+[ "$(late | cut -d' ' -f1)" = 0 ] || fail "late before the deadline: $(late)"
+read -r over done < <(late --set workload.classes.nightly.deadline_s=20)
+[ "$over" -gt 0 ] && [ "$over" -lt 400 ] && [ "$done" -gt 0 ] || fail "with a deadline in its midst $over of $done are late"
+[ "$(late --for 200s --set workload.classes.nightly.deadline_s=150 | cut -d' ' -f1)" = 0 ] || fail "a batch that ends in time is late"
+
 # a trace is read in less memory than its rows would take: 2.2 million in 80 MB of private memory
 awk 'BEGIN { print "Timestamp,Request tokens,Response tokens"; for (i = 0; i < 2200000; i++) print i / 8 "," 100 + i % 900 "," 10 + i % 90 }' > large.csv
 if ! echo "$TOKENWORKS" | grep -q sanit && ! nm -D "$TOKENWORKS" 2> /dev/null | grep -q __asan; then
