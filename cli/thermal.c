@@ -1,6 +1,7 @@
 // tokenworks thermal: a component of the cooling model alone.
 #include "cli/commands.h"
 #include "models/thermal/component.h"
+#include "models/thermal/exchange.h"
 #include "models/thermal/hall.h"
 #include "models/thermal/heat_case.h"
 #include "sim/config.h"
@@ -231,12 +232,56 @@ static bool is_heat_case(const char *path)
     return found;
 }
 
+// A recording of DSX Exchange: its points, and what its meters say of one another.
+static int show_exchange(const TwOptions *options, const char *path)
+{
+    TwError error = {0};
+    TwExchange *x;
+    if (!tw_exchange_read(&x, path, &error)) return tw_cli_fail(&error);
+    FILE *file = options->out ? fopen(options->out, "w") : NULL;
+    bool good = !options->out || file || tw_fail(&error, TW_IO, "%s cannot be written", options->out);
+    if (file) fprintf(file, "object,point,id,tag,unit,area,set_point,known,count,mean,min,max\n");
+    int unknown = 0, values = 0;
+    for (int i = 0; i < tw_exchange_points(x); i++) {
+        const TwExchangePoint *p = tw_exchange_point(x, i);
+        unknown += !p->known;
+        values += p->count;
+        if (!p->known && !options->json)
+            printf("  not known: %s/%s in \"%s\" (%s)\n", p->object, p->point, p->unit, p->tag);
+        if (file)
+            fprintf(file, "%s,%s,%s,%s,%s,%s,%d,%d,%d,%.10g,%.10g,%.10g\n", p->object, p->point, p->id, p->tag, p->unit,
+                    p->area, p->set_point, p->known, p->count, p->mean, p->least, p->most);
+    }
+    const struct {
+        const char *name, *unit;
+        double value;
+    } lines[] = {{"points", "", tw_exchange_points(x)},
+                 {"points_not_known", "", unknown},
+                 {"values", "of quality 1", values},
+                 {"racks_kw", "kW, sum of rack meters", tw_exchange_racks_kw(x)},
+                 {"busways_kw", "kW, meters that no other feeds", tw_exchange_busways_kw(x)}};
+    if (options->json) printf("{");
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        if (options->json) {
+            printf("%s\"%s\": ", i ? ", " : "", lines[i].name);
+            tw_json_number(stdout, lines[i].value);
+        } else
+            printf("  %-18s %16.8g %s\n", lines[i].name, lines[i].value, lines[i].unit);
+    }
+    if (options->json) printf("}\n");
+    if (file && fclose(file) != 0) good = tw_fail(&error, TW_IO, "%s cannot be written", options->out);
+    tw_exchange_destroy(x);
+    return good ? TW_DONE : tw_cli_fail(&error);
+}
+
 int tw_command_thermal(const TwOptions *options)
 {
     size_t length = options->file_count ? strlen(options->files[0]) : 0;
     if (length > 4 && strcmp(options->files[0] + length - 4, ".cfg") == 0)
         return is_heat_case(options->files[0]) ? run_heat(options, options->files[0])
                                                : run_hall(options, options->files[0]);
+    if (length > 4 && strcmp(options->files[0] + length - 4, ".csv") == 0)
+        return show_exchange(options, options->files[0]);
     if (options->file_count == 0) {
         list();
         return TW_DONE;

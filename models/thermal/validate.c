@@ -1,6 +1,7 @@
 #include "models/thermal/validate.h"
 
 #include "models/thermal/component.h"
+#include "models/thermal/exchange.h"
 #include "models/thermal/net1.h"
 #include "models/thermal/network.h"
 #include "sim/csv.h"
@@ -406,25 +407,28 @@ static bool weather_files(TwValidation *v, TwError *error)
     return good;
 }
 
-// a table of cases says so in its header; what does not is a heat trace
-static bool is_cases(const char *file)
+// whether the header of a table names one of these
+static bool header_has(const char *file, const char *one, const char *other)
 {
     char line[1024];
     bool found = false;
     FILE *f = fopen(file, "r");
-    if (!f) return true;    // said by the reader
-    while (fgets(line, sizeof line, f))
+    while (f && fgets(line, sizeof line, f))
         if (line[0] != '#') {
-            found = strstr(line, "component") != NULL || strstr(line, "expected") != NULL;
+            found = strstr(line, one) != NULL || strstr(line, other) != NULL;
             break;
         }
+    if (!f) return true;    // said by the reader
     fclose(f);
     return found;
 }
 
 bool tw_validate_thermal(TwValidation *v, const char *file, TwError *error)
 {
-    if (file) return is_cases(file) ? tw_validate_components(v, file, error) : tw_validate_heat(v, file, error);
+    // a table of cases, a recording of DSX Exchange, or a heat trace
+    if (file && header_has(file, "component", "expected")) return tw_validate_components(v, file, error);
+    if (file && header_has(file, "topic", "payload")) return tw_validate_exchange(v, file, error);
+    if (file) return tw_validate_heat(v, file, error);
     char path[1024];
     if (!tw_data_find("facilities/reference/thermal_cases.csv", path, sizeof path))
         return tw_fail(error, TW_IO, "facilities/reference/thermal_cases.csv is not installed (looked at %s)", path);

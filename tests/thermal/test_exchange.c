@@ -1,0 +1,78 @@
+// A recording in the form of NVIDIA's exemplar: names, units, the tree of meters, and what is refused.
+#include "models/thermal/exchange.h"
+#include "tests/check.h"
+
+static const char *const path = "exchange_test.csv";
+
+static void write(const char *more)
+{
+    FILE *f = fopen(path, "w");
+    if (!f) exit(1);
+    fprintf(f, "offset,topic,payload\n");
+#define META(topic, id, serves)                                                                                        \
+    fprintf(f,                                                                                                         \
+            "0s,BMS/v1/PUB/Metadata/"                                                                                  \
+            "%s,\"{\"\"engUnit\"\":\"\"kW\"\",\"\"objectId\"\":\"\"%s\"\",\"\"servesId\"\":[%s]}\"\n",                 \
+            topic, id, serves)
+#define VALUE(topic, number, quality)                                                                                  \
+    fprintf(f,                                                                                                         \
+            "1s,BMS/v1/PUB/Value/%s,\"{\"\"value\"\":%g,\"\"timestamp\"\":{{timestamp_ms}},\"\"quality\"\":%d}\"\n",   \
+            topic, number, quality)
+    META("PowerMeter/ActivePower/pod/BUS-1/value", "BUS-1", "\"\"TAP-A\"\",\"\"TAP-B\"\"");
+    META("PowerMeter/ActivePower/pod/A/TAP-A/value", "TAP-A", "\"\"rackA\"\"");
+    META("PowerMeter/ActivePower/pod/B/TAP-B/value", "TAP-B", "\"\"rackB\"\"");
+    META("Rack/RackPower/pod/A/value", "rackA", "");
+    META("Rack/RackPower/pod/B/value", "rackB", "");
+    VALUE("PowerMeter/ActivePower/pod/BUS-1/value", 75.5, 1);
+    VALUE("PowerMeter/ActivePower/pod/A/TAP-A/value", 47.8, 1);
+    VALUE("PowerMeter/ActivePower/pod/B/TAP-B/value", 27.7, 1);
+    VALUE("Rack/RackPower/pod/A/value", 47.7, 1);
+    VALUE("Rack/RackPower/pod/A/value", 47.9, 1);
+    VALUE("Rack/RackPower/pod/A/value", 999.0, 0);    // bad quality
+    VALUE("Rack/RackPower/pod/B/value", 27.7, 1);
+    VALUE("Rack/RackLiquidFlow/pod/A/value", 50.2, 1);
+    if (more) fprintf(f, "%s\n", more);
+    fclose(f);
+}
+
+int main(void)
+{
+    TwExchange *x;
+    TwError error = {0};
+    write(NULL);
+    CHECK(tw_exchange_read(&x, path, &error));
+    CHECK(tw_exchange_points(x) == 6);
+    CHECK_NEAR(tw_exchange_racks_kw(x), 47.8 + 27.7, 1e-12);
+    CHECK_NEAR(tw_exchange_busways_kw(x), 75.5, 1e-12);
+    for (int i = 0; i < tw_exchange_points(x); i++) {
+        const TwExchangePoint *p = tw_exchange_point(x, i);
+        int feeds;
+        CHECK(p->known);
+        if (strcmp(p->id, "rackA") != 0) continue;
+        CHECK(p->count == 2 && p->least == 47.7 && p->most == 47.9 && strcmp(p->unit, "kW") == 0);
+        CHECK_NEAR(tw_exchange_feeds_kw(x, p, &feeds), 47.8, 1e-12);
+        CHECK(feeds == 1);
+    }
+    tw_exchange_destroy(x);
+
+    TwValidation *v = tw_validation_create("thermal");
+    CHECK(tw_validate_exchange(v, path, &error));
+    CHECK(tw_validation_rows(v) == 4 && tw_validation_failures(v) == 0);
+    tw_validation_destroy(v);
+
+    // an unknown point is counted and missed, not dropped
+    write("2s,BMS/v1/PUB/Value/Rack/RackMood/pod/A/value,\"{\"\"value\"\":1,\"\"quality\"\":1}\"");
+    v = tw_validation_create("thermal");
+    CHECK(tw_validate_exchange(v, path, &error));
+    CHECK(tw_validation_failures(v) == 1);
+    tw_validation_destroy(v);
+
+    write("2s,BMS/v1/PUB/Nothing/Rack/RackPower/pod/A,{}");
+    CHECK(!tw_exchange_read(&x, path, &error));
+    CHECK_HOLDS(error.text, "without /Value/");
+    write("2s,BMS/v1/PUB/Value/Rack/RackPower/pod/A/value,{}");
+    CHECK(!tw_exchange_read(&x, path, &error));
+    CHECK_HOLDS(error.text, "NUMBER");
+    remove(path);
+    return check_failures != 0;
+}
