@@ -19,6 +19,8 @@ static const Point points[] = {
     {"rack", "supply_degc", "Rack", "RackLiquidSupplyTemperature", "", "C", 1.0},
     {"rack", "return_degc", "Rack", "RackLiquidReturnTemperature", "", "C", 1.0},
     {"rack", "rack_w", "Rack", "RackPower", "", "kW", 1e-3},
+    {"cdu", "header_pa", "CDU", "LiquidDifferentialPressure", "Secondary", "kPa", 1e-3},
+    {"cdu", "pump_fraction", "CDU", "PumpSpeed", "Secondary", "%", 100.0},
     {"cdu", "supply_degc", "CDU", "LiquidTemperature", "Secondary Supply", "C", 1.0},
     {"cdu", "return_degc", "CDU", "LiquidTemperature", "Secondary Return", "C", 1.0},
     {"cdu", "valve_fraction", "CDU", "ValvePosition", "", "%", 100.0},

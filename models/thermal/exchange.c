@@ -151,7 +151,12 @@ static bool take(TwExchange *x, const TwCsv *csv, int row, int topic, int payloa
     if (data) {
         char serves[4096], id[96];
         words(json, "servesId", serves, sizeof serves);
-        words(json, "objectId", id, sizeof id);
+        // equipment has an objectId, racks a location, valves and switches what they belong to
+        static const char *const names[] = {"objectId", "rackLocationId", "associateId"};
+        for (int i = 0; i < 3; i++) {
+            words(json, names[i], id, sizeof id);
+            if (id[0]) break;
+        }
         words(json, "engUnit", p->unit, sizeof p->unit);
         words(json, "processArea", p->area, sizeof p->area);
         const char *set = member(json, "isSetpoint");

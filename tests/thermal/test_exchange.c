@@ -21,7 +21,8 @@ static void write(const char *more)
     META("PowerMeter/ActivePower/pod/BUS-1/value", "BUS-1", "\"\"TAP-A\"\",\"\"TAP-B\"\"");
     META("PowerMeter/ActivePower/pod/A/TAP-A/value", "TAP-A", "\"\"rackA\"\"");
     META("PowerMeter/ActivePower/pod/B/TAP-B/value", "TAP-B", "\"\"rackB\"\"");
-    META("Rack/RackPower/pod/A/value", "rackA", "");
+    fprintf(f, "0s,BMS/v1/PUB/Metadata/Rack/RackPower/pod/A/"
+               "value,\"{\"\"engUnit\"\":\"\"kW\"\",\"\"rackLocationId\"\":\"\"rackA\"\"}\"\n");
     META("Rack/RackPower/pod/B/value", "rackB", "");
     VALUE("PowerMeter/ActivePower/pod/BUS-1/value", 75.5, 1);
     VALUE("PowerMeter/ActivePower/pod/A/TAP-A/value", 47.8, 1);
