@@ -12,7 +12,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-enum { CHUNK_ROWS = 360, CHUNK_ROWS_MIN = 30, CHUNK_ENTRIES = 250, BUFFER_BYTES = 64 << 20 };
+enum { CHUNK_ROWS = 720, CHUNK_ROWS_MIN = 30, CHUNK_ENTRIES = 250, BUFFER_BYTES = 64 << 20 };
 
 // In the state block at plan->slots[g]; sum, low and high of every series and entry follow.
 typedef struct Running {

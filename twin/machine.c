@@ -398,7 +398,7 @@ static bool step_jobs(Run *r, double time_s)
     for (int k = 0; k < r->running_count; k++) {
         Job *job = &r->jobs[r->running[k]];
         if (job->end_s > time_s) continue;
-        tw_machine_give_back(r->machine, r->running[k]);
+        tw_machine_give_back(r->machine, r->running[k], job->nodes);
         r->running[k--] = r->running[--r->running_count];
         r->out->ended++;
         changed = true;

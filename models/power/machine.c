@@ -101,11 +101,12 @@ bool tw_machine_take(TwMachine *m, int load, int nodes, double cu, double gu)
     return true;
 }
 
-void tw_machine_give_back(TwMachine *m, int load)
+void tw_machine_give_back(TwMachine *m, int load, int nodes)
 {
     double idle_w = tw_machine_node_w(m, 0.0, 0.0);
-    for (int i = 0; i < m->nodes; i++) {
+    for (int i = 0, left = nodes; i < m->nodes && left > 0; i++) {
         if (m->load_of[i] != load) continue;
+        left--;
         m->load_of[i] = -1;
         m->node_w[i] = idle_w;
         m->changed[i / m->spec.nodes_per_chassis] = true;

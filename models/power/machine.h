@@ -61,7 +61,7 @@ double tw_machine_node_w(const TwMachine *machine, double cu, double gu);
 
 // Gives `nodes` idle nodes, lowest first, to a load; false: that many are not idle. The load's number is the caller's.
 bool tw_machine_take(TwMachine *machine, int load, int nodes, double cu, double gu);
-void tw_machine_give_back(TwMachine *machine, int load);
+void tw_machine_give_back(TwMachine *machine, int load, int nodes);
 
 // Settles what changed since and reports; group_w and rack_w may be NULL.
 TwMachinePower tw_machine_power(TwMachine *machine, double *rack_w, double *group_w);

@@ -1,6 +1,7 @@
 #include "models/power/radial.h"
 
 #include <math.h>
+#include <string.h>
 
 void tw_radial_start(const TwRadial *t, TwRadialState *s)
 {
@@ -35,29 +36,64 @@ static inline void draw(const TwRadial *t, int i, double re, double im, double *
     *out_im = i_im;
 }
 
-// Currents of constant-power loads without shunts, node by node and without a branch.
-static void draw_power(const TwRadial *t, const double *restrict v_re, const double *restrict v_im,
-                       double *restrict i_re, double *restrict i_im)
+// Powers at the source's end of every branch, from the loads and what the branches lose; the first time their currents
+// are those of the voltages at hand.
+static void sum_powers(const TwRadial *t, TwRadialState *s, bool first)
 {
-    const double *p = t->p, *q = t->q;
-    for (int i = 0; i < t->count; i++) {
-        double scale = 1.0 / (v_re[i] * v_re[i] + v_im[i] * v_im[i]);
-        i_re[i] = (p[i] * v_re[i] + q[i] * v_im[i]) * scale;
-        i_im[i] = (p[i] * v_im[i] - q[i] * v_re[i]) * scale;
+    const int *restrict parent = t->parent;
+    const double *restrict r = t->r, *restrict x = t->x;
+    double *restrict p = s->s_re, *restrict q = s->s_im;
+    memcpy(p, t->p, (size_t)t->count * sizeof *p);
+    memcpy(q, t->q, (size_t)t->count * sizeof *q);
+    // children of one parent stand side by side: their sum stays in registers
+    for (int i = t->count - 1; i > 0;) {
+        int up = parent[i];
+        double p_sum = 0.0, q_sum = 0.0;
+        for (; i > 0 && parent[i] == up; i--) {
+            double square = first ? (p[i] * p[i] + q[i] * q[i]) / (s->v_re[i] * s->v_re[i] + s->v_im[i] * s->v_im[i])
+                                  : s->i_re[i] * s->i_re[i] + s->i_im[i] * s->i_im[i];
+            p[i] += r[i] * square;
+            q[i] += x[i] * square;
+            p_sum += p[i];
+            q_sum += q[i];
+        }
+        p[up] += p_sum;
+        q[up] += q_sum;
     }
 }
 
-// A tree of plain lines: the common case, and the fast one.
+// Constant power on plain lines: sums powers instead of currents. Of what voltages do to them only the losses lag
+// behind, a second-order part, so that it settles in about half as many turns.
+static double sweep_power(const TwRadial *t, TwRadialState *s, bool first)
+{
+    sum_powers(t, s, first);
+    int n = t->count;
+    const int *restrict parent = t->parent;
+    const double *restrict r = t->r, *restrict x = t->x, *restrict p = s->s_re, *restrict q = s->s_im;
+    double *restrict i_re = s->i_re, *restrict i_im = s->i_im, *restrict v_re = s->v_re, *restrict v_im = s->v_im;
+    double moved = 0.0;
+    for (int i = 1; i < n; i++) {
+        double a = v_re[parent[i]], b = v_im[parent[i]], scale = 1.0 / (a * a + b * b);
+        double c = (p[i] * a + q[i] * b) * scale, d = (p[i] * b - q[i] * a) * scale;
+        double re = a - (r[i] * c - x[i] * d), im = b - (r[i] * d + x[i] * c);
+        double d_re = re - v_re[i], d_im = im - v_im[i], square = d_re * d_re + d_im * d_im;
+        moved = square > moved || square != square ? square : moved;
+        i_re[i] = c;
+        i_im[i] = d;
+        v_re[i] = re;
+        v_im[i] = im;
+    }
+    return moved;
+}
+
+// A tree of plain lines with loads that depend on the voltage.
 static double sweep_plain(const TwRadial *t, TwRadialState *s)
 {
     int n = t->count;
     const int *restrict parent = t->parent;
     const double *restrict r = t->r, *restrict x = t->x;
     double *restrict i_re = s->i_re, *restrict i_im = s->i_im, *restrict v_re = s->v_re, *restrict v_im = s->v_im;
-    if (t->share_i == 0.0 && t->share_z == 0.0 && !t->g_shunt)
-        draw_power(t, v_re, v_im, i_re, i_im);
-    else
-        for (int i = 0; i < n; i++) draw(t, i, v_re[i], v_im[i], &i_re[i], &i_im[i]);
+    for (int i = 0; i < n; i++) draw(t, i, v_re[i], v_im[i], &i_re[i], &i_im[i]);
     // children of one parent stand side by side: their sum stays in registers
     for (int i = n - 1; i > 0;) {
         int up = parent[i];
@@ -146,14 +182,24 @@ static double sweep_full(const TwRadial *t, TwRadialState *s)
     return moved;
 }
 
-int tw_radial_solve(const TwRadial *t, TwRadialState *s, double tolerance, int most)
+static int settle(const TwRadial *t, TwRadialState *s, double tolerance, int most, bool power)
 {
     bool full = t->b || t->t_re;
     double enough = tolerance * tolerance;
     for (int sweep = 1; sweep <= most; sweep++) {
-        double moved = full ? sweep_full(t, s) : sweep_plain(t, s);
+        double moved = power ? sweep_power(t, s, sweep == 1) : full ? sweep_full(t, s) : sweep_plain(t, s);
         if (!(moved < 100.0)) return 0;    // beyond 10 pu, or not a number
         if (moved < enough) return sweep;
     }
     return 0;
+}
+
+int tw_radial_solve(const TwRadial *t, TwRadialState *s, double tolerance, int most)
+{
+    bool power = !t->b && !t->t_re && t->share_i == 0.0 && t->share_z == 0.0 && !t->g_shunt;
+    int turns = settle(t, s, tolerance, most, power);
+    if (turns > 0 || !power) return turns;
+    // where powers run away, currents show which voltage is lowest
+    for (int i = 1; i < t->count; i++) s->v_re[i] = s->v_re[0], s->v_im[i] = s->v_im[0];
+    return settle(t, s, tolerance, most, false);
 }

@@ -1,6 +1,8 @@
 // Radial AC power flow: current-summation backward-forward sweep over a tree.
 //
 //     I_k = conj(S_k(|V_k|) / V_k) + y_k V_k,   back to the source,   then V_k = V_parent / t - z I_k outwards
+// Where every load is constant power and every branch a plain line, powers are summed instead: S = conj of the current
+// at the source's end, V_k = V_parent - z conj(S / V_parent), losses z |I|^2 from the turn before.
 // Node 0 is the source, parent[i] < i. A ratio stands at the parent's end of its branch (TW_RATIO_UP) or at the node's
 // own end. Contraction slows near the nose of the load curve; where there is no solution the sweep does not settle.
 #pragma once

@@ -17,17 +17,22 @@ static Tree *create_work(const TwPowerPlant *p)
     int n = p->count + 1;
     int **ints[] = {&t->place, &t->element, &t->parent};
     for (size_t k = 0; k < 3; k++) *ints[k] = tw_volts_zeroed(n, sizeof(int));
-    double **reals[] = {&t->r, &t->x, &t->load_p, &t->load_q, &t->below_q, &t->last_re, &t->last_im, &t->last_amps_2};
-    for (size_t k = 0; k < 8; k++) *reals[k] = tw_volts_zeroed(n, sizeof(double));
+    double **reals[] = {&t->r, &t->x, &t->load_p, &t->load_q, &t->below_q, &t->last_re, &t->last_im, &t->z_r, &t->z_x};
+    for (size_t k = 0; k < 9; k++) *reals[k] = tw_volts_zeroed(n, sizeof(double));
     for (int k = 0; k < 6; k++) t->f[k] = tw_volts_zeroed(n, sizeof(double));
+    for (int e = 0; e < p->count; e++) {
+        double volt = p->volt[e], z_base = isfinite(volt) ? volt * volt / base_va : INFINITY;
+        t->z_r[e] = p->r_ohm[e] / z_base + p->vkr[e] * base_va / p->rated_w[e];
+        t->z_x[e] = p->x_ohm[e] / z_base + p->vkx[e] * base_va / p->rated_w[e];
+    }
     return t;
 }
 
 static void free_work(Tree *t)
 {
     if (!t) return;
-    void *all[] = {t->place,  t->element, t->parent,  t->r,       t->x,          t->load_p,
-                   t->load_q, t->below_q, t->last_re, t->last_im, t->last_amps_2};
+    void *all[] = {t->place,  t->element, t->parent,  t->r,       t->x,   t->load_p,
+                   t->load_q, t->below_q, t->last_re, t->last_im, t->z_r, t->z_x};
     for (size_t k = 0; k < sizeof all / sizeof *all; k++) free(all[k]);
     for (int k = 0; k < 6; k++) free(t->f[k]);
     free(t);
@@ -48,9 +53,8 @@ static void build(Tree *t, const TwPowerPlant *p, void *block)
         t->place[e] = node;
         t->element[node] = e;
         t->parent[node] = source[e] >= 0 ? t->place[source[e]] : 0;
-        double volt = p->volt[e], z_base = isfinite(volt) ? volt * volt / base_va : INFINITY;
-        t->r[node] = p->r_ohm[e] / z_base + p->vkr[e] * base_va / p->rated_w[e];
-        t->x[node] = p->x_ohm[e] / z_base + p->vkx[e] * base_va / p->rated_w[e];
+        t->r[node] = t->z_r[e];
+        t->x[node] = t->z_x[e];
     }
 }
 
@@ -173,7 +177,7 @@ bool tw_power_volts(const TwPower *power, void *block, double power_factor, TwVo
     // a closed ring, or a tree that the sweep could not settle: Newton
     for (int e = 0; e < p->count && p->tied_count > 0; e++) volts->share[e] = tw_f64(block, p->share)[e];
     t->solved = volts->turns > 0 || tw_volts_mesh(t, source2, volts->share, volts);
-    for (int e = 0; e < p->count; e++) t->last_re[e] = t->last_im[e] = t->last_amps_2[e] = 0.0;
+    for (int e = 0; e < p->count; e++) t->last_re[e] = t->last_im[e] = 0.0;
     for (int node = 1; node < t->nodes; node++) {
         int e = t->element[node];
         t->last_re[e] = t->state.v_re[node];

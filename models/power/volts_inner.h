@@ -14,9 +14,10 @@ typedef struct TwVoltsWork {
     const TwPowerPlant *p;
     int nodes, *place, *element, *parent;    // element -> node, node -> element; node 0 stands above all sources
     double *r, *x, *load_p, *load_q;
-    double *below_q;                            // [node] reactive power asked below, for what a ups keeps back
-    double *f[6];                               // of the sweep
-    double *last_re, *last_im, *last_amps_2;    // [element] of the last answer
+    double *below_q;              // [node] reactive power asked below, for what a ups keeps back
+    double *f[6];                 // of the sweep
+    double *last_re, *last_im;    // [element] of the last answer
+    double *z_r, *z_x;            // [element] series impedance, pu
     TwRadialState state;
     bool solved;
     int reversed;    // sources of closed rings into which power flows back
