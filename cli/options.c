@@ -98,7 +98,7 @@ static const struct {
     {{"snapshot", 0, "SPAN", TW_RUN, "also save the state at this time, beside the result"}, SNAPSHOT},
     {{"stop", 0, "SPAN", TW_RUN, "end at this time with a partial result that --restore goes on from"}, STOP},
     {{"restore", 0, "FILE", TW_RUN, "go on from a snapshot or a partial result of the same facility"}, RESTORE},
-    {{"undisturbed", 0, NULL, TW_RUN, "also run the span without any event, to say exactly what they cost"},
+    {{"undisturbed", 0, NULL, TW_RUN, "also run the span without any event and with the first of them, to say what each cost"},
      UNDISTURBED},
     {{"follow", 0, NULL, TW_RUN, "every two seconds also write the run so far, for tokenworks view of the same result"},
      FOLLOW},

@@ -319,15 +319,90 @@ static bool simulate(TwState *state, TwRecord *record, TwSceneMaker *maker, cons
     return good;
 }
 
+// The same span with the first so many disturbances only.
+static bool without(const TwState *state, int64_t first, TwState **made, TwError *error)
+{
+    if (!tw_state_create(made, tw_state_plant(state), error)) return false;
+    tw_state_disturbed_by(*made, first);
+    return tw_state_advance(*made, tw_state_time_s(state), NULL, &stop, error);
+}
+
+static double output_of(const TwState *state)
+{
+    TwWorkloadTotals totals;
+    tw_workload_totals(tw_state_plant(state)->workload, tw_state_block(state), -1, &totals);
+    return (double)totals.output_tokens_done * tw_state_plant(state)->rack_scale;
+}
+
+// The disturbances that seem to have cost most, at most MOST_CAUSES, in order of time.
+enum { MOST_CAUSES = 8 };
+static int dearest(const TwReport *report, int64_t *numbers)
+{
+    int count = 0;
+    while (count < MOST_CAUSES) {
+        int best = -1;
+        double most = -1.0;
+        for (int i = 0; i < report->event_count; i++) {
+            TwReportCause cause;
+            if (report->events[i].number == 0 || !tw_report_cause(report, i, &cause)) continue;
+            bool had = false;
+            for (int k = 0; k < count; k++) had = had || numbers[k] == report->events[i].number;
+            if (had || cause.lost <= most) continue;
+            best = i;
+            most = cause.lost;
+        }
+        if (best < 0) break;
+        numbers[count++] = report->events[best].number;
+    }
+    for (int i = 1; i < count; i++)
+        for (int k = i; k > 0 && numbers[k] < numbers[k - 1]; k--) {
+            int64_t swap = numbers[k];
+            numbers[k] = numbers[k - 1];
+            numbers[k - 1] = swap;
+        }
+    return count;
+}
+
+// What each cause cost beside those before it: the run with it less the run without it and all later ones. The sum over
+// all of them is the difference to the undisturbed run, to the token.
+static bool attribute(const TwState *state, double undisturbed, TwReport *report, TwError *error)
+{
+    int64_t numbers[MOST_CAUSES], all = tw_state_disturbances(state), known_at = 0;
+    int count = dearest(report, numbers);
+    double known = undisturbed, named = 0.0;
+    for (int k = 0; k < count; k++) {
+        double output[2];
+        for (int with = 0; with < 2; with++) {
+            int64_t first = numbers[k] - 1 + with;
+            if (first == known_at || first == all) {
+                output[with] = first == all ? output_of(state) : known;
+                continue;
+            }
+            TwState *other;
+            bool good = without(state, first, &other, error);
+            if (good) output[with] = output_of(other);
+            tw_state_destroy(other);
+            if (!good || stop) return good;
+            known = output[with];
+            known_at = first;
+        }
+        tw_report_attribute(report, numbers[k], output[0] - output[1]);
+        named += output[0] - output[1];
+    }
+    if (all > count) tw_report_attribute(report, 0, undisturbed - output_of(state) - named);
+    return true;
+}
+
 // The same span with nothing happening: what all events together cost is the difference.
 static bool compare(const TwState *state, TwReport *report, const TwOptions *options, TwError *error)
 {
     TwState *quiet;
     if (!options->undisturbed) return true;
-    if (!tw_state_create(&quiet, tw_state_plant(state), error)) return false;
-    tw_state_undisturbed(quiet);
-    bool good = tw_state_advance(quiet, tw_state_time_s(state), NULL, &stop, error);
-    if (good && tw_state_time_s(quiet) >= tw_state_time_s(state)) tw_report_compare(report, state, quiet);
+    bool good = without(state, 0, &quiet, error);
+    if (good && tw_state_time_s(quiet) >= tw_state_time_s(state)) {
+        tw_report_compare(report, state, quiet);
+        good = attribute(state, output_of(quiet), report, error);
+    }
     tw_state_destroy(quiet);
     return good;
 }

@@ -282,15 +282,24 @@ int tw_fabric_lost(const TwPlant *plant, const void *block, TwLoss *lost)
     return count;
 }
 
-const TwFabricStep *tw_fabric_change(const TwPlant *plant, void *block, int kind, int part, bool out, int64_t now_ns)
+static void change(const TwPlant *plant, void *block, TwLoss loss, bool out, int64_t now_ns)
 {
     State *s = state_of(plant, block);
     leave(plant, block, now_ns);
-    TwLoss loss = loss_of(plant, kind, part);
     int at = 0;
     while (at < s->random_count && memcmp(&s->random[at], &loss, sizeof loss) != 0) at++;
     if (out && at == s->random_count && at < RANDOM) s->random[s->random_count++] = loss;
     if (!out && at < s->random_count) s->random[at] = s->random[--s->random_count];
     enter(plant, block);
+}
+
+const TwFabricStep *tw_fabric_change(const TwPlant *plant, void *block, int kind, int part, bool out, int64_t now_ns)
+{
+    change(plant, block, loss_of(plant, kind, part), out, now_ns);
     return tw_fabric_now(plant, block);
+}
+
+void tw_fabric_script(const TwPlant *plant, void *block, int loss, bool out, int64_t now_ns)
+{
+    change(plant, block, plant->fabric.losses[loss], out, now_ns);
 }

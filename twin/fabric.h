@@ -36,6 +36,9 @@ int64_t tw_fabric_changes(const TwPlant *plant, const void *block);
 int tw_fabric_lost_most(const TwPlant *plant);
 int tw_fabric_lost(const TwPlant *plant, const void *block, TwLoss *lost);
 
+// A scripted loss by itself, whatever the file has before it.
+void tw_fabric_script(const TwPlant *plant, void *block, int loss, bool out, int64_t now_ns);
+
 // A loss begins or ends now.
 void tw_fabric_happen(const TwPlant *plant, void *block, int64_t now_ns);
 const TwFabricStep *tw_fabric_now(const TwPlant *plant, const void *block);    // NULL: nothing is scripted

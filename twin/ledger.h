@@ -15,7 +15,8 @@ typedef struct TwMeters {
     int64_t time_ns;                  // how far the state has come
     int64_t next_grant_ns;            // earliest next allocation of power
     int32_t events_done, windows;     // scripted events that have happened
-    int32_t undisturbed;              // not 0: nothing happens to this factory (tw_state_undisturbed)
+    int32_t limited, price_began;     // only `allowed` disturbances happen; that of the price in force is one of them
+    int64_t disturbances, allowed;    // so far: events, failures, maintenance, curtailments that began
     double utility_j, storage_j;      // from the feeds; into stores (negative: out)
     double holdup_j;                  // drawn in a window after a store ran empty inside it: supplied by no element
     double rack_j, extra_j;           // racks at the AC input, extra included; leakage less throttle alone

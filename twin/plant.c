@@ -600,6 +600,7 @@ static bool compile(TwPlant *plant, const TwPlantInput *input, TwErrors *errors)
     tw_flex_layout(plant, &layout);
     tw_voltages_layout(plant, &layout);
     tw_supplies_layout(plant, &layout);
+    plant->slot.begun = tw_layout_add(&layout, (size_t)plant->event_pairs, 1);
     tw_story_layout(plant, &layout);
     tw_waves_layout(plant, &layout);
     tw_failures_layout(plant, &layout);

@@ -101,6 +101,7 @@ typedef struct TwEventPlan {
     int64_t for_ns;    // of a dip
     double value;      // W, degC, pu
     bool firm;         // of a load target: no best effort
+    int pair;          // entry of the file: what begins and what ends it share it
 } TwEventPlan;
 
 // What may break, who mends it, what is taken out as planned (twin/failures.h).
@@ -220,7 +221,7 @@ typedef struct TwPlant {
     char start[32];
     double start_of_year_s, start_of_week_s;    // calendar of time zero
 
-    int rack_count, element_count, cdu_count, load_count, pool_count, event_count;
+    int rack_count, element_count, cdu_count, load_count, pool_count, event_count, event_pairs;
     const char **rack_names;    // [rack]
     TwRackPlan *racks;
     const char **element_names;
@@ -273,6 +274,7 @@ typedef struct TwPlant {
         TwSlot out;                            // [element] how many reasons keep it out of service
         TwSlot dips;                           // [element] TwDips of a store
         TwSlot latched;                        // [element]
+        TwSlot begun;                          // [event pair] it began
         TwSlot supplies;                       // [rack] live: twin/supplies.h
         TwSlot voltage, voltage_pu;            // [1], [element] twin/voltages.h
         TwSlot flex, flex_out, flex_dark;      // [element], [rack], [rack] twin/flex.h

@@ -10,7 +10,8 @@
 static void add_event(TwPlant *plant, TwEventKind kind, double at_s, double for_s, int target, double value)
 {
     int64_t for_ns = isfinite(for_s) ? llround(for_s * 1e9) : 0;
-    plant->events[plant->event_count++] = (TwEventPlan){kind, llround(at_s * 1e9), target, for_ns, value, false};
+    plant->events[plant->event_count++] =
+        (TwEventPlan){kind, llround(at_s * 1e9), target, for_ns, value, false, plant->event_pairs - 1};
 }
 
 // A leaf, spine, core, rail or plane of the fabric goes out, and comes back where the event ends.
@@ -133,6 +134,7 @@ void tw_compile_events(TwPlant *plant, TwErrors *errors)
         tw_node_row(node, &row);
         if (row.scenario[0] && known < 65) scenarios[known++] = row.scenario;
         if (row.scenario[0] && strcmp(row.scenario, plant->run.scenario) != 0) continue;
+        plant->event_pairs++;
         compile_event(plant, node, errors);
     }
     bool found = false;

@@ -610,7 +610,9 @@ static void add_events(TwReport *report, const TwState *state)
                                  .kind = tw_story_word((TwHappening)entry->kind),
                                  .tokens_not_made = entry->tokens,
                                  .tokens_dropped = entry->dropped,
-                                 .rack_s = entry->rack_s};
+                                 .rack_s = entry->rack_s,
+                                 .number = entry->number,
+                                 .exact_lost = NAN};
         snprintf(event->target, sizeof event->target, "%s", tw_story_target(plant, entry));
         tw_story_text(plant, entry, event->text, sizeof event->text);
         // a rise of the load by itself makes nothing up for what was not made
@@ -667,6 +669,21 @@ void tw_report_compare(TwReport *report, const TwState *state, const TwState *un
         tw_state_meters(undisturbed)->utility_j / 3.6e6);
     add(report, "undisturbed.utility_kwh_less", "kWh", "utility energy less than where nothing happens",
         (tw_state_meters(undisturbed)->utility_j - tw_state_meters(state)->utility_j) / 3.6e6);
+}
+
+void tw_report_attribute(TwReport *report, int64_t number, double tokens)
+{
+    if (number == 0) {
+        add(report, "undisturbed.tokens_lost_to_others", "1", "of them to causes that were not looked at one by one",
+            tokens);
+        return;
+    }
+    // one disturbance may begin several rows (a price that curtails two feeds): the first has the figure
+    for (int i = 0; i < report->event_count; i++) {
+        if (report->events[i].number != number) continue;
+        report->events[i].exact_lost = tokens;
+        return;
+    }
 }
 
 static void add_waves(TwReport *report, const TwState *state)
@@ -916,9 +933,11 @@ static void json_events(const TwReport *report, FILE *stream)
         tw_json_text(stream, report->events[i].text);
         fprintf(stream,
                 ", \"happenings\": %d, \"tokens_lost\": %.9g, \"tokens_not_made\": %.9g, \"tokens_made_up\": %.9g, "
-                "\"requests_lost\": %lld, \"tokens_dropped\": %.9g, \"rack_hours\": %.9g}",
+                "\"requests_lost\": %lld, \"tokens_dropped\": %.9g, \"rack_hours\": %.9g, \"tokens_lost_exact\": ",
                 cause.happenings, cause.lost, cause.not_made, cause.made_up, (long long)cause.requests, cause.dropped,
                 cause.rack_s / 3600.0);
+        tw_json_number(stream, report->events[i].exact_lost);
+        fputc('}', stream);
         first = false;
     }
     fprintf(stream, "\n  ]");

@@ -28,6 +28,8 @@ typedef struct TwReportEvent {
     char text[128];
     double tokens_not_made, tokens_made_up, tokens_dropped, rack_s;
     double tokens_lost;    // not made less made up, at least what the lost requests asked for
+    int64_t number;        // of the disturbance that it begins; 0: none
+    double exact_lost;     // what that one cost, by counterfactual runs; NaN: not asked for
 } TwReportEvent;
 
 typedef struct TwReport {
@@ -41,6 +43,10 @@ typedef struct TwReport {
 TwReport *tw_report_create(const TwState *state, double wall_s);
 // Adds what the same span made where nothing happened: output tokens, requests completed, utility energy.
 void tw_report_compare(TwReport *report, const TwState *state, const TwState *undisturbed);
+// Adds what one disturbance cost: output tokens that the span makes less with it than without it and all later ones;
+// number 0: all the others together.
+void tw_report_attribute(TwReport *report, int64_t number, double tokens);
+
 // Adds a figure, a word: for the cards and comparisons that have files of their own.
 void tw_report_add(TwReport *report, const char *path, const char *unit, const char *label, double value);
 void tw_report_add_text(TwReport *report, const char *path, const char *label, const char *text);

@@ -310,6 +310,16 @@ static void story(FILE *f, const TwReport *r)
         fprintf(f, " %10s  %s\n", number(most.rack_s / 3600.0, text), r->events[worst].text);
     }
     free(shown);
+    bool exactly = false;
+    for (int i = 0; i < r->event_count; i++) {
+        if (isnan(r->events[i].exact_lost)) continue;
+        if (!exactly) fprintf(f, "  exactly, each against the run without it and what came later (output tokens)\n");
+        exactly = true;
+        fprintf(f, "  %14s", number(r->events[i].exact_lost, text));
+        fprintf(f, "  %s\n", r->events[i].text);
+    }
+    double others = tw_report_value(r, "undisturbed.tokens_lost_to_others");
+    if (isfinite(others)) fprintf(f, "  %14s  everything else\n", number(others, text));
     double exact = tw_report_value(r, "undisturbed.tokens_lost");
     if (isfinite(exact))
         fprintf(f, "  against the same span with nothing happening: %s output tokens less, %.0f requests less\n",

@@ -569,7 +569,11 @@ static void apply(TwState *state, TwEventKind kind, int target, double value, do
         break;
     case TW_EVENT_FABRIC:
     case TW_EVENT_FABRIC_END:
-        tw_fabric_happen(plant, state->block, m->time_ns);
+        // where some of the script is passed over, its steps are not those of the file
+        if (m->limited)
+            tw_fabric_script(plant, state->block, target, kind == TW_EVENT_FABRIC, m->time_ns);
+        else
+            tw_fabric_happen(plant, state->block, m->time_ns);
         entry = tw_story_add(plant, state->block, m->time_ns,
                              kind == TW_EVENT_FABRIC ? TW_HAPPENED_FABRIC : TW_HAPPENED_FABRIC_END, -1, target,
                              tw_fabric_step(plant, state->block), NAN);
@@ -605,22 +609,66 @@ static void apply(TwState *state, TwEventKind kind, int target, double value, do
     m->next_grant_ns = m->time_ns;
 }
 
-void tw_state_undisturbed(TwState *state)
+void tw_state_disturbed_by(TwState *state, int64_t first)
 {
-    ((TwMeters *)tw_at(state->block, state->plant->slot.meters))->undisturbed = 1;
+    TwMeters *m = tw_at(state->block, state->plant->slot.meters);
+    m->limited = 1;
+    m->allowed = first;
+}
+
+void tw_state_undisturbed(TwState *state) { tw_state_disturbed_by(state, 0); }
+
+int64_t tw_state_disturbances(const TwState *state) { return tw_state_meters(state)->disturbances; }
+
+// Something that nothing in the factory caused begins: its number, 0 where it is passed over.
+static int64_t disturb(TwState *state)
+{
+    TwMeters *m = tw_at(state->block, state->plant->slot.meters);
+    m->disturbances++;
+    return m->limited && m->disturbances > m->allowed ? 0 : m->disturbances;
+}
+
+static bool begins(TwEventKind kind)
+{
+    if (kind >= TW_EVENT_COOLING) return (kind - TW_EVENT_COOLING) % 2 == 0;
+    return kind == TW_EVENT_TARGET || kind == TW_EVENT_LOSE || kind == TW_EVENT_SUPPLY || kind == TW_EVENT_PUMP ||
+           kind == TW_EVENT_DIP || kind == TW_EVENT_OUT || kind == TW_EVENT_FABRIC || kind == TW_EVENT_FAIL ||
+           kind == TW_EVENT_MAINTAIN;
+}
+
+static bool ends(TwEventKind kind)
+{
+    if (kind >= TW_EVENT_COOLING) return !begins(kind);
+    return kind == TW_EVENT_TARGET_END || kind == TW_EVENT_RESTORE || kind == TW_EVENT_PUMP_END ||
+           kind == TW_EVENT_DIP_END || kind == TW_EVENT_OUT_END || kind == TW_EVENT_FABRIC_END;
 }
 
 static void happen(TwState *state, const TwEvent *event)
 {
-    if (tw_state_meters(state)->undisturbed) return;
-    if (event->kind != SCRIPTED) {
-        apply(state, (TwEventKind)event->kind, event->index, event->value, NAN, -1);
-        return;
+    TwMeters *m = tw_at(state->block, state->plant->slot.meters);
+    if (m->limited && m->allowed == 0) return;
+    bool scripted = event->kind == SCRIPTED;
+    const TwEventPlan *plan = scripted ? &state->plant->events[event->index] : NULL;
+    TwEventKind kind = scripted ? plan->kind : (TwEventKind)event->kind;
+    uint8_t *begun = scripted ? (uint8_t *)tw_at(state->block, state->plant->slot.begun) + plan->pair : NULL;
+    int64_t number = 0;
+    if (begins(kind)) {
+        number = disturb(state);
+        if (number == 0) return;
+        if (scripted) *begun = 1;
     }
-    const TwEventPlan *plan = &state->plant->events[event->index];
-    if (plan->kind == TW_EVENT_TARGET) tw_flex_firm(state->plant, state->block, plan->target, plan->firm);
-    apply(state, plan->kind, plan->target, plan->value, (double)plan->for_ns * 1e-9, -1);
-    ((TwMeters *)tw_at(state->block, state->plant->slot.meters))->events_done++;
+    // what was passed over does not end; what stands alone in the file does
+    bool alone = scripted && plan->for_ns == 0;
+    if (m->limited && scripted && ends(kind) && !*begun && !alone) return;
+    tw_story_number(state->plant, state->block, number);
+    if (scripted) {
+        if (kind == TW_EVENT_TARGET) tw_flex_firm(state->plant, state->block, plan->target, plan->firm);
+        apply(state, kind, plan->target, plan->value, (double)plan->for_ns * 1e-9, -1);
+        m->events_done++;
+    } else {
+        apply(state, kind, event->index, event->value, NAN, -1);
+    }
+    tw_story_number(state->plant, state->block, 0);
 }
 
 bool tw_state_inject(TwState *state, TwEventKind kind, double at_s, int target, double value)
@@ -691,9 +739,13 @@ static void follow_price(TwState *state)
 {
     const TwPlant *plant = state->plant;
     TwMeters *m = tw_at(state->block, plant->slot.meters);
-    if (m->undisturbed) return;
+    if (m->limited && m->allowed == 0) return;
     int turn = tw_accounts_signal(plant, state->block, (double)m->time_ns * 1e-9);
-    if (turn == 0) return;
+    if (turn == 0 || (turn < 0 && !m->price_began)) return;
+    int64_t number = turn > 0 ? disturb(state) : 0;
+    m->price_began = number > 0;
+    if (turn > 0 && number == 0) return;
+    tw_story_number(plant, state->block, number);
     double *target_w = tw_f64(state->block, plant->slot.target_w);
     double price = tw_accounts_price(plant, (double)m->time_ns * 1e-9);
     for (int i = 0; i < plant->element_count; i++) {
@@ -705,6 +757,7 @@ static void follow_price(TwState *state)
         tw_story_note(plant, state->block, entry);
         target_w[i] = turn > 0 ? (1.0 - plant->tariff.curtail_fraction) * limit_w : limit_w;
     }
+    tw_story_number(plant, state->block, 0);
     m->next_grant_ns = m->time_ns;
 }
 

@@ -28,6 +28,11 @@ int tw_story_root(const TwPlant *plant, const void *block, int index)
     return index;
 }
 
+void tw_story_number(const TwPlant *plant, void *block, int64_t number)
+{
+    tw_story_head(plant, block)->number = number;
+}
+
 int tw_story_add(const TwPlant *plant, void *block, int64_t time_ns, TwHappening kind, int cause, int target, int count,
                  double value)
 {
@@ -37,8 +42,13 @@ int tw_story_add(const TwPlant *plant, void *block, int64_t time_ns, TwHappening
         return -1;
     }
     assert(cause < s->count);
-    tw_story_entries(plant, block)[s->count] = (TwEntry){
-        .time_ns = time_ns, .kind = (int32_t)kind, .cause = cause, .target = target, .count = count, .value = value};
+    tw_story_entries(plant, block)[s->count] = (TwEntry){.time_ns = time_ns,
+                                                         .kind = (int32_t)kind,
+                                                         .cause = cause,
+                                                         .target = target,
+                                                         .count = count,
+                                                         .value = value,
+                                                         .number = cause < 0 ? s->number : 0};
     return s->count++;
 }
 

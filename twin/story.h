@@ -88,6 +88,7 @@ typedef struct TwEntry {
     double dropped;            // output tokens of the requests that it lost
     int64_t requests;          // those requests
     double rack_s;             // rack-seconds that it held back
+    int64_t number;            // of the disturbance that it is the first cause of; 0: none
 } TwEntry;
 
 // The log of a state. NULL where index is not in it.
@@ -96,6 +97,9 @@ bool tw_story_in_trouble(const TwPlant *plant, const void *block);     // someth
 int64_t tw_story_overflow(const TwPlant *plant, const void *block);    // entries that found no room
 const TwEntry *tw_story_entry(const TwPlant *plant, const void *block, int index);
 int tw_story_root(const TwPlant *plant, const void *block, int index);
+
+// First causes that are added from now on belong to this disturbance; 0: to none.
+void tw_story_number(const TwPlant *plant, void *block, int64_t number);
 
 // Adds an entry at a time and returns its index; -1 where the log is full.
 int tw_story_add(const TwPlant *plant, void *block, int64_t time_ns, TwHappening kind, int cause, int target, int count,

@@ -13,8 +13,8 @@ typedef struct TwStoryHead {
     int32_t cooling;     // last entry that took cooling away and is not mended; -1: none
     int32_t throttle;    // episode of racks that throttle; -1: none
     int64_t throttle_begun_ns, throttle_seen_ns;
-    int64_t overflow;
-    int32_t disturbed;    // racks that an entry holds back now
+    int64_t overflow, number;    // number: of the disturbance that happens now
+    int32_t disturbed;           // racks that an entry holds back now
 } TwStoryHead;
 
 static inline TwStoryHead *tw_story_head(const TwPlant *plant, void *block)

@@ -64,5 +64,14 @@ assert abs(e["pdu1"]["n_minus_1_fraction"] / e["pdu1"]["loading_fraction"] - 4 /
 assert e["ups2"]["dropped_w"] == 0 and 0.9 < e["pdu1"]["v_pu"] < 1
 PY
 tw powerflow "$facilities/reference/ieee4.cfg" | grep -q "1917.768" || fail "three phases"
+tw run "$facilities/dsx_power_failure.cfg" --for 27min --undisturbed --json --quiet --set workload.arrival.rate_s=40 \
+    --set power.rpp.limit_kw=250 --set capping.rule=none --out panels.h5 >panels.json || [ $? = 1 ] || fail "panels"
+python3 - <<'PY' || fail "what each cause cost adds up to what all cost"
+import json
+run = json.load(open("panels.json"))
+exact = [c["tokens_lost_exact"] for c in run["causes"] if c["tokens_lost_exact"] is not None]
+assert len(exact) == 3 and max(exact) > 0
+assert sum(exact) == run["undisturbed"]["tokens_lost"] > 0
+PY
 tw validate power >cases || fail "validate power"
 finish
