@@ -4,6 +4,7 @@
 #include "twin/policies.h"
 
 #include "twin/accounts.h"
+#include "twin/dispatch.h"
 #include "twin/jobs.h"
 #include "twin/planners.h"
 #include "twin/story.h"
@@ -298,15 +299,6 @@ static void tell(const TwPlant *plant, void *block, TwScratch *s, int64_t until_
     s->dropped_tokens = tokens;
 }
 
-// Solar generation now: clear-sky power of the site's sun times what clouds leave of it on average.
-static void shine(const TwPlant *plant, void *block, double time_s)
-{
-    double share = tw_accounts_solar_share(plant, time_s);
-    for (int i = 0; i < plant->element_count; i++)
-        if (strcmp(plant->elements[i].kind, "solar") == 0)
-            tw_power_set_available(plant->power, block, i, share * plant->elements[i].rated_w);
-}
-
 // Of the generation on the site, what the sun gave.
 static double solar_w(const TwPlant *plant, const TwWindow *w)
 {
@@ -418,7 +410,7 @@ bool tw_couple(const TwPlant *plant, void *block, TwScratch *s, int64_t from_ns,
     memcpy(w->load_w, load_w, (size_t)plant->load_count * sizeof *load_w);
     TwPowerOut power = {
         .element_w = w->element_w, .loss_w = w->element_loss_w, .rack_on = rack_on, .load_on = s->load_on};
-    shine(plant, block, 0.5 * (from_s + until_s));
+    tw_dispatch_window(plant, block, w->element_w, from_s, until_s);
     tw_power_settle(plant->power, block, window_s, rack_w, load_w, &power);
     tw_couple_down(plant, block);
     for (int i = 0; i < plant->load_count; i++) load_on[i] = s->load_on[i] ? 1.0 : 0.0;

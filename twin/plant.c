@@ -1,5 +1,6 @@
 #include "twin/plant.h"
 #include "twin/capping.h"
+#include "twin/dispatch.h"
 #include "twin/flex.h"
 #include "twin/supplies.h"
 #include "twin/transit.h"
@@ -565,6 +566,7 @@ static bool compile(TwPlant *plant, const TwPlantInput *input, TwErrors *errors)
     tw_capping_compile(plant, errors);
     tw_flex_compile(plant, errors);
     tw_voltages_compile(plant, errors);
+    tw_dispatch_compile(plant, errors);
     if (tw_errors_count(errors)) return false;
     bool sound = tw_failures_compile(plant, errors);
     sound = tw_jobs_compile(plant, &layout, errors) && sound;
@@ -600,6 +602,7 @@ static bool compile(TwPlant *plant, const TwPlantInput *input, TwErrors *errors)
     tw_flex_layout(plant, &layout);
     tw_voltages_layout(plant, &layout);
     tw_supplies_layout(plant, &layout);
+    tw_dispatch_layout(plant, &layout);
     plant->slot.begun = tw_layout_add(&layout, (size_t)plant->event_pairs, 1);
     tw_story_layout(plant, &layout);
     tw_waves_layout(plant, &layout);

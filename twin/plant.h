@@ -274,6 +274,7 @@ typedef struct TwPlant {
         TwSlot out;                            // [element] how many reasons keep it out of service
         TwSlot dips;                           // [element] TwDips of a store
         TwSlot latched;                        // [element]
+        TwSlot offered_w, runs;              // [element] twin/dispatch.h
         TwSlot begun;                          // [event pair] it began
         TwSlot supplies;                       // [rack] live: twin/supplies.h
         TwSlot voltage, voltage_pu;            // [1], [element] twin/voltages.h

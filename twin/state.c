@@ -8,6 +8,7 @@
 #include "twin/accounts.h"
 #include "twin/capping.h"
 #include "twin/couple.h"
+#include "twin/dispatch.h"
 #include "twin/fabric.h"
 #include "twin/failures.h"
 #include "twin/flex.h"
@@ -241,6 +242,7 @@ bool tw_state_create(TwState **made, const TwPlant *plant, TwError *error)
     tw_story_start(plant, block);
     tw_flex_start(plant, block);
     tw_voltages_start(plant, block);
+    tw_dispatch_start(plant, block);
     tw_failures_start(plant, block);
     recount(state);
     *made = state;

@@ -1,4 +1,5 @@
 // What lost or won supply, in causal order: trees, stores, switches, racks, pumps and fans.
+#include "twin/dispatch.h"
 #include "twin/reference.h"
 #include "twin/story_inner.h"
 #include "twin/transit.h"
@@ -324,12 +325,15 @@ static int log_acts(const TwPlant *plant, void *block, const TwPowerEvent *list,
 void tw_story_supply(const TwPlant *plant, void *block, int64_t time_ns, int cause)
 {
     unsigned char *then = tw_at(block, plant->slot.story.mode), *now = tw_at(block, plant->slot.story.mode_now);
+    const uint8_t *out = tw_at_const(block, plant->slot.out);
     bool changed = false;
     TwPowerEvent acts[ACTS];
     int count = tw_power_events(plant->power, block, tw_i64(block, plant->slot.story.acts), acts, ACTS);
     cause = log_acts(plant, block, acts, count, true, time_ns, cause);
     for (int e = 0; e < plant->element_count; e++) {
         now[e] = (unsigned char)tw_power_mode(plant->power, block, e);
+        // a machine that stands, the sun at night: nothing happened
+        if (now[e] == TW_MODE_DEAD && out[e] == 0 && tw_dispatch_local(&plant->elements[e])) now[e] = TW_MODE_SUPPLIED;
         changed = changed || now[e] != then[e];
     }
     const bool *on = tw_at_const(block, plant->slot.rack_on), *serving = tw_at_const(block, plant->slot.serving);

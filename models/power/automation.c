@@ -150,7 +150,12 @@ void tw_power_modes(const TwPowerPlant *p, void *block)
     if (p->tied_count > 0) join_rings(&s, tw_at(block, p->source2), tw_at(block, p->waits));
     topology->live = s.live;
     topology->valid = 1;
-    topology->changes++;
+    uint64_t seen = 14695981039346656037u;
+    for (int k = 0; k < s.live; k++)
+        seen = (seen ^ (uint64_t)((s.order[k] << 2) + s.mode[s.order[k]])) * 1099511628211u ^
+               (uint64_t)s.source[s.order[k]];
+    topology->changes += seen != topology->seen;
+    topology->seen = seen;
     share_cords(p, block, s.mode);
 }
 

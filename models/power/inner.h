@@ -100,7 +100,8 @@ typedef struct TwTopology {
     int32_t valid;       // modes and order hold
     int64_t clock_ns;    // since start, for the log
     double rest_s;       // of the clock, below a nanosecond
-    int64_t changes;     // how often it was found anew
+    int64_t changes;     // how often it became another
+    uint64_t seen;       // what it was, as a number
 } TwTopology;
 
 enum { TW_POWER_LOG = 256 };

@@ -9,6 +9,7 @@ static const char *const element_words[] = {
     "feed", "substation", "transformer", "board", "switchgear", "breaker", "pdu",       "panel",   "busway", "cable",
     "whip", "rectifier",  "ups",         "bess",  "ats",        "sts",     "generator", "turbine", "solar",  NULL};
 static const char *const trip_words[] = {"none", "si", "vi", "ei", "li", "thermal", "table", NULL};
+static const char *const dispatch_words[] = {"rated", "load", "price", NULL};
 static const char *const mode_words[] = {"double_conversion", "eco", NULL};
 
 static const TwField element_fields[] = {
@@ -31,7 +32,7 @@ static const TwField element_fields[] = {
     {"charge_fraction", "1", TW_REAL, 0.5, 1.0, "1", ROW(charge_fraction), "store: efficiency of the cells one way",
      NULL},
     {"ramp_w_s", "W/s", TW_REAL, 1e-3, 1e12, "unknown", ROW(ramp_w_s),
-     "how fast a load target may move; unknown: at once", NULL},
+     "how fast a load target may move, or what local generation offers; unknown: at once", NULL},
     {"charge_w", "W", TW_REAL, 0.0, 1e12, "unknown", ROW(charge_w),
      "store: largest power taken to charge; unknown: rated_w / 10", NULL},
     {"reserve_fraction", "1", TW_REAL, 0.0, 0.99, "0", ROW(reserve_fraction),
@@ -74,6 +75,16 @@ static const TwField element_fields[] = {
      "store: how fast the power of its supply may change; unknown: at once", NULL},
     {"forms_grid", "", TW_BOOLEAN, 0, 0, "false", ROW(forms_grid),
      "local generation: carries its element alone when the supply is dead", NULL},
+    {"dispatch", "", TW_TEXT, 0, 0, "rated", ROW(dispatch),
+     "local generation: offers its rating, what its element draws beyond import_w, or its rating while power is dear",
+     dispatch_words},
+    {"min_load_fraction", "1", TW_REAL, 0.0, 1.0, "0", ROW(min_load_fraction),
+     "local generation: below this share of its rating it stands", NULL},
+    {"import_w", "W", TW_REAL, 0.0, 1e12, "0", ROW(import_w), "dispatch by load: what is left to the supply", NULL},
+    {"run_above_usd_kwh", "USD/kWh", TW_REAL, -10.0, 100.0, "unknown", ROW(run_above_usd_kwh),
+     "dispatch by price: it runs above; unknown: the site's generation_usd_kwh", NULL},
+    {"run_below_usd_kwh", "USD/kWh", TW_REAL, -10.0, 100.0, "unknown", ROW(run_below_usd_kwh),
+     "dispatch by price: and stops at or below; unknown: the same", NULL},
     {"trip", "", TW_TEXT, 0, 0, "none", ROW(trip), "protection: IEC inverse time, thermal, or a table", trip_words},
     {"trip_tms", "1", TW_REAL, 0.01, 100.0, "1", ROW(trip_tms), "time multiplier of an inverse-time curve", NULL},
     {"pickup_w", "W", TW_REAL, 1e-3, 1e12, "unknown", ROW(pickup_w),

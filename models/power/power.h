@@ -57,9 +57,11 @@ typedef struct TwElementRow {
     bool forms_grid;                    // generation below an element: carries it alone when its supply is dead
     const char *trip;                   // none, si, vi, ei, li, thermal, table
     double trip_tms, pickup_w, trip_instant, trip_tau_s, trip_reset_s;
-    TwReals trip_m, trip_s;                              // table: load over pickup, time; of a ups: its overload curve
-    double voltage_v, vk_fraction, vkr_fraction;         // output, line to line; transformer on rated_w
-    double length_m, r_ohm_km, x_ohm_km;                 // line or busway
+    TwReals trip_m, trip_s;                         // table: load over pickup, time; of a ups: its overload curve
+    double voltage_v, vk_fraction, vkr_fraction;    // output, line to line; transformer on rated_w
+    double length_m, r_ohm_km, x_ohm_km;            // line or busway
+    const char *dispatch;                           // of local generation (twin/dispatch.h); NULL: rated
+    double min_load_fraction, import_w, run_above_usd_kwh, run_below_usd_kwh;
     double metering_s, breach_fraction, escalation_s;    // contract of a feed (twin/flex.h); NaN: none
     TwTexts escalation;                                  // its actions, in order
 } TwElementRow;

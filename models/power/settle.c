@@ -59,6 +59,8 @@ static void sweep(Flow *f, const double *rack_w, const double *load_w, const dou
         for (int k = p->rack_start[r]; k < p->rack_start[r + 1]; k++) out_w[p->cord[k]] += rack_w[r] * cord_w[k];
     for (int l = 0; l < p->load_count; l++) out_w[p->load_at[l]] += load_w[l];
 
+    // what no generation is left for gives nothing
+    for (int k = 0; k < p->local_count; k++) f->given_w[p->parent[p->local[k]]] = 0.0;
     // what hangs on a dead element draws nothing
     for (int e = 0; e < p->count; e++)
         if (f->mode[e] == TW_DEAD) out_w[e] = 0.0;

@@ -32,4 +32,4 @@ void tw_power_volts_prepare(const TwPower *power, TwVolts *volts);    // arrays 
 // the square of their output, until the next; not solved: back to their laws.
 void tw_power_take_volts(const TwPower *power, void *block, const TwVolts *volts, bool solved, bool losses);
 void tw_power_settle_again(const TwPower *power, void *block);        // flows of this instant under these losses
-int64_t tw_power_changes(const TwPower *power, const void *block);    // how often what is energised was found anew
+int64_t tw_power_changes(const TwPower *power, const void *block);    // how often what is energised became another
