@@ -134,7 +134,9 @@ bool tw_engine_build(TwEngine *engine, const TwEngineSpec *given, TwError *error
     if (spec.tenants == 0) spec.tenants = 1;
     if (!check(&spec, error)) return false;
 
-    *engine = (TwEngine){.spec = spec, .rows_max = spec.queue_max + 2 * spec.max_sequences};
+    *engine = (TwEngine){.spec = spec, .rows_max = spec.queue_max + spec.max_sequences};
+    // who was handed on keeps its row until its KV has left
+    if (spec.keep) engine->rows_max += spec.max_sequences;
     engine->queues = spec.priorities * spec.tenants;
     engine->services = spec.services > 0 ? spec.services : 1;
     engine->service[0] = tw_service_limit(spec.ttft_slo_s, spec.tpot_slo_s, INFINITY);
