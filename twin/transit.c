@@ -201,12 +201,12 @@ bool tw_transit_load(const TwPlant *plant, void *block, TwHaul haul, int target)
     double gpus = (double)(haul == TW_HAUL_RACK ? plant->racks[rack].gpus : plant->replica_gpus[target]);
     if (plant->storage.client_bytes_s > 0.0)
         bound = fmin(bound, plant->storage.client_bytes_s * fmax(gpus / (node > 0.0 ? node : 8.0), 1.0) * scale);
-    return tw_transit_add(&p->transit, block, haul, target, bytes, fmax(bound, 1.0));
+    return tw_transit_add(&p->transit, block, (int)haul, target, bytes, fmax(bound, 1.0));
 }
 
 void tw_transit_stop(const TwPlant *plant, void *block, TwHaul haul, int target)
 {
-    tw_transit_cut(&plant->transit->transit, block, haul, target);
+    tw_transit_cut(&plant->transit->transit, block, (int)haul, target);
 }
 
 // Checkpoints that jobs began to write or to read since the last window, and those of jobs that left.
@@ -219,14 +219,14 @@ static void follow_jobs(const TwPlant *plant, void *block)
         for (int k = 0; k < 2; k++) {
             TwHaul haul = k == 0 ? TW_HAUL_SAVE : TW_HAUL_RESTORE;
             TwJobStore store = tw_jobs_storing(plant->jobs, block, i, k == 1);
-            bool under_way = tw_transit_left(&p->transit, block, haul, i) > 0.0;
-            if (store == TW_STORE_NONE && under_way) tw_transit_cut(&p->transit, block, haul, i);
+            bool under_way = tw_transit_left(&p->transit, block, (int)haul, i) > 0.0;
+            if (store == TW_STORE_NONE && under_way) tw_transit_cut(&p->transit, block, (int)haul, i);
             if (store != TW_STORE_ASKED) continue;
             double node = (double)tw_network_scaleup(plant->network)->node_gpus;
             double hosts = fmax(tw_jobs_job(plant->jobs, block, i)->gpus / (node > 0.0 ? node : 8.0), 1.0);
             double bound = plant->storage.client_bytes_s > 0.0 ? plant->storage.client_bytes_s * hosts : 1e18;
             double bytes = spec->checkpoint_bytes * plant->rack_scale;
-            if (tw_transit_add(&p->transit, block, haul, i, bytes, bound * plant->rack_scale))
+            if (tw_transit_add(&p->transit, block, (int)haul, i, bytes, bound * plant->rack_scale))
                 tw_jobs_store_begun(plant->jobs, block, i, k == 1);
         }
     }
