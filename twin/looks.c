@@ -7,6 +7,7 @@
 #include "twin/fabric.h"
 #include "twin/jobs.h"
 #include "twin/scene.h"
+#include "twin/transit.h"
 
 #include <math.h>
 #include <string.h>
@@ -138,6 +139,7 @@ void tw_looks_fabric(const TwPlant *plant, const void *block, const TwScratch *s
     values[2] = now ? now->slowest : 1.0;
     values[3] = 0.0;
     for (int p = 0; p < plant->pool_count; p++) values[3] += s->pool_transfer_bytes_s[p];
+    tw_transit_load_now(plant, block, &values[4], &values[5]);
 }
 
 void tw_looks_pools(const TwPlant *plant, const void *block, const TwScratch *s, double *values)

@@ -69,6 +69,8 @@ static const Shown shown[] = {
     {"fabric", "throughput_fraction", "%", "Carries, of the whole fabric", 100.0},
     {"fabric", "slowest_fraction", "%", "Slowest host, of the whole fabric", 100.0},
     {"fabric", "handover_bytes_s", "GB/s", "KV handed over", 1e-9},
+    {"fabric", "sent_bytes_s", "GB/s", "The run sends", 1e-9},
+    {"fabric", "fullest_fraction", "%", "Fullest link of the run", 100.0},
     {"pool", "waiting", "requests", "Waiting", 1.0},
     {"pool", "running", "requests", "In a batch", 1.0},
     {"pool", "kv_fraction", "%", "KV memory held", 100.0},

@@ -107,6 +107,8 @@ static const TwSeriesInfo fabric_series[] = {
     {"throughput_fraction", "1", "of the whole fabric's, under the test traffic"},
     {"slowest_fraction", "1", "share that the slowest host has of what it has in the whole fabric"},
     {"handover_bytes_s", "B/s", "KV caches handed over between replicas"},
+    {"sent_bytes_s", "B/s", "what the run sends out of the cards of all racks"},
+    {"fullest_fraction", "1", "how full the fullest link is by it"},
 };
 static const TwSeriesInfo pool_series[] = {
     {"waiting", "1", "requests that wait"},

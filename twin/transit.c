@@ -482,3 +482,14 @@ int tw_transit_fullest(const TwPlant *plant, const void *block, TwTransitLink *r
     }
     return count;
 }
+
+void tw_transit_load_now(const TwPlant *plant, const void *block, double *sent_bytes_s, double *fullest)
+{
+    const Plan *p = plant->transit;
+    *sent_bytes_s = *fullest = 0.0;
+    for (int l = 0; l <= p->write; l++) {
+        double whole = p->transit.spec.capacity_bytes_s[l], used = tw_transit_now(&p->transit, block, l);
+        if (isfinite(whole) && whole > 0.0) *fullest = fmax(*fullest, used / whole);
+        if (p->map && l < plant->rack_count) *sent_bytes_s += used;
+    }
+}

@@ -55,4 +55,6 @@ typedef struct TwTransitLink {
     char name[48];
     double capacity_bytes_s, mean, most;
 } TwTransitLink;
+// What the run sends now: out of the cards of all racks, B/s, and how full the fullest link is.
+void tw_transit_load_now(const TwPlant *plant, const void *block, double *sent_bytes_s, double *fullest);
 int tw_transit_fullest(const TwPlant *plant, const void *block, TwTransitLink *rows, int most);

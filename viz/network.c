@@ -230,9 +230,9 @@ static void tell(const TwScene *s, const TwView *view, char text[256])
     if (!isnan(carries) && used < 256)
         used += snprintf(text + used, 256 - (size_t)used, "%scarries %s of the whole fabric, slowest host %s", dot,
                          tw_diagram_unit(b, carries, "%"), tw_diagram_value(c, s, f, "slowest_fraction"));
-    if (tw_scene_value(s, f, "handover_bytes_s") > 0.0 && used < 256)
-        snprintf(text + used, 256 - (size_t)used, "%sKV handed over %s", dot,
-                 tw_diagram_value(a, s, f, "handover_bytes_s"));
+    if (!isnan(tw_scene_value(s, f, "sent_bytes_s")) && used < 256)
+        snprintf(text + used, 256 - (size_t)used, "%sthe run sends %s, its fullest link %s", dot,
+                 tw_diagram_value(a, s, f, "sent_bytes_s"), tw_diagram_value(b, s, f, "fullest_fraction"));
 }
 
 void tw_network_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box)
@@ -283,7 +283,7 @@ void tw_network_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box)
         tw_diagram_text(d, x, rest.y + rest.h - 12.0, w, TW_LEFT, TW_SMALL, style->second,
                         "Link load of the test traffic (every card sends to the same card of two hosts far away), "
                         "whole and with the "
-                        "scripted losses; what the run itself sends is not traced link by link");
+                        "scripted losses; what the run sends is told in the line under the title");
     }
     free(marks);
 }

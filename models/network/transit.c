@@ -278,3 +278,8 @@ void tw_transit_used(const TwTransit *t, const void *block, int link, double *me
     *mean = h->seconds > 0.0 ? tw_f64_const(block, t->sum)[link] / h->seconds : 0.0;
     *most = tw_f64_const(block, t->peak)[link];
 }
+
+double tw_transit_now(const TwTransit *t, const void *block, int link)
+{
+    return tw_f64_const(block, t->fore)[link] + tw_f64_const(block, t->bulk)[link];
+}

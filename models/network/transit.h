@@ -84,5 +84,7 @@ TwTransitCount tw_transit_count(const TwTransit *transit, const void *block, int
 double tw_transit_residual(const TwTransit *transit, const void *block);
 // What a link carries now, of what it can.
 double tw_transit_load_fraction(const TwTransit *transit, const void *block, int link);
+// B/s on a link now, long and short transfers together.
+double tw_transit_now(const TwTransit *transit, const void *block, int link);
 // Mean since the start, and the most of a window, as shares of the capacity when whole.
 void tw_transit_used(const TwTransit *transit, const void *block, int link, double *mean, double *most);
