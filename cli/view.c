@@ -11,9 +11,6 @@
 #include "twin/state.h"
 #include "viz/viz.h"
 
-#include <pthread.h>
-#include <time.h>
-
 enum { HISTORY = 4096 };
 
 // Windows one by one up to until_s, each in the history: so no peak is missed.
@@ -26,124 +23,6 @@ static bool run_windows(TwState *state, TwSceneMaker *maker, double until_s, TwE
         tw_scene_maker_sample(maker, state);
     }
     return true;
-}
-
-// The engine behind the window: a thread that advances the state towards the wanted speed and hands over scenes.
-typedef struct Engine {
-    TwState *state;
-    TwSceneMaker *maker;
-    pthread_mutex_t lock;    // of everything below, and of state and maker while a window is simulated
-    pthread_cond_t changed;
-    bool paused, quit, fresh, step;
-    double wanted;    // simulated seconds a wall second
-    double reached;
-    TwScene scene;    // the copy that the window reads
-    TwError error;
-} Engine;
-
-static void *engine_thread(void *context)
-{
-    Engine *e = context;
-    const TwPlant *plant = tw_state_plant(e->state);
-    double begun_wall = tw_wall_s(), begun_s = 0.0, speed = 0.0;
-    for (;;) {
-        pthread_mutex_lock(&e->lock);
-        while (!e->quit && ((e->paused && !e->step) || tw_state_time_s(e->state) >= plant->run.for_s))
-            pthread_cond_wait(&e->changed, &e->lock);
-        if (e->quit) break;
-        double now_s = tw_state_time_s(e->state);
-        if (speed != e->wanted || e->step) {
-            speed = e->wanted;
-            begun_wall = tw_wall_s();
-            begun_s = now_s;
-        }
-        // behind the wanted speed: as fast as it goes; ahead of it: wait outside the lock
-        double ahead_s = isfinite(speed) && !e->step ? (now_s - begun_s) / speed - (tw_wall_s() - begun_wall) : 0.0;
-        bool advance = ahead_s <= 0.0;
-        if (advance) {
-            double frame_s = isfinite(speed) ? speed / 60.0 : 10.0 * plant->exchange_s;
-            double window_s = 0.5 * plant->exchange_s;    // the tick that follows
-            if (!e->step && frame_s > plant->exchange_s) window_s = frame_s - 0.5 * plant->exchange_s;
-            if (!run_windows(e->state, e->maker, now_s + window_s, &e->error)) e->paused = true;
-            e->fresh = true;
-            e->step = false;
-            double wall_s = tw_wall_s() - begun_wall;
-            e->reached = wall_s > 0.2 ? (tw_state_time_s(e->state) - begun_s) / wall_s : e->reached;
-        }
-        pthread_mutex_unlock(&e->lock);
-        double rest_s = advance ? 0.0 : fmin(ahead_s, 0.02);
-        struct timespec rest = {0, advance ? 50000 : (long)(rest_s * 1e9)};
-        nanosleep(&rest, NULL);
-    }
-    pthread_mutex_unlock(&e->lock);
-    return NULL;
-}
-
-// The maker's scene is rebuilt here under the lock; the window draws it before it asks again.
-static const TwScene *engine_scene(void *context)
-{
-    Engine *e = context;
-    pthread_mutex_lock(&e->lock);
-    if (e->fresh || !e->scene.racks) {
-        e->scene = *tw_scene_maker_scene(e->maker, e->state);
-        e->fresh = false;
-    }
-    e->scene.live = true;
-    e->scene.paused = e->paused;
-    e->scene.speed = e->paused ? 0.0 : e->reached;
-    e->scene.speed_wanted = e->wanted;
-    if (e->error.text[0]) snprintf(e->scene.banner, sizeof e->scene.banner, "%.120s", e->error.text);
-    pthread_mutex_unlock(&e->lock);
-    return &e->scene;
-}
-
-static void engine_pause(void *context, bool paused)
-{
-    Engine *e = context;
-    pthread_mutex_lock(&e->lock);
-    e->paused = paused;
-    pthread_cond_signal(&e->changed);
-    pthread_mutex_unlock(&e->lock);
-}
-
-static void engine_speed(void *context, double factor)
-{
-    Engine *e = context;
-    pthread_mutex_lock(&e->lock);
-    e->wanted = factor;
-    pthread_mutex_unlock(&e->lock);
-}
-
-static void engine_step(void *context)
-{
-    Engine *e = context;
-    pthread_mutex_lock(&e->lock);
-    e->step = true;
-    pthread_cond_signal(&e->changed);
-    pthread_mutex_unlock(&e->lock);
-}
-
-static int watch(TwState *state, const TwPlant *plant, TwTheme theme)
-{
-    Engine e = {.state = state, .maker = tw_scene_maker_create(plant, HISTORY), .wanted = 600.0};
-    TwError error = {0};
-    pthread_t thread;
-    pthread_mutex_init(&e.lock, NULL);
-    pthread_cond_init(&e.changed, NULL);
-    if (!run_windows(state, e.maker, plant->exchange_s, &error)) return tw_cli_fail(&error);
-    e.fresh = true;
-    if (pthread_create(&thread, NULL, engine_thread, &e) != 0) abort();
-    const TwWindowSource source = {&e, engine_scene, engine_pause, engine_speed, engine_step, NULL, false};
-    bool good = tw_window_run(&source, plant->facility, theme, &error);
-    pthread_mutex_lock(&e.lock);
-    e.quit = true;
-    pthread_cond_signal(&e.changed);
-    pthread_mutex_unlock(&e.lock);
-    pthread_join(thread, NULL);
-    pthread_cond_destroy(&e.changed);
-    pthread_mutex_destroy(&e.lock);
-    tw_scene_maker_destroy(e.maker);
-    return good ? TW_DONE : tw_cli_fail(&error);
 }
 
 // A finished run: the window scrubs through it.
@@ -182,7 +61,6 @@ static void player_speed(void *context, double factor)
 {
     ((Player *)context)->speed = isfinite(factor) ? factor : 86400.0;
 }
-static void player_step(void *context) { ((Player *)context)->time_s += 60.0; }
 static void player_seek(void *context, double time_s) { ((Player *)context)->time_s = fmax(time_s, 0.0); }
 
 static int replay(const char *path, TwTheme theme)
@@ -191,7 +69,12 @@ static int replay(const char *path, TwTheme theme)
     Player p = {.paused = true, .speed = 600.0, .wall_s = tw_wall_s()};
     if (!tw_replay_open(&p.replay, path, &error)) return tw_cli_fail(&error);
     p.time_s = tw_replay_scene(p.replay, INFINITY)->span_s;
-    const TwWindowSource source = {&p, player_scene, player_pause, player_speed, player_step, player_seek, true};
+    const TwWindowSource source = {.context = &p,
+                                   .scene = player_scene,
+                                   .pause = player_pause,
+                                   .speed = player_speed,
+                                   .seek = player_seek,
+                                   .can_seek = true};
     bool good = tw_window_run(&source, path, theme, &error);
     tw_replay_close(p.replay);
     return good ? TW_DONE : tw_cli_fail(&error);
@@ -276,11 +159,11 @@ static int draw_facility(TwState *state, const TwPlant *plant, const TwOptions *
 int tw_cli_view_plant(const TwPlant *plant, const TwOptions *options, const TwPictureOptions *picture,
                       TwTheme window_theme)
 {
+    if (!options->screenshot) return tw_cli_view_live(plant, options, window_theme);
     TwError error = {0};
     TwState *state;
     if (!tw_state_create(&state, plant, &error)) return tw_cli_fail(&error);
-    int status =
-        options->screenshot ? draw_facility(state, plant, options, picture) : watch(state, plant, window_theme);
+    int status = draw_facility(state, plant, options, picture);
     tw_state_destroy(state);
     return status;
 }

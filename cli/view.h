@@ -12,4 +12,6 @@ int tw_cli_view_plant(const TwPlant *plant, const TwOptions *options, const TwPi
 
 // A study's file: the matrix with its charts, or with --scenario one of its runs.
 int tw_cli_view_study(const TwOptions *options, const TwPictureOptions *picture, TwTheme window_theme);
+// The window on a plant that runs in its own thread.
+int tw_cli_view_live(const TwPlant *plant, const TwOptions *options, TwTheme window_theme);
 #endif

@@ -45,6 +45,8 @@ const TwEventWord tw_event_words[] = {
      "its coolant valve stands at an opening", "1", 0.3},
     {"plant_pump_trip", COOLING(PLANT_PUMP_TRIP), TW_ON_COOLING, true, true, "value", true, "primary pumps trip",
      "pumps", 1.0},
+    {"traffic", TW_EVENT_TRAFFIC, TW_EVENT_TRAFFIC_END, TW_ON_TRAFFIC, true, true, "value", false,
+     "requests come so many times as often", "times", 2.0},
     {NULL, 0, 0, 0, false, false, NULL, false, NULL, NULL, 0.0},
 };
 #undef COOLING
@@ -95,6 +97,12 @@ bool tw_ask_resolve(const TwPlant *plant, const TwAsk *ask, TwEventPlan *begin, 
         return tw_fail(error, TW_BAD_INPUT, "%s: this facility has no cooling plant with water", ask->word);
     if (word->setting && !word->optional && !isfinite(ask->value))
         return tw_fail(error, TW_BAD_INPUT, "%s needs a value in %s", ask->word, word->unit);
+    for (int i = 0; word->on == TW_ON_TRAFFIC && i < plant->pool_count; i++)
+        if (!tw_traffic_scales(plant->pools[i].traffic))
+            return tw_fail(error, TW_BAD_INPUT, "traffic: pool \"%s\" is asked by those who wait for answers",
+                           plant->pools[i].name);
+    if (word->on == TW_ON_TRAFFIC && !(ask->value >= 0.01 && ask->value <= 100.0))
+        return tw_fail(error, TW_BAD_INPUT, "traffic: value = %g, expected 0.01 to 100 times", ask->value);
     static const struct {
         const char *setting;
         double least, most;
@@ -105,7 +113,7 @@ bool tw_ask_resolve(const TwPlant *plant, const TwAsk *ask, TwEventPlan *begin, 
             return tw_fail(error, TW_BAD_INPUT, "%s = %g, expected %g to %g %s", word->setting, ask->value,
                            ranges[i].least, ranges[i].most, word->unit);
     if (!(ask->for_s > 0.0)) return tw_fail(error, TW_BAD_INPUT, "for_s = %g, expected more than 0 s", ask->for_s);
-    *begin = (TwEventPlan){.kind = word->kind, .target = target, .value = ask->value};
+    *begin = (TwEventPlan){.kind = (TwEventKind)word->kind, .target = target, .value = ask->value};
     return true;
 }
 

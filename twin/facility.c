@@ -309,35 +309,12 @@ static const TwChild workload_children[] = {
 static const TwKind workload_kind = {
     "workload", NULL, workload_fields, TW_COUNT(workload_fields), workload_children, TW_COUNT(workload_children)};
 
-static const char *const event_words[] = {"load_target",
-                                          "lose",
-                                          "restore",
-                                          "set_supply",
-                                          "pump_fail",
-                                          "dip",
-                                          "reset",
-                                          "maintain",
-                                          "pump_trip",
-                                          "valve_stuck",
-                                          "clog",
-                                          "foul",
-                                          "leak",
-                                          "unit_out",
-                                          "water_loss",
-                                          "chiller_trip",
-                                          "heat_wave",
-                                          "valve_drift",
-                                          "sensor_bias",
-                                          "sensor_frozen",
-                                          "rack_leak",
-                                          "rack_valve",
-                                          "plant_pump_trip",
-                                          "lose_leaf",
-                                          "lose_spine",
-                                          "lose_core",
-                                          "lose_rail",
-                                          "lose_plane",
-                                          NULL};
+static const char *const event_words[] = {"load_target",   "lose",      "restore",    "set_supply",      "pump_fail",
+                                          "dip",           "reset",     "maintain",   "pump_trip",       "valve_stuck",
+                                          "clog",          "foul",      "leak",       "unit_out",        "water_loss",
+                                          "chiller_trip",  "heat_wave", "traffic",    "valve_drift",     "sensor_bias",
+                                          "sensor_frozen", "rack_leak", "rack_valve", "plant_pump_trip", "lose_leaf",
+                                          "lose_spine",    "lose_core", "lose_rail",  "lose_plane",      NULL};
 static const char *const ramp_words[] = {"after", "inside", "outside", NULL};
 static const TwField event_fields[] = {
     WORD(TwEventRow, kind, NULL, event_words, "what happens"),
@@ -353,7 +330,8 @@ static const TwField event_fields[] = {
     REAL(TwEventRow, value, "", -1e9, 1e9, "unknown",
          "clog: times the resistance added; foul: K/W; leak, rack_leak: kg/s; unit_out, plant_pump_trip: units; "
          "heat_wave, "
-         "sensor_bias: K; sensor_frozen: degC; valve_stuck, rack_valve: opening; valve_drift: of its stroke an hour"),
+         "sensor_bias: K; sensor_frozen: degC; valve_stuck, rack_valve: opening; valve_drift: of its stroke an hour; "
+         "traffic: times"),
     WHOLE(TwEventRow, plane, "1", 0, 64, "0", "lose_leaf and its kind: plane of the fabric"),
     WHOLE(TwEventRow, index, "1", 0, 1e9, "0", "lose_leaf and its kind: which leaf, spine, core, rail or plane"),
     YES(TwEventRow, best_effort, "true", "load_target: a goal rather than an obligation; named in the event log"),

@@ -243,9 +243,10 @@ static bool inject(const TwLive *l, Branch *b, const TwAct *act)
     TwError error = {0};
     const TwEventWord *word = tw_event_word(act->ask.word);
     if (!tw_ask_resolve(l->plant, &act->ask, &begin, &error)) return false;
-    bool good = tw_state_inject(b->state, word->kind, act->time_s, begin.target, begin.value);
+    bool good = tw_state_inject(b->state, (TwEventKind)word->kind, act->time_s, begin.target, begin.value);
     if (word->spans && isfinite(act->ask.for_s))
-        good = good && tw_state_inject(b->state, word->end, act->time_s + act->ask.for_s, begin.target, begin.value);
+        good = good && tw_state_inject(b->state, (TwEventKind)word->end, act->time_s + act->ask.for_s, begin.target,
+                                       begin.value);
     return good;
 }
 

@@ -85,6 +85,8 @@ typedef enum TwEventKind {
     TW_EVENT_OUT_END,
     TW_EVENT_FABRIC,    // a loss of the fabric begins; twin/fabric.h
     TW_EVENT_FABRIC_END,
+    TW_EVENT_TRAFFIC,    // of all pools; value: times what it would be
+    TW_EVENT_TRAFFIC_END,
     TW_EVENT_FAIL,    // twin/failures.h from here
     TW_EVENT_SWAPPED,
     TW_EVENT_REPAIRED,

@@ -71,13 +71,13 @@ static void compile_event(TwPlant *plant, const TwNode *node, TwErrors *errors)
         return;
     }
     // the cooling plant is one: it needs no name
-    bool whole = word->on == TW_ON_COOLING;
+    bool whole = word->on == TW_ON_COOLING || word->on == TW_ON_TRAFFIC;
     int count;
     const char *const *names, *what = tw_event_targets(plant, word->on, &names, &count);
     int target = whole ? 0 : tw_find_entry(names, count, name, 0, 1);
     if (whole && name[0]) {
-        tw_node_error(node, row.element[0] ? "feed" : "element", errors,
-                      "a %s happens to the cooling plant: leave out \"%s\"", row.kind, name);
+        tw_node_error(node, row.element[0] ? "feed" : "element", errors, "a %s happens to %s: leave out \"%s\"",
+                      row.kind, word->on == TW_ON_TRAFFIC ? "all traffic" : "the cooling plant", name);
         return;
     }
     if (target < 0) {
@@ -108,17 +108,27 @@ static void compile_event(TwPlant *plant, const TwNode *node, TwErrors *errors)
         tw_node_error(node, need, errors, "limit_w = %g, expected more than 0 W", value);
         return;
     }
+    if (word->on == TW_ON_TRAFFIC) {
+        if (!(value >= 0.01 && value <= 100.0))
+            tw_node_error(node, need, errors, "value = %g, expected 0.01 to 100 times", value);
+        for (int i = 0; i < plant->pool_count; i++)
+            if (!tw_traffic_scales(plant->pools[i].traffic))
+                tw_node_error(node, "kind", errors, "pool \"%s\" is asked by those who wait for answers",
+                              plant->pools[i].name);
+        if (!(value >= 0.01 && value <= 100.0)) return;
+    }
     if (word->kind == TW_EVENT_DIP && !isfinite(until_s)) {
         tw_node_error(node, "for_s", errors, "a dip needs for_s: how long it lasts");
         return;
     }
     if (word->kind == TW_EVENT_TARGET && !place_ramps(plant, node, target, &row.at_s, &until_s, &row, errors)) return;
-    add_event(plant, word->kind, row.at_s, until_s - row.at_s, target, value);
+    add_event(plant, (TwEventKind)word->kind, row.at_s, until_s - row.at_s, target, value);
     plant->events[plant->event_count - 1].firm = !row.best_effort;
     for (int k = 0; k + 1 < plant->event_count; k++)
         if (tw_events_contradict(&plant->events[k], &plant->events[plant->event_count - 1]))
             tw_node_error(node, "at_s", errors, "contradicts another event at %g s on %s", row.at_s, name);
-    if (word->spans && isfinite(until_s)) add_event(plant, word->end, until_s, until_s - row.at_s, target, value);
+    if (word->spans && isfinite(until_s))
+        add_event(plant, (TwEventKind)word->end, until_s, until_s - row.at_s, target, value);
 }
 
 void tw_compile_events(TwPlant *plant, TwErrors *errors)

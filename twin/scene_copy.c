@@ -65,6 +65,9 @@ void tw_scene_copy(TwSceneCopy *to, const TwScene *from, const TwScene *lasting)
     to->scene.element_racks = lasting->element_racks;
     to->scene.step_time_s = lasting->step_time_s;
     to->scene.step_values = lasting->step_values;
+    to->scene.settings = lasting->settings;
+    to->scene.groups = lasting->groups;
+    to->scene.group_of = lasting->group_of;
     lay(to, from);
 }
 

@@ -488,6 +488,11 @@ static TwHappening happening_of(TwEventKind kind, TwHappening *begun)
     case TW_EVENT_DIP_END:
         *begun = TW_HAPPENED_DIP;
         return TW_HAPPENED_DIP_END;
+    case TW_EVENT_TRAFFIC:
+        return TW_HAPPENED_TRAFFIC;
+    case TW_EVENT_TRAFFIC_END:
+        *begun = TW_HAPPENED_TRAFFIC;
+        return TW_HAPPENED_TRAFFIC_END;
     case TW_EVENT_RESET:
         *begun = TW_HAPPENED_LATCHED;
         return TW_HAPPENED_RESET;
@@ -580,6 +585,11 @@ static void apply(TwState *state, TwEventKind kind, int target, double value, do
                              kind == TW_EVENT_FABRIC ? TW_HAPPENED_FABRIC : TW_HAPPENED_FABRIC_END, -1, target,
                              tw_fabric_step(plant, state->block), NAN);
         m->next_grant_ns = m->time_ns;
+        return;
+    case TW_EVENT_TRAFFIC:
+    case TW_EVENT_TRAFFIC_END:
+        for (int i = 0; i < plant->pool_count; i++)
+            tw_traffic_scale(plant->pools[i].traffic, state->block, kind == TW_EVENT_TRAFFIC ? value : 1.0, m->time_ns);
         return;
     case TW_EVENT_SUPPLY:
         tw_thermal_set_supply(plant->thermal, state->block, target, value);

@@ -75,6 +75,8 @@ typedef enum TwHappening {
     TW_HAPPENED_SOLUTION,       // it does again
     TW_HAPPENED_FABRIC,         // a part of the fabric is lost; target: loss; count: step of the fabric
     TW_HAPPENED_FABRIC_END,     // and is back
+    TW_HAPPENED_TRAFFIC,    // requests come so many times as often; value: times
+    TW_HAPPENED_TRAFFIC_END,
     TW_HAPPENINGS
 } TwHappening;
 

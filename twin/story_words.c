@@ -77,6 +77,8 @@ static const struct {
     [TW_HAPPENED_SHUTDOWN_END] = {"shutdown_end", OF_RACK, 0},
     [TW_HAPPENED_ISOLATED] = {"isolated", OF_RACK, 2},
     [TW_HAPPENED_ISOLATED_END] = {"isolated_end", OF_RACK, 0},
+    [TW_HAPPENED_TRAFFIC] = {"traffic", OF_NOTHING, 1},
+    [TW_HAPPENED_TRAFFIC_END] = {"traffic_end", OF_NOTHING, 0},
 };
 
 const char *tw_story_word(TwHappening kind) { return kinds[kind].word; }
@@ -348,6 +350,12 @@ void tw_story_text(const TwPlant *plant, const TwEntry *e, char *text, size_t si
         break;
     case TW_HAPPENED_CURTAIL_END:
         snprintf(text, size, "curtailment of %s ends", name);
+        break;
+    case TW_HAPPENED_TRAFFIC:
+        snprintf(text, size, "requests come %.4g times as often", e->value);
+        break;
+    case TW_HAPPENED_TRAFFIC_END:
+        snprintf(text, size, "requests come as often as before");
         break;
     case TW_HAPPENINGS:
         break;

@@ -112,7 +112,7 @@ static void draw_points(TwDraw *d, const TwSceneSeries *s, TwBox plot, TwSpan sp
 
 // Mean of the rows that end in each column: a line through a band, never in place of it.
 static void draw_means(TwDraw *d, const TwSceneSeries *s, TwBox plot, TwSpan span, double t0, double t1, int columns,
-                       TwPoint *p, TwColour colour)
+                       TwPoint *p, TwStroke stroke)
 {
     double per_s = columns / (t1 - t0), sum = 0.0, end = t0;
     int n = 0, rows = 0, column = 0;
@@ -126,10 +126,10 @@ static void draw_means(TwDraw *d, const TwSceneSeries *s, TwBox plot, TwSpan spa
         if (isfinite(s->mean[i]))
             sum += (double)s->mean[i] * s->scale, rows++;
         else if (n > 1)
-            tw_draw_line(d, p, n, (TwStroke){colour, 1.4, 0.0}), n = 0;
+            tw_draw_line(d, p, n, stroke), n = 0;
     }
     if (rows > 0) p[n++] = (TwPoint){plot.x + (column + 0.5) / columns * plot.w, level(plot, span, sum / rows)};
-    tw_draw_line(d, p, n, (TwStroke){colour, 1.4, 0.0});
+    tw_draw_line(d, p, n, stroke);
 }
 
 enum { SMOOTH_RUN = 8 };    // columns; shorter smooth stretches between jumps are spans like their neighbours
@@ -190,7 +190,7 @@ static void draw_columns(TwDraw *d, const TwSceneSeries *s, TwBox plot, TwSpan s
         bool band = rows >= 4 * columns;
         TwColour fill = band ? tw_blend(tw_draw_style(d)->panel, colour, 0.5) : colour;
         draw_spans(d, plot, low, high, columns, p, fill);
-        if (band) draw_means(d, s, plot, span, t0, t1, columns, p, colour);
+        if (band) draw_means(d, s, plot, span, t0, t1, columns, p, (TwStroke){colour, 1.4, 0.0});
     }
     free(low), free(high), free(p);
 }
@@ -237,21 +237,56 @@ static void draw_ground(TwDraw *d, const TwScene *s, TwBox plot, TwSpan span, do
     }
 }
 
+// the other future: grey and dashed
+static void draw_reference(TwDraw *d, const TwSceneSeries *s, TwBox plot, TwSpan span, double t0, double t1)
+{
+    int columns = (int)fmax(plot.w / 2.0, 1.0);
+    TwPoint *p = malloc(((size_t)columns + 2) * sizeof *p);
+    TwStroke grey = {tw_draw_style(d)->second, 1.4, 4.0};
+    if (p) draw_means(d, s, plot, span, t0, t1, columns, p, grey);
+    free(p);
+}
+
+// A live run is shown as far as it has come, on an axis that grows in steps; anything else as a whole.
+static double shown_until(const TwScene *s, const TwSceneSeries *series, const TwSceneSeries *other)
+{
+    static const double steps[] = {600, 1800, 3600, 7200, 14400, 28800, 43200, 86400, 172800, 345600, 604800, 2592000};
+    double whole = s->span_s > 0.0 && isfinite(s->span_s) ? s->span_s : 1.0, reached = s->time_s;
+    if (!s->live) return whole;
+    if (series->count > 0) reached = fmax(reached, series->time_s[series->count - 1]);
+    if (other && other->count > 0) reached = fmax(reached, other->time_s[other->count - 1]);
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+        if (reached * 1.02 < steps[i]) return fmin(steps[i], whole);
+    return whole;
+}
+
 void tw_chart_draw(TwDraw *d, const TwScene *s, int index, TwBox box, bool time_axis, TwBox *plot_out)
+{
+    tw_chart_compare(d, s, NULL, index, box, time_axis, plot_out);
+}
+
+void tw_chart_compare(TwDraw *d, const TwScene *s, const TwScene *reference, int index, TwBox box, bool time_axis,
+                      TwBox *plot_out)
 {
     const TwStyle *style = tw_draw_style(d);
     const TwSceneSeries *series = &s->series[index];
+    const TwSceneSeries *other = reference && index < reference->series_count ? &reference->series[index] : NULL;
     TwBox plot = {box.x + 58.0, box.y + 28.0, box.w - 58.0 - 14.0, box.h - 28.0 - (time_axis ? 24.0 : 8.0)};
     if (plot_out) *plot_out = plot;
     if (plot.w < 24.0 || plot.h < 12.0) return;
 
     // title, unit, value of now
-    char now[32], shown[96];
+    char now[32], number[32], shown[128];
     double at = value_at(series, s->time_s);
-    snprintf(shown, sizeof shown, "%s %s", tw_number_text(now, at), tw_unit_text(series->unit));
+    if (other)    // by how much it differs from the reference
+        snprintf(shown, sizeof shown, "%s (%s%s) %s", tw_number_text(now, at),
+                 at - value_at(other, reference->time_s) > 0.0 ? "+" : "",
+                 tw_number_text(number, at - value_at(other, reference->time_s)), tw_unit_text(series->unit));
+    else
+        snprintf(shown, sizeof shown, "%s %s", tw_number_text(now, at), tw_unit_text(series->unit));
     double taken =
         tw_draw_text(d, (TwPoint){plot.x + plot.w, box.y + 19.0}, TW_RIGHT, TW_BODY_BOLD, style->text, shown);
-    char title[192], number[32];
+    char title[192];
     const char *unit = tw_unit_text(series->unit);
     double room = plot.x + plot.w - taken - 12.0 - box.x - 16.0;
     int length = snprintf(title, sizeof title, "%s%s%s%s", series->label, *unit ? "  [" : "", unit, *unit ? "]" : "");
@@ -262,8 +297,12 @@ void tw_chart_draw(TwDraw *d, const TwScene *s, int index, TwBox box, bool time_
     if (room > 40.0)
         tw_draw_text_cut(d, (TwPoint){box.x + 16.0, box.y + 19.0}, TW_LEFT, TW_BODY, style->second, room, title);
 
-    double t0 = 0.0, t1 = s->span_s > 0.0 && isfinite(s->span_s) ? s->span_s : 1.0;
+    double t0 = 0.0, t1 = shown_until(s, series, other);
     TwSpan span = series_span(series);
+    if (other && other->count > 0) {
+        TwSpan both = series_span(other);
+        span.low = fmin(span.low, both.low), span.high = fmax(span.high, both.high);
+    }
     draw_ground(d, s, plot, span, t0, t1, time_axis);
     if (series->count == 0) {
         tw_draw_hatch(d, plot, style->grid);
@@ -272,6 +311,7 @@ void tw_chart_draw(TwDraw *d, const TwScene *s, int index, TwBox box, bool time_
         return;
     }
     tw_draw_clip(d, plot);
+    if (other && other->count > 0) draw_reference(d, other, plot, span, t0, t1);
     int shown_rows = row_after(series, t1) - row_after(series, t0);
     TwColour colour = style->accent;
     if (shown_rows * 2 < (int)(plot.w * tw_draw_scale(d)))
@@ -288,7 +328,7 @@ void tw_chart_draw(TwDraw *d, const TwScene *s, int index, TwBox box, bool time_
     tw_draw_unclip(d);
 }
 
-void tw_charts_draw(TwDraw *d, const TwScene *s, TwBox box)
+void tw_charts_draw(TwDraw *d, const TwScene *s, const TwScene *reference, TwBox box)
 {
     const TwStyle *style = tw_draw_style(d);
     tw_draw_rect(d, box, style->panel);
@@ -303,7 +343,7 @@ void tw_charts_draw(TwDraw *d, const TwScene *s, TwBox box)
     }
     for (int i = 0; i < count; i++) {
         TwBox one = {floor(box.x + box.w * i / count), box.y + 1.0, floor(box.w / count), box.h - 1.0};
-        tw_chart_draw(d, s, i, one, true, NULL);
+        tw_chart_compare(d, s, reference, i, one, true, NULL);
         if (i > 0) tw_draw_rect(d, (TwBox){one.x, one.y + 12.0, 1.0, one.h - 24.0}, style->grid);
     }
 }

@@ -5,6 +5,8 @@
 #include <pango/pangocairo.h>
 #include <stdlib.h>
 
+enum { CLIPS = 8 };
+
 struct TwDraw {
     TwText *text;
     const TwStyle *style;
@@ -17,6 +19,7 @@ struct TwDraw {
     unsigned char *pixels;
     int stride, width, height;
     int clip_x0, clip_y0, clip_x1, clip_y1;
+    int outer[CLIPS][4], depth;    // clips around the present one
 };
 
 bool tw_draw_create(TwDraw **draw, TwTheme theme, TwError *error)
@@ -52,7 +55,11 @@ void tw_draw_begin(TwDraw *d, cairo_surface_t *surface, double scale)
         d->width = cairo_image_surface_get_width(surface);
         d->height = cairo_image_surface_get_height(surface);
     }
-    tw_draw_unclip(d);
+    if (d->vector) d->width = d->height = 1 << 20;
+    d->clip_x0 = d->clip_y0 = 0;
+    d->clip_x1 = d->width;
+    d->clip_y1 = d->height;
+    d->depth = 0;
 }
 
 void tw_draw_end(TwDraw *d)
@@ -99,21 +106,24 @@ static void add_rect(TwDraw *d, Whole w) { cairo_rectangle(d->cr, w.x0, w.y0, w.
 void tw_draw_clip(TwDraw *d, TwBox box)
 {
     Whole w = whole(d, box);
-    cairo_reset_clip(d->cr);
+    assert(d->depth < CLIPS);
+    int *outer = d->outer[d->depth++];
+    outer[0] = d->clip_x0, outer[1] = d->clip_y0, outer[2] = d->clip_x1, outer[3] = d->clip_y1;
+    cairo_save(d->cr);
     add_rect(d, w);
     cairo_clip(d->cr);
-    d->clip_x0 = w.x0 > 0 ? w.x0 : 0;
-    d->clip_y0 = w.y0 > 0 ? w.y0 : 0;
-    d->clip_x1 = w.x1 < d->width ? w.x1 : d->width;
-    d->clip_y1 = w.y1 < d->height ? w.y1 : d->height;
+    if (w.x0 > d->clip_x0) d->clip_x0 = w.x0;
+    if (w.y0 > d->clip_y0) d->clip_y0 = w.y0;
+    if (w.x1 < d->clip_x1) d->clip_x1 = w.x1;
+    if (w.y1 < d->clip_y1) d->clip_y1 = w.y1;
 }
 
 void tw_draw_unclip(TwDraw *d)
 {
-    cairo_reset_clip(d->cr);
-    d->clip_x0 = d->clip_y0 = 0;
-    d->clip_x1 = d->width;
-    d->clip_y1 = d->height;
+    assert(d->depth > 0);
+    const int *outer = d->outer[--d->depth];
+    cairo_restore(d->cr);
+    d->clip_x0 = outer[0], d->clip_y0 = outer[1], d->clip_x1 = outer[2], d->clip_y1 = outer[3];
 }
 
 static void fill_pixels(TwDraw *d, Whole w, uint32_t colour)
@@ -305,10 +315,11 @@ double tw_draw_text_cut(TwDraw *d, TwPoint at, TwAlign align, TwFont font, TwCol
     double drawn, baseline;
     tw_text_size(layout, d->scale, &drawn, &baseline);
     double x = at.x - (align == TW_CENTRE ? drawn / 2.0 : align == TW_RIGHT ? drawn : 0.0);
-    if (d->svg) {
+    bool seen = x * d->scale < d->clip_x1 && (x + drawn) * d->scale > d->clip_x0 && at.y * d->scale > d->clip_y0 &&
+                at.y * d->scale <= d->clip_y1 + 1;
+    if (d->svg && seen)
         put_svg_text(d, (TwPoint){x, at.y}, drawn, font, colour, tw_text_shown(d->text, d->scale, font, width, utf8));
-        return drawn;
-    }
+    if (d->svg) return drawn;
     source(d, colour);
     cairo_move_to(d->cr, floor(x * d->scale + 0.5), floor((at.y - baseline) * d->scale + 0.5));
     pango_cairo_show_layout(d->cr, layout);

@@ -45,7 +45,7 @@ const TwStyle *tw_draw_style(const TwDraw *d);
 bool tw_draw_vector(const TwDraw *d);    // SVG or PDF
 double tw_draw_scale(const TwDraw *d);
 
-void tw_draw_clip(TwDraw *d, TwBox box);    // one at a time; tw_draw_unclip ends it
+void tw_draw_clip(TwDraw *d, TwBox box);    // inside the present one; tw_draw_unclip ends it, at most 8 deep
 void tw_draw_unclip(TwDraw *d);
 
 void tw_draw_rect(TwDraw *d, TwBox box, TwColour fill);

@@ -25,9 +25,37 @@ double tw_rack_value(const TwScene *s, int quantity, int rack)
     return (double)s->values[(size_t)quantity * (size_t)s->rack_count + (size_t)rack] * s->quantities[quantity].scale;
 }
 
+// What the floor shows of a rack: its value, or how far it is from the other future.
+static double shown_value(const TwScene *s, const TwView *view, int rack)
+{
+    double value = tw_rack_value(s, view->quantity, rack);
+    if (!view->reference || rack >= view->reference->rack_count) return value;
+    return value - tw_rack_value(view->reference, view->quantity, rack);
+}
+
+// Of differences: zero in the middle, limits symmetric; it only grows while one quantity is compared.
+static void difference_scale(TwView *view, const TwScene *s)
+{
+    TwSpan *scale = &view->differences[view->quantity];
+    double most = fmax(scale->high, 0.0);
+    for (int i = 0; i < s->rack_count; i++) {
+        double v = fabs(shown_value(s, view, i));
+        if (isfinite(v) && v > most) most = v;
+    }
+    if (scale->high > 0.0 && (view->locked || !(most > scale->high))) return;
+    if (!(most > 0.0)) return;
+    double step = tw_tick_step(0.0, most, 4);
+    most = step * ceil(most / step - 1e-9);
+    *scale = (TwSpan){-most, most};
+}
+
 void tw_view_scale(TwView *view, const TwScene *s)
 {
     int q = view->quantity;
+    if (view->reference && q >= 0 && q < s->quantity_count && q < TW_MOST_QUANTITIES) {
+        difference_scale(view, s);
+        return;
+    }
     if (q < 0 || q >= s->quantity_count || q >= TW_MOST_QUANTITIES) return;
     TwSpan *scale = &view->scales[q];
     bool set = scale->high > scale->low;
@@ -203,26 +231,35 @@ int tw_floor_hit(const TwFloorPlan *plan, double x, double y)
 
 // ---- drawing ----
 
+static TwSpan shown_scale(const TwView *view)
+{
+    if (!view->reference) return view->scales[view->quantity];
+    TwSpan scale = view->differences[view->quantity];
+    return scale.high > 0.0 ? scale : (TwSpan){-1.0, 1.0};
+}
+
 static void draw_legend(TwDraw *d, const TwScene *s, const TwView *view, TwBox box, const TwColour *palette, int over,
                         int missing)
 {
     const TwStyle *style = tw_draw_style(d);
     const TwSceneQuantity *q = &s->quantities[view->quantity];
-    TwSpan scale = view->scales[view->quantity];
+    bool differs = view->reference != NULL;
+    TwSpan scale = shown_scale(view);
     const char *unit = tw_unit_text(q->unit);
+    if (view->shown.w > 0.0) tw_draw_rect(d, box, style->ground);    // the plan is zoomed below it
 
     char note[128], number[32];
     double w = fmin(300.0, box.w * 0.36), x = box.x + box.w - 20.0 - w, y = box.y + 14.0;
     double room = x - box.x - 60.0;
     double title = tw_draw_text_cut(d, (TwPoint){box.x + 16.0, box.y + 23.0}, TW_LEFT, TW_HEADING, style->text,
                                     fmax(room, 30.0), q->label[0] ? q->label : q->name);
-    char bracket[24];
-    snprintf(bracket, sizeof bracket, "[%s]", unit);
-    if (*unit && room - title > 40.0)
+    char bracket[64];
+    snprintf(bracket, sizeof bracket, "%s[%s]", differs ? "less the reference " : "", unit);
+    if ((*unit || differs) && room - title > 40.0)
         tw_draw_text(d, (TwPoint){box.x + 16.0 + title + 8.0, box.y + 23.0}, TW_LEFT, TW_BODY, style->second, bracket);
 
     int n = snprintf(note, sizeof note, "%d rack%s", s->rack_count, s->rack_count == 1 ? "" : "s");
-    if (isfinite(q->limit))
+    if (isfinite(q->limit) && !differs)
         n += snprintf(note + n, sizeof note - (size_t)n, "  \xc2\xb7  limit %s %s", tw_number_text(number, q->limit),
                       unit);
     if (missing) snprintf(note + n, sizeof note - (size_t)n, "  \xc2\xb7  %d without data (hatched)", missing);
@@ -255,7 +292,7 @@ static void draw_legend(TwDraw *d, const TwScene *s, const TwView *view, TwBox b
         double tip = x + w + 13.0;
         tw_draw_polygon(d, (TwPoint[]){{tip - 11.0, y}, {tip, y + 6.0}, {tip - 11.0, y + 12.0}}, 3, palette[255]);
     }
-    if (isfinite(q->limit) && q->limit > scale.low && q->limit <= scale.high) {
+    if (!differs && isfinite(q->limit) && q->limit > scale.low && q->limit <= scale.high) {
         double at = x + w * (q->limit - scale.low) / (scale.high - scale.low);
         tw_draw_rect(d, (TwBox){at - 1.0, y - 4.0, 2.0, 20.0}, style->status[TW_ALARM]);
     }
@@ -274,15 +311,17 @@ static void draw_cell_label(TwDraw *d, const TwScene *s, const TwView *view, int
     const TwStyle *style = tw_draw_style(d);
     TwBox c = view->plan.cells[i];
     TwColour ink = has ? ink_on(style, fill) : style->text;
-    double value = tw_rack_value(s, view->quantity, i), middle = c.x + c.w / 2.0;
-    char number[32];
-    tw_number_text(number, value);
+    double value = shown_value(s, view, i), middle = c.x + c.w / 2.0;
+    char number[40];
+    tw_number_text(number + 1, value);
+    number[0] = '+';
+    if (!view->reference || !(value > 0.0)) memmove(number, number + 1, strlen(number));
     const char *unit = tw_unit_text(s->quantities[view->quantity].unit);
     bool big = c.w >= 84.0 && c.h >= 100.0;
     if (big) {
         if (!has) tw_draw_rect(d, (TwBox){c.x + 6.0, c.y + 6.0, c.w - 12.0, 38.0}, style->ground);
         if (!has) tw_draw_rect(d, (TwBox){middle - 36.0, c.y + c.h / 2.0 - 12.0, 72.0, 50.0}, style->ground);
-        double limit = s->quantities[view->quantity].limit;
+        double limit = view->reference ? NAN : s->quantities[view->quantity].limit;
         char share[32];
         tw_draw_text_cut(d, (TwPoint){c.x + 10.0, c.y + 22.0}, TW_LEFT, TW_BODY_BOLD, ink, c.w - 20.0,
                          s->racks[i].name);
@@ -348,13 +387,13 @@ void tw_floor_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box)
     if (plan->count == 0) return;
 
     TwColour palette[256];
-    tw_map_table(TW_VIRIDIS, palette);
-    TwSpan scale = any ? view->scales[view->quantity] : (TwSpan){0.0, 1.0};
-    double limit = any ? s->quantities[view->quantity].limit : NAN;
+    tw_map_table(view->reference ? TW_DIFFERENCE : TW_VIRIDIS, palette);
+    TwSpan scale = any ? shown_scale(view) : (TwSpan){0.0, 1.0};
+    double limit = any && !view->reference ? s->quantities[view->quantity].limit : NAN;
     double per = 255.0 / (scale.high - scale.low);
     int over = 0, missing = 0;
     for (int i = 0; i < plan->count; i++) {
-        double v = tw_rack_value(s, view->quantity, i);
+        double v = any ? shown_value(s, view, i) : NAN;
         double at = (v - scale.low) * per;
         plan->colours[i] = isnan(v) ? -1 : (int16_t)(at <= 0.0 ? 0 : at >= 255.0 ? 255 : (int)(at + 0.5));
         over += v > limit;
@@ -393,5 +432,6 @@ void tw_floor_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box)
         }
     draw_marks(d, s, view);
     tw_draw_unclip(d);
-    if (legend > 0.0) draw_legend(d, s, view, (TwBox){box.x, box.y, box.w, legend}, palette, over, missing);
+    TwBox top = view->shown.w > 0.0 ? view->shown : box;
+    if (legend > 0.0) draw_legend(d, s, view, (TwBox){top.x, top.y, top.w, legend}, palette, over, missing);
 }

@@ -5,13 +5,18 @@
 #include <stdio.h>
 #include <string.h>
 
-TwLayoutBoxes tw_panel_layout(double width, double height, bool hide_panels)
+static TwLayoutBoxes layout(double width, double height, bool hide_panels, double side_w, double charts_h)
 {
     TwLayoutBoxes l = {0};
     double title = 32.0, kpi = height >= 300.0 ? 66.0 : 0.0;
-    double side = hide_panels || width < 800.0 ? 0.0 : width < 1280.0 ? 280.0 : width < 1600.0 ? 300.0 : 360.0;
+    double side = width < 1280.0 ? 280.0 : width < 1600.0 ? 300.0 : 360.0;
+    double charts = floor(fmin(fmax(height * 0.19, 110.0), 210.0));
     double timeline = height >= 240.0 ? 52.0 : 0.0;
-    double charts = hide_panels || height < 480.0 ? 0.0 : floor(fmin(fmax(height * 0.19, 110.0), 210.0));
+    // what the splitters were dragged to, as far as the main view keeps room
+    if (side_w > 0.0) side = fmin(fmax(side_w, 200.0), fmax(width - 400.0, 200.0));
+    if (charts_h > 0.0) charts = fmin(fmax(charts_h, 80.0), fmax(height - title - kpi - timeline - 160.0, 80.0));
+    if (hide_panels || width < 800.0) side = 0.0;
+    if (hide_panels || height < 480.0) charts = 0.0;
     double body = fmax(height - title - kpi - charts - timeline, 1.0), y = title;
     l.panel[TW_PANEL_TITLE] = (TwBox){0.0, 0.0, width, title};
     if (kpi > 0.0) l.panel[TW_PANEL_KPI] = (TwBox){0.0, y, width, kpi};
@@ -22,6 +27,11 @@ TwLayoutBoxes tw_panel_layout(double width, double height, bool hide_panels)
     if (charts > 0.0) l.panel[TW_PANEL_CHARTS] = (TwBox){0.0, y, width, charts};
     if (timeline > 0.0) l.panel[TW_PANEL_TIMELINE] = (TwBox){0.0, y + charts, width, timeline};
     return l;
+}
+
+TwLayoutBoxes tw_panel_layout(double width, double height, bool hide_panels)
+{
+    return layout(width, height, hide_panels, 0.0, 0.0);
 }
 
 void tw_title_draw(TwDraw *d, const TwScene *s, TwBox box)
@@ -62,39 +72,6 @@ void tw_title_draw(TwDraw *d, const TwScene *s, TwBox box)
         tw_draw_frame(d, (TwBox){x, box.y + 5.0, w + 20.0, 22.0}, (TwStroke){style->status[TW_CAUTION], 1.0, 0.0});
         tw_draw_text_cut(d, (TwPoint){x + 10.0, y}, TW_LEFT, TW_BODY_BOLD, style->status[TW_CAUTION], w + 1.0,
                          s->banner);
-    }
-}
-
-void tw_help_draw(TwDraw *d, TwBox box)
-{
-    static const char *const keys[][2] = {
-        {"Space", "pause, go on"},
-        {"+  \xe2\x88\x92", "faster, slower"},
-        {"\xe2\x86\x92", "one step (replay: forward)"},
-        {"\xe2\x86\x90  Home  End", "replay: back, start, end"},
-        {"M", "next quantity on the floor plan"},
-        {"L", "lock the colour scale"},
-        {"1  6", "floor plan, Sankey"},
-        {"Click", "select a rack; in the timeline: go there"},
-        {"Esc", "clear the selection"},
-        {"T", "light, dark"},
-        {"Tab", "hide or show panels"},
-        {"Ctrl +  Ctrl \xe2\x88\x92", "text size"},
-        {"P", "save a PNG"},
-        {"F1", "this list"},
-        {"Q", "quit"},
-    };
-    const TwStyle *style = tw_draw_style(d);
-    int count = (int)(sizeof keys / sizeof *keys);
-    double w = 440.0, h = 62.0 + 24.0 * count;
-    TwBox b = {floor(box.x + (box.w - w) / 2.0), floor(fmax(box.y + (box.h - h) / 2.0, box.y + 8.0)), w, h};
-    tw_draw_rect(d, b, style->panel);
-    tw_draw_frame(d, b, (TwStroke){style->second, 2.0, 0.0});
-    tw_draw_text(d, (TwPoint){b.x + 24.0, b.y + 32.0}, TW_LEFT, TW_HEADING, style->text, "Keys");
-    for (int i = 0; i < count; i++) {
-        double y = b.y + 62.0 + 24.0 * i;
-        tw_draw_text(d, (TwPoint){b.x + 24.0, y}, TW_LEFT, TW_BODY_BOLD, style->text, keys[i][0]);
-        tw_draw_text(d, (TwPoint){b.x + 160.0, y}, TW_LEFT, TW_BODY, style->second, keys[i][1]);
     }
 }
 
@@ -163,9 +140,21 @@ static uint64_t kpi_key(uint64_t key, const TwScene *s)
     return key;
 }
 
+// The other future, as far as a panel shows it.
+static uint64_t reference_key(uint64_t key, const TwView *v)
+{
+    if (!v->reference) return key;
+    key = mix_number(mix_number(key, v->fork_s), 1.0 + v->side_by_side);
+    return mix_number(key, v->reference->time_s);
+}
+
 static uint64_t main_key(uint64_t key, const TwScene *s, const TwView *v)
 {
-    key = mix_number(key, v->main);
+    key = mix_number(mix_number(mix_number(key, v->main), v->zoom), v->can_act);
+    key = mix_number(mix_number(key, v->at_x), v->at_y);
+    key = reference_key(key, v);
+    if (v->reference && v->main == TW_MAIN_FLOOR) key = mix_values(key, v->reference, v->quantity);
+    if (v->found) key = mix(key, v->found, (size_t)tw_scene_thing_count(s));
     if (v->main == TW_MAIN_SANKEY) {
         for (int i = 0; i < s->flow_count; i++)
             key = mix_number(mix_text(mix_text(key, s->flows[i].from), s->flows[i].to), s->flows[i].value_w);
@@ -194,6 +183,7 @@ static uint64_t main_key(uint64_t key, const TwScene *s, const TwView *v)
 static uint64_t inspector_key(uint64_t key, const TwScene *s, const TwView *v)
 {
     int shown = v->selected >= 0 ? v->selected : v->hover;
+    key = mix_number(mix_number(key, v->can_act), v->selected);
     key = mix_number(mix_number(mix_number(mix_number(key, shown), v->quantity), s->rack_count), v->inspector_y);
     if (shown >= 0 && shown < s->rack_count)
         for (int q = 0; q < s->quantity_count; q++) key = mix_number(key, tw_rack_value(s, q, shown));
@@ -208,47 +198,124 @@ static uint64_t inspector_key(uint64_t key, const TwScene *s, const TwView *v)
     return mix_number(key, past);
 }
 
-static void draw_one(TwDraw *d, const TwScene *s, TwView *view, int panel, TwBox box)
+// ---- the main view: zoomed, or both futures side by side ----
+
+static TwBox zoomed(TwView *v, TwBox box)
+{
+    v->shown = (TwBox){0};
+    if (!(v->zoom > 1.0)) return box;
+    double half = 0.5 / v->zoom;
+    v->at_x = fmin(fmax(v->at_x, half), 1.0 - half);
+    v->at_y = fmin(fmax(v->at_y, half), 1.0 - half);
+    v->shown = box;
+    double w = floor(box.w * v->zoom), h = floor(box.h * v->zoom);
+    return (TwBox){floor(box.x + box.w / 2.0 - v->at_x * w), floor(box.y + box.h / 2.0 - v->at_y * h), w, h};
+}
+
+// What the map query found: outlined on whatever view shows it.
+static void draw_found(TwDraw *d, const TwScene *s, const TwView *v)
+{
+    if (!v->found) return;
+    const TwStyle *style = tw_draw_style(d);
+    bool floor_shown = v->main == TW_MAIN_FLOOR;
+    int count = floor_shown ? v->plan.count : v->hits.count;
+    for (int i = 0; i < count; i++) {
+        int thing = floor_shown ? i : v->hits.at[i].thing;
+        TwBox b = floor_shown ? v->plan.cells[i] : v->hits.at[i].box;
+        if (thing < 0 || thing >= tw_scene_thing_count(s) || !v->found[thing]) continue;
+        TwBox around = {b.x - 2.0, b.y - 2.0, b.w + 4.0, b.h + 4.0};
+        tw_draw_frame(d, around, (TwStroke){style->ground, 4.0, 0.0});
+        tw_draw_frame(d, around, (TwStroke){style->status[TW_INFO], 2.0, 0.0});
+    }
+}
+
+static void draw_half(TwDraw *d, const TwScene *s, TwView *v, TwBox box, const char *name)
+{
+    const TwStyle *style = tw_draw_style(d);
+    TwBox head = {box.x, box.y, box.w, 22.0}, body = {box.x, box.y + 22.0, box.w, box.h - 22.0};
+    tw_draw_rect(d, head, style->panel);
+    tw_draw_text_cut(d, (TwPoint){head.x + 16.0, head.y + 15.0}, TW_LEFT, TW_SMALL, style->second, head.w - 32.0, name);
+    tw_draw_clip(d, body);
+    tw_main_draw(d, s, v, zoomed(v, body));
+    draw_found(d, s, v);
+    tw_draw_unclip(d);
+}
+
+static void draw_main(TwDraw *d, const TwScene *s, TwPanels *p, TwView *v, TwBox box)
+{
+    const TwScene *reference = v->reference;
+    if (!reference || !v->side_by_side || box.w < 240.0) {
+        tw_main_draw(d, s, v, zoomed(v, box));
+        draw_found(d, s, v);
+        return;
+    }
+    double w = floor(box.w / 2.0);
+    TwView *other = &p->other;
+    TwFloorPlan plan = other->plan;
+    TwHits hits = other->hits;
+    v->reference = NULL;
+    // one scale for both, so that colours can be compared
+    tw_view_scale(v, reference);
+    tw_view_scale(v, s);
+    *other = *v;
+    other->plan = plan;
+    other->hits = hits;
+    draw_half(d, reference, other, (TwBox){box.x + w, box.y, box.w - w, box.h}, "Reference: as it would have gone on");
+    draw_half(d, s, v, (TwBox){box.x, box.y, w, box.h}, "Present: with the change");
+    v->reference = reference;
+    tw_draw_rect(d, (TwBox){box.x + w, box.y, 1.0, box.h}, tw_draw_style(d)->grid);
+}
+
+static void draw_one(TwDraw *d, const TwScene *s, TwPanels *p, TwView *view, int panel, TwBox box)
 {
     switch ((TwPanel)panel) {
     case TW_PANEL_TITLE:
         tw_title_draw(d, s, box);
+        if (view->reference) tw_fork_title_draw(d, s, view, box);
         break;
     case TW_PANEL_KPI:
         tw_kpi_strip_draw(d, s, box);
+        if (view->reference) tw_kpi_compare_draw(d, s, view->reference, box);
         break;
     case TW_PANEL_MAIN:
-        tw_main_draw(d, s, view, box);
+        draw_main(d, s, p, view, box);
         break;
     case TW_PANEL_INSPECTOR:
-        tw_inspector_draw(d, s, view, box);
+        tw_inspector_draw(d, s, view, tw_inspector_body(view, box));
+        tw_buttons_draw(d, s, view, box);
         break;
     case TW_PANEL_CHARTS:
-        tw_charts_draw(d, s, box);
+        tw_charts_draw(d, s, view->reference, box);
         break;
     case TW_PANEL_TIMELINE:
         tw_timeline_bar_draw(d, s, box);
+        if (view->reference) tw_fork_mark_draw(d, s, view, box);
         break;
     case TW_PANELS:
         break;
     }
 }
 
+void tw_panels_release(TwPanels *panels) { tw_view_release(&panels->other); }
+
 void tw_panels_forget(TwPanels *panels) { memset(panels->key, 0, sizeof panels->key); }
 
 bool tw_panels_draw(TwPanels *p, TwDraw *d, const TwScene *s, TwView *view, double width, double height)
 {
-    p->boxes = tw_panel_layout(width, height, view->hide_panels);
+    p->boxes = layout(width, height, view->hide_panels, view->side_w, view->charts_h);
     uint64_t common = mix_number(mix_number(mix_number(1, width), height), tw_draw_scale(d));
-    common = mix_number(mix_number(common, tw_draw_style(d)->ground), view->hide_panels + 2.0 * view->help);
+    common = mix_number(mix_number(common, tw_draw_style(d)->ground), view->hide_panels);
+    common = mix_number(mix_number(common, view->side_w), view->charts_h);
 
     uint64_t key[TW_PANELS];
-    key[TW_PANEL_TITLE] = title_key(common, s);
+    key[TW_PANEL_TITLE] = title_key(mix_number(common, view->reference ? view->fork_s : -1.0), s);
     key[TW_PANEL_KPI] = mix_number(mix_series(kpi_key(common, s), s), s->time_s);
+    if (view->reference) key[TW_PANEL_KPI] = kpi_key(key[TW_PANEL_KPI], view->reference);
     key[TW_PANEL_MAIN] = main_key(common, s, view);
     key[TW_PANEL_INSPECTOR] = inspector_key(common, s, view);
     key[TW_PANEL_CHARTS] = mix_number(mix_series(common, s), s->time_s);
-    key[TW_PANEL_TIMELINE] = mix_number(mix_number(mix_events(common, s), s->time_s), s->span_s);
+    if (view->reference) key[TW_PANEL_CHARTS] = mix_series(mix_number(key[TW_PANEL_CHARTS], 1.0), view->reference);
+    key[TW_PANEL_TIMELINE] = mix_number(mix_number(mix_events(reference_key(common, view), s), s->time_s), s->span_s);
 
     bool any = false;
     for (int i = 0; i < TW_PANELS; i++) {
@@ -257,15 +324,10 @@ bool tw_panels_draw(TwPanels *p, TwDraw *d, const TwScene *s, TwView *view, doub
         p->key[i] = key[i] | 1;
         if (!p->changed[i]) continue;
         tw_draw_clip(d, box);
-        draw_one(d, s, view, i, box);
+        draw_one(d, s, p, view, i, box);
         tw_draw_unclip(d);
         p->redrawn[i]++;
         any = true;
-    }
-    // help lies over the panels, so whatever was drawn below it needs it again
-    if (view->help && any) {
-        tw_help_draw(d, (TwBox){0.0, 0.0, width, height});
-        for (int i = 0; i < TW_PANELS; i++) p->changed[i] = p->boxes.panel[i].w > 0.0;
     }
     return any;
 }

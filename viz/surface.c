@@ -65,7 +65,7 @@ double tw_window_density(SDL_Window *window, const SDL_Surface *surface)
     return points_w > 0 ? (double)surface->w / points_w : 1.0;
 }
 
-void tw_window_save(SDL_Window *window, const SDL_Surface *surface, int *saved)
+bool tw_window_save(SDL_Window *window, const SDL_Surface *surface, int *saved)
 {
     char path[64], status[128];
     do snprintf(path, sizeof path, "tokenworks-%03d.png", ++*saved);
@@ -75,4 +75,5 @@ void tw_window_save(SDL_Window *window, const SDL_Surface *surface, int *saved)
     if (stream) ok = fclose(stream) == 0 && ok;
     snprintf(status, sizeof status, ok ? "saved %.100s" : "cannot write %.100s", path);
     SDL_SetWindowTitle(window, status);
+    return ok;
 }

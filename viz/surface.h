@@ -17,4 +17,4 @@ bool tw_window_canvas(SDL_Window *window, SDL_Surface **surface, cairo_surface_t
 double tw_window_density(SDL_Window *window, const SDL_Surface *surface);    // pixels a point
 
 // tokenworks-NNN.png in the current folder, the first that is free after *saved; says in the title how it went.
-void tw_window_save(SDL_Window *window, const SDL_Surface *surface, int *saved);
+bool tw_window_save(SDL_Window *window, const SDL_Surface *surface, int *saved);

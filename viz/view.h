@@ -76,14 +76,22 @@ typedef struct TwView {
     int quantity;                // coloured on the floor plan
     int selected, hover;         // thing of the scene: a rack or an element; -1: none
     const TwScene *reference;    // the future that differences are shown against; NULL: none
-    TwHits hits;                 // of the main view as last drawn; the floor plan has its plan
-    double inspector_y;          // how far the inspector is scrolled
-    TwSpan time;                 // that timeline and charts show; low == high: the whole run
-    TwSpan area;                 // dragged over them; low == high: none
-    bool locked;                 // scales stay as they are
+    double fork_s;               // where it parted; meaningless without one
+    bool side_by_side;           // both futures beside each other instead of their difference
+    double zoom, at_x, at_y;     // of the main view: 0 or 1 is all of it; what lies in its middle, of its width, height
+    TwBox shown;                 // the main view's box while what it draws is larger; w == 0: it is not
+    double side_w, charts_h;     // chosen by the splitters; 0: by the size of the window
+    const unsigned char *found;    // [thing] what the map query holds for; NULL: no query
+    bool can_act;                  // events may be asked for
+    TwHits hits;                   // of the main view as last drawn; the floor plan has its plan
+    double inspector_y;            // how far the inspector is scrolled
+    TwSpan time;                   // that timeline and charts show; low == high: the whole run
+    TwSpan area;                   // dragged over them; low == high: none
+    bool locked;                   // scales stay as they are
     bool hide_panels, help;
     TwMainView main;
-    TwSpan scales[TW_MOST_QUANTITIES];    // grow with the data, never shrink; low == high: not yet set
+    TwSpan scales[TW_MOST_QUANTITIES];         // grow with the data, never shrink; low == high: not yet set
+    TwSpan differences[TW_MOST_QUANTITIES];    // the same of differences: symmetric
     TwFloorPlan plan;
 } TwView;
 void tw_view_reset(TwView *view);
@@ -111,12 +119,22 @@ int tw_floor_hit(const TwFloorPlan *plan, double x, double y);    // rack, -1: n
 void tw_inspector_draw(TwDraw *d, const TwScene *s, const TwView *view, TwBox box);
 double tw_inspector_height(const TwScene *s, const TwView *view);                      // of all that it has to say
 void tw_inspector_page(TwDraw *d, const TwScene *s, const TwView *view, TwBox box);    // all of it, in columns
-void tw_help_draw(TwDraw *d, TwBox box);
+// The inspector without the row of buttons for events, where there is one; the buttons (compare.c).
+TwBox tw_inspector_body(const TwView *view, TwBox box);
+void tw_buttons_draw(TwDraw *d, const TwScene *s, const TwView *view, TwBox box);
+// Both values and the difference under each figure of the strip; where the futures parted, on the timeline.
+void tw_kpi_compare_draw(TwDraw *d, const TwScene *s, const TwScene *reference, TwBox box);
+void tw_fork_title_draw(TwDraw *d, const TwScene *s, const TwView *view, TwBox box);
+void tw_fork_mark_draw(TwDraw *d, const TwScene *s, const TwView *view, TwBox box);
 
 // Lowest and highest of [t0, t1) in each column, as shown; NaN where there is nothing. A row holds from the row before.
 void tw_series_columns(const TwSceneSeries *series, double t0, double t1, int columns, float *low, float *high);
 void tw_chart_draw(TwDraw *d, const TwScene *s, int series, TwBox box, bool time_axis, TwBox *plot);
-void tw_charts_draw(TwDraw *d, const TwScene *s, TwBox box);          // the first series side by side
+// The same with the series of another future, grey and dashed; NULL: none.
+void tw_chart_compare(TwDraw *d, const TwScene *s, const TwScene *reference, int series, TwBox box, bool time_axis,
+                      TwBox *plot);
+void tw_charts_draw(TwDraw *d, const TwScene *s, const TwScene *reference,
+                    TwBox box);                                       // the first series side by side
 void tw_timeline_bar_draw(TwDraw *d, const TwScene *s, TwBox box);    // marks, clock, cursor
 TwBox tw_timeline_bar_track(TwBox box);                               // the time axis inside the bar
 void tw_timeline_draw(TwDraw *d, const TwScene *s, TwBox box);        // every series stacked
@@ -178,6 +196,8 @@ typedef struct TwPanels {
     long redrawn[TW_PANELS];    // counters, for tests
     bool changed[TW_PANELS];
     TwLayoutBoxes boxes;
+    TwView other;    // of the reference, side by side
 } TwPanels;
+void tw_panels_release(TwPanels *panels);
 void tw_panels_forget(TwPanels *panels);    // the surface is new
 bool tw_panels_draw(TwPanels *panels, TwDraw *d, const TwScene *s, TwView *view, double width, double height);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sim/error.h"
+#include "twin/ask.h"
 #include "twin/scene.h"
 
 typedef enum TwTheme { TW_LIGHT, TW_DARK } TwTheme;
@@ -20,16 +21,33 @@ enum { TW_PICTURE_VIEWS = 16 };
 int tw_picture_views(const char *names[TW_PICTURE_VIEWS]);
 bool tw_picture_view_known(const char *name, TwError *error);    // else TW_USAGE with the known ones
 
-// The engine behind a window: called from the engine's own thread by the caller's functions.
+// What comes beside a scene: the other future of a fork, and what became of the last order.
+typedef struct TwWindowNews {
+    const TwScene *reference;    // NULL: none; valid as long as the scene
+    double fork_s;
+    int note_number;    // rises with every note
+    bool note_bad;
+    const char *note;
+} TwWindowNews;
+
+// What a window shows and acts on. Functions that are NULL are not offered; all return at once.
 typedef struct TwWindowSource {
     void *context;
     // A scene that stays valid until the next call (newest snapshot); NULL: none yet.
     const TwScene *(*scene)(void *context);
+    void (*news)(void *context, TwWindowNews *news);    // of the scene that was given last
+    // wake may be called from any thread when there is a new scene; without it the window asks 60 times a second
+    void (*listen)(void *context, void (*wake)(void *wake_context), void *wake_context);
     void (*pause)(void *context, bool paused);
     void (*speed)(void *context, double factor);    // simulated seconds a wall second; INFINITY: as fast as it goes
-    void (*step)(void *context);
-    void (*seek)(void *context, double time_s);    // replay; ignored where !can_seek
+    void (*step)(void *context, int direction, bool to_event);    // of a live run; direction 1 or -1
+    void (*seek)(void *context, double time_s);                   // ignored where !can_seek
     bool can_seek;
+    void (*act)(void *context, const TwAsk *ask);    // a live run only, from here on
+    void (*set)(void *context, const char *set);
+    void (*fork)(void *context, bool forked);
+    void (*save)(void *context, const char *path);
+    void (*select)(void *context, int thing);    // scenes from now on hold what a loss of it would do; -1: nothing
 } TwWindowSource;
 
 // Runs the window until it is closed. Fails with TW_IO and "no display; use --screenshot" where there is none.

@@ -367,6 +367,30 @@ static bool go_on(const TwArrivals *arrivals, TwArrivalCursor *cursor, double in
     return true;
 }
 
+// operational time from the start of the piece to `in_piece_s` into it
+static double area_until(bool plain, const TwArrivalCursor *cursor, double in_piece_s)
+{
+    if (cursor->bend == 0.0) return cursor->rate_s * in_piece_s;
+    if (plain) return in_piece_s * (cursor->rate_s + 0.5 * cursor->bend * in_piece_s);
+    return cursor->rate_s * expm1(cursor->bend * in_piece_s) / cursor->bend;
+}
+
+void tw_arrivals_scale(const TwArrivals *arrivals, TwArrivalCursor *cursor, double factor, int64_t time_ns)
+{
+    double before = cursor->factor > 0.0 ? cursor->factor : 1.0, passed = 0.0;
+    double in_slab_s = (double)(time_ns - cursor->slab * TW_SLAB_NS) * 1e-9;
+    bool plain = arrivals->bursts.kind == TW_NO_BURSTS;
+    cursor->factor = factor;
+    if (cursor->slab >= TW_SLABS || in_slab_s <= 0.0 || in_slab_s >= TW_SLAB_S) return;
+    while (cursor->piece_until_s <= in_slab_s) {
+        passed += cursor->area - cursor->done;
+        next_piece(arrivals, cursor);
+    }
+    double done = area_until(plain, cursor, in_slab_s - cursor->piece_from_s);
+    if (done > cursor->done) passed += done - cursor->done, cursor->done = done;
+    cursor->credit += before * passed;
+}
+
 int tw_arrivals_fill(const TwArrivals *arrivals, TwArrivalCursor *cursor, uint32_t cell, int most, int64_t *arrival_ns,
                      int64_t *slab, int64_t *first)
 {
@@ -387,10 +411,14 @@ int tw_arrivals_fill(const TwArrivals *arrivals, TwArrivalCursor *cursor, uint32
         } else {
             interval = renewal_interval(arrivals, cursor, cell);
         }
+        if (cursor->factor > 0.0) interval = fmax(interval - cursor->credit, 0.0) / cursor->factor;
+        cursor->credit = 0.0;
         if (!go_on(arrivals, cursor, interval)) {
             int64_t done = cursor->slab;
             if (filled > 0) *slab = done;
+            double factor = cursor->factor;
             tw_arrivals_start(arrivals, cursor, cell, done + 1);
+            cursor->factor = factor;
             if (filled > 0) return filled;
             *first = 0;
             continue;

@@ -63,6 +63,8 @@ typedef struct TwArrivalCursor {
     double left[TW_COX_PARTS], right[TW_COX_PARTS];    // z at grid and grid + 1
     int64_t period;                                    // on/off: number of the ON period in the slab
     double switch_s, amplitude;                        // end of the present ON or OFF period; 0 while off
+    double factor;                                     // of the rate, beside the profile; 0 counts as 1
+    double credit;    // of the interval that runs: operational time gone by before the factor changed
 } TwArrivalCursor;
 
 // Reads a group of generator_params.csv. amplitude_mu follows from mean 1.
@@ -73,6 +75,10 @@ void tw_arrivals_renewal(TwArrivals *arrivals, TwRenewal renewal, double shape);
 
 // Puts the cursor at the start of a slab.
 void tw_arrivals_start(const TwArrivals *arrivals, TwArrivalCursor *cursor, uint32_t cell, int64_t slab);
+
+// From time_ns on the rate is `factor` times what profile and bursts say; the cursor stands at the last arrival before.
+// What has gone by of the running interval counts. Where the cursor's slab lies ahead it begins at the new rate.
+void tw_arrivals_scale(const TwArrivals *arrivals, TwArrivalCursor *cursor, double factor, int64_t time_ns);
 
 // Writes the next arrival times, at most `most`, all of one slab, of which *first is the count before the first of
 // them and *slab the number. Returns how many; 0 only when time has run out.

@@ -73,6 +73,7 @@ static void draw_lengths(const TwTraffic *traffic, uint64_t index, uint32_t cell
 static void fill_generated(const TwTraffic *traffic, Cell *at, uint32_t cell)
 {
     int64_t slab, first;
+    at->before = at->cursor;
     at->filled = tw_arrivals_fill(&traffic->arrivals, &at->cursor, cell, BUFFER, at->arrival_ns, &slab, &first);
     if (at->filled == 0) return;
 
@@ -106,7 +107,9 @@ static void fill_replayed(const TwTraffic *traffic, Cell *at)
         if (lap > 0 && traffic->lap_ns == INT64_MAX) return;
         if (lap > 0 && lap >= (INT64_MAX - traffic->row_ns[row]) / traffic->lap_ns) return;
         double output = traffic->length_scale * trace->output_tokens[row];
-        at->arrival_ns[at->filled] = traffic->row_ns[row] + (lap > 0 ? lap * traffic->lap_ns : 0);
+        int64_t ns = traffic->row_ns[row] + (lap > 0 ? lap * traffic->lap_ns : 0);
+        if (at->factor > 0.0) ns = at->at_ns + llround((double)(ns - at->from_ns) / at->factor);
+        at->arrival_ns[at->filled] = ns;
         at->input_tokens[at->filled] = trace->input_tokens[row];
         at->output_tokens[at->filled] = whole_tokens(output);
         at->filled++;
@@ -159,6 +162,36 @@ void tw_traffic_seek(const TwTraffic *traffic, void *block, int64_t time_ns)
         while (tw_traffic_peek(traffic, block, c) < time_ns) tw_traffic_pop(traffic, block, c, &skipped);
         at->truncated = 0;
         if (!traffic->trace) at->popped = 0;
+    }
+}
+
+bool tw_traffic_scales(const TwTraffic *traffic)
+{
+    for (int i = 0; i < traffic->part_count; i++)
+        if (!tw_traffic_scales(traffic->parts[i])) return false;
+    return traffic->parts || !traffic->crowd;
+}
+
+void tw_traffic_scale(const TwTraffic *traffic, void *block, double factor, int64_t time_ns)
+{
+    for (int i = 0; i < traffic->part_count; i++) tw_traffic_scale(traffic->parts[i], block, factor, time_ns);
+    for (int c = 0; c < traffic->cells && !traffic->parts && !traffic->crowd; c++) {
+        Cell *at = cell_of(traffic, block, c);
+        if (traffic->trace) {
+            double was = at->factor > 0.0 ? at->factor : 1.0;
+            at->from_ns = at->factor > 0.0 ? at->from_ns + llround((double)(time_ns - at->at_ns) * was) : time_ns;
+            at->at_ns = time_ns;
+            at->factor = factor;
+            at->next_row -= (int64_t)(at->filled - at->next) * traffic->cells;
+        } else {
+            // back to the last request that came; those that were drawn ahead are drawn again
+            int64_t ns[BUFFER], slab, first;
+            at->cursor = at->before;
+            if (at->next > 0)
+                (void)tw_arrivals_fill(&traffic->arrivals, &at->cursor, (uint32_t)c, at->next, ns, &slab, &first);
+            tw_arrivals_scale(&traffic->arrivals, &at->cursor, factor, time_ns);
+        }
+        refill(traffic, at, c);
     }
 }
 

@@ -112,6 +112,11 @@ void tw_traffic_start(const TwTraffic *traffic, void *block);
 // As tw_traffic_start, but from the first arrival at or after time_ns: the same requests as a run from zero gives then.
 void tw_traffic_seek(const TwTraffic *traffic, void *block, int64_t time_ns);
 
+// From time_ns on requests come `factor` (above 0) times as often as profile and bursts, or the trace, say. Not of
+// those who wait for answers or come in sessions; tw_traffic_scales: whether it has only others.
+void tw_traffic_scale(const TwTraffic *traffic, void *block, double factor, int64_t time_ns);
+bool tw_traffic_scales(const TwTraffic *traffic);
+
 // Time of the next arrival of a cell; INT64_MAX: none left. The cell's cursor lies in the block.
 int64_t tw_traffic_peek(const TwTraffic *traffic, const void *block, int cell);
 void tw_traffic_pop(const TwTraffic *traffic, void *block, int cell, TwRequest *request);

@@ -14,7 +14,9 @@ enum {
 
 // One cell in the state block.
 typedef struct TwTrafficCell {
-    TwArrivalCursor cursor;
+    TwArrivalCursor cursor, before;    // after and before the buffered requests
+    double factor;                     // of a replay's speed; 0 counts as 1
+    int64_t from_ns, at_ns;            // rows from from_ns on come from at_ns on at that speed
     int64_t popped, truncated;
     int64_t ended, late;    // of a batch
     int64_t next_row;       // of a replay, counted through all laps

@@ -576,8 +576,44 @@ static void the_arrival_group_is_read(void)
     tw_errors_destroy(errors);
 }
 
+// A factor on the rate from an instant on: as many requests as it says, those before it as they were, and a factor of
+// one (or one that ends where it begins) leaves every arrival where it was.
+static void a_factor_scales_from_its_instant_on(void)
+{
+    enum { MOST = 40000 };
+    static const char *const kinds[] = {"poisson", "gamma", "onoff"};
+    static double plain[MOST], scaled[MOST];
+    for (int k = 0; k < 3; k++) {
+        TwTrafficSpec spec = {.arrival = kinds[k], .rate_s = 20.0, .shape = 2.0, .profile = "azure24_conv"};
+        if (k < 2) spec.profile = NULL;
+        Source one = open_source(spec), two = open_source(spec), three = open_source(spec);
+        int count = times_until(&one, 0, 1500.0, plain, MOST);
+        int before = times_until(&two, 0, 500.25, scaled, MOST);
+        tw_traffic_scale(two.traffic, two.block, 1.0, 500250000000);
+        int all = before + times_until(&two, 0, 1500.0, scaled + before, MOST - before);
+        CHECK(all == count);
+        for (int i = 0; i < count && all == count; i++) CHECK_WITHIN(scaled[i], plain[i], i < before ? 0.0 : 1e-7);
+
+        before = times_until(&three, 0, 500.0, scaled, MOST);
+        for (int i = 0; i < before; i++) CHECK(scaled[i] == plain[i]);
+        int usual = 0;
+        for (int i = 0; i < count; i++) usual += plain[i] >= 500.0 && plain[i] < 1000.0;
+        tw_traffic_scale(three.traffic, three.block, 3.0, 500000000000);
+        int more = times_until(&three, 0, 1000.0, scaled, MOST);
+        for (int i = 0; i < more; i++) CHECK(scaled[i] >= 500.0);
+        tw_traffic_scale(three.traffic, three.block, 1.0, 1000000000000);
+        int after = times_until(&three, 0, 1500.0, scaled, MOST);
+        // the same operational time: beside its own noise the count is three times the usual one
+        if (k < 2) CHECK_WITHIN(more, 3 * 10000, 4.0 * sqrt(30000.0));
+        CHECK_WITHIN(more, 3 * usual, 4.0 * sqrt(12.0 * usual));
+        CHECK_WITHIN(after, count - usual - before, 4.0 * sqrt(2.0 * (count - usual - before) + 1.0));
+        close_source(&one), close_source(&two), close_source(&three);
+    }
+}
+
 int main(void)
 {
+    a_factor_scales_from_its_instant_on();
     the_arrival_group_is_read();
     poisson_is_memoryless();
     renewal_intervals_have_their_variation();
