@@ -109,9 +109,46 @@ static void kinds_of_later_versions_are_skipped(void)
     tw_scene_destroy(s);
 }
 
+// Settings keep their group, mark, source and place; of a run that goes on points and values come back as written.
+static void settings_and_the_present_survive(void)
+{
+    Synthetic *m = synthetic_create(4, 20, 0.3);
+    const TwSceneSetting settings[] = {{"limit_w", "W", "450000", "vendor", "S17: a page", "dps_8rack.cfg:10"},
+                                       {"kind", "", "pdu", "user", "", "dps_8rack.cfg:10"},
+                                       {"gpu_count", "1", "72", "assumed", "", "parts/rack.cfg:8"}};
+    const TwSceneGroup groups[] = {{"power.pdu1", "", 0, 2, 1}, {"racks.a1", "rack_72", 2, 1, 2}};
+    const int group_of[] = {1, 1, 1, -1};
+    TwScene *from = &m->scene, *s = NULL;
+    from->settings = settings, from->setting_count = 3;
+    from->groups = groups, from->group_count = 2, from->group_of = group_of;
+    from->time_s = 43200.0;
+    char *text = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+    CHECK(tw_scene_write_text(from, stream) && tw_scene_write_now(from, stream));
+    fclose(stream);
+    TwError error = {0};
+    CHECK(tw_scene_read_text(&s, text, &error));
+    if (s) {
+        CHECK(s->setting_count == 3 && s->group_count == 2);
+        CHECK(memcmp(s->settings, settings, sizeof settings) == 0);
+        CHECK(memcmp(s->groups, groups, sizeof groups) == 0);
+        CHECK(s->group_of && memcmp(s->group_of, group_of, sizeof group_of) == 0);
+        CHECK(s->time_s == 43200.0 && s->series[2].count == 20);
+        CHECK(s->series[2].max[7] == from->series[2].max[7] && s->series[2].time_s[7] == from->series[2].time_s[7]);
+        CHECK(memcmp(s->values, from->values, 4 * SYNTHETIC_QUANTITIES * sizeof *s->values) == 0);
+    }
+    tw_scene_destroy(s);
+    free(text);
+    synthetic_destroy(m);
+    refuses("tokenworks-scene\t1\ngroup\tx\t\t5\n", "points nowhere");
+    refuses("tokenworks-scene\t1\nnow\t5\nvalue\t3\t1.0\n", "of nothing");
+}
+
 int main(void)
 {
     a_scene_survives_the_round_trip();
+    settings_and_the_present_survive();
     foreign_and_broken_texts_are_named();
     kinds_of_later_versions_are_skipped();
     return check_failures != 0;
