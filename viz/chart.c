@@ -262,11 +262,11 @@ static double shown_until(const TwScene *s, const TwSceneSeries *series, const T
 
 void tw_chart_draw(TwDraw *d, const TwScene *s, int index, TwBox box, bool time_axis, TwBox *plot_out)
 {
-    tw_chart_compare(d, s, NULL, index, box, time_axis, plot_out);
+    tw_chart_compare(d, s, NULL, NULL, index, box, time_axis, plot_out);
 }
 
-void tw_chart_compare(TwDraw *d, const TwScene *s, const TwScene *reference, int index, TwBox box, bool time_axis,
-                      TwBox *plot_out)
+void tw_chart_compare(TwDraw *d, const TwScene *s, const TwScene *reference, const TwView *view, int index, TwBox box,
+                      bool time_axis, TwBox *plot_out)
 {
     const TwStyle *style = tw_draw_style(d);
     const TwSceneSeries *series = &s->series[index];
@@ -298,6 +298,10 @@ void tw_chart_compare(TwDraw *d, const TwScene *s, const TwScene *reference, int
         tw_draw_text_cut(d, (TwPoint){box.x + 16.0, box.y + 19.0}, TW_LEFT, TW_BODY, style->second, room, title);
 
     double t0 = 0.0, t1 = shown_until(s, series, other);
+    if (view && view->time.high > view->time.low) {    // zoomed
+        TwSpan shown = tw_time_shown(s, view);
+        t0 = shown.low, t1 = shown.high;
+    }
     TwSpan span = series_span(series);
     if (other && other->count > 0) {
         TwSpan both = series_span(other);
@@ -311,6 +315,11 @@ void tw_chart_compare(TwDraw *d, const TwScene *s, const TwScene *reference, int
         return;
     }
     tw_draw_clip(d, plot);
+    if (view && view->area.high > view->area.low) {
+        double from = plot.x + plot.w * (view->area.low - t0) / (t1 - t0);
+        double until = plot.x + plot.w * (view->area.high - t0) / (t1 - t0);
+        tw_draw_rect(d, (TwBox){from, plot.y, until - from, plot.h}, tw_faded(style->second, 0.22));
+    }
     if (other && other->count > 0) draw_reference(d, other, plot, span, t0, t1);
     int shown_rows = row_after(series, t1) - row_after(series, t0);
     TwColour colour = style->accent;
@@ -328,7 +337,7 @@ void tw_chart_compare(TwDraw *d, const TwScene *s, const TwScene *reference, int
     tw_draw_unclip(d);
 }
 
-void tw_charts_draw(TwDraw *d, const TwScene *s, const TwScene *reference, TwBox box)
+void tw_charts_draw(TwDraw *d, const TwScene *s, const TwScene *reference, const TwView *view, TwBox box)
 {
     const TwStyle *style = tw_draw_style(d);
     tw_draw_rect(d, box, style->panel);
@@ -343,7 +352,7 @@ void tw_charts_draw(TwDraw *d, const TwScene *s, const TwScene *reference, TwBox
     }
     for (int i = 0; i < count; i++) {
         TwBox one = {floor(box.x + box.w * i / count), box.y + 1.0, floor(box.w / count), box.h - 1.0};
-        tw_chart_compare(d, s, reference, i, one, true, NULL);
+        tw_chart_compare(d, s, reference, view, i, one, true, NULL);
         if (i > 0) tw_draw_rect(d, (TwBox){one.x, one.y + 12.0, 1.0, one.h - 24.0}, style->grid);
     }
 }

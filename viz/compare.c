@@ -44,8 +44,10 @@ void tw_fork_mark_draw(TwDraw *d, const TwScene *s, const TwView *view, TwBox bo
     const TwStyle *style = tw_draw_style(d);
     TwBox track = tw_timeline_bar_track(box);
     if (track.w < 20.0 || !(s->span_s > 0.0)) return;
-    double x = floor(track.x + track.w * view->fork_s / s->span_s);
-    double w = tw_text_width(d, TW_SMALL, "fork"), cursor = track.x + track.w * s->time_s / s->span_s;
+    TwSpan shown = tw_time_shown(s, view);
+    double per_s = track.w / (shown.high - shown.low), x = floor(track.x + per_s * (view->fork_s - shown.low));
+    if (x < track.x || x > track.x + track.w) return;
+    double w = tw_text_width(d, TW_SMALL, "fork"), cursor = track.x + per_s * (s->time_s - shown.low);
     bool covers = cursor >= x - 2.0 && cursor < x + w + 16.0;    // the cursor: then beside it
     bool left = x + w + 10.0 > track.x + track.w || (covers && x - w - 10.0 > track.x);
     tw_draw_line(d, (TwPoint[]){{x, box.y + 3.0}, {x, track.y + track.h + 4.0}}, 2,

@@ -339,6 +339,7 @@ static void select_thing(TwWindow *w, int thing)
 {
     w->view.selected = thing;
     w->view.inspector_y = 0.0;
+    w->view.area = (TwSpan){0.0, 0.0};
 }
 
 static TwBox main_box(const TwWindow *w) { return w->panels.boxes.panel[TW_PANEL_MAIN]; }
@@ -438,6 +439,10 @@ static void set_text_scale(TwWindow *w, double factor, TwError *error)
 
 static void clear(TwWindow *w)
 {
+    if (w->view.area.high > w->view.area.low) {
+        w->view.area = (TwSpan){0.0, 0.0};
+        return;
+    }
     if (w->query[0])
         clear_query(w);
     else
@@ -764,8 +769,7 @@ static TwDrag splitter_at(const TwWindow *w, double x, double y)
 
 static void seek_at(TwWindow *w, double x)
 {
-    TwBox track = tw_timeline_bar_track(w->panels.boxes.panel[TW_PANEL_TIMELINE]);
-    if (track.w > 0.0) seek(w, (x - track.x) / track.w * w->scene->span_s);
+    seek(w, tw_timeline_bar_time(w->scene, &w->view, w->panels.boxes.panel[TW_PANEL_TIMELINE], x));
 }
 
 static void on_press(TwWindow *w, double x, double y, TwError *error)
@@ -798,8 +802,11 @@ static void on_press(TwWindow *w, double x, double y, TwError *error)
         return;
     }
     if (inside(w->panels.boxes.panel[TW_PANEL_TIMELINE], x, y)) {
-        w->drag = TW_DRAG_TIME;
-        seek_at(w, x);
+        // with Shift an area is dragged
+        w->drag = SDL_GetModState() & KMOD_SHIFT ? TW_DRAG_AREA : TW_DRAG_TIME;
+        w->area_from_s = tw_timeline_bar_time(w->scene, &w->view, w->panels.boxes.panel[TW_PANEL_TIMELINE], x);
+        w->view.area = (TwSpan){0.0, 0.0};
+        if (w->drag == TW_DRAG_TIME) seek_at(w, x);
     } else if (inside(main_box(w), x, y)) {
         w->drag = TW_DRAG_MAIN;
     }
@@ -820,6 +827,11 @@ static void on_move(TwWindow *w, double x, double y)
     case TW_DRAG_TIME:
         seek_at(w, x);
         return;
+    case TW_DRAG_AREA: {
+        double to = tw_timeline_bar_time(w->scene, &w->view, w->panels.boxes.panel[TW_PANEL_TIMELINE], x);
+        w->view.area = (TwSpan){fmin(w->area_from_s, to), fmax(w->area_from_s, to)};
+        return;
+    }
     case TW_DRAG_SIDE:
         w->view.side_w = fmin(fmax(floor(w->width - x), 200.0), fmax(w->width - 400.0, 200.0));
         return;
@@ -852,6 +864,10 @@ static void on_wheel(TwWindow *w, double by)
     double density = w->scale / w->text_scale, x = px * density / w->scale, y = py * density / w->scale;
     if (w->prompt.kind && inside(w->prompt.box, x, y))
         tw_prompt_move(&w->prompt, by > 0.0 ? -3 : 3);
+    else if (inside(w->panels.boxes.panel[TW_PANEL_TIMELINE], x, y))
+        tw_time_zoom(w->scene, &w->view,
+                     tw_timeline_bar_time(w->scene, &w->view, w->panels.boxes.panel[TW_PANEL_TIMELINE], x),
+                     pow(1.25, by));
     else if (inside(main_box(w), x, y))
         zoom(w, pow(1.2, by), x, y);
     else if (inside(w->panels.boxes.panel[TW_PANEL_INSPECTOR], x, y) && w->view.selected >= 0) {

@@ -351,6 +351,11 @@ void tw_inspector_draw(TwDraw *d, const TwScene *s, const TwView *view, TwBox bo
     Cursor c = {.x = box.x + 18.0, .y = box.y + 5.0, .w = box.w - 36.0, .top = box.y, .end = box.y + box.h - 8.0};
     int chosen = view->quantity >= 0 && view->quantity < s->quantity_count ? view->quantity : 0;
     int thing = shown_thing(s, view);
+    if (view->area.high > view->area.low) {    // what was dragged last is what is asked about
+        tw_area_draw(d, s, view, box);
+        tw_draw_unclip(d);
+        return;
+    }
     if (thing < 0) {
         draw_spread(d, s, chosen, &c);
         draw_events(d, s, &c);

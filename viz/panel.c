@@ -285,10 +285,10 @@ static void draw_one(TwDraw *d, const TwScene *s, TwPanels *p, TwView *view, int
         tw_buttons_draw(d, s, view, box);
         break;
     case TW_PANEL_CHARTS:
-        tw_charts_draw(d, s, view->reference, box);
+        tw_charts_draw(d, s, view->reference, view, box);
         break;
     case TW_PANEL_TIMELINE:
-        tw_timeline_bar_draw(d, s, box);
+        tw_timeline_bar_draw(d, s, view, box);
         if (view->reference) tw_fork_mark_draw(d, s, view, box);
         break;
     case TW_PANELS:
@@ -312,6 +312,8 @@ bool tw_panels_draw(TwPanels *p, TwDraw *d, const TwScene *s, TwView *view, doub
     key[TW_PANEL_KPI] = mix_number(mix_series(kpi_key(common, s), s), s->time_s);
     if (view->reference) key[TW_PANEL_KPI] = kpi_key(key[TW_PANEL_KPI], view->reference);
     key[TW_PANEL_MAIN] = main_key(common, s, view);
+    common = mix_number(mix_number(common, view->time.low), view->time.high);
+    common = mix_number(mix_number(common, view->area.low), view->area.high);
     key[TW_PANEL_INSPECTOR] = inspector_key(common, s, view);
     key[TW_PANEL_CHARTS] = mix_number(mix_series(common, s), s->time_s);
     if (view->reference) key[TW_PANEL_CHARTS] = mix_series(mix_number(key[TW_PANEL_CHARTS], 1.0), view->reference);

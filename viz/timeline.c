@@ -25,20 +25,24 @@ static void draw_mark(TwDraw *d, double x, double y, int severity)
 
 static double span_of(const TwScene *s) { return s->span_s > 0.0 && isfinite(s->span_s) ? s->span_s : 1.0; }
 
+static double along(TwSpan shown, TwBox track, double time_s)
+{
+    return track.x + track.w * (time_s - shown.low) / (shown.high - shown.low);
+}
+
 // Events that would cover each other become one mark: the worst, with the count beside it.
-static void draw_marks(TwDraw *d, const TwScene *s, TwBox track, bool lines, TwBox plots)
+static void draw_marks(TwDraw *d, const TwScene *s, TwSpan shown, TwBox track, bool lines, TwBox plots)
 {
     const TwStyle *style = tw_draw_style(d);
-    double span = span_of(s);
     for (int i = 0; i < s->event_count;) {
-        double first = track.x + track.w * s->events[i].time_s / span;
+        double first = along(shown, track, s->events[i].time_s);
         int worst = s->events[i].severity, count = 0, at = i;
         for (; i < s->event_count; i++, count++) {
-            double x = track.x + track.w * s->events[i].time_s / span;
+            double x = along(shown, track, s->events[i].time_s);
             if (count > 0 && !(fabs(x - first) < 16.0)) break;
             if (s->events[i].severity > worst) worst = s->events[i].severity, at = i;
         }
-        double x = track.x + track.w * s->events[at].time_s / span;
+        double x = along(shown, track, s->events[at].time_s);
         if (!(x >= track.x - 1.0 && x <= track.x + track.w + 1.0)) continue;
         if (lines && worst >= 1)
             tw_draw_line(d, (TwPoint[]){{x, plots.y}, {x, plots.y + plots.h}}, 2,
@@ -54,29 +58,53 @@ static void draw_marks(TwDraw *d, const TwScene *s, TwBox track, bool lines, TwB
 
 TwBox tw_timeline_bar_track(TwBox box) { return (TwBox){box.x + 58.0, box.y + 24.0, box.w - 58.0 - 24.0, 8.0}; }
 
-void tw_timeline_bar_draw(TwDraw *d, const TwScene *s, TwBox box)
+double tw_timeline_bar_time(const TwScene *s, const TwView *view, TwBox box, double x)
+{
+    TwBox track = tw_timeline_bar_track(box);
+    TwSpan shown = tw_time_shown(s, view);
+    double share = track.w > 0.0 ? (x - track.x) / track.w : 0.0;
+    return shown.low + (shown.high - shown.low) * fmin(fmax(share, 0.0), 1.0);
+}
+
+void tw_timeline_bar_draw(TwDraw *d, const TwScene *s, const TwView *view, TwBox box)
 {
     const TwStyle *style = tw_draw_style(d);
     tw_draw_rect(d, box, style->panel);
     tw_draw_rect(d, (TwBox){box.x, box.y, box.w, 1.0}, style->grid);
     TwBox track = tw_timeline_bar_track(box);
     if (track.w < 20.0) return;
-    double span = span_of(s), now = fmin(fmax(s->time_s / span, 0.0), 1.0);
-    tw_draw_text(d, (TwPoint){box.x + 16.0, track.y + 9.0}, TW_LEFT, TW_SMALL, style->second, "Events");
+    TwSpan shown = tw_time_shown(s, view);
+    bool zoomed = shown.high - shown.low < 0.999 * span_of(s);
+    tw_draw_text(d, (TwPoint){box.x + 16.0, track.y + 9.0}, TW_LEFT, TW_SMALL, style->second,
+                 zoomed ? "Part" : "Events");
     tw_draw_rect(d, track, style->grid);
 
     // how far the run has come, then the part before the cursor
-    double reached = 0.0;
+    double reached = s->time_s;
     for (int i = 0; i < s->series_count; i++)
-        if (s->series[i].count > 0) reached = fmax(reached, s->series[i].time_s[s->series[i].count - 1] / span);
-    reached = fmin(fmax(reached, now), 1.0);
-    tw_draw_rect(d, (TwBox){track.x, track.y, track.w * reached, track.h}, tw_blend(style->grid, style->second, 0.35));
-    tw_draw_rect(d, (TwBox){track.x, track.y, track.w * now, track.h}, style->second);
+        if (s->series[i].count > 0) reached = fmax(reached, s->series[i].time_s[s->series[i].count - 1]);
+    double right = track.x + track.w, end = fmin(fmax(along(shown, track, reached), track.x), right);
+    double now = along(shown, track, s->time_s), before = fmin(fmax(now, track.x), right);
+    tw_draw_rect(d, (TwBox){track.x, track.y, end - track.x, track.h}, tw_blend(style->grid, style->second, 0.35));
+    tw_draw_rect(d, (TwBox){track.x, track.y, before - track.x, track.h}, style->second);
+    if (zoomed) {    // where the part lies in the run
+        double w = track.w * (shown.high - shown.low) / span_of(s);
+        tw_draw_rect(d, (TwBox){track.x, track.y + track.h + 1.0, track.w, 2.0}, style->grid);
+        tw_draw_rect(d, (TwBox){track.x + track.w * shown.low / span_of(s), track.y + track.h + 1.0, fmax(w, 3.0), 2.0},
+                     style->text);
+    }
+    if (view && view->area.high > view->area.low) {
+        double from = fmax(along(shown, track, view->area.low), track.x);
+        double until = fmin(along(shown, track, view->area.high), right);
+        if (until > from)
+            tw_draw_rect(d, (TwBox){from, box.y + 2.0, until - from, track.y + track.h - box.y - 2.0},
+                         tw_faded(style->text, 0.18));
+    }
 
-    double every = tw_time_step(span, (int)fmax(1.0, track.w / 84.0)), edge = -1e9;
+    double every = tw_time_step(shown.high - shown.low, (int)fmax(1.0, track.w / 84.0)), edge = -1e9;
     char text[48];
-    for (double t = 0.0; t <= span * (1.0 + 1e-9); t += every) {
-        double x = track.x + track.w * t / span;
+    for (double t = ceil(shown.low / every - 1e-9) * every; t <= shown.high + 1e-6 * every; t += every) {
+        double x = along(shown, track, t);
         tw_draw_line(d, (TwPoint[]){{x, track.y + track.h}, {x, track.y + track.h + 4.0}}, 2,
                      (TwStroke){style->second, 1.0, 0.0});
         tw_time_tick_text(text, s->start, t, every);
@@ -85,11 +113,11 @@ void tw_timeline_bar_draw(TwDraw *d, const TwScene *s, TwBox box)
         tw_draw_text(d, (TwPoint){left, track.y + track.h + 16.0}, TW_LEFT, TW_SMALL, style->second, text);
         edge = left + w;
     }
-    draw_marks(d, s, (TwBox){track.x, box.y + 4.0, track.w, 16.0}, false, track);
+    draw_marks(d, s, shown, (TwBox){track.x, box.y + 4.0, track.w, 16.0}, false, track);
 
-    double x = track.x + track.w * now;
-    tw_draw_rect(d, (TwBox){x - 1.0, box.y + 2.0, 3.0, track.y + track.h + 4.0 - box.y - 2.0}, style->text);
-    tw_draw_polygon(d, (TwPoint[]){{x - 5.5, box.y + 2.0}, {x + 6.5, box.y + 2.0}, {x + 0.5, box.y + 10.0}}, 3,
+    if (now < track.x - 1.0 || now > right + 1.0) return;
+    tw_draw_rect(d, (TwBox){now - 1.0, box.y + 2.0, 3.0, track.y + track.h + 4.0 - box.y - 2.0}, style->text);
+    tw_draw_polygon(d, (TwPoint[]){{now - 5.5, box.y + 2.0}, {now + 6.5, box.y + 2.0}, {now + 0.5, box.y + 10.0}}, 3,
                     style->text);
 }
 
@@ -140,7 +168,7 @@ void tw_timeline_draw(TwDraw *d, const TwScene *s, TwBox box)
     }
     plots.h = plot.y + plot.h - plots.y;
     tw_draw_text(d, (TwPoint){box.x + 16.0, box.y + 18.0}, TW_LEFT, TW_SMALL, style->second, "Events");
-    draw_marks(d, s, (TwBox){plots.x, box.y + 4.0, plots.w, 20.0}, true, plots);
+    draw_marks(d, s, tw_time_shown(s, NULL), (TwBox){plots.x, box.y + 4.0, plots.w, 20.0}, true, plots);
     double x = plots.x + plots.w * s->time_s / span_of(s);
     if (x >= plots.x && x <= plots.x + plots.w) {
         tw_draw_line(d, (TwPoint[]){{x, box.y + lane - 2.0}, {x, plots.y + plots.h}}, 2,

@@ -131,13 +131,14 @@ void tw_fork_mark_draw(TwDraw *d, const TwScene *s, const TwView *view, TwBox bo
 void tw_series_columns(const TwSceneSeries *series, double t0, double t1, int columns, float *low, float *high);
 void tw_chart_draw(TwDraw *d, const TwScene *s, int series, TwBox box, bool time_axis, TwBox *plot);
 // The same with the series of another future, grey and dashed; NULL: none.
-void tw_chart_compare(TwDraw *d, const TwScene *s, const TwScene *reference, int series, TwBox box, bool time_axis,
-                      TwBox *plot);
-void tw_charts_draw(TwDraw *d, const TwScene *s, const TwScene *reference,
-                    TwBox box);                                       // the first series side by side
-void tw_timeline_bar_draw(TwDraw *d, const TwScene *s, TwBox box);    // marks, clock, cursor
-TwBox tw_timeline_bar_track(TwBox box);                               // the time axis inside the bar
-void tw_timeline_draw(TwDraw *d, const TwScene *s, TwBox box);        // every series stacked
+void tw_chart_compare(TwDraw *d, const TwScene *s, const TwScene *reference, const TwView *view, int series, TwBox box,
+                      bool time_axis, TwBox *plot);
+void tw_charts_draw(TwDraw *d, const TwScene *s, const TwScene *reference, const TwView *view,
+                    TwBox box);    // the first series side by side
+void tw_timeline_bar_draw(TwDraw *d, const TwScene *s, const TwView *view, TwBox box);     // marks, clock, cursor
+double tw_timeline_bar_time(const TwScene *s, const TwView *view, TwBox box, double x);    // under the pointer
+TwBox tw_timeline_bar_track(TwBox box);                           // the time axis inside the bar
+void tw_timeline_draw(TwDraw *d, const TwScene *s, TwBox box);    // every series stacked
 
 // A stretch of the run (area.c).
 TwSpan tw_time_shown(const TwScene *s, const TwView *view);

@@ -4,7 +4,7 @@
 #include "viz/prompt.h"
 #include "viz/surface.h"
 
-typedef enum TwDrag { TW_NO_DRAG, TW_DRAG_TIME, TW_DRAG_SIDE, TW_DRAG_CHARTS, TW_DRAG_MAIN } TwDrag;
+typedef enum TwDrag { TW_NO_DRAG, TW_DRAG_TIME, TW_DRAG_AREA, TW_DRAG_SIDE, TW_DRAG_CHARTS, TW_DRAG_MAIN } TwDrag;
 
 typedef struct TwWindow {
     const TwWindowSource *source;
@@ -33,6 +33,7 @@ typedef struct TwWindow {
     double note_until_s;
 
     TwDrag drag;
+    double area_from_s;                               // where an area began
     double press_x, press_y, drag_at_x, drag_at_y;    // where it began, and what it began from
     bool moved;
     int fitted;      // thing that the view was fitted to, -1: none

@@ -60,8 +60,55 @@ static void zoom_keeps_what_is_under_the_pointer(void)
     synthetic_destroy(m);
 }
 
+// A dragged area shades timeline and charts and stands in place of the inspector; pointer and time agree in any zoom.
+static void areas_and_zoom_are_drawn(void)
+{
+    Synthetic *m = synthetic_create(8, 500, 0.2);
+    TwDraw *d;
+    CHECK(tw_draw_create(&d, TW_DARK, NULL));
+    cairo_surface_t *pictures[3];
+    TwPanels panels[3] = {0};
+    TwBox bar = {0};
+    for (int k = 0; k < 3; k++) {
+        TwView view;
+        tw_view_reset(&view);
+        if (k == 1) view.area = (TwSpan){21600.0, 43200.0};
+        if (k == 2) view.time = (TwSpan){21600.0, 43200.0};
+        pictures[k] = cairo_image_surface_create(CAIRO_FORMAT_RGB24, 1600, 900);
+        tw_draw_begin(d, pictures[k], 1.0);
+        tw_panels_draw(&panels[k], d, &m->scene, &view, 1600.0, 900.0);
+        tw_draw_end(d);
+        bar = panels[k].boxes.panel[TW_PANEL_TIMELINE];
+        TwBox track = tw_timeline_bar_track(bar);
+        TwSpan shown = tw_time_shown(&m->scene, &view);
+        CHECK_NEAR(tw_timeline_bar_time(&m->scene, &view, bar, track.x + 0.25 * track.w),
+                   shown.low + 0.25 * (shown.high - shown.low), 1e-9);
+        CHECK(tw_timeline_bar_time(&m->scene, &view, bar, -50.0) == shown.low);
+        tw_view_release(&view);
+    }
+    for (int k = 1; k < 3; k++) {
+        static const int watched[] = {TW_PANEL_TIMELINE, TW_PANEL_CHARTS, TW_PANEL_INSPECTOR, TW_PANEL_MAIN};
+        for (int w = 0; w < 4; w++) {
+            TwBox b = panels[0].boxes.panel[watched[w]];
+            long n = 0;
+            for (int y = (int)b.y; y < (int)(b.y + b.h); y++)
+                n += memcmp(cairo_image_surface_get_data(pictures[0]) + y * 6400 + 4 * (int)b.x,
+                            cairo_image_surface_get_data(pictures[k]) + y * 6400 + 4 * (int)b.x, 4 * (size_t)b.w) != 0;
+            bool differs = watched[w] != TW_PANEL_MAIN && (k == 1 || watched[w] != TW_PANEL_INSPECTOR);
+            CHECK((n > 0) == differs);
+        }
+    }
+    for (int k = 0; k < 3; k++) {
+        tw_panels_release(&panels[k]);
+        cairo_surface_destroy(pictures[k]);
+    }
+    tw_draw_destroy(d);
+    synthetic_destroy(m);
+}
+
 int main(void)
 {
+    areas_and_zoom_are_drawn();
     areas_are_exact();
     integrals_have_units_that_are_read();
     zoom_keeps_what_is_under_the_pointer();
