@@ -71,6 +71,7 @@ int main(void)
 {
     balance("facilities/dps_8rack.cfg", NULL, 0, 300.0);
     balance("facilities/two_feeds.cfg", (const char *const[]){"workload.arrival.rate_s=20.0"}, 1, 700.0);
+    balance("facilities/dsx_virginia.cfg", NULL, 0, 60.0);    // turbines beside two utilities
     phases_are_what_the_replicas_did();
     return check_failures != 0;
 }
