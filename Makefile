@@ -5,7 +5,7 @@ PRESET ?= release
 BUILD   = build/$(PRESET)
 JOBS   ?= $(shell nproc)
 
-.PHONY: all run test dev-test bench install package deps configure build clean
+.PHONY: all run test dev-test bench pictures install package deps configure build clean
 
 all: build
 
@@ -32,6 +32,10 @@ dev-test: deps
 
 bench: build
 	@for b in $(BUILD)/bench/bench_*; do [ -x "$$b" ] && [ -f "$$b" ] && { echo "# $$(basename $$b)"; OMP_WAIT_POLICY=passive $$b || exit 1; }; done
+
+# the pictures of README.md and docs/, drawn anew from runs of shipped facilities
+pictures: build
+	@scripts/make-pictures $(BUILD)/bin/tokenworks
 
 install: build
 	@cmake --install $(BUILD) $(if $(PREFIX),--prefix $(PREFIX))
