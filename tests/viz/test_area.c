@@ -1,5 +1,6 @@
 // Aggregates of a dragged area: exact over whole and cut intervals; zoom keeps what lies under the pointer.
 #include "tests/check.h"
+#include "tests/viz/scratch.h"
 #include "tests/viz/synthetic.h"
 #include "viz/view.h"
 

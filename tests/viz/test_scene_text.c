@@ -117,8 +117,10 @@ static void settings_and_the_present_survive(void)
                                        {"kind", "", "pdu", "user", "", "dps_8rack.cfg:10"},
                                        {"gpu_count", "1", "72", "assumed", "", "parts/rack.cfg:8"}};
     const TwSceneGroup groups[] = {{"power.pdu1", "", 0, 2, 1}, {"racks.a1", "rack_72", 2, 1, 2}};
-    const int group_of[] = {1, 1, 1, -1};
     TwScene *from = &m->scene, *s = NULL;
+    size_t things = (size_t)tw_scene_thing_count(from);
+    int *group_of = malloc(things * sizeof *group_of);
+    for (size_t i = 0; i < things; i++) group_of[i] = i < 3 ? 1 : -1;
     from->settings = settings, from->setting_count = 3;
     from->groups = groups, from->group_count = 2, from->group_of = group_of;
     from->time_s = 43200.0;
@@ -133,13 +135,14 @@ static void settings_and_the_present_survive(void)
         CHECK(s->setting_count == 3 && s->group_count == 2);
         CHECK(memcmp(s->settings, settings, sizeof settings) == 0);
         CHECK(memcmp(s->groups, groups, sizeof groups) == 0);
-        CHECK(s->group_of && memcmp(s->group_of, group_of, sizeof group_of) == 0);
+        CHECK(s->group_of && memcmp(s->group_of, group_of, things * sizeof *group_of) == 0);
         CHECK(s->time_s == 43200.0 && s->series[2].count == 20);
         CHECK(s->series[2].max[7] == from->series[2].max[7] && s->series[2].time_s[7] == from->series[2].time_s[7]);
         CHECK(memcmp(s->values, from->values, 4 * SYNTHETIC_QUANTITIES * sizeof *s->values) == 0);
     }
     tw_scene_destroy(s);
     free(text);
+    free(group_of);
     synthetic_destroy(m);
     refuses("tokenworks-scene\t1\ngroup\tx\t\t5\n", "points nowhere");
     refuses("tokenworks-scene\t1\nnow\t5\nvalue\t3\t1.0\n", "of nothing");
