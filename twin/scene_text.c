@@ -193,9 +193,9 @@ bool tw_scene_write_now(const TwScene *s, FILE *stream)
             fprintf(stream, "point\t%d\t%.17g\t%.9g\t%.9g\t%.9g\n", k, s->series[k].time_s[i],
                     (double)s->series[k].mean[i], (double)s->series[k].min[i], (double)s->series[k].max[i]);
     for (int i = 0; i < s->rack_count * s->quantity_count; i++)
-        fprintf(stream, "value\t%d\t%.9g\n", i, (double)s->values[i]);
+        fprintf(stream, "rack_now\t%d\t%.9g\n", i, (double)s->values[i]);
     for (int i = 0; i < s->value_count; i++)
-        if (!isnan(s->element_values[i])) fprintf(stream, "at\t%d\t%.9g\n", i, (double)s->element_values[i]);
+        if (!isnan(s->element_values[i])) fprintf(stream, "element_now\t%d\t%.9g\n", i, (double)s->element_values[i]);
     return ferror(stream) == 0;
 }
 
@@ -509,7 +509,7 @@ static void read_now(Owned *o, Line *line)
         o->nows = grow(o->nows, o->now_count, sizeof *o->nows);
         o->nows[o->now_count].index = whole(line, 1);
         o->nows[o->now_count].value = (float)number(line, 2);
-        o->nows[o->now_count++].element = line->field[0][0] == 'a';
+        o->nows[o->now_count++].element = line->field[0][0] == 'e';
     }
 }
 
@@ -547,8 +547,8 @@ static void read_line(Owned *o, Line *line)
         read_overload(o, line);
     else if (strcmp(kind, "group") == 0 || strcmp(kind, "setting") == 0 || strcmp(kind, "built") == 0)
         read_setting(o, line);
-    else if (strcmp(kind, "now") == 0 || strcmp(kind, "point") == 0 || strcmp(kind, "value") == 0 ||
-             strcmp(kind, "at") == 0)
+    else if (strcmp(kind, "now") == 0 || strcmp(kind, "point") == 0 || strcmp(kind, "rack_now") == 0 ||
+             strcmp(kind, "element_now") == 0)
         read_now(o, line);
     else if (strcmp(kind, "losses") == 0)
         s->loss_time_s = number(line, 1);

@@ -31,8 +31,8 @@
 //
 //     now       SECONDS
 //     point     SERIES TIME MEAN MIN MAX                 as recorded, not scaled
-//     value     INDEX VALUE                              of racks, at that instant
-//     at        INDEX VALUE                              of elements
+//     rack_now  INDEX VALUE                              of racks, at that instant
+//     element_now  INDEX VALUE                           of elements
 //
 // SCALE turns the recorded value into the shown one; LIMIT is in the shown unit. Tabs and line ends inside a text
 // become spaces; an empty text is an empty field; unknown kinds of a later version are skipped. Left out, because the

@@ -145,7 +145,7 @@ static void settings_and_the_present_survive(void)
     free(group_of);
     synthetic_destroy(m);
     refuses("tokenworks-scene\t1\ngroup\tx\t\t5\n", "points nowhere");
-    refuses("tokenworks-scene\t1\nnow\t5\nvalue\t3\t1.0\n", "of nothing");
+    refuses("tokenworks-scene\t1\nnow\t5\nrack_now\t99999\t1.0\n", "of nothing");
 }
 
 int main(void)
