@@ -91,7 +91,7 @@ static void open_palette(TwWindow *w, bool keys)
     tw_prompt_open(&w->prompt, keys ? TW_PROMPT_KEYS : TW_PROMPT_PALETTE, keys ? "Keys" : "Do what?", "");
     for (const TwActionRow *a = tw_actions; a->text; a++) {
         if (!a->text[0] || (!keys && a->id == TW_ACT_PALETTE)) continue;
-        tw_prompt_add(&w->prompt, a->text, a->keys)->action = a->id;
+        tw_prompt_add(&w->prompt, a->text, a->keys)->action = (int)a->id;
     }
     if (!keys && w->view.main == TW_MAIN_FLOOR)
         for (int q = 0; q < w->scene->quantity_count; q++) {
@@ -203,7 +203,7 @@ static void open_menu(TwWindow *w, double x, double y)
     for (int i = 0; i < count; i++) add_event(&w->prompt, words[i], &asks[i]);
     for (const TwActionRow *a = tw_actions; a->text; a++)
         if (a->of_selection && a->text[0] && (a->id != TW_ACT_EVENTS || w->source->act))
-            tw_prompt_add(&w->prompt, a->text, a->keys)->action = a->id;
+            tw_prompt_add(&w->prompt, a->text, a->keys)->action = (int)a->id;
     if (w->source->fork) tw_prompt_add(&w->prompt, "Fork: keep the present as a reference", "B")->action = TW_ACT_FORK;
     tw_prompt_add(&w->prompt, "Every action\xe2\x80\xa6", "Ctrl Shift P")->action = TW_ACT_PALETTE;
     tw_prompt_filter(&w->prompt);
