@@ -54,7 +54,28 @@ static const TwField site_fields[] = {
     REAL(TwSiteRow, elevation_m, "m", -430, 6000, "0", "height above the sea; for the reader"),
     WORD(TwSiteRow, note, "", NULL, "what stands in for what"),
 };
-const TwKind tw_site_kind = {"site", "site", site_fields, TW_COUNT(site_fields), NULL, 0};
+static const TwField design_day_fields[] = {
+    REAL(TwDesignDay, dry_bulb_degc, "degC", -60, 65, NULL, "highest dry bulb of the day"),
+    REAL(TwDesignDay, wet_bulb_degc, "degC", -60, 50, NULL, "wet bulb at that time; fixes the day's humidity ratio"),
+    REAL(TwDesignDay, range_k, "K", 0, 40, "10", "highest less lowest dry bulb of the day"),
+    REAL(TwDesignDay, pressure_pa, "Pa", 60000, 110000, "unknown", "unknown: standard pressure at elevation_m"),
+};
+static const TwKind design_day_kind = {"design_day", NULL, design_day_fields, TW_COUNT(design_day_fields), NULL, 0};
+static const TwField heat_wave_fields[] = {
+    REAL(TwHeatWave, first_day, "1", 1, 365, NULL, "day of the year on which it begins to rise, 1 is 1 January"),
+    REAL(TwHeatWave, rise_days, "d", 0, 60, "2", "until its top"),
+    REAL(TwHeatWave, hold_days, "d", 0, 120, "3", "at its top"),
+    REAL(TwHeatWave, fall_days, "d", 0, 60, "2", "until it is over"),
+    REAL(TwHeatWave, dry_bulb_k, "K", -30, 30, NULL, "added to the dry bulb at its top"),
+    REAL(TwHeatWave, dew_point_k, "K", -30, 30, "0", "added to the dew point at its top"),
+};
+static const TwKind heat_wave_kind = {"heat_wave", NULL, heat_wave_fields, TW_COUNT(heat_wave_fields), NULL, 0};
+static const TwChild site_children[] = {
+    {"design_day", TW_OPTIONAL, &design_day_kind, "every day is this one; in place of weather and climate"},
+    {"heat_wave", TW_OPTIONAL, &heat_wave_kind, "added to whatever the weather is"},
+};
+const TwKind tw_site_kind = {
+    "site", "site", site_fields, TW_COUNT(site_fields), site_children, TW_COUNT(site_children)};
 
 static const TwField tariff_fields[] = {
     REAL(TwTariffRow, energy_usd_kwh, "USD/kWh", 0, 10, "0.08", "price of electricity"),

@@ -2,6 +2,7 @@
 // are described in that model; racks, sites, tariffs, traffic pools and events join several models and live here.
 #pragma once
 
+#include "models/thermal/weather.h"
 #include "models/workload/traffic.h"
 #include "sim/config.h"
 

@@ -336,6 +336,9 @@ static void known(FILE *f, const TwReport *r, const TwPlant *plant)
             tw_report_value(r, "evidence.settings_measured"), tw_report_value(r, "evidence.settings_vendor"),
             tw_report_value(r, "evidence.settings_derived"), tw_report_value(r, "evidence.settings_assumed"),
             tw_report_value(r, "evidence.settings_user"));
+    const TwNode *site = tw_node_group(tw_config_root(plant->config), "site");
+    if (tw_node_group(site, "design_day")) fprintf(f, "  weather: every day is the design day of the site\n");
+    if (tw_node_group(site, "heat_wave")) fprintf(f, "  weather: with the heat wave of the site\n");
     if (plant->weather->generated)
         fprintf(f, "  weather: generated from the climate of %s (docs/thermal.md says how well)\n",
                 plant->weather->name);

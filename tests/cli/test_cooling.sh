@@ -85,6 +85,12 @@ expect 3 'no rack' "$TOKENWORKS" check wrong.cfg
 for site in oslo lulea mumbai tokyo virginia new_mexico; do
     expect 0 "" "$TOKENWORKS" check "$facilities/reference/pump_loss.cfg" --set site=$site
 done
+# a design day takes the year's place and must be possible
+day="--set site.design_day.dry_bulb_degc=35"
+expect 0 "design day of the site" "$TOKENWORKS" run "$facilities/reference/pump_loss.cfg" --for 60s $day --set site.design_day.wet_bulb_degc=24 --out day.h5
+expect 3 "is above dry_bulb_degc" "$TOKENWORKS" check "$facilities/reference/pump_loss.cfg" $day --set site.design_day.wet_bulb_degc=36
+expect 3 "wet_bulb_degc" "$TOKENWORKS" check "$facilities/reference/pump_loss.cfg" $day
+expect 3 "below that of dry air" "$TOKENWORKS" check "$facilities/reference/pump_loss.cfg" $day --set site.design_day.wet_bulb_degc=5
 # a component alone, a line of it, and what it refuses
 expect 0 "3.84251" "$TOKENWORKS" thermal york wet_bulb_degc=25.56
 expect 0 "12,9.0549" "$TOKENWORKS" thermal york wet_bulb_degc=20 range_k=2:12:3

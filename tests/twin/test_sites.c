@@ -55,6 +55,39 @@ static void newer_racks_need_less(void)
     CHECK(joules[1] < joules[0]);
 }
 
+// A design day in place of the year, and a heat wave on it: the run's coolers meet that air and no other.
+static void design_day_and_heat_wave(void)
+{
+    static const char *const sets[] = {
+        "site.elevation_m=500.0",       "site.design_day.dry_bulb_degc=35.0", "site.design_day.wet_bulb_degc=24.0",
+        "site.design_day.range_k=11.0", "site.heat_wave.first_day=200",       "site.heat_wave.rise_days=0",
+        "site.heat_wave.hold_days=1",   "site.heat_wave.dry_bulb_k=6.0",      "run.for_s=600.0"};
+    double cooling_mw[2];
+    for (int wave = 0; wave < 2; wave++) {
+        const char *some[10];
+        int count = 0;
+        for (int i = 0; i < 9; i++)
+            if (wave || i < 4 || i == 8) some[count++] = sets[i];
+        // noon of day 200 of the year
+        some[count++] = "run.start=2026-07-19 15:00:00";
+        Factory f = factory("facilities/reference/pump_loss.cfg", some, count);
+        const TwWeather *w = f.plant->weather;
+        CHECK_WITHIN(w->pressure_pa[0], 95461.0, 1.0);
+        CHECK_NEAR(w->dry_bulb_degc[15], 35.0, 1e-9);
+        CHECK_NEAR(w->dry_bulb_degc[100 * 24 + 5], 24.0, 1e-9);
+        CHECK_NEAR(w->wet_bulb_degc[15], 24.0, 1e-6);
+        CHECK_NEAR(w->dry_bulb_degc[199 * 24 + 15], wave ? 41.0 : 35.0, 1e-9);
+        CHECK(!w->generated);
+        advance(f.state, 600.0);
+        TwReport *report = tw_report_create(f.state, -1.0);
+        CHECK(tw_report_ok(report));
+        cooling_mw[wave] = tw_report_value(report, "cooling.power_mw.mean");
+        tw_report_destroy(report);
+        factory_end(f);
+    }
+    CHECK(cooling_mw[1] > cooling_mw[0]);
+}
+
 // B4: a utility is lost at noon: stores carry, switches transfer, what is left is shared out; it goes back in order.
 static void a_lost_utility_is_ridden_through(void)
 {
@@ -113,6 +146,7 @@ static void exchange_interval_is_fine_enough(void)
 
 int main(void)
 {
+    design_day_and_heat_wave();
     cards_are_computed();
     newer_racks_need_less();
     a_lost_utility_is_ridden_through();
