@@ -9,7 +9,7 @@
 enum { MIX_MOST = 4096, JOBS_MOST = 8192 };
 
 typedef struct JobRow {
-    const char *kind, *model, *step, *power, *mix, *feed_pool;
+    const char *kind, *model, *step, *power, *mix, *feed_pool, *rollout_class;
     int64_t gpus, gpus_min, global_batch, sequence_tokens, tp, pp, cp, vp, micro_batch, priority, rollout_tp,
         off_policy_steps, sequences, gpus_max;
     double start_s, tokens, run_s, eval_every_steps, eval_s, checkpoint_every_s, exposed_s, restart_s, gpu_mtbf_h,
@@ -39,6 +39,9 @@ static const TwField job_fields[] = {
     {"power", "", TW_TEXT, 0, 0, "gpt3_64x8h100", AT(power), "waveform; empty: flat", NULL},
     {"mix", "", TW_TEXT, 0, 0, "seren", AT(mix), "mix: seren, kalos, philly or helios", NULL},
     {"feed_pool", "", TW_TEXT, 0, 0, "", AT(feed_pool), "flywheel: trains on what this pool answered until its start",
+     NULL},
+    {"rollout_class", "", TW_TEXT, 0, 0, "", AT(rollout_class),
+     "rl: the class of kind rollout whose pool generates the sequences; empty: the job's own GPUs do, by the fit",
      NULL},
     {"gpus", "1", TW_INTEGER, 1, 1e7, "8", AT(gpus), "GPUs", NULL},
     {"gpus_min", "1", TW_INTEGER, 0, 1e7, "0", AT(gpus_min), "elastic: starts on as few, by halves; 0: on all", NULL},
@@ -149,8 +152,18 @@ static bool time_step(const TwPlant *plant, const JobRow *row, const TwNode *nod
         TwRlStep rl;
         tw_rl_step(&rl, &model, &layout);
         spec->step_s = rl.step_s;
-        spec->clock_share = fmin(1.0, rl.training_s / rl.step_s);
         spec->tokens_per_step = (double)row->sequences * row->mean_tokens;
+        if (*row->rollout_class) {
+            // training and refit on all its GPUs; a refit beside rollouts that run on is half hidden, then wholly
+            TwRlLayout own = layout;
+            own.off_policy_steps = 0;
+            tw_rl_step(&rl, &model, &own);
+            double shown = row->off_policy_steps == 0 ? 1.0 : row->off_policy_steps == 1 ? 0.5 : 0.0;
+            spec->step_s = rl.training_s + shown * rl.refit_s;
+            spec->rollout_sequences = row->sequences;
+            spec->batches_ahead = (int)row->off_policy_steps;
+        }
+        spec->clock_share = fmin(1.0, rl.training_s / spec->step_s);
         return true;
     }
     const TwTrainLayout layout = {.gpus = (int)row->gpus,
@@ -199,6 +212,7 @@ static bool compile_job(TwPlant *plant, const JobRow *row, const TwNode *node, c
     } else {
         if (!time_step(plant, row, node, spec, errors)) return false;
         spec->steps = row->tokens / spec->tokens_per_step;
+        if (spec->rollout_sequences > 0) spec->steps = ceil(spec->steps);
     }
     double mtbf_s = row->gpu_mtbf_h > 0.0 ? row->gpu_mtbf_h * 3600.0 / (double)row->gpus : INFINITY;
     spec->checkpoint_s = row->checkpoint_every_s > 0.0              ? row->checkpoint_every_s
@@ -318,15 +332,53 @@ static bool compile_lend(TwPlant *plant, const TwNode *scheduler, TwErrors *erro
     return true;
 }
 
+// The class whose requests are the rollouts of a job; NULL: an error at the job.
+static const TwTraffic *find_rollouts(const TwPlant *plant, const char *class, const TwNode *node, TwErrors *errors)
+{
+    const char *known[64];
+    int count = 0;
+    for (int p = 0; p < plant->pool_count; p++) {
+        for (int k = 0; k < tw_traffic_parts(plant->pools[p].traffic); k++) {
+            const TwTraffic *part = tw_traffic_part(plant->pools[p].traffic, k);
+            if (!tw_traffic_rollout(part)) continue;
+            if (is(tw_traffic_name(part), class)) return part;
+            if (count < 64) known[count++] = tw_traffic_name(part);
+        }
+    }
+    const char *near = tw_nearest(class, known, count);
+    tw_node_error(node, "rollout_class", errors, "rollout_class = \"%s\", expected a class of kind rollout%s%s%s",
+                  class, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+    return NULL;
+}
+
+// Every class of kind rollout belongs to one job.
+static bool check_rollouts(const TwPlant *plant, const TwNode *workload, int jobs, TwErrors *errors)
+{
+    for (int p = 0; p < plant->pool_count; p++) {
+        for (int k = 0; k < tw_traffic_parts(plant->pools[p].traffic); k++) {
+            const TwTraffic *part = tw_traffic_part(plant->pools[p].traffic, k);
+            int mine = 0;
+            for (int i = 0; i < jobs; i++) mine += plant->rollouts[i] == part;
+            if (!tw_traffic_rollout(part) || mine == 1) continue;
+            tw_node_error(workload, NULL, errors,
+                          "class \"%s\" is a rollout that %s, expected one job with it as rollout_class",
+                          tw_traffic_name(part), mine == 0 ? "no job asks for" : "several jobs ask for");
+            return false;
+        }
+    }
+    return true;
+}
+
 bool tw_jobs_compile(TwPlant *plant, TwLayout *layout, TwErrors *errors)
 {
     const TwNode *workload = tw_node_group(tw_config_root(plant->config), "workload");
     const TwNode *scheduler = tw_node_group(workload, "scheduler");
     int listed = tw_node_entries(workload, "jobs"), count = 0;
     bool good = compile_lend(plant, scheduler, errors);
-    if (listed == 0 && plant->lend_count == 0) return good;
+    if (listed == 0 && plant->lend_count == 0) return check_rollouts(plant, workload, 0, errors) && good;
 
     TwJobSpec *jobs = TW_TAKE(plant->arena, JOBS_MOST, TwJobSpec);
+    plant->rollouts = TW_TAKE(plant->arena, JOBS_MOST, const TwTraffic *);
     for (int i = 0; i < listed; i++) {
         char name[TW_NAME];
         const TwNode *node = tw_node_entry(workload, "jobs", i, name);
@@ -334,10 +386,26 @@ bool tw_jobs_compile(TwPlant *plant, TwLayout *layout, TwErrors *errors)
         tw_node_row(node, &row);
         if (is(row.kind, "mix"))
             good = compile_mix(plant, &row, node, name, jobs, &count, errors) && good;
-        else if (count < JOBS_MOST)
-            good = compile_job(plant, &row, node, name, &jobs[count++], errors) && good;
+        else if (count < JOBS_MOST) {
+            good = compile_job(plant, &row, node, name, &jobs[count], errors) && good;
+            if (*row.rollout_class) {
+                if (!is(row.kind, "rl")) {
+                    tw_node_error(node, "rollout_class", errors, "rollout_class of a job of kind \"%s\", expected rl",
+                                  row.kind);
+                    good = false;
+                } else if (plant->rack_scale > 1.0) {
+                    tw_node_error(node, "rollout_class", errors,
+                                  "rollout_class with run.rack_scale above 1, expected 1");
+                    good = false;
+                } else {
+                    plant->rollouts[count] = find_rollouts(plant, row.rollout_class, node, errors);
+                    good = good && plant->rollouts[count];
+                }
+            }
+            count++;
+        }
     }
-    if (!good) return false;
+    if (!good || !check_rollouts(plant, workload, count, errors)) return false;
     SchedulerRow row;
     tw_node_row(scheduler, &row);
     int racks = plant->rack_count;
@@ -362,6 +430,8 @@ bool tw_jobs_compile(TwPlant *plant, TwLayout *layout, TwErrors *errors)
     plant->job_slot.held_gpus = tw_layout_add(layout, n, sizeof(int32_t));
     plant->job_slot.gpu_w = tw_layout_add(layout, n, sizeof(double));
     plant->job_slot.demand_w = tw_layout_add(layout, n, sizeof(double));
+    plant->job_slot.rolled = tw_layout_add(layout, (size_t)count + 1, sizeof(TwRolled));
+    plant->job_slot.released = tw_layout_add(layout, (size_t)count + 1, sizeof(int64_t));
     plant->job_slot.lent_gpu_s = tw_layout_add(layout, 4, sizeof(double));
     return true;
 }
@@ -454,10 +524,31 @@ void tw_jobs_run(const TwPlant *plant, void *block, const double *share, const d
     }
     double *gpu_w = tw_f64(block, plant->job_slot.gpu_w), *demand_w = tw_f64(block, plant->job_slot.demand_w);
     int32_t *held = tw_at(block, plant->job_slot.held_gpus);
-    const TwJobsIn in = {tw_at_const(block, plant->job_slot.free_gpus), tw_f64_const(block, plant->slot.clock_fraction),
-                         share, slow, pool_tokens};
+    TwRolled *rolled = tw_at(block, plant->job_slot.rolled);
+    for (int i = 0; i < plant->jobs->job_count; i++) {
+        if (!plant->rollouts[i]) continue;
+        TwTrafficRolled of_class;
+        tw_traffic_rolled(plant->rollouts[i], block, &of_class);
+        rolled[i] = (TwRolled){of_class.ended, (double)of_class.tokens, 1e-9 * (double)of_class.last_ns};
+    }
+    const TwJobsIn in = {tw_at_const(block, plant->job_slot.free_gpus),
+                         tw_f64_const(block, plant->slot.clock_fraction),
+                         share,
+                         slow,
+                         pool_tokens,
+                         rolled};
     TwJobsOut out = {gpu_w, demand_w, held};
     tw_jobs_advance(plant->jobs, block, &in, from_s, until_s, &out);
+    // sequences that jobs asked for come with the next window
+    int64_t *released = tw_at(block, plant->job_slot.released);
+    for (int i = 0; i < plant->jobs->job_count; i++) {
+        int64_t asked = tw_jobs_job(plant->jobs, block, i)->asked_batches;
+        if (!plant->rollouts[i] || asked == released[i]) continue;
+        tw_traffic_release(plant->rollouts[i], block,
+                           (asked - released[i]) * tw_jobs_spec(plant->jobs, i)->rollout_sequences,
+                           (int64_t)ceil(until_s * 1e9) + 1000);
+        released[i] = asked;
+    }
     // the idle power of a GPU is counted where the rack is
     for (int r = 0; r < plant->rack_count; r++) {
         double idle_w = held[r] * plant->racks[r].gpu_idle_w;
@@ -470,7 +561,7 @@ void tw_jobs_run(const TwPlant *plant, void *block, const double *share, const d
         if (closed[i] == 2) lent[0] += plant->replica_gpus[i] * (until_s - from_s);
 }
 
-static const char *const phase_names[] = {"not submitted", "queued", "loading", "running", "done"};
+static const char *const phase_names[] = {"not submitted", "queued", "loading", "running", "rollout", "done"};
 const char *tw_jobs_phase(int phase) { return phase_names[phase]; }
 
 double tw_jobs_lent_gpu_s(const TwPlant *plant, const void *block)

@@ -246,15 +246,17 @@ typedef struct TwPlant {
     TwNetwork *network;
     TwNetwork *side_networks[2];    // storage, in-band; NULL: the facility lists none
     TwWorkload *workload;
-    TwWorkload *exact;     // of all router cells, where `workload` simulates some; NULL: the same
-    size_t exact_bytes;    // of a block with the traffic and both
-    TwJobs *jobs;          // NULL: none
+    TwWorkload *exact;             // of all router cells, where `workload` simulates some; NULL: the same
+    size_t exact_bytes;            // of a block with the traffic and both
+    TwJobs *jobs;                  // NULL: none
+    const TwTraffic **rollouts;    // [job] class that generates its sequences, or NULL
     int lend_count;
     TwLendPlan *lends;
     struct {
         TwSlot closed, ready_s;                          // [replica] 1 closed, 2 lent; when it serves again
         TwSlot free_gpus, held_gpus, gpu_w, demand_w;    // [rack]
         TwSlot lent_gpu_s;                               // [1]
+        TwSlot rolled, released;                         // [job] TwRolled; batches of rollouts let go
     } job_slot;
 
     int planner_count;
@@ -276,7 +278,7 @@ typedef struct TwPlant {
         TwSlot out;                            // [element] how many reasons keep it out of service
         TwSlot dips;                           // [element] TwDips of a store
         TwSlot latched;                        // [element]
-        TwSlot offered_w, runs;              // [element] twin/dispatch.h
+        TwSlot offered_w, runs;                // [element] twin/dispatch.h
         TwSlot begun;                          // [event pair] it began
         TwSlot supplies;                       // [rack] live: twin/supplies.h
         TwSlot voltage, voltage_pu;            // [1], [element] twin/voltages.h

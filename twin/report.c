@@ -811,7 +811,9 @@ static void add_jobs(TwReport *report, const TwState *state)
             double value;
         } values[] = {{"steps", "1", "steps done", job->steps},
                       {"step_s", "s", "step at full clock", spec->step_s},
-                      {"tokens", "tokens", "trained on", job->steps * spec->tokens_per_step},
+                      {"tokens", "tokens", "trained on", tw_jobs_tokens(plant->jobs, block, i)},
+                      {"batches", "1", "rollouts trained on, that a pool served", (double)job->trained_batches},
+                      {"rollout_s", "s", "its GPUs waited for rollouts", job->rollout_s},
                       {"logged_tokens", "tokens", "logged for the flywheel", job->logged_tokens},
                       {"failures", "1", "went back to its checkpoint", job->failures},
                       {"waited_s", "s", "in the queue", job->waited_s},

@@ -4,12 +4,12 @@
 #include <stddef.h>
 
 #define AT(field) offsetof(TwClassRow, field)
-static const char *const kind_words[] = {"one_shot", "chat", "agent", "batch", NULL};
+static const char *const kind_words[] = {"one_shot", "chat", "agent", "batch", "rollout", NULL};
 static const char *const agent_words[] = {"claude_code", "llmd_agentic", NULL};
 static const TwField class_fields[] = {
     {"pool", "", TW_TEXT, 0, 0, "", AT(pool), "the pool that serves it; empty: the first", NULL},
-    {"kind", "", TW_TEXT, 0, 0, "one_shot", AT(kind), "single requests, chats, agents, or a batch of so many",
-     kind_words},
+    {"kind", "", TW_TEXT, 0, 0, "one_shot", AT(kind),
+     "single requests, chats, agents, a batch of so many, or what a job of kind rl asks for", kind_words},
     {"lengths", "", TW_TEXT, 0, 0, "", AT(lengths), "length tables <lengths>_in, _out; or constant, uniform", NULL},
     {"outputs", "", TW_TEXT, 0, 0, "", AT(outputs), "length table of the outputs instead of <lengths>_out", NULL},
     {"sessions", "", TW_TEXT, 0, 0, "claude_code", AT(sessions), "agents: whose sessions", agent_words},
@@ -28,7 +28,7 @@ static const TwField class_fields[] = {
      "input and output are cut to it; 0: that of the pool", NULL},
     {"samples", "1", TW_INTEGER, 1, 1024, "1", AT(samples), "answers to each prompt", NULL},
     {"priority", "1", TW_INTEGER, 0, 255, "1", AT(priority), "higher is served first", NULL},
-    {"users", "1", TW_INTEGER, 0, 1e7, "0", AT(users), "batch: requests in flight at once", NULL},
+    {"users", "1", TW_INTEGER, 0, 1e7, "0", AT(users), "batch, rollout: requests in flight at once", NULL},
     {"requests", "1", TW_INTEGER, 0, 1e12, "0", AT(requests), "batch: in all; 0: no end", NULL},
     {"sessions_max", "1", TW_INTEGER, 0, 4e6, "0", AT(sessions_max),
      "sessions that live at once in a router cell; 0: by their rate and duration", NULL},

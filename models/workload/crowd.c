@@ -17,6 +17,7 @@ typedef struct Slot {
     int32_t turn;         // of users and sources: calls so far
     int32_t free_next;    // in the list of unused slots
     bool used, waits;     // waits for its children alone
+    int64_t number;       // of users: of the call among those of its cell
     TwSession session;
 } Slot;
 
@@ -34,6 +35,7 @@ typedef struct Cell {
     int32_t next, filled;
     int32_t heap_count, free_head;
     int64_t lost, live, made;
+    int64_t released;    // calls that a rollout may make in all
 } Cell;
 
 static Cell *cell_of(const TwCrowd *c, void *block, int cell) { return (Cell *)tw_at(block, c->cell) + cell; }
@@ -328,12 +330,19 @@ static double think_s(const TwCrowd *c, int cell, int32_t slot, int32_t turn)
     return c->think_s > 0.0 ? -c->think_s * log(share_of(c, cell, slot, turn, TW_PURPOSE_GAP)) : 0.0;
 }
 
+// Whether the users of a cell have made all the calls there are, for now.
+static bool all_made(const TwCrowd *c, const Cell *cell)
+{
+    if (c->rollout && cell->made >= cell->released) return true;
+    return c->requests > 0 && cell->made >= c->requests;
+}
+
 static void begin_users(const TwCrowd *c, const Heap *h, int cell, int64_t time_ns)
 {
     for (int32_t i = 0; i < c->slots; i++) {
         Slot *s = &h->slot[i];
-        if (c->requests > 0 && h->cell->made >= c->requests) return;
-        *s = (Slot){.used = true, .place = -1};
+        if (all_made(c, h->cell)) return;
+        *s = (Slot){.used = true, .place = -1, .number = h->cell->made};
         h->cell->live++;
         int64_t at = c->kind == TW_CROWD_PERIODIC ? periodic_ns(c, cell, i, 0)
                                                   : later((int64_t)(c->start_s * 1e9), think_s(c, cell, i, -1));
@@ -347,15 +356,30 @@ static void go_on_user(const TwCrowd *c, const Heap *h, int cell, int32_t i, int
 {
     Slot *s = &h->slot[i];
     s->turn++;
-    if (c->requests > 0 && h->cell->made >= c->requests) {
+    if (all_made(c, h->cell)) {
         s->used = false;
         h->cell->live--;
         return;
     }
-    h->cell->made++;
+    s->number = h->cell->made++;
     int64_t next =
         c->kind == TW_CROWD_PERIODIC ? periodic_ns(c, cell, i, s->turn) : later(at_ns, think_s(c, cell, i, s->turn));
     schedule(h, i, next);
+}
+
+void tw_crowd_release(const TwCrowd *c, void *block, int number, int64_t calls, int64_t at_ns)
+{
+    assert(c->rollout);
+    Heap heap = heap_at(c, block, number), *h = &heap;
+    h->cell->released += calls;
+    for (int32_t i = 0; i < c->slots && !all_made(c, h->cell); i++) {
+        Slot *s = &h->slot[i];
+        if (s->used) continue;
+        s->used = true;
+        s->number = h->cell->made++;
+        h->cell->live++;
+        schedule(h, i, at_ns);
+    }
 }
 
 // recorded agents
@@ -508,7 +532,10 @@ void tw_crowd_pop(const TwCrowd *c, void *block, int number, bool answered, TwCr
         call->turn = s->turn;
         if (!waits) go_on_chain(c, h, number, i, later(call->at_ns, recorded_service_s(c->trace, row)), true);
     } else {
-        call->index = (uint64_t)i << 32 | (uint32_t)s->turn;
+        // samples of a prompt are told apart by their number among all calls, so it keys their draws
+        bool numbered = c->rollout || c->samples > 1;
+        call->index = numbered ? (uint64_t)s->number : (uint64_t)i << 32 | (uint32_t)s->turn;
+        call->prompt = c->samples > 1 ? call->index / (uint64_t)c->samples : call->index;
         call->turn = s->turn;
         if (!waits || c->kind == TW_CROWD_PERIODIC) go_on_user(c, h, number, i, later(call->at_ns, c->nominal_s));
     }

@@ -2,7 +2,8 @@
 // their own. Each has a slot with the time of its next call; a heap finds the earliest of a cell.
 //
 //   sessions   begin with the arrival process; each call follows the end of the one before by a gap
-//   users      always `users` of them: a call, its answer, time to think; a batch is users without thought and an end
+//   users      always `users` of them: a call, its answer, time to think; a batch is users without thought and an end;
+//              a rollout is a batch whose calls are let go by a training job, so many at a time
 //   periodic   call k of a source at phase + k period + jitter, whatever becomes of the answers
 //   replay     the agents of a recorded session trace: each call follows the end of the one before by its own gap
 //   clients    one renewal stream each, by its share of the rate (facilities/parts/traffic/clients.csv)
@@ -52,6 +53,8 @@ typedef struct TwCrowd {
     double period_s, jitter_s;
     int64_t requests;    // of each cell; 0: no end
     double start_s;      // of a batch
+    bool rollout;        // calls only as tw_crowd_release lets them
+    int samples;         // users: calls in turn share a prompt
     // replay
     const TwTrace *trace;
     TwChain *chains;        // by cell
@@ -70,8 +73,9 @@ typedef struct TwCrowd {
 // What is called next in a cell; sessions fill call, the others leave lengths to the source.
 typedef struct TwCrowdCall {
     int64_t at_ns;
-    int slot;          // in the cell
-    uint64_t index;    // of the call: keys its lengths
+    int slot;           // in the cell
+    uint64_t index;     // of the call: keys its lengths
+    uint64_t prompt;    // keys what it asks: the same for all samples of a prompt
     int32_t turn, client, branch;
     bool message_end;
     uint64_t session;    // its number, whenever it runs
@@ -92,5 +96,7 @@ int64_t tw_crowd_peek(const TwCrowd *crowd, const void *block, int cell);    // 
 void tw_crowd_pop(const TwCrowd *crowd, void *block, int cell, bool answered, TwCrowdCall *call);
 // The call of that slot ended; done: not if it was rejected or lost, which ends its session.
 void tw_crowd_finished(const TwCrowd *crowd, void *block, int cell, int slot, int32_t turn, int64_t at_ns, bool done);
+// A rollout: so many more calls of a cell, from at_ns on.
+void tw_crowd_release(const TwCrowd *crowd, void *block, int cell, int64_t calls, int64_t at_ns);
 int64_t tw_crowd_lost(const TwCrowd *crowd, const void *block);    // sessions that found no slot
 int64_t tw_crowd_live(const TwCrowd *crowd, const void *block);    // slots in use

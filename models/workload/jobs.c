@@ -190,6 +190,7 @@ static double rest_s(const TwJobSpec *spec, const TwJob *job, int gpus)
 {
     double cycle_s = spec->step_s * spec->gpus / gpus;
     if (spec->eval_every_steps > 0.0) cycle_s += spec->eval_s / spec->eval_every_steps;
+    if (job->trained_batches > 0) cycle_s += job->rollout_s / (double)job->trained_batches;
     return job->left_s + fmax(0.0, job->total_steps - job->steps) * cycle_s;
 }
 
@@ -335,7 +336,7 @@ static void grow_jobs(const TwJobs *jobs, void *block, int32_t *room)
         TwJob *job = job_at(jobs, block, i);
         const TwJobSpec *spec = &p->jobs[i];
         int32_t *held = held_at(jobs, block, i);
-        while (job->phase == TW_JOB_RUNNING && 2 * job->gpus <= spec->gpus) {
+        while ((job->phase == TW_JOB_RUNNING || job->phase == TW_JOB_ROLLOUT) && 2 * job->gpus <= spec->gpus) {
             double gain_s = rest_s(spec, job, job->gpus) - rest_s(spec, job, 2 * job->gpus);
             if (gain_s <= 2.0 * (spec->restart_s + spec->exposed_s) || !place(jobs, room, job->gpus, more)) break;
             take(jobs, room, more, 1);
@@ -348,6 +349,45 @@ static void grow_jobs(const TwJobs *jobs, void *block, int32_t *room)
             job->left_s = spec->restart_s + spec->exposed_s;
         }
     }
+}
+
+// rollouts that a pool serves
+
+// Whether a batch waits to be trained on; *at_s: since when. Batches in flight beside each other end as their sequences
+// do, whichever they were asked for.
+static bool batch_ready(const TwJobSpec *spec, TwJob *job, const TwRolled *rolled, double *at_s)
+{
+    if (job->batch_begun) return true;
+    int64_t ready = rolled->ended / spec->rollout_sequences - job->trained_batches;
+    if (ready <= 0) return false;
+    job->batch_begun = true;
+    job->batch_tokens = (rolled->tokens - job->used_tokens) / (double)ready;
+    *at_s = rolled->last_s;
+    return true;
+}
+
+static void ask_batches(const TwJobSpec *spec, TwJob *job)
+{
+    int64_t steps_left = (int64_t)ceil(job->total_steps - job->steps - 1e-9);
+    int64_t wanted = steps_left < 1 + spec->batches_ahead ? steps_left : 1 + spec->batches_ahead;
+    if (job->trained_batches + wanted > job->asked_batches) job->asked_batches = job->trained_batches + wanted;
+}
+
+static void end_batch(TwJob *job)
+{
+    job->trained_batches++;
+    job->used_tokens += job->batch_tokens;
+    job->batch_begun = false;
+}
+
+static double trained_tokens(const TwJobSpec *spec, const TwJob *job)
+{
+    return spec->rollout_sequences > 0 ? job->used_tokens : job->steps * spec->tokens_per_step;
+}
+
+double tw_jobs_tokens(const TwJobs *jobs, const void *block, int i)
+{
+    return trained_tokens(tw_jobs_spec(jobs, i), tw_jobs_job(jobs, block, i));
 }
 
 // progress
@@ -382,6 +422,7 @@ static double run_job(const TwJobs *jobs, void *block, int i, const TwJobsIn *in
     if (spec->eval_every_steps > 0.0) cycle_s += spec->eval_s / spec->eval_every_steps;
     double exposed = spec->checkpoint_s > 0.0 ? spec->exposed_s / (spec->checkpoint_s + spec->exposed_s) : 0.0;
     cycle_s /= 1.0 - exposed;
+    const double whole_s = cycle_s;
 
     while (now_s < until_s && job->gpus > 0) {
         double span_s = until_s - now_s;
@@ -398,8 +439,24 @@ static double run_job(const TwJobs *jobs, void *block, int i, const TwJobsIn *in
             job->phase = TW_JOB_RUNNING;
             continue;
         }
+        double batch_s = INFINITY;
+        if (spec->rollout_sequences > 0) {
+            // a step at a time, as long as its tokens take
+            ask_batches(spec, job);
+            double ready_s = now_s;
+            bool ready = batch_ready(spec, job, &in->rolled[i], &ready_s);
+            double begins_s = ready ? fmin(fmax(now_s, ready_s), until_s) : until_s;
+            job->rollout_s += begins_s - now_s;
+            job->run_gpu_s += (begins_s - now_s) * job->gpus;
+            job->phase = ready ? TW_JOB_RUNNING : TW_JOB_ROLLOUT;
+            now_s = begins_s;
+            span_s = until_s - now_s;
+            if (span_s <= 0.0) break;
+            cycle_s = whole_s * fmax(job->batch_tokens, 1.0) / spec->tokens_per_step;
+            batch_s = (floor(job->steps + 1e-9) + 1.0 - job->steps) * cycle_s;
+        }
         double done_s = (job->total_steps - job->steps) * cycle_s, fail_s = job->next_failure_gpu_s / job->gpus;
-        double go_s = fmin(span_s, fmin(done_s, fail_s));
+        double go_s = fmin(fmin(span_s, batch_s), fmin(done_s, fail_s));
         double between = spec->checkpoint_s > 0.0 ? fmax(1.0, floor(spec->checkpoint_s / step_s)) : INFINITY;
         if (job->saving != TW_STORE_NONE) {
             // the next checkpoint is due and the last is still being written
@@ -416,6 +473,12 @@ static double run_job(const TwJobs *jobs, void *block, int i, const TwJobsIn *in
         job->run_gpu_s += go_s * job->gpus;
         busy_s += go_s;
         now_s += go_s;
+        double whole = round(job->steps);
+        if (spec->rollout_sequences > 0 && go_s > 0.0 && fabs(job->steps - whole) < 1e-9) {
+            end_batch(job);
+            job->steps = whole;
+            ask_batches(spec, job);
+        }
         // checkpoints lie at whole intervals of its steps
         if (spec->checkpoint_s > 0.0) {
             double last = floor(job->steps / between + 1e-9) * between;
@@ -428,7 +491,7 @@ static double run_job(const TwJobs *jobs, void *block, int i, const TwJobsIn *in
                 job->saved_steps = last;
             }
         }
-        if (go_s == done_s) {
+        if (go_s == done_s || job->steps >= job->total_steps) {
             job->steps = job->total_steps;
             job->phase = TW_JOB_DONE;
             job->saving = TW_STORE_NONE;
@@ -532,7 +595,7 @@ void tw_jobs_totals(const TwJobs *jobs, const void *block, TwJobsTotals *t)
         t->gpu_s += job->run_gpu_s;
         t->useful_gpu_s += job->steps * spec->step_s * spec->gpus;
         t->lost_gpu_s += job->lost_steps * spec->step_s * spec->gpus;
-        t->tokens += job->steps * spec->tokens_per_step;
+        t->tokens += trained_tokens(spec, job);
         t->energy_j += job->energy_j;
     }
 }

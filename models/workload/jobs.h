@@ -17,6 +17,7 @@ typedef enum TwJobPhase {
     TW_JOB_QUEUED,
     TW_JOB_LOADING,    // weights, or a checkpoint after a failure
     TW_JOB_RUNNING,
+    TW_JOB_ROLLOUT,    // its GPUs wait for sequences that a pool generates
     TW_JOB_DONE,
     TW_JOB_PHASES
 } TwJobPhase;
@@ -39,6 +40,11 @@ typedef struct TwJobSpec {
     // the network: bytes that a step moves through the card of a GPU, their time on an idle network, and the compute
     // that they may hide behind; bytes of a checkpoint that go to storage (0: it is written as it is taken)
     double card_bytes, comm_s, hidden_s, checkpoint_bytes;
+    // reinforcement learning with rollouts served elsewhere: a step trains on so many sequences once they have ended,
+    // and step_s is for tokens_per_step of them; so many batches may be ahead of the training (0: the job rolls out
+    // itself)
+    int64_t rollout_sequences;
+    int batches_ahead;
     int feed_pool;    // data flywheel: pool whose tokens it trains on, or -1
     double logged_fraction, kept_fraction;
 } TwJobSpec;
@@ -62,6 +68,11 @@ typedef struct TwJob {
     double energy_j, lost_steps, logged_tokens;
     double asked_steps, run_steps;    // at the checkpoint that is being written; steps since tw_jobs_steps_run
     int32_t saving, restoring;        // TwJobStore
+    // rollouts served elsewhere: batches asked for and trained on, GPU time spent waiting, tokens of the batch in
+    // training and of all trained on
+    int64_t asked_batches, trained_batches;
+    double rollout_s, batch_tokens, used_tokens;
+    bool batch_begun;
 } TwJob;
 
 // A checkpoint on its way to storage, or from it: the job asks, whoever has the network begins and ends it. Until a
@@ -74,12 +85,19 @@ typedef struct TwJobs {
     const struct TwJobsPlant *inner;
 } TwJobs;
 
+// Sequences of a job that have been generated since the start, their tokens, and when the last ended.
+typedef struct TwRolled {
+    int64_t ended;
+    double tokens, last_s;
+} TwRolled;
+
 typedef struct TwJobsIn {
     const int32_t *free_gpus;        // [rack] that jobs may use now: not serving, not failed
     const double *clock_fraction;    // [rack]
     const double *share;             // [rack] of the power asked for that is granted; NULL: all
     const double *slow;              // [job] its collectives take so many times as long as on an idle network; NULL: 1
     const double *pool_tokens;       // done so far by each pool, for flywheels; NULL: none
+    const TwRolled *rolled;          // [job] NULL: no job has rollouts served
 } TwJobsIn;
 
 typedef struct TwJobsOut {
@@ -104,7 +122,8 @@ const TwJobSpec *tw_jobs_spec(const TwJobs *jobs, int i);
 TwJobStore tw_jobs_storing(const TwJobs *jobs, const void *block, int job, bool restore);
 void tw_jobs_store_begun(const TwJobs *jobs, void *block, int job, bool restore);
 void tw_jobs_store_ended(const TwJobs *jobs, void *block, int job, bool restore);
-double tw_jobs_steps_run(const TwJobs *jobs, void *block, int job);    // since it was asked last
+double tw_jobs_steps_run(const TwJobs *jobs, void *block, int job);       // since it was asked last
+double tw_jobs_tokens(const TwJobs *jobs, const void *block, int job);    // trained on
 int32_t tw_jobs_held(const TwJobs *jobs, const void *block, int job, int rack);
 void tw_jobs_totals(const TwJobs *jobs, const void *block, TwJobsTotals *totals);
 

@@ -39,14 +39,14 @@ static void fill_lengths(const TwTraffic *traffic, const TwLengths *lengths, TwP
 static double normal_cdf(double z) { return 0.5 * erfc(-z * 0.70710678118654752); }
 
 // Lengths of one request from their own draws, with a copula, clients and images where the class has them.
-static void draw_lengths(const TwTraffic *traffic, uint64_t index, uint32_t cell, int client, int32_t *input,
-                         int32_t *output)
+static void draw_lengths(const TwTraffic *traffic, uint64_t prompt, uint64_t index, uint32_t cell, int client,
+                         int32_t *input, int32_t *output)
 {
     TwStream stream = traffic->arrivals.stream;
     uint32_t in[4], out[4];
-    tw_random4(stream, index >> 2, cell, TW_PURPOSE_INPUT, in);
+    tw_random4(stream, prompt >> 2, cell, TW_PURPOSE_INPUT, in);
     tw_random4(stream, index >> 2, cell, TW_PURPOSE_OUTPUT, out);
-    double u = tw_uniform(in[index & 3]), v = tw_uniform(out[index & 3]);
+    double u = tw_uniform(in[prompt & 3]), v = tw_uniform(out[index & 3]);
     if (client >= 0 && traffic->client_rho > 0.0) {
         // a client has its own place in both tables
         uint32_t own[4];
@@ -62,7 +62,7 @@ static void draw_lengths(const TwTraffic *traffic, uint64_t index, uint32_t cell
     double tokens = traffic->input_scale * tw_lengths_quantile(&traffic->input, u);
     if (traffic->images.any) {
         uint32_t words[4];
-        tw_random4(stream, index, cell, TW_PURPOSE_THINKING, words);
+        tw_random4(stream, prompt, cell, TW_PURPOSE_THINKING, words);
         double images = floor(tw_lengths_quantile(&traffic->images.count, tw_uniform(words[0])) + 0.5);
         tokens += images * tw_lengths_quantile(&traffic->images.tokens, tw_uniform(words[1]));
     }
@@ -81,7 +81,8 @@ static void fill_generated(const TwTraffic *traffic, Cell *at, uint32_t cell)
     uint64_t index = at->first = (uint64_t)slab << 31 | (uint64_t)first;
     if (traffic->rho != 0.0 || traffic->images.any) {
         for (int i = 0; i < at->filled; i++)
-            draw_lengths(traffic, index + (uint64_t)i, cell, -1, &at->input_tokens[i], &at->output_tokens[i]);
+            draw_lengths(traffic, index + (uint64_t)i, index + (uint64_t)i, cell, -1, &at->input_tokens[i],
+                         &at->output_tokens[i]);
     } else {
         fill_lengths(traffic, &traffic->input, TW_PURPOSE_INPUT, traffic->input_scale, cell, index, at->filled,
                      at->input_tokens);
@@ -234,6 +235,16 @@ static void replayed_content(const TwTraffic *traffic, int64_t row, TwContent *c
     content->list = 1 + trace->block_start[at];
 }
 
+// Samples share the prompt and nothing after it.
+static void share_prompt(const TwTraffic *traffic, uint64_t prompt, int cell, TwRequest *request)
+{
+    if (request->content.count == 0)
+        request->content.segment[request->content.count++] =
+            (TwSegment){tw_content_stream(traffic->key, tw_content_mix(prompt, (uint64_t)cell) | 1ull << 62), 0,
+                        request->input_tokens};
+    request->content.output_stream = 0;
+}
+
 static void pop_crowd(const TwTraffic *traffic, void *block, int cell, bool answered, TwRequest *request,
                       TwTrafficCall *said)
 {
@@ -274,10 +285,12 @@ static void pop_crowd(const TwTraffic *traffic, void *block, int cell, bool answ
     int client = crowd->kind == TW_CROWD_CLIENTS ? call.client : -1;
     // a client's requests are drawn from a range of their own
     uint64_t index = crowd->kind == TW_CROWD_CLIENTS ? call.index * TW_CLIENTS + (uint64_t)call.client : call.index;
-    draw_lengths(traffic, index, (uint32_t)cell, client, &request->input_tokens, &request->output_tokens);
+    uint64_t prompt = crowd->kind == TW_CROWD_USERS ? call.prompt : index;
+    draw_lengths(traffic, prompt, index, (uint32_t)cell, client, &request->input_tokens, &request->output_tokens);
     uint32_t words[4];
-    tw_random4(traffic->arrivals.stream, index, (uint32_t)cell, TW_PURPOSE_PREFIX, words);
-    tw_prefix_fill(&traffic->prefix, tw_uniform(words[0]), tw_content_mix(index, (uint64_t)cell), request);
+    tw_random4(traffic->arrivals.stream, prompt, (uint32_t)cell, TW_PURPOSE_PREFIX, words);
+    tw_prefix_fill(&traffic->prefix, tw_uniform(words[0]), tw_content_mix(prompt, (uint64_t)cell), request);
+    if (crowd->samples > 1) share_prompt(traffic, prompt, cell, request);
     if (crowd->kind == TW_CROWD_CLIENTS) request->session = 0, request->turn = 0;
     request->tenant = (uint16_t)(client >= 0 ? client : 0);
 }
@@ -322,14 +335,7 @@ static void pop_any(const TwTraffic *traffic, void *block, int cell, bool answer
             request->output_tokens = whole_tokens(tokens);
             (void)cut(traffic->context_tokens, &request->input_tokens, &request->output_tokens);
         }
-        if (traffic->samples > 1) {
-            // samples share the prompt and nothing after it
-            if (request->content.count == 0)
-                request->content.segment[request->content.count++] =
-                    (TwSegment){tw_content_stream(traffic->key, tw_content_mix(number, (uint64_t)cell) | 1ull << 62), 0,
-                                request->input_tokens};
-            request->content.output_stream = 0;
-        }
+        if (traffic->samples > 1) share_prompt(traffic, number, cell, request);
         if (++at->sample >= traffic->samples) {
             at->sample = 0;
             at->truncated += (int64_t)(at->cut >> i & 1);
@@ -379,8 +385,37 @@ void tw_traffic_finished(const TwTraffic *traffic, void *block, int cell, const 
         at->ended++;
         at->late += finished->last_ns > traffic->deadline_ns;
     }
+    if (traffic->crowd->rollout) {
+        // one that was lost is not rolled out again: the batch goes on without it
+        Cell *at = cell_of(traffic, block, cell);
+        const TwRequest *r = &finished->request;
+        at->ended++;
+        if (finished->outcome == TW_ENDED_DONE) at->ended_tokens += r->input_tokens + r->output_tokens;
+        if (finished->last_ns > at->last_ns) at->last_ns = finished->last_ns;
+    }
     tw_crowd_finished(traffic->crowd, block, cell, finished->request.session - 1, finished->request.turn,
                       finished->last_ns, finished->outcome == TW_ENDED_DONE);
+}
+
+bool tw_traffic_rollout(const TwTraffic *traffic) { return traffic->crowd && traffic->crowd->rollout; }
+
+void tw_traffic_release(const TwTraffic *traffic, void *block, int64_t requests, int64_t at_ns)
+{
+    for (int c = 0; c < traffic->cells; c++) {
+        int64_t mine = requests / traffic->cells + (c < requests % traffic->cells);
+        if (mine > 0) tw_crowd_release(traffic->crowd, block, c, mine, at_ns);
+    }
+}
+
+void tw_traffic_rolled(const TwTraffic *traffic, const void *block, TwTrafficRolled *rolled)
+{
+    *rolled = (TwTrafficRolled){0};
+    for (int c = 0; c < traffic->cells; c++) {
+        const Cell *at = cell_of_const(traffic, block, c);
+        rolled->ended += at->ended;
+        rolled->tokens += at->ended_tokens;
+        if (at->last_ns > rolled->last_ns) rolled->last_ns = at->last_ns;
+    }
 }
 
 int64_t tw_traffic_late(const TwTraffic *traffic, const void *block, int64_t time_ns)

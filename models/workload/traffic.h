@@ -73,7 +73,7 @@ typedef struct TwTrafficSpec {
     double time_zone_h;                    // the clock of the profile is ahead of the site's by so much
     double input_tokens, output_tokens;    // lengths "constant"; "uniform" draws from 0.8 to 1 times these
     // classes
-    const char *kind;         // NULL or "one_shot"; "chat", "agent", "batch"
+    const char *kind;         // NULL or "one_shot"; "chat", "agent", "batch", "rollout"
     const char *sessions;     // of agents: "claude_code" (default), "llmd_agentic"
     const char *outputs;      // a length table for the outputs instead of that of the set
     const char *images;       // a length set with _count and _tokens_per_image tables, added to the input
@@ -157,6 +157,16 @@ void tw_traffic_pop_call(const TwTraffic *traffic, void *block, int cell, TwRequ
 const TwContentList *tw_traffic_list(const TwTraffic *traffic);    // ids of a replayed trace, or NULL
 // Requests of batches that ended after their deadline, or have not ended at time_ns, which is after it.
 int64_t tw_traffic_late(const TwTraffic *traffic, const void *block, int64_t time_ns);
+
+// A class of kind rollout: a training job lets its requests go, so many at a time, to the cells in turn; how many ended
+// so far, the tokens of those that were answered, and when the last one ended.
+typedef struct TwTrafficRolled {
+    int64_t ended, tokens, last_ns;
+} TwTrafficRolled;
+bool tw_traffic_rollout(const TwTraffic *traffic);
+void tw_traffic_release(const TwTraffic *traffic, void *block, int64_t requests, int64_t at_ns);
+void tw_traffic_rolled(const TwTraffic *traffic, const void *block, TwTrafficRolled *rolled);
+
 bool tw_traffic_replay_shares(const TwTraffic *traffic);    // whether its rows say what they share
 
 // What a trace is: for `tokenworks trace describe`. Prints the table of the traffic page, section 6, or JSON.

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const class_words[] = {"one_shot", "chat", "agent", "batch"};
+static const char *const class_words[] = {"one_shot", "chat", "agent", "batch", "rollout"};
 
 static bool load_lengths(TwTraffic *traffic, const TwTrafficSpec *spec, TwError *error)
 {
@@ -228,8 +228,8 @@ static bool make_generator(TwTraffic *traffic, const TwTrafficSpec *spec, TwErro
     if (!known) {
         const char *near = tw_nearest(class, class_words, TW_COUNT(class_words));
         return tw_fail(error, TW_BAD_INPUT,
-                       "%s: kind \"%s\" is not known, expected one_shot, chat, agent or batch%s%s%s", spec->name, class,
-                       near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+                       "%s: kind \"%s\" is not known, expected one_shot, chat, agent, batch or rollout%s%s%s",
+                       spec->name, class, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
     }
     if (!(spec->rho_in_out >= -1.0 && spec->rho_in_out <= 1.0))
         return tw_fail(error, TW_BAD_INPUT, "%s: rho_in_out = %g, expected -1 to 1", spec->name, spec->rho_in_out);
@@ -241,7 +241,14 @@ static bool make_generator(TwTraffic *traffic, const TwTrafficSpec *spec, TwErro
         return false;
     if (strcmp(class, "chat") == 0) return make_sessions(traffic, spec, TW_CHAT, error);
     if (strcmp(class, "agent") == 0) return make_sessions(traffic, spec, TW_AGENT, error);
-    if (strcmp(class, "batch") == 0 || strcmp(kind, "closed") == 0) return make_users(traffic, spec, false, error);
+    bool rollout = strcmp(class, "rollout") == 0;
+    if (rollout || strcmp(class, "batch") == 0 || strcmp(kind, "closed") == 0) {
+        if (!make_users(traffic, spec, false, error)) return false;
+        traffic->crowd->samples = traffic->samples;
+        traffic->crowd->rollout = rollout;
+        traffic->crowd->closed |= rollout;
+        return true;
+    }
     if (strcmp(kind, "periodic") == 0) return make_users(traffic, spec, true, error);
     if (strcmp(kind, "clients") == 0) return make_clients(traffic, spec, error);
     if (!make_arrivals(&traffic->arrivals, spec, spec->rate_s, error)) return false;

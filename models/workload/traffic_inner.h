@@ -18,10 +18,11 @@ typedef struct TwTrafficCell {
     double factor;                     // of a replay's speed; 0 counts as 1
     int64_t from_ns, at_ns;            // rows from from_ns on come from at_ns on at that speed
     int64_t popped, truncated;
-    int64_t ended, late;    // of a batch
-    int64_t next_row;       // of a replay, counted through all laps
-    uint64_t cut;           // bit per buffered request: cut to the context
-    uint64_t first;         // number of the first buffered request, in all slabs
+    int64_t ended, late;              // of a batch, a rollout
+    int64_t ended_tokens, last_ns;    // of a rollout: in and out, of those that were answered; the last end
+    int64_t next_row;                 // of a replay, counted through all laps
+    uint64_t cut;                     // bit per buffered request: cut to the context
+    uint64_t first;                   // number of the first buffered request, in all slabs
     int32_t next, filled;
     int32_t sample;    // outputs of the present prompt so far
     int64_t arrival_ns[BUFFER];

@@ -6,6 +6,19 @@ for name in scaling_laws agentic flywheel deepseek_day; do
 done
 expect 0 '"ok": true' "$TOKENWORKS" run "$facilities/scaling_laws.cfg" --for 1h -q --json --out r.h5
 [ "$(json jobs.running)" = 2.0 ] || [ "$(json jobs.running)" = 2 ] || fail "two jobs should run, $(json jobs.running) do"
+# rollouts are requests of a pool: a step for each batch, as long as its tokens take, and the time between is waiting
+python3 - <<'PY' || fail "the training does not go with the rollouts that the pool serves"
+import json
+job = json.load(open("out.txt"))["jobs"]["list"]["post_train"]
+assert 10 <= job["batches"] <= 16 and job["batches"] - 1 <= job["steps"] <= job["batches"] + 1, job
+per_batch = job["tokens"] / job["batches"]
+assert abs(per_batch / 2048 / 2980 - 1) < 0.1, per_batch
+trained = job["step_s"] * (per_batch / (2048 * 3000))
+known = 120 + job["rollout_s"] + job["steps"] * trained
+assert abs(known / 3600 - 1) < 0.06, (known, trained)
+PY
+expect 3 "did you mean" "$TOKENWORKS" check "$facilities/scaling_laws.cfg" --set workload.jobs.post_train.rollout_class=rollout
+expect 3 "no job asks for" "$TOKENWORKS" check "$facilities/scaling_laws.cfg" --set 'workload.jobs.post_train.rollout_class=""'
 # the flywheel: tokens trained on are those logged times those kept, exactly
 expect 0 '"ok": true' "$TOKENWORKS" run "$facilities/flywheel.cfg" --set workload.jobs.tuning.start_h=0.5 --for 2h -q --json --out f.h5
 python3 - <<'PY' || fail "the flywheel trains on something else than what was logged and kept"

@@ -309,6 +309,54 @@ static void samples_share_their_prompt(void)
 }
 
 // A rank correlation that was asked for comes out (Spearman by normal scores is within a per cent of the ranks').
+// A rollout calls what it is let, no more: 2 prompts of 8 samples to each of two cells, 4 in flight; the second batch
+// has other prompts, and who was answered first changes no request.
+static void a_rollout_waits_for_its_job(void)
+{
+    const TwTrafficSpec spec = {.kind = "rollout", .lengths = "deepseek_r1", .users = 8, .samples = 8, .cells = 2};
+    uint64_t first_print = 0;
+    for (int order = 0; order < 2; order++) {
+        Source s = open_at(spec, 0);
+        CHECK(tw_traffic_rollout(s.traffic) && tw_traffic_peek(s.traffic, s.block, 0) == INT64_MAX);
+        TwTrafficRolled rolled;
+        int64_t now = 5000000000, tokens = 0;
+        uint64_t print = 0, prompts[4] = {0};
+        for (int batch = 0; batch < 2; batch++) {
+            tw_traffic_release(s.traffic, s.block, 32, now);
+            int64_t count = 0;
+            TwRequest flight[4];
+            int flying = 0;
+            for (;;) {
+                while (flying < 4 && tw_traffic_peek(s.traffic, s.block, 0) < INT64_MAX) {
+                    CHECK(tw_traffic_peek(s.traffic, s.block, 0) >= 5000000000);
+                    tw_traffic_pop(s.traffic, s.block, 0, &flight[flying]);
+                    const TwRequest *r = &flight[flying++];
+                    CHECK(r->content.output_stream == 0 && r->content.count == 1);
+                    uint64_t *prompt = &prompts[2 * batch + count++ / 8];
+                    if (*prompt) CHECK(*prompt == r->content.segment[0].stream);
+                    *prompt = r->content.segment[0].stream;
+                    print += tw_content_mix((uint64_t)r->input_tokens << 32 | (uint32_t)r->output_tokens, *prompt);
+                    tokens += r->input_tokens + r->output_tokens;
+                }
+                if (flying == 0) break;
+                TwRequest done = flight[order ? 0 : flying - 1];
+                if (order) flight[0] = flight[flying - 1];
+                flying--;
+                now += 1000000000;
+                end(&s, &done, 1e-9 * (double)(now - done.arrival_ns));
+            }
+            CHECK(count == 16);
+            tw_traffic_rolled(s.traffic, s.block, &rolled);
+            CHECK(rolled.ended == 16 * (batch + 1) && rolled.tokens == tokens && rolled.last_ns == now);
+        }
+        for (int i = 0; i < 4; i++)
+            for (int k = 0; k < i; k++) CHECK(prompts[i] != prompts[k]);
+        if (order == 0) first_print = print;
+        CHECK(print == first_print);
+        close_source(&s);
+    }
+}
+
 static void lengths_correlate_as_asked(void)
 {
     Source s = open_at((TwTrafficSpec){.rate_s = 10.0, .rho_in_out = 0.5}, 0);
@@ -342,6 +390,7 @@ int main(void)
     prefixes_share_what_they_say();
     templates_have_their_popularity();
     samples_share_their_prompt();
+    a_rollout_waits_for_its_job();
     lengths_correlate_as_asked();
     return check_failures != 0;
 }
