@@ -33,6 +33,7 @@ enum {
     SCREENSHOT,
     VIEWS,
     SCENARIO,
+    OF_STUDY,
     SELECT,
     FOLLOW,
     AT,
@@ -98,7 +99,8 @@ static const struct {
     {{"snapshot", 0, "SPAN", TW_RUN, "also save the state at this time, beside the result"}, SNAPSHOT},
     {{"stop", 0, "SPAN", TW_RUN, "end at this time with a partial result that --restore goes on from"}, STOP},
     {{"restore", 0, "FILE", TW_RUN, "go on from a snapshot or a partial result of the same facility"}, RESTORE},
-    {{"undisturbed", 0, NULL, TW_RUN, "also run the span without any event and with the first of them, to say what each cost"},
+    {{"undisturbed", 0, NULL, TW_RUN,
+      "also run the span without any event and with the first of them, to say what each cost"},
      UNDISTURBED},
     {{"follow", 0, NULL, TW_RUN, "every two seconds also write the run so far, for tokenworks view of the same result"},
      FOLLOW},
@@ -122,6 +124,7 @@ static const struct {
     {{"select", 0, "NAME", TW_VIEW, "rack or element that is marked and inspected"}, SELECT},
     {{"scenario", 0, "N", TW_VIEW, "of a study: run its scenario N (from 1) again, in the window or for a picture"},
      SCENARIO},
+    {{"study", 0, "FILE", TW_VIEW, "of a run: result of the study that it came from, opened by key 7"}, OF_STUDY},
     {{"at", 0, "SPAN", TW_VIEW | TW_REPORT, "simulated time to show; default: the end"}, AT},
     {{"size", 0, "WxH", TW_VIEW | TW_REPORT | TW_NETWORK, "of a picture, default 1920x1080"}, SIZE},
     {{"theme", 0, "NAME", TW_VIEW | TW_REPORT | TW_NETWORK, "light or dark"}, THEME},
@@ -372,6 +375,9 @@ static bool take(TwOptions *o, int id, const char *arg)
     case SCENARIO:
         if (!whole(arg, 1, &o->scenario) || o->scenario > INT32_MAX)
             return usage("--scenario %s: expected a whole number from 1%s", arg, "");
+        return true;
+    case OF_STUDY:
+        o->study = arg;
         return true;
     case SIZE:
         o->size = arg;

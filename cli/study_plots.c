@@ -52,6 +52,15 @@ static void label_of(const TwStudy *study, const char *output, char *text, size_
              unit[0] && strcmp(unit, "1") ? "]" : "");
 }
 
+// The same for a title: without the unit.
+static const char *words_of(const TwStudy *study, const char *output, char text[200])
+{
+    label_of(study, output, text, 200);
+    char *bracket = strstr(text, " [");
+    if (bracket) *bracket = '\0';
+    return text;
+}
+
 static void axis_label(const TwStudy *study, int axis, char *text, size_t size)
 {
     const char *unit, *name = tw_study_axis(study, axis, NULL, &unit, NULL, NULL);
@@ -287,8 +296,10 @@ static bool response_scatter(TwStudyPlot *p)
                                                                 .dots = true};
     label_of(p->study, p->output, p->y_label, sizeof p->y_label);
     axis_label(p->study, axis, p->x_label, sizeof p->x_label);
-    snprintf(p->title, sizeof p->title, "%.200s against %s", p->output,
+    char words[200];
+    snprintf(p->title, sizeof p->title, "%s against %.90s", words_of(p->study, p->output, words),
              tw_study_axis(p->study, axis, NULL, NULL, NULL, NULL));
+    capital(p->title);
     return true;
 }
 
@@ -395,7 +406,8 @@ static bool effects(TwStudyPlot *p)
     }
     p->plot.bars = bars;
     p->plot.bar_count = count;
-    snprintf(p->title, sizeof p->title, "What moves %.200s", p->output);
+    char words[200];
+    snprintf(p->title, sizeof p->title, "What moves %s", words_of(p->study, p->output, words));
     switch (e.kind) {
     case TW_EFFECT_TORNADO:
         p->plot.base = e.base;
@@ -472,8 +484,10 @@ static bool pareto(TwStudyPlot *p)
                                                                     .faint = k > 0};
     label_of(p->study, goals[0], p->x_label, sizeof p->x_label);
     label_of(p->study, goals[1], p->y_label, sizeof p->y_label);
-    snprintf(p->title, sizeof p->title, "%s %.120s against %s %.120s", least[0] ? "Least" : "Most", goals[0],
-             least[1] ? "least" : "most", goals[1]);
+    char words[2][200];
+    snprintf(p->title, sizeof p->title, "%s %.130s against %s %.130s", least[0] ? "Least" : "Most",
+             words_of(p->study, goals[0], words[0]), least[1] ? "least" : "most",
+             words_of(p->study, goals[1], words[1]));
     return true;
 }
 
@@ -519,7 +533,8 @@ static bool search(TwStudyPlot *p)
         axis_label(p->study, axis, p->x_label, sizeof p->x_label);
     else
         snprintf(p->x_label, sizeof p->x_label, "point, in the order of the starts");
-    snprintf(p->title, sizeof p->title, "What the search tried: %.200s", shown);
+    char words[200];
+    snprintf(p->title, sizeof p->title, "What the search tried: %s", words_of(p->study, shown, words));
     return true;
 }
 

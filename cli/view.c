@@ -7,6 +7,7 @@
 
 #if TW_HAS_VIEW
 #include "sim/progress.h"
+#include "study/study.h"
 #include "twin/scene_maker.h"
 #include "twin/state.h"
 #include "viz/viz.h"
@@ -32,6 +33,8 @@ typedef struct Player {
     bool paused;
     double speed, wall_s, looked_s;
     TwScene scene;
+    const TwOptions *options;
+    TwTheme theme;
 } Player;
 
 static const TwScene *player_scene(void *context)
@@ -63,10 +66,17 @@ static void player_speed(void *context, double factor)
 }
 static void player_seek(void *context, double time_s) { ((Player *)context)->time_s = fmax(time_s, 0.0); }
 
-static int replay(const char *path, TwTheme theme)
+static bool player_study(void *context)
 {
+    Player *p = context;
+    return tw_cli_show_study(p->options, p->theme);
+}
+
+static int replay(const TwOptions *options, TwTheme theme)
+{
+    const char *path = options->files[0];
     TwError error = {0};
-    Player p = {.paused = true, .speed = 600.0, .wall_s = tw_wall_s()};
+    Player p = {.paused = true, .speed = 600.0, .wall_s = tw_wall_s(), .options = options, .theme = theme};
     if (!tw_replay_open(&p.replay, path, &error)) return tw_cli_fail(&error);
     p.time_s = tw_replay_scene(p.replay, INFINITY)->span_s;
     const TwWindowSource source = {.context = &p,
@@ -74,7 +84,8 @@ static int replay(const char *path, TwTheme theme)
                                    .pause = player_pause,
                                    .speed = player_speed,
                                    .seek = player_seek,
-                                   .can_seek = true};
+                                   .can_seek = true,
+                                   .study = options->study ? player_study : NULL};
     bool good = tw_window_run(&source, path, theme, &error);
     tw_replay_close(p.replay);
     return good ? TW_DONE : tw_cli_fail(&error);
@@ -192,10 +203,17 @@ int tw_command_view(const TwOptions *options)
     picture.theme = options->theme && strcmp(options->theme, "dark") == 0 ? TW_DARK : TW_LIGHT;
     if (options->file_count != 1) return usage("expected one facility or result; see --help", NULL);
     TwTheme window_theme = options->theme ? picture.theme : TW_DARK;
+    // before the window is there, not when its key is pressed
+    if (options->study && !tw_cli_is_study(options->study)) {
+        TwError error = {0};
+        TwStudy *study;
+        if (!tw_study_load(&study, options->study, &error)) return tw_cli_fail(&error);
+        tw_study_destroy(study);
+    }
 
     if (is_result(options->files[0])) {
         if (tw_cli_is_study(options->files[0])) return tw_cli_view_study(options, &picture, window_theme);
-        if (!options->screenshot) return replay(options->files[0], window_theme);
+        if (!options->screenshot) return replay(options, window_theme);
         TwError error = {0};
         TwReplay *result;
         if (!tw_replay_open(&result, options->files[0], &error)) return tw_cli_fail(&error);

@@ -12,6 +12,8 @@ int tw_cli_view_plant(const TwPlant *plant, const TwOptions *options, const TwPi
 
 // A study's file: the matrix with its charts, or with --scenario one of its runs.
 int tw_cli_view_study(const TwOptions *options, const TwPictureOptions *picture, TwTheme window_theme);
+// The window of options->study until it is closed; true: it waits behind this one.
+bool tw_cli_show_study(const TwOptions *options, TwTheme theme);
 // The window on a plant that runs in its own thread.
 int tw_cli_view_live(const TwPlant *plant, const TwOptions *options, TwTheme window_theme);
 #endif

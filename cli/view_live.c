@@ -11,6 +11,8 @@ typedef struct Watched {
     TwLive *live;
     const TwPlant *plant;
     const TwLiveShot *shot;
+    const TwOptions *options;
+    TwTheme theme;
 } Watched;
 
 static const TwScene *scene(void *context)
@@ -49,6 +51,12 @@ static void step_run(void *context, int direction, bool to_event)
         tw_live_seek(w->live, w->shot->scene->time_s - w->plant->exchange_s);
 }
 
+static bool show_study(void *context)
+{
+    Watched *w = context;
+    return tw_cli_show_study(w->options, w->theme);
+}
+
 // The name under which a saved session finds the facility again: a shipped one without settings of this run.
 static const char *base_of(const TwPlant *plant, const TwOptions *options)
 {
@@ -60,11 +68,12 @@ static const char *base_of(const TwPlant *plant, const TwOptions *options)
 int tw_cli_view_live(const TwPlant *plant, const TwOptions *options, TwTheme theme)
 {
     TwError error = {0};
-    Watched w = {.plant = plant};
+    Watched w = {.plant = plant, .options = options, .theme = theme};
     const TwLiveOptions how = {.speed = 600.0, .base = base_of(plant, options)};
     if (!tw_live_create(&w.live, plant, &how, &error)) return tw_cli_fail(&error);
-    const TwWindowSource source = {&w,       scene, news, listen_to, pause_run, speed_run, step_run,
-                                   seek_run, true,  act,  set,       fork_run,  save_run,  select_thing};
+    const TwWindowSource source = {&w,        scene,    news,     listen_to,    pause_run,
+                                   speed_run, step_run, seek_run, true,         act,
+                                   set,       fork_run, save_run, select_thing, options->study ? show_study : NULL};
     bool good = tw_window_run(&source, plant->facility, theme, &error);
     tw_live_destroy(w.live);
     return good ? TW_DONE : tw_cli_fail(&error);

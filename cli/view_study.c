@@ -2,6 +2,7 @@
 #include "cli/study_scene.h"
 #include "cli/view.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +10,7 @@
 
 // Compiles a scenario from its facility and settings and shows it as any other run.
 static int view_scenario(const TwStudy *study, int scenario, const TwOptions *options, const TwPictureOptions *picture,
-                         TwTheme theme)
+                         TwTheme theme, bool study_waits)
 {
     TwError error = {0};
     TwScenarioSetup setup;
@@ -20,6 +21,8 @@ static int view_scenario(const TwStudy *study, int scenario, const TwOptions *op
     TwOptions one = *options;
     int status = TW_DONE;
     one.set_count = 0;
+    one.study = options->files[0];
+    one.study_waits = study_waits;
     for (int i = 0; i < setup.count && one.set_count < TW_SETS; i++) one.sets[one.set_count++] = setup.sets[i];
     for (int i = 0; i < options->set_count && one.set_count < TW_SETS; i++)
         one.sets[one.set_count++] = options->sets[i];
@@ -44,7 +47,7 @@ static int watch(const TwStudy *study, TwStudyMaker *maker, const TwOptions *opt
         if (!tw_study_window(&source, &view, theme, &chosen, &error)) return tw_cli_fail(&error);
         if (chosen < 0) return TW_DONE;
         int scenario = chosen * tw_study_maker_scene(maker, view.output)->replicates;
-        view_scenario(study, scenario, options, picture, theme);
+        view_scenario(study, scenario, options, picture, theme, true);
     }
 }
 
@@ -70,7 +73,7 @@ int tw_cli_view_study(const TwOptions *options, const TwPictureOptions *picture,
     int status;
     TwStudyMaker *maker = NULL;
     if (options->scenario > 0)
-        status = view_scenario(study, (int)options->scenario - 1, options, picture, theme);
+        status = view_scenario(study, (int)options->scenario - 1, options, picture, theme, false);
     else if (!(maker = tw_study_maker_create(study, options->output))) {
         fprintf(stderr, "tokenworks: no result is named %s\n", options->output);
         status = TW_USAGE;
@@ -79,5 +82,17 @@ int tw_cli_view_study(const TwOptions *options, const TwPictureOptions *picture,
     tw_study_maker_destroy(maker);
     tw_study_destroy(study);
     return status;
+}
+
+bool tw_cli_show_study(const TwOptions *options, TwTheme theme)
+{
+    if (options->study_waits) return true;
+    TwOptions one = *options;
+    char *file = (char *)(intptr_t)options->study;
+    one.files = &file, one.file_count = 1;
+    one.set_count = 0, one.scenario = 0;
+    one.output = NULL;
+    tw_cli_view_study(&one, &(TwPictureOptions){0}, theme);
+    return false;
 }
 #endif

@@ -458,6 +458,20 @@ static void fork_or_drop(TwWindow *w, bool forked)
         w->source->fork(w->source->context, forked);
 }
 
+// A study is a window of its own, that takes the place of this one for as long as it is open.
+static void open_study(TwWindow *w, TwError *error)
+{
+    if (!w->source->study) {
+        tw_window_note(w, false, "This run was opened without its study: tokenworks view RUN --study STUDY.h5");
+        return;
+    }
+    SDL_HideWindow(w->window);
+    w->quit = w->source->study(w->source->context);
+    if (w->quit) return;
+    SDL_ShowWindow(w->window);
+    (void)tw_window_renew(w, error);
+}
+
 void tw_window_do(TwWindow *w, TwActionId action, TwError *error)
 {
     const TwScene *s = w->scene;
@@ -468,7 +482,11 @@ void tw_window_do(TwWindow *w, TwActionId action, TwError *error)
         v->quantity = (int)action - TW_ACTIONS;
         return;
     }
-    if (action >= TW_ACT_VIEW && action <= TW_ACT_VIEW_LAST) {
+    if (action == TW_ACT_VIEW_LAST) {
+        open_study(w, error);
+        return;
+    }
+    if (action >= TW_ACT_VIEW && action < TW_ACT_VIEW_LAST) {
         v->main = (TwMainView)(TW_MAIN_FLOOR + (action - TW_ACT_VIEW));
         v->zoom = 0.0;
         w->fitted = -1;

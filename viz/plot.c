@@ -63,11 +63,31 @@ static TwBox room_of(const TwPlot *plot, TwBox box)
     return (TwBox){box.x + margin, box.y + y, box.w - 2.0 * margin, box.h - y - margin};
 }
 
+// A title that is wider than the picture: smaller, then in two lines; broken where the first one is longest.
+static void draw_title(TwDraw *d, TwPoint at, double width, const char *title)
+{
+    const TwStyle *style = tw_draw_style(d);
+    TwFont font = tw_text_width(d, TW_HEADING, title) <= width ? TW_HEADING : TW_BODY_BOLD;
+    if (tw_text_width(d, font, title) > width) {
+        char first[300];
+        size_t broken = 0;
+        for (const char *space = strchr(title, ' '); space; space = strchr(space + 1, ' ')) {
+            snprintf(first, sizeof first, "%.*s", (int)(space - title), title);
+            if (tw_text_width(d, font, first) > width) break;
+            broken = (size_t)(space - title);
+        }
+        snprintf(first, sizeof first, "%.*s", (int)broken, title);
+        if (broken > 0) tw_draw_text(d, (TwPoint){at.x, at.y - 16.0}, TW_LEFT, font, style->text, first);
+        title += broken > 0 ? broken + 1 : 0;
+    }
+    tw_draw_text_cut(d, at, TW_LEFT, font, style->text, width, title);
+}
+
 static void draw_head(TwDraw *d, const TwPlot *plot, TwBox box)
 {
     const TwStyle *style = tw_draw_style(d);
     TwPoint at = {box.x + margin, box.y + margin + 14.0};
-    tw_draw_text_cut(d, at, TW_LEFT, TW_HEADING, style->text, box.w - 2.0 * margin, plot->title);
+    draw_title(d, at, box.w - 2.0 * margin, plot->title);
     at.y += 20.0;
     if (plot->subtitle && plot->subtitle[0])
         tw_draw_text_cut(d, at, TW_LEFT, TW_SMALL, style->second, box.w - 2.0 * margin, plot->subtitle);

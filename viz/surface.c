@@ -11,8 +11,12 @@ static bool is_blind(const char *driver)
     return !driver || strcmp(driver, "offscreen") == 0 || strcmp(driver, "dummy") == 0 || strcmp(driver, "evdev") == 0;
 }
 
+// windows that are open over each other: a run, the study it came from
+static int video_depth;
+
 bool tw_video_begin(TwError *error)
 {
+    if (video_depth > 0) return ++video_depth;
     // without this the surface goes through OpenGL: 32 ms a present instead of 2 where there is no GPU
     SDL_SetHint(SDL_HINT_FRAMEBUFFER_ACCELERATION, "0");
     SDL_SetHint(SDL_HINT_NO_SIGNAL_HANDLERS, "1");
@@ -21,11 +25,13 @@ bool tw_video_begin(TwError *error)
         SDL_Quit();
         return tw_fail(error, TW_IO, "no display; use --screenshot");
     }
+    video_depth = 1;
     return true;
 }
 
 void tw_video_end(void)
 {
+    if (--video_depth > 0) return;
     SDL_QuitSubSystem(SDL_INIT_VIDEO);
     SDL_Quit();
 }

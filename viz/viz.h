@@ -48,6 +48,8 @@ typedef struct TwWindowSource {
     void (*fork)(void *context, bool forked);
     void (*save)(void *context, const char *path);
     void (*select)(void *context, int thing);    // scenes from now on hold what a loss of it would do; -1: nothing
+    // Shows the study that the run came from until that is closed; true: it waits behind this window, which closes.
+    bool (*study)(void *context);
 } TwWindowSource;
 
 // Runs the window until it is closed. Fails with TW_IO and "no display; use --screenshot" where there is none.

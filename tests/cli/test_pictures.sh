@@ -56,6 +56,9 @@ else
     fail "no report of scenario 3 in the study's JSON"
 fi
 expect 2 "expected 1 to 4" "$TOKENWORKS" view st.h5 --scenario 5 --screenshot x.png
+# the study of a run is looked at before its window opens
+expect 5 "overview.png" "$TOKENWORKS" view r.h5 --study overview.png
+expect 5 "no display" env -u DISPLAY -u WAYLAND_DISPLAY SDL_VIDEODRIVER=x11 "$TOKENWORKS" view r.h5 --study st.h5
 expect 2 "--scenario" "$TOKENWORKS" view st.h5 --scenario none --screenshot x.png
 # a run that goes on is followed by what it tells; afterwards nothing of that is left
 "$TOKENWORKS" run "$facilities/dps_8rack.cfg" --for 24h -q $fast --follow --out going.h5 > /dev/null 2>&1 &

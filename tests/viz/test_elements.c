@@ -143,7 +143,6 @@ int main(void)
     tw_scene_maker_destroy(maker);
     a_live_run_tells_n_minus_1(f.plant);
     factory_end(f);
-    static const char *const files[] = {"elements.h5"};
-    scratch_end(files, 1);
+    scratch_end();
     return check_failures != 0;
 }

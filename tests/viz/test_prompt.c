@@ -162,7 +162,6 @@ int main(void)
     letters_find_names();
     every_key_does_one_thing();
     what_is_typed_for_an_event();
-    static const char *const files[] = {"q.csv"};
-    scratch_end(files, 1);
+    scratch_end();
     return check_failures != 0;
 }
