@@ -187,6 +187,8 @@ static void print_text(const TwDeploy *d, const TwServeSpec *s, const TwServeRes
            1e3 * r->ttft_s[2], 1e3 * r->ttft_s[3]);
     printf("  %-22s %10.3f %10.3f %10.3f %10.3f ms\n", "time per output token", 1e3 * r->tpot_s[0], 1e3 * r->tpot_s[1],
            1e3 * r->tpot_s[2], 1e3 * r->tpot_s[3]);
+    printf("  %-22s %10.3f %10.3f %10.3f %10.3f ms\n", "gap between tokens", 1e3 * r->itl_s[0], 1e3 * r->itl_s[1],
+           1e3 * r->itl_s[2], 1e3 * r->itl_s[3]);
     printf("  %-22s %10.3f %10.3f %10.3f %10.3f s\n", "end to end", r->e2e_s[0], r->e2e_s[1], r->e2e_s[2], r->e2e_s[3]);
     printf("\n  a window of %.1f s with %lld requests: %.1f in flight on a replica, %lld iterations, %lld preemptions, "
            "%.0f %% of the time below full clock\n",
@@ -233,6 +235,7 @@ static void print_point(const TwDeploy *d, const TwServeSpec *s, const Point *p)
     member("joules_per_output_token_gpu", k.joules);
     quantiles("ttft_s", r->ttft_s);
     quantiles("tpot_s", r->tpot_s);
+    quantiles("itl_s", r->itl_s);
     quantiles("e2e_s", r->e2e_s);
     member("span_s", r->span_s);
     member("requests", (double)r->requests);

@@ -351,7 +351,7 @@ static void add_service(TwReport *report, const TwState *state, const TwWorkload
         const TwPoolPlan *pool = &plant->pools[i];
         if (pool->service_count < 2) continue;
         for (int k = 0; k < pool->service_count; k++) {
-            static const char *const names[] = {"ttft_s", "tpot_s", "e2e_s", "e2e_s_per_token"};
+            static const char *const names[] = {"ttft_s", "tpot_s", "e2e_s", "e2e_s_per_token", "itl_s"};
             static const char *const points[] = {"p50", "p90", "p99"};
             static const double at[] = {0.5, 0.9, 0.99};
             char path[80];
@@ -398,9 +398,10 @@ static void add_work(TwReport *report, const TwState *state, const TwWorkloadTot
         over((double)t->good, measured_s));
     add(report, "requests.good_share", "1", "share of completed within the service levels",
         over((double)t->good, (double)t->measured_completed));
-    add_quantiles(report, state, 0, "ttft_s", "time to first token");
-    add_quantiles(report, state, 1, "tpot_s", "time per output token");
-    add_quantiles(report, state, 2, "e2e_s", "end to end");
+    add_quantiles(report, state, TW_TTFT, "ttft_s", "time to first token");
+    add_quantiles(report, state, TW_TPOT, "tpot_s", "time per output token");
+    add_quantiles(report, state, TW_E2E, "e2e_s", "end to end");
+    add_quantiles(report, state, TW_ITL, "itl_s", "gap between two tokens");
     add_fidelity(report, state);
     add_service(report, state, t, measured_s);
 }

@@ -163,6 +163,7 @@ static void figures(FILE *f, const TwReport *r)
     line(f, r, "goodput", "requests.goodput_per_s", 1.0, "1/s", "requests within the service levels");
     quantiles(f, r, "time to first token", "ttft_s", 1e3, "ms");
     quantiles(f, r, "time per output token", "tpot_s", 1e3, "ms");
+    quantiles(f, r, "gap between tokens", "itl_s", 1e3, "ms");
     quantiles(f, r, "end to end", "e2e_s", 1.0, "s");
     fprintf(f, "\npower and cooling\n");
     line(f, r, "utility, mean", "power.utility_mw.mean", 1e3, "kW", "");

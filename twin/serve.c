@@ -287,6 +287,22 @@ static void measure(const Live *l, int64_t first, int64_t last, TwServeResult *r
     free(e2e);
 }
 
+// Of what was added to a sketch in between; the longest of it to the end of its bucket.
+static void summarise_gaps(const TwSketch *before, TwSketch *after, double out[4])
+{
+    after->count -= before->count;
+    after->sum -= before->sum;
+    double longest = 0.0;
+    for (int k = 0; k < TW_SKETCH_BUCKETS; k++) {
+        after->bucket[k] -= before->bucket[k];
+        if (after->bucket[k] > 0) longest = tw_sketch_bound(k);
+    }
+    after->max = fmin(after->max, longest);
+    out[0] = tw_sketch_mean(after);
+    out[1] = tw_sketch_quantile(after, 0.5), out[2] = tw_sketch_quantile(after, 0.9);
+    out[3] = tw_sketch_quantile(after, 0.99);
+}
+
 // From which end to which: offline all; else less the filling and the emptying.
 static void choose_window(const Live *l, int sequences, int64_t *first, int64_t *last)
 {
@@ -355,8 +371,14 @@ bool tw_serve(const TwDeploy *deploy, const TwServeSpec *spec, TwServeResult *re
     TwWorkloadTotals before, after;
     if (zero_ns > 0) run_to(&run, 0, zero_ns);
     tw_workload_totals(run.workload, run.block, -1, &before);
+    TwSketch *gaps = calloc(2, sizeof *gaps);
+    if (!gaps) abort();
+    tw_workload_sketch(run.workload, run.block, -1, TW_ITL, &gaps[0]);
     run_to(&run, zero_ns, end_ns);
     tw_workload_totals(run.workload, run.block, -1, &after);
+    tw_workload_sketch(run.workload, run.block, -1, TW_ITL, &gaps[1]);
+    summarise_gaps(&gaps[0], &gaps[1], result->itl_s);
+    free(gaps);
     result->gpu_w = (after.device_j - before.device_j) / result->span_s / deploy->gpus;
     result->iterations = after.iterations - before.iterations;
     result->preemptions = after.preemptions - before.preemptions;

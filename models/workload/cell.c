@@ -292,7 +292,7 @@ static TwRequest request_of(const TwRow *row, const TwCold *cold, const TwConten
                          .service = row->service,
                          .priority = row->priority,
                          .tenant = row->tenant};
-    if (row->give_up_ns != INT64_MAX) request.patience_ns = row->give_up_ns - row->arrival_ns;
+    if (row->first_ns == 0 && row->give_up_ns != INT64_MAX) request.patience_ns = row->give_up_ns - row->arrival_ns;
     if (cold && content) {
         request.session = cold->session;
         request.turn = cold->turn;
@@ -332,14 +332,15 @@ static void handed(void *context, uint32_t row, const TwRow *at, const TwCold *c
     const Pool *pool = w->pool;
     const TwHandOver *h = &pool->hand_over;
     int from = w->replica;
-    Move move = {.at_ns = INT64_MAX,
-                 .begun_ns = now_ns,
-                 .since_ns = now_ns,
-                 .request = request_of(at, cold, content),
-                 .coming = {.first_ns = at->first_ns, .seen = at->seen, .kept = at->seen, .moved = true},
-                 .from = from,
-                 .row = row,
-                 .wire = true};
+    Move move = {
+        .at_ns = INT64_MAX,
+        .begun_ns = now_ns,
+        .since_ns = now_ns,
+        .request = request_of(at, cold, content),
+        .coming = {.first_ns = at->first_ns, .last_ns = now_ns, .seen = at->seen, .kept = at->seen, .moved = true},
+        .from = from,
+        .row = row,
+        .wire = true};
     move.to = route(w, &move.request, now_ns, false);
     w->replica = from;
     int32_t there = 0;
@@ -373,11 +374,12 @@ static bool lost(void *context, const TwRow *row, const TwCold *cold, const TwCo
 {
     Work *w = context;
     if (w->pool->detect_ns < 0) return false;
-    const Move move = {.at_ns = now_ns + w->pool->detect_ns,
-                       .request = request_of(row, cold, content),
-                       .coming = {.first_ns = row->first_ns, .seen = row->seen, .moved = true},
-                       .from = -1,
-                       .to = -1};
+    const Move move = {
+        .at_ns = now_ns + w->pool->detect_ns,
+        .request = request_of(row, cold, content),
+        .coming = {.first_ns = row->first_ns, .last_ns = row->give_up_ns, .seen = row->seen, .moved = true},
+        .from = -1,
+        .to = -1};
     // transfers keep their room
     if (w->state->moves >= w->pool->moves_max - w->pool->hand_over.rows_max) {
         w->state->overflow++;

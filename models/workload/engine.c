@@ -171,6 +171,7 @@ bool tw_engine_build(TwEngine *engine, const TwEngineSpec *given, TwError *error
     engine->heap = reserve(engine, sequences, sizeof(uint64_t));
     engine->links = reserve(engine, rows, sizeof(TwLink));
     engine->rows = reserve(engine, rows, sizeof(TwRow));
+    if (engine->pauses) engine->fresh = reserve(engine, sequences, sizeof(uint32_t));
     if (engine->keeps) engine->cold = reserve(engine, rows, sizeof(TwCold));
     if (engine->keeps_content) engine->content = reserve(engine, rows, sizeof(TwContent));
     if (spec.prefix_cache) build_cache(engine);
@@ -192,6 +193,9 @@ static void clear(const TwEngine *e, TwReplica *r)
     r->wait_count = 0;
     r->wait_input = r->prompt_blocks = r->reserved = r->swapped = 0;
     r->context = 0;
+    r->gap_from = -1;
+    r->fresh_count = 0;
+    memset(r->gaps_of, 0, sizeof r->gaps_of);
     r->left = r->stop = 0;
     r->next_ns = r->ready_ns = r->give_up_ns = INT64_MAX;
     r->busy = r->paused = false;
@@ -280,12 +284,55 @@ uint64_t tw_engine_fetch_nodes(const TwEngine *e, const TwReplica *r)
 
 // --- time -----------------------------------------------------------------------------------------------------------
 
+static void add_gaps(const TwEngine *e, TwReplica *r, TwSeries span, int64_t m, TwWide took, TwLatency *latency)
+{
+    for (int k = 0; k < e->services; k++)
+        if (r->gaps_of[k] > 0) tw_latency_gaps(latency + k, span, m, took, r->gaps_of[k]);
+}
+
+// The first iteration of decodes that had paused: each gap reaches back to the last token.
+static void end_pause(const TwEngine *e, TwReplica *r, TwLatency *latency)
+{
+    TwWide now = r->time + r->span.next, from = r->gap_from;
+    int count = r->fresh_count;
+    r->gap_from = -1;
+    r->fresh_count = 0;
+    if (!latency) return;
+    const uint32_t *fresh = fresh_of(e, r);
+    for (int j = 0; j < count; j++) {
+        const TwRow *row = rows_of(e, r) + fresh[j];
+        if (row->arrival_ns < e->spec.measure_from_ns) continue;
+        TwWide gap = now - tw_time_of(row->give_up_ns);
+        tw_latency_gaps(latency + row->service, (TwSeries){gap, 0}, 1, gap, 1);
+        r->gaps_of[row->service]--;
+    }
+    add_gaps(e, r, (TwSeries){now - from, 0}, 1, now - from, latency);
+    for (int j = 0; j < count; j++) {
+        const TwRow *row = rows_of(e, r) + fresh[j];
+        r->gaps_of[row->service] += row->arrival_ns >= e->spec.measure_from_ns;
+    }
+}
+
+// The gaps between tokens of the m iterations that begin now, and take `took`.
+static void gaps(const TwEngine *e, TwReplica *r, int64_t m, TwWide took, TwLatency *latency)
+{
+    TwSeries span = r->span;
+    if (r->gap_from >= 0) {
+        end_pause(e, r, latency);
+        took -= span.next;
+        span.next += span.grow;
+        m--;
+    }
+    if (latency && m > 0) add_gaps(e, r, span, m, took, latency);
+}
+
 // Goes m iterations into the plan, m <= stop: to their end, nothing scheduled after it yet.
-static void commit(const TwEngine *e, TwReplica *r, int64_t m)
+static void commit(const TwEngine *e, TwReplica *r, int64_t m, const TwEngineLog *log)
 {
     if (m == 0) return;
     TwEngineCounts *n = &r->counts;
     TwWide took = tw_series_sum(r->span, m);
+    if (r->decodes > 0 && !r->paused) gaps(e, r, m, took, log ? log->latency : NULL);
     r->time += took;
     TwWide used = tw_series_sum(r->energy, m);
     r->meter += used;
@@ -363,7 +410,7 @@ void tw_engine_boundaries(const TwEngine *e, TwReplica *r, int64_t until_ns, con
 {
     while (r->next_ns < until_ns) {
         if (!r->busy) wake(e, r, r->next_ns);
-        commit(e, r, r->stop);
+        commit(e, r, r->stop, log);
         tw_sched_boundary(e, r, log);
     }
 }
@@ -380,7 +427,7 @@ void tw_engine_run(const TwEngine *e, TwReplica *r, int64_t until_ns, const TwEn
     tw_engine_boundaries(e, r, until_ns, log);
     int64_t m = passed(r, until_ns);
     if (m == 0) return;
-    commit(e, r, m);
+    commit(e, r, m, log);
     tw_sched_resume(e, r);
 }
 
@@ -460,6 +507,7 @@ bool tw_engine_offer_as(const TwEngine *e, TwReplica *r, const TwRequest *reques
     row->base = coming->kept;
     int64_t patience_ns = request->patience_ns > 0 ? request->patience_ns : e->patience_ns;
     row->give_up_ns = patience_ns > 0 ? request->arrival_ns + patience_ns : INT64_MAX;
+    if (row->first_ns != 0) row->give_up_ns = coming->last_ns;
     row->input = request->input_tokens;
     row->output = request->output_tokens;
     row->seen = coming->seen;
@@ -514,8 +562,10 @@ static void lose(const TwEngine *e, TwReplica *r, int64_t now_ns, const TwEngine
     if (r->busy && r->left > 0 && tw_time_of(now_ns) > r->time) n->busy += tw_time_of(now_ns) - r->time;
     if (!r->busy && !r->off) n->rest += energy - r->meter;
     r->meter = energy;
-    r->time = tw_time_of(now_ns);
     const TwLink *links = links_of(e, r);
+    for (uint32_t row = r->oldest; row != TW_NO_ROW; row = links[row].after)
+        if (rows_of(e, r)[row].first_ns != 0) rows_of(e, r)[row].give_up_ns = tw_seq_last_token(e, r, row);
+    r->time = tw_time_of(now_ns);
     for (uint32_t row = r->oldest; row != TW_NO_ROW; row = links[row].after) {
         const TwRow *at = rows_of(e, r) + row;
         bool prompt = false;
@@ -603,6 +653,7 @@ bool tw_engine_consistent(const TwEngine *e, const TwReplica *r)
     const TwQueue *queues = part_const(r, e->queue);
     int64_t held = 0, context = 0, input = 0, output = 0;
     int running = 0, decodes = 0, waiting = 0, loading = 0;
+    int32_t gaps_of[TW_SERVICES] = {0};
     uint32_t before = TW_NO_ROW;
     bool ok = true;
 
@@ -625,6 +676,7 @@ bool tw_engine_consistent(const TwEngine *e, const TwReplica *r)
             ok &= k < r->decodes && computed >= row->input && computed < (int64_t)row->input + row->output - 1;
             blocks = tw_kv_cover(&r->kv, computed + (r->paused ? 0 : tokens_ahead(e, r, 1)));
             context += computed;
+            gaps_of[row->service] += row->arrival_ns >= e->spec.measure_from_ns;
             output += row->output - (computed - row->input + 1);
             decodes++;
         }
@@ -661,6 +713,7 @@ bool tw_engine_consistent(const TwEngine *e, const TwReplica *r)
     const TwEngineCounts *n = &r->counts;
     ok &= before == r->youngest && running == r->running && decodes == r->decodes && decodes == r->kv.decodes;
     ok &= waiting == r->wait_count && loading == r->loading;
+    for (int k = 0; k < e->services; k++) ok &= gaps_of[k] == r->gaps_of[k];
     ok &= residue_sum == decodes && context == r->context && r->kv.free >= 0;
     // what was handed on and has not left is not looked up here
     ok &= r->handed > 0 || held == r->kv.blocks - r->kv.free;

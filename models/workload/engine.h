@@ -111,7 +111,7 @@ typedef struct TwEngine {
     int64_t patience_ns;
     uint64_t weight[TW_TENANTS];    // of a token, 2^-16
     // offsets in the arrays of a replica
-    size_t rows, cold, content, links, heap, chunks, residues, queue, node, table, tier[TW_TIERS];
+    size_t rows, cold, content, links, heap, chunks, fresh, residues, queue, node, table, tier[TW_TIERS];
     size_t parts_bytes, bytes;    // of its arrays; with its head
 } TwEngine;
 
@@ -121,7 +121,9 @@ typedef struct TwRow {
     // running: context of a decode when decode step i begins is base + i; of a prompt, tokens computed.
     // waiting: tokens kept elsewhere, to be brought back on admission. loading: when it is all here.
     int64_t base;
-    int64_t give_up_ns;    // if no token has come by then; INT64_MAX: never
+    // if no token has come by then; INT64_MAX: never. Once one has, and while it does not decode or joined the decodes
+    // while they paused: when its last came
+    int64_t give_up_ns;
     int32_t input, output, seen;
     uint32_t id;
     int32_t leaf, shared;    // deepest node of the prefix cache that it holds, -1: none; blocks up to its end
@@ -194,13 +196,16 @@ typedef struct TwReplica {
     double cap_w, peak_w, full_w;    // share of the rack's cap; peak at full clock of the window, and of this plan
     int64_t booked_energy, booked_tokens;
     TwEngineCounts counts;
-    int64_t step;                // decode steps, where they are speculative
-    int64_t wait_input;          // prompt tokens of the waiting
-    int64_t prompt_blocks;       // of prompts not computed, waiting and running
-    int64_t swapped, link_ns;    // blocks in host memory; when the host link is free
-    double pace_s;               // time that a token has taken so far, at the last boundary
-    double ratio;                // sglang: at its last setting
-    int64_t ratio_steps;         // decode steps since then
+    TwWide gap_from;                 // where decodes have paused: when they made their last token; -1: they have not
+    int32_t fresh_count;             // that have joined them since then
+    int32_t gaps_of[TW_SERVICES];    // decodes that arrived after warm-up
+    int64_t step;                    // decode steps, where they are speculative
+    int64_t wait_input;              // prompt tokens of the waiting
+    int64_t prompt_blocks;           // of prompts not computed, waiting and running
+    int64_t swapped, link_ns;        // blocks in host memory; when the host link is free
+    double pace_s;                   // time that a token has taken so far, at the last boundary
+    double ratio;                    // sglang: at its last setting
+    int64_t ratio_steps;             // decode steps since then
     TwTierHead tier[TW_TIERS];
 } TwReplica;
 
@@ -253,10 +258,10 @@ bool tw_engine_offer(const TwEngine *engine, TwReplica *replica, const TwRequest
 
 // How a request comes that is not new.
 typedef struct TwComing {
-    int64_t now_ns, first_ns;    // first token, 0: none yet
-    int32_t seen, kept;          // tokens computed elsewhere; those whose KV comes with it
-    bool hand_over;              // compute its prompt alone
-    bool moved;                  // counted elsewhere as arrived
+    int64_t now_ns, first_ns, last_ns;    // first token, 0: none yet; the last so far
+    int32_t seen, kept;                   // tokens computed elsewhere; those whose KV comes with it
+    bool hand_over;                       // compute its prompt alone
+    bool moved;                           // counted elsewhere as arrived
 } TwComing;
 bool tw_engine_offer_as(const TwEngine *engine, TwReplica *replica, const TwRequest *request, const TwComing *coming,
                         const TwEngineLog *log);

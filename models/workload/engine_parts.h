@@ -24,6 +24,7 @@ static inline TwContent *content_of(const TwEngine *e, TwReplica *r)
 static inline TwLink *links_of(const TwEngine *e, TwReplica *r) { return part(r, e->links); }
 static inline uint64_t *heap_of(const TwEngine *e, TwReplica *r) { return part(r, e->heap); }
 static inline uint32_t *chunks_of(const TwEngine *e, TwReplica *r) { return part(r, e->chunks); }
+static inline uint32_t *fresh_of(const TwEngine *e, TwReplica *r) { return part(r, e->fresh); }
 static inline uint16_t *residues_of(const TwEngine *e, TwReplica *r) { return part(r, e->residues); }
 static inline TwQueue *queues_of(const TwEngine *e, TwReplica *r) { return part(r, e->queue); }
 
@@ -126,6 +127,8 @@ bool tw_seq_admit(const TwEngine *engine, TwReplica *replica, const TwAdmission 
                   const TwEngineLog *log);
 // Those whose loading is over join the running. True: somebody did.
 bool tw_seq_join(const TwEngine *engine, TwReplica *replica);
+// When a running one made its last token.
+int64_t tw_seq_last_token(const TwEngine *engine, TwReplica *replica, uint32_t row);
 // Back to the waiting, at their head or end.
 void tw_seq_preempt(const TwEngine *engine, TwReplica *replica, uint32_t row, bool first, const TwEngineLog *log);
 // Those who have waited too long for a first token go. True: somebody who was running did.

@@ -296,6 +296,7 @@ void tw_sched_boundary(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
     int64_t preemptions = r->counts.preemptions;
     changed |= schedule_of[e->spec.policy](e, r, log);
     changed |= r->paused != paused;
+    if (r->paused && r->decodes > 0 && r->gap_from < 0) r->gap_from = r->time;
 
     if (!works(e, r)) {
         // nothing to do, or nothing until something comes: rests

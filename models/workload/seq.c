@@ -585,6 +585,7 @@ bool tw_seq_join(const TwEngine *e, TwReplica *r)
 
 static void decode_remove(const TwEngine *e, TwReplica *r, const TwRow *row)
 {
+    r->gaps_of[row->service] -= row->arrival_ns >= e->spec.measure_from_ns;
     residues_of(e, r)[tw_kv_residue(&r->kv, row->base, 0)]--;
     r->kv.decodes--;
     r->decodes--;
@@ -609,10 +610,34 @@ static void unreserve(const TwEngine *e, TwReplica *r, const TwRow *row)
     if (e->reserves) r->reserved -= tw_kv_cover(&r->kv, (int64_t)row->input + row->output - 1);
 }
 
+int64_t tw_seq_last_token(const TwEngine *e, TwReplica *r, uint32_t row)
+{
+    const TwRow *at = rows_of(e, r) + row;
+    for (int j = 0; j < r->chunk_count; j++)
+        if (chunks_of(e, r)[j] == row) return at->give_up_ns;
+    if (r->gap_from < 0) return tw_ns_of(r->time);
+    for (int j = 0; j < r->fresh_count; j++)
+        if (fresh_of(e, r)[j] == row) return at->give_up_ns;
+    return tw_ns_of(r->gap_from);
+}
+
+// No longer among those who joined during a pause.
+static void fresh_remove(const TwEngine *e, TwReplica *r, uint32_t row)
+{
+    uint32_t *fresh = fresh_of(e, r);
+    for (int j = 0; j < r->fresh_count; j++) {
+        if (fresh[j] != row) continue;
+        fresh[j] = fresh[--r->fresh_count];
+        return;
+    }
+}
+
 void tw_seq_preempt(const TwEngine *e, TwReplica *r, uint32_t row, bool first, const TwEngineLog *log)
 {
     TwRow *at = rows_of(e, r) + row;
     int64_t computed, held;
+    if (at->first_ns != 0) at->give_up_ns = tw_seq_last_token(e, r, row);
+    if (r->fresh_count > 0) fresh_remove(e, r, row);
     if (chunk_remove(e, r, row)) {
         computed = at->base;
         held = chunk_blocks(e, r, at, computed);
@@ -692,9 +717,13 @@ void tw_seq_chunk_done(const TwEngine *e, TwReplica *r, uint32_t row, const TwEn
     TwRow *at = rows_of(e, r) + row;
     TwEngineCounts *n = &r->counts;
     int32_t goal = row_goal(at), produced = produced_of(at->input, at->seen) + 1;
+    bool counts = at->arrival_ns >= e->spec.measure_from_ns;
     if (at->first_ns == 0) {
         at->first_ns = tw_ns_of(r->time);
         r->prompt_blocks -= tw_kv_cover(&r->kv, at->input);
+    } else if (counts && log && log->latency) {    // it goes on where it was interrupted
+        TwWide gap = r->time - tw_time_of(at->give_up_ns);
+        tw_latency_gaps(log->latency + at->service, (TwSeries){gap, 0}, 1, gap, 1);
     }
     n->output_done++;
     n->output_pending--;
@@ -721,6 +750,11 @@ void tw_seq_chunk_done(const TwEngine *e, TwReplica *r, uint32_t row, const TwEn
     at->base = goal - r->iteration;
     residues_of(e, r)[tw_kv_residue(&r->kv, at->base, 0)]++;
     r->kv.decodes++;
+    r->gaps_of[at->service] += counts;
+    if (r->gap_from >= 0) {
+        at->give_up_ns = tw_ns_of(r->time);
+        fresh_of(e, r)[r->fresh_count++] = row;
+    }
     r->context += goal;
     heap_rise(heap_of(e, r), r->decodes, finish_key(row_finish(at), row));
     r->decodes++;

@@ -3,6 +3,9 @@
 //   TTFT   end of the first output token - arrival at the router
 //   TPOT   (last token - first token) / (O - 1); requests of one token have none and are counted
 //   E2E    last token - arrival = TTFT + TPOT (O - 1)
+//   ITL    gap between two output events of a request (a step that keeps drafts is one event): those of iterations
+//          advanced at once are an arithmetic progression, added as a range. Of all that arrived after warm-up, while
+//          they decode; the others of those that have ended.
 // A request is good where all limits of its class hold; rejected, lost and given-up ones are misses. Normalised
 // end-to-end time is E2E / O; its inverse at P90 is the interactivity that InferenceX reports.
 #pragma once
@@ -29,15 +32,19 @@ typedef struct TwServiceCounts {
 
 void tw_service_add(TwServiceCounts *into, const TwServiceCounts *from);
 
-enum { TW_TTFT, TW_TPOT, TW_E2E, TW_NORMALISED, TW_LATENCIES };
+enum { TW_TTFT, TW_TPOT, TW_E2E, TW_NORMALISED, TW_ITL, TW_LATENCIES };
 
-// Latencies of finished requests, in seconds. The sketches' sums are left alone; exact ones are kept beside them.
+// Latencies in seconds. The sketches' sums are left alone; exact ones are kept beside them.
 typedef struct TwLatency {
     TwSketch sketch[TW_LATENCIES];
-    TwWide sum[TW_LATENCIES];    // ns, ps, ns, ps
+    TwWide sum[TW_LATENCIES];    // ns, ps, ns, ps, 2^-32 ns
+    TwWide gap_max;              // longest ITL, 2^-32 ns
     int64_t single;              // requests of one token, which have no TPOT
 } TwLatency;
 
 void tw_latency_add(TwLatency *latency, int which, int64_t value);    // ns; ps for TPOT and the normalised
+// The gaps of `weight` sequences over the next m iterations of a series of times, which take `took`.
+void tw_latency_gaps(TwLatency *latency, TwSeries span, int64_t m, TwWide took, int64_t weight);
+double tw_latency_scale(int which);    // seconds of a unit of its sum
 void tw_latency_merge(TwLatency *into, const TwLatency *from);
 void tw_latency_sketch(const TwLatency *latency, int which, TwSketch *sketch);    // with its sum

@@ -448,7 +448,7 @@ void tw_workload_latency(const TwWorkload *workload, const void *block, int pool
             sum += (TwWide)many * latency->sum[which];
         }
     }
-    *sum_s = (double)sum * (which == TW_TPOT || which == TW_NORMALISED ? 1e-12 : 1e-9);
+    *sum_s = (double)sum * tw_latency_scale(which);
 }
 
 // --- what a recorder asks -------------------------------------------------------------------------------------------
@@ -564,7 +564,7 @@ void tw_workload_service_sketch(const TwWorkload *workload, const void *block, i
             }
         }
     }
-    sketch->sum = (double)sum * (which == TW_TPOT || which == TW_NORMALISED ? 1e-12 : 1e-9);
+    sketch->sum = (double)sum * tw_latency_scale(which);
 }
 
 void tw_workload_sketch(const TwWorkload *workload, const void *block, int pool, int which, TwSketch *sketch)

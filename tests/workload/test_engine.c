@@ -11,7 +11,8 @@ typedef struct Plain {
     TwRequest request;
     int64_t computed, output, seen, blocks, first_ns, last_ns;
     int64_t tokens;    // of the iteration
-    bool rejected, decoding;
+    TwWide token;      // when its last came
+    bool rejected, decoding, interrupted;
 } Plain;
 
 typedef struct PlainRun {
@@ -21,6 +22,8 @@ typedef struct PlainRun {
     int count, next, running[MOST], running_count, waiting[MOST], waiting_count;
     int64_t free, iterations, preemptions, recomputed;
     TwWide time, energy;
+    TwSketch gaps;
+    TwWide gap_sum;
     int idle_heads;    // C9: boundaries that left a head which fits
 } PlainRun;
 
@@ -53,6 +56,7 @@ static bool plain_schedule(PlainRun *p, int64_t *budget)
             p->free += victim->blocks;
             victim->blocks = victim->computed = victim->tokens = 0;
             victim->decoding = false;
+            victim->interrupted = victim->output > 0;
             memmove(p->waiting + 1, p->waiting, (size_t)p->waiting_count++ * sizeof *p->waiting);
             p->waiting[0] = v;
             p->preemptions++;
@@ -118,6 +122,14 @@ static double watts(const TwStep *s, const TwBatch *b)
     return e / t;
 }
 
+// The gap before the token that comes now; the engine remembers an interrupted one's last token in whole ns.
+static void plain_gap(PlainRun *p, const Plain *r)
+{
+    TwWide gap = p->time - (r->interrupted ? tw_time_of(tw_ns_of(r->token)) : r->token);
+    tw_sketch_add(&p->gaps, tw_double(gap) * (1e-9 / TW_UNITS_PER_NS), 1);
+    p->gap_sum += gap;
+}
+
 static void plain_run(PlainRun *p)
 {
     TwStep step = {0};
@@ -178,7 +190,12 @@ static void plain_run(PlainRun *p)
             if (r->computed == r->request.input_tokens + r->output) {
                 changed |= !r->decoding;
                 r->decoding = true;
-                if (++r->output == 1) r->first_ns = tw_ns_of(p->time);
+                if (++r->output == 1)
+                    r->first_ns = tw_ns_of(p->time);
+                else if (r->request.arrival_ns >= p->spec->measure_from_ns)
+                    plain_gap(p, r);
+                r->token = p->time;
+                r->interrupted = false;
             }
             if (r->output == r->request.output_tokens) {
                 r->last_ns = tw_ns_of(p->time);
@@ -199,6 +216,8 @@ typedef struct Times {
     int64_t finished;
 } Times;
 
+static TwLatency gaps_there;
+
 static void note(void *context, const TwFinished *f)
 {
     Times *times = context;
@@ -211,7 +230,8 @@ static void note(void *context, const TwFinished *f)
 static void engine_run(const TwEngine *e, TwReplica *r, const Plain *all, int count, int splits, uint64_t seed,
                        Times *times)
 {
-    const TwEngineLog log = {.context = times, .finished = note};
+    memset(&gaps_there, 0, sizeof gaps_there);
+    const TwEngineLog log = {.context = times, .finished = note, .latency = &gaps_there};
     for (int k = 0; k < count; k++) {
         int64_t arrival = all[k].request.arrival_ns, now = k > 0 ? all[k - 1].request.arrival_ns : 0;
         for (int s = 0; s < splits && arrival > now; s++) {
@@ -259,6 +279,8 @@ static void compare(const PlainRun *p, const TwReplica *r, const Times *t)
     seen_good += good > 0 && good < measured;
     CHECK(r->time == p->time && r->meter == p->energy);
     CHECK(r->kv.free == r->kv.blocks);
+    CHECK(memcmp(gaps_there.sketch[TW_ITL].bucket, p->gaps.bucket, sizeof p->gaps.bucket) == 0);
+    CHECK(gaps_there.sketch[TW_ITL].count == p->gaps.count && gaps_there.sum[TW_ITL] == p->gap_sum);
 }
 
 static PlainRun plain;

@@ -1,6 +1,10 @@
 #include "models/workload/advance.h"
 #include "tests/workload/serving.h"
 
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
 // C1: 64 decodes of 64,000 tokens together, 100 iterations in one jump.
 static void closed_form_of_a_jump(void)
 {
@@ -89,8 +93,47 @@ static void latencies_fall_into_the_buckets_of_a_sketch(void)
     free(sketch);
 }
 
+// Gaps added as a range are those added one by one, whatever the split: growing, shrinking, over many buckets.
+static void gaps_are_added_as_ranges(void)
+{
+    TwLatency *jump = calloc(3, sizeof *jump), *split = jump + 1, *one = jump + 2;
+    if (!jump) exit(1);
+    uint64_t seed = 3;
+    for (int round = 0; round < 3000; round++) {
+        double ns = exp(log(1.0) + draw_unit(&seed) * log(1e12));
+        int64_t m = draw_int(&seed, 1, 2000), weight = draw_int(&seed, 1, 300), from = 0;
+        double grow = draw_int(&seed, 0, 3) == 0 ? 0.0 : (draw_unit(&seed) - 0.3) * ns / 1000.0;
+        TwSeries span = {tw_wide(ns, TW_UNITS_PER_NS), tw_wide(grow, TW_UNITS_PER_NS)};
+        while (span.next + span.grow * m <= 0) m /= 2;
+        if (m == 0) continue;
+        tw_latency_gaps(jump, span, m, tw_series_sum(span, m), weight);
+        for (TwSeries rest = span; from < m;) {
+            int64_t part = 1 + (int64_t)(draw_unit(&seed) * (double)(m - from));
+            if (part > m - from) part = m - from;
+            tw_latency_gaps(split, rest, part, tw_series_sum(rest, part), weight);
+            rest.next += rest.grow * part;
+            from += part;
+        }
+        for (int64_t k = 0; k < m; k++) {
+            TwWide gap = span.next + span.grow * k;
+            tw_sketch_add(&one->sketch[TW_ITL], tw_double(gap) * (1e-9 / TW_UNITS_PER_NS), (uint64_t)weight);
+            one->sum[TW_ITL] += gap * weight;
+        }
+    }
+    CHECK(memcmp(jump, split, sizeof *jump) == 0);
+    CHECK(jump->sum[TW_ITL] == one->sum[TW_ITL] && jump->sketch[TW_ITL].count == one->sketch[TW_ITL].count);
+    CHECK(memcmp(jump->sketch[TW_ITL].bucket, one->sketch[TW_ITL].bucket, sizeof one->sketch->bucket) == 0);
+    TwSketch *read = calloc(1, sizeof *read);
+    if (!read) exit(1);
+    tw_latency_sketch(jump, TW_ITL, read);
+    CHECK(read->max == one->sketch[TW_ITL].max);
+    free(read);
+    free(jump);
+}
+
 int main(void)
 {
+    gaps_are_added_as_ranges();
     closed_form_of_a_jump();
     reach_is_the_first_sum();
     splits_add_up();

@@ -9,7 +9,10 @@ typedef struct Times {
     int64_t first_ns[MOST], last_ns[MOST];
     int32_t outcome[MOST], hit[MOST];
     int64_t ended;
+    TwWide gaps;    // last token - first token, of all that are done
 } Times;
+
+static TwLatency gaps[4];
 
 static void note(void *context, const TwFinished *f)
 {
@@ -19,6 +22,7 @@ static void note(void *context, const TwFinished *f)
     t->outcome[f->request.id] = (int32_t)f->outcome;
     t->hit[f->request.id] = f->hit_tokens;
     t->ended++;
+    if (f->outcome == TW_ENDED_DONE) t->gaps += tw_time_of(f->last_ns - f->first_ns);
 }
 
 // Sessions that come back, and prompts with a beginning in common.
@@ -45,9 +49,10 @@ static TwRequest random_request(uint64_t *seed, int k, int longest, int outputs)
 }
 
 static void run_all(const TwEngine *e, TwReplica *r, const TwRequest *all, int count, int splits, uint64_t seed,
-                    Times *times)
+                    Times *times, TwLatency *latency)
 {
-    const TwEngineLog log = {.context = times, .finished = note};
+    memset(latency, 0, sizeof *latency);
+    const TwEngineLog log = {.context = times, .finished = note, .latency = latency};
     for (int k = 0; k < count; k++) {
         int64_t arrival = all[k].arrival_ns, now = k > 0 ? all[k - 1].arrival_ns : 0;
         for (int s = 0; s < splits && arrival > now; s++) {
@@ -138,7 +143,7 @@ static void ways_agree(int rounds)
             TwReplica *r = new_replica(&engine, &spec);
             tw_engine_limit(&engine, r, 0, cap_w, 1.0, true, NULL);
             memset(&times[way], 0, sizeof times[way]);
-            run_all(&engine, r, all, count, way == 3 ? 3 : 0, draw(&seed), &times[way]);
+            run_all(&engine, r, all, count, way == 3 ? 3 : 0, draw(&seed), &times[way], &gaps[way]);
             const TwEngineCounts *n = &r->counts;
             if (way == 0) {
                 first = *r;
@@ -159,6 +164,14 @@ static void ways_agree(int rounds)
                         tw_policy_names[spec.policy], (long long)n->iterations, (long long)first.counts.iterations,
                         (long long)n->preemptions, (long long)first.counts.preemptions);
             CHECK(same);
+            // every token but the first of each is one gap, and the gaps of a request are its time from first to last;
+            // ends are told in whole ns, gaps across an interruption begin at one
+            const TwSketch *itl = &gaps[way].sketch[TW_ITL];
+            double off = tw_double(gaps[way].sum[TW_ITL] - times[way].gaps) / TW_UNITS_PER_NS;
+            CHECK(fabs(off) <= 2.0 * count + (double)n->preemptions);
+            if (spec.speculate.draft == 0) CHECK((int64_t)itl->count == n->output_done - n->completed);
+            CHECK(memcmp(itl, &gaps[0].sketch[TW_ITL], sizeof *itl) == 0);
+            CHECK(gaps[way].sum[TW_ITL] == gaps[0].sum[TW_ITL] && gaps[way].gap_max == gaps[0].gap_max);
             free(r);
             if (check_failures) return;
         }
