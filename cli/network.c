@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LOSSES = 16, SIZES = 6, CASES = 5 };
+enum { LOSSES = 16, SIZES = 6, CASES = 6 };
 
 static const double sizes[SIZES] = {1048576.0, 16777216.0, 268435456.0, 1073741824.0, 4294967296.0, 17179869184.0};
 static const char *const size_names[SIZES] = {"1 MiB", "16 MiB", "256 MiB", "1 GiB", "4 GiB", "16 GiB"};
@@ -40,10 +40,11 @@ typedef struct Page {
 
 static bool read_loss(const char *text, TwLoss *loss)
 {
-    static const char *const names[] = {"leaf", "spine", "core", "rail", "plane"};
     const char *equals = strchr(text, '=');
-    for (int k = 0; equals && k < TW_COUNT(names); k++) {
-        if (strlen(names[k]) != (size_t)(equals - text) || strncmp(names[k], text, strlen(names[k])) != 0) continue;
+    for (int k = 0; equals && k < TW_LOSS_KINDS; k++) {
+        if (strlen(tw_loss_words[k]) != (size_t)(equals - text) ||
+            strncmp(tw_loss_words[k], text, strlen(tw_loss_words[k])) != 0)
+            continue;
         char *end;
         long first = strtol(equals + 1, &end, 10), second = 0;
         bool plane = *end == ':';    // PLANE:INDEX
@@ -83,7 +84,10 @@ static bool all_cases(Page *page, const TwOptions *options, TwError *error)
     static const struct {
         const char *name;
         TwLossKind kind;
-    } single[] = {{"a leaf lost", TW_LOSE_LEAF}, {"a spine lost", TW_LOSE_SPINE}, {"a rail lost", TW_LOSE_RAIL}};
+    } single[] = {{"a leaf lost", TW_LOSE_LEAF},
+                  {"a spine lost", TW_LOSE_SPINE},
+                  {"a rail lost", TW_LOSE_RAIL},
+                  {"a link lost", TW_LOSE_LINK}};
     for (int k = 0; k < TW_COUNT(single); k++) {
         if (tw_loss_choices(g, single[k].kind) < 2) continue;
         Case *at = &c[page->case_count];
@@ -97,9 +101,10 @@ static bool all_cases(Page *page, const TwOptions *options, TwError *error)
     snprintf(at->name, sizeof at->name, "as asked");
     for (int i = 0; i < options->lose_count && i < LOSSES; i++)
         if (!read_loss(options->lose[i], &at->losses[at->count++]))
-            return tw_fail(error, TW_USAGE,
-                           "--lose=%s, expected leaf, spine, core, rail or plane = a number, or PLANE:NUMBER",
-                           options->lose[i]);
+            return tw_fail(
+                error, TW_USAGE,
+                "--lose=%s, expected leaf, spine, core, rail, plane, link or optic = a number, or PLANE:NUMBER",
+                options->lose[i]);
     return solve(page, at, true, error);
 }
 

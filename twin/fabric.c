@@ -8,7 +8,7 @@
 
 static const double cache_bytes = 4831838208.0;
 
-enum { RANDOM = 32 };    // parts that failed by themselves and are out at once, at most
+enum { RANDOM = 1024 };    // parts that failed by themselves and are out at once, at most
 
 typedef struct State {
     int64_t changes;    // of what is out
@@ -19,7 +19,8 @@ typedef struct State {
     double integral_s, least, slowest, transfer_s, residual;
 } State;
 
-static const char *const words[] = {"lose_leaf", "lose_spine", "lose_core", "lose_rail", "lose_plane"};
+static const char *const words[] = {"lose_leaf",  "lose_spine", "lose_core", "lose_rail",
+                                    "lose_plane", "lose_link",  "lose_optic"};
 
 bool tw_fabric_word(const char *word)
 {
@@ -67,6 +68,7 @@ bool tw_fabric_event(TwPlant *plant, const TwNode *node, const char *word, int64
 static double switches_of(const TwGraph *g, const TwNetwork *net, const TwLoss *loss)
 {
     if (loss->kind == TW_LOSE_RAIL) return (double)(g->leaves / g->rails) * g->planes;
+    if (loss->kind >= TW_LOSE_LINK) return 0.0;
     return loss->kind == TW_LOSE_PLANE ? (double)net->switches / g->planes : 1.0;
 }
 
@@ -291,6 +293,23 @@ static void change(const TwPlant *plant, void *block, TwLoss loss, bool out, int
     if (out && at == s->random_count && at < RANDOM) s->random[s->random_count++] = loss;
     if (!out && at < s->random_count) s->random[at] = s->random[--s->random_count];
     enter(plant, block);
+}
+
+double tw_fabric_without(const TwPlant *plant, const void *block, int kind, int part)
+{
+    State s = *(const State *)tw_at_const(block, plant->fabric.state);
+    if (s.random_count < RANDOM) s.random[s.random_count++] = loss_of(plant, kind, part);
+    solve_random(plant, &s);
+    return s.live.slowest;
+}
+
+bool tw_fabric_is_out(const TwPlant *plant, const void *block, int kind, int part)
+{
+    const State *s = tw_at_const(block, plant->fabric.state);
+    TwLoss loss = loss_of(plant, kind, part);
+    bool out = false;
+    for (int i = 0; i < s->random_count; i++) out = out || memcmp(&s->random[i], &loss, sizeof loss) == 0;
+    return out;
 }
 
 const TwFabricStep *tw_fabric_change(const TwPlant *plant, void *block, int kind, int part, bool out, int64_t now_ns)

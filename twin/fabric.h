@@ -1,5 +1,6 @@
 // Losses of the scale-out fabric that a facility's events script (lose_leaf, lose_spine, lose_core, lose_rail,
-// lose_plane), and what remains after each: computed when the plant is compiled, looked up while it runs.
+// lose_plane, lose_link, lose_optic), and what remains after each: computed when the plant is compiled, looked up while
+// it runs.
 #pragma once
 
 #include "models/network/loss.h"
@@ -24,12 +25,16 @@ bool tw_fabric_compile(TwPlant *plant, TwErrors *errors);
 void tw_fabric_layout(TwPlant *plant, TwLayout *layout);
 void tw_fabric_start(const TwPlant *plant, void *block);
 
-// Switches of a kind (TwLossKind: leaf, spine, core) that may fail by themselves; makes ready for it. 0: there are
-// none.
+// Parts of a kind (TwLossKind: leaf, spine, core, link, optic) that may fail by themselves; makes ready for it. 0:
+// there are none.
 int tw_fabric_parts(TwPlant *plant, int kind, TwErrors *errors);
 void tw_fabric_part(const TwPlant *plant, int kind, int part, char *text, size_t size);    // "leaf 3"
 // One of them goes out or comes back; what remains.
 const TwFabricStep *tw_fabric_change(const TwPlant *plant, void *block, int kind, int part, bool out, int64_t now_ns);
+
+// Share of its line rate that the slowest host keeps if this part went out too; whether it is out by itself now.
+double tw_fabric_without(const TwPlant *plant, const void *block, int kind, int part);
+bool tw_fabric_is_out(const TwPlant *plant, const void *block, int kind, int part);
 
 // How often what is out has changed; what is out now, into lost[tw_fabric_lost_most]; how many.
 int64_t tw_fabric_changes(const TwPlant *plant, const void *block);

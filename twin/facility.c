@@ -221,8 +221,9 @@ static const TwField ride_fields[] = {
 };
 static const TwKind ride_kind = {"ride_through", NULL, ride_fields, TW_COUNT(ride_fields), NULL, 0};
 
-static const char *const victim_words[] = {"gpu",     "rack", "element", "pump", "supply", "shelf",
-                                           "cooling", "leaf", "spine",   "core", NULL};
+static const char *const victim_words[] = {"gpu",  "rack",  "element", "pump", "supply", "shelf", "cooling",
+                                           "leaf", "spine", "core",    "link", "optic",  NULL};
+static const char *const work_words[] = {"element", "rack", "cdu", "leaf", "spine", "core", "link", NULL};
 static const TwField failure_fields[] = {
     WORD(TwFailureRow, of, NULL, victim_words, "what breaks"),
     {"names", "", TW_TEXTS, 0, 0, "[]", AT(TwFailureRow, names),
@@ -248,12 +249,15 @@ static const TwField crew_fields[] = {
 };
 static const TwKind crew_kind = {"crew", NULL, crew_fields, TW_COUNT(crew_fields), NULL, 0};
 static const TwField maintenance_fields[] = {
-    WORD(TwMaintenanceRow, element, NULL, NULL, "what is taken out: an entry, group or kind of the electrical tree"),
+    WORD(TwMaintenanceRow, of, "element", work_words, "what kind of part is taken out"),
+    WORD(TwMaintenanceRow, element, "", NULL, "element, rack, cdu: which, by entry, group or (element) kind"),
+    WHOLE(TwMaintenanceRow, index, "1", -1, 1e9, "-1", "leaf, spine, core, link: which; -1: all, one after the other"),
+    WHOLE(TwMaintenanceRow, plane, "1", 0, 64, "0", "of the fabric"),
     REAL(TwMaintenanceRow, at_s, "s", 0, 1e9, NULL, "first time"),
     REAL(TwMaintenanceRow, for_s, "s", 1, 1e8, NULL, "how long it is out"),
     REAL(TwMaintenanceRow, every_s, "s", 0, 1e9, "0", "time between two rounds; 0: once"),
     WHOLE(TwMaintenanceRow, at_once, "1", 1, 100000, "1", "how many of the group are out at once"),
-    YES(TwMaintenanceRow, force, "false", "take it out although racks lose supply"),
+    YES(TwMaintenanceRow, force, "false", "take it out although racks or hosts lose supply, cooling or network"),
 };
 static const TwKind maintenance_kind = {"maintenance", NULL, maintenance_fields, TW_COUNT(maintenance_fields), NULL, 0};
 
@@ -330,12 +334,12 @@ static const TwChild workload_children[] = {
 static const TwKind workload_kind = {
     "workload", NULL, workload_fields, TW_COUNT(workload_fields), workload_children, TW_COUNT(workload_children)};
 
-static const char *const event_words[] = {"load_target",   "lose",      "restore",    "set_supply",      "pump_fail",
-                                          "dip",           "reset",     "maintain",   "pump_trip",       "valve_stuck",
-                                          "clog",          "foul",      "leak",       "unit_out",        "water_loss",
-                                          "chiller_trip",  "heat_wave", "traffic",    "valve_drift",     "sensor_bias",
-                                          "sensor_frozen", "rack_leak", "rack_valve", "plant_pump_trip", "lose_leaf",
-                                          "lose_spine",    "lose_core", "lose_rail",  "lose_plane",      NULL};
+static const char *const event_words[] = {
+    "load_target", "lose",         "restore",         "set_supply", "pump_fail",   "dip",         "reset",
+    "maintain",    "pump_trip",    "valve_stuck",     "clog",       "foul",        "leak",        "unit_out",
+    "water_loss",  "chiller_trip", "heat_wave",       "traffic",    "valve_drift", "sensor_bias", "sensor_frozen",
+    "rack_leak",   "rack_valve",   "plant_pump_trip", "lose_leaf",  "lose_spine",  "lose_core",   "lose_rail",
+    "lose_plane",  "lose_link",    "lose_optic",      NULL};
 static const char *const ramp_words[] = {"after", "inside", "outside", NULL};
 static const TwField event_fields[] = {
     WORD(TwEventRow, kind, NULL, event_words, "what happens"),

@@ -110,7 +110,8 @@ typedef struct TwCrewRow {
 } TwCrewRow;
 
 typedef struct TwMaintenanceRow {
-    const char *element;
+    const char *of, *element;
+    int64_t index, plane;
     double at_s, for_s, every_s;
     int64_t at_once;
     bool force;

@@ -141,7 +141,7 @@ static int find_crew(const TwFailurePlan *plan, const char *name)
 static void compile_class(TwPlant *plant, const TwNode *node, const char *name, TwFailureClass *c, TwErrors *errors)
 {
     static const char *const words[] = {"gpu", "rack", "element", "pump", "supply", "shelf", "cooling"};
-    static const char *const switches[] = {"leaf", "spine", "core"};
+    static const char *const switches[] = {"leaf", "spine", "core"}, *const cables[] = {"link", "optic"};
     TwFailureRow row;
     tw_node_row(node, &row);
     snprintf(c->name, sizeof c->name, "%s", name);
@@ -152,6 +152,11 @@ static void compile_class(TwPlant *plant, const TwNode *node, const char *name, 
         if (strcmp(row.of, switches[k]) != 0) continue;
         c->victims = TW_VICTIM_FABRIC;
         c->act = TW_LOSE_LEAF + k;
+    }
+    for (int k = 0; k < TW_COUNT(cables); k++) {
+        if (strcmp(row.of, cables[k]) != 0) continue;
+        c->victims = TW_VICTIM_FABRIC;
+        c->act = TW_LOSE_LINK + k;
     }
     if (c->victims == TW_VICTIM_COOLING && !find_act(node, &row, c, errors)) return;
     if (isnan(row.mttr_h)) {
@@ -186,33 +191,123 @@ static void compile_class(TwPlant *plant, const TwNode *node, const char *name, 
     c->stream = tw_stream((uint64_t)plant->run.seed, stream);
 }
 
+// Parts of one row: one after the other, at_once of them together.
+static void add_work(TwPlant *plant, const TwMaintenanceRow *row, TwWork on, int loss, int part, const char *name,
+                     int *turn)
+{
+    double begin_s = row->at_s + row->for_s * ((*turn)++ / (int)row->at_once);
+    TwFailurePlan *plan = &plant->failures;
+    plan->maintenance[plan->maintenance_count++] = (TwMaintenance){.on = on,
+                                                                   .loss = loss,
+                                                                   .element = part,
+                                                                   .name = name,
+                                                                   .at_ns = llround(begin_s * 1e9),
+                                                                   .for_ns = llround(row->for_s * 1e9),
+                                                                   .every_ns = llround(row->every_s * 1e9),
+                                                                   .force = row->force};
+}
+
+static bool is_work_of(const TwMaintenanceRow *row, const char *const *words, int count, int *kind)
+{
+    for (*kind = 0; *kind < count; ++*kind)
+        if (strcmp(row->of, words[*kind]) == 0) return true;
+    return false;
+}
+
+// Kinds of the fabric in the order of TwLossKind; false: it is no part of the fabric.
+static bool fabric_kind(const TwMaintenanceRow *row, int *kind)
+{
+    static const char *const words[] = {"leaf", "spine", "core"};
+    if (is_work_of(row, words, TW_COUNT(words), kind)) return true;
+    *kind = TW_LOSE_LINK;
+    return strcmp(row->of, "link") == 0;
+}
+
+static void work_on_fabric(TwPlant *plant, const TwNode *node, const TwMaintenanceRow *row, int kind, int *turn,
+                           TwErrors *errors)
+{
+    int parts = tw_fabric_parts(plant, kind, errors);
+    if (parts == 0) {
+        tw_node_error(node, "of", errors, "the fabric has no %s", row->of);
+        return;
+    }
+    int planes = plant->fabric.graph->planes, choices = parts / planes;
+    if (row->index >= choices || row->plane >= planes) {
+        tw_node_error(node, row->index >= choices ? "index" : "plane", errors,
+                      "%s: index = %lld of plane %lld, expected 0 to %d of plane 0 to %d", row->of,
+                      (long long)row->index, (long long)row->plane, choices - 1, planes - 1);
+        return;
+    }
+    for (int i = 0; i < choices; i++) {
+        if (row->index >= 0 && row->index != i) continue;
+        char name[TW_NAME];
+        int part = (int)row->plane * choices + i;
+        tw_fabric_part(plant, kind, part, name, sizeof name);
+        add_work(plant, row, TW_WORK_FABRIC, kind, part, tw_arena_text(plant->arena, name), turn);
+    }
+}
+
+static void work_on_named(TwPlant *plant, const TwNode *node, const TwMaintenanceRow *row, int *turn, TwErrors *errors)
+{
+    bool rack = strcmp(row->of, "rack") == 0, cdu = strcmp(row->of, "cdu") == 0;
+    const char *const *names = rack ? plant->rack_names : cdu ? plant->cdu_names : plant->element_names;
+    int count = rack ? plant->rack_count : cdu ? plant->cdu_count : plant->element_count;
+    for (int i = 0; i < count; i++) {
+        size_t stem = tw_stem_length(names[i]);
+        bool mine = rack || cdu ? strcmp(names[i], row->element) == 0 ||
+                                      (stem == strlen(row->element) && strncmp(names[i], row->element, stem) == 0)
+                                : matches(plant, i, row->element);
+        if (mine)
+            add_work(plant, row, rack ? TW_WORK_RACK : cdu ? TW_WORK_CDU : TW_WORK_ELEMENT, -1, i, names[i], turn);
+    }
+    if (*turn == 0)
+        tw_reference_error(node, "element", errors, row->element,
+                           rack  ? "rack"
+                           : cdu ? "CDU"
+                                 : "power element",
+                           names, count);
+}
+
+// Most that one row takes out.
+static int work_room(const TwPlant *plant, const TwMaintenanceRow *row)
+{
+    int kind;
+    if (fabric_kind(row, &kind))
+        return plant->fabric.graph ? tw_loss_choices(plant->fabric.graph, (TwLossKind)kind) : 0;
+    return plant->element_count + plant->rack_count + plant->cdu_count;
+}
+
 static void compile_maintenance(TwPlant *plant, const TwNode *operations, TwErrors *errors)
 {
     TwFailurePlan *plan = &plant->failures;
     int n = tw_node_entries(operations, "maintenance"), room = 0;
-    for (int i = 0; i < n; i++) room += plant->element_count;
+    for (int i = 0; i < n; i++) {
+        char name[TW_NAME];
+        TwMaintenanceRow row;
+        int kind;
+        tw_node_row(tw_node_entry(operations, "maintenance", i, name), &row);
+        if (fabric_kind(&row, &kind)) (void)tw_fabric_parts(plant, kind, errors);
+        room += work_room(plant, &row);
+    }
     plan->maintenance = TW_TAKE(plant->arena, room + 1, TwMaintenance);
     for (int i = 0; i < n; i++) {
         char name[TW_NAME];
         const TwNode *node = tw_node_entry(operations, "maintenance", i, name);
         TwMaintenanceRow row;
         tw_node_row(node, &row);
-        int turn = 0;
-        for (int e = 0; e < plant->element_count; e++) {
-            if (!matches(plant, e, row.element)) continue;
-            // one after the other, `at_once` of them together
-            double begin_s = row.at_s + row.for_s * (turn++ / (int)row.at_once);
-            plan->maintenance[plan->maintenance_count++] = (TwMaintenance){
-                e, llround(begin_s * 1e9), llround(row.for_s * 1e9), llround(row.every_s * 1e9), row.force};
-        }
-        if (turn == 0)
-            tw_reference_error(node, "element", errors, row.element, "power element", plant->element_names,
-                               plant->element_count);
+        int turn = 0, kind;
+        if (fabric_kind(&row, &kind))
+            work_on_fabric(plant, node, &row, kind, &turn, errors);
+        else
+            work_on_named(plant, node, &row, &turn, errors);
         int rounds = (turn + (int)row.at_once - 1) / (int)row.at_once;
         if (row.every_s > 0.0 && row.every_s < row.for_s * rounds)
             tw_node_error(node, "every_s", errors, "every_s = %g is shorter than the %g s that one round takes",
                           row.every_s, row.for_s * rounds);
     }
+    if (plan->maintenance_count > TW_FAILURE_EVENTS / 2)
+        tw_node_error(operations, "maintenance", errors, "%d parts to take out, expected at most %d",
+                      plan->maintenance_count, TW_FAILURE_EVENTS / 2);
 }
 
 bool tw_failures_compile(TwPlant *plant, TwErrors *errors)
@@ -246,6 +341,7 @@ void tw_failures_layout(TwPlant *plant, TwLayout *layout)
     p->tickets = tw_layout_add(layout, TICKETS, sizeof(Ticket));
     p->draws = tw_layout_add(layout, (size_t)p->class_count, sizeof(uint64_t));
     p->crew_free = tw_layout_add(layout, (size_t)p->crew_count, sizeof(int32_t));
+    p->working = tw_layout_add(layout, (size_t)p->maintenance_count, sizeof(int32_t));
     p->spare_free = tw_layout_add(layout, (size_t)p->class_count, sizeof(int32_t));
     p->replica_down = tw_layout_add(layout, (size_t)plant->replica_count, 1);
     p->down_gpus = tw_layout_add(layout, racks, sizeof(int32_t));
@@ -267,10 +363,13 @@ static void draw(const TwPlant *plant, void *block, int class, uint32_t entity, 
     for (int k = 0; k < 4; k++) u[k] = tw_uniform(words[k]);
 }
 
+// On tenths of a second: every event ends a window, and one of nanoseconds would hold a whole iteration's energy.
 static int64_t after(int64_t now_ns, double hours)
 {
+    const int64_t grain_ns = 100000000;
     double ns = hours * HOUR_NS;
-    return ns < 9e18 - (double)now_ns ? now_ns + llround(fmax(ns, 1.0)) : INT64_MAX;
+    if (!(ns < 9e18 - (double)now_ns)) return INT64_MAX;
+    return (now_ns + llround(fmax(ns, 1.0)) + grain_ns - 1) / grain_ns * grain_ns;
 }
 
 // When the class fails next, and puts it in the queue.
@@ -439,7 +538,8 @@ static void begin_repairs(const TwPlant *plant, void *block, int64_t now_ns)
         if (c->crew >= 0 && crew_free[c->crew] <= 0) continue;
         if (c->spares >= 0 && spares[t[next].class] <= 0) continue;
         if (c->crew >= 0) crew_free[c->crew]--;
-        if (c->spares >= 0) {
+        // without a lead time the stock is filled up at once
+        if (c->spares >= 0 && c->lead_h > 0.0) {
             spares[t[next].class]--;
             push(plant, block, after(now_ns, c->lead_h), TW_EVENT_RESTOCK, t[next].class);
         }
@@ -526,10 +626,76 @@ static bool in_service(const TwPlant *plant, const void *block, int element)
     return ((const uint8_t *)tw_at_const(block, plant->slot.out))[element] == 0;
 }
 
+// Racks, CDUs and parts of the fabric. With force the racks of a CDU are shut down before it stops.
+static void set_work(const TwPlant *plant, const TwFailureHooks *hooks, const TwMaintenance *job, bool whole, int entry)
+{
+    switch (job->on) {
+    case TW_WORK_RACK:
+        hooks->rack(hooks->context, job->element, whole, entry);
+        break;
+    case TW_WORK_CDU:
+        if (whole) hooks->pump(hooks->context, job->element, false, entry);
+        for (int i = 0; i < plant->rack_count; i++)
+            if (plant->racks[i].cdu == job->element) hooks->rack(hooks->context, i, whole, entry);
+        if (!whole) hooks->pump(hooks->context, job->element, true, entry);
+        break;
+    case TW_WORK_FABRIC:
+        hooks->fabric(hooks->context, job->loss, job->element, !whole, entry);
+        break;
+    case TW_WORK_ELEMENT:
+        break;
+    }
+}
+
+static void begin_work(const TwPlant *plant, void *block, const TwFailureHooks *hooks, int index, int64_t now_ns)
+{
+    const TwMaintenance *job = &plant->failures.maintenance[index];
+    const uint8_t *down = tw_at_const(block, plant->failures.rack_down);
+    const bool *on = tw_at_const(block, plant->slot.rack_on);
+    int racks = 0;
+    bool refused = false;
+    switch (job->on) {
+    case TW_WORK_RACK:
+        if (down[job->element]) return;    // out already
+        racks = 1;
+        break;
+    case TW_WORK_CDU:
+        for (int i = 0; i < plant->rack_count; i++) racks += plant->racks[i].cdu == job->element && on[i];
+        refused = racks > 0;
+        break;
+    case TW_WORK_FABRIC:
+        if (tw_fabric_is_out(plant, block, job->loss, job->element)) return;
+        refused = !job->force && !(tw_fabric_without(plant, block, job->loss, job->element) > 0.0);
+        break;
+    case TW_WORK_ELEMENT:
+        return;
+    }
+    if (refused && !job->force) {
+        tw_story_add(plant, block, now_ns, TW_HAPPENED_WORK_REFUSED, -1, index, racks, NAN);
+        return;
+    }
+    int entry = tw_story_add(plant, block, now_ns, TW_HAPPENED_WORK, -1, index, job->on == TW_WORK_CDU ? racks : 0,
+                             (double)job->for_ns * 1e-9);
+    ((int32_t *)tw_at(block, plant->failures.working))[index] = entry;
+    set_work(plant, hooks, job, false, entry);
+    push(plant, block, now_ns + job->for_ns, TW_EVENT_MAINTAIN_END, index);
+}
+
+static void end_work(const TwPlant *plant, void *block, const TwFailureHooks *hooks, int index, int64_t now_ns)
+{
+    int cause = ((const int32_t *)tw_at_const(block, plant->failures.working))[index];
+    int entry = tw_story_add(plant, block, now_ns, TW_HAPPENED_WORK_END, cause, index, 0, 0.0);
+    set_work(plant, hooks, &plant->failures.maintenance[index], true, entry);
+}
+
 static void maintain(const TwPlant *plant, void *block, const TwFailureHooks *hooks, int index, int64_t now_ns)
 {
     const TwMaintenance *job = &plant->failures.maintenance[index];
     if (job->every_ns > 0) push(plant, block, now_ns + job->every_ns, TW_EVENT_MAINTAIN, index);
+    if (job->on != TW_WORK_ELEMENT) {
+        begin_work(plant, block, hooks, index, now_ns);
+        return;
+    }
     if (!in_service(plant, block, job->element)) return;
     int before = racks_dead(plant, block);
     tw_power_set_service(plant->power, block, job->element, false);
@@ -598,6 +764,10 @@ void tw_failures_happen(const TwPlant *plant, void *block, const TwFailureHooks 
         maintain(plant, block, hooks, event->index, now_ns);
         break;
     case TW_EVENT_MAINTAIN_END: {
+        if (plant->failures.maintenance[event->index].on != TW_WORK_ELEMENT) {
+            end_work(plant, block, hooks, event->index, now_ns);
+            break;
+        }
         int element = plant->failures.maintenance[event->index].element;
         int cause = tw_story_open(plant, block, TW_HAPPENED_MAINTAIN, element);
         entry = tw_story_add(plant, block, now_ns, TW_HAPPENED_RESTORED, cause, element, 1, 0.0);

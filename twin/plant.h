@@ -115,7 +115,7 @@ typedef enum TwVictims {
     TW_VICTIM_SUPPLY,     // one power supply of a rack
     TW_VICTIM_SHELF,      // all supplies of one of its shelves
     TW_VICTIM_COOLING,    // an act on a CDU or on the plant
-    TW_VICTIM_FABRIC      // a leaf, spine or core
+    TW_VICTIM_FABRIC      // a leaf, spine, core, link or optic
 } TwVictims;
 
 typedef struct TwFailureClass {
@@ -138,8 +138,13 @@ typedef struct TwCrew {
     int count;
 } TwCrew;
 
+typedef enum TwWork { TW_WORK_ELEMENT, TW_WORK_RACK, TW_WORK_CDU, TW_WORK_FABRIC } TwWork;
+
 typedef struct TwMaintenance {
-    int element;
+    TwWork on;
+    int loss;       // TwLossKind, of the fabric
+    int element;    // or rack, CDU, part of the fabric
+    const char *name;
     int64_t at_ns, for_ns, every_ns;    // every_ns 0: once
     bool force;
 } TwMaintenance;
@@ -150,6 +155,7 @@ typedef struct TwFailurePlan {
     TwCrew *crews;
     TwMaintenance *maintenance;
     TwSlot head, tickets, draws, crew_free, spare_free;    // [1], [TICKETS], [class], [crew], [class]
+    TwSlot working;                                        // [maintenance] what is out for it
     TwSlot replica_down, down_gpus, rack_down;             // [replica], [rack], [rack]
 } TwFailurePlan;
 

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 // What an entry's target is, and how it reads: %s name, %c its count of followers.
-typedef enum Of { OF_NOTHING, OF_ELEMENT, OF_CDU, OF_LOAD, OF_RACK, OF_CLASS, OF_ACT, OF_LOSS } Of;
+typedef enum Of { OF_NOTHING, OF_ELEMENT, OF_CDU, OF_LOAD, OF_RACK, OF_CLASS, OF_ACT, OF_LOSS, OF_WORK } Of;
 static const struct {
     const char *word;
     Of of;
@@ -52,6 +52,9 @@ static const struct {
     [TW_HAPPENED_SWAPPED] = {"swapped", OF_CLASS, 0},
     [TW_HAPPENED_MAINTAIN] = {"maintenance", OF_ELEMENT, 1},
     [TW_HAPPENED_REFUSED] = {"maintenance_refused", OF_ELEMENT, 1},
+    [TW_HAPPENED_WORK] = {"work", OF_WORK, 1},
+    [TW_HAPPENED_WORK_END] = {"work_end", OF_WORK, 0},
+    [TW_HAPPENED_WORK_REFUSED] = {"work_refused", OF_WORK, 1},
     [TW_HAPPENED_DIP] = {"dip", OF_ELEMENT, 1},
     [TW_HAPPENED_DIP_END] = {"dip_end", OF_ELEMENT, 0},
     [TW_HAPPENED_RESET] = {"reset", OF_ELEMENT, 0},
@@ -101,6 +104,8 @@ const char *tw_story_target(const TwPlant *plant, const TwEntry *e)
         return tw_thermal_act_on((TwThermalAct)e->count) == TW_AT_CDU    ? plant->cdu_names[e->target]
                : tw_thermal_act_on((TwThermalAct)e->count) == TW_AT_RACK ? plant->racks[e->target].name
                                                                          : "the cooling plant";
+    case OF_WORK:
+        return plant->failures.maintenance[e->target].name;
     case OF_LOSS:
         return e->target >= 0 ? tw_fabric_name(plant, e->target) : "the fabric";
     case OF_NOTHING:
@@ -309,6 +314,22 @@ void tw_story_text(const TwPlant *plant, const TwEntry *e, char *text, size_t si
     case TW_HAPPENED_REFUSED:
         snprintf(text, size, "maintenance of %s put off: %.0f racks would lose supply", name,
                  e->value * plant->rack_scale);
+        break;
+    case TW_HAPPENED_WORK:
+        if (e->count > 0)
+            snprintf(text, size, "%s out for maintenance, with %.0f racks", name, e->count * plant->rack_scale);
+        else
+            snprintf(text, size, "%s out for maintenance", name);
+        break;
+    case TW_HAPPENED_WORK_END:
+        snprintf(text, size, "%s back from maintenance", name);
+        break;
+    case TW_HAPPENED_WORK_REFUSED:
+        if (plant->failures.maintenance[e->target].on == TW_WORK_CDU)
+            snprintf(text, size, "maintenance of %s put off: %.0f racks would lose cooling", name,
+                     e->count * plant->rack_scale);
+        else
+            snprintf(text, size, "maintenance of %s put off: hosts would lose their network", name);
         break;
     case TW_HAPPENED_DIP:
         snprintf(text, size, "voltage at %s dips to %.4g %%: %d %s, %.4g kW leave the grid", name, 100.0 * e->value,

@@ -14,6 +14,7 @@ typedef struct TwGraph {
     int leaves, leaf_down;           // of a plane
     int pods, pod_leaves, spines;    // pods; leaves of a full one; spines of each (of the plane, two tiers)
     int cores;                       // that each spine meets
+    int optics_per_link;             // 2: at both ends; 1: at switches only; 0: copper
     int host_up, host_down, leaf_up, leaf_down_link, core_up, core_down;    // first link of each kind in a plane
     int plane_links, link_count;
     const double *capacity_bytes_s;    // [link_count]

@@ -7,10 +7,38 @@
 #include <stdio.h>
 #include <string.h>
 
+const char *const tw_loss_words[TW_LOSS_KINDS] = {"leaf", "spine", "core", "rail", "plane", "link", "optic"};
+
 enum { AWAY = 2 };    // hosts that each card sends to
 
 double tw_queue_md1(double rho) { return rho < 1.0 ? rho / (2.0 * (1.0 - rho)) : INFINITY; }
 double tw_queue_mm1(double rho) { return rho < 1.0 ? rho / (1.0 - rho) : INFINITY; }
+
+// Cables of a plane by tier; parallel ones between two switches count.
+typedef struct Cables {
+    int trunk, cores;    // parallel cables of a leaf to a spine, of a spine to a core
+    int host, leaf, core, all;
+} Cables;
+
+static Cables cables_of(const TwGraph *g)
+{
+    double port = g->endpoints > 0 ? g->capacity_bytes_s[g->host_up] : 1.0;
+    Cables c = {1, 1, g->endpoints, 0, 0, 0};
+    if (g->tiers > 1) c.trunk = (int)fmax(1.0, round(g->capacity_bytes_s[g->leaf_up] / port));
+    if (g->tiers > 2) c.cores = (int)fmax(1.0, round(g->capacity_bytes_s[g->core_up] / port));
+    if (g->tiers > 1) c.leaf = g->leaves * g->spines * c.trunk;
+    if (g->tiers > 2) c.core = g->pods * g->spines * g->cores * c.cores;
+    c.all = c.host + c.leaf + c.core;
+    return c;
+}
+
+// The cable that an optic is at the end of.
+static int cable_of(const TwGraph *g, const TwLoss *loss)
+{
+    if (loss->kind == TW_LOSE_LINK || g->optics_per_link == 2)
+        return loss->kind == TW_LOSE_LINK ? loss->index : loss->index / 2;
+    return loss->index < g->endpoints ? loss->index : g->endpoints + (loss->index - g->endpoints) / 2;
+}
 
 int tw_loss_choices(const TwGraph *g, TwLossKind kind)
 {
@@ -25,6 +53,14 @@ int tw_loss_choices(const TwGraph *g, TwLossKind kind)
         return g->rails;
     case TW_LOSE_PLANE:
         return g->planes;
+    case TW_LOSE_LINK:
+        return cables_of(g).all;
+    case TW_LOSE_OPTIC: {
+        Cables c = cables_of(g);
+        return g->optics_per_link == 0 ? 0 : g->optics_per_link == 2 ? 2 * c.all : 2 * c.all - c.host;
+    }
+    case TW_LOSS_KINDS:
+        break;
     }
     return 0;
 }
@@ -53,6 +89,23 @@ static void kill_spine(const TwGraph *g, int plane, int pod, int spine, double *
     }
 }
 
+// One of a bundle takes its share of it.
+static void kill_cable(const TwGraph *g, int plane, int cable, double *up)
+{
+    const Cables c = cables_of(g);
+    int base = plane * g->plane_links, at = cable, to, from, of = 1;
+    if (at < c.host) {
+        to = g->host_up + at, from = g->host_down + at;
+    } else if ((at -= c.host) < c.leaf) {
+        of = c.trunk, to = g->leaf_up + at / of, from = g->leaf_down_link + at / of;
+    } else {
+        at -= c.leaf;
+        of = c.cores, to = g->core_up + at / of, from = g->core_down + at / of;
+    }
+    double left = up[base + to] - 1.0 / of;
+    up[base + to] = up[base + from] = left > 1e-9 ? left : 0.0;
+}
+
 static void lose(const TwGraph *g, const TwLoss *loss, double *up)
 {
     int plane = loss->plane, at = loss->index;
@@ -75,6 +128,12 @@ static void lose(const TwGraph *g, const TwLoss *loss, double *up)
         break;
     case TW_LOSE_PLANE:
         for (int i = 0; i < g->plane_links; i++) up[at * g->plane_links + i] = 0.0;
+        break;
+    case TW_LOSE_LINK:
+    case TW_LOSE_OPTIC:
+        kill_cable(g, plane, cable_of(g, loss), up);
+        break;
+    case TW_LOSS_KINDS:
         break;
     }
 }
@@ -292,20 +351,26 @@ static void hosts_of(const TwGraph *g, const double *used, TwRemains *r)
 void tw_network_up(const TwGraph *g, const TwLoss *losses, int count, double *up)
 {
     for (int l = 0; l < g->link_count; l++) up[l] = 1.0;
-    for (int i = 0; i < count; i++) lose(g, &losses[i], up);
+    for (int i = 0; i < count; i++) {
+        // a cable and the optics at its ends are lost once
+        bool seen = false;
+        for (int k = 0; k < i && losses[i].kind >= TW_LOSE_LINK && !seen; k++)
+            seen = losses[k].kind >= TW_LOSE_LINK && losses[k].plane == losses[i].plane &&
+                   cable_of(g, &losses[k]) == cable_of(g, &losses[i]);
+        if (!seen) lose(g, &losses[i], up);
+    }
 }
 
 bool tw_network_remains(const TwGraph *g, const TwLoss *losses, int count, TwPathRule routing, TwRemains *r,
                         double *used, TwError *error)
 {
-    static const char *const names[] = {"leaf", "spine", "core", "rail", "plane"};
     *r = (TwRemains){0};
     for (int i = 0; i < count; i++) {
         int choices = tw_loss_choices(g, losses[i].kind);
         if (losses[i].index >= 0 && losses[i].index < choices && losses[i].plane >= 0 && losses[i].plane < g->planes)
             continue;
         return tw_fail(error, TW_BAD_INPUT, "%s %d of plane %d: this fabric has %d of them in %d planes",
-                       names[losses[i].kind], losses[i].index, losses[i].plane, choices, g->planes);
+                       tw_loss_words[losses[i].kind], losses[i].index, losses[i].plane, choices, g->planes);
     }
     TwArena *arena = tw_arena_create();
     int flows = AWAY * g->endpoints, room = tw_graph_crossings(g, TW_ECMP);

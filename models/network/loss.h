@@ -8,9 +8,21 @@
 
 #include "models/network/graph.h"
 
-typedef enum TwLossKind { TW_LOSE_LEAF, TW_LOSE_SPINE, TW_LOSE_CORE, TW_LOSE_RAIL, TW_LOSE_PLANE } TwLossKind;
+typedef enum TwLossKind {
+    TW_LOSE_LEAF,
+    TW_LOSE_SPINE,
+    TW_LOSE_CORE,
+    TW_LOSE_RAIL,
+    TW_LOSE_PLANE,
+    TW_LOSE_LINK,     // one cable, both directions
+    TW_LOSE_OPTIC,    // the transceiver at one of its ends: its cable carries nothing
+    TW_LOSS_KINDS
+} TwLossKind;
+extern const char *const tw_loss_words[TW_LOSS_KINDS];    // "leaf"
 
-// index: leaf of the plane; spine pod * spines + j; core j * cores + c; rail; plane (plane unused).
+// index: leaf of the plane; spine pod * spines + j; core j * cores + c; rail; plane (plane unused); cable, counted over
+// those to the cards, from leaf to spine, from spine to core, parallel ones one by one; optic: the ends of the cables
+// in the same order, without cards where optics are at the switch only.
 typedef struct TwLoss {
     TwLossKind kind;
     int plane, index;

@@ -10,7 +10,7 @@ static TwGraph *built(int radix, int planes, int endpoints)
     TwErrors *errors = tw_errors_create();
     TwNetworkSpec spec = {.scaleup = {.domain_gpus = 8, .link_bytes_s = 450e9, .ring_efficiency = 1, .node_gpus = 4},
                           .fabric = {.kind = "fat_tree",
-                                     .radix = radix,
+                                     .radix = radix, .optics_per_link = 2,
                                      .port_bytes_s = 50e9,
                                      .planes = planes,
                                      .oversubscription = 1.0,
@@ -49,6 +49,20 @@ static void losses_cost_what_they_must(void)
     CHECK_NEAR(spine.slowest_host, 0.875, 1e-9);
     TwRemains rail = after(g, TW_LOSE_RAIL, 2, TW_SPRAY);
     CHECK_NEAR(rail.sent_bytes_s, 0.75 * whole.sent_bytes_s, 1e-9);
+
+    TwRemains card = after(g, TW_LOSE_LINK, 3, TW_SPRAY);    // the cable of one card: its host sends with three of four
+    CHECK_NEAR(card.slowest_host, 0.75, 1e-9);
+    CHECK(card.rerouted > 0 && card.stalled == 0);
+    TwRemains uplink = after(g, TW_LOSE_LINK, 1024, TW_SPRAY);    // one of eight uplinks of a leaf: a rail of its hosts
+    CHECK_NEAR(uplink.slowest_host, 1.0 - 0.125 / 4.0, 1e-9);
+    CHECK(tw_loss_choices(g, TW_LOSE_LINK) == network->links &&
+          tw_loss_choices(g, TW_LOSE_OPTIC) == 2 * network->links);
+    TwRemains optic = after(g, TW_LOSE_OPTIC, 2049, TW_SPRAY);    // the far end of the same cable
+    CHECK(optic.sent_bytes_s == uplink.sent_bytes_s);
+    TwLoss both[2] = {{TW_LOSE_LINK, 0, 1024}, {TW_LOSE_OPTIC, 0, 2048}};
+    TwRemains once;
+    TwError fault;
+    CHECK(tw_network_remains(g, both, 2, TW_SPRAY, &once, NULL, &fault) && once.sent_bytes_s == uplink.sent_bytes_s);
 
     // hashed paths collide; they still carry most of it and lose none of it
     TwRemains hashed = after(g, TW_LOSE_LEAF, -1, TW_ECMP), adaptive = after(g, TW_LOSE_LEAF, -1, TW_ADAPTIVE);

@@ -1,5 +1,6 @@
 // What breaks, waits for a crew and a spare, and is mended; voltage dips.
 #include "tests/twin/twin.h"
+#include "twin/fabric.h"
 #include "twin/failures.h"
 #include "twin/story.h"
 #include "twin/supplies.h"
@@ -209,6 +210,66 @@ static void switches_and_cooling_fail(void)
     factory_end(f);
 }
 
+// Racks, CDUs, switches and cables are taken out as planned too; what cools running racks only with force, after they
+// are down.
+static void maintenance_of_all_parts(void)
+{
+    const char *const sets[] = {"run.for_s=300.0", "run.exchange_s=2.0"};
+    Factory f =
+        facility_with("facilities/dps_8rack.cfg",
+                      "operations: { maintenance = ( { name = \"r\"; of = \"rack\"; element = \"a1\"; at_s = "
+                      "10.0; for_s = 20.0; }, { name = \"c\"; of = \"cdu\"; element = \"cdu1\"; at_s = 40.0; for_s "
+                      "= 20.0; }, { name = \"d\"; of = \"cdu\"; element = \"cdu1\"; at_s = 100.0; for_s = 20.0; "
+                      "force = true; } ); };",
+                      sets, 2);
+    advance(f.state, 300.0);
+    CHECK(count_of(f.state, TW_HAPPENED_WORK) == 2 && count_of(f.state, TW_HAPPENED_WORK_END) == 2);
+    CHECK(count_of(f.state, TW_HAPPENED_WORK_REFUSED) == 1);
+    int cooled = 0;
+    for (int i = 0; i < f.plant->rack_count; i++) cooled += f.plant->racks[i].cdu == 0;
+    CHECK(cooled > 0 && entry_of(f.state, TW_HAPPENED_WORK_REFUSED, 0)->count == cooled);
+    CHECK_NEAR(tw_state_meters(f.state)->rack_off_s, (1 + cooled) * 20.0, 1e-9);
+    CHECK(count_of(f.state, TW_HAPPENED_SHUTDOWN) == 0);    // they are down before the coolant stands
+    TwReport *report = tw_report_create(f.state, -1.0);
+    CHECK(tw_report_ok(report));
+    tw_report_destroy(report);
+    factory_end(f);
+
+    f = hall_with(
+        "operations: { maintenance = ( { name = \"l\"; of = \"leaf\"; index = 1; at_s = 10.0; for_s = 20.0; }, "
+        "{ name = \"k\"; of = \"link\"; index = 0; at_s = 50.0; for_s = 20.0; } ); };",
+        sets, 2);
+    advance(f.state, 20.0);
+    CHECK(tw_fabric_now(f.plant, tw_state_block(f.state))->throughput < 1.0);
+    advance(f.state, 60.0);
+    double cable = tw_fabric_now(f.plant, tw_state_block(f.state))->throughput;
+    CHECK(cable < 1.0 && cable > 0.9);
+    advance(f.state, 300.0);
+    CHECK(tw_fabric_now(f.plant, tw_state_block(f.state))->throughput == 1.0);
+    CHECK(count_of(f.state, TW_HAPPENED_WORK) == 2 && count_of(f.state, TW_HAPPENED_WORK_END) == 2);
+    factory_end(f);
+}
+
+// Cables and optics one by one: hundreds of parts, one crew, each repair brings its own back.
+static void links_and_optics_fail(void)
+{
+    const char *const sets[] = {"run.for_s=7200.0", "run.exchange_s=10.0", "workload.arrival.rate_s=1.0"};
+    Factory f =
+        hall_with("operations: { crews = ( { name = \"net\"; } ); failures = ( { name = \"cables\"; of = \"link\"; "
+                  "mtbf_h = 200.0; mttr_h = 0.1; crew = \"net\"; }, { name = \"optics\"; of = \"optic\"; mtbf_h = "
+                  "200.0; mttr_h = 0.1; crew = \"net\"; spares = 400; } ); };",
+                  sets, 3);
+    const TwFailureClass *classes = f.plant->failures.classes;
+    CHECK(classes[0].count == f.plant->network->links && classes[1].count == 2 * classes[0].count);
+    advance(f.state, 7200.0);
+    CHECK(count_of(f.state, TW_HAPPENED_FABRIC) > 1 && count_of(f.state, TW_HAPPENED_REPAIRED) > 0);
+    CHECK(count_of(f.state, TW_HAPPENED_FABRIC_END) == count_of(f.state, TW_HAPPENED_REPAIRED));
+    TwReport *report = tw_report_create(f.state, -1.0);
+    CHECK(tw_report_ok(report) && tw_report_value(report, "network.throughput_fraction.mean") < 1.0);
+    tw_report_destroy(report);
+    factory_end(f);
+}
+
 int main(void)
 {
     crews_are_waited_for();
@@ -217,5 +278,7 @@ int main(void)
     maintenance_asks_first();
     supplies_carry_what_they_can();
     switches_and_cooling_fail();
+    maintenance_of_all_parts();
+    links_and_optics_fail();
     return check_failures != 0;
 }
