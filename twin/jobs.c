@@ -1,5 +1,6 @@
 #include "twin/jobs.h"
 
+#include "twin/train_kernels.h"
 #include "twin/transit.h"
 
 #include <math.h>
@@ -9,7 +10,7 @@
 enum { MIX_MOST = 4096, JOBS_MOST = 8192 };
 
 typedef struct JobRow {
-    const char *kind, *model, *step, *power, *mix, *feed_pool, *rollout_class;
+    const char *kind, *model, *step, *precision, *power, *mix, *feed_pool, *rollout_class;
     int64_t gpus, gpus_min, global_batch, sequence_tokens, tp, pp, cp, vp, micro_batch, priority, rollout_tp,
         off_policy_steps, sequences, gpus_max;
     double start_s, tokens, run_s, eval_every_steps, eval_s, checkpoint_every_s, exposed_s, restart_s, gpu_mtbf_h,
@@ -30,12 +31,15 @@ typedef struct SchedulerRow {
 
 #define AT(field) offsetof(JobRow, field)
 static const char *const kind_words[] = {"pretraining", "sft", "lora", "rl", "evaluation", "data", "mix", NULL};
+static const char *const precision_words[] = {"bf16", "fp8", NULL};
 static const TwField job_fields[] = {
     {"kind", "", TW_TEXT, 0, 0, "pretraining", AT(kind),
      "pretraining, sft, lora: steps; rl: rollouts and steps; evaluation, data: so long; mix: a cluster's population",
      kind_words},
     {"model", "", TW_TEXT, 0, 0, "llama-3.1-405b", AT(model), "a model of train_models.csv", NULL},
-    {"step", "", TW_TEXT, 0, 0, "h100_fp8_405b", AT(step), "step-time key", NULL},
+    {"step", "", TW_TEXT, 0, 0, "h100_fp8_405b", AT(step),
+     "step-time key; kernels: from the tables of the first rack's chip, for tp, pp, cp and vp as given", NULL},
+    {"precision", "", TW_TEXT, 0, 0, "fp8", AT(precision), "step kernels: of the matrix products", precision_words},
     {"power", "", TW_TEXT, 0, 0, "gpt3_64x8h100", AT(power), "waveform; empty: flat", NULL},
     {"mix", "", TW_TEXT, 0, 0, "seren", AT(mix), "mix: seren, kalos, philly or helios", NULL},
     {"feed_pool", "", TW_TEXT, 0, 0, "", AT(feed_pool), "flywheel: trains on what this pool answered until its start",
@@ -105,6 +109,19 @@ const TwKind tw_scheduler_kind = {
 
 static bool is(const char *a, const char *b) { return strcmp(a, b) == 0; }
 
+static TwTrainLayout layout_of(const JobRow *row)
+{
+    return (TwTrainLayout){.gpus = (int)row->gpus,
+                           .tp = (int)row->tp,
+                           .pp = (int)row->pp,
+                           .cp = (int)row->cp,
+                           .vp = (int)row->vp,
+                           .micro_batch = (int)row->micro_batch,
+                           .global_batch = (double)row->global_batch,
+                           .sequence_tokens = (double)row->sequence_tokens,
+                           .frozen = is(row->kind, "lora")};
+}
+
 // What a step puts on the network between NVLink domains: gradients out and weights back in bf16, reduced among the
 // replicas of a domain first, rings between the domains; activations and their gradients between pipeline stages.
 // Tensor parallel groups and experts stay inside a domain. They may hide behind the backward pass, two thirds of the
@@ -129,6 +146,33 @@ static void set_traffic(const TwPlant *plant, const JobRow *row, const TwTrainMo
     spec->hidden_s = 2.0 / 3.0 * step->compute_s;
 }
 
+// The same from the tables of kernels; what of the gradients' way does not hide comes from the network.
+static bool kernel_step(const TwPlant *plant, const JobRow *row, const TwNode *node, const TwTrainModel *model,
+                        TwJobSpec *spec, TwErrors *errors)
+{
+    const TwNode *rack = tw_node_entry(tw_config_root(plant->config), "racks", 0, (char[TW_NAME]){0});
+    const char *chip = tw_node_part(tw_node_group(rack, "gpu"));
+    if (is(row->kind, "rl") || !chip) {
+        tw_node_error(node, "step", errors,
+                      chip ? "step = \"kernels\" is for pretraining, sft and lora"
+                           : "step = \"kernels\" needs racks whose gpu is a shipped accelerator");
+        return false;
+    }
+    const TwTrainLayout layout = layout_of(row);
+    TwTrainStep step;
+    TwTrainKernels parts;
+    TwError why = {0};
+    if (!tw_train_kernels(&step, &parts, chip, model->name, row->precision, model, &layout, &why)) {
+        tw_node_error(node, "step", errors, "%s", why.text);
+        return false;
+    }
+    set_traffic(plant, row, model, &(TwTrainKey){0}, &layout, &step, spec);
+    spec->step_s = step.step_s + fmax(spec->comm_s - spec->hidden_s, 0.0);
+    spec->clock_share = step.compute_s * (1.0 + step.bubble_fraction) / spec->step_s;
+    spec->tokens_per_step = layout.global_batch * layout.sequence_tokens;
+    return true;
+}
+
 // Step, its share that follows the clock, and tokens of it. False: an error at the job.
 static bool time_step(const TwPlant *plant, const JobRow *row, const TwNode *node, TwJobSpec *spec, TwErrors *errors)
 {
@@ -141,6 +185,7 @@ static bool time_step(const TwPlant *plant, const JobRow *row, const TwNode *nod
         tw_node_error(node, "model", errors, "%s", why.text);
         return false;
     }
+    if (is(row->step, "kernels")) return kernel_step(plant, row, node, &model, spec, errors);
     if (!tw_train_key_named(&key, row->step, &model, task, &why)) {
         tw_node_error(node, "step", errors, "%s", why.text);
         return false;
@@ -166,15 +211,7 @@ static bool time_step(const TwPlant *plant, const JobRow *row, const TwNode *nod
         spec->clock_share = fmin(1.0, rl.training_s / spec->step_s);
         return true;
     }
-    const TwTrainLayout layout = {.gpus = (int)row->gpus,
-                                  .tp = (int)row->tp,
-                                  .pp = (int)row->pp,
-                                  .cp = (int)row->cp,
-                                  .vp = (int)row->vp,
-                                  .micro_batch = (int)row->micro_batch,
-                                  .global_batch = (double)row->global_batch,
-                                  .sequence_tokens = (double)row->sequence_tokens,
-                                  .frozen = is(row->kind, "lora")};
+    const TwTrainLayout layout = layout_of(row);
     if (!tw_train_step(&step, &model, &key, &layout, 1.0, &why)) {
         tw_node_error(node, "gpus", errors, "%s", why.text);
         return false;

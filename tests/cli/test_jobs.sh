@@ -53,6 +53,9 @@ PY
 expect 3 "did you mean" "$TOKENWORKS" check swing.cfg --set waveforms.training.job=tunes
 expect 3 "its power is flat" "$TOKENWORKS" check swing.cfg --set waveforms.training.job=flat
 expect 3 "nearest are 896 and 1024" "$TOKENWORKS" check "$facilities/scaling_laws.cfg" --set workload.jobs.pretrain.step=h100_fp8_405b --set workload.jobs.pretrain.model=llama-3.1-405b --set workload.jobs.pretrain.gpus=1000
+# a step from the tables of kernels
+expect 0 "valid" "$TOKENWORKS" check "$facilities/scaling_laws.cfg" --set workload.jobs.pretrain.step=kernels --set workload.jobs.pretrain.tp=8
+expect 3 "is for pretraining" "$TOKENWORKS" check "$facilities/scaling_laws.cfg" --set workload.jobs.post_train.step=kernels
 expect 3 "but the facility has" "$TOKENWORKS" check "$facilities/scaling_laws.cfg" --set workload.jobs.evaluate.gpus=100000
 expect 3 "did you mean" "$TOKENWORKS" check "$facilities/flywheel.cfg" --set workload.jobs.tuning.feed_pool=caht
 finish
