@@ -1,6 +1,6 @@
 // A result's cooling under the point names of NVIDIA's DSX Exchange (dsx-ai-factory/dsx-exchange, BMS topics):
 // BMS/v1/PUBLISHER/Value/OBJECT/POINT/TAG, one line a value, quality 1 (good). Points that the model does not know
-// (pressures of a rack, leak sensors) are not written.
+// (pressures of a rack, faults of sensors) are not written.
 #include "cli/commands.h"
 #include "sim/record.h"
 
@@ -18,7 +18,13 @@ typedef struct Point {
 static const Point points[] = {
     {"rack", "supply_degc", "Rack", "RackLiquidSupplyTemperature", "", "C", 1.0},
     {"rack", "return_degc", "Rack", "RackLiquidReturnTemperature", "", "C", 1.0},
+    {"rack", "flow_m3_s", "Rack", "RackLiquidFlow", "", "LPM", 6e4},
+    {"rack", "leak", "Rack", "RackLeakDetect", "", "", 1.0},
+    {"rack", "isolated", "Rack", "RackLiquidIsolationStatus", "", "", 1.0},
+    {"rack", "isolated", "Rack", "RackElectricalIsolationStatus", "", "", 1.0},
     {"rack", "rack_w", "Rack", "RackPower", "", "kW", 1e-3},
+    {"cdu", "flow_m3_s", "CDU", "LiquidFlow", "Secondary Supply", "LPM", 6e4},
+    {"cdu", "leak", "CDU", "LeakDetect", "", "", 1.0},
     {"cdu", "header_pa", "CDU", "LiquidDifferentialPressure", "Secondary", "kPa", 1e-3},
     {"cdu", "pump_fraction", "CDU", "PumpSpeed", "Secondary", "%", 100.0},
     {"cdu", "supply_degc", "CDU", "LiquidTemperature", "Secondary Supply", "C", 1.0},

@@ -380,8 +380,13 @@ bool tw_couple(const TwPlant *plant, void *block, TwScratch *s, int64_t from_ns,
     s->crossing_count = heat.crossing_count;
     tw_story_crossings(plant, block, heat.crossings, heat.crossing_count, hottest);
     w->export_w = heat.export_j / window_s;
-    for (int i = 0; i < plant->rack_count; i++)
-        w->rack_flow_kg_s[i] = w->rack_flow_fraction[i] * plant->thermal->rack_flow_kg_s[i];
+    for (int i = 0; i < plant->rack_count; i++) {
+        const TwThermal *thermal = plant->thermal;
+        w->rack_flow_kg_s[i] = w->rack_flow_fraction[i] * thermal->rack_flow_kg_s[i];
+        w->rack_flow_m3_s[i] = w->rack_flow_fraction[i] * thermal->rack_flow_m3_s[i];
+        w->rack_leak[i] = tw_thermal_rack_leaks(thermal, block, i);
+        w->rack_isolated[i] = tw_thermal_rack_isolated(thermal, block, i);
+    }
     for (int c = 0; c < plant->cdu_count; c++) {
         w->cdu_flow_kg_s[c] = w->cdu_flow_fraction[c] * plant->thermal->cdu_flow_kg_s[c];
         w->cdu_approach_k[c] = w->cdu_supply_degc[c] - heat.plant_supply_degc;

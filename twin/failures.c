@@ -79,7 +79,8 @@ static bool find_act(const TwNode *node, const TwFailureRow *row, TwFailureClass
         tw_reference_error(node, "act", errors, row->act, "act", acts, n);
         return false;
     }
-    bool needs = c->act == TW_ACT_CLOG || c->act == TW_ACT_FOUL || c->act == TW_ACT_LEAK;
+    bool needs = c->act == TW_ACT_CLOG || c->act == TW_ACT_FOUL || c->act == TW_ACT_LEAK ||
+                 c->act == TW_ACT_RACK_LEAK || c->act == TW_ACT_ROW_LEAK;
     if (needs && !isfinite(row->value)) {
         tw_node_error(node, "value", errors, "a %s needs value", row->act);
         return false;

@@ -65,6 +65,8 @@ void tw_looks_cdus(const TwPlant *plant, const void *block, const TwWindow *w, d
 {
     size_t n = (size_t)plant->cdu_count;
     for (size_t c = 0; c < n; c++) {
+        // all racks of a loop have one fluid
+        double volume = w->cdu_flow_fraction[c] * plant->thermal->cdu_flow_m3_s[c];
         TwCduLook look = tw_thermal_look_cdu(plant->thermal, block, load_on(plant, block), (int)c);
         const double row[] = {w->cdu_supply_degc[c],
                               w->cdu_return_degc[c],
@@ -80,7 +82,9 @@ void tw_looks_cdus(const TwPlant *plant, const void *block, const TwWindow *w, d
                                                         : NAN,
                               cool_state(look.stand),
                               w->cdu_header_pa[c],
-                              w->cdu_approach_k[c]};
+                              w->cdu_approach_k[c],
+                              volume,
+                              tw_thermal_cdu_leaks(plant->thermal, block, (int)c)};
         for (size_t k = 0; k < sizeof row / sizeof *row; k++) values[k * n + c] = row[k];
     }
 }

@@ -476,9 +476,9 @@ static void add_power(TwReport *report, const TwState *state)
         add(report, "cooling.approach_k.mean", "K", "coolant above facility water, mean over CDUs",
             over(m->approach_sum, time_s * plant->cdu_count));
         add(report, "cooling.approach_k.max", "K", "the same, largest", m->approach_max_k);
-        if (m->worst_flow_rack >= 0.0)
-            add(report, "cooling.worst_flow_fraction", "1", "coolant over design of the rack that had least",
-                m->worst_flow_fraction);
+        add(report, "cooling.worst_flow_fraction", "1",
+            "coolant over design of the open rack that had least while pumps ran; none: they never did",
+            m->worst_flow_rack >= 0.0 ? m->worst_flow_fraction : NAN);
     }
     add(report, "cooling.supply_degc.min", "degC", "coolant to the racks", m->supply_min_degc);
     add(report, "cooling.supply_degc.mean", "degC", "coolant to the racks", over(m->supply_sum, time_s));

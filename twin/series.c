@@ -34,11 +34,19 @@ static const TwSeriesInfo facility_series[] = {
     {"export_w", "W", "heat delivered to a district network"},
 };
 static const TwSeriesInfo rack_series[] = {
-    {"rack_w", "W", "rack at its AC input"},         {"gpu_w", "W", "its accelerators"},
-    {"grant_w", "W", "what the limits grant it"},    {"clock_fraction", "1", "clock that temperature grants"},
-    {"chip_degc", "degC", "hottest chip"},           {"supply_degc", "degC", "coolant or air in"},
-    {"return_degc", "degC", "coolant or air out"},   {"tokens_per_s", "1/s", "output tokens"},
-    {"kv_fraction", "1", "share of KV blocks held"}, {"flow_kg_s", "kg/s", "coolant"},
+    {"rack_w", "W", "rack at its AC input"},
+    {"gpu_w", "W", "its accelerators"},
+    {"grant_w", "W", "what the limits grant it"},
+    {"clock_fraction", "1", "clock that temperature grants"},
+    {"chip_degc", "degC", "hottest chip"},
+    {"supply_degc", "degC", "coolant or air in"},
+    {"return_degc", "degC", "coolant or air out"},
+    {"tokens_per_s", "1/s", "output tokens"},
+    {"kv_fraction", "1", "share of KV blocks held"},
+    {"flow_kg_s", "kg/s", "coolant"},
+    {"flow_m3_s", "m3/s", "coolant by volume"},
+    {"leak", "1", "1 while it loses coolant"},
+    {"isolated", "1", "1 while a leak keeps coolant and power off"},
 };
 static const TwSeriesInfo cdu_series[] = {
     {"supply_degc", "degC", "coolant to the racks"},
@@ -55,6 +63,8 @@ static const TwSeriesInfo cdu_series[] = {
     {"state", "1", "0 normal, 6 impaired, 7 isolated, 8 without supply, 9 failed; the maximum is the worst"},
     {"header_pa", "Pa", "pressure across the row of racks"},
     {"approach_k", "K", "supply above the facility water's"},
+    {"flow_m3_s", "m3/s", "coolant to the racks by volume"},
+    {"leak", "1", "1 while its loop loses coolant"},
 };
 static const TwSeriesInfo element_series[] = {
     {"element_w", "W", "power at its input"},
@@ -234,8 +244,9 @@ void tw_series_fill(const TwPlant *plant, const void *block, TwScratch *s)
     _Static_assert(sizeof facility / sizeof *facility == TW_COUNT(facility_series), "one value a series");
     memcpy(s->series[TW_GROUP_FACILITY], facility, sizeof facility);
 
-    const double *rack[] = {w->rack_w,      w->gpu_w,       w->grant_w,      w->clock_fraction, w->chip_degc,
-                            w->supply_degc, w->return_degc, w->tokens_per_s, w->kv_fraction,    w->rack_flow_kg_s};
+    const double *rack[] = {w->rack_w,         w->gpu_w,       w->grant_w,      w->clock_fraction, w->chip_degc,
+                            w->supply_degc,    w->return_degc, w->tokens_per_s, w->kv_fraction,    w->rack_flow_kg_s,
+                            w->rack_flow_m3_s, w->rack_leak,   w->rack_isolated};
     for (int k = 0; k < TW_COUNT(rack_series); k++)
         memcpy(s->series[TW_GROUP_RACK] + (size_t)k * (size_t)plant->rack_count, rack[k],
                (size_t)plant->rack_count * sizeof(double));

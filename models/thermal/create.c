@@ -306,10 +306,6 @@ static void fill_groups(TwThermalPlant *plant, const TwThermalSpec *spec, TwErro
         plant->rack_chip_fraction[i] = c >= 0 ? rack->liquid_fraction : row->fan_chip_fraction;
         plant->rack_fan_min[i] = c >= 0 ? 0.0 : row->fan_min_fraction;
         plant->hysteresis = plant->hysteresis || racks[at].hysteresis[lane] > 0.0;
-        if (c >= 0)
-            plant->rack_flow_m3_s[i] =
-                rack->flow_kg_s /
-                tw_fluid_at(tw_fluid_named(spec->cdus[c].fluid), spec->cdus[c].supply_degc).density_kg_m3;
         TwCduLanes *under = &lanes[group - plant->groups];
         if (c < 0) {
             airs++;
@@ -406,14 +402,22 @@ bool tw_thermal_create(TwThermal **thermal, const TwThermalSpec *spec, TwLayout 
     plant->rack_fan_min = TW_TAKE(arena, spec->rack_count + 1, double);
     plant->rack_flow_m3_s = TW_TAKE(arena, spec->rack_count + 1, double);
     double *rack_flow = TW_TAKE(arena, spec->rack_count + 1, double),
-           *cdu_flow = TW_TAKE(arena, spec->cdu_count + 1, double);
+           *cdu_flow = TW_TAKE(arena, spec->cdu_count + 1, double),
+           *cdu_volume = TW_TAKE(arena, spec->cdu_count + 1, double);
     for (int i = 0; i < spec->rack_count; i++) {
         int c = spec->racks[i].cdu;
         rack_flow[i] = c >= 0 ? spec->racks[i].flow_kg_s : 0.0;
-        if (c >= 0 && c < spec->cdu_count) cdu_flow[c] += rack_flow[i];
+        if (c < 0 || c >= spec->cdu_count) continue;
+        const TwCduRow *cdu = &spec->cdus[c];
+        plant->rack_flow_m3_s[i] =
+            rack_flow[i] / tw_fluid_at(tw_fluid_named(cdu->fluid), cdu->supply_degc).density_kg_m3;
+        cdu_flow[c] += rack_flow[i];
+        cdu_volume[c] += plant->rack_flow_m3_s[i];
     }
     plant->out.rack_flow_kg_s = rack_flow;
+    plant->out.rack_flow_m3_s = plant->rack_flow_m3_s;
     plant->out.cdu_flow_kg_s = cdu_flow;
+    plant->out.cdu_flow_m3_s = cdu_volume;
     plant->cdu_row = TW_TAKE(arena, spec->cdu_count + 1, TwCduRow);
     if (spec->cdu_count > 0) memcpy(plant->cdu_row, spec->cdus, (size_t)spec->cdu_count * sizeof *spec->cdus);
 

@@ -25,6 +25,9 @@ static const struct {
     {"rack_leak", "rack %s leaks", "rack %s is tight and filled again", "kg/s", TW_AT_RACK},
     {"rack_valve", "the coolant valve of rack %s moves", "the coolant valve of rack %s is open", "open", TW_AT_RACK},
     {"plant_pump_trip", "primary pumps of %s trip", "primary pumps of %s run again", "pumps", TW_AT_PLANT},
+    {"row_leak", "the row's main leaks at rack %s", "the row's main is tight and filled again at rack %s", "kg/s",
+     TW_AT_RACK},
+    {"row_shut", "the row's main is shut at rack %s", "the row's main is open again at rack %s", NULL, TW_AT_RACK},
 };
 
 const char *tw_thermal_act_word(TwThermalAct act) { return acts[act / 2].word; }
@@ -54,26 +57,32 @@ double tw_pumps_left(int count, int out, double shutoff_fraction, double filter_
 int tw_thermal_units(const TwThermal *thermal) { return (int)thermal->inner->units; }
 
 // Flows of a loop that is not as designed: which pumps run, how the filter and each rack's valve stand.
-void tw_loop_changed(const TwThermalPlant *plant, void *block, int c)
+void tw_loop_changed(const TwThermalPlant *plant, void *block, int c, bool pumps)
 {
     const TwGroup *group = &plant->groups[c / LANES];
     int l = c % LANES, count = 0, places[MOST_PLACES];
     double design[MOST_PLACES], opening[MOST_PLACES], share[MOST_PLACES];
     double *f = tw_f64(block, plant->cdu_faults) + c * CDU_FAULTS;
-    const double *rack = tw_f64_const(block, plant->rack_faults);
+    double *rack = tw_f64(block, plant->rack_faults);
+    bool cut = false, shut = false;
     TwRackInput *inputs = (TwRackInput *)tw_at(block, plant->rack_input) + group->place;
+    TwLoopFlow *flow = (TwLoopFlow *)tw_at(block, plant->loop_flow) + c;
+    double before = f[F_LOOP_CHANGED] > 0.0 ? flow->flow : 1.0;
     bool changed = f[F_PUMPS_OUT] > 0.0 || f[F_CLOG] > 0.0;
     for (int k = 0; k < group->racks; k++) {
         int i = plant->place_rack[(group->place + (size_t)k) * LANES + (size_t)l];
         if (i < 0) continue;
-        const double *r = rack + i * RACK_FAULTS;
+        double *r = rack + i * RACK_FAULTS;
+        // a main that is closed leaves all behind it without flow
+        cut = cut || r[R_MAIN_CLOSED] > 0.0;
+        shut = shut || cut || r[R_MAIN_SHUT] > 0.0;
+        r[R_CUT] = cut;
         design[count] = plant->rack_flow_m3_s[i];
-        opening[count] = r[R_ISOLATED] > 0.0 ? 0.0 : r[R_OPENING];
+        opening[count] = r[R_ISOLATED] > 0.0 || shut ? 0.0 : r[R_OPENING];
         changed = changed || opening[count] < 1.0;
         places[count++] = k;
     }
     f[F_LOOP_CHANGED] = changed;
-    TwLoopFlow *flow = (TwLoopFlow *)tw_at(block, plant->loop_flow) + c;
     TwError error = {0};
     if (changed && !tw_loop_solve(&plant->cdu_row[c], count, design, opening, (int)f[F_PUMPS_OUT], f[F_CLOG], flow,
                                   share, &error)) {
@@ -81,6 +90,11 @@ void tw_loop_changed(const TwThermalPlant *plant, void *block, int c)
         *flow = (TwLoopFlow){.worst_index = -1.0};
         memset(share, 0, sizeof share);
     }
+    // pumps take their time to another speed; at the same speed a valve's or filter's new flow is there at once
+    double after = changed ? flow->flow : 1.0;
+    if (!pumps && before > 0.0 && after > 0.0)
+        tw_f64(block, plant->state)[group->first + ((size_t)group->racks * RACK_STATES + FLOW) * LANES + (size_t)l] *=
+            after / before;
     for (int n = 0; n < count; n++)
         inputs[places[n]].share[l] = !changed ? 1.0 : flow->flow > 0.0 ? share[n] / flow->flow : 0.0;
 }
@@ -191,10 +205,21 @@ bool tw_thermal_act(const TwThermal *thermal, void *block, TwThermalAct act, int
     case TW_ACT_PLANT_PUMP_TRIP_END:
         p[P_PUMPS_OUT] = fmax(p[P_PUMPS_OUT] - (isfinite(value) ? value : 1.0), 0.0);
         break;
+    case TW_ACT_ROW_LEAK:
+        r[R_MAIN_LEAK] = value;
+        r[R_MAIN_SINCE] = time_s;
+        break;
+    case TW_ACT_ROW_LEAK_END:
+        r[R_MAIN_LEAK] = r[R_MAIN_LOST] = r[R_MAIN_CLOSED] = 0.0;
+        break;
+    case TW_ACT_ROW_SHUT:
+    case TW_ACT_ROW_SHUT_END:
+        r[R_MAIN_SHUT] = act == TW_ACT_ROW_SHUT;
+        break;
     case TW_ACTS:
         return false;
     }
     int loop = on == TW_AT_RACK ? plant->rack_cdu[target] : on == TW_AT_CDU ? cdu : -1;
-    if (loop >= 0) tw_loop_changed(plant, block, loop);
+    if (loop >= 0) tw_loop_changed(plant, block, loop, act == TW_ACT_PUMP_TRIP || act == TW_ACT_PUMP_TRIP_END);
     return true;
 }

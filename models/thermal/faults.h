@@ -11,6 +11,10 @@
 //     sensor_frozen  the supply sensor shows value degC (or what it showed) for good
 //     leak           the loop loses value kg/s; after detection the CDU is isolated: its pumps stop
 //     rack_leak      a rack loses value kg/s; after detection its valves close and it must have no power
+//     row_leak       the main along the row leaks value kg/s at a rack's take-off; after detection the main is shut
+//     there:
+//                    that rack and all behind it have no coolant and must have no power
+//     row_shut       the main is shut there by hand: no coolant from that rack on, the power stays
 //     rack_valve     the control valve of a rack stands at an opening, 0 to 1
 //     plant_pump_trip  value of the primary pumps stand
 //     unit_out       value units of the heat rejection stand still
@@ -52,6 +56,10 @@ typedef enum TwThermalAct {
     TW_ACT_RACK_VALVE_END,
     TW_ACT_PLANT_PUMP_TRIP,
     TW_ACT_PLANT_PUMP_TRIP_END,
+    TW_ACT_ROW_LEAK,
+    TW_ACT_ROW_LEAK_END,
+    TW_ACT_ROW_SHUT,
+    TW_ACT_ROW_SHUT_END,
     TW_ACTS
 } TwThermalAct;
 

@@ -85,7 +85,22 @@ enum {
     F_LOOP_CHANGED,    // 1: flows of the loop are not those of its design
     CDU_FAULTS
 };
-enum { R_OPENING, R_LEAK, R_LEAK_SINCE, R_LOST, R_ISOLATED, RACK_FAULTS };    // of a rack
+// Of a rack. The main along the row may leak or be shut at its take-off; CUT: shut after a leak there or nearer to the
+// CDU.
+enum {
+    R_OPENING,
+    R_LEAK,
+    R_LEAK_SINCE,
+    R_LOST,
+    R_ISOLATED,
+    R_MAIN_LEAK,
+    R_MAIN_SINCE,
+    R_MAIN_LOST,
+    R_MAIN_CLOSED,    // after its leak was found
+    R_MAIN_SHUT,      // by hand
+    R_CUT,
+    RACK_FAULTS
+};
 enum {
     P_UNITS_OUT,
     P_WATER_LOST,
@@ -224,8 +239,8 @@ double tw_plant_fan_speed(const TwThermalPlant *plant, const double *z, const Tw
 // create.c: heat capacity of a fluid, J/kg/K: the one given, where above 0, or that of the named one
 double tw_thermal_cp(double given, const char *fluid, double degc);
 
-// faults.c: flows of a loop after a pump, valve or filter changed
-void tw_loop_changed(const TwThermalPlant *plant, void *block, int cdu);
+// faults.c: flows of a loop after its pumps, or else a valve or its filter, changed
+void tw_loop_changed(const TwThermalPlant *plant, void *block, int cdu, bool pumps);
 
 // thermal.c
 void tw_note_crossing(TwThermalOut *out, double time_s, int rack, TwThermalLimit limit);

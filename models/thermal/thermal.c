@@ -338,10 +338,16 @@ static void report(const TwThermalPlant *plant, const void *block, const TwTherm
     out->units_running = p->running * plant->units;
     out->worst_flow_fraction = cdu_count > 0 ? INFINITY : NAN;
     out->worst_rack = -1;
+    // of the loops whose pumps run at their speed: one that coasts down or starts has no worst branch
     const TwRackInput *inputs = tw_at_const(block, plant->rack_input);
+    const TwCduInput *lanes = tw_at_const(block, plant->cdu_input);
+    const double *states = tw_f64_const(block, plant->state);
     for (int i = 0; i < plant->out.rack_count && out->rack_flow_fraction; i++) {
-        int at = plant->rack_place[i];
-        if (plant->rack_cdu[i] < 0 || inputs[at / LANES].share[at % LANES] == 0.0) continue;
+        int at = plant->rack_place[i], c = plant->rack_cdu[i], l = c % LANES;
+        if (c < 0 || inputs[at / LANES].share[at % LANES] == 0.0) continue;
+        const TwGroup *group = &plant->groups[c / LANES];
+        double n = states[group->first + ((size_t)group->racks * RACK_STATES + FLOW) * LANES + (size_t)l];
+        if (lanes[c / LANES].on[l] == 0.0 || n < 0.9 * lanes[c / LANES].speed[l]) continue;
         if (out->rack_flow_fraction[i] >= out->worst_flow_fraction) continue;
         out->worst_flow_fraction = out->rack_flow_fraction[i];
         out->worst_rack = i;
@@ -529,11 +535,19 @@ static void change_modes(const TwThermalPlant *plant, void *block, const TwPlant
     double *rack = tw_f64(block, plant->rack_faults);
     for (int i = 0; i < plant->out.rack_count; i++, rack += RACK_FAULTS) {
         int c = plant->rack_cdu[i];
-        if (!(rack[R_LEAK] > 0.0) || rack[R_ISOLATED] > 0.0 || c < 0) continue;
-        rack[R_LOST] += rack[R_LEAK] * length_s;
-        rack[R_ISOLATED] = time_s - rack[R_LEAK_SINCE] >= plant->cdu_row[c].leak_detect_s ||
-                           rack[R_LOST] >= plant->cdu_row[c].leak_most_kg;
-        if (rack[R_ISOLATED] > 0.0) tw_loop_changed(plant, block, c);
+        if (c < 0) continue;
+        bool own = rack[R_LEAK] > 0.0 && rack[R_ISOLATED] == 0.0;
+        bool main = rack[R_MAIN_LEAK] > 0.0 && rack[R_MAIN_CLOSED] == 0.0;
+        if (!own && !main) continue;
+        const TwCduRow *row = &plant->cdu_row[c];
+        if (own) rack[R_LOST] += rack[R_LEAK] * length_s;
+        if (main) rack[R_MAIN_LOST] += rack[R_MAIN_LEAK] * length_s;
+        if (own)
+            rack[R_ISOLATED] = time_s - rack[R_LEAK_SINCE] >= row->leak_detect_s || rack[R_LOST] >= row->leak_most_kg;
+        if (main)
+            rack[R_MAIN_CLOSED] =
+                time_s - rack[R_MAIN_SINCE] >= row->leak_detect_s || rack[R_MAIN_LOST] >= row->leak_most_kg;
+        if (rack[R_ISOLATED] > 0.0 || rack[R_MAIN_CLOSED] > 0.0) tw_loop_changed(plant, block, c, false);
     }
 }
 
@@ -740,7 +754,19 @@ bool tw_thermal_set_supply(const TwThermal *thermal, void *block, int cdu, doubl
 
 bool tw_thermal_rack_isolated(const TwThermal *thermal, const void *block, int rack)
 {
-    return tw_f64_const(block, thermal->inner->rack_faults)[rack * RACK_FAULTS + R_ISOLATED] > 0.0;
+    const double *r = tw_f64_const(block, thermal->inner->rack_faults) + rack * RACK_FAULTS;
+    return r[R_ISOLATED] > 0.0 || r[R_CUT] > 0.0;
+}
+
+bool tw_thermal_rack_leaks(const TwThermal *thermal, const void *block, int rack)
+{
+    const double *r = tw_f64_const(block, thermal->inner->rack_faults) + rack * RACK_FAULTS;
+    return r[R_LEAK] > 0.0 || r[R_MAIN_LEAK] > 0.0;
+}
+
+bool tw_thermal_cdu_leaks(const TwThermal *thermal, const void *block, int cdu)
+{
+    return tw_f64_const(block, thermal->inner->cdu_faults)[cdu * CDU_FAULTS + F_LEAK] > 0.0;
 }
 
 bool tw_thermal_set_pump_speed(const TwThermal *thermal, void *block, int cdu, double speed_fraction)

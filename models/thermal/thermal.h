@@ -49,10 +49,11 @@ typedef struct TwThermalSpec {
 typedef struct TwThermal {
     int rack_count, cdu_count;
     int load_count;    // electrical loads: pump of each CDU, then plant pumps, plant fans, room fans, ...
-    const char *const *load_names;    // "cdu1.pumps", "plant.pumps", "plant.fans", "room.fans"
-    const int *load_cdu;              // CDU index of a load; -1: plant; -2: room
-    const double *rack_flow_kg_s;     // [rack] design
-    const double *cdu_flow_kg_s;      // [cdu] of its racks, design
+    const char *const *load_names;                   // "cdu1.pumps", "plant.pumps", "plant.fans", "room.fans"
+    const int *load_cdu;                             // CDU index of a load; -1: plant; -2: room
+    const double *rack_flow_kg_s;                    // [rack] design
+    const double *cdu_flow_kg_s;                     // [cdu] of its racks, design
+    const double *rack_flow_m3_s, *cdu_flow_m3_s;    // the same by volume
     size_t state_bytes;
     const struct TwThermalPlant *inner;
 } TwThermal;
@@ -82,13 +83,14 @@ typedef struct TwThermalOut {
     double *chip_degc, *supply_degc, *return_degc;    // [rack] hottest die, coolant (or air) in and out, at the end
     double *cdu_supply_degc, *cdu_return_degc, *cdu_heat_w, *cdu_valve_fraction;    // [cdu] at the end; heat is a mean
     double plant_supply_degc, plant_return_degc, room_degc, ambient_degc, wet_bulb_degc;
-    double heat_in_j;              // racks with extra, room_w, and loads
-    double heat_out_j;             // to the environment, loads outdoors included
-    double water_kg;               // evaporated and blown down
-    double load_j;                 // electricity of all loads, exactly as booked to heat_in_j
-    double export_j, cold_j;       // heat delivered to a district network; electricity of chiller and heat pump
-    double units_running;          // of the heat rejection
-    double worst_flow_fraction;    // least flow of an open rack over its design, and that rack; NAN: no CDU
+    double heat_in_j;           // racks with extra, room_w, and loads
+    double heat_out_j;          // to the environment, loads outdoors included
+    double water_kg;            // evaporated and blown down
+    double load_j;              // electricity of all loads, exactly as booked to heat_in_j
+    double export_j, cold_j;    // heat delivered to a district network; electricity of chiller and heat pump
+    double units_running;       // of the heat rejection
+    // least flow of an open rack over its design where pumps run at their speed, and that rack; -1: there is none
+    double worst_flow_fraction;
     int worst_rack;
     bool mechanical;                 // the plant's chiller was in use
     TwThermalCrossing *crossings;    // room for crossing_most of them, or NULL; in order of time within a step
@@ -114,4 +116,7 @@ bool tw_thermal_set_supply(const TwThermal *thermal, void *block, int cdu, doubl
 bool tw_thermal_fail_pump(const TwThermal *thermal, void *block, int cdu, bool failed);
 // Whether a leak has isolated a rack: it has no coolant and must have no power.
 bool tw_thermal_rack_isolated(const TwThermal *thermal, const void *block, int rack);
+// Whether its own coolant, or the row's main at it, is being lost; of a CDU: its loop.
+bool tw_thermal_rack_leaks(const TwThermal *thermal, const void *block, int rack);
+bool tw_thermal_cdu_leaks(const TwThermal *thermal, const void *block, int cdu);
 bool tw_thermal_set_pump_speed(const TwThermal *thermal, void *block, int cdu, double speed_fraction);
