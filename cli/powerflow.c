@@ -7,6 +7,7 @@
 #include "sim/config.h"
 #include "sim/json.h"
 #include "sim/version.h"
+#include "twin/rows.h"
 #include "twin/state.h"
 
 #include <math.h>
@@ -411,7 +412,10 @@ static int powerflow_facility(const TwOptions *o)
     for (int i = 0; i < plant->rack_count; i++) rack_w[i] = f.scale * plant->racks[i].peak_w * plant->rack_scale;
     // pumps and fans as they stand at time zero, the fabric as it always draws
     double *load_w = tw_f64(block, plant->slot.load_w);
-    load_w[0] = plant->network->switch_w + plant->network->optics_w;
+    double *row_w = calloc((size_t)plant->rows.row_count, sizeof *row_w);
+    if (!row_w) abort();
+    tw_rows_switches(plant, block, tw_f64_const(block, plant->slot.load_on), load_w, row_w);
+    free(row_w);
     f.out = (TwPowerOut){.element_w = rack_w + plant->rack_count,
                          .loss_w = rack_w + plant->rack_count + n,
                          .rack_on = on,

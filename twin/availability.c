@@ -215,7 +215,7 @@ static void shares(const Sim *s, double share[TW_LAYERS])
     const TwPlant *plant = s->plant;
     double power = 0.0, cooling = 0.0, gpus = 0.0, all = 0.0, total = 0.0;
     bool plant_runs = true;
-    for (int i = 1; i < plant->load_count; i++)
+    for (int i = 1; i <= plant->thermal->load_count; i++)
         if (plant->thermal->load_cdu[i - 1] < 0) plant_runs = plant_runs && s->alive[plant->load_element[i]];
     for (int i = 0; i < plant->rack_count; i++) {
         const TwRackPlan *rack = &plant->racks[i];
@@ -225,7 +225,7 @@ static void shares(const Sim *s, double share[TW_LAYERS])
         bool cool = plant_runs;
         if (rack->cdu >= 0) {
             cool = cool && s->pump_out[rack->cdu] == 0;
-            for (int l = 1; l < plant->load_count; l++)
+            for (int l = 1; l <= plant->thermal->load_count; l++)
                 if (plant->thermal->load_cdu[l - 1] == rack->cdu) cool = cool && s->alive[plant->load_element[l]];
         }
         double whole = (double)(rack->serving_gpus - s->rack_down_gpus[i]);

@@ -1,7 +1,7 @@
 #include "twin/couple.h"
 
-#include "twin/fabric.h"
 #include "twin/policies.h"
+#include "twin/rows.h"
 
 #include "twin/accounts.h"
 #include "twin/dispatch.h"
@@ -193,7 +193,6 @@ static void book(const TwPlant *plant, void *block, TwScratch *s, const TwPowerO
     w->storage_w = power->storage_w;
     w->loss_w = power->room_loss_w + power->outdoor_loss_w;
     w->cooling_w = heat->load_j / window_s;
-    w->fabric_w = w->load_w[0];
     w->it_w = racks_w + w->fabric_w;
     m->utility_j += power->utility_w * window_s;
     m->storage_j += power->storage_w * window_s;
@@ -354,7 +353,7 @@ bool tw_couple(const TwPlant *plant, void *block, TwScratch *s, int64_t from_ns,
     rack_power(plant, block, s, window_s);
 
     // heat of the window; electrical losses reach the room one window later, at the rate they were made
-    double fabric_w = tw_fabric_power_w(plant, block) * load_on[0];
+    double fabric_w = w->fabric_w = tw_rows_switches(plant, block, load_on, w->load_w, w->row_network_w);
     double released_j = fmin(m->carry_j, m->previous_room_loss_w * window_s);
     TwThermalOut heat = {
         .load_w = s->thermal_load_w,
@@ -410,9 +409,9 @@ bool tw_couple(const TwPlant *plant, void *block, TwScratch *s, int64_t from_ns,
     }
 
     // flows and losses of the same window
-    load_w[0] = fabric_w;
-    for (int i = 1; i < plant->load_count; i++) load_w[i] = s->thermal_load_w[i - 1];
-    memcpy(w->load_w, load_w, (size_t)plant->load_count * sizeof *load_w);
+    for (int i = 0; i < plant->thermal->load_count; i++) w->load_w[i + 1] = s->thermal_load_w[i];
+    memcpy(load_w, w->load_w, (size_t)plant->load_count * sizeof *load_w);
+    tw_rows_book(plant, block, rack_w, w->row_network_w, window_s, w->row_rack_w);
     TwPowerOut power = {
         .element_w = w->element_w, .loss_w = w->element_loss_w, .rack_on = rack_on, .load_on = s->load_on};
     tw_dispatch_window(plant, block, w->element_w, from_s, until_s);
@@ -421,7 +420,7 @@ bool tw_couple(const TwPlant *plant, void *block, TwScratch *s, int64_t from_ns,
     for (int i = 0; i < plant->load_count; i++) load_on[i] = s->load_on[i] ? 1.0 : 0.0;
 
     for (int i = 0; i < plant->cdu_count; i++) w->cdu_pump_w[i] = 0.0;
-    for (int i = 1; i < plant->load_count; i++)
+    for (int i = 1; i <= plant->thermal->load_count; i++)
         if (plant->thermal->load_cdu[i - 1] >= 0) w->cdu_pump_w[plant->thermal->load_cdu[i - 1]] += load_w[i];
     book(plant, block, s, &power, &heat, released_j, window_s);
     count_work(plant, block, s, window_s);

@@ -72,6 +72,20 @@ static double switches_of(const TwGraph *g, const TwNetwork *net, const TwLoss *
     return loss->kind == TW_LOSE_PLANE ? (double)net->switches / g->planes : 1.0;
 }
 
+// Whether the switches of loss i are among those of another one, counted there.
+static bool inside_other(const TwGraph *g, const TwLoss *active, int count, int i)
+{
+    const TwLoss *a = &active[i];
+    for (int k = 0; k < count; k++) {
+        const TwLoss *b = &active[k];
+        if (k < i && a->kind == b->kind && a->index == b->index && (a->plane == b->plane || a->kind >= TW_LOSE_RAIL))
+            return true;
+        if (a->kind < TW_LOSE_RAIL && b->kind == TW_LOSE_PLANE && b->index == a->plane) return true;
+        if (a->kind == TW_LOSE_LEAF && b->kind == TW_LOSE_RAIL && a->index % g->rails == b->index) return true;
+    }
+    return false;
+}
+
 // What remains without these; used: memory for the links.
 static bool remaining(const TwPlant *plant, const TwLoss *active, int count, TwFabricStep *step, double *used,
                       TwError *error)
@@ -85,7 +99,16 @@ static bool remaining(const TwPlant *plant, const TwLoss *active, int count, TwF
     step->transfer_s =
         step->slowest > 0.0 ? tw_network_transfer(plant->network, cards, cache_bytes, step->slowest).time_s : INFINITY;
     double lost = 0.0, whole_w = plant->network->switch_w + plant->network->optics_w;
-    for (int i = 0; i < count; i++) lost += switches_of(g, plant->network, &active[i]);
+    int planes = 0;
+    for (int i = 0; i < count; i++)
+        if (!inside_other(g, active, count, i)) {
+            lost += switches_of(g, plant->network, &active[i]);
+            planes += active[i].kind == TW_LOSE_PLANE;
+        }
+    // leaves of a rail in planes that are lost are counted with the plane
+    for (int i = 0; i < count; i++)
+        if (active[i].kind == TW_LOSE_RAIL && !inside_other(g, active, count, i))
+            lost -= (double)(g->leaves / g->rails) * planes;
     step->power_w = whole_w * fmax(1.0 - lost / (double)plant->network->switches, 0.0);
     return true;
 }

@@ -23,6 +23,7 @@
 #include "twin/plant_parts.h"
 #include "twin/policies.h"
 #include "twin/reference.h"
+#include "twin/rows.h"
 #include "twin/story.h"
 #include "twin/uptime.h"
 #include "twin/waves.h"
@@ -419,14 +420,14 @@ static bool compile_thermal(TwPlant *plant, const ThermalInput *in, TwLayout *la
                              layout, errors);
 }
 
-// The electrical loads: the fabric, then pumps and fans in the thermal model's order.
+// The electrical loads: the fabric, pumps and fans in the thermal model's order, leaves fed where racks are.
 static bool compile_power(TwPlant *plant, const ThermalInput *thermal, const TwPowerRack *racks, TwLayout *layout,
                           TwErrors *errors)
 {
     const TwNode *root = tw_config_root(plant->config), *cooling = tw_node_group(root, "cooling");
     const TwNode *fabric = tw_node_group(root, "fabric"), *heat = tw_node_group(cooling, "plant");
     const TwNode *room = tw_node_group(cooling, "room");
-    int n = plant->load_count = 1 + plant->thermal->load_count;
+    int leaves = 1 + plant->thermal->load_count, n = plant->load_count = leaves + tw_rows_compile(plant, leaves);
     TwPowerLoad *loads = TW_TAKE(plant->arena, n, TwPowerLoad);
     plant->load_names = TW_TAKE(plant->arena, n, const char *);
     TwFabricRow fabric_row;
@@ -435,7 +436,9 @@ static bool compile_power(TwPlant *plant, const ThermalInput *thermal, const TwP
     int heat_element = plant->cdu_count ? attach(plant, heat, thermal->heat.from, 0, 1, errors) : 0;
     int room_element = attach(plant, room, thermal->room.from, 0, 1, errors);
     const TwPlace *places = tw_places_of(plant, plant->cdu_names, plant->cdu_count);
-    for (int i = 1; i < n; i++) {
+    for (int i = leaves; i < n; i++)
+        loads[i] = (TwPowerLoad){plant->rows.load_names[i - leaves], plant->rows.load_element[i - leaves]};
+    for (int i = 1; i < leaves; i++) {
         int cdu = plant->thermal->load_cdu[i - 1], element = cdu == -1 ? heat_element : room_element;
         if (cdu >= 0) {
             char name[TW_NAME];
@@ -648,6 +651,7 @@ static bool compile(TwPlant *plant, const TwPlantInput *input, TwErrors *errors)
     plant->slot.loading_peak = tw_layout_add(&layout, elements, sizeof(double));
     tw_events_layout(&plant->queue, &layout, plant->event_count + TW_INJECTED + TW_FAILURE_EVENTS);
     tw_fabric_layout(plant, &layout);
+    tw_rows_layout(plant, &layout);
     plant->slot.out = tw_layout_add(&layout, elements, 1);
     plant->slot.dips = tw_layout_add(&layout, elements, sizeof(TwDips));
     plant->slot.latched = tw_layout_add(&layout, elements, 1);

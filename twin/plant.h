@@ -185,6 +185,18 @@ typedef struct TwFabricPlan {
     TwSlot state;
 } TwFabricPlan;
 
+// Rows of racks and the leaves that stand in them (twin/rows.h).
+typedef struct TwRowsPlan {
+    int row_count, group_count, load_count;    // rows: the network row last; loads of leaves
+    int planes, leaves, rails;                 // leaves: of a plane
+    const char **names;                        // [row]
+    const int *rack_row;                       // [rack]
+    int *group_row, *group_load;               // [group of leaves] its electrical load, 0: the fabric's
+    const char **load_names;
+    int *load_element;    // [load of leaves]
+    TwSlot changes, live, lost, rack_j, network_j;
+} TwRowsPlan;
+
 // Where the story lies in the block (twin/story.h).
 typedef struct TwStorySlots {
     TwSlot head, entries, acts;                // acts: how many of the power model are told
@@ -221,6 +233,7 @@ typedef struct TwPlant {
     TwRideRow ride;
     TwFailurePlan failures;
     TwFabricPlan fabric;
+    TwRowsPlan rows;
     TwAccountsPlan accounts;
     double rack_scale;           // of run.rack_scale
     const double *meter_bias;    // [element] under capping in bands
@@ -237,7 +250,7 @@ typedef struct TwPlant {
     const char **cdu_names;
     TwPoolPlan *pools;
     TwEventPlan *events;
-    const char **load_names;    // power loads: fabric first, then those of the thermal model
+    const char **load_names;    // power loads: fabric, those of the thermal model, leaves fed where racks are
     const int *load_element;    // [load] what it hangs on
     int64_t gpu_count, serving_gpus;
     int replica_count;
@@ -314,5 +327,5 @@ size_t tw_meters_bytes(void);    // twin/ledger.h
 enum { TW_INJECTED = 256 };           // events that may be injected and still lie ahead
 enum { TW_FAILURE_EVENTS = 4096 };    // failures, repairs, restarts and maintenance that lie ahead
 // The first two are always there; what a facility has none of has no group.
-enum { TW_GROUP_FACILITY, TW_GROUP_RACK, TW_GROUPS = 10 };
+enum { TW_GROUP_FACILITY, TW_GROUP_RACK, TW_GROUPS = 11 };
 void tw_plant_record(TwPlant *plant, TwLayout *layout);    // twin/series.c

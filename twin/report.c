@@ -5,6 +5,7 @@
 #include "twin/fabric.h"
 #include "twin/fidelity.h"
 #include "twin/jobs.h"
+#include "twin/rows.h"
 #include "twin/transit.h"
 
 #include "sim/json.h"
@@ -726,6 +727,38 @@ static void add_waves(TwReport *report, const TwState *state)
     }
 }
 
+// Power by row of racks, its switches apart; all of a row's switches is heat to the room. The first two hundred by
+// name, the network row always.
+static void add_rows(TwReport *report, const TwState *state)
+{
+    const TwPlant *plant = tw_state_plant(state);
+    const void *block = tw_state_block(state);
+    double span_s = tw_state_time_s(state), racks_j = 0.0, leaves_j = 0.0;
+    int count = plant->rows.row_count, last = count - 1;
+    for (int r = 0; r < last; r++) {
+        racks_j += tw_rows_rack_j(plant, block, r);
+        leaves_j += tw_rows_network_j(plant, block, r);
+    }
+    const TwMeters *m = tw_state_meters(state);
+    add(report, "power.rows", "", "rows of racks and the network row", count);
+    add(report, "power.leaves_kw.mean", "kW", "switches that stand in rows of racks", over(leaves_j, span_s) * 1e-3);
+    add(report, "power.network_row_kw.mean", "kW", "switches of the network row",
+        over(tw_rows_network_j(plant, block, last), span_s) * 1e-3);
+    double all_j = m->rack_j + m->fabric_j, rows_j = racks_j + leaves_j + tw_rows_network_j(plant, block, last);
+    add(report, "ledger.rows_residual", "1", "racks and switches of all rows against IT", over(rows_j - all_j, all_j));
+    for (int r = 0; r < count; r++) {
+        if (r >= 200 && r < last) continue;
+        char path[80];
+        snprintf(path, sizeof path, "rows.%d.name", r);
+        add_text(report, path, "a hall's racks with the same y_m", plant->rows.names[r]);
+        snprintf(path, sizeof path, "rows.%d.racks_kw", r);
+        add(report, path, "kW", "its racks, mean", over(tw_rows_rack_j(plant, block, r), span_s) * 1e-3);
+        snprintf(path, sizeof path, "rows.%d.network_kw", r);
+        add(report, path, "kW", "its switches with their optics, mean",
+            over(tw_rows_network_j(plant, block, r), span_s) * 1e-3);
+    }
+}
+
 // What crossed the network: transfers by what they were for, KV between replicas, the fullest links, losses.
 static void add_network(TwReport *report, const TwState *state, const TwWorkloadTotals *t)
 {
@@ -768,6 +801,7 @@ static void add_network(TwReport *report, const TwState *state, const TwWorkload
         snprintf(path, sizeof path, "network.links.%d.mean", i);
         add(report, path, "1", "of what it carries, mean", full[i].mean);
     }
+    add_rows(report, state);
     if (plant->fabric.step_count > 0) {
         double mean, least, slowest, transfer_s, residual;
         tw_fabric_sums(plant, tw_state_block(state), m->time_ns, &mean, &least, &slowest, &transfer_s, &residual);

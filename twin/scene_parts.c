@@ -253,7 +253,7 @@ static void describe_loads(TwSceneParts *p, int class)
         copy(e->kind, sizeof e->kind, "load");
         e->parent = elements + plant->load_element[i];
         e->level = p->elements[e->parent].level + 1;
-        int cdu = i > 0 ? plant->thermal->load_cdu[i - 1] : -1;
+        int cdu = i > 0 && i <= plant->thermal->load_count ? plant->thermal->load_cdu[i - 1] : -1;
         if (cdu >= 0) copy(e->place, sizeof e->place, p->elements[cdus + cdu].place);
     }
 }

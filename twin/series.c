@@ -112,6 +112,10 @@ static const TwSeriesInfo room_series[] = {
 static const TwSeriesInfo load_series[] = {
     {"load_w", "W", "electrical load"},
 };
+static const TwSeriesInfo row_series[] = {
+    {"rack_w", "W", "racks of the row at their AC inputs"},
+    {"network_w", "W", "switches that stand in the row with their optics: all of it heat to the room"},
+};
 static const TwSeriesInfo fabric_series[] = {
     {"power_w", "W", "switches and optics, storage and in-band networks with them"},
     {"throughput_fraction", "1", "of the whole fabric's, under the test traffic"},
@@ -198,6 +202,7 @@ void tw_plant_record(TwPlant *plant, TwLayout *layout)
         {"plant", plant_name, plant->cdu_count > 0, NULL, NULL, component_s, plant_series, TW_COUNT(plant_series)},
         {"room", room_name, 1, NULL, NULL, component_s, room_series, TW_COUNT(room_series)},
         {"load", plant->load_names, plant->load_count, NULL, NULL, component_s, load_series, TW_COUNT(load_series)},
+        {"row", plant->rows.names, plant->rows.row_count, NULL, NULL, component_s, row_series, TW_COUNT(row_series)},
         {"fabric", fabric_name, 1, NULL, NULL, component_s, fabric_series, TW_COUNT(fabric_series)},
         {"pool", pools, plant->pool_count, NULL, NULL, component_s, pool_series, TW_COUNT(pool_series)},
         {"service", services, service_count, NULL, NULL, component_s, service_series, TW_COUNT(service_series)},
@@ -257,6 +262,11 @@ void tw_series_fill(const TwPlant *plant, const void *block, TwScratch *s)
         if (of == plant_series) tw_looks_plant(plant, block, w, s->series[g]);
         if (of == room_series) tw_looks_room(plant, block, w, s->series[g]);
         if (of == load_series) memcpy(s->series[g], w->load_w, (size_t)plant->load_count * sizeof(double));
+        if (of == row_series) {
+            size_t rows = (size_t)plant->rows.row_count;
+            memcpy(s->series[g], w->row_rack_w, rows * sizeof(double));
+            memcpy(s->series[g] + rows, w->row_network_w, rows * sizeof(double));
+        }
         if (of == fabric_series) tw_looks_fabric(plant, block, s, s->series[g]);
         if (of == pool_series) tw_looks_pools(plant, block, s, s->series[g]);
     }

@@ -17,6 +17,7 @@
 #include "twin/looks.h"
 #include "twin/planners.h"
 #include "twin/ride.h"
+#include "twin/rows.h"
 #include "twin/series.h"
 #include "twin/story.h"
 #include "twin/supplies.h"
@@ -85,6 +86,8 @@ static void take_scratch(TwState *state)
     for (size_t i = 0; i < sizeof per_cdu / sizeof *per_cdu; i++) *per_cdu[i] = reals(a, cdus);
     for (size_t i = 0; i < sizeof per_element / sizeof *per_element; i++) *per_element[i] = reals(a, elements);
     w->load_w = reals(a, loads);
+    w->row_rack_w = reals(a, plant->rows.row_count);
+    w->row_network_w = reals(a, plant->rows.row_count);
     if (tw_voltages_wanted(plant)) tw_power_volts_prepare(plant->power, &s->ac);
     s->thermal_load_w = reals(a, loads);
     s->load_on = TW_TAKE(a, loads, bool);
@@ -223,6 +226,7 @@ bool tw_state_create(TwState **made, const TwPlant *plant, TwError *error)
     for (int i = 0; i < plant->element_count; i++) target_w[i] = tw_power_limit_w(plant->power, block, i);
 
     tw_fabric_start(plant, block);
+    tw_rows_start(plant, block);
     tw_transit_begin(plant, block);
     double fabric_w = tw_fabric_power_w(plant, block);
     if (!start_thermal(state, fabric_w, error)) {

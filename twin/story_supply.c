@@ -134,8 +134,9 @@ static void log_loads(const TwPlant *plant, void *block, int64_t time_ns, int ca
         for (int i = 0; i < plant->load_count; i++) {
             bool on = is[i] > 0.0;
             if (on == was[i] || on != (turn == 1)) continue;
-            if (i > 0 && first < 0) first = i;    // load 0 is the fabric: it cools nothing
-            count += i > 0;
+            bool cools = i > 0 && i <= plant->thermal->load_count;    // switches cool nothing
+            if (cools && first < 0) first = i;
+            count += cools;
             was[i] = on;
         }
         if (first < 0) continue;

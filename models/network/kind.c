@@ -43,12 +43,15 @@ const TwKind tw_scaleup_kind = {"scaleup", "scaleup", scaleup_fields, TW_COUNT(s
 #define ROW(field) offsetof(TwFabricRow, field)
 
 static const char *const protocol_words[] = {"all", "simple", NULL};
+static const char *const leaves_words[] = {"fabric", "racks", NULL};
 static const char *const fabric_words[] = {"fat_tree", NULL};
 
 static const TwField fabric_fields[] = {
     {"title", "", TW_TEXT, 0.0, 0.0, "", ROW(title), "what it is, one line", NULL},
     {"kind", "", TW_TEXT, 0.0, 0.0, "fat_tree", ROW(kind), "shape of the fabric", fabric_words},
     {"from", "", TW_TEXT, 0.0, 0.0, "", ROW(from), "power element that feeds its switches", NULL},
+    {"leaves_from", "", TW_TEXT, 0.0, 0.0, "fabric", ROW(leaves_from),
+     "what feeds the leaves: fabric, that element too; racks, those that feed the racks that they serve", leaves_words},
     {"radix", "1", TW_INTEGER, 2.0, 4096.0, NULL, ROW(radix), "ports of a switch", NULL},
     {"port_bytes_s", "B/s", TW_REAL, 1e6, 1e14, NULL, ROW(port_bytes_s), "bandwidth of a port, one direction", NULL},
     {"planes", "1", TW_INTEGER, 1.0, 64.0, "1", ROW(planes),

@@ -34,10 +34,11 @@ typedef struct TwScaleupRow {
 } TwScaleupRow;
 
 typedef struct TwFabricRow {
-    const char *kind;       // "fat_tree"
-    const char *from;       // power element that feeds its switches; for the twin
-    int64_t radix;          // ports of a switch
-    double port_bytes_s;    // one direction
+    const char *kind;           // "fat_tree"
+    const char *from;           // power element that feeds its switches; for the twin
+    const char *leaves_from;    // "fabric": leaves hang there too; "racks": where the racks do that they serve
+    int64_t radix;              // ports of a switch
+    double port_bytes_s;        // one direction
     int64_t planes;
     double oversubscription;    // at the leaf: endpoints : uplinks
     double switch_w;            // base power of a switch chassis without ports
