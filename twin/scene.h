@@ -23,7 +23,7 @@ typedef struct TwSceneQuantity {
 
 typedef struct TwSceneKpi {
     char name[64];                             // JSON path
-    char label[48], unit[24], boundary[16];    // boundary: "utility", "IT", ""
+    char label[48], unit[24], boundary[64];    // boundary: "utility", "IT", ""
     double value;                              // NaN: unknown
     double target;                             // NaN: none
     char text[64];                             // shown instead of value where not empty (binding limit)

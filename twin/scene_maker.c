@@ -139,17 +139,18 @@ TwSceneMaker *tw_scene_maker_create(const TwPlant *plant, int points_max)
         out->min = m->low[k];
         out->max = m->high[k];
     }
-    // the feeds' limit is the line that utility power may not cross
+    // the feed's limit is the line that utility power may not cross; several have none in common
     double feeds_w = 0.0;
+    int feeds = 0;
     for (int i = 0; i < plant->element_count; i++)
-        if (!plant->elements[i].from[0]) feeds_w += plant->elements[i].limit_w;
+        if (!plant->elements[i].from[0]) feeds_w += plant->elements[i].limit_w, feeds++;
     m->mega = isfinite(feeds_w) && feeds_w > 5e6;
     for (int k = 0; k < SERIES && m->mega; k++)
         if (strcmp(m->series[k].unit, "kW") == 0) {
             copy(m->series[k].unit, sizeof m->series[k].unit, "MW");
             m->series[k].scale = 1e-6;
         }
-    if (isfinite(feeds_w)) m->series[0].limit = feeds_w * m->series[0].scale;
+    if (isfinite(feeds_w) && feeds == 1) m->series[0].limit = feeds_w * m->series[0].scale;
 
     TwScene *scene = &m->scene;
     copy(scene->facility, sizeof scene->facility, plant->facility);
@@ -272,6 +273,20 @@ static void kpi(TwSceneKpi *out, const TwReport *report, const char *path, const
     out->target = target;
 }
 
+// Several feeds have no limit in common: the one that came nearest to its own is named.
+static const char *feeds_text(const TwPlant *plant, const TwState *state, char text[64])
+{
+    const double *peak = tw_f64_const(tw_state_block(state), plant->slot.loading_peak);
+    int fullest = -1;
+    for (int i = 0; i < plant->element_count; i++)
+        if (!plant->elements[i].from[0] && isfinite(plant->elements[i].limit_w) && plant->elements[i].limit_w > 0.0 &&
+            (fullest < 0 || peak[i] > peak[fullest]))
+            fullest = i;
+    if (fullest < 0) return "utility";
+    snprintf(text, 64, "%.24s \xe2\x89\xa4 %.0f %% of its limit", plant->element_names[fullest], 100.0 * peak[fullest]);
+    return text;
+}
+
 static void fill_values(TwSceneMaker *m, const TwState *state)
 {
     const TwWindow *w = tw_state_window(state);
@@ -297,8 +312,9 @@ const TwScene *tw_scene_maker_scene(TwSceneMaker *m, const TwState *state)
     kpi(&m->kpis[3], report, "power.pue", "PUE", "", "utility/IT", 1.0, NAN);
     kpi(&m->kpis[4], report, "cooling.chip_degc.max", "Hottest chip", "degC", "hall", 1.0,
         plant->rack_count ? plant->racks[0].slowdown_degc : NAN);
-    kpi(&m->kpis[5], report, "power.utility_mw.mean", "Utility power", m->mega ? "MW" : "kW", "utility",
-        m->mega ? 1.0 : 1e3, feeds_w);
+    char feeds[64];
+    kpi(&m->kpis[5], report, "power.utility_mw.mean", "Utility power", m->mega ? "MW" : "kW",
+        isfinite(feeds_w) ? "utility" : feeds_text(plant, state, feeds), m->mega ? 1.0 : 1e3, feeds_w);
     kpi(&m->kpis[6], report, "limits.binding", "Limited by", "", "", 1.0, NAN);
     kpi(&m->kpis[7], report, "tokens.usd_per_million_output_tokens", "Cost", "USD/M tokens", "utility, all-in", 1.0,
         NAN);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 static const double zoom_most = 40.0;
+static const double splitter_px = 24.0;    // what a hand hits
 
 // ---- the run ----
 
@@ -215,6 +216,7 @@ void tw_window_query(TwWindow *w)
 {
     const TwScene *s = w->scene;
     int things = tw_scene_thing_count(s);
+    w->query_version = s->version_data, w->query_time_s = s->time_s, w->query_racks = s->rack_count;
     if (w->found_room < things) {
         w->found = realloc(w->found, (size_t)things);
         if (!w->found) abort();
@@ -777,11 +779,18 @@ static void on_key(TwWindow *w, const SDL_Keysym *key, TwError *error)
 
 static bool inside(TwBox b, double x, double y) { return x >= b.x && x < b.x + b.w && y >= b.y && y < b.y + b.h; }
 
+// of the main view, and not of an inspector that lies over it
+static bool inside_main(const TwWindow *w, double x, double y)
+{
+    return inside(main_box(w), x, y) && !inside(w->panels.boxes.panel[TW_PANEL_INSPECTOR], x, y);
+}
+
 static TwDrag splitter_at(const TwWindow *w, double x, double y)
 {
     TwBox side = w->panels.boxes.panel[TW_PANEL_INSPECTOR], charts = w->panels.boxes.panel[TW_PANEL_CHARTS];
-    if (side.w > 0.0 && fabs(x - side.x) <= 5.0 && y >= side.y && y < side.y + side.h) return TW_DRAG_SIDE;
-    if (charts.w > 0.0 && fabs(y - charts.y) <= 5.0) return TW_DRAG_CHARTS;
+    if (side.w > 0.0 && fabs(x - side.x) <= splitter_px / 2.0 && y >= side.y && y < side.y + side.h)
+        return TW_DRAG_SIDE;
+    if (charts.w > 0.0 && fabs(y - charts.y) <= splitter_px / 2.0) return TW_DRAG_CHARTS;
     return TW_NO_DRAG;
 }
 
@@ -825,7 +834,7 @@ static void on_press(TwWindow *w, double x, double y, TwError *error)
         w->area_from_s = tw_timeline_bar_time(w->scene, &w->view, w->panels.boxes.panel[TW_PANEL_TIMELINE], x);
         w->view.area = (TwSpan){0.0, 0.0};
         if (w->drag == TW_DRAG_TIME) seek_at(w, x);
-    } else if (inside(main_box(w), x, y)) {
+    } else if (inside_main(w, x, y)) {
         w->drag = TW_DRAG_MAIN;
     }
 }
@@ -851,7 +860,8 @@ static void on_move(TwWindow *w, double x, double y)
         return;
     }
     case TW_DRAG_SIDE:
-        w->view.side_w = fmin(fmax(floor(w->width - x), 200.0), fmax(w->width - 400.0, 200.0));
+        w->view.side_w =
+            fmin(fmax(floor(w->width - x), 200.0), fmax(w->width - (w->width < 1280.0 ? 120.0 : 400.0), 200.0));
         return;
     case TW_DRAG_CHARTS:
         w->view.charts_h = fmax(floor(charts.y + charts.h - y), 80.0);
@@ -872,7 +882,7 @@ static void on_move(TwWindow *w, double x, double y)
         w->view.hover = -1;
         return;
     }
-    w->view.hover = inside(box, x, y) ? tw_main_hit(&w->view, w->scene, x, y) : -1;
+    w->view.hover = inside_main(w, x, y) ? tw_main_hit(&w->view, w->scene, x, y) : -1;
 }
 
 static void on_wheel(TwWindow *w, double by)
@@ -886,7 +896,7 @@ static void on_wheel(TwWindow *w, double by)
         tw_time_zoom(w->scene, &w->view,
                      tw_timeline_bar_time(w->scene, &w->view, w->panels.boxes.panel[TW_PANEL_TIMELINE], x),
                      pow(1.25, by));
-    else if (inside(main_box(w), x, y))
+    else if (inside_main(w, x, y))
         zoom(w, pow(1.2, by), x, y);
     else if (inside(w->panels.boxes.panel[TW_PANEL_INSPECTOR], x, y) && w->view.selected >= 0) {
         TwBox side = tw_inspector_body(&w->view, w->panels.boxes.panel[TW_PANEL_INSPECTOR]);
@@ -911,7 +921,7 @@ bool tw_window_event(TwWindow *w, const SDL_Event *e, TwError *error)
         break;
     case SDL_MOUSEBUTTONDOWN:
         if (e->button.button == SDL_BUTTON_LEFT) on_press(w, e->button.x * per, e->button.y * per, error);
-        if (e->button.button == SDL_BUTTON_RIGHT && inside(main_box(w), e->button.x * per, e->button.y * per)) {
+        if (e->button.button == SDL_BUTTON_RIGHT && inside_main(w, e->button.x * per, e->button.y * per)) {
             select_thing(w, tw_main_hit(&w->view, w->scene, e->button.x * per, e->button.y * per));
             open_menu(w, e->button.x * per, e->button.y * per);
         }

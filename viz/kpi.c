@@ -131,10 +131,11 @@ static const char *unit_text(const TwSceneKpi *k, char text[64])
     return text;
 }
 
-static const char *under_text(const TwSceneKpi *k, char text[96])
+// unit: stands here where it has no room beside the value, or ""
+static const char *under_text(const TwSceneKpi *k, const char *unit, char text[96])
 {
     char number[32];
-    int n = snprintf(text, 96, "%s", k->boundary[0] ? k->boundary : "");
+    int n = snprintf(text, 96, "%s%s%s", unit, unit[0] && k->boundary[0] ? " \xc2\xb7 " : "", k->boundary);
     if (isnan(k->value) && !k->text[0])
         n += snprintf(text + n, 96 - (size_t)n, "%snot recorded", n ? " \xc2\xb7 " : "");
     if (isfinite(k->target))
@@ -162,13 +163,18 @@ void tw_kpi_strip_draw(TwDraw *d, const TwScene *s, TwBox box)
         if (i > 0) tw_draw_rect(d, (TwBox){x, box.y + 10.0, 1.0, box.h - 20.0}, style->grid);
         x += 16.0;
         tw_draw_text_cut(d, (TwPoint){x, box.y + 17.0}, TW_LEFT, TW_SMALL, style->second, w, k->label);
-        double used = tw_draw_text_cut(d, (TwPoint){x, box.y + 41.0}, TW_LEFT, k->text[0] ? TW_HEADING : TW_BIG,
-                                       style->text, w, value_text(k, text));
-        if (w - used > 24.0)
-            tw_draw_text_cut(d, (TwPoint){x + used + 6.0, box.y + 41.0}, TW_LEFT, TW_SMALL, style->second,
-                             w - used - 6.0, unit_text(k, unit));
+        // value and unit beside each other, smaller where that takes it; else the unit goes below
+        double beside = tw_text_width(d, TW_SMALL, unit_text(k, unit)) + 6.0;
+        bool big = !k->text[0] && tw_text_width(d, TW_BIG, value_text(k, text)) + beside <= w;
+        TwFont font = big || (!k->text[0] && tw_text_width(d, TW_HEADING, text) + beside > w) ? TW_BIG : TW_HEADING;
+        double used =
+            tw_draw_text_cut(d, (TwPoint){x, box.y + 41.0}, TW_LEFT, font, style->text, w, value_text(k, text));
+        if (used + beside <= w) {
+            tw_draw_text(d, (TwPoint){x + used + 6.0, box.y + 41.0}, TW_LEFT, TW_SMALL, style->second, unit);
+            unit[0] = '\0';
+        }
         tw_draw_text_cut(d, (TwPoint){x, box.y + 57.0}, TW_LEFT, TW_SMALL,
-                         is_missed(k) ? style->status[TW_ALARM] : style->second, w, under_text(k, under));
+                         is_missed(k) ? style->status[TW_ALARM] : style->second, w, under_text(k, unit, under));
         double label = tw_text_width(d, TW_SMALL, k->label), spark = fmin(w - label - 14.0, 90.0);
         if (spark >= 36.0)
             draw_sparkline(d, course_of(s, k), s, (TwBox){floor(x + w - spark), box.y + 7.0, spark, 12.0});
@@ -216,7 +222,8 @@ void tw_kpis_draw(TwDraw *d, const TwScene *s, TwBox box)
                              w - 34.0 - used, unit_text(k, unit));
         if (h >= 76.0)
             tw_draw_text_cut(d, (TwPoint){b.x + 14.0, b.y + 70.0}, TW_LEFT, TW_SMALL,
-                             is_missed(k) ? style->status[TW_ALARM] : style->second, w - 28.0, under_text(k, under));
+                             is_missed(k) ? style->status[TW_ALARM] : style->second, w - 28.0,
+                             under_text(k, "", under));
         Course course = course_of(s, k);
         if (course.over && h >= 110.0)
             draw_sparkline(d, course, s, (TwBox){b.x + 14.0, b.y + 82.0, w - 28.0, h - 96.0});

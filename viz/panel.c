@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static TwLayoutBoxes layout(double width, double height, bool hide_panels, double side_w, double charts_h)
+// asked: something is there to be told by the inspector; below 1280 px it lies over the main view then, else not at
+// all.
+static TwLayoutBoxes layout(double width, double height, bool hide_panels, double side_w, double charts_h, bool asked)
 {
     TwLayoutBoxes l = {0};
     double title = 32.0, kpi = height >= 300.0 ? 66.0 : 0.0;
@@ -15,13 +17,15 @@ static TwLayoutBoxes layout(double width, double height, bool hide_panels, doubl
     // what the splitters were dragged to, as far as the main view keeps room
     if (side_w > 0.0) side = fmin(fmax(side_w, 200.0), fmax(width - 400.0, 200.0));
     if (charts_h > 0.0) charts = fmin(fmax(charts_h, 80.0), fmax(height - title - kpi - timeline - 160.0, 80.0));
-    if (hide_panels || width < 800.0) side = 0.0;
+    bool over = width < 1280.0;
+    if (over) side = fmin(side, fmax(width - 120.0, 200.0));
+    if (hide_panels || width < 400.0 || (over && !asked)) side = 0.0;
     if (hide_panels || height < 480.0) charts = 0.0;
     double body = fmax(height - title - kpi - charts - timeline, 1.0), y = title;
     l.panel[TW_PANEL_TITLE] = (TwBox){0.0, 0.0, width, title};
     if (kpi > 0.0) l.panel[TW_PANEL_KPI] = (TwBox){0.0, y, width, kpi};
     y += kpi;
-    l.panel[TW_PANEL_MAIN] = (TwBox){0.0, y, width - side, body};
+    l.panel[TW_PANEL_MAIN] = (TwBox){0.0, y, over ? width : width - side, body};
     if (side > 0.0) l.panel[TW_PANEL_INSPECTOR] = (TwBox){width - side, y, side, body};
     y += body;
     if (charts > 0.0) l.panel[TW_PANEL_CHARTS] = (TwBox){0.0, y, width, charts};
@@ -31,7 +35,7 @@ static TwLayoutBoxes layout(double width, double height, bool hide_panels, doubl
 
 TwLayoutBoxes tw_panel_layout(double width, double height, bool hide_panels)
 {
-    return layout(width, height, hide_panels, 0.0, 0.0);
+    return layout(width, height, hide_panels, 0.0, 0.0, false);
 }
 
 void tw_title_draw(TwDraw *d, const TwScene *s, TwBox box)
@@ -302,7 +306,8 @@ void tw_panels_forget(TwPanels *panels) { memset(panels->key, 0, sizeof panels->
 
 bool tw_panels_draw(TwPanels *p, TwDraw *d, const TwScene *s, TwView *view, double width, double height)
 {
-    p->boxes = layout(width, height, view->hide_panels, view->side_w, view->charts_h);
+    bool asked = view->selected >= 0 || view->area.high > view->area.low;
+    p->boxes = layout(width, height, view->hide_panels, view->side_w, view->charts_h, asked);
     uint64_t common = mix_number(mix_number(mix_number(1, width), height), tw_draw_scale(d));
     common = mix_number(mix_number(common, tw_draw_style(d)->ground), view->hide_panels);
     common = mix_number(mix_number(common, view->side_w), view->charts_h);
@@ -311,7 +316,10 @@ bool tw_panels_draw(TwPanels *p, TwDraw *d, const TwScene *s, TwView *view, doub
     key[TW_PANEL_TITLE] = title_key(mix_number(common, view->reference ? view->fork_s : -1.0), s);
     key[TW_PANEL_KPI] = mix_number(mix_series(kpi_key(common, s), s), s->time_s);
     if (view->reference) key[TW_PANEL_KPI] = kpi_key(key[TW_PANEL_KPI], view->reference);
-    key[TW_PANEL_MAIN] = main_key(common, s, view);
+    // an inspector that lay over the main view is gone with it
+    TwBox side = p->boxes.panel[TW_PANEL_INSPECTOR], main = p->boxes.panel[TW_PANEL_MAIN];
+    bool over = side.w > 0.0 && side.x < main.x + main.w;
+    key[TW_PANEL_MAIN] = main_key(mix_number(common, over), s, view);
     common = mix_number(mix_number(common, view->time.low), view->time.high);
     common = mix_number(mix_number(common, view->area.low), view->area.high);
     key[TW_PANEL_INSPECTOR] = inspector_key(common, s, view);
@@ -323,6 +331,7 @@ bool tw_panels_draw(TwPanels *p, TwDraw *d, const TwScene *s, TwView *view, doub
     for (int i = 0; i < TW_PANELS; i++) {
         TwBox box = p->boxes.panel[i];
         p->changed[i] = box.w > 0.0 && box.h > 0.0 && p->key[i] != (key[i] | 1);
+        if (i == TW_PANEL_INSPECTOR && over && p->changed[TW_PANEL_MAIN]) p->changed[i] = true;    // drawn over it
         p->key[i] = key[i] | 1;
         if (!p->changed[i]) continue;
         tw_draw_clip(d, box);

@@ -107,7 +107,10 @@ void tw_window_frame(TwWindow *w)
     if (s->paused != w->source_paused) w->paused = w->source_paused = s->paused;
     if (w->view.selected >= tw_scene_thing_count(s)) w->view.selected = -1;
     if (w->view.hover >= tw_scene_thing_count(s)) w->view.hover = -1;
-    if (w->query[0]) tw_window_query(w);
+    // what holds is looked for again only where something changed
+    if (w->query[0] &&
+        (s->version_data != w->query_version || s->time_s != w->query_time_s || s->rack_count != w->query_racks))
+        tw_window_query(w);
     if (w->source->select && w->view.selected != w->selected) w->source->select(w->source->context, w->view.selected);
     w->selected = w->view.selected;
 

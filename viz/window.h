@@ -26,7 +26,10 @@ typedef struct TwWindow {
     uint64_t overlay_key;
     unsigned char *found;    // [thing]
     int found_room;
-    char query[200];    // what found holds for; empty: none
+    char query[200];           // what found holds for; empty: none
+    uint64_t query_version;    // of the scene that it was asked of
+    double query_time_s;
+    int query_racks;
     char note[240];
     bool note_bad;
     int note_number;

@@ -210,6 +210,91 @@ static void key_7_opens_the_study_and_comes_back(void)
     synthetic_destroy(s.model);
 }
 
+// ---- sizes: below 1280 px the inspector lies over the main view, for what is selected; 16 k wide; tiny ----
+
+static const TwScene *resized(void *context)
+{
+    Session *s = context;
+    SDL_Window *window = SDL_GetWindowFromID(1);
+    switch (++s->calls) {
+    case 2:
+        SDL_SetWindowSize(window, 1000, 700);
+        break;
+    case 4:
+        key(SDLK_p);    // 001: the main view as wide as the window
+        break;
+    case 5:
+        click(300, 300);
+        break;
+    case 7:
+        key(SDLK_p);    // 002: with the inspector over it
+        break;
+    case 8: {    // 11 px beside the edge is near enough to drag it
+        SDL_Event down = {.button = {.type = SDL_MOUSEBUTTONDOWN, .button = SDL_BUTTON_LEFT, .x = 709, .y = 300}};
+        SDL_Event to = {.motion = {.type = SDL_MOUSEMOTION, .x = 600, .y = 300}};
+        SDL_Event up = {.button = {.type = SDL_MOUSEBUTTONUP, .button = SDL_BUTTON_LEFT, .x = 600, .y = 300}};
+        SDL_PushEvent(&down), SDL_PushEvent(&to), SDL_PushEvent(&up);
+        break;
+    }
+    case 10:
+        key(SDLK_p);    // 003: wider
+        break;
+    case 11:
+        key(SDLK_ESCAPE);
+        break;
+    case 13:
+        key(SDLK_p);    // 004: as 001
+        break;
+    case 14:
+        SDL_SetWindowSize(window, 16384, 600);
+        break;
+    case 16:
+        key(SDLK_p);    // 005
+        break;
+    case 17:
+        SDL_SetWindowSize(window, 200, 150);
+        break;
+    case 19:
+        key(SDLK_p);    // 006
+        break;
+    case 20:
+        key(SDLK_q);
+        break;
+    default:
+        break;
+    }
+    return &s->model->scene;
+}
+
+static int png_width(const char *path)
+{
+    size_t size = 0;
+    unsigned char *bytes = (unsigned char *)scratch_read(path, &size);
+    int width = bytes && size > 24 ? bytes[18] << 8 | bytes[19] : 0;
+    free(bytes);
+    return width;
+}
+
+static void every_size_is_drawn(void)
+{
+    char names[6][24];
+    for (int i = 0; i < 6; i++) snprintf(names[i], sizeof names[i], "tokenworks-%03d.png", i + 1);
+    for (int i = 1; i < 40; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "tokenworks-%03d.png", i);
+        remove(name);
+    }
+    Session s = {.model = synthetic_create(8, 300, 0.3)};
+    TwError error = {0};
+    s.model->scene.paused = true;
+    const TwWindowSource source = {.context = &s, .scene = resized};
+    CHECK(tw_window_run(&source, "test", TW_DARK, &error));
+    CHECK(!scratch_same(names[0], names[1]) && !scratch_same(names[1], names[2]));
+    CHECK(scratch_same(names[0], names[3]));
+    CHECK(png_width(names[0]) == 1000 && png_width(names[4]) == 16384 && png_width(names[5]) == 200);
+    synthetic_destroy(s.model);
+}
+
 static const TwScene *never(void *context)
 {
     (*(int *)context)++;
@@ -240,6 +325,7 @@ int main(void)
     a_session_does_what_its_keys_say();
     a_live_run_is_stepped_not_sought();
     key_7_opens_the_study_and_comes_back();
+    every_size_is_drawn();
     without_a_display_there_is_an_error();
     scratch_end();
     return check_failures != 0;
