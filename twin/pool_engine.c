@@ -6,7 +6,7 @@
 
 typedef struct EngineRow {
     const char *policy, *prefix_cache;
-    bool chunked, mixed_chunk, longest_prefix, retry;
+    bool chunked, mixed_chunk, longest_prefix, retry, preempt_lower;
     int64_t long_prefill_tokens, prefix_runs, prefill_tokens, chunk_tokens, priorities, tenants, draft_tokens;
     TwReals tenant_weights, acceptance;
     double watermark_fraction, wait_max_s, patience_s, conservativeness, draft_fraction, swap_bytes, swap_bytes_s;
@@ -42,6 +42,8 @@ static const TwField engine_fields[] = {
     FIELD(EngineRow, conservativeness, "1", TW_REAL, 0.01, 1.4, "1", NULL, "sglang: of memory kept for outputs"),
     FIELD(EngineRow, priorities, "1", TW_INTEGER, 1, TW_PRIORITIES, "1", NULL,
           "levels; higher goes first, and sheds lower where the queue is full"),
+    FIELD(EngineRow, preempt_lower, "", TW_BOOLEAN, 0, 1, "false", NULL,
+          "who waits preempts running ones of lower levels: vllm_v1, trtllm_max_utilization"),
     FIELD(EngineRow, tenants, "1", TW_INTEGER, 1, TW_TENANTS, "1", NULL, "queues of a level, served by tokens"),
     FIELD(EngineRow, tenant_weights, "1", TW_REALS, 1e-3, 1e3, "[]", NULL, "share of each tenant; missing ones 1"),
     FIELD(EngineRow, wait_max_s, "s", TW_REAL, 0, 1e6, "0", NULL, "reject who would wait longer; 0: nobody"),
@@ -137,6 +139,7 @@ bool tw_pool_engine(const TwNode *pool, TwArena *arena, bool shares, double bloc
                              .watermark_blocks = (int64_t)(row.watermark_fraction * (double)kv_blocks),
                              .prefix_nodes = (int)row.prefix_runs,
                              .priorities = (int)row.priorities,
+                             .outrank = row.preempt_lower,
                              .tenants = (int)row.tenants,
                              .wait_max_s = row.wait_max_s,
                              .patience_s = row.patience_s,

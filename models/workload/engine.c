@@ -57,6 +57,12 @@ static bool check(const TwEngineSpec *spec, TwError *error)
             return tw_fail(error, TW_BAD_INPUT, "conservativeness = %g, expected more than 0, at most 1.4",
                            spec->sglang.conservativeness);
     }
+    if (spec->outrank && spec->policy != TW_VLLM_V1 && spec->policy != TW_TRTLLM_MAX_UTILIZATION)
+        return tw_fail(error, TW_BAD_INPUT, "preempt_lower = true: policy %s does not, expected %s or %s",
+                       tw_policy_names[spec->policy], tw_policy_names[TW_VLLM_V1],
+                       tw_policy_names[TW_TRTLLM_MAX_UTILIZATION]);
+    if (spec->outrank && spec->priorities == 1)
+        return tw_fail(error, TW_BAD_INPUT, "preempt_lower = true with priorities = 1, expected 2 or more levels");
     bool drafts = spec->speculate.draft > 0;
     if (drafts && (spec->policy == TW_SGLANG || spec->policy == TW_SARATHI || spec->policy == TW_PREFILL_FIRST))
         return tw_fail(error, TW_BAD_INPUT, "draft_tokens = %d: policy %s does not speculate", spec->speculate.draft,

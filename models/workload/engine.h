@@ -90,6 +90,7 @@ struct TwEngineSpec {
     const TwTierSpec *tiers;
     TwSpeculate speculate;
     int priorities, tenants;             // levels and queues; 0 counts as 1
+    bool outrank;                        // running ones of lower priority make room for who waits
     double tenant_weight[TW_TENANTS];    // 0 counts as 1
     double wait_max_s;                   // a request that would wait longer is rejected; 0: none is
     double patience_s;                   // who has no token so long after its arrival gives up; 0: nobody

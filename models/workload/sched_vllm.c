@@ -33,12 +33,59 @@ static uint32_t victim_of(const TwEngine *e, TwReplica *r)
     return victim;
 }
 
-// Admits from the head of the waiting while the whole sequence so far fits. True: somebody was.
-static bool admit(const TwEngine *e, TwReplica *r, int64_t budget, const TwEngineLog *log)
+// Blocks of their own, in the iteration that is scheduled, of all that run below a priority.
+static int64_t held_below(const TwEngine *e, TwReplica *r, int priority)
+{
+    const TwRow *rows = rows_of(e, r);
+    const uint32_t *chunks = chunks_of(e, r);
+    int64_t held = 0, ahead = tokens_ahead(e, r, 1);
+    for (uint32_t at = r->oldest; at != TW_NO_ROW; at = links_of(e, r)[at].after) {
+        const TwRow *row = rows + at;
+        if (row->priority >= priority) continue;
+        int j = 0;
+        while (j < r->chunk_count && chunks[j] != at) j++;
+        int64_t tokens = j < r->chunk_count ? row->base + row->chunk : row->base + r->iteration + ahead;
+        held += tw_kv_cover(&r->kv, tokens) - row->shared;
+    }
+    return held;
+}
+
+// Where who waits outranks somebody who runs and does not fit, the lowest and youngest go back to the waiting until it
+// does, if there are enough of them: what they and the free blocks hold together only shrinks until the next change of
+// the batch, so that who finds no room now finds none before it. Returns its priority, -1: nobody went.
+static int make_room(const TwEngine *e, TwReplica *r, bool *changed, const TwEngineLog *log)
+{
+    if (r->wait_count == 0 || r->running == 0) return -1;
+    uint32_t head = tw_seq_head(e, r);
+    const TwRow *rows = rows_of(e, r), *row = rows + head;
+    int64_t budget;
+    bool any = false;
+    for (;;) {
+        uint32_t victim = r->running > 0 ? victim_of(e, r) : TW_NO_ROW;
+        if (victim == TW_NO_ROW || rows[victim].priority >= row->priority) break;
+        int64_t free = r->kv.free - assign(e, r, &budget, changed);
+        if (free >= 0) tw_seq_reclaim(e, r, log);
+        TwAdmission a = tw_seq_look(e, r, head);
+        int64_t short_by = a.need - free;
+        bool placed = r->running + r->loading < e->spec.max_sequences;
+        if (placed && short_by <= 0) break;
+        if (!any) {
+            if (budget <= 0 || (e->spec.whole_prompts && a.goal - a.base > budget)) break;
+            if (short_by > held_below(e, r, row->priority)) break;
+        }
+        tw_seq_preempt(e, r, victim, true, log);
+        any = true;
+    }
+    return any ? row->priority : -1;
+}
+
+// Admits from the head of the waiting while the whole sequence so far fits, nobody below `lowest`. True: somebody was.
+static bool admit(const TwEngine *e, TwReplica *r, int64_t budget, int lowest, const TwEngineLog *log)
 {
     bool any = false;
     while (r->wait_count > 0 && budget > 0 && r->running + r->loading < e->spec.max_sequences) {
         uint32_t head = tw_seq_head(e, r);
+        if (rows_of(e, r)[head].priority < lowest) break;
         tw_seq_reclaim(e, r, log);
         TwAdmission a = tw_seq_look(e, r, head);
         if (a.need > r->kv.free) break;
@@ -61,11 +108,13 @@ bool tw_schedule_mixed(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
     bool changed = false, preempted = false;
     bool fill = e->spec.policy != TW_STATIC_BATCH || r->running + r->loading == 0;
     int64_t budget, need;
+    int lowest = e->spec.outrank ? make_room(e, r, &changed, log) : -1;
+    changed |= lowest >= 0;
     while ((need = assign(e, r, &budget, &changed)) > r->kv.free) {
         tw_seq_preempt(e, r, victim_of(e, r), true, log);
         changed = preempted = true;
     }
     r->kv.free -= need;
-    if (!preempted && fill && r->wait_count > 0) changed |= admit(e, r, budget, log);
+    if (!preempted && fill && r->wait_count > 0) changed |= admit(e, r, budget, lowest, log);
     return changed;
 }

@@ -73,7 +73,7 @@ static void ways_agree(int rounds)
 {
     uint64_t seed = 41;
     int64_t iterations = 0, changes = 0, preemptions[7] = {0}, hits = 0, cancelled = 0, shed = 0, swapped = 0,
-            overshot = 0, tier = 0;
+            overshot = 0, tier = 0, outranked = 0;
     static TwRequest all[MOST];
     static Times times[4];
     for (int round = 0; round < rounds; round++) {
@@ -108,6 +108,9 @@ static void ways_agree(int rounds)
             spec.priorities = draw_int(&seed, 1, 4);
             spec.tenants = draw_int(&seed, 1, 4);
             spec.tenant_weight[1] = 3.0;
+            bool can = spec.policy == TW_VLLM_V1 || spec.policy == TW_TRTLLM_MAX_UTILIZATION;
+            spec.outrank = can && spec.priorities > 1;
+            outranked += spec.outrank;
         }
         if (draw_int(&seed, 1, 3) == 1) {
             spec.swap_blocks = draw_int(&seed, 1, 200);
@@ -183,6 +186,7 @@ static void ways_agree(int rounds)
         (long long)shed, (long long)swapped, (long long)overshot);
     for (int k = 0; k < 7; k++) printf(" %lld", (long long)preemptions[k]);
     printf("\n");
+    CHECK(outranked > 2);
     CHECK(hits > 0 && cancelled > 0 && shed > 0 && swapped > 0 && overshot > 0 && tier > 0);
     CHECK(preemptions[TW_VLLM_V1] > 0 && preemptions[TW_TRTLLM_MAX_UTILIZATION] > 0 && preemptions[TW_SGLANG] > 0);
     CHECK(preemptions[TW_SARATHI] > 0 && preemptions[TW_PREFILL_FIRST] > 0);
@@ -190,9 +194,64 @@ static void ways_agree(int rounds)
     CHECK(preemptions[TW_TRTLLM] == 0 && preemptions[TW_STATIC_BATCH] == 0);
 }
 
+// Two of level 0 fill the places, or the memory; one of level 1 comes and takes the place of the younger, which is
+// computed again once there is room; one of the same level waits.
+static void higher_levels_preempt(bool places)
+{
+    TestStep step = {1e6, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0};    // 1 ms whatever it does
+    TwStepSource source = test_source(&step);
+    TwEngineSpec spec = wide_spec(&source);
+    spec.priorities = 2;
+    spec.outrank = true;
+    if (places)
+        spec.max_sequences = 2;
+    else
+        spec.kv_blocks = 13;    // three take 5 blocks each at their ends
+    for (int stride = 0; stride < 2; stride++) {
+        TwEngine engine;
+        spec.stride = stride;
+        TwReplica *r = new_replica(&engine, &spec);
+        static Times t;
+        memset(&t, 0, sizeof t);
+        const TwEngineLog log = {.context = &t, .finished = note};
+        TwRequest q[4];
+        for (uint32_t id = 0; id < 4; id++) q[id] = ASK(id < 2 ? 0 : id == 2 ? 9500000 : 10500000, 40, 40, id);
+        q[2].priority = 1;
+        for (int k = 0; k < 4; k++) {
+            tw_engine_run(&engine, r, q[k].arrival_ns, &log);
+            CHECK(tw_engine_offer(&engine, r, &q[k], &log));
+        }
+        tw_engine_run(&engine, r, 12000001, &log);
+        CHECK(tw_engine_consistent(&engine, r));
+        if (places) {
+            // 10 tokens of each at 10 ms; the second goes, and comes back when the first is done, at 40 ms
+            CHECK(r->running == 2 && r->wait_count == 2 && r->counts.preemptions == 1);
+        }
+        tw_engine_run(&engine, r, INT64_MAX, &log);
+        CHECK(tw_engine_consistent(&engine, r) && r->counts.completed == 4 && r->kv.free == r->kv.blocks);
+        CHECK(t.last_ns[2] == 50000000);    // from 10 ms: 40 iterations, as if alone
+        if (places) {
+            CHECK(t.last_ns[0] == 40000000 && t.last_ns[1] == 70000000 && t.last_ns[3] == 90000000);
+            CHECK(t.first_ns[1] == 1000000 && r->counts.recomputed == 49);
+        }
+        free(r);
+    }
+    TwEngine engine;
+    TwError error;
+    spec.policy = TW_SARATHI;
+    CHECK(!tw_engine_build(&engine, &spec, &error));
+    CHECK_HOLDS(error.text, "preempt_lower = true: policy sarathi does not");
+    spec.policy = TW_VLLM_V1;
+    spec.priorities = 1;
+    CHECK(!tw_engine_build(&engine, &spec, &error));
+    CHECK_HOLDS(error.text, "with priorities = 1");
+}
+
 // With a number: so many random workloads.
 int main(int argc, char **argv)
 {
+    higher_levels_preempt(true);
+    higher_levels_preempt(false);
     ways_agree(argc > 1 ? atoi(argv[1]) : 84);
     return check_failures != 0;
 }
