@@ -84,7 +84,7 @@ static const TwField job_fields[] = {
      NULL},
     {"kept_fraction", "1", TW_REAL, 0, 1, "0.3", AT(kept_fraction), "flywheel: of the log that is kept", NULL},
 };
-const TwKind tw_job_kind = {"job", NULL, job_fields, TW_COUNT(job_fields), NULL, 0};
+const TwKind tw_job_kind = {"job", "job", job_fields, TW_COUNT(job_fields), NULL, 0};
 #undef AT
 
 static const TwField lend_fields[] = {

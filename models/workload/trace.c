@@ -114,8 +114,11 @@ static bool add_row(TwTraceReader *reader, TwTraceRow *row, int64_t block_from)
         trace->block_start = tw_trace_grow(trace->block_start, reader->room + 1, sizeof *trace->block_start);
         if (trace->format == TW_TRACE_SESSIONS)
             trace->call = tw_trace_grow(trace->call, reader->room, sizeof *trace->call);
+        if (trace->format == TW_TRACE_AZURE && reader->extra[1] >= 0)
+            trace->images = tw_trace_grow(trace->images, reader->room, sizeof *trace->images);
     }
     if (trace->call) trace->call[trace->rows] = row->call;
+    if (trace->images) trace->images[trace->rows] = (int32_t)row->images;
     reader->time_ns[trace->rows] = row->time_ns;
     trace->input_tokens[trace->rows] = (int32_t)row->input;
     trace->output_tokens[trace->rows] = (int32_t)row->output;
@@ -220,6 +223,7 @@ static void sort_rows(TwTraceReader *reader)
     trace->input_tokens = tw_trace_grow(NULL, rows, sizeof *trace->input_tokens);
     trace->output_tokens = tw_trace_grow(NULL, rows, sizeof *trace->output_tokens);
     if (old.call) trace->call = tw_trace_grow(NULL, rows, sizeof *trace->call);
+    if (old.images) trace->images = tw_trace_grow(NULL, rows, sizeof *trace->images);
     if (old.block_start) {
         trace->block_start = tw_trace_grow(NULL, rows + 1, sizeof *trace->block_start);
         trace->block_id = tw_trace_grow(NULL, reader->blocks + 1, sizeof *trace->block_id);
@@ -231,6 +235,7 @@ static void sort_rows(TwTraceReader *reader)
         trace->input_tokens[r] = old.input_tokens[from];
         trace->output_tokens[r] = old.output_tokens[from];
         if (old.call) trace->call[r] = old.call[from];
+        if (old.images) trace->images[r] = old.images[from];
         if (!old.block_start) continue;
         int64_t count = old.block_start[from + 1] - old.block_start[from], to = trace->block_start[r];
         memcpy(trace->block_id + to, old.block_id + old.block_start[from], (size_t)count * sizeof *old.block_id);
@@ -241,6 +246,7 @@ static void sort_rows(TwTraceReader *reader)
     tw_trace_free(old.block_start);
     tw_trace_free(old.block_id);
     tw_trace_free(old.call);
+    tw_trace_free(old.images);
     tw_trace_free(keys);
 }
 
@@ -314,6 +320,7 @@ void tw_trace_destroy(TwTrace *trace)
     tw_trace_free(trace->block_start);
     tw_trace_free(trace->block_id);
     tw_trace_free(trace->call);
+    tw_trace_free(trace->images);
     free(trace);
 }
 

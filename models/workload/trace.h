@@ -8,7 +8,7 @@
 //                   tokens that each shares with the call before it of its agent; t_s counts from anywhere
 // Recognised by content. Times become integer nanoseconds exactly. CRLF, a byte order mark and blank lines at the end
 // are accepted; rows without input or output tokens are dropped and counted; rows out of order by up to reorder_s are
-// sorted, by more are an error. Left out: other columns (NumImages, Elapsed time). The file is read as a stream; what
+// sorted, by more are an error. Left out: other columns (Elapsed time). The file is read as a stream; what
 // is kept of it, 16 bytes a row and 8 a block id, goes to an unnamed file where it is large, so that a trace may be
 // larger than the memory.
 #pragma once
@@ -54,6 +54,7 @@ typedef struct TwTrace {
     int64_t *block_start;    // rows + 1 places in block_id; NULL: no ids, or not kept
     uint64_t *block_id;
     TwTraceCall *call;       // [rows] of a session trace, or NULL
+    int32_t *images;         // [rows] of an Azure trace with NumImages, or NULL; their tokens are in the input
     int64_t sessions;        // their number
     int64_t dropped_thin;    // rows left out by thin_fraction, window_s or model
 } TwTrace;

@@ -75,7 +75,7 @@ bool tw_trace_csv_header(TwTraceReader *reader, const char *line)
                 }
         reader->trace->format = csv_formats[f].format;
         for (int k = 0; k < SESSION_COLUMNS; k++) {
-            const char *name = f == TW_TRACE_SESSIONS ? session_names[k] : "Model";
+            const char *name = f == TW_TRACE_SESSIONS ? session_names[k] : k == 1 ? "NumImages" : "Model";
             reader->extra[k] = -1;
             for (int c = 0; c < count; c++)
                 if (same(cells[c], name)) reader->extra[k] = c;
@@ -140,6 +140,13 @@ bool tw_trace_csv_row(const TwTraceReader *reader, const char *line, TwTraceRow 
     if (!after || after != cell[0].text + cell[0].length || row->time_ns < 0)
         return tw_trace_fail(reader, place[0], format->name[0], cell[0].text, cell[0].length,
                              utc ? "a time such as 2023-11-16 18:15:46.6805900" : "seconds, 0 or more");
+    int images = format->format == TW_TRACE_AZURE ? reader->extra[1] : -1;
+    if (images >= count)
+        return tw_fail_at(reader->error, reader->path, reader->line, 0, "%d fields, expected NumImages in field %d",
+                          count, images + 1);
+    if (images >= 0 && !parse_tokens(reader, cells[images].text, cells[images].length,
+                                     (int)(cells[images].text - line) + 1, "NumImages", &row->images))
+        return false;
     const char *model = reader->options.model;
     if (format->format == TW_TRACE_BURSTGPT && model && *model && reader->extra[0] >= 0 && reader->extra[0] < count)
         row->other_model = !same(cells[reader->extra[0]], model);

@@ -253,6 +253,16 @@ static void describe_cache(const TwTrace *trace, Description *d)
     free(tree);
 }
 
+// Images of a multimodal trace: all, the share of requests with any, a request.
+static void count_images(const TwTrace *trace, double *all, double *share, double *mean)
+{
+    int64_t sum = 0, any = 0;
+    for (int64_t r = 0; r < trace->rows; r++) sum += trace->images[r], any += trace->images[r] > 0;
+    *all = (double)sum;
+    *share = (double)any / (double)trace->rows;
+    *mean = (double)sum / (double)trace->rows;
+}
+
 // Calls by session: what is shared, how long gaps last, how often a session goes on.
 static void describe_calls(const TwTrace *trace, Description *d)
 {
@@ -415,6 +425,12 @@ static void print_text(const char *path, const TwTrace *trace, const Description
     fprintf(stream, "\n");
     print_side(stream, "output", &d->output);
     fprintf(stream, "   in:out %.3g   rank correlation %.2f\n", d->input.mean / d->output.mean, d->rank_correlation);
+    if (trace->images) {
+        double in_all, share, ratio;
+        count_images(trace, &in_all, &share, &ratio);
+        fprintf(stream, "images     %.4f a request, %.4f of the requests have any   %.0f in all\n", ratio, share,
+                in_all);
+    }
     if (d->has_blocks) {
         fprintf(stream, "prefix     %lld blocks of %d, %lld unique   unbounded hit %.4f of tokens, %.4f of blocks",
                 (long long)d->blocks, trace->block_tokens, (long long)d->unique_blocks,
@@ -514,6 +530,14 @@ static void print_json(const char *path, const TwTrace *trace, const Description
     json_side(stream, "output_tokens", &d->output);
     fprintf(stream, "  ");
     json_number(stream, "rank_correlation", d->rank_correlation, ",\n  ");
+    if (trace->images) {
+        double in_all, share, ratio;
+        count_images(trace, &in_all, &share, &ratio);
+        fprintf(stream, "\"images\": {");
+        json_number(stream, "total", in_all, ", ");
+        json_number(stream, "mean", ratio, ", ");
+        json_number(stream, "requests_fraction", share, "},\n  ");
+    }
     if (d->has_blocks) {
         fprintf(stream, "\"prefix\": {\"block_tokens\": %d, \"blocks\": %lld, \"unique_blocks\": %lld, ",
                 trace->block_tokens, (long long)d->blocks, (long long)d->unique_blocks);

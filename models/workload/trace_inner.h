@@ -27,7 +27,7 @@ typedef struct TwTraceReader {
 
 // A row that has been read.
 typedef struct TwTraceRow {
-    int64_t time_ns, input, output;
+    int64_t time_ns, input, output, images;
     bool other_model;
     TwTraceCall call;
 } TwTraceRow;

@@ -129,13 +129,16 @@ static void write_mooncake(const TwTrace *trace, Out *out)
 
 static void write_azure(const TwTrace *trace, Out *out)
 {
-    say(out, "TIMESTAMP,ContextTokens,GeneratedTokens\n");
+    say(out, trace->images ? "TIMESTAMP,NumImages,ContextTokens,GeneratedTokens\n"
+                           : "TIMESTAMP,ContextTokens,GeneratedTokens\n");
     // a trace without a date begins with 2026
     int64_t first = trace->format == TW_TRACE_AZURE ? trace->first_ns : INT64_C(1767225600000000000);
     for (int64_t r = 0; r < trace->rows; r++) {
         char utc[40];
         tw_trace_utc(first + trace->arrival_ns[r], utc);
-        say(out, "%s,%d,%d\n", utc, trace->input_tokens[r], trace->output_tokens[r]);
+        say(out, "%s,", utc);
+        if (trace->images) say(out, "%d,", trace->images[r]);
+        say(out, "%d,%d\n", trace->input_tokens[r], trace->output_tokens[r]);
     }
 }
 
@@ -176,7 +179,8 @@ bool tw_trace_write(const TwTrace *trace, const char *path, TwTraceFormat format
                     TwError *error)
 {
     bool sessions = trace->call != NULL, blocks = trace->block_start != NULL;
-    snprintf(lost, size, "%s%s", format != TW_TRACE_SESSIONS && sessions ? "sessions, gaps and stops; " : "",
+    snprintf(lost, size, "%s%s%s", trace->images && format != TW_TRACE_AZURE ? "numbers of images; " : "",
+             format != TW_TRACE_SESSIONS && sessions ? "sessions, gaps and stops; " : "",
              format != TW_TRACE_MOONCAKE && blocks && !(format == TW_TRACE_SESSIONS && sessions) ? "shared blocks; "
                                                                                                  : "");
     if (format == TW_TRACE_SESSIONS && !sessions)

@@ -53,6 +53,14 @@ PY
 expect 3 "did you mean" "$TOKENWORKS" check swing.cfg --set waveforms.training.job=tunes
 expect 3 "its power is flat" "$TOKENWORKS" check swing.cfg --set waveforms.training.job=flat
 expect 3 "nearest are 896 and 1024" "$TOKENWORKS" check "$facilities/scaling_laws.cfg" --set workload.jobs.pretrain.step=h100_fp8_405b --set workload.jobs.pretrain.model=llama-3.1-405b --set workload.jobs.pretrain.gpus=1000
+# jobs of presets
+cat > vision.cfg <<END
+base = "hopper_hall";
+workload: { replicas = 8; jobs = ( { name = "vision"; part = "vision_training"; }, { name = "fleet"; part = "fleet_training"; gpus = 64; } ); };
+run: { start = "2026-07-01 12:00:00"; for_min = 10.0; warmup_min = 1.0; };
+END
+expect 0 '"ok": true' "$TOKENWORKS" run vision.cfg -q --json --out v.h5
+[ "$(json jobs.running)" = 1.0 ] || [ "$(json jobs.running)" = 1 ] || fail "the vision job should run"
 # a step from the tables of kernels
 expect 0 "valid" "$TOKENWORKS" check "$facilities/scaling_laws.cfg" --set workload.jobs.pretrain.step=kernels --set workload.jobs.pretrain.tp=8
 expect 3 "is for pretraining" "$TOKENWORKS" check "$facilities/scaling_laws.cfg" --set workload.jobs.post_train.step=kernels

@@ -76,4 +76,12 @@ if ! echo "$TOKENWORKS" | grep -q sanit && ! nm -D "$TOKENWORKS" 2> /dev/null | 
     grep -q "2200000 rows" large.txt || fail "rows of the large trace: $(head -1 large.txt)"
 fi
 rm large.csv
+# images of a multimodal trace: read, counted, sorted with their rows, written, said where they cannot be
+printf 'TIMESTAMP,NumImages,ContextTokens,GeneratedTokens\n2025-05-01 00:00:01.5,0,100,10\n2025-05-01 00:00:03.5,2,1300,20\n2025-05-01 00:00:02.5,1,700,30\n' > images.csv
+expect 0 "images     1.0000 a request, 0.6667 of the requests have any   3 in all" "$TOKENWORKS" trace describe images.csv
+expect 0 "Azure CSV" "$TOKENWORKS" trace convert images.csv again.csv
+[ "$(sed -n 3p again.csv)" = "2025-05-01 00:00:02.500000,1,700,30" ] || fail "images do not follow their rows: $(sed -n 3p again.csv)"
+expect 0 "numbers of images" "$TOKENWORKS" trace convert images.csv images.jsonl
+sed 's/,2,1300/,two,1300/' images.csv > wrong.csv
+expect 3 'wrong.csv:3:23: error: NumImages = "two"' "$TOKENWORKS" trace describe wrong.csv
 finish
