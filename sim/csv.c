@@ -98,7 +98,7 @@ static bool parse(TwCsv *csv, TwError *error)
             return tw_fail_at(error, csv->path, begun, 0, "%d fields, expected %d as in the header", fields,
                               csv->columns);
     }
-    if (records == 0) return tw_fail_at(error, csv->path, 0, 0, "empty: expected a header line");
+    if (records == 0) return tw_fail_at(error, csv->path, 1, 0, "empty: expected a header line");
     csv->rows = records - 1;
     return true;
 }

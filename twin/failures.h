@@ -35,6 +35,7 @@ typedef struct TwFailureHooks {
     void (*replica)(void *context, int replica, bool in_service, int entry);
     void (*supply)(void *context, int rack, int count, int entry);    // power supplies out (below 0) or back
     void (*cooling)(void *context, int act, int target, double value, bool out, int entry);    // TwThermalAct
+    void (*racks)(void *context, const int *racks, int count, bool in_service, int entry);     // several at once
     void (*fabric)(void *context, int kind, int part, bool out, int entry);                    // TwLossKind
 } TwFailureHooks;
 

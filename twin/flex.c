@@ -54,6 +54,9 @@ void tw_flex_layout(TwPlant *plant, TwLayout *layout)
     plant->slot.flex = tw_layout_add(layout, (size_t)plant->element_count, sizeof(Feed));
     plant->slot.flex_out = tw_layout_add(layout, (size_t)plant->rack_count, sizeof(int32_t));
     plant->slot.flex_dark = tw_layout_add(layout, (size_t)plant->rack_count, sizeof(int32_t));
+    plant->slot.flex_list = tw_layout_add(layout, (size_t)plant->rack_count, sizeof(int));
+    plant->slot.flex_hint = tw_layout_add(layout, (size_t)plant->rack_count, sizeof(int32_t));
+    plant->slot.flex_hint_w = tw_layout_add(layout, (size_t)plant->rack_count, sizeof(double));
 }
 
 static Feed *feeds(const TwPlant *plant, void *block) { return tw_at(block, plant->slot.flex); }
@@ -101,16 +104,16 @@ static int shed(const TwPlant *plant, void *block, const TwFailureHooks *hooks, 
 {
     int32_t *taken = tw_at(block, dark ? plant->slot.flex_dark : plant->slot.flex_out);
     const double *rack_w = tw_f64_const(block, plant->slot.rack_w);
-    int count = 0;
+    int count = 0, *list = tw_at(block, plant->slot.flex_list);
     for (int rack; excess_w > 0.0 && (rack = next_rack(plant, block, element, taken)) >= 0; count++) {
         double stays_w = dark ? 0.0 : tw_limits_rack_idle_w(plant, rack) * plant->rack_scale;
         excess_w -= fmax(rack_w[rack] - stays_w, 0.0);
         taken[rack] = element + 1;
-        if (dark)
-            hooks->rack(hooks->context, rack, false, entry);
-        else
-            set_replicas(plant, hooks, rack, false, entry);
+        list[count] = rack;
+        if (!dark) set_replicas(plant, hooks, rack, false, entry);
     }
+    // together: the story has one row for those of one cause
+    if (dark && count > 0) hooks->racks(hooks->context, list, count, false, entry);
     return count;
 }
 
@@ -153,16 +156,18 @@ static void revert(const TwPlant *plant, void *block, const TwFailureHooks *hook
     while (f->step > 0) {
         int action = action_of(list->values[--f->step]);
         if (action == TW_FLEX_TRIP) hooks->element(hooks->context, e, true, entry);
+        int *list = tw_at(block, plant->slot.flex_list), count = 0;
         for (int i = 0; i < plant->rack_count; i++) {
             if (action == TW_FLEX_RACKS && dark[i] == e + 1) {
                 dark[i] = 0;
-                hooks->rack(hooks->context, i, true, entry);
+                list[count++] = i;
             }
             if (action != TW_FLEX_TRIP && action != TW_FLEX_RACKS && out[i] == e + 1) {
                 out[i] = 0;
                 set_replicas(plant, hooks, i, true, entry);
             }
         }
+        if (count > 0) hooks->racks(hooks->context, list, count, true, entry);
     }
 }
 
@@ -176,6 +181,8 @@ static void tell_hints(const TwPlant *plant, void *block, int e, int64_t now_ns)
     for (int i = 0; i < plant->rack_count; i++) {
         if (held_by[i] != e || !below(plant, i, e)) continue;
         bool under = grant_w[i] < tw_limits_rack_idle_w(plant, i);
+        ((int32_t *)tw_at(block, plant->slot.flex_hint))[i] = e + 1;
+        tw_f64(block, plant->slot.flex_hint_w)[i] = grant_w[i];
         capped += !under;
         suspend += under;
         least_w = fmin(least_w, grant_w[i]);
@@ -252,6 +259,13 @@ int64_t tw_flex_next_ns(const TwPlant *plant, int64_t now_ns)
         first = next < first ? next : first;
     }
     return first;
+}
+
+const char *tw_flex_hint(const TwPlant *plant, const void *block, int element, int rack, double *watts)
+{
+    if (((const int32_t *)tw_at_const(block, plant->slot.flex_hint))[rack] != element + 1) return NULL;
+    *watts = tw_f64_const(block, plant->slot.flex_hint_w)[rack];
+    return *watts < tw_limits_rack_idle_w(plant, rack) ? "suspend" : "power_cap";
 }
 
 TwFlexSums tw_flex_sums(const TwPlant *plant, const void *block, int element)

@@ -30,6 +30,9 @@ void tw_flex_firm(const TwPlant *plant, void *block, int element, bool firm);
 void tw_flex_window(const TwPlant *plant, void *block, const TwFailureHooks *hooks, int64_t now_ns);
 int64_t tw_flex_next_ns(const TwPlant *plant, int64_t now_ns);    // end of the running metering interval
 
+// The shed hint of a rack under the last target of this element, with what it was granted; NULL: none.
+const char *tw_flex_hint(const TwPlant *plant, const void *block, int element, int rack, double *watts);
+
 // What a run reports of a metered element.
 typedef struct TwFlexSums {
     int breaches, escalations;

@@ -462,6 +462,17 @@ static void add_power(TwReport *report, const TwState *state)
             snprintf(path, sizeof path, "flex.%.40s.%s", plant->element_names[e], rows[k].name);
             add(report, path, rows[k].unit, rows[k].label, rows[k].value);
         }
+        for (int i = 0; i < plant->rack_count; i++) {
+            char path[160];
+            double watts;
+            const char *hint = tw_flex_hint(plant, tw_state_block(state), e, i, &watts);
+            if (!hint) continue;
+            snprintf(path, sizeof path, "flex.%.28s.hints.%.28s.action", plant->element_names[e], plant->racks[i].name);
+            add_text(report, path, "shed hint of the last target", hint);
+            snprintf(path, sizeof path, "flex.%.28s.hints.%.28s.granted_w", plant->element_names[e],
+                     plant->racks[i].name);
+            add(report, path, "W", "what the rack was granted under it", watts);
+        }
     }
     add(report, "power.target_cut_mwh", "MWh", "by how much load targets held limits below the elements' own",
         m->target_cut_j / 3.6e9);

@@ -617,7 +617,7 @@ static void apply(TwState *state, TwEventKind kind, int target, double value, do
     default:
         tw_failures_happen(plant, state->block,
                            &(TwFailureHooks){state, element_hook, pump_hook, rack_hook, replica_hook, supply_hook,
-                                             cooling_hook, fabric_hook},
+                                             cooling_hook, racks_hook, fabric_hook},
                            &(TwEvent){.kind = (int32_t)kind, .index = target}, m->time_ns);
         m->next_grant_ns = m->time_ns;
         return;
@@ -883,8 +883,8 @@ bool tw_state_advance(TwState *state, double until_s, TwRecord *record, const vo
         tw_heat_watch(plant, state->block, &state->scratch, state, racks_hook);
         come(state);
         judge_targets(state, window_s);
-        const TwFailureHooks hooks = {state,        element_hook, pump_hook,    rack_hook,
-                                      replica_hook, supply_hook,  cooling_hook, fabric_hook};
+        const TwFailureHooks hooks = {state,       element_hook, pump_hook,  rack_hook,  replica_hook,
+                                      supply_hook, cooling_hook, racks_hook, fabric_hook};
         tw_flex_window(plant, state->block, &hooks, m->time_ns);
         tw_capping_sample(plant, state->block, state->scratch.window.element_w, m->time_ns);
         tw_series_fill(plant, state->block, &state->scratch);

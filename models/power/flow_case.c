@@ -121,7 +121,9 @@ bool tw_flow_check(TwFlowCase *flow, TwError *error)
         tw_flow_case_note(flow, "no slack bus given: bus %d taken", flow->buses[i].id);
         slacks++;
     }
-    if (good && slacks == 0) good = tw_fail_at(error, flow->file, 0, 0, "no source: a case needs a slack bus");
+    if (good && slacks == 0)
+        good = tw_fail_at(error, flow->file, flow->buses[0].line, 0,
+                          "no source: of %d buses from here on none is a slack bus (type 3)", flow->bus_count);
     for (int g = 0; g < flow->gen_count && good; g++) {
         const TwFlowGen *gen = &flow->gens[g];
         TwFlowBus *bus = &flow->buses[gen->bus];

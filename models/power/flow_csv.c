@@ -187,7 +187,7 @@ static bool find_slack(TwFlowCase *flow, const char *path, const TwFlowFile *how
     int slack = -1;
     if (how->slack > 0) {
         slack = find_bus(flow, how->slack);
-        if (slack < 0) return tw_fail_at(error, path, 0, 0, "slack bus %d is in no row", how->slack);
+        if (slack < 0) return tw_fail_at(error, path, 1, 0, "slack bus %d is in no row", how->slack);
     } else {
         bool *supplied = calloc((size_t)flow->bus_count, sizeof *supplied);
         if (!supplied) abort();

@@ -28,7 +28,8 @@ static const TwMatrix *table(const Reader *r, const char *name, int least)
 {
     const TwMatrix *m = tw_matlab_find(r->matlab, name);
     if (!m || m->is_text) {
-        tw_fail_at(r->error, r->path, 0, 0, "no matrix %s: expected a MATPOWER case", name);
+        tw_fail_at(r->error, r->path, m ? m->assigned : tw_matlab_last_line(r->matlab), 0,
+                   m ? "%s is text, expected a matrix" : "no matrix %s up to here: expected a MATPOWER case", name);
         return NULL;
     }
     if (m->rows > 0 && m->columns < least) {
@@ -145,8 +146,13 @@ static bool read(Reader *r)
     const TwMatrix *base = table(r, "baseMVA", 1), *bus = base ? table(r, "bus", 9) : NULL;
     const TwMatrix *branch = bus ? table(r, "branch", 5) : NULL, *gen = branch ? table(r, "gen", 6) : NULL;
     if (!gen) return false;
-    if (base->rows != 1 || !(base->values[0] > 0.0))
-        return tw_fail_at(r->error, r->path, base->rows ? base->line[0] : 0, 0, "baseMVA, expected a number above 0");
+    if (base->rows != 1 || base->columns != 1)
+        return tw_fail_at(r->error, r->path, base->assigned, 0, "baseMVA is %d x %d, expected one number above 0",
+                          base->rows, base->columns);
+    if (!(base->values[0] > 0.0) || !isfinite(base->values[0]))
+        return tw_fail_at(r->error, r->path, base->assigned, 0, "baseMVA = %g, expected a number above 0",
+                          base->values[0]);
+    if (bus->rows == 0) return tw_fail_at(r->error, r->path, bus->assigned, 0, "bus has no rows, expected one a bus");
     TwFlowCase *flow = r->flow = tw_flow_case_create(bus->rows, branch->rows, gen->rows);
     snprintf(flow->file, sizeof flow->file, "%s", r->path);
     const char *slash = strrchr(r->path, '/'), *name = tw_matlab_function(r->matlab);

@@ -45,7 +45,8 @@ static void fail(M *m, const char *format, ...)
 static TwMatrix matrix(M *m, int rows, int columns)
 {
     size_t n = (size_t)rows * (size_t)columns;
-    return (TwMatrix){rows, columns, TW_TAKE(m->arena, n + 1, double), TW_TAKE(m->arena, rows + 1, int), false, NULL};
+    return (TwMatrix){rows, columns, TW_TAKE(m->arena, n + 1, double), TW_TAKE(m->arena, rows + 1, int), false,
+                      NULL, 0};
 }
 
 static TwMatrix number(M *m, double value)
@@ -65,6 +66,7 @@ static TwMatrix *find(M *m, const char *name)
 static void put(M *m, const char *name, TwMatrix value)
 {
     TwMatrix *there = find(m, name);
+    value.assigned = m->line;
     if (there) {
         *there = value;
         return;
@@ -325,7 +327,7 @@ static int arguments(M *m, const TwMatrix *of, TwMatrix list[ARGUMENTS])
         const char *next = m->at + 1 + strspn(m->at + (*m->at ? 1 : 0), " \t");
         if (*m->at == ':' && (*next == ',' || *next == ')')) {
             m->at++;
-            list[count++] = (TwMatrix){0, -1, NULL, NULL, false, NULL};
+            list[count++] = (TwMatrix){0, -1, NULL, NULL, false, NULL, 0};
         } else {
             list[count++] = expression(m, false);
         }
@@ -388,7 +390,7 @@ static void rows_and_columns(M *m, const TwMatrix *of, const TwMatrix *list, int
         fail(m, "expected a row and a column as index");
         return;
     }
-    static const TwMatrix all = {0, -1, NULL, NULL, false, NULL};
+    static const TwMatrix all = {0, -1, NULL, NULL, false, NULL, 0};
     bool lying = of->rows == 1;
     *rows = chosen(m, lying ? &all : &list[0], of->rows, row);
     *columns = chosen(m, lying ? &list[0] : &all, of->columns, column);
@@ -788,8 +790,12 @@ static bool slurp(M *m)
     bool bad = ferror(f);
     fclose(f);
     if (!m->text) abort();
-    if (bad) return tw_fail_at(m->error, m->path, 0, 0, "cannot be read");
-    if (memchr(m->text, '\0', n)) return tw_fail_at(m->error, m->path, 0, 0, "holds a zero byte: no text file");
+    if (bad) return tw_fail_at(m->error, m->path, 1, 0, "cannot be read");
+    if (memchr(m->text, '\0', n)) {
+        int line = 1;
+        for (const char *at = m->text; *at; at++) line += *at == '\n';
+        return tw_fail_at(m->error, m->path, line, 0, "holds a zero byte: no text file");
+    }
     m->text[n] = '\0';
     return true;
 }
@@ -848,5 +854,7 @@ const TwMatrix *tw_matlab_find(const TwMatlab *m, const char *name)
         if (strcmp(m->variables[i].name, full) == 0) return &m->variables[i].value;
     return NULL;
 }
+
+int tw_matlab_last_line(const TwMatlab *m) { return m->line; }
 
 const char *tw_matlab_function(const TwMatlab *m) { return m->function; }

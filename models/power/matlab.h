@@ -12,6 +12,7 @@ typedef struct TwMatrix {
     int *line;         // of each row in the file; 0: computed
     bool is_text;
     const char *text;
+    int assigned;    // line of the last assignment
 } TwMatrix;
 
 typedef struct TwMatlab TwMatlab;
@@ -22,4 +23,5 @@ void tw_matlab_destroy(TwMatlab *matlab);
 
 // A field of what the file returns ("bus" of `function mpc = case9`), or a variable of this name; NULL: none.
 const TwMatrix *tw_matlab_find(const TwMatlab *matlab, const char *name);
+int tw_matlab_last_line(const TwMatlab *matlab);
 const char *tw_matlab_function(const TwMatlab *matlab);    // its name, "" where it has none

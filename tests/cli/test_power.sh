@@ -74,4 +74,17 @@ assert len(exact) == 3 and max(exact) > 0
 assert sum(exact) == run["undisturbed"]["tokens_lost"] > 0
 PY
 tw validate power >cases || fail "validate power"
+
+# a bad case is refused with file and line, whatever is wrong or missing
+printf "function mpc = c\nmpc.baseMVA = -100;\nmpc.bus = [1 3 0 0 0 0 1 1 0 12 1 1.1 0.9];\n" > c.m
+expect 3 "c.m:4: error: no matrix branch" "$TOKENWORKS" powerflow c.m
+printf "mpc.gen = [1 0 0 10 -10 1 100 1 10 0];\nmpc.branch = [];\n" >> c.m
+expect 3 "c.m:2: error: baseMVA = -100" "$TOKENWORKS" powerflow c.m
+sed 's/-100;/[100 100];/' c.m > d.m
+expect 3 "d.m:2: error: baseMVA is 1 x 2" "$TOKENWORKS" powerflow d.m
+sed 's/-100;/100;/; s/1 3 0 0/1 1 0 0/' c.m > e.m
+expect 3 "e.m:3: error: no source" "$TOKENWORKS" powerflow e.m
+: > f.csv
+expect 3 "f.csv:1: error: empty" "$TOKENWORKS" powerflow f.csv
+
 finish

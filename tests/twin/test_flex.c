@@ -48,6 +48,21 @@ static void a_breach_escalates(void)
     TwReport *report = tw_report_create(f.state, -1.0);
     CHECK(tw_report_ok(report));
     CHECK(tw_report_value(report, "flex.utility.escalations") == 2.0);
+    int hints = 0, rows = 0, dark = 0;
+    for (int i = 0; i < f.plant->rack_count; i++) {
+        double watts = NAN;
+        const char *hint = tw_flex_hint(f.plant, tw_state_block(f.state), 0, i, &watts);
+        char path[160];
+        snprintf(path, sizeof path, "flex.utility.hints.%s.granted_w", f.plant->racks[i].name);
+        hints += hint && watts > 0.0 && tw_report_value(report, path) == watts;
+    }
+    CHECK(hints == f.plant->rack_count);
+    // one row for the racks that one action takes
+    for (int from = 0; (at = from, next(&f, TW_HAPPENED_RACKS_DEAD, &at)); from = at + 1) {
+        rows++;
+        dark += next(&f, TW_HAPPENED_RACKS_DEAD, &at)->count;
+    }
+    CHECK(rows == 1 && dark > 1);
     tw_report_destroy(report);
     factory_end(f);
 }
