@@ -472,6 +472,7 @@ static bool has_room(const TwEngine *e, TwReplica *r, const TwRequest *request, 
     TwRow *row = rows_of(e, r) + lowest;
     TwEngineCounts *n = &r->counts;
     tw_seq_unwait(e, r, lowest);
+    if (row->swapped) r->swapped -= tw_kv_cover(&r->kv, row->base);
     n->shed++;
     tw_seq_drop(e, r, lowest, row->seen, TW_ENDED_REJECTED, now_ns, log);
     return true;
