@@ -1,6 +1,7 @@
 // Frame time of the window: 8,000 racks and four charts at 1920x1080 with everything changing, on SDL's dummy driver
 // or, given --x11, on the display; bar: 95th percentile of 16 ms. Then every main view of gb300_100mw with every value
-// changing, from a click to the inspector (bar 100 ms), a study of 32,768 scenarios, and the exports.
+// changing, from a click to the inspector (bar 100 ms), a study of 32,768 scenarios, the exports, the map
+// query, and the processor time of a paused window over 5 s (--x11; bar 1 %).
 #include "tests/viz/synthetic.h"
 
 #include <string.h>
@@ -8,6 +9,7 @@
 #if __has_include(<SDL.h>)
 #include "sim/data.h"
 #include "twin/scene_maker.h"
+#include "viz/prompt.h"
 #include "viz/study_view.h"
 #include "viz/view.h"
 
@@ -88,6 +90,67 @@ static void frames(Synthetic *m, const char *name)
     tw_view_release(&view);
     tw_draw_destroy(d);
     SDL_DestroyWindow(window);
+}
+
+// The map query over every rack, as often as the data change.
+static void queries(const Synthetic *m)
+{
+    enum { TIMES = 50 };
+    static double ms[TIMES];
+    unsigned char *found = malloc((size_t)tw_scene_thing_count(&m->scene) + 1);
+    char query[128], problem[160];
+    if (!found) abort();
+    snprintf(query, sizeof query, "%s > 0 and hall == 2 or name ~ a1", m->scene.quantities[0].name);
+    for (int i = 0; i < TIMES; i++) {
+        double start = now_ms();
+        if (tw_query(&m->scene, query, found, problem, sizeof problem) < 0) fprintf(stderr, "%s\n", problem);
+        ms[i] = now_ms() - start;
+    }
+    print_times("view_query_8000_racks", ms, TIMES);
+    free(found);
+}
+
+// ---- a paused window for 5 s: processor time, of one core (bar 1 %) ----
+
+typedef struct Paused {
+    Synthetic *model;
+    SDL_TimerID timer;
+} Paused;
+
+static const TwScene *paused_scene(void *context) { return &((Paused *)context)->model->scene; }
+static void paused_listen(void *context, void (*wake)(void *), void *to) { (void)context, (void)wake, (void)to; }
+
+static double used_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static double begun_s, begun_ms;
+static Uint32 paused_timer(Uint32 after_ms, void *context)
+{
+    (void)context;
+    if (begun_ms == 0.0) {    // the window stands: from here on
+        begun_s = used_s(), begun_ms = now_ms();
+        return 5000;
+    }
+    print("view_paused_cpu", 100.0 * (used_s() - begun_s) / (1e-3 * (now_ms() - begun_ms)), "%");
+    SDL_PushEvent(&(SDL_Event){.type = SDL_QUIT});
+    return 0 * after_ms;
+}
+
+static void paused(Synthetic *m)
+{
+    Paused p = {.model = m};
+    TwError error = {0};
+    m->scene.paused = true;
+    const TwWindowSource source = {.context = &p, .scene = paused_scene, .listen = paused_listen};
+    setenv("XDG_CONFIG_HOME", "/nonexistent", 1);    // what a person chose stays as it is
+    SDL_InitSubSystem(SDL_INIT_TIMER);
+    p.timer = SDL_AddTimer(1500, paused_timer, NULL);
+    if (!tw_window_run(&source, "bench", TW_DARK, &error)) fprintf(stderr, "%s\n", error.text);
+    SDL_RemoveTimer(p.timer);
 }
 
 // ---- a real factory -------------------------------------------------------------------------------------------------
@@ -298,9 +361,11 @@ int main(int argc, char **argv)
     }
     Synthetic *m = synthetic_create(RACKS, ROWS, 1.0);
     frames(m, "8000_racks");
-    real_factory();
-    study();
-    exports(&m->scene);
+    queries(m);
+    if (!x11) real_factory();    // drawing alone: the display adds nothing
+    if (!x11) study();
+    if (!x11) exports(&m->scene);
+    if (x11) paused(m);    // the dummy driver looks for events every millisecond
     synthetic_destroy(m);
     SDL_Quit();
     return 0;

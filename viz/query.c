@@ -45,11 +45,13 @@ static void peek(Query *q, char word[64])
     size_t n = 0;
     if (*q->at == '"') {
         while (q->at[1 + n] && q->at[1 + n] != '"' && n < 62) n++;
-        snprintf(word, 64, "%.*s", (int)n, q->at + 1);
+        memcpy(word, q->at + 1, n);
+        word[n] = '\0';
         return;
     }
     while (q->at[n] && !isspace((unsigned char)q->at[n]) && !strchr("()<>=!~", q->at[n]) && n < 63) n++;
-    snprintf(word, 64, "%.*s", (int)n, q->at);
+    memcpy(word, q->at, n);
+    word[n] = '\0';
 }
 
 static void take(Query *q, const char *word)
