@@ -77,10 +77,9 @@ static bool year(TwValidation *v, const TwWeather *weather, TwError *error)
     tw_validation_row(v, "L3", "LBL year: heat in - out - stored", "1", run.residual, 1e-9, TW_AT_MOST, 0.0,
                       "conservation");
     tw_validation_row(v, "L3", "LBL year: processor time", "s", run.processor_s, NAN, TW_SHOWN, 0.0, "");
-    tw_validation_note(v,
-                       "L3, L4: all temperatures and signals of the same plant agree, its pumps draw %.1f kW here and "
-                       "39.4 kW there; the cause is not found (docs/thermal-validation.md)",
-                       run.pump_j / 31536e6);
+    tw_validation_note(
+        v, "L3, L4: the pumps draw %.1f kW on the mean of the year here and 39.4 kW there (docs/thermal-validation.md)",
+        run.pump_j / 31536e6);
     tw_hall_free(&run);
     return true;
 }
