@@ -248,8 +248,8 @@ static void bad_files_are_refused(void)
     refused("f.csv", "from_bus,to_bus,r_ohm,x_ohm,load_p_kw,closed\n1,2,1,1,1,2\n", 2, "0 or 1");
     refused("g.csv", "from_bus,to_bus,r_ohm,x_ohm,load_p_kw\n1,2,-1,1,1\n", 2, "-1");
     refused("h.csv", "from_bus,to_bus,r_ohm,x_ohm,load_p_kw\n", 1, "no branches");
-    refused("i.csv", "", 0, "header");
-    refused("a.m", "function mpc = a\nmpc.baseMVA = 100;\n", 0, "bus");
+    refused("i.csv", "", 1, "header");
+    refused("a.m", "function mpc = a\nmpc.baseMVA = 100;\n", 3, "bus");
     refused("b.m", "function mpc = b\nmpc.baseMVA = 100;\nmpc.bus = [ 1 3 0 0\n 2 1 ];\n", 4, "2 columns");
     refused("c.m", "mpc.baseMVA = 100\nif x\nend\n", 2, "if");
     refused("d.m",
@@ -266,7 +266,7 @@ static void bad_files_are_refused(void)
     refused("g.m",
             "mpc.baseMVA = 100;\nmpc.bus = [ 1 1 0 0 0 0 1 1 0\n 2 1 0 0 0 0 1 1 0];\nmpc.gen = [ 1 0 0 1 -1 1 ];\n"
             "mpc.branch = [ 1 2 .1 .1 0 ];\n",
-            0, "no source");
+            2, "no source");
     refused("h.m", "mpc.bus = [ 1 3 0", 1, "without an end");
     refused("i.m", "mpc.bus = frobnicate(3);\n", 1, "frobnicate");
     refused("j.txt", "1 2 3\n", 0, ".csv");
