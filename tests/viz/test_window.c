@@ -277,7 +277,7 @@ static int png_width(const char *path)
 
 static void every_size_is_drawn(void)
 {
-    char names[6][24];
+    char names[6][32];
     for (int i = 0; i < 6; i++) snprintf(names[i], sizeof names[i], "tokenworks-%03d.png", i + 1);
     for (int i = 1; i < 40; i++) {
         char name[32];
