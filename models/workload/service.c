@@ -115,9 +115,8 @@ void tw_latency_merge(TwLatency *into, const TwLatency *from)
     into->single += from->single;
 }
 
-void tw_latency_sketch(const TwLatency *latency, int which, TwSketch *sketch)
+void tw_latency_gather(const TwLatency *latency, int which, TwSketch *sketch)
 {
-    *sketch = latency->sketch[which];
-    if (which == TW_ITL) sketch->max = tw_double(latency->gap_max) * tw_latency_scale(which);
-    sketch->sum = (double)latency->sum[which] * tw_latency_scale(which);
+    tw_sketch_merge(sketch, &latency->sketch[which]);
+    if (which == TW_ITL) sketch->max = fmax(sketch->max, tw_double(latency->gap_max) * tw_latency_scale(which));
 }

@@ -47,4 +47,4 @@ void tw_latency_add(TwLatency *latency, int which, int64_t value);    // ns; ps 
 void tw_latency_gaps(TwLatency *latency, TwSeries span, int64_t m, TwWide took, int64_t weight);
 double tw_latency_scale(int which);    // seconds of a unit of its sum
 void tw_latency_merge(TwLatency *into, const TwLatency *from);
-void tw_latency_sketch(const TwLatency *latency, int which, TwSketch *sketch);    // with its sum
+void tw_latency_gather(const TwLatency *latency, int which, TwSketch *into);    // but for the sum, which is exact here

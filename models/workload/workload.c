@@ -559,7 +559,7 @@ void tw_workload_service_sketch(const TwWorkload *workload, const void *block, i
                 const TwLatency *latency = latency_const(p, block, cell, s);
                 // the cells that it stands for have the same latencies
                 int many = p->cells[cell].stands_for;
-                for (int times = 0; times < many; times++) tw_sketch_merge(sketch, &latency->sketch[which]);
+                for (int times = 0; times < many; times++) tw_latency_gather(latency, which, sketch);
                 sum += (TwWide)many * latency->sum[which];
             }
         }

@@ -9,7 +9,7 @@ cmp one.h5 two.h5 || fail "one and two threads differ"
 for member in facility version seed fidelity simulated_s wall_s tokens.output_per_s tokens.input_per_s \
     tokens.output_per_s_per_mw_utility tokens.output_per_s_per_mw_it tokens.joules_per_output_token_utility \
     tokens.usd_per_million_output_tokens requests.arrived requests.completed requests.rejected requests.lost \
-    requests.goodput_per_s latency.ttft_s.p50 latency.tpot_s.p99 latency.e2e_s.p90 power.utility_mw.mean \
+    requests.goodput_per_s latency.ttft_s.p50 latency.tpot_s.p99 latency.e2e_s.p90 latency.itl_s.p50 power.utility_mw.mean \
     power.utility_mw.peak power.it_mw.peak power.pue power.losses_mw power.max_ramp_mw_per_s cooling.wue_l_per_kwh \
     cooling.supply_degc.min cooling.chip_degc.max cooling.throttled_rack_hours carbon.cue_kg_per_kwh carbon.total_kg \
     cost.energy_usd cost.capex_usd cost.total_usd service.gpu_utilisation service.availability service.rack_hours_lost \
@@ -18,6 +18,11 @@ for member in facility version seed fidelity simulated_s wall_s tokens.output_pe
 done
 [ "$(json ledger.ok)" = True ] || fail "ledger"
 [ "$(json requests.arrived)" -gt 40000 ] || fail "requests"
+# nearly all gaps between tokens are a step long, as the time per output token is; the tails hold prompts of others
+python3 -c 'import json
+at = json.load(open("out.txt"))["latency"]
+itl, tpot = at["itl_s"], at["tpot_s"]
+assert 0.7 * tpot["p50"] < itl["p50"] < 1.1 * tpot["p50"] and itl["p50"] <= itl["mean"] < itl["p99"] < 1.0, at' || fail "gaps between tokens"
 
 # stopped half-way and restored: the same bytes; a snapshot on the way: the same answers
 expect 0 "stopped at" $run --out half.h5 --stop 3.7min

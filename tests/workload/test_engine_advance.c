@@ -125,7 +125,7 @@ static void gaps_are_added_as_ranges(void)
     CHECK(memcmp(jump->sketch[TW_ITL].bucket, one->sketch[TW_ITL].bucket, sizeof one->sketch->bucket) == 0);
     TwSketch *read = calloc(1, sizeof *read);
     if (!read) exit(1);
-    tw_latency_sketch(jump, TW_ITL, read);
+    tw_latency_gather(jump, TW_ITL, read);
     CHECK(read->max == one->sketch[TW_ITL].max);
     free(read);
     free(jump);
