@@ -1,7 +1,6 @@
 #include "sim/block.h"
 
 #include <assert.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -20,18 +19,27 @@ void *tw_block_create(const TwLayout *layout)
 {
     size_t bytes = (layout->bytes + ALIGN - 1) / ALIGN * ALIGN;
     if (bytes == 0) bytes = ALIGN;
-    // state of some size is walked at random: large pages where the system has them spare most look-ups of addresses
-    bool large = bytes >= 2 * (size_t)PAGE;
-    if (large) bytes = (bytes + PAGE - 1) / PAGE * PAGE;
-    void *block = aligned_alloc(large ? PAGE : ALIGN, bytes);
+    // state of some size is walked at random: large pages where the system has them spare most look-ups of addresses.
+    // The system hands it out zeroed, and what is never touched takes no memory
+    size_t align = bytes >= 2 * (size_t)PAGE ? PAGE : ALIGN;
+    bytes = (bytes + align - 1) / align * align;
+    unsigned char *whole = calloc(1, bytes + align);
+    if (!whole) return NULL;
+    unsigned char *block = whole + align - (uintptr_t)whole % align;
+    memcpy(block - sizeof whole, &whole, sizeof whole);    // malloc aligns to 16 bytes: there is always room before it
 #ifdef MADV_HUGEPAGE
-    if (block && large) (void)madvise(block, bytes, MADV_HUGEPAGE);
+    if (align == PAGE) (void)madvise(block, bytes, MADV_HUGEPAGE);
 #endif
-    if (block) memset(block, 0, bytes);
     return block;
 }
 
-void tw_block_destroy(void *block) { free(block); }
+void tw_block_destroy(void *block)
+{
+    unsigned char *whole;
+    if (!block) return;
+    memcpy(&whole, (const unsigned char *)block - sizeof whole, sizeof whole);
+    free(whole);
+}
 
 uint64_t tw_block_checksum(const void *block, size_t bytes)
 {

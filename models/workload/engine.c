@@ -77,6 +77,8 @@ static size_t reserve(TwEngine *e, size_t count, size_t size)
     return at;
 }
 
+static size_t slab_bytes(const TwEngine *e, int array) { return e->row_bytes[array] * TW_SLAB_ROWS; }
+
 // Tokens that a step makes of each sequence: one, and as many drafts as are accepted one after the other.
 static double tokens_a_step(const TwSpeculate *s)
 {
@@ -167,7 +169,7 @@ bool tw_engine_build(TwEngine *engine, const TwEngineSpec *given, TwError *error
     engine->prefix.shift = 0;
     while (1 << engine->prefix.shift < spec.block_tokens) engine->prefix.shift++;
 
-    size_t sequences = (size_t)spec.max_sequences, rows = (size_t)engine->rows_max;
+    size_t sequences = (size_t)spec.max_sequences;
     // the queues and the first chunks share the cache lines of the residues
     size_t b = (size_t)spec.block_tokens;
     engine->residues = 0;
@@ -175,26 +177,25 @@ bool tw_engine_build(TwEngine *engine, const TwEngineSpec *given, TwError *error
     engine->chunks = engine->queue + (size_t)engine->queues * sizeof(TwQueue);
     (void)reserve(engine, engine->chunks + sequences * sizeof(uint32_t), 1);
     engine->heap = reserve(engine, sequences, sizeof(uint64_t));
-    engine->links = reserve(engine, rows, sizeof(TwLink));
-    engine->rows = reserve(engine, rows, sizeof(TwRow));
     if (engine->pauses) engine->fresh = reserve(engine, sequences, sizeof(uint32_t));
-    if (engine->keeps) engine->cold = reserve(engine, rows, sizeof(TwCold));
-    if (engine->keeps_content) engine->content = reserve(engine, rows, sizeof(TwContent));
     if (spec.prefix_cache) build_cache(engine);
+    engine->slabs = (engine->rows_max + TW_SLAB_ROWS - 1) / TW_SLAB_ROWS;
+    engine->row_bytes[TW_ROWS] = sizeof(TwRow);
+    engine->row_bytes[TW_LINKS] = sizeof(TwLink);
+    engine->row_bytes[TW_COLDS] = engine->keeps ? sizeof(TwCold) : 0;
+    engine->row_bytes[TW_CONTENTS] = engine->keeps_content ? sizeof(TwContent) : 0;
     engine->bytes = sizeof(TwReplica) + engine->parts_bytes;
+    for (int k = 0; k < TW_ROW_ARRAYS; k++) engine->bytes += slab_bytes(engine, k) * (size_t)engine->slabs;
     return true;
 }
 
 // Nothing runs, nothing waits; counts and clock stay.
 static void clear(const TwEngine *e, TwReplica *r)
 {
-    TwLink *links = links_of(e, r);
-    for (uint32_t k = 0; k < (uint32_t)e->rows_max; k++)
-        links[k].after = k + 1 < (uint32_t)e->rows_max ? k + 1 : TW_NO_ROW;
     TwQueue *queues = queues_of(e, r);
     for (int q = 0; q < e->queues; q++) queues[q] = (TwQueue){TW_NO_ROW, TW_NO_ROW, queues[q].served};
-    r->unused = 0;
-    r->oldest = r->youngest = r->loading_first = TW_NO_ROW;
+    r->unused = r->oldest = r->youngest = r->loading_first = TW_NO_ROW;
+    r->fresh_row = 0;
     r->running = r->decodes = r->chunk_count = r->chunk_tokens = r->loading = r->handed = 0;
     r->wait_count = 0;
     r->wait_input = r->prompt_blocks = r->reserved = r->swapped = 0;
@@ -217,13 +218,19 @@ static void clear(const TwEngine *e, TwReplica *r)
 
 void tw_engine_start(const TwEngine *e, TwReplica *r, int64_t now_ns)
 {
-    tw_engine_start_apart(e, r, sizeof *r, now_ns);
+    TwEnginePlace place = {.parts = sizeof *r, .stride = TW_SLAB_ROWS};
+    int64_t at = place.parts + (int64_t)e->parts_bytes;
+    for (int k = 0; k < TW_ROW_ARRAYS; k++) {
+        place.rows[k] = at;
+        at += (int64_t)slab_bytes(e, k) * e->slabs;
+    }
+    tw_engine_start_apart(e, r, &place, now_ns);
 }
 
-void tw_engine_start_apart(const TwEngine *e, TwReplica *r, size_t parts, int64_t now_ns)
+void tw_engine_start_apart(const TwEngine *e, TwReplica *r, const TwEnginePlace *place, int64_t now_ns)
 {
     memset(r, 0, sizeof *r);
-    r->parts = (int64_t)parts;
+    r->place = *place;
     memset(part(r, 0), 0, e->parts_bytes);
     clear(e, r);
     for (int t = 0; t < e->spec.tier_count; t++) {    // what lies below outlasts a loss of power
@@ -250,20 +257,21 @@ void tw_engine_fetch_arrays(const TwEngine *e, const TwReplica *r)
     const uint64_t *heap = part_const(r, e->heap);
     __builtin_prefetch(part_const(r, e->residues), 1);
     for (int at = 0; at < r->decodes && at < 64; at += 8) __builtin_prefetch(heap + at, 1);
-    if (r->unused == TW_NO_ROW) return;
-    __builtin_prefetch((const TwLink *)part_const(r, e->links) + r->unused, 1);
-    __builtin_prefetch((const TwRow *)part_const(r, e->rows) + r->unused, 1);
+    uint32_t row = tw_seq_next(e, r);
+    if (row == TW_NO_ROW) return;
+    __builtin_prefetch((const TwLink *)row_array_const(r, TW_LINKS) + row, 1);
+    __builtin_prefetch((const TwRow *)row_array_const(r, TW_ROWS) + row, 1);
 }
 
 void tw_engine_fetch_rows(const TwEngine *e, const TwReplica *r)
 {
     // who finishes next was last touched when it began
-    const TwRow *rows = part_const(r, e->rows);
+    const TwRow *rows = row_array_const(r, TW_ROWS);
     if (r->decodes > 0) {
         uint32_t row = finish_row(*(const uint64_t *)part_const(r, e->heap));
         __builtin_prefetch(rows + row, 1);
-        __builtin_prefetch((const TwLink *)part_const(r, e->links) + row, 1);
-        if (e->keeps) __builtin_prefetch((const TwCold *)part_const(r, e->cold) + row, 1);
+        __builtin_prefetch((const TwLink *)row_array_const(r, TW_LINKS) + row, 1);
+        if (e->keeps) __builtin_prefetch((const TwCold *)row_array_const(r, TW_COLDS) + row, 1);
     }
     if (r->chunk_count > 0) __builtin_prefetch(rows + *(const uint32_t *)part_const(r, e->chunks), 1);
 }
@@ -271,7 +279,7 @@ void tw_engine_fetch_rows(const TwEngine *e, const TwReplica *r)
 uint64_t tw_engine_fetch_nodes(const TwEngine *e, const TwReplica *r)
 {
     const TwPrefixNode *nodes = part_const(r, e->node);
-    const TwCold *colds = part_const(r, e->cold);
+    const TwCold *colds = row_array_const(r, TW_COLDS);
     const TwQueue *queue = part_const(r, e->queue);
     if (r->prefix.oldest >= 0) __builtin_prefetch(nodes + r->prefix.oldest, 1);
     if (queue->first != TW_NO_ROW) {
@@ -283,7 +291,7 @@ uint64_t tw_engine_fetch_nodes(const TwEngine *e, const TwReplica *r)
     }
     if (r->decodes == 0) return 0;
     uint32_t row = finish_row(*(const uint64_t *)part_const(r, e->heap));
-    int32_t leaf = ((const TwRow *)part_const(r, e->rows))[row].leaf;
+    int32_t leaf = ((const TwRow *)row_array_const(r, TW_ROWS))[row].leaf;
     if (leaf >= 0) __builtin_prefetch(nodes + leaf, 1);
     return colds[row].run_count > 0 ? colds[row].run[colds[row].run_count - 1].base : 0;
 }
@@ -464,7 +472,7 @@ static bool fits_at_all(const TwEngine *e, const TwReplica *r, const TwRequest *
 // Room in the queue, made at the cost of somebody of lower priority if need be.
 static bool has_room(const TwEngine *e, TwReplica *r, const TwRequest *request, int64_t now_ns, const TwEngineLog *log)
 {
-    if (r->unused == TW_NO_ROW) return false;
+    if (tw_seq_next(e, r) == TW_NO_ROW) return false;
     if (r->wait_count < e->spec.queue_max) return true;
     if (e->queues == 1) return false;
     uint32_t lowest = tw_seq_lowest(e, r, request->priority);
@@ -644,7 +652,7 @@ void tw_engine_view(const TwEngine *e, const TwReplica *r, int64_t now_ns, TwEng
     }
     if (e->all_at_once) return;
     for (int j = 0; j < r->chunk_count; j++) {
-        const TwRow *row = (const TwRow *)part_const(r, e->rows) + ((const uint32_t *)part_const(r, e->chunks))[j];
+        const TwRow *row = (const TwRow *)row_array_const(r, TW_ROWS) + ((const uint32_t *)part_const(r, e->chunks))[j];
         view->blocks_held +=
             tw_kv_cover(&r->kv, row->base + (m + 1) * row->chunk) - tw_kv_cover(&r->kv, row->base + row->chunk);
     }
@@ -652,8 +660,8 @@ void tw_engine_view(const TwEngine *e, const TwReplica *r, int64_t now_ns, TwEng
 
 bool tw_engine_consistent(const TwEngine *e, const TwReplica *r)
 {
-    const TwRow *rows = part_const(r, e->rows);
-    const TwLink *links = part_const(r, e->links);
+    const TwRow *rows = row_array_const(r, TW_ROWS);
+    const TwLink *links = row_array_const(r, TW_LINKS);
     const uint64_t *heap = part_const(r, e->heap);
     const uint32_t *chunks = part_const(r, e->chunks);
     const uint16_t *residues = part_const(r, e->residues);

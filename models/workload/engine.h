@@ -99,6 +99,18 @@ struct TwEngineSpec {
 };
 typedef struct TwEngineSpec TwEngineSpec;
 
+// Rows are numbered so that those in use lie close together over many replicas, few as they are of all there is room
+// for: slabs of so many, the first of all replicas of a group side by side, then the second. A row is taken for the
+// first time only when all before it are in use, and memory that nobody has touched costs none.
+enum { TW_SLAB_ROWS = 64 };
+typedef enum TwRowArray { TW_ROWS, TW_LINKS, TW_COLDS, TW_CONTENTS, TW_ROW_ARRAYS } TwRowArray;
+
+// Where the arrays of a replica lie, in bytes from its head; rows of each array count from its first of the group.
+typedef struct TwEnginePlace {
+    int64_t parts, rows[TW_ROW_ARRAYS];
+    int32_t stride;    // rows from one slab of a replica to its next; TW_SLAB_ROWS: they follow each other
+} TwEnginePlace;
+
 typedef struct TwEngine {
     TwEngineSpec spec;
     TwServiceLimit service[TW_SERVICES];
@@ -112,8 +124,10 @@ typedef struct TwEngine {
     int64_t patience_ns;
     uint64_t weight[TW_TENANTS];    // of a token, 2^-16
     // offsets in the arrays of a replica
-    size_t rows, cold, content, links, heap, chunks, fresh, residues, queue, node, table, tier[TW_TIERS];
-    size_t parts_bytes, bytes;    // of its arrays; with its head
+    size_t heap, chunks, fresh, residues, queue, node, table, tier[TW_TIERS];
+    size_t row_bytes[TW_ROW_ARRAYS];    // of what a request in flight has in each; 0: not there
+    int slabs;                          // of TW_SLAB_ROWS rows, that hold rows_max
+    size_t parts_bytes, bytes;          // of its arrays; with its head and rows
 } TwEngine;
 
 // A request in flight, on a cache line.
@@ -180,11 +194,12 @@ typedef struct TwReplica {
     int64_t next_ns;             // the boundary where the plan ends, rounded down; INT64_MAX: none
     int64_t iteration;           // decode clock: tokens that a decode has made since the start
     int64_t context;             // K
-    int64_t parts;               // where its arrays are, from here
+    TwEnginePlace place;         // where its arrays are, from here
     int32_t left;                // iterations until the composition or the affine range ends
     int32_t stop;                // iterations until the planned boundary, <= left
     int32_t decodes, running, chunk_count, chunk_tokens;    // prompts in work; tokens of all in the iteration
-    uint32_t oldest, youngest, unused;                      // running list, list of unused rows
+    uint32_t oldest, youngest, unused;                      // running list, list of rows that were used
+    uint32_t fresh_row;                                     // rows that were ever used
     uint8_t flags, level;
     bool busy, off, limits_changed, paused;    // paused: decodes take no part in the iteration
     int32_t wait_count, loading, handed;       // handed: their blocks have not left yet
@@ -228,9 +243,8 @@ typedef struct TwEngineLog {
 // False: a setting is out of range. The step source must outlive the engine.
 bool tw_engine_build(TwEngine *engine, const TwEngineSpec *spec, TwError *error);
 void tw_engine_start(const TwEngine *engine, TwReplica *replica, int64_t now_ns);
-// The same with its arrays, parts_bytes of them, `parts` bytes from its head: heads side by side are quicker to go
-// over.
-void tw_engine_start_apart(const TwEngine *engine, TwReplica *replica, size_t parts, int64_t now_ns);
+// The same with its arrays elsewhere, parts_bytes of them and slabs of rows: heads side by side are quicker to go over.
+void tw_engine_start_apart(const TwEngine *engine, TwReplica *replica, const TwEnginePlace *place, int64_t now_ns);
 
 // One without power becomes a replica of another engine; counts, meter and time stay.
 void tw_engine_restart(const TwEngine *engine, TwReplica *replica);

@@ -9,19 +9,24 @@
 
 static inline void *part(TwReplica *replica, size_t offset)
 {
-    return (unsigned char *)replica + replica->parts + offset;
+    return (unsigned char *)replica + replica->place.parts + (ptrdiff_t)offset;
 }
 static inline const void *part_const(const TwReplica *replica, size_t offset)
 {
-    return (const unsigned char *)replica + replica->parts + offset;
+    return (const unsigned char *)replica + replica->place.parts + (ptrdiff_t)offset;
 }
-static inline TwRow *rows_of(const TwEngine *e, TwReplica *r) { return part(r, e->rows); }
-static inline TwCold *cold_of(const TwEngine *e, TwReplica *r) { return part(r, e->cold); }
+static inline void *row_array(TwReplica *r, TwRowArray which) { return (unsigned char *)r + r->place.rows[which]; }
+static inline const void *row_array_const(const TwReplica *r, TwRowArray which)
+{
+    return (const unsigned char *)r + r->place.rows[which];
+}
+static inline TwRow *rows_of(const TwEngine *e, TwReplica *r) { return (void)e, row_array(r, TW_ROWS); }
+static inline TwCold *cold_of(const TwEngine *e, TwReplica *r) { return (void)e, row_array(r, TW_COLDS); }
 static inline TwContent *content_of(const TwEngine *e, TwReplica *r)
 {
-    return e->keeps_content ? part(r, e->content) : NULL;
+    return e->keeps_content ? row_array(r, TW_CONTENTS) : NULL;
 }
-static inline TwLink *links_of(const TwEngine *e, TwReplica *r) { return part(r, e->links); }
+static inline TwLink *links_of(const TwEngine *e, TwReplica *r) { return (void)e, row_array(r, TW_LINKS); }
 static inline uint64_t *heap_of(const TwEngine *e, TwReplica *r) { return part(r, e->heap); }
 static inline uint32_t *chunks_of(const TwEngine *e, TwReplica *r) { return part(r, e->chunks); }
 static inline uint32_t *fresh_of(const TwEngine *e, TwReplica *r) { return part(r, e->fresh); }
@@ -103,6 +108,13 @@ int64_t tw_sched_need(const TwEngine *engine, TwReplica *replica);
 // -----------------------------------------------------------
 
 uint32_t tw_seq_new(const TwEngine *engine, TwReplica *replica);
+// The row that comes next, TW_NO_ROW: all are in use.
+static inline uint32_t tw_seq_next(const TwEngine *e, const TwReplica *r)
+{
+    if (r->unused != TW_NO_ROW) return r->unused;
+    if (r->fresh_row >= (uint32_t)e->rows_max) return TW_NO_ROW;
+    return r->fresh_row / TW_SLAB_ROWS * (uint32_t)r->place.stride + r->fresh_row % TW_SLAB_ROWS;
+}
 void tw_seq_wait(const TwEngine *engine, TwReplica *replica, uint32_t row, bool first);
 void tw_seq_unwait(const TwEngine *engine, TwReplica *replica, uint32_t row);
 uint32_t tw_seq_head(const TwEngine *engine, TwReplica *replica);    // who is next; TW_NO_ROW: nobody waits

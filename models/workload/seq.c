@@ -8,9 +8,12 @@
 
 uint32_t tw_seq_new(const TwEngine *e, TwReplica *r)
 {
-    uint32_t row = r->unused;
+    uint32_t row = tw_seq_next(e, r);
     assert(row != TW_NO_ROW);
-    r->unused = links_of(e, r)[row].after;
+    if (r->unused == TW_NO_ROW)
+        r->fresh_row++;
+    else
+        r->unused = links_of(e, r)[row].after;
     return row;
 }
 

@@ -221,10 +221,46 @@ static void draw_cells(const TwWorkloadSpec *spec, Plant *p)
     }
 }
 
-static void place(const TwWorkloadSpec *spec, Plant *p, Room *room)
+enum {
+    GROUP_MOST = 1024,
+    ROW_NUMBERS = 1 << 24
+};    // replicas whose slabs lie side by side; rows that can be told apart
+
+// Says where the rows of a pool's replicas lie, from `at` on: a group's first slabs, its second, and so on, of each
+// array. Returns where they end.
+static size_t place_rows(const Pool *pool, Plant *p, size_t at)
+{
+    int slabs = pool->engine.slabs, simulated = 0;
+    if (pool->apart && pool->prefill.slabs > slabs) slabs = pool->prefill.slabs;
+    for (int i = pool->replica_begin; i < pool->replica_end; i++) simulated += p->mirror[i] == i;
+    int most = ROW_NUMBERS / (slabs * TW_SLAB_ROWS), next = pool->replica_begin;
+    most = most < 1 ? 1 : most < GROUP_MOST ? most : GROUP_MOST;
+    for (int left = simulated; left > 0;) {
+        int n = left < most ? left : most, mine = 0;
+        size_t array[TW_ROW_ARRAYS], bytes[TW_ROW_ARRAYS];
+        for (int k = 0; k < TW_ROW_ARRAYS; k++) {
+            bytes[k] = pool->engine.row_bytes[k];
+            if (pool->apart && pool->prefill.row_bytes[k] > bytes[k]) bytes[k] = pool->prefill.row_bytes[k];
+            bytes[k] *= TW_SLAB_ROWS;
+            array[k] = at;
+            at += bytes[k] * (size_t)slabs * (size_t)n;
+        }
+        for (; mine < n; next++) {
+            if (p->mirror[next] != next) continue;
+            TwEnginePlace *place = &p->rows_at[next];
+            place->stride = n * TW_SLAB_ROWS;
+            for (int k = 0; k < TW_ROW_ARRAYS; k++) place->rows[k] = (int64_t)(array[k] + bytes[k] * (size_t)mine);
+            mine++;
+        }
+        left -= n;
+    }
+    return at;
+}
+
+static size_t place(const TwWorkloadSpec *spec, Plant *p, Room *room)
 {
     int replica = 0, cell = -1;
-    size_t at = 0;
+    size_t at = 0, rows = 0;
     for (int k = 0; k < spec->pool_count; k++) {
         Pool *pool = &p->pools[k];
         pool->replica_begin = replica;
@@ -262,8 +298,10 @@ static void place(const TwWorkloadSpec *spec, Plant *p, Room *room)
             size_t other = (p->prefill_built[i] ? &pool->engine : &pool->prefill)->parts_bytes;
             at += pool->re_role && other > bytes ? other : bytes;
         }
+        rows = place_rows(pool, p, rows);
     }
     p->parts_at[replica] = at;
+    return rows;
 }
 
 bool tw_workload_create(TwWorkload **out, const TwWorkloadSpec *spec, TwLayout *layout, TwErrors *errors)
@@ -296,12 +334,14 @@ bool tw_workload_create(TwWorkload **out, const TwWorkloadSpec *spec, TwLayout *
     p->parts_at = TW_TAKE(arena, replicas + 1, size_t);
     p->mirror = TW_TAKE(arena, replicas + 1, int);
     p->prefill_built = TW_TAKE(arena, replicas + 1, bool);
+    p->rows_at = TW_TAKE(arena, replicas + 1, TwEnginePlace);
     Room room = {0};
-    place(spec, p, &room);
+    size_t rows = place(spec, p, &room);
 
     size_t before = layout->bytes, n = (size_t)replicas, cells = (size_t)p->cell_count;
     p->replicas = tw_layout_add(layout, n, sizeof(TwReplica));
     p->parts = tw_layout_add(layout, p->parts_at[replicas], 1);
+    p->rows = tw_layout_add(layout, rows, 1);
     p->cell_states = tw_layout_add(layout, cells, sizeof(CellState));
     p->latencies = tw_layout_add(layout, room.latencies, sizeof(TwLatency));
     p->moves = tw_layout_add(layout, room.moves, sizeof(Move));
@@ -354,12 +394,16 @@ void tw_workload_start(const TwWorkload *workload, void *block)
     for (int k = 0; k < p->pool_count; k++) {
         for (int i = p->pools[k].replica_begin; i < p->pools[k].replica_end; i++) {
             TwReplica *r = replica_of(p, block, i);
-            unsigned char *parts = (unsigned char *)tw_at(block, p->parts) + p->parts_at[i];
+            // from the head on
+            TwEnginePlace lies = p->rows_at[i];
+            int64_t head = (int64_t)((const unsigned char *)r - (const unsigned char *)block);
+            lies.parts = (int64_t)(p->parts + p->parts_at[i]) - head;
+            for (int array = 0; array < TW_ROW_ARRAYS; array++) lies.rows[array] += (int64_t)p->rows - head;
             ((bool *)tw_at(block, p->roles))[i] = p->prefill_built[i];
             if (p->mirror[i] != i)
                 memset(r, 0, sizeof *r);
             else
-                tw_engine_start_apart(engine_of(p, block, &p->pools[k], i), r, (size_t)(parts - (unsigned char *)r), 0);
+                tw_engine_start_apart(engine_of(p, block, &p->pools[k], i), r, &lies, 0);
             tw_i64(block, p->next_ns)[i] = INT64_MAX;
             ((int32_t *)tw_at(block, p->load))[i] = ((int32_t *)tw_at(block, p->seen_load))[i] = 0;
             ((TwRouterSignal *)tw_at(block, p->signals))[i] = (TwRouterSignal){0};

@@ -68,13 +68,14 @@ struct TwWorkloadPlant {
     int pool_count, cell_count, threads;
     Pool *pools;
     Cell *cells;
-    int *rack;              // [replica]
-    int *rack_replicas;     // [rack]
-    bool *prefill_built;    // [replica] computes prompts for the others, until it gets another role
-    size_t *parts_at;       // [replica] in `parts`
-    int *mirror;            // [replica] the simulated one whose state is its own; itself where its cell is simulated
+    int *rack;                 // [replica]
+    int *rack_replicas;        // [rack]
+    bool *prefill_built;       // [replica] computes prompts for the others, until it gets another role
+    size_t *parts_at;          // [replica] in `parts`
+    TwEnginePlace *rows_at;    // [replica] in `rows`
+    int *mirror;               // [replica] the simulated one whose state is its own; itself where its cell is simulated
     int64_t measure_from_ns;
-    TwSlot replicas, parts;                // [replica] heads, and the arrays of each, in cell order
+    TwSlot replicas, parts, rows;          // [replica] heads, and the arrays of each, in cell order
     TwSlot cell_states, latencies;         // [cell], [cell and class]
     TwSlot moves, held, index;             // see Cell
     TwSlot services, tenants;              // [cell] counts of each class, of each tenant
