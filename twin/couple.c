@@ -238,6 +238,10 @@ static void book(const TwPlant *plant, void *block, TwScratch *s, const TwPowerO
         if (w->element_w[i] > limit_w) over_w += w->element_w[i] - limit_w;
     }
     m->breach_j += over_w * window_s;
+    double places, kv;
+    tw_workload_fullest(plant->workload, block, &places, &kv);
+    m->places_peak = fmax(m->places_peak, places);
+    m->kv_peak = fmax(m->kv_peak, kv);
     m->windows++;
 }
 

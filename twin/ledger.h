@@ -30,13 +30,14 @@ typedef struct TwMeters {
     double utility_peak_w, it_peak_w, ramp_max_w_s, last_utility_w;
     double capped_racks_s, rack_s, rack_off_s, throttled_rack_s;
     double approach_sum, approach_max_k, export_j, worst_flow_fraction, worst_flow_rack;    // of the CDUs, K s and K
-    double supply_min_degc, supply_max_degc, supply_sum, chip_max_degc, chip_sum;    // sums over racks and s
+    double supply_min_degc, supply_max_degc, supply_sum, chip_max_degc, chip_sum;           // sums over racks and s
     double ambient_sum, granted_min_w;
     double demand_peak_w;                     // most that all racks wanted at once
     double breach_j, breach_peak_fraction;    // energy above a limit in force; largest ratio to a limit
     double breach_fault_fraction;             // the same while a fault is not mended
     double target_s, target_compliant_s;      // under a load target; of it within it
     double target_cut_j;                      // by how much limits in force lay below the elements' own
+    double places_peak, kv_peak;              // of batches wanted, of KV memory held, in the fullest pool
     double gpu_installed_s;                   // GPU-seconds installed
     double previous_room_loss_w;
 } TwMeters;

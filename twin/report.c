@@ -557,13 +557,15 @@ static void add_limits(TwReport *report, const TwState *state, const TwWorkloadT
                 fullest = fmax(fullest, peak[k]);
         }
         char path[80];
-        // the replicas have this name already, below
-        bool taken = strcmp(done[groups], "serving") == 0;
+        // names that the replicas have already, below
+        bool taken = strcmp(done[groups], "batch_places") == 0 || strcmp(done[groups], "kv_memory") == 0;
         snprintf(path, sizeof path, "limits.headroom.%.50s%s", done[groups++], taken ? "_element" : "");
         add(report, path, "1", "of its limit left at its fullest", 1.0 - fullest);
     }
-    add(report, "limits.headroom.serving", "1", "replica time idle",
-        1.0 - over(t->busy_s, time_s * plant->workload->replica_count));
+    add(report, "limits.headroom.batch_places", "1", "of the fullest pool's batches left at their fullest",
+        1.0 - m->places_peak);
+    add(report, "limits.headroom.kv_memory", "1", "of the fullest pool's KV memory left at its fullest",
+        1.0 - m->kv_peak);
 }
 
 static void add_books(TwReport *report, const TwState *state, const TwWorkloadTotals *t)

@@ -738,3 +738,26 @@ void tw_workload_queues(const TwWorkload *workload, const void *block, int pool,
     }
     *kv_fraction = blocks > 0 ? (double)held / (double)blocks : 0.0;
 }
+
+void tw_workload_fullest(const TwWorkload *workload, const void *block, double *places, double *kv)
+{
+    const Plant *p = workload->inner;
+    *places = *kv = 0.0;
+    for (int k = 0; k < p->pool_count; k++) {
+        int64_t seats[2] = {0}, wanted[2] = {0}, blocks[2] = {0}, held[2] = {0};    // by kind: prompts apart or not
+        for (int i = p->pools[k].replica_begin; i < p->pools[k].replica_end; i++) {
+            const TwReplica *r = replica_const(p, block, p->mirror[i]);
+            if (r->off) continue;
+            bool apart = prefills(p, block, i);
+            seats[apart] += engine_of(p, block, &p->pools[k], i)->spec.max_sequences;
+            wanted[apart] += r->running + r->wait_count;
+            blocks[apart] += r->kv.blocks;
+            held[apart] += r->kv.blocks - r->kv.free;
+        }
+        for (int apart = 0; apart < 2; apart++) {
+            if (seats[apart] == 0) continue;
+            *places = fmax(*places, (double)wanted[apart] / (double)seats[apart]);
+            *kv = fmax(*kv, (double)held[apart] / (double)blocks[apart]);
+        }
+    }
+}

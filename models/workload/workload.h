@@ -188,3 +188,6 @@ bool tw_workload_idle(const TwWorkload *workload, const void *block, int replica
 // Queue state now, summed: waiting and running requests and KV share of a pool.
 void tw_workload_queues(const TwWorkload *workload, const void *block, int pool, int64_t *waiting, int64_t *running,
                         double *kv_fraction);
+// How full the fullest pool (and of it, replicas for prompts or the others) is now: requests running and waiting over
+// the places of the batches (over 1: a queue), KV memory held. Replicas without power do not count.
+void tw_workload_fullest(const TwWorkload *workload, const void *block, double *places, double *kv);

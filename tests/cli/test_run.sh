@@ -69,8 +69,8 @@ else
 fi
 
 # an element may bear the name of another result
-sed 's/"house"/"serving"/g' "$facilities/dps_8rack.cfg" > serving.cfg
-expect 0 "serving_element" "$TOKENWORKS" run serving.cfg --for 5s -q --json
+sed 's/"house"/"kv_memory"/g' "$facilities/dps_8rack.cfg" > serving.cfg
+expect 0 "kv_memory_element" "$TOKENWORKS" run serving.cfg --for 5s -q --json
 
 # a deliberately broken loss law is found by the ledger
 expect 1 "DO NOT CLOSE" "$TOKENWORKS" run "$facilities/hopper_hall.cfg" --for 2min -q --set run.audit_fault_fraction=0.01 --out broken.h5
