@@ -3,6 +3,7 @@
 #include "sim/json.h"
 #include "twin/limits.h"
 #include "twin/machine.h"
+#include "twin/outages.h"
 #include "twin/report.h"
 
 #include <math.h>
@@ -33,6 +34,34 @@ static void describe_power(const TwPlant *plant, const double *nameplate_w)
     }
 }
 
+// The cooling on its hottest hours, and what the worst loss of one unit leaves; `tokenworks thermal` has the whole
+// table.
+static void describe_cooling(const TwPlant *plant)
+{
+    TwError error = {0};
+    TwCoolingCheck check;
+    if (!tw_cooling_check(plant, &check, &error)) {
+        printf("\ncooling at peak: %s\n", error.text);
+        return;
+    }
+    printf("\ncooling                 all racks at their peak in air of %.1f degC, wet bulb %.1f degC: chips at most "
+           "%.1f degC, %s\n",
+           check.air.dry_bulb_degc, check.air.wet_bulb_degc, check.list[0].chip_degc,
+           tw_outage_carried(&check.list[0]) ? "all carried" : "NOT all carried");
+    if (check.worst > 0) {
+        const TwOutage *o = &check.list[check.worst];
+        printf("                        any one unit out, worst %s: ", o->what);
+        if (o->without_coolant > 0) printf("%d racks without coolant, ", o->without_coolant);
+        if (o->slowed > o->without_coolant) printf("%d slowed, ", o->slowed - o->without_coolant);
+        if (tw_outage_carried(o)) printf("all carried, ");
+        if (isfinite(o->chip_degc))
+            printf("chips at most %.1f degC\n", o->chip_degc);
+        else
+            printf("no rack has coolant\n");
+    }
+    tw_cooling_check_free(&check);
+}
+
 static void describe(const TwPlant *plant)
 {
     double *nameplate_w = calloc((size_t)plant->element_count, sizeof *nameplate_w);
@@ -52,9 +81,10 @@ static void describe(const TwPlant *plant)
         printf("pool %-18s %s in %s on %d replicas of %d GPUs in %d router cells\n", p->name, p->model, p->precision,
                p->replicas, p->gpus, p->cells);
         if (p->gpus > p->tensor_parallel)
-            printf("                        a replica: tensor parallel %d, attention ranks %d, stages %d, experts over %d "
-                   "GPUs\n",
-                   p->tensor_parallel, p->attention_ranks, p->pipeline_parallel, p->expert_parallel);
+            printf(
+                "                        a replica: tensor parallel %d, attention ranks %d, stages %d, experts over %d "
+                "GPUs\n",
+                p->tensor_parallel, p->attention_ranks, p->pipeline_parallel, p->expert_parallel);
         printf("                        weights %.1f GB and KV %.0f bytes a token on each GPU; %lld KV blocks of 16 "
                "tokens a replica\n",
                p->step->weight_bytes * 1e-9, p->step->kv_bytes_per_token, (long long)p->step->kv_blocks_16);
@@ -62,6 +92,7 @@ static void describe(const TwPlant *plant)
             printf("                        %.4g requests/s of %.0f input and %.0f output tokens on average\n",
                    p->rate_s, p->input_mean, p->output_mean);
     }
+    describe_cooling(plant);
     printf("\nvalid; nothing was run\n");
     free(nameplate_w);
 }

@@ -43,9 +43,10 @@ const TwCommandRow tw_commands[] = {
      "  tokenworks powerflow case33bw.csv --closed reconf\n"
      "  tokenworks powerflow case14.m --json\n"
      "  tokenworks powerflow facilities/hall_4to3.cfg --contingency\n"},
-    {"thermal", TW_THERMAL, tw_command_thermal, "thermal [COMPONENT [QUANTITY=VALUE ...]]",
-     "one component of the cooling model alone, at a point or along a line",
+    {"thermal", TW_THERMAL, tw_command_thermal, "thermal [COMPONENT [QUANTITY=VALUE ...] | FACILITY.cfg]",
+     "one component of the cooling model alone, or a facility's cooling with any one unit out",
      "  tokenworks thermal\n"
+     "  tokenworks thermal facilities/reference/spare_cdu.cfg\n"
      "  tokenworks thermal york wet_bulb_degc=20 range_k=2:12:11\n"},
     {"step", TW_STEP, tw_command_step, "step --chip NAME --model NAME --decode NxC or --prefill NxT",
      "one step of a transformer: time, energy, power, by operator",

@@ -5,7 +5,9 @@
 #include "models/thermal/hall.h"
 #include "models/thermal/heat_case.h"
 #include "sim/config.h"
+#include "sim/data.h"
 #include "sim/json.h"
+#include "twin/outages.h"
 #include "twin/reference.h"
 
 #include <math.h>
@@ -221,15 +223,103 @@ static int run_heat(const TwOptions *options, const char *path)
     return TW_DONE;
 }
 
-// Which of the two a file is: a heat case names its groups.
-static bool is_heat_case(const char *path)
+// What a file is: a heat case names its groups, a facility its racks, a hall neither.
+static bool names(const char *path, const char *word)
 {
     char line[512];
     bool found = false;
     FILE *file = fopen(path, "r");
-    while (file && !found && fgets(line, sizeof line, file)) found = strncmp(line, "groups", 6) == 0;
+    while (file && !found && fgets(line, sizeof line, file)) found = strncmp(line, word, strlen(word)) == 0;
     if (file) fclose(file);
     return found;
+}
+
+static void number_or_dash(const char *format, double value, double scale)
+{
+    if (isfinite(value))
+        printf(format, value * scale);
+    else
+        printf("%8s", "-");
+}
+
+static void print_outages(const TwPlant *plant, const TwCoolingCheck *check)
+{
+    printf("%s: all racks at their peak, %.1f kW; air of %.1f degC, wet bulb %.1f degC (exceeded in 35 hours of the "
+           "year), %.1f kPa\n\n",
+           plant->facility, check->rack_w * 1e-3, check->air.dry_bulb_degc, check->air.wet_bulb_degc,
+           check->air.pressure_pa * 1e-3);
+    printf("%-44s %6s %8s %8s %8s %8s %8s %8s %9s  %s\n", "out of service", "alike", "chip", "coolant", "facility",
+           "room", "flow", "clock", "cooling", "racks");
+    printf("%-44s %6s %8s %8s %8s %8s %8s %8s %9s\n", "", "", "degC", "degC", "degC", "degC", "least %", "least %",
+           "kW");
+    for (int i = 0; i < check->count; i++) {
+        const TwOutage *o = &check->list[i];
+        printf("%-44s %6d ", o->what, o->alike);
+        number_or_dash("%8.2f ", o->chip_degc, 1.0);
+        number_or_dash("%8.2f ", o->coolant_degc, 1.0);
+        number_or_dash("%8.2f ", o->plant_degc, 1.0);
+        number_or_dash("%8.2f ", o->room_degc, 1.0);
+        number_or_dash("%8.1f ", o->worst_flow_fraction, 100.0);
+        printf("%8.1f %9.1f  ", 100.0 * o->clock_fraction, o->load_w * 1e-3);
+        if (o->without_coolant > 0) printf("%d without coolant", o->without_coolant);
+        if (o->slowed > o->without_coolant)
+            printf("%s%d slowed", o->without_coolant > 0 ? ", " : "", o->slowed - o->without_coolant);
+        printf("%s\n", tw_outage_carried(o) ? "all carried" : "");
+    }
+}
+
+static void print_outages_json(const TwPlant *plant, const TwCoolingCheck *check)
+{
+    printf("{\"facility\": ");
+    tw_json_text(stdout, plant->facility);
+    printf(", \"rack_w\": %.10g, \"dry_bulb_degc\": %.10g, \"wet_bulb_degc\": %.10g, \"pressure_pa\": %.10g, "
+           "\"cases\": [",
+           check->rack_w, check->air.dry_bulb_degc, check->air.wet_bulb_degc, check->air.pressure_pa);
+    for (int i = 0; i < check->count; i++) {
+        const TwOutage *o = &check->list[i];
+        const struct {
+            const char *name;
+            double value;
+        } values[] = {{"alike", o->alike},
+                      {"chip_degc", o->chip_degc},
+                      {"coolant_degc", o->coolant_degc},
+                      {"plant_degc", o->plant_degc},
+                      {"room_degc", o->room_degc},
+                      {"worst_flow_fraction", o->worst_flow_fraction},
+                      {"clock_fraction", o->clock_fraction},
+                      {"racks_slowed", o->slowed},
+                      {"racks_without_coolant", o->without_coolant},
+                      {"heat_fraction", o->heat_fraction},
+                      {"cooling_w", o->load_w}};
+        printf("%s\n  {\"out\": ", i ? "," : "");
+        tw_json_text(stdout, o->what);
+        for (size_t k = 0; k < sizeof values / sizeof *values; k++) {
+            printf(", \"%s\": ", values[k].name);
+            tw_json_number(stdout, values[k].value);
+        }
+        printf(", \"carried\": %s}", tw_outage_carried(o) ? "true" : "false");
+    }
+    printf("\n]}\n");
+}
+
+// A facility: its cooling with any one unit out.
+static int show_outages(const TwOptions *options)
+{
+    char path[512];
+    int status;
+    TwError error = {0};
+    TwCoolingCheck check;
+    if (!tw_cli_facility(options, path, sizeof path, &status)) return status;
+    TwPlant *plant = tw_cli_plant(options, path, &status);
+    if (!plant) return status;
+    bool good = tw_cooling_check(plant, &check, &error);
+    if (good && options->json)
+        print_outages_json(plant, &check);
+    else if (good)
+        print_outages(plant, &check);
+    if (good) tw_cooling_check_free(&check);
+    tw_plant_destroy(plant);
+    return good ? TW_DONE : tw_cli_fail(&error);
 }
 
 // A recording of DSX Exchange: its points, and what its meters say of one another.
@@ -278,8 +368,9 @@ int tw_command_thermal(const TwOptions *options)
 {
     size_t length = options->file_count ? strlen(options->files[0]) : 0;
     if (length > 4 && strcmp(options->files[0] + length - 4, ".cfg") == 0)
-        return is_heat_case(options->files[0]) ? run_heat(options, options->files[0])
-                                               : run_hall(options, options->files[0]);
+        return names(options->files[0], "groups")  ? run_heat(options, options->files[0])
+               : names(options->files[0], "racks") ? show_outages(options)
+                                                   : run_hall(options, options->files[0]);
     if (length > 4 && strcmp(options->files[0] + length - 4, ".csv") == 0)
         return show_exchange(options, options->files[0]);
     if (options->file_count == 0) {
@@ -287,6 +378,9 @@ int tw_command_thermal(const TwOptions *options)
         return TW_DONE;
     }
     const TwComponent *c = tw_component_named(options->files[0]);
+    char shipped[600], path[512];
+    snprintf(shipped, sizeof shipped, "facilities/%.500s.cfg", options->files[0]);
+    if (!c && !strchr(options->files[0], '/') && tw_data_find(shipped, path, sizeof path)) return show_outages(options);
     if (!c) {
         const char *names[128];
         int n = tw_component_count();

@@ -209,6 +209,18 @@ static void fail(Sim *s, int class, double now_h, TwAvailability *sum)
     begin_repairs(s, now_h, sum);
 }
 
+// Whether coolant runs at a CDU's racks: as many of its manifold work as the racks' peak heat asks for.
+static bool coolant_runs(const Sim *s, int cdu)
+{
+    const TwThermal *thermal = s->plant->thermal;
+    int out = 0;
+    for (int c = 0; c < thermal->cdu_count; c++) {
+        if (thermal->cdu_loop[c] != thermal->cdu_loop[cdu]) continue;
+        out += s->pump_out[c] != 0 || !s->alive[s->plant->load_element[c + 1]];
+    }
+    return out <= thermal->cdu_spare[cdu];
+}
+
 // Shares of the racks that are powered, cooled, whole; and all of it.
 static void shares(const Sim *s, double share[TW_LAYERS])
 {
@@ -222,12 +234,7 @@ static void shares(const Sim *s, double share[TW_LAYERS])
         bool on = s->alive[rack->element];
         for (int k = 0; k < rack->cord_count; k++) on = on || s->alive[rack->cords[k]];
         on = on && s->rack_out[i] == 0;
-        bool cool = plant_runs;
-        if (rack->cdu >= 0) {
-            cool = cool && s->pump_out[rack->cdu] == 0;
-            for (int l = 1; l <= plant->thermal->load_count; l++)
-                if (plant->thermal->load_cdu[l - 1] == rack->cdu) cool = cool && s->alive[plant->load_element[l]];
-        }
+        bool cool = plant_runs && (rack->cdu < 0 || coolant_runs(s, rack->cdu));
         double whole = (double)(rack->serving_gpus - s->rack_down_gpus[i]);
         power += on;
         cooling += cool;

@@ -49,6 +49,8 @@ const TwEventWord tw_event_words[] = {
      "requests come so many times as often", "times", 2.0},
     {"row_leak", COOLING(ROW_LEAK), TW_ON_RACK, true, true, "value", false, "the row's main leaks at it", "kg/s", 0.5},
     {"row_shut", COOLING(ROW_SHUT), TW_ON_RACK, true, true, NULL, false, "the row's main is shut at it", "", NAN},
+    {"air_unit_out", COOLING(AIR_UNIT_OUT), TW_ON_COOLING, true, true, "value", true, "air handlers stand", "units",
+     1.0},
     {NULL, 0, 0, 0, false, false, NULL, false, NULL, NULL, 0.0},
 };
 #undef COOLING

@@ -335,11 +335,11 @@ static const TwKind workload_kind = {
     "workload", NULL, workload_fields, TW_COUNT(workload_fields), workload_children, TW_COUNT(workload_children)};
 
 static const char *const event_words[] = {
-    "load_target", "lose",         "restore",         "set_supply", "pump_fail",   "dip",         "reset",
-    "maintain",    "pump_trip",    "valve_stuck",     "clog",       "foul",        "leak",        "unit_out",
-    "water_loss",  "chiller_trip", "heat_wave",       "traffic",    "valve_drift", "sensor_bias", "sensor_frozen",
-    "rack_leak",   "rack_valve",   "plant_pump_trip", "row_leak",   "row_shut",    "lose_leaf",   "lose_spine",
-    "lose_core",   "lose_rail",    "lose_plane",      "lose_link",  "lose_optic",  NULL};
+    "load_target", "lose",         "restore",         "set_supply", "pump_fail",   "dip",          "reset",
+    "maintain",    "pump_trip",    "valve_stuck",     "clog",       "foul",        "leak",         "unit_out",
+    "water_loss",  "chiller_trip", "heat_wave",       "traffic",    "valve_drift", "sensor_bias",  "sensor_frozen",
+    "rack_leak",   "rack_valve",   "plant_pump_trip", "row_leak",   "row_shut",    "air_unit_out", "lose_leaf",
+    "lose_spine",  "lose_core",    "lose_rail",       "lose_plane", "lose_link",   "lose_optic",   NULL};
 static const char *const ramp_words[] = {"after", "inside", "outside", NULL};
 static const TwField event_fields[] = {
     WORD(TwEventRow, kind, NULL, event_words, "what happens"),

@@ -104,7 +104,9 @@ static void find_parts(TwPlant *plant, const TwNode *node, const TwFailureRow *r
     }
     bool plant_act = c->victims == TW_VICTIM_COOLING && tw_thermal_act_on((TwThermalAct)c->act) == TW_AT_PLANT;
     if (plant_act) {
-        c->count = c->act == TW_ACT_UNIT_OUT ? tw_thermal_units(plant->thermal) : 1;
+        c->count = c->act == TW_ACT_UNIT_OUT       ? tw_thermal_units(plant->thermal)
+                   : c->act == TW_ACT_AIR_UNIT_OUT ? tw_thermal_air_units(plant->thermal)
+                                                   : 1;
         return;
     }
     if (!elements && c->victims != TW_VICTIM_PUMP && c->victims != TW_VICTIM_COOLING) {
@@ -503,9 +505,11 @@ static void set_part(const TwPlant *plant, void *block, const TwFailureHooks *ho
     }
     case TW_VICTIM_COOLING: {
         int out = open_parts(plant, block, class);
-        double value = c->act == TW_ACT_UNIT_OUT ? out : c->value;
+        // units go and come one by one; what the plant has once is out while any of its failures is open
+        bool units = c->act == TW_ACT_UNIT_OUT || c->act == TW_ACT_AIR_UNIT_OUT;
         bool plant_act = tw_thermal_act_on((TwThermalAct)c->act) == TW_AT_PLANT;
-        hooks->cooling(hooks->context, c->act, plant_act ? 0 : part, value, plant_act ? out > 0 : !whole, entry);
+        hooks->cooling(hooks->context, c->act, plant_act ? 0 : part, units ? 1.0 : c->value,
+                       plant_act && !units ? out > 0 : !whole, entry);
         break;
     }
     case TW_VICTIM_FABRIC:

@@ -21,11 +21,22 @@ static int holder(const TwPlant *plant, const void *block, int i, int throttle)
                                    : ((const TwStoryHead *)tw_at_const(block, plant->slot.story.head))->trouble;
 }
 
+// The entry of what happened to the coolant of a rack: to its CDU, to one of the same manifold, else to the plant.
+static int coolant_entry(const TwPlant *plant, const void *block, int rack)
+{
+    const int32_t *cdu = tw_at_const(block, plant->slot.story.cdu);
+    const TwThermal *thermal = plant->thermal;
+    int own = plant->racks[rack].cdu;
+    if (own >= 0 && cdu[own] >= 0) return cdu[own];
+    for (int c = 0; c < plant->cdu_count && own >= 0; c++)
+        if (thermal->cdu_loop[c] == thermal->cdu_loop[own] && cdu[c] >= 0) return cdu[c];
+    return ((const TwStoryHead *)tw_at_const(block, plant->slot.story.head))->cooling;
+}
+
 static void watch_throttle(const TwPlant *plant, void *block, int64_t time_ns)
 {
     TwStoryHead *s = tw_story_head(plant, block);
     const double *clock = tw_f64_const(block, plant->slot.clock_fraction);
-    const int32_t *cdu = tw_at_const(block, plant->slot.story.cdu);
     int first = -1, count = 0;
     for (int i = 0; i < plant->rack_count; i++) {
         if (clock[i] >= 0.999) continue;
@@ -35,8 +46,8 @@ static void watch_throttle(const TwPlant *plant, void *block, int64_t time_ns)
     if (first >= 0) {
         s->throttle_seen_ns = time_ns;
         if (s->throttle >= 0) return;
-        int loop = plant->racks[first].cdu, why = loop >= 0 && cdu[loop] >= 0 ? cdu[loop] : s->cooling;
-        s->throttle = tw_story_add(plant, block, time_ns, TW_HAPPENED_THROTTLE, why, first, count, clock[first]);
+        s->throttle = tw_story_add(plant, block, time_ns, TW_HAPPENED_THROTTLE, coolant_entry(plant, block, first),
+                                   first, count, clock[first]);
         s->throttle_begun_ns = time_ns;
     } else if (s->throttle >= 0 && time_ns - s->throttle_seen_ns >= TW_QUIET_NS) {
         tw_story_add(plant, block, s->throttle_seen_ns, TW_HAPPENED_THROTTLE_END, s->throttle,
@@ -181,7 +192,6 @@ void tw_story_crossings(const TwPlant *plant, void *block, const TwThermalCrossi
 {
     TwStoryHead *s = tw_story_head(plant, block);
     s->chip_peak_degc = fmax(s->chip_peak_degc, chip_max_degc);
-    const int32_t *cdu = tw_at_const(block, plant->slot.story.cdu);
     for (int way = TW_LIMIT_SLOWDOWN; way <= TW_LIMIT_RECOVERED; way++) {
         int best = -1, racks = 0;
         for (int i = 0; i < count; i++) {
@@ -194,8 +204,7 @@ void tw_story_crossings(const TwPlant *plant, void *block, const TwThermalCrossi
         if (best < 0) continue;
         double value = way == TW_LIMIT_SLOWDOWN ? plant->racks[list[best].rack].slowdown_degc : s->chip_peak_degc;
         if (way == TW_LIMIT_SLOWDOWN) s->chip_peak_degc = chip_max_degc;
-        int rack = list[best].rack, loop = plant->racks[rack].cdu;
-        int why = loop >= 0 && cdu[loop] >= 0 ? cdu[loop] : s->cooling;
+        int rack = list[best].rack, why = coolant_entry(plant, block, rack);
         tw_story_add(plant, block, (int64_t)llround(list[best].time_s * 1e9),
                      way == TW_LIMIT_SLOWDOWN ? TW_HAPPENED_HOT : TW_HAPPENED_COOL, why, rack, racks, value);
     }

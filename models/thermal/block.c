@@ -1,4 +1,4 @@
-// A group of eight CDUs with their racks: rates, and one linearly implicit step (ROS2) with the arrow solve.
+// A group of eight loops with their CDUs and racks: rates, and one linearly implicit step (ROS2) with the arrow solve.
 //
 //     (I - g J) k1 = f(y0);  (I - g J) k2 = f(y0 + h k1) - 2 k1;  y1 = y0 + h (1.5 k1 + 0.5 k2);  g = (1 - 1/sqrt 2) h
 //
@@ -41,23 +41,24 @@ typedef struct Place {
 // CDU side of a group at one stage.
 typedef struct Cdu {
     TwLane e, e1, e2, slope, flow_rate_slope, pump_slope;
-    TwLane sum_a, sum_b, sum_c;    // over racks: m a_m, m B_m, c Tm
-    TwLane d[CDU_STATES];          // solution of the stage
+    TwLane by_control, by_flow, signal, rate_w_k;    // with e: sums over the CDUs of each loop
+    TwLane sum_a, sum_b, sum_c;                      // over racks: m a_m, m B_m, c Tm
+    TwLane d[CDU_STATES];                            // solution of the stage
 } Cdu;
 
 INLINE double exp_bound(double x, double bound) { return lane_exp(lane_least(lane_most(x, -bound), bound)); }
 
-INLINE TwExchange exchange(const TwCduLanes *p, const TwCduInput *in, int l, double supply, double integral,
-                           double flow, double primary)
+INLINE TwExchange exchange(const TwCduLanes *p, const TwCduInput *in, const TwUnitInput *unit, int l, double supply,
+                           double integral, double flow, double primary)
 {
     TwExchange x;
     double u = in->kp[l] * (supply - in->set_degc[l]) + in->push[l] + integral;
     double y = tw_saturate(u, p->valve_min[l], &x.slope);
     x.signal = y;
     x.signal_slope = x.slope;
-    y = lane_least(lane_most(y + in->offset[l], p->valve_min[l]), 1.0);
-    int64_t stuck = in->stuck[l] > 0.0;
-    y = lane_pick(stuck, in->held[l], y);
+    y = lane_least(lane_most(y + unit->offset[l], p->valve_min[l]), 1.0);
+    int64_t stuck = unit->stuck[l] > 0.0;
+    y = lane_pick(stuck, unit->held[l], y);
     x.slope = lane_pick(stuck, 0.0, x.slope);
     x.opening = y;
 
@@ -70,11 +71,11 @@ INLINE TwExchange exchange(const TwCduLanes *p, const TwCduInput *in, int l, dou
     double phi_slope = linear + (1.0 - linear) * p->log_rangeability[l] * k * p->authority[l] / (root2 * root);
 
     // films and conductance; a trickle keeps logarithms finite when a pump stands
-    double s1 = lane_most(phi * primary, 1e-6), s2 = lane_most(flow * in->flow[l], 1e-6);
+    double s1 = lane_most(phi * primary, 1e-6), s2 = lane_most(flow * unit->flow[l], 1e-6);
     double film1 = p->resistance1[l] * exp_bound(-p->film_exponent[l] * lane_log(s1), 600.0);
     double film2 = p->resistance2[l] * exp_bound(-p->film_exponent[l] * lane_log(s2), 600.0);
-    double ua = 1.0 / (film1 + film2 + p->fouling[l] + in->fouled[l]);
-    double i1 = 1.0 / (s1 * p->plant_rate_w_k[l]), i2 = 1.0 / (s2 * p->rate_w_k[l]);
+    double ua = 1.0 / (film1 + film2 + p->fouling[l] + unit->fouled[l]);
+    double i1 = 1.0 / (s1 * p->plant_rate_w_k[l]), i2 = 1.0 / (s2 * (p->rate_w_k[l] * p->per_unit[l]));
 
     // E is symmetric: write it with the larger reciprocal first, so that the exponential never overflows
     int64_t first = i1 > i2;
@@ -98,17 +99,29 @@ INLINE TwExchange exchange(const TwCduLanes *p, const TwCduInput *in, int l, dou
     double ua2n = ua * ua * p->film_exponent[l];
     double by_s1 = by_ua * ua2n * film1 / s1 - by_i1 * i1 / s1;
     double by_s2 = by_ua * ua2n * film2 / s2 - by_i2 * i2 / s2;
-    x.e_w_k = e;
-    x.by_control = by_s1 * primary * phi_slope * x.slope;
-    x.by_flow = by_s2 * in->flow[l];
-    x.rate_w_k = phi * p->plant_rate_w_k[l];
+    x.e_w_k = unit->live[l] * e;
+    x.by_control = unit->live[l] * by_s1 * primary * phi_slope * x.slope;
+    x.by_flow = unit->live[l] * by_s2 * unit->flow[l];
+    x.rate_w_k = unit->live[l] * phi * p->plant_rate_w_k[l];
+    x.opening *= unit->live[l];
     return x;
 }
 
-TwExchange tw_cdu_exchange(const TwCduLanes *cdu, const TwCduInput *in, int lane, double supply_degc, double integral,
-                           double flow, double primary)
+TwExchange tw_unit_exchange(const TwCduLanes *cdu, const TwCduInput *in, const TwUnitInput *unit, int lane,
+                            double supply_degc, double integral, double flow, double primary)
 {
-    return exchange(cdu, in, lane, supply_degc, integral, flow, primary);
+    return exchange(cdu, in, unit, lane, supply_degc, integral, flow, primary);
+}
+
+TwExchange tw_loop_exchange(const TwGroup *group, const TwCduInput *in, const TwUnitInput *unit, int lane,
+                            double supply_degc, double integral, double flow, double primary)
+{
+    TwExchange sum = exchange(group->cdu, in, unit, lane, supply_degc, integral, flow, primary);
+    for (int u = 1; u < group->units; u++) {
+        TwExchange x = exchange(group->cdu, in, &unit[u], lane, supply_degc, integral, flow, primary);
+        sum.e_w_k += x.e_w_k, sum.by_control += x.by_control, sum.by_flow += x.by_flow, sum.rate_w_k += x.rate_w_k;
+    }
+    return sum;
 }
 
 // share of mean in outlet, reciprocal: 2 at working flow, 1 without
@@ -284,19 +297,40 @@ typedef struct CduRate {
     double f[CDU_STATES], exchanger_w, pump_w;
 } CduRate;
 
-INLINE CduRate cdu_rate(const TwCduLanes *p, const TwCduInput *in, int l, const TwExchange *x, double supply,
+INLINE CduRate cdu_rate(const TwCduLanes *p, const TwCduInput *in, int l, double e_w_k, double signal, double supply,
                         double ret, double integral, double n, double sum_ct, double plant)
 {
     CduRate r;
     double slope, mc = in->rate_w_k[l] * n, kp = in->kp[l];
-    r.exchanger_w = x->e_w_k * (ret - plant);
+    r.exchanger_w = e_w_k * (ret - plant);
     r.pump_w = in->on[l] * in->pump[l] * p->pump_w[l] * n * n * n;
     double error = kp * (supply - in->set_degc[l]) + in->push[l], u = error + integral;
     r.f[SUPPLY] = (mc * (ret - supply) - r.exchanger_w + r.pump_w) * p->per_supply[l];
     r.f[RETURN] = n * (sum_ct - in->rate_w_k[l] * ret) * p->per_return[l];
-    r.f[VALVE] = error * p->per_ti[l] - (u - x->signal) * p->per_taw[l];
+    r.f[VALVE] = error * p->per_ti[l] - (u - signal) * p->per_taw[l];
     r.f[FLOW] = flow_rate(p, in, l, n, &slope);
     return r;
+}
+
+// the CDUs of each loop added up, at one stage
+INLINE void exchange_all(const TwGroup *group, const TwCduInput *in, const TwUnitInput *unit, Cdu *c,
+                         const double *restrict supply, const double *restrict integral, const double *restrict flow,
+                         double primary)
+{
+    const TwCduLanes *p = group->cdu;
+    for (int u = 0; u < group->units; u++) {
+        double add = u > 0 ? 1.0 : 0.0;
+        LANE_LOOP
+        for (int l = 0; l < LANES; l++) {
+            TwExchange x = exchange(p, in, &unit[u], l, supply[l], integral[l], flow[l], primary);
+            c->e[l] = add * c->e[l] + x.e_w_k;
+            c->by_control[l] = add * c->by_control[l] + x.by_control;
+            c->by_flow[l] = add * c->by_flow[l] + x.by_flow;
+            c->rate_w_k[l] = add * c->rate_w_k[l] + x.rate_w_k;
+            c->signal[l] = x.signal;
+            c->slope[l] = x.signal_slope;
+        }
+    }
 }
 
 // written out, because a loop inside a loop over lanes keeps it from becoming vectors
@@ -307,8 +341,8 @@ INLINE CduRate cdu_rate(const TwCduLanes *p, const TwCduInput *in, int l, const 
 #define YC(s)   yc[(size_t)(s)*LANES + (size_t)l]
 
 WIDTHS void tw_group_step(const TwGroup *group, double *restrict y, const TwRackInput *restrict in,
-                          const TwCduInput *restrict cdu_in, const TwBoundary *boundary, double h,
-                          TwLane *restrict chip_j, TwGroupMeter *restrict step)
+                          const TwCduInput *restrict cdu_in, const TwUnitInput *restrict unit,
+                          const TwBoundary *boundary, double h, TwLane *restrict chip_j, TwGroupMeter *restrict step)
 {
     const int racks = group->racks;
     const TwCduLanes *restrict cp = group->cdu;
@@ -318,7 +352,7 @@ WIDTHS void tw_group_step(const TwGroup *group, double *restrict y, const TwRack
     const double room0 = boundary->room_degc[0], room1 = boundary->room_degc[1];
     const double plant0 = boundary->plant_degc[0], plant1 = boundary->plant_degc[1];
     Place place[racks];
-    Cdu c;
+    Cdu c = {.rate_w_k = {0.0}};
     TwLane base[CDU_STATES], k1c[CDU_STATES], in0, dn, door1, room_out1, hx1, pump1, rate1;
 
     // pump speed drives everything below it and is driven by nothing
@@ -352,18 +386,16 @@ WIDTHS void tw_group_step(const TwGroup *group, double *restrict y, const TwRack
             c.sum_c[l] += w->each_w_k[l] * Y(k, MANIFOLD);
         }
     }
+    exchange_all(group, cdu_in, unit, &c, base[SUPPLY], base[VALVE], base[FLOW], boundary->primary[0]);
     LANE_LOOP
     for (int l = 0; l < LANES; l++) {
-        TwExchange x = exchange(cp, cdu_in, l, base[SUPPLY][l], base[VALVE][l], base[FLOW][l], boundary->primary[0]);
-        CduRate r = cdu_rate(cp, cdu_in, l, &x, base[SUPPLY][l], base[RETURN][l], base[VALVE][l], base[FLOW][l],
-                             c.sum_c[l], plant0);
+        CduRate r = cdu_rate(cp, cdu_in, l, c.e[l], c.signal[l], base[SUPPLY][l], base[RETURN][l], base[VALVE][l],
+                             base[FLOW][l], c.sum_c[l], plant0);
         double across = base[RETURN][l] - plant0;
-        c.e[l] = x.e_w_k;
-        c.e1[l] = x.by_control * across;
-        c.e2[l] = x.by_flow * across;
-        c.slope[l] = x.signal_slope;
+        c.e1[l] = c.by_control[l] * across;
+        c.e2[l] = c.by_flow[l] * across;
         c.pump_slope[l] = 3.0 * cdu_in->on[l] * cdu_in->pump[l] * cp->pump_w[l] * base[FLOW][l] * base[FLOW][l];
-        rate1[l] = x.rate_w_k;
+        rate1[l] = c.rate_w_k[l];
         double at[CDU_STATES] = {base[SUPPLY][l], base[RETURN][l], base[VALVE][l], base[FLOW][l]};
         solve_cdu(cp, cdu_in, &c, l, g, r.f, at);
         c.d[SUPPLY][l] *= live;
@@ -438,12 +470,20 @@ WIDTHS void tw_group_step(const TwGroup *group, double *restrict y, const TwRack
             heat[0][l] += h * (0.5 * e_chip + 0.5 * r.chip_w);
         }
     }
+    // the second stage's exchange; J keeps the first one's E and slopes
+    Cdu second = {.rate_w_k = {0.0}};
+    TwLane supply2, integral2;
     LANE_LOOP
     for (int l = 0; l < LANES; l++) {
-        double supply = base[SUPPLY][l] + h * k1c[SUPPLY][l], ret = base[RETURN][l] + h * k1c[RETURN][l];
-        double integral = base[VALVE][l] + h * k1c[VALVE][l];
-        TwExchange x = exchange(cp, cdu_in, l, supply, integral, n2[l], boundary->primary[1]);
-        CduRate r = cdu_rate(cp, cdu_in, l, &x, supply, ret, integral, n2[l], sum_c2[l], plant1);
+        supply2[l] = base[SUPPLY][l] + h * k1c[SUPPLY][l];
+        integral2[l] = base[VALVE][l] + h * k1c[VALVE][l];
+    }
+    exchange_all(group, cdu_in, unit, &second, supply2, integral2, n2, boundary->primary[1]);
+    LANE_LOOP
+    for (int l = 0; l < LANES; l++) {
+        double ret = base[RETURN][l] + h * k1c[RETURN][l];
+        CduRate r = cdu_rate(cp, cdu_in, l, second.e[l], second.signal[l], supply2[l], ret, integral2[l], n2[l],
+                             sum_c2[l], plant1);
         double at[CDU_STATES] = {base[SUPPLY][l], base[RETURN][l], base[VALVE][l], base[FLOW][l]}, b[CDU_STATES];
 #define SECOND(s) b[s] = r.f[s] - 2.0 * k1c[s][l];
         EACH_CDU_STATE(SECOND)
@@ -461,7 +501,7 @@ WIDTHS void tw_group_step(const TwGroup *group, double *restrict y, const TwRack
         double counts = cp->mask[l] * live;
         step->exchanger_j[l] = counts * h * (1.5 * hx1[l] + 0.5 * hx2);
         step->pump_j[l] = counts * h * (1.5 * pump1[l] + 0.5 * pump2);
-        step->primary_w_k[l] = counts * 0.5 * (rate1[l] + x.rate_w_k);
+        step->primary_w_k[l] = counts * 0.5 * (rate1[l] + second.rate_w_k[l]);
 #define ADVANCE(s) YC(s) = base[s][l] + h * (1.5 * k1c[s][l] + 0.5 * c.d[s][l]);
         EACH_CDU_STATE(ADVANCE)
 #undef ADVANCE
@@ -494,8 +534,8 @@ WIDTHS void tw_group_step(const TwGroup *group, double *restrict y, const TwRack
 }
 
 void tw_group_rate(const TwGroup *group, const double *y, const TwRackInput *in, const TwCduInput *cdu_in,
-                   double plant_degc, double room_degc, double primary, double *rate, TwLane *chip_w,
-                   TwGroupMeter *meter_w)
+                   const TwUnitInput *unit, double plant_degc, double room_degc, double primary, double *rate,
+                   TwLane *chip_w, TwGroupMeter *meter_w)
 {
     const int racks = group->racks;
     const TwCduLanes *cp = group->cdu;
@@ -517,8 +557,8 @@ void tw_group_rate(const TwGroup *group, const double *y, const TwRackInput *in,
             room += (1.0 - p->door[l]) * p->air_sink_w_k[l] * r.sink_k;
             if (group->air) room += r.rate_w_k * (Y(k, MANIFOLD) - inlet);
         }
-        TwExchange x = exchange(cp, cdu_in, l, supply, YC(VALVE), n, primary);
-        CduRate r = cdu_rate(cp, cdu_in, l, &x, supply, YC(RETURN), YC(VALVE), n, sum_ct, plant_degc);
+        TwExchange x = tw_loop_exchange(group, cdu_in, unit, l, supply, YC(VALVE), n, primary);
+        CduRate r = cdu_rate(cp, cdu_in, l, x.e_w_k, x.signal, supply, YC(RETURN), YC(VALVE), n, sum_ct, plant_degc);
         double counts = group->air ? 0.0 : 1.0;
         for (int s = 0; s < CDU_STATES; s++) fc[(size_t)s * LANES + (size_t)l] = (s == FLOW ? 1.0 : counts) * r.f[s];
         counts *= cp->mask[l];

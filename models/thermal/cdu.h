@@ -5,22 +5,25 @@
 //     dn/dt = (n_set^2 - n^2)/(2 tau_n) while powered, -n/tau_c in a coast-down
 //     m1 = valve(y) m1_open, y from a PI on Ts         P_pump = head V/eta n^3, all of it into the fluid
 //
-// Left out: pressure, air in the loop, and mixing between CDUs of a row.
+// CDUs with the same `manifold` stand side by side on one loop: their supplies mix, one control works all valves by the
+// common supply, and where one of them is lost the others carry the racks, with what flow and temperature they can.
+// Left out: air in the loop.
 #pragma once
 
 #include <stdint.h>
 
 typedef struct TwCduRow {
     const char *title;
-    const char *from;     // power element that feeds its pumps
-    const char *fluid;    // "pg25", "water"
+    const char *from;        // power element that feeds its pumps
+    const char *manifold;    // name shared by CDUs side by side; "": a loop of its own
+    const char *fluid;       // "pg25", "water"
     double fluid_cp_j_kg_k;
     double capacity_w, approach_k, plant_inlet_degc;
     double rack_flow_kg_s, plant_flow_kg_s;    // at capacity
     double exchanger_ua_w_k;                   // 0: from capacity, flows and approach
     double film_exponent, film_ratio, fouling_k_w;
     double supply_degc;    // set point of the coolant
-    double pump_head_pa, pump_efficiency_fraction, pump_speed_fraction, pump_s, coast_s;
+    double pump_head_pa, pump_efficiency_fraction, pump_speed_fraction, pump_speed_max_fraction, pump_s, coast_s;
     const char *valve;    // "equal_percentage", "linear"
     double valve_rangeability, valve_authority, valve_min_fraction;
     double supply_j_k, return_j_k;    // heat capacity of each half of the loop

@@ -80,22 +80,60 @@ static void fill_rack(TwRackLanes *p, int l, const TwThermalRack *rack, const Tw
         per_settle_s(p->chip_plate_w_k[l], p->film_w_k[l], 1.0 / p->per_chip[l], 1.0 / p->per_plate[l]);
 }
 
+// the same in everything but names
+static bool alike(const TwCduRow *a, const TwCduRow *b)
+{
+    TwCduRow x = *a, y = *b;
+    bool words = strcmp(x.fluid, y.fluid) == 0 && strcmp(x.valve, y.valve) == 0;
+    x.title = x.from = x.manifold = x.fluid = x.valve = NULL;
+    y.title = y.from = y.manifold = y.fluid = y.valve = NULL;
+    return words && memcmp(&x, &y, sizeof x) == 0;
+}
+
+// loops of one CDU, or of all that share a manifold, in order of their first
+static void find_loops(TwThermalPlant *plant, const TwThermalSpec *spec)
+{
+    int n = spec->cdu_count, loops = 0, used = 0;
+    plant->cdu_loop = TW_TAKE(plant->arena, n + 1, int);
+    plant->cdu_unit = TW_TAKE(plant->arena, n + 1, int);
+    plant->loop_begin = TW_TAKE(plant->arena, n + 2, int);
+    plant->loop_cdu = TW_TAKE(plant->arena, n + 1, int);
+    for (int c = 0; c < n; c++) plant->cdu_loop[c] = -1;
+    for (int c = 0; c < n; c++) {
+        const char *name = spec->cdus[c].manifold;
+        if (plant->cdu_loop[c] >= 0) continue;
+        plant->loop_begin[loops] = used;
+        for (int k = c; k < n; k++) {
+            if (k > c && (!name || !name[0] || !is(spec->cdus[k].manifold, name))) continue;
+            plant->cdu_loop[k] = loops;
+            plant->cdu_unit[k] = used - plant->loop_begin[loops];
+            plant->loop_cdu[used++] = k;
+        }
+        loops++;
+    }
+    plant->loop_begin[loops] = used;
+    plant->loop_count = loops;
+}
+
 // a lane whose temperatures stand still: no CDU, or racks that breathe room air
 static void still_lane(TwCduLanes *p, int l)
 {
-    p->rate_w_k[l] = p->plant_rate_w_k[l] = 1.0;
+    p->rate_w_k[l] = p->plant_rate_w_k[l] = p->per_unit[l] = 1.0;
     p->resistance1[l] = p->resistance2[l] = 1.0;
     p->valve_linear[l] = p->authority[l] = 1.0;
 }
 
-static void fill_cdu(TwCduLanes *p, int l, const TwCduRow *row, const TwThermalSpec *spec, int cdu, double plant_cp,
-                     TwErrors *errors)
+// one loop, by its first CDU
+static void fill_loop(TwThermalPlant *plant, TwCduLanes *p, int l, int loop, const TwThermalSpec *spec,
+                      TwErrors *errors)
 {
-    double cp = tw_thermal_cp(row->fluid_cp_j_kg_k, row->fluid, row->supply_degc);
+    int first = plant->loop_begin[loop], units = plant->loop_begin[loop + 1] - first, cdu = plant->loop_cdu[first];
+    const TwCduRow *row = &spec->cdus[cdu];
+    double plant_cp = plant->plant_cp, cp = tw_thermal_cp(row->fluid_cp_j_kg_k, row->fluid, row->supply_degc);
     double density = tw_fluid_at(tw_fluid_named(row->fluid), row->supply_degc).density_kg_m3;
     double flow = 0.0, heat_w = 0.0;
     for (int i = 0; i < spec->rack_count; i++)
-        if (spec->racks[i].cdu == cdu) {
+        if (spec->racks[i].cdu >= 0 && plant->cdu_loop[spec->racks[i].cdu] == loop) {
             flow += spec->racks[i].flow_kg_s;
             heat_w += spec->racks[i].peak_w * spec->racks[i].liquid_fraction;
         }
@@ -104,6 +142,15 @@ static void fill_cdu(TwCduLanes *p, int l, const TwCduRow *row, const TwThermalS
         tw_errors_add(errors, NULL, 0, 0, "CDU %s serves no rack with coolant flow", name);
         return;
     }
+    for (int u = 1; u < units; u++) {
+        int other = plant->loop_cdu[first + u];
+        if (!alike(row, &spec->cdus[other]))
+            tw_errors_add(errors, NULL, 0, 0, "CDUs %s and %s stand on the manifold \"%s\" but are not alike", name,
+                          spec->cdu_names[other], row->manifold);
+    }
+    if (units > MOST_UNITS)
+        tw_errors_add(errors, NULL, 0, 0, "%d CDUs stand on the manifold \"%s\", at most %d can", units, row->manifold,
+                      MOST_UNITS);
     if (row->filter_fraction + row->exchanger_fraction + row->header_fraction > 0.95)
         tw_errors_add(errors, NULL, 0, 0,
                       "CDU %s: filter, exchanger and mains take %g of the head, nothing is left for racks", name,
@@ -115,12 +162,12 @@ static void fill_cdu(TwCduLanes *p, int l, const TwCduRow *row, const TwThermalS
     if (ua <= 0.0)
         tw_errors_add(errors, NULL, 0, 0, "CDU %s: %.0f W at %g K approach contradicts its flows %g and %g kg/s", name,
                       row->capacity_w, row->approach_k, row->plant_flow_kg_s, row->rack_flow_kg_s);
-    if (heat_w > row->capacity_w)
+    if (heat_w > row->capacity_w * units)
         tw_warnings_add(errors, NULL, 0, 0, "CDU %s: its racks' %.0f kW to coolant at peak is above its %.0f kW", name,
-                        heat_w / 1e3, row->capacity_w / 1e3);
-    if (flow > 1.001 * row->rack_flow_kg_s)
+                        heat_w / 1e3, row->capacity_w * units / 1e3);
+    if (flow > 1.001 * row->rack_flow_kg_s * units)
         tw_warnings_add(errors, NULL, 0, 0, "CDU %s: its racks ask for %.1f kg/s, its design flow is %.1f", name, flow,
-                        row->rack_flow_kg_s);
+                        row->rack_flow_kg_s * units);
 
     double share1 = 1.0 / (1.0 + row->film_ratio), n = row->film_exponent;
     p->mask[l] = 1.0;
@@ -129,7 +176,11 @@ static void fill_cdu(TwCduLanes *p, int l, const TwCduRow *row, const TwThermalS
     p->pump_w[l] = row->pump_head_pa * flow / density / row->pump_efficiency_fraction;
     p->plant_rate_w_k[l] = row->plant_flow_kg_s * plant_cp;
     p->resistance1[l] = share1 / ua;
-    p->resistance2[l] = (1.0 - share1) / ua * pow(flow / row->rack_flow_kg_s, -n);
+    p->per_unit[l] = 1.0 / units;
+    int needed = (int)ceil(heat_w / row->capacity_w - 1e-9);
+    for (int u = 0; u < units; u++)
+        plant->cdu_spare[plant->loop_cdu[first + u]] = needed < 1 ? units - 1 : needed < units ? units - needed : 0;
+    p->resistance2[l] = (1.0 - share1) / ua * pow(flow * p->per_unit[l] / row->rack_flow_kg_s, -n);
     p->fouling[l] = row->fouling_k_w;
     p->film_exponent[l] = n;
     p->kp[l] = row->kp;
@@ -243,34 +294,41 @@ static void fill_plant(TwThermalPlant *plant, const TwThermalSpec *spec, double 
 static void fill_groups(TwThermalPlant *plant, const TwThermalSpec *spec, TwErrors *errors)
 {
     TwArena *arena = plant->arena;
-    int cdus = spec->cdu_count, cdu_groups = (cdus + LANES - 1) / LANES, airs = 0;
-    int *count = TW_TAKE(arena, cdus + 1, int);
+    int loops = plant->loop_count, cdu_groups = (loops + LANES - 1) / LANES, airs = 0;
+    int *count = TW_TAKE(arena, loops + 1, int);
     for (int i = 0; i < spec->rack_count; i++) {
         if (spec->racks[i].cdu >= 0)
-            count[spec->racks[i].cdu]++;
+            count[plant->cdu_loop[spec->racks[i].cdu]]++;
         else
             airs++;
     }
     plant->air_group_count = (airs + LANES - 1) / LANES;
     plant->group_count = cdu_groups + plant->air_group_count;
     plant->groups = TW_TAKE(arena, plant->group_count + 1, TwGroup);
-    size_t first = 0, place = 0;
+    size_t first = 0, place = 0, unit = 0;
     for (int g = 0; g < plant->group_count; g++) {
         TwGroup *group = &plant->groups[g];
         group->air = g >= cdu_groups;
-        group->racks = 1;
+        group->racks = group->units = 1;
         if (!group->air)
-            for (int c = g * LANES; c < cdus && c < (g + 1) * LANES; c++)
-                if (count[c] > group->racks) group->racks = count[c];
+            for (int p = g * LANES; p < loops && p < (g + 1) * LANES; p++) {
+                int units = plant->loop_begin[p + 1] - plant->loop_begin[p];
+                if (count[p] > group->racks) group->racks = count[p];
+                if (units > group->units) group->units = units;
+            }
         if (group->racks > MOST_PLACES)
-            tw_errors_add(errors, NULL, 0, 0, "a CDU serves %d racks, at most %d can be", group->racks, MOST_PLACES);
+            tw_errors_add(errors, NULL, 0, 0, "a loop of CDUs serves %d racks, at most %d can be", group->racks,
+                          MOST_PLACES);
         group->first = first;
         group->place = place;
+        group->unit = unit;
+        unit += (size_t)group->units;
         first += tw_group_size(group);
         place += (size_t)group->racks;
     }
     plant->state_count = first + PLANT_STATES;
     plant->place_count = (int)place;
+    plant->unit_count = (int)unit;
 
     TwRackLanes *racks = TW_TAKE(arena, place + 1, TwRackLanes);
     TwCduLanes *lanes = TW_TAKE(arena, plant->group_count + 1, TwCduLanes);
@@ -285,16 +343,15 @@ static void fill_groups(TwThermalPlant *plant, const TwThermalSpec *spec, TwErro
         plant->groups[g].cdu = lanes + g;
         for (int l = 0; l < LANES; l++) still_lane(&lanes[g], l);
     }
-    for (int c = 0; c < cdus; c++)
-        fill_cdu(&lanes[c / LANES], c % LANES, &spec->cdus[c], spec, c, plant->plant_cp, errors);
+    for (int p = 0; p < loops; p++) fill_loop(plant, &lanes[p / LANES], p % LANES, p, spec, errors);
 
-    memset(count, 0, (size_t)cdus * sizeof *count);
+    memset(count, 0, (size_t)loops * sizeof *count);
     airs = 0;
     for (int i = 0; i < spec->rack_count; i++) {
         const TwThermalRack *rack = &spec->racks[i];
-        int c = rack->cdu, lane = c >= 0 ? c % LANES : airs % LANES;
-        const TwGroup *group = &plant->groups[c >= 0 ? c / LANES : cdu_groups + airs / LANES];
-        int at = (int)group->place + (c >= 0 ? count[c]++ : 0);
+        int c = rack->cdu, loop = c >= 0 ? plant->cdu_loop[c] : -1, lane = c >= 0 ? loop % LANES : airs % LANES;
+        const TwGroup *group = &plant->groups[c >= 0 ? loop / LANES : cdu_groups + airs / LANES];
+        int at = (int)group->place + (c >= 0 ? count[loop]++ : 0);
         double cp =
             c >= 0 ? tw_thermal_cp(spec->cdus[c].fluid_cp_j_kg_k, spec->cdus[c].fluid, spec->cdus[c].supply_degc) : 0.0;
         const TwLumpsRow *row = &spec->lumps[rack->lumps];
@@ -313,7 +370,7 @@ static void fill_groups(TwThermalPlant *plant, const TwThermalSpec *spec, TwErro
             under->per_pump_s[lane] = under->per_coast_s[lane] = 0.1;
         } else {
             // the same additions in the same order as the racks' flows: what leaves the CDU arrives at it
-            under->rate_w_k[lane] = (count[c] == 1 ? 0.0 : under->rate_w_k[lane]) + rack->flow_kg_s * cp;
+            under->rate_w_k[lane] = (count[loop] == 1 ? 0.0 : under->rate_w_k[lane]) + rack->flow_kg_s * cp;
         }
     }
 }
@@ -348,6 +405,7 @@ static void reserve(TwThermalPlant *plant, TwLayout *layout, int cdus)
     plant->good = tw_layout_add(layout, plant->state_count, sizeof(double));
     plant->rack_input = tw_layout_add(layout, places, sizeof(TwRackInput));
     plant->cdu_input = tw_layout_add(layout, groups, sizeof(TwCduInput));
+    plant->unit_input = tw_layout_add(layout, (size_t)plant->unit_count + 1, sizeof(TwUnitInput));
     plant->chip_j = tw_layout_add(layout, places, sizeof(TwLane));
     plant->meter = tw_layout_add(layout, groups, sizeof(TwGroupMeter));
     plant->step_meter = tw_layout_add(layout, groups, sizeof(TwGroupMeter));
@@ -367,6 +425,7 @@ static void reserve(TwThermalPlant *plant, TwLayout *layout, int cdus)
     plant->mains = tw_layout_add(layout, 2, sizeof(TwPlug));
     plant->chip_before = tw_layout_add(layout, places, sizeof(TwLane));
     plant->set_points = tw_layout_add(layout, 2 * ((size_t)cdus + 1), sizeof(double));
+    plant->settled = tw_layout_add(layout, 1, sizeof(TwPlantInput));
     plant->out.state_bytes = layout->bytes - before;
 }
 
@@ -414,6 +473,22 @@ bool tw_thermal_create(TwThermal **thermal, const TwThermalSpec *spec, TwLayout 
         cdu_flow[c] += rack_flow[i];
         cdu_volume[c] += plant->rack_flow_m3_s[i];
     }
+    find_loops(plant, spec);
+    // CDUs of a manifold share its racks
+    for (int p = 0; p < plant->loop_count; p++) {
+        int begin = plant->loop_begin[p], units = plant->loop_begin[p + 1] - begin;
+        double flow = 0.0, volume = 0.0;
+        for (int u = 0; u < units; u++) {
+            flow += cdu_flow[plant->loop_cdu[begin + u]];
+            volume += cdu_volume[plant->loop_cdu[begin + u]];
+        }
+        for (int u = 0; u < units && units > 1; u++) {
+            cdu_flow[plant->loop_cdu[begin + u]] = flow / units;
+            cdu_volume[plant->loop_cdu[begin + u]] = volume / units;
+        }
+    }
+    plant->out.cdu_loop = plant->cdu_loop;
+    plant->out.cdu_spare = plant->cdu_spare = TW_TAKE(arena, spec->cdu_count + 1, int);
     plant->out.rack_flow_kg_s = rack_flow;
     plant->out.rack_flow_m3_s = plant->rack_flow_m3_s;
     plant->out.cdu_flow_kg_s = cdu_flow;

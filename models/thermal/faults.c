@@ -28,6 +28,7 @@ static const struct {
     {"row_leak", "the row's main leaks at rack %s", "the row's main is tight and filled again at rack %s", "kg/s",
      TW_AT_RACK},
     {"row_shut", "the row's main is shut at rack %s", "the row's main is open again at rack %s", NULL, TW_AT_RACK},
+    {"air_unit_out", "air handlers of %s stand", "air handlers of %s are back", "units", TW_AT_PLANT},
 };
 
 const char *tw_thermal_act_word(TwThermalAct act) { return acts[act / 2].word; }
@@ -55,20 +56,27 @@ double tw_pumps_left(int count, int out, double shutoff_fraction, double filter_
 }
 
 int tw_thermal_units(const TwThermal *thermal) { return (int)thermal->inner->units; }
+int tw_thermal_air_units(const TwThermal *thermal) { return (int)thermal->inner->room_units; }
 
-// Flows of a loop that is not as designed: which pumps run, how the filter and each rack's valve stand.
-void tw_loop_changed(const TwThermalPlant *plant, void *block, int c, bool pumps)
+// Flows of a loop that is not as designed: which CDUs and pumps run, how filters and each rack's valve stand.
+void tw_loop_changed(const TwThermalPlant *plant, void *block, int loop, bool pumps)
 {
-    const TwGroup *group = &plant->groups[c / LANES];
-    int l = c % LANES, count = 0, places[MOST_PLACES];
+    const TwGroup *group = &plant->groups[loop / LANES];
+    int l = loop % LANES, count = 0, places[MOST_PLACES], first = plant->loop_begin[loop];
+    int units = plant->loop_begin[loop + 1] - first;
     double design[MOST_PLACES], opening[MOST_PLACES], share[MOST_PLACES];
-    double *f = tw_f64(block, plant->cdu_faults) + c * CDU_FAULTS;
     double *rack = tw_f64(block, plant->rack_faults);
-    bool cut = false, shut = false;
+    bool cut = false, shut = false, changed = false;
     TwRackInput *inputs = (TwRackInput *)tw_at(block, plant->rack_input) + group->place;
-    TwLoopFlow *flow = (TwLoopFlow *)tw_at(block, plant->loop_flow) + c;
-    double before = f[F_LOOP_CHANGED] > 0.0 ? flow->flow : 1.0;
-    bool changed = f[F_PUMPS_OUT] > 0.0 || f[F_CLOG] > 0.0;
+    TwUnitInput *lanes = (TwUnitInput *)tw_at(block, plant->unit_input) + group->unit;
+    TwLoopFlow *flow = (TwLoopFlow *)tw_at(block, plant->loop_flow) + loop;
+    TwLoopUnit unit[MOST_UNITS];
+    double before = flow->changed > 0.0 ? flow->flow : 1.0;
+    for (int u = 0; u < units; u++) {
+        const double *f = tw_f64(block, plant->cdu_faults) + plant->loop_cdu[first + u] * CDU_FAULTS;
+        unit[u] = (TwLoopUnit){.pumps_out = (int)f[F_PUMPS_OUT], .clog = f[F_CLOG], .shut = f[F_OUT] > 0.0};
+        changed = changed || f[F_PUMPS_OUT] > 0.0 || f[F_CLOG] > 0.0 || f[F_OUT] > 0.0;
+    }
     for (int k = 0; k < group->racks; k++) {
         int i = plant->place_rack[(group->place + (size_t)k) * LANES + (size_t)l];
         if (i < 0) continue;
@@ -82,30 +90,55 @@ void tw_loop_changed(const TwThermalPlant *plant, void *block, int c, bool pumps
         changed = changed || opening[count] < 1.0;
         places[count++] = k;
     }
-    f[F_LOOP_CHANGED] = changed;
     TwError error = {0};
-    if (changed && !tw_loop_solve(&plant->cdu_row[c], count, design, opening, (int)f[F_PUMPS_OUT], f[F_CLOG], flow,
+    if (changed && !tw_loop_solve(&plant->cdu_row[plant->loop_cdu[first]], units, unit, count, design, opening, flow,
                                   share, &error)) {
         // a network without solution carries nothing: the racks' temperatures will say so
-        *flow = (TwLoopFlow){.worst_index = -1.0};
+        *flow = (TwLoopFlow){.worst_index = -1.0, .boost = 1.0, .changed = 1.0};
         memset(share, 0, sizeof share);
     }
+    flow->changed = changed;
     // pumps take their time to another speed; at the same speed a valve's or filter's new flow is there at once
-    double after = changed ? flow->flow : 1.0;
+    double after = changed ? flow->flow : 1.0, loop_w_k = 0.0;
     if (!pumps && before > 0.0 && after > 0.0)
         tw_f64(block, plant->state)[group->first + ((size_t)group->racks * RACK_STATES + FLOW) * LANES + (size_t)l] *=
             after / before;
-    for (int n = 0; n < count; n++)
+    for (int n = 0; n < count; n++) {
         inputs[places[n]].share[l] = !changed ? 1.0 : flow->flow > 0.0 ? share[n] / flow->flow : 0.0;
+        loop_w_k += group->rack[places[n]].rate_w_k[l] * inputs[places[n]].share[l];
+    }
+    for (int u = 0; u < units; u++) {
+        // where none is left, all coast down as they stand
+        bool off = units > 1 && changed && flow->flow > 0.0 && !(unit[u].flow > 0.0);
+        lanes[u].live[l] = off ? 0.0 : 1.0;
+        lanes[u].pump[l] = !changed ? 1.0 / units : unit[u].pump;
+        bool still = !changed || !(flow->flow > 0.0);
+        lanes[u].flow[l] = still ? 1.0 : unit[u].flow / flow->flow * loop_w_k / group->cdu->rate_w_k[l];
+    }
+}
+
+void tw_follow_units(const TwThermalPlant *plant, void *block, const double *load_on)
+{
+    const double *failed = tw_f64_const(block, plant->failed);
+    double *faults = tw_f64(block, plant->cdu_faults);
+    for (int p = 0; p < plant->loop_count; p++) {
+        int first = plant->loop_begin[p], last = plant->loop_begin[p + 1];
+        bool moved = false;
+        for (int k = first; k < last && last - first > 1; k++) {
+            int c = plant->loop_cdu[k];
+            double *f = faults + c * CDU_FAULTS;
+            bool out = failed[c] > 0.0 || f[F_ISOLATED] > 0.0 || (load_on && load_on[c] <= 0.0);
+            moved = moved || out != (f[F_OUT] > 0.0);
+            f[F_OUT] = out;
+        }
+        if (moved) tw_loop_changed(plant, block, p, true);
+    }
 }
 
 // what the sensor of a CDU shows: its supply
 static double supply_degc(const TwThermalPlant *plant, const void *block, int c)
 {
-    const TwGroup *group = &plant->groups[c / LANES];
-    return tw_f64_const(
-        block,
-        plant->state)[group->first + ((size_t)group->racks * RACK_STATES + SUPPLY) * LANES + (size_t)(c % LANES)];
+    return tw_loop_state(plant, block, plant->cdu_loop[c])[SUPPLY * LANES];
 }
 
 bool tw_thermal_act(const TwThermal *thermal, void *block, TwThermalAct act, int target, double value, double time_s)
@@ -126,7 +159,7 @@ bool tw_thermal_act(const TwThermal *thermal, void *block, TwThermalAct act, int
         f[F_PUMPS_OUT] = fmax(f[F_PUMPS_OUT] - 1.0, 0.0);
         break;
     case TW_ACT_VALVE_STUCK:
-        f[F_HELD] = isfinite(value) ? value : tw_thermal_opening(plant, block, cdu);
+        f[F_HELD] = isfinite(value) ? value : tw_cdu_exchange_now(plant, block, cdu).opening;
         f[F_STUCK] = 1.0;
         break;
     case TW_ACT_VALVE_STUCK_END:
@@ -216,10 +249,17 @@ bool tw_thermal_act(const TwThermal *thermal, void *block, TwThermalAct act, int
     case TW_ACT_ROW_SHUT_END:
         r[R_MAIN_SHUT] = act == TW_ACT_ROW_SHUT;
         break;
+    case TW_ACT_AIR_UNIT_OUT:
+        p[P_AIR_OUT] += isfinite(value) ? value : 1.0;
+        break;
+    case TW_ACT_AIR_UNIT_OUT_END:
+        p[P_AIR_OUT] = fmax(p[P_AIR_OUT] - (isfinite(value) ? value : 1.0), 0.0);
+        break;
     case TW_ACTS:
         return false;
     }
     int loop = on == TW_AT_RACK ? plant->rack_cdu[target] : on == TW_AT_CDU ? cdu : -1;
-    if (loop >= 0) tw_loop_changed(plant, block, loop, act == TW_ACT_PUMP_TRIP || act == TW_ACT_PUMP_TRIP_END);
+    if (loop >= 0)
+        tw_loop_changed(plant, block, plant->cdu_loop[loop], act == TW_ACT_PUMP_TRIP || act == TW_ACT_PUMP_TRIP_END);
     return true;
 }

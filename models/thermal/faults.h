@@ -18,6 +18,7 @@
 //     rack_valve     the control valve of a rack stands at an opening, 0 to 1
 //     plant_pump_trip  value of the primary pumps stand
 //     unit_out       value units of the heat rejection stand still
+//     air_unit_out   value air handlers of the room stand still
 //     water_loss     no make-up water: towers and pads live on the basin, then run dry
 //     chiller_trip   the plant's chiller stands; after its end it restarts after chiller_restart_s
 //     heat_wave      value K onto the dry bulb within an hour, dew point unchanged
@@ -60,6 +61,8 @@ typedef enum TwThermalAct {
     TW_ACT_ROW_LEAK_END,
     TW_ACT_ROW_SHUT,
     TW_ACT_ROW_SHUT_END,
+    TW_ACT_AIR_UNIT_OUT,
+    TW_ACT_AIR_UNIT_OUT_END,
     TW_ACTS
 } TwThermalAct;
 
@@ -68,7 +71,8 @@ typedef enum TwThermalPlace { TW_AT_PLANT, TW_AT_CDU, TW_AT_RACK } TwThermalPlac
 TwThermalPlace tw_thermal_act_on(TwThermalAct act);    // what its target is
 void tw_thermal_act_text(TwThermalAct act, const char *target, double value, char *text, size_t size);
 
-int tw_thermal_units(const TwThermal *thermal);    // of the heat rejection, spare ones with them
+int tw_thermal_units(const TwThermal *thermal);        // of the heat rejection, spare ones with them
+int tw_thermal_air_units(const TwThermal *thermal);    // air handlers of the room
 
 // False: no such target.
 bool tw_thermal_act(const TwThermal *thermal, void *block, TwThermalAct act, int target, double value, double time_s);

@@ -13,8 +13,9 @@ static const double *loop_state(const TwThermalPlant *plant, const void *block)
 static TwCoolStand stand_of(const TwThermalPlant *plant, const void *block, const double *load_on, int c)
 {
     const double *f = tw_f64_const(block, plant->cdu_faults) + c * CDU_FAULTS;
-    bool part = f[F_STUCK] > 0.0 || f[F_FOUL] > 0.0 || f[F_LEAK] > 0.0 || f[F_LOOP_CHANGED] > 0.0 ||
-                f[F_DRIFT] != 0.0 || f[F_BIAS] != 0.0 || f[F_FROZEN] > 0.0;
+    const TwLoopFlow *loop = (const TwLoopFlow *)tw_at_const(block, plant->loop_flow) + plant->cdu_loop[c];
+    bool part = f[F_STUCK] > 0.0 || f[F_FOUL] > 0.0 || f[F_LEAK] > 0.0 || loop->changed > 0.0 || f[F_DRIFT] != 0.0 ||
+                f[F_BIAS] != 0.0 || f[F_FROZEN] > 0.0;
     if (tw_f64_const(block, plant->failed)[c] > 0.0 || f[F_PUMPS_OUT] >= (double)plant->cdu_row[c].pump_count)
         return TW_COOLS_FAILED;
     if (load_on && load_on[c] <= 0.0) return TW_COOLS_DEAD;
@@ -25,21 +26,23 @@ static TwCoolStand stand_of(const TwThermalPlant *plant, const void *block, cons
 TwCduLook tw_thermal_look_cdu(const TwThermal *thermal, const void *block, const double *load_on, int c)
 {
     const TwThermalPlant *plant = thermal->inner;
-    const TwGroup *group = &plant->groups[c / LANES];
-    const double *yc = tw_f64_const(block, plant->state) + group->first + (size_t)group->racks * RACK_STATES * LANES;
+    int p = plant->cdu_loop[c], l = p % LANES;
+    const TwGroup *group = &plant->groups[p / LANES];
+    const double *yc = tw_loop_state(plant, block, p);
     const TwCduRow *row = &plant->cdu_row[c];
-    const TwCduInput *in = (const TwCduInput *)tw_at_const(block, plant->cdu_input) + c / LANES;
-    const TwLoopFlow *loop = (const TwLoopFlow *)tw_at_const(block, plant->loop_flow) + c;
-    bool changed = tw_f64_const(block, plant->cdu_faults)[c * CDU_FAULTS + F_LOOP_CHANGED] > 0.0 && loop->flow > 0.0;
-    double n = fmax(yc[FLOW * LANES + c % LANES], 0.0);
-    double head = changed ? loop->head_pa / (loop->flow * loop->flow) : row->pump_head_pa;    // at n = 1
+    const TwUnitInput *units = (const TwUnitInput *)tw_at_const(block, plant->unit_input) + group->unit;
+    const TwLoopFlow *loop = (const TwLoopFlow *)tw_at_const(block, plant->loop_flow) + p;
+    bool changed = loop->changed > 0.0 && loop->flow > 0.0;
+    double n = fmax(yc[FLOW * LANES], 0.0), live = units[plant->cdu_unit[c]].live[l];
+    double head = live * (changed ? loop->head_pa / (loop->flow * loop->flow) : row->pump_head_pa);    // at n = 1
     double cp = tw_thermal_cp(row->fluid_cp_j_kg_k, row->fluid, row->supply_degc);
-    double rate = tw_cdu_plant_rate(plant, block, c) * fmax(loop_state(plant, block)[PRIMARY], 0.0);
-    return (TwCduLook){.flow_kg_s = n * in->rate_w_k[c % LANES] / cp,
+    double rate = tw_cdu_exchange_now(plant, block, c).rate_w_k * fmax(loop_state(plant, block)[PRIMARY], 0.0);
+    double design = group->cdu->rate_w_k[l] * group->cdu->per_unit[l];
+    return (TwCduLook){.flow_kg_s = n * units[plant->cdu_unit[c]].flow[l] * design / cp,
                        .plant_flow_kg_s = rate / plant->plant_cp,
                        .plant_rate_w_k = rate,
                        .head_pa = head * n * n,
-                       .pump_fraction = changed ? n / loop->flow : n,
+                       .pump_fraction = live * (changed ? n / loop->flow : n),
                        .set_degc = tw_f64_const(block, plant->set_points)[c],
                        .stand = stand_of(plant, block, load_on, c)};
 }
@@ -52,7 +55,7 @@ static TwPlantInput input_at(const TwThermalPlant *plant, const void *block, con
     const TwPlug *main = tw_at_const(block, plant->mains);
     p.mains = plant->main_kg > 0.0;
     for (int k = 0; k < 2 && p.mains; k++) p.main_degc[k] = main[k].degc[0];
-    for (int c = 0; c < plant->out.cdu_count; c++) p.rate_w_k += tw_cdu_plant_rate(plant, block, c);
+    for (int c = 0; c < plant->out.cdu_count; c++) p.rate_w_k += tw_cdu_exchange_now(plant, block, c).rate_w_k;
     return p;
 }
 

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { PLACES = 28 };
+enum { PLACES = 28 };    // of the mains, fewer where CDUs are many
 
 static TwLink resistance(int from, int to, double drop_pa, double flow_m3_s, double exponent)
 {
@@ -16,14 +16,42 @@ static TwLink resistance(int from, int to, double drop_pa, double flow_m3_s, dou
                     .exponent = exponent};
 }
 
-bool tw_loop_solve(const TwCduRow *row, int count, const double *design_m3_s, const double *opening, int pumps_out,
-                   double clog, TwLoopFlow *flow, double *share, TwError *error)
+// a pump of each CDU that is on the loop with its exchanger and filter, between return and the first place of the row
+static int add_units(TwLink *links, const TwCduRow *row, int units, const TwLoopUnit *unit, double total, int supply,
+                     int *pump)
 {
-    int running = (int)row->pump_count - pumps_out, places = !(row->header_fraction > 0.0) ? 1
-                                                             : count < PLACES              ? count
-                                                                                           : PLACES;
+    double head = row->pump_head_pa, each = total / units;
+    int n = 0, node = supply + 1;
+    for (int u = 0; u < units; u++) {
+        int running = (int)row->pump_count - unit[u].pumps_out;
+        pump[u] = -1;
+        if (unit[u].shut || running <= 0) continue;
+        int discharge = node++, middle = node++;
+        pump[u] = n;
+        links[n++] =
+            (TwLink){.kind = TW_LINK_PUMP,
+                     .from = 0,
+                     .to = discharge,
+                     .shutoff_pa = row->pump_shutoff_fraction * head,
+                     .curve_pa = (row->pump_shutoff_fraction - 1.0) * head * pow((double)row->pump_count / each, 2.0),
+                     .curve_exponent = 2.0,
+                     .speed_fraction = 1.0,
+                     .running = running,
+                     .check = true};
+        links[n++] = resistance(discharge, middle, row->exchanger_fraction * head, each, 2.0);
+        links[n++] = resistance(middle, supply, row->filter_fraction * head * (1.0 + unit[u].clog), each, 1.76);
+    }
+    return n;
+}
+
+bool tw_loop_solve(const TwCduRow *row, int units, TwLoopUnit *unit, int count, const double *design_m3_s,
+                   const double *opening, TwLoopFlow *flow, double *share, TwError *error)
+{
+    int room = units > 3 ? PLACES + 3 - units : PLACES;
+    int places = !(row->header_fraction > 0.0) ? 1 : count < room ? count : room;
     double total = 0.0, head = row->pump_head_pa, at[PLACES] = {0.0}, open[PLACES] = {0.0};
-    *flow = (TwLoopFlow){.worst_index = -1.0};
+    *flow = (TwLoopFlow){.worst_index = -1.0, .boost = 1.0, .changed = 1.0};
+    for (int u = 0; u < units; u++) unit[u].flow = unit[u].pump = 0.0;
     for (int i = 0; i < count; i++) {
         total += design_m3_s[i];
         at[i * places / count] += design_m3_s[i];
@@ -53,29 +81,18 @@ bool tw_loop_solve(const TwCduRow *row, int count, const double *design_m3_s, co
     }
     bool any = false;
     for (int p = 0; p < places; p++) any = any || open[p] > 0.0;
-    if (running <= 0 || !any) {
+
+    // nodes: return at the pumps, the row's first place, those of the CDUs, then supply and return along the row
+    enum { RETURN, SUPPLY };
+    TwLink links[3 * TW_LOOP_UNITS + 3 * PLACES];
+    int pump[TW_LOOP_UNITS], branch[PLACES], n = add_units(links, row, units, unit, total, SUPPLY, pump);
+    int row_node = SUPPLY + 2 * n / 3;    // before that of place 1
+    if (n == 0 || !any) {
         memset(share, 0, (size_t)count * sizeof *share);
         return true;
     }
-
-    // nodes: return at the pumps, discharge, after the exchanger, then supply and return along the row
-    enum { RETURN, DISCHARGE, MIDDLE, ROW };
-    TwLink links[3 + 3 * PLACES];
-    int n = 0, branch[PLACES];
-    links[n++] =
-        (TwLink){.kind = TW_LINK_PUMP,
-                 .from = RETURN,
-                 .to = DISCHARGE,
-                 .shutoff_pa = row->pump_shutoff_fraction * head,
-                 .curve_pa = (row->pump_shutoff_fraction - 1.0) * head * pow((double)row->pump_count / total, 2.0),
-                 .curve_exponent = 2.0,
-                 .speed_fraction = 1.0,
-                 .running = running,
-                 .check = true};
-    links[n++] = resistance(DISCHARGE, MIDDLE, row->exchanger_fraction * head, total, 2.0);
-    links[n++] = resistance(MIDDLE, ROW, row->filter_fraction * head * (1.0 + clog), total, 1.76);
     for (int p = 0; p < places; p++) {
-        int supply = ROW + p, back = p == 0 ? RETURN : ROW + places + p - 1;
+        int supply = p == 0 ? SUPPLY : row_node + p, back = p == 0 ? RETURN : row_node + places + p - 1;
         branch[p] = -1;
         if (open[p] > 0.0) {
             branch[p] = n;
@@ -83,18 +100,31 @@ bool tw_loop_solve(const TwCduRow *row, int count, const double *design_m3_s, co
         }
         if (p + 1 == places) break;
         double k = fmax(piece, 1e-6 * head / (total * total));
-        links[n++] = resistance(supply, supply + 1, k * total * total, total, 2.0);
-        links[n++] = resistance(ROW + places + p, back, k * total * total, total, 2.0);
+        links[n++] = resistance(supply, row_node + p + 1, k * total * total, total, 2.0);
+        links[n++] = resistance(row_node + places + p, back, k * total * total, total, 2.0);
     }
-    bool fixed[ROW + 2 * PLACES] = {true};
-    double heads[ROW + 2 * PLACES] = {0.0}, node[ROW + 2 * PLACES], q[3 + 3 * PLACES];
-    const TwHydraulicNet net = {ROW + 2 * places - 1, n, links, fixed, heads, NULL, 1000.0, 1e-3};
+    enum { NODES = 2 + 2 * TW_LOOP_UNITS + 2 * PLACES };
+    bool fixed[NODES] = {true};
+    double heads[NODES] = {0.0}, node[NODES], q[3 * TW_LOOP_UNITS + 3 * PLACES];
+    const TwHydraulicNet net = {row_node + 2 * places - 1, n, links, fixed, heads, NULL, 1000.0, 1e-3};
     if (!tw_hydraulics_solve(&net, q, node, error)) return false;
 
-    flow->flow = q[0] / total;
-    flow->head_pa = node[DISCHARGE] - node[RETURN];
-    flow->pump = flow->flow * flow->head_pa / head;
-    flow->header_pa = node[ROW] - node[RETURN];
+    double design_w = total * head;
+    for (int u = 0; u < units; u++) {
+        if (pump[u] < 0) continue;
+        double pa = node[links[pump[u]].to] - node[RETURN];
+        unit[u].flow = q[pump[u]] * units / total;
+        unit[u].pump = q[pump[u]] * pa / design_w;
+        flow->flow += q[pump[u]] / total;
+        flow->pump += unit[u].pump;
+        flow->head_pa = fmax(flow->head_pa, pa);
+    }
+    for (int u = 0; u < units && flow->pump > 0.0; u++) unit[u].pump /= flow->pump;
+    flow->header_pa = node[SUPPLY] - node[RETURN];
+    // all flows go with the speed: one that restores the pressure across the row, where the pumps can
+    double design_pa = head * (1.0 - row->filter_fraction - row->exchanger_fraction);
+    if (flow->header_pa > 0.0 && flow->header_pa < design_pa)
+        flow->boost = fmax(fmin(sqrt(design_pa / flow->header_pa), row->pump_speed_max_fraction), 1.0);
     flow->worst = INFINITY;
     for (int i = 0; i < count; i++) {
         int p = i * places / count;

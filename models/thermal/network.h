@@ -1,9 +1,10 @@
-// The compiled thermal network: groups of eight CDUs side by side in lanes, the facility loop and the room.
+// The compiled thermal network: groups of eight coolant loops side by side in lanes, the facility loop and the room.
 // Internal to models/thermal; thermal.h is what others use.
 //
-// State of a group: [racks][6][8] temperatures and throttle, then [4][8] of the CDUs. A lane without a CDU and a
-// place without a rack are ghosts: mask 0, no flow, no heat. Air-cooled racks sit in groups of their own, one rack a
-// lane, with the room in the place of the CDU.
+// A loop is one CDU, or several alike ones side by side on a manifold: they take the same return, their supplies mix,
+// one control works all their valves. State of a group: [racks][6][8] temperatures and throttle, then [4][8] of the
+// loops. A lane without a loop and a place without a rack are ghosts: mask 0, no flow, no heat. Air-cooled racks sit in
+// groups of their own, one rack a lane, with the room in the place of the CDU.
 #pragma once
 
 #include "models/thermal/cdu.h"
@@ -20,7 +21,8 @@
 #include "sim/ode.h"
 
 enum { LANES = 8 };
-enum { MOST_PLACES = 512 };    // racks of one CDU: their factors live on the stack
+enum { MOST_PLACES = 512 };    // racks of one loop: their factors live on the stack
+enum { MOST_UNITS = 16 };      // CDUs of one loop
 enum { CHIP, PLATE, COOLANT, MANIFOLD, AIR, CLOCK, RACK_STATES };
 enum { SUPPLY, RETURN, VALVE, FLOW, CDU_STATES };    // VALVE: integral part of the control; FLOW: n
 enum { HEADER_SUPPLY, HEADER_RETURN, TANK, COOLER, FAN, PRIMARY, ROOM, ROOM_FAN, PLANT_STATES };
@@ -46,7 +48,8 @@ typedef struct TwRackLanes {
 
 typedef struct TwCduLanes {
     TwLane mask, per_supply, per_return, rate_w_k, pump_w;    // rate: sum of the racks' m cp at n = 1
-    TwLane plant_rate_w_k, resistance1, resistance2, fouling, film_exponent;
+    TwLane per_unit;                                          // share of a CDU of the loop in that rate: 1/units
+    TwLane plant_rate_w_k, resistance1, resistance2, fouling, film_exponent;    // of one CDU
     TwLane kp, per_ti, per_taw, valve_min, valve_linear, log_rangeability, authority;
     TwLane per_pump_s, per_coast_s;
 } TwCduLanes;
@@ -59,12 +62,17 @@ typedef struct TwRackInput {
 } TwRackInput;
 typedef struct TwCduInput {
     TwLane set_degc, speed, on;    // set point; speed of a working pump; 1 powered, 0 dead
-    TwLane stuck, held, fouled;    // 1: the valve holds that opening; resistance added, K/W
-    TwLane offset;                 // opening of a drifting valve above its signal
     TwLane kp, push;               // gain on the supply; error times gain of a frozen sensor
-    TwLane rate_w_k, flow;         // sum of the racks' m cp at n = 1; flow over design at n = 1
+    TwLane rate_w_k;               // sum of the racks' m cp at n = 1
     TwLane pump;                   // pump power over its design law
 } TwCduInput;
+// One CDU of the loop in each lane.
+typedef struct TwUnitInput {
+    TwLane live;                   // 0: its valves are shut, the others of its manifold carry the loop
+    TwLane flow, pump;             // its flow over design at n = 1; its share of the loop's pump power
+    TwLane stuck, held, fouled;    // 1: the valve holds that opening; resistance added, K/W
+    TwLane offset;                 // opening of a drifting valve above its signal
+} TwUnitInput;
 
 // Faults of a CDU, and modes of the plant, in the state block.
 enum {
@@ -82,7 +90,7 @@ enum {
     F_BIAS,      // of the supply sensor, K
     F_FROZEN,    // 1: the sensor shows F_SHOWN
     F_SHOWN,
-    F_LOOP_CHANGED,    // 1: flows of the loop are not those of its design
+    F_OUT,    // 1: off its manifold, the others carry the loop
     CDU_FAULTS
 };
 // Of a rack. The main along the row may leak or be shut at its take-off; CUT: shut after a leak there or nearer to the
@@ -113,6 +121,7 @@ enum {
     P_RUNNING,
     P_STAGE_SINCE,
     P_PUMPS_OUT,
+    P_AIR_OUT,    // air handlers
     PLANT_MODES
 };
 
@@ -123,10 +132,10 @@ typedef struct TwGroupMeter {
 } TwGroupMeter;
 
 typedef struct TwGroup {
-    int racks;    // places in a lane
+    int racks, units;    // places in a lane; most CDUs of a loop
     bool air;
     size_t first;               // of its doubles in the network state
-    size_t place;               // of its first place in the arrays of places
+    size_t place, unit;         // of its first place in the arrays of places, of CDUs by lane
     const TwRackLanes *rack;    // [racks]
     const TwCduLanes *cdu;
 } TwGroup;
@@ -148,7 +157,7 @@ typedef struct TwPlantInput {
     double rate_w_k;          // valves' m cp at full primary speed
     double set_degc, room_set_degc;
     double pumps_on, fans_on, room_fans_on, chiller_on, cold_on;    // cold_on: supply of the plant's own chiller
-    double running;                                                 // share of the units that run
+    double running, air_running;                                    // share of the units that run, of the air handlers
     double primary;                                                 // flow that the primary pumps left can hold
     bool mechanical, wet;                                           // chiller in use; pads or basin have water
     bool mains;                                                     // water comes out of the mains at main_degc
@@ -171,10 +180,13 @@ typedef struct TwThermalPlant {
     TwThermal out;
     int group_count, air_group_count, place_count;    // air groups come last
     TwGroup *groups;
-    int *rack_cdu;                                              // [rack], -1: air
-    int *rack_place;                                            // [rack] place * 8 + lane
-    int *place_rack;                                            // the other way; -1: ghost
-    TwCduRow *cdu_row;                                          // [cdu] as given
+    int *rack_cdu;                           // [rack], -1: air
+    int loop_count, unit_count;              // unit_count: of all groups
+    int *cdu_loop, *cdu_unit, *cdu_spare;    // [cdu] its loop, and which of the loop's it is
+    int *loop_begin, *loop_cdu;              // CDUs of loop p: loop_cdu[loop_begin[p] .. loop_begin[p + 1])
+    int *rack_place;                         // [rack] place * 8 + lane
+    int *place_rack;                         // the other way; -1: ghost
+    TwCduRow *cdu_row;                       // [cdu] as given
     double *rack_peak_w, *rack_chip_fraction, *rack_fan_min;    // fan_min: 0 for a liquid-cooled rack
     double *rack_flow_m3_s;                                     // design
     bool hysteresis;                                            // some rack throttles on and off
@@ -196,24 +208,25 @@ typedef struct TwThermalPlant {
     double room_j_k, coil_w_k, room_fan_w;
 
     size_t state_count;    // doubles: groups, then PLANT_STATES
-    TwSlot state, good, rack_input, cdu_input, chip_j, meter, step_meter, plant_slope, failed, cdu_faults, plant_modes,
-        chip_before, group_heat_j,    // [group] heat of a window, J; then whether its states are sound
-        rack_faults, loop_flow,       // [rack], [cdu] TwLoopFlow
-        mains,                        // TwPlug[2]: supply, return
-        kept, kept_meters,            // a step's beginning, where it may have to be taken back
-        set_points;                   // set_points: [cdu] supply, then [cdu] pump speed
+    TwSlot state, good, rack_input, cdu_input, unit_input, chip_j, meter, step_meter, plant_slope, failed, cdu_faults,
+        plant_modes, chip_before, group_heat_j,    // [group] heat of a window, J; then whether its states are sound
+        rack_faults, loop_flow,                    // [rack], [loop] TwLoopFlow
+        mains,                                     // TwPlug[2]: supply, return
+        kept, kept_meters,                         // a step's beginning, where it may have to be taken back
+        set_points,                                // [cdu] supply, then [cdu] pump speed
+        settled;                                   // TwPlantInput of the last steady state
     bool cvode;
     TwReference *reference;
 } TwThermalPlant;
 
 // block.c: one ROS2 step of a group; adds to the window's meters and fills the step's.
 void tw_group_step(const TwGroup *group, double *state, const TwRackInput *in, const TwCduInput *cdu_in,
-                   const TwBoundary *boundary, double h, TwLane *chip_j, TwGroupMeter *step);
+                   const TwUnitInput *unit, const TwBoundary *boundary, double h, TwLane *chip_j, TwGroupMeter *step);
 
 // Rates of a group's states, and of its meters: chip heat by place, and the meters' W in step.
 void tw_group_rate(const TwGroup *group, const double *state, const TwRackInput *in, const TwCduInput *cdu_in,
-                   double plant_degc, double room_degc, double primary, double *rate, TwLane *chip_w,
-                   TwGroupMeter *meter_w);
+                   const TwUnitInput *unit, double plant_degc, double room_degc, double primary, double *rate,
+                   TwLane *chip_w, TwGroupMeter *meter_w);
 
 // Exchange coefficient of a lane and its slopes at a state: E, dE/du of the control, dE/dn; valve and its slope y'(u).
 typedef struct TwExchange {
@@ -221,8 +234,11 @@ typedef struct TwExchange {
     double signal, signal_slope;    // what the control asks for; a drifting or stuck valve stands elsewhere
     double rate_w_k;                // valve's m cp at full primary pump
 } TwExchange;
-TwExchange tw_cdu_exchange(const TwCduLanes *cdu, const TwCduInput *in, int lane, double supply_degc, double integral,
-                           double flow, double primary);
+TwExchange tw_unit_exchange(const TwCduLanes *cdu, const TwCduInput *in, const TwUnitInput *unit, int lane,
+                            double supply_degc, double integral, double flow, double primary);
+// The sum over the CDUs of the loop in a lane: all take the same return and give heat to the same water.
+TwExchange tw_loop_exchange(const TwGroup *group, const TwCduInput *in, const TwUnitInput *unit, int lane,
+                            double supply_degc, double integral, double flow, double primary);
 
 // plant_step.c
 void tw_plant_rate(const TwThermalPlant *plant, const double *z, const TwPlantInput *in, int stage, double *rate,
@@ -240,15 +256,19 @@ double tw_plant_fan_speed(const TwThermalPlant *plant, const double *z, const Tw
 double tw_thermal_cp(double given, const char *fluid, double degc);
 
 // faults.c: flows of a loop after its pumps, or else a valve or its filter, changed
-void tw_loop_changed(const TwThermalPlant *plant, void *block, int cdu, bool pumps);
+void tw_loop_changed(const TwThermalPlant *plant, void *block, int loop, bool pumps);
+// CDUs that lost or won supply, or were isolated, leave or join their manifold.
+void tw_follow_units(const TwThermalPlant *plant, void *block, const double *load_on);
 
 // thermal.c
 void tw_note_crossing(TwThermalOut *out, double time_s, int rack, TwThermalLimit limit);
 TwPlantInput tw_plant_input(const TwThermalPlant *plant, const void *block, const TwThermalIn *in);
 TwAmbient tw_plant_ambient(const TwThermalPlant *plant, const void *block, double from_s,
-                           double until_s);                                            // heat wave included
-double tw_cdu_plant_rate(const TwThermalPlant *plant, const void *block, int cdu);     // m cp at full primary pump
-double tw_thermal_opening(const TwThermalPlant *plant, const void *block, int cdu);    // of the facility-side valve
+                           double until_s);    // heat wave included
+// Of one CDU as the state stands: exchanger, opening of its facility-side valve, m cp at full primary pump.
+TwExchange tw_cdu_exchange_now(const TwThermalPlant *plant, const void *block, int cdu);
+int tw_cdu_lead(const TwThermalPlant *plant, const void *block, int loop);    // whose sensor controls the loop
+const double *tw_loop_state(const TwThermalPlant *plant, const void *block, int loop);    // its lane of [4][8]
 
 // reference.c
 bool tw_reference_create(TwThermalPlant *plant, TwError *error);

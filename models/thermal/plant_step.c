@@ -158,9 +158,9 @@ void tw_plant_rate(const TwThermalPlant *plant, const double *z, const TwPlantIn
     double e = z[ROOM] - in->room_set_degc, u = r->kp * e + z[ROOM_FAN];
     double y = tw_saturate(u, r->fan_min_fraction, &slope), blown = in->room_fans_on * y;
     double free = tw_room_free_fraction(r, outside), cold = free + (1.0 - free) * in->chiller_on;
-    double coil = cold * plant->coil_w_k * pow(blown, r->fan_exponent) * (z[ROOM] - r->coil_degc);
+    double coil = cold * in->air_running * plant->coil_w_k * pow(blown, r->fan_exponent) * (z[ROOM] - r->coil_degc);
     double envelope = r->envelope_w_k * (z[ROOM] - outside);
-    rates->room_fan_w = plant->room_fan_w * blown * blown * blown;
+    rates->room_fan_w = plant->room_fan_w * in->air_running * blown * blown * blown;
     rates->room_reject_w = coil + envelope;
     rates->chiller_w = in->chiller_on * (1.0 - free) * fmax(coil, 0.0) / tw_room_chiller_cop(r, outside);
     rate[ROOM] = (in->room_w + rates->room_fan_w - coil - envelope) / plant->room_j_k;

@@ -26,6 +26,7 @@ struct TwReference {
     // the window being integrated
     const TwRackInput *racks;
     const TwCduInput *cdus;
+    const TwUnitInput *units;
     const TwPlantInput *in;
     double from_s, until_s;
 
@@ -62,8 +63,8 @@ static void evaluate(TwReference *r, double time_s, const double *y, double *rat
     for (int g = 0; g < plant->group_count; g++) {
         const TwGroup *group = &plant->groups[g];
         TwGroupMeter *m = &r->group_meter[g];
-        tw_group_rate(group, y + group->first, r->racks + group->place, &r->cdus[g], z[HEADER_SUPPLY], z[ROOM],
-                      z[PRIMARY], rate + group->first, r->chip_w + group->place, m);
+        tw_group_rate(group, y + group->first, r->racks + group->place, &r->cdus[g], r->units + group->unit,
+                      z[HEADER_SUPPLY], z[ROOM], z[PRIMARY], rate + group->first, r->chip_w + group->place, m);
         for (int l = 0; l < LANES; l++) {
             in->heat_w += m->exchanger_j[l] + m->door_j[l];
             in->room_w += m->room_j[l];
@@ -176,7 +177,8 @@ static void emit_lane(TwReference *r, const double *y, int g, int l)
     emit(r, flow, flow, -in->on[l] * speed * p->per_pump_s[l] - (1.0 - in->on[l]) * p->per_coast_s[l]);
     if (group->air) return;
 
-    TwExchange x = tw_cdu_exchange(p, in, l, y[supply], y[valve], speed, y[plant_first + PRIMARY]);
+    TwExchange x =
+        tw_loop_exchange(group, in, r->units + group->unit, l, y[supply], y[valve], speed, y[plant_first + PRIMARY]);
     double across = y[ret] - y[plant_first + HEADER_SUPPLY], counts = p->mask[l], kp = in->kp[l];
     double cap = in->rate_w_k[l], mc = cap * speed, e = x.e_w_k, e1 = x.by_control * across, e2 = x.by_flow * across;
     double pump_n = 3.0 * in->on[l] * in->pump[l] * p->pump_w[l] * speed * speed, drop = 1.0 - x.signal_slope;
@@ -266,7 +268,9 @@ static bool build_pattern(TwReference *r, TwArena *arena)
     TwRackInput *racks = TW_TAKE(arena, r->plant->place_count + 1, TwRackInput);
     TwCduInput *cdus = TW_TAKE(arena, r->plant->group_count + 1, TwCduInput);
     for (int g = 0; g < r->plant->group_count; g++)
-        for (int l = 0; l < LANES; l++) cdus[g].rate_w_k[l] = cdus[g].flow[l] = 1.0;
+        for (int l = 0; l < LANES; l++) cdus[g].rate_w_k[l] = 1.0;
+    TwUnitInput *units = TW_TAKE(arena, r->plant->unit_count + 1, TwUnitInput);
+    r->units = units;
     r->racks = racks;
     r->cdus = cdus;
     for (int i = 0; i < r->count; i++) r->y[i] = 1.0;
@@ -390,6 +394,7 @@ bool tw_reference_advance(const TwThermalPlant *plant, void *block, const TwPlan
     double *state = tw_f64(block, plant->state);
     r->racks = tw_at_const(block, plant->rack_input);
     r->cdus = tw_at_const(block, plant->cdu_input);
+    r->units = tw_at_const(block, plant->unit_input);
     r->in = in;
     r->from_s = from_s;
     r->until_s = until_s;

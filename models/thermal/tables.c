@@ -62,6 +62,7 @@ static const TwField lumps_fields[] = {
 static const TwField cdu_fields[] = {
     WORD(TwCduRow, title, "", NULL, "what it is, one line"),
     WORD(TwCduRow, from, "", NULL, "power element that feeds the pumps"),
+    WORD(TwCduRow, manifold, "", NULL, "name shared by alike CDUs side by side on one loop; empty: a loop of its own"),
     WORD(TwCduRow, fluid, "pg25", fluids, "coolant of the racks"),
     R(fluid_cp_j_kg_k, "J/kg/K", 0, 1e4, "0.0", "heat capacity of another coolant; 0: of the named fluid"),
     R(capacity_w, "W", 1e3, 1e8, NULL, "heat at design flows and approach"),
@@ -77,6 +78,8 @@ static const TwField cdu_fields[] = {
     R(pump_head_pa, "Pa", 0, 5e6, NULL, "head of the loop at design flow"),
     R(pump_efficiency_fraction, "1", 0.05, 1, "0.6", "wire to water"),
     R(pump_speed_fraction, "1", 0.1, 1.5, "1.0", "speed held, 1 gives the racks their design flow"),
+    R(pump_speed_max_fraction, "1", 0.1, 2, "1.0",
+      "pumps left speed up to this to hold the pressure across the row; not above: they do not"),
     R(pump_s, "s", 0.5, 600, "10.0", "time constant of the head control"),
     R(coast_s, "s", 0.1, 600, "5.0", "flow falls e-fold over this without power"),
     WORD(TwCduRow, valve, "equal_percentage", valves, "characteristic of the facility-side valve"),

@@ -40,12 +40,27 @@ static double *plant_state(const TwThermalPlant *plant, void *block)
     return tw_f64(block, plant->state) + plant->state_count - PLANT_STATES;
 }
 
-// pumps, valves and faults of a group's CDUs into its lanes
-static void set_cdus(const TwThermalPlant *plant, void *block, const TwThermalIn *in, int g, double time_s)
+int tw_cdu_lead(const TwThermalPlant *plant, const void *block, int loop)
+{
+    const double *faults = tw_f64_const(block, plant->cdu_faults);
+    for (int k = plant->loop_begin[loop]; k < plant->loop_begin[loop + 1]; k++)
+        if (faults[plant->loop_cdu[k] * CDU_FAULTS + F_OUT] == 0.0) return plant->loop_cdu[k];
+    return plant->loop_cdu[plant->loop_begin[loop]];
+}
+
+const double *tw_loop_state(const TwThermalPlant *plant, const void *block, int loop)
+{
+    const TwGroup *group = &plant->groups[loop / LANES];
+    return tw_f64_const(block, plant->state) + group->first + (size_t)group->racks * RACK_STATES * LANES + loop % LANES;
+}
+
+// pumps, valves and faults of a group's loops into its lanes
+static void set_loops(const TwThermalPlant *plant, void *block, const TwThermalIn *in, int g, double time_s)
 {
     const TwGroup *group = &plant->groups[g];
     const TwCduLanes *cdu = group->cdu;
     TwCduInput *lane = (TwCduInput *)tw_at(block, plant->cdu_input) + g;
+    TwUnitInput *units = (TwUnitInput *)tw_at(block, plant->unit_input) + group->unit;
     const TwRackInput *racks = (const TwRackInput *)tw_at_const(block, plant->rack_input) + group->place;
     const double *failed = tw_f64_const(block, plant->failed), *faults = tw_f64_const(block, plant->cdu_faults);
     const TwLoopFlow *flows = tw_at_const(block, plant->loop_flow);
@@ -54,29 +69,36 @@ static void set_cdus(const TwThermalPlant *plant, void *block, const TwThermalIn
     for (int l = 0; l < LANES; l++) {
         lane->kp[l] = cdu->kp[l];
         lane->rate_w_k[l] = cdu->rate_w_k[l];
-        lane->flow[l] = lane->pump[l] = 1.0;
-        int c = g * LANES + l;
-        if (group->air || c >= count) continue;
-        const double *f = faults + c * CDU_FAULTS;
-        lane->set_degc[l] = set[c] - f[F_BIAS];
-        lane->speed[l] = speed[c];
-        lane->on[l] = failed[c] > 0.0 || f[F_ISOLATED] > 0.0 ? 0.0 : in->load_on ? in->load_on[c] : 1.0;
-        lane->stuck[l] = f[F_STUCK];
-        lane->held[l] = f[F_HELD];
-        lane->fouled[l] = f[F_FOUL];
-        lane->offset[l] = f[F_DRIFT] != 0.0 ? f[F_DRIFT] * (time_s - f[F_DRIFT_SINCE]) : 0.0;
+        lane->pump[l] = 1.0;
+        int loop = g * LANES + l;
+        if (group->air || loop >= plant->loop_count) continue;
+        int first = plant->loop_begin[loop], last = plant->loop_begin[loop + 1], lead = tw_cdu_lead(plant, block, loop);
+        const double *f = faults + lead * CDU_FAULTS;
+        lane->set_degc[l] = set[lead] - f[F_BIAS];
+        lane->speed[l] = speed[lead];
+        lane->on[l] = 0.0;
         // a frozen sensor: no feedback, a constant error
-        lane->push[l] = f[F_FROZEN] > 0.0 ? cdu->kp[l] * (f[F_SHOWN] - set[c]) : 0.0;
+        lane->push[l] = f[F_FROZEN] > 0.0 ? cdu->kp[l] * (f[F_SHOWN] - set[lead]) : 0.0;
         if (f[F_FROZEN] > 0.0) lane->kp[l] = 0.0;
-        if (f[F_LOOP_CHANGED] == 0.0) continue;
+        for (int k = first; k < last; k++) {
+            int c = plant->loop_cdu[k];
+            TwUnitInput *unit = &units[k - first];
+            f = faults + c * CDU_FAULTS;
+            unit->stuck[l] = f[F_STUCK];
+            unit->held[l] = f[F_HELD];
+            unit->fouled[l] = f[F_FOUL];
+            unit->offset[l] = f[F_DRIFT] != 0.0 ? f[F_DRIFT] * (time_s - f[F_DRIFT_SINCE]) : 0.0;
+            double on = failed[c] > 0.0 || f[F_ISOLATED] > 0.0 ? 0.0 : in->load_on ? in->load_on[c] : 1.0;
+            lane->on[l] = fmax(lane->on[l], f[F_OUT] > 0.0 ? 0.0 : on);
+        }
+        if (flows[loop].changed == 0.0) continue;
         // the pumps' new flow through their speed, with its time; who gets how much of it at once
-        double v = flows[c].flow, sum = 0.0;
+        double v = flows[loop].flow, sum = 0.0;
         for (int k = 0; k < group->racks; k++) sum += group->rack[k].rate_w_k[l] * racks[k].share[l];
         if (v > 0.0 && sum > 0.0) {
-            lane->speed[l] *= v;
+            lane->speed[l] *= v * flows[loop].boost;
             lane->rate_w_k[l] = sum;
-            lane->flow[l] = sum / cdu->rate_w_k[l];
-            lane->pump[l] = flows[c].pump / (v * v * v);
+            lane->pump[l] = flows[loop].pump / (v * v * v);
         } else {
             lane->on[l] = 0.0;
         }
@@ -90,7 +112,7 @@ static void begin_group(const TwThermalPlant *plant, void *block, const TwTherma
     TwRackInput *racks = (TwRackInput *)tw_at(block, plant->rack_input) + group->place;
     TwCduInput *lane = (TwCduInput *)tw_at(block, plant->cdu_input) + g;
     const int *rack = plant->place_rack + group->place * LANES;
-    set_cdus(plant, block, in, g, time_s);
+    set_loops(plant, block, in, g, time_s);
     for (int at = 0; at < group->racks * LANES; at++) {
         int i = rack[at], l = at % LANES;
         if (i < 0) continue;
@@ -125,6 +147,7 @@ TwPlantInput tw_plant_input(const TwThermalPlant *plant, const void *block, cons
                                         : 1.0;
     p.running =
         plant->units > 0.0 ? fmax(fmin(mode[P_RUNNING], plant->units - mode[P_UNITS_OUT]), 0.0) / plant->units : 1.0;
+    p.air_running = plant->room_units > 0.0 ? fmax(1.0 - mode[P_AIR_OUT] / plant->room_units, 0.0) : 1.0;
     p.mechanical = mode[P_CHILLER_ON] > 0.0;
     p.wet = mode[P_WATER_LOST] == 0.0 || mode[P_BASIN] > 0.0;
     return p;
@@ -186,6 +209,7 @@ static bool step_all(const TwThermalPlant *plant, void *block, const Window *w, 
     double *slope = tw_f64(block, plant->plant_slope);
     const TwRackInput *racks = tw_at(block, plant->rack_input);
     const TwCduInput *cdus = tw_at(block, plant->cdu_input);
+    const TwUnitInput *units = tw_at(block, plant->unit_input);
     TwLane *chip_j = tw_at(block, plant->chip_j);
     TwGroupMeter *window = tw_at(block, plant->meter), *step = tw_at(block, plant->step_meter);
     TwBoundary boundary = {{z[HEADER_SUPPLY], z[HEADER_SUPPLY] + h * slope[HEADER_SUPPLY]},
@@ -199,8 +223,8 @@ static bool step_all(const TwThermalPlant *plant, void *block, const Window *w, 
     for (int g = 0; g < groups; g++) {
         const TwGroup *group = &plant->groups[g];
         if (w->first) begin_group(plant, block, w->in, g, w->from_s);
-        tw_group_step(group, state + group->first, racks + group->place, &cdus[g], &boundary, h, chip_j + group->place,
-                      &step[g]);
+        tw_group_step(group, state + group->first, racks + group->place, &cdus[g], units + group->unit, &boundary, h,
+                      chip_j + group->place, &step[g]);
         add_meter(&window[g], &step[g]);
         // racks that breathe room air need the room's end: they are reported after it
         if (w->last && !group->air) sound[g] = report_group(plant, block, w->in, w->length_s, w->out, g, &heat_j[g]);
@@ -285,10 +309,30 @@ static bool sane(const TwThermalPlant *plant, const void *block, TwError *error)
 static double header_pa(const TwThermalPlant *plant, const void *block, int c)
 {
     const TwCduRow *row = &plant->cdu_row[c];
-    const TwLoopFlow *flow = (const TwLoopFlow *)tw_at_const(block, plant->loop_flow) + c;
-    bool changed = tw_f64_const(block, plant->cdu_faults)[c * CDU_FAULTS + F_LOOP_CHANGED] > 0.0;
-    if (!changed) return row->pump_head_pa * (1.0 - row->filter_fraction - row->exchanger_fraction);
+    const TwLoopFlow *flow = (const TwLoopFlow *)tw_at_const(block, plant->loop_flow) + plant->cdu_loop[c];
+    if (flow->changed == 0.0) return row->pump_head_pa * (1.0 - row->filter_fraction - row->exchanger_fraction);
     return flow->flow > 0.0 ? flow->header_pa / (flow->flow * flow->flow) : 0.0;
+}
+
+TwExchange tw_cdu_exchange_now(const TwThermalPlant *plant, const void *block, int c)
+{
+    int loop = plant->cdu_loop[c], l = loop % LANES;
+    const TwGroup *group = &plant->groups[loop / LANES];
+    const TwCduInput *in = (const TwCduInput *)tw_at_const(block, plant->cdu_input) + loop / LANES;
+    const TwUnitInput *units = (const TwUnitInput *)tw_at_const(block, plant->unit_input) + group->unit;
+    const double *yc = tw_loop_state(plant, block, loop);
+    return tw_unit_exchange(group->cdu, in, &units[plant->cdu_unit[c]], l, yc[SUPPLY * LANES], yc[VALVE * LANES],
+                            yc[FLOW * LANES], 1.0);
+}
+
+static TwExchange loop_exchange_now(const TwThermalPlant *plant, const void *block, int loop)
+{
+    const TwGroup *group = &plant->groups[loop / LANES];
+    const TwCduInput *in = (const TwCduInput *)tw_at_const(block, plant->cdu_input) + loop / LANES;
+    const TwUnitInput *units = (const TwUnitInput *)tw_at_const(block, plant->unit_input) + group->unit;
+    const double *yc = tw_loop_state(plant, block, loop);
+    return tw_loop_exchange(group, in, units, loop % LANES, yc[SUPPLY * LANES], yc[VALVE * LANES], yc[FLOW * LANES],
+                            1.0);
 }
 
 // what the window gave, from meters and the state at its end; racks were reported by report_group
@@ -296,28 +340,29 @@ static void report(const TwThermalPlant *plant, const void *block, const TwTherm
                    const TwPlantRates *m, const TwPlantInput *p, const TwAmbient *air, TwThermalOut *out)
 {
     const TwGroupMeter *meter = tw_at_const(block, plant->meter);
-    const TwCduInput *cdus = tw_at_const(block, plant->cdu_input);
     const double *state = tw_f64_const(block, plant->state), *z = state + plant->state_count - PLANT_STATES;
     const double *group_j = tw_f64_const(block, plant->group_heat_j);
     int cdu_count = plant->out.cdu_count;
     double heat_j = in->room_w * length_s, load_j = 0.0;
     for (int g = 0; g < plant->group_count; g++) heat_j += group_j[g];
     for (int c = 0; c < cdu_count; c++) {
-        int g = c / LANES, l = c % LANES;
-        const TwGroup *group = &plant->groups[g];
-        const double *yc = state + group->first + (size_t)group->racks * RACK_STATES * LANES;
-        load_j += meter[g].pump_j[l];
-        if (out->load_w) out->load_w[c] = meter[g].pump_j[l] / length_s;
-        if (out->cdu_supply_degc) out->cdu_supply_degc[c] = yc[SUPPLY * LANES + l];
-        if (out->cdu_return_degc) out->cdu_return_degc[c] = yc[RETURN * LANES + l];
-        double n = yc[FLOW * LANES + l];
-        if (out->cdu_flow_fraction) out->cdu_flow_fraction[c] = n * cdus[g].flow[l];
+        int loop = plant->cdu_loop[c], g = loop / LANES, l = loop % LANES;
+        const double *yc = tw_loop_state(plant, block, loop);
+        const TwUnitInput *units = (const TwUnitInput *)tw_at_const(block, plant->unit_input) + plant->groups[g].unit;
+        const TwUnitInput *unit = units + plant->cdu_unit[c];
+        TwExchange x = tw_cdu_exchange_now(plant, block, c), all = x;
+        bool shared = plant->loop_begin[loop + 1] - plant->loop_begin[loop] > 1;
+        if (shared) all = loop_exchange_now(plant, block, loop);
+        double n = yc[FLOW * LANES], pump_j = shared ? meter[g].pump_j[l] * unit->pump[l] : meter[g].pump_j[l];
+        load_j += pump_j;
+        if (out->load_w) out->load_w[c] = pump_j / length_s;
+        if (out->cdu_supply_degc) out->cdu_supply_degc[c] = yc[SUPPLY * LANES];
+        if (out->cdu_return_degc) out->cdu_return_degc[c] = yc[RETURN * LANES];
+        if (out->cdu_flow_fraction) out->cdu_flow_fraction[c] = n * unit->flow[l];
         if (out->cdu_head_pa) out->cdu_head_pa[c] = header_pa(plant, block, c) * n * n;
-        if (out->cdu_heat_w) out->cdu_heat_w[c] = meter[g].exchanger_j[l] / length_s;
-        if (out->cdu_valve_fraction)
-            out->cdu_valve_fraction[c] = tw_cdu_exchange(group->cdu, &cdus[g], l, yc[SUPPLY * LANES + l],
-                                                         yc[VALVE * LANES + l], yc[FLOW * LANES + l], 1.0)
-                                             .opening;
+        if (out->cdu_heat_w)
+            out->cdu_heat_w[c] = meter[g].exchanger_j[l] / length_s * (all.e_w_k > 0.0 ? x.e_w_k / all.e_w_k : 0.0);
+        if (out->cdu_valve_fraction) out->cdu_valve_fraction[c] = x.opening;
     }
     int k = cdu_count;
     double loads[5] = {m->pump_w, m->fan_w, m->room_fan_w, m->chiller_w, m->cold_w};
@@ -341,13 +386,12 @@ static void report(const TwThermalPlant *plant, const void *block, const TwTherm
     // of the loops whose pumps run at their speed: one that coasts down or starts has no worst branch
     const TwRackInput *inputs = tw_at_const(block, plant->rack_input);
     const TwCduInput *lanes = tw_at_const(block, plant->cdu_input);
-    const double *states = tw_f64_const(block, plant->state);
     for (int i = 0; i < plant->out.rack_count && out->rack_flow_fraction; i++) {
-        int at = plant->rack_place[i], c = plant->rack_cdu[i], l = c % LANES;
-        if (c < 0 || inputs[at / LANES].share[at % LANES] == 0.0) continue;
-        const TwGroup *group = &plant->groups[c / LANES];
-        double n = states[group->first + ((size_t)group->racks * RACK_STATES + FLOW) * LANES + (size_t)l];
-        if (lanes[c / LANES].on[l] == 0.0 || n < 0.9 * lanes[c / LANES].speed[l]) continue;
+        int at = plant->rack_place[i], l = at % LANES;
+        if (plant->rack_cdu[i] < 0 || inputs[at / LANES].share[l] == 0.0) continue;
+        int loop = plant->cdu_loop[plant->rack_cdu[i]];
+        double n = tw_loop_state(plant, block, loop)[FLOW * LANES];
+        if (lanes[loop / LANES].on[l] == 0.0 || n < 0.9 * lanes[loop / LANES].speed[l]) continue;
         if (out->rack_flow_fraction[i] >= out->worst_flow_fraction) continue;
         out->worst_flow_fraction = out->rack_flow_fraction[i];
         out->worst_rack = i;
@@ -492,14 +536,11 @@ static bool step_and_turn(const TwThermalPlant *plant, void *block, const Window
 // some CDU's flow is on its way: short steps follow it
 static bool flow_moves(const TwThermalPlant *plant, void *block, const TwThermalIn *in, double time_s)
 {
-    const double *state = tw_f64_const(block, plant->state);
     const TwCduInput *cdus = tw_at_const(block, plant->cdu_input);
-    for (int g = 0; g < plant->group_count - plant->air_group_count; g++) set_cdus(plant, block, in, g, time_s);
-    for (int c = 0; c < plant->out.cdu_count; c++) {
-        const TwGroup *group = &plant->groups[c / LANES];
-        int l = c % LANES;
-        double n = state[group->first + ((size_t)group->racks * RACK_STATES + FLOW) * LANES + (size_t)l];
-        if (fabs(n - cdus[c / LANES].on[l] * cdus[c / LANES].speed[l]) > 0.05) return true;
+    for (int g = 0; g < plant->group_count - plant->air_group_count; g++) set_loops(plant, block, in, g, time_s);
+    for (int p = 0; p < plant->loop_count; p++) {
+        double n = tw_loop_state(plant, block, p)[FLOW * LANES];
+        if (fabs(n - cdus[p / LANES].on[p % LANES] * cdus[p / LANES].speed[p % LANES]) > 0.05) return true;
     }
     return false;
 }
@@ -547,31 +588,9 @@ static void change_modes(const TwThermalPlant *plant, void *block, const TwPlant
         if (main)
             rack[R_MAIN_CLOSED] =
                 time_s - rack[R_MAIN_SINCE] >= row->leak_detect_s || rack[R_MAIN_LOST] >= row->leak_most_kg;
-        if (rack[R_ISOLATED] > 0.0 || rack[R_MAIN_CLOSED] > 0.0) tw_loop_changed(plant, block, c, false);
+        if (rack[R_ISOLATED] > 0.0 || rack[R_MAIN_CLOSED] > 0.0)
+            tw_loop_changed(plant, block, plant->cdu_loop[c], false);
     }
-}
-
-double tw_cdu_plant_rate(const TwThermalPlant *plant, const void *block, int c)
-{
-    const TwCduInput *cdus = tw_at_const(block, plant->cdu_input);
-    const TwGroup *group = &plant->groups[c / LANES];
-    const double *yc = tw_f64_const(block, plant->state) + group->first + (size_t)group->racks * RACK_STATES * LANES;
-    int l = c % LANES;
-    return tw_cdu_exchange(group->cdu, &cdus[c / LANES], l, yc[SUPPLY * LANES + l], yc[VALVE * LANES + l],
-                           yc[FLOW * LANES + l], 1.0)
-        .rate_w_k;
-}
-
-double tw_thermal_opening(const TwThermalPlant *plant, const void *block, int c)
-{
-    const double *state = tw_f64_const(block, plant->state);
-    const TwCduInput *cdus = tw_at_const(block, plant->cdu_input);
-    const TwGroup *group = &plant->groups[c / LANES];
-    const double *yc = state + group->first + (size_t)group->racks * RACK_STATES * LANES;
-    int l = c % LANES;
-    return tw_cdu_exchange(group->cdu, &cdus[c / LANES], l, yc[SUPPLY * LANES + l], yc[VALVE * LANES + l],
-                           yc[FLOW * LANES + l], 1.0)
-        .opening;
 }
 
 bool tw_thermal_advance(const TwThermal *thermal, void *block, const TwThermalIn *in, double from_s, double until_s,
@@ -584,6 +603,7 @@ bool tw_thermal_advance(const TwThermal *thermal, void *block, const TwThermalIn
     double *state = tw_f64(block, plant->state), *good = tw_f64(block, plant->good);
     memcpy(good + plant->state_count - PLANT_STATES, plant_state(plant, block), PLANT_STATES * sizeof(double));
 
+    tw_follow_units(plant, block, in->load_on);
     TwPlantInput p = tw_plant_input(plant, block, in);
     TwPlantRates meter = {0};
     double *heat_j = tw_f64(block, plant->group_heat_j), *sound = heat_j + plant->group_count + 1;
@@ -596,7 +616,7 @@ bool tw_thermal_advance(const TwThermal *thermal, void *block, const TwThermalIn
         begin_all(plant, block, in, from_s);
         p.room_w = in->room_w;
         p.ambient = tw_plant_ambient(plant, block, from_s, until_s);
-        for (int c = 0; c < plant->out.cdu_count; c++) p.rate_w_k += tw_cdu_plant_rate(plant, block, c);
+        for (int c = 0; c < plant->out.cdu_count; c++) p.rate_w_k += tw_cdu_exchange_now(plant, block, c).rate_w_k;
         open_mains(plant, block, &p, length);
         ok = tw_reference_advance(plant, block, &p, from_s, until_s, &meter, out, error);
         if (ok) push_mains(plant, block, &meter);
@@ -660,11 +680,10 @@ static void first_guess(const TwThermalPlant *plant, void *block, const TwPlantI
     z[ROOM] = plant->room.supply_degc;
 }
 
-bool tw_thermal_start(const TwThermal *thermal, void *block, const TwThermalIn *in, TwError *error)
+// no faults, all valves open, every unit in its place
+static void put_in_order(const TwThermalPlant *plant, void *block)
 {
-    const TwThermalPlant *plant = thermal->inner;
-    double *state = tw_f64(block, plant->state), *good = tw_f64(block, plant->good);
-    int cdus = thermal->cdu_count;
+    int cdus = plant->out.cdu_count;
     double *set = tw_f64(block, plant->set_points), *speed = set + cdus + 1;
     for (int c = 0; c < cdus; c++) {
         set[c] = plant->cdu_row[c].supply_degc;
@@ -674,25 +693,40 @@ bool tw_thermal_start(const TwThermal *thermal, void *block, const TwThermalIn *
     double *mode = tw_f64(block, plant->plant_modes);
     memset(mode, 0, PLANT_MODES * sizeof *mode);
     double *rack = tw_f64(block, plant->rack_faults);
-    for (int i = 0; i < thermal->rack_count; i++) {
+    for (int i = 0; i < plant->out.rack_count; i++) {
         memset(rack + i * RACK_FAULTS, 0, RACK_FAULTS * sizeof *rack);
         rack[i * RACK_FAULTS + R_OPENING] = 1.0;
     }
     TwRackInput *inputs = tw_at(block, plant->rack_input);
     for (int i = 0; i < plant->place_count; i++)
         for (int l = 0; l < LANES; l++) inputs[i].share[l] = 1.0, inputs[i].slowed[l] = 0.0;
+    TwUnitInput *units = tw_at(block, plant->unit_input);
+    memset(units, 0, (size_t)plant->unit_count * sizeof *units);
+    memset(tw_at(block, plant->loop_flow), 0, ((size_t)cdus + 1) * sizeof(TwLoopFlow));
+    for (int c = 0; c < cdus; c++) {
+        int loop = plant->cdu_loop[c], l = loop % LANES;
+        TwUnitInput *unit = &units[plant->groups[loop / LANES].unit + (size_t)plant->cdu_unit[c]];
+        unit->live[l] = unit->flow[l] = 1.0;
+        unit->pump[l] = 1.0 / (plant->loop_begin[loop + 1] - plant->loop_begin[loop]);
+    }
     mode[P_RUNNING] = plant->units;
     mode[P_BASIN] = plant->plant.basin_kg * plant->units;
     mode[P_CHILLER_SINCE] = mode[P_STAGE_SINCE] = -1e9;
     memset(tw_at(block, plant->failed), 0, ((size_t)cdus + 1) * sizeof(double));
+}
+
+// marches in this air until nothing moves: the fast path's own fixed point
+static bool settle(const TwThermalPlant *plant, void *block, const TwThermalIn *in, TwAmbient air, TwError *error)
+{
+    double *state = tw_f64(block, plant->state), *good = tw_f64(block, plant->good);
+    double *mode = tw_f64(block, plant->plant_modes);
     memset(tw_at(block, plant->plant_slope), 0, PLANT_STATES * sizeof(double));
+    tw_follow_units(plant, block, in->load_on);
     begin_all(plant, block, in, 0.0);
     TwPlantInput p = tw_plant_input(plant, block, in);
-    p.ambient = air_at(plant, 0.0, 0.0);
+    p.ambient = air;
     first_guess(plant, block, &p);
     const Window still = {.in = in};
-
-    // march with the weather of time zero held until nothing moves: the fast path's own fixed point
     const double h = 5.0,
                  main_s = plant->main_kg > 0.0 ? plant->main_kg * plant->plant_cp / plant->design_w_k * 5.0 : 0.0;
     for (int i = 0; i < 20000; i++) {
@@ -702,7 +736,7 @@ bool tw_thermal_start(const TwThermal *thermal, void *block, const TwThermalIn *
         if (!step_all(plant, block, &still, &p, h, &meter))
             return tw_fail(error, TW_NUMERICAL, "no thermal steady state: facility loop or room has no solution");
         // the chiller joins where free cooling does not reach, from the start
-        if (plant->plant.chiller_w > 0.0 && i % 200 == 199) {
+        if (plant->plant.chiller_w > 0.0 && mode[P_CHILLER_TRIPPED] == 0.0 && i % 200 == 199) {
             bool on = tw_plant_free_degc(plant, plant_state(plant, block), &p) > p.set_degc + 0.5;
             mode[P_CHILLER_ON] = on;
             p.mechanical = on;
@@ -712,9 +746,44 @@ bool tw_thermal_start(const TwThermal *thermal, void *block, const TwThermalIn *
             most = most > moved ? most : moved;
         }
         if (most < 1e-9 * h && i * h > 2.0 * main_s) break;
+        // without cooling there is no steady state: chips far beyond their limits say enough
+        if (i % 100 == 99 && !sane(plant, block, NULL)) break;
     }
     memset(tw_at(block, plant->plant_slope), 0, PLANT_STATES * sizeof(double));
-    return sane(plant, block, error);
+    *(TwPlantInput *)tw_at(block, plant->settled) = p;
+    return true;
+}
+
+bool tw_thermal_start(const TwThermal *thermal, void *block, const TwThermalIn *in, TwError *error)
+{
+    put_in_order(thermal->inner, block);
+    return settle(thermal->inner, block, in, air_at(thermal->inner, 0.0, 0.0), error) &&
+           sane(thermal->inner, block, error);
+}
+
+void tw_thermal_restore(const TwThermal *thermal, void *block) { put_in_order(thermal->inner, block); }
+
+bool tw_thermal_settle(const TwThermal *thermal, void *block, const TwThermalIn *in, const TwAir *air, TwError *error)
+{
+    const TwThermalPlant *plant = thermal->inner;
+    TwAmbient ambient = air_at(plant, 0.0, 0.0);
+    for (int i = 0; i < 2; i++)
+        ambient.dry_bulb_degc[i] = air->dry_bulb_degc, ambient.wet_bulb_degc[i] = air->wet_bulb_degc;
+    ambient.pressure_pa = air->pressure_pa;
+    return settle(plant, block, in, ambient, error);
+}
+
+void tw_thermal_stand(const TwThermal *thermal, void *block, const TwThermalIn *in, TwThermalOut *out)
+{
+    const TwThermalPlant *plant = thermal->inner;
+    TwPlantInput p = *(const TwPlantInput *)tw_at_const(block, plant->settled);
+    TwPlantRates meter = {0};
+    const Window one = {.in = in, .out = out, .length_s = 1.0, .first = true, .last = true};
+    double *heat_j = tw_f64(block, plant->group_heat_j), *sound = heat_j + plant->group_count + 1;
+    if (!step_all(plant, block, &one, &p, 1.0, &meter)) return;
+    for (int g = 0; g < plant->group_count; g++)
+        if (plant->groups[g].air) sound[g] = report_group(plant, block, in, 1.0, out, g, &heat_j[g]);
+    report(plant, block, in, 1.0, &meter, &p, &p.ambient, out);
 }
 
 double tw_thermal_stored_j(const TwThermal *thermal, const void *block)
@@ -748,7 +817,8 @@ double tw_thermal_stored_j(const TwThermal *thermal, const void *block)
 bool tw_thermal_set_supply(const TwThermal *thermal, void *block, int cdu, double supply_degc)
 {
     if (cdu < 0 || cdu >= thermal->cdu_count) return false;
-    tw_f64(block, thermal->inner->set_points)[cdu] = supply_degc;
+    for (int c = 0; c < thermal->cdu_count; c++)
+        if (thermal->cdu_loop[c] == thermal->cdu_loop[cdu]) tw_f64(block, thermal->inner->set_points)[c] = supply_degc;
     return true;
 }
 
@@ -772,7 +842,9 @@ bool tw_thermal_cdu_leaks(const TwThermal *thermal, const void *block, int cdu)
 bool tw_thermal_set_pump_speed(const TwThermal *thermal, void *block, int cdu, double speed_fraction)
 {
     if (cdu < 0 || cdu >= thermal->cdu_count) return false;
-    tw_f64(block, thermal->inner->set_points)[thermal->cdu_count + 1 + cdu] = speed_fraction;
+    double *speed = tw_f64(block, thermal->inner->set_points) + thermal->cdu_count + 1;
+    for (int c = 0; c < thermal->cdu_count; c++)
+        if (thermal->cdu_loop[c] == thermal->cdu_loop[cdu]) speed[c] = speed_fraction;
     return true;
 }
 

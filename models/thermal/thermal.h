@@ -49,8 +49,10 @@ typedef struct TwThermalSpec {
 typedef struct TwThermal {
     int rack_count, cdu_count;
     int load_count;    // electrical loads: pump of each CDU, then plant pumps, plant fans, room fans, ...
-    const char *const *load_names;                   // "cdu1.pumps", "plant.pumps", "plant.fans", "room.fans"
-    const int *load_cdu;                             // CDU index of a load; -1: plant; -2: room
+    const char *const *load_names;    // "cdu1.pumps", "plant.pumps", "plant.fans", "room.fans"
+    const int *load_cdu;              // CDU index of a load; -1: plant; -2: room
+    const int *cdu_loop;              // [cdu] the loop it stands on: those of one manifold have the same
+    const int *cdu_spare;    // [cdu] how many of its loop may be lost while the rest are rated for the racks' peak heat
     const double *rack_flow_kg_s;                    // [rack] design
     const double *cdu_flow_kg_s;                     // [cdu] of its racks, design
     const double *rack_flow_m3_s, *cdu_flow_m3_s;    // the same by volume
@@ -104,6 +106,12 @@ void tw_thermal_destroy(TwThermal *thermal);
 // Steady state at these powers and the weather of time zero; block is the whole state block of the layout.
 bool tw_thermal_start(const TwThermal *thermal, void *block, const TwThermalIn *in, TwError *error);
 
+// For steady states apart from a run: all faults away and set points back; then settled in this air, whatever is out. A
+// plant that cannot carry its heat is left where temperatures leave all bounds. Stand: what a second there gives.
+void tw_thermal_restore(const TwThermal *thermal, void *block);
+bool tw_thermal_settle(const TwThermal *thermal, void *block, const TwThermalIn *in, const TwAir *air, TwError *error);
+void tw_thermal_stand(const TwThermal *thermal, void *block, const TwThermalIn *in, TwThermalOut *out);
+
 // One window [from_s, until_s) of simulated time. False: numerical failure, the block holds the last good state.
 bool tw_thermal_advance(const TwThermal *thermal, void *block, const TwThermalIn *in, double from_s, double until_s,
                         TwThermalOut *out, TwError *error);
@@ -111,7 +119,7 @@ bool tw_thermal_advance(const TwThermal *thermal, void *block, const TwThermalIn
 // Heat held in all capacities above 0 degC, J.
 double tw_thermal_stored_j(const TwThermal *thermal, const void *block);
 
-// Operator events: a set point, a failed pump. False: no such CDU.
+// Operator events: a set point, a failed pump. False: no such CDU. Of a manifold all CDUs get the set point and speed.
 bool tw_thermal_set_supply(const TwThermal *thermal, void *block, int cdu, double supply_degc);
 bool tw_thermal_fail_pump(const TwThermal *thermal, void *block, int cdu, bool failed);
 // Whether a leak has isolated a rack: it has no coolant and must have no power.

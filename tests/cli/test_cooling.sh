@@ -119,6 +119,35 @@ assert flow("b1", 240) == 0.0 and flow("a2", 240) > flow("a2", 20) and value["Ra
 END
 sed 's/feed = "b1";   for_s/feed = "b9";   for_s/' racks.cfg > wrong.cfg
 expect 3 'no rack' "$TOKENWORKS" check wrong.cfg
+# three CDUs on one manifold: one is lost and no rack notices; each with its own racks, six heat up. The table says so too
+for integrator in rosenbrock cvode; do
+    expect 0 "" "$TOKENWORKS" run "$facilities/reference/spare_cdu.cfg" --set run.integrator=$integrator --set run.for_s=400 \
+        --out spare.h5 --force --json -q
+    cp out.txt spare_$integrator.json
+done
+sed 's/manifold = "row";//' "$facilities/reference/spare_cdu.cfg" > apart.cfg
+expect 0 "" "$TOKENWORKS" run apart.cfg --set run.for_s=400 --out apart.h5 --json -q
+cp out.txt apart.json
+expect 0 "" "$TOKENWORKS" thermal "$facilities/reference/spare_cdu.cfg" --json
+cp out.txt table.json
+expect 0 "" "$TOKENWORKS" thermal apart.cfg --json
+cp out.txt apart_table.json
+python3 - <<'END' || fail "a spare CDU"
+import json
+a, b, apart, table, alone = (json.load(open(f"{n}.json")) for n in ("spare_rosenbrock", "spare_cvode", "apart", "table", "apart_table"))
+for run in a, b:
+    assert run["ledger"]["ok"] and {e["kind"] for e in run["event_log"]} == {"pump_failed"}, run["event_log"]
+assert abs(a["cooling"]["chip_degc"]["max"] - b["cooling"]["chip_degc"]["max"]) < 0.1
+assert apart["ledger"]["ok"] and "throttle" in {e["kind"] for e in apart["event_log"]}
+lost = lambda t: next(c for c in t["cases"] if c["out"] == "CDU cdu1")
+assert all(c["carried"] for c in table["cases"]) and lost(table)["alike"] == 3
+assert table["cases"][0]["chip_degc"] < lost(table)["chip_degc"] < 80.0
+assert lost(alone)["racks_without_coolant"] == 6 and not lost(alone)["carried"]
+END
+expect 0 "any one unit out, worst CDU cdu1: all carried" "$TOKENWORKS" check "$facilities/reference/spare_cdu.cfg"
+sed 's/{ name = "cdu"; count = 3;/{ name = "odd"; part = "lbl_2mw"; manifold = "row"; from = "house"; }, { name = "cdu"; count = 3;/' \
+    "$facilities/reference/spare_cdu.cfg" > odd.cfg
+expect 3 "are not alike" "$TOKENWORKS" check odd.cfg
 # every climate is a site
 for site in oslo lulea mumbai tokyo virginia new_mexico; do
     expect 0 "" "$TOKENWORKS" check "$facilities/reference/pump_loss.cfg" --set site=$site

@@ -49,21 +49,22 @@ typedef struct Case {
     TwGroup group;
     const TwRackInput *in;
     const TwCduInput *cdu;
+    const TwUnitInput *unit;
 } Case;
 
 // a working CDU as tw_thermal_advance would set it
-static void set_lane(const TwCduLanes *p, TwCduInput *in, int l)
+static void set_lane(const TwCduLanes *p, TwCduInput *in, TwUnitInput *unit, int l)
 {
     in->kp[l] = p->kp[l];
     in->rate_w_k[l] = p->rate_w_k[l];
-    in->flow[l] = in->pump[l] = 1.0;
+    in->pump[l] = unit->live[l] = unit->flow[l] = unit->pump[l] = 1.0;
 }
 
 static void rates(const Case *c, const double *y, double *f)
 {
     TwLane chip[RACKS];
     TwGroupMeter m;
-    tw_group_rate(&c->group, y, c->in, c->cdu, 30.0, 27.0, 1.0, f, chip, &m);
+    tw_group_rate(&c->group, y, c->in, c->cdu, c->unit, 30.0, 27.0, 1.0, f, chip, &m);
 }
 
 static double leaks_w(const TwRackLanes *p, const TwRackInput *in, double chip_degc)
@@ -98,14 +99,21 @@ static void block_solve_is_dense_solve(void)
     static double j[SIZE * SIZE], a[SIZE * SIZE];
     TwRackInput in[RACKS] = {0};
     TwCduInput cdu = {0};
-    Case c = {n->thermal->inner->groups[0], in, &cdu};
+    TwUnitInput unit[3] = {{.live = {0}}};
+    Case c = {n->thermal->inner->groups[0], in, &cdu, unit};
+    // two CDUs on one manifold, the second fouled and with less flow, and one that is shut
+    c.group.units = 3;
     for (int trial = 0; trial < 20; trial++) {
         double h = 0.5 + 9.0 * uniform(&seed), gh = gamma_ros2 * h;
         for (int l = 0; l < LANES; l++) {
             cdu.set_degc[l] = 35.0;
             cdu.speed[l] = 0.6 + 0.4 * uniform(&seed);
             cdu.on[l] = trial % 4 == 3 ? 0.0 : 1.0;
-            set_lane(c.group.cdu, &cdu, l);
+            set_lane(c.group.cdu, &cdu, &unit[0], l);
+            unit[1].live[l] = 1.0;
+            unit[1].flow[l] = 0.7;
+            unit[1].fouled[l] = 1e-6;
+            unit[2].flow[l] = 0.5;
             for (int k = 0; k < RACKS; k++) {
                 in[k].share[l] = 1.0;
                 in[k].chip_w[l] = 115e3 * uniform(&seed);
@@ -128,7 +136,7 @@ static void block_solve_is_dense_solve(void)
         TwBoundary boundary = {{30.0, 30.0}, {27.0, 27.0}, {1.0, 1.0}};
         TwLane heat[RACKS] = {{0}};
         TwGroupMeter step;
-        tw_group_step(&c.group, y1, in, &cdu, &boundary, h, heat, &step);
+        tw_group_step(&c.group, y1, in, &cdu, unit, &boundary, h, heat, &step);
 
         // dense: lane 0 carries the rack; other lanes are ghosts
         rates(&c, y, f);
@@ -189,8 +197,9 @@ static double time_to(double limit_degc, double supply_degc, double coast_s)
     static double y[(RACK_STATES + CDU_STATES) * LANES];
     TwRackInput in = {.chip_w = {115e3}};
     TwCduInput cdu_in = {.set_degc = {35.0}};    // on = 0: all pumps are lost
+    TwUnitInput unit = {.live = {0}};
     for (int l = 0; l < LANES; l++) {
-        set_lane(&cdu, &cdu_in, l);
+        set_lane(&cdu, &cdu_in, &unit, l);
         in.share[l] = 1.0;
     }
     double offset = supply_degc - 35.0, start[] = {68.05, 50.36, 40.36, 45.72, 27.0, 1.0};
@@ -208,7 +217,7 @@ static double time_to(double limit_degc, double supply_degc, double coast_s)
         TwLane heat = {0};
         TwGroupMeter step;
         before = y[0];
-        tw_group_step(&group, y, &in, &cdu_in, &boundary, h, &heat, &step);
+        tw_group_step(&group, y, &in, &cdu_in, &unit, &boundary, h, &heat, &step);
         t += h;
     }
     net1_destroy(n);

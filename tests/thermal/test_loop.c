@@ -20,7 +20,8 @@ static TwLoopFlow solve(const TwCduRow *r, const double *opening, int out, doubl
 {
     TwLoopFlow flow;
     TwError error = {0};
-    CHECK(tw_loop_solve(r, RACKS, design, opening, out, clog, &flow, share, &error));
+    TwLoopUnit unit = {.pumps_out = out, .clog = clog};
+    CHECK(tw_loop_solve(r, 1, &unit, RACKS, design, opening, &flow, share, &error));
     return flow;
 }
 
@@ -74,6 +75,39 @@ static void mains_and_filters_act(void)
     CHECK(clogged.flow < clean.flow && clogged.flow > 0.7);
     for (int i = 1; i < RACKS; i++) CHECK_NEAR(share[i], share[0], 1e-6);
     CHECK(clogged.worst_index >= 0.0 && clogged.worst < 1.0);
+}
+
+// three CDUs side by side, one is lost: two pump groups on the old row, in closed form; speeding up restores the
+// pressure
+static void a_lost_cdu_leaves_its_row_to_the_others(void)
+{
+    TwCduRow plain = row;
+    plain.filter_fraction = plain.header_fraction = 0.0;
+    TwLoopUnit unit[3] = {{0}};
+    TwLoopFlow flow;
+    TwError error = {0};
+    double share[RACKS];
+    CHECK(tw_loop_solve(&plain, 3, unit, RACKS, design, all_open, &flow, share, &error));
+    CHECK_NEAR(flow.flow, 1.0, 1e-9);
+    for (int u = 0; u < 3; u++) CHECK_NEAR(unit[u].flow, 1.0, 1e-9);
+    unit[1].shut = true;
+    CHECK(tw_loop_solve(&plain, 3, unit, RACKS, design, all_open, &flow, share, &error));
+    // at x of the loop each of the two carries 1.5 x: 1.3 - 0.3 (1.5 x)^2 = 0.15 (1.5 x)^2 + 0.85 x^2
+    double want = sqrt(1.3 / (0.45 * 2.25 + 0.85));
+    CHECK_NEAR(flow.flow, want, 1e-8);
+    CHECK(unit[1].flow == 0.0 && unit[1].pump == 0.0 && flow.boost == 1.0);
+    CHECK_NEAR(unit[0].flow, 1.5 * want, 1e-8);
+    CHECK_NEAR(unit[0].pump + unit[2].pump, 1.0, 1e-12);
+    for (int i = 0; i < RACKS; i++) CHECK_NEAR(share[i], want, 1e-8);
+    plain.pump_speed_max_fraction = 1.5;
+    CHECK(tw_loop_solve(&plain, 3, unit, RACKS, design, all_open, &flow, share, &error));
+    CHECK_NEAR(flow.boost * flow.flow, 1.0, 1e-8);
+    // one of two pumps of a CDU trips: it carries less, the others more
+    unit[1].shut = false;
+    unit[1].pumps_out = 1;
+    CHECK(tw_loop_solve(&plain, 3, unit, RACKS, design, all_open, &flow, share, &error));
+    CHECK(unit[1].flow < 0.9 && unit[0].flow > 1.0 && flow.flow > 0.9 && flow.flow < 1.0);
+    CHECK_NEAR(unit[0].flow + unit[1].flow + unit[2].flow, 3.0 * flow.flow, 1e-9);
 }
 
 static Net1 *net(bool cvode, const char *throttle)
@@ -170,6 +204,58 @@ static void sensors_lie(void)
     net1_destroy(n);
 }
 
+// Two CDUs of a manifold against one of twice the size: the same temperatures. One is lost: the other carries its racks
+// at a smaller flow and a larger approach, without a manifold they would throttle. Both integrators, heat closed.
+static void neighbours_carry_the_racks_of_a_lost_cdu(void)
+{
+    for (int k = 0; k < 3; k++) {
+        Net1 *n = net1_rows(2), *one = net1_rows(1);
+        n->spec.cvode = k == 1;
+        for (int c = 0; c < 2; c++) {
+            n->cdus[c].manifold = k == 2 ? "" : "row";
+            n->cdus[c].pump_count = 2;
+            n->cdus[c].pump_head_pa = 3e5;
+            n->cdus[c].pump_shutoff_fraction = 1.3;
+            n->cdus[c].exchanger_fraction = n->cdus[c].filter_fraction = 0.15;
+        }
+        one->cdus[0] = n->cdus[0];
+        CHECK(net1_build(n) && net1_build(one));
+        CHECK(n->thermal->cdu_loop[1] == (k == 2 ? 1 : 0) && n->thermal->cdu_spare[0] == (k == 2 ? 0 : 1));
+        TwError error = {0};
+        for (int i = 0; i < 2 * NET1_RACKS; i++) n->rack_w[i] = 80e3;
+        for (int i = 0; i < NET1_RACKS; i++) one->rack_w[i] = 80e3;
+        CHECK(tw_thermal_start(n->thermal, n->block, &n->in, &error));
+        CHECK(tw_thermal_start(one->thermal, one->block, &one->in, &error));
+        CHECK(tw_thermal_advance(n->thermal, n->block, &n->in, 0.0, 5.0, &n->out, &error));
+        CHECK(tw_thermal_advance(one->thermal, one->block, &one->in, 0.0, 5.0, &one->out, &error));
+        CHECK_WITHIN(n->cdu_supply_degc[0], one->cdu_supply_degc[0], 1e-6);
+        CHECK_WITHIN(n->chip_degc[0], one->chip_degc[0], 1e-5);
+        CHECK_NEAR(n->load_w[0], one->load_w[0], 1e-9);
+        double cool = n->chip_degc[0];
+        CHECK(tw_thermal_fail_pump(n->thermal, n->block, 1, true));
+        for (int w = 0; w < 120; w++) {
+            double stored = tw_thermal_stored_j(n->thermal, n->block);
+            CHECK(tw_thermal_advance(n->thermal, n->block, &n->in, 5.0 + 5.0 * w, 10.0 + 5.0 * w, &n->out, &error));
+            stored = tw_thermal_stored_j(n->thermal, n->block) - stored;
+            CHECK_NEAR(n->out.heat_in_j, n->out.heat_out_j + stored, 1e-11);
+        }
+        CHECK(n->load_w[1] == 0.0 && n->load_w[0] > 0.0);
+        if (k < 2) {
+            CHECK(n->chip_degc[15] > cool + 0.5 && n->chip_degc[15] < 85.0 && n->clock[15] > 0.99);
+            CHECK_NEAR(n->chip_degc[15], n->chip_degc[0], 1e-9);
+            CHECK(n->cdu_valve[1] == 0.0 && n->cdu_heat_w[1] == 0.0 && n->cdu_heat_w[0] > 1.1e6);
+        } else {
+            CHECK(n->chip_degc[15] > 85.0 && n->clock[15] < 0.9);
+        }
+        CHECK(tw_thermal_fail_pump(n->thermal, n->block, 1, false));
+        for (int w = 0; w < 120; w++)
+            CHECK(tw_thermal_advance(n->thermal, n->block, &n->in, 605.0 + 5.0 * w, 610.0 + 5.0 * w, &n->out, &error));
+        CHECK_WITHIN(n->chip_degc[15], cool, 0.05);
+        net1_destroy(n);
+        net1_destroy(one);
+    }
+}
+
 int main(void)
 {
     the_design_is_a_solution();
@@ -177,6 +263,8 @@ int main(void)
     mains_and_filters_act();
     throttles_turn_with_hysteresis();
     a_leaking_rack_is_isolated();
+    a_lost_cdu_leaves_its_row_to_the_others();
     sensors_lie();
+    neighbours_carry_the_racks_of_a_lost_cdu();
     return check_failures != 0;
 }

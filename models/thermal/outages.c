@@ -1,0 +1,184 @@
+#include "models/thermal/outages.h"
+
+#include "models/thermal/faults.h"
+#include "models/thermal/network.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Bench {
+    const TwThermal *thermal;
+    void *block;
+    TwThermalIn in;
+    const TwAir *air;
+    TwThermalOut out;
+    double *chip, *supply, *clock, *flow, *load, *cdu, heat_w;
+} Bench;
+
+// settles the block as it stands and says what a window there gives
+static bool look(Bench *b, TwOutage *o, TwError *error)
+{
+    if (!tw_thermal_settle(b->thermal, b->block, &b->in, b->air, error)) return false;
+    const TwThermalPlant *plant = b->thermal->inner;
+    const double *z = tw_f64_const(b->block, plant->state) + plant->state_count - PLANT_STATES;
+    o->chip_degc = o->coolant_degc = -INFINITY;
+    o->clock_fraction = 1.0;
+    o->worst_flow_fraction = NAN;
+    o->plant_degc = b->thermal->cdu_count > 0 ? z[HEADER_SUPPLY] : NAN;
+    o->room_degc = z[ROOM];
+    tw_thermal_stand(b->thermal, b->block, &b->in, &b->out);
+    for (int i = 0; i < b->thermal->rack_count; i++) {
+        bool liquid = plant->rack_cdu[i] >= 0, dry = liquid && !(b->flow[i] > 0.01);
+        if (!dry) o->chip_degc = fmax(o->chip_degc, b->chip[i]);
+        o->clock_fraction = fmin(o->clock_fraction, b->clock[i]);
+        o->slowed += b->clock[i] < 0.99;
+        o->without_coolant += dry;
+        if (!liquid || dry) continue;
+        o->coolant_degc = fmax(o->coolant_degc, b->supply[i]);
+        o->worst_flow_fraction = fmin(isnan(o->worst_flow_fraction) ? INFINITY : o->worst_flow_fraction, b->flow[i]);
+    }
+    if (!isfinite(o->coolant_degc)) o->coolant_degc = NAN;
+    if (!isfinite(o->chip_degc)) o->chip_degc = NAN;
+    o->load_w = b->out.load_j;
+    if (b->heat_w == 0.0) b->heat_w = b->out.heat_out_j;
+    o->heat_fraction = b->out.heat_out_j / b->heat_w;
+    return true;
+}
+
+static bool same_rack(const TwThermalPlant *plant, int a, int b)
+{
+    return plant->rack_peak_w[a] == plant->rack_peak_w[b] && plant->rack_flow_m3_s[a] == plant->rack_flow_m3_s[b];
+}
+
+// CDUs whose loops have the same part, number of CDUs and racks
+static bool same_cdu(const TwThermalPlant *plant, const double *rack_w, int a, int b)
+{
+    TwCduRow x = plant->cdu_row[a], y = plant->cdu_row[b];
+    int p = plant->cdu_loop[a], q = plant->cdu_loop[b];
+    if (p == q) return true;
+    x.title = x.from = x.manifold = x.fluid = x.valve = NULL;
+    y.title = y.from = y.manifold = y.fluid = y.valve = NULL;
+    if (memcmp(&x, &y, sizeof x) != 0) return false;
+    if (plant->loop_begin[p + 1] - plant->loop_begin[p] != plant->loop_begin[q + 1] - plant->loop_begin[q])
+        return false;
+    int i = 0, k = 0, n = plant->out.rack_count;
+    for (;; i++, k++) {
+        while (i < n && (plant->rack_cdu[i] < 0 || plant->cdu_loop[plant->rack_cdu[i]] != p)) i++;
+        while (k < n && (plant->rack_cdu[k] < 0 || plant->cdu_loop[plant->rack_cdu[k]] != q)) k++;
+        if (i == n || k == n) return i == n && k == n;
+        if (!same_rack(plant, i, k) || rack_w[i] != rack_w[k]) return false;
+    }
+}
+
+// the first CDU that is like this one, and how many are
+static int first_alike(const TwThermalPlant *plant, const double *rack_w, int c, int *alike)
+{
+    int first = -1;
+    *alike = 0;
+    for (int k = 0; k < plant->out.cdu_count; k++) {
+        if (!same_cdu(plant, rack_w, c, k)) continue;
+        if (first < 0) first = k;
+        ++*alike;
+    }
+    return first;
+}
+
+typedef struct Out {
+    TwThermalAct act;
+    int target;    // CDU; -1: the plant
+    int alike;
+    double value;    // of the act; 0: the pumps of the CDU, all of them
+    const char *what, *name;
+} Out;
+
+static int add(Out *list, int n, int most, Out out)
+{
+    if (n < most) list[n++] = out;
+    return n;
+}
+
+static int all_units(const TwThermalPlant *plant, const double *rack_w, Out *list, int most)
+{
+    const TwPlantRow *p = &plant->plant;
+    int n = 0, cdus = plant->out.cdu_count, units = (int)plant->units, rooms = (int)plant->room_units;
+    for (int c = 0; c < cdus; c++) {
+        int alike;
+        const char *name = plant->out.load_names[c];
+        if (first_alike(plant, rack_w, c, &alike) != c) continue;
+        n = add(list, n, most, (Out){TW_ACTS, c, alike, 0.0, "CDU", name});
+        int pumps = (int)plant->cdu_row[c].pump_count;
+        if (pumps > 1) n = add(list, n, most, (Out){TW_ACT_PUMP_TRIP, c, alike * pumps, 1.0, "a pump of", name});
+    }
+    if (cdus > 0) {
+        n = add(list, n, most, (Out){TW_ACT_UNIT_OUT, -1, units, 1.0, "a unit of the heat rejection", ""});
+        n = add(list, n, most, (Out){TW_ACT_PLANT_PUMP_TRIP, -1, (int)p->pump_count, 1.0, "a primary pump", ""});
+        if (p->chiller_w > 0.0) n = add(list, n, most, (Out){TW_ACT_CHILLER_TRIP, -1, 1, 1.0, "the chiller", ""});
+        if (plant->kind == COOLING_TOWER || plant->kind == YORK_TOWER || plant->kind == ADIABATIC_COOLER)
+            n = add(list, n, most, (Out){TW_ACT_WATER_LOSS, -1, 1, 1.0, "make-up water, basins empty", ""});
+    }
+    n = add(list, n, most, (Out){TW_ACT_AIR_UNIT_OUT, -1, rooms, 1.0, "an air handler", ""});
+    if (cdus > 0)
+        n = add(list, n, most, (Out){TW_ACT_FOUL, -1, cdus, 0.25, "nothing, all exchangers fouled by a fifth", ""});
+    return n;
+}
+
+static void take_out(const TwThermalPlant *plant, void *block, const Out *o)
+{
+    const TwThermal *thermal = &plant->out;
+    if (o->act == TW_ACTS) {
+        tw_thermal_fail_pump(thermal, block, o->target, true);
+        return;
+    }
+    if (o->act == TW_ACT_FOUL) {
+        // a resistance that leaves 1/1.25 of the conductance at design
+        for (int c = 0; c < thermal->cdu_count; c++) {
+            const TwCduLanes *lanes = plant->groups[plant->cdu_loop[c] / LANES].cdu;
+            int l = plant->cdu_loop[c] % LANES;
+            double clean = lanes->resistance1[l] + lanes->resistance2[l];
+            tw_thermal_act(thermal, block, TW_ACT_FOUL, c, o->value * clean, 0.0);
+        }
+        return;
+    }
+    tw_thermal_act(thermal, block, o->act, o->target, o->value, 0.0);
+    if (o->act == TW_ACT_WATER_LOSS) tw_f64(block, plant->plant_modes)[P_BASIN] = 0.0;
+}
+
+int tw_thermal_outages(const TwThermal *thermal, void *block, const TwThermalIn *in, const TwAir *air, TwOutage *list,
+                       int most, TwError *error)
+{
+    enum { OUTS = 1024 };
+    const TwThermalPlant *plant = thermal->inner;
+    size_t racks = (size_t)thermal->rack_count + 1, loads = (size_t)thermal->load_count + 1;
+    double *arrays = calloc(4 * racks + loads, sizeof *arrays);
+    Out *outs = calloc(OUTS, sizeof *outs);
+    if (!arrays || !outs) abort();
+    Bench b = {.thermal = thermal, .block = block, .in = *in, .air = air};
+    b.chip = arrays, b.supply = b.chip + racks, b.clock = b.supply + racks, b.flow = b.clock + racks;
+    b.load = b.flow + racks;
+    b.out = (TwThermalOut){.load_w = b.load,
+                           .chip_degc = b.chip,
+                           .supply_degc = b.supply,
+                           .clock_fraction = b.clock,
+                           .rack_flow_fraction = b.flow};
+    int count = all_units(plant, in->rack_w, outs, OUTS), n = 0;
+    bool good = true;
+    for (int i = -1; i < count && n < most && good; i++) {
+        TwOutage *o = &list[n++];
+        *o = (TwOutage){.alike = i < 0 ? 1 : outs[i].alike};
+        tw_thermal_restore(thermal, block);
+        if (i >= 0) take_out(plant, block, &outs[i]);
+        const char *name = i < 0 ? "" : outs[i].name, *dot = strrchr(name, '.');
+        int length = dot ? (int)(dot - name) : (int)strlen(name);
+        snprintf(o->what, sizeof o->what, "%s%s%.*s", i < 0 ? "nothing" : outs[i].what, length ? " " : "", length,
+                 name);
+        good = look(&b, o, error);
+    }
+    // as it stands again
+    tw_thermal_restore(thermal, block);
+    good = good && tw_thermal_settle(thermal, block, in, air, error);
+    free(arrays);
+    free(outs);
+    return good ? n : -1;
+}

@@ -1,0 +1,50 @@
+#include "twin/outages.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+
+enum { MOST = 1024, HOURS = 35 };
+
+bool tw_outage_carried(const TwOutage *o) { return o->slowed == 0 && o->without_coolant == 0; }
+
+static bool worse(const TwOutage *a, const TwOutage *b)
+{
+    if (a->without_coolant != b->without_coolant) return a->without_coolant > b->without_coolant;
+    if (a->slowed != b->slowed) return a->slowed > b->slowed;
+    return a->chip_degc > b->chip_degc;
+}
+
+bool tw_cooling_check(const TwPlant *plant, TwCoolingCheck *check, TwError *error)
+{
+    const TwWeather *weather = plant->weather;
+    *check = (TwCoolingCheck){.worst = -1};
+    check->list = calloc(MOST, sizeof *check->list);
+    double *rack_w = calloc((size_t)plant->rack_count + 1, sizeof *rack_w);
+    // zero pages that are never touched cost nothing: only the thermal model's part of the state is used
+    unsigned char *bytes = calloc(1, plant->state_bytes + 64);
+    void *block = bytes + 64 - (uintptr_t)bytes % 64;
+    if (!check->list || !rack_w || !bytes) abort();
+    check->air = (TwAir){.dry_bulb_degc = tw_weather_exceeded(weather->dry_bulb_degc, HOURS),
+                         .wet_bulb_degc = tw_weather_exceeded(weather->wet_bulb_degc, HOURS),
+                         .pressure_pa = weather->pressure_pa[0]};
+    for (int i = 0; i < plant->rack_count; i++) {
+        rack_w[i] = plant->racks[i].peak_w * plant->rack_scale;
+        check->rack_w += rack_w[i];
+    }
+    double fabric_w = (plant->network->switch_w + plant->network->optics_w) * plant->rack_scale;
+    const TwThermalIn in = {.rack_w = rack_w, .room_w = fabric_w};
+    check->count = tw_thermal_outages(plant->thermal, block, &in, &check->air, check->list, MOST, error);
+    for (int i = 1; i < check->count; i++)
+        if (check->worst < 0 || worse(&check->list[i], &check->list[check->worst])) check->worst = i;
+    free(rack_w);
+    free(bytes);
+    if (check->count >= 0) return true;
+    tw_cooling_check_free(check);
+    return false;
+}
+
+void tw_cooling_check_free(TwCoolingCheck *check)
+{
+    free(check->list);
+    check->list = NULL;
+}

@@ -1,0 +1,18 @@
+// The cooling of a facility on its hottest hours with every rack at its peak: as it stands, and with any one unit out.
+#pragma once
+
+#include "models/thermal/outages.h"
+#include "twin/plant.h"
+
+typedef struct TwCoolingCheck {
+    TwAir air;           // dry and wet bulb that 35 hours of the site's year (0.4 %) exceed, each by itself
+    double rack_w;       // sum of the racks' peaks
+    int count, worst;    // cases; the worst of them but for the first, -1: there is none
+    TwOutage *list;      // the first: nothing is out
+} TwCoolingCheck;
+
+bool tw_cooling_check(const TwPlant *plant, TwCoolingCheck *check, TwError *error);
+void tw_cooling_check_free(TwCoolingCheck *check);
+
+// Whether all racks have coolant and none throttles in this case.
+bool tw_outage_carried(const TwOutage *outage);
