@@ -27,7 +27,8 @@ static void sum_below(const TwPlant *plant, double (*of)(const TwPlant *plant, i
 void tw_limits_nameplate(const TwPlant *plant, double *nameplate_w) { sum_below(plant, rated_w, nameplate_w); }
 void tw_limits_idle(const TwPlant *plant, double *sum_w) { sum_below(plant, tw_limits_rack_idle_w, sum_w); }
 
-TwLimits tw_limits(const TwState *state)
+// Shares of time in which something held the racks back, and the element that did so most.
+static TwLimits shares_of(const TwState *state, int *element)
 {
     const TwPlant *plant = tw_state_plant(state);
     const void *block = tw_state_block(state);
@@ -36,19 +37,40 @@ TwLimits tw_limits(const TwState *state)
     TwWorkloadTotals totals;
     tw_workload_totals(plant->workload, block, -1, &totals);
     double time_s = (double)m->time_ns * 1e-9, rack_s = fmax(m->rack_s, 1e-300);
-
-    int element = 0;
+    *element = 0;
     for (int i = 1; i < plant->element_count; i++)
-        if (binding_s[i] > binding_s[element]) element = i;
-    TwLimits limits = {
+        if (binding_s[i] > binding_s[*element]) *element = i;
+    return (TwLimits){
         .power_share = m->capped_racks_s / rack_s,
         .thermal_share = m->throttled_rack_s / rack_s,
         .queue_share = totals.full_s / fmax(time_s * plant->workload->replica_count, 1e-300),
         .demand_over_limit = NAN,
     };
+}
+
+// a cap or a hot chip slows replicas until requests queue: the cause is named before the queue
+static int binding_of(const TwLimits *limits, int element)
+{
     double worth = WORTH_NAMING_PERCENT / 100.0;
-    // a cap or a hot chip slows replicas until requests queue: the cause is named before the queue
-    if (limits.power_share >= worth && limits.power_share >= limits.thermal_share) {
+    if (limits->power_share >= worth && limits->power_share >= limits->thermal_share) return TW_BINDS_ELEMENT + element;
+    if (limits->thermal_share >= worth) return TW_BINDS_CHIP;
+    return limits->queue_share >= worth ? TW_BINDS_SERVING : TW_BINDS_DEMAND;
+}
+
+int tw_limits_binding(const TwState *state)
+{
+    int element;
+    TwLimits limits = shares_of(state, &element);
+    return binding_of(&limits, element);
+}
+
+TwLimits tw_limits(const TwState *state)
+{
+    const TwPlant *plant = tw_state_plant(state);
+    int element;
+    TwLimits limits = shares_of(state, &element);
+    int binding = binding_of(&limits, element);
+    if (binding >= TW_BINDS_ELEMENT) {
         double *nameplate_w = malloc((size_t)plant->element_count * sizeof *nameplate_w);
         if (!nameplate_w) abort();
         tw_limits_nameplate(plant, nameplate_w);
@@ -56,10 +78,10 @@ TwLimits tw_limits(const TwState *state)
         limits.binding_share = limits.power_share;
         limits.demand_over_limit = nameplate_w[element] / plant->elements[element].limit_w;
         free(nameplate_w);
-    } else if (limits.thermal_share >= worth) {
+    } else if (binding == TW_BINDS_CHIP) {
         snprintf(limits.binding, sizeof limits.binding, "chip temperature");
         limits.binding_share = limits.thermal_share;
-    } else if (limits.queue_share >= worth) {
+    } else if (binding == TW_BINDS_SERVING) {
         snprintf(limits.binding, sizeof limits.binding, "serving capacity");
         limits.binding_share = limits.queue_share;
     } else {

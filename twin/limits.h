@@ -12,6 +12,10 @@ typedef struct TwLimits {
 
 TwLimits tw_limits(const TwState *state);
 
+// What binds, as a number to record; from TW_BINDS_ELEMENT on the elements of the tree.
+enum { TW_BINDS_DEMAND, TW_BINDS_SERVING, TW_BINDS_CHIP, TW_BINDS_ELEMENT };
+int tw_limits_binding(const TwState *state);
+
 // Sum over the racks that hang below each element, [element], of rated power; of power with every GPU idle.
 void tw_limits_nameplate(const TwPlant *plant, double *nameplate_w);
 double tw_limits_rack_idle_w(const TwPlant *plant, int rack);    // at the AC input, every GPU idle

@@ -285,7 +285,7 @@ typedef struct TwPlant {
     } planner_slot;
 
     TwRecordPlan record;
-    int service_group;     // booked at the ends of its intervals
+    int service_group, headline_group;    // booked at the ends of their intervals
     TwEventQueue queue;    // what is to come, scripted and injected
     size_t state_bytes;
     size_t power_bytes;                   // of a block that holds the power model's state
@@ -328,5 +328,5 @@ size_t tw_meters_bytes(void);    // twin/ledger.h
 enum { TW_INJECTED = 256 };           // events that may be injected and still lie ahead
 enum { TW_FAILURE_EVENTS = 4096 };    // failures, repairs, restarts and maintenance that lie ahead
 // The first two are always there; what a facility has none of has no group.
-enum { TW_GROUP_FACILITY, TW_GROUP_RACK, TW_GROUPS = 11 };
+enum { TW_GROUP_FACILITY, TW_GROUP_RACK, TW_GROUPS = 12 };
 void tw_plant_record(TwPlant *plant, TwLayout *layout);    // twin/series.c

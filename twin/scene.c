@@ -49,6 +49,15 @@ int tw_scene_field(const TwScene *s, int class, const char *name)
     return -1;
 }
 
+const char *tw_scene_binding(const TwScene *s, double code)
+{
+    static const char *const words[] = {"demand", "serving capacity", "chip temperature"};
+    int which = code >= 0.0 && code < 1e6 ? (int)(code + 0.5) : -1, class = tw_scene_class(s, "element");
+    if (which < 3) return which < 0 ? "" : words[which];
+    bool known = class >= 0 && which - 3 < s->classes[class].count;
+    return known ? s->elements[s->classes[class].first + which - 3].name : "";
+}
+
 const float *tw_scene_step(const TwScene *s, double time_s)
 {
     if (s->step_count == 0) return NULL;

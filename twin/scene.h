@@ -105,7 +105,7 @@ typedef struct TwSceneElement {
 typedef struct TwSceneSetting {
     char name[48], unit[16], value[96];
     char mark[12];       // "measured", "vendor", "derived", "assumed", "user", "default"
-    char source[112];    // what the number rests on
+    char source[240];    // what the number rests on
     char place[112];     // "parts/racks/gb300.cfg:22", or empty
 } TwSceneSetting;
 
@@ -186,6 +186,8 @@ double tw_scene_limit(const TwScene *s, int element, const char *name);
 double tw_scene_value_at(const TwScene *s, int element, int field);    // field: index into fields
 double tw_scene_limit_at(const TwScene *s, int element, int field);
 TwSceneState tw_scene_state(const TwScene *s, int element);
+// What limits a run, from the number that is recorded (twin/limits.h): "demand", an element's name; "": unknown.
+const char *tw_scene_binding(const TwScene *s, double code);
 const char *tw_scene_state_word(TwSceneState state);    // "on battery"
 // Load over limit, NaN: no limit or unknown.
 double tw_scene_loading(const TwScene *s, int element);

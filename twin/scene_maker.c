@@ -2,6 +2,7 @@
 
 #include "sim/version.h"
 #include "twin/couple.h"
+#include "twin/headline.h"
 #include "twin/report.h"
 #include "twin/scene_flows.h"
 #include "twin/scene_parts.h"
@@ -36,6 +37,15 @@ static const Shown shown_series[] = {
     {"waiting", "requests", "Waiting requests", 1.0},
     {"kv_fraction", "%", "KV memory held", 100.0},
 };
+// Key figures over the run that are no series of the facility: as recorded in the group "headline".
+static const struct {
+    int which;
+    Shown shown;
+} shown_headlines[] = {
+    {TW_HEADLINE_TTFT, {"ttft_p99_s", "s", "TTFT p99 since warm-up", 1.0}},
+    {TW_HEADLINE_COST, {"usd_per_million_output_tokens", "USD", "Cost of a million tokens", 1.0}},
+    {TW_HEADLINE_BINDING, {"binding", "code", "Limited by", 1.0}},
+};
 static const Shown shown_quantities[] = {
     {"rack_w", "kW", "Rack power", 1e-3},
     {"grant_w", "kW", "Granted power", 1e-3},
@@ -49,6 +59,7 @@ static const Shown shown_quantities[] = {
 };
 enum {
     SERIES = sizeof shown_series / sizeof *shown_series,
+    HEADLINES = sizeof shown_headlines / sizeof *shown_headlines,
     QUANTITIES = sizeof shown_quantities / sizeof *shown_quantities
 };
 
@@ -63,12 +74,15 @@ struct TwSceneMaker {
     TwSceneQuantity quantities[QUANTITIES];
     float *values;
     TwSceneKpi kpis[KPIS];
-    TwSceneSeries series[SERIES];
+    TwSceneSeries series[SERIES + HEADLINES];
     int from[SERIES];    // index of each shown series among the recorded ones
     double *time_s;
     float *mean[SERIES], *low[SERIES], *high[SERIES];
-    int points, points_max, merge, merged;    // merge: windows a point; merged: of the running point
-    bool mega;                                // facility power is shown in MW
+    int points, points_max, merge, merged;       // merge: windows a point; merged: of the running point
+    double *head_time_s, head_s, head_next_s;    // of the headlines: one value an interval of head_s
+    float *head[HEADLINES];
+    int head_points;
+    bool mega;    // facility power is shown in MW
     TwSceneEvent *events;
     int event_room;
     TwSceneFlow flows[TW_SCENE_FLOWS];
@@ -139,6 +153,24 @@ TwSceneMaker *tw_scene_maker_create(const TwPlant *plant, int points_max)
         out->min = m->low[k];
         out->max = m->high[k];
     }
+    m->head_time_s = calloc(points, sizeof *m->head_time_s);
+    if (!m->head_time_s) abort();
+    m->head_s = m->head_next_s = plant->record.groups[plant->headline_group].interval_s;
+    for (int k = 0; k < HEADLINES; k++) {
+        const Shown *s = &shown_headlines[k].shown;
+        m->head[k] = calloc(points, sizeof(float));
+        if (!m->head[k]) abort();
+        TwSceneSeries *out = &m->series[SERIES + k];
+        *out = (TwSceneSeries){.scale = s->scale,
+                               .limit = NAN,
+                               .time_s = m->head_time_s,
+                               .mean = m->head[k],
+                               .min = m->head[k],
+                               .max = m->head[k]};
+        copy(out->name, sizeof out->name, s->name);
+        copy(out->unit, sizeof out->unit, s->unit);
+        copy(out->label, sizeof out->label, s->label);
+    }
     // the feed's limit is the line that utility power may not cross; several have none in common
     double feeds_w = 0.0;
     int feeds = 0;
@@ -167,7 +199,7 @@ TwSceneMaker *tw_scene_maker_create(const TwPlant *plant, int points_max)
     scene->rack_count = plant->rack_count;
     scene->quantity_count = QUANTITIES;
     scene->kpi_count = KPIS;
-    scene->series_count = SERIES;
+    scene->series_count = SERIES + HEADLINES;
     scene->racks = m->racks;
     scene->quantities = m->quantities;
     scene->values = m->values;
@@ -188,6 +220,8 @@ void tw_scene_maker_destroy(TwSceneMaker *m)
         free(m->low[k]);
         free(m->high[k]);
     }
+    for (int k = 0; k < HEADLINES; k++) free(m->head[k]);
+    free(m->head_time_s);
     tw_scene_parts_destroy(m->parts);
     tw_scene_settings_destroy(m->settings);
     free(m->racks);
@@ -211,6 +245,11 @@ TwSceneMaker *tw_scene_maker_copy(const TwSceneMaker *from)
         memcpy(m->low[k], from->low[k], points * sizeof(float));
         memcpy(m->high[k], from->high[k], points * sizeof(float));
     }
+    size_t heads = (size_t)from->head_points;
+    m->head_points = from->head_points;
+    m->head_s = from->head_s, m->head_next_s = from->head_next_s;
+    memcpy(m->head_time_s, from->head_time_s, heads * sizeof *m->head_time_s);
+    for (int k = 0; k < HEADLINES; k++) memcpy(m->head[k], from->head[k], heads * sizeof(float));
     return m;
 }
 
@@ -219,6 +258,28 @@ void tw_scene_maker_cut(TwSceneMaker *m, double time_s)
     int before = m->points;
     while (m->points > 0 && m->time_s[m->points - 1] > time_s) m->points--;
     if (m->points < before) m->merged = 0;
+    while (m->head_points > 0 && m->head_time_s[m->head_points - 1] > time_s) m->head_points--;
+    m->head_next_s = (floor(time_s / m->head_s + 1e-9) + 1.0) * m->head_s;
+}
+
+// The headlines where their interval ends, as a result keeps them; a long run keeps every second of them.
+static void sample_headlines(TwSceneMaker *m, const TwState *state, double until_s)
+{
+    if (until_s < fmin(m->head_next_s, m->plant->run.for_s) - 1e-9) return;
+    double values[TW_HEADLINE_COUNT];
+    tw_headline_values(state, values);
+    if (m->head_points == m->points_max) {
+        m->head_points /= 2;
+        for (int i = 0; i < m->head_points; i++) {
+            m->head_time_s[i] = m->head_time_s[2 * i + 1];
+            for (int k = 0; k < HEADLINES; k++) m->head[k][i] = m->head[k][2 * i + 1];
+        }
+        m->head_s *= 2.0;
+    }
+    m->head_time_s[m->head_points] = until_s;
+    for (int k = 0; k < HEADLINES; k++) m->head[k][m->head_points] = (float)values[shown_headlines[k].which];
+    m->head_points++;
+    m->head_next_s = (floor(until_s / m->head_s + 1e-9) + 1.0) * m->head_s;
 }
 
 // Two neighbours become one, so that a long run fits; minimum and maximum survive.
@@ -258,6 +319,7 @@ void tw_scene_maker_sample(TwSceneMaker *m, const TwState *state)
         m->time_s[p] = until_s;
     }
     m->merged = (m->merged + 1) % m->merge;
+    sample_headlines(m, state, until_s);
     m->scene.version_data++;
 }
 
@@ -305,11 +367,11 @@ const TwScene *tw_scene_maker_scene(TwSceneMaker *m, const TwState *state)
     scene->time_s = tw_state_time_s(state);
     double slo_s = plant->pools[0].ttft_slo_s;
     double feeds_w = m->series[0].limit;
-    kpi(&m->kpis[0], report, "tokens.output_per_s_per_mw_utility", "Tokens/s per MW", "tokens/s/MW", "utility", 1.0,
-        NAN);
-    kpi(&m->kpis[1], report, "tokens.output_per_s", "Output tokens", "tokens/s", "IT", 1.0, NAN);
+    kpi(&m->kpis[0], report, "tokens.output_per_s_per_mw_utility", "Tokens/s per MW", "tokens/s/MW", "utility, mean",
+        1.0, NAN);
+    kpi(&m->kpis[1], report, "tokens.output_per_s", "Output tokens", "tokens/s", "IT, mean", 1.0, NAN);
     kpi(&m->kpis[2], report, "latency.ttft_s.p99", "TTFT p99", "s", "IT", 1.0, slo_s);
-    kpi(&m->kpis[3], report, "power.pue", "PUE", "", "utility/IT", 1.0, NAN);
+    kpi(&m->kpis[3], report, "power.pue", "PUE", "", "utility/IT, mean", 1.0, NAN);
     kpi(&m->kpis[4], report, "cooling.chip_degc.max", "Hottest chip", "degC", "hall", 1.0,
         plant->rack_count ? plant->racks[0].slowdown_degc : NAN);
     char feeds[64];
@@ -323,6 +385,7 @@ const TwScene *tw_scene_maker_scene(TwSceneMaker *m, const TwState *state)
     tw_scene_parts_fill(m->parts, state);
     if (!m->all_lost) tw_scene_parts_lose(m->parts, state, m->selected, false);
     for (int k = 0; k < SERIES; k++) m->series[k].count = m->points;
+    for (int k = 0; k < HEADLINES; k++) m->series[SERIES + k].count = m->head_points;
     scene->event_count = 0;
     int told = tw_story_count(plant, tw_state_block(state));
     if (told > m->event_room) {

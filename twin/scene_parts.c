@@ -322,19 +322,33 @@ static void describe_services(TwSceneParts *p, int class)
     }
 }
 
+// with a thin space at thousands
+static const char *grouped(char text[32], int64_t value)
+{
+    char digits[24], *out = text;
+    int length = snprintf(digits, sizeof digits, "%lld", (long long)value);
+    for (int i = 0; i < length; i++) {
+        if (i > 0 && (length - i) % 3 == 0 && length > 4) memcpy(out, "\xe2\x80\x89", 3), out += 3;
+        *out++ = digits[i];
+    }
+    *out = '\0';
+    return text;
+}
+
 static void describe_fabric(TwSceneParts *p, int class)
 {
     const TwNetwork *n = p->plant->network;
     TwSceneElement *e = &p->elements[p->classes[class].first];
     copy(e->kind, sizeof e->kind, "fabric");
-    int used = snprintf(e->title, sizeof e->title, "%lld leaves", (long long)n->leaf);
+    char number[32];
+    int used = snprintf(e->title, sizeof e->title, "%s leaves", grouped(number, n->leaf));
     if (n->spine > 0)
-        used += snprintf(e->title + used, sizeof e->title - (size_t)used, ", %lld spines", (long long)n->spine);
+        used += snprintf(e->title + used, sizeof e->title - (size_t)used, ", %s spines", grouped(number, n->spine));
     if (n->core > 0)
-        used += snprintf(e->title + used, sizeof e->title - (size_t)used, ", %lld cores", (long long)n->core);
+        used += snprintf(e->title + used, sizeof e->title - (size_t)used, ", %s cores", grouped(number, n->core));
     bool peta = n->bisection_bytes_s >= 1e15;
-    snprintf(e->title + used, sizeof e->title - (size_t)used, ", %lld cables, bisection %.4g %s", (long long)n->links,
-             n->bisection_bytes_s * (peta ? 1e-15 : 1e-12), peta ? "PB/s" : "TB/s");
+    snprintf(e->title + used, sizeof e->title - (size_t)used, ", %s cables, bisection %.4g %s",
+             grouped(number, n->links), n->bisection_bytes_s * (peta ? 1e-15 : 1e-12), peta ? "PB/s" : "TB/s");
 }
 
 // ---- switches: not recorded, but known for every step of the fabric ----

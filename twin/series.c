@@ -1,6 +1,7 @@
 // What a run records: one table a component kind, and the values of a window in the tables' order.
 #include "twin/series.h"
 
+#include "twin/headline.h"
 #include "twin/looks.h"
 
 #include <math.h>
@@ -194,7 +195,8 @@ void tw_plant_record(TwPlant *plant, TwLayout *layout)
             services[service_count++] = tw_arena_text(plant->arena, name);
         }
     }
-    static const char *const plant_name[] = {"plant"}, *const room_name[] = {"room"}, *const fabric_name[] = {"fabric"};
+    static const char *const plant_name[] = {"plant"}, *const room_name[] = {"room"}, *const fabric_name[] = {"fabric"},
+                             *const headline_name[] = {"headline"};
     const TwGroupInfo more[] = {
         {"cdu", plant->cdu_names, plant->cdu_count, NULL, NULL, component_s, cdu_series, TW_COUNT(cdu_series)},
         {"element", plant->element_names, plant->element_count, NULL, NULL, component_s, element_series,
@@ -206,13 +208,15 @@ void tw_plant_record(TwPlant *plant, TwLayout *layout)
         {"fabric", fabric_name, 1, NULL, NULL, component_s, fabric_series, TW_COUNT(fabric_series)},
         {"pool", pools, plant->pool_count, NULL, NULL, component_s, pool_series, TW_COUNT(pool_series)},
         {"service", services, service_count, NULL, NULL, component_s, service_series, TW_COUNT(service_series)},
+        {"headline", headline_name, 1, NULL, NULL, component_s, tw_headline_series, TW_HEADLINE_COUNT},
     };
     // what a facility has none of has no group
     int count = TW_GROUP_RACK + 1;
-    plant->service_group = -1;
+    plant->service_group = plant->headline_group = -1;
     for (int k = 0; k < TW_COUNT(more); k++) {
         if (more[k].count == 0) continue;
         if (more[k].series == service_series) plant->service_group = count;
+        if (more[k].series == tw_headline_series) plant->headline_group = count;
         groups[count++] = more[k];
     }
     plant->record = (TwRecordPlan){groups, count, TW_TAKE(plant->arena, TW_GROUPS, TwSlot)};

@@ -12,6 +12,7 @@
 #include "twin/fabric.h"
 #include "twin/failures.h"
 #include "twin/flex.h"
+#include "twin/headline.h"
 #include "twin/heat_watch.h"
 #include "twin/jobs.h"
 #include "twin/looks.h"
@@ -839,12 +840,15 @@ static bool write_window(TwState *state, TwRecord *record, TwError *error)
     const TwWindow *w = &state->scratch.window;
     for (int g = 0; g < plant->record.group_count; g++) {
         double from_s = w->from_s;
-        if (g == plant->service_group) {
+        if (g == plant->service_group || g == plant->headline_group) {
             // as they stand where an interval or the run ends, for the whole of it
             double interval_s = plant->record.groups[g].interval_s, end_s = tw_record_next_s(&plant->record, g, from_s);
             if (w->until_s < fmin(end_s, plant->run.for_s) - 1e-9) continue;
             from_s = end_s - interval_s;
-            tw_looks_services(plant, state->block, state->scratch.series[g]);
+            if (g == plant->service_group)
+                tw_looks_services(plant, state->block, state->scratch.series[g]);
+            else
+                tw_headline_values(state, state->scratch.series[g]);
         }
         if (!tw_record_window(record, g, state->block, from_s, w->until_s, state->scratch.series[g], error))
             return false;

@@ -97,6 +97,7 @@ void tw_area_draw(TwDraw *d, const TwScene *s, const TwView *view, TwBox box)
     y += 6.0;
     for (int i = 0; i < s->series_count; i++) {
         const TwSceneSeries *series = &s->series[i];
+        if (tw_series_is_code(series)) continue;
         if (y + 40.0 > box.y + box.h) break;
         TwArea a = tw_series_area(series, view->area.low, view->area.high);
         tw_draw_rect(d, (TwBox){x, y, w, 1.0}, style->grid);

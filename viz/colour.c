@@ -179,3 +179,8 @@ double tw_distance(TwColour one, TwColour other, TwSight sight)
     seen(other, sight, b);
     return sqrt((a[0] - b[0]) * (a[0] - b[0]) + (a[1] - b[1]) * (a[1] - b[1]) + (a[2] - b[2]) * (a[2] - b[2]));
 }
+
+TwColour tw_ink_on(TwColour fill)
+{
+    return tw_contrast(fill, 0xffffffff) >= tw_contrast(fill, 0xff11151c) ? 0xffffffff : 0xff11151c;
+}

@@ -42,6 +42,7 @@ static inline TwColour tw_faded(TwColour colour, double opacity)
 }
 TwColour tw_blend(TwColour under, TwColour over, double share);    // opaque
 
+TwColour tw_ink_on(TwColour fill);                   // white or near black, whichever is read better
 double tw_lightness(const double rgb[3]);            // L* of CIE Lab, D65; sRGB, each 0 to 1
 double tw_contrast(TwColour one, TwColour other);    // WCAG, 1 to 21
 typedef enum TwSight { TW_SIGHT_NORMAL, TW_SIGHT_PROTAN, TW_SIGHT_DEUTAN, TW_SIGHT_TRITAN, TW_SIGHTS } TwSight;

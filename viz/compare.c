@@ -9,7 +9,7 @@
 void tw_kpi_compare_draw(TwDraw *d, const TwScene *s, const TwScene *reference, TwBox box)
 {
     const TwStyle *style = tw_draw_style(d);
-    int fit = (int)(box.w / 170.0), count = s->kpi_count < fit ? s->kpi_count : fit;
+    int count = tw_kpi_fit(s, box);
     for (int i = 0; i < count && i < reference->kpi_count; i++) {
         const TwSceneKpi *k = &s->kpis[i], *other = &reference->kpis[i];
         double x = floor(box.x + box.w * i / count) + 16.0, w = floor(box.w / count) - 28.0;

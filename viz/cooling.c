@@ -9,6 +9,7 @@
 
 enum { MOST_ROWS = 24 };
 static const char *const dot = " \xc2\xb7 ";
+enum { BRIDGE = 7 };    // px to either side of the pipe that is crossed
 
 // A branch: one CDU or several alike with their racks, or the racks that air cools.
 typedef struct Branch {
@@ -20,6 +21,8 @@ typedef struct Branch {
     int racks, linked, hottest;    // hottest: rack, -1: none
     double chip_degc, heat_w, flow, plant_flow, supply_sum, return_sum, head, pump, pump_w, valve;
     double flow_known, water_sum, water_known;    // sums by flow, and the flow they are over
+    // against the reference, the largest of the members; NaN: none
+    double chip_change, supply_change, return_change, water_change;
 } Branch;
 
 typedef struct Sheet {
@@ -30,10 +33,18 @@ typedef struct Sheet {
     int chip;                 // quantity, -1: none
     int cdus, plant, room;    // elements: first CDU, -1: none
     int cdu_count, branch_count;
+    bool compares;    // colours are differences
+    TwSpan changes;
     Branch branches[MOST_ROWS];
 } Sheet;
 
 static double value(const Sheet *t, int element, const char *name) { return tw_scene_value(t->s, element, name); }
+
+// What a temperature is above the reference's; NaN without one.
+static double change(const Sheet *t, int element, const char *name)
+{
+    return t->compares && element >= 0 ? value(t, element, name) - tw_diagram_was(t->view, t->s, element, name) : NAN;
+}
 
 static double chip_of(const Sheet *t, int rack) { return t->chip >= 0 ? tw_rack_value(t->s, t->chip, rack) : NAN; }
 
@@ -43,6 +54,9 @@ static void add_rack(Sheet *t, Branch *b, int rack)
     b->racks++;
     b->linked += t->marks[rack] > 0;
     if (b->hottest < 0 || degc > b->chip_degc) b->hottest = rack, b->chip_degc = degc;
+    const TwScene *r = t->view->reference;
+    if (t->compares && rack < r->rack_count)
+        b->chip_change = tw_largest(degc - tw_rack_value(r, t->chip, rack), b->chip_change);
 }
 
 static double hottest_of(const Sheet *t, int cdu)
@@ -78,6 +92,9 @@ static void add_cdu(Sheet *t, Branch *b, int cdu)
     b->pump += value(t, cdu, "pump_fraction");
     b->pump_w += value(t, cdu, "pump_w") * 1e3;
     b->valve += value(t, cdu, "valve_fraction");
+    b->supply_change = tw_largest(change(t, cdu, "supply_degc"), b->supply_change);
+    b->return_change = tw_largest(change(t, cdu, "return_degc"), b->return_change);
+    b->water_change = tw_largest(change(t, cdu, "plant_return_degc"), b->water_change);
 }
 
 // by: 0 each alone, 1 alike and in one hall, 2 alike
@@ -93,7 +110,15 @@ static int branch_of(Sheet *t, int cdu, int worst, int by)
     }
     if (t->branch_count == MOST_ROWS) return MOST_ROWS - 1;
     Branch *b = &t->branches[t->branch_count];
-    *b = (Branch){.state = state, .mark = mark, .cdu = cdu, .hottest = -1, .worst = cdu == worst};
+    *b = (Branch){.state = state,
+                  .mark = mark,
+                  .cdu = cdu,
+                  .hottest = -1,
+                  .worst = cdu == worst,
+                  .chip_change = NAN,
+                  .supply_change = NAN,
+                  .return_change = NAN,
+                  .water_change = NAN};
     snprintf(b->place, sizeof b->place, "%s", e->place);
     return t->branch_count++;
 }
@@ -116,7 +141,8 @@ static void make_branches(Sheet *t, int room)
     if (t->branch_count > room) t->branch_count = room > 1 ? room : 1;
     if (air == 0 || t->branch_count == MOST_ROWS) return;
     Branch *b = &t->branches[t->branch_count++];
-    *b = (Branch){.cdu = -1, .hottest = -1};
+    *b = (Branch){
+        .cdu = -1, .hottest = -1, .chip_change = NAN, .supply_change = NAN, .return_change = NAN, .water_change = NAN};
     for (int i = 0; i < s->rack_count; i++)
         if (s->racks[i].on[TW_OF_COOLING] < 0) add_rack(t, b, i);
 }
@@ -125,12 +151,22 @@ static void make_branches(Sheet *t, int room)
 
 static const char *temperature(char text[48], double degc) { return tw_diagram_unit(text, degc, "degC"); }
 
-// A pipe with an arrow at its end; dashed where nothing flows.
-static void pipe(Sheet *t, const TwPoint *p, int count, bool flows)
+// A pipe with an arrow at its end; dashed where nothing flows. warmer: than the reference's, as a band behind it.
+static void pipe(Sheet *t, const TwPoint *p, int count, bool flows, double warmer)
 {
     const TwStyle *style = tw_draw_style(t->d);
+    for (int i = 0; i + 1 < count && !isnan(warmer); i++) {
+        TwPoint a = p[i], b = p[i + 1];
+        if (count == 4 && i == 1) continue;
+        TwBox band = {fmin(a.x, b.x) - (a.x == b.x ? 5.0 : 0.0), fmin(a.y, b.y) - (a.y == b.y ? 5.0 : 0.0),
+                      a.x == b.x ? 10.0 : fabs(b.x - a.x), a.y == b.y ? 10.0 : fabs(b.y - a.y)};
+        tw_draw_rect(t->d, band, tw_difference_colour(t->changes, warmer));
+        tw_draw_frame(t->d, band, (TwStroke){style->grid, 1.0, 0.0});
+    }
     TwStroke stroke = {flows ? style->second : tw_diagram_colour(style, TW_IS_DEAD), 2.0, flows ? 0.0 : 4.0};
-    for (int i = 0; i + 1 < count; i++) tw_draw_line(t->d, &p[i], 2, stroke);
+    // the middle of four points is the bridge: nothing is drawn over the pipe that is crossed
+    for (int i = 0; i + 1 < count; i++)
+        if (count < 4 || i != 1 || p[1].x == p[2].x) tw_draw_line(t->d, &p[i], 2, stroke);
     TwPoint a = p[count - 2], b = p[count - 1];
     double dx = b.x > a.x ? 1.0 : b.x < a.x ? -1.0 : 0.0, dy = dx != 0.0 ? 0.0 : b.y > a.y ? 1.0 : -1.0;
     TwPoint head[3] = {{b.x, b.y},
@@ -170,6 +206,7 @@ typedef struct Lines {
     Sheet *t;
     TwBox box;
     double y;
+    TwColour ink;    // of the first line
 } Lines;
 
 static void line(Lines *at, TwFont font, TwColour colour, const char *text)
@@ -177,15 +214,23 @@ static void line(Lines *at, TwFont font, TwColour colour, const char *text)
     double step = font == TW_SMALL ? 14.0 : 17.0;
     if (!*text || at->y + step > at->box.y + at->box.h - 3.0) return;
     at->y += step;
-    tw_diagram_text(at->t->d, at->box.x + 10.0, at->y, at->box.w - 20.0, TW_LEFT, font, colour, text);
+    tw_diagram_text(at->t->d, at->box.x + 10.0, at->y, at->box.w - 20.0, TW_LEFT, font, at->ink ? at->ink : colour,
+                    text);
+    at->ink = 0;
 }
 
-static Lines begin_box(Sheet *t, TwBox box, TwSceneState state, bool known, int thing, int mark)
+static Lines begin_box(Sheet *t, TwBox box, TwSceneState state, bool known, int thing, int mark, double warmer)
 {
+    TwColour ink = 0;
     tw_diagram_box(t->d, box, state, known);
+    if (t->compares) {
+        double edge = state >= TW_IS_OPEN ? 6.0 : 1.0;
+        TwBox in = {box.x + edge, box.y + edge, fmax(box.w - 2.0 * edge, 1.0), fmax(box.h - 2.0 * edge, 1.0)};
+        ink = tw_difference_strip(t->d, in, t->changes, warmer);
+    }
     tw_diagram_mark(t->d, box, mark);
     if (thing >= 0) tw_hits_add(&t->view->hits, box, thing);
-    return (Lines){t, box, box.y + 2.0};
+    return (Lines){t, box, box.y + 2.0, ink};
 }
 
 static void state_line(Lines *at, TwSceneState state)
@@ -210,6 +255,11 @@ static void rack_bars(Sheet *t, const Branch *b, TwBox box, double limit)
     low = fmin(low, b->chip_degc);
     if (columns < 1 || !(high > low)) return;
     double w = fmin(box.w / columns, 40.0);
+    if (box.h >= 60.0) {
+        tw_diagram_text(t->d, box.x, box.y + 10.0, box.w, TW_LEFT, TW_SMALL, style->second,
+                        "chips, from coolant to limit");
+        box.y += 16.0, box.h -= 16.0;
+    }
     tw_draw_rect(t->d, (TwBox){box.x, box.y + box.h, w * columns, 1.0}, style->second);
     for (int c = 0; c < columns; c++) {
         double most = NAN;
@@ -231,7 +281,7 @@ static void draw_racks(Sheet *t, const Branch *b, TwBox box)
     const TwScene *s = t->s;
     double limit = t->chip >= 0 ? s->quantities[t->chip].limit : NAN;
     Lines at = begin_box(t, box, TW_IS_NORMAL, !isnan(b->chip_degc), b->hottest,
-                         b->hottest >= 0 && t->marks[b->hottest] == 2 ? 2 : b->linked > 0);
+                         b->hottest >= 0 && t->marks[b->hottest] == 2 ? 2 : b->linked > 0, b->chip_change);
     char text[160], degc[48];
     if (b->racks == 1)
         snprintf(text, sizeof text, "%s", s->racks[b->hottest].name);
@@ -243,7 +293,7 @@ static void draw_racks(Sheet *t, const Branch *b, TwBox box)
     snprintf(text, sizeof text, "%schip %s", over ? "\xe2\x96\xb2 " : "", temperature(degc, b->chip_degc));
     line(&at, TW_BODY_BOLD, over ? style->status[TW_ALARM] : style->text, text);
     if (isfinite(limit) && limit > 0.0 && at.y + 10.0 < box.y + box.h) {
-        tw_diagram_bar(t->d, (TwBox){box.x + 10.0, at.y + 5.0, box.w - 20.0, 4.0}, b->chip_degc / limit, NAN);
+        tw_diagram_bar(t->d, (TwBox){box.x + 10.0, at.y + 5.0, box.w - 20.0, 4.0}, b->chip_degc / limit, NAN, true);
         at.y += 9.0;
         snprintf(text, sizeof text, "%s%sslows at %s", b->racks > 1 && b->hottest >= 0 ? s->racks[b->hottest].name : "",
                  b->racks > 1 ? dot : "", temperature(degc, limit));
@@ -255,8 +305,9 @@ static void draw_racks(Sheet *t, const Branch *b, TwBox box)
 static void draw_cdu(Sheet *t, const Branch *b, TwBox box)
 {
     const TwStyle *style = tw_draw_style(t->d);
-    char text[160], power[32], change[32];
-    Lines at = begin_box(t, box, b->state, b->heat_w == b->heat_w, t->s->rack_count + b->cdu, b->mark);
+    char text[160], power[32], more[32];
+    Lines at =
+        begin_box(t, box, b->state, b->heat_w == b->heat_w, t->s->rack_count + b->cdu, b->mark, b->supply_change);
     if (b->count == 1)
         snprintf(text, sizeof text, "%s%s", t->s->elements[b->cdu].name, b->worst ? dot : "");
     else
@@ -264,7 +315,7 @@ static void draw_cdu(Sheet *t, const Branch *b, TwBox box)
     if (b->worst) snprintf(text + strlen(text), sizeof text - strlen(text), "hottest branch");
     line(&at, TW_SMALL, style->text, text);
     snprintf(text, sizeof text, "%s %s", isnan(b->heat_w) ? "\xe2\x80\x93" : tw_power_text(power, b->heat_w),
-             b->count == 1 ? tw_diagram_change(change, t->view, t->s, b->cdu, "heat_w") : "");
+             b->count == 1 ? tw_diagram_change(more, t->view, t->s, b->cdu, "heat_w") : "");
     line(&at, TW_BODY_BOLD, style->text, text);
     state_line(&at, b->state);
     char percent[48];
@@ -282,38 +333,42 @@ static void draw_cdu(Sheet *t, const Branch *b, TwBox box)
 // racks <-> CDU <-> headers
 static void draw_branch(Sheet *t, const Branch *b, TwBox racks, TwBox cdu, double supply_x, double return_x)
 {
-    char text[160], one[48], two[48], change[32];
+    char text[160], one[48], two[48], more[32];
     draw_racks(t, b, racks);
     if (b->cdu < 0) return;
     draw_cdu(t, b, cdu);
     double top = racks.y + floor(racks.h * 0.34), low = racks.y + floor(racks.h * 0.74);
     double left = racks.x + racks.w, mid = cdu.x + cdu.w, gap = cdu.x - left - 26.0;
     bool flows = !(b->flow <= 0.05 * b->count), cools = !(b->plant_flow <= 0.05 * b->count);
-    pipe(t, (TwPoint[]){{cdu.x, top}, {left, top}}, 2, flows);
-    pipe(t, (TwPoint[]){{left, low}, {cdu.x, low}}, 2, flows);
+    pipe(t, (TwPoint[]){{cdu.x, top}, {left, top}}, 2, flows, b->supply_change);
+    pipe(t, (TwPoint[]){{left, low}, {cdu.x, low}}, 2, flows, b->return_change);
     pump(t, cdu.x - 16.0, top, flows);
     double supply = b->supply_sum / b->flow_known, set = value(t, b->cdu, "set_degc");
     bool missed = supply > set + 1.0;
     snprintf(text, sizeof text, "%s%s%s %s", missed ? "\xe2\x96\xb2 " : "", b->count > 1 ? "mean " : "",
              temperature(one, supply),
-             b->count == 1 ? tw_diagram_change(change, t->view, t->s, b->cdu, "supply_degc") : "");
+             b->count == 1 ? tw_diagram_change(more, t->view, t->s, b->cdu, "supply_degc") : "");
     tw_diagram_text(t->d, left + 12.0, top - 6.0, gap - 12.0, TW_LEFT, TW_SMALL,
                     tw_draw_style(t->d)->status[TW_CAUTION], missed ? text : "");
     if (!missed) label(t, left + 12.0, top - 6.0, gap - 12.0, TW_LEFT, text);
     snprintf(text, sizeof text, "%s%s%s", tw_diagram_unit(one, b->flow, "kg/s"), dot,
              tw_diagram_unit(two, b->head, "kPa"));
     label(t, left + 12.0, top + 14.0, gap + 6.0, TW_LEFT, text);
-    label(t, left + 12.0, low - 6.0, gap, TW_LEFT, temperature(one, b->return_sum / b->flow_known));
+    // below its pipe, where the row of the next branch leaves room
+    double under = low + 14.0 <= racks.y + racks.h + 2.0 ? 14.0 : -6.0;
+    label(t, left + 12.0, low + under, gap, TW_LEFT, temperature(one, b->return_sum / b->flow_known));
 
-    pipe(t, (TwPoint[]){{supply_x, top}, {mid, top}}, 2, cools);
-    pipe(t, (TwPoint[]){{mid, low}, {return_x, low}}, 2, cools);
+    pipe(t, (TwPoint[]){{supply_x, top}, {mid, top}}, 2, cools, change(t, t->plant, "supply_degc"));
+    // over the header of the supply by a bridge
+    pipe(t, (TwPoint[]){{mid, low}, {supply_x - BRIDGE, low}, {supply_x + BRIDGE, low}, {return_x, low}}, 4, cools,
+         b->water_change);
     double at = mid + fmin(34.0, (supply_x - mid) * 0.4);
     valve(t, at, top);
     snprintf(text, sizeof text, "%s%s", tw_diagram_unit(one, b->valve / b->count, "%"),
              b->count > 1 ? " mean" : " open");
     label(t, at + 14.0, top - 6.0, supply_x - at - 18.0, TW_LEFT, text);
     label(t, at + 14.0, top + 14.0, supply_x - at - 18.0, TW_LEFT, tw_diagram_unit(one, b->plant_flow, "kg/s"));
-    label(t, at + 14.0, low - 6.0, supply_x - at - 18.0, TW_LEFT,
+    label(t, at + 14.0, low + under, supply_x - at - 18.0, TW_LEFT,
           temperature(one, b->water_known > 0.0 ? b->water_sum / b->water_known : NAN));
 }
 
@@ -321,20 +376,20 @@ static void draw_branch(Sheet *t, const Branch *b, TwBox racks, TwBox cdu, doubl
 
 static void named(Lines *at, const char *name, const char *field, int element)
 {
-    char text[160], number[48], change[32];
+    char text[160], number[48], more[32];
     const Sheet *t = at->t;
     if (isnan(value(t, element, field))) return;
     snprintf(text, sizeof text, "%s %s %s", name, tw_diagram_value(number, t->s, element, field),
-             tw_diagram_change(change, t->view, t->s, element, field));
+             tw_diagram_change(more, t->view, t->s, element, field));
     line(at, TW_SMALL, tw_draw_style(t->d)->second, text);
 }
 
 static void big(Lines *at, const char *field, int element, const char *after)
 {
-    char text[160], number[48], change[32];
+    char text[160], number[48], more[32];
     const Sheet *t = at->t;
     snprintf(text, sizeof text, "%s%s %s", tw_diagram_value(number, t->s, element, field), after,
-             tw_diagram_change(change, t->view, t->s, element, field));
+             tw_diagram_change(more, t->view, t->s, element, field));
     line(at, TW_BODY_BOLD, tw_draw_style(t->d)->text, text);
 }
 
@@ -360,7 +415,9 @@ static const char *kind_text(const char *kind)
     return "Heat rejection";
 }
 
-static void draw_plant(Sheet *t, TwBox column, double supply_x, double return_x, double top, double low)
+// top[2], low[2]: where the supplies and the returns of the first and the last branch meet their header.
+static void draw_plant(Sheet *t, TwBox column, double supply_x, double return_x, const double top[2],
+                       const double low[2])
 {
     const TwStyle *style = tw_draw_style(t->d);
     int e = t->plant, thing = t->s->rack_count + e, mark = t->marks[thing];
@@ -373,12 +430,16 @@ static void draw_plant(Sheet *t, TwBox column, double supply_x, double return_x,
 
     // headers: cold water down the left, warm water down the right
     TwStroke header = {flows ? style->second : tw_diagram_colour(style, TW_IS_DEAD), 4.0, flows ? 0.0 : 5.0};
-    tw_draw_line(t->d, (TwPoint[]){{supply_x, fmin(top, y)}, {supply_x, fmax(low, y)}}, 2, header);
-    tw_draw_line(t->d, (TwPoint[]){{return_x, fmin(top, back)}, {return_x, fmax(low, back)}}, 2, header);
-    pipe(t, (TwPoint[]){{pumps.x, y}, {supply_x, y}}, 2, flows);
-    pipe(t, (TwPoint[]){{return_x, back}, {cooler.x, back}}, 2, flows);
+    double cold = change(t, e, "supply_degc"), warm = change(t, e, "return_degc");
+    tw_draw_line(t->d, (TwPoint[]){{supply_x, fmin(top[0], y)}, {supply_x, fmax(top[1], y)}}, 2, header);
+    tw_draw_line(t->d, (TwPoint[]){{return_x, fmin(low[0], back)}, {return_x, fmax(low[1], back)}}, 2, header);
+    // over the header of the return by a bridge, where the two cross
+    bool crosses = y > fmin(low[0], back) && y < fmax(low[1], back);
+    double bridge = crosses ? BRIDGE : 0.0;
+    pipe(t, (TwPoint[]){{pumps.x, y}, {return_x + bridge, y}, {return_x - bridge, y}, {supply_x, y}}, 4, flows, cold);
+    pipe(t, (TwPoint[]){{return_x, back}, {cooler.x, back}}, 2, flows, warm);
     double middle = column.x + column.w / 2.0;
-    pipe(t, (TwPoint[]){{middle, cooler.y}, {middle, pumps.y + pumps.h}}, 2, flows);
+    pipe(t, (TwPoint[]){{middle, cooler.y}, {middle, pumps.y + pumps.h}}, 2, flows, change(t, e, "leaving_degc"));
 
     double room = column.x - return_x - 36.0;
     label(t, return_x + 8.0, y - 6.0, room, TW_LEFT, tw_diagram_value(number, t->s, e, "supply_degc"));
@@ -387,7 +448,7 @@ static void draw_plant(Sheet *t, TwBox column, double supply_x, double return_x,
     snprintf(text, sizeof text, "leaves at %s", tw_diagram_value(number, t->s, e, "leaving_degc"));
     label(t, middle + 10.0, (pumps.y + pumps.h + cooler.y) / 2.0 + 4.0, column.w * 0.8, TW_LEFT, text);
 
-    Lines at = begin_box(t, pumps, state == TW_IS_DEAD ? state : TW_IS_NORMAL, known, thing, mark);
+    Lines at = begin_box(t, pumps, state == TW_IS_DEAD ? state : TW_IS_NORMAL, known, thing, mark, cold);
     line(&at, TW_SMALL, style->text, "Tank and primary pumps");
     big(&at, "head_pa", e, "");
     state_line(&at, state == TW_IS_DEAD ? state : TW_IS_NORMAL);
@@ -397,12 +458,16 @@ static void draw_plant(Sheet *t, TwBox column, double supply_x, double return_x,
     named(&at, "tank", "tank_degc", e);
     pump(t, pumps.x - 16.0, y, flows);
 
-    at = begin_box(t, cooler, state, known, thing, mark);
+    at = begin_box(t, cooler, state, known, thing, mark, change(t, e, "leaving_degc"));
     line(&at, TW_SMALL, style->text, kind_text(t->s->elements[e].kind));
     big(&at, "reject_w", e, "");
     state_line(&at, state);
     missed_line(&at, "leaving_degc", e);
-    named(&at, "units running", "units", e);
+    if (!isnan(value(t, e, "units"))) {
+        double units = value(t, e, "units");
+        snprintf(text, sizeof text, fabs(units - round(units)) < 0.05 ? "%.0f units run" : "%.1f units run", units);
+        line(&at, TW_SMALL, style->second, text);
+    }
     snprintf(text, sizeof text, "fans %s%s%s", tw_diagram_value(number, t->s, e, "fan_fraction"), dot,
              tw_diagram_value(other, t->s, e, "fan_w"));
     line(&at, TW_SMALL, style->second, text);
@@ -417,7 +482,8 @@ static void draw_room(Sheet *t, TwBox box)
     int e = t->room, thing = t->s->rack_count + e;
     TwSceneState state = tw_scene_state(t->s, e);
     char text[160], number[48], other[48];
-    Lines at = begin_box(t, box, state, !isnan(value(t, e, "room_degc")), thing, t->marks[thing]);
+    Lines at =
+        begin_box(t, box, state, !isnan(value(t, e, "room_degc")), thing, t->marks[thing], change(t, e, "room_degc"));
     line(&at, TW_SMALL, style->text, "Room air");
     big(&at, "room_degc", e, "");
     state_line(&at, state);
@@ -438,8 +504,8 @@ static void draw_weather(Sheet *t, TwBox box)
     TwBox inner = box;
     tw_draw_rect(t->d, box, style->ground);
     tw_draw_frame(t->d, box, (TwStroke){style->grid, 1.0, 0.0});
-    Lines at = {t, inner, box.y + 2.0};
-    line(&at, TW_SMALL, style->text, "Weather");
+    Lines at = {t, inner, box.y + 2.0, 0};
+    line(&at, TW_SMALL, style->text, "Outdoor air");
     big(&at, "ambient_degc", e, "");
     if (t->plant >= 0) named(&at, "wet bulb", "wet_bulb_degc", e);
 }
@@ -466,7 +532,7 @@ static void tell(const Sheet *t, char text[256])
 }
 
 // the history of temperatures and of what cooling draws, where there is room left
-static void draw_series(TwDraw *d, const TwScene *s, TwBox b)
+static void draw_series(TwDraw *d, const TwScene *s, const TwView *view, TwBox b)
 {
     static const char *const names[] = {"chip_max_degc", "plant_supply_degc", "ambient_degc", "cooling_w"};
     int shown[4], count = 0;
@@ -476,7 +542,7 @@ static void draw_series(TwDraw *d, const TwScene *s, TwBox b)
     if (count == 0 || b.h < 120.0 || b.w < 600.0) return;
     for (int k = 0; k < count; k++) {
         TwBox box = {b.x + k * b.w / count, b.y, b.w / count - 10.0, fmin(b.h - 8.0, 240.0)}, plot;
-        tw_chart_draw(d, s, shown[k], box, true, &plot);
+        tw_chart_compare(d, s, view->reference, view, shown[k], box, true, &plot);
     }
 }
 
@@ -484,14 +550,22 @@ void tw_cooling_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box)
 {
     int cdus = tw_scene_class(s, "cdu"), plant = tw_scene_class(s, "plant"), room = tw_scene_class(s, "room");
     if (cdus < 0 && room < 0) {
-        tw_diagram_head(d, s, box, "Cooling", "", -1);
+        tw_diagram_head(d, s, box, "Cooling", "", -1, false);
         tw_diagram_empty(d, box, "no cooling elements in this result");
         return;
     }
     unsigned char *marks = tw_diagram_marks(s, view);
     Sheet *t = calloc(1, sizeof *t);
     if (!t) abort();
-    *t = (Sheet){.d = d, .s = s, .view = view, .marks = marks, .chip = -1, .cdus = -1, .plant = -1, .room = -1};
+    *t = (Sheet){.d = d,
+                 .s = s,
+                 .view = view,
+                 .marks = marks,
+                 .chip = -1,
+                 .cdus = -1,
+                 .plant = -1,
+                 .room = -1,
+                 .compares = view->reference != NULL};
     for (int q = 0; q < s->quantity_count; q++)
         if (strcmp(s->quantities[q].name, "chip_degc") == 0) t->chip = q;
     if (cdus >= 0) t->cdus = s->classes[cdus].first, t->cdu_count = s->classes[cdus].count;
@@ -504,7 +578,19 @@ void tw_cooling_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box)
     make_branches(t, rows);
     char text[256];
     tell(t, text);
-    TwBox rest = tw_diagram_head(d, s, box, "Cooling flow sheet", text, cdus >= 0 ? cdus : room);
+    TwBox rest = tw_diagram_head(d, s, box, "Cooling flow sheet", text, cdus >= 0 ? cdus : room, t->compares);
+    if (t->compares) {
+        double most = NAN;
+        static const char *const fields[] = {"supply_degc", "return_degc", "leaving_degc", "room_degc"};
+        for (int i = 0; i < t->branch_count; i++) {
+            const Branch *b = &t->branches[i];
+            const double all[] = {b->chip_change, b->supply_change, b->return_change, b->water_change};
+            for (int k = 0; k < 4; k++) most = tw_largest(all[k], most);
+        }
+        for (int k = 0; k < 4; k++) most = tw_largest(change(t, k < 3 ? t->plant : t->room, fields[k]), most);
+        t->changes = tw_difference_scale(view, most);
+        tw_difference_legend(d, box, "Temperature", "K", t->changes, view->locked);
+    }
 
     double x = rest.x + fmin(24.0, rest.w * 0.03), w = rest.w - 2.0 * (x - rest.x), y = rest.y + 12.0;
     double pitch = fmin(height / fmax(t->branch_count, 1), t->branch_count < 3 ? 190.0 : 150.0);
@@ -519,14 +605,18 @@ void tw_cooling_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box)
         draw_branch(t, &t->branches[i], racks, cdu, supply_x, return_x);
     }
     if (t->plant >= 0) {
-        double first = y + floor(row_h * 0.34), last = floor(y + pitch * (t->branch_count - 1)) + floor(row_h * 0.74);
-        draw_plant(t, plant_box, supply_x, return_x, first, last);
+        // racks that air cools come last, without a CDU
+        int last = t->branch_count - 1 - (t->branch_count > 1 && t->branches[t->branch_count - 1].cdu < 0);
+        double down = floor(y + pitch * last) - y;
+        const double top[2] = {y + floor(row_h * 0.34), y + down + floor(row_h * 0.34)};
+        const double low[2] = {y + floor(row_h * 0.74), y + down + floor(row_h * 0.74)};
+        draw_plant(t, plant_box, supply_x, return_x, top, low);
     }
     double out_x = floor(x + w * 0.885), sky_y = 0.0, sky_end = 0.0;
     if (t->plant >= 0) {
         sky_y = plant_box.y + plant_box.h - fmin(plant_box.h, 84.0), sky_end = plant_box.y + plant_box.h;
         double mid = floor(sky_y + 42.0);
-        pipe(t, (TwPoint[]){{plant_box.x + plant_box.w, mid}, {out_x, mid}}, 2, true);
+        pipe(t, (TwPoint[]){{plant_box.x + plant_box.w, mid}, {out_x, mid}}, 2, true, NAN);
     }
     if (t->room >= 0) {
         TwBox air = {floor(x), floor(y + used + 4.0), floor(w * 0.44), fmin(88.0, rest.y + rest.h - y - used - 10.0)};
@@ -534,10 +624,11 @@ void tw_cooling_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box)
             draw_room(t, air);
             double down = x + floor(w * 0.075);
             if (t->branch_count > 0 && t->branches[t->branch_count - 1].cdu < 0)
-                pipe(t, (TwPoint[]){{down, floor(y + pitch * (t->branch_count - 1)) + row_h}, {down, air.y}}, 2, true);
+                pipe(t, (TwPoint[]){{down, floor(y + pitch * (t->branch_count - 1)) + row_h}, {down, air.y}}, 2, true,
+                     NAN);
             double mid = floor(air.y + air.h / 2.0);
             char number[48], flow[96];
-            pipe(t, (TwPoint[]){{air.x + air.w, mid}, {out_x, mid}}, 2, true);
+            pipe(t, (TwPoint[]){{air.x + air.w, mid}, {out_x, mid}}, 2, true, NAN);
             snprintf(flow, sizeof flow, "%s to the outside", tw_diagram_value(number, s, t->room, "reject_w"));
             label(t, air.x + air.w + 10.0, mid - 6.0, out_x - air.x - air.w - 20.0, TW_LEFT, flow);
             if (t->plant < 0) sky_y = air.y;
@@ -546,7 +637,7 @@ void tw_cooling_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box)
     }
     if (sky_end > sky_y) draw_weather(t, (TwBox){out_x, sky_y, floor(w * 0.115), sky_end - sky_y});
     double below = y + used + (t->room >= 0 ? 106.0 : 10.0);
-    draw_series(d, s, (TwBox){x, below, w, rest.y + rest.h - below});
+    draw_series(d, s, view, (TwBox){x, below, w, rest.y + rest.h - below});
     free(t);
     free(marks);
 }

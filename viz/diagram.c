@@ -63,13 +63,13 @@ void tw_diagram_mark(TwDraw *d, TwBox b, int mark)
     tw_draw_frame(d, around, (TwStroke){style->text, mark == 2 ? 2.0 : 1.0, mark == 2 ? 0.0 : 3.0});
 }
 
-void tw_diagram_bar(TwDraw *d, TwBox b, double share, double worst)
+void tw_diagram_bar(TwDraw *d, TwBox b, double share, double worst, bool near)
 {
     const TwStyle *style = tw_draw_style(d);
     tw_draw_rect(d, b, style->grid);
     if (!isnan(share)) {
         bool over = share > 1.0 + 1e-9;
-        TwColour fill = style->status[over ? TW_ALARM : share > 0.9 ? TW_CAUTION : TW_NORMAL];
+        TwColour fill = style->status[over ? TW_ALARM : near && share > 0.9 ? TW_CAUTION : TW_NORMAL];
         tw_draw_rect(d, (TwBox){b.x, b.y, b.w * fmin(fmax(share, 0.0), 1.0), b.h}, fill);
     }
     if (isnan(worst)) return;
@@ -125,6 +125,67 @@ const char *tw_diagram_change(char text[32], const TwView *view, const TwScene *
     return text;
 }
 
+double tw_diagram_was(const TwView *view, const TwScene *s, int element, const char *name)
+{
+    int twin = tw_diagram_twin(view, s, element);
+    return twin < 0 ? NAN : tw_scene_value(view->reference, twin, name);
+}
+
+double tw_largest(double change, double most)
+{
+    if (isnan(change)) return most;
+    return isnan(most) || fabs(change) > fabs(most) ? change : most;
+}
+
+TwSpan tw_difference_scale(TwView *view, double most)
+{
+    TwSpan *scale = &view->changes[view->main];
+    most = fabs(most);
+    if (isfinite(most) && most > scale->high && !(view->locked && scale->high > 0.0)) {
+        double step = tw_tick_step(0.0, most, 4);
+        most = step * ceil(most / step - 1e-9);
+        *scale = (TwSpan){-most, most};
+    }
+    return scale->high > 0.0 ? *scale : (TwSpan){-1.0, 1.0};
+}
+
+TwColour tw_difference_colour(TwSpan scale, double change)
+{
+    return tw_map_colour(TW_DIFFERENCE, (change - scale.low) / (scale.high - scale.low));
+}
+
+TwColour tw_difference_strip(TwDraw *d, TwBox b, TwSpan scale, double change)
+{
+    const TwStyle *style = tw_draw_style(d);
+    TwBox strip = {b.x, b.y, b.w, fmin(b.h, 21.0)};
+    if (isnan(change)) {
+        tw_draw_hatch(d, strip, style->grid);
+        return style->text;
+    }
+    TwColour fill = tw_difference_colour(scale, change);
+    tw_draw_rect(d, strip, fill);
+    return tw_ink_on(fill);
+}
+
+void tw_difference_legend(TwDraw *d, TwBox box, const char *what, const char *unit, TwSpan scale, bool locked)
+{
+    const TwStyle *style = tw_draw_style(d);
+    if (box.h <= 200.0 || box.w < 420.0) return;
+    char text[96], low[32], high[32];
+    double w = 200.0, x = box.x + box.w - 20.0 - w, y = box.y + 20.0;
+    enum { STEPS = 50 };
+    snprintf(text, sizeof text, "%s less the reference [%s]%s", what, unit, locked ? ", scale locked" : "");
+    tw_draw_text_cut(d, (TwPoint){x + w, y - 6.0}, TW_RIGHT, TW_SMALL, style->second, 250.0, text);
+    for (int i = 0; i < STEPS; i++)
+        tw_draw_rect(d, (TwBox){x + w * i / STEPS, y, w / STEPS, 10.0},
+                     tw_map_colour(TW_DIFFERENCE, i / (STEPS - 1.0)));
+    double step = tw_tick_step(scale.low, scale.high, 4);
+    tw_draw_text(d, (TwPoint){x, y + 23.0}, TW_LEFT, TW_SMALL, style->second, tw_tick_text(low, scale.low, step));
+    tw_draw_text(d, (TwPoint){x + w / 2.0, y + 23.0}, TW_CENTRE, TW_SMALL, style->second, "0");
+    snprintf(text, sizeof text, "+%s", tw_tick_text(high, scale.high, step));
+    tw_draw_text(d, (TwPoint){x + w, y + 23.0}, TW_RIGHT, TW_SMALL, style->second, text);
+}
+
 bool tw_diagram_known(const TwScene *s, int class)
 {
     if (class < 0) return false;
@@ -140,13 +201,14 @@ void tw_diagram_empty(TwDraw *d, TwBox box, const char *text)
                      tw_draw_style(d)->second, fmax(box.w - 20.0, 1.0), text);
 }
 
-TwBox tw_diagram_head(TwDraw *d, const TwScene *s, TwBox box, const char *title, const char *line, int class)
+TwBox tw_diagram_head(TwDraw *d, const TwScene *s, TwBox box, const char *title, const char *line, int class,
+                      bool reference)
 {
     const TwStyle *style = tw_draw_style(d);
     tw_draw_rect(d, box, style->ground);
     double height = box.h > 200.0 ? 56.0 : 0.0;
     if (height > 0.0) {
-        double width = fmax(box.w - 40.0, 1.0);
+        double width = fmax(box.w - 40.0 - (reference && box.w >= 420.0 ? 270.0 : 0.0), 1.0);
         tw_draw_text_cut(d, (TwPoint){box.x + 20.0, box.y + 24.0}, TW_LEFT, TW_HEADING, style->text, width, title);
         char text[256];
         if (class >= 0 && !tw_diagram_known(s, class))

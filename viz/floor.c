@@ -300,17 +300,11 @@ static void draw_legend(TwDraw *d, const TwScene *s, const TwView *view, TwBox b
                  view->locked ? "scale locked" : "");
 }
 
-static TwColour ink_on(const TwStyle *style, TwColour fill)
-{
-    (void)style;
-    return tw_contrast(fill, 0xffffffff) >= tw_contrast(fill, 0xff11151c) ? 0xffffffff : 0xff11151c;
-}
-
 static void draw_cell_label(TwDraw *d, const TwScene *s, const TwView *view, int i, TwColour fill, bool has)
 {
     const TwStyle *style = tw_draw_style(d);
     TwBox c = view->plan.cells[i];
-    TwColour ink = has ? ink_on(style, fill) : style->text;
+    TwColour ink = has ? tw_ink_on(fill) : style->text;
     double value = shown_value(s, view, i), middle = c.x + c.w / 2.0;
     char number[40];
     tw_number_text(number + 1, value);

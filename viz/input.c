@@ -900,7 +900,7 @@ static void on_wheel(TwWindow *w, double by)
         zoom(w, pow(1.2, by), x, y);
     else if (inside(w->panels.boxes.panel[TW_PANEL_INSPECTOR], x, y) && w->view.selected >= 0) {
         TwBox side = tw_inspector_body(&w->view, w->panels.boxes.panel[TW_PANEL_INSPECTOR]);
-        double most = fmax(tw_inspector_height(w->scene, &w->view) - side.h, 0.0);
+        double most = fmax(tw_inspector_height(w->scene, &w->view, side) - side.h, 0.0);
         w->view.inspector_y = fmin(fmax(w->view.inspector_y - 60.0 * by, 0.0), most);
     }
 }

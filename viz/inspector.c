@@ -42,8 +42,9 @@ static void row(TwDraw *d, Cursor *c, const char *name, const char *value)
 {
     if (line(c, 20.0)) {
         const TwStyle *style = tw_draw_style(d);
+        double room = fmax(c->w * 0.6, c->w - tw_text_width(d, TW_BODY, name) - 12.0);
         double used =
-            tw_draw_text_cut(d, (TwPoint){c->x + c->w, c->y + 14.0}, TW_RIGHT, TW_BODY, style->text, c->w * 0.7, value);
+            tw_draw_text_cut(d, (TwPoint){c->x + c->w, c->y + 14.0}, TW_RIGHT, TW_BODY, style->text, room, value);
         tw_draw_text_cut(d, (TwPoint){c->x, c->y + 14.0}, TW_LEFT, TW_BODY, style->second,
                          fmax(c->w - used - 10.0, 20.0), name);
     }
@@ -67,8 +68,8 @@ static void measure(TwDraw *d, Cursor *c, const char *label, const char *unit, d
         TwColour colour = over ? style->status[TW_ALARM] : style->status[TW_NORMAL];
         tw_draw_rect(d, (TwBox){c->x, c->y - 1.0, c->w, 4.0}, style->grid);
         tw_draw_rect(d, (TwBox){c->x, c->y - 1.0, c->w * share, 4.0}, colour);
-        snprintf(shown, sizeof shown, "%s%.0f %% of limit %s", over ? "\xe2\x96\xb2 " : "", value / limit * 100.0,
-                 tw_number_text(bound, limit));
+        snprintf(shown, sizeof shown, "%s%.0f %% of limit %s %s", over ? "\xe2\x96\xb2 " : "", value / limit * 100.0,
+                 tw_number_text(bound, limit), tw_unit_text(unit));
         tw_draw_text(d, (TwPoint){c->x + c->w, c->y + 15.0}, TW_RIGHT, TW_SMALL,
                      over ? style->status[TW_ALARM] : style->second, shown);
     }
@@ -102,6 +103,8 @@ static void upstream(TwDraw *d, const TwScene *s, int element, const char *title
             snprintf(text, sizeof text, "%s%.0f %%", loading > 1.0 ? "\xe2\x96\xb2 " : "", loading * 100.0);
         else
             snprintf(text, sizeof text, "%s", at->kind);
+        for (char *u = text; *u; u++)
+            if (*u == '_') *u = ' ';
         if (state != TW_IS_NORMAL) snprintf(text, sizeof text, "%s", tw_scene_state_word(state));
         snprintf(name, sizeof name, "%s%s", n ? "\xe2\x86\x91 " : "", at->name);
         if (!begun) section(d, c, title);
@@ -116,48 +119,84 @@ static void upstream(TwDraw *d, const TwScene *s, int element, const char *title
 
 // ---- what it was built from -----------------------------------------------------------------------------------------
 
+static bool number_of(const TwSceneSetting *at, double *value)
+{
+    char *end;
+    *value = strtod(at->value, &end);
+    return end != at->value && !*end && isfinite(*value);
+}
+
+// whether a prefix belongs to the unit, as in GB, and not to the number, as in "1.3 M tokens/s"
+static bool takes_prefix(const char *unit)
+{
+    static const char *const units[] = {"B", "B/s", "bit/s", "FLOP/s", "Hz", "J", "Pa", "V", "A"};
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+        if (strcmp(unit, units[i]) == 0) return true;
+    return false;
+}
+
 // The value as it is read: watts with their prefix, thin spaces at thousands, words as they are.
 static const char *setting_text(const TwSceneSetting *at, char text[160])
 {
-    char *end, number[32];
-    double value = strtod(at->value, &end);
-    bool is_number = end != at->value && !*end && isfinite(value);
+    char number[32];
+    double value;
+    bool is_number = number_of(at, &value);
     bool plain = !at->unit[0] || strcmp(at->unit, "1") == 0;
     if (!at->value[0] || (!is_number && (strcmp(at->value, "unknown") == 0 || strcmp(at->value, "inf") == 0)))
         snprintf(text, 160, "%s", !at->value[0] ? "none" : at->value[0] == 'i' ? "no limit" : at->value);
     else if (is_number && strcmp(at->unit, "W") == 0 && fabs(value) >= 1000.0)
         tw_power_text(text, value);
     else if (is_number && fabs(value) >= 1e4)
-        snprintf(text, 160, "%s%s%s", tw_number_text(number, value), plain ? "" : " ",
+        snprintf(text, 160, "%s%s%s", tw_number_text(number, value),
+                 plain || (fabs(value) >= 999999.5 && takes_prefix(at->unit)) ? "" : " ",
                  plain ? "" : tw_unit_text(at->unit));
     else
         snprintf(text, 160, "%s%s%s", at->value, plain ? "" : " ", plain ? "" : tw_unit_text(at->unit));
     return text;
 }
 
-// A setting in two lines: value with its unit; then its mark, where it stands and what it rests on. What stands in the
-// tables of the program has nothing to say on a second line.
+// Text in as many lines as it takes, each about as wide as the column; broken at spaces.
+static void paragraph(TwDraw *d, Cursor *c, const char *text, TwColour colour)
+{
+    static const double letter_px = 6.1, pitch = 14.0;    // of the small font, about
+    size_t fit = (size_t)fmax(c->w / letter_px, 12.0), length = strlen(text);
+    while (length > 0) {
+        size_t n = length;
+        if (n > fit) {
+            for (n = fit; n > fit / 2 && text[n] != ' ';) n--;
+            if (text[n] != ' ')
+                for (n = fit; n > 1 && ((unsigned char)text[n] & 0xc0u) == 0x80u;) n--;
+        }
+        char part[300];
+        snprintf(part, sizeof part, "%.*s", (int)n, text);
+        if (line(c, pitch)) tw_draw_text_cut(d, (TwPoint){c->x, c->y + 10.0}, TW_LEFT, TW_SMALL, colour, c->w, part);
+        c->y += pitch;
+        text += n, length -= n;
+        while (*text == ' ') text++, length--;
+    }
+}
+
+// A setting: value with its unit; below it its mark, where it stands and what it rests on. What stands in the tables of
+// the program has nothing more to say; a word that rests on nothing (a title, the name of a part) is no assumption.
 static void setting(TwDraw *d, Cursor *c, const TwSceneSetting *at, bool standard)
 {
-    char value[160], under[280];
+    char value[160], under[400];
     if (standard) {
         row(d, c, at->name, setting_text(at, value));
         return;
     }
     const char *slash = strrchr(at->place, '/');
-    snprintf(under, sizeof under, "%s%s%s%s%s", at->mark, at->place[0] ? " \xc2\xb7 " : "",
+    double number;
+    bool assumed = strcmp(at->mark, "assumed") == 0, word = !number_of(at, &number) && !at->source[0];
+    const char *mark = assumed && word ? "" : at->mark;
+    snprintf(under, sizeof under, "%s%s%s%s%s", mark, mark[0] && at->place[0] ? " \xc2\xb7 " : "",
              slash ? slash + 1 : at->place, at->source[0] ? " \xc2\xb7 " : "", at->source);
-    if (line(c, 34.0)) {
-        const TwStyle *style = tw_draw_style(d);
-        double used = tw_draw_text_cut(d, (TwPoint){c->x + c->w, c->y + 14.0}, TW_RIGHT, TW_BODY, style->text,
-                                       c->w * 0.6, setting_text(at, value));
-        tw_draw_text_cut(d, (TwPoint){c->x, c->y + 14.0}, TW_LEFT, TW_BODY, style->second,
-                         fmax(c->w - used - 10.0, 20.0), at->name);
-        bool assumed = strcmp(at->mark, "assumed") == 0;
-        tw_draw_text_cut(d, (TwPoint){c->x, c->y + 28.0}, TW_LEFT, TW_SMALL,
-                         assumed ? style->status[TW_CAUTION] : style->second, c->w, under);
-    }
-    c->y += 34.0;
+    line(c, 34.0);    // a name is never parted from what stands below it
+    row(d, c, at->name, setting_text(at, value));
+    c->y -= 3.0;
+    const TwStyle *style = d ? tw_draw_style(d) : NULL;
+    paragraph(d, c, under, !style ? 0 : assumed && !word ? style->status[TW_CAUTION] : style->second);
+    c->y += 2.0;
 }
 
 static void settings(TwDraw *d, const TwScene *s, int thing, Cursor *c)
@@ -193,7 +232,7 @@ static void settings(TwDraw *d, const TwScene *s, int thing, Cursor *c)
 
 static void draw_rack(TwDraw *d, const TwScene *s, int i, Cursor *c)
 {
-    static const char *const titles[TW_SUBJECTS] = {"POWER FROM", "COOLED BY", "NETWORK FROM", "SERVES"};
+    static const char *const titles[TW_SUBJECTS] = {"POWER FROM", "COOLED BY", "NETWORK FROM", "WORKS IN"};
     const TwSceneRack *r = &s->racks[i];
     heading(d, c, r->name, r->part);
     section(d, c, "NOW");
@@ -333,11 +372,11 @@ static int shown_thing(const TwScene *s, const TwView *view)
     return thing < tw_scene_thing_count(s) ? thing : -1;
 }
 
-double tw_inspector_height(const TwScene *s, const TwView *view)
+double tw_inspector_height(const TwScene *s, const TwView *view, TwBox box)
 {
     int thing = shown_thing(s, view);
     if (thing < 0) return 0.0;
-    Cursor c = {.measured = true};
+    Cursor c = {.w = box.w - 36.0, .measured = true};
     draw_thing(NULL, s, thing, &c);
     return c.y + 16.0;
 }
@@ -362,7 +401,7 @@ void tw_inspector_draw(TwDraw *d, const TwScene *s, const TwView *view, TwBox bo
         tw_draw_unclip(d);
         return;
     }
-    double height = tw_inspector_height(s, view), hidden = fmax(height - box.h, 0.0);
+    double height = tw_inspector_height(s, view, box), hidden = fmax(height - box.h, 0.0);
     double scrolled = view->selected >= 0 ? fmin(fmax(view->inspector_y, 0.0), hidden) : 0.0;
     c.y -= scrolled;
     draw_thing(d, s, thing, &c);

@@ -8,6 +8,8 @@
 // What a figure is made of: one series, or two of which it is the ratio.
 typedef struct Course {
     const TwSceneSeries *over, *under;    // under: NULL: none
+    double factor;                        // to the unit of the figure
+    bool code;                            // a number that stands for a word
 } Course;
 
 static const TwSceneSeries *series_named(const TwScene *s, const char *name)
@@ -22,14 +24,20 @@ static Course course_of(const TwScene *s, const TwSceneKpi *k)
 {
     static const struct {
         const char *kpi, *over, *under;
-    } made_of[] = {{"tokens.output_per_s_per_mw_utility", "output_tokens_per_s", "utility_w"},
-                   {"tokens.output_per_s", "output_tokens_per_s", NULL},
-                   {"power.pue", "utility_w", "it_w"},
-                   {"power.utility_mw.mean", "utility_w", NULL},
-                   {"cooling.chip_degc.max", "chip_max_degc", NULL}};
+        double per;    // unit of `under` that the figure counts by; 0: its own
+    } made_of[] = {{"tokens.output_per_s_per_mw_utility", "output_tokens_per_s", "utility_w", 1e-6},
+                   {"tokens.output_per_s", "output_tokens_per_s", NULL, 0.0},
+                   {"latency.ttft_s.p99", "ttft_p99_s", NULL, 0.0},
+                   {"power.pue", "utility_w", "it_w", 0.0},
+                   {"power.utility_mw.mean", "utility_w", NULL, 0.0},
+                   {"limits.binding", "binding", NULL, 0.0},
+                   {"tokens.usd_per_million_output_tokens", "usd_per_million_output_tokens", NULL, 0.0},
+                   {"cooling.chip_degc.max", "chip_max_degc", NULL, 0.0}};
     for (size_t i = 0; i < sizeof made_of / sizeof *made_of; i++) {
         if (strcmp(made_of[i].kpi, k->name) != 0) continue;
-        Course c = {series_named(s, made_of[i].over), made_of[i].under ? series_named(s, made_of[i].under) : NULL};
+        Course c = {series_named(s, made_of[i].over), made_of[i].under ? series_named(s, made_of[i].under) : NULL, 1.0,
+                    strcmp(made_of[i].over, "binding") == 0};
+        if (c.over && c.under && made_of[i].per > 0.0) c.factor = c.under->scale / made_of[i].per;
         if (c.over && (c.under || !made_of[i].under)) return c;
     }
     const char *last = strrchr(k->name, '.');
@@ -37,9 +45,9 @@ static Course course_of(const TwScene *s, const TwSceneKpi *k)
     for (int i = 0; i < s->series_count; i++) {
         const TwSceneSeries *y = &s->series[i];
         if (strcmp(y->name, k->name) == 0 || strcmp(y->name, last) == 0 || strcmp(y->label, k->label) == 0)
-            return (Course){y, NULL};
+            return (Course){y, NULL, 1.0, false};
     }
-    return (Course){NULL, NULL};
+    return (Course){NULL, NULL, 1.0, false};
 }
 
 // Mean around an instant: of a few rows, since a course that is redrawn with every frame reads no 86,400 of them.
@@ -68,40 +76,105 @@ static double mean_at(const TwSceneSeries *y, double from_s, double until_s)
     return sum / n * y->scale;
 }
 
-static void draw_sparkline(TwDraw *d, Course course, const TwScene *s, TwBox box)
+enum { MOST_COLUMNS = 400 };
+
+static void sample(Course course, double span_s, int columns, double values[MOST_COLUMNS])
 {
-    enum { MOST = 200 };
+    for (int c = 0; c < columns; c++) {
+        double from_s = span_s * c / columns, until_s = span_s * (c + 1) / columns;
+        values[c] = course.over ? mean_at(course.over, from_s, until_s) : NAN;
+        if (course.under) values[c] *= course.factor / mean_at(course.under, from_s, until_s);
+    }
+}
+
+// What limited the run, instant by instant: a colour for each, pale where it was demand alone.
+static void draw_code(TwDraw *d, const double *values, int columns, TwBox box)
+{
+    const TwStyle *style = tw_draw_style(d);
+    for (int c = 0, end; c < columns; c = end) {
+        for (end = c + 1; end < columns && (values[end] == values[c] || (isnan(values[end]) && isnan(values[c])));)
+            end++;
+        if (isnan(values[c])) continue;
+        int code = (int)(values[c] + 0.5);
+        TwColour colour = code == 0 ? style->grid : style->series[(code - 1) % TW_SERIES_COLOURS];
+        double x0 = floor(box.x + box.w * c / columns), x1 = floor(box.x + box.w * end / columns);
+        tw_draw_rect(d, (TwBox){x0, box.y + floor(box.h * 0.3), x1 - x0, ceil(box.h * 0.4)}, colour);
+        if (c > 0) tw_draw_rect(d, (TwBox){x0, box.y, 1.0, box.h}, style->second);
+    }
+}
+
+// Below it, in a card: what each colour is, and its share of the time.
+static void draw_code_key(TwDraw *d, const TwScene *s, const double *values, int columns, TwBox box)
+{
+    const TwStyle *style = tw_draw_style(d);
+    double y = box.y + 14.0;
+    for (int c = 0; c < columns && y < box.y + box.h; c++) {
+        int same = 0, known = 0;
+        bool told = isnan(values[c]);
+        for (int k = 0; k < columns; k++) {
+            told = told || (k < c && values[k] == values[c]);
+            same += values[k] == values[c], known += !isnan(values[k]);
+        }
+        if (told) continue;
+        char text[96];
+        int code = (int)(values[c] + 0.5);
+        tw_draw_rect(d, (TwBox){box.x, y - 9.0, 10.0, 10.0},
+                     code == 0 ? style->grid : style->series[(code - 1) % TW_SERIES_COLOURS]);
+        snprintf(text, sizeof text, "%s, %.0f %% of the time", tw_scene_binding(s, code), 100.0 * same / known);
+        tw_draw_text_cut(d, (TwPoint){box.x + 18.0, y}, TW_LEFT, TW_SMALL, style->second, box.w - 18.0, text);
+        y += 16.0;
+    }
+}
+
+// numbers: what the lower and the upper end of the course stand for, at its right.
+static void draw_sparkline(TwDraw *d, const TwSceneKpi *k, const TwScene *s, const TwScene *reference, TwBox box,
+                           bool numbers)
+{
+    const TwStyle *style = tw_draw_style(d);
+    Course course = course_of(s, k), other = reference ? course_of(reference, k) : (Course){NULL, NULL, 1.0, false};
+    if (numbers) box.w -= 52.0;
     int columns = (int)box.w;
     if (columns < 8 || !course.over || course.over->count < 2 || !(s->span_s > 0.0)) return;
-    if (columns > MOST) columns = MOST;
-    double values[MOST];
-    for (int c = 0; c < columns; c++) {
-        double from_s = s->span_s * c / columns, until_s = s->span_s * (c + 1) / columns;
-        values[c] = mean_at(course.over, from_s, until_s);
-        if (course.under) values[c] /= mean_at(course.under, from_s, until_s);
-    }
-    double least = INFINITY, most = -INFINITY;
-    for (int c = 0; c < columns; c++) {
-        if (!isfinite(values[c])) continue;
-        least = fmin(least, values[c]), most = fmax(most, values[c]);
+    if (columns > MOST_COLUMNS) columns = MOST_COLUMNS;
+    double values[2][MOST_COLUMNS], least = INFINITY, most = -INFINITY;
+    sample(other, s->span_s, columns, values[0]);
+    sample(course, s->span_s, columns, values[1]);
+    for (int c = 0; c < 2 * columns; c++) {
+        double v = values[c / columns][c % columns];
+        if (isfinite(v)) least = fmin(least, v), most = fmax(most, v);
     }
     if (!(most >= least)) return;
+    double now = s->time_s / s->span_s;    // the instant shown
+    TwBox cursor = {box.x + box.w * fmin(fmax(now, 0.0), 1.0), box.y - 1.0, 1.0, box.h + 2.0};
+    if (course.code) {
+        TwBox bar = numbers ? (TwBox){box.x, box.y + 4.0, box.w, 30.0} : box;
+        draw_code(d, values[1], columns, bar);
+        cursor.y = bar.y - 1.0, cursor.h = bar.h + 2.0;
+        if (now < 0.995) tw_draw_rect(d, cursor, style->second);
+        if (numbers) draw_code_key(d, s, values[1], columns, (TwBox){box.x, bar.y + 34.0, box.w + 52.0, box.h - 42.0});
+        return;
+    }
     // what hardly moves is drawn so: less than two per cent of itself is no mountain
     double span = fmax(most - least, 0.02 * fmax(fabs(most), fabs(least)));
     if (!(span > 0.0)) return;
     double middle = 0.5 * (most + least);
-    TwPoint p[MOST];
-    int n = 0;
-    for (int c = 0; c < columns; c++) {
-        if (!isfinite(values[c])) continue;
-        double share = (values[c] - middle) / span + 0.5;
-        p[n++] = (TwPoint){box.x + (c + 0.5) * box.w / columns, box.y + box.h * (1.0 - share)};
+    for (int which = 0; which < 2; which++) {
+        TwPoint p[MOST_COLUMNS];
+        int n = 0;
+        for (int c = 0; c < columns; c++) {
+            if (!isfinite(values[which][c])) continue;
+            double share = (values[which][c] - middle) / span + 0.5;
+            p[n++] = (TwPoint){box.x + (c + 0.5) * box.w / columns, box.y + box.h * (1.0 - share)};
+        }
+        tw_draw_line(d, p, n, which ? (TwStroke){style->accent, 1.2, 0.0} : (TwStroke){style->second, 1.0, 3.0});
+        if (which && n > 0 && now < 0.995) tw_draw_rect(d, cursor, style->second);
     }
-    tw_draw_line(d, p, n, (TwStroke){tw_draw_style(d)->accent, 1.2, 0.0});
-    double now = s->time_s / s->span_s;    // the instant shown
-    if (n > 0 && now < 0.995)
-        tw_draw_rect(d, (TwBox){box.x + box.w * fmin(fmax(now, 0.0), 1.0), box.y - 1.0, 1.0, box.h + 2.0},
-                     tw_draw_style(d)->second);
+    if (!numbers) return;
+    char text[32];
+    double ends[2] = {middle + span / 2.0, middle - span / 2.0}, step = tw_tick_step(ends[1], ends[0], 20);
+    for (int e = 0; e < 2; e++)
+        tw_draw_text_cut(d, (TwPoint){box.x + box.w + 8.0, e ? box.y + box.h : box.y + 9.0}, TW_LEFT, TW_SMALL,
+                         style->second, 48.0, tw_tick_text(text, ends[e], step));
 }
 
 // whether a figure is on the wrong side of its target: more is worse, but for tokens
@@ -136,21 +209,26 @@ static const char *under_text(const TwSceneKpi *k, const char *unit, char text[9
 {
     char number[32];
     int n = snprintf(text, 96, "%s%s%s", unit, unit[0] && k->boundary[0] ? " \xc2\xb7 " : "", k->boundary);
-    if (isnan(k->value) && !k->text[0])
-        n += snprintf(text + n, 96 - (size_t)n, "%snot recorded", n ? " \xc2\xb7 " : "");
+    if (isnan(k->value) && !k->text[0]) n += snprintf(text + n, 96 - (size_t)n, "%snone yet", n ? " \xc2\xb7 " : "");
     if (isfinite(k->target))
-        snprintf(text + n, 96 - (size_t)n, "%s%s%s %s", n ? " \xc2\xb7 " : "", is_missed(k) ? "\xe2\x96\xb2 " : "",
+        snprintf(text + n, 96 - (size_t)n, "%s%s%s %s %s", n ? " \xc2\xb7 " : "", is_missed(k) ? "\xe2\x96\xb2 " : "",
                  strncmp(k->name, "power.", 6) == 0 || strncmp(k->name, "cooling.", 8) == 0 ? "limit" : "target",
-                 tw_number_text(number, k->target));
+                 tw_number_text(number, k->target), tw_unit_text(k->unit));
     return text;
 }
 
-void tw_kpi_strip_draw(TwDraw *d, const TwScene *s, TwBox box)
+int tw_kpi_fit(const TwScene *s, TwBox box)
+{
+    int fit = (int)(box.w / 150.0);
+    return s->kpi_count < fit ? s->kpi_count : fit;
+}
+
+void tw_kpi_strip_draw(TwDraw *d, const TwScene *s, const TwScene *reference, TwBox box)
 {
     const TwStyle *style = tw_draw_style(d);
     tw_draw_rect(d, box, style->panel);
     tw_draw_rect(d, (TwBox){box.x, box.y + box.h - 1.0, box.w, 1.0}, style->grid);
-    int fit = (int)(box.w / 170.0), count = s->kpi_count < fit ? s->kpi_count : fit;
+    int count = tw_kpi_fit(s, box);
     if (count <= 0) {
         tw_draw_text(d, (TwPoint){box.x + 16.0, box.y + box.h / 2.0 + 4.0}, TW_LEFT, TW_BODY, style->second,
                      "no key figures yet");
@@ -159,7 +237,7 @@ void tw_kpi_strip_draw(TwDraw *d, const TwScene *s, TwBox box)
     char text[64], unit[64], under[96];
     for (int i = 0; i < count; i++) {
         const TwSceneKpi *k = &s->kpis[i];
-        double x = floor(box.x + box.w * i / count), w = floor(box.w / count) - 28.0;
+        double x = floor(box.x + box.w * i / count), w = floor(box.w / count) - 24.0;
         if (i > 0) tw_draw_rect(d, (TwBox){x, box.y + 10.0, 1.0, box.h - 20.0}, style->grid);
         x += 16.0;
         tw_draw_text_cut(d, (TwPoint){x, box.y + 17.0}, TW_LEFT, TW_SMALL, style->second, w, k->label);
@@ -176,8 +254,8 @@ void tw_kpi_strip_draw(TwDraw *d, const TwScene *s, TwBox box)
         tw_draw_text_cut(d, (TwPoint){x, box.y + 57.0}, TW_LEFT, TW_SMALL,
                          is_missed(k) ? style->status[TW_ALARM] : style->second, w, under_text(k, unit, under));
         double label = tw_text_width(d, TW_SMALL, k->label), spark = fmin(w - label - 14.0, 90.0);
-        if (spark >= 36.0)
-            draw_sparkline(d, course_of(s, k), s, (TwBox){floor(x + w - spark), box.y + 7.0, spark, 12.0});
+        if (spark >= 22.0)
+            draw_sparkline(d, k, s, reference, (TwBox){floor(x + w - spark), box.y + 7.0, spark, 12.0}, false);
     }
 }
 
@@ -198,7 +276,13 @@ void tw_kpis_draw(TwDraw *d, const TwScene *s, TwBox box)
     double w = floor((box.w - margin * (columns + 1)) / columns);
     bool sparks = false;
     for (int i = 0; i < s->kpi_count; i++) sparks = sparks || course_of(s, &s->kpis[i]).over;
-    double h = fmin(sparks ? 180.0 : 88.0, floor((box.h - margin * (rows + 1)) / rows));
+    double foot = box.h > 400.0 ? 26.0 : 0.0;
+    if (foot > 0.0)
+        tw_draw_text_cut(d, (TwPoint){box.x + margin, box.y + box.h - 14.0}, TW_LEFT, TW_SMALL, style->second,
+                         box.w - 2.0 * margin,
+                         "Figures are of the run from its start (latencies from the end of warm-up) to the instant "
+                         "shown; curves are the run itself, of TTFT and cost the figure as it stood");
+    double h = fmin(sparks ? 300.0 : 88.0, floor((box.h - foot - margin * (rows + 1)) / rows));
     char text[64], unit[64], under[96];
     for (int i = 0; i < s->kpi_count; i++) {
         const TwSceneKpi *k = &s->kpis[i];
@@ -224,8 +308,6 @@ void tw_kpis_draw(TwDraw *d, const TwScene *s, TwBox box)
             tw_draw_text_cut(d, (TwPoint){b.x + 14.0, b.y + 70.0}, TW_LEFT, TW_SMALL,
                              is_missed(k) ? style->status[TW_ALARM] : style->second, w - 28.0,
                              under_text(k, "", under));
-        Course course = course_of(s, k);
-        if (course.over && h >= 110.0)
-            draw_sparkline(d, course, s, (TwBox){b.x + 14.0, b.y + 82.0, w - 28.0, h - 96.0});
+        if (h >= 110.0) draw_sparkline(d, k, s, NULL, (TwBox){b.x + 14.0, b.y + 82.0, w - 28.0, h - 96.0}, true);
     }
 }

@@ -42,7 +42,7 @@ void tw_main_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box)
         tw_work_draw(d, s, view, box);
         break;
     case TW_MAIN_SANKEY:
-        tw_sankey_draw(d, s, box);
+        tw_sankey_draw(d, s, view, box);
         break;
     default:
         tw_floor_draw(d, s, view, box);

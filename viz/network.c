@@ -131,18 +131,22 @@ static void draw_switches(TwDraw *d, const TwScene *s, TwView *view, const unsig
     for (int i = 0; i < t->cells; i++) {
         TwBox b = cell(t, i);
         int from = first_of(t, i), until = first_of(t, i + 1), shown = t->first + from, mark = 0;
-        double used = NAN;
+        double used = NAN, change = NAN;
         bool lost = false, near = false;
         for (int k = from; k < until; k++) {
             int e = t->first + k;
             double v = tw_scene_value(s, e, "used_fraction");
             if (tw_scene_state(s, e) >= TW_IS_IMPAIRED) lost = true, shown = e;
             if (!isnan(v) && !(v <= used)) used = v;
+            if (view->reference) change = tw_largest(v - tw_diagram_was(view, s, e, "used_fraction"), change);
             if (marks[s->rack_count + e] > mark) mark = marks[s->rack_count + e], shown = e;
             near = near || touches(s, marks, e);
         }
         bool dead = isnan(used);
-        tw_draw_rect(d, b, dead ? style->ground : tw_map_colour(TW_CIVIDIS, used / 100.0));
+        TwColour colour = view->reference ? tw_difference_colour(tw_difference_scale(view, NAN), change)
+                                          : tw_map_colour(TW_CIVIDIS, used / 100.0);
+        tw_draw_rect(d, b, dead || (view->reference && isnan(change)) ? style->ground : colour);
+        if (view->reference && t->step >= 8.0) tw_draw_frame(d, b, (TwStroke){style->second, 1.0, 0.0});
         if (lost || dead) {
             tw_draw_hatch(d, b, style->status[TW_LOST]);
             tw_draw_frame(d, b, (TwStroke){style->status[TW_LOST], 2.0, 0.0});
@@ -186,22 +190,29 @@ static void name_tier(TwDraw *d, const TwScene *s, const Tier *t, double width, 
         if (t->lost) snprintf(lost, sizeof lost, "%s\xe2\x96\xb2 %d out of service", dot, t->lost);
         snprintf(text, sizeof text, "%s%s%s", plural, several ? ", several a box" : "", lost);
     }
+    char load[200] = "";
+    if (!isnan(t->used))
+        snprintf(load, sizeof load, "links %s full on average, hottest %s at %s", tw_diagram_unit(a, t->used, "%"),
+                 s->elements[t->hottest].name, tw_diagram_unit(b, t->hot, "%"));
+    // over the lines between the tiers
+    double named = tw_text_width(d, TW_BODY_BOLD, text), told = *load ? tw_text_width(d, TW_SMALL, load) + 16.0 : 0.0;
+    tw_draw_rect(d, (TwBox){t->x - 4.0, t->y - 21.0, fmin(named + told, width) + 8.0, 17.0},
+                 tw_faded(style->ground, 0.85));
     double used = tw_diagram_text(d, t->x, t->y - 8.0, width * 0.5, TW_LEFT, TW_BODY_BOLD,
                                   t->lost ? style->status[TW_LOST] : style->text, text);
-    if (isnan(t->used)) return;
-    snprintf(text, sizeof text, "links %s full on average, hottest %s at %s", tw_diagram_unit(a, t->used, "%"),
-             s->elements[t->hottest].name, tw_diagram_unit(b, t->hot, "%"));
-    tw_diagram_text(d, t->x + used + 16.0, t->y - 8.0, width - used - 16.0, TW_LEFT, TW_SMALL, style->second, text);
+    tw_diagram_text(d, t->x + used + 16.0, t->y - 8.0, width - used - 16.0, TW_LEFT, TW_SMALL, style->second, load);
 }
 
-static void draw_scale(TwDraw *d, double x, double y)
+static void draw_scale(TwDraw *d, double x, double y, bool differs)
 {
     const TwStyle *style = tw_draw_style(d);
-    x += tw_draw_text(d, (TwPoint){x, y + 11.0}, TW_LEFT, TW_SMALL, style->second, "links 0 %") + 8.0;
-    for (int i = 0; i < 60; i++)
-        tw_draw_rect(d, (TwBox){x + 2.0 * i, y, 2.0, 12.0}, tw_map_colour(TW_CIVIDIS, i / 59.0));
-    x += 128.0;
-    x += tw_draw_text(d, (TwPoint){x, y + 11.0}, TW_LEFT, TW_SMALL, style->second, "100 % full") + 24.0;
+    if (!differs) {    // of a difference it stands in the heading
+        x += tw_draw_text(d, (TwPoint){x, y + 11.0}, TW_LEFT, TW_SMALL, style->second, "links 0 %") + 8.0;
+        for (int i = 0; i < 60; i++)
+            tw_draw_rect(d, (TwBox){x + 2.0 * i, y, 2.0, 12.0}, tw_map_colour(TW_CIVIDIS, i / 59.0));
+        x += 128.0;
+        x += tw_draw_text(d, (TwPoint){x, y + 11.0}, TW_LEFT, TW_SMALL, style->second, "100 % full") + 24.0;
+    }
     tw_draw_rect(d, (TwBox){x, y, 18.0, 12.0}, style->ground);
     tw_draw_hatch(d, (TwBox){x, y, 18.0, 12.0}, style->status[TW_LOST]);
     tw_draw_frame(d, (TwBox){x, y, 18.0, 12.0}, (TwStroke){style->status[TW_LOST], 2.0, 0.0});
@@ -240,7 +251,7 @@ void tw_network_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box)
     int class = tw_scene_class(s, "switch");
     char text[256];
     tell(s, view, text);
-    TwBox rest = tw_diagram_head(d, s, box, "Scale-out network", text, class);
+    TwBox rest = tw_diagram_head(d, s, box, "Scale-out network", text, class, view->reference != NULL);
     if (class < 0) {
         tw_diagram_empty(d, rest, "no switches in this result");
         return;
@@ -251,6 +262,13 @@ void tw_network_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box)
     for (int i = 0; i < s->rack_count; i++) any = any || marks[i];
     Tier tiers[MOST_TIERS];
     int count = make_tiers(s, class, tiers);
+    if (view->reference) {
+        double most = NAN;
+        for (int e = s->classes[class].first; e < s->classes[class].first + s->classes[class].count; e++)
+            most =
+                tw_largest(tw_scene_value(s, e, "used_fraction") - tw_diagram_was(view, s, e, "used_fraction"), most);
+        tw_difference_legend(d, box, "Link load", "points", tw_difference_scale(view, most), view->locked);
+    }
     double x = rest.x + fmin(24.0, rest.w * 0.03), w = rest.w - 2.0 * (x - rest.x), h = 26.0;
     double foot = rest.h > 200.0 ? 52.0 : 0.0, room = rest.h - foot - 40.0;
     double step = count > 1 ? (room - h) / (count - 1) : 0.0;
@@ -279,7 +297,7 @@ void tw_network_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box)
         tiers[t].x = from;
     }
     if (foot > 0.0) {
-        draw_scale(d, x, rest.y + rest.h - 44.0);
+        draw_scale(d, x, rest.y + rest.h - 44.0, view->reference != NULL);
         tw_diagram_text(d, x, rest.y + rest.h - 12.0, w, TW_LEFT, TW_SMALL, style->second,
                         "Link load of the test traffic (every card sends to the same card of two hosts far away), "
                         "whole and with the "

@@ -34,6 +34,14 @@ static void name_of(const TwScene *s, const TwOnelineNode *n, const int *members
     snprintf(text, 96, "%.*s \xc3\x97%d", stem, name, n->count);
 }
 
+// feeds into what stands above it
+static bool is_generation(const TwScene *s, int e)
+{
+    return e >= 0 && s->elements[e].parent >= 0 &&
+           (strcmp(s->elements[e].kind, "turbine") == 0 || strcmp(s->elements[e].kind, "solar") == 0 ||
+            strcmp(s->elements[e].kind, "generator") == 0);
+}
+
 static bool is_store(const TwScene *s, int e) { return !isnan(tw_scene_value(s, e, "stored_fraction")); }
 
 // ---- symbols, 14 px square: what kind of element it is ----
@@ -151,12 +159,50 @@ static int notes_of(TwDraw *d, double width, const TwScene *s, const TwView *vie
         colour[count] = there ? style->status[TW_INFO] : style->second;
         snprintf(notes[count++], 96, "%s %s", there ? "fed by" : "or from", s->elements[s->elements[e].second].name);
     }
+    if (count < 4 && is_generation(s, e) && n->sum_w > 0.0) {
+        colour[count] = style->second;
+        snprintf(notes[count++], 96, "feeds the bus");
+    }
     // racks are drawn below their first cord
     if (e >= 0 && count < 4 && n->first < 0 && s->elements[e].rack_count > 0) {
         colour[count] = style->second;
         snprintf(notes[count++], 96, "%d racks, 2nd cord", s->elements[e].rack_count);
     }
     return count;
+}
+
+// What the members of a box draw more than in the other future.
+static double change_of(const TwScene *s, const TwView *view, const TwOneline *o, const TwOnelineNode *n)
+{
+    double change = 0.0;
+    for (int k = 0; k < n->count; k++) {
+        int thing = o->members[n->member + k], e = tw_scene_element_of(s, thing);
+        int twin = e < 0 ? thing : tw_scene_thing_of(view->reference, tw_diagram_twin(view, s, e));
+        if (e < 0 && thing >= view->reference->rack_count) twin = -1;
+        double now = tw_oneline_watts(s, thing), was = twin < 0 ? NAN : tw_oneline_watts(view->reference, twin);
+        // a generator at rest, or what is not known in either
+        if (isnan(now) && isnan(was)) continue;
+        change += now - was;
+    }
+    return change;
+}
+
+static void find_changes(const TwScene *s, const TwView *view, TwOneline *o, int node, double *most)
+{
+    for (; node >= 0; node = o->nodes[node].next) {
+        o->nodes[node].change_w = change_of(s, view, o, &o->nodes[node]);
+        *most = tw_largest(o->nodes[node].change_w, *most);
+        find_changes(s, view, o, o->nodes[node].first, most);
+    }
+}
+
+// "(+12 kW)"
+static void change_text(const TwOnelineNode *n, char text[48])
+{
+    char power[32];
+    *text = '\0';
+    if (isnan(n->change_w) || fabs(n->change_w) <= 5e-4 * fabs(n->sum_w)) return;
+    snprintf(text, 48, "(%s%s)", n->change_w > 0.0 ? "+" : "\xe2\x88\x92", tw_power_text(power, fabs(n->change_w)));
 }
 
 static void draw_node(TwDraw *d, const TwScene *s, TwView *view, const TwOneline *o, const TwOnelineNode *n,
@@ -171,39 +217,42 @@ static void draw_node(TwDraw *d, const TwScene *s, TwView *view, const TwOneline
         for (int k = 2; k >= 1; k--)
             tw_draw_frame(d, (TwBox){b.x + 3.0 * k, b.y + 3.0 * k, b.w, b.h}, (TwStroke){style->grid, 1.0, 0.0});
     tw_diagram_box(d, b, n->state, known);
+    bool lost = n->state >= TW_IS_OPEN;
+    TwColour ink = style->text;
+    double edge = lost ? fmin(6.0, fmin(b.w, b.h) / 6.0) : 1.0;
+    if (view->reference)
+        ink = tw_difference_strip(d, (TwBox){b.x + edge, b.y + edge, b.w - 2.0 * edge, b.h - 2.0 * edge},
+                                  tw_difference_scale(view, NAN), n->change_w);
     if (!isnan(after)) tw_draw_frame(d, b, (TwStroke){style->status[TW_ALARM], 3.0, 0.0});
     tw_diagram_mark(d, b, n->mark);
     tw_hits_add(&view->hits, b, n->worst);
 
-    bool lost = n->state >= TW_IS_OPEN;
     double pad = lost ? 10.0 : 7.0, x = b.x + pad, w = b.w - 2.0 * pad, y = b.y + (lost ? 20.0 : 17.0);
     if (b.h < 20.0 || w < 12.0) return;
-    char name[96], power[48], change[32], text[160];
+    char name[96], power[48], change[48], text[160];
     name_of(s, n, o->members, name);
-    double named =
-        tw_diagram_text(d, x, y, w - (n->state == TW_IS_TRIPPED ? 16.0 : 0.0), TW_LEFT, TW_SMALL, style->text, name);
+    double named = tw_diagram_text(d, x, y, w - (n->state == TW_IS_TRIPPED ? 16.0 : 0.0), TW_LEFT, TW_SMALL, ink, name);
     if (b.h < 40.0) return;
     y += 18.0;
-    tw_diagram_change(change, view, s, n->count == 1 ? e : -1,
-                      e >= 0 && s->elements[e].of != tw_scene_class(s, "load") ? "element_w" : "load_w");
+    change_text(n, change);
     snprintf(text, sizeof text, "%s %s", known ? tw_power_text(power, n->sum_w) : dash, change);
     double used = tw_diagram_text(d, x, y, w, TW_LEFT, TW_BODY_BOLD, style->text, text);
     char notes[4][96];
     TwColour colours[4];
-    bool low = b.h < 74.0;    // no room for lines below: the weightiest beside the power
+    bool low = b.h < 66.0;    // no room for lines below: the weightiest beside the power
     int count = notes_of(d, low ? w - used - 6.0 : w, s, view, n, after, notes, colours, style);
     double note = low && count > 0 ? tw_text_width(d, TW_SMALL, notes[0]) : 0.0;
     if (note > 0.0 && note <= w - used - 6.0)
         tw_draw_text(d, (TwPoint){x + w, y}, TW_RIGHT, TW_SMALL, colours[0], notes[0]);
     else if (note > 0.0 && note <= w - named - 6.0)
-        tw_draw_text(d, (TwPoint){x + w, y - 18.0}, TW_RIGHT, TW_SMALL, colours[0], notes[0]);
+        tw_draw_text(d, (TwPoint){x + w, y - 18.0}, TW_RIGHT, TW_SMALL, view->reference ? ink : colours[0], notes[0]);
     else if (w - used >= 20.0)
         symbol(d, e >= 0 ? s->elements[e].kind : "rack", x + w - 7.0, y - 5.0,
                lost ? tw_diagram_colour(style, n->state) : style->second);
     y += 6.0;
     if (!isnan(n->loading) && y + 7.0 <= b.y + b.h) {
         tw_diagram_bar(d, (TwBox){x, y, w, 5.0}, n->count > 1 ? n->loading : n->worst_loading,
-                       n->count > 1 ? n->worst_loading : NAN);
+                       n->count > 1 ? n->worst_loading : NAN, !is_generation(s, e));
         y += 5.0;
     }
     if (low) return;
@@ -215,13 +264,6 @@ static void draw_node(TwDraw *d, const TwScene *s, TwView *view, const TwOneline
 }
 
 // ---- what joins them ----
-
-static bool is_generation(const TwScene *s, int e)
-{
-    return e >= 0 && s->elements[e].parent >= 0 &&
-           (strcmp(s->elements[e].kind, "turbine") == 0 || strcmp(s->elements[e].kind, "solar") == 0 ||
-            strcmp(s->elements[e].kind, "generator") == 0);
-}
 
 static void draw_wires(TwDraw *d, const TwScene *s, const TwOneline *o, int node)
 {
@@ -302,18 +344,29 @@ void tw_oneline_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box)
 {
     int class = tw_scene_class(s, "element");
     if (class < 0) {
-        tw_diagram_head(d, s, box, "Electrical one-line", "", -1);
+        tw_diagram_head(d, s, box, "Electrical one-line", "", -1, false);
         tw_diagram_empty(d, box, "no electrical elements in this result");
         return;
     }
     const TwSceneLoss *loss = tw_oneline_loss(s, view->selected);
     char line[256];
     tell(s, view, loss, line);
-    TwBox rest = tw_diagram_head(d, s, box, "Electrical one-line", line, class);
+    TwBox rest = tw_diagram_head(d, s, box, "Electrical one-line", line, class, view->reference != NULL);
     unsigned char *marks = tw_diagram_marks(s, view);
     TwOneline o;
     double side = fmin(24.0, rest.w * 0.05);
     tw_oneline_layout(&o, s, marks, (TwBox){rest.x + side, rest.y + 12.0, rest.w - 2.0 * side, rest.h - 20.0});
+    if (view->reference) {
+        double most = NAN;
+        find_changes(s, view, &o, o.roots, &most);
+        TwSpan scale = tw_difference_scale(view, most);
+        double per = scale.high >= 1e6 ? 1e-6 : scale.high >= 1e3 ? 1e-3 : 1.0;
+        tw_difference_legend(d, box, "Power",
+                             per < 1e-5  ? "MW"
+                             : per < 1.0 ? "kW"
+                                         : "W",
+                             (TwSpan){scale.low * per, scale.high * per}, view->locked);
+    }
     draw_wires(d, s, &o, o.roots);
     draw_nodes(d, s, view, &o, o.roots, loss);
     tw_oneline_free(&o);

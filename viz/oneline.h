@@ -15,7 +15,8 @@ typedef struct TwOnelineNode {
     double loading, worst_loading;    // mean and largest; NaN: no limit
     TwSceneState state;               // the worst
     int mark;
-    double slots;    // leaves below
+    double slots;       // leaves below
+    double change_w;    // against the reference; NaN: none
     TwBox box;
 } TwOnelineNode;
 
@@ -29,4 +30,5 @@ typedef struct TwOneline {
 // marks: of tw_diagram_marks. Boxes lie inside `box`.
 void tw_oneline_layout(TwOneline *line, const TwScene *s, const unsigned char *marks, TwBox box);
 void tw_oneline_free(TwOneline *line);
+double tw_oneline_watts(const TwScene *s, int thing);                  // as recorded; NaN: unknown
 const TwSceneLoss *tw_oneline_loss(const TwScene *s, int selected);    // N-1 of the selected thing, NULL: none

@@ -98,7 +98,7 @@ static uint64_t sign_of(Tree *t, int thing, int depth)
     return t->sign[thing] = mix(sign, below);
 }
 
-static double watts(const TwScene *s, int thing)
+double tw_oneline_watts(const TwScene *s, int thing)
 {
     int e = tw_scene_element_of(s, thing);
     if (e >= 0) {
@@ -171,10 +171,10 @@ static void sum_up(TwOneline *o, const Tree *t, int node)
     TwOnelineNode *n = &o->nodes[node];
     int known = 0, limited = 0;
     double worst_rank = -1.0;
-    n->loading = 0.0, n->worst_loading = NAN;
+    n->loading = 0.0, n->worst_loading = n->change_w = NAN;
     for (int k = 0; k < n->count; k++) {
         int thing = o->members[n->member + k], e = tw_scene_element_of(t->s, thing);
-        double w = watts(t->s, thing), load = load_of(t->s, thing);
+        double w = tw_oneline_watts(t->s, thing), load = load_of(t->s, thing);
         TwSceneState state = e >= 0 ? tw_scene_state(t->s, e) : TW_IS_NORMAL;
         if (!isnan(w)) n->sum_w += w, known++;
         if (!isnan(load)) {

@@ -160,14 +160,18 @@ static uint64_t main_key(uint64_t key, const TwScene *s, const TwView *v)
     if (v->reference && v->main == TW_MAIN_FLOOR) key = mix_values(key, v->reference, v->quantity);
     if (v->found) key = mix(key, v->found, (size_t)tw_scene_thing_count(s));
     if (v->main == TW_MAIN_SANKEY) {
-        for (int i = 0; i < s->flow_count; i++)
-            key = mix_number(mix_text(mix_text(key, s->flows[i].from), s->flows[i].to), s->flows[i].value_w);
-        return mix_number(key, s->residual_w);
+        for (const TwScene *of = s; of; of = of == s ? v->reference : NULL)
+            for (int i = 0; i < of->flow_count; i++)
+                key = mix_number(mix_text(mix_text(key, of->flows[i].from), of->flows[i].to), of->flows[i].value_w);
+        return mix_number(mix_number(key, s->residual_w), v->locked);
     }
     if (v->main > TW_MAIN_FLOOR && v->main < TW_MAIN_SANKEY) {
         key = mix_number(mix_number(mix_number(key, v->selected), s->loss_count), s->element_count);
         // cooling and work have charts
-        if (v->main == TW_MAIN_COOLING || v->main == TW_MAIN_WORK) key = mix_number(mix_series(key, s), s->time_s);
+        if (v->main == TW_MAIN_COOLING || v->main == TW_MAIN_WORK) {
+            key = mix_number(mix_number(mix_number(mix_series(key, s), s->time_s), v->time.low), v->time.high);
+            if (v->reference) key = mix_series(key, v->reference);
+        }
         if (s->overload_count) key = mix(key, s->overloads, (size_t)s->overload_count * sizeof *s->overloads);
         if (v->reference && v->reference->value_count)
             key = mix(key, v->reference->element_values,
@@ -176,9 +180,11 @@ static uint64_t main_key(uint64_t key, const TwScene *s, const TwView *v)
         // the one-line draws the power of the racks, the work view their KV memory
         for (int q = 0; q < s->quantity_count; q++)
             if (strcmp(s->quantities[q].name, "rack_w") == 0 || strcmp(s->quantities[q].name, "kv_fraction") == 0 ||
-                strcmp(s->quantities[q].name, "chip_degc") == 0)
+                strcmp(s->quantities[q].name, "chip_degc") == 0) {
                 key = mix_values(key, s, q);
-        return key;
+                if (v->reference) key = mix_values(key, v->reference, q);
+            }
+        return mix_number(key, v->locked);
     }
     key = mix_number(mix_number(mix_number(mix_number(key, v->quantity), v->selected), v->hover), v->locked);
     return mix_values(mix_number(key, s->rack_count), s, v->quantity);
@@ -278,7 +284,7 @@ static void draw_one(TwDraw *d, const TwScene *s, TwPanels *p, TwView *view, int
         if (view->reference) tw_fork_title_draw(d, s, view, box);
         break;
     case TW_PANEL_KPI:
-        tw_kpi_strip_draw(d, s, box);
+        tw_kpi_strip_draw(d, s, view->reference, box);
         if (view->reference) tw_kpi_compare_draw(d, s, view->reference, box);
         break;
     case TW_PANEL_MAIN:
@@ -315,7 +321,7 @@ bool tw_panels_draw(TwPanels *p, TwDraw *d, const TwScene *s, TwView *view, doub
     uint64_t key[TW_PANELS];
     key[TW_PANEL_TITLE] = title_key(mix_number(common, view->reference ? view->fork_s : -1.0), s);
     key[TW_PANEL_KPI] = mix_number(mix_series(kpi_key(common, s), s), s->time_s);
-    if (view->reference) key[TW_PANEL_KPI] = kpi_key(key[TW_PANEL_KPI], view->reference);
+    if (view->reference) key[TW_PANEL_KPI] = mix_series(kpi_key(key[TW_PANEL_KPI], view->reference), view->reference);
     // an inspector that lay over the main view is gone with it
     TwBox side = p->boxes.panel[TW_PANEL_INSPECTOR], main = p->boxes.panel[TW_PANEL_MAIN];
     bool over = side.w > 0.0 && side.x < main.x + main.w;

@@ -1,5 +1,6 @@
 // Replay: a scene at any time from a result file. The file's dataset "scene" says what there is (twin/scene_text.h),
-// groups "" and "rack" hold what it was; rack values are the mean of the recorded interval that holds the time.
+// groups "", "headline" and "rack" hold what it was; rack values are the mean of the recorded interval that holds the
+// time, key figures stand as they did at its end.
 #include "sim/record.h"
 #include "twin/scene_text.h"
 #include "viz/viz.h"
@@ -19,6 +20,11 @@ struct TwReplay {
     double *time_s, *rack_time_s, *row;    // ends of intervals of the root and of the racks; one row of values
     float *points, *values;
     int rows, rack_rows, row_shown;
+    // the key figures over the run, [figure][row]; those at the end stand in the scene
+    double *head_time_s, *heads;
+    float *head_points;
+    int head_rows, head_shown;
+    TwSceneKpi *kpis, *last_kpis;
     struct {
         double *time_s;
         int rows, shown;
@@ -57,6 +63,51 @@ static bool read_points(TwReplay *r, int k, double *buffer, TwError *error)
     }
     s->time_s = r->time_s, s->count = r->rows;
     s->mean = at[0], s->min = at[1], s->max = at[2];
+    return true;
+}
+
+// Which series of the group "headline" a key figure of the strip is over time, and what turns one into the other.
+static const struct {
+    const char *kpi, *series;
+    double scale;    // 0: of a power, by the unit of the figure
+} heads[] = {{"tokens.output_per_s_per_mw_utility", "output_per_s_per_mw_utility", 1.0},
+             {"tokens.output_per_s", "output_per_s", 1.0},
+             {"latency.ttft_s.p99", "ttft_p99_s", 1.0},
+             {"power.pue", "pue", 1.0},
+             {"cooling.chip_degc.max", "chip_max_degc", 1.0},
+             {"power.utility_mw.mean", "utility_mean_w", 0.0},
+             {"limits.binding", "binding", 1.0},
+             {"tokens.usd_per_million_output_tokens", "usd_per_million_output_tokens", 1.0}};
+enum { HEADS = sizeof heads / sizeof *heads };
+
+static bool read_headlines(TwReplay *r, TwError *error)
+{
+    TwScene *s = r->scene;
+    r->head_shown = -1;
+    r->head_rows = tw_result_rows(r->result, "headline");
+    if (r->head_rows <= 0) return r->head_rows = 0, true;    // of an earlier version
+    size_t rows = (size_t)r->head_rows, kpis = (size_t)s->kpi_count * sizeof *r->kpis;
+    r->head_time_s = malloc(rows * sizeof *r->head_time_s);
+    r->heads = malloc(rows * HEADS * sizeof *r->heads);
+    r->head_points = malloc(rows * HEADS * sizeof *r->head_points);
+    r->kpis = malloc(kpis + 1), r->last_kpis = malloc(kpis + 1);
+    if (!r->head_time_s || !r->heads || !r->head_points || !r->kpis || !r->last_kpis)
+        return tw_fail(error, TW_IO, "out of memory");
+    if (kpis) memcpy(r->last_kpis, s->kpis, kpis), memcpy(r->kpis, s->kpis, kpis);
+    s->kpis = r->kpis;
+    if (!tw_result_time(r->result, "headline", r->head_time_s, error)) return false;
+    for (int h = 0; h < HEADS; h++) {
+        double *row = r->heads + (size_t)h * rows;
+        if (!tw_result_values(r->result, "headline", heads[h].series, 0, r->head_rows, row, NULL))
+            for (size_t i = 0; i < rows; i++) row[i] = NAN;
+        float *points = r->head_points + (size_t)h * rows;
+        for (size_t i = 0; i < rows; i++) points[i] = (float)row[i];
+        for (int k = 0; k < s->series_count; k++)
+            if (strcmp(r->series[k].name, heads[h].series) == 0 && r->series[k].count == 0) {
+                r->series[k].time_s = r->head_time_s, r->series[k].count = r->head_rows;
+                r->series[k].mean = r->series[k].min = r->series[k].max = points;
+            }
+    }
     return true;
 }
 
@@ -156,7 +207,7 @@ bool tw_replay_open(TwReplay **replay, const char *path, TwError *error)
     if (ok && !text) ok = tw_fail(error, TW_IO, "%s: holds no scene; not the result of a run", path);
     ok = ok && tw_scene_read_text(&r->scene, text, error);
     free(text);
-    ok = ok && read_series(r, error) && read_racks(r, error) && read_elements(r, error);
+    ok = ok && read_series(r, error) && read_headlines(r, error) && read_racks(r, error) && read_elements(r, error);
     if (!ok) {
         tw_replay_close(r);
         return false;
@@ -196,6 +247,7 @@ void tw_replay_close(TwReplay *r)
     free(r->row), free(r->points), free(r->values);
     for (int c = 0; r->classes && c < classes; c++) free(r->classes[c].time_s);
     free(r->classes), free(r->fields), free(r->element_values), free(r->entries);
+    free(r->head_time_s), free(r->heads), free(r->head_points), free(r->kpis), free(r->last_kpis);
     free(r);
 }
 
@@ -242,6 +294,29 @@ static void show_elements(TwReplay *r)
     }
 }
 
+// The key figures as they stood at the end of the interval that holds the time; at the end of the run its own.
+static void show_headlines(TwReplay *r)
+{
+    TwScene *s = r->scene;
+    if (r->head_rows == 0) return;
+    bool whole = s->time_s >= s->span_s * (1.0 - 1e-9);
+    int row = whole ? r->head_rows : row_at(r->head_time_s, r->head_rows, s->time_s);
+    if (row == r->head_shown) return;
+    r->head_shown = row;
+    s->version_data++;
+    memcpy(r->kpis, r->last_kpis, (size_t)s->kpi_count * sizeof *r->kpis);
+    for (int k = 0; k < s->kpi_count && !whole; k++)
+        for (int h = 0; h < HEADS; h++) {
+            if (strcmp(r->kpis[k].name, heads[h].kpi) != 0) continue;
+            double value = r->heads[(size_t)h * (size_t)r->head_rows + (size_t)row];
+            double scale = heads[h].scale > 0.0 ? heads[h].scale : strcmp(r->kpis[k].unit, "MW") == 0 ? 1e-6 : 1e-3;
+            if (strcmp(heads[h].series, "binding") == 0)
+                snprintf(r->kpis[k].text, sizeof r->kpis[k].text, "%s", tw_scene_binding(s, value));
+            else
+                r->kpis[k].value = value * scale;
+        }
+}
+
 const TwScene *tw_replay_scene(TwReplay *r, double time_s)
 {
     TwScene *s = r->scene;
@@ -251,6 +326,7 @@ const TwScene *tw_replay_scene(TwReplay *r, double time_s)
     }
     s->time_s = fmin(fmax(isnan(time_s) ? s->span_s : time_s, 0.0), s->span_s);
     show_elements(r);
+    show_headlines(r);
     if (r->rack_rows == 0) return s;
     int row = row_at(r->rack_time_s, r->rack_rows, s->time_s);
     if (row == r->row_shown) return s;

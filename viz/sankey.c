@@ -1,6 +1,7 @@
 // Sankey of power, from the grid to tokens: one width a watt everywhere, what is missing is printed as the residual.
-#include "viz/view.h"
+#include "viz/diagram.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -138,33 +139,68 @@ void tw_sankey_layout(TwSankey *k, const TwScene *s, TwBox box)
     }
 }
 
-static void draw_node(TwDraw *d, const TwScene *s, const TwSankey *k, int i, double input_w)
+// What a node of the same name takes or gives in the other future, W; NaN: it has none.
+static double watts_of(const TwScene *s, const char *name)
+{
+    double in = 0.0, out = 0.0;
+    bool any = false;
+    for (int i = 0; i < s->flow_count; i++) {
+        if (strcmp(s->flows[i].to, name) == 0 && !s->flows[i].tokens) in += positive(s->flows[i].value_w), any = true;
+        if (strcmp(s->flows[i].from, name) == 0 && !s->flows[i].tokens)
+            out += positive(s->flows[i].value_w), any = true;
+    }
+    return any ? fmax(in, out) : NAN;
+}
+
+static void draw_node(TwDraw *d, const TwScene *s, TwView *view, const TwSankey *k, int i, double input_w)
 {
     const TwStyle *style = tw_draw_style(d);
     const TwSankeyNode *n = &k->nodes[i];
     TwColour colour = n->useful ? style->accent : style->status[TW_NORMAL];
+    double change = view->reference ? watts_of(s, n->name) - watts_of(view->reference, n->name) : NAN;
+    if (!isnan(change)) colour = tw_difference_colour(tw_difference_scale(view, NAN), change);
     tw_draw_rect(d, (TwBox){n->x, n->y, k->bar_w, fmax(n->h, 2.0)}, colour);
     double x = n->x + k->bar_w + 8.0, middle = n->y + fmax(n->h, 2.0) / 2.0;
     // a label sits beside its bar; of a thin one, on it and below
     double y = n->h >= 34.0 ? middle : n->y + 10.0;
-    char power[32], line[96], number[32];
+    char power[32], line[128], number[32], by[40] = "";
     double tokens = 0.0;
     bool is_tokens = false;
     for (int j = 0; j < k->ribbon_count; j++)
         if (k->ribbons[j].to == i && s->flows[j].tokens) is_tokens = true, tokens += positive(s->flows[j].value_w);
     double watts = fmax(n->in_w, n->out_w);
+    if (!isnan(change))
+        tw_draw_frame(d, (TwBox){n->x, n->y, k->bar_w, fmax(n->h, 2.0)}, (TwStroke){style->second, 1.0, 0.0});
+    if (!isnan(change) && fabs(change) > 5e-4 * watts)
+        snprintf(by, sizeof by, " (%s%s)", change > 0.0 ? "+" : "\xe2\x88\x92", tw_power_text(power, fabs(change)));
     if (is_tokens)
         snprintf(line, sizeof line, "%s tokens/s", tw_number_text(number, tokens));
     else if (input_w > 0.0)
-        snprintf(line, sizeof line, "%s  \xc2\xb7  %.*f %%", tw_power_text(power, watts),
-                 watts / input_w >= 0.0995 ? 0 : 1, watts / input_w * 100.0);
+        snprintf(line, sizeof line, "%s  \xc2\xb7  %.*f %%%s", tw_power_text(power, watts),
+                 watts / input_w >= 0.0995 ? 0 : 1, watts / input_w * 100.0, by);
     else
-        snprintf(line, sizeof line, "%s", tw_power_text(power, watts));
-    tw_draw_text_cut(d, (TwPoint){x, y - 3.0}, TW_LEFT, TW_BODY_BOLD, style->text, 200.0, n->name);
+        snprintf(line, sizeof line, "%s%s", tw_power_text(power, watts), by);
+    char name[64];
+    snprintf(name, sizeof name, "%s", n->name);
+    static const char losses[] = "Losses in ";    // a short kind is an abbreviation: UPS, PDU
+    size_t stem = sizeof losses - 1;
+    if (strncmp(name, losses, stem) == 0 && strlen(name) <= stem + 4)
+        for (char *c = name + stem; *c; c++) *c = (char)toupper((unsigned char)*c);
+    // in its widest ribbon; over the edges of ribbons a label needs a ground
+    double widest = 0.0;
+    for (int j = 0; j < k->ribbon_count; j++)
+        if (k->ribbons[j].from == i && k->ribbons[j].h > widest) {
+            widest = k->ribbons[j].h;
+            if (widest >= 34.0) y = k->ribbons[j].y0 + widest / 2.0;
+        }
+    double wide = fmin(fmax(tw_text_width(d, TW_BODY_BOLD, name), tw_text_width(d, TW_SMALL, line)), 200.0);
+    if (widest < 34.0 && n->column + 1 < k->columns)
+        tw_draw_rect(d, (TwBox){x - 4.0, y - 16.0, wide + 8.0, 34.0}, tw_faded(style->ground, 0.65));
+    tw_draw_text_cut(d, (TwPoint){x, y - 3.0}, TW_LEFT, TW_BODY_BOLD, style->text, 200.0, name);
     tw_draw_text_cut(d, (TwPoint){x, y + 13.0}, TW_LEFT, TW_SMALL, style->text, 200.0, line);
 }
 
-void tw_sankey_draw(TwDraw *d, const TwScene *s, TwBox box)
+void tw_sankey_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box)
 {
     const TwStyle *style = tw_draw_style(d);
     tw_draw_rect(d, box, style->ground);
@@ -180,11 +216,26 @@ void tw_sankey_draw(TwDraw *d, const TwScene *s, TwBox box)
     for (int i = 0; i < k.node_count; i++)
         if (k.nodes[i].in_w == 0.0) input_w += k.nodes[i].out_w;
 
-    char text[128], power[32];
-    int n = snprintf(text, sizeof text, "widths to scale  \xc2\xb7  residual %s", tw_power_text(power, s->residual_w));
+    char text[192], power[32], until[48];
+    int n = snprintf(text, sizeof text, "means of the run up to %s, widths to scale  \xc2\xb7  residual %s",
+                     tw_instant_text(until, s->start, s->live ? s->time_s : s->span_s),
+                     tw_power_text(power, s->residual_w));
     if (input_w > 0.0 && isfinite(s->residual_w))
         snprintf(text + n, sizeof text - (size_t)n, " (%.1e of the input)", fabs(s->residual_w) / input_w);
-    tw_draw_text_cut(d, (TwPoint){box.x + 16.0, box.y + 42.0}, TW_LEFT, TW_SMALL, style->second, box.w - 32.0, text);
+    tw_draw_text_cut(d, (TwPoint){box.x + 16.0, box.y + 42.0}, TW_LEFT, TW_SMALL, style->second,
+                     box.w - 32.0 - (view->reference ? 270.0 : 0.0), text);
+    if (view->reference) {
+        double most = NAN;
+        for (int i = 0; i < k.node_count; i++)
+            most = tw_largest(watts_of(s, k.nodes[i].name) - watts_of(view->reference, k.nodes[i].name), most);
+        TwSpan scale = tw_difference_scale(view, most);
+        double per = scale.high >= 1e6 ? 1e-6 : scale.high >= 1e3 ? 1e-3 : 1.0;
+        tw_difference_legend(d, box, "Power",
+                             per < 1e-5  ? "MW"
+                             : per < 1.0 ? "kW"
+                                         : "W",
+                             (TwSpan){scale.low * per, scale.high * per}, view->locked);
+    }
 
     for (int pass = 0; pass < 2; pass++)    // the useful path over the losses
         for (int i = 0; i < k.ribbon_count; i++) {
@@ -194,5 +245,5 @@ void tw_sankey_draw(TwDraw *d, const TwScene *s, TwBox box)
             TwColour colour = to->useful ? tw_faded(style->accent, 0.30) : tw_faded(style->status[TW_NORMAL], 0.38);
             tw_draw_ribbon(d, from->x + k.bar_w, r->y0, r->h, to->x, r->y1, r->h, colour);
         }
-    for (int i = 0; i < k.node_count; i++) draw_node(d, s, &k, i, input_w);
+    for (int i = 0; i < k.node_count; i++) draw_node(d, s, view, &k, i, input_w);
 }

@@ -141,46 +141,64 @@ static void draw_event_list(TwDraw *d, const TwScene *s, TwBox box)
     }
 }
 
-void tw_timeline_draw(TwDraw *d, const TwScene *s, TwBox box)
+// One column of charts below each other with the marks of the events above them.
+static void draw_column(TwDraw *d, const TwScene *s, const int *series, int count, TwBox box, double lane, double h,
+                        double axis)
 {
     const TwStyle *style = tw_draw_style(d);
-    tw_draw_rect(d, box, style->ground);
-    if (s->series_count == 0) {
-        tw_draw_text(d, (TwPoint){box.x + box.w / 2.0, box.y + box.h / 2.0}, TW_CENTRE, TW_HEADING, style->second,
-                     "no series recorded");
-        return;
-    }
-    // as many charts as keep a height at which a line can be read, then the events in words below
-    double lane = 26.0;
-    int listed = s->event_count < 6 ? s->event_count : 6;
-    double list = listed > 0 && box.h > 500.0 ? listed * 18.0 + 16.0 : 0.0;
-    double room = box.h - lane - list - 8.0;
-    int count = (int)fmax(1.0, fmin(s->series_count, floor(room / 84.0)));
-    const double axis = 16.0;    // clock labels below the last chart
-    double h = floor((room - axis) / count);
     TwBox plot = {0}, plots = {0};
     for (int i = 0; i < count; i++) {
         bool last = i == count - 1;
         TwBox one = {box.x, box.y + lane + h * i, box.w, h + (last ? axis : 0.0)};
         if (i > 0) tw_draw_rect(d, (TwBox){box.x + 16.0, one.y, box.w - 32.0, 1.0}, style->grid);
-        tw_chart_draw(d, s, i, one, last, &plot);
+        tw_chart_draw(d, s, series[i], one, last, &plot);
         if (i == 0) plots = plot;
     }
+    if (count == 0) return;
     plots.h = plot.y + plot.h - plots.y;
-    tw_draw_text(d, (TwPoint){box.x + 16.0, box.y + 18.0}, TW_LEFT, TW_SMALL, style->second, "Events");
+    tw_draw_text(d, (TwPoint){box.x + 16.0, box.y + 18.0}, TW_LEFT, TW_SMALL, style->second,
+                 s->event_count > 0 ? "Events" : "No events");
     draw_marks(d, s, tw_time_shown(s, NULL), (TwBox){plots.x, box.y + 4.0, plots.w, 20.0}, true, plots);
     double x = plots.x + plots.w * s->time_s / span_of(s);
-    if (x >= plots.x && x <= plots.x + plots.w) {
-        tw_draw_line(d, (TwPoint[]){{x, box.y + lane - 2.0}, {x, plots.y + plots.h}}, 2,
-                     (TwStroke){style->second, 1.0, 0.0});
-        tw_draw_polygon(
-            d, (TwPoint[]){{x - 5.5, box.y + lane - 2.0}, {x + 6.5, box.y + lane - 2.0}, {x + 0.5, box.y + lane + 6.0}},
-            3, style->text);
+    if (x < plots.x || x > plots.x + plots.w) return;
+    tw_draw_line(d, (TwPoint[]){{x, box.y + lane - 2.0}, {x, plots.y + plots.h}}, 2,
+                 (TwStroke){style->second, 1.0, 0.0});
+    tw_draw_polygon(
+        d, (TwPoint[]){{x - 5.5, box.y + lane - 2.0}, {x + 6.5, box.y + lane - 2.0}, {x + 0.5, box.y + lane + 6.0}}, 3,
+        style->text);
+}
+
+void tw_timeline_draw(TwDraw *d, const TwScene *s, TwBox box)
+{
+    enum { MOST = 64 };
+    const TwStyle *style = tw_draw_style(d);
+    tw_draw_rect(d, box, style->ground);
+    int series[MOST], all = 0;
+    for (int i = 0; i < s->series_count && all < MOST; i++)
+        if (!tw_series_is_code(&s->series[i])) series[all++] = i;
+    if (all == 0) {
+        tw_draw_text(d, (TwPoint){box.x + box.w / 2.0, box.y + box.h / 2.0}, TW_CENTRE, TW_HEADING, style->second,
+                     "no series recorded");
+        return;
+    }
+    // as many charts as keep a height at which a line can be read, in two columns where that shows more of them; then
+    // the events in words below
+    const double lane = 26.0, axis = 16.0;    // axis: clock labels below the last chart
+    int listed = s->event_count < 6 ? s->event_count : 6;
+    double list = listed > 0 && box.h > 500.0 ? listed * 18.0 + 16.0 : 0.0;
+    double room = box.h - lane - list - 8.0;
+    int fit = (int)fmax(1.0, floor((room - axis) / 84.0)), columns = fit < all && box.w >= 1000.0 ? 2 : 1;
+    int rows = (all + columns - 1) / columns < fit ? (all + columns - 1) / columns : fit;
+    int count = rows * columns < all ? rows * columns : all;
+    double note = count < all ? 16.0 : 0.0, h = floor((room - axis - note) / rows), w = floor(box.w / columns);
+    for (int c = 0; c < columns; c++) {
+        int from = c * rows, until = from + rows < count ? from + rows : count;
+        draw_column(d, s, series + from, until - from, (TwBox){box.x + c * w, box.y, w, box.h}, lane, h, axis);
     }
     if (list > 0.0) draw_event_list(d, s, (TwBox){box.x + 16.0, box.y + box.h - list, box.w - 32.0, list});
-    if (count < s->series_count) {
+    if (count < all) {
         char more[64];
-        snprintf(more, sizeof more, "%d of %d series fit this height", count, s->series_count);
+        snprintf(more, sizeof more, "%d of %d series fit this height", count, all);
         tw_draw_text(d, (TwPoint){box.x + box.w - 16.0, box.y + box.h - 8.0}, TW_RIGHT, TW_SMALL, style->second, more);
     }
 }

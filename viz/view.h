@@ -3,6 +3,8 @@
 
 #include "viz/draw.h"
 
+#include <string.h>
+
 // Draws what paint draws to a file, its format by suffix; written beside, then renamed (picture.c).
 typedef void TwPaint(void *context, TwDraw *d, double width, double height);
 bool tw_picture_paint(TwPaint *paint, void *context, int width, int height, TwTheme theme, const char *path,
@@ -92,6 +94,7 @@ typedef struct TwView {
     TwMainView main;
     TwSpan scales[TW_MOST_QUANTITIES];         // grow with the data, never shrink; low == high: not yet set
     TwSpan differences[TW_MOST_QUANTITIES];    // the same of differences: symmetric
+    TwSpan changes[TW_MAIN_VIEWS];             // and of what each diagram colours
     TwFloorPlan plan;
 } TwView;
 void tw_view_reset(TwView *view);
@@ -104,7 +107,9 @@ double tw_rack_value(const TwScene *scene, int quantity, int rack);
 // ---- views ----
 
 void tw_title_draw(TwDraw *d, const TwScene *s, TwBox box);
-void tw_kpi_strip_draw(TwDraw *d, const TwScene *s, TwBox box);
+// reference: NULL, or the other future, whose course is drawn grey and dashed.
+void tw_kpi_strip_draw(TwDraw *d, const TwScene *s, const TwScene *reference, TwBox box);
+int tw_kpi_fit(const TwScene *s, TwBox box);    // figures that the strip has room for
 void tw_kpis_draw(TwDraw *d, const TwScene *s, TwBox box);
 // Any main view. A larger box than the window's is a zoom: the caller clips, and more detail finds room.
 void tw_main_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box);
@@ -117,7 +122,7 @@ void tw_oneline_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box);
 void tw_floor_arrange(TwFloorPlan *plan, const TwScene *s, TwBox box);
 int tw_floor_hit(const TwFloorPlan *plan, double x, double y);    // rack, -1: none
 void tw_inspector_draw(TwDraw *d, const TwScene *s, const TwView *view, TwBox box);
-double tw_inspector_height(const TwScene *s, const TwView *view);                      // of all that it has to say
+double tw_inspector_height(const TwScene *s, const TwView *view, TwBox box);           // of all that it has to say
 void tw_inspector_page(TwDraw *d, const TwScene *s, const TwView *view, TwBox box);    // all of it, in columns
 // The inspector without the row of buttons for events, where there is one; the buttons (compare.c).
 TwBox tw_inspector_body(const TwView *view, TwBox box);
@@ -126,6 +131,9 @@ void tw_buttons_draw(TwDraw *d, const TwScene *s, const TwView *view, TwBox box)
 void tw_kpi_compare_draw(TwDraw *d, const TwScene *s, const TwScene *reference, TwBox box);
 void tw_fork_title_draw(TwDraw *d, const TwScene *s, const TwView *view, TwBox box);
 void tw_fork_mark_draw(TwDraw *d, const TwScene *s, const TwView *view, TwBox box);
+
+// A series of numbers that stand for words: for no axis.
+static inline bool tw_series_is_code(const TwSceneSeries *series) { return strcmp(series->unit, "code") == 0; }
 
 // Lowest and highest of [t0, t1) in each column, as shown; NaN where there is nothing. A row holds from the row before.
 void tw_series_columns(const TwSceneSeries *series, double t0, double t1, int columns, float *low, float *high);
@@ -172,7 +180,7 @@ typedef struct TwSankey {
     double px_per_w, bar_w;
 } TwSankey;
 void tw_sankey_layout(TwSankey *sankey, const TwScene *s, TwBox box);
-void tw_sankey_draw(TwDraw *d, const TwScene *s, TwBox box);
+void tw_sankey_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box);
 
 // ---- the whole window (panel.c) ----
 

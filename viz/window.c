@@ -92,6 +92,7 @@ static void take_news(TwWindow *w)
     w->view.fork_s = news.fork_s;
     if (!news.reference) w->view.side_by_side = false;
     if (!news.reference) memset(w->view.differences, 0, sizeof w->view.differences);
+    if (!news.reference) memset(w->view.changes, 0, sizeof w->view.changes);
     if (news.note_number != w->note_number) tw_window_note(w, news.note_bad, "%s", news.note);
     w->note_number = news.note_number;
     if (w->note[0] && tw_wall_s() > w->note_until_s) w->note[0] = '\0';

@@ -45,15 +45,20 @@ static void kv_strip(const Page *p, int pool, TwBox b)
     for (int c = 0; c < columns; c++) {
         int from = (int)((int64_t)c * e->rack_count / columns),
             until = (int)((int64_t)(c + 1) * e->rack_count / columns);
-        double most = NAN;
+        double most = NAN, change = NAN;
         for (int k = from; k < until; k++) {
-            double v = tw_rack_value(p->s, p->kv, p->s->element_racks[e->rack + k]);
+            int rack = p->s->element_racks[e->rack + k];
+            double v = tw_rack_value(p->s, p->kv, rack);
             if (!(v <= most)) most = isnan(v) ? most : v;
+            if (p->view->reference && rack < p->view->reference->rack_count)
+                change = tw_largest(v - tw_rack_value(p->view->reference, p->kv, rack), change);
         }
         double x0 = floor(b.x + b.w * c / columns), x1 = floor(b.x + b.w * (c + 1) / columns);
         TwBox cell = {x0, b.y, fmax(x1 - x0 - (x1 - x0 >= 6.0 ? 1.0 : 0.0), 1.0), b.h};
-        if (isnan(most))
+        if (isnan(most) || (p->view->reference && isnan(change)))
             tw_draw_hatch(p->d, cell, style->second);
+        else if (p->view->reference)
+            tw_draw_rect(p->d, cell, tw_difference_colour(tw_difference_scale(p->view, NAN), change));
         else
             tw_draw_rect(p->d, cell, map[(int)(fmin(fmax(most, 0.0), 100.0) * 2.55)]);
     }
@@ -124,7 +129,9 @@ static void draw_pool(const Page *p, int pool, TwBox b)
     figure(p, cell, "KV memory held", text, two);
     TwBox strip = {x, b.y + top_h - 40.0, w, 12.0};
     kv_strip(p, pool, strip);
-    snprintf(text, sizeof text, "KV memory by rack, %d racks, dark 0 %% to bright 100 %%", e->rack_count);
+    snprintf(text, sizeof text, "KV memory by rack, %d racks, %s", e->rack_count,
+             p->view->reference ? "less the reference" : "dark 0 % to bright 100 %");
+    if (p->view->reference) tw_draw_frame(p->d, strip, (TwStroke){style->second, 1.0, 0.0});
     text_at(p, x, strip.y + 26.0, w, TW_SMALL, style->second, text);
 }
 
@@ -139,6 +146,8 @@ static void ladder(const Page *p, int service, TwBox b, const char *name, const 
     char text[200], a[32], m[32], c[32], change[32];
     bool over = v[2] > level;
     double end = fmax(isfinite(level) ? level * 1.25 : 0.0, isnan(v[2]) ? 0.0 : v[2] * 1.1);
+    double before = p->view->reference ? tw_diagram_was(p->view, p->s, service, fields[2]) : NAN;
+    if (!isnan(before)) end = fmax(end, before * 1.1);
     if (!(end > 0.0)) end = 1.0;
     snprintf(text, sizeof text, "%s%s", over ? "\xe2\x96\xb2 " : "", name);
     text_at(p, b.x, b.y + 12.0, b.w, TW_SMALL, over ? style->status[TW_ALARM] : style->second, text);
@@ -154,6 +163,14 @@ static void ladder(const Page *p, int service, TwBox b, const char *name, const 
         if (x1 > x0 + 1.0) tw_draw_rect(p->d, (TwBox){x1 - 1.0, bar.y - 2.0, 1.0, bar.h + 4.0}, style->text);
         from = fmax(v[k], from);
     }
+    // of the other future: where its three stand
+    for (int k = 0; k < 3 && p->view->reference; k++) {
+        double was = tw_diagram_was(p->view, p->s, service, fields[k]);
+        if (isnan(was)) continue;
+        double x = floor(bar.x + bar.w * fmin(was / end, 1.0));
+        TwPoint tip[3] = {{x, bar.y + bar.h}, {x - 4.0, bar.y + bar.h + 6.0}, {x + 4.0, bar.y + bar.h + 6.0}};
+        tw_draw_polygon(p->d, tip, 3, style->second);
+    }
     bool told = !isfinite(level);
     char slo[48] = "";
     if (isfinite(level)) {
@@ -166,8 +183,12 @@ static void ladder(const Page *p, int service, TwBox b, const char *name, const 
         if (told) text_at(p, at, b.y + 12.0, width + 2.0, TW_SMALL, style->second, text);
     }
     if (!told) snprintf(slo, sizeof slo, "%sSLO %s %s", dot, tw_number_text(a, level), unit);
-    snprintf(text, sizeof text, "p50 %s%sp90 %s%sp99 %s %s%s %s", tw_number_text(a, v[0]), dot, tw_number_text(m, v[1]),
-             dot, tw_number_text(c, v[2]), unit, slo, tw_diagram_change(change, p->view, p->s, service, fields[2]));
+    if (isnan(v[2]))
+        snprintf(text, sizeof text, "no request has come to its end since warm-up%s", slo);
+    else
+        snprintf(text, sizeof text, "p50 %s%sp90 %s%sp99 %s %s%s %s", tw_number_text(a, v[0]), dot,
+                 tw_number_text(m, v[1]), dot, tw_number_text(c, v[2]), unit, slo,
+                 tw_diagram_change(change, p->view, p->s, service, fields[2]));
     text_at(p, b.x, b.y + 46.0, b.w, TW_SMALL, style->text, text);
 }
 
@@ -184,8 +205,11 @@ static void draw_service(const Page *p, int service, TwBox b, bool named)
     const char *name = s->elements[service].name, *class = strchr(name, '.');
     double good = tw_scene_value(s, service, "good_fraction");
     if (named) text_at(p, x, y + 12.0, first - 14.0, TW_BODY_BOLD, style->text, class ? class + 1 : name);
-    snprintf(text, sizeof text, "%s within levels %s", tw_diagram_unit(one, good, "%"),
-             tw_diagram_change(change, p->view, s, service, "good_fraction"));
+    if (isnan(good))
+        snprintf(text, sizeof text, "none has ended yet");
+    else
+        snprintf(text, sizeof text, "%s within levels %s", tw_diagram_unit(one, good, "%"),
+                 tw_diagram_change(change, p->view, s, service, "good_fraction"));
     text_at(p, x, y + (named ? 30.0 : 14.0), first - 14.0, named ? TW_SMALL : TW_BODY_BOLD, style->text, text);
     char number[32];
     snprintf(text, sizeof text, "%s arrived", tw_number_text(number, tw_scene_value(s, service, "arrived")));
@@ -221,7 +245,7 @@ static void draw_series(const Page *p, TwBox b)
     double w = b.w / columns, h = fmin(b.h / rows, 260.0);
     for (int k = 0; k < count; k++) {
         TwBox box = {b.x + (k % columns) * w, b.y + (k / columns) * h, w - 10.0, h - 10.0}, plot;
-        tw_chart_draw(p->d, p->s, shown[k], box, true, &plot);
+        tw_chart_compare(p->d, p->s, p->view->reference, p->view, shown[k], box, true, &plot);
     }
 }
 
@@ -229,7 +253,7 @@ void tw_work_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box)
 {
     int pools = tw_scene_class(s, "pool"), services = tw_scene_class(s, "service");
     if (pools < 0) {
-        tw_diagram_head(d, s, box, "Workload", "", -1);
+        tw_diagram_head(d, s, box, "Workload", "", -1, false);
         tw_diagram_empty(d, box, "no pools in this result");
         return;
     }
@@ -243,12 +267,18 @@ void tw_work_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box)
     char text[256], a[48], b[32], c[32];
     snprintf(text, sizeof text, "%s, %s requests in a batch, %s wait; percentiles are of all requests since warm-up",
              tw_diagram_unit(a, tokens, "tokens/s"), tw_number_text(b, running), tw_number_text(c, waiting));
-    TwBox rest = tw_diagram_head(d, s, box, "Workload", text, pools);
+    TwBox rest = tw_diagram_head(d, s, box, "Workload", text, pools, view->reference != NULL);
     unsigned char *marks = tw_diagram_marks(s, view);
     Page p = {d, s, view, marks, -1};
     for (int q = 0; q < s->quantity_count; q++)
         if (strcmp(s->quantities[q].name, "kv_fraction") == 0) p.kv = q;
 
+    if (view->reference) {
+        double more = NAN;
+        for (int i = 0; i < s->rack_count && i < view->reference->rack_count && p.kv >= 0; i++)
+            more = tw_largest(tw_rack_value(s, p.kv, i) - tw_rack_value(view->reference, p.kv, i), more);
+        tw_difference_legend(d, box, "KV memory", "points", tw_difference_scale(view, more), view->locked);
+    }
     double x = rest.x + fmin(20.0, rest.w * 0.03), w = rest.w - 2.0 * (x - rest.x), y = rest.y + 8.0;
     double end = rest.y + rest.h - 8.0;
     int drawn = 0;

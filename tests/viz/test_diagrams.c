@@ -282,7 +282,23 @@ static void labels_are_the_scene_s(void)
     synthetic_destroy(m);
 }
 
-// A fork: what changed is told beside the figure; nothing where nothing changed (VW11).
+static long count_of(const Canvas *c, TwColour colour)
+{
+    cairo_surface_flush(c->surface);
+    const unsigned char *at = cairo_image_surface_get_data(c->surface);
+    int stride = cairo_image_surface_get_stride(c->surface), width = cairo_image_surface_get_width(c->surface);
+    long count = 0;
+    for (int y = 0; y < cairo_image_surface_get_height(c->surface); y++)
+        for (int x = 0; x < width; x++) {
+            uint32_t p;
+            memcpy(&p, at + (size_t)y * (size_t)stride + (size_t)x * 4, 4);
+            count += (p & 0xffffffu) == (colour & 0xffffffu);
+        }
+    return count;
+}
+
+// A fork: what changed is told beside the figure and by the colour of its box; where nothing changed every box has the
+// middle colour (VW11).
 static void differences_are_told(void)
 {
     Synthetic *now = synthetic_create(8, 30, 0.3), *then = synthetic_create(8, 30, 0.3);
@@ -295,15 +311,35 @@ static void differences_are_told(void)
     *synthetic_value(now, cdu, "supply_degc") = 36.0f;
     *synthetic_value(then, cdu, "supply_degc") = 32.0f;
     CHECK(strcmp(tw_diagram_change(text, &view, &now->scene, cdu, "supply_degc"), "(+4.00)") == 0);
-    for (int v = 0; v < DIAGRAMS; v++) {
+    static const struct {
+        TwMainView view;
+        int class;
+        const char *field;
+        float by;
+    } changed[] = {{TW_MAIN_ONELINE, 0, "element_w", 4e3f},
+                   {TW_MAIN_COOLING, 2, "return_degc", 3.0f},
+                   {TW_MAIN_NETWORK, 5, "used_fraction", -0.08f}};
+    *synthetic_value(then, cdu, "supply_degc") = 36.0f;
+    TwColour middle = tw_map_colour(TW_DIFFERENCE, 0.5),
+             ends[2] = {tw_map_colour(TW_DIFFERENCE, 0.0), tw_map_colour(TW_DIFFERENCE, 1.0)};
+    for (size_t v = 0; v < sizeof changed / sizeof *changed; v++) {
         Canvas c = canvas(1200, 800);
-        c.view.main = diagrams[v];
-        c.view.reference = &now->scene;
+        c.view.main = changed[v].view;
+        c.view.reference = &then->scene;
         draw(&c, &now->scene);
-        uint64_t alone = pixels(&c);
-        c.view.reference = NULL;
+        CHECK(count_of(&c, middle) > 1000);
+        long legend = count_of(&c, ends[0]);    // its own ends stand in the legend
+        CHECK(legend < 100 && count_of(&c, ends[1]) == legend);
+        int element = now->classes[changed[v].class].first;
+        *synthetic_value(now, element, changed[v].field) += changed[v].by;
         draw(&c, &now->scene);
-        CHECK(pixels(&c) == alone);
+        double change = tw_scene_value(&now->scene, element, changed[v].field) -
+                        tw_diagram_was(&c.view, &now->scene, element, changed[v].field);
+        // the one-line counts in W
+        if (changed[v].view == TW_MAIN_ONELINE) change *= 1e3;
+        CHECK(fabs(c.view.changes[changed[v].view].high - fabs(change)) < 0.26 * fabs(change));
+        CHECK(count_of(&c, tw_difference_colour(c.view.changes[changed[v].view], change)) > legend + 100);
+        *synthetic_value(now, element, changed[v].field) -= changed[v].by;
         close_canvas(&c);
     }
     synthetic_destroy(now), synthetic_destroy(then);

@@ -67,6 +67,44 @@ static void same_values(const TwScene *live, const TwScene *shown)
     }
 }
 
+static const TwSceneKpi *kpi_of(const TwScene *s, const char *name)
+{
+    for (int k = 0; k < s->kpi_count; k++)
+        if (strcmp(s->kpis[k].name, name) == 0) return &s->kpis[k];
+    abort();
+}
+
+// Key figures of a replay: at the end those of the report, before it what they were then; the history of all of them,
+// TTFT, cost and what limited the run too, is the same live and recorded.
+static void key_figures_have_a_course(const TwScene *live, TwReplay *replay, double early_s)
+{
+    static const char *const series[] = {"ttft_p99_s", "usd_per_million_output_tokens", "binding"};
+    const TwScene *s = tw_replay_scene(replay, live->time_s);
+    for (int k = 0; k < live->kpi_count; k++) {
+        double a = live->kpis[k].value, b = s->kpis[k].value;
+        CHECK((isnan(a) && isnan(b)) || fabs(a - b) <= 1e-12 * fabs(a));
+        CHECK(strcmp(live->kpis[k].text, s->kpis[k].text) == 0);
+    }
+    for (size_t n = 0; n < sizeof series / sizeof *series; n++)
+        for (int i = 0; i < live->series_count; i++) {
+            const TwSceneSeries *a = &live->series[i], *b = &s->series[i];
+            if (strcmp(a->name, series[n]) != 0) continue;
+            CHECK(a->count > 5 && a->count == b->count);
+            for (int p = 0; p < a->count && p < b->count; p++) {
+                CHECK(fabs(a->time_s[p] - b->time_s[p]) < 1e-6);
+                CHECK((isnan(a->mean[p]) && isnan(b->mean[p])) ||
+                      fabsf(a->mean[p] - b->mean[p]) <= 0x1p-11f * fabsf(a->mean[p]));
+            }
+        }
+    double last = kpi_of(live, "tokens.output_per_s")->value,
+           cost = kpi_of(live, "tokens.usd_per_million_output_tokens")->value;
+    s = tw_replay_scene(replay, early_s);
+    CHECK(kpi_of(s, "tokens.output_per_s")->value < 0.99 * last);    // it had only begun
+    CHECK(kpi_of(s, "tokens.usd_per_million_output_tokens")->value > 1.01 * cost);
+    CHECK(kpi_of(s, "limits.binding")->text[0] != '\0');
+    CHECK(fabs(kpi_of(tw_replay_scene(replay, live->time_s), "tokens.output_per_s")->value / last - 1.0) < 1e-12);
+}
+
 // The window's engine is told what is selected, and its next picture holds the N-1 of that, paused too.
 static void a_live_run_tells_n_minus_1(const TwPlant *plant)
 {
@@ -131,6 +169,7 @@ int main(void)
     CHECK(tw_replay_open(&replay, path, &error));
     same_values(live, tw_replay_scene(replay, 600.0));
     CHECK(tw_replay_scene(replay, 600.0)->loss_count == live->loss_count);
+    key_figures_have_a_course(live, replay, 60.0);
     const TwScene *before = tw_replay_scene(replay, 290.0);
     CHECK(tw_scene_state(before, pdu2) == TW_IS_NORMAL && tw_scene_value(before, pdu2, "element_w") > 10.0);
     tw_replay_close(replay);
