@@ -4,64 +4,68 @@
 #include "sim/share.h"
 
 #include <assert.h>
-#include <float.h>
+#include <limits.h>
 #include <math.h>
 #include <string.h>
 
-enum { BOUND = -1, NEW = -2, REFRESH = 4096, GATHER = 512 };
+enum { BOUND = -1, NEW = -2, FREE = -3 };    // holders that are no link
+enum { CHUNK = 15 };                         // crossings of a chunk: a cache line with the next
+
+// Rounds count in steps of ROUND. A flow of the round is loose, or has FROZEN; what is said of a link in it:
+enum {
+    ROUND = 32,
+    FROZEN = 1,
+    OPENED = 1,      // it let its flows go
+    PENDING = 2,     // it holds flows and may have to let them go
+    WAITING = 4,     // it will be too full unless flows that have more are let go
+    FETCHED = 16,    // its flows were asked for
+    QUEUED = 8       // its place in the heap is to be found
+};
 
 typedef struct Flow {
-    double rate, weight, bound;    // weight 1 / penalty
-    int bottleneck, hops;          // hops 0 and bound 0: free
-    int next_held, before_held;    // list of those held at one link
-    int in;                        // equals the epoch: in the working set
-    int frozen;                    // equals the epoch: frozen in this filling
-    bool alive;
+    double rate, weight;    // weight 1 / penalty
+    int holder, round, hops, bounded;
+    int way[];    // links, [1 << shift]
 } Flow;
 
-typedef struct Crossing {
-    double use;
-    int link, next, before, flow;    // next and before: list of its link
-} Crossing;
+// Crossings of a link, in chunks: the first is filled from the others' ends.
+typedef struct Chunk {
+    int next, item[CHUNK];
+} Chunk;
 
-// What lasts, and what a filling works with: apart, because a filling touches both of few links.
 typedef struct Link {
-    double capacity, used;
-    double level;       // of the flows that have it as bottleneck, where there are any
-    int first, held;    // list of crossings; how many flows have it as bottleneck
-    int first_held;     // list of them
-    int epoch;          // touched in this filling
-    int gathered;       // looked at in this gathering
-    bool fatpipe, dirty;
+    double capacity, used;            // used by the flows that are not loose
+    double level, held_load, load;    // level of the flows that it holds; sum of use / penalty of them, of the loose
+    int held, live, count;            // flows held; loose; all
+    int chunk, round, at;             // first chunk; place in the heap, -1: not in it
 } Link;
 
-typedef struct Filling {
-    double left, load, key;    // capacity left, sum of use / penalty unfrozen, level at which it saturates
-    double load_full, most;    // load when last summed; highest level frozen across it
-    double was;                // level of those held here before the filling; NaN: none were
-    double froze;              // level at which flows of the working set froze here; NaN: none
-    int live, fixed_held;      // unfrozen; held here outside the working set
-} Filling;
+typedef struct Entry {
+    double key;
+    int link;
+} Entry;
 
 struct TwShareSet {
     TwArena *arena;
-    int flow_max, link_count, hop_max, count, epoch, solves;
+    int flow_max, link_count, hop_max, shift, count, round;
     double slack;    // relative: levels and fills that differ by less are equal
-    Flow *flow;
-    Crossing *crossing;
+    unsigned char *flows;
+    size_t stride;    // of a flow with its way: one cache line for up to eight links
     Link *link;
-    Filling *filling;
-    int *free_list, free_count;
-    int *work, work_count;          // the working set
-    int *touched, touched_count;    // its links
-    int *heap, heap_count;
-    int *bound_heap, bound_count;
-    int *dirty, dirty_count;
-    int *fresh, fresh_count;    // flows added since the last solve
-    int crossings;
-    bool fatpipes;
+    Chunk *chunk;
+    int *place;    // [flow << shift] chunk * CHUNK + item of the crossing in its link's list
+    double *use, *bound;
+    bool *dirty, *fatpipe;
+    int *free_flow, free_flows, *free_chunk, free_chunks;
+    Entry *heap;
+    int *bounds, *soiled, *fresh, *above, *queued;
+    int heap_count, bound_count, queued_count, soiled_count,
+        fresh_count;    // fresh: flows added since the last solution
+    int pending_count, loose, loosened;
+    long crossings, walked;
+    bool fatpipes, plain;    // plain: every use is 1
 
-    // the whole set in compressed rows, for a full solve
+    // the whole set in compressed rows, for a full solution
     struct {
         int *start, *link, *flow, *bottleneck;
         double *use, *penalty, *bound, *capacity, *rate;
@@ -69,40 +73,55 @@ struct TwShareSet {
     } all;
 };
 
+static Flow *flow_at(const TwShareSet *s, int id) { return (Flow *)(void *)(s->flows + (size_t)id * s->stride); }
+
 TwShareSet *tw_share_set_create(const TwShareSetSpec *spec)
 {
     TwArena *arena = tw_arena_create();
     TwShareSet *s = TW_TAKE(arena, 1, TwShareSet);
-    int n = spec->flow_max, l = spec->link_count;
-    *s = (TwShareSet){.arena = arena, .flow_max = n, .link_count = l, .hop_max = spec->hop_max};
-    s->flow = TW_TAKE(arena, n, Flow);
-    s->crossing = TW_TAKE(arena, (size_t)n * (size_t)spec->hop_max, Crossing);
+    int n = spec->flow_max, l = spec->link_count, shift = 0;
+    while (1 << shift < spec->hop_max) shift++;
+    if (shift < 3) shift = 3;
+    *s = (TwShareSet){.arena = arena, .flow_max = n, .link_count = l, .hop_max = spec->hop_max, .shift = shift};
+    size_t crossings = (size_t)n << shift, most = (size_t)n * (size_t)spec->hop_max;
+    // every link may have one chunk that is not full
+    size_t chunks = (size_t)l + most / CHUNK + 1;
+    s->stride = sizeof(Flow) + (sizeof(int) << shift);
+    s->flows = tw_arena_take(arena, (size_t)n + 1, s->stride);
     s->link = TW_TAKE(arena, l, Link);
-    s->filling = TW_TAKE(arena, l, Filling);
-    s->free_list = TW_TAKE(arena, n, int);
-    s->work = TW_TAKE(arena, n, int);
-    s->touched = TW_TAKE(arena, l, int);
-    s->heap = TW_TAKE(arena, l, int);
-    s->bound_heap = TW_TAKE(arena, n, int);
-    s->dirty = TW_TAKE(arena, l, int);
+    s->chunk = TW_TAKE(arena, chunks, Chunk);
+    s->place = TW_TAKE(arena, crossings, int);
+    s->use = TW_TAKE(arena, crossings, double);
+    s->bound = TW_TAKE(arena, n, double);
+    s->dirty = TW_TAKE(arena, l, bool);
+    s->fatpipe = TW_TAKE(arena, l, bool);
+    s->free_flow = TW_TAKE(arena, n, int);
+    s->free_chunk = TW_TAKE(arena, chunks, int);
+    s->heap = TW_TAKE(arena, l, Entry);
+    s->bounds = TW_TAKE(arena, n, int);
+    s->soiled = TW_TAKE(arena, l, int);
     s->fresh = TW_TAKE(arena, n, int);
+    s->above = TW_TAKE(arena, n, int);
+    s->queued = TW_TAKE(arena, l, int);
     s->slack = spec->tolerance > 0.0 ? spec->tolerance : 1e-11;
-    size_t crossings = (size_t)n * (size_t)spec->hop_max;
+    s->plain = true;
     s->all.start = TW_TAKE(arena, n + 1, int);
-    s->all.link = TW_TAKE(arena, crossings, int);
+    s->all.link = TW_TAKE(arena, most, int);
     s->all.flow = TW_TAKE(arena, n, int);
     s->all.bottleneck = TW_TAKE(arena, n, int);
-    s->all.use = TW_TAKE(arena, crossings, double);
+    s->all.use = TW_TAKE(arena, most, double);
     s->all.penalty = TW_TAKE(arena, n, double);
     s->all.bound = TW_TAKE(arena, n, double);
     s->all.rate = TW_TAKE(arena, n, double);
     s->all.capacity = TW_TAKE(arena, l, double);
-    s->all.scratch = tw_arena_take(arena, tw_share_scratch(n, l, (int)crossings), 1);
-    for (int i = n - 1; i >= 0; i--) s->free_list[s->free_count++] = i;
+    s->all.scratch = tw_arena_take(arena, tw_share_scratch(n, l, (int)most), 1);
+    for (int i = n - 1; i >= 0; i--) s->free_flow[s->free_flows++] = i;
+    for (int i = (int)chunks - 1; i >= 0; i--) s->free_chunk[s->free_chunks++] = i;
+    for (int i = 0; i < n; i++) flow_at(s, i)->holder = FREE;
     for (int i = 0; i < l; i++) {
-        s->link[i] = (Link){.capacity = spec->capacity[i], .first = -1, .first_held = -1};
-        s->link[i].fatpipe = spec->fatpipe && spec->fatpipe[i];
-        s->fatpipes = s->fatpipes || s->link[i].fatpipe;
+        s->link[i] = (Link){.capacity = spec->capacity[i], .chunk = -1, .at = -1};
+        s->fatpipe[i] = spec->fatpipe && spec->fatpipe[i];
+        s->fatpipes = s->fatpipes || s->fatpipe[i];
     }
     return s;
 }
@@ -113,65 +132,93 @@ void tw_share_set_destroy(TwShareSet *set)
 }
 
 int tw_share_set_count(const TwShareSet *s) { return s->count; }
-double tw_share_set_rate(const TwShareSet *s, int flow) { return s->flow[flow].rate; }
-int tw_share_set_bottleneck(const TwShareSet *s, int flow) { return s->flow[flow].bottleneck; }
+double tw_share_set_rate(const TwShareSet *s, int flow) { return flow_at(s, flow)->rate; }
+int tw_share_set_bottleneck(const TwShareSet *s, int flow) { return flow_at(s, flow)->holder; }
+
+static double use(const TwShareSet *s, int crossing) { return s->plain ? 1.0 : s->use[crossing]; }
+static bool fat(const TwShareSet *s, int link) { return s->fatpipes && s->fatpipe[link]; }
+
+// The links of a flow are asked for ahead: they lie anywhere in memory.
+static void fetch_way(const TwShareSet *s, const Flow *f)
+{
+    for (int i = 0; i < f->hops; i++) __builtin_prefetch(&s->link[f->way[i]], 1);
+}
+
+// --- who crosses a link
+
+// Crossings of a chunk of a link: only the first may have less than all.
+static int items(const Link *l, int chunk) { return chunk != l->chunk ? CHUNK : (l->count - 1) % CHUNK + 1; }
 
 double tw_share_set_used(const TwShareSet *s, int link)
 {
+    const Link *l = &s->link[link];
     double used = 0.0;
-    for (int c = s->link[link].first; c >= 0; c = s->crossing[c].next) {
-        double part = s->crossing[c].use * s->flow[s->crossing[c].flow].rate;
-        used = s->link[link].fatpipe ? fmax(used, part) : used + part;
-    }
+    for (int k = l->chunk; k >= 0; k = s->chunk[k].next)
+        for (int i = 0, n = items(l, k); i < n; i++) {
+            int c = s->chunk[k].item[i];
+            double part = s->use[c] * flow_at(s, c >> s->shift)->rate;
+            used = s->fatpipe[link] ? fmax(used, part) : used + part;
+        }
     return used;
 }
 
-// A flow gets its bottleneck: a link, BOUND or NEW.
-static void hold(TwShareSet *s, int id, int bottleneck)
+static void list(TwShareSet *s, int crossing)
 {
-    Flow *f = &s->flow[id];
-    if (f->bottleneck == bottleneck) return;
-    if (f->bottleneck >= 0) {
-        Link *l = &s->link[f->bottleneck];
-        l->held--;
-        if (f->before_held >= 0)
-            s->flow[f->before_held].next_held = f->next_held;
-        else
-            l->first_held = f->next_held;
-        if (f->next_held >= 0) s->flow[f->next_held].before_held = f->before_held;
+    Link *l = &s->link[flow_at(s, crossing >> s->shift)->way[crossing & ((1 << s->shift) - 1)]];
+    if (l->count % CHUNK == 0) {
+        int k = s->free_chunk[--s->free_chunks];
+        s->chunk[k].next = l->chunk;
+        l->chunk = k;
     }
-    f->bottleneck = bottleneck;
-    if (bottleneck < 0) return;
-    Link *l = &s->link[bottleneck];
-    l->held++;
-    f->before_held = -1;
-    f->next_held = l->first_held;
-    if (l->first_held >= 0) s->flow[l->first_held].before_held = id;
-    l->first_held = id;
+    int at = l->count++ % CHUNK;
+    s->chunk[l->chunk].item[at] = crossing;
+    s->place[crossing] = l->chunk * CHUNK + at;
 }
+
+static void unlist(TwShareSet *s, int crossing)
+{
+    Link *l = &s->link[flow_at(s, crossing >> s->shift)->way[crossing & ((1 << s->shift) - 1)]];
+    int place = s->place[crossing], first = l->chunk, last = s->chunk[first].item[--l->count % CHUNK];
+    s->chunk[place / CHUNK].item[place % CHUNK] = last;
+    s->place[last] = place;
+    if (l->count % CHUNK != 0) return;
+    l->chunk = s->chunk[first].next;
+    s->free_chunk[s->free_chunks++] = first;
+}
+
+// --- changes
 
 static void soil(TwShareSet *s, int link)
 {
-    if (s->link[link].dirty) return;
-    s->link[link].dirty = true;
-    s->dirty[s->dirty_count++] = link;
+    if (s->dirty[link]) return;
+    s->dirty[link] = true;
+    s->soiled[s->soiled_count++] = link;
 }
 
 int tw_share_set_add(TwShareSet *s, int count, const int *link, const double *use, double penalty, double bound)
 {
     assert(count <= s->hop_max && penalty > 0.0 && (count > 0 || isfinite(bound)));
-    if (s->free_count == 0) return -1;
-    int id = s->free_list[--s->free_count];
-    s->flow[id] = (Flow){.weight = 1.0 / penalty, .bound = bound, .bottleneck = NEW, .hops = count, .alive = true};
+    if (s->free_flows == 0) return -1;
+    int id = s->free_flow[--s->free_flows], first = id << s->shift;
+    Flow *f = flow_at(s, id);
+    f->hops = 0;
+    for (int i = 0; i < count; i++) __builtin_prefetch(&s->link[link[i]], 1);
     for (int i = 0; i < count; i++) {
-        int c = id * s->hop_max + i, l = link[i];
-        Link *at = &s->link[l];
-        s->crossing[c] = (Crossing){use ? use[i] : 1.0, l, at->first, -1, id};
-        if (at->first >= 0) s->crossing[at->first].before = c;
-        at->first = c;
-        if (at->fatpipe) soil(s, l);
+        double part = use ? use[i] : 1.0;
+        if (part <= 0.0) continue;    // a crossing that consumes nothing is none
+        int c = first + f->hops;
+        f->way[f->hops++] = link[i];
+        s->use[c] = part;
+        s->plain = s->plain && part == 1.0;
+        list(s, c);
     }
-    s->crossings += count;
+    f->rate = 0.0;
+    f->weight = 1.0 / penalty;
+    f->holder = NEW;
+    f->round = 0;
+    f->bounded = isfinite(bound);
+    s->bound[id] = bound;
+    s->crossings += f->hops;
     s->count++;
     s->fresh[s->fresh_count++] = id;
     return id;
@@ -179,27 +226,25 @@ int tw_share_set_add(TwShareSet *s, int count, const int *link, const double *us
 
 void tw_share_set_remove(TwShareSet *s, int id)
 {
-    Flow *f = &s->flow[id];
-    assert(f->alive);
-    for (int i = 0; i < f->hops; i++) {
-        Crossing *c = &s->crossing[id * s->hop_max + i];
-        Link *l = &s->link[c->link];
-        if (c->before >= 0)
-            s->crossing[c->before].next = c->next;
-        else
-            l->first = c->next;
-        if (c->next >= 0) s->crossing[c->next].before = c->before;
-        l->used -= c->use * f->rate;
+    Flow *f = flow_at(s, id);
+    assert(f->holder != FREE);
+    fetch_way(s, f);
+    for (int i = 0, c = id << s->shift; i < f->hops; i++, c++) __builtin_prefetch(&s->chunk[s->place[c] / CHUNK], 1);
+    for (int i = 0, c = id << s->shift; i < f->hops; i++, c++) {
+        Link *l = &s->link[f->way[i]];
+        unlist(s, c);
+        l->used -= s->use[c] * f->rate;
+        if (f->holder == f->way[i]) l->held_load = --l->held > 0 ? l->held_load - s->use[c] * f->weight : 0.0;
         // only where it leaves room that others were waiting for
-        if (l->held > 0 && f->rate > 0.0) soil(s, c->link);
+        if (l->held > 0 && f->rate > 0.0) soil(s, f->way[i]);
     }
-    if (f->bottleneck == NEW)
+    if (f->holder == NEW)
         for (int i = 0; i < s->fresh_count; i++)
             if (s->fresh[i] == id) s->fresh[i--] = s->fresh[--s->fresh_count];
-    hold(s, id, NEW);
     s->crossings -= f->hops;
-    *f = (Flow){0};
-    s->free_list[s->free_count++] = id;
+    f->holder = FREE;
+    f->rate = 0.0;
+    s->free_flow[s->free_flows++] = id;
     s->count--;
 }
 
@@ -210,354 +255,474 @@ void tw_share_set_capacity(TwShareSet *s, int link, double capacity)
     soil(s, link);
 }
 
-static void join(TwShareSet *s, int flow)
+// --- links by the level at which they are due
+
+static bool sooner(const Entry *a, const Entry *b)
 {
-    if (s->flow[flow].in == s->epoch) return;
-    s->flow[flow].in = s->epoch;
-    s->work[s->work_count++] = flow;
+    return a->key < b->key || (a->key == b->key && a->link < b->link);
 }
 
-static void join_link(TwShareSet *s, int link, bool all)
+// Four below each: half as deep as two, and they lie together.
+static void swap_up(TwShareSet *s, int at)
 {
-    if (all)
-        for (int c = s->link[link].first; c >= 0; c = s->crossing[c].next) join(s, s->crossing[c].flow);
-    else
-        for (int i = s->link[link].first_held; i >= 0; i = s->flow[i].next_held) join(s, i);
-}
-
-static bool above(const TwShareSet *s, int a, int b)
-{
-    double x = s->filling[a].key, y = s->filling[b].key;
-    return x != y ? x < y : a < b;
-}
-
-static void sink(TwShareSet *s, int at)
-{
-    int *heap = s->heap, moved = heap[at];
-    for (int child; (child = 2 * at + 1) < s->heap_count; at = child) {
-        if (child + 1 < s->heap_count && above(s, heap[child + 1], heap[child])) child++;
-        if (!above(s, heap[child], moved)) break;
-        heap[at] = heap[child];
+    Entry moved = s->heap[at];
+    for (int above; at > 0 && sooner(&moved, &s->heap[above = (at - 1) / 4]); at = above) {
+        s->heap[at] = s->heap[above];
+        s->link[s->heap[at].link].at = at;
     }
-    heap[at] = moved;
+    s->heap[at] = moved;
+    s->link[moved.link].at = at;
+}
+
+static void swap_down(TwShareSet *s, int at)
+{
+    Entry moved = s->heap[at];
+    for (int first; (first = 4 * at + 1) < s->heap_count;) {
+        int until = first + 4 < s->heap_count ? first + 4 : s->heap_count, least = first;
+        for (int child = first + 1; child < until; child++)
+            if (sooner(&s->heap[child], &s->heap[least])) least = child;
+        if (!sooner(&s->heap[least], &moved)) break;
+        s->heap[at] = s->heap[least];
+        s->link[s->heap[at].link].at = at;
+        at = least;
+    }
+    s->heap[at] = moved;
+    s->link[moved.link].at = at;
 }
 
 static void pop(TwShareSet *s)
 {
-    s->heap[0] = s->heap[--s->heap_count];
-    if (s->heap_count > 0) sink(s, 0);
+    s->link[s->heap[0].link].at = -1;
+    if (--s->heap_count == 0) return;
+    s->heap[0] = s->heap[s->heap_count];
+    swap_down(s, 0);
 }
 
-static double bound_level(const TwShareSet *s, int i) { return s->flow[i].bound / s->flow[i].weight; }
+// Whether a link holds flows that it has not let go in this round.
+static bool closed(const Link *l) { return l->held > 0 && !(l->round & OPENED); }
 
-static void sink_bound(TwShareSet *s, int at)
+// The level at which a link has to be looked at: where it saturates, or where those that it holds were frozen.
+static double due(const TwShareSet *s, int link)
 {
-    int *heap = s->bound_heap, moved = heap[at];
+    const Link *l = &s->link[link];
+    if (fat(s, link)) return l->capacity / l->load;
+    double left = l->capacity - l->used;
+    if (!closed(l)) return left > 0.0 ? left / l->load : 0.0;
+    left += l->held_load * l->level;
+    if (left <= 0.0) return 0.0;
+    double level = left / (l->load + l->held_load);
+    return level < l->level ? level : l->level;
+}
+
+static void touch(TwShareSet *s, int link)
+{
+    Link *l = &s->link[link];
+    if (l->round < s->round) {
+        l->round = s->round;
+        l->load = 0.0;
+        l->live = 0;
+        l->at = -1;
+    }
+    if (l->round & QUEUED) return;
+    l->round |= QUEUED;
+    s->queued[s->queued_count++] = link;
+}
+
+static void mark(TwShareSet *s, Link *l, int what, bool on)
+{
+    if (((l->round & what) != 0) == on) return;
+    l->round ^= what;
+    s->pending_count += on ? 1 : -1;
+}
+
+// The places of touched links in the heap. A key that has risen stays until it is due.
+static void queue(TwShareSet *s)
+{
+    for (int i = 0; i < s->queued_count; i++) {
+        int link = s->queued[i];
+        Link *l = &s->link[link];
+        l->round &= ~QUEUED;
+        bool shut = closed(l);
+        mark(s, l, PENDING, shut);
+        if (!shut && l->live == 0) continue;
+        double key = due(s, link);
+        __builtin_prefetch(&s->chunk[l->chunk]);    // it may be opened
+        if (l->at < 0) {
+            s->heap[s->heap_count] = (Entry){key, link};
+            swap_up(s, s->heap_count++);
+        } else if (key < s->heap[l->at].key) {
+            s->heap[l->at].key = key;
+            swap_up(s, l->at);
+        }
+    }
+    s->queued_count = 0;
+}
+
+// --- bounds of loose flows
+
+static bool bound_sooner(const TwShareSet *s, int a, int b)
+{
+    double x = s->bound[a] / flow_at(s, a)->weight, y = s->bound[b] / flow_at(s, b)->weight;
+    return x != y ? x < y : a < b;
+}
+
+static void push_bound(TwShareSet *s, int flow)
+{
+    int at = s->bound_count++;
+    for (int above; at > 0 && bound_sooner(s, flow, s->bounds[above = (at - 1) / 2]); at = above)
+        s->bounds[at] = s->bounds[above];
+    s->bounds[at] = flow;
+}
+
+static void pop_bound(TwShareSet *s)
+{
+    int *heap = s->bounds, moved = heap[--s->bound_count], at = 0;
     for (int child; (child = 2 * at + 1) < s->bound_count; at = child) {
-        if (child + 1 < s->bound_count && bound_level(s, heap[child + 1]) < bound_level(s, heap[child])) child++;
-        if (bound_level(s, heap[child]) >= bound_level(s, moved)) break;
+        if (child + 1 < s->bound_count && bound_sooner(s, heap[child + 1], heap[child])) child++;
+        if (!bound_sooner(s, heap[child], moved)) break;
         heap[at] = heap[child];
     }
     heap[at] = moved;
 }
 
-// Links of the working set with what the other flows leave of them.
-static void touch(TwShareSet *s)
+// --- a round
+
+static void loosen(TwShareSet *s, int id)
 {
-    s->touched_count = s->heap_count = s->bound_count = 0;
-    for (int w = 0; w < s->work_count; w++) {
-        // far from each other in memory: asked for ahead
-        if (w + 8 < s->work_count) {
-            const Crossing *ahead = &s->crossing[(size_t)s->work[w + 8] * (size_t)s->hop_max];
-            __builtin_prefetch(ahead);
-            __builtin_prefetch(ahead + 4);
-            __builtin_prefetch(&s->flow[s->work[w + 8]]);
+    Flow *f = flow_at(s, id);
+    if (f->round >= s->round) return;
+    f->round = s->round;
+    s->loose++;
+    s->loosened++;
+    s->walked += f->hops;
+    int first = id << s->shift, holder = f->holder;
+    f->holder = NEW;
+    for (int i = 0, c = first; i < f->hops; i++, c++) {
+        int link = f->way[i];
+        touch(s, link);
+        Link *l = &s->link[link];
+        double part = use(s, c), load = part * f->weight;
+        l->used -= part * f->rate;
+        l->load = fat(s, link) ? fmax(l->load, load) : l->load + load;
+        l->live++;
+        if (holder == link) l->held_load = --l->held > 0 ? l->held_load - load : 0.0;
+    }
+    if (f->bounded) push_bound(s, id);
+}
+
+static void freeze(TwShareSet *s, int id, double level, int holder)
+{
+    Flow *f = flow_at(s, id);
+    f->rate = holder == BOUND ? s->bound[id] : level * f->weight;
+    f->round = s->round | FROZEN;
+    f->holder = holder;
+    s->loose--;
+    for (int i = 0, c = id << s->shift; i < f->hops; i++, c++) {
+        int link = f->way[i];
+        Link *l = &s->link[link];
+        double part = use(s, c), load = part * f->weight;
+        l->used += part * f->rate;
+        l->live--;
+        if (!fat(s, link)) l->load = l->live > 0 ? l->load - load : 0.0;
+        if (holder == link) {
+            l->held++;
+            l->held_load += load;
         }
-        if (w + 4 < s->work_count) {
-            const Crossing *ahead = &s->crossing[(size_t)s->work[w + 4] * (size_t)s->hop_max];
-            for (int c = 0; c < s->hop_max && c < 8; c++) {
-                __builtin_prefetch(&s->link[ahead[c].link]);
-                __builtin_prefetch(&s->filling[ahead[c].link]);
+    }
+}
+
+// A flow that was above the level of a link that is full comes down to it.
+static void lower(TwShareSet *s, int id, double level, int holder)
+{
+    Flow *f = flow_at(s, id);
+    double less = level * f->weight - f->rate;
+    int before = f->holder;
+    f->rate = level * f->weight;
+    f->round = s->round | FROZEN;
+    f->holder = holder;
+    s->loosened++;
+    s->walked += f->hops;
+    for (int i = 0, c = id << s->shift; i < f->hops; i++, c++) {
+        int link = f->way[i];
+        touch(s, link);
+        Link *l = &s->link[link];
+        l->used += use(s, c) * less;
+        if (before == holder) continue;
+        double load = use(s, c) * f->weight;
+        if (before == link) l->held_load = --l->held > 0 ? l->held_load - load : 0.0;
+        if (holder == link) {
+            l->held++;
+            l->held_load += load;
+        }
+    }
+}
+
+// The same of the flows of a link.
+static void fetch(const TwShareSet *s, const Link *l, int chunk)
+{
+    const Chunk *k = &s->chunk[chunk];
+    for (int i = 0, n = items(l, chunk); i < n; i++) {
+        __builtin_prefetch(flow_at(s, k->item[i] >> s->shift), 1);
+    }
+}
+
+// Its flows are let go.
+static void open(TwShareSet *s, int link)
+{
+    Link *l = &s->link[link];
+    int count = 0, *held = s->above;
+    for (int k = l->chunk; k >= 0; k = s->chunk[k].next) {
+        if (k != l->chunk || !(l->round & FETCHED)) fetch(s, l, k);
+        for (int i = 0, n = items(l, k); i < n; i++) {
+            int id = s->chunk[k].item[i] >> s->shift;
+            const Flow *f = flow_at(s, id);
+            if (f->holder != link) continue;
+            fetch_way(s, f);
+            held[count++] = id;
+        }
+    }
+    for (int i = 0; i < count; i++) loosen(s, held[i]);
+    l->round |= OPENED;
+    queue(s);
+}
+
+// A link that is full at this level, where who has more would get no more than the others. If that level is higher than
+// the one at which the link was looked at, it waits; else those with more are let go and all its loose flows frozen.
+// Sums its flows anew, so that rounding does not add up.
+static void saturate(TwShareSet *s, int link)
+{
+    Link *l = &s->link[link];
+    double level = s->heap[0].key, most = level * (1.0 + s->slack), used = 0.0, load = 0.0;
+    int more = 0, *above = s->above;
+    const bool wide = fat(s, link);
+    for (int k = l->chunk; k >= 0; k = s->chunk[k].next) {
+        if (k != l->chunk || !(l->round & FETCHED)) fetch(s, l, k);
+        for (int i = 0, n = items(l, k); i < n; i++) {
+            int c = s->chunk[k].item[i];
+            const Flow *f = flow_at(s, c >> s->shift);
+            if (f->round == s->round) {
+                load = wide ? fmax(load, use(s, c) * f->weight) : load + use(s, c) * f->weight;
+            } else {
+                used += use(s, c) * f->rate;
+                if (f->round < s->round && f->rate > most * f->weight) {
+                    fetch_way(s, f);
+                    above[more++] = c;
+                }
             }
         }
-        int i = s->work[w];
-        Flow *f = &s->flow[i];
-        if (isfinite(f->bound)) s->bound_heap[s->bound_count++] = i;
-        for (int c = i * s->hop_max; c < i * s->hop_max + f->hops; c++) {
-            int link = s->crossing[c].link;
-            Link *l = &s->link[link];
-            Filling *g = &s->filling[link];
-            if (l->epoch != s->epoch) {
-                l->epoch = s->epoch;
-                *g = (Filling){.left = l->capacity - l->used,
-                               .froze = NAN,
-                               .fixed_held = l->held,
-                               .was = l->held > 0 ? l->level : NAN};
-                s->touched[s->touched_count++] = link;
+    }
+    l->used = used;
+    l->load = load;
+    double fixed = used;
+    for (int i = 0; i < more; i++) {
+        const Flow *f = flow_at(s, above[i] >> s->shift);
+        fixed -= use(s, above[i]) * f->rate;
+        load += use(s, above[i]) * f->weight;
+    }
+    if (load <= 0.0) {
+        // nobody has more but for rounding
+        mark(s, l, WAITING, false);
+        mark(s, l, PENDING, false);
+        pop(s);
+        return;
+    }
+    double now = wide ? l->capacity / load : fmax(l->capacity - fixed, 0.0) / load;
+    for (int kept = more, before = -1; kept != before;) {
+        before = kept;
+        kept = 0;
+        for (int i = 0; i < before; i++) {
+            const Flow *f = flow_at(s, above[i] >> s->shift);
+            if (f->rate > now * (1.0 + s->slack) * f->weight) {
+                above[kept++] = above[i];
+            } else {
+                fixed += use(s, above[i]) * f->rate;
+                load -= use(s, above[i]) * f->weight;
             }
-            double a = s->crossing[c].use;
-            if (a <= 0.0) continue;
-            g->live++;
-            g->left += a * f->rate;
-            g->load = l->fatpipe ? fmax(g->load, a * f->weight) : g->load + a * f->weight;
         }
-        if (f->bottleneck >= 0) s->filling[f->bottleneck].fixed_held--;
+        if (kept != before) now = fmax(l->capacity - fixed, 0.0) / load;
+        more = kept;
     }
-    for (int t = 0; t < s->touched_count; t++) {
-        int link = s->touched[t];
-        Filling *g = &s->filling[link];
-        if (s->link[link].fatpipe) g->left = s->link[link].capacity;
-        if (g->left < 0.0) g->left = 0.0;
-        if (g->live == 0) continue;
-        g->load_full = g->load;
-        g->key = g->left / g->load;
-        s->heap[s->heap_count++] = link;
+    if (now > level * (1.0 + 1e-12)) {
+        s->heap[0].key = now;
+        swap_down(s, 0);
+        mark(s, l, WAITING, more > 0);
+        return;
     }
-    for (int i = s->heap_count / 2 - 1; i >= 0; i--) sink(s, i);
-    for (int i = s->bound_count / 2 - 1; i >= 0; i--) sink_bound(s, i);
-}
-
-static void freeze(TwShareSet *s, int i, double level, int bottleneck)
-{
-    Flow *f = &s->flow[i];
-    double rate = bottleneck == BOUND ? f->bound : level * f->weight, more = rate - f->rate;
-    f->rate = rate;
-    f->frozen = s->epoch;
-    hold(s, i, bottleneck);
-    for (int c = i * s->hop_max; c < i * s->hop_max + f->hops; c++) {
-        int link = s->crossing[c].link;
-        Filling *g = &s->filling[link];
-        double a = s->crossing[c].use;
-        if (a <= 0.0) continue;
-        if (more != 0.0) s->link[link].used += a * more;
-        g->live--;
-        g->most = fmax(g->most, level);
-        if (s->link[link].fatpipe) continue;
-        g->left = fmax(g->left - a * rate, 0.0);
-        g->load -= a * f->weight;
-    }
-}
-
-// Sums the unfrozen load anew: subtraction has eaten its digits.
-static void reload(TwShareSet *s, int link)
-{
-    double load = 0.0;
-    for (int c = s->link[link].first; c >= 0; c = s->crossing[c].next) {
-        const Flow *f = &s->flow[s->crossing[c].flow];
-        if (f->in != s->epoch || f->frozen == s->epoch || s->crossing[c].use <= 0.0) continue;
-        double part = s->crossing[c].use * f->weight;
-        load = s->link[link].fatpipe ? fmax(load, part) : load + part;
-    }
-    s->filling[link].load = s->filling[link].load_full = load;
-}
-
-static void fill(TwShareSet *s)
-{
-    touch(s);
-    int unfrozen = s->work_count;
-    while (unfrozen > 0) {
-        while (s->bound_count > 0 && s->flow[s->bound_heap[0]].frozen == s->epoch) {
-            s->bound_heap[0] = s->bound_heap[--s->bound_count];
-            if (s->bound_count > 0) sink_bound(s, 0);
+    mark(s, l, WAITING, false);
+    mark(s, l, PENDING, false);
+    l->round |= OPENED;
+    for (int i = 0; i < more; i++) lower(s, above[i] >> s->shift, now, link);
+    l->level = now;
+    for (int k = l->chunk; l->live > 0 && k >= 0; k = s->chunk[k].next)
+        for (int i = 0, n = items(l, k); i < n; i++) {
+            int id = s->chunk[k].item[i] >> s->shift;
+            if (flow_at(s, id)->round == s->round) freeze(s, id, now, link);
         }
-        double bound = s->bound_count > 0 ? bound_level(s, s->bound_heap[0]) : INFINITY;
+    queue(s);
+}
+
+// Fills until nothing is loose and every link that holds flows is full at their level. False: it reaches too far.
+static bool fill(TwShareSet *s, bool far)
+{
+    while (s->loose > 0 || s->pending_count > 0) {
+        while (s->bound_count > 0 && flow_at(s, s->bounds[0])->round != s->round) pop_bound(s);
+        double bound = s->bound_count > 0 ? s->bound[s->bounds[0]] / flow_at(s, s->bounds[0])->weight : INFINITY;
         if (s->heap_count == 0) {
             assert(s->bound_count > 0);    // a flow needs a link or a bound
-            freeze(s, s->bound_heap[0], bound, BOUND);
-            unfrozen--;
+            freeze(s, s->bounds[0], bound, BOUND);
             continue;
         }
-        int link = s->heap[0];
-        Filling *g = &s->filling[link];
-        if (g->live == 0) {
-            pop(s);
-            continue;
-        }
-        if (s->link[link].fatpipe || g->load < 1e-6 * g->load_full) reload(s, link);
-        double now = g->left / g->load;
-        if (now > g->key * (1.0 + 1e-12)) {
-            g->key = now;
-            sink(s, 0);
-        } else if (bound <= now) {
-            freeze(s, s->bound_heap[0], bound, BOUND);
-            unfrozen--;
-        } else {
-            pop(s);
-            g->froze = now;
-            for (int c = s->link[link].first; g->live > 0 && c >= 0; c = s->crossing[c].next) {
-                int i = s->crossing[c].flow;
-                const Flow *f = &s->flow[i];
-                if (f->in != s->epoch || f->frozen == s->epoch || s->crossing[c].use <= 0.0) continue;
-                freeze(s, i, now, link);
-                unfrozen--;
-            }
-        }
-    }
-}
-
-// Flows outside the set whose condition broke on a link of it join; how many.
-static int check(TwShareSet *s)
-{
-    int before = s->work_count;
-    for (int t = 0; t < s->touched_count; t++) {
-        int link = s->touched[t];
+        int link = s->heap[0].link;
         Link *l = &s->link[link];
-        const Filling *g = &s->filling[link];
-        if (l->fatpipe) {
-            join_link(s, link, true);
-        } else if (!isnan(g->froze)) {
-            // who has more here, or is held here at another level; none has more than those held before had
-            if (g->fixed_held == 0 && g->froze >= g->was * (1.0 - s->slack)) {
-                l->level = g->froze;
+        bool shut = closed(l);
+        bool idle = !shut && l->live == 0;
+        if (idle && !((l->round & WAITING) && l->used > l->capacity * (1.0 + s->slack))) {
+            mark(s, l, WAITING, false);
+            pop(s);
+            continue;
+        }
+        double now = idle ? 0.0 : due(s, link);
+        if (now > s->heap[0].key * (1.0 + 1e-12)) {
+            s->heap[0].key = now;
+            swap_down(s, 0);
+            continue;
+        }
+        if (bound <= s->heap[0].key) {
+            freeze(s, s->bounds[0], bound, BOUND);
+            continue;
+        }
+        // flows of those that may be next
+        for (int i = 1; i < 5 && i < s->heap_count; i++) {
+            Link *next = &s->link[s->heap[i].link];
+            if (next->round & FETCHED || (next->live == 0 && !closed(next))) continue;
+            next->round |= FETCHED;
+            fetch(s, next, next->chunk);
+        }
+        if (!shut) {
+            saturate(s, link);
+        } else {
+            // as before, to rounding: those that it holds stay as they are
+            double level = (l->capacity - l->used + l->held_load * l->level) / l->held_load;
+            if (l->live == 0 && fabs(level - l->level) <= 0.1 * s->slack * l->level) {
+                pop(s);
+                mark(s, l, PENDING, false);
+                mark(s, l, WAITING, false);
                 continue;
             }
-            for (int c = l->first; c >= 0; c = s->crossing[c].next) {
-                const Flow *f = &s->flow[s->crossing[c].flow];
-                if (f->in == s->epoch) continue;
-                bool more = f->rate > g->froze * f->weight * (1.0 + s->slack);
-                bool other = f->bottleneck == link && f->rate < g->froze * f->weight * (1.0 - s->slack);
-                if (more || other) join(s, s->crossing[c].flow);
-            }
-            l->level = g->froze;
-        } else if (g->fixed_held > 0) {
-            bool room = l->capacity - l->used > s->slack * l->capacity;
-            if (room || g->most > l->level * (1.0 + s->slack)) join_link(s, link, false);
+            if (now < l->level)
+                saturate(s, link);
+            else
+                open(s, link);
         }
+        if (!far && 4 * s->walked > s->crossings && s->walked > 4096) return false;
     }
-    return s->work_count - before;
+    return true;
 }
 
-// The flows that the set meets on full links join too, and those that these meet, while they are few: what a change
-// reaches then is filled once.
-static void gather(TwShareSet *s)
+static void begin(TwShareSet *s)
 {
-    for (int w = 0; w < s->work_count && s->work_count < GATHER; w++) {
-        const Flow *f = &s->flow[s->work[w]];
-        int begin = s->work[w] * s->hop_max;
-        for (int c = begin; c < begin + f->hops; c++) {
-            Link *l = &s->link[s->crossing[c].link];
-            if (l->gathered == s->epoch) continue;
-            l->gathered = s->epoch;
-            if (l->held > 0) join_link(s, s->crossing[c].link, false);
-        }
+    if ((s->round += ROUND) > INT_MAX / 2) {
+        s->round = ROUND;
+        for (int i = 0; i < s->flow_max; i++) flow_at(s, i)->round = 0;
+        for (int i = 0; i < s->link_count; i++) s->link[i].round = 0;
     }
+    s->heap_count = s->bound_count = s->queued_count = s->pending_count = s->loose = s->loosened = 0;
+    s->walked = 0;
 }
 
-static void recount(TwShareSet *s)
+static void clean(TwShareSet *s)
 {
-    for (int i = 0; i < s->link_count; i++) s->link[i].used = s->link[i].fatpipe ? 0.0 : tw_share_set_used(s, i);
+    for (int i = 0; i < s->soiled_count; i++) s->dirty[s->soiled[i]] = false;
+    s->fresh_count = s->soiled_count = 0;
 }
 
-// Every flow in one filling of the set's own; needed where a link is a fatpipe.
+// Every flow loose; needed where a link is a fatpipe.
 static void fill_all(TwShareSet *s)
 {
-    s->epoch++;
-    s->work_count = 0;
+    begin(s);
     for (int i = 0; i < s->flow_max; i++)
-        if (s->flow[i].alive) join(s, i);
-    for (int w = 0; w < s->work_count; w++) {
-        hold(s, s->work[w], NEW);
-        s->flow[s->work[w]].rate = 0.0;
-    }
-    for (int i = 0; i < s->link_count; i++) s->link[i].used = 0.0;
-    fill(s);
-    for (int t = 0; t < s->touched_count; t++) {
-        Link *l = &s->link[s->touched[t]];
-        if (!isnan(s->filling[s->touched[t]].froze)) l->level = s->filling[s->touched[t]].froze;
-    }
+        if (flow_at(s, i)->holder != FREE) loosen(s, i);
+    queue(s);
+    fill(s, true);
 }
 
 void tw_share_set_solve_all(TwShareSet *s)
 {
-    s->fresh_count = 0;
-    for (int i = 0; i < s->dirty_count; i++) s->link[s->dirty[i]].dirty = false;
-    s->dirty_count = 0;
+    clean(s);
     if (s->fatpipes) {
         fill_all(s);
         return;
     }
     int n = 0, e = 0;
-    bool plain = true, even = true, bounded = false;
+    bool even = true, bounded = false;
     for (int i = 0; i < s->flow_max; i++) {
-        const Flow *f = &s->flow[i];
-        if (!f->alive) continue;
+        const Flow *f = flow_at(s, i);
+        if (f->holder == FREE) continue;
         s->all.flow[n] = i;
         s->all.start[n] = e;
         s->all.penalty[n] = 1.0 / f->weight;
-        s->all.bound[n++] = f->bound;
+        s->all.bound[n++] = s->bound[i];
         even = even && f->weight == 1.0;
-        bounded = bounded || isfinite(f->bound);
-        for (int c = i * s->hop_max; c < i * s->hop_max + f->hops; c++) {
-            s->all.link[e] = s->crossing[c].link;
-            s->all.use[e++] = s->crossing[c].use;
-            plain = plain && s->crossing[c].use == 1.0;
+        bounded = bounded || isfinite(s->bound[i]);
+        for (int k = 0; k < f->hops; k++) {
+            s->all.link[e] = f->way[k];
+            s->all.use[e++] = s->use[(i << s->shift) + k];
         }
     }
     s->all.start[n] = e;
     for (int l = 0; l < s->link_count; l++) {
-        s->all.capacity[l] = s->link[l].capacity;
-        s->link[l].used = 0.0;
-        s->link[l].held = 0;
-        s->link[l].first_held = -1;
+        Link *at = &s->link[l];
+        s->all.capacity[l] = at->capacity;
+        at->used = at->held_load = 0.0;
+        at->held = 0;
     }
     const TwShare share = {n,
                            s->link_count,
                            s->all.start,
                            s->all.link,
-                           plain ? NULL : s->all.use,
+                           s->plain ? NULL : s->all.use,
                            even ? NULL : s->all.penalty,
                            bounded ? s->all.bound : NULL,
                            s->all.capacity};
     tw_share_solve_held(&share, s->all.scratch, s->all.rate, s->all.bottleneck);
     for (int k = 0; k < n; k++) {
-        Flow *f = &s->flow[s->all.flow[k]];
+        Flow *f = flow_at(s, s->all.flow[k]);
         f->rate = s->all.rate[k];
-        f->bottleneck = NEW;
-        hold(s, s->all.flow[k], s->all.bottleneck[k]);
-        if (f->bottleneck >= 0) s->link[f->bottleneck].level = f->rate / f->weight;
-        for (int c = s->all.start[k]; c < s->all.start[k + 1]; c++)
-            s->link[s->all.link[c]].used += s->all.use[c] * f->rate;
+        f->holder = s->all.bottleneck[k];
+        for (int c = s->all.start[k]; c < s->all.start[k + 1]; c++) {
+            Link *l = &s->link[s->all.link[c]];
+            l->used += s->all.use[c] * f->rate;
+            if (f->holder != s->all.link[c]) continue;
+            l->held++;
+            l->held_load += s->all.use[c] * f->weight;
+            l->level = f->rate / f->weight;
+        }
     }
 }
 
 int tw_share_set_solve(TwShareSet *s)
 {
-    if (s->fresh_count == 0 && s->dirty_count == 0) return 0;
-    if (++s->solves % REFRESH == 0) recount(s);
-    s->epoch++;
-    s->work_count = 0;
-    for (int i = 0; i < s->fresh_count; i++) {
-        int id = s->fresh[i];
-        join(s, id);
-        for (int c = id * s->hop_max; c < id * s->hop_max + s->flow[id].hops; c++)
-            if (s->link[s->crossing[c].link].held > 0) join_link(s, s->crossing[c].link, false);
+    if (s->fresh_count == 0 && s->soiled_count == 0) return 0;
+    if (s->fatpipes) {
+        clean(s);
+        fill_all(s);
+        return s->count;
     }
-    for (int i = 0; i < s->dirty_count; i++) {
-        Link *l = &s->link[s->dirty[i]];
-        bool over = l->used > l->capacity * (1.0 + s->slack);
-        join_link(s, s->dirty[i], over || l->fatpipe);
-        l->dirty = false;
+    begin(s);
+    for (int i = 0; i < s->fresh_count; i++) loosen(s, s->fresh[i]);
+    for (int i = 0; i < s->soiled_count; i++) {
+        int link = s->soiled[i];
+        Link *l = &s->link[link];
+        touch(s, link);
+        // what it holds no more tells where it is too full
+        if (l->held == 0 && l->used > l->capacity)
+            for (int k = l->chunk; k >= 0; k = s->chunk[k].next)
+                for (int c = 0, n = items(l, k); c < n; c++) loosen(s, s->chunk[k].item[c] >> s->shift);
     }
-    s->fresh_count = s->dirty_count = 0;
-
-    gather(s);
-
+    queue(s);
+    clean(s);
+    if (fill(s, false)) return s->loosened;
     // a set that grows far costs more than a full solution
-    int crossings = 0;
-    while (s->work_count > 0) {
-        for (int w = 0; w < s->work_count; w++) crossings += s->flow[s->work[w]].hops;
-        if (4 * crossings > s->crossings && crossings > 4096) {
-            tw_share_set_solve_all(s);
-            return s->count;
-        }
-        fill(s);
-        if (check(s) == 0) break;
-        // the same set and those that joined, filled anew
-        int old = s->epoch++;
-        for (int w = 0; w < s->work_count; w++) {
-            assert(s->flow[s->work[w]].in == old);
-            s->flow[s->work[w]].in = s->epoch;
-        }
-    }
-    return s->work_count;
+    tw_share_set_solve_all(s);
+    return s->count;
 }

@@ -2,9 +2,10 @@
 // only the flows whose rate can change are solved again.
 //
 // Every flow has a bottleneck: a full link on which no flow has a higher level penalty * rate, or its own bound. That
-// is the max-min condition. A change puts the flows that it touches into a working set; the set is filled progressively
-// in what the others leave; then every link of the set is checked, flows whose condition broke join, and it is filled
-// again. It ends with the condition true everywhere, so the result is the full solution. Memory is taken once.
+// is the max-min condition. A change lets go the flows that it touches, and the level rises over them as in a full
+// solution; on the way a link whose flows had that level, and now find another room, lets them go too, and a link that
+// fills takes in who has more on it. So the level passes every link once, what it does not reach keeps its rates, and
+// the result is the full solution. Memory is taken once. A set with a fatpipe is solved in full.
 #pragma once
 
 #include <stdbool.h>

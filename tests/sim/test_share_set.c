@@ -119,8 +119,62 @@ static void strangers_are_left_alone(void)
     tw_share_set_destroy(set);
 }
 
+// Flows over some of many links with any consumption, several changes at a time, links that go down and come back:
+// what a change does not reach must be what a full solution would say of it too.
+static void any_changes_are_the_full_solution(void)
+{
+    enum { MANY = 150, MOST = 700, WAY = 6 };
+    static double capacity[MANY];
+    static int one[MOST], two[MOST];
+    for (int l = 0; l < MANY; l++) capacity[l] = 1.0 + 0.37 * (l % 11);
+    TwShareSetSpec spec = {.flow_max = MOST, .link_count = MANY, .hop_max = WAY, .capacity = capacity};
+    for (int round = 0; round < 4; round++) {
+        TwShareSet *a = tw_share_set_create(&spec), *b = tw_share_set_create(&spec);
+        unsigned state = 77u + (unsigned)round;
+        int count = 0, reached = 0, turns = 400;
+        bool plain = round % 2 == 0;    // all alike: many equal levels
+        for (int turn = 0; turn < turns; turn++) {
+            for (int change = 0; change < (turn < 5 ? 60 : 1 + turn % 3); change++) {
+                unsigned dice[4 + 2 * WAY];
+                for (int i = 0; i < (int)(sizeof dice / sizeof *dice); i++)
+                    dice[i] = (state = state * 1664525u + 1013904223u) >> 8;
+                if (dice[0] % 8 == 0) {
+                    int l = (int)(dice[1] % MANY);
+                    double now = dice[2] % 5 == 0 ? 0.0 : 0.5 * (double)(1 + dice[2] % 12);
+                    tw_share_set_capacity(a, l, now);
+                    tw_share_set_capacity(b, l, now);
+                } else if (count < 200 || (count < MOST && dice[0] % 2 == 0)) {
+                    int link[WAY], hops = 1 + (int)(dice[1] % WAY), block = MANY / WAY;
+                    double use[WAY], weight = plain ? 1.0 : 0.25 * (double)(1 + dice[2] % 8);
+                    for (int h = 0; h < hops; h++) {
+                        link[h] = h * block + (int)(dice[4 + 2 * h] % (unsigned)block);
+                        use[h] = plain ? 1.0 : 0.2 * (double)(dice[5 + 2 * h] % 7);    // some consume nothing
+                    }
+                    double bound = dice[3] % 3 == 0 || use[0] <= 0.0 ? 0.02 * (double)(dice[3] % 50) : INFINITY;
+                    one[count] = tw_share_set_add(a, hops, link, use, weight, bound);
+                    two[count++] = tw_share_set_add(b, hops, link, use, weight, bound);
+                } else {
+                    int i = (int)(dice[1] % (unsigned)count);
+                    tw_share_set_remove(a, one[i]);
+                    tw_share_set_remove(b, two[i]);
+                    one[i] = one[--count], two[i] = two[count];
+                }
+            }
+            reached += tw_share_set_solve(a) < count;
+            tw_share_set_solve_all(b);
+            for (int i = 0; i < count; i++)
+                CHECK_WITHIN(tw_share_set_rate(a, one[i]), tw_share_set_rate(b, two[i]), 1e-9);
+            if (check_failures > 10) return;
+        }
+        CHECK(reached > turns / 2);
+        tw_share_set_destroy(a);
+        tw_share_set_destroy(b);
+    }
+}
+
 int main(void)
 {
+    any_changes_are_the_full_solution();
     fatpipes();
     incremental_is_the_full_solution();
     strangers_are_left_alone();
