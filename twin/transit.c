@@ -5,6 +5,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const double packet_bytes = 4096.0;
@@ -491,5 +492,66 @@ void tw_transit_load_now(const TwPlant *plant, const void *block, double *sent_b
         double whole = p->transit.spec.capacity_bytes_s[l], used = tw_transit_now(&p->transit, block, l);
         if (isfinite(whole) && whole > 0.0) *fullest = fmax(*fullest, used / whole);
         if (p->map && l < plant->rack_count) *sent_bytes_s += used;
+    }
+}
+
+// --- link by link
+// --------------------------------------------------------------------------------------------------------
+
+static void *zeroed(int count, size_t size)
+{
+    void *memory = calloc((size_t)count + 1, size);
+    if (!memory) abort();
+    return memory;
+}
+
+TwTransitView *tw_transit_view_create(const TwPlant *plant)
+{
+    const Plan *p = plant->transit;
+    const TwGraph *g = plant->fabric.graph;
+    if (!p || !p->map || !g) return NULL;
+    TwTransitView *v = zeroed(1, sizeof *v);
+    *v = (TwTransitView){.plant = plant,
+                         .graph = g,
+                         .capacity_bytes_s = g->capacity_bytes_s,
+                         .up = zeroed(g->link_count, sizeof *v->up),
+                         .now_bytes_s = zeroed(g->link_count, sizeof(double)),
+                         .mean_bytes_s = zeroed(g->link_count, sizeof(double)),
+                         .most_bytes_s = zeroed(g->link_count, sizeof(double)),
+                         .of = zeroed(g->link_count, sizeof *v->of),
+                         .lost = zeroed(tw_fabric_lost_most(plant), sizeof *v->lost),
+                         .whole = zeroed(p->map->link_count, sizeof(double))};
+    tw_fabric_map_links(p->map, g, v->of);
+    return v;
+}
+
+void tw_transit_view_destroy(TwTransitView *v)
+{
+    if (!v) return;
+    free(v->up);
+    free(v->now_bytes_s);
+    free(v->mean_bytes_s);
+    free(v->most_bytes_s);
+    free(v->of);
+    free(v->lost);
+    free(v->whole);
+    free(v);
+}
+
+void tw_transit_view_read(TwTransitView *v, const void *block)
+{
+    const Plan *p = v->plant->transit;
+    const TwGraph *g = v->graph;
+    int lost = tw_fabric_lost(v->plant, block, v->lost);
+    tw_fabric_map_lose(p->map, g, v->lost, lost, v->up, v->whole);
+    for (int l = 0; l < g->link_count; l++) {
+        int of = v->of[l];
+        v->now_bytes_s[l] = v->mean_bytes_s[l] = v->most_bytes_s[l] = 0.0;
+        if (of < 0) continue;
+        double mean, most, live = v->whole[of] > 0.0 ? v->up[l] * g->capacity_bytes_s[l] / v->whole[of] : 0.0;
+        tw_transit_used(&p->transit, block, of, &mean, &most);
+        v->now_bytes_s[l] = live * tw_transit_now(&p->transit, block, of);
+        v->mean_bytes_s[l] = mean * g->capacity_bytes_s[l];
+        v->most_bytes_s[l] = most * g->capacity_bytes_s[l];
     }
 }

@@ -58,3 +58,26 @@ typedef struct TwTransitLink {
 // What the run sends now: out of the cards of all racks, B/s, and how full the fullest link is.
 void tw_transit_load_now(const TwPlant *plant, const void *block, double *sent_bytes_s, double *fullest);
 int tw_transit_fullest(const TwPlant *plant, const void *block, TwTransitLink *rows, int most);
+
+// How full every cable of the scale-out fabric is with what the run itself sends, for a view: read only, from any state
+// of the plant. Links are those of models/network/graph.h, `graph`, each direction of its own; its functions name them
+// and list those of a switch (tw_graph_link_name, tw_graph_leaf_links, ...). The cards of a rack, the live cables above
+// its leaves and those above its pod are loaded alike, in proportion to what they carry (models/network/map.h); what is
+// out of service carries nothing.
+typedef struct TwTransitView {
+    const TwPlant *plant;
+    const struct TwGraph *graph;
+    const double *capacity_bytes_s;    // [link] when whole
+    double *up;                        // [link] in service now: 1, 0, or the cables that are left of a bundle
+    double *now_bytes_s;               // [link] long transfers and, as of the last exchange tick, the short ones
+    double *mean_bytes_s;              // [link] since the start of the run
+    double *most_bytes_s;              // [link] in its fullest window
+    int *of;                           // [link] link of the running network; -1: none
+    struct TwLoss *lost;
+    double *whole;    // [link of the running network] what lives of it
+} TwTransitView;
+// NULL: the facility has no fabric, or one beyond what a graph holds.
+TwTransitView *tw_transit_view_create(const TwPlant *plant);
+void tw_transit_view_destroy(TwTransitView *view);
+// Fills up, now, mean and most from a state's block.
+void tw_transit_view_read(TwTransitView *view, const void *block);

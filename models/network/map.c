@@ -112,6 +112,31 @@ void tw_fabric_map_lose(const TwFabricMap *m, const TwGraph *g, const TwLoss *lo
     add_cards(m, g, ((const Built *)m)->first, up, capacity);
 }
 
+void tw_fabric_map_links(const TwFabricMap *m, const TwGraph *g, int *map_link)
+{
+    const int64_t *first = ((const Built *)m)->first;
+    int leaves_of_group = g->rails > 1 ? g->rails : 1, of_pod = g->spines * g->cores;
+    for (int l = 0; l < g->link_count; l++) map_link[l] = -1;
+    for (int p = 0; p < g->planes; p++) {
+        int *link = map_link + (size_t)p * (size_t)g->plane_links;
+        for (int r = 0; r < m->rack_count; r++)
+            for (int64_t e = first[r]; e < first[r + 1] && e < g->endpoints; e++) {
+                link[g->host_up + e] = tw_map_out(m, r);
+                link[g->host_down + e] = tw_map_in(m, r);
+            }
+        for (int i = 0; g->tiers > 1 && i < g->leaves * g->spines; i++) {
+            int group = i / g->spines / leaves_of_group;
+            if (group >= m->group_count) group = m->group_count - 1;
+            link[g->leaf_up + i] = tw_map_up(m, group);
+            link[g->leaf_down_link + i] = tw_map_down(m, group);
+        }
+        for (int i = 0; g->tiers > 2 && i < g->pods * of_pod; i++) {
+            link[g->core_up + i] = tw_map_pod_up(m, i / of_pod);
+            link[g->core_down + i] = tw_map_pod_down(m, i / of_pod);
+        }
+    }
+}
+
 static int add(int *link, double *use, int count, int at, double part)
 {
     for (int i = 0; i < count; i++) {

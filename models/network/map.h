@@ -26,6 +26,9 @@ void tw_fabric_map_destroy(TwFabricMap *map);
 void tw_fabric_map_lose(const TwFabricMap *map, const TwGraph *graph, const TwLoss *losses, int count, double *up,
                         double *capacity);
 
+// The link of the map that a link of the graph is in, map_link[graph->link_count]; -1: of a card that no rack has.
+void tw_fabric_map_links(const TwFabricMap *map, const TwGraph *graph, int *map_link);
+
 // First link of each: out of and into rack r, above group g upwards and downwards, the same of pods.
 static inline int tw_map_out(const TwFabricMap *m, int rack) { return (void)m, rack; }
 static inline int tw_map_in(const TwFabricMap *m, int rack) { return m->rack_count + rack; }

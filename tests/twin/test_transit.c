@@ -1,4 +1,5 @@
 // The network of a running factory: contention changes times as closed forms say, losses slow it, bytes balance.
+#include "models/network/graph.h"
 #include "models/workload/jobs.h"
 #include "tests/twin/twin.h"
 #include "twin/transit.h"
@@ -171,8 +172,49 @@ static void sync_points(void)
     CHECK(sums[0] == sums[1] && sums[0] == sums[2]);
 }
 
+// Link by link: all cards together send what the run sends, what leaves the leaves downwards is what came up to them
+// from the spines, a rail that is out carries nothing and the others the more.
+static void links_by_the_run(void)
+{
+    Sets sets = {{"run.scenario=rail", "events.0.at_s=300.0", "run.for_s=600.0"}, 3};
+    Factory f = factory("facilities/split_hall.cfg", sets.list, sets.count);
+    TwTransitView *view = tw_transit_view_create(f.plant);
+    CHECK(view);
+    const TwGraph *g = view->graph;
+    for (int turn = 0; turn < 2; turn++) {
+        advance(f.state, turn ? 500.0 : 250.0);
+        tw_transit_view_read(view, tw_state_block(f.state));
+        double sent, fullest, cards = 0.0, up = 0.0, below = 0.0, dead = 0.0, most = 0.0;
+        tw_transit_load_now(f.plant, tw_state_block(f.state), &sent, &fullest);
+        for (int e = 0; e < g->endpoints; e++) {
+            cards += view->now_bytes_s[g->host_up + e];
+            if (e % g->rails == 1) dead += view->now_bytes_s[g->host_up + e];
+        }
+        for (int i = 0; i < g->leaves * g->spines; i++) {
+            up += view->now_bytes_s[g->leaf_up + i];
+            below += view->now_bytes_s[g->leaf_down_link + i];
+        }
+        for (int l = 0; l < g->link_count; l++) {
+            CHECK(view->now_bytes_s[l] <= view->capacity_bytes_s[l] * view->up[l] * (1.0 + 1e-9));
+            CHECK(view->mean_bytes_s[l] <= view->most_bytes_s[l] * (1.0 + 1e-9));
+            most = fmax(most, view->now_bytes_s[l] / view->capacity_bytes_s[l]);
+        }
+        CHECK(sent > 0.0);
+        CHECK_NEAR(cards, sent, 1e-9);
+        CHECK(up <= cards && up >= 0.0 && below >= 0.0);
+        CHECK(turn ? dead == 0.0 : dead > 0.0);
+        CHECK(most <= fullest * 8.0 / 7.0 * (1.0 + 1e-9));
+    }
+    char name[64];
+    tw_graph_link_name(g, g->host_up, name, sizeof name);
+    CHECK(strcmp(name, "card 0 -> leaf 0") == 0);
+    tw_transit_view_destroy(view);
+    factory_end(f);
+}
+
 int main(void)
 {
+    links_by_the_run();
     contention_by_hand();
     steps_by_hand();
     weights_share_storage();
