@@ -500,6 +500,9 @@ static bool compile_pool(TwPlant *plant, TwPoolPlan *pool, TwPoolSpec *spec, con
     if (!tw_pool_engine(node, plant->arena, pool->shares, token_bytes * (double)row.block_tokens, (int)model.layers,
                         blocks, engine, spec, errors))
         return false;
+    if (tw_traffic_images(pool->traffic) && engine->encode_s <= 0.0)
+        tw_node_warn(tw_node_group(node, "engine"), "encode_s_per_image", errors,
+                     "requests bring images, whose encoding takes no time where it is not given");
     engine->services = pool->service_count > 1 ? pool->service_count : 0;
     engine->service = pool->services;
     spec->engine = engine;

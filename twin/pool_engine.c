@@ -9,6 +9,7 @@ typedef struct EngineRow {
     bool chunked, mixed_chunk, longest_prefix, retry, preempt_lower;
     int64_t long_prefill_tokens, prefix_runs, prefill_tokens, chunk_tokens, priorities, tenants, draft_tokens;
     TwReals tenant_weights, acceptance;
+    double encode_s_per_image, encode_j_per_image;
     double watermark_fraction, wait_max_s, patience_s, conservativeness, draft_fraction, swap_bytes, swap_bytes_s;
     double detect_s, prompt_weight, cache_credit, temperature, affinity_factor, signal_period_s;
 } EngineRow;
@@ -48,6 +49,9 @@ static const TwField engine_fields[] = {
     FIELD(EngineRow, tenant_weights, "1", TW_REALS, 1e-3, 1e3, "[]", NULL, "share of each tenant; missing ones 1"),
     FIELD(EngineRow, wait_max_s, "s", TW_REAL, 0, 1e6, "0", NULL, "reject who would wait longer; 0: nobody"),
     FIELD(EngineRow, patience_s, "s", TW_REAL, 0, 1e6, "0", NULL, "who has no token by then gives up; 0: nobody"),
+    FIELD(EngineRow, encode_s_per_image, "s", TW_REAL, 0, 1e3, "0", NULL,
+          "GPU time to encode an image, in the iteration that begins its prompt"),
+    FIELD(EngineRow, encode_j_per_image, "J", TW_REAL, 0, 1e6, "0", NULL, "energy of all GPUs of a replica for it"),
     FIELD(EngineRow, swap_bytes, "B", TW_REAL, 0, 1e15, "0", NULL,
           "host memory of a replica for preempted sequences; 0: they are computed again"),
     FIELD(EngineRow, swap_bytes_s, "B/s", TW_REAL, 1e6, 1e13, "5e10", NULL, "to host memory and back"),
@@ -141,6 +145,8 @@ bool tw_pool_engine(const TwNode *pool, TwArena *arena, bool shares, double bloc
                              .priorities = (int)row.priorities,
                              .outrank = row.preempt_lower,
                              .tenants = (int)row.tenants,
+                             .encode_s = row.encode_s_per_image,
+                             .encode_j = row.encode_j_per_image,
                              .wait_max_s = row.wait_max_s,
                              .patience_s = row.patience_s,
                              .swap_blocks = (int64_t)(row.swap_bytes / block_bytes),

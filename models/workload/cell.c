@@ -291,7 +291,8 @@ static TwRequest request_of(const TwRow *row, const TwCold *cold, const TwConten
                          .id = row->id,
                          .service = row->service,
                          .priority = row->priority,
-                         .tenant = row->tenant};
+                         .tenant = row->tenant,
+                         .images = row->images};
     if (row->first_ns == 0 && row->give_up_ns != INT64_MAX) request.patience_ns = row->give_up_ns - row->arrival_ns;
     if (cold && content) {
         request.session = cold->session;

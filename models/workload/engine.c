@@ -38,6 +38,9 @@ static bool check(const TwEngineSpec *spec, TwError *error)
     if (!in_range(error, "tenants", spec->tenants, 1, TW_TENANTS)) return false;
     if (!in_range(error, "services", spec->services, 0, TW_SERVICES)) return false;
     if (!in_range(error, "tiers", spec->tier_count, 0, TW_TIERS)) return false;
+    if (!(spec->encode_s >= 0.0 && spec->encode_s <= 1e3 && spec->encode_j >= 0.0 && spec->encode_j <= 1e6))
+        return tw_fail(error, TW_BAD_INPUT, "encode_s_per_image = %g, encode_j_per_image = %g, expected 0 to 1000, 1e6",
+                       spec->encode_s, spec->encode_j);
     if (!in_range(error, "draft_tokens", spec->speculate.draft, 0, TW_DRAFT_MOST)) return false;
     for (int k = 0; k < spec->speculate.draft; k++)
         if (!(spec->speculate.acceptance[k] >= 0.0 && spec->speculate.acceptance[k] <= 1.0))
@@ -156,6 +159,8 @@ bool tw_engine_build(TwEngine *engine, const TwEngineSpec *given, TwError *error
     engine->keeps = spec.prefix_cache || spec.keep;
     engine->keeps_content = spec.keep || (spec.prefix_cache && spec.list);
     engine->idle_rate = (int64_t)tw_wide(spec.step->idle_w, TW_UNITS_PER_NJ);
+    engine->encode_time = tw_wide(spec.encode_s * 1e9, TW_UNITS_PER_NS);
+    engine->encode_energy = tw_wide(spec.encode_j * 1e9, TW_UNITS_PER_NJ);
     engine->patience_ns = llround(spec.patience_s * 1e9);
     engine->swap_ns = llround(spec.swap_block_s * 1e9);
     engine->draft_slower = 1.0;
@@ -534,7 +539,9 @@ bool tw_engine_offer_as(const TwEngine *e, TwReplica *r, const TwRequest *reques
     row->priority = (unsigned)priority & 15u;
     row->hand_over = coming->hand_over && request->output_tokens > produced + 1;
     row->swapped = false;
-    row->tenant = (uint16_t)(request->tenant < e->spec.tenants ? request->tenant : e->spec.tenants - 1);
+    row->images = request->images;
+    row->encoded = coming->kept > 0;    // their tokens are in what is kept
+    row->tenant = (uint8_t)(request->tenant < e->spec.tenants ? request->tenant : e->spec.tenants - 1);
     if (e->keeps) {
         TwCold *cold = cold_of(e, r) + at;
         if (e->keeps_content) {

@@ -93,6 +93,7 @@ struct TwEngineSpec {
     bool outrank;                        // running ones of lower priority make room for who waits
     double tenant_weight[TW_TENANTS];    // 0 counts as 1
     double wait_max_s;                   // a request that would wait longer is rejected; 0: none is
+    double encode_s, encode_j;           // of an image, in the iteration that begins its prompt
     double patience_s;                   // who has no token so long after its arrival gives up; 0: nobody
     int services;                        // classes of service; 0: the limits above
     const TwServiceLimit *service;
@@ -121,6 +122,7 @@ typedef struct TwEngine {
     bool keeps, keeps_content;
     int64_t draft_mean, idle_rate, swap_ns;    // tokens a step in 2^-32, 0: no drafts; units of energy per ns; a block
     double draft_slower, token_ns;             // of a step; to compute one token of a prompt
+    TwWide encode_time, encode_energy;         // of an image
     int64_t patience_ns;
     uint64_t weight[TW_TENANTS];    // of a token, 2^-16
     // offsets in the arrays of a replica
@@ -147,7 +149,9 @@ typedef struct TwRow {
     uint8_t priority : 4;
     bool hand_over : 1;    // its prompt alone is computed here
     bool swapped : 1;      // what is kept of it lies in host memory
-    uint16_t tenant;
+    bool encoded : 1;      // its images
+    uint8_t tenant;
+    uint8_t images;
 } TwRow;
 
 // What is looked at rarely; the contents of most have two runs and fit the first cache line. Only where contents or

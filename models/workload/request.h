@@ -9,7 +9,8 @@ typedef struct TwRequest {
     uint32_t id;                            // of its source, in order of arrival
     uint8_t service;                        // its class of service: limits on latency
     uint8_t priority;                       // higher is served first
-    uint16_t tenant;
+    uint8_t tenant;
+    uint8_t images;           // to be encoded before its prompt; their tokens are in the input
     int32_t session, turn;    // 1 + its session, 0: none; turn of it, from 0
     int64_t patience_ns;      // gives up where no token has come for so long after its arrival; 0: never
     TwContent content;

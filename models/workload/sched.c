@@ -35,10 +35,11 @@ static bool finish_iteration(const TwEngine *e, TwReplica *r, const TwEngineLog 
         changed = true;
     }
     uint32_t *chunks = chunks_of(e, r);
-    const TwRow *rows = rows_of(e, r);
+    TwRow *rows = rows_of(e, r);
     int kept = 0, count = r->chunk_count;
     for (int j = 0; j < count; j++) {
         uint32_t row = chunks[j];
+        if (rows[row].chunk > 0) rows[row].encoded = true;
         if (rows[row].base == row_goal(rows + row)) {
             tw_seq_chunk_done(e, r, row, log);
             changed = true;
@@ -200,6 +201,17 @@ static int32_t natural_end(const TwEngine *e, TwReplica *r, const TwBatch *b, co
     return (int32_t)(m < 1 ? 1 : m);
 }
 
+// Images of prompts that begin: encoded in the iteration, before its model step, and only once.
+static int encodes(const TwEngine *e, TwReplica *r)
+{
+    int images = 0;
+    for (int j = 0; j < r->chunk_count; j++) {
+        const TwRow *row = rows_of(e, r) + chunks_of(e, r)[j];
+        if (row->chunk > 0 && !row->encoded) images += row->images;
+    }
+    return images;
+}
+
 static void plan(const TwEngine *e, TwReplica *r)
 {
     TwBatch batch = compose(e, r);
@@ -209,6 +221,12 @@ static void plan(const TwEngine *e, TwReplica *r)
     r->energy = series(e, step.energy_nj, TW_UNITS_PER_NJ, &batch);
     if (r->span.next < 1) r->span.next = 1;
     r->left = natural_end(e, r, &batch, &step);
+    int images = r->chunk_count > 0 && e->encode_time > 0 ? encodes(e, r) : 0;
+    if (images > 0) {
+        r->span.next += images * e->encode_time;
+        r->energy.next += images * e->encode_energy;
+        r->left = 1;
+    }
     r->chunk_tokens = 0;
     for (int j = 0; j < r->chunk_count; j++) r->chunk_tokens += rows_of(e, r)[chunks_of(e, r)[j]].chunk;
     r->limits_changed = false;

@@ -306,7 +306,8 @@ static void tell(const TwEngine *e, TwReplica *r, const TwRow *row, TwOutcome ou
                                    .id = row->id,
                                    .service = row->service,
                                    .priority = row->priority,
-                                   .tenant = row->tenant},
+                                   .tenant = row->tenant,
+                                   .images = row->images},
                        .first_ns = row->first_ns,
                        .last_ns = now_ns,
                        .outcome = outcome};

@@ -40,7 +40,7 @@ static double normal_cdf(double z) { return 0.5 * erfc(-z * 0.70710678118654752)
 
 // Lengths of one request from their own draws, with a copula, clients and images where the class has them.
 static void draw_lengths(const TwTraffic *traffic, uint64_t prompt, uint64_t index, uint32_t cell, int client,
-                         int32_t *input, int32_t *output)
+                         int32_t *input, int32_t *output, uint8_t *with)
 {
     TwStream stream = traffic->arrivals.stream;
     uint32_t in[4], out[4];
@@ -64,7 +64,8 @@ static void draw_lengths(const TwTraffic *traffic, uint64_t prompt, uint64_t ind
         uint32_t words[4];
         tw_random4(stream, prompt, cell, TW_PURPOSE_THINKING, words);
         double images = floor(tw_lengths_quantile(&traffic->images.count, tw_uniform(words[0])) + 0.5);
-        tokens += images * tw_lengths_quantile(&traffic->images.tokens, tw_uniform(words[1]));
+        *with = (uint8_t)fmin(images, UINT8_MAX);
+        tokens += *with * tw_lengths_quantile(&traffic->images.tokens, tw_uniform(words[1]));
     }
     *input = whole_tokens(tokens);
     *output = whole_tokens(traffic->length_scale * tw_lengths_quantile(&traffic->output, v));
@@ -82,7 +83,7 @@ static void fill_generated(const TwTraffic *traffic, Cell *at, uint32_t cell)
     if (traffic->rho != 0.0 || traffic->images.any) {
         for (int i = 0; i < at->filled; i++)
             draw_lengths(traffic, index + (uint64_t)i, index + (uint64_t)i, cell, -1, &at->input_tokens[i],
-                         &at->output_tokens[i]);
+                         &at->output_tokens[i], &at->images[i]);
     } else {
         fill_lengths(traffic, &traffic->input, TW_PURPOSE_INPUT, traffic->input_scale, cell, index, at->filled,
                      at->input_tokens);
@@ -113,6 +114,7 @@ static void fill_replayed(const TwTraffic *traffic, Cell *at)
         at->arrival_ns[at->filled] = ns;
         at->input_tokens[at->filled] = trace->input_tokens[row];
         at->output_tokens[at->filled] = whole_tokens(output);
+        at->images[at->filled] = trace->images ? (uint8_t)fmin(trace->images[row], UINT8_MAX) : 0;
         at->filled++;
         at->next_row += traffic->cells;
     }
@@ -140,6 +142,13 @@ static const Cell *cell_of_const(const TwTraffic *traffic, const void *block, in
 {
     assert(cell >= 0 && cell < traffic->cells);
     return (const Cell *)tw_at_const(block, traffic->cell) + cell;
+}
+
+bool tw_traffic_images(const TwTraffic *traffic)
+{
+    for (int i = 0; i < traffic->part_count; i++)
+        if (tw_traffic_images(traffic->parts[i])) return true;
+    return traffic->images.any || (traffic->trace && traffic->trace->images);
 }
 
 void tw_traffic_start(const TwTraffic *traffic, void *block) { tw_traffic_seek(traffic, block, 0); }
@@ -286,13 +295,14 @@ static void pop_crowd(const TwTraffic *traffic, void *block, int cell, bool answ
     // a client's requests are drawn from a range of their own
     uint64_t index = crowd->kind == TW_CROWD_CLIENTS ? call.index * TW_CLIENTS + (uint64_t)call.client : call.index;
     uint64_t prompt = crowd->kind == TW_CROWD_USERS ? call.prompt : index;
-    draw_lengths(traffic, prompt, index, (uint32_t)cell, client, &request->input_tokens, &request->output_tokens);
+    draw_lengths(traffic, prompt, index, (uint32_t)cell, client, &request->input_tokens, &request->output_tokens,
+                 &request->images);
     uint32_t words[4];
     tw_random4(traffic->arrivals.stream, prompt, (uint32_t)cell, TW_PURPOSE_PREFIX, words);
     tw_prefix_fill(&traffic->prefix, tw_uniform(words[0]), tw_content_mix(prompt, (uint64_t)cell), request);
     if (crowd->samples > 1) share_prompt(traffic, prompt, cell, request);
     if (crowd->kind == TW_CROWD_CLIENTS) request->session = 0, request->turn = 0;
-    request->tenant = (uint16_t)(client >= 0 ? client : 0);
+    request->tenant = (uint8_t)(client >= 0 ? client : 0);
 }
 
 static void pop_any(const TwTraffic *traffic, void *block, int cell, bool answered, TwRequest *request,
@@ -319,7 +329,8 @@ static void pop_any(const TwTraffic *traffic, void *block, int cell, bool answer
         int i = at->next;
         *request = (TwRequest){.arrival_ns = at->arrival_ns[i],
                                .input_tokens = at->input_tokens[i],
-                               .output_tokens = at->output_tokens[i]};
+                               .output_tokens = at->output_tokens[i],
+                               .images = at->images[i]};
         uint64_t number = at->first + (uint64_t)i;
         if (traffic->trace)
             replayed_content(traffic, at->next_row - (int64_t)(at->filled - i) * traffic->cells, &request->content);

@@ -108,6 +108,7 @@ void tw_prefix_spec(const TwPrefixRow *row, TwTrafficSpec *spec);
 
 bool tw_traffic_create(TwTraffic **traffic, const TwTrafficSpec *spec, TwLayout *layout, TwError *error);
 void tw_traffic_destroy(TwTraffic *traffic);
+bool tw_traffic_images(const TwTraffic *traffic);    // whether any request may come with images
 void tw_traffic_start(const TwTraffic *traffic, void *block);
 // As tw_traffic_start, but from the first arrival at or after time_ns: the same requests as a run from zero gives then.
 void tw_traffic_seek(const TwTraffic *traffic, void *block, int64_t time_ns);

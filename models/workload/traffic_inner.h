@@ -27,6 +27,7 @@ typedef struct TwTrafficCell {
     int32_t sample;    // outputs of the present prompt so far
     int64_t arrival_ns[BUFFER];
     int32_t input_tokens[BUFFER], output_tokens[BUFFER];
+    uint8_t images[BUFFER];
     uint32_t prefix[BUFFER];    // what each shares, drawn
 } TwTrafficCell;
 

@@ -39,7 +39,7 @@ static void pop(const void *context, void *block, int cell, TwRequest *q)
                      .output_tokens = draw_int(&c->seed, 1, 60),
                      .id = (uint32_t)c->count,
                      .service = (uint8_t)(k % 2),
-                     .tenant = (uint16_t)(k % 3)};
+                     .tenant = (uint8_t)(k % 3)};
     q->content = (TwContent){.count = 2, .output_stream = stream, .output_start = q->input_tokens};
     q->content.segment[0] = (TwSegment){5, 0, 200};
     q->content.segment[1] = (TwSegment){stream, 200, q->input_tokens - 200};

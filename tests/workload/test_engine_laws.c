@@ -96,6 +96,68 @@ static void plenty_does_not_queue(void)
     free(r);
 }
 
+// A request alone, its prompt in four chunks, with so many images.
+static TwWide alone(int images, TwWide *energy, double *ttft_s)
+{
+    TestStep step = {.a0_ns = 4e6, .token_ns = 3e4, .context_ns = 12.0, .watts_idle = 100.0, .watts_full = 500.0};
+    TwStepSource source = test_source(&step);
+    TwEngineSpec spec = wide_spec(&source);
+    spec.max_tokens = 300;
+    spec.encode_s = 0.030;
+    spec.encode_j = 5.0;
+    TwEngine engine;
+    TwReplica *r = new_replica(&engine, &spec);
+    memset(&latency, 0, sizeof latency);
+    TwRequest request = ASK(0, 1000, 40, 0);
+    request.images = (uint8_t)images;
+    CHECK(tw_engine_offer(&engine, r, &request, NULL));
+    tw_engine_boundaries(&engine, r, INT64_MAX, &log_latency);
+    TwWide busy = r->counts.busy;
+    *energy = r->meter;
+    *ttft_s = mean_s(TW_TTFT);
+    free(r);
+    return busy;
+}
+
+// Images cost their time and energy once, before the first token; stepping and jumping agree with any mixture of them.
+static void images_are_encoded_once(void)
+{
+    TwWide without_j, with_j;
+    double without_s, with_s;
+    TwWide without = alone(0, &without_j, &without_s), with = alone(3, &with_j, &with_s);
+    CHECK(with - without == tw_time_of(90000000));
+    CHECK(fabs(tw_double(with_j - without_j) / TW_UNITS_PER_NJ * 1e-9 - 15.0) < 1e-9);
+    CHECK(fabs(with_s - without_s - 0.090) < 1e-9);
+
+    TestStep step = {4e6, 3e4, 12.0, 1.0, 0.3, 100.0, 500.0, 3000, 60000};
+    TwStepSource source = test_source(&step);
+    TwReplica *r[2];
+    for (int k = 0; k < 2; k++) {
+        TwEngineSpec spec = wide_spec(&source);
+        spec.max_tokens = 300;
+        spec.kv_blocks = 400;
+        spec.encode_s = 0.013;
+        spec.encode_j = 3.0;
+        spec.stride = k;
+        TwEngine engine;
+        r[k] = new_replica(&engine, &spec);
+        uint64_t seed = 29;
+        int64_t at = 0;
+        for (int i = 0; i < 3000; i++) {
+            at += exponential(&seed, 8.0);
+            TwRequest request = ASK(at, draw_int(&seed, 1, 900), draw_int(&seed, 1, 60), (uint32_t)i);
+            request.images = (uint8_t)(draw_int(&seed, 0, 3) == 0 ? draw_int(&seed, 1, 9) : 0);
+            tw_engine_boundaries(&engine, r[k], at, NULL);
+            CHECK(tw_engine_offer(&engine, r[k], &request, NULL));
+        }
+        tw_engine_boundaries(&engine, r[k], INT64_MAX, NULL);
+    }
+    CHECK(r[0]->counts.completed == 3000 && r[0]->time == r[1]->time && r[0]->meter == r[1]->meter);
+    CHECK(r[0]->counts.busy == r[1]->counts.busy && r[0]->counts.preemptions == r[1]->counts.preemptions);
+    free(r[0]);
+    free(r[1]);
+}
+
 // C8: the integral of the number in the system is the sum of the times in it, to the nanosecond.
 static void little_holds_exactly(void)
 {
@@ -290,6 +352,7 @@ int main(void)
     one_server_of_fixed_time();
     four_servers_with_one_queue();
     plenty_does_not_queue();
+    images_are_encoded_once();
     little_holds_exactly();
     energy_by_hand();
     limits_wait_for_a_boundary();

@@ -34,7 +34,7 @@ static TwRequest random_request(uint64_t *seed, int k, int longest, int outputs)
                    .output_tokens = draw_int(seed, 1, outputs),
                    .id = (uint32_t)k,
                    .priority = (uint8_t)draw_int(seed, 0, 3),
-                   .tenant = (uint16_t)draw_int(seed, 0, 3)};
+                   .tenant = (uint8_t)draw_int(seed, 0, 3)};
     int shape = draw_int(seed, 0, 2);
     if (shape == 1) {
         uint64_t session = (uint64_t)draw_int(seed, 10, 30);
