@@ -30,43 +30,78 @@ static double row_start(const TwSceneSeries *s, int i)
 static double row_low(const TwSceneSeries *s, int i) { return (double)(s->min ? s->min : s->mean)[i] * s->scale; }
 static double row_high(const TwSceneSeries *s, int i) { return (double)(s->max ? s->max : s->mean)[i] * s->scale; }
 
+// first row of [from, count) that ends at or after t (after it, where `past`); rows are looked for from the last one on
+static int gallop(const double *ends, int from, int count, double t, bool past)
+{
+    int low = from, step = 1;
+    while (low + step < count && (past ? ends[low + step] <= t : ends[low + step] < t)) low += step, step *= 2;
+    int high = low + step < count ? low + step : count;
+    while (low < high) {
+        int mid = low + (high - low) / 2;
+        if (past ? ends[mid] > t : ends[mid] >= t)
+            high = mid;
+        else
+            low = mid + 1;
+    }
+    return low;
+}
+
+// Least and largest of a run of values; NaN is passed over. In lanes, so that several are compared at once.
+enum { LANES = 16 };
+static void extremes(const float *least, const float *most, int count, float *low, float *high)
+{
+    float lows[LANES], highs[LANES];
+    for (int k = 0; k < LANES; k++) lows[k] = INFINITY, highs[k] = -INFINITY;
+    int i = 0;
+    for (; i + LANES <= count; i += LANES)
+        for (int k = 0; k < LANES; k++) {
+            lows[k] = least[i + k] < lows[k] ? least[i + k] : lows[k];
+            highs[k] = most[i + k] > highs[k] ? most[i + k] : highs[k];
+        }
+    for (int k = 0; i < count; i++, k++) {
+        lows[k] = least[i] < lows[k] ? least[i] : lows[k];
+        highs[k] = most[i] > highs[k] ? most[i] : highs[k];
+    }
+    *low = INFINITY, *high = -INFINITY;
+    for (int k = 0; k < LANES; k++) {
+        *low = lows[k] < *low ? lows[k] : *low;
+        *high = highs[k] > *high ? highs[k] : *high;
+    }
+}
+
 void tw_series_columns(const TwSceneSeries *s, double t0, double t1, int columns, float *low, float *high)
 {
     for (int c = 0; c < columns; c++) low[c] = high[c] = NAN;
     if (!(t1 > t0) || s->count == 0 || columns <= 0) return;
-
-    double per_s = columns / (t1 - t0), begin = 0.0, end = -1.0, from = 0.0;
-    int column = 0;
-    for (int i = row_after(s, t0); i < s->count; i++) {
-        from = end < begin ? row_start(s, i) : from;
-        if (from >= t1) break;
-        double until = s->time_s[i], a = row_low(s, i), b = row_high(s, i), row_from = from;
-        from = until;
-        // most rows of a long run lie inside the column of the row before
-        int c0 = column, c1 = column;
-        if (!(row_from >= begin && until <= end)) {
-            double first = floor((row_from - t0) * per_s), last = ceil((until - t0) * per_s) - 1.0;
-            c0 = first < 0.0 ? 0 : (int)first, c1 = last >= columns ? columns - 1 : (int)last;
-            // a row narrower than a column still marks one
-            if (c1 < c0) c1 = c0;
-            column = c1;
-            begin = t0 + c1 / per_s, end = t0 + (c1 + 1) / per_s;
-        }
-        if (isnan(a) || isnan(b)) continue;
-        for (int c = c0; c <= c1 && c < columns; c++) {
-            if (!(low[c] <= (float)a)) low[c] = (float)a;
-            if (!(high[c] >= (float)b)) high[c] = (float)b;
-        }
+    const float *least = s->min ? s->min : s->mean, *most = s->max ? s->max : s->mean;
+    double per_column = (t1 - t0) / columns;
+    int first = row_after(s, t0);
+    for (int c = 0; c < columns && first < s->count; c++) {
+        // rows that end after the column begins and begin before it ends
+        double begin = t0 + c * per_column, end = c + 1 < columns ? t0 + (c + 1) * per_column : t1;
+        first = gallop(s->time_s, first, s->count, begin, true);
+        if (first == s->count || row_start(s, first) >= end) continue;
+        int last = gallop(s->time_s, first, s->count, end, false);
+        if (last == s->count) last--;
+        float a, b;
+        extremes(least + first, most + first, last - first + 1, &a, &b);
+        if (!(a <= b)) continue;    // nothing but NaN
+        double lower = (double)a * s->scale, upper = (double)b * s->scale;
+        low[c] = (float)fmin(lower, upper), high[c] = (float)fmax(lower, upper);
     }
 }
 
 static TwSpan series_span(const TwSceneSeries *s)
 {
     const float *least = s->min ? s->min : s->mean, *most = s->max ? s->max : s->mean;
-    float smallest = INFINITY, largest = -INFINITY;
-    for (int i = 0; i < s->count; i++) {
-        if (least[i] < smallest && least[i] > -INFINITY) smallest = least[i];
-        if (most[i] > largest && most[i] < INFINITY) largest = most[i];
+    float smallest, largest;
+    extremes(least, most, s->count, &smallest, &largest);
+    if (isinf(smallest) || isinf(largest)) {    // what is beyond all bounds is no end of a scale
+        smallest = INFINITY, largest = -INFINITY;
+        for (int i = 0; i < s->count; i++) {
+            if (least[i] < smallest && least[i] > -INFINITY) smallest = least[i];
+            if (most[i] > largest && most[i] < INFINITY) largest = most[i];
+        }
     }
     double low = fmin((double)smallest * s->scale, (double)largest * s->scale);
     double high = fmax((double)smallest * s->scale, (double)largest * s->scale);
@@ -110,25 +145,44 @@ static void draw_points(TwDraw *d, const TwSceneSeries *s, TwBox plot, TwSpan sp
     free(p);
 }
 
-// Mean of the rows that end in each column: a line through a band, never in place of it.
+// Sum of the finite values of a run, and how many there are; in lanes, always in the same order.
+static double sum_of(const float *values, int count, int *finite)
+{
+    double sums[LANES] = {0};
+    float counts[LANES] = {0};
+    int i = 0;
+    for (; i + LANES <= count; i += LANES)
+        for (int k = 0; k < LANES; k++) {
+            bool good = fabsf(values[i + k]) <= 3.4e38f;
+            sums[k] += good ? (double)values[i + k] : 0.0;
+            counts[k] += good ? 1.0f : 0.0f;
+        }
+    for (int k = 0; i < count; i++, k++)
+        if (isfinite(values[i])) sums[k] += (double)values[i], counts[k] += 1.0f;
+    double sum = 0.0, all = 0.0;
+    for (int k = 0; k < LANES; k++) sum += sums[k], all += (double)counts[k];
+    *finite = (int)all;
+    return sum;
+}
+
+// Mean of the rows that end in each column: a line through a band, never in place of it. A column without rows is
+// passed over, one of rows without values parts the line.
 static void draw_means(TwDraw *d, const TwSceneSeries *s, TwBox plot, TwSpan span, double t0, double t1, int columns,
                        TwPoint *p, TwStroke stroke)
 {
-    double per_s = columns / (t1 - t0), sum = 0.0, end = t0;
-    int n = 0, rows = 0, column = 0;
-    for (int i = row_after(s, t0); i < s->count && s->time_s[i] <= t1; i++) {
-        if (s->time_s[i] >= end) {
-            if (rows > 0) p[n++] = (TwPoint){plot.x + (column + 0.5) / columns * plot.w, level(plot, span, sum / rows)};
-            sum = 0.0, rows = 0;
-            column = (int)((s->time_s[i] - t0) * per_s);
-            end = t0 + (column + 1) / per_s;
-        }
-        if (isfinite(s->mean[i]))
-            sum += (double)s->mean[i] * s->scale, rows++;
-        else if (n > 1)
+    double per_column = (t1 - t0) / columns;
+    int n = 0, first = row_after(s, t0);
+    for (int c = 0; c < columns && first < s->count; c++) {
+        double end = c + 1 < columns ? t0 + (c + 1) * per_column : t1;
+        int until = gallop(s->time_s, first, s->count, end, c + 1 == columns), finite;
+        if (until == first) continue;
+        double sum = sum_of(s->mean + first, until - first, &finite);
+        if (finite > 0)
+            p[n++] = (TwPoint){plot.x + (c + 0.5) / columns * plot.w, level(plot, span, sum / finite * s->scale)};
+        else
             tw_draw_line(d, p, n, stroke), n = 0;
+        first = until;
     }
-    if (rows > 0) p[n++] = (TwPoint){plot.x + (column + 0.5) / columns * plot.w, level(plot, span, sum / rows)};
     tw_draw_line(d, p, n, stroke);
 }
 

@@ -331,7 +331,8 @@ static void draw_cdu(Sheet *t, const Branch *b, TwBox box)
 }
 
 // racks <-> CDU <-> headers
-static void draw_branch(Sheet *t, const Branch *b, TwBox racks, TwBox cdu, double supply_x, double return_x)
+static void draw_branch(Sheet *t, const Branch *b, TwBox racks, TwBox cdu, double supply_x, double return_x,
+                        TwSpan header)
 {
     char text[160], one[48], two[48], more[32];
     draw_racks(t, b, racks);
@@ -359,8 +360,9 @@ static void draw_branch(Sheet *t, const Branch *b, TwBox racks, TwBox cdu, doubl
     label(t, left + 12.0, low + under, gap, TW_LEFT, temperature(one, b->return_sum / b->flow_known));
 
     pipe(t, (TwPoint[]){{supply_x, top}, {mid, top}}, 2, cools, change(t, t->plant, "supply_degc"));
-    // over the header of the supply by a bridge
-    pipe(t, (TwPoint[]){{mid, low}, {supply_x - BRIDGE, low}, {supply_x + BRIDGE, low}, {return_x, low}}, 4, cools,
+    // over the header of the supply by a bridge, where that reaches so far
+    double bridge = low > header.low && low < header.high ? BRIDGE : 0.0;
+    pipe(t, (TwPoint[]){{mid, low}, {supply_x - bridge, low}, {supply_x + bridge, low}, {return_x, low}}, 4, cools,
          b->water_change);
     double at = mid + fmin(34.0, (supply_x - mid) * 0.4);
     valve(t, at, top);
@@ -415,6 +417,9 @@ static const char *kind_text(const char *kind)
     return "Heat rejection";
 }
 
+static double plant_half(TwBox column) { return floor((column.h - 70.0) / 2.0); }
+static double pump_level(TwBox column) { return column.y + floor(plant_half(column) * 0.45); }
+
 // top[2], low[2]: where the supplies and the returns of the first and the last branch meet their header.
 static void draw_plant(Sheet *t, TwBox column, double supply_x, double return_x, const double top[2],
                        const double low[2])
@@ -423,10 +428,10 @@ static void draw_plant(Sheet *t, TwBox column, double supply_x, double return_x,
     int e = t->plant, thing = t->s->rack_count + e, mark = t->marks[thing];
     TwSceneState state = tw_scene_state(t->s, e);
     bool known = !isnan(value(t, e, "flow_kg_s")), flows = !(value(t, e, "flow_kg_s") <= 0.05);
-    double h = floor((column.h - 70.0) / 2.0);
+    double h = plant_half(column);
     TwBox pumps = {column.x, column.y, column.w, h}, cooler = {column.x, column.y + column.h - h, column.w, h};
     char text[160], number[48], other[48];
-    double y = pumps.y + floor(h * 0.45), back = cooler.y + floor(h * 0.55);
+    double y = pump_level(column), back = cooler.y + floor(h * 0.55);
 
     // headers: cold water down the left, warm water down the right
     TwStroke header = {flows ? style->second : tw_diagram_colour(style, TW_IS_DEAD), 4.0, flows ? 0.0 : 5.0};
@@ -465,7 +470,8 @@ static void draw_plant(Sheet *t, TwBox column, double supply_x, double return_x,
     missed_line(&at, "leaving_degc", e);
     if (!isnan(value(t, e, "units"))) {
         double units = value(t, e, "units");
-        snprintf(text, sizeof text, fabs(units - round(units)) < 0.05 ? "%.0f units run" : "%.1f units run", units);
+        snprintf(text, sizeof text, fabs(units - round(units)) < 0.05 ? "%.0f unit%s" : "%.1f unit%s", units,
+                 fabs(units - 1.0) < 0.05 ? " runs" : "s run");
         line(&at, TW_SMALL, style->second, text);
     }
     snprintf(text, sizeof text, "fans %s%s%s", tw_diagram_value(number, t->s, e, "fan_fraction"), dot,
@@ -599,19 +605,18 @@ void tw_cooling_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box)
     TwBox plant_box = {floor(x + w * 0.70), y, floor(w * 0.16),
                        fmin(fmax(pitch * t->branch_count - 14.0, 250.0), height - 6.0)};
     double used = fmax(pitch * t->branch_count, t->plant >= 0 ? plant_box.h + 14.0 : 0.0);
+    // racks that air cools come last, without a CDU
+    int last = t->branch_count - 1 - (t->branch_count > 1 && t->branches[t->branch_count - 1].cdu < 0);
+    double down = floor(y + pitch * last) - y, level = pump_level(plant_box);
+    const double top[2] = {y + floor(row_h * 0.34), y + down + floor(row_h * 0.34)};
+    const double low[2] = {y + floor(row_h * 0.74), y + down + floor(row_h * 0.74)};
+    TwSpan header = t->plant >= 0 ? (TwSpan){fmin(top[0], level), fmax(top[1], level)} : (TwSpan){top[0], top[1]};
     for (int i = 0; i < t->branch_count; i++) {
         double at = floor(y + pitch * i);
         TwBox racks = {floor(x), at, floor(w * 0.15), row_h}, cdu = {floor(x + w * 0.30), at, floor(w * 0.14), row_h};
-        draw_branch(t, &t->branches[i], racks, cdu, supply_x, return_x);
+        draw_branch(t, &t->branches[i], racks, cdu, supply_x, return_x, header);
     }
-    if (t->plant >= 0) {
-        // racks that air cools come last, without a CDU
-        int last = t->branch_count - 1 - (t->branch_count > 1 && t->branches[t->branch_count - 1].cdu < 0);
-        double down = floor(y + pitch * last) - y;
-        const double top[2] = {y + floor(row_h * 0.34), y + down + floor(row_h * 0.34)};
-        const double low[2] = {y + floor(row_h * 0.74), y + down + floor(row_h * 0.74)};
-        draw_plant(t, plant_box, supply_x, return_x, top, low);
-    }
+    if (t->plant >= 0) draw_plant(t, plant_box, supply_x, return_x, top, low);
     double out_x = floor(x + w * 0.885), sky_y = 0.0, sky_end = 0.0;
     if (t->plant >= 0) {
         sky_y = plant_box.y + plant_box.h - fmin(plant_box.h, 84.0), sky_end = plant_box.y + plant_box.h;

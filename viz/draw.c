@@ -20,6 +20,8 @@ struct TwDraw {
     int stride, width, height;
     int clip_x0, clip_y0, clip_x1, clip_y1;
     int outer[CLIPS][4], depth;    // clips around the present one
+    float *cover;                  // of a line that is drawn here and not by cairo; kept empty
+    size_t cover_room;
 };
 
 bool tw_draw_create(TwDraw **draw, TwTheme theme, TwError *error)
@@ -39,6 +41,7 @@ void tw_draw_destroy(TwDraw *d)
 {
     if (!d) return;
     tw_text_destroy(d->text);
+    free(d->cover);
     free(d);
 }
 
@@ -138,10 +141,17 @@ static void fill_pixels(TwDraw *d, Whole w, uint32_t colour)
     }
 }
 
+// An image surface holds what cairo drew as soon as it has: its pixels can be written in between.
+static bool is_plain(const TwDraw *d, TwColour colour) { return d->pixels && colour >> 24 == 0xffu; }
+
 void tw_draw_rect(TwDraw *d, TwBox box, TwColour fill)
 {
     Whole w = whole(d, box);
     if (w.x1 <= w.x0 || w.y1 <= w.y0) return;
+    if (is_plain(d, fill)) {
+        fill_pixels(d, w, fill);
+        return;
+    }
     cairo_set_antialias(d->cr, CAIRO_ANTIALIAS_NONE);
     source(d, fill);
     add_rect(d, w);
@@ -163,6 +173,14 @@ void tw_draw_frame(TwDraw *d, TwBox box, TwStroke stroke)
     Whole w = whole(d, box);
     double width = floor(fmax(1.0, stroke.width * d->scale) + 0.5);
     if (w.x1 - w.x0 <= width || w.y1 - w.y0 <= width) return;
+    if (is_plain(d, stroke.colour) && !(stroke.dash > 0.0)) {
+        int t = (int)width;
+        fill_pixels(d, (Whole){w.x0, w.y0, w.x1, w.y0 + t}, stroke.colour);
+        fill_pixels(d, (Whole){w.x0, w.y1 - t, w.x1, w.y1}, stroke.colour);
+        fill_pixels(d, (Whole){w.x0, w.y0 + t, w.x0 + t, w.y1 - t}, stroke.colour);
+        fill_pixels(d, (Whole){w.x1 - t, w.y0 + t, w.x1, w.y1 - t}, stroke.colour);
+        return;
+    }
     set_stroke(d, stroke);
     cairo_set_line_width(d->cr, width);
     cairo_set_line_join(d->cr, CAIRO_LINE_JOIN_MITER);
@@ -190,15 +208,169 @@ void tw_draw_hatch(TwDraw *d, TwBox box, TwColour colour)
     cairo_restore(d->cr);
 }
 
+// A level or upright line lies on whole pixels: no grey edges, no gap where two of them meet.
+static void draw_straight(TwDraw *d, const TwPoint *p, TwStroke stroke)
+{
+    int width = (int)floor(fmax(1.0, stroke.width * d->scale) + 0.5);
+    bool level = p[0].y == p[1].y;
+    double across = (level ? p[0].y : p[0].x) * d->scale;
+    int at = round_px((width % 2 ? floor(across) : floor(across + 0.5)) - width / 2);
+    double from = (level ? fmin(p[0].x, p[1].x) : fmin(p[0].y, p[1].y)) * d->scale;
+    double until = (level ? fmax(p[0].x, p[1].x) : fmax(p[0].y, p[1].y)) * d->scale;
+    int a = round_px(floor(from)), b = round_px(floor(until)) + 1;
+    Whole w = level ? (Whole){a, at, b, at + width} : (Whole){at, a, at + width, b};
+    if (is_plain(d, stroke.colour) && !(stroke.dash > 0.0)) {
+        fill_pixels(d, w, stroke.colour);
+        return;
+    }
+    set_stroke(d, stroke);
+    cairo_set_line_width(d->cr, width);
+    double middle = at + width / 2.0;
+    cairo_move_to(d->cr, level ? a : middle, level ? middle : a);
+    cairo_line_to(d->cr, level ? b : middle, level ? middle : b);
+    cairo_stroke(d->cr);
+}
+
+// ---- a line that goes from left to right, as those of charts do ----
+//
+// Each pixel column, or row where it is steep, is cut into strips; a strip covers what lies within half the line's
+// width of the segment there, measured across the segment. Pixels take exact shares of a strip, strips are added up.
+
+enum { STRIPS = 4 };
+
+typedef struct Cover {
+    float *at;    // [row][column]
+    int x0, y0, columns, rows;
+    int *first, *last;    // [column] rows touched
+} Cover;
+
+static void cover_strip(Cover *c, int column, double top, double bottom, float share)
+{
+    top -= c->y0, bottom -= c->y0;
+    if (top < 0.0) top = 0.0;
+    if (bottom > c->rows) bottom = c->rows;
+    if (!(bottom > top)) return;
+    int first = (int)top, last = (int)bottom;
+    if (last == c->rows) last--;
+    float *at = c->at + (size_t)first * (size_t)c->columns + column;
+    if (first == last) {
+        *at += share * (float)(bottom - top);
+    } else {
+        *at += share * (float)(first + 1 - top);
+        for (int y = first + 1; y < last; y++) *(at += c->columns) += share;
+        *(at += c->columns) += share * (float)(bottom - last);
+    }
+    if (first < c->first[column]) c->first[column] = first;
+    if (last > c->last[column]) c->last[column] = last;
+}
+
+// the same of a strip across a row
+static void cover_row(Cover *c, int row, double left, double right, float share)
+{
+    left = fmax(left - c->x0, 0.0), right = fmin(right - c->x0, c->columns);
+    if (!(right > left)) return;
+    for (int x = (int)left; x < c->columns && x < right; x++) {
+        c->at[(size_t)row * (size_t)c->columns + (size_t)x] += share * (float)(fmin(right, x + 1) - fmax(left, x));
+        if (row < c->first[x]) c->first[x] = row;
+        if (row > c->last[x]) c->last[x] = row;
+    }
+}
+
+static void cover_steep(Cover *c, TwPoint a, TwPoint b, double half)
+{
+    double per_row = (b.x - a.x) / (b.y - a.y), reach = half * sqrt(1.0 + per_row * per_row);
+    double top = fmin(a.y, b.y), bottom = fmax(a.y, b.y);
+    int from = (int)fmax(floor((top - c->y0) * STRIPS), 0.0);
+    int until = (int)fmin(ceil((bottom - c->y0) * STRIPS), (double)c->rows * STRIPS);
+    for (int k = from; k < until; k++) {
+        double up = fmax(c->y0 + (double)k / STRIPS, top), down = fmin(c->y0 + (double)(k + 1) / STRIPS, bottom);
+        if (!(down > up)) continue;
+        double x = a.x + per_row * ((up + down) / 2.0 - a.y), far = reach + fabs(per_row) * (down - up) / 2.0;
+        cover_row(c, k / STRIPS, x - far, x + far, (float)(down - up));
+    }
+}
+
+static void cover_segment(Cover *c, TwPoint a, TwPoint b, double half)
+{
+    double dx = b.x - a.x;
+    if (fabs(b.y - a.y) > dx) {
+        cover_steep(c, a, b, half);
+        return;
+    }
+    if (!(dx > 0.0)) return;
+    double top = fmin(a.y, b.y) - half, bottom = fmax(a.y, b.y) + half;
+    double slope = (b.y - a.y) / dx, tall = half * sqrt(1.0 + slope * slope);
+    int from = (int)floor((a.x - c->x0) * STRIPS), until = (int)ceil((b.x - c->x0) * STRIPS);
+    if (from < 0) from = 0;
+    if (until > c->columns * STRIPS) until = c->columns * STRIPS;
+    for (int k = from; k < until; k++) {
+        double left = fmax(c->x0 + (double)k / STRIPS, a.x), right = fmin(c->x0 + (double)(k + 1) / STRIPS, b.x);
+        if (!(right > left)) continue;
+        double y = a.y + slope * ((left + right) / 2.0 - a.x), reach = tall + fabs(slope) * (right - left) / 2.0;
+        cover_strip(c, k / STRIPS, fmax(y - reach, top), fmin(y + reach, bottom), (float)(right - left));
+    }
+}
+
+static void blend_cover(TwDraw *d, Cover *c, TwColour colour)
+{
+    int red = colour >> 16 & 255u, green = colour >> 8 & 255u, blue = colour & 255u;
+    for (int x = 0; x < c->columns; x++)
+        for (int y = c->first[x]; y <= c->last[x]; y++) {
+            float *at = &c->at[(size_t)y * (size_t)c->columns + (size_t)x];
+            int share = *at >= 1.0f ? 256 : (int)(*at * 256.0f + 0.5f);
+            *at = 0.0f;
+            uint32_t *p = (uint32_t *)(void *)(d->pixels + (size_t)(c->y0 + y) * (size_t)d->stride) + c->x0 + x;
+            int r = (int)(*p >> 16 & 255u), g = (int)(*p >> 8 & 255u), b = (int)(*p & 255u);
+            r += (red - r) * share >> 8, g += (green - g) * share >> 8, b += (blue - b) * share >> 8;
+            *p = 0xff000000u | (uint32_t)r << 16 | (uint32_t)g << 8 | (uint32_t)b;
+        }
+}
+
+static bool draw_rightwards(TwDraw *d, const TwPoint *p, int count, TwStroke stroke)
+{
+    enum { MOST = 8192 };
+    if (!is_plain(d, stroke.colour) || stroke.dash > 0.0) return false;
+    double s = d->scale, half = fmax(1.0, stroke.width * s) / 2.0, low = INFINITY, high = -INFINITY;
+    for (int i = 0; i < count; i++) {
+        if (!isfinite(p[i].x) || !isfinite(p[i].y) || (i > 0 && p[i].x < p[i - 1].x)) return false;
+        low = fmin(low, p[i].y * s), high = fmax(high, p[i].y * s);
+    }
+    int x0 = round_px(floor(p[0].x * s - half)), x1 = round_px(ceil(p[count - 1].x * s + half));
+    int y0 = round_px(floor(low - half)), y1 = round_px(ceil(high + half));
+    if (x0 < d->clip_x0) x0 = d->clip_x0;
+    if (x1 > d->clip_x1) x1 = d->clip_x1;
+    if (y0 < d->clip_y0) y0 = d->clip_y0;
+    if (y1 > d->clip_y1) y1 = d->clip_y1;
+    if (x1 <= x0 || y1 <= y0) return true;
+    if (x1 - x0 > MOST) return false;
+    int first[MOST], last[MOST];
+    Cover c = {.x0 = x0, .y0 = y0, .columns = x1 - x0, .rows = y1 - y0, .first = first, .last = last};
+    size_t need = (size_t)c.columns * (size_t)c.rows;
+    if (need > d->cover_room) {
+        free(d->cover);
+        d->cover = calloc(need, sizeof *d->cover);
+        d->cover_room = d->cover ? need : 0;
+        if (!d->cover) return false;
+    }
+    c.at = d->cover;
+    for (int x = 0; x < c.columns; x++) first[x] = c.rows, last[x] = -1;
+    for (int i = 0; i + 1 < count; i++)
+        cover_segment(&c, (TwPoint){p[i].x * s, p[i].y * s}, (TwPoint){p[i + 1].x * s, p[i + 1].y * s}, half);
+    blend_cover(d, &c, stroke.colour);
+    return true;
+}
+
 void tw_draw_line(TwDraw *d, const TwPoint *p, int count, TwStroke stroke)
 {
     if (count < 2) return;
+    if (count == 2 && (p[0].x == p[1].x || p[0].y == p[1].y)) {
+        draw_straight(d, p, stroke);
+        return;
+    }
+    if (count > 2 && draw_rightwards(d, p, count, stroke)) return;
     set_stroke(d, stroke);
-    // a level or upright line of odd width lies on pixel centres
-    bool straight = count == 2 && (p[0].x == p[1].x || p[0].y == p[1].y);
     for (int i = 0; i < count; i++) {
         double x = p[i].x * d->scale, y = p[i].y * d->scale;
-        if (straight) x = floor(x) + 0.5, y = floor(y) + 0.5;
         if (i == 0)
             cairo_move_to(d->cr, x, y);
         else
