@@ -14,6 +14,7 @@ typedef struct State {
     int64_t changes;    // of what is out
     int64_t since_ns;
     int32_t step, random_count;
+    bool dark;    // some switches are without supply
     TwLoss random[RANDOM];
     TwFabricStep live;    // what remains beside them
     double integral_s, least, slowest, transfer_s, residual;
@@ -180,6 +181,7 @@ bool tw_fabric_compile(TwPlant *plant, TwErrors *errors)
 void tw_fabric_layout(TwPlant *plant, TwLayout *layout)
 {
     plant->fabric.state = tw_layout_add(layout, 1, sizeof(State));
+    plant->fabric.dark = tw_layout_add(layout, (size_t)plant->rows.group_count + 1, 1);
 }
 
 static State *state_of(const TwPlant *plant, void *block) { return tw_at(block, plant->fabric.state); }
@@ -197,7 +199,7 @@ const TwFabricStep *tw_fabric_now(const TwPlant *plant, const void *block)
 {
     const State *s = tw_at_const(block, plant->fabric.state);
     if (plant->fabric.step_count == 0) return NULL;
-    return s->random_count > 0 ? &s->live : &plant->fabric.steps[s->step];
+    return s->random_count > 0 || s->dark ? &s->live : &plant->fabric.steps[s->step];
 }
 
 int tw_fabric_step(const TwPlant *plant, const void *block)
@@ -213,13 +215,13 @@ static void leave(const TwPlant *plant, void *block, int64_t now_ns)
     s->since_ns = now_ns;
 }
 
-static void solve_random(const TwPlant *plant, State *s);
+static void solve_live(const TwPlant *plant, const void *block, State *s);
 
 static void enter(const TwPlant *plant, void *block)
 {
     State *s = state_of(plant, block);
     s->changes++;
-    if (s->random_count > 0) solve_random(plant, s);
+    if (s->random_count > 0 || s->dark) solve_live(plant, block, s);
     const TwFabricStep *after = tw_fabric_now(plant, block);
     s->least = fmin(s->least, after->throughput);
     s->slowest = fmin(s->slowest, after->slowest);
@@ -275,14 +277,40 @@ static int scripted(const TwPlant *plant, int step, TwLoss *active)
     return count;
 }
 
-static void solve_random(const TwPlant *plant, State *s)
+// Switches without supply: leaves by group, or what hangs on fabric.from.
+static int without_supply(const TwPlant *plant, const void *block, TwLoss *lost)
+{
+    const TwRowsPlan *rows = &plant->rows;
+    const TwGraph *g = plant->fabric.graph;
+    const uint8_t *dark = tw_at_const(block, plant->fabric.dark);
+    int count = 0;
+    if (dark[rows->group_count] && rows->load_count == 0) {
+        for (int p = 0; p < g->planes; p++) lost[count++] = (TwLoss){TW_LOSE_PLANE, 0, p};
+        return count;
+    }
+    for (int p = 0; p < g->planes; p++) {
+        for (int leaf = 0; leaf < g->leaves; leaf++)
+            if (dark[leaf / rows->rails]) lost[count++] = (TwLoss){TW_LOSE_LEAF, p, leaf};
+        for (int i = 0; dark[rows->group_count] && i < g->pods * g->spines; i++)
+            lost[count++] = (TwLoss){TW_LOSE_SPINE, p, i};
+    }
+    return count;
+}
+
+static int all_lost(const TwPlant *plant, const void *block, const State *s, TwLoss *lost)
+{
+    int count = scripted(plant, s->step, lost);
+    for (int i = 0; i < s->random_count; i++) lost[count++] = s->random[i];
+    return s->dark ? count + without_supply(plant, block, lost + count) : count;
+}
+
+static void solve_live(const TwPlant *plant, const void *block, State *s)
 {
     const TwFabricPlan *f = &plant->fabric;
-    TwLoss *active = calloc((size_t)f->loss_count + RANDOM, sizeof *active);
+    TwLoss *active = calloc((size_t)tw_fabric_lost_most(plant) + 1, sizeof *active);
     double *used = calloc((size_t)f->graph->link_count + 1, sizeof *used);
     if (!active || !used) abort();
-    int count = scripted(plant, s->step, active);
-    for (int i = 0; i < s->random_count; i++) active[count++] = s->random[i];
+    int count = all_lost(plant, block, s, active);
     TwError error;
     // parts are those of the graph: it cannot fail
     bool good = remaining(plant, active, count, &s->live, used, &error);
@@ -297,14 +325,38 @@ int64_t tw_fabric_changes(const TwPlant *plant, const void *block)
     return ((const State *)tw_at_const(block, plant->fabric.state))->changes;
 }
 
-int tw_fabric_lost_most(const TwPlant *plant) { return plant->fabric.loss_count + RANDOM; }
+int tw_fabric_lost_most(const TwPlant *plant)
+{
+    const TwNetwork *net = plant->network;
+    return plant->fabric.loss_count + RANDOM + (int)(net->leaf + net->spine) + (int)plant->rows.planes;
+}
 
 int tw_fabric_lost(const TwPlant *plant, const void *block, TwLoss *lost)
 {
-    const State *s = tw_at_const(block, plant->fabric.state);
-    int count = scripted(plant, s->step, lost);
-    for (int i = 0; i < s->random_count; i++) lost[count++] = s->random[i];
-    return count;
+    return all_lost(plant, block, tw_at_const(block, plant->fabric.state), lost);
+}
+
+void tw_fabric_supply(const TwPlant *plant, void *block, const double *load_on, int64_t now_ns)
+{
+    const TwRowsPlan *rows = &plant->rows;
+    uint8_t *dark = tw_at(block, plant->fabric.dark);
+    if (!plant->fabric.graph) return;
+    bool any = false, changed = false;
+    for (int i = 0; i <= rows->group_count; i++)
+        changed |= dark[i] != (load_on[i < rows->group_count ? rows->group_load[i] : 0] <= 0.0);
+    if (!changed) return;
+    bool known = plant->fabric.step_count > 0;    // what remains is told
+    if (known) leave(plant, block, now_ns);
+    for (int i = 0; i <= rows->group_count; i++) {
+        dark[i] = load_on[i < rows->group_count ? rows->group_load[i] : 0] <= 0.0;
+        any |= dark[i];
+    }
+    State *s = state_of(plant, block);
+    s->dark = any;
+    if (known)
+        enter(plant, block);
+    else
+        s->changes++;
 }
 
 static void change(const TwPlant *plant, void *block, TwLoss loss, bool out, int64_t now_ns)
@@ -322,7 +374,7 @@ double tw_fabric_without(const TwPlant *plant, const void *block, int kind, int 
 {
     State s = *(const State *)tw_at_const(block, plant->fabric.state);
     if (s.random_count < RANDOM) s.random[s.random_count++] = loss_of(plant, kind, part);
-    solve_random(plant, &s);
+    solve_live(plant, block, &s);
     return s.live.slowest;
 }
 

@@ -1,6 +1,6 @@
 // Losses of the scale-out fabric that a facility's events script (lose_leaf, lose_spine, lose_core, lose_rail,
 // lose_plane, lose_link, lose_optic), and what remains after each: computed when the plant is compiled, looked up while
-// it runs.
+// it runs. Switches that fail by themselves or have no supply come on top.
 #pragma once
 
 #include "models/network/loss.h"
@@ -43,6 +43,10 @@ int tw_fabric_lost(const TwPlant *plant, const void *block, TwLoss *lost);
 
 // A scripted loss by itself, whatever the file has before it.
 void tw_fabric_script(const TwPlant *plant, void *block, int loss, bool out, int64_t now_ns);
+
+// What feeds the switches from now on, load_on[load of the power model]: leaves without supply carry nothing, as if
+// they were lost; without that of fabric.from nothing does, or with leaves_from = "racks" nothing above the leaves.
+void tw_fabric_supply(const TwPlant *plant, void *block, const double *load_on, int64_t now_ns);
 
 // A loss begins or ends now.
 void tw_fabric_happen(const TwPlant *plant, void *block, int64_t now_ns);

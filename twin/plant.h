@@ -182,7 +182,7 @@ typedef struct TwFabricPlan {
     const char **names;            // "leaf 3"
     struct TwFabricStep *steps;    // the whole fabric, then after each event of it in order
     int loss_count, step_count;
-    TwSlot state;
+    TwSlot state, dark;    // [group of leaves + 1] without supply; the last: what hangs on fabric.from
 } TwFabricPlan;
 
 // Rows of racks and the leaves that stand in them (twin/rows.h).

@@ -228,6 +228,13 @@ static void print_network(const TwReport *r, FILE *f)
         fprintf(f, "  %-26s %14s %14s\n", titles[k], number(1e-9 * there, text),
                 number(1e-9 * tw_report_value(r, path), lost));
     }
+    double least = tw_report_value(r, "network.throughput_fraction.min");
+    if (least < 1.0) {
+        if (!begun) fprintf(f, "\nnetwork\n");
+        fprintf(f, "  of the fabric's throughput %.1f %% at least, %.1f %% on average; its slowest host %.1f %%\n",
+                100.0 * least, 100.0 * tw_report_value(r, "network.throughput_fraction.mean"),
+                100.0 * tw_report_value(r, "network.slowest_host_fraction.min"));
+    }
     if (!begun) return;
     for (int i = 0; i < 3; i++) {
         snprintf(path, sizeof path, "network.links.%d.name", i);

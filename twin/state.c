@@ -870,6 +870,7 @@ bool tw_state_advance(TwState *state, double until_s, TwRecord *record, const vo
             happen(state, &event);
         }
         follow_price(state);
+        tw_fabric_supply(plant, state->block, tw_f64_const(state->block, plant->slot.load_on), m->time_ns);
         tw_transit_sync(plant, state->block, &state->scratch.transit);
         int64_t end_ns = window_end(state, m->time_ns, whole_ns), arrival_ns;
         arrival_ns = tw_transit_next_ns(plant, state->block, m->time_ns);

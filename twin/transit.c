@@ -82,6 +82,8 @@ bool tw_transit_compile(TwPlant *plant, TwLayout *layout, TwErrors *errors)
 {
     Plan *p = plant->transit = TW_TAKE(plant->arena, 1, Plan);
     if (!make_map(plant, p, errors)) return false;
+    // leaves may go dark with the racks that they serve: what remains then is told
+    if (plant->rows.load_count > 0 && p->map && tw_fabric_parts(plant, TW_LOSE_LEAF, errors) == 0) return false;
     const TwFabricRow *fabric = tw_network_fabric(plant->network);
     const TwNetwork *side = plant->side_networks[0];
     int racks = plant->rack_count, fabric_links = p->map ? p->map->link_count : 0;

@@ -7,6 +7,7 @@
 // split_hall: 32 hosts of 8 GPUs on 8 leaves and 4 spines; eight racks in one row.
 typedef struct Figures {
     double leaves_kw, spines_kw, sum_kw;
+    double mean, least;    // of the fabric's throughput; NaN: nothing of it may be lost
 } Figures;
 
 static Figures figures(const char *const *sets, int count, double until_s)
@@ -18,7 +19,9 @@ static Figures figures(const char *const *sets, int count, double until_s)
     CHECK(tw_report_value(report, "power.rows") == 2.0);
     CHECK_WITHIN(tw_report_value(report, "ledger.rows_residual"), 0.0, 1e-12);
     Figures now = {tw_report_value(report, "rows.0.network_kw"), tw_report_value(report, "rows.1.network_kw"),
-                   1e3 * tw_report_value(report, "power.fabric_mw.mean")};
+                   1e3 * tw_report_value(report, "power.fabric_mw.mean"),
+                   tw_report_value(report, "network.throughput_fraction.mean"),
+                   tw_report_value(report, "network.throughput_fraction.min")};
     CHECK_WITHIN(tw_report_value(report, "power.leaves_kw.mean"), now.leaves_kw, 1e-12);
     CHECK_WITHIN(now.leaves_kw + now.spines_kw, now.sum_kw, 1e-9 * now.sum_kw);
     tw_report_destroy(report);
@@ -45,5 +48,9 @@ int main(void)
     CHECK_WITHIN(off.leaves_kw / all.leaves_kw, 0.75, 1e-9);
     CHECK_WITHIN(off.spines_kw / all.spines_kw, 1.0, 1e-9);
     CHECK_WITHIN(fed.leaves_kw / all.leaves_kw, 1.0, 1e-9);
+    // without them nothing crosses the fabric
+    CHECK_WITHIN(off.mean, 0.75, 1e-9);
+    CHECK(off.least == 0.0);
+    CHECK(!(fed.least < 1.0));
     return check_failures != 0;
 }
