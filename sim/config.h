@@ -137,9 +137,21 @@ typedef struct TwNamedNumber {
 // False: *problem says what is wrong with the path.
 bool tw_config_number(const TwConfig *config, const char *path, TwNamedNumber *number, char *problem, size_t size);
 
-// 128 bits of SHA-256 over every resolved setting in table order, as hexadecimal: of all, or of a group and those below.
+// 128 bits of SHA-256 over every resolved setting in table order, as hexadecimal: of all, or of a group and those
+// below.
 void tw_config_key(const TwConfig *config, char key[33]);
 void tw_node_key(const TwNode *node, char key[33]);
+
+// The file of a reading under many settings, one after another: where they differ in plain values only, those are put
+// in and nothing is merged again. Its sets are not looked at. For one thread; the library must outlive it.
+typedef struct TwVariants TwVariants;
+TwVariants *tw_variants_create(const TwConfigInput *input, TwLibrary *library);
+void tw_variants_destroy(TwVariants *variants);
+// The file under these settings, until the next call, and its key: 128 bits of SHA-256 of a sum over its groups. NULL:
+// errors holds at least one.
+const TwConfig *tw_variants_read(TwVariants *variants, const char *const *sets, int count, char key[33],
+                                 TwErrors *errors);
+void tw_config_sum_key(const TwConfig *config, char key[33]);    // the same key, of a reading of its own
 
 // Visits every number: its path, value, range (NaN where none), mark and source.
 typedef void TwVisit(void *context, const char *path, double value, double min, double max, TwMark mark,

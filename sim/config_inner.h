@@ -18,6 +18,7 @@ void *tw_pool_take(TwPool *pool, size_t count, size_t size);    // zeroed, 16-by
 char *tw_pool_copy(TwPool *pool, const char *text, size_t length);
 char *tw_pool_print(TwPool *pool, const char *format, ...) TW_PRINTF(2, 3);
 void tw_pool_free(TwPool *pool);
+size_t tw_pool_bytes(const TwPool *pool);
 
 // A growing text.
 typedef struct TwLine {
@@ -175,8 +176,9 @@ typedef struct TwFile {
 typedef struct TwSet {
     const char *path, *value;
     const TwOrigin *origin;
-    bool used;
+    bool used, shapes;       // shapes: what it says decides which groups and fields there are, or how others are read
     const TwField *field;    // what it was last converted for
+    TwUnit unit;
     const TwSetting *setting;
 } TwSet;
 
@@ -244,6 +246,9 @@ bool tw_value_mark(TwReading *reading, const config_setting_t *written, TwMark *
 bool tw_value_source(TwReading *reading, const config_setting_t *written, const char **key);
 bool tw_value_default(TwConfig *config, const TwField *field, TwSetting *setting);
 bool tw_value_in_range(const TwField *field, double value);
+// A number or word as a --set gives it, without quotes, marks or a range beside it. False: it is none, or not allowed;
+// the reader says why. A text is the caller's.
+bool tw_value_plain(const TwField *field, TwUnit unit, const char *text, TwAny *value);
 void tw_value_expected(const TwField *field, char *text, size_t size);    // "expected 1 to 1e+09 W/K"
 const char *tw_mark_word(TwMark mark);
 
@@ -283,3 +288,4 @@ int tw_edit_distance(const char *a, const char *b);
 // config_write.c: shortest digits that read back
 void tw_write_real(TwLine *line, double value);
 void tw_write_text(TwLine *line, const char *text);
+void tw_key_values(TwLine *line, const TwNode *node);    // names and values of a group, for a digest

@@ -61,6 +61,13 @@ void tw_pool_free(TwPool *pool)
     pool->blocks = NULL;
 }
 
+size_t tw_pool_bytes(const TwPool *pool)
+{
+    size_t bytes = 0;
+    for (const TwPoolBlock *block = pool->blocks; block; block = block->next) bytes += block->room;
+    return bytes;
+}
+
 static void reserve(TwLine *line, size_t more)
 {
     if (line->room - line->length > more) return;

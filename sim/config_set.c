@@ -96,6 +96,8 @@ const TwSetting *tw_set_value(TwConfig *config, TwSet *set, const TwField *field
 {
     set->used = true;
     if (set->field == field && set->setting) return set->setting;
+    // a fluid says how volume flows are read
+    set->shapes = set->shapes || set->setting || unit.density || strcmp(field->name, "fluid") == 0;
 
     TwLine line = {0};
     tw_line_print(&line, "%s = ", spelling);
@@ -121,12 +123,14 @@ const TwSetting *tw_set_value(TwConfig *config, TwSet *set, const TwField *field
         *setting = (TwSetting){.field = field, .bad = true, .given = true, .place = {.origin = set->origin}};
     }
     set->field = field;
+    set->unit = unit;
     set->setting = setting;
     return setting;
 }
 
 const char *tw_set_part(TwConfig *config, TwSet *set)
 {
+    set->shapes = true;
     if (!set->used) {
         const char *value = set->value;
         size_t length = strlen(value);
@@ -148,6 +152,7 @@ bool tw_set_count(TwConfig *config, TwSet *set, int64_t *count)
 {
     static const TwField field = {"count", "1", TW_INTEGER, 0.0, 1e6, "1", 0, "how often the entry repeats", NULL};
     const TwSetting *setting = tw_set_value(config, set, &field, (TwUnit){0, 1.0, false}, "count");
+    set->shapes = true;
     if (!setting->bad) *count = setting->value.integer;
     return !setting->bad;
 }

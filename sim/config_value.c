@@ -491,6 +491,64 @@ TwSetting *tw_value_read(TwReading *reading, const config_setting_t *written, co
     return setting;
 }
 
+static bool plain_word(const TwField *field, const char *text)
+{
+    size_t length = strlen(text);
+    if (!length || isspace((unsigned char)text[0]) || isspace((unsigned char)text[length - 1])) return false;
+    if (strpbrk(text, "\"\\\n")) return false;
+    if (!field->words || (field->standard && strcmp(field->standard, text) == 0)) return true;
+    for (int i = 0; field->words[i]; i++)
+        if (strcmp(field->words[i], text) == 0) return true;
+    return false;
+}
+
+bool tw_value_plain(const TwField *field, TwUnit unit, const char *text, TwAny *value)
+{
+    if (field->type == TW_TEXT) return plain_word(field, text);
+    if (field->type == TW_BOOLEAN) {
+        value->boolean = strcmp(text, "true") == 0;
+        return value->boolean || strcmp(text, "false") == 0;
+    }
+    if (unit.density || (field->type != TW_REAL && field->type != TW_INTEGER)) return false;
+    // digits, and a point or an exponent where it is no whole number
+    size_t n = text[0] == '-', digits = strspn(text + n, "0123456789");
+    bool real = false;
+    if (!digits || digits > 18) return false;
+    n += digits;
+    if (text[n] == '.') {
+        real = true;
+        n += 1 + strspn(text + n + 1, "0123456789");
+    }
+    if (text[n] == 'e') {
+        size_t sign = text[n + 1] == '-' || text[n + 1] == '+', power = strspn(text + n + 1 + sign, "0123456789");
+        if (!power) return false;
+        real = true;
+        n += 1 + sign + power;
+    }
+    bool wide = !real && text[n] == 'L' && !text[n + 1];
+    if ((text[n] && !wide) || n > 60) return false;
+
+    if (real) {
+        double parsed = parsed_real(text, unit.ten) * unit.factor;
+        if (field->type != TW_REAL || isinf(parsed) || !tw_value_in_range(field, parsed)) return false;
+        value->real = parsed;
+        return true;
+    }
+    int64_t whole = strtoll(text, NULL, 10);
+    if (!wide && (whole < INT32_MIN || whole > INT32_MAX)) return false;
+    if (field->type == TW_INTEGER) {
+        if (unit.ten != 0 || unit.factor != 1.0 || !tw_value_in_range(field, (double)whole)) return false;
+        value->integer = whole;
+        return true;
+    }
+    char literal[32];
+    snprintf(literal, sizeof literal, "%lld", (long long)whole);
+    double parsed = parsed_real(literal, unit.ten) * unit.factor;
+    if (!tw_value_in_range(field, parsed)) return false;
+    value->real = parsed;
+    return true;
+}
+
 // --- defaults of the table
 
 // Reads a default as a file would write it, quotes around words left out. False: the table is wrong.

@@ -246,15 +246,21 @@ static void key_value(TwLine *line, const TwSetting *setting)
     }
 }
 
+void tw_key_values(TwLine *line, const TwNode *node)
+{
+    const TwKind *kind = node->kind;
+    for (int i = 0; i < kind->field_count; i++) {
+        tw_line_add(line, kind->fields[i].name, strlen(kind->fields[i].name) + 1);
+        key_value(line, node->values[i]);
+    }
+}
+
 static void key_node(SHA2_CTX *context, TwLine *line, const TwNode *node)
 {
     const TwKind *kind = node->kind;
     line->length = 0;
     tw_line_add(line, node->path, strlen(node->path) + 1);
-    for (int i = 0; i < kind->field_count; i++) {
-        tw_line_add(line, kind->fields[i].name, strlen(kind->fields[i].name) + 1);
-        key_value(line, node->values[i]);
-    }
+    tw_key_values(line, node);
     SHA256Update(context, (const uint8_t *)line->text, line->length);
     for (int c = 0; c < kind->child_count; c++) {
         if (node->groups[c]) key_node(context, line, node->groups[c]);

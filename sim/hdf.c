@@ -134,7 +134,7 @@ hid_t tw_hdf_dataset(TwHdf *hdf, hid_t group, const char *name, const TwHdfShape
     memcpy(most, shape->size, sizeof most);
     if (shape->grows) most[0] = H5S_UNLIMITED;
     hid_t space = shape->rank ? H5Screate_simple(shape->rank, shape->size, most) : H5Screate(H5S_SCALAR);
-    hid_t list = H5Pcreate(H5P_DATASET_CREATE), dataset = -1;
+    hid_t list = shape->pieces ? H5Pcopy(shape->pieces) : H5Pcreate(H5P_DATASET_CREATE), dataset = -1;
     store(hdf, list, shape);
     if (!hdf->failed) dataset = H5Dcreate2(group, name, shape->type, space, H5P_DEFAULT, list, H5P_DEFAULT);
     tw_hdf_ok(hdf, dataset >= 0, name);

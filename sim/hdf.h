@@ -22,7 +22,8 @@ typedef struct TwHdfShape {
     hid_t type;
     int rank;
     hsize_t size[TW_HDF_RANK], chunk[TW_HDF_RANK];
-    bool grows;    // the first dimension is unlimited
+    bool grows;      // the first dimension is unlimited
+    hid_t pieces;    // of a virtual dataset: a list that holds its mappings, else 0
 } TwHdfShape;
 
 void tw_hdf_lock(void);

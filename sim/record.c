@@ -261,8 +261,7 @@ static bool row_done(TwRecord *record, TwRecordGroup *at, double begin_s, double
     return good;
 }
 
-// The float below (side < 0), above (side > 0) or nearest to a value that keeps so many bits of mantissa.
-static float rounded(double value, int side, int bits)
+float tw_record_rounded(double value, int side, int bits)
 {
     uint32_t cut = (1u << (23 - bits)) - 1, word;
     float single = (float)value;
@@ -295,9 +294,9 @@ static bool interval_end(TwRecord *record, TwRecordGroup *at, Running *running, 
             // division must not carry a constant past its own extremes
             average = average < low[k] ? low[k] : average > high[k] ? high[k] : average;
             bool none = low[k] > high[k];
-            mean[i] = none ? NAN : rounded(average, 0, bits);
-            min[i] = none ? NAN : rounded(low[k], -1, bits);
-            max[i] = none ? NAN : rounded(high[k], +1, bits);
+            mean[i] = none ? NAN : tw_record_rounded(average, 0, bits);
+            min[i] = none ? NAN : tw_record_rounded(low[k], -1, bits);
+            max[i] = none ? NAN : tw_record_rounded(high[k], +1, bits);
         }
     }
     double begin_s = running->begin_s;

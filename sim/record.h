@@ -90,11 +90,30 @@ bool tw_record_flags(TwRecord *record, const char *name, const char *long_name, 
 bool tw_record_texts(TwRecord *record, const char *name, const char *long_name, const char *const *dimensions,
                      int dimension_count, const char *const *texts, TwError *error);
 
-// An array of series: single precision, compressed, written one row (all of the last dimension) at a time; rows that
-// are never written are missing.
-bool tw_record_rows(TwRecord *record, const char *name, const char *unit, const char *long_name, const char *method,
-                    const char *const *dimensions, int dimension_count, TwError *error);
-bool tw_record_row(TwRecord *record, const char *name, size_t row, const float *values, TwError *error);
+// An array of series: single precision, compressed, written one row (all of its `inner` last dimensions) at a time;
+// rows that are never written are missing.
+typedef struct TwRowsInfo {
+    const char *unit, *long_name, *method;    // method: CF cell_methods, "time: mean"
+    const char *const *dimensions;
+    int dimension_count, inner;    // inner: 1 (time), 2 (time and entry)
+    int bits;                      // of the mantissa that count; 0: all
+} TwRowsInfo;
+bool tw_record_rows(TwRecord *record, const char *name, const TwRowsInfo *info, TwError *error);
+bool tw_record_row(TwRecord *record, const char *name, int inner, size_t row, const float *values, TwError *error);
+
+// The same with its rows in other files: each piece of a row lies in a two-dimensional (inner == 2) or plain variable
+// of its file, named relative to this one. What is not there reads as missing.
+typedef struct TwPiece {
+    size_t row;               // of this variable
+    const char *file;         // "study.h5.parts/KEY.h5"
+    int steps, width;         // shape of the variable there; width: 1 where inner == 1
+    int from, to, entries;    // entries [from, from + entries) there are [to, to + entries) here
+} TwPiece;
+bool tw_record_virtual(TwRecord *record, const char *name, const TwRowsInfo *info, const TwPiece *pieces,
+                       int piece_count, TwError *error);
+
+// The float below (side < 0), above (side > 0) or nearest to a value that keeps so many bits of mantissa.
+float tw_record_rounded(double value, int side, int bits);
 
 // Writes what is open, sets attribute status ("complete", "interrupted", "failed"), closes, syncs, renames; the record
 // is gone afterwards, whatever it returns. An open interval becomes a short last row of a complete file, from the block

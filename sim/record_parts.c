@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { ROW_ENTRIES = 250 };
+
 static bool leave(TwRecord *record, TwError *error)
 {
     bool good = tw_record_good(record, error);
@@ -278,45 +280,58 @@ bool tw_record_texts(TwRecord *record, const char *name, const char *long_name, 
 
 // ---- arrays written a row at a time ---------------------------------------------------------------------------------
 
-bool tw_record_rows(TwRecord *record, const char *name, const char *unit, const char *long_name, const char *method,
-                    const char *const *dimensions, int dimension_count, TwError *error)
+static hid_t rows_create(TwHdf *hdf, hid_t above, const char *name, const TwRowsInfo *info, TwHdfShape *shape)
+{
+    int count = info->dimension_count;
+    hid_t dataset = tw_hdf_dataset(hdf, above, name, shape);
+    for (int d = 0; d < count && !hdf->failed; d++) {
+        hid_t from = H5Lexists(above, info->dimensions[d], H5P_DEFAULT) > 0 ? above : hdf->file;
+        tw_hdf_attach(hdf, dataset, from, info->dimensions[d], d);
+    }
+    tw_hdf_text(hdf, dataset, "units", info->unit);
+    tw_hdf_text(hdf, dataset, "long_name", info->long_name);
+    tw_hdf_text(hdf, dataset, "cell_methods", info->method);
+    if (info->bits) tw_hdf_integers(hdf, dataset, "significant_bits", &info->bits, 1);
+    tw_hdf_fill_nan(hdf, dataset, shape->type);
+    return dataset;
+}
+
+bool tw_record_rows(TwRecord *record, const char *name, const TwRowsInfo *info, TwError *error)
 {
     tw_hdf_lock();
     TwHdf *hdf = &record->hdf;
     const char *last;
     hid_t above = tw_hdf_parent(hdf, name, &last);
     TwHdfShape shape = {.type = H5T_IEEE_F32LE};
-    shape_take(hdf, above, dimensions, dimension_count, &shape);
-    for (int d = 0; d < dimension_count; d++) shape.chunk[d] = d + 1 < dimension_count ? 1 : shape.size[d];
-    hid_t dataset = tw_hdf_dataset(hdf, above, last, &shape);
-    for (int d = 0; d < dimension_count && !hdf->failed; d++) {
-        hid_t from = H5Lexists(above, dimensions[d], H5P_DEFAULT) > 0 ? above : hdf->file;
-        tw_hdf_attach(hdf, dataset, from, dimensions[d], d);
-    }
-    tw_hdf_text(hdf, dataset, "units", unit);
-    tw_hdf_text(hdf, dataset, "long_name", long_name);
-    tw_hdf_text(hdf, dataset, "cell_methods", method);
-    tw_hdf_fill_nan(hdf, dataset, shape.type);
-    end(hdf, dataset, above, name);
+    int count = info->dimension_count;
+    shape_take(hdf, above, info->dimensions, count, &shape);
+    for (int d = 0; d < count; d++) shape.chunk[d] = d + info->inner < count ? 1 : shape.size[d];
+    // of many entries some hundred are a chunk
+    if (info->inner == 2 && shape.chunk[count - 1] > ROW_ENTRIES) shape.chunk[count - 1] = ROW_ENTRIES;
+    end(hdf, rows_create(hdf, above, last, info, &shape), above, name);
     return leave(record, error);
 }
 
-bool tw_record_row(TwRecord *record, const char *name, size_t row, const float *values, TwError *error)
+bool tw_record_row(TwRecord *record, const char *name, int inner, size_t row, const float *values, TwError *error)
 {
     tw_hdf_lock();
     TwHdf *hdf = &record->hdf;
     hid_t dataset = hdf->failed ? -1 : H5Dopen2(hdf->file, name, H5P_DEFAULT);
     if (tw_hdf_ok(hdf, dataset >= 0, name)) {
         hid_t space = H5Dget_space(dataset);
-        hsize_t size[TW_HDF_RANK], from[TW_HDF_RANK], count[TW_HDF_RANK];
+        hsize_t size[TW_HDF_RANK], from[TW_HDF_RANK], count[TW_HDF_RANK], flat = 1;
         int rank = H5Sget_simple_extent_dims(space, size, NULL);
         size_t rest = row;
         for (int d = rank - 1; d >= 0; d--) {
-            count[d] = d == rank - 1 ? size[d] : 1;
-            from[d] = d == rank - 1 ? 0 : rest % size[d];
-            if (d < rank - 1) rest /= size[d];
+            bool inside = d >= rank - inner;
+            count[d] = inside ? size[d] : 1;
+            from[d] = inside ? 0 : rest % size[d];
+            if (inside)
+                flat *= size[d];
+            else
+                rest /= size[d];
         }
-        hid_t memory = H5Screate_simple(1, &size[rank - 1], NULL);
+        hid_t memory = H5Screate_simple(1, &flat, NULL);
         bool good = H5Sselect_hyperslab(space, H5S_SELECT_SET, from, NULL, count, NULL) >= 0 &&
                     H5Dwrite(dataset, H5T_NATIVE_FLOAT, memory, space, H5P_DEFAULT, values) >= 0;
         tw_hdf_ok(hdf, good, name);
@@ -324,5 +339,52 @@ bool tw_record_row(TwRecord *record, const char *name, size_t row, const float *
         H5Sclose(space);
     }
     end(hdf, dataset, -1, name);
+    return leave(record, error);
+}
+
+// Lays one piece of another file into the list of a virtual dataset.
+static bool map_piece(hid_t list, const TwHdfShape *shape, const TwRowsInfo *info, const TwPiece *piece,
+                      const char *name)
+{
+    hsize_t from[TW_HDF_RANK], count[TW_HDF_RANK];
+    hsize_t there[2] = {(hsize_t)piece->steps, (hsize_t)piece->width};
+    hsize_t begin[2] = {0, (hsize_t)piece->from}, block[2] = {(hsize_t)piece->steps, (hsize_t)piece->entries};
+    int rank = info->dimension_count, outer = rank - info->inner;
+    size_t rest = piece->row;
+    for (int d = outer - 1; d >= 0; d--) {
+        from[d] = rest % shape->size[d];
+        count[d] = 1;
+        rest /= shape->size[d];
+    }
+    from[outer] = 0;
+    count[outer] = (hsize_t)piece->steps;
+    if (info->inner == 2) {
+        from[outer + 1] = (hsize_t)piece->to;
+        count[outer + 1] = (hsize_t)piece->entries;
+    }
+    hid_t here = H5Screate_simple(rank, shape->size, NULL), source = H5Screate_simple(info->inner, there, NULL);
+    bool good = H5Sselect_hyperslab(here, H5S_SELECT_SET, from, NULL, count, NULL) >= 0 &&
+                H5Sselect_hyperslab(source, H5S_SELECT_SET, begin, NULL, block, NULL) >= 0 &&
+                H5Pset_virtual(list, here, piece->file, name, source) >= 0;
+    H5Sclose(here);
+    H5Sclose(source);
+    return good;
+}
+
+bool tw_record_virtual(TwRecord *record, const char *name, const TwRowsInfo *info, const TwPiece *pieces,
+                       int piece_count, TwError *error)
+{
+    tw_hdf_lock();
+    TwHdf *hdf = &record->hdf;
+    const char *last;
+    hid_t above = tw_hdf_parent(hdf, name, &last), list = H5Pcreate(H5P_DATASET_CREATE);
+    TwHdfShape shape = {.type = H5T_IEEE_F32LE, .pieces = list};
+    shape_take(hdf, above, info->dimensions, info->dimension_count, &shape);
+    memset(shape.chunk, 0, sizeof shape.chunk);
+    bool good = true;
+    for (int i = 0; good && i < piece_count; i++) good = map_piece(list, &shape, info, &pieces[i], name);
+    tw_hdf_ok(hdf, good, name);
+    end(hdf, rows_create(hdf, above, last, info, &shape), above, name);
+    H5Pclose(list);
     return leave(record, error);
 }

@@ -28,7 +28,8 @@ char *tw_setting_text(const char *path, double value)
         snprintf(text, sizeof text, "%s=%.0f%s", path, value, fabs(value) > INT32_MAX ? "L" : "");
         return tw_copied(text);
     }
-    for (int digits = 1; digits <= 17; digits++) {
+    // 15 digits decide nearly always, and drop the zeros that are not needed
+    for (int digits = 15; digits <= 17; digits++) {
         snprintf(number, sizeof number, "%.*g", digits, value);
         if (strtod(number, NULL) == value) break;
     }

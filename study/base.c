@@ -250,16 +250,23 @@ bool tw_base_outputs(TwStudy *study, TwErrors *errors)
         return good;
     }
     if (!study->limit_count && !study->goal_count && !study->output_count && !study->series_count) return true;
-    int count;
-    char **sets = tw_scenario_sets(study, 0, &count);
-    const TwPlantInput input = {study->base, (const char *const *)sets, count, 1};
     TwErrors *quiet = tw_errors_create();
     TwPlant *plant = NULL;
     TwState *state = NULL;
     TwError error = {0};
     bool good = true;
-    // a first scenario that cannot be compiled is told when it runs
-    if (tw_plant_create_from(&plant, &input, study->shelf, quiet) && tw_state_create(&state, plant, &error)) {
+    // the first that can be compiled; the others are told when they run
+    for (int i = 0; i < study->scenario_count && i < 8 && !state; i++) {
+        int count;
+        char **sets = tw_scenario_sets(study, i, &count);
+        const TwPlantInput input = {study->base, (const char *const *)sets, count, 1};
+        tw_plant_destroy(plant);
+        plant = NULL;
+        if (tw_plant_create_from(&plant, &input, study->shelf, quiet) && !tw_state_create(&state, plant, &error))
+            state = NULL;
+        tw_scenario_sets_free(sets, count);
+    }
+    if (state) {
         TwReport *report = tw_report_create(state, -1.0);
         const char **names = tw_taken((size_t)report->count, sizeof *names);
         for (int i = 0; i < report->count; i++) names[i] = report->kpis[i].path;
@@ -271,15 +278,12 @@ bool tw_base_outputs(TwStudy *study, TwErrors *errors)
             good = known("output", study->outputs_kept[i], names, report->count, study, errors) && good;
         free(names);
         tw_report_destroy(report);
-        const TwGroupInfo *root = &plant->record.groups[TW_GROUP_FACILITY];
-        const char *series[128];
-        for (int i = 0; i < root->series_count && i < 128; i++) series[i] = root->series[i].name;
-        for (int i = 0; i < study->series_count; i++)
-            good = known("series", study->series[i], series, root->series_count, study, errors) && good;
+        good = tw_series_known(study, plant, errors) && good;
+        study->series_bytes = tw_series_bytes(study, plant);
+        study->apart = study->series_bytes * study->scenario_count > 1e9 * study->virtual_gb;
     }
     tw_state_destroy(state);
     tw_plant_destroy(plant);
     tw_errors_destroy(quiet);
-    tw_scenario_sets_free(sets, count);
     return good;
 }

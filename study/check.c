@@ -14,7 +14,12 @@
 
 static void hex(const uint8_t *digest, int bytes, char *text)
 {
-    for (int i = 0; i < bytes; i++) snprintf(text + 2 * i, 3, "%02x", digest[i]);
+    static const char digits[] = "0123456789abcdef";
+    for (int i = 0; i < bytes; i++) {
+        text[2 * i] = digits[digest[i] >> 4];
+        text[2 * i + 1] = digits[digest[i] & 15];
+    }
+    text[2 * bytes] = '\0';
 }
 
 static bool hash_file(SHA2_CTX *to, const char *path)
@@ -75,50 +80,103 @@ static void digest_data(TwStudy *study)
     hex(digest, 32, study->data_digest);
 }
 
-// Files that a facility names: weather, traces.
-static void hash_named(SHA2_CTX *to, const TwStudy *study, const char *name)
+// Digest of a file that facilities name, read once.
+typedef struct NamedFile {
+    char *name;
+    bool found;
+    uint8_t digest[SHA256_DIGEST_LENGTH];
+} NamedFile;
+
+// What one thread checks scenarios with.
+typedef struct Checker {
+    TwStudy *study;
+    TwVariants *variants;
+    NamedFile *files;
+    int file_count;
+} Checker;
+
+static Checker checker_of(TwStudy *study)
 {
-    char path[600];
-    if (name && name[0] && tw_find_file(name, study->base, path, sizeof path)) hash_file(to, path);
+    Checker checker = {.study = study};
+    char parts[512];
+    bool found = tw_data_find("facilities/parts", parts, sizeof parts);
+    const TwConfigInput in = {&tw_facility_kind, study->base, found ? parts : NULL, NULL, 0};
+    if (!study->function[0]) checker.variants = tw_variants_create(&in, tw_shelf_library(study->shelf));
+    return checker;
 }
 
-static void hash_pool(SHA2_CTX *to, const TwStudy *study, const TwNode *node)
+static void checker_end(Checker *checker)
+{
+    tw_variants_destroy(checker->variants);
+    for (int i = 0; i < checker->file_count; i++) free(checker->files[i].name);
+    free(checker->files);
+}
+
+static const NamedFile *named(Checker *checker, const char *name)
+{
+    for (int i = 0; i < checker->file_count; i++)
+        if (strcmp(checker->files[i].name, name) == 0) return &checker->files[i];
+    checker->files = realloc(checker->files, (size_t)(checker->file_count + 1) * sizeof *checker->files);
+    if (!checker->files) abort();
+    NamedFile *file = &checker->files[checker->file_count++];
+    *file = (NamedFile){.name = tw_copied(name)};
+    char path[600];
+    SHA2_CTX context;
+    SHA256Init(&context);
+    file->found = tw_find_file(name, checker->study->base, path, sizeof path) && hash_file(&context, path);
+    SHA256Final(file->digest, &context);
+    return file;
+}
+
+// Files that a facility names: weather, traces.
+static void hash_named(SHA2_CTX *to, Checker *checker, const char *name)
+{
+    if (!name || !name[0]) return;
+    const NamedFile *file = named(checker, name);
+    if (file->found) SHA256Update(to, file->digest, sizeof file->digest);
+}
+
+static void hash_pool(SHA2_CTX *to, Checker *checker, const TwNode *node)
 {
     TwPoolRow row;
     tw_node_row(node, &row);
-    hash_named(to, study, row.trace);
+    hash_named(to, checker, row.trace);
     const TwNode *arrival = tw_node_group(node, "arrival");
     if (!arrival) return;
     TwArrivalRow arrivals;
     tw_node_row(arrival, &arrivals);
-    hash_named(to, study, arrivals.file);
+    hash_named(to, checker, arrivals.file);
 }
 
-static void key_of(const TwStudy *study, const TwConfig *config, char key[33])
+// settings: the key of the resolved file.
+static void key_of(Checker *checker, const TwConfig *config, const char settings[33], char key[33])
 {
+    const TwStudy *study = checker->study;
     SHA2_CTX context;
     uint8_t digest[SHA256_DIGEST_LENGTH];
-    char settings[33];
-    tw_config_key(config, settings);
+    char text[256];
     SHA256Init(&context);
-    char *text = NULL;
-    size_t size = 0;
-    FILE *f = open_memstream(&text, &size);
-    if (!f) abort();
-    fprintf(f, "tokenworks %s part 3\n%s\n%s\n", TW_VERSION, settings, study->data_digest);
-    for (int i = 0; i < study->output_count; i++) fprintf(f, "output %s\n", study->outputs_kept[i]);
-    for (int i = 0; i < study->series_count; i++) fprintf(f, "series %s %.17g\n", study->series[i], study->series_s);
-    fclose(f);
-    SHA256Update(&context, (const uint8_t *)text, size);
-    free(text);
+    int n = snprintf(text, sizeof text, "tokenworks %s part 4\n%s\n%s\n", TW_VERSION, settings, study->data_digest);
+    SHA256Update(&context, (const uint8_t *)text, (size_t)n);
+    for (int i = 0; i < study->output_count; i++) {
+        n = snprintf(text, sizeof text, "output %s\n", study->outputs_kept[i]);
+        SHA256Update(&context, (const uint8_t *)text, (size_t)n);
+    }
+    for (int i = 0; i < study->series_count; i++) {
+        n = snprintf(text, sizeof text, "series %s %.17g\n", study->series[i].path, study->series_s);
+        SHA256Update(&context, (const uint8_t *)text, (size_t)n);
+    }
     const TwNode *root = tw_config_root(config), *workload = tw_node_group(root, "workload");
     TwSiteRow site;
+    TwTariffRow tariff;
     tw_node_row(tw_node_group(root, "site"), &site);
-    hash_named(&context, study, site.weather);
-    hash_pool(&context, study, workload);
-    char name[TW_NAME];
+    tw_node_row(tw_node_group(root, "tariff"), &tariff);
+    hash_named(&context, checker, site.weather);
+    hash_named(&context, checker, site.carbon_file);
+    hash_named(&context, checker, tariff.price_file);
+    hash_pool(&context, checker, workload);
     for (int i = 0; i < tw_node_entries(workload, "pools"); i++)
-        hash_pool(&context, study, tw_node_entry(workload, "pools", i, name));
+        hash_pool(&context, checker, tw_node_entry(workload, "pools", i, NULL));
     SHA256Final(digest, &context);
     hex(digest, 16, key);
 }
@@ -173,8 +231,9 @@ static bool holds(const TwConfig *config, const TwRequire *require)
     return op[0] == '<' ? left < right : left > right;
 }
 
-static bool check_one(TwStudy *study, int index, const char *parts, TwLibrary *library, TwErrors *errors)
+static bool check_one(Checker *checker, int index, TwErrors *errors)
 {
+    TwStudy *study = checker->study;
     TwScenario *scenario = &study->scenarios[index];
     if (study->function[0]) {
         key_of_function(study, index, scenario->key);
@@ -200,31 +259,28 @@ static bool check_one(TwStudy *study, int index, const char *parts, TwLibrary *l
         return true;
     }
     int count;
-    char **sets = tw_scenario_sets(study, index, &count);
-    const TwConfigInput in = {&tw_facility_kind, study->base, parts, (const char *const *)sets, count};
-    TwConfig *config;
-    bool good = tw_config_read_with(&config, &in, library, errors);
-    if (good) {
-        key_of(study, config, scenario->key);
+    char **sets = tw_scenario_sets(study, index, &count), settings[33];
+    const TwConfig *config = tw_variants_read(checker->variants, (const char *const *)sets, count, settings, errors);
+    if (config) {
+        key_of(checker, config, settings, scenario->key);
         for (int i = 0; i < study->require_count; i++) {
             if (scenario->status == TW_REJECTED || holds(config, &study->requires[i])) continue;
             char text[320];
             snprintf(text, sizeof text, "not %s", study->requires[i].text);
             tw_scenario_fail(scenario, TW_REJECTED, text);
         }
-        tw_config_destroy(config);
-    } else {
+    } else
         tw_errors_add(errors, study->base, 0, 0, "in scenario %d of %d", index + 1, study->scenario_count);
-    }
     tw_scenario_sets_free(sets, count);
-    return good;
+    return config != NULL;
 }
 
 bool tw_scenario_check(TwStudy *study, int index, TwErrors *errors)
 {
-    char parts[512];
-    bool found = tw_data_find("facilities/parts", parts, sizeof parts);
-    return check_one(study, index, found ? parts : NULL, tw_shelf_library(study->shelf), errors);
+    Checker checker = checker_of(study);
+    bool good = check_one(&checker, index, errors);
+    checker_end(&checker);
+    return good;
 }
 
 typedef struct ByKey {
@@ -307,24 +363,18 @@ static int exchange(TwStudy *study, int from, int to, const Checked *mine, int e
     return bad;
 }
 
-bool tw_scenarios_check(TwStudy *study, int from, int to, TwErrors *errors)
+// Each thread checks scenarios as they come to it.
+static void check_all(TwStudy *study, int from, int to, int first, int step, Checked *mine, int *bad)
 {
-    char parts[512];
-    bool found = tw_data_find("facilities/parts", parts, sizeof parts);
-    if (!study->function[0]) digest_data(study);
-    // many are dealt to the ranks; few are checked by each of them
-    bool dealt = study->deal && to - from >= 32 * study->deal->size;
-    int bad = to, step = dealt ? study->deal->size : 1, first = dealt ? study->deal->rank : 0;
-    int each = (to - from + step - 1) / step;
-    Checked *mine = tw_taken((size_t)each + 1, sizeof *mine);
-#pragma omp parallel for schedule(dynamic, 16) if (to - from > 32)
+    Checker checker = checker_of(study);
+#pragma omp for schedule(dynamic, 16)
     for (int i = from + first; i < to; i += step) {
         int known_bad;
 #pragma omp atomic read
-        known_bad = bad;
+        known_bad = *bad;
         if (i > known_bad) continue;    // the first is told, as a serial reader would
         TwErrors *own = tw_errors_create();
-        bool good = check_one(study, i, found ? parts : NULL, tw_shelf_library(study->shelf), own);
+        bool good = check_one(&checker, i, own);
         tw_errors_destroy(own);
         Checked *c = &mine[(i - from) / step];
         memcpy(c->key, study->scenarios[i].key, sizeof c->key);
@@ -332,12 +382,27 @@ bool tw_scenarios_check(TwStudy *study, int from, int to, TwErrors *errors)
         c->broken = (int16_t)broken_by(study, &study->scenarios[i]);
         if (good) continue;
 #pragma omp critical(tw_study_check)
-        if (i < bad) bad = i;
+        if (i < *bad) *bad = i;
     }
+    checker_end(&checker);
+}
+
+bool tw_scenarios_check(TwStudy *study, int from, int to, TwErrors *errors)
+{
+    if (!study->function[0]) digest_data(study);
+    // many are dealt to the ranks; few are checked by each of them
+    bool dealt = study->deal && to - from >= 32 * study->deal->size;
+    int bad = to, step = dealt ? study->deal->size : 1, first = dealt ? study->deal->rank : 0;
+    int each = (to - from + step - 1) / step;
+    Checked *mine = tw_taken((size_t)each + 1, sizeof *mine);
+#pragma omp parallel if (to - from > 32)
+    check_all(study, from, to, first, step, mine, &bad);
     if (dealt) bad = exchange(study, from, to, mine, each);
     free(mine);
     if (bad < to) {
-        check_one(study, bad, found ? parts : NULL, NULL, errors);
+        Checker checker = checker_of(study);
+        check_one(&checker, bad, errors);
+        checker_end(&checker);
         return false;
     }
     return tw_scenarios_share(study, from, errors);

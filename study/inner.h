@@ -72,6 +72,26 @@ typedef struct TwOutputs {
     struct TwOutputs *next;
 } TwOutputs;
 
+// Entries of the groups whose series are recorded, as a plant has them: scenarios with the same ones share a list.
+typedef struct TwSpot {
+    char name[TW_NAME];
+    double x_m, y_m;    // NaN: nowhere
+} TwSpot;
+typedef struct TwSpots {
+    char *text;                   // as part files keep it
+    int count[TW_MOST_GROUPS];    // of each recorded group
+    TwSpot *list[TW_MOST_GROUPS];
+    struct TwSpots *next;
+} TwSpots;
+
+// A series to keep: of the facility, or of every entry of a group.
+typedef struct TwKept {
+    char path[64];    // "utility_w", "rack.chip_degc"
+    int group;        // among the study's groups; -1: the facility
+    const char *name;
+    char unit[16], label[96];
+} TwKept;
+
 typedef struct TwScenario {
     TwScenarioStatus status;
     bool reused, stored;    // from an earlier run; has a part file
@@ -80,7 +100,8 @@ typedef struct TwScenario {
     char *error;    // NULL: none
     const TwOutputs *outputs;
     double *values;    // [outputs->count]
-    float *series;     // [series][3][rows]; NULL once in a part file
+    float *series;     // of each series [3][rows][entry]; NULL once in a part file
+    const TwSpots *places;
     int rows;
 } TwScenario;
 
@@ -108,8 +129,12 @@ struct TwStudy {
     TwGoal goals[TW_MOST_LIMITS];
     TwRequire requires[TW_MOST_LIMITS];
     char outputs_kept[TW_MOST_OUTPUTS][80];    // what is recorded; output_count 0: everything
-    char series[TW_MOST_SERIES][40];
-    double series_s;
+    TwKept series[TW_MOST_SERIES];
+    char groups[TW_MOST_GROUPS][TW_NAME];    // whose series are kept
+    int group_count;
+    double series_s, virtual_gb;
+    double series_bytes;    // of one scenario, as single precision
+    bool apart;             // the series are so many that they stay in files of their scenarios
     bool keep_failed, keep_pareto, keep_parts;
     char **sets;     // of every scenario
     int64_t seed;    // of replicate 0
@@ -128,6 +153,7 @@ struct TwStudy {
     TwShelf *shelf;           // what the plants of the scenarios have in common
     pthread_mutex_t lock;     // of the lists below
     TwOutputs *output_lists;
+    TwSpots *place_lists;
     char **words;
     int word_count, word_room;
     char data_digest[65];    // of the calibration tables
@@ -212,6 +238,14 @@ const TwFunction *tw_function(const char *name);
 int tw_function_names(const char **names, int most);
 void tw_function_run(TwStudy *study, int scenario);
 
+// series.c: the chosen series of a scenario
+int tw_series_entries(const TwStudy *study, const TwSpots *places, int series);
+size_t tw_series_values(const TwStudy *study, const TwScenario *scenario);    // floats of all of them
+const TwSpots *tw_spots_same(TwStudy *study, const char *text);
+bool tw_series_known(TwStudy *study, const TwPlant *plant, TwErrors *errors);
+double tw_series_bytes(const TwStudy *study, const TwPlant *plant);    // of one scenario
+bool tw_series_run(TwStudy *study, TwScenario *scenario, TwState *state, const volatile int *stop, TwError *error);
+
 // scenario.c
 void tw_scenario_run(TwStudy *study, int index, int threads, const volatile int *stop);
 
@@ -223,8 +257,13 @@ void tw_parts_close(TwParts *parts);
 void tw_parts_look(TwParts *parts);    // for what other processes have written since
 bool tw_part_write(const TwStudy *study, TwScenario *scenario, TwError *error);    // from any thread
 bool tw_part_read(TwStudy *study, TwScenario *scenario);                           // false: none, or not whole
-bool tw_part_series(const TwStudy *study, const TwScenario *scenario, float *values, int rows);
+float *tw_part_series(const TwStudy *study, const TwScenario *scenario);    // of whoever ran it; caller frees; NULL
 void tw_parts_remove(const char *out);
+
+// apart.c: series in a file of each scenario, STUDY.h5.parts/KEY.h5, where they are too many for one file
+bool tw_apart_write(const TwStudy *study, const TwScenario *scenario, const char *folder, TwError *error);
+bool tw_apart_there(const char *folder, const char *key);
+void tw_apart_name(const char *out, const char *key, char *name, size_t size);    // relative to the study's file
 int tw_parts_lock(const char *out);                                // file to close; -1: another process merges
 void tw_output_name(const char *path, char *name, size_t size);    // of the variable in the file
 bool tw_study_merge(TwStudy *study, const char *out, bool replace, TwError *error);

@@ -11,7 +11,7 @@
 typedef struct Merge {
     TwStudy *study;
     TwRecord *record;
-    const char *dimensions[TW_GRID_AXES + 2];
+    const char *out, *dimensions[TW_GRID_AXES + 4];
     int rank;
     TwError *error;
 } Merge;
@@ -184,62 +184,260 @@ static bool write_status(Merge *m)
 
 static const char *const variant[3] = {"", "_min", "_max"};
 
-static bool series_create(Merge *m, int rows)
+// Entries of a recorded group over all scenarios, in the order in which they come; and where those of one list stand.
+typedef struct Entries {
+    int count, room;
+    TwSpot *list;
+} Entries;
+
+typedef struct Seen {
+    const TwSpots *places;
+    int *at[TW_MOST_GROUPS];    // of each entry: its place among all
+} Seen;
+
+typedef struct SeriesOut {
+    Merge *m;
+    int rows;
+    Entries entries[TW_MOST_GROUPS];
+    Seen *seen;
+    int seen_count;
+} SeriesOut;
+
+static int entry_of(Entries *entries, const TwSpot *place, int likely)
 {
-    static const char *const methods[3] = {"time: mean", "time: minimum", "time: maximum"};
-    const TwStudy *study = m->study;
-    char unit[80];
-    double *time_s = tw_taken((size_t)rows, sizeof *time_s);
-    for (int i = 0; i < rows; i++) time_s[i] = (i + 1) * study->series_s;
-    snprintf(unit, sizeof unit, "seconds since %s", study->start);
-    bool good = write_axes(m, "series/") &&
-                tw_record_axis(m->record, "series/time", unit, "end of the interval", rows, time_s, NULL, m->error) &&
-                tw_record_attribute_of(m->record, "series/time", "calendar", "proleptic_gregorian", m->error) &&
-                tw_record_attribute_of(m->record, "series/time", "standard_name", "time", m->error) &&
-                tw_record_attribute_of(m->record, "series/time", "axis", "T", m->error);
-    free(time_s);
-    m->dimensions[m->rank] = "time";
-    for (int i = 0; good && i < 3 * study->series_count; i++) {
-        char name[80];
-        const char *series = study->series[i / 3], *words = tw_unit_of(series);
-        snprintf(name, sizeof name, "series/%s%s", series, variant[i % 3]);
-        if (strstr(series, "tokens_per_s") || strstr(series, "requests_per_s")) words = "1/s";
-        good = tw_record_rows(m->record, name, words, series, methods[i % 3], m->dimensions, m->rank + 1, m->error);
+    if (likely < entries->count && strcmp(entries->list[likely].name, place->name) == 0) return likely;
+    for (int i = 0; i < entries->count; i++)
+        if (strcmp(entries->list[i].name, place->name) == 0) return i;
+    if (entries->count == entries->room) {
+        entries->room = entries->room ? 2 * entries->room : 64;
+        entries->list = realloc(entries->list, (size_t)entries->room * sizeof *entries->list);
+        if (!entries->list) abort();
     }
+    entries->list[entries->count] = *place;
+    return entries->count++;
+}
+
+static const Seen *seen_of(SeriesOut *out, const TwSpots *places)
+{
+    for (int i = out->seen_count - 1; i >= 0; i--)
+        if (out->seen[i].places == places) return &out->seen[i];
+    out->seen = realloc(out->seen, (size_t)(out->seen_count + 1) * sizeof *out->seen);
+    if (!out->seen) abort();
+    Seen *seen = &out->seen[out->seen_count++];
+    *seen = (Seen){.places = places};
+    for (int g = 0; g < out->m->study->group_count; g++) {
+        seen->at[g] = tw_taken((size_t)places->count[g], sizeof *seen->at[g]);
+        for (int i = 0; i < places->count[g]; i++) seen->at[g][i] = entry_of(&out->entries[g], &places->list[g][i], i);
+    }
+    return seen;
+}
+
+static const TwScenario *source_of(const TwStudy *study, int scenario)
+{
+    const TwScenario *s = &study->scenarios[scenario];
+    return s->twin >= 0 ? &study->scenarios[s->twin] : s;
+}
+
+static bool positions(Merge *m, const char *prefix, const char *group, const Entries *entries)
+{
+    double *m_of[2] = {tw_taken((size_t)entries->count, sizeof(double)),
+                       tw_taken((size_t)entries->count, sizeof(double))};
+    bool any = false, good = true;
+    for (int i = 0; i < entries->count; i++) {
+        m_of[0][i] = entries->list[i].x_m;
+        m_of[1][i] = entries->list[i].y_m;
+        any = any || isfinite(entries->list[i].x_m);
+    }
+    for (int k = 0; any && good && k < 2; k++) {
+        char path[160];
+        snprintf(path, sizeof path, "%s%s", prefix, k ? "y_m" : "x_m");
+        good = tw_record_array(m->record, path, "m", k ? "position across the hall" : "position along the hall", &group,
+                               1, m_of[k], m->error);
+    }
+    free(m_of[0]);
+    free(m_of[1]);
     return good;
 }
 
-static bool on_front(const TwStudy *study, const bool *front, int scenario)
+// Coordinates and time of the series of the facility (group < 0) or of a group: groups lend each other only lengths.
+static bool coordinates(SeriesOut *out, int group)
 {
-    return front[scenario / study->replicates];
+    Merge *m = out->m;
+    const TwStudy *study = m->study;
+    char prefix[96], path[160], unit[80];
+    snprintf(prefix, sizeof prefix, group < 0 ? "series/" : "series/%s/", group < 0 ? "" : study->groups[group]);
+    double *time_s = tw_taken((size_t)out->rows, sizeof *time_s);
+    for (int i = 0; i < out->rows; i++) time_s[i] = (i + 1) * study->series_s;
+    snprintf(unit, sizeof unit, "seconds since %s", study->start);
+    snprintf(path, sizeof path, "%stime", prefix);
+    bool good = write_axes(m, prefix) &&
+                tw_record_axis(m->record, path, unit, "end of the interval", out->rows, time_s, NULL, m->error) &&
+                tw_record_attribute_of(m->record, path, "calendar", "proleptic_gregorian", m->error) &&
+                tw_record_attribute_of(m->record, path, "standard_name", "time", m->error) &&
+                tw_record_attribute_of(m->record, path, "axis", "T", m->error);
+    free(time_s);
+    if (!good || group < 0) return good;
+    const Entries *entries = &out->entries[group];
+    const char **names = tw_taken((size_t)entries->count, sizeof *names);
+    for (int i = 0; i < entries->count; i++) names[i] = entries->list[i].name;
+    snprintf(path, sizeof path, "%s%s", prefix, study->groups[group]);
+    good = tw_record_axis(m->record, path, "1", study->groups[group], entries->count, NULL, names, m->error) &&
+           positions(m, prefix, study->groups[group], entries);
+    free(names);
+    return good;
+}
+
+static void rows_info(SeriesOut *out, int series, int v, TwRowsInfo *info, char path[160])
+{
+    static const char *const methods[3] = {"time: mean", "time: minimum", "time: maximum"};
+    Merge *m = out->m;
+    const TwStudy *study = m->study;
+    const TwKept *kept = &study->series[series];
+    bool grouped = kept->group >= 0;
+    m->dimensions[m->rank] = "time";
+    m->dimensions[m->rank + 1] = grouped ? study->groups[kept->group] : "";
+    *info = (TwRowsInfo){.unit = kept->unit,
+                         .long_name = kept->label,
+                         .method = methods[v],
+                         .dimensions = m->dimensions,
+                         .dimension_count = m->rank + (grouped ? 2 : 1),
+                         .inner = grouped ? 2 : 1,
+                         .bits = grouped ? 12 : 0};
+    snprintf(path, 160, "series/%s%s%s%s", grouped ? study->groups[kept->group] : "", grouped ? "/" : "", kept->name,
+             variant[v]);
+}
+
+// The values of a scenario as rows over all entries; those that it has not are missing.
+static bool write_scenario(SeriesOut *out, int scenario)
+{
+    Merge *m = out->m;
+    const TwStudy *study = m->study;
+    const TwScenario *from = source_of(study, scenario);
+    float *values = tw_part_series(study, from);
+    if (!values) return true;
+    const Seen *seen = study->group_count && from->places ? seen_of(out, from->places) : NULL;
+    const float *read = values;
+    bool good = true;
+    for (int i = 0; good && i < study->series_count; i++) {
+        int group = study->series[i].group, entries = tw_series_entries(study, from->places, i);
+        int width = group < 0 ? 1 : out->entries[group].count;
+        size_t n = (size_t)out->rows * (size_t)width;
+        float *row = tw_taken(n, sizeof *row);
+        for (int v = 0; good && entries && v < 3; v++, read += (size_t)from->rows * (size_t)entries) {
+            for (size_t k = 0; k < n; k++) row[k] = NAN;
+            for (int t = 0; t < from->rows; t++)
+                for (int e = 0; e < entries; e++)
+                    row[(size_t)t * (size_t)width + (size_t)(group < 0 ? 0 : seen->at[group][e])] =
+                        read[(size_t)t * (size_t)entries + (size_t)e];
+            TwRowsInfo info;
+            char path[160];
+            rows_info(out, i, v, &info, path);
+            good = tw_record_row(m->record, path, info.inner, (size_t)scenario, row, m->error);
+        }
+        free(row);
+    }
+    free(values);
+    return good;
+}
+
+// Where the rows of one variable lie in the files of the scenarios: entries that follow each other are one piece.
+static int pieces_of(SeriesOut *out, int series, const bool *kept, char (*files)[320], TwPiece **pieces)
+{
+    const TwStudy *study = out->m->study;
+    int group = study->series[series].group, count = 0, room = 0;
+    for (int s = 0; s < study->scenario_count; s++) {
+        const TwScenario *from = source_of(study, s);
+        int entries = tw_series_entries(study, from->places, series);
+        if (!kept[s] || from->rows == 0 || entries == 0) continue;
+        const int *at = group < 0 ? NULL : seen_of(out, from->places)->at[group];
+        for (int e = 0, next; e < entries; e = next) {
+            for (next = e + 1; at && next < entries && at[next] == at[next - 1] + 1;) next++;
+            if (count == room) {
+                room = room ? 2 * room : 256;
+                *pieces = realloc(*pieces, (size_t)room * sizeof **pieces);
+                if (!*pieces) abort();
+            }
+            (*pieces)[count++] = (TwPiece){(size_t)s, files[s], from->rows, entries, e, at ? at[e] : 0, next - e};
+        }
+    }
+    return count;
+}
+
+static bool write_apart(SeriesOut *out, const bool *kept)
+{
+    Merge *m = out->m;
+    const TwStudy *study = m->study;
+    char(*files)[320] = tw_taken((size_t)study->scenario_count, sizeof *files);
+    for (int s = 0; s < study->scenario_count; s++)
+        tw_apart_name(m->out, source_of(study, s)->key, files[s], sizeof *files);
+    bool good = true;
+    for (int i = 0; good && i < study->series_count; i++) {
+        TwPiece *pieces = NULL;
+        int count = pieces_of(out, i, kept, files, &pieces);
+        for (int v = 0; good && v < 3; v++) {
+            TwRowsInfo info;
+            char path[160];
+            rows_info(out, i, v, &info, path);
+            good = tw_record_virtual(m->record, path, &info, pieces, count, m->error);
+        }
+        free(pieces);
+    }
+    free(files);
+    return good && tw_record_attribute(
+                       m->record, "parts",
+                       "series lie in the files of the folder NAME.h5.parts, which stays beside this one", m->error);
+}
+
+static bool write_inside(SeriesOut *out, const bool *kept)
+{
+    Merge *m = out->m;
+    const TwStudy *study = m->study;
+    bool good = true;
+    for (int i = 0; good && i < 3 * study->series_count; i++) {
+        TwRowsInfo info;
+        char path[160];
+        rows_info(out, i / 3, i % 3, &info, path);
+        good = tw_record_rows(m->record, path, &info, m->error);
+    }
+    for (int s = 0; good && s < study->scenario_count; s++)
+        if (kept[s]) good = write_scenario(out, s);
+    return good;
+}
+
+// Whose series are kept: all, or those that failed and those on the front.
+static bool *kept_ones(const TwStudy *study)
+{
+    bool *front = tw_taken((size_t)study->point_count, sizeof *front),
+         *kept = tw_taken((size_t)study->scenario_count, sizeof *kept),
+         chosen = study->keep_failed || study->keep_pareto;
+    tw_pareto_points(study, front);
+    for (int s = 0; s < study->scenario_count; s++)
+        kept[s] = !chosen || (study->keep_failed && study->scenarios[s].status == TW_FAILED) ||
+                  (study->keep_pareto && front[s / study->replicates]);
+    free(front);
+    return kept;
 }
 
 static bool write_series(Merge *m)
 {
     TwStudy *study = m->study;
-    int rows = 0;
-    for (int i = 0; i < study->scenario_count; i++)
-        if (study->scenarios[i].rows > rows) rows = study->scenarios[i].rows;
-    if (study->series_count == 0 || rows == 0) return true;
-    if (!series_create(m, rows)) return false;
-    bool *front = tw_taken((size_t)study->point_count, sizeof *front),
-         chosen = study->keep_failed || study->keep_pareto;
-    tw_pareto_points(study, front);
-    float *values = tw_taken((size_t)study->series_count * 3 * (size_t)rows, sizeof *values);
-    bool good = true;
-    for (int s = 0; good && s < study->scenario_count; s++) {
-        const TwScenario *scenario = &study->scenarios[s];
-        bool keep = !chosen || (study->keep_failed && scenario->status == TW_FAILED) ||
-                    (study->keep_pareto && on_front(study, front, s));
-        if (!keep || !tw_part_series(study, scenario, values, rows)) continue;
-        for (int i = 0; good && i < 3 * study->series_count; i++) {
-            char name[80];
-            snprintf(name, sizeof name, "series/%s%s", study->series[i / 3], variant[i % 3]);
-            good = tw_record_row(m->record, name, (size_t)s, values + (size_t)i * (size_t)rows, m->error);
-        }
+    SeriesOut out = {.m = m};
+    for (int s = 0; s < study->scenario_count; s++) {
+        const TwScenario *from = source_of(study, s);
+        if (from->rows > out.rows) out.rows = from->rows;
+        if (from->rows && study->group_count && from->places) seen_of(&out, from->places);
     }
-    free(values);
-    free(front);
+    if (study->series_count == 0 || out.rows == 0) return true;
+    bool facility = false, good = true, *kept = kept_ones(study);
+    for (int i = 0; i < study->series_count; i++) facility = facility || study->series[i].group < 0;
+    if (facility) good = coordinates(&out, -1);
+    for (int g = 0; good && g < study->group_count; g++) good = coordinates(&out, g);
+    good = good && (study->apart ? write_apart(&out, kept) : write_inside(&out, kept));
+    for (int i = 0; i < out.seen_count; i++)
+        for (int g = 0; g < TW_MOST_GROUPS; g++) free(out.seen[i].at[g]);
+    for (int g = 0; g < TW_MOST_GROUPS; g++) free(out.entries[g].list);
+    free(out.seen);
+    free(kept);
     return good;
 }
 
@@ -329,7 +527,7 @@ bool tw_study_merge(TwStudy *study, const char *out, bool replace, TwError *erro
                                study->start[0] ? study->start : "2026-01-01 00:00:00"};
     TwRecord *record;
     if (!tw_record_create(&record, out, replace, &head, NULL, error)) return false;
-    Merge m = {.study = study, .record = record, .error = error};
+    Merge m = {.study = study, .record = record, .out = out, .error = error};
     if (study->design == TW_GRID)
         for (int i = 0; i < study->axis_count; i++) m.dimensions[m.rank++] = study->axes[i].name;
     else

@@ -22,6 +22,8 @@ void tw_scenario_forget(TwScenario *scenario)
     scenario->values = NULL;
     scenario->series = NULL;
     scenario->outputs = NULL;
+    scenario->places = NULL;
+    scenario->rows = 0;
     scenario->status = TW_NOT_RUN;
     scenario->reused = scenario->stored = false;
 }

@@ -55,7 +55,7 @@ typedef struct SearchRow {
 
 typedef struct RecordRow {
     TwTexts series, keep;
-    double interval_s;
+    double interval_s, virtual_gb;
 } RecordRow;
 
 #define TEXT(row, member, standard, text)                                                                              \
@@ -160,9 +160,10 @@ static const TwField search_fields[] = {
 };
 static const TwKind search_kind = {"search", NULL, search_fields, TW_COUNT(search_fields), NULL, 0};
 static const TwField record_fields[] = {
-    TEXTS(RecordRow, series, "[]", "facility series, as utility_w"),
+    TEXTS(RecordRow, series, "[]", "facility series, as utility_w; of every entry of a group, as rack.chip_degc"),
     REAL(RecordRow, interval_s, "s", 1, 1e7, "900", "recording interval"),
     TEXTS(RecordRow, keep, "[]", "failed, pareto: series of those only; empty: of all"),
+    REAL(RecordRow, virtual_gb, "1", 0, 1e9, "2", "series above so many GB stay in files of their scenarios"),
 };
 static const TwKind record_kind = {"record", NULL, record_fields, TW_COUNT(record_fields), NULL, 0};
 static const TwField study_fields[] = {
@@ -534,14 +535,47 @@ static void read_search(TwStudy *study, const TwNode *node, TwErrors *errors)
     }
 }
 
+// "utility_w", or "rack.chip_degc" of a group.
+static void keep_series(TwStudy *study, const TwNode *node, const char *path, TwErrors *errors)
+{
+    TwKept *kept = &study->series[study->series_count];
+    *kept = (TwKept){.group = -1};
+    if (strlen(path) >= sizeof kept->path) {
+        tw_node_error(node, "series", errors, "\"%.80s...\": no series has such a long name", path);
+        return;
+    }
+    for (int i = 0; i < study->series_count; i++)
+        if (strcmp(study->series[i].path, path) == 0) {
+            tw_node_error(node, "series", errors, "\"%s\" is named twice", path);
+            return;
+        }
+    snprintf(kept->path, sizeof kept->path, "%s", path);
+    const char *dot = strchr(kept->path, '.');
+    kept->name = dot ? dot + 1 : kept->path;
+    snprintf(kept->unit, sizeof kept->unit, "%s", tw_unit_of(path));
+    snprintf(kept->label, sizeof kept->label, "%s", kept->name);
+    study->series_count++;
+    if (!dot) return;
+    char group[TW_NAME];
+    snprintf(group, sizeof group, "%.*s", (int)(dot - kept->path), kept->path);
+    for (kept->group = 0; kept->group < study->group_count; kept->group++)
+        if (strcmp(study->groups[kept->group], group) == 0) return;
+    if (study->group_count == TW_MOST_GROUPS) {
+        tw_node_error(node, "series", errors, "series of at most %d groups", TW_MOST_GROUPS);
+        return;
+    }
+    snprintf(study->groups[study->group_count++], sizeof study->groups[0], "%s", group);
+}
+
 static void read_record(TwStudy *study, const TwNode *node, TwErrors *errors)
 {
     RecordRow row;
     tw_node_row(node, &row);
     study->series_s = row.interval_s;
     if (row.series.count > TW_MOST_SERIES) tw_node_error(node, "series", errors, "at most %d series", TW_MOST_SERIES);
+    study->virtual_gb = row.virtual_gb;
     for (int i = 0; i < row.series.count && i < TW_MOST_SERIES; i++)
-        snprintf(study->series[study->series_count++], sizeof study->series[0], "%s", row.series.values[i]);
+        keep_series(study, node, row.series.values[i], errors);
     for (int i = 0; i < row.keep.count; i++) {
         const char *word = row.keep.values[i];
         study->keep_failed = study->keep_failed || strcmp(word, "failed") == 0;

@@ -263,7 +263,7 @@ static bool run_study(TwStudy *study, const TwStudyRun *run, TwStudyResult *resu
     if (there && !run->force && up_to_date(study, run->out)) {
         result->merged = result->up_to_date = true;
         // parts that a process left which was killed between its file and their removal
-        int lock = first && !study->keep_parts ? tw_parts_lock(run->out) : -1;
+        int lock = first && !study->keep_parts && !study->apart ? tw_parts_lock(run->out) : -1;
         if (lock >= 0) {
             tw_parts_remove(run->out);
             close(lock);
@@ -304,7 +304,7 @@ static bool run_study(TwStudy *study, const TwStudyRun *run, TwStudyResult *resu
         return true;
     }
     result->merged = tw_study_merge(study, run->out, run->force, error);
-    if (result->merged && stored && !study->keep_parts) tw_parts_remove(run->out);
+    if (result->merged && stored && !study->keep_parts && !study->apart) tw_parts_remove(run->out);
     if (lock >= 0) close(lock);
     return result->merged;
 }
@@ -395,7 +395,7 @@ static bool estimate(TwStudy *study, const TwStudyRun *run, FILE *stream, TwErro
         char one[32], all[32];
         span_text(one_s, one, sizeof one);
         span_text(one_s * left / at_once, all, sizeof all);
-        double series_mb = 12e-6 * study->series_count * ceil(plant->run.for_s / study->series_s);
+        double series_mb = 1e-6 * tw_series_bytes(study, plant);
         fprintf(stream, "one scenario about %s (from its first %.4g s), %d threads: %s\n", one, reached_s, threads,
                 all);
         fprintf(stream, "memory %d x %.3g MB of state   disk about %.3g MB\n", at_once,

@@ -1,6 +1,7 @@
-// Finished scenarios on file: each process appends to a part file of its own, STUDY.h5.parts/HOST.PID.part.
+// Finished scenarios on file: each process appends to a part file of its own, STUDY.h5.parts/HOST.PID.N.part.
 //
-// A record is a head (magic, length, key, digest) and what follows: error, results as text, series. It is one write; a
+// A record is a head (magic, length, key, digest) and what follows: error, results and entries as text, series (apart
+// where they are many: apart.c). It is one write; a
 // process that is killed leaves at most a record that ends too early, and what comes back is checked against its
 // digest, so that nothing waits for the disk. Of equal keys one that ran goes before one that failed.
 #include "sim/version.h"
@@ -22,8 +23,9 @@ typedef struct Head {
     char magic[16], key[40];
     unsigned char digest[32];
     uint64_t length;    // of what follows
-    uint32_t rows, series, error_bytes, output_bytes;
-    uint32_t failed, reserved;
+    uint32_t rows, series, error_bytes, output_bytes, place_bytes;
+    uint32_t width;            // entries of all series
+    uint32_t failed, apart;    // apart: the series lie in a file of their own
 } Head;
 static const char MAGIC[16] = "tokenworks part";
 
@@ -103,11 +105,15 @@ static int opened(const TwParts *parts, int file)
     return open(path, O_RDONLY | O_CLOEXEC);
 }
 
+static uint64_t series_bytes(const Head *head)
+{
+    return head->apart ? 0 : 3 * sizeof(float) * (uint64_t)head->rows * head->width;
+}
+
 static bool sound(const Head *head)
 {
     return memcmp(head->magic, MAGIC, sizeof head->magic) == 0 && memchr(head->key, '\0', 33) != NULL &&
-           head->length == (uint64_t)head->error_bytes + head->output_bytes +
-                               3 * sizeof(float) * (uint64_t)head->rows * head->series;
+           head->length == (uint64_t)head->error_bytes + head->output_bytes + head->place_bytes + series_bytes(head);
 }
 
 // The records of a file from where it was read before; the first that is not whole ends it.
@@ -353,20 +359,29 @@ static bool append(TwParts *parts, const void *record, size_t size, TwError *err
 bool tw_part_write(const TwStudy *study, TwScenario *scenario, TwError *error)
 {
     TwParts *parts = study->parts;
+    bool series = scenario->series != NULL, apart = series && study->apart;
+    if (apart && !tw_apart_write(study, scenario, parts->folder, error)) return false;
     char *text = scenario->values ? outputs_text(study, scenario) : NULL;
-    Head head = {.rows = scenario->series ? (uint32_t)scenario->rows : 0,
-                 .series = scenario->series ? (uint32_t)study->series_count : 0,
+    const char *places = series && scenario->places ? scenario->places->text : NULL;
+    Head head = {.rows = series ? (uint32_t)scenario->rows : 0,
+                 .series = series ? (uint32_t)study->series_count : 0,
                  .error_bytes = scenario->error ? (uint32_t)strlen(scenario->error) + 1 : 0,
                  .output_bytes = text ? (uint32_t)strlen(text) + 1 : 0,
-                 .failed = scenario->status == TW_FAILED};
+                 .place_bytes = places ? (uint32_t)strlen(places) + 1 : 0,
+                 .failed = scenario->status == TW_FAILED,
+                 .apart = apart};
+    if (series) head.width = (uint32_t)(tw_series_values(study, scenario) / (3 * (size_t)scenario->rows));
     memcpy(head.magic, MAGIC, sizeof head.magic);
     memcpy(head.key, scenario->key, sizeof scenario->key);
-    size_t series_bytes = 3 * sizeof(float) * (size_t)head.rows * head.series;
-    head.length = (uint64_t)head.error_bytes + head.output_bytes + series_bytes;
-    unsigned char *record = tw_taken(sizeof head + (size_t)head.length, 1), *body = record + sizeof head;
-    if (scenario->error) memcpy(body, scenario->error, head.error_bytes);
-    if (text) memcpy(body + head.error_bytes, text, head.output_bytes);
-    if (series_bytes) memcpy(body + head.error_bytes + head.output_bytes, scenario->series, series_bytes);
+    size_t floats = (size_t)series_bytes(&head);
+    head.length = (uint64_t)head.error_bytes + head.output_bytes + head.place_bytes + floats;
+    unsigned char *record = tw_taken(sizeof head + (size_t)head.length, 1), *body = record + sizeof head, *to = body;
+    if (scenario->error) memcpy(to, scenario->error, head.error_bytes);
+    to += head.error_bytes;
+    if (text) memcpy(to, text, head.output_bytes);
+    to += head.output_bytes;
+    if (places) memcpy(to, places, head.place_bytes);
+    if (floats) memcpy(to + head.place_bytes, scenario->series, floats);
     digest_of(&head, body, head.digest);
     memcpy(record, &head, sizeof head);
     free(text);
@@ -423,9 +438,15 @@ bool tw_part_read(TwStudy *study, TwScenario *scenario)
     if (!body) return false;
     char *error = (char *)body, *text = (char *)body + head.error_bytes;
     bool good = head.error_bytes || head.output_bytes;
-    if (head.output_bytes && study->series_count) good = head.series == (uint32_t)study->series_count;
+    if (head.output_bytes && study->series_count)
+        good = head.series == (uint32_t)study->series_count && (head.apart != 0) == study->apart &&
+               (!head.apart || tw_apart_there(study->parts->folder, scenario->key));
     if (good && head.output_bytes) {
         scenario->rows = (int)head.rows;
+        scenario->places = head.place_bytes ? tw_spots_same(study, text + head.output_bytes) : NULL;
+        good = tw_series_values(study, scenario) == 3 * (size_t)head.rows * head.width || !study->series_count;
+    }
+    if (good && head.output_bytes) {
         outputs_read(study, scenario, text);
         scenario->status = TW_RAN;
     } else if (good)
@@ -435,22 +456,22 @@ bool tw_part_read(TwStudy *study, TwScenario *scenario)
     return good;
 }
 
-bool tw_part_series(const TwStudy *study, const TwScenario *scenario, float *values, int rows)
+float *tw_part_series(const TwStudy *study, const TwScenario *scenario)
 {
     const TwScenario *from = scenario->twin >= 0 ? &study->scenarios[scenario->twin] : scenario;
-    for (size_t i = 0; i < (size_t)study->series_count * 3 * (size_t)rows; i++) values[i] = NAN;
-    if (from->rows == 0) return false;
-    Head head;
-    unsigned char *body = from->series ? NULL : body_of(study->parts, from->key, &head);
-    if (!from->series && (!body || head.rows != (uint32_t)from->rows || head.series != (uint32_t)study->series_count)) {
-        free(body);
-        return false;
+    size_t n = tw_series_values(study, from);
+    if (n == 0) return NULL;
+    float *values = tw_taken(n, sizeof *values);
+    if (from->series) {
+        memcpy(values, from->series, n * sizeof *values);
+        return values;
     }
-    const unsigned char *read =
-        from->series ? (const unsigned char *)from->series : body + head.error_bytes + head.output_bytes;
-    size_t take = (size_t)(from->rows < rows ? from->rows : rows);
-    for (size_t i = 0; i < 3 * (size_t)study->series_count; i++)
-        memcpy(values + i * (size_t)rows, read + i * (size_t)from->rows * sizeof *values, take * sizeof *values);
+    Head head;
+    unsigned char *body = body_of(study->parts, from->key, &head);
+    bool good = body && series_bytes(&head) == n * sizeof *values;
+    if (good) memcpy(values, body + head.length - n * sizeof *values, n * sizeof *values);
     free(body);
-    return true;
+    if (good) return values;
+    free(values);
+    return NULL;
 }

@@ -43,6 +43,7 @@ static TwStudy *bare(const char *path)
     study->replicates = 1;
     study->seed = -1;
     study->series_s = 900.0;
+    study->virtual_gb = 2.0;
     study->scramble = true;
     study->reference[0] = study->reference[1] = NAN;
     study->search.winner = study->search.fresh = -1;
@@ -103,6 +104,12 @@ void tw_study_destroy(TwStudy *study)
         next = list->next;
         free(list->list);
         free(list);
+    }
+    for (TwSpots *places = study->place_lists, *next; places; places = next) {
+        next = places->next;
+        for (int g = 0; g < TW_MOST_GROUPS; g++) free(places->list[g]);
+        free(places->text);
+        free(places);
     }
     for (int i = 0; i < study->word_count; i++) free(study->words[i]);
     free(study->words);

@@ -9,7 +9,14 @@
 
 #include "sim/config.h"
 
-enum { TW_AXES = 96, TW_GRID_AXES = 16, TW_MOST_LIMITS = 16, TW_MOST_OUTPUTS = 64, TW_MOST_SERIES = 32 };
+enum {
+    TW_AXES = 96,
+    TW_GRID_AXES = 16,
+    TW_MOST_LIMITS = 16,
+    TW_MOST_OUTPUTS = 64,
+    TW_MOST_SERIES = 32,
+    TW_MOST_GROUPS = 8    // whose series are kept
+};
 
 typedef struct TwDeal TwDeal;
 

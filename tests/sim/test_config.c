@@ -311,6 +311,78 @@ static void key_is_of_values_only(void)
     CHECK(strcmp(keys[0], keys[2]) != 0);
 }
 
+static uint32_t drawn;
+static int draw(int below)
+{
+    drawn = drawn * 1664525u + 1013904223u;
+    return (int)((uint64_t)(drawn >> 8) * (uint64_t)below >> 24);
+}
+
+// One file under many settings: however they follow each other, values and key are those of a reading of their own.
+static void variants_are_readings(void)
+{
+    static const char *const choices[][6] = {
+        {"racks.peak_kw=120", "racks.peak_kw=131.5", "racks.peak_kw=1e2", "racks.peak_w=125000", "racks.peak_kw=0"},
+        {"racks.a2.gpu.limit_kw=1.1", "racks.a2.gpu.limit_kw=0.9", "racks.a1.gpu.limit_kw=0.9",
+         "racks.gpu.limit_w=1000"},
+        {"power.pdu.limit_w=none", "power.pdu.limit_kw=440", "power.pdu.limit_kw=450.0", "power.pdu2.limit_kw=440"},
+        {"power.pdu.count=4", "power.pdu.count=2", "power.pdu.count=3"},
+        {"title=hall", "title=other hall", "title=a \"b\"", "title= x"},
+        {"power.pdu.kind=board", "power.pdu.kind=pdu", "power.pdu.outdoor=true", "power.pdu.outdoor=false"},
+        {"power.utility.positions=3", "power.utility.positions=7", "power.utility.curve=[1.0, 3.0]"},
+        {"racks.b.gpu=gb200", "racks.b.gpu=gb300", "racks.b.gpu.limit_w=900"},
+        {"racks.cooling.fluid=pg25", "racks.cooling.fluid=water", "racks.cooling.flow_lpm=60",
+         "racks.cooling.flow_kg_s=2"},
+    };
+    put("facilities/a.cfg", hall);
+    char parts[512], path[512];
+    snprintf(path, sizeof path, "%s", in_folder("facilities/a.cfg"));
+    snprintf(parts, sizeof parts, "%s", in_folder("facilities/parts"));
+    TwLibrary *library = tw_library_create();
+    const TwConfigInput base = {&facility_kind, path, parts, NULL, 0};
+    TwVariants *variants = tw_variants_create(&base, library);
+    char before[33] = "";
+    int changed = 0;
+    for (int round = 0; round < 600; round++) {
+        const char *sets[TW_COUNT(choices)];
+        int count = 0;
+        for (int k = 0; k < TW_COUNT(choices); k++) {
+            int n = 0;
+            while (n < 6 && choices[k][n]) n++;
+            // half of the time one setting differs from the round before
+            static int chosen[TW_COUNT(choices)];
+            if (round == 0 || draw(8) == 0) chosen[k] = draw(n + 1);
+            if (chosen[k] < n) sets[count++] = choices[k][chosen[k]];
+        }
+        TwConfigInput own = base;
+        own.sets = sets;
+        own.set_count = count;
+        TwErrors *errors = tw_errors_create();
+        TwConfig *read;
+        char key[33] = "", varied[33] = "";
+        bool good = tw_config_read(&read, &own, errors);
+        int wanted_errors = tw_errors_count(errors);
+        const TwConfig *config = tw_variants_read(variants, sets, count, varied, errors);
+        CHECK(good == (config != NULL));
+        CHECK(tw_errors_count(errors) == 2 * wanted_errors);
+        if (good && config) {
+            tw_config_sum_key(read, key);
+            CHECK_TEXT(varied, key);
+            char *want = tw_config_resolved(read), *got = tw_config_resolved(config);
+            CHECK_TEXT(got, want);
+            changed += strcmp(key, before) != 0;
+            memcpy(before, key, sizeof before);
+            free(want);
+            free(got);
+        }
+        tw_config_destroy(read);
+        tw_errors_destroy(errors);
+    }
+    CHECK(changed > 200);
+    tw_variants_destroy(variants);
+    tw_library_destroy(library);
+}
+
 typedef struct Seen {
     int count, vendor, unknown;
     double stated_min;
@@ -409,6 +481,7 @@ int main(void)
     cycles_end();
     resolved_text_reads_back();
     key_is_of_values_only();
+    variants_are_readings();
     visit_meets_every_number();
     explain_says_what_is_in_force();
     node_errors_have_places();
