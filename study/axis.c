@@ -196,6 +196,27 @@ static void tail_of(const char *path, int words, char *name)
     name[n] = '\0';
 }
 
+static bool same_variable(const char *name, const char *series)
+{
+    size_t length = strlen(series);
+    if (strncmp(name, series, length) != 0) return false;
+    return !name[length] || strcmp(name + length, "_min") == 0 || strcmp(name + length, "_max") == 0;
+}
+
+// Names of the file that are not for axes: each is told as what it is; NULL: free.
+const char *tw_axis_taken(const TwStudy *study, const char *name)
+{
+    static const char *const own[] = {"replicate", "scenario",    "time",   "series", "plan", "config", "study",
+                                      "report",    "report_text", "status", "error",  "key",  "x_m",    "y_m"};
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        if (strcmp(name, own[i]) == 0) return "a part of every study's file";
+    for (int i = 0; i < study->group_count; i++)
+        if (strcmp(name, study->groups[i]) == 0) return "a recorded group";
+    for (int i = 0; i < study->series_count; i++)
+        if (same_variable(name, study->series[i].name)) return "a recorded series";
+    return NULL;
+}
+
 // The last word of a path names the axis; as many words as it takes where axes share them.
 void tw_axes_name(TwStudy *study)
 {
@@ -206,7 +227,7 @@ void tw_axes_name(TwStudy *study)
             char mine[TW_NAME], other[TW_NAME];
             if (axis->name[0]) continue;
             tail_of(axis->path, words, mine);
-            bool alone = strcmp(mine, "replicate") && strcmp(mine, "scenario") && strcmp(mine, "time");
+            bool alone = !tw_axis_taken(study, mine);
             for (int k = 0; k < study->axis_count; k++) {
                 if (k == i) continue;
                 tail_of(study->axes[k].path, words, other);
@@ -218,5 +239,26 @@ void tw_axes_name(TwStudy *study)
                 shared = true;
         }
         if (!shared) return;
+    }
+}
+
+// The variable that holds a setting of a zip: the last word of its path, or as many as it takes.
+void tw_member_name(const TwStudy *study, int axis, int member, char name[TW_NAME])
+{
+    const TwAxis *of = &study->axes[axis];
+    for (int words = 1; words <= 12; words++) {
+        tail_of(of->members[member], words, name);
+        bool alone = !tw_axis_taken(study, name);
+        for (int i = 0; i < study->axis_count && alone; i++) {
+            const TwAxis *other = &study->axes[i];
+            alone = strcmp(other->name, name) != 0;
+            for (int k = 0; k < other->member_count && alone; k++) {
+                char theirs[TW_NAME];
+                if (i == axis && k == member) continue;
+                tail_of(other->members[k], words, theirs);
+                alone = strcmp(theirs, name) != 0;
+            }
+        }
+        if (alone) return;
     }
 }

@@ -234,6 +234,21 @@ static bool number_known(const char *what, const char *wanted, const TwReport *r
     return false;
 }
 
+// No axis may be called as a result is in the file.
+static bool names_free(const TwStudy *study, const TwReport *report, TwErrors *errors)
+{
+    for (int a = 0; a < study->axis_count; a++)
+        for (int i = 0; i < report->count; i++) {
+            char name[80];
+            tw_output_name(report->kpis[i].path, name, sizeof name);
+            if (strcmp(name, study->axes[a].name) != 0) continue;
+            tw_errors_add(errors, study->base, 0, 0, "axis %s: a result has this name; name = \"...\" gives another",
+                          name);
+            return false;
+        }
+    return true;
+}
+
 bool tw_base_outputs(TwStudy *study, TwErrors *errors)
 {
     if (study->function[0]) {
@@ -276,6 +291,7 @@ bool tw_base_outputs(TwStudy *study, TwErrors *errors)
             good = number_known("goal", study->goals[i].output, report, names, study, errors) && good;
         for (int i = 0; i < study->output_count; i++)
             good = known("output", study->outputs_kept[i], names, report->count, study, errors) && good;
+        good = names_free(study, report, errors) && good;
         free(names);
         tw_report_destroy(report);
         good = tw_series_known(study, plant, errors) && good;

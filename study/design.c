@@ -317,6 +317,13 @@ bool tw_design_make(TwStudy *study, const TwStudyInput *input, TwErrors *errors)
                               study->axes[i].name);
                 return false;
             }
+    for (int i = 0; i < study->axis_count; i++) {
+        const char *as = tw_axis_taken(study, study->axes[i].name);
+        if (!as) continue;
+        tw_errors_add(errors, input->path, 0, 0, "an axis cannot be named %s: that is %s; name = \"...\" gives another",
+                      study->axes[i].name, as);
+        return false;
+    }
     if (!tw_base_look(study, errors) || !sound(study, input, errors)) return false;
     int count = (int)count_of(study);
     if (study->design == TW_GRID) {

@@ -178,6 +178,8 @@ double tw_axis_coordinate(const TwAxis *axis, double u);    // of a point at u i
 double tw_axis_number(const TwAxis *axis, double at);       // NaN: a label
 void tw_axis_text(const TwAxis *axis, double at, char *text, size_t size);
 void tw_axes_name(TwStudy *study);
+const char *tw_axis_taken(const TwStudy *study, const char *name);
+void tw_member_name(const TwStudy *study, int axis, int member, char name[TW_NAME]);
 const char *tw_unit_of(const char *path);
 char *tw_setting_text(const char *path, double value);
 char *tw_copied(const char *text);

@@ -29,8 +29,9 @@ static bool write_members(Merge *m, const char *prefix, const TwAxis *axis, int 
 {
     bool good = true;
     for (int k = 0; good && k < axis->member_count; k++) {
-        const char *dot = strrchr(axis->members[k], '.'), *name = dot ? dot + 1 : axis->members[k];
         const TwStudy *study = m->study;
+        char name[TW_NAME];
+        tw_member_name(study, index, k, name);
         bool grid = study->design == TW_GRID;
         int count = grid ? axis->count : study->point_count;
         double *values = tw_taken((size_t)count, sizeof *values);
