@@ -88,9 +88,10 @@ static void set_part(Sim *s, int class, int part, int step)
     case TW_VICTIM_GPU: {
         int r = replica_of(plant, part), was = s->down[r];
         s->down[r] += step;
-        int gpus = plant->replica_gpus[r] * ((s->down[r] > 0) - (was > 0));
-        s->down_gpus += gpus;
-        s->rack_down_gpus[plant->replica_rack[r]] += gpus;
+        int turns = (s->down[r] > 0) - (was > 0);
+        s->down_gpus += plant->replica_gpus[r] * turns;
+        for (int k = plant->part_first[r]; k < plant->part_first[r + 1]; k++)
+            s->rack_down_gpus[plant->part_rack[k]] += plant->part_gpus[k] * turns;
         break;
     }
     case TW_VICTIM_RACK:

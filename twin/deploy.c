@@ -129,6 +129,37 @@ static TwCurve through_fabric(TwArena *arena, const TwNetwork *network, const Tw
     return curve;
 }
 
+bool tw_domains_of(const TwParallel *layout, int domain_gpus, TwDomains *spread, TwError *error)
+{
+    int stage = layout->tensor * layout->ranks, stages = layout->stages;
+    if (stage <= domain_gpus) {
+        int inside = domain_gpus / stage < stages ? domain_gpus / stage : stages;
+        *spread = (TwDomains){(stages + inside - 1) / inside, inside * stage};
+        return true;
+    }
+    bool whole = layout->tensor <= domain_gpus ? domain_gpus % layout->tensor == 0 : layout->tensor % domain_gpus == 0;
+    *spread = (TwDomains){stages * (stage / domain_gpus), domain_gpus};
+    if (whole && stage % domain_gpus == 0) return true;
+    return tw_fail(error, TW_BAD_INPUT,
+                   "tensor_parallel = %d x attention_ranks = %d are %d GPUs of a stage, expected no more than the %d "
+                   "of an NVLink domain, or whole domains",
+                   layout->tensor, layout->ranks, stage, domain_gpus);
+}
+
+// To the next stage: the mean over the stages that have one, of which some lie in another domain.
+static TwCurve send_curve(TwArena *arena, const TwNetwork *network, int stages, const TwDomains *spread, int stage)
+{
+    int sends = stages - 1, across = stage > spread->gpus ? sends : spread->domains - 1;
+    if (spread->domains == 1) return curve_of(arena, network, TW_SEND, 2, 2, 1.0);
+    TwCurve far = curve_of(arena, network, TW_SEND, 2, 1, 1.0);
+    if (across == sends) return far;
+    TwCurve near = curve_of(arena, network, TW_SEND, 2, 2, 1.0);
+    double *seconds = TW_TAKE(arena, far.count, double);
+    for (int i = 0; i < far.count; i++)
+        seconds[i] = (across * far.seconds[i] + (sends - across) * near.seconds[i]) / sends;
+    return (TwCurve){far.count, far.bytes, seconds, near.measured && far.measured};
+}
+
 bool tw_step_transfers(TwArena *arena, const TwNetwork *network, const char *folder, int domain_gpus,
                        const TwParallel *layout, TwStepSpec *spec, TwError *error)
 {
@@ -140,8 +171,9 @@ bool tw_step_transfers(TwArena *arena, const TwNetwork *network, const char *fol
         spec->comm_count = reduce.count, spec->comm_bytes = reduce.bytes, spec->comm_s = reduce.seconds;
         spec->comm_measured = reduce.measured;
     }
-    if (layout->stages > 1)
-        spec->send = curve_of(arena, network, TW_SEND, 2, stage * layout->stages <= domain_gpus ? 2 : 1, 1.0);
+    TwDomains spread;
+    if (!tw_domains_of(layout, domain_gpus, &spread, error)) return false;
+    if (layout->stages > 1) spec->send = send_curve(arena, network, layout->stages, &spread, stage);
     if (layout->ranks < 2) return true;
 
     spec->gather = curve_of(arena, network, TW_ALL_GATHER, stage, domain_gpus, 1.0);
@@ -164,7 +196,7 @@ bool tw_step_transfers(TwArena *arena, const TwNetwork *network, const char *fol
 
 // ---- a replica ------------------------------------------------------------------------------------------------------
 
-static bool make_network(TwDeploy *deploy, const char *folder, TwError *error)
+static bool make_network(TwDeploy *deploy, const char *folder, int domains, TwError *error)
 {
     char path[600];
     TwNetworkSpec network = {.endpoints = 0};
@@ -173,11 +205,10 @@ static bool make_network(TwDeploy *deploy, const char *folder, TwError *error)
     if (folder && access(path, R_OK) == 0) network.comm_csv = tw_arena_text(arena, path);
     if (!tw_load_part(&tw_scaleup_kind, deploy->chip.scaleup, &network.scaleup, &deploy->scaleup_config, error))
         return false;
-    if (deploy->gpus > deploy->chip.domain_gpus) {
+    if (domains > 1) {
         if (!tw_load_part(&tw_fabric_kind, deploy->chip.fabric, &network.fabric, &deploy->fabric_config, error))
             return false;
         network.fabric.from = NULL;
-        int64_t domains = (deploy->gpus + deploy->chip.domain_gpus - 1) / deploy->chip.domain_gpus;
         network.endpoints = domains * deploy->chip.domain_gpus;
     }
     TwErrors *errors = tw_errors_create();
@@ -192,7 +223,9 @@ static bool make_step(TwDeploy *deploy, const TwDeploySpec *spec, TwError *error
     char name[300], folder[512];
     snprintf(name, sizeof name, "calibration/%s", deploy->chip.calibration);
     bool found = deploy->chip.calibration[0] && tw_data_find(name, folder, sizeof folder);
-    if (!make_network(deploy, found ? folder : NULL, error)) return false;
+    TwDomains spread;
+    if (!tw_domains_of(&spec->layout, (int)deploy->chip.domain_gpus, &spread, error)) return false;
+    if (!make_network(deploy, found ? folder : NULL, spread.domains, error)) return false;
     TwStepSpec step = {.chip = &deploy->chip,
                        .model = &deploy->model,
                        .calibration = found ? folder : NULL,

@@ -13,6 +13,14 @@ typedef struct TwParallel {
     int tensor, ranks, stages, experts;    // tensor parallel, attention ranks, pipeline stages, expert parallel; >= 1
 } TwParallel;
 
+// How a replica lies over NVLink domains: whole stages in a domain, or a stage over whole domains.
+typedef struct TwDomains {
+    int domains, gpus;    // gpus: in each of them; the last may have fewer
+} TwDomains;
+
+// False: the GPUs of a stage are neither within a domain nor whole domains.
+bool tw_domains_of(const TwParallel *layout, int domain_gpus, TwDomains *spread, TwError *error);
+
 typedef struct TwDeploySpec {
     const char *chip, *model;    // parts
     const char *precision, *kv_precision;

@@ -92,10 +92,22 @@ static int next_rack(const TwPlant *plant, const void *block, int element, const
     return best;
 }
 
-static void set_replicas(const TwPlant *plant, const TwFailureHooks *hooks, int rack, bool serve, int entry)
+// Whether a replica lies in a rack, and in no other that is out.
+static bool stands_with(const TwPlant *plant, const int32_t *out, int replica, int rack)
+{
+    bool lies = false, others = false;
+    for (int k = plant->part_first[replica]; k < plant->part_first[replica + 1]; k++) {
+        lies |= plant->part_rack[k] == rack;
+        others |= plant->part_rack[k] != rack && out[plant->part_rack[k]];
+    }
+    return lies && !others;
+}
+
+static void set_replicas(const TwPlant *plant, const int32_t *out, const TwFailureHooks *hooks, int rack, bool serve,
+                         int entry)
 {
     for (int r = 0; r < plant->replica_count; r++)
-        if (plant->replica_rack[r] == rack) hooks->replica(hooks->context, r, serve, entry);
+        if (stands_with(plant, out, r, rack)) hooks->replica(hooks->context, r, serve, entry);
 }
 
 // Takes racks until what they save covers the excess; returns how many.
@@ -110,7 +122,7 @@ static int shed(const TwPlant *plant, void *block, const TwFailureHooks *hooks, 
         excess_w -= fmax(rack_w[rack] - stays_w, 0.0);
         taken[rack] = element + 1;
         list[count] = rack;
-        if (!dark) set_replicas(plant, hooks, rack, false, entry);
+        if (!dark) set_replicas(plant, taken, hooks, rack, false, entry);
     }
     // together: the story has one row for those of one cause
     if (dark && count > 0) hooks->racks(hooks->context, list, count, false, entry);
@@ -164,7 +176,7 @@ static void revert(const TwPlant *plant, void *block, const TwFailureHooks *hook
             }
             if (action != TW_FLEX_TRIP && action != TW_FLEX_RACKS && out[i] == e + 1) {
                 out[i] = 0;
-                set_replicas(plant, hooks, i, true, entry);
+                set_replicas(plant, out, hooks, i, true, entry);
             }
         }
         if (count > 0) hooks->racks(hooks->context, list, count, true, entry);

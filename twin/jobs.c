@@ -406,6 +406,17 @@ static bool check_rollouts(const TwPlant *plant, const TwNode *workload, int job
     return true;
 }
 
+// Jobs take any GPUs that serving leaves; they are timed as on the first rack's.
+static void warn_of_unlike_racks(const TwPlant *plant, const TwNode *workload, TwErrors *errors)
+{
+    for (int i = 1; i < plant->rack_count; i++) {
+        if (plant->racks[i].network == plant->racks[0].network) continue;
+        tw_node_warn(workload, NULL, errors, "rack \"%s\" has other GPUs than rack \"%s\": jobs count all as those",
+                     plant->racks[i].name, plant->racks[0].name);
+        return;
+    }
+}
+
 bool tw_jobs_compile(TwPlant *plant, TwLayout *layout, TwErrors *errors)
 {
     const TwNode *workload = tw_node_group(tw_config_root(plant->config), "workload");
@@ -414,6 +425,7 @@ bool tw_jobs_compile(TwPlant *plant, TwLayout *layout, TwErrors *errors)
     bool good = compile_lend(plant, scheduler, errors);
     if (listed == 0 && plant->lend_count == 0) return check_rollouts(plant, workload, 0, errors) && good;
 
+    warn_of_unlike_racks(plant, workload, errors);
     TwJobSpec *jobs = TW_TAKE(plant->arena, JOBS_MOST, TwJobSpec);
     plant->rollouts = TW_TAKE(plant->arena, JOBS_MOST, const TwTraffic *);
     for (int i = 0; i < listed; i++) {
@@ -520,7 +532,7 @@ void tw_jobs_hand_over(const TwPlant *plant, void *block, double time_s)
         for (int p = 0; p < lend->pool; p++) first += plant->pools[p].replicas;
         int kept = kept_replicas(plant, lend, time_s), n = plant->pools[lend->pool].replicas;
         for (int k = 0; k < n; k++) {
-            int i = first + k, rack = plant->pools[lend->pool].replica_rack[k];
+            int i = first + k;
             bool wanted = k < kept;
             if (wanted && closed[i] == 2) {
                 // back from a job: it loads its weights first
@@ -536,7 +548,10 @@ void tw_jobs_hand_over(const TwPlant *plant, void *block, double time_s)
             }
             // empty: its GPUs are lent
             if (!wanted && closed[i] == 1 && tw_workload_idle(plant->workload, block, i)) closed[i] = 2;
-            if (closed[i] == 2 && on[rack]) free_gpus[rack] += plant->replica_gpus[i];
+            for (int part = plant->part_first[i]; closed[i] == 2 && part < plant->part_first[i + 1]; part++) {
+                int rack = plant->part_rack[part];
+                if (on[rack]) free_gpus[rack] += plant->part_gpus[part];
+            }
             // still serving what it had, or loading: kept until it is wanted again
             if (wanted && closed[i] == 1 && !isfinite(ready_s[i])) closed[i] = 0;
         }

@@ -156,8 +156,12 @@ void tw_looks_pools(const TwPlant *plant, const void *block, const TwScratch *s,
         int64_t waiting, running;
         double kv, live = 0.0;
         tw_workload_queues(plant->workload, block, (int)p, &waiting, &running, &kv);
-        for (int i = 0; i < plant->pools[p].replicas; i++, replica++)
-            live += serving[plant->replica_rack[replica]] && !down[replica] && !(closed && closed[replica]);
+        for (int i = 0; i < plant->pools[p].replicas; i++, replica++) {
+            bool on = true;
+            for (int k = plant->part_first[replica]; k < plant->part_first[replica + 1]; k++)
+                on = on && serving[plant->part_rack[k]];
+            live += on && !down[replica] && !(closed && closed[replica]);
+        }
         double *v = values + p;
         v[0] = (double)waiting;
         v[n] = (double)running;

@@ -116,7 +116,9 @@ void tw_planners_run(const TwPlant *plant, void *block, int64_t now_ns, const ui
         if (plant->planners[i]) tw_planner_run(plant->planners[i], block, now_ns, mine, shut);
     for (size_t i = 0; i < replicas; i++) {
         // who is out of service besides is counted there
-        if (mine[i] && !(*down && (*down)[i])) resting[plant->replica_rack[i]] += plant->replica_gpus[i];
+        if (mine[i] && !(*down && (*down)[i]))
+            for (int k = plant->part_first[i]; k < plant->part_first[i + 1]; k++)
+                resting[plant->part_rack[k]] += plant->part_gpus[k];
         if (*down) mine[i] |= (*down)[i];
         if (*closed) shut[i] |= (*closed)[i];
     }

@@ -336,6 +336,8 @@ static void compile_racks(TwPlant *plant, const TwNode *root, ThermalInput *ther
         rack->part = tw_node_part(node) ? tw_node_part(node) : "";
         rack->hall = row.hall;
         rack->gpus = row.gpu_count;
+        rack->domain_gpus = (int)row.domain_gpus;
+        rack->domain_used = TW_TAKE(plant->arena, row.gpu_count / row.domain_gpus + 1, int);
         rack->gpu_limit_w = gpu.limit_w;
         rack->gpu_idle_w = isfinite(gpu.idle_w) ? gpu.idle_w : gpu.live_w;
         rack->host_idle_w = row.host_idle_w;
@@ -467,25 +469,83 @@ static bool compile_power(TwPlant *plant, const ThermalInput *thermal, const TwP
                            layout, errors);
 }
 
-// The NVLink domain is that of the first rack; compile_pool sees to it that the racks in use carry the same.
+// The network as the GPUs of a rack find it. cards: no faster than theirs; otherwise the fabric's ports.
+static bool make_network(const TwPlant *plant, const TwNode *rack, bool cards, TwNetwork **network, TwErrors *errors)
+{
+    char csv[512], table[600];
+    TwNetworkSpec spec = {.endpoints = plant->gpu_count};
+    TwAcceleratorRow gpu;
+    TwRackRow row;
+    tw_node_row(rack, &row);
+    tw_node_row(tw_node_group(rack, "gpu"), &gpu);
+    tw_node_row(tw_node_group(rack, "scaleup"), &spec.scaleup);
+    tw_node_row(tw_node_group(tw_config_root(plant->config), "fabric"), &spec.fabric);
+    snprintf(table, sizeof table, "calibration/%s/comm.csv", gpu.calibration);
+    spec.fabric.from = NULL;
+    if (cards && row.scaleout_bytes_s > 0.0)
+        spec.fabric.port_bytes_s = fmin(spec.fabric.port_bytes_s, row.scaleout_bytes_s / (double)spec.fabric.planes);
+    spec.comm_csv = gpu.calibration[0] && tw_data_find(table, csv, sizeof csv) ? csv : NULL;
+    return tw_network_create(network, &spec, errors);
+}
+
+// What the network of a rack depends on beside the fabric; compared as bytes.
+typedef struct RackLinks {
+    TwScaleupRow scaleup;
+    char calibration[TW_NAME];
+    double cards_bytes_s;
+} RackLinks;
+
+static void read_links(const TwNode *rack, double port_bytes_s, RackLinks *links)
+{
+    TwAcceleratorRow gpu;
+    TwRackRow row;
+    memset(links, 0, sizeof *links);
+    tw_node_row(rack, &row);
+    tw_node_row(tw_node_group(rack, "gpu"), &gpu);
+    tw_node_row(tw_node_group(rack, "scaleup"), &links->scaleup);
+    links->scaleup.title = NULL;
+    snprintf(links->calibration, sizeof links->calibration, "%s", gpu.calibration);
+    links->cards_bytes_s = row.scaleout_bytes_s > 0.0 ? fmin(row.scaleout_bytes_s, port_bytes_s) : port_bytes_s;
+}
+
+// Racks of other chips, domains or cards than the first have a network of their own, with the same fabric.
+static bool compile_rack_networks(TwPlant *plant, TwErrors *errors)
+{
+    const TwNode *root = tw_config_root(plant->config);
+    char name[TW_NAME];
+    RackLinks *links = calloc((size_t)plant->rack_count + 1, sizeof *links), *first = links + plant->rack_count;
+    if (!links) abort();
+    plant->rack_networks = TW_TAKE(plant->arena, plant->rack_count, TwNetwork *);
+    const TwFabricRow *fabric = tw_network_fabric(plant->network);
+    double ports_bytes_s = fabric->port_bytes_s * (double)fabric->planes;
+    read_links(tw_node_entry(root, "racks", 0, name), ports_bytes_s, first);
+    first->cards_bytes_s = ports_bytes_s;
+    bool good = true;
+    for (int i = 0; i < plant->rack_count && good; i++) {
+        const TwNode *rack = tw_node_entry(root, "racks", i, name);
+        read_links(rack, ports_bytes_s, &links[i]);
+        if (memcmp(&links[i], first, sizeof *links) == 0) plant->racks[i].network = plant->network;
+        for (int k = 0; k < i && !plant->racks[i].network; k++)
+            if (memcmp(&links[k], &links[i], sizeof *links) == 0) plant->racks[i].network = plant->racks[k].network;
+        if (plant->racks[i].network) continue;
+        good = make_network(plant, rack, true, &plant->rack_networks[plant->rack_network_count], errors);
+        if (good) plant->racks[i].network = plant->rack_networks[plant->rack_network_count++];
+    }
+    free(links);
+    return good;
+}
+
 static bool compile_network(TwPlant *plant, TwErrors *errors)
 {
     const TwNode *root = tw_config_root(plant->config);
-    char name[TW_NAME], csv[512], table[600];
-    const TwNode *rack = tw_node_entry(root, "racks", 0, name);
-    TwNetworkSpec spec = {.endpoints = plant->gpu_count};
-    TwAcceleratorRow gpu;
-    tw_node_row(tw_node_group(rack, "gpu"), &gpu);
-    tw_node_row(tw_node_group(rack, "scaleup"), &spec.scaleup);
-    tw_node_row(tw_node_group(root, "fabric"), &spec.fabric);
-    snprintf(table, sizeof table, "calibration/%s/comm.csv", gpu.calibration);
-    spec.fabric.from = NULL;
-    spec.comm_csv = gpu.calibration[0] && tw_data_find(table, csv, sizeof csv) ? csv : NULL;
-    if (!tw_network_create(&plant->network, &spec, errors)) return false;
+    char name[TW_NAME];
+    if (!make_network(plant, tw_node_entry(root, "racks", 0, name), false, &plant->network, errors)) return false;
+    if (!compile_rack_networks(plant, errors)) return false;
 
     // storage and in-band networks join hosts, not GPUs
     static const char *const sides[] = {"storage_network", "inband_network"};
-    int64_t node = spec.scaleup.node_gpus > 0 ? spec.scaleup.node_gpus : 8;
+    const TwScaleupRow *up = tw_network_scaleup(plant->network);
+    int64_t node = up->node_gpus > 0 ? up->node_gpus : 8;
     bool good = true;
     for (int k = 0; k < 2; k++) {
         const TwNode *side = tw_node_group(root, sides[k]);
@@ -559,12 +619,19 @@ static void gather_replicas(TwPlant *plant)
     int n = 0;
     for (int p = 0; p < plant->pool_count; p++) n += plant->pools[p].replicas;
     int *rack = TW_TAKE(plant->arena, n + 1, int), *gpu = TW_TAKE(plant->arena, n + 1, int);
-    int *gpus = TW_TAKE(plant->arena, n + 1, int), at = 0, first = 0;
+    int *gpus = TW_TAKE(plant->arena, n + 1, int), at = 0, first = 0, parts = 0;
+    for (int p = 0; p < plant->pool_count; p++) parts += plant->pools[p].part_first[plant->pools[p].replicas];
+    int *part_first = TW_TAKE(plant->arena, n + 1, int), *part_rack = TW_TAKE(plant->arena, parts + 1, int);
+    int *part_gpus = TW_TAKE(plant->arena, parts + 1, int);
+    parts = 0;
     double *load_s = TW_TAKE(plant->arena, n + 1, double), *weights = TW_TAKE(plant->arena, n + 1, double);
     for (int p = 0; p < plant->pool_count; p++) {
         const TwPoolPlan *pool = &plant->pools[p];
         for (int i = 0; i < pool->replicas; i++, at++) {
             rack[at] = pool->replica_rack[i];
+            part_first[at] = parts;
+            for (int k = pool->part_first[i]; k < pool->part_first[i + 1]; k++, parts++)
+                part_rack[parts] = pool->part_rack[k], part_gpus[parts] = pool->part_gpus[k];
             gpu[at] = first;
             bool prefill = pool->replica_prefill && pool->replica_prefill[i];
             const TwStepModel *step = prefill ? pool->prefill_step : pool->step;
@@ -574,6 +641,8 @@ static void gather_replicas(TwPlant *plant)
             first += gpus[at];
         }
     }
+    part_first[n] = parts;
+    plant->part_first = part_first, plant->part_rack = part_rack, plant->part_gpus = part_gpus;
     plant->replica_count = n;
     plant->serving_gpus = first;
     plant->replica_rack = rack;
@@ -713,6 +782,7 @@ void tw_plant_destroy(TwPlant *plant)
     tw_transit_destroy(plant);
     tw_graph_destroy(plant->fabric.graph);
     if (plant->network) tw_network_destroy(plant->network);
+    for (int k = 0; k < plant->rack_network_count; k++) tw_network_destroy(plant->rack_networks[k]);
     for (int k = 0; k < 2; k++) tw_network_destroy(plant->side_networks[k]);
     if (plant->config) tw_config_destroy(plant->config);
     for (int i = 0; i < plant->held_count; i++) tw_shelf_put(plant->shelf, plant->held[i]);

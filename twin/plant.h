@@ -24,6 +24,9 @@ typedef struct TwRackPlan {
     const char *part, *hall, *feed_name, *cdu_name;
     int element, cdu;                   // what it hangs on; -1: air
     int64_t gpus, serving_gpus;         // installed; in replicas
+    int domain_gpus;                    // of an NVLink domain of it
+    int *domain_used;                   // [domain] GPUs in replicas
+    const TwNetwork *network;           // as its GPUs find it: their domain, their collectives, their cards
     double gpu_limit_w, gpu_idle_w;     // one GPU: board limit, without a model
     double host_idle_w, host_peak_w;    // at the busbar
     double peak_w;                      // at the AC input
@@ -42,7 +45,8 @@ typedef struct TwPoolPlan {
     const char *model, *precision, *lengths, *trace;
     int gpus, tensor_parallel, attention_ranks, expert_parallel, pipeline_parallel;    // gpus: of a replica
     int replicas, cells, max_tokens, max_sequences;
-    const int *replica_rack;    // [replica] of the pool
+    const int *replica_rack;                          // [replica] of the pool: of its first part
+    const int *part_first, *part_rack, *part_gpus;    // [replica + 1]; [part] racks that it lies in
     double ttft_slo_s, tpot_slo_s;
     double rate_s, input_mean, output_mean;    // expected of the generator; NaN for a trace
     int prefill_replicas;                      // that compute prompts alone, counted in `replicas`
@@ -254,15 +258,18 @@ typedef struct TwPlant {
     const int *load_element;    // [load] what it hangs on
     int64_t gpu_count, serving_gpus;
     int replica_count;
-    const int *replica_rack, *replica_gpu;    // [replica] where it is; its first GPU, counted over all replicas
-    const int *replica_gpus;                  // [replica]
-    const double *replica_load_s;             // [replica] to load its weights over an idle network and warm up
-    const double *replica_weight_bytes;       // [replica] of all its GPUs
+    const int *replica_rack, *replica_gpu;            // [replica] where it is; its first GPU, counted over all replicas
+    const int *replica_gpus;                          // [replica]
+    const int *part_first, *part_rack, *part_gpus;    // [replica + 1]; [part] racks that it lies in, GPUs in each
+    const double *replica_load_s;                     // [replica] to load its weights over an idle network and warm up
+    const double *replica_weight_bytes;               // [replica] of all its GPUs
 
     const TwWeather *weather;
     TwThermal *thermal;
     TwPower *power;
-    TwNetwork *network;
+    TwNetwork *network;    // the fabric, hosts and domains as those of the first rack
+    int rack_network_count;
+    TwNetwork **rack_networks;      // of racks whose domain, chip or cards are others
     TwNetwork *side_networks[2];    // storage, in-band; NULL: the facility lists none
     TwWorkload *workload;
     TwWorkload *exact;             // of all router cells, where `workload` simulates some; NULL: the same

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CELL_REPLICAS = 32, TW_CLASSES = 32 };
+enum { CELL_REPLICAS = 32, TW_CLASSES = 32, DOMAINS = 4096 };    // DOMAINS: of a rack, more than there can be
 
 static void *make_step(const void *context, TwError *error)
 {
@@ -52,13 +52,13 @@ static char *step_name(const TwStepSpec *spec, const TwNode *gpu, const TwNode *
 }
 
 // The step model of a layout, or an error that says why not.
-static bool compile_step(TwPlant *plant, const TwPoolRow *row, const TwNode *pool, const TwNode *rack,
-                         const TwParallel *layout, const TwStepModel **step, TwError *error)
+static bool compile_step(TwPlant *plant, const TwPoolRow *row, const TwNode *pool, int home, const TwParallel *layout,
+                         const TwStepModel **step, TwError *error)
 {
+    char name_of[TW_NAME];
+    const TwNode *rack = tw_node_entry(tw_config_root(plant->config), "racks", home, name_of);
     TwAcceleratorRow *gpu = TW_TAKE(plant->arena, 1, TwAcceleratorRow);
     TwModelRow *model = TW_TAKE(plant->arena, 1, TwModelRow);
-    TwRackRow rack_row;
-    tw_node_row(rack, &rack_row);
     tw_node_row(tw_node_group(rack, "gpu"), gpu);
     tw_node_row(tw_node_group(pool, "model"), model);
 
@@ -78,8 +78,8 @@ static bool compile_step(TwPlant *plant, const TwPoolRow *row, const TwNode *poo
                        .memory_fraction = row->memory_fraction,
                        .routing = {.zipf = row->routing_zipf, .redundant = (int)row->redundant_experts}};
     static const TwShelfMaker maker = {make_step, destroy_step};
-    if (!tw_step_transfers(plant->arena, plant->network, spec.calibration, (int)rack_row.domain_gpus, layout, &spec,
-                           error))
+    const TwRackPlan *of = &plant->racks[home];
+    if (!tw_step_transfers(plant->arena, of->network, spec.calibration, of->domain_gpus, layout, &spec, error))
         return false;
     char *name = step_name(&spec, tw_node_group(rack, "gpu"), tw_node_group(pool, "model"));
     *step = tw_plant_take(plant, name, &maker, &spec, error);
@@ -98,26 +98,80 @@ static bool in_pool(const TwPoolRow *row, const char *rack)
     return false;
 }
 
-// Replicas of a pool: as many whole groups of `ranks` GPUs as its racks' NVLink domains hold, in rack order.
-static int place_replicas(TwPlant *plant, const TwPoolRow *row, const TwNode *root, int ranks, int *racks)
+// Where replicas lie: the parts of each, one a rack, in order; `domain`: NVLink domains that two replicas share have
+// the same number.
+typedef struct Lie {
+    int count, parts, part_max;
+    int *first, *rack, *gpus;    // [replica + 1], [part], [part]
+    int *domain;                 // [replica]
+} Lie;
+
+static int domains_in(const TwRackPlan *rack) { return (int)(rack->gpus / rack->domain_gpus); }
+
+// GPUs of a replica in its next domain, of which `have` have theirs.
+static int gpus_next(const TwDomains *spread, int gpus, int have)
 {
-    int count = 0;
-    for (int i = 0; i < plant->rack_count; i++) {
-        char name[TW_NAME];
-        TwRackRow rack;
-        tw_node_row(tw_node_entry(root, "racks", i, name), &rack);
-        if (!in_pool(row, name)) continue;
-        int64_t free_gpus = plant->racks[i].gpus - plant->racks[i].serving_gpus;
-        int64_t domains = free_gpus / rack.domain_gpus, fit = domains * (rack.domain_gpus / ranks);
-        for (int64_t k = 0; k < fit && (row->replicas == 0 || count < row->replicas); k++) {
-            if (racks) {
-                racks[count] = i;
-                plant->racks[i].serving_gpus += ranks;
+    int left = gpus - have * spread->gpus;
+    return left < spread->gpus ? left : spread->gpus;
+}
+
+// Replicas of a pool in rack order, each in the first domains with room for it: `most` of them, or as many as fit.
+// lie NULL: they are only counted.
+static int place_replicas(TwPlant *plant, const TwPoolRow *row, const TwDomains *spread, int gpus, int64_t most,
+                          Lie *lie)
+{
+    int count = 0, have = 0;
+    for (int i = 0; i < plant->rack_count && (most == 0 || count < most); i++) {
+        const TwRackPlan *rack = &plant->racks[i];
+        if (!in_pool(row, rack->name)) continue;
+        for (int d = 0; d < domains_in(rack); d++) {
+            int free_gpus = rack->domain_gpus - rack->domain_used[d], need;
+            while (free_gpus >= (need = gpus_next(spread, gpus, have)) && (most == 0 || count < most)) {
+                free_gpus -= need;
+                if (lie) {
+                    plant->racks[i].domain_used[d] += need;
+                    plant->racks[i].serving_gpus += need;
+                    bool again = have > 0 && lie->rack[lie->parts - 1] == i;
+                    if (have == 0) lie->first[count] = lie->parts;
+                    if (!again) lie->rack[lie->parts] = i, lie->gpus[lie->parts++] = 0;
+                    lie->gpus[lie->parts - 1] += need;
+                    lie->domain[count] = spread->domains == 1 ? i * DOMAINS + d : -1;
+                }
+                if (++have == spread->domains) {
+                    have = 0;
+                    count++;
+                } else {
+                    break;    // its next part lies in the next domain
+                }
             }
-            count++;
         }
     }
+    if (lie) lie->first[lie->count = count] = lie->parts;
     return count;
+}
+
+// The same, counted before: memory for them.
+static Lie place_counted(TwPlant *plant, const TwPoolRow *row, const TwDomains *spread, int gpus, int count)
+{
+    Lie lie = {.first = TW_TAKE(plant->arena, count + 1, int),
+               .rack = TW_TAKE(plant->arena, count * spread->domains + 1, int),
+               .gpus = TW_TAKE(plant->arena, count * spread->domains + 1, int),
+               .domain = TW_TAKE(plant->arena, count + 1, int)};
+    if (count > 0) place_replicas(plant, row, spread, gpus, count, &lie);
+    return lie;
+}
+
+static void add_replica(Lie *to, const Lie *from, int replica)
+{
+    to->first[to->count] = to->parts;
+    // one that needs several domains shares none
+    to->domain[to->count] = from->domain[replica] >= 0 ? from->domain[replica] : -1 - to->count;
+    to->count++;
+    for (int k = from->first[replica]; k < from->first[replica + 1]; k++) {
+        to->rack[to->parts] = from->rack[k];
+        to->gpus[to->parts++] = from->gpus[k];
+    }
+    to->first[to->count] = to->parts;
 }
 
 // The trace of a replay, found beside the facility file.
@@ -269,39 +323,117 @@ static bool same_part(const TwNode *a, const TwNode *b, const char *group)
     return strcmp(left ? left : "", right ? right : "") == 0;
 }
 
-// The step model of the replicas that compute prompts alone, on the GPUs of the first of their racks, and their engine.
-static bool compile_prefill(TwPlant *plant, TwPoolPlan *pool, const TwPoolRow *row, const TwPrefillRow *apart,
-                            const TwNode *node, TwPoolRow *front, TwEngineSpec **prefill, int *ranks, TwErrors *errors)
+// A name that no rack has: the nearest entry of the list.
+static void refuse_rack(const TwPlant *plant, const char *asked, const TwNode *node, TwErrors *errors)
 {
-    const TwNode *group = tw_node_group(node, "prefill"), *root = tw_config_root(plant->config), *rack = NULL;
-    *front = *row;
-    if (apart->racks.count > 0) front->racks = apart->racks;
-    front->replicas = apart->replicas;
-    front->max_tokens = apart->max_tokens;
-    front->max_sequences = apart->max_sequences;
-    for (int i = 0; i < plant->rack_count && !rack; i++) {
+    enum { NAMES = 64 };
+    char stem[NAMES][TW_NAME];
+    const char *names[NAMES];
+    int count = 0;
+    for (int i = 0; i < plant->rack_count && count < NAMES; i++) {
+        const char *name = plant->racks[i].name;
+        snprintf(stem[count], TW_NAME, "%.*s", (int)tw_stem_length(name), name);
+        names[count] = stem[count];
+        count += count == 0 || strcmp(stem[count], stem[count - 1]) != 0;
+    }
+    const char *near = tw_nearest(asked, names, count);
+    tw_node_error(node, "racks", errors, "\"%s\" names no rack of this facility%s%s%s", asked,
+                  near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+}
+
+// The first rack of a pool; all of its racks have one chip and one size of domain. -1: an error.
+static int pool_rack(const TwPlant *plant, const TwPoolRow *row, const TwNode *node, TwErrors *errors)
+{
+    const TwNode *root = tw_config_root(plant->config), *first = NULL;
+    int home = -1;
+    for (int i = 0; i < plant->rack_count; i++) {
         char name[TW_NAME];
         const TwNode *entry = tw_node_entry(root, "racks", i, name);
-        if (in_pool(front, name)) rack = entry;
+        if (!in_pool(row, name)) continue;
+        if (home < 0) {
+            home = i;
+            first = entry;
+        } else if (!same_part(first, entry, "gpu") || !same_part(first, entry, "scaleup") ||
+                   plant->racks[i].domain_gpus != plant->racks[home].domain_gpus) {
+            tw_node_error(node, "racks", errors,
+                          "rack \"%s\" has other GPUs or another NVLink domain than rack \"%s\" of the same pool, "
+                          "expected racks of one kind: name them in `racks`",
+                          name, plant->racks[home].name);
+            return -1;
+        }
     }
-    if (!rack) {
-        tw_node_error(group, "racks", errors, "names no rack of this facility");
+    for (int k = 0; k < row->racks.count; k++) {
+        const TwPoolRow one = {.racks = {.count = 1, .values = &row->racks.values[k]}};
+        bool found = false;
+        for (int i = 0; i < plant->rack_count && !found; i++) found = in_pool(&one, plant->racks[i].name);
+        if (found) continue;
+        refuse_rack(plant, row->racks.values[k], node, errors);
+        home = -1;
+    }
+    return home;
+}
+
+// How a layout lies in the racks of a pool, which must have so many domains.
+static bool spread_in(const TwPlant *plant, const TwPoolRow *row, int home, const TwParallel *layout,
+                      const TwNode *node, TwDomains *spread, TwErrors *errors)
+{
+    TwError error = {0};
+    if (!tw_domains_of(layout, plant->racks[home].domain_gpus, spread, &error)) {
+        tw_node_error(node, "tensor_parallel", errors, "%s", error.text);
         return false;
     }
+    int64_t there = 0;
+    for (int i = 0; i < plant->rack_count; i++)
+        if (in_pool(row, plant->racks[i].name)) there += domains_in(&plant->racks[i]);
+    if (spread->domains <= there) return true;
+    tw_node_error(
+        node, "tensor_parallel", errors,
+        "tensor_parallel = %d x attention_ranks = %d x pipeline_parallel = %d are %d GPUs, which need %d NVLink "
+        "domains of %d, expected at most the %lld of the pool's racks",
+        layout->tensor, layout->ranks, layout->stages, layout->tensor * layout->ranks * layout->stages, spread->domains,
+        plant->racks[home].domain_gpus, (long long)there);
+    return false;
+}
+
+// Replicas that compute prompts alone.
+typedef struct Front {
+    TwPoolRow row;
+    TwDomains spread;
+    TwEngineSpec *engine;
+    int gpus;    // of one
+} Front;
+
+// Their step model, on the GPUs of the first of their racks, and their engine.
+static bool compile_prefill(TwPlant *plant, TwPoolPlan *pool, const TwPoolRow *row, const TwPrefillRow *apart,
+                            const TwNode *node, Front *front, TwErrors *errors)
+{
+    const TwNode *group = tw_node_group(node, "prefill");
+    front->row = *row;
+    if (apart->racks.count > 0) front->row.racks = apart->racks;
+    if (strcmp(apart->precision, "pool") != 0) front->row.precision = apart->precision;
+    front->row.replicas = apart->replicas;
+    front->row.max_tokens = apart->max_tokens;
+    front->row.max_sequences = apart->max_sequences;
+    int home = pool_rack(plant, &front->row, group, errors);
+    if (home < 0) return false;
     TwError error = {0};
     TwParallel layout = {pool->tensor_parallel, pool->attention_ranks, pool->pipeline_parallel, pool->expert_parallel};
     if (apart->tensor_parallel > 0) layout = (TwParallel){(int)apart->tensor_parallel, 1, 1, 1};
+    if (apart->attention_ranks > 0) layout.ranks = (int)apart->attention_ranks;
+    if (apart->pipeline_parallel > 0) layout.stages = (int)apart->pipeline_parallel;
+    if (apart->expert_parallel > 0) layout.experts = (int)apart->expert_parallel;
+    if (!spread_in(plant, &front->row, home, &layout, group, &front->spread, errors)) return false;
     int others = layout.ranks * layout.stages;
-    if (!compile_step(plant, front, node, rack, &layout, &pool->prefill_step, &error)) {
+    if (!compile_step(plant, &front->row, node, home, &layout, &pool->prefill_step, &error)) {
         if (error.file[0])
             tw_errors_take(errors, &error);
         else
             tw_node_error(group, "tensor_parallel", errors, "%s", error.text);
         return false;
     }
-    *ranks = layout.tensor * others;
-    *prefill = TW_TAKE(plant->arena, 1, TwEngineSpec);
-    **prefill = (TwEngineSpec){
+    front->gpus = layout.tensor * others;
+    front->engine = TW_TAKE(plant->arena, 1, TwEngineSpec);
+    *front->engine = (TwEngineSpec){
         .step = &pool->prefill_step->source,
         .max_tokens = (int)apart->max_tokens * others,
         .max_sequences = (int)apart->max_sequences,
@@ -311,29 +443,9 @@ static bool compile_prefill(TwPlant *plant, TwPoolPlan *pool, const TwPoolRow *r
     return true;
 }
 
-// The NVLink domain of each replica: racks fill in order of placement, those for prompts first.
-static const int *domains_of(const TwPlant *plant, const TwPoolPlan *pool, int domain_gpus)
-{
-    enum { DOMAINS = 4096 };    // of a rack
-    int *domain = TW_TAKE(plant->arena, pool->replicas, int);
-    int64_t *used = TW_TAKE(plant->arena, plant->rack_count, int64_t);
-    for (int r = 0; r < plant->rack_count; r++) used[r] = plant->racks[r].serving_gpus;
-    for (int i = 0; i < pool->replicas; i++)
-        used[pool->replica_rack[i]] -= pool->replica_prefill[i] ? pool->prefill_gpus : pool->gpus;
-    for (int front = 1; front >= 0; front--)
-        for (int i = 0; i < pool->replicas; i++) {
-            if (pool->replica_prefill[i] != front) continue;
-            int rack = pool->replica_rack[i];
-            domain[i] = rack * DOMAINS + (int)(used[rack] / domain_gpus);
-            used[rack] += front ? pool->prefill_gpus : pool->gpus;
-        }
-    return domain;
-}
-
 static bool compile_pool(TwPlant *plant, TwPoolPlan *pool, TwPoolSpec *spec, const TwNode *node, const char *name,
                          const TwPlantInput *input, TwLayout *layout, TwErrors *errors)
 {
-    const TwNode *root = tw_config_root(plant->config);
     TwPoolRow row;
     tw_node_row(node, &row);
     snprintf(pool->name, sizeof pool->name, "%s", name);
@@ -346,50 +458,22 @@ static bool compile_pool(TwPlant *plant, TwPoolPlan *pool, TwPoolSpec *spec, con
                       (long long)row.block_tokens);
         return false;
     }
-    // the racks: one chip, one domain size
-    const TwNode *rack = NULL;
-    TwRackRow rack_row;
-    char rack_name[TW_NAME];
-    for (int i = 0; i < plant->rack_count; i++) {
-        const TwNode *entry = tw_node_entry(root, "racks", i, rack_name);
-        if (!in_pool(&row, rack_name)) continue;
-        if (!rack) {
-            rack = entry;
-            tw_node_row(rack, &rack_row);
-        } else if (!same_part(rack, entry, "gpu") || !same_part(rack, entry, "scaleup")) {
-            tw_node_error(node, "racks", errors,
-                          "rack \"%s\" has other GPUs or another NVLink domain than the first of the pool", rack_name);
-            return false;
-        }
-    }
-    if (!rack) {
-        tw_node_error(node, "racks", errors, "names no rack of this facility");
-        return false;
-    }
-    if (!same_part(rack, tw_node_entry(root, "racks", 0, rack_name), "scaleup")) {
-        tw_node_error(node, "racks", errors,
-                      "another NVLink domain than the facility's first rack: only one kind is modelled");
-        return false;
-    }
+    int home = pool_rack(plant, &row, node, errors);
+    if (home < 0) return false;
     TwError error = {0};
     TwParallel parallel = {(int)row.tensor_parallel, (int)row.attention_ranks, (int)row.pipeline_parallel,
                            (int)row.expert_parallel};
     bool fewest = parallel.tensor == 0 && parallel.ranks == 1;
     if (parallel.tensor == 0) parallel.tensor = 1;
-    int others = parallel.ranks * parallel.stages, domain = (int)rack_row.domain_gpus;
-    if (parallel.tensor * others > domain) {
-        tw_node_error(
-            node, "tensor_parallel", errors,
-            "tensor_parallel = %d x attention_ranks = %d x pipeline_parallel = %d are %d GPUs, but the NVLink "
-            "domain has %d",
-            parallel.tensor, parallel.ranks, parallel.stages, parallel.tensor * others, domain);
-        return false;
-    }
-    bool made = compile_step(plant, &row, node, rack, &parallel, &pool->step, &error);
+    int others = parallel.ranks * parallel.stages, domain = plant->racks[home].domain_gpus;
+    TwDomains spread;
+    if (!spread_in(plant, &row, home, &parallel, node, &spread, errors)) return false;
+    bool made = compile_step(plant, &row, node, home, &parallel, &pool->step, &error);
     while (!made && fewest && !error.file[0] && 2 * parallel.tensor * others <= domain) {
         parallel.tensor *= 2;
-        made = compile_step(plant, &row, node, rack, &parallel, &pool->step, &error);
+        made = compile_step(plant, &row, node, home, &parallel, &pool->step, &error);
     }
+    if (parallel.tensor > 1 && !spread_in(plant, &row, home, &parallel, node, &spread, errors)) return false;
     int ranks = parallel.tensor * others;
     if (!made && error.file[0]) {
         tw_errors_take(errors, &error);    // a kernel table
@@ -412,33 +496,45 @@ static bool compile_pool(TwPlant *plant, TwPoolPlan *pool, TwPoolSpec *spec, con
     // prompts computed apart take their racks first
     TwPrefillRow apart;
     tw_node_row(tw_node_group(node, "prefill"), &apart);
-    TwPoolRow front = row;
-    TwEngineSpec *prefill = NULL;
-    int fronts = 0, front_ranks = 0, *front_racks = NULL;
+    Front front = {.row = row};
+    Lie lies_front = {0};
+    int fronts = 0;
     if (apart.replicas > 0) {
-        if (!compile_prefill(plant, pool, &row, &apart, node, &front, &prefill, &front_ranks, errors)) return false;
-        fronts = place_replicas(plant, &front, root, front_ranks, NULL);
+        if (!compile_prefill(plant, pool, &row, &apart, node, &front, errors)) return false;
+        fronts = place_replicas(plant, &front.row, &front.spread, front.gpus, apart.replicas, NULL);
         if (fronts < apart.replicas) {
-            tw_node_error(tw_node_group(node, "prefill"), "replicas", errors, "room for %d of %lld replicas of %d GPUs",
-                          fronts, (long long)apart.replicas, front_ranks);
+            tw_node_error(tw_node_group(node, "prefill"), "replicas", errors,
+                          "replicas = %lld of %d GPUs, expected at most the %d that fit their racks",
+                          (long long)apart.replicas, front.gpus, fronts);
             return false;
         }
-        front_racks = TW_TAKE(plant->arena, fronts, int);
-        place_replicas(plant, &front, root, front_ranks, front_racks);
+        lies_front = place_counted(plant, &front.row, &front.spread, front.gpus, fronts);
     }
-    int decodes = place_replicas(plant, &row, root, ranks, NULL), replicas = pool->replicas = decodes + fronts;
+    int decodes = place_replicas(plant, &row, &spread, ranks, row.replicas, NULL);
+    int replicas = pool->replicas = decodes + fronts;
     pool->prefill_replicas = fronts;
-    pool->prefill_gpus = front_ranks;
+    pool->prefill_gpus = front.gpus;
     if (decodes == 0) {
-        tw_node_error(node, "racks", errors, "no room for a replica of %d GPUs in the racks left over", ranks);
+        tw_node_error(node, "racks", errors,
+                      "no room for a replica of %d GPUs in the racks left over, expected one at least", ranks);
         return false;
     }
+    if (decodes < row.replicas) {
+        tw_node_error(node, "replicas", errors,
+                      "replicas = %lld of %d GPUs, expected at most the %d that fit its racks", (long long)row.replicas,
+                      ranks, decodes);
+        return false;
+    }
+    Lie lies_own = place_counted(plant, &row, &spread, ranks, decodes);
+    Lie lie = {.first = TW_TAKE(plant->arena, replicas + 1, int),
+               .rack = TW_TAKE(plant->arena, lies_front.parts + lies_own.parts + 1, int),
+               .gpus = TW_TAKE(plant->arena, lies_front.parts + lies_own.parts + 1, int),
+               .domain = TW_TAKE(plant->arena, replicas + 1, int)};
     int *racks = TW_TAKE(plant->arena, replicas, int), *cells = TW_TAKE(plant->arena, replicas, int);
-    int *own_racks = TW_TAKE(plant->arena, decodes, int);
     bool *is_front = TW_TAKE(plant->arena, replicas, bool);
     pool->replica_prefill = is_front;
-    place_replicas(plant, &row, root, ranks, own_racks);
     pool->replica_rack = racks;
+    pool->part_first = lie.first, pool->part_rack = lie.rack, pool->part_gpus = lie.gpus;
     pool->cells = (replicas + CELL_REPLICAS - 1) / CELL_REPLICAS;
     if (fronts > 0 && pool->cells > fronts) pool->cells = fronts;
     if (fronts > 0 && pool->cells > decodes) pool->cells = decodes;
@@ -449,22 +545,25 @@ static bool compile_pool(TwPlant *plant, TwPoolPlan *pool, TwPoolSpec *spec, con
         return false;
     }
     // each cell gets its share of both kinds
-    for (int c = 0, i = 0; c < pool->cells; c++) {
-        for (int64_t k = (int64_t)c * fronts / pool->cells; k < (int64_t)(c + 1) * fronts / pool->cells; k++, i++) {
-            racks[i] = front_racks[k];
-            cells[i] = c;
-            is_front[i] = true;
-        }
-        for (int64_t k = (int64_t)c * decodes / pool->cells; k < (int64_t)(c + 1) * decodes / pool->cells; k++, i++) {
-            racks[i] = own_racks[k];
-            cells[i] = c;
+    for (int c = 0; c < pool->cells; c++) {
+        for (int kind = 1; kind >= 0; kind--) {
+            int of_kind = kind ? fronts : decodes;
+            for (int64_t k = (int64_t)c * of_kind / pool->cells; k < (int64_t)(c + 1) * of_kind / pool->cells; k++) {
+                int i = lie.count;
+                add_replica(&lie, kind ? &lies_front : &lies_own, (int)k);
+                racks[i] = lie.rack[lie.first[i]];
+                cells[i] = c;
+                is_front[i] = kind;
+            }
         }
     }
     for (int i = 0; i < replicas; i++) {
-        TwRackPlan *home = &plant->racks[racks[i]];
         const TwStepModel *step = is_front[i] ? pool->prefill_step : pool->step;
-        home->weight_bytes += step->weight_bytes * (is_front[i] ? front_ranks : ranks);
-        home->replica_bytes = fmax(home->replica_bytes, step->weight_bytes);
+        for (int k = lie.first[i]; k < lie.first[i + 1]; k++) {
+            TwRackPlan *part = &plant->racks[lie.rack[k]];
+            part->weight_bytes += step->weight_bytes * lie.gpus[k];
+            part->replica_bytes = fmax(part->replica_bytes, step->weight_bytes);
+        }
     }
     if (!compile_traffic(plant, pool, &row, node, pool->cells, input, layout, errors)) return false;
 
@@ -481,6 +580,9 @@ static bool compile_pool(TwPlant *plant, TwPoolPlan *pool, TwPoolSpec *spec, con
         .traffic = pool->traffic,
         .replica_count = replicas,
         .replica_rack = racks,
+        .part_first = lie.first,
+        .part_rack = lie.rack,
+        .part_gpus = lie.gpus,
         .replica_cell = cells,
         .cell_count = pool->cells,
         .max_tokens = (int)row.max_tokens * others,
@@ -512,21 +614,25 @@ static bool compile_pool(TwPlant *plant, TwPoolPlan *pool, TwPoolSpec *spec, con
     pool->link_bytes_s = apart.link_bytes_s;
     pool->link_latency_s = apart.link_latency_s;
     if (fronts > 0) {
-        prefill->prefix_cache = engine->prefix_cache;
-        spec->hand_over = (TwHandOver){.engine = prefill,
+        front.engine->prefix_cache = engine->prefix_cache;
+        spec->hand_over = (TwHandOver){.engine = front.engine,
                                        .replica_prefill = is_front,
                                        .bytes_per_token = token_bytes,
                                        .bytes_s = 1.0,    // the network says, window by window
-                                       .domain = domains_of(plant, pool, domain),
+                                       .domain = lie.domain,
                                        .group = pool->replica_group,
                                        .layers = apart.layerwise ? (int)model.layers : 1,
                                        .local_tokens = (int)apart.local_tokens,
                                        .queue_max = (int)apart.queue_max,
                                        .re_role = tw_planner_may_re_role(node)};
-        if (spec->hand_over.re_role && (front_ranks != ranks || apart.racks.count > 0)) {
-            tw_node_error(tw_node_group(node, "planner"), "re_role", errors,
-                          "prompts are computed on %d GPUs a replica%s and decoded on %d: re_role needs the same GPUs",
-                          front_ranks, apart.racks.count > 0 ? " of racks of their own" : "", ranks);
+        bool other_number = strcmp(front.row.precision, row.precision) != 0,
+             other = front.gpus != ranks || other_number;
+        if (spec->hand_over.re_role && (other || apart.racks.count > 0)) {
+            tw_node_error(
+                tw_node_group(node, "planner"), "re_role", errors,
+                "prompts are computed on %d GPUs a replica%s%s and decoded on %d: re_role needs the same GPUs",
+                front.gpus, apart.racks.count > 0 ? " of racks of their own" : "",
+                other_number ? " in a precision of their own" : "", ranks);
             return false;
         }
     }

@@ -84,10 +84,16 @@ static const TwChild engine_children[] = {
 const TwKind tw_engine_kind = {
     "engine", NULL, engine_fields, TW_COUNT(engine_fields), engine_children, TW_COUNT(engine_children)};
 
+static const char *const precision_words[] = {"pool", "bf16", "fp8", "fp8_block", "fp4", "mxfp4", NULL};
 static const TwField prefill_fields[] = {
     FIELD(TwPrefillRow, racks, "", TW_TEXTS, 0, 0, "[]", NULL, "rack entries; empty: those of the pool"),
     FIELD(TwPrefillRow, replicas, "1", TW_INTEGER, 0, 1e7, "0", NULL, "that compute prompts alone; 0: none"),
     FIELD(TwPrefillRow, tensor_parallel, "1", TW_INTEGER, 0, 576, "0", NULL, "GPUs of one; 0: as the pool"),
+    FIELD(TwPrefillRow, attention_ranks, "1", TW_INTEGER, 0, 1024, "0", NULL,
+          "0: as the pool, 1 if tensor_parallel is given"),
+    FIELD(TwPrefillRow, pipeline_parallel, "1", TW_INTEGER, 0, 128, "0", NULL, "the same"),
+    FIELD(TwPrefillRow, expert_parallel, "1", TW_INTEGER, 0, 1024, "0", NULL, "the same"),
+    FIELD(TwPrefillRow, precision, "", TW_TEXT, 0, 0, "pool", precision_words, "weights"),
     FIELD(TwPrefillRow, max_tokens, "1", TW_INTEGER, 1, 131072, "8192", NULL, "token budget of an iteration"),
     FIELD(TwPrefillRow, max_sequences, "1", TW_INTEGER, 1, 8192, "64", NULL, "largest batch"),
     FIELD(TwPrefillRow, kv_blocks, "1", TW_INTEGER, 0, 1e12, "0", NULL, "KV blocks of one; 0: what memory holds"),

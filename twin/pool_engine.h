@@ -11,8 +11,10 @@ extern const TwKind tw_prefill_kind;    // prompts computed apart
 
 // workload.prefill; replicas 0: none are.
 typedef struct TwPrefillRow {
-    TwTexts racks;    // empty: those of the pool
-    int64_t replicas, tensor_parallel, max_tokens, max_sequences, kv_blocks;
+    TwTexts racks;            // empty: those of the pool
+    const char *precision;    // "pool": that of the pool
+    int64_t replicas, tensor_parallel, attention_ranks, pipeline_parallel, expert_parallel, max_tokens, max_sequences,
+        kv_blocks;
     double link_bytes_s, link_latency_s;
     bool layerwise;
     int64_t local_tokens, queue_max;

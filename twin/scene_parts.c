@@ -273,8 +273,8 @@ static void describe_pools(TwSceneParts *p, int class)
         if (pool->prefill_replicas > 0 && used < (int)sizeof e->title)
             snprintf(e->title + used, sizeof e->title - (size_t)used, ", %d for prompts", pool->prefill_replicas);
         e->rack = p->scene->element_rack_count;
-        for (int i = 0, last = -1; i < pool->replicas; i++) {
-            int rack = pool->replica_rack[i];
+        for (int i = 0, last = -1; i < pool->part_first[pool->replicas]; i++) {
+            int rack = pool->part_rack[i];
             if (rack == last) continue;
             last = rack;
             link_rack(p, rack);

@@ -378,12 +378,14 @@ static void mark_replica(TwState *state, int replica, bool down, int entry)
 {
     const TwPlant *plant = state->plant;
     uint8_t *count = (uint8_t *)tw_at(state->block, plant->failures.replica_down) + replica;
-    int rack = plant->replica_rack[replica], was = *count;
+    int was = *count;
     *count = (uint8_t)(down ? was + 1 : was - 1);
-    int32_t *gpus = (int32_t *)tw_at(state->block, plant->failures.down_gpus) + rack;
-    if (was == 0 && down) *gpus += plant->replica_gpus[replica];
-    if (was == 1 && !down) *gpus -= plant->replica_gpus[replica];
-    if (down) {
+    for (int k = plant->part_first[replica]; k < plant->part_first[replica + 1]; k++) {
+        int rack = plant->part_rack[k];
+        int32_t *gpus = (int32_t *)tw_at(state->block, plant->failures.down_gpus) + rack;
+        if (was == 0 && down) *gpus += plant->part_gpus[k];
+        if (was == 1 && !down) *gpus -= plant->part_gpus[k];
+        if (!down) continue;
         ((int32_t *)tw_at(state->block, plant->slot.story.rack_part))[rack] = entry;
         ((bool *)tw_at(state->block, plant->slot.story.rack_fresh))[rack] = true;
     }

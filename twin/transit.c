@@ -54,11 +54,12 @@ static void rate_replicas(TwPlant *plant, Plan *p)
     double *out = TW_TAKE(plant->arena, n, double), *domain = TW_TAKE(plant->arena, n, double);
     double *latency = TW_TAKE(plant->arena, n, double), *inside = TW_TAKE(plant->arena, n, double);
     double *tier = TW_TAKE(plant->arena, n, double);
-    const TwFabricRow *fabric = tw_network_fabric(plant->network);
-    const TwScaleupRow *up = tw_network_scaleup(plant->network);
     for (int k = 0; k < plant->pool_count; k++) {
         const TwPoolPlan *pool = &plant->pools[k];
         for (int i = 0; i < pool->replicas; i++, at++) {
+            const TwNetwork *network = plant->racks[pool->replica_rack[i]].network;
+            const TwFabricRow *fabric = tw_network_fabric(network);
+            const TwScaleupRow *up = tw_network_scaleup(network);
             double gpus = plant->replica_gpus[at];
             double sent = fabric->send_efficiency * fabric->port_bytes_s * (double)fabric->planes * gpus;
             out[at] = pool->link_bytes_s > 0.0 ? pool->link_bytes_s : sent;
@@ -76,6 +77,21 @@ static void rate_replicas(TwPlant *plant, Plan *p)
     }
     p->out_bytes_s = out, p->domain_bytes_s = domain, p->latency_s = latency, p->domain_latency_s = inside;
     p->tier_bytes = tier;
+}
+
+// Cards of a rack that are slower than the fabric's ports, of what the map says.
+static double card_share(const TwPlant *plant, int rack)
+{
+    double port = tw_network_fabric(plant->network)->port_bytes_s;
+    return port > 0.0 ? tw_network_fabric(plant->racks[rack].network)->port_bytes_s / port : 1.0;
+}
+
+static void slow_cards(const TwPlant *plant, const Plan *p, double *capacity)
+{
+    for (int r = 0; r < plant->rack_count; r++) {
+        double share = card_share(plant, r);
+        if (share < 1.0) capacity[tw_map_out(p->map, r)] *= share, capacity[tw_map_in(p->map, r)] *= share;
+    }
 }
 
 bool tw_transit_compile(TwPlant *plant, TwLayout *layout, TwErrors *errors)
@@ -96,6 +112,7 @@ bool tw_transit_compile(TwPlant *plant, TwLayout *layout, TwErrors *errors)
 
     double *capacity = TW_TAKE(plant->arena, p->write + 1, double);
     if (p->map) memcpy(capacity, p->map->capacity_bytes_s, (size_t)fabric_links * sizeof *capacity);
+    if (p->map) slow_cards(plant, p, capacity);
     for (int r = 0; side && r < racks; r++) {
         const TwFabricRow *row = tw_network_fabric(side);
         double node = (double)tw_network_scaleup(plant->network)->node_gpus;
@@ -110,7 +127,8 @@ bool tw_transit_compile(TwPlant *plant, TwLayout *layout, TwErrors *errors)
     int jobs = plant->jobs ? plant->jobs->job_count : 0, crossings = (p->map ? tw_map_crossings(p->map) : 0) + 4;
     for (int i = 0; i < jobs; i++) p->saving_jobs += tw_jobs_spec(plant->jobs, i)->checkpoint_bytes > 0.0;
     int flows = racks + 2 * plant->replica_count + 2 * p->saving_jobs;
-    int ways = (racks + 2 * plant->replica_count) * crossings + 2 * p->saving_jobs * (racks + 1) * crossings;
+    int parts = plant->part_first[plant->replica_count];
+    int ways = (racks + 2 * parts) * crossings + 2 * p->saving_jobs * (racks + 1) * crossings;
     tw_transit_layout(&p->transit, &(TwTransitSpec){p->write + 1, capacity, flows, ways}, layout);
     p->state = tw_layout_add(layout, 1, sizeof(State));
     p->sent = tw_layout_add(layout, (size_t)plant->replica_count + 1, sizeof(TwReplicaSent));
@@ -144,6 +162,12 @@ void tw_transit_work(const TwPlant *plant, TwArena *arena, TwTransitWork *work)
 
 static State *state_of(const TwPlant *plant, void *block) { return tw_at(block, plant->transit->state); }
 
+// Of the GPUs of a replica those in one of its racks.
+static double part_share(const TwPlant *plant, int replica, int part)
+{
+    return (double)plant->part_gpus[part] / (double)plant->replica_gpus[replica];
+}
+
 // --- ways
 // -----------------------------------------------------------------------------------------------------------
 
@@ -171,8 +195,12 @@ static int way(const void *context, const void *block, const TwTransitFlow *flow
     link[n] = in ? p->read : p->write;
     use[n++] = 1.0;
     if (flow->kind == TW_HAUL_RACK) return n + storage_way(p, flow->target, in, 1.0, link + n, use + n);
-    if (flow->kind == TW_HAUL_REPLICA || flow->kind == TW_HAUL_LENT)
-        return n + storage_way(p, plant->replica_rack[flow->target], in, 1.0, link + n, use + n);
+    if (flow->kind == TW_HAUL_REPLICA || flow->kind == TW_HAUL_LENT) {
+        int replica = flow->target;
+        for (int k = plant->part_first[replica]; k < plant->part_first[replica + 1]; k++)
+            n += storage_way(p, plant->part_rack[k], in, part_share(plant, replica, k), link + n, use + n);
+        return n;
+    }
     // a job's racks each carry their part
     double gpus = 0.0;
     for (int r = 0; r < plant->rack_count; r++) gpus += tw_jobs_held(plant->jobs, block, flow->target, r);
@@ -260,7 +288,7 @@ static Found find(const TwPlant *plant, const void *block, const TwTransitWork *
     int cards = in ? tw_map_in(m, rack) : tw_map_out(m, rack);
     // the cards of a replica or a job are its own: of the short transfers none is in its way there
     double own = tw_f64_const(block, p->transit.fore)[cards];
-    double whole = m->capacity_bytes_s[cards];
+    double whole = m->capacity_bytes_s[cards] * card_share(plant, rack);
     found.cards = whole > 0.0 ? tw_transit_room(&p->transit, block, &work->scratch, cards, own) / whole : 1.0;
     found.wait_s = packet_wait_s(p, block, plant, cards);
     double far = tw_f64_const(block, in ? p->far_in : p->far_out)[rack];
@@ -277,17 +305,34 @@ static Found find(const TwPlant *plant, const void *block, const TwTransitWork *
     return found;
 }
 
+// The same of a replica in several racks: its cache lies over all its GPUs alike, and goes as fast as the slowest part.
+static Found find_parts(const TwPlant *plant, const void *block, const TwTransitWork *work, int replica, bool in)
+{
+    Found slowest = {1.0, INFINITY, 0.0};
+    for (int k = plant->part_first[replica]; k < plant->part_first[replica + 1]; k++) {
+        Found part = find(plant, block, work, plant->part_rack[k], in);
+        slowest.cards = fmin(slowest.cards, part.cards);
+        slowest.above_bytes_s = fmin(slowest.above_bytes_s, part.above_bytes_s / part_share(plant, replica, k));
+        slowest.wait_s = fmax(slowest.wait_s, part.wait_s);
+    }
+    return slowest;
+}
+
 static void set_links(const TwPlant *plant, const void *block, TwTransitWork *work)
 {
     const Plan *p = plant->transit;
     int last = -1;
     Found out = {1.0, INFINITY, 0.0}, in = out;
     for (int i = 0; i < plant->replica_count; i++) {
-        int rack = plant->replica_rack[i];
-        if (rack != last) {
+        int rack = plant->replica_rack[i], parts = plant->part_first[i + 1] - plant->part_first[i];
+        if (rack != last || parts > 1) {
             out = find(plant, block, work, rack, false);
             in = find(plant, block, work, rack, true);
-            last = rack;
+            last = parts > 1 ? -1 : rack;
+        }
+        if (parts > 1) {
+            out = find_parts(plant, block, work, i, false);
+            in = find_parts(plant, block, work, i, true);
         }
         TwReplicaLink *link = &work->link[i];
         double idle = p->out_bytes_s[i];
@@ -342,6 +387,7 @@ void tw_transit_sync(const TwPlant *plant, void *block, TwTransitWork *work)
         int count = tw_fabric_lost(plant, block, work->lost);
         tw_fabric_map_lose(p->map, plant->fabric.graph, work->lost, count, work->up,
                            tw_transit_capacity(&p->transit, block));
+        slow_cards(plant, p, tw_transit_capacity(&p->transit, block));
     }
     follow_jobs(plant, block);
     tw_transit_solve(&p->transit, block, &work->scratch, &(TwTransitWay){plant, way});
@@ -394,8 +440,11 @@ static void measure_replicas(const TwPlant *plant, void *block, double span_s)
         const TwReplicaSent *now = tw_workload_sent(plant->workload, block, i);
         for (int in = 0; in < 2; in++) {
             const double *a = in ? now->in : now->out, *b = in ? then[i].in : then[i].out;
-            put(plant, block, rack, in, (a[TW_REACH_LEAF] - b[TW_REACH_LEAF]) * many,
-                (a[TW_REACH_FABRIC] - b[TW_REACH_FABRIC]) * many);
+            for (int k = plant->part_first[i]; k < plant->part_first[i + 1]; k++) {
+                double share = part_share(plant, i, k) * many;
+                put(plant, block, plant->part_rack[k], in, (a[TW_REACH_LEAF] - b[TW_REACH_LEAF]) * share,
+                    (a[TW_REACH_FABRIC] - b[TW_REACH_FABRIC]) * share);
+            }
         }
         then[i] = *now;
         if (p->tier_bytes[i] > 0.0) {

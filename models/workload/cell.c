@@ -544,19 +544,37 @@ static void take_links(Work *w, const TwReplicaLink *link, int64_t from_ns)
     if (w->state->moves > 0) share_wire(w, from_ns);
 }
 
+// What the racks of a replica leave it: it goes no faster than its slowest part, and not without any.
+typedef struct Limits {
+    double cap_w, clock_fraction;
+    bool on;
+} Limits;
+
+static Limits limits_of(const Plant *p, const TwWorkloadIn *in, int replica)
+{
+    Limits l = {INFINITY, INFINITY, true};
+    for (int k = p->part_first[replica]; k < p->part_first[replica + 1]; k++) {
+        const Part *part = &p->parts_of[k];
+        l.cap_w = fmin(l.cap_w, in->cap_w[part->rack] / p->rack_replicas[part->rack] / part->share);
+        l.clock_fraction = fmin(l.clock_fraction, in->clock_fraction[part->rack]);
+        l.on = l.on && in->energised[part->rack];
+    }
+    return l;
+}
+
 static void begin_window(Work *w, const TwWorkloadIn *in, int64_t from_ns)
 {
     const Plant *p = w->plant;
     take_links(w, in->link, from_ns);
     for (int k = 0; k < w->cell->replica_count; k++) {
         fetch_ahead(w, k);
-        int i = w->cell->replica_begin + k, rack = p->rack[i];
+        int i = w->cell->replica_begin + k;
         TwReplica *r = replica_at(w, k);
-        double share_w = in->cap_w[rack] / p->rack_replicas[rack];
-        bool up = in->energised[rack] && !(in->down && in->down[i]), was_off = r->off;
+        Limits limits = limits_of(p, in, i);
+        bool up = limits.on && !(in->down && in->down[i]), was_off = r->off;
         w->replica = k;
-        if (w->pool->apart && !(up && share_w > 0.0) && !r->off) forget_moves(w, k, from_ns);
-        tw_engine_limit(engine_at(w, k), r, from_ns, share_w, in->clock_fraction[rack], up, &w->log);
+        if (w->pool->apart && !(up && limits.cap_w > 0.0) && !r->off) forget_moves(w, k, from_ns);
+        tw_engine_limit(engine_at(w, k), r, from_ns, limits.cap_w, limits.clock_fraction, up, &w->log);
         if (in->link) tw_engine_network(engine_at(w, k), r, in->link[i].tier_bytes_s);
         if (r->off && !was_off && w->pool->apart) forget_moves(w, k, from_ns);
         r->peak_w = r->off ? 0.0 : r->busy && r->left > 0 ? r->full_w : engine_at(w, k)->spec.step->idle_w;

@@ -257,6 +257,32 @@ static size_t place_rows(const Pool *pool, Plant *p, size_t at)
     return at;
 }
 
+static int count_parts(const TwWorkloadSpec *spec)
+{
+    int count = 0;
+    for (int k = 0; k < spec->pool_count; k++) {
+        const TwPoolSpec *pool = &spec->pools[k];
+        count += pool->part_first ? pool->part_first[pool->replica_count] : pool->replica_count;
+    }
+    return count;
+}
+
+// The racks of replica i of a pool, which is `replica` of all.
+static void add_parts(Plant *p, const TwPoolSpec *spec, int i, int replica)
+{
+    int at = p->part_first[replica], n = 1, gpus = 0;
+    if (spec->part_first) n = spec->part_first[i + 1] - spec->part_first[i];
+    for (int k = 0; n > 1 && k < n; k++) gpus += spec->part_gpus[spec->part_first[i] + k];
+    for (int k = 0; k < n; k++) {
+        int part = spec->part_first ? spec->part_first[i] + k : 0;
+        Part *made = &p->parts_of[at + k];
+        *made = (Part){n > 1 ? spec->part_rack[part] : spec->replica_rack[i],
+                       n > 1 ? (double)spec->part_gpus[part] / gpus : 1.0};
+        p->rack_replicas[made->rack]++;
+    }
+    p->part_first[replica + 1] = at + n;
+}
+
 static size_t place(const TwWorkloadSpec *spec, Plant *p, Room *room)
 {
     int replica = 0, cell = -1;
@@ -281,8 +307,7 @@ static size_t place(const TwWorkloadSpec *spec, Plant *p, Room *room)
                 room->latencies += (size_t)pool->services;
             }
             p->cells[cell].replica_count++;
-            p->rack[replica] = spec->pools[k].replica_rack[i];
-            p->rack_replicas[p->rack[replica]]++;
+            add_parts(p, &spec->pools[k], i, replica);
             p->prefill_built[replica] = pool->apart && spec->pools[k].hand_over.replica_prefill[i];
         }
         pool->replica_end = replica;
@@ -329,7 +354,8 @@ bool tw_workload_create(TwWorkload **out, const TwWorkloadSpec *spec, TwLayout *
         return false;
     }
     p->cells = TW_TAKE(arena, p->cell_count + 1, Cell);
-    p->rack = TW_TAKE(arena, replicas + 1, int);
+    p->part_first = TW_TAKE(arena, replicas + 1, int);
+    p->parts_of = TW_TAKE(arena, count_parts(spec) + 1, Part);
     p->rack_replicas = TW_TAKE(arena, spec->rack_count + 1, int);
     p->parts_at = TW_TAKE(arena, replicas + 1, size_t);
     p->mirror = TW_TAKE(arena, replicas + 1, int);
@@ -446,12 +472,17 @@ void tw_workload_advance(const TwWorkload *workload, void *block, const TwWorklo
     for (int rack = 0; rack < workload->rack_count; rack++)
         out->device_j[rack] = out->demand_w[rack] = out->tokens[rack] = out->kv_fraction[rack] = 0.0;
     for (int i = 0; i < workload->replica_count; i++) {
-        int of = p->mirror[i], rack = p->rack[i];
+        int of = p->mirror[i];
         const TwReplica *r = replica_const(p, block, of);
-        out->device_j[rack] += tw_f64_const(block, p->joules)[of];
-        out->demand_w[rack] += r->peak_w;
-        out->tokens[rack] += tw_f64_const(block, p->tokens)[of];
-        out->kv_fraction[rack] += (double)(r->kv.blocks - r->kv.free) / (double)r->kv.blocks / p->rack_replicas[rack];
+        double kv = (double)(r->kv.blocks - r->kv.free) / (double)r->kv.blocks;
+        for (int k = p->part_first[i]; k < p->part_first[i + 1]; k++) {
+            int rack = p->parts_of[k].rack;
+            double share = p->parts_of[k].share;
+            out->device_j[rack] += share * tw_f64_const(block, p->joules)[of];
+            out->demand_w[rack] += share * r->peak_w;
+            out->tokens[rack] += share * tw_f64_const(block, p->tokens)[of];
+            out->kv_fraction[rack] += kv / p->rack_replicas[rack];
+        }
     }
 }
 

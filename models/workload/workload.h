@@ -44,6 +44,8 @@ typedef struct TwPoolSpec {
     const TwTraffic *traffic;
     int replica_count;
     const int *replica_rack;    // [replica] the rack it runs in
+    // of replicas that lie in several racks, or NULL: parts [part_first[i], part_first[i + 1]), rack and GPUs of each
+    const int *part_first, *part_rack, *part_gpus;
     const int *replica_cell;    // [replica] router cell, rising from 0
     int cell_count;             // = cells of the traffic
     int max_tokens;             // token budget of an iteration
@@ -93,7 +95,7 @@ typedef struct TwReplicaSent {
 
 typedef struct TwWorkloadIn {
     const double *clock_fraction;    // [rack] thermal limit, 0 to 1
-    const double *cap_w;             // [rack] for all replicas of the rack together; INFINITY: none
+    const double *cap_w;             // [rack] for all replicas of the rack together, or what lies in it; INFINITY: none
     const bool *energised;           // [rack]
     const uint8_t *down;             // [replica] not 0: out of service; NULL: none
     const uint8_t *closed;           // [replica] not 0: takes no new requests, ends what it has; NULL: none

@@ -63,13 +63,20 @@ typedef struct CellState {
     TwWide transfer_ns;
 } CellState;
 
+// What of a replica lies in a rack.
+typedef struct Part {
+    int rack;
+    double share;    // of its GPUs
+} Part;
+
 struct TwWorkloadPlant {
     TwArena *arena;
     int pool_count, cell_count, threads;
     Pool *pools;
     Cell *cells;
-    int *rack;                 // [replica]
-    int *rack_replicas;        // [rack]
+    int *part_first;           // [replica + 1]
+    Part *parts_of;            // [part]
+    int *rack_replicas;        // [rack] that lie in it, or a part of them
     bool *prefill_built;       // [replica] computes prompts for the others, until it gets another role
     size_t *parts_at;          // [replica] in `parts`
     TwEnginePlace *rows_at;    // [replica] in `rows`

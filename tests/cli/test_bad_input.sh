@@ -29,7 +29,17 @@ expect 3 "expected 0.001 to" "$TOKENWORKS" run "$dps" --set power.utility.limit_
 expect 3 "no climate" "$TOKENWORKS" run "$dps" --set site.climate=chikago
 expect 3 "power of two" "$TOKENWORKS" run "$dps" --set workload.block_tokens=17
 expect 3 "" "$TOKENWORKS" run "$dps" --set workload.lengths=deepsek_r1
-expect 3 "NVLink domain" "$TOKENWORKS" run "$dps" --set workload.tensor_parallel=144
+expect 3 "need 16 NVLink domains of 72, expected at most the 8" "$TOKENWORKS" run "$dps" --set workload.tensor_parallel=144
+
+# pools that do not lie in their racks: unlike racks, too many replicas, no room for who decodes, an engine larger than the hall
+mixed="$facilities/mixed_hall.cfg"
+expect 3 'has other GPUs or another NVLink domain than rack "hopper' "$TOKENWORKS" run "$mixed" --set 'workload.pools.0.prefill.racks=["hopper","blackwell"]'
+expect 3 'did you mean "large"' "$TOKENWORKS" run "$mixed" --set 'workload.pools.2.racks=["large","larg"]'
+expect 3 "expected at most the 16 that fit" "$TOKENWORKS" run "$mixed" --set workload.pools.1.replicas=17
+expect 3 "no room for a replica of 4 GPUs" "$TOKENWORKS" run "$mixed" --set 'workload.pools.0.racks=["hopper"]' --set workload.pools.0.prefill.replicas=8
+expect 3 "need 5 NVLink domains of 8, expected at most the 4" "$TOKENWORKS" run "$mixed" --set workload.pools.2.pipeline_parallel=5
+expect 3 "expected no more than the 8 of an NVLink domain" "$TOKENWORKS" run "$mixed" --set workload.pools.2.tensor_parallel=12
+expect 3 "does not support fp4" "$TOKENWORKS" run "$mixed" --set workload.pools.0.prefill.precision=fp4
 expect 3 "does not exist" "$TOKENWORKS" run "$facilities/hopper_hall.cfg" --set workload.trace=nothing.csv
 
 # intervals that the clock cannot tell from nothing, spans beyond it
