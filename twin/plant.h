@@ -55,6 +55,8 @@ typedef struct TwPoolPlan {
     int service_count;                         // classes of service
     const char *service_names[TW_SERVICES];
     TwServiceLimit services[TW_SERVICES];
+    double kv_keep_s;    // of its classes; 0: no bound
+    bool kv_drops;
     bool shares;                               // requests have contents in common
     int *replica_group;                        // [replica] leaf group it is on, most of it
     double link_bytes_s, link_latency_s;       // of KV hand-over, as set; 0: the network cards
@@ -293,7 +295,7 @@ typedef struct TwPlant {
 
     TwRecordPlan record;
     int service_group, headline_group;    // booked at the ends of their intervals
-    TwEventQueue queue;    // what is to come, scripted and injected
+    TwEventQueue queue;                   // what is to come, scripted and injected
     size_t state_bytes;
     size_t power_bytes;                   // of a block that holds the power model's state
     size_t thermal_begin, thermal_end;    // what the thermal model has of the state

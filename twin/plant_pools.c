@@ -295,6 +295,17 @@ static bool compile_traffic(TwPlant *plant, TwPoolPlan *pool, const TwPoolRow *r
         }
         good = good && create_traffic(plant, &spec, class, &parts[count], layout, errors);
         add_service(pool, row, &of_class, spec.name);
+        bool drops = strcmp(of_class.kv_then, "drop") == 0;
+        if (count > 0 && good && (of_class.kv_keep_s != pool->kv_keep_s || drops != pool->kv_drops)) {
+            tw_node_error(class, "kv_keep_s", errors,
+                          "the pool has one cache: expected %g s, then %s, as its other classes have it",
+                          pool->kv_keep_s, pool->kv_drops ? "drop" : "offload");
+            count += good;
+            good = false;
+            break;
+        }
+        pool->kv_keep_s = of_class.kv_keep_s;
+        pool->kv_drops = drops;
         bool sessions = strcmp(of_class.kind, "chat") == 0 || strcmp(of_class.kind, "agent") == 0;
         bool prefix = spec.prefix.kind && *spec.prefix.kind && strcmp(spec.prefix.kind, "none") != 0;
         pool->shares |= sessions || prefix;
@@ -605,6 +616,12 @@ static bool compile_pool(TwPlant *plant, TwPoolPlan *pool, TwPoolSpec *spec, con
     if (tw_traffic_images(pool->traffic) && engine->encode_s <= 0.0)
         tw_node_warn(tw_node_group(node, "engine"), "encode_s_per_image", errors,
                      "requests bring images, whose encoding takes no time where it is not given");
+    engine->keep_s = pool->kv_keep_s;
+    engine->keep_drops = pool->kv_drops;
+    if (engine->keep_s > 0.0 && !engine->keep_drops && engine->tier_count == 0)
+        tw_node_warn(tw_node_group(node, "engine"), NULL, errors,
+                     "kv_then = \"offload\" without engine.tiers: KV is dropped after kv_keep_s = %g s",
+                     engine->keep_s);
     engine->services = pool->service_count > 1 ? pool->service_count : 0;
     engine->service = pool->services;
     spec->engine = engine;

@@ -5,6 +5,7 @@
 
 #define AT(field) offsetof(TwClassRow, field)
 static const char *const kind_words[] = {"one_shot", "chat", "agent", "batch", "rollout", NULL};
+static const char *const then_words[] = {"offload", "drop", NULL};
 static const char *const agent_words[] = {"claude_code", "llmd_agentic", NULL};
 static const TwField class_fields[] = {
     {"pool", "", TW_TEXT, 0, 0, "", AT(pool), "the pool that serves it; empty: the first", NULL},
@@ -41,6 +42,10 @@ static const TwField class_fields[] = {
     {"ttft_slo_s", "s", TW_REAL, 1e-6, 1e6, "unknown", AT(ttft_slo_s), "limit on time to first token", NULL},
     {"tpot_slo_s", "s", TW_REAL, 1e-6, 1e6, "unknown", AT(tpot_slo_s), "limit on time per output token", NULL},
     {"e2e_slo_s", "s", TW_REAL, 1e-6, 1e6, "unknown", AT(e2e_slo_s), "limit on the whole request", NULL},
+    {"kv_keep_s", "s", TW_REAL, 0, 1e9, "0", AT(kv_keep_s),
+     "its KV stays on the device so long after an answer; of all classes of a pool; 0: until its place is needed",
+     NULL},
+    {"kv_then", "", TW_TEXT, 0, 0, "offload", AT(kv_then), "after that: to the lower tiers, or gone", then_words},
     {"wait_for_answers", "", TW_BOOLEAN, 0, 1, "true", AT(wait_for_answers),
      "the next call of a session follows the answer; false: at the nominal service time", NULL},
 };

@@ -7,11 +7,11 @@ extern const TwKind tw_class_kind;
 
 typedef struct TwClassRow {
     const char *pool;    // that serves it; "": the first
-    const char *kind, *lengths, *outputs, *sessions, *images, *note;
+    const char *kind, *lengths, *outputs, *sessions, *images, *note, *kv_then;
     double rate_s, sessions_per_h;    // NaN: that of the arrival
     double input_tokens, output_tokens, length_scale, input_scale;
     int64_t context_tokens, samples, priority, users, requests, sessions_max;
-    double begins_s, deadline_s, span_s, rho_in_out;
+    double begins_s, deadline_s, span_s, rho_in_out, kv_keep_s;
     double ttft_slo_s, tpot_slo_s, e2e_slo_s;    // limits of goodput; NaN: those of the pool
     bool wait_for_answers;
 } TwClassRow;

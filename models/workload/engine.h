@@ -81,6 +81,8 @@ struct TwEngineSpec {
     int64_t watermark_blocks;    // sarathi, prefill_first: kept free on admission
     TwSglang sglang;
     bool prefix_cache;
+    double keep_s;                // of what nobody uses; 0: until its place is needed
+    bool keep_drops;              // after it: gone; or to the lower tiers
     int prefix_nodes;             // runs that it can tell apart; 0: by the memory
     const TwContentList *list;    // of the requests' contents
     bool keep;                    // sessions and contents are told with each end, even without a cache
@@ -123,7 +125,7 @@ typedef struct TwEngine {
     int64_t draft_mean, idle_rate, swap_ns;    // tokens a step in 2^-32, 0: no drafts; units of energy per ns; a block
     double draft_slower, token_ns;             // of a step; to compute one token of a prompt
     TwWide encode_time, encode_energy;         // of an image
-    int64_t patience_ns;
+    int64_t patience_ns, keep_ns;
     uint64_t weight[TW_TENANTS];    // of a token, 2^-16
     // offsets in the arrays of a replica
     size_t heap, chunks, fresh, residues, queue, node, table, tier[TW_TIERS];

@@ -131,6 +131,12 @@ void tw_prefix_evict(const TwPrefix *p, int64_t blocks)
     while (blocks > 0 && p->head->oldest != NONE) blocks -= shrink_oldest(p, blocks);
 }
 
+void tw_prefix_expire(const TwPrefix *p, int64_t until_ns)
+{
+    while (p->head->oldest != NONE && p->node[p->head->oldest].released_ns <= until_ns)
+        (void)shrink_oldest(p, p->node[p->head->oldest].length);
+}
+
 // One node is kept for a cut, as long as there is an unheld one to be forgotten: so what is found does not depend on
 // when the others are forgotten.
 static void keep_one(const TwPrefix *p)
@@ -270,6 +276,7 @@ static void join(const TwPrefix *p, int32_t node)
     if (n->children != 1 || child == NONE) return;
     TwPrefixNode *c = p->node + child;
     if (c->parent != node || c->base != n->base) return;
+    if (p->plan->timed && c->released_ns != n->released_ns) return;
     table_remove(p, c->key, child);
     p->table[place_of(p, n->key, node)] = entry_of(n->key, child);
     order_remove(p, node);
@@ -280,7 +287,7 @@ static void join(const TwPrefix *p, int32_t node)
     node_free(p, node);
 }
 
-int32_t tw_prefix_release(const TwPrefix *p, int32_t node)
+int32_t tw_prefix_release(const TwPrefix *p, int32_t node, int64_t now_ns)
 {
     int32_t freed = 0;
     while (node != NONE) {
@@ -289,6 +296,7 @@ int32_t tw_prefix_release(const TwPrefix *p, int32_t node)
         if (--n->refs > 0) break;
         freed += n->length;
         p->head->unheld += n->length;
+        n->released_ns = now_ns;
         order_add(p, node, p->head->newest);
         int32_t parent = n->parent;
         join(p, node);

@@ -14,6 +14,7 @@
 
 #include "models/workload/content.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef struct TwPrefixNode {
@@ -25,12 +26,14 @@ typedef struct TwPrefixNode {
     int32_t refs;                 // sequences that hold up to its end, and children that are held
     int32_t parent, children;
     int32_t older, newer;    // among the unheld
+    int64_t released_ns;     // since when it is
 } TwPrefixNode;
 
 // Fixed once built: sizes, and where the arrays lie in those of a replica.
 typedef struct TwPrefixPlan {
     int nodes, bits, shift;    // of the look-up table 1 << bits; block size 1 << shift
     size_t node_at, table_at;
+    bool timed;    // what was released at different times stays apart, for tw_prefix_expire
 } TwPrefixPlan;
 
 typedef struct TwPrefixHead {
@@ -77,9 +80,11 @@ int32_t tw_prefix_hold(const TwPrefix *p, const TwPrefixHit *hit);
 // moves on to the new end. Nothing of them may be cached yet. Returns the new last node and writes how far it came.
 int32_t tw_prefix_insert(const TwPrefix *p, TwRuns runs, int32_t node, int32_t *blocks, int32_t until);
 // Ends a hold; returns how many blocks nobody holds any more.
-int32_t tw_prefix_release(const TwPrefix *p, int32_t node);
+int32_t tw_prefix_release(const TwPrefix *p, int32_t node, int64_t now_ns);
 // Forgets the oldest unheld blocks, at most all.
 void tw_prefix_evict(const TwPrefix *p, int64_t blocks);
+// Forgets what nobody has held since until_ns or longer.
+void tw_prefix_expire(const TwPrefix *p, int64_t until_ns);
 
 // Tells whoever watches that nothing is cached any more; clear it after that.
 void tw_prefix_forget(const TwPrefix *p);

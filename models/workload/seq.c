@@ -238,8 +238,22 @@ static const TwPrefixWatch *watch_of(const TwEngineLog *log) { return log ? log-
     const TwPrefixWatch watch = {&forget, forget_cached, forget_evicted};                                              \
     const TwPrefix prefix = tw_engine_prefix(e, r, (e)->spec.tier_count > 0 ? &watch : watch_of(log))
 
+// What has been kept for a next turn long enough: to the tiers, or gone.
+static void expire(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
+{
+    int64_t until_ns = tw_ns_of(r->time) - e->keep_ns;
+    if (e->spec.keep_drops) {
+        const TwPrefix prefix = tw_engine_prefix(e, r, watch_of(log));
+        tw_prefix_expire(&prefix, until_ns);
+    } else {
+        PREFIX(e, r, log);
+        tw_prefix_expire(&prefix, until_ns);
+    }
+}
+
 void tw_seq_reclaim(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
 {
+    if (e->prefix.timed) expire(e, r, log);
     if (r->prefix.unheld <= r->kv.free) return;
     PREFIX(e, r, log);
     tw_prefix_evict(&prefix, r->prefix.unheld - r->kv.free);
@@ -279,7 +293,7 @@ static void release(const TwEngine *e, TwReplica *r, uint32_t row, int64_t compu
             if (hit.blocks > at->shared) {
                 int32_t deeper = tw_prefix_hold(&prefix, &hit);
                 r->kv.free -= hit.unheld;
-                if (at->leaf >= 0) (void)tw_prefix_release(&prefix, at->leaf);
+                if (at->leaf >= 0) (void)tw_prefix_release(&prefix, at->leaf, tw_ns_of(r->time));
                 at->leaf = deeper;
                 at->shared = hit.blocks;
             }
@@ -289,7 +303,7 @@ static void release(const TwEngine *e, TwReplica *r, uint32_t row, int64_t compu
         own -= at->shared - before;
     }
     r->kv.free += own;
-    if (at->leaf >= 0) r->kv.free += tw_prefix_release(&prefix, at->leaf);
+    if (at->leaf >= 0) r->kv.free += tw_prefix_release(&prefix, at->leaf, tw_ns_of(r->time));
     at->leaf = -1;
     at->shared = 0;
 }

@@ -123,13 +123,13 @@ static void ids_are_streams(void)
 typedef struct Block {
     uint64_t hash, parent;
     int refs;
-    int64_t released;    // order among the unheld
+    int64_t released, released_ns;    // order among the unheld; when
 } Block;
 
 typedef struct Plain {
     Block block[4 * MOST_BLOCKS];
     int count;
-    int64_t clock;
+    int64_t clock, now_ns;
 } Plain;
 
 static Block *block_of(Plain *p, uint64_t hash)
@@ -155,6 +155,13 @@ static void plain_evict(Plain *p, int blocks)
         if (oldest < 0) return;
         p->block[oldest] = p->block[--p->count];
     }
+}
+
+static int plain_expired(const Plain *p, int64_t until_ns)
+{
+    int expired = 0;
+    for (int k = 0; k < p->count; k++) expired += p->block[k].refs == 0 && p->block[k].released_ns <= until_ns;
+    return expired;
 }
 
 static int plain_find(Plain *p, const Prompt *prompt, int from, int most, int *unheld)
@@ -189,6 +196,7 @@ static int plain_release(Plain *p, const Prompt *prompt, int until)
         Block *b = block_of(p, hash_of(prompt, (k + 1) << SHIFT));
         if (--b->refs > 0) continue;
         b->released = ++p->clock;
+        b->released_ns = p->now_ns;
         freed++;
     }
     return freed;
@@ -205,9 +213,9 @@ typedef struct Holder {
 
 static Plain plain;
 
-static void runs_equal_blocks(int nodes, int steps, bool roomy)
+static void runs_equal_blocks(int nodes, int steps, bool roomy, bool timed)
 {
-    TwPrefixPlan plan = {.nodes = nodes, .bits = 4, .shift = SHIFT};
+    TwPrefixPlan plan = {.nodes = nodes, .bits = 4, .shift = SHIFT, .timed = timed};
     while (1 << plan.bits < 2 * nodes) plan.bits++;
     TwPrefixHead head;
     TwPrefix cache = {&plan, &head, calloc((size_t)nodes, sizeof(TwPrefixNode)),
@@ -217,9 +225,19 @@ static void runs_equal_blocks(int nodes, int steps, bool roomy)
     memset(&plain, 0, sizeof plain);
     Holder holder[SEQUENCES] = {0};
     uint64_t seed = 33;
-    int64_t hits = 0, evicted = 0, cut = 0;
+    int64_t hits = 0, evicted = 0, cut = 0, expired = 0;
     for (int step = 0; step < steps; step++) {
         Holder *h = &holder[draw_int(&seed, 0, SEQUENCES - 1)];
+        if (timed && step % 3 == 0) {
+            plain.now_ns += draw_int(&seed, 0, 5);
+            int64_t until_ns = plain.now_ns - 12;
+            int gone = plain_expired(&plain, until_ns);
+            plain_evict(&plain, gone);
+            int64_t before = head.unheld;
+            tw_prefix_expire(&cache, until_ns);
+            CHECK(before - head.unheld == gone);
+            expired += gone;
+        }
         if (!h->live) {
             h->prompt = random_prompt(&seed);
             int most = (h->prompt.input - 1) >> SHIFT, unheld = 0;
@@ -247,7 +265,7 @@ static void runs_equal_blocks(int nodes, int steps, bool roomy)
                         plain_hold(&plain, &h->prompt, h->blocks, hit.blocks);
                     }
                     int32_t deeper = tw_prefix_hold(&cache, &hit);
-                    if (h->leaf >= 0) CHECK(tw_prefix_release(&cache, h->leaf) == 0);
+                    if (h->leaf >= 0) CHECK(tw_prefix_release(&cache, h->leaf, plain.now_ns) == 0);
                     h->leaf = deeper;
                     h->blocks = hit.blocks;
                 }
@@ -259,7 +277,7 @@ static void runs_equal_blocks(int nodes, int steps, bool roomy)
                 }
             }
             if (draw_int(&seed, 1, 2) == 1) {
-                int freed = h->leaf >= 0 ? tw_prefix_release(&cache, h->leaf) : 0;
+                int freed = h->leaf >= 0 ? tw_prefix_release(&cache, h->leaf, plain.now_ns) : 0;
                 if (roomy) CHECK(freed == plain_release(&plain, &h->prompt, h->blocks));
                 h->live = false;
             }
@@ -275,12 +293,13 @@ static void runs_equal_blocks(int nodes, int steps, bool roomy)
         if (check_failures) break;
     }
     for (int k = 0; k < SEQUENCES; k++)
-        if (holder[k].live && holder[k].leaf >= 0) (void)tw_prefix_release(&cache, holder[k].leaf);
+        if (holder[k].live && holder[k].leaf >= 0) (void)tw_prefix_release(&cache, holder[k].leaf, plain.now_ns);
     CHECK(tw_prefix_held(&cache) == 0 && tw_prefix_consistent(&cache));
     tw_prefix_evict(&cache, INT64_MAX);
     CHECK(head.used == 0 && head.unheld == 0);
     printf("%d nodes: %lld blocks found, %lld forgotten, %lld cuts\n", nodes, (long long)hits, (long long)evicted,
            (long long)cut);
+    CHECK(timed == (expired > 1000));
     CHECK(hits > 1000 && evicted > 1000 && cut > (roomy ? 100 : 10));
     free(cache.node);
     free(cache.table);
@@ -290,7 +309,8 @@ int main(void)
 {
     hashes_know_the_prefix();
     ids_are_streams();
-    runs_equal_blocks(4096, 30000, true);
-    runs_equal_blocks(36, 30000, false);    // too few nodes: it forgets more, and stays in order
+    runs_equal_blocks(4096, 30000, true, false);
+    runs_equal_blocks(4096, 30000, true, true);
+    runs_equal_blocks(36, 30000, false, false);    // too few nodes: it forgets more, and stays in order
     return check_failures != 0;
 }
