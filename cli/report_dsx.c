@@ -26,6 +26,8 @@ static const Point points[] = {
     {"cdu", "flow_m3_s", "CDU", "LiquidFlow", "Secondary Supply", "LPM", 6e4},
     {"cdu", "leak", "CDU", "LeakDetect", "", "", 1.0},
     {"cdu", "header_pa", "CDU", "LiquidDifferentialPressure", "Secondary", "kPa", 1e-3},
+    {"cdu", "suction_pa", "CDU", "LiquidPressure", "Secondary Return", "kPa", 1e-3},
+    {"cdu", "discharge_pa", "CDU", "LiquidPressure", "Secondary Supply", "kPa", 1e-3},
     {"cdu", "pump_fraction", "CDU", "PumpSpeed", "Secondary", "%", 100.0},
     {"cdu", "supply_degc", "CDU", "LiquidTemperature", "Secondary Supply", "C", 1.0},
     {"cdu", "return_degc", "CDU", "LiquidTemperature", "Secondary Return", "C", 1.0},

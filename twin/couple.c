@@ -373,14 +373,18 @@ bool tw_couple(const TwPlant *plant, void *block, TwScratch *s, int64_t from_ns,
         .rack_flow_fraction = w->rack_flow_fraction,
         .cdu_flow_fraction = w->cdu_flow_fraction,
         .cdu_head_pa = w->cdu_header_pa,
+        .cdu_suction_pa = w->cdu_suction_pa,
+        .cdu_discharge_pa = w->cdu_discharge_pa,
+        .cdu_npsh_m = w->cdu_npsh_m,
         .crossings = s->crossings,
-        .crossing_most = 2 * plant->rack_count,
+        .crossing_most = 2 * plant->rack_count + 4 * plant->cdu_count + 8,
     };
     const TwThermalIn thermal_in = {s->all_w, fabric_w + released_j / window_s, load_on + 1};
     if (!tw_thermal_advance(plant->thermal, block, &thermal_in, from_s, until_s, &heat, error)) return false;
     double hottest = -INFINITY;
     for (int i = 0; i < plant->rack_count; i++) hottest = fmax(hottest, w->chip_degc[i]);
     s->crossing_count = heat.crossing_count;
+    tw_story_limits(plant, block, heat.crossings, heat.crossing_count, w->cdu_supply_degc, heat.plant_supply_degc);
     tw_story_crossings(plant, block, heat.crossings, heat.crossing_count, hottest);
     w->export_w = heat.export_j / window_s;
     for (int i = 0; i < plant->rack_count; i++) {
@@ -400,6 +404,7 @@ bool tw_couple(const TwPlant *plant, void *block, TwScratch *s, int64_t from_ns,
         m->worst_flow_fraction = heat.worst_flow_fraction;
         m->worst_flow_rack = heat.worst_rack;
     }
+    if (heat.npsh_cdu >= 0 && heat.npsh_margin_m < m->npsh_margin_m) m->npsh_margin_m = heat.npsh_margin_m;
     m->export_j += heat.export_j;
     w->plant_supply_degc = heat.plant_supply_degc;
     w->plant_return_degc = heat.plant_return_degc;

@@ -365,7 +365,7 @@ static const TwField event_fields[] = {
 };
 static const TwKind event_kind = {"event", NULL, event_fields, TW_COUNT(event_fields), NULL, 0};
 
-static const char *const integrator_words[] = {"rosenbrock", "cvode", NULL};
+static const char *const integrator_words[] = {"rosenbrock", "cvode", "fault_windows", NULL};
 static const char *const fidelity_words[] = {"exact", "sampled", NULL};
 static const TwField run_fields[] = {
     WORD(TwRunRow, start, "2026-07-01 00:00:00", NULL, "calendar time of simulated time zero"),

@@ -84,7 +84,10 @@ void tw_looks_cdus(const TwPlant *plant, const void *block, const TwWindow *w, d
                               w->cdu_header_pa[c],
                               w->cdu_approach_k[c],
                               volume,
-                              tw_thermal_cdu_leaks(plant->thermal, block, (int)c)};
+                              tw_thermal_cdu_leaks(plant->thermal, block, (int)c),
+                              w->cdu_suction_pa[c],
+                              w->cdu_discharge_pa[c],
+                              w->cdu_npsh_m[c]};
         for (size_t k = 0; k < sizeof row / sizeof *row; k++) values[k * n + c] = row[k];
     }
 }

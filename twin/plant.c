@@ -286,6 +286,7 @@ static void compile_cdus(TwPlant *plant, const TwNode *cooling, ThermalInput *th
     int n = plant->cdu_count = tw_node_entries(cooling, "cdus");
     plant->cdu_names = TW_TAKE(plant->arena, n + 1, const char *);
     thermal->cdus = TW_TAKE(plant->arena, n + 1, TwCduRow);
+    double *suction_pa = TW_TAKE(plant->arena, n + 1, double);
     for (int i = 0; i < n; i++) {
         char name[TW_NAME];
         const TwNode *node = tw_node_entry(cooling, "cdus", i, name);
@@ -297,7 +298,10 @@ static void compile_cdus(TwPlant *plant, const TwNode *cooling, ThermalInput *th
                            &cdu->exchanger_ua_w_k, &cdu->supply_j_k,     &cdu->return_j_k};
         for (size_t k = 0; k < sizeof grows / sizeof *grows; k++) *grows[k] *= plant->rack_scale;
         cdu->fouling_k_w /= plant->rack_scale;
+        cdu->vessel_m3 *= plant->rack_scale;
+        suction_pa[i] = cdu->suction_min_pa;
     }
+    plant->cdu_suction_min_pa = suction_pa;
     const TwNode *plant_node = tw_node_group(cooling, "plant");
     if (plant_node) tw_node_row(plant_node, &thermal->heat);
     if (!plant_node && n > 0) tw_node_error(cooling, NULL, errors, "CDUs need a `plant` that takes their heat");
@@ -417,6 +421,7 @@ static bool compile_thermal(TwPlant *plant, const ThermalInput *in, TwLayout *la
                                  .weather = plant->weather,
                                  .start_s = plant->start_of_year_s,
                                  .cvode = strcmp(plant->run.integrator, "cvode") == 0,
+                                 .fault_windows = strcmp(plant->run.integrator, "fault_windows") == 0,
                                  .step_max_s = plant->run.step_max_s,
                              },
                              layout, errors);

@@ -268,6 +268,7 @@ typedef struct TwPlant {
 
     const TwWeather *weather;
     TwThermal *thermal;
+    const double *cdu_suction_min_pa;    // [cdu]
     TwPower *power;
     TwNetwork *network;    // the fabric, hosts and domains as those of the first rack
     int rack_network_count;

@@ -492,6 +492,10 @@ static void add_power(TwReport *report, const TwState *state)
             "coolant over design of the open rack that had least while pumps ran; none: they never did",
             m->worst_flow_rack >= 0.0 ? m->worst_flow_fraction : NAN);
     }
+    if (plant->cdu_count > 0)
+        add(report, "cooling.npsh_margin_m", "m",
+            "least suction head of a CDU's pumps over what they need; none: they never ran",
+            isfinite(m->npsh_margin_m) ? m->npsh_margin_m : NAN);
     add(report, "cooling.supply_degc.min", "degC", "coolant to the racks", m->supply_min_degc);
     add(report, "cooling.supply_degc.mean", "degC", "coolant to the racks", over(m->supply_sum, time_s));
     add(report, "cooling.supply_degc.max", "degC", "coolant to the racks", m->supply_max_degc);

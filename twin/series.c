@@ -66,6 +66,9 @@ static const TwSeriesInfo cdu_series[] = {
     {"approach_k", "K", "supply above the facility water's"},
     {"flow_m3_s", "m3/s", "coolant to the racks by volume"},
     {"leak", "1", "1 while its loop loses coolant"},
+    {"suction_pa", "Pa", "absolute pressure at the inlet of its pumps"},
+    {"discharge_pa", "Pa", "the same behind them"},
+    {"npsh_m", "m", "net positive suction head at its pumps"},
 };
 static const TwSeriesInfo element_series[] = {
     {"element_w", "W", "power at its input"},

@@ -79,9 +79,9 @@ static void take_scratch(TwState *state)
                            &s->job_above_w,    &w->rack_flow_fraction,
                            &w->rack_flow_kg_s, &w->rack_flow_m3_s,
                            &w->rack_leak,      &w->rack_isolated};
-    double **per_cdu[] = {&w->cdu_supply_degc,    &w->cdu_return_degc, &w->cdu_heat_w,
-                          &w->cdu_valve_fraction, &w->cdu_pump_w,      &w->cdu_flow_fraction,
-                          &w->cdu_flow_kg_s,      &w->cdu_header_pa,   &w->cdu_approach_k};
+    double **per_cdu[] = {&w->cdu_supply_degc, &w->cdu_return_degc,   &w->cdu_heat_w,       &w->cdu_valve_fraction,
+                          &w->cdu_pump_w,      &w->cdu_flow_fraction, &w->cdu_flow_kg_s,    &w->cdu_header_pa,
+                          &w->cdu_approach_k,  &w->cdu_suction_pa,    &w->cdu_discharge_pa, &w->cdu_npsh_m};
     double **per_element[] = {&w->element_w, &w->element_loss_w, &w->loading_fraction, &w->v_pu};
     for (size_t i = 0; i < sizeof per_rack / sizeof *per_rack; i++) *per_rack[i] = reals(a, racks);
     for (size_t i = 0; i < sizeof per_cdu / sizeof *per_cdu; i++) *per_cdu[i] = reals(a, cdus);
@@ -92,7 +92,7 @@ static void take_scratch(TwState *state)
     if (tw_voltages_wanted(plant)) tw_power_volts_prepare(plant->power, &s->ac);
     s->thermal_load_w = reals(a, loads);
     s->load_on = TW_TAKE(a, loads, bool);
-    s->crossings = TW_TAKE(a, 2 * racks, TwThermalCrossing);
+    s->crossings = TW_TAKE(a, 2 * racks + 4 * cdus + 8, TwThermalCrossing);
     s->heat_way = TW_TAKE(a, racks, int);
     s->heat_list = TW_TAKE(a, racks, int);
     tw_transit_work(plant, a, &s->transit);
@@ -238,7 +238,7 @@ bool tw_state_create(TwState **made, const TwPlant *plant, TwError *error)
     m->stored_start_j = tw_thermal_stored_j(plant->thermal, block);
     m->supply_min_degc = INFINITY;
     m->supply_max_degc = m->chip_max_degc = m->approach_max_k = -INFINITY;
-    m->worst_flow_fraction = INFINITY;
+    m->worst_flow_fraction = m->npsh_margin_m = INFINITY;
     m->worst_flow_rack = -1;
     m->granted_min_w = INFINITY;
     for (int i = 0; i < plant->event_count; i++) {

@@ -52,6 +52,7 @@ typedef struct TwWindow {
     double *rack_flow_m3_s, *rack_leak, *rack_isolated;                                          // [rack]
     double *rack_flow_fraction, *rack_flow_kg_s;                                                 // [rack]
     double *cdu_supply_degc, *cdu_return_degc, *cdu_heat_w, *cdu_valve_fraction, *cdu_pump_w;    // [cdu]
+    double *cdu_suction_pa, *cdu_discharge_pa, *cdu_npsh_m;                                      // [cdu]
     double *cdu_flow_fraction, *cdu_flow_kg_s, *cdu_header_pa, *cdu_approach_k;                  // [cdu]
     double export_w;
     double *element_w, *element_loss_w, *loading_fraction;    // [element]

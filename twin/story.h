@@ -78,8 +78,16 @@ typedef enum TwHappening {
     TW_HAPPENED_SOLUTION,       // it does again
     TW_HAPPENED_FABRIC,         // a part of the fabric is lost; target: loss; count: step of the fabric
     TW_HAPPENED_FABRIC_END,     // and is back
-    TW_HAPPENED_TRAFFIC,    // requests come so many times as often; value: times
+    TW_HAPPENED_TRAFFIC,        // requests come so many times as often; value: times
     TW_HAPPENED_TRAFFIC_END,
+    TW_HAPPENED_DEW,    // coolant near the room's dew point; target: the first CDU; count: CDUs; value: degC
+    TW_HAPPENED_DEW_END,
+    TW_HAPPENED_VALVE_FULL,    // valves of CDUs are open and asked for more; value: supply, degC
+    TW_HAPPENED_VALVE_FULL_END,
+    TW_HAPPENED_FANS_FULL,    // fans of the plant at their limit; value: its water, degC
+    TW_HAPPENED_FANS_FULL_END,
+    TW_HAPPENED_BASIN_EMPTY,     // towers and pads run dry
+    TW_HAPPENED_LOW_PRESSURE,    // of a loop that leaks; value: Pa at the pumps
     TW_HAPPENINGS
 } TwHappening;
 
@@ -151,6 +159,8 @@ typedef struct TwStoryWindow {
 } TwStoryWindow;
 void tw_story_window(const TwPlant *plant, void *block, const TwStoryWindow *window);
 
+void tw_story_limits(const TwPlant *plant, void *block, const TwThermalCrossing *list, int count,
+                     const double *cdu_supply_degc, double plant_supply_degc);
 void tw_story_crossings(const TwPlant *plant, void *block, const TwThermalCrossing *list, int count,
                         double chip_max_degc);
 

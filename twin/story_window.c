@@ -186,6 +186,42 @@ static void book_costs(const TwPlant *plant, void *block, const TwStoryWindow *w
     for (int i = 0; i < plant->rack_count; i++) fresh[i] = false;
 }
 
+// What a threshold of the cooling means in the story, and the number that it carries.
+static const struct {
+    TwThermalLimit limit;
+    TwHappening kind;
+    bool cdu, pressure;
+} limits[] = {{TW_LIMIT_DEW, TW_HAPPENED_DEW, true, false},
+              {TW_LIMIT_DEW_END, TW_HAPPENED_DEW_END, true, false},
+              {TW_LIMIT_VALVE_FULL, TW_HAPPENED_VALVE_FULL, true, false},
+              {TW_LIMIT_VALVE_FULL_END, TW_HAPPENED_VALVE_FULL_END, true, false},
+              {TW_LIMIT_FANS_FULL, TW_HAPPENED_FANS_FULL, false, false},
+              {TW_LIMIT_FANS_FULL_END, TW_HAPPENED_FANS_FULL_END, false, false},
+              {TW_LIMIT_BASIN_EMPTY, TW_HAPPENED_BASIN_EMPTY, false, false},
+              {TW_LIMIT_PRESSURE, TW_HAPPENED_LOW_PRESSURE, true, true}};
+
+// Thresholds of CDUs and plant: one entry of a kind in a window, at the instant of the first.
+void tw_story_limits(const TwPlant *plant, void *block, const TwThermalCrossing *list, int count,
+                     const double *cdu_supply_degc, double plant_supply_degc)
+{
+    const int32_t *cdu = tw_at_const(block, plant->slot.story.cdu);
+    TwStoryHead *s = tw_story_head(plant, block);
+    for (size_t k = 0; k < sizeof limits / sizeof *limits; k++) {
+        int first = -1, times = 0;
+        for (int i = 0; i < count; i++) {
+            if (list[i].limit != limits[k].limit) continue;
+            times++;
+            if (first < 0 || list[i].time_s < list[first].time_s) first = i;
+        }
+        if (first < 0) continue;
+        int c = limits[k].cdu ? list[first].rack : 0, why = limits[k].cdu && cdu[c] >= 0 ? cdu[c] : s->cooling;
+        double value = limits[k].pressure ? plant->cdu_suction_min_pa[c]
+                       : limits[k].cdu    ? cdu_supply_degc[c]
+                                          : plant_supply_degc;
+        tw_story_add(plant, block, (int64_t)llround(list[first].time_s * 1e9), limits[k].kind, why, c, times, value);
+    }
+}
+
 // Chips that passed their slowdown temperature in a window: one entry each way, at the instant of the first and last.
 void tw_story_crossings(const TwPlant *plant, void *block, const TwThermalCrossing *list, int count,
                         double chip_max_degc)

@@ -80,6 +80,14 @@ static const struct {
     [TW_HAPPENED_SHUTDOWN_END] = {"shutdown_end", OF_RACK, 0},
     [TW_HAPPENED_ISOLATED] = {"isolated", OF_RACK, 2},
     [TW_HAPPENED_ISOLATED_END] = {"isolated_end", OF_RACK, 0},
+    [TW_HAPPENED_DEW] = {"dew_point", OF_CDU, 1},
+    [TW_HAPPENED_DEW_END] = {"dew_point_end", OF_CDU, 0},
+    [TW_HAPPENED_VALVE_FULL] = {"valve_full", OF_CDU, 1},
+    [TW_HAPPENED_VALVE_FULL_END] = {"valve_full_end", OF_CDU, 0},
+    [TW_HAPPENED_FANS_FULL] = {"fans_full", OF_NOTHING, 1},
+    [TW_HAPPENED_FANS_FULL_END] = {"fans_full_end", OF_NOTHING, 0},
+    [TW_HAPPENED_BASIN_EMPTY] = {"basin_empty", OF_NOTHING, 2},
+    [TW_HAPPENED_LOW_PRESSURE] = {"low_pressure", OF_CDU, 2},
     [TW_HAPPENED_TRAFFIC] = {"traffic", OF_NOTHING, 1},
     [TW_HAPPENED_TRAFFIC_END] = {"traffic_end", OF_NOTHING, 0},
 };
@@ -371,6 +379,35 @@ void tw_story_text(const TwPlant *plant, const TwEntry *e, char *text, size_t si
         break;
     case TW_HAPPENED_CURTAIL_END:
         snprintf(text, size, "curtailment of %s ends", name);
+        break;
+    case TW_HAPPENED_DEW:
+        others(e->count, more, sizeof more);
+        snprintf(text, size, "coolant of %s%s at %.2f degC: within its margin of the room's dew point", name, more,
+                 e->value);
+        break;
+    case TW_HAPPENED_DEW_END:
+        others(e->count, more, sizeof more);
+        snprintf(text, size, "coolant of %s%s above the dew point by its margin again", name, more);
+        break;
+    case TW_HAPPENED_VALVE_FULL:
+        others(e->count, more, sizeof more);
+        snprintf(text, size, "valve of %s%s fully open, coolant at %.2f degC no longer held", name, more, e->value);
+        break;
+    case TW_HAPPENED_VALVE_FULL_END:
+        others(e->count, more, sizeof more);
+        snprintf(text, size, "valve of %s%s holds the coolant again", name, more);
+        break;
+    case TW_HAPPENED_FANS_FULL:
+        snprintf(text, size, "heat rejection at its limit: fans at full speed, water leaves at %.2f degC", e->value);
+        break;
+    case TW_HAPPENED_FANS_FULL_END:
+        snprintf(text, size, "heat rejection holds its water again");
+        break;
+    case TW_HAPPENED_BASIN_EMPTY:
+        snprintf(text, size, "basins are empty: towers and pads run dry");
+        break;
+    case TW_HAPPENED_LOW_PRESSURE:
+        snprintf(text, size, "pressure at the pumps of %s falls below %.4g kPa", name, e->value * 1e-3);
         break;
     case TW_HAPPENED_TRAFFIC:
         snprintf(text, size, "requests come %.4g times as often", e->value);

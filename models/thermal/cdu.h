@@ -7,7 +7,10 @@
 //
 // CDUs with the same `manifold` stand side by side on one loop: their supplies mix, one control works all valves by the
 // common supply, and where one of them is lost the others carry the racks, with what flow and temperature they can.
-// Left out: air in the loop.
+// Pressure: an expansion vessel at the pumps' inlet holds suction_pa; what leaks lets its gas expand at constant
+// temperature,
+//     p = suction_pa V_gas/(V_gas + lost/rho),  NPSH = (p - p_vapour(Tr))/(rho g),  needed n^2 npsh_required_m
+// Left out: air in the loop, expansion by temperature.
 #pragma once
 
 #include <stdint.h>
@@ -33,6 +36,7 @@ typedef struct TwCduRow {
     double exchanger_fraction,
         header_fraction;            // of the head: exchanger; mains along the row to the last rack and back
     double rack_valve_authority;    // share of a rack's branch that its valve takes, open
-    double suction_pa;              // absolute, at the pumps' inlet
+    double suction_pa;              // absolute, at the pumps' inlet, with the loop full
+    double suction_min_pa, pressure_max_pa, vessel_m3, vessel_gas_fraction, npsh_required_m, dew_margin_k;
     double leak_detect_s, leak_most_kg;
 } TwCduRow;

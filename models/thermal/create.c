@@ -169,6 +169,18 @@ static void fill_loop(TwThermalPlant *plant, TwCduLanes *p, int l, int loop, con
         tw_warnings_add(errors, NULL, 0, 0, "CDU %s: its racks ask for %.1f kg/s, its design flow is %.1f", name, flow,
                         row->rack_flow_kg_s * units);
 
+    double top_pa = row->suction_pa + row->pump_shutoff_fraction * row->pump_head_pa;
+    if (row->pressure_max_pa > 0.0 && top_pa > row->pressure_max_pa)
+        tw_warnings_add(errors, NULL, 0, 0,
+                        "CDU %s: its pumps can raise the loop to %.0f kPa, it is built for %.0f kPa", name,
+                        top_pa / 1e3, row->pressure_max_pa / 1e3);
+    double dew = -INFINITY;
+    for (int h = 0; h < TW_HOURS; h++) dew = fmax(dew, spec->weather->dew_point_degc[h]);
+    dew = fmin(dew, spec->room->dew_point_max_degc);
+    if (row->supply_degc < dew + row->dew_margin_k)
+        tw_warnings_add(errors, NULL, 0, 0,
+                        "CDU %s: set to %g degC, less than %g K above the room's dew point of up to %.1f degC", name,
+                        row->supply_degc, row->dew_margin_k, dew);
     double share1 = 1.0 / (1.0 + row->film_ratio), n = row->film_exponent;
     p->mask[l] = 1.0;
     p->per_supply[l] = 1.0 / row->supply_j_k;
@@ -425,6 +437,8 @@ static void reserve(TwThermalPlant *plant, TwLayout *layout, int cdus)
     plant->mains = tw_layout_add(layout, 2, sizeof(TwPlug));
     plant->chip_before = tw_layout_add(layout, places, sizeof(TwLane));
     plant->set_points = tw_layout_add(layout, 2 * ((size_t)cdus + 1), sizeof(double));
+    plant->watch_side = tw_layout_add(layout, (size_t)tw_watch_count(plant) + 1, sizeof(double));
+    plant->watch_value = tw_layout_add(layout, 2 * (size_t)tw_watch_count(plant) + 2, sizeof(double));
     plant->settled = tw_layout_add(layout, 1, sizeof(TwPlantInput));
     plant->out.state_bytes = layout->bytes - before;
 }
@@ -451,6 +465,7 @@ bool tw_thermal_create(TwThermal **thermal, const TwThermalSpec *spec, TwLayout 
     plant->start_s = spec->start_s;
     plant->weather = spec->weather;
     plant->cvode = spec->cvode;
+    plant->fault_windows = spec->fault_windows && !spec->cvode;
     plant->out.rack_count = spec->rack_count;
     plant->out.cdu_count = spec->cdu_count;
     plant->out.inner = plant;
@@ -511,7 +526,7 @@ bool tw_thermal_create(TwThermal **thermal, const TwThermalSpec *spec, TwLayout 
         return false;
     }
     reserve(plant, layout, spec->cdu_count);
-    if (plant->cvode) {
+    if (plant->cvode || plant->fault_windows) {
         TwError error = {0};
         if (!tw_reference_create(plant, &error)) {
             tw_errors_take(errors, &error);

@@ -151,6 +151,7 @@ bool tw_thermal_act(const TwThermal *thermal, void *block, TwThermalAct act, int
     double *f = tw_f64(block, plant->cdu_faults) + cdu * CDU_FAULTS;
     double *r = tw_f64(block, plant->rack_faults) + (on == TW_AT_RACK ? target : 0) * RACK_FAULTS;
     double *p = tw_f64(block, plant->plant_modes);
+    p[P_FAULT_UNTIL] = fmax(p[P_FAULT_UNTIL], time_s + FAULT_WINDOW_S);
     switch (act) {
     case TW_ACT_PUMP_TRIP:
         f[F_PUMPS_OUT] += 1.0;

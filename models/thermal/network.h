@@ -30,6 +30,9 @@ enum { HEADER_SUPPLY, HEADER_RETURN, TANK, COOLER, FAN, PRIMARY, ROOM, ROOM_FAN,
 // leakage grows no further than e to this: 150 degC by default, where any chip has shut down
 #define LEAKAGE_BOUND 2.5
 
+// with fault_windows: how long CVODE goes on after the last change, s
+#define FAULT_WINDOW_S 300.0
+
 // share of a stage's move where leakage is read: very short steps, sqrt(2/3), and very long ones, sqrt(2) gamma
 #define STAGE_SHARE_SHORT 0.81649658092772603
 #define STAGE_SHARE_LONG  0.41421356237309505
@@ -121,7 +124,8 @@ enum {
     P_RUNNING,
     P_STAGE_SINCE,
     P_PUMPS_OUT,
-    P_AIR_OUT,    // air handlers
+    P_AIR_OUT,        // air handlers
+    P_FAULT_UNTIL,    // CVODE until then, with fault_windows
     PLANT_MODES
 };
 
@@ -148,7 +152,7 @@ typedef struct TwBoundary {
 enum { DRY_COOLER, COOLING_TOWER, CONDUCTANCE, ADIABATIC_COOLER, YORK_TOWER, SEA_WATER };    // kinds of heat rejection
 
 typedef struct TwAmbient {
-    double dry_bulb_degc[2], wet_bulb_degc[2], pressure_pa, sea_degc;
+    double dry_bulb_degc[2], wet_bulb_degc[2], pressure_pa, sea_degc, dew_point_degc[2];
 } TwAmbient;
 
 // What drives facility loop and room through a step.
@@ -159,8 +163,8 @@ typedef struct TwPlantInput {
     double pumps_on, fans_on, room_fans_on, chiller_on, cold_on;    // cold_on: supply of the plant's own chiller
     double running, air_running;                                    // share of the units that run, of the air handlers
     double primary;                                                 // flow that the primary pumps left can hold
-    bool mechanical, wet;                                           // chiller in use; pads or basin have water
-    bool mains;                                                     // water comes out of the mains at main_degc
+    bool mechanical, wet, water_lost;    // chiller in use; pads or basin have water; no make-up water
+    bool mains;                          // water comes out of the mains at main_degc
     double main_degc[2];
     TwAmbient ambient;
 } TwPlantInput;
@@ -214,8 +218,9 @@ typedef struct TwThermalPlant {
         mains,                                     // TwPlug[2]: supply, return
         kept, kept_meters,                         // a step's beginning, where it may have to be taken back
         set_points,                                // [cdu] supply, then [cdu] pump speed
-        settled;                                   // TwPlantInput of the last steady state
-    bool cvode;
+        settled,                                   // TwPlantInput of the last steady state
+        watch_side, watch_value;                   // [watch]; [2][watch] before and after a step
+    bool cvode, fault_windows;
     TwReference *reference;
 } TwThermalPlant;
 
@@ -239,6 +244,24 @@ TwExchange tw_unit_exchange(const TwCduLanes *cdu, const TwCduInput *in, const T
 // The sum over the CDUs of the loop in a lane: all take the same return and give heat to the same water.
 TwExchange tw_loop_exchange(const TwGroup *group, const TwCduInput *in, const TwUnitInput *unit, int lane,
                             double supply_degc, double integral, double flow, double primary);
+
+// pressure.c
+void tw_tell_pressures(const TwThermalPlant *plant, void *block, double from_s, double until_s, TwThermalOut *out);
+void tw_look_pressures(const TwThermalPlant *plant, const void *block, int cdu, TwThermalOut *out);
+
+// watch.c: thresholds beside those of chips. value: above zero while passed; side: 1 from there until back by the
+// release.
+enum { TW_WATCH_KINDS = 4 };
+int tw_watch_count(const TwThermalPlant *plant);
+double tw_watch_release(const TwThermalPlant *plant, int watch);
+double tw_room_dew_degc(const TwThermalPlant *plant, const TwAmbient *air, double share);
+void tw_watch_values(const TwThermalPlant *plant, const double *state, const TwCduInput *cdus, const TwPlantInput *in,
+                     double share, double basin_kg, double *value);
+void tw_watch_turn(const TwThermalPlant *plant, double *side, int watch, double time_s, TwThermalOut *out);
+// At the beginning of a window: what inputs changed turns there; without out nothing is noted.
+void tw_watch_begin(const TwThermalPlant *plant, void *block, const double *value, double time_s, TwThermalOut *out);
+void tw_watch_step(const TwThermalPlant *plant, void *block, const double *before, const double *after, double from_s,
+                   double h, TwThermalOut *out);
 
 // plant_step.c
 void tw_plant_rate(const TwThermalPlant *plant, const double *z, const TwPlantInput *in, int stage, double *rate,

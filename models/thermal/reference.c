@@ -8,6 +8,7 @@
 #include "models/thermal/network.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,7 +20,7 @@ struct TwReference {
     const TwThermalPlant *plant;
     TwOde *ode;
     int count, meters, exchangers, pumps, plant_meters;    // count of unknowns; first unknown of each kind of meter
-    double *y, *tolerance, *slope;
+    double *y, *tolerance, *slope, *watch;
     TwGroupMeter *group_meter;
     TwLane *chip_w;
 
@@ -28,9 +29,12 @@ struct TwReference {
     const TwCduInput *cdus;
     const TwUnitInput *units;
     const TwPlantInput *in;
-    double from_s, until_s;
+    double from_s, until_s, basin_kg;    // basin_kg: at from_s
+    bool wet;
+    double *side;    // [watch]
 
-    // thresholds of each rack: roots 3 i (slowdown), 3 i + 1 (its end, with hysteresis), 3 i + 2 (shutdown)
+    // thresholds beside those of chips follow as roots 3 racks + watch; thresholds of each rack: roots 3 i (slowdown),
+    // 3 i + 1 (its end, with hysteresis), 3 i + 2 (shutdown)
     size_t *chip;    // [rack] unknown
     int *direction;
 
@@ -51,6 +55,7 @@ static TwPlantInput input_at(const TwReference *r, double time_s)
     TwAmbient *a = &in.ambient;
     a->dry_bulb_degc[0] += u * (a->dry_bulb_degc[1] - a->dry_bulb_degc[0]);
     a->wet_bulb_degc[0] += u * (a->wet_bulb_degc[1] - a->wet_bulb_degc[0]);
+    in.wet = r->wet;
     return in;
 }
 
@@ -307,10 +312,24 @@ static const TwRackLanes *lanes_of(const TwThermalPlant *plant, int rack, int *l
     return plant->groups[0].rack + plant->rack_place[rack] / LANES;
 }
 
+// kg left in the basins
+static double basin_left(const TwReference *r, const double *y)
+{
+    return r->basin_kg - y[(size_t)r->plant_meters + offsetof(TwPlantRates, water_kg_s) / sizeof(double)];
+}
+
+// above zero while a threshold is passed; on its way back it must fall by the release as well
+static void watches(const TwReference *r, double time_s, const double *y, double *value)
+{
+    const TwThermalPlant *plant = r->plant;
+    tw_watch_values(plant, y, r->cdus, r->in, (time_s - r->from_s) / (r->until_s - r->from_s), basin_left(r, y), value);
+    for (int k = 0; k < tw_watch_count(plant); k++)
+        if (r->side[k] > 0.0) value[k] += tw_watch_release(plant, k);
+}
+
 static void roots(void *context, double time_s, const double *y, double *values)
 {
     const TwReference *r = context;
-    (void)time_s;
     for (int i = 0, l; i < r->plant->out.rack_count; i++) {
         const TwRackLanes *p = lanes_of(r->plant, i, &l);
         double chip = y[r->chip[i]];
@@ -318,6 +337,7 @@ static void roots(void *context, double time_s, const double *y, double *values)
         values[3 * i + 1] = chip - p->release_degc[l];
         values[3 * i + 2] = chip - p->trip_degc[l];
     }
+    watches(r, time_s, y, values + 3 * r->plant->out.rack_count);
 }
 
 bool tw_reference_create(TwThermalPlant *plant, TwError *error)
@@ -335,11 +355,12 @@ bool tw_reference_create(TwThermalPlant *plant, TwError *error)
     r->slope = TW_TAKE(arena, r->count, double);
     r->group_meter = TW_TAKE(arena, plant->group_count + 1, TwGroupMeter);
     r->chip_w = TW_TAKE(arena, plant->place_count + 1, TwLane);
-    for (int i = 0; i < r->count; i++) r->tolerance[i] = i < r->meters ? 1e-7 : 1e30;
+    for (int i = 0; i < r->count; i++) r->tolerance[i] = i >= r->meters ? 1e30 : plant->cvode ? 1e-7 : 1e-6;
     if (!build_pattern(r, arena)) return tw_fail(error, TW_IO, "out of memory");
     int racks = plant->out.rack_count;
     r->chip = TW_TAKE(arena, racks + 1, size_t);
-    r->direction = TW_TAKE(arena, 3 * racks + 1, int);
+    r->direction = TW_TAKE(arena, 3 * racks + tw_watch_count(plant) + 1, int);
+    r->watch = TW_TAKE(arena, tw_watch_count(plant) + 1, double);
     for (int i = 0; i < racks; i++) {
         int place = plant->rack_place[i] / LANES, g = 0;
         while (g + 1 < plant->group_count && (size_t)place >= plant->groups[g + 1].place) g++;
@@ -354,12 +375,12 @@ bool tw_reference_create(TwThermalPlant *plant, TwError *error)
                             .column_start = r->column_start,
                             .row = r->row,
                             .jacobian = jacobian,
-                            .relative_tolerance = 1e-9,
+                            .relative_tolerance = plant->cvode ? 1e-9 : 1e-6,
                             .absolute_tolerance = r->tolerance,
-                            .root_count = 3 * racks,
+                            .root_count = 3 * racks + tw_watch_count(plant),
                             .roots = roots,
                             .root_direction = r->direction,
-                            .step_max_s = 60.0};
+                            .step_max_s = plant->cvode ? 60.0 : 5.0};
     if (!tw_ode_create(&r->ode, &problem, error)) return false;
     plant->reference = r;
     return true;
@@ -385,6 +406,17 @@ static void cross(TwReference *r, TwRackInput *racks, double time_s, TwThermalOu
         if (p->hysteresis[l] > 0.0 && up) in->slowed[l] = 1.0;
         if (p->hysteresis[l] > 0.0 && release) in->slowed[l] = 0.0;
     }
+    int watch_count = tw_watch_count(plant), first = 3 * plant->out.rack_count;
+    if (watch_count == 0) return;
+    // a little later along the slope: which way it was passed
+    double *later = r->y + r->count, *value = r->watch;
+    const double little_s = 1e-3;
+    for (int i = 0; i < r->count; i++) later[i] = r->y[i] + little_s * r->slope[i];
+    watches(r, time_s + little_s, later, value);
+    for (int k = 0; k < watch_count; k++)
+        if (tw_ode_fired(r->ode, first + k) && (value[k] > 0.0) != (r->side[k] > 0.0))
+            tw_watch_turn(plant, r->side, k, time_s, out);
+    r->wet = r->wet && !(r->in->water_lost && basin_left(r, later) <= 0.0);
 }
 
 bool tw_reference_advance(const TwThermalPlant *plant, void *block, const TwPlantInput *in, double from_s,
@@ -396,6 +428,9 @@ bool tw_reference_advance(const TwThermalPlant *plant, void *block, const TwPlan
     r->cdus = tw_at_const(block, plant->cdu_input);
     r->units = tw_at_const(block, plant->unit_input);
     r->in = in;
+    r->wet = in->wet;
+    r->side = tw_f64(block, plant->watch_side);
+    r->basin_kg = tw_f64_const(block, plant->plant_modes)[P_BASIN];
     r->from_s = from_s;
     r->until_s = until_s;
     memset(r->y, 0, (size_t)r->count * sizeof *r->y);
@@ -409,7 +444,7 @@ bool tw_reference_advance(const TwThermalPlant *plant, void *block, const TwPlan
         if (root < 0) break;
         rate(r, reached, r->y, r->slope);
         cross(r, tw_at(block, plant->rack_input), reached, out);
-        if (passes > 64 * (plant->out.rack_count + 1))
+        if (passes > 64 * (plant->out.rack_count + tw_watch_count(plant) + 1))
             return tw_fail(error, TW_NUMERICAL, "chips pass their thresholds without end at %.3f s", reached);
     }
     memcpy(state, r->y, plant->state_count * sizeof *state);

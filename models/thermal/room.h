@@ -21,8 +21,9 @@ typedef struct TwRoomRow {
     double capacity_w;                // of a unit: coil heat at full fan and design air
     double supply_degc, coil_degc;    // air set point; chilled water
     double fan_w, fan_min_fraction, fan_exponent;
-    double air_j_k;         // heat capacity of air and steel that goes with a unit
-    double envelope_w_k;    // of the building, all units
+    double dew_point_max_degc;    // its air is dried to this where outdoor air is more humid
+    double air_j_k;               // heat capacity of air and steel that goes with a unit
+    double envelope_w_k;          // of the building, all units
     double economizer_approach_k, chilled_range_k;
     double chiller_eta_fraction, chiller_cop_max, chiller_lift_k, condenser_k, evaporator_k;
     double kp, ti_s, taw_s;

@@ -14,7 +14,11 @@ static TwAmbient air_at(const TwThermalPlant *plant, double from_s, double until
     double day = fmod((plant->start_s + from_s) / 86400.0, 365.0) + 1.0;
     double sea =
         p->sea_mean_degc + p->sea_amplitude_k * cos(2.0 * 3.14159265358979323846 * (day - p->sea_warmest_day) / 365.0);
-    return (TwAmbient){{a.dry_bulb_degc, b.dry_bulb_degc}, {a.wet_bulb_degc, b.wet_bulb_degc}, a.pressure_pa, sea};
+    return (TwAmbient){{a.dry_bulb_degc, b.dry_bulb_degc},
+                       {a.wet_bulb_degc, b.wet_bulb_degc},
+                       a.pressure_pa,
+                       sea,
+                       {a.dew_point_degc, b.dew_point_degc}};
 }
 
 // a heat wave comes and goes within an hour; humidity stays
@@ -150,6 +154,7 @@ TwPlantInput tw_plant_input(const TwThermalPlant *plant, const void *block, cons
     p.air_running = plant->room_units > 0.0 ? fmax(1.0 - mode[P_AIR_OUT] / plant->room_units, 0.0) : 1.0;
     p.mechanical = mode[P_CHILLER_ON] > 0.0;
     p.wet = mode[P_WATER_LOST] == 0.0 || mode[P_BASIN] > 0.0;
+    p.water_lost = mode[P_WATER_LOST] > 0.0;
     return p;
 }
 
@@ -343,6 +348,8 @@ static void report(const TwThermalPlant *plant, const void *block, const TwTherm
     const double *state = tw_f64_const(block, plant->state), *z = state + plant->state_count - PLANT_STATES;
     const double *group_j = tw_f64_const(block, plant->group_heat_j);
     int cdu_count = plant->out.cdu_count;
+    out->npsh_margin_m = NAN;
+    out->npsh_cdu = -1;
     double heat_j = in->room_w * length_s, load_j = 0.0;
     for (int g = 0; g < plant->group_count; g++) heat_j += group_j[g];
     for (int c = 0; c < cdu_count; c++) {
@@ -360,6 +367,7 @@ static void report(const TwThermalPlant *plant, const void *block, const TwTherm
         if (out->cdu_return_degc) out->cdu_return_degc[c] = yc[RETURN * LANES];
         if (out->cdu_flow_fraction) out->cdu_flow_fraction[c] = n * unit->flow[l];
         if (out->cdu_head_pa) out->cdu_head_pa[c] = header_pa(plant, block, c) * n * n;
+        tw_look_pressures(plant, block, c, out);
         if (out->cdu_heat_w)
             out->cdu_heat_w[c] = meter[g].exchanger_j[l] / length_s * (all.e_w_k > 0.0 ? x.e_w_k / all.e_w_k : 0.0);
         if (out->cdu_valve_fraction) out->cdu_valve_fraction[c] = x.opening;
@@ -546,12 +554,14 @@ static bool flow_moves(const TwThermalPlant *plant, void *block, const TwThermal
 }
 
 // what is decided at the end of a window: chiller, units, basin, leaks
-static void change_modes(const TwThermalPlant *plant, void *block, const TwPlantInput *p, double time_s,
-                         double length_s, double water_kg)
+static void change_modes(const TwThermalPlant *plant, void *block, const TwPlantInput *p, double from_s, double time_s,
+                         double water_kg, TwThermalOut *out)
 {
+    double length_s = time_s - from_s;
+    tw_tell_pressures(plant, block, from_s, time_s, out);
     double *mode = tw_f64(block, plant->plant_modes), *z = plant_state(plant, block);
     const TwPlantRow *row = &plant->plant;
-    if (mode[P_WATER_LOST] > 0.0) mode[P_BASIN] = fmax(mode[P_BASIN] - water_kg, 0.0);
+    if (mode[P_WATER_LOST] > 0.0) mode[P_BASIN] = p->wet ? fmax(mode[P_BASIN] - water_kg, 0.0) : 0.0;
     if (row->chiller_w > 0.0 && mode[P_CHILLER_TRIPPED] == 0.0 && time_s - mode[P_CHILLER_SINCE] >= row->mode_s) {
         double free = tw_plant_free_degc(plant, z, p);
         bool on = mode[P_CHILLER_ON] > 0.0 ? free > p->set_degc : free > p->set_degc + 1.0;
@@ -593,6 +603,36 @@ static void change_modes(const TwThermalPlant *plant, void *block, const TwPlant
     }
 }
 
+// some chip is within 3 K of its slowdown
+static bool chips_near(const TwThermalPlant *plant, const void *block)
+{
+    if (!plant->fault_windows) return false;
+    const double *state = tw_f64_const(block, plant->state);
+    for (int g = 0; g < plant->group_count; g++)
+        for (int k = 0; k < plant->groups[g].racks; k++)
+            for (int l = 0; l < LANES; l++)
+                if (state[plant->groups[g].first + ((size_t)k * RACK_STATES + CHIP) * LANES + (size_t)l] >
+                    plant->groups[g].rack[k].slowdown_degc[l] - 3.0)
+                    return true;
+    return false;
+}
+
+// How long the basins last at what is used now; a mean over both ends of the next second would change it by a
+// thousandth.
+static double basin_lasts_s(const TwThermalPlant *plant, const void *block, const TwPlantInput *p, double left_kg)
+{
+    if (!p->wet || !p->water_lost) return INFINITY;
+    const double *z = tw_f64_const(block, plant->state) + plant->state_count - PLANT_STATES;
+    double rate[PLANT_STATES];
+    TwPlantInput now = *p;
+    TwPlantRates q;
+    now.rate_w_k = 0.0;
+    for (int c = 0; c < plant->out.cdu_count; c++) now.rate_w_k += tw_cdu_exchange_now(plant, block, c).rate_w_k;
+    open_mains(plant, block, &now, 1.0);
+    tw_plant_rate(plant, z, &now, 0, rate, &q);
+    return q.water_kg_s > 0.0 ? left_kg / q.water_kg_s : INFINITY;
+}
+
 bool tw_thermal_advance(const TwThermal *thermal, void *block, const TwThermalIn *in, double from_s, double until_s,
                         TwThermalOut *out, TwError *error)
 {
@@ -609,36 +649,64 @@ bool tw_thermal_advance(const TwThermal *thermal, void *block, const TwThermalIn
     double *heat_j = tw_f64(block, plant->group_heat_j), *sound = heat_j + plant->group_count + 1;
     bool ok = true, moves = flow_moves(plant, block, in, from_s);
     out->crossing_count = 0;
+    if (moves || chips_near(plant, block)) tw_f64(block, plant->plant_modes)[P_FAULT_UNTIL] = until_s + FAULT_WINDOW_S;
     double *mode = tw_f64(block, plant->plant_modes);
     double change = fmin(fmax(mode[P_WARMER_SET] - mode[P_WARMER], -length / 600.0), length / 600.0);
     mode[P_WARMER] += change;
-    if (plant->cvode) {
+    double basin_kg = mode[P_BASIN], *value = tw_f64(block, plant->watch_value),
+           *value1 = value + tw_watch_count(plant);
+    bool watch = out->crossings != NULL && plant->loop_count > 0;
+    const TwCduInput *lanes = tw_at_const(block, plant->cdu_input);
+    bool exact = plant->cvode || (plant->fault_windows && from_s < mode[P_FAULT_UNTIL]);
+    if (exact) {
         begin_all(plant, block, in, from_s);
         p.room_w = in->room_w;
         p.ambient = tw_plant_ambient(plant, block, from_s, until_s);
+        tw_watch_values(plant, state, lanes, &p, 0.0, basin_kg, value);
+        if (watch) tw_watch_begin(plant, block, value, from_s, out);
         for (int c = 0; c < plant->out.cdu_count; c++) p.rate_w_k += tw_cdu_exchange_now(plant, block, c).rate_w_k;
         open_mains(plant, block, &p, length);
         ok = tw_reference_advance(plant, block, &p, from_s, until_s, &meter, out, error);
         if (ok) push_mains(plant, block, &meter);
+        // where the fast path goes on: the last change of loop and room
+        double *slope = tw_f64(block, plant->plant_slope), *z = plant_state(plant, block);
+        for (int i = 0; i < PLANT_STATES && ok; i++)
+            slope[i] = (z[i] - good[plant->state_count - PLANT_STATES + (size_t)i]) / length;
     } else {
         double step = moves ? fmin(plant->step_max_s, 1.0) : plant->step_max_s;
         int steps = (int)ceil(length / step - 1e-9);
         double h = length / steps;
         for (int i = 0; i < steps && ok; i++) {
-            p.ambient = tw_plant_ambient(plant, block, from_s + i * h, from_s + (i + 1) * h);
-            keep_chips(plant, block, out);
-            const Window w = {in, out, from_s, length, i == 0, i == steps - 1};
-            double at_s = from_s + i * h;
-            ok = plant->hysteresis ? step_and_turn(plant, block, &w, &p, at_s, h, &meter)
-                                   : step_all(plant, block, &w, &p, h, &meter);
-            if (ok && !plant->hysteresis) find_crossings(plant, block, at_s, at_s + h, out);
-            if (!ok) tw_fail(error, TW_NUMERICAL, "facility loop or room has no solution at %.1f s", from_s + i * h);
+            // a step ends where the basin is empty
+            double at_s = from_s + i * h, end_s = i == steps - 1 ? until_s : at_s + h;
+            for (double part; ok && end_s - at_s > 1e-9; at_s += part) {
+                p.ambient = tw_plant_ambient(plant, block, at_s, end_s);
+                double lasts_s = basin_lasts_s(plant, block, &p, basin_kg - meter.water_kg_s);
+                bool empties = lasts_s < end_s - at_s;
+                part = empties ? fmax(lasts_s, 1e-6) : end_s - at_s;
+                if (empties) p.ambient = tw_plant_ambient(plant, block, at_s, at_s + part);
+                const Window w = {in, out, from_s, length, i == 0 && at_s == from_s, i == steps - 1 && !empties};
+                keep_chips(plant, block, out);
+                // inputs of the window stand since flow_moves; what they change turns at once
+                if (watch) tw_watch_values(plant, state, lanes, &p, 0.0, basin_kg - meter.water_kg_s, value);
+                if (watch && w.first) tw_watch_begin(plant, block, value, from_s, out);
+                ok = plant->hysteresis ? step_and_turn(plant, block, &w, &p, at_s, part, &meter)
+                                       : step_all(plant, block, &w, &p, part, &meter);
+                if (!ok) break;
+                if (empties) p.wet = false, basin_kg = meter.water_kg_s;
+                if (!plant->hysteresis) find_crossings(plant, block, at_s, at_s + part, out);
+                if (!watch) continue;
+                tw_watch_values(plant, state, lanes, &p, 1.0, basin_kg - meter.water_kg_s, value1);
+                tw_watch_step(plant, block, value, value1, at_s, part, out);
+            }
+            if (!ok) tw_fail(error, TW_NUMERICAL, "facility loop or room has no solution at %.1f s", at_s);
         }
     }
+    p.wet = p.wet && !(p.water_lost && basin_kg - meter.water_kg_s <= 1e-6);
     for (int i = 0; i < PLANT_STATES && ok; i++)
         if (!(fabs(plant_state(plant, block)[i]) < 1e3)) ok = sane(plant, block, error);
     for (int g = 0; g < plant->group_count && ok; g++) {
-        if (plant->cvode || plant->groups[g].air) sound[g] = report_group(plant, block, in, length, out, g, &heat_j[g]);
+        if (exact || plant->groups[g].air) sound[g] = report_group(plant, block, in, length, out, g, &heat_j[g]);
         if (sound[g] == 0.0) ok = sane(plant, block, error);
     }
     if (!ok) {
@@ -646,7 +714,7 @@ bool tw_thermal_advance(const TwThermal *thermal, void *block, const TwThermalIn
         return false;
     }
     report(plant, block, in, length, &meter, &p, &p.ambient, out);
-    change_modes(plant, block, &p, until_s, length, meter.water_kg_s);
+    change_modes(plant, block, &p, from_s, until_s, meter.water_kg_s, out);
     return true;
 }
 
@@ -709,6 +777,7 @@ static void put_in_order(const TwThermalPlant *plant, void *block)
         unit->live[l] = unit->flow[l] = 1.0;
         unit->pump[l] = 1.0 / (plant->loop_begin[loop + 1] - plant->loop_begin[loop]);
     }
+    memset(tw_at(block, plant->watch_side), 0, ((size_t)tw_watch_count(plant) + 1) * sizeof(double));
     mode[P_RUNNING] = plant->units;
     mode[P_BASIN] = plant->plant.basin_kg * plant->units;
     mode[P_CHILLER_SINCE] = mode[P_STAGE_SINCE] = -1e9;
@@ -757,8 +826,13 @@ static bool settle(const TwThermalPlant *plant, void *block, const TwThermalIn *
 bool tw_thermal_start(const TwThermal *thermal, void *block, const TwThermalIn *in, TwError *error)
 {
     put_in_order(thermal->inner, block);
-    return settle(thermal->inner, block, in, air_at(thermal->inner, 0.0, 0.0), error) &&
-           sane(thermal->inner, block, error);
+    const TwThermalPlant *plant = thermal->inner;
+    if (!settle(plant, block, in, air_at(plant, 0.0, 0.0), error)) return false;
+    double *value = tw_f64(block, plant->watch_value);
+    tw_watch_values(plant, tw_f64(block, plant->state), tw_at_const(block, plant->cdu_input),
+                    tw_at_const(block, plant->settled), 0.0, tw_f64(block, plant->plant_modes)[P_BASIN], value);
+    tw_watch_begin(plant, block, value, 0.0, NULL);
+    return sane(plant, block, error);
 }
 
 void tw_thermal_restore(const TwThermal *thermal, void *block) { put_in_order(thermal->inner, block); }

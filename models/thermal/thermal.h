@@ -43,6 +43,7 @@ typedef struct TwThermalSpec {
     const TwWeather *weather;    // read while stepping: it must outlive the thermal model
     double start_s;              // second of the year at simulated time zero
     bool cvode;                  // reference integrator; otherwise the two-stage Rosenbrock
+    bool fault_windows;          // the latter, but CVODE at rtol 1e-6 while something happens to the cooling
     double step_max_s;           // default 5
 } TwThermalSpec;
 
@@ -67,12 +68,24 @@ typedef struct TwThermalIn {
     const double *load_on;    // [load] supply: 1 normal, 0 dead; NULL: all normal
 } TwThermalIn;
 
-// A chip that passed a threshold inside the window.
-typedef enum TwThermalLimit { TW_LIMIT_SLOWDOWN, TW_LIMIT_RECOVERED, TW_LIMIT_SHUTDOWN } TwThermalLimit;
+// A threshold that was passed inside the window.
+typedef enum TwThermalLimit {
+    TW_LIMIT_SLOWDOWN,     // of a rack's chips: passed upwards
+    TW_LIMIT_RECOVERED,    // and downwards
+    TW_LIMIT_SHUTDOWN,
+    TW_LIMIT_DEW,    // of a CDU: coolant within its margin of the room's dew point
+    TW_LIMIT_DEW_END,
+    TW_LIMIT_VALVE_FULL,    // its facility-side valve is asked for more than it has
+    TW_LIMIT_VALVE_FULL_END,
+    TW_LIMIT_FANS_FULL,    // the same of the plant's fans
+    TW_LIMIT_FANS_FULL_END,
+    TW_LIMIT_BASIN_EMPTY,    // towers and pads run dry
+    TW_LIMIT_PRESSURE        // of a CDU: suction below its least pressure
+} TwThermalLimit;
 typedef struct TwThermalCrossing {
     double time_s;    // within the window
-    int rack;
-    TwThermalLimit limit;    // slowdown passed upwards, or downwards; shutdown passed upwards
+    int rack;         // or CDU; -1: the plant
+    TwThermalLimit limit;
 } TwThermalCrossing;
 
 // What a window gave. Arrays are the caller's; a NULL array is not wanted.
@@ -82,6 +95,7 @@ typedef struct TwThermalOut {
     double *clock_fraction;                     // [rack] granted to the chips at the end of the window
     double *rack_flow_fraction;                 // [rack] coolant over design
     double *cdu_flow_fraction, *cdu_head_pa;    // [cdu] loop flow over design; pressure across the row
+    double *cdu_suction_pa, *cdu_discharge_pa, *cdu_npsh_m;    // [cdu] absolute; head above vapour at the pumps' inlet
     double *chip_degc, *supply_degc, *return_degc;    // [rack] hottest die, coolant (or air) in and out, at the end
     double *cdu_supply_degc, *cdu_return_degc, *cdu_heat_w, *cdu_valve_fraction;    // [cdu] at the end; heat is a mean
     double plant_supply_degc, plant_return_degc, room_degc, ambient_degc, wet_bulb_degc;
@@ -94,6 +108,9 @@ typedef struct TwThermalOut {
     // least flow of an open rack over its design where pumps run at their speed, and that rack; -1: there is none
     double worst_flow_fraction;
     int worst_rack;
+    // least net positive suction head over what the pumps need, of those that run, and that CDU; -1: there is none
+    double npsh_margin_m;
+    int npsh_cdu;
     bool mechanical;                 // the plant's chiller was in use
     TwThermalCrossing *crossings;    // room for crossing_most of them, or NULL; in order of time within a step
     int crossing_most, crossing_count;
