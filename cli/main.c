@@ -64,7 +64,8 @@ const TwCommandRow tw_commands[] = {
     {"validate", TW_VALIDATE, tw_command_validate, "validate [SUBJECT [FILE]]",
      "reference cases: predicted beside published",
      "  tokenworks validate\n"
-     "  tokenworks validate network --json\n"},
+     "  tokenworks validate network --json\n"
+     "  tokenworks validate collectives measured.csv\n"},
     {0},
 };
 

@@ -23,6 +23,7 @@ static const struct {
     {"training", tw_validate_training},
     {"serving", tw_validate_serving},
     {"network", tw_validate_network},
+    {"collectives", tw_validate_collectives},
     {"kernels", tw_validate_kernels},
     {"throughput", tw_validate_throughput},
     {"power", tw_validate_power},

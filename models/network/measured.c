@@ -1,8 +1,6 @@
 // Published measurements against the shipped parts. A platform's text decides which parts stand for it; nothing in here
 // depends on the measured value of a row.
-#include "models/network/measured.h"
-
-#include "models/network/network.h"
+#include "models/network/measured_inner.h"
 #include "sim/csv.h"
 #include "sim/data.h"
 
@@ -13,12 +11,6 @@
 
 static const double large_bytes = 1e6;    // the bar holds from here on
 static const double mean_bar = 0.10, worst_bar = 0.20;
-
-typedef struct Row {
-    const char *platform, *operation, *setting, *kind;
-    int line, ranks, nodes;
-    double bytes, bandwidth, time_s;    // NaN: the table leaves it empty
-} Row;
 
 // What a text must and must not hold, ignoring case; first match wins. NULL: anything.
 typedef struct Rule {
@@ -80,20 +72,11 @@ static bool read_part(const TwKind *kind, const char *name, void *row, TwConfig 
     return good || tw_fail(error, TW_BAD_INPUT, "part %s cannot be read", file);
 }
 
-// The network that stands for a row. Line rates that the platform's text states ("16x400G") take the place of the
-// part's.
-typedef struct Bench {
-    TwNetwork *network;
-    TwConfig *configs[2];
-    TwScaleupRow up;
-    TwFabricRow fabric;
-} Bench;
-
-static void bench_destroy(Bench *bench)
+void tw_measured_parts_end(TwMeasuredParts *parts)
 {
-    if (bench->network) tw_network_destroy(bench->network);
     for (int i = 0; i < 2; i++)
-        if (bench->configs[i]) tw_config_destroy(bench->configs[i]);
+        if (parts->configs[i]) tw_config_destroy(parts->configs[i]);
+    *parts = (TwMeasuredParts){0};
 }
 
 // Bits per second of a node's cards where the text has "8x400G" or "8x 400GbE", else 0.
@@ -110,27 +93,51 @@ static double stated_bits_s(const char *text)
     return 0.0;
 }
 
-static bool bench_create(Bench *bench, const Row *row, const char *scaleup, const char *fabric, TwError *error)
+bool tw_measured_parts(const TwMeasuredRow *row, TwMeasuredParts *parts, TwError *error)
 {
-    *bench = (Bench){0};
-    if (!read_part(&tw_scaleup_kind, scaleup, &bench->up, &bench->configs[0], error)) return false;
-    if (!read_part(&tw_fabric_kind, fabric, &bench->fabric, &bench->configs[1], error)) return false;
+    *parts = (TwMeasuredParts){0};
+    char text[512];
+    snprintf(text, sizeof text, "%s %s", row->platform, row->setting);
+    const char *scaleup = part_of(scaleups, TW_COUNT(scaleups), row->platform);
+    if (!scaleup) return true;
+    const char *fabric = part_of(fabrics, TW_COUNT(fabrics), text);
+    TwNetworkSpec *spec = &parts->spec;
+    if (!read_part(&tw_scaleup_kind, scaleup, &spec->scaleup, &parts->configs[0], error)) return false;
+    if (!read_part(&tw_fabric_kind, fabric, &spec->fabric, &parts->configs[1], error)) return false;
     double bits_s = row->nodes > 1 ? stated_bits_s(row->platform) : 0.0;
     if (bits_s > 0.0)
-        bench->fabric.port_bytes_s = bits_s / 8.0 / ((double)row->ranks / row->nodes) / (double)bench->fabric.planes;
-    TwNetworkSpec spec = {
-        .scaleup = bench->up, .fabric = bench->fabric, .endpoints = row->ranks > 64 ? row->ranks : 64};
+        spec->fabric.port_bytes_s = bits_s / 8.0 / ((double)row->ranks / row->nodes) / (double)spec->fabric.planes;
+    spec->endpoints = row->ranks > 64 ? row->ranks : 64;
+    parts->known = true;
+    return true;
+}
+
+// The network that stands for a row. Line rates that the platform's text states ("16x400G") take the place of the
+// part's.
+typedef struct Bench {
+    TwNetwork *network;
+    TwMeasuredParts parts;
+} Bench;
+
+static void bench_destroy(Bench *bench)
+{
+    if (bench->network) tw_network_destroy(bench->network);
+    tw_measured_parts_end(&bench->parts);
+}
+
+static bool bench_create(Bench *bench, TwError *error)
+{
     TwErrors *errors = tw_errors_create();
-    bool good = tw_network_create(&bench->network, &spec, errors);
+    bool good = tw_network_create(&bench->network, &bench->parts.spec, errors);
     if (!good) tw_errors_print(errors, 9, stderr);
     tw_errors_destroy(errors);
-    return good || tw_fail(error, TW_BAD_INPUT, "parts %s and %s make no network", scaleup, fabric);
+    return good || tw_fail(error, TW_BAD_INPUT, "the parts of a row make no network");
 }
 
 // GPUs of a row that share a domain: an NVL72 counts its trays as nodes.
-static int per_domain(const Bench *bench, const Row *row)
+static int per_domain(const TwNetworkSpec *spec, const TwMeasuredRow *row)
 {
-    return bench->up.domain_gpus > 8 ? (int)bench->up.domain_gpus : row->ranks / row->nodes;
+    return spec->scaleup.domain_gpus > 8 ? (int)spec->scaleup.domain_gpus : row->ranks / row->nodes;
 }
 
 static TwAlgorithm algorithm_of(const char *setting)
@@ -161,6 +168,8 @@ static double number_after(const char *text, const char *word, double standard)
     return value > 0.0 ? value : standard;
 }
 
+static double unit_of(const char *kind);
+
 // What the model says of a row. `rate`: compared as a bandwidth in B/s because the row has no time or size.
 typedef struct Answer {
     double value, measured;
@@ -170,11 +179,11 @@ typedef struct Answer {
 
 static Answer no(const char *reason) { return (Answer){.reason = reason}; }
 
-static Answer moe(const Bench *bench, const Row *row)
+static Answer moe(const Bench *bench, const TwMeasuredRow *row)
 {
     TwMoeAsk ask = {.combine = found(row->operation, "combine") != NULL,
                     .ranks = row->ranks,
-                    .ranks_per_domain = per_domain(bench, row),
+                    .ranks_per_domain = per_domain(&bench->parts.spec, row),
                     .sms = (int)number_before(row->setting, "SMs", 0.0)};
     double tokens = number_before(row->setting, "tok", 0.0), hidden = number_after(row->setting, "hidden", 7168.0);
     double top_k = number_after(row->setting, "top-", 8.0);
@@ -185,7 +194,7 @@ static Answer moe(const Bench *bench, const Row *row)
         ask.bytes = 1e12;
         double time_s = tw_network_moe(bench->network, &ask).time_s, g = ask.ranks_per_domain, n = ask.ranks;
         return (Answer){.value = (n > g ? (n - g) / n : (g - 1.0) / n) * ask.bytes / time_s,
-                        .measured = row->bandwidth * 1e9,
+                        .measured = row->bandwidth * unit_of(row->kind),
                         .rate = true};
     }
     if (found(row->setting, "pplx")) return no("this kernel is slower on fewer ranks: bound by its code, not by links");
@@ -194,10 +203,10 @@ static Answer moe(const Bench *bench, const Row *row)
     double time_s = tw_network_moe(bench->network, &ask).time_s;
     if (row->time_s > 0.0) return (Answer){.value = time_s, .measured = row->time_s};
     if (!(row->bandwidth > 0.0)) return no("neither time nor bandwidth");
-    return (Answer){.value = ask.bytes / time_s, .measured = row->bandwidth * 1e9, .rate = true};
+    return (Answer){.value = ask.bytes / time_s, .measured = row->bandwidth * unit_of(row->kind), .rate = true};
 }
 
-static Answer copy(const Bench *bench, const Row *row)
+static Answer copy(const Bench *bench, const TwMeasuredRow *row)
 {
     int cards = row->ranks / row->nodes;
     bool between = row->nodes > 1;
@@ -207,7 +216,7 @@ static Answer copy(const Bench *bench, const Row *row)
                                     : tw_network_collective(bench->network, TW_SEND, 2, 2, bytes);
     if (row->bytes > 0.0 && row->time_s > 0.0) return (Answer){.value = cost.time_s, .measured = row->time_s};
     if (!(row->bandwidth > 0.0)) return no("neither time nor bandwidth");
-    return (Answer){.value = both * bytes / cost.time_s, .measured = row->bandwidth * 1e9, .rate = true};
+    return (Answer){.value = both * bytes / cost.time_s, .measured = row->bandwidth * unit_of(row->kind), .rate = true};
 }
 
 static int collective_of(const char *operation)
@@ -232,41 +241,60 @@ static int collective_of(const char *operation)
     return -1;
 }
 
-static Answer collective(const Bench *bench, const Row *row, TwCollective what)
+// Bytes/s in a unit of the bandwidth: GB/s unless the kind says otherwise.
+static double unit_of(const char *kind)
 {
-    TwCollectiveAsk ask = {.what = what,
-                           .ranks = row->ranks,
-                           .ranks_per_domain = per_domain(bench, row),
-                           .bytes = row->bytes > 0.0 ? row->bytes : 1e12,
-                           .algorithm = algorithm_of(row->setting),
-                           .law_only = true};
-    TwCollectiveCost cost = tw_network_time(bench->network, &ask);
-    double factor = found(row->kind, "algbw") ? 1.0 : tw_collective_factor(what, row->ranks);
-    if (row->bytes > 0.0) {
-        double time_s = row->time_s > 0.0 ? row->time_s : factor * row->bytes / (row->bandwidth * 1e9);
-        return time_s > 0.0 ? (Answer){.value = cost.time_s, .measured = time_s} : no("neither time nor bandwidth");
-    }
-    if (!(row->bandwidth > 0.0)) return no("neither a message size nor a bandwidth");
-    return (Answer){.value = factor * ask.bytes / cost.time_s, .measured = row->bandwidth * 1e9, .rate = true};
+    double scale = strstr(kind, "TB") || strstr(kind, "Tb")   ? 1e12
+                   : strstr(kind, "MB") || strstr(kind, "Mb") ? 1e6
+                                                              : 1e9;
+    if (strstr(kind, "GiB")) scale = 1073741824.0;
+    if (strstr(kind, "MiB")) scale = 1048576.0;
+    return strstr(kind, "Mb") || strstr(kind, "Gb") || strstr(kind, "Tb") || found(kind, "bit") ? scale / 8.0 : scale;
 }
 
-static Answer answer(const Row *row, TwError *error, bool *good)
+bool tw_measured_collective(const TwMeasuredRow *row, const TwNetworkSpec *spec, TwCollectiveAsk *ask, double *time_s)
+{
+    int what = collective_of(row->operation);
+    if (what < 0 || row->ranks < 2 || row->nodes < 1 || row->nodes > row->ranks) return false;
+    if (what == TW_SEND && row->ranks != 2) return false;
+    *ask = (TwCollectiveAsk){.what = (TwCollective)what,
+                             .ranks = row->ranks,
+                             .ranks_per_domain = per_domain(spec, row),
+                             .bytes = row->bytes > 0.0 ? row->bytes : 1e12,
+                             .algorithm = algorithm_of(row->setting),
+                             .law_only = true};
+    double factor = found(row->kind, "algbw") ? 1.0 : tw_collective_factor(ask->what, row->ranks);
+    *time_s = row->time_s > 0.0 ? row->time_s : factor * row->bytes / (row->bandwidth * unit_of(row->kind));
+    return true;
+}
+
+static Answer collective(const Bench *bench, const TwMeasuredRow *row)
+{
+    TwCollectiveAsk ask;
+    double time_s;
+    if (!tw_measured_collective(row, &bench->parts.spec, &ask, &time_s)) return no("send among more than two ranks");
+    TwCollectiveCost cost = tw_network_time(bench->network, &ask);
+    double factor = found(row->kind, "algbw") ? 1.0 : tw_collective_factor(ask.what, row->ranks);
+    if (row->bytes > 0.0)
+        return time_s > 0.0 ? (Answer){.value = cost.time_s, .measured = time_s} : no("neither time nor bandwidth");
+    if (!(row->bandwidth > 0.0)) return no("neither a message size nor a bandwidth");
+    return (Answer){
+        .value = factor * ask.bytes / cost.time_s, .measured = row->bandwidth * unit_of(row->kind), .rate = true};
+}
+
+static Answer answer(const TwMeasuredRow *row, TwError *error, bool *good)
 {
     *good = true;
     if (row->ranks < 2 || row->nodes < 1 || row->nodes > row->ranks) return no("ranks or nodes make no group");
-    char text[512];
-    snprintf(text, sizeof text, "%s %s", row->platform, row->setting);
-    const char *scaleup = part_of(scaleups, TW_COUNT(scaleups), row->platform);
-    if (!scaleup) return no("no part stands for this chip");
     bool moved = found(row->operation, "kv_transfer") || found(row->operation, "p2p_");
     int what = collective_of(row->operation);
-    if (what < 0 && !moved && !found(row->operation, "moe_")) return no("this operation is not modelled");
-    if (what == TW_SEND && row->ranks != 2) return no("send among more than two ranks");
-    const char *fabric = part_of(fabrics, TW_COUNT(fabrics), text);
-    Bench bench;
-    Answer result = {0};
-    if ((*good = bench_create(&bench, row, scaleup, fabric, error)))
-        result = moved ? copy(&bench, row) : what < 0 ? moe(&bench, row) : collective(&bench, row, (TwCollective)what);
+    Bench bench = {0};
+    if (!(*good = tw_measured_parts(row, &bench.parts, error))) return no("");
+    Answer result = !bench.parts.known                                     ? no("no part stands for this chip")
+                    : what < 0 && !moved && !found(row->operation, "moe_") ? no("this operation is not modelled")
+                                                                           : (Answer){0};
+    if (!result.reason && (*good = bench_create(&bench, error)))
+        result = moved ? copy(&bench, row) : what < 0 ? moe(&bench, row) : collective(&bench, row);
     bench_destroy(&bench);
     return result;
 }
@@ -347,14 +375,14 @@ static bool optional(const TwCsv *csv, int row, int column, double *value, TwErr
 
 enum { PLATFORM, RANKS, NODES, OPERATION, SETTING, BYTES, KIND, BANDWIDTH, TIME, SOURCE, COLUMNS };
 
-static bool read_row(const TwCsv *csv, int i, const int *column, Row *row, TwError *error)
+static bool read_row(const TwCsv *csv, int i, const int *column, TwMeasuredRow *row, TwError *error)
 {
     double ranks, nodes, micro;
-    *row = (Row){.platform = tw_csv_text(csv, i, column[PLATFORM]),
-                 .operation = tw_csv_text(csv, i, column[OPERATION]),
-                 .setting = tw_csv_text(csv, i, column[SETTING]),
-                 .kind = tw_csv_text(csv, i, column[KIND]),
-                 .line = tw_csv_line(csv, i)};
+    *row = (TwMeasuredRow){.platform = tw_csv_text(csv, i, column[PLATFORM]),
+                           .operation = tw_csv_text(csv, i, column[OPERATION]),
+                           .setting = tw_csv_text(csv, i, column[SETTING]),
+                           .kind = tw_csv_text(csv, i, column[KIND]),
+                           .line = tw_csv_line(csv, i)};
     if (!tw_csv_number(csv, i, column[RANKS], &ranks, error) || !tw_csv_number(csv, i, column[NODES], &nodes, error))
         return false;
     if (!optional(csv, i, column[BYTES], &row->bytes, error) ||
@@ -366,7 +394,7 @@ static bool read_row(const TwCsv *csv, int i, const int *column, Row *row, TwErr
     return true;
 }
 
-static void name_row(const Row *row, char *text, size_t size)
+static void name_row(const TwMeasuredRow *row, char *text, size_t size)
 {
     char bytes[32] = "";
     if (row->bytes >= 1073741824.0)
@@ -378,23 +406,43 @@ static void name_row(const Row *row, char *text, size_t size)
     snprintf(text, size, "%.22s %.14s %d%.20s", row->platform, row->operation, row->ranks, bytes);
 }
 
-bool tw_network_measured(TwValidation *v, const char *path, TwError *error)
+bool tw_measured_read(const char *path, TwCsv **made, TwMeasuredRow **rows, int *count, TwError *error)
 {
     static const char *const names[COLUMNS] = {
         "platform",      "ranks",          "nodes",     "operation", "algorithm_or_setting",
         "message_bytes", "bandwidth_kind", "bandwidth", "time_us",   "source"};
     TwCsv *csv;
     if (!tw_csv_read(&csv, path, error)) return false;
-    int column[COLUMNS], count = 0;
+    int column[COLUMNS];
     bool good = true;
     for (int k = 0; k < COLUMNS && good; k++)
         if ((column[k] = tw_csv_column(csv, names[k])) < 0 && k != SOURCE)
             good = tw_fail_at(error, path, 1, 0, "no column \"%s\"", names[k]);
+    *count = tw_csv_rows(csv);
+    *rows = calloc((size_t)*count + 1, sizeof **rows);
+    if (!*rows) abort();
+    for (int i = 0; good && i < *count; i++) {
+        good = read_row(csv, i, column, &(*rows)[i], error);
+        (*rows)[i].source = good && column[SOURCE] >= 0 ? tw_csv_text(csv, i, column[SOURCE]) : path;
+    }
+    *made = csv;
+    if (good) return true;
+    tw_csv_destroy(csv);
+    free(*rows);
+    return false;
+}
+
+bool tw_network_measured(TwValidation *v, const char *path, TwError *error)
+{
+    TwCsv *csv;
+    TwMeasuredRow *rows;
+    int row_count, count = 0;
+    bool good = true;
+    if (!tw_measured_read(path, &csv, &rows, &row_count, error)) return false;
     System *systems = calloc(SYSTEMS, sizeof *systems);
     if (!systems) abort();
-    for (int i = 0; good && i < tw_csv_rows(csv); i++) {
-        Row row;
-        if (!(good = read_row(csv, i, column, &row, error))) break;
+    for (int i = 0; good && i < row_count; i++) {
+        const TwMeasuredRow row = rows[i];
         char id[24], what[64];
         snprintf(id, sizeof id, "row %d", row.line);
         name_row(&row, what, sizeof what);
@@ -412,11 +460,11 @@ bool tw_network_measured(TwValidation *v, const char *path, TwError *error)
         add(&s->bins[sized ? b : BINS - 1], off);
         if (large) add(&s->large, off);
         tw_validation_row(v, id, what, a.rate ? "GB/s" : "us", a.value * (a.rate ? 1e-9 : 1e6),
-                          a.measured * (a.rate ? 1e-9 : 1e6), large ? TW_RELATIVE : TW_SHOWN, worst_bar,
-                          column[SOURCE] >= 0 ? tw_csv_text(csv, i, column[SOURCE]) : path);
+                          a.measured * (a.rate ? 1e-9 : 1e6), large ? TW_RELATIVE : TW_SHOWN, worst_bar, row.source);
     }
     if (good) tell(v, systems, count);
     free(systems);
+    free(rows);
     tw_csv_destroy(csv);
     return good;
 }

@@ -1,6 +1,7 @@
 // Shipped parts against published measurements: what `tokenworks validate network` shows must hold.
 #include "models/network/measured.h"
 #include "models/network/network.h"
+#include "models/network/validate.h"
 #include "tests/parts.h"
 
 static TwNetwork *built(const char *scaleup, const char *fabric)
@@ -86,6 +87,13 @@ int main(void)
     CHECK(tw_network_measured(v, path, &error));
     CHECK(tw_validation_rows(v) >= 260 && tw_validation_skips(v) == 20);
     CHECK(tw_validation_failures(v) == 0);
+    if (check_failures) tw_validation_print(v, stderr);
+    tw_validation_destroy(v);
+
+    // sizes and whole systems left out of the fit
+    v = tw_validation_create("collectives");
+    CHECK(tw_validate_collectives(v, path, &error));
+    CHECK(tw_validation_rows(v) > 300 && tw_validation_failures(v) == 0);
     if (check_failures) tw_validation_print(v, stderr);
     tw_validation_destroy(v);
     return check_failures != 0;
