@@ -71,7 +71,7 @@ enum {
     NO_PLOTS,
     OUTPUT,
     SERVING,    // and the places of TwServing behind it
-    SET = SERVING + 32
+    SET = SERVING + TW_SERVINGS
 };
 
 static const struct {
@@ -82,7 +82,7 @@ static const struct {
       TW_RUN | TW_CHECK | TW_STUDY | TW_VIEW | TW_THERMAL | TW_TRACE | TW_NETWORK | TW_AVAILABILITY | TW_POWERFLOW,
       "any setting of the facility; repeatable, last wins"},
      SET},
-    {{"for", 0, "SPAN", TW_RUN | TW_CHECK | TW_STUDY | TW_VIEW | TW_TRACE,
+    {{"for", 0, "SPAN", TW_RUN | TW_CHECK | TW_STUDY | TW_VIEW | TW_TRACE | TW_SERVE,
       "simulated span: a number and s, min, h or d"},
      FOR},
     {{"seed", 0, "N", TW_RUN | TW_CHECK | TW_STUDY | TW_VIEW | TW_TRACE | TW_AVAILABILITY, "of every random stream"},
@@ -192,6 +192,22 @@ static const struct {
     {{"osl", 0, "N", TW_SERVE, "output tokens, default 1024"}, SERVING + TW_ON_OSL},
     {{"lengths", 0, "SET", TW_SERVE, "length tables of that name instead"}, SERVING + TW_ON_LENGTHS},
     {{"trace", 0, "FILE", TW_SERVE, "replay a trace instead"}, SERVING + TW_ON_TRACE},
+    {{"router", 0, "NAME", TW_SERVE,
+      "every replica by itself behind a router: least_loaded (default then), kv_aware ..."},
+     SERVING + TW_ON_ROUTER},
+    {{"planner", 0, NULL, TW_SERVE,
+      "starts and stops --replicas with the load, within the limits; with --rate or --trace"},
+     SERVING + TW_ON_PLANNER},
+    {{"predictor", 0, "NAME", TW_SERVE, "of the planner: last, mean or holt (default)"}, SERVING + TW_ON_PREDICTOR},
+    {{"plan-every", 0, "S", TW_SERVE, "seconds between two plans, default 60"}, SERVING + TW_ON_INTERVAL},
+    {{"profile", 0, "NAME", TW_SERVE, "of the rate over the day, as azure24_conv; default: none"},
+     SERVING + TW_ON_PROFILE},
+    {{"prefill-replicas", 0, "N", TW_SERVE, "replicas besides that compute prompts alone; KV goes over their cards"},
+     SERVING + TW_ON_PROMPTS},
+    {{"re-role", 0, NULL, TW_SERVE, "planner: a resting replica may start as the other kind"}, SERVING + TW_ON_RE_ROLE},
+    {{"ttft-slo", 0, "S", TW_SERVE, "limit on the first token of planner and goodput, default 2"},
+     SERVING + TW_ON_TTFT_SLO},
+    {{"tpot-slo", 0, "S", TW_SERVE, "limit on a later token, default 0.05"}, SERVING + TW_ON_TPOT_SLO},
     {{"sweep", 0, NULL, TW_SERVE, "concurrency 1, 2, 4 ...: throughput against interactivity"}, SERVING + TW_ON_SWEEP},
     {{"json", 0, NULL, TW_ALL, "one JSON object on standard output"}, JSON},
     {{"quiet", 'q', NULL, TW_ALL, "no progress"}, 'q'},

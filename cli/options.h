@@ -54,6 +54,15 @@ typedef enum TwServing {
     TW_ON_SHARED,
     TW_ON_DRAFTS,
     TW_ON_ACCEPTANCE,
+    TW_ON_ROUTER,
+    TW_ON_PLANNER,
+    TW_ON_PREDICTOR,
+    TW_ON_INTERVAL,
+    TW_ON_PROFILE,
+    TW_ON_PROMPTS,
+    TW_ON_RE_ROLE,
+    TW_ON_TTFT_SLO,
+    TW_ON_TPOT_SLO,
     TW_SERVINGS
 } TwServing;
 

@@ -1,6 +1,7 @@
 // tokenworks serve: serving without a facility, and the frontier of throughput against interactivity.
 #include "twin/serve.h"
 #include "cli/deployment.h"
+#include "cli/serve_fleet.h"
 #include "sim/config.h"
 #include "sim/json.h"
 #if TW_HAS_VIEW
@@ -346,6 +347,12 @@ int tw_command_serve(const TwOptions *o)
     engine.speculate.draft_fraction = 1.0 / (double)deploy.model.layers;
     if (engine.policy == TW_SARATHI || engine.policy == TW_PREFILL_FIRST)
         engine.watermark_blocks = deploy.step->kv_blocks_16 / 100;
+    if (tw_cli_fleet_asked(o)) {
+        status = tw_cli_fleet(o, &spec, &deploy, &serve, &engine);
+        tw_deploy_destroy(&deploy);
+        tw_trace_destroy(trace);
+        return status;
+    }
     bool good = true;
     if (o->serving[TW_ON_SWEEP]) {
         good = sweep(&deploy, &serve, points, &count, &error);

@@ -44,3 +44,48 @@ expect 0 "SATURATED" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --rate
 expect 2 "one of --concurrency" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --rate 5 --concurrency 5
 expect 3 "expert_parallel" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --ep 2 --tp 2
 finish
+
+# replicas by themselves: a router, a planner that keeps the limits with fewer, prompts apart
+fleet="$TOKENWORKS serve --chip h200 --model llama-3.1-70b --precision fp8 --tp 4 --replicas 8 --rate 16 --lengths azure23_conv --ttft-slo 1 --tpot-slo 0.03 --for 40min --json"
+expect 0 "" $fleet --router power_of_two
+cp out.txt all.json
+expect 0 "" $fleet --planner
+cp out.txt planned.json
+expect 0 "" $fleet --planner --prefill-replicas 2 --re-role
+cp out.txt apart.json
+python3 - <<'END' || fail "serve --planner"
+import json
+all_, planned, apart = (json.load(open(f)) for f in ("all.json", "planned.json", "apart.json"))
+for o in (all_, planned, apart):
+    r = o["requests"]
+    assert r["arrived"] == r["completed"] + r["running"] + r["waiting"] + r["rejected"] + r["lost"] > 30000
+    assert abs(r["arrived"] / 2400 / 16 - 1) < 0.02
+assert "planner" not in all_ and all_["good_share"] > 0.99
+p = planned["planner"]
+assert planned["good_share"] > 0.95 and p["replicas_min"] < p["replicas_mean"] < 5, p
+# enough replicas for the forecast, and not twice as many
+assert 0.9 < p["wanted"] * p["capacity_requests_per_s"] / p["forecast_requests_per_s"] < 2, p
+assert planned["joules_per_output_token_gpu"] < 0.8 * all_["joules_per_output_token_gpu"]
+assert abs(planned["parts"][-1]["serving"] - p["wanted"]) < 1.5
+# one transfer alone: the mean prompt through four cards of 40 GB/s; some share a link
+bytes_ = 2 * 80 * 8 * 128 * 1138
+assert 1.0 < apart["kv_transfer_s"] / (bytes_ / 160e9 + 380e-6) < 1.3, apart["kv_transfer_s"]
+END
+expect 2 "did you mean kv_aware" $fleet --router kv_awar
+expect 2 "need --rate or --trace" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --planner
+expect 2 "--re-role need --planner" $fleet --re-role
+expect 3 "a router serves at most 64" $fleet --prefill-replicas 900
+expect 3 "azur" $fleet --profile azur
+
+# replicas beyond a node: stages of a pipeline, tensor parallel over two nodes; never a part of one
+for layout in "--tp 8 --pp 2" "--tp 16"; do
+    expect 0 "" "$TOKENWORKS" serve --chip h200 --model llama-3.1-405b $layout --concurrency 8 --requests 40 --json
+    cp out.txt "beyond${layout// /_}.json"
+done
+python3 - <<'END' || fail "serve beyond a node"
+import json
+stages, tensor = (json.load(open(f))["points"][0]["tpot_s"]["mean"] for f in ("beyond--tp_8_--pp_2.json", "beyond--tp_16.json"))
+# 252 all-reduces over two nodes cost more than half of the weights saves
+assert 0.5 < tensor / stages < 2 and stages < 0.06, (stages, tensor)
+END
+expect 3 "expected no more than the 8 of an NVLink domain" "$TOKENWORKS" serve --chip h200 --model llama-3.1-70b --tp 12

@@ -1,0 +1,244 @@
+#include "cli/serve_fleet.h"
+#include "sim/config.h"
+#include "sim/json.h"
+#include "twin/fleet.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool tw_cli_fleet_asked(const TwOptions *o)
+{
+    static const TwServing mine[] = {TW_ON_ROUTER,  TW_ON_PLANNER, TW_ON_PREDICTOR, TW_ON_INTERVAL, TW_ON_PROFILE,
+                                     TW_ON_PROMPTS, TW_ON_RE_ROLE, TW_ON_TTFT_SLO,  TW_ON_TPOT_SLO};
+    for (size_t k = 0; k < sizeof mine / sizeof *mine; k++)
+        if (o->serving[mine[k]]) return true;
+    return o->set_count > 0;    // --for
+}
+
+static bool one_of(const char *option, const char *name, const char *const *words)
+{
+    int known = 0;
+    char list[256] = "";
+    for (; words[known]; known++) {
+        if (strcmp(name, words[known]) == 0) return true;
+        snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", known ? ", " : "", words[known]);
+    }
+    const char *near = tw_nearest(name, words, known);
+    fprintf(stderr, "tokenworks: --%s %s: expected %s%s%s%s\n", option, name, list, near ? "; did you mean " : "",
+            near ? near : "", near ? "?" : "");
+    return false;
+}
+
+static bool read_fleet(const TwOptions *o, const TwServeSpec *serve, TwFleetSpec *f)
+{
+    int64_t prefills;
+    if (!tw_cli_whole(o, TW_ON_PROMPTS, "prefill-replicas", 0, 100000, 0, &prefills) ||
+        !tw_cli_real(o, TW_ON_INTERVAL, "plan-every", 1.0, 86400.0, 60.0, &f->interval_s) ||
+        !tw_cli_real(o, TW_ON_TTFT_SLO, "ttft-slo", 1e-6, 1e6, 2.0, &f->ttft_slo_s) ||
+        !tw_cli_real(o, TW_ON_TPOT_SLO, "tpot-slo", 1e-6, 1e6, 0.05, &f->tpot_slo_s))
+        return false;
+    f->router = o->serving[TW_ON_ROUTER] ? o->serving[TW_ON_ROUTER] : "least_loaded";
+    if (!one_of("router", f->router, tw_router_names)) return false;
+    const char *predictor = o->serving[TW_ON_PREDICTOR] ? o->serving[TW_ON_PREDICTOR] : "holt";
+    if (!one_of("predictor", predictor, tw_predictor_names)) return false;
+    while (strcmp(tw_predictor_names[f->predictor], predictor) != 0) f->predictor++;
+    if (serve->kind != TW_LOAD_OPEN && serve->kind != TW_LOAD_TRACE) {
+        fprintf(stderr,
+                "tokenworks: replicas by themselves (--router, --planner, --prefill-replicas, --profile, --for) "
+                "need --rate or --trace\n");
+        return false;
+    }
+    f->planned = o->serving[TW_ON_PLANNER] != NULL;
+    f->re_role = o->serving[TW_ON_RE_ROLE] != NULL;
+    if (!f->planned && (f->re_role || o->serving[TW_ON_PREDICTOR] || o->serving[TW_ON_INTERVAL])) {
+        fprintf(stderr, "tokenworks: --predictor, --plan-every and --re-role need --planner\n");
+        return false;
+    }
+    if (f->re_role && prefills == 0) {
+        fprintf(stderr, "tokenworks: --re-role needs --prefill-replicas\n");
+        return false;
+    }
+    f->serve = serve;
+    f->replicas = (int)serve->replicas;
+    f->prefills = (int)prefills;
+    f->lengths = o->serving[TW_ON_LENGTHS];
+    f->trace = o->serving[TW_ON_TRACE];
+    f->profile = o->serving[TW_ON_PROFILE];
+    f->span_s = 3600.0;
+    for (int k = 0; k < o->set_count; k++)
+        if (strncmp(o->sets[k], "run.for_s=", 10) == 0) f->span_s = strtod(o->sets[k] + 10, NULL);
+    f->warmup_s = fmin(300.0, 0.1 * f->span_s);
+    return true;
+}
+
+// ---- output ---------------------------------------------------------------------------------------------------------
+
+typedef struct Headline {
+    double output_s, requests_s, gpu_w, per_gpu, joules, good;
+} Headline;
+
+static Headline headline(const TwFleetResult *r)
+{
+    Headline h = {.output_s = (double)r->totals.output_tokens_done / r->span_s,
+                  .requests_s = (double)r->totals.completed / r->span_s,
+                  .gpu_w = (r->device_j + r->rest_j) / r->span_s / r->gpus,
+                  .good = (double)r->totals.good / (double)r->totals.measured_completed};
+    h.per_gpu = h.output_s / r->gpus;
+    h.joules = (r->device_j + r->rest_j) / (double)r->totals.output_tokens_done;
+    return h;
+}
+
+static void print_text(const TwDeploySpec *spec, const TwDeploy *d, const TwFleetSpec *f, const TwFleetResult *r)
+{
+    static const struct {
+        const char *name;
+        int which;
+        double scale;
+        const char *unit;
+    } rows[] = {{"time to first token", TW_TTFT, 1e3, "ms"},
+                {"time per output token", TW_TPOT, 1e3, "ms"},
+                {"gap between tokens", TW_ITL, 1e3, "ms"},
+                {"end to end", TW_E2E, 1.0, "s"}};
+    Headline h = headline(r);
+    printf("%s in %s on %d replicas of %d %s", spec->model, spec->precision, f->replicas, d->gpus, d->chip.title);
+    if (f->prefills > 0) printf(" and %d for prompts", f->prefills);
+    printf(", %s; %g h, the first %g s left out of latencies\n\n", f->router, r->span_s / 3600.0, f->warmup_s);
+    printf("  output        %12.1f tokens/s    %10.1f a GPU\n", h.output_s, h.per_gpu);
+    printf("  requests      %12.3f a second    %10.2f %% within %g s and %g ms a token\n", h.requests_s, 100.0 * h.good,
+           f->ttft_slo_s, 1e3 * f->tpot_slo_s);
+    printf("  power         %12.1f W a GPU     %10.4g J a token\n", h.gpu_w, h.joules);
+    if (r->totals.prompt_tokens_looked_up > 0)
+        printf("  found cached  %12.1f %% of prompt tokens\n",
+               100.0 * (double)r->totals.prompt_tokens_hit / (double)r->totals.prompt_tokens_looked_up);
+    if (f->prefills > 0)
+        printf("  KV transfers  %12lld             %10.3f ms each, %.4g GB/s of a replica\n",
+               (long long)r->totals.transfers, 1e3 * r->totals.transfer_s / (double)r->totals.transfers,
+               1e-9 * r->transfer_bytes_s);
+    printf("\n  %-22s %10s %10s %10s %10s\n", "", "mean", "p50", "p90", "p99");
+    for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
+        const TwSketch *s = &r->latency[rows[k].which];
+        printf("  %-22s %10.3f %10.3f %10.3f %10.3f %s\n", rows[k].name, rows[k].scale * tw_sketch_mean(s),
+               rows[k].scale * tw_sketch_quantile(s, 0.5), rows[k].scale * tw_sketch_quantile(s, 0.9),
+               rows[k].scale * tw_sketch_quantile(s, 0.99), rows[k].unit);
+    }
+    const TwPlannerView *p = &r->planner;
+    if (f->planned) {
+        printf("\n  planner: %.2f of %d replicas served on average (%.0f to %.0f), %lld starts, %lld stops",
+               p->mean_serving, f->replicas + f->prefills, p->least_serving, p->most_serving, (long long)p->starts,
+               (long long)p->stops);
+        if (f->re_role) printf(", %lld as the other kind", (long long)p->re_roles);
+        printf("\n  last plan: %.3f requests/s ahead, %.3f of one replica within the limits, %d wanted", p->rate_s,
+               p->capacity_s, p->wanted);
+        if (f->prefills > 0) printf(" and %d for prompts", p->prefill_wanted);
+        printf("\n");
+    }
+    printf("\n  %10s %12s %12s %10s %10s %10s %10s\n", "until h", "requests/s", "tokens/s", "serving", "W a GPU",
+           "TTFT ms", "good %");
+    for (int k = 0; k < r->rows; k++) {
+        const TwFleetRow *row = &r->row[k];
+        printf("  %10.3f %12.3f %12.1f %10.2f %10.1f %10.1f %10.2f\n", row->time_s / 3600.0, row->requests_s,
+               row->output_s, row->serving, row->gpu_w, 1e3 * row->ttft_s, 100.0 * row->good_share);
+    }
+    const TwWorkloadTotals *t = &r->totals;
+    printf("\n  %lld arrived = %lld completed + %lld running + %lld waiting + %lld rejected + %lld lost\n",
+           (long long)t->arrived, (long long)t->completed, (long long)t->running, (long long)t->waiting,
+           (long long)t->rejected, (long long)t->lost);
+}
+
+static void member(const char *name, double value)
+{
+    printf(", \"%s\": ", name);
+    tw_json_number(stdout, value);
+}
+
+static void print_json(const TwDeploySpec *spec, const TwFleetSpec *f, const TwFleetResult *r)
+{
+    static const char *const names[] = {"ttft_s", "tpot_s", "e2e_s", NULL, "itl_s"};
+    Headline h = headline(r);
+    const TwWorkloadTotals *t = &r->totals;
+    printf("{\"schema\": \"tokenworks-serve-fleet 1\", \"chip\": ");
+    tw_json_text(stdout, spec->chip);
+    printf(", \"model\": ");
+    tw_json_text(stdout, spec->model);
+    printf(", \"router\": ");
+    tw_json_text(stdout, f->router);
+    member("replicas", f->replicas);
+    member("prefill_replicas", f->prefills);
+    member("gpus", r->gpus);
+    member("simulated_s", r->span_s);
+    member("output_tokens_per_s", h.output_s);
+    member("output_tokens_per_s_per_gpu", h.per_gpu);
+    member("requests_per_s", h.requests_s);
+    member("good_share", h.good);
+    member("gpu_w", h.gpu_w);
+    member("joules_per_output_token_gpu", h.joules);
+    member("prefix_hit_share", (double)t->prompt_tokens_hit / (double)t->prompt_tokens_looked_up);
+    member("kv_transfers", (double)t->transfers);
+    member("kv_transfer_s", t->transfer_s / (double)t->transfers);
+    for (int which = 0; which < TW_LATENCIES; which++) {
+        if (!names[which]) continue;
+        const TwSketch *s = &r->latency[which];
+        printf(", \"%s\": {\"mean\": ", names[which]);
+        tw_json_number(stdout, tw_sketch_mean(s));
+        member("p50", tw_sketch_quantile(s, 0.5));
+        member("p90", tw_sketch_quantile(s, 0.9));
+        member("p99", tw_sketch_quantile(s, 0.99));
+        printf("}");
+    }
+    printf(",\n \"requests\": {\"arrived\": %lld, \"completed\": %lld, \"running\": %lld, \"waiting\": %lld, "
+           "\"rejected\": %lld, \"lost\": %lld}",
+           (long long)t->arrived, (long long)t->completed, (long long)t->running, (long long)t->waiting,
+           (long long)t->rejected, (long long)t->lost);
+    if (f->planned) {
+        const TwPlannerView *p = &r->planner;
+        printf(",\n \"planner\": {\"intervals\": %lld", (long long)p->intervals);
+        member("replicas_mean", p->mean_serving);
+        member("replicas_min", p->least_serving);
+        member("replicas_max", p->most_serving);
+        member("wanted", p->wanted);
+        member("prefill_wanted", p->prefill_wanted);
+        member("forecast_requests_per_s", p->rate_s);
+        member("capacity_requests_per_s", p->capacity_s);
+        member("correction", p->correction);
+        member("starts", (double)p->starts);
+        member("stops", (double)p->stops);
+        member("re_roles", (double)p->re_roles);
+        printf("}");
+    }
+    printf(",\n \"parts\": [");
+    for (int k = 0; k < r->rows; k++) {
+        const TwFleetRow *row = &r->row[k];
+        printf("%s\n  {\"until_s\": ", k ? "," : "");
+        tw_json_number(stdout, row->time_s);
+        member("requests_per_s", row->requests_s);
+        member("output_tokens_per_s", row->output_s);
+        member("serving", row->serving);
+        member("gpu_w", row->gpu_w);
+        member("ttft_s", row->ttft_s);
+        member("good_share", row->good_share);
+        printf("}");
+    }
+    printf("]}\n");
+}
+
+int tw_cli_fleet(const TwOptions *o, const TwDeploySpec *spec, const TwDeploy *deploy, const TwServeSpec *serve,
+                 TwEngineSpec *engine)
+{
+    TwFleetSpec fleet = {0};
+    TwError error = {0};
+    if (!read_fleet(o, serve, &fleet)) return TW_USAGE;
+    // room for the whole answer, request by request
+    if (serve->admission == TW_ADMIT_WHOLE && !o->serving[TW_ON_POLICY]) engine->policy = TW_TRTLLM;
+    fleet.kv_token_bytes =
+        tw_model_kv_elements(&deploy->model, 1) * (strcmp(spec->kv_precision, "fp8") == 0 ? 1.0 : 2.0);
+    TwFleetResult *result = calloc(1, sizeof *result);
+    if (!result) abort();
+    bool good = tw_fleet_run(deploy, &fleet, result, &error);
+    if (good && o->json)
+        print_json(spec, &fleet, result);
+    else if (good)
+        print_text(spec, deploy, &fleet, result);
+    free(result);
+    return good ? TW_DONE : tw_cli_fail(&error);
+}

@@ -1,0 +1,10 @@
+// tokenworks serve, replica by replica: --router, --planner, --prefill-replicas, --profile, --for.
+#pragma once
+
+#include "cli/deployment.h"
+#include "twin/serve.h"
+
+bool tw_cli_fleet_asked(const TwOptions *options);
+// Runs and prints it; returns the exit status.
+int tw_cli_fleet(const TwOptions *options, const TwDeploySpec *spec, const TwDeploy *deploy, const TwServeSpec *serve,
+                 TwEngineSpec *engine);

@@ -1,0 +1,262 @@
+#include "twin/fleet.h"
+
+#include "sim/data.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CELL = 32, BLOCK = 16 };
+// as operations.restart of a facility has them unless told otherwise
+static const double load_bytes_s = 2e9, warmup_s = 60.0;
+
+typedef struct Fleet {
+    const TwDeploy *deploy;
+    const TwFleetSpec *spec;
+    TwArena *arena;
+    TwTraffic *traffic;
+    TwWorkload *workload;
+    TwPlanner *planner;
+    TwLayout layout;
+    void *block;
+    int count;
+    bool *prefill;                   // [replica]
+    uint8_t *down, *closed;          // [replica]
+    double rest_gpu_s, serving_s;    // summed
+    TwConfig *fabric;
+} Fleet;
+
+static void fleet_free(Fleet *f)
+{
+    tw_planner_destroy(f->planner);
+    if (f->workload) tw_workload_destroy(f->workload);
+    if (f->traffic) tw_traffic_destroy(f->traffic);
+    if (f->block) tw_block_destroy(f->block);
+    if (f->fabric) tw_config_destroy(f->fabric);
+    tw_arena_destroy(f->arena);
+}
+
+// --- what is built ---------------------------------------------------------------------------------------------------
+
+static bool make_traffic(Fleet *f, int cells, TwError *error)
+{
+    const TwServeSpec *s = f->spec->serve;
+    TwTrafficSpec spec = {.name = "serve",
+                          .seed = s->seed,
+                          .cells = cells,
+                          .arrival = f->spec->trace ? "replay" : "poisson",
+                          .rate_s = s->rate_s,
+                          .profile = f->spec->profile,
+                          .lengths = f->spec->lengths ? f->spec->lengths : "constant",
+                          .context_tokens = s->context_tokens > 0 ? s->context_tokens : f->deploy->model.positions,
+                          .input_tokens = s->input_mean,
+                          .output_tokens = s->output_mean,
+                          .trace = f->spec->trace};
+    if (s->shared_tokens > 0)
+        spec.prefix = (TwPrefixSpec){.kind = "global", .count = 1, .tokens = s->shared_tokens, .share = 1.0};
+    return tw_traffic_create(&f->traffic, &spec, &f->layout, error);
+}
+
+// Each router cell gets its share of both kinds, those for prompts first.
+static int deal(Fleet *f, int *cell)
+{
+    int fronts = f->spec->prefills, decodes = f->spec->replicas, cells = (f->count + CELL - 1) / CELL;
+    if (fronts > 0 && cells > fronts) cells = fronts;
+    if (cells > decodes) cells = decodes;
+    int at = 0;
+    for (int c = 0; c < cells; c++) {
+        for (int kind = 1; kind >= 0; kind--) {
+            int64_t of_kind = kind ? fronts : decodes;
+            for (int64_t k = c * of_kind / cells; k < (c + 1) * of_kind / cells; k++) {
+                f->prefill[at] = kind;
+                cell[at++] = c;
+            }
+        }
+    }
+    return cells;
+}
+
+// What the cards of a replica send, through the fabric that its chip is joined by.
+static bool find_link(Fleet *f, double *bytes_s, double *latency_s, TwError *error)
+{
+    TwFabricRow fabric;
+    if (!tw_load_part(&tw_fabric_kind, f->deploy->chip.fabric, &fabric, &f->fabric, error)) return false;
+    *bytes_s = fabric.send_efficiency * fabric.port_bytes_s * (double)fabric.planes * f->deploy->gpus;
+    *latency_s = fabric.send_s;
+    return true;
+}
+
+static bool make_workload(Fleet *f, TwFleetResult *result, TwError *error)
+{
+    const TwFleetSpec *spec = f->spec;
+    const TwServeSpec *s = spec->serve;
+    const TwStepModel *step = f->deploy->step;
+    int *rack = TW_TAKE(f->arena, f->count, int), *cell = TW_TAKE(f->arena, f->count, int);
+    int cells = deal(f, cell), ranks = step->attention_ranks, ways = f->deploy->gpus / step->tensor_parallel;
+    if (f->count > 64 * cells)
+        return tw_fail(error, TW_BAD_INPUT,
+                       "%d replicas for prompts and %d others: a router serves at most 64, with one of each",
+                       spec->prefills, spec->replicas);
+    if (!make_traffic(f, cells, error)) return false;
+    int64_t blocks = s->kv_blocks > 0 ? s->kv_blocks : step->kv_blocks_16;
+    int64_t sequences = (int64_t)s->max_sequences * ranks;
+    TwPoolSpec pool = {.name = "serve",
+                       .step = &step->source,
+                       .traffic = f->traffic,
+                       .replica_count = f->count,
+                       .replica_rack = rack,
+                       .replica_cell = cell,
+                       .cell_count = cells,
+                       .max_tokens = s->max_tokens * ways,
+                       .max_sequences = (int)(sequences < 65535 ? sequences : 65535),
+                       .block_tokens = BLOCK,
+                       .kv_blocks = blocks,
+                       .queue_max = 4096,
+                       .router = spec->router,
+                       .ttft_slo_s = spec->ttft_slo_s,
+                       .tpot_slo_s = spec->tpot_slo_s,
+                       .seed = s->seed,
+                       .engine = s->engine};
+    TwEngineSpec front = {.step = &step->source,
+                          .max_tokens = pool.max_tokens,
+                          .max_sequences = 64,
+                          .kv_blocks = blocks,
+                          .prefix_cache = s->engine && s->engine->prefix_cache};
+    if (spec->prefills > 0) {
+        pool.hand_over = (TwHandOver){.engine = &front,
+                                      .replica_prefill = f->prefill,
+                                      .bytes_per_token = spec->kv_token_bytes,
+                                      .layers = (int)f->deploy->model.layers,
+                                      .re_role = spec->re_role};
+        if (!find_link(f, &pool.hand_over.bytes_s, &pool.hand_over.latency_s, error)) return false;
+        result->transfer_bytes_s = pool.hand_over.bytes_s;
+    }
+    TwErrors *errors = tw_errors_create();
+    const TwWorkloadSpec workload = {.rack_count = 1,
+                                     .pool_count = 1,
+                                     .pools = &pool,
+                                     .measure_from_ns = llround(spec->warmup_s * 1e9),
+                                     .threads = spec->threads};
+    bool good = tw_workload_create(&f->workload, &workload, &f->layout, errors);
+    if (!good) tw_errors_first(errors, error);
+    tw_errors_destroy(errors);
+    return good;
+}
+
+static bool make_planner(Fleet *f, TwError *error)
+{
+    const TwFleetSpec *spec = f->spec;
+    if (!spec->planned) return true;
+    double *start_s = TW_TAKE(f->arena, f->count, double);
+    for (int i = 0; i < f->count; i++) start_s[i] = f->deploy->step->weight_bytes / load_bytes_s + warmup_s;
+    // the rest as workload.planner of a facility has it
+    const TwPlannerSpec planner = {.interval_s = spec->interval_s,
+                                   .predictor = spec->predictor,
+                                   .window = 5,
+                                   .hold = 3,
+                                   .ttft_slo_s = 0.8 * spec->ttft_slo_s,
+                                   .tpot_slo_s = 0.8 * spec->tpot_slo_s,
+                                   .busy_most = 0.9,
+                                   .corrects = true,
+                                   .re_role = spec->re_role,
+                                   .start_s = start_s};
+    return tw_planner_create(&f->planner, f->workload, &planner, &f->layout, error);
+}
+
+// --- the run ---------------------------------------------------------------------------------------------------------
+
+static void run_to(Fleet *f, int64_t from_ns, int64_t to_ns)
+{
+    double clock = 1.0, joules, watts, tokens, kv;
+    double cap_w = f->spec->serve->cap_w > 0.0 ? f->spec->serve->cap_w * f->deploy->gpus * f->count : INFINITY;
+    bool on = true;
+    memset(f->down, 0, (size_t)f->count);
+    memset(f->closed, 0, (size_t)f->count);
+    if (f->planner) tw_planner_run(f->planner, f->block, from_ns, f->down, f->closed);
+    const TwWorkloadIn in = {&clock, &cap_w, &on, f->down, f->closed, NULL};
+    TwWorkloadOut out = {&joules, &watts, &tokens, &kv};
+    tw_workload_advance(f->workload, f->block, &in, from_ns, to_ns, &out);
+    double span_s = 1e-9 * (double)(to_ns - from_ns);
+    for (int i = 0; i < f->count; i++) {
+        f->rest_gpu_s += f->down[i] ? span_s * f->deploy->gpus : 0.0;
+        f->serving_s += f->down[i] || f->closed[i] ? 0.0 : span_s;
+    }
+}
+
+static double idle_w(const TwDeploy *deploy)
+{
+    return isnan(deploy->chip.idle_w) ? deploy->chip.live_w : deploy->chip.idle_w;
+}
+
+typedef struct Mark {
+    TwWorkloadTotals totals;
+    double rest_gpu_s, serving_s, ttft_s;
+    int64_t ttft_count;
+} Mark;
+
+static Mark mark(const Fleet *f)
+{
+    Mark m = {.rest_gpu_s = f->rest_gpu_s, .serving_s = f->serving_s};
+    tw_workload_totals(f->workload, f->block, -1, &m.totals);
+    tw_workload_latency(f->workload, f->block, 0, TW_TTFT, &m.ttft_count, &m.ttft_s);
+    return m;
+}
+
+static TwFleetRow row_of(const Fleet *f, const Mark *a, const Mark *b, double span_s, double at_s)
+{
+    double ended = (double)(b->totals.measured_completed - a->totals.measured_completed);
+    double joules = b->totals.device_j - a->totals.device_j + (b->rest_gpu_s - a->rest_gpu_s) * idle_w(f->deploy);
+    double seen = (double)(b->ttft_count - a->ttft_count);
+    return (TwFleetRow){.time_s = at_s,
+                        .requests_s = (double)(b->totals.arrived - a->totals.arrived) / span_s,
+                        .output_s = (double)(b->totals.output_tokens_done - a->totals.output_tokens_done) / span_s,
+                        .gpu_w = joules / span_s / (f->deploy->gpus * f->count),
+                        .good_share = ended > 0.0 ? (double)(b->totals.good - a->totals.good) / ended : NAN,
+                        .serving = (b->serving_s - a->serving_s) / span_s,
+                        .ttft_s = seen > 0.0 ? (b->ttft_s - a->ttft_s) / seen : NAN};
+}
+
+static void run_all(Fleet *f, TwFleetResult *result)
+{
+    const TwFleetSpec *spec = f->spec;
+    int64_t step_ns = spec->span_s > 6.0 * 3600.0 ? 10000000000 : 1000000000, now = 0;
+    int64_t end = llround(spec->span_s * 1e9);
+    Mark from = mark(f);
+    for (int r = 0; r < TW_FLEET_ROWS; r++) {
+        int64_t until = end / TW_FLEET_ROWS * (r + 1), begun = now;
+        if (r == TW_FLEET_ROWS - 1) until = end;
+        for (int64_t next; now < until; now = next) {
+            next = now / step_ns * step_ns + step_ns;
+            if (next > until) next = until;
+            run_to(f, now, next);
+        }
+        Mark to = mark(f);
+        result->row[result->rows++] = row_of(f, &from, &to, 1e-9 * (double)(now - begun), 1e-9 * (double)now);
+        from = to;
+    }
+}
+
+bool tw_fleet_run(const TwDeploy *deploy, const TwFleetSpec *spec, TwFleetResult *result, TwError *error)
+{
+    *result = (TwFleetResult){.span_s = spec->span_s, .gpus = deploy->gpus * (spec->replicas + spec->prefills)};
+    Fleet f = {.deploy = deploy, .spec = spec, .arena = tw_arena_create(), .count = spec->replicas + spec->prefills};
+    f.prefill = TW_TAKE(f.arena, f.count, bool);
+    f.down = TW_TAKE(f.arena, f.count, uint8_t);
+    f.closed = TW_TAKE(f.arena, f.count, uint8_t);
+    bool good = make_workload(&f, result, error) && make_planner(&f, error);
+    if (good && !(f.block = tw_block_create(&f.layout))) good = tw_fail(error, TW_IO, "out of memory");
+    if (good) {
+        tw_traffic_start(f.traffic, f.block);
+        tw_workload_start(f.workload, f.block);
+        if (f.planner) tw_planner_start(f.planner, f.block);
+        run_all(&f, result);
+        tw_workload_totals(f.workload, f.block, -1, &result->totals);
+        for (int which = 0; which < TW_LATENCIES; which++)
+            tw_workload_sketch(f.workload, f.block, -1, which, &result->latency[which]);
+        if (f.planner) tw_planner_view(f.planner, f.block, &result->planner);
+        result->device_j = result->totals.device_j;
+        result->rest_j = f.rest_gpu_s * idle_w(deploy);
+    }
+    fleet_free(&f);
+    return good;
+}
