@@ -41,7 +41,7 @@ static const TwField job_fields[] = {
      "step-time key; kernels: from the tables of the first rack's chip, for tp, pp, cp and vp as given", NULL},
     {"precision", "", TW_TEXT, 0, 0, "fp8", AT(precision), "step kernels: of the matrix products", precision_words},
     {"power", "", TW_TEXT, 0, 0, "gpt3_64x8h100", AT(power), "waveform; empty: flat", NULL},
-    {"mix", "", TW_TEXT, 0, 0, "seren", AT(mix), "mix: seren, kalos, philly or helios", NULL},
+    {"mix", "", TW_TEXT, 0, 0, "seren", AT(mix), "mix: seren, kalos, philly, helios or image_generation", NULL},
     {"feed_pool", "", TW_TEXT, 0, 0, "", AT(feed_pool), "flywheel: trains on what this pool answered until its start",
      NULL},
     {"rollout_class", "", TW_TEXT, 0, 0, "", AT(rollout_class),
@@ -313,7 +313,7 @@ static bool compile_mix(TwPlant *plant, const JobRow *row, const TwNode *node, c
     TwStream stream = tw_stream((uint64_t)plant->run.seed, name);
     int made = 0;
     for (uint64_t i = 0; rate > 0.0; i++) {
-        at_s -= log(tw_random(stream, i, 2, TW_PURPOSE_JOB)) / rate;
+        at_s += tw_job_mix_interval_s(&mix, stream, i, rate);
         if (at_s >= plant->run.for_s) return true;
         TwMixJob job = tw_job_mix_draw(&mix, stream, i);
         if (job.gpus > row->gpus_max) continue;

@@ -830,6 +830,30 @@ static void add_network(TwReport *report, const TwState *state, const TwWorkload
     }
 }
 
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+// From submission to the first GPU, of the jobs that got theirs.
+static void add_waits(TwReport *report, const TwState *state)
+{
+    const TwJobs *jobs = tw_state_plant(state)->jobs;
+    double *wait_s = malloc((size_t)(jobs->job_count + 1) * sizeof *wait_s), sum = 0.0;
+    if (!wait_s) abort();
+    int count = 0;
+    for (int i = 0; i < jobs->job_count; i++) {
+        double begun_s = tw_jobs_job(jobs, tw_state_block(state), i)->started_s;
+        if (isfinite(begun_s)) sum += wait_s[count++] = begun_s - tw_jobs_spec(jobs, i)->submit_s;
+    }
+    qsort(wait_s, (size_t)count, sizeof *wait_s, by_value);
+    add(report, "jobs.wait_s.mean", "s", "from submission to GPUs, of those that got them", over(sum, count));
+    add(report, "jobs.wait_s.p50", "s", "the same", count > 0 ? wait_s[(count - 1) / 2] : NAN);
+    add(report, "jobs.wait_s.p99", "s", "the same", count > 0 ? wait_s[(int)(0.99 * (count - 1))] : NAN);
+    free(wait_s);
+}
+
 // Jobs beside serving: all of them, and the first two hundred by name.
 static void add_jobs(TwReport *report, const TwState *state)
 {
@@ -851,6 +875,7 @@ static void add_jobs(TwReport *report, const TwState *state)
     add(report, "jobs.tokens", "tokens", "trained on", t.tokens);
     add(report, "jobs.energy_j", "J", "of the GPUs while they held them", t.energy_j);
     add(report, "jobs.gpus_lent", "1", "GPUs lent by serving, mean", over(tw_jobs_lent_gpu_s(plant, block), span_s));
+    add_waits(report, state);
     for (int i = 0; i < plant->jobs->job_count && i < 200; i++) {
         const TwJob *job = tw_jobs_job(plant->jobs, block, i);
         const TwJobSpec *spec = tw_jobs_spec(plant->jobs, i);

@@ -16,9 +16,9 @@ static const char *const params_file = "facilities/parts/traffic/generator_param
 
 static double normal_cdf(double z) { return 0.5 * erfc(-z * 0.70710678118654752); }
 
-// Gamma variate of shape k and scale 1: Marsaglia and Tsang 2000; k < 1 through k + 1 and U^(1/k).
-// index is below 2^55: eight bits are for the attempt, which fails with probability below 0.05.
-static double gamma_variate(TwStream stream, uint64_t index, uint32_t entity, TwPurpose purpose, double k)
+// k < 1 through k + 1 and U^(1/k). index is below 2^55: eight bits are for the attempt, which fails with probability
+// below 0.05.
+double tw_gamma_variate(TwStream stream, uint64_t index, uint32_t entity, TwPurpose purpose, double k)
 {
     double boost = 1.0, d = (k < 1.0 ? k + 1.0 : k) - 1.0 / 3.0, c = 1.0 / sqrt(9.0 * d);
     for (uint64_t attempt = 0;; attempt++) {
@@ -143,11 +143,11 @@ static double renewal_interval(const TwArrivals *arrivals, const TwArrivalCursor
 
     // in equilibrium the first one is what is left of a length-biased interval
     if (arrivals->renewal == TW_GAMMA) {
-        double x = gamma_variate(stream, index, cell, TW_PURPOSE_ARRIVAL, first ? k + 1.0 : k) / k;
+        double x = tw_gamma_variate(stream, index, cell, TW_PURPOSE_ARRIVAL, first ? k + 1.0 : k) / k;
         return first ? x * tw_random(stream, index, cell, TW_PURPOSE_GAP) : x;
     }
     if (first) {
-        double biased = gamma_variate(stream, index, cell, TW_PURPOSE_ARRIVAL, 1.0 + 1.0 / k);
+        double biased = tw_gamma_variate(stream, index, cell, TW_PURPOSE_ARRIVAL, 1.0 + 1.0 / k);
         return arrivals->weibull_scale * pow(biased, 1.0 / k) * tw_random(stream, index, cell, TW_PURPOSE_GAP);
     }
     double u = tw_random(stream, index << 8, cell, TW_PURPOSE_ARRIVAL);
@@ -276,7 +276,7 @@ static void next_onoff(const TwArrivals *arrivals, TwArrivalCursor *cursor, doub
     cursor->piece_until_s = fmin(cursor->piece_until_s, second + 1.0);
     uint64_t index = (uint64_t)cursor->slab * 3600 + (uint64_t)second;
     *g *= bursts->second_variance *
-          gamma_variate(arrivals->stream, index, ENTITY_SECOND, TW_PURPOSE_MODULATOR, 1.0 / bursts->second_variance);
+          tw_gamma_variate(arrivals->stream, index, ENTITY_SECOND, TW_PURPOSE_MODULATOR, 1.0 / bursts->second_variance);
 }
 
 // pieces of the rate

@@ -24,6 +24,9 @@ enum { TW_COX_PARTS = 2 };
 #define TW_SLAB_NS INT64_C(3600000000000)
 #define TW_SLABS   (INT64_MAX / TW_SLAB_NS)    // slabs in representable time
 
+// Gamma variate of shape k and scale 1 (Marsaglia and Tsang 2000), the same for the same index.
+double tw_gamma_variate(TwStream stream, uint64_t index, uint32_t entity, TwPurpose purpose, double k);
+
 typedef enum TwRenewal { TW_EXPONENTIAL, TW_GAMMA, TW_WEIBULL } TwRenewal;
 typedef enum TwBurstKind { TW_NO_BURSTS, TW_COX, TW_ONOFF } TwBurstKind;
 

@@ -1,5 +1,6 @@
 #include "models/workload/jobs.h"
 
+#include "models/workload/arrivals.h"
 #include "sim/arena.h"
 #include "sim/config.h"
 #include "sim/csv.h"
@@ -630,7 +631,8 @@ bool tw_job_mix_load(TwJobMix *mix, const char *name, TwError *error)
                       {"cancel_c", &mix->cancel_c},
                       {"cancel_d", &mix->cancel_d},
                       {"p_fail_of_rest", &mix->fail},
-                      {"arrivals_per_s", &mix->arrivals_per_s}};
+                      {"arrivals_per_s", &mix->arrivals_per_s},
+                      {"arrivals_cv", &mix->arrivals_cv}};
         for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
             int c = tw_csv_column(csv, values[i].column);
             *values[i].into = c >= 0 ? strtod(tw_csv_text(csv, row, c), NULL) : 0.0;
@@ -642,6 +644,14 @@ bool tw_job_mix_load(TwJobMix *mix, const char *name, TwError *error)
     }
     tw_csv_destroy(csv);
     return row >= 0;
+}
+
+double tw_job_mix_interval_s(const TwJobMix *mix, TwStream stream, uint64_t index, double rate_s)
+{
+    double cv = mix->arrivals_cv;
+    if (cv == 0.0 || cv == 1.0) return -log(tw_random(stream, index, 2, TW_PURPOSE_JOB)) / rate_s;
+    double k = 1.0 / (cv * cv);
+    return tw_gamma_variate(stream, index, 3, TW_PURPOSE_JOB, k) / (k * rate_s);
 }
 
 TwMixJob tw_job_mix_draw(const TwJobMix *mix, TwStream stream, uint64_t index)

@@ -130,6 +130,7 @@ void tw_jobs_totals(const TwJobs *jobs, const void *block, TwJobsTotals *totals)
 // A population of jobs as a cluster had them (facilities/parts/traffic/job_mix.csv): job `index` of the mix.
 typedef struct TwJobMix {
     double p1, gamma, run_mu, run_slope, run_sd, run_cap_s, cancel_c, cancel_d, fail, arrivals_per_s;
+    double arrivals_cv;    // of the intervals; 0: 1, Poisson
     int max_log2;
 } TwJobMix;
 
@@ -140,6 +141,8 @@ typedef struct TwMixJob {
 } TwMixJob;
 
 bool tw_job_mix_load(TwJobMix *mix, const char *name, TwError *error);
+// Interval before job `index`, s; mean 1/rate_s: exponential, or gamma of the mix's CV.
+double tw_job_mix_interval_s(const TwJobMix *mix, TwStream stream, uint64_t index, double rate_s);
 TwMixJob tw_job_mix_draw(const TwJobMix *mix, TwStream stream, uint64_t index);
 
 // Serving nodes by load: how many are kept at `time_s` so that the load until lead_s later is carried, between
