@@ -295,8 +295,8 @@ typedef struct TwPlant {
     } planner_slot;
 
     TwRecordPlan record;
-    int service_group, headline_group;    // booked at the ends of their intervals
-    TwEventQueue queue;                   // what is to come, scripted and injected
+    int service_group, headline_group, switch_group;    // booked at the ends of their intervals
+    TwEventQueue queue;                                 // what is to come, scripted and injected
     size_t state_bytes;
     size_t power_bytes;                   // of a block that holds the power model's state
     size_t thermal_begin, thermal_end;    // what the thermal model has of the state
@@ -338,5 +338,5 @@ size_t tw_meters_bytes(void);    // twin/ledger.h
 enum { TW_INJECTED = 256 };           // events that may be injected and still lie ahead
 enum { TW_FAILURE_EVENTS = 4096 };    // failures, repairs, restarts and maintenance that lie ahead
 // The first two are always there; what a facility has none of has no group.
-enum { TW_GROUP_FACILITY, TW_GROUP_RACK, TW_GROUPS = 12 };
+enum { TW_GROUP_FACILITY, TW_GROUP_RACK, TW_GROUPS = 13 };
 void tw_plant_record(TwPlant *plant, TwLayout *layout);    // twin/series.c

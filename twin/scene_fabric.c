@@ -2,13 +2,19 @@
 
 #include "models/network/loss.h"
 #include "twin/scene.h"
+#include "twin/transit.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCKS = 256, MOST_ENDPOINTS = 500000 };
+const TwSeriesInfo tw_sent_series[TW_SENT_FIELDS] = {
+    {"sent_fraction", "1", "how full its links are with what the run sends, mean over them, where the interval ends"},
+    {"sent_hot_fraction", "1", "the fullest of them"},
+    {"sent_mean_fraction", "1", "mean over its links and since the start"},
+    {"sent_most_fraction", "1", "its fullest link in the fullest window since the start"},
+};
 
 static void *zeroed(size_t count, size_t size)
 {
@@ -22,13 +28,14 @@ static int switches_of(const TwGraph *g, int tier)
     return tier == 0 ? g->leaves : tier == 1 ? g->pods * g->spines : g->spines * g->cores;
 }
 
-static void name_blocks(TwSceneFabric *f, const TwGraph *g)
+int tw_switches(const TwGraph *g, TwSceneSwitch *list)
 {
     static const char *const one[] = {"leaf", "spine", "core"}, *const many[] = {"leaves", "spines", "cores"};
-    for (int tier = f->tiers - 1; tier >= 0; tier--) {
-        int all = switches_of(g, tier), blocks = all < BLOCKS ? all : BLOCKS;
+    int count = 0;
+    for (int tier = (g->tiers < TW_SWITCH_TIERS ? g->tiers : TW_SWITCH_TIERS) - 1; tier >= 0; tier--) {
+        int all = switches_of(g, tier), blocks = all < TW_SWITCH_BLOCKS ? all : TW_SWITCH_BLOCKS;
         for (int b = 0; b < blocks; b++) {
-            TwSceneSwitch *s = &f->switches[f->count++];
+            TwSceneSwitch *s = &list[count++];
             int from = (int)((int64_t)b * all / blocks), until = (int)((int64_t)(b + 1) * all / blocks);
             *s = (TwSceneSwitch){.tier = tier, .first = from, .count = until - from};
             if (s->count == 1)
@@ -37,6 +44,7 @@ static void name_blocks(TwSceneFabric *f, const TwGraph *g)
                 snprintf(s->name, sizeof s->name, "%s %d-%d", many[tier], from, until - 1);
         }
     }
+    return count;
 }
 
 static int links_of(const TwGraph *g, int tier, int plane, int i, int *link)
@@ -44,6 +52,76 @@ static int links_of(const TwGraph *g, int tier, int plane, int i, int *link)
     if (tier == 0) return tw_graph_leaf_links(g, plane, i, link, g->plane_links);
     if (tier == 1) return tw_graph_spine_links(g, plane, i / g->spines, i % g->spines, link, g->plane_links);
     return tw_graph_core_links(g, plane, i / g->cores, i % g->cores, link, g->plane_links);
+}
+
+// ---- what the run sends ----
+
+struct TwSwitchLoad {
+    TwTransitView *view;
+    int count;
+    int *start, *link;    // [switch + 1], links of each in all planes
+};
+
+TwSwitchLoad *tw_switch_load_create(const TwPlant *plant)
+{
+    TwTransitView *view = tw_transit_view_create(plant);
+    if (!view) return NULL;
+    const TwGraph *g = view->graph;
+    TwSwitchLoad *l = zeroed(1, sizeof *l);
+    TwSceneSwitch *list = zeroed(TW_SWITCH_TIERS * TW_SWITCH_BLOCKS, sizeof *list);
+    int *link = zeroed((size_t)g->plane_links, sizeof *link);
+    *l = (TwSwitchLoad){.view = view, .count = tw_switches(g, list)};
+    l->start = zeroed((size_t)l->count + 1, sizeof *l->start);
+    for (int pass = 0; pass < 2; pass++) {    // counted, then listed
+        int used = 0;
+        for (int k = 0; k < l->count; k++) {
+            l->start[k] = used;
+            for (int i = list[k].first; i < list[k].first + list[k].count; i++)
+                for (int plane = 0; plane < g->planes; plane++) {
+                    int links = links_of(g, list[k].tier, plane, i, link);
+                    if (pass) memcpy(l->link + used, link, (size_t)links * sizeof *link);
+                    used += links;
+                }
+        }
+        l->start[l->count] = used;
+        if (!pass) l->link = zeroed((size_t)used, sizeof *l->link);
+    }
+    free(list);
+    free(link);
+    return l;
+}
+
+void tw_switch_load_destroy(TwSwitchLoad *l)
+{
+    if (!l) return;
+    tw_transit_view_destroy(l->view);
+    free(l->start);
+    free(l->link);
+    free(l);
+}
+
+void tw_switch_load_fill(TwSwitchLoad *l, const void *block, int count, double *values)
+{
+    for (int i = 0; i < TW_SENT_FIELDS * count; i++) values[i] = NAN;
+    if (!l || l->count != count) return;
+    const TwTransitView *v = l->view;
+    tw_transit_view_read(l->view, block);
+    for (int k = 0; k < count; k++) {
+        double now = 0.0, hot = 0.0, mean = 0.0, most = 0.0, whole = 0.0, live = 0.0;
+        for (int i = l->start[k]; i < l->start[k + 1]; i++) {
+            int link = l->link[i];
+            double capacity = v->capacity_bytes_s[link], up = capacity * v->up[link];
+            if (!(capacity > 0.0)) continue;
+            whole += capacity, live += up;
+            now += v->now_bytes_s[link], mean += v->mean_bytes_s[link];
+            if (up > 0.0) hot = fmax(hot, v->now_bytes_s[link] / up);
+            most = fmax(most, v->most_bytes_s[link] / capacity);
+        }
+        values[TW_SENT_NOW * count + k] = live > 0.0 ? now / live : NAN;
+        values[TW_SENT_NOW_HOT * count + k] = live > 0.0 ? hot : NAN;
+        values[TW_SENT_MEAN * count + k] = whole > 0.0 ? mean / whole : NAN;
+        values[TW_SENT_MOST * count + k] = whole > 0.0 ? most : NAN;
+    }
 }
 
 static bool is_lost(const TwGraph *g, const TwLoss *loss, int tier, int plane, int i)
@@ -76,6 +154,7 @@ static void fill_step(TwSceneFabric *f, const TwGraph *g, const TwLoss *losses, 
         values[TW_SWITCH_USED * f->count + k] = whole > 0.0 ? (float)(sum / whole) : NAN;
         values[TW_SWITCH_HOT * f->count + k] = live > 0 ? (float)hot : NAN;
         values[TW_SWITCH_LIVE * f->count + k] = (float)live / (float)all;
+        for (int s = 0; s < TW_SENT_FIELDS; s++) values[(TW_SWITCH_STEPS + s) * f->count + k] = NAN;
         values[TW_SWITCH_STATE * f->count + k] = live == all ? TW_IS_NORMAL : live > 0 ? TW_IS_IMPAIRED : TW_IS_OPEN;
     }
 }
@@ -152,7 +231,8 @@ TwSceneFabric *tw_scene_fabric_create(const TwPlant *plant)
 {
     TwGraph *made = NULL;
     const TwGraph *g = plant->fabric.graph;
-    if (!plant->network || plant->network->host_links <= 0 || plant->network->host_links > MOST_ENDPOINTS) return NULL;
+    if (!plant->network || plant->network->host_links <= 0 || plant->network->host_links > TW_SWITCH_ENDPOINTS)
+        return NULL;
     if (!g) {
         TwErrors *errors = tw_errors_create();
         bool good = tw_graph_create(&made, plant->network, errors);
@@ -162,8 +242,8 @@ TwSceneFabric *tw_scene_fabric_create(const TwPlant *plant)
     }
     TwSceneFabric *f = zeroed(1, sizeof *f);
     f->tiers = g->tiers < 3 ? g->tiers : 3;
-    f->switches = zeroed((size_t)f->tiers * BLOCKS, sizeof *f->switches);
-    name_blocks(f, g);
+    f->switches = zeroed(TW_SWITCH_TIERS * TW_SWITCH_BLOCKS, sizeof *f->switches);
+    f->count = tw_switches(g, f->switches);
     size_t steps = (size_t)plant->event_count + 1;
     f->step_time_s = zeroed(steps, sizeof(double));
     int happen = 1;

@@ -1,11 +1,19 @@
-// The switches of the scale-out fabric for a scene, and how full their links are: not what the run sends, which the
-// engine does not trace link by link, but under the test traffic of `tokenworks network`, whole and after each loss
-// that the facility scripts.
+// The switches of the scale-out fabric for a scene, and how full their links are: with what the run sends, where its
+// network carries anything, and under the test traffic of `tokenworks network`, whole and after each loss that the
+// facility scripts.
 #pragma once
 
 #include "twin/plant.h"
 
-enum { TW_SWITCH_USED, TW_SWITCH_HOT, TW_SWITCH_LIVE, TW_SWITCH_STATE, TW_SWITCH_FIELDS };
+#include "sim/record.h"
+
+// Of the test traffic; then what is recorded of the run.
+enum { TW_SWITCH_USED, TW_SWITCH_HOT, TW_SWITCH_LIVE, TW_SWITCH_STATE, TW_SWITCH_STEPS };
+enum { TW_SENT_NOW, TW_SENT_NOW_HOT, TW_SENT_MEAN, TW_SENT_MOST, TW_SENT_FIELDS };
+enum { TW_SWITCH_FIELDS = TW_SWITCH_STEPS + TW_SENT_FIELDS };
+enum { TW_SWITCH_TIERS = 3, TW_SWITCH_BLOCKS = 256 };    // boxes of a tier at most
+enum { TW_SWITCH_ENDPOINTS = 500000 };                   // of larger fabrics no switches are told
+extern const TwSeriesInfo tw_sent_series[TW_SENT_FIELDS];
 
 typedef struct TwSceneSwitch {
     char name[48];    // "leaf 3", or "leaves 0-3" where a box stands for several
@@ -21,6 +29,17 @@ typedef struct TwSceneFabric {
     float *values;              // [step][field][switch]
     int *rack_start, *racks;    // [switch + 1] racks whose cards are on it
 } TwSceneFabric;
+
+// The switches of a fabric, several together where a tier has many: cores, spines, leaves. Returns how many.
+// list: room for TW_SWITCH_TIERS * TW_SWITCH_BLOCKS.
+int tw_switches(const struct TwGraph *graph, TwSceneSwitch *list);
+
+// What the run sends through each of them; NULL: its network carries nothing (tw_transit_view_create).
+typedef struct TwSwitchLoad TwSwitchLoad;
+TwSwitchLoad *tw_switch_load_create(const TwPlant *plant);
+void tw_switch_load_destroy(TwSwitchLoad *load);
+// values[field][switch] of TW_SENT_FIELDS, as the state stands; NULL load: NaN.
+void tw_switch_load_fill(TwSwitchLoad *load, const void *block, int count, double *values);
 
 // NULL: the facility has no fabric, or one beyond what a graph holds.
 TwSceneFabric *tw_scene_fabric_create(const TwPlant *plant);

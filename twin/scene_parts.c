@@ -108,6 +108,8 @@ struct TwSceneParts {
     TwSceneRack *racks;
     TwSceneElement *elements;
     TwSceneFabric *fabric;    // NULL: its links are not known
+    TwSwitchLoad *load;       // NULL: the run's network carries nothing
+    double *sent;             // [field][switch]
     TwSceneClass classes[TW_GROUPS + 1];
     int group[TW_GROUPS + 1];    // [class] recorded group; -1: switches
     TwSceneField *fields;
@@ -351,13 +353,17 @@ static void describe_fabric(TwSceneParts *p, int class)
              grouped(number, n->links), n->bisection_bytes_s * (peta ? 1e-15 : 1e-12), peta ? "PB/s" : "TB/s");
 }
 
-// ---- switches: not recorded, but known for every step of the fabric ----
+// ---- switches: their test traffic is known for every step of the fabric, what the run sends is recorded ----
 
 static const TwSceneField switch_fields[TW_SWITCH_FIELDS] = {
     {"used_fraction", "%", "Link load, test traffic", 100.0, true},
     {"hot_fraction", "%", "Hottest link, test traffic", 100.0, true},
     {"live_fraction", "%", "In service", 100.0, true},
     {"state", "", "State", 1.0, true},
+    {"sent_fraction", "%", "Link load, the run now", 100.0, true},
+    {"sent_hot_fraction", "%", "Its hottest link now", 100.0, true},
+    {"sent_mean_fraction", "%", "Link load, mean of the run", 100.0, true},
+    {"sent_most_fraction", "%", "Hottest link of the run", 100.0, true},
 };
 
 static void add_switches(TwSceneParts *p, const TwSceneFabric *f)
@@ -367,6 +373,7 @@ static void add_switches(TwSceneParts *p, const TwSceneFabric *f)
     int c = s->class_count - 1, fabric = first_of(p, "fabric"), above[4] = {fabric, fabric, fabric, fabric};
     TwSceneClass *class = &p->classes[c];
     copy(class->name, sizeof class->name, "switch");
+    copy(class->setting, sizeof class->setting, "run.component_s");
     class->subject = TW_OF_NETWORK;
     memcpy(&p->fields[class->field], switch_fields, sizeof switch_fields);
     for (int k = 0; k < f->count; k++) {
@@ -390,6 +397,7 @@ static void add_switches(TwSceneParts *p, const TwSceneFabric *f)
         }
         limit(p, c, k, "used_fraction", 1.0);
         limit(p, c, k, "hot_fraction", 1.0);
+        limit(p, c, k, "sent_most_fraction", 1.0);
     }
     s->step_class = c;
     s->step_count = f->step_count;
@@ -484,7 +492,11 @@ TwSceneParts *tw_scene_parts_create(const TwPlant *plant, TwScene *s, TwSceneRac
         for (int k = 0; k < TW_SUBJECTS; k++) racks[i].on[k] = -1;
     for (int c = 0; c < s->class_count; c++)
         if (of[c]) of[c]->describe(p, c);
-    if (p->fabric) add_switches(p, p->fabric);
+    if (p->fabric) {
+        add_switches(p, p->fabric);
+        p->load = tw_switch_load_create(plant);
+        p->sent = zeroed((size_t)p->fabric->count * TW_SENT_FIELDS, sizeof *p->sent);
+    }
     s->element_racks = p->element_racks;
     int services = tw_scene_class(s, "service");
     if (services >= 0)
@@ -501,6 +513,8 @@ void tw_scene_parts_destroy(TwSceneParts *p)
     free(p->limits);
     free(p->element_racks);
     tw_scene_fabric_destroy(p->fabric);
+    tw_switch_load_destroy(p->load);
+    free(p->sent);
     free(p->services);
     free(p->losses);
     free(p->overloads);
@@ -513,7 +527,10 @@ void tw_scene_parts_fill(TwSceneParts *p, const TwState *state)
         const TwSceneClass *class = &p->classes[c];
         if (p->group[c] < 0) {
             memcpy(&p->values[class->value], tw_scene_step(p->scene, tw_state_time_s(state)),
-                   (size_t)(class->count * class->field_count) * sizeof *p->values);
+                   (size_t)(class->count * TW_SWITCH_STEPS) * sizeof *p->values);
+            tw_switch_load_fill(p->load, tw_state_block(state), class->count, p->sent);
+            for (int k = 0; k < class->count * TW_SENT_FIELDS; k++)
+                p->values[class->value + class->count * TW_SWITCH_STEPS + k] = (float)p->sent[k];
             continue;
         }
         const double *from = tw_state_group(state, p->group[c]);

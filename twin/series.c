@@ -3,9 +3,11 @@
 
 #include "twin/headline.h"
 #include "twin/looks.h"
+#include "twin/scene_fabric.h"
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const TwSeriesInfo facility_series[] = {
@@ -198,6 +200,16 @@ void tw_plant_record(TwPlant *plant, TwLayout *layout)
             services[service_count++] = tw_arena_text(plant->arena, name);
         }
     }
+    const char **switches = NULL;
+    int switch_count = 0;
+    if (plant->fabric.graph && plant->network && plant->network->host_links <= TW_SWITCH_ENDPOINTS) {
+        TwSceneSwitch *list = calloc(TW_SWITCH_TIERS * TW_SWITCH_BLOCKS, sizeof *list);
+        if (!list) abort();
+        switch_count = tw_switches(plant->fabric.graph, list);
+        switches = TW_TAKE(plant->arena, switch_count, const char *);
+        for (int i = 0; i < switch_count; i++) switches[i] = tw_arena_text(plant->arena, list[i].name);
+        free(list);
+    }
     static const char *const plant_name[] = {"plant"}, *const room_name[] = {"room"}, *const fabric_name[] = {"fabric"},
                              *const headline_name[] = {"headline"};
     const TwGroupInfo more[] = {
@@ -211,14 +223,16 @@ void tw_plant_record(TwPlant *plant, TwLayout *layout)
         {"fabric", fabric_name, 1, NULL, NULL, component_s, fabric_series, TW_COUNT(fabric_series)},
         {"pool", pools, plant->pool_count, NULL, NULL, component_s, pool_series, TW_COUNT(pool_series)},
         {"service", services, service_count, NULL, NULL, component_s, service_series, TW_COUNT(service_series)},
+        {"switch", switches, switch_count, NULL, NULL, component_s, tw_sent_series, TW_SENT_FIELDS},
         {"headline", headline_name, 1, NULL, NULL, component_s, tw_headline_series, TW_HEADLINE_COUNT},
     };
     // what a facility has none of has no group
     int count = TW_GROUP_RACK + 1;
-    plant->service_group = plant->headline_group = -1;
+    plant->service_group = plant->headline_group = plant->switch_group = -1;
     for (int k = 0; k < TW_COUNT(more); k++) {
         if (more[k].count == 0) continue;
         if (more[k].series == service_series) plant->service_group = count;
+        if (more[k].series == tw_sent_series) plant->switch_group = count;
         if (more[k].series == tw_headline_series) plant->headline_group = count;
         groups[count++] = more[k];
     }

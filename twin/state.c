@@ -19,6 +19,7 @@
 #include "twin/planners.h"
 #include "twin/ride.h"
 #include "twin/rows.h"
+#include "twin/scene_fabric.h"
 #include "twin/series.h"
 #include "twin/story.h"
 #include "twin/supplies.h"
@@ -38,7 +39,9 @@ struct TwState {
     const TwPlant *plant;
     unsigned char *block;
     TwScratch scratch;
-    TwArena *arena;    // of the scratch
+    TwArena *arena;            // of the scratch
+    TwSwitchLoad *switches;    // of a state that is recorded, from the first interval on
+    bool switches_tried;
 };
 
 // What a saved block begins with in its file, so that it is never laid over another plant.
@@ -262,6 +265,7 @@ void tw_state_destroy(TwState *state)
     tw_volts_free(&state->scratch.volts);
     tw_volts_free(&state->scratch.ac);
     tw_arena_destroy(state->arena);
+    tw_switch_load_destroy(state->switches);
     free(state);
 }
 
@@ -842,15 +846,21 @@ static bool write_window(TwState *state, TwRecord *record, TwError *error)
     const TwWindow *w = &state->scratch.window;
     for (int g = 0; g < plant->record.group_count; g++) {
         double from_s = w->from_s;
-        if (g == plant->service_group || g == plant->headline_group) {
+        if (g == plant->service_group || g == plant->headline_group || g == plant->switch_group) {
             // as they stand where an interval or the run ends, for the whole of it
             double interval_s = plant->record.groups[g].interval_s, end_s = tw_record_next_s(&plant->record, g, from_s);
             if (w->until_s < fmin(end_s, plant->run.for_s) - 1e-9) continue;
             from_s = end_s - interval_s;
             if (g == plant->service_group)
                 tw_looks_services(plant, state->block, state->scratch.series[g]);
-            else
+            else if (g == plant->headline_group)
                 tw_headline_values(state, state->scratch.series[g]);
+            else {
+                if (!state->switches_tried) state->switches = tw_switch_load_create(plant);
+                state->switches_tried = true;
+                tw_switch_load_fill(state->switches, state->block, plant->record.groups[g].count,
+                                    state->scratch.series[g]);
+            }
         }
         if (!tw_record_window(record, g, state->block, from_s, w->until_s, state->scratch.series[g], error))
             return false;

@@ -523,10 +523,16 @@ void tw_window_do(TwWindow *w, TwActionId action, TwError *error)
         seek(w, INFINITY);
         break;
     case TW_ACT_QUANTITY:
-        if (s->quantity_count) v->quantity = (v->quantity + 1) % s->quantity_count;
+        if (v->main == TW_MAIN_NETWORK)
+            v->load = tw_network_load(tw_network_load_shown(s, v) + 1) ? tw_network_load_shown(s, v) + 1 : 1;
+        else if (s->quantity_count)
+            v->quantity = (v->quantity + 1) % s->quantity_count;
         break;
     case TW_ACT_QUANTITY_BACK:
-        if (s->quantity_count) v->quantity = (v->quantity + s->quantity_count - 1) % s->quantity_count;
+        if (v->main == TW_MAIN_NETWORK)
+            for (v->load = tw_network_load_shown(s, v) - 1; v->load < 1; v->load = TW_MOST_LOADS - 1) continue;
+        else if (s->quantity_count)
+            v->quantity = (v->quantity + s->quantity_count - 1) % s->quantity_count;
         break;
     case TW_ACT_LOCK:
         v->locked = !v->locked;

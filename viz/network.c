@@ -1,5 +1,5 @@
-// Network: tiers of the scale-out fabric from the racks up, each switch coloured by how full its links are under the
-// test traffic, losses hatched, the racks and leaves of what is selected marked.
+// Network: tiers of the scale-out fabric from the racks up, each switch coloured by how full its links are, with what
+// the run sends or under the test traffic; losses hatched, the racks and leaves of what is selected marked.
 #include "viz/diagram.h"
 
 #include <math.h>
@@ -21,6 +21,48 @@ typedef struct Tier {
     int lost;
 } Tier;
 
+static const struct {
+    const char *field, *hottest, *name, *foot;
+} loads[TW_MOST_LOADS] = {
+    {NULL, NULL, NULL, NULL},
+    {"sent_fraction", "sent_hot_fraction", "the run now",
+     "What the run sends at this instant: weights, KV caches, checkpoints, collectives of jobs; a box is as full as "
+     "its "
+     "links on average. M: another load"},
+    {"sent_mean_fraction", "sent_mean_fraction", "the run, mean",
+     "What the run has sent since its start over what its links could have carried. M: another load"},
+    {"sent_most_fraction", "sent_most_fraction", "the run, fullest",
+     "The fullest link of each box in the fullest window since the start of the run. M: another load"},
+    {"used_fraction", "hot_fraction", "test traffic",
+     "Test traffic: every card sends to the same card of two hosts far away, whole and with the scripted losses; not "
+     "what the run sends. M: another load"}};
+
+const char *tw_network_load(int load) { return load > 0 && load < TW_MOST_LOADS ? loads[load].field : NULL; }
+
+int tw_network_load_shown(const TwScene *s, const TwView *view)
+{
+    if (view->load > 0 && view->load < TW_MOST_LOADS) return view->load;
+    int class = tw_scene_class(s, "switch"), field = tw_scene_field(s, class, "sent_most_fraction");
+    for (int k = 0; field >= 0 && k < s->classes[class].count; k++)    // a run that sends something
+        if (tw_scene_value_at(s, s->classes[class].first + k, field) > 0.0) return 1;
+    return TW_MOST_LOADS - 1;
+}
+
+// The test traffic fills links; of the run the scale ends at a round number above what there is, and only grows.
+static double scale_end(const TwScene *s, TwView *view, int class, int load)
+{
+    TwSpan *scale = &view->loads[load];
+    double most = 0.0;
+    if (load == TW_MOST_LOADS - 1) return 100.0;
+    for (int k = 0; k < s->classes[class].count; k++)
+        most = fmax(most, tw_scene_value(s, s->classes[class].first + k, loads[load].field));
+    if (most > scale->high && !(view->locked && scale->high > 0.0)) {
+        double step = tw_tick_step(0.0, most, 4);
+        scale->high = fmin(step * ceil(most / step - 1e-9), 100.0);
+    }
+    return scale->high > 0.0 ? scale->high : 1.0;
+}
+
 static bool is_racks(const Tier *t) { return strcmp(t->kind, "rack") == 0; }
 
 static TwBox cell(const Tier *t, int i)
@@ -32,14 +74,14 @@ static TwBox cell(const Tier *t, int i)
 
 static int first_of(const Tier *t, int i) { return (int)((int64_t)i * t->count / t->cells); }
 
-static void sum_up(const TwScene *s, Tier *t)
+static void sum_up(const TwScene *s, Tier *t, int load)
 {
     double sum = 0.0;
     int known = 0;
     t->used = t->hot = NAN;
     t->hottest = -1;
     for (int e = t->first; e < t->first + t->count && !is_racks(t); e++) {
-        double used = tw_scene_value(s, e, "used_fraction"), hot = tw_scene_value(s, e, "hot_fraction");
+        double used = tw_scene_value(s, e, loads[load].field), hot = tw_scene_value(s, e, loads[load].hottest);
         if (tw_scene_state(s, e) == TW_IS_OPEN) t->lost++;
         if (!isnan(used)) sum += used, known++;
         if (!isnan(hot) && !(hot <= t->hot)) t->hot = hot, t->hottest = e;
@@ -82,9 +124,8 @@ static void join(TwDraw *d, const TwScene *s, const Tier *low, const Tier *high)
     }
     for (int i = 0; i < low->cells; i++)
         for (int k = 0; k < high->cells; k++) {
-            double used = fmin(tw_scene_value(s, low->first + first_of(low, i), "used_fraction"),
-                               tw_scene_value(s, high->first + first_of(high, k), "used_fraction"));
-            bool lost = isnan(used);
+            bool lost = tw_scene_state(s, low->first + first_of(low, i)) == TW_IS_OPEN ||
+                        tw_scene_state(s, high->first + first_of(high, k)) == TW_IS_OPEN;
             a = cell(low, i), p = cell(high, k);
             TwPoint line[2] = {{a.x + a.w / 2.0, a.y}, {p.x + p.w / 2.0, p.y + p.h}};
             tw_draw_line(
@@ -125,26 +166,29 @@ static void join_racks(TwDraw *d, const TwScene *s, const unsigned char *marks, 
     }
 }
 
-static void draw_switches(TwDraw *d, const TwScene *s, TwView *view, const unsigned char *marks, const Tier *t)
+static void draw_switches(TwDraw *d, const TwScene *s, TwView *view, const unsigned char *marks, const Tier *t,
+                          int load, double end)
 {
     const TwStyle *style = tw_draw_style(d);
     for (int i = 0; i < t->cells; i++) {
         TwBox b = cell(t, i);
         int from = first_of(t, i), until = first_of(t, i + 1), shown = t->first + from, mark = 0;
         double used = NAN, change = NAN;
-        bool lost = false, near = false;
+        bool lost = false, near = false, out = true;
         for (int k = from; k < until; k++) {
             int e = t->first + k;
-            double v = tw_scene_value(s, e, "used_fraction");
+            double v = tw_scene_value(s, e, loads[load].field);
+            out = out && tw_scene_state(s, e) == TW_IS_OPEN;
             if (tw_scene_state(s, e) >= TW_IS_IMPAIRED) lost = true, shown = e;
             if (!isnan(v) && !(v <= used)) used = v;
-            if (view->reference) change = tw_largest(v - tw_diagram_was(view, s, e, "used_fraction"), change);
+            if (view->reference) change = tw_largest(v - tw_diagram_was(view, s, e, loads[load].field), change);
             if (marks[s->rack_count + e] > mark) mark = marks[s->rack_count + e], shown = e;
             near = near || touches(s, marks, e);
         }
-        bool dead = isnan(used);
+        bool dead = out || (isnan(used) && load == TW_MOST_LOADS - 1);
         TwColour colour = view->reference ? tw_difference_colour(tw_difference_scale(view, NAN), change)
-                                          : tw_map_colour(TW_CIVIDIS, used / 100.0);
+                                          : tw_map_colour(TW_CIVIDIS, used / end);
+        if (isnan(used)) colour = style->panel;
         tw_draw_rect(d, b, dead || (view->reference && isnan(change)) ? style->ground : colour);
         if (view->reference && t->step >= 8.0) tw_draw_frame(d, b, (TwStroke){style->second, 1.0, 0.0});
         if (lost || dead) {
@@ -191,7 +235,7 @@ static void name_tier(TwDraw *d, const TwScene *s, const Tier *t, double width, 
         snprintf(text, sizeof text, "%s%s%s", plural, several ? ", several a box" : "", lost);
     }
     char load[200] = "";
-    if (!isnan(t->used))
+    if (!isnan(t->used) && t->hottest >= 0)
         snprintf(load, sizeof load, "links %s full on average, hottest %s at %s", tw_diagram_unit(a, t->used, "%"),
                  s->elements[t->hottest].name, tw_diagram_unit(b, t->hot, "%"));
     // over the lines between the tiers
@@ -203,15 +247,18 @@ static void name_tier(TwDraw *d, const TwScene *s, const Tier *t, double width, 
     tw_diagram_text(d, t->x + used + 16.0, t->y - 8.0, width - used - 16.0, TW_LEFT, TW_SMALL, style->second, load);
 }
 
-static void draw_scale(TwDraw *d, double x, double y, bool differs)
+static void draw_scale(TwDraw *d, double x, double y, const TwView *view, int load, double end)
 {
+    char text[64], number[32];
     const TwStyle *style = tw_draw_style(d);
-    if (!differs) {    // of a difference it stands in the heading
-        x += tw_draw_text(d, (TwPoint){x, y + 11.0}, TW_LEFT, TW_SMALL, style->second, "links 0 %") + 8.0;
+    if (!view->reference) {    // of a difference it stands in the heading
+        snprintf(text, sizeof text, "links, %s: 0 %%", loads[load].name);
+        x += tw_draw_text(d, (TwPoint){x, y + 11.0}, TW_LEFT, TW_SMALL, style->second, text) + 8.0;
         for (int i = 0; i < 60; i++)
             tw_draw_rect(d, (TwBox){x + 2.0 * i, y, 2.0, 12.0}, tw_map_colour(TW_CIVIDIS, i / 59.0));
         x += 128.0;
-        x += tw_draw_text(d, (TwPoint){x, y + 11.0}, TW_LEFT, TW_SMALL, style->second, "100 % full") + 24.0;
+        snprintf(text, sizeof text, "%s %% full%s", tw_number_text(number, end), view->locked ? ", scale locked" : "");
+        x += tw_draw_text(d, (TwPoint){x, y + 11.0}, TW_LEFT, TW_SMALL, style->second, text) + 24.0;
     }
     tw_draw_rect(d, (TwBox){x, y, 18.0, 12.0}, style->ground);
     tw_draw_hatch(d, (TwBox){x, y, 18.0, 12.0}, style->status[TW_LOST]);
@@ -228,8 +275,11 @@ static void tell(const TwScene *s, const TwView *view, char text[256])
     int fabric = tw_scene_class(s, "fabric"), e = tw_scene_element_of(s, view->selected);
     char a[48], b[48], c[48];
     if (e >= 0 && strcmp(s->classes[s->elements[e].of].name, "switch") == 0) {
-        snprintf(text, 256, "%s: links %s full under the test traffic, hottest %s; %d racks hang on it",
-                 s->elements[e].name, tw_diagram_value(a, s, e, "used_fraction"),
+        char run[96] = "";
+        if (!isnan(tw_scene_value(s, e, "sent_fraction")))
+            snprintf(run, sizeof run, "%s full with what the run sends, ", tw_diagram_value(c, s, e, "sent_fraction"));
+        snprintf(text, 256, "%s: links %s%s under the test traffic, hottest %s; %d racks hang on it",
+                 s->elements[e].name, run, tw_diagram_value(a, s, e, "used_fraction"),
                  tw_diagram_value(b, s, e, "hot_fraction"), s->elements[e].rack_count);
         return;
     }
@@ -262,11 +312,13 @@ void tw_network_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box)
     for (int i = 0; i < s->rack_count; i++) any = any || marks[i];
     Tier tiers[MOST_TIERS];
     int count = make_tiers(s, class, tiers);
+    int load = tw_network_load_shown(s, view);
+    double end = scale_end(s, view, class, load);
     if (view->reference) {
         double most = NAN;
         for (int e = s->classes[class].first; e < s->classes[class].first + s->classes[class].count; e++)
-            most =
-                tw_largest(tw_scene_value(s, e, "used_fraction") - tw_diagram_was(view, s, e, "used_fraction"), most);
+            most = tw_largest(tw_scene_value(s, e, loads[load].field) - tw_diagram_was(view, s, e, loads[load].field),
+                              most);
         tw_difference_legend(d, box, "Link load", "points", tw_difference_scale(view, most), view->locked);
     }
     double x = rest.x + fmin(24.0, rest.w * 0.03), w = rest.w - 2.0 * (x - rest.x), h = 26.0;
@@ -278,7 +330,7 @@ void tw_network_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box)
         at->x = x, at->step = fmin(w / at->cells, 120.0);
         at->x = x + (w - at->step * at->cells) / 2.0;
         at->y = floor(rest.y + 30.0 + t * step), at->h = fmax(fmin(h, step * 0.5), 4.0);
-        sum_up(s, at);
+        sum_up(s, at, load);
     }
     for (int t = 0; t + 1 < count; t++) {
         if (is_racks(&tiers[t + 1]))
@@ -290,18 +342,15 @@ void tw_network_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box)
         if (is_racks(&tiers[t]))
             draw_racks(d, s, view, marks, &tiers[t]);
         else
-            draw_switches(d, s, view, marks, &tiers[t]);
+            draw_switches(d, s, view, marks, &tiers[t], load, end);
         double from = tiers[t].x;
         tiers[t].x = x;
         if (step > 40.0) name_tier(d, s, &tiers[t], w, s->stands_for);
         tiers[t].x = from;
     }
     if (foot > 0.0) {
-        draw_scale(d, x, rest.y + rest.h - 44.0, view->reference != NULL);
-        tw_diagram_text(d, x, rest.y + rest.h - 12.0, w, TW_LEFT, TW_SMALL, style->second,
-                        "Link load of the test traffic (every card sends to the same card of two hosts far away), "
-                        "whole and with the "
-                        "scripted losses; what the run sends is told in the line under the title");
+        draw_scale(d, x, rest.y + rest.h - 44.0, view, load, end);
+        tw_diagram_text(d, x, rest.y + rest.h - 12.0, w, TW_LEFT, TW_SMALL, style->second, loads[load].foot);
     }
     free(marks);
 }

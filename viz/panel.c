@@ -167,6 +167,7 @@ static uint64_t main_key(uint64_t key, const TwScene *s, const TwView *v)
     }
     if (v->main > TW_MAIN_FLOOR && v->main < TW_MAIN_SANKEY) {
         key = mix_number(mix_number(mix_number(key, v->selected), s->loss_count), s->element_count);
+        key = mix_number(key, v->load);
         // cooling and work have charts
         if (v->main == TW_MAIN_COOLING || v->main == TW_MAIN_WORK) {
             key = mix_number(mix_number(mix_number(mix_series(key, s), s->time_s), v->time.low), v->time.high);

@@ -27,8 +27,8 @@ struct TwReplay {
     TwSceneKpi *kpis, *last_kpis;
     struct {
         double *time_s;
-        int rows, shown;
-    } * classes;    // [class] of elements
+        int rows, shown, steps;    // steps: fields that are not recorded, but known
+    } * classes;                   // [class] of elements
     TwSceneField *fields;
     float *element_values;
     double *entries;    // one row of a class
@@ -178,8 +178,15 @@ static bool read_elements(TwReplay *r, TwError *error)
         r->classes[c].time_s = malloc((size_t)rows * sizeof(double));
         if (!r->classes[c].time_s) return tw_fail(error, TW_IO, "out of memory");
         if (!tw_result_time(r->result, class->name, r->classes[c].time_s, error)) return false;
-        for (int f = class->field; f < class->field + class->field_count; f++)
-            r->fields[f].recorded = series_recorded(r->result, class->name, r->fields[f].name);
+        // the first fields of a class of steps stand in the scene, the rest in the file
+        bool begun = c != s->step_class || s->step_count == 0;
+        for (int f = 0; f < class->field_count; f++) {
+            TwSceneField *field = &r->fields[class->field + f];
+            bool has = series_recorded(r->result, class->name, field->name);
+            begun = begun || has;
+            r->classes[c].steps += !begun;
+            field->recorded = has || !begun;
+        }
     }
     return true;
 }
@@ -273,7 +280,8 @@ static void show_elements(TwReplay *r)
         const TwSceneClass *class = &s->classes[c];
         const float *step = c == s->step_class ? tw_scene_step(s, s->time_s) : NULL;
         float *held = r->element_values + class->value;
-        size_t bytes = (size_t)(class->count * class->field_count) * sizeof *held;
+        int steps = r->classes[c].rows > 0 ? r->classes[c].steps : class->field_count;
+        size_t bytes = (size_t)(class->count * steps) * sizeof *held;
         if (step && memcmp(held, step, bytes) != 0) {
             memcpy(held, step, bytes);
             s->version_data++;
@@ -281,7 +289,7 @@ static void show_elements(TwReplay *r)
         if (r->classes[c].rows == 0) continue;
         int row = row_at(r->classes[c].time_s, r->classes[c].rows, s->time_s);
         if (row == r->classes[c].shown) continue;
-        for (int f = 0; f < class->field_count; f++) {
+        for (int f = r->classes[c].steps; f < class->field_count; f++) {
             const TwSceneField *field = &r->fields[class->field + f];
             char name[64];
             snprintf(name, sizeof name, "%s%s", field->name, strcmp(field->name, "state") == 0 ? "_max" : "");

@@ -35,7 +35,7 @@ TwSpan tw_span(double low, double high, double limit);
 
 // ---- what the viewer chose ----
 
-enum { TW_MOST_QUANTITIES = 64, TW_MOST_HALLS = 64 };
+enum { TW_MOST_QUANTITIES = 64, TW_MOST_HALLS = 64, TW_MOST_LOADS = 5 };
 
 // Where the racks lie on the screen.
 typedef struct TwFloorPlan {
@@ -95,6 +95,8 @@ typedef struct TwView {
     TwSpan scales[TW_MOST_QUANTITIES];         // grow with the data, never shrink; low == high: not yet set
     TwSpan differences[TW_MOST_QUANTITIES];    // the same of differences: symmetric
     TwSpan changes[TW_MAIN_VIEWS];             // and of what each diagram colours
+    int load;                                  // of the network's links, from 1 on; 0: what says most
+    TwSpan loads[TW_MOST_LOADS];               // their scales
     TwFloorPlan plan;
 } TwView;
 void tw_view_reset(TwView *view);
@@ -116,6 +118,9 @@ void tw_main_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box);
 int tw_main_hit(const TwView *view, const TwScene *s, double x, double y);    // thing of the view last drawn; -1: none
 void tw_floor_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box);
 void tw_cooling_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box);
+// Loads of the links that can be shown, by the field of a switch; NULL after the last. Which is shown.
+const char *tw_network_load(int load);
+int tw_network_load_shown(const TwScene *s, const TwView *view);
 void tw_network_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box);
 void tw_work_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box);
 void tw_oneline_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box);

@@ -128,9 +128,54 @@ static void a_live_run_tells_n_minus_1(const TwPlant *plant)
     tw_live_destroy(live);
 }
 
+// What a run sends, switch by switch: its fullest link is that of the fabric's own series, live and recorded; what is
+// known of the test traffic stays beside it.
+static void switches_tell_what_the_run_sends(void)
+{
+    static const char *const spans[] = {"run.for_s=120", "run.component_s=10"};
+    char path[320];
+    TwError error = {0};
+    Factory f = factory("facilities/split_hall.cfg", spans, 2);
+    TwSceneMaker *maker = tw_scene_maker_create(f.plant, 64);
+    TwRecord *record = NULL;
+    const TwRecordHead head = {"test", "tokenworks", "tokenworks-run-1", f.plant->start};
+    CHECK(tw_record_create(&record, scratch_path(path, "switches.h5"), true, &head, &f.plant->record, &error));
+    CHECK(tw_state_advance(f.state, 120.0, record, NULL, &error));
+    char *text = NULL, written[512];
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+    const TwScene *live = tw_scene_maker_scene(maker, f.state);
+    CHECK(tw_scene_write_text(live, stream));
+    fclose(stream);
+    CHECK(tw_record_text(record, "scene", text, &error) && tw_record_finish(record, "complete", written, &error));
+    free(text);
+    TwReplay *replay = NULL;
+    CHECK(tw_replay_open(&replay, path, &error));
+    const TwScene *shown = tw_replay_scene(replay, 120.0);
+    int class = tw_scene_class(live, "switch"), fabric = live->classes[tw_scene_class(live, "fabric")].first;
+    double fullest = 0.0;
+    for (int k = 0; k < live->classes[class].count; k++) {
+        int e = live->classes[class].first + k;
+        static const char *const fields[] = {"sent_fraction",      "sent_hot_fraction", "sent_mean_fraction",
+                                             "sent_most_fraction", "used_fraction",     "live_fraction"};
+        for (size_t n = 0; n < sizeof fields / sizeof *fields; n++) {
+            double a = tw_scene_value(live, e, fields[n]), b = tw_scene_value(shown, e, fields[n]);
+            CHECK(a >= 0.0 && fabs(a - b) <= 0x1p-11 * a);
+        }
+        fullest = fmax(fullest, tw_scene_value(live, e, "sent_hot_fraction"));
+        CHECK(tw_scene_value(live, e, "sent_most_fraction") >= tw_scene_value(live, e, "sent_mean_fraction"));
+    }
+    CHECK(fullest > 0.1);
+    CHECK_NEAR(fullest, tw_scene_value(live, fabric, "fullest_fraction"), 1e-6);
+    tw_replay_close(replay);
+    tw_scene_maker_destroy(maker);
+    factory_end(f);
+}
+
 int main(void)
 {
     scratch_begin();
+    switches_tell_what_the_run_sends();
     char path[320];
     Factory f = factory("facilities/dps_8rack.cfg", sets, 5);
     TwSceneMaker *maker = tw_scene_maker_create(f.plant, 64);
