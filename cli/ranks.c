@@ -52,6 +52,15 @@ static int next(void *context)
     return place;
 }
 
+static int dealt(void *context)
+{
+    Ranks *r = context;
+    pthread_mutex_lock(&r->lock);
+    int count = r->next;
+    pthread_mutex_unlock(&r->lock);
+    return count;
+}
+
 // The first rank: answers everybody who asks. False once all know that nothing is left.
 static bool serve_first(Ranks *r)
 {
@@ -141,6 +150,7 @@ const TwDeal *tw_ranks_begin(void)
                           .size = ranks.size,
                           .begin = begin,
                           .next = next,
+                          .dealt = dealt,
                           .serve = serve,
                           .meet = meet,
                           .gather = gather};

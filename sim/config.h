@@ -133,6 +133,7 @@ typedef struct TwNamedNumber {
     double least, most;            // range of the field
     TwMark mark;
     const char *text;    // of a text
+    const char *unit;    // of the field, where the path ends in its own name; NULL: another spelling of it
 } TwNamedNumber;
 // False: *problem says what is wrong with the path.
 bool tw_config_number(const TwConfig *config, const char *path, TwNamedNumber *number, char *problem, size_t size);
@@ -176,6 +177,9 @@ typedef struct TwSettingsVisitor {
     void (*end)(void *context);    // of the group
 } TwSettingsVisitor;
 void tw_config_settings(const TwConfig *config, const TwSettingsVisitor *visitor);
+
+// The nearest to a name among the files NAME.cfg of a folder.
+bool tw_config_near(const char *folder, const char *name, char near[TW_NAME]);
 
 // The nearest of the known names (edit distance with transpositions, at most a third of the length); NULL: none.
 const char *tw_nearest(const char *name, const char *const *known, int count);

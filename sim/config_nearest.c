@@ -158,3 +158,8 @@ bool tw_nearest_file(const char *parent, const char *folder, const char *name, c
     for (int i = 0; i < count; i++) free(names[i]);
     return near != NULL;
 }
+
+bool tw_config_near(const char *folder, const char *name, char near[TW_NAME])
+{
+    return tw_nearest_file(folder, ".", name, near);
+}

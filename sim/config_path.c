@@ -122,7 +122,8 @@ static void take_number(void *context, const TwNode *node, int field)
                          .max = setting->max * scale,
                          .least = kind->min * scale,
                          .most = kind->max * scale,
-                         .mark = setting->mark};
+                         .mark = setting->mark,
+                         .unit = strcmp(kind->name, to->word) == 0 ? kind->unit : NULL};
     if (kind->type == TW_REAL) now.value = setting->value.real * scale;
     if (kind->type == TW_INTEGER) now.value = (double)setting->value.integer;
     if (kind->type == TW_TEXT) now.text = setting->value.text;

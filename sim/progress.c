@@ -1,5 +1,6 @@
 #include "sim/progress.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -33,14 +34,20 @@ static void duration(double s, char *text, size_t size)
 
 void tw_progress_show(TwProgress *progress, double done, double total, const char *note)
 {
-    if (progress->quiet || !(total > 0.0)) return;
-    double now = tw_wall_s(), spent = now - progress->begun_s;
+    if (!(total > 0.0)) return;
+    double part = done / total, spent = tw_wall_s() - progress->begun_s;
+    tw_progress_tell(progress, part, part > 0.0 && spent > 0.5 ? spent * (1.0 - part) / part : NAN, note);
+}
+
+void tw_progress_tell(TwProgress *progress, double part, double left_s, const char *note)
+{
+    if (progress->quiet) return;
+    double now = tw_wall_s();
     if (now - progress->shown_s < (progress->terminal ? 0.1 : 30.0)) return;
     progress->shown_s = now;
 
     char left[32] = "";
-    double part = done / total;
-    if (part > 0.0 && spent > 0.5) duration(spent * (1.0 - part) / part, left, sizeof left);
+    if (isfinite(left_s)) duration(left_s, left, sizeof left);
     // erase to the end of the line, because the last text may have been longer
     fprintf(stderr, "%s%s %5.1f %%%s%s%s%s%s", progress->terminal ? "\r" : "", progress->title, 100.0 * part,
             *left ? ", " : "", left, *left ? " left" : "", note ? ", " : "", note ? note : "");

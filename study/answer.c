@@ -84,7 +84,8 @@ static void print_best(const TwStudy *study, int goal, FILE *f)
     }
     double half, value = tw_study_value(study, best, output, &half);
     print_value(value, half, f);
-    fprintf(f, "%s%s at ", unit[0] && strcmp(unit, "1") ? " " : "", strcmp(unit, "1") ? unit : "");
+    fprintf(f, "%s%s%s", unit[0] && strcmp(unit, "1") ? " " : "", strcmp(unit, "1") ? unit : "",
+            study->axis_count ? " at " : "");
     print_at(study, best, f);
     fprintf(f, "\n");
     if (study->replicates < 2) return;
@@ -347,10 +348,15 @@ static void print_counts(const TwStudy *study, FILE *f)
 {
     int counts[TW_FAILED + 1] = {0};
     for (int s = 0; s < study->scenario_count; s++) counts[study->scenarios[s].status]++;
-    fprintf(f, "%d scenarios: %d done, %d beyond a limit, %d rejected, %d failed", study->scenario_count,
-            counts[TW_RAN], counts[TW_LIMIT_BROKEN], counts[TW_REJECTED], counts[TW_FAILED]);
+    fprintf(f, "%d scenario%s: %d done, %d beyond a limit, %d rejected, %d failed", study->scenario_count,
+            study->scenario_count == 1 ? "" : "s", counts[TW_RAN], counts[TW_LIMIT_BROKEN], counts[TW_REJECTED],
+            counts[TW_FAILED]);
     if (counts[TW_NOT_RUN]) fprintf(f, ", %d not run", counts[TW_NOT_RUN]);
     fprintf(f, "\n");
+    for (int a = 0; a < study->axis_count && !study->function[0]; a++)
+        if (tw_axis_idle(study, a))
+            fprintf(f, "%s changes no result: nothing that ran here reads %s\n", study->axes[a].name,
+                    study->axes[a].path_count ? study->axes[a].path : "what it sets");
     if (study->replicates < 2 && !study->function[0])
         fprintf(f, "one replicate of every point: differences have no interval\n");
     double *assumed = tw_study_column(study, "evidence.assumed"),
@@ -427,7 +433,7 @@ void tw_study_csv(const TwStudy *study, FILE *f, void (*text)(FILE *f, const cha
     for (int k = 0; k < study->merged.count; k++) {
         char name[80];
         tw_output_name(study->merged.list[k].path, name, sizeof name);
-        fprintf(f, ",%s", name);
+        if (strcmp(name, "seed") != 0) fprintf(f, ",%s", name);    // it is there already
     }
     fprintf(f, ",error\n");
     for (int s = 0; s < study->scenario_count; s++) {
@@ -444,6 +450,7 @@ void tw_study_csv(const TwStudy *study, FILE *f, void (*text)(FILE *f, const cha
         fprintf(f, "%lld,%s,%s", (long long)tw_scenario_seed(study, s), status_words[scenario->status], scenario->key);
         for (int k = 0; k < study->merged.count; k++) {
             const TwOutput *o = &study->merged.list[k];
+            if (strcmp(o->path, "seed") == 0) continue;
             fputc(',', f);
             double value = tw_scenario_value(study, scenario, o->path);
             if (o->word)

@@ -151,6 +151,7 @@ static bool look_at(TwStudy *study, TwAxis *axis, TwErrors *errors)
     }
     if (number.number && !number.listed) {
         axis->whole = number.whole;
+        if (number.unit && !axis->labels) snprintf(axis->unit, sizeof axis->unit, "%s", number.unit);
         if (number.alike) axis->base = number.value;
     } else if (axis->count == 0)
         return complain(study, errors, axis->path, "is no number: give words instead of a range");
@@ -182,10 +183,6 @@ static bool look_at(TwStudy *study, TwAxis *axis, TwErrors *errors)
 
 bool tw_base_look(TwStudy *study, TwErrors *errors)
 {
-    for (int i = 0; i < study->axis_count; i++)
-        for (int k = 0; k < i; k++)
-            if (study->axes[i].path_count && strcmp(study->axes[i].path, study->axes[k].path) == 0)
-                return complain(study, errors, study->axes[i].path, "there are two axes of this setting");
     if (study->function[0]) {
         if (study->seed < 0) study->seed = 1;
         for (int i = 0; i < study->axis_count; i++) study->axes[i].whole = tw_function(study->function)->whole;
@@ -249,6 +246,17 @@ static bool names_free(const TwStudy *study, const TwReport *report, TwErrors *e
     return true;
 }
 
+// Whether an axis could be called as a result: "power_pue".
+static bool like_results(const TwStudy *study)
+{
+    static const char *const groups[] = {"tokens_", "requests_", "latency_",  "power_", "cooling_", "carbon_", "cost_",
+                                         "service", "limits_",   "evidence_", "ledger", "events_",  "network", "jobs_"};
+    for (int a = 0; a < study->axis_count; a++)
+        for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
+            if (strncmp(study->axes[a].name, groups[i], strlen(groups[i])) == 0) return true;
+    return false;
+}
+
 bool tw_base_outputs(TwStudy *study, TwErrors *errors)
 {
     if (study->function[0]) {
@@ -264,7 +272,8 @@ bool tw_base_outputs(TwStudy *study, TwErrors *errors)
             good = known("goal", study->goals[i].output, names, 2, study, errors);
         return good;
     }
-    if (!study->limit_count && !study->goal_count && !study->output_count && !study->series_count) return true;
+    bool asked = study->limit_count || study->goal_count || study->output_count || study->series_count;
+    if (!asked && !like_results(study)) return true;
     TwErrors *quiet = tw_errors_create();
     TwPlant *plant = NULL;
     TwState *state = NULL;

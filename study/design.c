@@ -306,9 +306,41 @@ static bool sound(const TwStudy *study, const TwStudyInput *input, TwErrors *err
     return true;
 }
 
+// Labels are coordinates of the file and stand in tables: they have a text, and those of named cases are told apart.
+static bool labels_sound(const TwStudy *study, const TwStudyInput *input, TwErrors *errors)
+{
+    for (int a = 0; a < study->axis_count; a++) {
+        const TwAxis *axis = &study->axes[a];
+        for (int k = 0; axis->labels && k < axis->count; k++) {
+            const char *wrong = axis->labels[k][0] ? NULL : "is empty";
+            for (const char *c = axis->labels[k]; *c && !wrong; c++)
+                if ((unsigned char)*c < 32) wrong = "has a control character";
+            for (int j = 0; j < k && !wrong && axis->path_count == 0; j++)
+                if (strcmp(axis->labels[j], axis->labels[k]) == 0) wrong = "is that of another level too";
+            if (!wrong) continue;
+            tw_errors_add(errors, input->path, 0, 0, "axis %s: the label of level %d %s", axis->name, k + 1, wrong);
+            return false;
+        }
+    }
+    return true;
+}
+
+// Two axes of one setting would undo each other.
+static bool settings_apart(const TwStudy *study, const TwStudyInput *input, TwErrors *errors)
+{
+    for (int i = 0; i < study->axis_count; i++)
+        for (int k = 0; k < i; k++)
+            if (study->axes[i].path_count && strcmp(study->axes[i].path, study->axes[k].path) == 0) {
+                tw_errors_add(errors, input->path, 0, 0, "there are two axes of %s", study->axes[i].path);
+                return false;
+            }
+    return true;
+}
+
 bool tw_design_make(TwStudy *study, const TwStudyInput *input, TwErrors *errors)
 {
     if (study->design == TW_LISTED && !read_list(study, errors)) return false;
+    if (!settings_apart(study, input, errors)) return false;
     tw_axes_name(study);
     for (int i = 0; i < study->axis_count; i++)
         for (int k = 0; k < i; k++)
@@ -317,6 +349,7 @@ bool tw_design_make(TwStudy *study, const TwStudyInput *input, TwErrors *errors)
                               study->axes[i].name);
                 return false;
             }
+    if (!labels_sound(study, input, errors)) return false;
     for (int i = 0; i < study->axis_count; i++) {
         const char *as = tw_axis_taken(study, study->axes[i].name);
         if (!as) continue;

@@ -27,7 +27,7 @@ typedef enum TwLaw { TW_UNIFORM, TW_LOGUNIFORM, TW_NORMAL_LAW, TW_LOGNORMAL, TW_
 // One axis. Levels (count > 0): numbers, or labels with the settings of each. Continuous (count == 0): a law over
 // numbers. The coordinate of a point is the index of its level, or the number itself.
 typedef struct TwAxis {
-    char name[TW_NAME], path[256], unit[8];
+    char name[TW_NAME], path[256], unit[16];
     int count;
     double *numbers;    // of levels; NULL: labels
     char **labels;

@@ -311,6 +311,13 @@ void tw_study_json(const TwStudy *study, FILE *f)
     fprintf(
         f, "  \"counts\": {\"scenarios\": %d, \"done\": %d, \"limit_broken\": %d, \"rejected\": %d, \"failed\": %d},\n",
         study->scenario_count, counts[TW_RAN], counts[TW_LIMIT_BROKEN], counts[TW_REJECTED], counts[TW_FAILED]);
+    fprintf(f, "  \"idle_axes\": [");
+    for (int a = 0, n = 0; a < study->axis_count && !study->function[0]; a++) {
+        if (!tw_axis_idle(study, a)) continue;
+        fprintf(f, "%s", n++ ? ", " : "");
+        tw_json_text(f, study->axes[a].name);
+    }
+    fprintf(f, "],\n");
     best(study, f);
     effects(study, f);
     pareto(study, f);

@@ -3,6 +3,7 @@
 #include "study/inner.h"
 #include "twin/facility.h"
 
+#include <libgen.h>
 #include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -446,6 +447,17 @@ static bool find_base(const char *base, const char *study_path, char *path, size
     return tw_data_find(name, path, size);
 }
 
+static void say_no_base(const TwNode *node, const char *base, const char *study_path, TwErrors *errors)
+{
+    char folder[600], parts[512], near[TW_NAME];
+    const char *slash = strrchr(study_path, '/');
+    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - study_path) : 1, slash ? study_path : ".");
+    bool found = tw_config_near(folder, base, near) ||
+                 (tw_data_find("facilities/parts", parts, sizeof parts) && tw_config_near(dirname(parts), base, near));
+    tw_node_error(node, "base", errors, "no facility \"%s\"%s%s%s", base, found ? "; did you mean " : "",
+                  found ? near : "", found ? "?" : "");
+}
+
 static void read_require(TwStudy *study, const TwNode *node, const char *text, TwErrors *errors)
 {
     static const char *const ops[] = {"<=", ">=", "==", "!=", "<", ">"};
@@ -459,6 +471,8 @@ static void read_require(TwStudy *study, const TwNode *node, const char *text, T
         size_t length = strlen(right);
         while (length && right[length - 1] == ' ') length--;
         if (!left || !length || left >= sizeof require->left || length >= sizeof require->right) break;
+        char *end;
+        if (!isfinite(strtod(right, &end)) && end == right + length) break;
         snprintf(require->text, sizeof require->text, "%s", text);
         snprintf(require->left, sizeof require->left, "%.*s", (int)left, text);
         snprintf(require->right, sizeof require->right, "%.*s", (int)length, right);
@@ -478,6 +492,11 @@ static void read_goals(TwStudy *study, const TwNode *node, TwErrors *errors)
     for (int i = 0; i < tw_node_entries(node, "limits") && i < TW_MOST_LIMITS; i++) {
         LimitRow limit;
         tw_node_row(tw_node_entry(node, "limits", i, name), &limit);
+        if (limit.min <= -1e300 && limit.max >= 1e300)
+            tw_node_error(tw_node_entry(node, "limits", i, name), NULL, errors, "a limit has a max, a min, or both");
+        if (limit.min > limit.max)
+            tw_node_error(tw_node_entry(node, "limits", i, name), "min", errors, "expected at most max = %.9g",
+                          limit.max);
         TwBound *bound = &study->limits[study->limit_count++];
         *bound = (TwBound){.min = limit.min, .max = limit.max};
         snprintf(bound->output, sizeof bound->output, "%s", limit.output);
@@ -617,7 +636,7 @@ bool tw_study_read(TwStudy *study, const TwStudyInput *input, TwErrors *errors)
     if (!row.function[0] == !row.base[0])
         tw_node_error(node, NULL, errors, "a study has a base (a facility), or a function with a known answer");
     else if (row.base[0] && !find_base(row.base, input->path, study->base, sizeof study->base))
-        tw_node_error(node, "base", errors, "no facility \"%s\"", row.base);
+        say_no_base(node, row.base, input->path, errors);
     study->replicates = (int)row.replicates;
     study->seed = row.seed;
     study->keep_parts = row.keep_parts;

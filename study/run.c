@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { LAST = 30 };    // what the rate is taken from
+
 struct TwRunner {
     TwStudy *study;
     const TwStudyRun *run;
@@ -21,6 +23,10 @@ struct TwRunner {
     atomic_bool broken;
     int threads;
     atomic_int done, failed;
+    double ended_s[LAST];    // when the last ones ended, in turn
+    int ended, before;       // before: finished when it began
+    double worst;            // least that is left of a limit, as a share of it
+    char worst_text[100];
 };
 
 static bool in_shard(const TwStudyRun *run, int scenario)
@@ -45,20 +51,53 @@ static void look_up(TwRunner *runner, int index)
     tw_scenario_judge(runner->study, scenario);
 }
 
+// The limit that a scenario comes closest to, or breaks most, where it is the worst so far.
+static void note_limits(TwRunner *runner, const TwScenario *scenario)
+{
+    const TwStudy *study = runner->study;
+    for (int l = 0; l < study->limit_count; l++) {
+        const TwBound *bound = &study->limits[l];
+        double value = tw_scenario_value(study, scenario, bound->output);
+        bool upper = bound->max < 1e300 && (bound->min <= -1e300 || bound->max - value < value - bound->min);
+        double at = upper ? bound->max : bound->min, share = (upper ? at - value : value - at) / fmax(fabs(at), 1e-9);
+        if (!(share < runner->worst)) continue;
+        runner->worst = share;
+        snprintf(runner->worst_text, sizeof runner->worst_text, ", worst %.60s %.4g of %.4g", bound->output, value, at);
+    }
+}
+
+// Scenarios a second from the last ones that ended here; NaN: too few.
+static double rate_of(const TwRunner *runner)
+{
+    int n = runner->ended < LAST ? runner->ended : LAST;
+    if (n < 2) return NAN;
+    double first = runner->ended_s[(runner->ended - n) % LAST], last = runner->ended_s[(runner->ended - 1) % LAST];
+    return last > first ? (n - 1) / (last - first) : NAN;
+}
+
 static void note_progress(TwRunner *runner, const TwScenario *scenario)
 {
 #pragma omp critical(tw_study_progress)
     {
-        int done = atomic_fetch_add(&runner->done, 1) + 1;
+        const TwDeal *deal = runner->run->deal;
+        int done = atomic_fetch_add(&runner->done, 1) + 1, total = runner->study->scenario_count, others = 1;
         if (scenario->status == TW_FAILED) atomic_fetch_add(&runner->failed, 1);
-        double spent_s = tw_wall_s() - runner->progress.begun_s;
-        char note[160];
+        runner->ended_s[runner->ended++ % LAST] = tw_wall_s();
+        note_limits(runner, scenario);
+        // other ranks are as quick as this one: what is dealt out is done or under way
+        if (deal) {
+            done = runner->before + deal->dealt(deal->context);
+            others = deal->size;
+        }
+        char note[256];
         int failed = atomic_load(&runner->failed);
-        int n = snprintf(note, sizeof note, "%d of %d, %.3g a second", done, runner->study->scenario_count,
-                         spent_s > 0.0 ? done / spent_s : 0.0);
+        double rate = others * rate_of(runner);
+        int n = snprintf(note, sizeof note, "%d of %d", done, total);
+        if (isfinite(rate)) n += snprintf(note + n, sizeof note - (size_t)n, ", %.3g a second", rate);
         if (failed) n += snprintf(note + n, sizeof note - (size_t)n, ", %d failed", failed);
+        n += snprintf(note + n, sizeof note - (size_t)n, "%s", runner->worst_text);
         if (scenario->error) snprintf(note + n, sizeof note - (size_t)n, ": %.60s", scenario->error);
-        tw_progress_show(&runner->progress, done, runner->study->scenario_count, note);
+        tw_progress_tell(&runner->progress, (double)done / total, (total - done) / rate, note);
     }
 }
 
@@ -284,6 +323,8 @@ static bool run_study(TwStudy *study, const TwStudyRun *run, TwStudyResult *resu
         if (scenario->status == TW_FAILED && run->retry_failed) continue;
         atomic_fetch_add(&runner.done, scenario->status != TW_NOT_RUN);
     }
+    runner.before = atomic_load(&runner.done);
+    runner.worst = INFINITY;
     tw_progress_begin(&runner.progress, study->name, run->quiet || !first || run->shard > 0);
     bool good = run->merge_only ? true : tw_runner_batch(&runner, 0, study->scenario_count, error);
     if (run->merge_only)

@@ -226,14 +226,16 @@ double tw_study_point(const TwStudy *study, int point, int axis)
 
 double tw_study_value(const TwStudy *study, int point, const char *output, double *half)
 {
-    double values[64], mean;
-    int n = study->replicates < 64 ? study->replicates : 64;
+    enum { FEW = 64 };
+    int n = study->replicates;
+    double few[FEW] = {0.0}, mean, *values = n <= FEW ? few : tw_taken((size_t)n, sizeof *values);
     for (int r = 0; r < n; r++) {
         const TwScenario *scenario = &study->scenarios[point * study->replicates + r];
         bool ran = scenario->status == TW_RAN || scenario->status == TW_LIMIT_BROKEN;
         values[r] = ran ? tw_scenario_value(study, scenario, output) : NAN;
     }
     double reach = tw_mean_half(values, n, &mean);
+    if (values != few) free(values);
     if (half) *half = reach;
     return mean;
 }

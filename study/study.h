@@ -61,6 +61,7 @@ struct TwDeal {
     int rank, size;
     void (*begin)(void *context, int count);    // a new list of so many
     int (*next)(void *context);                 // from any thread; -1: none left
+    int (*dealt)(void *context);                // of the list so far; first process
     bool (*serve)(void *context);               // from the main thread, again and again; false: all is dealt
     bool (*meet)(void *context, bool good);     // waits for all; whether all were good
     void (*gather)(void *context, const void *mine, int bytes, void *all);    // of every rank, in order, to every rank

@@ -8,7 +8,7 @@ study = { name = "study"; base = "$facilities/dps_8rack.cfg"; for_s = 5.0; warmu
   axes = ( { name = "site"; cases = ( { label = "chicago"; set = [ "site=chicago" ]; },
                                       { label = "oslo"; set = [ "site=telenor_oslo" ]; } ); },
            { path = "cooling.cdus.supply_degc"; values = [ 25.0, 35.0, 45.0 ]; } );
-  record = { series = [ "utility_w" ]; interval_s = 1.0; }; };
+  record = { series = [ "utility_w", "rack.chip_degc" ]; interval_s = 1.0; }; };
 END
 expect 0 "12 done" "$TOKENWORKS" study study.cfg -q --no-plots
 expect 0 "" "$TOKENWORKS" run "$facilities/dps_8rack.cfg" --for 62min -q --set run.exchange_s=10 --set workload.arrival.rate_s=0.01 --set run.component_s=60 --set run.start="2026-07-01 00:00:00" --out run.h5
