@@ -166,7 +166,7 @@ static void factory_tree(void)
     print("tree_losses_and_ac", 1e3 * (sweep_s + ac_s), "ms");
     tw_volts_free(&volts);
     begin = now_s();
-    TwContingency c = tw_power_contingency(power, block, layout.bytes, rack_w, NULL, 60.0, 1);
+    TwContingency c = tw_power_contingency(power, block, layout.bytes, rack_w, NULL, 0.98, 60.0, 1);
     print("tree_n_minus_1", now_s() - begin, "s");
     tw_contingency_free(&c);
     tw_block_destroy(block);

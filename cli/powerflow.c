@@ -423,7 +423,7 @@ static int powerflow_facility(const TwOptions *o)
     tw_power_settle(plant->power, block, 0.0, rack_w, load_w, &f.out);
     f.solved = tw_power_volts(plant->power, block, power_factor, &f.volts);
     if (f.contingency)
-        f.worst = tw_power_contingency(plant->power, block, plant->state_bytes, rack_w, load_w, 120.0, o->threads);
+        f.worst = tw_power_contingency(plant->power, block, plant->state_bytes, rack_w, load_w, power_factor, 120.0, o->threads);
     if (o->json)
         print_tree_json(&f);
     else

@@ -1,5 +1,7 @@
 #include "twin/capping.h"
 
+#include "twin/voltages.h"
+
 #include "models/power/bands.h"
 #include "models/power/contingency.h"
 #include "twin/reference.h"
@@ -28,7 +30,8 @@ static TwContingency worst_loads(const TwPlant *plant)
     if (!block || !rack_w || !load_w) abort();
     for (int i = 0; i < plant->rack_count; i++) rack_w[i] = plant->racks[i].peak_w * plant->rack_scale;
     tw_power_start(plant->power, block);
-    TwContingency worst = tw_power_contingency(plant->power, block, plant->power_bytes, rack_w, load_w, 0.0, 1);
+    TwContingency worst = tw_power_contingency(plant->power, block, plant->power_bytes, rack_w, load_w,
+                                               plant->voltages->power_factor, 0.0, 1);
     tw_block_destroy(block);
     free(rack_w);
     free(load_w);

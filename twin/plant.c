@@ -693,9 +693,9 @@ static bool compile(TwPlant *plant, const TwPlantInput *input, TwErrors *errors)
     if (!good) return false;
     check_limits(plant, errors);
     gather_replicas(plant);
+    tw_voltages_compile(plant, errors);
     tw_capping_compile(plant, errors);
     tw_flex_compile(plant, errors);
-    tw_voltages_compile(plant, errors);
     tw_dispatch_compile(plant, errors);
     if (tw_errors_count(errors)) return false;
     bool sound = tw_failures_compile(plant, errors);

@@ -1,5 +1,7 @@
 #include "twin/scene_parts.h"
 
+#include "twin/voltages.h"
+
 #include "models/power/contingency.h"
 #include "models/thermal/plant.h"
 #include "twin/looks.h"
@@ -573,7 +575,7 @@ void tw_scene_parts_lose(TwSceneParts *p, const TwState *state, int element, boo
     if (!p->losses) abort();
     TwContingencyCase *c =
         tw_contingency_begin(plant->power, block, plant->state_bytes, tw_f64_const(block, plant->slot.rack_w),
-                             tw_f64_const(block, plant->slot.load_w), rest_s, before);
+                             tw_f64_const(block, plant->slot.load_w), plant->voltages->power_factor, rest_s, before);
     for (int lost = from; lost < until; lost++) {
         TwSceneLoss *loss = &p->losses[s->loss_count++];
         *loss = (TwSceneLoss){first + lost, tw_contingency_lose(c, lost, after), s->overload_count, 0};

@@ -565,7 +565,7 @@ static void redundancy(TwValidation *v)
         build(&k);
         double load_w = m == 4 ? 3e6 : 1.1e6;
         for (int threads = 1; threads <= 8; threads += 7) {
-            TwContingency c = tw_power_contingency(k.power, k.block, k.layout.bytes, &load_w, NULL, 10.0, threads);
+            TwContingency c = tw_power_contingency(k.power, k.block, k.layout.bytes, &load_w, NULL, 1.0, 10.0, threads);
             const char *id = m == 4 ? "P38" : "P39",
                        *what = m == 4 ? "4-to-make-3: a block, normal" : "2N at 55 %: a side";
             exact(v, id, what, "1", c.normal[1], m == 4 ? 0.75 : 0.55, 1e-12, derived);

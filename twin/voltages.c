@@ -35,8 +35,10 @@ void tw_voltages_compile(TwPlant *plant, TwErrors *errors)
     if (tw_voltages_wanted(plant) && !some)
         tw_node_warn(node, "every_s", errors, "no element has an impedance: every voltage will be that of the source");
     if (ring && !tw_voltages_wanted(plant))
-        tw_node_warn(node, "every_s", errors,
-                     "a ring is closed, but voltages.every_s is 0: its two sources share evenly, not as impedances do");
+        tw_node_warn(
+            node, "every_s", errors,
+            "a ring is closed, but voltages.every_s is 0: a board's two sources share evenly and a closing line "
+            "carries nothing, whatever the impedances");
 }
 
 void tw_voltages_layout(TwPlant *plant, TwLayout *layout)

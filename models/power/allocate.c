@@ -18,7 +18,7 @@ typedef struct Fill {
     const TwPowerPlant *p;
     void *block;
     const unsigned char *mode;
-    const int32_t *source, *source2;
+    const int32_t *source, *source2, *via;    // via: NULL without rings
     const double *share;
     const double *load_w, *law_w, *cord_w, *supply_w, *cap_w;
     // [element]
@@ -53,6 +53,9 @@ size_t tw_power_work_bytes(int elements, int racks, int crossings)
            rounded(x * sizeof(double)) + rounded((size_t)tw_share_scratch(racks, elements, crossings));
 }
 
+// The element that a bus is supplied through, -1: none.
+static int way(const Fill *f, int bus) { return f->via ? f->via[bus] : bus; }
+
 static Fill carve(const TwPowerPlant *p, void *block, const double *load_w)
 {
     size_t n = (size_t)p->count, r = (size_t)p->rack_count, x = (size_t)p->crossings;
@@ -62,6 +65,7 @@ static Fill carve(const TwPowerPlant *p, void *block, const double *load_w)
               .mode = tw_at(block, p->mode),
               .source = tw_at(block, p->source),
               .source2 = tw_at(block, p->source2),
+              .via = p->closing_count > 0 ? tw_at(block, p->via) : NULL,
               .share = tw_f64(block, p->share),
               .load_w = load_w,
               .law_w = tw_law_w(p, block),
@@ -78,7 +82,10 @@ static Fill carve(const TwPowerPlant *p, void *block, const double *load_w)
     f.use = cut(&at, x, sizeof(double));
     f.scratch = at;
     const double *limit_w = tw_f64(block, p->limit_w), *own_w = tw_f64(block, p->grant_limit_w);
-    for (int e = 0; e < p->count; e++) f.limit_w[e] = isnan(own_w[e]) ? limit_w[e] : own_w[e];
+    for (int bus = 0; bus < p->count; bus++) {
+        int e = way(&f, bus);
+        f.limit_w[bus] = e < 0 ? INFINITY : isnan(own_w[e]) ? limit_w[e] : own_w[e];
+    }
     assert(at <= (unsigned char *)tw_at(block, p->work) + p->work_bytes);
     return f;
 }
@@ -186,9 +193,10 @@ static void linearise(Fill *f)
 {
     const TwPowerPlant *p = f->p;
     for (int e = 0; e < p->count; e++) {
-        f->slope[e] = tw_element_slope(p, f->law_w, e, f->out_w[e]);
+        int w = way(f, e);
+        f->slope[e] = w < 0 ? 1.0 : tw_element_slope(p, f->law_w, w, fmax(f->out_w[e], 0.0));
         int link = f->link_of[e];
-        if (link >= 0) f->capacity[link] = tw_element_out(p, f->law_w, e, f->limit_w[e]) - f->out_w[e];
+        if (link >= 0) f->capacity[link] = tw_element_out(p, f->law_w, w, f->limit_w[e]) - f->out_w[e];
     }
     int x = 0;
     for (int i = 0; i < f->flows; i++) {
@@ -277,7 +285,7 @@ static void find_binding(Fill *f, const double *want, int *binding)
             full = c.e;
             break;
         }
-        binding[r] = full < 0 ? -1 : p->spec[full];
+        binding[r] = full < 0 ? -1 : p->spec[way(f, full)];
     }
 }
 

@@ -44,25 +44,22 @@ const char *tw_power_what(TwPowerWhat what)
 typedef struct Search {
     const TwPowerPlant *p;
     const unsigned char *service, *apart, *place, *phase;
-    unsigned char *mode;
-    int32_t *source, *order;
-    int live;
+    unsigned char *mode, *link;
+    int32_t *source, *source2, *order, *via, *serves, *links, *waits, *chain;
+    int live, link_count;
 } Search;
 
-// Everything that is supplied from here on.
-static void spread(Search *s, int root, int mode)
+// What hangs below the entries of the order from `at` on.
+static void grow(Search *s, int at)
 {
     const TwPowerPlant *p = s->p;
-    s->mode[root] = (unsigned char)mode;
-    s->source[root] = -1;
-    int at = s->live;
-    s->order[s->live++] = root;
     for (; at < s->live; at++) {
         int e = s->order[at];
         for (int k = p->child_start[e]; k < p->child_start[e + 1]; k++) {
             int c = p->child[k];
             int from = s->place[c] == TW_AT_FIRST ? p->parent[c] : s->place[c] == TW_AT_SECOND ? p->second[c] : -1;
             if ((from != e && !p->tied[c]) || s->mode[c] != TW_DEAD || !s->service[c] || s->apart[c]) continue;
+            if (p->bridge[c]) continue;
             s->mode[c] = TW_SUPPLIED;
             s->source[c] = e;
             s->order[s->live++] = c;
@@ -70,30 +67,128 @@ static void spread(Search *s, int root, int mode)
     }
 }
 
-// The other live source of every closed ring; then the order again, with every source before what it supplies.
-static void join_rings(Search *s, int32_t *source2, int32_t *waits)
+// Everything that is supplied from here on.
+static void spread(Search *s, int root, int mode)
+{
+    s->mode[root] = (unsigned char)mode;
+    s->source[root] = -1;
+    int at = s->live;
+    s->order[s->live++] = root;
+    grow(s, at);
+}
+
+// A dead bus of a ring is supplied from its other side, and what hangs below it at once.
+static void claim(Search *s, int bus, int source, int via)
 {
     const TwPowerPlant *p = s->p;
-    for (int e = 0; e < p->count; e++) {
-        source2[e] = -1;
-        waits[e] = s->source[e] >= 0;
-        if (!p->tied[e] || p->second[e] < 0 || s->mode[e] != TW_SUPPLIED || s->source[e] < 0) continue;
-        int other = s->source[e] == p->parent[e] ? p->second[e] : p->parent[e];
-        if (s->mode[other] == TW_DEAD) continue;
-        s->source[e] = p->parent[e];
-        source2[e] = p->second[e];
-        waits[e] = 2;
-    }
-    int live = 0;
-    for (int k = 0; k < s->live; k++)
-        if (waits[s->order[k]] == 0) s->order[live++] = s->order[k];
-    for (int at = 0; at < live; at++) {
+    if (bus < 0 || s->mode[bus] != TW_DEAD || !p->member[bus] || (!s->service[bus] && !p->line[bus])) return;
+    s->mode[bus] = TW_SUPPLIED;
+    s->source[bus] = source;
+    s->via[bus] = via;
+    s->order[s->live++] = bus;
+    grow(s, s->live - 1);
+}
+
+static void claim_rings(Search *s)
+{
+    const TwPowerPlant *p = s->p;
+    for (int at = 0; at < s->live; at++) {
         int e = s->order[at];
         for (int k = p->child_start[e]; k < p->child_start[e + 1]; k++) {
             int c = p->child[k];
-            if ((s->source[c] == e || source2[c] == e) && --waits[c] == 0) s->order[live++] = c;
+            if (p->bridge[c] && s->service[c]) claim(s, p->parent[c] == e ? p->second[c] : p->parent[c], e, c);
+        }
+        if (!s->service[e]) continue;
+        if (p->tied[e]) {
+            claim(s, p->parent[e], e, -1);
+            claim(s, p->second[e], e, -1);
+        } else if (p->back[e]) {
+            claim(s, p->parent[e], e, e);
         }
     }
+}
+
+// Whether `below` gets its power through `above`.
+static bool descends(Search *s, int below, int above)
+{
+    int32_t *stack = s->chain, *seen = s->chain + s->p->count, depth = 0;
+    memset(seen, 0, (size_t)s->p->count * sizeof *seen);
+    stack[depth++] = below;
+    seen[below] = 1;
+    while (depth > 0) {
+        int e = stack[--depth];
+        if (e == above) return true;
+        const int up[] = {s->source[e], s->source2[e]};
+        for (int k = 0; k < 2; k++) {
+            if (up[k] < 0 || seen[up[k]]) continue;
+            seen[up[k]] = 1;
+            stack[depth++] = up[k];
+        }
+    }
+    return false;
+}
+
+static void add_link(Search *s, int e, int kind)
+{
+    s->link[e] = (unsigned char)kind;
+    s->links[s->link_count++] = e;
+}
+
+// What closes loops: the other live source of a board shares with the first, or where that source hangs below the board
+// itself is a link; so are lines between two live buses that supply neither.
+static void close_loops(Search *s)
+{
+    const TwPowerPlant *p = s->p;
+    for (int e = 0; e < p->count; e++)
+        if (s->mode[e] != TW_DEAD && s->via[e] >= 0) s->serves[s->via[e]] = e;
+    for (int k = 0; k < p->closing_count; k++) {
+        int e = p->closing[k];
+        if (!s->service[e]) continue;
+        if (p->bridge[e]) {
+            bool one = s->mode[p->parent[e]] != TW_DEAD, other = s->mode[p->second[e]] != TW_DEAD;
+            if (one || other) s->mode[e] = TW_SUPPLIED;
+            if (one && other && s->serves[e] < 0) add_link(s, e, TW_LINK_LINE);
+            continue;
+        }
+        if (s->mode[e] != TW_SUPPLIED || s->via[e] != e || s->source[e] < 0) continue;
+        int other = s->source[e] == p->parent[e] ? p->second[e] : p->parent[e];
+        if (s->mode[other] == TW_DEAD || (s->source[other] == e && s->via[other] < 0)) continue;
+        if (descends(s, other, e)) {
+            add_link(s, e, TW_LINK_BOARD);
+            continue;
+        }
+        s->source[e] = p->parent[e];
+        s->source2[e] = p->second[e];
+    }
+    for (int e = 0; e < p->count; e++) {
+        if (!p->member[e] || p->tied[e] || !s->service[e] || s->mode[e] == TW_DEAD || s->serves[e] >= 0) continue;
+        if (p->parent[e] >= 0 && s->mode[p->parent[e]] != TW_DEAD) add_link(s, e, TW_LINK_LINE);
+    }
+}
+
+// The order again, with both sources before what they supply.
+static void order_again(Search *s)
+{
+    int n = s->p->count, live = 0;
+    int32_t *first = s->chain, *next = s->chain + n;    // next: of a source, then of a second source
+    for (int e = 0; e < n; e++) first[e] = -1;
+    for (int k = s->live - 1; k >= 0; k--) {
+        int e = s->order[k];
+        const int up[] = {s->source[e], s->source2[e]};
+        s->waits[e] = (up[0] >= 0) + (up[1] >= 0);
+        for (int i = 0; i < 2; i++) {
+            if (up[i] < 0) continue;
+            next[i * n + e] = first[up[i]];
+            first[up[i]] = i * n + e;
+        }
+    }
+    for (int k = 0; k < s->live; k++)
+        if (s->waits[s->order[k]] == 0) s->order[live++] = s->order[k];
+    for (int at = 0; at < live; at++)
+        for (int k = first[s->order[at]]; k >= 0; k = next[k]) {
+            int c = k % n;
+            if (--s->waits[c] == 0) s->order[live++] = c;
+        }
     s->live = live;
 }
 
@@ -119,11 +214,23 @@ void tw_power_modes(const TwPowerPlant *p, void *block)
                 .place = bytes(block, p->place),
                 .phase = bytes(block, p->phase),
                 .mode = bytes(block, p->mode),
+                .link = bytes(block, p->link),
                 .source = tw_at(block, p->source),
-                .order = tw_at(block, p->order)};
+                .source2 = tw_at(block, p->source2),
+                .order = tw_at(block, p->order),
+                .via = tw_at(block, p->via),
+                .serves = tw_at(block, p->serves),
+                .links = tw_at(block, p->links),
+                .waits = tw_at(block, p->waits),
+                .chain = tw_at(block, p->chain)};
     double *available_w = tw_f64(block, p->available_w), *energy_j = tw_f64(block, p->energy_j);
     memset(s.mode, TW_DEAD, (size_t)p->count);
     for (int e = 0; e < p->count; e++) s.source[e] = -1;
+    for (int e = 0; e < p->count && p->closing_count > 0; e++) {
+        s.source2[e] = s.serves[e] = -1;
+        s.via[e] = e;
+        s.link[e] = TW_NO_LINK;
+    }
     for (int e = 0; e < p->count; e++) {
         bool runs = !p->called[e] || s.phase[e] == TW_RUNNING || s.phase[e] == TW_COOLING;
         if (p->feed[e] && s.service[e] && runs) spread(&s, e, TW_SUPPLIED);
@@ -142,18 +249,30 @@ void tw_power_modes(const TwPowerPlant *p, void *block)
         if (p->forms_grid[e] && s.mode[e] != TW_DEAD && s.mode[host] == TW_DEAD && s.service[host])
             spread(&s, host, TW_SUPPLIED);
     }
+    if (p->closing_count > 0) claim_rings(&s);
     for (int k = 0; k < p->store_count; k++) {
         int e = p->store[k];
         bool carries = s.service[e] && energy_j[e] > p->least_j[e] && s.phase[e] != TW_BYPASSED;
         if (s.mode[e] == TW_DEAD && carries) spread(&s, e, TW_ON_STORE);
     }
-    if (p->tied_count > 0) join_rings(&s, tw_at(block, p->source2), tw_at(block, p->waits));
+    if (p->closing_count > 0) {
+        claim_rings(&s);    // from stores
+        close_loops(&s);
+        order_again(&s);
+    }
     topology->live = s.live;
+    topology->links = s.link_count;
     topology->valid = 1;
     uint64_t seen = 14695981039346656037u;
     for (int k = 0; k < s.live; k++)
         seen = (seen ^ (uint64_t)((s.order[k] << 2) + s.mode[s.order[k]])) * 1099511628211u ^
                (uint64_t)s.source[s.order[k]];
+    for (int k = 0; k < s.link_count; k++) seen = (seen ^ (uint64_t)s.links[k]) * 1099511628211u;
+    // flows of loops belong to what stood before
+    if (seen != topology->seen && p->closing_count > 0) {
+        memset(tw_at(block, p->through_w), 0, (size_t)p->count * sizeof(double));
+        memset(tw_at(block, p->link_w), 0, (size_t)p->count * sizeof(double));
+    }
     topology->changes += seen != topology->seen;
     topology->seen = seen;
     share_cords(p, block, s.mode);
@@ -399,7 +518,8 @@ static double over_pickup(const TwPowerPlant *p, const void *block, int e)
     const double *out_w = tw_f64_const(block, p->out_w), *in_w = tw_f64_const(block, p->in_w);
     const int32_t *live = tw_at_const(block, p->live_modules);
     double pickup = p->modules[e] > 0 ? live[e] * p->module_w[e] : p->pickup_w[e];
-    double load = is_ups(p, e) ? out_w[e] : in_w[e];
+    bool back;
+    double load = is_ups(p, e) ? out_w[e] : p->closing_count > 0 ? tw_power_entering_w(p, block, e, &back) : in_w[e];
     return pickup > 0.0 ? load / pickup : load > 0.0 ? INFINITY : 0.0;
 }
 
@@ -411,7 +531,7 @@ static bool act_protection(const TwPowerPlant *p, void *block)
     bool changed = false;
     for (int k = 0; k < p->curve_count; k++) {
         int e = p->curves[k];
-        if (mode[e] == TW_DEAD) continue;
+        if (mode[e] == TW_DEAD || !service[e]) continue;
         double m = over_pickup(p, block, e);
         bool bypassed = is_ups(p, e) && phase[e] == TW_BYPASSED;
         if (bypassed) {

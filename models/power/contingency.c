@@ -1,6 +1,7 @@
 #include "models/power/contingency.h"
 
 #include "models/power/inner.h"
+#include "models/power/volts.h"
 
 #include <math.h>
 #include <omp.h>
@@ -9,6 +10,8 @@
 
 typedef struct Case {
     unsigned char *block;
+    double power_factor;
+    TwVolts volts;
     double *element_w, *loss_w, *loading;
     bool *rack_on, *load_on;
 } Case;
@@ -20,10 +23,12 @@ static void *zeroed(size_t count, size_t size)
     return memory;
 }
 
-static Case case_create(const TwPower *power, size_t bytes)
+static Case case_create(const TwPower *power, size_t bytes, double power_factor)
 {
     size_t n = (size_t)power->element_count;
     Case c = {.block = aligned_alloc(64, (bytes + 63) / 64 * 64),
+              .power_factor = power_factor,
+              .volts = {.fresh = true},
               .element_w = zeroed(n, sizeof(double)),
               .loss_w = zeroed(n, sizeof(double)),
               .loading = zeroed(n, sizeof(double)),
@@ -36,6 +41,7 @@ static Case case_create(const TwPower *power, size_t bytes)
 static void case_free(Case *c)
 {
     free(c->block);
+    tw_volts_free(&c->volts);
     free(c->element_w);
     free(c->loss_w);
     free(c->loading);
@@ -49,6 +55,12 @@ static double settle(const TwPower *power, Case *c, const double *rack_w, const 
     TwPowerOut out = {.element_w = c->element_w, .loss_w = c->loss_w, .rack_on = c->rack_on, .load_on = c->load_on};
     if (rest_s > 0.0 && power->inner->mixed) tw_power_settle(power, c->block, rest_s, rack_w, load_w, &out);
     tw_power_settle(power, c->block, 0.0, rack_w, load_w, &out);
+    // what loops carry is what their impedances say, after what has happened
+    if (power->inner->closing_count > 0) {
+        bool solved = tw_power_volts(power, c->block, c->power_factor, &c->volts);
+        tw_power_take_volts(power, c->block, &c->volts, solved, true);
+        tw_power_settle(power, c->block, 0.0, rack_w, load_w, &out);
+    }
     for (int i = 0; i < power->element_count; i++) {
         double limit_w = tw_power_limit_w(power, c->block, i);
         c->loading[i] = isfinite(limit_w) ? c->element_w[i] / limit_w : NAN;
@@ -56,11 +68,13 @@ static double settle(const TwPower *power, Case *c, const double *rack_w, const 
     return out.unserved_w;
 }
 
+static bool whole_copy(const TwPowerPlant *p) { return p->mixed || p->closing_count > 0; }
+
 // Where nothing acts by itself, only service changes and comes back; else the model's whole state is copied anew.
 static void take_out(const TwPower *power, Case *c, const void *block, int lost)
 {
     const TwPowerPlant *p = power->inner;
-    if (p->mixed) {
+    if (whole_copy(p)) {
         memcpy(c->block + p->service, (const unsigned char *)block + p->service, p->work - p->service);
         tw_power_set_service(power, c->block, lost, false);
         return;
@@ -72,13 +86,13 @@ static void take_out(const TwPower *power, Case *c, const void *block, int lost)
 static void put_back(const TwPower *power, Case *c, int lost)
 {
     const TwPowerPlant *p = power->inner;
-    if (p->mixed) return;
+    if (whole_copy(p)) return;
     ((unsigned char *)tw_at(c->block, p->service))[p->at[lost]] = 1;
     ((TwTopology *)tw_at(c->block, p->topology))->valid = 0;
 }
 
 TwContingency tw_power_contingency(const TwPower *power, const void *block, size_t bytes, const double *rack_w,
-                                   const double *load_w, double rest_s, int threads)
+                                   const double *load_w, double power_factor, double rest_s, int threads)
 {
     int n = power->element_count;
     TwContingency r = {.normal = zeroed((size_t)n, sizeof(double)),
@@ -87,7 +101,7 @@ TwContingency tw_power_contingency(const TwPower *power, const void *block, size
                        .dropped_w = zeroed((size_t)n, sizeof(double)),
                        .allowed_s = zeroed((size_t)n, sizeof(double)),
                        .lost_count = n};
-    Case normal = case_create(power, bytes);
+    Case normal = case_create(power, bytes, power_factor);
     memcpy(normal.block, block, bytes);
     settle(power, &normal, rack_w, load_w, 0.0);
     for (int i = 0; i < n; i++) {
@@ -98,7 +112,7 @@ TwContingency tw_power_contingency(const TwPower *power, const void *block, size
 
 #pragma omp parallel num_threads(threads > 0 ? threads : omp_get_max_threads())
     {
-        Case c = case_create(power, bytes);
+        Case c = case_create(power, bytes, power_factor);
         memcpy(c.block, block, bytes);
         double *worst = zeroed((size_t)n, sizeof *worst);
         int *cause = zeroed((size_t)n, sizeof *cause);
@@ -153,10 +167,10 @@ struct TwContingencyCase {
 };
 
 TwContingencyCase *tw_contingency_begin(const TwPower *power, const void *block, size_t bytes, const double *rack_w,
-                                        const double *load_w, double rest_s, float *before)
+                                        const double *load_w, double power_factor, double rest_s, float *before)
 {
     TwContingencyCase *at = zeroed(1, sizeof *at);
-    *at = (TwContingencyCase){power, block, rack_w, load_w, rest_s, case_create(power, bytes)};
+    *at = (TwContingencyCase){power, block, rack_w, load_w, rest_s, case_create(power, bytes, power_factor)};
     // only the model's own state is read, and of a large block no more is touched
     const TwPowerPlant *p = power->inner;
     memcpy(at->c.block + p->service, (const unsigned char *)block + p->service, p->work + p->work_bytes - p->service);

@@ -15,14 +15,15 @@ typedef struct TwContingency {
 } TwContingency;
 
 // rest_s: how long transfers and starts are given. block is not changed; threads: 0: all. Racks and loads keep their
-// power unless nothing supplies them.
+// power unless nothing supplies them; where rings are closed the AC power flow shares them anew at power_factor.
 TwContingency tw_power_contingency(const TwPower *power, const void *block, size_t block_bytes, const double *rack_w,
-                                   const double *load_w, double rest_s, int threads);
+                                   const double *load_w, double power_factor, double rest_s, int threads);
 // The same case by case: before[] and after[] get the load over limit of each element, NaN without a limit; lose
 // returns the power without supply afterwards.
 typedef struct TwContingencyCase TwContingencyCase;
 TwContingencyCase *tw_contingency_begin(const TwPower *power, const void *block, size_t block_bytes,
-                                        const double *rack_w, const double *load_w, double rest_s, float *before);
+                                        const double *rack_w, const double *load_w, double power_factor, double rest_s,
+                                        float *before);
 double tw_contingency_lose(TwContingencyCase *at, int lost, float *after);
 void tw_contingency_end(TwContingencyCase *at);
 

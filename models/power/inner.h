@@ -28,7 +28,11 @@ typedef struct TwPowerPlant {
     const int *at, *spec;    // spec -> sorted, sorted -> spec
     const int *parent;       // -1: a feed
     const int *second;       // -1: none
-    const bool *tied;        // a closed ring: both sources carry it
+    const bool *tied;        // a board at which a ring closes: both sources carry it
+    const bool *bridge;      // a closed line between its two sources, on which nothing hangs
+    const bool *member;      // of a ring: its output may be supplied from the ring's other side
+    const bool *back;        // and it passes power towards its own source
+    const bool *line;        // its loss opens a way, and leaves the bus at its end
     const bool *feed, *outdoor;
     const bool *generator;    // a source on the site
     const bool *called;       // it runs only when a transfer calls it
@@ -64,14 +68,20 @@ typedef struct TwPowerPlant {
     const int *rack_class;
     const TwPowerRack *racks;    // of the spec, copied
     const int *store, *switches, *generators, *curves, *modular, *local;
-    int ramped_count, store_count, switch_count, generator_count, curve_count, modular_count, local_count, tied_count;
+    const int *closing;    // boards and bridges at which rings close
+    int ramped_count, store_count, switch_count, generator_count, curve_count, modular_count, local_count,
+        closing_count;
 
     // state
     TwSlot service, mode, apart, was;           // uint8_t [element]; was: mode when stores were last looked at
     TwSlot place, phase;                        // uint8_t [element]: of a switch, of a generator or ups
     TwSlot source, order;                       // int32_t [element]; order begins with what is energised
     TwSlot source2, waits;                      // int32_t [element] other source of a closed ring, -1: none; scratch
+    TwSlot chain;                               // int32_t [3 element] scratch of the order
+    TwSlot via, serves;                         // int32_t [element] rings: below
+    TwSlot link, links;                         // uint8_t, int32_t [element] lines that close a loop; and their list
     TwSlot share;                               // [element] of a closed ring: part that its parent gives
+    TwSlot through_w, link_w;                   // [element] beyond that part; given by a closing line at its end
     TwSlot topology;                            // TwTopology
     TwSlot target_w, limit_w, energy_j;         // [element] limit as set; as it holds now
     TwSlot grant_limit_w;                       // [element] for the allocation; NaN: limit_w
@@ -95,8 +105,16 @@ typedef struct TwPowerPlant {
     int crossings;    // room for the paths of all racks
 } TwPowerPlant;
 
+// Buses and elements of a ring. An element is a line, transformer or board together with the bus at its output; arrays
+// of flows go by bus. Outside of rings a bus is supplied through its own element. In a ring power may come from the
+// other side: via[bus] is the element that it passes on its way from source[bus], -1 for none (a board at which the
+// ring closes), serves[element] the bus at the end of it, -1 where it supplies none. What closes a loop is a link: a
+// line (or one side of a board) with a given flow, that of the last AC solution.
+enum { TW_NO_LINK, TW_LINK_LINE, TW_LINK_BOARD };
+
 typedef struct TwTopology {
-    int32_t live;        // of order
+    int32_t live;    // of order
+    int32_t links;
     int32_t valid;       // modes and order hold
     int64_t clock_ns;    // since start, for the log
     double rest_s;       // of the clock, below a nanosecond
@@ -135,6 +153,27 @@ static inline double tw_element_slope(const TwPowerPlant *p, const double *law_w
     if (law_w[e] < 0.0) return 1.0 + p->eco_b[e];
     return 1.0 + p->b[e] + 2.0 * p->c[e] * out_w / law_w[e];
 }
+
+// Input for an output of either sign: power that leaves at the source's side enters at the other.
+static inline double tw_element_in(const TwPowerPlant *p, const double *law_w, int e, double out_w)
+{
+    if (e < 0) return out_w;
+    if (out_w >= 0.0) return out_w + tw_element_loss(p, law_w, e, out_w);
+    double idle_w = tw_element_loss(p, law_w, e, 0.0);
+    return -out_w <= idle_w ? out_w + idle_w : -tw_element_out(p, law_w, e, -out_w);
+}
+
+// The ends of a link: power goes in at *from and is given at *to.
+static inline void tw_link_ends(const TwPowerPlant *p, const unsigned char *link, const int32_t *source, int e,
+                                int *from, int *to)
+{
+    *from = p->parent[e];
+    *to = p->bridge[e] ? p->second[e] : e;
+    if (link[e] == TW_LINK_BOARD && source[e] == p->parent[e]) *from = p->second[e];
+}
+
+// What enters an element at either end, as last settled, W; *back: at the end away from its source.
+double tw_power_entering_w(const TwPowerPlant *p, const void *block, int e, bool *back);
 
 // Finds what is energised and by what, from service, places and stores: mode, source, order, shares of cords.
 void tw_power_modes(const TwPowerPlant *p, void *block);

@@ -28,6 +28,7 @@ TwPowerLook tw_power_look(const TwPower *power, const void *block, int element)
     int e = p->at[element];
     TwPowerLook look = {.stand = stand_of(p, block, e), .stored_fraction = NAN, .store_w = NAN};
     look.second = p->second[e] >= 0 && byte(block, p->place, e) == TW_AT_SECOND;
+    tw_power_entering_w(p, block, e, &look.back);
     if (p->full_j[e] > 0.0) {
         look.stored_fraction = tw_f64_const(block, p->energy_j)[e] / p->full_j[e];
         look.store_w = tw_f64_const(block, p->drain_w)[e] - tw_f64_const(block, p->charge_in_w)[e];

@@ -18,6 +18,7 @@ typedef enum TwPowerStand {
 typedef struct TwPowerLook {
     TwPowerStand stand;
     bool second;               // a switch stands at its second source
+    bool back;                 // power runs towards its own source, or from the second to the first
     double stored_fraction;    // of the capacity; NaN: no store
     double store_w;            // out of the cells, negative into them; NaN: no store
 } TwPowerLook;

@@ -10,10 +10,11 @@ enum { ACTS = 16 };
 
 typedef struct Flow {
     const TwPowerPlant *p;
-    const unsigned char *mode;
-    const int32_t *source, *source2, *order;
-    const double *share;
-    int live;
+    const unsigned char *mode, *link;
+    const int32_t *source, *source2, *order, *links;
+    const int32_t *via;    // NULL without rings: every bus through its own element
+    const double *share, *through_w, *link_w;
+    int live, link_count;
     const double *law_w, *cap_w;
     double *energy_j, *drain_w, *charge_w, *supply_w, *out_w, *in_w, *limit_w, *given_w, *available_w;
 } Flow;
@@ -25,9 +26,15 @@ static Flow flow_of(const TwPowerPlant *p, void *block)
                   .mode = tw_at(block, p->mode),
                   .source = tw_at(block, p->source),
                   .source2 = tw_at(block, p->source2),
+                  .link = tw_at(block, p->link),
+                  .links = tw_at(block, p->links),
+                  .via = p->closing_count > 0 ? tw_at(block, p->via) : NULL,
                   .share = tw_f64(block, p->share),
+                  .through_w = tw_f64(block, p->through_w),
+                  .link_w = tw_f64(block, p->link_w),
                   .order = tw_at(block, p->order),
                   .live = topology->live,
+                  .link_count = topology->links,
                   .law_w = tw_law_w(p, block),
                   .cap_w = tw_f64(block, p->cap_w),
                   .energy_j = tw_f64(block, p->energy_j),
@@ -39,6 +46,26 @@ static Flow flow_of(const TwPowerPlant *p, void *block)
                   .limit_w = tw_f64(block, p->limit_w),
                   .given_w = tw_f64(block, p->given_w),
                   .available_w = tw_f64(block, p->available_w)};
+}
+
+// The element that a bus is supplied through, -1: none; what its law takes for an output.
+static int way(const Flow *f, int bus) { return f->via ? f->via[bus] : bus; }
+static double in_of(const Flow *f, int bus, double out_w) { return tw_element_in(f->p, f->law_w, way(f, bus), out_w); }
+static double limit_of(const Flow *f, int bus) { return way(f, bus) < 0 ? INFINITY : f->limit_w[way(f, bus)]; }
+
+// Power into a link at its source, and out of it at its end.
+typedef struct Link {
+    int element, from, to;
+    double in_w, out_w;
+} Link;
+
+static Link link_of(const Flow *f, int k)
+{
+    Link l = {.element = f->links[k]};
+    tw_link_ends(f->p, f->link, f->source, l.element, &l.from, &l.to);
+    l.out_w = f->link_w[l.element];
+    l.in_w = tw_element_in(f->p, f->law_w, f->link[l.element] == TW_LINK_BOARD ? -1 : l.element, l.out_w);
+    return l;
 }
 
 // What a store takes from its supply for an input of its law: all of it, unless its cells can give the rest.
@@ -64,22 +91,31 @@ static void sweep(Flow *f, const double *rack_w, const double *load_w, const dou
     // what hangs on a dead element draws nothing
     for (int e = 0; e < p->count; e++)
         if (f->mode[e] == TW_DEAD) out_w[e] = 0.0;
+    for (int k = 0; k < f->link_count; k++) {
+        Link l = link_of(f, k);
+        out_w[l.from] += l.in_w;
+        out_w[l.to] -= l.out_w;
+    }
     for (int k = f->live - 1; k >= 0; k--) {
         int e = f->order[k];
-        double in = in_w[e] = out_w[e] + tw_element_loss(p, f->law_w, e, out_w[e]);
+        double in = in_w[e] = f->via ? in_of(f, e, out_w[e]) : out_w[e] + tw_element_loss(p, f->law_w, e, out_w[e]);
         if (p->full_j[e] > 0.0) {
             f->supply_w[e] = f->mode[e] == TW_SUPPLIED ? supply_of(f, e, in) : 0.0;
             in = f->supply_w[e];
         }
         if (f->mode[e] != TW_SUPPLIED) continue;
         if (p->local_count > 0 && !p->attached[e] && f->available_w[e] > 0.0) {
-            f->given_w[e] = f->source[e] < 0 && !p->feed[e] ? in : fmin(in, f->available_w[e]);
+            f->given_w[e] = f->source[e] < 0 && !p->feed[e] ? in : fmax(fmin(in, f->available_w[e]), 0.0);
             in -= f->given_w[e];
         }
         if (f->source[e] < 0) continue;
-        double part = f->source2[e] >= 0 ? f->share[e] : 1.0;
-        out_w[f->source[e]] += part * in;
-        if (f->source2[e] >= 0) out_w[f->source2[e]] += (1.0 - part) * in;
+        if (f->source2[e] < 0) {
+            out_w[f->source[e]] += in;
+            continue;
+        }
+        double first = f->share[e] * in + f->through_w[e];
+        out_w[f->source[e]] += first;
+        out_w[f->source2[e]] += in - first;
     }
 }
 
@@ -98,7 +134,9 @@ static double room_of(const Flow *f, int up)
     const TwPowerPlant *p = f->p;
     // a store that runs down charges nobody
     if (f->mode[up] == TW_ON_STORE || (p->full_j[up] > 0.0 && f->supply_w[up] < f->in_w[up])) return 0.0;
-    return tw_element_out(p, f->law_w, up, f->in_w[up] + room_w(f, up)) - f->out_w[up];
+    double most = f->in_w[up] + room_w(f, up);
+    if (way(f, up) < 0 || most <= 0.0) return fmax(most - f->in_w[up], 0.0);
+    return tw_element_out(p, f->law_w, way(f, up), most) - f->out_w[up];
 }
 
 // What the input of an element may rise by under its limit and those above it.
@@ -107,7 +145,7 @@ static double room_w(const Flow *f, int e)
     const TwPowerPlant *p = f->p;
     bool store = p->full_j[e] > 0.0;
     double now = (store ? f->supply_w[e] : f->in_w[e]) + f->charge_w[e];
-    double own = fmin(f->limit_w[e], store ? f->cap_w[e] : INFINITY) - now;
+    double own = fmin(limit_of(f, e), store ? f->cap_w[e] : INFINITY) - now;
     int up = f->source[e], second = f->source2[e];
     if (up < 0) return fmax(own, 0.0);
     double spare = f->available_w[e] > 0.0 && !p->attached[e] ? f->available_w[e] - f->given_w[e] : 0.0;
@@ -123,7 +161,7 @@ static void raise_source(Flow *f, int up, double rise)
 {
     const TwPowerPlant *p = f->p;
     f->out_w[up] += rise;
-    double in = f->out_w[up] + tw_element_loss(p, f->law_w, up, f->out_w[up]), more = in - f->in_w[up];
+    double in = in_of(f, up, f->out_w[up]), more = in - f->in_w[up];
     f->in_w[up] = in;
     if (p->full_j[up] > 0.0) f->supply_w[up] += more;
     if (f->mode[up] == TW_SUPPLIED) raise_flows(f, up, more);
@@ -146,7 +184,7 @@ static void raise_flows(Flow *f, int e, double rise)
             rise *= f->share[at];
         }
         f->out_w[up] += rise;
-        double in = f->out_w[up] + tw_element_loss(p, f->law_w, up, f->out_w[up]);
+        double in = in_of(f, up, f->out_w[up]);
         rise = in - f->in_w[up];
         f->in_w[up] = in;
         if (p->full_j[up] > 0.0) f->supply_w[up] += rise;
@@ -276,6 +314,24 @@ static double fills_s(const TwPowerPlant *p, const void *block)
     return first;
 }
 
+// What an element takes and loses, added to its sums; returns what of it is lost outdoors.
+typedef struct Booked {
+    int element;
+    double in_w, lost_w;
+} Booked;
+
+static double add(const TwPowerPlant *p, const Booked *b, double weight, TwPowerOut *out, double *meter_in_j,
+                  double *meter_loss_j)
+{
+    out->element_w[p->spec[b->element]] += b->in_w * weight;
+    out->loss_w[p->spec[b->element]] += b->lost_w * weight;
+    if (meter_in_j) {
+        meter_in_j[b->element] += b->in_w * weight;
+        meter_loss_j[b->element] += b->lost_w * weight;
+    }
+    return p->outdoor[b->element] ? b->lost_w : 0.0;
+}
+
 // Adds the flows of the instant, weight (s), to the sums of the window and to the meters.
 static void book(const TwPowerPlant *p, void *block, double weight, bool metered, TwPowerOut *out)
 {
@@ -286,7 +342,9 @@ static void book(const TwPowerPlant *p, void *block, double weight, bool metered
 
     for (int e = 0; e < p->count; e++) {
         if (f.mode[e] == TW_DEAD || p->attached[e]) continue;
+        if (f.via && p->bridge[e]) continue;    // it has no bus: with the bus that it serves, or with the links
         double stored = 0.0, lost = f.in_w[e] - f.out_w[e], in = f.in_w[e];
+        int element = way(&f, e);
         if (p->full_j[e] > 0.0) {
             // the cells give what the supply does not, and take the charge
             stored = f.charge_w[e] * p->eta[e] - f.drain_w[e];
@@ -298,15 +356,21 @@ static void book(const TwPowerPlant *p, void *block, double weight, bool metered
         if (p->generator[e]) generation += in;
         feed += given;
         generation += given;
-        if (p->outdoor[e]) outdoor += lost;
-        loss_sum += lost;
         storage += stored;
-        out->element_w[p->spec[e]] += in * weight;
-        out->loss_w[p->spec[e]] += lost * weight;
-        if (metered) {
-            meter_in_j[e] += in * weight;
-            meter_loss_j[e] += lost * weight;
-        }
+        if (element < 0) continue;
+        // what goes back enters at the other end
+        if (in < 0.0 && f.source[e] >= 0) in = -f.out_w[e];
+        Booked b = {element, in, lost};
+        loss_sum += lost;
+        outdoor += add(p, &b, weight, out, metered ? meter_in_j : NULL, meter_loss_j);
+    }
+    for (int k = 0; k < f.link_count; k++) {
+        Link l = link_of(&f, k);
+        // the side of a board: its element is booked with the bus
+        if (f.link[l.element] == TW_LINK_BOARD) continue;
+        Booked b = {l.element, fmax(l.in_w, -l.out_w), l.in_w - l.out_w};
+        loss_sum += b.lost_w;
+        outdoor += add(p, &b, weight, out, metered ? meter_in_j : NULL, meter_loss_j);
     }
     for (int k = 0; k < p->local_count; k++) {
         int e = p->local[k], host = p->parent[e];
@@ -471,7 +535,10 @@ void tw_power_start(const TwPower *power, void *block)
         tw_f64(block, p->law_w)[e] = p->eco[e] ? -1.0 : p->rated_w[e];
         tw_f64(block, p->law_w)[p->count + e] = -1.0;
         tw_f64(block, p->share)[e] = 0.5;
-        ((int32_t *)tw_at(block, p->source2))[e] = -1;
+        tw_f64(block, p->through_w)[e] = tw_f64(block, p->link_w)[e] = 0.0;
+        ((int32_t *)tw_at(block, p->source2))[e] = ((int32_t *)tw_at(block, p->serves))[e] = -1;
+        ((int32_t *)tw_at(block, p->via))[e] = e;
+        ((unsigned char *)tw_at(block, p->link))[e] = TW_NO_LINK;
         tw_f64(block, p->hold_left_s)[e] = 0.0;
         ((int32_t *)tw_at(block, p->live_modules))[e] = ((int32_t *)tw_at(block, p->on_modules))[e] = p->modules[e];
     }
@@ -602,6 +669,26 @@ void tw_power_set_modules(const TwPower *power, void *block, int element, int li
 int tw_power_modules_on(const TwPower *power, const void *block, int element)
 {
     return ((const int32_t *)tw_at_const(block, power->inner->on_modules))[power->inner->at[element]];
+}
+
+double tw_power_entering_w(const TwPowerPlant *p, const void *block, int e, bool *back)
+{
+    const TwTopology *topology = tw_at_const(block, p->topology);
+    const double *in_w = tw_f64_const(block, p->in_w), *out_w = tw_f64_const(block, p->out_w);
+    const unsigned char *link = tw_at_const(block, p->link);
+    *back = false;
+    if (p->closing_count == 0) return in_w[e];
+    if (link[e] == TW_LINK_LINE) {
+        double out = tw_f64_const(block, p->link_w)[e];
+        *back = out < 0.0;
+        return *back ? -out : tw_element_in(p, tw_law_w(p, block), e, out);
+    }
+    int bus = ((const int32_t *)tw_at_const(block, p->serves))[e];
+    if (bus < 0 || topology->live == 0) return 0.0;
+    // towards its own source: turned round as a whole, or by the sign of its flow
+    bool turned = p->bridge[e] ? bus == p->parent[e] : bus != e;
+    *back = turned != (in_w[bus] < 0.0);
+    return in_w[bus] < 0.0 ? -out_w[bus] : in_w[bus];
 }
 
 double tw_power_fuel_j(const TwPower *power, const void *block, int element)

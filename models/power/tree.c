@@ -16,6 +16,16 @@ static bool generates(const TwElementRow *row)
     return is(row, "generator") || is(row, "turbine") || is(row, "solar");
 }
 static bool given(const char *text) { return text && *text; }
+
+// Ways whose loss leaves the bus at their end, and what passes power in both directions.
+static const char *const lines[] = {"cable", "busway", "whip", "breaker", "transformer", NULL};
+static const char *const both_ways[] = {"cable", "busway", "whip", "breaker", "board", "switchgear", "panel", NULL};
+
+static bool is_one_of(const TwElementRow *row, const char *const *kinds)
+{
+    while (*kinds && !is(row, *kinds)) kinds++;
+    return *kinds != NULL;
+}
 // A source stands at the top of a tree; generation with a parent feeds into it instead.
 static bool is_source(const TwElementRow *row) { return is(row, "feed") || (generates(row) && !given(row->from)); }
 // A generator that stands alone runs only when a transfer calls it.
@@ -220,25 +230,77 @@ static bool check_cycles(const TwPowerSpec *spec, const int *parent, TwErrors *e
     return good;
 }
 
-// A closed ring is fed from two sides: neither may hang below it.
+// What carries something: an element, a rack or a load hangs on it. at: where the arrays hold it, NULL: in order.
+static void mark_carriers(const TwPowerSpec *spec, const int *parent, const int *second, const int *at, bool *carries)
+{
+    for (int i = 0; i < spec->element_count; i++) {
+        if (parent[i] >= 0) carries[parent[i]] = true;
+        if (second[i] >= 0) carries[second[i]] = true;
+    }
+    for (int r = 0; r < spec->rack_count; r++) {
+        const TwPowerRack *rack = &spec->racks[r];
+        for (int k = 0; k < (rack->cord_count > 0 ? rack->cord_count : 1); k++) {
+            int e = rack->cord_count > 0 ? rack->cords[k] : rack->element;
+            if (e >= 0 && e < spec->element_count) carries[at ? at[e] : e] = true;
+        }
+    }
+    for (int l = 0; l < spec->load_count; l++) {
+        int e = spec->loads[l].element;
+        if (e >= 0 && e < spec->element_count) carries[at ? at[e] : e] = true;
+    }
+}
+
+static bool has_impedance(const TwElementRow *row)
+{
+    return row->vk_fraction > 0.0 || (row->length_m > 0.0 && (row->r_ohm_km > 0.0 || row->x_ohm_km > 0.0));
+}
+
+// The voltage that an element says, or the first above it; NaN: none does.
+static double voltage_of(const TwPowerSpec *spec, const int *parent, int i)
+{
+    while (i >= 0 && !(spec->elements[i].voltage_v > 0.0)) i = parent[i];
+    return i >= 0 ? spec->elements[i].voltage_v : NAN;
+}
+
+// A closed ring is fed from two sides: neither may hang below it, and both have one voltage. A board at which it closes
+// is no line: the impedance belongs to the ways that meet there.
 static bool check_rings(const TwPowerSpec *spec, const int *parent, const int *second, TwErrors *errors)
 {
     int n = spec->element_count, ties = 0;
     bool good = true;
     int *stack = calloc((size_t)(2 * n) + 2, sizeof *stack);
-    bool *seen = calloc((size_t)n + 1, sizeof *seen);
-    if (!stack || !seen) abort();
+    bool *seen = calloc((size_t)n + 1, sizeof *seen), *carries = calloc((size_t)n + 1, sizeof *carries);
+    if (!stack || !seen || !carries) abort();
     for (int i = 0; i < n; i++) ties += spec->elements[i].closed && second[i] >= 0;
+    if (ties > 0) mark_carriers(spec, parent, second, NULL, carries);
     for (int i = 0; i < n && ties > 0; i++) {
         if (!spec->elements[i].closed || second[i] < 0) continue;
+        const char *name = spec->names[i];
+        if (parent[i] == second[i]) {
+            BAD("power.%s: closed ring: both of its sources are \"%s\"", name, spec->names[parent[i]]);
+            good = false;
+        }
+        double one = parent[i] >= 0 ? voltage_of(spec, parent, parent[i]) : NAN,
+               other = voltage_of(spec, parent, second[i]);
+        if (isfinite(one) && isfinite(other) && fabs(one - other) > 1e-6 * one) {
+            BAD("power.%s: closed ring: it joins \"%s\" at %g V and \"%s\" at %g V", name, spec->names[parent[i]], one,
+                spec->names[second[i]], other);
+            good = false;
+        }
+        if (carries[i] && has_impedance(&spec->elements[i])) {
+            BAD("power.%s: closed ring: it carries something and has an impedance; draw the impedance as a cable "
+                "before "
+                "or behind it",
+                name);
+            good = false;
+        }
         int depth = 0;
         memset(seen, 0, (size_t)n * sizeof *seen);
         stack[depth++] = second[i];
         while (depth > 0) {
             int at = stack[--depth];
             if (at == i) {
-                BAD("power.%s: closed ring: its second source \"%s\" hangs below it", spec->names[i],
-                    spec->names[second[i]]);
+                BAD("power.%s: closed ring: its second source \"%s\" hangs below it", name, spec->names[second[i]]);
                 good = false;
                 break;
             }
@@ -250,6 +312,7 @@ static bool check_rings(const TwPowerSpec *spec, const int *parent, const int *s
     }
     free(stack);
     free(seen);
+    free(carries);
     return good;
 }
 
@@ -345,7 +408,7 @@ static int classes(const TwPowerSpec *spec, int *rack_class)
 // Numbers of an element in sorted order, one array a quantity.
 typedef struct Arrays {
     int *parent, *second, *block_count, *modules, *module_spare;
-    bool *feed, *outdoor, *generator, *attached, *forms_grid, *eco, *ups, *tied;
+    bool *feed, *outdoor, *generator, *attached, *forms_grid, *eco, *ups, *tied, *bridge, *member, *back, *line;
     double *rating_w, *rated_w, *a, *b, *c, *full_j, *least_j, *eta, *charge_w, *discharge_w, *shave_w, *grid_ramp;
     double *walk_in_s, *transfer_s, *retransfer_s, *start_s, *cool_s, *block_s, *accept, *fuel_share, *tank_j;
     double *module_w, *hold_s, *eco_b, *pickup_w, *hold_j, *volt, *r_ohm, *x_ohm, *vkr, *vkx;
@@ -357,7 +420,8 @@ static Arrays arrays_of(TwArena *arena, int n)
     Arrays a = {.accept = TW_TAKE(arena, TW_CURVE_POINTS * n, double), .curve = TW_TAKE(arena, n, TwTripCurve)};
     int **ints[] = {&a.parent, &a.second, &a.block_count, &a.modules, &a.module_spare};
     for (size_t k = 0; k < sizeof ints / sizeof *ints; k++) *ints[k] = TW_TAKE(arena, n, int);
-    bool **bools[] = {&a.feed, &a.outdoor, &a.generator, &a.attached, &a.forms_grid, &a.eco, &a.ups, &a.tied};
+    bool **bools[] = {&a.feed, &a.outdoor, &a.generator, &a.attached, &a.forms_grid, &a.eco,
+                      &a.ups,  &a.tied,    &a.bridge,    &a.member,   &a.back,       &a.line};
     for (size_t k = 0; k < sizeof bools / sizeof *bools; k++) *bools[k] = TW_TAKE(arena, n, bool);
     double **reals[] = {&a.rating_w, &a.rated_w,   &a.a,         &a.b,          &a.c,
                         &a.full_j,   &a.least_j,   &a.eta,       &a.charge_w,   &a.discharge_w,
@@ -429,7 +493,8 @@ static void fill_element(int e, const TwElementRow *row, const Arrays *a)
     a->forms_grid[e] = row->forms_grid;
     a->outdoor[e] = row->outdoor;
     a->ups[e] = is(row, "ups");
-    a->tied[e] = row->closed;
+    a->line[e] = is_one_of(row, lines);
+    a->back[e] = is_one_of(row, both_ways);
     a->eco[e] = row->mode && strcmp(row->mode, "eco") == 0;
     a->rating_w[e] = limit_of(row);
     a->rated_w[e] = isnan(rated) ? 1.0 : rated;
@@ -457,17 +522,19 @@ static void fill_element(int e, const TwElementRow *row, const Arrays *a)
 static void lay_out(TwPowerPlant *p, TwLayout *layout)
 {
     size_t n = (size_t)p->count, f64 = sizeof(double);
-    TwSlot *small[] = {&p->service, &p->mode, &p->apart, &p->was, &p->place, &p->phase};
+    TwSlot *small[] = {&p->service, &p->mode, &p->apart, &p->was, &p->place, &p->phase, &p->link};
     for (size_t k = 0; k < sizeof small / sizeof *small; k++) *small[k] = tw_layout_add(layout, n, 1);
-    TwSlot *whole[] = {&p->source, &p->source2, &p->waits, &p->order, &p->on_modules, &p->live_modules};
+    TwSlot *whole[] = {&p->source,       &p->source2, &p->waits,  &p->order, &p->on_modules,
+                       &p->live_modules, &p->via,     &p->serves, &p->links};
     for (size_t k = 0; k < sizeof whole / sizeof *whole; k++) *whole[k] = tw_layout_add(layout, n, sizeof(int32_t));
-    TwSlot *slots[] = {&p->grant_limit_w, &p->target_w,     &p->limit_w,     &p->energy_j, &p->drain_w,
-                       &p->charge_in_w,   &p->supply_w,     &p->out_w,       &p->in_w,     &p->timer_s,
-                       &p->running_s,     &p->travel,       &p->walk,        &p->grid_w,   &p->aim_w,
-                       &p->cap_w,         &p->share,        &p->available_w, &p->given_w,  &p->fuel_j,
-                       &p->meter_in_j,    &p->meter_loss_j, &p->hold_left_s};
+    TwSlot *slots[] = {&p->grant_limit_w, &p->target_w,     &p->limit_w,     &p->energy_j,  &p->drain_w,
+                       &p->charge_in_w,   &p->supply_w,     &p->out_w,       &p->in_w,      &p->timer_s,
+                       &p->running_s,     &p->travel,       &p->walk,        &p->grid_w,    &p->aim_w,
+                       &p->cap_w,         &p->share,        &p->available_w, &p->given_w,   &p->fuel_j,
+                       &p->meter_in_j,    &p->meter_loss_j, &p->hold_left_s, &p->through_w, &p->link_w};
     for (size_t k = 0; k < sizeof slots / sizeof *slots; k++) *slots[k] = tw_layout_add(layout, n, f64);
     p->law_w = tw_layout_add(layout, 2 * n, f64);
+    p->chain = tw_layout_add(layout, 3 * n, sizeof(int32_t));
     p->topology = tw_layout_add(layout, 1, sizeof(TwTopology));
     p->meter = tw_layout_add(layout, 1, sizeof(TwPowerMeter));
     p->events = tw_layout_add(layout, 1, sizeof(TwPowerLog));
@@ -489,7 +556,7 @@ static void lay_out(TwPowerPlant *p, TwLayout *layout)
         for (int e = 0; p->switch_count > 0 && e < p->count; e++) longest = depth[e] > longest ? depth[e] : longest;
         longest = p->switch_count > 0 ? 2 * longest : longest;
         // beyond a ring the way splits: at most every element
-        crossings += p->tied_count > 0 ? p->count : longest;
+        crossings += p->closing_count > 0 ? p->count : longest;
     }
     free(depth);
     p->work_bytes = tw_power_work_bytes(p->count, p->rack_count, crossings);
@@ -539,14 +606,15 @@ static void list_members(TwPowerPlant *p)
     bool walks = false;
     for (int k = 0; k < 6; k++) {
         for (int e = 0; e < p->count; e++) {
-            bool is_member[] = {p->full_j[e] > 0.0, p->second[e] >= 0 && !p->tied[e],
+            bool is_member[] = {p->full_j[e] > 0.0, p->second[e] >= 0 && !p->tied[e] && !p->bridge[e],
                                 p->called[e],       p->curve[e].kind != TW_TRIP_NONE,
                                 p->modules[e] > 0,  p->attached[e]};
             member[e] = is_member[k];
         }
         *lists[k].list = listed(p, member, lists[k].count);
     }
-    for (int e = 0; e < p->count; e++) p->tied_count += p->tied[e] && p->second[e] >= 0;
+    for (int e = 0; e < p->count; e++) member[e] = p->tied[e] || p->bridge[e];
+    p->closing = listed(p, member, &p->closing_count);
     for (int k = 0; k < p->store_count; k++) {
         p->ramped_count += isfinite(p->grid_ramp[p->store[k]]);
         walks |= p->walk_in_s[p->store[k]] > 0.0;
@@ -581,6 +649,44 @@ static void list_cords(TwPowerPlant *p, const TwPowerSpec *spec, const int *at)
     p->rack_at = first;
 }
 
+// Marks what stands above an end of a closing element, over either source where that is closed too.
+static void mark_above(const Arrays *a, int e)
+{
+    while (e >= 0 && !a->member[e]) {
+        a->member[e] = true;
+        if (a->tied[e]) mark_above(a, a->second[e]);
+        e = a->parent[e];
+    }
+}
+
+// Where rings close, and what belongs to them. A source, a store and a switch between two sources pass no power back.
+static void find_rings(Arrays *a, const TwPowerSpec *spec, const int *at, int n)
+{
+    bool *carries = calloc((size_t)n + 1, sizeof *carries);
+    if (!carries) abort();
+    mark_carriers(spec, a->parent, a->second, at, carries);
+    for (int i = 0; i < n; i++) {
+        int e = at[i];
+        bool closed = spec->elements[i].closed && a->second[e] >= 0;
+        a->tied[e] = closed && carries[e];
+        a->bridge[e] = closed && !carries[e];
+    }
+    for (int e = 0; e < n; e++) {
+        if (a->tied[e]) mark_above(a, e);
+        if (!a->bridge[e]) continue;
+        mark_above(a, a->parent[e]);
+        mark_above(a, a->second[e]);
+    }
+    for (int e = 0; e < n; e++) {
+        bool switches = a->second[e] >= 0 && !a->tied[e];
+        if (a->feed[e] || a->generator[e] || a->attached[e] || a->ups[e] || a->full_j[e] > 0.0 || switches)
+            a->member[e] = false;
+        a->back[e] = a->back[e] && a->member[e];
+        a->line[e] = a->line[e] && a->member[e];
+    }
+    free(carries);
+}
+
 static TwPower *compile(const TwPowerSpec *spec, const int *spec_parent, const int *spec_second, TwLayout *layout)
 {
     int n = spec->element_count;
@@ -609,6 +715,7 @@ static TwPower *compile(const TwPowerSpec *spec, const int *spec_parent, const i
         if (isnan(a.volt[e]) && a.parent[e] >= 0) a.volt[e] = a.volt[a.parent[e]];
         feeds += a.feed[e];
     }
+    find_rings(&a, spec, at, n);
     *p = (TwPowerPlant){.arena = arena,
                         .count = n,
                         .rack_count = spec->rack_count,
@@ -625,6 +732,10 @@ static TwPower *compile(const TwPowerSpec *spec, const int *spec_parent, const i
                         .forms_grid = a.forms_grid,
                         .ups = a.ups,
                         .tied = a.tied,
+                        .bridge = a.bridge,
+                        .member = a.member,
+                        .back = a.back,
+                        .line = a.line,
                         .rating_w = a.rating_w,
                         .rated_w = a.rated_w,
                         .a = a.a,

@@ -10,6 +10,12 @@
 
 #define TW_VOLTS_BASE_VA 1e8
 
+// A branch that closes a loop: its ends, its impedance, and the current from one to the other.
+typedef struct TwVoltsLink {
+    int element, from, to;    // nodes
+    double r, x, i_re, i_im;
+} TwVoltsLink;
+
 typedef struct TwVoltsWork {
     const TwPowerPlant *p;
     int nodes, *place, *element, *parent;    // element -> node, node -> element; node 0 stands above all sources
@@ -20,7 +26,13 @@ typedef struct TwVoltsWork {
     double *z_r, *z_x;            // [element] series impedance, pu
     TwRadialState state;
     bool solved;
-    int reversed;    // sources of closed rings into which power flows back
+    // loops: every one can be broken at the link that closes it
+    int link_count;
+    TwVoltsLink *links;               // [closing elements]
+    signed char *path;                // [link][node] 1 above its source, -1 above its end
+    double *matrix_re, *matrix_im;    // [link][link] impedances of the loops, then factors
+    double *gap_re, *gap_im;          // [link] voltage left over the breaks
+    int *pivot;
 } TwVoltsWork;
 
 static inline void *tw_volts_zeroed(int count, size_t size)
@@ -30,5 +42,9 @@ static inline void *tw_volts_zeroed(int count, size_t size)
     return memory;
 }
 
-// Newton-Raphson over the nodes, with closed rings; share: of each ring, filled. False: no solution.
-bool tw_volts_mesh(TwVoltsWork *work, const int32_t *source2, double *share, TwVolts *volts);
+// Newton-Raphson over the same nodes and links; v_re, v_im of the nodes and the currents of the links are filled in
+// where they are asked for. Returns its iterations, 0: no solution. Allocates.
+int tw_volts_newton(TwVoltsWork *work, bool take, double *difference);
+// Sweeps of the tree with the currents of the links as loads, and those from what their loops are short of: turns, 0:
+// none found.
+int tw_volts_loops(TwVoltsWork *work, double tolerance, int most);

@@ -24,7 +24,7 @@ static void blocks(int m, double load, double worst)
     tree_build(&tree);
     double rack_w = load * 1e6 * m;
     for (int threads = 1; threads <= 4; threads *= 2) {
-        TwContingency c = tw_power_contingency(tree.power, tree.block, tree.layout.bytes, &rack_w, NULL, 10.0, threads);
+        TwContingency c = tw_power_contingency(tree.power, tree.block, tree.layout.bytes, &rack_w, NULL, 1.0, 10.0, threads);
         for (int i = 0; i < m; i++) {
             CHECK_NEAR(c.normal[cords[i]], load, 1e-12);
             CHECK_NEAR(c.worst[cords[i]], worst, 1e-12);
@@ -52,7 +52,7 @@ static void a_reserve_takes_over(void)
     tree_rack(&tree, sb);
     tree_build(&tree);
     double rack_w[] = {0.9e6, 0.7e6};
-    TwContingency c = tw_power_contingency(tree.power, tree.block, tree.layout.bytes, rack_w, NULL, 1.0, 1);
+    TwContingency c = tw_power_contingency(tree.power, tree.block, tree.layout.bytes, rack_w, NULL, 1.0, 1.0, 1);
     CHECK_NEAR(c.normal[a], 0.9, 1e-12);
     CHECK(c.normal[reserve] == 0.0);
     CHECK_NEAR(c.worst[reserve], 0.9, 1e-12);

@@ -399,7 +399,7 @@ static void the_oneline_tells_n_minus_1(void)
         TwPowerOut out = {.element_w = element_w, .loss_w = loss_w, .rack_on = &on};
         tw_power_settle(power, block, 1.0, &rack_w, NULL, &out);
         float before[5], after[5];
-        TwContingencyCase *at = tw_contingency_begin(power, block, layout.bytes, &rack_w, NULL, 0.0, before);
+        TwContingencyCase *at = tw_contingency_begin(power, block, layout.bytes, &rack_w, NULL, 1.0, 0.0, before);
         CHECK_NEAR(tw_contingency_lose(at, 1, after), 0.0, 1e-9);
         tw_contingency_end(at);
         CHECK_NEAR(element_w[2] * 1e-3, want_kw[edp][0], 1e-2);
