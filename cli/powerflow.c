@@ -3,12 +3,14 @@
 #include "models/power/contingency.h"
 #include "models/power/feeder.h"
 #include "models/power/flow.h"
+#include "models/power/look.h"
 #include "models/power/volts.h"
 #include "sim/config.h"
 #include "sim/json.h"
 #include "sim/version.h"
 #include "twin/rows.h"
 #include "twin/state.h"
+#include "twin/voltages.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -290,12 +292,28 @@ static void print_json(const TwFlowCase *flow, const TwFlowResult *r, bool good)
 
 typedef struct Facility {
     const TwPlant *plant;
+    const void *block;
     TwPowerOut out;
     TwVolts volts;
     TwContingency worst;    // of --contingency
-    bool contingency, solved;
+    bool contingency, solved, rings;
     double scale;
+    double newton_gap_pu;    // of the two engines; NaN: not compared
+    bool *back;              // [element] power runs towards its own source
 } Facility;
+
+// Where rings close: what each side of a board gives, and what passes over closing lines is in the table.
+static void print_rings(const Facility *f)
+{
+    const TwPlant *plant = f->plant;
+    for (int i = 0; i < plant->element_count; i++) {
+        const TwElementRow *row = &plant->elements[i];
+        double first_w, second_w;
+        if (!row->closed || !tw_power_sources_w(plant->power, f->block, i, &first_w, &second_w)) continue;
+        printf("  ring closes at %s: %.2f kW from %s, %.2f kW from %s\n", plant->element_names[i], first_w * 1e-3,
+               row->from, second_w * 1e-3, row->second);
+    }
+}
 
 static void print_tree(const Facility *f)
 {
@@ -308,13 +326,17 @@ static void print_tree(const Facility *f)
     if (!f->solved)
         printf("  AC: no solution: voltage collapse\n");
     else if (f->volts.lowest >= 0)
-        printf("  AC sweep: %d turns, loss in impedances %.3f kW, lowest voltage %.6f pu at %s\n", f->volts.turns,
-               f->volts.loss_sum_w * 1e-3, f->volts.v_pu[f->volts.lowest], plant->element_names[f->volts.lowest]);
+        printf("  AC %s: %d turns, loss in impedances %.3f kW, lowest voltage %.6f pu at %s\n",
+               f->volts.newton ? "Newton-Raphson" : "sweep", f->volts.turns, f->volts.loss_sum_w * 1e-3,
+               f->volts.v_pu[f->volts.lowest], plant->element_names[f->volts.lowest]);
+    if (isfinite(f->newton_gap_pu) && !f->volts.newton)
+        printf("  Newton-Raphson finds the same voltages within %.1e pu\n", f->newton_gap_pu);
+    if (f->solved) print_rings(f);
     printf("\n  element               kind                 kW     loss kW  of limit       v pu          A");
     printf(f->contingency ? "   N-1 worst   when lost         lasts\n" : "\n");
     for (int i = 0; i < plant->element_count; i++) {
-        printf("  %-20s  %-12s %10.2f %11.4f", plant->element_names[i], plant->elements[i].kind,
-               f->out.element_w[i] * 1e-3, f->out.loss_w[i] * 1e-3);
+        printf("  %-20s  %-12s %10.2f%c%11.4f", plant->element_names[i], plant->elements[i].kind,
+               f->out.element_w[i] * 1e-3, f->back[i] ? '<' : ' ', f->out.loss_w[i] * 1e-3);
         double limit_w = plant->elements[i].limit_w;
         if (isfinite(limit_w))
             printf(" %7.1f %%", 100.0 * f->out.element_w[i] / limit_w);
@@ -324,7 +346,7 @@ static void print_tree(const Facility *f)
             printf(" %10.6f", f->volts.v_pu[i]);
         else
             printf("          -");
-        if (f->solved && isfinite(f->volts.amps[i]) && f->volts.v_pu[i] > 0.0)
+        if (f->solved && isfinite(f->volts.amps[i]) && (f->volts.v_pu[i] > 0.0 || f->volts.amps[i] > 0.0))
             printf(" %10.1f", f->volts.amps[i]);
         else
             printf("          -");
@@ -337,6 +359,8 @@ static void print_tree(const Facility *f)
         }
         putchar('\n');
     }
+    if (f->rings)
+        printf("  < power runs towards the element's own source (from), or over a closing line from its second\n");
     if (!f->contingency) return;
     printf("\n  what loses supply for good\n");
     for (int i = 0; i < plant->element_count; i++)
@@ -349,8 +373,10 @@ static void print_tree_json(const Facility *f)
     const TwPlant *plant = f->plant;
     printf("{\"case\": ");
     tw_json_text(stdout, plant->facility);
-    printf(", \"version\": \"%s\", \"converged\": %s, \"method\": \"sweep\"", TW_VERSION, f->solved ? "true" : "false");
+    printf(", \"version\": \"%s\", \"converged\": %s, \"method\": \"%s\"", TW_VERSION, f->solved ? "true" : "false",
+           f->volts.newton ? "newton" : "sweep");
     member("iterations", f->volts.turns);
+    member("newton_gap_pu", f->newton_gap_pu);
     member("rack_fraction", f->scale);
     member("sources_w", f->out.utility_w);
     member("generation_w", f->out.generation_w);
@@ -362,6 +388,12 @@ static void print_tree_json(const Facility *f)
         tw_json_text(stdout, plant->element_names[i]);
         printf(", \"kind\": \"%s\"", plant->elements[i].kind);
         member("power_w", f->out.element_w[i]);
+        printf(", \"reversed\": %s", f->back[i] ? "true" : "false");
+        double first_w, second_w;
+        if (plant->elements[i].closed && tw_power_sources_w(plant->power, f->block, i, &first_w, &second_w)) {
+            member("first_w", first_w);
+            member("second_w", second_w);
+        }
         member("loss_w", f->out.loss_w[i]);
         member("limit_w", plant->elements[i].limit_w);
         member("loading_fraction", f->out.element_w[i] / plant->elements[i].limit_w);
@@ -389,7 +421,7 @@ static int powerflow_facility(const TwOptions *o)
     char path[512];
     int status;
     double power_factor = 0.984;    // measured on one row of racks (docs/power.md)
-    Facility f = {.scale = 1.0, .contingency = o->contingency};
+    Facility f = {.scale = 1.0, .contingency = o->contingency, .volts = {.may_newton = true}};
     if (o->scale && !number(o->scale, 0.0, &f.scale)) return usage("scale", o->scale, "a number from 0");
     if (o->power_factor && (!number(o->power_factor, 0.01, &power_factor) || power_factor > 1.0))
         return usage("power-factor", o->power_factor, "0.01 to 1");
@@ -422,8 +454,21 @@ static int powerflow_facility(const TwOptions *o)
                          .load_on = on + plant->rack_count};
     tw_power_settle(plant->power, block, 0.0, rack_w, load_w, &f.out);
     f.solved = tw_power_volts(plant->power, block, power_factor, &f.volts);
+    for (int i = 0; i < n; i++) f.rings = f.rings || plant->elements[i].closed;
+    // a run that solves for voltages loses by currents; and rings share as they say
+    bool losses = tw_voltages_wanted(plant) && plant->voltages->losses;
+    if (f.rings || losses) {
+        tw_power_take_volts(plant->power, block, &f.volts, f.solved, losses);
+        tw_power_settle(plant->power, block, 0.0, rack_w, load_w, &f.out);
+    }
+    f.newton_gap_pu = f.solved ? tw_power_volts_check(&f.volts) : NAN;
+    f.block = block;
+    f.back = calloc((size_t)n + 1, sizeof *f.back);
+    if (!f.back) abort();
+    for (int i = 0; i < n; i++) f.back[i] = tw_power_look(plant->power, block, i).back;
     if (f.contingency)
-        f.worst = tw_power_contingency(plant->power, block, plant->state_bytes, rack_w, load_w, power_factor, 120.0, o->threads);
+        f.worst = tw_power_contingency(plant->power, block, plant->state_bytes, rack_w, load_w, power_factor, 120.0,
+                                       o->threads);
     if (o->json)
         print_tree_json(&f);
     else
@@ -432,6 +477,7 @@ static int powerflow_facility(const TwOptions *o)
     status = f.solved ? TW_DONE : TW_NUMERICAL;
     if (f.contingency) tw_contingency_free(&f.worst);
     tw_volts_free(&f.volts);
+    free(f.back);
     free(rack_w);
     free(on);
     free(block);
@@ -501,7 +547,10 @@ int tw_command_powerflow(const TwOptions *o)
         return TW_USAGE;
     }
     size_t length = strlen(o->files[0]);
-    if (length > 4 && strcmp(o->files[0] + length - 4, ".cfg") == 0)
+    const char *name = o->files[0], *end = strrchr(name, '.');
+    bool bare = !end || strchr(end, '/');    // the name of a facility, as elsewhere
+    if (bare) return powerflow_facility(o);
+    if (length > 4 && strcmp(name + length - 4, ".cfg") == 0)
         return tw_config_has_group(o->files[0], "feeder") ? powerflow_feeder(o) : powerflow_facility(o);
     TwFlowFile how;
     TwFlowOptions solve;

@@ -44,8 +44,12 @@ void tw_looks_elements(const TwPlant *plant, const void *block, TwScratch *s, do
         v[4 * n] = volts && isfinite(from->base_v[e]) ? pu * from->base_v[e] : NAN;
         v[5 * n] = look.stored_fraction;
         v[6 * n] = look.store_w;
+        double first_w, second_w;
         v[7 * n] = plant->elements[e].second && plant->elements[e].second[0] ? look.second : NAN;
+        if (tw_power_sources_w(plant->power, block, (int)e, &first_w, &second_w))
+            v[7 * n] = second_w / (first_w + second_w);
         v[8 * n] = element_state(plant, block, (int)e, look.stand);
+        v[9 * n] = look.back;
     }
 }
 

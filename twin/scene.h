@@ -97,6 +97,7 @@ typedef struct TwSceneElement {
     int of;                  // class
     int level;               // 0: where power, cold, requests come from
     int parent, second;      // elements that supply it; -1: none
+    bool closed;             // both at once: a ring
     int rack, rack_count;    // racks that hang on it: element_racks[rack ..]
 } TwSceneElement;
 

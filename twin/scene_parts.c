@@ -26,7 +26,8 @@ static const Shown shown[] = {
     {"element", "volts_v", "V", "Voltage out", 1.0},
     {"element", "stored_fraction", "%", "Charge of the store", 100.0},
     {"element", "store_w", "kW", "Out of the store", 1e-3},
-    {"element", "second_fraction", "%", "At its second source", 100.0},
+    {"element", "second_fraction", "%", "From its second source", 100.0},
+    {"element", "back_fraction", "%", "Towards its own source", 100.0},
     {"element", "state", "", "State", 1.0},
     {"load", "load_w", "kW", "Load", 1e-3},
     {"cdu", "supply_degc", "degC", "Coolant to racks", 1.0},
@@ -202,6 +203,7 @@ static void describe_elements(TwSceneParts *p, int class)
         e->parent = plant->power->parent[i] >= 0 ? first + plant->power->parent[i] : -1;
         for (int k = 0; k < plant->element_count && row->second && row->second[0] && e->second < 0; k++)
             if (strcmp(plant->element_names[k], row->second) == 0) e->second = first + k;
+        e->closed = row->closed && e->second >= 0;
         for (int up = plant->power->parent[i]; up >= 0; up = plant->power->parent[up]) e->level++;
         limit(p, class, i, "loading_fraction", 1.0);
     }

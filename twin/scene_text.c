@@ -81,7 +81,8 @@ static void put_elements(FILE *stream, const TwScene *s)
             put_text(stream, at->kind);
             put_text(stream, at->title);
             put_text(stream, at->place);
-            fprintf(stream, "\t%d\t%d\t%d", at->level, at->parent + 1, at->second + 1);
+            // a closed second source: half a number on
+            fprintf(stream, "\t%d\t%d\t%.1f", at->level, at->parent + 1, at->second + 1 + (at->closed ? 0.5 : 0.0));
             put_racks(stream, s->element_racks + at->rack, at->rack_count);
             putc('\n', stream);
         }
@@ -407,7 +408,9 @@ static void read_element(Owned *o, Line *line)
     take(line, 4, e->title, sizeof e->title);
     take(line, 5, e->place, sizeof e->place);
     e->of = s->class_count - 1;
-    e->level = whole(line, 6), e->parent = whole(line, 7) - 1, e->second = whole(line, 8) - 1;
+    e->level = whole(line, 6), e->parent = whole(line, 7) - 1;
+    e->second = whole(line, 8) - 1;
+    e->closed = number(line, 8) - (e->second + 1) > 0.25;
     read_racks(o, line, 9, e);
 }
 

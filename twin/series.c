@@ -80,10 +80,12 @@ static const TwSeriesInfo element_series[] = {
     {"volts_v", "V", "voltage of its output, line to line"},
     {"stored_fraction", "1", "of the capacity of a store"},
     {"store_w", "W", "out of the cells of a store; negative: into them"},
-    {"second_fraction", "1", "1 where a switch stands at its second source"},
+    {"second_fraction", "1",
+     "of its power from its second source: 1 where a switch stands there, a part in a closed ring"},
     {"state", "1",
      "0 live, 1 standby, 2 charging, 3 moving, 4 on store, 5 bypassed, 7 out, 8 dead, 9 tripped; the maximum is the "
      "worst"},
+    {"back_fraction", "1", "1 where power runs towards its own source, as it may in a ring"},
 };
 static const TwSeriesInfo plant_series[] = {
     {"supply_degc", "degC", "facility water supply"},

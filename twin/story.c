@@ -91,7 +91,7 @@ static void none(void *block, TwSlot slot, int count)
 void tw_story_start(const TwPlant *plant, void *block)
 {
     const TwStorySlots *s = &plant->slot.story;
-    *tw_story_head(plant, block) = (TwStoryHead){.trouble = -1, .cooling = -1, .throttle = -1};
+    *tw_story_head(plant, block) = (TwStoryHead){.trouble = -1, .cooling = -1, .throttle = -1, .held = -1};
     *tw_i64(block, s->acts) = 0;
     none(block, s->element, plant->element_count);
     none(block, s->target, plant->element_count);

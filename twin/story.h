@@ -78,6 +78,12 @@ typedef enum TwHappening {
     TW_HAPPENED_SOLUTION,       // it does again
     TW_HAPPENED_FABRIC,         // a part of the fabric is lost; target: loss; count: step of the fabric
     TW_HAPPENED_FABRIC_END,     // and is back
+    TW_HAPPENED_TURNED,         // a segment of a ring carries the other way; value: 0 its usual way again
+    TW_HAPPENED_RETURN,         // a switch leaves a live source for its first; value: s until it is there
+    TW_HAPPENED_HELD,           // while supply is short racks are granted less; target: by what; value: W granted
+    TW_HAPPENED_HELD_END,       // value: s it lasted
+    TW_HAPPENED_ALONE,          // generation below a dead element stops
+    TW_HAPPENED_BLOCK,          // a generator accepts more load; value: share of its rating
     TW_HAPPENED_TRAFFIC,        // requests come so many times as often; value: times
     TW_HAPPENED_TRAFFIC_END,
     TW_HAPPENED_DEW,    // coolant near the room's dew point; target: the first CDU; count: CDUs; value: degC

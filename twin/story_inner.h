@@ -13,6 +13,8 @@ typedef struct TwStoryHead {
     int32_t cooling;     // last entry that took cooling away and is not mended; -1: none
     int32_t throttle;    // episode of racks that throttle; -1: none
     int64_t throttle_begun_ns, throttle_seen_ns;
+    int32_t held;    // episode of racks that are granted less while supply is short
+    int64_t held_begun_ns, held_seen_ns;
     int64_t overflow, number;    // number: of the disturbance that happens now
     int32_t disturbed;           // racks that an entry holds back now
 } TwStoryHead;

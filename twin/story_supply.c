@@ -80,6 +80,15 @@ static bool turned(const unsigned char *before, const unsigned char *now, int e,
                 : before[e] == TW_MODE_DEAD && now[e] != TW_MODE_DEAD;
 }
 
+// What an element's supply went with, or came back with; a switch that goes back opens for that alone.
+static int why_of(const TwPlant *plant, void *block, int e, int64_t time_ns, int cause, bool died)
+{
+    int act = return_of(plant, block, e, time_ns, cause);
+    const TwEntry *entry = tw_story_entry(plant, block, act);
+    bool goes_back = entry && entry->kind == TW_HAPPENED_RETURN && entry->time_ns == time_ns;
+    return died && !goes_back ? reason_of(plant, block, e, act) : act;
+}
+
 // One entry for each subtree that changed, at its top; those of one group that changed for the same reason share it.
 static void log_trees(const TwPlant *plant, void *block, int64_t time_ns, int cause, const unsigned char *before,
                       const unsigned char *now, bool died)
@@ -98,8 +107,18 @@ static void log_trees(const TwPlant *plant, void *block, int64_t time_ns, int ca
     for (int e = 0; e < plant->element_count; e++) {
         if (!died && turned(before, now, e, false)) element[e] = -1;
         if (below[e] == 0) continue;
-        int why = died ? reason_of(plant, block, e, return_of(plant, block, e, time_ns, cause))
-                       : return_of(plant, block, e, time_ns, cause);
+        // a generator at speed is live: that was said
+        const TwEntry *said = died ? NULL : tw_story_entry(plant, block, act[e]);
+        bool at_speed = said && said->kind == TW_HAPPENED_READY && said->time_ns == time_ns;
+        // and one that has run down says so itself
+        const TwElementRow *row = &plant->elements[e];
+        const uint8_t *out = tw_at_const(block, plant->slot.out);
+        bool ran_down = died && strcmp(row->kind, "generator") == 0 && !row->from[0] && out[e] == 0;
+        if ((at_speed || ran_down) && below[e] == 1) {
+            below[e] = 0;
+            continue;
+        }
+        int why = why_of(plant, block, e, time_ns, cause, died);
         // switching that nothing forced goes back to what was mended
         if (died && why < 0) why = tw_story_open(plant, block, TW_HAPPENED_RESTORED, -1);
         int tops = 0, all = 0;
@@ -107,8 +126,7 @@ static void log_trees(const TwPlant *plant, void *block, int64_t time_ns, int ca
             tw_story_add(plant, block, time_ns, died ? TW_HAPPENED_DEAD : TW_HAPPENED_LIVE, why, e, below[e], 1.0);
         for (int k = e; k < plant->element_count; k++) {
             if (below[k] == 0 || !same_stem(plant->element_names[e], plant->element_names[k])) continue;
-            int also = died ? reason_of(plant, block, k, return_of(plant, block, k, time_ns, cause))
-                            : return_of(plant, block, k, time_ns, cause);
+            int also = why_of(plant, block, k, time_ns, cause, died);
             if (died && also < 0) also = tw_story_open(plant, block, TW_HAPPENED_RESTORED, -1);
             if (k > e && also != why) continue;
             if (!died && turned(before, now, k, false)) element[k] = -1;
@@ -275,17 +293,47 @@ bool tw_story_ready(const TwPlant *plant, void *block, int64_t time_ns)
     return true;
 }
 
-// What the power model did by itself since it was last asked: first what protection opened, then the rest.
+// What brought the first source of a switch back.
+static int back_of(const TwPlant *plant, void *block, int e)
+{
+    const int32_t *act = tw_story_ids(block, plant->slot.story.act);
+    for (int up = plant->power->parent[e]; up >= 0; up = plant->power->parent[up]) {
+        const TwEntry *entry = tw_story_entry(plant, block, act[up]);
+        if (entry && (entry->kind == TW_HAPPENED_LIVE || entry->kind == TW_HAPPENED_TRANSFERRED)) return act[up];
+    }
+    return tw_story_open(plant, block, TW_HAPPENED_RESTORED, -1);
+}
+
+// Generation that fed into what is dead now, and holds no island.
+static void log_alone(const TwPlant *plant, void *block, int64_t time_ns, int cause, const unsigned char *before,
+                      const unsigned char *now)
+{
+    int first = -1, count = 0;
+    for (int e = 0; e < plant->element_count; e++) {
+        int host = plant->power->parent[e];
+        if (!tw_dispatch_local(&plant->elements[e]) || host < 0 || !turned(before, now, host, true)) continue;
+        first = first < 0 ? e : first;
+        count++;
+    }
+    if (first >= 0)
+        tw_story_add(plant, block, time_ns, TW_HAPPENED_ALONE, reason_of(plant, block, first, cause), first, count,
+                     0.0);
+}
+
+// What the power model did by itself since it was last asked: first what protection or a switch that goes back opened,
+// then the rest.
 static int log_acts(const TwPlant *plant, void *block, const TwPowerEvent *list, int count, bool trips, int64_t time_ns,
                     int cause)
 {
     static const int kind_of[TW_POWER_WHATS] = {[TW_POWER_TRIPPED] = TW_HAPPENED_TRIPPED,
                                                 [TW_POWER_BYPASSED] = TW_HAPPENED_BYPASSED,
                                                 [TW_POWER_TRANSFER] = TW_HAPPENED_TRANSFER,
+                                                [TW_POWER_RETURN] = TW_HAPPENED_RETURN,
                                                 [TW_POWER_TRANSFERRED] = TW_HAPPENED_TRANSFERRED,
                                                 [TW_POWER_CALLED] = TW_HAPPENED_CALLED,
                                                 [TW_POWER_READY] = TW_HAPPENED_READY,
-                                                [TW_POWER_BLOCK] = -1,
+                                                [TW_POWER_BLOCK] = TW_HAPPENED_BLOCK,
+                                                [TW_POWER_TURNED] = TW_HAPPENED_TURNED,
                                                 [TW_POWER_STOPPED] = TW_HAPPENED_STOPPED,
                                                 [TW_POWER_ON_STORE] = -1,
                                                 [TW_POWER_OFF_STORE] = -1,
@@ -293,30 +341,38 @@ static int log_acts(const TwPlant *plant, void *block, const TwPowerEvent *list,
     int32_t *acts = tw_story_ids(block, plant->slot.story.act);
     for (int i = 0; i < count; i++) {
         int kind = kind_of[list[i].what], e = list[i].element;
-        if (kind < 0 || (kind == TW_HAPPENED_TRIPPED) != trips) continue;
+        bool opens = kind == TW_HAPPENED_TRIPPED || kind == TW_HAPPENED_RETURN;
+        if (kind < 0 || opens != trips) continue;
         int why = tw_story_ids(block, plant->slot.story.overload)[e];
-        if (kind == TW_HAPPENED_TRANSFERRED || kind == TW_HAPPENED_READY || kind == TW_HAPPENED_STOPPED)
+        if (kind == TW_HAPPENED_TRANSFERRED || kind == TW_HAPPENED_READY || kind == TW_HAPPENED_STOPPED ||
+            kind == TW_HAPPENED_BLOCK)
             why = acts[e];    // of what began
+        else if (kind == TW_HAPPENED_RETURN)
+            why = back_of(plant, block, e);
         else if (!trips || why < 0)
             why = reason_of(plant, block, e, cause);
         // a switch that goes back does so because its first source is there again
-        if (kind == TW_HAPPENED_TRANSFER && why < 0) why = tw_story_open(plant, block, TW_HAPPENED_RESTORED, -1);
+        if ((kind == TW_HAPPENED_TRANSFER || kind == TW_HAPPENED_TURNED) && why < 0)
+            why = tw_story_open(plant, block, TW_HAPPENED_RESTORED, -1);
         // its like did the same for the same reason: one entry
         int same = -1;
-        for (int k = tw_story_count(plant, block) - 1; k >= 0 && same < 0 && !trips; k--) {
+        bool alone = kind == TW_HAPPENED_TRIPPED;
+        for (int k = tw_story_count(plant, block) - 1; k >= 0 && same < 0 && !alone; k--) {
             const TwEntry *told = tw_story_entry(plant, block, k);
             if (told->time_ns != time_ns) break;
             if (told->kind == kind && told->cause == why && told->value == list[i].value &&
-                same_stem(plant->element_names[told->target], plant->element_names[e]))
+                (kind == TW_HAPPENED_TURNED || same_stem(plant->element_names[told->target], plant->element_names[e])))
                 same = k;
         }
         if (same >= 0) {
             tw_story_entries(plant, block)[same].count++;
-            acts[e] = same;
+            if (kind != TW_HAPPENED_BLOCK) acts[e] = same;
             continue;
         }
-        int entry = acts[e] = tw_story_add(plant, block, time_ns, (TwHappening)kind, why, e, 1, list[i].value);
-        if (!trips) continue;
+        int entry = tw_story_add(plant, block, time_ns, (TwHappening)kind, why, e, 1, list[i].value);
+        // blocks follow from the start, one beside the other
+        if (kind != TW_HAPPENED_BLOCK) acts[e] = entry;
+        if (kind != TW_HAPPENED_TRIPPED) continue;
         tw_story_note(plant, block, entry);
         cause = entry;
     }
@@ -347,6 +403,7 @@ void tw_story_supply(const TwPlant *plant, void *block, int64_t time_ns, int cau
     }
     log_empty(plant, block, time_ns, cause, then, now);
     log_trees(plant, block, time_ns, cause, then, now, true);
+    log_alone(plant, block, time_ns, cause, then, now);
     log_stores(plant, block, time_ns, cause, then, now, 0);
     log_acts(plant, block, acts, count, false, time_ns, cause);
     log_trees(plant, block, time_ns, cause, then, now, false);

@@ -57,6 +57,39 @@ static void watch_throttle(const TwPlant *plant, void *block, int64_t time_ns)
     }
 }
 
+// What limits leave to racks while something that takes supply away is not mended: one episode, told by the element
+// that holds most of them.
+static void watch_held(const TwPlant *plant, void *block, int64_t from_ns, int64_t time_ns)
+{
+    TwStoryHead *s = tw_story_head(plant, block);
+    const int *held_by = tw_at_const(block, plant->slot.held_by);
+    const int32_t *target = tw_at_const(block, plant->slot.story.target);
+    const double *grant_w = tw_f64_const(block, plant->slot.grant_w);
+    int32_t *count = tw_story_ids(block, plant->slot.story.below);
+    for (int e = 0; e < plant->element_count; e++) count[e] = 0;
+    int most = -1, racks = 0;
+    double granted_w = 0.0;
+    for (int i = 0; i < plant->rack_count && s->trouble >= 0; i++) {
+        int e = held_by[i];
+        if (e < 0 || target[e] >= 0) continue;
+        count[e]++;
+        racks++;
+        granted_w += grant_w[i] * plant->rack_scale;
+        if (most < 0 || count[e] > count[most]) most = e;
+    }
+    if (racks > 0) {
+        s->held_seen_ns = time_ns;
+        if (s->held >= 0) return;
+        s->held = tw_story_add(plant, block, from_ns, TW_HAPPENED_HELD, s->trouble, most, racks, granted_w);
+        s->held_begun_ns = from_ns;
+    } else if (s->held >= 0 && (s->trouble < 0 || time_ns - s->held_seen_ns >= TW_QUIET_NS)) {
+        tw_story_add(plant, block, s->held_seen_ns, TW_HAPPENED_HELD_END, s->held,
+                     tw_story_entry(plant, block, s->held)->target, 0,
+                     (double)(s->held_seen_ns - s->held_begun_ns) * 1e-9);
+        s->held = -1;
+    }
+}
+
 // Load targets: reached at the end of the ramp, broken where measured power is above, by how much, and mended.
 static void watch_targets(const TwPlant *plant, void *block, const TwStoryWindow *w)
 {
@@ -107,7 +140,7 @@ static void watch_overload(const TwPlant *plant, void *block, const double *load
                     fmax(tw_story_entries(plant, block)[overload[e]].value, loading_fraction[e]);
         } else if (overload[e] >= 0 && time_ns - seen_ns[e] >= TW_QUIET_NS) {
             int64_t begun_ns = tw_story_entry(plant, block, overload[e])->time_ns;
-            tw_story_add(plant, block, time_ns, TW_HAPPENED_OVERLOAD_END, overload[e], e, 1,
+            tw_story_add(plant, block, seen_ns[e], TW_HAPPENED_OVERLOAD_END, overload[e], e, 1,
                          (double)(seen_ns[e] - begun_ns) * 1e-9);
             overload[e] = -1;
         }
@@ -249,6 +282,7 @@ void tw_story_crossings(const TwPlant *plant, void *block, const TwThermalCrossi
 void tw_story_window(const TwPlant *plant, void *block, const TwStoryWindow *w)
 {
     watch_throttle(plant, block, w->time_ns);
+    watch_held(plant, block, w->time_ns - llround(w->window_s * 1e9), w->time_ns);
     watch_overload(plant, block, w->loading_fraction, w->time_ns, llround(w->window_s * 1e9));
     watch_targets(plant, block, w);
     book_costs(plant, block, w);

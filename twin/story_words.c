@@ -88,6 +88,12 @@ static const struct {
     [TW_HAPPENED_FANS_FULL_END] = {"fans_full_end", OF_NOTHING, 0},
     [TW_HAPPENED_BASIN_EMPTY] = {"basin_empty", OF_NOTHING, 2},
     [TW_HAPPENED_LOW_PRESSURE] = {"low_pressure", OF_CDU, 2},
+    [TW_HAPPENED_TURNED] = {"turned", OF_ELEMENT, 1},
+    [TW_HAPPENED_RETURN] = {"return", OF_ELEMENT, 1},
+    [TW_HAPPENED_HELD] = {"held", OF_ELEMENT, 1},
+    [TW_HAPPENED_HELD_END] = {"held_end", OF_ELEMENT, 0},
+    [TW_HAPPENED_ALONE] = {"generation_stopped", OF_ELEMENT, 2},
+    [TW_HAPPENED_BLOCK] = {"generator_block", OF_ELEMENT, 0},
     [TW_HAPPENED_TRAFFIC] = {"traffic", OF_NOTHING, 1},
     [TW_HAPPENED_TRAFFIC_END] = {"traffic_end", OF_NOTHING, 0},
 };
@@ -181,7 +187,11 @@ void tw_story_text(const TwPlant *plant, const TwEntry *e, char *text, size_t si
         snprintf(text, size, "%s within its target, after %.4g s", name, e->value);
         break;
     case TW_HAPPENED_LOST:
-        snprintf(text, size, "%s lost", name);
+        // what a protection relay and its breaker do is there in the same instant
+        snprintf(text, size,
+                 plant->power->parent[e->target] < 0 ? "%s lost: no voltage, its breaker opens"
+                                                     : "%s lost: its protection opens it",
+                 name);
         break;
     case TW_HAPPENED_RESTORED:
         snprintf(text, size, "%s back in service", name);
@@ -212,6 +222,33 @@ void tw_story_text(const TwPlant *plant, const TwEntry *e, char *text, size_t si
     case TW_HAPPENED_CALLED:
         others(e->count, more, sizeof more);
         snprintf(text, size, "%s%s called, ready in %.4g s", name, more, e->value);
+        break;
+    case TW_HAPPENED_TURNED:
+        others(e->count, more, sizeof more);
+        snprintf(text, size,
+                 e->value > 0.0 ? "the ring is fed from its other side: %s%s carry power back to what lies behind"
+                                : "%s%s carry power their usual way again",
+                 name, more);
+        break;
+    case TW_HAPPENED_RETURN:
+        others(e->count, more, sizeof more);
+        snprintf(text, size, "%s%s go%s back to the first source: open for %.4g s", name, more,
+                 e->count > 1 ? "" : "es", e->value);
+        break;
+    case TW_HAPPENED_HELD:
+        snprintf(text, size, "%d %s held to %.4g kW: what %s can carry", all, racks, kw, name);
+        break;
+    case TW_HAPPENED_HELD_END:
+        snprintf(text, size, "no rack held by %s any more, after %.4g s", name, e->value);
+        break;
+    case TW_HAPPENED_ALONE:
+        others(e->count, more, sizeof more);
+        snprintf(text, size, "%s%s stop%s: a dead bus above, and no island of %s own", name, more,
+                 e->count > 1 ? "" : "s", e->count > 1 ? "their" : "its");
+        break;
+    case TW_HAPPENED_BLOCK:
+        others(e->count, more, sizeof more);
+        snprintf(text, size, "%s%s accepts %.4g %% of its rating", name, more, 100.0 * e->value);
         break;
     case TW_HAPPENED_READY:
         others(e->count, more, sizeof more);
@@ -298,7 +335,7 @@ void tw_story_text(const TwPlant *plant, const TwEntry *e, char *text, size_t si
         snprintf(text, size, "%s at %.4g %% of its limit", name, 100.0 * e->value);
         break;
     case TW_HAPPENED_OVERLOAD_END:
-        snprintf(text, size, "%s within its limit, after %.4g s", name, e->value);
+        snprintf(text, size, "%s within its limit again; it was above for %.4g s", name, e->value);
         break;
     case TW_HAPPENED_FAILED:
         snprintf(text, size, "%s failed (%s)", part, name);

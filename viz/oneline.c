@@ -148,16 +148,33 @@ static int notes_of(TwDraw *d, double width, const TwScene *s, const TwView *vie
         snprintf(notes[count++], 96, "SoC %s %s", tw_diagram_value(number, s, e, "stored_fraction"),
                  tw_diagram_change(change, view, s, e, "stored_fraction"));
     }
+    // power that runs towards its own source, both sources at once in a closed ring, one or the other behind a switch
+    if (e >= 0 && count < 4 && tw_scene_value(s, e, "back_fraction") > 50.0) {
+        colour[count] = style->status[TW_INFO];
+        snprintf(notes[count++], 96, "\xe2\x86\x91 to %s",
+                 s->elements[e].parent >= 0 ? s->elements[s->elements[e].parent].name : "its source");
+    }
+    double part = e >= 0 ? tw_scene_value(s, e, "second_fraction") : NAN;
+    bool closed = e >= 0 && s->elements[e].closed && s->elements[e].second >= 0;
+    if (closed && count < 4) {
+        colour[count] = style->status[TW_INFO];
+        const char *second = s->elements[s->elements[e].second].name;
+        bool both = fabs(part) > 0.5 && fabs(part - 100.0) > 0.5;
+        if (both)
+            snprintf(notes[count++], 96, "%.0f %% from %s", part, second);
+        else
+            snprintf(notes[count++], 96, "ring to %s", second);
+    }
     double volts = e >= 0 ? tw_scene_value(s, e, "volts_v") : NAN;
     if (!isnan(volts) && count < 4) {
         colour[count] = style->second;
         tw_diagram_unit(number, volts >= 1000.0 ? volts * 1e-3 : volts, volts >= 1000.0 ? "kV" : "V");
         snprintf(notes[count++], 96, "%s", number);
     }
-    if (e >= 0 && count < 4 && s->elements[e].second >= 0) {
-        bool there = tw_scene_value(s, e, "second_fraction") > 50.0;
-        colour[count] = there ? style->status[TW_INFO] : style->second;
-        snprintf(notes[count++], 96, "%s %s", there ? "fed by" : "or from", s->elements[s->elements[e].second].name);
+    if (e >= 0 && count < 4 && s->elements[e].second >= 0 && !closed) {
+        colour[count] = part > 50.0 ? style->status[TW_INFO] : style->second;
+        snprintf(notes[count++], 96, "%s %s", part > 50.0 ? "fed by" : "or from",
+                 s->elements[s->elements[e].second].name);
     }
     if (count < 4 && is_generation(s, e) && n->sum_w > 0.0) {
         colour[count] = style->second;
@@ -295,6 +312,31 @@ static void draw_wires(TwDraw *d, const TwScene *s, const TwOneline *o, int node
     }
 }
 
+// Where a ring closes: from the box to that of its second source, below both.
+static void draw_rings(TwDraw *d, const TwScene *s, const TwOneline *o)
+{
+    const TwStyle *style = tw_draw_style(d);
+    for (int i = 0; i < o->node_count; i++) {
+        const TwOnelineNode *n = &o->nodes[i];
+        int e = tw_scene_element_of(s, n->worst);
+        if (e < 0 || !s->elements[e].closed || s->elements[e].second < 0) continue;
+        for (int k = 0; k < o->node_count; k++) {
+            const TwOnelineNode *m = &o->nodes[k];
+            bool there = false;
+            for (int j = 0; j < m->count && !there; j++)
+                there = o->members[m->member + j] == s->rack_count + s->elements[e].second;
+            if (!there) continue;
+            bool open = n->state == TW_IS_OPEN || n->state == TW_IS_TRIPPED || n->state == TW_IS_DEAD;
+            double low = fmax(n->box.y + n->box.h, m->box.y + m->box.h) + 7.0, x = n->box.x + n->box.w * 0.75,
+                   to = m->box.x + m->box.w * 0.25;
+            TwStroke wire = {open ? tw_diagram_colour(style, TW_IS_DEAD) : style->status[TW_INFO], open ? 1.0 : 2.0,
+                             open ? 4.0 : 0.0};
+            tw_draw_line(d, (TwPoint[]){{x, n->box.y + n->box.h}, {x, low}, {to, low}, {to, m->box.y + m->box.h}}, 4,
+                         wire);
+        }
+    }
+}
+
 static void draw_nodes(TwDraw *d, const TwScene *s, TwView *view, const TwOneline *o, int node, const TwSceneLoss *loss)
 {
     for (; node >= 0; node = o->nodes[node].next) {
@@ -368,6 +410,7 @@ void tw_oneline_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box)
                              (TwSpan){scale.low * per, scale.high * per}, view->locked);
     }
     draw_wires(d, s, &o, o.roots);
+    draw_rings(d, s, &o);
     draw_nodes(d, s, view, &o, o.roots, loss);
     tw_oneline_free(&o);
     free(marks);

@@ -33,8 +33,9 @@ int tw_power_events(const TwPower *power, const void *block, int64_t *from, TwPo
 
 const char *tw_power_what(TwPowerWhat what)
 {
-    static const char *const words[] = {"tripped", "bypassed", "transfer", "transferred", "called",    "ready",
-                                        "block",   "stopped",  "on store", "off store",   "modules on"};
+    static const char *const words[] = {"tripped",   "bypassed",   "transfer", "return",  "transferred",
+                                        "called",    "ready",      "block",    "stopped", "on store",
+                                        "off store", "modules on", "turned"};
     _Static_assert(sizeof words / sizeof *words == TW_POWER_WHATS, "a word for each");
     return words[what];
 }
@@ -204,6 +205,17 @@ static void share_cords(const TwPowerPlant *p, void *block, const unsigned char 
     }
 }
 
+// Segments that carry the other way from now on.
+static void note_turned(const TwPowerPlant *p, void *block, const Search *s)
+{
+    unsigned char *turned = bytes(block, p->turned);
+    for (int e = 0; e < p->count; e++) {
+        unsigned char now = s->serves[e] >= 0 && s->serves[e] != (p->bridge[e] ? p->second[e] : e);
+        if (now != turned[e] && !p->bridge[e]) tw_power_log(p, block, TW_POWER_TURNED, e, now);
+        turned[e] = now;
+    }
+}
+
 void tw_power_modes(const TwPowerPlant *p, void *block)
 {
     TwTopology *topology = tw_at(block, p->topology);
@@ -259,6 +271,7 @@ void tw_power_modes(const TwPowerPlant *p, void *block)
         claim_rings(&s);    // from stores
         close_loops(&s);
         order_again(&s);
+        note_turned(p, block, &s);
     }
     topology->live = s.live;
     topology->links = s.link_count;
@@ -469,12 +482,12 @@ static bool act_generators(const TwPowerPlant *p, void *block)
     return changed;
 }
 
-static void leave(const TwPowerPlant *p, void *block, int s, unsigned char aim)
+static void leave(const TwPowerPlant *p, void *block, int s, unsigned char aim, TwPowerWhat what)
 {
     bytes(block, p->place)[s] = TW_BETWEEN;
     bytes(block, p->phase)[s] = aim;
     tw_f64(block, p->timer_s)[s] = p->transfer_s[s];
-    tw_power_log(p, block, TW_POWER_TRANSFER, s, p->transfer_s[s]);
+    tw_power_log(p, block, what, s, p->transfer_s[s]);
 }
 
 static bool act_switches(const TwPowerPlant *p, void *block)
@@ -489,12 +502,15 @@ static bool act_switches(const TwPowerPlant *p, void *block)
         bool first = mode[p->parent[s]] != TW_DEAD, other = mode[p->second[s]] != TW_DEAD;
         unsigned char before = place[s];
         if (before == TW_AT_FIRST && !first && other) {
-            leave(p, block, s, TW_AT_SECOND);
+            if (!isfinite(timer_s[s])) timer_s[s] = p->inhibit_s[s];
+            if (timer_s[s] <= due_s) leave(p, block, s, TW_AT_SECOND, TW_POWER_TRANSFER);
+        } else if (before == TW_AT_FIRST) {
+            timer_s[s] = INFINITY;
         } else if (before == TW_AT_SECOND && !other && first) {
-            leave(p, block, s, TW_AT_FIRST);
+            leave(p, block, s, TW_AT_FIRST, TW_POWER_TRANSFER);
         } else if (before == TW_AT_SECOND && first) {
             if (!isfinite(timer_s[s])) timer_s[s] = p->retransfer_s[s];
-            if (timer_s[s] <= due_s) leave(p, block, s, TW_AT_FIRST);
+            if (timer_s[s] <= due_s) leave(p, block, s, TW_AT_FIRST, TW_POWER_RETURN);
         } else if (before == TW_AT_SECOND) {
             timer_s[s] = INFINITY;
         }

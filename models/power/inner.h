@@ -48,7 +48,7 @@ typedef struct TwPowerPlant {
     const double *discharge_w;            // most that the cells give beside a live supply
     const double *shave_w, *grid_ramp;    // INFINITY: none
     const double *walk_in_s;
-    const double *transfer_s, *retransfer_s, *start_s, *cool_s, *block_s,
+    const double *inhibit_s, *transfer_s, *retransfer_s, *start_s, *cool_s, *block_s,
         *accept;    // accept[4 e ...]: block fractions
     const int *block_count;
     const double *fuel_share, *tank_j;    // electricity out of fuel; INFINITY: without end
@@ -79,6 +79,7 @@ typedef struct TwPowerPlant {
     TwSlot source2, waits;                      // int32_t [element] other source of a closed ring, -1: none; scratch
     TwSlot chain;                               // int32_t [3 element] scratch of the order
     TwSlot via, serves;                         // int32_t [element] rings: below
+    TwSlot turned;                              // uint8_t [element] of a ring: it supplies its own source's bus
     TwSlot link, links;                         // uint8_t, int32_t [element] lines that close a loop; and their list
     TwSlot share;                               // [element] of a closed ring: part that its parent gives
     TwSlot through_w, link_w;                   // [element] beyond that part; given by a closing line at its end

@@ -43,6 +43,8 @@ static const TwField element_fields[] = {
      NULL},
     {"transfer_s", "s", TW_REAL, 0.0, 600.0, "unknown", ROW(transfer_s),
      "dead time of a transfer between two sources; needed with second", NULL},
+    {"inhibit_s", "s", TW_REAL, 0.0, 600.0, "0", ROW(inhibit_s),
+     "how long its source must be dead before a switch leaves it", NULL},
     {"retransfer_s", "s", TW_REAL, 0.0, 1e6, "60", ROW(retransfer_s),
      "how long the first source must be back before the switch returns", NULL},
     {"start_s", "s", TW_REAL, 0.0, 3600.0, "10", ROW(start_s), "generator: from the call until it is ready", NULL},

@@ -36,6 +36,17 @@ TwPowerLook tw_power_look(const TwPower *power, const void *block, int element)
     return look;
 }
 
+bool tw_power_sources_w(const TwPower *power, const void *block, int element, double *first_w, double *second_w)
+{
+    const TwPowerPlant *p = power->inner;
+    int e = p->at[element];
+    if (!p->tied[e] || ((const int32_t *)tw_at_const(block, p->source2))[e] < 0) return false;
+    double in_w = tw_f64_const(block, p->in_w)[e];
+    *first_w = tw_f64_const(block, p->share)[e] * in_w + tw_f64_const(block, p->through_w)[e];
+    *second_w = in_w - *first_w;
+    return true;
+}
+
 bool tw_power_has_volts(const TwPower *power)
 {
     const TwPowerPlant *p = power->inner;

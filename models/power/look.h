@@ -24,4 +24,7 @@ typedef struct TwPowerLook {
 } TwPowerLook;
 
 TwPowerLook tw_power_look(const TwPower *power, const void *block, int element);
+// What each side of a board gives at which a closed ring is fed from both, as last settled; negative: it takes. False:
+// it is no such board, or one side is dead.
+bool tw_power_sources_w(const TwPower *power, const void *block, int element, double *first_w, double *second_w);
 bool tw_power_has_volts(const TwPower *power);    // some element has a voltage and an impedance

@@ -42,6 +42,7 @@ typedef struct TwElementRow {
 
     const char *second;                 // another source, taken when the first is dead; "": none
     bool closed;                        // ring: both sources carry it at once, no transfer
+    double inhibit_s;                   // first source dead before a switch leaves it
     double transfer_s, retransfer_s;    // dead time of a transfer; first source back before it returns
     double start_s, cool_s, block_s;    // generator: call to ready, run-on, time between load blocks
     TwReals blocks;                     // generator: fractions of rated_w that it accepts, one block after the other
@@ -124,6 +125,7 @@ typedef enum TwPowerWhat {
     TW_POWER_TRIPPED,        // protection opened the element; value: load over pickup
     TW_POWER_BYPASSED,       // overload put a ups on its bypass; value: load over rating
     TW_POWER_TRANSFER,       // a switch left its source; value: seconds until it is at the other
+    TW_POWER_RETURN,         // the same, back to its first source, which lives again
     TW_POWER_TRANSFERRED,    // and arrived there; value: 0 first, 1 second source
     TW_POWER_CALLED,         // a generator was asked to start; value: seconds until it is ready
     TW_POWER_READY,          // it is at speed
@@ -132,6 +134,7 @@ typedef enum TwPowerWhat {
     TW_POWER_ON_STORE,       // a store carries what hangs below
     TW_POWER_OFF_STORE,      // supplied again
     TW_POWER_MODULES,        // a ups switched modules; value: how many are on
+    TW_POWER_TURNED,         // a segment of a ring carries towards its own source; value: 0 its usual way again
     TW_POWER_WHATS
 } TwPowerWhat;
 

@@ -539,6 +539,7 @@ void tw_power_start(const TwPower *power, void *block)
         ((int32_t *)tw_at(block, p->source2))[e] = ((int32_t *)tw_at(block, p->serves))[e] = -1;
         ((int32_t *)tw_at(block, p->via))[e] = e;
         ((unsigned char *)tw_at(block, p->link))[e] = TW_NO_LINK;
+        ((unsigned char *)tw_at(block, p->turned))[e] = 0;
         tw_f64(block, p->hold_left_s)[e] = 0.0;
         ((int32_t *)tw_at(block, p->live_modules))[e] = ((int32_t *)tw_at(block, p->on_modules))[e] = p->modules[e];
     }

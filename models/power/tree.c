@@ -410,7 +410,8 @@ typedef struct Arrays {
     int *parent, *second, *block_count, *modules, *module_spare;
     bool *feed, *outdoor, *generator, *attached, *forms_grid, *eco, *ups, *tied, *bridge, *member, *back, *line;
     double *rating_w, *rated_w, *a, *b, *c, *full_j, *least_j, *eta, *charge_w, *discharge_w, *shave_w, *grid_ramp;
-    double *walk_in_s, *transfer_s, *retransfer_s, *start_s, *cool_s, *block_s, *accept, *fuel_share, *tank_j;
+    double *inhibit_s, *walk_in_s, *transfer_s, *retransfer_s, *start_s, *cool_s, *block_s, *accept, *fuel_share,
+        *tank_j;
     double *module_w, *hold_s, *eco_b, *pickup_w, *hold_j, *volt, *r_ohm, *x_ohm, *vkr, *vkx;
     TwTripCurve *curve;
 } Arrays;
@@ -423,12 +424,12 @@ static Arrays arrays_of(TwArena *arena, int n)
     bool **bools[] = {&a.feed, &a.outdoor, &a.generator, &a.attached, &a.forms_grid, &a.eco,
                       &a.ups,  &a.tied,    &a.bridge,    &a.member,   &a.back,       &a.line};
     for (size_t k = 0; k < sizeof bools / sizeof *bools; k++) *bools[k] = TW_TAKE(arena, n, bool);
-    double **reals[] = {&a.rating_w, &a.rated_w,   &a.a,         &a.b,          &a.c,
-                        &a.full_j,   &a.least_j,   &a.eta,       &a.charge_w,   &a.discharge_w,
-                        &a.shave_w,  &a.grid_ramp, &a.walk_in_s, &a.transfer_s, &a.retransfer_s,
-                        &a.start_s,  &a.cool_s,    &a.block_s,   &a.fuel_share, &a.tank_j,
-                        &a.module_w, &a.hold_s,    &a.eco_b,     &a.pickup_w,   &a.hold_j,
-                        &a.volt,     &a.r_ohm,     &a.x_ohm,     &a.vkr,        &a.vkx};
+    double **reals[] = {
+        &a.rating_w,   &a.rated_w,      &a.a,           &a.b,        &a.c,         &a.full_j,     &a.least_j,
+        &a.eta,        &a.charge_w,     &a.discharge_w, &a.shave_w,  &a.grid_ramp, &a.walk_in_s,  &a.inhibit_s,
+        &a.transfer_s, &a.retransfer_s, &a.start_s,     &a.cool_s,   &a.block_s,   &a.fuel_share, &a.tank_j,
+        &a.module_w,   &a.hold_s,       &a.eco_b,       &a.pickup_w, &a.hold_j,    &a.volt,       &a.r_ohm,
+        &a.x_ohm,      &a.vkr,          &a.vkx};
     for (size_t k = 0; k < sizeof reals / sizeof *reals; k++) *reals[k] = TW_TAKE(arena, n, double);
     return a;
 }
@@ -503,6 +504,7 @@ static void fill_element(int e, const TwElementRow *row, const Arrays *a)
     a->c[e] = row->loss_c;
     fill_store(e, row, rated, a);
     fill_generator(e, row, a);
+    a->inhibit_s[e] = row->inhibit_s;
     a->transfer_s[e] = isnan(row->transfer_s) ? 0.0 : row->transfer_s;
     a->retransfer_s[e] = row->retransfer_s;
     a->modules[e] = (int)row->modules;
@@ -522,7 +524,7 @@ static void fill_element(int e, const TwElementRow *row, const Arrays *a)
 static void lay_out(TwPowerPlant *p, TwLayout *layout)
 {
     size_t n = (size_t)p->count, f64 = sizeof(double);
-    TwSlot *small[] = {&p->service, &p->mode, &p->apart, &p->was, &p->place, &p->phase, &p->link};
+    TwSlot *small[] = {&p->service, &p->mode, &p->apart, &p->was, &p->place, &p->phase, &p->link, &p->turned};
     for (size_t k = 0; k < sizeof small / sizeof *small; k++) *small[k] = tw_layout_add(layout, n, 1);
     TwSlot *whole[] = {&p->source,       &p->source2, &p->waits,  &p->order, &p->on_modules,
                        &p->live_modules, &p->via,     &p->serves, &p->links};
@@ -750,6 +752,7 @@ static TwPower *compile(const TwPowerSpec *spec, const int *spec_parent, const i
                         .shave_w = a.shave_w,
                         .grid_ramp = a.grid_ramp,
                         .walk_in_s = a.walk_in_s,
+                        .inhibit_s = a.inhibit_s,
                         .transfer_s = a.transfer_s,
                         .retransfer_s = a.retransfer_s,
                         .start_s = a.start_s,

@@ -59,6 +59,33 @@ static void generators_take_load_in_blocks(void)
     tree_destroy(&tree);
 }
 
+// A switch that is told to wait rides through a short loss, and leaves after a long one.
+static void a_switch_waits_before_it_leaves(void)
+{
+    Tree tree = {0};
+    tree_element(&tree, "one", "feed", "", INFINITY);
+    tree_element(&tree, "two", "feed", "", INFINITY);
+    int ats = tree_element(&tree, "ats", "ats", "one", 1e6);
+    tree.elements[ats].second = "two";
+    tree.elements[ats].inhibit_s = 2.0, tree.elements[ats].transfer_s = 0.5, tree.elements[ats].retransfer_s = 60.0;
+    tree_rack(&tree, ats);
+    tree_build(&tree);
+    double time_s = NAN;
+    for (int turn = 0; turn < 2; turn++) {
+        tw_power_set_service(tree.power, tree.block, 0, false);
+        for (int k = 0; k < (turn ? 30 : 15); k++)
+            tw_power_settle(tree.power, tree.block, 0.1, (double[]){0.0}, NULL, &tree.out);
+        CHECK(tree.rack_on[0] == (turn == 1));
+        CHECK(logged(&tree, TW_POWER_TRANSFER, ats, &time_s) == turn);
+        tw_power_set_service(tree.power, tree.block, 0, true);
+        step(&tree, 1.0, 10e3);
+    }
+    CHECK_NEAR(time_s, 2.5 + 2.0, 1e-9);
+    step(&tree, 60.0, 10e3);
+    CHECK(logged(&tree, TW_POWER_RETURN, ats, NULL) == 1 && tree.rack_on[0]);
+    tree_destroy(&tree);
+}
+
 // A transfer leaves its load dead for exactly its time; what has no other source dies; a return waits.
 static void a_transfer_takes_its_time(void)
 {
@@ -356,6 +383,7 @@ int main(void)
 {
     generators_take_load_in_blocks();
     a_transfer_takes_its_time();
+    a_switch_waits_before_it_leaves();
     modules_follow_the_load();
     overload_ends_in_bypass();
     breakers_travel();
