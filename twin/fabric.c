@@ -8,14 +8,11 @@
 
 static const double cache_bytes = 4831838208.0;
 
-enum { RANDOM = 1024 };    // parts that failed by themselves and are out at once, at most
-
 typedef struct State {
     int64_t changes;    // of what is out
     int64_t since_ns;
     int32_t step, random_count;
-    bool dark;    // some switches are without supply
-    TwLoss random[RANDOM];
+    bool dark;            // some switches are without supply
     TwFabricStep live;    // what remains beside them
     double integral_s, least, slowest, transfer_s, residual;
 } State;
@@ -87,13 +84,15 @@ static bool inside_other(const TwGraph *g, const TwLoss *active, int count, int 
     return false;
 }
 
-// What remains without these; used: memory for the links.
-static bool remaining(const TwPlant *plant, const TwLoss *active, int count, TwFabricStep *step, double *used,
+// What remains without these; work: of the solution, NULL: its own.
+static bool remaining(const TwPlant *plant, const TwLoss *active, int count, TwFabricStep *step, void *work,
                       TwError *error)
 {
     const TwFabricStep *first = plant->fabric.steps;
     const TwGraph *g = plant->fabric.graph;
-    if (!tw_network_remains(g, active, count, TW_SPRAY, &step->remains, used, error)) return false;
+    bool good = work ? tw_network_remains_in(g, active, count, TW_SPRAY, &step->remains, NULL, work, error)
+                     : tw_network_remains(g, active, count, TW_SPRAY, &step->remains, NULL, error);
+    if (!good) return false;
     step->throughput = step->remains.sent_bytes_s / first->remains.sent_bytes_s;
     step->slowest = fmin(step->remains.slowest_host / first->remains.slowest_host, 1.0);
     int cards = g->rails > 1 ? g->rails : 1;
@@ -114,11 +113,10 @@ static bool remaining(const TwPlant *plant, const TwLoss *active, int count, TwF
     return true;
 }
 
-static bool make_step(TwPlant *plant, const TwLoss *active, int count, TwFabricStep *step, double *used,
-                      TwErrors *errors)
+static bool make_step(TwPlant *plant, const TwLoss *active, int count, TwFabricStep *step, TwErrors *errors)
 {
     TwError error = {0};
-    if (!remaining(plant, active, count, step, used, &error)) {
+    if (!remaining(plant, active, count, step, NULL, &error)) {
         tw_errors_take(errors, &error);
         return false;
     }
@@ -132,10 +130,9 @@ int tw_fabric_parts(TwPlant *plant, int kind, TwErrors *errors)
     if (!f->steps) {
         f->steps = TW_TAKE(plant->arena, 1, TwFabricStep);
         f->step_count = 1;
-        double *used = TW_TAKE(plant->arena, f->graph->link_count, double);
-        if (!make_step(plant, NULL, 0, &f->steps[0], used, errors)) return 0;
+        if (!make_step(plant, NULL, 0, &f->steps[0], errors)) return 0;
     }
-    return tw_loss_choices(f->graph, (TwLossKind)kind) * f->graph->planes;
+    return f->may_fail[kind] = tw_loss_choices(f->graph, (TwLossKind)kind) * f->graph->planes;
 }
 
 static TwLoss loss_of(const TwPlant *plant, int kind, int part)
@@ -159,12 +156,11 @@ bool tw_fabric_compile(TwPlant *plant, TwErrors *errors)
     for (int i = 0; i < plant->event_count; i++)
         steps += plant->events[i].kind == TW_EVENT_FABRIC || plant->events[i].kind == TW_EVENT_FABRIC_END;
     f->steps = TW_TAKE(plant->arena, steps, TwFabricStep);
-    double *used = TW_TAKE(plant->arena, f->graph->link_count, double);
     TwLoss *active = TW_TAKE(plant->arena, f->loss_count, TwLoss);
     bool *lost = TW_TAKE(plant->arena, f->loss_count, bool);
     // the whole fabric is the first step, and what the others are compared with
     f->step_count = 1;
-    if (!make_step(plant, active, 0, &f->steps[0], used, errors)) return false;
+    if (!make_step(plant, active, 0, &f->steps[0], errors)) return false;
     for (int i = 0; i < plant->event_count; i++) {
         const TwEventPlan *e = &plant->events[i];
         if (e->kind != TW_EVENT_FABRIC && e->kind != TW_EVENT_FABRIC_END) continue;
@@ -172,7 +168,7 @@ bool tw_fabric_compile(TwPlant *plant, TwErrors *errors)
         int count = 0;
         for (int k = 0; k < f->loss_count; k++)
             if (lost[k]) active[count++] = f->losses[k];
-        if (!make_step(plant, active, count, &f->steps[f->step_count], used, errors)) return false;
+        if (!make_step(plant, active, count, &f->steps[f->step_count], errors)) return false;
         f->step_count++;
     }
     return true;
@@ -180,8 +176,22 @@ bool tw_fabric_compile(TwPlant *plant, TwErrors *errors)
 
 void tw_fabric_layout(TwPlant *plant, TwLayout *layout)
 {
-    plant->fabric.state = tw_layout_add(layout, 1, sizeof(State));
-    plant->fabric.dark = tw_layout_add(layout, (size_t)plant->rows.group_count + 1, 1);
+    TwFabricPlan *f = &plant->fabric;
+    f->state = tw_layout_add(layout, 1, sizeof(State));
+    f->dark = tw_layout_add(layout, (size_t)plant->rows.group_count + 1, 1);
+    // every part that may be out at once: all that fail or are maintained by themselves, and what is scripted
+    f->random_most = f->loss_count;
+    for (int k = 0; k < TW_COUNT(f->may_fail); k++) f->random_most += f->may_fail[k];
+    bool some = f->graph && f->step_count > 0;
+    f->random = tw_layout_add(layout, some ? (size_t)f->random_most : 0, sizeof(TwLoss));
+    f->active = tw_layout_add(layout, some ? (size_t)tw_fabric_lost_most(plant) + 1 : 0, sizeof(TwLoss));
+    f->work = tw_layout_add(layout, some ? tw_network_remains_bytes(f->graph) : 0, 1);
+}
+
+static TwLoss *random_of(const TwPlant *plant, void *block) { return tw_at(block, plant->fabric.random); }
+static const TwLoss *random_const(const TwPlant *plant, const void *block)
+{
+    return tw_at_const(block, plant->fabric.random);
 }
 
 static State *state_of(const TwPlant *plant, void *block) { return tw_at(block, plant->fabric.state); }
@@ -215,13 +225,13 @@ static void leave(const TwPlant *plant, void *block, int64_t now_ns)
     s->since_ns = now_ns;
 }
 
-static void solve_live(const TwPlant *plant, const void *block, State *s);
+static void solve_live(const TwPlant *plant, void *block, const TwLoss *more, TwFabricStep *step);
 
 static void enter(const TwPlant *plant, void *block)
 {
     State *s = state_of(plant, block);
     s->changes++;
-    if (s->random_count > 0 || s->dark) solve_live(plant, block, s);
+    if (s->random_count > 0 || s->dark) solve_live(plant, block, NULL, &s->live);
     const TwFabricStep *after = tw_fabric_now(plant, block);
     s->least = fmin(s->least, after->throughput);
     s->slowest = fmin(s->slowest, after->slowest);
@@ -300,24 +310,21 @@ static int without_supply(const TwPlant *plant, const void *block, TwLoss *lost)
 static int all_lost(const TwPlant *plant, const void *block, const State *s, TwLoss *lost)
 {
     int count = scripted(plant, s->step, lost);
-    for (int i = 0; i < s->random_count; i++) lost[count++] = s->random[i];
+    for (int i = 0; i < s->random_count; i++) lost[count++] = random_const(plant, block)[i];
     return s->dark ? count + without_supply(plant, block, lost + count) : count;
 }
 
-static void solve_live(const TwPlant *plant, const void *block, State *s)
+// Without what is out now, and one more.
+static void solve_live(const TwPlant *plant, void *block, const TwLoss *more, TwFabricStep *step)
 {
-    const TwFabricPlan *f = &plant->fabric;
-    TwLoss *active = calloc((size_t)tw_fabric_lost_most(plant) + 1, sizeof *active);
-    double *used = calloc((size_t)f->graph->link_count + 1, sizeof *used);
-    if (!active || !used) abort();
-    int count = all_lost(plant, block, s, active);
+    TwLoss *active = tw_at(block, plant->fabric.active);
+    int count = all_lost(plant, block, tw_at_const(block, plant->fabric.state), active);
+    if (more) active[count++] = *more;
     TwError error;
     // parts are those of the graph: it cannot fail
-    bool good = remaining(plant, active, count, &s->live, used, &error);
+    bool good = remaining(plant, active, count, step, tw_at(block, plant->fabric.work), &error);
     assert(good);
     (void)good;
-    free(active);
-    free(used);
 }
 
 int64_t tw_fabric_changes(const TwPlant *plant, const void *block)
@@ -328,7 +335,8 @@ int64_t tw_fabric_changes(const TwPlant *plant, const void *block)
 int tw_fabric_lost_most(const TwPlant *plant)
 {
     const TwNetwork *net = plant->network;
-    return plant->fabric.loss_count + RANDOM + (int)(net->leaf + net->spine) + (int)plant->rows.planes;
+    return plant->fabric.loss_count + plant->fabric.random_most + (int)(net->leaf + net->spine) +
+           (int)plant->rows.planes;
 }
 
 int tw_fabric_lost(const TwPlant *plant, const void *block, TwLoss *lost)
@@ -363,19 +371,22 @@ static void change(const TwPlant *plant, void *block, TwLoss loss, bool out, int
 {
     State *s = state_of(plant, block);
     leave(plant, block, now_ns);
+    TwLoss *random = random_of(plant, block);
     int at = 0;
-    while (at < s->random_count && memcmp(&s->random[at], &loss, sizeof loss) != 0) at++;
-    if (out && at == s->random_count && at < RANDOM) s->random[s->random_count++] = loss;
-    if (!out && at < s->random_count) s->random[at] = s->random[--s->random_count];
+    while (at < s->random_count && memcmp(&random[at], &loss, sizeof loss) != 0) at++;
+    // there is room for every part that may be out
+    assert(!out || at < plant->fabric.random_most);
+    if (out && at == s->random_count) random[s->random_count++] = loss;
+    if (!out && at < s->random_count) random[at] = random[--s->random_count];
     enter(plant, block);
 }
 
-double tw_fabric_without(const TwPlant *plant, const void *block, int kind, int part)
+double tw_fabric_without(const TwPlant *plant, void *block, int kind, int part)
 {
-    State s = *(const State *)tw_at_const(block, plant->fabric.state);
-    if (s.random_count < RANDOM) s.random[s.random_count++] = loss_of(plant, kind, part);
-    solve_live(plant, block, &s);
-    return s.live.slowest;
+    const TwLoss loss = loss_of(plant, kind, part);
+    TwFabricStep step;
+    solve_live(plant, block, &loss, &step);
+    return step.slowest;
 }
 
 bool tw_fabric_is_out(const TwPlant *plant, const void *block, int kind, int part)
@@ -383,7 +394,8 @@ bool tw_fabric_is_out(const TwPlant *plant, const void *block, int kind, int par
     const State *s = tw_at_const(block, plant->fabric.state);
     TwLoss loss = loss_of(plant, kind, part);
     bool out = false;
-    for (int i = 0; i < s->random_count; i++) out = out || memcmp(&s->random[i], &loss, sizeof loss) == 0;
+    for (int i = 0; i < s->random_count; i++)
+        out = out || memcmp(&random_const(plant, block)[i], &loss, sizeof loss) == 0;
     return out;
 }
 

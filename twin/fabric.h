@@ -33,7 +33,7 @@ void tw_fabric_part(const TwPlant *plant, int kind, int part, char *text, size_t
 const TwFabricStep *tw_fabric_change(const TwPlant *plant, void *block, int kind, int part, bool out, int64_t now_ns);
 
 // Share of its line rate that the slowest host keeps if this part went out too; whether it is out by itself now.
-double tw_fabric_without(const TwPlant *plant, const void *block, int kind, int part);
+double tw_fabric_without(const TwPlant *plant, void *block, int kind, int part);
 bool tw_fabric_is_out(const TwPlant *plant, const void *block, int kind, int part);
 
 // How often what is out has changed; what is out now, into lost[tw_fabric_lost_most]; how many.

@@ -188,7 +188,9 @@ typedef struct TwFabricPlan {
     const char **names;            // "leaf 3"
     struct TwFabricStep *steps;    // the whole fabric, then after each event of it in order
     int loss_count, step_count;
-    TwSlot state, dark;    // [group of leaves + 1] without supply; the last: what hangs on fabric.from
+    int may_fail[8], random_most;    // parts of each kind that may go by themselves; losses at once, at most
+    TwSlot state, dark;              // [group of leaves + 1] without supply; the last: what hangs on fabric.from
+    TwSlot random, active, work;     // twin/fabric.c
 } TwFabricPlan;
 
 // Rows of racks and the leaves that stand in them (twin/rows.h).

@@ -1,10 +1,10 @@
 #include "models/network/loss.h"
 
-#include "sim/arena.h"
 #include "sim/share.h"
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 const char *const tw_loss_words[TW_LOSS_KINDS] = {"leaf", "spine", "core", "rail", "plane", "link", "optic"};
@@ -361,8 +361,63 @@ void tw_network_up(const TwGraph *g, const TwLoss *losses, int count, double *up
     }
 }
 
+// Working memory, cut from one piece in a fixed order: zeroed, in steps of 64 bytes.
+typedef struct Region {
+    unsigned char *at;    // NULL: only counted
+    size_t used;
+} Region;
+
+static void *cut(Region *r, size_t count, size_t size)
+{
+    size_t bytes = (count * size + 63) / 64 * 64;
+    void *here = r->at ? r->at + r->used : NULL;
+    if (here && bytes > 0) memset(here, 0, bytes);
+    r->used += bytes;
+    return here;
+}
+
+typedef struct Work {
+    double *up, *capacity, *sum, *side, *carried;
+    Flows flows;
+    void *scratch;
+} Work;
+
+static Work carve(const TwGraph *g, Region *r)
+{
+    size_t flows = AWAY * (size_t)g->endpoints, room = (size_t)tw_graph_crossings(g, TW_ECMP);
+    size_t links = (size_t)g->link_count, groups = (size_t)groups_of(g).count, most = links > groups ? links : groups;
+    Work w = {.up = cut(r, links, sizeof(double)),
+              .capacity = cut(r, links + groups, sizeof(double)),
+              .sum = cut(r, links, sizeof(double)),
+              .side = cut(r, 2 * (size_t)g->leaves + 2, sizeof(double)),
+              .carried = cut(r, most, sizeof(double))};
+    w.flows = (Flows){.start = cut(r, flows + 1, sizeof(int)), .link = cut(r, flows * room, sizeof(int))};
+    w.flows.use = cut(r, flows * room, sizeof(double));
+    w.flows.load = cut(r, links, sizeof(double));
+    w.flows.rate = cut(r, flows + 1, sizeof(double));
+    w.scratch = cut(r, (size_t)tw_share_scratch((int)flows, (int)most, (int)(flows * room)), 1);
+    return w;
+}
+
+size_t tw_network_remains_bytes(const TwGraph *g)
+{
+    Region r = {0};
+    (void)carve(g, &r);
+    return r.used;
+}
+
 bool tw_network_remains(const TwGraph *g, const TwLoss *losses, int count, TwPathRule routing, TwRemains *r,
                         double *used, TwError *error)
+{
+    void *work = aligned_alloc(64, tw_network_remains_bytes(g) + 64);
+    if (!work) abort();
+    bool good = tw_network_remains_in(g, losses, count, routing, r, used, work, error);
+    free(work);
+    return good;
+}
+
+bool tw_network_remains_in(const TwGraph *g, const TwLoss *losses, int count, TwPathRule routing, TwRemains *r,
+                           double *used, void *work, TwError *error)
 {
     *r = (TwRemains){0};
     for (int i = 0; i < count; i++) {
@@ -372,28 +427,21 @@ bool tw_network_remains(const TwGraph *g, const TwLoss *losses, int count, TwPat
         return tw_fail(error, TW_BAD_INPUT, "%s %d of plane %d: this fabric has %d of them in %d planes",
                        tw_loss_words[losses[i].kind], losses[i].index, losses[i].plane, choices, g->planes);
     }
-    TwArena *arena = tw_arena_create();
-    int flows = AWAY * g->endpoints, room = tw_graph_crossings(g, TW_ECMP);
-    double *up = TW_TAKE(arena, g->link_count, double);
-    double *capacity = TW_TAKE(arena, g->link_count + groups_of(g).count, double);
-    double *sum = TW_TAKE(arena, g->link_count, double), *side = TW_TAKE(arena, 2 * g->leaves + 2, double);
+    Region region = {work, 0};
+    const Work w = carve(g, &region);
+    double *up = w.up, *capacity = w.capacity, *sum = w.sum, *side = w.side, *carried = w.carried;
+    Flows f = w.flows;
     tw_network_up(g, losses, count, up);
-    Flows f = {.start = TW_TAKE(arena, flows + 1, int), .link = TW_TAKE(arena, (size_t)flows * (size_t)room, int)};
-    f.use = TW_TAKE(arena, (size_t)flows * (size_t)room, double);
-    f.load = TW_TAKE(arena, g->link_count, double);
-    f.rate = TW_TAKE(arena, flows + 1, double);
     Groups groups = groups_of(g);
     bool whole = routing != TW_SPRAY;    // link by link
     int links = whole ? g->link_count : groups.count;
-    double *carried = TW_TAKE(arena, links, double);
     for (int l = 0; l < g->link_count; l++)
         capacity[whole ? l : group_of(g, &groups, l)] += g->capacity_bytes_s[l] * up[l];
 
     make_flows(g, routing, up, &groups, capacity, &f, r);
     bool plain = g->planes == 1;
     const TwShare share = {f.count, links, f.start, f.link, plain ? NULL : f.use, NULL, NULL, capacity};
-    void *scratch = tw_arena_take(arena, tw_share_scratch(f.count, links, f.start[f.count]), 1);
-    if (f.count > 0) tw_share_solve(&share, scratch, f.rate);
+    if (f.count > 0) tw_share_solve(&share, w.scratch, f.rate);
     r->slowest_flow_bytes_s = f.count > 0 ? INFINITY : 0.0;
     for (int i = 0; i < f.count; i++) {
         r->slowest_flow_bytes_s = fmin(r->slowest_flow_bytes_s, f.rate[i]);
@@ -410,6 +458,5 @@ bool tw_network_remains(const TwGraph *g, const TwLoss *losses, int count, TwPat
     r->bisection_bytes_s = bisection(g, up, side, side + g->leaves + 1);
     hosts_of(g, sum, r);
     if (used) memcpy(used, sum, (size_t)g->link_count * sizeof *used);
-    tw_arena_destroy(arena);
     return true;
 }

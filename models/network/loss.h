@@ -51,6 +51,11 @@ void tw_network_up(const TwGraph *graph, const TwLoss *losses, int count, double
 bool tw_network_remains(const TwGraph *graph, const TwLoss *losses, int count, TwPathRule routing, TwRemains *remains,
                         double *used, TwError *error);
 
+// The same in memory of the caller: tw_network_remains_bytes(graph), 64-byte aligned.
+size_t tw_network_remains_bytes(const TwGraph *graph);
+bool tw_network_remains_in(const TwGraph *graph, const TwLoss *losses, int count, TwPathRule routing,
+                           TwRemains *remains, double *used, void *work, TwError *error);
+
 // Mean wait of an arrival at utilisation rho < 1, in service times: M/D/1 rho / (2 (1 - rho)); M/M/1 rho / (1 - rho).
 double tw_queue_md1(double rho);
 double tw_queue_mm1(double rho);

@@ -26,29 +26,6 @@ static const TwEntry *entry_of(const TwState *state, TwHappening kind, int which
     return NULL;
 }
 
-// A shipped facility with more said about it, as a file of its own.
-static Factory facility_with(const char *base, const char *text, const char *const *sets, int count)
-{
-    char path[512], name[] = "/tmp/tokenworks_failures_XXXXXX.cfg";
-    if (!tw_data_find(base, path, sizeof path)) exit(CHECK_SKIP);
-    FILE *from = fopen(path, "r"), *to = fdopen(mkstemps(name, 4), "w");
-    if (!from || !to) exit(1);
-    for (int c; (c = fgetc(from)) != EOF;) fputc(c, to);
-    fputs(text, to);
-    fclose(from);
-    fclose(to);
-    Factory f = {0};
-    TwError error = {0};
-    TwErrors *errors = tw_errors_create();
-    const TwPlantInput input = {name, sets, count, 0};
-    bool good = tw_plant_create(&f.plant, &input, errors) && tw_state_create(&f.state, f.plant, &error);
-    if (!good) tw_errors_print(errors, 20, stderr);
-    tw_errors_destroy(errors);
-    unlink(name);
-    if (!good) exit(1);
-    return f;
-}
-
 static Factory hall_with(const char *text, const char *const *sets, int count)
 {
     return facility_with("facilities/hopper_hall.cfg", text, sets, count);

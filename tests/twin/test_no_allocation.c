@@ -5,6 +5,8 @@
 #include "sim/arena.h"
 #include "sim/share_set.h"
 #include "tests/twin/twin.h"
+#include "twin/fabric.h"
+#include "twin/voltages.h"
 
 #include <math.h>
 
@@ -81,10 +83,45 @@ static void a_factory_runs(void)
     factory_end(f);
 }
 
+// Loops solved every ten seconds and after switchings, a ring that is fed from its other side: by memory that is there.
+static void rings_are_solved(void)
+{
+    static const char *const sets[] = {"run.for_s=900.0", "run.warmup_s=0.0", "events.0.at_s=300.0",
+                                       "workload.arrival.rate_s=20.0"};
+    Factory f = factory("facilities/two_stations.cfg", sets, 4);
+    omp_set_num_threads(1);
+    advance(f.state, 100.0);
+    int64_t before = allocations;
+    advance(f.state, 600.0);
+    CHECK(allocations == before);
+    CHECK(tw_voltages_sums(f.plant, tw_state_block(f.state))->solved >= 60);
+    factory_end(f);
+}
+
+// Cables and transceivers that fail by themselves: what remains of the fabric is solved anew each time.
+static void a_fabric_fails_at_random(void)
+{
+    static const char *const sets[] = {"run.for_s=1800.0", "run.warmup_s=0.0", "workload.arrival.rate_s=1.0"};
+    Factory f =
+        facility_with("facilities/hopper_hall.cfg",
+                      "operations: { failures = ( { name = \"cables\"; of = \"link\"; mtbf_h = 20.0; mttr_h = 0.1; "
+                      "}, { name = \"optics\"; of = \"optic\"; mtbf_h = 20.0; mttr_h = 0.1; } ); };",
+                      sets, 3);
+    omp_set_num_threads(1);
+    advance(f.state, 60.0);
+    int64_t before = allocations, changes = tw_fabric_changes(f.plant, tw_state_block(f.state));
+    advance(f.state, 1200.0);
+    CHECK(allocations == before);
+    CHECK(tw_fabric_changes(f.plant, tw_state_block(f.state)) > changes + 5);
+    factory_end(f);
+}
+
 int main(void)
 {
     flows_come_and_go();
     a_factory_runs();
+    rings_are_solved();
+    a_fabric_fails_at_random();
     return check_failures != 0;
 }
 

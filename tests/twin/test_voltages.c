@@ -78,8 +78,36 @@ static void no_solution_is_said(void)
     factory_end(f);
 }
 
+// A meshed network between two stations: one of them lost, nobody notices; both closing elements opened, two halves.
+static void two_stations_hold_each_other(void)
+{
+    static const char *const sets[] = {"workload.arrival.rate_s=20.0", "run.scenario=station", "events.1.at_s=100.0",
+                                       "run.exchange_s=5.0"};
+    Factory f = factory("facilities/two_stations.cfg", sets, 4);
+    advance(f.state, 95.0);
+    int west = element(&f, "west"), east = element(&f, "east"), ring = element(&f, "ring");
+    const double *w = tw_state_window(f.state)->element_w;
+    CHECK(w[west] > 0.0 && w[east] > 0.0 && w[ring] > 0.0);
+    double both = w[west] + w[east];
+    advance(f.state, 200.0);
+    w = tw_state_window(f.state)->element_w;
+    CHECK(w[west] == 0.0 && w[east] > 0.95 * both && w[element(&f, "coupler")] > 0.0);
+    CHECK(tw_story_open(f.plant, tw_state_block(f.state), TW_HAPPENED_RACKS_DEAD, -1) < 0);
+    CHECK(tw_state_meters(f.state)->rack_off_s == 0.0);
+    TwState *fork = tw_state_fork(f.state);
+    advance(f.state, 400.0);
+    advance(fork, 400.0);
+    CHECK(tw_state_checksum(fork) == tw_state_checksum(f.state));
+    tw_state_destroy(fork);
+    TwReport *report = tw_report_create(f.state, -1.0);
+    CHECK(tw_report_ok(report));
+    tw_report_destroy(report);
+    factory_end(f);
+}
+
 int main(void)
 {
+    two_stations_hold_each_other();
     a_ring_shares_and_survives();
     an_open_ring_transfers();
     no_solution_is_said();
