@@ -184,6 +184,8 @@ static const struct {
     {{"drafts", 0, "N", TW_SERVE, "tokens drafted in a step, one layer's time each; with --acceptance"},
      SERVING + TW_ON_DRAFTS},
     {{"acceptance", 0, "A", TW_SERVE, "of a draft, those before it accepted; default 0.8"}, SERVING + TW_ON_ACCEPTANCE},
+    {{"accept", 0, "HOW", TW_SERVE, "drafts accepted by the mean, or drawn for each sequence and step; default mean"},
+     SERVING + TW_ON_ACCEPT},
     {{"replicas", 0, "N", TW_SERVE, "default 1; load is dealt evenly"}, SERVING + TW_ON_REPLICAS},
     {{"concurrency", 0, "N", TW_SERVE, "requests in flight; with --sweep: the most"}, SERVING + TW_ON_CONCURRENCY},
     {{"rate", 0, "R", TW_SERVE, "Poisson arrivals a second instead"}, SERVING + TW_ON_RATE},

@@ -158,7 +158,7 @@ static bool write_summary(TwRecord *record, const TwState *state, TwSceneMaker *
     Pages pages = {report, plant, tw_scene_maker_scene(maker, state)};
     bool good = tw_record_attribute(record, "facility", plant->facility, error) &&
                 tw_record_attribute(record, "seed", seed, error) &&
-                tw_record_attribute(record, "fidelity", "exact", error) &&
+                tw_record_attribute(record, "fidelity", plant->run.fidelity, error) &&
                 tw_record_attribute(record, "key", key, error) && tw_record_text(record, "config", config, error) &&
                 write_page(record, "report", print_json, &pages, error) &&
                 write_page(record, "report_text", print_text, &pages, error) &&

@@ -64,6 +64,12 @@ static bool set_policy(const TwOptions *o, TwServeSpec *s, TwEngineSpec *e, int 
                         .prefix_cache = shared > 0,
                         .speculate = {.draft = (int)drafts}};
     for (int k = 0; k < drafts; k++) e->speculate.acceptance[k] = acceptance;
+    const char *how = o->serving[TW_ON_ACCEPT];
+    if (how && strcmp(how, "mean") != 0 && strcmp(how, "drawn") != 0) {
+        fprintf(stderr, "tokenworks: --accept %s: expected mean or drawn\n", how);
+        return false;
+    }
+    e->speculate.drawn = how && strcmp(how, "drawn") == 0;
     const char *name = o->serving[TW_ON_POLICY];
     if (name && !tw_policy(name, &e->policy)) {
         int known = 0;
@@ -75,8 +81,8 @@ static bool set_policy(const TwOptions *o, TwServeSpec *s, TwEngineSpec *e, int 
     }
     // a policy says itself who is admitted
     if (name) s->admission = TW_ADMIT_PROMPT;
-    if (o->serving[TW_ON_ACCEPTANCE] && drafts == 0) {
-        fprintf(stderr, "tokenworks: --acceptance needs --drafts\n");
+    if ((o->serving[TW_ON_ACCEPTANCE] || how) && drafts == 0) {
+        fprintf(stderr, "tokenworks: --acceptance and --accept need --drafts\n");
         return false;
     }
     s->shared_tokens = (int)shared;

@@ -7,6 +7,7 @@
 #include "twin/dispatch.h"
 #include "twin/jobs.h"
 #include "twin/planners.h"
+#include "twin/saturation.h"
 #include "twin/story.h"
 #include "twin/supplies.h"
 #include "twin/uptime.h"
@@ -253,7 +254,7 @@ void tw_couple_count(TwScratch *s, int pool, const TwWorkloadTotals *totals)
     s->pool_transfer_bytes[pool] = totals->transfer_bytes;
 }
 
-static void count_work(const TwPlant *plant, const void *block, TwScratch *s, double window_s)
+static void count_work(const TwPlant *plant, void *block, TwScratch *s, double window_s)
 {
     TwWindow *w = &s->window;
     double many = plant->rack_scale / window_s;
@@ -272,6 +273,7 @@ static void count_work(const TwPlant *plant, const void *block, TwScratch *s, do
         s->dropped_requests_now += t.lost + t.rejected;
         s->dropped_tokens_now += t.output_tokens_dropped;
         tw_couple_count(s, p, &t);
+        tw_saturation_book(plant, block, p, &t, w->from_s, w->until_s);
     }
     tw_workload_queues(plant->workload, block, -1, &w->waiting, &w->running, &w->kv_fraction_mean);
 }

@@ -366,7 +366,7 @@ static const TwField event_fields[] = {
 static const TwKind event_kind = {"event", NULL, event_fields, TW_COUNT(event_fields), NULL, 0};
 
 static const char *const integrator_words[] = {"rosenbrock", "cvode", "fault_windows", NULL};
-static const char *const fidelity_words[] = {"exact", "sampled", NULL};
+static const char *const fidelity_words[] = {"exact", "sampled", "fluid", NULL};
 static const TwField run_fields[] = {
     WORD(TwRunRow, start, "2026-07-01 00:00:00", NULL, "calendar time of simulated time zero"),
     WORD(TwRunRow, scenario, "normal", NULL, "which of the scripted events happen: those of this name or of none"),
@@ -382,10 +382,10 @@ static const TwField run_fields[] = {
     WHOLE(TwRunRow, rack_scale, "1", 1, 1000000, "1",
           "each simulated rack and CDU stands for so many: tokens, power, heat and money are those of all"),
     WORD(TwRunRow, fidelity, "exact", fidelity_words,
-         "of serving: exact, every request of every router cell; sampled, of some cells of each pool"),
+         "of serving: exact, every request of every router cell; sampled, of some cells of each pool; fluid, by rates"),
     WHOLE(TwRunRow, sampled_cells, "1", 1, 1000000, "8", "sampled: router cells of a pool that stand for all"),
     WHOLE(TwRunRow, error_windows, "1", 0, 3, "3",
-          "sampled: so many windows (start, peak, random) are simulated exactly too, to see the error"),
+          "sampled, fluid: so many windows (start, peak, random) are simulated exactly too, to see the error"),
     WHOLE(TwRunRow, seed, "1", 0, 9e15, "1", "of every random stream"),
 };
 static const TwKind run_kind = {"run", NULL, run_fields, TW_COUNT(run_fields), NULL, 0};

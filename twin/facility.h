@@ -152,7 +152,7 @@ typedef struct TwRunRow {
     double step_max_s;
     double audit_fault_fraction;    // of tree losses left out of the books, to see the ledger fail
     int64_t rack_scale;
-    const char *fidelity;    // "exact", "sampled"
+    const char *fidelity;    // "exact", "sampled", "fluid"
     int64_t sampled_cells, error_windows;
     int64_t seed;
 } TwRunRow;

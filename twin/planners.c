@@ -57,7 +57,8 @@ bool tw_planners_compile(TwPlant *plant, TwLayout *layout, TwErrors *errors)
         if (!row.enabled) continue;
         if (plant->exact) {
             tw_node_error(node, "enabled", errors,
-                          "run.fidelity = \"sampled\": a planner needs every replica, which \"exact\" has");
+                          "run.fidelity = \"%s\": a planner needs every replica, which \"exact\" has",
+                          plant->run.fidelity);
             good = false;
             continue;
         }

@@ -2,6 +2,7 @@
 #include "twin/capping.h"
 #include "twin/dispatch.h"
 #include "twin/flex.h"
+#include "twin/saturation.h"
 #include "twin/supplies.h"
 #include "twin/transit.h"
 #include "twin/voltages.h"
@@ -740,6 +741,7 @@ static bool compile(TwPlant *plant, const TwPlantInput *input, TwErrors *errors)
     tw_failures_layout(plant, &layout);
     tw_accounts_layout(plant, &layout);
     tw_uptime_layout(plant, &layout);
+    tw_saturation_layout(plant, &layout);
     tw_plant_record(plant, &layout);
     plant->state_bytes = layout.bytes;
     return true;

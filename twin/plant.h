@@ -277,7 +277,8 @@ typedef struct TwPlant {
     TwNetwork **rack_networks;      // of racks whose domain, chip or cards are others
     TwNetwork *side_networks[2];    // storage, in-band; NULL: the facility lists none
     TwWorkload *workload;
-    TwWorkload *exact;             // of all router cells, where `workload` simulates some; NULL: the same
+    TwWorkload *exact;             // request by request in all router cells, where `workload` does not; NULL: the same
+    bool fluid;                    // `workload` is a flow: no latencies
     size_t exact_bytes;            // of a block with the traffic and both
     TwJobs *jobs;                  // NULL: none
     const TwTraffic **rollouts;    // [job] class that generates its sequences, or NULL
@@ -318,6 +319,7 @@ typedef struct TwPlant {
         TwSlot heat_off, heat_off_s;                 // [rack] twin/heat_watch.h
         TwSlot band, band_held, band_entry;          // [element] twin/capping.h
         TwSlot uptime;                               // twin/uptime.h
+        TwSlot watched;                              // [pool] twin/saturation.h
         TwStorySlots story;
     } slot;    // the twin's own arrays
 } TwPlant;

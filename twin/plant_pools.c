@@ -703,7 +703,9 @@ bool tw_compile_workload(TwPlant *plant, const TwPlantInput *input, TwLayout *la
                            .pools = specs,
                            .measure_from_ns = llround(plant->run.warmup_s * 1e9),
                            .threads = input->threads};
-    bool sampled = false;
+    // a flow is measured against exact windows as some cells are
+    bool sampled = plant->fluid = strcmp(plant->run.fidelity, "fluid") == 0;
+    for (int i = 0; i < n; i++) specs[i].fluid = plant->fluid, specs[i].fluid_window_s = plant->exchange_s;
     if (strcmp(plant->run.fidelity, "sampled") == 0) {
         for (int i = 0; i < n; i++) {
             specs[i].sampled_cells = (int)plant->run.sampled_cells;
@@ -714,7 +716,7 @@ bool tw_compile_workload(TwPlant *plant, const TwPlantInput *input, TwLayout *la
     if (!sampled) return true;
     // both side by side in a block of their own, to see the error; warm-up is left out there by hand
     TwLayout both = *layout;
-    for (int i = 0; i < n; i++) specs[i].sampled_cells = 0;
+    for (int i = 0; i < n; i++) specs[i].sampled_cells = 0, specs[i].fluid = false;
     bool made = tw_workload_create(&plant->exact, &spec, &both, errors);
     plant->exact_bytes = both.bytes;
     return made;

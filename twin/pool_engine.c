@@ -5,7 +5,7 @@
 #include <string.h>
 
 typedef struct EngineRow {
-    const char *policy, *prefix_cache;
+    const char *policy, *prefix_cache, *accept;
     bool chunked, mixed_chunk, longest_prefix, retry, preempt_lower;
     int64_t long_prefill_tokens, prefix_runs, prefill_tokens, chunk_tokens, priorities, tenants, draft_tokens;
     TwReals tenant_weights, acceptance;
@@ -24,6 +24,7 @@ typedef struct TierRow {
 #member, unit, type, least, most, standard, offsetof(row, member), text, words                                 \
     }
 
+static const char *const accept_words[] = {"mean", "drawn", NULL};
 static const char *const cache_words[] = {"auto", "on", "off", NULL};
 static const TwField engine_fields[] = {
     FIELD(EngineRow, policy, "", TW_TEXT, 0, 0, "vllm_v1", tw_policy_names, "how iterations are made up"),
@@ -58,6 +59,8 @@ static const TwField engine_fields[] = {
     FIELD(EngineRow, draft_tokens, "1", TW_INTEGER, 0, TW_DRAFT_MOST, "0", NULL, "drafted in a step; 0: none"),
     FIELD(EngineRow, acceptance, "1", TW_REALS, 0, 1, "[]", NULL,
           "of each draft, those before it accepted; the last holds for the rest"),
+    FIELD(EngineRow, accept, "", TW_TEXT, 0, 0, "mean", accept_words,
+          "mean: all decodes advance alike; drawn: each sequence by its own luck, step by step"),
     FIELD(EngineRow, draft_fraction, "1", TW_REAL, 0, 1, "0", NULL,
           "time of drafting a token over that of a step; 0: one layer of the model"),
     FIELD(EngineRow, retry, "", TW_BOOLEAN, 0, 1, "false", NULL,
@@ -164,6 +167,7 @@ bool tw_pool_engine(const TwNode *pool, TwArena *arena, bool shares, double bloc
     for (int k = 0; k < row.tenant_weights.count && k < TW_TENANTS; k++)
         engine->tenant_weight[k] = row.tenant_weights.values[k];
     engine->speculate.draft = (int)row.draft_tokens;
+    engine->speculate.drawn = strcmp(row.accept, "drawn") == 0;
     engine->speculate.draft_fraction = row.draft_fraction > 0.0 ? row.draft_fraction : 1.0 / layers;
     if (row.draft_tokens > 0 && row.acceptance.count == 0) {
         tw_node_error(node, "acceptance", errors, "draft_tokens = %lld without acceptance, expected 0 to 1 for each",

@@ -6,6 +6,7 @@
 #include "twin/fidelity.h"
 #include "twin/jobs.h"
 #include "twin/rows.h"
+#include "twin/saturation.h"
 #include "twin/transit.h"
 
 #include "sim/json.h"
@@ -176,19 +177,20 @@ static void add_head(TwReport *report, const TwState *state, double wall_s)
     char fidelity[64] = "exact";
     if (plant->run.rack_scale > 1)
         snprintf(fidelity, sizeof fidelity, "exact, one rack for %lld", (long long)plant->run.rack_scale);
-    if (plant->exact) snprintf(fidelity, sizeof fidelity, "sampled");
+    if (plant->exact) snprintf(fidelity, sizeof fidelity, plant->fluid ? "fluid" : "sampled");
     add_text(report, "fidelity", "fidelity of serving", fidelity);
     add(report, "simulated_s", "s", "simulated span", tw_state_time_s(state));
     if (wall_s >= 0.0) add(report, "wall_s", "s", "wall clock", wall_s);
 }
 
-// Of a sampled run: half the 95 % interval of each headline over its mean, and what windows done exactly say.
+// Of a run that is not exact: half the 95 % interval of each headline over its mean where cells are drawn, and what
+// windows done exactly say.
 static void add_fidelity(TwReport *report, const TwState *state)
 {
     const TwPlant *plant = tw_state_plant(state);
     if (!plant->exact) return;
     char path[TW_NAME + 64];
-    for (int i = 0; i < plant->pool_count; i++) {
+    for (int i = 0; i < plant->pool_count && !plant->fluid; i++) {
         int simulated, cells = tw_workload_cells(plant->workload, i, &simulated);
         TwSpread spread[TW_HEADLINES];
         tw_workload_spread(plant->workload, tw_state_block(state), i, spread);
@@ -212,9 +214,9 @@ static void add_fidelity(TwReport *report, const TwState *state)
     bool off = fabs(error.deviation[TW_HEAD_TOKENS]) > 0.02 || fabs(error.deviation[TW_HEAD_JOULES]) > 0.02;
     if (off)
         fprintf(stderr,
-                "tokenworks: warning: the sampled cells are %.1f %% off in tokens and %.1f %% in energy: "
-                "more of them (run.sampled_cells), or run.fidelity = \"exact\"\n",
-                100.0 * error.deviation[TW_HEAD_TOKENS], 100.0 * error.deviation[TW_HEAD_JOULES]);
+                "tokenworks: warning: %s %.1f %% off in tokens and %.1f %% in energy: %srun.fidelity = \"exact\"\n",
+                plant->fluid ? "the flow is" : "the sampled cells are", 100.0 * error.deviation[TW_HEAD_TOKENS],
+                100.0 * error.deviation[TW_HEAD_JOULES], plant->fluid ? "" : "more of them (run.sampled_cells), or ");
 }
 
 static void add_tokens(TwReport *report, const TwState *state, const TwWorkloadTotals *t)
@@ -311,6 +313,30 @@ static void add_carbon(TwReport *report, const TwState *state)
     add(report, "carbon.solar_share", "1", "of electricity from own solar power", over(a->solar_j, m->utility_j));
 }
 
+// Whether the load can be kept up; of the pool where it is worst.
+static void add_saturation(TwReport *report, const TwState *state)
+{
+    const TwPlant *plant = tw_state_plant(state);
+    TwSaturation worst = {0};
+    bool known = false;
+    for (int i = 0; i < plant->pool_count; i++) {
+        TwSaturation s;
+        tw_saturation(plant, tw_state_block(state), i, &s);
+        known |= s.known;
+        if (i == 0 || s.excess > worst.excess) worst = s;
+    }
+    add(report, "serving.saturated", "", "requests come faster than they are served",
+        known || worst.saturated ? worst.saturated : NAN)
+        ->truth = true;
+    add_text(report, "serving.saturated_reason", "why",
+             worst.saturated ? worst.reason
+             : known         ? "no: neither who waits nor who is in work grows, and nobody is turned away"
+                             : "not known: the run is too short");
+    add(report, "serving.excess_share", "1", "of arrivals beyond what is served", worst.excess);
+    add(report, "serving.waiting_slope_per_s", "1/s", "growth of who waits", worst.waiting_per_s);
+    add(report, "serving.waiting_slope_sigma", "1/s", "its standard deviation", worst.sigma_per_s);
+}
+
 // What prefix caches, hand-overs and retries did, and each class of service of a pool with several.
 static void add_service(TwReport *report, const TwState *state, const TwWorkloadTotals *t, double measured_s)
 {
@@ -325,6 +351,7 @@ static void add_service(TwReport *report, const TwState *state, const TwWorkload
     add(report, "serving.kv_transfer_bytes", "B", "in all", (double)t->transfer_bytes);
     add(report, "serving.tokens_per_decode_step", "1", "of a sequence",
         over((double)t->decode_tokens, (double)t->decode_steps));
+    add_saturation(report, state);
     for (int i = 0; i < plant->pool_count; i++) {
         if (!plant->planners[i]) continue;
         TwPlannerView view;
@@ -350,7 +377,7 @@ static void add_service(TwReport *report, const TwState *state, const TwWorkload
     if (!sketch) abort();
     for (int i = 0; i < plant->pool_count; i++) {
         const TwPoolPlan *pool = &plant->pools[i];
-        if (pool->service_count < 2) continue;
+        if (pool->service_count < 2 || plant->fluid) continue;
         for (int k = 0; k < pool->service_count; k++) {
             static const char *const names[] = {"ttft_s", "tpot_s", "e2e_s", "e2e_s_per_token", "itl_s"};
             static const char *const points[] = {"p50", "p90", "p99"};
@@ -396,9 +423,11 @@ static void add_work(TwReport *report, const TwState *state, const TwWorkloadTot
                                         llround(tw_state_time_s(state) * 1e9));
     add(report, "requests.late", "", "of batches, after their deadline", late * plant->rack_scale);
     add(report, "requests.goodput_per_s", "1/s", "completed within the service levels",
-        over((double)t->good, measured_s));
+        plant->fluid ? NAN : over((double)t->good, measured_s));
     add(report, "requests.good_share", "1", "share of completed within the service levels",
         over((double)t->good, (double)t->measured_completed));
+    if (plant->fluid)
+        add_text(report, "latency.missing", "latencies and goodput", "a flow has none: run.fidelity = \"exact\"");
     add_quantiles(report, state, TW_TTFT, "ttft_s", "time to first token");
     add_quantiles(report, state, TW_TPOT, "tpot_s", "time per output token");
     add_quantiles(report, state, TW_E2E, "e2e_s", "end to end");

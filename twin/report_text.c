@@ -59,6 +59,7 @@ static void head(FILE *f, const TwReport *r, const TwPlant *plant)
 {
     fprintf(f, "%s\n", plant->title[0] ? plant->title : plant->facility);
     const char *simulated = plant->run.rack_scale > 1 ? "every request of one rack in"
+                            : plant->fluid            ? "requests as a flow"
                             : plant->exact            ? "some cells simulated"
                                                       : "every request simulated";
     fprintf(f, "%s: %lld racks, %lld GPUs; %.6g h from %s; seed %lld; %s", plant->facility,
@@ -66,7 +67,12 @@ static void head(FILE *f, const TwReport *r, const TwPlant *plant)
             tw_report_value(r, "simulated_s") / 3600.0, plant->start, (long long)plant->run.seed, simulated);
     if (plant->run.rack_scale > 1) fprintf(f, " %lld", (long long)plant->run.rack_scale);
     fputc('\n', f);
-    if (plant->exact) {
+    if (plant->fluid)
+        fprintf(f,
+                "fluid: no latencies and no goodput; against windows done exactly: tokens %+.2f %%, energy %+.2f %%\n",
+                100.0 * tw_report_value(r, "fidelity_error.output_tokens"),
+                100.0 * tw_report_value(r, "fidelity_error.joules"));
+    if (plant->exact && !plant->fluid) {
         fprintf(f, "sampled: ");
         for (int i = 0; i < plant->pool_count; i++) {
             int simulated, cells = tw_workload_cells(plant->workload, i, &simulated);
@@ -122,6 +128,9 @@ static void limits(FILE *f, const TwReport *r)
                 100.0 * r->kpis[i].value);
         shown++;
     }
+    if (tw_report_value(r, "serving.saturated") == 1.0)
+        fprintf(f, "\n  SATURATED: %s; latencies depend on the length of the run",
+                tw_report_text(r, "serving.saturated_reason"));
     double breach = tw_report_value(r, "limits.highest_loading");
     if (breach > 1.0 + 1e-9)
         fprintf(f, "\n  a limit in force was exceeded: %.2f %% of it at the highest", 100.0 * breach);

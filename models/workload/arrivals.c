@@ -391,6 +391,26 @@ void tw_arrivals_scale(const TwArrivals *arrivals, TwArrivalCursor *cursor, doub
     cursor->credit += before * passed;
 }
 
+double tw_arrivals_expected(const TwArrivals *arrivals, TwArrivalCursor *cursor, int64_t time_ns)
+{
+    double sum = 0.0;
+    bool plain = arrivals->bursts.kind == TW_NO_BURSTS;
+    while (arrivals->rate_s > 0.0 && cursor->slab < TW_SLABS) {
+        double in_slab_s = (double)(time_ns - cursor->slab * TW_SLAB_NS) * 1e-9;
+        if (in_slab_s < cursor->piece_until_s) {
+            double done = area_until(plain, cursor, fmax(in_slab_s - cursor->piece_from_s, 0.0));
+            if (done > cursor->done) sum += done - cursor->done, cursor->done = done;
+            return sum;
+        }
+        sum += fmax(cursor->area - cursor->done, 0.0);
+        if (cursor->piece_until_s < TW_SLAB_S)
+            next_piece(arrivals, cursor);
+        else
+            tw_arrivals_start(arrivals, cursor, 0, cursor->slab + 1);
+    }
+    return sum;
+}
+
 int tw_arrivals_fill(const TwArrivals *arrivals, TwArrivalCursor *cursor, uint32_t cell, int most, int64_t *arrival_ns,
                      int64_t *slab, int64_t *first)
 {

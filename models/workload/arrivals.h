@@ -83,6 +83,10 @@ void tw_arrivals_start(const TwArrivals *arrivals, TwArrivalCursor *cursor, uint
 // What has gone by of the running interval counts. Where the cursor's slab lies ahead it begins at the new rate.
 void tw_arrivals_scale(const TwArrivals *arrivals, TwArrivalCursor *cursor, double factor, int64_t time_ns);
 
+// How many arrivals of a cell are expected from where the cursor stands up to time_ns, bursts and all, and moves it
+// there; a cursor of its own, which nobody fills from.
+double tw_arrivals_expected(const TwArrivals *arrivals, TwArrivalCursor *cursor, int64_t time_ns);
+
 // Writes the next arrival times, at most `most`, all of one slab, of which *first is the count before the first of
 // them and *slab the number. Returns how many; 0 only when time has run out.
 int tw_arrivals_fill(const TwArrivals *arrivals, TwArrivalCursor *cursor, uint32_t cell, int most, int64_t *arrival_ns,

@@ -544,13 +544,7 @@ static void take_links(Work *w, const TwReplicaLink *link, int64_t from_ns)
     if (w->state->moves > 0) share_wire(w, from_ns);
 }
 
-// What the racks of a replica leave it: it goes no faster than its slowest part, and not without any.
-typedef struct Limits {
-    double cap_w, clock_fraction;
-    bool on;
-} Limits;
-
-static Limits limits_of(const Plant *p, const TwWorkloadIn *in, int replica)
+Limits tw_replica_limits(const Plant *p, const TwWorkloadIn *in, int replica)
 {
     Limits l = {INFINITY, INFINITY, true};
     for (int k = p->part_first[replica]; k < p->part_first[replica + 1]; k++) {
@@ -570,7 +564,7 @@ static void begin_window(Work *w, const TwWorkloadIn *in, int64_t from_ns)
         fetch_ahead(w, k);
         int i = w->cell->replica_begin + k;
         TwReplica *r = replica_at(w, k);
-        Limits limits = limits_of(p, in, i);
+        Limits limits = tw_replica_limits(p, in, i);
         bool up = limits.on && !(in->down && in->down[i]), was_off = r->off;
         w->replica = k;
         if (w->pool->apart && !(up && limits.cap_w > 0.0) && !r->off) forget_moves(w, k, from_ns);

@@ -169,6 +169,12 @@ bool tw_engine_build(TwEngine *engine, const TwEngineSpec *given, TwError *error
     if (spec.speculate.draft > 0) {
         engine->draft_mean = (int64_t)tw_wide(tokens_a_step(&spec.speculate), 4294967296.0);
         engine->draft_slower = 1.0 + spec.speculate.draft * spec.speculate.draft_fraction;
+        engine->drawn = spec.speculate.drawn;
+        double all = 1.0;
+        for (int k = 0; k < spec.speculate.draft; k++) {
+            all *= spec.speculate.acceptance[k];
+            engine->chain[k] = all < 1.0 ? (uint64_t)(all * 0x1p64) : UINT64_MAX;
+        }
     }
     for (int k = 0; k < TW_TENANTS; k++)
         engine->weight[k] = (uint64_t)llround(65536.0 / (spec.tenant_weight[k] > 0.0 ? spec.tenant_weight[k] : 1.0));
@@ -214,6 +220,7 @@ static void clear(const TwEngine *e, TwReplica *r)
     r->next_ns = r->ready_ns = r->give_up_ns = INT64_MAX;
     r->busy = r->paused = false;
     r->flags = 0;
+    if (e->drawn) r->iteration = TW_DRAWN_CLOCK;
     r->ratio = 0.7 * e->spec.sglang.conservativeness;
     r->ratio_steps = 0;
     memset(residues_of(e, r), 0, (size_t)e->spec.block_tokens * sizeof(uint16_t));
@@ -347,6 +354,27 @@ static void gaps(const TwEngine *e, TwReplica *r, int64_t m, TwWide took, TwLate
     if (latency && m > 0) add_gaps(e, r, span, m, took, latency);
 }
 
+// One step of decodes whose acceptance is drawn: each moves on by its own number. Returns the tokens of all.
+static int64_t commit_drawn(const TwEngine *e, TwReplica *r)
+{
+    uint64_t *heap = heap_of(e, r);
+    uint16_t *residues = residues_of(e, r);
+    TwRow *rows = rows_of(e, r);
+    int64_t all = 0;
+    for (int k = 0; k < r->decodes; k++) {
+        uint32_t row = finish_row(heap[k]);
+        TwRow *at = rows + row;
+        int64_t made = row_ahead(e, r, at);
+        residues[tw_kv_residue(&r->kv, at->base, 0)]--;
+        at->base += made;
+        residues[tw_kv_residue(&r->kv, at->base, 0)]++;
+        heap[k] = finish_key(row_finish(at), row);
+        all += made;
+    }
+    for (int k = (r->decodes - 2) / 4; k >= 0; k--) heap_sink(heap, r->decodes, k, heap[k]);
+    return all;
+}
+
 // Goes m iterations into the plan, m <= stop: to their end, nothing scheduled after it yet.
 static void commit(const TwEngine *e, TwReplica *r, int64_t m, const TwEngineLog *log)
 {
@@ -364,7 +392,15 @@ static void commit(const TwEngine *e, TwReplica *r, int64_t m, const TwEngineLog
     }
     r->span.next += r->span.grow * m;
     r->energy.next += r->energy.grow * m;
-    if (!r->paused) {
+    if (e->drawn && r->decodes > 0 && !r->paused) {
+        assert(m == 1);
+        int64_t all = commit_drawn(e, r);
+        r->step += r->decodes;
+        r->context += all;
+        n->drawn += all;
+        n->output_done += all;
+        n->output_pending -= all;
+    } else if (!r->paused && !e->drawn) {
         int64_t made = tokens_ahead(e, r, m);
         if (m > 1) {
             int64_t first = tokens_ahead(e, r, 1);
@@ -470,7 +506,9 @@ TwWide tw_engine_energy(const TwEngine *e, const TwReplica *r, int64_t now_ns)
 static bool fits_at_all(const TwEngine *e, const TwReplica *r, const TwRequest *request)
 {
     int64_t tokens = (int64_t)request->input_tokens + request->output_tokens - 1;
-    if (tw_kv_cover(&r->kv, tokens) > r->kv.blocks - (e->restarts ? e->spec.watermark_blocks : 0)) return false;
+    if (tw_kv_cover(&r->kv, tokens_at_most(e, request->input_tokens, request->output_tokens)) >
+        r->kv.blocks - (e->restarts ? e->spec.watermark_blocks : 0))
+        return false;
     if (e->spec.policy == TW_PREFILL_FIRST) return tokens <= e->spec.max_tokens;    // restarted, all of it is prompt
     if (!e->spec.whole_prompts) return true;
     return (e->reserves ? request->input_tokens : tokens) <= e->spec.max_tokens;
@@ -646,7 +684,7 @@ void tw_engine_network(const TwEngine *e, TwReplica *r, const double tier_bytes_
 
 void tw_engine_view(const TwEngine *e, const TwReplica *r, int64_t now_ns, TwEngineView *view)
 {
-    int64_t m = r->busy ? passed(r, now_ns) : 0, made = r->paused ? 0 : tokens_ahead(e, r, m);
+    int64_t m = r->busy ? passed(r, now_ns) : 0, made = r->paused || e->drawn ? 0 : tokens_ahead(e, r, m);
     *view = (TwEngineView){.iteration = r->iteration + made,
                            .context = r->context + made * r->decodes,
                            .output_done = r->counts.output_done + made * r->decodes,
@@ -654,8 +692,8 @@ void tw_engine_view(const TwEngine *e, const TwReplica *r, int64_t now_ns, TwEng
                            .running = r->running,
                            .waiting = r->wait_count};
     if (m == 0) return;
-    // the blocks of the iteration that begins then are taken
-    if (!r->paused) {
+    // the blocks of the iteration that begins then are taken; where acceptance is drawn no decodes run in a jump
+    if (!r->paused && !e->drawn) {
         int64_t first = tokens_ahead(e, r, 1), ahead = tokens_ahead(e, r, m + 1);
         view->blocks_held += tw_kv_need(&r->kv, part_const(r, e->residues), r->iteration + first, ahead - first);
     }
@@ -698,7 +736,7 @@ bool tw_engine_consistent(const TwEngine *e, const TwReplica *r)
             int k = 0;
             while (k < r->decodes && heap[k] != finish_key(row_finish(row), at)) k++;
             ok &= k < r->decodes && computed >= row->input && computed < (int64_t)row->input + row->output - 1;
-            blocks = tw_kv_cover(&r->kv, computed + (r->paused ? 0 : tokens_ahead(e, r, 1)));
+            blocks = tw_kv_cover(&r->kv, computed + (r->paused ? 0 : row_ahead(e, r, row)));
             context += computed;
             gaps_of[row->service] += row->arrival_ns >= e->spec.measure_from_ns;
             output += row->output - (computed - row->input + 1);

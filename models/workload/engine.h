@@ -57,11 +57,14 @@ typedef struct TwSglang {
     double conservativeness;    // of the ratio of outputs to come that memory is kept for
 } TwSglang;
 
-// Speculative decoding: a step drafts `draft` tokens and keeps so many of them as are accepted, and one more.
+// Speculative decoding: a step drafts `draft` tokens and keeps so many of them as are accepted, and one more. By the
+// mean, all decodes of a replica advance alike and many steps are one; drawn, each sequence has its own number at each
+// step (a function of the request and its context, so that no order of events changes it), and steps go one by one.
 typedef struct TwSpeculate {
     int draft;                           // 0: none
     double acceptance[TW_DRAFT_MOST];    // of each position, given that all before it were accepted
     double draft_fraction;               // time of drafting one token over that of a step
+    bool drawn;                          // each number is drawn
 } TwSpeculate;
 
 struct TwEngineSpec {
@@ -122,6 +125,8 @@ typedef struct TwEngine {
     int queues, rows_max, services;
     bool reserves, all_at_once, pauses, restarts, by_arrival;    // what the policy does
     bool keeps, keeps_content;
+    bool drawn;                                // acceptance is
+    uint64_t chain[TW_DRAFT_MOST];             // drawn: chance that so many drafts and one more are accepted, in 2^-64
     int64_t draft_mean, idle_rate, swap_ns;    // tokens a step in 2^-32, 0: no drafts; units of energy per ns; a block
     double draft_slower, token_ns;             // of a step; to compute one token of a prompt
     TwWide encode_time, encode_energy;         // of an image
@@ -186,8 +191,8 @@ typedef struct TwEngineCounts {
     TwWide throttled, over_cap, full;
     int64_t rejected, lost, input_dropped, output_dropped, recomputed, preemptions;
     int64_t cancelled, shed, hit_tokens, looked_up_tokens;
-    int64_t moved, moved_input, moved_output;    // to other replicas less from them
-    int64_t swapped_tokens, tier_tokens[TW_TIERS], decode_steps, overshot;
+    int64_t moved, moved_input, moved_output;                          // to other replicas less from them
+    int64_t swapped_tokens, tier_tokens[TW_TIERS], drawn, overshot;    // drawn: tokens of decodes, where that is done
 } TwEngineCounts;
 
 enum { TW_PLAN_CAPPED = 1, TW_PLAN_THROTTLED = 2, TW_PLAN_OVER_CAP = 4, TW_PLAN_FULL = 8 };
@@ -198,7 +203,7 @@ typedef struct TwReplica {
     TwWide meter;                // energy up to `time`
     TwSeries span, energy;       // of the iteration in flight and those that follow it
     int64_t next_ns;             // the boundary where the plan ends, rounded down; INT64_MAX: none
-    int64_t iteration;           // decode clock: tokens that a decode has made since the start
+    int64_t iteration;           // decode clock: tokens that a decode has made since the start; drawn: stands still
     int64_t context;             // K
     TwEnginePlace place;         // where its arrays are, from here
     int32_t left;                // iterations until the composition or the affine range ends
@@ -221,7 +226,7 @@ typedef struct TwReplica {
     TwWide gap_from;                 // where decodes have paused: when they made their last token; -1: they have not
     int32_t fresh_count;             // that have joined them since then
     int32_t gaps_of[TW_SERVICES];    // decodes that arrived after warm-up
-    int64_t step;                    // decode steps, where they are speculative
+    int64_t step;                    // decode steps, where they are speculative; drawn: of all sequences
     int64_t wait_input;              // prompt tokens of the waiting
     int64_t prompt_blocks;           // of prompts not computed, waiting and running
     int64_t swapped, link_ns;        // blocks in host memory; when the host link is free

@@ -80,11 +80,32 @@ static inline int32_t row_goal(const TwRow *row) { return goal_of(row->input, ro
 // Decode clock at which a decode has made its last token.
 static inline int64_t row_finish(const TwRow *row) { return (int64_t)row->input + row->output - 1 - row->base; }
 
+// Where acceptance is drawn the decode clock stands here, and contexts move: finishes overshot stay above 0.
+enum { TW_DRAWN_CLOCK = 2 * TW_DRAFT_MOST };
+
 // Tokens that a decode makes in the next m decode steps: drafts are accepted by all sequences alike, their mean exact.
 static inline int64_t tokens_ahead(const TwEngine *e, const TwReplica *r, int64_t m)
 {
-    if (e->draft_mean == 0) return m;
+    if (e->draft_mean == 0 || e->drawn) return m;
     return (int64_t)((TwWide)(r->step + m) * e->draft_mean >> 32) - r->iteration;
+}
+
+// Tokens that one decode makes in the next step. Drawn: by a hash of who it is and how long it is by now.
+static inline int64_t row_ahead(const TwEngine *e, const TwReplica *r, const TwRow *row)
+{
+    if (!e->drawn) return tokens_ahead(e, r, 1);
+    uint64_t u =
+        tw_content_mix(tw_content_mix((uint64_t)row->arrival_ns, row->id), (uint64_t)(row->base + r->iteration));
+    int made = 0;
+    while (made < e->spec.speculate.draft && u < e->chain[made]) made++;
+    int64_t left = (int64_t)row->input + row->output - 1 - row->base - r->iteration;
+    return made + 1 < left ? made + 1 : left;
+}
+
+// Most tokens that a sequence has in memory: all but the last, and by the mean drafts that all accept beyond its end.
+static inline int64_t tokens_at_most(const TwEngine *e, int32_t input, int32_t output)
+{
+    return (int64_t)input + output - 1 + (e->drawn ? 0 : e->spec.speculate.draft);
 }
 
 // Blocks of a prompt in work, up to `computed` tokens of it.

@@ -182,6 +182,7 @@ static int64_t steps_to(const TwEngine *e, const TwReplica *r, int64_t clock)
 static int32_t natural_end(const TwEngine *e, TwReplica *r, const TwBatch *b, const TwStep *step)
 {
     int64_t m = TW_JUMP_MOST;
+    if (e->drawn && r->decodes > 0 && !r->paused) return 1;
     if (r->decodes > 0 && !r->paused) m = least(m, steps_to(e, r, finish_clock(heap_of(e, r)[0])));
     for (int j = 0; j < r->chunk_count; j++) {
         const TwRow *row = rows_of(e, r) + chunks_of(e, r)[j];
@@ -273,7 +274,14 @@ static void stop(const TwEngine *e, TwReplica *r)
 int64_t tw_sched_need(const TwEngine *e, TwReplica *r)
 {
     int64_t need = 0;
-    if (!r->paused && r->decodes > 0)
+    if (e->drawn && !r->paused) {
+        const uint64_t *heap = heap_of(e, r);
+        for (int k = 0; k < r->decodes; k++) {
+            const TwRow *row = rows_of(e, r) + finish_row(heap[k]);
+            int64_t context = row->base + r->iteration;
+            need += tw_kv_cover(&r->kv, context + row_ahead(e, r, row)) - tw_kv_cover(&r->kv, context);
+        }
+    } else if (!r->paused && r->decodes > 0)
         need = e->draft_mean == 0 ? tw_kv_step(&r->kv, residues_of(e, r), r->iteration)
                                   : tw_kv_need(&r->kv, residues_of(e, r), r->iteration, tokens_ahead(e, r, 1));
     if (e->all_at_once) return need;

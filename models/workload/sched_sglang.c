@@ -138,6 +138,8 @@ bool tw_schedule_sglang(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
         }
         retract(e, r, log);
         changed = true;
+        // a prompt that found no memory may be the one that is left: it goes on with what that has freed
+        if (r->decodes == 0 && r->chunk_count > 0) return tw_schedule_sglang(e, r, log) || changed;
     }
     return changed;
 }

@@ -38,13 +38,13 @@ static int64_t held_below(const TwEngine *e, TwReplica *r, int priority)
 {
     const TwRow *rows = rows_of(e, r);
     const uint32_t *chunks = chunks_of(e, r);
-    int64_t held = 0, ahead = tokens_ahead(e, r, 1);
+    int64_t held = 0;
     for (uint32_t at = r->oldest; at != TW_NO_ROW; at = links_of(e, r)[at].after) {
         const TwRow *row = rows + at;
         if (row->priority >= priority) continue;
         int j = 0;
         while (j < r->chunk_count && chunks[j] != at) j++;
-        int64_t tokens = j < r->chunk_count ? row->base + row->chunk : row->base + r->iteration + ahead;
+        int64_t tokens = j < r->chunk_count ? row->base + row->chunk : row->base + r->iteration + row_ahead(e, r, row);
         held += tw_kv_cover(&r->kv, tokens) - row->shared;
     }
     return held;
@@ -91,7 +91,7 @@ static bool admit(const TwEngine *e, TwReplica *r, int64_t budget, int lowest, c
         if (a.need > r->kv.free) break;
         if (e->reserves) {
             const TwRow *row = rows_of(e, r) + head;
-            int64_t blocks = tw_kv_cover(&r->kv, (int64_t)row->input + row->output - 1);
+            int64_t blocks = tw_kv_cover(&r->kv, tokens_at_most(e, row->input, row->output));
             if (r->reserved + blocks > r->kv.blocks) break;
         }
         int64_t rest = a.goal - a.base, tokens = least(rest, budget);

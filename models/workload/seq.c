@@ -545,7 +545,7 @@ bool tw_seq_admit(const TwEngine *e, TwReplica *r, const TwAdmission *a, int64_t
             cold->hit = a->base;
         }
     }
-    if (e->reserves) r->reserved += tw_kv_cover(&r->kv, (int64_t)at->input + at->output - 1);
+    if (e->reserves) r->reserved += tw_kv_cover(&r->kv, tokens_at_most(e, at->input, at->output));
     if (a->ready_ns > 0) {
         if (at->swapped) {
             int64_t blocks = tw_kv_cover(&r->kv, at->base), now = tw_ns_of(r->time);
@@ -625,7 +625,7 @@ static void heap_remove(const TwEngine *e, TwReplica *r, uint64_t key)
 
 static void unreserve(const TwEngine *e, TwReplica *r, const TwRow *row)
 {
-    if (e->reserves) r->reserved -= tw_kv_cover(&r->kv, (int64_t)row->input + row->output - 1);
+    if (e->reserves) r->reserved -= tw_kv_cover(&r->kv, tokens_at_most(e, row->input, row->output));
 }
 
 int64_t tw_seq_last_token(const TwEngine *e, TwReplica *r, uint32_t row)

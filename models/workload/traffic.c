@@ -465,6 +465,31 @@ double tw_traffic_rate_s(const TwTraffic *traffic, double time_s)
     return over ? 0.0 : traffic->rate_s;
 }
 
+bool tw_traffic_steady(const TwTraffic *traffic)
+{
+    for (int i = 0; i < traffic->part_count; i++)
+        if (!tw_traffic_steady(traffic->parts[i])) return false;
+    const TwCrowd *crowd = traffic->crowd;
+    return !traffic->trace && !(crowd && (crowd->kind == TW_CROWD_USERS || crowd->kind == TW_CROWD_REPLAY));
+}
+
+double tw_traffic_expected(const TwTraffic *traffic, void *block, int64_t from_ns, int64_t until_ns)
+{
+    assert(!traffic->parts);
+    if (traffic->crowd)
+        return tw_traffic_rate_s(traffic, 0.5e-9 * (double)(from_ns + until_ns)) * 1e-9 * (double)(until_ns - from_ns);
+    // all cells have the same rate at the same time
+    Cell *first = cell_of(traffic, block, 0);
+    if (first->flow_ns != from_ns || from_ns == 0) {
+        tw_arrivals_start(&traffic->arrivals, &first->flow, 0, from_ns / TW_SLAB_NS);
+        (void)tw_arrivals_expected(&traffic->arrivals, &first->flow, from_ns);
+    }
+    double requests = tw_arrivals_expected(&traffic->arrivals, &first->flow, until_ns) * traffic->cells;
+    first->flow_ns = until_ns;
+    if (first->cursor.factor > 0.0) requests *= first->cursor.factor;
+    return traffic->samples > 1 ? requests * traffic->samples : requests;
+}
+
 double tw_traffic_mean_rate_s(const TwTraffic *traffic) { return traffic->rate_s; }
 
 int64_t tw_traffic_truncated(const TwTraffic *traffic, const void *block)

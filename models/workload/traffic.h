@@ -121,7 +121,13 @@ bool tw_traffic_scales(const TwTraffic *traffic);
 // Time of the next arrival of a cell; INT64_MAX: none left. The cell's cursor lies in the block.
 int64_t tw_traffic_peek(const TwTraffic *traffic, const void *block, int cell);
 void tw_traffic_pop(const TwTraffic *traffic, void *block, int cell, TwRequest *request);
-double tw_traffic_rate_s(const TwTraffic *traffic, double time_s);            // expected, all cells
+double tw_traffic_rate_s(const TwTraffic *traffic, double time_s);    // expected, all cells
+// Whether all of it has an expected rate at any time: generators, sessions, clients, sensors; not traces, users,
+// batches.
+bool tw_traffic_steady(const TwTraffic *traffic);
+// Requests of all cells that are expected from from_ns to until_ns, bursts and tw_traffic_scale and all, of a source
+// without parts. Windows that follow each other are quicker.
+double tw_traffic_expected(const TwTraffic *traffic, void *block, int64_t from_ns, int64_t until_ns);
 double tw_traffic_mean_rate_s(const TwTraffic *traffic);                      // of the generator; of a trace: its rows
 int64_t tw_traffic_truncated(const TwTraffic *traffic, const void *block);    // requests popped that were cut
 int64_t tw_traffic_rows(const TwTraffic *traffic);                            // of a trace; -1 for a generator

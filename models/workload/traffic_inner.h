@@ -15,6 +15,8 @@ enum {
 // One cell in the state block.
 typedef struct TwTrafficCell {
     TwArrivalCursor cursor, before;    // after and before the buffered requests
+    TwArrivalCursor flow;              // of tw_traffic_flow, where it has got to
+    int64_t flow_ns;
     double factor;                     // of a replay's speed; 0 counts as 1
     int64_t from_ns, at_ns;            // rows from from_ns on come from at_ns on at that speed
     int64_t popped, truncated;

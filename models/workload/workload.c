@@ -151,6 +151,19 @@ static bool compile_pool(const TwWorkloadSpec *workload, const TwPoolSpec *spec,
     return true;
 }
 
+// After the layout of all traffic, before that of the replicas.
+static bool measure_fluid(const TwWorkloadSpec *spec, Plant *p, const TwLayout *layout, TwErrors *errors)
+{
+    bool ok = true;
+    for (int k = 0; k < spec->pool_count; k++) {
+        if (!spec->pools[k].fluid) continue;
+        p->fluid = true;
+        p->pools[k].fluid = TW_TAKE(p->arena, 1, TwFluidTable);
+        ok = tw_fluid_build(p->pools[k].fluid, spec, &spec->pools[k], layout, errors) && ok;
+    }
+    return ok;
+}
+
 // How much room the cells of a pool need: all have that of the largest.
 static void size_cells(const TwPoolSpec *spec, Pool *pool)
 {
@@ -230,6 +243,7 @@ enum {
 // array. Returns where they end.
 static size_t place_rows(const Pool *pool, Plant *p, size_t at)
 {
+    if (pool->fluid) return at;
     int slabs = pool->engine.slabs, simulated = 0;
     if (pool->apart && pool->prefill.slabs > slabs) slabs = pool->prefill.slabs;
     for (int i = pool->replica_begin; i < pool->replica_end; i++) simulated += p->mirror[i] == i;
@@ -318,7 +332,7 @@ static size_t place(const TwWorkloadSpec *spec, Plant *p, Room *room)
         const Pool *pool = &p->pools[k];
         for (int i = pool->replica_begin; i < pool->replica_end; i++) {
             p->parts_at[i] = at;
-            if (p->mirror[i] != i) continue;
+            if (p->mirror[i] != i || pool->fluid) continue;
             size_t bytes = (p->prefill_built[i] ? &pool->prefill : &pool->engine)->parts_bytes;
             size_t other = (p->prefill_built[i] ? &pool->engine : &pool->prefill)->parts_bytes;
             at += pool->re_role && other > bytes ? other : bytes;
@@ -349,6 +363,7 @@ bool tw_workload_create(TwWorkload **out, const TwWorkloadSpec *spec, TwLayout *
         replicas += spec->pools[k].replica_count > 0 ? spec->pools[k].replica_count : 0;
         p->cell_count += spec->pools[k].cell_count;
     }
+    ok = ok && measure_fluid(spec, p, layout, errors);
     if (!ok) {
         tw_arena_destroy(arena);
         return false;
@@ -389,6 +404,8 @@ bool tw_workload_create(TwWorkload **out, const TwWorkloadSpec *spec, TwLayout *
     p->off = tw_layout_add(layout, n, sizeof(bool));
     p->joules = tw_layout_add(layout, n, sizeof(double));
     p->tokens = tw_layout_add(layout, n, sizeof(double));
+    p->flows = tw_layout_add(layout, p->fluid ? n : 0, sizeof(TwFlow));
+    p->flows_in = tw_layout_add(layout, p->fluid ? (size_t)p->pool_count : 0, sizeof(TwFlowIn));
     *workload = (TwWorkload){spec->rack_count, spec->pool_count, replicas, layout->bytes - before, p};
     *out = workload;
     return true;
@@ -428,6 +445,8 @@ void tw_workload_start(const TwWorkload *workload, void *block)
             ((bool *)tw_at(block, p->roles))[i] = p->prefill_built[i];
             if (p->mirror[i] != i)
                 memset(r, 0, sizeof *r);
+            else if (p->pools[k].fluid)
+                tw_fluid_start(p, block, i);
             else
                 tw_engine_start_apart(engine_of(p, block, &p->pools[k], i), r, &lies, 0);
             tw_i64(block, p->next_ns)[i] = INT64_MAX;
@@ -451,18 +470,32 @@ void tw_workload_start(const TwWorkload *workload, void *block)
 
 // --- advance ------------------------------------------------------------------------------------------------------
 
+static void advance_cell(const Plant *p, void *block, int cell, const TwWorkloadIn *in, int64_t from_ns,
+                         int64_t until_ns)
+{
+    if (p->cells[cell].stands_for == 0) return;
+    if (p->pools[p->cells[cell].pool].fluid)
+        tw_fluid_advance(p, block, cell, in, from_ns, until_ns);
+    else
+        tw_cell_advance(p, block, cell, in, from_ns, until_ns);
+}
+
+bool tw_workload_fluid(const TwWorkload *workload) { return workload->inner->fluid; }
+
 void tw_workload_advance(const TwWorkload *workload, void *block, const TwWorkloadIn *in, int64_t from_ns,
                          int64_t until_ns, TwWorkloadOut *out)
 {
     const Plant *p = workload->inner;
     assert(from_ns <= until_ns);
+    for (int k = 0; k < p->pool_count; k++) {
+        if (!p->pools[k].fluid) continue;
+        tw_fluid_arrivals(p, block, k, from_ns, until_ns);
+    }
     if (p->threads == 1) {
-        for (int cell = 0; cell < p->cell_count; cell++)
-            if (p->cells[cell].stands_for > 0) tw_cell_advance(p, block, cell, in, from_ns, until_ns);
+        for (int cell = 0; cell < p->cell_count; cell++) advance_cell(p, block, cell, in, from_ns, until_ns);
     } else {
 #pragma omp parallel for schedule(dynamic) num_threads(p->threads)
-        for (int cell = 0; cell < p->cell_count; cell++)
-            if (p->cells[cell].stands_for > 0) tw_cell_advance(p, block, cell, in, from_ns, until_ns);
+        for (int cell = 0; cell < p->cell_count; cell++) advance_cell(p, block, cell, in, from_ns, until_ns);
     }
 
     TwReplicaSent *sent = tw_at(block, p->sent);
@@ -557,7 +590,7 @@ void tw_workload_totals(const TwWorkload *workload, const void *block, int pool,
             t.prompt_tokens_hit += n->hit_tokens;
             for (int tier = 0; tier < TW_TIERS; tier++) t.tier_tokens[tier] += n->tier_tokens[tier];
             t.decode_steps += r->step;
-            t.decode_tokens += r->iteration;
+            t.decode_tokens += engine_of(p, block, &p->pools[k], p->mirror[i])->drawn ? n->drawn : r->iteration;
             t.input_tokens_arrived += n->input_arrived;
             t.output_tokens_arrived += n->output_arrived;
             t.input_tokens_done += n->input_done;

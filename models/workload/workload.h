@@ -1,4 +1,5 @@
-// Pools of serving replicas under the caps, clocks and supply of their racks: every request exactly.
+// Pools of serving replicas under the caps, clocks and supply of their racks: every request exactly, or as a flow
+// (fluid.h).
 //
 // A pool is a set of identical tensor-parallel replicas dealt into router cells (at most 64 replicas each, the unit of
 // threads). Each replica runs continuous batching with chunked prefill and paged KV memory (policy vllm_v1 of the
@@ -62,7 +63,9 @@ typedef struct TwPoolSpec {
     TwRouterSpec routing;    // prompt_weight, credit, factor: 0 counts as 1, 1, 1.25
     bool retry;              // requests of a replica that lost power are tried again after detect_s, or else lost
     double detect_s;
-    int sampled_cells;    // so many router cells, drawn by the seed, are simulated and stand for all; 0: all are
+    int sampled_cells;        // so many router cells, drawn by the seed, are simulated and stand for all; 0: all are
+    bool fluid;               // requests are a flow (fluid.h)
+    double fluid_window_s;    // in which its racks' demand is taken; 0: 1 s
 } TwPoolSpec;
 
 typedef struct TwWorkloadSpec {
@@ -178,6 +181,8 @@ typedef struct TwSpread {
 } TwSpread;
 void tw_workload_spread(const TwWorkload *workload, const void *block, int pool, TwSpread spread[TW_HEADLINES]);
 int tw_workload_cells(const TwWorkload *workload, int pool, int *simulated);
+
+bool tw_workload_fluid(const TwWorkload *workload);    // some pool is a flow, without latencies
 
 // Of requests that ended so far: how many have a latency, and its sum. which: as above.
 void tw_workload_latency(const TwWorkload *workload, const void *block, int pool, int which, int64_t *count,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "models/workload/engine.h"
+#include "models/workload/fluid.h"
 #include "models/workload/kv_index.h"
 #include "models/workload/router.h"
 #include "models/workload/workload.h"
@@ -28,7 +29,28 @@ typedef struct Pool {
     int services, tenants;
     int moves_max, held_max;    // of a cell
     int index_bits;
+    TwFluidTable *fluid;    // NULL: request by request
 } Pool;
+
+// What comes to a fluid pool in a window: requests, mean tokens.
+typedef struct TwFlowIn {
+    double requests, input, output;
+} TwFlowIn;
+
+// Tokens of a flow, prompts or outputs.
+typedef struct TwFlowTokens {
+    double arrived, done, dropped;
+} TwFlowTokens;
+
+// A replica of a fluid pool (fluid.h).
+typedef struct TwFlow {
+    double backlog, phase[2];                               // requests now: waiting for room, in work
+    double backlog_input, backlog_output, system_output;    // their tokens to come
+    double arrived, completed, rejected, cancelled, lost;
+    TwFlowTokens input, output;
+    double value[TW_FLUID_VALUES], sum[TW_FLUID_VALUES];    // now; times time, since the start
+    bool falls;                                             // loses its supply in this window
+} TwFlow;
 
 // A router cell: its replicas are neighbours. `of_pool` is its number in its pool, which keys its traffic.
 typedef struct Cell {
@@ -92,6 +114,8 @@ struct TwWorkloadPlant {
     TwSlot seen_load, seen_signals;        // as the router saw them last
     TwSlot link, sent;                     // [replica] TwReplicaLink in force, TwReplicaSent
     TwSlot joules, tokens;                 // [replica] of the window
+    TwSlot flows, flows_in;                // [replica] TwFlow, [pool] TwFlowIn, where a pool is fluid
+    bool fluid;                            // one is
 };
 typedef struct TwWorkloadPlant Plant;
 
@@ -124,3 +148,16 @@ double tw_wire_fair(const Move *moves, int count, const TwReplicaLink *link, int
 // One cell from from_ns to until_ns.
 void tw_cell_advance(const Plant *plant, void *block, int cell, const TwWorkloadIn *in, int64_t from_ns,
                      int64_t until_ns);
+
+// What the racks of a replica leave it: it goes no faster than its slowest part, and not without any.
+typedef struct Limits {
+    double cap_w, clock_fraction;
+    bool on;
+} Limits;
+Limits tw_replica_limits(const Plant *plant, const TwWorkloadIn *in, int replica);
+
+// fluid.c: the same of a fluid pool.
+void tw_fluid_arrivals(const Plant *plant, void *block, int pool, int64_t from_ns, int64_t until_ns);
+void tw_fluid_start(const Plant *plant, void *block, int replica);
+void tw_fluid_advance(const Plant *plant, void *block, int cell, const TwWorkloadIn *in, int64_t from_ns,
+                      int64_t until_ns);

@@ -23,8 +23,8 @@ static void stand_for_all(void)
     tw_workload_totals(some.plant->workload, tw_state_block(some.state), -1, &s);
     CHECK(s.arrived == s.completed + s.running + s.waiting + s.rejected + s.lost);
     CHECK(s.output_tokens_arrived == s.output_tokens_done + s.output_tokens_pending + s.output_tokens_dropped);
-    CHECK_NEAR((double)s.output_tokens_done, (double)a.output_tokens_done, 0.05 * (double)a.output_tokens_done);
-    CHECK_NEAR(s.device_j, a.device_j, 0.02 * a.device_j);
+    CHECK_NEAR((double)s.output_tokens_done, (double)a.output_tokens_done, 0.05);
+    CHECK_NEAR(s.device_j, a.device_j, 0.02);
 
     // the truth lies within three half widths
     TwSpread spread[TW_HEADLINES], none[TW_HEADLINES];

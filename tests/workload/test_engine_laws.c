@@ -347,8 +347,54 @@ static void faster_is_never_later(void)
     CHECK(wrong == 0 && preemptions > 100);
 }
 
+// Acceptance drawn for each sequence and step: the steps of O tokens are a renewal count, mean (O - 1) / e and variance
+// (O - 1) v / e^3 with e and v of the tokens of a step; by the mean all take the same. Every step is one event to every
+// sequence, so that gaps between events are alike.
+static void drafts_by_luck(void)
+{
+    enum { COUNT = 400, OUTPUT = 2001 };
+    static const double accepted[3] = {0.8, 0.7, 0.5};
+    double e = 1.0, squares = 1.0, all = 1.0;
+    for (int k = 0; k < 3; k++) all *= accepted[k], e += all, squares += (2 * k + 3) * all;
+    double v = squares - e * e, mean[2], deviation[2];
+    TestStep step = {1e7, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0};
+    TwStepSource source = test_source(&step);
+    for (int drawn = 0; drawn < 2; drawn++) {
+        TwEngineSpec spec = wide_spec(&source);
+        spec.max_sequences = COUNT;
+        spec.speculate = (TwSpeculate){3, {accepted[0], accepted[1], accepted[2]}, 0.0, drawn == 1};
+        TwEngine engine;
+        TwReplica *r = new_replica(&engine, &spec);
+        static int64_t last[COUNT];
+        static TwLatency latency[1];
+        memset(latency, 0, sizeof latency);
+        const TwEngineLog log = {.context = last, .finished = note_last, .latency = latency};
+        for (int k = 0; k < COUNT; k++) CHECK(tw_engine_offer(&engine, r, &ASK(0, 10, OUTPUT, (uint32_t)k), NULL));
+        tw_engine_boundaries(&engine, r, INT64_MAX, &log);
+        CHECK(tw_engine_consistent(&engine, r) && r->counts.completed == COUNT);
+        CHECK(r->counts.output_done == (int64_t)COUNT * OUTPUT);
+        double sum = 0.0, square = 0.0;
+        for (int k = 0; k < COUNT; k++) {
+            double steps = (double)(last[k] - 10000000) * 1e-7;
+            sum += steps, square += steps * steps;
+        }
+        mean[drawn] = sum / COUNT, deviation[drawn] = sqrt(fmax(square / COUNT - mean[drawn] * mean[drawn], 0.0));
+        const TwSketch *itl = &latency->sketch[TW_ITL];
+        CHECK_NEAR(tw_sketch_quantile(itl, 0.01), tw_sketch_quantile(itl, 0.99), 1e-12);
+        free(r);
+    }
+    double want = sqrt((OUTPUT - 1) * v / (e * e * e));
+    printf("drafts: %.2f steps by the mean, %.2f drawn; deviation %.2f, expected %.2f\n", mean[0], mean[1],
+           deviation[1], want);
+    CHECK(deviation[0] == 0.0);
+    // the last step overshoots by half a step on average
+    CHECK_WITHIN(mean[1], mean[0], 0.5 + 3.5 * want / sqrt((double)COUNT));
+    CHECK_NEAR(deviation[1], want, 0.12);
+}
+
 int main(void)
 {
+    drafts_by_luck();
     one_server_of_fixed_time();
     four_servers_with_one_queue();
     plenty_does_not_queue();

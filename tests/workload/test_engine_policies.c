@@ -71,11 +71,10 @@ static void run_all(const TwEngine *e, TwReplica *r, const TwRequest *all, int c
     CHECK(r->prompt_blocks == 0 && r->wait_input == 0 && r->swapped == 0);
 }
 
-static void ways_agree(int rounds)
+static void ways_agree(int rounds, uint64_t seed)
 {
-    uint64_t seed = 41;
     int64_t iterations = 0, changes = 0, preemptions[7] = {0}, hits = 0, cancelled = 0, shed = 0, swapped = 0,
-            overshot = 0, tier = 0, outranked = 0;
+            overshot = 0, tier = 0, outranked = 0, drawn = 0;
     static TwRequest all[MOST];
     static Times times[4];
     for (int round = 0; round < rounds; round++) {
@@ -122,6 +121,8 @@ static void ways_agree(int rounds)
             spec.speculate.draft = draw_int(&seed, 1, 4);
             for (int k = 0; k < 4; k++) spec.speculate.acceptance[k] = draw_unit(&seed);
             spec.speculate.draft_fraction = 0.05;
+            spec.speculate.drawn = round / 7 % 2 == 1;
+            drawn += spec.speculate.drawn;
         }
         // when blocks leave the device, and the pace so far, are known at the boundaries that there are: both are left
         // out of stepping
@@ -188,7 +189,7 @@ static void ways_agree(int rounds)
         (long long)shed, (long long)swapped, (long long)overshot);
     for (int k = 0; k < 7; k++) printf(" %lld", (long long)preemptions[k]);
     printf("\n");
-    CHECK(outranked > 2);
+    CHECK(outranked > 2 && drawn > 2);
     CHECK(hits > 0 && cancelled > 0 && shed > 0 && swapped > 0 && overshot > 0 && tier > 0);
     CHECK(preemptions[TW_VLLM_V1] > 0 && preemptions[TW_TRTLLM_MAX_UTILIZATION] > 0 && preemptions[TW_SGLANG] > 0);
     CHECK(preemptions[TW_SARATHI] > 0 && preemptions[TW_PREFILL_FIRST] > 0);
@@ -249,11 +250,11 @@ static void higher_levels_preempt(bool places)
     CHECK_HOLDS(error.text, "with priorities = 1");
 }
 
-// With a number: so many random workloads.
+// With a number: so many random workloads; with a second: others.
 int main(int argc, char **argv)
 {
     higher_levels_preempt(true);
     higher_levels_preempt(false);
-    ways_agree(argc > 1 ? atoi(argv[1]) : 84);
+    ways_agree(argc > 1 ? atoi(argv[1]) : 84, argc > 2 ? (uint64_t)atoi(argv[2]) : 41);
     return check_failures != 0;
 }

@@ -169,10 +169,12 @@ static uint64_t outcome(const char *router, int threads, int parts, bool ragged,
     live(&f, 0, 12, parts, ragged);
     uint64_t sum = 0;
     for (int pool = 0; pool < 2; pool++) {
-        for (int which = 0; which < 3; which++) {
+        for (int which = 0; which < TW_LATENCIES; which++) {
             TwSketch sketch;
             tw_workload_sketch(f.workload, f.block, pool, which, &sketch);
             sum = sum * 31 + tw_block_checksum(&sketch, sizeof sketch);
+            double half = tw_sketch_quantile(&sketch, 0.5), late = tw_sketch_quantile(&sketch, 0.99);
+            CHECK(which == TW_NORMALISED || (half > 1e-3 && half < late && late <= sketch.max));
         }
         TwWorkloadTotals t;
         tw_workload_totals(f.workload, f.block, pool, &t);

@@ -1,0 +1,349 @@
+// Replicas as a flow: what stands in fluid.h, window by window, in the counters that exact replicas keep.
+#include "models/workload/fluid.h"
+#include "models/workload/workload_inner.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+// A cell in its window.
+typedef struct Work {
+    const Plant *plant;
+    const Pool *pool;
+    const Cell *cell;
+    void *block;
+    TwReplica *replica;    // those of the cell
+    TwFlow *flow;
+    const uint8_t *closed;    // or NULL
+} Work;
+
+static bool takes(const Work *w, int k) { return !w->replica[k].off && !(w->closed && w->closed[k]); }
+
+static double in_system(const TwFlow *f) { return f->backlog + f->phase[0] + f->phase[1]; }
+
+// ---- whole numbers
+// -----------------------------------------------------------------------------------------------------
+
+static int64_t at_most(double value, int64_t most)
+{
+    int64_t whole = (int64_t)value;
+    return whole < most ? whole : most;
+}
+
+// Counters of a replica from its flow, so that every balance holds in whole numbers.
+static void count(TwReplica *r, const TwFlow *f)
+{
+    TwEngineCounts *n = &r->counts;
+    int64_t left = n->arrived = (int64_t)f->arrived;
+    left -= n->moved;
+    left -= n->rejected = at_most(f->rejected, left);
+    left -= n->cancelled = at_most(f->cancelled, left);
+    left -= n->lost = at_most(f->lost, left);
+    left -= n->completed = at_most(f->completed, left);
+    r->wait_count = (int32_t)at_most(f->backlog + f->value[TW_FLUID_WAITING] + 0.5, left);
+    r->running = (int32_t)(left - r->wait_count);
+
+    left = (n->input_arrived = (int64_t)f->input.arrived) - n->moved_input;
+    left -= n->input_dropped = at_most(f->input.dropped, left);
+    left -= n->input_done = at_most(f->input.done, left);
+    n->input_pending = left;
+    left = (n->output_arrived = (int64_t)f->output.arrived) - n->moved_output;
+    left -= n->output_dropped = at_most(f->output.dropped, left);
+    left -= n->output_done = at_most(f->output.done, left);
+    n->output_pending = left;
+
+    n->iterations = (int64_t)f->sum[TW_FLUID_ITERATIONS];
+    n->changes = (int64_t)f->sum[TW_FLUID_CHANGES];
+    n->hit_tokens = (int64_t)f->sum[TW_FLUID_HIT_TOKENS];
+    n->looked_up_tokens = (int64_t)f->sum[TW_FLUID_LOOKED_UP];
+    n->recomputed = (int64_t)f->sum[TW_FLUID_RECOMPUTED];
+    n->preemptions = (int64_t)f->sum[TW_FLUID_PREEMPTIONS];
+    r->step = (int64_t)f->sum[TW_FLUID_STEPS];
+    r->iteration = (int64_t)f->sum[TW_FLUID_STEP_TOKENS];
+    r->kv.blocks = r->kv.free = 1 << 20;
+    r->kv.free -= (int64_t)(fmin(fmax(f->value[TW_FLUID_KV], 0.0), 1.0) * (1 << 20));
+}
+
+// ---- one replica
+// -------------------------------------------------------------------------------------------------------
+
+// Takes so many requests out of the backlog with their tokens. Returns the tokens of a prompt and an output.
+static void leave_backlog(TwFlow *f, double requests, double *input, double *output)
+{
+    double share = f->backlog > 0.0 ? fmin(requests / f->backlog, 1.0) : 0.0;
+    *input = f->backlog_input * share;
+    *output = f->backlog_output * share;
+    f->backlog_input -= *input;
+    f->backlog_output -= *output;
+    f->backlog = share < 1.0 ? f->backlog - requests : 0.0;
+}
+
+// Those beyond `most` in the backlog go.
+static void turn_away(TwFlow *f, double most, double *counted)
+{
+    if (f->backlog <= most) return;
+    double input, output, many = f->backlog - most;
+    leave_backlog(f, many, &input, &output);
+    *counted += many;
+    f->input.dropped += input;
+    f->output.dropped += output;
+}
+
+static double total(const double phase[2]) { return phase[0] + phase[1]; }
+
+// One phase over a step of `x` mean stays in it: what is there now and what comes evenly. Returns who leaves.
+static double pass(double *there, double comes, double x)
+{
+    double kept = exp(-x), before = *there;
+    *there = before * kept + comes * (x > 1e-9 ? (1.0 - kept) / x : 1.0);
+    return fmax(before + comes - *there, 0.0);
+}
+
+// Both phases over a step in which each makes so many tokens. Returns the requests that end.
+static double pass_both(const TwFluidTable *t, double phase[2], double taken, double tokens)
+{
+    double first = pass(&phase[0], taken * t->enters, tokens / t->phase[0]);
+    double second = pass(&phase[1], t->series ? first : taken * (1.0 - t->enters), tokens / t->phase[1]);
+    return t->series ? second : first + second;
+}
+
+static void step(const Pool *pool, TwReplica *r, TwFlow *f, const TwFluidRow *row, double seconds)
+{
+    const TwFluidTable *t = pool->fluid;
+    const double *full = row->at[TW_FLUID_POINTS - 1];
+    double value[TW_FLUID_VALUES], ends_s = full[TW_FLUID_ENDS], n = total(f->phase), one = fmax(n, 1e-6);
+    tw_fluid_point(row, one, value);
+    double tokens = seconds * value[TW_FLUID_ENDS] * t->output_mean / one;    // that each in work makes
+
+    // taken in as long as there is room
+    double after[2] = {f->phase[0], f->phase[1]}, input, output;
+    (void)pass_both(t, after, 0.0, tokens);
+    double taken = fmin(f->backlog, fmax(full[TW_FLUID_IN_FLIGHT] - total(after), 0.0));
+    leave_backlog(f, taken, &input, &output);
+    f->system_output += output;
+    double pending = f->phase[0] * (t->phase[0] + (t->series ? t->phase[1] : 0.0)) + f->phase[1] * t->phase[1];
+    pending += taken * t->output_mean;
+    double ended = pass_both(t, f->phase, taken, tokens);
+    double made = pending > 0.0 ? f->system_output * fmin(tokens * (n + 0.5 * taken) / pending, 1.0) : 0.0;
+    f->system_output -= made;
+    f->completed += ended;
+    f->input.done += input;
+    f->output.done += made;
+
+    const TwEngineSpec *spec = &pool->engine.spec;
+    turn_away(f, spec->queue_max, &f->rejected);
+    if (spec->wait_max_s > 0.0) turn_away(f, spec->wait_max_s * ends_s, &f->rejected);
+    if (spec->patience_s > 0.0) turn_away(f, spec->patience_s * ends_s, &f->cancelled);
+
+    tw_fluid_point(row, total(f->phase), f->value);
+    for (int v = 0; v < TW_FLUID_VALUES; v++) {
+        value[v] = 0.5 * (value[v] + f->value[v]) * seconds;
+        f->sum[v] += value[v];
+    }
+    TwEngineCounts *counts = &r->counts;
+    r->meter += tw_wide(value[TW_FLUID_WATTS] * 1e9, TW_UNITS_PER_NJ);
+    counts->rest += tw_wide(value[TW_FLUID_REST_W] * 1e9, TW_UNITS_PER_NJ);
+    counts->prompt += tw_wide(value[TW_FLUID_PROMPT_W] * 1e9, TW_UNITS_PER_NJ) << 16;
+    counts->busy += tw_wide(value[TW_FLUID_BUSY] * 1e9, TW_UNITS_PER_NS);
+    counts->full += tw_wide(value[TW_FLUID_FULL] * 1e9, TW_UNITS_PER_NS);
+    counts->capped += tw_wide(value[TW_FLUID_CAPPED] * 1e9, TW_UNITS_PER_NS);
+    counts->throttled += tw_wide(value[TW_FLUID_THROTTLED] * 1e9, TW_UNITS_PER_NS);
+    counts->over_cap += tw_wide(value[TW_FLUID_OVER_CAP] * 1e9, TW_UNITS_PER_NS);
+    r->peak_w = fmax(r->peak_w, f->value[TW_FLUID_DEMAND_W]);
+}
+
+// ---- the router
+// --------------------------------------------------------------------------------------------------------
+
+static void arrive(TwFlow *f, double requests, double input, double output)
+{
+    f->arrived += requests;
+    f->backlog += requests;
+    f->input.arrived += requests * input;
+    f->backlog_input += requests * input;
+    f->output.arrived += requests * output;
+    f->backlog_output += requests * output;
+}
+
+// Requests of a step go to the replicas: evenly, or to those with the fewest until they are level.
+static void deal(Work *w, double requests, double input, double output)
+{
+    int count = w->cell->replica_count, left[64], many = 0;
+    bool even = w->pool->policy == TW_ROUND_ROBIN || w->pool->policy == TW_ROUTE_RANDOM;
+    for (int k = 0; k < count; k++)
+        if (takes(w, k)) left[many++] = k;
+    if (many == 0) {    // as the exact router: the first of the cell counts the rejection
+        TwFlow *f = &w->flow[0];
+        f->arrived += requests;
+        f->rejected += requests;
+        f->input.arrived += requests * input, f->input.dropped += requests * input;
+        f->output.arrived += requests * output, f->output.dropped += requests * output;
+        return;
+    }
+    double level = INFINITY;
+    for (bool above = !even; above;) {
+        double sum = requests;
+        for (int j = 0; j < many; j++) sum += in_system(&w->flow[left[j]]);
+        level = sum / many;
+        above = false;
+        int kept = 0;
+        for (int j = 0; j < many; j++) {
+            bool high = in_system(&w->flow[left[j]]) >= level && many > 1;
+            above |= high;
+            if (!high) left[kept++] = left[j];
+        }
+        if (kept == 0) break;    // all level already
+        many = kept;
+    }
+    double sum = 0.0, part[64];
+    for (int j = 0; j < many; j++) sum += part[j] = even ? 1.0 : fmax(level - in_system(&w->flow[left[j]]), 0.0);
+    for (int j = 0; j < many; j++)
+        arrive(&w->flow[left[j]], requests * (sum > 0.0 ? part[j] / sum : 1.0 / many), input, output);
+}
+
+// ---- ends of a window
+// --------------------------------------------------------------------------------------------------
+
+// All of a replica that lost power goes to the others of its cell, or is lost.
+static void lose(Work *w, int k)
+{
+    TwReplica *r = &w->replica[k];
+    TwFlow *f = &w->flow[k];
+    TwEngineCounts *n = &r->counts;
+    int64_t requests = r->running + r->wait_count, input = n->input_pending, output = n->output_pending;
+    int to = -1;
+    for (int j = 0; w->pool->detect_ns >= 0 && j < w->cell->replica_count; j++)
+        if (j != k && takes(w, j) && (to < 0 || in_system(&w->flow[j]) < in_system(&w->flow[to]))) to = j;
+    f->phase[0] = f->phase[1] = f->backlog = f->backlog_input = f->backlog_output = f->system_output = 0.0;
+    f->completed = (double)n->completed;
+    f->input.done = (double)n->input_done;
+    f->output.done = (double)n->output_done;
+    if (to < 0) {
+        f->lost = (double)(n->lost + requests) + 0.5;
+        f->input.dropped = (double)(n->input_dropped + input) + 0.5;
+        f->output.dropped = (double)(n->output_dropped + output) + 0.5;
+    } else {
+        // prompts that were computed are computed again; they count as done
+        n->moved += requests, n->moved_input += input, n->moved_output += output;
+        TwEngineCounts *there = &w->replica[to].counts;
+        there->moved -= requests, there->moved_input -= input, there->moved_output -= output;
+        TwFlow *other = &w->flow[to];
+        other->backlog += (double)requests;
+        other->backlog_input += (double)input;
+        other->backlog_output += (double)output;
+        ((CellState *)tw_at(w->block, w->plant->cell_states))[w->cell - w->plant->cells].retried += requests;
+        count(&w->replica[to], other);
+    }
+    memset(f->value, 0, sizeof f->value);
+    count(r, f);
+}
+
+static void begin(Work *w, const TwWorkloadIn *in)
+{
+    const Plant *p = w->plant;
+    const TwStepSource *source = w->pool->engine.spec.step;
+    for (int pass = 0; pass < 2; pass++) {    // first who serves, then what those who do not had
+        for (int k = 0; k < w->cell->replica_count; k++) {
+            int i = w->cell->replica_begin + k;
+            TwReplica *r = &w->replica[k];
+            Limits limits = tw_replica_limits(p, in, i);
+            bool off = !limits.on || (in->down && in->down[i]) || !(limits.cap_w > 0.0), was = r->off;
+            if (pass == 0) {
+                if (off && !was) w->flow[k].falls = true;
+                r->off = off;
+                r->cap_w = limits.cap_w;
+                r->clock_level = TW_LEVELS - 1;
+                while (r->clock_level > 0 && source->level_clock[r->clock_level] > limits.clock_fraction + 1e-9)
+                    r->clock_level--;
+                r->peak_w = 0.0;
+            } else if (w->flow[k].falls) {
+                w->flow[k].falls = false;
+                lose(w, k);
+            }
+        }
+    }
+}
+
+static void end(Work *w)
+{
+    const Plant *p = w->plant;
+    for (int k = 0; k < w->cell->replica_count; k++) {
+        int i = w->cell->replica_begin + k;
+        TwReplica *r = &w->replica[k];
+        TwFlow *f = &w->flow[k];
+        // the last of a flow that has no end: less than half a request is done
+        if (!r->off && in_system(f) < 0.5 && w->closed && w->closed[k]) {
+            f->completed += in_system(f);
+            f->input.done += f->backlog_input;
+            f->output.done += f->backlog_output + f->system_output;
+            f->backlog = f->phase[0] = f->phase[1] = f->backlog_input = f->backlog_output = f->system_output = 0.0;
+            memset(f->value, 0, sizeof f->value);
+        }
+        count(r, f);
+        r->busy = !r->off;
+        int64_t energy = (int64_t)(r->meter >> BOOK_SHIFT);
+        tw_f64(w->block, p->joules)[i] = (double)(energy - r->booked_energy) * BOOK_J;
+        tw_f64(w->block, p->tokens)[i] = (double)(r->counts.output_done - r->booked_tokens);
+        r->booked_energy = energy;
+        r->booked_tokens = r->counts.output_done;
+    }
+}
+
+// What comes to all cells of a pool in a window.
+void tw_fluid_arrivals(const Plant *p, void *block, int pool, int64_t from_ns, int64_t until_ns)
+{
+    const TwTraffic *traffic = p->pools[pool].traffic;
+    const TwFluidTable *t = p->pools[pool].fluid;
+    TwFlowIn sum = {0};
+    for (int i = 0; i < tw_traffic_parts(traffic); i++) {
+        double requests = tw_traffic_expected(tw_traffic_part(traffic, i), block, from_ns, until_ns);
+        sum.requests += requests, sum.input += requests * t->input[i], sum.output += requests * t->output[i];
+    }
+    if (sum.requests > 0.0) sum.input /= sum.requests, sum.output /= sum.requests;
+    ((TwFlowIn *)tw_at(block, p->flows_in))[pool] = sum;
+}
+
+void tw_fluid_start(const Plant *p, void *block, int replica)
+{
+    TwReplica *r = replica_of(p, block, replica);
+    memset(r, 0, sizeof *r);
+    r->kv.blocks = r->kv.free = 1 << 20;
+    r->clock_level = TW_LEVELS - 1;
+    ((TwFlow *)tw_at(block, p->flows))[replica] = (TwFlow){.falls = false};
+}
+
+void tw_fluid_advance(const Plant *p, void *block, int cell, const TwWorkloadIn *in, int64_t from_ns, int64_t until_ns)
+{
+    const Cell *c = &p->cells[cell];
+    const Pool *pool = &p->pools[c->pool];
+    Work w = {.plant = p,
+              .pool = pool,
+              .cell = c,
+              .block = block,
+              .replica = replica_of(p, block, c->replica_begin),
+              .flow = (TwFlow *)tw_at(block, p->flows) + c->replica_begin,
+              .closed = in->closed ? in->closed + c->replica_begin : NULL};
+    begin(&w, in);
+    double window_s = (double)(until_ns - from_ns) * 1e-9;
+    int steps = (int)fmin(ceil(window_s / pool->fluid->step_s), 10000.0), cells = pool->cell_end - pool->cell_begin;
+    TwFluidRow row;
+    int level = -1;
+    double cap_w = 0.0, h = steps > 0 ? window_s / steps : 0.0;
+    const TwFlowIn *flow = (const TwFlowIn *)tw_at(block, p->flows_in) + c->pool;
+    for (int s = 0; s < steps; s++) {
+        deal(&w, flow->requests / cells / steps, flow->input, flow->output);
+        for (int k = 0; k < c->replica_count; k++) {
+            TwReplica *r = &w.replica[k];
+            if (r->off) continue;
+            if (r->clock_level != level || r->cap_w != cap_w)    // neighbours have the same as a rule
+                tw_fluid_row(pool->fluid, level = r->clock_level, cap_w = r->cap_w, &row);
+            step(pool, r, &w.flow[k], &row, h);
+            if (level < TW_LEVELS - 1 || cap_w < INFINITY) {
+                double free[TW_FLUID_VALUES];
+                tw_fluid_point(&pool->fluid->row[0], total(w.flow[k].phase), free);
+                r->peak_w = fmax(r->peak_w, free[TW_FLUID_DEMAND_W]);
+            }
+        }
+    }
+    end(&w);
+}

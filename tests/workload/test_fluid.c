@@ -1,0 +1,188 @@
+// Requests as a flow against the same requests one by one: tokens, energy, how many are in the system; with clocks and
+// caps, more than can be served, and racks that lose their supply. Balances hold in whole numbers throughout.
+#include "models/workload/workload.h"
+#include "tests/check.h"
+#include "tests/workload/serving.h"
+
+#include <string.h>
+
+enum { RACKS = 4, REPLICAS = 8, CELLS = 2 };
+
+typedef struct Hall {
+    TestStep step;
+    TwStepSource source;
+    TwTraffic *traffic;
+    int rack[REPLICAS], cell[REPLICAS];
+    TwEngineSpec engine;
+    TwPoolSpec pool;
+    TwLayout layout;
+    TwWorkload *workload;
+    void *block;
+    double clock[RACKS], cap_w[RACKS], joules[RACKS], demand_w[RACKS], tokens[RACKS], kv[RACKS];
+    bool on[RACKS];
+    TwWorkloadIn in;
+    TwWorkloadOut out;
+    double now_s, sum_j;
+} Hall;
+
+typedef struct Load {
+    double rate_s;
+    const char *router;
+    int queue_max;
+    double wait_max_s, patience_s, length_scale;
+    bool retry, fluid;
+    const char *lengths;
+    int draft;
+} Load;
+
+static void open_hall(Hall *h, const Load *load)
+{
+    memset(h, 0, sizeof *h);
+    h->step = (TestStep){6e6, 2e4, 12.5, 1.0, 0.0, 100.0, 650.0, 0, 0};
+    h->source = test_source(&h->step);
+    TwError error;
+    const TwTrafficSpec traffic = {.name = "chat",
+                                   .seed = 3,
+                                   .cells = CELLS,
+                                   .arrival = "poisson",
+                                   .rate_s = load->rate_s,
+                                   .lengths = load->lengths ? load->lengths : "azure23_conv",
+                                   .input_tokens = 500.0,
+                                   .output_tokens = 200.0,
+                                   .context_tokens = 8192};
+    if (!tw_traffic_create(&h->traffic, &traffic, &h->layout, &error)) {
+        fprintf(stderr, "%s\n", error.text);
+        exit(CHECK_SKIP);
+    }
+    for (int i = 0; i < REPLICAS; i++) h->rack[i] = i % RACKS, h->cell[i] = i / (REPLICAS / CELLS);
+    h->engine = (TwEngineSpec){.wait_max_s = load->wait_max_s, .patience_s = load->patience_s};
+    h->engine.speculate = (TwSpeculate){load->draft, {0.7, 0.6}, 0.05, true};
+    h->pool = (TwPoolSpec){.name = "hall",
+                           .step = &h->source,
+                           .traffic = h->traffic,
+                           .replica_count = REPLICAS,
+                           .replica_rack = h->rack,
+                           .replica_cell = h->cell,
+                           .cell_count = CELLS,
+                           .max_tokens = 2048,
+                           .max_sequences = 32,
+                           .block_tokens = 16,
+                           .kv_blocks = 4000,
+                           .queue_max = load->queue_max > 0 ? load->queue_max : 2000,
+                           .router = load->router ? load->router : "least_loaded",
+                           .ttft_slo_s = 1.0,
+                           .tpot_slo_s = 0.1,
+                           .seed = 1,
+                           .engine = &h->engine,
+                           .retry = load->retry,
+                           .detect_s = 1.0,
+                           .fluid = load->fluid};
+    const TwWorkloadSpec spec = {RACKS, 1, &h->pool, 0, 1};
+    TwErrors *errors = tw_errors_create();
+    if (!tw_workload_create(&h->workload, &spec, &h->layout, errors)) {
+        tw_errors_print(errors, 20, stderr);
+        exit(1);
+    }
+    tw_errors_destroy(errors);
+    h->block = tw_block_create(&h->layout);
+    tw_traffic_start(h->traffic, h->block);
+    tw_workload_start(h->workload, h->block);
+    for (int k = 0; k < RACKS; k++) h->clock[k] = 1.0, h->cap_w[k] = INFINITY, h->on[k] = true;
+    h->in = (TwWorkloadIn){h->clock, h->cap_w, h->on, NULL, NULL, NULL};
+    h->out = (TwWorkloadOut){h->joules, h->demand_w, h->tokens, h->kv};
+}
+
+static void close_hall(Hall *h)
+{
+    tw_block_destroy(h->block);
+    tw_workload_destroy(h->workload);
+    tw_traffic_destroy(h->traffic);
+}
+
+static void go_to(Hall *h, double until_s, TwWorkloadTotals *t)
+{
+    for (; h->now_s < until_s; h->now_s += 1.0) {
+        int64_t from_ns = llround(h->now_s * 1e9);
+        tw_workload_advance(h->workload, h->block, &h->in, from_ns, from_ns + 1000000000, &h->out);
+        for (int k = 0; k < RACKS; k++) h->sum_j += h->joules[k];
+        tw_workload_totals(h->workload, h->block, -1, t);
+        CHECK(t->arrived == t->completed + t->running + t->waiting + t->rejected + t->lost);
+        CHECK(t->input_tokens_arrived == t->input_tokens_done + t->input_tokens_pending + t->input_tokens_dropped);
+        CHECK(t->output_tokens_arrived == t->output_tokens_done + t->output_tokens_pending + t->output_tokens_dropped);
+        CHECK(t->running >= 0 && t->waiting >= 0 && t->input_tokens_pending >= 0 && t->output_tokens_pending >= 0);
+        CHECK(t->completed >= 0 && t->rejected >= 0 && t->lost >= 0);
+    }
+    CHECK_WITHIN(h->sum_j, t->device_j, 1e-9 * t->device_j + 1e-3);
+}
+
+// Both ways from 60 to 360 s: the flow's tokens, energy and requests in the system, relative.
+static void compare(const char *what, Load load, double clock, double cap_w, double within)
+{
+    double tokens[2], joules[2], system[2], turned[2];
+    for (int way = 0; way < 2; way++) {
+        static Hall h;
+        TwWorkloadTotals a, b;
+        load.fluid = way == 1;
+        open_hall(&h, &load);
+        for (int k = 0; k < RACKS; k++) h.clock[k] = clock, h.cap_w[k] = cap_w;
+        go_to(&h, 60.0, &a);
+        system[way] = 0.0;
+        for (int k = 0; k < 10; k++) {
+            go_to(&h, 90.0 + 30.0 * k, &b);
+            system[way] += 0.1 * (double)(b.running + b.waiting);
+        }
+        tokens[way] = (double)(b.output_tokens_done - a.output_tokens_done);
+        joules[way] = b.device_j - a.device_j;
+        turned[way] = (double)(b.rejected + b.cancelled - a.rejected - a.cancelled);
+        close_hall(&h);
+    }
+    printf("%-28s tokens %+.2f %%, energy %+.2f %%, in the system %.0f for %.0f, turned away %.0f for %.0f\n", what,
+           100.0 * (tokens[1] / tokens[0] - 1.0), 100.0 * (joules[1] / joules[0] - 1.0), system[1], system[0],
+           turned[1], turned[0]);
+    CHECK_WITHIN(tokens[1], tokens[0], within * tokens[0]);
+    CHECK_WITHIN(joules[1], joules[0], within * joules[0]);
+    CHECK_WITHIN(system[1], system[0], 5.0 * within * system[0] + 6.0);
+    CHECK_WITHIN(turned[1], turned[0], 10.0 * within * turned[0] + 300.0);
+}
+
+// Half the racks go dark for a minute: what they had is lost, or served by the others.
+static void supply_lost(bool retry, bool all)
+{
+    static Hall h;
+    TwWorkloadTotals a, b;
+    open_hall(&h, &(Load){.rate_s = 50.0, .retry = retry, .fluid = true});
+    go_to(&h, 100.0, &a);
+    CHECK(a.lost == 0 && a.rejected == 0 && a.running > 25);
+    for (int k = 0; k < RACKS; k++) h.on[k] = !all && k % 2 == 0;
+    go_to(&h, 160.0, &b);
+    CHECK(h.joules[1] == 0.0 && h.tokens[1] == 0.0 && h.demand_w[1] == 0.0);
+    if (all) {
+        CHECK(b.running + b.waiting == 0 && b.lost == a.running + a.waiting);
+        CHECK(llabs(b.rejected - 3000) < 150);    // who comes meanwhile
+    } else {
+        CHECK(retry ? b.lost == 0 && b.retried > 10 : b.lost > 10 && b.retried == 0);
+        CHECK(b.rejected == 0 && b.output_tokens_done > a.output_tokens_done);
+    }
+    for (int k = 0; k < RACKS; k++) h.on[k] = true;
+    go_to(&h, 220.0, &a);
+    CHECK(a.completed > b.completed && h.joules[1] > 0.0);
+    close_hall(&h);
+}
+
+int main(void)
+{
+    compare("little", (Load){.rate_s = 20.0}, 1.0, INFINITY, 0.04);
+    compare("half of what is served", (Load){.rate_s = 60.0}, 1.0, INFINITY, 0.02);
+    compare("drafts drawn", (Load){.rate_s = 60.0, .draft = 2}, 1.0, INFINITY, 0.03);
+    compare("lengths that hardly scatter", (Load){.rate_s = 60.0, .lengths = "uniform"}, 1.0, INFINITY, 0.02);
+    compare("more than is served", (Load){.rate_s = 160.0}, 1.0, INFINITY, 0.02);
+    compare("a short queue", (Load){.rate_s = 160.0, .queue_max = 10}, 1.0, INFINITY, 0.02);
+    compare("people who give up", (Load){.rate_s = 160.0, .patience_s = 2.0}, 1.0, INFINITY, 0.03);
+    compare("two thirds of the clock", (Load){.rate_s = 60.0}, 0.66, INFINITY, 0.03);
+    compare("capped to 700 W a rack", (Load){.rate_s = 60.0}, 1.0, 700.0, 0.03);
+    compare("capped, and too much", (Load){.rate_s = 160.0}, 1.0, 550.0, 0.03);
+    supply_lost(false, false);
+    supply_lost(true, false);
+    supply_lost(false, true);
+    return check_failures != 0;
+}
