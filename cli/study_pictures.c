@@ -10,7 +10,7 @@
 #include "study/answers.h"
 #include "viz/viz.h"
 
-enum { WIDTH = 1200, HEIGHT = 720 };
+enum { WIDTH = 1200, HEIGHT = 720, MOST_GOALS = 4 };
 
 static bool options_of(const TwOptions *options, int *width, int *height, TwTheme *theme)
 {
@@ -55,22 +55,29 @@ int tw_study_pictures(const TwStudy *study, const char *which, const char *out, 
     const char *suffix = dot && strcmp(dot, ".h5") != 0 && !strchr(dot, '/') ? dot : ".png";
     for (int k = 0; k < count && status == TW_DONE; k++) {
         if (!every && k != kind) continue;
-        char path[700];
-        TwError error = {0};
-        if (every)
-            snprintf(path, sizeof path, "%.*s_%s%s", stem, out, kinds[k], suffix);
-        else
-            snprintf(path, sizeof path, "%s", out);
-        TwStudyPlot *made = tw_study_plot_create(study, kinds[k], output);
-        if (!made) continue;
-        const TwPlot *plot = tw_study_plot(made);
-        // few bars in a large picture would be far apart
-        int tall = plot->kind == TW_PLOT_BARS && !(options && options->size) ? 140 + 64 * plot->bar_count : height;
-        if (!tw_plot_save(plot, width, tall < height ? tall : height, theme, path, &error))
-            status = tw_cli_fail(&error);
-        else
-            fprintf(stderr, "%s%s", drawn++ ? ", " : "pictures: ", path);
-        tw_study_plot_destroy(made);
+        // every goal has a response of its own
+        bool each = every && !output && strcmp(kinds[k], "response") == 0, least;
+        for (int g = 0; g < (each ? MOST_GOALS : 1) && status == TW_DONE; g++) {
+            const char *shown = g ? tw_study_goal(study, g, &least) : output;
+            if (g && !shown) break;
+            char path[700], number[8] = "";
+            TwError error = {0};
+            if (g) snprintf(number, sizeof number, "_%d", g + 1);
+            if (every)
+                snprintf(path, sizeof path, "%.*s_%s%s%s", stem, out, kinds[k], number, suffix);
+            else
+                snprintf(path, sizeof path, "%s", out);
+            TwStudyPlot *made = tw_study_plot_create(study, kinds[k], shown);
+            if (!made) continue;
+            const TwPlot *plot = tw_study_plot(made);
+            // few bars in a large picture would be far apart
+            int tall = plot->kind == TW_PLOT_BARS && !(options && options->size) ? 140 + 64 * plot->bar_count : height;
+            if (!tw_plot_save(plot, width, tall < height ? tall : height, theme, path, &error))
+                status = tw_cli_fail(&error);
+            else
+                fprintf(stderr, "%s%s", drawn++ ? ", " : "pictures: ", path);
+            tw_study_plot_destroy(made);
+        }
     }
     if (drawn) fprintf(stderr, "\n");
     if (!drawn && !every && status == TW_DONE) {

@@ -10,13 +10,13 @@
 #if TW_HAS_VIEW
 #include "study/answers.h"
 
-enum { MOST_BARS = 24 };
+enum { MOST_BARS = 24, MOST_TEXTS = 12 };
 
 struct TwStudyPlot {
     TwPlot plot;
     const TwStudy *study;
     const char *output;    // that is shown
-    bool least;
+    bool least, broken;
     char title[300], subtitle[300], x_label[200], y_label[200];
     void *kept[256];    // memory of the plot
     int kept_count;
@@ -132,11 +132,11 @@ static void best_levels(const TwStudyPlot *p, int *level)
     }
 }
 
-static void say_fixed(TwStudyPlot *p, const int *level, int x, int other)
+static void say_fixed(TwStudyPlot *p, const int *level, int x, int other, int third)
 {
     size_t used = strlen(p->subtitle);
     for (int a = 0; a < tw_study_axes(p->study) && used < sizeof p->subtitle - 80; a++) {
-        if (a == x || a == other) continue;
+        if (a == x || a == other || a == third) continue;
         char text[60];
         tw_study_level_text(p->study, a, level[a], text, sizeof text);
         used += (size_t)snprintf(p->subtitle + used, sizeof p->subtitle - used, "; %s = %s",
@@ -164,63 +164,114 @@ static void choose_axes(const TwStudyPlot *p, int *x, int *lines)
     }
 }
 
+// A third axis of few levels, as far as its lines fit: each of its levels has a dash of its own.
+static int third_axis(const TwStudyPlot *p, int x, int lines, int line_levels)
+{
+    int third = -1, most = 1;
+    for (int a = 0; a < tw_study_axes(p->study) && lines >= 0; a++) {
+        int levels;
+        tw_study_axis(p->study, a, NULL, NULL, NULL, &levels);
+        if (a == x || a == lines || levels > 3 || levels * line_levels > TW_PLOT_SERIES || levels <= most) continue;
+        most = levels;
+        third = a;
+    }
+    return third;
+}
+
+static void level_text(const TwStudyPlot *p, int axis, int level, char *text, size_t size)
+{
+    tw_study_level_text(p->study, axis, level, text, size);
+    const char *unit;
+    bool numbers;
+    const char *name = tw_study_axis(p->study, axis, NULL, &unit, &numbers, NULL);
+    if (!numbers) return;
+    // a bare number says nothing
+    char number[64];
+    snprintf(number, sizeof number, "%.60s", text);
+    if (!unit[0] || strcmp(unit, "1") == 0)
+        snprintf(text, size, "%.60s %s", name, number);
+    else
+        snprintf(text, size, "%s %s", number,
+                 strcmp(unit, "degC") == 0 ? "\xc2\xb0"
+                                             "C"
+                                           : unit);
+}
+
+static void line_of(TwStudyPlot *p, int *level, int x, int lines, int third)
+{
+    bool numbers;
+    int x_levels;
+    tw_study_axis(p->study, x, NULL, NULL, &numbers, &x_levels);
+    double *xs = keep(p, (size_t)x_levels * sizeof *xs), *ys = keep(p, (size_t)x_levels * sizeof *ys);
+    double *half = keep(p, (size_t)x_levels * sizeof *half);
+    bool *hollow = keep(p, (size_t)x_levels * sizeof *hollow);
+    int *ids = keep(p, (size_t)x_levels * sizeof *ids);
+    for (int i = 0; i < x_levels; i++) {
+        level[x] = i;
+        int point = grid_point(p->study, level);
+        ids[i] = point;
+        xs[i] = numbers ? tw_study_level(p->study, x, i) : i;
+        ys[i] = tw_study_value(p->study, point, p->output, &half[i]);
+        hollow[i] = isfinite(ys[i]) && !tw_study_feasible(p->study, point);
+        p->broken = p->broken || hollow[i];
+    }
+    char name[128] = "";
+    if (lines >= 0) level_text(p, lines, level[lines], name, 64);
+    if (third >= 0) {
+        size_t used = strlen(name);
+        used += (size_t)snprintf(name + used, sizeof name - used, ", ");
+        level_text(p, third, level[third], name + used, sizeof name - used);
+    }
+    static const double dashes[] = {0.0, 7.0, 2.5};
+    p->plot.series[p->plot.series_count++] = (TwPlotSeries){.name = lines >= 0 ? keep_text(p, name) : NULL,
+                                                            .count = x_levels,
+                                                            .x = xs,
+                                                            .y = ys,
+                                                            .half = half,
+                                                            .hollow = hollow,
+                                                            .ids = ids,
+                                                            .line = numbers,
+                                                            .dots = true,
+                                                            .colour = third >= 0 ? 1 + level[lines] : 0,
+                                                            .dash = third >= 0 ? dashes[level[third]] : 0.0};
+}
+
 static bool response_grid(TwStudyPlot *p)
 {
-    int x, lines, level[64] = {0}, x_levels, line_levels = 1;
+    int x, lines, level[64] = {0}, x_levels, line_levels = 1, third_levels = 1;
     choose_axes(p, &x, &lines);
     if (x < 0 || tw_study_axes(p->study) > 64) return false;
     bool numbers;
     best_levels(p, level);
     tw_study_axis(p->study, x, NULL, NULL, &numbers, &x_levels);
     if (lines >= 0) tw_study_axis(p->study, lines, NULL, NULL, NULL, &line_levels);
+    int third = numbers ? third_axis(p, x, lines, line_levels) : -1;
+    if (third >= 0) tw_study_axis(p->study, third, NULL, NULL, NULL, &third_levels);
     p->plot.kind = TW_PLOT_LINES;
     head(p, "");
-    say_fixed(p, level, x, lines);
-    bool broken = false;
+    say_fixed(p, level, x, lines, third);
     if (!numbers) {
         p->plot.x_words = level_words(p, x, x_levels);
         p->plot.x_count = x_levels;
     }
-    for (int k = 0; k < line_levels; k++) {
-        double *xs = keep(p, (size_t)x_levels * sizeof *xs), *ys = keep(p, (size_t)x_levels * sizeof *ys);
-        double *half = keep(p, (size_t)x_levels * sizeof *half);
-        bool *hollow = keep(p, (size_t)x_levels * sizeof *hollow);
-        int *ids = keep(p, (size_t)x_levels * sizeof *ids);
-        if (lines >= 0) level[lines] = k;
-        for (int i = 0; i < x_levels; i++) {
-            level[x] = i;
-            int point = grid_point(p->study, level);
-            ids[i] = point;
-            xs[i] = numbers ? tw_study_level(p->study, x, i) : i;
-            ys[i] = tw_study_value(p->study, point, p->output, &half[i]);
-            hollow[i] = isfinite(ys[i]) && !tw_study_feasible(p->study, point);
-            broken = broken || hollow[i];
+    for (int j = 0; j < third_levels; j++)
+        for (int k = 0; k < line_levels; k++) {
+            if (lines >= 0) level[lines] = k;
+            if (third >= 0) level[third] = j;
+            line_of(p, level, x, lines, third);
         }
-        char name[64] = "";
-        if (lines >= 0) tw_study_level_text(p->study, lines, k, name, sizeof name);
-        p->plot.series[p->plot.series_count++] = (TwPlotSeries){.name = lines >= 0 ? keep_text(p, name) : NULL,
-                                                                .count = x_levels,
-                                                                .x = xs,
-                                                                .y = ys,
-                                                                .half = half,
-                                                                .hollow = hollow,
-                                                                .ids = ids,
-                                                                .line = numbers,
-                                                                .dots = true};
-    }
     label_of(p->study, p->output, p->y_label, sizeof p->y_label);
     axis_label(p->study, x, p->x_label, sizeof p->x_label);
-    snprintf(p->title, sizeof p->title, "%s against %s%s%s", p->y_label,
-             tw_study_axis(p->study, x, NULL, NULL, NULL, NULL), lines >= 0 ? ", by " : "",
-             lines >= 0 ? tw_study_axis(p->study, lines, NULL, NULL, NULL, NULL) : "");
-    char *bracket = strstr(p->title, " [");
-    if (bracket) {
-        char *end = strchr(bracket, ']');
-        if (end) memmove(bracket, end + 1, strlen(end + 1) + 1);
-    }
+    char words[200];
+    int used = snprintf(p->title, sizeof p->title, "%.120s against %.60s%s%.40s", words_of(p->study, p->output, words),
+                        tw_study_axis(p->study, x, NULL, NULL, NULL, NULL), lines >= 0 ? ", by " : "",
+                        lines >= 0 ? tw_study_axis(p->study, lines, NULL, NULL, NULL, NULL) : "");
+    if (third >= 0)
+        snprintf(p->title + used, sizeof p->title - (size_t)used, " and %.40s",
+                 tw_study_axis(p->study, third, NULL, NULL, NULL, NULL));
     capital(p->title);
-    size_t used = strlen(p->subtitle);
-    if (broken) snprintf(p->subtitle + used, sizeof p->subtitle - used, "; rings: a limit is broken");
+    size_t end = strlen(p->subtitle);
+    if (p->broken) snprintf(p->subtitle + end, sizeof p->subtitle - end, "; rings: a limit is broken");
     return true;
 }
 
@@ -327,7 +378,7 @@ static bool heat(TwStudyPlot *p)
     best_levels(p, level);
     head(p, "");
     p->plot.kind = TW_PLOT_HEAT;
-    say_fixed(p, level, axes[0], axes[1]);
+    say_fixed(p, level, axes[0], axes[1], -1);
     double *cells = keep(p, (size_t)levels[0] * (size_t)levels[1] * sizeof *cells);
     bool *hatched = keep(p, (size_t)levels[0] * (size_t)levels[1] * sizeof *hatched);
     int *ids = keep(p, (size_t)levels[0] * (size_t)levels[1] * sizeof *ids);
@@ -433,6 +484,30 @@ static bool effects(TwStudyPlot *p)
     return true;
 }
 
+// "dry, oslo, 40 degC": where a point lies.
+static const char *point_text(TwStudyPlot *p, int point)
+{
+    char text[160] = "";
+    size_t used = 0;
+    for (int a = 0; a < tw_study_axes(p->study) && a < 4 && used < sizeof text - 60; a++) {
+        char one[48];
+        const char *unit;
+        bool numbers;
+        tw_study_axis(p->study, a, NULL, &unit, &numbers, NULL);
+        if (numbers)
+            snprintf(one, sizeof one, "%.4g%s%s", tw_study_point(p->study, point, a),
+                     unit[0] && strcmp(unit, "1") ? " " : "",
+                     strcmp(unit, "degC") == 0 ? "\xc2\xb0"
+                                                 "C"
+                     : strcmp(unit, "1")       ? unit
+                                               : "");
+        else
+            tw_study_coordinate_text(p->study, a, tw_study_point(p->study, point, a), one, sizeof one);
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", a ? ", " : "", one);
+    }
+    return keep_text(p, text);
+}
+
 // Two goals: every feasible point, and the front.
 static bool pareto(TwStudyPlot *p)
 {
@@ -467,7 +542,11 @@ static bool pareto(TwStudyPlot *p)
     Ranked *order = keep(p, (size_t)n * sizeof *order);
     for (int i = 0; i < counts[0]; i++) order[i] = (Ranked){xs[0][i], ys[0][i], ids[0][i]};
     qsort(order, (size_t)counts[0], sizeof *order, by_x);
-    for (int i = 0; i < counts[0]; i++) xs[0][i] = order[i].x, ys[0][i] = order[i].y, ids[0][i] = order[i].id;
+    const char **texts = keep(p, (size_t)(counts[0] + 1) * sizeof *texts);
+    for (int i = 0; i < counts[0]; i++) {
+        xs[0][i] = order[i].x, ys[0][i] = order[i].y, ids[0][i] = order[i].id;
+        if (counts[0] <= MOST_TEXTS) texts[i] = point_text(p, order[i].id);
+    }
     head(p, "");
     p->plot.kind = TW_PLOT_LINES;
     static const char *const names[] = {"no other is better in both", "another is better", "beyond a limit"};
@@ -478,6 +557,7 @@ static bool pareto(TwStudyPlot *p)
                                                                     .x = xs[k],
                                                                     .y = ys[k],
                                                                     .ids = ids[k],
+                                                                    .texts = k == 0 ? texts : NULL,
                                                                     .hollow = k == 2 ? hollow : NULL,
                                                                     .line = k == 0,
                                                                     .dots = true,
@@ -556,7 +636,13 @@ TwStudyPlot *tw_study_plot_create(const TwStudy *study, const char *kind, const 
     if (!p) abort();
     p->study = study;
     p->output = tw_study_goal(study, 0, &p->least);
-    if (output) p->output = output;
+    if (output) {
+        p->output = output;
+        bool least;
+        const char *goal;
+        for (int g = 0; (goal = tw_study_goal(study, g, &least)); g++)
+            if (strcmp(goal, output) == 0) p->least = least;
+    }
     bool made = false;
     for (int k = 0; k < KINDS && p->output; k++)
         if (strcmp(kinds[k].name, kind) == 0) made = kinds[k].make(p);

@@ -206,6 +206,28 @@ static void draw_legend(TwDraw *d, const TwPlot *plot, double left, double y, do
     }
 }
 
+// Texts beside points, on the side that has room; those that would lie over an earlier one are left out.
+static void draw_texts(TwDraw *d, const TwPlotSeries *at, TwBox box, const Scale *x, const Scale *y)
+{
+    const TwStyle *style = tw_draw_style(d);
+    TwBox taken[16];
+    int n = 0;
+    for (int i = 0; i < at->count && n < 16; i++) {
+        double px = along(x, box.x, box.w, at->x[i]), py = box.y + box.h - along(y, 0.0, box.h, at->y[i]);
+        if (!at->texts[i] || !isfinite(px) || !isfinite(py)) continue;
+        double wide = tw_text_width(d, TW_SMALL, at->texts[i]);
+        bool left = px + 12.0 + wide > box.x + box.w;
+        TwBox room = {left ? px - 9.0 - wide : px + 9.0, py - 19.0, wide, 15.0};
+        bool free_place = room.x >= box.x;
+        for (int k = 0; k < n && free_place; k++)
+            free_place = room.x > taken[k].x + taken[k].w || taken[k].x > room.x + room.w ||
+                         room.y > taken[k].y + taken[k].h || taken[k].y > room.y + room.h;
+        if (!free_place) continue;
+        taken[n++] = room;
+        tw_draw_text(d, (TwPoint){room.x, room.y + 12.0}, TW_LEFT, TW_SMALL, style->text, at->texts[i]);
+    }
+}
+
 static void draw_series(TwDraw *d, const TwPlotSeries *at, TwBox box, const Scale *x, const Scale *y, TwColour colour,
                         double width)
 {
@@ -218,7 +240,7 @@ static void draw_series(TwDraw *d, const TwPlotSeries *at, TwBox box, const Scal
         if (there)
             points[n++] = (TwPoint){along(x, box.x, box.w, at->x[i]), box.y + box.h - along(y, 0.0, box.h, at->y[i])};
         else {
-            if (at->line && n > 1) tw_draw_line(d, points, n, (TwStroke){colour, width, 0.0});
+            if (at->line && n > 1) tw_draw_line(d, points, n, (TwStroke){colour, width, at->dash});
             n = 0;
         }
     }
@@ -237,6 +259,7 @@ static void draw_series(TwDraw *d, const TwPlotSeries *at, TwBox box, const Scal
         if (at->dots)
             dot(d, px, py, at->faint ? 3.0 : 4.5, colour, at->hollow && at->hollow[i] ? style->ground : colour);
     }
+    if (at->texts) draw_texts(d, at, box, x, y);
     free(points);
 }
 
@@ -245,7 +268,7 @@ typedef struct Lines {
     Scale x, y;
     TwBox box;
     TwColour colours[TW_PLOT_SERIES];
-    bool ends, legend;
+    bool ends, legend, dashed;
 } Lines;
 
 static Lines lines_of(TwDraw *d, const TwPlot *plot, TwBox room)
@@ -255,9 +278,11 @@ static Lines lines_of(TwDraw *d, const TwPlot *plot, TwBox room)
     Lines at = {0};
     for (int s = 0; s < plot->series_count; s++) {
         const TwPlotSeries *y = &plot->series[s];
+        int colour = y->colour > 0 ? y->colour - 1 : s;
         at.colours[s] = y->faint                  ? tw_blend(style->ground, style->second, 0.45)
                         : plot->series_count == 1 ? style->accent
-                                                  : style->series[s % TW_SERIES_COLOURS];
+                                                  : style->series[colour % TW_SERIES_COLOURS];
+        at.dashed = at.dashed || y->dash > 0.0;
         at.ends = at.ends || (y->line && y->name && plot->series_count > 1);
         at.legend = at.legend || (!y->line && y->name);
         for (int i = 0; i < y->count; i++) {
@@ -309,9 +334,10 @@ static void draw_lines(TwDraw *d, const TwPlot *plot, TwBox room)
         tw_draw_line(d, line, 2, (TwStroke){style->second, 1.4, 6.0});
     }
     // lines that lie on each other are told apart by their widths: the later ones are the thinner
+    double step = plot->series_count > 3 ? 4.0 / (plot->series_count - 1) : 1.5;
     for (int s = 0; s < plot->series_count; s++)
         draw_series(d, &plot->series[s], at.box, &at.x, &at.y, at.colours[s],
-                    at.ends ? 2.0 + 1.5 * (plot->series_count - 1 - s) : 2.0);
+                    at.ends && !at.dashed ? 2.0 + step * (plot->series_count - 1 - s) : 2.0);
     if (at.ends) draw_names(d, plot, at.box, &at.y, at.colours);
 }
 

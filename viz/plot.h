@@ -8,14 +8,17 @@ typedef enum TwPlotKind { TW_PLOT_LINES, TW_PLOT_HEAT, TW_PLOT_BARS } TwPlotKind
 enum { TW_PLOT_SERIES = 6, TW_PLOT_PARTS = 2 };
 
 // Points joined by a line, or not; half: 95 % intervals, or NULL; hollow: drawn as rings (a limit is broken), or NULL;
-// ids: what each point is, for charts that are linked, or NULL.
+// ids: what each point is, for charts that are linked, or NULL; texts: written beside points, or NULL.
 typedef struct TwPlotSeries {
     const char *name;
     int count;
     const double *x, *y, *half;
     const bool *hollow;
     const int *ids;
+    const char *const *texts;
     bool line, dots, faint;
+    int colour;     // of the series before which it belongs to, counted from 1; 0: its own
+    double dash;    // 0: solid
 } TwPlotSeries;
 
 // A bar of up to two parts; whisker: half an interval at the end of each, NaN: none.
