@@ -55,9 +55,10 @@ int main(void)
     snprintf(cfg, sizeof cfg, "%s/s.cfg", folder);
     for (int i = 0; i < COUNT; i++) sprintf(axis + strlen(axis), "%s%d", i ? "," : "", 1 + i);
 
+    enum { PLANNED = 20000 };
     double begun_s = tw_wall_s();
-    tw_study_destroy(made(path, axis));
-    printf("study_plan %.4g ms a scenario\n", 1e3 * (tw_wall_s() - begun_s) / COUNT);
+    tw_study_destroy(made(path, "workload.arrival.rate_s=1:20000:1"));
+    printf("study_plan %.4g ms a scenario\n", 1e3 * (tw_wall_s() - begun_s) / PLANNED);
     double one_s = run_s(path, axis, out, 1), two_s = run_s(path, axis, out, 2);
     printf("study_one_thread %.4g ms a scenario\nstudy_two_threads %.4g times one\n", 1e3 * one_s / COUNT,
            one_s / two_s);
