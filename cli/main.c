@@ -114,6 +114,7 @@ static int printed(int status)
 
 int main(int argc, char **argv)
 {
+    signal(SIGXFSZ, SIG_IGN);    // a file that may not grow is a full disk: told, with exit status 5
     keep_standard_streams();
     wait_passively(argv);
     signal(SIGPIPE, SIG_DFL);    // a closed pipe on standard output ends quietly
