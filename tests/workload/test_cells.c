@@ -192,6 +192,41 @@ static void kv_aware_finds_more(void)
     CHECK(hit[1] > hit[0] + 10 && hit[2] > hit[0] + 10);
 }
 
+// Runs that several replicas of a cell have, of those cached at all.
+static double shared_runs(double factor, double gap_ns)
+{
+    Factory f = {.traffic = {.gap_ns = gap_ns, .most = 1500, .longest = 1200},
+                 .engine = {.prefix_cache = true},
+                 .pool = {.routing = {.factor = factor}}};
+    open_factory(&f, "affinity", 1);
+    for (int64_t s = 0; s < 200; s++) run_factory(&f, s * 500000000, (s + 1) * 500000000, true);
+    TwWorkloadTotals t = check_factory(&f);
+    CHECK(t.completed > 3000);
+    const Plant *p = f.workload->inner;
+    int runs = 0, several = 0;
+    for (int cell = 0; cell < CELLS; cell++) {
+        const Pool *pool = &p->pools[p->cells[cell].pool];
+        const TwKvEntry *entry = (const TwKvEntry *)tw_at_const(f.block, p->index) + p->cells[cell].index_at;
+        for (int64_t at = 0; at < (int64_t)1 << pool->index_bits; at++) {
+            runs += entry[at].base != 0;
+            several += (entry[at].replicas & (entry[at].replicas - 1)) != 0;
+        }
+    }
+    close_factory(&f);
+    CHECK(runs > 30);
+    return (double)several / runs;
+}
+
+// A session keeps its replica while that is not loaded beyond the factor: of every cell only what all prompts begin
+// with is at several. With no patience at all sessions spread.
+static void sessions_keep_their_replica(void)
+{
+    double kept = shared_runs(1e9, 30e6), spread = shared_runs(1e-9, 6e6);
+    CHECK(kept < 2.0 / 30.0);
+    CHECK(spread > 0.3);
+    printf("runs at several replicas: %.3f of sessions that stay, %.3f without patience\n", kept, spread);
+}
+
 // Prompts on four replicas of twelve, decodes on the others; a loss of power in between.
 static void apart_and_again(int threads, uint64_t *checksum)
 {
@@ -369,6 +404,7 @@ int main(void)
     uint64_t sum[2];
     one_queue_for_four();
     kv_aware_finds_more();
+    sessions_keep_their_replica();
     apart_and_again(1, &sum[0]);
     apart_and_again(2, &sum[1]);
     CHECK(sum[0] == sum[1]);

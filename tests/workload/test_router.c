@@ -53,6 +53,112 @@ static void pairs_are_uniform(void)
     CHECK(pair[0] == 0 && pair[1] == 0);
 }
 
+// What a KV-aware router knows, drawn at random; some replicas have no power.
+typedef struct Seen {
+    int count;
+    bool off[64];
+    TwRouterSignal signal[64];
+    int32_t hit[64], blocks;
+} Seen;
+
+static Seen draw_seen(uint64_t *seed)
+{
+    Seen s = {.count = draw_int(seed, 1, 64), .blocks = draw_int(seed, 1, 200)};
+    for (int k = 0; k < s.count; k++) {
+        s.off[k] = draw_int(seed, 0, 5) == 0;
+        s.signal[k] = (TwRouterSignal){.prompt_blocks = draw_int(seed, 0, 60),
+                                       .held_blocks = draw_int(seed, 0, 90),
+                                       .waiting = draw_int(seed, 0, 8)};
+        s.hit[k] = draw_int(seed, 0, 3) == 0 ? draw_int(seed, 0, s.blocks) : 0;
+    }
+    return s;
+}
+
+// Dynamo's: weight (prompt blocks not computed + blocks of the prompt - credit x those cached) + blocks held.
+static double kv_cost(const TwRouterSpec *spec, const Seen *s, int k)
+{
+    return spec->prompt_weight * (s->signal[k].prompt_blocks + s->blocks - spec->credit * s->hit[k]) +
+           s->signal[k].held_blocks;
+}
+
+static int kv_choice(const TwRouterSpec *spec, const Seen *s, TwRouter *router, TwStream stream)
+{
+    double before[64];
+    for (int k = 0; k < s->count; k++) before[k] = s->off[k] ? INFINITY : tw_router_cost(spec, &s->signal[k]);
+    return tw_router_kv(spec, router, stream, 0, s->count, before, s->hit);
+}
+
+static void kv_aware_takes_the_least_cost(void)
+{
+    static const TwRouterSpec specs[] = {{.prompt_weight = 1.0, .credit = 1.0},
+                                         {.prompt_weight = 1.0, .credit = 0.75},
+                                         {.prompt_weight = 2.5, .credit = 0.5}};
+    uint64_t seed = 11;
+    TwRouter router = {0};
+    for (int round = 0; round < 6000; round++) {
+        const TwRouterSpec *spec = &specs[round % 3];
+        Seen s = draw_seen(&seed);
+        int want = -1;    // the first of the least
+        for (int k = 0; k < s.count; k++)
+            if (!s.off[k] && (want < 0 || kv_cost(spec, &s, k) < kv_cost(spec, &s, want))) want = k;
+        CHECK(kv_choice(spec, &s, &router, tw_stream(1, "pool")) == want);
+    }
+    CHECK(router.draws == 0);    // nothing is drawn without a temperature
+}
+
+// With a temperature T: softmax of -cost / ((most - least) T). Chi-squared over five replicas, four degrees of freedom.
+static void a_temperature_draws_by_softmax(void)
+{
+    const TwRouterSpec spec = {.prompt_weight = 1.0, .credit = 1.0, .temperature = 0.5};
+    Seen s = {.count = 6, .blocks = 20, .off = {[2] = true}, .hit = {[1] = 15, [4] = 3}};
+    const int32_t held[] = {0, 10, 0, 4, 7, 12};
+    for (int k = 0; k < 6; k++) s.signal[k].held_blocks = held[k];
+    double weight[6] = {0.0}, sum = 0.0, low = INFINITY, high = -INFINITY, chi = 0.0;
+    for (int k = 0; k < 6; k++) {
+        if (s.off[k]) continue;
+        low = fmin(low, kv_cost(&spec, &s, k));
+        high = fmax(high, kv_cost(&spec, &s, k));
+    }
+    for (int k = 0; k < 6; k++)
+        if (!s.off[k]) sum += weight[k] = exp(-(kv_cost(&spec, &s, k) - low) / (high - low) / spec.temperature);
+    TwRouter router = {0};
+    int count[6] = {0}, draws = 50000;
+    for (int n = 0; n < draws; n++) count[kv_choice(&spec, &s, &router, tw_stream(1, "pool"))]++;
+    for (int k = 0; k < 6; k++) {
+        double expected = draws * weight[k] / sum;
+        if (s.off[k])
+            CHECK(count[k] == 0);
+        else
+            chi += (count[k] - expected) * (count[k] - expected) / expected;
+    }
+    CHECK(chi < 18.5);    // one in a thousand
+    CHECK(router.draws == (uint64_t)draws);
+}
+
+// llm-d's: 2 x share of the prompt cached + 1 - share of the longest queue + 1 - share of memory held.
+static void scored_takes_the_most(void)
+{
+    uint64_t seed = 12;
+    for (int round = 0; round < 4000; round++) {
+        Seen s = draw_seen(&seed);
+        int32_t longest = 1;
+        double most = -INFINITY;
+        int want = -1;
+        for (int k = 0; k < s.count; k++) longest = s.signal[k].waiting > longest ? s.signal[k].waiting : longest;
+        for (int k = 0; k < s.count; k++) {
+            double score = 2.0 * s.hit[k] / s.blocks + (1.0 - (double)s.signal[k].waiting / longest) +
+                           (1.0 - s.signal[k].held_blocks / 100.0);
+            if (!s.off[k] && score > most + 1e-12) most = score, want = k;
+        }
+        int chosen = tw_router_scored(s.off, s.count, s.signal, s.hit, s.blocks, 100);
+        CHECK((chosen < 0) == (want < 0));
+        if (chosen < 0) continue;
+        double score = 2.0 * s.hit[chosen] / s.blocks + (1.0 - (double)s.signal[chosen].waiting / longest) +
+                       (1.0 - s.signal[chosen].held_blocks / 100.0);
+        CHECK(!s.off[chosen] && fabs(score - most) < 1e-9);
+    }
+}
+
 // --- 64 servers of one request at a time ----------------------------------------------------------------------------
 
 enum { SERVERS = 64 };
@@ -142,6 +248,9 @@ int main(void)
     names_are_known();
     least_is_the_first_least();
     pairs_are_uniform();
+    kv_aware_takes_the_least_cost();
+    a_temperature_draws_by_softmax();
+    scored_takes_the_most();
     two_choices_reach_the_fixed_point();
     return check_failures != 0;
 }
