@@ -172,7 +172,7 @@ INLINE RackNow rack_now(const TwRackLanes *p, const TwRackInput *in, int l, doub
     r.f[PLATE] = (q_chip - q_film - q_air) * p->per_plate[l];
     r.f[COOLANT] = (r.rate_w_k * (inlet - r.outlet) + q_film) * p->per_coolant[l];
     r.f[MANIFOLD] = r.rate_w_k * (r.outlet - manifold) * p->per_manifold[l];
-    r.f[AIR] = (in->air_w[l] + q_air - p->air_sink_w_k[l] * r.sink_k) * p->per_air[l];
+    r.f[AIR] = (in->air_w[l] + q_air - in->sink_w_k[l] * r.sink_k) * p->per_air[l];
     r.f[CLOCK] = (p->clock_min[l] + (1.0 - p->clock_min[l]) * cool - clock) * p->per_throttle_s[l];
     return r;
 }
@@ -208,7 +208,7 @@ INLINE void factor(const TwRackLanes *p, const TwRackInput *in, const RackNow *r
 
     double chip_d = 1.0 / (1.0 - g * p->per_chip[l] * (r->leak_w_k - gcp + r->full_w * s * q));
     double chip_b = g * gcp * p->per_chip[l] * chip_d;
-    double air_d = 1.0 / (1.0 + g * p->per_air[l] * (gpa + p->air_sink_w_k[l]));
+    double air_d = 1.0 / (1.0 + g * p->per_air[l] * (gpa + in->sink_w_k[l]));
     double air_b = g * gpa * p->per_air[l] * air_d;
     double cool_d = 1.0 / (1.0 + g * p->per_coolant[l] * (m * per_lam + film));
     double cool_p = g * film * p->per_coolant[l] * cool_d, cool_s = g * m * per_lam * p->per_coolant[l] * cool_d;
@@ -437,7 +437,7 @@ WIDTHS void tw_group_step(const TwGroup *group, double *restrict y, const TwRack
 
             // meters of stage 1, with the derivatives of J
             double sink0 = room0 + p->door[l] * (plant0 - room0);
-            double to_air = p->air_sink_w_k[l] * (Y(k, AIR) - sink0) + g * p->air_sink_w_k[l] * d[AIR];
+            double to_air = pin->sink_w_k[l] * (Y(k, AIR) - sink0) + g * pin->sink_w_k[l] * d[AIR];
             double e_chip = w->full_w[l] * Y(k, CLOCK) + g * (w->full_w[l] * d[CLOCK] + w->leak_w_k[l] * d[CHIP]);
             double m0 = w->rate_w_k[l];
             double exhaust = m0 * (Y(k, MANIFOLD) - in0[l]) +
@@ -462,7 +462,7 @@ WIDTHS void tw_group_step(const TwGroup *group, double *restrict y, const TwRack
             sum_c2[l] += w->each_w_k[l] * manifold;
 
             // the part of the second meters known already
-            double to_air2 = p->air_sink_w_k[l] * r.sink_k;
+            double to_air2 = pin->sink_w_k[l] * r.sink_k;
             double exhaust2 =
                 r.rate_w_k * (manifold - in2[l]) + g * w->each_w_k[l] * (Y(k, MANIFOLD) - in0[l]) * dn2[l];
             door2[l] += p->door[l] * to_air2;
@@ -510,6 +510,7 @@ WIDTHS void tw_group_step(const TwGroup *group, double *restrict y, const TwRack
     // back substitution of stage 2 and the new state
     for (int k = 0; k < racks; k++) {
         const TwRackLanes *restrict p = &group->rack[k];
+        const TwRackInput *restrict pin = &in[k];
         Place *restrict w = &place[k];
         TwLane *restrict heat = &chip_j[k];
         LANE_LOOP
@@ -518,7 +519,7 @@ WIDTHS void tw_group_step(const TwGroup *group, double *restrict y, const TwRack
             backward(w, l, c.d[SUPPLY][l], d);
             heat[0][l] += 0.5 * h * g * (w->full_w[l] * d[CLOCK] + w->leak_w_k[l] * d[CHIP]);
             double m0 = w->rate_w_k[l];
-            double to_air = g * p->air_sink_w_k[l] * d[AIR];
+            double to_air = g * pin->sink_w_k[l] * d[AIR];
             door2[l] += p->door[l] * to_air;
             room_out2[l] += (1.0 - p->door[l]) * to_air + breath * (g * m0 * d[MANIFOLD]);
 #define ADVANCE(s) Y(k, s) += h * (1.5 * w->k1[s][l] + 0.5 * d[s]);
@@ -553,8 +554,8 @@ void tw_group_rate(const TwGroup *group, const double *y, const TwRackInput *in,
                 rate[((size_t)k * RACK_STATES + (size_t)s) * LANES + (size_t)l] = r.f[s];
             chip_w[k][l] = r.chip_w;
             sum_ct += p->rate_w_k[l] * in[k].share[l] * Y(k, MANIFOLD);
-            door += p->door[l] * p->air_sink_w_k[l] * r.sink_k;
-            room += (1.0 - p->door[l]) * p->air_sink_w_k[l] * r.sink_k;
+            door += p->door[l] * in[k].sink_w_k[l] * r.sink_k;
+            room += (1.0 - p->door[l]) * in[k].sink_w_k[l] * r.sink_k;
             if (group->air) room += r.rate_w_k * (Y(k, MANIFOLD) - inlet);
         }
         TwExchange x = tw_loop_exchange(group, cdu_in, unit, l, supply, YC(VALVE), n, primary);

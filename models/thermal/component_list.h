@@ -5,7 +5,7 @@
 
 #define NEED NAN    // an input without default
 
-#define TW_COMPONENT_LISTS(DO) DO(fluids) DO(racks) DO(flows) DO(plant) DO(methods)
+#define TW_COMPONENT_LISTS(DO) DO(fluids) DO(racks) DO(flows) DO(loops) DO(plant) DO(methods)
 #define DECLARE(name)                                                                                                  \
     extern const TwComponent tw_components_##name[];                                                                   \
     extern const int tw_components_##name##_count;

@@ -369,6 +369,17 @@ static void fill_groups(TwThermalPlant *plant, const TwThermalSpec *spec, TwErro
         const TwLumpsRow *row = &spec->lumps[rack->lumps];
         fill_rack(&racks[at], lane, rack, row, cp);
         plant->rack_place[i] = at * LANES + lane;
+        if (racks[at].door[lane] > 0.0 && row->door_air_w_k > 0.0) {
+            double scale = rack->peak_w / row->reference_w;
+            TwRearDoor *door = &plant->rack_door[i];
+            *door = tw_rear_door_design(row->air_room_w_k * scale, row->door_air_w_k * scale,
+                                        row->door_water_w_k * scale, row->door_film_ratio);
+            plant->rack_door_min[i] = row->door_air_min_fraction;
+            if (!(door->ua_w_k > 0.0))
+                tw_errors_add(errors, NULL, 0, 0,
+                              "rack %s: no rear door passes %g W/K from air of %g W/K to water of %g W/K",
+                              rack->name ? rack->name : "?", row->air_room_w_k, row->door_air_w_k, row->door_water_w_k);
+        }
         plant->place_rack[at * LANES + lane] = i;
         plant->rack_peak_w[i] = rack->peak_w;
         plant->rack_cdu[i] = c;
@@ -474,6 +485,8 @@ bool tw_thermal_create(TwThermal **thermal, const TwThermalSpec *spec, TwLayout 
     plant->rack_peak_w = TW_TAKE(arena, spec->rack_count + 1, double);
     plant->rack_chip_fraction = TW_TAKE(arena, spec->rack_count + 1, double);
     plant->rack_fan_min = TW_TAKE(arena, spec->rack_count + 1, double);
+    plant->rack_door = TW_TAKE(arena, spec->rack_count + 1, TwRearDoor);
+    plant->rack_door_min = TW_TAKE(arena, spec->rack_count + 1, double);
     plant->rack_flow_m3_s = TW_TAKE(arena, spec->rack_count + 1, double);
     double *rack_flow = TW_TAKE(arena, spec->rack_count + 1, double),
            *cdu_flow = TW_TAKE(arena, spec->cdu_count + 1, double),

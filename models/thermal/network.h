@@ -15,6 +15,7 @@
 #include "models/thermal/pipe.h"
 #include "models/thermal/plant.h"
 #include "models/thermal/rack.h"
+#include "models/thermal/rear_door.h"
 #include "models/thermal/room.h"
 #include "models/thermal/thermal.h"
 #include "sim/arena.h"
@@ -61,6 +62,7 @@ typedef struct TwCduLanes {
 typedef struct TwRackInput {
     TwLane chip_w, air_w;    // at reference temperature and full clock
     TwLane share;            // flow over design at n = 1
+    TwLane sink_w_k;         // rack air to its sink
     TwLane slowed;           // 1: clock on its way down, with hysteresis; changed by thresholds only
 } TwRackInput;
 typedef struct TwCduInput {
@@ -193,7 +195,9 @@ typedef struct TwThermalPlant {
     TwCduRow *cdu_row;                       // [cdu] as given
     double *rack_peak_w, *rack_chip_fraction, *rack_fan_min;    // fan_min: 0 for a liquid-cooled rack
     double *rack_flow_m3_s;                                     // design
-    bool hysteresis;                                            // some rack throttles on and off
+    TwRearDoor *rack_door;                                      // air_w_k 0: linear
+    double *rack_door_min;
+    bool hysteresis;    // some rack throttles on and off
     double step_max_s, start_s;
     const TwWeather *weather;
 

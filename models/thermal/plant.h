@@ -14,7 +14,10 @@
 // stage_s, and leave below 0.6. Adiabatic pads are wet above wet_above_degc; a basin without make-up water runs empty.
 // Mains between tank and supply header, and between return header and cooler, are plugs (pipe.h) where their length is
 // not 0: water comes out as it went in, length times area times density later.
-// Left out: freezing, and heat that mains lose.
+// A separator is an exchanger in series before the heat rejection: its other side is a loop of the rejection's own at
+// constant flow, whose units then see Ti: Q = f(Ti) = E (T_in - Ti + Q/C2), solved for Ti. Its pumps belong to
+// pump_head_pa. Export follows the dry bulb where export_least_fraction is below 1: heating demand. Left out: freezing,
+// and heat that mains lose.
 #pragma once
 
 #include <stdbool.h>
@@ -40,6 +43,7 @@ typedef struct TwPlantRow {
     double pump_shutoff_fraction;
     double header_s, tank_s, cooler_s, tank_w_k;
     double main_length_m, main_diameter_m;    // of the main there and of the one back; 0: no delay
+    double separator_ua_w_k, separator_flow_fraction;
     double kp, ti_s, taw_s;
     double concentration_cycles, drift_fraction;
     double pad_eta_fraction, wet_above_degc, basin_kg;
@@ -48,5 +52,6 @@ typedef struct TwPlantRow {
     double mode_s, stage_s;
     bool staged;
     int64_t spare_count;
+    double export_least_fraction, export_mild_degc, export_cold_degc;
     double export_w, export_supply_degc, export_return_degc, export_ua_w_k, export_margin_k, export_eta_fraction;
 } TwPlantRow;

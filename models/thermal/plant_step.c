@@ -85,6 +85,51 @@ static double cooler_heat(const TwThermalPlant *plant, const TwPlantInput *in, d
     return -share * water_w_k * expm1(-ua / water_w_k) * (inlet_degc - dry);
 }
 
+// The same through the exchanger before it, where there is one: the inlet of the units at which both agree. The
+// difference falls with that inlet, so a bracket of it is cut where a line through its ends passes zero (Illinois).
+static double separated_heat(const TwThermalPlant *plant, const TwPlantInput *in, double mc, double fan,
+                             double inlet_degc, int stage, double *water_kg_s)
+{
+    const TwPlantRow *p = &plant->plant;
+    if (!(p->separator_ua_w_k > 0.0) || mc <= 0.0)
+        return cooler_heat(plant, in, mc, fan, inlet_degc, stage, water_kg_s);
+    double own_w_k = plant->design_w_k * p->separator_flow_fraction;
+    double e = tw_plate_hx_conductance(p->separator_ua_w_k, mc, own_w_k);
+    double low = inlet_degc - 80.0, high = inlet_degc + 80.0, heat = 0.0, f[2];
+    const double ends[2] = {low, high};
+    for (int k = 0; k < 2; k++) {
+        heat = cooler_heat(plant, in, own_w_k, fan, ends[k], stage, water_kg_s);
+        f[k] = e * (inlet_degc - ends[k] + heat / own_w_k) - heat;
+    }
+    for (int i = 0, last = -1; i < 200 && high - low > 1e-11; i++) {
+        double at = f[0] != f[1] ? (low * f[1] - high * f[0]) / (f[1] - f[0]) : 0.5 * (low + high);
+        heat = cooler_heat(plant, in, own_w_k, fan, at, stage, water_kg_s);
+        double now = e * (inlet_degc - at + heat / own_w_k) - heat;
+        if (fabs(now) <= 1e-13 * fabs(heat)) break;
+        if (now > 0.0) {
+            low = at, f[0] = now;
+            if (last == 0) f[1] *= 0.5;
+            last = 0;
+        } else {
+            high = at, f[1] = now;
+            if (last == 1) f[0] *= 0.5;
+            last = 1;
+        }
+    }
+    return heat;
+}
+
+static TwHeatExport export_now(const TwThermalPlant *plant, double dry_bulb_degc)
+{
+    const TwPlantRow *p = &plant->plant;
+    TwHeatExport site = plant->export;
+    double cold = (p->export_mild_degc - dry_bulb_degc) / fmax(p->export_mild_degc - p->export_cold_degc, 1e-9);
+    double share = p->export_least_fraction + (1.0 - p->export_least_fraction) * fmin(fmax(cold, 0.0), 1.0);
+    site.demand_w *= share;
+    site.network_w_k *= share;
+    return site;
+}
+
 // what the chain takes out of water: export, then free cooling, then the chiller
 static double chain(const TwThermalPlant *plant, const TwPlantInput *in, double mc, double fan, double inlet_degc,
                     int stage, TwPlantRates *rates)
@@ -93,10 +138,11 @@ static double chain(const TwThermalPlant *plant, const TwPlantInput *in, double 
     double taken = 0.0, water = 0.0, power = 0.0, delivered = 0.0;
     if (mc <= 0.0) return 0.0;
     if (p->export_w > 0.0 && in->cold_on > 0.0) {
-        TwExported e = tw_heat_export(&plant->export, mc, inlet_degc);
+        TwHeatExport site = export_now(plant, in->ambient.dry_bulb_degc[stage]);
+        TwExported e = tw_heat_export(&site, mc, inlet_degc);
         taken = e.plant_w, power = e.power_w, delivered = e.delivered_w;
     }
-    taken += cooler_heat(plant, in, mc, fan, inlet_degc - taken / mc, stage, &water);
+    taken += separated_heat(plant, in, mc, fan, inlet_degc - taken / mc, stage, &water);
     if (in->mechanical) {
         double wants = fmax(mc * (inlet_degc - taken / mc - in->set_degc), 0.0);
         double cold = fmin(wants, p->chiller_w) * in->cold_on;
@@ -114,8 +160,9 @@ double tw_plant_free_degc(const TwThermalPlant *plant, const double *z, const Tw
     double mc = in->rate_w_k * fmax(z[PRIMARY], 0.0), water;
     if (mc <= 0.0) return z[COOLER];
     double taken = 0.0;
-    if (plant->plant.export_w > 0.0) taken = tw_heat_export(&plant->export, mc, z[HEADER_RETURN]).plant_w;
-    taken += cooler_heat(plant, in, mc, in->fans_on, z[HEADER_RETURN] - taken / mc, 1, &water);
+    TwHeatExport site = export_now(plant, in->ambient.dry_bulb_degc[1]);
+    if (plant->plant.export_w > 0.0) taken = tw_heat_export(&site, mc, z[HEADER_RETURN]).plant_w;
+    taken += separated_heat(plant, in, mc, in->fans_on, z[HEADER_RETURN] - taken / mc, 1, &water);
     return z[HEADER_RETURN] - taken / mc;
 }
 

@@ -22,7 +22,8 @@ typedef struct TwLumpsRow {
     double chip_j_k, plate_j_k, coolant_j_k, manifold_j_k, air_j_k;
     double chip_plate_w_k, plate_coolant_w_k, plate_coolant_min_w_k, film_fraction;
     double plate_air_w_k, air_room_w_k;
-    const char *air_to;    // "room" or "rear_door"
+    const char *air_to;                                                             // "room" or "rear_door"
+    double door_air_w_k, door_water_w_k, door_film_ratio, door_air_min_fraction;    // rear_door.h; 0: linear
     double leakage_fraction, leakage_degc, leakage_scale_k;
     double throttle_min_fraction, throttle_width_k, throttle_s;
     const char *throttle;    // "smooth", "hysteresis"

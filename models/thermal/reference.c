@@ -132,7 +132,7 @@ static void emit_lane(TwReference *r, const double *y, int g, int l)
         double thin = 1.0 / (q->film_fraction[l] + (1.0 - q->film_fraction[l]) * n);
         double film = q->film_w_k[l] * n * thin, film_n = q->film_w_k[l] * q->film_fraction[l] * thin * thin * share;
         if (film <= q->film_min_w_k[l]) film = q->film_min_w_k[l], film_n = 0.0;
-        double gcp = q->chip_plate_w_k[l], gpa = q->plate_air_w_k[l], gar = q->air_sink_w_k[l],
+        double gcp = q->chip_plate_w_k[l], gpa = q->plate_air_w_k[l], gar = w->sink_w_k[l],
                c = q->rate_w_k[l] * share;
         double m = c * speed, outlet = tin + (coolant - tin) * lam, door = q->door[l];
         sum_ct += c * manifold;

@@ -116,6 +116,8 @@ static void begin_group(const TwThermalPlant *plant, void *block, const TwTherma
     TwRackInput *racks = (TwRackInput *)tw_at(block, plant->rack_input) + group->place;
     TwCduInput *lane = (TwCduInput *)tw_at(block, plant->cdu_input) + g;
     const int *rack = plant->place_rack + group->place * LANES;
+    double water =
+        plant->design_w_k > 0.0 ? tw_f64_const(block, plant->state)[plant->state_count - PLANT_STATES + PRIMARY] : 0.0;
     set_loops(plant, block, in, g, time_s);
     for (int at = 0; at < group->racks * LANES; at++) {
         int i = rack[at], l = at % LANES;
@@ -123,6 +125,12 @@ static void begin_group(const TwThermalPlant *plant, void *block, const TwTherma
         double share = plant->rack_chip_fraction[i], power = in->rack_w[i];
         racks[at / LANES].chip_w[l] = share * power;
         racks[at / LANES].air_w[l] = (1.0 - share) * power;
+        const TwRearDoor *door = &plant->rack_door[i];
+        racks[at / LANES].sink_w_k[l] = group->rack[at / LANES].air_sink_w_k[l];
+        // constant within a window: the air follows the rack's power, the water the primary pumps
+        if (door->air_w_k > 0.0)
+            racks[at / LANES].sink_w_k[l] =
+                tw_rear_door_w_k(door, fmin(fmax(power / plant->rack_peak_w[i], plant->rack_door_min[i]), 1.0), water);
         if (!group->air) continue;
         lane->on[l] = 1.0;
         lane->speed[l] = fmin(fmax(power / plant->rack_peak_w[i], plant->rack_fan_min[i]), 1.0);
@@ -285,7 +293,7 @@ static bool report_group(const TwThermalPlant *plant, const void *block, const T
             if (group->air) {
                 // all the rack's heat over the air that passes
                 double rate = p->rate_w_k[l] * fmax(yc[FLOW * LANES + l], 0.05);
-                outlet += p->air_sink_w_k[l] * (s[AIR * LANES + l] - inlet) / rate;
+                outlet += racks[k].sink_w_k[l] * (s[AIR * LANES + l] - inlet) / rate;
             }
             if (out->rack_extra_j) out->rack_extra_j[i] = extra;
             if (out->clock_fraction) out->clock_fraction[i] = fmin(s[CLOCK * LANES + l], 1.0);
@@ -801,6 +809,8 @@ static bool settle(const TwThermalPlant *plant, void *block, const TwThermalIn *
     for (int i = 0; i < 20000; i++) {
         TwPlantRates meter = {0};
         double most = 0.0;
+        // rear doors follow the primary pumps
+        if (i % 100 == 0) begin_all(plant, block, in, 0.0);
         memcpy(good, state, plant->state_count * sizeof *state);
         if (!step_all(plant, block, &still, &p, h, &meter))
             return tw_fail(error, TW_NUMERICAL, "no thermal steady state: facility loop or room has no solution");

@@ -116,6 +116,7 @@ static void block_solve_is_dense_solve(void)
             unit[2].flow[l] = 0.5;
             for (int k = 0; k < RACKS; k++) {
                 in[k].share[l] = 1.0;
+                in[k].sink_w_k[l] = c.group.rack[k].air_sink_w_k[l];
                 in[k].chip_w[l] = 115e3 * uniform(&seed);
                 in[k].air_w[l] = 17e3;
                 double *s = y + at(k * RACK_STATES, l);
@@ -201,6 +202,7 @@ static double time_to(double limit_degc, double supply_degc, double coast_s)
     for (int l = 0; l < LANES; l++) {
         set_lane(&cdu, &cdu_in, &unit, l);
         in.share[l] = 1.0;
+        in.sink_w_k[l] = rack.air_sink_w_k[l];
     }
     double offset = supply_degc - 35.0, start[] = {68.05, 50.36, 40.36, 45.72, 27.0, 1.0};
     for (int l = 0; l < LANES; l++) {

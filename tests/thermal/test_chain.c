@@ -1,0 +1,130 @@
+// Exchangers in series, export that follows the weather, and rear doors whose conductance follows their flows.
+#include "models/thermal/component.h"
+#include "models/thermal/net1.h"
+#include "models/thermal/network.h"
+#include "tests/check.h"
+
+static void start(Net1 *n, double rack_w)
+{
+    TwError error = {0};
+    if (!net1_build(n)) exit(1);
+    for (int i = 0; i < n->spec.rack_count; i++) n->rack_w[i] = rack_w;
+    CHECK(tw_thermal_start(n->thermal, n->block, &n->in, &error));
+}
+
+// heat in = heat out + stored over some windows of either integrator
+static void closes(Net1 *n, double from_s)
+{
+    TwError error = {0};
+    for (int w = 0; w < 12; w++) {
+        double stored = tw_thermal_stored_j(n->thermal, n->block), at = from_s + 10.0 * w;
+        CHECK(tw_thermal_advance(n->thermal, n->block, &n->in, at, at + 10.0, &n->out, &error));
+        stored = tw_thermal_stored_j(n->thermal, n->block) - stored;
+        CHECK_NEAR(n->out.heat_in_j, n->out.heat_out_j + stored, 1e-11);
+    }
+}
+
+// cooler behind a separator in closed form: resistances in series, at any flow of the loop between them
+static void exchangers_in_series(void)
+{
+    for (int k = 0; k < 4; k++) {
+        Net1 *n = net1_rows(1);
+        n->spec.cvode = k == 3;
+        n->plant.separator_ua_w_k = 4e5;
+        n->plant.separator_flow_fraction = k == 0 ? 1.0 : k == 1 ? 0.6 : 2.0;
+        start(n, 100e3);
+        const TwThermalPlant *plant = n->thermal->inner;
+        const TwPlantInput *p = tw_at_const(n->block, plant->settled);
+        const double *z = tw_f64_const(n->block, plant->state) + plant->state_count - PLANT_STATES;
+        double rate[PLANT_STATES], fan = tw_plant_fan_speed(plant, z, p), mc = p->rate_w_k * z[PRIMARY];
+        TwPlantRates q;
+        tw_plant_rate(plant, z, p, 0, rate, &q);
+        double own = plant->design_w_k * n->plant.separator_flow_fraction, gap = 1.0 / mc - 1.0 / own;
+        double decay = exp(-4e5 * gap), e = fabs(gap) > 1e-12 ? (1.0 - decay) / (1.0 / mc - decay / own) : 0.0;
+        if (e == 0.0) e = 4e5 / (1.0 + 4e5 / mc);
+        double cooler = own * -expm1(-1.6e5 * (0.15 + 0.85 * fan) / own);
+        double want = (z[HEADER_RETURN] - 20.0) / (1.0 / e + 1.0 / cooler - 1.0 / own);
+        CHECK_NEAR(q.reject_w, want, 1e-9);
+        for (int i = 0; i < NET1_RACKS; i++) n->rack_w[i] = 130e3;
+        closes(n, 0.0);
+        net1_destroy(n);
+    }
+}
+
+static void export_follows_the_weather(void)
+{
+    Net1 *n = net1_rows(1);
+    n->plant.export_w = 2e5;
+    n->plant.export_least_fraction = 0.25;
+    n->plant.export_mild_degc = 17.0;
+    n->plant.export_cold_degc = -10.0;
+    n->plant.export_supply_degc = 40.0;
+    n->plant.export_return_degc = 30.0;
+    n->plant.export_ua_w_k = 5e5;
+    n->plant.export_margin_k = 3.0;
+    n->plant.export_eta_fraction = 0.5;
+    start(n, 100e3);
+    const TwThermalPlant *plant = n->thermal->inner;
+    TwPlantInput p = *(const TwPlantInput *)tw_at_const(n->block, plant->settled);
+    const double *z = tw_f64_const(n->block, plant->state) + plant->state_count - PLANT_STATES;
+    static const struct {
+        double dry_bulb_degc, share;
+    } known[] = {{20.0, 0.25}, {17.0, 0.25}, {3.5, 0.625}, {-10.0, 1.0}, {-30.0, 1.0}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        double rate[PLANT_STATES];
+        TwPlantRates q;
+        p.ambient.dry_bulb_degc[0] = known[i].dry_bulb_degc;
+        p.cold_on = 1.0;
+        tw_plant_rate(plant, z, &p, 0, rate, &q);
+        CHECK_NEAR(q.export_w, known[i].share * 2e5, 1e-9);
+    }
+    closes(n, 0.0);
+    net1_destroy(n);
+}
+
+// the run's door is the component's, at the rack's power and the pumps' flow; a standing pump leaves the rack's air warm
+static void rear_doors_follow_their_flows(void)
+{
+    const TwComponent *door = tw_component_named("rear_door");
+    for (int k = 0; k < 2; k++) {
+        Net1 *n = net1_rows(1);
+        n->spec.cvode = k == 1;
+        n->lumps.door_air_w_k = 1500.0;
+        n->lumps.door_water_w_k = 3500.0;
+        n->lumps.door_film_ratio = 4.0;
+        n->lumps.door_air_min_fraction = 0.4;
+        start(n, 132e3);
+        TwError error = {0};
+        CHECK_NEAR(((TwRackInput *)tw_at(n->block, n->thermal->inner->rack_input))->sink_w_k[0], 1130.0, 1e-6);
+        for (int step = 0; step < 3; step++) {
+            double air = step == 0 ? 0.8 : step == 1 ? 0.5 : 0.4;
+            for (int i = 0; i < NET1_RACKS; i++) n->rack_w[i] = step == 2 ? 10e3 : 132e3 * air;
+            CHECK(tw_thermal_advance(n->thermal, n->block, &n->in, 10.0 * step, 10.0 * step + 10.0, &n->out, &error));
+            double in[TW_COMPONENT_IN], out[TW_COMPONENT_OUT];
+            tw_component_start(door, in);
+            char text[64];
+            const double values[] = {1130.0 * 20.0, 1500.0, 3500.0, 4.0, air};
+            static const char *const names[] = {"heat_w", "air_w_k", "water_w_k", "film_ratio", "air_fraction"};
+            for (int i = 0; i < 5; i++) {
+                snprintf(text, sizeof text, "%s=%.17g", names[i], values[i]);
+                CHECK(tw_component_set(door, in, text, &error));
+            }
+            door->run(in, out);
+            CHECK_NEAR(((TwRackInput *)tw_at(n->block, n->thermal->inner->rack_input))->sink_w_k[0], out[3], 1e-6);
+        }
+        for (int i = 0; i < n->thermal->load_count; i++) n->load_on[i] = i == 1 ? 0.0 : 1.0;    // primary pumps
+        for (int i = 0; i < NET1_RACKS; i++) n->rack_w[i] = 100e3;
+        double before = ((TwRackInput *)tw_at(n->block, n->thermal->inner->rack_input))->sink_w_k[0];
+        closes(n, 30.0);
+        CHECK(((TwRackInput *)tw_at(n->block, n->thermal->inner->rack_input))->sink_w_k[0] < 0.1 * before);
+        net1_destroy(n);
+    }
+}
+
+int main(void)
+{
+    exchangers_in_series();
+    export_follows_the_weather();
+    rear_doors_follow_their_flows();
+    return check_failures != 0;
+}
