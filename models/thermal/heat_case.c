@@ -31,6 +31,7 @@ static const TwField fields[] = {
     R(for_s, "s", 1, 1e9, "86400", "span where the heat is made up"),
     R(step_s, "s", 0.01, 10, "5", "largest step of rosenbrock"),
     R(wet_bulb_degc, "degC", -40, 40, "8", "mean, where the trace has none"),
+    R(wet_bulb_swing_k, "K", 0, 20, "3", "half its swing over a day, where the heat is made up"),
     R(dry_above_wet_k, "K", 0, 40, "3", "dry bulb above wet bulb"),
 };
 static const TwChild children[] = {
@@ -103,7 +104,17 @@ void tw_heat_trace_free(TwHeatTrace *trace)
     *trace = (TwHeatTrace){0};
 }
 
-// a walk of each group between a fifth and all of its peak, a new level every four minutes
+// Jobs on the whole machine and on single groups: a level of all, a new one every 40 min, with three quarters of the
+// weight and one of each group every four minutes with the rest, between a fifth and all of the peak. A level is
+// reached in a minute.
+static double level_at(TwStream stream, double time_s, double dwell_s, uint32_t which)
+{
+    double at = time_s / dwell_s, whole = floor(at), share = fmin((at - whole) * dwell_s / 60.0, 1.0);
+    double last = tw_random(stream, (uint64_t)whole, which, TW_PURPOSE_DESIGN),
+           next = tw_random(stream, (uint64_t)whole + 1, which, TW_PURPOSE_DESIGN);
+    return last + (next - last) * share;
+}
+
 static void make_up(TwHeatTrace *t, const TwHeatCaseRow *row)
 {
     t->rows = (int)(row->for_s / row->interval_s) + 1;
@@ -113,12 +124,13 @@ static void make_up(TwHeatTrace *t, const TwHeatCaseRow *row)
     if (!t->heat_w || !t->wet_bulb_degc) abort();
     TwStream stream = tw_stream(1, "heat");
     for (int r = 0; r < t->rows; r++) {
-        double time = r * row->interval_s;
-        uint64_t level = (uint64_t)(time / 240.0);
-        for (int g = 0; g < t->groups; g++)
-            t->heat_w[r * t->groups + g] =
-                row->peak_w * (0.2 + 0.8 * tw_random(stream, level, (uint32_t)g, TW_PURPOSE_DESIGN));
-        t->wet_bulb_degc[r] = row->wet_bulb_degc + 3.0 * sin(2.0 * 3.14159265358979323846 * (time / 86400.0 - 0.4));
+        double time = r * row->interval_s, all = level_at(stream, time, 2400.0, UINT32_MAX);
+        for (int g = 0; g < t->groups; g++) {
+            double level = 0.75 * all + 0.25 * level_at(stream, time, 240.0, (uint32_t)g);
+            t->heat_w[r * t->groups + g] = row->peak_w * (0.2 + 0.8 * level);
+        }
+        t->wet_bulb_degc[r] =
+            row->wet_bulb_degc + row->wet_bulb_swing_k * sin(2.0 * 3.14159265358979323846 * (time / 86400.0 - 0.4));
     }
 }
 

@@ -2,8 +2,8 @@
 // plants whose computers are known only by their heat (Frontier), and for timing the model without a workload.
 //
 // The trace is a CSV with a header: one column of heat in W for each group, one of wet bulb in degC (or none), rows at
-// a regular interval; a column named like time is left out. Without a file the heat is made up: each group wanders
-// between a fifth and all of its peak, the wet bulb about its mean.
+// a regular interval; a column named like time is left out. Without a file the heat is made up: levels of all groups
+// together and of each by itself between a fifth and all of the peak, the wet bulb a sine over the day.
 #pragma once
 
 #include "models/thermal/thermal.h"
@@ -24,7 +24,7 @@ typedef struct TwHeatCaseRow {
     const char *title, *trace, *integrator;
     int64_t groups, racks_per_group;
     double peak_w;    // heat of a group at most
-    double interval_s, for_s, step_s, wet_bulb_degc, dry_above_wet_k;
+    double interval_s, for_s, step_s, wet_bulb_degc, wet_bulb_swing_k, dry_above_wet_k;
 } TwHeatCaseRow;
 
 typedef struct TwHeatResult {

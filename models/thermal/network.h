@@ -157,6 +157,13 @@ typedef struct TwAmbient {
     double dry_bulb_degc[2], wet_bulb_degc[2], pressure_pa, sea_degc, dew_point_degc[2];
 } TwAmbient;
 
+// The chain of heat rejection at one point: most columns of a Jacobian do not move it.
+typedef struct TwChainMemo {
+    double rate_w_k, fan, inlet_degc, taken_w, cold_w, export_w, water_kg_s;
+    int stage;
+    bool holds;
+} TwChainMemo;
+
 // What drives facility loop and room through a step.
 typedef struct TwPlantInput {
     double heat_w, room_w;    // racks' heat into the return header; all heat into the room but fans
@@ -169,6 +176,7 @@ typedef struct TwPlantInput {
     bool mains;                          // water comes out of the mains at main_degc
     double main_degc[2];
     TwAmbient ambient;
+    TwChainMemo *memo;    // NULL: none
 } TwPlantInput;
 
 // Rates of the plant's meters: heat in, heat out, electricity; W, and kg/s of water.

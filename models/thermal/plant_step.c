@@ -85,36 +85,37 @@ static double cooler_heat(const TwThermalPlant *plant, const TwPlantInput *in, d
     return -share * water_w_k * expm1(-ua / water_w_k) * (inlet_degc - dry);
 }
 
-// The same through the exchanger before it, where there is one: the inlet of the units at which both agree. The
-// difference falls with that inlet, so a bracket of it is cut where a line through its ends passes zero (Illinois).
+// What is missing between exchanger and units where those see this inlet: it falls with the inlet.
+static double between(const TwThermalPlant *plant, const TwPlantInput *in, const double e_own[2], double fan,
+                      double inlet_degc, double at_degc, int stage, double *heat_w, double *water_kg_s)
+{
+    *heat_w = cooler_heat(plant, in, e_own[1], fan, at_degc, stage, water_kg_s);
+    return e_own[0] * (inlet_degc - at_degc + *heat_w / e_own[1]) - *heat_w;
+}
+
+// The same through the exchanger before it, where there is one: the inlet of the units at which both agree. By secants,
+// for the law is nearly a line; by halving where they lose their way.
 static double separated_heat(const TwThermalPlant *plant, const TwPlantInput *in, double mc, double fan,
                              double inlet_degc, int stage, double *water_kg_s)
 {
     const TwPlantRow *p = &plant->plant;
     if (!(p->separator_ua_w_k > 0.0) || mc <= 0.0)
         return cooler_heat(plant, in, mc, fan, inlet_degc, stage, water_kg_s);
-    double own_w_k = plant->design_w_k * p->separator_flow_fraction;
-    double e = tw_plate_hx_conductance(p->separator_ua_w_k, mc, own_w_k);
-    double low = inlet_degc - 80.0, high = inlet_degc + 80.0, heat = 0.0, f[2];
-    const double ends[2] = {low, high};
-    for (int k = 0; k < 2; k++) {
-        heat = cooler_heat(plant, in, own_w_k, fan, ends[k], stage, water_kg_s);
-        f[k] = e * (inlet_degc - ends[k] + heat / own_w_k) - heat;
+    double own = plant->design_w_k * p->separator_flow_fraction, heat;
+    const double e_own[2] = {tw_plate_hx_conductance(p->separator_ua_w_k, mc, own), own};
+    double a = inlet_degc, b = inlet_degc - 1.0;
+    double fa = between(plant, in, e_own, fan, inlet_degc, a, stage, &heat, water_kg_s);
+    for (int i = 0; i < 12; i++) {
+        double fb = between(plant, in, e_own, fan, inlet_degc, b, stage, &heat, water_kg_s);
+        if (fabs(fb) <= 1e-12 * (fabs(heat) + own)) return heat;
+        double next = b - fb * (b - a) / (fb - fa);
+        if (!(fabs(next - inlet_degc) < 80.0)) break;
+        a = b, fa = fb, b = next;
     }
-    for (int i = 0, last = -1; i < 200 && high - low > 1e-11; i++) {
-        double at = f[0] != f[1] ? (low * f[1] - high * f[0]) / (f[1] - f[0]) : 0.5 * (low + high);
-        heat = cooler_heat(plant, in, own_w_k, fan, at, stage, water_kg_s);
-        double now = e * (inlet_degc - at + heat / own_w_k) - heat;
-        if (fabs(now) <= 1e-13 * fabs(heat)) break;
-        if (now > 0.0) {
-            low = at, f[0] = now;
-            if (last == 0) f[1] *= 0.5;
-            last = 0;
-        } else {
-            high = at, f[1] = now;
-            if (last == 1) f[0] *= 0.5;
-            last = 1;
-        }
+    double low = inlet_degc - 80.0, high = inlet_degc + 80.0;
+    for (int i = 0; i < 60; i++) {
+        double at = 0.5 * (low + high);
+        *(between(plant, in, e_own, fan, inlet_degc, at, stage, &heat, water_kg_s) > 0.0 ? &low : &high) = at;
     }
     return heat;
 }
@@ -155,6 +156,21 @@ static double chain(const TwThermalPlant *plant, const TwPlantInput *in, double 
     return taken;
 }
 
+// the same, kept where the last point is asked for again
+static double chain_once(const TwThermalPlant *plant, const TwPlantInput *in, double mc, double fan, double inlet_degc,
+                         int stage, TwPlantRates *rates)
+{
+    TwChainMemo *m = in->memo;
+    if (!m) return chain(plant, in, mc, fan, inlet_degc, stage, rates);
+    if (!m->holds || m->rate_w_k != mc || m->fan != fan || m->inlet_degc != inlet_degc || m->stage != stage) {
+        *m = (TwChainMemo){.rate_w_k = mc, .fan = fan, .inlet_degc = inlet_degc, .stage = stage, .holds = true};
+        m->taken_w = chain(plant, in, mc, fan, inlet_degc, stage, rates);
+        m->cold_w = rates->cold_w, m->export_w = rates->export_w, m->water_kg_s = rates->water_kg_s;
+    }
+    rates->cold_w = m->cold_w, rates->export_w = m->export_w, rates->water_kg_s = m->water_kg_s;
+    return m->taken_w;
+}
+
 double tw_plant_free_degc(const TwThermalPlant *plant, const double *z, const TwPlantInput *in)
 {
     double mc = in->rate_w_k * fmax(z[PRIMARY], 0.0), water;
@@ -180,7 +196,7 @@ void tw_plant_rate(const TwThermalPlant *plant, const double *z, const TwPlantIn
         double mc = in->rate_w_k * fmax(z[PRIMARY], 0.0), share = mc / plant->design_w_k;
         double y = tw_plant_fan_speed(plant, z, in);
         double arrives = in->mains ? in->main_degc[0] : z[TANK], warm = in->mains ? in->main_degc[1] : z[HEADER_RETURN];
-        double cooler = chain(plant, in, mc, y, warm, stage, rates);
+        double cooler = chain_once(plant, in, mc, y, warm, stage, rates);
         double tank = p->tank_w_k * (z[TANK] - outside);
         double head = p->pump_static_fraction + (1.0 - p->pump_static_fraction) * share * share;
         rates->pump_w = in->pumps_on * plant->pump_w * head * share;
@@ -265,8 +281,12 @@ void tw_plant_close(double *column, double loop, double room)
 
 static void list(const TwPlantRates *r, double q[METERS]) { memcpy(q, r, sizeof *r); }
 
-bool tw_plant_step(const TwThermalPlant *plant, double *z, const TwPlantInput *in, double h, TwPlantRates *meter)
+bool tw_plant_step(const TwThermalPlant *plant, double *z, const TwPlantInput *given, double h, TwPlantRates *meter)
 {
+    TwChainMemo memo = {.holds = false};
+    TwPlantInput with = *given;
+    const TwPlantInput *in = &with;
+    with.memo = &memo;
     const double g = gamma_ros2 * h;
     double f[N], up[N], down[N], y[N], j[N][N], q0[METERS], q1[METERS], row[METERS][N], a[N][N];
     TwPlantRates r0, ru, rd;

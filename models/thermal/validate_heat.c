@@ -52,7 +52,8 @@ bool tw_validate_heat(TwValidation *v, const char *file, TwError *error)
         describe(v, &trace);
     } else
         tw_validation_skip(v, "H1-H4", "Frontier's published day of heat",
-                           "the file is not at hand: tokenworks validate thermal FILE");
+                           "not shipped: HewlettPackard/sustain-lc, input_04-07-24.csv (sha256 ff42ac45...2fefc0), "
+                           "then: tokenworks validate thermal input_04-07-24.csv");
     TwErrors *errors = tw_errors_create();
     TwHeatCaseRow row;
     TwHeatResult r;
