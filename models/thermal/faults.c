@@ -104,7 +104,9 @@ void tw_loop_changed(const TwThermalPlant *plant, void *block, int loop, bool pu
         tw_f64(block, plant->state)[group->first + ((size_t)group->racks * RACK_STATES + FLOW) * LANES + (size_t)l] *=
             after / before;
     for (int n = 0; n < count; n++) {
-        inputs[places[n]].share[l] = !changed ? 1.0 : flow->flow > 0.0 ? share[n] / flow->flow : 0.0;
+        // where no pump works what is open coasts down alike
+        double coasts = opening[n] < 1e-3 ? 0.0 : 1.0;
+        inputs[places[n]].share[l] = !changed ? 1.0 : flow->flow > 0.0 ? share[n] / flow->flow : coasts;
         loop_w_k += group->rack[places[n]].rate_w_k[l] * inputs[places[n]].share[l];
     }
     for (int u = 0; u < units; u++) {
@@ -112,8 +114,8 @@ void tw_loop_changed(const TwThermalPlant *plant, void *block, int loop, bool pu
         bool off = units > 1 && changed && flow->flow > 0.0 && !(unit[u].flow > 0.0);
         lanes[u].live[l] = off ? 0.0 : 1.0;
         lanes[u].pump[l] = !changed ? 1.0 / units : unit[u].pump;
-        bool still = !changed || !(flow->flow > 0.0);
-        lanes[u].flow[l] = still ? 1.0 : unit[u].flow / flow->flow * loop_w_k / group->cdu->rate_w_k[l];
+        double each = flow->flow > 0.0 ? unit[u].flow / flow->flow : 1.0;
+        lanes[u].flow[l] = !changed ? 1.0 : each * loop_w_k / group->cdu->rate_w_k[l];
     }
 }
 

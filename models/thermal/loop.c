@@ -20,7 +20,7 @@ static TwLink resistance(int from, int to, double drop_pa, double flow_m3_s, dou
 static int add_units(TwLink *links, const TwCduRow *row, int units, const TwLoopUnit *unit, double total, int supply,
                      int *pump)
 {
-    double head = row->pump_head_pa, each = total / units;
+    double head = row->pump_head_pa > 0.0 ? row->pump_head_pa : 1e5, each = total / units;
     int n = 0, node = supply + 1;
     for (int u = 0; u < units; u++) {
         int running = (int)row->pump_count - unit[u].pumps_out;
@@ -49,7 +49,9 @@ bool tw_loop_solve(const TwCduRow *row, int units, TwLoopUnit *unit, int count, 
 {
     int room = units > 3 ? PLACES + 3 - units : PLACES;
     int places = !(row->header_fraction > 0.0) ? 1 : count < room ? count : room;
-    double total = 0.0, head = row->pump_head_pa, at[PLACES] = {0.0}, open[PLACES] = {0.0};
+    // a loop without head has flows as any other, and no pressures
+    double total = 0.0, head = row->pump_head_pa > 0.0 ? row->pump_head_pa : 1e5, at[PLACES] = {0.0},
+           open[PLACES] = {0.0};
     *flow = (TwLoopFlow){.worst_index = -1.0, .boost = 1.0, .changed = 1.0};
     for (int u = 0; u < units; u++) unit[u].flow = unit[u].pump = 0.0;
     for (int i = 0; i < count; i++) {
@@ -120,11 +122,13 @@ bool tw_loop_solve(const TwCduRow *row, int units, TwLoopUnit *unit, int count, 
         flow->head_pa = fmax(flow->head_pa, pa);
     }
     for (int u = 0; u < units && flow->pump > 0.0; u++) unit[u].pump /= flow->pump;
+    if (!(row->pump_head_pa > 0.0)) flow->head_pa = 0.0;
     flow->header_pa = node[SUPPLY] - node[RETURN];
     // all flows go with the speed: one that restores the pressure across the row, where the pumps can
     double design_pa = head * (1.0 - row->filter_fraction - row->exchanger_fraction);
     if (flow->header_pa > 0.0 && flow->header_pa < design_pa)
         flow->boost = fmax(fmin(sqrt(design_pa / flow->header_pa), row->pump_speed_max_fraction), 1.0);
+    if (!(row->pump_head_pa > 0.0)) flow->header_pa = 0.0;
     flow->worst = INFINITY;
     for (int i = 0; i < count; i++) {
         int p = i * places / count;

@@ -105,6 +105,7 @@ static void set_loops(const TwThermalPlant *plant, void *block, const TwThermalI
             lane->pump[l] = flows[loop].pump / (v * v * v);
         } else {
             lane->on[l] = 0.0;
+            lane->rate_w_k[l] = sum;
         }
     }
 }

@@ -256,6 +256,48 @@ static void neighbours_carry_the_racks_of_a_lost_cdu(void)
     }
 }
 
+// Nothing flows: all racks shut, all pumps of a loop or of all CDUs out, a filter that lets nothing through, a loop
+// without head. Both integrators keep the books, and all comes back.
+static void standing_water_conserves(void)
+{
+    static const char *const manifolds[] = {"", "row"};
+    for (int k = 0; k < 4; k++) {
+        Net1 *n = net1_rows(2);
+        n->spec.cvode = k % 2 == 1;
+        for (int c = 0; c < 2; c++) {
+            n->cdus[c].manifold = manifolds[k / 2];
+            n->cdus[c].pump_count = 2;
+            n->cdus[c].pump_shutoff_fraction = 1.3;
+            n->cdus[c].filter_fraction = 0.15;
+            if (k / 2 == 1) n->cdus[c].pump_head_pa = 0.0;
+        }
+        CHECK(net1_build(n));
+        TwError error = {0};
+        for (int i = 0; i < 2 * NET1_RACKS; i++) n->rack_w[i] = 80e3;
+        CHECK(tw_thermal_start(n->thermal, n->block, &n->in, &error));
+        double cool = 0.0;
+        for (int w = 0; w < 160; w++) {
+            double at = 5.0 * w;
+            for (int i = 0; w == 2 && i < 2 * NET1_RACKS; i++)
+                tw_thermal_act(n->thermal, n->block, TW_ACT_RACK_VALVE, i, 0.0, at);
+            for (int i = 0; w == 4 && i < 2 * NET1_RACKS; i++)
+                tw_thermal_act(n->thermal, n->block, TW_ACT_RACK_VALVE_END, i, 0.0, at);
+            for (int p = 0; (w == 6 || w == 8) && p < 4; p++)
+                tw_thermal_act(n->thermal, n->block, w == 6 ? TW_ACT_PUMP_TRIP : TW_ACT_PUMP_TRIP_END, p % 2, 0.0, at);
+            for (int c = 0; (w == 10 || w == 12) && c < 2; c++)
+                tw_thermal_act(n->thermal, n->block, w == 10 ? TW_ACT_CLOG : TW_ACT_CLOG_END, c, 1e9, at);
+            double stored = tw_thermal_stored_j(n->thermal, n->block);
+            CHECK(tw_thermal_advance(n->thermal, n->block, &n->in, at, at + 5.0, &n->out, &error));
+            stored = tw_thermal_stored_j(n->thermal, n->block) - stored;
+            CHECK_NEAR(n->out.heat_in_j, n->out.heat_out_j + stored, 1e-10);
+            if (w == 0) cool = n->chip_degc[0];
+            if (w == 3 || w == 7 || w == 11) CHECK(n->chip_degc[0] > cool + 2.0);
+        }
+        CHECK_WITHIN(n->chip_degc[0], cool, 0.1);
+        net1_destroy(n);
+    }
+}
+
 int main(void)
 {
     the_design_is_a_solution();
@@ -266,5 +308,6 @@ int main(void)
     a_lost_cdu_leaves_its_row_to_the_others();
     sensors_lie();
     neighbours_carry_the_racks_of_a_lost_cdu();
+    standing_water_conserves();
     return check_failures != 0;
 }
