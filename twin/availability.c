@@ -4,6 +4,7 @@
 #include "twin/supplies.h"
 
 #include "models/operations/reliability.h"
+#include "models/power/look.h"
 #include "sim/json.h"
 #include "twin/failures.h"
 #include "twin/reference.h"
@@ -44,6 +45,11 @@ typedef struct Sim {
     int last_class;
     double crew_h;
     int64_t spares_used;
+    TwPowerRing *ring;    // [element]
+    bool inherent;        // failures and repair times alone: crews and spares are always there, nothing is planned
+    double *job_h;        // [maintenance] begins or ends next; INFINITY: no more
+    bool *works;          // [maintenance] out for it now
+    double work_h, refused;
 } Sim;
 
 static void draw(Sim *s, int class, uint32_t purpose, double u[4])
@@ -119,16 +125,29 @@ static void set_part(Sim *s, int class, int part, int step)
     if (step > 0) s->last_class = class;
 }
 
-static bool lives(Sim *s, int e, int depth)
+static bool usable(const Sim *s, int bus) { return s->ring[bus].member && (s->out[bus] == 0 || s->ring[bus].line); }
+
+static bool wake(Sim *s, int bus)
 {
-    const TwElementRow *row = &s->plant->elements[e];
-    if (s->out[e] > 0) return false;
-    if (!row->from[0] || depth > s->plant->element_count) return depth <= s->plant->element_count;
-    if (s->alive[s->plant->power->parent[e]]) return true;
-    if (!row->second[0]) return false;
-    for (int i = 0; i < s->plant->element_count; i++)
-        if (strcmp(s->plant->element_names[i], row->second) == 0) return s->alive[i];
-    return false;
+    if (bus < 0 || s->alive[bus] || !usable(s, bus)) return false;
+    return s->alive[bus] = true;
+}
+
+// What an element that is in service passes on: from its sources, and in a closed ring towards them.
+static bool pass_on(Sim *s, int e)
+{
+    int up = s->plant->power->parent[e], second = s->ring[e].second;
+    if (s->ring[e].bridge) return (s->alive[up] && wake(s, second)) || (s->alive[second] && wake(s, up));
+    bool changed = false;
+    if (!s->alive[e] && ((up >= 0 && s->alive[up]) || (second >= 0 && s->alive[second]))) changed = s->alive[e] = true;
+    if (!s->alive[e]) return changed;
+    if (s->ring[e].board) {
+        changed = wake(s, up) || changed;
+        changed = wake(s, second) || changed;
+    } else if (s->ring[e].back) {
+        changed = wake(s, up) || changed;
+    }
+    return changed;
 }
 
 // Who is alive: a fixed point, because second sources may lie anywhere.
@@ -138,13 +157,60 @@ static void spread(Sim *s)
     for (int e = 0; e < n; e++) s->alive[e] = !s->plant->elements[e].from[0] && s->out[e] == 0;
     for (bool changed = true; changed;) {
         changed = false;
-        for (int e = 0; e < n; e++) {
-            bool is = lives(s, e, 0);
-            if (is == s->alive[e]) continue;
-            s->alive[e] = is;
-            changed = changed || is;
-        }
+        for (int e = 0; e < n; e++)
+            if (s->out[e] == 0 && s->plant->elements[e].from[0]) changed = pass_on(s, e) || changed;
     }
+}
+
+// Racks that would be without supply or coolant.
+static double racks_down(Sim *s)
+{
+    const TwPlant *plant = s->plant;
+    double down = 0.0;
+    spread(s);
+    for (int i = 0; i < plant->rack_count; i++) {
+        const TwRackPlan *rack = &plant->racks[i];
+        bool on = s->alive[rack->element];
+        for (int k = 0; k < rack->cord_count; k++) on = on || s->alive[rack->cords[k]];
+        down += !on || (rack->cdu >= 0 && s->pump_out[rack->cdu] > 0);
+    }
+    return down;
+}
+
+static void set_work(Sim *s, const TwMaintenance *job, int step)
+{
+    if (job->on == TW_WORK_ELEMENT) s->out[job->element] += step;
+    if (job->on == TW_WORK_RACK) s->rack_out[job->element] += step;
+    if (job->on == TW_WORK_CDU) s->pump_out[job->element] += step;
+}
+
+// Planned work begins or ends. As in a run it is put off to its next turn where racks would lose supply or coolant by
+// it, unless it is forced; what is out already is left alone.
+static void turn_work(Sim *s, int index, double now_h)
+{
+    const TwMaintenance *job = &s->plant->failures.maintenance[index];
+    double for_h = (double)job->for_ns / 3.6e12, every_h = (double)job->every_ns / 3.6e12;
+    if (s->works[index]) {
+        set_work(s, job, -1);
+        s->works[index] = false;
+        s->job_h[index] = every_h > 0.0 ? now_h - for_h + every_h : INFINITY;
+        return;
+    }
+    bool out = (job->on == TW_WORK_ELEMENT && s->out[job->element] > 0) ||
+               (job->on == TW_WORK_RACK && s->rack_out[job->element] > 0) ||
+               (job->on == TW_WORK_CDU && s->pump_out[job->element] > 0);
+    double before = out ? 0.0 : racks_down(s);
+    if (!out) set_work(s, job, 1);
+    bool refused = !out && job->on != TW_WORK_RACK && !job->force && racks_down(s) > before;
+    if (refused) set_work(s, job, -1);
+    s->refused += refused;
+    if (out || refused) {
+        s->job_h[index] = every_h > 0.0 ? now_h + every_h : INFINITY;
+        return;
+    }
+    s->works[index] = true;
+    s->work_h += for_h;
+    s->job_h[index] = now_h + for_h;
 }
 
 static void begin_repairs(Sim *s, double now_h, TwAvailability *sum)
@@ -156,7 +222,8 @@ static void begin_repairs(Sim *s, double now_h, TwAvailability *sum)
             const Broken *b = &s->broken[i];
             if (!b->used || !b->waits) continue;
             const TwFailureClass *c = &plan->classes[b->class];
-            if ((c->crew >= 0 && s->crew[c->crew] <= 0) || (c->spares >= 0 && s->spare[b->class] <= 0)) continue;
+            bool short_of = (c->crew >= 0 && s->crew[c->crew] <= 0) || (c->spares >= 0 && s->spare[b->class] <= 0);
+            if (short_of && !s->inherent) continue;
             if (next < 0 || b->since_h < s->broken[next].since_h) next = i;
         }
         if (next < 0) return;
@@ -171,7 +238,7 @@ static void begin_repairs(Sim *s, double now_h, TwAvailability *sum)
         b->ready_h = now_h + hours;
         b->stock_h = c->spares >= 0 ? now_h + c->lead_h : INFINITY;
         s->crew_h += c->crew >= 0 ? hours : 0.0;
-        sum->classes[b->class].crew_wait_h += now_h - b->since_h;
+        if (sum) sum->classes[b->class].crew_wait_h += now_h - b->since_h;
     }
 }
 
@@ -197,10 +264,10 @@ static void fail(Sim *s, int class, double now_h, TwAvailability *sum)
     }
     if (unused < 0 && s->high < MOST_OPEN) unused = s->high++;
     if (unused < 0) return;
-    sum->classes[class].failures_per_year += 1.0;
+    if (sum) sum->classes[class].failures_per_year += 1.0;
     s->broken[unused] = (Broken){class, part, now_h, INFINITY, INFINITY, true, true, false};
     set_part(s, class, part, 1);
-    if (c->swap_h > 0.0 && (c->spares < 0 || s->spare[class] > 0)) {
+    if (c->swap_h > 0.0 && (c->spares < 0 || s->spare[class] > 0 || s->inherent)) {
         if (c->spares >= 0) s->spare[class]--, s->spares_used++;
         draw(s, class, 1, u);
         s->broken[unused].waits = false;
@@ -260,6 +327,10 @@ static void replicate(Sim *s, double span_h, double up[TW_LAYERS], TwAvailabilit
     memset(s->rack_down_gpus, 0, (size_t)plant->rack_count * sizeof *s->rack_down_gpus);
     memset(s->down, 0, (size_t)plant->replica_count * sizeof *s->down);
     s->high = 0;
+    for (int i = 0; i < plan->maintenance_count; i++) {
+        s->works[i] = false;
+        s->job_h[i] = s->inherent ? INFINITY : (double)plan->maintenance[i].at_ns / 3.6e12;
+    }
     for (int i = 0; i < plan->crew_count; i++) s->crew[i] = plan->crews[i].count;
     for (int i = 0; i < plan->class_count; i++) {
         const TwFailureClass *c = &plan->classes[i];
@@ -278,7 +349,7 @@ static void replicate(Sim *s, double span_h, double up[TW_LAYERS], TwAvailabilit
     shares(s, share);
     while (now_h < span_h) {
         double next_h = span_h;
-        int class = -1, ready = -1, stock = -1;
+        int class = -1, ready = -1, stock = -1, job = -1;
         for (int i = 0; i < plan->class_count; i++)
             if (s->next_h[i] < next_h) next_h = s->next_h[i], class = i;
         for (int i = 0; i < s->high; i++) {
@@ -287,14 +358,18 @@ static void replicate(Sim *s, double span_h, double up[TW_LAYERS], TwAvailabilit
                 next_h = s->broken[i].ready_h, ready = i, class = stock = -1;
             if (s->broken[i].stock_h < next_h) next_h = s->broken[i].stock_h, stock = i, class = ready = -1;
         }
+        for (int i = 0; i < plan->maintenance_count; i++)
+            if (s->job_h[i] < next_h) next_h = s->job_h[i], job = i, class = ready = stock = -1;
         double step_h = next_h - now_h;
         for (int k = 0; k < TW_LAYERS; k++) up[k] += share[k] * step_h;
-        if (share[TW_LAYER_ALL] < 1.0)
+        if (share[TW_LAYER_ALL] < 1.0 && sum)
             sum->classes[s->last_class].rack_hours_per_year +=
                 (1.0 - share[TW_LAYER_ALL]) * step_h * plant->rack_count * plant->rack_scale;
         now_h = next_h;
         if (now_h >= span_h) break;
-        if (class >= 0) {
+        if (job >= 0) {
+            turn_work(s, job, now_h);
+        } else if (class >= 0) {
             fail(s, class, now_h, sum);
         } else if (ready >= 0) {
             Broken *b = &s->broken[ready];
@@ -325,6 +400,26 @@ static double student(int degrees)
     return z + (z * z * z + z) / (4.0 * n) + (5.0 * pow(z, 5) + 16.0 * z * z * z + 3.0 * z) / (96.0 * n * n);
 }
 
+static void layers(Sim *s, double years, int replications, TwAvailability *detail, TwLayerResult *layer)
+{
+    double sum[TW_LAYERS] = {0.0}, square[TW_LAYERS] = {0.0}, n = replications;
+    for (int r = 0; r < replications; r++) {
+        double up[TW_LAYERS];
+        s->replication = (uint32_t)r + 1;
+        replicate(s, years * 8760.0, up, detail);
+        // of what is lost, so that five nines keep their digits
+        for (int k = 0; k < TW_LAYERS; k++) {
+            sum[k] += 1.0 - up[k];
+            square[k] += (1.0 - up[k]) * (1.0 - up[k]);
+        }
+    }
+    for (int k = 0; k < TW_LAYERS; k++) {
+        double mean = sum[k] / n, scatter = n > 1.0 ? fmax(square[k] / n - mean * mean, 0.0) / (n - 1.0) : NAN;
+        double half = n > 1.0 ? student(replications - 1) * sqrt(scatter) : NAN;
+        layer[k] = (TwLayerResult){1.0 - mean, fmax(1.0 - mean - half, 0.0), fmin(1.0 - mean + half, 1.0)};
+    }
+}
+
 bool tw_availability_run(TwAvailability *a, const TwPlant *plant, double years, int replications, TwError *error)
 {
     const TwFailurePlan *plan = &plant->failures;
@@ -345,28 +440,23 @@ bool tw_availability_run(TwAvailability *a, const TwPlant *plant, double years, 
              .rack_out = TW_TAKE(arena, plant->rack_count, int),
              .supply_out = TW_TAKE(arena, plant->rack_count, int),
              .down = TW_TAKE(arena, plant->replica_count + 1, int),
-             .rack_down_gpus = TW_TAKE(arena, plant->rack_count, int)};
+             .rack_down_gpus = TW_TAKE(arena, plant->rack_count, int),
+             .ring = TW_TAKE(arena, plant->element_count, TwPowerRing),
+             .job_h = TW_TAKE(arena, plan->maintenance_count + 1, double),
+             .works = TW_TAKE(arena, plan->maintenance_count + 1, bool)};
+    for (int i = 0; i < plant->element_count; i++) s.ring[i] = tw_power_ring(plant->power, i);
     for (int i = 0; i < plan->class_count; i++) s.timer_h[i] = TW_TAKE(arena, plan->classes[i].count + 1, double);
     a->classes = calloc((size_t)plan->class_count, sizeof *a->classes);
     if (!a->classes) abort();
 
-    double sum[TW_LAYERS] = {0.0}, square[TW_LAYERS] = {0.0};
-    for (int r = 0; r < replications; r++) {
-        double up[TW_LAYERS];
-        s.replication = (uint32_t)r + 1;
-        replicate(&s, years * 8760.0, up, a);
-        // of what is lost, so that five nines keep their digits
-        for (int k = 0; k < TW_LAYERS; k++) {
-            sum[k] += 1.0 - up[k];
-            square[k] += (1.0 - up[k]) * (1.0 - up[k]);
-        }
+    for (int turn = 0; turn < 2; turn++) {
+        s.inherent = turn == 0;
+        layers(&s, years, replications, s.inherent ? NULL : a, s.inherent ? a->inherent : a->layer);
+        if (s.inherent) s.crew_h = 0.0, s.spares_used = 0;
     }
     double n = replications, all_years = n * years;
-    for (int k = 0; k < TW_LAYERS; k++) {
-        double mean = sum[k] / n, spread2 = n > 1.0 ? fmax(square[k] / n - mean * mean, 0.0) / (n - 1.0) : NAN;
-        double half = n > 1.0 ? student(replications - 1) * sqrt(spread2) : NAN;
-        a->layer[k] = (TwLayerResult){1.0 - mean, fmax(1.0 - mean - half, 0.0), fmin(1.0 - mean + half, 1.0)};
-    }
+    a->planned_hours_per_year = s.work_h / all_years;
+    a->put_off_per_year = s.refused / all_years;
     for (int i = 0; i < plan->class_count; i++) {
         TwClassResult *c = &a->classes[i];
         c->crew_wait_h = c->failures_per_year > 0.0 ? c->crew_wait_h / c->failures_per_year : 0.0;
@@ -387,13 +477,20 @@ static double nines(double availability) { return availability < 1.0 ? -log10(1.
 
 void tw_availability_print(const TwAvailability *a, const TwPlant *plant, FILE *f)
 {
-    fprintf(f, "%s: %d times %g years of failures and repairs, nothing else; seed %lld\n\n", plant->facility,
-            a->replications, a->years, (long long)plant->run.seed);
-    fprintf(f, "  %-10s %14s  %-28s %8s %12s\n", "layer", "availability", "95 % interval", "nines", "h a year");
+    fprintf(f, "%s: %d times %g years of failures, repairs and planned work, nothing else; seed %lld\n\n",
+            plant->facility, a->replications, a->years, (long long)plant->run.seed);
+    fprintf(f, "  %-10s %14s  %-28s %8s %12s %14s\n", "layer", "operational", "95 % interval", "nines", "h a year",
+            "inherent");
     for (int k = 0; k < TW_LAYERS; k++)
-        fprintf(f, "  %-10s %14.9f  %.9f to %.9f %8.2f %12.4g\n", tw_layer_names[k], a->layer[k].availability,
+        fprintf(f, "  %-10s %14.9f  %.9f to %.9f %8.2f %12.4g %14.9f\n", tw_layer_names[k], a->layer[k].availability,
                 a->layer[k].low, a->layer[k].high, nines(a->layer[k].availability),
-                (1.0 - a->layer[k].availability) * 8760.0);
+                (1.0 - a->layer[k].availability) * 8760.0, a->inherent[k].availability);
+    fprintf(f,
+            "\n  operational: failures, waits for crews and spares, planned maintenance; inherent: failures and repair "
+            "times alone\n");
+    if (plant->failures.maintenance_count > 0)
+        fprintf(f, "  planned: %d parts, %.4g h a year, put off %.4g times a year\n", plant->failures.maintenance_count,
+                a->planned_hours_per_year, a->put_off_per_year);
     fprintf(f, "\n  %-16s %8s %14s %14s %12s %16s\n", "what breaks", "parts", "failures/a", "rack-hours/a", "wait h",
             "one part alone");
     for (int i = 0; i < plant->failures.class_count; i++)
@@ -412,10 +509,14 @@ void tw_availability_json(const TwAvailability *a, const TwPlant *plant, FILE *f
             (long long)plant->run.seed, a->years, a->replications);
     for (int k = 0; k < TW_LAYERS; k++)
         fprintf(f,
-                "%s\n    \"%s\": {\"availability\": %.17g, \"low\": %.17g, \"high\": %.17g, \"hours_per_year\": %.17g}",
+                "%s\n    \"%s\": {\"availability\": %.17g, \"low\": %.17g, \"high\": %.17g, \"hours_per_year\": %.17g, "
+                "\"inherent\": %.17g, \"inherent_low\": %.17g, \"inherent_high\": %.17g}",
                 k ? "," : "", tw_layer_names[k], a->layer[k].availability, a->layer[k].low, a->layer[k].high,
-                (1.0 - a->layer[k].availability) * 8760.0);
-    fprintf(f, "\n  },\n  \"classes\": {");
+                (1.0 - a->layer[k].availability) * 8760.0, a->inherent[k].availability, a->inherent[k].low,
+                a->inherent[k].high);
+    fprintf(f, "\n  },\n  \"planned\": {\"parts\": %d, \"hours_per_year\": %.17g, \"put_off_per_year\": %.17g},",
+            plant->failures.maintenance_count, a->planned_hours_per_year, a->put_off_per_year);
+    fprintf(f, "\n  \"classes\": {");
     for (int i = 0; i < plant->failures.class_count; i++) {
         fprintf(f, "%s\n    ", i ? "," : "");
         tw_json_text(f, plant->failures.classes[i].name);

@@ -1,10 +1,10 @@
 // How much of the time racks are powered, cooled and whole, over many years: Monte Carlo of what breaks and is mended.
 //
-// Only failures, repairs, crews and spares move (operations.failures): no requests, heat or power flow. An element is
-// alive while it is in service and one of its sources is; a rack is powered while one of its cords is, cooled while its
-// CDU has a running pump and the loads of the plant are supplied, and its GPUs count one by one. Ride-through of
-// stores, transfers and overloads are left out: a run of the factory shows them. Each replication is one span;
-// intervals are those of Student's t over replications.
+// Only failures, repairs, crews, spares and planned maintenance move: no requests, heat or power flow. An element is
+// alive while it is in service and one of its sources is, in closed rings from either side; a rack is powered while one
+// of its cords is, cooled while its CDU has a running pump and the loads of the plant are supplied, and its GPUs count
+// one by one. Ride-through of stores, transfers and overloads are left out: a run of the factory shows them. Each
+// replication is one span; intervals are those of Student's t over replications.
 #pragma once
 
 #include "twin/plant.h"
@@ -26,7 +26,9 @@ typedef struct TwClassResult {
 typedef struct TwAvailability {
     double years;    // of a replication
     int replications;
-    TwLayerResult layer[TW_LAYERS];
+    TwLayerResult layer[TW_LAYERS];       // operational: with waits for crews and spares, and planned maintenance
+    TwLayerResult inherent[TW_LAYERS];    // failures and repair times alone
+    double planned_hours_per_year, put_off_per_year;
     TwClassResult *classes;    // [plant->failures.class_count]
     double crew_hours_per_year;
     int64_t spares_used;

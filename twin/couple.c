@@ -130,16 +130,43 @@ static void count_held(const TwPlant *plant, void *block, double window_s)
     }
 }
 
+// The workload books an iteration's energy and tokens at once, so a window far shorter than the exchange interval would
+// see either nothing or all of an iteration in it. Such a window takes what the last long one had, with what was left
+// over released in a few of them; the difference goes to the next long one, to the joule.
+typedef struct Steady {
+    double last, left;    // per second in the last long window; not yet told
+} Steady;
+
+static double steady(Steady *s, double amount, double window_s, double long_s)
+{
+    if (window_s >= long_s) {
+        // less than nothing is no power: the rest waits
+        double now = fmax(amount + s->left, 0.0);
+        s->left += amount - now;
+        s->last = now / window_s;
+        return now;
+    }
+    double now = fmax(s->last + s->left / (4.0 * long_s), 0.0) * window_s;
+    s->left += amount - now;
+    return now;
+}
+
 // Power of every rack in the window, from what its replicas used.
-static void rack_power(const TwPlant *plant, const void *block, TwScratch *s, double window_s)
+static void rack_power(const TwPlant *plant, void *block, TwScratch *s, double window_s)
 {
     const bool *on = tw_at_const(block, plant->slot.rack_on);
     const bool *serving = tw_at_const(block, plant->slot.serving);
     const int32_t *down_gpus = tw_at_const(block, plant->failures.down_gpus);
     TwWindow *w = &s->window;
     w->gpu_w_sum = w->host_w_sum = 0.0;
+    Steady *devices = tw_at(block, plant->slot.steady_j), *tokens = tw_at(block, plant->slot.steady_tokens);
+    double long_s = 0.25 * fmin(plant->exchange_s, 1.0);
     for (int i = 0; i < plant->rack_count; i++) {
         const TwRackPlan *rack = &plant->racks[i];
+        // what stops draws nothing more
+        if (!on[i] || !serving[i]) devices[i] = tokens[i] = (Steady){0.0, 0.0};
+        s->device_j[i] = steady(&devices[i], s->device_j[i], window_s, long_s);
+        double told = steady(&tokens[i], s->tokens[i], window_s, long_s);
         double gpu_w = on[i] ? s->device_j[i] / window_s + spare_gpu_w(rack) : 0.0;
         // GPUs that wait for their weights or for repair idle
         if (on[i]) gpu_w += (double)(serving[i] ? down_gpus[i] : rack->serving_gpus) * rack->gpu_idle_w;
@@ -149,7 +176,7 @@ static void rack_power(const TwPlant *plant, const void *block, TwScratch *s, do
         w->gpu_w[i] = gpu_w;
         w->rack_dc_w[i] = gpu_w + host;
         s->rack_ac_w[i] = on[i] ? tw_supplies_ac_w(plant, block, i, gpu_w + host) : 0.0;
-        w->tokens_per_s[i] = s->tokens[i] / window_s;
+        w->tokens_per_s[i] = told / window_s;
         w->gpu_w_sum += gpu_w * plant->rack_scale;
         w->host_w_sum += host * plant->rack_scale;
         s->all_w[i] = s->rack_ac_w[i] * plant->rack_scale;
@@ -215,9 +242,13 @@ static void book(const TwPlant *plant, void *block, TwScratch *s, const TwPowerO
     m->water_kg += heat->water_kg;
     w->water_kg_s = heat->water_kg / window_s;
 
-    if (m->windows > 0) m->ramp_max_w_s = fmax(m->ramp_max_w_s, fabs(w->utility_w - m->last_utility_w) / window_s);
+    // between the middles of two windows: a cut at an event makes no ramp
+    double apart_s = 0.5 * (window_s + m->last_window_s);
+    if (m->windows > 0) m->ramp_max_w_s = fmax(m->ramp_max_w_s, fabs(w->utility_w - m->last_utility_w) / apart_s);
     m->last_utility_w = w->utility_w;
+    m->last_window_s = window_s;
     m->utility_peak_w = fmax(m->utility_peak_w, w->utility_w);
+    m->grid_peak_w = fmax(m->grid_peak_w, power->utility_w - power->generation_w);
     m->it_peak_w = fmax(m->it_peak_w, w->it_w);
 
     w->granted_w = 0.0;

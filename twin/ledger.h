@@ -23,11 +23,12 @@ typedef struct TwMeters {
     double gpu_j, host_j, shelf_j;    // of rack_j
     double fabric_j, cooling_j;
     double room_loss_j, outdoor_loss_j;    // electrical losses by where their heat ends
+    double last_window_s;
     double carry_j;                        // losses metered but not yet handed to the room: stored heat of one window
     double thermal_in_j, thermal_out_j;    // booked by the thermal model
     double stored_start_j;                 // heat in the capacities at time zero
     double water_kg;
-    double utility_peak_w, it_peak_w, ramp_max_w_s, last_utility_w;
+    double utility_peak_w, grid_peak_w, it_peak_w, ramp_max_w_s, last_utility_w;
     double capped_racks_s, rack_s, rack_off_s, throttled_rack_s;
     double npsh_margin_m;    // least of the CDUs' pumps over what they need
     double approach_sum, approach_max_k, export_j, worst_flow_fraction, worst_flow_rack;    // of the CDUs, K s and K

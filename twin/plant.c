@@ -712,6 +712,8 @@ static bool compile(TwPlant *plant, const TwPlantInput *input, TwErrors *errors)
     plant->slot.meters = tw_layout_add(&layout, 1, tw_meters_bytes());
     plant->slot.grant_w = tw_layout_add(&layout, racks, sizeof(double));
     plant->slot.extra_ratio = tw_layout_add(&layout, racks, sizeof(double));
+    plant->slot.steady_j = tw_layout_add(&layout, 2 * racks, sizeof(double));
+    plant->slot.steady_tokens = tw_layout_add(&layout, 2 * racks, sizeof(double));
     plant->slot.clock_fraction = tw_layout_add(&layout, racks, sizeof(double));
     plant->slot.rack_on = tw_layout_add(&layout, racks, sizeof(bool));
     plant->slot.heat_off = tw_layout_add(&layout, racks, 1);

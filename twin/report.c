@@ -307,6 +307,10 @@ static void add_carbon(TwReport *report, const TwState *state)
     add(report, "carbon.market_kg", "kg", "the same by contract", a->market_g * 1e-3);
     add(report, "carbon.marginal_kg", "kg", "the same at the margin of the grid", a->marginal_g * 1e-3);
     add(report, "carbon.embodied_kg", "kg", "of making the racks, their share of the span", b.embodied_kg);
+    double made_kg =
+        1e-3 * (a->solar_j * plant->site.solar_g_kwh + a->generated_j * plant->site.generation_g_kwh) / 3.6e6;
+    add(report, "carbon.grid_kg", "kg", "of it by what the grid gave", a->carbon_g * 1e-3 - made_kg);
+    add(report, "carbon.generation_kg", "kg", "of it by generation on the site", made_kg);
     add(report, "carbon.intensity_g_per_kwh", "g/kWh", "mean of the grid over the span", over(a->carbon_sum, span_s));
     add(report, "carbon.generation_share", "1", "of electricity from own turbines and generators",
         over(a->generated_j, m->utility_j));
@@ -441,8 +445,14 @@ static void add_power(TwReport *report, const TwState *state)
     const TwPlant *plant = tw_state_plant(state);
     const TwMeters *m = tw_state_meters(state);
     double time_s = tw_state_time_s(state), it_j = m->rack_j + m->fabric_j;
-    add(report, "power.utility_mw.mean", "MW", "utility power", over(m->utility_j, time_s) * 1e-6);
+    double made_j = tw_power_meter(plant->power, tw_state_block(state)).generation_j;
+    add(report, "power.utility_mw.mean", "MW", "utility power: all that comes into the site, own generation with it",
+        over(m->utility_j, time_s) * 1e-6);
     add(report, "power.utility_mw.peak", "MW", "utility power, highest window", m->utility_peak_w * 1e-6);
+    add(report, "power.grid_mw.mean", "MW", "of it from the grid", over(m->utility_j - made_j, time_s) * 1e-6);
+    add(report, "power.grid_mw.peak", "MW", "from the grid, highest window", m->grid_peak_w * 1e-6);
+    add(report, "power.generation_mw.mean", "MW", "of it generated on the site", over(made_j, time_s) * 1e-6);
+    add(report, "power.storage_mw.mean", "MW", "into stores; negative: out of them", over(m->storage_j, time_s) * 1e-6);
     add(report, "power.it_mw.mean", "MW", "racks and fabric", over(it_j, time_s) * 1e-6);
     add(report, "power.it_mw.peak", "MW", "racks and fabric, highest window", m->it_peak_w * 1e-6);
     add(report, "power.demand_mw.peak", "MW", "what the racks wanted at once", m->demand_peak_w * 1e-6);

@@ -177,6 +177,11 @@ static void figures(FILE *f, const TwReport *r)
     fprintf(f, "\npower and cooling\n");
     line(f, r, "utility, mean", "power.utility_mw.mean", 1e3, "kW", "");
     line(f, r, "utility, peak", "power.utility_mw.peak", 1e3, "kW", "highest window");
+    if (tw_report_value(r, "power.generation_mw.mean") > 0.0) {
+        line(f, r, "  from the grid, mean", "power.grid_mw.mean", 1e3, "kW", "the feeds");
+        line(f, r, "  from the grid, peak", "power.grid_mw.peak", 1e3, "kW", "highest window");
+        line(f, r, "  generated, mean", "power.generation_mw.mean", 1e3, "kW", "on the site: part of utility");
+    }
     line(f, r, "racks wanted, peak", "power.demand_mw.peak", 1e3, "kW", "at full clock");
     line(f, r, "least granted to a rack", "power.granted_rack_kw.min", 1.0, "kW", "");
     line(f, r, "PUE", "power.pue", 1.0, "", "utility over racks at AC and fabric; includes losses and cooling");

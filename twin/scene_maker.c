@@ -1,5 +1,7 @@
 #include "twin/scene_maker.h"
 
+#include "twin/dispatch.h"
+
 #include "sim/version.h"
 #include "twin/couple.h"
 #include "twin/headline.h"
@@ -82,7 +84,7 @@ struct TwSceneMaker {
     double *head_time_s, head_s, head_next_s;    // of the headlines: one value an interval of head_s
     float *head[HEADLINES];
     int head_points;
-    bool mega;    // facility power is shown in MW
+    bool mega, generates;    // facility power is shown in MW
     TwSceneEvent *events;
     int event_room;
     TwSceneFlow flows[TW_SCENE_FLOWS];
@@ -182,7 +184,13 @@ TwSceneMaker *tw_scene_maker_create(const TwPlant *plant, int points_max)
             copy(m->series[k].unit, sizeof m->series[k].unit, "MW");
             m->series[k].scale = 1e-6;
         }
-    if (isfinite(feeds_w) && feeds == 1) m->series[0].limit = feeds_w * m->series[0].scale;
+    // generation on the site comes in beside the grid
+    double made_w = 0.0;
+    for (int i = 0; i < plant->element_count; i++)
+        if (plant->elements[i].from[0] && tw_dispatch_local(&plant->elements[i])) made_w += plant->elements[i].rated_w;
+    m->generates = made_w > 0.0;
+    if (m->generates) copy(m->series[0].label, sizeof m->series[0].label, "Site power");
+    if (isfinite(feeds_w) && feeds == 1) m->series[0].limit = (feeds_w + made_w) * m->series[0].scale;
 
     TwScene *scene = &m->scene;
     copy(scene->facility, sizeof scene->facility, plant->facility);
@@ -375,8 +383,16 @@ const TwScene *tw_scene_maker_scene(TwSceneMaker *m, const TwState *state)
     kpi(&m->kpis[4], report, "cooling.chip_degc.max", "Hottest chip", "degC", "hall", 1.0,
         plant->rack_count ? plant->racks[0].slowdown_degc : NAN);
     char feeds[64];
-    kpi(&m->kpis[5], report, "power.utility_mw.mean", "Utility power", m->mega ? "MW" : "kW",
-        isfinite(feeds_w) ? "utility" : feeds_text(plant, state, feeds), m->mega ? 1.0 : 1e3, feeds_w);
+    const char *boundary = isfinite(feeds_w) ? "utility" : feeds_text(plant, state, feeds);
+    if (m->generates) {
+        double scale = m->mega ? 1.0 : 1e3;
+        snprintf(feeds, sizeof feeds, "grid %.4g + generated %.4g",
+                 tw_report_value(report, "power.grid_mw.mean") * scale,
+                 tw_report_value(report, "power.generation_mw.mean") * scale);
+        boundary = feeds;
+    }
+    kpi(&m->kpis[5], report, "power.utility_mw.mean", m->generates ? "Site power" : "Utility power",
+        m->mega ? "MW" : "kW", boundary, m->mega ? 1.0 : 1e3, feeds_w);
     kpi(&m->kpis[6], report, "limits.binding", "Limited by", "", "", 1.0, NAN);
     kpi(&m->kpis[7], report, "tokens.usd_per_million_output_tokens", "Cost", "USD/M tokens", "utility, all-in", 1.0,
         NAN);

@@ -791,14 +791,23 @@ static int64_t multiple_after(int64_t time_ns, double interval_s)
     return (time_ns / interval_ns + 1) * interval_ns;
 }
 
+// No window is shorter than this, apart from what the exchange interval itself says: what happens so close before an
+// edge of windows happens at the edge, and what comes so soon after one when it is over.
+enum { SHORTEST_NS = 100000 };
+
+static int64_t cut(int64_t now_ns, int64_t end_ns, int64_t at_ns)
+{
+    int64_t least_ns = now_ns + SHORTEST_NS;
+    if (at_ns >= end_ns - SHORTEST_NS || least_ns >= end_ns - SHORTEST_NS) return end_ns;
+    return at_ns > least_ns ? at_ns : least_ns;
+}
+
 // End of the window that begins now: the earliest of tick, event, end of a recording interval, a store that empties.
 static int64_t window_end(const TwState *state, int64_t now_ns, int64_t whole_ns)
 {
     const TwPlant *plant = state->plant;
     int64_t end_ns = multiple_after(now_ns, plant->exchange_s);
     if (end_ns > whole_ns) end_ns = whole_ns;
-    const TwEvent *event = tw_events_first(&plant->queue, state->block);
-    if (event && event->time_ns < end_ns) end_ns = event->time_ns;
     for (int g = 0; g < plant->record.group_count; g++) {
         int64_t interval_ns = multiple_after(now_ns, plant->record.groups[g].interval_s);
         if (interval_ns < end_ns) end_ns = interval_ns;
@@ -814,12 +823,12 @@ static int64_t window_end(const TwState *state, int64_t now_ns, int64_t whole_ns
     int64_t metered_ns = tw_capping_next_ns(plant, now_ns), judged_ns = tw_flex_next_ns(plant, now_ns);
     if (metered_ns < end_ns) end_ns = metered_ns;
     if (judged_ns < end_ns) end_ns = judged_ns;
+    const TwEvent *event = tw_events_first(&plant->queue, state->block);
     double horizon_s = tw_power_horizon_s(plant->power, state->block);
-    if (horizon_s < (double)(end_ns - now_ns) * 1e-9) {
-        int64_t ns = (int64_t)ceil(horizon_s * 1e9);
-        end_ns = now_ns + (ns > 0 ? ns : 1);
-    }
-    return end_ns;
+    int64_t first_ns = event && event->time_ns < end_ns ? event->time_ns : end_ns;
+    if (horizon_s < (double)(first_ns - now_ns) * 1e-9) first_ns = now_ns + (int64_t)ceil(horizon_s * 1e9);
+    int64_t arrival_ns = tw_transit_next_ns(plant, state->block, now_ns);
+    return cut(now_ns, end_ns, arrival_ns < first_ns ? arrival_ns : first_ns);
 }
 
 // Transfers that came to their end with the window.
@@ -884,9 +893,7 @@ bool tw_state_advance(TwState *state, double until_s, TwRecord *record, const vo
         follow_price(state);
         tw_fabric_supply(plant, state->block, tw_f64_const(state->block, plant->slot.load_on), m->time_ns);
         tw_transit_sync(plant, state->block, &state->scratch.transit);
-        int64_t end_ns = window_end(state, m->time_ns, whole_ns), arrival_ns;
-        arrival_ns = tw_transit_next_ns(plant, state->block, m->time_ns);
-        if (arrival_ns < end_ns) end_ns = arrival_ns;
+        int64_t end_ns = window_end(state, m->time_ns, whole_ns);
         double window_s = (double)(end_ns - m->time_ns) * 1e-9;
         ramp_limits(state, window_s);
         if (tw_capping_decide(plant, state->block, m->time_ns)) m->next_grant_ns = m->time_ns;

@@ -368,13 +368,16 @@ static void tell(const TwScene *s, const TwView *view, const TwSceneLoss *loss, 
                  s->live ? "" : "; computed at the end of the run");
         return;
     }
-    double utility = 0.0, losses = 0.0;
+    double utility = 0.0, losses = 0.0, made = 0.0;
     for (int i = s->classes[class].first; i < s->classes[class].first + s->classes[class].count; i++) {
         double loss_kw = tw_scene_value(s, i, "loss_w"), in_kw = tw_scene_value(s, i, "element_w");
         if (s->elements[i].parent < 0 && !isnan(in_kw)) utility += in_kw * 1e3;
+        if (is_generation(s, i) && !isnan(in_kw)) made += in_kw * 1e3;
         if (!isnan(loss_kw)) losses += loss_kw * 1e3;
     }
-    int used = snprintf(text, 256, "%s from the sources, %s lost in %d elements", tw_power_text(a, utility),
+    char c[32], with[64] = "";
+    if (made > 0.0) snprintf(with, sizeof with, " and %s from generation on the site", tw_power_text(c, made));
+    int used = snprintf(text, 256, "%s from the sources%s, %s lost in %d elements", tw_power_text(a, utility), with,
                         tw_power_text(b, losses), s->classes[class].count);
     if (e < 0 || s->classes[s->elements[e].of].subject != TW_OF_POWER)
         snprintf(text + used, 256 - (size_t)used,

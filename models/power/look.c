@@ -47,6 +47,14 @@ bool tw_power_sources_w(const TwPower *power, const void *block, int element, do
     return true;
 }
 
+TwPowerRing tw_power_ring(const TwPower *power, int element)
+{
+    const TwPowerPlant *p = power->inner;
+    int e = p->at[element];
+    return (TwPowerRing){p->member[e], p->back[e],   p->line[e],
+                         p->tied[e],   p->bridge[e], p->second[e] >= 0 ? p->spec[p->second[e]] : -1};
+}
+
 bool tw_power_has_volts(const TwPower *power)
 {
     const TwPowerPlant *p = power->inner;

@@ -27,4 +27,12 @@ TwPowerLook tw_power_look(const TwPower *power, const void *block, int element);
 // What each side of a board gives at which a closed ring is fed from both, as last settled; negative: it takes. False:
 // it is no such board, or one side is dead.
 bool tw_power_sources_w(const TwPower *power, const void *block, int element, double *first_w, double *second_w);
+// What an element is to a closed ring: its bus may be fed from the ring's other side (member), it passes power towards
+// its own source (back), its loss leaves the bus at its end (line), both sources meet at it (board) or it only joins
+// them (bridge). second: its other source, -1: none.
+typedef struct TwPowerRing {
+    bool member, back, line, board, bridge;
+    int second;
+} TwPowerRing;
+TwPowerRing tw_power_ring(const TwPower *power, int element);
 bool tw_power_has_volts(const TwPower *power);    // some element has a voltage and an impedance

@@ -683,12 +683,13 @@ bool tw_thermal_advance(const TwThermal *thermal, void *block, const TwThermalIn
             slope[i] = (z[i] - good[plant->state_count - PLANT_STATES + (size_t)i]) / length;
     } else {
         double step = moves ? fmin(plant->step_max_s, 1.0) : plant->step_max_s;
-        int steps = (int)ceil(length / step - 1e-9);
+        int steps = (int)fmax(ceil(length / step - 1e-9), 1.0);
         double h = length / steps;
         for (int i = 0; i < steps && ok; i++) {
             // a step ends where the basin is empty
             double at_s = from_s + i * h, end_s = i == steps - 1 ? until_s : at_s + h;
-            for (double part; ok && end_s - at_s > 1e-9; at_s += part) {
+            bool begun = false;
+            for (double part; ok && (!begun || end_s - at_s > 1e-9); at_s += part, begun = true) {
                 p.ambient = tw_plant_ambient(plant, block, at_s, end_s);
                 double lasts_s = basin_lasts_s(plant, block, &p, basin_kg - meter.water_kg_s);
                 bool empties = lasts_s < end_s - at_s;

@@ -63,8 +63,56 @@ static void crews_shorten_the_wait(void)
     CHECK(wait_h[0] > 5.0 && wait_h[1] < 0.1 * wait_h[0]);
 }
 
+// Planned work counts as lost time where it is forced, is put off where racks would go dark, and never in the inherent
+// figure. A forced outage of everything for 10 h in 1,000 h costs a hundredth.
+static void planned_work_is_operational(void)
+{
+    static const char *const quiet[] = {"run.for_s=60.0"};
+    static const char *const texts[] = {
+        "operations: { failures = ( { name = \"rack\"; of = \"rack\"; mtbf_h = 1e9; mttr_h = 1.0; } ); maintenance = ( "
+        "{ "
+        "name = \"yard\"; element = \"utility\"; at_h = 100.0; for_h = 10.0; every_h = 1000.0; force = true; } ); };",
+        "operations: { failures = ( { name = \"rack\"; of = \"rack\"; mtbf_h = 1e9; mttr_h = 1.0; } ); maintenance = ( "
+        "{ "
+        "name = \"yard\"; element = \"utility\"; at_h = 100.0; for_h = 10.0; every_h = 1000.0; } ); };"};
+    for (int k = 0; k < 2; k++) {
+        Factory f = facility_with("facilities/dps_8rack.cfg", texts[k], quiet, 1);
+        TwAvailability a = run(f, 4);
+        double turns = floor((87600.0 - 100.0) / 1000.0) + 1.0;
+        CHECK_NEAR(1.0 - a.layer[TW_LAYER_POWER].availability, k == 0 ? turns * 10.0 / 87600.0 : 0.0, 1e-4);
+        CHECK(a.inherent[TW_LAYER_POWER].availability > 0.9999999);
+        CHECK_NEAR(a.planned_hours_per_year, k == 0 ? turns : 0.0, 1e-9);
+        CHECK_NEAR(a.put_off_per_year, k == 1 ? turns / 10.0 : 0.0, 1e-9);
+        tw_availability_end(&a);
+        factory_end(f);
+    }
+}
+
+// A ring's cable that fails leaves every station: only two at once do not.
+static void rings_carry_on(void)
+{
+    static const char *const quiet[] = {"run.for_s=60.0"};
+    Factory f =
+        facility_with("facilities/two_stations.cfg",
+                      "operations: { failures = ( { name = \"cable\"; of = \"element\"; names = [\"cable\"]; mtbf_h = "
+                      "1000.0; mttr_h = 100.0; deviation = 1.0; } ); };",
+                      quiet, 1);
+    TwAvailability a = run(f, 200);
+    // cut sets of two or more: racks p (two ways round), q, r behind s1, s2, s3; s hangs on a bus of its own
+    double q = 1.0 - tw_availability(1000.0, 100.0);
+    double p = q * (1.0 - (1.0 - q) * (1.0 - q) * (1.0 - q));    // w1, and one of w2, ring, e1
+    double second = (1.0 - (1.0 - q) * (1.0 - q)) * (1.0 - (1.0 - q) * (1.0 - q));
+    double third = q * (1.0 - (1.0 - q) * (1.0 - q) * (1.0 - q));
+    double want = 1.0 - (p + second + third) / 4.0;
+    CHECK_WITHIN(a.layer[TW_LAYER_POWER].availability, want, 0.1 * (1.0 - want));
+    tw_availability_end(&a);
+    factory_end(f);
+}
+
 int main(void)
 {
+    planned_work_is_operational();
+    rings_carry_on();
     closed_forms_lie_in_the_interval();
     crews_shorten_the_wait();
     return check_failures != 0;
