@@ -236,9 +236,11 @@ static bool make_step(TwDeploy *deploy, const TwDeploySpec *spec, TwError *error
                        .host_step_s = spec->host_step_s,
                        .host_sequence_s = spec->host_sequence_s,
                        .async_scheduling = spec->async_scheduling,
+                       .graph_doubling = spec->graph_doubling,
                        .memory_fraction = spec->memory_fraction,
                        .routing = spec->routing,
-                       .context_tokens = spec->context_tokens};
+                       .context_tokens = spec->context_tokens,
+                       .engine = spec->engine};
     return tw_step_transfers(deploy->arena, deploy->network, found ? folder : NULL, (int)deploy->chip.domain_gpus,
                              &spec->layout, &step, error) &&
            tw_step_create(&deploy->step, &step, error);

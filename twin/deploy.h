@@ -31,7 +31,8 @@ typedef struct TwDeploySpec {
     double context_tokens;            // typical length, for the cache of windowed layers; 0: all full
     double limit_w;                   // board limit instead of the chip's; 0: the chip's
     double host_step_s, host_sequence_s;
-    bool async_scheduling;
+    bool async_scheduling, graph_doubling;
+    TwKernelEngine engine;    // whose kernels
 } TwDeploySpec;
 
 typedef struct TwDeploy {

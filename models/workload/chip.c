@@ -50,6 +50,18 @@ const TwKind tw_accelerator_kind = {
     "accelerator", "accelerator", accelerator_fields, TW_COUNT(accelerator_fields), NULL, 0,
 };
 
+const char *const tw_kernel_engines[] = {"trtllm", "vllm", NULL};
+
+bool tw_kernel_engine(const char *name, TwKernelEngine *engine)
+{
+    for (int i = 0; i < TW_KERNEL_ENGINES; i++)
+        if (strcmp(name, tw_kernel_engines[i]) == 0) {
+            *engine = (TwKernelEngine)i;
+            return true;
+        }
+    return false;
+}
+
 static const char *const names[TW_NUMBERS] = {"bf16", "fp8", "fp8_block", "fp4", "mxfp4"};
 
 const char *tw_number_name(TwNumber number)

@@ -41,6 +41,11 @@ typedef struct TwAcceleratorRow {
 
 extern const TwKind tw_accelerator_kind;
 
+// Whose kernels: engines bring their own for experts. The tables' fits are of TensorRT-LLM's rows.
+typedef enum TwKernelEngine { TW_ENGINE_TRTLLM, TW_ENGINE_VLLM, TW_KERNEL_ENGINES } TwKernelEngine;
+extern const char *const tw_kernel_engines[];    // NULL-ended, in this order
+bool tw_kernel_engine(const char *name, TwKernelEngine *engine);
+
 // Number types of weights, activations and KV cache.
 // mxfp4: weights of 4 bits beside activations of 8 bits where the chip has fp4 units, of 16 bits where it has not.
 typedef enum TwNumber { TW_BF16, TW_FP8, TW_FP8_BLOCK, TW_FP4, TW_MXFP4, TW_NUMBERS } TwNumber;

@@ -16,12 +16,29 @@ static const double roofline_utilisation = 0.7;
 // a peak this close to the table's bound is the same chip, quoted differently
 static const double same_chip = 0.05;
 
-enum { UNALIGNED_NODES = 4 };
+enum { UNALIGNED_NODES = 4, SITE_NODES = 8, DIM_NODES = 5, DIMS_MOST = 8 };
+static const int dim_lengths[DIM_NODES] = {64, 256, 1024, 4096, 16384};
+static const int site_tokens[SITE_NODES] = {1, 4, 16, 64, 256, 1024, 4096, 16384};
 
 typedef struct Table {
     bool have;
     TwGrid grid;
 } Table;
+
+// The experts of a known model as an engine runs them: time over that of the fit, by tokens.
+typedef struct Site {
+    TwKernelEngine engine;
+    TwNumber number;
+    bool balanced;                                   // tokens over the experts; otherwise by power law 1.2, as the fit
+    double hidden, inter, experts, top_k, tp, ep;    // hidden 0: any
+    double ln_ratio[SITE_NODES];
+} Site;
+
+// Prefill attention of heads of another width: time over that of 128, by length.
+typedef struct Dim {
+    TwNumber number;
+    double dim, ratio[DIM_NODES];
+} Dim;
 
 struct TwKernelModel {
     TwArena *arena;
@@ -29,6 +46,10 @@ struct TwKernelModel {
     double bound_flops[TW_NUMBERS], bound_bandwidth;    // of the tables; 0: none
     Table gemm[TW_NUMBERS], decode[TW_NUMBERS], prefill[TW_NUMBERS], mla_decode[TW_NUMBERS], moe[TW_NUMBERS],
         mla_prefill;
+    Site *site;
+    int sites;
+    Dim dim[DIMS_MOST];
+    int dims;
     TwKernelPoints *points;    // measured on a chip of ours; NULL: none
     double unaligned[TW_NUMBERS][UNALIGNED_NODES];
     double quantise_s[TW_NUMBERS];
@@ -122,6 +143,92 @@ static bool read_tables(TwKernelModel *model, const char *folder, const char *na
     return true;
 }
 
+// moe_sites.csv; without it the fit stands for all engines and models.
+static bool read_sites(TwKernelModel *model, const char *folder, TwError *error)
+{
+    static const char *const names[] = {"hidden", "inter", "experts", "top_k", "tp", "ep"};
+    char path[512], name[16];
+    TwCsv *csv;
+    snprintf(path, sizeof path, "%s/moe_sites.csv", folder);
+    if (access(path, R_OK) != 0) return true;
+    if (!tw_csv_read(&csv, path, error)) return false;
+
+    bool ok = true;
+    int engine = tw_csv_column(csv, "engine"), type = tw_csv_column(csv, "dtype"),
+        routing = tw_csv_column(csv, "routing");
+    int column[6 + SITE_NODES];
+    for (int i = 0; i < 6 + SITE_NODES; i++) {
+        snprintf(name, sizeof name, "t%d", i < 6 ? 0 : site_tokens[i - 6]);
+        column[i] = tw_csv_column(csv, i < 6 ? names[i] : name);
+        if (ok && column[i] < 0) ok = tw_fail_at(error, path, 1, 0, "no column %s", i < 6 ? names[i] : name);
+    }
+    if (ok && (engine < 0 || type < 0 || routing < 0))
+        ok = tw_fail_at(error, path, 1, 0, "columns engine, dtype and routing expected");
+    model->site = TW_TAKE(model->arena, tw_csv_rows(csv) + 1, Site);
+    for (int r = 0; ok && r < tw_csv_rows(csv); r++) {
+        Site *site = &model->site[model->sites++];
+        double *part[6] = {&site->hidden, &site->inter, &site->experts, &site->top_k, &site->tp, &site->ep};
+        int n = 0;
+        while (n < TW_NUMBERS && strcmp(tw_csv_text(csv, r, type), table_type((TwNumber)n)) != 0) n++;
+        site->number = (TwNumber)n;
+        if (n == TW_NUMBERS)
+            ok = tw_fail_at(error, path, tw_csv_line(csv, r), 0, "unknown dtype %s", tw_csv_text(csv, r, type));
+        else if (!tw_kernel_engine(tw_csv_text(csv, r, engine), &site->engine))
+            ok = tw_fail_at(error, path, tw_csv_line(csv, r), 0, "unknown engine %s", tw_csv_text(csv, r, engine));
+        const char *how = ok ? tw_csv_text(csv, r, routing) : "";
+        site->balanced = strcmp(how, "balanced") == 0;
+        if (ok && !site->balanced && strcmp(how, "skewed") != 0)
+            ok = tw_fail_at(error, path, tw_csv_line(csv, r), 0, "routing = %s, expected balanced or skewed", how);
+        for (int i = 0; ok && i < 6; i++) ok = tw_csv_number(csv, r, column[i], part[i], error);
+        for (int i = 0; ok && i < SITE_NODES; i++) {
+            double ratio;
+            ok = tw_csv_number(csv, r, column[6 + i], &ratio, error);
+            if (ok && !(ratio > 0.0))
+                ok = tw_fail_at(error, path, tw_csv_line(csv, r), 0, "a ratio of %g, expected more than 0", ratio);
+            if (ok) site->ln_ratio[i] = log(ratio);
+        }
+    }
+    tw_csv_destroy(csv);
+    return ok;
+}
+
+// prefill_dims.csv; without it the width counts as FLOP.
+static bool read_dims(TwKernelModel *model, const char *folder, TwError *error)
+{
+    char path[512], name[16];
+    TwCsv *csv;
+    snprintf(path, sizeof path, "%s/prefill_dims.csv", folder);
+    if (access(path, R_OK) != 0) return true;
+    if (!tw_csv_read(&csv, path, error)) return false;
+
+    bool ok = true;
+    int type = tw_csv_column(csv, "dtype"), width = tw_csv_column(csv, "dim"), column[DIM_NODES];
+    if (type < 0 || width < 0) ok = tw_fail_at(error, path, 1, 0, "columns dtype and dim expected");
+    for (int i = 0; ok && i < DIM_NODES; i++) {
+        snprintf(name, sizeof name, "s%d", dim_lengths[i]);
+        if ((column[i] = tw_csv_column(csv, name)) < 0) ok = tw_fail_at(error, path, 1, 0, "no column %s", name);
+    }
+    for (int r = 0; ok && r < tw_csv_rows(csv); r++) {
+        Dim *dim = &model->dim[model->dims];
+        if (model->dims == DIMS_MOST) {
+            ok = tw_fail_at(error, path, tw_csv_line(csv, r), 0, "more than %d rows", DIMS_MOST);
+            break;
+        }
+        if (!tw_number_find(tw_csv_text(csv, r, type), &dim->number))
+            ok = tw_fail_at(error, path, tw_csv_line(csv, r), 0, "unknown dtype %s", tw_csv_text(csv, r, type));
+        ok = ok && tw_csv_number(csv, r, width, &dim->dim, error);
+        for (int i = 0; ok && i < DIM_NODES; i++) {
+            ok = tw_csv_number(csv, r, column[i], &dim->ratio[i], error);
+            if (ok && !(dim->ratio[i] > 0.0))
+                ok = tw_fail_at(error, path, tw_csv_line(csv, r), 0, "a ratio of %g, expected more than 0",
+                                dim->ratio[i]);
+        }
+        model->dims++;
+    }
+    tw_csv_destroy(csv);
+    return ok;
+}
+
 static bool read_folder(TwKernelModel *model, const char *folder, TwError *error)
 {
     const TwGridScale raw = TW_GRID_RAW, lg = TW_GRID_LOG2, ln = TW_GRID_LN;
@@ -140,7 +247,8 @@ static bool read_folder(TwKernelModel *model, const char *folder, TwError *error
            read_tables(model, folder, "prefill", prefill, model->prefill, TW_NUMBERS, error) &&
            read_tables(model, folder, "mla_decode", mla, model->mla_decode, TW_NUMBERS, error) &&
            read_tables(model, folder, "mla_prefill", mla_prefill, &model->mla_prefill, 1, error) &&
-           read_tables(model, folder, "moe", moe, model->moe, TW_NUMBERS, error);
+           read_tables(model, folder, "moe", moe, model->moe, TW_NUMBERS, error) && read_sites(model, folder, error) &&
+           read_dims(model, folder, error);
 }
 
 // Points measured here, beside the published tables; they win where they answer.
@@ -337,6 +445,19 @@ static TwKernelCost query_decode(const TwKernelModel *model, const TwKernelShape
     return by_time(model, s, table, carried, op, log2(cache), log2(s->seq), s->heads / s->kv_heads);
 }
 
+// What heads of this width take over what their FLOP would at the rate of heads 128 wide.
+static double dim_excess(const TwKernelModel *model, const TwKernelShape *s)
+{
+    for (int i = 0; i < model->dims; i++) {
+        const Dim *dim = &model->dim[i];
+        if (dim->number != s->number || dim->dim != s->dim) continue;
+        double at = fmin(fmax(0.5 * log2(s->seq) - 3.0, 0.0), DIM_NODES - 1.0);
+        int low = at >= DIM_NODES - 1 ? DIM_NODES - 2 : (int)at;
+        return (dim->ratio[low] + (at - low) * (dim->ratio[low + 1] - dim->ratio[low])) * 128.0 / s->dim;
+    }
+    return 1.0;
+}
+
 static TwKernelCost query_prefill(const TwKernelModel *model, const TwKernelShape *s)
 {
     bool carried;
@@ -350,6 +471,8 @@ static TwKernelCost query_prefill(const TwKernelModel *model, const TwKernelShap
                                        s->heads / s->kv_heads, s->seq);
     cost.bytes = op.bytes;
     cost.byte_j = op.bytes * model->chip.j_per_byte;
+    double excess = s->dim != 128.0 ? dim_excess(model, s) : 1.0;
+    cost.t_s *= excess, cost.t0_s *= excess, cost.compute_s *= excess, cost.memory_s *= excess;
     return cost;
 }
 
@@ -376,6 +499,46 @@ static TwKernelCost query_mla_prefill(const TwKernelModel *model, const TwKernel
     return cost;
 }
 
+// The row of a site, or of the nearest way to cut the same model over two doublings, or of all models; NULL: none.
+static const Site *site_of(const TwKernelModel *model, const TwKernelShape *s, bool balanced)
+{
+    const Site *best = NULL;
+    double nearest = 2.5;
+    for (int i = 0; i < model->sites; i++) {
+        const Site *site = &model->site[i];
+        if (site->engine != s->engine || site->number != s->number || site->balanced != balanced) continue;
+        if (site->hidden == 0.0 && !best) best = site;
+        if (site->hidden != s->hidden || site->inter != s->inter || site->experts != s->experts ||
+            site->top_k != s->top_k)
+            continue;
+        double away = fabs(log2(site->tp / s->tp)) + fabs(log2(site->ep / s->ep));
+        if (away < nearest) nearest = away, best = site;
+    }
+    return best;
+}
+
+// exp of ln ratio, linear in log tokens, held beyond the ends.
+static double site_ratio(const Site *site, double tokens)
+{
+    double at = fmin(fmax(0.5 * log2(tokens), 0.0), SITE_NODES - 1.0);
+    int low = at >= SITE_NODES - 1 ? SITE_NODES - 2 : (int)at;
+    return exp(site->ln_ratio[low] + (at - low) * (site->ln_ratio[low + 1] - site->ln_ratio[low]));
+}
+
+// Time of experts under power law 1.2 over that under balanced routing.
+static double skew(const TwKernelModel *model, double tokens_per_expert, double ep)
+{
+    // medians at 16 or more tokens an expert for ep 1, 2, 4 ... 64; below one token an expert it is near 1
+    static const double ratio[2][7] = {{1.05, 1.13, 1.22, 1.32, 1.38, 1.41, 1.43},
+                                       {1.09, 1.19, 1.31, 1.50, 1.64, 1.78, 2.00}};
+    double at = fmin(fmax(log2(ep), 0.0), 6.0);
+    int low = at >= 6.0 ? 5 : (int)at;
+    const double *row = ratio[model->hopper];
+    double full = row[low] + (at - low) * (row[low + 1] - row[low]);
+    double ramp = fmin(fmax(log2(tokens_per_expert) / 4.0, 0.0), 1.0);
+    return 1.0 + ramp * (full - 1.0);
+}
+
 static TwKernelCost query_moe(const TwKernelModel *model, const TwKernelShape *s)
 {
     bool carried;
@@ -386,8 +549,14 @@ static TwKernelCost query_moe(const TwKernelModel *model, const TwKernelShape *s
     const Table *table = table_of(model->moe, s->number, bf16, &carried);
     if (!table) return roofline(model, s, op, s->m);
     double expert = 3.0 * s->hidden * s->inter / s->tp * e;
-    return by_utilisation(model, s, table, carried, op, s->number, log2(s->m * s->top_k / s->experts),
-                          log2(s->experts / s->ep * expert), log2(expert), s->m);
+    TwKernelCost cost = by_utilisation(model, s, table, carried, op, s->number, log2(s->m * s->top_k / s->experts),
+                                       log2(s->experts / s->ep * expert), log2(expert), s->m);
+    const Site *even = s->balanced && !carried ? site_of(model, s, true) : NULL;
+    const Site *site = even || carried ? even : site_of(model, s, false);
+    double ratio = site ? site_ratio(site, s->m) : 1.0;
+    if (s->balanced && !even) ratio /= skew(model, s->m * s->top_k / s->experts, s->ep);
+    cost.t_s *= ratio, cost.t0_s *= ratio, cost.compute_s *= ratio, cost.memory_s *= ratio;
+    return cost;
 }
 
 static TwKernelCost query_glue(const TwKernelModel *model, const TwKernelShape *s)
@@ -482,19 +651,6 @@ double tw_kernel_unaligned(const TwKernelModel *model, TwNumber number, double m
 }
 
 double tw_kernel_quantise_s(const TwKernelModel *model, TwNumber number) { return model->quantise_s[number]; }
-
-double tw_kernel_skew(const TwKernelModel *model, double tokens_per_expert, double ep)
-{
-    // medians at 16 or more tokens an expert for ep 1, 2, 4 ... 64; below one token an expert it is near 1
-    static const double ratio[2][7] = {{1.05, 1.13, 1.22, 1.32, 1.38, 1.41, 1.43},
-                                       {1.09, 1.19, 1.31, 1.50, 1.64, 1.78, 2.00}};
-    double at = fmin(fmax(log2(ep), 0.0), 6.0);
-    int low = at >= 6.0 ? 5 : (int)at;
-    const double *row = ratio[model->hopper];
-    double full = row[low] + (at - low) * (row[low + 1] - row[low]);
-    double ramp = fmin(fmax(log2(tokens_per_expert) / 4.0, 0.0), 1.0);
-    return 1.0 + ramp * (full - 1.0);
-}
 
 // ---- clock and cap -------------------------------------------------------------------------------------------------
 

@@ -29,11 +29,13 @@ typedef enum TwKernelOp {
 
 typedef struct TwKernelShape {
     TwKernelOp op;
+    TwKernelEngine engine;
     TwNumber number;    // of weights and activations, or of the cache
     double m, n, k;
     double batch, seq, heads, kv_heads, dim;
     double hidden, inter, experts, top_k, tp, ep;
     double read, written, seconds;
+    bool balanced;    // tokens over the experts; otherwise by power law 1.2
 } TwKernelShape;
 
 typedef struct TwKernelCost {
@@ -64,9 +66,6 @@ double tw_kernel_unaligned(const TwKernelModel *model, TwNumber number, double m
 // What the GEMM rows of a type below bf16 hold beside the GEMM: separate kernels that quantise the activations, which
 // serving engines fuse into the norm or activation before. Time of the smallest GEMM over that of bf16, seconds.
 double tw_kernel_quantise_s(const TwKernelModel *model, TwNumber number);
-
-// Time under routing by power law 1.2 (what the tables hold) over time under balanced routing.
-double tw_kernel_skew(const TwKernelModel *model, double tokens_per_expert, double ep);
 
 // The chip's terms of P(x).
 typedef struct TwPower {

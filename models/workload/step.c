@@ -237,7 +237,9 @@ bool tw_step_create(TwStepModel **model, const TwStepSpec *spec, TwError *error)
     t->host_step_ns = 1e9 * spec->host_step_s;
     t->host_sequence_ns = 1e9 * spec->host_sequence_s;
     t->async = spec->async_scheduling;
+    t->graph_doubling = spec->graph_doubling;
     t->compose = (TwCompose){.model = &t->model,
+                             .engine = spec->engine,
                              .tp = tp,
                              .ranks = ranks,
                              .stages = stages,

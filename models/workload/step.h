@@ -5,6 +5,7 @@
 // the prefill history H, so that an engine may advance many iterations in closed form (serving page, 2 and 5).
 #pragma once
 
+#include "models/workload/chip.h"
 #include "sim/config.h"
 
 extern const TwKind tw_accelerator_kind;    // parts/accelerator
@@ -77,8 +78,7 @@ typedef struct TwCurve {
     bool measured;
 } TwCurve;
 
-typedef struct TwAcceleratorRow TwAcceleratorRow;    // chip.h
-typedef struct TwModelRow TwModelRow;                // model_shape.h
+typedef struct TwModelRow TwModelRow;    // model_shape.h
 
 // Shares of the experts: falling as 1 / rank^zipf, or as given, in place of the routing of the tables. The order over
 // GPUs is drawn once.
@@ -107,10 +107,12 @@ typedef struct TwStepSpec {
     TwCurve send;                 // to the next stage
     double host_step_s, host_sequence_s;
     bool async_scheduling;     // host work overlaps the device
+    bool graph_doubling;       // graphs of decodes at doublings and 384; otherwise at multiples of 8
     double memory_fraction;    // of device memory that weights and KV may fill (0.90)
     double moe_imbalance;      // time of the experts over balanced routing; 0: as in the tables, power law 1.2
     TwRouting routing;         // which experts tokens go to
     double context_tokens;     // typical length of a sequence, for the cache of windowed layers; 0: as if all were full
+    TwKernelEngine engine;     // whose kernels the experts run on
 } TwStepSpec;
 
 typedef struct TwStepModel {

@@ -9,6 +9,10 @@
 // TP8 (docs/validation.md).
 const double tw_rank_skew_s = 4.0e-6;
 
+// Kernels work in tiles: a window, however short, costs as full attention on prompts of this length. Tables of windows
+// of 128 tokens: as long as full attention at 512 on all six chips.
+static const double least_span = 512.0;
+
 // a collective nobody measured: latency, and this share of the link
 static const double ring_latency_s = 8.0e-6, ring_utilisation = 0.7;
 
@@ -195,6 +199,7 @@ void tw_compose_experts(const TwCompose *c, double tokens, TwEmit *emit, void *c
     const Out all = {.compose = c, .emit = emit, .context = context, .tokens = tokens}, *out = &all;
     double layers = layers_of(c, m->moe_layers), hidden = (double)m->hidden, gpus = c->tp * c->ranks;
     TwKernelShape shape = {.op = TW_KERNEL_MOE,
+                           .engine = c->engine,
                            .number = c->expert,
                            .m = tokens * c->hottest,
                            .hidden = hidden,
@@ -202,12 +207,10 @@ void tw_compose_experts(const TwCompose *c, double tokens, TwEmit *emit, void *c
                            .experts = (double)m->experts,
                            .top_k = (double)m->top_k,
                            .tp = gpus / c->ep,
-                           .ep = c->ep};
+                           .ep = c->ep,
+                           .balanced = c->moe_imbalance > 0.0};
     TwKernelCost cost = tw_kernel_query(c->kernels, &shape);
-    // from the routing of the tables, power law 1.2, to the one asked for
     double routing = c->moe_imbalance > 0.0 ? c->moe_imbalance : 1.0;
-    if (c->moe_imbalance > 0.0 && cost.evidence != TW_ASSUMED)
-        routing /= tw_kernel_skew(c->kernels, tokens * shape.top_k / shape.experts, c->ep);
     cost.t_s *= routing, cost.t0_s *= routing, cost.compute_s *= routing, cost.memory_s *= routing;
     emit(context, "experts", layers, &cost);
     exchange(out, layers);
@@ -291,12 +294,22 @@ void tw_compose_decode(const TwCompose *c, double sequences, double mean_context
     }
 }
 
-double tw_compose_pairs(const TwCompose *c, double history, double chunk_square, double chunk_tokens)
+TwKernelCost tw_compose_attention(const TwCompose *c, double prompts, double length)
 {
-    const TwModelRow *m = c->model;
-    double full, windowed, all = history + 0.5 * chunk_square;
-    layer_kinds(m, &full, &windowed);
-    return c->stage_excess * (full * all + windowed * fmin(all, (double)m->window_tokens * chunk_tokens));
+    TwKernelShape shape = attention_shape(c, false, prompts, length);
+    return tw_kernel_query(c->kernels, &shape);
+}
+
+double tw_compose_span(const TwModelRow *m)
+{
+    return m->window_tokens > 0 ? fmax(2.0 * (double)m->window_tokens, least_span) : INFINITY;
+}
+
+static void emit_times(TwEmit *emit, void *context, const char *name, TwKernelCost cost, double times)
+{
+    cost.t_s *= times, cost.t0_s *= times, cost.compute_s *= times, cost.memory_s *= times;
+    cost.flop *= times, cost.bytes *= times, cost.flop_j *= times, cost.byte_j *= times;
+    emit(context, name, 1.0, &cost);
 }
 
 void tw_compose_expand(const TwCompose *c, double tokens, TwEmit *emit, void *context)
@@ -310,15 +323,17 @@ void tw_compose_expand(const TwCompose *c, double tokens, TwEmit *emit, void *co
 
 void tw_compose_prefill(const TwCompose *c, double chunks, double chunk, double history, TwEmit *emit, void *context)
 {
-    double seq = chunk + history, tokens = chunks * chunk, square = tokens * chunk;
-    // a prompt of the whole length with as many query rows in all
-    double batch = tokens / seq;
-    TwKernelShape shape = attention_shape(c, false, batch, seq);
-    TwKernelCost cost = tw_kernel_query(c->kernels, &shape);
-    // from the pairs of that prompt to those of these chunks, all layers
-    double share = tw_compose_pairs(c, tokens * history, square, tokens) / (0.5 * batch * seq * seq);
-    cost.t_s *= share, cost.t0_s *= share, cost.compute_s *= share, cost.memory_s *= share;
-    cost.flop *= share, cost.bytes *= share, cost.flop_j *= share, cost.byte_j *= share;
-    emit(context, "prefill attention", 1.0, &cost);
+    double seq = chunk + history, tokens = chunks * chunk, full, windowed, span = tw_compose_span(c->model);
+    layer_kinds(c->model, &full, &windowed);
+    // a prompt of the whole length with as many query rows in all; from its pairs to those of these chunks
+    double batch = tokens / seq, share = (history + 0.5 * chunk) / (0.5 * seq);
+    TwKernelCost cost = tw_compose_attention(c, batch, seq);
+    emit_times(emit, context, "prefill attention", cost, c->stage_excess * full * share);
+    if (windowed > 0.0) {
+        TwKernelCost near = tw_compose_attention(c, tokens / span, span);
+        bool whole = cost.t_s * share <= near.t_s;
+        emit_times(emit, context, "windowed prefill attention", whole ? cost : near,
+                   c->stage_excess * windowed * (whole ? share : 1.0));
+    }
     tw_compose_expand(c, chunks * history, emit, context);
 }

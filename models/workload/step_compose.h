@@ -15,6 +15,7 @@
 typedef struct TwCompose {
     const TwKernelModel *kernels;
     const TwModelRow *model;
+    TwKernelEngine engine;
     TwNumber linear, projection, expert, head, cache, prefill;    // number type of each part
     double tp, ranks, stages, ep;    // attention tensor parallel, attention ranks, pipeline stages, expert parallel
     double moe_imbalance;
@@ -54,7 +55,10 @@ void tw_compose_decode(const TwCompose *compose, double sequences, double mean_c
 void tw_compose_prefill(const TwCompose *compose, double chunks, double chunk, double history, TwEmit *emit,
                         void *context);
 
-// Query-key pairs of all layers that a chunk set computes: H + C2/2, less where a window cuts.
-double tw_compose_pairs(const TwCompose *compose, double history, double chunk_square, double chunk_tokens);
+// One layer of full attention over whole prompts.
+TwKernelCost tw_compose_attention(const TwCompose *compose, double prompts, double length);
+// Windowed layers take as long on longer prompts as full attention on prompts of this length, as many query rows.
+// INFINITY: no window.
+double tw_compose_span(const TwModelRow *model);
 // Latent attention: keys and values of cached tokens are made again from the latent, once a chunk.
 void tw_compose_expand(const TwCompose *compose, double tokens, TwEmit *emit, void *context);

@@ -61,17 +61,36 @@ typedef struct Dealt {
 
 static inline int per_way(int n, int ways) { return (n + ways - 1) / ways; }
 
+// A batch of decodes filled up to the size of the next graph, in doublings, 384 between.
+static void fill_up(const TwStepTables *t, Dealt *d)
+{
+    int n = 1;
+    while (n < d->tokens) n *= 2;
+    if (d->tokens > 256 && d->tokens <= 384) n = 384;
+    if (n > t->tokens.most) n = t->tokens.most;
+    if (n <= d->tokens) return;
+    d->group = n * (t->ways / t->stages);
+    d->tokens = d->logits = n;
+    d->token_mean = d->group_mean = d->logit_mean = 1.0;
+}
+
 static Dealt deal(const TwStepTables *t, const TwBatch *b)
 {
     if (t->ways == 1) {
         int n = b->tokens < 1 ? 1 : b->tokens;
-        return (Dealt){n, b->decodes, b->chunk_tokens, b->logits, n, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0};
+        Dealt whole = {n, b->decodes, b->chunk_tokens, b->logits, n, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0};
+        if (t->graph_doubling && b->chunks == 0) fill_up(t, &whole);
+        return whole;
     }
     double ways = t->ways;
     Dealt d = {.decodes = per_way(b->decodes, t->ways), .logits = per_way(b->logits, t->ways), .chunk_share = 1.0};
     if (b->chunks > 0 && b->chunk_tokens > 0) {
-        // no rank takes more than its own budget
-        double most = smaller((double)b->chunk_tokens * per_way(b->chunks, t->ways) / b->chunks, t->way_tokens);
+        // Prompts lie whole with a rank, which takes no more than its own budget. Stages that run full share them:
+        // while one is busy with a prompt the others have prompts of their own micro-batches. A lone prompt passes them
+        // one by one.
+        int stages = b->decodes > 0 ? t->stages : 1;
+        double most = (double)b->chunk_tokens * per_way(b->chunks, t->ways / stages) / ((double)b->chunks * stages);
+        most = smaller(most, t->way_tokens);
         most = larger(most, per_way(b->chunk_tokens, t->ways));
         d.chunk_tokens = (int)most + ((int)most < most);
         d.chunk_share = d.chunk_tokens / (double)b->chunk_tokens;
@@ -85,6 +104,7 @@ static Dealt deal(const TwStepTables *t, const TwBatch *b)
     d.group_mean = smaller(b->tokens / ((double)t->stages * d.group), 1.0);
     d.decode_mean = d.decodes > 0 ? b->decodes / (ways * d.decodes) : 1.0;
     d.logit_mean = d.logits > 0 ? b->logits / (ways * d.logits) : 1.0;
+    if (t->graph_doubling && b->chunks == 0) fill_up(t, &d);
     return d;
 }
 
@@ -164,21 +184,23 @@ static TwPairCost pair_at(const TwStepTables *t, int node, double rows, double p
 }
 
 // Prefill attention of the busiest way at one end of the history's cell; `pair` is the cost of a pair there, times the
-// length.
+// length; `near` the same at the span of windowed layers.
 static void prefill_end(const TwStepTables *t, const TwBatch *b, double share, const TwPairCost *pair,
-                        double per_length, double per_row, Rows *rows, int end)
+                        const TwPairCost *near, double per_length, double per_row, Rows *rows, int end)
 {
     double history = rows->history[end], all = history + 0.5 * (double)b->chunk_square;
-    double pairs = t->full_layers * all, expanded = history * (b->chunks * per_row);
+    double layers = t->full_layers, windowed = 0.0, expanded = history * (b->chunks * per_row) * share;
+    double scale = all * share * per_length;
     if (t->windowed_layers > 0.0) {
-        double most = t->window * b->chunk_tokens;
-        pairs += t->windowed_layers * (all < most ? all : most);
+        windowed = 0.5 * b->chunk_tokens * share;
+        bool whole = t->span_node < 0 || scale * pair->time_ns <= windowed * near->time_ns;
+        layers += whole ? t->windowed_layers : 0.0;
+        windowed *= whole ? 0.0 : t->windowed_layers;
     }
-    double scale = pairs * share * per_length;
-    expanded *= share;
-    rows->prefill_ns[end] = scale * pair->time_ns + expanded * t->expand.time_ns;
-    rows->prefill_flop_nj[end] = scale * pair->flop_nj + expanded * t->expand.flop_nj;
-    rows->prefill_byte_nj[end] = scale * pair->byte_nj + expanded * t->expand.byte_nj;
+    scale *= layers;
+    rows->prefill_ns[end] = scale * pair->time_ns + windowed * near->time_ns + expanded * t->expand.time_ns;
+    rows->prefill_flop_nj[end] = scale * pair->flop_nj + windowed * near->flop_nj + expanded * t->expand.flop_nj;
+    rows->prefill_byte_nj[end] = scale * pair->byte_nj + windowed * near->byte_nj + expanded * t->expand.byte_nj;
 }
 
 // The chunks' rows at one level, run by the decode kernel, at both ends of the history: every row a sequence of its
@@ -229,8 +251,10 @@ static void place_prefill(const TwStepTables *t, const TwBatch *b, const Dealt *
     low.time_ns = lerp(low.time_ns, high.time_ns, within);
     low.flop_nj = lerp(low.flop_nj, high.flop_nj, within);
     low.byte_nj = lerp(low.byte_nj, high.byte_nj, within);
-    prefill_end(t, b, d->chunk_share, &low, 1.0 / length, per_row, rows, 0);
-    prefill_end(t, b, d->chunk_share, &high, t->lengths.per_node[cell + 1], per_row, rows, 1);
+    TwPairCost near = {0};
+    if (t->span_node >= 0) near = pair_at(t, t->span_node, here, per_here);
+    prefill_end(t, b, d->chunk_share, &low, &near, 1.0 / length, per_row, rows, 0);
+    prefill_end(t, b, d->chunk_share, &high, &near, t->lengths.per_node[cell + 1], per_row, rows, 1);
     place_few(t, d->chunk_tokens, cell, within, rows);
     if (cell + 2 < t->lengths.count) *history_end = last;
 }

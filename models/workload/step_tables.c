@@ -148,13 +148,6 @@ static void build_sequences(TwStepTables *t)
     }
 }
 
-static void take_cost(void *context, const char *name, double times, const TwKernelCost *cost)
-{
-    (void)name;
-    (void)times;
-    *(TwKernelCost *)context = *cost;
-}
-
 static void take_expand(void *context, const char *name, double times, const TwKernelCost *cost)
 {
     (void)name;
@@ -167,10 +160,9 @@ static void build_prefill(TwStepTables *t)
     t->pair = TW_TAKE(t->arena, t->lengths.count * TW_ROWS, TwPairCost);
     for (int j = 0; j < t->lengths.count; j++)
         for (int k = 0; k < TW_ROWS; k++) {
-            TwKernelCost cost;
             double length = (double)t->lengths.at[j], prompts = exp2(k + TW_ROWS_LOW), rows = prompts * length;
-            tw_compose_prefill(&t->compose, prompts, length, 0.0, take_cost, &cost);
-            double scale = 1e9 * rows / tw_compose_pairs(&t->compose, 0.0, rows * length, rows);
+            TwKernelCost cost = tw_compose_attention(&t->compose, prompts, length);
+            double scale = 1e9 * rows / (0.5 * rows * length);
             t->pair[j * TW_ROWS + k] = (TwPairCost){cost.t_s * scale, cost.flop_j * scale, cost.byte_j * scale};
         }
     const double many = 8192.0;
@@ -193,7 +185,7 @@ void tw_step_tables_build(TwStepTables *t, int max_tokens, int max_sequences)
     t->windowed_layers = m->window_tokens > 0 ? (double)(m->layers - m->full_layers) : 0.0;
     t->full_layers = ((double)m->layers - t->windowed_layers) * t->compose.stage_excess;
     t->windowed_layers *= t->compose.stage_excess;
-    t->window = (double)m->window_tokens;
+    t->span_node = -1;
     int most = max_tokens > max_sequences ? max_tokens : max_sequences;
     t->tokens = axis_make(t->arena, most, next_captured);
     t->sequences = axis_make(t->arena, max_sequences, next_batch);
@@ -202,4 +194,7 @@ void tw_step_tables_build(TwStepTables *t, int max_tokens, int max_sequences)
     build_dense(t);
     build_sequences(t);
     build_prefill(t);
+    double span = tw_compose_span(m);
+    if (t->windowed_layers > 0.0 && span < t->lengths.node[t->lengths.count - 1])
+        t->span_node = tw_length_low(&t->lengths, (int64_t)span);
 }

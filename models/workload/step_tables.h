@@ -47,7 +47,7 @@ typedef struct TwStepTables {
     int ways, stages;    // parts that a batch is dealt into: attention ranks x stages; stages alone
     int way_tokens;      // most tokens of a part
     double host_step_ns, host_sequence_ns;
-    bool async;
+    bool async, graph_doubling;
 
     TwAxis tokens, sequences, group;
     TwLengthAxis lengths;
@@ -59,7 +59,8 @@ typedef struct TwStepTables {
     TwPairCost *pair;
     TwPairCost expand;    // latent attention: of making keys and values of a cached token again, at a large product
 
-    double full_layers, windowed_layers, window;
+    double full_layers, windowed_layers;
+    int span_node;    // length at which windowed layers cost what they do at any longer; -1: no window
 } TwStepTables;
 
 // compose, ways and the power fields are set; fills axes and rows. Tokens and sequences of a rank.

@@ -318,6 +318,45 @@ static void sums_agree_with_public_rows(void)
     chip_close(&h200);
 }
 
+// Experts of known models by engine and routing, against rows of the tables at the nodes (H100, DeepSeek-V3 in
+// fp8_block).
+static void experts_by_engine_and_routing(void)
+{
+    static const struct {
+        TwKernelEngine engine;
+        double tokens, tp, ep;
+        bool balanced;
+        double us;
+    } want[] = {
+        {TW_ENGINE_TRTLLM, 16384, 1, 8, false, 5390.0},  {TW_ENGINE_TRTLLM, 16384, 1, 8, true, 2805.0},
+        {TW_ENGINE_TRTLLM, 16384, 1, 32, false, 3270.0}, {TW_ENGINE_TRTLLM, 16384, 1, 32, true, 797.0},
+        {TW_ENGINE_VLLM, 16384, 1, 8, false, 8720.0},    {TW_ENGINE_VLLM, 16384, 8, 1, false, 5070.0},
+        {TW_ENGINE_TRTLLM, 1024, 8, 1, false, 1237.0},   {TW_ENGINE_VLLM, 1024, 8, 1, false, 724.0},
+    };
+    Chip h100 = chip_open("h100_sxm");
+    TwKernelShape moe = {.op = TW_KERNEL_MOE, .number = TW_FP8_BLOCK, .hidden = 7168, .inter = 2048, .experts = 256};
+    moe.top_k = 8;
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+        moe.engine = want[i].engine, moe.m = want[i].tokens, moe.balanced = want[i].balanced;
+        moe.tp = want[i].tp, moe.ep = want[i].ep;
+        // a node is the mean over two octaves
+        CHECK_NEAR(us(&h100, moe) / want[i].us, 1.0, 0.15);
+    }
+    // a model of no table: vLLM's by the median over all, TensorRT-LLM's as fitted
+    moe.hidden = 7000, moe.engine = TW_ENGINE_VLLM, moe.balanced = false;
+    double other = us(&h100, moe);
+    moe.engine = TW_ENGINE_TRTLLM;
+    CHECK(fabs(other / us(&h100, moe) - 1.0) > 0.05);
+
+    // heads 64 wide take more than half of what 128 take
+    TwKernelShape prefill = {.op = TW_KERNEL_PREFILL, .number = TW_BF16, .batch = 4, .seq = 4096};
+    prefill.heads = 32, prefill.kv_heads = 8, prefill.dim = 128;
+    double full = us(&h100, prefill);
+    prefill.dim = 64;
+    CHECK(us(&h100, prefill) > 0.6 * full && us(&h100, prefill) < 0.8 * full);
+    chip_close(&h100);
+}
+
 // K-29: no point draws less than deep idle
 static void energy_is_above_idle(void)
 {
@@ -343,6 +382,7 @@ int main(void)
     evidence_marks();
     limit_slows_large_gemms();
     sums_agree_with_public_rows();
+    experts_by_engine_and_routing();
     energy_is_above_idle();
     return check_failures != 0;
 }

@@ -350,7 +350,7 @@ static void memory(void)
     CHECK(fixture_open(&f, "h100_sxm", "llama-3.1-70b", "bf16", 1));
     CHECK(!tw_step_create(&model, &f.spec, &error));
     CHECK_HOLDS(error.text, "141.1 GB of weights");
-    CHECK_HOLDS(error.text, "72 GB had");
+    CHECK_HOLDS(error.text, "76.95 GB had");
     f.spec.tensor_parallel = 3;
     CHECK(!tw_step_create(&model, &f.spec, &error));
     CHECK_HOLDS(error.text, "tensor_parallel = 3 does not divide 64 heads");
@@ -438,6 +438,50 @@ static void choosing_agrees_with_asking_every_level(void)
     fixture_close(&f);
 }
 
+// Decodes alone run as the graph of the next doubling, 384 between; a step with a prompt does not.
+static void graphs_at_doublings(void)
+{
+    Fixture f;
+    CHECK(fixture_open(&f, "b200_sxm", "qwen3-30b-a3b", "fp4", 1));
+    TwStepModel *fine = fixture_model(&f);
+    f.spec.graph_doubling = true;
+    TwStepModel *coarse = fixture_model(&f);
+    const int batch[][2] = {{100, 128}, {200, 256}, {300, 384}, {400, 512}};
+    for (int i = 0; i < 4; i++) {
+        // caches alike, so that the batches differ in nothing but what is filled up
+        TwBatch few = decode_batch(batch[i][0], 1000), many = decode_batch(batch[i][1], 1000);
+        double filled = time_ms(coarse, FULL, few) - time_ms(fine, FULL, few);
+        many.decode_context = few.decode_context;
+        double more = time_ms(fine, FULL, many) - time_ms(fine, FULL, few);
+        CHECK(filled > 0.0 && filled < 1.05 * more);
+        CHECK(time_ms(coarse, FULL, many) == time_ms(fine, FULL, many));
+    }
+    TwBatch mixed = decode_batch(100, 1000);
+    mixed.chunks = 1, mixed.chunk_tokens = 500, mixed.tokens += 500, mixed.logits++;
+    mixed.chunk_square = 250000;
+    CHECK(time_ms(coarse, FULL, mixed) == time_ms(fine, FULL, mixed));
+    tw_step_destroy(fine), tw_step_destroy(coarse);
+    fixture_close(&f);
+}
+
+// Stages that decode share a prompt of theirs; a lone one passes them all.
+static void stages_share_prompts(void)
+{
+    Fixture f;
+    CHECK(fixture_open(&f, "b200_sxm", "llama-3.1-405b", "fp4", 2));
+    f.spec.pipeline_parallel = 2;
+    TwStepModel *two = fixture_model(&f);
+    TwBatch lone = {.chunks = 1, .tokens = 4096, .chunk_tokens = 4096, .chunk_square = 4096 * 4096, .logits = 1};
+    TwBatch pair = {.chunks = 2, .tokens = 8192, .chunk_tokens = 8192, .chunk_square = 2 * 4096 * 4096, .logits = 2};
+    CHECK_NEAR(time_ms(two, FULL, lone) / time_ms(two, FULL, pair), 1.0, 0.05);
+    TwBatch busy = lone;
+    busy.decodes = 2, busy.tokens += 2, busy.logits += 2, busy.decode_context = 2000;
+    double share = time_ms(two, FULL, busy) / time_ms(two, FULL, lone);
+    CHECK(share > 0.5 && share < 0.65);
+    tw_step_destroy(two);
+    fixture_close(&f);
+}
+
 static void determinism(void)
 {
     Fixture f;
@@ -467,6 +511,8 @@ int main(void)
     collectives();
     memory();
     choosing_agrees_with_asking_every_level();
+    graphs_at_doublings();
+    stages_share_prompts();
     determinism();
     return check_failures != 0;
 }
