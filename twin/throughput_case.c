@@ -180,6 +180,8 @@ static bool set_layout(TwThroughputRow *row, const Columns *c)
     } else if (ep > 1) {
         l->ranks = l->experts = ep;
         assume(row, "attention ranks over the %d expert-parallel GPUs", ep);
+        // experts placed by load, 32 of them twice
+        if (holds(note, "EPLB")) row->deploy.routing = (TwRouting){.redundant = 32};
     } else if (row->moe && row->gpus > 1.0) {
         l->ranks = l->experts = fewest(row, (int)row->gpus);
         assume(row, "%d attention ranks: fewest GPUs with 40 %% of memory left", l->ranks);
@@ -196,22 +198,24 @@ static bool set_layout(TwThroughputRow *row, const Columns *c)
 
 // ---- load -----------------------------------------------------------------------------------------------------------
 
-// Data sets whose lengths a row does not give: mean input, and a shipped table with the shape of the outputs.
+// Data sets whose lengths a row does not give: inputs uniform between two lengths, and a shipped table with the shape
+// of the outputs. Inputs of MLPerf's Llama and Mixtral sets: means of the token counts that
+// openshift-psap/performance-dashboard @739352b publishes of them (mlperf-data/summaries), sampled; the others assumed.
 static const struct {
     const char *name;
-    double input, output_most;
+    double least, most, output_most;
     const char *output;
 } data_sets[] = {
-    {"LM Arena", 300.0, 4096.0, "chat_llama31_70b_out"},
-    {"GPQA", 250.0, 32768.0, "reason_qwen3_235b_gpqa_out"},
-    {"Sourcegraph", 3000.0, 0.0, NULL},
-    {"OpenOrca+GSM8K", 470.0, 1024.0, "mlperf_llama2_70b_out"},
-    {"OpenOrca", 200.0, 1024.0, "mlperf_llama2_70b_out"},
-    {"CNN-DailyMail", 778.0, 128.0, NULL},
-    {"LongBench", 9400.0, 2000.0, "mlperf_llama31_405b_out"},
-    {"mlperf_deepseek_r1", 800.0, 20000.0, "reason_r1_mlperf_out"},
-    {"mlperf gpt-oss", 4000.0, 10240.0, "reason_gpt_oss_120b_gpqa_out"},
-    {"ShareGPT", 0.0, 2048.0, "azure23_conv_out"},
+    {"LM Arena", 300.0, 300.0, 4096.0, "chat_llama31_70b_out"},
+    {"GPQA", 250.0, 250.0, 32768.0, "reason_qwen3_235b_gpqa_out"},
+    {"Sourcegraph", 3000.0, 3000.0, 0.0, NULL},
+    {"OpenOrca+GSM8K", 100.0, 740.0, 1024.0, "mlperf_llama2_70b_out"},
+    {"OpenOrca", 40.0, 416.0, 1024.0, "mlperf_llama2_70b_out"},
+    {"CNN-DailyMail", 330.0, 1650.0, 128.0, NULL},
+    {"LongBench", 2000.0, 17400.0, 2000.0, "mlperf_llama31_405b_out"},
+    {"mlperf_deepseek_r1", 800.0, 800.0, 20000.0, "reason_r1_mlperf_out"},
+    {"mlperf gpt-oss", 4000.0, 4000.0, 10240.0, "reason_gpt_oss_120b_gpqa_out"},
+    {"ShareGPT", 0.0, 0.0, 2048.0, "azure23_conv_out"},
 };
 
 static bool scaled_table(TwLengths *lengths, const char *name, double mean, double most)
@@ -230,31 +234,34 @@ static bool set_lengths(TwThroughputRow *row, const Columns *c, double isl, doub
 {
     const char *how = text_of(c, "len_dist");
     TwServeSpec *s = &row->serve;
-    if (isnan(osl)) {
-        if (strcmp(row->mode, "prefill_only") != 0) return cannot(row, "no output length is published");
-        osl = 1.0;
-    }
+    double least = NAN, longest = isl;
+    if (strcmp(row->mode, "prefill_only") == 0) osl = 1.0;    // the rest is written elsewhere
+    if (isnan(osl)) return cannot(row, "no output length is published");
     if (begins(how, "dataset")) {
         for (size_t i = 0; i < sizeof data_sets / sizeof *data_sets; i++) {
             if (!holds(how, data_sets[i].name)) continue;
             if (isnan(isl)) {
-                isl = data_sets[i].input;
+                least = data_sets[i].least, longest = data_sets[i].most;
+                isl = 0.5 * (least + longest);
                 assume(row, "mean input %g", isl);
             }
             if (data_sets[i].output && scaled_table(&s->output, data_sets[i].output, osl, data_sets[i].output_most))
-                s->context_tokens = (int64_t)(data_sets[i].output_most + 2.0 * isl);
+                s->context_tokens = (int64_t)(data_sets[i].output_most + fmax(2.0 * isl, longest));
             break;
         }
         if (isnan(isl)) return cannot(row, "no mean input length is published for this data set");
     }
     if (isnan(isl)) return cannot(row, "no input length is published");
     double low = holds(how, "0.8-1.0") ? 0.8 : 1.0;
-    tw_lengths_uniform(&s->input, low * isl, isl);
-    s->input_mean = 0.5 * (low + 1.0) * isl;
+    if (isnan(least))
+        tw_lengths_uniform(&s->input, low * isl, isl);
+    else
+        tw_lengths_uniform(&s->input, least, longest);
+    s->input_mean = isnan(least) ? 0.5 * (low + 1.0) * isl : isl;
     s->output_mean = osl * (s->context_tokens ? 1.0 : 0.5 * (low + 1.0));
     if (s->context_tokens == 0) {
         tw_lengths_uniform(&s->output, low * osl, osl);
-        s->context_tokens = (int64_t)ceil(isl + osl) + 16;
+        s->context_tokens = (int64_t)ceil(fmax(isl, isnan(least) ? isl : longest) + osl) + 16;
     }
     row->deploy.context_tokens = s->input_mean + 0.5 * s->output_mean;
     return true;
@@ -265,14 +272,50 @@ static int64_t bench_requests(double isl, double osl)
 {
     if (isl <= 128.0 && osl <= 128.0) return 30000;
     if (isl >= 20000.0) return 1000;
-    if ((isl <= 128.0 && osl >= 4096.0) || isl >= 5000.0 || (isl >= 2048.0 && osl >= 2048.0)) return 1500;
+    if (osl >= 20000.0) return 1000;
+    if (osl >= 4096.0 || isl >= 5000.0 || (isl >= 1000.0 && osl >= 2000.0)) return 1500;
     return 3000;
+}
+
+// Largest batch and token budget that trtllm-bench sets (tensorrt_llm/bench/build/tuning.py): from the memory that it
+// takes to be left for the cache, in its own reckoning, and the lengths.
+static void bench_settings(TwThroughputRow *row, double isl, double osl)
+{
+    TwDeploySpec *d = &row->deploy;
+    TwAcceleratorRow chip;
+    TwModelRow model;
+    TwConfig *chip_config = NULL, *model_config = NULL;
+    TwError error;
+    if (tw_load_part(&tw_accelerator_kind, d->chip, &chip, &chip_config, &error) &&
+        tw_load_part(&tw_model_kind, d->model, &model, &model_config, &error)) {
+        const char *type = d->precision;
+        double weight = strcmp(type, "bf16") == 0 ? 2.0 : begins(type, "fp8") ? 1.0 : 0.5;
+        double cache = strcmp(d->kv_precision, "fp8") == 0 ? 1.0 : 2.0;
+        int stages = d->layout.stages, size = d->layout.tensor * d->layout.ranks;
+        // of latent attention it counts all heads
+        double heads = (double)(model.kv_rank > 0 ? model.heads : model.kv_heads);
+        double wide = model.kv_rank > 0 ? (double)model.hidden / (double)model.heads : (double)model.head_dim;
+        double token = 2.0 * (double)model.layers * fmax(heads, size) * wide * cache;
+        double room = chip.memory_bytes * size * stages - tw_model_parameters(&model) * weight;
+        double many = fmin(0.95 * room / (token * (isl + osl)), 4096.0) / stages;
+        double step = many < 256.0 ? 32.0 : many < 1024.0 ? 128.0 : 256.0;
+        d->max_sequences = (int)fmax(64.0, step * ceil(many / step));
+        double tokens = fmin(many * (1.0 + isl / osl), 32768.0);
+        step = tokens < 4096.0 ? 256.0 : tokens < 8192.0 ? 512.0 : 1024.0;
+        d->max_tokens = (int)fmax(fmax(2048.0, step * ceil(tokens / step)), d->max_sequences);
+    }
+    if (chip_config) tw_config_destroy(chip_config);
+    if (model_config) tw_config_destroy(model_config);
 }
 
 static bool set_load(TwThroughputRow *row, const Columns *c, double isl, double osl)
 {
     TwServeSpec *s = &row->serve;
     double concurrency = row->concurrency = number_of(c, "concurrency"), rate = number_of(c, "req_rate_per_s");
+    // where a source tells how many ran in the window: fewer than its limit, where requests ran short
+    const char *running = strstr(text_of(c, "notes"), "average running batch ");
+    if (running && !isnan(concurrency))
+        concurrency = row->concurrency = fmin(concurrency, strtod(running + strlen("average running batch "), NULL));
     const char *mode = row->mode;
     if (strcmp(mode, "offline_max") == 0) {
         s->kind = TW_LOAD_OFFLINE;
@@ -286,8 +329,9 @@ static bool set_load(TwThroughputRow *row, const Columns *c, double isl, double 
         s->concurrency = concurrency;
     } else if (strcmp(mode, "burst") == 0 || strcmp(mode, "static_batch") == 0) {
         if (isnan(concurrency) && holds(text_of(c, "notes"), "several hundred requests")) {
-            concurrency = 400.0;
-            assume(row, "several hundred requests: 400");
+            // the laboratory's own commands: 100 prompts of 32,000 tokens, 500 of the shorter
+            concurrency = isl >= 16000.0 ? 100.0 : 500.0;
+            assume(row, "%g requests", concurrency);
         }
         if (isnan(concurrency)) return cannot(row, "no number of requests is published");
         s->kind = TW_LOAD_OFFLINE;
@@ -307,9 +351,40 @@ static bool set_load(TwThroughputRow *row, const Columns *c, double isl, double 
 
 // ---- engine ---------------------------------------------------------------------------------------------------------
 
+// SGLang's own rule of what it leaves free, MiB (server_args.py since 0.5.3): for activations of a chunk, for graphs,
+// for padding of attention ranks.
+static double sglang_fraction(const TwThroughputRow *row)
+{
+    const TwParallel *l = &row->deploy.layout;
+    const double wide = 0.85;    // beyond a node operators set it
+    int size = l->tensor * l->ranks;
+    TwAcceleratorRow chip;
+    TwConfig *config;
+    TwError error;
+    if (l->ranks > 8 || !tw_load_part(&tw_accelerator_kind, row->deploy.chip, &chip, &config, &error)) return wide;
+    double mib = chip.memory_bytes / 1048576.0;
+    tw_config_destroy(config);
+    double chunk = mib < 61440.0 ? 4096.0 : mib < 163840.0 ? 8192.0 : 16384.0;
+    double graphs = mib < 61440.0 ? (size < 4 ? 32.0 : 160.0) : mib < 163840.0 ? (size < 4 ? 256.0 : 512.0) : 512.0;
+    double kept = 512.0 + 1.5 * chunk + 2.0 * graphs + 128.0 * size * l->stages;
+    if (l->ranks > 1) kept += graphs * l->ranks * (graphs > 300.0 ? 4.5 : 3.0);
+    return 1.0 - fmax(kept, 10240.0) / mib;
+}
+
 // Host time that no kernel table holds: of a step, and of every sequence in it for scheduling, sampling parameters,
 // detokenising and streaming its token in one Python process. TensorRT-LLM hides it behind the device.
 static const double host_step_s = 0.3e-3, vllm_sequence_s = 40e-6, sglang_sequence_s = 20e-6, trtllm_sequence_s = 15e-6;
+
+// SGLang's scheduler with its server's own settings, chunks of 8,192 tokens; with 16,384 a rank beyond a node, as
+// lmsys.org/blog/2025-05-05-large-scale-ep sets it.
+static const TwEngineSpec *sglang_engine(TwThroughputRow *row)
+{
+    int ranks = row->deploy.layout.ranks, chunk = ranks > 8 ? 16384 : 8192;
+    row->engine_spec = (TwEngineSpec){
+        .policy = TW_SGLANG,
+        .sglang = {.prefill_tokens = 16384 * ranks, .chunk_tokens = chunk * ranks, .conservativeness = 1.0}};
+    return &row->engine_spec;
+}
 
 static void set_engine(TwThroughputRow *row, Engine engine)
 {
@@ -329,19 +404,32 @@ static void set_engine(TwThroughputRow *row, Engine engine)
         d->async_scheduling = true;
         break;
     case VLLM:
+        d->engine = TW_ENGINE_VLLM;
         d->host_step_s = host_step_s, d->host_sequence_s = vllm_sequence_s;
         d->max_sequences = ampere ? 256 : 1024;
         d->max_tokens = ampere ? 2048 : 8192;
         break;
     case VLLM_2024:
+        d->engine = TW_ENGINE_VLLM;
         d->host_step_s = host_step_s, d->host_sequence_s = vllm_sequence_s;
         d->max_sequences = 256;
         break;
     case SGLANG:
+        // its experts run on kernels of vLLM's descent; no table of its own
+        d->engine = TW_ENGINE_VLLM;
         d->host_step_s = host_step_s, d->host_sequence_s = sglang_sequence_s;
-        d->memory_fraction = 0.88;
+        d->memory_fraction = sglang_fraction(row);
+        s->engine = sglang_engine(row);
+        if (row->deploy.layout.ranks > 8) d->max_tokens = 16384;
         break;
     }
+    if (engine == TRTLLM && strcmp(row->mode, "offline_max") == 0) {
+        bench_settings(row, s->input_mean, s->output_mean);
+        // graphs as the guides list them since 1.0
+        d->graph_doubling = !begins(row->source, "TRTLLM-0");
+    }
+    // with attention ranks experts get the tokens sent to them alone, not all as in vLLM's rows of the tables
+    if (d->layout.ranks > 1 && d->layout.experts > 1) d->engine = TW_ENGINE_TRTLLM;
     // one batch at a time: engines are set to what it needs
     if (strcmp(row->mode, "static_batch") == 0 && d->memory_fraction < 0.95) d->memory_fraction = 0.95;
     if (strcmp(row->mode, "static_batch") == 0 && row->serve.requests > d->max_sequences)

@@ -8,6 +8,7 @@
 
 // Stated before looking: what a stratum may miss by.
 static const double rate_bar[2] = {0.15, 0.25}, bias_bar = 0.15, rank_bar = 0.95, gpu_bar = 0.15, wall_bar = 0.12;
+static const double repeat_spread = 0.1;
 enum { SWEEP_LEAST = 4 };    // rows of a sweep whose order says something
 
 static int by_value(const void *left, const void *right)
@@ -34,6 +35,13 @@ static void ranks_of(const double *values, int n, double *rank)
 }
 
 // Spearman; NaN where one side does not vary.
+static double spread(const double *values, int n)
+{
+    double least = values[0], most = values[0];
+    for (int i = 1; i < n; i++) least = fmin(least, values[i]), most = fmax(most, values[i]);
+    return most / least - 1.0;
+}
+
 static double rank_correlation(const double *a, const double *b, int n)
 {
     double *x = calloc((size_t)n, sizeof *x), *y = calloc((size_t)n, sizeof *y);
@@ -70,6 +78,7 @@ static int by_stratum(const void *left, const void *right)
 }
 
 // Median of the rank correlations of the sweeps among rows of one stratum, sorted by group; *sweeps: how many.
+// Published rates within a tenth of one another are repeats of one case by several who measured, with nothing to rank.
 static double sweep_rank(TwThroughputRow *const *rows, int n, double *values, int *sweeps)
 {
     double *ours = calloc((size_t)n + 1, sizeof *ours), *theirs = calloc((size_t)n + 1, sizeof *theirs);
@@ -78,7 +87,7 @@ static double sweep_rank(TwThroughputRow *const *rows, int n, double *values, in
     for (int i = 0, j; i < n; i = j) {
         for (j = i; j < n && strcmp(rows[j]->group, rows[i]->group) == 0; j++)
             ours[j - i] = rows[j]->predicted_s, theirs[j - i] = rows[j]->published_s;
-        if (j - i < SWEEP_LEAST || !rows[i]->group[0]) continue;
+        if (j - i < SWEEP_LEAST || !rows[i]->group[0] || spread(theirs, j - i) < repeat_spread) continue;
         double rank = rank_correlation(ours, theirs, j - i);
         if (!isnan(rank)) values[(*sweeps)++] = rank;
     }

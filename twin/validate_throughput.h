@@ -14,6 +14,7 @@ typedef struct TwThroughputRow {
     double gpus;
     TwDeploySpec deploy;
     TwServeSpec serve;
+    TwEngineSpec engine_spec;    // what serve names, where the engine has settings of its own
     double power_cap_w;
     bool decode_rate;    // the published rate is batch over time per output token
     bool wall;           // power at the plug of a node
