@@ -275,6 +275,7 @@ static const char *const kv_words[] = {"bf16", "fp8", NULL};
 #define POOL_FIELDS                                                                                                    \
     WORD(TwPoolRow, precision, "fp8", precision_words, "weights"),                                                     \
         WORD(TwPoolRow, kv_precision, "bf16", kv_words, "key-value cache"),                                            \
+        WORD(TwPoolRow, kernels, "trtllm", tw_kernel_engines, "whose kernels the experts run on"),                     \
         WORD(TwPoolRow, router, "least_loaded", tw_router_names, "how requests are dealt to replicas"),                \
         WORD(TwPoolRow, lengths, "azure23_conv", NULL, "length tables <lengths>_in and _out; or constant, uniform"),   \
         WORD(TwPoolRow, trace, "", NULL, "trace file to replay instead of generating"),                                \
@@ -296,6 +297,8 @@ static const char *const kv_words[] = {"bf16", "fp8", NULL};
         REAL(TwPoolRow, host_step_s, "s", 0, 1, "0.000126", "host time of an iteration"),                              \
         REAL(TwPoolRow, host_sequence_s, "s", 0, 1, "0.0000044", "host time of a sequence in it"),                     \
         YES(TwPoolRow, async_scheduling, "true", "host work overlaps the device"),                                     \
+        YES(TwPoolRow, graph_doubling, "false",                                                                        \
+            "decodes fill up to 1, 2, 4 ... 256, 384, 512 ...; else multiples of 8"),                                  \
         REAL(TwPoolRow, ttft_slo_s, "s", 1e-6, 1e6, "2", "limit on time to first token"),                              \
         REAL(TwPoolRow, tpot_slo_s, "s", 1e-6, 1e6, "0.05", "limit on time per output token"),                         \
         REAL(TwPoolRow, length_scale, "1", 1e-3, 1e3, "1", "output lengths are multiplied by it"),                     \

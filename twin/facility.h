@@ -119,14 +119,14 @@ typedef struct TwMaintenanceRow {
 
 // A pool of replicas and its traffic; also the shorthand directly under `workload`.
 typedef struct TwPoolRow {
-    const char *precision, *kv_precision, *router, *lengths, *trace;
+    const char *precision, *kv_precision, *kernels, *router, *lengths, *trace;
     TwTexts racks;    // names of rack entries; empty: all
     int64_t tensor_parallel, attention_ranks, expert_parallel, pipeline_parallel;    // of a replica
     int64_t redundant_experts;
     double routing_zipf;
     int64_t max_tokens, max_sequences, block_tokens, kv_blocks, queue_max, context_tokens;
     double memory_fraction, host_step_s, host_sequence_s;
-    bool async_scheduling;
+    bool async_scheduling, graph_doubling;
     double ttft_slo_s, tpot_slo_s, length_scale;
     double input_tokens, output_tokens;    // of lengths "constant" and "uniform"
     int64_t replicas;                      // 0: as many as fit

@@ -428,8 +428,6 @@ static void set_engine(TwThroughputRow *row, Engine engine)
         // graphs as the guides list them since 1.0
         d->graph_doubling = !begins(row->source, "TRTLLM-0");
     }
-    // with attention ranks experts get the tokens sent to them alone, not all as in vLLM's rows of the tables
-    if (d->layout.ranks > 1 && d->layout.experts > 1) d->engine = TW_ENGINE_TRTLLM;
     // one batch at a time: engines are set to what it needs
     if (strcmp(row->mode, "static_batch") == 0 && d->memory_fraction < 0.95) d->memory_fraction = 0.95;
     if (strcmp(row->mode, "static_batch") == 0 && row->serve.requests > d->max_sequences)

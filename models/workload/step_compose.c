@@ -198,8 +198,10 @@ void tw_compose_experts(const TwCompose *c, double tokens, TwEmit *emit, void *c
     if (m->moe_layers < 1) return;
     const Out all = {.compose = c, .emit = emit, .context = context, .tokens = tokens}, *out = &all;
     double layers = layers_of(c, m->moe_layers), hidden = (double)m->hidden, gpus = c->tp * c->ranks;
+    // vLLM's rows of the tables pass the tokens of all GPUs through each; behind an all-to-all there are its own alone
+    bool own = c->ranks > 1.0 && c->ep > 1.0;
     TwKernelShape shape = {.op = TW_KERNEL_MOE,
-                           .engine = c->engine,
+                           .engine = own ? TW_ENGINE_TRTLLM : c->engine,
                            .number = c->expert,
                            .m = tokens * c->hottest,
                            .hidden = hidden,
