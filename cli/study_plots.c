@@ -156,25 +156,43 @@ static void choose_axes(const TwStudyPlot *p, int *x, int *lines)
             tw_study_axis(p->study, a, NULL, NULL, &numbers, &levels);
             if ((pass == 1 || numbers) && levels > most && levels > 1) most = levels, *x = a;
         }
-    most = 1;
-    for (int a = 0; a < tw_study_axes(p->study); a++) {
+    // of the others, the one that matters most; of as many levels as there are colours
+    TwEffects effects;
+    if (tw_effects(p->study, p->output, &effects)) {
+        for (int i = 0; i < effects.count && *lines < 0 && !effects.constant && !effects.refused; i++) {
+            int levels, axis = effects.list[i].axis;
+            tw_study_axis(p->study, axis, NULL, NULL, NULL, &levels);
+            if (axis != *x && levels > 1 && levels <= TW_PLOT_SERIES) *lines = axis;
+        }
+        tw_effects_free(&effects);
+    }
+    for (int a = 0; a < tw_study_axes(p->study) && *lines < 0; a++) {
         int levels;
         tw_study_axis(p->study, a, NULL, NULL, NULL, &levels);
-        if (a != *x && levels > most && levels <= TW_PLOT_SERIES) most = levels, *lines = a;
+        if (a != *x && levels > 1 && levels <= TW_PLOT_SERIES) *lines = a;
     }
 }
 
-// A third axis of few levels, as far as its lines fit: each of its levels has a dash of its own.
-static int third_axis(const TwStudyPlot *p, int x, int lines, int line_levels)
+// A third axis, as far as its lines fit: each of its levels has a dash of its own. The one with more levels of the two
+// has the colours.
+static int third_axis(const TwStudyPlot *p, int x, int *lines)
 {
-    int third = -1, most = 1;
-    for (int a = 0; a < tw_study_axes(p->study) && lines >= 0; a++) {
-        int levels;
-        tw_study_axis(p->study, a, NULL, NULL, NULL, &levels);
-        if (a == x || a == lines || levels > 3 || levels * line_levels > TW_PLOT_SERIES || levels <= most) continue;
-        most = levels;
-        third = a;
+    int third = -1, line_levels = 0, most = 3;
+    TwEffects effects;
+    if (*lines < 0 || !tw_effects(p->study, p->output, &effects)) return -1;
+    tw_study_axis(p->study, *lines, NULL, NULL, NULL, &line_levels);
+    for (int i = 0; i < effects.count && third < 0; i++) {
+        int levels, axis = effects.list[i].axis;
+        tw_study_axis(p->study, axis, NULL, NULL, NULL, &levels);
+        int fewer = levels < line_levels ? levels : line_levels;
+        if (axis == x || axis == *lines || levels < 2 || fewer > most || levels * line_levels > TW_PLOT_SERIES)
+            continue;
+        third = axis;
+        if (levels <= line_levels) continue;
+        third = *lines;
+        *lines = axis;
     }
+    tw_effects_free(&effects);
     return third;
 }
 
@@ -244,8 +262,8 @@ static bool response_grid(TwStudyPlot *p)
     bool numbers;
     best_levels(p, level);
     tw_study_axis(p->study, x, NULL, NULL, &numbers, &x_levels);
+    int third = numbers ? third_axis(p, x, &lines) : -1;
     if (lines >= 0) tw_study_axis(p->study, lines, NULL, NULL, NULL, &line_levels);
-    int third = numbers ? third_axis(p, x, lines, line_levels) : -1;
     if (third >= 0) tw_study_axis(p->study, third, NULL, NULL, NULL, &third_levels);
     p->plot.kind = TW_PLOT_LINES;
     head(p, "");
@@ -489,7 +507,7 @@ static const char *point_text(TwStudyPlot *p, int point)
 {
     char text[160] = "";
     size_t used = 0;
-    for (int a = 0; a < tw_study_axes(p->study) && a < 4 && used < sizeof text - 60; a++) {
+    for (int a = 0; a < tw_study_axes(p->study) && used < sizeof text - 60; a++) {
         char one[48];
         const char *unit;
         bool numbers;
@@ -545,7 +563,7 @@ static bool pareto(TwStudyPlot *p)
     const char **texts = keep(p, (size_t)(counts[0] + 1) * sizeof *texts);
     for (int i = 0; i < counts[0]; i++) {
         xs[0][i] = order[i].x, ys[0][i] = order[i].y, ids[0][i] = order[i].id;
-        if (counts[0] <= MOST_TEXTS) texts[i] = point_text(p, order[i].id);
+        if (counts[0] <= MOST_TEXTS && tw_study_axes(p->study) <= 3) texts[i] = point_text(p, order[i].id);
     }
     head(p, "");
     p->plot.kind = TW_PLOT_LINES;

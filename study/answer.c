@@ -354,9 +354,7 @@ static void print_counts(const TwStudy *study, FILE *f)
     if (counts[TW_NOT_RUN]) fprintf(f, ", %d not run", counts[TW_NOT_RUN]);
     fprintf(f, "\n");
     for (int a = 0; a < study->axis_count && !study->function[0]; a++)
-        if (tw_axis_idle(study, a))
-            fprintf(f, "%s changes no result: nothing that ran here reads %s\n", study->axes[a].name,
-                    study->axes[a].path_count ? study->axes[a].path : "what it sets");
+        if (tw_axis_idle(study, a)) fprintf(f, "%s changes no result of what ran here\n", study->axes[a].name);
     if (study->replicates < 2 && !study->function[0])
         fprintf(f, "one replicate of every point: differences have no interval\n");
     double *assumed = tw_study_column(study, "evidence.assumed"),
