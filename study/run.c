@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -291,6 +292,24 @@ static bool up_to_date(const TwStudy *study, const char *path)
     return same;
 }
 
+// Series are most of what a study writes, and known beforehand: refused where they cannot fit, as single precision in
+// the part files, or compressed in files of their own.
+static bool room_for_series(const TwStudy *study, const TwStudyRun *run, TwError *error)
+{
+    char folder[600];
+    struct statvfs disk;
+    int left = 0;
+    for (int i = 0; i < study->scenario_count; i++)
+        left += study->scenarios[i].status == TW_NOT_RUN && study->scenarios[i].twin < 0 && in_shard(run, i);
+    double wanted = study->series_bytes * left * (study->apart ? 0.3 : 1.0);
+    snprintf(folder, sizeof folder, "%s.parts", run->out);
+    if (wanted <= 0.0 || statvfs(folder, &disk) != 0) return true;
+    double room = (double)disk.f_bavail * (double)disk.f_frsize;
+    if (wanted <= room) return true;
+    return tw_fail(error, TW_IO, "%s: the series need about %.4g MB, %.4g MB are free: record fewer, or less often",
+                   run->out, 1e-6 * wanted, 1e-6 * room);
+}
+
 static bool run_study(TwStudy *study, const TwStudyRun *run, TwStudyResult *result, TwError *error)
 {
     struct stat info;
@@ -323,6 +342,7 @@ static bool run_study(TwStudy *study, const TwStudyRun *run, TwStudyResult *resu
         if (scenario->status == TW_FAILED && run->retry_failed) continue;
         atomic_fetch_add(&runner.done, scenario->status != TW_NOT_RUN);
     }
+    if (stored && !run->merge_only && !tw_runner_meet(&runner, room_for_series(study, run, error), error)) return false;
     runner.before = atomic_load(&runner.done);
     runner.worst = INFINITY;
     tw_progress_begin(&runner.progress, study->name, run->quiet || !first || run->shard > 0);

@@ -27,4 +27,12 @@ finished=$(grep -ao 'tokenworks part' small/one.h5.parts/*.part | wc -l)
 mount -o remount,size=8m small
 expect 0 "40 done ($finished of all" $study -o small/one.h5
 cmp one.h5 small/one.h5 || fail "after a full disk the file differs"
+
+# series that cannot fit are refused before anything runs
+cat > series.cfg <<END
+study = { name = "series"; base = "$facilities/hopper_hall.cfg"; for_h = 24.0; axes = ( { path = "workload.arrival.rate_s"; values = [ 1.0, 2.0 ]; } );
+  record = { series = [ "utility_w", "rack.rack_w" ]; interval_s = 1.0; }; };
+END
+expect 5 "MB are free" "$TOKENWORKS" study series.cfg -q --no-plots -o small/series.h5
+grep -q 'tokenworks part' small/series.h5.parts/*.part 2> /dev/null && fail "it ran all the same"
 finish
