@@ -106,4 +106,18 @@ bad "is text" 'base = "dps_8rack"; axes = ( { path = "capping.floor_kw"; values 
 bad "did you mean utility_w" 'base = "dps_8rack"; axes = ( { path = "capping.floor_kw"; values = [12.0]; } ); record = { series = ["utilty_w"]; };'
 bad "no stated range" 'base = "dps_8rack"; axes = ( { path = "capping.floor_kw"; dist = "part"; } ); design = { kind = "lhs"; points = 4; };'
 bad "needs limits" 'function = "queue"; search = { kind = "threshold"; path = "x1"; from = 1; to = 599; };'
+bad "did you mean dps_8rack" 'base = "dps_8rak"; axes = ( { path = "capping.floor_kw"; values = [12.0]; } );'
+bad "a max, a min, or both" 'base = "dps_8rack"; axes = ( { path = "capping.floor_kw"; values = [12.0]; } ); limits = ( { output = "power.pue"; } );'
+bad "is that of another level too" 'base = "dps_8rack"; axes = ( { name = "site"; cases = ( { label = "a"; set = [ "site=chicago" ]; }, { label = "a"; set = [ "site=telenor_oslo" ]; } ); } );'
+bad "cannot be named status" 'base = "dps_8rack"; axes = ( { name = "status"; path = "capping.floor_kw"; values = [12.0]; } );'
+bad "a result has this name" 'base = "dps_8rack"; axes = ( { name = "power_pue"; path = "capping.floor_kw"; values = [12.0]; } );'
+bad "is named twice" 'base = "dps_8rack"; axes = ( { path = "capping.floor_kw"; values = [12.0]; } ); record = { series = ["utility_w", "utility_w"]; };'
+bad "either side a path" 'base = "dps_8rack"; axes = ( { path = "capping.floor_kw"; values = [12.0]; } ); require = [ "capping.floor_kw <= nan" ];'
+
+# an axis that nothing reads is told, and has the unit of its field; settings of a zip that share their last word
+printf 'study = { name = "idle"; base = "hopper_hall"; for_s = 2.0; warmup_s = 0.0; axes = ( { path = "site.solar_usd_kwh"; values = [0.05, 0.1]; }, { zip = ( { path = "power.utility.limit_kw"; values = [500.0, 600.0]; }, { path = "power.pdu.limit_kw"; values = [240.0, 250.0]; } ); }, { path = "workload.arrival.rate_s"; values = [30.0, 60.0]; } ); goals = ( { output = "tokens.output_per_s"; }, { output = "power.pue"; sense = "min"; } ); };\n' > idle.cfg
+expect 0 "solar_usd_kwh changes no result" "$TOKENWORKS" study idle.cfg -q
+grep -q "rate_s changes no result" out.txt && fail "rate_s is said to change nothing"
+grep -q "solar_usd_kwh = 0.0[0-9]* USD/kWh" out.txt || grep -q "solar_usd_kwh = 0.1 USD/kWh" out.txt || fail "no unit"
+if [ -e idle_response.png ]; then [ -s idle_response_2.png ] || fail "no response of the second goal"; fi
 finish
