@@ -166,6 +166,9 @@ bool tw_step_transfers(TwArena *arena, const TwNetwork *network, const char *fol
     int tp = layout->tensor, stage = tp * layout->ranks;
     spec->tensor_parallel = tp, spec->attention_ranks = layout->ranks;
     spec->pipeline_parallel = layout->stages, spec->expert_parallel = layout->experts;
+    if (layout->experts > stage)
+        return tw_fail(error, TW_BAD_INPUT, "expert_parallel = %d, expected a divisor of the %d GPUs of a stage",
+                       layout->experts, stage);
     if (tp > 1) {
         TwCurve reduce = curve_of(arena, network, TW_ALL_REDUCE, tp, domain_gpus, 1.0);
         spec->comm_count = reduce.count, spec->comm_bytes = reduce.bytes, spec->comm_s = reduce.seconds;
