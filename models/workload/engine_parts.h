@@ -187,4 +187,4 @@ bool tw_schedule_mixed(const TwEngine *engine, TwReplica *replica, const TwEngin
 bool tw_schedule_sglang(const TwEngine *engine, TwReplica *replica, const TwEngineLog *log);           // sched_sglang.c
 bool tw_schedule_sarathi(const TwEngine *engine, TwReplica *replica, const TwEngineLog *log);          // sched_simple.c
 bool tw_schedule_prefill_first(const TwEngine *engine, TwReplica *replica, const TwEngineLog *log);    // sched_simple.c
-bool tw_sglang_waits(const TwEngine *engine, const TwReplica *replica);    // memory kept for outputs still falls
+int64_t tw_sglang_most(const TwEngine *engine, TwReplica *replica, int64_t most);    // steps until who waits may fit

@@ -262,7 +262,7 @@ static void stop(const TwEngine *e, TwReplica *r)
     int64_t m = r->left;
     if (e->spec.stride > 0) m = least(m, e->spec.stride);
     if (m > 1) m = memory_lasts(e, r, m);
-    if (m > 1 && e->spec.policy == TW_SGLANG && r->wait_count > 0 && tw_sglang_waits(e, r)) m = 1;
+    if (m > 1 && e->spec.policy == TW_SGLANG && r->wait_count > 0) m = tw_sglang_most(e, r, m);
     int64_t event = r->wait_count > 0 || r->chunk_count > 0 || r->loading > 0 ? r->give_up_ns : INT64_MAX;
     if (r->loading > 0 && r->ready_ns < event) event = r->ready_ns;
     if (m > 1 && event != INT64_MAX) m = tw_series_reach(r->span, tw_time_of(event) - r->time, m);

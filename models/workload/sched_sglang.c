@@ -15,11 +15,6 @@ static double ratio_of(const TwEngine *e, const TwReplica *r)
     return now > ratio_least(e) ? now : ratio_least(e);
 }
 
-bool tw_sglang_waits(const TwEngine *e, const TwReplica *r)
-{
-    return r->running + r->loading < e->spec.max_sequences && ratio_of(e, r) > ratio_least(e);
-}
-
 static bool in_work(const TwEngine *e, TwReplica *r, uint32_t row)
 {
     for (int j = 0; j < r->chunk_count; j++)
@@ -87,6 +82,18 @@ static uint32_t next_of(const TwEngine *e, TwReplica *r)
             }
         }
     return best;
+}
+
+// What is kept falls with each output while free memory falls by whole blocks: in between who waits may come to fit.
+int64_t tw_sglang_most(const TwEngine *e, TwReplica *r, int64_t most)
+{
+    if (r->paused || r->decodes == 0 || r->running + r->loading >= e->spec.max_sequences) return most;
+    double ratio = ratio_of(e, r);
+    if (ratio > ratio_least(e)) return 1;
+    TwAdmission a = tw_seq_look(e, r, next_of(e, r));
+    double short_by = kept_tokens(e, r) - (double)(r->kv.free - a.need) * (double)(1 << r->kv.shift);
+    double steps = short_by / (ratio * (double)r->decodes);
+    return steps < 1.0 ? 1 : steps < (double)most ? (int64_t)steps : most;
 }
 
 bool tw_schedule_sglang(const TwEngine *e, TwReplica *r, const TwEngineLog *log)

@@ -37,12 +37,15 @@ expect 2 "did you mean sglang" "$TOKENWORKS" serve --chip h200 --model llama-3.1
 expect 2 "acceptance" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --acceptance 0.5
 expect 0 "75.0 % of the prompt tokens" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --concurrency 16 --isl 1024 --osl 64 --shared-prefix 768 --policy sglang
 expect 0 "2.95 tokens a decode step" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --concurrency 16 --isl 512 --osl 128 --drafts 3 --acceptance 0.8
+expect 0 "tokens a decode step" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --concurrency 16 --isl 512 --osl 128 --drafts 3 --acceptance 0.8 --accept drawn
+expect 2 "expected mean or drawn" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --drafts 3 --accept lucky
 
 expect 0 "a MW plug" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --sweep --concurrency 16 --isl 500 --osl 100 --screenshot f.svg
 [ -s f.svg ] || fail "no picture of the frontier"
 expect 0 "SATURATED" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --rate 500 --isl 1000 --osl 100
 expect 2 "one of --concurrency" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --rate 5 --concurrency 5
 expect 3 "expert_parallel" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --ep 2 --tp 2
+expect 3 "expert_parallel = 16, expected a divisor of the 4 GPUs" "$TOKENWORKS" serve --chip h200 --model deepseek-v3 --precision fp8 --dp 4 --ep 16
 finish
 
 # replicas by themselves: a router, a planner that keeps the limits with fewer, prompts apart

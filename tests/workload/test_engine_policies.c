@@ -71,7 +71,7 @@ static void run_all(const TwEngine *e, TwReplica *r, const TwRequest *all, int c
     CHECK(r->prompt_blocks == 0 && r->wait_input == 0 && r->swapped == 0);
 }
 
-static void ways_agree(int rounds, uint64_t seed)
+static void ways_agree(int rounds, uint64_t seed, bool covers)
 {
     int64_t iterations = 0, changes = 0, preemptions[7] = {0}, hits = 0, cancelled = 0, shed = 0, swapped = 0,
             overshot = 0, tier = 0, outranked = 0, drawn = 0;
@@ -189,6 +189,7 @@ static void ways_agree(int rounds, uint64_t seed)
         (long long)shed, (long long)swapped, (long long)overshot);
     for (int k = 0; k < 7; k++) printf(" %lld", (long long)preemptions[k]);
     printf("\n");
+    if (!covers) return;
     CHECK(outranked > 2 && drawn > 2);
     CHECK(hits > 0 && cancelled > 0 && shed > 0 && swapped > 0 && overshot > 0 && tier > 0);
     CHECK(preemptions[TW_VLLM_V1] > 0 && preemptions[TW_TRTLLM_MAX_UTILIZATION] > 0 && preemptions[TW_SGLANG] > 0);
@@ -255,6 +256,9 @@ int main(int argc, char **argv)
 {
     higher_levels_preempt(true);
     higher_levels_preempt(false);
-    ways_agree(argc > 1 ? atoi(argv[1]) : 84, argc > 2 ? (uint64_t)atoi(argv[2]) : 41);
+    int rounds = argc > 1 ? atoi(argv[1]) : 84;
+    ways_agree(rounds, argc > 2 ? (uint64_t)atoi(argv[2]) : 41, argc <= 2);
+    // sglang: who waits fits in the middle of a block
+    if (argc <= 2) ways_agree(12, 99, false);
     return check_failures != 0;
 }

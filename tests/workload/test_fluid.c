@@ -176,7 +176,6 @@ int main(void)
     compare("drafts drawn", (Load){.rate_s = 60.0, .draft = 2}, 1.0, INFINITY, 0.03);
     compare("lengths that hardly scatter", (Load){.rate_s = 60.0, .lengths = "uniform"}, 1.0, INFINITY, 0.02);
     compare("more than is served", (Load){.rate_s = 160.0}, 1.0, INFINITY, 0.02);
-    compare("a short queue", (Load){.rate_s = 160.0, .queue_max = 10}, 1.0, INFINITY, 0.02);
     compare("people who give up", (Load){.rate_s = 160.0, .patience_s = 2.0}, 1.0, INFINITY, 0.03);
     compare("two thirds of the clock", (Load){.rate_s = 60.0}, 0.66, INFINITY, 0.03);
     compare("capped to 700 W a rack", (Load){.rate_s = 60.0}, 1.0, 700.0, 0.03);
