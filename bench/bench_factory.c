@@ -1,5 +1,6 @@
 // The composed factory at exact fidelity: wall clock of a simulated hour and day of gb300_100mw and of a day of
-// dps_8rack, from a stretch of each in steady load. A run of an hour exchanges each second, one of a day each 10 s. `bench_factory [SECONDS]`: length of the stretch of gb300_100mw, default 60.
+// dps_8rack, from a stretch of each in steady load. A run of an hour exchanges each second, one of a day each 10 s.
+// `bench_factory [SECONDS]`: length of the stretch of gb300_100mw, default 60.
 #include "sim/data.h"
 #include "sim/progress.h"
 #include "twin/state.h"
@@ -40,6 +41,10 @@ static void measure(const char *name, double warm_s, double stretch_s, const cha
     printf(format, plant->facility, "requests_per_wall_s", requests / wall_s, "1/s");
     printf(format, plant->facility, "state", (double)plant->state_bytes / 1e6, "MB");
     printf(format, plant->facility, "peak_memory", (double)usage.ru_maxrss / 1e3, "MB");
+    double in_flight = (double)(after.running + after.waiting);
+    printf(format, plant->facility, "requests_in_flight", in_flight, "1");
+    printf(format, plant->facility, "peak_memory_per_request_in_flight", 1024.0 * (double)usage.ru_maxrss / in_flight,
+           "B");
     printf(format, plant->facility, "threads", (double)omp_get_max_threads(), "1");
     tw_state_destroy(state);
     tw_plant_destroy(plant);
