@@ -428,6 +428,14 @@ static int replica_of_gpu(const TwPlant *plant, int gpu)
     return low;
 }
 
+// The rack of a GPU of a replica, which may lie in several.
+static int rack_of_gpu(const TwPlant *plant, int replica, int gpu)
+{
+    int at = plant->part_first[replica], left = gpu - plant->replica_gpu[replica];
+    while (at + 1 < plant->part_first[replica + 1] && left >= plant->part_gpus[at]) left -= plant->part_gpus[at++];
+    return plant->part_rack[at];
+}
+
 void tw_failures_part(const TwPlant *plant, int class, int part, char *text, size_t size)
 {
     const TwFailureClass *c = &plant->failures.classes[class];
@@ -436,7 +444,7 @@ void tw_failures_part(const TwPlant *plant, int class, int part, char *text, siz
     case TW_VICTIM_GPU:
         replica = replica_of_gpu(plant, part);
         snprintf(text, size, "GPU %d of a replica in %s", part - plant->replica_gpu[replica] + 1,
-                 plant->racks[plant->replica_rack[replica]].name);
+                 plant->racks[rack_of_gpu(plant, replica, part)].name);
         break;
     case TW_VICTIM_RACK:
         snprintf(text, size, "rack %s", plant->racks[part].name);
