@@ -347,7 +347,7 @@ static void exports(const TwScene *s)
         snprintf(path, sizeof path, "bench_view_picture.%s", suffix[i]);
         double start = now_ms();
         TwError error = {0};
-        if (!tw_picture_save(s, &(TwPictureOptions){"overview", NULL, 1920, 1080, TW_LIGHT, NULL}, path, &error))
+        if (!tw_picture_save(s, &(TwPictureOptions){"overview", NULL, 1920, 1080, TW_LIGHT, NULL, 1.0}, path, &error))
             fprintf(stderr, "%s\n", error.text);
         snprintf(name, sizeof name, "view_%s", suffix[i]);
         print(name, now_ms() - start, "ms");

@@ -39,6 +39,7 @@ enum {
     AT,
     SIZE,
     THEME,
+    COLOUR,
     PLOT,
     EXPORT,
     TRACE_CLASS,
@@ -128,6 +129,11 @@ static const struct {
     {{"at", 0, "SPAN", TW_VIEW | TW_REPORT, "simulated time to show; default: the end"}, AT},
     {{"size", 0, "WxH", TW_VIEW | TW_REPORT | TW_NETWORK, "of a picture, default 1920x1080"}, SIZE},
     {{"theme", 0, "NAME", TW_VIEW | TW_REPORT | TW_NETWORK, "light or dark"}, THEME},
+    {{"colour", 0, "NAME", TW_VIEW,
+      "what the picture's floor plan or network is coloured by: rack_w, chip_degc, tokens_per_s, sent_fraction, ... "
+      "(an "
+      "unknown one lists them)"},
+     COLOUR},
     {{"plot", 0, "NAME", TW_REPORT,
       "draw overview, floor, timeline, sankey or kpis of a run; response, heat, effects, pareto, search or all of a "
       "study"},
@@ -140,7 +146,10 @@ static const struct {
      CLOSED},
     {{"open", 0, "LIST", TW_POWERFLOW, "open these branches: 7,9,14"}, OPEN_LIST},
     {{"close", 0, "LIST", TW_POWERFLOW, "close these branches"}, CLOSE_LIST},
-    {{"scale", 0, "X", TW_POWERFLOW, "multiply every load; facility: racks at this share of their rated power (1)"},
+    {{"scale", 0, "X", TW_POWERFLOW | TW_VIEW,
+      "powerflow: multiply every load, racks of a facility at this share of their rated power (1); view: pixels a "
+      "point, "
+      "2 on a dense display"},
      SCALE},
     {{"load-model", 0, "P,I,Z", TW_POWERFLOW, "power (default), current, impedance, or three shares that add to 1"},
      LOAD_MODEL},
@@ -402,6 +411,9 @@ static bool take(TwOptions *o, int id, const char *arg)
         return true;
     case THEME:
         o->theme = arg;
+        return true;
+    case COLOUR:
+        o->colour = arg;
         return true;
     case PLOT:
         o->plot = arg;

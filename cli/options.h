@@ -80,13 +80,14 @@ typedef struct TwOptions {
     int threads;          // 0: all cores
     int block_tokens;     // trace: 0: the default
     int shard, shards;    // study: this part of so many; 0 of 0: all
+    const char *colour;
     const char *out, *explain, *screenshot, *view, *size, *theme, *select, *plot, *output, *traffic_class, *format,
         *export_format, *restore, *at, *study;
     double snapshot_s, stop_s, at_s, years;    // NaN: not asked
     bool undisturbed, follow, json, quiet, verbose, resolved, strict, force, dry_run, retry_failed, merge, no_plots;
     bool study_waits;    // not given: the window of the study is behind that of its scenario
     int color;           // 0 auto, 1 always, 2 never
-    // powerflow, as given; NULL: not given
+    // powerflow (scale: of view too), as given; NULL: not given
     const char *closed, *open_list, *close_list, *scale, *slack, *slack_v, *base_kv, *base_mva, *load_model, *method,
         *tolerance;
     bool q_limits;

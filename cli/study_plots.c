@@ -45,10 +45,11 @@ static void label_of(const TwStudy *study, const char *output, char *text, size_
     }
     snprintf(text, size, "%s%s%s%s%s%s", label[0] ? label : output, suffix[0] ? ", " : "", suffix,
              unit[0] && strcmp(unit, "1") ? " [" : "",
-             strcmp(unit, "degC") == 0 ? "\xc2\xb0"
-                                         "C"
-             : strcmp(unit, "1")       ? unit
-                                       : "",
+             strcmp(unit, "degC") == 0     ? "\xc2\xb0"
+                                             "C"
+             : strcmp(unit, "1/s/MW") == 0 ? "tokens/s/MW"
+             : strcmp(unit, "1")           ? unit
+                                           : "",
              unit[0] && strcmp(unit, "1") ? "]" : "");
 }
 

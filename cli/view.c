@@ -200,6 +200,14 @@ int tw_command_view(const TwOptions *options)
         return usage("--size: expected WIDTHxHEIGHT as 1920x1080, got ", options->size);
     if (options->theme && strcmp(options->theme, "light") && strcmp(options->theme, "dark"))
         return usage("--theme: expected light or dark, got ", options->theme);
+    picture.quantity = options->colour;
+    if (options->scale) {
+        char *end;
+        picture.scale = strtod(options->scale, &end);
+        if (end == options->scale || *end || !(picture.scale >= 0.5 && picture.scale <= 4.0))
+            return usage("--scale: expected pixels a point from 0.5 to 4, got ", options->scale);
+    }
+    tw_window_scale(picture.scale);
     picture.theme = options->theme && strcmp(options->theme, "dark") == 0 ? TW_DARK : TW_LIGHT;
     if (options->file_count != 1) return usage("expected one facility or result; see --help", NULL);
     TwTheme window_theme = options->theme ? picture.theme : TW_DARK;

@@ -61,7 +61,7 @@ static int draw(TwStudyMaker *maker, const TwOptions *options, const TwPictureOp
     }
     const TwStudyView view = {.output = tw_study_maker_first(maker), .selected = -1, .hover = -1};
     bool good = tw_study_save(tw_study_maker_scene(maker, view.output), &view, picture->width, picture->height,
-                              picture->theme, options->screenshot, &error);
+                              picture->scale > 0.0 ? picture->scale : 1.0, picture->theme, options->screenshot, &error);
     return good ? TW_DONE : tw_cli_fail(&error);
 }
 

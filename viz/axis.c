@@ -89,6 +89,7 @@ const char *tw_unit_text(const char *unit)
     if (strcmp(unit, "degC") == 0)
         return "\xc2\xb0"
                "C";
+    if (strcmp(unit, "1/s/MW") == 0) return "tokens/s/MW";    // nothing else is counted by the megawatt
     if (strcmp(unit, "fraction") == 0 || strcmp(unit, "1") == 0) return "";
     return unit;
 }

@@ -15,6 +15,7 @@ struct TwDraw {
     double scale;
     bool vector;
     FILE *svg;    // takes the text, or NULL
+    long texts;
     // of an image: its pixels, and the clip in device pixels
     unsigned char *pixels;
     int stride, width, height;
@@ -80,6 +81,7 @@ void tw_draw_theme(TwDraw *d, TwTheme theme) { d->style = tw_style(theme); }
 const TwStyle *tw_draw_style(const TwDraw *d) { return d->style; }
 bool tw_draw_vector(const TwDraw *d) { return d->vector; }
 double tw_draw_scale(const TwDraw *d) { return d->scale; }
+long tw_draw_texts(const TwDraw *d) { return d->texts; }
 
 static void source(TwDraw *d, TwColour c)
 {
@@ -489,6 +491,7 @@ double tw_draw_text_cut(TwDraw *d, TwPoint at, TwAlign align, TwFont font, TwCol
     double x = at.x - (align == TW_CENTRE ? drawn / 2.0 : align == TW_RIGHT ? drawn : 0.0);
     bool seen = x * d->scale < d->clip_x1 && (x + drawn) * d->scale > d->clip_x0 && at.y * d->scale > d->clip_y0 &&
                 at.y * d->scale <= d->clip_y1 + 1;
+    d->texts += seen;
     if (d->svg && seen)
         put_svg_text(d, (TwPoint){x, at.y}, drawn, font, colour, tw_text_shown(d->text, d->scale, font, width, utf8));
     if (d->svg) return drawn;

@@ -44,6 +44,7 @@ void tw_draw_theme(TwDraw *d, TwTheme theme);
 const TwStyle *tw_draw_style(const TwDraw *d);
 bool tw_draw_vector(const TwDraw *d);    // SVG or PDF
 double tw_draw_scale(const TwDraw *d);
+long tw_draw_texts(const TwDraw *d);    // drawn so far inside their clip, for tests
 
 void tw_draw_clip(TwDraw *d, TwBox box);    // inside the present one; tw_draw_unclip ends it, at most 8 deep
 void tw_draw_unclip(TwDraw *d);

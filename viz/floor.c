@@ -1,5 +1,5 @@
 // Floor plan: every rack a cell, coloured by one quantity; legend, hall outlines, labels where they fit.
-#include "viz/view.h"
+#include "viz/diagram.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -131,11 +131,16 @@ static void place_in_rows(TwFloorPlan *plan, int count, TwBox box)
     for (int i = 0; i < count; i++) plan->cells[i] = (TwBox){(i % columns) * 0.6, (i / columns) * 1.8, 0.6, 1.2};
 }
 
-// halls that share coordinates are set side by side
+static double fit_of(double w, double h, TwBox box) { return fmin(box.w / fmax(w, 0.1), box.h / fmax(h, 0.1)); }
+
+// Halls that share coordinates are set side by side, and those that lie so far apart that their racks would be drawn at
+// less than two thirds of the size that they have then.
 static void part_halls(TwFloorPlan *plan, const int16_t *hall, int count, TwBox box)
 {
     bool overlap = false;
     double widest = 0.0, tallest = 0.0;
+    TwBox all = {0};
+    for (int h = 0; h < plan->hall_count; h++) all = unite(all, plan->halls[h]);
     for (int a = 0; a < plan->hall_count; a++) {
         widest = fmax(widest, plan->halls[a].w), tallest = fmax(tallest, plan->halls[a].h);
         for (int b = 0; b < a; b++) {
@@ -144,9 +149,14 @@ static void part_halls(TwFloorPlan *plan, const int16_t *hall, int count, TwBox 
                                   q.y < p.y + p.h - 0.01);
         }
     }
-    if (!overlap) return;
-    double cell_w = widest * 1.08 + 0.6, cell_h = tallest * 1.08 + 1.2;
-    int columns = (int)fmax(1.0, ceil(sqrt(plan->hall_count * box.w / box.h * cell_h / cell_w) - 0.3));
+    double cell_w = widest * 1.08 + 0.6, cell_h = tallest * 1.08 + 1.2, best = 0.0;
+    int columns = 1;
+    for (int n = 1; n <= plan->hall_count; n++) {
+        double fit = fit_of(n * cell_w, (plan->hall_count + n - 1) / n * cell_h, box);
+        if (fit > best * 1.001) best = fit, columns = n;
+    }
+    plan->parted = overlap || best > 1.5 * fit_of(all.w, all.h, box);
+    if (!plan->parted) return;
     for (int h = 0; h < plan->hall_count; h++) {
         double dx = (h % columns) * cell_w - plan->halls[h].x, dy = (h / columns) * cell_h - plan->halls[h].y;
         for (int i = 0; i < count; i++)
@@ -229,6 +239,110 @@ int tw_floor_hit(const TwFloorPlan *plan, double x, double y)
     return nearest;
 }
 
+// ---- what stands beside the racks: CDUs below them, feeds above, names of rows ----
+
+// A run of neighbours in a row that hang on one element; the order of cells is that of the racks.
+typedef struct Run {
+    TwBox box;
+    int element;
+} Run;
+
+static bool same_level(TwBox a, TwBox b) { return fabs(a.y - b.y) < 1.5 && fabs(a.h - b.h) < 2.5; }
+
+// of a hall's frame above and below its racks: room for the names of feeds and CDUs where racks are drawn large
+static double hall_margin(const TwFloorPlan *plan)
+{
+    return plan->cell_h >= 60.0 ? 22.0 : plan->cell_w >= 8.0 ? 10.0 : 6.0;
+}
+
+// Room above or below a cell before the next row or the end of the hall.
+static double room_beside(const TwFloorPlan *plan, const int *above, int i)
+{
+    if (above[i] < 0) return hall_margin(plan) - 1.0;
+    double gap = plan->cells[i].y - plan->cells[above[i]].y - plan->cells[above[i]].h;
+    return floor(fmin(gap, 60.0) / 2.0);    // two rows share it
+}
+
+static void draw_runs(TwDraw *d, const TwScene *s, TwView *view, TwSceneSubject subject, double least_room)
+{
+    const TwStyle *style = tw_draw_style(d);
+    const TwFloorPlan *plan = &view->plan;
+    bool below = subject == TW_OF_COOLING;
+    for (int i = 0, end; i < plan->count; i = end) {
+        int element = s->racks[i].on[subject];
+        TwBox run = plan->cells[i];
+        for (end = i + 1; end < plan->count && s->racks[end].on[subject] == element &&
+                          same_level(plan->cells[end], plan->cells[i]) && plan->cells[end].x > run.x;
+             end++)
+            run.w = plan->cells[end].x + plan->cells[end].w - run.x;
+        if (element < 0 || element >= s->element_count || run.w < 4.0) continue;
+        double thick = fmin(fmax(floor(least_room * 0.35), 2.0), 4.0), gap = fmin(2.0, least_room - thick);
+        TwBox bar = {run.x, below ? run.y + run.h + gap : run.y - gap - thick, run.w, thick};
+        TwSceneState state = tw_scene_state(s, element);
+        bool chosen = tw_scene_element_of(s, view->selected) == element;
+        TwColour colour = chosen                  ? style->text
+                          : state > TW_IS_STANDBY ? tw_diagram_colour(style, state)
+                                                  : style->second;
+        if (below)
+            tw_draw_rect(d, bar, colour);
+        else    // a feed is a thin line with its ends turned to the racks
+            for (int k = 0; k < 3; k++)
+                tw_draw_rect(d,
+                             k == 0 ? (TwBox){bar.x, bar.y, bar.w, fmin(thick, 2.0)}
+                                    : (TwBox){k == 1 ? bar.x : bar.x + bar.w - 1.0, bar.y, 1.0, thick + gap},
+                             colour);
+        if (state >= TW_IS_OPEN) tw_draw_hatch(d, (TwBox){bar.x, bar.y, bar.w, thick + 2.0}, style->text);
+        double reach = fmin(least_room, 12.0);
+        tw_hits_add(&view->hits, (TwBox){run.x, below ? run.y + run.h : run.y - reach, run.w, reach},
+                    tw_scene_thing_of(s, element));
+        if (least_room < 18.0) continue;
+        char name[112];
+        snprintf(name, sizeof name, "%s%s", state > TW_IS_STANDBY ? "\xe2\x96\xb2 " : "", s->elements[element].name);
+        if (tw_text_width(d, TW_SMALL, name) <= run.w)
+            tw_draw_text(d, (TwPoint){run.x + run.w / 2.0, below ? bar.y + thick + 11.0 : bar.y - 3.0}, TW_CENTRE,
+                         TW_SMALL, colour == style->second ? style->second : colour, name);
+    }
+}
+
+static void draw_beside(TwDraw *d, const TwScene *s, TwView *view)
+{
+    const TwStyle *style = tw_draw_style(d);
+    const TwFloorPlan *plan = &view->plan;
+    if (plan->cell_h < 5.0 || plan->count > 4000) return;
+    // the nearest row above each cell of a hall
+    int *above = malloc(((size_t)plan->count + 1) * sizeof *above);
+    if (!above) abort();
+    double room = 1e9;
+    int rows = 0;
+    for (int i = 0; i < plan->count; i++) {
+        // a cell begins a row where its level is not that of the one before
+        bool begins = i == 0 || !same_level(plan->cells[i], plan->cells[i - 1]) ||
+                      strcmp(s->racks[i].hall, s->racks[i - 1].hall) != 0;
+        above[i] = begins ? -1 : above[i - 1];
+        if (!begins) continue;
+        bool same_hall = i > 0 && strcmp(s->racks[i].hall, s->racks[i - 1].hall) == 0;
+        rows = same_hall ? rows + 1 : 1;
+        for (int k = i - 1; k >= 0 && strcmp(s->racks[k].hall, s->racks[i].hall) == 0; k--)
+            if (plan->cells[k].y + plan->cells[k].h <= plan->cells[i].y + 1.0 &&
+                (above[i] < 0 || plan->cells[k].y > plan->cells[above[i]].y))
+                above[i] = k;
+        room = fmin(room, room_beside(plan, above, i));
+        char name[24];
+        snprintf(name, sizeof name, "row %d", rows);
+        // one row alone needs no number
+        bool several = same_hall;
+        for (int k = i + 1; k < plan->count && !several && strcmp(s->racks[k].hall, s->racks[i].hall) == 0; k++)
+            several = !same_level(plan->cells[k], plan->cells[i]);
+        if (plan->cell_h >= 10.0 && several)
+            tw_draw_text(d, (TwPoint){plan->cells[i].x - 16.0, plan->cells[i].y + plan->cells[i].h / 2.0 + 4.0},
+                         TW_RIGHT, TW_SMALL, style->second, name);
+    }
+    free(above);
+    if (room < 4.0) return;
+    draw_runs(d, s, view, TW_OF_COOLING, room);
+    draw_runs(d, s, view, TW_OF_POWER, room);
+}
+
 // ---- drawing ----
 
 static TwSpan shown_scale(const TwView *view)
@@ -248,7 +362,7 @@ static void draw_legend(TwDraw *d, const TwScene *s, const TwView *view, TwBox b
     const char *unit = tw_unit_text(q->unit);
     if (view->shown.w > 0.0) tw_draw_rect(d, box, style->ground);    // the plan is zoomed below it
 
-    char note[128], number[32];
+    char note[200], number[32];
     double w = fmin(300.0, box.w * 0.36), x = box.x + box.w - 20.0 - w, y = box.y + 14.0;
     double room = x - box.x - 60.0;
     double title = tw_draw_text_cut(d, (TwPoint){box.x + 16.0, box.y + 23.0}, TW_LEFT, TW_HEADING, style->text,
@@ -262,7 +376,11 @@ static void draw_legend(TwDraw *d, const TwScene *s, const TwView *view, TwBox b
     if (isfinite(q->limit) && !differs)
         n += snprintf(note + n, sizeof note - (size_t)n, "  \xc2\xb7  limit %s %s", tw_number_text(number, q->limit),
                       unit);
-    if (missing) snprintf(note + n, sizeof note - (size_t)n, "  \xc2\xb7  %d without data (hatched)", missing);
+    if (missing) n += snprintf(note + n, sizeof note - (size_t)n, "  \xc2\xb7  %d without data (hatched)", missing);
+    if (view->plan.parted && view->plan.hall_count > 1)
+        n += snprintf(note + n, sizeof note - (size_t)n, "  \xc2\xb7  halls side by side");
+    if (view->hits.count > 0 && n < (int)sizeof note)
+        snprintf(note + n, sizeof note - (size_t)n, "  \xc2\xb7  above: feed, below: CDU");
     double used = tw_draw_text_cut(d, (TwPoint){box.x + 16.0, box.y + 42.0}, TW_LEFT, TW_SMALL, style->second,
                                    fmax(room, 30.0), note);
     if (over && room - used > 60.0) {
@@ -398,7 +516,8 @@ void tw_floor_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box)
     for (int h = 0; h < plan->hall_count; h++) {
         TwBox b = plan->halls[h];
         double margin = plan->cell_w >= 8.0 ? 10.0 : 6.0;
-        TwBox room = {b.x - margin, b.y - margin, b.w + 2.0 * margin, b.h + 2.0 * margin};
+        double tall = s->element_count > 0 ? hall_margin(plan) : margin;
+        TwBox room = {b.x - margin, b.y - tall, b.w + 2.0 * margin, b.h + 2.0 * tall};
         bool named = plan->hall_names[h][0] != '\0';
         tw_draw_rect(d, room, style->panel);
         tw_draw_frame(d, room, (TwStroke){style->grid, 1.0, 0.0});
@@ -424,6 +543,7 @@ void tw_floor_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box)
             bool has = plan->colours[i] >= 0;
             draw_cell_label(d, s, view, i, has ? palette[plan->colours[i]] : style->ground, has);
         }
+    if (s->element_count > 0) draw_beside(d, s, view);
     draw_marks(d, s, view);
     tw_draw_unclip(d);
     TwBox top = view->shown.w > 0.0 ? view->shown : box;

@@ -895,7 +895,7 @@ static void on_wheel(TwWindow *w, double by)
 {
     int px, py;
     SDL_GetMouseState(&px, &py);
-    double density = w->scale / w->text_scale, x = px * density / w->scale, y = py * density / w->scale;
+    double per = tw_window_points(w->window, w->surface) / w->scale, x = px * per, y = py * per;
     if (w->prompt.kind && inside(w->prompt.box, x, y))
         tw_prompt_move(&w->prompt, by > 0.0 ? -3 : 3);
     else if (inside(w->panels.boxes.panel[TW_PANEL_TIMELINE], x, y))
@@ -913,7 +913,7 @@ static void on_wheel(TwWindow *w, double by)
 
 bool tw_window_event(TwWindow *w, const SDL_Event *e, TwError *error)
 {
-    double per = 1.0 / w->text_scale;    // mouse positions are points of the desktop
+    double per = tw_window_points(w->window, w->surface) / w->scale;    // mouse positions are points of the desktop
     switch (e->type) {
     case SDL_QUIT:
         w->quit = true;

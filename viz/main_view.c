@@ -52,6 +52,8 @@ void tw_main_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box)
 
 int tw_main_hit(const TwView *view, const TwScene *s, double x, double y)
 {
-    int thing = view->main == TW_MAIN_FLOOR ? tw_floor_hit(&view->plan, x, y) : tw_hits_at(&view->hits, x, y);
+    // on the floor plan what stands beside the racks, then the racks
+    int thing = tw_hits_at(&view->hits, x, y);
+    if (thing < 0 && view->main == TW_MAIN_FLOOR) thing = tw_floor_hit(&view->plan, x, y);
     return thing < tw_scene_thing_count(s) ? thing : -1;
 }

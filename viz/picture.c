@@ -5,6 +5,7 @@
 #include <cairo-pdf.h>
 #include <cairo-svg.h>
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -74,12 +75,18 @@ static bool choose_quantity(const TwScene *s, const char *name, TwView *view, Tw
     if (!name) return true;
     for (int i = 0; i < s->quantity_count; i++)
         if (strcmp(s->quantities[i].name, name) == 0) return view->quantity = i, true;
+    for (int load = 1; tw_network_load(load); load++)
+        if (strcmp(tw_network_load(load), name) == 0) return view->load = load, true;
     char known[512] = "";
     for (int i = 0; i < s->quantity_count; i++) {
         size_t n = strlen(known);
         snprintf(known + n, sizeof known - n, "%s%s", i ? ", " : "", s->quantities[i].name);
     }
-    return tw_fail(error, TW_USAGE, "unknown quantity \"%s\"; known: %s", name, *known ? known : "none");
+    for (int load = 1; tw_network_load(load); load++) {
+        size_t n = strlen(known);
+        snprintf(known + n, sizeof known - n, "%s%s", n ? ", " : "", tw_network_load(load));
+    }
+    return tw_fail(error, TW_USAGE, "unknown quantity \"%s\"; known: %s", name, known);
 }
 
 // a title over a single view, so that the picture says what it shows when it stands alone
@@ -113,7 +120,8 @@ static cairo_status_t write_bytes(void *stream, const unsigned char *bytes, unsi
     return fwrite(bytes, 1, count, stream) == count ? CAIRO_STATUS_SUCCESS : CAIRO_STATUS_WRITE_ERROR;
 }
 
-static bool draw_to(FILE *stream, Format format, TwDraw *d, TwPaint *paint, void *context, int width, int height)
+static bool draw_to(FILE *stream, Format format, TwDraw *d, TwPaint *paint, void *context, int width, int height,
+                    double scale)
 {
     cairo_surface_t *surface = format == PNG ? cairo_image_surface_create(CAIRO_FORMAT_RGB24, width, height)
                                : format == SVG
@@ -123,9 +131,9 @@ static bool draw_to(FILE *stream, Format format, TwDraw *d, TwPaint *paint, void
     if (format == PDF) cairo_pdf_surface_set_metadata(surface, CAIRO_PDF_METADATA_CREATE_DATE, "2000-01-01T00:00:00Z");
     bool ok = cairo_surface_status(surface) == CAIRO_STATUS_SUCCESS;
     if (ok) {
-        tw_draw_begin(d, surface, 1.0);
-        tw_draw_rect(d, (TwBox){0.0, 0.0, width, height}, tw_draw_style(d)->ground);
-        paint(context, d, width, height);
+        tw_draw_begin(d, surface, scale);
+        tw_draw_rect(d, (TwBox){0.0, 0.0, width / scale, height / scale}, tw_draw_style(d)->ground);
+        paint(context, d, floor(width / scale), floor(height / scale));
         tw_draw_end(d);
         if (format == PNG)
             ok = tw_png_write(stream, cairo_image_surface_get_data(surface), cairo_image_surface_get_stride(surface),
@@ -139,7 +147,7 @@ static bool draw_to(FILE *stream, Format format, TwDraw *d, TwPaint *paint, void
 
 // Cairo writes glyphs as outlines: text is drawn over its picture as text elements. Its surface number, different for
 // each picture of a process, is left out.
-static bool draw_svg(FILE *stream, TwDraw *d, TwPaint *paint, void *context, int width, int height)
+static bool draw_svg(FILE *stream, TwDraw *d, TwPaint *paint, void *context, int width, int height, double scale)
 {
     char *picture = NULL, *texts = NULL;
     size_t picture_size = 0, texts_size = 0;
@@ -147,7 +155,7 @@ static bool draw_svg(FILE *stream, TwDraw *d, TwPaint *paint, void *context, int
     bool ok = to_picture && to_texts;
     if (ok) {
         tw_draw_texts_to(d, to_texts);
-        ok = draw_to(to_picture, SVG, d, paint, context, width, height);
+        ok = draw_to(to_picture, SVG, d, paint, context, width, height, scale);
         tw_draw_texts_to(d, NULL);
     }
     if (to_picture) ok = fclose(to_picture) == 0 && ok;
@@ -174,6 +182,12 @@ static bool draw_svg(FILE *stream, TwDraw *d, TwPaint *paint, void *context, int
 bool tw_picture_paint(TwPaint *paint, void *context, int width, int height, TwTheme theme, const char *path,
                       TwError *error)
 {
+    return tw_picture_paint_at(paint, context, width, height, 1.0, theme, path, error);
+}
+
+bool tw_picture_paint_at(TwPaint *paint, void *context, int width, int height, double scale, TwTheme theme,
+                         const char *path, TwError *error)
+{
     Format format = format_of(path);
     if (format == UNKNOWN)
         return tw_fail(error, TW_USAGE, "%s: unknown kind of picture; known: .png, .svg, .pdf", path);
@@ -187,8 +201,8 @@ bool tw_picture_paint(TwPaint *paint, void *context, int width, int height, TwTh
     FILE *stream = fopen(beside, "wb");
     bool ok = stream != NULL;
     if (ok) {
-        ok = format == SVG ? draw_svg(stream, d, paint, context, width, height)
-                           : draw_to(stream, format, d, paint, context, width, height);
+        ok = format == SVG ? draw_svg(stream, d, paint, context, width, height, scale)
+                           : draw_to(stream, format, d, paint, context, width, height, scale);
         ok = fclose(stream) == 0 && ok;
         ok = ok && rename(beside, path) == 0;
     }
@@ -220,7 +234,8 @@ bool tw_picture_save(const TwScene *scene, const TwPictureOptions *o, const char
     tw_view_reset(&at.view);
     bool good = choose_quantity(scene, o->quantity, &at.view, error) &&
                 choose_thing(scene, o->select, &at.view, error) &&
-                tw_picture_paint(paint_scene, &at, o->width, o->height, o->theme, path, error);
+                tw_picture_paint_at(paint_scene, &at, o->width, o->height, o->scale > 0.0 ? o->scale : 1.0, o->theme,
+                                    path, error);
     tw_view_release(&at.view);
     return good;
 }

@@ -311,7 +311,7 @@ typedef struct Parallel {
 
 static Parallel parallel_of(const TwStudyScene *s, const TwStudyView *view, TwBox panel)
 {
-    Parallel p = {.box = {panel.x + 60.0, panel.y + 82.0, panel.w - 130.0, panel.h - 82.0 - 30.0}};
+    Parallel p = {.box = {panel.x + 60.0, panel.y + 104.0, panel.w - 130.0, panel.h - 104.0 - 40.0}};
     int fit = (int)fmin(fmax(floor(p.box.w / 84.0) + 1.0, 2.0), MOST_COLUMNS);
     int outputs = s->output_count < fit / 2 ? s->output_count : fit / 2, axes = 0;
     bool shown[TW_MOST_QUANTITIES * 2] = {0};
@@ -354,14 +354,35 @@ static int line_of(const TwStudyScene *s, const Parallel *p, int point, TwPoint 
     return n;
 }
 
+// The name of a column above it, in at most three lines; the last one where `y` is.
+static void draw_head(TwDraw *d, double x, double y, double width, const char *text)
+{
+    enum { LINES = 3 };
+    char lines[LINES][128] = {{0}};
+    int count = 1;
+    for (const char *at = text; *at;) {
+        size_t word = strcspn(at, " ");
+        char longer[260];
+        char *line = lines[count - 1];
+        snprintf(longer, sizeof longer, "%s%s%.*s", line, *line ? " " : "", (int)(word < 100 ? word : 100), at);
+        if (*line && count < LINES && tw_text_width(d, TW_SMALL, longer) > width) line = lines[count++];
+        if (!*line) snprintf(longer, sizeof longer, "%.*s", (int)(word < 100 ? word : 100), at);
+        snprintf(line, sizeof lines[0], "%.127s", longer);
+        at += word;
+        while (*at == ' ') at++;
+    }
+    for (int i = 0; i < count; i++)
+        tw_draw_text_cut(d, (TwPoint){x, y - 13.0 * (count - 1 - i)}, TW_CENTRE, TW_SMALL, tw_draw_style(d)->text,
+                         width, lines[i]);
+}
+
 static void draw_column(TwDraw *d, const TwStudyScene *s, const Parallel *p, const Column *c, double room)
 {
     const TwStyle *style = tw_draw_style(d);
     const TwStudyAxisScene *axis = c->axis >= 0 ? &s->axes[c->axis] : NULL;
     const TwStudyOutputScene *o = c->output >= 0 ? &s->outputs[c->output] : NULL;
     tw_draw_line(d, (TwPoint[]){{c->x, p->box.y}, {c->x, p->box.y + p->box.h}}, 2, (TwStroke){style->second, 1.0, 0.0});
-    tw_draw_text_cut(d, (TwPoint){c->x, p->box.y - 22.0}, TW_CENTRE, TW_SMALL, style->text, room - 8.0,
-                     axis ? axis->label : o->label);
+    draw_head(d, c->x, p->box.y - 22.0, room - 8.0, axis ? axis->label : o->label);
     char text[64];
     if (axis && axis->levels > 0 && axis->levels <= 12) {
         for (int i = 0; i < axis->levels; i++) {
@@ -377,9 +398,9 @@ static void draw_column(TwDraw *d, const TwStudyScene *s, const Parallel *p, con
     for (int end = 0; end < 2; end++) {
         double value = end ? c->high : c->low;
         if (!isfinite(value)) continue;
-        if (o)
-            value_text(o, value, text);
-        else
+        if (o && tw_text_width(d, TW_SMALL, value_text(o, value, text)) > room - 6.0)    // without its unit then
+            snprintf(text, sizeof text, "%s", short_text(value, number));
+        else if (!o)
             snprintf(text, sizeof text, "%s",
                      axis->levels > 0 ? axis->words[end ? axis->levels - 1 : 0] : tw_number_text(number, value));
         tw_draw_text_cut(d, (TwPoint){c->x, end ? p->box.y - 7.0 : p->box.y + p->box.h + 15.0}, TW_CENTRE, TW_SMALL,
@@ -478,7 +499,14 @@ static void section(TwDraw *d, Cursor *c, const char *title)
 static void row(TwDraw *d, Cursor *c, const char *name, const char *value)
 {
     const TwStyle *style = tw_draw_style(d);
-    if (!room_for(c, 20.0)) return;
+    bool two = tw_text_width(d, TW_BODY, name) + tw_text_width(d, TW_BODY, value) + 12.0 > c->w;
+    if (!room_for(c, two ? 38.0 : 20.0)) return;
+    if (two) {    // the value on a line of its own
+        tw_draw_text_cut(d, (TwPoint){c->x, c->y + 14.0}, TW_LEFT, TW_SMALL, style->second, c->w, name);
+        tw_draw_text_cut(d, (TwPoint){c->x + c->w, c->y + 31.0}, TW_RIGHT, TW_BODY, style->text, c->w, value);
+        c->y += 38.0;
+        return;
+    }
     double used =
         tw_draw_text_cut(d, (TwPoint){c->x + c->w, c->y + 14.0}, TW_RIGHT, TW_BODY, style->text, c->w * 0.62, value);
     tw_draw_text_cut(d, (TwPoint){c->x, c->y + 14.0}, TW_LEFT, TW_BODY, style->second, fmax(c->w - used - 10.0, 20.0),
@@ -743,9 +771,9 @@ static void paint(void *context, TwDraw *d, double width, double height)
     tw_study_mark(d, p->scene, p->view, width, height);
 }
 
-bool tw_study_save(const TwStudyScene *s, const TwStudyView *view, int width, int height, TwTheme theme,
+bool tw_study_save(const TwStudyScene *s, const TwStudyView *view, int width, int height, double scale, TwTheme theme,
                    const char *path, TwError *error)
 {
     Painted painted = {s, view};
-    return tw_picture_paint(paint, &painted, width, height, theme, path, error);
+    return tw_picture_paint_at(paint, &painted, width, height, scale, theme, path, error);
 }

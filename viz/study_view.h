@@ -66,8 +66,8 @@ int tw_study_hit(TwDraw *d, const TwStudyScene *s, const TwStudyView *view, doub
 int tw_study_row(TwDraw *d, const TwStudyScene *s, const TwStudyView *view, double width,
                  double height);    // cells of a row of the matrix
 
-bool tw_study_save(const TwStudyScene *s, const TwStudyView *view, int width, int height, TwTheme theme,
-                   const char *path, TwError *error);
+bool tw_study_save(const TwStudyScene *s, const TwStudyView *view, int width, int height, double scale, TwTheme theme,
+                   const char *path, TwError *error);    // scale: pixels a point
 
 // The window on a study. scene: of an output, valid until the next call. chosen: the point whose run is to be opened,
 // -1: closed. *view is where it starts and where it was left.

@@ -158,7 +158,7 @@ static bool on_key(Window *w, const SDL_KeyboardEvent *key, TwError *error)
 static bool on_event(Window *w, const SDL_Event *e, TwError *error)
 {
     const TwStudyScene *s = w->source->scene(w->source->context, w->view->output);
-    double to_box = 1.0 / w->text_scale;
+    double to_box = tw_window_points(w->window, w->surface) / w->scale;
     switch (e->type) {
     case SDL_QUIT:
         w->quit = true;

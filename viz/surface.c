@@ -64,7 +64,16 @@ bool tw_window_canvas(SDL_Window *window, SDL_Surface **surface, cairo_surface_t
     return true;
 }
 
+// what the person said of the display; 0: nothing
+static double said_scale;
+void tw_window_scale(double scale) { said_scale = scale; }
+
 double tw_window_density(SDL_Window *window, const SDL_Surface *surface)
+{
+    return said_scale > 0.0 ? said_scale : tw_window_points(window, surface);
+}
+
+double tw_window_points(SDL_Window *window, const SDL_Surface *surface)
 {
     int points_w = surface->w, points_h;
     SDL_GetWindowSize(window, &points_w, &points_h);

@@ -14,7 +14,8 @@ SDL_Window *tw_window_open(const char *title, TwError *error);
 
 // The pixels of a window surface die when it is resized: fetch them again. *canvas is destroyed and made anew.
 bool tw_window_canvas(SDL_Window *window, SDL_Surface **surface, cairo_surface_t **canvas, TwError *error);
-double tw_window_density(SDL_Window *window, const SDL_Surface *surface);    // pixels a point
+double tw_window_density(SDL_Window *window, const SDL_Surface *surface);    // pixels a point, as told or as said
+double tw_window_points(SDL_Window *window, const SDL_Surface *surface);     // pixels a point of the mouse
 
 // tokenworks-NNN.png in the current folder, the first that is free after *saved; says in the title how it went.
 bool tw_window_save(SDL_Window *window, const SDL_Surface *surface, int *saved);

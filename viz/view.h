@@ -9,6 +9,9 @@
 typedef void TwPaint(void *context, TwDraw *d, double width, double height);
 bool tw_picture_paint(TwPaint *paint, void *context, int width, int height, TwTheme theme, const char *path,
                       TwError *error);
+// The same with so many pixels a point: paint is given the size in points.
+bool tw_picture_paint_at(TwPaint *paint, void *context, int width, int height, double scale, TwTheme theme,
+                         const char *path, TwError *error);
 
 // ---- numbers, units, times (axis.c) ----
 
@@ -46,6 +49,7 @@ typedef struct TwFloorPlan {
     TwBox halls[TW_MOST_HALLS];
     char hall_names[TW_MOST_HALLS][32];
     double cell_w, cell_h;    // smallest of all cells
+    bool parted;              // halls are set beside each other, not as they lie
 } TwFloorPlan;
 
 // Key and number of each main view.

@@ -9,10 +9,11 @@ typedef enum TwTheme { TW_LIGHT, TW_DARK } TwTheme;
 
 typedef struct TwPictureOptions {
     const char *view;        // "overview" (window as a whole), "floor", ...: of tw_picture_views
-    const char *quantity;    // of the floor plan; NULL: the first
+    const char *quantity;    // of the floor plan, or a load of the network; NULL: the first
     int width, height;       // pixels; points in SVG and PDF
     TwTheme theme;
     const char *select;    // rack or element that is marked and inspected; NULL: none
+    double scale;          // pixels a point; 0: 1
 } TwPictureOptions;
 
 // Format by suffix: .png .svg .pdf. Written beside, then renamed.
@@ -51,6 +52,9 @@ typedef struct TwWindowSource {
     // Shows the study that the run came from until that is closed; true: it waits behind this window, which closes.
     bool (*study)(void *context);
 } TwWindowSource;
+
+// Pixels a point of the display, where it does not tell them itself (X11); before a window is opened. 0: as it tells.
+void tw_window_scale(double scale);
 
 // Runs the window until it is closed. Fails with TW_IO and "no display; use --screenshot" where there is none.
 bool tw_window_run(const TwWindowSource *source, const char *title, TwTheme theme, TwError *error);

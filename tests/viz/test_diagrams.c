@@ -224,7 +224,7 @@ static char *svg_of(const TwScene *s, const char *view, const char *select)
     char path[320];
     size_t size;
     TwError error = {0};
-    TwPictureOptions options = {view, NULL, 1560, 860, TW_LIGHT, select};
+    TwPictureOptions options = {view, NULL, 1560, 860, TW_LIGHT, select, 1.0};
     CHECK(tw_picture_save(s, &options, scratch_path(path, "d.svg"), &error));
     char *svg = scratch_read(path, &size);
     CHECK(svg != NULL);

@@ -8,7 +8,7 @@
 static bool save(const TwScene *s, const char *view, const char *path, int width, int height)
 {
     TwError error = {0};
-    bool ok = tw_picture_save(s, &(TwPictureOptions){view, NULL, width, height, TW_LIGHT, NULL}, path, &error);
+    bool ok = tw_picture_save(s, &(TwPictureOptions){view, NULL, width, height, TW_LIGHT, NULL, 1.0}, path, &error);
     if (!ok) fprintf(stderr, "%s\n", error.text);
     return ok;
 }
@@ -74,6 +74,89 @@ static void pictures_have_their_format_and_size(void)
     synthetic_destroy(m);
 }
 
+// ---- labels: every one of the picture is a text of its SVG, at any density ----
+
+typedef struct Label {
+    double x, y, px;
+    char text[200];
+} Label;
+
+static int read_labels(const char *path, Label *labels, int most)
+{
+    size_t size;
+    char *svg = scratch_read(path, &size);
+    int count = 0;
+    for (char *at = svg; at && (at = strstr(at, "<text ")) && count < most; at++) {
+        Label *l = &labels[count];
+        char *open = strchr(at, '>'), *end = strstr(at, "</text>");
+        if (sscanf(at, "<text x=\"%lf\" y=\"%lf\" font-size=\"%lf\"", &l->x, &l->y, &l->px) != 3) continue;
+        snprintf(l->text, sizeof l->text, "%.*s", (int)(end - open - 1), open + 1);
+        count++;
+    }
+    free(svg);
+    return count;
+}
+
+// what tw_picture_save draws of a view, on an image
+static long texts_of(const TwScene *s, TwMainView which, int width, int height)
+{
+    TwDraw *d;
+    TwView view;
+    TwPanels panels = {0};
+    tw_view_reset(&view);
+    CHECK(tw_draw_create(&d, TW_LIGHT, NULL));
+    cairo_surface_t *image = cairo_image_surface_create(CAIRO_FORMAT_RGB24, width, height);
+    tw_draw_begin(d, image, 1.0);
+    if (which == 0) {
+        tw_panels_draw(&panels, d, s, &view, width, height);
+    } else {
+        view.main = which;
+        tw_main_draw(d, s, &view, (TwBox){0.0, 32.0, width, height - 32.0});
+        tw_title_draw(d, s, (TwBox){0.0, 0.0, width, 32.0});
+    }
+    tw_draw_end(d);
+    long texts = tw_draw_texts(d);
+    tw_view_release(&view);
+    tw_panels_release(&panels);
+    tw_draw_destroy(d);
+    cairo_surface_destroy(image);
+    return texts;
+}
+
+// VW13: as many texts in the SVG of each main view as in its picture. High density: at two pixels a point the same
+// labels at twice the place and size, so that nothing is cut, dropped or moved.
+static void every_label_is_text_at_any_density(void)
+{
+    enum { MOST = 2000 };
+    static Label one[MOST], two[MOST];
+    static const char *const main_views[] = {"overview", "floor",    "oneline", "cooling",
+                                             "network",  "workload", "sankey"};
+    const char *views[TW_PICTURE_VIEWS];
+    int count = tw_picture_views(views);
+    char a[320], b[320];
+    Synthetic *m = synthetic_create(40, 300, 0.3);
+    scratch_path(a, "one.svg"), scratch_path(b, "two.svg");
+    for (int v = 0; v < count; v++) {
+        TwError error = {0};
+        TwPictureOptions options = {views[v], NULL, 1280, 720, TW_LIGHT, NULL, 1.0};
+        CHECK(tw_picture_save(&m->scene, &options, a, &error));
+        options.width *= 2, options.height *= 2, options.scale = 2.0;
+        CHECK(tw_picture_save(&m->scene, &options, b, &error));
+        int n = read_labels(a, one, MOST), n2 = read_labels(b, two, MOST), off = 0;
+        CHECK(n > 4 && n == n2);
+        for (int i = 0; i < n && i < n2; i++) {
+            // hinting moves the end of a text by a pixel or two
+            off += fabs(two[i].x - 2.0 * one[i].x) > 8.0 || fabs(two[i].y - 2.0 * one[i].y) > 2.0;
+            CHECK(two[i].px == 2.0 * one[i].px);
+            CHECK(strcmp(one[i].text, two[i].text) == 0 || strstr(one[i].text, "\xe2\x80\xa6"));
+        }
+        CHECK(off == 0);
+        for (int k = 0; k < 7; k++)
+            if (strcmp(views[v], main_views[k]) == 0) CHECK(texts_of(&m->scene, (TwMainView)k, 1280, 720) == n);
+    }
+    synthetic_destroy(m);
+}
+
 // cairo reads our PNG back as the same pixels: an independent decoder
 static void png_decodes_to_the_pixels_written(void)
 {
@@ -113,17 +196,18 @@ static void what_a_person_mistypes_is_named(void)
     TwError error = {0};
     char path[320];
     scratch_path(path, "a.png");
-    CHECK(!tw_picture_save(&m->scene, &(TwPictureOptions){"flor", NULL, 640, 400, TW_LIGHT, NULL}, path, &error));
+    CHECK(!tw_picture_save(&m->scene, &(TwPictureOptions){"flor", NULL, 640, 400, TW_LIGHT, NULL, 1.0}, path, &error));
     CHECK(error.status == TW_USAGE);
     CHECK_HOLDS(error.text, "overview, floor, oneline, cooling, network, workload, sankey");
-    CHECK(
-        !tw_picture_save(&m->scene, &(TwPictureOptions){"floor", "rack_watt", 640, 400, TW_LIGHT, NULL}, path, &error));
+    CHECK(!tw_picture_save(&m->scene, &(TwPictureOptions){"floor", "rack_watt", 640, 400, TW_LIGHT, NULL, 1.0}, path,
+                           &error));
     CHECK_HOLDS(error.text, "rack_w, outlet_degc");
-    CHECK(!tw_picture_save(&m->scene, &(TwPictureOptions){"floor", NULL, 3, 400, TW_LIGHT, NULL}, path, &error));
+    CHECK(!tw_picture_save(&m->scene, &(TwPictureOptions){"floor", NULL, 3, 400, TW_LIGHT, NULL, 1.0}, path, &error));
     CHECK_HOLDS(error.text, "64x64");
-    CHECK(!tw_picture_save(&m->scene, &(TwPictureOptions){"floor", NULL, 640, 400, TW_LIGHT, NULL}, "a.gif", &error));
+    CHECK(!tw_picture_save(&m->scene, &(TwPictureOptions){"floor", NULL, 640, 400, TW_LIGHT, NULL, 1.0}, "a.gif",
+                           &error));
     CHECK_HOLDS(error.text, ".png, .svg, .pdf");
-    CHECK(!tw_picture_save(&m->scene, &(TwPictureOptions){"floor", NULL, 640, 400, TW_LIGHT, NULL},
+    CHECK(!tw_picture_save(&m->scene, &(TwPictureOptions){"floor", NULL, 640, 400, TW_LIGHT, NULL, 1.0},
                            scratch_path(path, "none/a.png"), &error));
     CHECK(error.status == TW_IO);
     synthetic_destroy(m);
@@ -224,7 +308,7 @@ static void a_missing_font_is_an_error(void)
         Synthetic *m = synthetic_create(1, 4, 0.1);
         TwError error = {0};
         char png[320];
-        bool ok = tw_picture_save(&m->scene, &(TwPictureOptions){"floor", NULL, 640, 400, TW_LIGHT, NULL},
+        bool ok = tw_picture_save(&m->scene, &(TwPictureOptions){"floor", NULL, 640, 400, TW_LIGHT, NULL, 1.0},
                                   scratch_path(png, "font.png"), &error);
         _exit(!ok && error.status == TW_IO && strstr(error.text, "fonts-dejavu-core") ? 0 : 1);
     }
@@ -240,6 +324,7 @@ int main(void)
     the_same_picture_twice_is_equal();
     data_reach_the_picture();
     pictures_have_their_format_and_size();
+    every_label_is_text_at_any_density();
     png_decodes_to_the_pixels_written();
     what_a_person_mistypes_is_named();
     odd_scenes_are_drawn();

@@ -86,7 +86,7 @@ static void a_time_shows_the_interval_that_holds_it(void)
         CHECK_NEAR((double)s->series[0].mean[t], 1.0 + 0.1 * t, 1e-6);
     }
     CHECK(s->banner[0] == '\0');
-    CHECK(tw_picture_save(s, &(TwPictureOptions){"overview", NULL, 1280, 800, TW_LIGHT, NULL},
+    CHECK(tw_picture_save(s, &(TwPictureOptions){"overview", NULL, 1280, 800, TW_LIGHT, NULL, 1.0},
                           scratch_path(path, "a.png"), &error));
     tw_replay_close(replay);
 }

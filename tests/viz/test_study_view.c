@@ -164,7 +164,7 @@ static void odd_studies_are_drawn(void)
         for (int k = 0; k < 4; k++) {
             TwStudyView view = {.selected = m->scene.point_count ? 0 : -1, .hover = -1, .output = 9, .help = k == 1};
             TwError error = {0};
-            CHECK(tw_study_save(&m->scene, &view, sizes[k][0], sizes[k][1], TW_DARK, path, &error));
+            CHECK(tw_study_save(&m->scene, &view, sizes[k][0], sizes[k][1], 1.0, TW_DARK, path, &error));
         }
         free(m);
     }
@@ -176,7 +176,7 @@ static void words_are_text(void)
     Made *m = make();
     char path[320];
     TwStudyView view = {.selected = POINTS - 1, .hover = -1};
-    CHECK(tw_study_save(&m->scene, &view, 1600, 900, TW_LIGHT, scratch_path(path, "a.svg"), NULL));
+    CHECK(tw_study_save(&m->scene, &view, 1600, 900, 1.0, TW_LIGHT, scratch_path(path, "a.svg"), NULL));
     size_t size;
     char *svg = scratch_read(path, &size);
     CHECK(svg != NULL);

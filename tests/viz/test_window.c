@@ -142,7 +142,7 @@ static void a_session_does_what_its_keys_say(void)
 
     char path[320];
     s.model->scene.paused = false;
-    CHECK(tw_picture_save(&s.model->scene, &(TwPictureOptions){"overview", NULL, 1280, 800, TW_DARK, NULL},
+    CHECK(tw_picture_save(&s.model->scene, &(TwPictureOptions){"overview", NULL, 1280, 800, TW_DARK, NULL, 1.0},
                           scratch_path(path, "headless.png"), NULL));
     CHECK(scratch_same("tokenworks-001.png", path));
     CHECK(!scratch_same("tokenworks-002.png", path));
