@@ -106,7 +106,7 @@ typedef struct TwSceneElement {
 typedef struct TwSceneSetting {
     char name[48], unit[16], value[96];
     char mark[12];       // "measured", "vendor", "derived", "assumed", "user", "default"
-    char source[240];    // what the number rests on
+    char source[400];    // what the number rests on
     char place[112];     // "parts/racks/gb300.cfg:22", or empty
 } TwSceneSetting;
 

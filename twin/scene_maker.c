@@ -353,7 +353,7 @@ static const char *feeds_text(const TwPlant *plant, const TwState *state, char t
             (fullest < 0 || peak[i] > peak[fullest]))
             fullest = i;
     if (fullest < 0) return "utility";
-    snprintf(text, 64, "%.24s \xe2\x89\xa4 %.0f %% of its limit", plant->element_names[fullest], 100.0 * peak[fullest]);
+    snprintf(text, 64, "\xe2\x89\xa4 %.0f %% of %.24s", 100.0 * peak[fullest], plant->element_names[fullest]);
     return text;
 }
 

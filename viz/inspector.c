@@ -167,7 +167,7 @@ static void paragraph(TwDraw *d, Cursor *c, const char *text, TwColour colour)
             if (text[n] != ' ')
                 for (n = fit; n > 1 && ((unsigned char)text[n] & 0xc0u) == 0x80u;) n--;
         }
-        char part[300];
+        char part[200];
         snprintf(part, sizeof part, "%.*s", (int)n, text);
         if (line(c, pitch)) tw_draw_text_cut(d, (TwPoint){c->x, c->y + 10.0}, TW_LEFT, TW_SMALL, colour, c->w, part);
         c->y += pitch;
@@ -178,9 +178,10 @@ static void paragraph(TwDraw *d, Cursor *c, const char *text, TwColour colour)
 
 // A setting: value with its unit; below it its mark, where it stands and what it rests on. What stands in the tables of
 // the program has nothing more to say; a word that rests on nothing (a title, the name of a part) is no assumption.
-static void setting(TwDraw *d, Cursor *c, const TwSceneSetting *at, bool standard)
+// told: what it rests on was said above.
+static void setting(TwDraw *d, Cursor *c, const TwSceneSetting *at, bool standard, bool told)
 {
-    char value[160], under[400];
+    char value[160], under[600];
     if (standard) {
         row(d, c, at->name, setting_text(at, value));
         return;
@@ -189,8 +190,10 @@ static void setting(TwDraw *d, Cursor *c, const TwSceneSetting *at, bool standar
     double number;
     bool assumed = strcmp(at->mark, "assumed") == 0, word = !number_of(at, &number) && !at->source[0];
     const char *mark = assumed && word ? "" : at->mark;
-    snprintf(under, sizeof under, "%s%s%s%s%s", mark, mark[0] && at->place[0] ? " \xc2\xb7 " : "",
-             slash ? slash + 1 : at->place, at->source[0] ? " \xc2\xb7 " : "", at->source);
+    const char *colon = strchr(at->source, ':');    // "S28: ..."
+    int source = told && colon && colon - at->source <= 14 ? (int)(colon - at->source) : (int)strlen(at->source);
+    snprintf(under, sizeof under, "%s%s%s%s%.*s", mark, mark[0] && at->place[0] ? " \xc2\xb7 " : "",
+             slash ? slash + 1 : at->place, at->source[0] ? " \xc2\xb7 " : "", source, at->source);
     line(c, 34.0);    // a name is never parted from what stands below it
     row(d, c, at->name, setting_text(at, value));
     c->y -= 3.0;
@@ -222,7 +225,10 @@ static void settings(TwDraw *d, const TwScene *s, int thing, Cursor *c)
                 snprintf(title, sizeof title, "%s, by default", group->path);
                 if (standard && !begun) section(d, c, title);
                 begun = true;
-                setting(d, c, &s->settings[i], standard);
+                bool told = false;
+                for (int k = top->first; k < i && !told; k++)
+                    told = s->settings[i].source[0] && strcmp(s->settings[k].source, s->settings[i].source) == 0;
+                setting(d, c, &s->settings[i], standard, told);
             }
         }
     }

@@ -78,9 +78,25 @@ static double mean_at(const TwSceneSeries *y, double from_s, double until_s)
 
 enum { MOST_COLUMNS = 400 };
 
+// words have no mean: the one that stands at the end of a column
+static double code_at(const TwSceneSeries *y, double time_s)
+{
+    int low = 0, high = y->count - 1;
+    while (low < high) {
+        int middle = (low + high) / 2;
+        if (y->time_s[middle] >= time_s)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return (double)y->mean[low];
+}
+
 static void sample(Course course, double span_s, int columns, double values[MOST_COLUMNS])
 {
-    for (int c = 0; c < columns; c++) {
+    for (int c = 0; c < columns && course.code; c++)
+        values[c] = course.over ? code_at(course.over, span_s * (c + 1) / columns) : NAN;
+    for (int c = 0; c < columns && !course.code; c++) {
         double from_s = span_s * c / columns, until_s = span_s * (c + 1) / columns;
         values[c] = course.over ? mean_at(course.over, from_s, until_s) : NAN;
         if (course.under) values[c] *= course.factor / mean_at(course.under, from_s, until_s);
@@ -251,8 +267,12 @@ void tw_kpi_strip_draw(TwDraw *d, const TwScene *s, const TwScene *reference, Tw
             tw_draw_text(d, (TwPoint){x + used + 6.0, box.y + 41.0}, TW_LEFT, TW_SMALL, style->second, unit);
             unit[0] = '\0';
         }
+        // where it is narrow, that it is a mean is left to the page of key figures
+        under_text(k, unit, under);
+        char *mean = strstr(under, ", mean");
+        if (mean && tw_text_width(d, TW_SMALL, under) > w) memmove(mean, mean + 6, strlen(mean + 6) + 1);
         tw_draw_text_cut(d, (TwPoint){x, box.y + 57.0}, TW_LEFT, TW_SMALL,
-                         is_missed(k) ? style->status[TW_ALARM] : style->second, w, under_text(k, unit, under));
+                         is_missed(k) ? style->status[TW_ALARM] : style->second, w, under);
         double label = tw_text_width(d, TW_SMALL, k->label), spark = fmin(w - label - 14.0, 90.0);
         if (spark >= 22.0)
             draw_sparkline(d, k, s, reference, (TwBox){floor(x + w - spark), box.y + 7.0, spark, 12.0}, false);

@@ -21,7 +21,8 @@ bool tw_video_begin(TwError *error)
     SDL_SetHint(SDL_HINT_FRAMEBUFFER_ACCELERATION, "0");
     SDL_SetHint(SDL_HINT_NO_SIGNAL_HANDLERS, "1");
     if (SDL_Init(SDL_INIT_VIDEO) != 0) return tw_fail(error, TW_IO, "no display; use --screenshot");
-    if (!SDL_getenv("SDL_VIDEODRIVER") && is_blind(SDL_GetCurrentVideoDriver())) {
+    const char *asked = SDL_getenv("SDL_VIDEODRIVER");
+    if (!(asked && *asked) && is_blind(SDL_GetCurrentVideoDriver())) {
         SDL_Quit();
         return tw_fail(error, TW_IO, "no display; use --screenshot");
     }
