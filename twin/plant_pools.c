@@ -620,6 +620,14 @@ static bool compile_pool(TwPlant *plant, TwPoolPlan *pool, TwPoolSpec *spec, con
     if (tw_traffic_images(pool->traffic) && engine->encode_s <= 0.0)
         tw_node_warn(tw_node_group(node, "engine"), "encode_s_per_image", errors,
                      "requests bring images, whose encoding takes no time where it is not given");
+    for (int t = 0; t < engine->tier_count; t++)
+        if (engine->tiers[t].shared && tw_planner_may_re_role(node)) {
+            tw_node_error(tw_node_group(node, "engine"), NULL, errors,
+                          "tier %d is shared = true: replicas that share a store keep their roles, expected "
+                          "planner.re_role = false",
+                          t + 1);
+            return false;
+        }
     engine->keep_s = pool->kv_keep_s;
     engine->keep_drops = pool->kv_drops;
     if (engine->keep_s > 0.0 && !engine->keep_drops && engine->tier_count == 0)

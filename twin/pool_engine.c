@@ -16,7 +16,7 @@ typedef struct EngineRow {
 
 typedef struct TierRow {
     double capacity_bytes, read_bytes_s, write_bytes_s, latency_s, backlog_s;
-    bool remote;
+    bool remote, shared;
 } TierRow;
 
 #define FIELD(row, member, unit, type, least, most, standard, words, text)                                             \
@@ -73,11 +73,13 @@ static const TwField engine_fields[] = {
     FIELD(EngineRow, signal_period_s, "s", TW_REAL, 0, 1e3, "0", NULL, "the router sees loads this old; 0: fresh"),
 };
 static const TwField tier_fields[] = {
-    FIELD(TierRow, capacity_bytes, "B", TW_REAL, 1, 1e18, NULL, NULL, "for the KV of one replica"),
+    FIELD(TierRow, capacity_bytes, "B", TW_REAL, 1, 1e18, NULL, NULL, "for the KV of one replica; shared: of the pool"),
     FIELD(TierRow, read_bytes_s, "B/s", TW_REAL, 1e3, 1e15, NULL, NULL, "to the device"),
     FIELD(TierRow, write_bytes_s, "B/s", TW_REAL, 1e3, 1e15, NULL, NULL, "from the tier above"),
     FIELD(TierRow, latency_s, "s", TW_REAL, 0, 1e3, "1e-5", NULL, "of a read"),
     FIELD(TierRow, remote, "", TW_BOOLEAN, 0, 1, "false", NULL, "lies on the storage of the site, over the network"),
+    FIELD(TierRow, shared, "", TW_BOOLEAN, 0, 1, "false", NULL,
+          "one store of all replicas: capacity and rates are of all, each router cell has its part"),
     FIELD(TierRow, backlog_s, "s", TW_REAL, 0, 1e6, "1", NULL, "most that a write waits; beyond it is dropped"),
 };
 static const TwKind tier_kind = {"tier", NULL, tier_fields, TW_COUNT(tier_fields), NULL, 0};
@@ -112,7 +114,8 @@ static const TwField prefill_fields[] = {
 };
 const TwKind tw_prefill_kind = {"prefill", NULL, prefill_fields, TW_COUNT(prefill_fields), NULL, 0};
 
-static bool set_tiers(const TwNode *node, TwArena *arena, double block_bytes, TwEngineSpec *engine, TwErrors *errors)
+static bool set_tiers(const TwNode *node, TwArena *arena, double block_bytes, int cells, TwEngineSpec *engine,
+                      TwErrors *errors)
 {
     int count = tw_node_entries(node, "tiers");
     if (count > TW_TIERS) {
@@ -124,9 +127,11 @@ static bool set_tiers(const TwNode *node, TwArena *arena, double block_bytes, Tw
         char name[64];
         TierRow row;
         tw_node_row(tw_node_entry(node, "tiers", t, name), &row);
-        tiers[t] = (TwTierSpec){.blocks = (int64_t)(row.capacity_bytes / block_bytes),
-                                .read_block_s = block_bytes / row.read_bytes_s,
-                                .write_block_s = block_bytes / row.write_bytes_s,
+        double parts = row.shared ? cells : 1;
+        tiers[t] = (TwTierSpec){.blocks = (int64_t)(row.capacity_bytes / (block_bytes * parts)),
+                                .read_block_s = block_bytes * parts / row.read_bytes_s,
+                                .write_block_s = block_bytes * parts / row.write_bytes_s,
+                                .shared = row.shared,
                                 .latency_s = row.latency_s,
                                 .network_bytes = row.remote ? block_bytes : 0.0,
                                 .backlog_s = row.backlog_s};
@@ -181,7 +186,7 @@ bool tw_pool_engine(const TwNode *pool, TwArena *arena, bool shares, double bloc
         (TwRouterSpec){row.prompt_weight, row.cache_credit, row.temperature, row.affinity_factor, row.signal_period_s};
     spec->retry = row.retry;
     spec->detect_s = row.detect_s;
-    if (!set_tiers(node, arena, block_bytes, engine, errors)) return false;
+    if (!set_tiers(node, arena, block_bytes, spec->cell_count, engine, errors)) return false;
     if (engine->tier_count > 0 && !engine->prefix_cache) {
         tw_node_error(node, "tiers", errors,
                       "lower tiers of a prefix cache that is off; prefix_cache = \"on\" turns it on");

@@ -350,6 +350,10 @@ static void add_service(TwReport *report, const TwState *state, const TwWorkload
     add(report, "requests.tried_again", "", "after their replica went down", (double)t->retried);
     add(report, "serving.prefix_hit_share", "1", "of prompt tokens looked up in prefix caches",
         over((double)t->prompt_tokens_hit, (double)t->prompt_tokens_looked_up));
+    double below = 0.0;
+    for (int tier = 0; tier < 3; tier++) below += (double)t->tier_tokens[tier];
+    add(report, "serving.tier_hit_share", "1", "of them, brought back from lower tiers instead of computed",
+        over(below, (double)t->prompt_tokens_looked_up));
     add(report, "serving.kv_transfers", "", "of prompts computed apart", (double)t->transfers);
     add(report, "serving.kv_transfer_s", "s", "mean time of one", over(t->transfer_s, (double)t->transfers));
     add(report, "serving.kv_transfer_bytes", "B", "in all", (double)t->transfer_bytes);

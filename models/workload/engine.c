@@ -131,6 +131,7 @@ static void build_cache(TwEngine *e)
                              .write_ns = llround(tier->write_block_s * 1e9 * 1024.0),
                              .latency_ns = llround(tier->latency_s * 1e9),
                              .backlog_ns = llround(tier->backlog_s * 1e9),
+                             .shared = tier->shared,
                              .rows = (int)rows,
                              .bits = bits_for(rows)};
         plan->row_at = reserve(e, (size_t)rows, sizeof(TwTierRow));

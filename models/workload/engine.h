@@ -233,6 +233,7 @@ typedef struct TwReplica {
     double pace_s;                   // time that a token has taken so far, at the last boundary
     double ratio;                    // sglang: at its last setting
     int64_t ratio_steps;             // decode steps since then
+    int64_t store;                   // from here to the replica whose arrays hold the shared tiers
     TwTierHead tier[TW_TIERS];
 } TwReplica;
 

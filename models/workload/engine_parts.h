@@ -35,7 +35,9 @@ static inline TwQueue *queues_of(const TwEngine *e, TwReplica *r) { return part(
 
 static inline TwTier tier_of(const TwEngine *e, TwReplica *r, int t)
 {
-    return (TwTier){&e->tiers[t], &r->tier[t], part(r, e->tiers[t].row_at), part(r, e->tiers[t].table_at)};
+    const TwTierPlan *plan = &e->tiers[t];
+    TwReplica *store = plan->shared ? (TwReplica *)((unsigned char *)r + r->store) : r;
+    return (TwTier){plan, &store->tier[t], &r->tier[t], part(store, plan->row_at), part(store, plan->table_at)};
 }
 
 // Finish heap, 4-ary, of (decode clock at which the sequence finishes, row): absolute, so nothing is decremented.

@@ -99,12 +99,12 @@ static int64_t slowed(int64_t ns, double slow) { return slow > 1.0 ? (int64_t)((
 
 int64_t tw_tier_read_ns(const TwTier *t, int64_t blocks)
 {
-    return slowed(blocks * t->plan->read_ns >> 10, t->head->read_slow);
+    return slowed(blocks * t->plan->read_ns >> 10, t->mine->read_slow);
 }
 
 int64_t tw_tier_write_ns(const TwTier *t, int64_t blocks)
 {
-    return slowed(blocks * t->plan->write_ns >> 10, t->head->write_slow);
+    return slowed(blocks * t->plan->write_ns >> 10, t->mine->write_slow);
 }
 
 void tw_tier_put(const TwTier *t, int below, uint64_t base, int32_t from, int32_t until, int64_t now_ns)
@@ -120,6 +120,8 @@ void tw_tier_put(const TwTier *t, int below, uint64_t base, int32_t from, int32_
         if (until >= r->from && from <= r->until) {    // side by side: one stretch, and only what is new is written
             from = from < r->from ? from : r->from;
             until = until > r->until ? until : r->until;
+        } else if (t->plan->shared && r->from < from) {
+            return;    // others have more use of the beginning
         } else {
             old = 0;    // a gap between: the new part takes its place
         }
@@ -127,11 +129,11 @@ void tw_tier_put(const TwTier *t, int below, uint64_t base, int32_t from, int32_
     int64_t blocks = until - from - old, start = h->write_ns > now_ns ? h->write_ns : now_ns;
     if (blocks == 0) return;
     if (until - from > t->plan->blocks || start - now_ns > t->plan->backlog_ns) {
-        h->dropped += blocks;
+        t->mine->dropped += blocks;
         return;
     }
     h->write_ns = start + tw_tier_write_ns(t, blocks);
-    h->written += blocks;
+    t->mine->written += blocks;
     if (row == NONE) row = row_new(t, below, base, from, now_ns);
     TwTierRow *r = t->row + row;
     h->held += until - from - (r->until - r->from);
@@ -155,7 +157,7 @@ int64_t tw_tier_read(const TwTier *t, uint64_t base, int32_t blocks, int64_t now
         order_add(t, row);
     }
     int64_t start = t->head->read_ns > now_ns ? t->head->read_ns : now_ns;
-    t->head->read += blocks;
+    t->mine->read += blocks;
     t->head->read_ns = start + tw_tier_read_ns(t, blocks);
     return t->head->read_ns + t->plan->latency_ns;
 }

@@ -7,6 +7,7 @@
 // chain found on the device goes on through the tiers, as long as loading takes less time than computing (engine).
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,11 +18,13 @@ typedef struct TwTierSpec {
     double read_block_s, write_block_s, latency_s;
     double backlog_s;        // most that a write may have to wait
     double network_bytes;    // of a block, where it comes over the network; 0: it does not
+    bool shared;             // one store of all replicas of a router cell
 } TwTierSpec;
 
 typedef struct TwTierPlan {
     int64_t blocks, read_ns, write_ns, latency_ns, backlog_ns;    // read, write: ns a block in 2^-10
     int rows, bits;
+    bool shared;
     size_t row_at, table_at;
 } TwTierPlan;
 
@@ -32,15 +35,16 @@ typedef struct TwTierRow {
 } TwTierRow;
 
 typedef struct TwTierHead {
-    int64_t held, written, dropped, read;    // blocks
-    int64_t write_ns, read_ns;               // when each way is free
-    double read_slow, write_slow;            // where the network gives less than the tier does: by so much; 0: 1
+    int64_t held;                      // blocks
+    int64_t written, dropped, read;    // blocks of this replica; held and what follows: of the store
+    int64_t write_ns, read_ns;         // when each way is free
+    double read_slow, write_slow;      // where the network gives less than the tier does: by so much; 0: 1
     int32_t oldest, newest, unused, used;
 } TwTierHead;
 
 typedef struct TwTier {
     const TwTierPlan *plan;
-    TwTierHead *head;
+    TwTierHead *head, *mine;    // of the store; of who asks: the same where it is not shared
     TwTierRow *row;
     int32_t *table;    // 1 + row, 0: empty
 } TwTier;

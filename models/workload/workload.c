@@ -146,7 +146,9 @@ static bool compile_pool(const TwWorkloadSpec *workload, const TwPoolSpec *spec,
                                            .peek = traffic_peek,
                                            .pop = traffic_pop,
                                            .finished = tw_traffic_closed(spec->traffic) ? traffic_finished : NULL};
-    pool->ordered = pool->source.finished || pool->apart || policy == TW_CENTRAL;
+    bool shared = false;
+    for (int t = 0; t < pool->engine.spec.tier_count; t++) shared |= pool->engine.tiers[t].shared;
+    pool->ordered = pool->source.finished || pool->apart || policy == TW_CENTRAL || shared;
     pool->stream = tw_stream(spec->seed, spec->name);
     return true;
 }
@@ -416,6 +418,20 @@ void tw_workload_destroy(TwWorkload *workload)
     if (workload) tw_arena_destroy(workload->inner->arena);
 }
 
+// The shared tiers of a cell lie in the arrays of its first replica of each kind.
+static void share_stores(const Plant *p, void *block)
+{
+    for (int cell = 0; cell < p->cell_count; cell++) {
+        const Cell *c = &p->cells[cell];
+        TwReplica *first[2] = {NULL};
+        for (int i = c->replica_begin; i < c->replica_begin + c->replica_count && c->stands_for > 0; i++) {
+            TwReplica *r = replica_of(p, block, i), **store = &first[prefills(p, block, i)];
+            if (!*store) *store = r;
+            r->store = (unsigned char *)*store - (unsigned char *)r;
+        }
+    }
+}
+
 void tw_workload_start(const TwWorkload *workload, void *block)
 {
     const Plant *p = workload->inner;
@@ -466,6 +482,7 @@ void tw_workload_start(const TwWorkload *workload, void *block)
             tw_f64(block, p->joules)[i] = tw_f64(block, p->tokens)[i] = 0.0;
         }
     }
+    share_stores(p, block);
 }
 
 // --- advance ------------------------------------------------------------------------------------------------------

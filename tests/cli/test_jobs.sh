@@ -30,6 +30,8 @@ PY
 # nodes are handed over at night: an hour before dawn fewer serve than are there
 expect 0 '"ok": true' "$TOKENWORKS" run "$facilities/deepseek_day.cfg" --set run.start='"2025-02-28 04:00:00"' --for 30min -q --json --out d.h5
 python3 -c 'import json; j = json.load(open("out.txt"))["jobs"]; assert 100 < j["gpus_lent"] < 180 and j["gpus_held"] > 80, j' || fail "no nodes were lent"
+# half an hour after a cold start; 0.557 of the whole day
+python3 -c 'import json; s = json.load(open("out.txt"))["serving"]; assert 0.3 < s["prefix_hit_share"] + s["tier_hit_share"] < 0.5, s' || fail "prompts found in caches"
 # a job's steps and evaluations below a second, up the tree to the grid connection
 cat > swing.cfg <<END
 base = "hopper_hall";

@@ -227,6 +227,48 @@ static void sessions_keep_their_replica(void)
     printf("runs at several replicas: %.3f of sessions that stay, %.3f without patience\n", kept, spread);
 }
 
+// Conversations that go from replica to replica: a store of each, and one of all of the same size: tokens found
+// on the device and below it.
+static TwWorkloadTotals with_store(bool shared, int64_t blocks, int threads, int64_t window_ns, uint64_t *checksum)
+{
+    TwTierSpec store = {.blocks = blocks,
+                        .read_block_s = 1e-6,
+                        .write_block_s = 1e-6,
+                        .latency_s = 1e-5,
+                        .backlog_s = 1.0,
+                        .shared = shared};
+    Factory f = {.traffic = {.gap_ns = 6e6, .most = 4000, .longest = 1500}, .engine = {.prefix_cache = true}};
+    f.engine.tier_count = blocks > 0;
+    f.engine.tiers = &store;
+    open_factory(&f, "round_robin", threads);
+    for (int64_t at = 0; at < 30000000000; at += window_ns) run_factory(&f, at, at + window_ns, true);
+    TwWorkloadTotals t = check_factory(&f);
+    CHECK(t.completed + t.rejected == 3 * 4000);
+    *checksum = tw_block_checksum(f.block, f.layout.bytes);
+    close_factory(&f);
+    return t;
+}
+
+static void a_store_of_all_finds_more(void)
+{
+    uint64_t sum, two, same;
+    TwWorkloadTotals none = with_store(false, 0, 1, 500000000, &sum), own = with_store(false, 1000, 1, 500000000, &sum),
+                     all = with_store(true, 4000, 1, 500000000, &sum),
+                     often = with_store(true, 4000, 1, 125000000, &two);
+    (void)with_store(true, 4000, 2, 500000000, &same);
+    const TwWorkloadTotals *of[] = {&none, &own, &all};
+    int found[3];
+    for (int k = 0; k < 3; k++)
+        found[k] = (int)(100 * (of[k]->prompt_tokens_hit + of[k]->tier_tokens[0]) / of[k]->prompt_tokens_looked_up);
+    printf("tokens found in turn: %d %%, with a store each %d %%, with one store %d %%\n", found[0], found[1],
+           found[2]);
+    CHECK(found[1] > found[0] + 3 && found[2] > found[1] + 5);
+    // whatever the threads and the windows
+    CHECK(sum == same);
+    CHECK(all.tier_tokens[0] == often.tier_tokens[0] && all.prompt_tokens_hit == often.prompt_tokens_hit);
+    CHECK(all.output_tokens_done == often.output_tokens_done && all.device_j == often.device_j);
+}
+
 // Prompts on four replicas of twelve, decodes on the others; a loss of power in between.
 static void apart_and_again(int threads, uint64_t *checksum)
 {
@@ -404,6 +446,7 @@ int main(void)
     uint64_t sum[2];
     one_queue_for_four();
     kv_aware_finds_more();
+    a_store_of_all_finds_more();
     sessions_keep_their_replica();
     apart_and_again(1, &sum[0]);
     apart_and_again(2, &sum[1]);
