@@ -375,6 +375,7 @@ static void fill_groups(TwThermalPlant *plant, const TwThermalSpec *spec, TwErro
             *door = tw_rear_door_design(row->air_room_w_k * scale, row->door_air_w_k * scale,
                                         row->door_water_w_k * scale, row->door_film_ratio);
             plant->rack_door_min[i] = row->door_air_min_fraction;
+            plant->doors = true;
             if (!(door->ua_w_k > 0.0))
                 tw_errors_add(errors, NULL, 0, 0,
                               "rack %s: no rear door passes %g W/K from air of %g W/K to water of %g W/K",

@@ -154,6 +154,7 @@ bool tw_thermal_act(const TwThermal *thermal, void *block, TwThermalAct act, int
     double *r = tw_f64(block, plant->rack_faults) + (on == TW_AT_RACK ? target : 0) * RACK_FAULTS;
     double *p = tw_f64(block, plant->plant_modes);
     p[P_FAULT_UNTIL] = fmax(p[P_FAULT_UNTIL], time_s + FAULT_WINDOW_S);
+    if (act == TW_ACT_LEAK || act == TW_ACT_RACK_LEAK || act == TW_ACT_ROW_LEAK) p[P_LEAKED] = 1.0;
     switch (act) {
     case TW_ACT_PUMP_TRIP:
         f[F_PUMPS_OUT] += 1.0;

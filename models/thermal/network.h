@@ -128,6 +128,7 @@ enum {
     P_PUMPS_OUT,
     P_AIR_OUT,        // air handlers
     P_FAULT_UNTIL,    // CVODE until then, with fault_windows
+    P_LEAKED,         // 1: something has leaked since the start
     PLANT_MODES
 };
 
@@ -205,6 +206,7 @@ typedef struct TwThermalPlant {
     double *rack_flow_m3_s;                                     // design
     TwRearDoor *rack_door;                                      // air_w_k 0: linear
     double *rack_door_min;
+    bool doors;         // some rack has one
     bool hysteresis;    // some rack throttles on and off
     double step_max_s, start_s;
     const TwWeather *weather;

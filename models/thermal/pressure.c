@@ -12,17 +12,20 @@ static double lost_kg(const TwThermalPlant *plant, const void *block, int loop, 
     const double *faults = tw_f64_const(block, plant->cdu_faults), *rack = tw_f64_const(block, plant->rack_faults);
     double kg = 0.0;
     *rate_kg_s = 0.0;
+    if (tw_f64_const(block, plant->plant_modes)[P_LEAKED] == 0.0) return 0.0;
     for (int k = plant->loop_begin[loop]; k < plant->loop_begin[loop + 1]; k++) {
         const double *f = faults + plant->loop_cdu[k] * CDU_FAULTS;
         kg += f[F_LOST];
         if (f[F_ISOLATED] == 0.0) *rate_kg_s += f[F_LEAK];
     }
-    for (int i = 0; i < plant->out.rack_count; i++, rack += RACK_FAULTS) {
-        if (rack[R_LEAK] == 0.0 && rack[R_MAIN_LEAK] == 0.0) continue;
-        if (plant->rack_cdu[i] < 0 || plant->cdu_loop[plant->rack_cdu[i]] != loop) continue;
-        kg += rack[R_LOST] + rack[R_MAIN_LOST];
-        if (rack[R_ISOLATED] == 0.0) *rate_kg_s += rack[R_LEAK];
-        if (rack[R_MAIN_CLOSED] == 0.0) *rate_kg_s += rack[R_MAIN_LEAK];
+    const TwGroup *group = &plant->groups[loop / LANES];
+    for (int k = 0; k < group->racks; k++) {
+        int i = plant->place_rack[(group->place + (size_t)k) * LANES + (size_t)(loop % LANES)];
+        if (i < 0) continue;
+        const double *r = rack + i * RACK_FAULTS;
+        kg += r[R_LOST] + r[R_MAIN_LOST];
+        if (r[R_ISOLATED] == 0.0) *rate_kg_s += r[R_LEAK];
+        if (r[R_MAIN_CLOSED] == 0.0) *rate_kg_s += r[R_MAIN_LEAK];
     }
     return kg;
 }
@@ -54,6 +57,7 @@ static double limit_kg(const TwThermalPlant *plant, const TwCduRow *row, int loo
 // Leaks are steady within a window: the instant at which the pressure passes its least is a closed form.
 void tw_tell_pressures(const TwThermalPlant *plant, void *block, double from_s, double until_s, TwThermalOut *out)
 {
+    if (tw_f64_const(block, plant->plant_modes)[P_LEAKED] == 0.0) return;
     for (int p = 0; p < plant->loop_count; p++) {
         int lead = plant->loop_cdu[plant->loop_begin[p]];
         const TwCduRow *row = &plant->cdu_row[lead];
@@ -66,6 +70,7 @@ void tw_tell_pressures(const TwThermalPlant *plant, void *block, double from_s, 
 // pressures at a CDU's pumps, and what is left to the vapour pressure beyond what they need
 void tw_look_pressures(const TwThermalPlant *plant, const void *block, int c, TwThermalOut *out)
 {
+    if (!out->cdu_suction_pa && !out->cdu_discharge_pa && !out->cdu_npsh_m) return;
     const TwCduRow *row = &plant->cdu_row[c];
     int loop = plant->cdu_loop[c];
     TwCduLook look = tw_thermal_look_cdu(&plant->out, block, NULL, c);

@@ -111,7 +111,7 @@ static void set_loops(const TwThermalPlant *plant, void *block, const TwThermalI
 }
 
 // a group's powers and supplies into its lanes, its meters to zero, its state kept
-static void begin_group(const TwThermalPlant *plant, void *block, const TwThermalIn *in, int g, double time_s)
+static void begin_group(const TwThermalPlant *plant, void *block, const TwThermalIn *in, int g)
 {
     const TwGroup *group = &plant->groups[g];
     TwRackInput *racks = (TwRackInput *)tw_at(block, plant->rack_input) + group->place;
@@ -119,19 +119,16 @@ static void begin_group(const TwThermalPlant *plant, void *block, const TwTherma
     const int *rack = plant->place_rack + group->place * LANES;
     double water =
         plant->design_w_k > 0.0 ? tw_f64_const(block, plant->state)[plant->state_count - PLANT_STATES + PRIMARY] : 0.0;
-    set_loops(plant, block, in, g, time_s);
     for (int at = 0; at < group->racks * LANES; at++) {
         int i = rack[at], l = at % LANES;
         if (i < 0) continue;
         double share = plant->rack_chip_fraction[i], power = in->rack_w[i];
         racks[at / LANES].chip_w[l] = share * power;
         racks[at / LANES].air_w[l] = (1.0 - share) * power;
-        const TwRearDoor *door = &plant->rack_door[i];
-        racks[at / LANES].sink_w_k[l] = group->rack[at / LANES].air_sink_w_k[l];
         // constant within a window: the air follows the rack's power, the water the primary pumps
-        if (door->air_w_k > 0.0)
-            racks[at / LANES].sink_w_k[l] =
-                tw_rear_door_w_k(door, fmin(fmax(power / plant->rack_peak_w[i], plant->rack_door_min[i]), 1.0), water);
+        if (plant->doors && plant->rack_door[i].air_w_k > 0.0)
+            racks[at / LANES].sink_w_k[l] = tw_rear_door_w_k(
+                &plant->rack_door[i], fmin(fmax(power / plant->rack_peak_w[i], plant->rack_door_min[i]), 1.0), water);
         if (!group->air) continue;
         lane->on[l] = 1.0;
         lane->speed[l] = fmin(fmax(power / plant->rack_peak_w[i], plant->rack_fan_min[i]), 1.0);
@@ -236,7 +233,7 @@ static bool step_all(const TwThermalPlant *plant, void *block, const Window *w, 
 #pragma omp parallel for schedule(dynamic, 4) if (groups >= 16)
     for (int g = 0; g < groups; g++) {
         const TwGroup *group = &plant->groups[g];
-        if (w->first) begin_group(plant, block, w->in, g, w->from_s);
+        if (w->first) begin_group(plant, block, w->in, g);
         tw_group_step(group, state + group->first, racks + group->place, &cdus[g], units + group->unit, &boundary, h,
                       chip_j + group->place, &step[g]);
         add_meter(&window[g], &step[g]);
@@ -366,8 +363,9 @@ static void report(const TwThermalPlant *plant, const void *block, const TwTherm
         const double *yc = tw_loop_state(plant, block, loop);
         const TwUnitInput *units = (const TwUnitInput *)tw_at_const(block, plant->unit_input) + plant->groups[g].unit;
         const TwUnitInput *unit = units + plant->cdu_unit[c];
-        TwExchange x = tw_cdu_exchange_now(plant, block, c), all = x;
         bool shared = plant->loop_begin[loop + 1] - plant->loop_begin[loop] > 1;
+        TwExchange x = {.e_w_k = 1.0}, all = x;
+        if (shared || out->cdu_valve_fraction) x = tw_cdu_exchange_now(plant, block, c);
         if (shared) all = loop_exchange_now(plant, block, loop);
         double n = yc[FLOW * LANES], pump_j = shared ? meter[g].pump_j[l] * unit->pump[l] : meter[g].pump_j[l];
         load_j += pump_j;
@@ -378,7 +376,10 @@ static void report(const TwThermalPlant *plant, const void *block, const TwTherm
         if (out->cdu_head_pa) out->cdu_head_pa[c] = header_pa(plant, block, c) * n * n;
         tw_look_pressures(plant, block, c, out);
         if (out->cdu_heat_w)
-            out->cdu_heat_w[c] = meter[g].exchanger_j[l] / length_s * (all.e_w_k > 0.0 ? x.e_w_k / all.e_w_k : 0.0);
+            out->cdu_heat_w[c] = meter[g].exchanger_j[l] / length_s *
+                                 (!shared           ? 1.0
+                                  : all.e_w_k > 0.0 ? x.e_w_k / all.e_w_k
+                                                    : 0.0);
         if (out->cdu_valve_fraction) out->cdu_valve_fraction[c] = x.opening;
     }
     int k = cdu_count;
@@ -420,7 +421,10 @@ static void report(const TwThermalPlant *plant, const void *block, const TwTherm
 // sets up all groups at once
 static void begin_all(const TwThermalPlant *plant, void *block, const TwThermalIn *in, double time_s)
 {
-    for (int g = 0; g < plant->group_count; g++) begin_group(plant, block, in, g, time_s);
+    for (int g = 0; g < plant->group_count; g++) {
+        set_loops(plant, block, in, g, time_s);
+        begin_group(plant, block, in, g);
+    }
 }
 
 // chips before a step, where a threshold may be passed in it
@@ -550,16 +554,19 @@ static bool step_and_turn(const TwThermalPlant *plant, void *block, const Window
     return true;
 }
 
-// some CDU's flow is on its way: short steps follow it
-static bool flow_moves(const TwThermalPlant *plant, void *block, const TwThermalIn *in, double time_s)
+// Pumps, valves and faults of all loops for a window from time_s. True: some flow is on its way, short steps follow it.
+static bool set_all_loops(const TwThermalPlant *plant, void *block, const TwThermalIn *in, double time_s)
 {
     const TwCduInput *cdus = tw_at_const(block, plant->cdu_input);
-    for (int g = 0; g < plant->group_count - plant->air_group_count; g++) set_loops(plant, block, in, g, time_s);
-    for (int p = 0; p < plant->loop_count; p++) {
-        double n = tw_loop_state(plant, block, p)[FLOW * LANES];
-        if (fabs(n - cdus[p / LANES].on[p % LANES] * cdus[p / LANES].speed[p % LANES]) > 0.05) return true;
+    bool moves = false;
+    for (int g = 0; g < plant->group_count; g++) {
+        set_loops(plant, block, in, g, time_s);
+        for (int p = g * LANES; p < (g + 1) * LANES && p < plant->loop_count; p++) {
+            double n = tw_loop_state(plant, block, p)[FLOW * LANES];
+            moves = moves || fabs(n - cdus[g].on[p % LANES] * cdus[g].speed[p % LANES]) > 0.05;
+        }
     }
-    return false;
+    return moves;
 }
 
 // what is decided at the end of a window: chiller, units, basin, leaks
@@ -656,7 +663,7 @@ bool tw_thermal_advance(const TwThermal *thermal, void *block, const TwThermalIn
     TwPlantInput p = tw_plant_input(plant, block, in);
     TwPlantRates meter = {0};
     double *heat_j = tw_f64(block, plant->group_heat_j), *sound = heat_j + plant->group_count + 1;
-    bool ok = true, moves = flow_moves(plant, block, in, from_s);
+    bool ok = true, moves = set_all_loops(plant, block, in, from_s);
     out->crossing_count = 0;
     if (moves || chips_near(plant, block)) tw_f64(block, plant->plant_modes)[P_FAULT_UNTIL] = until_s + FAULT_WINDOW_S;
     double *mode = tw_f64(block, plant->plant_modes);
@@ -697,7 +704,7 @@ bool tw_thermal_advance(const TwThermal *thermal, void *block, const TwThermalIn
                 if (empties) p.ambient = tw_plant_ambient(plant, block, at_s, at_s + part);
                 const Window w = {in, out, from_s, length, i == 0 && at_s == from_s, i == steps - 1 && !empties};
                 keep_chips(plant, block, out);
-                // inputs of the window stand since flow_moves; what they change turns at once
+                // inputs of the window stand since set_all_loops; what they change turns at once
                 if (watch) tw_watch_values(plant, state, lanes, &p, 0.0, basin_kg - meter.water_kg_s, value);
                 if (watch && w.first) tw_watch_begin(plant, block, value, from_s, out);
                 ok = plant->hysteresis ? step_and_turn(plant, block, &w, &p, at_s, part, &meter)
@@ -777,7 +784,10 @@ static void put_in_order(const TwThermalPlant *plant, void *block)
     }
     TwRackInput *inputs = tw_at(block, plant->rack_input);
     for (int i = 0; i < plant->place_count; i++)
-        for (int l = 0; l < LANES; l++) inputs[i].share[l] = 1.0, inputs[i].slowed[l] = 0.0;
+        for (int l = 0; l < LANES; l++) {
+            inputs[i].share[l] = 1.0, inputs[i].slowed[l] = 0.0;
+            inputs[i].sink_w_k[l] = plant->groups[0].rack[i].air_sink_w_k[l];
+        }
     TwUnitInput *units = tw_at(block, plant->unit_input);
     memset(units, 0, (size_t)plant->unit_count * sizeof *units);
     memset(tw_at(block, plant->loop_flow), 0, ((size_t)cdus + 1) * sizeof(TwLoopFlow));
