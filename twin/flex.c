@@ -14,10 +14,26 @@ typedef struct Feed {
     int32_t entry, severity;                                      // of the breach; entry -1: none
     int32_t step, breaches, escalations, best_effort;
     int32_t hinted, target;    // shed hints are told; entry of the target they belong to
+    double window_j, target_was_w, limit_was_w, calculated_w;
+    int64_t since_ns;
+    int32_t ramp, was_active;    // -1 down, 1 up, 0 none
 } Feed;
+
+enum { FLEX_STATES = 2048 };
+typedef struct Told {
+    int64_t count;
+    TwFlexState rows[FLEX_STATES];    // a ring
+} Told;
 
 static const char *const words[] = {"shutdown_nodes", "shutdown_racks", "cut_data_feeds", "trip_breakers"};
 const char *tw_flex_action(TwFlexAction action) { return words[action]; }
+
+const char *tw_flex_event_word(TwFlexTold event)
+{
+    static const char *const told[TW_FLEX_TOLD] = {"target_set",    "start_ramp_down", "end_ramp_down",
+                                                   "start_ramp_up", "end_ramp_up",     "periodic"};
+    return told[event];
+}
 
 bool tw_flex_metered(const TwPlant *plant, int element) { return isfinite(plant->elements[element].metering_s); }
 
@@ -40,6 +56,9 @@ void tw_flex_compile(TwPlant *plant, TwErrors *errors)
             tw_node_error(
                 node, NULL, errors,
                 "metering_s, breach_fraction and escalation_s go together: the contract of a feed has all three");
+        if (isfinite(row->heartbeat_s) && given != 3)
+            tw_node_error(node, "heartbeat_s", errors,
+                          "a heartbeat tells the state of a contract: metering_s, breach_fraction and escalation_s");
         for (int k = 0; k < row->escalation.count; k++) {
             if (action_of(row->escalation.values[k]) >= 0) continue;
             const char *near = tw_nearest(row->escalation.values[k], words, TW_FLEX_ACTIONS);
@@ -52,6 +71,9 @@ void tw_flex_compile(TwPlant *plant, TwErrors *errors)
 void tw_flex_layout(TwPlant *plant, TwLayout *layout)
 {
     plant->slot.flex = tw_layout_add(layout, (size_t)plant->element_count, sizeof(Feed));
+    bool some = false;
+    for (int i = 0; i < plant->element_count; i++) some = some || tw_flex_metered(plant, i);
+    plant->slot.flex_told = tw_layout_add(layout, some ? 1 : 0, sizeof(Told));
     plant->slot.flex_out = tw_layout_add(layout, (size_t)plant->rack_count, sizeof(int32_t));
     plant->slot.flex_dark = tw_layout_add(layout, (size_t)plant->rack_count, sizeof(int32_t));
     plant->slot.flex_list = tw_layout_add(layout, (size_t)plant->rack_count, sizeof(int));
@@ -63,7 +85,11 @@ static Feed *feeds(const TwPlant *plant, void *block) { return tw_at(block, plan
 
 void tw_flex_start(const TwPlant *plant, void *block)
 {
-    for (int i = 0; i < plant->element_count; i++) feeds(plant, block)[i] = (Feed){.entry = -1, .target = -1};
+    for (int i = 0; i < plant->element_count; i++)
+        feeds(plant, block)[i] = (Feed){.entry = -1,
+                                        .target = -1,
+                                        .target_was_w = plant->elements[i].limit_w,
+                                        .limit_was_w = plant->elements[i].limit_w};
 }
 
 void tw_flex_firm(const TwPlant *plant, void *block, int element, bool firm)
@@ -239,12 +265,62 @@ static void judge(const TwPlant *plant, void *block, const TwFailureHooks *hooks
     }
 }
 
+static void tell_state(const TwPlant *plant, void *block, int e, TwFlexTold event, int64_t time_ns, double target_w,
+                       double limit_w)
+{
+    Told *told = tw_at(block, plant->slot.flex_told);
+    const Feed *f = &feeds(plant, block)[e];
+    double own_w = plant->elements[e].limit_w;
+    bool active = target_w < own_w;
+    told->rows[told->count++ % FLEX_STATES] =
+        (TwFlexState){.time_ns = time_ns,
+                      .element = e,
+                      .event = (int32_t)event,
+                      .calculated_w = f->calculated_w,
+                      .target_w = target_w,
+                      .limit_w = limit_w,
+                      .active = active,
+                      .in_flight = limit_w != target_w,
+                      .compliant = !active || f->calculated_w <= target_w * (1.0 + 1e-9)};
+}
+
+// Events of the window that ended now: what was set stood at its beginning, a ramp that is through is so at its end.
+static void tell_events(const TwPlant *plant, void *block, int e, int64_t now_ns)
+{
+    Feed *f = &feeds(plant, block)[e];
+    const double *target_w = tw_f64_const(block, plant->slot.target_w);
+    double limit_w = tw_power_limit_w(plant->power, block, e), now_j = tw_power_element_j(plant->power, block, e);
+    if (target_w[e] != f->target_was_w) {
+        double from_w = f->limit_was_w;
+        tell_state(plant, block, e, TW_FLEX_TARGET_SET, f->since_ns, target_w[e], from_w);
+        f->ramp = target_w[e] < from_w ? -1 : target_w[e] > from_w ? 1 : 0;
+        if (f->ramp != 0)
+            tell_state(plant, block, e, f->ramp < 0 ? TW_FLEX_START_RAMP_DOWN : TW_FLEX_START_RAMP_UP, f->since_ns,
+                       target_w[e], from_w);
+    }
+    if (now_ns > f->since_ns) f->calculated_w = (now_j - f->window_j) / ((double)(now_ns - f->since_ns) * 1e-9);
+    if (f->ramp != 0 && limit_w == target_w[e]) {
+        tell_state(plant, block, e, f->ramp < 0 ? TW_FLEX_END_RAMP_DOWN : TW_FLEX_END_RAMP_UP, now_ns, target_w[e],
+                   limit_w);
+        f->ramp = 0;
+    }
+    double beat_s = plant->elements[e].heartbeat_s;
+    int64_t beat_ns = isfinite(beat_s) ? llround(beat_s * 1e9) : 0;
+    if (beat_ns > 0 && now_ns / beat_ns != f->since_ns / beat_ns)
+        tell_state(plant, block, e, TW_FLEX_PERIODIC, now_ns, target_w[e], limit_w);
+    f->window_j = now_j;
+    f->since_ns = now_ns;
+    f->target_was_w = target_w[e];
+    f->limit_was_w = limit_w;
+}
+
 void tw_flex_window(const TwPlant *plant, void *block, const TwFailureHooks *hooks, int64_t now_ns)
 {
     const double *target_w = tw_f64_const(block, plant->slot.target_w);
     for (int e = 0; e < plant->element_count; e++) {
         if (!tw_flex_metered(plant, e)) continue;
         Feed *f = &feeds(plant, block)[e];
+        tell_events(plant, block, e, now_ns);
         bool held = target_w[e] < plant->elements[e].limit_w;
         bool there = held && tw_power_limit_w(plant->power, block, e) <= target_w[e] * (1.0 + 1e-12);
         if (there && f->reached_ns == 0) f->reached_ns = now_ns;
@@ -267,8 +343,12 @@ int64_t tw_flex_next_ns(const TwPlant *plant, int64_t now_ns)
     int64_t first = INT64_MAX;
     for (int e = 0; e < plant->element_count; e++) {
         if (!tw_flex_metered(plant, e)) continue;
-        int64_t meter_ns = llround(plant->elements[e].metering_s * 1e9), next = (now_ns / meter_ns + 1) * meter_ns;
-        first = next < first ? next : first;
+        const double every_s[] = {plant->elements[e].metering_s, plant->elements[e].heartbeat_s};
+        for (int k = 0; k < 2; k++) {
+            if (!isfinite(every_s[k])) continue;
+            int64_t every_ns = llround(every_s[k] * 1e9), next = (now_ns / every_ns + 1) * every_ns;
+            first = next < first ? next : first;
+        }
     }
     return first;
 }
@@ -278,6 +358,33 @@ const char *tw_flex_hint(const TwPlant *plant, const void *block, int element, i
     if (((const int32_t *)tw_at_const(block, plant->slot.flex_hint))[rack] != element + 1) return NULL;
     *watts = tw_f64_const(block, plant->slot.flex_hint_w)[rack];
     return *watts < tw_limits_rack_idle_w(plant, rack) ? "suspend" : "power_cap";
+}
+
+static bool any_metered(const TwPlant *plant)
+{
+    for (int e = 0; e < plant->element_count; e++)
+        if (tw_flex_metered(plant, e)) return true;
+    return false;
+}
+
+int64_t tw_flex_state_overflow(const TwPlant *plant, const void *block)
+{
+    if (!any_metered(plant)) return 0;
+    const Told *told = tw_at_const(block, plant->slot.flex_told);
+    return told->count > FLEX_STATES ? told->count - FLEX_STATES : 0;
+}
+
+int tw_flex_state_count(const TwPlant *plant, const void *block)
+{
+    if (!any_metered(plant)) return 0;
+    const Told *told = tw_at_const(block, plant->slot.flex_told);
+    return (int)(told->count < FLEX_STATES ? told->count : FLEX_STATES);
+}
+
+TwFlexState tw_flex_state(const TwPlant *plant, const void *block, int index)
+{
+    const Told *told = tw_at_const(block, plant->slot.flex_told);
+    return told->rows[(tw_flex_state_overflow(plant, block) + index) % FLEX_STATES];
 }
 
 TwFlexSums tw_flex_sums(const TwPlant *plant, const void *block, int element)

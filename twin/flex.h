@@ -33,6 +33,31 @@ int64_t tw_flex_next_ns(const TwPlant *plant, int64_t now_ns);    // end of the 
 // The shed hint of a rack under the last target of this element, with what it was granted; NULL: none.
 const char *tw_flex_hint(const TwPlant *plant, const void *block, int element, int rack, double *watts);
 
+// The state of a metered element as DSX Flex tells it: at every event of a target, and each heartbeat_s (`periodic`).
+typedef enum TwFlexTold {
+    TW_FLEX_TARGET_SET,
+    TW_FLEX_START_RAMP_DOWN,
+    TW_FLEX_END_RAMP_DOWN,
+    TW_FLEX_START_RAMP_UP,
+    TW_FLEX_END_RAMP_UP,
+    TW_FLEX_PERIODIC,
+    TW_FLEX_TOLD
+} TwFlexTold;
+
+typedef struct TwFlexState {
+    int64_t time_ns;
+    int32_t element, event;                  // TwFlexTold
+    double calculated_w;                     // mean of the window before it
+    double target_w;                         // own limit where there is no target
+    double limit_w;                          // in force: on its way between the two while a ramp runs
+    uint8_t active, in_flight, compliant;    // in_flight: a ramp runs; compliant: true without a target
+} TwFlexState;
+
+const char *tw_flex_event_word(TwFlexTold event);                                 // "start_ramp_down"
+int tw_flex_state_count(const TwPlant *plant, const void *block);                 // kept: the last 2,048 of them
+int64_t tw_flex_state_overflow(const TwPlant *plant, const void *block);          // and how many before them are not
+TwFlexState tw_flex_state(const TwPlant *plant, const void *block, int index);    // in order of time
+
 // What a run reports of a metered element.
 typedef struct TwFlexSums {
     int breaches, escalations;

@@ -307,20 +307,21 @@ typedef struct TwPlant {
         TwSlot meters, grant_w, extra_ratio, steady_j, steady_tokens, clock_fraction, rack_on, rack_w, device_demand_w,
             load_on, load_w;
         TwSlot binding_s, target_w, loading_peak, held_by;
-        TwSlot serving;                              // [rack] energised and its replicas loaded
-        TwSlot out;                                  // [element] how many reasons keep it out of service
-        TwSlot dips;                                 // [element] TwDips of a store
-        TwSlot latched;                              // [element]
-        TwSlot offered_w, runs;                      // [element] twin/dispatch.h
-        TwSlot begun;                                // [event pair] it began
-        TwSlot supplies;                             // [rack] live: twin/supplies.h
-        TwSlot voltage, voltage_pu;                  // [1], [element] twin/voltages.h
-        TwSlot flex, flex_out, flex_dark;            // [element], [rack], [rack] twin/flex.h
-        TwSlot flex_list, flex_hint, flex_hint_w;    // [rack]: those of one action; element of its hint + 1, W
-        TwSlot heat_off, heat_off_s;                 // [rack] twin/heat_watch.h
-        TwSlot band, band_held, band_entry;          // [element] twin/capping.h
-        TwSlot uptime;                               // twin/uptime.h
-        TwSlot watched;                              // [pool] twin/saturation.h
+        TwSlot serving;                      // [rack] energised and its replicas loaded
+        TwSlot out;                          // [element] how many reasons keep it out of service
+        TwSlot dips;                         // [element] TwDips of a store
+        TwSlot latched;                      // [element]
+        TwSlot offered_w, runs;              // [element] twin/dispatch.h
+        TwSlot begun;                        // [event pair] it began
+        TwSlot supplies;                     // [rack] live: twin/supplies.h
+        TwSlot voltage, voltage_pu;          // [1], [element] twin/voltages.h
+        TwSlot flex, flex_out, flex_dark;    // [element], [rack], [rack] twin/flex.h
+        TwSlot flex_list, flex_hint, flex_hint_w,
+            flex_told;                         // [rack]: those of one action; element of its hint + 1, W
+        TwSlot heat_off, heat_off_s;           // [rack] twin/heat_watch.h
+        TwSlot band, band_held, band_entry;    // [element] twin/capping.h
+        TwSlot uptime;                         // twin/uptime.h
+        TwSlot watched;                        // [pool] twin/saturation.h
         TwStorySlots story;
     } slot;    // the twin's own arrays
 } TwPlant;

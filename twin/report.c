@@ -646,11 +646,38 @@ static void add_books(TwReport *report, const TwState *state, const TwWorkloadTo
         ->truth = true;
 }
 
+static void copy_states(TwReport *report, const TwPlant *plant, const void *block)
+{
+    int n = report->state_count = tw_flex_state_count(plant, block);
+    report->states = calloc((size_t)n + 1, sizeof *report->states);
+    if (!report->states) abort();
+    for (int i = 0; i < n; i++) {
+        TwFlexState s = tw_flex_state(plant, block, i);
+        TwFlexSums sums = tw_flex_sums(plant, block, s.element);
+        TwReportState *to = &report->states[i];
+        *to = (TwReportState){.time_ns = s.time_ns,
+                              .event = tw_flex_event_word((TwFlexTold)s.event),
+                              .calculated_w = s.calculated_w,
+                              .target_w = s.target_w,
+                              .limit_w = s.limit_w,
+                              .least_w = sums.least_w,
+                              .most_w = sums.most_w,
+                              .active = s.active,
+                              .in_flight = s.in_flight,
+                              .compliant = s.compliant};
+        snprintf(to->feed, sizeof to->feed, "%s", plant->element_names[s.element]);
+    }
+    if (n > 0)
+        add(report, "events.states_overflow", "", "states of feeds before those that are kept",
+            (double)tw_flex_state_overflow(plant, block));
+}
+
 // The story in words, and what all of it cost.
 static void add_events(TwReport *report, const TwState *state)
 {
     const TwPlant *plant = tw_state_plant(state);
     const void *block = tw_state_block(state);
+    copy_states(report, plant, block);
     int n = report->event_count = tw_story_count(plant, block);
     report->events = calloc((size_t)n + 1, sizeof *report->events);
     if (!report->events) abort();
@@ -972,6 +999,7 @@ void tw_report_destroy(TwReport *report)
 {
     if (report) free(report->kpis);
     if (report) free(report->events);
+    if (report) free(report->states);
     free(report);
 }
 
@@ -1044,6 +1072,27 @@ static void json_events(const TwReport *report, FILE *stream)
             "\"tokens_dropped\": %.9g, \"rack_s\": %.9g}",
             e->tokens_lost, e->tokens_not_made, e->tokens_made_up, (long long)e->requests, e->tokens_dropped,
             e->rack_s);
+    }
+    fprintf(stream, "\n  ],\n  \"feed_states\": [");
+    for (int i = 0; i < report->state_count; i++) {
+        const TwReportState *s = &report->states[i];
+        fprintf(stream, "%s\n    {\"time_s\": %.9f, \"feed\": ", i ? "," : "", (double)s->time_ns * 1e-9);
+        tw_json_text(stream, s->feed);
+        fprintf(stream, ", \"event\": \"%s\", \"target_active\": %s, \"in_flight\": %s, \"compliant\": %s", s->event,
+                s->active ? "true" : "false", s->in_flight ? "true" : "false", s->compliant ? "true" : "false");
+        const struct {
+            const char *name;
+            double value;
+        } watts[] = {{"calculated_load_w", s->calculated_w},
+                     {"target_w", s->target_w},
+                     {"limit_w", s->limit_w},
+                     {"power_minimum_w", s->least_w},
+                     {"power_maximum_w", s->most_w}};
+        for (size_t k = 0; k < sizeof watts / sizeof *watts; k++) {
+            fprintf(stream, ", \"%s\": ", watts[k].name);
+            tw_json_number(stream, watts[k].value);
+        }
+        fputc('}', stream);
     }
     fprintf(stream, "\n  ],\n  \"causes\": [");
     bool first = true;

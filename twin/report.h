@@ -32,10 +32,21 @@ typedef struct TwReportEvent {
     double exact_lost;     // what that one cost, by counterfactual runs; NaN: not asked for
 } TwReportEvent;
 
+// The state of a metered feed at an event of its target or a heartbeat (twin/flex.h).
+typedef struct TwReportState {
+    int64_t time_ns;
+    const char *event;    // one word of DSX Flex
+    char feed[64];
+    double calculated_w, target_w, limit_w, least_w, most_w;
+    bool active, in_flight, compliant;
+} TwReportState;
+
 typedef struct TwReport {
     int count, capacity;
     TwKpi *kpis;
     int event_count;
+    TwReportState *states;    // of metered feeds (twin/flex.h)
+    int state_count;
     TwReportEvent *events;
 } TwReport;
 

@@ -108,6 +108,8 @@ static const TwField element_fields[] = {
      "contract: measured above the target by more than this is a breach", NULL},
     {"escalation_s", "s", TW_REAL, 1.0, 1e6, "unknown", ROW(escalation_s),
      "contract: a breach that lasts so long escalates, and again after each as long", NULL},
+    {"heartbeat_s", "s", TW_REAL, 1.0, 86400.0, "unknown", ROW(heartbeat_s),
+     "contract: its state is told so often, besides at every event; unknown: at events only", NULL},
     {"escalation", "", TW_TEXTS, 0, 0, "[shutdown_nodes, shutdown_racks, cut_data_feeds, trip_breakers]",
      ROW(escalation), "contract: what is enforced, in order", NULL},
     {"length_m", "m", TW_REAL, 0.0, 1e6, "0", ROW(length_m), "line or busway", NULL},

@@ -63,8 +63,8 @@ typedef struct TwElementRow {
     double length_m, r_ohm_km, x_ohm_km;            // line or busway
     const char *dispatch;                           // of local generation (twin/dispatch.h); NULL: rated
     double min_load_fraction, import_w, run_above_usd_kwh, run_below_usd_kwh;
-    double metering_s, breach_fraction, escalation_s;    // contract of a feed (twin/flex.h); NaN: none
-    TwTexts escalation;                                  // its actions, in order
+    double metering_s, breach_fraction, escalation_s, heartbeat_s;    // contract of a feed (twin/flex.h); NaN: none
+    TwTexts escalation;                                               // its actions, in order
 } TwElementRow;
 
 typedef struct TwShelfRow {

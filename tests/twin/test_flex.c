@@ -81,8 +81,46 @@ static void a_best_effort_does_not(void)
     factory_end(f);
 }
 
+// The state of the feed at every event of its target, and at each heartbeat: ramp, compliance, calculated load.
+static void states_are_told(void)
+{
+    static const char *const sets[] = {"run.for_s=1200.0", "workload.arrival.rate_s=60.0", "events.0.at_s=200.0",
+                                       "events.0.for_s=300.0", "power.utility.heartbeat_s=100.0"};
+    Factory f = factory("facilities/flex_event.cfg", sets, 5);
+    advance(f.state, 1200.0);
+    const void *block = tw_state_block(f.state);
+    int of[TW_FLEX_TOLD] = {0}, n = tw_flex_state_count(f.plant, block);
+    int64_t before_ns = 0;
+    for (int i = 0; i < n; i++) {
+        TwFlexState s = tw_flex_state(f.plant, block, i);
+        double at_s = (double)s.time_ns * 1e-9;
+        of[s.event]++;
+        CHECK(s.time_ns >= before_ns && f.plant->elements[s.element].metering_s == 60.0);
+        before_ns = s.time_ns;
+        // a heartbeat at the instant of an event is told before it
+        bool before = s.event == TW_FLEX_PERIODIC;
+        int64_t from_ns = 200000000000, until_ns = 500000000000;
+        CHECK(s.active ==
+              (before ? s.time_ns > from_ns && s.time_ns <= until_ns : s.time_ns >= from_ns && s.time_ns < until_ns));
+        CHECK(s.target_w == (s.active ? 680e3 : 1200e3));
+        CHECK(s.in_flight == (s.limit_w != s.target_w));
+        if (!s.active) CHECK(s.compliant);
+        if (s.event == TW_FLEX_START_RAMP_DOWN) CHECK_NEAR(at_s, 200.0, 1e-9);
+        // (1200 - 680) kW at 7.5 kW/s
+        if (s.event == TW_FLEX_END_RAMP_DOWN) CHECK_WITHIN(at_s, 200.0 + 520.0 / 7.5, 1.01);
+        if (s.event == TW_FLEX_START_RAMP_UP) CHECK_NEAR(at_s, 500.0, 1e-9);
+        if (s.event == TW_FLEX_END_RAMP_UP) CHECK_WITHIN(at_s, 500.0 + 520.0 / 7.5, 1.01);
+        if (s.event == TW_FLEX_PERIODIC) CHECK(s.time_ns % 100000000000 == 0 && s.calculated_w > 100e3);
+    }
+    CHECK(of[TW_FLEX_TARGET_SET] == 2 && of[TW_FLEX_PERIODIC] == 12);
+    for (int k = TW_FLEX_START_RAMP_DOWN; k <= TW_FLEX_END_RAMP_UP; k++) CHECK(of[k] == 1);
+    CHECK(tw_flex_state_overflow(f.plant, block) == 0);
+    factory_end(f);
+}
+
 int main(void)
 {
+    states_are_told();
     a_breach_escalates();
     a_best_effort_does_not();
     return check_failures != 0;
