@@ -318,6 +318,48 @@ static void sums_agree_with_public_rows(void)
     chip_close(&h200);
 }
 
+// Site and width tables beside good bounds: what is wrong, in which file and line.
+static void bad_sites_are_named(void)
+{
+#define SITES "engine,dtype,routing,hidden,inter,experts,top_k,tp,ep,t1,t4,t16,t64,t256,t1024,t4096,t16384\n"
+    static const struct {
+        const char *name, *text, *want;
+        int line;
+    } bad[] = {
+        {"moe_sites.csv", SITES "ours,bf16,skewed,1,1,8,2,1,1,1,1,1,1,1,1,1,1\n", "unknown engine ours", 2},
+        {"moe_sites.csv", SITES "vllm,int3,skewed,1,1,8,2,1,1,1,1,1,1,1,1,1,1\n", "unknown dtype int3", 2},
+        {"moe_sites.csv", SITES "vllm,bf16,even,1,1,8,2,1,1,1,1,1,1,1,1,1,1\n", "expected balanced or skewed", 2},
+        {"moe_sites.csv", SITES "vllm,bf16,skewed,1,1,8,2,1,1,1,1,1,1,0,1,1,1\n", "a ratio of 0", 2},
+        {"moe_sites.csv", "engine,dtype,routing,hidden\n", "no column inter", 1},
+        {"prefill_dims.csv", "dtype,dim,s64,s256,s1024,s4096\nbf16,64,1,1,1,1\n", "no column s16384", 1},
+        {"prefill_dims.csv", "dtype,dim,s64,s256,s1024,s4096,s16384\nbf16,64,1,1,-1,1,1\n", "a ratio of -1", 2},
+    };
+#undef SITES
+    TwAcceleratorRow row;
+    TwConfig *config;
+    CHECK(read_part(&tw_accelerator_kind, "h200_sxm", &row, &config));
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char folder[] = "kernel_sitesXXXXXX", path[64], bounds[64];
+        CHECK(mkdtemp(folder) != NULL);
+        snprintf(bounds, sizeof bounds, "%s/bounds.csv", folder);
+        snprintf(path, sizeof path, "%s/%s", folder, bad[i].name);
+        FILE *stream = fopen(bounds, "w");
+        fputs("name,value\nbf16_flops,1e15\nfp8_flops,2e15\nbandwidth_bytes_s,4e12\n", stream);
+        fclose(stream);
+        stream = fopen(path, "w");
+        fputs(bad[i].text, stream);
+        fclose(stream);
+        TwKernelModel *model;
+        TwError error = {.text = ""};
+        CHECK(!tw_kernel_model_create(&model, &row, folder, &error));
+        CHECK_HOLDS(error.text, bad[i].want);
+        CHECK(error.line == bad[i].line);
+        CHECK_TEXT(error.file, path);
+        remove(path), remove(bounds), remove(folder);
+    }
+    tw_config_destroy(config);
+}
+
 // Experts of known models by engine and routing, against rows of the tables at the nodes (H100, DeepSeek-V3 in
 // fp8_block).
 static void experts_by_engine_and_routing(void)
@@ -382,6 +424,7 @@ int main(void)
     evidence_marks();
     limit_slows_large_gemms();
     sums_agree_with_public_rows();
+    bad_sites_are_named();
     experts_by_engine_and_routing();
     energy_is_above_idle();
     return check_failures != 0;
