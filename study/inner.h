@@ -261,6 +261,7 @@ bool tw_part_write(const TwStudy *study, TwScenario *scenario, TwError *error); 
 bool tw_part_read(TwStudy *study, TwScenario *scenario);                           // false: none, or not whole
 float *tw_part_series(const TwStudy *study, const TwScenario *scenario);    // of whoever ran it; caller frees; NULL
 void tw_parts_remove(const char *out);
+void tw_parts_tidy(const char *out);    // where parts stay: what killed processes left half written, and the lock
 
 // apart.c: series in a file of each scenario, STUDY.h5.parts/KEY.h5, where they are too many for one file
 bool tw_apart_write(const TwStudy *study, const TwScenario *scenario, const char *folder, TwError *error);

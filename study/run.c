@@ -365,7 +365,10 @@ static bool run_study(TwStudy *study, const TwStudyRun *run, TwStudyResult *resu
         return true;
     }
     result->merged = tw_study_merge(study, run->out, run->force, error);
-    if (result->merged && stored && !study->keep_parts && !study->apart) tw_parts_remove(run->out);
+    if (result->merged && stored && study->apart)
+        tw_parts_tidy(run->out);
+    else if (result->merged && stored && !study->keep_parts)
+        tw_parts_remove(run->out);
     if (lock >= 0) close(lock);
     return result->merged;
 }

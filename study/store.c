@@ -241,6 +241,22 @@ static void remove_leftovers(const char *folder, const char *stem)
     closedir(d);
 }
 
+void tw_parts_tidy(const char *out)
+{
+    char path[1200], folder[600];
+    part_folder(out, folder, sizeof folder);
+    DIR *d = opendir(folder);
+    if (!d) return;
+    for (struct dirent *e; (e = readdir(d));) {
+        if (!strstr(e->d_name, ".h5.tmp-")) continue;
+        snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
+        remove(path);
+    }
+    closedir(d);
+    lock_path(out, path, sizeof path);
+    remove(path);
+}
+
 void tw_parts_remove(const char *out)
 {
     char path[700], folder[600];

@@ -19,7 +19,9 @@ expect 0 "4 done" "$TOKENWORKS" study apart.cfg -q --no-plots -o apart.h5 --thre
 cp apart.h5 keep.h5
 expect 0 "nothing to run" "$TOKENWORKS" study apart.cfg -q --no-plots -o apart.h5
 rm apart.h5
+touch apart.h5.parts/0123.h5.tmp-1
 expect 0 "4 done (4 of all" "$TOKENWORKS" study apart.cfg -q --no-plots -o apart.h5
+ls apart.h5.parts | grep -qv 'h5$\|part$' && fail "left beside the parts: $(ls apart.h5.parts)"
 cmp apart.h5 keep.h5 || fail "made again from its parts, the file differs"
 
 # a damaged part is set aside, and its scenario runs again
