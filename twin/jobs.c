@@ -11,7 +11,7 @@ enum { MIX_MOST = 4096, JOBS_MOST = 8192 };
 
 typedef struct JobRow {
     const char *kind, *model, *step, *precision, *power, *mix, *feed_pool, *rollout_class;
-    int64_t gpus, gpus_min, global_batch, sequence_tokens, tp, pp, cp, vp, micro_batch, priority, rollout_tp,
+    int64_t gpus, gpus_min, global_batch, sequence_tokens, tp, pp, cp, vp, ep, micro_batch, priority, rollout_tp,
         off_policy_steps, sequences, gpus_max;
     double start_s, tokens, run_s, eval_every_steps, eval_s, checkpoint_every_s, exposed_s, restart_s, gpu_mtbf_h,
         load_s;
@@ -57,6 +57,8 @@ static const TwField job_fields[] = {
     {"pp", "1", TW_INTEGER, 0, 4096, "0", AT(pp), "pipeline parallel; 0: as the key", NULL},
     {"cp", "1", TW_INTEGER, 0, 4096, "0", AT(cp), "context parallel; 0: as the key", NULL},
     {"vp", "1", TW_INTEGER, 0, 4096, "0", AT(vp), "virtual pipeline stages; 0: as the key", NULL},
+    {"ep", "1", TW_INTEGER, 0, 65536, "0", AT(ep), "expert parallel ranks; 0: experts stay inside an NVLink domain",
+     NULL},
     {"priority", "1", TW_INTEGER, 0, 1000, "1", AT(priority), "higher starts first", NULL},
     {"preemptible", "", TW_BOOLEAN, 0, 1, "true", AT(preemptible), "gives way after a checkpoint", NULL},
     {"start_s", "s", TW_REAL, 0, 1e9, "0", AT(start_s), "submitted", NULL},
@@ -124,26 +126,47 @@ static TwTrainLayout layout_of(const JobRow *row)
 
 // What a step puts on the network between NVLink domains: gradients out and weights back in bf16, reduced among the
 // replicas of a domain first, rings between the domains; activations and their gradients between pipeline stages.
-// Tensor parallel groups and experts stay inside a domain. They may hide behind the backward pass, two thirds of the
-// compute.
-static void set_traffic(const TwPlant *plant, const JobRow *row, const TwTrainModel *model, const TwTrainKey *key,
-                        const TwTrainLayout *layout, const TwTrainStep *step, TwJobSpec *spec)
+// tokens to the experts of other domains and back, forward and backward, in bf16. Tensor parallel groups stay inside a
+// domain. They may hide behind the backward pass, two thirds of the compute. False: the experts make no groups.
+static bool set_traffic(const TwPlant *plant, const JobRow *row, const TwNode *node, const TwTrainModel *model,
+                        const TwTrainKey *key, const TwTrainLayout *layout, const TwTrainStep *step, TwJobSpec *spec,
+                        TwErrors *errors)
 {
     const TwFabricRow *fabric = tw_network_fabric(plant->network);
     double rate = fabric->port_bytes_s * fabric->efficiency * (double)fabric->planes;
     double domain = (double)tw_network_scaleup(plant->network)->domain_gpus, gpus = (double)row->gpus;
-    if (!(rate > 0.0) || gpus <= domain || !row->collectives) return;
     double tp = fmax((double)(layout->tp > 0 ? layout->tp : key->tp), 1.0);
-    double pp = fmax((double)(layout->pp > 0 ? layout->pp : key->pp), 1.0);
+    double pp = fmax((double)(layout->pp > 0 ? layout->pp : key->pp), 1.0), ep = (double)row->ep;
+    if (ep > 1.0 && (!(model->moe_layers > 0.0) || fmod(gpus / pp, ep) != 0.0)) {
+        if (model->moe_layers > 0.0)
+            tw_node_error(node, "ep", errors, "ep = %.0f, expected a divisor of the %g GPUs of a pipeline stage", ep,
+                          gpus / pp);
+        else
+            tw_node_error(node, "ep", errors, "ep = %.0f, but of %s no layers with experts are known", ep, model->name);
+        return false;
+    }
+    if (!(rate > 0.0) || gpus <= domain || !row->collectives) return true;
     double inside = fmax(fmin(step->replicas, floor(domain / tp)), 1.0), domains = step->replicas / inside;
-    double trained = layout->frozen ? 0.0 : model->all_parameters / (tp * pp);    // adapters are small
+    // parameters of experts are spread over the ranks of their group, and reduced among the groups; adapters are small
+    double group = ep > 1.0 ? ep : fmin(domain, gpus / pp), groups = fmax(gpus / pp / group, 1.0);
+    double experts = model->dense ? 0.0 : fmax(model->all_parameters - model->parameters, 0.0);
+    double trained = layout->frozen ? 0.0 : (model->all_parameters - experts) / (tp * pp);
     double bytes = domains > 1.0 ? 2.0 * 2.0 * trained * (domains - 1.0) / domains / inside : 0.0;
+    if (!layout->frozen) bytes += 2.0 * 2.0 * experts / (pp * group) * (groups - 1.0) / groups;
     if (pp > 1.0 && tp * inside * pp > domain)
         bytes +=
             2.0 * 2.0 * step->micro_batches * (double)layout->micro_batch * layout->sequence_tokens * model->width / tp;
+    // tokens of a GPU of a stage, to the experts that are not in its domain
+    if (ep > domain) {
+        double tokens = layout->global_batch * layout->sequence_tokens / (gpus / pp);
+        spec->exchange_bytes =
+            4.0 * 2.0 * model->moe_layers / pp * tokens * model->top_k * model->hidden * (1.0 - domain / ep);
+        bytes += spec->exchange_bytes;
+    }
     spec->card_bytes = bytes;
     spec->comm_s = bytes / rate;
     spec->hidden_s = 2.0 / 3.0 * step->compute_s;
+    return true;
 }
 
 // The same from the tables of kernels; what of the gradients' way does not hide comes from the network.
@@ -166,7 +189,7 @@ static bool kernel_step(const TwPlant *plant, const JobRow *row, const TwNode *n
         tw_node_error(node, "step", errors, "%s", why.text);
         return false;
     }
-    set_traffic(plant, row, model, &(TwTrainKey){0}, &layout, &step, spec);
+    if (!set_traffic(plant, row, node, model, &(TwTrainKey){0}, &layout, &step, spec, errors)) return false;
     spec->step_s = step.step_s + fmax(spec->comm_s - spec->hidden_s, 0.0);
     spec->clock_share = step.compute_s * (1.0 + step.bubble_fraction) / spec->step_s;
     spec->tokens_per_step = layout.global_batch * layout.sequence_tokens;
@@ -216,7 +239,7 @@ static bool time_step(const TwPlant *plant, const JobRow *row, const TwNode *nod
         tw_node_error(node, "gpus", errors, "%s", why.text);
         return false;
     }
-    set_traffic(plant, row, &model, &key, &layout, &step, spec);
+    if (!set_traffic(plant, row, node, &model, &key, &layout, &step, spec, errors)) return false;
     spec->step_s = step.step_s;
     spec->clock_share = step.compute_s * (1.0 + step.bubble_fraction) / step.step_s;
     spec->tokens_per_step = layout.global_batch * layout.sequence_tokens;

@@ -359,6 +359,7 @@ static void set_links(const TwPlant *plant, const void *block, TwTransitWork *wo
 }
 
 // Collectives of a job go at the pace of its slowest rack; above the leaves one host of each group talks beyond it.
+// What is exchanged with experts goes from every card to all the others.
 static void set_jobs(const TwPlant *plant, const void *block, TwTransitWork *work)
 {
     const Plan *p = plant->transit;
@@ -366,14 +367,21 @@ static void set_jobs(const TwPlant *plant, const void *block, TwTransitWork *wor
         const TwJobSpec *spec = tw_jobs_spec(plant->jobs, i);
         work->job_slow[i] = 1.0;
         if (!(spec->card_bytes > 0.0) || !p->map) continue;
-        double least = 1.0, rails = plant->fabric.graph->rails;
+        double least = 1.0, exchange = 1.0, rails = plant->fabric.graph->rails;
+        double gpus = tw_jobs_job(plant->jobs, block, i)->gpus;
         for (int r = 0; r < plant->rack_count; r++) {
-            if (tw_jobs_held(plant->jobs, block, i, r) == 0) continue;
+            double held = tw_jobs_held(plant->jobs, block, i, r);
+            if (held == 0.0) continue;
             Found out = find(plant, block, work, r, false), in = find(plant, block, work, r, true);
-            double above = fmin(out.above_bytes_s, in.above_bytes_s) / (rails * p->card_bytes_s);
-            least = fmin(least, fmin(fmin(out.cards, in.cards), above));
+            double above_bytes_s = fmin(out.above_bytes_s, in.above_bytes_s), cards = fmin(out.cards, in.cards);
+            double away = gpus > 0.0 ? 1.0 - held / gpus : 0.0;
+            least = fmin(least, fmin(cards, above_bytes_s / (rails * p->card_bytes_s)));
+            exchange = fmin(exchange, cards);
+            if (away > 0.0) exchange = fmin(exchange, above_bytes_s / (held * away * p->card_bytes_s));
         }
-        work->job_slow[i] = least > 1e-6 ? fmax(1.0 / least, 1.0) : 1e6;
+        double shared = spec->exchange_bytes / spec->card_bytes;
+        double slow = (1.0 - shared) / fmax(least, 1e-6) + shared / fmax(exchange, 1e-6);
+        work->job_slow[i] = fmin(fmax(slow, 1.0), 1e6);
     }
 }
 
@@ -477,7 +485,10 @@ static void measure_jobs(const TwPlant *plant, void *block, double span_s)
         for (int r = 0; r < plant->rack_count && job->gpus > 0; r++) {
             double cards = tw_jobs_held(plant->jobs, block, i, r), rails = p->map ? plant->fabric.graph->rails : 1.0;
             double all = cards * bytes_s * plant->rack_scale;
-            double far = racks > 1 ? fmin(rails * bytes_s, all) : 0.0;
+            double ring = 1.0 - spec->exchange_bytes / spec->card_bytes;
+            double far = racks > 1 ? fmin(rails * ring * bytes_s, ring * all) +
+                                         (1.0 - ring) * all * (1.0 - cards / fmax(job->gpus, 1.0))
+                                   : 0.0;
             put(plant, block, r, false, all - far, far);
             put(plant, block, r, true, all - far, far);
         }

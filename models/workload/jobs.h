@@ -39,7 +39,7 @@ typedef struct TwJobSpec {
     TwWaveform waveform;     // of a node, for its shape; step_s 0: flat
     // the network: bytes that a step moves through the card of a GPU, their time on an idle network, and the compute
     // that they may hide behind; bytes of a checkpoint that go to storage (0: it is written as it is taken)
-    double card_bytes, comm_s, hidden_s, checkpoint_bytes;
+    double card_bytes, exchange_bytes, comm_s, hidden_s, checkpoint_bytes;    // exchange: of card_bytes, with experts
     // reinforcement learning with rollouts served elsewhere: a step trains on so many sequences once they have ended,
     // and step_s is for tokens_per_step of them; so many batches may be ahead of the training (0: the job rolls out
     // itself)

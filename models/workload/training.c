@@ -69,6 +69,9 @@ bool tw_train_model(TwTrainModel *model, const char *name, TwError *error)
                                 .layers = number_of(csv, found, "layers"),
                                 .width = number_of(csv, found, "width"),
                                 .all_parameters = number_of(csv, found, "all_parameters"),
+                                .moe_layers = number_of(csv, found, "moe_layers"),
+                                .top_k = number_of(csv, found, "top_k"),
+                                .hidden = number_of(csv, found, "hidden"),
                                 .dense = same(text_of(csv, found, "class"), "dense")};
         snprintf(model->name, sizeof model->name, "%s", text_of(csv, found, "model"));
     } else {

@@ -22,6 +22,7 @@ typedef struct TwTrainModel {
     double layers;        // with full attention
     double width;         // heads times head size
     double all_parameters;
+    double moe_layers, top_k, hidden;    // of the exchange with experts; 0: none, or not known
     bool dense;
 } TwTrainModel;
 

@@ -212,8 +212,37 @@ static void links_by_the_run(void)
     factory_end(f);
 }
 
+// Tokens to experts in other nodes: bytes by hand, and a rail less slows them by 8/7 as it does the gradients.
+static void experts_by_hand(void)
+{
+    Sets sets = {{"run.for_s=600.0", "run.warmup_s=0.0", "workload.pools.0.arrival.rate_s=0.2",
+                  "workload.jobs.0.model=deepseek-v3", "workload.jobs.0.tp=1", "workload.jobs.0.ep=32",
+                  "workload.jobs.0.load_s=0.0", "workload.jobs.0.gpu_mtbf_h=0.0",
+                  "workload.jobs.0.checkpoint_bytes=0.0"},
+                 9},
+         inside = sets;
+    Factory f = factory("facilities/split_hall.cfg", sets.list, sets.count);
+    const TwJobSpec *job = tw_jobs_spec(f.plant->jobs, 0);
+    double tokens = 128.0 * 8192.0 / 64.0, hand = 8.0 * 58.0 * tokens * 8.0 * 7168.0 * (1.0 - 8.0 / 32.0);
+    CHECK_NEAR(job->exchange_bytes, hand, 1e-12);
+    // gradients: of what all share among eight nodes, of the experts of a rank between two groups of 32, or eight of 8
+    TwTrainModel model;
+    TwError error;
+    CHECK(tw_train_model(&model, "deepseek-v3", &error));
+    double dense = 4.0 * model.parameters / 8.0 * 7.0 / 8.0, experts = 4.0 * (model.all_parameters - model.parameters);
+    CHECK_NEAR(job->card_bytes, hand + dense + experts / 32.0 / 2.0, 1e-12);
+    factory_end(f);
+    inside.list[5] = "workload.jobs.0.ep=8";
+    f = factory("facilities/split_hall.cfg", inside.list, inside.count);
+    job = tw_jobs_spec(f.plant->jobs, 0);
+    CHECK(job->exchange_bytes == 0.0);
+    CHECK_NEAR(job->card_bytes, dense + experts / 8.0 * 7.0 / 8.0, 1e-12);
+    factory_end(f);
+}
+
 int main(void)
 {
+    experts_by_hand();
     links_by_the_run();
     contention_by_hand();
     steps_by_hand();
