@@ -1,7 +1,7 @@
 // tokenworks network: the fabric of a facility by itself: counts, bisection, power, cost, times of transfers by size,
 // and what remains when a leaf, a spine or a rail is lost.
 #include "cli/commands.h"
-#include "models/network/loss.h"
+#include "models/network/drawn.h"
 #include "sim/config.h"
 #include "sim/json.h"
 #if TW_HAS_VIEW
@@ -31,7 +31,8 @@ typedef struct Page {
     const TwPlant *plant;
     const TwNetwork *network;
     TwGraph *graph;
-    int domain, host;    // GPUs of a domain and of a host
+    const TwDrawn *drawn;    // in place of the graph
+    int domain, host;        // GPUs of a domain and of a host
     TwPathRule routing;
     Case cases[CASES];
     int case_count;
@@ -56,11 +57,26 @@ static bool read_loss(const char *text, TwLoss *loss)
     return false;
 }
 
+static int choices(const Page *page, TwLossKind kind)
+{
+    return page->drawn ? tw_drawn_choices(page->drawn, kind) : tw_loss_choices(page->graph, kind);
+}
+
+static void link_name(const Page *page, int link, char *text, int size)
+{
+    if (page->drawn)
+        tw_drawn_link_name(page->drawn, link, text, size);
+    else
+        tw_graph_link_name(page->graph, link, text, size);
+}
+
 static bool solve(Page *page, Case *at, bool keep, TwError *error)
 {
-    if (!tw_network_remains(page->graph, at->losses, at->count, page->routing, &at->remains, keep ? page->used : NULL,
-                            error))
-        return false;
+    double *used = keep ? page->used : NULL;
+    bool good = page->drawn
+                    ? tw_drawn_remains(page->drawn, at->losses, at->count, page->routing, &at->remains, used, error)
+                    : tw_network_remains(page->graph, at->losses, at->count, page->routing, &at->remains, used, error);
+    if (!good) return false;
     const TwRemains *whole = &page->cases[0].remains;
     at->relative = at->remains.sent_bytes_s / whole->sent_bytes_s;
     // a host's cards get the share that the slowest host is left with, relative to the whole fabric
@@ -76,7 +92,6 @@ static bool solve(Page *page, Case *at, bool keep, TwError *error)
 
 static bool all_cases(Page *page, const TwOptions *options, TwError *error)
 {
-    const TwGraph *g = page->graph;
     Case *c = page->cases;
     page->case_count = 1;
     snprintf(c[0].name, sizeof c[0].name, "whole");
@@ -89,7 +104,7 @@ static bool all_cases(Page *page, const TwOptions *options, TwError *error)
                   {"a rail lost", TW_LOSE_RAIL},
                   {"a link lost", TW_LOSE_LINK}};
     for (int k = 0; k < TW_COUNT(single); k++) {
-        if (tw_loss_choices(g, single[k].kind) < 2) continue;
+        if (choices(page, single[k].kind) < 2) continue;
         Case *at = &c[page->case_count];
         snprintf(at->name, sizeof at->name, "%s", single[k].name);
         at->losses[at->count++] = (TwLoss){single[k].kind, 0, 0};
@@ -191,11 +206,16 @@ static void print_losses(const Page *page)
     int kind = TW_LINK_LEAF;    // of equally hot ones a leaf's
     for (int k = TW_LINK_HOST; k <= TW_LINK_CORE; k++)
         if (shown->remains.hottest[k] > shown->remains.hottest[kind] + 1e-9) kind = k;
-    tw_graph_link_name(page->graph, shown->remains.hot_link[kind], name, sizeof name);
+    link_name(page, shown->remains.hot_link[kind], name, sizeof name);
     printf("  hottest link (%s): %s, %.1f %% full; mean wait at its tier %.2f packets\n", shown->name, name,
            100.0 * shown->remains.hottest[kind], shown->remains.wait_packets);
     double worst = 0.0;
     for (int i = 0; i < page->case_count; i++) worst = fmax(worst, page->cases[i].remains.ledger);
+    for (int l = 0; page->drawn && l < page->drawn->link_count && l < 400; l++) {
+        double whole = page->drawn->capacity_bytes_s[l];
+        link_name(page, l, name, sizeof name);
+        printf("  %-40s %9.4g GB/s  %5.1f %%\n", name, 1e-9 * whole, 100.0 * page->used[l] / whole);
+    }
     printf("  ledger        bytes sent and received differ by %.1e of them at most%s\n", worst,
            worst < 1e-9 ? "" : "  NOT CLOSED");
 }
@@ -234,6 +254,14 @@ static void print_json(const Page *page)
                    "\"optics_w\": %.9g, \"bisection_bytes_s\": %.9g}",
                    sides[k], (long long)side->switches, (long long)side->links, (long long)side->optics, side->switch_w,
                    side->optics_w, side->bisection_bytes_s);
+    }
+    for (int l = 0; page->drawn && l < page->drawn->link_count; l++) {
+        char name[160];
+        link_name(page, l, name, sizeof name);
+        printf(l ? ",\n    {\"link\": " : ",\n  \"links\": [\n    {\"link\": ");
+        tw_json_text(stdout, name);
+        printf(", \"capacity_bytes_s\": %.12g, \"used_bytes_s\": %.12g}%s", page->drawn->capacity_bytes_s[l],
+               page->used[l], l + 1 == page->drawn->link_count ? "\n  ]" : "");
     }
     int domains[3], groups = groups_of(page, domains);
     static const char *const names[] = {"all_reduce", "all_gather", "reduce_scatter", "all_to_all"};
@@ -305,8 +333,85 @@ static double *shares(const Page *page, int tier, int *count)
     return share;
 }
 
+// Tiers of a drawn fabric: racks, switches on them, and what is further away in hops; cables as they are.
+static void tier_of_nodes(const TwDrawn *d, int *tier, int *at, int *counts)
+{
+    int *hops = calloc((size_t)d->node_count + 1, sizeof *hops);
+    if (!hops) abort();
+    for (int n = 0; n < d->node_count; n++) hops[n] = n < d->spec.rack_count ? 0 : TW_FABRIC_TIERS - 1;
+    for (int turn = 0; turn < TW_FABRIC_TIERS; turn++)
+        for (int l = 0; l < d->link_count; l++) {
+            int from = tw_drawn_from(d, l), to = tw_drawn_to(d, l);
+            if (hops[from] + 1 < hops[to]) hops[to] = hops[from] + 1;
+        }
+    for (int n = 0; n < d->node_count; n++) {
+        tier[n] = hops[n];
+        at[n] = counts[hops[n]]++;
+    }
+    free(hops);
+}
+
+static bool draw_drawn(const Page *page, const TwOptions *options, TwError *error)
+{
+    const TwDrawn *d = page->drawn;
+    const Case *c = &page->cases[page->case_count - 1];
+    if (strcmp(c->name, "as asked") != 0) c = &page->cases[0];
+    static const char *const words[] = {"racks", "switches on racks", "switches", "switches further away"};
+    char names[TW_FABRIC_TIERS][64], title[128], subtitle[160], lines[2][160];
+    int counts[TW_FABRIC_TIERS] = {0}, tiers = 1;
+    size_t nodes = (size_t)d->node_count + 1;
+    int *tier = calloc(nodes, sizeof *tier), *at = calloc(nodes, sizeof *at);
+    double *up = calloc((size_t)d->link_count + 1, sizeof *up), *used = calloc(nodes, sizeof *used),
+           *whole = calloc(nodes, sizeof *whole), *share = calloc(nodes, sizeof *share);
+    TwFabricCable *cables = calloc((size_t)d->link_count + 1, sizeof *cables);
+    if (!tier || !at || !up || !used || !whole || !share || !cables) abort();
+    tier_of_nodes(d, tier, at, counts);
+    tw_drawn_up(d, c->losses, c->count, up);
+    for (int l = 0; l < d->link_count; l++) {
+        int from = tw_drawn_from(d, l), to = tw_drawn_to(d, l);
+        used[from] += page->used[l], used[to] += page->used[l];
+        whole[from] += d->capacity_bytes_s[l] * up[l], whole[to] += d->capacity_bytes_s[l] * up[l];
+        double full = fmax(page->used[l], page->used[l ^ 1]) / d->capacity_bytes_s[l];
+        cables[l / 2] = (TwFabricCable){{tier[from], tier[to]}, {at[from], at[to]}, up[l] > 0.0 ? full : NAN};
+    }
+    snprintf(title, sizeof title, "%s: the scale-out fabric as drawn", page->plant->facility);
+    snprintf(subtitle, sizeof subtitle, "%lld switches, %lld cables, %lld optics", (long long)page->network->switches,
+             (long long)page->network->links, (long long)page->network->optics);
+    snprintf(lines[0], sizeof lines[0], "carries %.4g TB/s, %.2f %% of the whole fabric",
+             c->remains.sent_bytes_s * 1e-12, 100.0 * c->relative);
+    snprintf(lines[1], sizeof lines[1], "from half of the racks to the others %.4g TB/s",
+             c->remains.bisection_bytes_s * 1e-12);
+    TwFabricPicture p = {.title = title,
+                         .subtitle = subtitle,
+                         .line_count = 2,
+                         .lines = {lines[0], lines[1]},
+                         .cables = cables,
+                         .cable_count = d->link_count / 2};
+    int first[TW_FABRIC_TIERS] = {0}, sum = 0, shown[TW_FABRIC_TIERS] = {0};
+    for (int t = 0; t < TW_FABRIC_TIERS; t++) first[t] = sum, sum += counts[t];
+    for (int n = 0; n < d->node_count; n++) share[first[tier[n]] + at[n]] = whole[n] > 0.0 ? used[n] / whole[n] : NAN;
+    for (int t = 0; t < TW_FABRIC_TIERS; t++) {
+        if (counts[t] == 0) continue;
+        shown[t] = p.tier_count;
+        snprintf(names[p.tier_count], sizeof names[0], "%d %s", counts[t], words[t]);
+        p.groups[p.tier_count] = 1;
+        p.tiers[p.tier_count] = (TwFabricTier){names[p.tier_count], counts[t], share + first[t]};
+        tiers = ++p.tier_count;
+    }
+    for (int i = 0; i < d->link_count / 2; i++)
+        for (int k = 0; k < 2; k++) cables[i].tier[k] = shown[cables[i].tier[k]];
+    (void)tiers;
+    int width = 1920, height = 1080;
+    if (options->size && (sscanf(options->size, "%dx%d", &width, &height) != 2)) width = height = 0;
+    TwTheme theme = options->theme && strcmp(options->theme, "dark") == 0 ? TW_DARK : TW_LIGHT;
+    bool good = tw_fabric_save(&p, width, height, theme, options->screenshot, error);
+    free(tier), free(at), free(up), free(used), free(whole), free(share), free(cables);
+    return good;
+}
+
 static bool draw(const Page *page, const TwOptions *options, TwError *error)
 {
+    if (page->drawn) return draw_drawn(page, options, error);
     const TwGraph *g = page->graph;
     const TwNetwork *n = page->network;
     static const char *const words[] = {"hosts", "leaves", "spines", "cores"};
@@ -366,12 +471,14 @@ int tw_command_network(const TwOptions *options)
     page->routing = options->routing && strcmp(options->routing, "ecmp") == 0       ? TW_ECMP
                     : options->routing && strcmp(options->routing, "adaptive") == 0 ? TW_ADAPTIVE
                                                                                     : TW_SPRAY;
-    bool good = tw_graph_create(&page->graph, plant->network, errors);
+    page->drawn = plant->wiring;
+    bool good = page->drawn || tw_graph_create(&page->graph, plant->network, errors);
     if (!good) tw_errors_print(errors, 9, stderr);
     tw_errors_destroy(errors);
     status = good ? TW_DONE : TW_BAD_INPUT;
     if (good) {
-        page->used = calloc((size_t)page->graph->link_count, sizeof *page->used);
+        size_t links = (size_t)(page->drawn ? page->drawn->link_count : page->graph->link_count);
+        page->used = calloc(links + 1, sizeof *page->used);
         if (!page->used) abort();
         good = all_cases(page, options, &error);
         if (good && options->screenshot) good = draw(page, options, &error);

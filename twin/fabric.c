@@ -1,5 +1,7 @@
 #include "twin/fabric.h"
 
+#include "models/network/drawn.h"
+
 #include <assert.h>
 #include <math.h>
 #include <stdio.h>
@@ -29,9 +31,17 @@ bool tw_fabric_word(const char *word)
 
 const char *tw_fabric_name(const TwPlant *plant, int loss) { return plant->fabric.names[loss]; }
 
+int tw_fabric_choices(const TwPlant *plant, int kind)
+{
+    if (plant->wiring) return tw_drawn_choices(plant->wiring, (TwLossKind)kind);
+    return plant->fabric.graph ? tw_loss_choices(plant->fabric.graph, (TwLossKind)kind) : 0;
+}
+
+int tw_fabric_planes(const TwPlant *plant) { return plant->wiring ? 1 : plant->fabric.graph->planes; }
+
 static bool make_graph(TwPlant *plant, TwErrors *errors)
 {
-    return plant->fabric.graph || tw_graph_create(&plant->fabric.graph, plant->network, errors);
+    return plant->wiring || plant->fabric.graph || tw_graph_create(&plant->fabric.graph, plant->network, errors);
 }
 
 bool tw_fabric_event(TwPlant *plant, const TwNode *node, const char *word, int64_t plane, int64_t index, int *loss,
@@ -41,10 +51,14 @@ bool tw_fabric_event(TwPlant *plant, const TwNode *node, const char *word, int64
     if (!plant->network || !make_graph(plant, errors)) return false;
     int kind = 0;
     while (strcmp(words[kind], word) != 0) kind++;
-    int choices = tw_loss_choices(f->graph, (TwLossKind)kind);
-    if (index < 0 || index >= choices || plane < 0 || plane >= f->graph->planes) {
+    int choices = tw_fabric_choices(plant, kind), planes = tw_fabric_planes(plant);
+    if (choices == 0) {
+        tw_node_error(node, "kind", errors, "the fabric has no %s", word + strlen("lose_"));
+        return false;
+    }
+    if (index < 0 || index >= choices || plane < 0 || plane >= planes) {
         tw_node_error(node, "index", errors, "%s: index = %lld of plane %lld, expected 0 to %d of plane 0 to %d", word,
-                      (long long)index, (long long)plane, choices - 1, f->graph->planes - 1);
+                      (long long)index, (long long)plane, choices - 1, planes - 1);
         return false;
     }
     if (!f->losses) {
@@ -55,7 +69,7 @@ bool tw_fabric_event(TwPlant *plant, const TwNode *node, const char *word, int64
     *loss = f->loss_count;
     char name[64];
     int used = snprintf(name, sizeof name, "%s %lld", word + strlen("lose_"), (long long)index);
-    if (f->graph->planes > 1 && kind != TW_LOSE_RAIL && kind != TW_LOSE_PLANE)
+    if (planes > 1 && kind != TW_LOSE_RAIL && kind != TW_LOSE_PLANE)
         snprintf(name + used, sizeof name - (size_t)used, " of plane %lld", (long long)plane);
     f->names[f->loss_count] = tw_arena_text(plant->arena, name);
     f->losses[f->loss_count++] = (TwLoss){(TwLossKind)kind, (int)plane, (int)index};
@@ -84,10 +98,35 @@ static bool inside_other(const TwGraph *g, const TwLoss *active, int count, int 
     return false;
 }
 
+// The same of a fabric that is drawn.
+static bool remaining_drawn(const TwPlant *plant, const TwLoss *active, int count, TwFabricStep *step, TwError *error)
+{
+    const TwFabricStep *first = plant->fabric.steps;
+    if (!tw_drawn_remains(plant->wiring, active, count, TW_SPRAY, &step->remains, NULL, error)) return false;
+    step->throughput = step->remains.sent_bytes_s / first->remains.sent_bytes_s;
+    step->slowest = fmin(step->remains.slowest_host / first->remains.slowest_host, 1.0);
+    int cards = (int)tw_network_scaleup(plant->network)->node_gpus;
+    step->transfer_s =
+        step->slowest > 0.0
+            ? tw_network_transfer(plant->network, cards > 0 ? cards : 8, cache_bytes, step->slowest).time_s
+            : INFINITY;
+    double lost = 0.0, all = (double)plant->network->switches;
+    for (int i = 0; i < count; i++) {
+        bool seen = active[i].kind != TW_LOSE_LEAF && active[i].kind != TW_LOSE_SPINE;
+        for (int k = 0; k < i; k++)
+            seen = seen || (active[k].kind == active[i].kind && active[k].index == active[i].index);
+        lost = active[i].kind == TW_LOSE_PLANE ? all : lost + !seen;
+    }
+    step->power_w =
+        (plant->network->switch_w + plant->network->optics_w) * (all > 0.0 ? fmax(1.0 - lost / all, 0.0) : 1.0);
+    return true;
+}
+
 // What remains without these; work: of the solution, NULL: its own.
 static bool remaining(const TwPlant *plant, const TwLoss *active, int count, TwFabricStep *step, void *work,
                       TwError *error)
 {
+    if (plant->wiring) return remaining_drawn(plant, active, count, step, error);
     const TwFabricStep *first = plant->fabric.steps;
     const TwGraph *g = plant->fabric.graph;
     bool good = work ? tw_network_remains_in(g, active, count, TW_SPRAY, &step->remains, NULL, work, error)
@@ -132,12 +171,12 @@ int tw_fabric_parts(TwPlant *plant, int kind, TwErrors *errors)
         f->step_count = 1;
         if (!make_step(plant, NULL, 0, &f->steps[0], errors)) return 0;
     }
-    return f->may_fail[kind] = tw_loss_choices(f->graph, (TwLossKind)kind) * f->graph->planes;
+    return f->may_fail[kind] = tw_fabric_choices(plant, kind) * tw_fabric_planes(plant);
 }
 
 static TwLoss loss_of(const TwPlant *plant, int kind, int part)
 {
-    int choices = tw_loss_choices(plant->fabric.graph, (TwLossKind)kind);
+    int choices = tw_fabric_choices(plant, kind);
     return (TwLoss){(TwLossKind)kind, part / choices, part % choices};
 }
 
@@ -145,7 +184,7 @@ void tw_fabric_part(const TwPlant *plant, int kind, int part, char *text, size_t
 {
     TwLoss loss = loss_of(plant, kind, part);
     int used = snprintf(text, size, "%s %d", words[kind] + strlen("lose_"), loss.index);
-    if (plant->fabric.graph->planes > 1) snprintf(text + used, size - (size_t)used, " of plane %d", loss.plane);
+    if (tw_fabric_planes(plant) > 1) snprintf(text + used, size - (size_t)used, " of plane %d", loss.plane);
 }
 
 bool tw_fabric_compile(TwPlant *plant, TwErrors *errors)
@@ -294,6 +333,15 @@ static int without_supply(const TwPlant *plant, const void *block, TwLoss *lost)
     const TwGraph *g = plant->fabric.graph;
     const uint8_t *dark = tw_at_const(block, plant->fabric.dark);
     int count = 0;
+    if (plant->wiring) {
+        if (dark[rows->group_count] && rows->load_count == 0) lost[count++] = (TwLoss){TW_LOSE_PLANE, 0, 0};
+        bool all = count > 0;
+        for (int i = 0; !all && i < plant->wiring->leaf_count; i++)
+            if (dark[i]) lost[count++] = (TwLoss){TW_LOSE_LEAF, 0, i};
+        for (int i = 0; dark[rows->group_count] && rows->load_count > 0 && i < plant->wiring->spine_count; i++)
+            lost[count++] = (TwLoss){TW_LOSE_SPINE, 0, i};
+        return count;
+    }
     if (dark[rows->group_count] && rows->load_count == 0) {
         for (int p = 0; p < g->planes; p++) lost[count++] = (TwLoss){TW_LOSE_PLANE, 0, p};
         return count;
@@ -348,7 +396,7 @@ void tw_fabric_supply(const TwPlant *plant, void *block, const double *load_on, 
 {
     const TwRowsPlan *rows = &plant->rows;
     uint8_t *dark = tw_at(block, plant->fabric.dark);
-    if (!plant->fabric.graph) return;
+    if (!plant->fabric.graph && !plant->wiring) return;
     bool any = false, changed = false;
     for (int i = 0; i <= rows->group_count; i++)
         changed |= dark[i] != (load_on[i < rows->group_count ? rows->group_load[i] : 0] <= 0.0);

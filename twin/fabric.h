@@ -29,6 +29,8 @@ void tw_fabric_start(const TwPlant *plant, void *block);
 // there are none.
 int tw_fabric_parts(TwPlant *plant, int kind, TwErrors *errors);
 void tw_fabric_part(const TwPlant *plant, int kind, int part, char *text, size_t size);    // "leaf 3"
+int tw_fabric_choices(const TwPlant *plant, int kind);    // of a plane; tw_fabric_parts came before
+int tw_fabric_planes(const TwPlant *plant);
 // One of them goes out or comes back; what remains.
 const TwFabricStep *tw_fabric_change(const TwPlant *plant, void *block, int kind, int part, bool out, int64_t now_ns);
 

@@ -7,6 +7,7 @@
 #include "twin/jobs.h"
 
 #include "models/network/network.h"
+#include "twin/wiring.h"
 #include "models/power/power.h"
 #include "models/thermal/thermal.h"
 #include "models/workload/class.h"
@@ -415,6 +416,7 @@ static const TwChild facility_children[] = {
     {"racks", TW_LIST, &tw_rack_kind, "racks"},
     {"cooling", TW_ONE, &cooling_kind, "CDUs, plant and room"},
     {"fabric", TW_ONE, &tw_fabric_kind, "the scale-out network"},
+    {"wiring", TW_OPTIONAL, &tw_wiring_kind, "the fabric drawn link by link, in place of a fat tree"},
     {"storage_network", TW_OPTIONAL, &tw_fabric_kind, "the network to storage, fed where the fabric is"},
     {"storage", TW_ONE, &storage_kind, "where weights, checkpoints and remote KV tiers lie"},
     {"inband_network", TW_OPTIONAL, &tw_fabric_kind, "the network of services and requests, fed where the fabric is"},

@@ -234,7 +234,7 @@ static void work_on_fabric(TwPlant *plant, const TwNode *node, const TwMaintenan
         tw_node_error(node, "of", errors, "the fabric has no %s", row->of);
         return;
     }
-    int planes = plant->fabric.graph->planes, choices = parts / planes;
+    int planes = tw_fabric_planes(plant), choices = parts / planes;
     if (row->index >= choices || row->plane >= planes) {
         tw_node_error(node, row->index >= choices ? "index" : "plane", errors,
                       "%s: index = %lld of plane %lld, expected 0 to %d of plane 0 to %d", row->of,
@@ -275,8 +275,7 @@ static void work_on_named(TwPlant *plant, const TwNode *node, const TwMaintenanc
 static int work_room(const TwPlant *plant, const TwMaintenanceRow *row)
 {
     int kind;
-    if (fabric_kind(row, &kind))
-        return plant->fabric.graph ? tw_loss_choices(plant->fabric.graph, (TwLossKind)kind) : 0;
+    if (fabric_kind(row, &kind)) return tw_fabric_choices(plant, kind);
     return plant->element_count + plant->rack_count + plant->cdu_count;
 }
 

@@ -28,6 +28,7 @@
 #include "twin/story.h"
 #include "twin/uptime.h"
 #include "twin/waves.h"
+#include "twin/wiring.h"
 
 #include <assert.h>
 #include <math.h>
@@ -491,6 +492,7 @@ static bool make_network(const TwPlant *plant, const TwNode *rack, bool cards, T
     if (cards && row.scaleout_bytes_s > 0.0)
         spec.fabric.port_bytes_s = fmin(spec.fabric.port_bytes_s, row.scaleout_bytes_s / (double)spec.fabric.planes);
     spec.comm_csv = gpu.calibration[0] && tw_data_find(table, csv, sizeof csv) ? csv : NULL;
+    spec.drawn = tw_wiring_counts(plant);
     return tw_network_create(network, &spec, errors);
 }
 
@@ -545,6 +547,9 @@ static bool compile_network(TwPlant *plant, TwErrors *errors)
 {
     const TwNode *root = tw_config_root(plant->config);
     char name[TW_NAME];
+    TwFabricRow fabric;
+    tw_node_row(tw_node_group(root, "fabric"), &fabric);
+    if (!tw_wiring_compile(plant, &fabric, errors)) return false;
     if (!make_network(plant, tw_node_entry(root, "racks", 0, name), false, &plant->network, errors)) return false;
     if (!compile_rack_networks(plant, errors)) return false;
 
@@ -790,6 +795,7 @@ void tw_plant_destroy(TwPlant *plant)
     if (plant->thermal) tw_thermal_destroy(plant->thermal);
     tw_transit_destroy(plant);
     tw_graph_destroy(plant->fabric.graph);
+    tw_drawn_destroy(plant->wiring);
     if (plant->network) tw_network_destroy(plant->network);
     for (int k = 0; k < plant->rack_network_count; k++) tw_network_destroy(plant->rack_networks[k]);
     for (int k = 0; k < 2; k++) tw_network_destroy(plant->side_networks[k]);

@@ -272,7 +272,8 @@ typedef struct TwPlant {
     TwThermal *thermal;
     const double *cdu_suction_min_pa;    // [cdu]
     TwPower *power;
-    TwNetwork *network;    // the fabric, hosts and domains as those of the first rack
+    struct TwDrawn *wiring;    // the fabric where it is drawn link by link, else NULL (twin/wiring.h)
+    TwNetwork *network;        // the fabric, hosts and domains as those of the first rack
     int rack_network_count;
     TwNetwork **rack_networks;      // of racks whose domain, chip or cards are others
     TwNetwork *side_networks[2];    // storage, in-band; NULL: the facility lists none

@@ -1,6 +1,7 @@
 #include "twin/rows.h"
 
 #include "twin/fabric.h"
+#include "twin/wiring.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -68,7 +69,8 @@ int tw_rows_compile(TwPlant *plant, int first)
     bool at_racks = strcmp(fabric->leaves_from, "racks") == 0;
     int64_t cards = net->leaf_down * p->rails, until = 0;
     for (int g = 0, rack = -1; g < p->group_count; g++) {
-        while (rack + 1 < racks && (rack < 0 || until <= g * cards))
+        if (plant->wiring) rack = tw_wiring_rack(plant, g);
+        while (!plant->wiring && rack + 1 < racks && (rack < 0 || until <= g * cards))
             until += plant->racks[++rack].gpus * (int64_t)plant->rack_scale;
         p->group_row[g] = rack_row[rack];
         p->group_load[g] = at_racks ? load_of(plant, plant->racks[rack].element, first) : 0;

@@ -231,7 +231,7 @@ TwSceneFabric *tw_scene_fabric_create(const TwPlant *plant)
 {
     TwGraph *made = NULL;
     const TwGraph *g = plant->fabric.graph;
-    if (!plant->network || plant->network->host_links <= 0 || plant->network->host_links > TW_SWITCH_ENDPOINTS)
+    if (!plant->network || plant->wiring || plant->network->host_links <= 0 || plant->network->host_links > TW_SWITCH_ENDPOINTS)
         return NULL;
     if (!g) {
         TwErrors *errors = tw_errors_create();

@@ -2,6 +2,7 @@
 
 #include "models/network/map.h"
 #include "twin/fabric.h"
+#include "twin/wiring.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -40,6 +41,10 @@ const char *tw_haul_name(int haul) { return haul_names[haul]; }
 
 static bool make_map(TwPlant *plant, Plan *p, TwErrors *errors)
 {
+    if (plant->wiring) {
+        p->map = tw_wiring_map(plant);
+        return true;
+    }
     if (plant->network->host_links > 16000000) return true;    // beyond a graph: links of racks alone do not bind
     if (!plant->fabric.graph && !tw_graph_create(&plant->fabric.graph, plant->network, errors)) return false;
     int64_t *cards = TW_TAKE(plant->arena, plant->rack_count, int64_t);
@@ -71,7 +76,9 @@ static void rate_replicas(TwPlant *plant, Plan *p)
         for (int i = 0; i < pool->replicas; i++) {
             int rack = pool->replica_rack[i];
             int k0 = p->map && p->map->group_count > 0 ? p->map->share_start[rack] : -1;
-            pool->replica_group[i] = k0 >= 0 ? p->map->share_group[k0] : 0;
+            pool->replica_group[i] = k0 >= 0         ? p->map->share_group[k0]
+                                     : plant->wiring ? tw_wiring_group(plant, rack)
+                                                     : 0;
         }
         p->serves |= pool->prefill_replicas > 0 || pool->tier_block_bytes > 0.0;
     }
@@ -124,7 +131,10 @@ bool tw_transit_compile(TwPlant *plant, TwLayout *layout, TwErrors *errors)
     capacity[p->read] = read > 0.0 ? read : INFINITY;
     capacity[p->write] = plant->storage.write_bytes_s > 0.0 ? plant->storage.write_bytes_s : INFINITY;
 
-    int jobs = plant->jobs ? plant->jobs->job_count : 0, crossings = (p->map ? tw_map_crossings(p->map) : 0) + 4;
+    int jobs = plant->jobs ? plant->jobs->job_count : 0, crossings = (plant->wiring ? plant->wiring->link_count + 1
+                                                                      : p->map      ? tw_map_crossings(p->map)
+                                                                                    : 0) +
+                                                                     4;
     for (int i = 0; i < jobs; i++) p->saving_jobs += tw_jobs_spec(plant->jobs, i)->checkpoint_bytes > 0.0;
     int flows = racks + 2 * plant->replica_count + 2 * p->saving_jobs;
     int parts = plant->part_first[plant->replica_count];
@@ -140,7 +150,7 @@ bool tw_transit_compile(TwPlant *plant, TwLayout *layout, TwErrors *errors)
 
 void tw_transit_destroy(TwPlant *plant)
 {
-    if (plant->transit) tw_fabric_map_destroy(plant->transit->map);
+    if (plant->transit && !plant->wiring) tw_fabric_map_destroy(plant->transit->map);
 }
 
 void tw_transit_begin(const TwPlant *plant, void *block) { tw_transit_start(&plant->transit->transit, block); }
@@ -153,8 +163,9 @@ void tw_transit_work(const TwPlant *plant, TwArena *arena, TwTransitWork *work)
                             .job_slow = TW_TAKE(arena, jobs + 1, double),
                             .ended = TW_TAKE(arena, p->transit.spec.flow_max + 1, TwTransitFlow)};
     for (int i = 0; i < jobs; i++) work->job_slow[i] = 1.0;
+    if (plant->wiring) work->drawn = tw_wiring_work(plant, arena);
     if (p->map) {
-        work->up = TW_TAKE(arena, plant->fabric.graph->link_count, double);
+        work->up = TW_TAKE(arena, plant->wiring ? 1 : plant->fabric.graph->link_count, double);
         work->lost = TW_TAKE(arena, tw_fabric_lost_most(plant) + 1, TwLoss);
     }
     tw_transit_scratch(&p->transit, arena, &work->scratch);
@@ -171,44 +182,58 @@ static double part_share(const TwPlant *plant, int replica, int part)
 // --- ways
 // -----------------------------------------------------------------------------------------------------------
 
+typedef struct Asked {
+    const TwPlant *plant;
+    const TwTransitWork *work;
+} Asked;
+
 // Between storage and a rack; -1 where a link of it is down.
-static int storage_way(const Plan *p, int rack, bool in, double part, int *link, double *use)
+static int storage_way(const Asked *asked, int rack, bool in, double part, int *link, double *use)
 {
+    const Plan *p = asked->plant->transit;
     if (p->storage_in >= 0) {
         link[0] = (in ? p->storage_in : p->storage_out) + rack;
         use[0] = part;
         return 1;
     }
     if (!p->map) return 0;
-    int n = in ? tw_map_way(p->map, -1, rack, link, use) : tw_map_way(p->map, rack, -1, link, use);
+    int n = asked->work->drawn ? tw_wiring_storage(asked->plant, asked->work->drawn, rack, in, link, use)
+            : in               ? tw_map_way(p->map, -1, rack, link, use)
+                               : tw_map_way(p->map, rack, -1, link, use);
     for (int c = 0; c < n; c++) use[c] *= part;
     return n;
 }
 
 static int way(const void *context, const void *block, const TwTransitFlow *flow, int *link, double *use, int room)
 {
-    const TwPlant *plant = context;
+    const Asked *asked = context;
+    const TwPlant *plant = asked->plant;
     const Plan *p = plant->transit;
     (void)room;    // the plan counted them
     bool in = flow->kind != TW_HAUL_SAVE;
-    int n = 0;
+    int n = 0, more = 0;
     link[n] = in ? p->read : p->write;
     use[n++] = 1.0;
-    if (flow->kind == TW_HAUL_RACK) return n + storage_way(p, flow->target, in, 1.0, link + n, use + n);
+    if (flow->kind == TW_HAUL_RACK) {
+        more = storage_way(asked, flow->target, in, 1.0, link + n, use + n);
+        return more < 0 ? -1 : n + more;
+    }
     if (flow->kind == TW_HAUL_REPLICA || flow->kind == TW_HAUL_LENT) {
         int replica = flow->target;
-        for (int k = plant->part_first[replica]; k < plant->part_first[replica + 1]; k++)
-            n += storage_way(p, plant->part_rack[k], in, part_share(plant, replica, k), link + n, use + n);
-        return n;
+        for (int k = plant->part_first[replica]; k < plant->part_first[replica + 1] && more >= 0; k++, n += more)
+            more = storage_way(asked, plant->part_rack[k], in, part_share(plant, replica, k), link + n, use + n);
+        return more < 0 ? -1 : n;
     }
     // a job's racks each carry their part
     double gpus = 0.0;
     for (int r = 0; r < plant->rack_count; r++) gpus += tw_jobs_held(plant->jobs, block, flow->target, r);
-    for (int r = 0; r < plant->rack_count && gpus > 0.0; r++) {
+    for (int r = 0; r < plant->rack_count && gpus > 0.0 && more >= 0; r++) {
         double held = tw_jobs_held(plant->jobs, block, flow->target, r);
-        if (held > 0.0) n += storage_way(p, r, in, held / gpus, link + n, use + n);
+        if (!(held > 0.0)) continue;
+        more = storage_way(asked, r, in, held / gpus, link + n, use + n);
+        n += more;
     }
-    return n;
+    return more < 0 ? -1 : n;
 }
 
 // --- transfers
@@ -277,13 +302,14 @@ static double packet_wait_s(const Plan *p, const void *block, const TwPlant *pla
 // above its leaves.
 typedef struct Found {
     double cards, above_bytes_s, wait_s;
+    double own_bytes_s;    // through the cables of the rack where they are drawn
 } Found;
 
 static Found find(const TwPlant *plant, const void *block, const TwTransitWork *work, int rack, bool in)
 {
     const Plan *p = plant->transit;
     const TwFabricMap *m = p->map;
-    Found found = {1.0, INFINITY, 0.0};
+    Found found = {1.0, INFINITY, 0.0, INFINITY};
     if (!m) return found;
     int cards = in ? tw_map_in(m, rack) : tw_map_out(m, rack);
     // the cards of a replica or a job are its own: of the short transfers none is in its way there
@@ -292,6 +318,18 @@ static Found find(const TwPlant *plant, const void *block, const TwTransitWork *
     found.cards = whole > 0.0 ? tw_transit_room(&p->transit, block, &work->scratch, cards, own) / whole : 1.0;
     found.wait_s = packet_wait_s(p, block, plant, cards);
     double far = tw_f64_const(block, in ? p->far_in : p->far_out)[rack];
+    if (work->drawn) {
+        const TwWiringShare *share;
+        for (int k = 0, n = tw_wiring_far(work->drawn, rack, in, &share); k < n; k++) {
+            double mine = far * share[k].use * (share[k].own ? 1.0 : 0.5);
+            double room = tw_transit_room(&p->transit, block, &work->scratch, share[k].link, mine);
+            found.above_bytes_s = fmin(found.above_bytes_s, room / share[k].use);
+            if (share[k].own) found.own_bytes_s = fmin(found.own_bytes_s, room / share[k].use);
+            found.wait_s += packet_wait_s(p, block, plant, share[k].link) * share[k].use;
+        }
+        if (tw_wiring_far(work->drawn, rack, in, &share) == 0) found.above_bytes_s = 0.0;
+        return found;
+    }
     for (int k = m->share_start[rack]; k < m->share_start[rack + 1]; k++) {
         int group = m->share_group[k], link = in ? tw_map_down(m, group) : tw_map_up(m, group);
         double room = tw_transit_room(&p->transit, block, &work->scratch, link, far * m->share[k]);
@@ -308,11 +346,12 @@ static Found find(const TwPlant *plant, const void *block, const TwTransitWork *
 // The same of a replica in several racks: its cache lies over all its GPUs alike, and goes as fast as the slowest part.
 static Found find_parts(const TwPlant *plant, const void *block, const TwTransitWork *work, int replica, bool in)
 {
-    Found slowest = {1.0, INFINITY, 0.0};
+    Found slowest = {1.0, INFINITY, 0.0, INFINITY};
     for (int k = plant->part_first[replica]; k < plant->part_first[replica + 1]; k++) {
         Found part = find(plant, block, work, plant->part_rack[k], in);
         slowest.cards = fmin(slowest.cards, part.cards);
         slowest.above_bytes_s = fmin(slowest.above_bytes_s, part.above_bytes_s / part_share(plant, replica, k));
+        slowest.own_bytes_s = fmin(slowest.own_bytes_s, part.own_bytes_s / part_share(plant, replica, k));
         slowest.wait_s = fmax(slowest.wait_s, part.wait_s);
     }
     return slowest;
@@ -322,7 +361,7 @@ static void set_links(const TwPlant *plant, const void *block, TwTransitWork *wo
 {
     const Plan *p = plant->transit;
     int last = -1;
-    Found out = {1.0, INFINITY, 0.0}, in = out;
+    Found out = {1.0, INFINITY, 0.0, INFINITY}, in = out;
     for (int i = 0; i < plant->replica_count; i++) {
         int rack = plant->replica_rack[i], parts = plant->part_first[i + 1] - plant->part_first[i];
         if (rack != last || parts > 1) {
@@ -337,8 +376,8 @@ static void set_links(const TwPlant *plant, const void *block, TwTransitWork *wo
         TwReplicaLink *link = &work->link[i];
         double idle = p->out_bytes_s[i];
         link->out_bytes_s[TW_REACH_DOMAIN] = link->in_bytes_s[TW_REACH_DOMAIN] = p->domain_bytes_s[i];
-        link->out_bytes_s[TW_REACH_LEAF] = idle * out.cards;
-        link->in_bytes_s[TW_REACH_LEAF] = idle * in.cards;
+        link->out_bytes_s[TW_REACH_LEAF] = fmin(idle * out.cards, out.own_bytes_s);
+        link->in_bytes_s[TW_REACH_LEAF] = fmin(idle * in.cards, in.own_bytes_s);
         link->out_bytes_s[TW_REACH_FABRIC] = fmin(idle * out.cards, out.above_bytes_s);
         link->in_bytes_s[TW_REACH_FABRIC] = fmin(idle * in.cards, in.above_bytes_s);
         link->latency_s[TW_REACH_DOMAIN] = p->domain_latency_s[i];
@@ -358,6 +397,12 @@ static void set_links(const TwPlant *plant, const void *block, TwTransitWork *wo
     }
 }
 
+static double rails_of(const TwPlant *plant)
+{
+    double node = (double)tw_network_scaleup(plant->network)->node_gpus;
+    return plant->wiring ? (node > 0.0 ? node : 8.0) : plant->fabric.graph->rails;
+}
+
 // Collectives of a job go at the pace of its slowest rack; above the leaves one host of each group talks beyond it.
 // What is exchanged with experts goes from every card to all the others.
 static void set_jobs(const TwPlant *plant, const void *block, TwTransitWork *work)
@@ -367,13 +412,14 @@ static void set_jobs(const TwPlant *plant, const void *block, TwTransitWork *wor
         const TwJobSpec *spec = tw_jobs_spec(plant->jobs, i);
         work->job_slow[i] = 1.0;
         if (!(spec->card_bytes > 0.0) || !p->map) continue;
-        double least = 1.0, exchange = 1.0, rails = plant->fabric.graph->rails;
+        double least = 1.0, exchange = 1.0, rails = rails_of(plant);
         double gpus = tw_jobs_job(plant->jobs, block, i)->gpus;
         for (int r = 0; r < plant->rack_count; r++) {
             double held = tw_jobs_held(plant->jobs, block, i, r);
             if (held == 0.0) continue;
             Found out = find(plant, block, work, r, false), in = find(plant, block, work, r, true);
             double above_bytes_s = fmin(out.above_bytes_s, in.above_bytes_s), cards = fmin(out.cards, in.cards);
+            cards = fmin(cards, fmin(out.own_bytes_s, in.own_bytes_s) / (held * p->card_bytes_s));
             double away = gpus > 0.0 ? 1.0 - held / gpus : 0.0;
             least = fmin(least, fmin(cards, above_bytes_s / (rails * p->card_bytes_s)));
             exchange = fmin(exchange, cards);
@@ -390,7 +436,14 @@ void tw_transit_sync(const TwPlant *plant, void *block, TwTransitWork *work)
     const Plan *p = plant->transit;
     State *s = state_of(plant, block);
     int64_t changes = tw_fabric_changes(plant, block);
-    if (p->map && changes != s->changes) {
+    if (work->drawn) {
+        int count = tw_fabric_lost(plant, block, work->lost);
+        if (tw_wiring_lose(plant, work->drawn, work->lost, count) || changes != s->changes) {
+            tw_wiring_capacity(plant, work->drawn, tw_transit_capacity(&p->transit, block));
+            slow_cards(plant, p, tw_transit_capacity(&p->transit, block));
+        }
+        s->changes = changes;
+    } else if (p->map && changes != s->changes) {
         s->changes = changes;
         int count = tw_fabric_lost(plant, block, work->lost);
         tw_fabric_map_lose(p->map, plant->fabric.graph, work->lost, count, work->up,
@@ -398,7 +451,7 @@ void tw_transit_sync(const TwPlant *plant, void *block, TwTransitWork *work)
         slow_cards(plant, p, tw_transit_capacity(&p->transit, block));
     }
     follow_jobs(plant, block);
-    tw_transit_solve(&p->transit, block, &work->scratch, &(TwTransitWay){plant, way});
+    tw_transit_solve(&p->transit, block, &work->scratch, &(TwTransitWay){&(Asked){plant, work}, way});
     if (p->serves) set_links(plant, block, work);
     set_jobs(plant, block, work);
 }
@@ -417,7 +470,8 @@ int64_t tw_transit_next_ns(const TwPlant *plant, const void *block, int64_t now_
 }
 
 // What a rack's short transfers put on the links, B/s: near its leaves, and beyond them.
-static void put(const TwPlant *plant, void *block, int rack, bool in, double near, double far)
+static void put(const TwPlant *plant, void *block, const TwTransitWork *work, int rack, bool in, double near,
+                double far)
 {
     const Plan *p = plant->transit;
     const TwFabricMap *m = p->map;
@@ -425,6 +479,12 @@ static void put(const TwPlant *plant, void *block, int rack, bool in, double nea
     double *fore = tw_transit_fore(&p->transit, block);
     fore[in ? tw_map_in(m, rack) : tw_map_out(m, rack)] += near + far;
     tw_f64(block, in ? p->far_in : p->far_out)[rack] += far;
+    if (work->drawn) {
+        const TwWiringShare *share;
+        for (int k = 0, n = tw_wiring_far(work->drawn, rack, in, &share); k < n; k++)
+            fore[share[k].link] += (share[k].own ? near + far : 0.5 * far) * share[k].use;
+        return;
+    }
     for (int k = m->share_start[rack]; k < m->share_start[rack + 1]; k++) {
         int group = m->share_group[k];
         fore[in ? tw_map_down(m, group) : tw_map_up(m, group)] += far * m->share[k];
@@ -436,7 +496,7 @@ static void put(const TwPlant *plant, void *block, int rack, bool in, double nea
     }
 }
 
-static void measure_replicas(const TwPlant *plant, void *block, double span_s)
+static void measure_replicas(const TwPlant *plant, void *block, const TwTransitWork *work, double span_s)
 {
     const Plan *p = plant->transit;
     TwReplicaSent *then = tw_at(block, p->sent);
@@ -450,7 +510,7 @@ static void measure_replicas(const TwPlant *plant, void *block, double span_s)
             const double *a = in ? now->in : now->out, *b = in ? then[i].in : then[i].out;
             for (int k = plant->part_first[i]; k < plant->part_first[i + 1]; k++) {
                 double share = part_share(plant, i, k) * many;
-                put(plant, block, plant->part_rack[k], in, (a[TW_REACH_LEAF] - b[TW_REACH_LEAF]) * share,
+                put(plant, block, work, plant->part_rack[k], in, (a[TW_REACH_LEAF] - b[TW_REACH_LEAF]) * share,
                     (a[TW_REACH_FABRIC] - b[TW_REACH_FABRIC]) * share);
             }
         }
@@ -466,13 +526,13 @@ static void measure_replicas(const TwPlant *plant, void *block, double span_s)
                 if (p->storage_in >= 0)
                     fore[(k == 0 ? p->storage_in : p->storage_out) + rack] += bytes_s;
                 else
-                    put(plant, block, rack, k == 0, 0.0, bytes_s);
+                    put(plant, block, work, rack, k == 0, 0.0, bytes_s);
             }
         }
     }
 }
 
-static void measure_jobs(const TwPlant *plant, void *block, double span_s)
+static void measure_jobs(const TwPlant *plant, void *block, const TwTransitWork *work, double span_s)
 {
     const Plan *p = plant->transit;
     for (int i = 0; plant->jobs && i < plant->jobs->job_count; i++) {
@@ -483,14 +543,14 @@ static void measure_jobs(const TwPlant *plant, void *block, double span_s)
         int racks = 0;
         for (int r = 0; r < plant->rack_count; r++) racks += tw_jobs_held(plant->jobs, block, i, r) > 0;
         for (int r = 0; r < plant->rack_count && job->gpus > 0; r++) {
-            double cards = tw_jobs_held(plant->jobs, block, i, r), rails = p->map ? plant->fabric.graph->rails : 1.0;
+            double cards = tw_jobs_held(plant->jobs, block, i, r), rails = p->map ? rails_of(plant) : 1.0;
             double all = cards * bytes_s * plant->rack_scale;
             double ring = 1.0 - spec->exchange_bytes / spec->card_bytes;
             double far = racks > 1 ? fmin(rails * ring * bytes_s, ring * all) +
                                          (1.0 - ring) * all * (1.0 - cards / fmax(job->gpus, 1.0))
                                    : 0.0;
-            put(plant, block, r, false, all - far, far);
-            put(plant, block, r, true, all - far, far);
+            put(plant, block, work, r, false, all - far, far);
+            put(plant, block, work, r, true, all - far, far);
         }
     }
 }
@@ -514,8 +574,8 @@ void tw_transit_pass(const TwPlant *plant, void *block, TwTransitWork *work, int
     memset(tw_transit_fore(&p->transit, block), 0, (size_t)p->transit.spec.link_count * sizeof(double));
     memset(tw_f64(block, p->far_out), 0, (size_t)plant->rack_count * sizeof(double));
     memset(tw_f64(block, p->far_in), 0, (size_t)plant->rack_count * sizeof(double));
-    measure_replicas(plant, block, span_s);
-    if (jobs) measure_jobs(plant, block, span_s);
+    measure_replicas(plant, block, work, span_s);
+    if (jobs) measure_jobs(plant, block, work, span_s);
 }
 
 // --- reports
@@ -531,7 +591,9 @@ int tw_transit_fullest(const TwPlant *plant, const void *block, TwTransitLink *r
         TwTransitLink row = {.capacity_bytes_s = p->transit.spec.capacity_bytes_s[l]};
         tw_transit_used(&p->transit, block, l, &row.mean, &row.most);
         if (!(row.most > 0.0)) continue;
-        if (p->map && l < p->map->link_count)
+        if (plant->wiring && l >= 2 * plant->rack_count && l < p->map->link_count)
+            tw_drawn_link_name(plant->wiring, l - 2 * plant->rack_count, row.name, sizeof row.name);
+        else if (p->map && l < p->map->link_count)
             tw_map_link_name(p->map, l, row.name, sizeof row.name);
         else if (l == p->read || l == p->write)
             snprintf(row.name, sizeof row.name, l == p->read ? "storage reads" : "storage writes");

@@ -33,6 +33,7 @@ typedef struct TwTransitWork {
     TwTransitFlow *ended;
     double *up;    // [link of the graph]
     struct TwLoss *lost;
+    struct TwDrawnWork *drawn;    // of a fabric that is drawn (twin/wiring.h)
     int ended_count;
 } TwTransitWork;
 void tw_transit_work(const TwPlant *plant, TwArena *arena, TwTransitWork *work);

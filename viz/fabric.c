@@ -57,6 +57,29 @@ static void join(TwDraw *d, const TwFabricPicture *p, int tier, const Row *low, 
         }
 }
 
+// Cables as they are; between two of one tier a bow below them.
+static void join_cables(TwDraw *d, const TwFabricPicture *p, const Row *rows)
+{
+    const TwStyle *style = tw_draw_style(d);
+    for (int i = 0; i < p->cable_count; i++) {
+        const TwFabricCable *c = &p->cables[i];
+        TwBox box[2];
+        for (int k = 0; k < 2; k++) {
+            const Row *row = &rows[c->tier[k]];
+            box[k] = row->box[(int64_t)c->at[k] * row->count / p->tiers[c->tier[k]].count];
+        }
+        int low = c->tier[0] <= c->tier[1] ? 0 : 1;
+        bool level = c->tier[0] == c->tier[1];
+        TwPoint a = {box[low].x + 0.5 * box[low].w, box[low].y + (level ? box[low].h : 0.0)};
+        TwPoint b = {box[1 - low].x + 0.5 * box[1 - low].w, box[1 - low].y + box[1 - low].h};
+        TwPoint line[3] = {a, {0.5 * (a.x + b.x), a.y + 30.0}, b};
+        if (!level) line[1] = b;
+        bool lost = isnan(c->share);
+        TwColour colour = tw_faded(of_share(style, lost ? NAN : fmin(c->share, 1.0)), 0.8);
+        tw_draw_line(d, line, level ? 3 : 2, (TwStroke){colour, 1.4, lost ? 3.0 : 0.0});
+    }
+}
+
 static void paint(void *context, TwDraw *d, double width, double height)
 {
     const TwFabricPicture *p = context;
@@ -68,7 +91,8 @@ static void paint(void *context, TwDraw *d, double width, double height)
     Row rows[TW_FABRIC_TIERS];
     double h = 26.0, step = p->tier_count > 1 ? (room.h - h) / (p->tier_count - 1) : 0.0;
     for (int t = 0; t < p->tier_count; t++) make_row(&p->tiers[t], room, room.y + room.h - h - t * step, h, &rows[t]);
-    for (int t = 0; t + 1 < p->tier_count; t++) join(d, p, t, &rows[t], &rows[t + 1]);
+    if (p->cables) join_cables(d, p, rows);
+    for (int t = 0; t + 1 < p->tier_count && !p->cables; t++) join(d, p, t, &rows[t], &rows[t + 1]);
     for (int t = 0; t < p->tier_count; t++) {
         for (int i = 0; i < rows[t].count; i++) {
             tw_draw_rect(d, rows[t].box[i], of_share(style, rows[t].share[i]));

@@ -84,17 +84,34 @@ static bool count_fabric(TwNetwork *net, const TwNetworkSpec *spec, TwErrors *er
     return true;
 }
 
+static void count_drawn(TwNetwork *net, const TwNetworkSpec *spec)
+{
+    const TwDrawnCounts *d = &spec->drawn;
+    net->leaf = d->leaf;
+    net->spine = d->spine;
+    net->tiers = d->spine > 0 ? 2 : 1;
+    net->rails = 1;
+    net->leaf_down = d->leaf > 0 ? ceil_div(spec->endpoints, d->leaf) : spec->endpoints;
+    net->leaf_up = d->leaf > 0 ? d->leaf_links / d->leaf : 0;
+    net->host_links = d->host_links;
+    net->leaf_links = d->leaf_links;
+    net->links = d->host_links + d->leaf_links;
+    net->switches = d->leaf + d->spine;
+}
+
 // Every port of a switch is populated; the second optic of a host link belongs to the network card.
 static void add_power(TwNetwork *net, const TwNetworkSpec *spec)
 {
     const TwFabricRow *row = &spec->fabric;
-    double switches = (double)net->switches, radix = (double)row->radix;
+    double switches = (double)net->switches;
     double cards = (double)(spec->endpoints * row->planes);
-    int64_t at_switch = row->optics_per_link > 0 ? net->switches * row->radix : 0;
-    int64_t at_card = row->optics_per_link == 2 ? spec->endpoints * row->planes : 0;
+    const bool drawn = spec->drawn.host_links > 0;    // ports that have a cable
+    int64_t ports = drawn ? net->host_links + 2 * net->leaf_links : net->switches * row->radix;
+    int64_t at_switch = row->optics_per_link > 0 ? ports : 0;
+    int64_t at_card = row->optics_per_link < 2 ? 0 : drawn ? net->host_links : spec->endpoints * row->planes;
 
     net->optics = at_switch + at_card;
-    net->switch_w = switches * (row->switch_w + radix * row->port_w);
+    net->switch_w = switches * row->switch_w + (double)ports * row->port_w;
     net->optics_w = (double)at_switch * row->optic_w;
     net->nic_w = cards * row->nic_w + (double)at_card * row->optic_w;
     net->endpoint_w = (net->switch_w + net->optics_w) / (double)spec->endpoints;
@@ -106,7 +123,7 @@ static void add_power(TwNetwork *net, const TwNetworkSpec *spec)
 
     // a cut into halves: each endpoint of one talks to one of the other
     double through = net->tiers == 1 ? 1.0 : row->oversubscription;
-    net->bisection_bytes_s = 0.5 * cards * row->port_bytes_s / through;
+    net->bisection_bytes_s = drawn ? spec->drawn.bisection_bytes_s : 0.5 * cards * row->port_bytes_s / through;
 }
 
 static void check_numbers(const TwNetworkSpec *spec, TwErrors *errors)
@@ -162,7 +179,11 @@ bool tw_network_create(TwNetwork **network, const TwNetworkSpec *spec, TwErrors 
     plant->fabric.dispatch_efficiency = or_default(spec->fabric.dispatch_efficiency, 0.93);
     plant->fabric.combine_efficiency = or_default(spec->fabric.combine_efficiency, 0.83);
     net->inner = plant;
-    bool good = count_fabric(net, spec, errors);
+    bool good = true;
+    if (spec->drawn.host_links > 0)
+        count_drawn(net, spec);
+    else
+        good = count_fabric(net, spec, errors);
     if (good && plant->fabric_exists) add_power(net, spec);
     if (good && spec->comm_csv) good = tw_comm_read(plant, spec->comm_csv, errors);
     if (!good) {

@@ -57,10 +57,17 @@ typedef struct TwFabricRow {
     const char *title;
 } TwFabricRow;
 
+// What is counted of a fabric that is drawn link by link (drawn.h); host_links 0: it is a fat tree.
+typedef struct TwDrawnCounts {
+    int64_t leaf, spine, host_links, leaf_links;
+    double bisection_bytes_s;
+} TwDrawnCounts;
+
 typedef struct TwNetworkSpec {
     TwScaleupRow scaleup;
     TwFabricRow fabric;
     int64_t endpoints;       // GPUs with a scale-out NIC
+    TwDrawnCounts drawn;
     const char *comm_csv;    // measured collectives of this chip (calibration/<chip>/comm.csv), or NULL
 } TwNetworkSpec;
 

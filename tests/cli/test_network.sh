@@ -39,6 +39,18 @@ END
 sed -i 's/index = 1/index = 44/' lossy.cfg
 expect 3 "expected 0 to 3" "$TOKENWORKS" run lossy.cfg --for 5min --quiet
 
+# a fabric drawn link by link
+drawn=$facilities/drawn_hall.cfg
+expect 0 "old1 -> core2" "$TOKENWORKS" network "$drawn" --routing ecmp --lose leaf=0
+expect 0 "" "$TOKENWORKS" network "$drawn" --json
+[ "$(json switches)" = 5 ] || fail "five switches are drawn"
+[ "$(json ledger.ok)" = True ] || fail "the ledger of a drawn fabric does not close"
+sed 's/to = "core2"/to = "core3"/' "$drawn" > odd.cfg
+expect 3 'odd.cfg:28:28: error: wiring.links.4.to = "core3": no rack or switch' "$TOKENWORKS" network odd.cfg
+"$TOKENWORKS" network "$drawn" --lose spine=0 --screenshot drawn.svg > /dev/null 2> err.txt
+[ $? = 2 ] || grep -q "3 switches on racks" drawn.svg || fail "the picture of a drawn fabric"
+expect 0 "jobs" "$TOKENWORKS" run "$drawn" --for 5min --quiet --out drawn.h5
+
 cat > rows.csv <<'END'
 platform,ranks,nodes,operation,algorithm_or_setting,message_bytes,bandwidth_kind,bandwidth,time_us,kind,source,note
 8xH100 test,8,1,all_reduce,auto,1073741824,busbw_GBps,466,4032,MEASURED,here,
