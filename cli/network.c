@@ -8,6 +8,7 @@
 #include "viz/fabric.h"
 #endif
 
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +52,8 @@ static bool read_loss(const char *text, TwLoss *loss)
         bool plane = *end == ':';    // PLANE:INDEX
         if (end == equals + 1) return false;
         if (plane) second = strtol(end + 1, &end, 10);
+        first = first > INT_MAX ? INT_MAX : first < -1 ? -1 : first;
+        second = second > INT_MAX ? INT_MAX : second < -1 ? -1 : second;
         *loss = (TwLoss){(TwLossKind)k, plane ? (int)first : 0, (int)(plane ? second : first)};
         return *end == '\0';
     }

@@ -476,6 +476,28 @@ static bool compile_power(TwPlant *plant, const ThermalInput *thermal, const TwP
                            layout, errors);
 }
 
+// What the network says of its fabric, at the line where that is set.
+static void at_fabric(const TwPlant *plant, const TwErrors *own, TwErrors *errors)
+{
+    const TwNode *node = tw_node_group(tw_config_root(plant->config), "fabric");
+    static const char *const fields[] = {
+        "radix", "oversubscription", "port_bytes_s", "efficiency", "switch_w", "optic_w", "nic_w", "hop_s", "base_s"};
+    TwError error;
+    tw_errors_first(own, &error);
+    const char *text = error.text, *field = NULL;
+    if (strncmp(text, "fabric.", 7) == 0) text += 7;
+    if (strncmp(text, "fabric: ", 8) == 0) text += 8;
+    for (int k = 0; k < TW_COUNT(fields); k++)
+        if (strncmp(text, fields[k], strlen(fields[k])) == 0) field = fields[k];
+    if (field && strncmp(text + strlen(field), " = ", 3) == 0) {
+        // the line says the value already
+        text += strlen(field) + 3;
+        text += strcspn(text, " ,");
+        text += strspn(text, " ,");
+    }
+    tw_node_error(node, field, errors, "%s", text);
+}
+
 // The network as the GPUs of a rack find it. cards: no faster than theirs; otherwise the fabric's ports.
 static bool make_network(const TwPlant *plant, const TwNode *rack, bool cards, TwNetwork **network, TwErrors *errors)
 {
@@ -493,7 +515,11 @@ static bool make_network(const TwPlant *plant, const TwNode *rack, bool cards, T
         spec.fabric.port_bytes_s = fmin(spec.fabric.port_bytes_s, row.scaleout_bytes_s / (double)spec.fabric.planes);
     spec.comm_csv = gpu.calibration[0] && tw_data_find(table, csv, sizeof csv) ? csv : NULL;
     spec.drawn = tw_wiring_counts(plant);
-    return tw_network_create(network, &spec, errors);
+    TwErrors *own = tw_errors_create();
+    bool good = tw_network_create(network, &spec, own);
+    if (!good) at_fabric(plant, own, errors);
+    tw_errors_destroy(own);
+    return good;
 }
 
 // What the network of a rack depends on beside the fabric; compared as bytes.

@@ -161,7 +161,7 @@ bool tw_wiring_compile(TwPlant *plant, const TwFabricRow *fabric, TwErrors *erro
     tw_node_row(node, &row);
     int top = d.count - 1;
     if (*row.storage_at) {
-        if (find(&d, row.storage_at, from) == 1) {
+        if (find(&d, row.storage_at, from) == 1 && from[0] >= d.racks) {
             top = from[0];
         } else {
             tw_reference_error(node, "storage_at", errors, row.storage_at, "switch", d.names + d.racks, switches);

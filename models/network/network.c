@@ -18,9 +18,13 @@ static bool split_leaf(const TwFabricRow *row, int64_t *down, TwErrors *errors)
     if (fabs(exact - (double)*down) <= 1e-6 * exact) return true;
 
     int64_t low = (int64_t)floor(exact), high = low + 1;
-    BAD("fabric.oversubscription = %g leaves %g uplinks of %lld ports; nearest whole: %g, %g", o,
-        (double)row->radix - exact, (long long)row->radix, (double)low / (double)(row->radix - low),
-        (double)high / (double)(row->radix - high));
+    if (high >= row->radix)
+        BAD("fabric.oversubscription = %g leaves %g uplinks of %lld ports; nearest whole: %g", o,
+            (double)row->radix - exact, (long long)row->radix, (double)low / (double)(row->radix - low));
+    else
+        BAD("fabric.oversubscription = %g leaves %g uplinks of %lld ports; nearest whole: %g, %g", o,
+            (double)row->radix - exact, (long long)row->radix, (double)low / (double)(row->radix - low),
+            (double)high / (double)(row->radix - high));
     return false;
 }
 
