@@ -77,7 +77,7 @@ typedef struct TwTransitView {
     struct TwLoss *lost;
     double *whole;    // [link of the running network] what lives of it
 } TwTransitView;
-// NULL: the facility has no fabric, or one beyond what a graph holds.
+// NULL: the facility has no fabric, one that is drawn (twin/wiring.h), or one beyond what a graph holds.
 TwTransitView *tw_transit_view_create(const TwPlant *plant);
 void tw_transit_view_destroy(TwTransitView *view);
 // Fills up, now, mean and most from a state's block.
