@@ -221,10 +221,10 @@ void tw_fabric_layout(TwPlant *plant, TwLayout *layout)
     // every part that may be out at once: all that fail or are maintained by themselves, and what is scripted
     f->random_most = f->loss_count;
     for (int k = 0; k < TW_COUNT(f->may_fail); k++) f->random_most += f->may_fail[k];
-    bool some = f->graph && f->step_count > 0;
+    bool some = (f->graph || plant->wiring) && f->step_count > 0;
     f->random = tw_layout_add(layout, some ? (size_t)f->random_most : 0, sizeof(TwLoss));
     f->active = tw_layout_add(layout, some ? (size_t)tw_fabric_lost_most(plant) + 1 : 0, sizeof(TwLoss));
-    f->work = tw_layout_add(layout, some ? tw_network_remains_bytes(f->graph) : 0, 1);
+    f->work = tw_layout_add(layout, some && f->graph ? tw_network_remains_bytes(f->graph) : 0, 1);
 }
 
 static TwLoss *random_of(const TwPlant *plant, void *block) { return tw_at(block, plant->fabric.random); }
