@@ -336,6 +336,8 @@ void tw_sched_boundary(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
     if (changed) plan(e, r);
     // who waits was not looked at with what a preemption has freed
     if (r->counts.preemptions > preemptions) r->left = 1;
+    // nor whether who is first now, after an admission, may make room for itself
+    if (e->spec.outrank && changed && r->wait_count > 0) r->left = 1;
     // somebody waits who does not fit: part of no composition, so it is looked at each time
     r->flags = (uint8_t)((r->flags & ~TW_PLAN_FULL) | (r->wait_count > 0 ? TW_PLAN_FULL : 0));
     stop(e, r);

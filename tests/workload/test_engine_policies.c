@@ -258,7 +258,8 @@ int main(int argc, char **argv)
     higher_levels_preempt(false);
     int rounds = argc > 1 ? atoi(argv[1]) : 84;
     ways_agree(rounds, argc > 2 ? (uint64_t)atoi(argv[2]) : 41, argc <= 2);
-    // sglang: who waits fits in the middle of a block
+    // sglang: who waits fits in the middle of a block; one who makes room comes to be first by an admission
     if (argc <= 2) ways_agree(12, 99, false);
+    if (argc <= 2) ways_agree(17, 4, false);
     return check_failures != 0;
 }
