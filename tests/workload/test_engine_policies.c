@@ -127,7 +127,8 @@ static void ways_agree(int rounds, uint64_t seed, bool covers)
         // when blocks leave the device, and the pace so far, are known at the boundaries that there are: both are left
         // out of stepping
         bool tiers = spec.prefix_cache && draw_int(&seed, 1, 3) == 1;
-        const TwTierSpec below[2] = {{60, 1e-6, 2e-6, 1e-5, 0.01, 0.0}, {300, 1e-5, 1e-5, 1e-3, 0.1, 0.0}};
+        const TwTierSpec below[2] = {{60, 1e-6, 2e-6, 1e-5, 0.01, 0.0, false},
+                                     {300, 1e-5, 1e-5, 1e-3, 0.1, 0.0, false}};
         if (tiers) {
             spec.tier_count = 2;
             spec.tiers = below;
