@@ -60,7 +60,7 @@ int tw_study_pictures(const TwStudy *study, const char *which, const char *out, 
         for (int g = 0; g < (each ? MOST_GOALS : 1) && status == TW_DONE; g++) {
             const char *shown = g ? tw_study_goal(study, g, &least) : output;
             if (g && !shown) break;
-            char path[700], number[8] = "";
+            char path[700], number[16] = "";
             TwError error = {0};
             if (g) snprintf(number, sizeof number, "_%d", g + 1);
             if (every)
