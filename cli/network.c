@@ -76,9 +76,10 @@ static void link_name(const Page *page, int link, char *text, int size)
 static bool solve(Page *page, Case *at, bool keep, TwError *error)
 {
     double *used = keep ? page->used : NULL;
-    bool good = page->drawn
-                    ? tw_drawn_remains(page->drawn, at->losses, at->count, page->routing, &at->remains, used, error)
-                    : tw_network_remains(page->graph, at->losses, at->count, page->routing, &at->remains, used, error);
+    bool good =
+        page->drawn
+            ? tw_drawn_remains(page->drawn, at->losses, at->count, page->routing, &at->remains, used, NULL, error)
+            : tw_network_remains(page->graph, at->losses, at->count, page->routing, &at->remains, used, error);
     if (!good) return false;
     const TwRemains *whole = &page->cases[0].remains;
     at->relative = at->remains.sent_bytes_s / whole->sent_bytes_s;

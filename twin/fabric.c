@@ -99,10 +99,11 @@ static bool inside_other(const TwGraph *g, const TwLoss *active, int count, int 
 }
 
 // The same of a fabric that is drawn.
-static bool remaining_drawn(const TwPlant *plant, const TwLoss *active, int count, TwFabricStep *step, TwError *error)
+static bool remaining_drawn(const TwPlant *plant, const TwLoss *active, int count, TwFabricStep *step, void *work,
+                            TwError *error)
 {
     const TwFabricStep *first = plant->fabric.steps;
-    if (!tw_drawn_remains(plant->wiring, active, count, TW_SPRAY, &step->remains, NULL, error)) return false;
+    if (!tw_drawn_remains(plant->wiring, active, count, TW_SPRAY, &step->remains, NULL, work, error)) return false;
     step->throughput = step->remains.sent_bytes_s / first->remains.sent_bytes_s;
     step->slowest = fmin(step->remains.slowest_host / first->remains.slowest_host, 1.0);
     int cards = (int)tw_network_scaleup(plant->network)->node_gpus;
@@ -126,7 +127,7 @@ static bool remaining_drawn(const TwPlant *plant, const TwLoss *active, int coun
 static bool remaining(const TwPlant *plant, const TwLoss *active, int count, TwFabricStep *step, void *work,
                       TwError *error)
 {
-    if (plant->wiring) return remaining_drawn(plant, active, count, step, error);
+    if (plant->wiring) return remaining_drawn(plant, active, count, step, work, error);
     const TwFabricStep *first = plant->fabric.steps;
     const TwGraph *g = plant->fabric.graph;
     bool good = work ? tw_network_remains_in(g, active, count, TW_SPRAY, &step->remains, NULL, work, error)
@@ -224,7 +225,9 @@ void tw_fabric_layout(TwPlant *plant, TwLayout *layout)
     bool some = (f->graph || plant->wiring) && f->step_count > 0;
     f->random = tw_layout_add(layout, some ? (size_t)f->random_most : 0, sizeof(TwLoss));
     f->active = tw_layout_add(layout, some ? (size_t)tw_fabric_lost_most(plant) + 1 : 0, sizeof(TwLoss));
-    f->work = tw_layout_add(layout, some && f->graph ? tw_network_remains_bytes(f->graph) : 0, 1);
+    size_t work = some && f->graph ? tw_network_remains_bytes(f->graph) : 0;
+    if (some && plant->wiring) work = tw_drawn_remains_bytes(plant->wiring);
+    f->work = tw_layout_add(layout, work, 1);
 }
 
 static TwLoss *random_of(const TwPlant *plant, void *block) { return tw_at(block, plant->fabric.random); }

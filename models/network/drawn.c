@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { AWAY = 2, HASHED = 32 };    // racks that each sends to; flows of a pair where paths are hashed
@@ -55,13 +56,38 @@ static void sort_switches(TwDrawn *d)
     d->spines = spines;
 }
 
-// Largest flow from the first half of the racks to the others (Edmonds and Karp).
-static double bisection(const TwDrawn *d, const double *up)
+// Memory of the caller, cut in pieces; at NULL: only counted.
+typedef struct Region {
+    unsigned char *at;
+    size_t used;
+} Region;
+
+static void *cut(Region *r, size_t count, size_t size)
 {
-    TwArena *arena = tw_arena_create();
+    void *piece = r->at ? r->at + r->used : NULL;
+    r->used += (count * size + 63) & ~(size_t)63;
+    return piece;
+}
+
+// Of the largest flow between halves.
+typedef struct Halves {
+    double *left, *card;    // [link], [rack]
+    int *queue, *by;        // [node]
+} Halves;
+
+static Halves cut_halves(const TwDrawn *d, Region *r)
+{
+    size_t nodes = (size_t)d->node_count;
+    return (Halves){cut(r, (size_t)d->link_count, sizeof(double)), cut(r, (size_t)d->spec.rack_count, sizeof(double)),
+                    cut(r, nodes, sizeof(int)), cut(r, nodes, sizeof(int))};
+}
+
+// Largest flow from the first half of the racks to the others (Edmonds and Karp).
+static double bisection(const TwDrawn *d, const double *up, const Halves *work)
+{
     int racks = d->spec.rack_count, half = racks / 2;
-    double *left = TW_TAKE(arena, d->link_count + 1, double), *card = TW_TAKE(arena, racks + 1, double), sum = 0.0;
-    int *queue = TW_TAKE(arena, d->node_count + 1, int), *by = TW_TAKE(arena, d->node_count + 1, int);
+    double *left = work->left, *card = work->card, sum = 0.0;
+    int *queue = work->queue, *by = work->by;
     for (int l = 0; l < d->link_count; l++) left[l] = d->capacity_bytes_s[l] * (up ? up[l] : 1.0);
     memcpy(card, d->spec.rack_bytes_s, (size_t)racks * sizeof *card);
     for (int turn = 0; turn < 20000; turn++) {
@@ -92,7 +118,6 @@ static double bisection(const TwDrawn *d, const double *up)
         for (n = end; by[n] >= 0; n = tw_drawn_from(d, by[n])) left[by[n]] -= most, left[by[n] ^ 1] += most;
         sum += most;
     }
-    tw_arena_destroy(arena);
     return sum;
 }
 
@@ -114,6 +139,8 @@ static bool connected(const TwDrawn *d, TwError *error)
     tw_arena_destroy(arena);
     return good;
 }
+
+static int64_t crossings_of(const TwDrawn *d);
 
 bool tw_drawn_create(TwDrawn **made, const TwDrawnSpec *spec, TwError *error)
 {
@@ -137,7 +164,12 @@ bool tw_drawn_create(TwDrawn **made, const TwDrawnSpec *spec, TwError *error)
         tw_arena_destroy(arena);
         return false;
     }
-    d->bisection_bytes_s = bisection(d, NULL);
+    Region count = {0};
+    (void)cut_halves(d, &count);
+    Region region = {tw_arena_take(arena, count.used, 1), 0};
+    const Halves halves = cut_halves(d, &region);
+    d->bisection_bytes_s = bisection(d, NULL, &halves);
+    d->crossings = crossings_of(d);
     *made = d;
     return true;
 }
@@ -264,25 +296,51 @@ int tw_drawn_way(const TwDrawn *d, const TwDrawnWay *w, int from, int to, uint64
     return count;
 }
 
+// Racks that each sends to: half and a third of all away.
+static int target(int racks, int a, int k)
+{
+    int shift = k == 0 ? racks / 2 : racks / 3;
+    return (a + (shift > 0 ? shift : 1)) % racks;
+}
+
 // --- what remains
 
 typedef struct Flows {
     int count, *start, *link;
     double *use, *penalty, *rate;
+    size_t room;    // of link and use
 } Flows;
+
+// Links that all flows of the whole fabric cross, split over equal ways.
+static int64_t crossings_of(const TwDrawn *d)
+{
+    TwArena *arena = tw_arena_create();
+    int racks = d->spec.rack_count, nodes = d->node_count;
+    short *dist = tw_arena_take(arena, (size_t)(racks + 1) * (size_t)nodes, sizeof *dist);
+    const TwDrawnWay way = {NULL, dist, TW_TAKE(arena, nodes + 1, double), TW_TAKE(arena, nodes + 1, int)};
+    int *link = TW_TAKE(arena, d->link_count + 1, int);
+    double *use = TW_TAKE(arena, d->link_count + 1, double);
+    tw_drawn_distances(d, NULL, dist, way.queue);
+    int64_t sum = 0;
+    for (int k = 0; k < AWAY && racks > 1; k++)
+        for (int a = 0; a < racks; a++) sum += 2 + tw_drawn_way(d, &way, a, target(racks, a, k), 0, link, use);
+    tw_arena_destroy(arena);
+    return sum;
+}
 
 static double gap(double a, double b) { return fabs(a - b) / fmax(fmax(a, b), 1.0); }
 
-static void make_flows(const TwDrawn *d, const TwDrawnWay *way, TwPathRule routing, int own, Flows *f, TwRemains *r)
+// False: there are more crossings than room.
+static bool make_flows(const TwDrawn *d, const TwDrawnWay *way, TwPathRule routing, int own, Flows *f, TwRemains *r)
 {
     int racks = d->spec.rack_count, each = routing == TW_ECMP ? HASHED : 1;
     f->start[0] = 0;
     for (int k = 0; k < AWAY && racks > 1; k++) {
-        int shift = k == 0 ? racks / 2 : racks / 3;
         for (int a = 0; a < racks; a++) {
-            int b = (a + (shift > 0 ? shift : 1)) % racks;
+            int b = target(racks, a, k);
             for (int i = 0; i < each; i++) {
                 int begin = f->start[f->count], n = 0;
+                if ((size_t)begin + (size_t)d->link_count / 2 + 2 > f->room) return false;
                 r->flows++;
                 uint64_t hash = routing == TW_ECMP ? tw_route_hash(1, a, b, k, i) | 1u : 0;
                 n = tw_drawn_way(d, way, a, b, hash, f->link + begin, f->use + begin);
@@ -297,6 +355,7 @@ static void make_flows(const TwDrawn *d, const TwDrawnWay *way, TwPathRule routi
             }
         }
     }
+    return true;
 }
 
 static void add_up(const TwDrawn *d, const double *up, const double *used, const double *sent, TwRemains *r, double *in)
@@ -326,8 +385,79 @@ static void add_up(const TwDrawn *d, const double *up, const double *used, const
     r->wait_packets = tw_queue_md1(fmin(r->utilisation[whole[1] > 0.0 ? 1 : 0], 0.999));
 }
 
+// Everything that one solution needs.
+typedef struct Work {
+    double *up, *capacity, *sum, *in;
+    short *dist;
+    TwDrawnWay way;
+    Flows flows;
+    void *scratch;
+    Halves halves;
+} Work;
+
+static Work cut_work(const TwDrawn *d, TwPathRule routing, size_t room, Region *r)
+{
+    size_t racks = (size_t)d->spec.rack_count, nodes = (size_t)d->node_count, links = (size_t)d->link_count + 2 * racks;
+    size_t flows = AWAY * racks * (routing == TW_ECMP ? HASHED : 1);
+    Work w = {.up = cut(r, (size_t)d->link_count, sizeof(double)),
+              .capacity = cut(r, links, sizeof(double)),
+              .sum = cut(r, links, sizeof(double)),
+              .in = cut(r, nodes, sizeof(double)),
+              .dist = cut(r, (racks + 1) * nodes, sizeof(short))};
+    w.way = (TwDrawnWay){w.up, w.dist, cut(r, nodes, sizeof(double)), cut(r, nodes, sizeof(int))};
+    w.flows = (Flows){.start = cut(r, flows + 1, sizeof(int)), .link = cut(r, room, sizeof(int)), .room = room};
+    w.flows.use = cut(r, room, sizeof(double));
+    w.flows.penalty = cut(r, flows, sizeof(double));
+    w.flows.rate = cut(r, flows, sizeof(double));
+    w.scratch = cut(r, (size_t)tw_share_scratch((int)flows, (int)links, (int)room), 1);
+    w.halves = cut_halves(d, r);
+    return w;
+}
+
+// Crossings that there is memory for at first: the ways that are left after a loss are longer, but seldom four times as
+// many; by hash a flow has one.
+static size_t room_ahead(const TwDrawn *d, TwPathRule routing)
+{
+    size_t some = 4 * (size_t)d->crossings, flows = AWAY * HASHED * (size_t)d->spec.rack_count;
+    return (routing == TW_ECMP ? 8 * flows : some) + (size_t)d->link_count + 2;
+}
+
+size_t tw_drawn_remains_bytes(const TwDrawn *d)
+{
+    Region r = {0};
+    (void)cut_work(d, TW_SPRAY, room_ahead(d, TW_SPRAY), &r);
+    return r.used;
+}
+
+static bool solve(const TwDrawn *d, const TwLoss *losses, int count, TwPathRule routing, Work *w, TwRemains *r,
+                  double *used)
+{
+    *r = (TwRemains){0};
+    int racks = d->spec.rack_count, links = d->link_count + 2 * racks;
+    Flows *f = &w->flows;
+    tw_drawn_up(d, losses, count, w->up);
+    tw_drawn_distances(d, w->up, w->dist, w->way.queue);
+    memset(w->way.part, 0, (size_t)d->node_count * sizeof *w->way.part);
+    memset(w->sum, 0, (size_t)links * sizeof *w->sum);
+    memset(w->in, 0, (size_t)d->node_count * sizeof *w->in);
+    for (int l = 0; l < d->link_count; l++) w->capacity[l] = d->capacity_bytes_s[l] * w->up[l];
+    for (int i = 0; i < 2 * racks; i++) w->capacity[d->link_count + i] = d->spec.rack_bytes_s[i % racks];
+    if (!make_flows(d, &w->way, routing, d->link_count, f, r)) return false;
+    const TwShare share = {f->count, links, f->start, f->link, f->use, f->penalty, NULL, w->capacity};
+    if (f->count > 0) tw_share_solve(&share, w->scratch, f->rate);
+    r->slowest_flow_bytes_s = f->count > 0 ? INFINITY : 0.0;
+    for (int i = 0; i < f->count; i++) {
+        r->slowest_flow_bytes_s = fmin(r->slowest_flow_bytes_s, f->rate[i]);
+        for (int c = f->start[i]; c < f->start[i + 1]; c++) w->sum[f->link[c]] += f->use[c] * f->rate[i];
+    }
+    add_up(d, w->up, w->sum, w->sum + d->link_count, r, w->in);
+    r->bisection_bytes_s = bisection(d, w->up, &w->halves);
+    if (used) memcpy(used, w->sum, (size_t)d->link_count * sizeof *used);
+    return true;
+}
+
 bool tw_drawn_remains(const TwDrawn *d, const TwLoss *losses, int count, TwPathRule routing, TwRemains *r, double *used,
-                      TwError *error)
+                      void *work, TwError *error)
 {
     *r = (TwRemains){0};
     for (int i = 0; i < count; i++) {
@@ -336,35 +466,21 @@ bool tw_drawn_remains(const TwDrawn *d, const TwLoss *losses, int count, TwPathR
         return tw_fail(error, TW_BAD_INPUT, "%s %d: this drawn fabric has %d of them", tw_loss_words[losses[i].kind],
                        losses[i].index, choices);
     }
-    TwArena *arena = tw_arena_create();
-    int racks = d->spec.rack_count, links = d->link_count + 2 * racks, each = routing == TW_ECMP ? HASHED : 1;
-    int flows = AWAY * racks * each;
-    size_t most = (size_t)flows * (size_t)(routing == TW_ECMP ? d->node_count + 3 : d->link_count + 2);
-    double *up = TW_TAKE(arena, d->link_count + 1, double), *capacity = TW_TAKE(arena, links + 1, double);
-    double *sum = TW_TAKE(arena, links + 1, double), *in = TW_TAKE(arena, d->node_count + 1, double);
-    short *dist = tw_arena_take(arena, (size_t)(racks + 1) * (size_t)d->node_count, sizeof *dist);
-    tw_drawn_up(d, losses, count, up);
-    const TwDrawnWay way = {up, dist, TW_TAKE(arena, d->node_count + 1, double),
-                            TW_TAKE(arena, d->node_count + 1, int)};
-    tw_drawn_distances(d, up, dist, way.queue);
-    Flows f = {.start = TW_TAKE(arena, flows + 1, int), .link = TW_TAKE(arena, most + 1, int)};
-    f.use = TW_TAKE(arena, most + 1, double);
-    f.penalty = TW_TAKE(arena, flows + 1, double);
-    f.rate = TW_TAKE(arena, flows + 1, double);
-    for (int l = 0; l < d->link_count; l++) capacity[l] = d->capacity_bytes_s[l] * up[l];
-    for (int i = 0; i < 2 * racks; i++) capacity[d->link_count + i] = d->spec.rack_bytes_s[i % racks];
-    make_flows(d, &way, routing, d->link_count, &f, r);
-    const TwShare share = {f.count, links, f.start, f.link, f.use, f.penalty, NULL, capacity};
-    void *scratch = tw_arena_take(arena, tw_share_scratch(f.count, links, f.start[f.count]), 1);
-    if (f.count > 0) tw_share_solve(&share, scratch, f.rate);
-    r->slowest_flow_bytes_s = f.count > 0 ? INFINITY : 0.0;
-    for (int i = 0; i < f.count; i++) {
-        r->slowest_flow_bytes_s = fmin(r->slowest_flow_bytes_s, f.rate[i]);
-        for (int c = f.start[i]; c < f.start[i + 1]; c++) sum[f.link[c]] += f.use[c] * f.rate[i];
+    size_t room = room_ahead(d, routing);
+    if (work && routing == TW_SPRAY) {
+        Region region = {work, 0};
+        Work w = cut_work(d, routing, room, &region);
+        if (solve(d, losses, count, routing, &w, r, used)) return true;
+        room *= 2;
     }
-    add_up(d, up, sum, sum + d->link_count, r, in);
-    r->bisection_bytes_s = bisection(d, up);
-    if (used) memcpy(used, sum, (size_t)d->link_count * sizeof *used);
-    tw_arena_destroy(arena);
+    for (bool fits = false; !fits; room *= 2) {
+        Region counted = {0};
+        (void)cut_work(d, routing, room, &counted);
+        Region region = {aligned_alloc(64, counted.used + 64), 0};
+        if (!region.at) abort();
+        Work w = cut_work(d, routing, room, &region);
+        fits = solve(d, losses, count, routing, &w, r, used);
+        free(region.at);
+    }
     return true;
 }

@@ -29,6 +29,7 @@ typedef struct TwDrawn {
     const int *out_start, *out;        // links that leave a node
     double host_cables, switch_cables;
     double bisection_bytes_s;    // most that flows from the first half of the racks to the others
+    int64_t crossings;           // links of all flows of tw_drawn_remains in the whole fabric
     struct TwArena *arena;
 } TwDrawn;
 
@@ -59,5 +60,8 @@ typedef struct TwDrawnWay {
 int tw_drawn_way(const TwDrawn *drawn, const TwDrawnWay *way, int from, int to, uint64_t hash, int *link, double *use);
 
 // As tw_network_remains: every rack sends to two others, half and a third of all away. used[link]: B/s, or NULL.
+// work: tw_drawn_remains_bytes(drawn), 64-byte aligned, in which sprayed flows are solved unless they cross four times
+// as many links as in the whole fabric; NULL: memory of its own.
+size_t tw_drawn_remains_bytes(const TwDrawn *drawn);
 bool tw_drawn_remains(const TwDrawn *drawn, const TwLoss *losses, int count, TwPathRule routing, TwRemains *remains,
-                      double *used, TwError *error);
+                      double *used, void *work, TwError *error);

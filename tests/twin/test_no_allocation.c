@@ -19,6 +19,7 @@ static int64_t allocations;
 extern void *__libc_malloc(size_t bytes);
 extern void *__libc_calloc(size_t count, size_t bytes);
 extern void *__libc_realloc(void *at, size_t bytes);
+extern void *__libc_memalign(size_t alignment, size_t bytes);
 
 void *malloc(size_t bytes)
 {
@@ -34,6 +35,12 @@ void *realloc(void *at, size_t bytes)
 {
     allocations++;
     return __libc_realloc(at, bytes);
+}
+
+void *aligned_alloc(size_t alignment, size_t bytes)
+{
+    allocations++;
+    return __libc_memalign(alignment, bytes);
 }
 
 enum { LINKS = 64, FLOWS = 400 };
@@ -98,12 +105,13 @@ static void rings_are_solved(void)
     factory_end(f);
 }
 
-// Cables and transceivers that fail by themselves: what remains of the fabric is solved anew each time.
-static void a_fabric_fails_at_random(void)
+// Cables and transceivers that fail by themselves: what remains of the fabric is solved anew each time, of a fat tree
+// and of a fabric drawn link by link.
+static void a_fabric_fails_at_random(const char *facility)
 {
     static const char *const sets[] = {"run.for_s=1800.0", "run.warmup_s=0.0", "workload.arrival.rate_s=1.0"};
     Factory f =
-        facility_with("facilities/hopper_hall.cfg",
+        facility_with(facility,
                       "operations: { failures = ( { name = \"cables\"; of = \"link\"; mtbf_h = 20.0; mttr_h = 0.1; "
                       "}, { name = \"optics\"; of = \"optic\"; mtbf_h = 20.0; mttr_h = 0.1; } ); };",
                       sets, 3);
@@ -121,7 +129,8 @@ int main(void)
     flows_come_and_go();
     a_factory_runs();
     rings_are_solved();
-    a_fabric_fails_at_random();
+    a_fabric_fails_at_random("facilities/hopper_hall.cfg");
+    a_fabric_fails_at_random("facilities/drawn_hall.cfg");
     return check_failures != 0;
 }
 
