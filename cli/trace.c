@@ -84,7 +84,7 @@ static int each_class(const TwOptions *options, const char *facility, Take *take
     int status = TW_DONE;
     bool found = false;
     const char *known[64];
-    int count = 0;
+    int count = 0, silent = 0;
     for (int p = 0; p < plant->pool_count && status == TW_DONE; p++) {
         const TwTraffic *all = plant->pools[p].traffic;
         for (int k = 0; all && k < tw_traffic_parts(all) && status == TW_DONE; k++) {
@@ -96,14 +96,18 @@ static int each_class(const TwOptions *options, const char *facility, Take *take
             TwError error = {0};
             if (!tw_trace_generate(&trace, part, block, plant->pools[p].cells, 0, until_ns, blocks_of(options),
                                    &error)) {
-                status = tw_cli_fail(&error);
-                break;
+                // of all classes one may begin later, as a batch at night does
+                int code = tw_cli_fail(&error);
+                status = options->traffic_class ? code : TW_DONE;
+                silent++;
+                continue;
             }
             status = take(options, name, trace, !found, context);
             found = true;
             tw_trace_destroy(trace);
         }
     }
+    if (status == TW_DONE && !found && silent) status = TW_BAD_INPUT;
     if (status == TW_DONE && !found) {
         const char *near = options->traffic_class ? tw_nearest(options->traffic_class, known, count) : NULL;
         fprintf(stderr, "tokenworks: no class %s in %s%s%s\n", options->traffic_class ? options->traffic_class : "",
@@ -119,6 +123,12 @@ static int describe_class(const TwOptions *options, const char *name, TwTrace *t
 {
     (void)context;
     if (!first) printf(options->json ? ",\n" : "\n");
+    if (!first && options->out) {
+        fprintf(stderr, "tokenworks: a picture shows one class: pick one with --class=%s or another\n", name);
+        return TW_USAGE;
+    }
+    TwError error = {0};
+    if (options->out && !tw_trace_picture(trace, name, options->out, &error)) return tw_cli_fail(&error);
     tw_trace_describe_rows(trace, name, options->json, stdout);
     return TW_DONE;
 }

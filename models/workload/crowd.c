@@ -399,7 +399,7 @@ static int64_t row_of(const TwCrowd *c, const TwChain *chain, int32_t turn, int6
 // Where nobody answers: as long as a call of these agents took (traffic page; as for generated agents).
 static double recorded_service_s(const TwTrace *trace, int64_t row)
 {
-    return 1.26 + 14.8e-3 * (double)trace->output_tokens[row] + 16e-6 * (double)trace->input_tokens[row];
+    return tw_nominal_service_s((double)trace->input_tokens[row], (double)trace->output_tokens[row]);
 }
 
 static void begin_chains(const TwCrowd *c, const Heap *h, int cell)
@@ -537,8 +537,17 @@ void tw_crowd_pop(const TwCrowd *c, void *block, int number, bool answered, TwCr
         call->index = numbered ? (uint64_t)s->number : (uint64_t)i << 32 | (uint32_t)s->turn;
         call->prompt = c->samples > 1 ? call->index / (uint64_t)c->samples : call->index;
         call->turn = s->turn;
-        if (!waits || c->kind == TW_CROWD_PERIODIC) go_on_user(c, h, number, i, later(call->at_ns, c->nominal_s));
+        // without an answer a user goes on once its lengths are drawn: tw_crowd_answer
+        if (c->kind == TW_CROWD_PERIODIC) go_on_user(c, h, number, i, call->at_ns);
+        call->unanswered = !waits && c->kind == TW_CROWD_USERS;
     }
+}
+
+void tw_crowd_answer(const TwCrowd *c, void *block, int number, const TwCrowdCall *call, double service_s)
+{
+    assert(call->unanswered);
+    Heap heap = heap_at(c, block, number);
+    go_on_user(c, &heap, number, call->slot, later(call->at_ns, service_s));
 }
 
 void tw_crowd_finished(const TwCrowd *c, void *block, int number, int slot, int32_t turn, int64_t at_ns, bool done)

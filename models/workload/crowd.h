@@ -67,7 +67,6 @@ typedef struct TwCrowd {
     TwClientRow client[TW_CLIENTS];
     TwArrivals *client_arrivals;    // [client]
     TwSlot cell, slot, heap;
-    double nominal_s;    // service time of a call of users where nobody answers
 } TwCrowd;
 
 // What is called next in a cell; sessions fill call, the others leave lengths to the source.
@@ -78,6 +77,7 @@ typedef struct TwCrowdCall {
     uint64_t prompt;    // keys what it asks: the same for all samples of a prompt
     int32_t turn, client, branch;
     bool message_end;
+    bool unanswered;     // a user's, and nobody answers: tw_crowd_answer must follow
     uint64_t session;    // its number, whenever it runs
     TwCall call;
 } TwCrowdCall;
@@ -94,6 +94,8 @@ void tw_crowd_seek(const TwCrowd *crowd, void *block, int cell, int64_t time_ns)
 int64_t tw_crowd_peek(const TwCrowd *crowd, const void *block, int cell);    // INT64_MAX: none waits
 // Takes the earliest call. answered: its end will be told to tw_crowd_finished; otherwise it takes the nominal time.
 void tw_crowd_pop(const TwCrowd *crowd, void *block, int cell, bool answered, TwCrowdCall *call);
+// A user that nobody answers: it takes service_s.
+void tw_crowd_answer(const TwCrowd *crowd, void *block, int cell, const TwCrowdCall *call, double service_s);
 // The call of that slot ended; done: not if it was rejected or lost, which ends its session.
 void tw_crowd_finished(const TwCrowd *crowd, void *block, int cell, int slot, int32_t turn, int64_t at_ns, bool done);
 // A rollout: so many more calls of a cell, from at_ns on.

@@ -246,7 +246,7 @@ static void draw_subagents(const TwSessionPlant *p, TwSession *s)
 
 void tw_session_begin(const TwSessionPlant *p, TwSession *s, uint64_t id, uint32_t cell)
 {
-    *s = (TwSession){.id = id, .cell = cell};
+    *s = (TwSession){.id = id, .cell = cell, .message_end = p->kind == TW_CHAT};
     if (p->kind == TW_CHAT)
         begin_chat(p, s);
     else
@@ -325,6 +325,11 @@ void tw_session_call(const TwSessionPlant *p, const TwSession *s, TwCall *call)
 double tw_session_service_s(const TwSessionPlant *p, const TwCall *call)
 {
     return p->service_fixed_s + p->service_s_per_output * call->output + p->service_s_per_input * call->input;
+}
+
+double tw_nominal_service_s(double input_tokens, double output_tokens)
+{
+    return 1.26 + 14.8e-3 * output_tokens + 16e-6 * input_tokens;
 }
 
 static bool next_chat(const TwSessionPlant *p, TwSession *s, double *gap_s)

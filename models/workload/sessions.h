@@ -63,7 +63,7 @@ typedef struct TwSession {
     int32_t window;
     int32_t template;    // chat: 1 + its template; 0: none
     int16_t size_class;
-    bool message_end;    // agent: the present call ends a message
+    bool message_end;    // the present call ends a message: a chat's always
     bool subagents;      // to be started after the present call
     double z;            // how fast it grows
 } TwSession;
@@ -87,6 +87,8 @@ void tw_session_call(const TwSessionPlant *plant, const TwSession *session, TwCa
 // On to the next call. False: the session is over. gap_s: from the end of the present call to the next.
 bool tw_session_next(const TwSessionPlant *plant, TwSession *session, double *gap_s);
 double tw_session_service_s(const TwSessionPlant *plant, const TwCall *call);
+// What a call takes where no engine answers it: seen by the 692 sessions of the agent trace (fitted).
+double tw_nominal_service_s(double input_tokens, double output_tokens);
 
 // P(another turn after turn n = 1, 2, ...) and the mean number of turns of chats.
 double tw_chat_continue(const TwSessionPlant *plant, int turn);

@@ -80,6 +80,12 @@ void tw_trace_utc(int64_t ns, char *text);
 // What `trace describe` prints: the table of the traffic page, or JSON.
 void tw_trace_describe_rows(const TwTrace *trace, const char *name, bool json, FILE *stream);
 
+// Population variance over mean of the counts in whole windows from the first arrival; NAN: shorter than one.
+double tw_trace_idc(const TwTrace *trace, double width_s);
+
+enum { TW_TRACE_RESIDENCIES = 5 };
+extern const double tw_trace_residency_s[TW_TRACE_RESIDENCIES];
+
 // Its main numbers, for checks.
 typedef struct TwTraceSummary {
     int64_t rows, input_sum, output_sum, blocks, unique_blocks, sessions, calls;
@@ -87,7 +93,9 @@ typedef struct TwTraceSummary {
     double input_mean, token_hit, block_hit;                          // of an unbounded cache of earlier inputs
     double parent_hit, parent_ratio;                                  // of sessions without their sub-agents
     int cache_sizes;
-    double cache_tokens[8], cache_hit[8];    // share of input tokens found in a cache of so many, largest first
+    double cache_tokens[8], cache_hit[8];         // share of input tokens found in a cache of so many, largest first
+    int64_t gaps[2];                              // of sessions: after a tool, after the end of a message
+    double residency[2][TW_TRACE_RESIDENCIES];    // of them within tw_trace_residency_s
 } TwTraceSummary;
 void tw_trace_summary(const TwTrace *trace, TwTraceSummary *summary);
 

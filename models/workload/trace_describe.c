@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WINDOWS = 4, QUANTILES = 5, SIZES = 8, RESIDENCIES = 5 };
+enum { WINDOWS = 4, QUANTILES = 5, SIZES = 8, RESIDENCIES = TW_TRACE_RESIDENCIES };
 static const double window_s[WINDOWS] = {1.0, 10.0, 60.0, 300.0};
 static const double quantile_p[QUANTILES] = {0.05, 0.10, 0.50, 0.90, 0.99};
-static const double residency_s[RESIDENCIES] = {30.0, 60.0, 300.0, 600.0, 1800.0};
+const double tw_trace_residency_s[RESIDENCIES] = {30.0, 60.0, 300.0, 600.0, 1800.0};
 
 typedef struct Side {
     double quantile[QUANTILES], mean;
@@ -80,6 +80,13 @@ static void count_windows(const TwTrace *trace, double width_s, double *idc, dou
     *idc = (square / (double)windows - mean * mean) / mean;
     *peak = (double)most / mean;
     *empty = (double)none / (double)windows;
+}
+
+double tw_trace_idc(const TwTrace *trace, double width_s)
+{
+    double idc, peak, empty;
+    count_windows(trace, width_s, &idc, &peak, &empty);
+    return idc;
 }
 
 // tokens
@@ -290,7 +297,7 @@ static void describe_calls(const TwTrace *trace, Description *d)
         if (c->agent > 0 || c->session != before->session || c->agent != before->agent || before->stop == '-') continue;
         int kind = before->stop == 'E';
         d->gaps[kind]++;
-        for (int w = 0; w < RESIDENCIES; w++) d->residency[kind][w] += (double)c->think_s <= residency_s[w];
+        for (int w = 0; w < RESIDENCIES; w++) d->residency[kind][w] += (double)c->think_s <= tw_trace_residency_s[w];
     }
     free(order);
     for (int kind = 0; kind < 2; kind++)
@@ -389,6 +396,19 @@ static const char *file_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
+// A number of the table; "-" where the trace is too short to have it.
+static void say(FILE *stream, const char *before, int decimals, double value, const char *after)
+{
+    if (!isfinite(value))
+        fprintf(stream, "%s-%s", before, after);
+    else if (decimals >= 0)
+        fprintf(stream, "%s%.*f%s", before, decimals, value, after);
+    else
+        fprintf(stream, "%s%.3g%s", before, value, after);
+}
+
+static const char *const window_words[WINDOWS] = {" (1 s)", " (10 s)", " (60 s)", " (300 s)"};
+
 static void print_side(FILE *stream, const char *name, const Side *side)
 {
     fprintf(stream, "  %-7s", name);
@@ -416,15 +436,19 @@ static void print_text(const char *path, const TwTrace *trace, const Description
         tw_trace_utc(trace->first_ns, utc);
         fprintf(stream, " from %s UTC", utc);
     }
-    fprintf(stream, "\nrequests   %.3f /s   peak/mean %.2f (1 s) %.2f (60 s) %.2f (300 s)   empty seconds %.1f %%\n",
-            d->rate_s, d->peak_over_mean[0], d->peak_over_mean[2], d->peak_over_mean[3], 100.0 * d->empty_fraction);
-    fprintf(stream, "bursts     IAT CV %.3f   IDC %.3g (1 s) %.3g (10 s) %.3g (60 s) %.3g (300 s)\n", d->iat_cv,
-            d->idc[0], d->idc[1], d->idc[2], d->idc[3]);
+    say(stream, "\nrequests   ", 3, d->rate_s, " /s   peak/mean");
+    for (int w = 0; w < WINDOWS; w++)
+        if (w != 1) say(stream, " ", 2, d->peak_over_mean[w], window_words[w]);
+    say(stream, "   empty seconds ", 1, 100.0 * d->empty_fraction, " %\n");
+    say(stream, "bursts     IAT CV ", 3, d->iat_cv, "   IDC");
+    for (int w = 0; w < WINDOWS; w++) say(stream, " ", -1, d->idc[w], window_words[w]);
+    fprintf(stream, "\n");
     fprintf(stream, "tokens           p5      p10      p50      p90      p99      mean        total\n");
     print_side(stream, "input", &d->input);
     fprintf(stream, "\n");
     print_side(stream, "output", &d->output);
-    fprintf(stream, "   in:out %.3g   rank correlation %.2f\n", d->input.mean / d->output.mean, d->rank_correlation);
+    say(stream, "   in:out ", -1, d->input.mean / d->output.mean, "");
+    say(stream, "   rank correlation ", 2, d->rank_correlation, "\n");
     if (trace->images) {
         double in_all, share, ratio;
         count_images(trace, &in_all, &share, &ratio);
@@ -435,7 +459,8 @@ static void print_text(const char *path, const TwTrace *trace, const Description
         fprintf(stream, "prefix     %lld blocks of %d, %lld unique   unbounded hit %.4f of tokens, %.4f of blocks",
                 (long long)d->blocks, trace->block_tokens, (long long)d->unique_blocks,
                 (double)d->hit_tokens / (double)d->input.sum, (double)d->hit_blocks / (double)d->blocks);
-        fprintf(stream, "   reuse age p50 %.0f s, p90 %.0f s\n", d->reuse_age_s[0], d->reuse_age_s[1]);
+        say(stream, "   reuse age p50 ", 0, d->reuse_age_s[0], " s");
+        say(stream, ", p90 ", 0, d->reuse_age_s[1], " s\n");
     } else {
         fprintf(stream, "prefix     no block ids\n");
     }
@@ -453,7 +478,8 @@ static void print_text(const char *path, const TwTrace *trace, const Description
         for (int kind = 0; kind < 2; kind++) {
             if (d->gaps[kind] == 0) continue;
             fprintf(stream, "  gaps after %s within", kind ? "people" : "tools ");
-            for (int w = 0; w < RESIDENCIES; w++) fprintf(stream, "  %g s %.3f", residency_s[w], d->residency[kind][w]);
+            for (int w = 0; w < RESIDENCIES; w++)
+                fprintf(stream, "  %g s %.3f", tw_trace_residency_s[w], d->residency[kind][w]);
             fprintf(stream, "   (%lld)\n", (long long)d->gaps[kind]);
         }
     }
@@ -566,7 +592,7 @@ static void print_json(const char *path, const TwTrace *trace, const Description
         for (int kind = 0; kind < 2; kind++)
             for (int w = 0; w < RESIDENCIES; w++) {
                 char key[64];
-                snprintf(key, sizeof key, "%s_within_%g_s", kind ? "human" : "tool", residency_s[w]);
+                snprintf(key, sizeof key, "%s_within_%g_s", kind ? "human" : "tool", tw_trace_residency_s[w]);
                 fprintf(stream, ", ");
                 json_number(stream, key, d->residency[kind][w], "");
             }
@@ -609,6 +635,8 @@ void tw_trace_summary(const TwTrace *trace, TwTraceSummary *summary)
                                 .parent_hit = d.parent_hit,
                                 .parent_ratio = d.parent_ratio};
     for (int w = 0; w < WINDOWS; w++) summary->idc[w] = d.idc[w];
+    memcpy(summary->gaps, d.gaps, sizeof d.gaps);
+    memcpy(summary->residency, d.residency, sizeof d.residency);
     if (d.has_blocks) {
         summary->token_hit = (double)d.hit_tokens / (double)d.input.sum;
         summary->block_hit = (double)d.hit_blocks / (double)d.blocks;

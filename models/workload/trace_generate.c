@@ -139,7 +139,8 @@ bool tw_trace_generate(TwTrace **out, const TwTraffic *traffic, void *block, int
     tw_trace_free(rows.service_s);
     if (!any) {
         tw_trace_destroy(t);
-        return tw_fail(error, TW_BAD_INPUT, "%s: no requests in that time", tw_traffic_name(traffic));
+        return tw_fail(error, TW_BAD_INPUT, "%s: no requests in that time; --for=24h looks further",
+                       tw_traffic_name(traffic));
     }
     // times from the beginning of the window on
     for (int64_t r = 0; r < t->rows; r++) t->arrival_ns[r] -= from_ns;

@@ -301,6 +301,11 @@ static void pop_crowd(const TwTraffic *traffic, void *block, int cell, bool answ
     tw_random4(traffic->arrivals.stream, prompt, (uint32_t)cell, TW_PURPOSE_PREFIX, words);
     tw_prefix_fill(&traffic->prefix, tw_uniform(words[0]), tw_content_mix(prompt, (uint64_t)cell), request);
     if (crowd->samples > 1) share_prompt(traffic, prompt, cell, request);
+    if (call.unanswered) {
+        int32_t input = request->input_tokens, output = request->output_tokens;
+        (void)cut(traffic->context_tokens, &input, &output);
+        tw_crowd_answer(crowd, block, cell, &call, tw_nominal_service_s(input, output));
+    }
     if (crowd->kind == TW_CROWD_CLIENTS) request->session = 0, request->turn = 0;
     request->tenant = (uint8_t)(client >= 0 ? client : 0);
 }

@@ -185,13 +185,13 @@ static bool make_users(TwTraffic *traffic, const TwTrafficSpec *spec, bool perio
     crowd->start_s = spec->begins_s;
     if (spec->deadline_s > 0.0) traffic->deadline_ns = (int64_t)((spec->begins_s + spec->deadline_s) * 1e9);
     crowd->requests = (spec->requests + spec->cells - 1) / spec->cells;
-    crowd->nominal_s = 5.0;
     if (periodic && !(spec->period_s > 0.0 && spec->jitter_s >= 0.0 && spec->jitter_s < 0.5 * spec->period_s))
         return tw_fail(error, TW_BAD_INPUT, "%s: period_s = %g, jitter_s = %g, expected above 0 and below half of it",
                        spec->name, spec->period_s, spec->jitter_s);
     if (!load_lengths(traffic, spec, error)) return false;
-    double users = (double)crowd->slots * spec->cells;
-    traffic->rate_s = periodic ? users / spec->period_s : users / (crowd->nominal_s + spec->think_s);
+    double users = (double)crowd->slots * spec->cells, input, output;
+    (void)tw_traffic_mean_tokens(traffic, &input, &output);
+    traffic->rate_s = users / (periodic ? spec->period_s : tw_nominal_service_s(input, output) + spec->think_s);
     return tw_profile_load(&traffic->arrivals.profile, NULL, error);
 }
 

@@ -26,6 +26,11 @@ cmp <(grep -v '"file"' a.json) <(grep -v '"file"' b.json) || fail "a converted t
 expect 0 "" "$TOKENWORKS" trace generate classes.cfg --class completion --for 1h --out completion.csv
 expect 0 "Azure CSV" "$TOKENWORKS" trace describe completion.csv --out completion.svg
 grep -q "</svg>" completion.svg || fail "no picture"
+expect 0 "completion" "$TOKENWORKS" trace describe classes.cfg --class completion --for 10min --out class.svg
+grep -q "index of dispersion" class.svg || fail "no picture of a class"
+expect 2 "pick one with --class" "$TOKENWORKS" trace describe classes.cfg --for 1min --out all.svg
+# one class that begins later hides no other
+expect 0 "completion: no requests in that time" "$TOKENWORKS" trace describe classes.cfg --for 1min --set 'workload.classes.completion.kind="batch"' --set workload.classes.completion.users=4 --set workload.classes.completion.begins_h=9
 expect 2 "did you mean agents" "$TOKENWORKS" trace generate classes.cfg --class agent --out x.csv
 expect 3 "needs sessions" "$TOKENWORKS" trace convert completion.csv s.csv --format sessions
 # the whole facility under its classes: the books close, and the same bytes for any number of threads

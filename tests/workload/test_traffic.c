@@ -1,6 +1,7 @@
 #include "models/workload/traffic.h"
 
 #include "models/workload/arrivals.h"
+#include "models/workload/sessions.h"
 #include "tests/check.h"
 
 // A source with its state, for tests.
@@ -508,6 +509,17 @@ static void bad_settings_are_named(void)
     expect_error((TwTrafficSpec){.arrival = "replay"}, "replay without a file");
 }
 
+// Where nobody answers, the next call of a user comes after the nominal time of this one's tokens.
+static void users_take_the_nominal_time(void)
+{
+    TwTrafficSpec spec = {.arrival = "closed", .users = 1, .lengths = "constant", .apart = true};
+    spec.input_tokens = 1000.0, spec.output_tokens = 100.0;
+    Source source = open_source(spec);
+    int64_t before_ns = pop(&source, 0).arrival_ns;
+    CHECK(llabs(pop(&source, 0).arrival_ns - before_ns - INT64_C(2756000000)) <= 1);
+    close_source(&source);
+}
+
 // The table of workload.arrival lets through exactly the kinds that create knows.
 static void every_kind_word_can_be_created(void)
 {
@@ -527,7 +539,11 @@ static void every_kind_word_can_be_created(void)
         TwTrafficSpec spec = {.seed = 1};
         tw_arrival_spec(&row, &spec);
         Source source = open_source(spec);
-        CHECK(tw_traffic_rate_s(source.traffic, 0.0) == 2.0 && tw_traffic_rows(source.traffic) == -1);
+        // users who wait: ten over the nominal time of a mean request
+        double input, output, rate = 2.0;
+        CHECK(tw_traffic_mean_tokens(source.traffic, &input, &output));
+        if (strcmp(kind->words[k], "closed") == 0) rate = 10.0 / tw_nominal_service_s(input, output);
+        CHECK(tw_traffic_rate_s(source.traffic, 0.0) == rate && tw_traffic_rows(source.traffic) == -1);
         pop(&source, 0);
         close_source(&source);
     }
@@ -634,5 +650,6 @@ int main(void)
     scale_and_simple_lengths();
     bad_settings_are_named();
     every_kind_word_can_be_created();
+    users_take_the_nominal_time();
     return check_failures != 0;
 }
