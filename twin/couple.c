@@ -395,6 +395,7 @@ bool tw_couple(const TwPlant *plant, void *block, TwScratch *s, int64_t from_ns,
     TwThermalOut heat = {
         .load_w = s->thermal_load_w,
         .rack_extra_j = s->rack_extra_j,
+        .rack_room_j = s->rack_room_j,
         .clock_fraction = clock,
         .chip_degc = w->chip_degc,
         .supply_degc = w->supply_degc,
@@ -453,7 +454,9 @@ bool tw_couple(const TwPlant *plant, void *block, TwScratch *s, int64_t from_ns,
     // flows and losses of the same window
     for (int i = 0; i < plant->thermal->load_count; i++) w->load_w[i + 1] = s->thermal_load_w[i];
     memcpy(load_w, w->load_w, (size_t)plant->load_count * sizeof *load_w);
-    tw_rows_book(plant, block, rack_w, w->row_network_w, window_s, w->row_rack_w);
+    const TwRowsIn rows = {rack_w, s->rack_room_j, w->row_network_w};
+    tw_rows_book(plant, block, &rows, window_s, w->row_rack_w, w->row_room_w);
+    m->rows_room_j += heat.room_j - released_j;
     TwPowerOut power = {
         .element_w = w->element_w, .loss_w = w->element_loss_w, .rack_on = rack_on, .load_on = s->load_on};
     tw_dispatch_window(plant, block, w->element_w, from_s, until_s);

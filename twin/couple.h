@@ -9,7 +9,7 @@
 typedef struct TwScratch {
     TwWindow window;
     double *all_w;    // [rack] of all racks that a simulated one stands for: demand, then power
-    double *rack_ac_w, *rack_extra_j, *device_j, *tokens, *cap_w, *floor_w, *most_w;
+    double *rack_ac_w, *rack_extra_j, *rack_room_j, *device_j, *tokens, *cap_w, *floor_w, *most_w;
     double *job_share, *job_above_w;    // [rack] of the power that jobs want; power above idle they had
     double *thermal_load_w, *element_loss_w;
     bool *load_on;

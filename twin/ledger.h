@@ -24,6 +24,7 @@ typedef struct TwMeters {
     double fabric_j, cooling_j;
     double room_loss_j, outdoor_loss_j;    // electrical losses by where their heat ends
     double last_window_s;
+    double rows_room_j;                    // heat of racks and switches that the room air took up, by its balance
     double carry_j;                        // losses metered but not yet handed to the room: stored heat of one window
     double thermal_in_j, thermal_out_j;    // booked by the thermal model
     double stored_start_j;                 // heat in the capacities at time zero

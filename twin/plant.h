@@ -202,7 +202,7 @@ typedef struct TwRowsPlan {
     int *group_row, *group_load;               // [group of leaves] its electrical load, 0: the fabric's
     const char **load_names;
     int *load_element;    // [load of leaves]
-    TwSlot changes, live, lost, rack_j, network_j;
+    TwSlot changes, live, lost, rack_j, network_j, room_j;
 } TwRowsPlan;
 
 // Where the story lies in the block (twin/story.h).

@@ -820,7 +820,7 @@ static void add_rows(TwReport *report, const TwState *state)
 {
     const TwPlant *plant = tw_state_plant(state);
     const void *block = tw_state_block(state);
-    double span_s = tw_state_time_s(state), racks_j = 0.0, leaves_j = 0.0;
+    double span_s = tw_state_time_s(state), racks_j = 0.0, leaves_j = 0.0, room_j = 0.0;
     int count = plant->rows.row_count, last = count - 1;
     for (int r = 0; r < last; r++) {
         racks_j += tw_rows_rack_j(plant, block, r);
@@ -833,6 +833,10 @@ static void add_rows(TwReport *report, const TwState *state)
         over(tw_rows_network_j(plant, block, last), span_s) * 1e-3);
     double all_j = m->rack_j + m->fabric_j, rows_j = racks_j + leaves_j + tw_rows_network_j(plant, block, last);
     add(report, "ledger.rows_residual", "1", "racks and switches of all rows against IT", over(rows_j - all_j, all_j));
+    for (int r = 0; r < count; r++) room_j += tw_rows_room_j(plant, block, r);
+    add(report, "power.rows_room_kw.mean", "kW", "heat of all rows to the room air", over(room_j, span_s) * 1e-3);
+    add(report, "ledger.rows_room_residual", "1", "the same against what the room air took up, over IT",
+        over(room_j - m->rows_room_j, all_j));
     for (int r = 0; r < count; r++) {
         if (r >= 200 && r < last) continue;
         char path[80];
@@ -843,6 +847,9 @@ static void add_rows(TwReport *report, const TwState *state)
         snprintf(path, sizeof path, "rows.%d.network_kw", r);
         add(report, path, "kW", "its switches with their optics, mean",
             over(tw_rows_network_j(plant, block, r), span_s) * 1e-3);
+        snprintf(path, sizeof path, "rows.%d.room_kw", r);
+        add(report, path, "kW", "heat of its racks and switches to the room air, mean",
+            over(tw_rows_room_j(plant, block, r), span_s) * 1e-3);
     }
 }
 

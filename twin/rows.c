@@ -87,6 +87,7 @@ void tw_rows_layout(TwPlant *plant, TwLayout *layout)
     p->lost = tw_layout_add(layout, (size_t)tw_fabric_lost_most(plant), sizeof(TwLoss));
     p->rack_j = tw_layout_add(layout, rows, sizeof(double));
     p->network_j = tw_layout_add(layout, rows, sizeof(double));
+    p->room_j = tw_layout_add(layout, rows, sizeof(double));
 }
 
 static bool leaf_lost(const TwRowsPlan *p, const TwLoss *lost, int count, int plane, int leaf)
@@ -141,16 +142,24 @@ double tw_rows_switches(const TwPlant *plant, void *block, const double *load_on
     return sum_w;
 }
 
-void tw_rows_book(const TwPlant *plant, void *block, const double *rack_w, const double *row_w, double window_s,
-                  double *row_rack_w)
+void tw_rows_book(const TwPlant *plant, void *block, const TwRowsIn *in, double window_s, double *row_rack_w,
+                  double *row_room_w)
 {
     const TwRowsPlan *p = &plant->rows;
     double *rack_j = tw_f64(block, p->rack_j), *network_j = tw_f64(block, p->network_j);
-    for (int r = 0; r < p->row_count; r++) row_rack_w[r] = 0.0;
-    for (int i = 0; i < plant->rack_count; i++) row_rack_w[p->rack_row[i]] += rack_w[i];
+    double *room_j = tw_f64(block, p->room_j);
+    for (int r = 0; r < p->row_count; r++) {
+        row_rack_w[r] = 0.0;
+        row_room_w[r] = in->switch_w[r];
+    }
+    for (int i = 0; i < plant->rack_count; i++) {
+        row_rack_w[p->rack_row[i]] += in->rack_w[i];
+        row_room_w[p->rack_row[i]] += in->rack_room_j[i] / window_s;
+    }
     for (int r = 0; r < p->row_count; r++) {
         rack_j[r] += row_rack_w[r] * window_s;
-        network_j[r] += row_w[r] * window_s;
+        network_j[r] += in->switch_w[r] * window_s;
+        room_j[r] += row_room_w[r] * window_s;
     }
 }
 
@@ -162,4 +171,9 @@ double tw_rows_rack_j(const TwPlant *plant, const void *block, int row)
 double tw_rows_network_j(const TwPlant *plant, const void *block, int row)
 {
     return tw_f64_const(block, plant->rows.network_j)[row];
+}
+
+double tw_rows_room_j(const TwPlant *plant, const void *block, int row)
+{
+    return tw_f64_const(block, plant->rows.room_j)[row];
 }

@@ -123,6 +123,7 @@ static const TwSeriesInfo load_series[] = {
 static const TwSeriesInfo row_series[] = {
     {"rack_w", "W", "racks of the row at their AC inputs"},
     {"network_w", "W", "switches that stand in the row with their optics: all of it heat to the room"},
+    {"room_w", "W", "heat to the room air: its switches, and of its racks what coolant and doors do not take"},
 };
 static const TwSeriesInfo fabric_series[] = {
     {"power_w", "W", "switches and optics, storage and in-band networks with them"},
@@ -289,6 +290,7 @@ void tw_series_fill(const TwPlant *plant, const void *block, TwScratch *s)
             size_t rows = (size_t)plant->rows.row_count;
             memcpy(s->series[g], w->row_rack_w, rows * sizeof(double));
             memcpy(s->series[g] + rows, w->row_network_w, rows * sizeof(double));
+            memcpy(s->series[g] + 2 * rows, w->row_room_w, rows * sizeof(double));
         }
         if (of == fabric_series) tw_looks_fabric(plant, block, s, s->series[g]);
         if (of == pool_series) tw_looks_pools(plant, block, s, s->series[g]);

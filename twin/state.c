@@ -92,6 +92,8 @@ static void take_scratch(TwState *state)
     w->load_w = reals(a, loads);
     w->row_rack_w = reals(a, plant->rows.row_count);
     w->row_network_w = reals(a, plant->rows.row_count);
+    w->row_room_w = reals(a, plant->rows.row_count);
+    s->rack_room_j = reals(a, racks);
     if (tw_voltages_wanted(plant)) tw_power_volts_prepare(plant->power, &s->ac);
     s->thermal_load_w = reals(a, loads);
     s->load_on = TW_TAKE(a, loads, bool);

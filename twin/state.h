@@ -58,7 +58,7 @@ typedef struct TwWindow {
     double *element_w, *element_loss_w, *loading_fraction;    // [element]
     double *v_pu;                                             // [element] NaN: none
     double *load_w;                                           // [load]
-    double *row_rack_w, *row_network_w;                       // [row]
+    double *row_rack_w, *row_network_w, *row_room_w;          // [row]; room: heat to its air
     double utility_w, it_w, gpu_w_sum, host_w_sum, fabric_w, cooling_w, loss_w, storage_w;
     double plant_supply_degc, plant_return_degc, room_degc, ambient_degc, wet_bulb_degc, water_kg_s;
     double output_tokens_per_s, input_tokens_per_s, requests_per_s;

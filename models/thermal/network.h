@@ -282,6 +282,11 @@ void tw_plant_rate(const TwThermalPlant *plant, const double *z, const TwPlantIn
                    TwPlantRates *rates);
 // One ROS2 step with dense LU; z is replaced, heat and electricity in J are added to *meter.
 bool tw_plant_step(const TwThermalPlant *plant, double *z, const TwPlantInput *in, double h, TwPlantRates *meter);
+// Heat to the room air in a window, all and by rack; exact: the reference integrator made it. before_degc: the air at
+// its begin.
+void tw_room_heat(const TwThermalPlant *plant, const void *block, const TwThermalIn *in, double length_s, bool exact,
+                  double before_degc, const TwPlantRates *meter, TwThermalOut *out);
+
 // Column of the meters' derivatives: what leaves follows from what is stored, loop and room each, W/K.
 void tw_plant_close(double *column, double loop, double room);
 double tw_plant_capacity(const TwThermalPlant *plant, int state);    // J/K of a plant state; 0: not a heat store

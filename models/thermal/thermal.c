@@ -731,6 +731,7 @@ bool tw_thermal_advance(const TwThermal *thermal, void *block, const TwThermalIn
         return false;
     }
     report(plant, block, in, length, &meter, &p, &p.ambient, out);
+    tw_room_heat(plant, block, in, length, exact, good[plant->state_count - PLANT_STATES + ROOM], &meter, out);
     change_modes(plant, block, &p, from_s, until_s, meter.water_kg_s, out);
     return true;
 }

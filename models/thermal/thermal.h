@@ -92,6 +92,7 @@ typedef struct TwThermalCrossing {
 typedef struct TwThermalOut {
     double *load_w;                             // [load] electrical demand, window mean
     double *rack_extra_j;                       // [rack] heat metered minus rack_w * window: leakage less throttle
+    double *rack_room_j;                        // [rack] heat given to the room air
     double *clock_fraction;                     // [rack] granted to the chips at the end of the window
     double *rack_flow_fraction;                 // [rack] coolant over design
     double *cdu_flow_fraction, *cdu_head_pa;    // [cdu] loop flow over design; pressure across the row
@@ -101,6 +102,7 @@ typedef struct TwThermalOut {
     double plant_supply_degc, plant_return_degc, room_degc, ambient_degc, wet_bulb_degc;
     double heat_in_j;           // racks with extra, room_w, and loads
     double heat_out_j;          // to the environment, loads outdoors included
+    double room_j;              // what racks and room_w gave the room air, by its own balance
     double water_kg;            // evaporated and blown down
     double load_j;              // electricity of all loads, exactly as booked to heat_in_j
     double export_j, cold_j;    // heat delivered to a district network; electricity of chiller and heat pump

@@ -1,0 +1,70 @@
+// What each rack gives to the room air in a window. The steps meter it by coolant loop: among the racks of a loop it is
+// shared as they give it at the window's end. The reference integrator meters the room's balance alone, shared in the
+// same way among all racks.
+#include "models/thermal/network.h"
+
+#include <math.h>
+
+// W now of a rack at place k of its group, lane l.
+static double to_room_w(const TwGroup *group, const TwRackInput *in, const double *y, const double *z, int k, int l)
+{
+    const TwRackLanes *p = &group->rack[k];
+    const double *s = y + (size_t)k * RACK_STATES * LANES + l;
+    const double *yc = y + (size_t)group->racks * RACK_STATES * LANES + l;
+    double door = p->door[l], sink = z[ROOM] + door * (z[HEADER_SUPPLY] - z[ROOM]);
+    double heat_w = (1.0 - door) * in[k].sink_w_k[l] * (s[AIR * LANES] - sink);
+    if (group->air) heat_w += p->rate_w_k[l] * fmax(yc[FLOW * LANES], 0.0) * (s[MANIFOLD * LANES] - z[ROOM]);
+    return heat_w;
+}
+
+typedef struct Sum {
+    double heat_j, size_j;
+    int count;
+} Sum;
+
+static void count(Sum *sum, double heat_j)
+{
+    sum->heat_j += heat_j;
+    sum->size_j += fabs(heat_j);
+    sum->count++;
+}
+
+// Of what is missing to the total, the part of one that gives heat_j.
+static double part(const Sum *sum, double total_j, double heat_j)
+{
+    double share = sum->size_j > 0.0 ? fabs(heat_j) / sum->size_j : 1.0 / sum->count;
+    return (total_j - sum->heat_j) * share;
+}
+
+void tw_room_heat(const TwThermalPlant *plant, const void *block, const TwThermalIn *in, double length_s, bool exact,
+                  double before_degc, const TwPlantRates *meter, TwThermalOut *out)
+{
+    const double *state = tw_f64_const(block, plant->state), *z = state + plant->state_count - PLANT_STATES;
+    const TwRackInput *inputs = tw_at_const(block, plant->rack_input);
+    const TwGroupMeter *window = tw_at_const(block, plant->meter);
+    out->room_j = plant->room_j_k * (z[ROOM] - before_degc) + meter->room_reject_w - meter->room_fan_w;
+    double *heat_j = out->rack_room_j;
+    if (!heat_j) return;
+    Sum all = {0};
+    for (int g = 0; g < plant->group_count; g++) {
+        const TwGroup *group = &plant->groups[g];
+        const int *rack = plant->place_rack + group->place * LANES;
+        for (int l = 0; l < LANES; l++) {
+            Sum lane = {0};
+            for (int k = 0; k < group->racks; k++) {
+                int i = rack[k * LANES + l];
+                if (i < 0) continue;
+                heat_j[i] = to_room_w(group, inputs + group->place, state + group->first, z, k, l) * length_s;
+                count(&lane, heat_j[i]);
+            }
+            for (int k = 0; k < group->racks && !exact; k++) {
+                int i = rack[k * LANES + l];
+                if (i >= 0) heat_j[i] += part(&lane, window[g].room_j[l], heat_j[i]);
+            }
+        }
+    }
+    if (!exact) return;
+    for (int i = 0; i < plant->out.rack_count; i++) count(&all, heat_j[i]);
+    double total_j = out->room_j - in->room_w * length_s;
+    for (int i = 0; i < plant->out.rack_count; i++) heat_j[i] += part(&all, total_j, heat_j[i]);
+}
