@@ -78,6 +78,18 @@ static void nearest_in(Nearest *nearest, const TwKind *kind, char *text, size_t 
     }
 }
 
+// Words that others use for a setting: few letters in common, but what is meant is plain.
+static void other_word(const TwKind *kind, const char *name, char *text, size_t size)
+{
+    static const char *const words[][2] = {{"preset", "part"}, {"thinking_multiplier", "length_scale"}};
+    for (int i = 0; i < TW_COUNT(words); i++) {
+        if (strcmp(name, words[i][0]) != 0) continue;
+        bool has = strcmp(words[i][1], "part") == 0 && kind->folder;
+        for (int k = 0; k < kind->field_count; k++) has |= strcmp(words[i][1], kind->fields[k].name) == 0;
+        if (has) snprintf(text, size, "%s", words[i][1]);
+    }
+}
+
 bool tw_nearest_in_kind(const TwKind *kind, const char *name, char *text, size_t size)
 {
     Nearest nearest = nearest_to(name);
@@ -86,6 +98,7 @@ bool tw_nearest_in_kind(const TwKind *kind, const char *name, char *text, size_t
     static const char *const specials[] = {"part", "name", "count", "base"};
     for (int i = 0; i < TW_COUNT(specials); i++)
         if (nearer(&nearest, specials[i])) snprintf(text, size, "%s", specials[i]);
+    if (!text[0]) other_word(kind, name, text, size);
     return text[0] != '\0';
 }
 

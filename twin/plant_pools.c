@@ -262,13 +262,15 @@ static bool compile_traffic(TwPlant *plant, TwPoolPlan *pool, const TwPoolRow *r
     bool good = true;
     pool->rate_s = 0.0;
 
-    // its own arrival, where it has one
+    // its own arrival, where it has one; a trace alone is one
     const TwNode *arrival_node = tw_node_group(node, "arrival");
-    if (arrival_node) {
-        TwArrivalRow arrival;
-        tw_node_row(arrival_node, &arrival);
+    if (arrival_node || row->trace[0]) {
+        TwArrivalRow arrival = {.file = ""};
         TwTrafficSpec spec = common;
-        tw_arrival_spec(&arrival, &spec);
+        if (arrival_node) {
+            tw_node_row(arrival_node, &arrival);
+            tw_arrival_spec(&arrival, &spec);
+        }
         const char *trace = row->trace[0] ? row->trace : arrival.file;
         if (trace[0]) {
             good = find_trace(plant, trace, node, row->trace[0] ? "trace" : NULL, input, &spec, errors);
@@ -464,8 +466,9 @@ static bool compile_pool(TwPlant *plant, TwPoolPlan *pool, TwPoolSpec *spec, con
     TwPoolRow row;
     tw_node_row(node, &row);
     snprintf(pool->name, sizeof pool->name, "%s", name);
-    if (!tw_node_group(node, "model") || (!tw_node_group(node, "arrival") && count_classes(plant, pool) == 0)) {
-        tw_node_error(node, NULL, errors, "needs `model` and `arrival` or classes (or a list `pools`)");
+    bool arrives = tw_node_group(node, "arrival") || row.trace[0];
+    if (!tw_node_group(node, "model") || (!arrives && count_classes(plant, pool) == 0)) {
+        tw_node_error(node, NULL, errors, "needs `model` and `arrival`, `trace` or classes (or a list `pools`)");
         return false;
     }
     if (row.block_tokens & (row.block_tokens - 1)) {

@@ -33,6 +33,11 @@ expect 2 "pick one with --class" "$TOKENWORKS" trace describe classes.cfg --for 
 expect 0 "completion: no requests in that time" "$TOKENWORKS" trace describe classes.cfg --for 1min --set 'workload.classes.completion.kind="batch"' --set workload.classes.completion.users=4 --set workload.classes.completion.begins_h=9
 expect 2 "did you mean agents" "$TOKENWORKS" trace generate classes.cfg --class agent --out x.csv
 expect 3 "needs sessions" "$TOKENWORKS" trace convert completion.csv s.csv --format sessions
+# a trace alone is a workload; words that others use are answered with ours
+sed '/classes = /,/part = "code_completion"/d; s/context_tokens = 1000000;/trace = "completion.csv";/' classes.cfg > alone.cfg
+expect 0 "completion.csv" "$TOKENWORKS" run alone.cfg --for 30s -q --out alone.h5
+sed 's/part = "enterprise_assistants"/preset = "enterprise_assistants"/' classes.cfg > other.cfg
+expect 3 "preset: unknown setting; did you mean part?" "$TOKENWORKS" check other.cfg
 # the whole facility under its classes: the books close, and the same bytes for any number of threads
 expect 0 '"ok": true' "$TOKENWORKS" run classes.cfg -q --json --out r.h5
 expect 0 "" "$TOKENWORKS" run classes.cfg -q --json --threads 1 --out r1.h5 > one.json
