@@ -81,7 +81,8 @@ static void nearest_in(Nearest *nearest, const TwKind *kind, char *text, size_t 
 // Words that others use for a setting: few letters in common, but what is meant is plain.
 static void other_word(const TwKind *kind, const char *name, char *text, size_t size)
 {
-    static const char *const words[][2] = {{"preset", "part"}, {"thinking_multiplier", "length_scale"}};
+    static const char *const words[][2] = {
+        {"preset", "part"}, {"thinking_multiplier", "length_scale"}, {"checkpoint", "checkpoint_every_s"}};
     for (int i = 0; i < TW_COUNT(words); i++) {
         if (strcmp(name, words[i][0]) != 0) continue;
         bool has = strcmp(words[i][1], "part") == 0 && kind->folder;

@@ -346,6 +346,7 @@ static bool compile_mix(TwPlant *plant, const JobRow *row, const TwNode *node, c
             return false;
         }
         jobs[(*count)++] = (TwJobSpec){.name = tw_arena_text(plant->arena, name),
+                                       .of_mix = true,
                                        .gpus = job.gpus,
                                        .priority = (int)row->priority,
                                        .preemptible = row->preemptible,

@@ -953,10 +953,11 @@ static void add_jobs(TwReport *report, const TwState *state)
     add(report, "jobs.energy_j", "J", "of the GPUs while they held them", t.energy_j);
     add(report, "jobs.gpus_lent", "1", "GPUs lent by serving, mean", over(tw_jobs_lent_gpu_s(plant, block), span_s));
     add_waits(report, state);
-    for (int i = 0; i < plant->jobs->job_count && i < 200; i++) {
+    for (int i = 0, listed = 0; i < plant->jobs->job_count && listed < 200; i++) {
         const TwJob *job = tw_jobs_job(plant->jobs, block, i);
         const TwJobSpec *spec = tw_jobs_spec(plant->jobs, i);
-        if (spec->tokens_per_step == 0.0 && plant->jobs->job_count > 32) continue;    // of a mix
+        if (spec->of_mix) continue;    // all of one name; they are in the sums
+        listed++;
         char path[80];
         snprintf(path, sizeof path, "jobs.list.%.40s.phase", spec->name);
         add_text(report, path, "phase at the end", tw_jobs_phase(job->phase));

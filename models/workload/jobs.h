@@ -27,6 +27,7 @@ typedef struct TwJobSpec {
     int gpus, gpus_min;    // gpus_min < gpus: elastic, by halves
     int priority;
     bool preemptible;
+    bool of_mix;    // drawn: shares its name with the others of its mix
     double submit_s;
     // work: steps of so long at full clock on all its GPUs, and what of a step stretches with the clock
     double steps, step_s, clock_share;    // clock_share: of step_s, in 0 to 1

@@ -32,6 +32,14 @@ expect 0 '"ok": true' "$TOKENWORKS" run "$facilities/deepseek_day.cfg" --set run
 python3 -c 'import json; j = json.load(open("out.txt"))["jobs"]; assert 100 < j["gpus_lent"] < 180 and j["gpus_held"] > 80, j' || fail "no nodes were lent"
 # half an hour after a cold start; 0.557 of the whole day
 python3 -c 'import json; s = json.load(open("out.txt"))["serving"]; assert 0.3 < s["prefix_hit_share"] + s["tier_hit_share"] < 0.5, s' || fail "prompts found in caches"
+# a few jobs of a mix beside one of their own: the mix is in the sums, the results are written
+cat > mix.cfg <<END
+base = "hopper_hall";
+workload: { replicas = 8; jobs = ( { name = "cluster"; kind = "mix"; gpus_max = 16; rate_scale = 2.0; },
+  { name = "flat"; kind = "data"; gpus = 8; run_s = 60.0; } ); };
+END
+expect 0 '"ok": true' "$TOKENWORKS" run mix.cfg --for 2min -q --json --set run.warmup_s=0 --out m.h5
+python3 -c 'import json; j = json.load(open("out.txt"))["jobs"]; assert 3 <= j["submitted"] <= 32 and list(j["list"]) == ["flat"], j' || fail "jobs of a mix"
 # a job's steps and evaluations below a second, up the tree to the grid connection
 cat > swing.cfg <<END
 base = "hopper_hall";
