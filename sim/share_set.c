@@ -1,11 +1,13 @@
 #include "sim/share_set.h"
 
 #include "sim/arena.h"
+#include "sim/block.h"
 #include "sim/share.h"
 
 #include <assert.h>
 #include <limits.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { BOUND = -1, NEW = -2, FREE = -3 };    // holders that are no link
@@ -47,6 +49,7 @@ typedef struct Entry {
 
 struct TwShareSet {
     TwArena *arena;
+    void *block;    // flows, links, chunks, places: walked at random, so on large pages where they fill some
     int flow_max, link_count, hop_max, shift, count, round;
     double slack;    // relative: levels and fills that differ by less are equal
     unsigned char *flows;
@@ -87,10 +90,17 @@ TwShareSet *tw_share_set_create(const TwShareSetSpec *spec)
     // every link may have one chunk that is not full
     size_t chunks = (size_t)l + most / CHUNK + 1;
     s->stride = sizeof(Flow) + (sizeof(int) << shift);
-    s->flows = tw_arena_take(arena, (size_t)n + 1, s->stride);
-    s->link = TW_TAKE(arena, l, Link);
-    s->chunk = TW_TAKE(arena, chunks, Chunk);
-    s->place = TW_TAKE(arena, crossings, int);
+    TwLayout layout = {0};
+    const TwSlot link = tw_layout_add(&layout, (size_t)l, sizeof(Link));
+    const TwSlot flows = tw_layout_add(&layout, (size_t)n + 1, s->stride);
+    const TwSlot chunk = tw_layout_add(&layout, chunks, sizeof(Chunk));
+    const TwSlot place = tw_layout_add(&layout, crossings, sizeof(int));
+    s->block = tw_block_create(&layout);
+    if (!s->block) abort();
+    s->flows = tw_at(s->block, flows);
+    s->link = tw_at(s->block, link);
+    s->chunk = tw_at(s->block, chunk);
+    s->place = tw_at(s->block, place);
     s->use = TW_TAKE(arena, crossings, double);
     s->bound = TW_TAKE(arena, n, double);
     s->dirty = TW_TAKE(arena, l, bool);
@@ -128,7 +138,9 @@ TwShareSet *tw_share_set_create(const TwShareSetSpec *spec)
 
 void tw_share_set_destroy(TwShareSet *set)
 {
-    if (set) tw_arena_destroy(set->arena);
+    if (!set) return;
+    tw_block_destroy(set->block);
+    tw_arena_destroy(set->arena);
 }
 
 int tw_share_set_count(const TwShareSet *s) { return s->count; }
@@ -257,9 +269,10 @@ void tw_share_set_capacity(TwShareSet *s, int link, double capacity)
 
 // --- links by the level at which they are due
 
+// Without branches: a guess which of two comes first fails half of the time.
 static bool sooner(const Entry *a, const Entry *b)
 {
-    return a->key < b->key || (a->key == b->key && a->link < b->link);
+    return (a->key < b->key) | ((a->key == b->key) & (a->link < b->link));
 }
 
 // Four below each: half as deep as two, and they lie together.
@@ -278,9 +291,15 @@ static void swap_down(TwShareSet *s, int at)
 {
     Entry moved = s->heap[at];
     for (int first; (first = 4 * at + 1) < s->heap_count;) {
-        int until = first + 4 < s->heap_count ? first + 4 : s->heap_count, least = first;
-        for (int child = first + 1; child < until; child++)
-            if (sooner(&s->heap[child], &s->heap[least])) least = child;
+        int least = first;
+        if (first + 4 <= s->heap_count) {
+            int b = first + 2 + sooner(&s->heap[first + 3], &s->heap[first + 2]);
+            least += sooner(&s->heap[first + 1], &s->heap[first]);
+            least += (b - least) * sooner(&s->heap[b], &s->heap[least]);
+        } else {
+            for (int child = first + 1; child < s->heap_count; child++)
+                if (sooner(&s->heap[child], &s->heap[least])) least = child;
+        }
         if (!sooner(&s->heap[least], &moved)) break;
         s->heap[at] = s->heap[least];
         s->link[s->heap[at].link].at = at;
