@@ -207,6 +207,7 @@ typedef struct TwRowsPlan {
 
 // Where the story lies in the block (twin/story.h).
 typedef struct TwStorySlots {
+    int room;                                  // of the log
     TwSlot head, entries, acts;                // acts: how many of the power model are told
     TwSlot breach, breach_seen_ns, reached;    // [element] of load targets
     TwSlot mode, mode_now, act, element, below, target, overload, overload_seen_ns;    // [element]

@@ -679,6 +679,7 @@ static void add_events(TwReport *report, const TwState *state)
     const void *block = tw_state_block(state);
     copy_states(report, plant, block);
     int n = report->event_count = tw_story_count(plant, block);
+    report->event_overflow = tw_story_overflow(plant, block);
     report->events = calloc((size_t)n + 1, sizeof *report->events);
     if (!report->events) abort();
     double lost = 0.0, not_made = 0.0, made_up = 0.0, dropped = 0.0, rack_s = 0.0, requests = 0.0;
@@ -718,7 +719,7 @@ static void add_events(TwReport *report, const TwState *state)
     }
     add(report, "events.count", "", "happenings in the story", n);
     add(report, "events.roots", "", "of them without a cause in the model", roots);
-    add(report, "events.overflow", "", "happenings that found no room in it", (double)tw_story_overflow(plant, block));
+    add(report, "events.overflow", "", "happenings that found no room in it", (double)report->event_overflow);
     add(report, "events.rack_hours", "h", "rack-hours that they held back", rack_s / 3600.0);
     add(report, "events.requests_lost", "", "requests lost or rejected by them", requests);
     add(report, "events.tokens_dropped", "1", "output tokens of those requests", dropped);

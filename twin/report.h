@@ -45,7 +45,8 @@ typedef struct TwReport {
     int count, capacity;
     TwKpi *kpis;
     int event_count;
-    TwReportState *states;    // of metered feeds (twin/flex.h)
+    int64_t event_overflow;    // happenings that found no room in the story
+    TwReportState *states;     // of metered feeds (twin/flex.h)
     int state_count;
     TwReportEvent *events;
 } TwReport;

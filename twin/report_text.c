@@ -305,6 +305,8 @@ static void story(FILE *f, const TwReport *r)
     }
     if (r->event_count > TOLD)
         fprintf(f, "  and %d more (--json, or the group event of the file)\n", r->event_count - TOLD);
+    if (r->event_overflow > 0)
+        fprintf(f, "  the story is full: %lld later happenings are not told\n", (long long)r->event_overflow);
 
     // the causes that cost most
     bool *shown = calloc((size_t)r->event_count + 1, sizeof *shown);

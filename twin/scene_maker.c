@@ -404,8 +404,8 @@ const TwScene *tw_scene_maker_scene(TwSceneMaker *m, const TwState *state)
     for (int k = 0; k < HEADLINES; k++) m->series[SERIES + k].count = m->head_points;
     scene->event_count = 0;
     int told = tw_story_count(plant, tw_state_block(state));
-    if (told > m->event_room) {
-        m->event_room = 2 * told;
+    if (told + 1 > m->event_room) {
+        m->event_room = 2 * told + 1;
         m->events = realloc(m->events, (size_t)m->event_room * sizeof *m->events);
         if (!m->events) abort();
         scene->events = m->events;
@@ -416,6 +416,13 @@ const TwScene *tw_scene_maker_scene(TwSceneMaker *m, const TwState *state)
         event->time_s = (double)entry->time_ns * 1e-9;
         event->severity = tw_story_severity(entry);
         tw_story_text(plant, entry, event->text, sizeof event->text);
+    }
+    int64_t more = tw_story_overflow(plant, tw_state_block(state));
+    if (more > 0) {
+        TwSceneEvent *event = &m->events[scene->event_count++];
+        *event = (TwSceneEvent){.time_s = event[-1].time_s, .severity = 1};
+        snprintf(event->text, sizeof event->text, "the story is full: %lld later happenings are not told",
+                 (long long)more);
     }
     scene->version_data++;
     tw_report_destroy(report);

@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <math.h>
 
-enum { ROOM = 4096 };
+enum { ROOM = 4096, ROOM_PER_EVENT = 4 };    // entries; more where the facility scripts more events
 
 static const TwStoryHead *head_const(const TwPlant *plant, const void *block)
 {
@@ -37,7 +37,7 @@ int tw_story_add(const TwPlant *plant, void *block, int64_t time_ns, TwHappening
                  double value)
 {
     TwStoryHead *s = tw_story_head(plant, block);
-    if (s->count == ROOM) {
+    if (s->count == plant->slot.story.room) {
         s->overflow++;
         return -1;
     }
@@ -59,7 +59,8 @@ void tw_story_layout(TwPlant *plant, TwLayout *layout)
     TwStorySlots *s = &plant->slot.story;
     s->head = tw_layout_add(layout, 1, sizeof(TwStoryHead));
     s->acts = tw_layout_add(layout, 1, sizeof(int64_t));
-    s->entries = tw_layout_add(layout, ROOM, sizeof(TwEntry));
+    s->room = ROOM_PER_EVENT * plant->event_count > ROOM ? ROOM_PER_EVENT * plant->event_count : ROOM;
+    s->entries = tw_layout_add(layout, (size_t)s->room, sizeof(TwEntry));
     s->mode = tw_layout_add(layout, elements, 1);
     s->mode_now = tw_layout_add(layout, elements, 1);
     s->breach = tw_layout_add(layout, elements, sizeof(int32_t));

@@ -304,6 +304,19 @@ static void draw_runs(TwDraw *d, const TwScene *s, TwView *view, TwSceneSubject 
     }
 }
 
+// A row's name stands left of its hall, unless another hall's frame or the edge of the plan is there.
+static bool row_name_fits(const TwFloorPlan *plan, TwPoint right, double width)
+{
+    double left = right.x - width - 4.0;
+    if (left < plan->box.x) return false;
+    for (int h = 0; h < plan->hall_count; h++) {
+        TwBox b = plan->halls[h];
+        if (b.x < right.x && b.x + b.w + 10.0 > left && right.y > b.y - 10.0 && right.y - 10.0 < b.y + b.h + 10.0)
+            return false;
+    }
+    return true;
+}
+
 static void draw_beside(TwDraw *d, const TwScene *s, TwView *view)
 {
     const TwStyle *style = tw_draw_style(d);
@@ -333,9 +346,9 @@ static void draw_beside(TwDraw *d, const TwScene *s, TwView *view)
         bool several = same_hall;
         for (int k = i + 1; k < plan->count && !several && strcmp(s->racks[k].hall, s->racks[i].hall) == 0; k++)
             several = !same_level(plan->cells[k], plan->cells[i]);
-        if (plan->cell_h >= 10.0 && several)
-            tw_draw_text(d, (TwPoint){plan->cells[i].x - 16.0, plan->cells[i].y + plan->cells[i].h / 2.0 + 4.0},
-                         TW_RIGHT, TW_SMALL, style->second, name);
+        TwPoint at = {plan->cells[i].x - 16.0, plan->cells[i].y + plan->cells[i].h / 2.0 + 4.0};
+        if (plan->cell_h >= 10.0 && several && row_name_fits(plan, at, tw_text_width(d, TW_SMALL, name)))
+            tw_draw_text(d, at, TW_RIGHT, TW_SMALL, style->second, name);
     }
     free(above);
     if (room < 4.0) return;
@@ -480,6 +493,17 @@ static void draw_marks(TwDraw *d, const TwScene *s, const TwView *view)
     }
 }
 
+// From a hall's left edge to that of the next one whose name stands at the same height.
+static double to_next_hall(const TwFloorPlan *plan, int hall)
+{
+    TwBox b = plan->halls[hall];
+    double nearest = INFINITY;
+    for (int h = 0; h < plan->hall_count; h++)
+        if (plan->halls[h].x > b.x && fabs(plan->halls[h].y - b.y) < 14.0)
+            nearest = fmin(nearest, plan->halls[h].x - b.x);
+    return nearest;
+}
+
 void tw_floor_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box)
 {
     const TwStyle *style = tw_draw_style(d);
@@ -521,9 +545,10 @@ void tw_floor_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box)
         bool named = plan->hall_names[h][0] != '\0';
         tw_draw_rect(d, room, style->panel);
         tw_draw_frame(d, room, (TwStroke){style->grid, 1.0, 0.0});
-        if (named)
-            tw_draw_text_cut(d, (TwPoint){room.x + 1.0, room.y - 6.0}, TW_LEFT, TW_SMALL, style->second,
-                             fmax(room.w, 20.0), plan->hall_names[h]);
+        double wide = fmin(fmax(room.w, 20.0), to_next_hall(plan, h) - 6.0);
+        if (named && wide >= 12.0)
+            tw_draw_text_cut(d, (TwPoint){room.x + 1.0, room.y - 6.0}, TW_LEFT, TW_SMALL, style->second, wide,
+                             plan->hall_names[h]);
     }
     if (missing) {
         for (int i = 0; i < plan->count; i++) {

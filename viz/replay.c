@@ -209,10 +209,11 @@ bool tw_replay_open(TwReplay **replay, const char *path, TwError *error)
     char other[544];
     snprintf(r->path, sizeof r->path, "%s", path);
     path = file_of(r->path, other, &r->seen);
+    TwError scene = {0};
     bool ok = tw_result_open(&r->result, path, error);
     char *text = ok ? tw_result_text(r->result, "scene", NULL) : NULL;
     if (ok && !text) ok = tw_fail(error, TW_IO, "%s: holds no scene; not the result of a run", path);
-    ok = ok && tw_scene_read_text(&r->scene, text, error);
+    if (ok && !tw_scene_read_text(&r->scene, text, &scene)) ok = tw_fail(error, TW_IO, "%s: %s", path, scene.text);
     free(text);
     ok = ok && read_series(r, error) && read_headlines(r, error) && read_racks(r, error) && read_elements(r, error);
     if (!ok) {

@@ -255,7 +255,8 @@ static void draw_matrix(TwDraw *d, const TwStudyScene *s, const TwStudyView *vie
     char title[200], under[200];
     snprintf(title, sizeof title, "%s", o ? o->label : "Scenarios");
     if (title[0] >= 'a' && title[0] <= 'z') title[0] = (char)(title[0] - 'a' + 'A');
-    snprintf(under, sizeof under, "%d scenarios%s%s", s->point_count * s->replicates,
+    snprintf(under, sizeof under, "%d scenario%s%s%s", s->point_count * s->replicates,
+             s->point_count * s->replicates == 1 ? "" : "s",
              s->replicates > 1 ? ", cells are means over the seeds" : "",
              s->grid ? "" : "; points in the order of the design, row by row");
     draw_heading(d, panel, title, under);
@@ -654,8 +655,8 @@ static void draw_title(TwDraw *d, const TwStudyScene *s, TwBox box)
     double x = box.x + 16.0, y = box.y + 21.0;
     snprintf(text, sizeof text, "Study %s", s->name);
     x += tw_draw_text_cut(d, (TwPoint){x, y}, TW_LEFT, TW_HEADING, style->text, box.w - 32.0, text) + 14.0;
-    snprintf(text, sizeof text, "%s%s%s, %d scenarios", s->facility, s->facility[0] ? ": " : "", s->design,
-             s->point_count * s->replicates);
+    snprintf(text, sizeof text, "%s%s%s, %d scenario%s", s->facility, s->facility[0] ? ": " : "", s->design,
+             s->point_count * s->replicates, s->point_count * s->replicates == 1 ? "" : "s");
     if (box.x + box.w - 16.0 - x > 60.0)
         tw_draw_text_cut(d, (TwPoint){x, y}, TW_LEFT, TW_BODY, style->second, box.x + box.w - 16.0 - x, text);
 }

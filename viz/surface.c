@@ -2,6 +2,8 @@
 
 #include "viz/png.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,6 +15,15 @@ static bool is_blind(const char *driver)
 
 // windows that are open over each other: a run, the study it came from
 static int video_depth;
+
+// A display that goes away ends the process from within Xlib by exit(1), after a line of its own.
+static void display_gone(void)
+{
+    if (video_depth == 0) return;
+    fputs("error: the display is gone, and the window with it\n", stderr);
+    fflush(NULL);
+    _exit(TW_IO);
+}
 
 bool tw_video_begin(TwError *error)
 {
@@ -26,6 +37,9 @@ bool tw_video_begin(TwError *error)
         SDL_Quit();
         return tw_fail(error, TW_IO, "no display; use --screenshot");
     }
+    static bool watched;
+    if (!watched) atexit(display_gone);
+    watched = true;
     video_depth = 1;
     return true;
 }

@@ -30,28 +30,31 @@ static double along(TwSpan shown, TwBox track, double time_s)
     return track.x + track.w * (time_s - shown.low) / (shown.high - shown.low);
 }
 
-// Events that would cover each other become one mark: the worst, with the count beside it.
+// Events that would cover each other, or the count beside a mark, become one mark: the worst, with the count.
 static void draw_marks(TwDraw *d, const TwScene *s, TwSpan shown, TwBox track, bool lines, TwBox plots)
 {
     const TwStyle *style = tw_draw_style(d);
+    double digit = tw_text_width(d, TW_SMALL, "0");
     for (int i = 0; i < s->event_count;) {
-        double first = along(shown, track, s->events[i].time_s);
-        int worst = s->events[i].severity, count = 0, at = i;
-        for (; i < s->event_count; i++, count++) {
+        double first = along(shown, track, s->events[i].time_s), worst_x = first;
+        int worst = s->events[i].severity, count = 0;
+        for (int digits = 1, next = 10; i < s->event_count; i++) {
             double x = along(shown, track, s->events[i].time_s);
-            if (count > 0 && !(fabs(x - first) < 16.0)) break;
-            if (s->events[i].severity > worst) worst = s->events[i].severity, at = i;
+            double reach = count > 1 ? fmax(first + 16.0, worst_x + 16.0 + digit * digits) : first + 16.0;
+            if (count > 0 && !(x < reach)) break;
+            if (s->events[i].severity > worst) worst = s->events[i].severity, worst_x = x;
+            if (++count == next) digits++, next *= 10;
         }
-        double x = along(shown, track, s->events[at].time_s);
-        if (!(x >= track.x - 1.0 && x <= track.x + track.w + 1.0)) continue;
+        if (!(worst_x >= track.x - 1.0 && worst_x <= track.x + track.w + 1.0)) continue;
         if (lines && worst >= 1)
-            tw_draw_line(d, (TwPoint[]){{x, plots.y}, {x, plots.y + plots.h}}, 2,
+            tw_draw_line(d, (TwPoint[]){{worst_x, plots.y}, {worst_x, plots.y + plots.h}}, 2,
                          (TwStroke){tw_faded(severity_colour(style, worst), 0.7), 1.0, 3.0});
-        draw_mark(d, x, track.y + track.h / 2.0, worst);
+        draw_mark(d, worst_x, track.y + track.h / 2.0, worst);
         if (count > 1) {
             char text[16];
             snprintf(text, sizeof text, "%d", count);
-            tw_draw_text(d, (TwPoint){x + 8.0, track.y + track.h / 2.0 + 4.0}, TW_LEFT, TW_SMALL, style->second, text);
+            tw_draw_text(d, (TwPoint){worst_x + 8.0, track.y + track.h / 2.0 + 4.0}, TW_LEFT, TW_SMALL, style->second,
+                         text);
         }
     }
 }

@@ -157,6 +157,56 @@ static void every_label_is_text_at_any_density(void)
     synthetic_destroy(m);
 }
 
+// Ten thousand events: the counts beside their marks add up and none reaches the next mark.
+static void crowded_events_are_counted(void)
+{
+    enum { EVENTS = 10000, MOST = 2000 };
+    static TwSceneEvent events[EVENTS];
+    static Label labels[MOST];
+    char path[320];
+    Synthetic *m = synthetic_create(8, 100, 0.3);
+    for (int i = 0; i < EVENTS; i++)
+        events[i] = (TwSceneEvent){.time_s = 86400.0 * i / EVENTS, .severity = i % 97 == 5};
+    m->scene.events = events, m->scene.event_count = EVENTS;
+    CHECK(save(&m->scene, "overview", scratch_path(path, "many.svg"), 1280, 720));
+    int count = read_labels(path, labels, MOST), told = 0, marks = 0, close = 0;
+    double before = -1e9;
+    for (int i = 0; i < count; i++) {
+        const Label *l = &labels[i];
+        // the lane of the marks, above the track at the lower edge
+        if (l->y < 674.0 || l->y > 690.0 || strspn(l->text, "0123456789") != strlen(l->text)) continue;
+        close += l->x - before < 8.0 + 5.0 + 7.0 * (double)strlen(l->text);
+        before = l->x;
+        told += atoi(l->text);
+        marks++;
+    }
+    CHECK(marks > 20 && close == 0);
+    CHECK(told == EVENTS);
+    synthetic_destroy(m);
+}
+
+// Halls side by side: a row's name stands where nothing else is, or not at all.
+static void names_of_rows_keep_clear_of_halls(void)
+{
+    enum { MOST = 2000 };
+    static Label labels[MOST];
+    char path[320];
+    Synthetic *m = synthetic_create(300, 4, 0.3);    // two halls of six rows, half a metre apart
+    for (int i = 150; i < 300; i++) m->racks[i].x_m -= 2.5;
+    CHECK(save(&m->scene, "floor", scratch_path(path, "rows.svg"), 1600, 400));
+    int count = read_labels(path, labels, MOST), rows = 0;
+    double first = 0.0;
+    for (int i = 0; i < count; i++)
+        if (strcmp(labels[i].text, "hall1") == 0) first = labels[i].x;
+    for (int i = 0; i < count; i++) {
+        if (strncmp(labels[i].text, "row ", 4) != 0) continue;
+        rows++;
+        CHECK(labels[i].x < first - 20.0);
+    }
+    CHECK(rows == 6);
+    synthetic_destroy(m);
+}
+
 // cairo reads our PNG back as the same pixels: an independent decoder
 static void png_decodes_to_the_pixels_written(void)
 {
@@ -325,6 +375,8 @@ int main(void)
     data_reach_the_picture();
     pictures_have_their_format_and_size();
     every_label_is_text_at_any_density();
+    crowded_events_are_counted();
+    names_of_rows_keep_clear_of_halls();
     png_decodes_to_the_pixels_written();
     what_a_person_mistypes_is_named();
     odd_scenes_are_drawn();

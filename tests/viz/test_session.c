@@ -8,6 +8,7 @@
 #include "twin/event_words.h"
 #include "twin/live.h"
 #include "twin/scene_maker.h"
+#include "viz/surface.h"
 #include "viz/view.h"
 
 #include <math.h>
@@ -427,6 +428,28 @@ static bool start_server(Session *s)
     return true;
 }
 
+// A window of a process of its own that opens when it is told to and says when it is there; its display then goes away.
+static pid_t start_bystander(int *tell, int *told)
+{
+    int to[2], from[2];
+    if (pipe(to) != 0 || pipe(from) != 0) abort();
+    pid_t child = fork();
+    if (child == 0) {
+        close(to[1]);
+        char word;
+        TwError error = {0};
+        if (read(to[0], &word, 1) != 1 || !freopen("/dev/null", "w", stderr)) _exit(90);
+        if (!tw_video_begin(&error) || !tw_window_open("bystander", &error)) _exit(91);
+        if (write(from[1], "x", 1) != 1) _exit(92);
+        SDL_Event e;
+        for (double end_s = tw_wall_s() + 20.0; tw_wall_s() < end_s;) SDL_WaitEventTimeout(&e, 50);
+        _exit(93);
+    }
+    close(to[0]), close(from[1]);
+    *tell = to[1], *told = from[0];
+    return child;
+}
+
 int main(void)
 {
     static const char *const sets[] = {"run.for_s=7200", "workload.arrival.rate_s=60"};
@@ -441,6 +464,8 @@ int main(void)
     }
     setenv("XDG_CONFIG_HOME", scratch_folder, 1);
     setenv("SDL_VIDEODRIVER", "x11", 1);
+    int tell, told, status = 0;
+    pid_t bystander = start_bystander(&tell, &told);
     omp_set_num_threads(1);
     TwErrors *errors = tw_errors_create();
     CHECK(tw_plant_create(&s.plant, &(TwPlantInput){path, sets, 2, 0}, errors));
@@ -457,8 +482,12 @@ int main(void)
     batch_is_the_same(&s, "dps_8rack-session-001.cfg");
     tw_live_destroy(s.live);
     tw_plant_destroy(s.plant);
+    char word;
+    CHECK(write(tell, "x", 1) == 1 && read(told, &word, 1) == 1);
     kill(s.server, SIGTERM);
     waitpid(s.server, NULL, 0);
+    waitpid(bystander, &status, 0);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == TW_IO);
     scratch_end();
     return check_failures != 0;
 }

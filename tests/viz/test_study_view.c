@@ -153,12 +153,15 @@ static void odd_studies_are_drawn(void)
 {
     char path[320];
     scratch_path(path, "a.png");
-    for (int kind = 0; kind < 7; kind++) {
+    for (int kind = 0; kind < 9; kind++) {
         Made *m = make();
         if (kind == 1) m->scene.point_count = 0;
         if (kind == 2) m->scene.point_count = 1, m->scene.grid = false;
         for (int i = 0; i < POINTS && kind >= 3 && kind <= 5; i++)
             m->values[0][i] = kind == 3 ? NAN : kind == 4 ? INFINITY : 7.0;
+        // all of them failed or were rejected
+        for (int i = 0; i < POINTS && kind >= 7; i++)
+            m->values[0][i] = m->values[1][i] = NAN, m->end[i] = kind == 7 ? TW_END_FAILED : TW_END_REJECTED;
         if (kind == 6) m->scene.axis_count = 0, m->scene.output_count = 0, m->scene.grid = false;
         static const int sizes[][2] = {{200, 150}, {1920, 1080}, {16384, 100}, {640, 2000}};
         for (int k = 0; k < 4; k++) {
