@@ -99,6 +99,8 @@ static bool json_row(TwTraceReader *reader, const char *line, TwTraceRow *row, b
         p = tw_trace_blanks(p + 1);
     }
     if (*p != '}') return tw_trace_fail(reader, (int)(p - line) + 1, "row", p, strlen(p), "'}' or another key");
+    p = tw_trace_blanks(p + 1);
+    if (*p) return tw_trace_fail(reader, (int)(p - line) + 1, "row", p, strlen(p), "one object a line");
     if (seen == (TIME | INPUT | OUTPUT)) return true;
     const char *missing = !(seen & TIME) ? "timestamp" : !(seen & INPUT) ? "input_length" : "output_length";
     return tw_fail_at(reader->error, reader->path, reader->line, 0, "no %s in the row", missing);

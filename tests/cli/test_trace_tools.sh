@@ -57,6 +57,8 @@ sed 's/"in": 200/"in": 2000/' nested.jsonl > bad.jsonl
 expect 3 "4 hash_ids for an input of 2000, expected 32 of 64 tokens" "$TOKENWORKS" trace describe bad.jsonl
 sed 's/"out": 20,/"out": -20,/' nested.jsonl > bad.jsonl
 expect 3 'out = "-20"' "$TOKENWORKS" trace describe bad.jsonl
+echo '{"timestamp": 0, "input_length": 6, "output_length": 5} {"timestamp": 1}' > bad.jsonl
+expect 3 "expected one object a line" "$TOKENWORKS" trace describe bad.jsonl
 closed="$TOKENWORKS run $facilities/hopper_hall.cfg --for 1min -q --json --force --set run.warmup_s=0"
 for file in nested.jsonl nested.csv; do
     expect 0 '"completed": 6' $closed --set "workload.trace=$PWD/$file" --out closed.h5
