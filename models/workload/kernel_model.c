@@ -299,6 +299,14 @@ void tw_kernel_model_destroy(TwKernelModel *model)
 
 // ---- one kernel ----------------------------------------------------------------------------------------------------
 
+// Linear between nodes 0, 1 ... count - 1, held beyond the ends.
+static double along(const double *value, int count, double at)
+{
+    at = fmin(fmax(at, 0.0), count - 1.0);
+    int low = at >= count - 1 ? count - 2 : (int)at;
+    return value[low] + (at - low) * (value[low + 1] - value[low]);
+}
+
 // The table of a number type, or of the next one: *transferred then.
 static const Table *table_of(const Table *tables, TwNumber number, bool bf16_first, bool *transferred)
 {
@@ -451,9 +459,7 @@ static double dim_excess(const TwKernelModel *model, const TwKernelShape *s)
     for (int i = 0; i < model->dims; i++) {
         const Dim *dim = &model->dim[i];
         if (dim->number != s->number || dim->dim != s->dim) continue;
-        double at = fmin(fmax(0.5 * log2(s->seq) - 3.0, 0.0), DIM_NODES - 1.0);
-        int low = at >= DIM_NODES - 1 ? DIM_NODES - 2 : (int)at;
-        return (dim->ratio[low] + (at - low) * (dim->ratio[low + 1] - dim->ratio[low])) * 128.0 / s->dim;
+        return along(dim->ratio, DIM_NODES, 0.5 * log2(s->seq) - 3.0) * 128.0 / s->dim;
     }
     return 1.0;
 }
@@ -472,7 +478,7 @@ static TwKernelCost query_prefill(const TwKernelModel *model, const TwKernelShap
     cost.bytes = op.bytes;
     cost.byte_j = op.bytes * model->chip.j_per_byte;
     double excess = s->dim != 128.0 ? dim_excess(model, s) : 1.0;
-    cost.t_s *= excess, cost.t0_s *= excess, cost.compute_s *= excess, cost.memory_s *= excess;
+    tw_kernel_stretch(&cost, excess);
     return cost;
 }
 
@@ -517,12 +523,10 @@ static const Site *site_of(const TwKernelModel *model, const TwKernelShape *s, b
     return best;
 }
 
-// exp of ln ratio, linear in log tokens, held beyond the ends.
+// The logarithm of the ratio is linear in that of tokens.
 static double site_ratio(const Site *site, double tokens)
 {
-    double at = fmin(fmax(0.5 * log2(tokens), 0.0), SITE_NODES - 1.0);
-    int low = at >= SITE_NODES - 1 ? SITE_NODES - 2 : (int)at;
-    return exp(site->ln_ratio[low] + (at - low) * (site->ln_ratio[low + 1] - site->ln_ratio[low]));
+    return exp(along(site->ln_ratio, SITE_NODES, 0.5 * log2(tokens)));
 }
 
 // Time of experts under power law 1.2 over that under balanced routing.
@@ -531,10 +535,7 @@ static double skew(const TwKernelModel *model, double tokens_per_expert, double 
     // medians at 16 or more tokens an expert for ep 1, 2, 4 ... 64; below one token an expert it is near 1
     static const double ratio[2][7] = {{1.05, 1.13, 1.22, 1.32, 1.38, 1.41, 1.43},
                                        {1.09, 1.19, 1.31, 1.50, 1.64, 1.78, 2.00}};
-    double at = fmin(fmax(log2(ep), 0.0), 6.0);
-    int low = at >= 6.0 ? 5 : (int)at;
-    const double *row = ratio[model->hopper];
-    double full = row[low] + (at - low) * (row[low + 1] - row[low]);
+    double full = along(ratio[model->hopper], 7, log2(ep));
     double ramp = fmin(fmax(log2(tokens_per_expert) / 4.0, 0.0), 1.0);
     return 1.0 + ramp * (full - 1.0);
 }
@@ -555,7 +556,7 @@ static TwKernelCost query_moe(const TwKernelModel *model, const TwKernelShape *s
     const Site *site = even || carried ? even : site_of(model, s, false);
     double ratio = site ? site_ratio(site, s->m) : 1.0;
     if (s->balanced && !even) ratio /= skew(model, s->m * s->top_k / s->experts, s->ep);
-    cost.t_s *= ratio, cost.t0_s *= ratio, cost.compute_s *= ratio, cost.memory_s *= ratio;
+    tw_kernel_stretch(&cost, ratio);
     return cost;
 }
 
@@ -636,6 +637,14 @@ TwKernelCost tw_kernel_query(const TwKernelModel *model, const TwKernelShape *sh
     return (TwKernelCost){0};
 }
 
+void tw_kernel_stretch(TwKernelCost *cost, double times)
+{
+    cost->t_s *= times;
+    cost->t0_s *= times;
+    cost->compute_s *= times;
+    cost->memory_s *= times;
+}
+
 bool tw_kernel_aligned(double m) { return m <= 16.0 || fmod(m, 16.0) == 0.0; }
 
 double tw_kernel_unaligned(const TwKernelModel *model, TwNumber number, double m)
@@ -643,11 +652,7 @@ double tw_kernel_unaligned(const TwKernelModel *model, TwNumber number, double m
     const double *factor = model->unaligned[number];
     if (m <= 16.0) return 1.0;
     // nodes at m = 32, 128, 512, 2048: every second power of two from the fifth
-    double at = (log2(m) - 5.0) / 2.0;
-    if (at <= 0.0) return factor[0];
-    if (at >= UNALIGNED_NODES - 1) return factor[UNALIGNED_NODES - 1];
-    int low = (int)at;
-    return factor[low] + (at - low) * (factor[low + 1] - factor[low]);
+    return along(factor, UNALIGNED_NODES, (log2(m) - 5.0) / 2.0);
 }
 
 double tw_kernel_quantise_s(const TwKernelModel *model, TwNumber number) { return model->quantise_s[number]; }

@@ -58,6 +58,9 @@ void tw_kernel_model_destroy(TwKernelModel *model);
 // Thread-safe, no allocation. The chip must know a peak above 0 for the number type.
 TwKernelCost tw_kernel_query(const TwKernelModel *model, const TwKernelShape *shape);
 
+// The same work, times as long: all its times, not its FLOP, bytes and joules.
+void tw_kernel_stretch(TwKernelCost *cost, double times);
+
 // Whether m is a size at which kernels run whole tiles: up to 16, or a multiple of it.
 bool tw_kernel_aligned(double m);
 // What a GEMM of m tokens costs more when m is no multiple of 16; 1 up to 16.

@@ -80,12 +80,8 @@ static void gemm(const Out *out, const char *name, double times, TwNumber number
     TwKernelCost cost = tw_kernel_query(out->compose->kernels, &shape);
     // engines fuse the quantisation into the kernel before; a quarter of the measured time stays whatever it was
     double apart = fmin(tw_kernel_quantise_s(out->compose->kernels, number), 0.75 * cost.t_s);
-    double shrink = (cost.t_s - apart) / cost.t_s;
-    cost.t_s *= shrink, cost.t0_s *= shrink, cost.compute_s *= shrink, cost.memory_s *= shrink;
-    if (out->unaligned && m > 16.0) {
-        double factor = tw_kernel_unaligned(out->compose->kernels, number, m);
-        cost.t_s *= factor, cost.t0_s *= factor, cost.compute_s *= factor, cost.memory_s *= factor;
-    }
+    tw_kernel_stretch(&cost, (cost.t_s - apart) / cost.t_s);
+    if (out->unaligned && m > 16.0) tw_kernel_stretch(&cost, tw_kernel_unaligned(out->compose->kernels, number, m));
     out->emit(out->context, name, times, &cost);
 }
 
@@ -212,8 +208,7 @@ void tw_compose_experts(const TwCompose *c, double tokens, TwEmit *emit, void *c
                            .ep = c->ep,
                            .balanced = c->moe_imbalance > 0.0};
     TwKernelCost cost = tw_kernel_query(c->kernels, &shape);
-    double routing = c->moe_imbalance > 0.0 ? c->moe_imbalance : 1.0;
-    cost.t_s *= routing, cost.t0_s *= routing, cost.compute_s *= routing, cost.memory_s *= routing;
+    if (c->moe_imbalance > 0.0) tw_kernel_stretch(&cost, c->moe_imbalance);
     emit(context, "experts", layers, &cost);
     exchange(out, layers);
 }
@@ -309,7 +304,7 @@ double tw_compose_span(const TwModelRow *m)
 
 static void emit_times(TwEmit *emit, void *context, const char *name, TwKernelCost cost, double times)
 {
-    cost.t_s *= times, cost.t0_s *= times, cost.compute_s *= times, cost.memory_s *= times;
+    tw_kernel_stretch(&cost, times);
     cost.flop *= times, cost.bytes *= times, cost.flop_j *= times, cost.byte_j *= times;
     emit(context, name, 1.0, &cost);
 }
