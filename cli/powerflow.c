@@ -212,12 +212,6 @@ static void print_text(const TwFlowCase *flow, const TwFlowResult *r)
     }
 }
 
-static void member(const char *name, double value)
-{
-    printf(", \"%s\": ", name);
-    tw_json_number(stdout, value);
-}
-
 static void print_json(const TwFlowCase *flow, const TwFlowResult *r, bool good)
 {
     Totals t = totals(flow, r);
@@ -226,31 +220,31 @@ static void print_json(const TwFlowCase *flow, const TwFlowResult *r, bool good)
     tw_json_text(stdout, flow->name);
     printf(", \"version\": \"%s\", \"converged\": %s, \"method\": \"%s\"", TW_VERSION, good ? "true" : "false",
            r->method == TW_FLOW_SWEEP ? "sweep" : "newton");
-    member("iterations", r->iterations);
-    member("base_mva", flow->base_va * 1e-6);
-    member("mismatch_kva", r->mismatch * kw);
+    tw_json_member(stdout, "iterations", r->iterations);
+    tw_json_member(stdout, "base_mva", flow->base_va * 1e-6);
+    tw_json_member(stdout, "mismatch_kva", r->mismatch * kw);
     if (!good) {
         printf(",\n \"reason\": ");
         tw_json_text(stdout, r->reason);
-        if (r->lowest >= 0) member("lowest_bus", flow->buses[r->lowest].id);
+        if (r->lowest >= 0) tw_json_member(stdout, "lowest_bus", flow->buses[r->lowest].id);
         printf("}\n");
         return;
     }
     printf(",\n \"totals\": {\"p_gen_kw\": ");
     tw_json_number(stdout, t.p_gen * kw);
-    member("q_gen_kvar", t.q_gen * kw);
-    member("p_load_kw", t.p_load * kw);
-    member("q_load_kvar", t.q_load * kw);
-    member("loss_kw", r->loss_p * kw);
-    member("loss_kvar", r->loss_q * kw);
-    member("charging_kvar", r->charging_q * kw);
-    member("shunt_kw", r->shunt_p * kw);
-    member("shunt_kvar", r->shunt_q * kw);
-    member("residual_kw", t.residual * kw);
-    member("vm_min_pu", r->lowest >= 0 ? r->v[r->lowest] : NAN);
-    member("vm_min_bus", r->lowest >= 0 ? (double)flow->buses[r->lowest].id : NAN);
-    member("dead_buses", t.dead);
-    if (t.expected_gap >= 0.0) member("expected_gap_pu", t.expected_gap);
+    tw_json_member(stdout, "q_gen_kvar", t.q_gen * kw);
+    tw_json_member(stdout, "p_load_kw", t.p_load * kw);
+    tw_json_member(stdout, "q_load_kvar", t.q_load * kw);
+    tw_json_member(stdout, "loss_kw", r->loss_p * kw);
+    tw_json_member(stdout, "loss_kvar", r->loss_q * kw);
+    tw_json_member(stdout, "charging_kvar", r->charging_q * kw);
+    tw_json_member(stdout, "shunt_kw", r->shunt_p * kw);
+    tw_json_member(stdout, "shunt_kvar", r->shunt_q * kw);
+    tw_json_member(stdout, "residual_kw", t.residual * kw);
+    tw_json_member(stdout, "vm_min_pu", r->lowest >= 0 ? r->v[r->lowest] : NAN);
+    tw_json_member(stdout, "vm_min_bus", r->lowest >= 0 ? (double)flow->buses[r->lowest].id : NAN);
+    tw_json_member(stdout, "dead_buses", t.dead);
+    if (t.expected_gap >= 0.0) tw_json_member(stdout, "expected_gap_pu", t.expected_gap);
     printf("},\n \"notes\": [");
     for (int i = 0; i < flow->note_count; i++) {
         if (i) printf(", ");
@@ -259,13 +253,13 @@ static void print_json(const TwFlowCase *flow, const TwFlowResult *r, bool good)
     printf("],\n \"buses\": [");
     for (int i = 0; i < flow->bus_count; i++) {
         printf("%s\n  {\"bus\": %d, \"kind\": \"%s\"", i ? "," : "", flow->buses[i].id, kind_name(flow, r, i));
-        member("vm_pu", r->v[i]);
-        member("va_deg", degrees(r->angle[i]));
-        if (flow->buses[i].base_v > 0.0) member("v_kv", r->v[i] * flow->buses[i].base_v * 1e-3);
-        member("p_load_kw", r->p_load[i] * kw);
-        member("q_load_kvar", r->q_load[i] * kw);
-        member("p_gen_kw", r->p_gen[i] * kw);
-        member("q_gen_kvar", r->q_gen[i] * kw);
+        tw_json_member(stdout, "vm_pu", r->v[i]);
+        tw_json_member(stdout, "va_deg", degrees(r->angle[i]));
+        if (flow->buses[i].base_v > 0.0) tw_json_member(stdout, "v_kv", r->v[i] * flow->buses[i].base_v * 1e-3);
+        tw_json_member(stdout, "p_load_kw", r->p_load[i] * kw);
+        tw_json_member(stdout, "q_load_kvar", r->q_load[i] * kw);
+        tw_json_member(stdout, "p_gen_kw", r->p_gen[i] * kw);
+        tw_json_member(stdout, "q_gen_kvar", r->q_gen[i] * kw);
         printf("}");
     }
     printf("],\n \"branches\": [");
@@ -273,16 +267,16 @@ static void print_json(const TwFlowCase *flow, const TwFlowResult *r, bool good)
         const TwFlowBranch *b = &flow->branches[k];
         printf("%s\n  {\"branch\": %d, \"from_bus\": %d, \"to_bus\": %d, \"closed\": %s", k ? "," : "", b->id,
                flow->buses[b->from].id, flow->buses[b->to].id, b->closed ? "true" : "false");
-        member("p_from_kw", r->p_from[k] * kw);
-        member("q_from_kvar", r->q_from[k] * kw);
-        member("p_to_kw", r->p_to[k] * kw);
-        member("q_to_kvar", r->q_to[k] * kw);
-        member("loss_kw", (r->p_from[k] + r->p_to[k]) * kw);
-        member("loss_kvar", (r->q_from[k] + r->q_to[k]) * kw);
-        if (b->closed && isfinite(current_a(flow, r, k))) member("current_a", current_a(flow, r, k));
+        tw_json_member(stdout, "p_from_kw", r->p_from[k] * kw);
+        tw_json_member(stdout, "q_from_kvar", r->q_from[k] * kw);
+        tw_json_member(stdout, "p_to_kw", r->p_to[k] * kw);
+        tw_json_member(stdout, "q_to_kvar", r->q_to[k] * kw);
+        tw_json_member(stdout, "loss_kw", (r->p_from[k] + r->p_to[k]) * kw);
+        tw_json_member(stdout, "loss_kvar", (r->q_from[k] + r->q_to[k]) * kw);
+        if (b->closed && isfinite(current_a(flow, r, k))) tw_json_member(stdout, "current_a", current_a(flow, r, k));
         if (b->rating > 0.0)
-            member("loading_fraction",
-                   fmax(hypot(r->p_from[k], r->q_from[k]), hypot(r->p_to[k], r->q_to[k])) / b->rating);
+            tw_json_member(stdout, "loading_fraction",
+                           fmax(hypot(r->p_from[k], r->q_from[k]), hypot(r->p_to[k], r->q_to[k])) / b->rating);
         printf("}");
     }
     printf("]}\n");
@@ -375,41 +369,41 @@ static void print_tree_json(const Facility *f)
     tw_json_text(stdout, plant->facility);
     printf(", \"version\": \"%s\", \"converged\": %s, \"method\": \"%s\"", TW_VERSION, f->solved ? "true" : "false",
            f->volts.newton ? "newton" : "sweep");
-    member("iterations", f->volts.turns);
-    member("newton_gap_pu", f->newton_gap_pu);
-    member("rack_fraction", f->scale);
-    member("sources_w", f->out.utility_w);
-    member("generation_w", f->out.generation_w);
-    member("loss_w", f->out.room_loss_w + f->out.outdoor_loss_w);
-    member("impedance_loss_w", f->volts.loss_sum_w);
+    tw_json_member(stdout, "iterations", f->volts.turns);
+    tw_json_member(stdout, "newton_gap_pu", f->newton_gap_pu);
+    tw_json_member(stdout, "rack_fraction", f->scale);
+    tw_json_member(stdout, "sources_w", f->out.utility_w);
+    tw_json_member(stdout, "generation_w", f->out.generation_w);
+    tw_json_member(stdout, "loss_w", f->out.room_loss_w + f->out.outdoor_loss_w);
+    tw_json_member(stdout, "impedance_loss_w", f->volts.loss_sum_w);
     printf(",\n \"elements\": [");
     for (int i = 0; i < plant->element_count; i++) {
         printf("%s\n  {\"element\": ", i ? "," : "");
         tw_json_text(stdout, plant->element_names[i]);
         printf(", \"kind\": \"%s\"", plant->elements[i].kind);
-        member("power_w", f->out.element_w[i]);
+        tw_json_member(stdout, "power_w", f->out.element_w[i]);
         printf(", \"reversed\": %s", f->back[i] ? "true" : "false");
         double first_w, second_w;
         if (plant->elements[i].closed && tw_power_sources_w(plant->power, f->block, i, &first_w, &second_w)) {
-            member("first_w", first_w);
-            member("second_w", second_w);
+            tw_json_member(stdout, "first_w", first_w);
+            tw_json_member(stdout, "second_w", second_w);
         }
-        member("loss_w", f->out.loss_w[i]);
-        member("limit_w", plant->elements[i].limit_w);
-        member("loading_fraction", f->out.element_w[i] / plant->elements[i].limit_w);
+        tw_json_member(stdout, "loss_w", f->out.loss_w[i]);
+        tw_json_member(stdout, "limit_w", plant->elements[i].limit_w);
+        tw_json_member(stdout, "loading_fraction", f->out.element_w[i] / plant->elements[i].limit_w);
         if (f->solved) {
-            member("v_pu", f->volts.v_pu[i]);
-            member("current_a", f->volts.amps[i]);
-            member("q_var", f->volts.q_var[i]);
-            member("impedance_loss_w", f->volts.loss_w[i]);
+            tw_json_member(stdout, "v_pu", f->volts.v_pu[i]);
+            tw_json_member(stdout, "current_a", f->volts.amps[i]);
+            tw_json_member(stdout, "q_var", f->volts.q_var[i]);
+            tw_json_member(stdout, "impedance_loss_w", f->volts.loss_w[i]);
         }
         if (f->contingency) {
             int cause = f->worst.worst_cause[i];
-            member("n_minus_1_fraction", f->worst.worst[i]);
+            tw_json_member(stdout, "n_minus_1_fraction", f->worst.worst[i]);
             printf(", \"n_minus_1_cause\": ");
             tw_json_text(stdout, cause >= 0 ? plant->element_names[cause] : "");
-            member("n_minus_1_allowed_s", f->worst.allowed_s[i]);
-            member("dropped_w", f->worst.dropped_w[i]);
+            tw_json_member(stdout, "n_minus_1_allowed_s", f->worst.allowed_s[i]);
+            tw_json_member(stdout, "dropped_w", f->worst.dropped_w[i]);
         }
         printf("}");
     }
@@ -504,12 +498,12 @@ static int powerflow_feeder(const TwOptions *o)
         tw_json_text(stdout, o->files[0]);
         printf(", \"version\": \"%s\", \"converged\": %s, \"method\": \"three-phase sweep\"", TW_VERSION,
                good ? "true" : "false");
-        member("iterations", f.turns);
+        tw_json_member(stdout, "iterations", f.turns);
         if (good) {
-            member("source_w", f.source_w);
-            member("source_var", f.source_var);
-            member("loss_w", f.loss_w);
-            member("loss_var", f.loss_var);
+            tw_json_member(stdout, "source_w", f.source_w);
+            tw_json_member(stdout, "source_var", f.source_var);
+            tw_json_member(stdout, "loss_w", f.loss_w);
+            tw_json_member(stdout, "loss_var", f.loss_var);
             printf(",\n \"nodes\": [");
         }
         for (int k = 0; good && k < feeder->count; k++)
@@ -517,9 +511,9 @@ static int powerflow_feeder(const TwOptions *o)
                 printf("%s\n  {\"node\": ", k + p ? "," : "");
                 tw_json_text(stdout, feeder->nodes[k].name);
                 printf(", \"phase\": \"%s\"", phase[p]);
-                member("v_v", hypot(f.v[k][p][0], f.v[k][p][1]));
-                member("va_deg", degrees(atan2(f.v[k][p][1], f.v[k][p][0])));
-                member("current_a", hypot(f.i[k][p][0], f.i[k][p][1]));
+                tw_json_member(stdout, "v_v", hypot(f.v[k][p][0], f.v[k][p][1]));
+                tw_json_member(stdout, "va_deg", degrees(atan2(f.v[k][p][1], f.v[k][p][0])));
+                tw_json_member(stdout, "current_a", hypot(f.i[k][p][0], f.i[k][p][1]));
                 printf("}");
             }
         printf(good ? "]}\n" : "}\n");

@@ -210,19 +210,13 @@ static void print_text(const TwDeploy *d, const TwServeSpec *s, const TwServeRes
     if (r->rejected) printf("  %lld requests were rejected: longer than the cache\n", (long long)r->rejected);
 }
 
-static void member(const char *name, double value)
-{
-    printf(", \"%s\": ", name);
-    tw_json_number(stdout, value);
-}
-
 static void quantiles(const char *name, const double value[4])
 {
     printf(", \"%s\": {\"mean\": ", name);
     tw_json_number(stdout, value[0]);
-    member("p50", value[1]);
-    member("p90", value[2]);
-    member("p99", value[3]);
+    tw_json_member(stdout, "p50", value[1]);
+    tw_json_member(stdout, "p90", value[2]);
+    tw_json_member(stdout, "p99", value[3]);
     printf("}");
 }
 
@@ -232,27 +226,27 @@ static void print_point(const TwDeploy *d, const TwServeSpec *s, const Point *p)
     Rates k = rates_of(d, s, r);
     printf("{\"concurrency\": ");
     tw_json_number(stdout, s->kind == TW_LOAD_CLOSED ? p->concurrency : r->batch * s->replicas);
-    member("output_tokens_per_s", r->output_s);
-    member("input_tokens_per_s", r->input_s);
-    member("requests_per_s", r->requests_s);
-    member("output_tokens_per_s_per_gpu", k.per_gpu);
-    member("tokens_per_s_per_user", k.per_user);
-    member("output_tokens_per_s_per_mw_gpu", k.per_mw);
-    member("output_tokens_per_s_per_mw_plug", k.per_mw_plug);
-    member("gpu_w", r->gpu_w);
-    member("plug_w_per_gpu", k.plug_w);
-    member("joules_per_output_token_gpu", k.joules);
+    tw_json_member(stdout, "output_tokens_per_s", r->output_s);
+    tw_json_member(stdout, "input_tokens_per_s", r->input_s);
+    tw_json_member(stdout, "requests_per_s", r->requests_s);
+    tw_json_member(stdout, "output_tokens_per_s_per_gpu", k.per_gpu);
+    tw_json_member(stdout, "tokens_per_s_per_user", k.per_user);
+    tw_json_member(stdout, "output_tokens_per_s_per_mw_gpu", k.per_mw);
+    tw_json_member(stdout, "output_tokens_per_s_per_mw_plug", k.per_mw_plug);
+    tw_json_member(stdout, "gpu_w", r->gpu_w);
+    tw_json_member(stdout, "plug_w_per_gpu", k.plug_w);
+    tw_json_member(stdout, "joules_per_output_token_gpu", k.joules);
     quantiles("ttft_s", r->ttft_s);
     quantiles("tpot_s", r->tpot_s);
     quantiles("itl_s", r->itl_s);
     quantiles("e2e_s", r->e2e_s);
-    member("span_s", r->span_s);
-    member("requests", (double)r->requests);
-    member("iterations", (double)r->iterations);
-    member("preemptions", (double)r->preemptions);
-    member("rejected", (double)r->rejected);
-    member("prefix_hit_share", r->hit_share);
-    member("tokens_per_decode_step", r->tokens_a_step);
+    tw_json_member(stdout, "span_s", r->span_s);
+    tw_json_member(stdout, "requests", (double)r->requests);
+    tw_json_member(stdout, "iterations", (double)r->iterations);
+    tw_json_member(stdout, "preemptions", (double)r->preemptions);
+    tw_json_member(stdout, "rejected", (double)r->rejected);
+    tw_json_member(stdout, "prefix_hit_share", r->hit_share);
+    tw_json_member(stdout, "tokens_per_decode_step", r->tokens_a_step);
     printf(", \"saturated\": %s}", r->saturated ? "true" : "false");
 }
 
@@ -265,12 +259,12 @@ static void print_json(const TwDeploySpec *spec, const TwDeploy *d, const TwServ
     tw_json_text(stdout, spec->model);
     printf(", \"precision\": ");
     tw_json_text(stdout, spec->precision);
-    member("gpus", d->gpus * s->replicas);
-    member("tensor_parallel", spec->layout.tensor);
-    member("attention_ranks", spec->layout.ranks);
-    member("pipeline_parallel", spec->layout.stages);
-    member("expert_parallel", spec->layout.experts);
-    member("kv_tokens", (double)d->step->kv_blocks_16 * 16.0);
+    tw_json_member(stdout, "gpus", d->gpus * s->replicas);
+    tw_json_member(stdout, "tensor_parallel", spec->layout.tensor);
+    tw_json_member(stdout, "attention_ranks", spec->layout.ranks);
+    tw_json_member(stdout, "pipeline_parallel", spec->layout.stages);
+    tw_json_member(stdout, "expert_parallel", spec->layout.experts);
+    tw_json_member(stdout, "kv_tokens", (double)d->step->kv_blocks_16 * 16.0);
     printf(",\n \"points\": [");
     for (int i = 0; i < count; i++) {
         printf("%s\n  ", i ? "," : "");

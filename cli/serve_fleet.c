@@ -146,12 +146,6 @@ static void print_text(const TwDeploySpec *spec, const TwDeploy *d, const TwFlee
            (long long)t->rejected, (long long)t->lost);
 }
 
-static void member(const char *name, double value)
-{
-    printf(", \"%s\": ", name);
-    tw_json_number(stdout, value);
-}
-
 static void print_json(const TwDeploySpec *spec, const TwFleetSpec *f, const TwFleetResult *r)
 {
     static const char *const names[] = {"ttft_s", "tpot_s", "e2e_s", NULL, "itl_s"};
@@ -163,27 +157,27 @@ static void print_json(const TwDeploySpec *spec, const TwFleetSpec *f, const TwF
     tw_json_text(stdout, spec->model);
     printf(", \"router\": ");
     tw_json_text(stdout, f->router);
-    member("replicas", f->replicas);
-    member("prefill_replicas", f->prefills);
-    member("gpus", r->gpus);
-    member("simulated_s", r->span_s);
-    member("output_tokens_per_s", h.output_s);
-    member("output_tokens_per_s_per_gpu", h.per_gpu);
-    member("requests_per_s", h.requests_s);
-    member("good_share", h.good);
-    member("gpu_w", h.gpu_w);
-    member("joules_per_output_token_gpu", h.joules);
-    member("prefix_hit_share", (double)t->prompt_tokens_hit / (double)t->prompt_tokens_looked_up);
-    member("kv_transfers", (double)t->transfers);
-    member("kv_transfer_s", t->transfer_s / (double)t->transfers);
+    tw_json_member(stdout, "replicas", f->replicas);
+    tw_json_member(stdout, "prefill_replicas", f->prefills);
+    tw_json_member(stdout, "gpus", r->gpus);
+    tw_json_member(stdout, "simulated_s", r->span_s);
+    tw_json_member(stdout, "output_tokens_per_s", h.output_s);
+    tw_json_member(stdout, "output_tokens_per_s_per_gpu", h.per_gpu);
+    tw_json_member(stdout, "requests_per_s", h.requests_s);
+    tw_json_member(stdout, "good_share", h.good);
+    tw_json_member(stdout, "gpu_w", h.gpu_w);
+    tw_json_member(stdout, "joules_per_output_token_gpu", h.joules);
+    tw_json_member(stdout, "prefix_hit_share", (double)t->prompt_tokens_hit / (double)t->prompt_tokens_looked_up);
+    tw_json_member(stdout, "kv_transfers", (double)t->transfers);
+    tw_json_member(stdout, "kv_transfer_s", t->transfer_s / (double)t->transfers);
     for (int which = 0; which < TW_LATENCIES; which++) {
         if (!names[which]) continue;
         const TwSketch *s = &r->latency[which];
         printf(", \"%s\": {\"mean\": ", names[which]);
         tw_json_number(stdout, tw_sketch_mean(s));
-        member("p50", tw_sketch_quantile(s, 0.5));
-        member("p90", tw_sketch_quantile(s, 0.9));
-        member("p99", tw_sketch_quantile(s, 0.99));
+        tw_json_member(stdout, "p50", tw_sketch_quantile(s, 0.5));
+        tw_json_member(stdout, "p90", tw_sketch_quantile(s, 0.9));
+        tw_json_member(stdout, "p99", tw_sketch_quantile(s, 0.99));
         printf("}");
     }
     printf(",\n \"requests\": {\"arrived\": %lld, \"completed\": %lld, \"running\": %lld, \"waiting\": %lld, "
@@ -193,17 +187,17 @@ static void print_json(const TwDeploySpec *spec, const TwFleetSpec *f, const TwF
     if (f->planned) {
         const TwPlannerView *p = &r->planner;
         printf(",\n \"planner\": {\"intervals\": %lld", (long long)p->intervals);
-        member("replicas_mean", p->mean_serving);
-        member("replicas_min", p->least_serving);
-        member("replicas_max", p->most_serving);
-        member("wanted", p->wanted);
-        member("prefill_wanted", p->prefill_wanted);
-        member("forecast_requests_per_s", p->rate_s);
-        member("capacity_requests_per_s", p->capacity_s);
-        member("correction", p->correction);
-        member("starts", (double)p->starts);
-        member("stops", (double)p->stops);
-        member("re_roles", (double)p->re_roles);
+        tw_json_member(stdout, "replicas_mean", p->mean_serving);
+        tw_json_member(stdout, "replicas_min", p->least_serving);
+        tw_json_member(stdout, "replicas_max", p->most_serving);
+        tw_json_member(stdout, "wanted", p->wanted);
+        tw_json_member(stdout, "prefill_wanted", p->prefill_wanted);
+        tw_json_member(stdout, "forecast_requests_per_s", p->rate_s);
+        tw_json_member(stdout, "capacity_requests_per_s", p->capacity_s);
+        tw_json_member(stdout, "correction", p->correction);
+        tw_json_member(stdout, "starts", (double)p->starts);
+        tw_json_member(stdout, "stops", (double)p->stops);
+        tw_json_member(stdout, "re_roles", (double)p->re_roles);
         printf("}");
     }
     printf(",\n \"parts\": [");
@@ -211,12 +205,12 @@ static void print_json(const TwDeploySpec *spec, const TwFleetSpec *f, const TwF
         const TwFleetRow *row = &r->row[k];
         printf("%s\n  {\"until_s\": ", k ? "," : "");
         tw_json_number(stdout, row->time_s);
-        member("requests_per_s", row->requests_s);
-        member("output_tokens_per_s", row->output_s);
-        member("serving", row->serving);
-        member("gpu_w", row->gpu_w);
-        member("ttft_s", row->ttft_s);
-        member("good_share", row->good_share);
+        tw_json_member(stdout, "requests_per_s", row->requests_s);
+        tw_json_member(stdout, "output_tokens_per_s", row->output_s);
+        tw_json_member(stdout, "serving", row->serving);
+        tw_json_member(stdout, "gpu_w", row->gpu_w);
+        tw_json_member(stdout, "ttft_s", row->ttft_s);
+        tw_json_member(stdout, "good_share", row->good_share);
         printf("}");
     }
     printf("]}\n");

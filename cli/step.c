@@ -101,12 +101,6 @@ static void print_text(const TwDeploySpec *spec, const TwDeploy *d, const Asked 
            100.0 * r->share[0], 100.0 * r->share[1], 100.0 * r->share[2], 100.0 * r->share[3]);
 }
 
-static void member(const char *name, double value)
-{
-    printf(", \"%s\": ", name);
-    tw_json_number(stdout, value);
-}
-
 static void print_json(const TwDeploySpec *spec, const TwDeploy *d, const Result *r)
 {
     printf("{\"schema\": \"tokenworks-step 1\", \"chip\": ");
@@ -117,24 +111,24 @@ static void print_json(const TwDeploySpec *spec, const TwDeploy *d, const Result
     tw_json_text(stdout, spec->precision);
     printf(", \"kv_precision\": ");
     tw_json_text(stdout, spec->kv_precision);
-    member("gpus", d->gpus);
-    member("time_s", r->time_s);
-    member("energy_j", r->energy_j);
-    member("gpu_w", r->energy_j / r->time_s / d->gpus);
-    member("limit_w", d->chip.limit_w);
-    member("output_tokens_per_s", r->output_s);
-    member("weight_bytes", d->step->weight_bytes);
-    member("kv_bytes_per_token", d->step->kv_bytes_per_token);
-    member("kv_blocks_16", (double)d->step->kv_blocks_16);
+    tw_json_member(stdout, "gpus", d->gpus);
+    tw_json_member(stdout, "time_s", r->time_s);
+    tw_json_member(stdout, "energy_j", r->energy_j);
+    tw_json_member(stdout, "gpu_w", r->energy_j / r->time_s / d->gpus);
+    tw_json_member(stdout, "limit_w", d->chip.limit_w);
+    tw_json_member(stdout, "output_tokens_per_s", r->output_s);
+    tw_json_member(stdout, "weight_bytes", d->step->weight_bytes);
+    tw_json_member(stdout, "kv_bytes_per_token", d->step->kv_bytes_per_token);
+    tw_json_member(stdout, "kv_blocks_16", (double)d->step->kv_blocks_16);
     printf(",\n \"operators\": [");
     for (int i = 0; i < r->count; i++) {
         const TwStepPart *p = &r->part[i];
         printf("%s\n  {\"name\": ", i ? "," : "");
         tw_json_text(stdout, p->name);
-        member("time_s", p->time_s);
-        member("energy_j", p->energy_j);
-        member("flop", p->flop);
-        member("bytes", p->bytes);
+        tw_json_member(stdout, "time_s", p->time_s);
+        tw_json_member(stdout, "energy_j", p->energy_j);
+        tw_json_member(stdout, "flop", p->flop);
+        tw_json_member(stdout, "bytes", p->bytes);
         printf(", \"evidence\": \"%s\"}", p->evidence);
     }
     printf("],\n \"evidence\": {");

@@ -93,10 +93,9 @@ static int print_point(const TwComponent *c, const double *in, bool json)
     }
     if (json) printf("{\"component\": \"%s\"", c->name);
     for (int k = 0; k < tw_component_outputs(c); k++) {
-        if (json) {
-            printf(", \"%s\": ", c->out[k].name);
-            tw_json_number(stdout, out[k]);
-        } else
+        if (json)
+            tw_json_member(stdout, c->out[k].name, out[k]);
+        else
             printf("%-20s %14.8g %s\n", c->out[k].name, out[k], c->out[k].unit);
     }
     if (json) printf("}\n");
@@ -138,10 +137,9 @@ static void print_run(const TwHallRow *row, const TwHallRun *run, bool json)
     if (json) printf("{\"title\": "), tw_json_text(stdout, row->title);
     if (!json) printf("%s: %g s with %s\n", row->title, row->for_s, row->integrator);
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
-        if (json) {
-            printf(", \"%s\": ", lines[i].name);
-            tw_json_number(stdout, lines[i].value);
-        } else
+        if (json)
+            tw_json_member(stdout, lines[i].name, lines[i].value);
+        else
             printf("  %-22s %16.8g %s\n", lines[i].name, lines[i].value, lines[i].unit);
     }
     if (json) printf(", \"end\": {");
@@ -185,6 +183,25 @@ static int run_hall(const TwOptions *options, const char *path)
     return good ? TW_DONE : tw_cli_fail(&error);
 }
 
+typedef struct Figure {
+    const char *name, *unit;
+    double value;
+} Figure;
+
+static void print_figures(const Figure *figures, size_t count, bool json)
+{
+    if (json) printf("{");
+    for (size_t i = 0; i < count; i++) {
+        const Figure *f = &figures[i];
+        if (json) {
+            printf("%s\"%s\": ", i ? ", " : "", f->name);
+            tw_json_number(stdout, f->value);
+        } else
+            printf("  %-18s %16.8g %s\n", f->name, f->value, f->unit);
+    }
+    if (json) printf("}\n");
+}
+
 // A heat trace through CDUs and a plant.
 static int run_heat(const TwOptions *options, const char *path)
 {
@@ -195,31 +212,20 @@ static int run_heat(const TwOptions *options, const char *path)
     tw_errors_print(errors, 20, stderr);
     tw_errors_destroy(errors);
     if (!good) return TW_BAD_INPUT;
-    const struct {
-        const char *name, *unit;
-        double value;
-    } lines[] = {{"groups", "", (double)row.groups},
-                 {"simulated_s", "s", r.simulated_s},
-                 {"heat_in_j", "J, pumps and fans included", r.heat_in_j},
-                 {"heat_out_j", "J", r.heat_out_j},
-                 {"stored_j", "J", r.stored_j},
-                 {"heat_residual", "1", r.residual},
-                 {"load_j", "J of pumps, fans and chillers", r.load_j},
-                 {"water_kg", "kg", r.water_kg},
-                 {"supply_max_degc", "degC, coolant to the racks", r.supply_max_degc},
-                 {"return_max_degc", "degC", r.return_max_degc},
-                 {"plant_max_degc", "degC, facility water", r.plant_max_degc},
-                 {"processor_s", "s", r.processor_s},
-                 {"times_real_time", "", r.simulated_s / r.processor_s}};
-    if (options->json) printf("{");
-    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
-        if (options->json) {
-            printf("%s\"%s\": ", i ? ", " : "", lines[i].name);
-            tw_json_number(stdout, lines[i].value);
-        } else
-            printf("  %-18s %16.8g %s\n", lines[i].name, lines[i].value, lines[i].unit);
-    }
-    if (options->json) printf("}\n");
+    const Figure lines[] = {{"groups", "", (double)row.groups},
+                            {"simulated_s", "s", r.simulated_s},
+                            {"heat_in_j", "J, pumps and fans included", r.heat_in_j},
+                            {"heat_out_j", "J", r.heat_out_j},
+                            {"stored_j", "J", r.stored_j},
+                            {"heat_residual", "1", r.residual},
+                            {"load_j", "J of pumps, fans and chillers", r.load_j},
+                            {"water_kg", "kg", r.water_kg},
+                            {"supply_max_degc", "degC, coolant to the racks", r.supply_max_degc},
+                            {"return_max_degc", "degC", r.return_max_degc},
+                            {"plant_max_degc", "degC, facility water", r.plant_max_degc},
+                            {"processor_s", "s", r.processor_s},
+                            {"times_real_time", "", r.simulated_s / r.processor_s}};
+    print_figures(lines, sizeof lines / sizeof *lines, options->json);
     return TW_DONE;
 }
 
@@ -277,26 +283,19 @@ static void print_outages_json(const TwPlant *plant, const TwCoolingCheck *check
            check->rack_w, check->air.dry_bulb_degc, check->air.wet_bulb_degc, check->air.pressure_pa);
     for (int i = 0; i < check->count; i++) {
         const TwOutage *o = &check->list[i];
-        const struct {
-            const char *name;
-            double value;
-        } values[] = {{"alike", o->alike},
-                      {"chip_degc", o->chip_degc},
-                      {"coolant_degc", o->coolant_degc},
-                      {"plant_degc", o->plant_degc},
-                      {"room_degc", o->room_degc},
-                      {"worst_flow_fraction", o->worst_flow_fraction},
-                      {"clock_fraction", o->clock_fraction},
-                      {"racks_slowed", o->slowed},
-                      {"racks_without_coolant", o->without_coolant},
-                      {"heat_fraction", o->heat_fraction},
-                      {"cooling_w", o->load_w}};
         printf("%s\n  {\"out\": ", i ? "," : "");
         tw_json_text(stdout, o->what);
-        for (size_t k = 0; k < sizeof values / sizeof *values; k++) {
-            printf(", \"%s\": ", values[k].name);
-            tw_json_number(stdout, values[k].value);
-        }
+        tw_json_member(stdout, "alike", o->alike);
+        tw_json_member(stdout, "chip_degc", o->chip_degc);
+        tw_json_member(stdout, "coolant_degc", o->coolant_degc);
+        tw_json_member(stdout, "plant_degc", o->plant_degc);
+        tw_json_member(stdout, "room_degc", o->room_degc);
+        tw_json_member(stdout, "worst_flow_fraction", o->worst_flow_fraction);
+        tw_json_member(stdout, "clock_fraction", o->clock_fraction);
+        tw_json_member(stdout, "racks_slowed", o->slowed);
+        tw_json_member(stdout, "racks_without_coolant", o->without_coolant);
+        tw_json_member(stdout, "heat_fraction", o->heat_fraction);
+        tw_json_member(stdout, "cooling_w", o->load_w);
         printf(", \"carried\": %s}", tw_outage_carried(o) ? "true" : "false");
     }
     printf("\n]}\n");
@@ -342,23 +341,12 @@ static int show_exchange(const TwOptions *options, const char *path)
             fprintf(file, "%s,%s,%s,%s,%s,%s,%d,%d,%d,%.10g,%.10g,%.10g\n", p->object, p->point, p->id, p->tag, p->unit,
                     p->area, p->set_point, p->known, p->count, p->mean, p->least, p->most);
     }
-    const struct {
-        const char *name, *unit;
-        double value;
-    } lines[] = {{"points", "", tw_exchange_points(x)},
-                 {"points_not_known", "", unknown},
-                 {"values", "of quality 1", values},
-                 {"racks_kw", "kW, sum of rack meters", tw_exchange_racks_kw(x)},
-                 {"busways_kw", "kW, meters that no other feeds", tw_exchange_busways_kw(x)}};
-    if (options->json) printf("{");
-    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
-        if (options->json) {
-            printf("%s\"%s\": ", i ? ", " : "", lines[i].name);
-            tw_json_number(stdout, lines[i].value);
-        } else
-            printf("  %-18s %16.8g %s\n", lines[i].name, lines[i].value, lines[i].unit);
-    }
-    if (options->json) printf("}\n");
+    const Figure lines[] = {{"points", "", tw_exchange_points(x)},
+                            {"points_not_known", "", unknown},
+                            {"values", "of quality 1", values},
+                            {"racks_kw", "kW, sum of rack meters", tw_exchange_racks_kw(x)},
+                            {"busways_kw", "kW, meters that no other feeds", tw_exchange_busways_kw(x)}};
+    print_figures(lines, sizeof lines / sizeof *lines, options->json);
     if (file && fclose(file) != 0) good = tw_fail(&error, TW_IO, "%s cannot be written", options->out);
     tw_exchange_destroy(x);
     return good ? TW_DONE : tw_cli_fail(&error);

@@ -26,3 +26,9 @@ void tw_json_number(FILE *stream, double value)
     else
         fprintf(stream, "%.17g", value);
 }
+
+void tw_json_member(FILE *stream, const char *name, double value)
+{
+    fprintf(stream, ", \"%s\": ", name);
+    tw_json_number(stream, value);
+}

@@ -191,12 +191,6 @@ static void member(FILE *stream, const char *name, const char *text)
     tw_json_text(stream, text);
 }
 
-static void member_number(FILE *stream, const char *name, double value)
-{
-    fprintf(stream, ", \"%s\": ", name);
-    tw_json_number(stream, value);
-}
-
 void tw_validation_json(const TwValidation *v, FILE *stream)
 {
     static const char *const kinds[] = {"absolute", "relative", "at_most", "at_least", "shown"};
@@ -211,9 +205,9 @@ void tw_validation_json(const TwValidation *v, FILE *stream)
         member(stream, "what", r->what);
         fprintf(stream, ", ");
         member(stream, "unit", r->unit);
-        member_number(stream, "ours", r->ours);
-        member_number(stream, "expected", r->expected);
-        member_number(stream, "tolerance", r->tolerance);
+        tw_json_member(stream, "ours", r->ours);
+        tw_json_member(stream, "expected", r->expected);
+        tw_json_member(stream, "tolerance", r->tolerance);
         fprintf(stream, ", \"tolerance_kind\": \"%s\", \"ok\": %s, ", kinds[r->kind], r->ok ? "true" : "false");
         member(stream, "source", r->source);
         fputc('}', stream);

@@ -8,12 +8,6 @@
 
 enum { MOST_REPORTS = 1000 };    // beyond these the arrays of the file hold the scenarios
 
-static void member(FILE *f, const char *name, double value)
-{
-    fprintf(f, ", \"%s\": ", name);
-    tw_json_number(f, value);
-}
-
 static void coordinates(const TwStudy *study, int point, FILE *f)
 {
     fprintf(f, "{");
@@ -44,8 +38,8 @@ static void best(const TwStudy *study, FILE *f)
         fprintf(f, "%s\n    {\"output\": ", written++ ? "," : "");
         tw_json_text(f, output);
         fprintf(f, ", \"sense\": \"%s\"", least ? "min" : "max");
-        member(f, "value", value);
-        member(f, "half_interval", half);
+        tw_json_member(f, "value", value);
+        tw_json_member(f, "half_interval", half);
         fprintf(f, ", \"at\": ");
         coordinates(study, point, f);
         fprintf(f, "}");
@@ -67,33 +61,33 @@ static void effects(const TwStudy *study, FILE *f)
         tw_json_text(f, output);
         fprintf(f, ", \"kind\": \"%s\", \"constant\": %s, \"refused\": %s, \"used\": %d, \"dropped\": %d",
                 kinds[e.kind], e.constant ? "true" : "false", e.refused ? "true" : "false", e.used, e.dropped);
-        member(f, "mean", e.mean);
-        member(f, "variance", e.variance);
-        member(f, "seed_share", e.noise);
-        if (e.kind == TW_EFFECT_TORNADO) member(f, "base", e.base);
+        tw_json_member(f, "mean", e.mean);
+        tw_json_member(f, "variance", e.variance);
+        tw_json_member(f, "seed_share", e.noise);
+        if (e.kind == TW_EFFECT_TORNADO) tw_json_member(f, "base", e.base);
         fprintf(f, ", \"axes\": [");
         for (int i = 0; i < e.count; i++) {
             const TwEffect *at = &e.list[i];
             fprintf(f, "%s\n      {\"axis\": ", i ? "," : "");
             tw_json_text(f, study->axes[at->axis].name);
-            if (e.kind == TW_EFFECT_SHARE) member(f, "share", at->first);
+            if (e.kind == TW_EFFECT_SHARE) tw_json_member(f, "share", at->first);
             if (e.kind == TW_EFFECT_TORNADO) {
-                member(f, "low", at->low);
-                member(f, "high", at->high);
-                member(f, "swing", at->swing);
+                tw_json_member(f, "low", at->low);
+                tw_json_member(f, "high", at->high);
+                tw_json_member(f, "swing", at->swing);
                 fprintf(f, ", \"one_sided\": %s", at->one_sided ? "true" : "false");
             }
             if (e.kind == TW_EFFECT_MORRIS) {
-                member(f, "mu_star", at->first);
-                member(f, "mu_star_half_interval", at->first_half);
-                member(f, "mu", at->low);
-                member(f, "sigma", at->high);
+                tw_json_member(f, "mu_star", at->first);
+                tw_json_member(f, "mu_star_half_interval", at->first_half);
+                tw_json_member(f, "mu", at->low);
+                tw_json_member(f, "sigma", at->high);
             }
             if (e.kind == TW_EFFECT_SOBOL) {
-                member(f, "first", at->first);
-                member(f, "first_half_interval", at->first_half);
-                member(f, "total", at->total);
-                member(f, "total_half_interval", at->total_half);
+                tw_json_member(f, "first", at->first);
+                tw_json_member(f, "first_half_interval", at->first_half);
+                tw_json_member(f, "total", at->total);
+                tw_json_member(f, "total_half_interval", at->total_half);
             }
             fprintf(f, "}");
         }
@@ -105,7 +99,7 @@ static void effects(const TwStudy *study, FILE *f)
                 fprintf(f, ", ");
                 tw_json_text(f, study->axes[k].name);
                 fprintf(f, "]");
-                member(f, "second", e.pairs[i * e.count + k]);
+                tw_json_member(f, "second", e.pairs[i * e.count + k]);
                 fprintf(f, "}");
             }
         fprintf(f, "%s}", e.pairs && e.count > 1 ? "]" : "");
@@ -132,7 +126,7 @@ static void pareto(const TwStudy *study, FILE *f)
         fprintf(f, "%s\n    {\"point\": %d, \"at\": ", n++ ? "," : "", p);
         coordinates(study, p, f);
         for (int g = 0; g < study->goal_count; g++)
-            member(f, study->goals[g].output, tw_study_value(study, p, study->goals[g].output, NULL));
+            tw_json_member(f, study->goals[g].output, tw_study_value(study, p, study->goals[g].output, NULL));
         fprintf(f, "}");
     }
     fprintf(f, "]},\n");
@@ -149,8 +143,8 @@ static void search(const TwStudy *study, FILE *f)
             tw_answer_threshold(study, c, &answer);
             fprintf(f, "%s\n    {\"tried\": %d, \"monotone\": %s", c ? "," : "", answer.tried,
                     answer.monotone ? "true" : "false");
-            member(f, "last_good", answer.good < 0 ? NAN : tw_point_at(study, answer.good, study->search.axis));
-            member(f, "first_bad", answer.bad < 0 ? NAN : tw_point_at(study, answer.bad, study->search.axis));
+            tw_json_member(f, "last_good", answer.good < 0 ? NAN : tw_point_at(study, answer.good, study->search.axis));
+            tw_json_member(f, "first_bad", answer.bad < 0 ? NAN : tw_point_at(study, answer.bad, study->search.axis));
             fprintf(f, ", \"at\": ");
             coordinates(study, answer.good < 0 ? 4 * c : answer.good, f);
             fprintf(f, "}");
@@ -161,9 +155,9 @@ static void search(const TwStudy *study, FILE *f)
         const char *output = study->goals[0].output;
         fprintf(f, "  \"optimum\": {\"output\": ");
         tw_json_text(f, output);
-        member(f, "value", tw_study_value(study, study->search.winner, output, NULL));
+        tw_json_member(f, "value", tw_study_value(study, study->search.winner, output, NULL));
         if (study->search.fresh >= 0)
-            member(f, "value_fresh_seeds", tw_study_value(study, study->search.fresh, output, NULL));
+            tw_json_member(f, "value_fresh_seeds", tw_study_value(study, study->search.fresh, output, NULL));
         fprintf(f, ", \"at\": ");
         coordinates(study, study->search.winner, f);
         fprintf(f, "},\n");

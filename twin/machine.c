@@ -482,6 +482,7 @@ void tw_machine_run_free(TwMachineRun *run)
     *run = (TwMachineRun){0};
 }
 
+// The first member of an object.
 static void member(FILE *f, const char *name, double value)
 {
     fprintf(f, "\"%s\": ", name);
@@ -506,44 +507,37 @@ void tw_machine_json(const TwMachinePlan *plan, const TwMachineRun *run, double 
     double mwh = p->total_w * run->span_s / 3.6e9;
     fprintf(f, "{\"schema\": \"tokenworks-machine 1\", \"facility\": ");
     tw_json_text(f, plan->name);
-    fprintf(f, ", \"version\": \"%s\", \"seed\": %lld, \"fidelity\": \"power only\", ", TW_VERSION,
+    fprintf(f, ", \"version\": \"%s\", \"seed\": %lld, \"fidelity\": \"power only\"", TW_VERSION,
             (long long)plan->run.seed);
-    member(f, "simulated_s", run->span_s);
-    if (wall_s >= 0.0) fprintf(f, ", "), member(f, "wall_s", wall_s);
-    fprintf(f, ",\n \"workload\": {\"kind\": \"%s\", ", plan->work.kind);
+    tw_json_member(f, "simulated_s", run->span_s);
+    if (wall_s >= 0.0) tw_json_member(f, "wall_s", wall_s);
+    fprintf(f, ",\n \"workload\": {\"kind\": \"%s\"", plan->work.kind);
     if (strcmp(plan->work.kind, "jobs") == 0) {
-        member(f, "started", run->started), fputs(", ", f);
-        member(f, "ended", run->ended), fputs(", ", f);
-        member(f, "waiting", run->waiting), fputs(", ", f);
+        tw_json_member(f, "started", run->started);
+        tw_json_member(f, "ended", run->ended);
+        tw_json_member(f, "waiting", run->waiting);
     } else {
-        member(f, "nodes", (double)plan->work.nodes), fputs(", ", f);
-        member(f, "cu", plan->work.cu), fputs(", ", f);
-        member(f, "gu", plan->work.gu), fputs(", ", f);
+        tw_json_member(f, "nodes", (double)plan->work.nodes);
+        tw_json_member(f, "cu", plan->work.cu);
+        tw_json_member(f, "gu", plan->work.gu);
     }
-    member(f, "busy_node_hours", run->node_h);
+    tw_json_member(f, "busy_node_hours", run->node_h);
     fprintf(f, "},\n \"power\": {");
-    const struct {
-        const char *name;
-        double value;
-    } rows[] = {{"it_w", p->node_w},
-                {"node_loss_w", p->node_loss_w},
-                {"switch_w", p->switch_w},
-                {"rectifier_loss_w", p->rectifier_loss_w},
-                {"racks_w", p->rack_w},
-                {"cdu_w", p->group_w},
-                {"total_w", p->total_w},
-                {"peak_w", run->peak_w},
-                {"least_w", run->least_w},
-                {"liquid_heat_w", p->liquid_w},
-                {"it_and_switches_per_rack_power", (p->node_w + p->switch_w) / p->rack_w},
-                {"max_ramp_mw_per_s", run->ramp_w_s * 1e-6}};
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        if (i) fputs(", ", f);
-        member(f, rows[i].name, rows[i].value);
-    }
+    member(f, "it_w", p->node_w);
+    tw_json_member(f, "node_loss_w", p->node_loss_w);
+    tw_json_member(f, "switch_w", p->switch_w);
+    tw_json_member(f, "rectifier_loss_w", p->rectifier_loss_w);
+    tw_json_member(f, "racks_w", p->rack_w);
+    tw_json_member(f, "cdu_w", p->group_w);
+    tw_json_member(f, "total_w", p->total_w);
+    tw_json_member(f, "peak_w", run->peak_w);
+    tw_json_member(f, "least_w", run->least_w);
+    tw_json_member(f, "liquid_heat_w", p->liquid_w);
+    tw_json_member(f, "it_and_switches_per_rack_power", (p->node_w + p->switch_w) / p->rack_w);
+    tw_json_member(f, "max_ramp_mw_per_s", run->ramp_w_s * 1e-6);
     fprintf(f, ",\n  \"utility_mw\": {");
-    member(f, "mean", p->total_w * 1e-6), fputs(", ", f);
-    member(f, "peak", run->peak_w * 1e-6);
+    member(f, "mean", p->total_w * 1e-6);
+    tw_json_member(f, "peak", run->peak_w * 1e-6);
     fprintf(f, "}, \"it_mw\": {");
     member(f, "mean", p->node_w * 1e-6);
     fprintf(f, "},\n  ");

@@ -1089,18 +1089,11 @@ static void json_events(const TwReport *report, FILE *stream)
         tw_json_text(stream, s->feed);
         fprintf(stream, ", \"event\": \"%s\", \"target_active\": %s, \"in_flight\": %s, \"compliant\": %s", s->event,
                 s->active ? "true" : "false", s->in_flight ? "true" : "false", s->compliant ? "true" : "false");
-        const struct {
-            const char *name;
-            double value;
-        } watts[] = {{"calculated_load_w", s->calculated_w},
-                     {"target_w", s->target_w},
-                     {"limit_w", s->limit_w},
-                     {"power_minimum_w", s->least_w},
-                     {"power_maximum_w", s->most_w}};
-        for (size_t k = 0; k < sizeof watts / sizeof *watts; k++) {
-            fprintf(stream, ", \"%s\": ", watts[k].name);
-            tw_json_number(stream, watts[k].value);
-        }
+        tw_json_member(stream, "calculated_load_w", s->calculated_w);
+        tw_json_member(stream, "target_w", s->target_w);
+        tw_json_member(stream, "limit_w", s->limit_w);
+        tw_json_member(stream, "power_minimum_w", s->least_w);
+        tw_json_member(stream, "power_maximum_w", s->most_w);
         fputc('}', stream);
     }
     fprintf(stream, "\n  ],\n  \"causes\": [");
