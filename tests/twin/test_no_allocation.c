@@ -4,44 +4,16 @@
 #include "models/network/transit.h"
 #include "sim/arena.h"
 #include "sim/share_set.h"
+#include "tests/count_allocations.h"
 #include "tests/twin/twin.h"
 #include "twin/fabric.h"
 #include "twin/voltages.h"
 
 #include <math.h>
 
-#if defined(__SANITIZE_ADDRESS__) || !defined(__GLIBC__)
-int main(void) { return 77; }    // sanitizers bring an allocator of their own
+#if !COUNTS_ALLOCATIONS
+int main(void) { return 77; }
 #else
-
-static int64_t allocations;
-
-extern void *__libc_malloc(size_t bytes);
-extern void *__libc_calloc(size_t count, size_t bytes);
-extern void *__libc_realloc(void *at, size_t bytes);
-extern void *__libc_memalign(size_t alignment, size_t bytes);
-
-void *malloc(size_t bytes)
-{
-    allocations++;
-    return __libc_malloc(bytes);
-}
-void *calloc(size_t count, size_t bytes)
-{
-    allocations++;
-    return __libc_calloc(count, bytes);
-}
-void *realloc(void *at, size_t bytes)
-{
-    allocations++;
-    return __libc_realloc(at, bytes);
-}
-
-void *aligned_alloc(size_t alignment, size_t bytes)
-{
-    allocations++;
-    return __libc_memalign(alignment, bytes);
-}
 
 enum { LINKS = 64, FLOWS = 400 };
 

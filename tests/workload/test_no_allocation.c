@@ -1,33 +1,12 @@
 // Ten million requests through a router and a prefix cache, and not one allocation after the start.
 #include "models/workload/engine.h"
 #include "models/workload/workload.h"
+#include "tests/count_allocations.h"
 #include "tests/workload/serving.h"
 
-#if defined(__SANITIZE_ADDRESS__) || !defined(__GLIBC__)
-int main(void) { return 77; }    // sanitizers bring an allocator of their own
+#if !COUNTS_ALLOCATIONS
+int main(void) { return 77; }
 #else
-
-static int64_t allocations;
-
-extern void *__libc_malloc(size_t bytes);
-extern void *__libc_calloc(size_t count, size_t bytes);
-extern void *__libc_realloc(void *at, size_t bytes);
-
-void *malloc(size_t bytes)
-{
-    allocations++;
-    return __libc_malloc(bytes);
-}
-void *calloc(size_t count, size_t bytes)
-{
-    allocations++;
-    return __libc_calloc(count, bytes);
-}
-void *realloc(void *at, size_t bytes)
-{
-    allocations++;
-    return __libc_realloc(at, bytes);
-}
 
 enum { REPLICAS = 4, REQUESTS = 10000000 };
 static struct {
