@@ -78,17 +78,16 @@ static void nearest_in(Nearest *nearest, const TwKind *kind, char *text, size_t 
     }
 }
 
-// Words that others use for a setting: few letters in common, but what is meant is plain.
-static void other_word(const TwKind *kind, const char *name, char *text, size_t size)
+// Words that others use for a setting: few letters in common, but what is meant is plain. NULL: none.
+static const char *other_word(const char *name)
 {
-    static const char *const words[][2] = {
-        {"preset", "part"}, {"thinking_multiplier", "length_scale"}, {"checkpoint", "checkpoint_every_s"}};
-    for (int i = 0; i < TW_COUNT(words); i++) {
-        if (strcmp(name, words[i][0]) != 0) continue;
-        bool has = strcmp(words[i][1], "part") == 0 && kind->folder;
-        for (int k = 0; k < kind->field_count; k++) has |= strcmp(words[i][1], kind->fields[k].name) == 0;
-        if (has) snprintf(text, size, "%s", words[i][1]);
-    }
+    static const char *const words[][2] = {{"preset", "part"},
+                                           {"thinking_multiplier", "length_scale"},
+                                           {"checkpoint", "checkpoint_every_s"},
+                                           {"flywheel", "feed_pool"}};
+    for (int i = 0; i < TW_COUNT(words); i++)
+        if (strcmp(name, words[i][0]) == 0) return words[i][1];
+    return NULL;
 }
 
 bool tw_nearest_in_kind(const TwKind *kind, const char *name, char *text, size_t size)
@@ -99,7 +98,10 @@ bool tw_nearest_in_kind(const TwKind *kind, const char *name, char *text, size_t
     static const char *const specials[] = {"part", "name", "count", "base"};
     for (int i = 0; i < TW_COUNT(specials); i++)
         if (nearer(&nearest, specials[i])) snprintf(text, size, "%s", specials[i]);
-    if (!text[0]) other_word(kind, name, text, size);
+    const char *other = text[0] ? NULL : other_word(name);
+    bool has = other && strcmp(other, "part") == 0 && kind->folder;
+    for (int k = 0; other && k < kind->field_count; k++) has |= strcmp(other, kind->fields[k].name) == 0;
+    if (has) snprintf(text, size, "%s", other);
     return text[0] != '\0';
 }
 
@@ -142,6 +144,11 @@ bool tw_nearest_anywhere(const TwConfig *config, const char *name, char *text, s
     Everywhere search = {.nearest = nearest_to(name), .text = text, .size = size};
     text[0] = '\0';
     nearest_below(&search, config->root_kind);
+    const char *other = text[0] ? NULL : other_word(name);
+    if (other) {
+        search.nearest = nearest_to(other);
+        nearest_below(&search, config->root_kind);
+    }
     return text[0] != '\0';
 }
 

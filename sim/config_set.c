@@ -207,10 +207,12 @@ static void say_unused(TwConfig *config, const TwSet *set)
         if (child < 0) {
             char near[256];
             bool group = at[length] == '.';
-            bool known = group && tw_nearest_in_kind(kind, name, near, sizeof near);
-            if (group)
-                tw_place_error(config->errors, place, "%.*s%s: there is no group of this name%s%s%s", done, set->path,
-                               name, known ? "; did you mean " : "", known ? near : "", known ? "?" : "");
+            if (group && tw_nearest_in_kind(kind, name, near, sizeof near))
+                tw_place_error(config->errors, place, "%.*s%s: there is no group of this name; did you mean %s?", done,
+                               set->path, name, near);
+            else if (group)
+                tw_place_error(config->errors, place, "%.*s%s: there is no group of this name%s%s", done, set->path,
+                               name, tw_nearest_anywhere(config, name, near, sizeof near) ? "; " : "", near);
             else if (tw_unit_wrong(kind, name, near, sizeof near))
                 tw_place_error(config->errors, place, "%s: %s", set->path, near);
             else if (tw_nearest_in_kind(kind, name, near, sizeof near))

@@ -204,10 +204,10 @@ static bool number(Wanted *wanted, const config_setting_t *at, double *value, in
     }
     int type = config_setting_type(at);
     if (!is_number_type(type)) {
-        const char *more = "";
-        if (word_of(at, "none")) more = "; it cannot be unbounded";
-        if (word_of(at, "unknown")) more = "; it cannot be unknown";
-        complain(reading, wanted->setting, at, "expected %s%s", type_text(real ? TW_REAL : TW_INTEGER), more);
+        const char *more = field->text, *stop = ":";
+        if (word_of(at, "none")) more = "it cannot be unbounded", stop = ";";
+        if (word_of(at, "unknown")) more = "it cannot be unknown", stop = ";";
+        complain(reading, wanted->setting, at, "expected %s%s %s", type_text(real ? TW_REAL : TW_INTEGER), stop, more);
         return false;
     }
 

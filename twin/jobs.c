@@ -26,7 +26,7 @@ typedef struct LendRow {
 } LendRow;
 
 typedef struct SchedulerRow {
-    const char *backfill;
+    const char *order, *backfill, *place;
 } SchedulerRow;
 
 #define AT(field) offsetof(JobRow, field)
@@ -98,10 +98,16 @@ static const TwField lend_fields[] = {
      "all replicas are needed at so much of the highest expected rate", NULL},
 };
 static const TwKind lend_kind = {"lend", NULL, lend_fields, TW_COUNT(lend_fields), NULL, 0};
+static const char *const order_words[] = {"priority_fcfs", "fcfs", NULL};
 static const char *const backfill_words[] = {"easy", "none", NULL};
+static const char *const place_words[] = {"nvlink_domain", NULL};
 static const TwField scheduler_fields[] = {
+    {"order", "", TW_TEXT, 0, 0, "priority_fcfs", offsetof(SchedulerRow, order),
+     "who starts first: by priority, then submission; fcfs: as if all had one", order_words},
     {"backfill", "", TW_TEXT, 0, 0, "easy", offsetof(SchedulerRow, backfill),
      "easy: a later job may start where it does not delay the first that waits", backfill_words},
+    {"place", "", TW_TEXT, 0, 0, "nvlink_domain", offsetof(SchedulerRow, place),
+     "whole NVLink domains in the fewest racks, which the times of collectives are for", place_words},
 };
 static const TwChild scheduler_children[] = {{"lend", TW_LIST, &lend_kind, "nodes handed over when load is low"}};
 const TwKind tw_scheduler_kind = {
@@ -493,8 +499,15 @@ bool tw_jobs_compile(TwPlant *plant, TwLayout *layout, TwErrors *errors)
         limit_w[r] = plant->racks[r].gpu_limit_w;
         idle_w[r] = plant->racks[r].gpu_idle_w;
     }
-    const TwJobsSpec spec = {
-        count, racks, jobs, domain, limit_w, idle_w, is(row.backfill, "easy"), (uint64_t)plant->run.seed};
+    const TwJobsSpec spec = {.job_count = count,
+                             .rack_count = racks,
+                             .jobs = jobs,
+                             .domain_gpus = domain,
+                             .gpu_limit_w = limit_w,
+                             .gpu_idle_w = idle_w,
+                             .backfill = is(row.backfill, "easy"),
+                             .in_order = is(row.order, "fcfs"),
+                             .seed = (uint64_t)plant->run.seed};
     if (!tw_jobs_create(&plant->jobs, &spec, layout)) return false;
     size_t replicas = (size_t)plant->workload->replica_count + 1, n = (size_t)racks + 1;
     plant->job_slot.closed = tw_layout_add(layout, replicas, sizeof(uint8_t));

@@ -693,8 +693,11 @@ static bool check_class_pools(const TwNode *workload, TwErrors *errors)
         for (int k = 0; k < count; k++) found |= strcmp(row.pool, known[k]) == 0;
         if (found) continue;
         const char *near = tw_nearest(row.pool, known, count);
-        tw_node_error(class, "pool", errors, "pool = \"%s\", expected a pool of this facility%s%s%s", row.pool,
-                      near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+        tw_node_error(class, "pool", errors, "expected a pool of this facility; %s \"%s\"%s",
+                      near        ? "did you mean"
+                      : count > 1 ? "the first is"
+                                  : "its only one is",
+                      near ? near : known[0], near ? "?" : "");
         good = false;
     }
     return good;

@@ -44,6 +44,7 @@ bool tw_jobs_create(TwJobs **out, const TwJobsSpec *spec, TwLayout *layout)
     p->domain = domain, p->limit_w = limit, p->idle_w = idle;
     for (int i = 0; i < n; i++) {
         p->jobs[i] = spec->jobs[i];
+        if (spec->in_order) p->jobs[i].priority = 0;
         const TwWaveform *w = &p->jobs[i].waveform;
         p->mean_of_plateau[i] =
             w->step_s > 0.0 ? (tw_waveform_mean_w(w) - w->idle_w) / (w->plateau_w - w->idle_w) : 1.0;

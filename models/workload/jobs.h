@@ -55,7 +55,7 @@ typedef struct TwJobsSpec {
     const TwJobSpec *jobs;
     const int32_t *domain_gpus;                // [rack] GPUs of an NVLink domain
     const double *gpu_limit_w, *gpu_idle_w;    // [rack]
-    bool backfill;
+    bool backfill, in_order;                   // in_order: all jobs as of one priority
     uint64_t seed;
 } TwJobsSpec;
 

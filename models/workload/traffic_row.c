@@ -60,7 +60,7 @@ static const TwField prefix_fields[] = {
     {"count", "1", TW_INTEGER, 1.0, TW_PREFIX_MOST, "1", ROW(count), "templates, groups or clients", NULL},
     {"zipf_s", "1", TW_REAL, 0.0, 10.0, "1.1", ROW(zipf_s), "templates: popularity ~ rank^-s", NULL},
     {"share", "1", TW_REAL, 0.0, 1.0, "0.0", ROW(share), "target: of the input", NULL},
-    {"tokens", "1", TW_REAL, 0.0, 1e8, "0.0", ROW(tokens), "shared tokens", NULL},
+    {"tokens", "1", TW_REAL, 0.0, 1e8, "0.0", ROW(tokens), "shared tokens; for lengths that vary: table", NULL},
     {"table", "", TW_TEXT, 0, 0, "", ROW(table), "templates: length table instead of tokens", NULL},
 };
 

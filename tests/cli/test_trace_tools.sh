@@ -38,6 +38,11 @@ sed '/classes = /,/part = "code_completion"/d; s/context_tokens = 1000000;/trace
 expect 0 "completion.csv" "$TOKENWORKS" run alone.cfg --for 30s -q --out alone.h5
 sed 's/part = "enterprise_assistants"/preset = "enterprise_assistants"/' classes.cfg > other.cfg
 expect 3 "preset: unknown setting; did you mean part?" "$TOKENWORKS" check other.cfg
+sed 's/part = "enterprise_assistants"/part = "enterprise_assistants"; prefix = { kind = "templates"; tokens = "mooncake_template_tokens"; }/' classes.cfg > other.cfg
+expect 3 "expected a number: shared tokens; for lengths that vary: table" "$TOKENWORKS" check other.cfg
+expect 3 "did you mean workload.jobs.feed_pool" "$TOKENWORKS" check classes.cfg --set workload.flywheel.job=sft
+expect 3 "place = \"leaf\": expected nvlink_domain" "$TOKENWORKS" check classes.cfg --set workload.scheduler.place=leaf
+expect 0 "" "$TOKENWORKS" check classes.cfg --set workload.scheduler.order=fcfs
 # the whole facility under its classes: the books close, and the same bytes for any number of threads
 expect 0 '"ok": true' "$TOKENWORKS" run classes.cfg -q --json --out r.h5
 expect 0 "" "$TOKENWORKS" run classes.cfg -q --json --threads 1 --out r1.h5 > one.json

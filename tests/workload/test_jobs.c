@@ -13,15 +13,28 @@ typedef struct Hall {
     double clock[RACKS], gpu_w[RACKS], demand_w[RACKS], now_s;
 } Hall;
 
-static Hall open_hall(const TwJobSpec *specs, int count, bool backfill)
+static Hall hall_with(const TwJobSpec *specs, int count, bool backfill, bool in_order)
 {
     Hall h = {.free_gpus = {32, 32, 32, 32}, .clock = {1, 1, 1, 1}};
-    const TwJobsSpec spec = {count, RACKS, specs, domain, limit_w, idle_w, backfill, 1};
+    const TwJobsSpec spec = {.job_count = count,
+                             .rack_count = RACKS,
+                             .jobs = specs,
+                             .domain_gpus = domain,
+                             .gpu_limit_w = limit_w,
+                             .gpu_idle_w = idle_w,
+                             .backfill = backfill,
+                             .in_order = in_order,
+                             .seed = 1};
     TwLayout layout = {0};
     CHECK(tw_jobs_create(&h.jobs, &spec, &layout));
     h.block = tw_block_create(&layout);
     tw_jobs_start(h.jobs, h.block);
     return h;
+}
+
+static Hall open_hall(const TwJobSpec *specs, int count, bool backfill)
+{
+    return hall_with(specs, count, backfill, false);
 }
 
 static void close_hall(Hall *h)
@@ -122,6 +135,20 @@ static void backfill_delays_nobody(void)
     }
     CHECK_NEAR(started[0], 1000.0, 0.011);
     CHECK(started[1] <= started[0]);
+}
+
+// Of two that wait, the higher one starts first, or the one that came first.
+static void order_is_by_priority_or_by_submission(void)
+{
+    TwJobSpec specs[] = {plain("now", 128, 100, 0.0), plain("early", 128, 100, 10.0), plain("late", 128, 100, 20.0)};
+    specs[0].preemptible = false;
+    specs[2].priority = 5;
+    for (int in_order = 0; in_order < 2; in_order++) {
+        Hall h = hall_with(specs, 3, true, in_order);
+        go(&h, 150.0);
+        CHECK(job(&h, in_order ? 1 : 2)->gpus == 128 && job(&h, in_order ? 2 : 1)->phase == TW_JOB_QUEUED);
+        close_hall(&h);
+    }
 }
 
 // A higher job takes the place of a preemptible one, which keeps its whole steps and comes back.
@@ -264,6 +291,7 @@ int main(void)
     the_slowest_rank_sets_the_pace();
     placement_keeps_domains_together();
     backfill_delays_nobody();
+    order_is_by_priority_or_by_submission();
     higher_jobs_preempt();
     borrowed_gpus_go_back();
     elastic_jobs_grow();
