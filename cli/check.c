@@ -40,7 +40,7 @@ static void describe_cooling(const TwPlant *plant)
 {
     TwError error = {0};
     TwCoolingCheck check;
-    if (!tw_cooling_check(plant, &check, &error)) {
+    if (!tw_cooling_check(plant, false, &check, &error)) {
         printf("\ncooling at peak: %s\n", error.text);
         return;
     }
@@ -48,6 +48,17 @@ static void describe_cooling(const TwPlant *plant)
            "%.1f degC, %s\n",
            check.air.dry_bulb_degc, check.air.wet_bulb_degc, check.list[0].chip_degc,
            tw_outage_carried(&check.list[0]) ? "all carried" : "NOT all carried");
+    const TwCapacity *c = &check.capacity;
+    if (isfinite(c->reject_w))
+        printf("                        heat rejection carries %.1f kW of water entering at %.1f degC in that air at "
+               "%.1f "
+               "kPa (%.1f kW at the pressure it is rated for), rooms %.1f kW (%.1f kW)\n",
+               c->reject_w * 1e-3, c->enters_degc, c->pressure_pa * 1e-3, c->reject_rated_w * 1e-3, c->room_w * 1e-3,
+               c->room_rated_w * 1e-3);
+    else
+        printf("                        rooms carry %.1f kW in air at %.1f kPa (%.1f kW at the pressure they are rated "
+               "for)\n",
+               c->room_w * 1e-3, c->pressure_pa * 1e-3, c->room_rated_w * 1e-3);
     if (check.worst > 0) {
         const TwOutage *o = &check.list[check.worst];
         printf("                        any one unit out, worst %s: ", o->what);

@@ -254,11 +254,19 @@ static void print_outages(const TwPlant *plant, const TwCoolingCheck *check)
            "year), %.1f kPa\n\n",
            plant->facility, check->rack_w * 1e-3, check->air.dry_bulb_degc, check->air.wet_bulb_degc,
            check->air.pressure_pa * 1e-3);
+    const TwCapacity *c = &check->capacity;
+    if (isfinite(c->reject_w))
+        printf(
+            "heat rejection, fans full, water entering at %.1f degC: %.1f kW, %.1f kW at the pressure that it is rated "
+            "for\n",
+            c->enters_degc, c->reject_w * 1e-3, c->reject_rated_w * 1e-3);
+    printf("rooms, fans full: %.1f kW, %.1f kW at the pressure that they are rated for\n\n", c->room_w * 1e-3,
+           c->room_rated_w * 1e-3);
     printf("%-44s %6s %8s %8s %8s %8s %8s %8s %9s  %s\n", "out of service", "alike", "chip", "coolant", "facility",
            "room", "flow", "clock", "cooling", "racks");
     printf("%-44s %6s %8s %8s %8s %8s %8s %8s %9s\n", "", "", "degC", "degC", "degC", "degC", "least %", "least %",
            "kW");
-    for (int i = 0; i < check->count; i++) {
+    for (int i = 0; i < check->kinds; i++) {
         const TwOutage *o = &check->list[i];
         printf("%-44s %6d ", o->what, o->alike);
         number_or_dash("%8.2f ", o->chip_degc, 1.0);
@@ -274,13 +282,46 @@ static void print_outages(const TwPlant *plant, const TwCoolingCheck *check)
     }
 }
 
+// Every pair: racks without coolant and racks slowed, or a point where all are carried.
+static void print_pairs(const TwCoolingCheck *check)
+{
+    const int kinds = check->kinds;
+    printf(
+        "\nany two out: racks without coolant + racks slowed, . where all are carried, blank where there are no two\n\n"
+        "     %-44s",
+        "");
+    for (int k = 1; k < kinds; k++) printf(" %9d", k);
+    printf("\n");
+    for (int i = 1, at = kinds; i < kinds; i++) {
+        printf("%3d  %-44s", i, check->list[i].what);
+        for (int k = 1; k < kinds; k++) {
+            char cell[32] = "";
+            const TwOutage *o = at < check->count ? &check->list[at] : NULL;
+            if (k >= i && o && o->first == i && o->second == k) {
+                if (tw_outage_carried(o))
+                    snprintf(cell, sizeof cell, ".");
+                else
+                    snprintf(cell, sizeof cell, "%d+%d", o->without_coolant,
+                             o->slowed > o->without_coolant ? o->slowed - o->without_coolant : 0);
+                at++;
+            }
+            printf(" %9s", cell);
+        }
+        printf("\n");
+    }
+}
+
 static void print_outages_json(const TwPlant *plant, const TwCoolingCheck *check)
 {
     printf("{\"facility\": ");
     tw_json_text(stdout, plant->facility);
-    printf(", \"rack_w\": %.10g, \"dry_bulb_degc\": %.10g, \"wet_bulb_degc\": %.10g, \"pressure_pa\": %.10g, "
-           "\"cases\": [",
+    printf(", \"rack_w\": %.10g, \"dry_bulb_degc\": %.10g, \"wet_bulb_degc\": %.10g, \"pressure_pa\": %.10g",
            check->rack_w, check->air.dry_bulb_degc, check->air.wet_bulb_degc, check->air.pressure_pa);
+    tw_json_member(stdout, "reject_w", check->capacity.reject_w);
+    tw_json_member(stdout, "reject_rated_w", check->capacity.reject_rated_w);
+    tw_json_member(stdout, "room_w", check->capacity.room_w);
+    tw_json_member(stdout, "room_rated_w", check->capacity.room_rated_w);
+    printf(", \"cases\": [");
     for (int i = 0; i < check->count; i++) {
         const TwOutage *o = &check->list[i];
         printf("%s\n  {\"out\": ", i ? "," : "");
@@ -296,26 +337,38 @@ static void print_outages_json(const TwPlant *plant, const TwCoolingCheck *check
         tw_json_member(stdout, "racks_without_coolant", o->without_coolant);
         tw_json_member(stdout, "heat_fraction", o->heat_fraction);
         tw_json_member(stdout, "cooling_w", o->load_w);
+        if (o->second > 0) {
+            tw_json_member(stdout, "first", o->first);
+            tw_json_member(stdout, "second", o->second);
+        }
         printf(", \"carried\": %s}", tw_outage_carried(o) ? "true" : "false");
     }
     printf("\n]}\n");
 }
 
-// A facility: its cooling with any one unit out.
+// A facility: its cooling with any one unit out, with out=2 any two.
 static int show_outages(const TwOptions *options)
 {
     char path[512];
     int status;
     TwError error = {0};
     TwCoolingCheck check;
-    if (!tw_cli_facility(options, path, sizeof path, &status)) return status;
-    TwPlant *plant = tw_cli_plant(options, path, &status);
+    TwOptions one = *options;
+    bool two = options->file_count > 1 && strcmp(options->files[1], "out=2") == 0;
+    if (options->file_count > 1 && !two && strcmp(options->files[1], "out=1") != 0) {
+        fprintf(stderr, "tokenworks: after a facility \"%s\", expected out=1 or out=2\n", options->files[1]);
+        return TW_USAGE;
+    }
+    one.file_count = 1;
+    if (!tw_cli_facility(&one, path, sizeof path, &status)) return status;
+    TwPlant *plant = tw_cli_plant(&one, path, &status);
     if (!plant) return status;
-    bool good = tw_cooling_check(plant, &check, &error);
+    bool good = tw_cooling_check(plant, two, &check, &error);
     if (good && options->json)
         print_outages_json(plant, &check);
     else if (good)
         print_outages(plant, &check);
+    if (good && two && !options->json) print_pairs(&check);
     if (good) tw_cooling_check_free(&check);
     tw_plant_destroy(plant);
     return good ? TW_DONE : tw_cli_fail(&error);

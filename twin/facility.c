@@ -7,13 +7,13 @@
 #include "twin/jobs.h"
 
 #include "models/network/network.h"
-#include "twin/wiring.h"
 #include "models/power/power.h"
 #include "models/thermal/thermal.h"
 #include "models/workload/class.h"
 #include "models/workload/step.h"
 #include "twin/policies.h"
 #include "twin/waves.h"
+#include "twin/wiring.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -52,7 +52,8 @@ static const TwField site_fields[] = {
     REAL(TwSiteRow, generation_usd_kwh, "USD/kWh", 0, 10, "0.06", "cost of energy from own turbines and generators"),
     REAL(TwSiteRow, generation_g_kwh, "g/kWh", 0, 2000, "490", "its carbon; default gas over the life cycle"),
     REAL(TwSiteRow, latitude_deg, "deg", -90, 90, "40", "for the sun"),
-    REAL(TwSiteRow, elevation_m, "m", -430, 6000, "0", "height above the sea; for the reader"),
+    REAL(TwSiteRow, elevation_m, "m", -430, 6000, "unknown",
+         "height above the sea: the weather's air pressure is moved to it; unknown: as the weather says"),
     WORD(TwSiteRow, note, "", NULL, "what stands in for what"),
 };
 static const TwField design_day_fields[] = {

@@ -19,8 +19,8 @@ typedef struct TwSiteRow {
     double market_g_kwh, marginal_g_kwh;    // NaN: as the location
     double solar_clearness, solar_usd_kwh, solar_g_kwh, latitude_deg;
     double generation_usd_kwh, generation_g_kwh;    // of turbines and generators
-    double elevation_m;
-    const char *note;    // what stands in for what
+    double elevation_m;                             // NaN: as the weather says
+    const char *note;                               // what stands in for what
 } TwSiteRow;
 
 typedef struct TwTariffRow {

@@ -1,9 +1,10 @@
 #include "twin/outages.h"
 
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 
-enum { MOST = 1024, HOURS = 35 };
+enum { MOST = 4096, HOURS = 35 };
 
 bool tw_outage_carried(const TwOutage *o) { return o->slowed == 0 && o->without_coolant == 0; }
 
@@ -14,7 +15,7 @@ static bool worse(const TwOutage *a, const TwOutage *b)
     return a->chip_degc > b->chip_degc;
 }
 
-bool tw_cooling_check(const TwPlant *plant, TwCoolingCheck *check, TwError *error)
+bool tw_cooling_check(const TwPlant *plant, bool two, TwCoolingCheck *check, TwError *error)
 {
     const TwWeather *weather = plant->weather;
     *check = (TwCoolingCheck){.worst = -1};
@@ -26,15 +27,18 @@ bool tw_cooling_check(const TwPlant *plant, TwCoolingCheck *check, TwError *erro
     if (!check->list || !rack_w || !bytes) abort();
     check->air = (TwAir){.dry_bulb_degc = tw_weather_exceeded(weather->dry_bulb_degc, HOURS),
                          .wet_bulb_degc = tw_weather_exceeded(weather->wet_bulb_degc, HOURS),
-                         .pressure_pa = weather->pressure_pa[0]};
+                         .dew_point_degc = NAN};
+    for (int h = 0; h < TW_HOURS; h++) check->air.pressure_pa += weather->pressure_pa[h] / TW_HOURS;
     for (int i = 0; i < plant->rack_count; i++) {
         rack_w[i] = plant->racks[i].peak_w * plant->rack_scale;
         check->rack_w += rack_w[i];
     }
     double fabric_w = (plant->network->switch_w + plant->network->optics_w) * plant->rack_scale;
     const TwThermalIn in = {.rack_w = rack_w, .room_w = fabric_w};
-    check->count = tw_thermal_outages(plant->thermal, block, &in, &check->air, check->list, MOST, error);
-    for (int i = 1; i < check->count; i++)
+    check->count = tw_thermal_outages(plant->thermal, block, &in, &check->air, two, check->list, MOST, error);
+    check->capacity = tw_thermal_capacity(plant->thermal, &check->air);
+    while (check->kinds < check->count && check->list[check->kinds].second == 0) check->kinds++;
+    for (int i = 1; i < check->kinds; i++)
         if (check->worst < 0 || worse(&check->list[i], &check->list[check->worst])) check->worst = i;
     free(rack_w);
     free(bytes);

@@ -52,6 +52,7 @@ typedef struct WeatherSource {
     uint64_t seed;
     const TwDesignDay *day;
     const TwHeatWave *wave;
+    double elevation_m;    // NaN: as it is
 } WeatherSource;
 
 static void *make_weather(const void *context, TwError *error)
@@ -65,6 +66,7 @@ static void *make_weather(const void *context, TwError *error)
     else
         good = source->file ? tw_weather_read(weather, source->file, error)
                             : tw_weather_climate(weather, source->climate, source->seed, error);
+    if (good && !source->day && isfinite(source->elevation_m)) tw_weather_lift(weather, source->elevation_m);
     if (good && source->wave) tw_weather_heat_wave(weather, source->wave);
     if (good) return weather;
     free(weather);
@@ -91,7 +93,7 @@ static bool take_weather(TwPlant *plant, const WeatherSource *source, TwError *e
     const TwHeatWave w = source->wave ? *source->wave : (TwHeatWave){0};
     char name[960];
     // numbers in hexadecimal: two weathers share a name only where they are the same bits
-    snprintf(name, sizeof name, "weather %s %.500s %llu day %a %a %a %a wave %a %a %a %a %a %a",
+    snprintf(name, sizeof name, "weather %s %.500s %llu day %a %a %a %a wave %a %a %a %a %a %a at %a",
              source->day    ? "day"
              : source->file ? "file"
                             : "climate",
@@ -99,7 +101,7 @@ static bool take_weather(TwPlant *plant, const WeatherSource *source, TwError *e
              : source->file ? source->file
                             : source->climate,
              (unsigned long long)source->seed, d.dry_bulb_degc, d.wet_bulb_degc, d.range_k, d.pressure_pa, w.first_day,
-             w.rise_days, w.hold_days, w.fall_days, w.dry_bulb_k, w.dew_point_k);
+             w.rise_days, w.hold_days, w.fall_days, w.dry_bulb_k, w.dew_point_k, source->elevation_m);
     plant->weather = tw_plant_take(plant, name, &maker, source, error);
     return plant->weather != NULL;
 }
@@ -107,7 +109,8 @@ static bool take_weather(TwPlant *plant, const WeatherSource *source, TwError *e
 static bool read_design_day(const TwNode *node, const TwSiteRow *site, TwDesignDay *day, TwErrors *errors)
 {
     tw_node_row(node, day);
-    if (isnan(day->pressure_pa)) day->pressure_pa = tw_air_standard_pressure_pa(site->elevation_m);
+    if (isnan(day->pressure_pa))
+        day->pressure_pa = tw_air_standard_pressure_pa(isnan(site->elevation_m) ? 0.0 : site->elevation_m);
     if (day->wet_bulb_degc > day->dry_bulb_degc) {
         tw_node_error(node, "wet_bulb_degc", errors, "wet_bulb_degc = %g is above dry_bulb_degc = %g",
                       day->wet_bulb_degc, day->dry_bulb_degc);
@@ -130,7 +133,7 @@ static bool compile_site(TwPlant *plant, const TwPlantInput *input, TwErrors *er
     TwDesignDay day;
     TwHeatWave wave;
     char path[512];
-    WeatherSource source = {0};
+    WeatherSource source = {.elevation_m = plant->site.elevation_m};
     if (wave_node) {
         tw_node_row(wave_node, &wave);
         source.wave = &wave;

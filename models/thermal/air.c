@@ -16,7 +16,8 @@ double tw_air_saturation_pa(double degc)
 
 double tw_air_humidity(double vapour_pa, double pressure_pa)
 {
-    return mass_ratio * vapour_pa / (pressure_pa - vapour_pa);
+    // at and above boiling: without bound, so that what is sought by brackets rises all the way
+    return mass_ratio * vapour_pa / fmax(pressure_pa - vapour_pa, 1e-6 * pressure_pa);
 }
 
 double tw_air_humidity_saturated(double degc, double pressure_pa)

@@ -22,7 +22,7 @@ static void york_cell(const double *in, double *out)
     int clamped;
     double rate = in[0] * 4180.0;
     TwYork cell = tw_york_design(rate, in[1], in[2], in[3]);
-    out[1] = tw_york_heat(&cell, in[6] * rate, in[5], in[4], in[7], &clamped);
+    out[1] = tw_york_heat(&cell, in[6] * rate, in[5], in[8] / sea_level_pa, in[4], in[7], &clamped);
     out[0] = in[4] - out[1] / (in[6] * rate);
     out[2] = clamped;
 }
@@ -46,9 +46,9 @@ static void tower(const double *in, double *out)
 {
     TwCoolingTower t = tw_cooling_tower_design(in[0], in[1], in[2], in[3], in[4]);
     out[0] = t.ua_w_k;
-    out[1] = tw_cooling_tower_heat(&t, in[6] * t.water_w_k, in[5], in[7], in[8], sea_level_pa);
+    out[1] = tw_cooling_tower_heat(&t, in[6] * t.water_w_k, in[5], in[10] / sea_level_pa, in[7], in[8], in[10]);
     out[2] = in[7] - out[1] / fmax(in[6] * t.water_w_k, 1.0);
-    out[3] = tw_cooling_tower_evaporation_kg_s(&t, in[5], out[1], in[9], in[8], sea_level_pa);
+    out[3] = tw_cooling_tower_evaporation_kg_s(&t, in[5], in[10] / sea_level_pa, out[1], in[9], in[8], in[10]);
 }
 
 static const char *const *chiller_words(void)
@@ -83,9 +83,9 @@ static void dry_cooler(const double *in, double *out)
     out[2] = c.ua_w_k;
     // leaving water that carries the heat now at this air and fan
     double heat = in[7] > 0.0 ? in[7] : in[0], water = in[8] * c.water_w_k;
-    double e = tw_dry_cooler_heat(&c, water, in[6], in[5] + 1.0, in[5]);
+    double e = tw_dry_cooler_heat(&c, water, in[6], in[10] / sea_level_pa, in[5] + 1.0, in[5]);
     out[3] = in[5] + heat / e - heat / water;
-    out[4] = in[9] * pow(in[6], 3.0);
+    out[4] = in[9] * in[10] / sea_level_pa * pow(in[6], 3.0);
 }
 
 static void adiabatic(const double *in, double *out)
@@ -148,8 +148,8 @@ static void room(const double *in, double *out)
     row.fan_exponent = 0.8, row.economizer_approach_k = in[7], row.chilled_range_k = in[8];
     row.chiller_eta_fraction = 0.55, row.chiller_cop_max = 15.0, row.chiller_lift_k = 10.0, row.condenser_k = 12.0,
     row.evaporator_k = 2.0;
-    out[0] = in[0] / (in[1] - in[2]) * pow(in[4], row.fan_exponent) * (in[5] - in[2]);
-    out[1] = in[3] * in[4] * in[4] * in[4];
+    out[0] = in[0] / (in[1] - in[2]) * pow(in[9] / sea_level_pa * in[4], row.fan_exponent) * (in[5] - in[2]);
+    out[1] = in[9] / sea_level_pa * in[3] * in[4] * in[4] * in[4];
     out[2] = tw_room_free_fraction(&row, in[6]);
     out[3] = tw_room_chiller_cop(&row, in[6]);
     out[4] = (1.0 - out[2]) * fmax(out[0], 0.0) / out[3];
@@ -180,7 +180,8 @@ const TwComponent tw_components_plant[] = {
       {"inlet_degc", "degC", NEED, NULL},
       {"fan", "1", 1, NULL},
       {"water_fraction", "1", 1, NULL},
-      {"wet_bulb_degc", "degC", NEED, NULL}},
+      {"wet_bulb_degc", "degC", NEED, NULL},
+      {"pressure_pa", "Pa", 101325, NULL}},
      {{"leaving_degc", "degC", 0, NULL}, {"heat_w", "W", 0, NULL}, {"clamped", "1", 0, NULL}},
      york_cell},
     {"merkel",
@@ -205,7 +206,8 @@ const TwComponent tw_components_plant[] = {
       {"water_fraction", "1", 1, NULL},
       {"inlet_degc", "degC", NEED, NULL},
       {"wet_bulb_degc", "degC", NEED, NULL},
-      {"dry_bulb_degc", "degC", 30, NULL}},
+      {"dry_bulb_degc", "degC", 30, NULL},
+      {"pressure_pa", "Pa", 101325, NULL}},
      {{"ua_w_k", "W/K", 0, NULL},
       {"heat_now_w", "W", 0, NULL},
       {"leaving_degc", "degC", 0, NULL},
@@ -244,7 +246,8 @@ const TwComponent tw_components_plant[] = {
       {"fan", "1", 1, NULL},
       {"heat_now_w", "W", 0, NULL},
       {"water_fraction", "1", 1, NULL},
-      {"fan_w", "W", 117680, NULL}},
+      {"fan_w", "W", 117680, NULL},
+      {"pressure_pa", "Pa", 101325, NULL}},
      {{"effectiveness", "1", 0, NULL},
       {"ntu", "1", 0, NULL},
       {"ua_w_k", "W/K", 0, NULL},
@@ -326,7 +329,8 @@ const TwComponent tw_components_plant[] = {
       {"room_degc", "degC", 27, NULL},
       {"outside_degc", "degC", NEED, NULL},
       {"economizer_approach_k", "K", 5, NULL},
-      {"chilled_range_k", "K", 6, NULL}},
+      {"chilled_range_k", "K", 6, NULL},
+      {"pressure_pa", "Pa", 101325, NULL}},
      {{"coil_w", "W", 0, NULL},
       {"fan_now_w", "W", 0, NULL},
       {"free_fraction", "1", 0, NULL},

@@ -32,10 +32,10 @@ TwCoolingTower tw_cooling_tower_design(double heat_w, double inlet_degc, double 
     return tower;
 }
 
-double tw_cooling_tower_heat(const TwCoolingTower *tower, double water_w_k, double fan, double inlet_degc,
-                             double wet_bulb_degc, double pressure_pa)
+double tw_cooling_tower_heat(const TwCoolingTower *tower, double water_w_k, double fan, double density,
+                             double inlet_degc, double wet_bulb_degc, double pressure_pa)
 {
-    double y = fmax(fan, tower->free_fraction);
+    double y = density * fmax(fan, tower->free_fraction);
     if (water_w_k <= 0.0 || y <= 0.0) return 0.0;
     double s = fmin(water_w_k / tower->water_w_k, 1.0807);    // the parabola's top
     double bulb = fmax(1.0 + 0.0081 * (wet_bulb_degc - tower->wet_bulb_degc), 0.1);
@@ -44,10 +44,10 @@ double tw_cooling_tower_heat(const TwCoolingTower *tower, double water_w_k, doub
     return tw_plate_hx_conductance(ua, water_w_k, air_w_k) * (inlet_degc - wet_bulb_degc);
 }
 
-double tw_cooling_tower_evaporation_kg_s(const TwCoolingTower *tower, double fan, double heat_w, double dry_bulb_degc,
-                                         double wet_bulb_degc, double pressure_pa)
+double tw_cooling_tower_evaporation_kg_s(const TwCoolingTower *tower, double fan, double density, double heat_w,
+                                         double dry_bulb_degc, double wet_bulb_degc, double pressure_pa)
 {
-    double air_kg_s = fmax(fan, tower->free_fraction) * tower->air_kg_s;
+    double air_kg_s = density * fmax(fan, tower->free_fraction) * tower->air_kg_s;
     if (heat_w <= 0.0 || air_kg_s <= 0.0) return 0.0;
     double wet = fmin(wet_bulb_degc, dry_bulb_degc);
     double humidity = fmax(tw_air_humidity_wet_bulb(dry_bulb_degc, wet, pressure_pa), 0.0);
@@ -98,8 +98,8 @@ static double hold(double x, double least, double most, int *clamped)
     return fmin(fmax(x, least), most);
 }
 
-double tw_york_heat(const TwYork *york, double water_w_k, double fan, double inlet_degc, double wet_bulb_degc,
-                    int *clamped)
+double tw_york_heat(const TwYork *york, double water_w_k, double fan, double density, double inlet_degc,
+                    double wet_bulb_degc, int *clamped)
 {
     *clamped = 0;
     double drive = inlet_degc - wet_bulb_degc;
@@ -108,7 +108,7 @@ double tw_york_heat(const TwYork *york, double water_w_k, double fan, double inl
     const double least_fan = 0.1;
     double y = fmax(fan, least_fan), wet = hold(wet_bulb_degc, -34.4, 26.7, clamped);
     double water = hold(water_w_k / york->water_w_k, 0.75, 1.25, clamped) * york->water_ratio;
-    double ratio = hold(water / y, 0.01, 8.0, clamped);
+    double ratio = hold(water / (density * y), 0.01, 8.0, clamped);
 
     // the range that leaves its own approach: range + approach(range) = drive; both rise with range
     double low = 0.0, high = 22.2;

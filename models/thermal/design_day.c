@@ -32,6 +32,19 @@ void tw_weather_design(TwWeather *weather, const TwDesignDay *day)
     }
 }
 
+void tw_weather_lift(TwWeather *weather, double elevation_m)
+{
+    // a site's own height, rounded, changes nothing
+    if (fabs(elevation_m - weather->elevation_m) < 1.0) return;
+    double ratio = tw_air_standard_pressure_pa(elevation_m) / tw_air_standard_pressure_pa(weather->elevation_m);
+    weather->elevation_m = elevation_m;
+    for (int h = 0; h < TW_HOURS; h++) {
+        double p = weather->pressure_pa[h] *= ratio, t = weather->dry_bulb_degc[h];
+        double dew = fmin(weather->dew_point_degc[h], t);
+        weather->wet_bulb_degc[h] = tw_air_wet_bulb_degc(t, tw_air_humidity_saturated(dew, p), p);
+    }
+}
+
 void tw_weather_heat_wave(TwWeather *weather, const TwHeatWave *wave)
 {
     double rise = wave->rise_days, top = rise + wave->hold_days, end = top + wave->fall_days;

@@ -30,9 +30,10 @@ TwDryCooler tw_dry_cooler_design(double heat_w, double inlet_degc, double outlet
     return cooler;
 }
 
-double tw_dry_cooler_heat(const TwDryCooler *cooler, double water_w_k, double fan, double inlet_degc, double air_degc)
+double tw_dry_cooler_heat(const TwDryCooler *cooler, double water_w_k, double fan, double density, double inlet_degc,
+                          double air_degc)
 {
-    double y = fmax(fan, cooler->free_fraction);
+    double y = density * fmax(fan, cooler->free_fraction);
     if (water_w_k <= 0.0 || y <= 0.0) return 0.0;
     double films = cooler->air_share * pow(y, -cooler->air_exponent) +
                    (1.0 - cooler->air_share) * pow(water_w_k / cooler->water_w_k, -cooler->water_exponent);

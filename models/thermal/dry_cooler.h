@@ -4,7 +4,8 @@
 //     Q = eps C_min (T_in - T_air)
 //
 // y is fan speed, s water flow over design. Without fans, free convection moves a little air: y never counts below
-// y_free. Left out: wind, recirculation, density of air at altitude, freezing.
+// y_free. Fans move volume: air mass, in its film and in its heat capacity, goes with y times the air's pressure over
+// that of the rating. Left out: wind, recirculation, density of air by temperature, freezing.
 #pragma once
 
 typedef struct TwDryCooler {
@@ -17,5 +18,7 @@ typedef struct TwDryCooler {
 TwDryCooler tw_dry_cooler_design(double heat_w, double inlet_degc, double outlet_degc, double air_degc,
                                  double air_rise_k);
 
-// Heat given to air at these conditions; water_w_k = flow * cp >= 0, fan in [0, 1].
-double tw_dry_cooler_heat(const TwDryCooler *cooler, double water_w_k, double fan, double inlet_degc, double air_degc);
+// Heat given to air at these conditions; water_w_k = flow * cp >= 0, fan in [0, 1]; density: of air, over that of the
+// rating.
+double tw_dry_cooler_heat(const TwDryCooler *cooler, double water_w_k, double fan, double density, double inlet_degc,
+                          double air_degc);

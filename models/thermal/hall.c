@@ -278,7 +278,7 @@ static void hall_rate(void *context, double time_s, const double *y, double *f)
     double running = fan_share(r, w.fan);
     unit.ua_w_k *= (running + (1.0 - running) * r->free_convection_fraction) / (air_part + water_part);
     unit.air_share = air_part / (air_part + water_part);
-    double reject = tw_dry_cooler_heat(&unit, tower_w_k, w.fan, warm, ambient);
+    double reject = tw_dry_cooler_heat(&unit, tower_w_k, w.fan, 1.0, warm, ambient);
     f[COOLER] = (tower_w_k * (warm - y[COOLER]) - reject) / h->capacity[COOLER];
 
     for (int k = 0; k < CONTROLS; k++) f[h->control_first + k] = w.integral[k];

@@ -129,6 +129,7 @@ enum {
     P_AIR_OUT,        // air handlers
     P_FAULT_UNTIL,    // CVODE until then, with fault_windows
     P_LEAKED,         // 1: something has leaked since the start
+    P_DENSITY,        // of the room's air over that of the ratings
     PLANT_MODES
 };
 
@@ -292,6 +293,9 @@ void tw_plant_close(double *column, double loop, double room);
 double tw_plant_capacity(const TwThermalPlant *plant, int state);    // J/K of a plant state; 0: not a heat store
 double tw_plant_free_degc(const TwThermalPlant *plant, const double *z,
                           const TwPlantInput *in);    // leaving, fans full
+double tw_plant_reject_w(const TwThermalPlant *plant,
+                         const TwPlantInput *in);    // fans full, water as its units are designed for
+double tw_room_density(const TwThermalPlant *plant, double pressure_pa);
 double tw_plant_fan_speed(const TwThermalPlant *plant, const double *z, const TwPlantInput *in);
 
 // create.c: heat capacity of a fluid, J/kg/K: the one given, where above 0, or that of the named one

@@ -120,8 +120,36 @@ static int all_units(const TwThermalPlant *plant, const double *rack_w, Out *lis
     }
     n = add(list, n, most, (Out){TW_ACT_AIR_UNIT_OUT, -1, rooms, 1.0, "an air handler", ""});
     if (cdus > 0)
-        n = add(list, n, most, (Out){TW_ACT_FOUL, -1, cdus, 0.25, "nothing, all exchangers fouled by a fifth", ""});
+        n = add(list, n, most, (Out){TW_ACT_FOUL, -1, 1, 0.25, "nothing, all exchangers fouled by a fifth", ""});
     return n;
+}
+
+// Another CDU like c, on its loop where there is one; -1: there is none.
+static int partner(const TwThermalPlant *plant, const double *rack_w, int c)
+{
+    int other = -1;
+    for (int k = 0; k < plant->out.cdu_count; k++) {
+        if (k == c || !same_cdu(plant, rack_w, c, k)) continue;
+        if (plant->cdu_loop[k] == plant->cdu_loop[c]) return k;
+        if (other < 0) other = k;
+    }
+    return other;
+}
+
+// The second of two outages beside the first: false where there is no second unit for it.
+static bool beside(const TwThermalPlant *plant, const double *rack_w, const Out *first, Out *second)
+{
+    bool same = first->act == second->act;
+    if (second->act == TW_ACT_PUMP_TRIP && same && first->target == second->target)
+        return plant->cdu_row[second->target].pump_count > 1;
+    if (second->target >= 0 && first->target >= 0 && first->act != TW_ACT_FOUL && second->act != TW_ACT_FOUL) {
+        // a pump of a CDU that is out is no second loss; another CDU, of the same loop where one is
+        if (first->target == second->target) second->target = partner(plant, rack_w, first->target);
+        if (second->target < 0) return false;
+        second->name = plant->out.load_names[second->target];
+        return true;
+    }
+    return !same || second->alike > 1;
 }
 
 static void take_out(const TwThermalPlant *plant, void *block, const Out *o)
@@ -145,8 +173,40 @@ static void take_out(const TwThermalPlant *plant, void *block, const Out *o)
     if (o->act == TW_ACT_WATER_LOSS) tw_f64(block, plant->plant_modes)[P_BASIN] = 0.0;
 }
 
-int tw_thermal_outages(const TwThermal *thermal, void *block, const TwThermalIn *in, const TwAir *air, TwOutage *list,
-                       int most, TwError *error)
+static void name_out(const Out *out, char *text, size_t size)
+{
+    const char *dot = strrchr(out->name, '.');
+    int length = dot ? (int)(dot - out->name) : (int)strlen(out->name);
+    snprintf(text, size, "%s%s%.*s", out->what, length ? " " : "", length, out->name);
+}
+
+TwCapacity tw_thermal_capacity(const TwThermal *thermal, const TwAir *air)
+{
+    const TwThermalPlant *plant = thermal->inner;
+    TwCapacity c = {.reject_w = NAN, .reject_rated_w = NAN, .enters_degc = NAN, .pressure_pa = air->pressure_pa};
+    const double outside = air->dry_bulb_degc, sea_degc = plant->plant.sea_mean_degc + plant->plant.sea_amplitude_k;
+    TwPlantInput in = {.fans_on = 1.0, .running = 1.0, .air_running = 1.0, .wet = true};
+    in.ambient = (TwAmbient){{outside, outside},
+                             {air->wet_bulb_degc, air->wet_bulb_degc},
+                             air->pressure_pa,
+                             sea_degc,
+                             {air->dew_point_degc, air->dew_point_degc}};
+    for (int rated = 0; rated < 2; rated++) {
+        double room_pa = plant->room.rated_pressure_pa, plant_pa = plant->plant.rated_pressure_pa;
+        double thin = rated ? 1.0 : tw_room_density(plant, air->pressure_pa);
+        double coil =
+            plant->coil_w_k * pow(thin, plant->room.fan_exponent) * (plant->room.supply_degc - plant->room.coil_degc);
+        *(rated ? &c.room_rated_w : &c.room_w) = coil - (room_pa > 0.0 ? thin : 1.0) * plant->room_fan_w;
+        if (thermal->cdu_count == 0) continue;
+        if (rated && plant_pa > 0.0) in.ambient.pressure_pa = plant_pa;
+        c.enters_degc = plant->plant.inlet_degc;
+        *(rated ? &c.reject_rated_w : &c.reject_w) = tw_plant_reject_w(plant, &in);
+    }
+    return c;
+}
+
+int tw_thermal_outages(const TwThermal *thermal, void *block, const TwThermalIn *in, const TwAir *air, bool two,
+                       TwOutage *list, int most, TwError *error)
 {
     enum { OUTS = 1024 };
     const TwThermalPlant *plant = thermal->inner;
@@ -166,14 +226,35 @@ int tw_thermal_outages(const TwThermal *thermal, void *block, const TwThermalIn 
     bool good = true;
     for (int i = -1; i < count && n < most && good; i++) {
         TwOutage *o = &list[n++];
-        *o = (TwOutage){.alike = i < 0 ? 1 : outs[i].alike};
+        *o = (TwOutage){.alike = i < 0 ? 1 : outs[i].alike, .first = i + 1};
         tw_thermal_restore(thermal, block);
         if (i >= 0) take_out(plant, block, &outs[i]);
-        const char *name = i < 0 ? "" : outs[i].name, *dot = strrchr(name, '.');
-        int length = dot ? (int)(dot - name) : (int)strlen(name);
-        snprintf(o->what, sizeof o->what, "%s%s%.*s", i < 0 ? "nothing" : outs[i].what, length ? " " : "", length,
-                 name);
+        const Out nothing = {.what = "nothing", .name = ""};
+        name_out(i < 0 ? &nothing : &outs[i], o->what, sizeof o->what);
         good = look(&b, o, error);
+    }
+    for (int i = 0; i < count && two; i++) {
+        for (int k = i; k < count && n < most && good; k++) {
+            Out second = outs[k];
+            if (!beside(plant, in->rack_w, &outs[i], &second)) continue;
+            TwOutage *o = &list[n++];
+            // pairs of unlike kinds are as many as their product; of one kind each two of them
+            *o = (TwOutage){.first = i + 1, .second = k + 1};
+            o->alike = i == k ? outs[i].alike * (outs[i].alike - 1) / 2 : outs[i].alike * second.alike;
+            tw_thermal_restore(thermal, block);
+            take_out(plant, block, &outs[i]);
+            take_out(plant, block, &second);
+            size_t length;
+            name_out(&outs[i], o->what, sizeof o->what);
+            length = strlen(o->what);
+            if (second.act == TW_ACT_FOUL)
+                snprintf(o->what + length, sizeof o->what - length, "; all exchangers fouled by a fifth");
+            else {
+                snprintf(o->what + length, sizeof o->what - length, " and ");
+                name_out(&second, o->what + length + 5, sizeof o->what - length - 5);
+            }
+            good = look(&b, o, error);
+        }
     }
     // as it stands again
     tw_thermal_restore(thermal, block);

@@ -1,5 +1,5 @@
-// The cooling plant with any one unit out: steady states at given rack powers and air, each CDU, pump, cooler, air
-// handler and chiller taken away in turn, and exchangers fouled.
+// The cooling plant with any one unit out, and any two: steady states at given rack powers and air, each CDU, pump,
+// cooler, air handler and chiller taken away in turn, and exchangers fouled.
 //
 // CDUs that serve alike racks stand for one another. Rack powers are held: what a throttled rack no longer draws is in
 // its clock. Left out: what happens on the way there (`run` with an event tells), and valves of racks.
@@ -8,7 +8,8 @@
 #include "models/thermal/thermal.h"
 
 typedef struct TwOutage {
-    char what[96];
+    char what[160];
+    int first, second;                                        // cases of one unit that this one is made of; 0: of fewer
     int alike;                                                // units that this one stands for
     double chip_degc, coolant_degc, plant_degc, room_degc;    // hottest chip, coolant to racks, of those with flow
     double clock_fraction;                                    // of the slowest rack
@@ -18,7 +19,19 @@ typedef struct TwOutage {
     double load_w;                 // pumps, fans, chillers
 } TwOutage;
 
+// What heat rejection and rooms can carry with everything at full speed in this air: water that enters
+// as at the design point of its units, without chiller and export; room air at its set point. At the air's pressure,
+// and at that of the ratings: thin air carries less.
+typedef struct TwCapacity {
+    double reject_w, reject_rated_w;    // NaN: no CDUs
+    double room_w, room_rated_w;
+    double enters_degc, pressure_pa;    // of the facility water
+} TwCapacity;
+TwCapacity tw_thermal_capacity(const TwThermal *thermal, const TwAir *air);
+
 // Fills list with at most `most` cases, the first the plant as it stands; returns their number, -1: error. block is a
 // state of the plant's layout and is left as it stands, settled.
-int tw_thermal_outages(const TwThermal *thermal, void *block, const TwThermalIn *in, const TwAir *air, TwOutage *list,
-                       int most, TwError *error);
+// two: pairs of units as well, each case with the kinds that it is made of, first and second, counted as the cases of
+// one unit are; a kind with itself where there are two of it.
+int tw_thermal_outages(const TwThermal *thermal, void *block, const TwThermalIn *in, const TwAir *air, bool two,
+                       TwOutage *list, int most, TwError *error);

@@ -16,8 +16,9 @@
 // not 0: water comes out as it went in, length times area times density later.
 // A separator is an exchanger in series before the heat rejection: its other side is a loop of the rejection's own at
 // constant flow, whose units then see Ti: Q = f(Ti) = E (T_in - Ti + Q/C2), solved for Ti. Its pumps belong to
-// pump_head_pa. Export follows the dry bulb where export_least_fraction is below 1: heating demand. Left out: freezing,
-// and heat that mains lose.
+// pump_head_pa. Fans move volume: in air of another pressure than that of the rating they move mass in proportion, at
+// power in proportion. Export follows the dry bulb where export_least_fraction is below 1: heating demand. Left out:
+// freezing, and heat that mains lose.
 #pragma once
 
 #include <stdbool.h>
@@ -34,9 +35,10 @@ typedef struct TwPlantRow {
     double air_degc, wet_bulb_degc, inlet_degc, outlet_degc;
     double fan_w, fan_min_fraction, free_convection_fraction;
     double air_exponent, water_exponent, film_ratio;
-    double air_rise_k;          // dry cooler: air warms by this at design
-    double air_flow_kg_s;       // cooling tower: dry air of a unit at full fan
-    double exchanger_ua_w_k;    // kind conductance: of all units
+    double air_rise_k;           // dry cooler: air warms by this at design
+    double air_flow_kg_s;        // cooling tower: dry air of a unit at full fan
+    double exchanger_ua_w_k;     // kind conductance: of all units
+    double rated_pressure_pa;    // of the air that fans and capacity are stated for; 0: that of the site
     double margin_k, supply_min_degc;
     double pump_head_pa, pump_efficiency_fraction, pump_static_fraction, pump_s;
     int64_t pump_count;    // side by side

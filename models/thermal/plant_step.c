@@ -41,6 +41,14 @@ double tw_plant_fan_speed(const TwThermalPlant *plant, const double *z, const Tw
     return in->fans_on * (in->mechanical ? 1.0 : tw_saturate(u, plant->plant.fan_min_fraction, &slope));
 }
 
+// density of the air over that of the ratings: fans move volume, what it weighs goes with its pressure
+static double density(double pressure_pa, double rated_pa) { return rated_pa > 0.0 ? pressure_pa / rated_pa : 1.0; }
+
+double tw_room_density(const TwThermalPlant *plant, double pressure_pa)
+{
+    return density(pressure_pa, plant->room.rated_pressure_pa);
+}
+
 // heat that the running units take; *water_kg_s: what they use
 static double cooler_heat(const TwThermalPlant *plant, const TwPlantInput *in, double rate_w_k, double fan,
                           double inlet_degc, int stage, double *water_kg_s)
@@ -48,29 +56,30 @@ static double cooler_heat(const TwThermalPlant *plant, const TwPlantInput *in, d
     const TwAmbient *air = &in->ambient;
     const TwPlantRow *row = &plant->plant;
     double share = in->running, water_w_k = rate_w_k / fmax(share, 1e-9), dry = air->dry_bulb_degc[stage], heat;
+    double thin = density(air->pressure_pa, row->rated_pressure_pa);
     int clamped;
     *water_kg_s = 0.0;
     if (share <= 0.0 || rate_w_k <= 0.0) return 0.0;
     switch (plant->kind) {
     case DRY_COOLER:
-        return share * tw_dry_cooler_heat(&plant->dry_cooler, water_w_k, fan, inlet_degc, dry);
+        return share * tw_dry_cooler_heat(&plant->dry_cooler, water_w_k, fan, thin, inlet_degc, dry);
     case ADIABATIC_COOLER:
         if (in->wet && dry > row->wet_above_degc) {
             TwPadAir pad = tw_adiabatic_air(row->pad_eta_fraction, dry, air->wet_bulb_degc[stage], air->pressure_pa);
-            double air_kg_s = fmax(fan, plant->dry_cooler.free_fraction) * plant->dry_cooler.air_w_k / 1006.0;
+            double air_kg_s = thin * fmax(fan, plant->dry_cooler.free_fraction) * plant->dry_cooler.air_w_k / 1006.0;
             *water_kg_s = share * air_kg_s * pad.water_kg_kg * (1.0 + 1.0 / (row->concentration_cycles - 1.0));
             dry = pad.degc;
         }
-        return share * tw_dry_cooler_heat(&plant->dry_cooler, water_w_k, fan, inlet_degc, dry);
+        return share * tw_dry_cooler_heat(&plant->dry_cooler, water_w_k, fan, thin, inlet_degc, dry);
     case COOLING_TOWER:
     case YORK_TOWER:
         // without water a tower is a poor dry cooler: a tenth of its conductance
         if (!in->wet) return 0.1 * share * fmin(plant->tower.ua_w_k, water_w_k) * fan * (inlet_degc - dry);
         heat = plant->kind == YORK_TOWER
-                   ? tw_york_heat(&plant->york, water_w_k, fan, inlet_degc, air->wet_bulb_degc[stage], &clamped)
-                   : tw_cooling_tower_heat(&plant->tower, water_w_k, fan, inlet_degc, air->wet_bulb_degc[stage],
+                   ? tw_york_heat(&plant->york, water_w_k, fan, thin, inlet_degc, air->wet_bulb_degc[stage], &clamped)
+                   : tw_cooling_tower_heat(&plant->tower, water_w_k, fan, thin, inlet_degc, air->wet_bulb_degc[stage],
                                            air->pressure_pa);
-        double gone = tw_cooling_tower_evaporation_kg_s(&plant->tower, fan, heat, dry, air->wet_bulb_degc[stage],
+        double gone = tw_cooling_tower_evaporation_kg_s(&plant->tower, fan, thin, heat, dry, air->wet_bulb_degc[stage],
                                                         air->pressure_pa);
         *water_kg_s = share * (gone + tw_blow_down(gone, row->concentration_cycles)) +
                       row->drift_fraction * rate_w_k / plant->plant_cp;
@@ -182,6 +191,13 @@ double tw_plant_free_degc(const TwThermalPlant *plant, const double *z, const Tw
     return z[HEADER_RETURN] - taken / mc;
 }
 
+double tw_plant_reject_w(const TwThermalPlant *plant, const TwPlantInput *in)
+{
+    const TwPlantRow *row = &plant->plant;
+    double water, rate = plant->units * row->capacity_w / (row->inlet_degc - row->outlet_degc);
+    return fmax(separated_heat(plant, in, rate, 1.0, row->inlet_degc, 1, &water), 0.0);
+}
+
 void tw_plant_rate(const TwThermalPlant *plant, const double *z, const TwPlantInput *in, int stage, double *rate,
                    TwPlantRates *rates)
 {
@@ -200,7 +216,7 @@ void tw_plant_rate(const TwThermalPlant *plant, const double *z, const TwPlantIn
         double tank = p->tank_w_k * (z[TANK] - outside);
         double head = p->pump_static_fraction + (1.0 - p->pump_static_fraction) * share * share;
         rates->pump_w = in->pumps_on * plant->pump_w * head * share;
-        rates->fan_w = plant->fan_w * in->running * y * y * y;
+        rates->fan_w = density(air->pressure_pa, p->rated_pressure_pa) * plant->fan_w * in->running * y * y * y;
         rates->reject_w = cooler + tank;
         if (in->mains) {
             rates->main_in_w[0] = mc * z[TANK], rates->main_in_w[1] = mc * z[HEADER_RETURN];
@@ -221,9 +237,11 @@ void tw_plant_rate(const TwThermalPlant *plant, const double *z, const TwPlantIn
     double e = z[ROOM] - in->room_set_degc, u = r->kp * e + z[ROOM_FAN];
     double y = tw_saturate(u, r->fan_min_fraction, &slope), blown = in->room_fans_on * y;
     double free = tw_room_free_fraction(r, outside), cold = free + (1.0 - free) * in->chiller_on;
-    double coil = cold * in->air_running * plant->coil_w_k * pow(blown, r->fan_exponent) * (z[ROOM] - r->coil_degc);
+    double thin = density(air->pressure_pa, r->rated_pressure_pa);
+    double coil =
+        cold * in->air_running * plant->coil_w_k * pow(thin * blown, r->fan_exponent) * (z[ROOM] - r->coil_degc);
     double envelope = r->envelope_w_k * (z[ROOM] - outside);
-    rates->room_fan_w = plant->room_fan_w * in->air_running * blown * blown * blown;
+    rates->room_fan_w = thin * plant->room_fan_w * in->air_running * blown * blown * blown;
     rates->room_reject_w = coil + envelope;
     rates->chiller_w = in->chiller_on * (1.0 - free) * fmax(coil, 0.0) / tw_room_chiller_cop(r, outside);
     rate[ROOM] = (in->room_w + rates->room_fan_w - coil - envelope) / plant->room_j_k;

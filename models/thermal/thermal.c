@@ -117,6 +117,7 @@ static void begin_group(const TwThermalPlant *plant, void *block, const TwTherma
     TwRackInput *racks = (TwRackInput *)tw_at(block, plant->rack_input) + group->place;
     TwCduInput *lane = (TwCduInput *)tw_at(block, plant->cdu_input) + g;
     const int *rack = plant->place_rack + group->place * LANES;
+    double thin = tw_f64_const(block, plant->plant_modes)[P_DENSITY];
     double water =
         plant->design_w_k > 0.0 ? tw_f64_const(block, plant->state)[plant->state_count - PLANT_STATES + PRIMARY] : 0.0;
     for (int at = 0; at < group->racks * LANES; at++) {
@@ -126,12 +127,14 @@ static void begin_group(const TwThermalPlant *plant, void *block, const TwTherma
         racks[at / LANES].chip_w[l] = share * power;
         racks[at / LANES].air_w[l] = (1.0 - share) * power;
         // constant within a window: the air follows the rack's power, the water the primary pumps
+        racks[at / LANES].sink_w_k[l] = thin * group->rack[at / LANES].air_sink_w_k[l];
         if (plant->doors && plant->rack_door[i].air_w_k > 0.0)
-            racks[at / LANES].sink_w_k[l] = tw_rear_door_w_k(
-                &plant->rack_door[i], fmin(fmax(power / plant->rack_peak_w[i], plant->rack_door_min[i]), 1.0), water);
+            racks[at / LANES].sink_w_k[l] =
+                tw_rear_door_w_k(&plant->rack_door[i],
+                                 thin * fmin(fmax(power / plant->rack_peak_w[i], plant->rack_door_min[i]), 1.0), water);
         if (!group->air) continue;
         lane->on[l] = 1.0;
-        lane->speed[l] = fmin(fmax(power / plant->rack_peak_w[i], plant->rack_fan_min[i]), 1.0);
+        lane->speed[l] = thin * fmin(fmax(power / plant->rack_peak_w[i], plant->rack_fan_min[i]), 1.0);
     }
     memset((TwLane *)tw_at(block, plant->chip_j) + group->place, 0, (size_t)group->racks * sizeof(TwLane));
     memset((TwGroupMeter *)tw_at(block, plant->meter) + g, 0, sizeof(TwGroupMeter));
@@ -667,6 +670,7 @@ bool tw_thermal_advance(const TwThermal *thermal, void *block, const TwThermalIn
     out->crossing_count = 0;
     if (moves || chips_near(plant, block)) tw_f64(block, plant->plant_modes)[P_FAULT_UNTIL] = until_s + FAULT_WINDOW_S;
     double *mode = tw_f64(block, plant->plant_modes);
+    mode[P_DENSITY] = tw_room_density(plant, tw_weather_at(plant->weather, plant->start_s + from_s).pressure_pa);
     double change = fmin(fmax(mode[P_WARMER_SET] - mode[P_WARMER], -length / 600.0), length / 600.0);
     mode[P_WARMER] += change;
     double basin_kg = mode[P_BASIN], *value = tw_f64(block, plant->watch_value),
@@ -799,6 +803,7 @@ static void put_in_order(const TwThermalPlant *plant, void *block)
         unit->pump[l] = 1.0 / (plant->loop_begin[loop + 1] - plant->loop_begin[loop]);
     }
     memset(tw_at(block, plant->watch_side), 0, ((size_t)tw_watch_count(plant) + 1) * sizeof(double));
+    mode[P_DENSITY] = 1.0;
     mode[P_RUNNING] = plant->units;
     mode[P_BASIN] = plant->plant.basin_kg * plant->units;
     mode[P_CHILLER_SINCE] = mode[P_STAGE_SINCE] = -1e9;
@@ -811,6 +816,7 @@ static bool settle(const TwThermalPlant *plant, void *block, const TwThermalIn *
     double *state = tw_f64(block, plant->state), *good = tw_f64(block, plant->good);
     double *mode = tw_f64(block, plant->plant_modes);
     memset(tw_at(block, plant->plant_slope), 0, PLANT_STATES * sizeof(double));
+    mode[P_DENSITY] = tw_room_density(plant, air.pressure_pa);
     tw_follow_units(plant, block, in->load_on);
     begin_all(plant, block, in, 0.0);
     TwPlantInput p = tw_plant_input(plant, block, in);

@@ -40,6 +40,9 @@ TwAir tw_design_day_at(const TwDesignDay *day, double hour);
 // Every day of the year becomes this one.
 void tw_weather_design(TwWeather *weather, const TwDesignDay *day);
 
+// Moves the site to another height: air pressure by the standard atmosphere, dry bulb and dew point as they are.
+void tw_weather_lift(TwWeather *weather, double elevation_m);
+
 // Adds a heat wave: a trapezoid of rise, hold and fall days from the start of day `first_day` (1 to 365), its top
 // dry_bulb_k above the year's dry bulb and dew_point_k above its dew point.
 typedef struct TwHeatWave {

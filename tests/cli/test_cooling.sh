@@ -145,6 +145,29 @@ assert table["cases"][0]["chip_degc"] < lost(table)["chip_degc"] < 80.0
 assert lost(alone)["racks_without_coolant"] == 6 and not lost(alone)["carried"]
 END
 expect 0 "any one unit out, worst CDU cdu1: all carried" "$TOKENWORKS" check "$facilities/reference/spare_cdu.cfg"
+# any two: two of the three CDUs are too many, one CDU and a pump of another are not
+expect 0 "any two out" "$TOKENWORKS" thermal "$facilities/reference/spare_cdu.cfg" out=2
+expect 0 "" "$TOKENWORKS" thermal "$facilities/reference/spare_cdu.cfg" out=2 --json
+cp out.txt pairs.json
+expect 2 "expected out=1 or out=2" "$TOKENWORKS" thermal "$facilities/reference/spare_cdu.cfg" out=3
+# the same hall at 3,000 m: its coolers, fans and rooms move less air, its pumps the same water
+expect 0 "at 70.1 kPa" "$TOKENWORKS" check "$facilities/reference/spare_cdu.cfg" --set site.elevation_m=3000
+expect 0 "" "$TOKENWORKS" thermal "$facilities/reference/spare_cdu.cfg" --set site.elevation_m=3000 --json
+cp out.txt high.json
+expect 0 "" "$TOKENWORKS" thermal "$facilities/reference/spare_cdu.cfg" --set site.elevation_m=3000 \
+    --set cooling.plant.rated_pressure_pa=0 --set cooling.room.rated_pressure_pa=0 --json
+python3 - <<'END' || fail "two units out, and altitude"
+import json
+pairs, low, high, site = (json.load(open(n)) for n in ("pairs.json", "table.json", "high.json", "out.txt"))
+two = {(c["first"], c["second"]): c for c in pairs["cases"] if "second" in c}
+assert not two[1, 1]["carried"] and two[1, 1]["alike"] == 3 and two[1, 1]["out"] == "CDU cdu1 and CDU cdu2"
+assert two[1, 2]["carried"] and two[1, 2]["out"] == "CDU cdu1 and a pump of cdu2" and len(two) == 20
+assert [c for c in pairs["cases"] if "second" not in c] == low["cases"]
+assert abs(low["reject_rated_w"] / high["reject_rated_w"] - 1) < 1e-9    # the air is as warm
+assert 0.75 < high["reject_w"] / low["reject_w"] < 0.88 and 0.70 < high["room_w"] / low["room_w"] < 0.82
+assert high["cases"][0]["plant_degc"] > low["cases"][0]["plant_degc"] and high["cases"][0]["room_degc"] > low["cases"][0]["room_degc"]
+assert abs(site["reject_w"] / high["reject_rated_w"] - 1) < 1e-9    # rated for the site: nothing is lost
+END
 sed 's/{ name = "cdu"; count = 3;/{ name = "odd"; part = "lbl_2mw"; manifold = "row"; from = "house"; }, { name = "cdu"; count = 3;/' \
     "$facilities/reference/spare_cdu.cfg" > odd.cfg
 expect 3 "are not alike" "$TOKENWORKS" check odd.cfg

@@ -3,12 +3,12 @@
 #include "models/thermal/cooling_tower.h"
 #include "models/thermal/dry_cooler.h"
 #include "models/thermal/fluids.h"
+#include "models/thermal/net1.h"
 #include "models/thermal/pump.h"
 #include "models/thermal/rack.h"
 #include "models/thermal/room.h"
 #include "models/thermal/valve.h"
 #include "tests/check.h"
-#include "models/thermal/net1.h"
 
 // T19, T20
 static void pumps(void)
@@ -66,11 +66,11 @@ static void dry_cooler(void)
 {
     TwDryCooler c = tw_dry_cooler_design(2.931e6, 46.11, 40.55, 35.0, 5.56);
     CHECK_NEAR(c.ua_w_k, 607.5e3, 2e-3);
-    CHECK_NEAR(tw_dry_cooler_heat(&c, c.water_w_k, 1.0, 46.11, 35.0), 2.931e6, 1e-6);
+    CHECK_NEAR(tw_dry_cooler_heat(&c, c.water_w_k, 1.0, 1.0, 46.11, 35.0), 2.931e6, 1e-6);
 
     // the same heat at 25 degC air: leaving temperature at full and at half fan
-    double eps1 = tw_dry_cooler_heat(&c, c.water_w_k, 1.0, 26.0, 25.0) / c.water_w_k;
-    double eps2 = tw_dry_cooler_heat(&c, c.water_w_k, 0.5, 26.0, 25.0) / c.water_w_k;
+    double eps1 = tw_dry_cooler_heat(&c, c.water_w_k, 1.0, 1.0, 26.0, 25.0) / c.water_w_k;
+    double eps2 = tw_dry_cooler_heat(&c, c.water_w_k, 0.5, 1.0, 26.0, 25.0) / c.water_w_k;
     CHECK_WITHIN(25.0 + 5.56 / eps1 - 5.56, 30.55, 0.05);
     CHECK_WITHIN(25.0 + 5.56 / eps2 - 5.56, 36.04, 0.05);
     CHECK_NEAR(117.68e3 * 0.125, 14.71e3, 1e-4);
@@ -88,15 +88,15 @@ static void tower(void)
     TwCoolingTower t = tw_cooling_tower_design(1.459e6, 35.01, 29.45, 25.56, 62.82);
     CHECK(t.ua_w_k > 0.0);
     // the corrections are 1.0039 at design flow, so the design point returns within a few per mille
-    CHECK_NEAR(tw_cooling_tower_heat(&t, t.water_w_k, 1.0, 35.01, 25.56, 101325.0), 1.459e6, 5e-3);
-    CHECK(tw_cooling_tower_heat(&t, t.water_w_k, 0.0, 35.01, 25.56, 101325.0) == 0.0);
+    CHECK_NEAR(tw_cooling_tower_heat(&t, t.water_w_k, 1.0, 1.0, 35.01, 25.56, 101325.0), 1.459e6, 5e-3);
+    CHECK(tw_cooling_tower_heat(&t, t.water_w_k, 0.0, 1.0, 35.01, 25.56, 101325.0) == 0.0);
 
     // evaporation cannot carry away more than the heat, nor much less in warm air: 0.5 to 1 of heat / h_fg
-    double heat = tw_cooling_tower_heat(&t, t.water_w_k, 0.8, 35.0, 24.0, 101325.0);
-    double water = tw_cooling_tower_evaporation_kg_s(&t, 0.8, heat, 32.0, 24.0, 101325.0);
+    double heat = tw_cooling_tower_heat(&t, t.water_w_k, 0.8, 1.0, 35.0, 24.0, 101325.0);
+    double water = tw_cooling_tower_evaporation_kg_s(&t, 0.8, 1.0, heat, 32.0, 24.0, 101325.0);
     double share = water * tw_vaporisation_j_kg(30.0) / heat;
     CHECK(share > 0.5 && share < 1.25);
-    double cold = tw_cooling_tower_evaporation_kg_s(&t, 0.8, heat, 0.0, -2.0, 101325.0);
+    double cold = tw_cooling_tower_evaporation_kg_s(&t, 0.8, 1.0, heat, 0.0, -2.0, 101325.0);
     CHECK(cold < water);    // cold air takes more of it dry
 }
 

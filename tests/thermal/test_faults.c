@@ -22,12 +22,12 @@ static void york_towers_return_their_design_point(void)
     int clamped;
     TwYork cell = tw_york_design(62.82 * 4180.0, 5.56, 3.89, 25.56);
     CHECK(cell.water_ratio > 0.9 && cell.water_ratio < 1.1);
-    double heat = tw_york_heat(&cell, cell.water_w_k, 1.0, 25.56 + 3.89 + 5.56, 25.56, &clamped);
+    double heat = tw_york_heat(&cell, cell.water_w_k, 1.0, 1.0, 25.56 + 3.89 + 5.56, 25.56, &clamped);
     CHECK_NEAR(heat, cell.water_w_k * 5.56, 1e-6);
     CHECK(!clamped);
-    CHECK(tw_york_heat(&cell, cell.water_w_k, 0.5, 35.0, 25.56, &clamped) < heat);
-    CHECK(tw_york_heat(&cell, cell.water_w_k, 1.0, 20.0, 25.56, &clamped) == 0.0);
-    tw_york_heat(&cell, cell.water_w_k, 1.0, 40.0, 30.0, &clamped);
+    CHECK(tw_york_heat(&cell, cell.water_w_k, 0.5, 1.0, 35.0, 25.56, &clamped) < heat);
+    CHECK(tw_york_heat(&cell, cell.water_w_k, 1.0, 1.0, 20.0, 25.56, &clamped) == 0.0);
+    tw_york_heat(&cell, cell.water_w_k, 1.0, 1.0, 40.0, 30.0, &clamped);
     CHECK(clamped);
     CHECK(tw_york_design(1e5, 5.56, 60.0, 25.56).water_ratio == 0.0);
 }

@@ -1,5 +1,8 @@
+#include "models/thermal/air.h"
 #include "models/thermal/weather.h"
 #include "tests/check.h"
+
+#include <string.h>
 
 static TwWeather w, other;
 
@@ -91,6 +94,26 @@ static void between_hours(void)
     CHECK_NEAR(tw_weather_at(&w, (10.25 - 8760.0) * 3600.0).dry_bulb_degc, b.dry_bulb_degc, 1e-9);
 }
 
+// at 3,000 m: standard pressure there, dry bulb and dew point kept, bulbs and humidity still agree; back again
+static void another_height(void)
+{
+    TwError error = {0};
+    CHECK(tw_weather_climate(&w, "chicago", 1, &error));
+    CHECK(tw_weather_climate(&other, "chicago", 1, &error));
+    double own = other.elevation_m;
+    tw_weather_lift(&other, own + 0.5);
+    CHECK(memcmp(&w, &other, sizeof w) == 0);
+    tw_weather_lift(&other, 3000.0);
+    for (int h = 0; h < TW_HOURS; h += 37) {
+        double t = other.dry_bulb_degc[h], dew = other.dew_point_degc[h], p = other.pressure_pa[h];
+        CHECK_NEAR(p, tw_air_standard_pressure_pa(3000.0), 1e-12);
+        CHECK(t == w.dry_bulb_degc[h] && dew == w.dew_point_degc[h] && other.wet_bulb_degc[h] <= t + 1e-9);
+        CHECK_WITHIN(tw_air_humidity_wet_bulb(t, other.wet_bulb_degc[h], p), tw_air_humidity_saturated(dew, p), 1e-9);
+    }
+    tw_weather_lift(&other, own);
+    for (int h = 0; h < TW_HOURS; h += 37) CHECK_WITHIN(other.wet_bulb_degc[h], w.wet_bulb_degc[h], 1e-6);
+}
+
 static void bad_files(void)
 {
     TwError error;
@@ -133,6 +156,7 @@ int main(void)
     extremes("virginia", 34.9, 5991, 25.5, 5535);
     seeds_and_names();
     between_hours();
+    another_height();
     bad_files();
     if (check_data()) chicago(check_data());
     return check_failures != 0;
