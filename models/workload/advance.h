@@ -46,10 +46,17 @@ static inline double tw_double(TwWide x)
 static inline TwWide tw_time_of(int64_t ns) { return (TwWide)ns * 4294967296; }
 static inline int64_t tw_ns_of(TwWide time) { return (int64_t)(time >> 32); }
 
-// Sum of the next m terms.
+// x * m for m >= 0: two products of 64 bits, which compilers do not see for a signed factor.
+static inline TwWide tw_times(TwWide x, int64_t m)
+{
+    __extension__ typedef unsigned __int128 Unsigned;
+    return (TwWide)((Unsigned)x * (uint64_t)m);
+}
+
+// Sum of the next m terms, m >= 0.
 static inline TwWide tw_series_sum(TwSeries series, int64_t m)
 {
-    return series.next * m + series.grow * (m * (m - 1) / 2);
+    return tw_times(series.next, m) + tw_times(series.grow, m * (m - 1) / 2);
 }
 
 // Smallest m in [1, most] whose sum reaches `distance`; most where none does. Every term is positive.

@@ -98,7 +98,7 @@ static int32_t blocks_at(const Work *w, int k, const TwRequest *request, TwRuns 
 {
     const TwEngine *e = engine_at(w, k);
     TwPrefix prefix = tw_engine_prefix(e, replica_at(w, k), NULL);
-    return tw_prefix_find(&prefix, runs, -1, 0, (request->input_tokens - 1) >> e->prefix.shift).blocks;
+    return tw_prefix_find(&prefix, &runs, -1, 0, (request->input_tokens - 1) >> e->prefix.shift).blocks;
 }
 
 // Blocks of the prompt that each replica has cached. Runs that all who have them have to the same end are one look-up.

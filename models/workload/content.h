@@ -15,6 +15,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum { TW_SEGMENTS = 8 };
@@ -71,6 +72,7 @@ typedef struct TwRuns {
     // where it is
     uint64_t hash;    // of all tokens before `at`
     int32_t at, piece;
+    TwRun run;    // the last that was made here
 } TwRuns;
 
 static inline TwRuns tw_runs(const TwContent *content, const TwContentList *list, uint64_t own, int32_t input,
@@ -100,16 +102,12 @@ static inline TwSegment tw_runs_piece(const TwRuns *r, int32_t piece, int32_t at
     return s;
 }
 
-// The next run; false: no more.
-static inline bool tw_runs_next(TwRuns *r, TwRun *run)
+// Makes the next run; false: no more.
+static inline bool tw_runs_make(TwRuns *r)
 {
-    if (r->made) {
-        if (r->piece == r->made_count) return false;
-        *run = r->made[r->piece++];
-        return true;
-    }
     if (r->at >= r->total) return false;
     TwSegment first = tw_runs_piece(r, r->piece, r->at);
+    TwRun *run = &r->run;
     *run = (TwRun){tw_content_mix(tw_content_mix(r->hash, first.stream), (uint64_t)first.start), r->at, r->at};
     // segments that go on where the last ended are one run
     TwSegment next = first;
@@ -123,4 +121,47 @@ static inline bool tw_runs_next(TwRuns *r, TwRun *run)
     r->at = run->end;
     r->hash = tw_run_hash(run->base, run->end - run->begin);
     return true;
+}
+
+// The next run; NULL: no more.
+static inline const TwRun *tw_runs_step(TwRuns *r)
+{
+    if (r->made) return r->piece < r->made_count ? &r->made[r->piece++] : NULL;
+    return tw_runs_make(r) ? &r->run : NULL;
+}
+
+static inline bool tw_runs_next(TwRuns *r, TwRun *run)
+{
+    const TwRun *next = tw_runs_step(r);
+    if (next) *run = *next;
+    return next;
+}
+
+// All runs at once where the contents are segments: at most TW_SEGMENTS + 2, returns how many.
+static inline int tw_runs_of_segments(const TwContent *c, uint64_t own, int32_t input, int32_t output, TwRun *run)
+{
+    uint64_t hash = 0, stream = 0;
+    int32_t at = 0, goes_on = 0, total = input + output;
+    int count = 0;
+    for (int k = 0; at < total; k++) {
+        uint64_t of = own;
+        int32_t start = at, length = (at < input ? input : total) - at;
+        if (at >= input) {
+            if (c->output_stream) of = c->output_stream, start = c->output_start;
+        } else if (k < c->count) {
+            of = c->segment[k].stream;
+            start = c->segment[k].start;
+            if (c->segment[k].length < length) length = c->segment[k].length;
+        }
+        if (count > 0 && of == stream && start == goes_on) {
+            run[count - 1].end += length;
+        } else {
+            if (count > 0) hash = tw_run_hash(run[count - 1].base, run[count - 1].end - run[count - 1].begin);
+            run[count++] = (TwRun){tw_content_mix(tw_content_mix(hash, of), (uint64_t)start), at, at + length};
+        }
+        stream = of;
+        goes_on = start + length;
+        at += length;
+    }
+    return count;
 }

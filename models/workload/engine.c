@@ -313,7 +313,7 @@ uint64_t tw_engine_fetch_nodes(const TwEngine *e, const TwReplica *r)
 
 // --- time -----------------------------------------------------------------------------------------------------------
 
-static void add_gaps(const TwEngine *e, TwReplica *r, TwSeries span, int64_t m, TwWide took, TwLatency *latency)
+static void add_gaps(const TwEngine *e, TwReplica *r, const TwSeries *span, int64_t m, TwWide took, TwLatency *latency)
 {
     for (int k = 0; k < e->services; k++)
         if (r->gaps_of[k] > 0) tw_latency_gaps(latency + k, span, m, took, r->gaps_of[k]);
@@ -332,10 +332,10 @@ static void end_pause(const TwEngine *e, TwReplica *r, TwLatency *latency)
         const TwRow *row = rows_of(e, r) + fresh[j];
         if (row->arrival_ns < e->spec.measure_from_ns) continue;
         TwWide gap = now - tw_time_of(row->give_up_ns);
-        tw_latency_gaps(latency + row->service, (TwSeries){gap, 0}, 1, gap, 1);
+        tw_latency_gaps(latency + row->service, &(TwSeries){gap, 0}, 1, gap, 1);
         r->gaps_of[row->service]--;
     }
-    add_gaps(e, r, (TwSeries){now - from, 0}, 1, now - from, latency);
+    add_gaps(e, r, &(TwSeries){now - from, 0}, 1, now - from, latency);
     for (int j = 0; j < count; j++) {
         const TwRow *row = rows_of(e, r) + fresh[j];
         r->gaps_of[row->service] += row->arrival_ns >= e->spec.measure_from_ns;
@@ -345,14 +345,14 @@ static void end_pause(const TwEngine *e, TwReplica *r, TwLatency *latency)
 // The gaps between tokens of the m iterations that begin now, and take `took`.
 static void gaps(const TwEngine *e, TwReplica *r, int64_t m, TwWide took, TwLatency *latency)
 {
-    TwSeries span = r->span;
-    if (r->gap_from >= 0) {
-        end_pause(e, r, latency);
-        took -= span.next;
-        span.next += span.grow;
-        m--;
+    if (r->gap_from < 0) {
+        if (latency) add_gaps(e, r, &r->span, m, took, latency);
+        return;
     }
-    if (latency && m > 0) add_gaps(e, r, span, m, took, latency);
+    TwSeries rest = {r->span.next + r->span.grow, r->span.grow};
+    took -= r->span.next;
+    end_pause(e, r, latency);
+    if (latency && m > 1) add_gaps(e, r, &rest, m - 1, took, latency);
 }
 
 // One step of decodes whose acceptance is drawn: each moves on by its own number. Returns the tokens of all.
@@ -391,8 +391,8 @@ static void commit(const TwEngine *e, TwReplica *r, int64_t m, const TwEngineLog
         int64_t decodes = r->paused ? 0 : r->decodes;
         n->prompt += used * (((int64_t)r->chunk_tokens << 16) / (r->chunk_tokens + decodes));
     }
-    r->span.next += r->span.grow * m;
-    r->energy.next += r->energy.grow * m;
+    r->span.next += tw_times(r->span.grow, m);
+    r->energy.next += tw_times(r->energy.grow, m);
     if (e->drawn && r->decodes > 0 && !r->paused) {
         assert(m == 1);
         int64_t all = commit_drawn(e, r);

@@ -6,18 +6,21 @@
 
 enum { NONE = -1 };
 
-// --- the table: open addressing, the key's low bits are the place ---------------------------------------------------
+// --- the table: open addressing. The key's high half is the place and is kept in the entry: no node is looked at to
+// find or move one ---------------------------------------------------------------------------------------------------
 
 static uint64_t entry_of(uint64_t key, int32_t node) { return (key & 0xffffffff00000000u) | (uint32_t)(node + 1); }
 static int32_t node_of(uint64_t entry) { return (int32_t)(uint32_t)entry - 1; }
 
 static uint32_t mask_of(const TwPrefix *p) { return (1u << p->plan->bits) - 1; }
+static uint32_t home_of(uint64_t key_or_entry, uint32_t mask) { return (uint32_t)(key_or_entry >> 32) & mask; }
 
 static int32_t look_up(const TwPrefix *p, uint64_t key, uint64_t base)
 {
+    const uint64_t *table = p->table;
     uint32_t mask = mask_of(p);
-    for (uint32_t at = (uint32_t)key & mask;; at = (at + 1) & mask) {
-        uint64_t entry = p->table[at];
+    for (uint32_t at = home_of(key, mask);; at = (at + 1) & mask) {
+        uint64_t entry = table[at];
         if (entry == 0) return NONE;
         if ((entry ^ key) >> 32 == 0) {
             const TwPrefixNode *n = p->node + node_of(entry);
@@ -28,14 +31,15 @@ static int32_t look_up(const TwPrefix *p, uint64_t key, uint64_t base)
 
 static uint32_t place_of(const TwPrefix *p, uint64_t key, int32_t node)
 {
-    uint32_t mask = mask_of(p), at = (uint32_t)key & mask;
-    while (p->table[at] != entry_of(key, node)) at = (at + 1) & mask;
+    uint64_t entry = entry_of(key, node);
+    uint32_t mask = mask_of(p), at = home_of(key, mask);
+    while (p->table[at] != entry) at = (at + 1) & mask;
     return at;
 }
 
 static void table_add(const TwPrefix *p, uint64_t key, int32_t node)
 {
-    uint32_t mask = mask_of(p), at = (uint32_t)key & mask;
+    uint32_t mask = mask_of(p), at = home_of(key, mask);
     while (p->table[at]) at = (at + 1) & mask;
     p->table[at] = entry_of(key, node);
 }
@@ -45,8 +49,7 @@ static void table_remove(const TwPrefix *p, uint64_t key, int32_t node)
 {
     uint32_t mask = mask_of(p), gap = place_of(p, key, node);
     for (uint32_t at = (gap + 1) & mask; p->table[at]; at = (at + 1) & mask) {
-        uint32_t home = (uint32_t)p->node[node_of(p->table[at])].key & mask;
-        if (((at - home) & mask) < ((at - gap) & mask)) continue;
+        if (((at - home_of(p->table[at], mask)) & mask) < ((at - gap) & mask)) continue;
         p->table[gap] = p->table[at];
         gap = at;
     }
@@ -91,11 +94,13 @@ void tw_prefix_clear(const TwPrefix *p)
 {
     *p->head = (TwPrefixHead){.oldest = NONE, .newest = NONE, .unused = 0};
     memset(p->table, 0, sizeof *p->table << p->plan->bits);
-    for (int32_t k = 0; k < p->plan->nodes; k++) p->node[k].newer = k + 1 < p->plan->nodes ? k + 1 : NONE;
+    for (int32_t k = 0; k < p->plan->nodes; k++)
+        p->node[k] = (TwPrefixNode){.newer = k + 1 < p->plan->nodes ? k + 1 : NONE, .deep = NONE};
 }
 
 static void node_free(const TwPrefix *p, int32_t node)
 {
+    p->node[node].base = 0;
     p->node[node].newer = p->head->unused;
     p->head->unused = node;
     p->head->used--;
@@ -115,12 +120,18 @@ static int32_t shrink_oldest(const TwPrefix *p, int64_t most)
     assert(n->refs == 0 && n->children == 0);
     n->length -= take;
     p->head->unheld -= take;
-    if (p->watch && p->watch->evicted)
-        p->watch->evicted(p->watch->context, n->base, n->begin >> p->plan->shift, end - take, end);
-    tell_cached(p, n, end - take);
+    if (p->watch) {
+        if (p->watch->evicted)
+            p->watch->evicted(p->watch->context, n->base, n->begin >> p->plan->shift, end - take, end);
+        tell_cached(p, n, end - take);
+    }
     if (n->length > 0) return take;
     table_remove(p, n->key, node);
-    order_remove(p, node);
+    p->head->oldest = n->newer;
+    if (n->newer == NONE)
+        p->head->newest = NONE;
+    else
+        p->node[n->newer].older = NONE;
     if (n->parent != NONE) p->node[n->parent].children--;
     node_free(p, node);
     return take;
@@ -164,6 +175,7 @@ static int32_t split(const TwPrefix *p, int32_t node, int32_t front)
     n->length = front;
     n->refs = back->refs > 0;
     n->children = 1;
+    if (n->deep == NONE) n->deep = node;
     back->parent = made;
     back->depth += front;
     back->length -= front;
@@ -185,35 +197,67 @@ static uint64_t first_key(const TwPrefixPlan *plan, const TwRun *run)
 
 void tw_prefix_fetch(const TwPrefix *p, const TwRun *run)
 {
-    __builtin_prefetch(p->table + ((uint32_t)first_key(p->plan, run) & mask_of(p)), 1);
+    __builtin_prefetch(p->table + home_of(first_key(p->plan, run), mask_of(p)), 1);
 }
 
 int32_t tw_prefix_guess(const TwPrefixPlan *plan, const uint64_t *table, const TwRun *run)
 {
-    uint64_t key = first_key(plan, run), entry = table[key & ((1u << plan->bits) - 1)];
+    uint64_t key = first_key(plan, run), entry = table[home_of(key, (1u << plan->bits) - 1)];
     return (entry ^ key) >> 32 == 0 && entry ? node_of(entry) : NONE;
 }
 
-TwPrefixHit tw_prefix_find(const TwPrefix *p, TwRuns runs, int32_t node, int32_t blocks, int32_t most)
+// A node far behind `first` in its run, that begins at block `at` and ends before `end`; NONE: none is known.
+static int32_t deep_of(const TwPrefix *p, const TwPrefixNode *first, int32_t at, int32_t end)
+{
+    if (first->deep < 0) return NONE;
+    const TwPrefixNode *n = p->node + first->deep;
+    return n->base == first->base && n->depth > at && n->depth + n->length <= end ? first->deep : NONE;
+}
+
+// Blocks that nobody holds, of a node and those before it down to block `from`.
+static int32_t unheld_since(const TwPrefix *p, int32_t node, int32_t from)
+{
+    int32_t unheld = 0;
+    // who holds a node holds all before it
+    for (int32_t k = node; k != NONE && p->node[k].refs == 0 && p->node[k].depth >= from; k = p->node[k].parent)
+        unheld += p->node[k].length;
+    return unheld;
+}
+
+TwPrefixHit tw_prefix_find(const TwPrefix *p, TwRuns *runs, int32_t node, int32_t blocks, int32_t most)
 {
     TwPrefixHit hit = {node, node == NONE ? 0 : p->node[node].length, blocks, 0};
-    TwRun run;
+    const TwRun *run;
     int shift = p->plan->shift;
-    while (hit.blocks < most && tw_runs_next(&runs, &run)) {
-        int32_t end = run.end >> shift < most ? run.end >> shift : most;
+    while (hit.blocks < most && (run = tw_runs_step(runs))) {
+        int32_t end = run->end >> shift < most ? run->end >> shift : most, first = NONE;
         while (hit.blocks < end) {
-            int32_t found = look_up(p, tw_run_hash(run.base, ((hit.blocks + 1) << shift) - run.begin), run.base);
+            int32_t found = look_up(p, tw_run_hash(run->base, ((hit.blocks + 1) << shift) - run->begin), run->base);
             if (found == NONE) return hit;
-            const TwPrefixNode *n = p->node + found;
+            TwPrefixNode *n = p->node + found;
             int32_t into = n->length < end - hit.blocks ? n->length : end - hit.blocks;
             // a part of a node can be held only where a node is left to cut it
             if (into < n->length && p->head->unused == NONE) return hit;
             hit.node = found;
             hit.into = into;
-            hit.blocks += hit.into;
-            if (n->refs == 0) hit.unheld += hit.into;
-            if (hit.into < n->length) return hit;
+            hit.blocks += into;
+            hit.unheld += n->refs == 0 ? into : 0;
+            if (into < n->length) return hit;
+            if (hit.blocks == end) break;
+            if (first == NONE) {
+                // chains are whole: a node further on in the run has all between in it
+                first = found;
+                int32_t deep = deep_of(p, n, hit.blocks - into, end);
+                if (deep == NONE) continue;
+                hit.unheld += unheld_since(p, deep, hit.blocks);
+                hit.node = deep;
+                hit.into = p->node[deep].length;
+                hit.blocks = p->node[deep].depth + hit.into;
+            } else {
+                p->node[first].deep = found;
+            }
         }
+        if (first != NONE && hit.node != first) p->node[first].deep = hit.node;
     }
     return hit;
 }
@@ -233,36 +277,38 @@ int32_t tw_prefix_hold(const TwPrefix *p, const TwPrefixHit *hit)
     return node;
 }
 
-int32_t tw_prefix_insert(const TwPrefix *p, TwRuns runs, int32_t node, int32_t *blocks, int32_t until)
+int32_t tw_prefix_insert(const TwPrefix *p, TwRuns *runs, int32_t node, int32_t *blocks, int32_t until)
 {
-    TwRun run;
+    const TwRun *run;
     int shift = p->plan->shift;
-    bool tight = p->head->unused == NONE;    // then a node that would have to be cut was not found
-    while (*blocks < until && tw_runs_next(&runs, &run)) {
-        int32_t end = run.end >> shift < until ? run.end >> shift : until;
-        if (end <= *blocks) continue;
+    int32_t at = *blocks;
+    while (at < until && (run = tw_runs_step(runs))) {
+        int32_t end = run->end >> shift < until ? run->end >> shift : until;
+        if (end <= at) continue;
         TwPrefixNode *leaf = p->node + node;
-        if (node != NONE && leaf->base == run.base && leaf->refs == 1 && leaf->children == 0) {
-            leaf->length += end - *blocks;    // nobody else knows of its end
+        if (node != NONE && leaf->base == run->base && leaf->refs == 1 && leaf->children == 0) {
+            leaf->length += end - at;    // nobody else knows of its end
         } else {
-            uint64_t key = tw_run_hash(run.base, ((*blocks + 1) << shift) - run.begin);
-            if (tight && look_up(p, key, run.base) != NONE) return node;
+            uint64_t key = tw_run_hash(run->base, ((at + 1) << shift) - run->begin);
+            // what follows a node without children is not cached
+            if ((node == NONE || leaf->children > 0) && look_up(p, key, run->base) != NONE) break;
             int32_t made = node_new(p);
-            if (made == NONE) return node;
+            if (made == NONE) break;
             keep_one(p);
             p->node[made] = (TwPrefixNode){.key = key,
-                                           .base = run.base,
-                                           .begin = run.begin,
-                                           .depth = *blocks,
-                                           .length = end - *blocks,
+                                           .base = run->base,
+                                           .begin = run->begin,
+                                           .depth = at,
+                                           .length = end - at,
                                            .refs = 1,
-                                           .parent = node};
-            table_add(p, p->node[made].key, made);
+                                           .parent = node,
+                                           .deep = NONE};
+            table_add(p, key, made);
             // the hold of the parent is now that of its child
             if (node != NONE) p->node[node].children++;
             node = made;
         }
-        *blocks = end;
+        *blocks = at = end;
         tell_cached(p, p->node + node, end);
     }
     return node;

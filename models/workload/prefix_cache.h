@@ -27,6 +27,8 @@ typedef struct TwPrefixNode {
     int32_t parent, children;
     int32_t older, newer;    // among the unheld
     int64_t released_ns;     // since when it is
+    int32_t deep;            // maybe a node of the same run far behind it: a look-up need not go through all between
+    int32_t unused;
 } TwPrefixNode;
 
 // Fixed once built: sizes, and where the arrays lie in those of a replica.
@@ -54,7 +56,7 @@ typedef struct TwPrefix {
     const TwPrefixPlan *plan;
     TwPrefixHead *head;
     TwPrefixNode *node;
-    uint64_t *table;    // high half of the key | 1 + node, 0: empty
+    uint64_t *table;    // high half of the key, whose low bits are the place | 1 + node, 0: empty
     const TwPrefixWatch *watch;
 } TwPrefix;
 
@@ -72,13 +74,14 @@ void tw_prefix_fetch(const TwPrefix *p, const TwRun *run);
 // Node that a run most likely begins with; -1: none. To be fetched ahead, nothing else.
 int32_t tw_prefix_guess(const TwPrefixPlan *plan, const uint64_t *table, const TwRun *run);
 // How far the contents are cached, at most `most` blocks. Goes on from a chain already held: its last node (-1: none)
-// and its blocks. Changes nothing.
-TwPrefixHit tw_prefix_find(const TwPrefix *p, TwRuns runs, int32_t node, int32_t blocks, int32_t most);
+// and its blocks. Changes nothing but where the runs are.
+TwPrefixHit tw_prefix_find(const TwPrefix *p, TwRuns *runs, int32_t node, int32_t blocks, int32_t most);
 // Holds what was found. Returns the node that it ends with, to be released; -1: nothing.
 int32_t tw_prefix_hold(const TwPrefix *p, const TwPrefixHit *hit);
 // Makes blocks [blocks, until) findable after the chain that ends with `node`, held by whoever holds that, whose hold
-// moves on to the new end. Nothing of them may be cached yet. Returns the new last node and writes how far it came.
-int32_t tw_prefix_insert(const TwPrefix *p, TwRuns runs, int32_t node, int32_t *blocks, int32_t until);
+// moves on to the new end; where the first of them is cached already, nothing. Returns the new last node and writes how
+// far it came.
+int32_t tw_prefix_insert(const TwPrefix *p, TwRuns *runs, int32_t node, int32_t *blocks, int32_t until);
 // Ends a hold; returns how many blocks nobody holds any more.
 int32_t tw_prefix_release(const TwPrefix *p, int32_t node, int64_t now_ns);
 // Forgets the oldest unheld blocks, at most all.

@@ -151,22 +151,23 @@ static void choose_level(const TwEngine *e, TwReplica *r, const TwBatch *b, TwSt
 // A slope fits 64 bits: it stays far below 2 s and 2 J a token.
 static int64_t slope(double value, double scale)
 {
-    assert(fabs(value * scale) < 9.2e18);
-    return (int64_t)tw_wide(value, scale);
+    double x = value * scale;
+    if (fabs(x) <= 4503599627370496.0) return (int64_t)(x + copysign(0.5, x));
+    assert(fabs(x) < 9.2e18);
+    return (int64_t)x;
 }
 
-// The series of one quantity: coefficients are rounded once, here, and everything after is exact.
-static TwSeries series(const TwEngine *e, TwAffine a, double scale, const TwBatch *b)
+// The series of one quantity: coefficients are rounded once, here, and everything after is exact. Written where it is
+// kept: halves of a wide number that are read back as one make the processor wait.
+static inline void series(const TwEngine *e, const TwAffine *a, double scale, const TwBatch *b, TwSeries *made)
 {
     scale *= e->draft_slower;
-    int64_t context = slope(a.per_context, scale), history = slope(a.per_history, scale);
-    TwSeries made = {tw_wide(a.base, scale) + (TwWide)context * b->decode_context, (TwWide)context * b->decodes};
-    if (e->draft_mean > 0) made.grow = made.grow * e->draft_mean >> 32;
-    if (b->chunks > 0) {
-        made.next += (TwWide)history * b->chunk_history;
-        made.grow += (TwWide)history * b->chunk_square;
-    }
-    return made;
+    int64_t context = slope(a->per_context, scale), history = slope(a->per_history, scale);
+    TwWide grow = (TwWide)context * b->decodes;
+    if (e->draft_mean > 0) grow = grow * e->draft_mean >> 32;
+    // without chunks both are 0
+    made->next = tw_wide(a->base, scale) + (TwWide)context * b->decode_context + (TwWide)history * b->chunk_history;
+    made->grow = grow + (TwWide)history * b->chunk_square;
 }
 
 // Decode steps until the clock reaches `clock`: at least 1.
@@ -218,8 +219,8 @@ static void plan(const TwEngine *e, TwReplica *r)
     TwBatch batch = compose(e, r);
     TwStep step;
     choose_level(e, r, &batch, &step);
-    r->span = series(e, step.time_ns, TW_UNITS_PER_NS, &batch);
-    r->energy = series(e, step.energy_nj, TW_UNITS_PER_NJ, &batch);
+    series(e, &step.time_ns, TW_UNITS_PER_NS, &batch, &r->span);
+    series(e, &step.energy_nj, TW_UNITS_PER_NJ, &batch, &r->energy);
     if (r->span.next < 1) r->span.next = 1;
     r->left = natural_end(e, r, &batch, &step);
     int images = r->chunk_count > 0 && e->encode_time > 0 ? encodes(e, r) : 0;
@@ -237,6 +238,10 @@ static void plan(const TwEngine *e, TwReplica *r)
 // How many of m iterations find their blocks, the first of which has its own.
 static int64_t memory_lasts(const TwEngine *e, TwReplica *r, int64_t m)
 {
+    // decodes alone: each full round of b iterations takes one block for every one, enough nearly always
+    if (r->chunk_count == 0 && !e->restarts && e->draft_mean == 0 &&
+        (((m - 1) >> r->kv.shift) + 1) * r->decodes <= r->kv.free)
+        return m;
     TwKvPool pool = r->kv;
     if (e->restarts) pool.free--;    // a decode looks for a block even where it needs none
     if (pool.free < 0) return 1;

@@ -185,17 +185,17 @@ TwPrefix tw_engine_prefix(const TwEngine *e, TwReplica *r, const TwPrefixWatch *
     return (TwPrefix){&e->prefix, &r->prefix, part(r, e->node), part(r, e->table), watch};
 }
 
-static TwRuns runs_of(const TwEngine *e, const TwRow *at, const TwContent *content)
+static uint64_t own_stream(const TwRow *at)
 {
-    uint64_t own = tw_content_mix((uint64_t)at->arrival_ns, (uint64_t)at->id << 1 | 1) | 1;
-    return tw_runs(content, e->spec.list, own, at->input, at->output);
+    return tw_content_mix((uint64_t)at->arrival_ns, (uint64_t)at->id << 1 | 1) | 1;
 }
 
 TwRuns tw_engine_runs(const TwEngine *e, TwReplica *r, uint32_t row)
 {
     const TwCold *cold = &cold_of(e, r)[row];
     if (cold->run_count > 0) return (TwRuns){.made = cold->run, .made_count = cold->run_count};
-    return runs_of(e, rows_of(e, r) + row, content_of(e, r) + row);
+    const TwRow *at = rows_of(e, r) + row;
+    return tw_runs(content_of(e, r) + row, e->spec.list, own_stream(at), at->input, at->output);
 }
 
 void tw_seq_keep_runs(const TwEngine *e, TwReplica *r, uint32_t row, const TwContent *content)
@@ -204,22 +204,24 @@ void tw_seq_keep_runs(const TwEngine *e, TwReplica *r, uint32_t row, const TwCon
     cold->run_count = 0;
     cold->shares = content->count > 0;
     if (!e->spec.prefix_cache || content->list) return;
-    TwRuns runs = runs_of(e, rows_of(e, r) + row, content);
-    TwPrefix prefix = tw_engine_prefix(e, r, NULL);
-    while (tw_runs_next(&runs, &cold->run[cold->run_count])) tw_prefix_fetch(&prefix, &cold->run[cold->run_count++]);
+    const TwRow *at = rows_of(e, r) + row;
+    cold->run_count = tw_runs_of_segments(content, own_stream(at), at->input, at->output, cold->run);
+    const TwPrefix prefix = tw_engine_prefix(e, r, NULL);
+    for (int k = 0; k < cold->run_count; k++) tw_prefix_fetch(&prefix, &cold->run[k]);
 }
 
 // What the cache forgets goes to the tiers below, and everybody who watches is told.
 typedef struct Forget {
+    TwPrefixWatch watch;
     const TwEngine *e;
     TwReplica *r;
-    const TwPrefixWatch *watch;
+    const TwPrefixWatch *told;
 } Forget;
 
 static void forget_cached(void *context, uint64_t base, int32_t begin, int32_t until)
 {
     const Forget *f = context;
-    if (f->watch) f->watch->cached(f->watch->context, base, begin, until);
+    if (f->told) f->told->cached(f->told->context, base, begin, until);
 }
 
 static void forget_evicted(void *context, uint64_t base, int32_t begin, int32_t from, int32_t until)
@@ -233,30 +235,36 @@ static void forget_evicted(void *context, uint64_t base, int32_t begin, int32_t 
 
 static const TwPrefixWatch *watch_of(const TwEngineLog *log) { return log ? log->watch : NULL; }
 
-#define PREFIX(e, r, log)                                                                                              \
-    Forget forget = {e, r, watch_of(log)};                                                                             \
-    const TwPrefixWatch watch = {&forget, forget_cached, forget_evicted};                                              \
-    const TwPrefix prefix = tw_engine_prefix(e, r, (e)->spec.tier_count > 0 ? &watch : watch_of(log))
+// The cache, watched by who watches it and, through `forget`, by the tiers.
+static TwPrefix prefix_of(const TwEngine *e, TwReplica *r, const TwEngineLog *log, Forget *forget)
+{
+    const TwPrefixWatch *watch = watch_of(log);
+    if (e->spec.tier_count > 0) {
+        *forget = (Forget){{forget, forget_cached, forget_evicted}, e, r, watch};
+        watch = &forget->watch;
+    }
+    return tw_engine_prefix(e, r, watch);
+}
 
 // What has been kept for a next turn long enough: to the tiers, or gone.
 static void expire(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
 {
-    int64_t until_ns = tw_ns_of(r->time) - e->keep_ns;
-    if (e->spec.keep_drops) {
-        const TwPrefix prefix = tw_engine_prefix(e, r, watch_of(log));
-        tw_prefix_expire(&prefix, until_ns);
-    } else {
-        PREFIX(e, r, log);
-        tw_prefix_expire(&prefix, until_ns);
-    }
+    Forget forget;
+    const TwPrefix prefix = e->spec.keep_drops ? tw_engine_prefix(e, r, watch_of(log)) : prefix_of(e, r, log, &forget);
+    tw_prefix_expire(&prefix, tw_ns_of(r->time) - e->keep_ns);
+}
+
+static void evict(const TwEngine *e, TwReplica *r, int64_t blocks, const TwEngineLog *log)
+{
+    Forget forget;
+    const TwPrefix prefix = prefix_of(e, r, log, &forget);
+    tw_prefix_evict(&prefix, blocks);
 }
 
 void tw_seq_reclaim(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
 {
     if (e->prefix.timed) expire(e, r, log);
-    if (r->prefix.unheld <= r->kv.free) return;
-    PREFIX(e, r, log);
-    tw_prefix_evict(&prefix, r->prefix.unheld - r->kv.free);
+    if (r->prefix.unheld > r->kv.free) evict(e, r, r->prefix.unheld - r->kv.free, log);
 }
 
 // Makes the blocks of a running sequence findable, where nobody else's copy is already.
@@ -266,10 +274,10 @@ static void publish(const TwEngine *e, TwReplica *r, uint32_t row, int64_t compu
     int32_t full = (int32_t)(computed >> r->kv.shift);
     if (full <= at->shared) return;
     tw_seq_reclaim(e, r, log);
-    PREFIX(e, r, log);
+    Forget forget;
+    const TwPrefix prefix = prefix_of(e, r, log, &forget);
     TwRuns runs = tw_engine_runs(e, r, row);
-    if (tw_prefix_find(&prefix, runs, at->leaf, at->shared, full).blocks > at->shared) return;
-    at->leaf = tw_prefix_insert(&prefix, runs, at->leaf, &at->shared, full);
+    at->leaf = tw_prefix_insert(&prefix, &runs, at->leaf, &at->shared, full);
 }
 
 // Gives back the blocks of a sequence, `held` of them, with `computed` tokens in them.
@@ -283,13 +291,14 @@ static void release(const TwEngine *e, TwReplica *r, uint32_t row, int64_t compu
     TwRow *at = rows_of(e, r) + row;
     int32_t full = (int32_t)(computed >> r->kv.shift);
     int64_t own = held - at->shared;
-    PREFIX(e, r, log);
+    Forget forget;
+    const TwPrefix prefix = prefix_of(e, r, log, &forget);
     if (full > at->shared) {
         TwRuns runs = tw_engine_runs(e, r, row);
-        const TwPrefixNode *leaf = prefix.node + at->leaf;
-        if (at->leaf < 0 || leaf->refs > 1 || leaf->children > 0) {
+        if (at->leaf < 0 || prefix.node[at->leaf].children > 0) {
             // what others have made findable since then stays theirs, and ours is a copy
-            TwPrefixHit hit = tw_prefix_find(&prefix, runs, at->leaf, at->shared, full);
+            TwRuns all = runs;
+            TwPrefixHit hit = tw_prefix_find(&prefix, &all, at->leaf, at->shared, full);
             if (hit.blocks > at->shared) {
                 int32_t deeper = tw_prefix_hold(&prefix, &hit);
                 r->kv.free -= hit.unheld;
@@ -299,7 +308,7 @@ static void release(const TwEngine *e, TwReplica *r, uint32_t row, int64_t compu
             }
         }
         int32_t before = at->shared;
-        at->leaf = tw_prefix_insert(&prefix, runs, at->leaf, &at->shared, full);
+        at->leaf = tw_prefix_insert(&prefix, &runs, at->leaf, &at->shared, full);
         own -= at->shared - before;
     }
     r->kv.free += own;
@@ -487,8 +496,9 @@ TwAdmission tw_seq_look(const TwEngine *e, TwReplica *r, uint32_t row)
     }
     if (!e->spec.prefix_cache) return a;
     int32_t most = (a.goal - 1) >> r->kv.shift;
-    TwPrefix prefix = tw_engine_prefix(e, r, NULL);
-    a.hit = tw_prefix_find(&prefix, tw_engine_runs(e, r, row), -1, 0, most);
+    const TwPrefix prefix = tw_engine_prefix(e, r, NULL);
+    TwRuns runs = tw_engine_runs(e, r, row);
+    a.hit = tw_prefix_find(&prefix, &runs, -1, 0, most);
     a.base = a.hit.blocks << r->kv.shift;
     a.need += a.hit.unheld - a.hit.blocks;
     if (e->spec.tier_count == 0 || a.hit.blocks == most) return a;
@@ -524,7 +534,8 @@ bool tw_seq_admit(const TwEngine *e, TwReplica *r, const TwAdmission *a, int64_t
     if (a->ready_ns > 0 && !at->swapped)
         (void)through_tiers(e, r, a->row, a->hit.blocks, a->base >> r->kv.shift, true, (int32_t[TW_TIERS]){0}, &there);
     if (e->spec.prefix_cache && at->base == 0) {
-        PREFIX(e, r, log);
+        Forget forget;
+        const TwPrefix prefix = prefix_of(e, r, log, &forget);
         n->looked_up_tokens += a->goal;
         n->hit_tokens += (int64_t)a->hit.blocks << r->kv.shift;
         at->leaf = tw_prefix_hold(&prefix, &a->hit);
@@ -741,7 +752,7 @@ void tw_seq_chunk_done(const TwEngine *e, TwReplica *r, uint32_t row, const TwEn
         r->prompt_blocks -= tw_kv_cover(&r->kv, at->input);
     } else if (counts && log && log->latency) {    // it goes on where it was interrupted
         TwWide gap = r->time - tw_time_of(at->give_up_ns);
-        tw_latency_gaps(log->latency + at->service, (TwSeries){gap, 0}, 1, gap, 1);
+        tw_latency_gaps(log->latency + at->service, &(TwSeries){gap, 0}, 1, gap, 1);
     }
     n->output_done++;
     n->output_pending--;

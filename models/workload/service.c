@@ -1,6 +1,7 @@
 #include "models/workload/service.h"
 
 #include <math.h>
+#include <string.h>
 
 TwServiceLimit tw_service_limit(double ttft_s, double tpot_s, double e2e_s)
 {
@@ -35,30 +36,52 @@ double tw_latency_scale(int which)
 
 #define PER_BUCKET (1.0 / log2(1.01 / 0.99))    // of an octave
 
-// tw_sketch_bucket without its logarithm: one of single precision settles all but a thousandth of the values.
-static int sketch_bucket(double seconds)
+// Where x 2^octaves microseconds lie on the scale of the sketch, in buckets: log2 by a polynomial on [1, 2) that keeps
+// within 2e-6 octaves. x > 0.
+static inline double scale_at(double x, double octaves)
 {
-    if (seconds <= 1e-5) return tw_sketch_bucket(seconds);
-    double at = (double)log2f((float)(seconds * 1e6)) * PER_BUCKET;
-    int below = (int)at;
-    // its error is below 2e-4 buckets, so that a value this far from an end lies in no other
-    bool sure = at - below > 5e-4 && at - below < 1.0 - 5e-4 && below < TW_SKETCH_BUCKETS - 2;
-    return sure ? below + 1 : tw_sketch_bucket(seconds);
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    int exponent = (int)(bits >> 52) - 1023;
+    bits = (bits & 0xfffffffffffffu) | 0x3ff0000000000000u;
+    double t;
+    memcpy(&t, &bits, sizeof t);
+    t -= 1.5;
+    double square = t * t, low = 0.584963043 + 0.961821235 * t, middle = -0.320652295 + 0.141718052 * t;
+    double high = -0.0703767294 + 0.043928971 * t - 0.0256910885 * square;
+    return (exponent + octaves + (low + square * (middle + square * high))) * PER_BUCKET;
+}
+
+// Whether a value there, and all up to `far` buckets beyond it, lie in the bucket after `below` whatever was rounded.
+static inline bool sure(double at, int below, double far)
+{
+    double into = at - below;
+    return (unsigned)(below - 200) < TW_SKETCH_BUCKETS - 202 && into > 5e-4 && into + far < 1.0 - 5e-4;
+}
+
+// log2 of the scale of each latency in microseconds
+static double octaves_of(int which)
+{
+    if (which == TW_ITL) return -41.965784284662087;
+    return which == TW_TPOT || which == TW_NORMALISED ? -19.931568569324174 : -9.965784284662087;
 }
 
 void tw_latency_add(TwLatency *latency, int which, int64_t value)
 {
-    double seconds = (double)value * tw_latency_scale(which);
+    double seconds = (double)value * tw_latency_scale(which), at = scale_at((double)value, octaves_of(which));
+    int below = (int)at;
     TwSketch *sketch = &latency->sketch[which];
     sketch->count++;
-    sketch->bucket[sketch_bucket(seconds)]++;
+    sketch->bucket[sure(at, below, 0.0) ? below + 1 : tw_sketch_bucket(seconds)]++;
     if (seconds > sketch->max) sketch->max = seconds;
     latency->sum[which] += value;
 }
 
-static int gap_bucket(TwSeries span, int64_t at)
+static int gap_bucket(TwSeries span, int64_t from)
 {
-    return sketch_bucket(tw_double(span.next + span.grow * at) * (1e-9 / TW_UNITS_PER_NS));
+    double gap = tw_double(span.next + span.grow * from), at = scale_at(gap, octaves_of(TW_ITL));
+    int below = (int)at;
+    return sure(at, below, 0.0) ? below + 1 : tw_sketch_bucket(gap * (1e-9 / TW_UNITS_PER_NS));
 }
 
 // Gaps in several buckets: how many fall into each is found by bisection.
@@ -85,24 +108,22 @@ static void spread_gaps(TwSketch *sketch, TwSeries span, int64_t m, int64_t weig
     }
 }
 
-void tw_latency_gaps(TwLatency *latency, TwSeries span, int64_t m, TwWide took, int64_t weight)
+void tw_latency_gaps(TwLatency *latency, const TwSeries *span, int64_t m, TwWide took, int64_t weight)
 {
     TwSketch *sketch = &latency->sketch[TW_ITL];
-    TwWide more = span.grow * (m - 1);
-    if (span.next + more > latency->gap_max) latency->gap_max = span.next + more;
-    if (span.next > latency->gap_max) latency->gap_max = span.next;
+    TwWide next = span->next, more = tw_times(span->grow, m - 1), last = next + more;
+    TwWide longest = more > 0 ? last : next;
+    if (longest > latency->gap_max) latency->gap_max = longest;
     sketch->count += (uint64_t)(m * weight);
     latency->sum[TW_ITL] += took * weight;
 
-    // most lie in one bucket, surely: where it begins, and at most how many buckets further the last is
-    double first = tw_double(span.next), at = (double)log2f((float)(first * (1e-3 / TW_UNITS_PER_NS))) * PER_BUCKET;
+    // most lie in one bucket, surely: where the first is, and at most how many buckets further the last
+    double first = tw_double(next), at = scale_at(first, octaves_of(TW_ITL));
     int below = (int)at;
-    double low = at - below, far = PER_BUCKET * 1.4427 * tw_double(more) / first;
-    bool sure = at > 200.0 && below < TW_SKETCH_BUCKETS - 2 && more >= 0 && low > 5e-4 && low + far < 1.0 - 5e-4;
-    if (sure)
+    if (more >= 0 && sure(at, below, PER_BUCKET * 1.4427 * tw_double(more) / first))
         sketch->bucket[below + 1] += (uint64_t)(m * weight);
     else
-        spread_gaps(sketch, span, m, weight);
+        spread_gaps(sketch, *span, m, weight);
 }
 
 void tw_latency_merge(TwLatency *into, const TwLatency *from)

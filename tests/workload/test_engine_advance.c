@@ -106,11 +106,11 @@ static void gaps_are_added_as_ranges(void)
         TwSeries span = {tw_wide(ns, TW_UNITS_PER_NS), tw_wide(grow, TW_UNITS_PER_NS)};
         while (span.next + span.grow * m <= 0) m /= 2;
         if (m == 0) continue;
-        tw_latency_gaps(jump, span, m, tw_series_sum(span, m), weight);
+        tw_latency_gaps(jump, &span, m, tw_series_sum(span, m), weight);
         for (TwSeries rest = span; from < m;) {
             int64_t part = 1 + (int64_t)(draw_unit(&seed) * (double)(m - from));
             if (part > m - from) part = m - from;
-            tw_latency_gaps(split, rest, part, tw_series_sum(rest, part), weight);
+            tw_latency_gaps(split, &rest, part, tw_series_sum(rest, part), weight);
             rest.next += rest.grow * part;
             from += part;
         }

@@ -241,7 +241,8 @@ static void runs_equal_blocks(int nodes, int steps, bool roomy, bool timed)
         if (!h->live) {
             h->prompt = random_prompt(&seed);
             int most = (h->prompt.input - 1) >> SHIFT, unheld = 0;
-            TwPrefixHit hit = tw_prefix_find(&cache, runs_of(&h->prompt), -1, 0, most);
+            TwRuns runs = runs_of(&h->prompt);
+            TwPrefixHit hit = tw_prefix_find(&cache, &runs, -1, 0, most);
             if (roomy) {
                 CHECK(hit.blocks == plain_find(&plain, &h->prompt, 0, most, &unheld) && hit.unheld == unheld);
                 plain_hold(&plain, &h->prompt, 0, hit.blocks);
@@ -256,7 +257,8 @@ static void runs_equal_blocks(int nodes, int steps, bool roomy, bool timed)
             int full = draw_int(&seed, 1, 2) == 1 ? h->prompt.input >> SHIFT
                                                   : (h->prompt.input + h->prompt.output - 1) >> SHIFT;
             if (full > h->blocks) {
-                TwPrefixHit hit = tw_prefix_find(&cache, runs_of(&h->prompt), h->leaf, h->blocks, full);
+                TwRuns runs = runs_of(&h->prompt);
+                TwPrefixHit hit = tw_prefix_find(&cache, &runs, h->leaf, h->blocks, full);
                 if (hit.blocks > h->blocks) {
                     int unheld = 0;
                     if (roomy) {
@@ -270,7 +272,8 @@ static void runs_equal_blocks(int nodes, int steps, bool roomy, bool timed)
                     h->blocks = hit.blocks;
                 }
                 int before = h->blocks;
-                h->leaf = tw_prefix_insert(&cache, runs_of(&h->prompt), h->leaf, &h->blocks, full);
+                runs = runs_of(&h->prompt);
+                h->leaf = tw_prefix_insert(&cache, &runs, h->leaf, &h->blocks, full);
                 if (roomy) {
                     CHECK(h->blocks == full);
                     plain_insert(&plain, &h->prompt, before, full);
