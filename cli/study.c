@@ -27,21 +27,45 @@ static int dry_run(TwStudy *study, const TwStudyRun *run)
     return good ? TW_DONE : tw_cli_fail(&error);
 }
 
+static void print(const TwOptions *options, const TwStudy *study)
+{
+    if (options->json)
+        tw_study_json(study, stdout);
+    else
+        tw_study_print(study, stdout);
+    fflush(stdout);
+}
+
+// A study of which nothing could be done has failed: for its settings where every scenario was rejected.
+static int verdict(const TwStudyResult *r, bool speaks)
+{
+    int total = r->done + r->broken + r->rejected + r->failed + r->not_run;
+    bool nothing = r->failed + r->rejected == total;
+    if (r->failed == 0 && !nothing) return TW_DONE;
+    if (speaks && r->failed > 0)
+        fprintf(stderr, "tokenworks: %d of %d scenarios failed\n", r->failed, total);
+    else if (speaks)
+        fprintf(stderr, "tokenworks: every scenario was rejected\n");
+    return r->failed == 0 ? TW_BAD_INPUT : nothing ? TW_NUMERICAL : TW_CHECK_FAILED;
+}
+
 static int say(const TwOptions *options, const TwStudy *study, const TwStudyRun *run, const TwStudyResult *result)
 {
     int total = tw_study_scenarios(study);
     bool speaks = !run->deal || run->deal->first;
-    if (speaks && result->up_to_date) {
-        fprintf(stderr, "%s holds this study already: nothing to run; tokenworks report %s prints it\n", run->out,
-                run->out);
-        return TW_DONE;
+    if (result->up_to_date) {
+        TwStudy *old;
+        TwError error = {0};
+        if (speaks && !tw_study_load(&old, run->out, &error)) return tw_cli_fail(&error);
+        if (speaks) {
+            print(options, old);
+            fprintf(stderr, "%s holds this study already: nothing to run\n", run->out);
+            tw_study_destroy(old);
+        }
+        return verdict(result, speaks);
     }
-    if (speaks && options->json)
-        tw_study_json(study, stdout);
-    else if (speaks)
-        tw_study_print(study, stdout);
-    fflush(stdout);
     if (speaks) {
+        print(options, study);
         fprintf(stderr,
                 "%d scenarios: %d done (%d of all from an earlier run), %d beyond a limit, %d rejected, %d failed\n",
                 total, result->done, result->reused, result->broken, result->rejected, result->failed);
@@ -54,7 +78,7 @@ static int say(const TwOptions *options, const TwStudy *study, const TwStudyRun 
         fprintf(stderr, "another process is merging %s\n", run->out);
     else if (speaks)
         fprintf(stderr, "%d not run; the same command goes on from %s.parts\n", result->not_run, run->out);
-    return result->failed == 0 ? TW_DONE : result->failed == total ? TW_NUMERICAL : TW_CHECK_FAILED;
+    return verdict(result, speaks);
 }
 
 // A thousand scenarios take and give back the same memory: kept, it need not be cleared by the system and mapped anew.

@@ -186,6 +186,17 @@ static bool read_points(Load *load, TwResult *result, const char *path, TwError 
     return good || damaged(path, error, "points outside their axes");
 }
 
+// One that failed before its report has none.
+static void drop_empty(const TwStudy *study, TwScenario *scenario)
+{
+    bool any = false;
+    for (int k = 0; k < study->merged.count; k++) any |= !study->merged.list[k].word && isfinite(scenario->values[k]);
+    if (any) return;
+    free(scenario->values);
+    scenario->values = NULL;
+    scenario->outputs = NULL;
+}
+
 static bool read_scenarios(TwStudy *study, TwResult *result, const char *path, TwError *error)
 {
     size_t n = (size_t)study->scenario_count, statuses = 0, keys = 0, errors = 0;
@@ -218,6 +229,8 @@ static bool read_scenarios(TwStudy *study, TwResult *result, const char *path, T
         free(numbers);
         free(words);
     }
+    for (size_t i = 0; good && i < n; i++)
+        if (study->scenarios[i].status == TW_FAILED) drop_empty(study, &study->scenarios[i]);
     free(status);
     free(key);
     free(why);

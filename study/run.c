@@ -276,8 +276,8 @@ static int take_over(TwStudy *study, const char *path)
     return taken;
 }
 
-// Whether a finished file holds this very study: the same scenarios in the same order.
-static bool up_to_date(const TwStudy *study, const char *path)
+// Whether a finished file holds this very study: the same scenarios in the same order. How they ended: in result.
+static bool up_to_date(const TwStudy *study, const char *path, TwStudyResult *result)
 {
     TwStudy *old;
     TwError error = {0};
@@ -288,6 +288,7 @@ static bool up_to_date(const TwStudy *study, const char *path)
         same = strcmp(old->scenarios[i].key, study->scenarios[i].key) == 0;
     same = same && old->limit_count == study->limit_count && old->goal_count == study->goal_count && old->text &&
            study->text && strcmp(old->text, study->text) == 0;
+    if (same) count_up(old, result);
     tw_study_destroy(old);
     return same;
 }
@@ -318,7 +319,9 @@ static bool run_study(TwStudy *study, const TwStudyRun *run, TwStudyResult *resu
     if (search && run->shards > 1 && !run->deal)
         return tw_fail(error, TW_USAGE, "a search runs in one process or under mpirun, not in shards");
     bool there = stat(run->out, &info) == 0;
-    if (there && !run->force && up_to_date(study, run->out)) {
+    bool same = there && !run->force && up_to_date(study, run->out, result);
+    bool again = same && run->retry_failed && result->failed > 0;
+    if (same && !again) {
         result->merged = result->up_to_date = true;
         // parts that a process left which was killed between its file and their removal
         int lock = first && !study->keep_parts && !study->apart ? tw_parts_lock(run->out) : -1;
@@ -328,7 +331,7 @@ static bool run_study(TwStudy *study, const TwStudyRun *run, TwStudyResult *resu
         }
         return true;
     }
-    if (there && !run->force)
+    if (there && !run->force && !again)
         return tw_fail(error, TW_IO, "%s exists and is of another study; --force replaces it, --out names another",
                        run->out);
     TwRunner runner = {.study = study, .run = run, .threads = run->threads ? run->threads : omp_get_max_threads()};
@@ -364,7 +367,7 @@ static bool run_study(TwStudy *study, const TwStudyRun *run, TwStudyResult *resu
         result->merged_elsewhere = true;
         return true;
     }
-    result->merged = tw_study_merge(study, run->out, run->force, error);
+    result->merged = tw_study_merge(study, run->out, run->force || again, error);
     if (result->merged && stored && study->apart)
         tw_parts_tidy(run->out);
     else if (result->merged && stored && !study->keep_parts)

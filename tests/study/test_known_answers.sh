@@ -91,7 +91,14 @@ assert [s["key"] for s in a] == [s["key"] for s in b[:64]]' || fail "the first 6
 run holes 'function = "root"; require = [ "x1 <= 44.5" ]; axes = ( { path = "x1"; range = [15.0, 45.0]; steps = 31; }, { path = "x2"; values = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.5, 16.0]; } );' 1
 near 527 0 'd["counts"]["scenarios"]'; near 2 0 'd["counts"]["failed"]'; near 17 0 'd["counts"]["rejected"]'; near 508 0 'd["counts"]["done"]'
 near 0 0 '0 if d["scenarios"][15]["error"].startswith("root of") and d["scenarios"][15]["report"] is None else 1'
+# a finished file is printed again, with the same exit status; what failed runs again where asked
+cp out.txt first.txt
+expect 1 "nothing to run" "$TOKENWORKS" study holes.cfg -q --no-plots --json
+cmp -s out.txt first.txt || fail "printed again, a study says other things"
+expect 1 "508 of all from an earlier run" "$TOKENWORKS" study holes.cfg -q --no-plots --retry-failed
 run all 'function = "root"; axes = ( { path = "x1"; values = [0.0]; }, { path = "x2"; values = [1.0, 2.0]; } );' 4
+run none 'function = "root"; require = [ "x1 > 0" ]; axes = ( { path = "x1"; values = [0.0]; }, { path = "x2"; values = [1.0, 2.0]; } );' 3
+expect 3 "every scenario was rejected" "$TOKENWORKS" study none.cfg -q --no-plots
 
 # what is wrong is said before anything runs
 bad() { printf 'study = { name = "bad"; %s };\n' "$2" > bad.cfg; expect 3 "$1" "$TOKENWORKS" study bad.cfg -q; [ -e bad.h5 ] && fail "$1: a file"; }
