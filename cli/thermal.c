@@ -4,6 +4,7 @@
 #include "models/thermal/exchange.h"
 #include "models/thermal/hall.h"
 #include "models/thermal/heat_case.h"
+#include "models/thermal/weather.h"
 #include "sim/config.h"
 #include "sim/data.h"
 #include "sim/json.h"
@@ -39,6 +40,7 @@ static void describe(const TwComponent *c)
             printf("needed");
         else
             printf("%.10g", c->in[i].standard);
+        if (!c->in[i].words) printf(", %g to %g", c->in[i].least, c->in[i].most);
         printf("\n");
     }
     for (int i = 0; i < tw_component_outputs(c); i++) printf("  out  %-22s %s\n", c->out[i].name, c->out[i].unit);
@@ -82,6 +84,14 @@ static void print_csv(const TwComponent *c, const double *in, const Line *line)
     }
 }
 
+static void number_or_dash(const char *format, double value, double scale)
+{
+    if (isfinite(value))
+        printf(format, value * scale);
+    else
+        printf("%8s", "-");
+}
+
 static int print_point(const TwComponent *c, const double *in, bool json)
 {
     double out[TW_COMPONENT_OUT] = {0};
@@ -95,8 +105,11 @@ static int print_point(const TwComponent *c, const double *in, bool json)
     for (int k = 0; k < tw_component_outputs(c); k++) {
         if (json)
             tw_json_member(stdout, c->out[k].name, out[k]);
-        else
-            printf("%-20s %14.8g %s\n", c->out[k].name, out[k], c->out[k].unit);
+        else {
+            printf("%-22s ", c->out[k].name);
+            number_or_dash("%14.8g", out[k], 1.0);
+            printf(" %s\n", c->out[k].unit);
+        }
     }
     if (json) printf("}\n");
     return TW_DONE;
@@ -197,7 +210,7 @@ static void print_figures(const Figure *figures, size_t count, bool json)
             printf("%s\"%s\": ", i ? ", " : "", f->name);
             tw_json_number(stdout, f->value);
         } else
-            printf("  %-18s %16.8g %s\n", f->name, f->value, f->unit);
+            printf("  %-22s %16.8g %s\n", f->name, f->value, f->unit);
     }
     if (json) printf("}\n");
 }
@@ -238,14 +251,6 @@ static bool names(const char *path, const char *word)
     while (file && !found && fgets(line, sizeof line, file)) found = strncmp(line, word, strlen(word)) == 0;
     if (file) fclose(file);
     return found;
-}
-
-static void number_or_dash(const char *format, double value, double scale)
-{
-    if (isfinite(value))
-        printf(format, value * scale);
-    else
-        printf("%8s", "-");
 }
 
 static void print_outages(const TwPlant *plant, const TwCoolingCheck *check)
@@ -405,6 +410,63 @@ static int show_exchange(const TwOptions *options, const char *path)
     return good ? TW_DONE : tw_cli_fail(&error);
 }
 
+typedef struct Series {
+    double mean, least, most, exceeded;
+    int below;
+} Series;
+
+static Series series_of(const double values[TW_HOURS], double limit)
+{
+    Series s = {0.0, values[0], values[0], tw_weather_exceeded(values, 35), 0};
+    for (int h = 0; h < TW_HOURS; h++) {
+        s.mean += values[h] / TW_HOURS;
+        s.least = values[h] < s.least ? values[h] : s.least;
+        s.most = values[h] > s.most ? values[h] : s.most;
+        s.below += values[h] <= limit;
+    }
+    return s;
+}
+
+static bool write_hours(const TwWeather *weather, const char *path, TwError *error)
+{
+    FILE *file = fopen(path, "w");
+    if (!file) return tw_fail(error, TW_IO, "%s cannot be written", path);
+    fprintf(file, "hour,dry_bulb_degc,wet_bulb_degc,dew_point_degc,pressure_pa\n");
+    for (int h = 0; h < TW_HOURS; h++)
+        fprintf(file, "%d,%.10g,%.10g,%.10g,%.10g\n", h, weather->dry_bulb_degc[h], weather->wet_bulb_degc[h],
+                weather->dew_point_degc[h], weather->pressure_pa[h]);
+    return fclose(file) == 0 || tw_fail(error, TW_IO, "%s cannot be written", path);
+}
+
+// An EnergyPlus weather file: what its year is like, and with --out its hours as CSV.
+static int show_weather(const TwOptions *options, const char *path)
+{
+    TwError error = {0};
+    TwWeather *weather = malloc(sizeof *weather);
+    if (!weather) abort();
+    bool good = tw_weather_read(weather, path, &error);
+    if (good) {
+        Series dry = series_of(weather->dry_bulb_degc, 20.0), wet = series_of(weather->wet_bulb_degc, 15.0);
+        Series pressure = series_of(weather->pressure_pa, 0.0);
+        const Figure lines[] = {{"elevation_m", "m", weather->elevation_m},
+                                {"dry_bulb_mean_degc", "degC", dry.mean},
+                                {"dry_bulb_min_degc", "degC", dry.least},
+                                {"dry_bulb_max_degc", "degC", dry.most},
+                                {"dry_bulb_exceeded_degc", "degC, 35 hours of the year are warmer", dry.exceeded},
+                                {"wet_bulb_mean_degc", "degC", wet.mean},
+                                {"wet_bulb_max_degc", "degC", wet.most},
+                                {"wet_bulb_exceeded_degc", "degC, 35 hours of the year are more", wet.exceeded},
+                                {"pressure_mean_pa", "Pa", pressure.mean},
+                                {"hours_to_20_degc", "h of dry bulb up to 20 degC", dry.below},
+                                {"wet_hours_to_15_degc", "h of wet bulb up to 15 degC", wet.below}};
+        if (!options->json) printf("%s\n", weather->name);
+        print_figures(lines, sizeof lines / sizeof *lines, options->json);
+        if (options->out) good = write_hours(weather, options->out, &error);
+    }
+    free(weather);
+    return good ? TW_DONE : tw_cli_fail(&error);
+}
+
 int tw_command_thermal(const TwOptions *options)
 {
     size_t length = options->file_count ? strlen(options->files[0]) : 0;
@@ -414,6 +476,8 @@ int tw_command_thermal(const TwOptions *options)
                                                    : run_hall(options, options->files[0]);
     if (length > 4 && strcmp(options->files[0] + length - 4, ".csv") == 0)
         return show_exchange(options, options->files[0]);
+    if (length > 4 && strcmp(options->files[0] + length - 4, ".epw") == 0)
+        return show_weather(options, options->files[0]);
     if (options->file_count == 0) {
         list();
         return TW_DONE;
@@ -447,6 +511,9 @@ int tw_command_thermal(const TwOptions *options)
                 return TW_USAGE;
             }
             line = found;
+            if (!tw_component_holds(c, line.input, line.from, &error) ||
+                !tw_component_holds(c, line.input, line.to, &error))
+                return tw_cli_fail(&error);
             in[line.input] = line.from;
         } else if (!tw_component_set(c, in, options->files[i], &error))
             return tw_cli_fail(&error);

@@ -258,7 +258,8 @@ double tw_unit_density(const char *fluid)
     static const struct {
         const char *name;
         double kg_m3;
-    } fluids[] = {{"pg25", 1014.7}, {"water", 995.0}};
+    } fluids[] = {{"pg25", 1014.7}, {"pg20", 1010.7}, {"pg30", 1018.7}, {"pg35", 1022.5},
+                  {"pg40", 1026.0}, {"pg50", 1031.6}, {"water", 995.0}};
     for (int i = 0; i < TW_COUNT(fluids); i++)
         if (strcmp(fluids[i].name, fluid) == 0) return fluids[i].kg_m3;
     return NAN;

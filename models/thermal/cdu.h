@@ -19,7 +19,7 @@ typedef struct TwCduRow {
     const char *title;
     const char *from;        // power element that feeds its pumps
     const char *manifold;    // name shared by CDUs side by side; "": a loop of its own
-    const char *fluid;       // "pg25", "water"
+    const char *fluid;       // "pg25", "pg20" to "pg50", "water"
     double fluid_cp_j_kg_k;
     double capacity_w, approach_k, plant_inlet_degc;
     double rack_flow_kg_s, plant_flow_kg_s;    // at capacity

@@ -126,12 +126,13 @@ static const Site sites[] = {
 };
 enum { SITES = sizeof sites / sizeof *sites };
 
-static const char *const site_names[SITES] = {"oslo",    "lulea",  "mumbai",  "tokyo", "virginia", "new_mexico",
-                                              "chicago", "golden", "atlanta", "tampa", "tucson",   "port_angeles"};
+const char *const tw_weather_site_names[SITES + 1] = {"oslo",     "lulea",      "mumbai",  "tokyo",
+                                                      "virginia", "new_mexico", "chicago", "golden",
+                                                      "atlanta",  "tampa",      "tucson",  "port_angeles"};
 
 int tw_weather_sites(const char *const **names)
 {
-    if (names) *names = site_names;
+    if (names) *names = tw_weather_site_names;
     return SITES;
 }
 

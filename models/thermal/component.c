@@ -47,6 +47,14 @@ void tw_component_start(const TwComponent *c, double *in)
     for (int i = 0; i < TW_COMPONENT_IN; i++) in[i] = c->in[i].name ? c->in[i].standard : 0.0;
 }
 
+bool tw_component_holds(const TwComponent *c, int input, double value, TwError *error)
+{
+    const TwQuantity *q = &c->in[input];
+    return q->words || (value >= q->least && value <= q->most) ||
+           tw_fail(error, TW_BAD_INPUT, "%s: %s = %g, expected %g to %g %s", c->name, q->name, value, q->least, q->most,
+                   q->unit);
+}
+
 bool tw_component_set(const TwComponent *c, double *in, const char *text, TwError *error)
 {
     const char *equals = strchr(text, '='), *known[TW_COMPONENT_IN];
@@ -74,7 +82,7 @@ bool tw_component_set(const TwComponent *c, double *in, const char *text, TwErro
         if (end == equals + 1 || *end != '\0' || !isfinite(in[i]))
             return tw_fail(error, TW_BAD_INPUT, "%s: %s = \"%s\", expected a number in %s", c->name, name, equals + 1,
                            c->in[i].unit);
-        return true;
+        return tw_component_holds(c, i, in[i], error);
     }
     const char *near = tw_nearest(name, known, n);
     return tw_fail(error, TW_BAD_INPUT, "%s has no quantity \"%s\"%s%s", c->name, name, near ? "; nearest: " : "",

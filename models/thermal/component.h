@@ -10,6 +10,7 @@ enum { TW_COMPONENT_IN = 12, TW_COMPONENT_OUT = 10 };
 typedef struct TwQuantity {
     const char *name, *unit;
     double standard;             // NaN: must be given
+    double least, most;          // what is taken; where a source holds is told by its page in docs/thermal
     const char *const *words;    // NULL-ended: the value is the index of a word; NULL: a number
 } TwQuantity;
 
@@ -28,5 +29,7 @@ int tw_component_outputs(const TwComponent *component);
 // "name=value" into in[]; errors name what is known. Call tw_component_start first: it fills the defaults.
 void tw_component_start(const TwComponent *component, double *in);
 bool tw_component_set(const TwComponent *component, double *in, const char *text, TwError *error);
+// False where a value is out of the quantity's range.
+bool tw_component_holds(const TwComponent *component, int input, double value, TwError *error);
 // False where an input without default was not given.
 bool tw_component_complete(const TwComponent *component, const double *in, TwError *error);

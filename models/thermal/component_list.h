@@ -4,6 +4,18 @@
 #include "models/thermal/component.h"
 
 #define NEED NAN    // an input without default
+#define IN(name, unit, standard, least, most)                                                                          \
+    {                                                                                                                  \
+        name, unit, standard, least, most, NULL                                                                        \
+    }
+#define CHOICE(name, standard, words)                                                                                  \
+    {                                                                                                                  \
+        name, "", standard, 0.0, 0.0, words                                                                            \
+    }
+#define OUT(name, unit)                                                                                                \
+    {                                                                                                                  \
+        name, unit, 0.0, 0.0, 0.0, NULL                                                                                \
+    }
 
 #define TW_COMPONENT_LISTS(DO) DO(fluids) DO(racks) DO(flows) DO(loops) DO(plant) DO(methods)
 #define DECLARE(name)                                                                                                  \

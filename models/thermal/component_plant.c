@@ -10,6 +10,7 @@
 #include "models/thermal/heat_export.h"
 #include "models/thermal/plate_hx.h"
 #include "models/thermal/room.h"
+#include "models/thermal/weather.h"
 
 #include <math.h>
 
@@ -22,6 +23,8 @@ static void york_cell(const double *in, double *out)
     int clamped;
     double rate = in[0] * 4180.0;
     TwYork cell = tw_york_design(rate, in[1], in[2], in[3]);
+    out[0] = NAN;
+    if (!(cell.water_ratio > 0.0)) return;    // York's polynomial has no such point
     out[1] = tw_york_heat(&cell, in[6] * rate, in[5], in[8] / sea_level_pa, in[4], in[7], &clamped);
     out[0] = in[4] - out[1] / (in[6] * rate);
     out[2] = clamped;
@@ -45,7 +48,7 @@ static void merkel(const double *in, double *out)
 static void tower(const double *in, double *out)
 {
     TwCoolingTower t = tw_cooling_tower_design(in[0], in[1], in[2], in[3], in[4]);
-    out[0] = t.ua_w_k;
+    out[0] = t.ua_w_k > 0.0 ? t.ua_w_k : NAN;
     out[1] = tw_cooling_tower_heat(&t, in[6] * t.water_w_k, in[5], in[10] / sea_level_pa, in[7], in[8], in[10]);
     out[2] = in[7] - out[1] / fmax(in[6] * t.water_w_k, 1.0);
     out[3] = tw_cooling_tower_evaporation_kg_s(&t, in[5], in[10] / sea_level_pa, out[1], in[9], in[8], in[10]);
@@ -76,7 +79,10 @@ static void carnot(const double *in, double *out)
 
 static void dry_cooler(const double *in, double *out)
 {
+    out[0] = NAN;
+    if (in[1] <= in[2]) return;
     TwDryCooler c = tw_dry_cooler_design(in[0], in[1], in[2], in[3], in[4]);
+    if (!(c.ua_w_k > 0.0)) return;    // no such exchanger
     double c_min = fmin(c.water_w_k, c.air_w_k);
     out[0] = in[0] / (c_min * (in[1] - in[3]));
     out[1] = c.ua_w_k / c_min;
@@ -86,6 +92,23 @@ static void dry_cooler(const double *in, double *out)
     double e = tw_dry_cooler_heat(&c, water, in[6], in[10] / sea_level_pa, in[5] + 1.0, in[5]);
     out[3] = in[5] + heat / e - heat / water;
     out[4] = in[9] * in[10] / sea_level_pa * pow(in[6], 3.0);
+}
+
+// sea water of a day through a plate exchanger
+static void sea_water(const double *in, double *out)
+{
+    out[0] = tw_sea_degc(in[1], in[2], in[3], in[0]);
+    out[1] = tw_plate_hx_conductance(in[4], in[5], in[6]) * (in[7] - out[0]);
+    out[2] = in[7] - out[1] / fmax(in[5], 1e-9);
+    out[3] = out[0] + out[1] / fmax(in[6], 1e-9);
+}
+
+// a cooler by its conductance alone: air without end
+static void conductance(const double *in, double *out)
+{
+    double ua = in[0] * (in[1] + (1.0 - in[1]) * in[2]), water = fmax(in[3], 1e-9);
+    out[0] = -water * expm1(-ua / water) * (in[4] - in[5]);
+    out[1] = in[4] - out[0] / water;
 }
 
 static void adiabatic(const double *in, double *out)
@@ -128,6 +151,7 @@ static double crossflow_heat(double heat_w, double air_degc, double water_degc, 
         *(e * c_min * (air_degc - water_degc) < heat_w ? &low : &high) = ntu;
     }
     *ua = high > 99.0 ? NAN : high * c_min;
+    if (isnan(*ua)) return NAN;
     double films = (ratio * pow(fmax(air, 1e-6), -0.8) + pow(fmax(water, 1e-6), -0.8)) / (1.0 + ratio);
     double a = air * air_w_k, w = water * water_w_k, least = fmin(a, w), most = fmax(a, w);
     if (least <= 0.0) return 0.0;
@@ -167,175 +191,134 @@ const TwComponent tw_components_plant[] = {
     {"york",
      "York's approach polynomial",
      "LBL yorkCalc",
-     {{"wet_bulb_degc", "degC", NEED, NULL}, {"range_k", "K", 5.56, NULL}, {"l_over_g", "1", 1, NULL}},
-     {{"approach_k", "K", 0, NULL}},
+     {IN("wet_bulb_degc", "degC", NEED, -100, 200), IN("range_k", "K", 5.56, 0, 100), IN("l_over_g", "1", 1, 0, 100)},
+     {OUT("approach_k", "K")},
      york},
     {"york_cell",
      "tower cell by York",
      "LBL yorkCalc",
-     {{"water_kg_s", "kg/s", 62.82, NULL},
-      {"design_range_k", "K", 5.56, NULL},
-      {"design_approach_k", "K", 3.89, NULL},
-      {"design_wet_bulb_degc", "degC", 25.56, NULL},
-      {"inlet_degc", "degC", NEED, NULL},
-      {"fan", "1", 1, NULL},
-      {"water_fraction", "1", 1, NULL},
-      {"wet_bulb_degc", "degC", NEED, NULL},
-      {"pressure_pa", "Pa", 101325, NULL}},
-     {{"leaving_degc", "degC", 0, NULL}, {"heat_w", "W", 0, NULL}, {"clamped", "1", 0, NULL}},
+     {IN("water_kg_s", "kg/s", 62.82, 1e-9, 1e6), IN("design_range_k", "K", 5.56, 0.1, 100),
+      IN("design_approach_k", "K", 3.89, 0.1, 100), IN("design_wet_bulb_degc", "degC", 25.56, -100, 200),
+      IN("inlet_degc", "degC", NEED, -100, 200), IN("fan", "1", 1, 0, 1), IN("water_fraction", "1", 1, 0, 10),
+      IN("wet_bulb_degc", "degC", NEED, -100, 200), IN("pressure_pa", "Pa", 101325, 1e4, 1e7)},
+     {OUT("leaving_degc", "degC"), OUT("heat_w", "W"), OUT("clamped", "1")},
      york_cell},
     {"merkel",
      "Merkel integral",
      "four Chebyshev points, and 2,000",
-     {{"inlet_degc", "degC", NEED, NULL},
-      {"outlet_degc", "degC", NEED, NULL},
-      {"wet_bulb_degc", "degC", NEED, NULL},
-      {"l_over_g", "1", NEED, NULL},
-      {"pressure_pa", "Pa", 101325, NULL}},
-     {{"four_points", "1", 0, NULL}, {"integral", "1", 0, NULL}},
+     {IN("inlet_degc", "degC", NEED, -100, 200), IN("outlet_degc", "degC", NEED, -100, 200),
+      IN("wet_bulb_degc", "degC", NEED, -100, 200), IN("l_over_g", "1", NEED, 0, 100),
+      IN("pressure_pa", "Pa", 101325, 1e4, 1e7)},
+     {OUT("four_points", "1"), OUT("integral", "1")},
      merkel},
     {"tower",
      "tower by effectiveness",
      "Merkel 1925, Braun 1989",
-     {{"heat_w", "W", 1.459e6, NULL},
-      {"design_inlet_degc", "degC", 35.01, NULL},
-      {"design_outlet_degc", "degC", 29.45, NULL},
-      {"design_wet_bulb_degc", "degC", 25.56, NULL},
-      {"air_kg_s", "kg/s", 62.82, NULL},
-      {"fan", "1", 1, NULL},
-      {"water_fraction", "1", 1, NULL},
-      {"inlet_degc", "degC", NEED, NULL},
-      {"wet_bulb_degc", "degC", NEED, NULL},
-      {"dry_bulb_degc", "degC", 30, NULL},
-      {"pressure_pa", "Pa", 101325, NULL}},
-     {{"ua_w_k", "W/K", 0, NULL},
-      {"heat_now_w", "W", 0, NULL},
-      {"leaving_degc", "degC", 0, NULL},
-      {"evaporation_kg_s", "kg/s", 0, NULL}},
+     {IN("heat_w", "W", 1.459e6, 1, 1e12), IN("design_inlet_degc", "degC", 35.01, -100, 200),
+      IN("design_outlet_degc", "degC", 29.45, -100, 200), IN("design_wet_bulb_degc", "degC", 25.56, -100, 200),
+      IN("air_kg_s", "kg/s", 62.82, 1e-9, 1e6), IN("fan", "1", 1, 0, 1), IN("water_fraction", "1", 1, 0, 10),
+      IN("inlet_degc", "degC", NEED, -100, 200), IN("wet_bulb_degc", "degC", NEED, -100, 200),
+      IN("dry_bulb_degc", "degC", 30, -100, 200), IN("pressure_pa", "Pa", 101325, 1e4, 1e7)},
+     {OUT("ua_w_k", "W/K"), OUT("heat_now_w", "W"), OUT("leaving_degc", "degC"), OUT("evaporation_kg_s", "kg/s")},
      tower},
     {"chiller",
      "catalogue chiller",
      "DOE-2 curves, EnergyPlus records",
-     {{"record", "", 0, records},
-      {"leaving_degc", "degC", NEED, NULL},
-      {"entering_degc", "degC", NEED, NULL},
-      {"plr", "1", 1, NULL}},
-     {{"capacity_w", "W", 0, NULL}, {"power_w", "W", 0, NULL}, {"cop", "1", 0, NULL}, {"inside_bounds", "1", 0, NULL}},
+     {CHOICE("record", 0, records), IN("leaving_degc", "degC", NEED, -100, 200),
+      IN("entering_degc", "degC", NEED, -100, 200), IN("plr", "1", 1, 0, 2)},
+     {OUT("capacity_w", "W"), OUT("power_w", "W"), OUT("cop", "1"), OUT("inside_bounds", "1")},
      chiller},
     {"carnot",
      "share of Carnot from one point, at another",
      "closed form",
-     {{"cop", "1", NEED, NULL},
-      {"cold_degc", "degC", NEED, NULL},
-      {"hot_degc", "degC", NEED, NULL},
-      {"cold_now_degc", "degC", NEED, NULL},
-      {"hot_now_degc", "degC", NEED, NULL},
-      {"lift_min_k", "K", 10, NULL},
-      {"cop_max", "1", 15, NULL}},
-     {{"share", "1", 0, NULL}, {"cop_now", "1", 0, NULL}},
+     {IN("cop", "1", NEED, 0.01, 1e3), IN("cold_degc", "degC", NEED, -100, 200),
+      IN("hot_degc", "degC", NEED, -100, 200), IN("cold_now_degc", "degC", NEED, -100, 200),
+      IN("hot_now_degc", "degC", NEED, -100, 200), IN("lift_min_k", "K", 10, 0.1, 500),
+      IN("cop_max", "1", 15, 0.1, 1e3)},
+     {OUT("share", "1"), OUT("cop_now", "1")},
      carnot},
     {"dry_cooler",
      "dry cooler sized at a point, run at another",
      "LBL DryCooler",
-     {{"heat_w", "W", 2.931e6, NULL},
-      {"inlet_degc", "degC", 46.11, NULL},
-      {"outlet_degc", "degC", 40.55, NULL},
-      {"air_degc", "degC", 35, NULL},
-      {"air_rise_k", "K", 5.56, NULL},
-      {"air_now_degc", "degC", 35, NULL},
-      {"fan", "1", 1, NULL},
-      {"heat_now_w", "W", 0, NULL},
-      {"water_fraction", "1", 1, NULL},
-      {"fan_w", "W", 117680, NULL},
-      {"pressure_pa", "Pa", 101325, NULL}},
-     {{"effectiveness", "1", 0, NULL},
-      {"ntu", "1", 0, NULL},
-      {"ua_w_k", "W/K", 0, NULL},
-      {"leaving_degc", "degC", 0, NULL},
-      {"fan_now_w", "W", 0, NULL}},
+     {IN("heat_w", "W", 2.931e6, 1, 1e12), IN("inlet_degc", "degC", 46.11, -100, 200),
+      IN("outlet_degc", "degC", 40.55, -100, 200), IN("air_degc", "degC", 35, -100, 200),
+      IN("air_rise_k", "K", 5.56, 0.1, 200), IN("air_now_degc", "degC", 35, -100, 200), IN("fan", "1", 1, 0.01, 1),
+      IN("heat_now_w", "W", 0, 0, 1e12), IN("water_fraction", "1", 1, 1e-3, 10), IN("fan_w", "W", 117680, 0, 1e12),
+      IN("pressure_pa", "Pa", 101325, 1e4, 1e7)},
+     {OUT("effectiveness", "1"), OUT("ntu", "1"), OUT("ua_w_k", "W/K"), OUT("leaving_degc", "degC"),
+      OUT("fan_now_w", "W")},
      dry_cooler},
+    {"sea_water",
+     "sea water through the year, and a plate exchanger to it",
+     "cosine of the day; Kays and London",
+     {IN("day", "1", NEED, -1e6, 1e6), IN("mean_degc", "degC", 8, -100, 200), IN("amplitude_k", "K", 6, 0, 500),
+      IN("warmest_day", "1", 225, 1, 366), IN("ua_w_k", "W/K", 1e6, 1e-6, 1e12),
+      IN("water_w_k", "W/K", 5e5, 1e-6, 1e12), IN("sea_w_k", "W/K", 5e5, 1e-6, 1e12),
+      IN("inlet_degc", "degC", 40, -100, 200)},
+     {OUT("sea_degc", "degC"), OUT("heat_w", "W"), OUT("leaving_degc", "degC"), OUT("discharge_degc", "degC")},
+     sea_water},
+    {"conductance",
+     "a cooler of known conductance, NET-1's",
+     "Kays and London, rate ratio 0",
+     {IN("ua_w_k", "W/K", 1.6e5, 1e-6, 1e12), IN("free_fraction", "1", 0.15, 0, 1), IN("fan", "1", 1, 0, 1),
+      IN("water_w_k", "W/K", 112806, 1e-6, 1e12), IN("inlet_degc", "degC", NEED, -100, 200),
+      IN("air_degc", "degC", NEED, -100, 200)},
+     {OUT("heat_w", "W"), OUT("leaving_degc", "degC")},
+     conductance},
     {"adiabatic",
      "pads before a dry cooler",
      "ASHRAE Fundamentals ch. 1",
-     {{"eta", "1", 0.8, NULL},
-      {"dry_bulb_degc", "degC", NEED, NULL},
-      {"wet_bulb_degc", "degC", NEED, NULL},
-      {"pressure_pa", "Pa", 101325, NULL}},
-     {{"air_degc", "degC", 0, NULL}, {"water_kg_kg", "kg/kg", 0, NULL}},
+     {IN("eta", "1", 0.8, 0, 1), IN("dry_bulb_degc", "degC", NEED, -100, 200),
+      IN("wet_bulb_degc", "degC", NEED, -100, 200), IN("pressure_pa", "Pa", 101325, 1e4, 1e7)},
+     {OUT("air_degc", "degC"), OUT("water_kg_kg", "kg/kg")},
      adiabatic},
     {"heat_pump",
      "Carnot share",
      "closed form",
-     {{"eta", "1", 0.5, NULL}, {"source_degc", "degC", NEED, NULL}, {"supply_degc", "degC", NEED, NULL}},
-     {{"cop", "1", 0, NULL}},
+     {IN("eta", "1", 0.5, 0, 1), IN("source_degc", "degC", NEED, -100, 200),
+      IN("supply_degc", "degC", NEED, -100, 200)},
+     {OUT("cop", "1")},
      heat_pump},
     {"heat_export",
      "district heat from plant water",
      "exchanger and Carnot share",
-     {{"exchanger_ua_w_k", "W/K", 5e5, NULL},
-      {"network_w_k", "W/K", 1e5, NULL},
-      {"return_degc", "degC", 40, NULL},
-      {"supply_degc", "degC", 75, NULL},
-      {"margin_k", "K", 3, NULL},
-      {"eta", "1", 0.5, NULL},
-      {"demand_w", "W", 1e6, NULL},
-      {"plant_w_k", "W/K", 1e5, NULL},
-      {"inlet_degc", "degC", NEED, NULL}},
-     {{"delivered_w", "W", 0, NULL}, {"plant_w", "W", 0, NULL}, {"power_w", "W", 0, NULL}, {"cop", "1", 0, NULL}},
+     {IN("exchanger_ua_w_k", "W/K", 5e5, 1e-6, 1e12), IN("network_w_k", "W/K", 1e5, 1e-6, 1e12),
+      IN("return_degc", "degC", 40, -100, 200), IN("supply_degc", "degC", 75, -100, 200),
+      IN("margin_k", "K", 3, 0, 500), IN("eta", "1", 0.5, 0, 1), IN("demand_w", "W", 1e6, 0, 1e12),
+      IN("plant_w_k", "W/K", 1e5, 1e-6, 1e12), IN("inlet_degc", "degC", NEED, -100, 200)},
+     {OUT("delivered_w", "W"), OUT("plant_w", "W"), OUT("power_w", "W"), OUT("cop", "1")},
      district_heat},
     {"evaporation",
      "water of a tower per kWh, by latent heat",
      "h_fg of water",
-     {{"degc", "degC", NEED, NULL}, {"cycles", "1", 4, NULL}},
-     {{"evaporated_l_kwh", "L/kWh", 0, NULL},
-      {"blow_down_l_kwh", "L/kWh", 0, NULL},
-      {"make_up_l_kwh", "L/kWh", 0, NULL}},
+     {IN("degc", "degC", NEED, -100, 200), IN("cycles", "1", 4, 1.001, 1e6)},
+     {OUT("evaporated_l_kwh", "L/kWh"), OUT("blow_down_l_kwh", "L/kWh"), OUT("make_up_l_kwh", "L/kWh")},
      evaporation},
     {"tank",
      "ride-through of a buffer tank",
      "closed form",
-     {{"volume_m3", "m3", NEED, NULL},
-      {"rise_k", "K", NEED, NULL},
-      {"heat_w", "W", NEED, NULL},
-      {"degc", "degC", 30, NULL}},
-     {{"time_s", "s", 0, NULL}},
+     {IN("volume_m3", "m3", NEED, 0, 1e9), IN("rise_k", "K", NEED, 0.1, 200), IN("heat_w", "W", NEED, 1e-3, 1e12),
+      IN("degc", "degC", 30, -100, 200)},
+     {OUT("time_s", "s")},
      tank},
     {"rear_door",
      "rear door or fan coil: crossflow of air and water",
      "Kays and London; films by flow^0.8",
-     {{"heat_w", "W", 20e3, NULL},
-      {"air_degc", "degC", 45, NULL},
-      {"water_degc", "degC", 25, NULL},
-      {"air_w_k", "W/K", 1500, NULL},
-      {"water_w_k", "W/K", 3500, NULL},
-      {"film_ratio", "1", 4, NULL},
-      {"air_fraction", "1", 1, NULL},
-      {"water_fraction", "1", 1, NULL},
-      {"air_now_degc", "degC", 45, NULL},
-      {"water_now_degc", "degC", 25, NULL}},
-     {{"ua_w_k", "W/K", 0, NULL},
-      {"heat_now_w", "W", 0, NULL},
-      {"leaving_degc", "degC", 0, NULL},
-      {"linear_w_k", "W/K", 0, NULL}},
+     {IN("heat_w", "W", 20e3, 1, 1e12), IN("air_degc", "degC", 45, -100, 200), IN("water_degc", "degC", 25, -100, 200),
+      IN("air_w_k", "W/K", 1500, 1e-6, 1e12), IN("water_w_k", "W/K", 3500, 1e-6, 1e12),
+      IN("film_ratio", "1", 4, 1e-3, 1e3), IN("air_fraction", "1", 1, 0, 100), IN("water_fraction", "1", 1, 0, 10),
+      IN("air_now_degc", "degC", 45, -100, 200), IN("water_now_degc", "degC", 25, -100, 200)},
+     {OUT("ua_w_k", "W/K"), OUT("heat_now_w", "W"), OUT("leaving_degc", "degC"), OUT("linear_w_k", "W/K")},
      rear_door},
     {"room",
      "fan wall or CRAH on chilled water, economizer and chiller behind it",
      "coil UA by fan^0.8; share of Carnot",
-     {{"capacity_w", "W", 100e3, NULL},
-      {"supply_degc", "degC", 27, NULL},
-      {"coil_degc", "degC", 20, NULL},
-      {"fan_w", "W", 3000, NULL},
-      {"fan", "1", 1, NULL},
-      {"room_degc", "degC", 27, NULL},
-      {"outside_degc", "degC", NEED, NULL},
-      {"economizer_approach_k", "K", 5, NULL},
-      {"chilled_range_k", "K", 6, NULL},
-      {"pressure_pa", "Pa", 101325, NULL}},
-     {{"coil_w", "W", 0, NULL},
-      {"fan_now_w", "W", 0, NULL},
-      {"free_fraction", "1", 0, NULL},
-      {"cop", "1", 0, NULL},
-      {"chiller_w", "W", 0, NULL}},
+     {IN("capacity_w", "W", 100e3, 1, 1e12), IN("supply_degc", "degC", 27, -100, 200),
+      IN("coil_degc", "degC", 20, -100, 200), IN("fan_w", "W", 3000, 0, 1e12), IN("fan", "1", 1, 0, 1),
+      IN("room_degc", "degC", 27, -100, 200), IN("outside_degc", "degC", NEED, -100, 200),
+      IN("economizer_approach_k", "K", 5, 0, 500), IN("chilled_range_k", "K", 6, 0.1, 100),
+      IN("pressure_pa", "Pa", 101325, 1e4, 1e7)},
+     {OUT("coil_w", "W"), OUT("fan_now_w", "W"), OUT("free_fraction", "1"), OUT("cop", "1"), OUT("chiller_w", "W")},
      room},
 };
 const int tw_components_plant_count = sizeof tw_components_plant / sizeof *tw_components_plant;

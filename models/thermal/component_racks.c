@@ -16,9 +16,10 @@ static void exchanger(const double *in, double *out)
 {
     double heat = in[0], approach = in[1], plant_in = in[2], plant = in[3] * in[5], rack = in[4] * in[6];
     double ua = tw_plate_hx_design_ua(heat, approach, plant, rack), c_min = fmin(plant, rack);
-    out[0] = heat / rack, out[1] = heat / plant;
+    out[0] = ua > 0.0 ? heat / rack : NAN;    // no exchanger does that
+    out[1] = heat / plant;
     out[2] = plant_in + approach;
-    out[3] = out[2] + out[0];
+    out[3] = out[2] + heat / rack;
     out[4] = heat / (c_min * (out[3] - plant_in));
     out[5] = ua / c_min;
     out[6] = ua;
@@ -34,8 +35,8 @@ static void cold_plate(const double *in, double *out)
     TwFluidState f = tw_fluid_at((TwFluid)lround(in[3]), in[2] + 5.0);
     double rate = in[1] / 60e3 * f.density_kg_m3 * f.heat_j_kg_k;
     out[0] = in[2] + in[0] / rate;
-    // case against inlet: half the coolant's rise, and OCP's plate
-    out[2] = 0.016166 + 0.008392 / in[1];
+    // case against inlet: OCP's figure 7 (PG25) as fitted; figure 8 (water): half the coolant's rise, and the plate
+    out[2] = in[3] > 0.5 ? 0.016166 + 0.008392 / in[1] : 0.0136 + 0.5 / rate;
     out[1] = in[2] + in[0] * out[2];
 }
 
@@ -108,6 +109,16 @@ static void loss_of_flow(const double *in, double *out)
     out[2] = in[0] / (c.row.chip_j_k + c.row.plate_j_k + c.row.coolant_j_k);
 }
 
+// an air-cooled rack, steady: heat sinks in the air that its fans move, the rest of its heat beside them
+static void air_rack(const double *in, double *out)
+{
+    double power = in[0], fan = in[2], heat = in[3] * power, rate = in[4] / in[5] * fan;
+    TwLumpsRow row = {.plate_coolant_w_k = in[7], .plate_coolant_min_w_k = 0.05 * in[7], .film_fraction = in[8]};
+    double outlet = in[1] + heat / rate, sink = in[1] + tw_coolant_lam(fan) * (outlet - in[1]);
+    sink += heat / tw_plate_conductance(&row, fan);
+    out[0] = sink + heat / in[6], out[1] = sink, out[2] = in[1] + power / rate;
+}
+
 // a rack as its own meters see it
 static void rack_meter(const double *in, double *out)
 {
@@ -137,105 +148,81 @@ const TwComponent tw_components_racks[] = {
     {"counterflow",
      "effectiveness",
      "Kays and London",
-     {{"ntu", "1", NEED, NULL}, {"rate_ratio", "1", NEED, NULL}},
-     {{"effectiveness", "1", 0, NULL}},
+     {IN("ntu", "1", NEED, 0, 1e6), IN("rate_ratio", "1", NEED, 0, 1)},
+     {OUT("effectiveness", "1")},
      counterflow},
     {"crossflow",
      "effectiveness, both unmixed",
      "Kays and London",
-     {{"ntu", "1", NEED, NULL}, {"rate_ratio", "1", NEED, NULL}},
-     {{"effectiveness", "1", 0, NULL}},
+     {IN("ntu", "1", NEED, 0, 1e6), IN("rate_ratio", "1", NEED, 0, 1)},
+     {OUT("effectiveness", "1")},
      crossflow},
     {"cdu",
      "plate exchanger of a CDU, sized at a point, run at another",
      "Kays and London; film law of LBL",
-     {{"heat_w", "W", 2e6, NULL},
-      {"approach_k", "K", 3, NULL},
-      {"plant_inlet_degc", "degC", 26.8, NULL},
-      {"plant_flow_kg_s", "kg/s", 32.30, NULL},
-      {"rack_flow_kg_s", "kg/s", 31.48, NULL},
-      {"plant_cp_j_kg_k", "J/kg/K", 4178.2, NULL},
-      {"rack_cp_j_kg_k", "J/kg/K", 3945.3, NULL},
-      {"film_ratio", "1", 1.702, NULL},
-      {"plant_fraction", "1", 1, NULL},
-      {"rack_fraction", "1", 1, NULL},
-      {"heat_now_w", "W", 0, NULL},
-      {"fouling_k_w", "K/W", 0, NULL}},
-     {{"rack_rise_k", "K", 0, NULL},
-      {"plant_rise_k", "K", 0, NULL},
-      {"supply_degc", "degC", 0, NULL},
-      {"return_degc", "degC", 0, NULL},
-      {"effectiveness", "1", 0, NULL},
-      {"ntu", "1", 0, NULL},
-      {"ua_w_k", "W/K", 0, NULL},
-      {"approach_now_k", "K", 0, NULL}},
+     {IN("heat_w", "W", 2e6, 1, 1e12), IN("approach_k", "K", 3, 0.01, 100),
+      IN("plant_inlet_degc", "degC", 26.8, -100, 200), IN("plant_flow_kg_s", "kg/s", 32.30, 1e-9, 1e6),
+      IN("rack_flow_kg_s", "kg/s", 31.48, 1e-9, 1e6), IN("plant_cp_j_kg_k", "J/kg/K", 4178.2, 1, 1e5),
+      IN("rack_cp_j_kg_k", "J/kg/K", 3945.3, 1, 1e5), IN("film_ratio", "1", 1.702, 1e-3, 1e3),
+      IN("plant_fraction", "1", 1, 1e-3, 100), IN("rack_fraction", "1", 1, 1e-3, 100),
+      IN("heat_now_w", "W", 0, 0, 1e12), IN("fouling_k_w", "K/W", 0, 0, 1e3)},
+     {OUT("rack_rise_k", "K"), OUT("plant_rise_k", "K"), OUT("supply_degc", "degC"), OUT("return_degc", "degC"),
+      OUT("effectiveness", "1"), OUT("ntu", "1"), OUT("ua_w_k", "W/K"), OUT("approach_now_k", "K")},
      exchanger},
     {"cold_plate",
      "OCP's 1 kW module",
-     "OCP OAI guideline 2023, fit 1.8 %",
-     {{"power_w", "W", 1000, NULL},
-      {"flow_lpm", "L/min", NEED, NULL},
-      {"inlet_degc", "degC", 40, NULL},
-      {"volume_percent", "%", 25, NULL}},
-     {{"outlet_degc", "degC", 0, NULL}, {"case_degc", "degC", 0, NULL}, {"resistance_k_w", "K/W", 0, NULL}},
+     "OCP OAI guideline 2023; fit 1.8 %, 4.5 % at 0.4 L/min; water 0.4 %",
+     {IN("power_w", "W", 1000, 0, 1e12), IN("flow_lpm", "L/min", NEED, 1e-6, 1e9),
+      IN("inlet_degc", "degC", 40, -100, 200), IN("volume_percent", "%", 25, 0, 57)},
+     {OUT("outlet_degc", "degC"), OUT("case_degc", "degC"), OUT("resistance_k_w", "K/W")},
      cold_plate},
     {"rack",
      "RR-1 steady, without leakage",
      "closed form",
-     {{"liquid_w", "W", 115e3, NULL},
-      {"supply_degc", "degC", 35, NULL},
-      {"flow_fraction", "1", 1, NULL},
-      {"flow_kg_s", "kg/s", 2.71875333333, NULL},
-      {"cp_j_kg_k", "J/kg/K", 3945.5, NULL}},
-     {{"outlet_degc", "degC", 0, NULL},
-      {"mean_degc", "degC", 0, NULL},
-      {"plate_degc", "degC", 0, NULL},
-      {"chip_degc", "degC", 0, NULL}},
+     {IN("liquid_w", "W", 115e3, 0, 1e12), IN("supply_degc", "degC", 35, -100, 200),
+      IN("flow_fraction", "1", 1, 1e-6, 100), IN("flow_kg_s", "kg/s", 2.71875333333, 1e-9, 1e6),
+      IN("cp_j_kg_k", "J/kg/K", 3945.5, 1, 1e5)},
+     {OUT("outlet_degc", "degC"), OUT("mean_degc", "degC"), OUT("plate_degc", "degC"), OUT("chip_degc", "degC")},
      rack_steady},
     {"chip_step",
      "chip and plate on a coolant that holds, after a step",
      "closed form",
-     {{"power_w", "W", 115e3, NULL}, {"time_s", "s", NEED, NULL}},
-     {{"slow_s", "s", 0, NULL}, {"fast_s", "s", 0, NULL}, {"chip_k", "K", 0, NULL}},
+     {IN("power_w", "W", 115e3, 0, 1e12), IN("time_s", "s", NEED, 0, 1e9)},
+     {OUT("slow_s", "s"), OUT("fast_s", "s"), OUT("chip_k", "K")},
      chip_step},
     {"loss_of_flow",
      "RR-1 after its flow dies",
      "four-stage Runge-Kutta at 10 ms",
-     {{"liquid_w", "W", 115e3, NULL},
-      {"supply_degc", "degC", 35, NULL},
-      {"coast_s", "s", 0, NULL},
-      {"film_held", "1", 0, NULL},
-      {"limit_degc", "degC", 88, NULL},
-      {"time_s", "s", 5, NULL}},
-     {{"time_to_limit_s", "s", 0, NULL}, {"chip_degc", "degC", 0, NULL}, {"ramp_k_s", "K/s", 0, NULL}},
+     {IN("liquid_w", "W", 115e3, 0, 1e12), IN("supply_degc", "degC", 35, -100, 200), IN("coast_s", "s", 0, 0, 1e9),
+      IN("film_held", "1", 0, 0, 1), IN("limit_degc", "degC", 88, -100, 200), IN("time_s", "s", 5, 0, 599)},
+     {OUT("time_to_limit_s", "s"), OUT("chip_degc", "degC"), OUT("ramp_k_s", "K/s")},
      loss_of_flow},
     {"rack_meter",
      "return temperature, drop and liquid share of a rack from its meters",
      "heat balance; defaults of the DSX exemplar row",
-     {{"power_w", "W", NEED, NULL},
-      {"flow_lpm", "L/min", NEED, NULL},
-      {"supply_degc", "degC", NEED, NULL},
-      {"liquid_fraction", "1", 0.963, NULL},
-      {"density_kg_m3", "kg/m3", 1017, NULL},
-      {"cp_j_kg_k", "J/kg/K", 3930, NULL},
-      {"k_kpa", "kPa/(L/min)2", 0.0312, NULL},
-      {"return_degc", "degC", 0, NULL}},
-     {{"return_now_degc", "degC", 0, NULL}, {"drop_kpa", "kPa", 0, NULL}, {"share", "1", 0, NULL}},
+     {IN("power_w", "W", NEED, 1e-3, 1e12), IN("flow_lpm", "L/min", NEED, 1e-6, 1e9),
+      IN("supply_degc", "degC", NEED, -100, 200), IN("liquid_fraction", "1", 0.963, 0, 1),
+      IN("density_kg_m3", "kg/m3", 1017, 1, 2e4), IN("cp_j_kg_k", "J/kg/K", 3930, 1, 1e5),
+      IN("k_kpa", "kPa/(L/min)2", 0.0312, 0, 1e9), IN("return_degc", "degC", 0, -100, 200)},
+     {OUT("return_now_degc", "degC"), OUT("drop_kpa", "kPa"), OUT("share", "1")},
      rack_meter},
+    {"air_rack",
+     "air-cooled rack, steady, without leakage; defaults of four 8-GPU nodes",
+     "closed form",
+     {IN("power_w", "W", 40.8e3, 0, 1e12), IN("inlet_degc", "degC", 24, -100, 200), IN("fan", "1", 1, 0.01, 1),
+      IN("chip_fraction", "1", 0.6, 0, 1), IN("peak_w", "W", 40.8e3, 1, 1e12), IN("rise_k", "K", 15, 0.1, 200),
+      IN("chip_sink_w_k", "W/K", 1780, 1e-6, 1e12), IN("sink_w_k", "W/K", 1280, 1e-6, 1e12),
+      IN("film_fraction", "1", 0.8, 0, 1)},
+     {OUT("chip_degc", "degC"), OUT("sink_degc", "degC"), OUT("exhaust_degc", "degC")},
+     air_rack},
     {"leakage",
      "a chip that leaks more when hot",
      "closed form",
-     {{"steady_w", "W", 1000, NULL},
-      {"leakage_w", "W", 120, NULL},
-      {"resistance_k_w", "K/W", 0.0275, NULL},
-      {"coolant_degc", "degC", 40, NULL},
-      {"leakage_degc", "degC", 55, NULL},
-      {"scale_k", "K", 38, NULL}},
-     {{"chip_degc", "degC", 0, NULL},
-      {"power_w", "W", 0, NULL},
-      {"gain", "1", 0, NULL},
-      {"runaway_degc", "degC", 0, NULL},
-      {"coolant_limit_degc", "degC", 0, NULL}},
+     {IN("steady_w", "W", 1000, 1e-6, 1e9), IN("leakage_w", "W", 120, 1e-6, 1e9),
+      IN("resistance_k_w", "K/W", 0.0275, 1e-9, 1e3), IN("coolant_degc", "degC", 40, -100, 200),
+      IN("leakage_degc", "degC", 55, -100, 200), IN("scale_k", "K", 38, 0.1, 500)},
+     {OUT("chip_degc", "degC"), OUT("power_w", "W"), OUT("gain", "1"), OUT("runaway_degc", "degC"),
+      OUT("coolant_limit_degc", "degC")},
      leakage},
 };
 const int tw_components_racks_count = sizeof tw_components_racks / sizeof *tw_components_racks;

@@ -76,3 +76,8 @@ double tw_weather_exceeded(const double values[TW_HOURS], int hours)
     free(sorted);
     return value;
 }
+
+double tw_sea_degc(double mean_degc, double amplitude_k, double warmest_day, double day)
+{
+    return mean_degc + amplitude_k * cos(2.0 * 3.14159265358979323846 * (day - warmest_day) / 365.0);
+}

@@ -19,7 +19,7 @@
 #member, "", TW_TEXT, 0, 0, standard, AT(type, member), text, words                                            \
     }
 
-static const char *const fluids[] = {"pg25", "water", NULL};
+static const char *const fluids[] = {"pg25", "pg20", "pg30", "pg35", "pg40", "pg50", "water", NULL};
 static const char *const air_sinks[] = {"room", "rear_door", NULL};
 static const char *const throttles[] = {"smooth", "hysteresis", NULL};
 static const char *const valves[] = {"equal_percentage", "linear", NULL};

@@ -12,8 +12,7 @@ static TwAmbient air_at(const TwThermalPlant *plant, double from_s, double until
     TwAir b = tw_weather_at(plant->weather, plant->start_s + until_s);
     const TwPlantRow *p = &plant->plant;
     double day = fmod((plant->start_s + from_s) / 86400.0, 365.0) + 1.0;
-    double sea =
-        p->sea_mean_degc + p->sea_amplitude_k * cos(2.0 * 3.14159265358979323846 * (day - p->sea_warmest_day) / 365.0);
+    double sea = tw_sea_degc(p->sea_mean_degc, p->sea_amplitude_k, p->sea_warmest_day, day);
     return (TwAmbient){{a.dry_bulb_degc, b.dry_bulb_degc},
                        {a.wet_bulb_degc, b.wet_bulb_degc},
                        a.pressure_pa,

@@ -26,6 +26,7 @@ bool tw_weather_read(TwWeather *weather, const char *path, TwError *error);
 // A year generated for a shipped site ("oslo", "lulea", "mumbai", "tokyo", "virginia", "new_mexico", ...).
 bool tw_weather_climate(TwWeather *weather, const char *site, uint64_t seed, TwError *error);
 int tw_weather_sites(const char *const **names);
+extern const char *const tw_weather_site_names[];    // NULL-ended
 
 // second_of_year may be any number: the year repeats.
 TwAir tw_weather_at(const TwWeather *weather, double second_of_year);
@@ -42,6 +43,9 @@ void tw_weather_design(TwWeather *weather, const TwDesignDay *day);
 
 // Moves the site to another height: air pressure by the standard atmosphere, dry bulb and dew point as they are.
 void tw_weather_lift(TwWeather *weather, double elevation_m);
+
+// Sea water through the year: mean and swing about it, warmest on a day (1 to 365); left out: tides, depth.
+double tw_sea_degc(double mean_degc, double amplitude_k, double warmest_day, double day);
 
 // Adds a heat wave: a trapezoid of rise, hold and fall days from the start of day `first_day` (1 to 365), its top
 // dry_bulb_k above the year's dry bulb and dew_point_k above its dew point.
