@@ -55,6 +55,7 @@ typedef enum TwServing {
     TW_ON_DRAFTS,
     TW_ON_ACCEPTANCE,
     TW_ON_ACCEPT,
+    TW_ON_RANK_ROUTER,
     TW_ON_ROUTER,
     TW_ON_PLANNER,
     TW_ON_PREDICTOR,

@@ -87,6 +87,17 @@ static bool set_policy(const TwOptions *o, TwServeSpec *s, TwEngineSpec *e, int 
         fprintf(stderr, "tokenworks: --acceptance and --accept need --drafts\n");
         return false;
     }
+    const char *ranks = o->serving[TW_ON_RANK_ROUTER];
+    TwEngineSpec known;
+    if (ranks && !tw_rank_router(ranks, e->policy, 1, &known)) {
+        int count = 0;
+        while (tw_rank_router_names[count]) count++;
+        const char *near = tw_nearest(ranks, tw_rank_router_names, count);
+        fprintf(stderr, "tokenworks: --rank-router %s: expected auto, even, round_robin ...%s%s%s\n", ranks,
+                near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+        return false;
+    }
+    s->rank_router = ranks;
     s->shared_tokens = (int)shared;
     s->engine = e;
     return true;
@@ -203,6 +214,8 @@ static void print_text(const TwDeploy *d, const TwServeSpec *s, const TwServeRes
            "%.0f %% of the time below full clock\n",
            r->span_s, (long long)r->requests, r->batch, (long long)r->iterations, (long long)r->preemptions,
            100.0 * r->clock_capped);
+    if (r->rank_wait > 0.0)
+        printf("  attention ranks wait %.2f %% of the time for the slowest\n", 100.0 * r->rank_wait);
     if (s->shared_tokens > 0) printf("  %.1f %% of the prompt tokens were found cached\n", 100.0 * r->hit_share);
     if (s->engine && s->engine->speculate.draft > 0) printf("  %.2f tokens a decode step\n", r->tokens_a_step);
     if (r->saturated)
@@ -247,6 +260,7 @@ static void print_point(const TwDeploy *d, const TwServeSpec *s, const Point *p)
     tw_json_member(stdout, "rejected", (double)r->rejected);
     tw_json_member(stdout, "prefix_hit_share", r->hit_share);
     tw_json_member(stdout, "tokens_per_decode_step", r->tokens_a_step);
+    tw_json_member(stdout, "rank_wait_share", r->rank_wait);
     printf(", \"saturated\": %s}", r->saturated ? "true" : "false");
 }
 
@@ -346,6 +360,8 @@ int tw_command_serve(const TwOptions *o)
         tw_trace_destroy(trace);
         return tw_cli_fail(&error);
     }
+    engine.sglang.prefill_tokens *= spec.layout.ranks;
+    engine.sglang.chunk_tokens *= spec.layout.ranks;
     engine.speculate.draft_fraction = 1.0 / (double)deploy.model.layers;
     if (engine.policy == TW_SARATHI || engine.policy == TW_PREFILL_FIRST)
         engine.watermark_blocks = deploy.step->kv_blocks_16 / 100;

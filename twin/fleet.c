@@ -100,6 +100,7 @@ static bool make_workload(Fleet *f, TwFleetResult *result, TwError *error)
     if (!make_traffic(f, cells, error)) return false;
     int64_t blocks = s->kv_blocks > 0 ? s->kv_blocks : step->kv_blocks_16;
     int64_t sequences = (int64_t)s->max_sequences * ranks;
+    const TwEngineSpec engine = tw_serve_engine(f->deploy, s);
     TwPoolSpec pool = {.name = "serve",
                        .step = &step->source,
                        .traffic = f->traffic,
@@ -116,12 +117,14 @@ static bool make_workload(Fleet *f, TwFleetResult *result, TwError *error)
                        .ttft_slo_s = spec->ttft_slo_s,
                        .tpot_slo_s = spec->tpot_slo_s,
                        .seed = s->seed,
-                       .engine = s->engine};
+                       .engine = &engine};
     TwEngineSpec front = {.step = &step->source,
                           .max_tokens = pool.max_tokens,
                           .max_sequences = 64,
                           .kv_blocks = blocks,
-                          .prefix_cache = s->engine && s->engine->prefix_cache};
+                          .ranks = engine.ranks,
+                          .rank_router = engine.rank_router,
+                          .prefix_cache = engine.prefix_cache};
     if (spec->prefills > 0) {
         pool.hand_over = (TwHandOver){.engine = &front,
                                       .replica_prefill = f->prefill,

@@ -417,7 +417,7 @@ typedef struct Front {
     TwPoolRow row;
     TwDomains spread;
     TwEngineSpec *engine;
-    int gpus;    // of one
+    int gpus, ranks;    // of one
 } Front;
 
 // Their step model, on the GPUs of the first of their racks, and their engine.
@@ -449,6 +449,7 @@ static bool compile_prefill(TwPlant *plant, TwPoolPlan *pool, const TwPoolRow *r
         return false;
     }
     front->gpus = layout.tensor * others;
+    front->ranks = layout.ranks;
     front->engine = TW_TAKE(plant->arena, 1, TwEngineSpec);
     *front->engine = (TwEngineSpec){
         .step = &pool->prefill_step->source,
@@ -618,7 +619,7 @@ static bool compile_pool(TwPlant *plant, TwPoolPlan *pool, TwPoolSpec *spec, con
     double token_bytes = tw_model_kv_elements(&model, 1) * (strcmp(row.kv_precision, "fp8") == 0 ? 1.0 : 2.0);
     TwEngineSpec *engine = TW_TAKE(plant->arena, 1, TwEngineSpec);
     if (!tw_pool_engine(node, plant->arena, pool->shares, token_bytes * (double)row.block_tokens, (int)model.layers,
-                        blocks, engine, spec, errors))
+                        parallel.ranks, blocks, engine, spec, errors))
         return false;
     if (tw_traffic_images(pool->traffic) && engine->encode_s <= 0.0)
         tw_node_warn(tw_node_group(node, "engine"), "encode_s_per_image", errors,
@@ -647,6 +648,8 @@ static bool compile_pool(TwPlant *plant, TwPoolPlan *pool, TwPoolSpec *spec, con
     pool->link_latency_s = apart.link_latency_s;
     if (fronts > 0) {
         front.engine->prefix_cache = engine->prefix_cache;
+        front.engine->rank_router = engine->rank_router;
+        front.engine->ranks = engine->rank_router == TW_RANK_EVEN ? 1 : front.ranks;
         spec->hand_over = (TwHandOver){.engine = front.engine,
                                        .replica_prefill = is_front,
                                        .bytes_per_token = token_bytes,

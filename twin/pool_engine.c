@@ -5,7 +5,7 @@
 #include <string.h>
 
 typedef struct EngineRow {
-    const char *policy, *prefix_cache, *accept;
+    const char *policy, *prefix_cache, *accept, *rank_router;
     bool chunked, mixed_chunk, longest_prefix, retry, preempt_lower;
     int64_t long_prefill_tokens, prefix_runs, prefill_tokens, chunk_tokens, priorities, tenants, draft_tokens;
     TwReals tenant_weights, acceptance;
@@ -63,6 +63,8 @@ static const TwField engine_fields[] = {
           "mean: all decodes advance alike; drawn: each sequence by its own luck, step by step"),
     FIELD(EngineRow, draft_fraction, "1", TW_REAL, 0, 1, "0", NULL,
           "time of drafting a token over that of a step; 0: one layer of the model"),
+    FIELD(EngineRow, rank_router, "", TW_TEXT, 0, 0, "even", tw_rank_router_names,
+          "which attention rank gets a request; auto: as the policy's engine; even: one list dealt evenly, and faster"),
     FIELD(EngineRow, retry, "", TW_BOOLEAN, 0, 1, "false", NULL,
           "requests of a replica that went down are tried again"),
     FIELD(EngineRow, detect_s, "s", TW_REAL, 0, 1e6, "1", NULL, "until they are"),
@@ -146,8 +148,8 @@ static bool set_tiers(const TwNode *node, TwArena *arena, double block_bytes, in
     return true;
 }
 
-bool tw_pool_engine(const TwNode *pool, TwArena *arena, bool shares, double block_bytes, int layers, int64_t kv_blocks,
-                    TwEngineSpec *engine, TwPoolSpec *spec, TwErrors *errors)
+bool tw_pool_engine(const TwNode *pool, TwArena *arena, bool shares, double block_bytes, int layers, int ranks,
+                    int64_t kv_blocks, TwEngineSpec *engine, TwPoolSpec *spec, TwErrors *errors)
 {
     const TwNode *node = tw_node_group(pool, "engine");
     EngineRow row;
@@ -166,8 +168,16 @@ bool tw_pool_engine(const TwNode *pool, TwArena *arena, bool shares, double bloc
                              .swap_blocks = (int64_t)(row.swap_bytes / block_bytes),
                              .swap_block_s = block_bytes / row.swap_bytes_s};
     (void)tw_policy(row.policy, &engine->policy);
-    engine->sglang = (TwSglang){(int)row.prefill_tokens, (int)row.chunk_tokens, row.mixed_chunk, row.longest_prefix,
-                                row.conservativeness};
+    engine->sglang = (TwSglang){(int)row.prefill_tokens * ranks, (int)row.chunk_tokens * ranks, row.mixed_chunk,
+                                row.longest_prefix, row.conservativeness};
+    (void)tw_rank_router(row.rank_router, engine->policy, ranks, engine);
+    if (engine->ranks > TW_RANKS_MOST) {
+        tw_node_error(pool, "attention_ranks", errors,
+                      "attention_ranks = %d with lists of their own, expected at most %d, or engine.rank_router = "
+                      "\"even\"",
+                      engine->ranks, TW_RANKS_MOST);
+        return false;
+    }
     engine->prefix_cache = strcmp(row.prefix_cache, "on") == 0 || (shares && strcmp(row.prefix_cache, "auto") == 0);
     for (int k = 0; k < row.tenant_weights.count && k < TW_TENANTS; k++)
         engine->tenant_weight[k] = row.tenant_weights.values[k];

@@ -2,6 +2,7 @@
 #include "models/workload/workload.h"
 #include "sim/random.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -156,6 +157,18 @@ static int64_t requests_of(const TwServeSpec *spec, int sequences)
     return (int64_t)fmax(6.0 * ceil(flight), 64.0);
 }
 
+TwEngineSpec tw_serve_engine(const TwDeploy *deploy, const TwServeSpec *spec)
+{
+    TwEngineSpec engine = spec->engine ? *spec->engine : (TwEngineSpec){0};
+    TwPolicy policy = spec->admission == TW_ADMIT_WHOLE ? TW_TRTLLM : engine.policy;
+    bool known =
+        tw_rank_router(spec->rank_router ? spec->rank_router : "even", policy, deploy->step->attention_ranks, &engine);
+    assert(known);
+    (void)known;
+    if (engine.ranks > TW_RANKS_MOST) engine.ranks = 1;    // beyond it, dealt evenly
+    return engine;
+}
+
 static bool run_create(Run *run, const TwDeploy *deploy, const TwServeSpec *spec, int64_t blocks, int sequences,
                        TwError *error)
 {
@@ -174,6 +187,7 @@ static bool run_create(Run *run, const TwDeploy *deploy, const TwServeSpec *spec
     const TwRequestSource source = {
         .context = &run->source, .peek = source_peek, .pop = source_pop, .finished = source_finished};
     int ranks = deploy->step->attention_ranks, stages = deploy->step->gpus / (ranks * deploy->step->tensor_parallel);
+    const TwEngineSpec engine = tw_serve_engine(deploy, spec);
     TwPoolSpec pool = {.name = "serve",
                        .step = &deploy->step->source,
                        .replica_count = 1,
@@ -190,7 +204,7 @@ static bool run_create(Run *run, const TwDeploy *deploy, const TwServeSpec *spec
                        .tpot_slo_s = 1e6,
                        .seed = spec->seed,
                        .source = &source,
-                       .engine = spec->engine};
+                       .engine = &engine};
     TwErrors *errors = tw_errors_create();
     const TwWorkloadSpec workload = {.rack_count = 1, .pool_count = 1, .pools = &pool, .threads = 1};
     bool good = tw_workload_create(&run->workload, &workload, &run->layout, errors);
@@ -387,6 +401,7 @@ bool tw_serve(const TwDeploy *deploy, const TwServeSpec *spec, TwServeResult *re
     double steps = (double)(after.decode_steps - before.decode_steps);
     result->tokens_a_step = steps > 0.0 ? (double)(after.decode_tokens - before.decode_tokens) / steps : 1.0;
     double busy = after.busy_s - before.busy_s;
+    result->rank_wait = busy > 0.0 ? (after.rank_wait_s - before.rank_wait_s) / busy : 0.0;
     result->clock_capped = busy > 0.0 ? (after.capped_s - before.capped_s) / busy : 0.0;
     run_free(&run);
     return true;

@@ -32,20 +32,25 @@ typedef struct TwServeSpec {
     double kv_share;                  // of these, what the engine takes; 0: all
     int max_tokens, max_sequences;    // of an attention rank
     double request_s;                 // a client's turn-around and the engine's front end, before a request is seen
+    const char *rank_router;          // of attention ranks, as tw_rank_router_names; NULL: even
     const TwEngineSpec *engine;       // policy, prefix cache, speculation; NULL: vllm_v1 with none
     int shared_tokens;                // that all prompts begin with; not of a trace
     double cap_w;                     // of one GPU, beside its board limit; 0: none
     uint64_t seed;
 } TwServeSpec;
 
+// The further engine settings of a load, with the ranks of its layout.
+TwEngineSpec tw_serve_engine(const TwDeploy *deploy, const TwServeSpec *spec);
+
 typedef struct TwServeResult {
-    double span_s;                            // of the window
-    double output_s, input_s, requests_s;     // tokens and requests a second, all replicas
+    double span_s;                                      // of the window
+    double output_s, input_s, requests_s;               // tokens and requests a second, all replicas
     double ttft_s[4], tpot_s[4], itl_s[4], e2e_s[4];    // mean, p50, p90, p99
-    double gpu_w;                             // mean of one GPU
-    double batch, kv_share;                   // mean sequences in flight of a replica, most of the cache held
+    double gpu_w;                                       // mean of one GPU
+    double batch, kv_share;                             // mean sequences in flight of a replica, most of the cache held
     int64_t requests, iterations, preemptions, rejected;
     double hit_share, tokens_a_step;    // of prompt tokens found cached; that a decode makes
+    double rank_wait;                   // share of the time that attention ranks wait for the slowest
     double clock_capped;                // share of the time below full clock
     bool saturated;                     // open: arrivals outran the replica
     int64_t kv_blocks;

@@ -39,12 +39,13 @@ static void publish(const Work *w, int k, const TwReplica *r)
 {
     w->next_ns[k] = r->next_ns;
     bool off = r->off || (w->closed && w->closed[k]);
-    w->load[k] = off ? TW_LOAD_OFF : r->running + r->loading + r->wait_count;
+    const TwEngineLoad load = tw_engine_load(engine_at(w, k), r);
+    int32_t requests = load.running + load.loading + load.waiting;
+    w->load[k] = off ? TW_LOAD_OFF : requests;
     w->off[k] = off;
     if (!w->pool->signals) return;
-    w->signal[k] =
-        (TwRouterSignal){(int32_t)r->prompt_blocks, (int32_t)(r->kv.blocks - r->kv.free), r->wait_count,
-                         r->running + r->loading + r->wait_count, (int32_t)((r->wait_input + r->context) >> 4)};
+    w->signal[k] = (TwRouterSignal){(int32_t)load.prompt_blocks, (int32_t)(load.blocks - load.free), load.waiting,
+                                    requests, (int32_t)((load.wait_input + load.context) >> 4)};
     w->cost[k] = off ? INFINITY : tw_router_cost(&w->pool->router, &w->signal[k]);
 }
 
@@ -97,8 +98,7 @@ static void fetch_index(const Work *w, const TwRequest *request)
 static int32_t blocks_at(const Work *w, int k, const TwRequest *request, TwRuns runs)
 {
     const TwEngine *e = engine_at(w, k);
-    TwPrefix prefix = tw_engine_prefix(e, replica_at(w, k), NULL);
-    return tw_prefix_find(&prefix, &runs, -1, 0, (request->input_tokens - 1) >> e->prefix.shift).blocks;
+    return tw_engine_cached(e, replica_at(w, k), runs, (request->input_tokens - 1) >> e->prefix.shift);
 }
 
 // Blocks of the prompt that each replica has cached. Runs that all who have them have to the same end are one look-up.
@@ -106,8 +106,15 @@ static void overlaps(const Work *w, const TwRequest *request, int32_t *hit)
 {
     int count = w->cell->replica_count;
     memset(hit, 0, (size_t)count * sizeof *hit);
-    if (!w->pool->indexed || request->content.count == 0) return;
+    if (request->content.count == 0) return;
     const TwEngine *e = &w->pool->engine;
+    if (e->ranks > 1 && e->spec.prefix_cache) {
+        // each rank has a cache: all are looked into
+        const TwRuns whole = tw_runs(&request->content, e->spec.list, 1, request->input_tokens, 0);
+        for (int k = 0; k < count; k++) hit[k] = blocks_at(w, k, request, whole);
+        return;
+    }
+    if (!w->pool->indexed) return;
     int shift = e->prefix.shift;
     int32_t most = (request->input_tokens - 1) >> shift, at = 0;
     TwRuns runs = tw_runs(&request->content, e->spec.list, 1, request->input_tokens, 0);
@@ -213,7 +220,7 @@ static int route(Work *w, const TwRequest *request, int64_t now_ns, bool prefill
             blocks = (request->input_tokens + pool->engine.spec.block_tokens - 1) >> pool->engine.prefix.shift;
         overlaps(w, request, hit);
         if (pool->policy == TW_SCORED)
-            return tw_router_scored(off, count, signal, hit, blocks, pool->engine.spec.kv_blocks);
+            return tw_router_scored(off, count, signal, hit, blocks, pool->engine.spec.kv_blocks * pool->engine.ranks);
         const double *cost = w->cost;
         double allowed[64];
         if (!fresh || pool->apart) {
@@ -224,7 +231,7 @@ static int route(Work *w, const TwRequest *request, int64_t now_ns, bool prefill
     }
     case TW_CENTRAL: {
         chosen = tw_router_least(load, count);
-        return chosen >= 0 && load[chosen] < pool->engine.spec.max_sequences ? chosen : -1;
+        return chosen >= 0 && load[chosen] < places_of(&pool->engine) ? chosen : -1;
     }
     case TW_ROUTE_RANDOM:
         tw_router_draw(router, pool->stream, (uint32_t)w->cell->of_pool, count, pair);
@@ -432,6 +439,8 @@ static void release_held(Work *w, int64_t now_ns)
     }
 }
 
+static int32_t waits_at(const Work *w, int k) { return tw_engine_load(engine_at(w, k), replica_at(w, k)).waiting; }
+
 static void place(Work *w, const TwRequest *request, const TwComing *coming)
 {
     const Pool *pool = w->pool;
@@ -456,7 +465,7 @@ static void place(Work *w, const TwRequest *request, const TwComing *coming)
         bool local = request->input_tokens - cached < h->local_tokens || coming->kept > 0;
         if (!local || k < 0) {
             int p = route(w, request, coming->now_ns, true);
-            bool long_queue = h->queue_max > 0 && p >= 0 && replica_at(w, p)->wait_count >= h->queue_max && k >= 0;
+            bool long_queue = h->queue_max > 0 && p >= 0 && waits_at(w, p) >= h->queue_max && k >= 0;
             if (p >= 0 && !long_queue) {
                 TwComing apart = *coming;
                 apart.hand_over = true;

@@ -6,14 +6,34 @@
 const char *const tw_policy_names[] = {"vllm_v1", "trtllm",  "trtllm_max_utilization", "static_batch",
                                        "sglang",  "sarathi", "prefill_first",          NULL};
 
+const char *const tw_rank_router_names[] = {"auto",         "even",    "round_robin", "least_loaded",
+                                            "least_tokens", "vllm_dp", "kv_aware",    NULL};
+
+static int number_of(const char *name, const char *const names[])
+{
+    int k = 0;
+    while (names[k] && strcmp(name, names[k]) != 0) k++;
+    return names[k] ? k : -1;
+}
+
 bool tw_policy(const char *name, TwPolicy *policy)
 {
-    for (int k = 0; tw_policy_names[k]; k++) {
-        if (strcmp(name, tw_policy_names[k]) != 0) continue;
-        *policy = (TwPolicy)k;
-        return true;
-    }
-    return false;
+    int k = number_of(name, tw_policy_names);
+    if (k >= 0) *policy = (TwPolicy)k;
+    return k >= 0;
+}
+
+bool tw_rank_router(const char *name, TwPolicy policy, int ranks, TwEngineSpec *spec)
+{
+    int k = number_of(name, tw_rank_router_names);
+    if (k < 0) return false;
+    TwRankRouter router = (TwRankRouter)k;
+    bool tensorrt = policy == TW_TRTLLM || policy == TW_TRTLLM_MAX_UTILIZATION;
+    if (router == TW_RANK_AUTO)
+        router = policy == TW_SGLANG ? TW_RANK_ROUND_ROBIN : tensorrt ? TW_RANK_LEAST_TOKENS : TW_RANK_VLLM_DP;
+    spec->rank_router = router;
+    spec->ranks = router == TW_RANK_EVEN ? 1 : ranks;
+    return true;
 }
 
 // --- build --------------------------------------------------------------------------------------------------------
@@ -38,6 +58,7 @@ static bool check(const TwEngineSpec *spec, TwError *error)
     if (!in_range(error, "tenants", spec->tenants, 1, TW_TENANTS)) return false;
     if (!in_range(error, "services", spec->services, 0, TW_SERVICES)) return false;
     if (!in_range(error, "tiers", spec->tier_count, 0, TW_TIERS)) return false;
+    if (!in_range(error, "ranks with lists of their own", spec->ranks, 1, TW_RANKS_MOST)) return false;
     if (!(spec->encode_s >= 0.0 && spec->encode_s <= 1e3 && spec->encode_j >= 0.0 && spec->encode_j <= 1e6))
         return tw_fail(error, TW_BAD_INPUT, "encode_s_per_image = %g, encode_j_per_image = %g, expected 0 to 1000, 1e6",
                        spec->encode_s, spec->encode_j);
@@ -122,13 +143,15 @@ static void build_cache(TwEngine *e)
     e->node = reserve(e, (size_t)nodes, sizeof(TwPrefixNode));
     e->table = reserve(e, (size_t)1 << e->prefix.bits, sizeof(uint64_t));
     for (int t = 0; t < spec->tier_count; t++) {
+        // what is a replica's its ranks divide, space and rates alike
         const TwTierSpec *tier = &spec->tiers[t];
-        int64_t rows = least(tier->blocks, 4 * nodes);
+        int parts = tier->shared ? 1 : e->ranks;
+        int64_t blocks = tier->blocks > parts ? tier->blocks / parts : 1, rows = least(blocks, 4 * nodes);
         rows = rows < 16 ? 16 : rows;
         TwTierPlan *plan = &e->tiers[t];
-        *plan = (TwTierPlan){.blocks = tier->blocks,
-                             .read_ns = llround(tier->read_block_s * 1e9 * 1024.0),
-                             .write_ns = llround(tier->write_block_s * 1e9 * 1024.0),
+        *plan = (TwTierPlan){.blocks = blocks,
+                             .read_ns = llround(tier->read_block_s * parts * 1e9 * 1024.0),
+                             .write_ns = llround(tier->write_block_s * parts * 1e9 * 1024.0),
                              .latency_ns = llround(tier->latency_s * 1e9),
                              .backlog_ns = llround(tier->backlog_s * 1e9),
                              .shared = tier->shared,
@@ -139,16 +162,35 @@ static void build_cache(TwEngine *e)
     }
 }
 
+// Of what a group has, a rank's part.
+static void divide(TwEngineSpec *spec)
+{
+    int n = spec->ranks;
+    spec->max_tokens = (spec->max_tokens + n - 1) / n;
+    spec->max_sequences = (spec->max_sequences + n - 1) / n;
+    spec->kv_blocks = spec->kv_blocks > n ? spec->kv_blocks / n : 1;
+    spec->watermark_blocks /= n;
+    spec->prefix_nodes = (spec->prefix_nodes + n - 1) / n;
+    spec->sglang.prefill_tokens = (spec->sglang.prefill_tokens + n - 1) / n;
+    spec->sglang.chunk_tokens = (spec->sglang.chunk_tokens + n - 1) / n;
+    spec->swap_blocks /= n;
+    spec->swap_block_s *= n;
+}
+
 bool tw_engine_build(TwEngine *engine, const TwEngineSpec *given, TwError *error)
 {
     TwEngineSpec spec = *given;
     if (spec.priorities == 0) spec.priorities = 1;
     if (spec.tenants == 0) spec.tenants = 1;
+    if (spec.ranks == 0) spec.ranks = 1;
     if (!check(&spec, error)) return false;
+    assert(spec.ranks == 1 || spec.step->choose_ranks);
+    divide(&spec);
 
-    *engine = (TwEngine){.spec = spec, .rows_max = spec.queue_max + spec.max_sequences};
+    *engine = (TwEngine){.spec = spec, .ranks = spec.ranks};
+    engine->rows_max = spec.queue_max + spec.max_sequences * spec.ranks;
     // who was handed on keeps its row until its KV has left
-    if (spec.keep) engine->rows_max += spec.max_sequences;
+    if (spec.keep) engine->rows_max += spec.max_sequences * spec.ranks;
     engine->queues = spec.priorities * spec.tenants;
     engine->services = spec.services > 0 ? spec.services : 1;
     engine->service[0] = tw_service_limit(spec.ttft_slo_s, spec.tpot_slo_s, INFINITY);
@@ -193,6 +235,8 @@ bool tw_engine_build(TwEngine *engine, const TwEngineSpec *given, TwError *error
     engine->heap = reserve(engine, sequences, sizeof(uint64_t));
     if (engine->pauses) engine->fresh = reserve(engine, sequences, sizeof(uint32_t));
     if (spec.prefix_cache) build_cache(engine);
+    engine->list_bytes = engine->parts_bytes;
+    engine->parts_bytes += (size_t)(spec.ranks - 1) * (sizeof(TwReplica) + engine->list_bytes);
     engine->slabs = (engine->rows_max + TW_SLAB_ROWS - 1) / TW_SLAB_ROWS;
     engine->row_bytes[TW_ROWS] = sizeof(TwRow);
     engine->row_bytes[TW_LINKS] = sizeof(TwLink);
@@ -203,8 +247,7 @@ bool tw_engine_build(TwEngine *engine, const TwEngineSpec *given, TwError *error
     return true;
 }
 
-// Nothing runs, nothing waits; counts and clock stay.
-static void clear(const TwEngine *e, TwReplica *r)
+static void clear_list(const TwEngine *e, TwReplica *r)
 {
     TwQueue *queues = queues_of(e, r);
     for (int q = 0; q < e->queues; q++) queues[q] = (TwQueue){TW_NO_ROW, TW_NO_ROW, queues[q].served};
@@ -231,6 +274,40 @@ static void clear(const TwEngine *e, TwReplica *r)
     tw_prefix_clear(&prefix);
 }
 
+// Nothing runs, nothing waits; counts and clock stay.
+static void clear(const TwEngine *e, TwReplica *r)
+{
+    for (int k = 0; k < e->ranks; k++) clear_list(e, rank_of(e, r, k));
+}
+
+static void set_time(const TwEngine *e, TwReplica *r, TwWide time)
+{
+    for (int k = 0; k < e->ranks; k++) rank_of(e, r, k)->time = time;
+}
+
+// The heads of the other ranks lie among the arrays, each before its own; the rows are those of the group.
+static void place_ranks(const TwEngine *e, TwReplica *r)
+{
+    for (int k = 1; k < e->ranks; k++) {
+        TwReplica *rank = rank_of(e, r, k);
+        int64_t at = (int64_t)((unsigned char *)rank - (unsigned char *)r);
+        rank->group = -at;
+        rank->rank = k;
+        rank->place = (TwEnginePlace){.parts = sizeof *rank, .stride = r->place.stride};
+        for (int array = 0; array < TW_ROW_ARRAYS; array++) rank->place.rows[array] = r->place.rows[array] - at;
+    }
+}
+
+// What lies below outlasts a loss of power.
+static void clear_tiers(const TwEngine *e, TwReplica *r)
+{
+    for (int k = 0; k < e->ranks; k++)
+        for (int t = 0; t < e->spec.tier_count; t++) {
+            const TwTier tier = tier_of(e, rank_of(e, r, k), t);
+            tw_tier_clear(&tier);
+        }
+}
+
 void tw_engine_start(const TwEngine *e, TwReplica *r, int64_t now_ns)
 {
     TwEnginePlace place = {.parts = sizeof *r, .stride = TW_SLAB_ROWS};
@@ -247,12 +324,10 @@ void tw_engine_start_apart(const TwEngine *e, TwReplica *r, const TwEnginePlace 
     memset(r, 0, sizeof *r);
     r->place = *place;
     memset(part(r, 0), 0, e->parts_bytes);
+    place_ranks(e, r);
     clear(e, r);
-    for (int t = 0; t < e->spec.tier_count; t++) {    // what lies below outlasts a loss of power
-        const TwTier tier = tier_of(e, r, t);
-        tw_tier_clear(&tier);
-    }
-    r->time = tw_time_of(now_ns);
+    clear_tiers(e, r);
+    set_time(e, r, tw_time_of(now_ns));
     r->cap_w = INFINITY;
     r->clock_level = TW_LEVELS - 1;
 }
@@ -260,11 +335,10 @@ void tw_engine_start_apart(const TwEngine *e, TwReplica *r, const TwEnginePlace 
 void tw_engine_restart(const TwEngine *e, TwReplica *r)
 {
     memset(part(r, 0), 0, e->parts_bytes);
+    place_ranks(e, r);
     clear(e, r);
-    for (int t = 0; t < e->spec.tier_count; t++) {
-        const TwTier tier = tier_of(e, r, t);
-        tw_tier_clear(&tier);
-    }
+    clear_tiers(e, r);
+    set_time(e, r, r->time);
 }
 
 void tw_engine_fetch_arrays(const TwEngine *e, const TwReplica *r)
@@ -376,23 +450,12 @@ static int64_t commit_drawn(const TwEngine *e, TwReplica *r)
     return all;
 }
 
-// Goes m iterations into the plan, m <= stop: to their end, nothing scheduled after it yet.
-static void commit(const TwEngine *e, TwReplica *r, int64_t m, const TwEngineLog *log)
+// The sequences of a list go on by m iterations, which take `took`.
+static void commit_list(const TwEngine *e, TwReplica *r, int64_t m, TwWide took, const TwEngineLog *log)
 {
-    if (m == 0) return;
-    TwEngineCounts *n = &r->counts;
-    TwWide took = tw_series_sum(r->span, m);
+    TwEngineCounts *n = counts_of(r);
     if (r->decodes > 0 && !r->paused) gaps(e, r, m, took, log ? log->latency : NULL);
     r->time += took;
-    TwWide used = tw_series_sum(r->energy, m);
-    r->meter += used;
-    // a step's energy is shared by the tokens that it computes
-    if (r->chunk_tokens > 0) {
-        int64_t decodes = r->paused ? 0 : r->decodes;
-        n->prompt += used * (((int64_t)r->chunk_tokens << 16) / (r->chunk_tokens + decodes));
-    }
-    r->span.next += tw_times(r->span.grow, m);
-    r->energy.next += tw_times(r->energy.grow, m);
     if (e->drawn && r->decodes > 0 && !r->paused) {
         assert(m == 1);
         int64_t all = commit_drawn(e, r);
@@ -414,6 +477,41 @@ static void commit(const TwEngine *e, TwReplica *r, int64_t m, const TwEngineLog
         n->output_done += made * r->decodes;
         n->output_pending -= made * r->decodes;
     }
+    for (int j = 0; j < r->chunk_count; j++) {
+        TwRow *row = rows_of(e, r) + chunks_of(e, r)[j];
+        if (row->chunk == 0) continue;
+        int64_t to = row->base + m * row->chunk;
+        tw_sched_progress(r, row->input, row->seen, row->base, to);
+        if (m > 1 && !e->all_at_once)
+            r->kv.free -= tw_kv_cover(&r->kv, to) - tw_kv_cover(&r->kv, row->base + row->chunk);
+        row->base = to;
+    }
+}
+
+// Goes m iterations into the plan, m <= stop: to their end, nothing scheduled after it yet.
+static void commit(const TwEngine *e, TwReplica *r, int64_t m, const TwEngineLog *log)
+{
+    if (m == 0) return;
+    TwEngineCounts *n = &r->counts;
+    TwWide took = tw_series_sum(r->span, m), used = tw_series_sum(r->energy, m);
+    int64_t prompts = r->chunk_tokens, decodes = r->paused ? 0 : r->decodes;
+    for (int k = 1; k < e->ranks; k++) {
+        TwReplica *rank = rank_of(e, r, k);
+        prompts += rank->chunk_tokens;
+        decodes += rank->paused ? 0 : rank->decodes;
+        rank->span = r->span;
+        commit_list(e, rank, m, took, log);
+    }
+    commit_list(e, r, m, took, log);
+    r->meter += used;
+    // a step's energy is shared by the tokens that it computes
+    if (prompts > 0) n->prompt += used * ((prompts << 16) / (prompts + decodes));
+    r->span.next += tw_times(r->span.grow, m);
+    r->energy.next += tw_times(r->energy.grow, m);
+    if (e->ranks > 1) {
+        n->waited += tw_series_sum(r->waited, m);
+        r->waited.next += tw_times(r->waited.grow, m);
+    }
     r->left -= (int32_t)m;
     r->stop -= (int32_t)m;
 
@@ -424,15 +522,6 @@ static void commit(const TwEngine *e, TwReplica *r, int64_t m, const TwEngineLog
         if (r->flags & TW_PLAN_THROTTLED) n->throttled += took;
         if (r->flags & TW_PLAN_OVER_CAP) n->over_cap += took;
         if (r->flags & TW_PLAN_FULL) n->full += took;
-    }
-    for (int j = 0; j < r->chunk_count; j++) {
-        TwRow *row = rows_of(e, r) + chunks_of(e, r)[j];
-        if (row->chunk == 0) continue;
-        int64_t to = row->base + m * row->chunk;
-        tw_sched_progress(r, row->input, row->seen, row->base, to);
-        if (m > 1 && !e->all_at_once)
-            r->kv.free -= tw_kv_cover(&r->kv, to) - tw_kv_cover(&r->kv, row->base + row->chunk);
-        row->base = to;
     }
 }
 
@@ -458,7 +547,7 @@ static void wake(const TwEngine *e, TwReplica *r, int64_t now_ns)
         TwWide used = rest_energy(e, r, now);
         r->meter += used;
         r->counts.rest += used;
-        r->time = now;
+        set_time(e, r, now);
     }
     r->busy = true;
     r->next_ns = tw_ns_of(r->time);
@@ -473,8 +562,8 @@ void tw_engine_boundaries(const TwEngine *e, TwReplica *r, int64_t until_ns, con
     }
 }
 
-// Boundaries of the plan before now_ns; the plan's last is at or after it.
-static int64_t passed(const TwReplica *r, int64_t now_ns)
+// The plan's last is at or after it.
+int64_t tw_engine_passed(const TwReplica *r, int64_t now_ns)
 {
     if (r->stop <= 1) return 0;
     return tw_series_reach(r->span, tw_time_of(now_ns) - r->time, r->stop) - 1;
@@ -483,10 +572,10 @@ static int64_t passed(const TwReplica *r, int64_t now_ns)
 void tw_engine_run(const TwEngine *e, TwReplica *r, int64_t until_ns, const TwEngineLog *log)
 {
     tw_engine_boundaries(e, r, until_ns, log);
-    int64_t m = passed(r, until_ns);
+    int64_t m = tw_engine_passed(r, until_ns);
     if (m == 0) return;
     commit(e, r, m, log);
-    tw_sched_resume(e, r);
+    for (int k = 0; k < e->ranks; k++) tw_sched_resume(e, rank_of(e, r, k));
 }
 
 TwWide tw_engine_energy(const TwEngine *e, const TwReplica *r, int64_t now_ns)
@@ -495,7 +584,7 @@ TwWide tw_engine_energy(const TwEngine *e, const TwReplica *r, int64_t now_ns)
     if (r->off || now <= r->time) return r->meter;
     if (!r->busy) return r->meter + rest_energy(e, r, now);
     if (r->left == 0) return r->meter;    // about to begin, at this very time
-    int64_t m = passed(r, now_ns);
+    int64_t m = tw_engine_passed(r, now_ns);
     TwWide energy = r->energy.next + r->energy.grow * m, span = r->span.next + r->span.grow * m;
     TwWide elapsed = now - r->time - tw_series_sum(r->span, m);
     return r->meter + tw_series_sum(r->energy, m) + tw_part(energy, elapsed < span ? elapsed : span, span);
@@ -515,16 +604,24 @@ static bool fits_at_all(const TwEngine *e, const TwReplica *r, const TwRequest *
     return (e->reserves ? request->input_tokens : tokens) <= e->spec.max_tokens;
 }
 
-// Room in the queue, made at the cost of somebody of lower priority if need be.
-static bool has_room(const TwEngine *e, TwReplica *r, const TwRequest *request, int64_t now_ns, const TwEngineLog *log)
+// Room in the queue of a group, made at the cost of somebody of lower priority if need be.
+static bool has_room(const TwEngine *e, TwReplica *g, const TwRequest *request, int64_t now_ns, const TwEngineLog *log)
 {
-    if (tw_seq_next(e, r) == TW_NO_ROW) return false;
-    if (r->wait_count < e->spec.queue_max) return true;
+    if (tw_seq_next(e, g) == TW_NO_ROW) return false;
+    if (tw_engine_load(e, g).waiting < e->spec.queue_max) return true;
     if (e->queues == 1) return false;
-    uint32_t lowest = tw_seq_lowest(e, r, request->priority);
+    const TwRow *rows = rows_of(e, g);
+    uint32_t lowest = TW_NO_ROW;
+    TwReplica *r = g;
+    for (int k = 0; k < e->ranks; k++) {
+        uint32_t mine = tw_seq_lowest(e, rank_of(e, g, k), request->priority);
+        if (mine == TW_NO_ROW || (lowest != TW_NO_ROW && rows[mine].priority >= rows[lowest].priority)) continue;
+        lowest = mine;
+        r = rank_of(e, g, k);
+    }
     if (lowest == TW_NO_ROW) return false;
-    TwRow *row = rows_of(e, r) + lowest;
-    TwEngineCounts *n = &r->counts;
+    const TwRow *row = rows + lowest;
+    TwEngineCounts *n = &g->counts;
     tw_seq_unwait(e, r, lowest);
     if (row->swapped) r->swapped -= tw_kv_cover(&r->kv, row->base);
     n->shed++;
@@ -532,11 +629,12 @@ static bool has_room(const TwEngine *e, TwReplica *r, const TwRequest *request, 
     return true;
 }
 
-bool tw_engine_offer_as(const TwEngine *e, TwReplica *r, const TwRequest *request, const TwComing *coming,
+bool tw_engine_offer_as(const TwEngine *e, TwReplica *g, const TwRequest *request, const TwComing *coming,
                         const TwEngineLog *log)
 {
-    TwEngineCounts *n = &r->counts;
-    assert(request->input_tokens >= 1 && request->output_tokens >= 1 && r->next_ns >= coming->now_ns);
+    TwEngineCounts *n = &g->counts;
+    assert(request->input_tokens >= 1 && request->output_tokens >= 1 && g->next_ns >= coming->now_ns);
+    TwReplica *r = e->ranks > 1 ? tw_ranks_choose(e, g, request, coming->now_ns) : g;
     int32_t produced = produced_of(request->input_tokens, coming->seen);
     int64_t input = coming->seen < request->input_tokens ? request->input_tokens - coming->seen : 0;
     int64_t output = request->output_tokens - produced;
@@ -550,8 +648,8 @@ bool tw_engine_offer_as(const TwEngine *e, TwReplica *r, const TwRequest *reques
         n->output_arrived += output;
     }
     // time until it would be looked at, from what waits and how fast this replica has been so far
-    bool late = e->spec.wait_max_s > 0.0 && r->pace_s * (double)r->wait_input > e->spec.wait_max_s;
-    if (r->off || late || !fits_at_all(e, r, request) || !has_room(e, r, request, coming->now_ns, log)) {
+    bool late = e->spec.wait_max_s > 0.0 && g->pace_s * e->ranks * (double)r->wait_input > e->spec.wait_max_s;
+    if (g->off || late || !fits_at_all(e, r, request) || !has_room(e, g, request, coming->now_ns, log)) {
         n->rejected++;
         n->input_dropped += input;
         n->output_dropped += output;
@@ -593,6 +691,7 @@ bool tw_engine_offer_as(const TwEngine *e, TwReplica *r, const TwRequest *reques
         cold->turn = request->turn;
         cold->hit = cold->preempted = 0;
         cold->scheduled_ns = -1;
+        cold->rank = (int16_t)r->rank;
         tw_seq_keep_runs(e, r, at, &request->content);
     }
     if (row->first_ns == 0) {
@@ -600,12 +699,12 @@ bool tw_engine_offer_as(const TwEngine *e, TwReplica *r, const TwRequest *reques
         if (row->give_up_ns < r->give_up_ns) r->give_up_ns = row->give_up_ns;
     }
     tw_seq_wait(e, r, at, false);
-    if (!r->busy) {
+    if (!g->busy) {
         // a boundary now, processed once time has passed it: whatever else arrives at this time is seen there too
-        wake(e, r, coming->now_ns);
+        wake(e, g, coming->now_ns);
     } else if (first || e->queues > 1 || e->spec.sglang.longest_prefix || row->give_up_ns != INT64_MAX) {
         // who finds others waiting changes nothing: they did not fit, or are seen at a boundary already planned
-        shorten(r, coming->now_ns);
+        shorten(g, coming->now_ns);
     }
     return true;
 }
@@ -617,14 +716,8 @@ bool tw_engine_offer(const TwEngine *e, TwReplica *r, const TwRequest *request, 
 
 // --- limits ---------------------------------------------------------------------------------------------------------
 
-// Everything in flight is gone; what was not yet computed or produced of it is dropped, or tried again elsewhere.
-static void lose(const TwEngine *e, TwReplica *r, int64_t now_ns, const TwEngineLog *log)
+static void lose_list(const TwEngine *e, TwReplica *r, int64_t now_ns, const TwEngineLog *log)
 {
-    TwEngineCounts *n = &r->counts;
-    TwWide energy = tw_engine_energy(e, r, now_ns);
-    if (r->busy && r->left > 0 && tw_time_of(now_ns) > r->time) n->busy += tw_time_of(now_ns) - r->time;
-    if (!r->busy && !r->off) n->rest += energy - r->meter;
-    r->meter = energy;
     const TwLink *links = links_of(e, r);
     for (uint32_t row = r->oldest; row != TW_NO_ROW; row = links[row].after)
         if (rows_of(e, r)[row].first_ns != 0) rows_of(e, r)[row].give_up_ns = tw_seq_last_token(e, r, row);
@@ -644,6 +737,17 @@ static void lose(const TwEngine *e, TwReplica *r, int64_t now_ns, const TwEngine
         const TwPrefix prefix = tw_engine_prefix(e, r, log->watch);
         tw_prefix_forget(&prefix);
     }
+}
+
+// Everything in flight is gone; what was not yet computed or produced of it is dropped, or tried again elsewhere.
+static void lose(const TwEngine *e, TwReplica *r, int64_t now_ns, const TwEngineLog *log)
+{
+    TwEngineCounts *n = &r->counts;
+    TwWide energy = tw_engine_energy(e, r, now_ns);
+    if (r->busy && r->left > 0 && tw_time_of(now_ns) > r->time) n->busy += tw_time_of(now_ns) - r->time;
+    if (!r->busy && !r->off) n->rest += energy - r->meter;
+    r->meter = energy;
+    for (int k = 0; k < e->ranks; k++) lose_list(e, rank_of(e, r, k), now_ns, log);
     clear(e, r);
 }
 
@@ -662,7 +766,7 @@ void tw_engine_limit(const TwEngine *e, TwReplica *r, int64_t now_ns, double cap
         tw_engine_run(e, r, now_ns, log);
         if (off) lose(e, r, now_ns, log);
         r->off = off;
-        r->time = off ? r->time : tw_time_of(now_ns);
+        if (!off) set_time(e, r, tw_time_of(now_ns));
     }
     if (off) return;
     int level = level_below(e->spec.step, clock_fraction);
@@ -678,17 +782,55 @@ void tw_engine_network(const TwEngine *e, TwReplica *r, const double tier_bytes_
     for (int t = 0; t < e->spec.tier_count; t++) {
         const TwTierSpec *tier = &e->spec.tiers[t];
         if (!(tier->network_bytes > 0.0)) continue;
-        r->tier[t].read_slow = fmax(tier->network_bytes / tier->read_block_s / fmax(tier_bytes_s[0], 1.0), 1.0);
-        r->tier[t].write_slow = fmax(tier->network_bytes / tier->write_block_s / fmax(tier_bytes_s[1], 1.0), 1.0);
+        double read = fmax(tier->network_bytes / tier->read_block_s / fmax(tier_bytes_s[0], 1.0), 1.0);
+        double write = fmax(tier->network_bytes / tier->write_block_s / fmax(tier_bytes_s[1], 1.0), 1.0);
+        for (int k = 0; k < e->ranks; k++) {
+            TwTierHead *head = &rank_of(e, r, k)->tier[t];
+            head->read_slow = read, head->write_slow = write;
+        }
     }
 }
 
-void tw_engine_view(const TwEngine *e, const TwReplica *r, int64_t now_ns, TwEngineView *view)
+void tw_engine_share(const TwEngine *e, TwReplica *r, TwReplica *store)
 {
-    int64_t m = r->busy ? passed(r, now_ns) : 0, made = r->paused || e->drawn ? 0 : tokens_ahead(e, r, m);
+    for (int k = 0; k < e->ranks; k++) {
+        TwReplica *rank = rank_of(e, r, k);
+        rank->store = (unsigned char *)store - (unsigned char *)rank;
+    }
+}
+
+int32_t tw_engine_cached(const TwEngine *e, TwReplica *r, TwRuns runs, int32_t most)
+{
+    int32_t blocks = 0;
+    for (int k = 0; k < e->ranks; k++) {
+        TwPrefix prefix = tw_engine_prefix(e, rank_of(e, r, k), NULL);
+        int32_t mine = tw_prefix_find(&prefix, &runs, -1, 0, most).blocks;
+        blocks = mine > blocks ? mine : blocks;
+    }
+    return blocks;
+}
+
+TwEngineLoad tw_engine_ranks_load(const TwEngine *e, const TwReplica *r)
+{
+    TwEngineLoad sum = {0};
+    for (int k = 0; k < e->ranks; k++) {
+        const TwReplica *rank = rank_const(e, r, k);
+        sum.running += rank->running, sum.loading += rank->loading;
+        sum.waiting += rank->wait_count, sum.handed += rank->handed;
+        sum.wait_input += rank->wait_input, sum.context += rank->context;
+        sum.prompt_blocks += rank->prompt_blocks;
+        sum.blocks += rank->kv.blocks, sum.free += rank->kv.free;
+        sum.decode_steps += rank->step, sum.decode_tokens += rank->iteration;
+    }
+    return sum;
+}
+
+void tw_engine_look(const TwEngine *e, const TwReplica *r, int64_t m, TwEngineView *view)
+{
+    int64_t made = r->paused || e->drawn ? 0 : tokens_ahead(e, r, m);
     *view = (TwEngineView){.iteration = r->iteration + made,
                            .context = r->context + made * r->decodes,
-                           .output_done = r->counts.output_done + made * r->decodes,
+                           .output_done = made * r->decodes,
                            .blocks_held = r->kv.blocks - r->kv.free,
                            .running = r->running,
                            .waiting = r->wait_count};
@@ -706,7 +848,27 @@ void tw_engine_view(const TwEngine *e, const TwReplica *r, int64_t now_ns, TwEng
     }
 }
 
-bool tw_engine_consistent(const TwEngine *e, const TwReplica *r)
+void tw_engine_view(const TwEngine *e, const TwReplica *r, int64_t now_ns, TwEngineView *view)
+{
+    int64_t m = r->busy ? tw_engine_passed(r, now_ns) : 0;
+    tw_engine_look(e, r, m, view);
+    view->output_done += r->counts.output_done;
+    for (int k = 1; k < e->ranks; k++) {
+        TwEngineView rank;
+        tw_engine_look(e, rank_const(e, r, k), m, &rank);
+        view->context += rank.context;
+        view->output_done += rank.output_done;
+        view->blocks_held += rank.blocks_held;
+        view->running += rank.running, view->waiting += rank.waiting;
+    }
+}
+
+// What the sequences of a group add up to.
+typedef struct Counted {
+    int64_t input, output, present;
+} Counted;
+
+static bool list_consistent(const TwEngine *e, const TwReplica *r, Counted *sum)
 {
     const TwRow *rows = row_array_const(r, TW_ROWS);
     const TwLink *links = row_array_const(r, TW_LINKS);
@@ -773,15 +935,29 @@ bool tw_engine_consistent(const TwEngine *e, const TwReplica *r)
             ok &= tw_tier_consistent(&tier) != 0;
         }
     }
-    const TwEngineCounts *n = &r->counts;
     ok &= before == r->youngest && running == r->running && decodes == r->decodes && decodes == r->kv.decodes;
     ok &= waiting == r->wait_count && loading == r->loading;
     for (int k = 0; k < e->services; k++) ok &= gaps_of[k] == r->gaps_of[k];
     ok &= residue_sum == decodes && context == r->context && r->kv.free >= 0;
     // what was handed on and has not left is not looked up here
     ok &= r->handed > 0 || held == r->kv.blocks - r->kv.free;
-    ok &= input == n->input_pending && output == n->output_pending;
-    ok &= n->arrived == n->completed + n->rejected + n->lost + n->cancelled + n->moved + running + waiting + loading;
+    sum->input += input, sum->output += output;
+    sum->present += running + waiting + loading;
+    return ok;
+}
+
+bool tw_engine_consistent(const TwEngine *e, const TwReplica *r)
+{
+    Counted sum = {0};
+    bool ok = true;
+    for (int k = 0; k < e->ranks; k++) {
+        const TwReplica *rank = rank_const(e, r, k);
+        ok &= list_consistent(e, rank, &sum);
+        ok &= rank->time == r->time && (rank->counts.arrived == 0 || k == 0);
+    }
+    const TwEngineCounts *n = &r->counts;
+    ok &= sum.input == n->input_pending && sum.output == n->output_pending;
+    ok &= n->arrived == n->completed + n->rejected + n->lost + n->cancelled + n->moved + sum.present;
     ok &= n->input_arrived == n->input_done + n->input_pending + n->input_dropped + n->moved_input;
     ok &= n->output_arrived == n->output_done + n->output_pending + n->output_dropped + n->moved_output;
     return ok;

@@ -17,6 +17,12 @@
 // Under all but sglang, sarathi and prefill_first decodes are never left out of an iteration: prompts share what budget
 // they leave. Left out here: pipeline stages.
 //
+// Attention ranks in lockstep (`ranks`): each has a running and a waiting list, KV memory, a prefix cache and a budget
+// of its own, and is given requests when they come (`rank_router`). An iteration of the group takes as long as its
+// slowest rank: ranks without work run an empty one, since all take part in the exchange of the experts' tokens. The
+// rank that binds holds until another passes it: a maximum of affine functions is affine up to there (serving page,
+// 2.4).
+//
 // A replica is a head, TwReplica, and its arrays, pieces of one state block (64-byte aligned, indices only). Times are
 // integer ns; what happens at t takes effect at the first boundary at or after t. A run goes up to a time that it does
 // not include.
@@ -48,6 +54,19 @@ bool tw_policy(const char *name, TwPolicy *policy);
 
 enum { TW_PRIORITIES = 8, TW_TENANTS = 64, TW_DRAFT_MOST = 16 };
 
+// Which attention rank of a group gets a request. Ties go to the lowest.
+typedef enum TwRankRouter {
+    TW_RANK_AUTO,    // as the engine of the policy does: vLLM, TensorRT-LLM, or SGLang's round robin
+    TW_RANK_EVEN,    // one list for all, whose sequences count as dealt evenly: no rank is slower
+    TW_RANK_ROUND_ROBIN,
+    TW_RANK_LEAST_LOADED,    // fewest waiting and running: SGLang's shortest queue
+    TW_RANK_LEAST_TOKENS,    // fewest tokens to compute and in memory: SGLang's minimum tokens, TensorRT-LLM
+    TW_RANK_VLLM_DP,         // least of 4 waiting + running: vLLM's balancer
+    TW_RANK_KV_AWARE,        // least of prompt blocks to compute, less those cached there, and blocks held: Dynamo's
+} TwRankRouter;
+
+extern const char *const tw_rank_router_names[];    // NULL-ended, in this order
+
 // Settings of sglang.
 typedef struct TwSglang {
     int prefill_tokens;         // most of a prefill batch
@@ -74,6 +93,8 @@ struct TwEngineSpec {
     int max_sequences;    // 1 to 65535
     int block_tokens;     // a power of two, 1 to 256
     int64_t kv_blocks;
+    int ranks;    // attention ranks with lists of their own, which divide all of the above and below; 0: one list
+    TwRankRouter rank_router;
     int queue_max;                    // waiting requests; one more is rejected
     double ttft_slo_s, tpot_slo_s;    // of the one class, where `services` is 0
     int64_t measure_from_ns;
@@ -105,6 +126,9 @@ struct TwEngineSpec {
 };
 typedef struct TwEngineSpec TwEngineSpec;
 
+// Sets the ranks and their router by its name. False: no such name.
+bool tw_rank_router(const char *name, TwPolicy policy, int ranks, TwEngineSpec *spec);
+
 // Rows are numbered so that those in use lie close together over many replicas, few as they are of all there is room
 // for: slabs of so many, the first of all replicas of a group side by side, then the second. A row is taken for the
 // first time only when all before it are in use, and memory that nobody has touched costs none.
@@ -123,6 +147,7 @@ typedef struct TwEngine {
     TwTierPlan tiers[TW_TIERS];
     TwPrefixPlan prefix;
     int queues, rows_max, services;
+    int ranks;    // 1: one list. `spec` is that of a rank but for queue_max
     bool reserves, all_at_once, pauses, restarts, by_arrival;    // what the policy does
     bool keeps, keeps_content;
     bool drawn;                                // acceptance is
@@ -136,7 +161,8 @@ typedef struct TwEngine {
     size_t heap, chunks, fresh, residues, queue, node, table, tier[TW_TIERS];
     size_t row_bytes[TW_ROW_ARRAYS];    // of what a request in flight has in each; 0: not there
     int slabs;                          // of TW_SLAB_ROWS rows, that hold rows_max
-    size_t parts_bytes, bytes;          // of its arrays; with its head and rows
+    size_t list_bytes;                  // of the arrays of one rank
+    size_t parts_bytes, bytes;          // of its arrays, and the heads of its other ranks; with its head and rows
 } TwEngine;
 
 // A request in flight, on a cache line.
@@ -167,7 +193,8 @@ enum { TW_RUNS_KEPT = TW_SEGMENTS + 2 };
 typedef struct TwCold {
     int64_t scheduled_ns;
     int32_t run_count;    // of its contents, where they are not a list of ids
-    int32_t shares;       // whether others may have contents in common with it
+    int16_t shares;       // whether others may have contents in common with it
+    int16_t rank;         // that it is with
     int32_t session, turn, hit, preempted;
     TwRun run[TW_RUNS_KEPT];
 } TwCold;
@@ -189,6 +216,7 @@ typedef struct TwEngineCounts {
     TwWide prompt, rest;    // energy of prompts (their share of each step's tokens, in 2^-16 of its unit), and at rest
     int64_t input_done, input_pending, arrived, input_arrived, output_arrived, completed, measured, good;
     TwWide throttled, over_cap, full;
+    TwWide waited;    // of ranks for the slowest, summed over them
     int64_t rejected, lost, input_dropped, output_dropped, recomputed, preemptions;
     int64_t cancelled, shed, hit_tokens, looked_up_tokens;
     int64_t moved, moved_input, moved_output;                          // to other replicas less from them
@@ -197,7 +225,8 @@ typedef struct TwEngineCounts {
 
 enum { TW_PLAN_CAPPED = 1, TW_PLAN_THROTTLED = 2, TW_PLAN_OVER_CAP = 4, TW_PLAN_FULL = 8 };
 
-// Grouped by when it is touched, a cache line or two each: at every boundary, when its plan is made, at its ends.
+// Grouped by when it is touched, a cache line or two each: at every boundary, when its plan is made, at its ends. Of a
+// group of ranks it is that of the first, whose counts, clock, plan, meter and rows are those of the group.
 typedef struct TwReplica {
     _Alignas(64) TwWide time;    // when the iteration in flight began, or since when nothing runs
     TwWide meter;                // energy up to `time`
@@ -234,6 +263,9 @@ typedef struct TwReplica {
     double ratio;                    // sglang: at its last setting
     int64_t ratio_steps;             // decode steps since then
     int64_t store;                   // from here to the replica whose arrays hold the shared tiers
+    int64_t group;                   // from here to the first rank of its group
+    TwSeries waited;                 // of the iteration in flight, as in the counts
+    int32_t rank, next_rank;         // which of its group it is; of the first: whose turn is next
     TwTierHead tier[TW_TIERS];
 } TwReplica;
 
@@ -271,6 +303,24 @@ void tw_engine_fetch_arrays(const TwEngine *engine, const TwReplica *replica);
 void tw_engine_fetch_rows(const TwEngine *engine, const TwReplica *replica);
 // With a prefix cache, last: the nodes of who ends and who begins next. Returns the run that will grow, 0: none.
 uint64_t tw_engine_fetch_nodes(const TwEngine *engine, const TwReplica *replica);
+
+// What a replica has to do and holds, all its ranks together, as of its last boundary.
+typedef struct TwEngineLoad {
+    int32_t running, loading, waiting, handed;
+    int64_t wait_input, context, prompt_blocks, blocks, free;
+    int64_t decode_steps, decode_tokens;    // steps of its decodes since the start; tokens that they made, one each
+} TwEngineLoad;
+TwEngineLoad tw_engine_ranks_load(const TwEngine *engine, const TwReplica *replica);
+static inline TwEngineLoad tw_engine_load(const TwEngine *e, const TwReplica *r)
+{
+    if (e->ranks > 1) return tw_engine_ranks_load(e, r);
+    return (TwEngineLoad){r->running,       r->loading,   r->wait_count, r->handed, r->wait_input, r->context,
+                          r->prompt_blocks, r->kv.blocks, r->kv.free,    r->step,   r->iteration};
+}
+// Blocks of a prompt, at most so many, that are cached on the device; of ranks, where most are.
+int32_t tw_engine_cached(const TwEngine *engine, TwReplica *replica, TwRuns runs, int32_t most);
+// Its shared tiers lie in the arrays of `store`.
+void tw_engine_share(const TwEngine *engine, TwReplica *replica, TwReplica *store);
 
 // Processes every boundary before until_ns; then the iteration in flight is the one that until_ns falls into.
 void tw_engine_run(const TwEngine *engine, TwReplica *replica, int64_t until_ns, const TwEngineLog *log);

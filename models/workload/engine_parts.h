@@ -33,6 +33,23 @@ static inline uint32_t *fresh_of(const TwEngine *e, TwReplica *r) { return part(
 static inline uint16_t *residues_of(const TwEngine *e, TwReplica *r) { return part(r, e->residues); }
 static inline TwQueue *queues_of(const TwEngine *e, TwReplica *r) { return part(r, e->queue); }
 
+// The first of its group, which has the group's counts, rows and clock.
+static inline TwReplica *group_of(TwReplica *r) { return (TwReplica *)((unsigned char *)r + r->group); }
+static inline TwEngineCounts *counts_of(TwReplica *r) { return &group_of(r)->counts; }
+// Where the head of rank k >= 1 lies, from the first one's arrays: each rank's arrays follow its head.
+static inline size_t rank_at(const TwEngine *e, int k)
+{
+    return e->list_bytes + (size_t)(k - 1) * (sizeof(TwReplica) + e->list_bytes);
+}
+static inline TwReplica *rank_of(const TwEngine *e, TwReplica *group, int k)
+{
+    return k == 0 ? group : part(group, rank_at(e, k));
+}
+static inline const TwReplica *rank_const(const TwEngine *e, const TwReplica *group, int k)
+{
+    return k == 0 ? group : part_const(group, rank_at(e, k));
+}
+
 static inline TwTier tier_of(const TwEngine *e, TwReplica *r, int t)
 {
     const TwTierPlan *plan = &e->tiers[t];
@@ -121,6 +138,29 @@ static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 // --- sched.c: what happens at a boundary, from the iteration that ended there to the plan of those that follow ------
 
 void tw_sched_boundary(const TwEngine *engine, TwReplica *replica, const TwEngineLog *log);
+// What ends and who takes part next on one list; true: its composition is not what it was, or was so before. `once`:
+// the next iteration is looked at by itself.
+bool tw_sched_turn(const TwEngine *engine, TwReplica *list, bool changed, bool *once, const TwEngineLog *log);
+// What is scheduled on a list, as a step source wants it; whether anything is.
+TwBatch tw_sched_batch(const TwEngine *engine, TwReplica *list);
+bool tw_sched_works(const TwEngine *engine, TwReplica *list);
+// The series of a cost of a batch; what the images of prompts that begin add to it. Returns those images.
+TwSeries tw_sched_series(const TwEngine *engine, TwAffine cost, double scale, const TwBatch *batch);
+int tw_sched_images(const TwEngine *engine, TwReplica *list);
+// Iterations to the end of a composition; of them, those that find their blocks and see nothing of the list's own.
+int32_t tw_sched_end(const TwEngine *engine, TwReplica *list, const TwBatch *batch, const TwStep *step);
+int64_t tw_sched_last(const TwEngine *engine, TwReplica *list, int64_t m);
+int64_t tw_sched_event(const TwReplica *list);    // in ns, at which a list is to be looked at; INT64_MAX: none
+// Takes what the source has chosen; when a list that rests is to be looked at.
+void tw_sched_chosen(TwReplica *replica, const TwStepLimits *limits, const TwStepChoice *choice);
+int64_t tw_sched_rests(const TwReplica *list);
+// ranks.c: the boundary of a group of ranks.
+void tw_ranks_boundary(const TwEngine *engine, TwReplica *group, const TwEngineLog *log);
+// Which rank gets a request.
+TwReplica *tw_ranks_choose(const TwEngine *engine, TwReplica *group, const TwRequest *request, int64_t now_ns);
+// Boundaries of the plan of a group before now_ns; how far a list is then.
+int64_t tw_engine_passed(const TwReplica *group, int64_t now_ns);
+void tw_engine_look(const TwEngine *engine, const TwReplica *list, int64_t m, TwEngineView *view);
 // Counts `from` to `to` as computed for a sequence that had `seen` before.
 void tw_sched_progress(TwReplica *replica, int32_t input, int32_t seen, int64_t from, int64_t to);
 // Takes the blocks of the iteration that begins; they were found when the plan was made.
@@ -131,7 +171,7 @@ int64_t tw_sched_need(const TwEngine *engine, TwReplica *replica);
 // -----------------------------------------------------------
 
 uint32_t tw_seq_new(const TwEngine *engine, TwReplica *replica);
-// The row that comes next, TW_NO_ROW: all are in use.
+// The row of a group that comes next, TW_NO_ROW: all are in use.
 static inline uint32_t tw_seq_next(const TwEngine *e, const TwReplica *r)
 {
     if (r->unused != TW_NO_ROW) return r->unused;

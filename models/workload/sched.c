@@ -17,12 +17,13 @@ static Schedule *const schedule_of[] = {
 
 void tw_sched_progress(TwReplica *r, int32_t input, int32_t seen, int64_t from, int64_t to)
 {
+    TwEngineCounts *n = counts_of(r);
     int64_t again = (to < seen ? to : seen) - from;
-    if (again > 0) r->counts.recomputed += again;
+    if (again > 0) n->recomputed += again;
     int64_t fresh = (to < input ? to : input) - (from > seen ? from : seen);
     if (fresh > 0) {
-        r->counts.input_done += fresh;
-        r->counts.input_pending -= fresh;
+        n->input_done += fresh;
+        n->input_pending -= fresh;
     }
 }
 
@@ -53,8 +54,8 @@ static bool finish_iteration(const TwEngine *e, TwReplica *r, const TwEngineLog 
 
 // --- the plan -------------------------------------------------------------------------------------------------------
 
-// What is scheduled, as a step source wants it. A chunk of one token is a decode to the kernels.
-static TwBatch compose(const TwEngine *e, TwReplica *r)
+// A chunk of one token is a decode to the kernels.
+TwBatch tw_sched_batch(const TwEngine *e, TwReplica *r)
 {
     TwBatch b = {0};
     if (!r->paused) {
@@ -128,6 +129,18 @@ static void choose_by_steps(const TwStepSource *source, const TwStepLimits *limi
     *step = asked.step;
 }
 
+void tw_sched_chosen(TwReplica *r, const TwStepLimits *limits, const TwStepChoice *choice)
+{
+    r->full_w = choice->full_w;
+    if (r->full_w > r->peak_w) r->peak_w = r->full_w;
+
+    r->flags = limits->level < TW_LEVELS - 1 ? TW_PLAN_THROTTLED : 0;
+    if (choice->capped) r->flags = TW_PLAN_CAPPED;
+    // a cap that the lowest level does not keep does not hold, and the time is counted
+    if (choice->drawn_w > r->cap_w) r->flags |= TW_PLAN_OVER_CAP;
+    r->level = (uint8_t)choice->level;
+}
+
 // The highest level at or below the thermal limit that draws no more than the cap: power rises with the clock.
 static void choose_level(const TwEngine *e, TwReplica *r, const TwBatch *b, TwStep *step)
 {
@@ -138,14 +151,7 @@ static void choose_level(const TwEngine *e, TwReplica *r, const TwBatch *b, TwSt
         source->choose(source->context, &limits, b, step, &choice);
     else
         choose_by_steps(source, &limits, b, step, &choice);
-    r->full_w = choice.full_w;
-    if (r->full_w > r->peak_w) r->peak_w = r->full_w;
-
-    r->flags = limits.level < TW_LEVELS - 1 ? TW_PLAN_THROTTLED : 0;
-    if (choice.capped) r->flags = TW_PLAN_CAPPED;
-    // a cap that the lowest level does not keep does not hold, and the time is counted
-    if (choice.drawn_w > r->cap_w) r->flags |= TW_PLAN_OVER_CAP;
-    r->level = (uint8_t)choice.level;
+    tw_sched_chosen(r, &limits, &choice);
 }
 
 // A slope fits 64 bits: it stays far below 2 s and 2 J a token.
@@ -170,6 +176,13 @@ static inline void series(const TwEngine *e, const TwAffine *a, double scale, co
     made->grow = grow + (TwWide)history * b->chunk_square;
 }
 
+TwSeries tw_sched_series(const TwEngine *e, TwAffine a, double scale, const TwBatch *b)
+{
+    TwSeries made;
+    series(e, &a, scale, b, &made);
+    return made;
+}
+
 // Decode steps until the clock reaches `clock`: at least 1.
 static int64_t steps_to(const TwEngine *e, const TwReplica *r, int64_t clock)
 {
@@ -179,8 +192,8 @@ static int64_t steps_to(const TwEngine *e, const TwReplica *r, int64_t clock)
     return m > 1 ? m : 1;
 }
 
-// Iterations with the composition as it is now: to the first finish, the last whole chunk, the end of the affine range.
-static int32_t natural_end(const TwEngine *e, TwReplica *r, const TwBatch *b, const TwStep *step)
+// To the first finish, the last whole chunk, the end of the affine range.
+int32_t tw_sched_end(const TwEngine *e, TwReplica *r, const TwBatch *b, const TwStep *step)
 {
     int64_t m = TW_JUMP_MOST;
     if (e->drawn && r->decodes > 0 && !r->paused) return 1;
@@ -203,10 +216,11 @@ static int32_t natural_end(const TwEngine *e, TwReplica *r, const TwBatch *b, co
     return (int32_t)(m < 1 ? 1 : m);
 }
 
-// Images of prompts that begin: encoded in the iteration, before its model step, and only once.
-static int encodes(const TwEngine *e, TwReplica *r)
+// They are encoded in the iteration, before its model step, and only once.
+int tw_sched_images(const TwEngine *e, TwReplica *r)
 {
     int images = 0;
+    if (e->encode_time == 0) return images;
     for (int j = 0; j < r->chunk_count; j++) {
         const TwRow *row = rows_of(e, r) + chunks_of(e, r)[j];
         if (row->chunk > 0 && !row->encoded) images += row->images;
@@ -216,14 +230,14 @@ static int encodes(const TwEngine *e, TwReplica *r)
 
 static void plan(const TwEngine *e, TwReplica *r)
 {
-    TwBatch batch = compose(e, r);
+    TwBatch batch = tw_sched_batch(e, r);
     TwStep step;
     choose_level(e, r, &batch, &step);
     series(e, &step.time_ns, TW_UNITS_PER_NS, &batch, &r->span);
     series(e, &step.energy_nj, TW_UNITS_PER_NJ, &batch, &r->energy);
     if (r->span.next < 1) r->span.next = 1;
-    r->left = natural_end(e, r, &batch, &step);
-    int images = r->chunk_count > 0 && e->encode_time > 0 ? encodes(e, r) : 0;
+    r->left = tw_sched_end(e, r, &batch, &step);
+    int images = tw_sched_images(e, r);
     if (images > 0) {
         r->span.next += images * e->encode_time;
         r->energy.next += images * e->encode_energy;
@@ -261,15 +275,26 @@ static int64_t memory_lasts(const TwEngine *e, TwReplica *r, int64_t m)
     return m;
 }
 
+int64_t tw_sched_last(const TwEngine *e, TwReplica *r, int64_t m)
+{
+    if (m > 1) m = memory_lasts(e, r, m);
+    if (m > 1 && e->spec.policy == TW_SGLANG && r->wait_count > 0) m = tw_sglang_most(e, r, m);
+    return m;
+}
+
+int64_t tw_sched_event(const TwReplica *r)
+{
+    int64_t event = r->wait_count > 0 || r->chunk_count > 0 || r->loading > 0 ? r->give_up_ns : INT64_MAX;
+    return r->loading > 0 ? least(event, r->ready_ns) : event;
+}
+
 // Plans how far to go with the composition as it is.
 static void stop(const TwEngine *e, TwReplica *r)
 {
     int64_t m = r->left;
     if (e->spec.stride > 0) m = least(m, e->spec.stride);
-    if (m > 1) m = memory_lasts(e, r, m);
-    if (m > 1 && e->spec.policy == TW_SGLANG && r->wait_count > 0) m = tw_sglang_most(e, r, m);
-    int64_t event = r->wait_count > 0 || r->chunk_count > 0 || r->loading > 0 ? r->give_up_ns : INT64_MAX;
-    if (r->loading > 0 && r->ready_ns < event) event = r->ready_ns;
+    m = tw_sched_last(e, r, m);
+    int64_t event = tw_sched_event(r);
     if (m > 1 && event != INT64_MAX) m = tw_series_reach(r->span, tw_time_of(event) - r->time, m);
     r->stop = (int32_t)m;
     r->next_ns = tw_ns_of(r->time + tw_series_sum(r->span, m));
@@ -304,7 +329,7 @@ void tw_sched_resume(const TwEngine *e, TwReplica *r)
     r->kv.free -= need;
 }
 
-static bool works(const TwEngine *e, TwReplica *r)
+bool tw_sched_works(const TwEngine *e, TwReplica *r)
 {
     if (r->decodes > 0 && !r->paused) return true;
     for (int j = 0; j < r->chunk_count; j++)
@@ -312,37 +337,52 @@ static bool works(const TwEngine *e, TwReplica *r)
     return false;
 }
 
-void tw_sched_boundary(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
+bool tw_sched_turn(const TwEngine *e, TwReplica *r, bool changed, bool *once, const TwEngineLog *log)
 {
-    bool changed = r->left == 0 || r->limits_changed, paused = r->paused;
-    if (e->spec.wait_max_s > 0.0) {
-        int64_t done = r->counts.input_done + r->counts.recomputed;
-        r->pace_s = done > 0 ? (double)(r->counts.busy >> 32) * 1e-9 / (double)done : 0.0;
-    }
+    bool paused = r->paused;
     tw_seq_reclaim(e, r, log);
     changed |= finish_iteration(e, r, log);
     if (tw_time_of(r->give_up_ns) <= r->time) changed |= tw_seq_give_up(e, r, log);
     if (r->loading > 0 && tw_time_of(r->ready_ns) <= r->time) changed |= tw_seq_join(e, r);
 
-    int64_t preemptions = r->counts.preemptions;
+    int64_t preemptions = counts_of(r)->preemptions;
     changed |= schedule_of[e->spec.policy](e, r, log);
     changed |= r->paused != paused;
     if (r->paused && r->decodes > 0 && r->gap_from < 0) r->gap_from = r->time;
+    // who waits was not looked at with what a preemption has freed
+    *once |= counts_of(r)->preemptions > preemptions;
+    // nor whether who is first now, after an admission, may make room for itself
+    *once |= e->spec.outrank && changed && r->wait_count > 0;
+    return changed;
+}
 
-    if (!works(e, r)) {
+int64_t tw_sched_rests(const TwReplica *r)
+{
+    assert(r->wait_count == 0 || r->loading > 0 || r->handed > 0);
+    int64_t next_ns = r->loading > 0 ? r->ready_ns : INT64_MAX;
+    return r->wait_count > 0 ? least(next_ns, r->give_up_ns) : next_ns;
+}
+
+void tw_sched_boundary(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
+{
+    if (e->spec.wait_max_s > 0.0) {
+        int64_t done = r->counts.input_done + r->counts.recomputed;
+        r->pace_s = done > 0 ? (double)(r->counts.busy >> 32) * 1e-9 / (double)done : 0.0;
+    }
+    if (e->ranks > 1) {
+        tw_ranks_boundary(e, r, log);
+        return;
+    }
+    bool once = false, changed = tw_sched_turn(e, r, r->left == 0 || r->limits_changed, &once, log);
+    if (!tw_sched_works(e, r)) {
         // nothing to do, or nothing until something comes: rests
-        assert(r->wait_count == 0 || r->loading > 0 || r->handed > 0);
         r->busy = false;
         r->left = r->stop = 0;
-        r->next_ns = r->loading > 0 ? r->ready_ns : INT64_MAX;
-        if (r->wait_count > 0 && r->give_up_ns < r->next_ns) r->next_ns = r->give_up_ns;
+        r->next_ns = tw_sched_rests(r);
         return;
     }
     if (changed) plan(e, r);
-    // who waits was not looked at with what a preemption has freed
-    if (r->counts.preemptions > preemptions) r->left = 1;
-    // nor whether who is first now, after an admission, may make room for itself
-    if (e->spec.outrank && changed && r->wait_count > 0) r->left = 1;
+    if (once) r->left = 1;
     // somebody waits who does not fit: part of no composition, so it is looked at each time
     r->flags = (uint8_t)((r->flags & ~TW_PLAN_FULL) | (r->wait_count > 0 ? TW_PLAN_FULL : 0));
     stop(e, r);

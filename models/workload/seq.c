@@ -8,19 +8,21 @@
 
 uint32_t tw_seq_new(const TwEngine *e, TwReplica *r)
 {
-    uint32_t row = tw_seq_next(e, r);
+    TwReplica *g = group_of(r);
+    uint32_t row = tw_seq_next(e, g);
     assert(row != TW_NO_ROW);
-    if (r->unused == TW_NO_ROW)
-        r->fresh_row++;
+    if (g->unused == TW_NO_ROW)
+        g->fresh_row++;
     else
-        r->unused = links_of(e, r)[row].after;
+        g->unused = links_of(e, r)[row].after;
     return row;
 }
 
 static void row_free(const TwEngine *e, TwReplica *r, uint32_t row)
 {
-    links_of(e, r)[row].after = r->unused;
-    r->unused = row;
+    TwReplica *g = group_of(r);
+    links_of(e, r)[row].after = g->unused;
+    g->unused = row;
 }
 
 // Into the running, in order of admission, or of arrival where the policy keeps that.
@@ -347,7 +349,7 @@ static void tell(const TwEngine *e, TwReplica *r, const TwRow *row, TwOutcome ou
 
 static void measure(const TwEngine *e, TwReplica *r, const TwRow *row, const TwEngineLog *log)
 {
-    TwEngineCounts *n = &r->counts;
+    TwEngineCounts *n = counts_of(r);
     int64_t now = tw_ns_of(r->time), ttft = row->first_ns - row->arrival_ns, tpot = 0;
     if (row->output > 1) tpot = (int64_t)((double)(now - row->first_ns) * 1000.0 / (double)(row->output - 1) + 0.5);
     bool good = tw_service_good(&e->service[row->service], ttft, tpot, now - row->arrival_ns);
@@ -386,7 +388,7 @@ static void measure(const TwEngine *e, TwReplica *r, const TwRow *row, const TwE
 void tw_seq_end(const TwEngine *e, TwReplica *r, const TwRow *row, TwOutcome outcome, int64_t now_ns,
                 const TwEngineLog *log)
 {
-    TwEngineCounts *n = &r->counts;
+    TwEngineCounts *n = counts_of(r);
     if (outcome == TW_ENDED_DONE) {
         n->completed++;
         measure(e, r, row, log);
@@ -409,7 +411,7 @@ void tw_seq_end(const TwEngine *e, TwReplica *r, const TwRow *row, TwOutcome out
 // What is not done of a sequence that has `computed` tokens is dropped.
 static void drop(TwReplica *r, const TwRow *row, int64_t computed)
 {
-    TwEngineCounts *n = &r->counts;
+    TwEngineCounts *n = counts_of(r);
     int32_t x = row->seen > computed ? row->seen : (int32_t)computed;
     int64_t input = x < row->input ? row->input - x : 0, output = row->output - produced_of(row->input, x);
     n->input_pending -= input;
@@ -431,7 +433,7 @@ void tw_seq_drop(const TwEngine *e, TwReplica *r, uint32_t row, int64_t computed
 void tw_seq_lose(const TwEngine *e, TwReplica *r, uint32_t row, int64_t computed, const TwEngineLog *log)
 {
     TwRow *at = rows_of(e, r) + row;
-    TwEngineCounts *n = &r->counts;
+    TwEngineCounts *n = counts_of(r);
     if (computed > at->seen) at->seen = (int32_t)computed;
     const TwContent *content = e->keeps_content ? content_of(e, r) + row : NULL;
     if (log && log->lost &&
@@ -525,7 +527,7 @@ static void run(const TwEngine *e, TwReplica *r, uint32_t row, int64_t tokens)
 bool tw_seq_admit(const TwEngine *e, TwReplica *r, const TwAdmission *a, int64_t tokens, const TwEngineLog *log)
 {
     TwRow *at = rows_of(e, r) + a->row;
-    TwEngineCounts *n = &r->counts;
+    TwEngineCounts *n = counts_of(r);
     if (e->queues > 1)
         queues_of(e, r)[queue_of(e, at)].served +=
             (int64_t)((uint64_t)(at->input + at->output) * e->weight[at->tenant]);
@@ -679,7 +681,7 @@ void tw_seq_preempt(const TwEngine *e, TwReplica *r, uint32_t row, bool first, c
     list_remove(e, r, row);
     unreserve(e, r, at);
     release(e, r, row, computed, held, log);
-    r->counts.preemptions++;
+    counts_of(r)->preemptions++;
     if (computed > at->seen) at->seen = (int32_t)computed;
     at->base = 0;
     int64_t blocks = tw_kv_cover(&r->kv, computed);
@@ -744,7 +746,7 @@ bool tw_seq_give_up(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
 void tw_seq_chunk_done(const TwEngine *e, TwReplica *r, uint32_t row, const TwEngineLog *log)
 {
     TwRow *at = rows_of(e, r) + row;
-    TwEngineCounts *n = &r->counts;
+    TwEngineCounts *n = counts_of(r);
     int32_t goal = row_goal(at), produced = produced_of(at->input, at->seen) + 1;
     bool counts = at->arrival_ns >= e->spec.measure_from_ns;
     if (at->first_ns == 0) {
@@ -789,15 +791,16 @@ void tw_seq_chunk_done(const TwEngine *e, TwReplica *r, uint32_t row, const TwEn
     r->decodes++;
 }
 
-void tw_engine_handed(const TwEngine *e, TwReplica *r, uint32_t row, int64_t now_ns)
+void tw_engine_handed(const TwEngine *e, TwReplica *g, uint32_t row, int64_t now_ns)
 {
+    TwReplica *r = rank_of(e, g, cold_of(e, g)[row].rank);
     const TwRow *at = rows_of(e, r) + row;
     unreserve(e, r, at);
     release(e, r, row, at->seen, tw_kv_cover(&r->kv, at->seen), NULL);
     row_free(e, r, row);
     r->handed--;
     // who waits for these blocks sees them at the next boundary
-    if (!r->busy && r->wait_count > 0 && r->next_ns > now_ns) r->next_ns = now_ns;
+    if (!g->busy && r->wait_count > 0 && g->next_ns > now_ns) g->next_ns = now_ns;
 }
 
 void tw_seq_decode_done(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
@@ -807,9 +810,9 @@ void tw_seq_decode_done(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
     const TwRow *at = rows_of(e, r) + row;
     int64_t over = r->iteration - row_finish(at);
     if (over > 0) {    // drafts accepted beyond its end
-        r->counts.output_done -= over;
-        r->counts.output_pending += over;
-        r->counts.overshot += over;
+        counts_of(r)->output_done -= over;
+        counts_of(r)->output_pending += over;
+        counts_of(r)->overshot += over;
     }
     int64_t held = tw_kv_cover(&r->kv, at->base + r->iteration);
     decode_remove(e, r, at);

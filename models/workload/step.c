@@ -269,6 +269,7 @@ bool tw_step_create(TwStepModel **model, const TwStepSpec *spec, TwError *error)
     tw_step_tables_build(t, spec->max_tokens, spec->max_sequences);
 
     made->source = (TwStepSource){.context = t, .step = tw_step_cost, .choose = tw_step_choose};
+    if (ranks > 1) made->source.choose_ranks = tw_step_choose_ranks;
     memcpy(made->source.level_clock, t->clock, sizeof t->clock);
     double resident = isnan(t->chip.resident_w) ? t->chip.live_w : t->chip.resident_w;
     made->source.idle_w = resident * t->gpus;

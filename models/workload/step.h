@@ -11,7 +11,8 @@
 extern const TwKind tw_accelerator_kind;    // parts/accelerator
 extern const TwKind tw_model_kind;          // parts/model: layer shapes
 
-enum { TW_LEVELS = 17 };    // clock levels from clock_min to 1
+enum { TW_LEVELS = 17 };         // clock levels from clock_min to 1
+enum { TW_RANKS_MOST = 256 };    // attention ranks of a group with batches of their own
 
 // What one iteration computes.
 typedef struct TwBatch {
@@ -61,6 +62,11 @@ typedef struct TwStepSource {
     // Optional, for speed: the search among the levels and the step at the one chosen. NULL: made of step().
     void (*choose)(const void *context, const TwStepLimits *limits, const TwBatch *batch, TwStep *step,
                    TwStepChoice *choice);
+    // Optional: the same of attention ranks in lockstep. step[k]: the time of rank k, with the experts' of all; the
+    // energy of its GPUs beyond `wait_w`, which all draw together as long as the slowest takes. A rank without a batch
+    // runs an empty one.
+    void (*choose_ranks)(const void *context, const TwStepLimits *limits, int ranks, const TwBatch *batch, TwStep *step,
+                         double *wait_w, TwStepChoice *choice);
     double level_clock[TW_LEVELS];    // clock fraction of each level, rising, last is 1
     double idle_w;                    // replica with the model resident and nothing to do
     int32_t decode_padded[1];         // reserved

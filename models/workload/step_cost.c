@@ -74,24 +74,23 @@ static void fill_up(const TwStepTables *t, Dealt *d)
     d->token_mean = d->group_mean = d->logit_mean = 1.0;
 }
 
-static Dealt deal(const TwStepTables *t, const TwBatch *b)
+// Over all ways, or over the stages of one rank.
+static Dealt deal_over(const TwStepTables *t, const TwBatch *b, int n_ways)
 {
-    if (t->ways == 1) {
+    if (n_ways == 1) {
         int n = b->tokens < 1 ? 1 : b->tokens;
-        Dealt whole = {n, b->decodes, b->chunk_tokens, b->logits, n, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0};
-        if (t->graph_doubling && b->chunks == 0) fill_up(t, &whole);
-        return whole;
+        return (Dealt){n, b->decodes, b->chunk_tokens, b->logits, n, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0};
     }
-    double ways = t->ways;
-    Dealt d = {.decodes = per_way(b->decodes, t->ways), .logits = per_way(b->logits, t->ways), .chunk_share = 1.0};
+    double ways = n_ways;
+    Dealt d = {.decodes = per_way(b->decodes, n_ways), .logits = per_way(b->logits, n_ways), .chunk_share = 1.0};
     if (b->chunks > 0 && b->chunk_tokens > 0) {
         // Prompts lie whole with a rank, which takes no more than its own budget. Stages that run full share them:
         // while one is busy with a prompt the others have prompts of their own micro-batches. A lone prompt passes them
         // one by one.
         int stages = b->decodes > 0 ? t->stages : 1;
-        double most = (double)b->chunk_tokens * per_way(b->chunks, t->ways / stages) / ((double)b->chunks * stages);
+        double most = (double)b->chunk_tokens * per_way(b->chunks, n_ways / stages) / ((double)b->chunks * stages);
         most = smaller(most, t->way_tokens);
-        most = larger(most, per_way(b->chunk_tokens, t->ways));
+        most = larger(most, per_way(b->chunk_tokens, n_ways));
         d.chunk_tokens = (int)most + ((int)most < most);
         d.chunk_share = d.chunk_tokens / (double)b->chunk_tokens;
         d.chunk_mean = 1.0 / (ways * d.chunk_share);
@@ -104,19 +103,58 @@ static Dealt deal(const TwStepTables *t, const TwBatch *b)
     d.group_mean = smaller(b->tokens / ((double)t->stages * d.group), 1.0);
     d.decode_mean = d.decodes > 0 ? b->decodes / (ways * d.decodes) : 1.0;
     d.logit_mean = d.logits > 0 ? b->logits / (ways * d.logits) : 1.0;
+    return d;
+}
+
+static Dealt deal(const TwStepTables *t, const TwBatch *b)
+{
+    Dealt d = deal_over(t, b, t->ways);
     if (t->graph_doubling && b->chunks == 0) fill_up(t, &d);
+    return d;
+}
+
+// What all ranks of a group have in common: the tokens of all meet in the experts; while none has a prompt, all run the
+// graph of the largest.
+typedef struct Group {
+    int tokens, most;
+    bool graph;
+} Group;
+
+static Group meet(const TwStepTables *t, int ranks, const TwBatch *batch)
+{
+    Group g = {.graph = true, .most = 1};
+    for (int k = 0; k < ranks; k++) {
+        g.tokens += batch[k].tokens;
+        g.graph &= batch[k].chunks == 0;
+        int n = per_way(batch[k].tokens, t->stages);
+        g.most = n > g.most ? n : g.most;
+    }
+    return g;
+}
+
+static Dealt deal_rank(const TwStepTables *t, const TwBatch *b, const Group *g)
+{
+    Dealt d = deal_over(t, b, t->stages);
+    d.group = per_way(g->tokens < 1 ? 1 : g->tokens, t->stages);
+    d.group_mean = smaller(g->tokens / ((double)t->stages * d.group), 1.0);
+    if (!g->graph) return d;
+    if (d.tokens < g->most) {
+        d.tokens = g->most < t->tokens.most ? g->most : t->tokens.most;
+        d.token_mean = 1.0;
+    }
+    if (t->graph_doubling) fill_up(t, &d);
     return d;
 }
 
 // ---- where a batch lies --------------------------------------------------------------------------------------------
 
-static void place_dense(const TwStepTables *t, const TwBatch *b, const Dealt *d, Rows *rows)
+static void place_dense(const TwStepTables *t, bool graph, const Dealt *d, Rows *rows)
 {
     int n = d->tokens;
     assert(n <= t->tokens.most);
     int i = t->tokens.low[n], low = t->tokens.at[i];
     // a batch of decodes alone runs as a captured graph of the next size up
-    bool padded = b->chunks == 0 && n <= 512;
+    bool padded = graph && n <= 512;
     rows->dense_up = padded ? (double)(n > low) : (double)(n - low) * t->tokens.per_gap[i];
     int variant = !padded && n > 16 && n % 16 != 0;
     rows->dense = t->dense[variant] + (ptrdiff_t)i * TW_LEVELS;
@@ -259,17 +297,17 @@ static void place_prefill(const TwStepTables *t, const TwBatch *b, const Dealt *
     if (cell + 2 < t->lengths.count) *history_end = last;
 }
 
-// Also says where the planes of the step end.
-static void place(Placed *p, const TwStepTables *t, const TwBatch *b, TwStep *step)
+// Also says where the planes of the step end. dealt: over so many ways; graph: it runs as a captured one.
+static void place_dealt(Placed *p, const TwStepTables *t, const TwBatch *b, const Dealt *dealt, int ways, bool graph,
+                        TwStep *step)
 {
     Rows *r = &p->rows;
     p->tables = t;
     p->known = 0;
-    Dealt dealt = deal(t, b);
-    place_dense(t, b, &dealt, r);
-    place_sequences(t, b, &dealt, r, &step->context_end);
-    place_prefill(t, b, &dealt, r, &step->history_end);
-    r->host_ns = t->host_step_ns + t->host_sequence_ns * (double)per_way(b->decodes + b->chunks, t->ways);
+    place_dense(t, graph, dealt, r);
+    place_sequences(t, b, dealt, r, &step->context_end);
+    place_prefill(t, b, dealt, r, &step->history_end);
+    r->host_ns = t->host_step_ns + t->host_sequence_ns * (double)per_way(b->decodes + b->chunks, ways);
     p->context_part = p->history_part = 0.0;
     if (r->has_decode) {
         p->per_context = 1.0 / (r->context[1] - r->context[0]);
@@ -279,6 +317,12 @@ static void place(Placed *p, const TwStepTables *t, const TwBatch *b, TwStep *st
         p->per_history = 1.0 / (r->history[1] - r->history[0]);
         p->history_part = ((double)b->chunk_history - r->history[0]) * p->per_history;
     }
+}
+
+static void place(Placed *p, const TwStepTables *t, const TwBatch *b, TwStep *step)
+{
+    Dealt dealt = deal(t, b);
+    place_dealt(p, t, b, &dealt, t->ways, b->chunks == 0, step);
 }
 
 // ---- what it costs -------------------------------------------------------------------------------------------------
@@ -377,11 +421,10 @@ static Plane plane_at(Placed *p, int level)
     return plane;
 }
 
-// Of the whole replica, as an engine wants it: affine in K and H from zero on.
-static void set_step(const Placed *p, const Plane *plane, TwStep *step)
+// Of so many GPUs, as an engine wants it: affine in K and H from zero on.
+static void set_step(const Placed *p, const Plane *plane, double gpus, TwStep *step)
 {
     const Rows *r = &p->rows;
-    double gpus = p->tables->gpus;
     step->time_ns = (TwAffine){plane->base.time_ns, 0.0, 0.0};
     step->energy_nj = (TwAffine){plane->base.energy_nj, 0.0, 0.0};
     if (r->has_decode) {
@@ -405,7 +448,7 @@ void tw_step_cost(const void *context, int level, const TwBatch *batch, TwStep *
     Placed placed;
     place(&placed, context, batch, step);
     Plane plane = plane_at(&placed, level);
-    set_step(&placed, &plane, step);
+    set_step(&placed, &plane, placed.tables->gpus, step);
 }
 
 // ---- which level a cap leaves --------------------------------------------------------------------------------------
@@ -443,5 +486,70 @@ void tw_step_choose(const void *context, const TwStepLimits *limits, const TwBat
         plane = plane_at(&placed, choice->level);
         choice->drawn_w = plane_power(&placed, &plane);
     }
-    set_step(&placed, &plane, step);
+    set_step(&placed, &plane, placed.tables->gpus, step);
+}
+
+// ---- ranks in lockstep ---------------------------------------------------------------------------------------------
+
+// The ranks of a group where their batches lie, and their planes at one level.
+typedef struct Ranks {
+    const TwStepTables *tables;
+    int count;
+    Placed placed[TW_RANKS_MOST];
+    Plane plane[TW_RANKS_MOST];
+} Ranks;
+
+static TwCell here(const Placed *p, const Plane *a)
+{
+    return (TwCell){a->base.time_ns + p->context_part * a->context.time_ns + p->history_part * a->history.time_ns,
+                    a->base.energy_nj + p->context_part * a->context.energy_nj +
+                        p->history_part * a->history.energy_nj};
+}
+
+// W of the group: who is done waits in the exchange, at what flows with time.
+static double ranks_power(void *context, int level)
+{
+    Ranks *r = context;
+    double slowest = 0.0, nj = 0.0, steady_w = r->tables->steady_w[level];
+    for (int k = 0; k < r->count; k++) {
+        r->plane[k] = plane_at(&r->placed[k], level);
+        TwCell mine = here(&r->placed[k], &r->plane[k]);
+        slowest = larger(slowest, mine.time_ns);
+        nj += mine.energy_nj - steady_w * mine.time_ns;
+    }
+    return r->tables->gpus / r->count * (nj / slowest + r->count * steady_w);
+}
+
+void tw_step_choose_ranks(const void *context, const TwStepLimits *limits, int ranks, const TwBatch *batch,
+                          TwStep *step, double *wait_w, TwStepChoice *choice)
+{
+    const TwStepTables *t = context;
+    Ranks r;
+    r.tables = t;
+    r.count = ranks;
+    assert(ranks <= TW_RANKS_MOST);
+    Group group = meet(t, ranks, batch);
+    for (int k = 0; k < ranks; k++) {
+        Dealt dealt = deal_rank(t, &batch[k], &group);
+        place_dealt(&r.placed[k], t, &batch[k], &dealt, t->stages, group.graph, &step[k]);
+    }
+    choice->full_w = choice->drawn_w = ranks_power(&r, TW_LEVELS - 1);
+    choice->level = limits->level;
+    if (limits->level < TW_LEVELS - 1) choice->drawn_w = ranks_power(&r, limits->level);
+    choice->capped = choice->drawn_w > limits->cap_w;
+    if (choice->capped) {
+        // where nothing keeps the cap: the lowest
+        int level = tw_level_search(ranks_power, &r, limits->level, limits->guess, limits->cap_w);
+        choice->level = level < 0 ? 0 : level;
+        choice->drawn_w = ranks_power(&r, choice->level);
+    }
+    double gpus = t->gpus / ranks, steady_w = t->steady_w[choice->level];
+    for (int k = 0; k < ranks; k++) {
+        Plane own = r.plane[k];
+        own.base.energy_nj -= steady_w * own.base.time_ns;
+        own.context.energy_nj -= steady_w * own.context.time_ns;
+        own.history.energy_nj -= steady_w * own.history.time_ns;
+        set_step(&r.placed[k], &own, gpus, &step[k]);
+    }
+    *wait_w = t->gpus * steady_w;
 }

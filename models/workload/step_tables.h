@@ -68,6 +68,8 @@ void tw_step_tables_build(TwStepTables *tables, int max_tokens, int max_sequence
 
 // step_cost.c: what a step source of these tables answers; context is the tables.
 void tw_step_cost(const void *context, int level, const TwBatch *batch, TwStep *step);
+void tw_step_choose_ranks(const void *context, const TwStepLimits *limits, int ranks, const TwBatch *batch,
+                          TwStep *step, double *wait_w, TwStepChoice *choice);
 void tw_step_choose(const void *context, const TwStepLimits *limits, const TwBatch *batch, TwStep *step,
                     TwStepChoice *choice);
 

@@ -135,7 +135,7 @@ static bool compile_pool(const TwWorkloadSpec *workload, const TwPoolSpec *spec,
     TwRouterPolicy policy = pool->policy;
     bool kv = policy == TW_KV_AWARE || policy == TW_SCORED || policy == TW_AFFINITY;
     pool->signals = kv || policy == TW_LEAST_TOKENS || policy == TW_VLLM_DP;
-    pool->indexed = kv && engine.prefix_cache;
+    pool->indexed = kv && engine.prefix_cache && pool->engine.ranks == 1;
     pool->detect_ns = spec->retry ? llround(spec->detect_s * 1e9) : -1;
     pool->services = pool->engine.services;
     pool->tenants = pool->engine.spec.tenants;
@@ -423,11 +423,13 @@ static void share_stores(const Plant *p, void *block)
 {
     for (int cell = 0; cell < p->cell_count; cell++) {
         const Cell *c = &p->cells[cell];
+        const Pool *pool = &p->pools[c->pool];
         TwReplica *first[2] = {NULL};
+        if (pool->fluid) continue;
         for (int i = c->replica_begin; i < c->replica_begin + c->replica_count && c->stands_for > 0; i++) {
             TwReplica *r = replica_of(p, block, i), **store = &first[prefills(p, block, i)];
             if (!*store) *store = r;
-            r->store = (unsigned char *)*store - (unsigned char *)r;
+            tw_engine_share(engine_of(p, block, pool, i), r, *store);
         }
     }
 }
@@ -521,10 +523,12 @@ void tw_workload_advance(const TwWorkload *workload, void *block, const TwWorklo
     // a rack's replicas may belong to several cells: summed here, in index order
     for (int rack = 0; rack < workload->rack_count; rack++)
         out->device_j[rack] = out->demand_w[rack] = out->tokens[rack] = out->kv_fraction[rack] = 0.0;
-    for (int i = 0; i < workload->replica_count; i++) {
+    for (int i = 0, pool = 0; i < workload->replica_count; i++) {
         int of = p->mirror[i];
         const TwReplica *r = replica_const(p, block, of);
-        double kv = (double)(r->kv.blocks - r->kv.free) / (double)r->kv.blocks;
+        while (i >= p->pools[pool].replica_end) pool++;
+        const TwEngineLoad load = load_of(p, block, &p->pools[pool], i);
+        double kv = (double)(load.blocks - load.free) / (double)load.blocks;
         for (int k = p->part_first[i]; k < p->part_first[i + 1]; k++) {
             int rack = p->parts_of[k].rack;
             double share = p->parts_of[k].share;
@@ -536,10 +540,18 @@ void tw_workload_advance(const TwWorkload *workload, void *block, const TwWorklo
     }
 }
 
+static const Pool *pool_of(const Plant *p, int replica)
+{
+    const Pool *pool = p->pools;
+    while (replica >= pool->replica_end) pool++;
+    return pool;
+}
+
 bool tw_workload_idle(const TwWorkload *workload, const void *block, int replica)
 {
-    const TwReplica *r = replica_const(workload->inner, block, workload->inner->mirror[replica]);
-    return r->running == 0 && r->wait_count == 0 && r->loading == 0 && r->handed == 0;
+    const Plant *p = workload->inner;
+    const TwEngineLoad load = load_of(p, block, pool_of(p, replica), replica);
+    return load.running == 0 && load.waiting == 0 && load.loading == 0 && load.handed == 0;
 }
 
 bool tw_workload_prefills(const TwWorkload *workload, const void *block, int replica)
@@ -550,12 +562,11 @@ bool tw_workload_prefills(const TwWorkload *workload, const void *block, int rep
 bool tw_workload_set_role(const TwWorkload *workload, void *block, int replica, bool prefill)
 {
     const Plant *p = workload->inner;
-    int k = 0;
-    while (replica >= p->pools[k].replica_end) k++;
+    const Pool *pool = pool_of(p, replica);
     TwReplica *r = replica_of(p, block, replica);
-    if (!p->pools[k].re_role || !r->off || !tw_workload_idle(workload, block, replica)) return false;
+    if (!pool->re_role || !r->off || !tw_workload_idle(workload, block, replica)) return false;
     ((bool *)tw_at(block, p->roles))[replica] = prefill;
-    tw_engine_restart(engine_of(p, block, &p->pools[k], replica), r);
+    tw_engine_restart(engine_of(p, block, pool, replica), r);
     return true;
 }
 
@@ -587,15 +598,17 @@ void tw_workload_totals(const TwWorkload *workload, const void *block, int pool,
 {
     const Plant *p = workload->inner;
     TwWorkloadTotals t = {0};
-    TwWide busy = 0, apart = 0, capped = 0, throttled = 0, over_cap = 0, full = 0;
+    TwWide busy = 0, apart = 0, capped = 0, throttled = 0, over_cap = 0, full = 0, in_step = 0, waited = 0;
     for (int k = pool_first(pool); k < pool_last(p, pool); k++) {
         for (int i = p->pools[k].replica_begin; i < p->pools[k].replica_end; i++) {
             const TwReplica *r = replica_const(p, block, p->mirror[i]);
             const TwEngineCounts *n = &r->counts;
+            const TwEngineLoad load = load_of(p, block, &p->pools[k], i);
+            const TwEngine *engine = engine_of(p, block, &p->pools[k], p->mirror[i]);
             t.arrived += n->arrived;
             t.completed += n->completed;
-            t.running += r->running + r->loading;
-            t.waiting += r->wait_count;
+            t.running += load.running + load.loading;
+            t.waiting += load.waiting;
             t.rejected += n->rejected;
             t.lost += n->lost + n->cancelled;
             t.cancelled += n->cancelled;
@@ -606,8 +619,8 @@ void tw_workload_totals(const TwWorkload *workload, const void *block, int pool,
             t.prompt_tokens_looked_up += n->looked_up_tokens;
             t.prompt_tokens_hit += n->hit_tokens;
             for (int tier = 0; tier < TW_TIERS; tier++) t.tier_tokens[tier] += n->tier_tokens[tier];
-            t.decode_steps += r->step;
-            t.decode_tokens += engine_of(p, block, &p->pools[k], p->mirror[i])->drawn ? n->drawn : r->iteration;
+            t.decode_steps += load.decode_steps;
+            t.decode_tokens += engine->drawn ? n->drawn : load.decode_tokens;
             t.input_tokens_arrived += n->input_arrived;
             t.output_tokens_arrived += n->output_arrived;
             t.input_tokens_done += n->input_done;
@@ -633,6 +646,9 @@ void tw_workload_totals(const TwWorkload *workload, const void *block, int pool,
             throttled += n->throttled;
             over_cap += n->over_cap;
             full += n->full;
+            if (engine->ranks < 2) continue;
+            in_step += n->busy;
+            waited += n->waited / engine->ranks;
         }
     }
     // between replicas, or held at a router
@@ -667,6 +683,8 @@ void tw_workload_totals(const TwWorkload *workload, const void *block, int pool,
     t.throttled_s = seconds(throttled);
     t.over_cap_s = seconds(over_cap);
     t.full_s = seconds(full);
+    t.lockstep_s = seconds(in_step);
+    t.rank_wait_s = seconds(waited);
     *totals = t;
 }
 
@@ -810,11 +828,11 @@ void tw_workload_queues(const TwWorkload *workload, const void *block, int pool,
     *waiting = *running = 0;
     for (int k = pool_first(pool); k < pool_last(p, pool); k++) {
         for (int i = p->pools[k].replica_begin; i < p->pools[k].replica_end; i++) {
-            const TwReplica *r = replica_const(p, block, p->mirror[i]);
-            *waiting += r->wait_count;
-            *running += r->running;
-            blocks += r->kv.blocks;
-            held += r->kv.blocks - r->kv.free;
+            const TwEngineLoad load = load_of(p, block, &p->pools[k], i);
+            *waiting += load.waiting;
+            *running += load.running;
+            blocks += load.blocks;
+            held += load.blocks - load.free;
         }
     }
     *kv_fraction = blocks > 0 ? (double)held / (double)blocks : 0.0;
@@ -830,10 +848,11 @@ void tw_workload_fullest(const TwWorkload *workload, const void *block, double *
             const TwReplica *r = replica_const(p, block, p->mirror[i]);
             if (r->off) continue;
             bool apart = prefills(p, block, i);
-            seats[apart] += engine_of(p, block, &p->pools[k], i)->spec.max_sequences;
-            wanted[apart] += r->running + r->wait_count;
-            blocks[apart] += r->kv.blocks;
-            held[apart] += r->kv.blocks - r->kv.free;
+            const TwEngineLoad load = load_of(p, block, &p->pools[k], i);
+            seats[apart] += places_of(engine_of(p, block, &p->pools[k], i));
+            wanted[apart] += load.running + load.waiting;
+            blocks[apart] += load.blocks;
+            held[apart] += load.blocks - load.free;
         }
         for (int apart = 0; apart < 2; apart++) {
             if (seats[apart] == 0) continue;

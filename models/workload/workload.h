@@ -120,14 +120,15 @@ typedef struct TwWorkloadTotals {
     int64_t input_tokens_pending, output_tokens_pending;    // of running and waiting requests
     int64_t input_tokens_dropped, output_tokens_dropped;    // of rejected and lost ones
     int64_t tokens_recomputed, preemptions, iterations, batch_changes;
-    int64_t good;                    // completed within the SLO, arrived after warm-up
-    int64_t measured_completed;      // completed and arrived after warm-up
-    double busy_s;                   // sum over replicas
-    double prefill_busy_s;           // of it those that compute prompts for others
-    double capped_s, throttled_s;    // replica-seconds below full clock, by cause
-    double full_s;                   // replica-seconds that left waiting who did not fit
-    double over_cap_s;               // replica-seconds above the cap at the lowest clock
-    double device_j;                 // the energy meter: what the windows add up to, exactly
+    int64_t good;                      // completed within the SLO, arrived after warm-up
+    int64_t measured_completed;        // completed and arrived after warm-up
+    double busy_s;                     // sum over replicas
+    double prefill_busy_s;             // of it those that compute prompts for others
+    double capped_s, throttled_s;      // replica-seconds below full clock, by cause
+    double full_s;                     // replica-seconds that left waiting who did not fit
+    double lockstep_s, rank_wait_s;    // replica-seconds of groups of ranks in work; of it waited for the slowest rank
+    double over_cap_s;                 // replica-seconds above the cap at the lowest clock
+    double device_j;                   // the energy meter: what the windows add up to, exactly
     double prompt_j, rest_j;    // of it: prompts, by their share of each step's tokens; replicas with nothing to do
     // of `lost` those who gave up; of `rejected` those shed for others; of `waiting` those between replicas
     int64_t cancelled, shed, moving, retried;

@@ -139,6 +139,19 @@ static inline const TwEngine *engine_of(const Plant *p, const void *block, const
     return prefills(p, block, i) ? &pool->prefill : &pool->engine;
 }
 
+// Sequences that an engine runs at once.
+static inline int places_of(const TwEngine *e) { return e->spec.max_sequences * e->ranks; }
+
+// What a replica, or the one that stands for it, has to do.
+static inline TwEngineLoad load_of(const Plant *p, const void *block, const Pool *pool, int i)
+{
+    int of = p->mirror[i];
+    const TwReplica *r = replica_const(p, block, of);
+    // a flow has no ranks
+    static const TwEngine whole = {.ranks = 1};
+    return tw_engine_load(pool->fluid ? &whole : engine_of(p, block, pool, of), r);
+}
+
 // wire.c: moves on the wire share the links of their replicas, max-min.
 // Counts what has come up to now_ns and sets the rates and ends of all that are on the wire; the earliest of the moves.
 int64_t tw_wire_share(Move *moves, int count, const TwReplicaLink *link, int replicas, int64_t now_ns);

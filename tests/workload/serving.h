@@ -45,9 +45,42 @@ static inline void test_step(const void *context, int level, const TwBatch *b, T
     step->history_end = s->history_cell ? (h + 1) * s->history_cell : INT64_MAX;
 }
 
+// Ranks in lockstep: half of what tokens cost is for those of all ranks, and an idle rank has that half too. All wait
+// for the slowest at the idle power.
+static inline double test_ranks_at(const TestStep *s, int level, int ranks, const TwBatch *batch, TwStep *step,
+                                   double *wait_w)
+{
+    double clock = 0.4 + 0.6 * level / (TW_LEVELS - 1), slowest = 0.0, nj = 0.0;
+    int tokens = 0;
+    for (int k = 0; k < ranks; k++) tokens += batch[k].tokens;
+    *wait_w = s->watts_idle * ranks;
+    for (int k = 0; k < ranks; k++) {
+        const TwBatch *b = &batch[k];
+        test_step(s, level, b, &step[k]);
+        step[k].time_ns.base += s->token_ns / clock * (0.5 * tokens - 0.5 * b->tokens);
+        double here = step[k].time_ns.base + step[k].time_ns.per_context * (double)b->decode_context +
+                      step[k].time_ns.per_history * (double)b->chunk_history;
+        nj += step[k].energy_nj.base + step[k].energy_nj.per_context * (double)b->decode_context +
+              step[k].energy_nj.per_history * (double)b->chunk_history;
+        slowest = here > slowest ? here : slowest;
+    }
+    return nj / slowest + *wait_w;
+}
+
+static inline void test_ranks(const void *context, const TwStepLimits *limits, int ranks, const TwBatch *batch,
+                              TwStep *step, double *wait_w, TwStepChoice *choice)
+{
+    choice->full_w = test_ranks_at(context, TW_LEVELS - 1, ranks, batch, step, wait_w);
+    choice->level = limits->level;
+    choice->drawn_w = test_ranks_at(context, choice->level, ranks, batch, step, wait_w);
+    choice->capped = choice->drawn_w > limits->cap_w;
+    while (choice->drawn_w > limits->cap_w && choice->level > 0)
+        choice->drawn_w = test_ranks_at(context, --choice->level, ranks, batch, step, wait_w);
+}
+
 static inline TwStepSource test_source(const TestStep *step)
 {
-    TwStepSource source = {.context = step, .step = test_step, .idle_w = step->watts_idle};
+    TwStepSource source = {.context = step, .step = test_step, .choose_ranks = test_ranks, .idle_w = step->watts_idle};
     for (int level = 0; level < TW_LEVELS; level++) source.level_clock[level] = 0.4 + 0.6 * level / (TW_LEVELS - 1);
     return source;
 }

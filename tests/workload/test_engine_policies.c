@@ -67,14 +67,18 @@ static void run_all(const TwEngine *e, TwReplica *r, const TwRequest *all, int c
     }
     tw_engine_boundaries(e, r, INT64_MAX, &log);
     CHECK(tw_engine_consistent(e, r));
-    CHECK(r->running == 0 && r->wait_count == 0 && r->kv.free == r->kv.blocks && r->reserved == 0);
-    CHECK(r->prompt_blocks == 0 && r->wait_input == 0 && r->swapped == 0);
+    for (int k = 0; k < e->ranks; k++) {
+        const TwReplica *list = rank_of(e, r, k);
+        CHECK(list->running == 0 && list->wait_count == 0 && list->kv.free == list->kv.blocks && list->reserved == 0);
+        CHECK(list->prompt_blocks == 0 && list->wait_input == 0 && list->swapped == 0);
+    }
 }
 
-static void ways_agree(int rounds, uint64_t seed, bool covers)
+// ranks: of one list, or of as many as the round says.
+static void ways_agree(int rounds, uint64_t seed, bool covers, bool ranks)
 {
     int64_t iterations = 0, changes = 0, preemptions[7] = {0}, hits = 0, cancelled = 0, shed = 0, swapped = 0,
-            overshot = 0, tier = 0, outranked = 0, drawn = 0;
+            overshot = 0, tier = 0, outranked = 0, drawn = 0, waited = 0;
     static TwRequest all[MOST];
     static Times times[4];
     for (int round = 0; round < rounds; round++) {
@@ -100,6 +104,12 @@ static void ways_agree(int rounds, uint64_t seed, bool covers)
         spec.kv_blocks = draw_int(&seed, 1, 2) == 1 ? 1 << 20 : least_blocks * draw_int(&seed, 1, 6) + 1;
         spec.queue_max = draw_int(&seed, 1, 3) == 1 ? draw_int(&seed, 1, 30) : 1000;
         spec.watermark_blocks = draw_int(&seed, 0, 1);
+        if (ranks) {
+            spec.ranks = draw_int(&seed, 2, 5);
+            spec.rank_router = (TwRankRouter)(TW_RANK_ROUND_ROBIN + round % 5);
+            spec.max_tokens *= spec.ranks, spec.max_sequences *= spec.ranks, spec.kv_blocks *= spec.ranks;
+            spec.watermark_blocks *= spec.ranks;
+        }
         spec.sglang = (TwSglang){draw_int(&seed, 40, 2048), draw_int(&seed, 20, 1000), draw_int(&seed, 0, 1) == 1,
                                  draw_int(&seed, 0, 1) == 1, 0.3 + draw_unit(&seed)};
         if (draw_int(&seed, 1, 3) == 1) spec.long_prefill = draw_int(&seed, 10, 300);
@@ -135,7 +145,7 @@ static void ways_agree(int rounds, uint64_t seed, bool covers)
         }
         if (draw_int(&seed, 1, 5) == 1) spec.wait_max_s = 2.0 * draw_unit(&seed);
         double cap_w = draw_int(&seed, 1, 2) == 1 ? INFINITY : 150.0 + 500.0 * draw_unit(&seed);
-        double gap = draw_unit(&seed) * 4e8;
+        double gap = draw_unit(&seed) * 4e8 / (ranks ? spec.ranks : 1);
         int64_t at = 0;
         for (int k = 0; k < count; k++) {
             at += draw_int(&seed, 1, 4) == 1 ? 0 : (int64_t)(-log(draw_unit(&seed)) * gap);
@@ -166,6 +176,7 @@ static void ways_agree(int rounds, uint64_t seed, bool covers)
             }
             bool same = memcmp(&times[way], &times[0], sizeof *times) == 0 &&
                         memcmp(n, &first.counts, sizeof *n) == 0 && r->time == first.time && r->meter == first.meter;
+            waited += ranks && n->waited > 0;
             if (!same)
                 fprintf(stderr, "round %d way %d policy %s: %lld %lld iterations, %lld %lld preemptions\n", round, way,
                         tw_policy_names[spec.policy], (long long)n->iterations, (long long)first.counts.iterations,
@@ -190,6 +201,7 @@ static void ways_agree(int rounds, uint64_t seed, bool covers)
         (long long)shed, (long long)swapped, (long long)overshot);
     for (int k = 0; k < 7; k++) printf(" %lld", (long long)preemptions[k]);
     printf("\n");
+    CHECK(!ranks || (waited > rounds && hits > 0 && preemptions[TW_VLLM_V1] + preemptions[TW_SGLANG] > 0));
     if (!covers) return;
     CHECK(outranked > 2 && drawn > 2);
     CHECK(hits > 0 && cancelled > 0 && shed > 0 && swapped > 0 && overshot > 0 && tier > 0);
@@ -258,9 +270,12 @@ int main(int argc, char **argv)
     higher_levels_preempt(true);
     higher_levels_preempt(false);
     int rounds = argc > 1 ? atoi(argv[1]) : 84;
-    ways_agree(rounds, argc > 2 ? (uint64_t)atoi(argv[2]) : 41, argc <= 2);
+    uint64_t seed = argc > 2 ? (uint64_t)atoi(argv[2]) : 41;
+    ways_agree(rounds, seed, argc <= 2, false);
+    // attention ranks in lockstep, each with lists and memory of its own
+    ways_agree(argc > 1 ? rounds : 35, seed + 1, false, true);
     // sglang: who waits fits in the middle of a block; one who makes room comes to be first by an admission
-    if (argc <= 2) ways_agree(12, 99, false);
-    if (argc <= 2) ways_agree(17, 4, false);
+    if (argc <= 2) ways_agree(12, 99, false, false);
+    if (argc <= 2) ways_agree(17, 4, false, false);
     return check_failures != 0;
 }

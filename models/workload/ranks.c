@@ -1,0 +1,155 @@
+// Attention ranks in lockstep: each its own lists, memory and budget, one clock (engine.h; serving page, 2.4).
+//
+// The time of rank k is affine in the iteration i, t_k + g_k i, and the group's is the largest of them. The rank that
+// is largest when a plan is made binds up to the first iteration in which another is larger: from there a new plan is
+// made, so that jumping and stepping add up the same integers. The energy is the sum of what the ranks' kernels take,
+// and of what all GPUs draw as long as the slowest works.
+#include "models/workload/engine_parts.h"
+
+// --- which rank gets a request ------------------------------------------------------------------------------------
+
+// Tokens to compute and in memory, and blocks held, at the last boundary before now.
+static double cost_of(const TwEngine *e, TwReplica *list, int64_t m, const TwRequest *request)
+{
+    int64_t running = list->running + list->loading;
+    TwEngineView now;
+    switch (e->spec.rank_router) {
+    case TW_RANK_LEAST_LOADED:
+        return (double)(running + list->wait_count);
+    case TW_RANK_VLLM_DP:
+        return (double)(4 * (int64_t)list->wait_count + running);
+    case TW_RANK_LEAST_TOKENS: {
+        tw_engine_look(e, list, m, &now);
+        int64_t tokens = list->wait_input + now.context;
+        for (int j = 0; j < list->chunk_count; j++) tokens += row_goal(rows_of(e, list) + chunks_of(e, list)[j]);
+        return (double)tokens;
+    }
+    case TW_RANK_KV_AWARE: {
+        tw_engine_look(e, list, m, &now);
+        int32_t hit = 0;
+        if (e->spec.prefix_cache && request->content.count > 0) {
+            TwPrefix prefix = tw_engine_prefix(e, list, NULL);
+            TwRuns runs = tw_runs(&request->content, e->spec.list, 1, request->input_tokens, 0);
+            hit = tw_prefix_find(&prefix, &runs, -1, 0, (request->input_tokens - 1) >> e->prefix.shift).blocks;
+        }
+        return (double)(list->prompt_blocks - hit + now.blocks_held);
+    }
+    case TW_RANK_AUTO:
+    case TW_RANK_EVEN:
+    case TW_RANK_ROUND_ROBIN:
+        break;
+    }
+    return 0.0;
+}
+
+TwReplica *tw_ranks_choose(const TwEngine *e, TwReplica *g, const TwRequest *request, int64_t now_ns)
+{
+    int best = 0;
+    if (e->spec.rank_router == TW_RANK_ROUND_ROBIN) {
+        best = g->next_rank;
+        g->next_rank = best + 1 < e->ranks ? best + 1 : 0;
+        return rank_of(e, g, best);
+    }
+    int64_t m = g->busy ? tw_engine_passed(g, now_ns) : 0;
+    double least_cost = cost_of(e, g, m, request);
+    for (int k = 1; k < e->ranks; k++) {
+        double cost = cost_of(e, rank_of(e, g, k), m, request);
+        if (cost >= least_cost) continue;
+        least_cost = cost;
+        best = k;
+    }
+    return rank_of(e, g, best);
+}
+
+// --- the plan -----------------------------------------------------------------------------------------------------
+
+// Iterations in which no other rank takes longer than the one that binds.
+static int64_t binds(TwSeries most, TwSeries other, int64_t m)
+{
+    TwWide apart = most.next - other.next, closer = other.grow - most.grow;
+    // the first that is longer: apart < closer i
+    if (closer <= 0 || apart >= closer * m) return m;
+    return (int64_t)(apart / closer) + 1;
+}
+
+static void plan(const TwEngine *e, TwReplica *g)
+{
+    const TwStepSource *source = e->spec.step;
+    TwBatch batch[TW_RANKS_MOST];
+    TwStep step[TW_RANKS_MOST];
+    TwSeries time[TW_RANKS_MOST], energy = {0, 0}, all = {0, 0};
+    for (int k = 0; k < e->ranks; k++) batch[k] = tw_sched_batch(e, rank_of(e, g, k));
+    const TwStepLimits limits = {.level = g->clock_level, .guess = g->level, .cap_w = g->cap_w};
+    TwStepChoice choice;
+    double wait_w;
+    source->choose_ranks(source->context, &limits, e->ranks, batch, step, &wait_w, &choice);
+    tw_sched_chosen(g, &limits, &choice);
+
+    int most = 0;
+    int64_t m = TW_JUMP_MOST;
+    for (int k = 0; k < e->ranks; k++) {
+        TwReplica *list = rank_of(e, g, k);
+        time[k] = tw_sched_series(e, step[k].time_ns, TW_UNITS_PER_NS, &batch[k]);
+        TwSeries mine = tw_sched_series(e, step[k].energy_nj, TW_UNITS_PER_NJ, &batch[k]);
+        energy.next += mine.next, energy.grow += mine.grow;
+        int images = tw_sched_images(e, list);
+        if (images > 0) {
+            time[k].next += images * e->encode_time;
+            energy.next += images * e->encode_energy;
+        }
+        m = images > 0 ? 1 : least(m, tw_sched_end(e, list, &batch[k], &step[k]));
+        list->chunk_tokens = 0;
+        for (int j = 0; j < list->chunk_count; j++) list->chunk_tokens += rows_of(e, list)[chunks_of(e, list)[j]].chunk;
+        if (time[k].next < 1) time[k].next = 1;
+        if (time[k].next > time[most].next) most = k;
+        all.next += time[k].next, all.grow += time[k].grow;
+    }
+    for (int k = 0; k < e->ranks && m > 1; k++) m = binds(time[most], time[k], m);
+    TwAffine slowest = step[most].time_ns;
+    TwSeries wait = tw_sched_series(
+        e, (TwAffine){slowest.base * wait_w, slowest.per_context * wait_w, slowest.per_history * wait_w},
+        TW_UNITS_PER_NJ, &batch[most]);
+    g->span = time[most];
+    g->energy = (TwSeries){energy.next + wait.next, energy.grow + wait.grow};
+    g->waited = (TwSeries){e->ranks * g->span.next - all.next, e->ranks * g->span.grow - all.grow};
+    g->left = (int32_t)m;
+    g->limits_changed = false;
+    g->counts.changes++;
+}
+
+// Plans how far to go with the composition as it is.
+static void stop(const TwEngine *e, TwReplica *g)
+{
+    int64_t m = g->left, event = INT64_MAX;
+    if (e->spec.stride > 0) m = least(m, e->spec.stride);
+    for (int k = 0; k < e->ranks; k++) {
+        TwReplica *list = rank_of(e, g, k);
+        m = tw_sched_last(e, list, m);
+        event = least(event, tw_sched_event(list));
+    }
+    if (m > 1 && event != INT64_MAX) m = tw_series_reach(g->span, tw_time_of(event) - g->time, m);
+    g->stop = (int32_t)m;
+    g->next_ns = tw_ns_of(g->time + tw_series_sum(g->span, m));
+}
+
+void tw_ranks_boundary(const TwEngine *e, TwReplica *g, const TwEngineLog *log)
+{
+    bool changed = g->left == 0 || g->limits_changed, once = false, works = false, waits = false;
+    for (int k = 0; k < e->ranks; k++) {
+        TwReplica *list = rank_of(e, g, k);
+        changed = tw_sched_turn(e, list, changed, &once, log);
+        works |= tw_sched_works(e, list);
+        waits |= list->wait_count > 0;
+    }
+    if (!works) {
+        g->busy = false;
+        g->left = g->stop = 0;
+        g->next_ns = INT64_MAX;
+        for (int k = 0; k < e->ranks; k++) g->next_ns = least(g->next_ns, tw_sched_rests(rank_of(e, g, k)));
+        return;
+    }
+    if (changed) plan(e, g);
+    if (once) g->left = 1;
+    g->flags = (uint8_t)((g->flags & ~TW_PLAN_FULL) | (waits ? TW_PLAN_FULL : 0));
+    stop(e, g);
+}
