@@ -63,3 +63,17 @@ bool tw_cli_deployment(const TwOptions *o, TwDeploySpec *spec, int *status)
     *status = TW_DONE;
     return true;
 }
+
+bool tw_cli_deploy(TwDeploy *deploy, const TwOptions *o, const TwDeploySpec *spec, int *status)
+{
+    static const char *const of_experts[] = {"routing-zipf", "redundant-experts", NULL};
+    TwError error = {0};
+    if (!tw_deploy_create(deploy, spec, &error)) {
+        *status = tw_cli_fail(&error);
+        return false;
+    }
+    if (deploy->model.experts > 0 || !tw_options_idle(o, "a model without experts", of_experts)) return true;
+    tw_deploy_destroy(deploy);
+    *status = TW_USAGE;
+    return false;
+}

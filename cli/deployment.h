@@ -12,3 +12,6 @@ bool tw_cli_real(const TwOptions *options, TwServing option, const char *name, d
 
 // Chip, model, types, layout and routing; h200 may be written for h200_sxm. False: *status says why, and stderr.
 bool tw_cli_deployment(const TwOptions *options, TwDeploySpec *spec, int *status);
+
+// Compiles it. False: said on stderr, *status.
+bool tw_cli_deploy(TwDeploy *deploy, const TwOptions *options, const TwDeploySpec *spec, int *status);

@@ -3,6 +3,7 @@
 #include "sim/config.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <getopt.h>
 #include <math.h>
 #include <stdlib.h>
@@ -89,14 +90,15 @@ static const struct {
     {{"seed", 0, "N", TW_RUN | TW_CHECK | TW_STUDY | TW_VIEW | TW_TRACE | TW_AVAILABILITY, "of every random stream"},
      SEED},
     {{"threads", 0, "N", TW_RUN | TW_STUDY | TW_VIEW, "default: all cores; never changes results"}, THREADS},
-    {{"out", 'o', "FILE", TW_RUN | TW_STUDY | TW_REPORT | TW_THERMAL, "what to write; default: NAME.h5 in this folder"},
-     'o'},
+    {{"out", 'o', "FILE", TW_RUN | TW_STUDY, "what to write; default: NAME.h5 in this folder"}, 'o'},
+    {{"out", 'o', "FILE", TW_REPORT, "of --plot and --export: what to write; what was there is replaced"}, 'o'},
+    {{"out", 'o', "FILE", TW_THERMAL, "CSV: samples of a hall, points of a recording, hours of a weather file"}, 'o'},
     {{"out", 'o', "FILE", TW_TRACE, "generate: the trace; describe: a picture, .svg"}, 'o'},
     {{"class", 0, "NAME", TW_TRACE, "of a facility: this class of requests only"}, TRACE_CLASS},
     {{"format", 0, "NAME", TW_TRACE, "azure, burstgpt, mooncake or sessions; default: by the name and what there is"},
      TRACE_FORMAT},
     {{"block-tokens", 0, "N", TW_TRACE, "tokens of a block id; default 512"}, BLOCK_TOKENS},
-    {{"force", 0, NULL, TW_RUN | TW_STUDY | TW_REPORT, "replace what exists"}, FORCE},
+    {{"force", 0, NULL, TW_RUN | TW_STUDY, "replace what exists"}, FORCE},
     {{"snapshot", 0, "SPAN", TW_RUN, "also save the state at this time, beside the result"}, SNAPSHOT},
     {{"stop", 0, "SPAN", TW_RUN, "end at this time with a partial result that --restore goes on from"}, STOP},
     {{"restore", 0, "FILE", TW_RUN, "go on from a snapshot or a partial result of the same facility"}, RESTORE},
@@ -302,7 +304,16 @@ static bool unknown_option(const char *given, TwCommand command)
     char name[128];
     while (*given == '-') given++;
     snprintf(name, sizeof name, "%.*s", (int)strcspn(given, "="), given);
-    const char *near = tw_nearest(name, known, count);
+    const char *first = NULL, *near = tw_nearest(name, known, count);
+    for (int i = 0; i < count; i++) {
+        if (strcmp(known[i], name) == 0) return usage("option --%s takes no value%s", name, "");
+        if (strncmp(known[i], name, strlen(name)) != 0) continue;
+        if (first) {
+            fprintf(stderr, "tokenworks: --%s is short for --%s, --%s and perhaps more\n", name, first, known[i]);
+            return false;
+        }
+        first = known[i];
+    }
     if (near) return usage("unknown option --%s; did you mean --%s?", name, near);
     return usage("unknown option --%s; see --help", name, "");
 }
@@ -320,8 +331,9 @@ static bool add_set(TwOptions *o, const char *path, const char *value)
 static bool whole(const char *text, int64_t least, int64_t *value)
 {
     char *end;
+    errno = 0;
     long long got = strtoll(text, &end, 10);
-    if (end == text || *end || got < least) return false;
+    if (end == text || *end || errno == ERANGE || got < least) return false;
     *value = got;
     return true;
 }
@@ -368,10 +380,15 @@ static bool take(TwOptions *o, int id, const char *arg)
     case SNAPSHOT:
         if (!tw_span_read(arg, &o->snapshot_s)) return usage("--snapshot %s: expected a span, as 12h%s", arg, "");
         return true;
-    case SHARD:
-        if (sscanf(arg, "%d/%d", &o->shard, &o->shards) != 2 || o->shards < 1 || o->shard < 0 || o->shard >= o->shards)
+    case SHARD: {
+        char *end;
+        errno = 0;
+        long of = strtol(arg, &end, 10), all = *end == '/' && end > arg ? strtol(end + 1, &end, 10) : 0;
+        if (*end || errno == ERANGE || all < 1 || all > INT32_MAX || of < 0 || of >= all)
             return usage("--shard %s: expected I/N with I from 0 to N - 1%s", arg, "");
+        o->shard = (int)of, o->shards = (int)all;
         return true;
+    }
     case STOP:
         if (!tw_span_read(arg, &o->stop_s)) return usage("--stop %s: expected a span, as 12h%s", arg, "");
         return true;
@@ -430,7 +447,7 @@ static bool take(TwOptions *o, int id, const char *arg)
     case BLOCK_TOKENS: {
         char *end;
         long tokens = strtol(arg, &end, 10);
-        if (*end || tokens < 1 || tokens > 65536) {
+        if (end == arg || *end || tokens < 1 || tokens > 65536) {
             fprintf(stderr, "tokenworks: --block-tokens=%s, expected 1 to 65536\n", arg);
             return false;
         }
@@ -536,6 +553,27 @@ static bool take(TwOptions *o, int id, const char *arg)
     }
 }
 
+static void note_given(TwOptions *o, int id, TwCommand command)
+{
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        if (table[i].id != id || !(table[i].option.commands & (int)command)) continue;
+        for (int k = 0; k < o->given_count; k++)
+            if (o->given[k] == table[i].option.name) return;
+        o->given[o->given_count++] = table[i].option.name;    // no more than a command has, see `longs`
+    }
+}
+
+bool tw_options_idle(const TwOptions *o, const char *form, const char *const *names)
+{
+    for (int k = 0; k < o->given_count; k++)
+        for (int i = 0; names[i]; i++)
+            if (strcmp(o->given[k], names[i]) == 0) {
+                fprintf(stderr, "tokenworks: --%s does nothing with %s; see --help\n", names[i], form);
+                return true;
+            }
+    return false;
+}
+
 bool tw_options_read(TwOptions *o, const TwCommandRow *row, int argc, char **argv, bool *help)
 {
     TwCommand command = row->command;
@@ -556,8 +594,8 @@ bool tw_options_read(TwOptions *o, const TwCommandRow *row, int argc, char **arg
     *help = false;
     opterr = 0;
     optind = 1;
-    int id, before = 1;
-    while (before = optind, (id = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+    int id;
+    while ((id = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
         if (id == 'h') {
             tw_options_help(stdout, row);
             *help = true;
@@ -565,12 +603,14 @@ bool tw_options_read(TwOptions *o, const TwCommandRow *row, int argc, char **arg
         }
         if (id == ':') return usage("option %s needs an argument%s", argv[optind - 1], "");
         if (id == '?') {
-            if (optopt && optopt < 256 && strncmp(argv[before], "--", 2) != 0) {
+            // a long option given a value that it does not take brings its own letter
+            if (optopt && optopt < 256 && !strchr(shorts, optopt)) {
                 char letter[2] = {(char)optopt, '\0'};
                 return usage("unknown option -%s; see --help%s", letter, "");
             }
-            return unknown_option(argv[before < argc ? before : argc - 1], command);
+            return unknown_option(argv[optind - 1], command);
         }
+        note_given(o, id, command);
         if (!take(o, id, optarg)) return false;
     }
     o->files = argv + optind;

@@ -99,7 +99,9 @@ typedef struct TwOptions {
     int lose_count;
     const char *power_factor;
     bool contingency;
-    char text[64][64];    // room for settings made from options
+    char text[64][64];        // room for settings made from options
+    const char *given[64];    // names of the options, each once
+    int given_count;
 } TwOptions;
 
 // One command: what it is called, does, and how it is shown.
@@ -115,6 +117,10 @@ extern const TwCommandRow tw_commands[];
 
 // Parses what follows the command. False: said on stderr why, exit TW_USAGE; *help: help was printed, exit 0.
 bool tw_options_read(TwOptions *options, const TwCommandRow *command, int argc, char **argv, bool *help);
+
+// For a command of several forms: whether an option was given that this form does nothing with; said on stderr, exit
+// TW_USAGE. form: "a component"; names end with NULL.
+bool tw_options_idle(const TwOptions *options, const char *form, const char *const *names);
 
 // "24h", "90s", "1.5min", "2d" -> seconds. False: not a positive span.
 bool tw_span_read(const char *text, double *seconds);

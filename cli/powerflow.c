@@ -534,6 +534,23 @@ static int powerflow_feeder(const TwOptions *o)
     return good ? TW_DONE : TW_NUMERICAL;
 }
 
+// What only some kinds of file have a use for.
+static bool idle(const TwOptions *o, const char *name, bool facility, bool feeder)
+{
+    static const char *const of_cases[] = {"closed",  "open",     "close",  "load-model", "slack",    "slack-v",
+                                           "base-kv", "base-mva", "method", "tolerance",  "q-limits", NULL},
+                             *const of_facilities[] = {"set", "contingency", "power-factor", NULL},
+                             *const of_both[] = {"scale", NULL},
+                             *const of_csv[] = {"closed", "slack", "base-kv", "base-mva", NULL};
+    size_t length = strlen(name);
+    bool csv = length > 4 && strcmp(name + length - 4, ".csv") == 0;
+    if (facility) return tw_options_idle(o, "a facility", of_cases);
+    if (feeder)
+        return tw_options_idle(o, "a feeder", of_cases) || tw_options_idle(o, "a feeder", of_facilities) ||
+               tw_options_idle(o, "a feeder", of_both);
+    return tw_options_idle(o, "a case", of_facilities) || (!csv && tw_options_idle(o, "a MATPOWER case", of_csv));
+}
+
 int tw_command_powerflow(const TwOptions *o)
 {
     if (o->file_count != 1) {
@@ -543,9 +560,11 @@ int tw_command_powerflow(const TwOptions *o)
     size_t length = strlen(o->files[0]);
     const char *name = o->files[0], *end = strrchr(name, '.');
     bool bare = !end || strchr(end, '/');    // the name of a facility, as elsewhere
-    if (bare) return powerflow_facility(o);
-    if (length > 4 && strcmp(name + length - 4, ".cfg") == 0)
-        return tw_config_has_group(o->files[0], "feeder") ? powerflow_feeder(o) : powerflow_facility(o);
+    bool cfg = length > 4 && strcmp(name + length - 4, ".cfg") == 0;
+    bool feeder = cfg && tw_config_has_group(name, "feeder"), facility = bare || (cfg && !feeder);
+    if (idle(o, name, facility, feeder)) return TW_USAGE;
+    if (facility) return powerflow_facility(o);
+    if (feeder) return powerflow_feeder(o);
     TwFlowFile how;
     TwFlowOptions solve;
     TwFlowCase *flow;

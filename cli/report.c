@@ -146,7 +146,14 @@ static int study_report(const TwOptions *options)
 
 int tw_command_report(const TwOptions *options)
 {
+    static const char *const of_plots[] = {"at", "size", "theme", "output", NULL}, *const of_files[] = {"out", NULL},
+                             *const of_text[] = {"json", NULL};
+    bool file = options->plot || options->export_format;
     if (options->file_count != 1) return usage("expected one result file; see --help");
+    if (options->plot && options->export_format) return usage("one of --plot and --export");
+    if (!options->plot && tw_options_idle(options, "a report that draws nothing", of_plots)) return TW_USAGE;
+    if (!file && tw_options_idle(options, "a report on standard output", of_files)) return TW_USAGE;
+    if (file && tw_options_idle(options, "a picture or an export", of_text)) return TW_USAGE;
     if (tw_cli_is_study(options->files[0])) return study_report(options);
     if (options->plot) return options->out ? plot(options) : usage("--plot needs --out FILE.png, .svg or .pdf");
     TwError error = {0};

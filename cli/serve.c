@@ -115,6 +115,8 @@ static bool set_lengths(const TwOptions *o, TwServeSpec *s, int *status)
     s->input_mean = isl, s->output_mean = osl;
     s->context_tokens = (int64_t)(isl + osl) + 16;
     if (!o->serving[TW_ON_LENGTHS]) return true;
+    static const char *const of_lengths[] = {"isl", "osl", NULL};
+    if (tw_options_idle(o, "--lengths", of_lengths)) return false;
     if (!tw_lengths_load_set(&s->input, &s->output, o->serving[TW_ON_LENGTHS], &error)) {
         *status = tw_cli_fail(&error);
         return false;
@@ -142,6 +144,8 @@ static bool set_load(const TwOptions *o, TwServeSpec *s, TwTrace **trace, int *s
         return false;
     }
     if (o->serving[TW_ON_TRACE]) {
+        static const char *const of_traces[] = {"isl", "osl", "lengths", NULL};
+        if (tw_options_idle(o, "--trace", of_traces)) return false;
         TwError error;
         const TwTraceOptions options = {0};
         if (!tw_trace_read(trace, o->serving[TW_ON_TRACE], &options, &error)) {
@@ -356,9 +360,9 @@ int tw_command_serve(const TwOptions *o)
     TwDeploy deploy;
     TwError error;
     Point points[POINTS];
-    if (!tw_deploy_create(&deploy, &spec, &error)) {
+    if (!tw_cli_deploy(&deploy, o, &spec, &status)) {
         tw_trace_destroy(trace);
-        return tw_cli_fail(&error);
+        return status;
     }
     engine.sglang.prefill_tokens *= spec.layout.ranks;
     engine.sglang.chunk_tokens *= spec.layout.ranks;

@@ -160,8 +160,7 @@ int tw_command_step(const TwOptions *o)
     spec.max_tokens = batch.tokens > 8192 ? batch.tokens : 8192;
     spec.max_sequences = a.decodes > 512 ? (int)a.decodes : 512;
     TwDeploy deploy;
-    TwError error;
-    if (!tw_deploy_create(&deploy, &spec, &error)) return tw_cli_fail(&error);
+    if (!tw_cli_deploy(&deploy, o, &spec, &status)) return status;
     Result result = {.gpus = deploy.gpus};
     result.count = tw_step_parts(deploy.step, &batch, result.part, PARTS);
     sum_up(&result, &a);

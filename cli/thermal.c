@@ -469,15 +469,21 @@ static int show_weather(const TwOptions *options, const char *path)
 
 int tw_command_thermal(const TwOptions *options)
 {
+    static const char *const out[] = {"out", NULL}, *const set[] = {"set", NULL}, *const both[] = {"set", "out", NULL},
+                             *const json[] = {"json", NULL};
     size_t length = options->file_count ? strlen(options->files[0]) : 0;
-    if (length > 4 && strcmp(options->files[0] + length - 4, ".cfg") == 0)
-        return names(options->files[0], "groups")  ? run_heat(options, options->files[0])
-               : names(options->files[0], "racks") ? show_outages(options)
-                                                   : run_hall(options, options->files[0]);
+    if (length > 4 && strcmp(options->files[0] + length - 4, ".cfg") == 0) {
+        bool heat = names(options->files[0], "groups"), facility = !heat && names(options->files[0], "racks");
+        if (heat && tw_options_idle(options, "a heat case", out)) return TW_USAGE;
+        if (facility && tw_options_idle(options, "a facility", out)) return TW_USAGE;
+        return heat       ? run_heat(options, options->files[0])
+               : facility ? show_outages(options)
+                          : run_hall(options, options->files[0]);
+    }
     if (length > 4 && strcmp(options->files[0] + length - 4, ".csv") == 0)
-        return show_exchange(options, options->files[0]);
+        return tw_options_idle(options, "a recording", set) ? TW_USAGE : show_exchange(options, options->files[0]);
     if (length > 4 && strcmp(options->files[0] + length - 4, ".epw") == 0)
-        return show_weather(options, options->files[0]);
+        return tw_options_idle(options, "a weather file", set) ? TW_USAGE : show_weather(options, options->files[0]);
     if (options->file_count == 0) {
         list();
         return TW_DONE;
@@ -485,7 +491,8 @@ int tw_command_thermal(const TwOptions *options)
     const TwComponent *c = tw_component_named(options->files[0]);
     char shipped[600], path[512];
     snprintf(shipped, sizeof shipped, "facilities/%.500s.cfg", options->files[0]);
-    if (!c && !strchr(options->files[0], '/') && tw_data_find(shipped, path, sizeof path)) return show_outages(options);
+    if (!c && !strchr(options->files[0], '/') && tw_data_find(shipped, path, sizeof path))
+        return tw_options_idle(options, "a facility", out) ? TW_USAGE : show_outages(options);
     if (!c) {
         const char *names[128];
         int n = tw_component_count();
@@ -495,6 +502,7 @@ int tw_command_thermal(const TwOptions *options)
                 near ? "; did you mean " : "; `tokenworks thermal` lists them", near ? near : "");
         return TW_USAGE;
     }
+    if (tw_options_idle(options, "a component", both)) return TW_USAGE;
     if (options->file_count == 1 && isnan(c->in[0].standard)) {
         describe(c);
         return TW_DONE;
@@ -519,6 +527,7 @@ int tw_command_thermal(const TwOptions *options)
             return tw_cli_fail(&error);
     }
     if (!tw_component_complete(c, in, &error)) return tw_cli_fail(&error);
+    if (line.count > 1 && tw_options_idle(options, "a line, which is CSV", json)) return TW_USAGE;
     if (line.count > 1)
         print_csv(c, in, &line);
     else

@@ -2,14 +2,13 @@
 #include "models/thermal/validate.h"
 #include "cli/commands.h"
 #include "cli/throughput_picture.h"
-#include "models/workload/validate.h"
-#include "cli/commands.h"
 #include "models/network/validate.h"
+#include "models/workload/validate.h"
 #include "sim/config.h"
 #include "sim/validation.h"
-#include "twin/validate_throughput.h"
 #include "twin/validate_operations.h"
 #include "twin/validate_power.h"
+#include "twin/validate_throughput.h"
 
 #include <string.h>
 
@@ -37,7 +36,8 @@ static int run_one(const TwOptions *options, int subject, const char *file)
     TwError error = {0};
     TwValidation *v = tw_validation_create(subjects[subject].name);
     bool drawn = options->screenshot && strcmp(subjects[subject].name, "throughput") == 0;
-    bool good = drawn ? tw_cli_throughput(v, file, options->screenshot, &error) : subjects[subject].run(v, file, &error);
+    bool good =
+        drawn ? tw_cli_throughput(v, file, options->screenshot, &error) : subjects[subject].run(v, file, &error);
     if (good && options->json)
         tw_validation_json(v, stdout);
     else if (good)

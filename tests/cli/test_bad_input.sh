@@ -11,6 +11,23 @@ for span in 0h -1h 5 24hours; do expect 2 "--for" "$TOKENWORKS" run "$dps" --for
 expect 2 "--threads" "$TOKENWORKS" run "$dps" --threads 0
 expect 2 "PATH=VALUE" "$TOKENWORKS" run "$dps" --set power
 expect 2 "expected one file" "$TOKENWORKS" run
+expect 2 "unknown option --forse; did you mean --for" "$TOKENWORKS" run "$dps" --forse
+expect 2 "--quiet takes no value" "$TOKENWORKS" run "$dps" --quiet=3
+expect 2 "--s is short for --set, --seed" "$TOKENWORKS" run "$dps" --s 3
+expect 2 "--seed" "$TOKENWORKS" run "$dps" --seed 99999999999999999999
+expect 2 "I/N" "$TOKENWORKS" study "$dps" --shard 4294967297/4294967298
+# an option that a form of a command has no use for is not passed over
+reference=$facilities/reference
+expect 2 "--out does nothing with a facility" "$TOKENWORKS" thermal "$dps" --out x.csv
+expect 2 "--out does nothing with a heat case" "$TOKENWORKS" thermal "$reference/frontier_heat.cfg" --out x.csv
+expect 2 "--set does nothing with a component" "$TOKENWORKS" thermal york wet_bulb_degc=20 --set a=b
+expect 2 "--json does nothing with a line" "$TOKENWORKS" thermal york wet_bulb_degc=20 range_k=2:4:3 --json
+expect 2 "--open does nothing with a facility" "$TOKENWORKS" powerflow "$facilities/hall_2n.cfg" --open 3
+expect 2 "--contingency does nothing with a case" "$TOKENWORKS" powerflow "$reference/case33bw.csv" --contingency
+expect 2 "--scale does nothing with a feeder" "$TOKENWORKS" powerflow "$reference/ieee4.cfg" --scale 2
+expect 2 "--redundant-experts does nothing with a model without experts" "$TOKENWORKS" step --chip h200 --model llama-3.1-8b --decode 1x1 --redundant-experts 2
+expect 2 "--isl does nothing with --lengths" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --lengths azure23_conv --isl 9
+expect 2 "--at does nothing with a report that draws nothing" "$TOKENWORKS" report "$dps" --at 1h
 
 # the file of the command line: 5
 expect 5 "dps_8rack.cfg" "$TOKENWORKS" run dps_8rak.cfg
