@@ -11,18 +11,22 @@ static double saturated_enthalpy(double degc, double pressure_pa)
     return tw_air_enthalpy_j_kg(degc, tw_air_humidity_saturated(degc, pressure_pa));
 }
 
-// slope of the chord of saturated enthalpy between wet bulb and entering water
-static double effective_heat_j_kg_k(double inlet_degc, double wet_bulb_degc, double pressure_pa)
+// enthalpy that saturated air gains per kelvin between two wet bulbs
+static double effective_heat_j_kg_k(double entering_degc, double leaving_degc, double pressure_pa)
 {
-    double low = wet_bulb_degc, high = fmax(inlet_degc, wet_bulb_degc + 0.1);
+    double low = entering_degc, high = leaving_degc;
+    if (fabs(high - low) < 1e-3) low -= 5e-4, high = low + 1e-3;
     return (saturated_enthalpy(high, pressure_pa) - saturated_enthalpy(low, pressure_pa)) / (high - low);
 }
 
 TwCoolingTower tw_cooling_tower_design(double heat_w, double inlet_degc, double outlet_degc, double wet_bulb_degc,
                                        double air_kg_s)
 {
-    TwCoolingTower tower = {0.0, heat_w / (inlet_degc - outlet_degc), air_kg_s, wet_bulb_degc, 0.0};
-    double air_w_k = air_kg_s * effective_heat_j_kg_k(inlet_degc, wet_bulb_degc, sea_level_pa);
+    TwCoolingTower tower = {0.0, heat_w / (inlet_degc - outlet_degc), air_kg_s, wet_bulb_degc, 0.0, 0.0};
+    double leaving_j_kg = saturated_enthalpy(wet_bulb_degc, sea_level_pa) + heat_w / air_kg_s;
+    double leaving_degc = tw_air_saturated_degc(leaving_j_kg, sea_level_pa);
+    tower.effective_j_kg_k = effective_heat_j_kg_k(wet_bulb_degc, leaving_degc, sea_level_pa);
+    double air_w_k = air_kg_s * tower.effective_j_kg_k;
     double c_min = fmin(tower.water_w_k, air_w_k), ratio = c_min / fmax(tower.water_w_k, air_w_k);
     double effectiveness = heat_w / (c_min * (inlet_degc - wet_bulb_degc));
     if (!(effectiveness > 0.0 && effectiveness < 1.0)) return tower;
@@ -32,16 +36,33 @@ TwCoolingTower tw_cooling_tower_design(double heat_w, double inlet_degc, double 
     return tower;
 }
 
+// c0 + c1 x + c2 x^2, along its tangents outside
+static double extended(double c0, double c1, double c2, double least, double most, double x)
+{
+    double at = fmin(fmax(x, least), most);
+    return c0 + at * (c1 + c2 * at) + (c1 + 2.0 * c2 * at) * (x - at);
+}
+
 double tw_cooling_tower_heat(const TwCoolingTower *tower, double water_w_k, double fan, double density,
                              double inlet_degc, double wet_bulb_degc, double pressure_pa)
 {
-    double y = density * fmax(fan, tower->free_fraction);
+    double y = density * fmax(fan, tower->free_fraction), drive = inlet_degc - wet_bulb_degc;
     if (water_w_k <= 0.0 || y <= 0.0) return 0.0;
-    double s = fmin(water_w_k / tower->water_w_k, 1.0807);    // the parabola's top
-    double bulb = fmax(1.0 + 0.0081 * (wet_bulb_degc - tower->wet_bulb_degc), 0.1);
-    double ua = tower->ua_w_k * bulb * (1.3 * y - 0.3 * y * y) * (0.1082 + 1.667 * s - 0.7713 * s * s);
-    double air_w_k = y * tower->air_kg_s * effective_heat_j_kg_k(inlet_degc, wet_bulb_degc, pressure_pa);
-    return tw_plate_hx_conductance(ua, water_w_k, air_w_k) * (inlet_degc - wet_bulb_degc);
+    double bulb = fmax(1.0 + 0.0081 * (tower->wet_bulb_degc - wet_bulb_degc), 0.1);
+    double air = extended(0.0, 1.3, -0.3, 0.0, 1.0, y);
+    double water = extended(0.1082, 1.667, -0.7713, 0.3, 1.0, water_w_k / tower->water_w_k);
+    double ua_per = tower->ua_w_k * bulb * air * water / tower->effective_j_kg_k, air_kg_s = y * tower->air_kg_s;
+
+    // effective heat of the air by what leaves: secants, for it changes little
+    double a = tower->effective_j_kg_k, fa = 0.0, b = a, heat = 0.0;
+    for (int i = 0; i < 30; i++) {
+        heat = tw_plate_hx_conductance(ua_per * b, water_w_k, air_kg_s * b) * drive;
+        double fb = effective_heat_j_kg_k(wet_bulb_degc, wet_bulb_degc + heat / (air_kg_s * b), pressure_pa) - b;
+        if (fabs(fb) <= 1e-11 * b) break;
+        double next = i == 0 || fb == fa ? b + fb : b - fb * (b - a) / (fb - fa);
+        a = b, fa = fb, b = fmin(fmax(next, 0.5 * b), 2.0 * b);
+    }
+    return heat;
 }
 
 double tw_cooling_tower_evaporation_kg_s(const TwCoolingTower *tower, double fan, double density, double heat_w,

@@ -1,7 +1,8 @@
 // Wet cooling towers: effectiveness-NTU with the heat capacity of saturated air, after Merkel (1925) and Braun (1989).
 //
-//     cp_e = (h_s(T_in) - h_s(T_wb))/(T_in - T_wb),  C_air = y m_air cp_e,  Q = eps C_min (T_in - T_wb)
-//     UA = UA_design (1 + 0.0081 (T_wb - T_wb,design)) (1.3 y - 0.3 y^2) (0.1082 + 1.667 s - 0.7713 s^2)
+//     cp_e = (h_s(T_wb,out) - h_s(T_wb))/(T_wb,out - T_wb),  C_air = y m_air cp_e,  Q = eps C_min (T_in - T_wb)
+//     UA = UA_design cp_e/cp_e,design (1 + 0.0081 (T_wb,design - T_wb)) (1.3 y - 0.3 y^2) (0.1082 + 1.667 s - 0.7713
+//     s^2)
 //
 // y is fan speed times the air's density over that of the rating, s water flow over design; the three corrections are
 // those of LBL's Buildings library.
@@ -16,7 +17,8 @@
 typedef struct TwCoolingTower {
     double ua_w_k, water_w_k, air_kg_s;    // at design, all cells together, > 0
     double wet_bulb_degc;
-    double free_fraction;    // air that moves without fans
+    double free_fraction;       // air that moves without fans
+    double effective_j_kg_k;    // cp_e at design
 } TwCoolingTower;
 
 // From heat, entering and leaving water, wet bulb and dry air flow at design. ua_w_k = 0: no such exchanger.
