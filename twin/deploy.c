@@ -78,14 +78,37 @@ bool tw_load_part(const TwKind *kind, const char *name, void *row, TwConfig **co
 
 // ---- transfers ------------------------------------------------------------------------------------------------------
 
-static TwCurve curve_of(TwArena *arena, const TwNetwork *network, TwCollective what, int ranks, int per_domain,
-                        double scale)
+// Where collectives are made, and how much less than alone the network cards have.
+typedef struct Maker {
+    TwArena *arena;
+    const TwNetwork *network;
+    double congestion;
+} Maker;
+
+static TwAlgorithm algorithm_of(const char *name)
 {
-    double *bytes = TW_TAKE(arena, COMM_POINTS, double), *seconds = TW_TAKE(arena, COMM_POINTS, double);
-    TwCurve curve = {COMM_POINTS, bytes, seconds, true};
+    if (strcmp(name, "ring") == 0) return TW_BY_RING;
+    if (strcmp(name, "tree") == 0) return TW_BY_TREE;
+    return strcmp(name, "nvls tree") == 0 ? TW_BY_NVLS_TREE : TW_BY_AUTO;
+}
+
+static TwCurve curve_of(const Maker *make, TwCollective what, int ranks, int per_domain, double scale)
+{
+    double *bytes = TW_TAKE(make->arena, COMM_POINTS, double), *seconds = TW_TAKE(make->arena, COMM_POINTS, double);
+    double *card_bytes = TW_TAKE(make->arena, COMM_POINTS, double);
+    TwCurve curve = {COMM_POINTS, bytes, seconds, true, card_bytes};
     for (int i = 0; i < COMM_POINTS; i++) {
         bytes[i] = ldexp(256.0, i);
-        TwCollectiveCost cost = tw_network_collective(network, what, ranks, per_domain, bytes[i] * scale);
+        TwCollectiveCost cost = tw_network_collective(make->network, what, ranks, per_domain, bytes[i] * scale);
+        card_bytes[i] = cost.card_bytes;
+        // the algorithm was chosen for an idle network
+        if (make->congestion > 1.0 && cost.card_bytes > 0.0)
+            cost = tw_network_time(make->network, &(TwCollectiveAsk){.what = what,
+                                                                     .ranks = ranks,
+                                                                     .ranks_per_domain = per_domain,
+                                                                     .bytes = bytes[i] * scale,
+                                                                     .algorithm = algorithm_of(cost.algorithm),
+                                                                     .nic_share = 1.0 / make->congestion});
         seconds[i] = cost.time_s;
         if (i > 0 && seconds[i] < seconds[i - 1]) seconds[i] = seconds[i - 1];
         curve.measured = curve.measured && cost.measured && !cost.extrapolated;
@@ -111,15 +134,15 @@ static bool exchange_curve(TwArena *arena, const char *path, const char *op, TwC
         seconds[n++] *= 1e-6;
     }
     tw_csv_destroy(csv);
-    *curve = (TwCurve){n, bytes, seconds, true};
+    *curve = (TwCurve){n, bytes, seconds, true, NULL};
     return good;
 }
 
 // Beyond one domain what goes through the NICs takes at least as long as they need.
-static TwCurve through_fabric(TwArena *arena, const TwNetwork *network, const TwCurve *inside, int ranks, int domain)
+static TwCurve through_fabric(const Maker *make, const TwCurve *inside, int ranks, int domain)
 {
-    TwCurve curve = curve_of(arena, network, TW_ALL_TO_ALL, ranks, domain, 1.0);
-    double *seconds = TW_TAKE(arena, curve.count, double);
+    TwCurve curve = curve_of(make, TW_ALL_TO_ALL, ranks, domain, 1.0);
+    double *seconds = TW_TAKE(make->arena, curve.count, double);
     for (int i = 0; i < curve.count; i++) {
         seconds[i] = curve.seconds[i];
         if (inside->count > 0 && inside->seconds[0] > seconds[i]) seconds[i] = inside->seconds[0];
@@ -147,53 +170,75 @@ bool tw_domains_of(const TwParallel *layout, int domain_gpus, TwDomains *spread,
 }
 
 // To the next stage: the mean over the stages that have one, of which some lie in another domain.
-static TwCurve send_curve(TwArena *arena, const TwNetwork *network, int stages, const TwDomains *spread, int stage)
+static TwCurve send_curve(const Maker *make, int stages, const TwDomains *spread, int stage)
 {
     int sends = stages - 1, across = stage > spread->gpus ? sends : spread->domains - 1;
-    if (spread->domains == 1) return curve_of(arena, network, TW_SEND, 2, 2, 1.0);
-    TwCurve far = curve_of(arena, network, TW_SEND, 2, 1, 1.0);
+    if (spread->domains == 1) return curve_of(make, TW_SEND, 2, 2, 1.0);
+    TwCurve far = curve_of(make, TW_SEND, 2, 1, 1.0);
     if (across == sends) return far;
-    TwCurve near = curve_of(arena, network, TW_SEND, 2, 2, 1.0);
-    double *seconds = TW_TAKE(arena, far.count, double);
-    for (int i = 0; i < far.count; i++)
+    TwCurve near = curve_of(make, TW_SEND, 2, 2, 1.0);
+    double *seconds = TW_TAKE(make->arena, far.count, double);
+    double *card_bytes = TW_TAKE(make->arena, far.count, double);
+    for (int i = 0; i < far.count; i++) {
         seconds[i] = (across * far.seconds[i] + (sends - across) * near.seconds[i]) / sends;
-    return (TwCurve){far.count, far.bytes, seconds, near.measured && far.measured};
+        card_bytes[i] = across * far.card_bytes[i] / sends;
+    }
+    return (TwCurve){far.count, far.bytes, seconds, near.measured && far.measured, card_bytes};
+}
+
+// The collectives of a layout on cards that are so congested.
+static bool collectives(const Maker *make, const char *folder, int domain_gpus, const TwParallel *layout,
+                        const TwDomains *spread, TwCongestion *c, TwError *error)
+{
+    int tp = layout->tensor, stage = tp * layout->ranks;
+    *c = (TwCongestion){.congestion = make->congestion};
+    if (tp > 1) c->reduce = curve_of(make, TW_ALL_REDUCE, tp, domain_gpus, 1.0);
+    if (layout->stages > 1) c->send = send_curve(make, layout->stages, spread, stage);
+    if (layout->ranks < 2) return true;
+
+    c->gather = curve_of(make, TW_ALL_GATHER, stage, domain_gpus, 1.0);
+    c->scatter = curve_of(make, TW_REDUCE_SCATTER, stage, domain_gpus, 1.0);
+    char path[600];
+    snprintf(path, sizeof path, "%s/a2a.csv", folder ? folder : "");
+    if (folder && access(path, R_OK) == 0) {
+        if (!exchange_curve(make->arena, path, "dispatch", &c->dispatch, error)) return false;
+        if (!exchange_curve(make->arena, path, "combine", &c->combine, error)) return false;
+    }
+    if (layout->experts > domain_gpus) {
+        c->dispatch = through_fabric(make, &c->dispatch, layout->experts, domain_gpus);
+        c->combine = through_fabric(make, &c->combine, layout->experts, domain_gpus);
+    } else if (c->dispatch.count == 0) {
+        double whole = (double)layout->experts / (layout->experts - 1.0 > 0.0 ? layout->experts - 1.0 : 1.0);
+        c->dispatch = c->combine = curve_of(make, TW_ALL_TO_ALL, stage, domain_gpus, whole);
+    }
+    return true;
 }
 
 bool tw_step_transfers(TwArena *arena, const TwNetwork *network, const char *folder, int domain_gpus,
                        const TwParallel *layout, TwStepSpec *spec, TwError *error)
 {
-    int tp = layout->tensor, stage = tp * layout->ranks;
-    spec->tensor_parallel = tp, spec->attention_ranks = layout->ranks;
+    // between them times are linear in the congestion, as transmission is
+    static const double congestion[] = {1.0, 1.25, 1.5, 2.0, 3.0, 4.0, 8.0, 16.0, 32.0, 64.0};
+    enum { CONGESTIONS = sizeof congestion / sizeof *congestion };
+    int stage = layout->tensor * layout->ranks;
+    spec->tensor_parallel = layout->tensor, spec->attention_ranks = layout->ranks;
     spec->pipeline_parallel = layout->stages, spec->expert_parallel = layout->experts;
     if (layout->experts > stage)
         return tw_fail(error, TW_BAD_INPUT, "expert_parallel = %d, expected a divisor of the %d GPUs of a stage",
                        layout->experts, stage);
-    if (tp > 1) {
-        TwCurve reduce = curve_of(arena, network, TW_ALL_REDUCE, tp, domain_gpus, 1.0);
-        spec->comm_count = reduce.count, spec->comm_bytes = reduce.bytes, spec->comm_s = reduce.seconds;
-        spec->comm_measured = reduce.measured;
-    }
     TwDomains spread;
     if (!tw_domains_of(layout, domain_gpus, &spread, error)) return false;
-    if (layout->stages > 1) spec->send = send_curve(arena, network, layout->stages, &spread, stage);
-    if (layout->ranks < 2) return true;
-
-    spec->gather = curve_of(arena, network, TW_ALL_GATHER, stage, domain_gpus, 1.0);
-    spec->scatter = curve_of(arena, network, TW_REDUCE_SCATTER, stage, domain_gpus, 1.0);
-    char path[600];
-    snprintf(path, sizeof path, "%s/a2a.csv", folder ? folder : "");
-    if (folder && access(path, R_OK) == 0) {
-        if (!exchange_curve(arena, path, "dispatch", &spec->dispatch, error)) return false;
-        if (!exchange_curve(arena, path, "combine", &spec->combine, error)) return false;
-    }
-    if (layout->experts > domain_gpus) {
-        spec->dispatch = through_fabric(arena, network, &spec->dispatch, layout->experts, domain_gpus);
-        spec->combine = through_fabric(arena, network, &spec->combine, layout->experts, domain_gpus);
-    } else if (spec->dispatch.count == 0) {
-        double whole = (double)layout->experts / (layout->experts - 1.0 > 0.0 ? layout->experts - 1.0 : 1.0);
-        spec->dispatch = spec->combine = curve_of(arena, network, TW_ALL_TO_ALL, stage, domain_gpus, whole);
-    }
+    TwCongestion *made = TW_TAKE(arena, CONGESTIONS, TwCongestion);
+    int count = spread.domains > 1 ? CONGESTIONS : 1;
+    for (int i = 0; i < count; i++)
+        if (!collectives(&(Maker){arena, network, congestion[i]}, folder, domain_gpus, layout, &spread, &made[i],
+                         error))
+            return false;
+    spec->comm_count = made->reduce.count, spec->comm_bytes = made->reduce.bytes, spec->comm_s = made->reduce.seconds;
+    spec->comm_measured = made->reduce.measured;
+    spec->send = made->send, spec->gather = made->gather, spec->scatter = made->scatter;
+    spec->dispatch = made->dispatch, spec->combine = made->combine;
+    if (count > 1) spec->congestion_count = count, spec->congestions = made;
     return true;
 }
 

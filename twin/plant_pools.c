@@ -22,10 +22,11 @@ static void *make_step(const void *context, TwError *error)
 
 static void destroy_step(void *step) { tw_step_destroy(step); }
 
-static void name_curve(FILE *f, const char *word, int count, const double *bytes, const double *seconds, bool measured)
+static void name_curve(FILE *f, const char *word, const TwCurve *curve)
 {
-    fprintf(f, " %s %d %d", word, count, measured);
-    for (int i = 0; i < count; i++) fprintf(f, " %a %a", bytes[i], seconds[i]);
+    fprintf(f, " %s %d %d", word, curve->count, curve->measured);
+    for (int i = 0; i < curve->count; i++)
+        fprintf(f, " %a %a %a", curve->bytes[i], curve->seconds[i], curve->card_bytes ? curve->card_bytes[i] : 0.0);
 }
 
 // All that a step model depends on, as text.
@@ -43,10 +44,14 @@ static char *step_name(const TwStepSpec *spec, const TwNode *gpu, const TwNode *
             spec->max_sequences, spec->host_step_s, spec->host_sequence_s, spec->async_scheduling,
             spec->memory_fraction, spec->moe_imbalance, spec->context_tokens, spec->routing.zipf,
             spec->routing.redundant, (int)spec->engine, spec->graph_doubling);
-    name_curve(f, "reduce", spec->comm_count, spec->comm_bytes, spec->comm_s, spec->comm_measured);
+    name_curve(f, "reduce", &(TwCurve){spec->comm_count, spec->comm_bytes, spec->comm_s, spec->comm_measured, NULL});
     const TwCurve *curves[] = {&spec->gather, &spec->scatter, &spec->dispatch, &spec->combine, &spec->send};
-    for (size_t i = 0; i < sizeof curves / sizeof *curves; i++)
-        name_curve(f, "curve", curves[i]->count, curves[i]->bytes, curves[i]->seconds, curves[i]->measured);
+    for (size_t i = 0; i < sizeof curves / sizeof *curves; i++) name_curve(f, "curve", curves[i]);
+    for (int k = 0; k < spec->congestion_count; k++) {
+        const TwCongestion *c = &spec->congestions[k];
+        const TwCurve *congested[] = {&c->reduce, &c->gather, &c->scatter, &c->dispatch, &c->combine, &c->send};
+        for (size_t i = 0; i < sizeof congested / sizeof *congested; i++) name_curve(f, "congestion", congested[i]);
+    }
     fclose(f);
     return text;
 }

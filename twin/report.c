@@ -2,6 +2,7 @@
 #include "twin/flex.h"
 #include "twin/voltages.h"
 
+#include "twin/crossing.h"
 #include "twin/fabric.h"
 #include "twin/fidelity.h"
 #include "twin/jobs.h"
@@ -630,6 +631,7 @@ static void add_books(TwReport *report, const TwState *state, const TwWorkloadTo
         (double)(llabs(ledger.input_tokens_residual) + llabs(ledger.output_tokens_residual)));
     double bytes = tw_transit_residual(tw_transit_of(plant), tw_state_block(state));
     bytes += t->transfer_bytes > 0 ? fabs((double)ledger.transfer_bytes_residual) / (double)t->transfer_bytes : 0.0;
+    bytes += tw_crossing_residual(tw_transit_crossings(plant), tw_state_block(state));
     add(report, "ledger.bytes_residual", "1", "bytes asked for less delivered, under way and lost, relative", bytes);
     add(report, "ledger.ok", "", "the books close", ledger.ok && bytes <= 1e-9)->truth = true;
     TwEvidenceShare share = evidence(state);
@@ -888,6 +890,16 @@ static void add_network(TwReport *report, const TwState *state, const TwWorkload
         add(report, "network.transfers.kv.delivered_bytes", "B", "there", (double)t->delivered_bytes);
         add(report, "network.transfers.kv.lost_bytes", "B", "with a replica that went down", (double)t->lost_bytes);
         add(report, "network.transfers.kv.under_way_bytes", "B", "still to come", (double)t->moving_bytes);
+    }
+    const TwCrossings *crossings = tw_transit_crossings(plant);
+    if (crossings->count > 0) {
+        TwCrossingSums sums = tw_crossing_sums(crossings, block);
+        add(report, "network.collectives.replicas", "", "replicas beyond an NVLink domain", crossings->count);
+        add(report, "network.collectives.sent_bytes", "B", "of their collectives, out of cards", sums.sent);
+        add(report, "network.collectives.received_bytes", "B", "into cards", sums.received);
+        add(report, "network.collectives.share.mean", "1", "of their cards' rate that the network left them",
+            sums.share_mean);
+        add(report, "network.collectives.share.min", "1", "least in a window", sums.share_least);
     }
     TwTransitLink full[5];
     int links = tw_transit_fullest(plant, block, full, 5);

@@ -1,6 +1,7 @@
 #include "twin/transit.h"
 
 #include "models/network/map.h"
+#include "twin/crossing.h"
 #include "twin/fabric.h"
 #include "twin/wiring.h"
 
@@ -23,6 +24,7 @@ struct TwTransitPlan {
     const double *tier_bytes;                      // [replica] of a block of a remote tier; 0: it has none
     bool serves;                                   // some pool hands KV over or reads a remote tier
     int saving_jobs;
+    TwCrossings crossings;    // collectives of replicas beyond a domain
     TwSlot state, sent, tier, far_out, far_in;
 };
 typedef struct TwTransitPlan Plan;
@@ -145,6 +147,7 @@ bool tw_transit_compile(TwPlant *plant, TwLayout *layout, TwErrors *errors)
     p->tier = tw_layout_add(layout, 2 * (size_t)plant->replica_count + 2, sizeof(int64_t));
     p->far_out = tw_layout_add(layout, (size_t)racks + 1, sizeof(double));
     p->far_in = tw_layout_add(layout, (size_t)racks + 1, sizeof(double));
+    tw_crossing_compile(plant, p->map, &p->crossings, layout);
     return true;
 }
 
@@ -163,6 +166,9 @@ void tw_transit_work(const TwPlant *plant, TwArena *arena, TwTransitWork *work)
                             .job_slow = TW_TAKE(arena, jobs + 1, double),
                             .ended = TW_TAKE(arena, p->transit.spec.flow_max + 1, TwTransitFlow)};
     for (int i = 0; i < jobs; i++) work->job_slow[i] = 1.0;
+    for (int i = 0; i <= plant->replica_count; i++) work->link[i].congestion = 1.0;
+    work->need = TW_TAKE(arena, p->transit.spec.link_count + 1, double);
+    work->touched = TW_TAKE(arena, p->transit.spec.link_count + 1, int);
     if (plant->wiring) work->drawn = tw_wiring_work(plant, arena);
     if (p->map) {
         work->up = TW_TAKE(arena, plant->wiring ? 1 : plant->fabric.graph->link_count, double);
@@ -312,8 +318,8 @@ static Found find(const TwPlant *plant, const void *block, const TwTransitWork *
     Found found = {1.0, INFINITY, 0.0, INFINITY};
     if (!m) return found;
     int cards = in ? tw_map_in(m, rack) : tw_map_out(m, rack);
-    // the cards of a replica or a job are its own: of the short transfers none is in its way there
-    double own = tw_f64_const(block, p->transit.fore)[cards];
+    // the cards of a replica or a job are its own: of the short transfers only its collectives are in its way there
+    double own = tw_f64_const(block, p->transit.fore)[cards] - tw_f64_const(block, p->transit.steps)[cards];
     double whole = m->capacity_bytes_s[cards] * card_share(plant, rack);
     found.cards = whole > 0.0 ? tw_transit_room(&p->transit, block, &work->scratch, cards, own) / whole : 1.0;
     found.wait_s = packet_wait_s(p, block, plant, cards);
@@ -397,6 +403,12 @@ static void set_links(const TwPlant *plant, const void *block, TwTransitWork *wo
     }
 }
 
+static TwCrossed crossed(const TwPlant *plant, const TwTransitWork *work)
+{
+    const Plan *p = plant->transit;
+    return (TwCrossed){plant, &p->transit, &work->scratch, p->map, work->drawn, work->need, work->touched};
+}
+
 static double rails_of(const TwPlant *plant)
 {
     double node = (double)tw_network_scaleup(plant->network)->node_gpus;
@@ -453,12 +465,15 @@ void tw_transit_sync(const TwPlant *plant, void *block, TwTransitWork *work)
     follow_jobs(plant, block);
     tw_transit_solve(&p->transit, block, &work->scratch, &(TwTransitWay){&(Asked){plant, work}, way});
     if (p->serves) set_links(plant, block, work);
+    const TwCrossed at = crossed(plant, work);
+    tw_crossing_set(&p->crossings, &at, block, work->link);
     set_jobs(plant, block, work);
 }
 
 const TwReplicaLink *tw_transit_links(const TwPlant *plant, const TwTransitWork *work)
 {
-    return plant->transit->serves ? work->link : NULL;
+    const Plan *p = plant->transit;
+    return p->serves || p->crossings.count > 0 ? work->link : NULL;
 }
 
 int64_t tw_transit_next_ns(const TwPlant *plant, const void *block, int64_t now_ns)
@@ -566,20 +581,25 @@ void tw_transit_pass(const TwPlant *plant, void *block, TwTransitWork *work, int
         if (kind == TW_HAUL_SAVE || kind == TW_HAUL_RESTORE)
             tw_jobs_store_ended(plant->jobs, block, work->ended[i].target, kind == TW_HAUL_RESTORE);
     }
+    tw_crossing_meter(&p->crossings, block, work->link, window_s);
     // short transfers are measured from one exchange tick to the next
     double span_s = 1e-9 * (double)(until_ns - s->tick_ns);
     bool jobs = plant->jobs != NULL;
-    if (span_s < plant->exchange_s * (1.0 - 1e-9) || !(p->serves || jobs)) return;
+    if (span_s < plant->exchange_s * (1.0 - 1e-9) || !(p->serves || jobs || p->crossings.count > 0)) return;
     s->tick_ns = until_ns;
     memset(tw_transit_fore(&p->transit, block), 0, (size_t)p->transit.spec.link_count * sizeof(double));
     memset(tw_f64(block, p->far_out), 0, (size_t)plant->rack_count * sizeof(double));
     memset(tw_f64(block, p->far_in), 0, (size_t)plant->rack_count * sizeof(double));
-    measure_replicas(plant, block, work, span_s);
+    if (p->serves) measure_replicas(plant, block, work, span_s);
+    const TwCrossed at = crossed(plant, work);
+    tw_crossing_measure(&p->crossings, &at, block, span_s, until_ns);
     if (jobs) measure_jobs(plant, block, work, span_s);
 }
 
 // --- reports
 // --------------------------------------------------------------------------------------------------------
+
+const TwCrossings *tw_transit_crossings(const TwPlant *plant) { return &plant->transit->crossings; }
 
 const TwTransit *tw_transit_of(const TwPlant *plant) { return &plant->transit->transit; }
 

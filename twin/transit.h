@@ -35,6 +35,8 @@ typedef struct TwTransitWork {
     struct TwLoss *lost;
     struct TwDrawnWork *drawn;    // of a fabric that is drawn (twin/wiring.h)
     int ended_count;
+    double *need;    // [link + 1] of twin/crossing.h
+    int *touched;
 } TwTransitWork;
 void tw_transit_work(const TwPlant *plant, TwArena *arena, TwTransitWork *work);
 
@@ -51,6 +53,7 @@ bool tw_transit_load(const TwPlant *plant, void *block, TwHaul haul, int target)
 void tw_transit_stop(const TwPlant *plant, void *block, TwHaul haul, int target);
 
 const TwTransit *tw_transit_of(const TwPlant *plant);
+const struct TwCrossings *tw_transit_crossings(const TwPlant *plant);    // twin/crossing.h
 // Links by how full they were: the fullest first. Returns rows written.
 typedef struct TwTransitLink {
     char name[48];

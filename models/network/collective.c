@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <string.h>
 
 // bandwidth factors of NCCL's own model
 static const double ll128_bandwidth = 0.92;
@@ -208,6 +209,20 @@ static TwCollectiveCost law(const TwNetworkPlant *p, const Group *group, TwColle
     return best;
 }
 
+// What leaves through the card of a rank, mean of the ranks: every domain sends its part to the next of a ring, up and
+// down a tree, or along every rail.
+static double card_bytes(const TwNetworkPlant *p, const Group *group, TwCollective what, double bytes,
+                         const char *algorithm)
+{
+    if (group->k <= 1.0) return 0.0;
+    double around = 2.0 * (group->k - 1.0) / group->k * bytes / group->g;
+    if (what == TW_SEND) return bytes;
+    if (what == TW_ALL_TO_ALL) return (group->n - group->g) / group->n * bytes;
+    if (strcmp(algorithm, "nvls tree") == 0) return p->fabric.in_network ? bytes / group->g : around;
+    if (strcmp(algorithm, "tree") == 0) return around;
+    return tw_collective_factor(what, (int)group->n) * bytes / group->g;
+}
+
 static Group group_of(const TwNetworkPlant *p, const TwCollectiveAsk *ask)
 {
     int n = ask->ranks, g = ask->ranks_per_domain < n ? ask->ranks_per_domain : n;
@@ -255,6 +270,7 @@ TwCollectiveCost tw_network_time(const TwNetwork *network, const TwCollectiveAsk
     assert(group.k <= 1.0 || p->fabric_exists);
     bool table = !a.law_only && a.algorithm == TW_BY_AUTO && measured(p, &group, a.what, a.bytes, &cost);
     if (!table) cost = law(p, &group, a.what, a.bytes, a.algorithm);
+    cost.card_bytes = card_bytes(p, &group, a.what, a.bytes, cost.algorithm);
     cost.bus_bytes_s = cost.time_s > 0.0 ? tw_collective_factor(a.what, a.ranks) * a.bytes / cost.time_s : 0.0;
     return cost;
 }

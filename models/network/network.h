@@ -66,7 +66,7 @@ typedef struct TwDrawnCounts {
 typedef struct TwNetworkSpec {
     TwScaleupRow scaleup;
     TwFabricRow fabric;
-    int64_t endpoints;       // GPUs with a scale-out NIC
+    int64_t endpoints;    // GPUs with a scale-out NIC
     TwDrawnCounts drawn;
     const char *comm_csv;    // measured collectives of this chip (calibration/<chip>/comm.csv), or NULL
 } TwNetworkSpec;
@@ -100,6 +100,7 @@ typedef enum TwAlgorithm { TW_BY_AUTO, TW_BY_RING, TW_BY_TREE, TW_BY_NVLS, TW_BY
 // How a duration was found.
 typedef struct TwCollectiveCost {
     double time_s, bus_bytes_s;
+    double card_bytes;        // out through the network card of a rank, mean of the ranks; 0 inside a domain
     const char *algorithm;    // "ring", "tree", "nvls", "nvls tree", "pairwise", "send", "chain", "measured"
     bool measured, extrapolated;
 } TwCollectiveCost;

@@ -23,6 +23,8 @@ void tw_transit_layout(TwTransit *t, const TwTransitSpec *spec, TwLayout *layout
     t->flow = tw_layout_add(layout, (size_t)spec->flow_max + 1, sizeof(TwTransitFlow));
     t->capacity = tw_layout_add(layout, links, sizeof(double));
     t->fore = tw_layout_add(layout, links, sizeof(double));
+    t->steps = tw_layout_add(layout, links, sizeof(double));
+    t->many = tw_layout_add(layout, links, sizeof(double));
     t->bulk = tw_layout_add(layout, links, sizeof(double));
     t->sum = tw_layout_add(layout, links, sizeof(double));
     t->peak = tw_layout_add(layout, links, sizeof(double));
@@ -41,6 +43,7 @@ void tw_transit_scratch(const TwTransit *t, TwArena *arena, TwTransitScratch *s)
         .use = TW_TAKE(arena, ways, double),
         .bound = TW_TAKE(arena, flows, double),
         .rate = TW_TAKE(arena, flows, double),
+        .penalty = TW_TAKE(arena, flows, double),
         .share = tw_arena_take(arena, tw_share_scratch(flows, links, ways), 1),
     };
     for (int l = 0; l <= links; l++) s->first[l] = -1;
@@ -53,6 +56,8 @@ static const TwTransitFlow *flows_const(const TwTransit *t, const void *block) {
 
 double *tw_transit_capacity(const TwTransit *t, void *block) { return tw_f64(block, t->capacity); }
 double *tw_transit_fore(const TwTransit *t, void *block) { return tw_f64(block, t->fore); }
+double *tw_transit_steps(const TwTransit *t, void *block) { return tw_f64(block, t->steps); }
+double *tw_transit_many(const TwTransit *t, void *block) { return tw_f64(block, t->many); }
 int tw_transit_under_way(const TwTransit *t, const void *block) { return head_const(t, block)->count; }
 
 void tw_transit_start(const TwTransit *t, void *block)
@@ -124,6 +129,16 @@ static int crossings(const double *capacity, int *link, double *use, int count)
     return kept;
 }
 
+// How many senders the short transfers of a link are, those of one's own left out.
+static double senders(const TwTransit *t, const void *block, int link, double own, double groups)
+{
+    double fore = tw_f64_const(block, t->fore)[link], rest = fore - tw_f64_const(block, t->steps)[link];
+    double many = fmax(tw_f64_const(block, t->many)[link] - groups, 0.0);
+    bool mine = groups == 0.0 && own >= rest * (1.0 - 1e-9);
+    if (rest > 1e-9 * fore && !mine) many += 1.0;
+    return fmax(many, 1.0);
+}
+
 void tw_transit_solve(const TwTransit *t, void *block, TwTransitScratch *s, const TwTransitWay *way)
 {
     Head *h = head_of(t, block);
@@ -138,6 +153,7 @@ void tw_transit_solve(const TwTransit *t, void *block, TwTransitScratch *s, cons
         flow[i].rate = n < 0 ? 0.0 : -1.0;
         if (n < 0) continue;
         at += n;
+        s->penalty[count] = 1.0;
         s->bound[count++] = flow[i].bound;
         s->start[count] = at;
     }
@@ -146,10 +162,11 @@ void tw_transit_solve(const TwTransit *t, void *block, TwTransitScratch *s, cons
         if (!(fore[l] > 0.0) || !(capacity[l] > 0.0) || !isfinite(capacity[l])) continue;
         s->link[at] = l;
         s->use[at++] = 1.0;
+        s->penalty[count] = 1.0 / senders(t, block, l, 0.0, 0.0);
         s->bound[count++] = fore[l];
         s->start[count] = at;
     }
-    const TwShare share = {count, links, s->start, s->link, s->use, NULL, s->bound, capacity};
+    const TwShare share = {count, links, s->start, s->link, s->use, s->penalty, s->bound, capacity};
     if (transfers > 0) tw_share_solve_held(&share, s->share, s->rate, s->held);
     for (int i = 0, k = 0; i < h->count; i++)
         if (flow[i].rate < 0.0) flow[i].rate = s->rate[k++];
@@ -171,19 +188,25 @@ void tw_transit_solve(const TwTransit *t, void *block, TwTransitScratch *s, cons
 
 double tw_transit_room(const TwTransit *t, const void *block, const TwTransitScratch *s, int link, double own)
 {
+    return tw_transit_room_of(t, block, s, link, own, 0.0);
+}
+
+double tw_transit_room_of(const TwTransit *t, const void *block, const TwTransitScratch *s, int link, double own,
+                          double groups)
+{
     double capacity = tw_f64_const(block, t->capacity)[link];
     if (!isfinite(capacity) || capacity <= 0.0) return capacity;
-    double others = fmax(tw_f64_const(block, t->fore)[link] - own, 0.0);
+    double others = fmax(tw_f64_const(block, t->fore)[link] - own, 0.0), many = senders(t, block, link, own, groups);
     // the level x at which sum of min(part, x) and x are the capacity; it rises as those below it keep what they have
     double level = 0.0;
     for (;;) {
-        double kept = others <= level ? others : 0.0;
-        int sharing = 1 + (others > level);
+        bool less = others <= many * level;
+        double kept = less ? others : 0.0, sharing = less ? 1.0 : 1.0 + many;
         for (int c = s->first[link]; c >= 0; c = s->next[c]) {
             if (s->use[c] >= 0.0 && s->use[c] <= level)
                 kept += s->use[c];
             else
-                sharing++;
+                sharing += 1.0;
         }
         double next = (capacity - kept) / sharing;
         if (next <= level * (1.0 + 1e-12)) return next;

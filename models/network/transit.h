@@ -34,7 +34,7 @@ typedef struct TwTransitCount {
 
 typedef struct TwTransit {
     TwTransitSpec spec;
-    TwSlot head, flow, capacity, fore, bulk, sum, peak;    // bulk: [link] B/s of the transfers
+    TwSlot head, flow, capacity, fore, steps, many, bulk, sum, peak;    // bulk: [link] B/s of the transfers
 } TwTransit;
 
 // The way of a transfer: links and the share of its rate on each; how many. None is a way without links, that only its
@@ -47,7 +47,7 @@ typedef struct TwTransitWay {
 // Outside the block: of one running factory.
 typedef struct TwTransitScratch {
     int *start, *link, *first, *next, *held;
-    double *use, *bound, *rate;
+    double *use, *bound, *rate, *penalty;
     void *share;
 } TwTransitScratch;
 
@@ -68,11 +68,19 @@ int tw_transit_under_way(const TwTransit *transit, const void *block);
 double *tw_transit_capacity(const TwTransit *transit, void *block);    // [link] now; the caller's to set
 double *tw_transit_fore(const TwTransit *transit, void *block);        // [link] B/s of short transfers; the caller's
 
+// [link] Of `fore` the collectives of groups that send at every step, and how many such groups share the link: each
+// counts as one sender beside others, everything else of `fore` together as one more.
+double *tw_transit_steps(const TwTransit *transit, void *block);
+double *tw_transit_many(const TwTransit *transit, void *block);
+
 // Rates from now on, and the lists that tw_transit_room reads.
 void tw_transit_solve(const TwTransit *transit, void *block, TwTransitScratch *scratch, const TwTransitWay *way);
 // What one more transfer finds on a link of which `own` B/s of the short transfers are its own. After a solution.
 double tw_transit_room(const TwTransit *transit, const void *block, const TwTransitScratch *scratch, int link,
                        double own);
+// The same for a group whose own collectives are `own` B/s there; groups: 1, or all of those on the link.
+double tw_transit_room_of(const TwTransit *transit, const void *block, const TwTransitScratch *scratch, int link,
+                          double own, double groups);
 // Seconds until the first transfer ends; INFINITY: none does.
 double tw_transit_horizon_s(const TwTransit *transit, const void *block);
 // Lets `window_s` pass, at most the horizon rounded up to a nanosecond. ended[]: those that are through, in order of

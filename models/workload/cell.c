@@ -578,7 +578,10 @@ static void begin_window(Work *w, const TwWorkloadIn *in, int64_t from_ns)
         w->replica = k;
         if (w->pool->apart && !(up && limits.cap_w > 0.0) && !r->off) forget_moves(w, k, from_ns);
         tw_engine_limit(engine_at(w, k), r, from_ns, limits.cap_w, limits.clock_fraction, up, &w->log);
-        if (in->link) tw_engine_network(engine_at(w, k), r, in->link[i].tier_bytes_s);
+        if (in->link) {
+            tw_engine_network(engine_at(w, k), r, in->link[i].tier_bytes_s);
+            tw_engine_congestion(engine_at(w, k), r, from_ns, in->link[i].congestion);
+        }
         if (r->off && !was_off && w->pool->apart) forget_moves(w, k, from_ns);
         r->peak_w = r->off ? 0.0 : r->busy && r->left > 0 ? r->full_w : engine_at(w, k)->spec.step->idle_w;
         publish(w, k, r);

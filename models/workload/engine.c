@@ -330,10 +330,12 @@ void tw_engine_start_apart(const TwEngine *e, TwReplica *r, const TwEnginePlace 
     set_time(e, r, tw_time_of(now_ns));
     r->cap_w = INFINITY;
     r->clock_level = TW_LEVELS - 1;
+    r->congestion = 1.0;
 }
 
 void tw_engine_restart(const TwEngine *e, TwReplica *r)
 {
+    r->crossing = 0;
     memset(part(r, 0), 0, e->parts_bytes);
     place_ranks(e, r);
     clear(e, r);
@@ -516,6 +518,7 @@ static void commit(const TwEngine *e, TwReplica *r, int64_t m, const TwEngineLog
     r->stop -= (int32_t)m;
 
     n->iterations += m;
+    if (r->crossing > 0) n->crossed += m * r->crossing;
     n->busy += took;
     if (r->flags) {
         if (r->flags & TW_PLAN_CAPPED) n->capped += took;
@@ -588,6 +591,15 @@ TwWide tw_engine_energy(const TwEngine *e, const TwReplica *r, int64_t now_ns)
     TwWide energy = r->energy.next + r->energy.grow * m, span = r->span.next + r->span.grow * m;
     TwWide elapsed = now - r->time - tw_series_sum(r->span, m);
     return r->meter + tw_series_sum(r->energy, m) + tw_part(energy, elapsed < span ? elapsed : span, span);
+}
+
+int64_t tw_engine_crossed(const TwReplica *r, int64_t now_ns)
+{
+    TwWide now = tw_time_of(now_ns);
+    if (r->crossing == 0 || r->off || !r->busy || r->left == 0 || now <= r->time) return r->counts.crossed;
+    int64_t m = tw_engine_passed(r, now_ns);
+    TwWide span = r->span.next + r->span.grow * m, elapsed = now - r->time - tw_series_sum(r->span, m);
+    return r->counts.crossed + m * r->crossing + (int64_t)tw_part(r->crossing, elapsed < span ? elapsed : span, span);
 }
 
 // --- arrivals -------------------------------------------------------------------------------------------------------
@@ -744,6 +756,7 @@ static void lose(const TwEngine *e, TwReplica *r, int64_t now_ns, const TwEngine
 {
     TwEngineCounts *n = &r->counts;
     TwWide energy = tw_engine_energy(e, r, now_ns);
+    n->crossed = tw_engine_crossed(r, now_ns);
     if (r->busy && r->left > 0 && tw_time_of(now_ns) > r->time) n->busy += tw_time_of(now_ns) - r->time;
     if (!r->busy && !r->off) n->rest += energy - r->meter;
     r->meter = energy;
@@ -773,6 +786,14 @@ void tw_engine_limit(const TwEngine *e, TwReplica *r, int64_t now_ns, double cap
     if (cap_w == r->cap_w && level == r->clock_level) return;
     r->cap_w = cap_w;
     r->clock_level = level;
+    r->limits_changed = true;
+    if (r->busy) shorten(r, now_ns);
+}
+
+void tw_engine_congestion(const TwEngine *e, TwReplica *r, int64_t now_ns, double congestion)
+{
+    if (!e->spec.step->crosses || congestion == r->congestion) return;
+    r->congestion = congestion;
     r->limits_changed = true;
     if (r->busy) shorten(r, now_ns);
 }

@@ -219,7 +219,8 @@ typedef struct TwEngineCounts {
     TwWide waited;    // of ranks for the slowest, summed over them
     int64_t rejected, lost, input_dropped, output_dropped, recomputed, preemptions;
     int64_t cancelled, shed, hit_tokens, looked_up_tokens;
-    int64_t moved, moved_input, moved_output;                          // to other replicas less from them
+    int64_t moved, moved_input, moved_output;    // to other replicas less from them
+    int64_t crossed;                             // bytes that its collectives sent through network cards
     int64_t swapped_tokens, tier_tokens[TW_TIERS], drawn, overshot;    // drawn: tokens of decodes, where that is done
 } TwEngineCounts;
 
@@ -262,6 +263,8 @@ typedef struct TwReplica {
     double pace_s;                   // time that a token has taken so far, at the last boundary
     double ratio;                    // sglang: at its last setting
     int64_t ratio_steps;             // decode steps since then
+    double congestion;               // its network cards have so many times less than alone, >= 1
+    int64_t crossing;                // bytes through them of an iteration
     int64_t store;                   // from here to the replica whose arrays hold the shared tiers
     int64_t group;                   // from here to the first rank of its group
     TwSeries waited;                 // of the iteration in flight, as in the counts
@@ -351,8 +354,15 @@ void tw_engine_handed(const TwEngine *engine, TwReplica *replica, uint32_t row, 
 void tw_engine_limit(const TwEngine *engine, TwReplica *replica, int64_t now_ns, double cap_w, double clock_fraction,
                      bool energised, const TwEngineLog *log);
 
+// From the next boundary on its network cards have `congestion` times less than alone, >= 1; nothing to a replica that
+// lies in one domain.
+void tw_engine_congestion(const TwEngine *engine, TwReplica *replica, int64_t now_ns, double congestion);
+
 // The network gives reads and writes of its remote cache tier so many B/s from now on.
 void tw_engine_network(const TwEngine *engine, TwReplica *replica, const double tier_bytes_s[2]);
+
+// Bytes that its collectives sent out of its network cards up to now_ns, the iteration in flight split by time.
+int64_t tw_engine_crossed(const TwReplica *replica, int64_t now_ns);
 
 // Energy up to now_ns in units of 2^-62 J, the iteration in flight split by time. Changes nothing.
 TwWide tw_engine_energy(const TwEngine *engine, const TwReplica *replica, int64_t now_ns);

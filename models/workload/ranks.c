@@ -79,7 +79,8 @@ static void plan(const TwEngine *e, TwReplica *g)
     TwStep step[TW_RANKS_MOST];
     TwSeries time[TW_RANKS_MOST], energy = {0, 0}, all = {0, 0};
     for (int k = 0; k < e->ranks; k++) batch[k] = tw_sched_batch(e, rank_of(e, g, k));
-    const TwStepLimits limits = {.level = g->clock_level, .guess = g->level, .cap_w = g->cap_w};
+    const TwStepLimits limits = {
+        .level = g->clock_level, .guess = g->level, .cap_w = g->cap_w, .congestion = g->congestion};
     TwStepChoice choice;
     double wait_w;
     source->choose_ranks(source->context, &limits, e->ranks, batch, step, &wait_w, &choice);

@@ -139,14 +139,16 @@ void tw_sched_chosen(TwReplica *r, const TwStepLimits *limits, const TwStepChoic
     // a cap that the lowest level does not keep does not hold, and the time is counted
     if (choice->drawn_w > r->cap_w) r->flags |= TW_PLAN_OVER_CAP;
     r->level = (uint8_t)choice->level;
+    r->crossing = choice->crossing_bytes > 0.0 ? llround(choice->crossing_bytes) : 0;
 }
 
 // The highest level at or below the thermal limit that draws no more than the cap: power rises with the clock.
 static void choose_level(const TwEngine *e, TwReplica *r, const TwBatch *b, TwStep *step)
 {
     const TwStepSource *source = e->spec.step;
-    const TwStepLimits limits = {.level = r->clock_level, .guess = r->level, .cap_w = r->cap_w};
-    TwStepChoice choice;
+    const TwStepLimits limits = {
+        .level = r->clock_level, .guess = r->level, .cap_w = r->cap_w, .congestion = r->congestion};
+    TwStepChoice choice = {.crossing_bytes = 0.0};
     if (source->choose)
         source->choose(source->context, &limits, b, step, &choice);
     else

@@ -132,7 +132,7 @@ static TwCurve copy_curve(TwArena *arena, const TwCurve *from)
 {
     double *bytes = TW_TAKE(arena, from->count + 1, double), *seconds = TW_TAKE(arena, from->count + 1, double);
     for (int i = 0; i < from->count; i++) bytes[i] = from->bytes[i], seconds[i] = from->seconds[i];
-    return (TwCurve){from->count, bytes, seconds, from->measured};
+    return (TwCurve){from->count, bytes, seconds, from->measured, NULL};
 }
 
 static void copy_comm(TwStepTables *t, const TwStepSpec *spec)
@@ -267,9 +267,11 @@ bool tw_step_create(TwStepModel **model, const TwStepSpec *spec, TwError *error)
     copy_comm(t, spec);
     set_power(t);
     tw_step_tables_build(t, spec->max_tokens, spec->max_sequences);
+    tw_step_congestion_build(t, spec->congestion_count, spec->congestions);
 
     made->source = (TwStepSource){.context = t, .step = tw_step_cost, .choose = tw_step_choose};
     if (ranks > 1) made->source.choose_ranks = tw_step_choose_ranks;
+    made->source.crosses = t->congestion != NULL;
     memcpy(made->source.level_clock, t->clock, sizeof t->clock);
     double resident = isnan(t->chip.resident_w) ? t->chip.live_w : t->chip.resident_w;
     made->source.idle_w = resident * t->gpus;

@@ -44,14 +44,16 @@ typedef struct TwStep {
 
 // What binds a replica when it begins a step.
 typedef struct TwStepLimits {
-    int level;       // thermal: the highest allowed
-    int guess;       // where the search for a cap begins; changes no answer while power rises with the clock
-    double cap_w;    // most mean power of the step; INFINITY: none
+    int level;            // thermal: the highest allowed
+    int guess;            // where the search for a cap begins; changes no answer while power rises with the clock
+    double cap_w;         // most mean power of the step; INFINITY: none
+    double congestion;    // its network cards have so many times less than alone; 0 counts as 1
 } TwStepLimits;
 
 typedef struct TwStepChoice {
     int level;                 // the highest allowed that keeps the cap, 0 where none does
     bool capped;               // the cap was exceeded at the highest allowed
+    double crossing_bytes;     // out of all network cards of the replica
     double full_w, drawn_w;    // mean power of the step at full clock, at the level chosen
 } TwStepChoice;
 
@@ -68,6 +70,7 @@ typedef struct TwStepSource {
     void (*choose_ranks)(const void *context, const TwStepLimits *limits, int ranks, const TwBatch *batch, TwStep *step,
                          double *wait_w, TwStepChoice *choice);
     double level_clock[TW_LEVELS];    // clock fraction of each level, rising, last is 1
+    bool crosses;                     // the replica reaches beyond a domain: its steps go through network cards
     double idle_w;                    // replica with the model resident and nothing to do
     int32_t decode_padded[1];         // reserved
 } TwStepSource;
@@ -82,7 +85,15 @@ typedef struct TwCurve {
     int count;
     const double *bytes, *seconds;
     bool measured;
+    const double *card_bytes;    // out through a card of a rank, linear in between; NULL: none
 } TwCurve;
+
+// Collectives of a replica that reaches beyond a domain, where its network cards get 1 / congestion of what they have
+// alone.
+typedef struct TwCongestion {
+    double congestion;
+    TwCurve reduce, gather, scatter, dispatch, combine, send;
+} TwCongestion;
 
 typedef struct TwModelRow TwModelRow;    // model_shape.h
 
@@ -111,6 +122,8 @@ typedef struct TwStepSpec {
     TwCurve gather, scatter;      // all-gather and reduce-scatter over the GPUs of a stage, bytes of the whole message
     TwCurve dispatch, combine;    // all-to-all over the expert-parallel group, bytes that a GPU sends
     TwCurve send;                 // to the next stage
+    int congestion_count;         // 0: the replica lies in one domain; the first is the idle network
+    const TwCongestion *congestions;    // congestion rising
     double host_step_s, host_sequence_s;
     bool async_scheduling;     // host work overlaps the device
     bool graph_doubling;       // graphs of decodes at doublings and 384; otherwise at multiples of 8

@@ -94,7 +94,7 @@ static void glue(const Out *out, const char *name, double times, TwOpCost op)
 
 // Interpolated in ln t over ln bytes; beyond the ends the rate (above) and the time (below) hold. Where nobody knows:
 // `factor` of the bytes through the link.
-static double curve_s(const TwCompose *c, const TwCurve *curve, double bytes, double factor)
+double tw_compose_curve_s(const TwCompose *c, const TwCurve *curve, double bytes, double factor)
 {
     int n = curve->count;
     const double *x = curve->bytes, *t = curve->seconds;
@@ -107,22 +107,23 @@ static double curve_s(const TwCompose *c, const TwCurve *curve, double bytes, do
     return exp((1.0 - w) * log(t[i]) + w * log(t[i + 1]));
 }
 
-static void transfer(const Out *out, const char *name, double times, const TwCurve *curve, double ranks, double bytes,
-                     double factor)
-{
-    TwKernelShape shape = {.op = TW_KERNEL_COLLECTIVE, .read = tw_op_collective(bytes, factor).bytes};
-    shape.seconds = curve_s(out->compose, curve, bytes, factor) + tw_rank_skew_s * log2(ranks);
-    TwKernelCost cost = tw_kernel_query(out->compose->kernels, &shape);
-    cost.evidence = curve->count > 0 && curve->measured ? TW_PUBLISHED : TW_ASSUMED;
-    out->emit(out->context, name, times, &cost);
-}
-
-static void all_reduce(const Out *out, const char *name, double times, double bytes)
+static void transfer(const Out *out, const TwMove *move)
 {
     const TwCompose *c = out->compose;
-    if (c->tp < 2.0) return;
-    TwCurve curve = {c->comm_count, c->comm_bytes, c->comm_s, c->comm_measured};
-    transfer(out, name, times, &curve, c->tp, bytes, 2.0 * (c->tp - 1.0) / c->tp);
+    const TwCurve reduce = {c->comm_count, c->comm_bytes, c->comm_s, c->comm_measured, NULL};
+    const TwCurve *curves[TW_MOVES] = {&reduce, &c->gather, &c->scatter, &c->dispatch, &c->combine, &c->send};
+    const TwCurve *curve = curves[move->what];
+    TwKernelShape shape = {.op = TW_KERNEL_COLLECTIVE, .read = tw_op_collective(move->bytes, move->factor).bytes};
+    double skew_s = move->what == TW_MOVE_SEND ? 0.0 : tw_rank_skew_s * log2(move->ranks);
+    shape.seconds = tw_compose_curve_s(c, curve, move->bytes, move->factor) + skew_s;
+    TwKernelCost cost = tw_kernel_query(c->kernels, &shape);
+    cost.evidence = curve->count > 0 && curve->measured ? TW_PUBLISHED : TW_ASSUMED;
+    out->emit(out->context, move->name, move->times, &cost);
+}
+
+static TwMove all_reduce(const TwCompose *c, const char *name, double times, double bytes)
+{
+    return (TwMove){name, TW_MOVE_REDUCE, times, c->tp, bytes, 2.0 * (c->tp - 1.0) / c->tp};
 }
 
 static void projections_gqa(const Out *out)
@@ -167,25 +168,27 @@ static void mlp(const Out *out, const char *up, const char *down, double times, 
 
 // Tokens of every rank to the GPUs of their experts and back: by all-to-all, where the engine has one, or by gathering
 // all tokens everywhere and summing what comes of them, whichever is faster.
-static void exchange(const Out *out, double layers)
+int tw_compose_exchange(const TwCompose *c, double n, TwMove *move)
 {
-    const TwCompose *c = out->compose;
-    double gpus = c->tp * c->ranks, n = out->tokens, hidden = (double)c->model->hidden;
-    if (c->ranks < 2.0) return;
+    double gpus = c->tp * c->ranks, hidden = (double)c->model->hidden, layers = layers_of(c, c->model->moe_layers);
+    if (c->ranks < 2.0 || c->model->moe_layers < 1) return 0;
     double e = c->expert == TW_BF16 || c->expert == TW_MXFP4 ? 2.0 : tw_number_bytes(c->expert);
     // GPUs that the experts of a token lie on, its own aside
     double others = c->ep > 1.0 ? c->ep * -expm1((double)c->model->top_k * log1p(-1.0 / c->ep)) * (c->ep - 1.0) / c->ep
                                 : gpus - 1.0;
     double sent = n / gpus * others * hidden, share = (gpus - 1.0) / gpus;
-    double there = curve_s(c, &c->dispatch, sent * e, 1.0), gathered = curve_s(c, &c->gather, n * hidden * e, share);
-    double back = curve_s(c, &c->combine, sent * 2.0, 1.0), summed = curve_s(c, &c->scatter, n * hidden * 2.0, share);
-    if (c->ep > 1.0 && there + back <= gathered + summed) {
-        transfer(out, "dispatch", layers, &c->dispatch, c->ep, sent * e, 1.0);
-        transfer(out, "combine", layers, &c->combine, c->ep, sent * 2.0, 1.0);
+    double all_s = tw_compose_curve_s(c, &c->dispatch, sent * e, 1.0);
+    all_s += tw_compose_curve_s(c, &c->combine, sent * 2.0, 1.0);
+    double gathered_s = tw_compose_curve_s(c, &c->gather, n * hidden * e, share);
+    gathered_s += tw_compose_curve_s(c, &c->scatter, n * hidden * 2.0, share);
+    if (c->ep > 1.0 && all_s <= gathered_s) {
+        move[0] = (TwMove){"dispatch", TW_MOVE_DISPATCH, layers, c->ep, sent * e, 1.0};
+        move[1] = (TwMove){"combine", TW_MOVE_COMBINE, layers, c->ep, sent * 2.0, 1.0};
     } else {
-        transfer(out, "gather tokens", layers, &c->gather, gpus, n * hidden * e, share);
-        transfer(out, "scatter sums", layers, &c->scatter, gpus, n * hidden * 2.0, share);
+        move[0] = (TwMove){"gather tokens", TW_MOVE_GATHER, layers, gpus, n * hidden * e, share};
+        move[1] = (TwMove){"scatter sums", TW_MOVE_SCATTER, layers, gpus, n * hidden * 2.0, share};
     }
+    return 2;
 }
 
 void tw_compose_experts(const TwCompose *c, double tokens, TwEmit *emit, void *context)
@@ -210,7 +213,8 @@ void tw_compose_experts(const TwCompose *c, double tokens, TwEmit *emit, void *c
     TwKernelCost cost = tw_kernel_query(c->kernels, &shape);
     if (c->moe_imbalance > 0.0) tw_kernel_stretch(&cost, c->moe_imbalance);
     emit(context, "experts", layers, &cost);
-    exchange(out, layers);
+    TwMove move[TW_MOVES];
+    for (int i = 0, count = tw_compose_exchange(c, tokens, move); i < count; i++) transfer(out, &move[i]);
 }
 
 static void beside_experts(const Out *out)
@@ -225,11 +229,30 @@ static void beside_experts(const Out *out)
             (double)(m->shared_experts * m->shared_inter) / c->tp);
 }
 
+int tw_compose_sums(const TwCompose *c, double tokens, TwMove *move)
+{
+    const TwModelRow *m = c->model;
+    double layers = layers_of(c, m->layers), row = 2.0 * tokens * (double)m->hidden;
+    int count = 0;
+    // after attention, and after what is no routed expert of other ranks
+    double sums = c->ranks > 1.0 ? layers + layers_of(c, m->layers - m->moe_layers) : 2.0 * layers;
+    if (c->tp > 1.0) move[count++] = all_reduce(c, "all-reduce", sums, row);
+    if (c->stages > 1.0) move[count++] = (TwMove){"next stage", TW_MOVE_SEND, c->stages - 1.0, c->tp, row / c->tp, 1.0};
+    return count;
+}
+
+int tw_compose_gathered(const TwCompose *c, double logits, TwMove *move)
+{
+    // gathering is half of an all-reduce
+    *move = all_reduce(c, "gather logits", 1.0, logits * (double)c->model->vocabulary);
+    return c->tp > 1.0;
+}
+
 void tw_compose_dense(const TwCompose *c, double tokens, bool unaligned, TwEmit *emit, void *context)
 {
     const TwModelRow *m = c->model;
     const Out out = {c, emit, context, tokens, unaligned};
-    double layers = layers_of(c, m->layers), row = 2.0 * tokens * (double)m->hidden;
+    double layers = layers_of(c, m->layers);
     glue(&out, "embedding", 1.0, tw_op_embed(tokens, (double)m->hidden));
     glue(&out, "norm", 2.0 * layers + 1.0, tw_op_norm(tokens, (double)m->hidden, 2.0));
     if (tw_model_is_mla(m))
@@ -239,10 +262,8 @@ void tw_compose_dense(const TwCompose *c, double tokens, bool unaligned, TwEmit 
     if (m->dense_layers > 0)
         mlp(&out, "mlp up", "mlp down", layers_of(c, m->dense_layers), (double)m->dense_inter / c->tp);
     if (m->moe_layers > 0) beside_experts(&out);
-    // after attention, and after what is no routed expert of other ranks
-    double sums = c->ranks > 1.0 ? layers + layers_of(c, m->layers - m->moe_layers) : 2.0 * layers;
-    all_reduce(&out, "all-reduce", sums, row);
-    if (c->stages > 1.0) transfer(&out, "next stage", c->stages - 1.0, &c->send, 1.0, row / c->tp, 1.0);
+    TwMove move[TW_MOVES];
+    for (int i = 0, count = tw_compose_sums(c, tokens, move); i < count; i++) transfer(&out, &move[i]);
 }
 
 void tw_compose_logits(const TwCompose *c, double logits, TwEmit *emit, void *context)
@@ -250,8 +271,8 @@ void tw_compose_logits(const TwCompose *c, double logits, TwEmit *emit, void *co
     const Out out = {c, emit, context, logits, false};
     double rows = (double)c->model->vocabulary / c->tp;
     gemm(&out, "head", 1.0, c->head, logits, rows, (double)c->model->hidden);
-    // gathering is half of an all-reduce
-    all_reduce(&out, "gather logits", 1.0, logits * (double)c->model->vocabulary);
+    TwMove move[TW_MOVES];
+    for (int i = 0, count = tw_compose_gathered(c, logits, move); i < count; i++) transfer(&out, &move[i]);
     glue(&out, "sampler", 1.0, tw_op_sample(logits, (double)c->model->vocabulary, 4.0));
 }
 

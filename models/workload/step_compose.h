@@ -37,6 +37,29 @@ bool tw_compose_numbers(TwCompose *compose, const char *precision, const char *k
 // Weights of one GPU, bytes.
 double tw_compose_weight_bytes(const TwCompose *compose);
 
+// A collective of an iteration: `times` of `bytes` each as its curve counts them, among so many ranks.
+typedef enum TwMoveKind {
+    TW_MOVE_REDUCE,
+    TW_MOVE_GATHER,
+    TW_MOVE_SCATTER,
+    TW_MOVE_DISPATCH,
+    TW_MOVE_COMBINE,
+    TW_MOVE_SEND,
+    TW_MOVES
+} TwMoveKind;
+typedef struct TwMove {
+    const char *name;
+    TwMoveKind what;
+    double times, ranks, bytes, factor;
+} TwMove;
+// Those of tokens n of a rank (sums, sends), of the tokens of all ranks of a stage (exchange with experts), of logits;
+// how many, at most TW_MOVES.
+int tw_compose_sums(const TwCompose *compose, double tokens, TwMove *move);
+int tw_compose_exchange(const TwCompose *compose, double tokens, TwMove *move);
+int tw_compose_gathered(const TwCompose *compose, double logits, TwMove *move);
+// Time of a collective by its curve; where nobody knows it: `factor` of the bytes through the link.
+double tw_compose_curve_s(const TwCompose *compose, const TwCurve *curve, double bytes, double factor);
+
 // Called once a kernel: `times` launches of `cost` each.
 typedef void TwEmit(void *context, const char *name, double times, const TwKernelCost *cost);
 

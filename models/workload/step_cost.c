@@ -25,6 +25,8 @@ typedef struct Rows {
     double few_up, few_times,
         few_within;    // weight of the upper node, beyond the table, first end between the lengths
     double host_ns;
+    int dense_node, experts_node, logits_node;
+    double congestion_ns;    // what congested network cards add
 } Rows;
 
 // A batch and what is known of its cost so far: [level][corner] of one GPU, whatever the board limit. Levels are asked
@@ -159,6 +161,7 @@ static void place_dense(const TwStepTables *t, bool graph, const Dealt *d, Rows 
     int variant = !padded && n > 16 && n % 16 != 0;
     rows->dense = t->dense[variant] + (ptrdiff_t)i * TW_LEVELS;
     rows->dense_share = d->token_mean;
+    rows->dense_node = i;
     rows->experts = NULL;
     if (!t->experts) return;
     n = d->group < t->group.most ? d->group : t->group.most;
@@ -166,6 +169,7 @@ static void place_dense(const TwStepTables *t, bool graph, const Dealt *d, Rows 
     rows->experts = t->experts + (ptrdiff_t)i * TW_LEVELS;
     rows->experts_up = (double)(n - t->group.at[i]) * t->group.per_gap[i];
     rows->experts_share = d->group_mean;
+    rows->experts_node = i;
 }
 
 static void place_sequences(const TwStepTables *t, const TwBatch *b, const Dealt *d, Rows *rows, int64_t *context_end)
@@ -178,6 +182,7 @@ static void place_sequences(const TwStepTables *t, const TwBatch *b, const Dealt
         rows->logits = t->logits + (ptrdiff_t)i * TW_LEVELS;
         rows->logits_up = (double)(d->logits - low) * t->sequences.per_gap[i];
         rows->logits_share = d->logit_mean;
+        rows->logits_node = i;
     }
     rows->has_decode = b->decodes > 0;
     *context_end = INT64_MAX;
@@ -297,9 +302,41 @@ static void place_prefill(const TwStepTables *t, const TwBatch *b, const Dealt *
     if (cell + 2 < t->lengths.count) *history_end = last;
 }
 
-// Also says where the planes of the step end. dealt: over so many ways; graph: it runs as a captured one.
+static double congestion_ns(const TwStepTables *t, const Rows *r, double congestion)
+{
+    double ns = tw_step_congestion_ns(t->congestion, TW_CONGESTION_DENSE, r->dense_node, r->dense_up, congestion);
+    if (r->experts)
+        ns += tw_step_congestion_ns(t->congestion, TW_CONGESTION_EXPERTS, r->experts_node, r->experts_up, congestion);
+    if (r->has_logits)
+        ns += tw_step_congestion_ns(t->congestion, TW_CONGESTION_LOGITS, r->logits_node, r->logits_up, congestion);
+    return ns;
+}
+
+// Bytes of one part out of all cards of the replica.
+static double out_bytes(const TwCongestionTables *c, int part, int node, double up, double share)
+{
+    const double *at = c->out_bytes[part] + node;
+    return share * lerp(at[0], up > 0.0 ? at[1] : at[0], up);
+}
+
+// What a step sends through the cards of the replica: sums and sends of these rows, the exchange of all.
+static double sums_bytes(const TwCongestionTables *c, const Rows *r)
+{
+    double bytes = out_bytes(c, TW_CONGESTION_DENSE, r->dense_node, r->dense_up, r->dense_share);
+    if (r->has_logits) bytes += out_bytes(c, TW_CONGESTION_LOGITS, r->logits_node, r->logits_up, r->logits_share);
+    return bytes;
+}
+
+static double exchange_bytes(const TwCongestionTables *c, const Rows *r)
+{
+    if (!r->experts) return 0.0;
+    return out_bytes(c, TW_CONGESTION_EXPERTS, r->experts_node, r->experts_up, r->experts_share);
+}
+
+// Also says where the planes of the step end. dealt: over so many ways; graph: it runs as a captured one; congestion:
+// of its network cards.
 static void place_dealt(Placed *p, const TwStepTables *t, const TwBatch *b, const Dealt *dealt, int ways, bool graph,
-                        TwStep *step)
+                        double congestion, TwStep *step)
 {
     Rows *r = &p->rows;
     p->tables = t;
@@ -307,6 +344,7 @@ static void place_dealt(Placed *p, const TwStepTables *t, const TwBatch *b, cons
     place_dense(t, graph, dealt, r);
     place_sequences(t, b, dealt, r, &step->context_end);
     place_prefill(t, b, dealt, r, &step->history_end);
+    r->congestion_ns = t->congestion && congestion > 1.0 ? congestion_ns(t, r, congestion) : 0.0;
     r->host_ns = t->host_step_ns + t->host_sequence_ns * (double)per_way(b->decodes + b->chunks, ways);
     p->context_part = p->history_part = 0.0;
     if (r->has_decode) {
@@ -319,10 +357,10 @@ static void place_dealt(Placed *p, const TwStepTables *t, const TwBatch *b, cons
     }
 }
 
-static void place(Placed *p, const TwStepTables *t, const TwBatch *b, TwStep *step)
+static void place(Placed *p, const TwStepTables *t, const TwBatch *b, double congestion, TwStep *step)
 {
     Dealt dealt = deal(t, b);
-    place_dealt(p, t, b, &dealt, t->ways, b->chunks == 0, step);
+    place_dealt(p, t, b, &dealt, t->ways, b->chunks == 0, congestion, step);
 }
 
 // ---- what it costs -------------------------------------------------------------------------------------------------
@@ -345,6 +383,7 @@ static const TwCell *corners_at(Placed *p, int level)
 
     const TwCell *low = r->dense + level;
     TwCell device = shared(between(low, low + TW_LEVELS, r->dense_up), r->dense_share), prefill[2];
+    device.time_ns += r->congestion_ns;
     if (r->experts) {
         low = r->experts + level;
         device = sum(device, shared(between(low, low + TW_LEVELS, r->experts_up), r->experts_share));
@@ -446,7 +485,7 @@ void tw_step_cost(const void *context, int level, const TwBatch *batch, TwStep *
 {
     assert(level >= 0 && level < TW_LEVELS);
     Placed placed;
-    place(&placed, context, batch, step);
+    place(&placed, context, batch, 1.0, step);
     Plane plane = plane_at(&placed, level);
     set_step(&placed, &plane, placed.tables->gpus, step);
 }
@@ -471,7 +510,7 @@ void tw_step_choose(const void *context, const TwStepLimits *limits, const TwBat
                     TwStepChoice *choice)
 {
     Placed placed;
-    place(&placed, context, batch, step);
+    place(&placed, context, batch, limits->congestion, step);
     Plane plane = plane_at(&placed, TW_LEVELS - 1);
     choice->full_w = choice->drawn_w = plane_power(&placed, &plane);
     choice->level = limits->level;
@@ -487,6 +526,8 @@ void tw_step_choose(const void *context, const TwStepLimits *limits, const TwBat
         choice->drawn_w = plane_power(&placed, &plane);
     }
     set_step(&placed, &plane, placed.tables->gpus, step);
+    const TwCongestionTables *net = placed.tables->congestion;
+    choice->crossing_bytes = net ? sums_bytes(net, &placed.rows) + exchange_bytes(net, &placed.rows) : 0.0;
 }
 
 // ---- ranks in lockstep ---------------------------------------------------------------------------------------------
@@ -531,7 +572,7 @@ void tw_step_choose_ranks(const void *context, const TwStepLimits *limits, int r
     Group group = meet(t, ranks, batch);
     for (int k = 0; k < ranks; k++) {
         Dealt dealt = deal_rank(t, &batch[k], &group);
-        place_dealt(&r.placed[k], t, &batch[k], &dealt, t->stages, group.graph, &step[k]);
+        place_dealt(&r.placed[k], t, &batch[k], &dealt, t->stages, group.graph, limits->congestion, &step[k]);
     }
     choice->full_w = choice->drawn_w = ranks_power(&r, TW_LEVELS - 1);
     choice->level = limits->level;
@@ -552,4 +593,7 @@ void tw_step_choose_ranks(const void *context, const TwStepLimits *limits, int r
         set_step(&r.placed[k], &own, gpus, &step[k]);
     }
     *wait_w = t->gpus * steady_w;
+    choice->crossing_bytes = t->congestion ? exchange_bytes(t->congestion, &r.placed[0].rows) : 0.0;
+    for (int k = 0; t->congestion && k < ranks; k++)
+        choice->crossing_bytes += sums_bytes(t->congestion, &r.placed[k].rows) / ranks;
 }

@@ -35,6 +35,16 @@ typedef struct TwPairCost {
 // rows of all chunks over the mean length: 2^TW_ROWS_LOW to 2^TW_ROWS_HIGH
 enum { TW_ROWS_LOW = -14, TW_ROWS_HIGH = 17, TW_ROWS = TW_ROWS_HIGH - TW_ROWS_LOW + 1 };
 
+// Where a replica reaches beyond a domain: what its collectives take longer when its network cards are congested, and
+// what goes through them, by the axes of the tables that they are part of.
+enum { TW_CONGESTION_DENSE, TW_CONGESTION_EXPERTS, TW_CONGESTION_LOGITS, TW_CONGESTION_PARTS };
+typedef struct TwCongestionTables {
+    int count;
+    double *congestion;                        // rising from 1
+    double *more_ns[TW_CONGESTION_PARTS];      // [node][count] over the idle network
+    double *out_bytes[TW_CONGESTION_PARTS];    // [node] of all cards of the replica
+} TwCongestionTables;
+
 typedef struct TwStepTables {
     TwArena *arena;
     TwKernelModel *kernels;
@@ -59,6 +69,8 @@ typedef struct TwStepTables {
     TwPairCost *pair;
     TwPairCost expand;    // latent attention: of making keys and values of a cached token again, at a large product
 
+    TwCongestionTables *congestion;    // NULL: the replica lies in one domain
+
     double full_layers, windowed_layers;
     int span_node;    // length at which windowed layers cost what they do at any longer; -1: no window
 } TwStepTables;
@@ -66,12 +78,17 @@ typedef struct TwStepTables {
 // compose, ways and the power fields are set; fills axes and rows. Tokens and sequences of a rank.
 void tw_step_tables_build(TwStepTables *tables, int max_tokens, int max_sequences);
 
+// step_congestion.c: after the axes. A node and the weight of the one above it.
+void tw_step_congestion_build(TwStepTables *tables, int count, const TwCongestion *congestions);
+double tw_step_congestion_ns(const TwCongestionTables *tables, int part, int node, double up, double congestion);
+
 // step_cost.c: what a step source of these tables answers; context is the tables.
 void tw_step_cost(const void *context, int level, const TwBatch *batch, TwStep *step);
 void tw_step_choose_ranks(const void *context, const TwStepLimits *limits, int ranks, const TwBatch *batch,
                           TwStep *step, double *wait_w, TwStepChoice *choice);
 void tw_step_choose(const void *context, const TwStepLimits *limits, const TwBatch *batch, TwStep *step,
                     TwStepChoice *choice);
+
 
 static inline int tw_length_low(const TwLengthAxis *lengths, int64_t x)
 {

@@ -474,7 +474,7 @@ void tw_workload_start(const TwWorkload *workload, void *block)
             tw_f64(block, p->costs)[i] = 0.0;
             ((TwReplicaSent *)tw_at(block, p->sent))[i] = (TwReplicaSent){0};
             const TwHandOver *h = &p->pools[k].hand_over;
-            TwReplicaLink link = {.tier_bytes_s = {INFINITY, INFINITY}};
+            TwReplicaLink link = {.tier_bytes_s = {INFINITY, INFINITY}, .congestion = 1.0};
             for (int reach = 0; reach < TW_REACHES; reach++) {
                 link.out_bytes_s[reach] = link.in_bytes_s[reach] = h->bytes_s;
                 link.latency_s[reach] = h->latency_s;
@@ -740,6 +740,12 @@ const TwReplicaSent *tw_workload_sent(const TwWorkload *workload, const void *bl
 {
     const Plant *p = workload->inner;
     return (const TwReplicaSent *)tw_at_const(block, p->sent) + p->mirror[replica];
+}
+
+int64_t tw_workload_crossed(const TwWorkload *workload, const void *block, int replica, int64_t now_ns)
+{
+    const Plant *p = workload->inner;
+    return tw_engine_crossed(replica_const(p, block, p->mirror[replica]), now_ns);
 }
 
 void tw_workload_tier_blocks(const TwWorkload *workload, const void *block, int replica, int64_t *read,

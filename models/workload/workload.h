@@ -89,6 +89,7 @@ typedef struct TwReplicaLink {
     double out_bytes_s[TW_REACHES], in_bytes_s[TW_REACHES];
     double latency_s[TW_REACHES];
     double tier_bytes_s[2];    // of a remote tier of its cache, reads and writes
+    double congestion;         // its cards send collectives so many times slower than alone, >= 1
 } TwReplicaLink;
 
 // Bytes since the start that a replica's transfers between replicas were asked to move, by reach.
@@ -162,6 +163,8 @@ int tw_workload_services(const TwWorkload *workload, int pool);
 int tw_workload_tenants(const TwWorkload *workload, int pool);
 // What the transfers of a replica asked of the network so far; of one that is not simulated, those of the one that
 // stands for it. So are the blocks below.
+// Bytes up to now_ns that the collectives of a replica sent out of its network cards, and as many came in.
+int64_t tw_workload_crossed(const TwWorkload *workload, const void *block, int replica, int64_t now_ns);
 const TwReplicaSent *tw_workload_sent(const TwWorkload *workload, const void *block, int replica);
 // Blocks read from and written to remote tiers of a replica's cache so far.
 void tw_workload_tier_blocks(const TwWorkload *workload, const void *block, int replica, int64_t *read,

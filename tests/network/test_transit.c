@@ -132,6 +132,28 @@ static void short_and_long(void)
     close_line(&l);
 }
 
+// Groups that send at every step share as senders of their own: three find a third each where all want everything,
+// and a long transfer a quarter beside them; what one of them asks less the others may have.
+static void groups_share(void)
+{
+    Line l = open_line((double[]){12.0, 100.0});
+    double *fore = tw_transit_fore(&l.transit, l.block), *steps = tw_transit_steps(&l.transit, l.block);
+    fore[0] = steps[0] = 12.0;
+    tw_transit_many(&l.transit, l.block)[0] = 3.0;
+    tw_transit_solve(&l.transit, l.block, &l.scratch, &ways);
+    CHECK_NEAR(tw_transit_room_of(&l.transit, l.block, &l.scratch, 0, 4.0, 1.0), 4.0, 1e-12);
+    tw_transit_add(&l.transit, l.block, 1, 0, 1000.0, 1e12);
+    tw_transit_solve(&l.transit, l.block, &l.scratch, &ways);
+    CHECK_NEAR(tw_transit_rate(&l.transit, l.block, 1, 0), 3.0, 1e-12);
+    CHECK_NEAR(tw_transit_room_of(&l.transit, l.block, &l.scratch, 0, 4.0, 1.0), 3.0, 1e-12);
+    tw_transit_cut(&l.transit, l.block, 1, 0);
+    fore[0] = steps[0] = 7.0;    // of which it sends 4 itself
+    tw_transit_solve(&l.transit, l.block, &l.scratch, &ways);
+    CHECK_NEAR(tw_transit_room_of(&l.transit, l.block, &l.scratch, 0, 4.0, 1.0), 9.0, 1e-12);
+    CHECK_NEAR(tw_transit_room(&l.transit, l.block, &l.scratch, 0, 0.0), 5.0, 1e-12);    // of a KV cache
+    close_line(&l);
+}
+
 static TwNetwork *network_of(int endpoints, double oversubscription)
 {
     TwErrors *errors = tw_errors_create();
@@ -213,6 +235,7 @@ int main(void)
     two_share_a_link();
     ways_and_losses();
     short_and_long();
+    groups_share();
     racks_as_links();
     return check_failures != 0;
 }

@@ -348,7 +348,7 @@ static void transfers_by_hand(void)
 
     TwReplicaLink link[REPLICAS];
     for (int i = 0; i < REPLICAS; i++)
-        link[i] = (TwReplicaLink){{100e9, 25e9, 10e9}, {100e9, 25e9, 20e9}, {1e-6, 1e-5, 2e-5}, {INFINITY, INFINITY}};
+        link[i] = (TwReplicaLink){{100e9, 25e9, 10e9}, {100e9, 25e9, 20e9}, {1e-6, 1e-5, 2e-5}, {INFINITY, INFINITY}, 1.0};
     int same[REPLICAS] = {0}, apart[REPLICAS];
     for (int i = 0; i < REPLICAS; i++) apart[i] = i;
     const double bytes = 4096.0 * 131072.0;

@@ -41,7 +41,7 @@ static void stages_are_parts(void)
     static const double bytes[2] = {1.0, 1e12}, seconds[2] = {5e-6, 5e-6};
     TwStepModel *one = made(&f.spec);
     f.spec.pipeline_parallel = 4;
-    f.spec.send = (TwCurve){2, bytes, seconds, true};
+    f.spec.send = (TwCurve){2, bytes, seconds, true, NULL};
     TwStepModel *four = made(&f.spec);
     CHECK(four->gpus == 4);
     TwBatch part = decodes(16, 2000), whole = decodes(64, 2000);
