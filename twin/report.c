@@ -429,11 +429,18 @@ static void add_work(TwReport *report, const TwState *state, const TwWorkloadTot
     add(report, "requests.rejected", "", "rejected", (double)t->rejected);
     add(report, "requests.lost", "", "lost", (double)t->lost);
     add(report, "requests.preemptions", "", "preempted and recomputed", (double)t->preemptions);
-    double late = 0.0;
-    for (int i = 0; i < plant->pool_count; i++)
-        late += (double)tw_traffic_late(plant->pools[i].traffic, tw_state_block(state),
-                                        llround(tw_state_time_s(state) * 1e9));
+    double late = 0.0, cut = 0.0, dropped = 0.0;
+    for (int i = 0; i < plant->pool_count; i++) {
+        const TwTraffic *traffic = plant->pools[i].traffic;
+        late += (double)tw_traffic_late(traffic, tw_state_block(state), llround(tw_state_time_s(state) * 1e9));
+        int simulated, cells = tw_workload_cells(plant->workload, i, &simulated);
+        cut += (double)tw_traffic_truncated(traffic, tw_state_block(state)) * cells / simulated;
+        dropped += (double)tw_traffic_dropped(traffic);
+    }
     add(report, "requests.late", "", "of batches, after their deadline", late * plant->rack_scale);
+    add(report, "requests.cut", "", "shortened to the context, since the warm-up began",
+        plant->fluid ? NAN : cut * plant->rack_scale);
+    add(report, "requests.trace_rows_dropped", "", "rows of replayed traces without tokens, or unreadable", dropped);
     add(report, "requests.goodput_per_s", "1/s", "completed within the service levels",
         plant->fluid ? NAN : over((double)t->good, measured_s));
     add(report, "requests.good_share", "1", "share of completed within the service levels",

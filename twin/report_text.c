@@ -170,6 +170,10 @@ static void figures(FILE *f, const TwReport *r)
     line(f, r, "energy", "tokens.joules_per_output_token_utility", 1.0, "J/token", "utility energy per output token");
     money(f, r);
     line(f, r, "goodput", "requests.goodput_per_s", 1.0, "1/s", "requests within the service levels");
+    if (tw_report_value(r, "requests.cut") > 0.0)
+        line(f, r, "cut to the context", "requests.cut", 1.0, "", "requests, since the warm-up began");
+    if (tw_report_value(r, "requests.trace_rows_dropped") > 0.0)
+        line(f, r, "trace rows dropped", "requests.trace_rows_dropped", 1.0, "", "no tokens, or unreadable");
     quantiles(f, r, "time to first token", "ttft_s", 1e3, "ms");
     quantiles(f, r, "time per output token", "tpot_s", 1e3, "ms");
     quantiles(f, r, "gap between tokens", "itl_s", 1e3, "ms");

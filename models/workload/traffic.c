@@ -349,12 +349,13 @@ static void pop_any(const TwTraffic *traffic, void *block, int cell, bool answer
                        words);
             double tokens = traffic->length_scale * tw_lengths_quantile(&traffic->output, tw_uniform(words[0]));
             request->output_tokens = whole_tokens(tokens);
-            (void)cut(traffic->context_tokens, &request->input_tokens, &request->output_tokens);
+            at->truncated += cut(traffic->context_tokens, &request->input_tokens, &request->output_tokens);
+        } else {
+            at->truncated += (int64_t)(at->cut >> i & 1);
         }
         if (traffic->samples > 1) share_prompt(traffic, number, cell, request);
         if (++at->sample >= traffic->samples) {
             at->sample = 0;
-            at->truncated += (int64_t)(at->cut >> i & 1);
             if (++at->next == at->filled) refill(traffic, at, cell);
         }
     }
@@ -513,7 +514,9 @@ int64_t tw_traffic_rows(const TwTraffic *traffic)
 int64_t tw_traffic_dropped(const TwTraffic *traffic)
 {
     const TwTrace *trace = traffic->trace;
-    return trace ? trace->dropped_no_input + trace->dropped_no_output + trace->dropped_bad : 0;
+    int64_t sum = trace ? trace->dropped_no_input + trace->dropped_no_output + trace->dropped_bad : 0;
+    for (int i = 0; i < traffic->part_count; i++) sum += tw_traffic_dropped(traffic->parts[i]);
+    return sum;
 }
 
 bool tw_traffic_mean_tokens(const TwTraffic *traffic, double *input, double *output)

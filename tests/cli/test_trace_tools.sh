@@ -43,6 +43,12 @@ expect 3 "expected a number: shared tokens; for lengths that vary: table" "$TOKE
 expect 3 "did you mean workload.jobs.feed_pool" "$TOKENWORKS" check classes.cfg --set workload.flywheel.job=sft
 expect 3 "place = \"leaf\": expected nvlink_domain" "$TOKENWORKS" check classes.cfg --set workload.scheduler.place=leaf
 expect 0 "" "$TOKENWORKS" check classes.cfg --set workload.scheduler.order=fcfs
+# what a replay leaves out and shortens is said
+{ head -1 completion.csv; printf '2023-11-16 18:15:%02d.000000,%s\n' 1 100,10 2 0,10 3 100,0 4 5000,10 5 200,10; } > gaps.csv
+sed 's/completion.csv/gaps.csv/; s/trace = "gaps.csv";/trace = "gaps.csv"; context_tokens = 1000;/' alone.cfg > gaps.cfg
+expect 0 "trace rows dropped" "$TOKENWORKS" run gaps.cfg --for 30s -q --set run.warmup_s=0 --out gaps.h5
+expect 0 "" "$TOKENWORKS" report gaps.h5 --json
+[ "$(json requests.arrived) $(json requests.cut) $(json requests.trace_rows_dropped)" = "3 1 2" ] || fail "a replay counts $(json requests)"
 # the whole facility under its classes: the books close, and the same bytes for any number of threads
 expect 0 '"ok": true' "$TOKENWORKS" run classes.cfg -q --json --out r.h5
 expect 0 "" "$TOKENWORKS" run classes.cfg -q --json --threads 1 --out r1.h5 > one.json
