@@ -143,7 +143,6 @@ void tw_share_set_destroy(TwShareSet *set)
     tw_arena_destroy(set->arena);
 }
 
-int tw_share_set_count(const TwShareSet *s) { return s->count; }
 double tw_share_set_rate(const TwShareSet *s, int flow) { return flow_at(s, flow)->rate; }
 int tw_share_set_bottleneck(const TwShareSet *s, int flow) { return flow_at(s, flow)->holder; }
 

@@ -37,4 +37,3 @@ void tw_share_set_solve_all(TwShareSet *set);
 double tw_share_set_rate(const TwShareSet *set, int flow);
 int tw_share_set_bottleneck(const TwShareSet *set, int flow);    // a link; -1: its bound
 double tw_share_set_used(const TwShareSet *set, int link);       // sum of use * rate; fatpipe: the largest
-int tw_share_set_count(const TwShareSet *set);

@@ -140,12 +140,3 @@ int64_t tw_capping_next_ns(const TwPlant *plant, int64_t now_ns)
     TwBandRule rule = rule_of(plant);
     return in_bands(plant) ? tw_band_next_ns(&rule, now_ns) : INT64_MAX;
 }
-
-int tw_capping_holding(const TwPlant *plant, const void *block)
-{
-    if (!in_bands(plant)) return 0;
-    const uint8_t *held = tw_at_const(block, plant->slot.band_held);
-    int count = 0;
-    for (int i = 0; i < plant->element_count; i++) count += held[i];
-    return count;
-}

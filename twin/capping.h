@@ -16,4 +16,3 @@ void tw_capping_sample(const TwPlant *plant, void *block, const double *element_
 bool tw_capping_decide(const TwPlant *plant, void *block, int64_t now_ns);
 // Next sample or decision after now; INT64_MAX: none, the rule is another.
 int64_t tw_capping_next_ns(const TwPlant *plant, int64_t now_ns);
-int tw_capping_holding(const TwPlant *plant, const void *block);    // controllers that hold now

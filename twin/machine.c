@@ -157,7 +157,6 @@ struct TwMachinePlan {
 bool tw_machine_file(const char *path) { return tw_config_has_group(path, "machine"); }
 const TwConfig *tw_machine_plan_config(const TwMachinePlan *plan) { return plan->config; }
 const char *tw_machine_plan_name(const TwMachinePlan *plan) { return plan->name; }
-double tw_machine_plan_span_s(const TwMachinePlan *plan) { return plan->run.for_s; }
 TwMachineSpec tw_machine_plan_spec(const TwMachinePlan *plan) { return plan->spec; }
 const char *tw_machine_plan_start(const TwMachinePlan *plan) { return plan->run.start; }
 

@@ -20,7 +20,6 @@ bool tw_machine_plan_create(TwMachinePlan **plan, const char *path, const char *
 void tw_machine_plan_destroy(TwMachinePlan *plan);
 const TwConfig *tw_machine_plan_config(const TwMachinePlan *plan);
 const char *tw_machine_plan_name(const TwMachinePlan *plan);
-double tw_machine_plan_span_s(const TwMachinePlan *plan);
 TwMachineSpec tw_machine_plan_spec(const TwMachinePlan *plan);
 
 // Watts times seconds over the run, and extremes.

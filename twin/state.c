@@ -642,8 +642,6 @@ void tw_state_disturbed_by(TwState *state, int64_t first)
     m->allowed = first;
 }
 
-void tw_state_undisturbed(TwState *state) { tw_state_disturbed_by(state, 0); }
-
 int64_t tw_state_disturbances(const TwState *state) { return tw_state_meters(state)->disturbances; }
 
 // Something that nothing in the factory caused begins: its number, 0 where it is passed over.

@@ -10,9 +10,8 @@ typedef struct TwState TwState;
 bool tw_state_create(TwState **state, const TwPlant *plant, TwError *error);
 void tw_state_destroy(TwState *state);
 
-// The factory to which nothing happens: events, failures and maintenance from now on are passed over. To compare with.
-void tw_state_undisturbed(TwState *state);
-// The same, but for the first so many disturbances: what the rest cost is the difference.
+// Events, failures and maintenance from now on are passed over, but for the first so many: what the rest cost is the
+// difference.
 void tw_state_disturbed_by(TwState *state, int64_t first);
 int64_t tw_state_disturbances(const TwState *state);    // that have begun
 

@@ -79,7 +79,6 @@ void tw_draw_texts_to(TwDraw *d, FILE *svg) { d->svg = svg; }
 
 void tw_draw_theme(TwDraw *d, TwTheme theme) { d->style = tw_style(theme); }
 const TwStyle *tw_draw_style(const TwDraw *d) { return d->style; }
-bool tw_draw_vector(const TwDraw *d) { return d->vector; }
 double tw_draw_scale(const TwDraw *d) { return d->scale; }
 long tw_draw_texts(const TwDraw *d) { return d->texts; }
 

@@ -42,7 +42,6 @@ void tw_draw_end(TwDraw *d);
 void tw_draw_texts_to(TwDraw *d, FILE *svg);
 void tw_draw_theme(TwDraw *d, TwTheme theme);
 const TwStyle *tw_draw_style(const TwDraw *d);
-bool tw_draw_vector(const TwDraw *d);    // SVG or PDF
 double tw_draw_scale(const TwDraw *d);
 long tw_draw_texts(const TwDraw *d);    // drawn so far inside their clip, for tests
 

@@ -1,7 +1,6 @@
 #include "models/operations/money.h"
 
 #include <math.h>
-#include <string.h>
 
 double tw_carbon_kg(double energy_j, double g_kwh) { return energy_j / 3.6e6 * g_kwh * 1e-3; }
 double tw_usd_per_million(double usd, double tokens) { return tokens > 0.0 ? usd / tokens * 1e6 : NAN; }
@@ -67,24 +66,4 @@ double tw_demand_sum_w(const TwDemand *d, double window_s)
 {
     // the running window counts with what it holds so far: never more than its mean will be
     return d->charged_w + fmax(d->peak_w, d->window_j / window_s);
-}
-
-static const struct {
-    const char *fuel;
-    double direct, lifecycle;
-} fuels[] = {
-    {"coal", 760, 820}, {"gas", 370, 490}, {"nuclear", 0, 12},  {"wind", 0, 11},
-    {"solar", 0, 45},   {"hydro", 0, 24},  {"biomass", 0, 230}, {"geothermal", 0, 38},
-};
-const char *const tw_fuels[] = {"coal", "gas", "nuclear", "wind", "solar", "hydro", "biomass", "geothermal", NULL};
-
-bool tw_carbon_of(const char *fuel, double *direct_g_kwh, double *lifecycle_g_kwh)
-{
-    for (size_t i = 0; i < sizeof fuels / sizeof *fuels; i++) {
-        if (strcmp(fuels[i].fuel, fuel) != 0) continue;
-        *direct_g_kwh = fuels[i].direct;
-        *lifecycle_g_kwh = fuels[i].lifecycle;
-        return true;
-    }
-    return false;
 }

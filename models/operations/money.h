@@ -37,7 +37,3 @@ typedef struct TwDemand {
 void tw_demand_add(TwDemand *demand, double energy_j, double from_s, double until_s, double window_s, double period_s);
 // Sum of peaks with the running period counted in, W.
 double tw_demand_sum_w(const TwDemand *demand, double window_s);
-
-// Grams of CO2 a kWh by fuel, direct and over the life cycle (electricitymap-contrib, config/defaults.yaml; IPCC 2014).
-bool tw_carbon_of(const char *fuel, double *direct_g_kwh, double *lifecycle_g_kwh);
-extern const char *const tw_fuels[];    // ends with NULL

@@ -31,15 +31,6 @@ int tw_power_events(const TwPower *power, const void *block, int64_t *from, TwPo
     return n;
 }
 
-const char *tw_power_what(TwPowerWhat what)
-{
-    static const char *const words[] = {"tripped",   "bypassed",   "transfer", "return",  "transferred",
-                                        "called",    "ready",      "block",    "stopped", "on store",
-                                        "off store", "modules on", "turned"};
-    _Static_assert(sizeof words / sizeof *words == TW_POWER_WHATS, "a word for each");
-    return words[what];
-}
-
 // --- what is energised ----------------------------------------------------------------------------------------------
 
 typedef struct Search {

@@ -209,7 +209,6 @@ void tw_power_set_apart(const TwPower *power, void *block, int element, bool apa
 
 // What acted since number `from` (0: since start), at most `most`; returns how many were copied and moves `from` on.
 int tw_power_events(const TwPower *power, const void *block, int64_t *from, TwPowerEvent *events, int most);
-const char *tw_power_what(TwPowerWhat what);    // one word
 
 // Local generation: what it can give now; modules of a ups that are not broken.
 void tw_power_set_available(const TwPower *power, void *block, int element, double available_w);

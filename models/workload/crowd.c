@@ -581,4 +581,3 @@ static int64_t sum_of(const TwCrowd *c, const void *block, size_t offset)
 }
 
 int64_t tw_crowd_lost(const TwCrowd *c, const void *block) { return sum_of(c, block, offsetof(Cell, lost)); }
-int64_t tw_crowd_live(const TwCrowd *c, const void *block) { return sum_of(c, block, offsetof(Cell, live)); }

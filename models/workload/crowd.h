@@ -101,4 +101,3 @@ void tw_crowd_finished(const TwCrowd *crowd, void *block, int cell, int slot, in
 // A rollout: so many more calls of a cell, from at_ns on.
 void tw_crowd_release(const TwCrowd *crowd, void *block, int cell, int64_t calls, int64_t at_ns);
 int64_t tw_crowd_lost(const TwCrowd *crowd, const void *block);    // sessions that found no slot
-int64_t tw_crowd_live(const TwCrowd *crowd, const void *block);    // slots in use

@@ -567,5 +567,3 @@ bool tw_kernel_points_have_gemm(const TwKernelPoints *points, TwNumber number)
 {
     return points && points->have_gemm[number];
 }
-
-int tw_kernel_points_count(const TwKernelPoints *points) { return points ? points->count : 0; }

@@ -23,5 +23,3 @@ double tw_kernel_points_s(const TwKernelPoints *points, const TwKernelShape *sha
 
 // Whether products of this type were measured: ours hold no quantisation of activations.
 bool tw_kernel_points_have_gemm(const TwKernelPoints *points, TwNumber number);
-
-int tw_kernel_points_count(const TwKernelPoints *points);

@@ -165,15 +165,6 @@ static Profile profile_of(const TwWorkload *workload, const TwPlannerSpec *spec,
                      .busy_most = spec->busy_most};
 }
 
-double tw_planner_capacity_s(const TwWorkload *workload, int pool, const TwPlannerSpec *spec, double input,
-                             double output)
-{
-    TwPlannerSpec of = *spec;
-    of.pool = pool;
-    Profile p = profile_of(workload, &of, input, output);
-    return largest(&p, keeps);
-}
-
 // --- create ---------------------------------------------------------------------------------------------------------
 
 static bool in_range(TwError *error, const char *name, double value, double least, double most)
@@ -454,13 +445,6 @@ void tw_planner_run(const TwPlanner *p, void *block, int64_t now_ns, uint8_t *do
         if (phase[k] == TW_REPLICA_DRAINS) closed[p->first + k] = 1;
         if (phase[k] >= TW_REPLICA_RESTS) down[p->first + k] = 1;
     }
-}
-
-TwPlanPhase tw_planner_phase(const TwPlanner *p, const void *block, int replica)
-{
-    int k = replica - p->first;
-    if (k < 0 || k >= p->count) return TW_REPLICA_SERVES;
-    return ((const uint8_t *)tw_at_const(block, p->phase))[k];
 }
 
 void tw_planner_view(const TwPlanner *p, const void *block, TwPlannerView *view)

@@ -60,9 +60,4 @@ void tw_planner_destroy(TwPlanner *planner);
 void tw_planner_start(const TwPlanner *planner, void *block);    // all serve
 // At the start of a window. Adds to closed[] who takes no new requests and to down[] who rests or starts.
 void tw_planner_run(const TwPlanner *planner, void *block, int64_t now_ns, uint8_t *down, uint8_t *closed);
-TwPlanPhase tw_planner_phase(const TwPlanner *planner, const void *block, int replica);    // of the workload
 void tw_planner_view(const TwPlanner *planner, const void *block, TwPlannerView *view);
-
-// Requests a second that one replica of a pool takes within the limits, for prompts and outputs of these lengths.
-double tw_planner_capacity_s(const TwWorkload *workload, int pool, const TwPlannerSpec *spec, double input,
-                             double output);

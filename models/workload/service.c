@@ -126,16 +126,6 @@ void tw_latency_gaps(TwLatency *latency, const TwSeries *span, int64_t m, TwWide
         spread_gaps(sketch, *span, m, weight);
 }
 
-void tw_latency_merge(TwLatency *into, const TwLatency *from)
-{
-    for (int which = 0; which < TW_LATENCIES; which++) {
-        tw_sketch_merge(&into->sketch[which], &from->sketch[which]);
-        into->sum[which] += from->sum[which];
-    }
-    if (from->gap_max > into->gap_max) into->gap_max = from->gap_max;
-    into->single += from->single;
-}
-
 void tw_latency_gather(const TwLatency *latency, int which, TwSketch *sketch)
 {
     tw_sketch_merge(sketch, &latency->sketch[which]);

@@ -45,6 +45,5 @@ typedef struct TwLatency {
 void tw_latency_add(TwLatency *latency, int which, int64_t value);    // ns; ps for TPOT and the normalised
 // The gaps of `weight` sequences over the next m iterations of a series of times, which take `took`.
 void tw_latency_gaps(TwLatency *latency, const TwSeries *span, int64_t m, TwWide took, int64_t weight);
-double tw_latency_scale(int which);    // seconds of a unit of its sum
-void tw_latency_merge(TwLatency *into, const TwLatency *from);
+double tw_latency_scale(int which);                                             // seconds of a unit of its sum
 void tw_latency_gather(const TwLatency *latency, int which, TwSketch *into);    // but for the sum, which is exact here

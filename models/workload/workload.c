@@ -499,8 +499,6 @@ static void advance_cell(const Plant *p, void *block, int cell, const TwWorkload
         tw_cell_advance(p, block, cell, in, from_ns, until_ns);
 }
 
-bool tw_workload_fluid(const TwWorkload *workload) { return workload->inner->fluid; }
-
 void tw_workload_advance(const TwWorkload *workload, void *block, const TwWorkloadIn *in, int64_t from_ns,
                          int64_t until_ns, TwWorkloadOut *out)
 {

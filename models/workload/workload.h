@@ -186,8 +186,6 @@ typedef struct TwSpread {
 void tw_workload_spread(const TwWorkload *workload, const void *block, int pool, TwSpread spread[TW_HEADLINES]);
 int tw_workload_cells(const TwWorkload *workload, int pool, int *simulated);
 
-bool tw_workload_fluid(const TwWorkload *workload);    // some pool is a flow, without latencies
-
 // Of requests that ended so far: how many have a latency, and its sum. which: as above.
 void tw_workload_latency(const TwWorkload *workload, const void *block, int pool, int which, int64_t *count,
                          double *sum_s);
