@@ -73,8 +73,10 @@ static void look_ahead(Work *w, int64_t next_ns)
     w->due_ns = next_ns;
     for (uint64_t due = w->due; due; due &= due - 1) {
         int k = __builtin_ctzll(due);
-        uint64_t base = tw_engine_fetch_nodes(engine_at(w, k), replica_at(w, k));
-        if (base) tw_kv_index_fetch(&w->index, base);
+        uint64_t base[2];
+        tw_engine_fetch_nodes(engine_at(w, k), replica_at(w, k), base);
+        tw_kv_index_fetch(&w->index, base[0]);
+        tw_kv_index_fetch(&w->index, base[1]);
     }
 }
 
@@ -86,13 +88,18 @@ static void watch_cached(void *context, uint64_t base, int32_t begin, int32_t un
     tw_kv_index_set(&w->index, base, w->replica, until > begin ? until : 0);
 }
 
-// Asks for what the index has of a prompt, a while before it is looked at.
-static void fetch_index(const Work *w, const TwRequest *request)
+// The runs of a request, cut once for router and replica.
+typedef struct Cut {
+    TwRun run[TW_RUNS_KEPT];
+    int count;    // 0: not cut, since they are a list of ids or nobody asks
+} Cut;
+
+// Cuts them and asks for them in the index, a while before they are looked up.
+static void cut_runs(const Work *w, const TwRequest *request, Cut *cut)
 {
-    if (request->content.list || request->content.count == 0) return;
-    TwRuns runs = tw_runs(&request->content, NULL, 1, request->input_tokens, 0);
-    TwRun run;
-    while (tw_runs_next(&runs, &run)) tw_kv_index_fetch(&w->index, run.base);
+    if (request->content.list) return;
+    cut->count = tw_engine_cut(request, cut->run);
+    for (int k = 0; k < cut->count && request->content.count > 0; k++) tw_kv_index_fetch(&w->index, cut->run[k].base);
 }
 
 static int32_t blocks_at(const Work *w, int k, const TwRequest *request, TwRuns runs)
@@ -101,8 +108,18 @@ static int32_t blocks_at(const Work *w, int k, const TwRequest *request, TwRuns 
     return tw_engine_cached(e, replica_at(w, k), runs, (request->input_tokens - 1) >> e->prefix.shift);
 }
 
-// Blocks of the prompt that each replica has cached. Runs that all who have them have to the same end are one look-up.
-static void overlaps(const Work *w, const TwRequest *request, int32_t *hit)
+static void set_hits(int32_t *hit, int count, uint64_t mask, int32_t blocks)
+{
+    if (mask == ~(uint64_t)0 >> (64 - count)) {
+        for (int k = 0; k < count; k++) hit[k] = blocks;
+        return;
+    }
+    for (; mask; mask &= mask - 1) hit[__builtin_ctzll(mask)] = blocks;
+}
+
+// Blocks of the prompt that each replica has cached. Runs that all who have them have to the same end, or all but one,
+// are one look-up.
+static void overlaps(const Work *w, const TwRequest *request, const Cut *cut, int32_t *hit)
 {
     int count = w->cell->replica_count;
     memset(hit, 0, (size_t)count * sizeof *hit);
@@ -118,25 +135,32 @@ static void overlaps(const Work *w, const TwRequest *request, int32_t *hit)
     int shift = e->prefix.shift;
     int32_t most = (request->input_tokens - 1) >> shift, at = 0;
     TwRuns runs = tw_runs(&request->content, e->spec.list, 1, request->input_tokens, 0);
+    if (cut->count > 0) runs = (TwRuns){.made = cut->run, .made_count = cut->count};
     const TwRuns whole = runs;
-    uint64_t mask = count < 64 ? ((uint64_t)1 << count) - 1 : ~(uint64_t)0;
-    TwRun run;
-    while (mask && at < most && tw_runs_next(&runs, &run)) {
-        int32_t end = run.end >> shift < most ? run.end >> shift : most;
+    uint64_t mask = ~(uint64_t)0 >> (64 - count);
+    const TwRun *run;
+    while (mask && at < most && (run = tw_runs_step(&runs))) {
+        int32_t end = run->end >> shift < most ? run->end >> shift : most;
         if (end <= at) continue;
-        const TwKvEntry *entry = tw_kv_index_find(&w->index, run.base);
+        const TwKvEntry *entry = tw_kv_index_find(&w->index, run->base);
         mask &= entry ? entry->replicas : 0;
         if (!mask) return;
-        int32_t until = entry->until < end ? (int32_t)entry->until : end;
         uint64_t same = mask & ~entry->others, others = mask & entry->others;
-        for (uint64_t left = same; left; left &= left - 1) hit[__builtin_ctzll(left)] = until;
-        for (uint64_t left = others; left; left &= left - 1) {
-            int k = __builtin_ctzll(left);
-            hit[k] = blocks_at(w, k, request, whole);
+        mask = 0;
+        int32_t until = entry->until < end ? entry->until : end;
+        if (same) set_hits(hit, count, same, until);
+        if (until == end) mask |= same;
+        if (others && entry->other > 0) {
+            until = entry->other < end ? entry->other : end;
+            hit[__builtin_ctzll(others)] = until;
+            if (until == end) mask |= others;
+        } else {
+            // those looked into are known to their end
+            for (uint64_t left = others; left; left &= left - 1) {
+                int k = __builtin_ctzll(left);
+                hit[k] = blocks_at(w, k, request, whole);
+            }
         }
-        // those looked into are known to their end
-        if (until < end) return;
-        mask = same;
         at = end;
     }
 }
@@ -160,8 +184,9 @@ static void look(Work *w, int64_t now_ns)
     if (w->pool->signals) memcpy(w->seen_signal, w->signal, (size_t)w->cell->replica_count * sizeof *w->signal);
 }
 
-// The one of `role` (prompts apart, or everything else) that the policy chooses; -1: none has power.
-static int route(Work *w, const TwRequest *request, int64_t now_ns, bool prefill)
+// The one of `role` (prompts apart, or everything else) that the policy chooses; -1: none has power. Where the router
+// looks at contents, leaves their runs in `cut`.
+static int route(Work *w, const TwRequest *request, int64_t now_ns, bool prefill, Cut *cut)
 {
     TwRouter *router = &w->state->router;
     const Pool *pool = w->pool;
@@ -171,7 +196,8 @@ static int route(Work *w, const TwRequest *request, int64_t now_ns, bool prefill
     int32_t masked[64];
     const int32_t *load = fresh ? w->load : w->seen_load;
     const TwRouterSignal *signal = fresh ? w->signal : w->seen_signal;
-    if (pool->indexed) fetch_index(w, request);
+    cut->count = 0;
+    if (pool->indexed) cut_runs(w, request, cut);
     if (pool->policy != TW_ROUND_ROBIN && pool->policy != TW_ROUTE_RANDOM && pool->policy != TW_POWER_OF_TWO)
         look(w, now_ns);
     if (pool->apart) {
@@ -218,7 +244,7 @@ static int route(Work *w, const TwRequest *request, int64_t now_ns, bool prefill
     case TW_SCORED: {
         int32_t hit[64],
             blocks = (request->input_tokens + pool->engine.spec.block_tokens - 1) >> pool->engine.prefix.shift;
-        overlaps(w, request, hit);
+        overlaps(w, request, cut, hit);
         if (pool->policy == TW_SCORED)
             return tw_router_scored(off, count, signal, hit, blocks, pool->engine.spec.kv_blocks * pool->engine.ranks);
         const double *cost = w->cost;
@@ -349,7 +375,8 @@ static void handed(void *context, uint32_t row, const TwRow *at, const TwCold *c
         .from = from,
         .row = row,
         .wire = true};
-    move.to = route(w, &move.request, now_ns, false);
+    Cut cut;
+    move.to = route(w, &move.request, now_ns, false, &cut);
     w->replica = from;
     int32_t there = 0;
     if (move.to >= 0 && pool->engine.spec.prefix_cache && content->count > 0)
@@ -431,7 +458,8 @@ static void release_held(Work *w, int64_t now_ns)
     CellState *s = w->state;
     while (s->held > 0) {
         const TwRequest *request = &held_of(w)[s->held_first];
-        int k = route(w, request, now_ns, false);
+        Cut cut;
+        int k = route(w, request, now_ns, false, &cut);
         if (k < 0) return;
         offer(w, k, request, &(TwComing){.now_ns = now_ns});
         s->held--;
@@ -445,10 +473,12 @@ static void place(Work *w, const TwRequest *request, const TwComing *coming)
 {
     const Pool *pool = w->pool;
     const TwHandOver *h = &pool->hand_over;
+    Cut cut;
+    cut.count = 0;
     int k;
     if (pool->policy == TW_CENTRAL) {
         CellState *s = w->state;
-        k = s->held == 0 ? route(w, request, coming->now_ns, false) : -1;
+        k = s->held == 0 ? route(w, request, coming->now_ns, false, &cut) : -1;
         if (k < 0 && s->held < pool->held_max) {
             int at = s->held_first + s->held++;
             held_of(w)[at < pool->held_max ? at : at - pool->held_max] = *request;
@@ -456,7 +486,7 @@ static void place(Work *w, const TwRequest *request, const TwComing *coming)
         }
     } else if (pool->apart) {
         // conditional: short prompts, or those that would wait long, are computed where they are decoded
-        k = route(w, request, coming->now_ns, false);
+        k = route(w, request, coming->now_ns, false, &cut);
         int32_t cached = 0;
         if (k >= 0 && h->local_tokens > 0 && pool->engine.spec.prefix_cache && request->content.count > 0)
             cached = blocks_at(w, k, request,
@@ -464,7 +494,7 @@ static void place(Work *w, const TwRequest *request, const TwComing *coming)
                      << pool->engine.prefix.shift;
         bool local = request->input_tokens - cached < h->local_tokens || coming->kept > 0;
         if (!local || k < 0) {
-            int p = route(w, request, coming->now_ns, true);
+            int p = route(w, request, coming->now_ns, true, &cut);
             bool long_queue = h->queue_max > 0 && p >= 0 && waits_at(w, p) >= h->queue_max && k >= 0;
             if (p >= 0 && !long_queue) {
                 TwComing apart = *coming;
@@ -474,9 +504,12 @@ static void place(Work *w, const TwRequest *request, const TwComing *coming)
             }
         }
     } else {
-        k = route(w, request, coming->now_ns, false);
+        k = route(w, request, coming->now_ns, false, &cut);
     }
-    offer(w, k, request, coming);
+    TwComing with = *coming;
+    with.run = cut.count > 0 ? cut.run : NULL;
+    with.run_count = cut.count;
+    offer(w, k, request, &with);
 }
 
 // The earliest of the moves has come to its end.

@@ -367,24 +367,33 @@ void tw_engine_fetch_rows(const TwEngine *e, const TwReplica *r)
     if (r->chunk_count > 0) __builtin_prefetch(rows + *(const uint32_t *)part_const(r, e->chunks), 1);
 }
 
-uint64_t tw_engine_fetch_nodes(const TwEngine *e, const TwReplica *r)
+void tw_engine_fetch_nodes(const TwEngine *e, const TwReplica *r, uint64_t base[2])
 {
     const TwPrefixNode *nodes = part_const(r, e->node);
+    const uint64_t *table = part_const(r, e->table);
     const TwCold *colds = row_array_const(r, TW_COLDS);
     const TwQueue *queue = part_const(r, e->queue);
-    if (r->prefix.oldest >= 0) __builtin_prefetch(nodes + r->prefix.oldest, 1);
+    base[0] = base[1] = 0;
+    if (r->prefix.oldest >= 0) {
+        // touched when it came to be the oldest
+        const TwPrefixNode *oldest = nodes + r->prefix.oldest;
+        base[1] = oldest->base;
+        tw_prefix_fetch_key(&e->prefix, table, oldest->key);
+        if (oldest->newer >= 0) __builtin_prefetch(nodes + oldest->newer, 1);
+    }
     if (queue->first != TW_NO_ROW) {
         const TwCold *cold = colds + queue->first;
         for (int k = 0; k < cold->run_count && k < 2; k++) {
-            int32_t node = tw_prefix_guess(&e->prefix, part_const(r, e->table), &cold->run[k]);
+            int32_t node = tw_prefix_guess(&e->prefix, table, &cold->run[k]);
             if (node >= 0) __builtin_prefetch(nodes + node, 1);
         }
     }
-    if (r->decodes == 0) return 0;
+    if (r->decodes == 0) return;
+    if (r->prefix.newest >= 0) __builtin_prefetch(nodes + r->prefix.newest, 1);
     uint32_t row = finish_row(*(const uint64_t *)part_const(r, e->heap));
     int32_t leaf = ((const TwRow *)row_array_const(r, TW_ROWS))[row].leaf;
     if (leaf >= 0) __builtin_prefetch(nodes + leaf, 1);
-    return colds[row].run_count > 0 ? colds[row].run[colds[row].run_count - 1].base : 0;
+    if (colds[row].run_count > 0) base[0] = colds[row].run[colds[row].run_count - 1].base;
 }
 
 // --- time -----------------------------------------------------------------------------------------------------------
@@ -704,7 +713,7 @@ bool tw_engine_offer_as(const TwEngine *e, TwReplica *g, const TwRequest *reques
         cold->hit = cold->preempted = 0;
         cold->scheduled_ns = -1;
         cold->rank = (int16_t)r->rank;
-        tw_seq_keep_runs(e, r, at, &request->content);
+        tw_seq_keep_runs(e, r, at, request, coming);
     }
     if (row->first_ns == 0) {
         r->prompt_blocks += tw_kv_cover(&r->kv, row->input);
@@ -825,7 +834,8 @@ int32_t tw_engine_cached(const TwEngine *e, TwReplica *r, TwRuns runs, int32_t m
     int32_t blocks = 0;
     for (int k = 0; k < e->ranks; k++) {
         TwPrefix prefix = tw_engine_prefix(e, rank_of(e, r, k), NULL);
-        int32_t mine = tw_prefix_find(&prefix, &runs, -1, 0, most).blocks;
+        TwRuns from_here = runs;
+        int32_t mine = tw_prefix_find(&prefix, &from_here, -1, 0, most).blocks;
         blocks = mine > blocks ? mine : blocks;
     }
     return blocks;

@@ -304,8 +304,9 @@ static inline void tw_engine_fetch_head(const TwReplica *replica)
 }
 void tw_engine_fetch_arrays(const TwEngine *engine, const TwReplica *replica);
 void tw_engine_fetch_rows(const TwEngine *engine, const TwReplica *replica);
-// With a prefix cache, last: the nodes of who ends and who begins next. Returns the run that will grow, 0: none.
-uint64_t tw_engine_fetch_nodes(const TwEngine *engine, const TwReplica *replica);
+// With a prefix cache, last: the nodes of who ends and begins next and of what is forgotten next. Writes the run that
+// will grow and the one that will shrink, 0: none.
+void tw_engine_fetch_nodes(const TwEngine *engine, const TwReplica *replica, uint64_t base[2]);
 
 // What a replica has to do and holds, all its ranks together, as of its last boundary.
 typedef struct TwEngineLoad {
@@ -342,6 +343,8 @@ typedef struct TwComing {
     int32_t seen, kept;                   // tokens computed elsewhere; those whose KV comes with it
     bool hand_over;                       // compute its prompt alone
     bool moved;                           // counted elsewhere as arrived
+    const TwRun *run;                     // of its contents, cut before; NULL: they are cut here
+    int run_count;
 } TwComing;
 bool tw_engine_offer_as(const TwEngine *engine, TwReplica *replica, const TwRequest *request, const TwComing *coming,
                         const TwEngineLog *log);
@@ -376,6 +379,8 @@ void tw_engine_view(const TwEngine *engine, const TwReplica *replica, int64_t no
 
 // The replica's prefix cache.
 TwPrefix tw_engine_prefix(const TwEngine *engine, TwReplica *replica, const TwPrefixWatch *watch);
+// The runs of a request's contents, at most TW_RUNS_KEPT where they are segments. Returns how many.
+int tw_engine_cut(const TwRequest *request, TwRun *run);
 // The contents of a row as runs.
 TwRuns tw_engine_runs(const TwEngine *engine, TwReplica *replica, uint32_t row);
 

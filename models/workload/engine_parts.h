@@ -184,8 +184,9 @@ uint32_t tw_seq_head(const TwEngine *engine, TwReplica *replica);    // who is n
 // The last in the queue of lowest priority, to be shed for one of `priority`; TW_NO_ROW: none is lower.
 uint32_t tw_seq_lowest(const TwEngine *engine, TwReplica *replica, int priority);
 
-// Makes the runs of a new one's contents once, and fetches where the cache would have them.
-void tw_seq_keep_runs(const TwEngine *engine, TwReplica *replica, uint32_t row, const TwContent *content);
+// Cuts the contents of a new one once, and fetches where the cache would have its runs.
+void tw_seq_keep_runs(const TwEngine *engine, TwReplica *replica, uint32_t row, const TwRequest *request,
+                      const TwComing *coming);
 
 // What an admission would find and need.
 typedef struct TwAdmission {

@@ -1,5 +1,7 @@
 #include "models/workload/kv_index.h"
 
+#include <stdbool.h>
+
 static uint64_t mask_of(const TwKvIndex *index) { return ((uint64_t)1 << index->bits) - 1; }
 
 static TwKvEntry *place_of(const TwKvIndex *index, uint64_t base)
@@ -22,6 +24,38 @@ static void forget(const TwKvIndex *index, TwKvEntry *entry)
     --*index->used;
 }
 
+static bool one(uint64_t bits) { return bits && (bits & (bits - 1)) == 0; }
+
+// `others` are now these; the end of the one that is left of several is not known.
+static void set_others(TwKvEntry *entry, uint64_t others)
+{
+    if (others == entry->others) return;
+    entry->others = others;
+    entry->other = 0;
+}
+
+// One has nothing any more, or has as much as most do.
+static void leave_others(TwKvEntry *entry, uint64_t bit) { set_others(entry, entry->others & ~bit); }
+
+static void set_end(TwKvEntry *entry, uint64_t bit, int32_t until)
+{
+    uint64_t before = entry->replicas & ~entry->others & ~bit, others = entry->others;
+    entry->replicas |= bit;
+    if (until == entry->until) {
+        leave_others(entry, bit);
+    } else if (until > entry->until || before == 0) {
+        // the longest, which all who keep it come to have
+        int32_t end = before ? entry->until : entry->other;
+        bool known = before ? one(before) : !(others & bit);
+        entry->others = entry->replicas & ~bit;
+        entry->other = one(entry->others) && known ? end : 0;
+        entry->until = until;
+    } else {
+        entry->others |= bit;
+        entry->other = one(entry->others) ? until : 0;
+    }
+}
+
 void tw_kv_index_set(const TwKvIndex *index, uint64_t base, int replica, int32_t until)
 {
     TwKvEntry *entry = place_of(index, base);
@@ -29,26 +63,14 @@ void tw_kv_index_set(const TwKvIndex *index, uint64_t base, int replica, int32_t
     if (until == 0) {
         if (entry->base == 0) return;
         entry->replicas &= ~bit;
-        entry->others &= ~bit;
+        leave_others(entry, bit);
         if (entry->replicas == 0) forget(index, entry);
-        return;
-    }
-    if (entry->base == 0) {
+    } else if (entry->base != 0) {
+        set_end(entry, bit, until);
+    } else if (*index->used < (int64_t)(mask_of(index) - mask_of(index) / 8)) {
         // an eighth stays empty, so that look-ups end soon
-        if (*index->used >= (int64_t)(mask_of(index) - mask_of(index) / 8)) return;
-        *entry = (TwKvEntry){base, bit, 0, until};
+        *entry = (TwKvEntry){base, bit, 0, until, 0};
         ++*index->used;
-        return;
-    }
-    entry->replicas |= bit;
-    if (until == entry->until) {
-        entry->others &= ~bit;
-    } else if (until > entry->until || (entry->replicas & ~entry->others & ~bit) == 0) {
-        // the longest, which all who keep it come to have
-        entry->until = until;
-        entry->others = entry->replicas & ~bit;
-    } else {
-        entry->others |= bit;
     }
 }
 

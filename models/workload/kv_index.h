@@ -1,8 +1,8 @@
 // Which replicas of a cell have how much of a run of contents cached: what a KV-aware router asks.
 //
 // Cached chains are whole from their beginning (prefix_cache.h), so a replica has of each run a piece that ends
-// somewhere. One entry a run: a bit for each replica that has any of it, one end, and a bit for each replica whose end
-// is another; into the caches of those the router looks.
+// somewhere. One entry a run: a bit for each replica that has any of it, one end, a bit for each replica whose end is
+// another, and that where there is only one such; into the caches of more the router looks.
 #pragma once
 
 #include <stddef.h>
@@ -11,7 +11,8 @@
 typedef struct TwKvEntry {
     uint64_t base;    // of the run (content.h); 0: empty
     uint64_t replicas, others;
-    int64_t until;    // blocks from the beginning of the prompt that all but `others` have
+    int32_t until;    // blocks from the beginning of the prompt that all but `others` have
+    int32_t other;    // that the one in `others` has; 0: not known, or several
 } TwKvEntry;
 
 typedef struct TwKvIndex {

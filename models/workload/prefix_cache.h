@@ -56,7 +56,7 @@ typedef struct TwPrefix {
     const TwPrefixPlan *plan;
     TwPrefixHead *head;
     TwPrefixNode *node;
-    uint64_t *table;    // high half of the key, whose low bits are the place | 1 + node, 0: empty
+    uint64_t *table;    // high half of the key, whose low bits are its place | 1 + node, 0: empty
     const TwPrefixWatch *watch;
 } TwPrefix;
 
@@ -71,6 +71,11 @@ void tw_prefix_clear(const TwPrefix *p);
 
 // Asks the processor to bring the place where a run would be found from its beginning; changes nothing.
 void tw_prefix_fetch(const TwPrefix *p, const TwRun *run);
+// The same for a node of this key.
+static inline void tw_prefix_fetch_key(const TwPrefixPlan *plan, const uint64_t *table, uint64_t key)
+{
+    __builtin_prefetch(table + ((key >> 32) & ((1u << plan->bits) - 1)), 1);
+}
 // Node that a run most likely begins with; -1: none. To be fetched ahead, nothing else.
 int32_t tw_prefix_guess(const TwPrefixPlan *plan, const uint64_t *table, const TwRun *run);
 // How far the contents are cached, at most `most` blocks. Goes on from a chain already held: its last node (-1: none)

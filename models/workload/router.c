@@ -49,7 +49,7 @@ WIDTHS uint64_t tw_router_due(const int64_t *next_ns, int count, int64_t now_ns)
 {
     // the sign of the difference, without a branch
     uint64_t due = 0;
-    for (int k = 0; k < count; k++) due |= (uint64_t)(next_ns[k] - now_ns) >> 63 << k;
+    for (uint64_t k = 0; k < (uint64_t)count; k++) due |= (uint64_t)(next_ns[k] - now_ns) >> 63 << k;
     return due;
 }
 
@@ -64,26 +64,29 @@ WIDTHS int tw_router_least(const int32_t *load, int count)
     return least < TW_LOAD_OFF * 64 ? least % 64 : -1;
 }
 
-// Index of the least; -1: none is finite. Four minima side by side, without a branch.
-static int least_cost(const double *cost, int count)
+WIDTHS int tw_router_least_cost(double *restrict cost, const double *restrict before, const int32_t *restrict hit,
+                                double worth, int count)
 {
-    double low[4] = {INFINITY, INFINITY, INFINITY, INFINITY};
-    int k = 0;
-    for (; k + 4 <= count; k += 4)
-        for (int j = 0; j < 4; j++) low[j] = cost[k + j] < low[j] ? cost[k + j] : low[j];
-    for (; k < count; k++) low[0] = cost[k] < low[0] ? cost[k] : low[0];
-    for (int j = 1; j < 4; j++) low[0] = low[j] < low[0] ? low[j] : low[0];
-    if (low[0] == INFINITY) return -1;
-    for (k = 0; cost[k] != low[0];) k++;
-    return k;
+    // whole numbers in the order of the costs: their minimum needs no branch
+    int64_t key[64] = {0}, least = INT64_MAX;
+    for (int k = 0; k < count; k++) {
+        cost[k] = before[k] - worth * hit[k];
+        int64_t bits;
+        memcpy(&bits, &cost[k], sizeof bits);
+        key[k] = bits ^ (int64_t)((uint64_t)(bits >> 63) >> 1);
+        least = key[k] < least ? key[k] : least;
+    }
+    uint64_t at = 0;
+    for (uint64_t k = 0; k < (uint64_t)count; k++) at |= (uint64_t)(key[k] == least) << k;
+    int first = __builtin_ctzll(at);
+    return cost[first] < INFINITY ? first : -1;
 }
 
 int tw_router_kv(const TwRouterSpec *spec, TwRouter *router, TwStream stream, uint32_t cell, int count,
                  const double *before, const int32_t *hit)
 {
-    double cost[64], worth = spec->prompt_weight * spec->credit;
-    for (int k = 0; k < count; k++) cost[k] = before[k] - worth * hit[k];
-    int best = least_cost(cost, count);
+    double cost[64];
+    int best = tw_router_least_cost(cost, before, hit, spec->prompt_weight * spec->credit, count);
     if (best < 0 || !(spec->temperature > 0.0)) return best;
     double low = cost[best], high = low, sum = 0.0;
     for (int k = 0; k < count; k++)

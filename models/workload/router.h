@@ -81,6 +81,10 @@ static inline double tw_router_cost(const TwRouterSpec *spec, const TwRouterSign
 {
     return spec->prompt_weight * signal->prompt_blocks + signal->held_blocks;
 }
+
+// Writes cost[k] = before[k] - worth hit[k], in room for 64. The first of the least; -1: none is finite.
+int tw_router_least_cost(double *restrict cost, const double *restrict before, const int32_t *restrict hit,
+                         double worth, int count);
 // The choice of kv_aware, at most 64; hit: blocks of the prompt cached at each.
 int tw_router_kv(const TwRouterSpec *spec, TwRouter *router, TwStream stream, uint32_t cell, int count,
                  const double *cost, const int32_t *hit);

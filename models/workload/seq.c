@@ -187,9 +187,16 @@ TwPrefix tw_engine_prefix(const TwEngine *e, TwReplica *r, const TwPrefixWatch *
     return (TwPrefix){&e->prefix, &r->prefix, part(r, e->node), part(r, e->table), watch};
 }
 
-static uint64_t own_stream(const TwRow *at)
+// The stream of tokens that nobody else has.
+static uint64_t own_stream(int64_t arrival_ns, uint32_t id)
 {
-    return tw_content_mix((uint64_t)at->arrival_ns, (uint64_t)at->id << 1 | 1) | 1;
+    return tw_content_mix((uint64_t)arrival_ns, (uint64_t)id << 1 | 1) | 1;
+}
+
+int tw_engine_cut(const TwRequest *request, TwRun *run)
+{
+    return tw_runs_of_segments(&request->content, own_stream(request->arrival_ns, request->id), request->input_tokens,
+                               request->output_tokens, run);
 }
 
 TwRuns tw_engine_runs(const TwEngine *e, TwReplica *r, uint32_t row)
@@ -197,17 +204,21 @@ TwRuns tw_engine_runs(const TwEngine *e, TwReplica *r, uint32_t row)
     const TwCold *cold = &cold_of(e, r)[row];
     if (cold->run_count > 0) return (TwRuns){.made = cold->run, .made_count = cold->run_count};
     const TwRow *at = rows_of(e, r) + row;
-    return tw_runs(content_of(e, r) + row, e->spec.list, own_stream(at), at->input, at->output);
+    return tw_runs(content_of(e, r) + row, e->spec.list, own_stream(at->arrival_ns, at->id), at->input, at->output);
 }
 
-void tw_seq_keep_runs(const TwEngine *e, TwReplica *r, uint32_t row, const TwContent *content)
+void tw_seq_keep_runs(const TwEngine *e, TwReplica *r, uint32_t row, const TwRequest *request, const TwComing *coming)
 {
     TwCold *cold = &cold_of(e, r)[row];
     cold->run_count = 0;
-    cold->shares = content->count > 0;
-    if (!e->spec.prefix_cache || content->list) return;
-    const TwRow *at = rows_of(e, r) + row;
-    cold->run_count = tw_runs_of_segments(content, own_stream(at), at->input, at->output, cold->run);
+    cold->shares = request->content.count > 0;
+    if (!e->spec.prefix_cache || request->content.list) return;
+    if (coming->run) {
+        cold->run_count = coming->run_count;
+        memcpy(cold->run, coming->run, (size_t)coming->run_count * sizeof *coming->run);
+    } else {
+        cold->run_count = tw_engine_cut(request, cold->run);
+    }
     const TwPrefix prefix = tw_engine_prefix(e, r, NULL);
     for (int k = 0; k < cold->run_count; k++) tw_prefix_fetch(&prefix, &cold->run[k]);
 }

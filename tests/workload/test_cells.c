@@ -166,6 +166,7 @@ static void index_is_what_is_cached(const Factory *f)
                 const TwPrefixNode *n = prefix.node + ((int32_t)(uint32_t)prefix.table[at] - 1);
                 const TwKvEntry *e = tw_kv_index_find(&index, n->base);
                 CHECK(e && (e->replicas >> k & 1) && ((e->others >> k & 1) || e->until >= n->depth + n->length));
+                CHECK(!(e->others >> k & 1) || e->other == 0 || e->other >= n->depth + n->length);
                 entries++;
             }
         }
