@@ -54,16 +54,20 @@ static bool set_engine(const TwOptions *o, TwDeploySpec *d, TwServeSpec *s)
 // How iterations are made up, what is found cached, what is drafted.
 static bool set_policy(const TwOptions *o, TwServeSpec *s, TwEngineSpec *e, int *status)
 {
-    int64_t shared, drafts;
+    int64_t shared, drafts, wait, gather;
     double acceptance;
     *status = TW_USAGE;
     if (!tw_cli_whole(o, TW_ON_SHARED, "shared-prefix", 0, 10000000, 0, &shared) ||
+        !tw_cli_whole(o, TW_ON_RANK_WAIT, "rank-wait", 0, 1 << 20, 0, &wait) ||
+        !tw_cli_whole(o, TW_ON_RANK_GATHER, "rank-gather", 0, 1 << 20, 0, &gather) ||
         !tw_cli_whole(o, TW_ON_DRAFTS, "drafts", 0, TW_DRAFT_MOST, 0, &drafts) ||
         !tw_cli_real(o, TW_ON_ACCEPTANCE, "acceptance", 0.0, 1.0, 0.8, &acceptance))
         return false;
     *e = (TwEngineSpec){.policy = TW_VLLM_V1,
                         .sglang = {16384, 8192, false, false, 1.0},
                         .prefix_cache = shared > 0,
+                        .rank_wait = (int)wait,
+                        .rank_gather = (int)gather,
                         .speculate = {.draft = (int)drafts}};
     for (int k = 0; k < drafts; k++) e->speculate.acceptance[k] = acceptance;
     const char *how = o->serving[TW_ON_ACCEPT];

@@ -7,7 +7,8 @@
 typedef struct EngineRow {
     const char *policy, *prefix_cache, *accept, *rank_router;
     bool chunked, mixed_chunk, longest_prefix, retry, preempt_lower;
-    int64_t long_prefill_tokens, prefix_runs, prefill_tokens, chunk_tokens, priorities, tenants, draft_tokens;
+    int64_t rank_wait_iterations, rank_gather_iterations, long_prefill_tokens, prefix_runs, prefill_tokens,
+        chunk_tokens, priorities, tenants, draft_tokens;
     TwReals tenant_weights, acceptance;
     double encode_s_per_image, encode_j_per_image;
     double watermark_fraction, wait_max_s, patience_s, conservativeness, draft_fraction, swap_bytes, swap_bytes_s;
@@ -65,6 +66,9 @@ static const TwField engine_fields[] = {
           "time of drafting a token over that of a step; 0: one layer of the model"),
     FIELD(EngineRow, rank_router, "", TW_TEXT, 0, 0, "even", tw_rank_router_names,
           "which attention rank gets a request; auto: as the policy's engine; even: one list dealt evenly, and faster"),
+    FIELD(EngineRow, rank_wait_iterations, "1", TW_INTEGER, 0, 1 << 20, "0", NULL,
+          "prompts wait so long until every rank has one, while all decode; 0: they do not"),
+    FIELD(EngineRow, rank_gather_iterations, "1", TW_INTEGER, 0, 1 << 20, "0", NULL, "and then so long for more"),
     FIELD(EngineRow, retry, "", TW_BOOLEAN, 0, 1, "false", NULL,
           "requests of a replica that went down are tried again"),
     FIELD(EngineRow, detect_s, "s", TW_REAL, 0, 1e6, "1", NULL, "until they are"),
@@ -158,6 +162,8 @@ bool tw_pool_engine(const TwNode *pool, TwArena *arena, bool shares, double bloc
                              .long_prefill = (int)row.long_prefill_tokens,
                              .watermark_blocks = (int64_t)(row.watermark_fraction * (double)kv_blocks),
                              .prefix_nodes = (int)row.prefix_runs,
+                             .rank_wait = (int)row.rank_wait_iterations,
+                             .rank_gather = (int)row.rank_gather_iterations,
                              .priorities = (int)row.priorities,
                              .outrank = row.preempt_lower,
                              .tenants = (int)row.tenants,

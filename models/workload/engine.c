@@ -6,8 +6,8 @@
 const char *const tw_policy_names[] = {"vllm_v1", "trtllm",  "trtllm_max_utilization", "static_batch",
                                        "sglang",  "sarathi", "prefill_first",          NULL};
 
-const char *const tw_rank_router_names[] = {"auto",         "even",    "round_robin", "least_loaded",
-                                            "least_tokens", "vllm_dp", "kv_aware",    NULL};
+const char *const tw_rank_router_names[] = {
+    "auto", "even", "round_robin", "least_loaded", "least_tokens", "central", "vllm_dp", "kv_aware", NULL};
 
 static int number_of(const char *name, const char *const names[])
 {
@@ -30,7 +30,7 @@ bool tw_rank_router(const char *name, TwPolicy policy, int ranks, TwEngineSpec *
     TwRankRouter router = (TwRankRouter)k;
     bool tensorrt = policy == TW_TRTLLM || policy == TW_TRTLLM_MAX_UTILIZATION;
     if (router == TW_RANK_AUTO)
-        router = policy == TW_SGLANG ? TW_RANK_ROUND_ROBIN : tensorrt ? TW_RANK_LEAST_TOKENS : TW_RANK_VLLM_DP;
+        router = policy == TW_SGLANG ? TW_RANK_ROUND_ROBIN : tensorrt ? TW_RANK_CENTRAL : TW_RANK_VLLM_DP;
     spec->rank_router = router;
     spec->ranks = router == TW_RANK_EVEN ? 1 : ranks;
     return true;
@@ -81,6 +81,12 @@ static bool check(const TwEngineSpec *spec, TwError *error)
             return tw_fail(error, TW_BAD_INPUT, "conservativeness = %g, expected more than 0, at most 1.4",
                            spec->sglang.conservativeness);
     }
+    if (!in_range(error, "rank_wait_iterations", spec->rank_wait, 0, 1 << 20)) return false;
+    if (!in_range(error, "rank_gather_iterations", spec->rank_gather, 0, 1 << 20)) return false;
+    bool waits = spec->rank_wait > 0 || spec->rank_gather > 0;
+    if (waits && (spec->policy == TW_SGLANG || spec->policy == TW_SARATHI || spec->policy == TW_PREFILL_FIRST))
+        return tw_fail(error, TW_BAD_INPUT, "rank_wait_iterations = %d: policy %s does not wait for other ranks",
+                       spec->rank_wait, tw_policy_names[spec->policy]);
     if (spec->outrank && spec->policy != TW_VLLM_V1 && spec->policy != TW_TRTLLM_MAX_UTILIZATION)
         return tw_fail(error, TW_BAD_INPUT, "preempt_lower = true: policy %s does not, expected %s or %s",
                        tw_policy_names[spec->policy], tw_policy_names[TW_VLLM_V1],
@@ -264,6 +270,8 @@ static void clear_list(const TwEngine *e, TwReplica *r)
     r->next_ns = r->ready_ns = r->give_up_ns = INT64_MAX;
     r->busy = r->paused = false;
     r->flags = 0;
+    r->hold = TW_HOLD_NONE;
+    r->held_wait = r->held_gather = 0;
     if (e->drawn) r->iteration = TW_DRAWN_CLOCK;
     r->ratio = 0.7 * e->spec.sglang.conservativeness;
     r->ratio_steps = 0;
@@ -522,6 +530,8 @@ static void commit(const TwEngine *e, TwReplica *r, int64_t m, const TwEngineLog
     if (e->ranks > 1) {
         n->waited += tw_series_sum(r->waited, m);
         r->waited.next += tw_times(r->waited.grow, m);
+        r->held_wait += r->hold == TW_HOLD_WAIT ? (int32_t)m : 0;
+        r->held_gather += r->hold == TW_HOLD_GATHER ? (int32_t)m : 0;
     }
     r->left -= (int32_t)m;
     r->stop -= (int32_t)m;
@@ -723,7 +733,8 @@ bool tw_engine_offer_as(const TwEngine *e, TwReplica *g, const TwRequest *reques
     if (!g->busy) {
         // a boundary now, processed once time has passed it: whatever else arrives at this time is seen there too
         wake(e, g, coming->now_ns);
-    } else if (first || e->queues > 1 || e->spec.sglang.longest_prefix || row->give_up_ns != INT64_MAX) {
+    } else if (first || e->queues > 1 || e->spec.rank_router == TW_RANK_CENTRAL || e->spec.sglang.longest_prefix ||
+               row->give_up_ns != INT64_MAX) {
         // who finds others waiting changes nothing: they did not fit, or are seen at a boundary already planned
         shorten(g, coming->now_ns);
     }

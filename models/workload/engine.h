@@ -60,7 +60,8 @@ typedef enum TwRankRouter {
     TW_RANK_EVEN,    // one list for all, whose sequences count as dealt evenly: no rank is slower
     TW_RANK_ROUND_ROBIN,
     TW_RANK_LEAST_LOADED,    // fewest waiting and running: SGLang's shortest queue
-    TW_RANK_LEAST_TOKENS,    // fewest tokens to compute and in memory: SGLang's minimum tokens, TensorRT-LLM
+    TW_RANK_LEAST_TOKENS,    // fewest tokens to compute and in memory: SGLang's minimum tokens
+    TW_RANK_CENTRAL,         // the same, but who finds no place goes on to the first rank that has one: TensorRT-LLM
     TW_RANK_VLLM_DP,         // least of 4 waiting + running: vLLM's balancer
     TW_RANK_KV_AWARE,        // least of prompt blocks to compute, less those cached there, and blocks held: Dynamo's
 } TwRankRouter;
@@ -95,6 +96,9 @@ struct TwEngineSpec {
     int64_t kv_blocks;
     int ranks;    // attention ranks with lists of their own, which divide all of the above and below; 0: one list
     TwRankRouter rank_router;
+    // While all ranks decode, prompts wait so many iterations until every rank has one, and then so many to gather more
+    // (TensorRT-LLM's attention_dp_config, timeout_iters and batching_wait_iters); 0: they do not
+    int rank_wait, rank_gather;
     int queue_max;                    // waiting requests; one more is rejected
     double ttft_slo_s, tpot_slo_s;    // of the one class, where `services` is 0
     int64_t measure_from_ns;
@@ -226,6 +230,9 @@ typedef struct TwEngineCounts {
 
 enum { TW_PLAN_CAPPED = 1, TW_PLAN_THROTTLED = 2, TW_PLAN_OVER_CAP = 4, TW_PLAN_FULL = 8 };
 
+// Whether prompts of a group wait, for what.
+typedef enum TwHold { TW_HOLD_NONE, TW_HOLD_WAIT, TW_HOLD_GATHER } TwHold;
+
 // Grouped by when it is touched, a cache line or two each: at every boundary, when its plan is made, at its ends. Of a
 // group of ranks it is that of the first, whose counts, clock, plan, meter and rows are those of the group.
 typedef struct TwReplica {
@@ -269,6 +276,9 @@ typedef struct TwReplica {
     int64_t group;                   // from here to the first rank of its group
     TwSeries waited;                 // of the iteration in flight, as in the counts
     int32_t rank, next_rank;         // which of its group it is; of the first: whose turn is next
+    int32_t held_wait,
+        held_gather;    // of the first: iterations that prompts have waited, for one on each rank, for more
+    uint8_t hold;       // of all: TwHold
     TwTierHead tier[TW_TIERS];
 } TwReplica;
 

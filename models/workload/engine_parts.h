@@ -138,8 +138,10 @@ static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 // --- sched.c: what happens at a boundary, from the iteration that ended there to the plan of those that follow ------
 
 void tw_sched_boundary(const TwEngine *engine, TwReplica *replica, const TwEngineLog *log);
-// What ends and who takes part next on one list; true: its composition is not what it was, or was so before. `once`:
-// the next iteration is looked at by itself.
+// What ends on one list with the iteration before this boundary, gives up, has been loaded; true: its composition is
+// not what it was.
+bool tw_sched_ends(const TwEngine *engine, TwReplica *list, const TwEngineLog *log);
+// Who takes part next; true: the same, or was so before. `once`: the next iteration is looked at by itself.
 bool tw_sched_turn(const TwEngine *engine, TwReplica *list, bool changed, bool *once, const TwEngineLog *log);
 // What is scheduled on a list, as a step source wants it; whether anything is.
 TwBatch tw_sched_batch(const TwEngine *engine, TwReplica *list);

@@ -18,7 +18,8 @@ static double cost_of(const TwEngine *e, TwReplica *list, int64_t m, const TwReq
         return (double)(running + list->wait_count);
     case TW_RANK_VLLM_DP:
         return (double)(4 * (int64_t)list->wait_count + running);
-    case TW_RANK_LEAST_TOKENS: {
+    case TW_RANK_LEAST_TOKENS:
+    case TW_RANK_CENTRAL: {
         tw_engine_look(e, list, m, &now);
         int64_t tokens = list->wait_input + now.context;
         for (int j = 0; j < list->chunk_count; j++) tokens += row_goal(rows_of(e, list) + chunks_of(e, list)[j]);
@@ -59,6 +60,91 @@ TwReplica *tw_ranks_choose(const TwEngine *e, TwReplica *g, const TwRequest *req
         best = k;
     }
     return rank_of(e, g, best);
+}
+
+// --- prompts that wait ------------------------------------------------------------------------------------------
+
+static int64_t present(const TwReplica *list) { return (int64_t)list->running + list->loading + list->wait_count; }
+
+// Who waits with a rank whose places are taken goes to the rank with most places left, the first to have come first.
+static void level(const TwEngine *e, TwReplica *g)
+{
+    int64_t places = e->spec.max_sequences;
+    for (;;) {
+        TwReplica *to = g, *from = NULL;
+        uint32_t row = TW_NO_ROW;
+        for (int k = 0; k < e->ranks; k++) {
+            TwReplica *list = rank_of(e, g, k);
+            if (present(list) < present(to)) to = list;
+            if (list->wait_count == 0 || present(list) <= places) continue;
+            uint32_t head = tw_seq_head(e, list);
+            if (row != TW_NO_ROW && rows_of(e, g)[head].arrival_ns >= rows_of(e, g)[row].arrival_ns) continue;
+            row = head;
+            from = list;
+        }
+        if (!from || present(to) >= places) return;
+        const TwRow *at = rows_of(e, g) + row;
+        tw_seq_unwait(e, from, row);
+        tw_seq_wait(e, to, row, false);
+        if (at->first_ns == 0) {
+            from->prompt_blocks -= tw_kv_cover(&g->kv, at->input);
+            to->prompt_blocks += tw_kv_cover(&g->kv, at->input);
+            to->give_up_ns = least(to->give_up_ns, at->give_up_ns);
+        }
+        if (at->swapped) {
+            from->swapped -= tw_kv_cover(&g->kv, at->base);
+            to->swapped += tw_kv_cover(&g->kv, at->base);
+        }
+        if (e->keeps) cold_of(e, g)[row].rank = (int16_t)to->rank;
+    }
+}
+
+// What the prompts of a group are, as far as their waiting for each other goes: nothing of it changes within a plan.
+typedef struct Prompts {
+    bool any, every;         // rank has one to compute, and a place for it
+    bool places, decodes;    // of every rank: not all its places decode; some do
+} Prompts;
+
+static Prompts prompts_of(const TwEngine *e, TwReplica *g)
+{
+    Prompts p = {.every = true, .places = true, .decodes = true};
+    for (int k = 0; k < e->ranks; k++) {
+        const TwReplica *list = rank_of(e, g, k);
+        bool place = list->running + list->loading < e->spec.max_sequences;
+        bool prompt = list->chunk_count > 0 || (list->wait_count > 0 && place);
+        p.any |= prompt;
+        p.every &= prompt;
+        p.places &= list->decodes < e->spec.max_sequences;
+        p.decodes &= list->decodes > 0;
+    }
+    return p;
+}
+
+static bool ranks_wait(const TwEngine *e) { return e->spec.rank_wait > 0 || e->spec.rank_gather > 0; }
+
+// Whether prompts wait in the iteration that begins. Nobody waits unless all ranks decode, so that none stands still.
+static TwHold hold_of(const TwEngine *e, TwReplica *g)
+{
+    const Prompts p = prompts_of(e, g);
+    if (p.any && p.decodes) {
+        if (p.every && p.places) {
+            g->held_wait = 0;
+            if (g->held_gather < e->spec.rank_gather) return TW_HOLD_GATHER;
+        } else if (g->held_wait < e->spec.rank_wait) {
+            return TW_HOLD_WAIT;
+        }
+    }
+    g->held_wait = g->held_gather = 0;
+    return TW_HOLD_NONE;
+}
+
+// Most iterations until that is looked at again: prompts that go on, or found no memory, wait from the next one on.
+static int64_t held_most(const TwEngine *e, TwReplica *g, int64_t m)
+{
+    if (g->hold == TW_HOLD_WAIT) return least(m, e->spec.rank_wait - g->held_wait);
+    if (g->hold == TW_HOLD_GATHER) return least(m, e->spec.rank_gather - g->held_gather);
+    const Prompts p = prompts_of(e, g);
+    return p.any && p.decodes ? 1 : m;
 }
 
 // --- the plan -----------------------------------------------------------------------------------------------------
@@ -123,6 +209,7 @@ static void stop(const TwEngine *e, TwReplica *g)
 {
     int64_t m = g->left, event = INT64_MAX;
     if (e->spec.stride > 0) m = least(m, e->spec.stride);
+    if (ranks_wait(e)) m = held_most(e, g, m);
     for (int k = 0; k < e->ranks; k++) {
         TwReplica *list = rank_of(e, g, k);
         m = tw_sched_last(e, list, m);
@@ -136,8 +223,12 @@ static void stop(const TwEngine *e, TwReplica *g)
 void tw_ranks_boundary(const TwEngine *e, TwReplica *g, const TwEngineLog *log)
 {
     bool changed = g->left == 0 || g->limits_changed, once = false, works = false, waits = false;
+    for (int k = 0; k < e->ranks; k++) changed |= tw_sched_ends(e, rank_of(e, g, k), log);
+    if (e->spec.rank_router == TW_RANK_CENTRAL) level(e, g);
+    TwHold hold = ranks_wait(e) ? hold_of(e, g) : TW_HOLD_NONE;
     for (int k = 0; k < e->ranks; k++) {
         TwReplica *list = rank_of(e, g, k);
+        list->hold = (uint8_t)hold;
         changed = tw_sched_turn(e, list, changed, &once, log);
         works |= tw_sched_works(e, list);
         waits |= list->wait_count > 0;
@@ -151,6 +242,6 @@ void tw_ranks_boundary(const TwEngine *e, TwReplica *g, const TwEngineLog *log)
     }
     if (changed) plan(e, g);
     if (once) g->left = 1;
-    g->flags = (uint8_t)((g->flags & ~TW_PLAN_FULL) | (waits ? TW_PLAN_FULL : 0));
+    g->flags = (uint8_t)((g->flags & ~TW_PLAN_FULL) | (waits && !hold ? TW_PLAN_FULL : 0));
     stop(e, g);
 }

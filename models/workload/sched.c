@@ -339,14 +339,18 @@ bool tw_sched_works(const TwEngine *e, TwReplica *r)
     return false;
 }
 
+bool tw_sched_ends(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
+{
+    tw_seq_reclaim(e, r, log);
+    bool changed = finish_iteration(e, r, log);
+    if (tw_time_of(r->give_up_ns) <= r->time) changed |= tw_seq_give_up(e, r, log);
+    if (r->loading > 0 && tw_time_of(r->ready_ns) <= r->time) changed |= tw_seq_join(e, r);
+    return changed;
+}
+
 bool tw_sched_turn(const TwEngine *e, TwReplica *r, bool changed, bool *once, const TwEngineLog *log)
 {
     bool paused = r->paused;
-    tw_seq_reclaim(e, r, log);
-    changed |= finish_iteration(e, r, log);
-    if (tw_time_of(r->give_up_ns) <= r->time) changed |= tw_seq_give_up(e, r, log);
-    if (r->loading > 0 && tw_time_of(r->ready_ns) <= r->time) changed |= tw_seq_join(e, r);
-
     int64_t preemptions = counts_of(r)->preemptions;
     changed |= schedule_of[e->spec.policy](e, r, log);
     changed |= r->paused != paused;
@@ -375,7 +379,9 @@ void tw_sched_boundary(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
         tw_ranks_boundary(e, r, log);
         return;
     }
-    bool once = false, changed = tw_sched_turn(e, r, r->left == 0 || r->limits_changed, &once, log);
+    bool once = false, changed = r->left == 0 || r->limits_changed;
+    changed |= tw_sched_ends(e, r, log);
+    changed = tw_sched_turn(e, r, changed, &once, log);
     if (!tw_sched_works(e, r)) {
         // nothing to do, or nothing until something comes: rests
         r->busy = false;

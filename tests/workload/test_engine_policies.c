@@ -106,7 +106,10 @@ static void ways_agree(int rounds, uint64_t seed, bool covers, bool ranks)
         spec.watermark_blocks = draw_int(&seed, 0, 1);
         if (ranks) {
             spec.ranks = draw_int(&seed, 2, 5);
-            spec.rank_router = (TwRankRouter)(TW_RANK_ROUND_ROBIN + round % 5);
+            spec.rank_router = (TwRankRouter)(TW_RANK_ROUND_ROBIN + round % 6);
+            bool mixed = round % 7 < 4;
+            if (mixed && draw_int(&seed, 0, 1)) spec.rank_wait = draw_int(&seed, 0, 60);
+            if (mixed && draw_int(&seed, 0, 1)) spec.rank_gather = draw_int(&seed, 0, 20);
             spec.max_tokens *= spec.ranks, spec.max_sequences *= spec.ranks, spec.kv_blocks *= spec.ranks;
             spec.watermark_blocks *= spec.ranks;
         }
