@@ -3,12 +3,16 @@
 //     (I - g J) k1 = f(y0);  (I - g J) k2 = f(y0 + h k1) - 2 k1;  y1 = y0 + h (1.5 k1 + 0.5 k2);  g = (1 - 1/sqrt 2) h
 //
 // Verwer, Spee, Blom, Hundsdorfer, SIAM J. Sci. Comput. 20 (1999): two stages, one factorisation, second order for
-// any J. A chip's first stage overshoots after a load step, and leakage is convex: the second stage reads leakage at a
-// share of that move and goes on by the slope of J, which keeps the order and takes the excess out of the energy.
-// Elimination: throttle into chip; chip, air and coolant into plate; manifold from coolant; the racks' sum into
-// return; control and return into supply; then back. Meters use the same derivatives as J, so heat closes to rounding.
-// Loops over lanes become vectors only where roots and comparisons may be computed for lanes that then drop them, hence
-// -fno-math-errno and -fno-trapping-math for this file (CMakeLists.txt); no result depends on it.
+// any J. Chip, plate and coolant of a rack are as fast as a step is long: there the step's error is taken out in closed
+// form. With D = (I - g J)^-1 of those three alone and c fitted once for all (below),
+//     exact move of the linear rack  h phi1(hJ) f = h sum c_j D^j f,   its mean over the step  h phi2(hJ) f  alike,
+// from the factors at hand. Leakage, convex in temperature, is read at the three Gauss points of that move; what it
+// does beyond its slope enters the second stage. What the fits change is booked as leakage and given on to the
+// manifold, so that heat closes as before. Elimination: throttle into chip; chip, air and coolant into plate; manifold
+// from coolant; the racks' sum into return; control and return into supply; then back. Meters use the same derivatives
+// as J, so heat closes to rounding. Loops over lanes become vectors only where roots and comparisons may be computed
+// for lanes that then drop them, hence -fno-math-errno and -fno-trapping-math for this file (CMakeLists.txt); no result
+// depends on it.
 #include "models/thermal/controller.h"
 #include "models/thermal/lane_math.h"
 #include "models/thermal/network.h"
@@ -30,10 +34,31 @@
 
 static const double gamma_ros2 = 0.29289321881345254;    // 1 - 1/sqrt(2)
 
+// phi1(z) = (e^z - 1)/z as sum of c_j/(1 - gamma z)^j less what ROS2 makes of it, j = 1 to 6: least squares on z from
+// -14 to 0 with both orders kept and no memory of z -> -infinity; within 4e-4 for any z < 0
+// (tests/thermal/test_block.c)
+enum { POWERS = 6, RESPONSES = 3, POINTS = 3 };
+static const double move_fit[POWERS] = {
+    0.0, -0.35517495728965376, -0.39866606034595692, 2.9468607758083936, -3.2770235414202951, 1.0840037832475127};
+// phi2(z) = (phi1(z) - 1)/z, the mean of a move, less that of ROS2
+static const double mean_fit[POWERS] = {0.01066453394239486,  -0.12955070974763236, 0.68350266078621691,
+                                        -0.97458575275877513, 0.50161487989515507,  -0.091645612117359096};
+// the move up to a Gauss point u: u phi1(u z)
+static const double point_fit[POINTS][POWERS] = {{0.38418784484606189, -0.51459698485907723, 0.061930847492804725,
+                                                  0.64535894098274338, -0.68453481606364408, 0.22035583298037006},
+                                                 {0.2918193255632327, 0.16692698905565923, 1.6309160676335586,
+                                                  -3.6805548808144968, 2.9147802793928803, -0.82388778083083425},
+                                                 {0.32975990217592499, -0.079271020467666098, 1.4367699850875004,
+                                                  -0.47081943000304105, -0.72059884238886984, 0.39145774021689372}};
+static const double point_share[POINTS] = {5.0 / 18.0, 8.0 / 18.0, 5.0 / 18.0};
+// what a heat that grows along the step does until its end, 2 phi2(z), and in the mean, 2 phi3(z), less that of ROS2
+static const double late_fit[RESPONSES] = {-0.47613240361164921, 0.79994613391461056, -0.32381373030296134};
+static const double late_mean_fit[RESPONSES] = {-8.1324672922600261e-05, 0.14361674721369261, -0.10309530802088922};
+
 // Factors of one place, the unknowns eliminated into a + B dTs, and the first stage.
 typedef struct Place {
     TwLane chip_d, chip_b, air_d, air_b, cool_d, cool_p, cool_s, plate_d, plate_b, cool_b, man_d, man_b;
-    TwLane clock_d, clock_s, leak_w_k, leak_full_w_k, full_w, flow_cool, flow_plate, flow_man, film_w_k;
+    TwLane clock_d, clock_s, leak_w_k, leak_full_w_k, full_w, flow_cool, flow_plate, flow_man, film_w_k, calm;
     TwLane rate_w_k, each_w_k, per_lam;    // m cp now, and at n = 1; share of mean in outlet
     TwLane a[RACK_STATES], k1[RACK_STATES];
 } Place;
@@ -135,22 +160,30 @@ INLINE double reciprocal_lam(double n)
 typedef struct RackNow {
     double f[RACK_STATES];
     double film_w_k, film_slope, outlet, full_w, leak_w_k, leak_full_w_k, clock_slope, chip_w, sink_k, rate_w_k;
-    double per_lam;
+    double per_lam, cool;    // cool: 1 far below the slowdown, 0 above
 } RackNow;
 
 INLINE RackNow rack_now(const TwRackLanes *p, const TwRackInput *in, int l, double chip, double plate, double coolant,
                         double manifold, double air, double clock, double inlet, double sink, double speed,
-                        double leak_degc, double beyond_w)
+                        const double *known_w)
 {
     RackNow r;
     double share = in->share[l], n = speed * share, per_lam = reciprocal_lam(n);
-    double leak = exp_bound((leak_degc - p->leakage_degc[l]) * p->per_leakage_k[l], LEAKAGE_BOUND);
     double hot = exp_bound((chip - p->slowdown_degc[l]) * p->per_width_k[l], 50.0);
     double steps = p->hysteresis[l], fast = 1.0 / (1.0 + hot);
     double cool = (1.0 - steps) * fast + steps * (1.0 - in->slowed[l]);
-    r.full_w = in->chip_w[l] * (p->steady_fraction[l] + p->leakage_fraction[l] * leak) + beyond_w;
+    r.cool = cool;
+    if (known_w) {
+        r.full_w = *known_w;
+        r.leak_full_w_k = 0.0;
+    } else {
+        double x = (chip - p->leakage_degc[l]) * p->per_leakage_k[l], leak = exp_bound(x, LEAKAGE_BOUND);
+        r.full_w = in->chip_w[l] * (p->steady_fraction[l] + p->leakage_fraction[l] * leak);
+        // held: no slope
+        r.leak_full_w_k =
+            lane_pick(x < LEAKAGE_BOUND, in->chip_w[l] * p->leakage_fraction[l] * leak * p->per_leakage_k[l], 0.0);
+    }
     r.chip_w = r.full_w * clock;
-    r.leak_full_w_k = in->chip_w[l] * p->leakage_fraction[l] * leak * p->per_leakage_k[l];
     r.leak_w_k = clock * r.leak_full_w_k;
     r.clock_slope = -(1.0 - steps) * (1.0 - p->clock_min[l]) * hot * fast * fast * p->per_width_k[l];
 
@@ -177,13 +210,6 @@ INLINE RackNow rack_now(const TwRackLanes *p, const TwRackInput *in, int l, doub
     return r;
 }
 
-// Share of the first stage's move at which the second reads leakage; create.c says why and where settle comes from.
-INLINE double stage_share(double per_settle_s, double h)
-{
-    double u = per_settle_s * h;
-    return (STAGE_SHARE_SHORT + u * STAGE_SHARE_LONG) / (1.0 + u);
-}
-
 INLINE double flow_rate(const TwCduLanes *p, const TwCduInput *in, int l, double n, double *slope)
 {
     double on = in->on[l], off = 1.0 - on;
@@ -205,6 +231,7 @@ INLINE void factor(const TwRackLanes *p, const TwRackInput *in, const RackNow *r
     w->leak_w_k[l] = r->leak_w_k;
     w->leak_full_w_k[l] = r->leak_full_w_k;
     w->film_w_k[l] = film;
+    w->calm[l] = r->cool;
 
     double chip_d = 1.0 / (1.0 - g * p->per_chip[l] * (r->leak_w_k - gcp + r->full_w * s * q));
     double chip_b = g * gcp * p->per_chip[l] * chip_d;
@@ -269,6 +296,78 @@ INLINE void backward(const Place *w, int l, double supply, double *d)
     d[COOLANT] = w->a[COOLANT][l] + w->cool_b[l] * supply;
     d[MANIFOLD] = w->a[MANIFOLD][l] + w->man_b[l] * supply;
     d[CLOCK] = w->a[CLOCK][l] + w->clock_d[l] * w->clock_s[l] * chip;
+}
+
+// Chip, plate and coolant of a rack; K/s.
+typedef struct Three {
+    double chip, plate, cool;
+} Three;
+
+// D v for a rack alone: its supply stands, the pump's speed changes by dn.
+INLINE Three once_more(const Place *w, int l, double g, double by_chip, double by_film, Three v, double dn)
+{
+    double chip = v.chip * w->chip_d[l], cool = (v.cool + g * w->flow_cool[l] * dn) * w->cool_d[l];
+    double plate = (v.plate + g * w->flow_plate[l] * dn + by_chip * chip + by_film * cool) * w->plate_d[l];
+    return (Three){chip + w->chip_b[l] * plate, plate, cool + w->cool_p[l] * plate};
+}
+
+// What the linear rack does in a step of length h beyond ROS2, in K/s, and leakage: K above its slope in the mean, by
+// its bend and by the mean of the move.
+typedef struct Beyond {
+    Three move;
+    double bend_k, mean_k;
+} Beyond;
+
+INLINE Beyond beyond(const TwRackLanes *p, const Place *w, int l, double g, double h, const TwLane *dn)
+{
+    double by_chip = g * p->per_plate[l] * p->chip_plate_w_k[l], by_film = g * p->per_plate[l] * w->film_w_k[l];
+    double plate = w->a[PLATE][l];
+    Three v = {w->a[CHIP][l] + w->chip_b[l] * plate, plate, w->a[COOLANT][l]}, sum = {0.0, 0.0, 0.0};
+    double mean = mean_fit[0] * v.chip, point[POINTS];
+    point[0] = point_fit[0][0] * v.chip;
+    point[1] = point_fit[1][0] * v.chip;
+    point[2] = point_fit[2][0] * v.chip;
+#define AGAIN(j)                                                                                                       \
+    v = once_more(w, l, g, by_chip, by_film, v, dn[j][l]);                                                             \
+    sum.chip += move_fit[j] * v.chip;                                                                                  \
+    sum.plate += move_fit[j] * v.plate;                                                                                \
+    sum.cool += move_fit[j] * v.cool;                                                                                  \
+    mean += mean_fit[j] * v.chip;                                                                                      \
+    point[0] += point_fit[0][j] * v.chip;                                                                              \
+    point[1] += point_fit[1][j] * v.chip;                                                                              \
+    point[2] += point_fit[2][j] * v.chip;
+    AGAIN(1)
+    AGAIN(2) AGAIN(3) AGAIN(4) AGAIN(5)
+#undef AGAIN
+
+        // e^x - 1 - x of the moves over the leakage's scale
+        double per_k = h * p->per_leakage_k[l],
+               bend = 0.0;
+#define POINT(i)                                                                                                       \
+    {                                                                                                                  \
+        double x = lane_least(lane_most(per_k * point[i], -LEAKAGE_BOUND), LEAKAGE_BOUND);                             \
+        bend += point_share[i] * (lane_exp(x) - 1.0 - x);                                                              \
+    }
+    POINT(0)
+    POINT(1) POINT(2)
+#undef POINT
+        Beyond b = {.bend_k = bend / lane_most(p->per_leakage_k[l], 1e-12)};
+
+    // the bend's heat comes late in the step
+    Three late = {w->leak_w_k[l] * b.bend_k * p->per_chip[l], 0.0, 0.0};
+#define AGAIN(j)                                                                                                       \
+    late = once_more(w, l, g, by_chip, by_film, late, 0.0);                                                            \
+    sum.chip += late_fit[j] * late.chip;                                                                               \
+    sum.plate += late_fit[j] * late.plate;                                                                             \
+    sum.cool += late_fit[j] * late.cool;                                                                               \
+    mean += late_mean_fit[j] * late.chip;
+    AGAIN(0)
+    AGAIN(1) AGAIN(2)
+#undef AGAIN
+        // where clocks fall the rack is not linear
+        b.move = (Three){w->calm[l] * sum.chip, w->calm[l] * sum.plate, w->calm[l] * sum.cool};
+    b.mean_k = w->calm[l] * h * mean;
+    return b;
 }
 
 // Control, return and supply of a lane: the last unknowns. b: right-hand side; base: state at which J stands.
@@ -378,7 +477,7 @@ WIDTHS void tw_group_step(const TwGroup *group, double *restrict y, const TwRack
         for (int l = 0; l < LANES; l++) {
             double sink = room0 + p->door[l] * (plant0 - room0), n = base[FLOW][l];
             RackNow r = rack_now(p, pin, l, Y(k, CHIP), Y(k, PLATE), Y(k, COOLANT), Y(k, MANIFOLD), Y(k, AIR),
-                                 Y(k, CLOCK), in0[l], sink, n, Y(k, CHIP), 0.0);
+                                 Y(k, CLOCK), in0[l], sink, n, NULL);
             factor(p, pin, &r, w, l, g, Y(k, PLATE), Y(k, COOLANT), Y(k, MANIFOLD), in0[l]);
             forward(p, w, l, g, r.f, dn[l], r.rate_w_k, r.per_lam);
             c.sum_a[l] += r.rate_w_k * w->a[MANIFOLD][l];
@@ -411,7 +510,7 @@ WIDTHS void tw_group_step(const TwGroup *group, double *restrict y, const TwRack
     }
 
     // back substitution of stage 1, rates of stage 2 at y + h k1, elimination again
-    TwLane n2, in2, sum_a2, sum_c2, dn2;
+    TwLane n2, in2, sum_a2, sum_c2, dn2, dn_again[POWERS];
     LANE_LOOP
     for (int l = 0; l < LANES; l++) {
         double slope, n = base[FLOW][l] + h * k1c[FLOW][l];
@@ -419,6 +518,10 @@ WIDTHS void tw_group_step(const TwGroup *group, double *restrict y, const TwRack
         in2[l] = breath * room1 + live * (base[SUPPLY][l] + h * k1c[SUPPLY][l]);
         dn2[l] = (flow_rate(cp, cdu_in, l, n, &slope) - 2.0 * k1c[FLOW][l]) * c.flow_rate_slope[l];
         sum_a2[l] = sum_c2[l] = 0.0;
+        dn_again[0][l] = dn[l];
+#define AGAIN(j) dn_again[j][l] = dn_again[j - 1][l] * c.flow_rate_slope[l];
+        AGAIN(1) AGAIN(2) AGAIN(3) AGAIN(4) AGAIN(5)
+#undef AGAIN
     }
     TwLane door2, room_out2;
     for (int l = 0; l < LANES; l++) door2[l] = room_out2[l] = 0.0;
@@ -449,11 +552,18 @@ WIDTHS void tw_group_step(const TwGroup *group, double *restrict y, const TwRack
             double coolant = Y(k, COOLANT) + h * d[COOLANT], manifold = Y(k, MANIFOLD) + h * d[MANIFOLD];
             double airt = Y(k, AIR) + h * d[AIR], clock = Y(k, CLOCK) + h * d[CLOCK];
             double sink1 = room1 + p->door[l] * (plant1 - room1);
-            // leakage at a stage temperature that does not overshoot; what lies beyond it by the slope of J
-            double share = stage_share(p->per_settle_s[l], h);
-            double hot = Y(k, CHIP) + share * h * d[CHIP];
-            RackNow r = rack_now(p, pin, l, chip, plate, coolant, manifold, airt, clock, in2[l], sink1, n2[l], hot,
-                                 w->leak_full_w_k[l] * (chip - hot));
+            // leakage by its slope, and its bend along the linear move; the mean of that move is booked beside
+            Beyond more = beyond(p, w, l, g, h, dn_again);
+            double full = w->full_w[l] + w->leak_full_w_k[l] * (h * d[CHIP] + 2.0 * more.bend_k);
+            RackNow r = rack_now(p, pin, l, chip, plate, coolant, manifold, airt, clock, in2[l], sink1, n2[l], &full);
+            double leak_j = h * w->leak_w_k[l] * more.mean_k;
+            w->k1[CHIP][l] += more.move.chip * (1.0 / 1.5);
+            w->k1[PLATE][l] += more.move.plate * (1.0 / 1.5);
+            w->k1[COOLANT][l] += more.move.cool * (1.0 / 1.5);
+            w->k1[MANIFOLD][l] +=
+                (p->per_manifold[l] * w->leak_w_k[l] * more.mean_k - p->chip_share[l] * more.move.chip -
+                 p->plate_share[l] * more.move.plate - p->cool_share[l] * more.move.cool) *
+                (1.0 / 1.5);
 #define SECOND(s) b[s] = r.f[s] - 2.0 * d[s];
             EACH_RACK_STATE(SECOND)
 #undef SECOND
@@ -467,7 +577,7 @@ WIDTHS void tw_group_step(const TwGroup *group, double *restrict y, const TwRack
                 r.rate_w_k * (manifold - in2[l]) + g * w->each_w_k[l] * (Y(k, MANIFOLD) - in0[l]) * dn2[l];
             door2[l] += p->door[l] * to_air2;
             room_out2[l] += (1.0 - p->door[l]) * to_air2 + breath * exhaust2;
-            heat[0][l] += h * (0.5 * e_chip + 0.5 * r.chip_w);
+            heat[0][l] += h * (0.5 * e_chip + 0.5 * r.chip_w) + leak_j;
         }
     }
     // the second stage's exchange; J keeps the first one's E and slopes
@@ -549,7 +659,7 @@ void tw_group_rate(const TwGroup *group, const double *y, const TwRackInput *in,
             const TwRackLanes *p = &group->rack[k];
             double sink = room_degc + p->door[l] * (plant_degc - room_degc);
             RackNow r = rack_now(p, &in[k], l, Y(k, CHIP), Y(k, PLATE), Y(k, COOLANT), Y(k, MANIFOLD), Y(k, AIR),
-                                 Y(k, CLOCK), inlet, sink, n, Y(k, CHIP), 0.0);
+                                 Y(k, CLOCK), inlet, sink, n, NULL);
             for (int s = 0; s < RACK_STATES; s++)
                 rate[((size_t)k * RACK_STATES + (size_t)s) * LANES + (size_t)l] = r.f[s];
             chip_w[k][l] = r.chip_w;

@@ -15,25 +15,6 @@ double tw_thermal_cp(double given, const char *fluid, double degc)
     return given > 0.0 ? given : tw_fluid_at(tw_fluid_named(fluid), degc).heat_j_kg_k;
 }
 
-// After a load step a chip rises as x(t) = end - two exponentials, but its first stage is h k1, up to twice the end:
-// read there, leakage, convex in temperature, comes out too large. The second stage reads it at share r of h k1, where
-// r^2 (h k1)^2/2 = mean of x^2 over the step, so that the convex part of the energy is right. r(h) of chip and plate
-// over a steady coolant follows (short + h/settle long)/(1 + h/settle) within 0.01; settle is taken at the default
-// step.
-static double per_settle_s(double chip_plate_w_k, double film_w_k, double chip_j_k, double plate_j_k)
-{
-    const double h = 5.0, g = 0.29289321881345254 * h;
-    double a = chip_plate_w_k / chip_j_k, b = chip_plate_w_k / plate_j_k, c = film_w_k / plate_j_k;
-    double half = 0.5 * (a + b + c), root = sqrt(half * half - a * c), fast = half + root, slow = half - root;
-    double end = (b + c) / (a * c), u = (1.0 - fast * end) / (fast - slow), v = -end - u;
-    double square = end * end * h - 2.0 * end * (u * expm1(-slow * h) / slow + v * expm1(-fast * h) / fast) -
-                    0.5 * u * u * expm1(-2.0 * slow * h) / slow - 0.5 * v * v * expm1(-2.0 * fast * h) / fast -
-                    2.0 * u * v * expm1(-(slow + fast) * h) / (slow + fast);
-    double stage = h * (1.0 + g * (b + c)) / ((1.0 + g * a) * (1.0 + g * (b + c)) - g * g * a * b);
-    double r = sqrt(2.0 * square / h) / stage;
-    return fmin(fmax((STAGE_SHARE_SHORT - r) / (r - STAGE_SHARE_LONG) / h, 0.0), 1e6);
-}
-
 // a place without a rack: heat capacity, no heat, no flow, nothing to change its temperature
 static void ghost_rack(TwRackLanes *p, int l)
 {
@@ -76,8 +57,9 @@ static void fill_rack(TwRackLanes *p, int l, const TwThermalRack *rack, const Tw
     p->hysteresis[l] = row->throttle && is(row->throttle, "hysteresis") ? 1.0 : 0.0;
     p->release_degc[l] = p->hysteresis[l] > 0.0 ? rack->slowdown_degc - row->throttle_release_k : -400.0;
     p->trip_degc[l] = rack->shutdown_degc > 0.0 ? rack->shutdown_degc : rack->slowdown_degc + 7.0;
-    p->per_settle_s[l] =
-        per_settle_s(p->chip_plate_w_k[l], p->film_w_k[l], 1.0 / p->per_chip[l], 1.0 / p->per_plate[l]);
+    p->chip_share[l] = p->per_manifold[l] / p->per_chip[l];
+    p->plate_share[l] = p->per_manifold[l] / p->per_plate[l];
+    p->cool_share[l] = p->per_manifold[l] / p->per_coolant[l];
 }
 
 // the same in everything but names

@@ -34,10 +34,6 @@ enum { HEADER_SUPPLY, HEADER_RETURN, TANK, COOLER, FAN, PRIMARY, ROOM, ROOM_FAN,
 // with fault_windows: how long CVODE goes on after the last change, s
 #define FAULT_WINDOW_S 300.0
 
-// share of a stage's move where leakage is read: very short steps, sqrt(2/3), and very long ones, sqrt(2) gamma
-#define STAGE_SHARE_SHORT 0.81649658092772603
-#define STAGE_SHARE_LONG  0.41421356237309505
-
 typedef double TwLane[LANES];
 
 // One rack in each lane, scaled to its power; reciprocal capacities.
@@ -47,7 +43,7 @@ typedef struct TwRackLanes {
     TwLane steady_fraction, leakage_fraction, leakage_degc, per_leakage_k;
     TwLane slowdown_degc, per_width_k, clock_min, per_throttle_s;
     TwLane hysteresis, release_degc, trip_degc;    // 1: throttle on and off; below that it ends; chips shut down
-    TwLane per_settle_s;    // how soon a chip's stage falls short of a straight line, see create.c
+    TwLane chip_share, plate_share, cool_share;    // heat capacity of each over that of the manifold
 } TwRackLanes;
 
 typedef struct TwCduLanes {

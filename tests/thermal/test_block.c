@@ -67,26 +67,118 @@ static void rates(const Case *c, const double *y, double *f)
     tw_group_rate(&c->group, y, c->in, c->cdu, c->unit, 30.0, 27.0, 1.0, f, chip, &m);
 }
 
-static double leaks_w(const TwRackLanes *p, const TwRackInput *in, double chip_degc)
+// chip, plate, coolant, air and clock of rack k alone: (I - g J)^-1 of a right-hand side, and of the pump's change
+static void rack_alone(const double *j, int k, double g, const double b[5], double dn, double v[5])
 {
-    double x = (chip_degc - p->leakage_degc[0]) * p->per_leakage_k[0];
-    return in->chip_w[0] * p->leakage_fraction[0] * exp(fmin(fmax(x, -LEAKAGE_BOUND), LEAKAGE_BOUND));
+    static const int states[5] = {CHIP, PLATE, COOLANT, AIR, CLOCK};
+    double a[25];
+    for (int r = 0; r < 5; r++) {
+        int row = (k * RACK_STATES + states[r]) * SIZE;
+        v[r] = b[r] + g * j[row + RACKS * RACK_STATES + FLOW] * dn;
+        for (int c = 0; c < 5; c++) a[r * 5 + c] = (r == c) - g * j[row + k * RACK_STATES + states[c]];
+    }
+    dense_solve(a, v, 5);
 }
 
-// the second stage reads leakage at a share of the first one's move, and goes on by the slope at the start
-static void read_leakage_short(const Case *c, const double *y, const double *stage, double h, double *f)
+// the fits of models/thermal/block.c, whole: what is exact, and the powers of 1/(1 - gamma z) that stand for it
+typedef struct Fits {
+    double move[6], mean[6], point[3][6], late[3], late_mean[3];
+} Fits;
+static const Fits fits = {.move = {0.0, -0.35517495728965376, -0.39866606034595692, 2.9468607758083936,
+                                   -3.2770235414202951, 1.0840037832475127},
+                          .mean = {0.01066453394239486, -0.12955070974763236, 0.68350266078621691, -0.97458575275877513,
+                                   0.50161487989515507, -0.091645612117359096},
+                          .point = {{0.38418784484606189, -0.51459698485907723, 0.061930847492804725,
+                                     0.64535894098274338, -0.68453481606364408, 0.22035583298037006},
+                                    {0.2918193255632327, 0.16692698905565923, 1.6309160676335586, -3.6805548808144968,
+                                     2.9147802793928803, -0.82388778083083425},
+                                    {0.32975990217592499, -0.079271020467666098, 1.4367699850875004,
+                                     -0.47081943000304105, -0.72059884238886984, 0.39145774021689372}},
+                          .late = {-0.47613240361164921, 0.79994613391461056, -0.32381373030296134},
+                          .late_mean = {-8.1324672922600261e-05, 0.14361674721369261, -0.10309530802088922}};
+
+// What rack k does beyond ROS2, added to the change of its states; returns how much the bend of leakage adds, K.
+static double rack_beyond(const Case *c, const double *j, const double *y, const double *f, int k, double h, double dn,
+                          double *more)
+{
+    const TwRackLanes *p = &c->group.rack[k];
+    const double g = gamma_ros2 * h, slope_n = j[(RACKS * RACK_STATES + FLOW) * (SIZE + 1)];
+    double v[5], b[5], move[3] = {0}, point[3] = {0}, mean = 0.0;
+    static const int states[5] = {CHIP, PLATE, COOLANT, AIR, CLOCK};
+    for (int i = 0; i < 5; i++) b[i] = f[at(k * RACK_STATES + states[i], 0)];
+    for (int q = 0; q < 6; q++) {
+        rack_alone(j, k, g, b, dn, v);
+        for (int i = 0; i < 3; i++) move[i] += fits.move[q] * v[i];
+        for (int i = 0; i < 3; i++) point[i] += fits.point[i][q] * v[0];
+        mean += fits.mean[q] * v[0];
+        for (int i = 0; i < 3; i++) b[i] = v[i];
+        b[3] = b[4] = 0.0;
+        dn /= 1.0 - g * slope_n;
+    }
+    double bend = 0.0, clock = y[at(k * RACK_STATES + CLOCK, 0)], chip = y[at(k * RACK_STATES + CHIP, 0)];
+    for (int i = 0; i < 3; i++) {
+        double x = h * point[i] * p->per_leakage_k[0];
+        bend += (i == 1 ? 8.0 : 5.0) / 18.0 * (exp(x) - 1.0 - x) / p->per_leakage_k[0];
+    }
+    double leak = c->in[k].chip_w[0] * p->leakage_fraction[0] * p->per_leakage_k[0] *
+                  exp((chip - p->leakage_degc[0]) * p->per_leakage_k[0]) * clock;
+    double late[5] = {leak * bend * p->per_chip[0]};
+    for (int q = 0; q < 3; q++) {
+        memcpy(b, late, sizeof b);
+        b[3] = b[4] = 0.0;
+        rack_alone(j, k, g, b, 0.0, late);
+        for (int i = 0; i < 3; i++) move[i] += fits.late[q] * late[i];
+        mean += fits.late_mean[q] * late[0];
+    }
+    double calm = 1.0 / (1.0 + exp((chip - p->slowdown_degc[0]) * p->per_width_k[0]));
+    more[CHIP] = calm * h * move[0];
+    more[PLATE] = calm * h * move[1];
+    more[COOLANT] = calm * h * move[2];
+    // heat: leakage in the mean comes in, all else is given on
+    more[MANIFOLD] = p->per_manifold[0] * (calm * h * h * leak * mean - more[CHIP] / p->per_chip[0] -
+                                           more[PLATE] / p->per_plate[0] - more[COOLANT] / p->per_coolant[0]);
+    more[AIR] = more[CLOCK] = 0.0;
+    return bend;
+}
+
+// leakage of the second stage: by its slope at the start, and twice its bend
+static void bend_leakage(const Case *c, const double *y, const double *stage, const double *bend, double *f)
 {
     for (int k = 0; k < RACKS; k++) {
         const TwRackLanes *p = &c->group.rack[k];
         double from = y[at(k * RACK_STATES + CHIP, 0)], to = stage[at(k * RACK_STATES + CHIP, 0)];
-        double u = h * p->per_settle_s[0], share = (STAGE_SHARE_SHORT + u * STAGE_SHARE_LONG) / (1.0 + u);
-        double hot = from + share * (to - from), slope = leaks_w(p, &c->in[k], from) * p->per_leakage_k[0];
-        double other = leaks_w(p, &c->in[k], hot) + slope * (to - hot) - leaks_w(p, &c->in[k], to);
+        double full = c->in[k].chip_w[0] * p->leakage_fraction[0], per_k = p->per_leakage_k[0];
+        double then = full * exp((from - p->leakage_degc[0]) * per_k),
+               now = full * exp((to - p->leakage_degc[0]) * per_k);
+        double other = then * (1.0 + per_k * (to - from + 2.0 * bend[k])) - now;
         f[at(k * RACK_STATES + CHIP, 0)] += other * stage[at(k * RACK_STATES + CLOCK, 0)] * p->per_chip[0];
     }
 }
 
-// T38: one ROS2 step by elimination and by dense LU with a differenced Jacobian, random admissible states; both use
+// The fits against what they stand for, for any z below 0; and no step makes a mode of the rack grow.
+static void fits_are_exponentials(void)
+{
+    for (double s = 1e-3; s < 1e6; s *= 1.1) {
+        double w = 1.0 / (1.0 + gamma_ros2 * s), k1 = w,
+               k2 = w * (1.0 - 1.0 / gamma_ros2 + (1.0 / gamma_ros2 - 2.0) * w);
+        double move = 1.5 * k1 + 0.5 * k2, mean = 0.5 * (gamma_ros2 * k1 + k1 + gamma_ros2 * k2), power = w;
+        double phi1 = -expm1(-s) / s, phi2 = s < 1e-2 ? 0.5 - s / 6.0 + s * s / 24.0 : (1.0 - phi1) / s;
+        static const double at_point[3] = {0.11270166537925831, 0.5, 0.88729833462074169};
+        double point[3] = {0};
+        for (int q = 0; q < 6; q++, power *= w) {
+            move += fits.move[q] * power;
+            mean += fits.mean[q] * power;
+            for (int i = 0; i < 3; i++) point[i] += fits.point[i][q] * power;
+        }
+        CHECK_WITHIN(move, phi1, 4e-4);
+        CHECK_WITHIN(mean, phi2, 3e-4);
+        for (int i = 0; i < 3; i++) CHECK_WITHIN(point[i], -expm1(-at_point[i] * s) / s, 3e-3);
+        CHECK(fabs(1.0 - s * move) < 1.0);
+        if (s > 1e4) CHECK_WITHIN(1.0 - s * move, 0.0, 2e-3);
+    }
+}
+
+// T38: one step by elimination and by dense LU with a differenced Jacobian, random admissible states; both use
 // every derivative, so they agree to the error of the differences
 static void block_solve_is_dense_solve(void)
 {
@@ -157,17 +249,20 @@ static void block_solve_is_dense_solve(void)
             for (int q = 0; q < SIZE; q++) a[i * SIZE + q] = (i == q) - gh * j[i * SIZE + q];
         }
         dense_solve(a, k1, SIZE);
+        double more[SIZE] = {0}, bend[RACKS];
+        for (int k = 0; k < RACKS; k++)
+            bend[k] = rack_beyond(&c, j, y, f, k, h, k1[RACKS * RACK_STATES + FLOW], more + k * RACK_STATES);
         memcpy(up, y, sizeof y);
         for (int i = 0; i < SIZE; i++) up[at(i, 0)] += h * k1[i];
         rates(&c, up, g);
-        read_leakage_short(&c, y, up, h, g);
+        bend_leakage(&c, y, up, bend, g);
         for (int i = 0; i < SIZE; i++) {
             k2[i] = g[at(i, 0)] - 2.0 * k1[i];
             for (int q = 0; q < SIZE; q++) a[i * SIZE + q] = (i == q) - gh * j[i * SIZE + q];
         }
         dense_solve(a, k2, SIZE);
         for (int i = 0; i < SIZE; i++) {
-            double want = h * (1.5 * k1[i] + 0.5 * k2[i]);
+            double want = h * (1.5 * k1[i] + 0.5 * k2[i]) + more[i];
             CHECK_WITHIN(y1[at(i, 0)] - y[at(i, 0)], want, 1e-7 * (1.0 + fabs(want)));
         }
     }
@@ -235,7 +330,7 @@ static void coast_down(void)
     CHECK_WITHIN(time_to(88.0, 45.0, 3.0), 8.54, 0.1);
 }
 
-// halving the step cuts the error of the step response by four
+// halving the step cuts the error of the step response by four at least
 static void second_order(void)
 {
     double got[3];
@@ -252,11 +347,12 @@ static void second_order(void)
         net1_destroy(n);
     }
     double ratio = (got[0] - got[1]) / (got[1] - got[2]);
-    CHECK(ratio > 3.0 && ratio < 5.5);
+    CHECK(ratio > 3.0 && fabs(got[0] - got[1]) < 1e-3);
 }
 
 int main(void)
 {
+    fits_are_exponentials();
     block_solve_is_dense_solve();
     coast_down();
     second_order();
