@@ -1,21 +1,17 @@
 // bf16 and e4m3 in registers: eight bf16 are one 16-byte access.
 //
-// By hand rather than with cuda_bf16.h and cuda_fp8.h: those headers cost more to compile than all kernels of this
-// folder.
+// By hand rather than with cuda_bf16.h and cuda_fp8.h, see ptx.cuh.
 #pragma once
+
+#include "kernels/ptx.cuh"
 
 #include <stdint.h>
 
 static __device__ __forceinline__ float low(uint32_t pair) { return __uint_as_float(pair << 16); }
 static __device__ __forceinline__ float high(uint32_t pair) { return __uint_as_float(pair & 0xffff0000u); }
 
-// to nearest, ties to even
-static __device__ __forceinline__ uint32_t pack(float first, float second)
-{
-    uint32_t pair;
-    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(second), "f"(first));
-    return pair;
-}
+// to nearest, ties to even; `first` in the lower half
+static __device__ __forceinline__ uint32_t pack(float first, float second) { return ptx_bf16x2(second, first); }
 
 static __device__ __forceinline__ float widen(uint16_t bits) { return __uint_as_float((uint32_t)bits << 16); }
 static __device__ __forceinline__ uint16_t narrow(float x) { return (uint16_t)pack(x, 0.0f); }
@@ -32,12 +28,7 @@ static __device__ __forceinline__ uint4 pack8(const float *x)
 }
 
 // two e4m3 numbers, saturating; `first` in the lower byte
-static __device__ __forceinline__ uint32_t pack_e4m3(float first, float second)
-{
-    uint16_t pair;
-    asm("cvt.rn.satfinite.e4m3x2.f32 %0, %1, %2;" : "=h"(pair) : "f"(second), "f"(first));
-    return pair;
-}
+static __device__ __forceinline__ uint32_t pack_e4m3(float first, float second) { return ptx_e4m3x2(second, first); }
 
 static __device__ __forceinline__ uint2 pack8_e4m3(const float *x)
 {
@@ -45,20 +36,10 @@ static __device__ __forceinline__ uint2 pack8_e4m3(const float *x)
                                                                                                        << 16);
 }
 
-// two e4m3 numbers by way of half precision, which holds all of them
-static __device__ __forceinline__ void unpack_e4m3(uint16_t pair, float *x)
-{
-    uint32_t halves;
-    asm("cvt.rn.f16x2.e4m3x2 %0, %1;" : "=r"(halves) : "h"(pair));
-    asm("{.reg .b16 a, b; mov.b32 {a, b}, %2; cvt.f32.f16 %0, a; cvt.f32.f16 %1, b;}"
-        : "=f"(x[0]), "=f"(x[1])
-        : "r"(halves));
-}
-
 static __device__ __forceinline__ void unpack4_e4m3(uint32_t four, float *x)
 {
-    unpack_e4m3((uint16_t)four, x);
-    unpack_e4m3((uint16_t)(four >> 16), x + 2);
+    ptx_e4m3x2_values((uint16_t)four, x, x + 1);
+    ptx_e4m3x2_values((uint16_t)(four >> 16), x + 2, x + 3);
 }
 
 static __host__ __device__ __forceinline__ uint64_t mix(uint64_t z)    // splitmix64

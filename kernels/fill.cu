@@ -82,6 +82,7 @@ extern "C" cudaError_t tw_cuda_fill(TwFill kind, size_t bytes, float scale, floa
     int64_t count = (int64_t)bytes / (kind == TW_FILL_BF16 ? 2 : kind == TW_FILL_F32 ? 4 : 1);
     if (kind == TW_FILL_E2M1) count *= 2;
     int64_t pairs = (count + 1) / 2, wanted = (pairs + THREADS - 1) / THREADS;
+    if (!pairs) return cudaMemsetAsync(out, 0x3c, bytes, stream);    // less than one number
     unsigned blocks = (unsigned)(wanted < 4096 ? wanted : 4096);
     seed = mix(seed);
 #define LAUNCH(FILL) fill<FILL><<<blocks, THREADS, 0, stream>>>(pairs, count, scale, offset, data, seed, out)

@@ -74,6 +74,12 @@ void tw_device_close(TwDevice *device)
     *device = (TwDevice){0};
 }
 
+bool tw_device_lost(void)
+{
+    cudaGetLastError();
+    return cudaDeviceSynchronize() != cudaSuccess;
+}
+
 bool tw_device_json(const TwDevice *device, char *json, int size)
 {
     cudnnBackendDescriptor_t d = NULL;

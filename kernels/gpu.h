@@ -20,6 +20,9 @@ typedef struct TwDevice {
 bool tw_device_open(TwDevice *device, char *text, int size);
 void tw_device_close(TwDevice *device);
 
+// After a call that failed: whether the device is gone for this process. If not, the error is forgotten.
+bool tw_device_lost(void);
+
 // The record that cuDNN plans without a device from, of this device: JSON, in a buffer of `size`.
 bool tw_device_json(const TwDevice *device, char *json, int size);
 

@@ -1,5 +1,6 @@
 #include "kernels/lt_gemm.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -37,6 +38,17 @@ static int configured(const cublasLtMatmulAlgo_t *algo, cublasLtMatmulAlgoConfig
     return value;
 }
 
+// Where the scales are. The heuristic of scaled products wants to know too: without pointers it takes them for unscaled
+// ones, or refuses.
+static cublasStatus_t point_scales(TwLtGemm *gemm, const void *w, const void *x)
+{
+    if (!gemm->scaled) return CUBLAS_STATUS_SUCCESS;
+    cublasStatus_t status =
+        cublasLtMatmulDescSetAttribute(gemm->product, CUBLASLT_MATMUL_DESC_A_SCALE_POINTER, &w, sizeof w);
+    if (status) return status;
+    return cublasLtMatmulDescSetAttribute(gemm->product, CUBLASLT_MATMUL_DESC_B_SCALE_POINTER, &x, sizeof x);
+}
+
 static cublasStatus_t find(const TwLtGemm *gemm, cublasLtMatmulHeuristicResult_t *found, int *count)
 {
     cublasLtMatmulPreference_t wish;
@@ -55,7 +67,8 @@ static bool choose(TwLtGemm *gemm, void *const *operand, cudaStream_t stream, ch
 {
     cublasLtMatmulHeuristicResult_t found[ALGORITHMS];
     int count = 0;
-    cublasStatus_t status = find(gemm, found, &count);
+    cublasStatus_t status = point_scales(gemm, operand[TW_GEMM_W_SCALE], operand[TW_GEMM_X_SCALE]);
+    if (!status) status = find(gemm, found, &count);
     if (status && status != CUBLAS_STATUS_NOT_SUPPORTED)
         return wrong(text, size, "cublasLtMatmulAlgoGetHeuristic", status);
 
@@ -88,10 +101,12 @@ static bool choose(TwLtGemm *gemm, void *const *operand, cudaStream_t stream, ch
     return true;
 }
 
-// how each format is stored and scaled
+// How each format is stored and scaled. fast: partial sums stay in the tensor cores, as serving engines have it where
+// one scale holds for a whole row or matrix.
 typedef struct Format {
     cudaDataType_t number;
     cublasLtMatmulMatrixScale_t w, x;
+    int8_t fast;
 } Format;
 
 static Format format_of(TwCalType type)
@@ -99,30 +114,32 @@ static Format format_of(TwCalType type)
     switch (type) {
     case TW_CAL_FP8_TENSOR:
         return (Format){CUDA_R_8F_E4M3, CUBLASLT_MATMUL_MATRIX_SCALE_SCALAR_32F,
-                        CUBLASLT_MATMUL_MATRIX_SCALE_SCALAR_32F};
+                        CUBLASLT_MATMUL_MATRIX_SCALE_SCALAR_32F, 1};
     case TW_CAL_FP8_ROW:
         return (Format){CUDA_R_8F_E4M3, CUBLASLT_MATMUL_MATRIX_SCALE_OUTER_VEC_32F,
-                        CUBLASLT_MATMUL_MATRIX_SCALE_OUTER_VEC_32F};
+                        CUBLASLT_MATMUL_MATRIX_SCALE_OUTER_VEC_32F, 1};
     case TW_CAL_FP8_BLOCK:
         return (Format){CUDA_R_8F_E4M3, CUBLASLT_MATMUL_MATRIX_SCALE_BLK128x128_32F,
-                        CUBLASLT_MATMUL_MATRIX_SCALE_VEC128_32F};
+                        CUBLASLT_MATMUL_MATRIX_SCALE_VEC128_32F, 0};
     case TW_CAL_MXFP8:
         return (Format){CUDA_R_8F_E4M3, CUBLASLT_MATMUL_MATRIX_SCALE_VEC32_UE8M0,
-                        CUBLASLT_MATMUL_MATRIX_SCALE_VEC32_UE8M0};
+                        CUBLASLT_MATMUL_MATRIX_SCALE_VEC32_UE8M0, 0};
     case TW_CAL_NVFP4:
         return (Format){CUDA_R_4F_E2M1, CUBLASLT_MATMUL_MATRIX_SCALE_VEC16_UE4M3,
-                        CUBLASLT_MATMUL_MATRIX_SCALE_VEC16_UE4M3};
+                        CUBLASLT_MATMUL_MATRIX_SCALE_VEC16_UE4M3, 0};
     default:
-        return (Format){CUDA_R_16BF, CUBLASLT_MATMUL_MATRIX_SCALE_SCALAR_32F, CUBLASLT_MATMUL_MATRIX_SCALE_SCALAR_32F};
+        return (Format){CUDA_R_16BF, CUBLASLT_MATMUL_MATRIX_SCALE_SCALAR_32F, CUBLASLT_MATMUL_MATRIX_SCALE_SCALAR_32F,
+                        0};
     }
 }
 
-static cublasStatus_t describe(TwLtGemm *gemm, const TwCalPoint *point)
+static cublasStatus_t describe(TwLtGemm *gemm, const TwCalPoint *point, int processors)
 {
     const cublasOperation_t turned = CUBLAS_OP_T, plain = CUBLAS_OP_N;
     int64_t m = point->p[0], n = point->p[1], k = point->p[2];
     uint64_t rows = (uint64_t)m, columns = (uint64_t)n, depth = (uint64_t)k;
     Format format = format_of(point->kind->type);
+    int32_t some = (int32_t)lround(tw_cal_regimes[point->regime].processors * processors);
     gemm->scaled = format.number != CUDA_R_16BF;
     cublasStatus_t status = cublasLtCreate(&gemm->handle);
     if (!status) status = cublasLtMatmulDescCreate(&gemm->product, CUBLAS_COMPUTE_32F, CUDA_R_32F);
@@ -136,6 +153,8 @@ static cublasStatus_t describe(TwLtGemm *gemm, const TwCalPoint *point)
         {CUBLASLT_MATMUL_DESC_TRANSB, &plain, sizeof plain, true},
         {CUBLASLT_MATMUL_DESC_A_SCALE_MODE, &format.w, sizeof format.w, gemm->scaled},
         {CUBLASLT_MATMUL_DESC_B_SCALE_MODE, &format.x, sizeof format.x, gemm->scaled},
+        {CUBLASLT_MATMUL_DESC_FAST_ACCUM, &format.fast, sizeof format.fast, format.fast != 0},
+        {CUBLASLT_MATMUL_DESC_SM_COUNT_TARGET, &some, sizeof some, some < processors},
     };
     for (size_t i = 0; !status && i < sizeof attributes / sizeof *attributes; i++)
         if (attributes[i].wanted)
@@ -147,11 +166,11 @@ static cublasStatus_t describe(TwLtGemm *gemm, const TwCalPoint *point)
     return status;
 }
 
-bool tw_lt_gemm_create(TwLtGemm *gemm, const TwCalPoint *point, void *const *operand, cudaStream_t stream, char *text,
-                       int size)
+bool tw_lt_gemm_create(TwLtGemm *gemm, const TwCalPoint *point, int processors, void *const *operand,
+                       cudaStream_t stream, char *text, int size)
 {
     *gemm = (TwLtGemm){0};
-    cublasStatus_t status = describe(gemm, point);
+    cublasStatus_t status = describe(gemm, point, processors);
     bool made = !status ? true : wrong(text, size, "a cuBLASLt descriptor", status);
     if (made && cudaMalloc(&gemm->workspace, workspace_most) != cudaSuccess) {
         snprintf(text, (size_t)size, "no memory for the workspace");
@@ -164,17 +183,13 @@ bool tw_lt_gemm_create(TwLtGemm *gemm, const TwCalPoint *point, void *const *ope
 
 int tw_lt_gemm_algorithms(const TwCalPoint *point)
 {
-    // the heuristic of scaled products asks for pointers, and only for them
-    static const double anything[32];
+    // only asked for, never read; 16 bytes is what scales must be aligned to
+    static const double anything[32] __attribute__((aligned(16)));
     TwLtGemm gemm = {0};
     cublasLtMatmulHeuristicResult_t found[ALGORITHMS];
     int count = 0;
-    const void *scale = anything;
-    cublasStatus_t status = describe(&gemm, point);
-    if (!status && gemm.scaled) {
-        cublasLtMatmulDescSetAttribute(gemm.product, CUBLASLT_MATMUL_DESC_A_SCALE_POINTER, &scale, sizeof scale);
-        cublasLtMatmulDescSetAttribute(gemm.product, CUBLASLT_MATMUL_DESC_B_SCALE_POINTER, &scale, sizeof scale);
-    }
+    cublasStatus_t status = describe(&gemm, point, 1);
+    if (!status) status = point_scales(&gemm, anything, anything);
     if (!status) status = find(&gemm, found, &count);
     tw_lt_gemm_destroy(&gemm);
     return status ? -(int)status : count;
@@ -194,12 +209,7 @@ void tw_lt_gemm_destroy(TwLtGemm *gemm)
 bool tw_lt_gemm_enqueue(TwLtGemm *gemm, void *const *operand, cudaStream_t stream)
 {
     const float one = 1.0f, zero = 0.0f;
-    if (gemm->scaled) {
-        const void *w = operand[TW_GEMM_W_SCALE], *x = operand[TW_GEMM_X_SCALE];
-        if (cublasLtMatmulDescSetAttribute(gemm->product, CUBLASLT_MATMUL_DESC_A_SCALE_POINTER, &w, sizeof w) ||
-            cublasLtMatmulDescSetAttribute(gemm->product, CUBLASLT_MATMUL_DESC_B_SCALE_POINTER, &x, sizeof x))
-            return false;
-    }
+    if (point_scales(gemm, operand[TW_GEMM_W_SCALE], operand[TW_GEMM_X_SCALE])) return false;
     void *y = operand[TW_GEMM_Y];
     return cublasLtMatmul(gemm->handle, gemm->product, &one, operand[TW_GEMM_W], gemm->w, operand[TW_GEMM_X], gemm->x,
                           &zero, y, gemm->y, y, gemm->y, &gemm->algo, gemm->workspace, gemm->workspace_bytes,

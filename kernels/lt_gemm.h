@@ -21,10 +21,11 @@ typedef struct TwLtGemm {
     char text[48];    // "id.tile.stages.splitk" of the chosen one
 } TwLtGemm;
 
-// Plans and chooses on the given operands (kernels/host/operand.h), which are read and written. False: *text says which
-// call answered what, or "no algorithm". The workspace is allocated here.
-bool tw_lt_gemm_create(TwLtGemm *gemm, const TwCalPoint *point, void *const *operand, cudaStream_t stream, char *text,
-                       int size);
+// Plans and chooses on the given operands (kernels/host/operand.h), which are read and written, for the share of the
+// device's processors that the point's regime names. False: *text says which call answered what, or "no algorithm". The
+// workspace is allocated here.
+bool tw_lt_gemm_create(TwLtGemm *gemm, const TwCalPoint *point, int processors, void *const *operand,
+                       cudaStream_t stream, char *text, int size);
 void tw_lt_gemm_destroy(TwLtGemm *gemm);
 
 bool tw_lt_gemm_enqueue(TwLtGemm *gemm, void *const *operand, cudaStream_t stream);

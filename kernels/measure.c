@@ -3,6 +3,7 @@
 #include "kernels/assembled.h"
 #include "kernels/host/stats.h"
 #include "kernels/operation.h"
+#include "kernels/watch.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@ enum { WARMUPS = 3, MIN_BATCHES = 5, MAX_BATCHES = 1024, MAX_SETS = 512, MAX_NOD
 static const double replay_s = 200e-6, timed_s = 15e-3, burst_s = 50e-3, rest_s = 0.2;
 static const double chunk_s = 20e-3, period_s = 50e-3;
 static const double noisy_fraction = 0.02;
+const double tw_ramp_rest_s = 20.0;
 
 int tw_device_sets(const TwDevice *device, const TwCalPoint *point)
 {
@@ -37,7 +39,8 @@ typedef struct Run {
 
 static bool failed(char *text, int size, const char *what)
 {
-    snprintf(text, (size_t)size, "%s: %s", what, cudaGetErrorString(cudaGetLastError()));
+    cudaError_t error = cudaGetLastError();
+    snprintf(text, (size_t)size, "%s: %s", what, error ? cudaGetErrorString(error) : "the library refused");
     return false;
 }
 
@@ -126,30 +129,53 @@ static void rest(const Run *run, double work_s)
     nanosleep(&(struct timespec){.tv_nsec = (long)(1e9 * pause_s)}, NULL);
 }
 
+// All batches are queued before the first one ends: the device never waits for the host.
+static bool in_a_row(Run *run, TwCalRow *row, int batches)
+{
+    cudaStream_t stream = run->device->stream;
+    rest(run, batches * run->launch_s * run->nodes);
+    cudaGraphLaunch(run->graph, stream);
+    cudaEventRecord(run->event[0], stream);
+    for (int i = 0; i < batches; i++) {
+        if (cudaGraphLaunch(run->graph, stream) != cudaSuccess) return false;
+        cudaEventRecord(run->event[i + 1], stream);
+    }
+    note_clocks(row, tw_nvml_clocks(run->device->nvml));    // while it works
+    if (cudaStreamSynchronize(stream) != cudaSuccess) return false;
+    for (int i = 0; i < batches; i++) run->batch_us[i] = 1e6 * between_s(run->event[i], run->event[i + 1]) / run->nodes;
+    return true;
+}
+
+// Each batch behind a rest of its own: in a row they would last until the cap is in force.
+static bool one_by_one(Run *run, TwCalRow *row, int batches)
+{
+    cudaStream_t stream = run->device->stream;
+    for (int i = 0; i < batches; i++) {
+        rest(run, run->launch_s * run->nodes);
+        cudaEventRecord(run->event[0], stream);
+        if (cudaGraphLaunch(run->graph, stream) != cudaSuccess) return false;
+        cudaEventRecord(run->event[1], stream);
+        if (i == 0) note_clocks(row, tw_nvml_clocks(run->device->nvml));
+        if (cudaStreamSynchronize(stream) != cudaSuccess) return false;
+        run->batch_us[i] = 1e6 * between_s(run->event[0], run->event[1]) / run->nodes;
+    }
+    return true;
+}
+
 static bool burst(Run *run, TwCalRow *row, char *text, int size)
 {
     double batch_s = run->launch_s * run->nodes;
     int batches = (int)fmin(ceil(timed_s / batch_s), floor(burst_s / batch_s));
+    bool rests = batch_s > burst_s / MIN_BATCHES;
     if (batches < MIN_BATCHES) batches = MIN_BATCHES;
     if (batches > MAX_BATCHES) batches = MAX_BATCHES;
     if (!make_events(run, batches + 1)) return failed(text, size, "events");
 
     cudaStream_t stream = run->device->stream;
-    for (int i = 0; i < WARMUPS; i++)
+    for (int i = 0; i < (rests ? 1 : WARMUPS); i++)
         if (cudaGraphLaunch(run->graph, stream) != cudaSuccess) return failed(text, size, "warm-up");
     if (cudaStreamSynchronize(stream) != cudaSuccess) return failed(text, size, "warm-up");
-    rest(run, batches * batch_s);
-
-    // all batches are queued before the first one ends: the device never waits for the host
-    cudaGraphLaunch(run->graph, stream);
-    cudaEventRecord(run->event[0], stream);
-    for (int i = 0; i < batches; i++) {
-        if (cudaGraphLaunch(run->graph, stream) != cudaSuccess) return failed(text, size, "replay");
-        cudaEventRecord(run->event[i + 1], stream);
-    }
-    note_clocks(row, tw_nvml_read(run->device->nvml));    // while it works
-    if (cudaStreamSynchronize(stream) != cudaSuccess) return failed(text, size, "replay");
-    for (int i = 0; i < batches; i++) run->batch_us[i] = 1e6 * between_s(run->event[i], run->event[i + 1]) / run->nodes;
+    if (!(rests ? one_by_one(run, row, batches) : in_a_row(run, row, batches))) return failed(text, size, "replay");
     note_times(row, run, batches, run->nodes);
     row->win_s = 1e-6 * row->t_med_us * run->nodes * batches;
     return true;
@@ -161,10 +187,13 @@ typedef struct Meter {
     double readings, power_w, power2;
 } Meter;
 
+// With a duty cycle a moment is not the mean, whatever its phase: there the driver's own mean over a second counts.
 static void look(Meter *meter, const Run *run, double since_s)
 {
     TwNvmlReading reading = tw_nvml_read(run->device->nvml);
-    double now = tw_now_s(), power_w = isfinite(reading.instant_w) ? reading.instant_w : reading.power_w;
+    tw_watch_beat();
+    bool steady = tw_cal_regimes[run->point.regime].duty >= 1.0 && isfinite(reading.instant_w);
+    double now = tw_now_s(), power_w = steady ? reading.instant_w : reading.power_w;
     if (isfinite(power_w)) {
         meter->readings += 1.0;
         meter->power_w += power_w;
@@ -261,11 +290,24 @@ static bool sustained(Run *run, TwCalRow *row, char *text, int size)
     return true;
 }
 
+// A ramp begins cold: until the chip has not cooled by a degree within four seconds, twenty at most.
+static void cool(const Run *run)
+{
+    double coldest = tw_nvml_clocks(run->device->nvml).temp_degc, since = tw_now_s(), start = since;
+    while (isfinite(coldest) && tw_now_s() - since < 4.0 && tw_now_s() - start < tw_ramp_rest_s) {
+        nanosleep(&(struct timespec){.tv_nsec = 200000000}, NULL);
+        double now = tw_nvml_clocks(run->device->nvml).temp_degc;
+        tw_watch_beat();
+        if (now < coldest) coldest = now, since = tw_now_s();
+    }
+}
+
 static bool timed(Run *run, TwCalRow *row, char *text, int size)
 {
     bool idle = row->point.kind->op == TW_CAL_IDLE, brief = tw_cal_regimes[row->point.regime].window_s == 0.0;
     run->nodes = 1;
     run->launch_s = 1.0;
+    if (row->point.regime == TW_CAL_RAMP) cool(run);
     if (!idle && (!estimate(run, text, size) || !capture(run, text, size))) return false;
     for (int attempt = 0; attempt < (brief ? 2 : 1); attempt++) {
         snprintf(row->status, sizeof row->status, "ok");
@@ -295,10 +337,11 @@ bool tw_measure(TwCalRow *row, const TwDevice *device, const TwCalPoint *point, 
         run.operation = &operation;
         run.sets = (int)row->sets;
     }
-    if (prepared == TW_DEVICE_ERROR) return false;
     if (prepared != TW_PREPARED) {
-        snprintf(row->status, sizeof row->status, "%s", prepared == TW_NO_MEMORY ? "no_memory" : "no_algo");
-        return true;
+        static const char *const words[] = {
+            [TW_NO_MEMORY] = "no_memory", [TW_NO_ALGORITHM] = "no_algo", [TW_DEVICE_ERROR] = "refused"};
+        snprintf(row->status, sizeof row->status, "%s", words[prepared]);
+        return !tw_device_lost();
     }
     snprintf(row->algo, sizeof row->algo, "%s", operation.plan.algo);
     snprintf(row->kernel, sizeof row->kernel, "%s", tw_plan_kernel(point));
@@ -311,5 +354,7 @@ bool tw_measure(TwCalRow *row, const TwDevice *device, const TwCalPoint *point, 
         tw_assembled_destroy(run.assembled);
     else
         tw_operation_destroy(&operation);
-    return done;
+    // what a library refuses when it runs, or within a graph, is this point's affair
+    if (!done) snprintf(row->status, sizeof row->status, "refused");
+    return done || !tw_device_lost();
 }

@@ -10,13 +10,9 @@ static size_t padded(size_t bytes) { return (bytes + 255) / 256 * 256; }
 
 void tw_operation_operands(const TwOperation *operation, int64_t i, void *pointer[TW_OPERANDS])
 {
-    unsigned char *cold = operation->cold + (size_t)(i % operation->sets) * operation->cold_stride;
     for (int o = 0; o < TW_OPERANDS; o++) {
-        const TwOperand *operand = &operation->operand[o];
-        pointer[o] = !operand->name    ? NULL
-                     : operand->pinned ? operation->pinned[o]
-                     : operand->cold   ? (void *)(cold + operation->offset[o])
-                                       : (void *)(operation->hot + operation->offset[o]);
+        unsigned char *first = operation->memory[o];
+        pointer[o] = first ? first + (size_t)(i % operation->sets) * operation->stride[o] : NULL;
     }
 }
 
@@ -39,7 +35,9 @@ static cudaError_t fill(const TwOperation *operation, uint64_t seed, cudaStream_
             const TwOperand *operand = &operation->operand[o];
             if (!operand->name || (set && !operand->cold)) continue;
             uint64_t own = tw_cal_mix(seed + (uint64_t)(o + TW_OPERANDS * set));
-            if (operand->fill == TW_FILL_HOST) {
+            if (operand->pinned && operand->fill == TW_FILL_OUT) {
+                memset(pointer[o], 0xff, operand->bytes);
+            } else if (operand->fill == TW_FILL_HOST) {
                 void *host = malloc(operand->bytes);
                 if (!host) abort();
                 tw_operand_host(&operation->point, o, seed, host);
@@ -55,28 +53,19 @@ static cudaError_t fill(const TwOperation *operation, uint64_t seed, cudaStream_
     return status ? status : cudaStreamSynchronize(stream);
 }
 
-// places every operand; false where memory is short
+// Every operand in memory of its own, so that a checker of accesses sees one that leaves its operand.
 static cudaError_t place(TwOperation *operation)
 {
-    size_t hot = 0;
     cudaError_t status = cudaSuccess;
     for (int o = 0; o < TW_OPERANDS && !status; o++) {
-        TwOperand *operand = &operation->operand[o];
+        const TwOperand *operand = &operation->operand[o];
         if (!operand->name) continue;
-        size_t bytes = padded(operand->bytes);
-        if (operand->pinned) {
-            status = cudaMallocHost(&operation->pinned[o], bytes);
-        } else if (operand->cold) {
-            operation->offset[o] = operation->cold_stride;
-            operation->cold_stride += bytes;
-        } else {
-            operation->offset[o] = hot;
-            hot += bytes;
-        }
+        bool several = operand->cold && !operand->pinned && operation->sets > 1;
+        if (several) operation->stride[o] = padded(operand->bytes);
+        size_t bytes = several ? operation->stride[o] * (size_t)operation->sets : operand->bytes;
+        status =
+            operand->pinned ? cudaMallocHost(&operation->memory[o], bytes) : cudaMalloc(&operation->memory[o], bytes);
     }
-    if (!status && hot) status = cudaMalloc((void **)&operation->hot, hot);
-    if (!status && operation->cold_stride)
-        status = cudaMalloc((void **)&operation->cold, operation->cold_stride * (size_t)operation->sets);
     return status;
 }
 
@@ -93,8 +82,9 @@ TwPrepared tw_operation_create(TwOperation *operation, const TwCalPoint *point, 
         cudaGetLastError();    // an allocation that failed is not an error of what follows
         return status == cudaErrorMemoryAllocation ? TW_NO_MEMORY : TW_DEVICE_ERROR;
     }
-    if (fill(operation, seed, device->stream)) {
-        snprintf(text, (size_t)size, "filling the operands: %s", cudaGetErrorString(cudaGetLastError()));
+    status = fill(operation, seed, device->stream);
+    if (status) {
+        snprintf(text, (size_t)size, "filling the operands: %s", cudaGetErrorString(status));
         tw_operation_destroy(operation);
         return TW_DEVICE_ERROR;
     }
@@ -108,9 +98,12 @@ TwPrepared tw_operation_create(TwOperation *operation, const TwCalPoint *point, 
 void tw_operation_destroy(TwOperation *operation)
 {
     tw_plan_destroy(&operation->plan);
-    for (int o = 0; o < TW_OPERANDS; o++)
-        if (operation->pinned[o]) cudaFreeHost(operation->pinned[o]);
-    if (operation->hot) cudaFree(operation->hot);
-    if (operation->cold) cudaFree(operation->cold);
+    for (int o = 0; o < TW_OPERANDS; o++) {
+        if (!operation->memory[o]) continue;
+        if (operation->operand[o].pinned)
+            cudaFreeHost(operation->memory[o]);
+        else
+            cudaFree(operation->memory[o]);
+    }
     *operation = (TwOperation){0};
 }

@@ -12,10 +12,8 @@ typedef struct TwOperation {
     int sets;
     TwPlan plan;
     TwOperand operand[TW_OPERANDS];
-    size_t offset[TW_OPERANDS];    // within hot, or within a set of the cold ones
-    size_t cold_stride;            // bytes from a set to the next
-    unsigned char *hot, *cold;
-    void *pinned[TW_OPERANDS];    // those in host memory
+    void *memory[TW_OPERANDS];     // of the first set; in host memory where the operand is pinned
+    size_t stride[TW_OPERANDS];    // bytes from a set to the next; 0: the same for all
 } TwOperation;
 
 // Anything but TW_PREPARED leaves nothing allocated, and *text says why.

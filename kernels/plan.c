@@ -82,7 +82,8 @@ TwPrepared tw_plan_create(TwPlan *plan, const TwCalPoint *point, const TwDevice 
 {
     *plan = (TwPlan){.point = *point, .device = device};
     if (point->kind->op == TW_CAL_GEMM) {
-        if (!tw_lt_gemm_create(&plan->gemm, point, operand, device->stream, text, size)) return TW_NO_ALGORITHM;
+        if (!tw_lt_gemm_create(&plan->gemm, point, device->sm_count, operand, device->stream, text, size))
+            return TW_NO_ALGORITHM;
         snprintf(plan->algo, sizeof plan->algo, "%s", plan->gemm.text);
         plan->ws_bytes = (double)plan->gemm.workspace_bytes;
     } else if (tw_dnn_recipe(point)) {

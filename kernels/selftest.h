@@ -4,6 +4,11 @@
 
 #include "kernels/measure.h"
 
-// One line a case on stdout. only: cases of this operation, or NULL. The number of cases above their bar; negative
-// where the device failed.
-int tw_selftest(const TwDevice *device, const char *only);
+// How far the cases are; begins as {0}.
+typedef struct TwSelftest {
+    int next, run, above;    // the case that comes next; those begun; those above their bar or not come to their end
+} TwSelftest;
+
+// One line a case on stdout, from test->next on. only: cases of this operation, or NULL. False where the device was
+// lost: a new process goes on with the next case.
+bool tw_selftest(const TwDevice *device, const char *only, TwSelftest *test);

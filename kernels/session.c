@@ -1,6 +1,7 @@
 #include "kernels/session.h"
 
 #include "kernels/host/operand.h"
+#include "kernels/watch.h"
 
 #include <cublasLt.h>
 #include <errno.h>
@@ -19,7 +20,7 @@ static TwCalPoint sentinel_point(int i)
     return i ? tw_cal_point("copy", "runtime", "byte", p[1], TW_CAL_BURST)
              : tw_cal_point("gemm", "cublaslt", "bf16", p[0], TW_CAL_BURST);
 }
-static const double drift_most = 0.03, progress_s = 2.0;
+static const double drift_most = 0.03, progress_s = 2.0, header_s = 10.0;
 
 // set by the handler only: the point under way is finished, then the run ends
 static volatile sig_atomic_t caught;
@@ -42,9 +43,10 @@ double tw_session_expected_s(const TwCalPoint *point)
     if (point->kind->op == TW_CAL_GEMM) prepare_s += trials_s + 32.0 * launch_s;
     if (point->kind->op == TW_CAL_STEP) prepare_s += 1.0 + 2.0 * plan_s;
     if (cudnn) prepare_s += trials_s;    // plans are made before all points
+    if (point->regime == TW_CAL_RAMP) prepare_s += tw_ramp_rest_s;
     if (regime->window_s > 0.0) return prepare_s + regime->settle_s + regime->window_s + 0.1;
     double work_s = fmax(timed_s, 5.0 * batch_s), rests_s = 0.0;
-    if (cost.flop / 990e12 > cost.bytes / 4.8e12) rests_s = fmin(0.2, 4.0 * work_s);
+    if (cost.flop / 990e12 > cost.bytes / 4.8e12) rests_s = batch_s > 10e-3 ? 1.0 : fmin(0.2, 4.0 * work_s);
     return prepare_s + 4.0 * batch_s + work_s + rests_s;
 }
 
@@ -58,7 +60,7 @@ typedef struct Work {
     const TwDevice *device;
     FILE *points, *samples;
     char points_path[PATH], cfg_path[PATH], samples_path[PATH], started[32];
-    double start_s, told_s;
+    double start_s, told_s, headed_s;
     int total, done, not_ok, skipped;
     double expected_s, expected_done_s;
     Sentinel sentinel[SENTINELS];
@@ -211,6 +213,7 @@ static bool measure_sentinels(Work *work, char *text, int size)
     for (int i = 0; i < SENTINELS; i++) {
         TwCalRow row;
         TwCalPoint point = sentinel_point(i);
+        tw_watch_beat();
         if (!tw_measure(&row, work->device, &point, work->session->seed, NULL, text, size)) return false;
         if (!isfinite(row.t_med_us)) continue;    // a small device has no room for it
         Sentinel *s = &work->sentinel[i];
@@ -225,6 +228,10 @@ static bool measure_sentinels(Work *work, char *text, int size)
 static void tell(Work *work, const TwCalRow *row, bool last)
 {
     double now = tw_now_s(), elapsed = now - work->start_s;
+    if (now - work->headed_s > header_s) {
+        work->headed_s = now;
+        write_cfg(work, "under way");
+    }
     if (work->session->quiet || (!last && now - work->told_s < progress_s)) return;
     work->told_s = now;
     char name[160];
@@ -261,22 +268,23 @@ static int visit(Work *work, const TwCalGrid *grid, const TwCalRows *before, cha
         if (tw_cal_rows_done(before, point)) continue;
         if (caught) return TW_EXIT_CHECK;
         double expected = tw_session_expected_s(point), budget = work->session->budget_s;
-        if (budget > 0.0 && tw_now_s() - work->start_s + expected > budget) {
+        if (budget > 0.0 && tw_now_s() - work->session->begun_s + expected > budget) {
             fprintf(stderr, "tokenworks-calibrate: the budget of %g s is used; go on with --resume %s\n", budget,
                     work->points_path);
             return TW_EXIT_CHECK;
         }
-        if (work->done && work->done % SENTINEL_EVERY == 0 && !measure_sentinels(work, text, size))
-            return TW_EXIT_NUMERIC;
+        if (work->done && work->done % SENTINEL_EVERY == 0 && !measure_sentinels(work, text, size)) return TW_EXIT_LOST;
 
         TwCalRow row;
+        tw_watch_measuring(tw_cal_id(point));
         if (!tw_measure(&row, work->device, point, work->session->seed + tw_cal_id(point), work->samples, text, size))
-            return TW_EXIT_NUMERIC;
+            return TW_EXIT_LOST;
         snprintf(row.slice, sizeof row.slice, "%s", work->session->slice);
         if (!tw_cal_row_write(work->points, &row)) {
             snprintf(text, (size_t)size, "%.200s: %s", work->points_path, strerror(errno));
             return TW_EXIT_IO;
         }
+        tw_watch_measuring(0);
         fflush(work->samples);
         work->done++;
         work->expected_done_s += expected;
@@ -304,20 +312,21 @@ int tw_session_run(const TwSession *session, const TwDevice *device, TwCalGrid *
     }
     if (!open_points(&work, before)) return TW_EXIT_IO;
     if (work.skipped == work.total) return finish(&work, TW_EXIT_DONE, "complete");
+    write_cfg(&work, "under way");    // a run that is ended from outside leaves its header all the same
 
     struct sigaction action = {.sa_handler = on_signal};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     int status = measure_sentinels(&work, text, (int)sizeof text) ? visit(&work, grid, before, text, (int)sizeof text)
-                                                                  : TW_EXIT_NUMERIC;
+                                                                  : TW_EXIT_LOST;
     if (status == -1) {
-        status = measure_sentinels(&work, text, (int)sizeof text) ? TW_EXIT_DONE : TW_EXIT_NUMERIC;
+        status = measure_sentinels(&work, text, (int)sizeof text) ? TW_EXIT_DONE : TW_EXIT_LOST;
         if (status == TW_EXIT_DONE && drift(&work) > drift_most) {
             fprintf(stderr, "tokenworks-calibrate: the sentinels moved by %.1f %%, at most %.0f %% is good\n",
                     100.0 * drift(&work), 100.0 * drift_most);
             return finish(&work, TW_EXIT_NUMERIC, "drifted");
         }
-    } else if (status == TW_EXIT_NUMERIC || status == TW_EXIT_IO) {
+    } else if (status == TW_EXIT_LOST || status == TW_EXIT_IO) {
         fprintf(stderr, "tokenworks-calibrate: %s\n", text);
     }
     status = finish(&work, status, status == TW_EXIT_DONE ? "complete" : "partial");

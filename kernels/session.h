@@ -9,7 +9,7 @@
 
 typedef struct TwSession {
     const char *grid, *slice, *out, *resume;    // resume NULL: nothing was measured before
-    double budget_s;                            // 0: none
+    double budget_s, begun_s;                   // 0: none; when the program began
     uint64_t seed;                              // of order and operands
     bool quiet;
 } TwSession;

@@ -66,7 +66,10 @@ static const TwCalRow *measured(const TwCalRows *rows, const TwCalPoint *point, 
 TwStepPrediction tw_step_predict(const TwStepModel *model, const TwStepCase *step, const TwCalRows *rows)
 {
     TwStepOp op[TW_STEP_OPS];
-    TwStepPrediction sum = {0.0, 0.0, 0.0, 0};
+    TwStepPrediction sum = {0.0, 0.0, 0.0, 0.0, 0};
+    double most_w = 0.0;
+    for (int i = 0; i < rows->count; i++)
+        if (rows->row[i].point.regime == TW_CAL_SUSTAINED && rows->row[i].p_w > most_w) most_w = rows->row[i].p_w;
     int count = tw_step_ops(model, step, op);
     for (int i = 0; i < count; i++) {
         double launches = (double)op[i].launches;
@@ -79,6 +82,7 @@ TwStepPrediction tw_step_predict(const TwStepModel *model, const TwStepCase *ste
             sum.missing++;
         sum.energy_j += steady ? 1e-6 * steady->e_uj * launches : NAN;
     }
+    sum.capped_s = isfinite(sum.energy_j) ? fmax(sum.t_s, sum.energy_j / most_w) : NAN;
     return sum;
 }
 

@@ -56,6 +56,9 @@ int64_t tw_step_logits(const TwStepCase *step);
 typedef struct TwStepPrediction {
     double t_s, launches;    // of burst rows
     double energy_j;         // of sustained rows; NaN where one is missing
+    // the same with the cap in force: no shorter than the energy at the most that any sustained row drew; NaN without
+    // it
+    double capped_s;
     int missing;
 } TwStepPrediction;
 TwStepPrediction tw_step_predict(const TwStepModel *model, const TwStepCase *step, const TwCalRows *rows);

@@ -72,6 +72,9 @@ bool tw_cal_point_parse(TwCalPoint *point, const TwCalKind *kind, char *const *p
     if (errors->count != before) return false;
     if (kind->op == TW_CAL_STEP && point->p[0] * point->p[1] + point->p[3] * point->p[4] == 0)
         return tw_cal_fail(errors, path, line, "a step of nothing; expected batch and context, or chunks and q");
+    if (tw_cal_regimes[point->regime].processors < 1.0 && kind->op != TW_CAL_GEMM)
+        return tw_cal_fail(errors, path, line, "regime = %s of %s, expected gemm: other kernels take all processors",
+                           regime, kind->name);
     // heads share keys in equal groups
     int64_t heads = 1, kv_heads = 1;
     if (kind->op == TW_CAL_PREFILL) heads = point->p[3], kv_heads = point->p[4];

@@ -3,11 +3,11 @@
 //     op,impl,dtype,p0,p1,p2,p3,p4,p5,p6,p7,regime,tier
 //     gemm,cublaslt,bf16,1;16;256,4096,4096;8192,,,,,,burst,1
 //
-// A cell of impl, dtype or a parameter may hold several values with ; between them: the row stands for all their combinations. The
-// parameters of each operation are named in tw_cal_kinds; those it has not are left empty. Lower tiers are measured
-// first: known shapes, a coarse grid, its refinement, so that a run cut short is a complete coarse calibration. Lines
-// that are empty or begin with # are skipped. Every error of the file is reported, then nothing is measured. A point
-// that an earlier row holds is left out.
+// A cell of impl, dtype or a parameter may hold several values with ; between them: the row stands for all their
+// combinations. The parameters of each operation are named in tw_cal_kinds; those it has not are left empty. Lower
+// tiers are measured first: known shapes, a coarse grid, its refinement, so that a run cut short is a complete coarse
+// calibration. Lines that are empty or begin with # are skipped. Every error of the file is reported, then nothing is
+// measured. A point that an earlier row holds is left out.
 #pragma once
 
 #include "kernels/host/point.h"

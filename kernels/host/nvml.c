@@ -25,7 +25,7 @@ typedef struct Field {
     } value;
 } Field;
 typedef int AskFields(void *, int, Field *);
-enum { POWER_INSTANT = 186, SCOPE_GPU = 0, TYPE_UINT = 1 };
+enum { POWER_INSTANT = 186, SCOPE_GPU = 0, TYPE_UINT = 1, TYPE_ULONG = 2, TYPE_ULONG_LONG = 3 };
 
 enum { CLOCK_SM = 1, CLOCK_MEM = 2, SENSOR_GPU = 0 };
 
@@ -109,23 +109,30 @@ static double ask_wide(const TwNvml *nvml, AskWide *call, double unit)
 static double instant_w(const TwNvml *nvml)
 {
     Field field = {.id = POWER_INSTANT, .scope = SCOPE_GPU};
-    if (!nvml->fields || nvml->fields(nvml->device, 1, &field) != 0 || field.status != 0 || field.type != TYPE_UINT)
-        return NAN;
-    return 1e-3 * field.value.whole;
+    if (!nvml->fields || nvml->fields(nvml->device, 1, &field) != 0 || field.status != 0) return NAN;
+    if (field.type == TYPE_UINT) return 1e-3 * field.value.whole;
+    return field.type == TYPE_ULONG || field.type == TYPE_ULONG_LONG ? 1e-3 * (double)field.value.wide : NAN;
+}
+
+TwNvmlReading tw_nvml_clocks(const TwNvml *nvml)
+{
+    TwNvmlReading reading = {NAN, NAN, NAN, NAN, NAN, NAN, NAN};
+    if (!nvml) return reading;
+    reading.sm_mhz = ask_kind(nvml, nvml->clock_mhz, CLOCK_SM);
+    reading.mem_mhz = ask_kind(nvml, nvml->clock_mhz, CLOCK_MEM);
+    reading.temp_degc = ask_kind(nvml, nvml->temperature, SENSOR_GPU);
+    reading.throttle = ask_wide(nvml, nvml->reasons, 1.0);
+    return reading;
 }
 
 TwNvmlReading tw_nvml_read(const TwNvml *nvml)
 {
-    if (!nvml) return (TwNvmlReading){NAN, NAN, NAN, NAN, NAN, NAN, NAN};
-    return (TwNvmlReading){
-        .sm_mhz = ask_kind(nvml, nvml->clock_mhz, CLOCK_SM),
-        .mem_mhz = ask_kind(nvml, nvml->clock_mhz, CLOCK_MEM),
-        .temp_degc = ask_kind(nvml, nvml->temperature, SENSOR_GPU),
-        .power_w = ask(nvml, nvml->power_mw, 1e-3),
-        .instant_w = instant_w(nvml),
-        .energy_j = ask_wide(nvml, nvml->energy_mj, 1e-3),
-        .throttle = ask_wide(nvml, nvml->reasons, 1.0),
-    };
+    TwNvmlReading reading = tw_nvml_clocks(nvml);
+    if (!nvml) return reading;
+    reading.power_w = ask(nvml, nvml->power_mw, 1e-3);
+    reading.instant_w = instant_w(nvml);
+    reading.energy_j = ask_wide(nvml, nvml->energy_mj, 1e-3);
+    return reading;
 }
 
 TwNvmlLimits tw_nvml_limits(const TwNvml *nvml)

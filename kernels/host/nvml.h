@@ -24,4 +24,5 @@ typedef struct TwNvmlLimits {
 TwNvml *tw_nvml_open(const char *pci);
 void tw_nvml_close(TwNvml *nvml);
 TwNvmlReading tw_nvml_read(const TwNvml *nvml);
+TwNvmlReading tw_nvml_clocks(const TwNvml *nvml);    // no power, no energy: those take the longest to ask for
 TwNvmlLimits tw_nvml_limits(const TwNvml *nvml);

@@ -303,12 +303,14 @@ const TwCalKind tw_cal_kinds[] = {
 const int tw_cal_kind_count = sizeof tw_cal_kinds / sizeof *tw_cal_kinds;
 
 const TwCalRegimeRow tw_cal_regimes[TW_CAL_REGIMES] = {
-    {"burst", 1.0, 0.0, 0.0, TW_CAL_NORMAL},          {"sustained", 1.0, 2.0, 5.0, TW_CAL_NORMAL},
-    {"duty20", 0.2, 2.0, 5.0, TW_CAL_NORMAL},         {"duty40", 0.4, 2.0, 5.0, TW_CAL_NORMAL},
-    {"duty60", 0.6, 2.0, 5.0, TW_CAL_NORMAL},         {"duty80", 0.8, 2.0, 5.0, TW_CAL_NORMAL},
-    {"sustained_zeros", 1.0, 2.0, 5.0, TW_CAL_ZEROS}, {"sustained_ones", 1.0, 2.0, 5.0, TW_CAL_ONES},
-    {"sustained_signs", 1.0, 2.0, 5.0, TW_CAL_SIGNS}, {"sustained_integers", 1.0, 2.0, 5.0, TW_CAL_INTEGERS},
-    {"burst_zeros", 1.0, 0.0, 0.0, TW_CAL_ZEROS},     {"ramp", 1.0, 0.0, 20.0, TW_CAL_NORMAL},
+    {"burst", 1.0, 0.0, 0.0, TW_CAL_NORMAL, 1.0},          {"sustained", 1.0, 2.0, 5.0, TW_CAL_NORMAL, 1.0},
+    {"duty20", 0.2, 2.0, 5.0, TW_CAL_NORMAL, 1.0},         {"duty40", 0.4, 2.0, 5.0, TW_CAL_NORMAL, 1.0},
+    {"duty60", 0.6, 2.0, 5.0, TW_CAL_NORMAL, 1.0},         {"duty80", 0.8, 2.0, 5.0, TW_CAL_NORMAL, 1.0},
+    {"sustained_zeros", 1.0, 2.0, 5.0, TW_CAL_ZEROS, 1.0}, {"sustained_ones", 1.0, 2.0, 5.0, TW_CAL_ONES, 1.0},
+    {"sustained_signs", 1.0, 2.0, 5.0, TW_CAL_SIGNS, 1.0}, {"sustained_integers", 1.0, 2.0, 5.0, TW_CAL_INTEGERS, 1.0},
+    {"burst_zeros", 1.0, 0.0, 0.0, TW_CAL_ZEROS, 1.0},     {"ramp", 1.0, 0.0, 20.0, TW_CAL_NORMAL, 1.0},
+    {"sms25", 1.0, 2.0, 5.0, TW_CAL_NORMAL, 0.25},         {"sms50", 1.0, 2.0, 5.0, TW_CAL_NORMAL, 0.5},
+    {"sms75", 1.0, 2.0, 5.0, TW_CAL_NORMAL, 0.75},
 };
 const char *const tw_cal_roles[TW_CAL_ROLES] = {"train", "holdout", "site", "odd_m"};
 

@@ -68,6 +68,9 @@ typedef enum TwCalRegime {
     TW_CAL_WITH_INTEGERS,
     TW_CAL_BURST_ZEROS,    // burst on zeros: the cheapest probe of the cap
     TW_CAL_RAMP,           // 20 s from cold at constant load: how power follows temperature
+    TW_CAL_SMS25,          // sustained, on a quarter of the processors; products only
+    TW_CAL_SMS50,
+    TW_CAL_SMS75,
     TW_CAL_REGIMES
 } TwCalRegime;
 
@@ -76,6 +79,7 @@ typedef struct TwCalRegimeRow {
     const char *name;
     double duty, settle_s, window_s;
     TwCalData data;
+    double processors;    // share of them that a product is planned for
 } TwCalRegimeRow;
 extern const TwCalRegimeRow tw_cal_regimes[TW_CAL_REGIMES];
 

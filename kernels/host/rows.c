@@ -217,6 +217,14 @@ static bool parse(TwCalRow *row, char **field, const char *path, int number, TwC
     return errors->count == before;
 }
 
+static bool ok_there(const TwCalRows *rows, const TwCalPoint *point)
+{
+    uint64_t id = tw_cal_id(point);
+    for (int i = 0; i < rows->count; i++)
+        if (rows->row[i].id == id && strcmp(rows->row[i].status, "ok") == 0) return true;
+    return false;
+}
+
 static void add(TwCalRows *rows, int *room, const TwCalRow *row)
 {
     if (rows->count == *room) {
@@ -261,7 +269,7 @@ bool tw_cal_rows_read(TwCalRows *rows, const char *path, TwCalErrors *errors, bo
         if (count != COLUMNS) {
             tw_cal_fail(errors, path, number, "%d fields, expected %d", count, COLUMNS);
         } else if (parse(&row, field, path, number, errors)) {
-            if (strcmp(row.status, "ok") == 0 && tw_cal_rows_done(rows, &row.point))
+            if (strcmp(row.status, "ok") == 0 && ok_there(rows, &row.point))
                 tw_cal_fail(errors, path, number, "point_id %s was measured in a row above", field[ID]);
             add(rows, &room, &row);
         }
@@ -273,6 +281,17 @@ bool tw_cal_rows_read(TwCalRows *rows, const char *path, TwCalErrors *errors, bo
     return false;
 }
 
+void tw_cal_rows_append(TwCalRows *rows, TwCalRows *more)
+{
+    size_t count = (size_t)(rows->count + more->count);
+    TwCalRow *wider = realloc(rows->row, (count ? count : 1) * sizeof *wider);
+    if (!wider) abort();
+    if (more->count) memcpy(wider + rows->count, more->row, (size_t)more->count * sizeof *wider);
+    rows->row = wider;
+    rows->count = (int)count;
+    tw_cal_rows_destroy(more);
+}
+
 void tw_cal_rows_destroy(TwCalRows *rows)
 {
     free(rows->row);
@@ -281,8 +300,10 @@ void tw_cal_rows_destroy(TwCalRows *rows)
 
 bool tw_cal_rows_done(const TwCalRows *rows, const TwCalPoint *point)
 {
+    static const char *const settled[] = {"ok", "no_algo", "no_memory", "refused", "lost"};
     uint64_t id = tw_cal_id(point);
     for (int i = 0; i < rows->count; i++)
-        if (rows->row[i].id == id && strcmp(rows->row[i].status, "ok") == 0) return true;
+        for (size_t k = 0; rows->row[i].id == id && k < sizeof settled / sizeof *settled; k++)
+            if (strcmp(rows->row[i].status, settled[k]) == 0) return true;
     return false;
 }

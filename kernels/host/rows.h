@@ -21,7 +21,7 @@ typedef struct TwCalRow {
     double e_uj, e_sigma_uj;       // per launch; sustained points only
     double p_w, win_s;             // mean power of the window and its length
     int64_t sets;                  // operand sets rotated
-    char status[16], slice[16];    // ok, noisy, meters, no_energy, no_algo, no_memory
+    char status[16], slice[16];    // ok, noisy, meters, no_energy, no_algo, no_memory, refused, lost
 } TwCalRow;
 
 typedef struct TwCalRows {
@@ -38,6 +38,8 @@ bool tw_cal_row_write(FILE *file, const TwCalRow *row);
 
 bool tw_cal_rows_read(TwCalRows *rows, const char *path, TwCalErrors *errors, bool *io);
 void tw_cal_rows_destroy(TwCalRows *rows);
+// Adds the rows of *more, which is {0} then.
+void tw_cal_rows_append(TwCalRows *rows, TwCalRows *more);
 
-// True where a row of this point has status ok.
+// True where a row of this point is ok, or says what another try would say too: no_algo, no_memory, refused, lost.
 bool tw_cal_rows_done(const TwCalRows *rows, const TwCalPoint *point);
