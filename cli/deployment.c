@@ -72,7 +72,14 @@ bool tw_cli_deploy(TwDeploy *deploy, const TwOptions *o, const TwDeploySpec *spe
         *status = tw_cli_fail(&error);
         return false;
     }
-    if (deploy->model.experts > 0 || !tw_options_idle(o, "a model without experts", of_experts)) return true;
+    const TwAcceleratorRow *chip = &deploy->chip;
+    bool capped = spec->limit_w > 0.0, low = capped && spec->limit_w < chip->limit_min_w,
+         high = capped && spec->limit_w > chip->limit_max_w;
+    if (low || high)
+        fprintf(stderr, "tokenworks: --power-cap %s: this chip takes no limit %s %g W\n", o->serving[TW_ON_CAP],
+                low ? "below" : "above", low ? chip->limit_min_w : chip->limit_max_w);
+    if (!low && !high && (deploy->model.experts > 0 || !tw_options_idle(o, "a model without experts", of_experts)))
+        return true;
     tw_deploy_destroy(deploy);
     *status = TW_USAGE;
     return false;

@@ -16,7 +16,7 @@ typedef struct Feed {
     int32_t hinted, target;    // shed hints are told; entry of the target they belong to
     double window_j, target_was_w, limit_was_w, calculated_w;
     int64_t since_ns;
-    int32_t ramp, was_active;    // -1 down, 1 up, 0 none
+    int32_t ramp, unused;    // -1 down, 1 up, 0 none
 } Feed;
 
 enum { FLEX_STATES = 2048 };

@@ -110,7 +110,7 @@ static bool in_pool(const TwPoolRow *row, const char *rack)
 // Where replicas lie: the parts of each, one a rack, in order; `domain`: NVLink domains that two replicas share have
 // the same number.
 typedef struct Lie {
-    int count, parts, part_max;
+    int count, parts;
     int *first, *rack, *gpus;    // [replica + 1], [part], [part]
     int *domain;                 // [replica]
 } Lie;

@@ -15,7 +15,6 @@ typedef struct TwThroughputRow {
     TwDeploySpec deploy;
     TwServeSpec serve;
     TwEngineSpec engine_spec;    // what serve names, where the engine has settings of its own
-    double power_cap_w;
     bool decode_rate;    // the published rate is batch over time per output token
     bool wall;           // power at the plug of a node
     double published_s, published_w, published_ttft_s, published_tpot_s;    // NaN: none

@@ -37,7 +37,7 @@ typedef struct TwPlot {
     const double *cells;    // heat map [y][x], NaN: nothing
     const bool *hatched;    // [y][x], or NULL
     const int *cell_ids;    // [y][x], or NULL
-    const char *value_label, *hatch_label;
+    const char *hatch_label;
     int bar_count;
     const TwPlotBar *bars;
     const char *part_names[TW_PLOT_PARTS];    // of the legend of bars

@@ -73,7 +73,7 @@ static const TwField cdu_fields[] = {
     R(fluid_cp_j_kg_k, "J/kg/K", 0, 1e4, "0.0", "heat capacity of another coolant; 0: of the named fluid"),
     R(capacity_w, "W", 1e3, 1e8, NULL, "heat at design flows and approach"),
     R(approach_k, "K", 0.5, 20, NULL, "supply above facility water at capacity"),
-    R(plant_inlet_degc, "degC", 5, 60, "26.8", "facility water of the design point"),
+    R(plant_inlet_degc, "degC", 5, 60, "26.8", "facility water of the design point; for the reader"),
     R(rack_flow_kg_s, "kg/s", 0.01, 1e4, NULL, "coolant at capacity"),
     R(plant_flow_kg_s, "kg/s", 0.01, 1e4, NULL, "facility water with the valve open"),
     R(exchanger_ua_w_k, "W/K", 0, 1e9, "0.0", "conductance at design flows; 0: from capacity and approach"),

@@ -9,7 +9,7 @@ static const char *const attentions[] = {"mha", "gqa", "mla", NULL};
 static const TwField model_fields[] = {
     {"title", "", TW_TEXT, 0, 0, NULL, ROW(title), "models of these shapes", NULL},
     {"attention", "", TW_TEXT, 0, 0, NULL, ROW(attention), "kind of attention", attentions},
-    {"native", "", TW_TEXT, 0, 0, NULL, ROW(native), "number type of the released weights", NULL},
+    {"native", "", TW_TEXT, 0, 0, NULL, ROW(native), "number type of the released weights; for the reader", NULL},
     {"layers", "1", TW_INTEGER, 1, 1000, NULL, ROW(layers), "transformer layers", NULL},
     {"hidden", "1", TW_INTEGER, 64, 1 << 20, NULL, ROW(hidden), "hidden width", NULL},
     {"heads", "1", TW_INTEGER, 1, 4096, NULL, ROW(heads), "query heads", NULL},
@@ -35,8 +35,8 @@ static const TwField model_fields[] = {
     {"full_layers", "1", TW_INTEGER, 0, 1000, NULL, ROW(full_layers), "layers with full attention", NULL},
     {"positions", "1", TW_INTEGER, 1, 1 << 30, NULL, ROW(positions), "longest context", NULL},
     {"parameters", "1", TW_REAL, 1e6, 1e14, NULL, ROW(parameters), "weights, as published or counted", NULL},
-    {"active_parameters", "1", TW_REAL, 1e6, 1e14, NULL, ROW(active_parameters), "weights that one token touches",
-     NULL},
+    {"active_parameters", "1", TW_REAL, 1e6, 1e14, NULL, ROW(active_parameters),
+     "weights that one token touches; for the reader", NULL},
 };
 
 const TwKind tw_model_kind = {"model", "model", model_fields, TW_COUNT(model_fields), NULL, 0};

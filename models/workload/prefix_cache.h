@@ -34,7 +34,7 @@ typedef struct TwPrefixNode {
 // Fixed once built: sizes, and where the arrays lie in those of a replica.
 typedef struct TwPrefixPlan {
     int nodes, bits, shift;    // of the look-up table 1 << bits; block size 1 << shift
-    size_t node_at, table_at;
+    size_t table_at;
     bool timed;    // what was released at different times stays apart, for tw_prefix_expire
 } TwPrefixPlan;
 

@@ -72,7 +72,6 @@ typedef struct TwStepSource {
     double level_clock[TW_LEVELS];    // clock fraction of each level, rising, last is 1
     bool crosses;                     // the replica reaches beyond a domain: its steps go through network cards
     double idle_w;                    // replica with the model resident and nothing to do
-    int32_t decode_padded[1];         // reserved
 } TwStepSource;
 
 // Shares of a cost by how well it is known; they sum to 1.

@@ -24,7 +24,6 @@ typedef struct Description {
     bool has_blocks;
     int64_t blocks, unique_blocks, hit_blocks, hit_tokens;
     double reuse_age_s[2];                           // p50, p90
-    double single_fraction;                          // blocks asked for once
     double cache_tokens[SIZES], cache_hit[SIZES];    // of an LRU cache of so many tokens, share of the tokens
     int sizes;
     // sessions: of their first agent

@@ -3,6 +3,8 @@
 . "$(dirname "$0")/cli.sh"
 
 expect 0 "decode attention" "$TOKENWORKS" step --chip h200 --model llama-3.1-8b --tp 1 --decode 64x4096
+expect 2 "takes no limit below 200 W" "$TOKENWORKS" step --chip h200 --model llama-3.1-8b --decode 1x1 --power-cap 100
+expect 2 "takes no limit above 700 W" "$TOKENWORKS" step --chip h200 --model llama-3.1-8b --decode 1x1 --power-cap 800
 expect 0 "it slows the clock" "$TOKENWORKS" step --chip h200 --model llama-3.1-8b --prefill 2x8192 --power-cap 500
 expect 0 "" "$TOKENWORKS" step --chip h200 --model llama-3.1-8b --decode 64x4096 --json
 python3 - <<'END' || fail "step --json"
