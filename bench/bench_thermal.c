@@ -203,6 +203,7 @@ static int month(const TwThermal *thermal, void *block, TwThermalIn *in, double 
 int main(int argc, char **argv)
 {
     bool json = argc > 1 && strcmp(argv[1], "--json") == 0, whole_month = argc > 1 && strcmp(argv[1], "month") == 0;
+    bool steps_only = argc > 1 && strcmp(argv[1], "steps") == 0;    // the first four lines
     omp_set_num_threads(1);
     TwError error = {0};
     if (!tw_weather_climate(&weather, "virginia", 1, &error)) return 1;
@@ -272,6 +273,13 @@ int main(int argc, char **argv)
     }
     double alone = median(turn_s[0], turns[0]), two = median(turn_s[1], turns[1]), window_s = median(spent, WINDOWS);
     omp_set_num_threads(1);
+    if (steps_only) {
+        double ns = window_s * 1e9 / (2.0 * (6.0 * RACKS + 4.0 * CDUS + 8.0));
+        printf("thermal_state_step %.4g ns\nthermal_year_8000_racks %.4g min\nthermal_two_threads %.4g times\n"
+               "thermal_heat_residual %.3g 1\n",
+               ns, window_s * 3.15576e6 / 60.0, alone / two, audit);
+        return 0;
+    }
     static const char *const many[] = {"groups=257", "plant.unit_count=165", "for_s=7200"};
     double simulated, day_s = heat_s(NULL, 0, &simulated), many_s = heat_s(many, 3, &simulated);
     double year_s = hall_s(), times = simulated / many_s;

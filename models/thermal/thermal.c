@@ -4,6 +4,8 @@
 #include "models/thermal/network.h"
 
 #include <math.h>
+#include <omp.h>
+#include <stdatomic.h>
 #include <string.h>
 
 static TwAmbient air_at(const TwThermalPlant *plant, double from_s, double until_s)
@@ -214,6 +216,24 @@ typedef struct Window {
     bool first, last;
 } Window;
 
+// How many groups of a thread's share are taken, on a line of its own.
+enum { MOST_THREADS = 256 };
+typedef struct Share {
+    _Alignas(64) atomic_int taken;
+} Share;
+
+// The next group for thread `own`, from the share at *at on; -1: none is left.
+static int next_group(Share *shares, int groups, int threads, int own, int *at)
+{
+    for (;;) {
+        int first = (int)((int64_t)groups * *at / threads), end = (int)((int64_t)groups * (*at + 1) / threads);
+        int g = first + atomic_fetch_add_explicit(&shares[*at].taken, 1, memory_order_relaxed);
+        if (g < end) return g;
+        *at = *at + 1 == threads ? 0 : *at + 1;
+        if (*at == own) return -1;
+    }
+}
+
 // One step of everything: blocks against the last plant, in parallel; then loop and room with the heat they metered.
 static bool step_all(const TwThermalPlant *plant, void *block, const Window *w, TwPlantInput *in, double h,
                      TwPlantRates *meter)
@@ -231,9 +251,12 @@ static bool step_all(const TwThermalPlant *plant, void *block, const Window *w, 
     const int groups = plant->group_count;
     double *heat_j = tw_f64(block, plant->group_heat_j), *sound = heat_j + groups + 1;
 
-    // blocks are handed out as threads come: a core that other work holds up delays one block, not half of them
-#pragma omp parallel for schedule(dynamic, 4) if (groups >= 16)
-    for (int g = 0; g < groups; g++) {
+    // every thread begins with the groups that it had in the step before, so that they are in its cache, and takes of
+    // the others' when it is done: a core that other work holds up delays one group, not its share
+    Share shares[MOST_THREADS] = {{0}};
+    const int threads = groups >= 16 ? (int)fmin(omp_get_max_threads(), MOST_THREADS) : 1;
+#pragma omp parallel num_threads(threads) if (threads > 1)
+    for (int g, own = omp_get_thread_num(), at = own; (g = next_group(shares, groups, threads, own, &at)) >= 0;) {
         const TwGroup *group = &plant->groups[g];
         if (w->first) begin_group(plant, block, w->in, g);
         tw_group_step(group, state + group->first, racks + group->place, &cdus[g], units + group->unit, &boundary, h,
@@ -593,6 +616,7 @@ static void change_modes(const TwThermalPlant *plant, void *block, const TwPlant
         else if (fan < 0.6 && running > 1.0)
             mode[P_RUNNING]--, mode[P_STAGE_SINCE] = time_s;
     }
+    if (mode[P_LEAKED] == 0.0) return;
     double *faults = tw_f64(block, plant->cdu_faults);
     for (int c = 0; c < plant->out.cdu_count; c++) {
         double *f = faults + c * CDU_FAULTS;
