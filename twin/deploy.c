@@ -287,6 +287,7 @@ static bool make_step(TwDeploy *deploy, const TwDeploySpec *spec, TwError *error
                        .graph_doubling = spec->graph_doubling,
                        .memory_fraction = spec->memory_fraction,
                        .routing = spec->routing,
+                       .moe_imbalance = spec->moe_imbalance,
                        .context_tokens = spec->context_tokens,
                        .engine = spec->engine};
     return tw_step_transfers(deploy->arena, deploy->network, found ? folder : NULL, (int)deploy->chip.domain_gpus,

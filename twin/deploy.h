@@ -26,6 +26,7 @@ typedef struct TwDeploySpec {
     const char *precision, *kv_precision;
     TwParallel layout;
     TwRouting routing;
+    double moe_imbalance;    // time of the experts over balanced routing; 0: as the tables were timed, power law 1.2
     int max_tokens, max_sequences;    // of an attention rank
     double memory_fraction;           // of device memory
     double context_tokens;            // typical length, for the cache of windowed layers; 0: all full

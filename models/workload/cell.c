@@ -366,12 +366,13 @@ static void handed(void *context, uint32_t row, const TwRow *at, const TwCold *c
     const Pool *pool = w->pool;
     const TwHandOver *h = &pool->hand_over;
     int from = w->replica;
+    int64_t seen_ns = at->first_ns > now_ns ? at->first_ns : now_ns;    // the front end passes it on later
     Move move = {
         .at_ns = INT64_MAX,
         .begun_ns = now_ns,
         .since_ns = now_ns,
         .request = request_of(at, cold, content),
-        .coming = {.first_ns = at->first_ns, .last_ns = now_ns, .seen = at->seen, .kept = at->seen, .moved = true},
+        .coming = {.first_ns = at->first_ns, .last_ns = seen_ns, .seen = at->seen, .kept = at->seen, .moved = true},
         .from = from,
         .row = row,
         .wire = true};

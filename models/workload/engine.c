@@ -62,6 +62,15 @@ static bool check(const TwEngineSpec *spec, TwError *error)
     if (!(spec->encode_s >= 0.0 && spec->encode_s <= 1e3 && spec->encode_j >= 0.0 && spec->encode_j <= 1e6))
         return tw_fail(error, TW_BAD_INPUT, "encode_s_per_image = %g, encode_j_per_image = %g, expected 0 to 1000, 1e6",
                        spec->encode_s, spec->encode_j);
+    const TwFrontEnd *front = &spec->front_end;
+    bool any = front->request_s > 0.0 || front->prompt_token_s > 0.0 || front->output_s > 0.0;
+    if (!(front->request_s >= 0.0 && front->request_s <= 10.0 && front->prompt_token_s >= 0.0 &&
+          front->prompt_token_s <= 0.1 && front->output_s >= 0.0 && front->output_s <= 1.0) ||
+        (any && front->output_s < 1e-9))
+        return tw_fail(error, TW_BAD_INPUT,
+                       "front end of %g s a request, %g s a prompt token, %g s an output, expected 0 to 10, 0.1, 1, "
+                       "and an output to take some time",
+                       front->request_s, front->prompt_token_s, front->output_s);
     if (!in_range(error, "draft_tokens", spec->speculate.draft, 0, TW_DRAFT_MOST)) return false;
     for (int k = 0; k < spec->speculate.draft; k++)
         if (!(spec->speculate.acceptance[k] >= 0.0 && spec->speculate.acceptance[k] <= 1.0))
@@ -214,6 +223,10 @@ bool tw_engine_build(TwEngine *engine, const TwEngineSpec *given, TwError *error
     engine->prefix.timed = spec.keep_s > 0.0;
     engine->patience_ns = llround(spec.patience_s * 1e9);
     engine->swap_ns = llround(spec.swap_block_s * 1e9);
+    engine->fronts = spec.front_end.output_s > 0.0;
+    engine->front_request = tw_wide(spec.front_end.request_s * 1e9, TW_UNITS_PER_NS);
+    engine->front_prompt = tw_wide(spec.front_end.prompt_token_s * 1e9, TW_UNITS_PER_NS);
+    engine->front_output = tw_wide(spec.front_end.output_s * 1e9, TW_UNITS_PER_NS);
     engine->draft_slower = 1.0;
     if (spec.speculate.draft > 0) {
         engine->draft_mean = (int64_t)tw_wide(tokens_a_step(&spec.speculate), 4294967296.0);
@@ -257,7 +270,9 @@ static void clear_list(const TwEngine *e, TwReplica *r)
 {
     TwQueue *queues = queues_of(e, r);
     for (int q = 0; q < e->queues; q++) queues[q] = (TwQueue){TW_NO_ROW, TW_NO_ROW, queues[q].served};
-    r->unused = r->oldest = r->youngest = r->loading_first = TW_NO_ROW;
+    r->unused = r->oldest = r->youngest = r->loading_first = r->front_first = r->front_last = TW_NO_ROW;
+    r->fronting = 0;
+    r->front_free = r->out = 0;
     r->fresh_row = 0;
     r->running = r->decodes = r->chunk_count = r->chunk_tokens = r->loading = r->handed = 0;
     r->wait_count = 0;
@@ -267,7 +282,7 @@ static void clear_list(const TwEngine *e, TwReplica *r)
     r->fresh_count = 0;
     memset(r->gaps_of, 0, sizeof r->gaps_of);
     r->left = r->stop = 0;
-    r->next_ns = r->ready_ns = r->give_up_ns = INT64_MAX;
+    r->next_ns = r->ready_ns = r->give_up_ns = r->front_ns = INT64_MAX;
     r->busy = r->paused = false;
     r->flags = 0;
     r->hold = TW_HOLD_NONE;
@@ -413,9 +428,9 @@ static void add_gaps(const TwEngine *e, TwReplica *r, const TwSeries *span, int6
 }
 
 // The first iteration of decodes that had paused: each gap reaches back to the last token.
-static void end_pause(const TwEngine *e, TwReplica *r, TwLatency *latency)
+static void end_pause(const TwEngine *e, TwReplica *r, TwWide now, TwLatency *latency)
 {
-    TwWide now = r->time + r->span.next, from = r->gap_from;
+    TwWide from = r->gap_from;
     int count = r->fresh_count;
     r->gap_from = -1;
     r->fresh_count = 0;
@@ -444,8 +459,76 @@ static void gaps(const TwEngine *e, TwReplica *r, int64_t m, TwWide took, TwLate
     }
     TwSeries rest = {r->span.next + r->span.grow, r->span.grow};
     took -= r->span.next;
-    end_pause(e, r, latency);
+    end_pause(e, r, r->time + r->span.next, latency);
     if (latency && m > 1) add_gaps(e, r, &rest, m - 1, took, latency);
+}
+
+static void add_gap(const TwEngine *e, TwReplica *r, TwWide gap, TwLatency *latency)
+{
+    if (latency) add_gaps(e, r, &(TwSeries){gap, 0}, 1, gap, latency);
+}
+
+// Iterations of a group whose outputs go through its front end.
+typedef struct Passing {
+    TwWide from, free;    // when they begin; when the front end has done what came before
+    TwSeries span;
+    int64_t count;
+    TwWide each, out;    // work of one; when the outputs of the last have left
+} Passing;
+
+// The gaps of a list as its clients see them.
+static void front_gaps(const TwEngine *e, TwReplica *r, const Passing *p, TwLatency *latency)
+{
+    TwWide left = p->count > 1 ? tw_front_after(p->free, p->from, p->span, 1, p->each) : p->out;
+    if (r->gap_from >= 0)
+        end_pause(e, r, left, latency);
+    else
+        add_gap(e, r, left - r->out, latency);
+    if (p->count == 1 || !latency) return;
+    // those between the first and the last: the first of them behind those before, one after a rest, the others as made
+    TwSeries rest = {p->span.next + p->span.grow, p->span.grow};
+    TwWide second = p->from + p->span.next;
+    int64_t between = p->count - 2, behind = tw_front_behind(left, second, rest, between, p->each);
+    if (behind > 0) add_gaps(e, r, &(TwSeries){p->each, 0}, behind, p->each * behind, latency);
+    TwWide before = left + p->each * behind;
+    if (behind < between) {
+        left = second + tw_series_sum(rest, behind + 1) + p->each;
+        add_gap(e, r, left - before, latency);
+        before = left;
+        TwSeries made = {rest.next + rest.grow * (behind + 1), rest.grow};
+        int64_t count = between - behind - 1;
+        if (count > 0) {
+            TwWide took = tw_series_sum(made, count);
+            add_gaps(e, r, &made, count, took, latency);
+            before += took;
+        }
+    }
+    add_gap(e, r, p->out - before, latency);
+}
+
+// What m iterations from `from` on have made goes through the front end; the first tokens of prompts with the last.
+static void pass_on(const TwEngine *e, TwReplica *g, TwWide from, TwSeries span, int64_t m, const TwEngineLog *log)
+{
+    int64_t decodes = 0, first = 0;
+    for (int k = 0; k < e->ranks; k++) {
+        TwReplica *r = rank_of(e, g, k);
+        const TwRow *rows = rows_of(e, r);
+        const uint32_t *chunks = chunks_of(e, r);
+        decodes += r->paused ? 0 : r->decodes;
+        for (int j = 0; j < r->chunk_count; j++) first += rows[chunks[j]].base == row_goal(rows + chunks[j]);
+    }
+    if (decodes + first == 0) return;
+    Passing p = {.from = from, .free = g->front_free, .span = span, .count = m, .each = decodes * e->front_output};
+    TwWide last = p.each + first * e->front_output, free = p.free, end = from + tw_series_sum(span, m);
+    if (m > 1 && decodes > 0) free = tw_front_after(free, from, span, m - 1, p.each);
+    p.out = (free > end ? free : end) + last;
+    for (int k = 0; k < e->ranks; k++) {
+        TwReplica *r = rank_of(e, g, k);
+        if (r->decodes > 0 && !r->paused) front_gaps(e, r, &p, log ? log->latency : NULL);
+        r->out = p.out;
+    }
+    g->front_free = p.out;
+    g->counts.fronted += p.each * (m - 1) + last;
 }
 
 // One step of decodes whose acceptance is drawn: each moves on by its own number. Returns the tokens of all.
@@ -473,7 +556,7 @@ static int64_t commit_drawn(const TwEngine *e, TwReplica *r)
 static void commit_list(const TwEngine *e, TwReplica *r, int64_t m, TwWide took, const TwEngineLog *log)
 {
     TwEngineCounts *n = counts_of(r);
-    if (r->decodes > 0 && !r->paused) gaps(e, r, m, took, log ? log->latency : NULL);
+    if (r->decodes > 0 && !r->paused && !e->fronts) gaps(e, r, m, took, log ? log->latency : NULL);
     r->time += took;
     if (e->drawn && r->decodes > 0 && !r->paused) {
         assert(m == 1);
@@ -512,7 +595,7 @@ static void commit(const TwEngine *e, TwReplica *r, int64_t m, const TwEngineLog
 {
     if (m == 0) return;
     TwEngineCounts *n = &r->counts;
-    TwWide took = tw_series_sum(r->span, m), used = tw_series_sum(r->energy, m);
+    TwWide took = tw_series_sum(r->span, m), used = tw_series_sum(r->energy, m), from = r->time;
     int64_t prompts = r->chunk_tokens, decodes = r->paused ? 0 : r->decodes;
     for (int k = 1; k < e->ranks; k++) {
         TwReplica *rank = rank_of(e, r, k);
@@ -522,6 +605,7 @@ static void commit(const TwEngine *e, TwReplica *r, int64_t m, const TwEngineLog
         commit_list(e, rank, m, took, log);
     }
     commit_list(e, r, m, took, log);
+    if (e->fronts) pass_on(e, r, from, r->span, m, log);
     r->meter += used;
     // a step's energy is shared by the tokens that it computes
     if (prompts > 0) n->prompt += used * ((prompts << 16) / (prompts + decodes));
@@ -660,6 +744,42 @@ static bool has_room(const TwEngine *e, TwReplica *g, const TwRequest *request, 
     return true;
 }
 
+// A new request for a list enters the front end of its group, behind the outputs that were made before it came.
+static void enter_front(const TwEngine *e, TwReplica *g, TwReplica *r, uint32_t at, int64_t now_ns,
+                        const TwEngineLog *log)
+{
+    int64_t m = tw_engine_passed(g, now_ns);
+    if (m > 0) {
+        commit(e, g, m, log);
+        for (int k = 0; k < e->ranks; k++) tw_sched_resume(e, rank_of(e, g, k));
+    }
+    TwRow *row = rows_of(e, r) + at;
+    TwWide now = tw_time_of(now_ns), work = e->front_request + e->front_prompt * row->input;
+    g->front_free = (g->front_free > now ? g->front_free : now) + work;
+    g->counts.fronted += work;
+    row->base = tw_ns_of(g->front_free + 4294967295);    // known at the end of that ns
+    r->wait_input += row->input;
+    TwLink *links = links_of(e, r);
+    links[at] = (TwLink){r->front_last, TW_NO_ROW};
+    if (r->front_first == TW_NO_ROW)
+        r->front_first = at;
+    else
+        links[r->front_last].after = at;
+    r->front_last = at;
+    // who was shed for it may have been the last that waited
+    if (g->busy && g->flags & TW_PLAN_FULL) {
+        bool waits = false;
+        for (int k = 0; k < e->ranks; k++) waits |= rank_of(e, g, k)->wait_count > 0;
+        if (!waits) shorten(g, now_ns);
+    }
+    if (r->fronting++ > 0) return;    // who is before it is looked at first
+    r->front_ns = row->base;
+    if (g->busy)
+        shorten(g, row->base);
+    else if (row->base < g->next_ns)
+        g->next_ns = row->base;
+}
+
 bool tw_engine_offer_as(const TwEngine *e, TwReplica *g, const TwRequest *request, const TwComing *coming,
                         const TwEngineLog *log)
 {
@@ -725,10 +845,12 @@ bool tw_engine_offer_as(const TwEngine *e, TwReplica *g, const TwRequest *reques
         cold->rank = (int16_t)r->rank;
         tw_seq_keep_runs(e, r, at, request, coming);
     }
-    if (row->first_ns == 0) {
-        r->prompt_blocks += tw_kv_cover(&r->kv, row->input);
-        if (row->give_up_ns < r->give_up_ns) r->give_up_ns = row->give_up_ns;
+    if (row->first_ns == 0) r->prompt_blocks += tw_kv_cover(&r->kv, row->input);
+    if (e->fronts && !coming->moved && coming->seen == 0) {
+        enter_front(e, g, r, at, coming->now_ns, log);
+        return true;
     }
+    if (row->first_ns == 0 && row->give_up_ns < r->give_up_ns) r->give_up_ns = row->give_up_ns;
     tw_seq_wait(e, r, at, false);
     if (!g->busy) {
         // a boundary now, processed once time has passed it: whatever else arrives at this time is seen there too
@@ -762,6 +884,10 @@ static void lose_list(const TwEngine *e, TwReplica *r, int64_t now_ns, const TwE
     }
     for (uint32_t row = r->loading_first; row != TW_NO_ROW; row = links[row].after)
         tw_seq_lose(e, r, row, rows_of(e, r)[row].seen, log);
+    for (uint32_t row = r->front_first; row != TW_NO_ROW; row = links[row].after) {
+        rows_of(e, r)[row].base = 0;
+        tw_seq_lose(e, r, row, 0, log);
+    }
     for (int q = 0; q < e->queues; q++)
         for (uint32_t row = queues_of(e, r)[q].first; row != TW_NO_ROW; row = links[row].after)
             tw_seq_lose(e, r, row, rows_of(e, r)[row].seen, log);
@@ -858,7 +984,7 @@ TwEngineLoad tw_engine_ranks_load(const TwEngine *e, const TwReplica *r)
     for (int k = 0; k < e->ranks; k++) {
         const TwReplica *rank = rank_const(e, r, k);
         sum.running += rank->running, sum.loading += rank->loading;
-        sum.waiting += rank->wait_count, sum.handed += rank->handed;
+        sum.waiting += tw_replica_waiting(rank), sum.handed += rank->handed;
         sum.wait_input += rank->wait_input, sum.context += rank->context;
         sum.prompt_blocks += rank->prompt_blocks;
         sum.blocks += rank->kv.blocks, sum.free += rank->kv.free;
@@ -875,7 +1001,7 @@ void tw_engine_look(const TwEngine *e, const TwReplica *r, int64_t m, TwEngineVi
                            .output_done = made * r->decodes,
                            .blocks_held = r->kv.blocks - r->kv.free,
                            .running = r->running,
-                           .waiting = r->wait_count};
+                           .waiting = tw_replica_waiting(r)};
     if (m == 0) return;
     // the blocks of the iteration that begins then are taken; where acceptance is drawn no decodes run in a jump
     if (!r->paused && !e->drawn) {
@@ -957,6 +1083,12 @@ static bool list_consistent(const TwEngine *e, const TwReplica *r, Counted *sum)
         output += row->output - produced_of(row->input, row->seen);
         loading++;
     }
+    int fronting = 0;
+    for (uint32_t at = r->front_first; at != TW_NO_ROW; at = links[at].after) {
+        input += rows[at].input;
+        output += rows[at].output;
+        fronting++;
+    }
     for (int q = 0; q < e->queues; q++) {
         for (uint32_t at = queues[q].first; at != TW_NO_ROW; at = links[at].after) {
             const TwRow *row = rows + at;
@@ -978,13 +1110,13 @@ static bool list_consistent(const TwEngine *e, const TwReplica *r, Counted *sum)
         }
     }
     ok &= before == r->youngest && running == r->running && decodes == r->decodes && decodes == r->kv.decodes;
-    ok &= waiting == r->wait_count && loading == r->loading;
+    ok &= waiting == r->wait_count && loading == r->loading && fronting == r->fronting;
     for (int k = 0; k < e->services; k++) ok &= gaps_of[k] == r->gaps_of[k];
     ok &= residue_sum == decodes && context == r->context && r->kv.free >= 0;
     // what was handed on and has not left is not looked up here
     ok &= r->handed > 0 || held == r->kv.blocks - r->kv.free;
     sum->input += input, sum->output += output;
-    sum->present += running + waiting + loading;
+    sum->present += running + waiting + loading + fronting;
     return ok;
 }
 

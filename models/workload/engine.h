@@ -29,6 +29,7 @@
 #pragma once
 
 #include "models/workload/advance.h"
+#include "models/workload/front_end.h"
 #include "models/workload/kv_pool.h"
 #include "models/workload/kv_tier.h"
 #include "models/workload/prefix_cache.h"
@@ -124,6 +125,7 @@ struct TwEngineSpec {
     double tenant_weight[TW_TENANTS];    // 0 counts as 1
     double wait_max_s;                   // a request that would wait longer is rejected; 0: none is
     double encode_s, encode_j;           // of an image, in the iteration that begins its prompt
+    TwFrontEnd front_end;                // that requests and outputs pass; none by itself
     double patience_s;                   // who has no token so long after its arrival gives up; 0: nobody
     int services;                        // classes of service; 0: the limits above
     const TwServiceLimit *service;
@@ -154,7 +156,9 @@ typedef struct TwEngine {
     int ranks;    // 1: one list. `spec` is that of a rank but for queue_max
     bool reserves, all_at_once, pauses, restarts, by_arrival;    // what the policy does
     bool keeps, keeps_content;
-    bool drawn;                                // acceptance is
+    bool drawn;     // acceptance is
+    bool fronts;    // there is a front end; its work in 2^-32 ns
+    TwWide front_request, front_prompt, front_output;
     uint64_t chain[TW_DRAFT_MOST];             // drawn: chance that so many drafts and one more are accepted, in 2^-64
     int64_t draft_mean, idle_rate, swap_ns;    // tokens a step in 2^-32, 0: no drafts; units of energy per ns; a block
     double draft_slower, token_ns;             // of a step; to compute one token of a prompt
@@ -173,7 +177,8 @@ typedef struct TwEngine {
 typedef struct TwRow {
     int64_t arrival_ns, first_ns;
     // running: context of a decode when decode step i begins is base + i; of a prompt, tokens computed.
-    // waiting: tokens kept elsewhere, to be brought back on admission. loading: when it is all here.
+    // waiting: tokens kept elsewhere, to be brought back on admission. loading: when it is all here. In the front end:
+    // when it is through
     int64_t base;
     // if no token has come by then; INT64_MAX: never. Once one has, and while it does not decode or joined the decodes
     // while they paused: when its last came
@@ -226,6 +231,7 @@ typedef struct TwEngineCounts {
     int64_t moved, moved_input, moved_output;    // to other replicas less from them
     int64_t crossed;                             // bytes that its collectives sent through network cards
     int64_t swapped_tokens, tier_tokens[TW_TIERS], drawn, overshot;    // drawn: tokens of decodes, where that is done
+    TwWide fronted;                                                    // work of the front end, 2^-32 ns
 } TwEngineCounts;
 
 enum { TW_PLAN_CAPPED = 1, TW_PLAN_THROTTLED = 2, TW_PLAN_OVER_CAP = 4, TW_PLAN_FULL = 8 };
@@ -280,7 +286,16 @@ typedef struct TwReplica {
         held_gather;    // of the first: iterations that prompts have waited, for one on each rank, for more
     uint8_t hold;       // of all: TwHold
     TwTierHead tier[TW_TIERS];
+    // of the group: when the front end has done what it has; of each list: when outputs last left it, and the requests
+    // in it, in order, when the first of them is through
+    TwWide front_free, out;
+    int64_t front_ns;
+    uint32_t front_first, front_last;
+    int32_t fronting;
 } TwReplica;
+
+// Requests here that are not yet in work: in its front end, or waiting for a place.
+static inline int32_t tw_replica_waiting(const TwReplica *r) { return r->wait_count + r->fronting; }
 
 // Who hears what. NULL: nobody.
 typedef struct TwEngineLog {
@@ -328,8 +343,9 @@ TwEngineLoad tw_engine_ranks_load(const TwEngine *engine, const TwReplica *repli
 static inline TwEngineLoad tw_engine_load(const TwEngine *e, const TwReplica *r)
 {
     if (e->ranks > 1) return tw_engine_ranks_load(e, r);
-    return (TwEngineLoad){r->running,       r->loading,   r->wait_count, r->handed, r->wait_input, r->context,
-                          r->prompt_blocks, r->kv.blocks, r->kv.free,    r->step,   r->iteration};
+    return (TwEngineLoad){r->running,    r->loading, tw_replica_waiting(r), r->handed,
+                          r->wait_input, r->context, r->prompt_blocks,      r->kv.blocks,
+                          r->kv.free,    r->step,    r->iteration};
 }
 // Blocks of a prompt, at most so many, that are cached on the device; of ranks, where most are.
 int32_t tw_engine_cached(const TwEngine *engine, TwReplica *replica, TwRuns runs, int32_t most);

@@ -135,6 +135,10 @@ static inline int64_t chunk_blocks(const TwEngine *e, const TwReplica *r, const 
 
 static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
+// When the outputs of the last boundary are seen.
+static inline TwWide out_time(const TwEngine *e, const TwReplica *r) { return e->fronts ? r->out : r->time; }
+static inline int64_t out_ns(const TwEngine *e, const TwReplica *r) { return tw_ns_of(out_time(e, r)); }
+
 // --- sched.c: what happens at a boundary, from the iteration that ended there to the plan of those that follow ------
 
 void tw_sched_boundary(const TwEngine *engine, TwReplica *replica, const TwEngineLog *log);
@@ -205,6 +209,8 @@ bool tw_seq_admit(const TwEngine *engine, TwReplica *replica, const TwAdmission 
                   const TwEngineLog *log);
 // Those whose loading is over join the running. True: somebody did.
 bool tw_seq_join(const TwEngine *engine, TwReplica *replica);
+// Those whom the front end has passed on join the waiting.
+void tw_seq_enter(const TwEngine *engine, TwReplica *replica);
 // When a running one made its last token.
 int64_t tw_seq_last_token(const TwEngine *engine, TwReplica *replica, uint32_t row);
 // Back to the waiting, at their head or end.

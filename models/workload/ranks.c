@@ -15,9 +15,9 @@ static double cost_of(const TwEngine *e, TwReplica *list, int64_t m, const TwReq
     TwEngineView now;
     switch (e->spec.rank_router) {
     case TW_RANK_LEAST_LOADED:
-        return (double)(running + list->wait_count);
+        return (double)(running + tw_replica_waiting(list));
     case TW_RANK_VLLM_DP:
-        return (double)(4 * (int64_t)list->wait_count + running);
+        return (double)(4 * (int64_t)tw_replica_waiting(list) + running);
     case TW_RANK_LEAST_TOKENS:
     case TW_RANK_CENTRAL: {
         tw_engine_look(e, list, m, &now);

@@ -287,7 +287,8 @@ int64_t tw_sched_last(const TwEngine *e, TwReplica *r, int64_t m)
 int64_t tw_sched_event(const TwReplica *r)
 {
     int64_t event = r->wait_count > 0 || r->chunk_count > 0 || r->loading > 0 ? r->give_up_ns : INT64_MAX;
-    return r->loading > 0 ? least(event, r->ready_ns) : event;
+    if (r->loading > 0) event = least(event, r->ready_ns);
+    return least(event, r->front_ns);
 }
 
 // Plans how far to go with the composition as it is.
@@ -343,6 +344,7 @@ bool tw_sched_ends(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
 {
     tw_seq_reclaim(e, r, log);
     bool changed = finish_iteration(e, r, log);
+    if (r->fronting > 0) tw_seq_enter(e, r);
     if (tw_time_of(r->give_up_ns) <= r->time) changed |= tw_seq_give_up(e, r, log);
     if (r->loading > 0 && tw_time_of(r->ready_ns) <= r->time) changed |= tw_seq_join(e, r);
     return changed;
@@ -354,7 +356,7 @@ bool tw_sched_turn(const TwEngine *e, TwReplica *r, bool changed, bool *once, co
     int64_t preemptions = counts_of(r)->preemptions;
     changed |= schedule_of[e->spec.policy](e, r, log);
     changed |= r->paused != paused;
-    if (r->paused && r->decodes > 0 && r->gap_from < 0) r->gap_from = r->time;
+    if (r->paused && r->decodes > 0 && r->gap_from < 0) r->gap_from = out_time(e, r);
     // who waits was not looked at with what a preemption has freed
     *once |= counts_of(r)->preemptions > preemptions;
     // nor whether who is first now, after an admission, may make room for itself
@@ -366,7 +368,8 @@ int64_t tw_sched_rests(const TwReplica *r)
 {
     assert(r->wait_count == 0 || r->loading > 0 || r->handed > 0);
     int64_t next_ns = r->loading > 0 ? r->ready_ns : INT64_MAX;
-    return r->wait_count > 0 ? least(next_ns, r->give_up_ns) : next_ns;
+    if (r->wait_count > 0) next_ns = least(next_ns, r->give_up_ns);
+    return least(next_ns, r->front_ns);
 }
 
 void tw_sched_boundary(const TwEngine *e, TwReplica *r, const TwEngineLog *log)

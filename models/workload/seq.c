@@ -361,7 +361,7 @@ static void tell(const TwEngine *e, TwReplica *r, const TwRow *row, TwOutcome ou
 static void measure(const TwEngine *e, TwReplica *r, const TwRow *row, const TwEngineLog *log)
 {
     TwEngineCounts *n = counts_of(r);
-    int64_t now = tw_ns_of(r->time), ttft = row->first_ns - row->arrival_ns, tpot = 0;
+    int64_t now = out_ns(e, r), ttft = row->first_ns - row->arrival_ns, tpot = 0;
     if (row->output > 1) tpot = (int64_t)((double)(now - row->first_ns) * 1000.0 / (double)(row->output - 1) + 0.5);
     bool good = tw_service_good(&e->service[row->service], ttft, tpot, now - row->arrival_ns);
     bool counts = row->arrival_ns >= e->spec.measure_from_ns;
@@ -623,6 +623,22 @@ bool tw_seq_join(const TwEngine *e, TwReplica *r)
     }
 }
 
+void tw_seq_enter(const TwEngine *e, TwReplica *r)
+{
+    TwRow *rows = rows_of(e, r);
+    while (tw_time_of(r->front_ns) <= r->time) {
+        uint32_t row = r->front_first;
+        r->front_first = links_of(e, r)[row].after;
+        r->front_ns = r->front_first == TW_NO_ROW ? INT64_MAX : rows[r->front_first].base;
+        if (r->front_first == TW_NO_ROW) r->front_last = TW_NO_ROW;
+        r->fronting--;
+        rows[row].base = 0;
+        r->wait_input -= rows[row].input;
+        if (rows[row].give_up_ns < r->give_up_ns) r->give_up_ns = rows[row].give_up_ns;
+        tw_seq_wait(e, r, row, false);
+    }
+}
+
 // --- out of the running ---------------------------------------------------------------------------------------------
 
 static void decode_remove(const TwEngine *e, TwReplica *r, const TwRow *row)
@@ -657,7 +673,7 @@ int64_t tw_seq_last_token(const TwEngine *e, TwReplica *r, uint32_t row)
     const TwRow *at = rows_of(e, r) + row;
     for (int j = 0; j < r->chunk_count; j++)
         if (chunks_of(e, r)[j] == row) return at->give_up_ns;
-    if (r->gap_from < 0) return tw_ns_of(r->time);
+    if (r->gap_from < 0) return out_ns(e, r);
     for (int j = 0; j < r->fresh_count; j++)
         if (fresh_of(e, r)[j] == row) return at->give_up_ns;
     return tw_ns_of(r->gap_from);
@@ -761,10 +777,10 @@ void tw_seq_chunk_done(const TwEngine *e, TwReplica *r, uint32_t row, const TwEn
     int32_t goal = row_goal(at), produced = produced_of(at->input, at->seen) + 1;
     bool counts = at->arrival_ns >= e->spec.measure_from_ns;
     if (at->first_ns == 0) {
-        at->first_ns = tw_ns_of(r->time);
+        at->first_ns = out_ns(e, r);
         r->prompt_blocks -= tw_kv_cover(&r->kv, at->input);
     } else if (counts && log && log->latency) {    // it goes on where it was interrupted
-        TwWide gap = r->time - tw_time_of(at->give_up_ns);
+        TwWide gap = out_time(e, r) - tw_time_of(at->give_up_ns);
         tw_latency_gaps(log->latency + at->service, &(TwSeries){gap, 0}, 1, gap, 1);
     }
     n->output_done++;
@@ -773,7 +789,7 @@ void tw_seq_chunk_done(const TwEngine *e, TwReplica *r, uint32_t row, const TwEn
         list_remove(e, r, row);
         unreserve(e, r, at);
         release(e, r, row, goal, tw_kv_cover(&r->kv, goal), log);
-        tw_seq_end(e, r, at, TW_ENDED_DONE, tw_ns_of(r->time), log);
+        tw_seq_end(e, r, at, TW_ENDED_DONE, out_ns(e, r), log);
         row_free(e, r, row);
         return;
     }
@@ -794,7 +810,7 @@ void tw_seq_chunk_done(const TwEngine *e, TwReplica *r, uint32_t row, const TwEn
     r->kv.decodes++;
     r->gaps_of[at->service] += counts;
     if (r->gap_from >= 0) {
-        at->give_up_ns = tw_ns_of(r->time);
+        at->give_up_ns = out_ns(e, r);
         fresh_of(e, r)[r->fresh_count++] = row;
     }
     r->context += goal;
@@ -831,6 +847,6 @@ void tw_seq_decode_done(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
     list_remove(e, r, row);
     unreserve(e, r, at);
     release(e, r, row, (int64_t)at->input + at->output - 1, held, log);
-    tw_seq_end(e, r, at, TW_ENDED_DONE, tw_ns_of(r->time), log);
+    tw_seq_end(e, r, at, TW_ENDED_DONE, out_ns(e, r), log);
     row_free(e, r, row);
 }

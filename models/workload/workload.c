@@ -596,7 +596,7 @@ void tw_workload_totals(const TwWorkload *workload, const void *block, int pool,
 {
     const Plant *p = workload->inner;
     TwWorkloadTotals t = {0};
-    TwWide busy = 0, apart = 0, capped = 0, throttled = 0, over_cap = 0, full = 0, in_step = 0, waited = 0;
+    TwWide front = 0, busy = 0, apart = 0, capped = 0, throttled = 0, over_cap = 0, full = 0, in_step = 0, waited = 0;
     for (int k = pool_first(pool); k < pool_last(p, pool); k++) {
         for (int i = p->pools[k].replica_begin; i < p->pools[k].replica_end; i++) {
             const TwReplica *r = replica_const(p, block, p->mirror[i]);
@@ -617,6 +617,7 @@ void tw_workload_totals(const TwWorkload *workload, const void *block, int pool,
             t.prompt_tokens_looked_up += n->looked_up_tokens;
             t.prompt_tokens_hit += n->hit_tokens;
             for (int tier = 0; tier < TW_TIERS; tier++) t.tier_tokens[tier] += n->tier_tokens[tier];
+            front += n->fronted;
             t.decode_steps += load.decode_steps;
             t.decode_tokens += engine->drawn ? n->drawn : load.decode_tokens;
             t.input_tokens_arrived += n->input_arrived;
@@ -675,6 +676,7 @@ void tw_workload_totals(const TwWorkload *workload, const void *block, int pool,
             t.output_tokens_pending += many * request->output_tokens;
         }
     }
+    t.front_s = seconds(front);
     t.busy_s = seconds(busy);
     t.prefill_busy_s = seconds(apart);
     t.capped_s = seconds(capped);

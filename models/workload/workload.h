@@ -138,6 +138,7 @@ typedef struct TwWorkloadTotals {
     int64_t transfers, transfer_bytes, delivered_bytes, moving_bytes, lost_bytes;
     double transfer_s;    // sum of the times of those that are through
     int64_t decode_steps, decode_tokens;
+    double front_s;    // work of the front ends, in seconds of one
 } TwWorkloadTotals;
 
 bool tw_workload_create(TwWorkload **workload, const TwWorkloadSpec *spec, TwLayout *layout, TwErrors *errors);

@@ -69,7 +69,8 @@ static void run_all(const TwEngine *e, TwReplica *r, const TwRequest *all, int c
     CHECK(tw_engine_consistent(e, r));
     for (int k = 0; k < e->ranks; k++) {
         const TwReplica *list = rank_of(e, r, k);
-        CHECK(list->running == 0 && list->wait_count == 0 && list->kv.free == list->kv.blocks && list->reserved == 0);
+        CHECK(list->running == 0 && tw_replica_waiting(list) == 0 && list->kv.free == list->kv.blocks &&
+              list->reserved == 0);
         CHECK(list->prompt_blocks == 0 && list->wait_input == 0 && list->swapped == 0);
     }
 }
@@ -78,7 +79,7 @@ static void run_all(const TwEngine *e, TwReplica *r, const TwRequest *all, int c
 static void ways_agree(int rounds, uint64_t seed, bool covers, bool ranks)
 {
     int64_t iterations = 0, changes = 0, preemptions[7] = {0}, hits = 0, cancelled = 0, shed = 0, swapped = 0,
-            overshot = 0, tier = 0, outranked = 0, drawn = 0, waited = 0;
+            overshot = 0, tier = 0, outranked = 0, drawn = 0, waited = 0, fronted = 0;
     static TwRequest all[MOST];
     static Times times[4];
     for (int round = 0; round < rounds; round++) {
@@ -147,6 +148,10 @@ static void ways_agree(int rounds, uint64_t seed, bool covers, bool ranks)
             spec.tiers = below;
         }
         if (draw_int(&seed, 1, 5) == 1) spec.wait_max_s = 2.0 * draw_unit(&seed);
+        // from hardly noticed to slower than the device
+        if (round % 3 == 2)
+            spec.front_end = (TwFrontEnd){draw_unit(&seed) * 1e-2, draw_unit(&seed) * 1e-5,
+                                          draw_int(&seed, 1, 2) == 1 ? 1e-6 : draw_unit(&seed) * 2e-3};
         double cap_w = draw_int(&seed, 1, 2) == 1 ? INFINITY : 150.0 + 500.0 * draw_unit(&seed);
         double gap = draw_unit(&seed) * 4e8 / (ranks ? spec.ranks : 1);
         int64_t at = 0;
@@ -176,9 +181,11 @@ static void ways_agree(int rounds, uint64_t seed, bool covers, bool ranks)
                 swapped += n->swapped_tokens;
                 overshot += n->overshot;
                 tier += n->tier_tokens[0] + n->tier_tokens[1];
+                fronted += n->fronted > 0;
             }
             bool same = memcmp(&times[way], &times[0], sizeof *times) == 0 &&
-                        memcmp(n, &first.counts, sizeof *n) == 0 && r->time == first.time && r->meter == first.meter;
+                        memcmp(n, &first.counts, sizeof *n) == 0 && r->time == first.time && r->meter == first.meter &&
+                        r->front_free == first.front_free && r->out == first.out;
             waited += ranks && n->waited > 0;
             if (!same)
                 fprintf(stderr, "round %d way %d policy %s: %lld %lld iterations, %lld %lld preemptions\n", round, way,
@@ -206,7 +213,7 @@ static void ways_agree(int rounds, uint64_t seed, bool covers, bool ranks)
     printf("\n");
     CHECK(!ranks || (waited > rounds && hits > 0 && preemptions[TW_VLLM_V1] + preemptions[TW_SGLANG] > 0));
     if (!covers) return;
-    CHECK(outranked > 2 && drawn > 2);
+    CHECK(outranked > 2 && drawn > 2 && fronted > 2);
     CHECK(hits > 0 && cancelled > 0 && shed > 0 && swapped > 0 && overshot > 0 && tier > 0);
     CHECK(preemptions[TW_VLLM_V1] > 0 && preemptions[TW_TRTLLM_MAX_UTILIZATION] > 0 && preemptions[TW_SGLANG] > 0);
     CHECK(preemptions[TW_SARATHI] > 0 && preemptions[TW_PREFILL_FIRST] > 0);

@@ -1,0 +1,18 @@
+#include "twin/front_ends.h"
+
+#include <stddef.h>
+#include <string.h>
+
+const char *const tw_front_end_names[] = {"none", "vllm", "sglang", NULL};
+
+static const TwFrontEnd known[] = {{0.0, 0.0, 0.0}, {1e-3, 1.5e-6, 60e-6}, {1e-3, 1.5e-6, 26e-6}};
+
+bool tw_front_end_named(const char *name, TwFrontEnd *front)
+{
+    for (int k = 0; tw_front_end_names[k]; k++) {
+        if (strcmp(name, tw_front_end_names[k]) != 0) continue;
+        *front = known[k];
+        return true;
+    }
+    return false;
+}
