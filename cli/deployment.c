@@ -51,6 +51,7 @@ bool tw_cli_deployment(const TwOptions *o, TwDeploySpec *spec, int *status)
         !tw_cli_whole(o, TW_ON_EP, "ep", 1, 1024, 1, &ep) || !tw_cli_whole(o, TW_ON_PP, "pp", 1, 1024, 1, &pp) ||
         !tw_cli_whole(o, TW_ON_REDUNDANT, "redundant-experts", 0, 4096, 0, &redundant) ||
         !tw_cli_real(o, TW_ON_ZIPF, "routing-zipf", 0.0, 4.0, 0.0, &spec->routing.zipf) ||
+        !tw_cli_real(o, TW_ON_IMBALANCE, "moe-imbalance", 1.0, 100.0, 0.0, &spec->moe_imbalance) ||
         !tw_cli_real(o, TW_ON_CAP, "power-cap", 1.0, 1e5, 0.0, &spec->limit_w))
         return false;
     spec->chip = chip_named(o->serving[TW_ON_CHIP]);

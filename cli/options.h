@@ -58,6 +58,8 @@ typedef enum TwServing {
     TW_ON_RANK_ROUTER,
     TW_ON_RANK_WAIT,
     TW_ON_RANK_GATHER,
+    TW_ON_FRONT_END,
+    TW_ON_IMBALANCE,
     TW_ON_ROUTER,
     TW_ON_PLANNER,
     TW_ON_PREDICTOR,

@@ -4,6 +4,7 @@
 #include "cli/serve_fleet.h"
 #include "sim/config.h"
 #include "sim/json.h"
+#include "twin/front_ends.h"
 #if TW_HAS_VIEW
 #include "viz/plot.h"
 #endif
@@ -51,6 +52,32 @@ static bool set_engine(const TwOptions *o, TwDeploySpec *d, TwServeSpec *s)
     return false;
 }
 
+// The process that requests and outputs pass: that of the engine, another, or three times.
+static bool set_front_end(const TwOptions *o, TwFrontEnd *front)
+{
+    const char *engine = o->serving[TW_ON_ENGINE] ? o->serving[TW_ON_ENGINE] : "vllm",
+               *name = o->serving[TW_ON_FRONT_END];
+    *front = (TwFrontEnd){0.0, 0.0, 0.0};
+    if (!name) {
+        (void)tw_front_end_named(engine, front);    // of others: none
+        return true;
+    }
+    if (tw_front_end_named(name, front)) return true;
+    int used = 0;
+    if (sscanf(name, "%lf,%lf,%lf%n", &front->request_s, &front->prompt_token_s, &front->output_s, &used) == 3 &&
+        !name[used] && front->request_s >= 0.0 && front->request_s <= 10.0 && front->prompt_token_s >= 0.0 &&
+        front->prompt_token_s <= 0.1 && front->output_s >= 1e-9 && front->output_s <= 1.0)
+        return true;
+    int known = 0;
+    while (tw_front_end_names[known]) known++;
+    const char *near = tw_nearest(name, tw_front_end_names, known);
+    fprintf(stderr,
+            "tokenworks: --front-end %s: expected none, vllm, vllm_0_8, sglang, or seconds of a request (to 10), a "
+            "prompt token (to 0.1) and an output (1e-9 to 1) with commas%s%s%s\n",
+            name, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+    return false;
+}
+
 // How iterations are made up, what is found cached, what is drafted.
 static bool set_policy(const TwOptions *o, TwServeSpec *s, TwEngineSpec *e, int *status)
 {
@@ -75,6 +102,7 @@ static bool set_policy(const TwOptions *o, TwServeSpec *s, TwEngineSpec *e, int 
         fprintf(stderr, "tokenworks: --accept %s: expected mean or drawn\n", how);
         return false;
     }
+    if (!set_front_end(o, &e->front_end)) return false;
     e->speculate.drawn = how && strcmp(how, "drawn") == 0;
     const char *name = o->serving[TW_ON_POLICY];
     if (name && !tw_policy(name, &e->policy)) {
@@ -224,6 +252,8 @@ static void print_text(const TwDeploy *d, const TwServeSpec *s, const TwServeRes
            100.0 * r->clock_capped);
     if (r->rank_wait > 0.0)
         printf("  attention ranks wait %.2f %% of the time for the slowest\n", 100.0 * r->rank_wait);
+    if (s->engine && s->engine->front_end.output_s > 0.0)
+        printf("  the front end has work for %.0f %% of the time\n", 100.0 * r->front_share);
     if (s->shared_tokens > 0) printf("  %.1f %% of the prompt tokens were found cached\n", 100.0 * r->hit_share);
     if (s->engine && s->engine->speculate.draft > 0) printf("  %.2f tokens a decode step\n", r->tokens_a_step);
     if (r->saturated)
@@ -268,6 +298,7 @@ static void print_point(const TwDeploy *d, const TwServeSpec *s, const Point *p)
     tw_json_member(stdout, "rejected", (double)r->rejected);
     tw_json_member(stdout, "prefix_hit_share", r->hit_share);
     tw_json_member(stdout, "tokens_per_decode_step", r->tokens_a_step);
+    tw_json_member(stdout, "front_end_share", r->front_share);
     tw_json_member(stdout, "rank_wait_share", r->rank_wait);
     printf(", \"saturated\": %s}", r->saturated ? "true" : "false");
 }

@@ -123,6 +123,7 @@ static bool make_workload(Fleet *f, TwFleetResult *result, TwError *error)
                           .max_sequences = 64,
                           .kv_blocks = blocks,
                           .ranks = engine.ranks,
+                          .front_end = engine.front_end,
                           .rank_router = engine.rank_router,
                           .prefix_cache = engine.prefix_cache};
     if (spec->prefills > 0) {

@@ -3,9 +3,14 @@
 #include <stddef.h>
 #include <string.h>
 
-const char *const tw_front_end_names[] = {"none", "vllm", "sglang", NULL};
+const char *const tw_front_end_names[] = {"none", "vllm", "vllm_0_8", "sglang", NULL};
 
-static const TwFrontEnd known[] = {{0.0, 0.0, 0.0}, {1e-3, 1.5e-6, 60e-6}, {1e-3, 1.5e-6, 26e-6}};
+static const TwFrontEnd known[] = {
+    {0.0, 0.0, 0.0},
+    {1e-3, 1.5e-6, 27e-6},
+    {1e-3, 1.5e-6, 60e-6},
+    {1e-3, 1.5e-6, 26e-6},
+};
 
 bool tw_front_end_named(const char *name, TwFrontEnd *front)
 {

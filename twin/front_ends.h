@@ -1,15 +1,21 @@
 // Front ends of the engines by name, as they are started by default: one process, each token an event of the stream.
 //
-// vllm    one API server (vLLM 0.8 to 0.11): HTTP, chat template, tokeniser, detokeniser and stream in one event loop.
-//         An output: 10,000 ShareGPT requests (221 tokens in, 198 out) through one of them took 130.7 s at two A100
-//         with a model of 1B, while 120 a second came (vllm-project/vllm pull request 17546): 13.1 ms a request, less
-//         the two below, over 198. A prompt token: 2.6 to 4 MB/s of English text a thread (huggingface/tokenizers 0.23,
-//         pull requests 2298 and 2322), 4.4 bytes a token. A request: assumed.
-// sglang  an output: the detokeniser, a process of its own that all outputs of eight replicas passed, with eight
-//         processes for HTTP: 5.12 M tokens in 133 s (sgl-project/sglang pull request 9970). The others as above.
+// vllm      one API server: HTTP, chat template, tokeniser, detokeniser and stream in one event loop. An output: 5,120
+//           requests of 1,024 tokens in and out, 1,024 in flight, gpt-oss-20b on a B200 host under vLLM 0.11 with its
+//           scheduler overlapped, 33.3 a second: 30.0 ms each, less the two below, over 1,024. With a tenth of the
+//           events (--stream-interval 10) the same run was 57 % faster: the device was not what held it back, and at
+//           most 16 us are left of an output (vllm-project/vllm pull request 27869, November 2025).
+// vllm_0_8  the same of vLLM 0.8 on an A100 host: 10,000 ShareGPT requests (221 in, 198 out) through one API server to
+//           two engines of a 1B model, 120 offered a second, took 130.7 s (pull request 17546, May 2025).
+// sglang    its detokeniser, one process behind eight for HTTP and eight replicas of a 0.5B model: 5.12 M tokens in
+//           133 s (sgl-project/sglang pull request 9970, September 2025).
+//
+// A prompt token of all: 2.6 to 4 MB/s of English text a thread (huggingface/tokenizers 0.23, pull requests 2298 and
+// 2322), 4.4 bytes a token. A request of all: assumed.
 #pragma once
 
 #include "models/workload/front_end.h"
+#include "sim/error.h"
 
 #include <stdbool.h>
 

@@ -653,6 +653,7 @@ static bool compile_pool(TwPlant *plant, TwPoolPlan *pool, TwPoolSpec *spec, con
     pool->link_latency_s = apart.link_latency_s;
     if (fronts > 0) {
         front.engine->prefix_cache = engine->prefix_cache;
+        front.engine->front_end = engine->front_end;
         front.engine->rank_router = engine->rank_router;
         front.engine->ranks = engine->rank_router == TW_RANK_EVEN ? 1 : front.ranks;
         spec->hand_over = (TwHandOver){.engine = front.engine,

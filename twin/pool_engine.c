@@ -1,11 +1,13 @@
 #include "twin/pool_engine.h"
+#include "twin/front_ends.h"
 
 #include <math.h>
 #include <stddef.h>
 #include <string.h>
 
 typedef struct EngineRow {
-    const char *policy, *prefix_cache, *accept, *rank_router;
+    const char *policy, *prefix_cache, *accept, *rank_router, *front_end;
+    double front_request_s, front_prompt_token_s, front_output_s;
     bool chunked, mixed_chunk, longest_prefix, retry, preempt_lower;
     int64_t rank_wait_iterations, rank_gather_iterations, long_prefill_tokens, prefix_runs, prefill_tokens,
         chunk_tokens, priorities, tenants, draft_tokens;
@@ -51,6 +53,11 @@ static const TwField engine_fields[] = {
     FIELD(EngineRow, tenant_weights, "1", TW_REALS, 1e-3, 1e3, "[]", NULL, "share of each tenant; missing ones 1"),
     FIELD(EngineRow, wait_max_s, "s", TW_REAL, 0, 1e6, "0", NULL, "reject who would wait longer; 0: nobody"),
     FIELD(EngineRow, patience_s, "s", TW_REAL, 0, 1e6, "0", NULL, "who has no token by then gives up; 0: nobody"),
+    FIELD(EngineRow, front_end, "", TW_TEXT, 0, 0, "none", tw_front_end_names,
+          "one process beside the engine that requests and outputs pass"),
+    FIELD(EngineRow, front_request_s, "s", TW_REAL, 0, 10, "0", NULL, "of it for a request; 0: as it is named"),
+    FIELD(EngineRow, front_prompt_token_s, "s", TW_REAL, 0, 0.1, "0", NULL, "for a prompt token; 0: as it is named"),
+    FIELD(EngineRow, front_output_s, "s", TW_REAL, 0, 1, "0", NULL, "for an output; 0: as it is named"),
     FIELD(EngineRow, encode_s_per_image, "s", TW_REAL, 0, 1e3, "0", NULL,
           "GPU time to encode an image, in the iteration that begins its prompt"),
     FIELD(EngineRow, encode_j_per_image, "J", TW_REAL, 0, 1e6, "0", NULL, "energy of all GPUs of a replica for it"),
@@ -176,6 +183,17 @@ bool tw_pool_engine(const TwNode *pool, TwArena *arena, bool shares, double bloc
     (void)tw_policy(row.policy, &engine->policy);
     engine->sglang = (TwSglang){(int)row.prefill_tokens * ranks, (int)row.chunk_tokens * ranks, row.mixed_chunk,
                                 row.longest_prefix, row.conservativeness};
+    TwFrontEnd *front = &engine->front_end;
+    (void)tw_front_end_named(row.front_end, front);
+    if (row.front_request_s > 0.0) front->request_s = row.front_request_s;
+    if (row.front_prompt_token_s > 0.0) front->prompt_token_s = row.front_prompt_token_s;
+    if (row.front_output_s > 0.0) front->output_s = row.front_output_s;
+    if (front->output_s == 0.0 && (front->request_s > 0.0 || front->prompt_token_s > 0.0)) {
+        tw_node_error(node, "front_output_s", errors,
+                      "front_output_s = 0 beside front_request_s or front_prompt_token_s, expected an output to take "
+                      "some time");
+        return false;
+    }
     (void)tw_rank_router(row.rank_router, engine->policy, ranks, engine);
     if (engine->ranks > TW_RANKS_MOST) {
         tw_node_error(pool, "attention_ranks", errors,

@@ -358,6 +358,9 @@ static void add_service(TwReport *report, const TwState *state, const TwWorkload
     if (t->lockstep_s > 0.0)
         add(report, "serving.rank_wait_share", "1", "of the time of attention ranks, waited for the slowest",
             t->rank_wait_s / t->lockstep_s);
+    if (t->front_s > 0.0)
+        add(report, "serving.front_end_share", "1", "of the time, work of a replica's front end: at 1 it limits",
+            t->front_s / (tw_state_time_s(state) * (double)plant->workload->replica_count));
     add(report, "serving.kv_transfers", "", "of prompts computed apart", (double)t->transfers);
     add(report, "serving.kv_transfer_s", "s", "mean time of one", over(t->transfer_s, (double)t->transfers));
     add(report, "serving.kv_transfer_bytes", "B", "in all", (double)t->transfer_bytes);

@@ -394,6 +394,7 @@ bool tw_serve(const TwDeploy *deploy, const TwServeSpec *spec, TwServeResult *re
     summarise_gaps(&gaps[0], &gaps[1], result->itl_s);
     free(gaps);
     result->gpu_w = (after.device_j - before.device_j) / result->span_s / deploy->gpus;
+    result->front_share = (after.front_s - before.front_s) / result->span_s;
     result->iterations = after.iterations - before.iterations;
     result->preemptions = after.preemptions - before.preemptions;
     double looked_up = (double)(after.prompt_tokens_looked_up - before.prompt_tokens_looked_up);

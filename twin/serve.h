@@ -31,7 +31,7 @@ typedef struct TwServeSpec {
     int64_t kv_blocks;                // of 16 tokens a replica; 0: what the step model says
     double kv_share;                  // of these, what the engine takes; 0: all
     int max_tokens, max_sequences;    // of an attention rank
-    double request_s;                 // a client's turn-around and the engine's front end, before a request is seen
+    double request_s;                 // a client's turn-around, before the next request of a closed loop is sent
     const char *rank_router;          // of attention ranks, as tw_rank_router_names; NULL: even
     const TwEngineSpec *engine;       // policy, prefix cache, speculation; NULL: vllm_v1 with none
     int shared_tokens;                // that all prompts begin with; not of a trace
@@ -51,6 +51,7 @@ typedef struct TwServeResult {
     int64_t requests, iterations, preemptions, rejected;
     double hit_share, tokens_a_step;    // of prompt tokens found cached; that a decode makes
     double rank_wait;                   // share of the time that attention ranks wait for the slowest
+    double front_share;                 // of the time, work of the front end
     double clock_capped;                // share of the time below full clock
     bool saturated;                     // open: arrivals outran the replica
     int64_t kv_blocks;

@@ -1,6 +1,7 @@
 // One row of a throughput table as a case of the serving model: what the columns say, and what is assumed where they
 // do not.
 #include "sim/csv.h"
+#include "twin/front_ends.h"
 #include "twin/validate_throughput.h"
 
 #include <stdarg.h>
@@ -386,6 +387,17 @@ static const TwEngineSpec *sglang_engine(TwThroughputRow *row)
     return &row->engine_spec;
 }
 
+// Benchmarks of a server send and read over HTTP: what its front end takes is inside. trtllm-bench, MLPerf's harness
+// and static batches call the engine itself; of trtllm-serve nothing is published.
+static void set_front_end(TwThroughputRow *row, Engine engine)
+{
+    bool served = begins(row->mode, "closed_loop") || strcmp(row->mode, "burst") == 0 || holds(row->mode, "open_loop");
+    if (!served || (engine != VLLM && engine != SGLANG)) return;
+    if (engine == VLLM) row->engine_spec = (TwEngineSpec){.policy = TW_VLLM_V1};
+    (void)tw_front_end_named(engine == VLLM ? "vllm" : "sglang", &row->engine_spec.front_end);
+    row->serve.engine = &row->engine_spec;
+}
+
 static void set_engine(TwThroughputRow *row, Engine engine)
 {
     TwDeploySpec *d = &row->deploy;
@@ -428,6 +440,7 @@ static void set_engine(TwThroughputRow *row, Engine engine)
         // graphs as the guides list them since 1.0
         d->graph_doubling = !begins(row->source, "TRTLLM-0");
     }
+    set_front_end(row, engine);
     // one batch at a time: engines are set to what it needs
     if (strcmp(row->mode, "static_batch") == 0 && d->memory_fraction < 0.95) d->memory_fraction = 0.95;
     if (strcmp(row->mode, "static_batch") == 0 && row->serve.requests > d->max_sequences)
@@ -482,12 +495,14 @@ static void read_row(TwThroughputRow *row, TwArena *arena, const Columns *c)
     row->published_s = number_of(c, "tokens_per_s");
     row->published_w = number_of(c, "power_w");
     row->published_ttft_s = 1e-3 * number_of(c, "ttft_ms");
+    const char *stat = text_of(c, "ttft_stat");
+    row->ttft_of = holds(stat, "99") ? 3 : holds(stat, "90") ? 2 : holds(stat, "edian") || holds(stat, "50") ? 1 : 0;
     row->published_tpot_s = 1e-3 * number_of(c, "tpot_ms");
     row->decode_rate = begins(text_of(c, "tput_basis"), "derived: decode only");
     const char *boundary = text_of(c, "power_boundary");
     row->wall = strcmp(boundary, "node_wall_ac") == 0;
     if (strcmp(boundary, "gpu_sum") != 0 && !row->wall) row->published_w = NAN;
-    row->predicted_s = row->predicted_w = NAN;
+    row->predicted_s = row->predicted_w = row->predicted_ttft_s = NAN;
     row->deploy.model = tw_arena_text(arena, row->model);
     static const char *const experts[] = {"deepseek", "gpt-oss", "mixtral", "llama-4", "-a3b", "-a22b", "-a35b"};
     for (size_t i = 0; i < sizeof experts / sizeof *experts; i++) row->moe = row->moe || holds(row->model, experts[i]);

@@ -45,6 +45,7 @@ static void predict(TwThroughputRow *row, const TwDeploy *deploy)
     if (strcmp(row->tokens, "total") == 0) row->predicted_s = r->output_s + r->input_s;
     if (strcmp(row->tokens, "input") == 0) row->predicted_s = r->input_s;
     if (row->decode_rate) row->predicted_s = row->concurrency / r->tpot_s[0];
+    row->predicted_ttft_s = r->ttft_s[row->ttft_of];
     row->predicted_w = r->gpu_w * row->gpus;
     if (row->wall)
         row->predicted_w = (row->predicted_w + deploy->chip.node_w * row->gpus) / deploy->chip.supply_efficiency;

@@ -117,6 +117,14 @@ static void add_stratum(TwValidation *v, TwThroughputRow *const *rows, int n, bo
     snprintf(what, sizeof what, "%s: rank correlation in %d sweeps, median", name, sweeps);
     if (sweeps > 0) tw_validation_row(v, id, what, "1", rank, rank_bar, gate ? TW_AT_LEAST : TW_SHOWN, 0.0, "");
 
+    int firsts = 0;
+    for (int i = 0; i < n; i++) {
+        double ratio = rows[i]->predicted_ttft_s / rows[i]->published_ttft_s;
+        if (isfinite(ratio) && ratio > 0.0) value[firsts++] = ratio;
+    }
+    snprintf(what, sizeof what, "%s, %d rows: time to first token over published, median", name, firsts);
+    if (firsts > 0) tw_validation_row(v, id, what, "1", median(value, firsts), 1.0, TW_SHOWN, 0.0, "");
+
     for (int wall = 0; wall < 2; wall++) {
         int count = 0;
         for (int i = 0; i < n; i++) {
@@ -177,6 +185,10 @@ static void add_row(TwValidation *v, const TwThroughputRow *r)
     snprintf(what, sizeof what, "%g %s %s %s %s %s, %s", r->gpus, r->gpu, r->model, r->deploy.precision, layout,
              r->mode, r->tokens);
     tw_validation_row(v, r->id, what, "tokens/s", r->predicted_s, r->published_s, TW_SHOWN, 0.0, r->source);
+    static const char *const stats[] = {"mean", "p50", "p90", "p99"};
+    snprintf(what, sizeof what, "time to first token, %s", stats[r->ttft_of]);
+    if (r->published_ttft_s > 0.0 && r->predicted_ttft_s > 0.0)
+        tw_validation_row(v, r->id, what, "s", r->predicted_ttft_s, r->published_ttft_s, TW_SHOWN, 0.0, r->source);
     if (!(r->published_w > 0.0) || !(r->predicted_w > 0.0)) return;
     snprintf(what, sizeof what, "power %s", r->wall ? "at the plug" : "of the boards");
     tw_validation_row(v, r->id, what, "W", r->predicted_w, r->published_w, TW_SHOWN, 0.0, r->source);

@@ -18,9 +18,10 @@ typedef struct TwThroughputRow {
     bool decode_rate;    // the published rate is batch over time per output token
     bool wall;           // power at the plug of a node
     double published_s, published_w, published_ttft_s, published_tpot_s;    // NaN: none
+    int ttft_of;                                                            // mean, p50, p90, p99 of it is published
     double concurrency;
     TwServeResult result;
-    double predicted_s, predicted_w;
+    double predicted_s, predicted_w, predicted_ttft_s;
 } TwThroughputRow;
 
 typedef struct TwThroughput {

@@ -38,7 +38,7 @@ END
 expect 2 "did you mean sglang" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --policy sglan
 expect 2 "acceptance" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --acceptance 0.5
 expect 0 "75.0 % of the prompt tokens" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --concurrency 16 --isl 1024 --osl 64 --shared-prefix 768 --policy sglang
-expect 0 "2.95 tokens a decode step" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --concurrency 16 --isl 512 --osl 128 --drafts 3 --acceptance 0.8
+expect 0 "2.95 tokens a decode step" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --concurrency 16 --isl 512 --osl 128 --drafts 3 --acceptance 0.8 --front-end none
 expect 0 "tokens a decode step" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --concurrency 16 --isl 512 --osl 128 --drafts 3 --acceptance 0.8 --accept drawn
 expect 2 "expected mean or drawn" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --drafts 3 --accept lucky
 
@@ -94,3 +94,23 @@ stages, tensor = (json.load(open(f))["points"][0]["tpot_s"]["mean"] for f in ("b
 assert 0.5 < tensor / stages < 2 and stages < 0.06, (stages, tensor)
 END
 expect 3 "expected no more than the 8 of an NVLink domain" "$TOKENWORKS" serve --chip h200 --model llama-3.1-70b --tp 12
+
+# the front end: without it, by name, by its times; a closed loop cannot pass what one process passes on
+loop="$TOKENWORKS serve --engine trtllm --chip b200 --model llama-3.1-8b --precision fp8 --concurrency 1024 --isl 128 --osl 256 --requests 3000 --json"
+for front in none vllm 0.001,1.5e-6,60e-6; do
+    expect 0 "" $loop --front-end $front
+    cp out.txt "front_$front.json"
+done
+python3 - <<'END' || fail "a front end of 60 us an output"
+import json
+none, vllm, slow = (json.load(open(f"front_{f}.json"))["points"][0] for f in ("none", "vllm", "0.001,1.5e-6,60e-6"))
+most = 1 / (60e-6 + (1e-3 + 128 * 1.5e-6) / 256)
+assert none["output_tokens_per_s"] > vllm["output_tokens_per_s"] > slow["output_tokens_per_s"]
+assert none["gpu_w"] > vllm["gpu_w"] > slow["gpu_w"]
+assert 0.95 * most < slow["output_tokens_per_s"] < 1.01 * most, (slow["output_tokens_per_s"], most)
+assert none["front_end_share"] == 0 and 0.95 < slow["front_end_share"] < 1.05, slow["front_end_share"]
+END
+expect 2 "did you mean vllm" $loop --front-end vlm
+expect 2 "expected none" $loop --front-end 1,2
+expect 3 "to take some time" "$TOKENWORKS" check dps_8rack --set workload.engine.front_request_s=0.001
+expect 0 "" "$TOKENWORKS" step --chip h200 --model deepseek-v3 --precision fp8 --dp 8 --ep 8 --decode 64x1000 --moe-imbalance 1

@@ -1,0 +1,101 @@
+// The front end: its closed form against the recursion, its rate, what it adds, bursts, and a facility's setting.
+#include "models/workload/engine.h"
+#include "tests/workload/serving.h"
+
+// One iteration after the other.
+static TwWide one_by_one(TwWide free, TwWide from, TwSeries span, int64_t m, TwWide each, int64_t *behind)
+{
+    *behind = 0;
+    for (int64_t k = 0; k < m; k++) {
+        from += span.next + span.grow * k;
+        *behind += from <= free;
+        free = (free > from ? free : from) + each;
+    }
+    return free;
+}
+
+static void closed_form_is_the_recursion(void)
+{
+    uint64_t seed = 5;
+    for (int round = 0; round < 20000; round++) {
+        TwSeries span = {1 + (TwWide)(draw_unit(&seed) * 1e12), (TwWide)(draw_unit(&seed) * 1e10)};
+        if (round % 3 == 0) span.grow = 0;
+        int64_t m = draw_int(&seed, 1, 60), behind;
+        TwWide each = 1 + (TwWide)(draw_unit(&seed) * 2e12), from = (TwWide)(draw_unit(&seed) * 1e13);
+        TwWide free = from + (TwWide)((draw_unit(&seed) - 0.3) * 2e13);
+        TwWide want = one_by_one(free, from, span, m, each, &behind);
+        CHECK(tw_front_after(free, from, span, m, each) == want);
+        // after an iteration of the same that ended at `from`
+        free = (free > from ? free : from) + each;
+        (void)one_by_one(free, from, span, m, each, &behind);
+        CHECK(tw_front_behind(free, from, span, m, each) == behind);
+    }
+}
+
+enum { MOST = 400 };
+static TwFinished ended[MOST];
+static int ends;
+
+static void note(void *context, const TwFinished *f)
+{
+    (void)context;
+    ended[ends++] = *f;
+}
+
+// `count` requests at once of `input` and `output` tokens; iterations of 1 ms whatever is in them.
+static void run(TwFrontEnd front, int count, int input, int output)
+{
+    TestStep step = {1e6, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0};
+    TwStepSource source = test_source(&step);
+    TwEngineSpec spec = wide_spec(&source);
+    spec.front_end = front;
+    spec.max_tokens = 1 << 20;
+    spec.max_sequences = spec.queue_max = MOST;
+    TwEngine engine;
+    TwReplica *r = new_replica(&engine, &spec);
+    const TwEngineLog log = {.finished = note};
+    ends = 0;
+    for (int k = 0; k < count; k++) {
+        TwRequest q = ASK(0, input, output, (uint32_t)k);
+        CHECK(tw_engine_offer(&engine, r, &q, &log));
+    }
+    tw_engine_run(&engine, r, INT64_MAX, &log);
+    CHECK(ends == count && tw_engine_consistent(&engine, r));
+    double work = count * (front.request_s + input * front.prompt_token_s + output * front.output_s);
+    CHECK_NEAR((double)r->counts.fronted / TW_UNITS_PER_NS * 1e-9, work, 1e-9 * work);
+    free(r);
+}
+
+// Alone: its own work, the prompt, and an output's time behind every token; gaps are the device's.
+static void alone_it_adds_its_own_time(void)
+{
+    run((TwFrontEnd){2e-3, 1e-6, 5e-5}, 1, 1000, 101);
+    CHECK_NEAR((double)ended[0].first_ns, 2e6 + 1e6 + 1e6 + 5e4, 2.0);
+    CHECK_NEAR((double)(ended[0].last_ns - ended[0].first_ns), 100e6, 2.0);
+}
+
+// Many: the device makes 100 tokens a millisecond, and one process passes on 20.
+static void its_rate_is_the_limit(void)
+{
+    run((TwFrontEnd){0.0, 0.0, 5e-5}, 100, 10, 400);
+    CHECK_NEAR((double)ended[99].last_ns, 100.0 * 400.0 * 5e4 + 1e6, 10.0);
+    // with 10 in flight it keeps up: 400 iterations, and the outputs of the last
+    run((TwFrontEnd){0.0, 0.0, 5e-5}, 10, 10, 400);
+    CHECK_NEAR((double)ended[9].last_ns, 400e6 + 10.0 * 5e4, 10.0);
+}
+
+// A burst goes in one by one, and what is made meanwhile is passed on after it.
+static void a_burst_goes_in_one_by_one(void)
+{
+    run((TwFrontEnd){1e-3, 0.0, 1e-6}, 200, 10, 1);
+    for (int k = 0; k < ends; k++) CHECK(ended[k].first_ns > 200000000 && ended[k].first_ns < 203000000);
+}
+
+int main(void)
+{
+    closed_form_is_the_recursion();
+    alone_it_adds_its_own_time();
+    its_rate_is_the_limit();
+    a_burst_goes_in_one_by_one();
+    return check_failures != 0;
+}
