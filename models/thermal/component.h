@@ -1,5 +1,5 @@
 // Every component of the thermal model by name, to be tried alone: `tokenworks thermal NAME quantity=value ...`, the
-// reference cases (facilities/reference/thermal_cases.csv) and the plots of docs/thermal-components.md all call it
+// reference cases (facilities/reference/thermal_cases.csv) and the plots of docs/thermal all call it
 // here.
 #pragma once
 

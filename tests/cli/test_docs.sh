@@ -4,7 +4,7 @@ cd "$TOKENWORKS_SOURCE" || exit 1
 # what the map says is not there yet may be named elsewhere
 planned=$(sed -n '/^## Not there yet/,$p' docs/architecture.md)
 
-for page in README.md CONTRIBUTING.md docs/*.md; do
+for page in README.md CONTRIBUTING.md docs/*.md docs/thermal/*.md; do
     for link in $(grep -o '](\([^)]*\))' "$page" | sed 's/^](//; s/)$//; s/#.*//' | grep -v '^https\{0,1\}:'); do
         [ -e "$(dirname "$page")/$link" ] || fail "$page: nothing at $link"
     done
@@ -16,9 +16,10 @@ for page in README.md CONTRIBUTING.md docs/*.md; do
     while read -r line; do
         command=$(echo "$line" | cut -d' ' -f2)
         echo "$planned" | grep -qF "\`$command\`" && continue
-        "$TOKENWORKS" "$command" --help > "$folder/help.txt" 2>&1 || { fail "$page: no command: $line"; continue; }
+        [ -s "$folder/help.$command" ] || "$TOKENWORKS" "$command" --help > "$folder/help.$command" 2>&1 ||
+            { rm -f "$folder/help.$command"; fail "$page: no command: $line"; continue; }
         for option in $(echo "${line%%#*}" | grep -oE -- '(^| )--[a-z-]+'); do
-            grep -qE -- "$option([=, ]|$)" "$folder/help.txt" || fail "$page: no option $option: $line"
+            grep -qE -- "$option([=, ]|$)" "$folder/help.$command" || fail "$page: no option $option: $line"
         done
     done < "$folder/lines.txt"
 done

@@ -1,4 +1,5 @@
-# Components alone: what is out of range is said and never computed, fluids of all strengths, weather files.
+# Components alone: what is out of range is said and never computed, fluids of all strengths, weather files; and their pages:
+# every component has one that is linked, what a page shows is what the program prints, `check` takes the settings it names.
 . "$TOKENWORKS_SOURCE/tests/cli/cli.sh"
 thermal() { expect "$1" "$2" "$TOKENWORKS" thermal $3; }
 
@@ -29,4 +30,45 @@ expect 0 "" "$TOKENWORKS" thermal year.epw --json --out hours.csv
 [ "$(wc -l < hours.csv)" = 8761 ] || fail "hours.csv has $(wc -l < hours.csv) lines"
 sed '100d' year.epw > short.epw
 expect 3 "8759 records, expected 8760" "$TOKENWORKS" thermal short.epw
+
+cd "$TOKENWORKS_SOURCE" || exit 1
+python3 - <<'END' || fail "pages of the thermal components"
+import glob, math, os, re, shlex, subprocess
+program, bad = os.environ["TOKENWORKS"], []
+def out(*arguments):
+    return subprocess.run([program, *arguments], capture_output=True, text=True)
+index = open("docs/thermal-components.md").read()
+names = [line.split()[0] for line in out("thermal").stdout.splitlines()]
+pages = {page: open(page).read() for page in sorted(glob.glob("docs/thermal/*.md"))}
+if len(names) < 50 or len(pages) < 36: bad.append(f"{len(names)} components, {len(pages)} pages")
+for name in names:
+    page = re.search(rf"\[`{name}`\]\((thermal/\w+\.md)\)", index)
+    if not page: bad.append(f"{name}: no page in docs/thermal-components.md")
+    elif not re.search(rf"^tokenworks thermal {name}( |$)", pages.get("docs/" + page[1], ""), re.M):
+        bad.append(f"{page[1]} does not show {name}")
+def same(a, b):
+    try: return math.isclose(float(a), float(b), rel_tol=1e-5, abs_tol=1e-12)
+    except ValueError: return a == b
+for page, text in pages.items():
+    if f"({page[5:]})" not in index: bad.append(f"{page}: not linked")
+    if "](../img/thermal/" not in text: bad.append(f"{page}: no plot")
+    for need in ("ot modelled", "Range", "tokenworks"):
+        if need not in text and page != "docs/thermal/integrators.md": bad.append(f"{page}: no \"{need}\"")
+    checks = set()
+    for block in re.findall(r"^```\n(tokenworks .*?)^```", text, re.M | re.S):
+        command, *shown = block.rstrip("\n").split("\n")
+        words = shlex.split(command)
+        if words[1] == "check":
+            checks.add(command)
+        elif words[1] == "thermal" and not re.search(r"\.(cfg|epw|csv)$", words[2]):
+            run = out(*words[1:])
+            a, b = [w for l in shown for w in l.split()], run.stdout.split()
+            if run.returncode or len(a) != len(b) or not all(map(same, a, b)):
+                bad.append(f"{page}: {command} prints\n{run.stdout}{run.stderr}")
+    for command in checks:
+        run = out(*shlex.split(command)[1:], "--resolved")
+        if run.returncode: bad.append(f"{page}: {command}: {run.stderr.strip()[:300]}")
+print("\n".join(bad))
+raise SystemExit(bool(bad))
+END
 finish
