@@ -22,9 +22,9 @@ static const TwField class_fields[] = {
      "chat, agent: sessions begun; wins over rate_s", NULL},
     {"input_tokens", "1", TW_REAL, 0, 16777216, "0", AT(input_tokens), "of lengths constant and uniform", NULL},
     {"output_tokens", "1", TW_REAL, 0, 16777216, "0", AT(output_tokens), "of lengths constant and uniform", NULL},
-    {"length_scale", "1", TW_REAL, 0, 1e3, "1", AT(length_scale), "outputs are multiplied by it: thinking longer",
+    {"length_scale", "1", TW_REAL, 1e-6, 1e3, "1", AT(length_scale), "outputs are multiplied by it: thinking longer",
      NULL},
-    {"input_scale", "1", TW_REAL, 0, 1e3, "1", AT(input_scale), "inputs are multiplied by it", NULL},
+    {"input_scale", "1", TW_REAL, 1e-6, 1e3, "1", AT(input_scale), "inputs are multiplied by it", NULL},
     {"context_tokens", "1", TW_INTEGER, 0, 16777216, "0", AT(context_tokens),
      "input and output are cut to it; 0: that of the pool", NULL},
     {"samples", "1", TW_INTEGER, 1, 1024, "1", AT(samples), "answers to each prompt", NULL},
@@ -75,7 +75,7 @@ void tw_class_spec(const TwNode *node, TwClassRow *row, TwArrivalRow *arrival, T
     spec->images = row->images;
     spec->input_tokens = row->input_tokens;
     spec->output_tokens = row->output_tokens;
-    if (row->length_scale > 0.0) spec->length_scale = row->length_scale;
+    spec->length_scale = row->length_scale;
     spec->input_scale = row->input_scale;
     if (row->context_tokens > 0) spec->context_tokens = row->context_tokens;
     spec->samples = (int)row->samples;
