@@ -300,6 +300,7 @@ static bool compile_traffic(TwPlant *plant, TwPoolPlan *pool, const TwPoolRow *r
         TwTrafficSpec spec = common;
         spec.name = tw_arena_text(plant->arena, name);
         tw_class_spec(class, &of_class, &arrival, &spec);
+        tw_class_idle(class, &of_class, &arrival, errors);
         if (spec.trace) {
             good = find_trace(plant, arrival.file, class, NULL, input, &spec, errors);
             pool->trace = tw_arena_text(plant->arena, arrival.file);

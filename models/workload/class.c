@@ -2,6 +2,8 @@
 
 #include <math.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <string.h>
 
 #define AT(field) offsetof(TwClassRow, field)
 static const char *const kind_words[] = {"one_shot", "chat", "agent", "batch", "rollout", NULL};
@@ -88,4 +90,148 @@ void tw_class_spec(const TwNode *node, TwClassRow *row, TwArrivalRow *arrival, T
     spec->span_s = row->span_s;
     spec->rho_in_out = row->rho_in_out;
     spec->apart = !row->wait_for_answers;
+}
+
+// --- settings that do nothing ----------------------------------------------------------------------------------------
+
+// What a source is made as, which says what of its settings is looked at.
+enum {
+    PLAIN = 1,    // one after another: poisson, gamma, weibull, cox, onoff
+    CLIENTS = 2,
+    CLOSED = 4,
+    PERIODIC = 8,
+    CHAT = 16,
+    AGENT = 32,
+    BATCH = 64,
+    ROLLOUT = 128,
+    REPLAY = 256,
+    SESSIONS = CHAT | AGENT,
+    USERS = CLOSED | PERIODIC | BATCH | ROLLOUT,
+    RATED = PLAIN | CLIENTS | SESSIONS,
+    DRAWN = PLAIN | CLIENTS | USERS,    // lengths drawn for each request
+};
+
+static int form_of(const TwClassRow *row, const TwArrivalRow *arrival)
+{
+    static const struct {
+        const char *kind, *arrival;
+        int form;
+    } forms[] = {{"chat", NULL, CHAT},       {"agent", NULL, AGENT},   {"batch", NULL, BATCH},
+                 {"rollout", NULL, ROLLOUT}, {NULL, "closed", CLOSED}, {NULL, "periodic", PERIODIC},
+                 {NULL, "clients", CLIENTS}};
+    if (*arrival->file) return REPLAY;
+    for (int i = 0; i < TW_COUNT(forms); i++)
+        if ((!forms[i].kind || strcmp(forms[i].kind, row->kind) == 0) &&
+            (!forms[i].arrival || strcmp(forms[i].arrival, arrival->kind) == 0))
+            return forms[i].form;
+    return PLAIN;
+}
+
+typedef struct Use {
+    const char *field;
+    int forms;
+} Use;
+
+static void warn_idle(const TwNode *node, const Use *uses, int count, int form, const char *what, TwErrors *errors)
+{
+    for (int i = 0; i < count; i++)
+        if (!(uses[i].forms & form) && tw_node_given(node, uses[i].field))
+            tw_node_warn(node, uses[i].field, errors, "does nothing for %s", what);
+}
+
+static bool among(const char *word, const char *const *words)
+{
+    while (*words && strcmp(word, *words) != 0) words++;
+    return *words != NULL;
+}
+
+void tw_class_idle(const TwNode *node, const TwClassRow *row, const TwArrivalRow *arrival, TwErrors *errors)
+{
+    static const Use of_class[] = {
+        {"lengths", DRAWN | CHAT},
+        {"outputs", DRAWN | CHAT},
+        {"sessions", AGENT},
+        {"images", DRAWN},
+        {"rate_s", RATED},
+        {"sessions_per_h", SESSIONS},
+        {"input_scale", DRAWN},
+        {"users", USERS},
+        {"samples", PLAIN | CLOSED | BATCH | ROLLOUT},
+        {"requests", USERS},
+        {"sessions_max", SESSIONS},
+        {"begins_s", USERS},
+        {"deadline_s", USERS},
+        {"span_s", SESSIONS},
+        {"rho_in_out", DRAWN},
+        {"wait_for_answers", SESSIONS | CLOSED | BATCH | ROLLOUT | REPLAY},
+    };
+    static const Use of_arrival[] = {
+        {"kind", PLAIN | CLIENTS | CLOSED | PERIODIC | SESSIONS | REPLAY},
+        {"rate_s", RATED},
+        {"profile", RATED},
+        {"time_zone_h", RATED},
+        {"time_scale", REPLAY},
+        {"loop", REPLAY},
+        {"skip_bad_rows", REPLAY},
+        {"thin_fraction", REPLAY},
+        {"window_s", REPLAY},
+        {"spread_s", REPLAY},
+        {"reorder_s", REPLAY},
+        {"block_tokens", REPLAY},
+        {"loop_shares_prefix", REPLAY},
+        {"keep_zero", REPLAY},
+        {"model", REPLAY},
+        {"service", CLIENTS},
+        {"clients", CLIENTS},
+        {"big_clients", CLIENTS},
+        {"zipf_s", CLIENTS},
+        {"users", USERS},
+        {"think_s", USERS & ~PERIODIC},
+        {"period_s", PERIODIC},
+        {"jitter_s", PERIODIC},
+    };
+    static const char *const shaped[] = {"gamma", "weibull", NULL}, *const bursty[] = {"cox", "onoff", NULL},
+                             *const fixed[] = {"constant", "uniform", NULL};
+    int form = form_of(row, arrival);
+    const char *what = form == REPLAY                        ? "a replayed trace"
+                       : form & (SESSIONS | BATCH | ROLLOUT) ? row->kind
+                                                             : arrival->kind;
+    char text[80];
+    snprintf(text, sizeof text,
+             form == REPLAY                        ? "%s"
+             : form & (SESSIONS | BATCH | ROLLOUT) ? "kind = \"%s\""
+                                                   : "%s arrivals",
+             what);
+    warn_idle(node, of_class, TW_COUNT(of_class), form, text, errors);
+    const Use sizes[] = {{"input_tokens", 0}, {"output_tokens", 0}};
+    if (!among(row->lengths, fixed)) warn_idle(node, sizes, TW_COUNT(sizes), PLAIN, "these lengths", errors);
+
+    const TwNode *times = tw_node_group(node, "arrival"), *prompts = tw_node_group(node, "prefix");
+    warn_idle(times, of_arrival, TW_COUNT(of_arrival), form, text, errors);
+    if (form == REPLAY && strcmp(arrival->kind, "replay") != 0 && tw_node_given(times, "kind"))
+        tw_node_warn(times, "kind", errors, "does nothing beside a file, which is replayed");
+    const Use shape[] = {{"shape", 0}}, bursts[] = {{"bursts", 0}};
+    if (!(form & (PLAIN | SESSIONS)) || !among(arrival->kind, shaped)) warn_idle(times, shape, 1, PLAIN, text, errors);
+    if (!(form & (PLAIN | SESSIONS)) || !among(arrival->kind, bursty)) warn_idle(times, bursts, 1, PLAIN, text, errors);
+
+    // forms of a prefix, by its own kind
+    enum { GLOBAL = 1, TEMPLATES = 2, GROUPS = 4, TARGET = 8 };
+    static const Use of_prefix[] = {{"count", TEMPLATES | GROUPS | TARGET},
+                                    {"zipf_s", TEMPLATES},
+                                    {"share", TARGET},
+                                    {"tokens", GLOBAL | TEMPLATES | GROUPS},
+                                    {"table", TEMPLATES}};
+    TwPrefixRow prefix;
+    tw_node_row(prompts, &prefix);
+    static const char *const kinds[] = {"global", "templates", "groups", "target"};
+    int shares = 0;
+    for (int i = 0; i < TW_COUNT(kinds); i++)
+        if (strcmp(prefix.kind, kinds[i]) == 0) shares = 1 << i;
+    const Use whole[] = {{"kind", 0}};
+    if (form & (AGENT | REPLAY) || (form == CHAT && shares > GLOBAL)) {
+        if (shares) warn_idle(prompts, whole, 1, PLAIN, text, errors);
+    } else {
+        snprintf(text, sizeof text, "kind = \"%s\"", prefix.kind);
+        warn_idle(prompts, of_prefix, TW_COUNT(of_prefix), shares, text, errors);
+    }
 }

@@ -19,3 +19,6 @@ typedef struct TwClassRow {
 // Copies the settings of a class, its arrival and its prefix into the spec, whose name, seed, cells and start_s stay.
 // Context and scale of 0 leave those of the spec. arrival: filled, for the path of a trace.
 void tw_class_spec(const TwNode *node, TwClassRow *row, TwArrivalRow *arrival, TwTrafficSpec *spec);
+
+// Warns of settings that a class of its kind and arrivals does not look at.
+void tw_class_idle(const TwNode *node, const TwClassRow *row, const TwArrivalRow *arrival, TwErrors *errors);

@@ -43,6 +43,10 @@ expect 3 "expected a number: shared tokens; for lengths that vary: table" "$TOKE
 expect 3 "did you mean workload.jobs.feed_pool" "$TOKENWORKS" check classes.cfg --set workload.flywheel.job=sft
 expect 3 "place = \"leaf\": expected nvlink_domain" "$TOKENWORKS" check classes.cfg --set workload.scheduler.place=leaf
 expect 0 "" "$TOKENWORKS" check classes.cfg --set workload.scheduler.order=fcfs
+# a setting that does nothing for a class of its kind is said
+for idle in agents.users=3 agents.prefix.kind=global completion.span_s=60 completion.arrival.period_s=3 completion.input_tokens=7; do
+    expect 3 "does nothing for" "$TOKENWORKS" check classes.cfg --strict --set "workload.classes.$idle"
+done
 # what a replay leaves out and shortens is said
 { head -1 completion.csv; printf '2023-11-16 18:15:%02d.000000,%s\n' 1 100,10 2 0,10 3 100,0 4 5000,10 5 200,10; } > gaps.csv
 sed 's/completion.csv/gaps.csv/; s/trace = "gaps.csv";/trace = "gaps.csv"; context_tokens = 1000;/' alone.cfg > gaps.cfg
