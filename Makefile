@@ -5,7 +5,7 @@ PRESET ?= release
 BUILD   = build/$(PRESET)
 JOBS   ?= $(shell nproc)
 
-.PHONY: all run test dev-test bench pictures install package deps configure build clean
+.PHONY: all run test dev-test bench pictures calibrate install package deps configure build clean
 
 all: build
 
@@ -36,6 +36,10 @@ bench: build
 # the pictures of README.md and docs/, drawn anew from runs of shipped facilities
 pictures: build
 	@scripts/make-pictures $(BUILD)/bin/tokenworks
+
+# this machine's GPU measured, about 25 minutes: docs/calibration.md
+calibrate:
+	@scripts/measure-gpu results/gpu all
 
 install: build
 	@cmake --install $(BUILD) $(if $(PREFIX),--prefix $(PREFIX))

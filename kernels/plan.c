@@ -43,17 +43,22 @@ static void plan_path(const char *folder, const TwCalPoint *point, char *path, s
     snprintf(path, size, "%s/%016llx.json", folder, (unsigned long long)tw_cal_id(point));
 }
 
-// the plan made beforehand, if there is one that this version and device take
+// The plan made beforehand, if there is one that this version and device take. Its file: the engine's name, a line's
+// end, the library's JSON.
 static bool reload(TwPlan *plan, TwDnn *dnn)
 {
     if (!plan->device->plans) return false;
     char path[4096];
     int64_t size = 0;
     plan_path(plan->device->plans, &plan->point, path, sizeof path);
-    char *json = file_text(path, &size);
-    bool loaded = json && tw_dnn_plan_reload(&plan->dnn, dnn, json, size);
-    free(json);
-    if (loaded) tw_dnn_plan_tensors(&plan->dnn, dnn);
+    char *text = file_text(path, &size), *json = text ? memchr(text, '\n', (size_t)size) : NULL;
+    if (json) json++;
+    bool loaded = json && tw_dnn_plan_reload(&plan->dnn, dnn, json, size - (json - text));
+    if (loaded) {
+        snprintf(plan->dnn.engine, sizeof plan->dnn.engine, "%.*s", (int)(json - text - 1), text);
+        tw_dnn_plan_tensors(&plan->dnn, dnn);
+    }
+    free(text);
     return loaded;
 }
 
@@ -199,7 +204,7 @@ bool tw_plan_write(const TwCalPoint *point, const char *device_json, const char 
     snprintf(temporary, sizeof temporary, "%s.tmp", path);
     FILE *file = length > 0 && length < MOST ? fopen(temporary, "wb") : NULL;
     if (file) {
-        written = fwrite(json, 1, (size_t)length, file) == (size_t)length;
+        written = fprintf(file, "%s\n", plan.engine) > 0 && fwrite(json, 1, (size_t)length, file) == (size_t)length;
         written = fclose(file) == 0 && written && rename(temporary, path) == 0;
         if (!written) snprintf(text, (size_t)size, "%s cannot be written", path);
     } else if (made) {
