@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <limits.h>
 #include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,13 +40,25 @@ typedef struct Link {
     double capacity, used;            // used by the flows that are not loose
     double level, held_load, load;    // level of the flows that it holds; sum of use / penalty of them, of the loose
     int held, live, count;            // flows held; loose; all
-    int chunk, round, at;             // first chunk; place in the heap, -1: not in it
+    int chunk, round, at;             // first chunk; its entry among the due, -1: none
 } Link;
 
+// A link and the level at which it is due: in the heap (next IN_HEAP, before: place there) or in the list of a bucket.
 typedef struct Entry {
     double key;
-    int link;
+    int link, next, before;
 } Entry;
+
+enum { END = -1, IN_HEAP = -2 };
+
+// Levels fall into buckets, 32 to a doubling. Links of the first that has any are in a heap, all later ones in lists:
+// most of them have no flow left when it is their turn, and never come into the heap.
+enum { BUCKETS = 1024, BUCKET_BITS = 47 };
+
+typedef struct Due {
+    double key;
+    int entry;
+} Due;
 
 struct TwShareSet {
     TwArena *arena;
@@ -60,7 +73,12 @@ struct TwShareSet {
     double *use, *bound;
     bool *dirty, *fatpipe;
     int *free_flow, free_flows, *free_chunk, free_chunks;
-    Entry *heap;
+    Entry *entry;
+    Due *heap;
+    int *free_entry, free_entries, entry_count, lowest,
+        current;    // bucket of the lowest level; the one that is in the heap
+    int bucket[BUCKETS];
+    uint64_t filled[BUCKETS / 64];
     int *bounds, *soiled, *fresh, *above, *queued;
     int heap_count, bound_count, queued_count, soiled_count,
         fresh_count;    // fresh: flows added since the last solution
@@ -78,6 +96,14 @@ struct TwShareSet {
 
 static Flow *flow_at(const TwShareSet *s, int id) { return (Flow *)(void *)(s->flows + (size_t)id * s->stride); }
 
+// Of a level >= 0: its exponent and five bits more, so that buckets rise with levels.
+static int bucket_bits(double key)
+{
+    uint64_t bits;
+    memcpy(&bits, &key, sizeof bits);
+    return (int)(bits >> BUCKET_BITS);
+}
+
 TwShareSet *tw_share_set_create(const TwShareSetSpec *spec)
 {
     TwArena *arena = tw_arena_create();
@@ -86,9 +112,9 @@ TwShareSet *tw_share_set_create(const TwShareSetSpec *spec)
     while (1 << shift < spec->hop_max) shift++;
     if (shift < 3) shift = 3;
     *s = (TwShareSet){.arena = arena, .flow_max = n, .link_count = l, .hop_max = spec->hop_max, .shift = shift};
-    size_t crossings = (size_t)n << shift, most = (size_t)n * (size_t)spec->hop_max;
+    size_t crossings = (size_t)n << shift, crossed = (size_t)n * (size_t)spec->hop_max;
     // every link may have one chunk that is not full
-    size_t chunks = (size_t)l + most / CHUNK + 1;
+    size_t chunks = (size_t)l + crossed / CHUNK + 1;
     s->stride = sizeof(Flow) + (sizeof(int) << shift);
     TwLayout layout = {0};
     const TwSlot link = tw_layout_add(&layout, (size_t)l, sizeof(Link));
@@ -107,7 +133,9 @@ TwShareSet *tw_share_set_create(const TwShareSetSpec *spec)
     s->fatpipe = TW_TAKE(arena, l, bool);
     s->free_flow = TW_TAKE(arena, n, int);
     s->free_chunk = TW_TAKE(arena, chunks, int);
-    s->heap = TW_TAKE(arena, l, Entry);
+    s->entry = TW_TAKE(arena, l, Entry);
+    s->free_entry = TW_TAKE(arena, l, int);
+    s->heap = TW_TAKE(arena, l, Due);
     s->bounds = TW_TAKE(arena, n, int);
     s->soiled = TW_TAKE(arena, l, int);
     s->fresh = TW_TAKE(arena, n, int);
@@ -116,18 +144,24 @@ TwShareSet *tw_share_set_create(const TwShareSetSpec *spec)
     s->slack = spec->tolerance > 0.0 ? spec->tolerance : 1e-11;
     s->plain = true;
     s->all.start = TW_TAKE(arena, n + 1, int);
-    s->all.link = TW_TAKE(arena, most, int);
+    s->all.link = TW_TAKE(arena, crossed, int);
     s->all.flow = TW_TAKE(arena, n, int);
     s->all.bottleneck = TW_TAKE(arena, n, int);
-    s->all.use = TW_TAKE(arena, most, double);
+    s->all.use = TW_TAKE(arena, crossed, double);
     s->all.penalty = TW_TAKE(arena, n, double);
     s->all.bound = TW_TAKE(arena, n, double);
     s->all.rate = TW_TAKE(arena, n, double);
     s->all.capacity = TW_TAKE(arena, l, double);
-    s->all.scratch = tw_arena_take(arena, tw_share_scratch(n, l, (int)most), 1);
+    s->all.scratch = tw_arena_take(arena, tw_share_scratch(n, l, (int)crossed), 1);
     for (int i = n - 1; i >= 0; i--) s->free_flow[s->free_flows++] = i;
     for (int i = (int)chunks - 1; i >= 0; i--) s->free_chunk[s->free_chunks++] = i;
     for (int i = 0; i < n; i++) flow_at(s, i)->holder = FREE;
+    for (int i = 0; i < BUCKETS; i++) s->bucket[i] = END;
+    double most = 1.0;
+    for (int i = 0; i < l; i++)
+        if (isfinite(spec->capacity[i])) most = fmax(most, spec->capacity[i]);
+    // levels are at most a capacity where every penalty is 1; four doublings more for others
+    s->lowest = bucket_bits(most) - (BUCKETS - 129);
     for (int i = 0; i < l; i++) {
         s->link[i] = (Link){.capacity = spec->capacity[i], .chunk = -1, .at = -1};
         s->fatpipe[i] = spec->fatpipe && spec->fatpipe[i];
@@ -269,48 +303,125 @@ void tw_share_set_capacity(TwShareSet *s, int link, double capacity)
 // --- links by the level at which they are due
 
 // Without branches: a guess which of two comes first fails half of the time.
-static bool sooner(const Entry *a, const Entry *b)
+static bool sooner(const TwShareSet *s, const Due *a, const Due *b)
 {
-    return (a->key < b->key) | ((a->key == b->key) & (a->link < b->link));
+    return (a->key < b->key) | ((a->key == b->key) & (s->entry[a->entry].link < s->entry[b->entry].link));
+}
+
+static void set_due(TwShareSet *s, int at, Due due)
+{
+    s->heap[at] = due;
+    s->entry[due.entry].before = at;
 }
 
 // Four below each: half as deep as two, and they lie together.
 static void swap_up(TwShareSet *s, int at)
 {
-    Entry moved = s->heap[at];
-    for (int above; at > 0 && sooner(&moved, &s->heap[above = (at - 1) / 4]); at = above) {
-        s->heap[at] = s->heap[above];
-        s->link[s->heap[at].link].at = at;
-    }
-    s->heap[at] = moved;
-    s->link[moved.link].at = at;
+    Due moved = s->heap[at];
+    for (int above; at > 0 && sooner(s, &moved, &s->heap[above = (at - 1) / 4]); at = above)
+        set_due(s, at, s->heap[above]);
+    set_due(s, at, moved);
 }
 
 static void swap_down(TwShareSet *s, int at)
 {
-    Entry moved = s->heap[at];
+    Due moved = s->heap[at];
     for (int first; (first = 4 * at + 1) < s->heap_count;) {
         int least = first;
         if (first + 4 <= s->heap_count) {
-            int b = first + 2 + sooner(&s->heap[first + 3], &s->heap[first + 2]);
-            least += sooner(&s->heap[first + 1], &s->heap[first]);
-            least += (b - least) * sooner(&s->heap[b], &s->heap[least]);
+            int b = first + 2 + sooner(s, &s->heap[first + 3], &s->heap[first + 2]);
+            least += sooner(s, &s->heap[first + 1], &s->heap[first]);
+            least += (b - least) * sooner(s, &s->heap[b], &s->heap[least]);
         } else {
             for (int child = first + 1; child < s->heap_count; child++)
-                if (sooner(&s->heap[child], &s->heap[least])) least = child;
+                if (sooner(s, &s->heap[child], &s->heap[least])) least = child;
         }
-        if (!sooner(&s->heap[least], &moved)) break;
-        s->heap[at] = s->heap[least];
-        s->link[s->heap[at].link].at = at;
+        if (!sooner(s, &s->heap[least], &moved)) break;
+        set_due(s, at, s->heap[least]);
         at = least;
     }
-    s->heap[at] = moved;
-    s->link[moved.link].at = at;
+    set_due(s, at, moved);
+}
+
+static int bucket_of(const TwShareSet *s, double key)
+{
+    int at = bucket_bits(key) - s->lowest;
+    return at < 0 ? 0 : at < BUCKETS ? at : BUCKETS - 1;
+}
+
+// Where an entry of this key belongs.
+static void put(TwShareSet *s, int entry, double key)
+{
+    Entry *e = &s->entry[entry];
+    int bucket = bucket_of(s, key);
+    e->key = key;
+    if (bucket <= s->current) {
+        e->next = IN_HEAP;
+        s->heap[s->heap_count] = (Due){key, entry};
+        swap_up(s, s->heap_count++);
+        return;
+    }
+    int first = s->bucket[bucket];
+    e->before = END;
+    e->next = first;
+    if (first >= 0) s->entry[first].before = entry;
+    s->bucket[bucket] = entry;
+    s->filled[bucket / 64] |= (uint64_t)1 << bucket % 64;
+}
+
+static void insert(TwShareSet *s, int link, double key)
+{
+    int entry = s->free_entries > 0 ? s->free_entry[--s->free_entries] : s->entry_count++;
+    s->entry[entry].link = link;
+    s->link[link].at = entry;
+    put(s, entry, key);
+}
+
+static void drop(TwShareSet *s, int entry)
+{
+    s->link[s->entry[entry].link].at = -1;
+    s->free_entry[s->free_entries++] = entry;
+}
+
+// It is due sooner than it was.
+static void hasten(TwShareSet *s, int entry, double key)
+{
+    Entry *e = &s->entry[entry];
+    if (e->next == IN_HEAP) {
+        e->key = s->heap[e->before].key = key;
+        swap_up(s, e->before);
+        return;
+    }
+    int bucket = bucket_of(s, e->key);
+    if (bucket_of(s, key) == bucket) {
+        e->key = key;
+        return;
+    }
+    if (e->next >= 0) s->entry[e->next].before = e->before;
+    if (e->before >= 0)
+        s->entry[e->before].next = e->next;
+    else if ((s->bucket[bucket] = e->next) == END)
+        s->filled[bucket / 64] &= ~((uint64_t)1 << bucket % 64);
+    put(s, entry, key);
+}
+
+// The first of the heap is due at a later level.
+static void later(TwShareSet *s, double key)
+{
+    int entry = s->heap[0].entry;
+    if (bucket_of(s, key) <= s->current) {
+        s->entry[entry].key = s->heap[0].key = key;
+        swap_down(s, 0);
+        return;
+    }
+    s->heap[0] = s->heap[--s->heap_count];
+    if (s->heap_count > 0) swap_down(s, 0);
+    put(s, entry, key);
 }
 
 static void pop(TwShareSet *s)
 {
-    s->link[s->heap[0].link].at = -1;
+    drop(s, s->heap[0].entry);
     if (--s->heap_count == 0) return;
     s->heap[0] = s->heap[s->heap_count];
     swap_down(s, 0);
@@ -365,13 +476,10 @@ static void queue(TwShareSet *s)
         if (!shut && l->live == 0) continue;
         double key = due(s, link);
         __builtin_prefetch(&s->chunk[l->chunk]);    // it may be opened
-        if (l->at < 0) {
-            s->heap[s->heap_count] = (Entry){key, link};
-            swap_up(s, s->heap_count++);
-        } else if (key < s->heap[l->at].key) {
-            s->heap[l->at].key = key;
-            swap_up(s, l->at);
-        }
+        if (l->at < 0)
+            insert(s, link, key);
+        else if (key < s->entry[l->at].key)
+            hasten(s, l->at, key);
     }
     s->queued_count = 0;
 }
@@ -561,8 +669,7 @@ static void saturate(TwShareSet *s, int link)
         more = kept;
     }
     if (now > level * (1.0 + 1e-12)) {
-        s->heap[0].key = now;
-        swap_down(s, 0);
+        later(s, now);
         mark(s, l, WAITING, more > 0);
         return;
     }
@@ -579,42 +686,75 @@ static void saturate(TwShareSet *s, int link)
     queue(s);
 }
 
+// Whether a link has nothing to decide now: no loose flow, none that it holds, and room for those that cross it.
+static bool idle_now(const TwShareSet *s, const Link *l)
+{
+    return !closed(l) && l->live == 0 && !((l->round & WAITING) && l->used > l->capacity * (1.0 + s->slack));
+}
+
+// The links of the next bucket that have something to decide come into the heap, which is empty. False: there are none.
+static bool refill(TwShareSet *s)
+{
+    while (s->heap_count == 0) {
+        int word = (s->current + 1) / 64;
+        if (s->current + 1 >= BUCKETS) return false;
+        uint64_t left = s->filled[word] & ~(uint64_t)0 << (s->current + 1) % 64;
+        while (left == 0 && ++word < BUCKETS / 64) left = s->filled[word];
+        if (left == 0) return false;
+        s->current = 64 * word + __builtin_ctzll(left);
+        s->filled[word] &= ~(left & -left);
+        int entry = s->bucket[s->current];
+        s->bucket[s->current] = END;
+        while (entry >= 0) {
+            Entry *e = &s->entry[entry];
+            int next = e->next;
+            Link *l = &s->link[e->link];
+            if (idle_now(s, l)) {
+                mark(s, l, WAITING, false);
+                drop(s, entry);
+            } else {
+                double now = !closed(l) && l->live == 0 ? 0.0 : due(s, e->link);
+                put(s, entry, fmax(now, e->key));
+                if (e->next == IN_HEAP && !(l->round & FETCHED)) {
+                    l->round |= FETCHED;
+                    fetch(s, l, l->chunk);
+                }
+            }
+            entry = next;
+        }
+    }
+    return true;
+}
+
 // Fills until nothing is loose and every link that holds flows is full at their level. False: it reaches too far.
 static bool fill(TwShareSet *s, bool far)
 {
     while (s->loose > 0 || s->pending_count > 0) {
         while (s->bound_count > 0 && flow_at(s, s->bounds[0])->round != s->round) pop_bound(s);
         double bound = s->bound_count > 0 ? s->bound[s->bounds[0]] / flow_at(s, s->bounds[0])->weight : INFINITY;
-        if (s->heap_count == 0) {
-            assert(s->bound_count > 0);    // a flow needs a link or a bound
+        if (s->heap_count == 0 && !refill(s)) {
+            if (s->loose == 0 && s->pending_count == 0) break;    // what waited need not
+            assert(s->bound_count > 0);                           // a flow needs a link or a bound
             freeze(s, s->bounds[0], bound, BOUND);
             continue;
         }
-        int link = s->heap[0].link;
+        int link = s->entry[s->heap[0].entry].link;
         Link *l = &s->link[link];
         bool shut = closed(l);
         bool idle = !shut && l->live == 0;
-        if (idle && !((l->round & WAITING) && l->used > l->capacity * (1.0 + s->slack))) {
+        if (idle_now(s, l)) {
             mark(s, l, WAITING, false);
             pop(s);
             continue;
         }
         double now = idle ? 0.0 : due(s, link);
         if (now > s->heap[0].key * (1.0 + 1e-12)) {
-            s->heap[0].key = now;
-            swap_down(s, 0);
+            later(s, now);
             continue;
         }
         if (bound <= s->heap[0].key) {
             freeze(s, s->bounds[0], bound, BOUND);
             continue;
-        }
-        // flows of those that may be next
-        for (int i = 1; i < 5 && i < s->heap_count; i++) {
-            Link *next = &s->link[s->heap[i].link];
-            if (next->round & FETCHED || (next->live == 0 && !closed(next))) continue;
-            next->round |= FETCHED;
-            fetch(s, next, next->chunk);
         }
         if (!shut) {
             saturate(s, link);
@@ -644,6 +784,12 @@ static void begin(TwShareSet *s)
         for (int i = 0; i < s->flow_max; i++) flow_at(s, i)->round = 0;
         for (int i = 0; i < s->link_count; i++) s->link[i].round = 0;
     }
+    for (int word = 0; word < BUCKETS / 64; word++)
+        for (uint64_t left = s->filled[word]; left != 0; left &= left - 1)
+            s->bucket[64 * word + __builtin_ctzll(left)] = END;
+    memset(s->filled, 0, sizeof s->filled);
+    s->current = 0;
+    s->free_entries = s->entry_count = 0;
     s->heap_count = s->bound_count = s->queued_count = s->pending_count = s->loose = s->loosened = 0;
     s->walked = 0;
 }
