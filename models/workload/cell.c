@@ -91,7 +91,8 @@ static void watch_cached(void *context, uint64_t base, int32_t begin, int32_t un
 // The runs of a request, cut once for router and replica.
 typedef struct Cut {
     TwRun run[TW_RUNS_KEPT];
-    int count;    // 0: not cut, since they are a list of ids or nobody asks
+    int count;       // 0: not cut, since they are a list of ids or nobody asks
+    bool fetched;    // asked for in the cache of the replica that is chosen
 } Cut;
 
 // Cuts them and asks for them in the index, a while before they are looked up.
@@ -99,7 +100,16 @@ static void cut_runs(const Work *w, const TwRequest *request, Cut *cut)
 {
     if (request->content.list) return;
     cut->count = tw_engine_cut(request, cut->run);
-    for (int k = 0; k < cut->count && request->content.count > 0; k++) tw_kv_index_fetch(&w->index, cut->run[k].base);
+    if (!w->pool->indexed || request->content.count == 0) return;
+    for (int k = 0; k < cut->count; k++) tw_kv_index_fetch(&w->index, cut->run[k].base);
+}
+
+// Where the replica is known before its boundaries are processed: by the time it gets the request they are there.
+static void fetch_runs(const Work *w, int k, Cut *cut)
+{
+    if (cut->count == 0 || w->pool->engine.ranks > 1) return;
+    tw_engine_fetch_runs(engine_at(w, k), replica_at(w, k), cut->run, cut->count);
+    cut->fetched = true;
 }
 
 static int32_t blocks_at(const Work *w, int k, const TwRequest *request, TwRuns runs)
@@ -197,7 +207,8 @@ static int route(Work *w, const TwRequest *request, int64_t now_ns, bool prefill
     const int32_t *load = fresh ? w->load : w->seen_load;
     const TwRouterSignal *signal = fresh ? w->signal : w->seen_signal;
     cut->count = 0;
-    if (pool->indexed) cut_runs(w, request, cut);
+    cut->fetched = false;
+    if (pool->engine.spec.prefix_cache) cut_runs(w, request, cut);
     if (pool->policy != TW_ROUND_ROBIN && pool->policy != TW_ROUTE_RANDOM && pool->policy != TW_POWER_OF_TWO)
         look(w, now_ns);
     if (pool->apart) {
@@ -262,7 +273,9 @@ static int route(Work *w, const TwRequest *request, int64_t now_ns, bool prefill
     case TW_ROUTE_RANDOM:
         tw_router_draw(router, pool->stream, (uint32_t)w->cell->of_pool, count, pair);
         chosen = tw_router_powered(off, count, pair[0]);
-        if (chosen >= 0) refresh(w, chosen, now_ns);
+        if (chosen < 0) return -1;
+        fetch_runs(w, chosen, cut);
+        refresh(w, chosen, now_ns);
         return chosen;
     case TW_ROUND_ROBIN:
         break;
@@ -270,6 +283,7 @@ static int route(Work *w, const TwRequest *request, int64_t now_ns, bool prefill
     chosen = tw_router_powered(off, count, router->next < count ? router->next : 0);
     if (chosen < 0) return -1;
     router->next = chosen + 1 < count ? chosen + 1 : 0;
+    fetch_runs(w, chosen, cut);
     refresh(w, chosen, now_ns);
     return chosen;
 }
@@ -510,6 +524,7 @@ static void place(Work *w, const TwRequest *request, const TwComing *coming)
     TwComing with = *coming;
     with.run = cut.count > 0 ? cut.run : NULL;
     with.run_count = cut.count;
+    with.run_fetched = cut.count > 0 && cut.fetched;
     offer(w, k, request, &with);
 }
 

@@ -421,7 +421,8 @@ void tw_engine_fetch_nodes(const TwEngine *e, const TwReplica *r, uint64_t base[
 
 // --- time -----------------------------------------------------------------------------------------------------------
 
-static void add_gaps(const TwEngine *e, TwReplica *r, const TwSeries *span, int64_t m, TwWide took, TwLatency *latency)
+static inline void add_gaps(const TwEngine *e, TwReplica *r, const TwSeries *span, int64_t m, TwWide took,
+                            TwLatency *latency)
 {
     for (int k = 0; k < e->services; k++)
         if (r->gaps_of[k] > 0) tw_latency_gaps(latency + k, span, m, took, r->gaps_of[k]);
@@ -451,7 +452,7 @@ static void end_pause(const TwEngine *e, TwReplica *r, TwWide now, TwLatency *la
 }
 
 // The gaps between tokens of the m iterations that begin now, and take `took`.
-static void gaps(const TwEngine *e, TwReplica *r, int64_t m, TwWide took, TwLatency *latency)
+static inline void gaps(const TwEngine *e, TwReplica *r, int64_t m, TwWide took, TwLatency *latency)
 {
     if (r->gap_from < 0) {
         if (latency) add_gaps(e, r, &r->span, m, took, latency);
@@ -553,7 +554,7 @@ static int64_t commit_drawn(const TwEngine *e, TwReplica *r)
 }
 
 // The sequences of a list go on by m iterations, which take `took`.
-static void commit_list(const TwEngine *e, TwReplica *r, int64_t m, TwWide took, const TwEngineLog *log)
+static inline void commit_list(const TwEngine *e, TwReplica *r, int64_t m, TwWide took, const TwEngineLog *log)
 {
     TwEngineCounts *n = counts_of(r);
     if (r->decodes > 0 && !r->paused && !e->fronts) gaps(e, r, m, took, log ? log->latency : NULL);
@@ -602,9 +603,8 @@ static void commit(const TwEngine *e, TwReplica *r, int64_t m, const TwEngineLog
         prompts += rank->chunk_tokens;
         decodes += rank->paused ? 0 : rank->decodes;
         rank->span = r->span;
-        commit_list(e, rank, m, took, log);
     }
-    commit_list(e, r, m, took, log);
+    for (int k = e->ranks - 1; k >= 0; k--) commit_list(e, rank_of(e, r, k), m, took, log);
     if (e->fronts) pass_on(e, r, from, r->span, m, log);
     r->meter += used;
     // a step's energy is shared by the tokens that it computes

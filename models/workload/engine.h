@@ -329,6 +329,8 @@ static inline void tw_engine_fetch_head(const TwReplica *replica)
 }
 void tw_engine_fetch_arrays(const TwEngine *engine, const TwReplica *replica);
 void tw_engine_fetch_rows(const TwEngine *engine, const TwReplica *replica);
+// Where the cache would have the runs of a request that is about to come.
+void tw_engine_fetch_runs(const TwEngine *engine, TwReplica *replica, const TwRun *run, int count);
 // With a prefix cache, last: the nodes of who ends and begins next and of what is forgotten next. Writes the run that
 // will grow and the one that will shrink, 0: none.
 void tw_engine_fetch_nodes(const TwEngine *engine, const TwReplica *replica, uint64_t base[2]);
@@ -371,6 +373,7 @@ typedef struct TwComing {
     bool moved;                           // counted elsewhere as arrived
     const TwRun *run;                     // of its contents, cut before; NULL: they are cut here
     int run_count;
+    bool run_fetched;    // by tw_engine_fetch_runs, a while ago
 } TwComing;
 bool tw_engine_offer_as(const TwEngine *engine, TwReplica *replica, const TwRequest *request, const TwComing *coming,
                         const TwEngineLog *log);

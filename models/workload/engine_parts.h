@@ -172,6 +172,12 @@ void tw_sched_progress(TwReplica *replica, int32_t input, int32_t seen, int64_t 
 // Takes the blocks of the iteration that begins; they were found when the plan was made.
 void tw_sched_resume(const TwEngine *engine, TwReplica *replica);
 int64_t tw_sched_need(const TwEngine *engine, TwReplica *replica);
+// The same, at once where decodes go alone, a token each.
+static inline int64_t blocks_needed(const TwEngine *e, TwReplica *r)
+{
+    if (r->chunk_count > 0 || e->draft_mean > 0) return tw_sched_need(e, r);
+    return r->paused ? 0 : tw_kv_step(&r->kv, residues_of(e, r), r->iteration);
+}
 
 // --- seq.c: sequences in and out of lists, memory and queues
 // -----------------------------------------------------------
@@ -228,8 +234,12 @@ void tw_seq_drop(const TwEngine *engine, TwReplica *replica, uint32_t row, int64
                  int64_t now_ns, const TwEngineLog *log);
 // The same where power is gone, unless it will be tried again elsewhere. Lists and memory are the caller's.
 void tw_seq_lose(const TwEngine *engine, TwReplica *replica, uint32_t row, int64_t computed, const TwEngineLog *log);
-// Forgets what is cached beyond what is free.
-void tw_seq_reclaim(const TwEngine *engine, TwReplica *replica, const TwEngineLog *log);
+// Forgets what is cached beyond what is free, and what has been kept long enough.
+void tw_seq_forget(const TwEngine *engine, TwReplica *replica, const TwEngineLog *log);
+static inline void tw_seq_reclaim(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
+{
+    if (r->prefix.unheld > r->kv.free || e->prefix.timed) tw_seq_forget(e, r, log);
+}
 
 // --- the policies: schedule the next iteration, take its blocks; true: the composition is not what it was
 // --------------

@@ -1,9 +1,22 @@
 #include "models/workload/kv_pool.h"
 
+// Sum of `rest` of sixteen counters, backwards from `first`, without a branch: how many they are cannot be foreseen. No
+// sum is above the number of decodes, which fits.
+static int64_t sum_of_16(const uint16_t *residue, uint16_t first, uint16_t rest)
+{
+    uint16_t sum = 0;
+    for (uint16_t k = 0; k < 16; k++) {
+        uint16_t keep = (uint16_t) - (((first - k) & 15) < rest);
+        sum = (uint16_t)(sum + (residue[k] & keep));
+    }
+    return sum;
+}
+
 int64_t tw_kv_need(const TwKvPool *pool, const uint16_t *residue, int64_t iteration, int64_t m)
 {
     int64_t mask = (1 << pool->shift) - 1;
     int64_t need = (m >> pool->shift) * pool->decodes, rest = m & mask;
+    if (mask == 15) return need + sum_of_16(residue, (uint16_t)(-iteration & mask), (uint16_t)rest);
     for (int64_t j = 0; j < rest; j++) need += residue[-(iteration + j) & mask];
     return need;
 }

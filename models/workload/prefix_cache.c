@@ -128,10 +128,15 @@ static int32_t shrink_oldest(const TwPrefix *p, int64_t most)
     if (n->length > 0) return take;
     table_remove(p, n->key, node);
     p->head->oldest = n->newer;
-    if (n->newer == NONE)
+    if (n->newer == NONE) {
         p->head->newest = NONE;
-    else
-        p->node[n->newer].older = NONE;
+    } else {
+        // the next that will be forgotten, and what that will touch
+        TwPrefixNode *next = p->node + n->newer;
+        next->older = NONE;
+        tw_prefix_fetch_key(p->plan, p->table, next->key);
+        if (next->newer != NONE) __builtin_prefetch(p->node + next->newer, 1);
+    }
     if (n->parent != NONE) p->node[n->parent].children--;
     node_free(p, node);
     return take;
@@ -188,23 +193,6 @@ static int32_t split(const TwPrefix *p, int32_t node, int32_t front)
 
 // --- what a replica asks
 // ----------------------------------------------------------------------------------------------
-
-// Of the first block of a run.
-static uint64_t first_key(const TwPrefixPlan *plan, const TwRun *run)
-{
-    return tw_run_hash(run->base, (((run->begin >> plan->shift) + 1) << plan->shift) - run->begin);
-}
-
-void tw_prefix_fetch(const TwPrefix *p, const TwRun *run)
-{
-    __builtin_prefetch(p->table + home_of(first_key(p->plan, run), mask_of(p)), 1);
-}
-
-int32_t tw_prefix_guess(const TwPrefixPlan *plan, const uint64_t *table, const TwRun *run)
-{
-    uint64_t key = first_key(plan, run), entry = table[home_of(key, (1u << plan->bits) - 1)];
-    return (entry ^ key) >> 32 == 0 && entry ? node_of(entry) : NONE;
-}
 
 // A node far behind `first` in its run, that begins at block `at` and ends before `end`; NONE: none is known.
 static int32_t deep_of(const TwPrefix *p, const TwPrefixNode *first, int32_t at, int32_t end)

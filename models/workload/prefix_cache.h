@@ -69,15 +69,26 @@ typedef struct TwPrefixHit {
 // Empty; arrays need not be zeroed before.
 void tw_prefix_clear(const TwPrefix *p);
 
-// Asks the processor to bring the place where a run would be found from its beginning; changes nothing.
-void tw_prefix_fetch(const TwPrefix *p, const TwRun *run);
-// The same for a node of this key.
+// Asks the processor to bring the place of a key; changes nothing.
 static inline void tw_prefix_fetch_key(const TwPrefixPlan *plan, const uint64_t *table, uint64_t key)
 {
     __builtin_prefetch(table + ((key >> 32) & ((1u << plan->bits) - 1)), 1);
 }
+// Key of the first block of a run; the same for it.
+static inline uint64_t tw_prefix_first(const TwPrefixPlan *plan, const TwRun *run)
+{
+    return tw_run_hash(run->base, (((run->begin >> plan->shift) + 1) << plan->shift) - run->begin);
+}
+static inline void tw_prefix_fetch(const TwPrefixPlan *plan, const uint64_t *table, const TwRun *run)
+{
+    tw_prefix_fetch_key(plan, table, tw_prefix_first(plan, run));
+}
 // Node that a run most likely begins with; -1: none. To be fetched ahead, nothing else.
-int32_t tw_prefix_guess(const TwPrefixPlan *plan, const uint64_t *table, const TwRun *run);
+static inline int32_t tw_prefix_guess(const TwPrefixPlan *plan, const uint64_t *table, const TwRun *run)
+{
+    uint64_t key = tw_prefix_first(plan, run), entry = table[(key >> 32) & ((1u << plan->bits) - 1)];
+    return (entry ^ key) >> 32 == 0 && entry ? (int32_t)(uint32_t)entry - 1 : -1;
+}
 // How far the contents are cached, at most `most` blocks. Goes on from a chain already held: its last node (-1: none)
 // and its blocks. Changes nothing but where the runs are.
 TwPrefixHit tw_prefix_find(const TwPrefix *p, TwRuns *runs, int32_t node, int32_t blocks, int32_t most);
@@ -87,10 +98,29 @@ int32_t tw_prefix_hold(const TwPrefix *p, const TwPrefixHit *hit);
 // moves on to the new end; where the first of them is cached already, nothing. Returns the new last node and writes how
 // far it came.
 int32_t tw_prefix_insert(const TwPrefix *p, TwRuns *runs, int32_t node, int32_t *blocks, int32_t until);
+// The same for so many blocks of the run that the chain ends in, where nobody else knows of its end. False: ask the
+// above.
+static inline bool tw_prefix_grow(const TwPrefix *p, int32_t node, uint64_t base, int32_t more)
+{
+    TwPrefixNode *n = p->node + node;
+    if (n->base != base || n->refs != 1 || n->children > 0) return false;
+    n->length += more;
+    if (p->watch) p->watch->cached(p->watch->context, base, n->begin >> p->plan->shift, n->depth + n->length);
+    return true;
+}
 // Ends a hold; returns how many blocks nobody holds any more.
 int32_t tw_prefix_release(const TwPrefix *p, int32_t node, int64_t now_ns);
 // Forgets the oldest unheld blocks, at most all.
 void tw_prefix_evict(const TwPrefix *p, int64_t blocks);
+// The same where the oldest unheld node has more than so many, and no tier below takes them.
+static inline void tw_prefix_trim(const TwPrefixPlan *plan, TwPrefixHead *head, TwPrefixNode *oldest, int32_t blocks,
+                                  const TwPrefixWatch *watch)
+{
+    oldest->length -= blocks;
+    head->unheld -= blocks;
+    if (watch)
+        watch->cached(watch->context, oldest->base, oldest->begin >> plan->shift, oldest->depth + oldest->length);
+}
 // Forgets what nobody has held since until_ns or longer.
 void tw_prefix_expire(const TwPrefix *p, int64_t until_ns);
 

@@ -52,10 +52,11 @@ static bool finish_iteration(const TwEngine *e, TwReplica *r, const TwEngineLog 
     return changed;
 }
 
-// --- the plan -------------------------------------------------------------------------------------------------------
+// --- the plan: what ranks.c asks of each list is inline here, where a replica has one
+// ---------------------------------
 
 // A chunk of one token is a decode to the kernels.
-TwBatch tw_sched_batch(const TwEngine *e, TwReplica *r)
+inline TwBatch tw_sched_batch(const TwEngine *e, TwReplica *r)
 {
     TwBatch b = {0};
     if (!r->paused) {
@@ -92,30 +93,30 @@ TwBatch tw_sched_batch(const TwEngine *e, TwReplica *r)
     return b;
 }
 
-static double value(TwAffine a, const TwBatch *b)
+static double value(const TwAffine *a, const TwBatch *b)
 {
-    return a.base + a.per_context * (double)b->decode_context + a.per_history * (double)b->chunk_history;
+    return a->base + a->per_context * (double)b->decode_context + a->per_history * (double)b->chunk_history;
 }
 
 // A source that only knows single steps, asked by level.
 typedef struct Asked {
     const TwStepSource *source;
     const TwBatch *batch;
-    TwStep step;
+    TwStep *step;
 } Asked;
 
 // W of an iteration: nJ / ns
 static double asked_power(void *context, int level)
 {
     Asked *a = context;
-    a->source->step(a->source->context, level, a->batch, &a->step);
-    return value(a->step.energy_nj, a->batch) / value(a->step.time_ns, a->batch);
+    a->source->step(a->source->context, level, a->batch, a->step);
+    return value(&a->step->energy_nj, a->batch) / value(&a->step->time_ns, a->batch);
 }
 
 static void choose_by_steps(const TwStepSource *source, const TwStepLimits *limits, const TwBatch *b, TwStep *step,
                             TwStepChoice *choice)
 {
-    Asked asked = {.source = source, .batch = b};
+    Asked asked = {source, b, step};
     choice->full_w = choice->drawn_w = asked_power(&asked, TW_LEVELS - 1);
     choice->level = limits->level;
     if (limits->level < TW_LEVELS - 1) choice->drawn_w = asked_power(&asked, limits->level);
@@ -126,10 +127,9 @@ static void choose_by_steps(const TwStepSource *source, const TwStepLimits *limi
         choice->level = level < 0 ? 0 : level;
         choice->drawn_w = asked_power(&asked, choice->level);
     }
-    *step = asked.step;
 }
 
-void tw_sched_chosen(TwReplica *r, const TwStepLimits *limits, const TwStepChoice *choice)
+inline void tw_sched_chosen(TwReplica *r, const TwStepLimits *limits, const TwStepChoice *choice)
 {
     r->full_w = choice->full_w;
     if (r->full_w > r->peak_w) r->peak_w = r->full_w;
@@ -160,7 +160,7 @@ static void choose_level(const TwEngine *e, TwReplica *r, const TwBatch *b, TwSt
 static int64_t slope(double value, double scale)
 {
     double x = value * scale;
-    if (fabs(x) <= 4503599627370496.0) return (int64_t)(x + copysign(0.5, x));
+    if (fabs(x) <= 4503599627370496.0) return (int64_t)(x < 0.0 ? x - 0.5 : x + 0.5);
     assert(fabs(x) < 9.2e18);
     return (int64_t)x;
 }
@@ -195,7 +195,7 @@ static int64_t steps_to(const TwEngine *e, const TwReplica *r, int64_t clock)
 }
 
 // To the first finish, the last whole chunk, the end of the affine range.
-int32_t tw_sched_end(const TwEngine *e, TwReplica *r, const TwBatch *b, const TwStep *step)
+inline int32_t tw_sched_end(const TwEngine *e, TwReplica *r, const TwBatch *b, const TwStep *step)
 {
     int64_t m = TW_JUMP_MOST;
     if (e->drawn && r->decodes > 0 && !r->paused) return 1;
@@ -219,7 +219,7 @@ int32_t tw_sched_end(const TwEngine *e, TwReplica *r, const TwBatch *b, const Tw
 }
 
 // They are encoded in the iteration, before its model step, and only once.
-int tw_sched_images(const TwEngine *e, TwReplica *r)
+inline int tw_sched_images(const TwEngine *e, TwReplica *r)
 {
     int images = 0;
     if (e->encode_time == 0) return images;
@@ -277,16 +277,17 @@ static int64_t memory_lasts(const TwEngine *e, TwReplica *r, int64_t m)
     return m;
 }
 
-int64_t tw_sched_last(const TwEngine *e, TwReplica *r, int64_t m)
+inline int64_t tw_sched_last(const TwEngine *e, TwReplica *r, int64_t m)
 {
     if (m > 1) m = memory_lasts(e, r, m);
     if (m > 1 && e->spec.policy == TW_SGLANG && r->wait_count > 0) m = tw_sglang_most(e, r, m);
     return m;
 }
 
-int64_t tw_sched_event(const TwReplica *r)
+inline int64_t tw_sched_event(const TwReplica *r)
 {
-    int64_t event = r->wait_count > 0 || r->chunk_count > 0 || r->loading > 0 ? r->give_up_ns : INT64_MAX;
+    int64_t event = r->give_up_ns;
+    if (event != INT64_MAX && r->wait_count == 0 && r->chunk_count == 0 && r->loading == 0) event = INT64_MAX;
     if (r->loading > 0) event = least(event, r->ready_ns);
     return least(event, r->front_ns);
 }
@@ -332,7 +333,7 @@ void tw_sched_resume(const TwEngine *e, TwReplica *r)
     r->kv.free -= need;
 }
 
-bool tw_sched_works(const TwEngine *e, TwReplica *r)
+inline bool tw_sched_works(const TwEngine *e, TwReplica *r)
 {
     if (r->decodes > 0 && !r->paused) return true;
     for (int j = 0; j < r->chunk_count; j++)
@@ -340,7 +341,7 @@ bool tw_sched_works(const TwEngine *e, TwReplica *r)
     return false;
 }
 
-bool tw_sched_ends(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
+inline bool tw_sched_ends(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
 {
     tw_seq_reclaim(e, r, log);
     bool changed = finish_iteration(e, r, log);
@@ -350,7 +351,7 @@ bool tw_sched_ends(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
     return changed;
 }
 
-bool tw_sched_turn(const TwEngine *e, TwReplica *r, bool changed, bool *once, const TwEngineLog *log)
+inline bool tw_sched_turn(const TwEngine *e, TwReplica *r, bool changed, bool *once, const TwEngineLog *log)
 {
     bool paused = r->paused;
     int64_t preemptions = counts_of(r)->preemptions;

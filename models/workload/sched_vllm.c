@@ -18,7 +18,7 @@ static int64_t assign(const TwEngine *e, TwReplica *r, int64_t *budget, bool *ch
         row->chunk = (int32_t)tokens;
         *budget -= tokens;
     }
-    return tw_sched_need(e, r);
+    return blocks_needed(e, r);
 }
 
 // The youngest; with priorities, of the lowest.

@@ -207,6 +207,23 @@ TwRuns tw_engine_runs(const TwEngine *e, TwReplica *r, uint32_t row)
     return tw_runs(content_of(e, r) + row, e->spec.list, own_stream(at->arrival_ns, at->id), at->input, at->output);
 }
 
+void tw_engine_fetch_runs(const TwEngine *e, TwReplica *r, const TwRun *run, int count)
+{
+    const uint64_t *table = part(r, e->table);
+    for (int k = 0; k < count; k++) tw_prefix_fetch(&e->prefix, table, &run[k]);
+}
+
+// The nodes that they begin with, once their places in the table are here.
+static void fetch_begins(const TwEngine *e, TwReplica *r, const TwRun *run, int count)
+{
+    const uint64_t *table = part(r, e->table);
+    const TwPrefixNode *nodes = part(r, e->node);
+    for (int k = 0; k < count; k++) {
+        int32_t node = tw_prefix_guess(&e->prefix, table, &run[k]);
+        if (node >= 0) __builtin_prefetch(nodes + node, 1);
+    }
+}
+
 void tw_seq_keep_runs(const TwEngine *e, TwReplica *r, uint32_t row, const TwRequest *request, const TwComing *coming)
 {
     TwCold *cold = &cold_of(e, r)[row];
@@ -219,8 +236,10 @@ void tw_seq_keep_runs(const TwEngine *e, TwReplica *r, uint32_t row, const TwReq
     } else {
         cold->run_count = tw_engine_cut(request, cold->run);
     }
-    const TwPrefix prefix = tw_engine_prefix(e, r, NULL);
-    for (int k = 0; k < cold->run_count; k++) tw_prefix_fetch(&prefix, &cold->run[k]);
+    if (coming->run_fetched)
+        fetch_begins(e, r, cold->run, cold->run_count);
+    else
+        tw_engine_fetch_runs(e, r, cold->run, cold->run_count);
 }
 
 // What the cache forgets goes to the tiers below, and everybody who watches is told.
@@ -267,17 +286,30 @@ static void expire(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
     tw_prefix_expire(&prefix, tw_ns_of(r->time) - e->keep_ns);
 }
 
-static void evict(const TwEngine *e, TwReplica *r, int64_t blocks, const TwEngineLog *log)
+void tw_seq_forget(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
 {
+    if (e->prefix.timed) expire(e, r, log);
+    int64_t blocks = r->prefix.unheld - r->kv.free;
+    if (blocks <= 0) return;
+    TwPrefixNode *oldest = (TwPrefixNode *)part(r, e->node) + r->prefix.oldest;
+    if (e->spec.tier_count == 0 && oldest->length > blocks) {    // as a rule
+        tw_prefix_trim(&e->prefix, &r->prefix, oldest, (int32_t)blocks, watch_of(log));
+        return;
+    }
     Forget forget;
     const TwPrefix prefix = prefix_of(e, r, log, &forget);
     tw_prefix_evict(&prefix, blocks);
 }
 
-void tw_seq_reclaim(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
+// Makes blocks up to `full` findable where its chain ends in the last run of its contents: as most do.
+static bool grow(const TwEngine *e, TwReplica *r, const TwPrefix *prefix, uint32_t row, int32_t full)
 {
-    if (e->prefix.timed) expire(e, r, log);
-    if (r->prefix.unheld > r->kv.free) evict(e, r, r->prefix.unheld - r->kv.free, log);
+    TwRow *at = rows_of(e, r) + row;
+    const TwCold *cold = cold_of(e, r) + row;
+    if (at->leaf < 0 || cold->run_count == 0) return false;
+    if (!tw_prefix_grow(prefix, at->leaf, cold->run[cold->run_count - 1].base, full - at->shared)) return false;
+    at->shared = full;
+    return true;
 }
 
 // Makes the blocks of a running sequence findable, where nobody else's copy is already.
@@ -289,8 +321,31 @@ static void publish(const TwEngine *e, TwReplica *r, uint32_t row, int64_t compu
     tw_seq_reclaim(e, r, log);
     Forget forget;
     const TwPrefix prefix = prefix_of(e, r, log, &forget);
+    if (grow(e, r, &prefix, row, full)) return;
     TwRuns runs = tw_engine_runs(e, r, row);
     at->leaf = tw_prefix_insert(&prefix, &runs, at->leaf, &at->shared, full);
+}
+
+// The same for one that is done. Returns the blocks that are the cache's now.
+static int32_t publish_all(const TwEngine *e, TwReplica *r, const TwPrefix *prefix, uint32_t row, int32_t full)
+{
+    TwRow *at = rows_of(e, r) + row;
+    TwRuns runs = tw_engine_runs(e, r, row);
+    if (at->leaf < 0 || prefix->node[at->leaf].children > 0) {
+        // what others have made findable since then stays theirs, and ours is a copy
+        TwRuns all = runs;
+        TwPrefixHit hit = tw_prefix_find(prefix, &all, at->leaf, at->shared, full);
+        if (hit.blocks > at->shared) {
+            int32_t deeper = tw_prefix_hold(prefix, &hit);
+            r->kv.free -= hit.unheld;
+            if (at->leaf >= 0) (void)tw_prefix_release(prefix, at->leaf, tw_ns_of(r->time));
+            at->leaf = deeper;
+            at->shared = hit.blocks;
+        }
+    }
+    int32_t before = at->shared;
+    at->leaf = tw_prefix_insert(prefix, &runs, at->leaf, &at->shared, full);
+    return at->shared - before;
 }
 
 // Gives back the blocks of a sequence, `held` of them, with `computed` tokens in them.
@@ -302,28 +357,11 @@ static void release(const TwEngine *e, TwReplica *r, uint32_t row, int64_t compu
         return;
     }
     TwRow *at = rows_of(e, r) + row;
-    int32_t full = (int32_t)(computed >> r->kv.shift);
+    int32_t full = (int32_t)(computed >> r->kv.shift), before = at->shared;
     int64_t own = held - at->shared;
     Forget forget;
     const TwPrefix prefix = prefix_of(e, r, log, &forget);
-    if (full > at->shared) {
-        TwRuns runs = tw_engine_runs(e, r, row);
-        if (at->leaf < 0 || prefix.node[at->leaf].children > 0) {
-            // what others have made findable since then stays theirs, and ours is a copy
-            TwRuns all = runs;
-            TwPrefixHit hit = tw_prefix_find(&prefix, &all, at->leaf, at->shared, full);
-            if (hit.blocks > at->shared) {
-                int32_t deeper = tw_prefix_hold(&prefix, &hit);
-                r->kv.free -= hit.unheld;
-                if (at->leaf >= 0) (void)tw_prefix_release(&prefix, at->leaf, tw_ns_of(r->time));
-                at->leaf = deeper;
-                at->shared = hit.blocks;
-            }
-        }
-        int32_t before = at->shared;
-        at->leaf = tw_prefix_insert(&prefix, &runs, at->leaf, &at->shared, full);
-        own -= at->shared - before;
-    }
+    if (full > before) own -= grow(e, r, &prefix, row, full) ? full - before : publish_all(e, r, &prefix, row, full);
     r->kv.free += own;
     if (at->leaf >= 0) r->kv.free += tw_prefix_release(&prefix, at->leaf, tw_ns_of(r->time));
     at->leaf = -1;
@@ -372,12 +410,7 @@ static void measure(const TwEngine *e, TwReplica *r, const TwRow *row, const TwE
     if (!log) return;
     if (counts && log->latency) {
         TwLatency *latency = log->latency + row->service;
-        tw_latency_add(latency, TW_TTFT, ttft);
-        if (row->output > 1)
-            tw_latency_add(latency, TW_TPOT, tpot);
-        else
-            latency->single++;
-        tw_latency_add(latency, TW_E2E, now - row->arrival_ns);
+        tw_latency_end(latency, ttft, row->output > 1 ? tpot : -1, now - row->arrival_ns);
         if (log->service)
             tw_latency_add(latency, TW_NORMALISED,
                            (int64_t)((double)(now - row->arrival_ns) * 1000.0 / (double)row->output + 0.5));

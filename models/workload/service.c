@@ -60,21 +60,36 @@ static inline bool sure(double at, int below, double far)
 }
 
 // log2 of the scale of each latency in microseconds
-static double octaves_of(int which)
+static inline double octaves_of(int which)
 {
     if (which == TW_ITL) return -41.965784284662087;
     return which == TW_TPOT || which == TW_NORMALISED ? -19.931568569324174 : -9.965784284662087;
 }
 
-void tw_latency_add(TwLatency *latency, int which, int64_t value)
+static inline void add(TwLatency *latency, int which, int64_t value, double scale)
 {
-    double seconds = (double)value * tw_latency_scale(which), at = scale_at((double)value, octaves_of(which));
+    double seconds = (double)value * scale, at = scale_at((double)value, octaves_of(which));
     int below = (int)at;
     TwSketch *sketch = &latency->sketch[which];
     sketch->count++;
     sketch->bucket[sure(at, below, 0.0) ? below + 1 : tw_sketch_bucket(seconds)]++;
     if (seconds > sketch->max) sketch->max = seconds;
     latency->sum[which] += value;
+}
+
+void tw_latency_add(TwLatency *latency, int which, int64_t value)
+{
+    add(latency, which, value, tw_latency_scale(which));
+}
+
+void tw_latency_end(TwLatency *latency, int64_t ttft_ns, int64_t tpot_ps, int64_t e2e_ns)
+{
+    add(latency, TW_TTFT, ttft_ns, 1e-9);
+    add(latency, TW_E2E, e2e_ns, 1e-9);
+    if (tpot_ps >= 0)
+        add(latency, TW_TPOT, tpot_ps, 1e-12);
+    else
+        latency->single++;
 }
 
 static int gap_bucket(TwSeries span, int64_t from)
@@ -111,8 +126,8 @@ static void spread_gaps(TwSketch *sketch, TwSeries span, int64_t m, int64_t weig
 void tw_latency_gaps(TwLatency *latency, const TwSeries *span, int64_t m, TwWide took, int64_t weight)
 {
     TwSketch *sketch = &latency->sketch[TW_ITL];
-    TwWide next = span->next, more = tw_times(span->grow, m - 1), last = next + more;
-    TwWide longest = more > 0 ? last : next;
+    TwWide next = span->next, more = tw_times(span->grow, m - 1);
+    TwWide longest = next + (more & ~(more >> 127));
     if (longest > latency->gap_max) latency->gap_max = longest;
     sketch->count += (uint64_t)(m * weight);
     latency->sum[TW_ITL] += took * weight;

@@ -43,6 +43,8 @@ typedef struct TwLatency {
 } TwLatency;
 
 void tw_latency_add(TwLatency *latency, int which, int64_t value);    // ns; ps for TPOT and the normalised
+// All of a request that is done; tpot_ps -1: it has none.
+void tw_latency_end(TwLatency *latency, int64_t ttft_ns, int64_t tpot_ps, int64_t e2e_ns);
 // The gaps of `weight` sequences over the next m iterations of a series of times, which take `took`.
 void tw_latency_gaps(TwLatency *latency, const TwSeries *span, int64_t m, TwWide took, int64_t weight);
 double tw_latency_scale(int which);                                             // seconds of a unit of its sum
