@@ -74,25 +74,12 @@ static void schedule(Sim *s, int class, double now_h)
     for (int i = 0; i < c->count; i++) s->next_h[class] = fmin(s->next_h[class], s->timer_h[class][i]);
 }
 
-static int replica_of(const TwPlant *plant, int gpu)
-{
-    int low = 0, high = plant->replica_count - 1;
-    while (low < high) {
-        int mid = (low + high + 1) / 2;
-        if (plant->replica_gpu[mid] <= gpu)
-            low = mid;
-        else
-            high = mid - 1;
-    }
-    return low;
-}
-
 static void set_part(Sim *s, int class, int part, int step)
 {
     const TwPlant *plant = s->plant;
     switch (plant->failures.classes[class].victims) {
     case TW_VICTIM_GPU: {
-        int r = replica_of(plant, part), was = s->down[r];
+        int r = tw_plant_replica_of(plant, part), was = s->down[r];
         s->down[r] += step;
         int turns = (s->down[r] > 0) - (was > 0);
         s->down_gpus += plant->replica_gpus[r] * turns;

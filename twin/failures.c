@@ -29,8 +29,7 @@ typedef struct Head {
 
 static const double HOUR_NS = 3600e9;
 
-// --- compile
-// ----------------------------------------------------------------------------------------------------------
+// --- compile ---------------------------------------------------------------------------------------------------------
 
 static bool matches(const TwPlant *plant, int element, const char *name)
 {
@@ -353,8 +352,7 @@ void tw_failures_layout(TwPlant *plant, TwLayout *layout)
             p->classes[i].timer_ns = tw_layout_add(layout, (size_t)p->classes[i].count, sizeof(int64_t));
 }
 
-// --- draws
-// ------------------------------------------------------------------------------------------------------------
+// --- draws -----------------------------------------------------------------------------------------------------------
 
 // Four words of the next draw of a class; entity: its gaps or its repairs.
 static void draw(const TwPlant *plant, void *block, int class, uint32_t entity, double u[4])
@@ -411,21 +409,7 @@ void tw_failures_start(const TwPlant *plant, void *block)
                        (TwEvent){.time_ns = p->maintenance[i].at_ns, .kind = TW_EVENT_MAINTAIN, .index = i});
 }
 
-// --- parts
-// ------------------------------------------------------------------------------------------------------------
-
-static int replica_of_gpu(const TwPlant *plant, int gpu)
-{
-    int low = 0, high = plant->replica_count - 1;
-    while (low < high) {
-        int mid = (low + high + 1) / 2;
-        if (plant->replica_gpu[mid] <= gpu)
-            low = mid;
-        else
-            high = mid - 1;
-    }
-    return low;
-}
+// --- parts ----------------------------------------------------------------------------------------------------------
 
 // The rack of a GPU of a replica, which may lie in several.
 static int rack_of_gpu(const TwPlant *plant, int replica, int gpu)
@@ -441,7 +425,7 @@ void tw_failures_part(const TwPlant *plant, int class, int part, char *text, siz
     int replica;
     switch (c->victims) {
     case TW_VICTIM_GPU:
-        replica = replica_of_gpu(plant, part);
+        replica = tw_plant_replica_of(plant, part);
         snprintf(text, size, "GPU %d of a replica in %s", part - plant->replica_gpu[replica] + 1,
                  plant->racks[rack_of_gpu(plant, replica, part)].name);
         break;
@@ -491,7 +475,7 @@ static void set_part(const TwPlant *plant, void *block, const TwFailureHooks *ho
     const TwFailureClass *c = &plant->failures.classes[class];
     switch (c->victims) {
     case TW_VICTIM_GPU:
-        hooks->replica(hooks->context, replica_of_gpu(plant, part), whole, entry);
+        hooks->replica(hooks->context, tw_plant_replica_of(plant, part), whole, entry);
         break;
     case TW_VICTIM_RACK:
         hooks->rack(hooks->context, part, whole, entry);
@@ -525,8 +509,7 @@ static void set_part(const TwPlant *plant, void *block, const TwFailureHooks *ho
     }
 }
 
-// --- what happens
-// ------------------------------------------------------------------------------------------------------
+// --- what happens ----------------------------------------------------------------------------------------------------
 
 static void push(const TwPlant *plant, void *block, int64_t at_ns, TwEventKind kind, int index)
 {

@@ -783,6 +783,19 @@ static bool compile(TwPlant *plant, const TwPlantInput *input, TwErrors *errors)
     return true;
 }
 
+int tw_plant_replica_of(const TwPlant *plant, int gpu)
+{
+    int low = 0, high = plant->replica_count - 1;
+    while (low < high) {
+        int mid = (low + high + 1) / 2;
+        if (plant->replica_gpu[mid] <= gpu)
+            low = mid;
+        else
+            high = mid - 1;
+    }
+    return low;
+}
+
 bool tw_plant_create(TwPlant **made, const TwPlantInput *input, TwErrors *errors)
 {
     return tw_plant_create_from(made, input, NULL, errors);

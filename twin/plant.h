@@ -340,6 +340,9 @@ bool tw_plant_create(TwPlant **plant, const TwPlantInput *input, TwErrors *error
 bool tw_plant_create_from(TwPlant **plant, const TwPlantInput *input, TwShelf *shelf, TwErrors *errors);
 void tw_plant_destroy(TwPlant *plant);
 
+// The replica of a GPU, counted over those of all replicas.
+int tw_plant_replica_of(const TwPlant *plant, int gpu);
+
 size_t tw_meters_bytes(void);    // twin/ledger.h
 
 // The groups and series that a run records; the values come from tw_couple.

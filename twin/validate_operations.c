@@ -125,8 +125,7 @@ static void monte_carlo(TwValidation *v)
                       0.015, META);
 }
 
-// --- sharing of limits
-// ------------------------------------------------------------------------------------------------
+// --- sharing of limits -----------------------------------------------------------------------------------------------
 
 typedef struct Leaf {
     int element, priority;
@@ -292,8 +291,7 @@ static bool panels(TwValidation *v)
     return true;
 }
 
-// --- grid and money
-// ---------------------------------------------------------------------------------------------------
+// --- grid and money --------------------------------------------------------------------------------------------------
 
 static void grid(TwValidation *v)
 {
@@ -382,8 +380,7 @@ static bool curtailment(TwValidation *v, TwError *error)
     return true;
 }
 
-// --- determinism
-// ------------------------------------------------------------------------------------------------------
+// --- determinism -----------------------------------------------------------------------------------------------------
 
 // Checksum of ten minutes with a lost panel; fork_s > 0: the run is forked there and the copy goes on.
 static bool scenario(const char *path, int threads, double fork_s, uint64_t *sum, TwError *error)

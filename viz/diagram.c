@@ -186,6 +186,14 @@ void tw_difference_legend(TwDraw *d, TwBox box, const char *what, const char *un
     tw_draw_text(d, (TwPoint){x + w, y + 23.0}, TW_RIGHT, TW_SMALL, style->second, text);
 }
 
+void tw_difference_power(TwDraw *d, TwBox box, TwView *view, double most)
+{
+    TwSpan scale = tw_difference_scale(view, most);
+    double per = scale.high >= 1e6 ? 1e-6 : scale.high >= 1e3 ? 1e-3 : 1.0;
+    const char *unit = per < 1e-5 ? "MW" : per < 1.0 ? "kW" : "W";
+    tw_difference_legend(d, box, "Power", unit, (TwSpan){scale.low * per, scale.high * per}, view->locked);
+}
+
 bool tw_diagram_known(const TwScene *s, int class)
 {
     if (class < 0) return false;

@@ -30,6 +30,8 @@ TwColour tw_difference_colour(TwSpan scale, double change);
 TwColour tw_difference_strip(TwDraw *d, TwBox box, TwSpan scale, double change);
 // In the heading at the right: what is coloured, its unit, the scale.
 void tw_difference_legend(TwDraw *d, TwBox box, const char *what, const char *unit, TwSpan scale, bool locked);
+// The same of watts, in W, kW or MW; most: the largest change now.
+void tw_difference_power(TwDraw *d, TwBox box, TwView *view, double most);
 double tw_diagram_was(const TwView *view, const TwScene *s, int element, const char *field);    // of the reference
 double tw_largest(double change, double most);    // the one that is larger in size, NaN where neither is a number
 

@@ -404,13 +404,7 @@ void tw_oneline_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box)
     if (view->reference) {
         double most = NAN;
         find_changes(s, view, &o, o.roots, &most);
-        TwSpan scale = tw_difference_scale(view, most);
-        double per = scale.high >= 1e6 ? 1e-6 : scale.high >= 1e3 ? 1e-3 : 1.0;
-        tw_difference_legend(d, box, "Power",
-                             per < 1e-5  ? "MW"
-                             : per < 1.0 ? "kW"
-                                         : "W",
-                             (TwSpan){scale.low * per, scale.high * per}, view->locked);
+        tw_difference_power(d, box, view, most);
     }
     draw_wires(d, s, &o, o.roots);
     draw_rings(d, s, &o);

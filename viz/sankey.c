@@ -228,13 +228,7 @@ void tw_sankey_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box)
         double most = NAN;
         for (int i = 0; i < k.node_count; i++)
             most = tw_largest(watts_of(s, k.nodes[i].name) - watts_of(view->reference, k.nodes[i].name), most);
-        TwSpan scale = tw_difference_scale(view, most);
-        double per = scale.high >= 1e6 ? 1e-6 : scale.high >= 1e3 ? 1e-3 : 1.0;
-        tw_difference_legend(d, box, "Power",
-                             per < 1e-5  ? "MW"
-                             : per < 1.0 ? "kW"
-                                         : "W",
-                             (TwSpan){scale.low * per, scale.high * per}, view->locked);
+        tw_difference_power(d, box, view, most);
     }
 
     for (int pass = 0; pass < 2; pass++)    // the useful path over the losses

@@ -57,8 +57,7 @@ double tw_unavailability_common(double unavailability, double beta)
     return own * own + beta * unavailability;
 }
 
-// --- backup
-// -----------------------------------------------------------------------------------------------------------
+// --- backup ----------------------------------------------------------------------------------------------------------
 
 int tw_backup_states(const TwBackup *b)
 {
@@ -135,8 +134,7 @@ bool tw_backup_survival(const TwBackup *b, const double *load, int count, int be
     return true;
 }
 
-// --- draws
-// ------------------------------------------------------------------------------------------------------------
+// --- draws -----------------------------------------------------------------------------------------------------------
 
 double tw_draw_exponential(double u, double mean) { return -mean * log(u); }
 
