@@ -256,7 +256,7 @@ static bool read_points(TwKernelModel *model, const char *folder, TwError *error
 {
     char path[512];
     snprintf(path, sizeof path, "%s/points.csv", folder);
-    return access(path, F_OK) != 0 || tw_kernel_points_read(&model->points, model->arena, path, &model->chip, error);
+    return access(path, F_OK) != 0 || tw_kernel_points_read(&model->points, model->arena, path, &model->chip, NULL, error);
 }
 
 static void set_quantise(TwKernelModel *model)

@@ -78,6 +78,7 @@ static double bound_of(const TwKernelPoints *points, const Point *x)
 
 typedef struct Columns {
     int op, impl, dtype_a, dtype_b, scale, p0, regime, t, bytes, status;
+    int role, energy, power;    // -1: not there
 } Columns;
 
 static bool find_columns(const TwCsv *csv, Columns *c, const char *path, TwError *error)
@@ -93,6 +94,9 @@ static bool find_columns(const TwCsv *csv, Columns *c, const char *path, TwError
         *wanted[i].column = tw_csv_column(csv, wanted[i].name);
         if (*wanted[i].column < 0) return tw_fail_at(error, path, 1, 0, "no column %s", wanted[i].name);
     }
+    c->role = tw_csv_column(csv, "role");
+    c->energy = tw_csv_column(csv, "e_uj");
+    c->power = tw_csv_column(csv, "p_w");
     return true;
 }
 
@@ -149,16 +153,19 @@ static bool point_of(const TwCsv *csv, int row, const Columns *c, const double *
     return false;
 }
 
-static bool read_rows(TwKernelPoints *points, TwArena *arena, const TwCsv *csv, const char *path, TwError *error)
+static bool read_rows(TwKernelPoints *points, TwArena *arena, const TwCsv *csv, const char *path, const char *roles,
+                      TwError *error)
 {
     Columns c;
     if (!find_columns(csv, &c, path, error)) return false;
+    if (roles && c.role < 0) return tw_fail_at(error, path, 1, 0, "no column role");
     points->point = TW_TAKE(arena, tw_csv_rows(csv) ? tw_csv_rows(csv) : 1, Point);
     for (int row = 0; row < tw_csv_rows(csv); row++) {
         double p[8], t_us;
         Point x;
         if (strcmp(tw_csv_text(csv, row, c.status), "ok") != 0 || strcmp(tw_csv_text(csv, row, c.regime), "burst") != 0)
             continue;
+        if (roles && !strstr(roles, tw_csv_text(csv, row, c.role))) continue;
         for (int i = 0; i < 8; i++)
             if (!tw_csv_number(csv, row, c.p0 + i, &p[i], error)) return false;
         if (!point_of(csv, row, &c, p, &x)) continue;
@@ -452,18 +459,75 @@ static bool make_sites(TwKernelPoints *points, TwArena *arena, TwError *error)
 }
 
 bool tw_kernel_points_read(TwKernelPoints **points, TwArena *arena, const char *path, const TwAcceleratorRow *chip,
-                           TwError *error)
+                           const char *roles, TwError *error)
 {
     TwCsv *csv;
     *points = NULL;
     if (!tw_csv_read(&csv, path, error)) return false;
     TwKernelPoints *made = TW_TAKE(arena, 1, TwKernelPoints);
     made->chip = *chip;
-    bool good = read_rows(made, arena, csv, path, error);
+    bool good = read_rows(made, arena, csv, path, roles, error);
     tw_csv_destroy(csv);
     if (!good || !make_sites(made, arena, error)) return false;
     *points = made;
     return true;
+}
+
+static TwKernelShape shape_of(const Point *x)
+{
+    TwKernelShape s = {.op = x->op, .number = x->number};
+    switch (x->op) {
+    case TW_KERNEL_GEMM:
+        s.n = x->p[0], s.k = x->p[1], s.m = x->p[2];
+        break;
+    case TW_KERNEL_PREFILL:
+        s.heads = x->p[0], s.kv_heads = x->p[1], s.dim = x->p[2], s.batch = x->p[4], s.seq = x->p[5];
+        break;
+    case TW_KERNEL_GLUE:
+        s.read = x->p[0];
+        break;
+    default:
+        s.heads = x->p[0], s.kv_heads = x->p[1], s.dim = x->p[2], s.batch = x->p[3], s.seq = x->p[4];
+        break;
+    }
+    return s;
+}
+
+bool tw_kernel_rows_read(TwKernelRow **rows, int *count, TwArena *arena, const char *path, TwError *error)
+{
+    TwCsv *csv;
+    Columns c;
+    *count = 0;
+    if (!tw_csv_read(&csv, path, error)) return false;
+    bool good = find_columns(csv, &c, path, error);
+    if (good && c.role < 0) good = tw_fail_at(error, path, 1, 0, "no column role");
+    TwKernelRow *row = *rows = TW_TAKE(arena, tw_csv_rows(csv) ? tw_csv_rows(csv) : 1, TwKernelRow);
+    for (int i = 0; i < tw_csv_rows(csv) && good; i++) {
+        const char *regime = tw_csv_text(csv, i, c.regime);
+        bool sustained = strcmp(regime, "sustained") == 0;
+        double p[8], t_us;
+        Point x;
+        if (strcmp(tw_csv_text(csv, i, c.status), "ok") != 0 || (!sustained && strcmp(regime, "burst") != 0)) continue;
+        for (int k = 0; k < 8 && good; k++) good = tw_csv_number(csv, i, c.p0 + k, &p[k], error);
+        if (!good || !point_of(csv, i, &c, p, &x)) continue;
+        // of heads whose keys and values are of unlike width the model knows the latent ones only
+        if (x.op == TW_KERNEL_PREFILL && x.p[2] != x.p[3]) continue;
+        good = tw_csv_number(csv, i, c.t, &t_us, error) &&
+               (x.op != TW_KERNEL_GLUE || tw_csv_number(csv, i, c.bytes, &x.p[0], error));
+        TwKernelRow *made = &row[*count];
+        *made = (TwKernelRow){
+            .shape = shape_of(&x), .t_s = 1e-6 * t_us, .energy_j = NAN, .power_w = NAN, .sustained = sustained};
+        snprintf(made->role, sizeof made->role, "%s", tw_csv_text(csv, i, c.role));
+        if (sustained && c.energy >= 0 && c.power >= 0 && tw_csv_text(csv, i, c.energy)[0]) {
+            double e_uj;
+            good = good && tw_csv_number(csv, i, c.energy, &e_uj, error) &&
+                   tw_csv_number(csv, i, c.power, &made->power_w, error);
+            made->energy_j = 1e-6 * e_uj;
+        }
+        *count += good;
+    }
+    tw_csv_destroy(csv);
+    return good;
 }
 
 // ---- answers -------------------------------------------------------------------------------------------------------

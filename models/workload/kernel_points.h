@@ -12,10 +12,20 @@
 
 typedef struct TwKernelPoints TwKernelPoints;
 
-// Reads the file into the arena. False, with file and line: other columns, a time that is not positive, a utilisation
-// above 1.1, one point measured twice with different times.
+// Reads the file into the arena; roles: only rows whose role is among these words, so that the others can judge (NULL:
+// all). False, with file and line: other columns, a time that is not positive, a utilisation above 1.1, one point
+// measured twice with different times.
 bool tw_kernel_points_read(TwKernelPoints **points, TwArena *arena, const char *path, const TwAcceleratorRow *chip,
-                           TwError *error);
+                           const char *roles, TwError *error);
+
+// A measured row that the model can be asked for, with its role and, of sustained ones, joules a launch and mean power.
+typedef struct TwKernelRow {
+    TwKernelShape shape;
+    double t_s, energy_j, power_w;
+    bool sustained;    // the power limit was in force; else a short burst
+    char role[12];
+} TwKernelRow;
+bool tw_kernel_rows_read(TwKernelRow **rows, int *count, TwArena *arena, const char *path, TwError *error);
 
 // Seconds of a launch, NaN where the points have no answer; *exact: the point itself was measured. Thread-safe, no
 // allocation.

@@ -13,6 +13,6 @@ bool tw_validate_training_table(TwValidation *validation, const char *file, TwEr
 // The engine: closed forms of queues and memory, Vidur's runs, a real vLLM run. file: a table of further runs in the
 // manner of Vidur's (docs/serving.md), or NULL.
 bool tw_validate_serving(TwValidation *validation, const char *file, TwError *error);
-// The calibration: counts, interpolation, caps, and published kernel tables. file: one of them or a folder of them, or
-// NULL.
+// The calibration: counts, interpolation, caps, and published kernel tables. file: one of them or a folder of them, points
+// measured here, or NULL.
 bool tw_validate_kernels(TwValidation *validation, const char *file, TwError *error);

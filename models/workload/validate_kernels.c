@@ -1,7 +1,9 @@
 // The calibration against its own rules, closed forms, and the published tables that it was fitted to.
 #include "models/workload/kernel_grid.h"
 #include "models/workload/silicon.h"
+#include "models/workload/stratum.h"
 #include "models/workload/validate.h"
+#include "models/workload/validate_points.h"
 #include "sim/data.h"
 
 #include <math.h>
@@ -238,65 +240,6 @@ static void published_points(TwValidation *v, const Chip chip[CHIPS])
 
 // ---- published tables ----------------------------------------------------------------------------------------------
 
-static int rising(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
-static double quantile(double *sorted, int count, double fraction)
-{
-    if (!count) return NAN;
-    double at = fraction * (count - 1);
-    int low = (int)at;
-    return low + 1 < count ? sorted[low] + (at - low) * (sorted[low + 1] - sorted[low]) : sorted[count - 1];
-}
-
-// Errors of one class of rows.
-typedef struct Stratum {
-    double *size, *error;    // |t/t - 1| and t/t - 1
-    int count, room, within[2];
-} Stratum;
-
-static void stratum_add(Stratum *s, double ours, double theirs, double sigma_ln)
-{
-    if (s->count == s->room) {
-        s->room = s->room ? 2 * s->room : 256;
-        s->size = realloc(s->size, (size_t)s->room * sizeof *s->size);
-        s->error = realloc(s->error, (size_t)s->room * sizeof *s->error);
-        if (!s->size || !s->error) abort();
-    }
-    s->error[s->count] = ours / theirs - 1.0;
-    s->size[s->count++] = fabs(ours / theirs - 1.0);
-    double off = fabs(log(ours / theirs));
-    s->within[0] += off <= sigma_ln;
-    s->within[1] += off <= 2.0 * sigma_ln;
-}
-
-static void stratum_end(Stratum *s)
-{
-    free(s->size);
-    free(s->error);
-    *s = (Stratum){0};
-}
-
-// median, p90, bias and how many lie within sigma; bar NaN: shown
-static void stratum_row(TwValidation *v, Stratum *s, const char *chip, const char *what, double bar)
-{
-    if (!s->count) return;
-    qsort(s->size, (size_t)s->count, sizeof *s->size, rising);
-    qsort(s->error, (size_t)s->count, sizeof *s->error, rising);
-    char name[64];
-    snprintf(name, sizeof name, "%.24s, median error", what);
-    tw_validation_row(v, chip, name, "%", 100.0 * quantile(s->size, s->count, 0.5), bar,
-                      isfinite(bar) ? TW_AT_MOST : TW_SHOWN, 0.0, "published table, rows it was fitted to");
-    tw_validation_note(
-        v,
-        "%-8s %-24s %7d rows: median %5.1f %%, p90 %5.1f %%, bias %+5.1f %%, within 1 and 2 sigma %3.0f and %3.0f %%",
-        chip, what, s->count, 100.0 * quantile(s->size, s->count, 0.5), 100.0 * quantile(s->size, s->count, 0.9),
-        100.0 * quantile(s->error, s->count, 0.5), 100.0 * s->within[0] / s->count, 100.0 * s->within[1] / s->count);
-}
-
 // bars of the issue: GEMM 5 %, decode 6 %, prefill 8 %; of Blackwell's fp8 and fp4 twice that
 static double bar_of(const TwKernelShape *s, bool blackwell)
 {
@@ -316,7 +259,7 @@ static double bar_of(const TwKernelShape *s, bool blackwell)
 static void compare(TwValidation *v, const Chip *chip, const char *name, const TwSilicon *silicon)
 {
     static const char *const op_name[] = {"gemm", "decode", "prefill", "mla decode", "mla prefill", "experts"};
-    Stratum stratum[6][TW_NUMBERS][2] = {0};
+    TwStratum stratum[6][TW_NUMBERS][2] = {0};
     bool blackwell = strncmp(name, "h", 1) != 0;
     for (int i = 0; i < silicon->count; i++) {
         const TwSiliconRow *row = &silicon->row[i];
@@ -326,7 +269,7 @@ static void compare(TwValidation *v, const Chip *chip, const char *name, const T
         TwKernelCost cost = tw_kernel_query(chip->model, s);
         bool odd = s->op == TW_KERNEL_GEMM && !tw_kernel_aligned(s->m);
         double t = odd ? cost.t_s * tw_kernel_unaligned(chip->model, s->number, s->m) : cost.t_s;
-        stratum_add(&stratum[s->op][s->number][odd], t, row->t_s, cost.sigma_ln);
+        tw_stratum_add(&stratum[s->op][s->number][odd], t, row->t_s, cost.sigma_ln);
     }
     for (int op = 0; op < 6; op++)
         for (int n = 0; n < TW_NUMBERS; n++)
@@ -334,8 +277,9 @@ static void compare(TwValidation *v, const Chip *chip, const char *name, const T
                 const TwKernelShape shape = {.op = (TwKernelOp)op, .number = (TwNumber)n};
                 char what[40];
                 snprintf(what, sizeof what, "%s %s%s", op_name[op], tw_number_name((TwNumber)n), odd ? ", odd m" : "");
-                stratum_row(v, &stratum[op][n][odd], name, what, odd ? NAN : bar_of(&shape, blackwell));
-                stratum_end(&stratum[op][n][odd]);
+                tw_stratum_row(v, &stratum[op][n][odd], name, what, odd ? NAN : bar_of(&shape, blackwell),
+                               "published table, rows it was fitted to");
+                tw_stratum_end(&stratum[op][n][odd]);
             }
 }
 
@@ -456,17 +400,18 @@ static void unseen_shapes(TwValidation *v, const char *name, const TwSilicon *si
                 rows[count++] = fit_row(s, silicon->row[i].t_s, peak);
         }
         if (count < 1000) continue;
-        Stratum stratum = {0};
+        TwStratum stratum = {0};
         for (unsigned fold = 0; fold < FOLDS; fold++) {
             fit(rows, count, fold, x);
             for (int r = 0; r < count; r++)
                 if (rows[r].fold == fold)
-                    stratum_add(&stratum, exp(rows[r].target - interpolated(&rows[r], x)), 1.0, 0.065);
+                    tw_stratum_add(&stratum, exp(rows[r].target - interpolated(&rows[r], x)), 1.0, 0.065);
         }
         char what[40];
         snprintf(what, sizeof what, "gemm %s, unseen", tw_number_name((TwNumber)n));
-        stratum_row(v, &stratum, name, what, blackwell && n != TW_BF16 ? 16.0 : 8.0);
-        stratum_end(&stratum);
+        tw_stratum_row(v, &stratum, name, what, blackwell && n != TW_BF16 ? 16.0 : 8.0,
+                       "published table, rows it was fitted to");
+        tw_stratum_end(&stratum);
     }
     free(rows);
 }
@@ -544,30 +489,30 @@ static void transfer(TwValidation *v, TwSilicon table[CHIPS][TW_SILICON_FAMILIES
         double peak_from[4], peak_to[4];
         tw_silicon_peaks(chips[transfers[i].from], peak_from);
         tw_silicon_peaks(chips[transfers[i].to], peak_to);
-        Stratum s = {0};
+        TwStratum s = {0};
         int b = 0;
         for (int a = 0; a < from->count; a++) {
             const TwSiliconRow *row = &from->row[a];
             if (row->shape.number != transfers[i].number || !carried(row)) continue;
             while (b < to->count && to->row[b].key < row->key) b++;
             if (b == to->count || to->row[b].key != row->key) continue;
-            stratum_add(&s, row->t_s * bound_s(&row->shape, peak_to) / bound_s(&row->shape, peak_from), to->row[b].t_s,
-                        0.2);
+            tw_stratum_add(&s, row->t_s * bound_s(&row->shape, peak_to) / bound_s(&row->shape, peak_from),
+                           to->row[b].t_s, 0.2);
         }
         if (s.count) {
-            qsort(s.size, (size_t)s.count, sizeof *s.size, rising);
-            qsort(s.error, (size_t)s.count, sizeof *s.error, rising);
+            tw_stratum_sort(&s);
             char what[64];
             snprintf(what, sizeof what, "%s to %s, %s %s", chips[transfers[i].from], chips[transfers[i].to],
                      tw_silicon_family[transfers[i].family], tw_number_name(transfers[i].number));
-            tw_validation_row(v, "K-33", what, "%", 100.0 * quantile(s.size, s.count, 0.5), transfers[i].median,
+            tw_validation_row(v, "K-33", what, "%", 100.0 * tw_quantile_of(s.size, s.count, 0.5), transfers[i].median,
                               TW_SHOWN, 0.0, "kernels page, section 10");
             tw_validation_note(v, "%-44s %5.1f / %4.1f / %+5.1f   published %5.1f / %2.0f / %+3.0f, %d rows", what,
-                               100.0 * quantile(s.size, s.count, 0.5), 100.0 * quantile(s.size, s.count, 0.9),
-                               100.0 * quantile(s.error, s.count, 0.5), transfers[i].median, transfers[i].p90,
+                               100.0 * tw_quantile_of(s.size, s.count, 0.5),
+                               100.0 * tw_quantile_of(s.size, s.count, 0.9),
+                               100.0 * tw_quantile_of(s.error, s.count, 0.5), transfers[i].median, transfers[i].p90,
                                transfers[i].bias, s.count);
         }
-        stratum_end(&s);
+        tw_stratum_end(&s);
     }
 }
 
@@ -606,8 +551,20 @@ static bool table_of_file(TwValidation *v, const Chip chip[CHIPS], const char *p
             tw_silicon_destroy(&silicon);
             return true;
         }
-    return tw_fail(error, TW_BAD_INPUT,
-                   "%s: expected a name such as h200_sxm_gemm.csv.gz, chip and family of the table", path);
+    // measured points: CHIP_points.csv, or points.csv in a folder of the chip's name
+    for (int c = 0; c < CHIPS; c++) {
+        char own[64], in_folder[64];
+        snprintf(own, sizeof own, "%s_points.csv", chips[c]);
+        snprintf(in_folder, sizeof in_folder, "%s/points.csv", chips[c]);
+        size_t length = strlen(path), tail = strlen(in_folder);
+        if (strcmp(name, own) == 0 || (length >= tail && strcmp(path + length - tail, in_folder) == 0))
+            return tw_validate_points(v, chips[c], &chip[c].row, chip[c].model, path, error);
+    }
+    return tw_fail(
+        error, TW_BAD_INPUT,
+        "%s: expected a name such as h200_sxm_gemm.csv.gz, chip and family of the table, or h200_sxm_points.csv "
+        "of points measured here",
+        path);
 }
 
 bool tw_validate_kernels(TwValidation *v, const char *file, TwError *error)

@@ -64,6 +64,16 @@ if [ -x "${TOKENWORKS:-}" ]; then
         want=$(awk -F, -v decode="${shape#--decode}" '$8 == "bf16" && (decode == " 64x4096" ? $2 == 64 && $3 == 4096 && $4 == 0 : $5 == 1 && $6 == 2048) { print 1e3 * $11 }' predicted.csv)
         near "$ms" "$want" 0.02 "step $shape by measured points"
     done
+    # the hold-out report: a smooth device is foretold, by points of role train and by the grid for weights it has not
+    cp B/points.csv h200_sxm_points.csv
+    TOKENWORKS_DATA=$source "$TOKENWORKS" validate kernels h200_sxm_points.csv > out 2>&1
+    for class in "gemm known" "gemm unseen" decode "latent decode" prefill glue; do
+        line=$(grep -E "^  h200_sxm $class, median error" out)
+        [ -n "$line" ] && [ -z "$(echo "$line" | grep MISSED)" ] || fail "hold-out report: $class: $line"
+    done
+    mkdir h200_sxm && cp C/points.csv h200_sxm/
+    TOKENWORKS_DATA=$source "$TOKENWORKS" validate kernels h200_sxm/points.csv > out 2>&1
+    grep -q "^  h200_sxm energy, 90 of 100" out || fail "no report of energies: $(tail -3 out)"
 fi
 
 # the script that does all of it, and PyTorch at the same points (here: one that only counts)

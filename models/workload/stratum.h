@@ -1,0 +1,19 @@
+// Errors of one class of rows: what was predicted beside what was measured.
+#pragma once
+
+#include "sim/validation.h"
+
+typedef struct TwStratum {
+    double *size, *error;    // |ours / theirs - 1| and ours / theirs - 1
+    int count, room, within[2];
+} TwStratum;
+
+void tw_stratum_add(TwStratum *stratum, double ours, double theirs, double sigma_ln);
+void tw_stratum_end(TwStratum *stratum);
+void tw_stratum_sort(TwStratum *stratum);    // both lists, rising
+// Median against the bar, in per cent, and a line with the rest; sorts. bar NaN: shown.
+void tw_stratum_row(TwValidation *validation, TwStratum *stratum, const char *id, const char *what, double bar,
+                    const char *source);
+
+// Of sorted values, linear between them; NaN of none.
+double tw_quantile_of(const double *sorted, int count, double fraction);
