@@ -204,7 +204,7 @@ static const struct {
       "token,output; default: the engine's"},
      SERVING + TW_ON_FRONT_END},
     {{"rank-router", 0, "NAME", TW_SERVE,
-      "which attention rank gets a request: round_robin, least_tokens, vllm_dp ...; default: even, one list for all"},
+      "which attention rank gets a request: round_robin, least_tokens, vllm_dp ...; even: one list; default: auto"},
      SERVING + TW_ON_RANK_ROUTER},
     {{"rank-wait", 0, "N", TW_SERVE, "iterations that prompts wait until every attention rank has one; default 0"},
      SERVING + TW_ON_RANK_WAIT},

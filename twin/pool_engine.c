@@ -71,7 +71,7 @@ static const TwField engine_fields[] = {
           "mean: all decodes advance alike; drawn: each sequence by its own luck, step by step"),
     FIELD(EngineRow, draft_fraction, "1", TW_REAL, 0, 1, "0", NULL,
           "time of drafting a token over that of a step; 0: one layer of the model"),
-    FIELD(EngineRow, rank_router, "", TW_TEXT, 0, 0, "even", tw_rank_router_names,
+    FIELD(EngineRow, rank_router, "", TW_TEXT, 0, 0, "auto", tw_rank_router_names,
           "which attention rank gets a request; auto: as the policy's engine; even: one list dealt evenly, and faster"),
     FIELD(EngineRow, rank_wait_iterations, "1", TW_INTEGER, 0, 1 << 20, "0", NULL,
           "prompts wait so long until every rank has one, while all decode; 0: they do not"),

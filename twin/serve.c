@@ -162,10 +162,12 @@ TwEngineSpec tw_serve_engine(const TwDeploy *deploy, const TwServeSpec *spec)
     TwEngineSpec engine = spec->engine ? *spec->engine : (TwEngineSpec){0};
     TwPolicy policy = spec->admission == TW_ADMIT_WHOLE ? TW_TRTLLM : engine.policy;
     bool known =
-        tw_rank_router(spec->rank_router ? spec->rank_router : "even", policy, deploy->step->attention_ranks, &engine);
+        tw_rank_router(spec->rank_router ? spec->rank_router : "auto", policy, deploy->step->attention_ranks, &engine);
     assert(known);
     (void)known;
     if (engine.ranks > TW_RANKS_MOST) engine.ranks = 1;    // beyond it, dealt evenly
+    // each rank reserves in its own memory
+    if (engine.ranks > 1) engine.policy = policy;
     return engine;
 }
 
@@ -344,7 +346,7 @@ bool tw_serve(const TwDeploy *deploy, const TwServeSpec *spec, TwServeResult *re
     if (spec->kv_share > 0.0) blocks = (int64_t)((double)blocks * spec->kv_share);
     int64_t sequences = (int64_t)spec->max_sequences * deploy->step->attention_ranks;
     double whole = spec->input_mean + spec->output_mean;
-    if (spec->admission == TW_ADMIT_WHOLE) {
+    if (spec->admission == TW_ADMIT_WHOLE && tw_serve_engine(deploy, spec).ranks == 1) {
         int64_t fit = (int64_t)((double)blocks / ceil(whole / 16.0));
         if (fit < sequences) sequences = fit;
     }

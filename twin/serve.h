@@ -32,7 +32,7 @@ typedef struct TwServeSpec {
     double kv_share;                  // of these, what the engine takes; 0: all
     int max_tokens, max_sequences;    // of an attention rank
     double request_s;                 // a client's turn-around, before the next request of a closed loop is sent
-    const char *rank_router;          // of attention ranks, as tw_rank_router_names; NULL: even
+    const char *rank_router;          // of attention ranks, as tw_rank_router_names; NULL: auto
     const TwEngineSpec *engine;       // policy, prefix cache, speculation; NULL: vllm_v1 with none
     int shared_tokens;                // that all prompts begin with; not of a trace
     double cap_w;                     // of one GPU, beside its board limit; 0: none
