@@ -101,17 +101,26 @@ static void level(const TwEngine *e, TwReplica *g)
 
 // What the prompts of a group are, as far as their waiting for each other goes: nothing of it changes within a plan.
 typedef struct Prompts {
-    bool any, every;         // rank has one to compute, and a place for it
+    bool any, every;         // rank has one to compute, or that could begin
     bool places, decodes;    // of every rank: not all its places decode; some do
 } Prompts;
+
+// The first of the waiting could begin: there is a place, and where answers are reserved whole, room. (Blocks that are
+// free become fewer within a plan: they are not asked for.)
+static bool could_begin(const TwEngine *e, TwReplica *list)
+{
+    if (list->wait_count == 0 || list->running + list->loading >= e->spec.max_sequences) return false;
+    if (!e->reserves) return true;
+    const TwRow *head = rows_of(e, list) + tw_seq_head(e, list);
+    return list->reserved + tw_kv_cover(&list->kv, tokens_at_most(e, head->input, head->output)) <= list->kv.blocks;
+}
 
 static Prompts prompts_of(const TwEngine *e, TwReplica *g)
 {
     Prompts p = {.every = true, .places = true, .decodes = true};
     for (int k = 0; k < e->ranks; k++) {
-        const TwReplica *list = rank_of(e, g, k);
-        bool place = list->running + list->loading < e->spec.max_sequences;
-        bool prompt = list->chunk_count > 0 || (list->wait_count > 0 && place);
+        TwReplica *list = rank_of(e, g, k);
+        bool prompt = list->chunk_count > 0 || could_begin(e, list);
         p.any |= prompt;
         p.every &= prompt;
         p.places &= list->decodes < e->spec.max_sequences;
