@@ -1,6 +1,7 @@
 // tokenworks report: what a finished run or study says, as text, JSON, CSV or pictures.
 #include "cli/commands.h"
 #include "cli/study_pictures.h"
+#include "sim/file.h"
 #include "sim/record.h"
 #include "study/study.h"
 #if TW_HAS_VIEW
@@ -10,7 +11,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static int usage(const char *text)
 {
@@ -26,13 +26,9 @@ static int export_csv(TwResult *result, const char *out)
     TwError error = {0};
     int count = tw_result_series(result, "", names, units, labels, MOST), rows = tw_result_rows(result, "");
     if (count > MOST) count = MOST;
-    char temporary[600];
-    snprintf(temporary, sizeof temporary, "%s.tmp-%ld", out, (long)getpid());
-    FILE *f = fopen(temporary, "w");
-    if (!f) {
-        tw_fail(&error, TW_IO, "%s cannot be written", temporary);
-        return tw_cli_fail(&error);
-    }
+    TwFile file;
+    if (!tw_file_create(&file, out, &error)) return tw_cli_fail(&error);
+    FILE *f = file.stream;
     double *time_s = malloc((size_t)(rows + 1) * sizeof *time_s);
     double *values = malloc((size_t)(rows + 1) * (size_t)(count + 1) * 3 * sizeof *values);
     if (!time_s || !values) abort();
@@ -51,10 +47,7 @@ static int export_csv(TwResult *result, const char *out)
         for (int k = 0; k < 3 * count; k++) fprintf(f, ",%.9g", values[(size_t)k * (size_t)rows + (size_t)row]);
     }
     fputc('\n', f);
-    bool written = fflush(f) == 0 && !ferror(f);
-    written = fclose(f) == 0 && written;
-    if (good && (!written || rename(temporary, out) != 0)) good = tw_fail(&error, TW_IO, "%s cannot be written", out);
-    if (!good) remove(temporary);
+    good = tw_file_finish(&file, good, &error);
     free(key);
     free(source);
     free(time_s);
@@ -107,20 +100,10 @@ static void csv_text(FILE *f, const char *text)
 static int study_csv(const TwStudy *study, const char *out)
 {
     TwError error = {0};
-    char temporary[600];
-    snprintf(temporary, sizeof temporary, "%s.tmp-%ld", out, (long)getpid());
-    FILE *f = fopen(temporary, "w");
-    if (!f) {
-        tw_fail(&error, TW_IO, "%s cannot be written", temporary);
-        return tw_cli_fail(&error);
-    }
-    tw_study_csv(study, f, csv_text);
-    bool good = fflush(f) == 0 && !ferror(f);
-    good = fclose(f) == 0 && good;
-    if (good && rename(temporary, out) == 0) return TW_DONE;
-    remove(temporary);
-    tw_fail(&error, TW_IO, "%s cannot be written", out);
-    return tw_cli_fail(&error);
+    TwFile file;
+    if (!tw_file_create(&file, out, &error)) return tw_cli_fail(&error);
+    tw_study_csv(study, file.stream, csv_text);
+    return tw_file_finish(&file, true, &error) ? TW_DONE : tw_cli_fail(&error);
 }
 
 static int study_report(const TwOptions *options)

@@ -2,12 +2,12 @@
 // BMS/v1/PUBLISHER/Value/OBJECT/POINT/TAG, one line a value, quality 1 (good). Points that the model does not know
 // (pressures of a rack, faults of sensors) are not written.
 #include "cli/commands.h"
+#include "sim/file.h"
 #include "sim/record.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 // A series of the result as a point: value * scale + offset in the unit of the exchange.
 typedef struct Point {
@@ -68,23 +68,14 @@ static bool write_point(TwResult *result, const Point *p, const char *publisher,
 int tw_cli_export_dsx(TwResult *result, const char *out)
 {
     TwError error = {0};
-    char temporary[600];
-    snprintf(temporary, sizeof temporary, "%s.tmp-%ld", out, (long)getpid());
-    FILE *f = fopen(temporary, "w");
-    if (!f) {
-        tw_fail(&error, TW_IO, "%s cannot be written", temporary);
-        return tw_cli_fail(&error);
-    }
-    fprintf(f, "time_s,topic,value,engUnit,servesId,processArea,quality\n");
+    TwFile file;
+    if (!tw_file_create(&file, out, &error)) return tw_cli_fail(&error);
+    fprintf(file.stream, "time_s,topic,value,engUnit,servesId,processArea,quality\n");
     bool good = true;
     for (size_t i = 0; good && i < sizeof points / sizeof *points; i++) {
         // a hall without CDUs has no such group
         if (points[i].group[0] && tw_result_rows(result, points[i].group) <= 0) continue;
-        good = write_point(result, &points[i], "tokenworks", f, &error);
+        good = write_point(result, &points[i], "tokenworks", file.stream, &error);
     }
-    bool written = fflush(f) == 0 && !ferror(f);
-    written = fclose(f) == 0 && written;
-    if (good && (!written || rename(temporary, out) != 0)) good = tw_fail(&error, TW_IO, "%s cannot be written", out);
-    if (!good) remove(temporary);
-    return good ? TW_DONE : tw_cli_fail(&error);
+    return tw_file_finish(&file, good, &error) ? TW_DONE : tw_cli_fail(&error);
 }

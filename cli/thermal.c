@@ -7,6 +7,7 @@
 #include "models/thermal/weather.h"
 #include "sim/config.h"
 #include "sim/data.h"
+#include "sim/file.h"
 #include "sim/json.h"
 #include "twin/outages.h"
 #include "twin/reference.h"
@@ -117,8 +118,9 @@ static int print_point(const TwComponent *c, const double *in, bool json)
 
 static bool write_samples(const TwHallRun *run, const char *path, TwError *error)
 {
-    FILE *file = fopen(path, "w");
-    if (!file) return tw_fail(error, TW_IO, "%s cannot be written", path);
+    TwFile whole;
+    if (!tw_file_create(&whole, path, error)) return false;
+    FILE *file = whole.stream;
     fprintf(file, "time_s");
     for (int k = 0; k < TW_HALL_SIGNALS; k++) fprintf(file, ",%s", tw_hall_signal((TwHallSignal)k));
     for (int i = 0; i < run->count; i++) {
@@ -126,7 +128,7 @@ static bool write_samples(const TwHallRun *run, const char *path, TwError *error
         for (int k = 0; k < TW_HALL_SIGNALS; k++) fprintf(file, ",%.9g", run->values[i * TW_HALL_SIGNALS + k]);
     }
     fprintf(file, "\n");
-    return fclose(file) == 0 || tw_fail(error, TW_IO, "%s cannot be written", path);
+    return tw_file_finish(&whole, true, error);
 }
 
 static void print_run(const TwHallRow *row, const TwHallRun *run, bool json)
@@ -385,8 +387,9 @@ static int show_exchange(const TwOptions *options, const char *path)
     TwError error = {0};
     TwExchange *x;
     if (!tw_exchange_read(&x, path, &error)) return tw_cli_fail(&error);
-    FILE *file = options->out ? fopen(options->out, "w") : NULL;
-    bool good = !options->out || file || tw_fail(&error, TW_IO, "%s cannot be written", options->out);
+    TwFile whole = {0};
+    bool good = !options->out || tw_file_create(&whole, options->out, &error);
+    FILE *file = whole.stream;
     if (file) fprintf(file, "object,point,id,tag,unit,area,set_point,known,count,mean,min,max\n");
     int unknown = 0, values = 0;
     for (int i = 0; i < tw_exchange_points(x); i++) {
@@ -405,7 +408,7 @@ static int show_exchange(const TwOptions *options, const char *path)
                             {"racks_kw", "kW, sum of rack meters", tw_exchange_racks_kw(x)},
                             {"busways_kw", "kW, meters that no other feeds", tw_exchange_busways_kw(x)}};
     print_figures(lines, sizeof lines / sizeof *lines, options->json);
-    if (file && fclose(file) != 0) good = tw_fail(&error, TW_IO, "%s cannot be written", options->out);
+    if (file) good = tw_file_finish(&whole, good, &error);
     tw_exchange_destroy(x);
     return good ? TW_DONE : tw_cli_fail(&error);
 }
@@ -429,13 +432,14 @@ static Series series_of(const double values[TW_HOURS], double limit)
 
 static bool write_hours(const TwWeather *weather, const char *path, TwError *error)
 {
-    FILE *file = fopen(path, "w");
-    if (!file) return tw_fail(error, TW_IO, "%s cannot be written", path);
+    TwFile whole;
+    if (!tw_file_create(&whole, path, error)) return false;
+    FILE *file = whole.stream;
     fprintf(file, "hour,dry_bulb_degc,wet_bulb_degc,dew_point_degc,pressure_pa\n");
     for (int h = 0; h < TW_HOURS; h++)
         fprintf(file, "%d,%.10g,%.10g,%.10g,%.10g\n", h, weather->dry_bulb_degc[h], weather->wet_bulb_degc[h],
                 weather->dew_point_degc[h], weather->pressure_pa[h]);
-    return fclose(file) == 0 || tw_fail(error, TW_IO, "%s cannot be written", path);
+    return tw_file_finish(&whole, true, error);
 }
 
 // An EnergyPlus weather file: what its year is like, and with --out its hours as CSV.

@@ -1,4 +1,5 @@
 #include "twin/session.h"
+#include "sim/file.h"
 
 #include "twin/fabric.h"
 
@@ -88,10 +89,9 @@ static void whole(const TwPlant *plant, const TwAct *acts, int count, FILE *f)
 bool tw_session_save(const TwPlant *plant, const char *base, const TwAct *acts, int count, double until_s,
                      const char *path, TwError *error)
 {
-    char beside[600];
-    snprintf(beside, sizeof beside, "%s.tmp", path);
-    FILE *f = fopen(beside, "w");
-    if (!f) return tw_fail(error, TW_IO, "cannot write %s", path);
+    TwFile file;
+    if (!tw_file_create(&file, path, error)) return false;
+    FILE *f = file.stream;
     fprintf(f, "// A session of %s, saved from the window at %.17g s of simulated time: %d act%s.\n", plant->facility,
             until_s, count, count == 1 ? "" : "s");
     if (base) {
@@ -100,8 +100,5 @@ bool tw_session_save(const TwPlant *plant, const char *base, const TwAct *acts, 
     } else {
         whole(plant, acts, count, f);
     }
-    bool good = !ferror(f);
-    good = fclose(f) == 0 && good && rename(beside, path) == 0;
-    if (!good) remove(beside);
-    return good || tw_fail(error, TW_IO, "cannot write %s", path);
+    return tw_file_finish(&file, true, error);
 }

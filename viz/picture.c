@@ -1,15 +1,14 @@
 // Headless pictures: PNG, SVG and PDF of one view; no display, no SDL.
+#include "sim/file.h"
 #include "viz/png.h"
 #include "viz/view.h"
 
 #include <cairo-pdf.h>
 #include <cairo-svg.h>
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
 enum { OVERVIEW = -1, TIMELINE = -2, KPIS = -3, INSPECTOR = -4 };
 
@@ -195,21 +194,15 @@ bool tw_picture_paint_at(TwPaint *paint, void *context, int width, int height, d
         return tw_fail(error, TW_USAGE, "size %dx%d, expected 64x64 to 16384x16384", width, height);
     TwDraw *d;
     if (!tw_draw_create(&d, theme, error)) return false;
-    char *beside = malloc(strlen(path) + 32);
-    if (!beside) abort();
-    sprintf(beside, "%s.tmp-%ld", path, (long)getpid());
-    FILE *stream = fopen(beside, "wb");
-    bool ok = stream != NULL;
+    TwFile file;
+    bool ok = tw_file_create(&file, path, error);
     if (ok) {
-        ok = format == SVG ? draw_svg(stream, d, paint, context, width, height, scale)
-                           : draw_to(stream, format, d, paint, context, width, height, scale);
-        ok = fclose(stream) == 0 && ok;
-        ok = ok && rename(beside, path) == 0;
+        ok = format == SVG ? draw_svg(file.stream, d, paint, context, width, height, scale)
+                           : draw_to(file.stream, format, d, paint, context, width, height, scale);
+        // what could not be drawn for a full disk is told as that
+        if (!ok && !ferror(file.stream)) tw_fail(error, TW_IO, "%s: the picture could not be drawn", path);
+        ok = tw_file_finish(&file, ok || ferror(file.stream), error);
     }
-    if (!ok)
-        tw_fail(error, TW_IO, "%s: cannot write the picture (%s)", path, errno ? strerror(errno) : "drawing failed");
-    if (!ok && stream) remove(beside);
-    free(beside);
     tw_draw_destroy(d);
     return ok;
 }

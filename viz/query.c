@@ -6,6 +6,7 @@
 // WORD is a quantity of racks (return_degc; outlet_degc is the same), a field of elements (loading_fraction), or hall,
 // name, part, kind, cdu, feed, state. Numbers are in the unit of the word's end (rack_kw: kW). A thing without the
 // quantity is not found. "~" looks for a part of the text; hall == 2 also means hall2.
+#include "sim/file.h"
 #include "viz/prompt.h"
 
 #include <ctype.h>
@@ -287,8 +288,9 @@ int tw_query(const TwScene *s, const char *text, unsigned char *found, char *pro
 
 bool tw_query_save(const TwScene *s, const char *text, const unsigned char *found, const char *path, TwError *error)
 {
-    FILE *f = fopen(path, "w");
-    if (!f) return tw_fail(error, TW_IO, "cannot write %s", path);
+    TwFile file;
+    if (!tw_file_create(&file, path, error)) return false;
+    FILE *f = file.stream;
     char problem[160] = "";
     Query q = {.scene = s, .at = text, .problem = problem, .size = sizeof problem};
     (void)query(&q);
@@ -307,7 +309,5 @@ bool tw_query_save(const TwScene *s, const char *text, const unsigned char *foun
         }
         fputc('\n', f);
     }
-    bool good = !ferror(f);
-    good = fclose(f) == 0 && good;
-    return good || tw_fail(error, TW_IO, "cannot write %s", path);
+    return tw_file_finish(&file, true, error);
 }

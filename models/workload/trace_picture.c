@@ -1,6 +1,7 @@
 // A trace as one SVG: rate over time, burstiness by window, distribution of its lengths, share found in a cache against
 // its size, gaps between the calls of its sessions.
 #include "models/workload/trace.h"
+#include "sim/file.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -148,8 +149,9 @@ static void draw_cache(const TwTraceSummary *d, FILE *file)
 
 bool tw_trace_picture(const TwTrace *trace, const char *name, const char *path, TwError *error)
 {
-    FILE *file = fopen(path, "wb");
-    if (!file) return tw_fail(error, TW_IO, "%s: cannot be written", path);
+    TwFile whole;
+    if (!tw_file_create(&whole, path, error)) return false;
+    FILE *file = whole.stream;
     TwTraceSummary summary;
     tw_trace_summary(trace, &summary);
     bool cache = summary.cache_sizes > 1, gaps = summary.gaps[0] + summary.gaps[1] > 0;
@@ -170,7 +172,5 @@ bool tw_trace_picture(const TwTrace *trace, const char *name, const char *path, 
     if (cache) draw_cache(&summary, file);
     if (gaps) draw_gaps(&summary, (panels - 1) * TALL, file);
     fprintf(file, "</svg>\n");
-    bool good = !ferror(file);
-    good &= fclose(file) == 0;
-    return good || tw_fail(error, TW_IO, "%s: cannot be written", path);
+    return tw_file_finish(&whole, true, error);
 }
