@@ -484,7 +484,7 @@ static void release_held(Work *w, int64_t now_ns)
 
 static int32_t waits_at(const Work *w, int k) { return tw_engine_load(engine_at(w, k), replica_at(w, k)).waiting; }
 
-static void place(Work *w, const TwRequest *request, const TwComing *coming)
+static void place(Work *w, const TwRequest *request, TwComing *coming)
 {
     const Pool *pool = w->pool;
     const TwHandOver *h = &pool->hand_over;
@@ -521,11 +521,13 @@ static void place(Work *w, const TwRequest *request, const TwComing *coming)
     } else {
         k = route(w, request, coming->now_ns, false, &cut);
     }
-    TwComing with = *coming;
-    with.run = cut.count > 0 ? cut.run : NULL;
-    with.run_count = cut.count;
-    with.run_fetched = cut.count > 0 && cut.fetched;
-    offer(w, k, request, &with);
+    if (cut.count > 0) {
+        coming->run = cut.run;
+        coming->run_count = cut.count;
+        coming->run_fetched = cut.fetched;
+    }
+    offer(w, k, request, coming);
+    coming->run = NULL;
 }
 
 // The earliest of the moves has come to its end.
@@ -720,7 +722,8 @@ void tw_cell_advance(const Plant *p, void *block, int cell, const TwWorkloadIn *
                 w.log.service[request.service < pool->services ? request.service : pool->services - 1].arrived++;
                 w.log.tenant[request.tenant < pool->tenants ? request.tenant : pool->tenants - 1].arrived++;
             }
-            place(&w, &request, &(TwComing){.now_ns = request.arrival_ns});
+            TwComing coming = {.now_ns = request.arrival_ns};
+            place(&w, &request, &coming);
             if (pool->indexed && !pool->ordered) look_ahead(&w, source->peek(source->context, block, c->of_pool));
         }
     }

@@ -608,7 +608,7 @@ static void commit(const TwEngine *e, TwReplica *r, int64_t m, const TwEngineLog
     if (e->fronts) pass_on(e, r, from, r->span, m, log);
     r->meter += used;
     // a step's energy is shared by the tokens that it computes
-    if (prompts > 0) n->prompt += used * ((prompts << 16) / (prompts + decodes));
+    if (prompts > 0) n->prompt += tw_times(used, (prompts << 16) / (prompts + decodes));
     r->span.next += tw_times(r->span.grow, m);
     r->energy.next += tw_times(r->energy.grow, m);
     if (e->ranks > 1) {

@@ -209,7 +209,7 @@ typedef struct TwAdmission {
     TwPrefixHit hit;
     int32_t brought[TW_TIERS];    // blocks from each tier
 } TwAdmission;
-TwAdmission tw_seq_look(const TwEngine *engine, TwReplica *replica, uint32_t row);
+void tw_seq_look(const TwEngine *engine, TwReplica *replica, uint32_t row, TwAdmission *admission);
 // Takes it from the waiting with `tokens` of it in the next iteration. False: it loads first, and takes no part yet.
 bool tw_seq_admit(const TwEngine *engine, TwReplica *replica, const TwAdmission *admission, int64_t tokens,
                   const TwEngineLog *log);

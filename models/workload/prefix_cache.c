@@ -232,6 +232,7 @@ TwPrefixHit tw_prefix_find(const TwPrefix *p, TwRuns *runs, int32_t node, int32_
             hit.unheld += n->refs == 0 ? into : 0;
             if (into < n->length) return hit;
             if (hit.blocks == end) break;
+            if (n->children == 0) return hit;
             if (first == NONE) {
                 // chains are whole: a node further on in the run has all between in it
                 first = found;
@@ -241,6 +242,7 @@ TwPrefixHit tw_prefix_find(const TwPrefix *p, TwRuns *runs, int32_t node, int32_
                 hit.node = deep;
                 hit.into = p->node[deep].length;
                 hit.blocks = p->node[deep].depth + hit.into;
+                if (p->node[deep].children == 0) return hit;
             } else {
                 p->node[first].deep = found;
             }

@@ -165,8 +165,7 @@ static int64_t slope(double value, double scale)
     return (int64_t)x;
 }
 
-// The series of one quantity: coefficients are rounded once, here, and everything after is exact. Written where it is
-// kept: halves of a wide number that are read back as one make the processor wait.
+// The series of one quantity: coefficients are rounded once, here, and everything after is exact.
 static inline void series(const TwEngine *e, const TwAffine *a, double scale, const TwBatch *b, TwSeries *made)
 {
     scale *= e->draft_slower;
@@ -174,7 +173,8 @@ static inline void series(const TwEngine *e, const TwAffine *a, double scale, co
     TwWide grow = (TwWide)context * b->decodes;
     if (e->draft_mean > 0) grow = grow * e->draft_mean >> 32;
     // without chunks both are 0
-    made->next = tw_wide(a->base, scale) + (TwWide)context * b->decode_context + (TwWide)history * b->chunk_history;
+    TwWide next = tw_wide(a->base, scale) + (TwWide)context * b->decode_context + (TwWide)history * b->chunk_history;
+    made->next = next;
     made->grow = grow + (TwWide)history * b->chunk_square;
 }
 

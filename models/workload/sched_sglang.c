@@ -75,7 +75,9 @@ static uint32_t next_of(const TwEngine *e, TwReplica *r)
     for (int q = 0; q < e->queues; q++)
         for (uint32_t row = queues_of(e, r)[q].first; row != TW_NO_ROW; row = links_of(e, r)[row].after) {
             if (rows_of(e, r)[row].priority < rows_of(e, r)[head].priority) continue;
-            int32_t blocks = tw_seq_look(e, r, row).hit.blocks;
+            TwAdmission a;
+            tw_seq_look(e, r, row, &a);
+            int32_t blocks = a.hit.blocks;
             if (blocks > longest) {
                 longest = blocks;
                 best = row;
@@ -90,7 +92,8 @@ int64_t tw_sglang_most(const TwEngine *e, TwReplica *r, int64_t most)
     if (r->paused || r->decodes == 0 || r->running + r->loading >= e->spec.max_sequences) return most;
     double ratio = ratio_of(e, r);
     if (ratio > ratio_least(e)) return 1;
-    TwAdmission a = tw_seq_look(e, r, next_of(e, r));
+    TwAdmission a;
+    tw_seq_look(e, r, next_of(e, r), &a);
     double short_by = kept_tokens(e, r) - (double)(r->kv.free - a.need) * (double)(1 << r->kv.shift);
     double steps = short_by / (ratio * (double)r->decodes);
     return steps < 1.0 ? 1 : steps < (double)most ? (int64_t)steps : most;
@@ -119,7 +122,8 @@ bool tw_schedule_sglang(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
     }
     while (whole && r->wait_count > 0 && total > 0 && chunk > 0 && r->running + r->loading < e->spec.max_sequences) {
         tw_seq_reclaim(e, r, log);
-        TwAdmission a = tw_seq_look(e, r, next_of(e, r));
+        TwAdmission a;
+        tw_seq_look(e, r, next_of(e, r), &a);
         if ((double)(r->kv.free - a.need) * (double)(1 << r->kv.shift) < kept_tokens(e, r)) break;
         int64_t rest = a.goal - a.base, tokens = least(rest, least(chunk, total));
         changed = true;

@@ -47,7 +47,7 @@ static bool decodes_take(const TwEngine *e, TwReplica *r, const TwEngineLog *log
 static bool fits(const TwEngine *e, TwReplica *r, TwAdmission *a)
 {
     if (r->wait_count == 0 || r->running + r->loading >= e->spec.max_sequences) return false;
-    *a = tw_seq_look(e, r, tw_seq_head(e, r));
+    tw_seq_look(e, r, tw_seq_head(e, r), a);
     return r->kv.free - a->need >= e->spec.watermark_blocks;
 }
 

@@ -65,7 +65,8 @@ static int make_room(const TwEngine *e, TwReplica *r, bool *changed, const TwEng
         if (victim == TW_NO_ROW || rows[victim].priority >= row->priority) break;
         int64_t free = r->kv.free - assign(e, r, &budget, changed);
         if (free >= 0) tw_seq_reclaim(e, r, log);
-        TwAdmission a = tw_seq_look(e, r, head);
+        TwAdmission a;
+        tw_seq_look(e, r, head, &a);
         int64_t short_by = a.need - free;
         bool placed = r->running + r->loading < e->spec.max_sequences;
         if (placed && short_by <= 0) break;
@@ -87,7 +88,8 @@ static bool admit(const TwEngine *e, TwReplica *r, int64_t budget, int lowest, c
         uint32_t head = tw_seq_head(e, r);
         if (rows_of(e, r)[head].priority < lowest) break;
         tw_seq_reclaim(e, r, log);
-        TwAdmission a = tw_seq_look(e, r, head);
+        TwAdmission a;
+        tw_seq_look(e, r, head, &a);
         if (a.need > r->kv.free) break;
         if (e->reserves) {
             const TwRow *row = rows_of(e, r) + head;

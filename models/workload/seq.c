@@ -528,36 +528,34 @@ static int32_t through_tiers(const TwEngine *e, TwReplica *r, uint32_t row, int3
     return at;
 }
 
-TwAdmission tw_seq_look(const TwEngine *e, TwReplica *r, uint32_t row)
+void tw_seq_look(const TwEngine *e, TwReplica *r, uint32_t row, TwAdmission *a)
 {
     const TwRow *at = rows_of(e, r) + row;
-    TwAdmission a = {.row = row, .goal = row_goal(at), .base = (int32_t)at->base, .hit = {-1, 0, 0, 0}};
-    a.need = tw_kv_cover(&r->kv, a.goal);
+    *a = (TwAdmission){.row = row, .goal = row_goal(at), .base = (int32_t)at->base, .hit = {-1, 0, 0, 0}};
+    a->need = tw_kv_cover(&r->kv, a->goal);
     int64_t now = tw_ns_of(r->time);
     if (at->base > 0) {    // kept elsewhere
-        if (at->swapped) {
-            a.ready_ns = (r->link_ns > now ? r->link_ns : now) + tw_kv_cover(&r->kv, at->base) * e->swap_ns;
-        }
-        return a;
+        if (at->swapped)
+            a->ready_ns = (r->link_ns > now ? r->link_ns : now) + tw_kv_cover(&r->kv, at->base) * e->swap_ns;
+        return;
     }
-    if (!e->spec.prefix_cache) return a;
-    int32_t most = (a.goal - 1) >> r->kv.shift;
+    if (!e->spec.prefix_cache) return;
+    int32_t most = (a->goal - 1) >> r->kv.shift;
     const TwPrefix prefix = tw_engine_prefix(e, r, NULL);
     TwRuns runs = tw_engine_runs(e, r, row);
-    a.hit = tw_prefix_find(&prefix, &runs, -1, 0, most);
-    a.base = a.hit.blocks << r->kv.shift;
-    a.need += a.hit.unheld - a.hit.blocks;
-    if (e->spec.tier_count == 0 || a.hit.blocks == most) return a;
+    a->hit = tw_prefix_find(&prefix, &runs, -1, 0, most);
+    a->base = a->hit.blocks << r->kv.shift;
+    a->need += a->hit.unheld - a->hit.blocks;
+    if (e->spec.tier_count == 0 || a->hit.blocks == most) return;
     int64_t ready = 0;
-    int32_t reached = through_tiers(e, r, row, a.hit.blocks, most, false, a.brought, &ready);
-    int32_t tokens = (reached - a.hit.blocks) << r->kv.shift;
+    int32_t reached = through_tiers(e, r, row, a->hit.blocks, most, false, a->brought, &ready);
+    int32_t tokens = (reached - a->hit.blocks) << r->kv.shift;
     if (tokens > 0 && (double)(ready - now) < e->token_ns * tokens) {
-        a.base += tokens;
-        a.ready_ns = ready;
+        a->base += tokens;
+        a->ready_ns = ready;
     } else {
-        memset(a.brought, 0, sizeof a.brought);
+        memset(a->brought, 0, sizeof a->brought);
     }
-    return a;
 }
 
 static void run(const TwEngine *e, TwReplica *r, uint32_t row, int64_t tokens)

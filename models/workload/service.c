@@ -52,11 +52,13 @@ static inline double scale_at(double x, double octaves)
     return (exponent + octaves + (low + square * (middle + square * high))) * PER_BUCKET;
 }
 
-// Whether a value there, and all up to `far` buckets beyond it, lie in the bucket after `below` whatever was rounded.
-static inline bool sure(double at, int below, double far)
+// Whether a value there, and one larger by a part `more` / `first` of itself, lie in the bucket after `below` whatever
+// was rounded.
+static inline bool sure(double at, int below, double more, double first)
 {
     double into = at - below;
-    return (unsigned)(below - 200) < TW_SKETCH_BUCKETS - 202 && into > 5e-4 && into + far < 1.0 - 5e-4;
+    return (unsigned)(below - 200) < TW_SKETCH_BUCKETS - 202 && into > 5e-4 &&
+           PER_BUCKET * 1.4427 * more < (1.0 - 5e-4 - into) * first;
 }
 
 // log2 of the scale of each latency in microseconds
@@ -72,7 +74,7 @@ static inline void add(TwLatency *latency, int which, int64_t value, double scal
     int below = (int)at;
     TwSketch *sketch = &latency->sketch[which];
     sketch->count++;
-    sketch->bucket[sure(at, below, 0.0) ? below + 1 : tw_sketch_bucket(seconds)]++;
+    sketch->bucket[sure(at, below, 0.0, 1.0) ? below + 1 : tw_sketch_bucket(seconds)]++;
     if (seconds > sketch->max) sketch->max = seconds;
     latency->sum[which] += value;
 }
@@ -96,7 +98,7 @@ static int gap_bucket(TwSeries span, int64_t from)
 {
     double gap = tw_double(span.next + span.grow * from), at = scale_at(gap, octaves_of(TW_ITL));
     int below = (int)at;
-    return sure(at, below, 0.0) ? below + 1 : tw_sketch_bucket(gap * (1e-9 / TW_UNITS_PER_NS));
+    return sure(at, below, 0.0, 1.0) ? below + 1 : tw_sketch_bucket(gap * (1e-9 / TW_UNITS_PER_NS));
 }
 
 // Gaps in several buckets: how many fall into each is found by bisection.
@@ -130,12 +132,12 @@ void tw_latency_gaps(TwLatency *latency, const TwSeries *span, int64_t m, TwWide
     TwWide longest = next + (more & ~(more >> 127));
     if (longest > latency->gap_max) latency->gap_max = longest;
     sketch->count += (uint64_t)(m * weight);
-    latency->sum[TW_ITL] += took * weight;
+    latency->sum[TW_ITL] += tw_times(took, weight);
 
     // most lie in one bucket, surely: where the first is, and at most how many buckets further the last
     double first = tw_double(next), at = scale_at(first, octaves_of(TW_ITL));
     int below = (int)at;
-    if (more >= 0 && sure(at, below, PER_BUCKET * 1.4427 * tw_double(more) / first))
+    if (more >= 0 && sure(at, below, tw_double(more), first))
         sketch->bucket[below + 1] += (uint64_t)(m * weight);
     else
         spread_gaps(sketch, *span, m, weight);
