@@ -203,6 +203,7 @@ static void book(const TwPlant *plant, void *block, TwScratch *s, const TwPowerO
         m->throttled_rack_s += clock[i] < 0.999 ? window_s : 0.0;
         m->rack_off_s += on[i] ? 0.0 : window_s;
         chip_sum += w->chip_degc[i];
+        m->tray_spread_k = fmax(m->tray_spread_k, w->tray_spread_k[i]);
         w->chip_max_degc = fmax(w->chip_max_degc, w->chip_degc[i]);
         if (plant->racks[i].cdu < 0 && plant->cdu_count > 0) continue;
         liquid++;
@@ -397,6 +398,7 @@ bool tw_couple(const TwPlant *plant, void *block, TwScratch *s, int64_t from_ns,
         .rack_extra_j = s->rack_extra_j,
         .rack_room_j = s->rack_room_j,
         .clock_fraction = clock,
+        .tray_spread_k = w->tray_spread_k,
         .chip_degc = w->chip_degc,
         .supply_degc = w->supply_degc,
         .return_degc = w->return_degc,

@@ -33,7 +33,8 @@ typedef struct TwMeters {
     double capped_racks_s, rack_s, rack_off_s, throttled_rack_s;
     double npsh_margin_m;    // least of the CDUs' pumps over what they need
     double approach_sum, approach_max_k, export_j, worst_flow_fraction, worst_flow_rack;    // of the CDUs, K s and K
-    double supply_min_degc, supply_max_degc, supply_sum, chip_max_degc, chip_sum;           // sums over racks and s
+    double supply_min_degc, supply_max_degc, supply_sum, chip_max_degc, chip_sum,
+        tray_spread_k;    // sums over racks and s
     double ambient_sum, granted_min_w;
     double demand_peak_w;                     // most that all racks wanted at once
     double breach_j, breach_peak_fraction;    // energy above a limit in force; largest ratio to a limit

@@ -53,6 +53,19 @@ void tw_looks_elements(const TwPlant *plant, const void *block, TwScratch *s, do
     }
 }
 
+void tw_looks_trays(const TwPlant *plant, const void *block, double *values)
+{
+    size_t n = (size_t)tw_thermal_trays(plant->thermal);
+    for (size_t k = 0; k < n; k++) {
+        TwTrayLook look = tw_thermal_look_tray(plant->thermal, block, (int)k);
+        values[k] = look.chip_degc;
+        values[n + k] = look.plate_degc;
+        values[2 * n + k] = look.outlet_degc;
+        values[3 * n + k] = look.flow_fraction;
+        values[4 * n + k] = look.clock_fraction;
+    }
+}
+
 static double cool_state(TwCoolStand stand)
 {
     static const TwSceneState states[] = {TW_IS_NORMAL, TW_IS_IMPAIRED, TW_IS_OPEN, TW_IS_DEAD, TW_IS_TRIPPED};

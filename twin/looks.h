@@ -6,6 +6,8 @@
 
 // Each fills values[series][entry] of its recorded group, in the order of twin/series.c.
 void tw_looks_elements(const TwPlant *plant, const void *block, TwScratch *scratch, double *values);
+// Trays of the racks that have several.
+void tw_looks_trays(const TwPlant *plant, const void *block, double *values);
 void tw_looks_cdus(const TwPlant *plant, const void *block, const TwWindow *window, double *values);
 void tw_looks_plant(const TwPlant *plant, const void *block, const TwWindow *window, double *values);
 void tw_looks_room(const TwPlant *plant, const void *block, const TwWindow *window, double *values);

@@ -349,5 +349,5 @@ size_t tw_meters_bytes(void);    // twin/ledger.h
 enum { TW_INJECTED = 256 };           // events that may be injected and still lie ahead
 enum { TW_FAILURE_EVENTS = 4096 };    // failures, repairs, restarts and maintenance that lie ahead
 // The first two are always there; what a facility has none of has no group.
-enum { TW_GROUP_FACILITY, TW_GROUP_RACK, TW_GROUPS = 13 };
+enum { TW_GROUP_FACILITY, TW_GROUP_RACK, TW_GROUPS = 14 };
 void tw_plant_record(TwPlant *plant, TwLayout *layout);    // twin/series.c

@@ -2,6 +2,7 @@
 #include "twin/flex.h"
 #include "twin/voltages.h"
 
+#include "models/thermal/look.h"
 #include "twin/crossing.h"
 #include "twin/fabric.h"
 #include "twin/fidelity.h"
@@ -557,6 +558,9 @@ static void add_power(TwReport *report, const TwState *state)
     add(report, "cooling.supply_degc.max", "degC", "coolant to the racks", m->supply_max_degc);
     add(report, "cooling.chip_degc.mean", "degC", "hottest chip of a rack, mean over racks", over(m->chip_sum, time_s));
     add(report, "cooling.chip_degc.max", "degC", "hottest chip", m->chip_max_degc);
+    if (tw_thermal_trays(plant->thermal) > 0)
+        add(report, "cooling.tray_spread_k", "K", "most that the hottest tray of a rack was above its coldest",
+            m->tray_spread_k);
     add(report, "cooling.throttled_rack_hours", "h", "rack-hours below full clock",
         m->throttled_rack_s * plant->rack_scale / 3600.0);
     add(report, "cooling.ambient_degc.mean", "degC", "outdoor dry bulb", over(m->ambient_sum, time_s));

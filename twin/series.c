@@ -1,6 +1,7 @@
 // What a run records: one table a component kind, and the values of a window in the tables' order.
 #include "twin/series.h"
 
+#include "models/thermal/look.h"
 #include "twin/headline.h"
 #include "twin/looks.h"
 #include "twin/scene_fabric.h"
@@ -117,6 +118,13 @@ static const TwSeriesInfo room_series[] = {
     {"ambient_degc", "degC", "outdoor dry bulb"},
     {"state", "1", "0 normal, 8 without supply; the maximum is the worst"},
 };
+static const TwSeriesInfo tray_series[] = {
+    {"chip_degc", "degC", "its chips"},
+    {"plate_degc", "degC", "its cold plates"},
+    {"outlet_degc", "degC", "coolant that leaves it"},
+    {"flow_fraction", "1", "coolant over an equal share of the rack's design flow"},
+    {"clock_fraction", "1", "clock that temperature grants it"},
+};
 static const TwSeriesInfo load_series[] = {
     {"load_w", "W", "electrical load"},
 };
@@ -166,6 +174,7 @@ static double component_interval(const TwPlant *plant)
     static const double choices[] = {60.0, 300.0, 900.0};
     double entries = (double)TW_COUNT(rack_series) * plant->rack_count +
                      (double)TW_COUNT(cdu_series) * plant->cdu_count +
+                     (double)TW_COUNT(tray_series) * tw_thermal_trays(plant->thermal) +
                      (double)TW_COUNT(element_series) * plant->element_count + plant->load_count;
     for (size_t k = 0; k < sizeof choices / sizeof *choices; k++)
         if (plant->run.for_s / choices[k] * entries * 12.0 < 1e9) return choices[k];
@@ -213,6 +222,14 @@ void tw_plant_record(TwPlant *plant, TwLayout *layout)
         for (int i = 0; i < switch_count; i++) switches[i] = tw_arena_text(plant->arena, list[i].name);
         free(list);
     }
+    int tray_count = tw_thermal_trays(plant->thermal);
+    const char **trays = TW_TAKE(plant->arena, tray_count, const char *);
+    for (int k = 0; k < tray_count; k++) {
+        char name[TW_NAME + 16];
+        TwThermalTray at = tw_thermal_tray(plant->thermal, k);
+        snprintf(name, sizeof name, "%s.%d", plant->racks[at.rack].name, at.tray + 1);
+        trays[k] = tw_arena_text(plant->arena, name);
+    }
     static const char *const plant_name[] = {"plant"}, *const room_name[] = {"room"}, *const fabric_name[] = {"fabric"},
                              *const headline_name[] = {"headline"};
     const TwGroupInfo more[] = {
@@ -227,6 +244,7 @@ void tw_plant_record(TwPlant *plant, TwLayout *layout)
         {"pool", pools, plant->pool_count, NULL, NULL, component_s, pool_series, TW_COUNT(pool_series)},
         {"service", services, service_count, NULL, NULL, component_s, service_series, TW_COUNT(service_series)},
         {"switch", switches, switch_count, NULL, NULL, component_s, tw_sent_series, TW_SENT_FIELDS},
+        {"tray", trays, tray_count, NULL, NULL, component_s, tray_series, TW_COUNT(tray_series)},
         {"headline", headline_name, 1, NULL, NULL, component_s, tw_headline_series, TW_HEADLINE_COUNT},
     };
     // what a facility has none of has no group
@@ -283,6 +301,7 @@ void tw_series_fill(const TwPlant *plant, const void *block, TwScratch *s)
         const TwSeriesInfo *of = plant->record.groups[g].series;
         if (of == element_series) tw_looks_elements(plant, block, s, s->series[g]);
         if (of == cdu_series) tw_looks_cdus(plant, block, w, s->series[g]);
+        if (of == tray_series) tw_looks_trays(plant, block, s->series[g]);
         if (of == plant_series) tw_looks_plant(plant, block, w, s->series[g]);
         if (of == room_series) tw_looks_room(plant, block, w, s->series[g]);
         if (of == load_series) memcpy(s->series[g], w->load_w, (size_t)plant->load_count * sizeof(double));

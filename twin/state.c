@@ -81,7 +81,8 @@ static void take_scratch(TwState *state)
                            &s->all_w,          &s->job_share,
                            &s->job_above_w,    &w->rack_flow_fraction,
                            &w->rack_flow_kg_s, &w->rack_flow_m3_s,
-                           &w->rack_leak,      &w->rack_isolated};
+                           &w->rack_leak,      &w->rack_isolated,
+                           &w->tray_spread_k};
     double **per_cdu[] = {&w->cdu_supply_degc, &w->cdu_return_degc,   &w->cdu_heat_w,       &w->cdu_valve_fraction,
                           &w->cdu_pump_w,      &w->cdu_flow_fraction, &w->cdu_flow_kg_s,    &w->cdu_header_pa,
                           &w->cdu_approach_k,  &w->cdu_suction_pa,    &w->cdu_discharge_pa, &w->cdu_npsh_m};

@@ -49,7 +49,7 @@ typedef struct TwWindow {
     double *rack_w, *rack_dc_w, *gpu_w, *grant_w, *clock_fraction, *chip_degc, *supply_degc, *return_degc;
     double *tokens_per_s, *kv_fraction, *demand_w;                                               // [rack]
     double *rack_flow_m3_s, *rack_leak, *rack_isolated;                                          // [rack]
-    double *rack_flow_fraction, *rack_flow_kg_s;                                                 // [rack]
+    double *rack_flow_fraction, *rack_flow_kg_s, *tray_spread_k;                                 // [rack]
     double *cdu_supply_degc, *cdu_return_degc, *cdu_heat_w, *cdu_valve_fraction, *cdu_pump_w;    // [cdu]
     double *cdu_suction_pa, *cdu_discharge_pa, *cdu_npsh_m;                                      // [cdu]
     double *cdu_flow_fraction, *cdu_flow_kg_s, *cdu_header_pa, *cdu_approach_k;                  // [cdu]

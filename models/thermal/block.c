@@ -337,7 +337,8 @@ INLINE Beyond beyond(const TwRackLanes *p, const Place *w, int l, double g, doub
     point[1] += point_fit[1][j] * v.chip;                                                                              \
     point[2] += point_fit[2][j] * v.chip;
     AGAIN(1)
-    AGAIN(2) AGAIN(3) AGAIN(4) AGAIN(5)
+    AGAIN(2)
+    AGAIN(3) AGAIN(4) AGAIN(5)
 #undef AGAIN
 
         // e^x - 1 - x of the moves over the leakage's scale
@@ -349,7 +350,8 @@ INLINE Beyond beyond(const TwRackLanes *p, const Place *w, int l, double g, doub
         bend += point_share[i] * (lane_exp(x) - 1.0 - x);                                                              \
     }
     POINT(0)
-    POINT(1) POINT(2)
+    POINT(1)
+    POINT(2)
 #undef POINT
         Beyond b = {.bend_k = bend / lane_most(p->per_leakage_k[l], 1e-12)};
 
@@ -362,7 +364,8 @@ INLINE Beyond beyond(const TwRackLanes *p, const Place *w, int l, double g, doub
     sum.cool += late_fit[j] * late.cool;                                                                               \
     mean += late_mean_fit[j] * late.chip;
     AGAIN(0)
-    AGAIN(1) AGAIN(2)
+    AGAIN(1)
+    AGAIN(2)
 #undef AGAIN
         // where clocks fall the rack is not linear
         b.move = (Three){w->calm[l] * sum.chip, w->calm[l] * sum.plate, w->calm[l] * sum.cool};

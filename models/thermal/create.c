@@ -285,16 +285,73 @@ static void fill_plant(TwThermalPlant *plant, const TwThermalSpec *spec, double 
     plant->room_fan_w = room->fan_w * plant->room_units;
 }
 
+// columns that a rack is made of
+static int trays_of(const TwThermalSpec *spec, const TwThermalRack *rack)
+{
+    int64_t trays = spec->lumps[rack->lumps].tray_count;
+    return trays > 1 && rack->cdu >= 0 ? (int)trays : 1;
+}
+
+static void check_trays(const TwThermalSpec *spec, const TwThermalRack *rack, TwErrors *errors)
+{
+    const TwLumpsRow *row = &spec->lumps[rack->lumps];
+    const char *name = rack->name ? rack->name : "?";
+    double sum = 0.0;
+    for (int k = 0; k < row->tray_weights.count; k++) sum += row->tray_weights.values[k];
+    if (row->tray_count > 1 && rack->cdu < 0)
+        tw_errors_add(errors, NULL, 0, 0, "rack %s: tray_count = %lld, expected 0 or 1 in a rack without CDU", name,
+                      (long long)row->tray_count);
+    else if (row->tray_weights.count > 0 && row->tray_weights.count != trays_of(spec, rack))
+        tw_errors_add(errors, NULL, 0, 0, "rack %s: %d tray_weights, expected %d, one for each tray", name,
+                      row->tray_weights.count, trays_of(spec, rack));
+    else if (row->tray_weights.count > 0 && !(sum > 0.0))
+        tw_errors_add(errors, NULL, 0, 0, "rack %s: tray_weights are all 0", name);
+}
+
+// The columns of a rack in its lane, from place `at` on.
+static void fill_branches(TwThermalPlant *plant, const TwThermalSpec *spec, int i, TwRackLanes *racks, int at, int lane,
+                          double cp)
+{
+    const TwThermalRack *rack = &spec->racks[i];
+    const TwLumpsRow *row = &spec->lumps[rack->lumps];
+    int trays = trays_of(spec, rack);
+    double flow[64], heat = 0.0;
+    tw_tray_flows(trays, row->tray_header_fraction, flow);
+    for (int k = 0; k < row->tray_weights.count; k++) heat += row->tray_weights.values[k];
+    plant->rack_place[i] = at * LANES + lane;
+    plant->rack_branch_size[i] = 1.0 / trays;
+    for (int k = 0; k < trays; k++, at++) {
+        TwThermalRack tray = *rack;
+        TwLumpsRow own = *row;
+        tray.peak_w *= 1.0 / trays;
+        tray.flow_kg_s *= flow[k];
+        // the film is stated for an equal share of the flow
+        double s = flow[k] * trays, thin = row->film_fraction + (1.0 - row->film_fraction) * s;
+        own.plate_coolant_w_k *= s / thin;
+        own.film_fraction /= thin;
+        fill_rack(&racks[at], lane, &tray, trays > 1 ? &own : row, cp);
+        plant->place_rack[at * LANES + lane] = i;
+        plant->place_flow[at * LANES + lane] = flow[k];
+        plant->place_heat[at * LANES + lane] = heat > 0.0 ? row->tray_weights.values[k] / heat : 1.0 / trays;
+        plant->branch_place[plant->branch_count] = at * LANES + lane;
+        if (trays > 1) plant->tray_branch[plant->tray_count++] = plant->branch_count;
+        plant->branch_rack[plant->branch_count++] = i;
+    }
+}
+
 static void fill_groups(TwThermalPlant *plant, const TwThermalSpec *spec, TwErrors *errors)
 {
     TwArena *arena = plant->arena;
-    int loops = plant->loop_count, cdu_groups = (loops + LANES - 1) / LANES, airs = 0;
+    const int before = tw_errors_count(errors);
+    int loops = plant->loop_count, cdu_groups = (loops + LANES - 1) / LANES, airs = 0, branches = 0;
     int *count = TW_TAKE(arena, loops + 1, int);
     for (int i = 0; i < spec->rack_count; i++) {
+        check_trays(spec, &spec->racks[i], errors);
         if (spec->racks[i].cdu >= 0)
-            count[plant->cdu_loop[spec->racks[i].cdu]]++;
+            count[plant->cdu_loop[spec->racks[i].cdu]] += trays_of(spec, &spec->racks[i]);
         else
             airs++;
+        branches += trays_of(spec, &spec->racks[i]);
     }
     plant->air_group_count = (airs + LANES - 1) / LANES;
     plant->group_count = cdu_groups + plant->air_group_count;
@@ -311,8 +368,8 @@ static void fill_groups(TwThermalPlant *plant, const TwThermalSpec *spec, TwErro
                 if (units > group->units) group->units = units;
             }
         if (group->racks > MOST_PLACES)
-            tw_errors_add(errors, NULL, 0, 0, "a loop of CDUs serves %d racks, at most %d can be", group->racks,
-                          MOST_PLACES);
+            tw_errors_add(errors, NULL, 0, 0, "a loop of CDUs serves %d racks and trays, at most %d can be",
+                          group->racks, MOST_PLACES);
         group->first = first;
         group->place = place;
         group->unit = unit;
@@ -330,6 +387,14 @@ static void fill_groups(TwThermalPlant *plant, const TwThermalSpec *spec, TwErro
     plant->rack_cdu = TW_TAKE(arena, spec->rack_count + 1, int);
     plant->place_rack = TW_TAKE(arena, (place + 1) * LANES, int);
     for (size_t i = 0; i < place * LANES; i++) plant->place_rack[i] = -1;
+    plant->place_heat = TW_TAKE(arena, (place + 1) * LANES, double);
+    plant->place_flow = TW_TAKE(arena, (place + 1) * LANES, double);
+    plant->branch_place = TW_TAKE(arena, branches + 1, int);
+    plant->branch_rack = TW_TAKE(arena, branches + 1, int);
+    plant->tray_branch = TW_TAKE(arena, branches + 1, int);
+    plant->rack_branch_size = TW_TAKE(arena, spec->rack_count + 1, double);
+    // arrays are sized: what does not add up was reported and needs none
+    if (tw_errors_count(errors) > before) return;
     for (size_t i = 0; i < place; i++)
         for (int l = 0; l < LANES; l++) ghost_rack(&racks[i], l);
     for (int g = 0; g < plant->group_count; g++) {
@@ -345,12 +410,13 @@ static void fill_groups(TwThermalPlant *plant, const TwThermalSpec *spec, TwErro
         const TwThermalRack *rack = &spec->racks[i];
         int c = rack->cdu, loop = c >= 0 ? plant->cdu_loop[c] : -1, lane = c >= 0 ? loop % LANES : airs % LANES;
         const TwGroup *group = &plant->groups[c >= 0 ? loop / LANES : cdu_groups + airs / LANES];
-        int at = (int)group->place + (c >= 0 ? count[loop]++ : 0);
+        int trays = trays_of(spec, rack), at = (int)group->place + (c >= 0 ? count[loop] : 0);
+        bool first = c >= 0 && count[loop] == 0;
+        if (c >= 0) count[loop] += trays;
         double cp =
             c >= 0 ? tw_thermal_cp(spec->cdus[c].fluid_cp_j_kg_k, spec->cdus[c].fluid, spec->cdus[c].supply_degc) : 0.0;
         const TwLumpsRow *row = &spec->lumps[rack->lumps];
-        fill_rack(&racks[at], lane, rack, row, cp);
-        plant->rack_place[i] = at * LANES + lane;
+        fill_branches(plant, spec, i, racks, at, lane, cp);
         if (racks[at].door[lane] > 0.0 && row->door_air_w_k > 0.0) {
             double scale = rack->peak_w / row->reference_w;
             TwRearDoor *door = &plant->rack_door[i];
@@ -363,7 +429,6 @@ static void fill_groups(TwThermalPlant *plant, const TwThermalSpec *spec, TwErro
                               "rack %s: no rear door passes %g W/K from air of %g W/K to water of %g W/K",
                               rack->name ? rack->name : "?", row->air_room_w_k, row->door_air_w_k, row->door_water_w_k);
         }
-        plant->place_rack[at * LANES + lane] = i;
         plant->rack_peak_w[i] = rack->peak_w;
         plant->rack_cdu[i] = c;
         plant->rack_chip_fraction[i] = c >= 0 ? rack->liquid_fraction : row->fan_chip_fraction;
@@ -376,7 +441,8 @@ static void fill_groups(TwThermalPlant *plant, const TwThermalSpec *spec, TwErro
             under->per_pump_s[lane] = under->per_coast_s[lane] = 0.1;
         } else {
             // the same additions in the same order as the racks' flows: what leaves the CDU arrives at it
-            under->rate_w_k[lane] = (count[loop] == 1 ? 0.0 : under->rate_w_k[lane]) + rack->flow_kg_s * cp;
+            if (first) under->rate_w_k[lane] = 0.0;
+            for (int k = 0; k < trays; k++) under->rate_w_k[lane] += racks[at + k].rate_w_k[lane];
         }
     }
 }

@@ -85,7 +85,7 @@ void tw_loop_changed(const TwThermalPlant *plant, void *block, int loop, bool pu
         cut = cut || r[R_MAIN_CLOSED] > 0.0;
         shut = shut || cut || r[R_MAIN_SHUT] > 0.0;
         r[R_CUT] = cut;
-        design[count] = plant->rack_flow_m3_s[i];
+        design[count] = plant->rack_flow_m3_s[i] * plant->place_flow[(group->place + (size_t)k) * LANES + (size_t)l];
         opening[count] = r[R_ISOLATED] > 0.0 || shut ? 0.0 : r[R_OPENING];
         changed = changed || opening[count] < 1.0;
         places[count++] = k;

@@ -101,3 +101,27 @@ TwRoomLook tw_thermal_look_room(const TwThermal *thermal, const void *block, con
                         .reject_w = rates.room_reject_w,
                         .stand = p.room_fans_on <= 0.0 ? TW_COOLS_DEAD : TW_COOLS};
 }
+
+int tw_thermal_trays(const TwThermal *thermal) { return thermal->inner->tray_count; }
+
+TwThermalTray tw_thermal_tray(const TwThermal *thermal, int index)
+{
+    const TwThermalPlant *plant = thermal->inner;
+    int branch = plant->tray_branch[index], rack = plant->branch_rack[branch];
+    return (TwThermalTray){rack, plant->branch_place[branch] / LANES - plant->rack_place[rack] / LANES};
+}
+
+TwTrayLook tw_thermal_look_tray(const TwThermal *thermal, const void *block, int index)
+{
+    const TwThermalPlant *plant = thermal->inner;
+    int branch = plant->tray_branch[index], at = plant->branch_place[branch], rack = plant->branch_rack[branch];
+    const TwRackInput *in = (const TwRackInput *)tw_at_const(block, plant->rack_input) + at / LANES;
+    const double *state = tw_f64_const(block, plant->state), *s = state + tw_chip_at(plant, at);
+    const double *yc = tw_loop_state(plant, block, plant->cdu_loop[plant->rack_cdu[rack]]);
+    double n = fmax(yc[FLOW * LANES] * in->share[at % LANES], 0.0), supply = yc[SUPPLY * LANES];
+    return (TwTrayLook){.chip_degc = s[(CHIP - CHIP) * LANES],
+                        .plate_degc = s[(PLATE - CHIP) * LANES],
+                        .outlet_degc = supply + (s[(COOLANT - CHIP) * LANES] - supply) / tw_coolant_lam(n),
+                        .flow_fraction = n * plant->place_flow[at] / plant->rack_branch_size[rack],
+                        .clock_fraction = fmin(s[(CLOCK - CHIP) * LANES], 1.0)};
+}

@@ -32,6 +32,20 @@ typedef struct TwRoomLook {
     TwCoolStand stand;
 } TwRoomLook;
 
+// A tray of a rack that has several (tray_count of its lumps), by index over all such racks in order.
+typedef struct TwTrayLook {
+    double chip_degc, plate_degc;    // of the tray
+    double outlet_degc;              // coolant that leaves it
+    double flow_fraction;            // over an equal share of the rack's design flow
+    double clock_fraction;
+} TwTrayLook;
+int tw_thermal_trays(const TwThermal *thermal);
+typedef struct TwThermalTray {
+    int rack, tray;    // from 0
+} TwThermalTray;
+TwThermalTray tw_thermal_tray(const TwThermal *thermal, int index);
+TwTrayLook tw_thermal_look_tray(const TwThermal *thermal, const void *block, int index);
+
 // load_on: supply of each load, as tw_thermal_advance takes it; NULL: all normal.
 TwCduLook tw_thermal_look_cdu(const TwThermal *thermal, const void *block, const double *load_on, int cdu);
 // The loop needs CDUs. time_s: of the weather.

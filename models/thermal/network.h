@@ -192,13 +192,17 @@ typedef struct TwThermalPlant {
     TwThermal out;
     int group_count, air_group_count, place_count;    // air groups come last
     TwGroup *groups;
-    int *rack_cdu;                           // [rack], -1: air
-    int loop_count, unit_count;              // unit_count: of all groups
-    int *cdu_loop, *cdu_unit, *cdu_spare;    // [cdu] its loop, and which of the loop's it is
-    int *loop_begin, *loop_cdu;              // CDUs of loop p: loop_cdu[loop_begin[p] .. loop_begin[p + 1])
-    int *rack_place;                         // [rack] place * 8 + lane
-    int *place_rack;                         // the other way; -1: ghost
-    TwCduRow *cdu_row;                       // [cdu] as given
+    int *rack_cdu;                                    // [rack], -1: air
+    int loop_count, unit_count;                       // unit_count: of all groups
+    int *cdu_loop, *cdu_unit, *cdu_spare;             // [cdu] its loop, and which of the loop's it is
+    int *loop_begin, *loop_cdu;                       // CDUs of loop p: loop_cdu[loop_begin[p] .. loop_begin[p + 1])
+    int *rack_place;                                  // [rack] place * 8 + lane
+    int *place_rack;                                  // the other way; -1: ghost
+    int branch_count, *branch_place, *branch_rack;    // a tray of a rack each, or the rack: place * 8 + lane; its rack
+    double *place_heat, *place_flow;                  // by place and lane: share of the rack's heat, of its flow
+    int tray_count, *tray_branch;            // of racks with several trays
+    double *rack_branch_size;                         // [rack] 1 over the number of its trays
+    TwCduRow *cdu_row;                                // [cdu] as given
     double *rack_peak_w, *rack_chip_fraction, *rack_fan_min;    // fan_min: 0 for a liquid-cooled rack
     double *rack_flow_m3_s;                                     // design
     TwRearDoor *rack_door;                                      // air_w_k 0: linear
@@ -317,6 +321,22 @@ bool tw_reference_create(TwThermalPlant *plant, TwError *error);
 void tw_reference_destroy(TwReference *reference);
 bool tw_reference_advance(const TwThermalPlant *plant, void *block, const TwPlantInput *in, double from_s,
                           double until_s, TwPlantRates *meter, TwThermalOut *out, TwError *error);
+
+// Of the chip at place * 8 + lane, in the network state.
+static inline size_t tw_chip_at(const TwThermalPlant *plant, int at)
+{
+    int g = 0, last = plant->group_count - 1;
+    // groups are in order of their places
+    while (g < last) {
+        int middle = (g + last + 1) / 2;
+        if ((size_t)(at / LANES) >= plant->groups[middle].place)
+            g = middle;
+        else
+            last = middle - 1;
+    }
+    size_t k = (size_t)(at / LANES) - plant->groups[g].place;
+    return plant->groups[g].first + (k * RACK_STATES + CHIP) * LANES + (size_t)(at % LANES);
+}
 
 static inline size_t tw_group_size(const TwGroup *group)
 {

@@ -21,7 +21,8 @@ static double lost_kg(const TwThermalPlant *plant, const void *block, int loop, 
     const TwGroup *group = &plant->groups[loop / LANES];
     for (int k = 0; k < group->racks; k++) {
         int i = plant->place_rack[(group->place + (size_t)k) * LANES + (size_t)(loop % LANES)];
-        if (i < 0) continue;
+        // once a rack, at the first of its trays
+        if (i < 0 || plant->rack_place[i] / LANES != (int)group->place + k) continue;
         const double *r = rack + i * RACK_FAULTS;
         kg += r[R_LOST] + r[R_MAIN_LOST];
         if (r[R_ISOLATED] == 0.0) *rate_kg_s += r[R_LEAK];

@@ -31,3 +31,24 @@ double tw_leakage_balance(const TwLumpsRow *row, double chip_w, double resistanc
     }
     return t;
 }
+
+void tw_tray_flows(int count, double header_fraction, double *flow)
+{
+    // drops are squares of flows: pieces of manifold between trays carry what lies beyond, there and back
+    for (int k = 0; k < count; k++) flow[k] = 1.0 / count;
+    for (int pass = 0; pass < 60 && count > 1 && header_fraction > 0.0; pass++) {
+        double beyond[64], all = 0.0, before = 0.0, sum = 0.0;
+        beyond[count - 1] = 0.0;
+        for (int k = count - 2; k >= 0; k--) {
+            beyond[k] = beyond[k + 1] + flow[k + 1];
+            all += beyond[k] * beyond[k];
+        }
+        for (int k = 0; k < count; k++) {
+            // what the pieces leave of the drop for this tray's own branch
+            double want = sqrt(1.0 - header_fraction * before / all);
+            before += beyond[k] * beyond[k];
+            sum += flow[k] = want;
+        }
+        for (int k = 0; k < count; k++) flow[k] /= sum;
+    }
+}

@@ -13,8 +13,17 @@
 // the inlet the room; its fan speed follows the rack's power. Fans are part of the rack's power.
 // The exponent of leakage is held at 2.5 and less (150 degC by default): hotter chips have shut down, which is the
 // twin's event, and the model must stay finite until then.
-// Left out: differences between trays, boiling, and fan power as a function of speed.
+// With tray_count above 1 a liquid-cooled rack is that many such columns side by side (level L2): each its share of
+// heat and capacity, its own chip, throttle and leakage, and the flow that the rack's manifold gives it: of tray k
+// = 1..N
+//     flow_k ~ sqrt(1 - d r_k),  r_k: of all drop along the manifold's pieces that before tray k, each by the square
+//     of the flow that goes on beyond it
+// d is tray_header_fraction, the share of the last tray's drop that the manifold's pieces take, supply and return at
+// one end. Shares of flow stay as they are at design. Left out: boiling, fan power as a function of speed, heat from
+// tray to tray.
 #pragma once
+
+#include "sim/config.h"
 
 typedef struct TwLumpsRow {
     const char *title;
@@ -28,11 +37,17 @@ typedef struct TwLumpsRow {
     double throttle_min_fraction, throttle_width_k, throttle_s;
     const char *throttle;    // "smooth", "hysteresis"
     double throttle_release_k;
+    int64_t tray_count;             // columns side by side; 0 and 1: one
+    double tray_header_fraction;    // of the drop over the rack
+    TwReals tray_weights;           // heat of each over the others; empty: alike
     double fan_chip_fraction, fan_sink_w_k, fan_rise_k, fan_min_fraction, fan_air_j_k;
 } TwLumpsRow;
 
 // G of the plate film at flow s = flow/design, per unit of G0 with floor g_min: what the formula above says.
 double tw_plate_conductance(const TwLumpsRow *row, double s);
+
+// Shares of a rack's flow by tray, from its inlet on; they add up to 1. flow: [count].
+void tw_tray_flows(int count, double header_fraction, double *flow);
 
 // Share of mean in outlet: 0.5 at working flow, 1 without flow.
 double tw_coolant_lam(double s);

@@ -132,8 +132,7 @@ static void emit_lane(TwReference *r, const double *y, int g, int l)
         double thin = 1.0 / (q->film_fraction[l] + (1.0 - q->film_fraction[l]) * n);
         double film = q->film_w_k[l] * n * thin, film_n = q->film_w_k[l] * q->film_fraction[l] * thin * thin * share;
         if (film <= q->film_min_w_k[l]) film = q->film_min_w_k[l], film_n = 0.0;
-        double gcp = q->chip_plate_w_k[l], gpa = q->plate_air_w_k[l], gar = w->sink_w_k[l],
-               c = q->rate_w_k[l] * share;
+        double gcp = q->chip_plate_w_k[l], gpa = q->plate_air_w_k[l], gar = w->sink_w_k[l], c = q->rate_w_k[l] * share;
         double m = c * speed, outlet = tin + (coolant - tin) * lam, door = q->door[l];
         sum_ct += c * manifold;
 
@@ -306,10 +305,10 @@ static bool build_pattern(TwReference *r, TwArena *arena)
     return true;
 }
 
-static const TwRackLanes *lanes_of(const TwThermalPlant *plant, int rack, int *lane)
+static const TwRackLanes *lanes_of(const TwThermalPlant *plant, int branch, int *lane)
 {
-    *lane = plant->rack_place[rack] % LANES;
-    return plant->groups[0].rack + plant->rack_place[rack] / LANES;
+    *lane = plant->branch_place[branch] % LANES;
+    return plant->groups[0].rack + plant->branch_place[branch] / LANES;
 }
 
 // kg left in the basins
@@ -330,14 +329,14 @@ static void watches(const TwReference *r, double time_s, const double *y, double
 static void roots(void *context, double time_s, const double *y, double *values)
 {
     const TwReference *r = context;
-    for (int i = 0, l; i < r->plant->out.rack_count; i++) {
+    for (int i = 0, l; i < r->plant->branch_count; i++) {
         const TwRackLanes *p = lanes_of(r->plant, i, &l);
         double chip = y[r->chip[i]];
         values[3 * i] = chip - p->slowdown_degc[l];
         values[3 * i + 1] = chip - p->release_degc[l];
         values[3 * i + 2] = chip - p->trip_degc[l];
     }
-    watches(r, time_s, y, values + 3 * r->plant->out.rack_count);
+    watches(r, time_s, y, values + 3 * r->plant->branch_count);
 }
 
 bool tw_reference_create(TwThermalPlant *plant, TwError *error)
@@ -357,15 +356,16 @@ bool tw_reference_create(TwThermalPlant *plant, TwError *error)
     r->chip_w = TW_TAKE(arena, plant->place_count + 1, TwLane);
     for (int i = 0; i < r->count; i++) r->tolerance[i] = i >= r->meters ? 1e30 : plant->cvode ? 1e-7 : 1e-6;
     if (!build_pattern(r, arena)) return tw_fail(error, TW_IO, "out of memory");
-    int racks = plant->out.rack_count;
-    r->chip = TW_TAKE(arena, racks + 1, size_t);
-    r->direction = TW_TAKE(arena, 3 * racks + tw_watch_count(plant) + 1, int);
+    int branches = plant->branch_count;
+    r->chip = TW_TAKE(arena, branches + 1, size_t);
+    r->direction = TW_TAKE(arena, 3 * branches + tw_watch_count(plant) + 1, int);
     r->watch = TW_TAKE(arena, tw_watch_count(plant) + 1, double);
-    for (int i = 0; i < racks; i++) {
-        int place = plant->rack_place[i] / LANES, g = 0;
+    for (int i = 0; i < branches; i++) {
+        int place = plant->branch_place[i] / LANES, g = 0;
         while (g + 1 < plant->group_count && (size_t)place >= plant->groups[g + 1].place) g++;
         size_t k = (size_t)place - plant->groups[g].place;
-        r->chip[i] = plant->groups[g].first + (k * RACK_STATES + CHIP) * LANES + (size_t)(plant->rack_place[i] % LANES);
+        r->chip[i] =
+            plant->groups[g].first + (k * RACK_STATES + CHIP) * LANES + (size_t)(plant->branch_place[i] % LANES);
         r->direction[3 * i] = 0, r->direction[3 * i + 1] = -1, r->direction[3 * i + 2] = 1;
     }
     TwOdeProblem problem = {.count = r->count,
@@ -377,7 +377,7 @@ bool tw_reference_create(TwThermalPlant *plant, TwError *error)
                             .jacobian = jacobian,
                             .relative_tolerance = plant->cvode ? 1e-9 : 1e-6,
                             .absolute_tolerance = r->tolerance,
-                            .root_count = 3 * racks + tw_watch_count(plant),
+                            .root_count = 3 * branches + tw_watch_count(plant),
                             .roots = roots,
                             .root_direction = r->direction,
                             .step_max_s = plant->cvode ? 60.0 : 5.0};
@@ -391,22 +391,38 @@ void tw_reference_destroy(TwReference *reference)
     if (reference) tw_ode_destroy(reference->ode);
 }
 
+// hottest chip of the other trays of a rack
+static double hottest_beside(const TwReference *r, int branch)
+{
+    const TwThermalPlant *plant = r->plant;
+    int rack = plant->branch_rack[branch], first = branch;
+    double most = -INFINITY;
+    while (first > 0 && plant->branch_rack[first - 1] == rack) first--;
+    for (int i = first; i < plant->branch_count && plant->branch_rack[i] == rack; i++)
+        if (i != branch) most = fmax(most, r->y[r->chip[i]]);
+    return most;
+}
+
 // what the thresholds that fired at time_s mean: notes them, and turns throttles with hysteresis
 static void cross(TwReference *r, TwRackInput *racks, double time_s, TwThermalOut *out)
 {
     const TwThermalPlant *plant = r->plant;
-    for (int i = 0, l; i < plant->out.rack_count; i++) {
+    for (int i = 0, l; i < plant->branch_count; i++) {
         const TwRackLanes *p = lanes_of(plant, i, &l);
-        TwRackInput *in = &racks[plant->rack_place[i] / LANES];
+        TwRackInput *in = &racks[plant->branch_place[i] / LANES];
         bool slow = tw_ode_fired(r->ode, 3 * i), release = tw_ode_fired(r->ode, 3 * i + 1);
-        if (tw_ode_fired(r->ode, 3 * i + 2)) tw_note_crossing(out, time_s, i, TW_LIMIT_SHUTDOWN);
+        int rack = plant->branch_rack[i];
+        // of a rack's trays the first one up and the last one down count
+        if (tw_ode_fired(r->ode, 3 * i + 2) && hottest_beside(r, i) < p->trip_degc[l])
+            tw_note_crossing(out, time_s, rack, TW_LIMIT_SHUTDOWN);
         // the slope at the root says which way it was passed
         bool up = slow && r->slope[r->chip[i]] > 0.0;
-        if (slow) tw_note_crossing(out, time_s, i, up ? TW_LIMIT_SLOWDOWN : TW_LIMIT_RECOVERED);
+        if (slow && hottest_beside(r, i) < p->slowdown_degc[l])
+            tw_note_crossing(out, time_s, rack, up ? TW_LIMIT_SLOWDOWN : TW_LIMIT_RECOVERED);
         if (p->hysteresis[l] > 0.0 && up) in->slowed[l] = 1.0;
         if (p->hysteresis[l] > 0.0 && release) in->slowed[l] = 0.0;
     }
-    int watch_count = tw_watch_count(plant), first = 3 * plant->out.rack_count;
+    int watch_count = tw_watch_count(plant), first = 3 * plant->branch_count;
     if (watch_count == 0) return;
     // a little later along the slope: which way it was passed
     double *later = r->y + r->count, *value = r->watch;
@@ -444,7 +460,7 @@ bool tw_reference_advance(const TwThermalPlant *plant, void *block, const TwPlan
         if (root < 0) break;
         rate(r, reached, r->y, r->slope);
         cross(r, tw_at(block, plant->rack_input), reached, out);
-        if (passes > 64 * (plant->out.rack_count + tw_watch_count(plant) + 1))
+        if (passes > 64 * (plant->branch_count + tw_watch_count(plant) + 1))
             return tw_fail(error, TW_NUMERICAL, "chips pass their thresholds without end at %.3f s", reached);
     }
     memcpy(state, r->y, plant->state_count * sizeof *state);

@@ -46,6 +46,7 @@ void tw_room_heat(const TwThermalPlant *plant, const void *block, const TwTherma
     double *heat_j = out->rack_room_j;
     if (!heat_j) return;
     Sum all = {0};
+    for (int i = 0; i < plant->out.rack_count; i++) heat_j[i] = 0.0;
     for (int g = 0; g < plant->group_count; g++) {
         const TwGroup *group = &plant->groups[g];
         const int *rack = plant->place_rack + group->place * LANES;
@@ -54,12 +55,14 @@ void tw_room_heat(const TwThermalPlant *plant, const void *block, const TwTherma
             for (int k = 0; k < group->racks; k++) {
                 int i = rack[k * LANES + l];
                 if (i < 0) continue;
-                heat_j[i] = to_room_w(group, inputs + group->place, state + group->first, z, k, l) * length_s;
-                count(&lane, heat_j[i]);
+                heat_j[i] += to_room_w(group, inputs + group->place, state + group->first, z, k, l) * length_s;
+                // a rack's trays follow one another: it is whole with the last
+                if (k + 1 == group->racks || rack[(k + 1) * LANES + l] != i) count(&lane, heat_j[i]);
             }
             for (int k = 0; k < group->racks && !exact; k++) {
                 int i = rack[k * LANES + l];
-                if (i >= 0) heat_j[i] += part(&lane, window[g].room_j[l], heat_j[i]);
+                bool whole = i >= 0 && plant->rack_place[i] / LANES == (int)group->place + k;
+                if (whole) heat_j[i] += part(&lane, window[g].room_j[l], heat_j[i]);
             }
         }
     }

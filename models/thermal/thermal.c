@@ -124,13 +124,15 @@ static void begin_group(const TwThermalPlant *plant, void *block, const TwTherma
     for (int at = 0; at < group->racks * LANES; at++) {
         int i = rack[at], l = at % LANES;
         if (i < 0) continue;
-        double share = plant->rack_chip_fraction[i], power = in->rack_w[i];
-        racks[at / LANES].chip_w[l] = share * power;
-        racks[at / LANES].air_w[l] = (1.0 - share) * power;
+        size_t whole = group->place * LANES + (size_t)at;
+        double share = plant->rack_chip_fraction[i], power = in->rack_w[i], own = plant->place_heat[whole] * power;
+        racks[at / LANES].chip_w[l] = share * own;
+        racks[at / LANES].air_w[l] = (1.0 - share) * own;
         // constant within a window: the air follows the rack's power, the water the primary pumps
         racks[at / LANES].sink_w_k[l] = thin * group->rack[at / LANES].air_sink_w_k[l];
         if (plant->doors && plant->rack_door[i].air_w_k > 0.0)
             racks[at / LANES].sink_w_k[l] =
+                plant->rack_branch_size[i] *
                 tw_rear_door_w_k(&plant->rack_door[i],
                                  thin * fmin(fmax(power / plant->rack_peak_w[i], plant->rack_door_min[i]), 1.0), water);
         if (!group->air) continue;
@@ -291,6 +293,25 @@ static bool step_all(const TwThermalPlant *plant, void *block, const Window *w, 
     return true;
 }
 
+// One of a rack's trays into what the rack gives: the hottest chip and the slowest clock, flow and outlet by share.
+static void report_tray(const TwThermalPlant *plant, TwThermalOut *out, int at, int i, double extra_j, const double *s,
+                        double outlet_degc, double flow_fraction)
+{
+    bool first = plant->rack_place[i] == at;
+    double chip = s[CHIP * LANES], clock = fmin(s[CLOCK * LANES], 1.0), share = plant->place_flow[at];
+    if (out->rack_extra_j) out->rack_extra_j[i] = (first ? 0.0 : out->rack_extra_j[i]) + extra_j;
+    if (out->clock_fraction) out->clock_fraction[i] = first ? clock : fmin(out->clock_fraction[i], clock);
+    // trays stand one after the other in their lane: the coldest is the hottest less the spread so far
+    if (out->tray_spread_k && out->chip_degc) {
+        double cold = first ? chip : fmin(out->chip_degc[i] - out->tray_spread_k[i], chip);
+        out->tray_spread_k[i] = (first ? chip : fmax(out->chip_degc[i], chip)) - cold;
+    }
+    if (out->chip_degc) out->chip_degc[i] = first ? chip : fmax(out->chip_degc[i], chip);
+    if (out->return_degc) out->return_degc[i] = (first ? 0.0 : out->return_degc[i]) + share * outlet_degc;
+    if (out->rack_flow_fraction)
+        out->rack_flow_fraction[i] = (first ? 0.0 : out->rack_flow_fraction[i]) + share * flow_fraction;
+}
+
 static bool report_group(const TwThermalPlant *plant, const void *block, const TwThermalIn *in, double length_s,
                          TwThermalOut *out, int g, double *heat_j)
 {
@@ -309,8 +330,9 @@ static bool report_group(const TwThermalPlant *plant, const void *block, const T
         for (int l = 0; l < LANES; l++) {
             int i = rack[k * LANES + l];
             if (i < 0) continue;
+            size_t at = (group->place + (size_t)k) * LANES + (size_t)l;
             double extra = chip_j[k][l] - racks[k].chip_w[l] * length_s;
-            sum += in->rack_w[i] * length_s + extra;
+            sum += in->rack_w[i] * plant->place_heat[at] * length_s + extra;
             double inlet = group->air ? z[ROOM] : yc[SUPPLY * LANES + l];
             double outlet = s[MANIFOLD * LANES + l];
             if (group->air) {
@@ -318,6 +340,12 @@ static bool report_group(const TwThermalPlant *plant, const void *block, const T
                 double rate = p->rate_w_k[l] * fmax(yc[FLOW * LANES + l], 0.05);
                 outlet += racks[k].sink_w_k[l] * (s[AIR * LANES + l] - inlet) / rate;
             }
+            if (plant->rack_branch_size[i] < 1.0) {
+                report_tray(plant, out, (int)at, i, extra, s + l, outlet, yc[FLOW * LANES + l] * racks[k].share[l]);
+                if (out->supply_degc) out->supply_degc[i] = inlet;
+                continue;
+            }
+            if (out->tray_spread_k) out->tray_spread_k[i] = 0.0;
             if (out->rack_extra_j) out->rack_extra_j[i] = extra;
             if (out->clock_fraction) out->clock_fraction[i] = fmin(s[CLOCK * LANES + l], 1.0);
             if (out->chip_degc) out->chip_degc[i] = s[CHIP * LANES + l];
@@ -500,6 +528,30 @@ static double first_turn(const TwThermalPlant *plant, const void *block)
     return first;
 }
 
+// Passages of a rack in a step, by the hottest of its trays at either end.
+static void note_rack(const TwThermalPlant *plant, const TwLane *before, const double *state, int rack, double from_s,
+                      double h, TwThermalOut *out)
+{
+    int at = plant->rack_place[rack], l = at % LANES, trays = (int)lround(1.0 / plant->rack_branch_size[rack]);
+    const TwRackLanes *p = plant->groups[0].rack + at / LANES;
+    double was = -INFINITY, is = -INFINITY, up = 2.0, down = -1.0, trips = 2.0;
+    double limit = p->slowdown_degc[l], trip = p->trip_degc[l];
+    // places of a loop follow one another in the state as in the arrays of places
+    const double *now = state + tw_chip_at(plant, at);
+    for (int k = 0; k < trays; k++, now += RACK_STATES * LANES) {
+        double a = before[at / LANES + k][l], b = *now, share = passage(a - limit, b - limit);
+        was = was > a ? was : a;
+        is = is > b ? is : b;
+        if (share <= 1.0 && b >= limit) up = fmin(up, share);
+        if (share <= 1.0 && b < limit) down = fmax(down, share);
+        share = passage(a - trip, b - trip);
+        if (share <= 1.0 && b >= trip) trips = fmin(trips, share);
+    }
+    if (was < limit && is >= limit) tw_note_crossing(out, from_s + h * up, rack, TW_LIMIT_SLOWDOWN);
+    if (was >= limit && is < limit) tw_note_crossing(out, from_s + h * down, rack, TW_LIMIT_RECOVERED);
+    if (was < trip && trips <= 1.0) tw_note_crossing(out, from_s + h * trips, rack, TW_LIMIT_SHUTDOWN);
+}
+
 // Passages of a step, at the instant of a straight line through it; throttles with hysteresis turn.
 static void find_crossings(const TwThermalPlant *plant, void *block, double from_s, double until_s, TwThermalOut *out)
 {
@@ -517,16 +569,12 @@ static void find_crossings(const TwThermalPlant *plant, void *block, double from
             for (int l = 0; l < LANES; l++) {
                 int rack = plant->place_rack[place * LANES + (size_t)l];
                 if (rack < 0) continue;
-                double limit = p->slowdown_degc[l], at = passage(before[place][l] - limit, now[l] - limit);
-                if (at <= 1.0)
-                    tw_note_crossing(out, from_s + h * at, rack,
-                                     now[l] >= limit ? TW_LIMIT_SLOWDOWN : TW_LIMIT_RECOVERED);
+                double limit = p->slowdown_degc[l];
+                if (plant->rack_branch_size[rack] == 1.0 || plant->rack_place[rack] == (int)place * LANES + l)
+                    note_rack(plant, before, state, rack, from_s, h, out);
                 double *slowed = &racks[place].slowed[l];
                 if (p->hysteresis[l] > 0.0 && now[l] >= limit - 1e-6) *slowed = 1.0;
                 if (p->hysteresis[l] > 0.0 && now[l] < p->release_degc[l] + 1e-6) *slowed = 0.0;
-                at = passage(before[place][l] - p->trip_degc[l], now[l] - p->trip_degc[l]);
-                if (at <= 1.0 && now[l] >= p->trip_degc[l])
-                    tw_note_crossing(out, from_s + h * at, rack, TW_LIMIT_SHUTDOWN);
             }
         }
     }

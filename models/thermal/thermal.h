@@ -97,6 +97,7 @@ typedef struct TwThermalOut {
     double *rack_flow_fraction;                 // [rack] coolant over design
     double *cdu_flow_fraction, *cdu_head_pa;    // [cdu] loop flow over design; pressure across the row
     double *cdu_suction_pa, *cdu_discharge_pa, *cdu_npsh_m;    // [cdu] absolute; head above vapour at the pumps' inlet
+    double *tray_spread_k;    // [rack] chips of its hottest tray over those of its coldest; 0: it is one lump
     double *chip_degc, *supply_degc, *return_degc;    // [rack] hottest die, coolant (or air) in and out, at the end
     double *cdu_supply_degc, *cdu_return_degc, *cdu_heat_w, *cdu_valve_fraction;    // [cdu] at the end; heat is a mean
     double plant_supply_degc, plant_return_degc, room_degc, ambient_degc, wet_bulb_degc;

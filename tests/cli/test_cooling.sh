@@ -145,6 +145,24 @@ assert table["cases"][0]["chip_degc"] < lost(table)["chip_degc"] < 80.0
 assert lost(alone)["racks_without_coolant"] == 6 and not lost(alone)["carried"]
 END
 expect 0 "any one unit out, worst CDU cdu1: all carried" "$TOKENWORKS" check "$facilities/reference/spare_cdu.cfg"
+# a rack with its trays: its own series, the report's spread, one lump elsewhere; alike trays without a manifold are the lump
+loss="$facilities/reference/pump_loss.cfg --set run.for_s=120 --json -q --force"
+expect 0 "" "$TOKENWORKS" run $loss --out lump.h5
+cp out.txt lump.json
+expect 0 "" "$TOKENWORKS" run $loss --set racks.b1.cooling.lumps.tray_count=18 --out trays.h5
+cp out.txt alike.json
+expect 0 "" "$TOKENWORKS" run $loss --set racks.b1.cooling.lumps.tray_count=18 --set racks.b1.cooling.lumps.tray_header_fraction=0.4 --out trays.h5
+cp out.txt trays.json
+expect 3 "expected 0 or 1 in a rack without CDU" "$TOKENWORKS" check "$facilities/hopper_hall.cfg" --set racks.rack1.cooling.lumps.tray_count=4
+expect 3 "2 tray_weights, expected 18" "$TOKENWORKS" check "$facilities/reference/pump_loss.cfg" --set racks.b1.cooling.lumps.tray_count=18 \
+    --set 'racks.b1.cooling.lumps.tray_weights=[1.0, 2.0]'
+python3 - <<'END' || fail "a rack with trays"
+import json
+lump, alike, trays = (json.load(open(f"{n}.json")) for n in ("lump", "alike", "trays"))
+assert "tray_spread_k" not in lump["cooling"] and alike["cooling"]["tray_spread_k"] < 1e-6 and all(d["ledger"]["ok"] for d in (lump, alike, trays))
+assert abs(alike["cooling"]["chip_degc"]["mean"] - lump["cooling"]["chip_degc"]["mean"]) < 1e-6
+assert 1.0 < trays["cooling"]["tray_spread_k"] < 6.0 and trays["cooling"]["chip_degc"]["max"] > lump["cooling"]["chip_degc"]["max"]
+END
 # any two: two of the three CDUs are too many, one CDU and a pump of another are not
 expect 0 "any two out" "$TOKENWORKS" thermal "$facilities/reference/spare_cdu.cfg" out=2
 expect 0 "" "$TOKENWORKS" thermal "$facilities/reference/spare_cdu.cfg" out=2 --json
