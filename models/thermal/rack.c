@@ -34,21 +34,28 @@ double tw_leakage_balance(const TwLumpsRow *row, double chip_w, double resistanc
 
 void tw_tray_flows(int count, double header_fraction, double *flow)
 {
-    // drops are squares of flows: pieces of manifold between trays carry what lies beyond, there and back
-    for (int k = 0; k < count; k++) flow[k] = 1.0 / count;
-    for (int pass = 0; pass < 60 && count > 1 && header_fraction > 0.0; pass++) {
-        double beyond[64], all = 0.0, before = 0.0, sum = 0.0;
-        beyond[count - 1] = 0.0;
-        for (int k = count - 2; k >= 0; k--) {
-            beyond[k] = beyond[k + 1] + flow[k + 1];
-            all += beyond[k] * beyond[k];
-        }
+    // drops are squares of flows: branches, and pieces of manifold that carry what lies beyond them, there and back
+    double equal = 0.0, before[64];
+    for (int k = 0; k < count; k++) {
+        flow[k] = 1.0 / count;
+        equal += (double)k * k / ((double)count * count);
+    }
+    if (count < 2 || !(header_fraction > 0.0)) return;
+    double branch = (1.0 - header_fraction) * count * count, piece = header_fraction / equal;
+    for (int pass = 0; pass < 100; pass++) {
+        double beyond = 1.0, all = 0.0;
         for (int k = 0; k < count; k++) {
-            // what the pieces leave of the drop for this tray's own branch
-            double want = sqrt(1.0 - header_fraction * before / all);
-            before += beyond[k] * beyond[k];
-            sum += flow[k] = want;
+            before[k] = piece * all;
+            beyond -= flow[k];
+            all += beyond * beyond;
         }
-        for (int k = 0; k < count; k++) flow[k] /= sum;
+        // the drop from end to end at which the branches' flows add up
+        double low = before[count - 1], high = low + branch;
+        for (int i = 0; i < 60; i++) {
+            double drop = 0.5 * (low + high), sum = 0.0;
+            for (int k = 0; k < count; k++) sum += sqrt((drop - before[k]) / branch);
+            *(sum < 1.0 ? &low : &high) = drop;
+        }
+        for (int k = 0; k < count; k++) flow[k] = 0.5 * (flow[k] + sqrt((high - before[k]) / branch));
     }
 }

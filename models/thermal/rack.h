@@ -14,13 +14,11 @@
 // The exponent of leakage is held at 2.5 and less (150 degC by default): hotter chips have shut down, which is the
 // twin's event, and the model must stay finite until then.
 // With tray_count above 1 a liquid-cooled rack is that many such columns side by side (level L2): each its share of
-// heat and capacity, its own chip, throttle and leakage, and the flow that the rack's manifold gives it: of tray k
-// = 1..N
-//     flow_k ~ sqrt(1 - d r_k),  r_k: of all drop along the manifold's pieces that before tray k, each by the square
-//     of the flow that goes on beyond it
-// d is tray_header_fraction, the share of the last tray's drop that the manifold's pieces take, supply and return at
-// one end. Shares of flow stay as they are at design. Left out: boiling, fan power as a function of speed, heat from
-// tray to tray.
+// heat and capacity, its own chip, throttle and leakage, and the flow that the rack's manifold gives it:
+//     drop = K_b flow_k^2 + K_p (sum over the pieces before tray k of (flow beyond the piece)^2), the same for every k
+// K_p such that the manifold's pieces, supply and return from one end, take tray_header_fraction of the drop where flows
+// are alike. Shares of flow stay as they are at design.
+// Left out: boiling, fan power as a function of speed, heat from tray to tray.
 #pragma once
 
 #include "sim/config.h"

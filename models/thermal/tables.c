@@ -58,7 +58,7 @@ static const TwField lumps_fields[] = {
     R(throttle_release_k, "K", 0.1, 50, "5.0", "with hysteresis: full clock again this far below the slowdown"),
     WHOLE(TwLumpsRow, tray_count, 0, 64, "0", "trays side by side, each with its own chip; 0 and 1: one lump a rack"),
     R(tray_header_fraction, "1", 0, 0.95, "0.0",
-      "share of the last tray's pressure drop that the rack's manifold takes; 0: trays get alike flows"),
+      "share of the rack's pressure drop that its manifold takes at alike flows; 0: they are alike"),
     {"tray_weights", "1", TW_REALS, 0, 1e6, "[]", AT(TwLumpsRow, tray_weights),
      "heat of each tray over the others, from the inlet on; empty: alike", NULL},
     R(fan_chip_fraction, "1", 0, 1, "0.6", "air-cooled rack: share of power that passes heat sinks"),
