@@ -355,6 +355,12 @@ static void tier_of_nodes(const TwDrawn *d, int *tier, int *at, int *counts)
     free(hops);
 }
 
+static bool save(const TwFabricPicture *p, const TwOptions *o, TwError *error)
+{
+    return tw_fabric_save(p, o->width ? o->width : 1920, o->height ? o->height : 1080, o->dark ? TW_DARK : TW_LIGHT,
+                          o->screenshot, error);
+}
+
 static bool draw_drawn(const Page *page, const TwOptions *options, TwError *error)
 {
     const TwDrawn *d = page->drawn;
@@ -405,10 +411,7 @@ static bool draw_drawn(const Page *page, const TwOptions *options, TwError *erro
     for (int i = 0; i < d->link_count / 2; i++)
         for (int k = 0; k < 2; k++) cables[i].tier[k] = shown[cables[i].tier[k]];
     (void)tiers;
-    int width = 1920, height = 1080;
-    if (options->size && (sscanf(options->size, "%dx%d", &width, &height) != 2)) width = height = 0;
-    TwTheme theme = options->theme && strcmp(options->theme, "dark") == 0 ? TW_DARK : TW_LIGHT;
-    bool good = tw_fabric_save(&p, width, height, theme, options->screenshot, error);
+    bool good = save(&p, options, error);
     free(tier), free(at), free(up), free(used), free(whole), free(share), free(cables);
     return good;
 }
@@ -441,10 +444,7 @@ static bool draw(const Page *page, const TwOptions *options, TwError *error)
     snprintf(lines[3], sizeof lines[3], "leaf links %.1f %% full on average",
              100.0 * c->remains.utilisation[TW_LINK_LEAF]);
     for (int i = 0; i < 4; i++) p.lines[i] = lines[i];
-    int width = 1920, height = 1080;
-    if (options->size && (sscanf(options->size, "%dx%d", &width, &height) != 2)) width = height = 0;
-    TwTheme theme = options->theme && strcmp(options->theme, "dark") == 0 ? TW_DARK : TW_LIGHT;
-    bool good = tw_fabric_save(&p, width, height, theme, options->screenshot, error);
+    bool good = save(&p, options, error);
     for (int t = 0; t <= g->tiers; t++) free((double *)p.tiers[t].share);
     return good;
 }

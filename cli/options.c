@@ -436,12 +436,18 @@ static bool take(TwOptions *o, int id, const char *arg)
     case OF_STUDY:
         o->study = arg;
         return true;
-    case SIZE:
-        o->size = arg;
+    case SIZE: {
+        char *end;
+        long width = strtol(arg, &end, 10), height = *end == 'x' ? strtol(end + 1, &end, 10) : 0;
+        if (*end || width < 64 || height < 64 || width > 16384 || height > 16384)
+            return usage("--size %s: expected WIDTHxHEIGHT from 64x64 to 16384x16384, as 1920x1080%s", arg, "");
+        o->width = (int)width, o->height = (int)height;
         return true;
+    }
     case THEME:
-        o->theme = arg;
-        return true;
+        o->dark = strcmp(arg, "dark") == 0;
+        o->light = strcmp(arg, "light") == 0;
+        return o->dark || o->light || usage("--theme %s: expected light or dark%s", arg, "");
     case COLOUR:
         o->colour = arg;
         return true;

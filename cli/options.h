@@ -86,8 +86,10 @@ typedef struct TwOptions {
     int block_tokens;     // trace: 0: the default
     int shard, shards;    // study: this part of so many; 0 of 0: all
     const char *colour;
-    const char *out, *explain, *screenshot, *view, *size, *theme, *select, *plot, *output, *traffic_class, *format,
-        *export_format, *restore, *at, *study;
+    const char *out, *explain, *screenshot, *view, *select, *plot, *output, *traffic_class, *format, *export_format,
+        *restore, *at, *study;
+    int width, height;    // of a picture; 0: not asked
+    bool light, dark;
     double snapshot_s, stop_s, at_s, years;    // NaN: not asked
     bool undisturbed, follow, json, quiet, verbose, resolved, strict, force, dry_run, retry_failed, merge, no_plots;
     bool study_waits;    // not given: the window of the study is behind that of its scenario

@@ -58,14 +58,10 @@ static int export_csv(TwResult *result, const char *out)
 #if TW_HAS_VIEW
 static int plot(const TwOptions *options)
 {
-    TwPictureOptions picture = {.view = options->plot, .width = 1920, .height = 1080, .theme = TW_LIGHT};
-    if (options->size && sscanf(options->size, "%dx%d", &picture.width, &picture.height) != 2)
-        return usage("--size: expected WIDTHxHEIGHT, as 1920x1080");
-    if (options->theme) {
-        if (strcmp(options->theme, "light") && strcmp(options->theme, "dark"))
-            return usage("--theme: expected light or dark");
-        picture.theme = strcmp(options->theme, "dark") == 0 ? TW_DARK : TW_LIGHT;
-    }
+    TwPictureOptions picture = {.view = options->plot,
+                                .width = options->width ? options->width : 1920,
+                                .height = options->height ? options->height : 1080,
+                                .theme = options->dark ? TW_DARK : TW_LIGHT};
     TwError error = {0};
     TwReplay *replay;
     if (!tw_replay_open(&replay, options->files[0], &error)) return tw_cli_fail(&error);

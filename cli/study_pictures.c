@@ -12,31 +12,13 @@
 
 enum { WIDTH = 1200, HEIGHT = 720, MOST_GOALS = 4 };
 
-static bool options_of(const TwOptions *options, int *width, int *height, TwTheme *theme)
-{
-    *width = WIDTH;
-    *height = HEIGHT;
-    *theme = TW_LIGHT;
-    if (options && options->size && sscanf(options->size, "%dx%d", width, height) != 2) {
-        fprintf(stderr, "tokenworks: --size: expected WIDTHxHEIGHT, as 1200x720\n");
-        return false;
-    }
-    if (options && options->theme) {
-        if (strcmp(options->theme, "light") && strcmp(options->theme, "dark")) {
-            fprintf(stderr, "tokenworks: --theme: expected light or dark\n");
-            return false;
-        }
-        *theme = strcmp(options->theme, "dark") == 0 ? TW_DARK : TW_LIGHT;
-    }
-    return true;
-}
-
 int tw_study_pictures(const TwStudy *study, const char *which, const char *out, const TwOptions *options)
 {
     const char *kinds[TW_STUDY_PLOTS], *output = options ? options->output : NULL;
-    int width, height, count = tw_study_plot_kinds(kinds), kind = 0, status = TW_DONE, drawn = 0;
-    TwTheme theme;
-    if (!options_of(options, &width, &height, &theme)) return TW_USAGE;
+    int count = tw_study_plot_kinds(kinds), kind = 0, status = TW_DONE, drawn = 0;
+    bool sized = options && options->width > 0;
+    int width = sized ? options->width : WIDTH, height = sized ? options->height : HEIGHT;
+    TwTheme theme = options && options->dark ? TW_DARK : TW_LIGHT;
     bool every = strcmp(which, "all") == 0;
     while (kind < count && strcmp(kinds[kind], which) != 0) kind++;
     if (!every && kind == count) {
@@ -71,7 +53,7 @@ int tw_study_pictures(const TwStudy *study, const char *which, const char *out, 
             if (!made) continue;
             const TwPlot *plot = tw_study_plot(made);
             // few bars in a large picture would be far apart
-            int tall = plot->kind == TW_PLOT_BARS && !(options && options->size) ? 140 + 64 * plot->bar_count : height;
+            int tall = plot->kind == TW_PLOT_BARS && !sized ? 140 + 64 * plot->bar_count : height;
             if (!tw_plot_save(plot, width, tall < height ? tall : height, theme, path, &error))
                 status = tw_cli_fail(&error);
             else

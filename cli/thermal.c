@@ -57,9 +57,9 @@ static bool read_line(const TwComponent *c, const char *text, Line *line)
     if (*end != ':') return false;
     line->to = strtod(end + 1, &end);
     if (*end != ':') return false;
-    line->count = (int)strtol(end + 1, &end, 10);
-    if (*end != '\0' || line->count < 2 || line->count > 100000 || !isfinite(line->from) || !isfinite(line->to))
-        return false;
+    long count = strtol(end + 1, &end, 10);
+    if (*end != '\0' || count < 2 || count > 100000 || !isfinite(line->from) || !isfinite(line->to)) return false;
+    line->count = (int)count;
     line->input = -1;
     for (int i = 0; i < tw_component_inputs(c); i++)
         if (strlen(c->in[i].name) == (size_t)(equals - text) &&

@@ -193,13 +193,10 @@ static int usage(const char *text, const char *given)
 
 int tw_command_view(const TwOptions *options)
 {
-    TwPictureOptions picture = {
-        .view = options->view ? options->view : "overview", .width = 1920, .height = 1080, .select = options->select};
-    if (options->size && (sscanf(options->size, "%dx%d", &picture.width, &picture.height) != 2 || picture.width < 1 ||
-                          picture.height < 1))
-        return usage("--size: expected WIDTHxHEIGHT as 1920x1080, got ", options->size);
-    if (options->theme && strcmp(options->theme, "light") && strcmp(options->theme, "dark"))
-        return usage("--theme: expected light or dark, got ", options->theme);
+    TwPictureOptions picture = {.view = options->view ? options->view : "overview",
+                                .width = options->width ? options->width : 1920,
+                                .height = options->height ? options->height : 1080,
+                                .select = options->select};
     picture.quantity = options->colour;
     if (options->scale) {
         char *end;
@@ -208,9 +205,9 @@ int tw_command_view(const TwOptions *options)
             return usage("--scale: expected pixels a point from 0.5 to 4, got ", options->scale);
     }
     tw_window_scale(picture.scale);
-    picture.theme = options->theme && strcmp(options->theme, "dark") == 0 ? TW_DARK : TW_LIGHT;
+    picture.theme = options->dark ? TW_DARK : TW_LIGHT;
     if (options->file_count != 1) return usage("expected one facility or result; see --help", NULL);
-    TwTheme window_theme = options->theme ? picture.theme : TW_DARK;
+    TwTheme window_theme = options->light ? TW_LIGHT : TW_DARK;
     // before the window is there, not when its key is pressed
     if (options->study && !tw_cli_is_study(options->study)) {
         TwError error = {0};
