@@ -68,13 +68,13 @@ static double fill_s(const TwNetworkPlant *p, const Group *group, double bytes)
     return group->k > 1.0 ? fmax(time, filling(p->fabric.fill_s, p->fabric.fill_bytes, bytes)) : time;
 }
 
-// Rate of a chain through every rank: that of NVLink or, between domains, of the network cards that its channels use.
+// Rate of a chain through every rank: that of NVLink or, between domains, of the network cards or of the
+// multiprocessors that its channels have.
 static double chain_rate(const TwNetworkPlant *p, const Group *group)
 {
     if (group->k <= 1.0) return group->nvlink;
-    double cards = group->g;
-    if (p->scaleup.ring_nics > 0) cards = fmin(cards, (double)p->scaleup.ring_nics);
-    return group->g > 1.0 ? fmin(group->nvlink, cards * group->nic) : group->nic;
+    double rate = group->g > 1.0 ? fmin(group->nvlink, group->g * group->nic) : group->nic;
+    return p->scaleup.ring_channels > 0 ? fmin(rate, (double)p->scaleup.ring_channels * tw_sm_bytes_s) : rate;
 }
 
 static double low_latency_of(const TwNetworkPlant *p, TwProtocol protocol)
@@ -96,7 +96,9 @@ static double ring_s(const TwNetworkPlant *p, const Group *group, TwCollective w
         if (!may_use(p, group, protocol)) continue;
         double time =
             tw_nccl_latency_with(what, TW_BY_RING, protocol, &group->hops) + data / low_latency_of(p, protocol);
-        if (protocol != TW_LL) time += fill_s(p, group, bytes);
+        // between domains the channels fill at the cards: no reduction in the switches of a domain waits for the rest
+        if (protocol != TW_LL)
+            time += group->k > 1.0 ? filling(p->fabric.fill_s, p->fabric.fill_bytes, bytes) : fill_s(p, group, bytes);
         best = fmin(best, time);
     }
     return p->scaleup.base_s + best;

@@ -5,7 +5,7 @@
 #include <math.h>
 
 // what one multiprocessor copies: DeepEP V2 on 8 B200 moves 643 to 675 GB/s, its own share included, with 24 of them
-static const double sm_bytes_s = 27.5e9;
+const double tw_sm_bytes_s = 27.5e9;
 
 double tw_moe_token_bytes(int64_t hidden, int64_t top_k, double value_bytes, int64_t scale_group)
 {
@@ -32,7 +32,7 @@ TwCollectiveCost tw_network_moe(const TwNetwork *network, const TwMoeAsk *ask)
     double up = p->scaleup.exchange_efficiency * p->scaleup.link_bytes_s;
     double nic = share * (ask->combine ? fab->combine_efficiency : fab->dispatch_efficiency) * fab->port_bytes_s *
                  (double)fab->planes;
-    if (ask->sms > 0) up = fmin(up, ask->sms * sm_bytes_s * (n - 1.0) / n);
+    if (ask->sms > 0) up = fmin(up, ask->sms * tw_sm_bytes_s * (n - 1.0) / n);
     double local = (g - 1.0) / n * ask->bytes * busy / up, remote = n > g ? (n - g) / n * ask->bytes * busy / nic : 0.0;
     double alpha = ask->combine ? fab->combine_s : fab->dispatch_s;
     cost.time_s = alpha + fmax(local, remote);

@@ -30,6 +30,9 @@ const TwCommCurve *tw_comm_curve(const TwNetworkPlant *plant, TwCollective what,
 // the first. *outside says which of them it was.
 double tw_comm_time_s(const TwCommCurve *curve, double bytes, bool *outside);
 
+// What one multiprocessor copies (exchange.c).
+extern const double tw_sm_bytes_s;
+
 // n ranks in k nodes, and what their hops take beyond NCCL's defaults.
 typedef struct TwNcclGroup {
     double ranks, nodes, overhead_s, extra_intra_s, extra_inter_s;

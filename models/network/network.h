@@ -26,7 +26,7 @@ typedef struct TwScaleupRow {
     double fill_s, fill_bytes;      // delay that builds up as a message fills the channels, s S/(S + bytes)
     double low_latency_fraction;    // of bandwidth that the low-latency protocol reaches
     double overlap;                 // of the stages of an all-reduce over several domains
-    int64_t ring_nics;              // network cards of a domain that rings between domains use; 0: all
+    int64_t ring_channels;          // of a ring between domains, a multiprocessor each; 0: enough for its cards
     int64_t tree_domains;           // most domains that a tree joins, rings beyond; 0: any number
     int64_t planes;                 // switch planes: a GPU has as many equal links
     int64_t node_gpus;              // GPUs of a host: card r of every host is on rail r
