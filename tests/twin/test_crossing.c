@@ -86,10 +86,10 @@ static void two_share_an_uplink(void)
     CHECK_WITHIN(a.share, 0.75 * cables / need, 1e-3);
     CHECK_NEAR(b.least, 0.5 * cables / need, 1e-9);
     CHECK_WITHIN(b.share, 0.5 * cables / need, 0.01 * b.share);
-    CHECK_WITHIN(b.sent, a.sent, 0.02 * a.sent);
+    CHECK_WITHIN(b.sent, a.sent, 0.03 * a.sent);
     double mean = c.loaded * cables / 2.0;    // of each, in cables
     CHECK_WITHIN(c.share, (cables - mean) / need, 0.01);
-    CHECK(c.share < 0.8 * cables / need);
+    CHECK(c.share < 0.9 * cables / need);
 }
 
 static void threads_change_nothing(void)
