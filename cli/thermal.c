@@ -168,6 +168,17 @@ static void print_run(const TwHallRow *row, const TwHallRun *run, bool json)
     if (json) printf("}}\n");
 }
 
+// A weather file by its path, beside the file that names it, or in the folder of reference data.
+static bool find_weather(const char *name, const char *path, char *file, size_t size)
+{
+    const char *folder = getenv("TOKENWORKS_REFERENCE_DATA");
+    if (tw_find_file(name, path, file, size)) return true;
+    if (!folder) return false;
+    char there[1024];
+    snprintf(there, sizeof there, "%.500s/weather/%.400s", folder, name);
+    return tw_find_file(there, path, file, size);
+}
+
 // A hall file: the run, its energies, and with --out its samples as CSV.
 static int run_hall(const TwOptions *options, const char *path)
 {
@@ -185,9 +196,13 @@ static int run_hall(const TwOptions *options, const char *path)
         char file[1024];
         weather = malloc(sizeof *weather);
         if (!weather) abort();
-        good = tw_find_file(row.weather, path, file, sizeof file)
-                   ? tw_weather_read(weather, file, &error)
-                   : tw_fail(&error, TW_BAD_INPUT, "weather = \"%s\": no such file", row.weather);
+        good =
+            find_weather(row.weather, path, file, sizeof file)
+                ? tw_weather_read(weather, file, &error)
+                : tw_fail(&error, TW_BAD_INPUT,
+                          "weather = \"%s\": no such file beside the hall's; name another with --set weather=PATH, or "
+                          "the folder above weather/ in TOKENWORKS_REFERENCE_DATA",
+                          row.weather);
     }
     good = good && tw_hall_run(&row, weather, &run, &error);
     if (good) print_run(&row, &run, options->json);

@@ -192,7 +192,7 @@ static void book(const TwPlant *plant, void *block, TwScratch *s, const TwPowerO
     const double *clock = tw_f64_const(block, plant->slot.clock_fraction);
     const bool *on = tw_at_const(block, plant->slot.rack_on);
     double racks_w = 0.0, extra_j = 0.0, dc_w = 0.0, ac_w = 0.0;
-    int liquid = 0;
+    int liquid = 0, slowed = 0;
     double supply_sum = 0.0, chip_sum = 0.0;
     w->chip_max_degc = -INFINITY;
     for (int i = 0; i < plant->rack_count; i++) {
@@ -200,7 +200,7 @@ static void book(const TwPlant *plant, void *block, TwScratch *s, const TwPowerO
         extra_j += s->rack_extra_j[i];
         ac_w += s->rack_ac_w[i] * plant->rack_scale;
         dc_w += w->rack_dc_w[i] * plant->rack_scale;
-        m->throttled_rack_s += clock[i] < 0.999 ? window_s : 0.0;
+        slowed += clock[i] < 0.999;
         m->rack_off_s += on[i] ? 0.0 : window_s;
         chip_sum += w->chip_degc[i];
         m->tray_spread_k = fmax(m->tray_spread_k, w->tray_spread_k[i]);
@@ -211,6 +211,8 @@ static void book(const TwPlant *plant, void *block, TwScratch *s, const TwPowerO
         m->supply_min_degc = fmin(m->supply_min_degc, w->supply_degc[i]);
         m->supply_max_degc = fmax(m->supply_max_degc, w->supply_degc[i]);
     }
+    m->throttled_rack_s += slowed * window_s;
+    m->throttled_racks = fmax(m->throttled_racks, slowed);
     m->rack_s += window_s * plant->rack_count;
     m->gpu_installed_s += window_s * (double)plant->gpu_count;
     m->supply_sum += liquid ? supply_sum / liquid * window_s : 0.0;

@@ -458,6 +458,21 @@ static void add_work(TwReport *report, const TwState *state, const TwWorkloadTot
     add_service(report, state, t, measured_s);
 }
 
+// Seconds from what caused the first entry of a kind to that entry; NaN: there is none.
+static double after_s(const TwState *state, TwHappening kind)
+{
+    const TwPlant *plant = tw_state_plant(state);
+    const void *block = tw_state_block(state);
+    for (int i = 0; i < tw_story_count(plant, block); i++) {
+        const TwEntry *entry = tw_story_entry(plant, block, i);
+        if (entry->kind != (int32_t)kind) continue;
+        int root = tw_story_root(plant, block, i);
+        int64_t begun = root >= 0 && root != i ? tw_story_entry(plant, block, root)->time_ns : 0;
+        return (double)(entry->time_ns - begun) * 1e-9;
+    }
+    return NAN;
+}
+
 static void add_power(TwReport *report, const TwState *state)
 {
     const TwPlant *plant = tw_state_plant(state);
@@ -563,6 +578,12 @@ static void add_power(TwReport *report, const TwState *state)
             m->tray_spread_k);
     add(report, "cooling.throttled_rack_hours", "h", "rack-hours below full clock",
         m->throttled_rack_s * plant->rack_scale / 3600.0);
+    add(report, "cooling.throttled_racks", "1", "most racks at once below full clock",
+        m->throttled_racks * plant->rack_scale);
+    add(report, "cooling.slowdown_after_s", "s", "from its cause to the first chip at its slowdown; none: no chip was",
+        after_s(state, TW_HAPPENED_HOT));
+    add(report, "cooling.throttle_after_s", "s", "from its cause to the first rack below full clock; none: no rack was",
+        after_s(state, TW_HAPPENED_THROTTLE));
     add(report, "cooling.ambient_degc.mean", "degC", "outdoor dry bulb", over(m->ambient_sum, time_s));
 }
 

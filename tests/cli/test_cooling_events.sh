@@ -58,6 +58,18 @@ assert min(values) < 125.0 and any(abs(v - 250.0) < 0.1 for v in values), (min(v
 margin = json.load(open("faults_cvode.json"))["cooling"]["npsh_margin_m"]
 assert 0.0 < margin < 22.0, margin
 END
+# a lost CDU: on a loop of its own its racks slow within seconds, on a manifold none does
+for loops in '""' row; do
+    expect 0 "" "$TOKENWORKS" run "$facilities/reference/cooling_events.cfg" --for 645s --set run.scenario=cdu_loss \
+        --set "cooling.cdus.cdu.manifold=$loops" --out one.h5 --force --json -q
+    cp out.txt "loss_${loops#\"}.json"
+done
+python3 - <<'END' || fail "seconds to throttle"
+import json
+own, row = (json.load(open(f"loss_{name}.json"))["cooling"] for name in ('"', "row"))
+assert own["throttled_racks"] == 4 and 10 < own["throttle_after_s"] < 25 and 15 < own["slowdown_after_s"] < 30, own
+assert row["throttled_racks"] == 0 and row["throttle_after_s"] is None and row["slowdown_after_s"] is None, row
+END
 expect 0 "less than 2 K above the room's dew point" "$TOKENWORKS" check "$facilities/reference/pump_loss.cfg" --set 'cooling.cdus.[0].supply_degc=14'
 expect 3 "less than 2 K above the room's dew point" "$TOKENWORKS" check "$facilities/reference/pump_loss.cfg" --set 'cooling.cdus.[0].supply_degc=14' --strict
 finish
