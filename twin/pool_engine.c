@@ -14,7 +14,7 @@ typedef struct EngineRow {
     TwReals tenant_weights, acceptance;
     double encode_s_per_image, encode_j_per_image;
     double watermark_fraction, wait_max_s, patience_s, conservativeness, draft_fraction, swap_bytes, swap_bytes_s;
-    double detect_s, prompt_weight, cache_credit, temperature, affinity_factor, signal_period_s;
+    double detect_s, prompt_weight, cache_credit, tier_credit, temperature, affinity_factor, signal_period_s;
 } EngineRow;
 
 typedef struct TierRow {
@@ -81,6 +81,8 @@ static const TwField engine_fields[] = {
     FIELD(EngineRow, detect_s, "s", TW_REAL, 0, 1e6, "1", NULL, "until they are"),
     FIELD(EngineRow, prompt_weight, "1", TW_REAL, 1e-3, 1e3, "1", NULL, "router kv_aware: of prompt blocks"),
     FIELD(EngineRow, cache_credit, "1", TW_REAL, 1e-3, 1e3, "1", NULL, "router kv_aware: of cached blocks"),
+    FIELD(EngineRow, tier_credit, "1", TW_REAL, 0, 1e3, "0.75", NULL,
+          "router kv_aware: of blocks in lower tiers that would be brought back"),
     FIELD(EngineRow, temperature, "1", TW_REAL, 0, 1e3, "0", NULL, "router kv_aware: of its draw; 0: the least cost"),
     FIELD(EngineRow, affinity_factor, "1", TW_REAL, 1, 1e3, "1.25", NULL, "router affinity: most load over the mean"),
     FIELD(EngineRow, signal_period_s, "s", TW_REAL, 0, 1e3, "0", NULL, "the router sees loads this old; 0: fresh"),
@@ -216,8 +218,8 @@ bool tw_pool_engine(const TwNode *pool, TwArena *arena, bool shares, double bloc
     for (int k = 0; k < engine->speculate.draft; k++)
         engine->speculate.acceptance[k] =
             row.acceptance.values[k < row.acceptance.count ? k : row.acceptance.count - 1];
-    spec->routing =
-        (TwRouterSpec){row.prompt_weight, row.cache_credit, row.temperature, row.affinity_factor, row.signal_period_s};
+    spec->routing = (TwRouterSpec){row.prompt_weight,   row.cache_credit,    row.temperature,
+                                   row.affinity_factor, row.signal_period_s, row.tier_credit};
     spec->retry = row.retry;
     spec->detect_s = row.detect_s;
     if (!set_tiers(node, arena, block_bytes, spec->cell_count, engine, errors)) return false;

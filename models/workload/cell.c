@@ -127,6 +127,14 @@ static void set_hits(int32_t *hit, int count, uint64_t mask, int32_t blocks)
     for (; mask; mask &= mask - 1) hit[__builtin_ctzll(mask)] = blocks;
 }
 
+// Of what follows the first `hit` blocks, those in the lower tiers of a replica.
+static int32_t below_at(const Work *w, int k, const TwRequest *request, int32_t hit)
+{
+    const TwEngine *e = engine_at(w, k);
+    TwRuns runs = tw_runs(&request->content, e->spec.list, 1, request->input_tokens, 0);
+    return tw_engine_below(e, replica_at(w, k), runs, hit, (request->input_tokens - 1) >> e->prefix.shift);
+}
+
 // Blocks of the prompt that each replica has cached. Runs that all who have them have to the same end, or all but one,
 // are one look-up.
 static void overlaps(const Work *w, const TwRequest *request, const Cut *cut, int32_t *hit)
@@ -260,10 +268,14 @@ static int route(Work *w, const TwRequest *request, int64_t now_ns, bool prefill
             return tw_router_scored(off, count, signal, hit, blocks, pool->engine.spec.kv_blocks * pool->engine.ranks);
         const double *cost = w->cost;
         double allowed[64];
-        if (!fresh || pool->apart) {
+        bool tiers = pool->engine.spec.tier_count > 0 && pool->router.tier_credit > 0.0 && request->content.count > 0;
+        if (!fresh || pool->apart || tiers) {
             for (int k = 0; k < count; k++) allowed[k] = off[k] ? INFINITY : tw_router_cost(&pool->router, &signal[k]);
             cost = allowed;
         }
+        double worth = pool->router.prompt_weight * pool->router.tier_credit;
+        for (int k = 0; k < count && tiers; k++)
+            if (!off[k]) allowed[k] -= worth * below_at(w, k, request, hit[k]);
         return tw_router_kv(&pool->router, router, pool->stream, (uint32_t)w->cell->of_pool, count, cost, hit);
     }
     case TW_CENTRAL: {

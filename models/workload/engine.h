@@ -351,6 +351,8 @@ static inline TwEngineLoad tw_engine_load(const TwEngine *e, const TwReplica *r)
 }
 // Blocks of a prompt, at most so many, that are cached on the device; of ranks, where most are.
 int32_t tw_engine_cached(const TwEngine *engine, TwReplica *replica, TwRuns runs, int32_t most);
+// Of them from block `from` on, those that would be brought back from its lower tiers rather than computed again.
+int32_t tw_engine_below(const TwEngine *engine, TwReplica *replica, TwRuns runs, int32_t from, int32_t most);
 // Its shared tiers lie in the arrays of `store`.
 void tw_engine_share(const TwEngine *engine, TwReplica *replica, TwReplica *store);
 

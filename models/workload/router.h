@@ -6,8 +6,9 @@
 //   least_tokens   fewest prompt tokens waiting and contexts running
 //   vllm_dp        least of 4 waiting + running
 //   power_of_two   two different replicas by a counter-based draw, the less loaded of them, ties to the first drawn
-//   kv_aware       least of weight (prompt blocks not computed + blocks of the prompt - credit x those cached there)
-//                  + blocks held (Dynamo's); with a temperature, a draw by the softmax of it
+//   kv_aware       least of weight (prompt blocks not computed + blocks of the prompt - credit x those cached there
+//                  - tier credit x those that go on in its lower tiers) + blocks held (Dynamo's); with a temperature, a
+//                  draw by the softmax of it
 //   scored         most of 2 x share of the prompt cached + 1 - share of the longest queue + 1 - share of memory held
 //                  (llm-d's)
 //   affinity       the replica of the session's hash, while its load is below `factor` times the mean; else kv_aware
@@ -45,6 +46,7 @@ typedef struct TwRouterSpec {
     double temperature;        // 0: the least
     double factor;             // affinity
     double signal_period_s;    // 0: loads are always fresh
+    double tier_credit;        // of a block in a lower tier
 } TwRouterSpec;
 
 // The changing half: lies in the state block.

@@ -499,10 +499,9 @@ void tw_seq_lose(const TwEngine *e, TwReplica *r, uint32_t row, int64_t computed
 // --------------------------------------------------------------------------------------------------------
 
 // How far the tiers go on where the device's cache ends; with `read`, brings it. Returns the blocks reached.
-static int32_t through_tiers(const TwEngine *e, TwReplica *r, uint32_t row, int32_t from, int32_t most, bool read,
+static int32_t through_tiers(const TwEngine *e, TwReplica *r, TwRuns runs, int32_t from, int32_t most, bool read,
                              int32_t brought[TW_TIERS], int64_t *ready_ns)
 {
-    TwRuns runs = tw_engine_runs(e, r, row);
     TwRun run;
     int64_t now = tw_ns_of(r->time);
     int32_t at = from;
@@ -528,6 +527,20 @@ static int32_t through_tiers(const TwEngine *e, TwReplica *r, uint32_t row, int3
     return at;
 }
 
+int32_t tw_engine_below(const TwEngine *e, TwReplica *g, TwRuns runs, int32_t from, int32_t most)
+{
+    int32_t below = 0;
+    for (int k = 0; k < e->ranks; k++) {
+        TwReplica *r = rank_of(e, g, k);
+        int32_t brought[TW_TIERS] = {0};
+        int64_t ready = 0;
+        int32_t blocks = through_tiers(e, r, runs, from, most, false, brought, &ready) - from;
+        if (blocks <= below || (double)(ready - tw_ns_of(r->time)) >= e->token_ns * (blocks << r->kv.shift)) continue;
+        below = blocks;
+    }
+    return below;
+}
+
 void tw_seq_look(const TwEngine *e, TwReplica *r, uint32_t row, TwAdmission *a)
 {
     const TwRow *at = rows_of(e, r) + row;
@@ -548,7 +561,7 @@ void tw_seq_look(const TwEngine *e, TwReplica *r, uint32_t row, TwAdmission *a)
     a->need += a->hit.unheld - a->hit.blocks;
     if (e->spec.tier_count == 0 || a->hit.blocks == most) return;
     int64_t ready = 0;
-    int32_t reached = through_tiers(e, r, row, a->hit.blocks, most, false, a->brought, &ready);
+    int32_t reached = through_tiers(e, r, tw_engine_runs(e, r, row), a->hit.blocks, most, false, a->brought, &ready);
     int32_t tokens = (reached - a->hit.blocks) << r->kv.shift;
     if (tokens > 0 && (double)(ready - now) < e->token_ns * tokens) {
         a->base += tokens;
@@ -576,7 +589,8 @@ bool tw_seq_admit(const TwEngine *e, TwReplica *r, const TwAdmission *a, int64_t
     tw_seq_unwait(e, r, a->row);
     int64_t there = 0;
     if (a->ready_ns > 0 && !at->swapped)
-        (void)through_tiers(e, r, a->row, a->hit.blocks, a->base >> r->kv.shift, true, (int32_t[TW_TIERS]){0}, &there);
+        (void)through_tiers(e, r, tw_engine_runs(e, r, a->row), a->hit.blocks, a->base >> r->kv.shift, true,
+                            (int32_t[TW_TIERS]){0}, &there);
     if (e->spec.prefix_cache && at->base == 0) {
         Forget forget;
         const TwPrefix prefix = prefix_of(e, r, log, &forget);

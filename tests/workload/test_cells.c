@@ -250,6 +250,28 @@ static TwWorkloadTotals with_store(bool shared, int64_t blocks, int threads, int
     return t;
 }
 
+// The router that counts what lies in a replica's own store finds more there than one that does not.
+static void stores_have_credit(void)
+{
+    int64_t found[2];
+    for (int k = 0; k < 2; k++) {
+        TwTierSpec store = {
+            .blocks = 2000, .read_block_s = 1e-6, .write_block_s = 1e-6, .latency_s = 1e-5, .backlog_s = 1.0};
+        Factory f = {.traffic = {.gap_ns = 6e6, .most = 4000, .longest = 1500},
+                     .engine = {.prefix_cache = true, .tier_count = 1, .tiers = &store},
+                     .pool = {.routing = {.tier_credit = 0.75 * k}}};
+        open_factory(&f, "kv_aware", 1);
+        for (int64_t s = 0; s < 60; s++) run_factory(&f, s * 500000000, (s + 1) * 500000000, true);
+        TwWorkloadTotals t = check_factory(&f);
+        CHECK(t.completed + t.rejected == 3 * 4000);
+        found[k] = 1000 * (t.prompt_tokens_hit + t.tier_tokens[0]) / t.prompt_tokens_looked_up;
+        close_factory(&f);
+    }
+    printf("tokens found KV-aware, stores without credit and at 0.75: %.1f %%, %.1f %%\n", 0.1 * (double)found[0],
+           0.1 * (double)found[1]);
+    CHECK(found[1] > found[0] + 10);
+}
+
 static void a_store_of_all_finds_more(void)
 {
     uint64_t sum, two, same;
@@ -349,7 +371,8 @@ static void transfers_by_hand(void)
 
     TwReplicaLink link[REPLICAS];
     for (int i = 0; i < REPLICAS; i++)
-        link[i] = (TwReplicaLink){{100e9, 25e9, 10e9}, {100e9, 25e9, 20e9}, {1e-6, 1e-5, 2e-5}, {INFINITY, INFINITY}, 1.0};
+        link[i] =
+            (TwReplicaLink){{100e9, 25e9, 10e9}, {100e9, 25e9, 20e9}, {1e-6, 1e-5, 2e-5}, {INFINITY, INFINITY}, 1.0};
     int same[REPLICAS] = {0}, apart[REPLICAS];
     for (int i = 0; i < REPLICAS; i++) apart[i] = i;
     const double bytes = 4096.0 * 131072.0;
@@ -447,6 +470,7 @@ int main(void)
     uint64_t sum[2];
     one_queue_for_four();
     kv_aware_finds_more();
+    stores_have_credit();
     a_store_of_all_finds_more();
     sessions_keep_their_replica();
     apart_and_again(1, &sum[0]);
