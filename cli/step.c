@@ -2,7 +2,6 @@
 #include "cli/deployment.h"
 #include "sim/json.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -7,7 +7,6 @@
 #include <malloc.h>
 #include <omp.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 
 static volatile int stop;

@@ -3,7 +3,6 @@
 #include "cli/commands.h"
 #include "cli/study_plots.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #if TW_HAS_VIEW

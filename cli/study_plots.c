@@ -1,8 +1,6 @@
 // The plots of a finished study: which fit its design, filled from its answers.
 #include "cli/study_plots.h"
 
-#include "cli/commands.h"
-
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

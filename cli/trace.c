@@ -4,7 +4,6 @@
 #include "twin/plant.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 static bool ends_with(const char *text, const char *end)

@@ -4,7 +4,6 @@
 #if TW_HAS_VIEW
 #include "twin/live.h"
 
-#include <math.h>
 #include <string.h>
 
 typedef struct Watched {

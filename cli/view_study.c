@@ -3,7 +3,6 @@
 #include "cli/view.h"
 
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #if TW_HAS_VIEW

@@ -3,7 +3,6 @@
 #include "sim/config_inner.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 typedef struct Explain {

@@ -2,7 +2,6 @@
 
 #include "sim/config_inner.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static TwMeaning meaning_of(const TwKind *kind, const char *name)

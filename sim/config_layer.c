@@ -6,7 +6,6 @@
 
 #include "sim/config_inner.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 

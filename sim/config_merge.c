@@ -6,7 +6,6 @@
 
 #include "sim/config_inner.h"
 
-#include <assert.h>
 #include <ctype.h>
 #include <math.h>
 #include <stdlib.h>

@@ -2,7 +2,6 @@
 
 #include "sim/config_inner.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,6 @@
 #include "sim/config_inner.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 static const char *value_text(const TwSetting *setting, TwLine *line)

@@ -2,7 +2,6 @@
 
 #include <hdf5_hl.h>
 
-#include <assert.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>

@@ -2,7 +2,6 @@
 #include "study/inner.h"
 #include "twin/state.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -9,7 +9,6 @@
 
 #include <math.h>
 #include <nlopt.h>
-#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -2,7 +2,6 @@
 
 #include "models/operations/solar.h"
 #include "sim/csv.h"
-#include "twin/ledger.h"
 #include "twin/reference.h"
 
 #include <math.h>

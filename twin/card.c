@@ -2,7 +2,6 @@
 
 #include "twin/accounts.h"
 
-#include <math.h>
 #include <string.h>
 
 // The figures in the order of the card; boundary: what is divided by what.

@@ -1,9 +1,6 @@
 #include "twin/fleet.h"
 
-#include "sim/data.h"
-
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { CELL = 32, BLOCK = 16 };

@@ -6,7 +6,6 @@
 #include "twin/scene_maker.h"
 #include "twin/story.h"
 
-#include <assert.h>
 #include <math.h>
 #include <omp.h>
 #include <pthread.h>

@@ -1,6 +1,5 @@
 #include "twin/planners.h"
 
-#include <math.h>
 #include <stddef.h>
 #include <string.h>
 

@@ -1,6 +1,5 @@
 // The report as a page of text: the answer first, then what limits it, the figures, the balance sheet, the evidence.
 #include "twin/card.h"
-#include "twin/ledger.h"
 #include "twin/report.h"
 #include "twin/waves.h"
 

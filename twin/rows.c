@@ -3,7 +3,6 @@
 #include "twin/fabric.h"
 #include "twin/wiring.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -3,7 +3,6 @@
 #include "twin/couple.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 typedef struct Flows {

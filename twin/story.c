@@ -2,7 +2,6 @@
 #include "twin/story_inner.h"
 
 #include <assert.h>
-#include <math.h>
 
 enum { ROOM = 4096, ROOM_PER_EVENT = 4 };    // entries; more where the facility scripts more events
 

@@ -2,7 +2,6 @@
 
 #include "twin/deploy.h"
 
-#include <math.h>
 #include <stddef.h>
 #include <string.h>
 

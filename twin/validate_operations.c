@@ -12,7 +12,6 @@
 #include "twin/story.h"
 
 #include <math.h>
-#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -4,7 +4,6 @@
 #include "twin/fabric.h"
 #include "twin/reference.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stddef.h>
 #include <string.h>

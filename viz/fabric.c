@@ -3,7 +3,6 @@
 #include "viz/view.h"
 
 #include <math.h>
-#include <stdio.h>
 
 enum { DRAWN = 96 };    // boxes of a tier; more are shown by the mean of neighbours
 

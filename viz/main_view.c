@@ -2,7 +2,6 @@
 #include "viz/view.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 void tw_hits_clear(TwHits *hits) { hits->count = 0; }
 

@@ -3,7 +3,6 @@
 #include "viz/png.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 

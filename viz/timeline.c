@@ -3,7 +3,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 static TwColour severity_colour(const TwStyle *style, int severity)
 {

@@ -2,7 +2,6 @@
 #include "models/network/inner.h"
 #include "sim/csv.h"
 
-#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

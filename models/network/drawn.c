@@ -3,7 +3,6 @@
 #include "sim/arena.h"
 #include "sim/share.h"
 
-#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

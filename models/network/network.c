@@ -1,9 +1,7 @@
 // Counts, bisection and power of a fabric from its part: closed forms of a fat tree.
 #include "models/network/inner.h"
 
-#include <assert.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define BAD(...) tw_errors_add(errors, "", 0, 0, __VA_ARGS__)

@@ -1,6 +1,5 @@
 #include "models/operations/reliability.h"
 
-#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,6 @@
 #include <complex.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { SWEEPS = 1000 };
 static const double tolerance = 1e-12;    // of the nominal voltage

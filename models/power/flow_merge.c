@@ -2,7 +2,6 @@
 // passes each of them follows from the balance of the buses.
 #include "models/power/flow_inner.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 static void *zeroed(int count, size_t size)

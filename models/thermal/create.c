@@ -5,7 +5,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static bool is(const char *word, const char *name) { return word && strcmp(word, name) == 0; }

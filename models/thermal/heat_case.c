@@ -1,6 +1,5 @@
 #include "models/thermal/heat_case.h"
 
-#include "models/thermal/air.h"
 #include "models/thermal/cdu.h"
 #include "models/thermal/plant.h"
 #include "models/thermal/rack.h"

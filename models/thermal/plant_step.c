@@ -3,7 +3,6 @@
 // J by central differences. What leaves is metered by the columns of J: the rate of heat out changes by the change of
 // heat in less the capacity-weighted column sum, so that heat closes to rounding whatever the differences are worth.
 #include "models/thermal/adiabatic.h"
-#include "models/thermal/air.h"
 #include "models/thermal/chiller.h"
 #include "models/thermal/controller.h"
 #include "models/thermal/network.h"

@@ -2,7 +2,6 @@
 #include "models/workload/fluid.h"
 #include "models/workload/workload_inner.h"
 
-#include <assert.h>
 #include <math.h>
 #include <string.h>
 

@@ -6,7 +6,6 @@
 #include "sim/csv.h"
 #include "sim/data.h"
 
-#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

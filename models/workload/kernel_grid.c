@@ -1,7 +1,6 @@
 #include "models/workload/kernel_grid.h"
 #include "sim/csv.h"
 
-#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -2,8 +2,6 @@
 
 #include "models/workload/params.h"
 
-#include <assert.h>
-#include <stdlib.h>
 #include <string.h>
 
 // entities of the purposes of a session, beside its cell

@@ -1,7 +1,6 @@
 #include "models/workload/trace_inner.h"
 
 #include <assert.h>
-#include <stdlib.h>
 #include <string.h>
 
 bool tw_trace_fail(const TwTraceReader *reader, int column, const char *what, const char *found, size_t length,

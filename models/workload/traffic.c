@@ -3,7 +3,6 @@
 #include "models/workload/traffic_inner.h"
 
 #include <assert.h>
-#include <stdlib.h>
 #include <string.h>
 
 typedef TwTrafficCell Cell;

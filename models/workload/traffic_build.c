@@ -4,7 +4,6 @@
 #include "models/workload/traffic_inner.h"
 
 #include <assert.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,4 @@
 // What a facility file says of an arrival process and of a prefix: their settings, and what they ask of the traffic.
-#include "models/workload/clients.h"
 #include "models/workload/crowd.h"
 #include "models/workload/prefix.h"
 #include "models/workload/traffic.h"

@@ -2,8 +2,6 @@
 #include "models/network/drawn.h"
 #include "tests/check.h"
 
-#include <math.h>
-
 // Two racks of 100 B/s; a diamond of switches: a - b and a - c - b would be longer, a - d - b as long as over e.
 enum { R0, R1, A, B, D, E, NODES };
 static const char *const names[NODES] = {"r0", "r1", "a", "b", "d", "e"};

@@ -3,8 +3,6 @@
 #include "sim/trend.h"
 #include "tests/check.h"
 
-#include <math.h>
-
 static void a_line_is_itself(void)
 {
     TwTrend t = {0};

@@ -1,4 +1,3 @@
-#include "models/thermal/fluids.h"
 #include "models/thermal/plate_hx.h"
 #include "tests/check.h"
 

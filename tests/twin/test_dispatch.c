@@ -1,6 +1,5 @@
 // Generation on the site that follows load or price, with its least load and ramp.
 #include "tests/twin/twin.h"
-#include "twin/accounts.h"
 #include "twin/story.h"
 
 #include <string.h>

@@ -3,8 +3,6 @@
 #include "twin/flex.h"
 #include "twin/story.h"
 
-#include <string.h>
-
 static const TwEntry *next(const Factory *f, TwHappening kind, int *from)
 {
     for (; *from < tw_story_count(f->plant, tw_state_block(f->state)); ++*from) {

@@ -3,7 +3,6 @@
 #include "models/workload/workload.h"
 #include "tests/check.h"
 #include "tests/twin/twin.h"
-#include "twin/fidelity.h"
 
 #include <math.h>
 #include <string.h>

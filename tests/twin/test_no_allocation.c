@@ -1,8 +1,6 @@
 // Flows that start and end, long transfers in time, losses of links: not one allocation after the start. A whole
 // factory with KV hand-over, checkpoints and weights on its network: none in its windows either.
 #include "models/network/map.h"
-#include "models/network/transit.h"
-#include "sim/arena.h"
 #include "sim/share_set.h"
 #include "tests/count_allocations.h"
 #include "tests/twin/twin.h"

@@ -2,8 +2,6 @@
 #include "tests/twin/twin.h"
 #include "twin/report.h"
 
-#include <math.h>
-
 // split_hall: 32 hosts of 8 GPUs on 8 leaves and 4 spines; eight racks in one row.
 typedef struct Figures {
     double leaves_kw, spines_kw, sum_kw;

@@ -4,8 +4,6 @@
 #include "tests/twin/twin.h"
 #include "twin/saturation.h"
 
-#include <string.h>
-
 enum { SETS = 10 };
 
 // A small hall whose engines hold so many sequences and so much of a queue.

@@ -1,6 +1,5 @@
 // The three sites of the Blueprint: every key figure computed, books that close, scenarios that tell their story.
 #include "tests/twin/twin.h"
-#include "twin/story.h"
 
 static const char *const sites[] = {"facilities/dsx_virginia.cfg", "facilities/dsx_new_mexico.cfg",
                                     "facilities/dsx_sweden.cfg"};

@@ -4,7 +4,6 @@
 #include "twin/transit.h"
 #include "twin/wiring.h"
 
-#include <math.h>
 #include <string.h>
 
 static void refused(const char *set, const char *text)

@@ -2,7 +2,6 @@
 // selection marks, and that the figures on the page are those of the scene.
 #include "models/power/contingency.h"
 #include "models/power/power.h"
-#include "sim/arena.h"
 #include "tests/check.h"
 #include "tests/viz/scratch.h"
 #include "tests/viz/synthetic.h"

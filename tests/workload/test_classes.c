@@ -2,8 +2,6 @@
 #include "models/workload/traffic.h"
 #include "tests/check.h"
 
-#include <omp.h>
-
 typedef struct Source {
     TwTraffic *traffic;
     TwLayout layout;

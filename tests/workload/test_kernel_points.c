@@ -3,7 +3,6 @@
 #include "tests/parts.h"
 
 #include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static const char title[] = "point_id,family,op,impl,dtype_a,dtype_b,dtype_out,scale_mode,p0,p1,p2,p3,p4,p5,p6,p7,"
