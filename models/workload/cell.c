@@ -16,6 +16,7 @@ typedef struct Work {
     TwPrefixWatch watch;
     TwKvIndex index;
     int replica;         // that is worked on
+    int placed;          // that got the last request
     int64_t *next_ns;    // [replica of the cell]
     int32_t *load, *seen_load;
     bool *off;
@@ -73,10 +74,9 @@ static void look_ahead(Work *w, int64_t next_ns)
     w->due_ns = next_ns;
     for (uint64_t due = w->due; due; due &= due - 1) {
         int k = __builtin_ctzll(due);
-        uint64_t base[2];
-        tw_engine_fetch_nodes(engine_at(w, k), replica_at(w, k), base);
-        tw_kv_index_fetch(&w->index, base[0]);
-        tw_kv_index_fetch(&w->index, base[1]);
+        uint64_t base[TW_FETCHED];
+        tw_engine_fetch_nodes(engine_at(w, k), replica_at(w, k), k != w->placed, base);
+        for (int j = 0; j < TW_FETCHED; j++) tw_kv_index_fetch(&w->index, base[j]);
     }
 }
 
@@ -466,7 +466,7 @@ static void offer(Work *w, int k, const TwRequest *request, const TwComing *comi
     // with every replica of the cell dark, the first of them counts the rejection
     k = k < 0 ? 0 : k;
     TwReplica *r = replica_at(w, k);
-    w->replica = k;
+    w->replica = w->placed = k;
     bool taken = tw_engine_offer_as(engine_at(w, k), r, request, coming, &w->log);
     publish(w, k, r);
     if (taken) return;

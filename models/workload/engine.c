@@ -390,33 +390,38 @@ void tw_engine_fetch_rows(const TwEngine *e, const TwReplica *r)
     if (r->chunk_count > 0) __builtin_prefetch(rows + *(const uint32_t *)part_const(r, e->chunks), 1);
 }
 
-void tw_engine_fetch_nodes(const TwEngine *e, const TwReplica *r, uint64_t base[2])
+void tw_engine_fetch_nodes(const TwEngine *e, const TwReplica *r, bool begins, uint64_t base[TW_FETCHED])
 {
     const TwPrefixNode *nodes = part_const(r, e->node);
     const uint64_t *table = part_const(r, e->table);
+    const TwRow *rows = row_array_const(r, TW_ROWS);
     const TwCold *colds = row_array_const(r, TW_COLDS);
     const TwQueue *queue = part_const(r, e->queue);
-    base[0] = base[1] = 0;
+    memset(base, 0, TW_FETCHED * sizeof *base);
     if (r->prefix.oldest >= 0) {
-        // touched when it came to be the oldest
+        // touched when it came to be the oldest, and the next was fetched then
         const TwPrefixNode *oldest = nodes + r->prefix.oldest;
-        base[1] = oldest->base;
+        base[0] = oldest->base;
         tw_prefix_fetch_key(&e->prefix, table, oldest->key);
-        if (oldest->newer >= 0) __builtin_prefetch(nodes + oldest->newer, 1);
+        if (oldest->newer >= 0) base[1] = nodes[oldest->newer].base;
     }
-    if (queue->first != TW_NO_ROW) {
+    if (r->prefix.unused >= 0) __builtin_prefetch(nodes + r->prefix.unused, 1);
+    if (begins && queue->first != TW_NO_ROW) {
         const TwCold *cold = colds + queue->first;
         for (int k = 0; k < cold->run_count && k < 2; k++) {
             int32_t node = tw_prefix_guess(&e->prefix, table, &cold->run[k]);
             if (node >= 0) __builtin_prefetch(nodes + node, 1);
         }
     }
+    if (r->chunk_count > 0) {
+        const TwCold *cold = colds + *(const uint32_t *)part_const(r, e->chunks);
+        if (cold->run_count > 0) base[2] = cold->run[cold->run_count - 1].base;
+    }
     if (r->decodes == 0) return;
     if (r->prefix.newest >= 0) __builtin_prefetch(nodes + r->prefix.newest, 1);
     uint32_t row = finish_row(*(const uint64_t *)part_const(r, e->heap));
-    int32_t leaf = ((const TwRow *)row_array_const(r, TW_ROWS))[row].leaf;
-    if (leaf >= 0) __builtin_prefetch(nodes + leaf, 1);
-    if (colds[row].run_count > 0) base[0] = colds[row].run[colds[row].run_count - 1].base;
+    if (rows[row].leaf >= 0) __builtin_prefetch(nodes + rows[row].leaf, 1);
+    if (colds[row].run_count > 0) base[3] = colds[row].run[colds[row].run_count - 1].base;
 }
 
 // --- time -----------------------------------------------------------------------------------------------------------

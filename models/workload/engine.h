@@ -331,9 +331,10 @@ void tw_engine_fetch_arrays(const TwEngine *engine, const TwReplica *replica);
 void tw_engine_fetch_rows(const TwEngine *engine, const TwReplica *replica);
 // Where the cache would have the runs of a request that is about to come.
 void tw_engine_fetch_runs(const TwEngine *engine, TwReplica *replica, const TwRun *run, int count);
-// With a prefix cache, last: the nodes of who ends and begins next and of what is forgotten next. Writes the run that
-// will grow and the one that will shrink, 0: none.
-void tw_engine_fetch_nodes(const TwEngine *engine, const TwReplica *replica, uint64_t base[2]);
+// With a prefix cache, last: the nodes of who ends and is computed next, of what is forgotten next and, unless it came
+// only now, of who begins. Writes the runs whose ends will change, 0: none.
+enum { TW_FETCHED = 4 };
+void tw_engine_fetch_nodes(const TwEngine *engine, const TwReplica *replica, bool begins, uint64_t base[TW_FETCHED]);
 
 // What a replica has to do and holds, all its ranks together, as of its last boundary.
 typedef struct TwEngineLoad {

@@ -68,18 +68,20 @@ WIDTHS int tw_router_least_cost(double *restrict cost, const double *restrict be
                                 double worth, int count)
 {
     // whole numbers in the order of the costs: their minimum needs no branch
-    int64_t key[64] = {0}, least = INT64_MAX;
+    int64_t least = INT64_MAX;
     for (int k = 0; k < count; k++) {
         cost[k] = before[k] - worth * hit[k];
         int64_t bits;
         memcpy(&bits, &cost[k], sizeof bits);
-        key[k] = bits ^ (int64_t)((uint64_t)(bits >> 63) >> 1);
-        least = key[k] < least ? key[k] : least;
+        int64_t key = bits ^ (int64_t)((uint64_t)(bits >> 63) >> 1);
+        least = key < least ? key : least;
     }
+    least ^= (int64_t)((uint64_t)(least >> 63) >> 1);
+    double low;
+    memcpy(&low, &least, sizeof low);
     uint64_t at = 0;
-    for (uint64_t k = 0; k < (uint64_t)count; k++) at |= (uint64_t)(key[k] == least) << k;
-    int first = __builtin_ctzll(at);
-    return cost[first] < INFINITY ? first : -1;
+    for (uint64_t k = 0; k < (uint64_t)count; k++) at |= (uint64_t)(cost[k] == low) << k;
+    return low < INFINITY ? __builtin_ctzll(at) : -1;
 }
 
 int tw_router_kv(const TwRouterSpec *spec, TwRouter *router, TwStream stream, uint32_t cell, int count,
