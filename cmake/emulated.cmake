@@ -27,10 +27,11 @@ target_link_libraries(calibrate_emulated PRIVATE tw_kernels)
 target_link_options(calibrate_emulated PRIVATE -Wl,--wrap=tw_plan_launch)
 target_compile_definitions(calibrate_emulated PRIVATE TW_CALIBRATE_VERSION="${PROJECT_VERSION}" TW_CALIBRATE_CUDA="emulated"
     TW_SELFTEST_REPEATS=1)    # the same every time here
-# fibers jump between stacks, which fortified longjmp forbids; kernels are C++ of nvcc's dialect
-target_compile_options(calibrate_emulated PRIVATE
-    $<$<COMPILE_LANGUAGE:CXX>:-std=c++17;-O2;-U_FORTIFY_SOURCE;-Wno-unknown-pragmas;-Wno-conversion;-Wno-unused-function>)
-set_source_files_properties(${emulated_made} PROPERTIES COMPILE_OPTIONS "-include;${emulated}/language.h")
+# fibers jump between stacks, which fortified longjmp forbids; kernels are C++ of nvcc's dialect. Options of a source come
+# behind those of tw_flags.
+set(dialect -std=c++17 -O2 -U_FORTIFY_SOURCE -Wno-unknown-pragmas -Wno-conversion -Wno-sign-conversion -Wno-unused-function -Wno-pass-failed)
+set_source_files_properties(${emulated_sources} PROPERTIES COMPILE_OPTIONS "${dialect}")
+set_source_files_properties(${emulated_made} PROPERTIES COMPILE_OPTIONS "${dialect};-include;${emulated}/language.h")
 set_target_properties(calibrate_emulated PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests ENABLE_EXPORTS ON LINKER_LANGUAGE CXX)
 
 add_library(emulated_meters SHARED ${emulated}/meters.c)

@@ -22,7 +22,7 @@
 static const char usage[] =
     "Usage: tokenworks-calibrate --slice B|C|D --out DIR [OPTION]...\n"
     "       tokenworks-calibrate --grid FILE.csv --out DIR [OPTION]...\n"
-    "       tokenworks-calibrate --slice A | --probe | --selftest[=OPERATION]\n"
+    "       tokenworks-calibrate --slice A | --probe | --selftest[=OP,OP...]\n"
     "       tokenworks-calibrate --predict POINTS.csv... [--slice D | --grid FILE.csv]\n"
     "Measure inference kernels on an NVIDIA GPU: time and energy of each point of a grid.\n"
     "\n"
@@ -40,7 +40,7 @@ static const char usage[] =
     "slice\n"
     "                         C); needs no GPU\n"
     "      --probe            versions, libraries' offers and meters as one JSON object\n"
-    "      --selftest         check every kernel against its CPU reference\n"
+    "      --selftest[=OP,OP...]  check every kernel against its CPU reference, or those of some operations\n"
     "  -q, --quiet            no progress\n"
     "  -h, --help             this text\n"
     "  -V, --version          version and CUDA architectures\n"
@@ -175,6 +175,11 @@ static int look(const TwDevice *device, const char *out)
 static int check(const TwDevice *device, const char *only, TwSelftest *test)
 {
     if (!tw_selftest(device, only, test)) return TW_EXIT_LOST;
+    if (!test->run) {
+        fprintf(stderr, "tokenworks-calibrate: --selftest=%s: no case of it; expected operations of --list, or step\n",
+                only);
+        return TW_EXIT_USAGE;
+    }
     printf("%d of %d cases within their bars\n", test->run - test->above, test->run);
     if (test->above) fprintf(stderr, "tokenworks-calibrate: %d cases are not accurate enough\n", test->above);
     return test->above ? TW_EXIT_CHECK : TW_EXIT_DONE;

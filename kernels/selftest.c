@@ -168,11 +168,20 @@ static bool one_case(const TwCalPoint *point, const TwDevice *device)
     return good;
 }
 
+// whether an operation is among the words of a list with commas; NULL: all are
+static bool named(const char *list, const char *op)
+{
+    size_t length = strlen(op);
+    for (const char *at = list; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL)
+        if (strncmp(at, op, length) == 0 && (at[length] == ',' || !at[length])) return true;
+    return !list;
+}
+
 bool tw_selftest(const TwDevice *device, const char *only, TwSelftest *test)
 {
     while (test->next < CASES) {
         const Case *c = &cases[test->next++];
-        if (only && strcmp(only, c->op) != 0) continue;
+        if (!named(only, c->op)) continue;
         TwCalPoint point = tw_cal_point(c->op, c->impl, c->type, c->p, TW_CAL_BURST);
         tw_watch_beat();
         test->run++;
@@ -185,7 +194,7 @@ bool tw_selftest(const TwDevice *device, const char *only, TwSelftest *test)
         }
     }
     if (test->next++ > CASES) return true;    // the step was begun before
-    if (!only || strcmp(only, "step") == 0) {
+    if (named(only, "step")) {
         const double step_bar = 2e-2;    // logits behind two layers of bf16 activations
         char text[300] = "";
         test->run++;

@@ -9,6 +9,6 @@ typedef struct TwSelftest {
     int next, run, above;    // the case that comes next; those begun; those above their bar or not come to their end
 } TwSelftest;
 
-// One line a case on stdout, from test->next on. only: cases of this operation, or NULL. False where the device was
+// One line a case on stdout, from test->next on. only: cases of these operations, with commas, or NULL. False where the device was
 // lost: a new process goes on with the next case.
 bool tw_selftest(const TwDevice *device, const char *only, TwSelftest *test);

@@ -53,6 +53,14 @@ awk -F, 'NR == FNR { if (FNR > 1) { t[$1] = $9; of[$2 "," $3 "," $4 "," $5 "," $
         if (d * d > worst) worst = d * d }
     END { if (n < 20 || capped < 2 || worst > 0.02 ^ 2) { print n " steps, " capped " with the cap, worst " sqrt(worst); exit 1 } }' predicted.csv D/points.csv || fail "steps do not come out as their sums"
 
+# the powers of the emulated board, found again from its rows
+python3 "$source/scripts/fit-power.py" C/points.csv > fit 2> err || fail "fit-power: $(cat err)"
+near "$(sed -n 's/^live_w *//p' fit)" 115 0.02 "live power fitted"
+near "$(sed -n 's/^busy_w *//p' fit)" 60 0.15 "busy power fitted"
+near "$(sed -n 's/^bf16 pJ.FLOP *//p' fit)" 0.72 0.04 "energy of a FLOP fitted"
+near "$(sed -n 's/^fp8 pJ.FLOP *//p' fit)" 0.47 0.04 "energy of a FLOP in fp8 fitted"
+near "$(sed -n 's/^pJ.B *//p' fit)" 80 0.04 "energy of a byte fitted"
+
 # measured points win in the step model: a whole step by them, without a device
 if [ -x "${TOKENWORKS:-}" ]; then
     mkdir data && ln -s "$source/facilities" data/facilities && cp -r "$source/calibration" data/calibration && cp B/points.csv data/calibration/h200_sxm/
@@ -62,7 +70,8 @@ if [ -x "${TOKENWORKS:-}" ]; then
             fail "step by measured points: $(tail -3 out)"
         ms=$(sed -n 's/^  time *\([0-9.]*\) ms.*/\1/p' out)
         want=$(awk -F, -v decode="${shape#--decode}" '$8 == "bf16" && (decode == " 64x4096" ? $2 == 64 && $3 == 4096 && $4 == 0 : $5 == 1 && $6 == 2048) { print 1e3 * $11 }' predicted.csv)
-        near "$ms" "$want" 0.02 "step $shape by measured points"
+        # at the cap the model's joules of a FLOP fall with the clock, those of the emulated board do not
+        near "$ms" "$want" 0.05 "step $shape by measured points"
     done
     # the hold-out report: a smooth device is foretold, by points of role train and by the grid for weights it has not
     cp B/points.csv h200_sxm_points.csv

@@ -26,6 +26,7 @@ emulated::Cost cost_of(const TwCalPoint &point)
                       : regime.data == TW_CAL_ONES   ? 0.55
                       : regime.data == TW_CAL_NORMAL ? 1.0
                                                      : 0.8;
+    if (point.kind->op == TW_CAL_CACHED_COPY) cost.bytes = 0.0;    // they stay in the cache
     double work_j = toggling * cost.flop * (narrow ? fp8_j : bf16_j) + cost.bytes * byte_j;
     return {seconds, (live_w + busy_w) * seconds + work_j};
 }

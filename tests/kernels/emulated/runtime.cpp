@@ -350,14 +350,18 @@ cudaError_t said(cudaError_t error)
 
 // the board's governor: work above the limit takes longer once the mean power of half a second is there
 double mean_w = idle_w, mean_at_s;
-const double limit_w = 700.0, lag_s = 0.2;
+const double limit_w = 700.0, awake_w = 175.0, lag_s = 0.2;
 
 void occupy(Cost cost)
 {
     double from = std::max(device_free_s, now_s());
     double idle = from - mean_at_s;
     mean_w += (idle_w - mean_w) * (1.0 - exp(-std::max(0.0, idle) / lag_s));
-    if (cost.joules / cost.seconds > limit_w && mean_w > 0.97 * limit_w) cost.seconds = cost.joules / limit_w;
+    if (cost.joules / cost.seconds > limit_w && mean_w > 0.97 * limit_w) {
+        // the same work in a longer time, in which the chip is awake
+        double work_j = cost.joules - awake_w * cost.seconds;
+        cost.seconds = work_j / (limit_w - awake_w), cost.joules = limit_w * cost.seconds;
+    }
     static unsigned count;
     cost.seconds *= 1.0 + 2e-3 * ((double)((++count * 2654435761u) >> 16 & 0xff) / 255.0 - 0.5);
     double power = cost.joules / cost.seconds;
