@@ -104,11 +104,11 @@ static double ring_s(const TwNetworkPlant *p, const Group *group, TwCollective w
     return p->scaleup.base_s + best;
 }
 
-// Double binary tree over the nodes, a chain inside each.
-static double tree_s(const TwNetworkPlant *p, const Group *group, double bytes)
+// Double binary tree over the nodes, a chain inside each, by protocols up to `last`.
+static double tree_s(const TwNetworkPlant *p, const Group *group, double bytes, TwProtocol last)
 {
     double data = 2.0 * bytes / (tree_bandwidth * chain_rate(p, group)), best = INFINITY;
-    for (TwProtocol protocol = TW_LL; protocol <= TW_SIMPLE; protocol++) {
+    for (TwProtocol protocol = TW_LL; protocol <= last; protocol++) {
         if (!may_use(p, group, protocol)) continue;
         double slower = protocol == TW_LL ? tree_ll_loss : 1.0 / low_latency_of(p, protocol);
         double time = tw_nccl_latency_with(TW_ALL_REDUCE, TW_BY_TREE, protocol, &group->hops) +
@@ -176,8 +176,11 @@ static void all_reduce(const TwNetworkPlant *p, const Group *group, double bytes
     bool several = group->k > 1.0;
     bool rings = several && (p->simple_only || !trees_join(p, group)) && wanted == TW_BY_AUTO;
     if (wants(wanted, TW_BY_RING)) keep_faster(best, ring_s(p, group, TW_ALL_REDUCE, bytes), "ring");
+    // beyond the domains that trees join small messages still take them
+    TwProtocol last = trees_join(p, group) ? TW_SIMPLE : TW_LL;
+    if (wants(wanted, TW_BY_TREE) && !(rings && p->simple_only))
+        keep_faster(best, tree_s(p, group, bytes, last), "tree");
     if (rings) return;
-    if (wants(wanted, TW_BY_TREE)) keep_faster(best, tree_s(p, group, bytes), "tree");
     if (!p->scaleup.in_network) return;
     if (!several && wants(wanted, TW_BY_NVLS)) keep_faster(best, nvls_s(p, group, bytes), "nvls");
     if (several && group->g > 1.0 && wanted != TW_BY_RING && wanted != TW_BY_TREE)

@@ -32,7 +32,7 @@ static const TwField scaleup_fields[] = {
     {"ring_channels", "1", TW_INTEGER, 0.0, 4096.0, "0", ROW(ring_channels),
      "channels of a ring between domains, a multiprocessor each; 0: enough", NULL},
     {"tree_domains", "1", TW_INTEGER, 0.0, 1e6, "0", ROW(tree_domains),
-     "most domains that a tree joins, rings beyond; 0: any number", NULL},
+     "most domains that a tree joins, beyond only for small messages; 0: any number", NULL},
     {"planes", "1", TW_INTEGER, 1.0, 64.0, "1", ROW(planes), "switch chips that each GPU is joined to, equal links",
      NULL},
 };

@@ -84,7 +84,8 @@ static void latencies_are_those_of_nccl(void)
     tw_network_destroy(network);
 }
 
-// Fabrics whose collectives know one protocol, and domains that trees do not join, are left with rings.
+// Fabrics whose collectives know one protocol, and large messages over domains that trees do not join, are left with
+// rings.
 static void what_may_be_used_is_used(void)
 {
     TwScaleupRow up = plain();
@@ -94,7 +95,8 @@ static void what_may_be_used_is_used(void)
     TwNetwork *network = built(up, NULL);
     CHECK_TEXT(tw_network_collective(network, TW_ALL_REDUCE, 8, 8, 1e9).algorithm, "nvls");
     CHECK_TEXT(tw_network_collective(network, TW_ALL_REDUCE, 16, 8, 1e4).algorithm, "tree");
-    CHECK_TEXT(tw_network_collective(network, TW_ALL_REDUCE, 24, 8, 1e6).algorithm, "ring");
+    CHECK_TEXT(tw_network_collective(network, TW_ALL_REDUCE, 24, 8, 1e4).algorithm, "tree");
+    CHECK_TEXT(tw_network_collective(network, TW_ALL_REDUCE, 24, 8, 1e8).algorithm, "ring");
     TwCollectiveAsk ask = {.what = TW_ALL_REDUCE, .ranks = 24, .ranks_per_domain = 8, .bytes = 1e9};
     ask.algorithm = TW_BY_NVLS_TREE;
     CHECK_TEXT(tw_network_time(network, &ask).algorithm, "nvls tree");
