@@ -54,6 +54,7 @@ bool tw_cli_deployment(const TwOptions *o, TwDeploySpec *spec, int *status)
         !tw_cli_real(o, TW_ON_IMBALANCE, "moe-imbalance", 1.0, 100.0, 0.0, &spec->moe_imbalance) ||
         !tw_cli_real(o, TW_ON_CAP, "power-cap", 1.0, 1e5, 0.0, &spec->limit_w))
         return false;
+    spec->two_batch = o->serving[TW_ON_TWO_BATCH] != NULL;
     spec->chip = chip_named(o->serving[TW_ON_CHIP]);
     spec->model = o->serving[TW_ON_MODEL];
     spec->precision = o->serving[TW_ON_PRECISION] ? o->serving[TW_ON_PRECISION] : "bf16";

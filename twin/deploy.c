@@ -285,6 +285,7 @@ static bool make_step(TwDeploy *deploy, const TwDeploySpec *spec, TwError *error
                        .host_sequence_s = spec->host_sequence_s,
                        .async_scheduling = spec->async_scheduling,
                        .graph_doubling = spec->graph_doubling,
+                       .two_batch = spec->two_batch,
                        .memory_fraction = spec->memory_fraction,
                        .routing = spec->routing,
                        .moe_imbalance = spec->moe_imbalance,

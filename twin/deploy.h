@@ -32,7 +32,7 @@ typedef struct TwDeploySpec {
     double context_tokens;            // typical length, for the cache of windowed layers; 0: all full
     double limit_w;                   // board limit instead of the chip's; 0: the chip's
     double host_step_s, host_sequence_s;
-    bool async_scheduling, graph_doubling;
+    bool async_scheduling, graph_doubling, two_batch;
     TwKernelEngine engine;    // whose kernels
 } TwDeploySpec;
 

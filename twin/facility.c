@@ -299,6 +299,10 @@ static const char *const kv_words[] = {"bf16", "fp8", NULL};
         REAL(TwPoolRow, host_step_s, "s", 0, 1, "0.000126", "host time of an iteration"),                              \
         REAL(TwPoolRow, host_sequence_s, "s", 0, 1, "0.0000044", "host time of a sequence in it"),                     \
         YES(TwPoolRow, async_scheduling, "true", "host work overlaps the device"),                                     \
+        YES(TwPoolRow, two_batch_overlap, "false",                                                                     \
+            "two halves of a batch in turns: experts' tokens of one travel beside the kernels of the other"),          \
+        REAL(TwPoolRow, moe_imbalance, "1", 0, 100, "0",                                                               \
+             "time of the experts over balanced routing; 0: as the tables were timed, power law 1.2"),                 \
         YES(TwPoolRow, graph_doubling, "false",                                                                        \
             "decodes fill up to 1, 2, 4 ... 256, 384, 512 ...; else multiples of 8"),                                  \
         REAL(TwPoolRow, ttft_slo_s, "s", 1e-6, 1e6, "2", "limit on time to first token"),                              \

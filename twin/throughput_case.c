@@ -181,6 +181,9 @@ static bool set_layout(TwThroughputRow *row, const Columns *c)
     } else if (ep > 1) {
         l->ranks = l->experts = ep;
         assume(row, "attention ranks over the %d expert-parallel GPUs", ep);
+        // what both engines do with prompts of wide expert parallelism (lmsys.org/blog/2025-05-05-large-scale-ep;
+        // DeepSeek's profile data)
+        row->deploy.two_batch = ep > 8 && strcmp(row->mode, "prefill_only") == 0;
         // experts placed by load, 32 of them twice
         if (holds(note, "EPLB")) row->deploy.routing = (TwRouting){.redundant = 32};
     } else if (row->moe && row->gpus > 1.0) {

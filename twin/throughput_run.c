@@ -27,6 +27,7 @@ static int by_deploy(const void *left, const void *right)
     if (!c) c = (a->host_sequence_s > b->host_sequence_s) - (a->host_sequence_s < b->host_sequence_s);
     if (!c) c = (int)a->async_scheduling - (int)b->async_scheduling;
     if (!c) c = (int)a->graph_doubling - (int)b->graph_doubling;
+    if (!c) c = (int)a->two_batch - (int)b->two_batch;
     if (!c) c = (int)a->engine - (int)b->engine;
     if (!c) c = a->routing.redundant - b->routing.redundant;
     if (!c) c = (a->moe_imbalance > b->moe_imbalance) - (a->moe_imbalance < b->moe_imbalance);

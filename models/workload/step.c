@@ -52,6 +52,11 @@ static bool check_shapes(const TwStepSpec *spec, TwError *error)
                        (long long)m->kv_heads);
     if (ranks > 1024 || ranks * tp > 1024)
         return tw_fail(error, TW_BAD_INPUT, "attention_ranks = %d, expected 1 to 1024 GPUs in all", ranks);
+    if (spec->two_batch && (ranks < 2 || m->moe_layers < 1))
+        return tw_fail(
+            error, TW_BAD_INPUT,
+            "two_batch_overlap = true, but nothing is exchanged: expected a mixture of experts and 2 or more "
+            "attention_ranks");
     if (stages > m->layers)
         return tw_fail(error, TW_BAD_INPUT, "pipeline_parallel = %d, but the model has %lld layers", stages,
                        (long long)m->layers);
@@ -250,6 +255,7 @@ bool tw_step_create(TwStepModel **model, const TwStepSpec *spec, TwError *error)
     t->compose.hottest = made->hottest_gpu = tw_routing_hottest(&t->model, (int)t->compose.ep, &spec->routing);
     t->compose.copies = 1.0;
     if (t->model.experts > 0) t->compose.copies += (double)spec->routing.redundant / (double)t->model.experts;
+    t->two_batch = spec->two_batch;
     t->compose.moe_imbalance = spec->moe_imbalance;
     // shares of its own: on top of balanced routing
     if (t->compose.hottest > 1.0 || spec->routing.share || spec->routing.redundant > 0)

@@ -125,6 +125,7 @@ typedef struct TwStepSpec {
     const TwCongestion *congestions;    // congestion rising
     double host_step_s, host_sequence_s;
     bool async_scheduling;     // host work overlaps the device
+    bool two_batch;            // two halves in turns: the exchange of one beside the kernels of the other
     bool graph_doubling;       // graphs of decodes at doublings and 384; otherwise at multiples of 8
     double memory_fraction;    // of device memory that weights and KV may fill (0.90)
     double moe_imbalance;      // time of the experts over balanced routing; 0: as in the tables, power law 1.2

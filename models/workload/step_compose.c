@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+const double tw_exchange_share = 20.0 / 132.0;
+
 // What ranks wait for the last of them at a collective, a doubling of ranks: kernels do not end at the same instant,
 // while tables of collectives are timed with ranks aligned. From closed loops of Llama-3.1-70B at batch 4 over TP2 and
 // TP8 (docs/validation.md).

@@ -5,7 +5,7 @@
 // final norm, head, sampler. Attention ranks each compute their own sequences; their tokens meet in the experts, which
 // lie over all GPUs: dispatch and combine take the place of the all-reduce. With stages the batch is dealt into as many
 // parts, which follow each other: an iteration takes as long as one part takes through all layers. Left out: router
-// bias, speculative tokens, overlap of communication with computation.
+// bias, speculative tokens.
 #pragma once
 
 #include "models/workload/kernel_model.h"
@@ -27,6 +27,10 @@ typedef struct TwCompose {
     TwCurve gather, scatter, dispatch, combine, send;
     double link_bytes_s;
 } TwCompose;
+
+// Processors of the device that an exchange of the experts' tokens takes from kernels beside it: 20 of the 132 of an
+// H800 (DeepSeek-V3 technical report, 3.2.2).
+extern const double tw_exchange_share;
 
 // What ranks wait at a collective for the last of them, a doubling of ranks.
 extern const double tw_rank_skew_s;

@@ -13,8 +13,9 @@ enum { CORNER, CONTEXT_END, HISTORY_END, CORNERS };
 // Where the rows of a batch lie, and the two ends of its cell in context and in history; fields of what the batch does
 // not have are not set.
 typedef struct Rows {
-    const TwCell *dense, *experts, *logits, *decode;      // lower node; the upper one lies one stride on
-    double dense_up, experts_up, logits_up, decode_up;    // weight of the upper node
+    const TwCell *dense, *experts, *logits, *decode;       // lower node; the upper one lies one stride on
+    const TwCell *dense_half, *experts_half, *exchange;    // of two batches in turns, at the same nodes; NULL: one
+    double dense_up, experts_up, logits_up, decode_up;     // weight of the upper node
     double dense_share, experts_share, logits_share, decode_share, prefill_share;    // mean over the busiest way
     bool has_logits, has_decode, has_prefill;
     ptrdiff_t decode_stride;
@@ -162,7 +163,7 @@ static void place_dense(const TwStepTables *t, bool graph, const Dealt *d, Rows 
     rows->dense = t->dense[variant] + (ptrdiff_t)i * TW_LEVELS;
     rows->dense_share = d->token_mean;
     rows->dense_node = i;
-    rows->experts = NULL;
+    rows->experts = rows->exchange = NULL;
     if (!t->experts) return;
     n = d->group < t->group.most ? d->group : t->group.most;
     i = t->group.low[n];
@@ -170,6 +171,10 @@ static void place_dense(const TwStepTables *t, bool graph, const Dealt *d, Rows 
     rows->experts_up = (double)(n - t->group.at[i]) * t->group.per_gap[i];
     rows->experts_share = d->group_mean;
     rows->experts_node = i;
+    if (!t->exchange) return;
+    rows->dense_half = t->dense_half[variant] + (rows->dense - t->dense[variant]);
+    rows->experts_half = t->experts_half + (rows->experts - t->experts);
+    rows->exchange = t->exchange + (rows->experts - t->experts);
 }
 
 static void place_sequences(const TwStepTables *t, const TwBatch *b, const Dealt *d, Rows *rows, int64_t *context_end)
@@ -372,6 +377,29 @@ static inline TwCell whole(const TwStepTables *t, double host_ns, int level, TwC
     return (TwCell){ns, device.energy_nj + t->steady_w[level] * device.time_ns + t->live_w * (ns - device.time_ns)};
 }
 
+// What a batch costs on the device at a corner, as one batch and as two in turns.
+typedef struct Device {
+    TwCell one, kernels, exchange;
+    bool two;
+} Device;
+
+static inline Device plus(Device d, TwCell more)
+{
+    d.one = sum(d.one, more);
+    d.kernels = sum(d.kernels, more);
+    return d;
+}
+
+// While the tokens of one batch are on their way the other's kernels run, on the processors that the exchange leaves.
+// Where that is slower, as it is for few tokens, the batch stays one.
+static inline TwCell in_turns(const Device *d)
+{
+    if (!d->two) return d->one;
+    double ns = larger(d->exchange.time_ns, d->kernels.time_ns + tw_exchange_share * d->exchange.time_ns);
+    if (ns >= d->one.time_ns) return d->one;
+    return (TwCell){ns, d->kernels.energy_nj + d->exchange.energy_nj};
+}
+
 // Time and energy at the corners of the cell, at one level, whatever the board limit.
 static const TwCell *corners_at(Placed *p, int level)
 {
@@ -382,28 +410,39 @@ static const TwCell *corners_at(Placed *p, int level)
     p->known |= 1u << level;
 
     const TwCell *low = r->dense + level;
-    TwCell device = shared(between(low, low + TW_LEVELS, r->dense_up), r->dense_share), prefill[2];
-    device.time_ns += r->congestion_ns;
+    Device device = {.one = shared(between(low, low + TW_LEVELS, r->dense_up), r->dense_share)};
+    device.one.time_ns += r->congestion_ns;
     if (r->experts) {
         low = r->experts + level;
-        device = sum(device, shared(between(low, low + TW_LEVELS, r->experts_up), r->experts_share));
+        device.one = sum(device.one, shared(between(low, low + TW_LEVELS, r->experts_up), r->experts_share));
+    }
+    if (r->exchange) {
+        device.two = true;
+        low = r->dense_half + level;
+        device.kernels = shared(between(low, low + TW_LEVELS, r->dense_up), r->dense_share);
+        low = r->experts_half + level;
+        device.kernels = sum(device.kernels, shared(between(low, low + TW_LEVELS, r->experts_up), r->experts_share));
+        low = r->exchange + level;
+        device.exchange = shared(between(low, low + TW_LEVELS, r->experts_up), r->experts_share);
+        device.exchange.time_ns += r->congestion_ns;
     }
     if (r->has_logits) {
         low = r->logits + level;
-        device = sum(device, shared(between(low, low + TW_LEVELS, r->logits_up), r->logits_share));
+        device = plus(device, shared(between(low, low + TW_LEVELS, r->logits_up), r->logits_share));
     }
-    TwCell far = device;
+    Device far = device;
     if (r->has_decode) {
         low = r->decode + level;
-        device = sum(device, shared(between(low, low + r->decode_stride, r->decode_up), r->decode_share));
+        device = plus(device, shared(between(low, low + r->decode_stride, r->decode_up), r->decode_share));
         low += TW_LEVELS;
-        far = sum(far, shared(between(low, low + r->decode_stride, r->decode_up), r->decode_share));
+        far = plus(far, shared(between(low, low + r->decode_stride, r->decode_up), r->decode_share));
     }
     if (!r->has_prefill) {
-        at[CORNER] = whole(t, r->host_ns, level, device);
-        at[CONTEXT_END] = whole(t, r->host_ns, level, far);
+        at[CORNER] = whole(t, r->host_ns, level, in_turns(&device));
+        at[CONTEXT_END] = whole(t, r->host_ns, level, in_turns(&far));
         return at;
     }
+    TwCell prefill[2];
     if (r->few) {
         few_at(r, level, prefill);
     } else {
@@ -412,9 +451,11 @@ static const TwCell *corners_at(Placed *p, int level)
                                     r->prefill_flop_nj[end] * t->clock_dynamic[level] + r->prefill_byte_nj[end]};
     }
     for (int end = 0; end < 2; end++) prefill[end].energy_nj *= r->prefill_share;
-    at[CORNER] = whole(t, r->host_ns, level, sum(device, prefill[0]));
-    at[CONTEXT_END] = whole(t, r->host_ns, level, sum(far, prefill[0]));
-    at[HISTORY_END] = whole(t, r->host_ns, level, sum(device, prefill[1]));
+    Device first = plus(device, prefill[0]), last = plus(device, prefill[1]);
+    far = plus(far, prefill[0]);
+    at[CORNER] = whole(t, r->host_ns, level, in_turns(&first));
+    at[CONTEXT_END] = whole(t, r->host_ns, level, in_turns(&far));
+    at[HISTORY_END] = whole(t, r->host_ns, level, in_turns(&last));
     return at;
 }
 

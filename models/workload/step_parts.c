@@ -36,6 +36,29 @@ static void add_part(void *context, const char *name, double times, const TwKern
     sum->flop_j += times * cost->flop_j, sum->byte_j += times * cost->byte_j;
 }
 
+// Twice as often.
+static void add_twice(void *context, const char *name, double times, const TwKernelCost *cost)
+{
+    add_part(context, name, 2.0 * times, cost);
+}
+
+// What is done for n tokens of the busiest way and `group` of all: all at once, or in two halves.
+static void add_tokens(const TwCompose *c, double n, double group, bool halves, Breakdown *b)
+{
+    TwEmit *emit = halves ? add_twice : add_part;
+    n *= halves ? 0.5 : 1.0, group *= halves ? 0.5 : 1.0;
+    tw_compose_dense(c, n, n > 16.0 && fmod(n, 16.0) != 0.0, emit, b);
+    tw_compose_experts(c, group, emit, b);
+}
+
+static double device_s(const Breakdown *b, double clock, bool moved)
+{
+    double s = 0.0;
+    for (int i = 0; i < b->count; i++)
+        if (!moved || b->cost[i].op == TW_KERNEL_COLLECTIVE) s += tw_kernel_time_s(&b->cost[i], clock);
+    return s;
+}
+
 int tw_step_parts(const TwStepModel *model, const TwBatch *batch, TwStepPart *parts, int most)
 {
     const TwStepTables *t = model->inner;
@@ -50,8 +73,8 @@ int tw_step_parts(const TwStepModel *model, const TwBatch *batch, TwStepPart *pa
     int low = t->tokens.low[n];
     bool padded = batch->chunks == 0 && n <= 512;
     if (padded && n > t->tokens.at[low]) n = t->tokens.at[low + 1];
-    tw_compose_dense(c, n, n > 16 && n % 16 != 0, add_part, &b);
-    tw_compose_experts(c, t->experts ? (double)batch->tokens / t->stages : n, add_part, &b);
+    double group = t->experts ? (double)batch->tokens / t->stages : n;
+    add_tokens(c, n, group, false, &b);
     if (batch->logits > 0) tw_compose_logits(c, (batch->logits + ways - 1) / ways, add_part, &b);
     if (decodes > 0) tw_compose_decode(c, decodes, (double)batch->decode_context / batch->decodes, add_part, &b);
     if (batch->chunks > 0 && batch->chunk_tokens > 0) {
@@ -62,8 +85,31 @@ int tw_step_parts(const TwStepModel *model, const TwBatch *batch, TwStepPart *pa
 
     bool over;
     TwPower power = tw_chip_power(&t->chip);
-    double clock = tw_sequence_clock(b.cost, b.count, &power, t->chip.limit_w, &over);
-    double device = 0.0;
+    double clock = tw_sequence_clock(b.cost, b.count, &power, t->chip.limit_w, &over), hidden = 0.0;
+    if (t->exchange) {
+        // two halves in turns, where that is faster: as step_cost.c has it
+        Breakdown both = {.count = 0};
+        add_tokens(c, n, group, true, &both);
+        double once = device_s(&b, clock, false), moved = device_s(&both, clock, true);
+        Breakdown whole = {.count = 0};
+        add_tokens(c, n, group, false, &whole);
+        double once_s = device_s(&whole, clock, false), other = once - once_s;
+        double kernels = fmax(device_s(&both, clock, false) - moved, once_s - device_s(&whole, clock, true)) + other;
+        double in_turns = fmax(moved, kernels + tw_exchange_share * moved);
+        if (in_turns < once) {
+            for (int i = 0; i < b.count; i++) {
+                int k = 0;
+                while (k < whole.count && strcmp(whole.part[k].name, b.part[i].name) != 0) k++;
+                if (k < whole.count) continue;
+                if (both.count == PARTS_MOST) break;
+                both.part[both.count] = b.part[i];
+                both.cost[both.count++] = b.cost[i];
+            }
+            b = both;
+            hidden = device_s(&b, clock, false) - in_turns;
+        }
+    }
+    double device = -hidden;
     for (int i = 0; i < b.count; i++) {
         b.part[i].time_s = tw_kernel_time_s(&b.cost[i], clock);
         b.part[i].energy_j = tw_kernel_energy_j(&b.cost[i], &power, clock) * t->gpus;
@@ -72,6 +118,9 @@ int tw_step_parts(const TwStepModel *model, const TwBatch *batch, TwStepPart *pa
         device += b.part[i].time_s;
     }
     double host = 1e-9 * (t->host_step_ns + t->host_sequence_ns * ((batch->decodes + batch->chunks + ways - 1) / ways));
+    if (hidden != 0.0 && b.count < PARTS_MOST)
+        b.part[b.count++] =
+            (TwStepPart){.name = "behind the other half", .evidence = tw_evidence_name(TW_ASSUMED), .time_s = -hidden};
     if (t->async) host = host > device ? host - device : 0.0;
     if (host > 0.0 && b.count < PARTS_MOST) {
         TwStepPart *part = &b.part[b.count++];

@@ -81,15 +81,21 @@ static int next_group(int n)
     return n < 512 ? next_captured(n) : n + octave / 8;
 }
 
+typedef enum Which { ALL, KERNELS, EXCHANGE } Which;
+
 typedef struct Sum {
     const TwStepTables *tables;
     TwCell *row;
+    double times;    // that all is done; 0 counts as 1
+    Which which;
 } Sum;
 
 static void add_kernel(void *context, const char *name, double times, const TwKernelCost *cost)
 {
     const Sum *sum = context;
     (void)name;
+    if (sum->which != ALL && (sum->which == EXCHANGE) != (cost->op == TW_KERNEL_COLLECTIVE)) return;
+    if (sum->times > 0.0) times *= sum->times;
     for (int l = 0; l < TW_LEVELS; l++) {
         sum->row[l].time_ns += 1e9 * times * tw_kernel_time_s(cost, sum->tables->clock[l]);
         sum->row[l].energy_nj += 1e9 * times * (cost->flop_j * sum->tables->clock_dynamic[l] + cost->byte_j);
@@ -107,7 +113,7 @@ static void build_dense(TwStepTables *t)
     for (int variant = 0; variant < 2; variant++) {
         t->dense[variant] = TW_TAKE(t->arena, t->tokens.count * TW_LEVELS, TwCell);
         for (int i = 0; i < t->tokens.count; i++) {
-            Sum sum = {t, t->dense[variant] + (ptrdiff_t)i * TW_LEVELS};
+            Sum sum = {.tables = t, .row = t->dense[variant] + (ptrdiff_t)i * TW_LEVELS};
             int n = t->tokens.at[i];
             tw_compose_dense(&t->compose, n, variant || (n > 16 && n % 16), add_kernel, &sum);
             if (!t->experts) tw_compose_experts(&t->compose, n, add_kernel, &sum);
@@ -123,9 +129,41 @@ static void build_experts(TwStepTables *t, int most)
     t->group = axis_make(t->arena, most, next_group);
     t->experts = TW_TAKE(t->arena, t->group.count * TW_LEVELS, TwCell);
     for (int i = 0; i < t->group.count; i++) {
-        Sum sum = {t, t->experts + (ptrdiff_t)i * TW_LEVELS};
+        Sum sum = {.tables = t, .row = t->experts + (ptrdiff_t)i * TW_LEVELS};
         tw_compose_experts(&t->compose, t->group.at[i], add_kernel, &sum);
         if (i) keep_rising(sum.row, sum.row - TW_LEVELS);
+    }
+}
+
+// The same work as two halves one after the other, which is no faster than at once, and the exchange of their tokens by
+// itself.
+static void build_halves(TwStepTables *t)
+{
+    if (!t->two_batch || !t->experts) return;
+    for (int variant = 0; variant < 2; variant++) {
+        t->dense_half[variant] = TW_TAKE(t->arena, t->tokens.count * TW_LEVELS, TwCell);
+        for (int i = 0; i < t->tokens.count; i++) {
+            Sum sum = {.tables = t, .row = t->dense_half[variant] + (ptrdiff_t)i * TW_LEVELS, .times = 2.0};
+            double n = 0.5 * t->tokens.at[i];
+            tw_compose_dense(&t->compose, n, variant || !tw_kernel_aligned(n), add_kernel, &sum);
+            if (i) keep_rising(sum.row, sum.row - TW_LEVELS);
+            keep_rising(sum.row, t->dense[variant] + (ptrdiff_t)i * TW_LEVELS);
+            if (variant) keep_rising(sum.row, t->dense_half[0] + (ptrdiff_t)i * TW_LEVELS);
+        }
+    }
+    t->experts_half = TW_TAKE(t->arena, t->group.count * TW_LEVELS, TwCell);
+    t->exchange = TW_TAKE(t->arena, t->group.count * TW_LEVELS, TwCell);
+    for (int i = 0; i < t->group.count; i++) {
+        Sum kernels = {.tables = t, .row = t->experts_half + (ptrdiff_t)i * TW_LEVELS, .times = 2.0, .which = KERNELS};
+        Sum moved = {.tables = t, .row = t->exchange + (ptrdiff_t)i * TW_LEVELS, .times = 2.0, .which = EXCHANGE};
+        TwCell once[TW_LEVELS] = {0};
+        Sum whole = {.tables = t, .row = once, .which = KERNELS};
+        tw_compose_experts(&t->compose, t->group.at[i], add_kernel, &whole);
+        tw_compose_experts(&t->compose, 0.5 * t->group.at[i], add_kernel, &kernels);
+        keep_rising(kernels.row, once);
+        tw_compose_experts(&t->compose, 0.5 * t->group.at[i], add_kernel, &moved);
+        if (i) keep_rising(kernels.row, kernels.row - TW_LEVELS);
+        if (i) keep_rising(moved.row, moved.row - TW_LEVELS);
     }
 }
 
@@ -136,7 +174,7 @@ static void build_sequences(TwStepTables *t)
     t->decode = TW_TAKE(t->arena, t->sequences.count * lengths * TW_LEVELS, TwCell);
     for (int i = 0; i < t->sequences.count; i++) {
         double n = t->sequences.at[i];
-        Sum sum = {t, t->logits + (ptrdiff_t)i * TW_LEVELS};
+        Sum sum = {.tables = t, .row = t->logits + (ptrdiff_t)i * TW_LEVELS};
         tw_compose_logits(&t->compose, n, add_kernel, &sum);
         if (i) keep_rising(sum.row, sum.row - TW_LEVELS);
         for (int j = 0; j < lengths; j++) {
@@ -192,6 +230,7 @@ void tw_step_tables_build(TwStepTables *t, int max_tokens, int max_sequences)
     t->lengths = lengths_make(t->arena, m->window_tokens);
     build_experts(t, most * (t->ways / t->stages));
     build_dense(t);
+    build_halves(t);
     build_sequences(t);
     build_prefill(t);
     double span = tw_compose_span(m);

@@ -57,14 +57,16 @@ typedef struct TwStepTables {
     int ways, stages;    // parts that a batch is dealt into: attention ranks x stages; stages alone
     int way_tokens;      // most tokens of a part
     double host_step_ns, host_sequence_ns;
-    bool async, graph_doubling;
+    bool async, graph_doubling, two_batch;
 
     TwAxis tokens, sequences, group;
     TwLengthAxis lengths;
     TwCell *dense[2];    // aligned, unaligned: [token node][level]
     TwCell *experts;     // [group node][level], where several ranks meet in the experts; else part of dense
-    TwCell *logits;      // [sequence node][level]
-    TwCell *decode;      // [sequence node][length node][level]
+    // Two batches in turns: the same nodes in two halves, without their exchange, and the exchange of both. NULL: one.
+    TwCell *dense_half[2], *experts_half, *exchange;
+    TwCell *logits;    // [sequence node][level]
+    TwCell *decode;    // [sequence node][length node][level]
     // Prefill, [length node][power of two of rows / length]: of one pair of one layer, times the rows
     TwPairCost *pair;
     TwPairCost expand;    // latent attention: of making keys and values of a cached token again, at a large product
@@ -88,7 +90,6 @@ void tw_step_choose_ranks(const void *context, const TwStepLimits *limits, int r
                           TwStep *step, double *wait_w, TwStepChoice *choice);
 void tw_step_choose(const void *context, const TwStepLimits *limits, const TwBatch *batch, TwStep *step,
                     TwStepChoice *choice);
-
 
 static inline int tw_length_low(const TwLengthAxis *lengths, int64_t x)
 {

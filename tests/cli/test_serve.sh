@@ -114,3 +114,11 @@ expect 2 "did you mean vllm" $loop --front-end vlm
 expect 2 "expected none" $loop --front-end 1,2
 expect 3 "to take some time" "$TOKENWORKS" check dps_8rack --set workload.engine.front_request_s=0.001
 expect 0 "" "$TOKENWORKS" step --chip h200 --model deepseek-v3 --precision fp8 --dp 8 --ep 8 --decode 64x1000 --moe-imbalance 1
+
+# two batches in turns: the exchange of one behind the kernels of the other
+wide='step --chip gb300 --model deepseek-v3 --precision fp4 --dp 8 --ep 8 --decode 4096x2000'
+expect 0 "" "$TOKENWORKS" $wide
+cp out.txt one.txt
+expect 0 "behind the other half" "$TOKENWORKS" $wide --two-batch
+cmp -s one.txt out.txt && fail "two batches take as long as one"
+expect 3 "nothing is exchanged" "$TOKENWORKS" step --chip h200 --model llama-3.1-8b --decode 64x1000 --two-batch

@@ -340,6 +340,62 @@ static void collectives(void)
     fixture_close(&f);
 }
 
+// Two batches in turns are never slower than one, nor faster than the kernels of one alone would let them be: what is
+// hidden is the exchange. Few tokens stay one batch; the parts add up as they do for one.
+static void two_batches(const char *chip, const char *precision, bool parts_agree)
+{
+    Fixture f;
+    TwError error = {.text = ""};
+    CHECK(fixture_open(&f, chip, "deepseek-v3", precision, 1));
+    f.spec.two_batch = true;
+    TwStepModel *two, *one;
+    CHECK(!tw_step_create(&two, &f.spec, &error) && !two);
+    CHECK_HOLDS(error.text, "nothing is exchanged");
+    f.spec.attention_ranks = f.spec.expert_parallel = 8;
+    two = fixture_model(&f);
+    f.spec.two_batch = false;
+    one = fixture_model(&f);
+    CHECK(two && one);
+    if (two && one) {
+        bool faster = false;
+        for (int n = 8; n <= 8192; n *= 2) {
+            const TwBatch batches[] = {decode_batch(n, 1500), prefill_batch(8, n, 1000)};
+            for (int i = 0; i < 2; i++) {
+                if (i == 0 && n > 4096) continue;
+                double times[2], energies[2], exchange = 0.0;
+                for (int j = 0; j < 2; j++) {
+                    TwStepPart parts[48];
+                    int count = tw_step_parts(j ? two : one, &batches[i], parts, 48);
+                    double time = 0.0, energy = 0.0;
+                    for (int k = 0; k < count; k++) {
+                        time += parts[k].time_s, energy += parts[k].energy_j;
+                        if (j == 0 && (strstr(parts[k].name, "dispatch") || strstr(parts[k].name, "combine")))
+                            exchange += parts[k].time_s;
+                    }
+                    TwStep step = step_of(j ? two : one, FULL, &batches[i]);
+                    times[j] = 1e-9 * affine_at(step.time_ns, &batches[i]);
+                    energies[j] = 1e-9 * affine_at(step.energy_nj, &batches[i]);
+                    // the breakdown takes short chunks as they are, and no account of tables that fall (Hopper)
+                    if (!parts_agree || (i == 1 && n < 512)) continue;
+                    CHECK_NEAR(times[j], time, 0.04);
+                    CHECK_NEAR(energies[j], energy, 0.04);
+                }
+                CHECK(times[1] <= times[0] * (1.0 + 1e-12));
+                CHECK(times[1] >= times[0] - exchange);
+                CHECK(n > 16 || i == 1 || times[1] == times[0]);
+                if (times[1] < 0.97 * times[0]) faster = true;
+            }
+        }
+        CHECK(faster);
+        for (int level = 0; level <= FULL; level += FULL) {
+            context_cells(two, level, decode_batch(2048, 1));
+            history_cells(two, level, 4096);
+        }
+    }
+    tw_step_destroy(one), tw_step_destroy(two);
+    fixture_close(&f);
+}
+
 // C11, and what happens where weights do not fit.
 static void memory(void)
 {
@@ -509,6 +565,8 @@ int main(void)
     host_time();
     padding_and_parallelism();
     collectives();
+    two_batches("h200_sxm", "fp8", false);
+    two_batches("gb300", "fp4", true);
     memory();
     choosing_agrees_with_asking_every_level();
     graphs_at_doublings();
