@@ -268,7 +268,7 @@ static int by_place(const void *a, const void *b)
 static bool build_pattern(TwReference *r, TwArena *arena)
 {
     // a harmless state to walk the entries with
-    TwPlantInput in = {.primary = 1.0, .ambient = {{20.0, 20.0}, {15.0, 15.0}, 101325.0, 15.0}};
+    TwPlantInput in = {.primary = 1.0, .ambient = {{20.0, 20.0}, {15.0, 15.0}, 101325.0, 15.0, {10.0, 10.0}}};
     TwRackInput *racks = TW_TAKE(arena, r->plant->place_count + 1, TwRackInput);
     TwCduInput *cdus = TW_TAKE(arena, r->plant->group_count + 1, TwCduInput);
     for (int g = 0; g < r->plant->group_count; g++)
