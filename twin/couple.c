@@ -243,6 +243,7 @@ static void book(const TwPlant *plant, void *block, TwScratch *s, const TwPowerO
     m->thermal_in_j += heat->heat_in_j;
     m->thermal_out_j += heat->heat_out_j;
     m->water_kg += heat->water_kg;
+    m->york_clamped_s += heat->clamped ? window_s : 0.0;
     w->water_kg_s = heat->water_kg / window_s;
 
     // between the middles of two windows: a cut at an event makes no ramp

@@ -565,6 +565,9 @@ static void add_power(TwReport *report, const TwState *state)
             m->worst_flow_rack >= 0.0 ? m->worst_flow_fraction : NAN);
     }
     if (plant->cdu_count > 0)
+        add(report, "cooling.york_clamped_h", "h",
+            "a bound of York's tower polynomial held its water, wet bulb or range", m->york_clamped_s / 3600.0);
+    if (plant->cdu_count > 0)
         add(report, "cooling.npsh_margin_m", "m",
             "least suction head of a CDU's pumps over what they need; none: they never ran",
             isfinite(m->npsh_margin_m) ? m->npsh_margin_m : NAN);

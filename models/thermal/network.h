@@ -158,7 +158,7 @@ typedef struct TwAmbient {
 // The chain of heat rejection at one point: most columns of a Jacobian do not move it.
 typedef struct TwChainMemo {
     double rate_w_k, fan, inlet_degc, taken_w, cold_w, export_w, water_kg_s;
-    int stage;
+    int stage, clamped;    // clamped: York held an input
     bool holds;
 } TwChainMemo;
 
@@ -200,7 +200,7 @@ typedef struct TwThermalPlant {
     int *place_rack;                                  // the other way; -1: ghost
     int branch_count, *branch_place, *branch_rack;    // a tray of a rack each, or the rack: place * 8 + lane; its rack
     double *place_heat, *place_flow;                  // by place and lane: share of the rack's heat, of its flow
-    int tray_count, *tray_branch;            // of racks with several trays
+    int tray_count, *tray_branch;                     // of racks with several trays
     double *rack_branch_size;                         // [rack] 1 over the number of its trays
     TwCduRow *cdu_row;                                // [cdu] as given
     double *rack_peak_w, *rack_chip_fraction, *rack_fan_min;    // fan_min: 0 for a liquid-cooled rack
@@ -291,6 +291,8 @@ void tw_room_heat(const TwThermalPlant *plant, const void *block, const TwTherma
 // Column of the meters' derivatives: what leaves follows from what is stored, loop and room each, W/K.
 void tw_plant_close(double *column, double loop, double room);
 double tw_plant_capacity(const TwThermalPlant *plant, int state);    // J/K of a plant state; 0: not a heat store
+// Whether a bound of York's polynomial holds an input of the heat rejection now.
+bool tw_plant_clamped(const TwThermalPlant *plant, const double *z, const TwPlantInput *in);
 double tw_plant_free_degc(const TwThermalPlant *plant, const double *z,
                           const TwPlantInput *in);    // leaving, fans full
 double tw_plant_reject_w(const TwThermalPlant *plant,

@@ -56,7 +56,7 @@ static double cooler_heat(const TwThermalPlant *plant, const TwPlantInput *in, d
     const TwPlantRow *row = &plant->plant;
     double share = in->running, water_w_k = rate_w_k / fmax(share, 1e-9), dry = air->dry_bulb_degc[stage], heat;
     double thin = density(air->pressure_pa, row->rated_pressure_pa);
-    int clamped;
+    int unasked, *clamped = in->memo ? &in->memo->clamped : &unasked;
     *water_kg_s = 0.0;
     if (share <= 0.0 || rate_w_k <= 0.0) return 0.0;
     switch (plant->kind) {
@@ -75,7 +75,7 @@ static double cooler_heat(const TwThermalPlant *plant, const TwPlantInput *in, d
         // without water a tower is a poor dry cooler: a tenth of its conductance
         if (!in->wet) return 0.1 * share * fmin(plant->tower.ua_w_k, water_w_k) * fan * (inlet_degc - dry);
         heat = plant->kind == YORK_TOWER
-                   ? tw_york_heat(&plant->york, water_w_k, fan, thin, inlet_degc, air->wet_bulb_degc[stage], &clamped)
+                   ? tw_york_heat(&plant->york, water_w_k, fan, thin, inlet_degc, air->wet_bulb_degc[stage], clamped)
                    : tw_cooling_tower_heat(&plant->tower, water_w_k, fan, thin, inlet_degc, air->wet_bulb_degc[stage],
                                            air->pressure_pa);
         double gone = tw_cooling_tower_evaporation_kg_s(&plant->tower, fan, thin, heat, dry, air->wet_bulb_degc[stage],
@@ -195,6 +195,17 @@ double tw_plant_reject_w(const TwThermalPlant *plant, const TwPlantInput *in)
     const TwPlantRow *row = &plant->plant;
     double water, rate = plant->units * row->capacity_w / (row->inlet_degc - row->outlet_degc);
     return fmax(separated_heat(plant, in, rate, 1.0, row->inlet_degc, 1, &water), 0.0);
+}
+
+bool tw_plant_clamped(const TwThermalPlant *plant, const double *z, const TwPlantInput *given)
+{
+    TwChainMemo memo = {.holds = false};
+    TwPlantInput in = *given;
+    TwPlantRates rates;
+    double rate[N];
+    in.memo = &memo;
+    if (plant->kind == YORK_TOWER) tw_plant_rate(plant, z, &in, 1, rate, &rates);
+    return memo.clamped != 0;
 }
 
 void tw_plant_rate(const TwThermalPlant *plant, const double *z, const TwPlantInput *in, int stage, double *rate,

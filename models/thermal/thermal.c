@@ -468,6 +468,7 @@ static void report(const TwThermalPlant *plant, const void *block, const TwTherm
         out->worst_rack = i;
     }
     out->mechanical = p->mechanical;
+    out->clamped = tw_plant_clamped(plant, z, p);
     out->load_j = load_j;
 }
 

@@ -115,6 +115,7 @@ typedef struct TwThermalOut {
     double npsh_margin_m;
     int npsh_cdu;
     bool mechanical;                 // the plant's chiller was in use
+    bool clamped;                    // a bound of York's tower polynomial held an input at the end
     TwThermalCrossing *crossings;    // room for crossing_most of them, or NULL; in order of time within a step
     int crossing_most, crossing_count;
 } TwThermalOut;

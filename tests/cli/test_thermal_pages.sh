@@ -17,6 +17,15 @@ for fluid in pg20 pg30 pg40 pg50; do
     expect 0 "fluid = \"$fluid\"" "$TOKENWORKS" check "$facilities/dps_8rack.cfg" --set "cooling.cdus.cdu1.fluid=$fluid" --resolved
 done
 
+# York's polynomial outside its bounds is counted: cells get a third of their water; a dry cooler counts nothing
+for kind in york_tower dry_cooler; do
+    expect 0 "" "$TOKENWORKS" run "$facilities/dps_8rack.cfg" --for 30s --set run.warmup_s=0 --set cooling.plant.part=tower_1459kw \
+        --set cooling.plant.kind=$kind --set cooling.plant.air_degc=25 --out york.h5 --force --json -q
+    echo "$kind $(json cooling.york_clamped_h)"
+done > york.txt
+[ "$(cat york.txt)" = "york_tower 0.008333333333333333
+dry_cooler 0" ] || fail "hours of York's bounds: $(cat york.txt)"
+
 cat > year.py <<'END'
 import sys
 print("LOCATION,Nowhere,-,-,-,0,0,0,0,120.0")
