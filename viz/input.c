@@ -474,7 +474,7 @@ static void open_study(TwWindow *w, TwError *error)
     (void)tw_window_renew(w, error);
 }
 
-void tw_window_do(TwWindow *w, TwActionId action, TwError *error)
+static void act(TwWindow *w, TwActionId action, TwError *error)
 {
     const TwScene *s = w->scene;
     TwView *v = &w->view;
@@ -676,7 +676,7 @@ static void choose(TwWindow *w, TwError *error)
     }
     int action = row ? row->action : -1;
     tw_prompt_close(p);
-    if (action >= 0) tw_window_do(w, (TwActionId)action, error);
+    if (action >= 0) act(w, (TwActionId)action, error);
 }
 
 static void edited(TwWindow *w)
@@ -776,7 +776,7 @@ static void on_key(TwWindow *w, const SDL_Keysym *key, TwError *error)
     }
     int modifiers = (key->mod & KMOD_SHIFT ? TW_SHIFT : 0) | (key->mod & KMOD_CTRL ? TW_CONTROL : 0);
     const TwActionRow *action = tw_action_of_key(key->sym, modifiers);
-    if (action) tw_window_do(w, action->id, error);
+    if (action) act(w, action->id, error);
     // the letter of the key that opened an entry is not its first
     w->swallow_text = w->prompt.kind != TW_NO_PROMPT;
 }

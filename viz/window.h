@@ -50,8 +50,7 @@ bool tw_window_renew(TwWindow *w, TwError *error);    // the surface or the scal
 void tw_window_frame(TwWindow *w);                    // draws what changed
 
 bool tw_window_event(TwWindow *w, const SDL_Event *e, TwError *error);    // input.c
-void tw_window_do(TwWindow *w, TwActionId action, TwError *error);
-void tw_window_query(TwWindow *w);    // again, on this frame's scene
+void tw_window_query(TwWindow *w);                                        // again, on this frame's scene
 
 // Splitters and text size from one session to the next (remember.c).
 void tw_remember_load(TwView *view, double *text_scale);
