@@ -159,6 +159,11 @@ static int check_machine(const TwOptions *options, const char *path)
 
 int tw_command_check(const TwOptions *options)
 {
+    static const char *const text[] = {"json", NULL}, *const whole[] = {"resolved", NULL};
+    if (options->resolved && tw_options_idle(options, "--resolved", text)) return TW_USAGE;
+    if (options->explain &&
+        (tw_options_idle(options, "--explain", text) || tw_options_idle(options, "--explain", whole)))
+        return TW_USAGE;
     char path[512];
     int status;
     if (!tw_cli_facility(options, path, sizeof path, &status)) return status;

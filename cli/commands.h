@@ -24,6 +24,9 @@ int tw_command_powerflow(const TwOptions *options);
 // The one facility file of a command, as given or by the name of a shipped one; says what is wrong. NULL: TW_IO etc.
 const char *tw_cli_facility(const TwOptions *options, char *path, size_t size, int *status);
 
+// Whether a bare name is that of a shipped facility, whose file is then in path.
+bool tw_cli_shipped(const char *name, char *path, size_t size);
+
 // Compiles it and prints every error and warning. NULL: *status holds the exit status.
 TwPlant *tw_cli_plant(const TwOptions *options, const char *path, int *status);
 

@@ -81,6 +81,13 @@ static void suggest(const char *path)
     if (near) fprintf(stderr, "the nearest shipped facility is %s/%s.cfg\n", folder, near);
 }
 
+bool tw_cli_shipped(const char *name, char *path, size_t size)
+{
+    char file[512];
+    snprintf(file, sizeof file, "facilities/%.480s.cfg", name);
+    return !strchr(name, '/') && tw_data_find(file, path, size);
+}
+
 const char *tw_cli_facility(const TwOptions *options, char *path, size_t size, int *status)
 {
     *status = TW_USAGE;
@@ -93,11 +100,10 @@ const char *tw_cli_facility(const TwOptions *options, char *path, size_t size, i
     if (stat(path, &info) != 0) {
         int why = errno;
         // a bare name means a shipped facility
+        if (tw_cli_shipped(options->files[0], path, size)) return path;
         char name[512];
         bool bare = !strchr(options->files[0], '/');
-        snprintf(name, sizeof name, "facilities/%s.cfg", options->files[0]);
-        if (bare && tw_data_find(name, path, size)) return path;
-        snprintf(name, sizeof name, "facilities/studies/%s.cfg", options->files[0]);
+        snprintf(name, sizeof name, "facilities/studies/%.470s.cfg", options->files[0]);
         if (bare && options->command == TW_STUDY && tw_data_find(name, path, size)) return path;
         fprintf(stderr, "tokenworks: %s: %s\n", options->files[0], strerror(why));
         suggest(options->files[0]);

@@ -508,9 +508,8 @@ int tw_command_thermal(const TwOptions *options)
         return TW_DONE;
     }
     const TwComponent *c = tw_component_named(options->files[0]);
-    char shipped[600], path[512];
-    snprintf(shipped, sizeof shipped, "facilities/%.500s.cfg", options->files[0]);
-    if (!c && !strchr(options->files[0], '/') && tw_data_find(shipped, path, sizeof path))
+    char path[512];
+    if (!c && tw_cli_shipped(options->files[0], path, sizeof path))
         return tw_options_idle(options, "a facility", out) ? TW_USAGE : show_outages(options);
     if (!c) {
         const char *names[128];

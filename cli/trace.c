@@ -5,6 +5,7 @@
 
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 static bool ends_with(const char *text, const char *end)
 {
@@ -160,8 +161,15 @@ int tw_command_trace(const TwOptions *options)
 {
     if (options->file_count < 2) return usage();
     const char *verb = options->files[0], *path = options->files[1];
+    static const char *const of_facilities[] = {"set", "for", "seed", "class", NULL},
+                             *const writing[] = {"format", NULL}, *const text[] = {"json", NULL},
+                             *const out[] = {"out", NULL};
+    char shipped[512];
+    if (access(path, F_OK) != 0 && tw_cli_shipped(path, shipped, sizeof shipped)) path = shipped;
     bool facility = ends_with(path, ".cfg");
+    if (!facility && tw_options_idle(options, "a trace", of_facilities)) return TW_USAGE;
     if (strcmp(verb, "describe") == 0 && options->file_count == 2) {
+        if (tw_options_idle(options, "trace describe", writing)) return TW_USAGE;
         if (!facility) return describe_file(options, path);
         if (options->json) printf("[\n");
         int status = each_class(options, path, describe_class, NULL);
@@ -170,9 +178,12 @@ int tw_command_trace(const TwOptions *options)
     }
     if (strcmp(verb, "generate") == 0 && options->file_count == 2) {
         if (!facility || !options->out) return usage();
+        if (tw_options_idle(options, "trace generate", text)) return TW_USAGE;
         return each_class(options, path, write_class, NULL);
     }
     if (strcmp(verb, "convert") == 0 && options->file_count == 3) {
+        if (tw_options_idle(options, "trace convert", text) || tw_options_idle(options, "trace convert", out))
+            return TW_USAGE;
         TwTrace *trace;
         TwError error = {0};
         const TwTraceOptions reading = {.keep_blocks = true, .block_tokens = options->block_tokens};
