@@ -147,8 +147,11 @@ static void fill_loop(TwThermalPlant *plant, TwCduLanes *p, int l, int loop, con
         tw_warnings_add(errors, NULL, 0, 0, "CDU %s: its racks' %.0f kW to coolant at peak is above its %.0f kW", name,
                         heat_w / 1e3, row->capacity_w * units / 1e3);
     if (flow > 1.001 * row->rack_flow_kg_s * units)
-        tw_warnings_add(errors, NULL, 0, 0, "CDU %s: its racks ask for %.1f kg/s, its design flow is %.1f", name, flow,
-                        row->rack_flow_kg_s * units);
+        tw_warnings_add(
+            errors, NULL, 0, 0,
+            "CDU %s: its racks ask for %.1f kg/s, its design flow is %.1f, which carries %.0f kW at their flow a kW",
+            name, flow, row->rack_flow_kg_s * units,
+            1e-3 * fmin(row->capacity_w, heat_w / flow * row->rack_flow_kg_s) * units);
 
     double top_pa = row->suction_pa + row->pump_shutoff_fraction * row->pump_head_pa;
     if (row->pressure_max_pa > 0.0 && top_pa > row->pressure_max_pa)

@@ -17,6 +17,9 @@ for fluid in pg20 pg30 pg40 pg50; do
     expect 0 "fluid = \"$fluid\"" "$TOKENWORKS" check "$facilities/dps_8rack.cfg" --set "cooling.cdus.cdu1.fluid=$fluid" --resolved
 done
 
+# a CDU whose flow is too small for its racks is told with what it carries
+expect 0 "which carries " "$TOKENWORKS" check "$facilities/dps_8rack.cfg" --set cooling.cdus.cdu1.rack_flow_kg_s=15
+
 # York's polynomial outside its bounds is counted: cells get a third of their water; a dry cooler counts nothing
 for kind in york_tower dry_cooler; do
     expect 0 "" "$TOKENWORKS" run "$facilities/dps_8rack.cfg" --for 30s --set run.warmup_s=0 --set cooling.plant.part=tower_1459kw \
