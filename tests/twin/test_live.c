@@ -242,7 +242,8 @@ static void neither_side_waits(void)
     rest(0.05);
     double wall_s = tw_wall_s() - begun_s;
     long ticks = tw_live_shot(live)->ticks - first;
-    CHECK((double)ticks > 0.5 * wall_s / 0.02);
+    CHECK(ticks > 5);    // of 52 on a free machine; an engine that waits for looks makes 2
+    CHECK((double)ticks < 2.0 * wall_s / 0.02);
     tw_live_destroy(live);
     factory_end(f);
 }
