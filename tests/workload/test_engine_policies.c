@@ -274,11 +274,48 @@ static void higher_levels_preempt(bool places)
     CHECK_HOLDS(error.text, "with priorities = 1");
 }
 
+// One long sequence on a rank, ten short ones on another whose contexts together grow faster: each iteration takes as
+// long as the slower, whichever that is by then, and the other waits.
+static void the_slower_rank_binds(void)
+{
+    TestStep step = {1e6, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0, 0};    // 1 ms, and 1 ns for each token of context
+    TwStepSource source = test_source(&step);
+    TwEngineSpec spec = wide_spec(&source);
+    spec.ranks = 2;
+    spec.rank_router = TW_RANK_ROUND_ROBIN;
+    spec.max_tokens = 16384;
+    for (int stride = 0; stride < 2; stride++) {
+        TwEngine engine;
+        spec.stride = stride;
+        TwReplica *r = new_replica(&engine, &spec);
+        for (uint32_t k = 0; k < 10; k++) {
+            CHECK(tw_engine_offer(&engine, r, &ASK(0, k ? 1 : 3000, k ? 1 : 301, 2 * k), NULL));
+            CHECK(tw_engine_offer(&engine, r, &ASK(0, 100, 301, 2 * k + 1), NULL));
+        }
+        tw_engine_run(&engine, r, INT64_MAX, NULL);
+        // all prompts in the first iteration; nine of them of one token, which are decodes without context to the
+        // source
+        int64_t time_ns = 1000000, waited_ns = 0, slower = 0;
+        for (int64_t i = 0; i < 300; i++) {
+            int64_t one = 3000 + i, ten = 1000 + 10 * i;
+            time_ns += 1000000 + (one > ten ? one : ten);
+            waited_ns += one > ten ? one - ten : ten - one;
+            slower += ten > one;
+        }
+        CHECK(slower == 77 && r->counts.iterations == 301 && r->counts.completed == 20);
+        CHECK(r->time == tw_time_of(time_ns) && r->counts.waited == tw_time_of(waited_ns));
+        CHECK(stride == 1 || r->counts.changes < 6);
+        CHECK(tw_engine_consistent(&engine, r));
+        free(r);
+    }
+}
+
 // With a number: so many random workloads; with a second: others.
 int main(int argc, char **argv)
 {
     higher_levels_preempt(true);
     higher_levels_preempt(false);
+    the_slower_rank_binds();
     int rounds = argc > 1 ? atoi(argv[1]) : 84;
     uint64_t seed = argc > 2 ? (uint64_t)atoi(argv[2]) : 41;
     ways_agree(rounds, seed, argc <= 2, false);
