@@ -70,6 +70,8 @@ typedef enum TwServing {
     TW_ON_RE_ROLE,
     TW_ON_TTFT_SLO,
     TW_ON_TPOT_SLO,
+    TW_ON_ITL_SLO,
+    TW_ON_ITL_SHARE,
     TW_SERVINGS
 } TwServing;
 

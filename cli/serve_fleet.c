@@ -9,8 +9,9 @@
 
 bool tw_cli_fleet_asked(const TwOptions *o)
 {
-    static const TwServing mine[] = {TW_ON_ROUTER,  TW_ON_PLANNER, TW_ON_PREDICTOR, TW_ON_INTERVAL, TW_ON_PROFILE,
-                                     TW_ON_PROMPTS, TW_ON_RE_ROLE, TW_ON_TTFT_SLO,  TW_ON_TPOT_SLO};
+    static const TwServing mine[] = {TW_ON_ROUTER,   TW_ON_PLANNER, TW_ON_PREDICTOR, TW_ON_INTERVAL,
+                                     TW_ON_PROFILE,  TW_ON_PROMPTS, TW_ON_RE_ROLE,   TW_ON_TTFT_SLO,
+                                     TW_ON_TPOT_SLO, TW_ON_ITL_SLO, TW_ON_ITL_SHARE};
     for (size_t k = 0; k < sizeof mine / sizeof *mine; k++)
         if (o->serving[mine[k]]) return true;
     return o->set_count > 0;    // --for
@@ -36,7 +37,9 @@ static bool read_fleet(const TwOptions *o, const TwServeSpec *serve, TwFleetSpec
     if (!tw_cli_whole(o, TW_ON_PROMPTS, "prefill-replicas", 0, 100000, 0, &prefills) ||
         !tw_cli_real(o, TW_ON_INTERVAL, "plan-every", 1.0, 86400.0, 60.0, &f->interval_s) ||
         !tw_cli_real(o, TW_ON_TTFT_SLO, "ttft-slo", 1e-6, 1e6, 2.0, &f->ttft_slo_s) ||
-        !tw_cli_real(o, TW_ON_TPOT_SLO, "tpot-slo", 1e-6, 1e6, 0.05, &f->tpot_slo_s))
+        !tw_cli_real(o, TW_ON_TPOT_SLO, "tpot-slo", 1e-6, 1e6, 0.05, &f->tpot_slo_s) ||
+        !tw_cli_real(o, TW_ON_ITL_SLO, "itl-slo", 1e-6, 1e6, 0.0, &f->itl_slo_s) ||
+        !tw_cli_real(o, TW_ON_ITL_SHARE, "itl-share", 0.0, 1.0, 0.99, &f->itl_share))
         return false;
     f->router = o->serving[TW_ON_ROUTER] ? o->serving[TW_ON_ROUTER] : "least_loaded";
     if (!one_of("router", f->router, tw_router_names)) return false;

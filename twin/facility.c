@@ -307,6 +307,8 @@ static const char *const kv_words[] = {"bf16", "fp8", NULL};
             "decodes fill up to 1, 2, 4 ... 256, 384, 512 ...; else multiples of 8"),                                  \
         REAL(TwPoolRow, ttft_slo_s, "s", 1e-6, 1e6, "2", "limit on time to first token"),                              \
         REAL(TwPoolRow, tpot_slo_s, "s", 1e-6, 1e6, "0.05", "limit on time per output token"),                         \
+        REAL(TwPoolRow, itl_slo_s, "s", 0, 1e6, "0", "limit on gaps between tokens; 0: none"),                         \
+        REAL(TwPoolRow, itl_slo_share, "1", 0, 1, "0.99", "of a request's gaps, so many within it"),                   \
         REAL(TwPoolRow, length_scale, "1", 1e-3, 1e3, "1", "output lengths are multiplied by it"),                     \
         REAL(TwPoolRow, input_tokens, "1", 0, 16777216, "0", "of lengths constant and uniform"),                       \
         REAL(TwPoolRow, output_tokens, "1", 0, 16777216, "0", "of lengths constant and uniform")

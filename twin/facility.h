@@ -128,7 +128,7 @@ typedef struct TwPoolRow {
     double memory_fraction, host_step_s, host_sequence_s;
     bool async_scheduling, graph_doubling, two_batch_overlap;
     double moe_imbalance;
-    double ttft_slo_s, tpot_slo_s, length_scale;
+    double ttft_slo_s, tpot_slo_s, itl_slo_s, itl_slo_share, length_scale;
     double input_tokens, output_tokens;    // of lengths "constant" and "uniform"
     int64_t replicas;                      // 0: as many as fit
 } TwPoolRow;

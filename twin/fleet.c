@@ -97,7 +97,8 @@ static bool make_workload(Fleet *f, TwFleetResult *result, TwError *error)
     if (!make_traffic(f, cells, error)) return false;
     int64_t blocks = s->kv_blocks > 0 ? s->kv_blocks : step->kv_blocks_16;
     int64_t sequences = (int64_t)s->max_sequences * ranks;
-    const TwEngineSpec engine = tw_serve_engine(f->deploy, s);
+    TwEngineSpec engine = tw_serve_engine(f->deploy, s);
+    engine.itl_slo_s = spec->itl_slo_s, engine.itl_share = spec->itl_share;
     TwPoolSpec pool = {.name = "serve",
                        .step = &step->source,
                        .traffic = f->traffic,

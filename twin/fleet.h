@@ -19,6 +19,7 @@ typedef struct TwFleetSpec {
     int replicas, prefills;    // that decode (and compute prompts, where prefills is 0); for prompts alone besides
     double span_s, warmup_s;
     double ttft_slo_s, tpot_slo_s;
+    double itl_slo_s, itl_share;    // so many of a request's gaps within it; 0: no limit
     bool planned, re_role;
     double interval_s;        // of the planner
     double kv_token_bytes;    // of the cache of a token, all GPUs

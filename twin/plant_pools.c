@@ -246,7 +246,12 @@ static void add_service(TwPoolPlan *pool, const TwPoolRow *row, const TwClassRow
     double tpot_s = class && class->tpot_slo_s > 0.0 ? class->tpot_slo_s : row->tpot_slo_s;
     double e2e_s = class && class->e2e_slo_s > 0.0 ? class->e2e_slo_s : INFINITY;
     pool->service_names[pool->service_count] = name;
-    pool->services[pool->service_count++] = tw_service_limit(ttft_s, tpot_s, e2e_s);
+    double itl_s = class && class->itl_slo_s > 0.0 ? class->itl_slo_s : row->itl_slo_s;
+    double share = class && class->itl_slo_share >= 0.0 ? class->itl_slo_share : row->itl_slo_share;
+    TwServiceLimit *limit = &pool->services[pool->service_count++];
+    *limit = tw_service_limit(ttft_s, tpot_s, e2e_s);
+    tw_service_gaps(limit, itl_s, share);
+    if (pool->service_count == 1) pool->itl_slo_s = itl_s, pool->itl_slo_share = share;
 }
 
 static bool compile_traffic(TwPlant *plant, TwPoolPlan *pool, const TwPoolRow *row, const TwNode *node, int cells,
@@ -647,6 +652,8 @@ static bool compile_pool(TwPlant *plant, TwPoolPlan *pool, TwPoolSpec *spec, con
                      "kv_then = \"offload\" without engine.tiers: KV is dropped after kv_keep_s = %g s",
                      engine->keep_s);
     engine->services = pool->service_count > 1 ? pool->service_count : 0;
+    engine->itl_slo_s = pool->service_count > 0 ? pool->itl_slo_s : row.itl_slo_s;
+    engine->itl_share = pool->service_count > 0 ? pool->itl_slo_share : row.itl_slo_share;
     engine->service = pool->services;
     spec->engine = engine;
     for (int t = 0; t < engine->tier_count; t++)

@@ -43,6 +43,8 @@ static const TwField class_fields[] = {
     {"rho_in_out", "1", TW_REAL, -1, 1, "0", AT(rho_in_out), "rank correlation of input and output", NULL},
     {"ttft_slo_s", "s", TW_REAL, 1e-6, 1e6, "unknown", AT(ttft_slo_s), "limit on time to first token", NULL},
     {"tpot_slo_s", "s", TW_REAL, 1e-6, 1e6, "unknown", AT(tpot_slo_s), "limit on time per output token", NULL},
+    {"itl_slo_s", "s", TW_REAL, 1e-6, 1e6, "unknown", AT(itl_slo_s), "limit on gaps between tokens", NULL},
+    {"itl_slo_share", "1", TW_REAL, 0, 1, "unknown", AT(itl_slo_share), "of a request's gaps, so many within it", NULL},
     {"e2e_slo_s", "s", TW_REAL, 1e-6, 1e6, "unknown", AT(e2e_slo_s), "limit on the whole request", NULL},
     {"kv_keep_s", "s", TW_REAL, 0, 1e9, "0", AT(kv_keep_s),
      "its KV stays on the device so long after an answer; of all classes of a pool; 0: until its place is needed",

@@ -12,6 +12,7 @@ typedef struct TwClassRow {
     double input_tokens, output_tokens, length_scale, input_scale;
     int64_t context_tokens, samples, priority, users, requests, sessions_max;
     double begins_s, deadline_s, span_s, rho_in_out, kv_keep_s;
+    double itl_slo_s, itl_slo_share;
     double ttft_slo_s, tpot_slo_s, e2e_slo_s;    // limits of goodput; NaN: those of the pool
     bool wait_for_answers;
 } TwClassRow;

@@ -209,7 +209,9 @@ bool tw_engine_build(TwEngine *engine, const TwEngineSpec *given, TwError *error
     engine->queues = spec.priorities * spec.tenants;
     engine->services = spec.services > 0 ? spec.services : 1;
     engine->service[0] = tw_service_limit(spec.ttft_slo_s, spec.tpot_slo_s, INFINITY);
+    tw_service_gaps(&engine->service[0], spec.itl_slo_s, spec.itl_share);
     for (int k = 0; k < spec.services; k++) engine->service[k] = spec.service[k];
+    for (int k = 0; k < engine->services; k++) engine->gaps_kept |= engine->service[k].itl > 0;
     engine->restarts = engine->all_at_once = engine->by_arrival =
         spec.policy == TW_SARATHI || spec.policy == TW_PREFILL_FIRST;
     engine->reserves = spec.policy == TW_TRTLLM || spec.policy == TW_STATIC_BATCH;
@@ -259,6 +261,7 @@ bool tw_engine_build(TwEngine *engine, const TwEngineSpec *given, TwError *error
     engine->slabs = (engine->rows_max + TW_SLAB_ROWS - 1) / TW_SLAB_ROWS;
     engine->row_bytes[TW_ROWS] = sizeof(TwRow);
     engine->row_bytes[TW_LINKS] = sizeof(TwLink);
+    engine->row_bytes[TW_GAPS] = engine->gaps_kept ? sizeof(TwGapCount) : 0;
     engine->row_bytes[TW_COLDS] = engine->keeps ? sizeof(TwCold) : 0;
     engine->row_bytes[TW_CONTENTS] = engine->keeps_content ? sizeof(TwContent) : 0;
     engine->bytes = sizeof(TwReplica) + engine->parts_bytes;
@@ -426,11 +429,28 @@ void tw_engine_fetch_nodes(const TwEngine *e, const TwReplica *r, bool begins, u
 
 // --- time -----------------------------------------------------------------------------------------------------------
 
+// Of m gaps, those longer than a class allows.
+static uint32_t gaps_over(TwWide itl, const TwSeries *span, int64_t m)
+{
+    if (itl == 0) return 0;
+    if (span->next > itl) return (uint32_t)m;
+    TwWide apart = itl - span->next;
+    if (span->grow <= 0 || apart >= span->grow * (m - 1)) return 0;
+    return (uint32_t)(m - 1 - (int64_t)(apart / span->grow));
+}
+
+static void count_gaps(const TwEngine *e, TwReplica *r, const TwSeries *span, int64_t m)
+{
+    r->gaps_made += (uint32_t)m;
+    for (int k = 0; k < e->services; k++) r->gaps_over[k] += gaps_over(e->service[k].itl, span, m);
+}
+
 static inline void add_gaps(const TwEngine *e, TwReplica *r, const TwSeries *span, int64_t m, TwWide took,
                             TwLatency *latency)
 {
     for (int k = 0; k < e->services; k++)
         if (r->gaps_of[k] > 0) tw_latency_gaps(latency + k, span, m, took, r->gaps_of[k]);
+    if (e->gaps_kept) count_gaps(e, r, span, m);
 }
 
 // The first iteration of decodes that had paused: each gap reaches back to the last token.
@@ -453,6 +473,12 @@ static void end_pause(const TwEngine *e, TwReplica *r, TwWide now, TwLatency *la
     for (int j = 0; j < count; j++) {
         const TwRow *row = rows_of(e, r) + fresh[j];
         r->gaps_of[row->service] += row->arrival_ns >= e->spec.measure_from_ns;
+        if (!e->gaps_kept) continue;
+        // its own gap instead of that of those who paused
+        TwWide itl = e->service[row->service].itl;
+        TwGapCount *mine = gap_counts_of(r) + fresh[j];
+        mine->over += gaps_over(itl, &(TwSeries){now - tw_time_of(row->give_up_ns), 0}, 1);
+        mine->over -= gaps_over(itl, &(TwSeries){now - from, 0}, 1);
     }
 }
 
@@ -837,6 +863,7 @@ bool tw_engine_offer_as(const TwEngine *e, TwReplica *g, const TwRequest *reques
     row->images = request->images;
     row->encoded = coming->kept > 0;    // their tokens are in what is kept
     row->tenant = (uint8_t)(request->tenant < e->spec.tenants ? request->tenant : e->spec.tenants - 1);
+    if (e->gaps_kept) gap_counts_of(r)[at] = (TwGapCount){0, 0};
     if (e->keeps) {
         TwCold *cold = cold_of(e, r) + at;
         if (e->keeps_content) {

@@ -102,6 +102,7 @@ struct TwEngineSpec {
     int rank_wait, rank_gather;
     int queue_max;                    // waiting requests; one more is rejected
     double ttft_slo_s, tpot_slo_s;    // of the one class, where `services` is 0
+    double itl_slo_s, itl_share;      // of it: so many of a request's gaps are to be within; 0: no limit
     int64_t measure_from_ns;
     int stride;    // most iterations advanced at once; 0: no bound. Any value gives the same results.
 
@@ -139,7 +140,7 @@ bool tw_rank_router(const char *name, TwPolicy policy, int ranks, TwEngineSpec *
 // for: slabs of so many, the first of all replicas of a group side by side, then the second. A row is taken for the
 // first time only when all before it are in use, and memory that nobody has touched costs none.
 enum { TW_SLAB_ROWS = 64 };
-typedef enum TwRowArray { TW_ROWS, TW_LINKS, TW_COLDS, TW_CONTENTS, TW_ROW_ARRAYS } TwRowArray;
+typedef enum TwRowArray { TW_ROWS, TW_LINKS, TW_COLDS, TW_CONTENTS, TW_GAPS, TW_ROW_ARRAYS } TwRowArray;
 
 // Where the arrays of a replica lie, in bytes from its head; rows of each array count from its first of the group.
 typedef struct TwEnginePlace {
@@ -156,8 +157,9 @@ typedef struct TwEngine {
     int ranks;    // 1: one list. `spec` is that of a rank but for queue_max
     bool reserves, all_at_once, pauses, restarts, by_arrival;    // what the policy does
     bool keeps, keeps_content;
-    bool drawn;     // acceptance is
-    bool fronts;    // there is a front end; its work in 2^-32 ns
+    bool gaps_kept;    // a class limits gaps
+    bool drawn;        // acceptance is
+    bool fronts;       // there is a front end; its work in 2^-32 ns
     TwWide front_request, front_prompt, front_output;
     uint64_t chain[TW_DRAFT_MOST];             // drawn: chance that so many drafts and one more are accepted, in 2^-64
     int64_t draft_mean, idle_rate, swap_ns;    // tokens a step in 2^-32, 0: no drafts; units of energy per ns; a block
@@ -207,6 +209,12 @@ typedef struct TwCold {
     int32_t session, turn, hit, preempted;
     TwRun run[TW_RUNS_KEPT];
 } TwCold;
+
+// Gaps between the outputs of a request, and those longer than its class allows: while it decodes, less what its list
+// has counted by then; all of a list decode alike.
+typedef struct TwGapCount {
+    uint32_t made, over;
+} TwGapCount;
 
 typedef struct TwLink {
     uint32_t before, after;
@@ -281,7 +289,8 @@ typedef struct TwReplica {
     int64_t store;                   // from here to the replica whose arrays hold the shared tiers
     int64_t group;                   // from here to the first rank of its group
     TwSeries waited;                 // of the iteration in flight, as in the counts
-    int32_t rank, next_rank;         // which of its group it is; of the first: whose turn is next
+    uint32_t gaps_made, gaps_over[TW_SERVICES];    // of its decodes since the start, where they are limited
+    int32_t rank, next_rank;                       // which of its group it is; of the first: whose turn is next
     int32_t held_wait,
         held_gather;    // of the first: iterations that prompts have waited, for one on each rank, for more
     uint8_t hold;       // of all: TwHold

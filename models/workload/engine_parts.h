@@ -26,6 +26,7 @@ static inline TwContent *content_of(const TwEngine *e, TwReplica *r)
 {
     return e->keeps_content ? row_array(r, TW_CONTENTS) : NULL;
 }
+static inline TwGapCount *gap_counts_of(TwReplica *r) { return row_array(r, TW_GAPS); }
 static inline TwLink *links_of(const TwEngine *e, TwReplica *r) { return (void)e, row_array(r, TW_LINKS); }
 static inline uint64_t *heap_of(const TwEngine *e, TwReplica *r) { return part(r, e->heap); }
 static inline uint32_t *chunks_of(const TwEngine *e, TwReplica *r) { return part(r, e->chunks); }

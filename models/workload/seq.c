@@ -402,6 +402,10 @@ static void measure(const TwEngine *e, TwReplica *r, const TwRow *row, const TwE
     int64_t now = out_ns(e, r), ttft = row->first_ns - row->arrival_ns, tpot = 0;
     if (row->output > 1) tpot = (int64_t)((double)(now - row->first_ns) * 1000.0 / (double)(row->output - 1) + 0.5);
     bool good = tw_service_good(&e->service[row->service], ttft, tpot, now - row->arrival_ns);
+    if (e->gaps_kept && e->service[row->service].itl > 0) {
+        const TwGapCount *gaps = gap_counts_of(r) + (row - rows_of(e, r));
+        good &= (double)gaps->over <= e->service[row->service].itl_over * (double)gaps->made;
+    }
     bool counts = row->arrival_ns >= e->spec.measure_from_ns;
     if (counts) {
         n->measured++;
@@ -693,6 +697,10 @@ static void decode_remove(const TwEngine *e, TwReplica *r, const TwRow *row)
     r->kv.decodes--;
     r->decodes--;
     r->context -= row->base + r->iteration;
+    if (!e->gaps_kept) return;
+    TwGapCount *gaps = gap_counts_of(r) + (row - rows_of(e, r));
+    gaps->made += r->gaps_made;
+    gaps->over += r->gaps_over[row->service];
 }
 
 static void heap_remove(const TwEngine *e, TwReplica *r, uint64_t key)
@@ -828,6 +836,12 @@ void tw_seq_chunk_done(const TwEngine *e, TwReplica *r, uint32_t row, const TwEn
         TwWide gap = out_time(e, r) - tw_time_of(at->give_up_ns);
         tw_latency_gaps(log->latency + at->service, &(TwSeries){gap, 0}, 1, gap, 1);
     }
+    if (e->gaps_kept && produced > 1) {
+        TwGapCount *gaps = gap_counts_of(r) + row;
+        gaps->made++;
+        gaps->over += e->service[at->service].itl > 0 &&
+                      out_time(e, r) - tw_time_of(at->give_up_ns) > e->service[at->service].itl;
+    }
     n->output_done++;
     n->output_pending--;
     if (produced == at->output) {
@@ -854,6 +868,10 @@ void tw_seq_chunk_done(const TwEngine *e, TwReplica *r, uint32_t row, const TwEn
     residues_of(e, r)[tw_kv_residue(&r->kv, at->base, 0)]++;
     r->kv.decodes++;
     r->gaps_of[at->service] += counts;
+    if (e->gaps_kept) {
+        gap_counts_of(r)[row].made -= r->gaps_made;
+        gap_counts_of(r)[row].over -= r->gaps_over[at->service];
+    }
     if (r->gap_from >= 0) {
         at->give_up_ns = out_ns(e, r);
         fresh_of(e, r)[r->fresh_count++] = row;

@@ -5,9 +5,15 @@
 
 TwServiceLimit tw_service_limit(double ttft_s, double tpot_s, double e2e_s)
 {
-    return (TwServiceLimit){ttft_s < 9e9 ? (int64_t)(ttft_s * 1e9) : INT64_MAX,
-                            tpot_s < 9e6 ? (int64_t)(tpot_s * 1e12) : INT64_MAX,
-                            e2e_s < 9e9 ? (int64_t)(e2e_s * 1e9) : INT64_MAX};
+    return (TwServiceLimit){.ttft_ns = ttft_s < 9e9 ? (int64_t)(ttft_s * 1e9) : INT64_MAX,
+                            .tpot_ps = tpot_s < 9e6 ? (int64_t)(tpot_s * 1e12) : INT64_MAX,
+                            .e2e_ns = e2e_s < 9e9 ? (int64_t)(e2e_s * 1e9) : INT64_MAX};
+}
+
+void tw_service_gaps(TwServiceLimit *limit, double itl_s, double share)
+{
+    limit->itl = tw_wide(itl_s * 1e9, TW_UNITS_PER_NS);
+    limit->itl_over = 1.0 - share;
 }
 
 bool tw_service_good(const TwServiceLimit *limit, int64_t ttft_ns, int64_t tpot_ps, int64_t e2e_ns)

@@ -19,9 +19,13 @@ enum { TW_SERVICES = 8 };
 
 typedef struct TwServiceLimit {
     int64_t ttft_ns, tpot_ps, e2e_ns;    // INT64_MAX: none
+    TwWide itl;                          // 2^-32 ns, that so many gaps may exceed; 0: none
+    double itl_over;
 } TwServiceLimit;
 
 TwServiceLimit tw_service_limit(double ttft_s, double tpot_s, double e2e_s);    // INFINITY: none
+// Limits the gaps between outputs too: `share` of those of a request, at least, are within itl_s; 0: no limit.
+void tw_service_gaps(TwServiceLimit *limit, double itl_s, double share);
 bool tw_service_good(const TwServiceLimit *limit, int64_t ttft_ns, int64_t tpot_ps, int64_t e2e_ns);
 
 // Of a class or a tenant. measured, good and good_tokens: of those that arrived after warm-up.

@@ -13,6 +13,7 @@ typedef struct Plain {
     int64_t tokens;    // of the iteration
     TwWide token;      // when its last came
     bool rejected, decoding, interrupted;
+    int gaps, long_gaps;
 } Plain;
 
 typedef struct PlainRun {
@@ -123,11 +124,13 @@ static double watts(const TwStep *s, const TwBatch *b)
 }
 
 // The gap before the token that comes now; the engine remembers an interrupted one's last token in whole ns.
-static void plain_gap(PlainRun *p, const Plain *r)
+static void plain_gap(PlainRun *p, Plain *r)
 {
     TwWide gap = p->time - (r->interrupted ? tw_time_of(tw_ns_of(r->token)) : r->token);
     tw_sketch_add(&p->gaps, tw_double(gap) * (1e-9 / TW_UNITS_PER_NS), 1);
     p->gap_sum += gap;
+    r->gaps++;
+    r->long_gaps += gap > tw_wide(p->spec->itl_slo_s * 1e9, TW_UNITS_PER_NS);
 }
 
 static void plain_run(PlainRun *p)
@@ -255,7 +258,7 @@ static void engine_run(const TwEngine *e, TwReplica *r, const Plain *all, int co
     CHECK(tw_engine_consistent(e, r));
 }
 
-static int seen_good;
+static int seen_good, limited;
 
 static void compare(const PlainRun *p, const TwReplica *r, const Times *t)
 {
@@ -267,7 +270,9 @@ static void compare(const PlainRun *p, const TwReplica *r, const Times *t)
             int32_t gaps = q->request.output_tokens > 1 ? q->request.output_tokens - 1 : 1;
             measured++;
             good += (double)(q->first_ns - q->request.arrival_ns) * 1e-9 <= p->spec->ttft_slo_s &&
-                    (double)(q->last_ns - q->first_ns) * 1e-9 / gaps <= p->spec->tpot_slo_s;
+                    (double)(q->last_ns - q->first_ns) * 1e-9 / gaps <= p->spec->tpot_slo_s &&
+                    q->long_gaps <= (1.0 - p->spec->itl_share) * q->gaps;
+            limited += q->long_gaps > (1.0 - p->spec->itl_share) * q->gaps;
         }
         wrong += p->all[k].first_ns != t->first_ns[k] || p->all[k].last_ns != t->last_ns[k];
     }
@@ -314,6 +319,9 @@ static void jumps_equal_steps(int rounds)
         spec.ttft_slo_s = 0.01 + 5.0 * draw_unit(&seed);
         spec.tpot_slo_s = 0.002 + 0.01 * draw_unit(&seed);
         spec.queue_max = draw_int(&seed, 1, 3) == 1 ? draw_int(&seed, 1, 30) : 100000;
+        // one in ten gaps of a request may be longer
+        spec.itl_slo_s = (spec.ttft_slo_s + 1.0) * 2e-3;
+        spec.itl_share = 0.9;
 
         memset(&plain, 0, sizeof plain);
         plain.spec = &spec;
@@ -347,7 +355,7 @@ static void jumps_equal_steps(int rounds)
     }
     printf("%lld iterations, %lld batch changes, %lld preemptions, %lld rejected\n", (long long)iterations,
            (long long)changes, (long long)preemptions, (long long)rejected);
-    CHECK(preemptions > 100 && rejected > 100 && changes < iterations / 2 && seen_good > 20);
+    CHECK(preemptions > 100 && rejected > 100 && changes < iterations / 2 && seen_good > 20 && limited > 1000);
 }
 
 // C4: two requests in memory for one and a half.

@@ -79,7 +79,7 @@ static void run_all(const TwEngine *e, TwReplica *r, const TwRequest *all, int c
 static void ways_agree(int rounds, uint64_t seed, bool covers, bool ranks)
 {
     int64_t iterations = 0, changes = 0, preemptions[7] = {0}, hits = 0, cancelled = 0, shed = 0, swapped = 0,
-            overshot = 0, tier = 0, outranked = 0, drawn = 0, waited = 0, fronted = 0;
+            overshot = 0, tier = 0, outranked = 0, drawn = 0, waited = 0, good = 0, fronted = 0;
     static TwRequest all[MOST];
     static Times times[4];
     for (int round = 0; round < rounds; round++) {
@@ -105,6 +105,8 @@ static void ways_agree(int rounds, uint64_t seed, bool covers, bool ranks)
         spec.kv_blocks = draw_int(&seed, 1, 2) == 1 ? 1 << 20 : least_blocks * draw_int(&seed, 1, 6) + 1;
         spec.queue_max = draw_int(&seed, 1, 3) == 1 ? draw_int(&seed, 1, 30) : 1000;
         spec.watermark_blocks = draw_int(&seed, 0, 1);
+        spec.itl_slo_s = 0.008;
+        spec.itl_share = 0.9;
         if (ranks) {
             spec.ranks = draw_int(&seed, 2, 5);
             spec.rank_router = (TwRankRouter)(TW_RANK_ROUND_ROBIN + round % 6);
@@ -187,6 +189,7 @@ static void ways_agree(int rounds, uint64_t seed, bool covers, bool ranks)
                         memcmp(n, &first.counts, sizeof *n) == 0 && r->time == first.time && r->meter == first.meter &&
                         r->front_free == first.front_free && r->out == first.out;
             waited += ranks && n->waited > 0;
+            good += n->good > 0 && n->good < n->measured;
             if (!same)
                 fprintf(stderr, "round %d way %d policy %s: %lld %lld iterations, %lld %lld preemptions\n", round, way,
                         tw_policy_names[spec.policy], (long long)n->iterations, (long long)first.counts.iterations,
@@ -211,6 +214,7 @@ static void ways_agree(int rounds, uint64_t seed, bool covers, bool ranks)
         (long long)shed, (long long)swapped, (long long)overshot);
     for (int k = 0; k < 7; k++) printf(" %lld", (long long)preemptions[k]);
     printf("\n");
+    CHECK(good > rounds / 2);
     CHECK(!ranks || (waited > rounds && hits > 0 && preemptions[TW_VLLM_V1] + preemptions[TW_SGLANG] > 0));
     if (!covers) return;
     CHECK(outranked > 2 && drawn > 2 && fronted > 2);
