@@ -1,9 +1,9 @@
 // What several commands share: finding the facility, compiling it, saying what is wrong.
 #include "cli/commands.h"
+#include "sim/config.h"
 #include "sim/data.h"
 #include "sim/progress.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,30 +55,20 @@ bool tw_cli_is_study(const char *path)
     return study;
 }
 
-// The shipped facility whose name is nearest, for a file that does not exist.
-static void suggest(const char *path)
+// The shipped facility or study whose name is nearest, for a file that does not exist.
+static void suggest(const TwOptions *options)
 {
-    char folder[512], names[64][64];
-    const char *known[64];
-    int count = 0;
-    if (!tw_data_find("facilities", folder, sizeof folder)) return;
-    DIR *d = opendir(folder);
-    if (!d) return;
-    for (struct dirent *e; count < 64 && (e = readdir(d));) {
-        size_t n = strlen(e->d_name);
-        if (n <= 4 || n > 60 || strcmp(e->d_name + n - 4, ".cfg") != 0) continue;
-        snprintf(names[count], sizeof names[0], "%.*s", (int)(n - 4), e->d_name);
-        known[count] = names[count];
-        count++;
-    }
-    closedir(d);
-    const char *slash = strrchr(path, '/');
-    char stem[128];
+    static const char *const folders[] = {"facilities/studies", "facilities"};
+    const char *path = options->files[0], *slash = strrchr(path, '/');
+    char stem[128], folder[512], near[TW_NAME];
     snprintf(stem, sizeof stem, "%s", slash ? slash + 1 : path);
     char *dot = strrchr(stem, '.');
     if (dot) *dot = '\0';
-    const char *near = tw_nearest(stem, known, count);
-    if (near) fprintf(stderr, "the nearest shipped facility is %s/%s.cfg\n", folder, near);
+    for (int k = options->command != TW_STUDY; k < TW_COUNT(folders); k++) {
+        if (!tw_data_find(folders[k], folder, sizeof folder) || !tw_config_near(folder, stem, near)) continue;
+        fprintf(stderr, "the nearest shipped %s is %s/%s.cfg\n", k ? "facility" : "study", folder, near);
+        return;
+    }
 }
 
 bool tw_cli_shipped(const char *name, char *path, size_t size)
@@ -106,7 +96,7 @@ const char *tw_cli_facility(const TwOptions *options, char *path, size_t size, i
         snprintf(name, sizeof name, "facilities/studies/%.470s.cfg", options->files[0]);
         if (bare && options->command == TW_STUDY && tw_data_find(name, path, size)) return path;
         fprintf(stderr, "tokenworks: %s: %s\n", options->files[0], strerror(why));
-        suggest(options->files[0]);
+        suggest(options);
         *status = TW_IO;
         return NULL;
     }

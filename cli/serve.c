@@ -108,8 +108,9 @@ static bool set_policy(const TwOptions *o, TwServeSpec *s, TwEngineSpec *e, int 
         int known = 0;
         while (tw_policy_names[known]) known++;
         const char *near = tw_nearest(name, tw_policy_names, known);
-        fprintf(stderr, "tokenworks: --policy %s: expected vllm_v1, trtllm, sglang ...%s%s%s\n", name,
-                near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+        fprintf(stderr, "tokenworks: --policy %s: expected", name);
+        for (int i = 0; i < known; i++) fprintf(stderr, "%s %s", i ? "," : "", tw_policy_names[i]);
+        fprintf(stderr, "%s%s%s\n", near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
         return false;
     }
     // a policy says itself who is admitted

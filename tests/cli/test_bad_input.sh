@@ -16,6 +16,9 @@ expect 2 "--quiet takes no value" "$TOKENWORKS" run "$dps" --quiet=3
 expect 2 "--s is short for --set, --seed" "$TOKENWORKS" run "$dps" --s 3
 expect 2 "--seed" "$TOKENWORKS" run "$dps" --seed 99999999999999999999
 expect 2 "light or dark" "$TOKENWORKS" network "$dps" --theme dork
+expect 5 "studies/ishigami.cfg" "$TOKENWORKS" study ishigam
+expect 5 "facilities/dps_8rack.cfg" "$TOKENWORKS" run dps_8rak
+expect 2 "prefill_first; did you mean vllm_v1" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --policy vlm_v1
 expect 2 "WIDTHxHEIGHT" "$TOKENWORKS" network "$dps" --size 99999999999x3
 expect 2 "I/N" "$TOKENWORKS" study "$dps" --shard 4294967297/4294967298
 # an option that a form of a command has no use for is not passed over
