@@ -176,7 +176,7 @@ static void plan(const TwEngine *e, TwReplica *g)
     for (int k = 0; k < e->ranks; k++) batch[k] = tw_sched_batch(e, rank_of(e, g, k));
     const TwStepLimits limits = {
         .level = g->clock_level, .guess = g->level, .cap_w = g->cap_w, .congestion = g->congestion};
-    TwStepChoice choice;
+    TwStepChoice choice = {.crossing_bytes = 0.0};
     double wait_w;
     source->choose_ranks(source->context, &limits, e->ranks, batch, step, &wait_w, &choice);
     tw_sched_chosen(g, &limits, &choice);
