@@ -18,13 +18,17 @@ static bool fail(TwFile *file, TwError *error)
 bool tw_file_create(TwFile *file, const char *path, TwError *error)
 {
     struct stat info;
-    bool whole = stat(path, &info) != 0 || S_ISREG(info.st_mode);
+    // a link is written through: renamed upon, it would be a file, and /dev/stdout is a link
+    bool stands = lstat(path, &info) == 0, whole = !stands || S_ISREG(info.st_mode);
     size_t room = strlen(path) + 32;
     *file = (TwFile){.path = strdup(path), .beside = calloc(1, room)};
     if (!file->path || !file->beside) abort();
+    if (stands && whole && access(path, W_OK) != 0) return fail(file, error);    // a rename would not ask
     if (whole) snprintf(file->beside, room, "%s.tmp-%ld", path, (long)getpid());
     file->stream = fopen(whole ? file->beside : path, "wb");
-    return file->stream || fail(file, error);
+    if (!file->stream) return fail(file, error);
+    if (stands && whole) fchmod(fileno(file->stream), info.st_mode & 07777);    // where the file system has modes
+    return true;
 }
 
 bool tw_file_finish(TwFile *file, bool good, TwError *error)

@@ -1,5 +1,6 @@
 // Files that a person asked for by name: written beside it (PATH.tmp-PID), renamed when whole, so that a full disk or a
-// stop leaves what stood there. What is no plain file (/dev/stdout, a pipe) is written as it is.
+// stop leaves what stood there, and keep its permissions. What is no plain file (a link, /dev/stdout, a pipe) is written as
+// it is.
 #pragma once
 
 #include "sim/error.h"
