@@ -60,8 +60,15 @@ typedef struct Place {
     TwLane chip_d, chip_b, air_d, air_b, cool_d, cool_p, cool_s, plate_d, plate_b, cool_b, man_d, man_b;
     TwLane clock_d, clock_s, leak_w_k, leak_full_w_k, full_w, flow_cool, flow_plate, flow_man, film_w_k, calm;
     TwLane rate_w_k, each_w_k, per_lam;    // m cp now, and at n = 1; share of mean in outlet
-    TwLane a[RACK_STATES], k1[RACK_STATES];
+    TwLane gm_out;                         // manifold from coolant: g m/(Cm lam)
+    TwLane a[RACK_STATES];
 } Place;
+
+// What a group's step need not look at: moving, some pump is not at its speed (pumps of air-cooled racks count as
+// such); odd, some rack has a rear door or throttles on and off.
+typedef struct Kind {
+    bool moving, odd;
+} Kind;
 
 // CDU side of a group at one stage.
 typedef struct Cdu {
@@ -71,7 +78,8 @@ typedef struct Cdu {
     TwLane d[CDU_STATES];                            // solution of the stage
 } Cdu;
 
-INLINE double exp_bound(double x, double bound) { return lane_exp(lane_least(lane_most(x, -bound), bound)); }
+INLINE double exp_bound(double x, double bound) { return lane_exp_near(lane_least(lane_most(x, -bound), bound)); }
+INLINE double exp_far(double x, double bound) { return lane_exp(lane_least(lane_most(x, -bound), bound)); }
 
 INLINE TwExchange exchange(const TwCduLanes *p, const TwCduInput *in, const TwUnitInput *unit, int l, double supply,
                            double integral, double flow, double primary)
@@ -97,8 +105,8 @@ INLINE TwExchange exchange(const TwCduLanes *p, const TwCduInput *in, const TwUn
 
     // films and conductance; a trickle keeps logarithms finite when a pump stands
     double s1 = lane_most(phi * primary, 1e-6), s2 = lane_most(flow * unit->flow[l], 1e-6);
-    double film1 = p->resistance1[l] * exp_bound(-p->film_exponent[l] * lane_log(s1), 600.0);
-    double film2 = p->resistance2[l] * exp_bound(-p->film_exponent[l] * lane_log(s2), 600.0);
+    double film1 = p->resistance1[l] * exp_far(-p->film_exponent[l] * lane_log(s1), 600.0);
+    double film2 = p->resistance2[l] * exp_far(-p->film_exponent[l] * lane_log(s2), 600.0);
     double ua = 1.0 / (film1 + film2 + p->fouling[l] + unit->fouled[l]);
     double i1 = 1.0 / (s1 * p->plant_rate_w_k[l]), i2 = 1.0 / (s2 * (p->rate_w_k[l] * p->per_unit[l]));
 
@@ -156,55 +164,61 @@ INLINE double reciprocal_lam(double n)
     return 1.0 / lam;
 }
 
+// What a rack has from its flow alone.
+typedef struct RackFlow {
+    double rate_w_k, per_lam, film_w_k, film_slope;
+} RackFlow;
+
+INLINE RackFlow rack_flow(const TwRackLanes *p, const TwRackInput *in, int l, double speed)
+{
+    double share = in->share[l], n = speed * share;
+    // film against flow, with its floor
+    double a = p->film_fraction[l];
+    double thin = 1.0 / (a + (1.0 - a) * n);
+    double film = p->film_w_k[l] * n * thin;
+    double film_slope = p->film_w_k[l] * a * thin * thin, least = p->film_min_w_k[l];
+    return (RackFlow){p->rate_w_k[l] * n, reciprocal_lam(n), film > least ? film : least,
+                      film > least ? film_slope * share : 0.0};
+}
+
 // Rates of a rack in lane l, and what its derivatives need.
 typedef struct RackNow {
     double f[RACK_STATES];
-    double film_w_k, film_slope, outlet, full_w, leak_w_k, leak_full_w_k, clock_slope, chip_w, sink_k, rate_w_k;
-    double per_lam, cool;    // cool: 1 far below the slowdown, 0 above
+    double outlet, full_w, leak_w_k, leak_full_w_k, clock_slope, chip_w, sink_k;
+    double cool;    // 1 far below the slowdown, 0 above
 } RackNow;
 
-INLINE RackNow rack_now(const TwRackLanes *p, const TwRackInput *in, int l, double chip, double plate, double coolant,
-                        double manifold, double air, double clock, double inlet, double sink, double speed,
-                        const double *known_w)
+INLINE RackNow rack_now(const TwRackLanes *p, const TwRackInput *in, int l, bool odd, double chip, double plate,
+                        double coolant, double manifold, double air, double clock, double inlet, double sink,
+                        RackFlow flow, const double *known_w)
 {
     RackNow r;
-    double share = in->share[l], n = speed * share, per_lam = reciprocal_lam(n);
     double hot = exp_bound((chip - p->slowdown_degc[l]) * p->per_width_k[l], 50.0);
-    double steps = p->hysteresis[l], fast = 1.0 / (1.0 + hot);
-    double cool = (1.0 - steps) * fast + steps * (1.0 - in->slowed[l]);
+    double steps = odd ? p->hysteresis[l] : 0.0, fast = 1.0 / (1.0 + hot);
+    double cool = odd ? (1.0 - steps) * fast + steps * (1.0 - in->slowed[l]) : fast;
     r.cool = cool;
     if (known_w) {
         r.full_w = *known_w;
         r.leak_full_w_k = 0.0;
     } else {
         double x = (chip - p->leakage_degc[l]) * p->per_leakage_k[l], leak = exp_bound(x, LEAKAGE_BOUND);
-        r.full_w = in->chip_w[l] * (p->steady_fraction[l] + p->leakage_fraction[l] * leak);
+        double grows = in->chip_w[l] * (p->leakage_fraction[l] * leak);
+        r.full_w = in->chip_w[l] * p->steady_fraction[l] + grows;
         // held: no slope
-        r.leak_full_w_k =
-            lane_pick(x < LEAKAGE_BOUND, in->chip_w[l] * p->leakage_fraction[l] * leak * p->per_leakage_k[l], 0.0);
+        r.leak_full_w_k = lane_pick(x < LEAKAGE_BOUND, grows * p->per_leakage_k[l], 0.0);
     }
     r.chip_w = r.full_w * clock;
     r.leak_w_k = clock * r.leak_full_w_k;
     r.clock_slope = -(1.0 - steps) * (1.0 - p->clock_min[l]) * hot * fast * fast * p->per_width_k[l];
 
-    // film against flow, with its floor
-    double a = p->film_fraction[l];
-    double thin = 1.0 / (a + (1.0 - a) * n);
-    double film = p->film_w_k[l] * n * thin;
-    double film_slope = p->film_w_k[l] * a * thin * thin, least = p->film_min_w_k[l];
-    r.film_w_k = film > least ? film : least;
-    r.film_slope = film > least ? film_slope * share : 0.0;
-
-    r.rate_w_k = p->rate_w_k[l] * n;
-    r.per_lam = per_lam;
-    r.outlet = inlet + (coolant - inlet) * per_lam;
+    r.outlet = inlet + (coolant - inlet) * flow.per_lam;
     r.sink_k = air - sink;
-    double q_chip = p->chip_plate_w_k[l] * (chip - plate), q_film = r.film_w_k * (plate - coolant);
+    double q_chip = p->chip_plate_w_k[l] * (chip - plate), q_film = flow.film_w_k * (plate - coolant);
     double q_air = p->plate_air_w_k[l] * (plate - air);
     r.f[CHIP] = (r.chip_w - q_chip) * p->per_chip[l];
     r.f[PLATE] = (q_chip - q_film - q_air) * p->per_plate[l];
-    r.f[COOLANT] = (r.rate_w_k * (inlet - r.outlet) + q_film) * p->per_coolant[l];
-    r.f[MANIFOLD] = r.rate_w_k * (r.outlet - manifold) * p->per_manifold[l];
+    r.f[COOLANT] = (flow.rate_w_k * (inlet - r.outlet) + q_film) * p->per_coolant[l];
+    r.f[MANIFOLD] = flow.rate_w_k * (r.outlet - manifold) * p->per_manifold[l];
     r.f[AIR] = (in->air_w[l] + q_air - in->sink_w_k[l] * r.sink_k) * p->per_air[l];
     r.f[CLOCK] = (p->clock_min[l] + (1.0 - p->clock_min[l]) * cool - clock) * p->per_throttle_s[l];
     return r;
@@ -218,11 +232,11 @@ INLINE double flow_rate(const TwCduLanes *p, const TwCduInput *in, int l, double
 }
 
 // everything the racks' elimination needs, at the first stage
-INLINE void factor(const TwRackLanes *p, const TwRackInput *in, const RackNow *r, Place *w, int l, double g,
-                   double plate, double coolant, double manifold, double inlet)
+INLINE void factor(const TwRackLanes *p, const TwRackInput *in, const RackNow *r, RackFlow flow, Place *w, int l,
+                   double g, bool moving, double plate, double coolant, double manifold, double inlet)
 {
-    double per_lam = r->per_lam;
-    double gcp = p->chip_plate_w_k[l], gpa = p->plate_air_w_k[l], m = r->rate_w_k, film = r->film_w_k;
+    double per_lam = flow.per_lam;
+    double gcp = p->chip_plate_w_k[l], gpa = p->plate_air_w_k[l], m = flow.rate_w_k, film = flow.film_w_k;
     double q = 1.0 / (1.0 + g * p->per_throttle_s[l]);
     double s = g * r->clock_slope * p->per_throttle_s[l];
     w->clock_d[l] = q;
@@ -256,32 +270,37 @@ INLINE void factor(const TwRackLanes *p, const TwRackInput *in, const RackNow *r
     w->cool_b[l] = cool_b;
     w->man_d[l] = man_d;
     w->man_b[l] = gm * (cool_b * per_lam + 1.0 - per_lam) * man_d;
+    w->gm_out[l] = gm * per_lam;
 
     // how the pump's speed drives the column
-    double c = p->rate_w_k[l] * in->share[l], film_n = r->film_slope * (plate - coolant);
+    double c = p->rate_w_k[l] * in->share[l], film_n = flow.film_slope * (plate - coolant);
     w->rate_w_k[l] = m, w->each_w_k[l] = c, w->per_lam[l] = per_lam;
+    if (!moving) return;
     w->flow_cool[l] = (c * (inlet - coolant) * per_lam + film_n) * p->per_coolant[l];
     w->flow_plate[l] = -film_n * p->per_plate[l];
     w->flow_man[l] = c * (r->outlet - manifold) * p->per_manifold[l];
 }
 
 // forward elimination of right-hand side b, pump's change dn known
-INLINE void forward(const TwRackLanes *p, Place *w, int l, double g, const double *b, double dn, double m,
-                    double per_lam)
+INLINE void forward(const TwRackLanes *p, Place *w, int l, double g, bool moving, const double *b, double dn)
 {
     double a_chip = (b[CHIP] + g * w->full_w[l] * w->clock_d[l] * b[CLOCK] * p->per_chip[l]) * w->chip_d[l];
     double a_air = b[AIR] * w->air_d[l];
-    double r_cool = (b[COOLANT] + g * w->flow_cool[l] * dn) * w->cool_d[l];
+    double b_cool = b[COOLANT], b_plate = b[PLATE], b_man = b[MANIFOLD];
+    if (moving) {
+        b_cool += g * w->flow_cool[l] * dn;
+        b_plate += g * w->flow_plate[l] * dn;
+        b_man += g * w->flow_man[l] * dn;
+    }
+    double r_cool = b_cool * w->cool_d[l];
     double pull = p->chip_plate_w_k[l] * a_chip + w->film_w_k[l] * r_cool + p->plate_air_w_k[l] * a_air;
-    double a_plate = (b[PLATE] + g * w->flow_plate[l] * dn + g * p->per_plate[l] * pull) * w->plate_d[l];
+    double a_plate = (b_plate + g * p->per_plate[l] * pull) * w->plate_d[l];
     double a_cool = r_cool + w->cool_p[l] * a_plate;
-    double a_man =
-        (b[MANIFOLD] + g * w->flow_man[l] * dn + g * m * p->per_manifold[l] * a_cool * per_lam) * w->man_d[l];
     w->a[CHIP][l] = a_chip;
     w->a[AIR][l] = a_air;
     w->a[PLATE][l] = a_plate;
     w->a[COOLANT][l] = a_cool;
-    w->a[MANIFOLD][l] = a_man;
+    w->a[MANIFOLD][l] = (b_man + w->gm_out[l] * a_cool) * w->man_d[l];
     w->a[CLOCK][l] = w->clock_d[l] * b[CLOCK];
 }
 
@@ -303,12 +322,24 @@ typedef struct Three {
     double chip, plate, cool;
 } Three;
 
-// D v for a rack alone: its supply stands, the pump's speed changes by dn.
-INLINE Three once_more(const Place *w, int l, double g, double by_chip, double by_film, Three v, double dn)
+// D for a rack alone: its supply stands, the pump's speed changes.
+typedef struct Alone {
+    double chip_d, chip_b, cool_d, cool_p, plate_d;
+    double pull_chip, pull_cool;       // of chip and coolant on the plate
+    double drive_cool, drive_plate;    // of the pump's speed
+} Alone;
+
+INLINE Three once_more(Alone c, Three v)
 {
-    double chip = v.chip * w->chip_d[l], cool = (v.cool + g * w->flow_cool[l] * dn) * w->cool_d[l];
-    double plate = (v.plate + g * w->flow_plate[l] * dn + by_chip * chip + by_film * cool) * w->plate_d[l];
-    return (Three){chip + w->chip_b[l] * plate, plate, cool + w->cool_p[l] * plate};
+    double plate = c.plate_d * v.plate + (c.pull_chip * v.chip + c.pull_cool * v.cool);
+    return (Three){c.chip_d * v.chip + c.chip_b * plate, plate, c.cool_d * v.cool + c.cool_p * plate};
+}
+
+INLINE Three driven(Alone c, Three v, double dn)
+{
+    double plate = c.plate_d * v.plate + (c.pull_chip * v.chip + c.pull_cool * v.cool) + c.drive_plate * dn;
+    return (Three){c.chip_d * v.chip + c.chip_b * plate, plate,
+                   c.cool_d * v.cool + c.cool_p * plate + c.drive_cool * dn};
 }
 
 // What the linear rack does in a step of length h beyond ROS2, in K/s, and leakage: K above its slope in the mean, by
@@ -318,9 +349,25 @@ typedef struct Beyond {
     double bend_k, mean_k;
 } Beyond;
 
-INLINE Beyond beyond(const TwRackLanes *p, const Place *w, int l, double g, double h, const TwLane *dn)
+INLINE Beyond beyond(const TwRackLanes *p, const Place *w, int l, double g, double h, bool moving, const TwLane *dn)
 {
-    double by_chip = g * p->per_plate[l] * p->chip_plate_w_k[l], by_film = g * p->per_plate[l] * w->film_w_k[l];
+    double by_plate = g * p->per_plate[l] * w->plate_d[l];
+    Alone c = {w->chip_d[l],
+               w->chip_b[l],
+               w->cool_d[l],
+               w->cool_p[l],
+               w->plate_d[l],
+               by_plate * p->chip_plate_w_k[l],
+               by_plate * w->film_w_k[l],
+               0.0,
+               0.0};
+    c.pull_chip *= c.chip_d;
+    c.pull_cool *= c.cool_d;
+    if (moving) {
+        c.drive_cool = g * w->flow_cool[l];
+        c.drive_plate = g * w->flow_plate[l] * c.plate_d + c.pull_cool * c.drive_cool;
+        c.drive_cool *= c.cool_d;
+    }
     double plate = w->a[PLATE][l];
     Three v = {w->a[CHIP][l] + w->chip_b[l] * plate, plate, w->a[COOLANT][l]}, sum = {0.0, 0.0, 0.0};
     double mean = mean_fit[0] * v.chip, point[POINTS];
@@ -328,7 +375,7 @@ INLINE Beyond beyond(const TwRackLanes *p, const Place *w, int l, double g, doub
     point[1] = point_fit[1][0] * v.chip;
     point[2] = point_fit[2][0] * v.chip;
 #define AGAIN(j)                                                                                                       \
-    v = once_more(w, l, g, by_chip, by_film, v, dn[j][l]);                                                             \
+    v = moving ? driven(c, v, dn[j][l]) : once_more(c, v);                                                             \
     sum.chip += move_fit[j] * v.chip;                                                                                  \
     sum.plate += move_fit[j] * v.plate;                                                                                \
     sum.cool += move_fit[j] * v.cool;                                                                                  \
@@ -338,27 +385,25 @@ INLINE Beyond beyond(const TwRackLanes *p, const Place *w, int l, double g, doub
     point[2] += point_fit[2][j] * v.chip;
     AGAIN(1)
     AGAIN(2)
-    AGAIN(3) AGAIN(4) AGAIN(5)
+    AGAIN(3)
+    AGAIN(4)
+    AGAIN(5)
 #undef AGAIN
 
-        // e^x - 1 - x of the moves over the leakage's scale
-        double per_k = h * p->per_leakage_k[l],
-               bend = 0.0;
+    // e^x - 1 - x of the moves over the leakage's scale
+    double per_k = h * p->per_leakage_k[l], bend = 0.0;
 #define POINT(i)                                                                                                       \
-    {                                                                                                                  \
-        double x = lane_least(lane_most(per_k * point[i], -LEAKAGE_BOUND), LEAKAGE_BOUND);                             \
-        bend += point_share[i] * (lane_exp(x) - 1.0 - x);                                                              \
-    }
+    bend += point_share[i] * lane_exp_bend(lane_least(lane_most(per_k * point[i], -LEAKAGE_BOUND), LEAKAGE_BOUND));
     POINT(0)
     POINT(1)
     POINT(2)
 #undef POINT
-        Beyond b = {.bend_k = bend / lane_most(p->per_leakage_k[l], 1e-12)};
+    Beyond b = {.bend_k = bend / lane_most(p->per_leakage_k[l], 1e-12)};
 
     // the bend's heat comes late in the step
     Three late = {w->leak_w_k[l] * b.bend_k * p->per_chip[l], 0.0, 0.0};
 #define AGAIN(j)                                                                                                       \
-    late = once_more(w, l, g, by_chip, by_film, late, 0.0);                                                            \
+    late = once_more(c, late);                                                                                         \
     sum.chip += late_fit[j] * late.chip;                                                                               \
     sum.plate += late_fit[j] * late.plate;                                                                             \
     sum.cool += late_fit[j] * late.cool;                                                                               \
@@ -367,8 +412,8 @@ INLINE Beyond beyond(const TwRackLanes *p, const Place *w, int l, double g, doub
     AGAIN(1)
     AGAIN(2)
 #undef AGAIN
-        // where clocks fall the rack is not linear
-        b.move = (Three){w->calm[l] * sum.chip, w->calm[l] * sum.plate, w->calm[l] * sum.cool};
+    // where clocks fall the rack is not linear
+    b.move = (Three){w->calm[l] * sum.chip, w->calm[l] * sum.plate, w->calm[l] * sum.cool};
     b.mean_k = w->calm[l] * h * mean;
     return b;
 }
@@ -442,14 +487,15 @@ INLINE void exchange_all(const TwGroup *group, const TwCduInput *in, const TwUni
 #define Y(k, s) y[((size_t)(k)*RACK_STATES + (size_t)(s)) * LANES + (size_t)l]
 #define YC(s)   yc[(size_t)(s)*LANES + (size_t)l]
 
-WIDTHS void tw_group_step(const TwGroup *group, double *restrict y, const TwRackInput *restrict in,
-                          const TwCduInput *restrict cdu_in, const TwUnitInput *restrict unit,
-                          const TwBoundary *boundary, double h, TwLane *restrict chip_j, TwGroupMeter *restrict step)
+INLINE void group_step(const TwGroup *group, double *restrict y, const TwRackInput *restrict in,
+                       const TwCduInput *restrict cdu_in, const TwUnitInput *restrict unit, const TwBoundary *boundary,
+                       double h, TwLane *restrict chip_j, TwGroupMeter *restrict step, const Kind kind)
 {
     const int racks = group->racks;
     const TwCduLanes *restrict cp = group->cdu;
     double *restrict yc = y + (size_t)racks * RACK_STATES * LANES;
-    const double breath = group->air ? 1.0 : 0.0, live = 1.0 - breath;    // racks that breathe room air have no CDU
+    const double breath = kind.moving && group->air ? 1.0 : 0.0,
+                 live = 1.0 - breath;    // racks that breathe room air have no CDU
     const double g = gamma_ros2 * h;
     const double room0 = boundary->room_degc[0], room1 = boundary->room_degc[1];
     const double plant0 = boundary->plant_degc[0], plant1 = boundary->plant_degc[1];
@@ -465,7 +511,7 @@ WIDTHS void tw_group_step(const TwGroup *group, double *restrict y, const TwRack
 #undef KEEP
         double slope, f = flow_rate(cp, cdu_in, l, base[FLOW][l], &slope);
         c.flow_rate_slope[l] = 1.0 / (1.0 - g * slope);
-        dn[l] = f * c.flow_rate_slope[l];
+        dn[l] = kind.moving ? f * c.flow_rate_slope[l] : 0.0;
         c.d[FLOW][l] = dn[l];
         in0[l] = breath * room0 + live * base[SUPPLY][l];
         c.sum_a[l] = c.sum_b[l] = c.sum_c[l] = 0.0;
@@ -478,13 +524,14 @@ WIDTHS void tw_group_step(const TwGroup *group, double *restrict y, const TwRack
         Place *restrict w = &place[k];
         LANE_LOOP
         for (int l = 0; l < LANES; l++) {
-            double sink = room0 + p->door[l] * (plant0 - room0), n = base[FLOW][l];
-            RackNow r = rack_now(p, pin, l, Y(k, CHIP), Y(k, PLATE), Y(k, COOLANT), Y(k, MANIFOLD), Y(k, AIR),
-                                 Y(k, CLOCK), in0[l], sink, n, NULL);
-            factor(p, pin, &r, w, l, g, Y(k, PLATE), Y(k, COOLANT), Y(k, MANIFOLD), in0[l]);
-            forward(p, w, l, g, r.f, dn[l], r.rate_w_k, r.per_lam);
-            c.sum_a[l] += r.rate_w_k * w->a[MANIFOLD][l];
-            c.sum_b[l] += r.rate_w_k * w->man_b[l];
+            double sink = kind.odd ? room0 + p->door[l] * (plant0 - room0) : room0;
+            RackFlow flow = rack_flow(p, pin, l, base[FLOW][l]);
+            RackNow r = rack_now(p, pin, l, kind.odd, Y(k, CHIP), Y(k, PLATE), Y(k, COOLANT), Y(k, MANIFOLD), Y(k, AIR),
+                                 Y(k, CLOCK), in0[l], sink, flow, NULL);
+            factor(p, pin, &r, flow, w, l, g, kind.moving, Y(k, PLATE), Y(k, COOLANT), Y(k, MANIFOLD), in0[l]);
+            forward(p, w, l, g, kind.moving, r.f, dn[l]);
+            c.sum_a[l] += flow.rate_w_k * w->a[MANIFOLD][l];
+            c.sum_b[l] += flow.rate_w_k * w->man_b[l];
             c.sum_c[l] += w->each_w_k[l] * Y(k, MANIFOLD);
         }
     }
@@ -519,7 +566,7 @@ WIDTHS void tw_group_step(const TwGroup *group, double *restrict y, const TwRack
         double slope, n = base[FLOW][l] + h * k1c[FLOW][l];
         n2[l] = n;
         in2[l] = breath * room1 + live * (base[SUPPLY][l] + h * k1c[SUPPLY][l]);
-        dn2[l] = (flow_rate(cp, cdu_in, l, n, &slope) - 2.0 * k1c[FLOW][l]) * c.flow_rate_slope[l];
+        dn2[l] = kind.moving ? (flow_rate(cp, cdu_in, l, n, &slope) - 2.0 * k1c[FLOW][l]) * c.flow_rate_slope[l] : 0.0;
         sum_a2[l] = sum_c2[l] = 0.0;
         dn_again[0][l] = dn[l];
 #define AGAIN(j) dn_again[j][l] = dn_again[j - 1][l] * c.flow_rate_slope[l];
@@ -537,49 +584,53 @@ WIDTHS void tw_group_step(const TwGroup *group, double *restrict y, const TwRack
         for (int l = 0; l < LANES; l++) {
             double d[RACK_STATES], b[RACK_STATES];
             backward(w, l, k1c[SUPPLY][l], d);
-#define KEEP(s) w->k1[s][l] = d[s];
-            EACH_RACK_STATE(KEEP)
-#undef KEEP
 
             // meters of stage 1, with the derivatives of J
-            double sink0 = room0 + p->door[l] * (plant0 - room0);
+            double sink0 = kind.odd ? room0 + p->door[l] * (plant0 - room0) : room0;
             double to_air = pin->sink_w_k[l] * (Y(k, AIR) - sink0) + g * pin->sink_w_k[l] * d[AIR];
             double e_chip = w->full_w[l] * Y(k, CLOCK) + g * (w->full_w[l] * d[CLOCK] + w->leak_w_k[l] * d[CHIP]);
             double m0 = w->rate_w_k[l];
-            double exhaust = m0 * (Y(k, MANIFOLD) - in0[l]) +
-                             g * (m0 * d[MANIFOLD] + w->each_w_k[l] * (Y(k, MANIFOLD) - in0[l]) * dn[l]);
-            door1[l] += p->door[l] * to_air;
-            room_out1[l] += (1.0 - p->door[l]) * to_air + breath * exhaust;
+            if (kind.odd) door1[l] += p->door[l] * to_air;
+            room_out1[l] += kind.odd ? (1.0 - p->door[l]) * to_air : to_air;
+            if (kind.moving)
+                room_out1[l] += breath * (m0 * (Y(k, MANIFOLD) - in0[l]) +
+                                          g * (m0 * d[MANIFOLD] + w->each_w_k[l] * (Y(k, MANIFOLD) - in0[l]) * dn[l]));
 
             double chip = Y(k, CHIP) + h * d[CHIP], plate = Y(k, PLATE) + h * d[PLATE];
             double coolant = Y(k, COOLANT) + h * d[COOLANT], manifold = Y(k, MANIFOLD) + h * d[MANIFOLD];
             double airt = Y(k, AIR) + h * d[AIR], clock = Y(k, CLOCK) + h * d[CLOCK];
-            double sink1 = room1 + p->door[l] * (plant1 - room1);
+            double sink1 = kind.odd ? room1 + p->door[l] * (plant1 - room1) : room1;
             // leakage by its slope, and its bend along the linear move; the mean of that move is booked beside
-            Beyond more = beyond(p, w, l, g, h, dn_again);
+            Beyond more = beyond(p, w, l, g, h, kind.moving, dn_again);
             double full = w->full_w[l] + w->leak_full_w_k[l] * (h * d[CHIP] + 2.0 * more.bend_k);
-            RackNow r = rack_now(p, pin, l, chip, plate, coolant, manifold, airt, clock, in2[l], sink1, n2[l], &full);
+            RackFlow flow = {w->rate_w_k[l], w->per_lam[l], w->film_w_k[l], 0.0};
+            if (kind.moving) flow = rack_flow(p, pin, l, n2[l]);
+            RackNow r =
+                rack_now(p, pin, l, kind.odd, chip, plate, coolant, manifold, airt, clock, in2[l], sink1, flow, &full);
             double leak_j = h * w->leak_w_k[l] * more.mean_k;
-            w->k1[CHIP][l] += more.move.chip * (1.0 / 1.5);
-            w->k1[PLATE][l] += more.move.plate * (1.0 / 1.5);
-            w->k1[COOLANT][l] += more.move.cool * (1.0 / 1.5);
-            w->k1[MANIFOLD][l] +=
-                (p->per_manifold[l] * w->leak_w_k[l] * more.mean_k - p->chip_share[l] * more.move.chip -
-                 p->plate_share[l] * more.move.plate - p->cool_share[l] * more.move.cool) *
-                (1.0 / 1.5);
+            double more_man = p->per_manifold[l] * w->leak_w_k[l] * more.mean_k - p->chip_share[l] * more.move.chip -
+                              p->plate_share[l] * more.move.plate - p->cool_share[l] * more.move.cool;
+            // the new state but for the second stage
+            Y(k, CHIP) += h * (1.5 * d[CHIP] + more.move.chip);
+            Y(k, PLATE) += h * (1.5 * d[PLATE] + more.move.plate);
+            Y(k, COOLANT) += h * (1.5 * d[COOLANT] + more.move.cool);
 #define SECOND(s) b[s] = r.f[s] - 2.0 * d[s];
             EACH_RACK_STATE(SECOND)
 #undef SECOND
-            forward(p, w, l, g, b, dn2[l], m0, w->per_lam[l]);
+            forward(p, w, l, g, kind.moving, b, dn2[l]);
             sum_a2[l] += m0 * w->a[MANIFOLD][l];
             sum_c2[l] += w->each_w_k[l] * manifold;
 
             // the part of the second meters known already
             double to_air2 = pin->sink_w_k[l] * r.sink_k;
-            double exhaust2 =
-                r.rate_w_k * (manifold - in2[l]) + g * w->each_w_k[l] * (Y(k, MANIFOLD) - in0[l]) * dn2[l];
-            door2[l] += p->door[l] * to_air2;
-            room_out2[l] += (1.0 - p->door[l]) * to_air2 + breath * exhaust2;
+            if (kind.odd) door2[l] += p->door[l] * to_air2;
+            room_out2[l] += kind.odd ? (1.0 - p->door[l]) * to_air2 : to_air2;
+            if (kind.moving)
+                room_out2[l] += breath * (flow.rate_w_k * (manifold - in2[l]) +
+                                          g * w->each_w_k[l] * (Y(k, MANIFOLD) - in0[l]) * dn2[l]);
+            Y(k, MANIFOLD) += h * (1.5 * d[MANIFOLD] + more_man);
+            Y(k, AIR) += h * (1.5 * d[AIR]);
+            Y(k, CLOCK) += h * (1.5 * d[CLOCK]);
             heat[0][l] += h * (0.5 * e_chip + 0.5 * r.chip_w) + leak_j;
         }
     }
@@ -633,9 +684,10 @@ WIDTHS void tw_group_step(const TwGroup *group, double *restrict y, const TwRack
             heat[0][l] += 0.5 * h * g * (w->full_w[l] * d[CLOCK] + w->leak_w_k[l] * d[CHIP]);
             double m0 = w->rate_w_k[l];
             double to_air = g * pin->sink_w_k[l] * d[AIR];
-            door2[l] += p->door[l] * to_air;
-            room_out2[l] += (1.0 - p->door[l]) * to_air + breath * (g * m0 * d[MANIFOLD]);
-#define ADVANCE(s) Y(k, s) += h * (1.5 * w->k1[s][l] + 0.5 * d[s]);
+            if (kind.odd) door2[l] += p->door[l] * to_air;
+            room_out2[l] += kind.odd ? (1.0 - p->door[l]) * to_air : to_air;
+            if (kind.moving) room_out2[l] += breath * (g * m0 * d[MANIFOLD]);
+#define ADVANCE(s) Y(k, s) += 0.5 * h * d[s];
             EACH_RACK_STATE(ADVANCE)
 #undef ADVANCE
         }
@@ -645,6 +697,25 @@ WIDTHS void tw_group_step(const TwGroup *group, double *restrict y, const TwRack
         step->door_j[l] = h * (0.5 * door1[l] + 0.5 * door2[l]);
         step->room_j[l] = h * (0.5 * room_out1[l] + 0.5 * room_out2[l]);
     }
+}
+
+WIDTHS void tw_group_step(const TwGroup *group, double *restrict y, const TwRackInput *restrict in,
+                          const TwCduInput *restrict cdu_in, const TwUnitInput *restrict unit,
+                          const TwBoundary *boundary, double h, TwLane *restrict chip_j, TwGroupMeter *restrict step)
+{
+    const double *flow = y + ((size_t)group->racks * RACK_STATES + FLOW) * LANES;
+    double most = 0.0;
+    for (int l = 0; l < LANES; l++) {
+        double slope, change = h * flow_rate(group->cdu, cdu_in, l, flow[l], &slope);
+        most = fmax(most, fabs(change));
+    }
+    // within a rounding of their speed, pumps stand
+    if (group->air || !(most < 1e-14))
+        group_step(group, y, in, cdu_in, unit, boundary, h, chip_j, step, (Kind){true, true});
+    else if (group->odd)
+        group_step(group, y, in, cdu_in, unit, boundary, h, chip_j, step, (Kind){false, true});
+    else
+        group_step(group, y, in, cdu_in, unit, boundary, h, chip_j, step, (Kind){false, false});
 }
 
 void tw_group_rate(const TwGroup *group, const double *y, const TwRackInput *in, const TwCduInput *cdu_in,
@@ -661,15 +732,16 @@ void tw_group_rate(const TwGroup *group, const double *y, const TwRackInput *in,
         for (int k = 0; k < racks; k++) {
             const TwRackLanes *p = &group->rack[k];
             double sink = room_degc + p->door[l] * (plant_degc - room_degc);
-            RackNow r = rack_now(p, &in[k], l, Y(k, CHIP), Y(k, PLATE), Y(k, COOLANT), Y(k, MANIFOLD), Y(k, AIR),
-                                 Y(k, CLOCK), inlet, sink, n, NULL);
+            RackFlow flow = rack_flow(p, &in[k], l, n);
+            RackNow r = rack_now(p, &in[k], l, true, Y(k, CHIP), Y(k, PLATE), Y(k, COOLANT), Y(k, MANIFOLD), Y(k, AIR),
+                                 Y(k, CLOCK), inlet, sink, flow, NULL);
             for (int s = 0; s < RACK_STATES; s++)
                 rate[((size_t)k * RACK_STATES + (size_t)s) * LANES + (size_t)l] = r.f[s];
             chip_w[k][l] = r.chip_w;
             sum_ct += p->rate_w_k[l] * in[k].share[l] * Y(k, MANIFOLD);
             door += p->door[l] * in[k].sink_w_k[l] * r.sink_k;
             room += (1.0 - p->door[l]) * in[k].sink_w_k[l] * r.sink_k;
-            if (group->air) room += r.rate_w_k * (Y(k, MANIFOLD) - inlet);
+            if (group->air) room += flow.rate_w_k * (Y(k, MANIFOLD) - inlet);
         }
         TwExchange x = tw_loop_exchange(group, cdu_in, unit, l, supply, YC(VALVE), n, primary);
         CduRate r = cdu_rate(cp, cdu_in, l, x.e_w_k, x.signal, supply, YC(RETURN), YC(VALVE), n, sum_ct, plant_degc);

@@ -436,6 +436,8 @@ static void fill_groups(TwThermalPlant *plant, const TwThermalSpec *spec, TwErro
         plant->rack_chip_fraction[i] = c >= 0 ? rack->liquid_fraction : row->fan_chip_fraction;
         plant->rack_fan_min[i] = c >= 0 ? 0.0 : row->fan_min_fraction;
         plant->hysteresis = plant->hysteresis || racks[at].hysteresis[lane] > 0.0;
+        bool odd = racks[at].door[lane] > 0.0 || racks[at].hysteresis[lane] > 0.0;
+        plant->groups[group - plant->groups].odd = group->odd || odd;
         TwCduLanes *under = &lanes[group - plant->groups];
         if (c < 0) {
             airs++;

@@ -136,8 +136,8 @@ typedef struct TwGroupMeter {
 } TwGroupMeter;
 
 typedef struct TwGroup {
-    int racks, units;    // places in a lane; most CDUs of a loop
-    bool air;
+    int racks, units;           // places in a lane; most CDUs of a loop
+    bool air, odd;              // odd: some rack has a rear door or throttles on and off
     size_t first;               // of its doubles in the network state
     size_t place, unit;         // of its first place in the arrays of places, of CDUs by lane
     const TwRackLanes *rack;    // [racks]
