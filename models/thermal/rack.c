@@ -34,28 +34,15 @@ double tw_leakage_balance(const TwLumpsRow *row, double chip_w, double resistanc
 
 void tw_tray_flows(int count, double header_fraction, double *flow)
 {
-    // drops are squares of flows: branches, and pieces of manifold that carry what lies beyond them, there and back
-    double equal = 0.0, before[64];
-    for (int k = 0; k < count; k++) {
-        flow[k] = 1.0 / count;
-        equal += (double)k * k / ((double)count * count);
+    // Drops are squares of flows: branches, and pieces of manifold that carry what lies beyond them, there and back.
+    // From the far end on, for any flow there, each branch before it has its drop and that of the piece between.
+    double equal = 0.0, beyond = 0.0;
+    for (int k = 0; k < count; k++) equal += (double)k * k / ((double)count * count);
+    double branch = (1.0 - header_fraction) * count * count;
+    double piece = count > 1 && header_fraction > 0.0 ? header_fraction / equal / branch : 0.0;
+    for (int k = count - 1; k >= 0; k--) {
+        flow[k] = k == count - 1 ? 1.0 : sqrt(flow[k + 1] * flow[k + 1] + piece * beyond * beyond);
+        beyond += flow[k];
     }
-    if (count < 2 || !(header_fraction > 0.0)) return;
-    double branch = (1.0 - header_fraction) * count * count, piece = header_fraction / equal;
-    for (int pass = 0; pass < 100; pass++) {
-        double beyond = 1.0, all = 0.0;
-        for (int k = 0; k < count; k++) {
-            before[k] = piece * all;
-            beyond -= flow[k];
-            all += beyond * beyond;
-        }
-        // the drop from end to end at which the branches' flows add up
-        double low = before[count - 1], high = low + branch;
-        for (int i = 0; i < 60; i++) {
-            double drop = 0.5 * (low + high), sum = 0.0;
-            for (int k = 0; k < count; k++) sum += sqrt((drop - before[k]) / branch);
-            *(sum < 1.0 ? &low : &high) = drop;
-        }
-        for (int k = 0; k < count; k++) flow[k] = 0.5 * (flow[k] + sqrt((high - before[k]) / branch));
-    }
+    for (int k = 0; k < count; k++) flow[k] /= beyond;
 }
