@@ -13,7 +13,7 @@ TwServiceLimit tw_service_limit(double ttft_s, double tpot_s, double e2e_s)
 void tw_service_gaps(TwServiceLimit *limit, double itl_s, double share)
 {
     limit->itl = tw_wide(itl_s * 1e9, TW_UNITS_PER_NS);
-    limit->itl_over = 1.0 - share;
+    limit->itl_over = 1.0 - share + 1e-12;    // 1 of 10 is within 1 - 0.9
 }
 
 bool tw_service_good(const TwServiceLimit *limit, int64_t ttft_ns, int64_t tpot_ps, int64_t e2e_ns)

@@ -271,8 +271,8 @@ static void compare(const PlainRun *p, const TwReplica *r, const Times *t)
             measured++;
             good += (double)(q->first_ns - q->request.arrival_ns) * 1e-9 <= p->spec->ttft_slo_s &&
                     (double)(q->last_ns - q->first_ns) * 1e-9 / gaps <= p->spec->tpot_slo_s &&
-                    q->long_gaps <= (1.0 - p->spec->itl_share) * q->gaps;
-            limited += q->long_gaps > (1.0 - p->spec->itl_share) * q->gaps;
+                    10 * q->long_gaps <= q->gaps;
+            limited += 10 * q->long_gaps > q->gaps;
         }
         wrong += p->all[k].first_ns != t->first_ns[k] || p->all[k].last_ns != t->last_ns[k];
     }
