@@ -333,8 +333,8 @@ static void choose_window(const Live *l, int sequences, int64_t *first, int64_t 
         if (l->spec->requests > 0 || *last < *first + 16) *first = n / 5, *last = n;
         return;
     }
-    int64_t most = n / 3;
-    if (flight > most) flight = most;
+    // too few to fill and to empty it: as offline
+    if (flight > n / 3) return;
     *first = flight;
     *last = n - flight;
 }

@@ -34,6 +34,15 @@ assert abs(serve["tpot_s"]["mean"] / step["time_s"] - 1) < 0.01, (serve["tpot_s"
 # Little: in flight = rate x time
 assert abs(serve["requests_per_s"] * serve["e2e_s"]["mean"] - 1) < 0.02
 END
+# fewer requests than fill and empty a closed loop: measured from the first to the last, as all at once would be
+for requests in 8 64 150; do
+    expect 0 "" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --concurrency 64 --isl 500 --osl 100 --requests $requests --json
+    python3 - $requests <<'END' || fail "$requests requests, 64 in flight"
+import json, sys
+o = json.load(open("out.txt"))["points"][0]
+assert o["requests"] == int(sys.argv[1]) and o["output_tokens_per_s"] < 64 / o["tpot_s"]["mean"], o
+END
+done
 # how iterations are made up, what is found cached, what is drafted
 expect 2 "did you mean sglang" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --policy sglan
 expect 2 "acceptance" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --acceptance 0.5
@@ -48,7 +57,6 @@ expect 0 "SATURATED" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --rate
 expect 2 "one of --concurrency" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --rate 5 --concurrency 5
 expect 3 "expert_parallel" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --ep 2 --tp 2
 expect 3 "expert_parallel = 16, expected a divisor of the 4 GPUs" "$TOKENWORKS" serve --chip h200 --model deepseek-v3 --precision fp8 --dp 4 --ep 16
-finish
 
 # replicas by themselves: a router, a planner that keeps the limits with fewer, prompts apart
 fleet="$TOKENWORKS serve --chip h200 --model llama-3.1-70b --precision fp8 --tp 4 --replicas 8 --rate 16 --lengths azure23_conv --ttft-slo 1 --tpot-slo 0.03 --for 40min --json"
@@ -67,13 +75,15 @@ for o in (all_, planned, apart):
     assert abs(r["arrived"] / 2400 / 16 - 1) < 0.02
 assert "planner" not in all_ and all_["good_share"] > 0.99
 p = planned["planner"]
-assert planned["good_share"] > 0.95 and p["replicas_min"] < p["replicas_mean"] < 5, p
+# its aim is the mean of a replica, a fifth within the limits: of single requests nearly all keep them
+assert planned["good_share"] > 0.93 and p["replicas_min"] < p["replicas_mean"] < 5, p
 # enough replicas for the forecast, and not twice as many
 assert 0.9 < p["wanted"] * p["capacity_requests_per_s"] / p["forecast_requests_per_s"] < 2, p
 assert planned["joules_per_output_token_gpu"] < 0.8 * all_["joules_per_output_token_gpu"]
 assert abs(planned["parts"][-1]["serving"] - p["wanted"]) < 1.5
-# one transfer alone: the mean prompt through four cards of 40 GB/s; some share a link
-bytes_ = 2 * 80 * 8 * 128 * 1138
+# one transfer alone: of the mean prompt the last of 80 layers, the others left while it was computed, through four
+# cards of 40 GB/s; some share a link
+bytes_ = 2 * 8 * 128 * 1138
 assert 1.0 < apart["kv_transfer_s"] / (bytes_ / 160e9 + 380e-6) < 1.3, apart["kv_transfer_s"]
 END
 expect 2 "did you mean kv_aware" $fleet --router kv_awar
@@ -116,9 +126,17 @@ expect 3 "to take some time" "$TOKENWORKS" check dps_8rack --set workload.engine
 expect 0 "" "$TOKENWORKS" step --chip h200 --model deepseek-v3 --precision fp8 --dp 8 --ep 8 --decode 64x1000 --moe-imbalance 1
 
 # two batches in turns: the exchange of one behind the kernels of the other
-wide='step --chip gb300 --model deepseek-v3 --precision fp4 --dp 8 --ep 8 --decode 4096x2000'
+wide='step --chip h200 --model deepseek-v3 --precision fp8 --dp 64 --ep 64 --decode 8192x2000'
 expect 0 "" "$TOKENWORKS" $wide
 cp out.txt one.txt
 expect 0 "behind the other half" "$TOKENWORKS" $wide --two-batch
 cmp -s one.txt out.txt && fail "two batches take as long as one"
+expect 2 "--rank-wait does nothing with one attention rank" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --rank-wait 5
+expect 2 "--rank-gather does nothing with --rank-router even" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --dp 2 --rank-router even --rank-gather 5
+expect 2 "at most 256 attention ranks" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --dp 512 --rank-router least_tokens
+expect 0 "no other attention rank" "$TOKENWORKS" check dps_8rack --set workload.engine.rank_wait_iterations=5
+expect 3 "moe_imbalance = 0.5, expected 0" "$TOKENWORKS" check dps_8rack --set workload.moe_imbalance=0.5
+expect 3 "rank_gather_iterations = 5: policy sglang" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --dp 2 --policy sglang --rank-gather 5
+expect 2 "--moe-imbalance does nothing" "$TOKENWORKS" step --chip h200 --model llama-3.1-8b --decode 1x10 --moe-imbalance 2
 expect 3 "nothing is exchanged" "$TOKENWORKS" step --chip h200 --model llama-3.1-8b --decode 64x1000 --two-batch
+finish
