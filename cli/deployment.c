@@ -68,7 +68,7 @@ bool tw_cli_deployment(const TwOptions *o, TwDeploySpec *spec, int *status)
 
 bool tw_cli_deploy(TwDeploy *deploy, const TwOptions *o, const TwDeploySpec *spec, int *status)
 {
-    static const char *const of_experts[] = {"routing-zipf", "redundant-experts", NULL};
+    static const char *const of_experts[] = {"routing-zipf", "redundant-experts", "moe-imbalance", NULL};
     TwError error = {0};
     if (!tw_deploy_create(deploy, spec, &error)) {
         *status = tw_cli_fail(&error);

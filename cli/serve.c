@@ -135,6 +135,20 @@ static bool set_policy(const TwOptions *o, TwServeSpec *s, TwEngineSpec *e, int 
     return true;
 }
 
+// Settings of attention ranks with lists of their own are for where there are some.
+static bool check_ranks(const TwOptions *o, const TwDeploySpec *d, const TwEngineSpec *e)
+{
+    static const char *const of_ranks[] = {"rank-router", "rank-wait", "rank-gather", NULL};
+    const char *router = o->serving[TW_ON_RANK_ROUTER];
+    bool even = router && strcmp(router, "even") == 0, lists = router && !even && strcmp(router, "auto") != 0;
+    if (d->layout.ranks == 1) return !tw_options_idle(o, "one attention rank", of_ranks);
+    if (even) return !tw_options_idle(o, "--rank-router even", of_ranks + 1);
+    if (d->layout.ranks <= TW_RANKS_MOST || !(lists || e->rank_wait > 0 || e->rank_gather > 0)) return true;
+    fprintf(stderr, "tokenworks: --dp %d: at most %d attention ranks have lists of their own, more are dealt evenly\n",
+            d->layout.ranks, TW_RANKS_MOST);
+    return false;
+}
+
 static bool set_lengths(const TwOptions *o, TwServeSpec *s, int *status)
 {
     TwError error;
@@ -398,6 +412,11 @@ int tw_command_serve(const TwOptions *o)
     if (!tw_cli_deploy(&deploy, o, &spec, &status)) {
         tw_trace_destroy(trace);
         return status;
+    }
+    if (!check_ranks(o, &spec, &engine)) {
+        tw_deploy_destroy(&deploy);
+        tw_trace_destroy(trace);
+        return TW_USAGE;
     }
     engine.sglang.prefill_tokens *= spec.layout.ranks;
     engine.sglang.chunk_tokens *= spec.layout.ranks;

@@ -161,6 +161,12 @@ static bool set_tiers(const TwNode *node, TwArena *arena, double block_bytes, in
     return true;
 }
 
+// Tokens of all ranks, no more than an engine takes.
+static int of_ranks(int64_t tokens, int ranks)
+{
+    return (int)(tokens * ranks < TW_SGLANG_TOKENS ? tokens * ranks : TW_SGLANG_TOKENS);
+}
+
 bool tw_pool_engine(const TwNode *pool, TwArena *arena, bool shares, double block_bytes, int layers, int ranks,
                     int64_t kv_blocks, TwEngineSpec *engine, TwPoolSpec *spec, TwErrors *errors)
 {
@@ -183,7 +189,7 @@ bool tw_pool_engine(const TwNode *pool, TwArena *arena, bool shares, double bloc
                              .swap_blocks = (int64_t)(row.swap_bytes / block_bytes),
                              .swap_block_s = block_bytes / row.swap_bytes_s};
     (void)tw_policy(row.policy, &engine->policy);
-    engine->sglang = (TwSglang){(int)row.prefill_tokens * ranks, (int)row.chunk_tokens * ranks, row.mixed_chunk,
+    engine->sglang = (TwSglang){of_ranks(row.prefill_tokens, ranks), of_ranks(row.chunk_tokens, ranks), row.mixed_chunk,
                                 row.longest_prefix, row.conservativeness};
     TwFrontEnd *front = &engine->front_end;
     (void)tw_front_end_named(row.front_end, front);
@@ -204,6 +210,9 @@ bool tw_pool_engine(const TwNode *pool, TwArena *arena, bool shares, double bloc
                       engine->ranks, TW_RANKS_MOST);
         return false;
     }
+    if (engine->ranks == 1 && (engine->rank_wait > 0 || engine->rank_gather > 0))
+        tw_node_warn(node, engine->rank_wait > 0 ? "rank_wait_iterations" : "rank_gather_iterations", errors,
+                     "one list of sequences has no other attention rank to wait for");
     engine->prefix_cache = strcmp(row.prefix_cache, "on") == 0 || (shares && strcmp(row.prefix_cache, "auto") == 0);
     for (int k = 0; k < row.tenant_weights.count && k < TW_TENANTS; k++)
         engine->tenant_weight[k] = row.tenant_weights.values[k];

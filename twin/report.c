@@ -355,7 +355,7 @@ static void add_service(TwReport *report, const TwState *state, const TwWorkload
     for (int tier = 0; tier < 3; tier++) below += (double)t->tier_tokens[tier];
     add(report, "serving.tier_hit_share", "1", "of them, brought back from lower tiers instead of computed",
         over(below, (double)t->prompt_tokens_looked_up));
-    if (t->lockstep_s > 0.0)
+    if (t->lockstep_s > 0.0 && !plant->fluid)    // a flow does not know who waits
         add(report, "serving.rank_wait_share", "1", "of the time of attention ranks, waited for the slowest",
             t->rank_wait_s / t->lockstep_s);
     if (t->front_s > 0.0)

@@ -84,8 +84,8 @@ static bool check(const TwEngineSpec *spec, TwError *error)
     if (!(spec->tpot_slo_s > 0.0))
         return tw_fail(error, TW_BAD_INPUT, "tpot_slo_s = %g, expected > 0", spec->tpot_slo_s);
     if (spec->policy == TW_SGLANG) {
-        if (!in_range(error, "prefill_tokens", spec->sglang.prefill_tokens, 1, 1 << 24)) return false;
-        if (!in_range(error, "chunk_tokens", spec->sglang.chunk_tokens, 1, 1 << 24)) return false;
+        if (!in_range(error, "prefill_tokens", spec->sglang.prefill_tokens, 1, TW_SGLANG_TOKENS)) return false;
+        if (!in_range(error, "chunk_tokens", spec->sglang.chunk_tokens, 1, TW_SGLANG_TOKENS)) return false;
         if (!(spec->sglang.conservativeness > 0.0 && spec->sglang.conservativeness <= 1.4))
             return tw_fail(error, TW_BAD_INPUT, "conservativeness = %g, expected more than 0, at most 1.4",
                            spec->sglang.conservativeness);
@@ -94,8 +94,10 @@ static bool check(const TwEngineSpec *spec, TwError *error)
     if (!in_range(error, "rank_gather_iterations", spec->rank_gather, 0, 1 << 20)) return false;
     bool waits = spec->rank_wait > 0 || spec->rank_gather > 0;
     if (waits && (spec->policy == TW_SGLANG || spec->policy == TW_SARATHI || spec->policy == TW_PREFILL_FIRST))
-        return tw_fail(error, TW_BAD_INPUT, "rank_wait_iterations = %d: policy %s does not wait for other ranks",
-                       spec->rank_wait, tw_policy_names[spec->policy]);
+        return tw_fail(error, TW_BAD_INPUT,
+                       "rank_wait_iterations = %d, rank_gather_iterations = %d: policy %s does not wait for other "
+                       "ranks",
+                       spec->rank_wait, spec->rank_gather, tw_policy_names[spec->policy]);
     if (spec->outrank && spec->policy != TW_VLLM_V1 && spec->policy != TW_TRTLLM_MAX_UTILIZATION)
         return tw_fail(error, TW_BAD_INPUT, "preempt_lower = true: policy %s does not, expected %s or %s",
                        tw_policy_names[spec->policy], tw_policy_names[TW_VLLM_V1],

@@ -69,7 +69,8 @@ typedef enum TwRankRouter {
 
 extern const char *const tw_rank_router_names[];    // NULL-ended, in this order
 
-// Settings of sglang.
+// Settings of sglang; of all ranks together.
+enum { TW_SGLANG_TOKENS = 1 << 30 };
 typedef struct TwSglang {
     int prefill_tokens;         // most of a prefill batch
     int chunk_tokens;           // most of one prompt in it

@@ -52,6 +52,9 @@ static bool check_shapes(const TwStepSpec *spec, TwError *error)
                        (long long)m->kv_heads);
     if (ranks > 1024 || ranks * tp > 1024)
         return tw_fail(error, TW_BAD_INPUT, "attention_ranks = %d, expected 1 to 1024 GPUs in all", ranks);
+    if (spec->moe_imbalance > 0.0 && spec->moe_imbalance < 1.0)
+        return tw_fail(error, TW_BAD_INPUT, "moe_imbalance = %g, expected 0 (as the tables were timed) or 1 to 100",
+                       spec->moe_imbalance);
     if (spec->two_batch && (ranks < 2 || m->moe_layers < 1))
         return tw_fail(
             error, TW_BAD_INPUT,
