@@ -274,6 +274,7 @@ typedef struct TwPlant {
     const double *cdu_suction_min_pa;    // [cdu]
     TwPower *power;
     struct TwDrawn *wiring;    // the fabric where it is drawn link by link, else NULL (twin/wiring.h)
+    const int *wiring_row;     // [entry] of wiring.links that it comes from
     TwNetwork *network;        // the fabric, hosts and domains as those of the first rack
     int rack_network_count;
     TwNetwork **rack_networks;      // of racks whose domain, chip or cards are others

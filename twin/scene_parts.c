@@ -2,6 +2,7 @@
 
 #include "twin/voltages.h"
 
+#include "models/network/drawn.h"
 #include "models/power/contingency.h"
 #include "models/thermal/plant.h"
 #include "twin/looks.h"
@@ -368,14 +369,42 @@ static const TwSceneField switch_fields[TW_SWITCH_FIELDS] = {
     {"hot_fraction", "%", "Hottest link, test traffic", 100.0, true},
     {"live_fraction", "%", "In service", 100.0, true},
     {"state", "", "State", 1.0, true},
+    {"carries_bytes_s", "GB/s", "Links carry, each way", 1e-9, true},
     {"sent_fraction", "%", "Link load, the run now", 100.0, true},
     {"sent_hot_fraction", "%", "Its hottest link now", 100.0, true},
     {"sent_mean_fraction", "%", "Link load, mean of the run", 100.0, true},
     {"sent_most_fraction", "%", "Hottest link of the run", 100.0, true},
 };
 
+// A switch of a drawn fabric, or a link: it hangs on the end that is farther from the racks, and on the other.
+static void describe_drawn(const TwSceneParts *p, const TwSceneClass *class, const TwSceneSwitch *from,
+                           TwSceneElement *e, int fabric)
+{
+    const TwDrawn *d = p->plant->wiring;
+    e->parent = fabric;
+    if (from->tier >= 0) {
+        copy(e->kind, sizeof e->kind, from->tier == 0 ? "leaf" : "spine");
+        copy(e->title, sizeof e->title, d->spec.top == from->first ? "storage hangs on it" : "");
+        return;
+    }
+    const TwDrawnEntry *entry = &d->spec.entries[from->first];
+    copy(e->kind, sizeof e->kind, "link");
+    char cables[32];
+    snprintf(e->title, sizeof e->title, "%s cable%s, each carries %.4g GB/s each way",
+             grouped(cables, (int64_t)entry->cables), entry->cables > 1.0 ? "s" : "", entry->bytes_s * 1e-9);
+    for (int k = 0; k < class->count; k++) {
+        const TwSceneSwitch *s = &p->fabric->switches[k];
+        if (s->tier < 0 || (s->first != entry->a && s->first != entry->b)) continue;
+        if (e->parent == fabric)
+            e->parent = class->first + k;    // those farther from the racks come first
+        else
+            e->second = class->first + k;
+    }
+}
+
 static void add_switches(TwSceneParts *p, const TwSceneFabric *f)
 {
+    bool drawn = p->plant->wiring != NULL;
     static const char *const kinds[] = {"leaf", "spine", "core"};
     TwScene *s = p->scene;
     int c = s->class_count - 1, fabric = first_of(p, "fabric"), above[4] = {fabric, fabric, fabric, fabric};
@@ -388,14 +417,18 @@ static void add_switches(TwSceneParts *p, const TwSceneFabric *f)
         const TwSceneSwitch *from = &f->switches[k];
         TwSceneElement *e = &p->elements[class->first + k];
         copy(e->name, sizeof e->name, from->name);
-        copy(e->kind, sizeof e->kind, kinds[from->tier]);
-        snprintf(e->id, sizeof e->id, "switch/%s", from->name);
+        snprintf(e->id, sizeof e->id, "switch/%.80s", from->name);
         for (char *at = e->id; *at; at++)
             if (*at == ' ') *at = '_';
         e->of = c;
         e->level = 3 - from->tier;
-        e->parent = above[from->tier + 1];
         e->second = -1;
+        if (drawn) {
+            describe_drawn(p, class, from, e, fabric);
+        } else {
+            copy(e->kind, sizeof e->kind, kinds[from->tier]);
+            e->parent = above[from->tier + 1];
+        }
         if (from->count > 1) snprintf(e->title, sizeof e->title, "%d switches together", from->count);
         e->rack = s->element_rack_count;
         for (int i = f->rack_start[k]; i < f->rack_start[k + 1]; i++) {

@@ -1,5 +1,6 @@
 #include "twin/scene_settings.h"
 
+#include "models/network/drawn.h"
 #include "sim/config.h"
 
 #include <stdlib.h>
@@ -102,18 +103,24 @@ static void end_group(void *context)
 }
 
 // The group that a thing was built from: by its name in the list of its kind, else the section that holds it.
-static int group_of_element(const TwSceneSettings *s, const TwScene *scene, const TwSceneElement *e)
+static int group_of_element(const TwSceneSettings *s, const TwPlant *plant, const TwScene *scene,
+                            const TwSceneElement *e)
 {
+    if (strcmp(e->kind, "link") == 0 && plant->wiring) {    // the last of their class, one an entry
+        const TwSceneClass *c = &scene->classes[e->of];
+        int entries = plant->wiring->spec.entry_count,
+            entry = (int)(e - scene->elements) - c->first - c->count + entries;
+        char path[64];
+        snprintf(path, sizeof path, "wiring.links.%d", plant->wiring_row[entry]);
+        int group = find_group(s, path);
+        return group >= 0 ? group : find_group(s, "wiring");
+    }
     static const struct {
         const char *class, *list, *whole;
-    } where[] = {{"element", "power.%s", "power"},
-                 {"cdu", "cooling.cdus.%s", "cooling.cdus"},
-                 {"plant", "cooling.plant", "cooling"},
-                 {"room", "cooling.room", "cooling"},
-                 {"switch", "fabric", "fabric"},
-                 {"pool", "workload.pools.%s", "workload"},
-                 {"service", "workload.pools", "workload"},
-                 {"load", "power.%s", "power"}};
+    } where[] = {{"element", "power.%s", "power"},           {"cdu", "cooling.cdus.%s", "cooling.cdus"},
+                 {"plant", "cooling.plant", "cooling"},      {"room", "cooling.room", "cooling"},
+                 {"switch", "wiring.switches.%s", "fabric"}, {"pool", "workload.pools.%s", "workload"},
+                 {"service", "workload.pools", "workload"},  {"load", "power.%s", "power"}};
     const char *class = scene->classes[e->of].name;
     for (size_t i = 0; i < sizeof where / sizeof *where; i++) {
         if (strcmp(where[i].class, class) != 0) continue;
@@ -142,7 +149,7 @@ TwSceneSettings *tw_scene_settings_create(const TwPlant *plant, TwScene *scene)
         s->group_of[i] = find_group(s, path);
     }
     for (int e = 0; e < scene->element_count; e++)
-        s->group_of[scene->rack_count + e] = group_of_element(s, scene, &scene->elements[e]);
+        s->group_of[scene->rack_count + e] = group_of_element(s, plant, scene, &scene->elements[e]);
     scene->settings = s->settings, scene->setting_count = s->setting_count;
     scene->groups = s->groups, scene->group_count = s->group_count;
     scene->group_of = s->group_of;

@@ -214,10 +214,9 @@ void tw_plant_record(TwPlant *plant, TwLayout *layout)
     }
     const char **switches = NULL;
     int switch_count = 0;
-    if (plant->fabric.graph && plant->network && plant->network->host_links <= TW_SWITCH_ENDPOINTS) {
-        TwSceneSwitch *list = calloc(TW_SWITCH_TIERS * TW_SWITCH_BLOCKS, sizeof *list);
-        if (!list) abort();
-        switch_count = tw_switches(plant->fabric.graph, list);
+    if ((plant->fabric.graph || plant->wiring) && plant->network && plant->network->host_links <= TW_SWITCH_ENDPOINTS) {
+        TwSceneSwitch *list;
+        switch_count = tw_switches(plant, plant->wiring ? NULL : plant->fabric.graph, &list);
         switches = TW_TAKE(plant->arena, switch_count, const char *);
         for (int i = 0; i < switch_count; i++) switches[i] = tw_arena_text(plant->arena, list[i].name);
         free(list);

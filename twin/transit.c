@@ -652,20 +652,24 @@ static void *zeroed(int count, size_t size)
 TwTransitView *tw_transit_view_create(const TwPlant *plant)
 {
     const Plan *p = plant->transit;
-    const TwGraph *g = plant->fabric.graph;
-    if (!p || !p->map || !g) return NULL;
+    const TwDrawn *drawn = plant->wiring;
+    const TwGraph *g = drawn ? NULL : plant->fabric.graph;
+    if (!p || !p->map || (!g && !drawn)) return NULL;
     TwTransitView *v = zeroed(1, sizeof *v);
+    int links = drawn ? drawn->link_count : g->link_count;
     *v = (TwTransitView){.plant = plant,
                          .graph = g,
-                         .capacity_bytes_s = g->capacity_bytes_s,
-                         .up = zeroed(g->link_count, sizeof *v->up),
-                         .now_bytes_s = zeroed(g->link_count, sizeof(double)),
-                         .mean_bytes_s = zeroed(g->link_count, sizeof(double)),
-                         .most_bytes_s = zeroed(g->link_count, sizeof(double)),
-                         .of = zeroed(g->link_count, sizeof *v->of),
+                         .link_count = links,
+                         .capacity_bytes_s = drawn ? drawn->capacity_bytes_s : g->capacity_bytes_s,
+                         .up = zeroed(links, sizeof *v->up),
+                         .now_bytes_s = zeroed(links, sizeof(double)),
+                         .mean_bytes_s = zeroed(links, sizeof(double)),
+                         .most_bytes_s = zeroed(links, sizeof(double)),
+                         .of = zeroed(links, sizeof *v->of),
                          .lost = zeroed(tw_fabric_lost_most(plant), sizeof *v->lost),
                          .whole = zeroed(p->map->link_count, sizeof(double))};
-    tw_fabric_map_links(p->map, g, v->of);
+    for (int l = 0; drawn && l < links; l++) v->of[l] = 2 * plant->rack_count + l;
+    if (g) tw_fabric_map_links(p->map, g, v->of);
     return v;
 }
 
@@ -685,17 +689,20 @@ void tw_transit_view_destroy(TwTransitView *v)
 void tw_transit_view_read(TwTransitView *v, const void *block)
 {
     const Plan *p = v->plant->transit;
-    const TwGraph *g = v->graph;
     int lost = tw_fabric_lost(v->plant, block, v->lost);
-    tw_fabric_map_lose(p->map, g, v->lost, lost, v->up, v->whole);
-    for (int l = 0; l < g->link_count; l++) {
+    if (v->graph)
+        tw_fabric_map_lose(p->map, v->graph, v->lost, lost, v->up, v->whole);
+    else
+        tw_drawn_up(v->plant->wiring, v->lost, lost, v->up);
+    for (int l = 0; l < v->link_count && !v->graph; l++) v->whole[v->of[l]] = v->capacity_bytes_s[l] * v->up[l];
+    for (int l = 0; l < v->link_count; l++) {
         int of = v->of[l];
         v->now_bytes_s[l] = v->mean_bytes_s[l] = v->most_bytes_s[l] = 0.0;
         if (of < 0) continue;
-        double mean, most, live = v->whole[of] > 0.0 ? v->up[l] * g->capacity_bytes_s[l] / v->whole[of] : 0.0;
+        double mean, most, live = v->whole[of] > 0.0 ? v->up[l] * v->capacity_bytes_s[l] / v->whole[of] : 0.0;
         tw_transit_used(&p->transit, block, of, &mean, &most);
         v->now_bytes_s[l] = live * tw_transit_now(&p->transit, block, of);
-        v->mean_bytes_s[l] = mean * g->capacity_bytes_s[l];
-        v->most_bytes_s[l] = most * g->capacity_bytes_s[l];
+        v->mean_bytes_s[l] = mean * v->capacity_bytes_s[l];
+        v->most_bytes_s[l] = most * v->capacity_bytes_s[l];
     }
 }

@@ -70,7 +70,8 @@ int tw_transit_fullest(const TwPlant *plant, const void *block, TwTransitLink *r
 // out of service carries nothing.
 typedef struct TwTransitView {
     const TwPlant *plant;
-    const struct TwGraph *graph;
+    const struct TwGraph *graph;    // NULL: a drawn fabric, links of plant->wiring
+    int link_count;
     const double *capacity_bytes_s;    // [link] when whole
     double *up;                        // [link] in service now: 1, 0, or the cables that are left of a bundle
     double *now_bytes_s;               // [link] long transfers and, as of the last exchange tick, the short ones
@@ -80,7 +81,7 @@ typedef struct TwTransitView {
     struct TwLoss *lost;
     double *whole;    // [link of the running network] what lives of it
 } TwTransitView;
-// NULL: the facility has no fabric, one that is drawn (twin/wiring.h), or one beyond what a graph holds.
+// NULL: the facility has no fabric, or one beyond what a graph holds.
 TwTransitView *tw_transit_view_create(const TwPlant *plant);
 void tw_transit_view_destroy(TwTransitView *view);
 // Fills up, now, mean and most from a state's block.

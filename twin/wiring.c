@@ -52,6 +52,7 @@ typedef struct Drawing {
     const char **names;    // racks, then switches
     int racks, count;
     TwDrawnEntry *entries;
+    int *row;    // [entry] of the file
     int entry_count, room;
 } Drawing;
 
@@ -69,8 +70,8 @@ static int find(const Drawing *d, const char *name, int *list)
     return count;
 }
 
-static bool add_links(Drawing *d, TwArena *arena, const TwNode *node, const LinkRow *row, double bytes_s, int *from,
-                      int *to, TwErrors *errors)
+static bool add_links(Drawing *d, TwArena *arena, const TwNode *node, const LinkRow *row, int index, double bytes_s,
+                      int *from, int *to, TwErrors *errors)
 {
     int a = find(d, row->from, from), b = find(d, row->to, to);
     if (a == 0) tw_reference_error(node, "from", errors, row->from, "rack or switch", d->names, d->count);
@@ -92,9 +93,13 @@ static bool add_links(Drawing *d, TwArena *arena, const TwNode *node, const Link
                 int room = 2 * d->room + 64;
                 TwDrawnEntry *more = TW_TAKE(arena, room, TwDrawnEntry);
                 if (d->entry_count > 0) memcpy(more, d->entries, (size_t)d->entry_count * sizeof *more);
+                int *rows = TW_TAKE(arena, room, int);
+                if (d->entry_count > 0) memcpy(rows, d->row, (size_t)d->entry_count * sizeof *rows);
                 d->entries = more;
+                d->row = rows;
                 d->room = room;
             }
+            d->row[d->entry_count] = index;
             d->entries[d->entry_count++] = (TwDrawnEntry){from[i], to[k], (double)row->cables, bytes_s};
         }
     return true;
@@ -154,7 +159,7 @@ bool tw_wiring_compile(TwPlant *plant, const TwFabricRow *fabric, TwErrors *erro
         const TwNode *entry = tw_node_entry(node, "links", i, name);
         tw_node_row(entry, &row);
         double port = (row.bytes_s > 0.0 ? row.bytes_s : fabric->port_bytes_s) * fabric->efficiency;
-        good = add_links(&d, plant->arena, entry, &row, port, from, to, errors) && good;
+        good = add_links(&d, plant->arena, entry, &row, i, port, from, to, errors) && good;
     }
     WiringRow row;
     tw_node_row(node, &row);
@@ -179,6 +184,7 @@ bool tw_wiring_compile(TwPlant *plant, const TwFabricRow *fabric, TwErrors *erro
             rack.scaleout_bytes_s > 0.0 ? fmin(rack.scaleout_bytes_s, fabric->port_bytes_s) : fabric->port_bytes_s;
         rack_bytes_s[r] = (double)plant->racks[r].gpus * card * fabric->efficiency;
     }
+    plant->wiring_row = d.row;
     const TwDrawnSpec drawn = {d.racks, switches, d.entry_count, d.names, rack_bytes_s, d.entries, top};
     TwError why = {0};
     if (!tw_drawn_create(&plant->wiring, &drawn, &why)) {

@@ -258,6 +258,19 @@ static void draw_rack(TwDraw *d, const TwScene *s, int i, Cursor *c)
     if (!linked && r->feed[0]) row(d, c, "Feed", r->feed);
 }
 
+// A drawn link has two directions where a switch has links.
+static const char *label_of(const TwSceneElement *e, const TwSceneField *field)
+{
+    static const char *const labels[][2] = {
+        {"used_fraction", "Test traffic, mean both ways"}, {"hot_fraction", "Test traffic, fuller way"},
+        {"carries_bytes_s", "Carries, each way"},          {"sent_fraction", "The run now, mean both ways"},
+        {"sent_hot_fraction", "The run now, fuller way"},  {"sent_mean_fraction", "Mean of the run, both ways"},
+        {"sent_most_fraction", "Fullest of the run"}};
+    for (size_t i = 0; i < sizeof labels / sizeof *labels && strcmp(e->kind, "link") == 0; i++)
+        if (strcmp(labels[i][0], field->name) == 0) return labels[i][1];
+    return field->label;
+}
+
 static void draw_element(TwDraw *d, const TwScene *s, int e, Cursor *c)
 {
     const TwSceneElement *at = &s->elements[e];
@@ -274,17 +287,24 @@ static void draw_element(TwDraw *d, const TwScene *s, int e, Cursor *c)
         if (strcmp(field->name, "state") == 0) continue;
         double value = tw_scene_value_at(s, e, f);
         if (isnan(value) && !s->live && !field->recorded) {
-            row(d, c, field->label, "not recorded");
+            row(d, c, label_of(at, field), "not recorded");
             continue;
         }
-        measure(d, c, field->label, field->unit, value, tw_scene_limit_at(s, e, f));
+        measure(d, c, label_of(at, field), field->unit, value, tw_scene_limit_at(s, e, f));
     }
-    if (at->place[0] || at->rack_count) section(d, c, "PLACE");
+    if (at->place[0] || (at->rack_count && strcmp(at->kind, "link") != 0)) section(d, c, "PLACE");
     if (at->place[0]) row(d, c, "Hall", at->place);
-    if (at->rack_count) {
+    if (at->rack_count && strcmp(at->kind, "link") != 0) {
         char text[32];
         snprintf(text, sizeof text, "%d", at->rack_count);
         row(d, c, "Racks that hang on it", text);
+    }
+    if (strcmp(at->kind, "link") == 0) {    // of a drawn fabric
+        section(d, c, "BETWEEN");
+        for (int k = 0; k < at->rack_count; k++) row(d, c, s->racks[s->element_racks[at->rack + k]].name, "rack");
+        if (at->second >= 0) row(d, c, s->elements[at->second].name, s->elements[at->second].kind);
+        if (at->parent >= 0) row(d, c, s->elements[at->parent].name, s->elements[at->parent].kind);
+        return;
     }
     if (at->parent >= 0) upstream(d, s, at->parent, "UPSTREAM", c);
 }

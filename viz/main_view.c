@@ -1,27 +1,52 @@
 // The main view that was chosen: what it draws, what lies under the pointer, when it must be drawn again.
 #include "viz/view.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 void tw_hits_clear(TwHits *hits) { hits->count = 0; }
 
-void tw_hits_add(TwHits *hits, TwBox box, int thing)
+static void add(TwHits *hits, TwHit hit)
 {
     if (hits->count == hits->room) {
         hits->room = hits->room ? 2 * hits->room : 256;
         hits->at = realloc(hits->at, (size_t)hits->room * sizeof *hits->at);
         if (!hits->at) abort();
     }
-    hits->at[hits->count++] = (TwHit){box, thing};
+    hits->at[hits->count++] = hit;
+}
+
+void tw_hits_add(TwHits *hits, TwBox box, int thing) { add(hits, (TwHit){.box = box, .thing = thing}); }
+
+void tw_hits_add_line(TwHits *hits, TwPoint a, TwPoint b, int thing)
+{
+    TwBox box = {fmin(a.x, b.x), fmin(a.y, b.y), fabs(b.x - a.x), fabs(b.y - a.y)};
+    add(hits, (TwHit){.box = box, .thing = thing, .line = true, .from = a, .to = b});
+}
+
+static double away(const TwHit *hit, double x, double y)
+{
+    double dx = hit->to.x - hit->from.x, dy = hit->to.y - hit->from.y, length = dx * dx + dy * dy;
+    double at = length > 0.0 ? ((x - hit->from.x) * dx + (y - hit->from.y) * dy) / length : 0.0;
+    at = fmin(fmax(at, 0.0), 1.0);
+    return hypot(x - hit->from.x - at * dx, y - hit->from.y - at * dy);
 }
 
 int tw_hits_at(const TwHits *hits, double x, double y)
 {
+    double nearest = 6.0;
+    int line = -1;
     for (int i = hits->count - 1; i >= 0; i--) {
-        TwBox b = hits->at[i].box;
-        if (x >= b.x && x < b.x + b.w && y >= b.y && y < b.y + b.h) return hits->at[i].thing;
+        const TwHit *hit = &hits->at[i];
+        TwBox b = hit->box;
+        if (hit->line) {
+            double far = away(hit, x, y);
+            if (far < nearest) nearest = far, line = hit->thing;
+        } else if (x >= b.x && x < b.x + b.w && y >= b.y && y < b.y + b.h) {
+            return line >= 0 ? line : hit->thing;    // a line over the box was drawn later
+        }
     }
-    return -1;
+    return line;
 }
 
 void tw_main_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box)

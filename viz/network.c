@@ -1,5 +1,6 @@
 // Network: tiers of the scale-out fabric from the racks up, each switch coloured by how full its links are, with what
-// the run sends or under the test traffic; losses hatched, the racks and leaves of what is selected marked.
+// the run sends or under the test traffic; losses hatched, the racks and leaves of what is selected marked. A fabric
+// that is drawn link by link has every link as a line of its own.
 #include "viz/diagram.h"
 
 #include <math.h>
@@ -7,17 +8,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_TIERS = 4, MOST_CELLS = 512, MOST_LINES = 400 };
+enum { MOST_TIERS = 4, MOST_CELLS = 512, MOST_LINES = 400, BENDS = 12, MOST_SAID = 16 };
 static const char *const dot = " \xc2\xb7 ";
 
 // A tier: its switches, or the racks.
 typedef struct Tier {
     const char *kind;
-    int first, count;    // elements; racks of the scene
-    int cells;           // boxes drawn
-    double x, step, y, h;
-    double used, hot;    // mean and hottest; NaN: unknown
-    int hottest;         // element
+    int first, count;                // elements; racks of the scene
+    int cells;                       // boxes drawn
+    double x, step, y, h, widest;    // of a box
+    double used, hot;                // mean and hottest; NaN: unknown
+    int hottest;                     // element
     int lost;
 } Tier;
 
@@ -48,14 +49,18 @@ int tw_network_load_shown(const TwScene *s, const TwView *view)
     return TW_MOST_LOADS - 1;
 }
 
+static bool is_link(const TwScene *s, int element) { return strcmp(s->elements[element].kind, "link") == 0; }
+
 // The test traffic fills links; of the run the scale ends at a round number above what there is, and only grows.
 static double scale_end(const TwScene *s, TwView *view, int class, int load)
 {
     TwSpan *scale = &view->loads[load];
     double most = 0.0;
     if (load == TW_MOST_LOADS - 1) return 100.0;
-    for (int k = 0; k < s->classes[class].count; k++)
-        most = fmax(most, tw_scene_value(s, s->classes[class].first + k, loads[load].field));
+    for (int k = 0; k < s->classes[class].count; k++) {
+        int e = s->classes[class].first + k;
+        most = fmax(most, tw_scene_value(s, e, is_link(s, e) ? loads[load].hottest : loads[load].field));
+    }
     if (most > scale->high && !(view->locked && scale->high > 0.0)) {
         double step = tw_tick_step(0.0, most, 4);
         scale->high = fmin(step * ceil(most / step - 1e-9), 100.0);
@@ -63,13 +68,15 @@ static double scale_end(const TwScene *s, TwView *view, int class, int load)
     return scale->high > 0.0 ? scale->high : 1.0;
 }
 
+static bool is_drawn(const Tier *t) { return isfinite(t->widest); }    // link by link
 static bool is_racks(const Tier *t) { return strcmp(t->kind, "rack") == 0; }
 
 static TwBox cell(const Tier *t, int i)
 {
     double gap = t->step >= 4.0 ? fmin(4.0, 0.2 * t->step) : 0.0;
     double x0 = floor(t->x + i * t->step), x1 = floor(t->x + (i + 1) * t->step);
-    return (TwBox){x0, t->y, fmax(x1 - x0 - gap, 1.0), t->h};
+    double w = fmin(fmax(x1 - x0 - gap, 1.0), t->widest);
+    return (TwBox){t->widest < x1 - x0 ? floor(0.5 * (x0 + x1 - w)) : x0, t->y, w, t->h};
 }
 
 static int first_of(const Tier *t, int i) { return (int)((int64_t)i * t->count / t->cells); }
@@ -93,11 +100,12 @@ static int make_tiers(const TwScene *s, int class, Tier *tiers)
 {
     int count = 0;
     const TwSceneClass *c = &s->classes[class];
-    for (int e = c->first; e < c->first + c->count; e++) {
-        if (count > 0 && strcmp(tiers[count - 1].kind, s->elements[e].kind) == 0)
+    for (int e = c->first; e < c->first + c->count && !is_link(s, e); e++) {
+        const TwSceneElement *at = &s->elements[e];
+        if (count > 0 && strcmp(tiers[count - 1].kind, at->kind) == 0 && s->elements[e - 1].level == at->level)
             tiers[count - 1].count++;
         else if (count < MOST_TIERS - 1)
-            tiers[count++] = (Tier){.kind = s->elements[e].kind, .first = e, .count = 1};
+            tiers[count++] = (Tier){.kind = at->kind, .first = e, .count = 1};
     }
     if (s->rack_count > 0) tiers[count++] = (Tier){.kind = "rack", .count = s->rack_count};
     return count;
@@ -166,6 +174,136 @@ static void join_racks(TwDraw *d, const TwScene *s, const unsigned char *marks, 
     }
 }
 
+// ---- a fabric drawn link by link ----
+
+typedef struct Link {
+    int element, end[2];      // things: the lower first
+    TwPoint at[BENDS + 1];    // two, or more where it bows between two of one tier
+    int points;
+    double load, width;
+    bool marked;
+} Link;
+
+// Box and tier of a switch or a rack.
+static TwBox place(const TwScene *s, const Tier *tiers, int count, int thing, int *tier)
+{
+    for (int t = 0; t < count; t++) {
+        int i = thing - (is_racks(&tiers[t]) ? 0 : s->rack_count) - tiers[t].first;
+        if (is_racks(&tiers[t]) != (thing < s->rack_count) || i < 0 || i >= tiers[t].count) continue;
+        *tier = t;
+        int at = (int)((int64_t)i * tiers[t].cells / tiers[t].count);
+        while (at + 1 < tiers[t].cells && first_of(&tiers[t], at + 1) <= i) at++;
+        return cell(&tiers[t], at);
+    }
+    return *tier = -1, (TwBox){0};
+}
+
+static int ends_of(const TwScene *s, int class, int element, int end[2])
+{
+    const TwSceneElement *e = &s->elements[element];
+    int count = 0;
+    for (int k = 0; k < e->rack_count && count < 2; k++) end[count++] = s->element_racks[e->rack + k];
+    if (e->second >= 0 && count < 2) end[count++] = s->rack_count + e->second;
+    if (e->parent >= 0 && s->elements[e->parent].of == class && count < 2) end[count++] = s->rack_count + e->parent;
+    return count;
+}
+
+// Where it runs: it leaves a box on the side that its other end lies on; `beside`: how many run between the same two.
+static bool run_link(const TwScene *s, const Tier *tiers, int count, int beside, Link *l)
+{
+    int tier[2];
+    TwBox low = place(s, tiers, count, l->end[0], &tier[0]), high = place(s, tiers, count, l->end[1], &tier[1]);
+    if (tier[0] < 0 || tier[1] < 0) return false;
+    double x0 = low.x + low.w / 2.0, x1 = high.x + high.w / 2.0, aside = 8.0 * beside;
+    double lean = (x1 - x0) / (fabs(x1 - x0) + 250.0);
+    TwPoint a = {x0 + 0.48 * lean * low.w + aside, low.y}, b = {x1 - 0.48 * lean * high.w + aside, high.y + high.h};
+    l->points = 2;
+    l->at[0] = a, l->at[1] = b;
+    if (tier[0] != tier[1]) return true;
+    l->points = BENDS + 1;
+    double depth = fmin(18.0 + 0.08 * fabs(x1 - x0), 44.0) + aside;
+    for (int i = 0; i <= BENDS; i++) {
+        double t = (double)i / BENDS;
+        l->at[i] = (TwPoint){a.x + t * (b.x - a.x), low.y + low.h + 4.0 * depth * t * (1.0 - t)};
+    }
+    return true;
+}
+
+static void draw_link(TwDraw *d, const TwScene *s, TwView *view, const Link *l, double end, int load)
+{
+    const TwStyle *style = tw_draw_style(d);
+    TwSceneState state = tw_scene_state(s, l->element);
+    bool known = !isnan(l->load) && state != TW_IS_OPEN;
+    TwColour colour = known ? tw_map_colour(TW_CIVIDIS, l->load / end) : style->second;
+    if (view->reference) {
+        double change = tw_scene_value(s, l->element, loads[load].hottest) -
+                        tw_diagram_was(view, s, l->element, loads[load].hottest);
+        known = known && !isnan(change);
+        if (known) colour = tw_difference_colour(tw_difference_scale(view, NAN), change);
+    }
+    if (l->marked)
+        tw_draw_line(d, l->at, l->points, (TwStroke){tw_faded(style->status[TW_INFO], 0.9), l->width + 6.0, 0.0});
+    // an edge, for both ends of the scale are hard to see on one of the grounds
+    if (l->width > 1.5 && (known || l->marked))
+        tw_draw_line(d, l->at, l->points, (TwStroke){l->marked ? style->ground : style->second, l->width + 2.0, 0.0});
+    if (known) tw_draw_line(d, l->at, l->points, (TwStroke){colour, l->width, 0.0});
+    if (state >= TW_IS_IMPAIRED || !known)
+        tw_draw_line(d, l->at, l->points,
+                     (TwStroke){state >= TW_IS_IMPAIRED ? style->status[TW_LOST] : style->second,
+                                fmax(0.5 * l->width, 1.5), 5.0});
+    for (int i = 0; i + 1 < l->points; i++)
+        tw_hits_add_line(&view->hits, l->at[i], l->at[i + 1], s->rack_count + l->element);
+}
+
+// How full a link of the selection is, on it.
+static void say_link(TwDraw *d, const TwScene *s, const Link *l)
+{
+    const TwStyle *style = tw_draw_style(d);
+    char text[48];
+    if (tw_scene_state(s, l->element) == TW_IS_OPEN)
+        snprintf(text, sizeof text, "out of service");
+    else
+        tw_diagram_unit(text, l->load, "%");
+    TwPoint p = l->points > 2 ? l->at[l->points / 2]
+                              : (TwPoint){0.5 * (l->at[0].x + l->at[1].x), 0.5 * (l->at[0].y + l->at[1].y)};
+    double w = tw_text_width(d, TW_SMALL, text) + 10.0;
+    tw_draw_rect(d, (TwBox){p.x - w / 2.0, p.y - 8.0, w, 16.0}, style->panel);
+    tw_draw_frame(d, (TwBox){p.x - w / 2.0, p.y - 8.0, w, 16.0}, (TwStroke){style->status[TW_INFO], 1.0, 0.0});
+    tw_draw_text(d, (TwPoint){p.x, p.y + 4.0}, TW_CENTRE, TW_SMALL, style->text, text);
+}
+
+// Links, the marked ones last. Returns them, for what is said of them; caller frees.
+static Link *draw_links(TwDraw *d, const TwScene *s, TwView *view, const unsigned char *marks, int class,
+                        const Tier *tiers, int count, int load, double end, int *link_count)
+{
+    const TwSceneClass *c = &s->classes[class];
+    Link *links = calloc((size_t)c->count + 1, sizeof *links);
+    if (!links) abort();
+    int made = 0;
+    double largest = 0.0;
+    for (int e = c->first; e < c->first + c->count; e++)
+        if (is_link(s, e)) largest = fmax(largest, tw_scene_value(s, e, "carries_bytes_s"));
+    for (int e = c->first; e < c->first + c->count; e++) {
+        Link *l = &links[made];
+        *l = (Link){.element = e};
+        if (!is_link(s, e) || ends_of(s, class, e, l->end) < 2) continue;
+        int beside = 0;    // the same two, next to each other in the file
+        for (int k = made - 1; k >= 0 && k >= made - 8; k--)
+            beside += links[k].end[0] == l->end[0] && links[k].end[1] == l->end[1];
+        if (!run_link(s, tiers, count, beside, l)) continue;
+        l->load = tw_scene_value(s, e, loads[load].hottest);
+        double carries = tw_scene_value(s, e, "carries_bytes_s");
+        l->width = c->count > MOST_LINES ? 1.0 : 1.5 + (carries > 0.0 ? 4.5 * sqrt(carries / largest) : 0.0);
+        l->marked = marks[s->rack_count + e] == 2 || (marks[l->end[0]] == 2 || marks[l->end[1]] == 2);
+        made++;
+    }
+    for (int pass = 0; pass < 2; pass++)
+        for (int i = 0; i < made; i++)
+            if (links[i].marked == (pass == 1)) draw_link(d, s, view, &links[i], end, load);
+    *link_count = made;
+    return links;
+}
+
 static void draw_switches(TwDraw *d, const TwScene *s, TwView *view, const unsigned char *marks, const Tier *t,
                           int load, double end)
 {
@@ -195,8 +333,14 @@ static void draw_switches(TwDraw *d, const TwScene *s, TwView *view, const unsig
             tw_draw_hatch(d, b, style->status[TW_LOST]);
             tw_draw_frame(d, b, (TwStroke){style->status[TW_LOST], 2.0, 0.0});
         }
+        if (is_drawn(t) && b.w >= 44.0) {
+            TwColour ink = lost || dead || isnan(used) ? style->text : tw_ink_on(colour);
+            if (lost || dead) tw_draw_rect(d, (TwBox){b.x + 5.0, b.y + 5.0, b.w - 10.0, b.h - 10.0}, style->ground);
+            tw_diagram_text(d, b.x + b.w / 2.0, b.y + b.h / 2.0 + 4.0, b.w - 8.0, TW_CENTRE, TW_SMALL, ink,
+                            s->elements[shown].name);
+        }
         if (near && mark < 2) tw_draw_rect(d, (TwBox){b.x, b.y + b.h, b.w, 3.0}, style->status[TW_INFO]);
-        if (mark == 2) tw_diagram_mark(d, b, 2);
+        if (mark == 2 || (mark == 1 && is_drawn(t))) tw_diagram_mark(d, b, mark);
         tw_hits_add(&view->hits, b, s->rack_count + shown);
     }
 }
@@ -230,7 +374,7 @@ static void name_tier(TwDraw *d, const TwScene *s, const Tier *t, double width, 
                              : strcmp(t->kind, "spine") == 0 ? "Spines"
                                                              : "Cores";
         // "leaves 0-22" stands for 23 of them
-        bool several = strchr(s->elements[t->first + t->count - 1].name, '-') || t->cells < t->count;
+        bool several = (!is_drawn(t) && strchr(s->elements[t->first + t->count - 1].name, '-')) || t->cells < t->count;
         if (t->lost) snprintf(lost, sizeof lost, "%s\xe2\x96\xb2 %d out of service", dot, t->lost);
         snprintf(text, sizeof text, "%s%s%s", plural, several ? ", several a box" : "", lost);
     }
@@ -277,7 +421,13 @@ static void tell(const TwScene *s, const TwView *view, char text[256])
     if (e >= 0 && strcmp(s->classes[s->elements[e].of].name, "switch") == 0) {
         char run[96] = "";
         if (!isnan(tw_scene_value(s, e, "sent_fraction")))
-            snprintf(run, sizeof run, "%s full with what the run sends, ", tw_diagram_value(c, s, e, "sent_fraction"));
+            snprintf(run, sizeof run, "%s full with what the run sends, ",
+                     tw_diagram_value(c, s, e, is_link(s, e) ? "sent_hot_fraction" : "sent_fraction"));
+        if (is_link(s, e)) {
+            snprintf(text, 256, "%s: %s%s%s%s under the test traffic", s->elements[e].name, s->elements[e].title, dot,
+                     run, tw_diagram_value(b, s, e, "hot_fraction"));
+            return;
+        }
         snprintf(text, 256, "%s: links %s%s under the test traffic, hottest %s; %d racks hang on it",
                  s->elements[e].name, run, tw_diagram_value(a, s, e, "used_fraction"),
                  tw_diagram_value(b, s, e, "hot_fraction"), s->elements[e].rack_count);
@@ -312,13 +462,16 @@ void tw_network_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box)
     for (int i = 0; i < s->rack_count; i++) any = any || marks[i];
     Tier tiers[MOST_TIERS];
     int count = make_tiers(s, class, tiers);
+    const TwSceneClass *c = &s->classes[class];
+    bool drawn = c->count > 0 && is_link(s, c->first + c->count - 1);
     int load = tw_network_load_shown(s, view);
     double end = scale_end(s, view, class, load);
     if (view->reference) {
         double most = NAN;
-        for (int e = s->classes[class].first; e < s->classes[class].first + s->classes[class].count; e++)
-            most = tw_largest(tw_scene_value(s, e, loads[load].field) - tw_diagram_was(view, s, e, loads[load].field),
-                              most);
+        for (int e = c->first; e < c->first + c->count; e++) {
+            const char *field = is_link(s, e) ? loads[load].hottest : loads[load].field;
+            most = tw_largest(tw_scene_value(s, e, field) - tw_diagram_was(view, s, e, field), most);
+        }
         tw_difference_legend(d, box, "Link load", "points", tw_difference_scale(view, most), view->locked);
     }
     double x = rest.x + fmin(24.0, rest.w * 0.03), w = rest.w - 2.0 * (x - rest.x), h = 26.0;
@@ -327,12 +480,15 @@ void tw_network_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box)
     for (int t = 0; t < count; t++) {
         Tier *at = &tiers[t];
         at->cells = (int)fmin(fmin(at->count, MOST_CELLS), fmax(floor(w / 3.0), 1.0));
-        at->x = x, at->step = fmin(w / at->cells, 120.0);
+        at->x = x, at->step = fmin(w / at->cells, drawn ? 240.0 : 120.0);
+        at->widest = drawn ? 116.0 : INFINITY;
         at->x = x + (w - at->step * at->cells) / 2.0;
         at->y = floor(rest.y + 30.0 + t * step), at->h = fmax(fmin(h, step * 0.5), 4.0);
         sum_up(s, at, load);
     }
-    for (int t = 0; t + 1 < count; t++) {
+    int link_count = 0;
+    Link *links = drawn ? draw_links(d, s, view, marks, class, tiers, count, load, end, &link_count) : NULL;
+    for (int t = 0; t + 1 < count && !drawn; t++) {
         if (is_racks(&tiers[t + 1]))
             join_racks(d, s, marks, &tiers[t + 1], &tiers[t], any);
         else
@@ -348,9 +504,17 @@ void tw_network_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box)
         if (step > 40.0) name_tier(d, s, &tiers[t], w, s->stands_for);
         tiers[t].x = from;
     }
+    int said = 0;
+    for (int i = 0; i < link_count; i++) said += links[i].marked;
+    for (int i = 0; i < link_count && said <= MOST_SAID && step > 60.0; i++)
+        if (links[i].marked) say_link(d, s, &links[i]);
+    free(links);
     if (foot > 0.0) {
         draw_scale(d, x, rest.y + rest.h - 44.0, view, load, end);
         tw_diagram_text(d, x, rest.y + rest.h - 12.0, w, TW_LEFT, TW_SMALL, style->second, loads[load].foot);
+        if (drawn && rest.w > 900.0)
+            tw_diagram_text(d, x + w, rest.y + rest.h - 33.0, w * 0.5, TW_RIGHT, TW_SMALL, style->second,
+                            "lines: cables as drawn, coloured by their fuller direction, wider the more they carry");
     }
     free(marks);
 }

@@ -69,6 +69,8 @@ typedef enum TwMainView {
 typedef struct TwHit {
     TwBox box;
     int thing;    // of the scene: a rack or an element
+    bool line;    // in the box, between these: hit near it, the nearest of several
+    TwPoint from, to;
 } TwHit;
 typedef struct TwHits {
     TwHit *at;
@@ -76,7 +78,8 @@ typedef struct TwHits {
 } TwHits;
 void tw_hits_clear(TwHits *hits);
 void tw_hits_add(TwHits *hits, TwBox box, int thing);
-int tw_hits_at(const TwHits *hits, double x, double y);    // the last drawn there; -1: nothing
+void tw_hits_add_line(TwHits *hits, TwPoint from, TwPoint to, int thing);
+int tw_hits_at(const TwHits *hits, double x, double y);    // the last box drawn there, or line near it; -1: nothing
 
 typedef struct TwView {
     int quantity;                // coloured on the floor plan
