@@ -704,13 +704,13 @@ WIDTHS void tw_group_step(const TwGroup *group, double *restrict y, const TwRack
                           const TwBoundary *boundary, double h, TwLane *restrict chip_j, TwGroupMeter *restrict step)
 {
     const double *flow = y + ((size_t)group->racks * RACK_STATES + FLOW) * LANES;
-    double most = 0.0;
+    bool moving = group->air;
     for (int l = 0; l < LANES; l++) {
         double slope, change = h * flow_rate(group->cdu, cdu_in, l, flow[l], &slope);
-        most = fmax(most, fabs(change));
+        moving |= !(fabs(change) < 1e-14);
     }
     // within a rounding of their speed, pumps stand
-    if (group->air || !(most < 1e-14))
+    if (moving)
         group_step(group, y, in, cdu_in, unit, boundary, h, chip_j, step, (Kind){true, true});
     else if (group->odd)
         group_step(group, y, in, cdu_in, unit, boundary, h, chip_j, step, (Kind){false, true});

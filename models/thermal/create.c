@@ -484,7 +484,7 @@ static void reserve(TwThermalPlant *plant, TwLayout *layout, int cdus)
     plant->unit_input = tw_layout_add(layout, (size_t)plant->unit_count + 1, sizeof(TwUnitInput));
     plant->chip_j = tw_layout_add(layout, places, sizeof(TwLane));
     plant->meter = tw_layout_add(layout, groups, sizeof(TwGroupMeter));
-    plant->step_meter = tw_layout_add(layout, groups, sizeof(TwGroupMeter));
+    plant->step_sum = tw_layout_add(layout, groups, sizeof(TwGroupSum));
     plant->plant_slope = tw_layout_add(layout, PLANT_STATES, sizeof(double));
     plant->failed = tw_layout_add(layout, (size_t)cdus + 1, sizeof(double));
     plant->cdu_faults = tw_layout_add(layout, ((size_t)cdus + 1) * CDU_FAULTS, sizeof(double));

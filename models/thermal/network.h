@@ -135,6 +135,11 @@ typedef struct TwGroupMeter {
     TwLane primary_w_k;    // mean facility-side m cp at full primary pump (of the last step)
 } TwGroupMeter;
 
+// Of a step, over the lanes: into the facility loop, into the room; J, and W/K.
+typedef struct TwGroupSum {
+    double loop_j, room_j, primary_w_k;
+} TwGroupSum;
+
 typedef struct TwGroup {
     int racks, units;           // places in a lane; most CDUs of a loop
     bool air, odd;              // odd: some rack has a rear door or throttles on and off
@@ -227,7 +232,7 @@ typedef struct TwThermalPlant {
     double room_j_k, coil_w_k, room_fan_w;
 
     size_t state_count;    // doubles: groups, then PLANT_STATES
-    TwSlot state, good, rack_input, cdu_input, unit_input, chip_j, meter, step_meter, plant_slope, failed, cdu_faults,
+    TwSlot state, good, rack_input, cdu_input, unit_input, chip_j, meter, step_sum, plant_slope, failed, cdu_faults,
         plant_modes, chip_before, group_heat_j,    // [group] heat of a window, J; then whether its states are sound
         rack_faults, loop_flow,                    // [rack], [loop] TwLoopFlow
         mains,                                     // TwPlug[2]: supply, return

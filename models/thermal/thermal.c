@@ -59,6 +59,14 @@ const double *tw_loop_state(const TwThermalPlant *plant, const void *block, int 
     return tw_f64_const(block, plant->state) + group->first + (size_t)group->racks * RACK_STATES * LANES + loop % LANES;
 }
 
+enum { MOST_THREADS = 256 };
+static int threads_for(int groups)
+{
+    int most = omp_get_max_threads();
+    if (groups < 16) return 1;
+    return most < MOST_THREADS ? most : MOST_THREADS;
+}
+
 // pumps, valves and faults of a group's loops into its lanes
 static void set_loops(const TwThermalPlant *plant, void *block, const TwThermalIn *in, int g, double time_s)
 {
@@ -94,7 +102,7 @@ static void set_loops(const TwThermalPlant *plant, void *block, const TwThermalI
             unit->fouled[l] = f[F_FOUL];
             unit->offset[l] = f[F_DRIFT] != 0.0 ? f[F_DRIFT] * (time_s - f[F_DRIFT_SINCE]) : 0.0;
             double on = failed[c] > 0.0 || f[F_ISOLATED] > 0.0 ? 0.0 : in->load_on ? in->load_on[c] : 1.0;
-            lane->on[l] = fmax(lane->on[l], f[F_OUT] > 0.0 ? 0.0 : on);
+            if (f[F_OUT] == 0.0 && on > lane->on[l]) lane->on[l] = on;
         }
         if (flows[loop].changed == 0.0) continue;
         // the pumps' new flow through their speed, with its time; who gets how much of it at once
@@ -180,6 +188,18 @@ static void add_meter(TwGroupMeter *sum, const TwGroupMeter *step)
     }
 }
 
+// all that one thread takes from another's group after a step
+static TwGroupSum sum_lanes(const TwGroupMeter *step)
+{
+    TwGroupSum sum = {0.0, 0.0, 0.0};
+    for (int l = 0; l < LANES; l++) {
+        sum.loop_j += step->exchanger_j[l] + step->door_j[l];
+        sum.room_j += step->room_j[l];
+        sum.primary_w_k += step->primary_w_k[l];
+    }
+    return sum;
+}
+
 // What comes out of the mains over the next h seconds at this flow.
 static void open_mains(const TwThermalPlant *plant, const void *block, TwPlantInput *in, double h)
 {
@@ -219,7 +239,6 @@ typedef struct Window {
 } Window;
 
 // How many groups of a thread's share are taken, on a line of its own.
-enum { MOST_THREADS = 256 };
 typedef struct Share {
     _Alignas(64) atomic_int taken;
 } Share;
@@ -246,7 +265,8 @@ static bool step_all(const TwThermalPlant *plant, void *block, const Window *w, 
     const TwCduInput *cdus = tw_at(block, plant->cdu_input);
     const TwUnitInput *units = tw_at(block, plant->unit_input);
     TwLane *chip_j = tw_at(block, plant->chip_j);
-    TwGroupMeter *window = tw_at(block, plant->meter), *step = tw_at(block, plant->step_meter);
+    TwGroupMeter *window = tw_at(block, plant->meter);
+    TwGroupSum *step = tw_at(block, plant->step_sum);
     TwBoundary boundary = {{z[HEADER_SUPPLY], z[HEADER_SUPPLY] + h * slope[HEADER_SUPPLY]},
                            {z[ROOM], z[ROOM] + h * slope[ROOM]},
                            {z[PRIMARY], fmax(z[PRIMARY] + h * slope[PRIMARY], 0.0)}};
@@ -256,14 +276,16 @@ static bool step_all(const TwThermalPlant *plant, void *block, const Window *w, 
     // every thread begins with the groups that it had in the step before, so that they are in its cache, and takes of
     // the others' when it is done: a core that other work holds up delays one group, not its share
     Share shares[MOST_THREADS] = {{0}};
-    const int threads = groups >= 16 ? (int)fmin(omp_get_max_threads(), MOST_THREADS) : 1;
+    const int threads = threads_for(groups);
 #pragma omp parallel num_threads(threads) if (threads > 1)
     for (int g, own = omp_get_thread_num(), at = own; (g = next_group(shares, groups, threads, own, &at)) >= 0;) {
         const TwGroup *group = &plant->groups[g];
+        TwGroupMeter now;
         if (w->first) begin_group(plant, block, w->in, g);
         tw_group_step(group, state + group->first, racks + group->place, &cdus[g], units + group->unit, &boundary, h,
-                      chip_j + group->place, &step[g]);
-        add_meter(&window[g], &step[g]);
+                      chip_j + group->place, &now);
+        add_meter(&window[g], &now);
+        step[g] = sum_lanes(&now);
         // racks that breathe room air need the room's end: they are reported after it
         if (w->last && !group->air) sound[g] = report_group(plant, block, w->in, w->length_s, w->out, g, &heat_j[g]);
     }
@@ -271,11 +293,9 @@ static bool step_all(const TwThermalPlant *plant, void *block, const Window *w, 
     // serial, in index order: the same sums for any number of threads
     double loop_j = 0.0, room_j = 0.0, rate = 0.0;
     for (int g = 0; g < groups; g++) {
-        for (int l = 0; l < LANES; l++) {
-            loop_j += step[g].exchanger_j[l] + step[g].door_j[l];
-            room_j += step[g].room_j[l];
-            rate += step[g].primary_w_k[l];
-        }
+        loop_j += step[g].loop_j;
+        room_j += step[g].room_j;
+        rate += step[g].primary_w_k;
     }
     in->heat_w = loop_j / h;
     in->room_w = room_j / h + w->in->room_w;
@@ -633,6 +653,9 @@ static bool set_all_loops(const TwThermalPlant *plant, void *block, const TwTher
 {
     const TwCduInput *cdus = tw_at_const(block, plant->cdu_input);
     bool moves = false;
+    // by the threads that step them, in whose caches they then are
+    const int threads = threads_for(plant->group_count);
+#pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1) reduction(|| : moves)
     for (int g = 0; g < plant->group_count; g++) {
         set_loops(plant, block, in, g, time_s);
         for (int p = g * LANES; p < (g + 1) * LANES && p < plant->loop_count; p++) {
