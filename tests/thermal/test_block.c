@@ -1,4 +1,5 @@
 // The block solve against a dense one, its order in time, and one rack without flow against closed forms.
+#include "models/thermal/lane_math.h"
 #include "models/thermal/net1.h"
 #include "models/thermal/network.h"
 #include "tests/check.h"
@@ -350,8 +351,28 @@ static void second_order(void)
     CHECK(ratio > 3.0 && fabs(got[0] - got[1]) < 1e-3);
 }
 
+// the bounds that lane_math.h states
+static void exponentials(void)
+{
+    double near = 0.0, bend = 0.0;
+    for (int i = 1; i <= 200000; i++) {
+        double x = -100.0 + 0.001 * i, y = -2.5 + 2.5e-5 * i;
+        near = fmax(near, fabs(lane_exp_near(x) / exp(x) - 1.0));
+        // below 0.1 the difference is lost in rounding: its series
+        double exact =
+            fabs(y) > 0.1
+                ? expm1(y) - y
+                : y * y / 2.0 * (1.0 + y / 3.0 * (1.0 + y / 4.0 * (1.0 + y / 5.0 * (1.0 + y / 6.0 * (1.0 + y / 7.0)))));
+        if (exact != 0.0) bend = fmax(bend, fabs(lane_exp_bend(y) / exact - 1.0));
+    }
+    CHECK(near < 3e-14);
+    CHECK(bend < 1.3e-9);
+    CHECK(lane_exp_near(-50.0) > 0.0);
+}
+
 int main(void)
 {
+    exponentials();
     fits_are_exponentials();
     block_solve_is_dense_solve();
     coast_down();
