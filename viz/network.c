@@ -214,17 +214,23 @@ static bool run_link(const TwScene *s, const Tier *tiers, int count, int beside,
     int tier[2];
     TwBox low = place(s, tiers, count, l->end[0], &tier[0]), high = place(s, tiers, count, l->end[1], &tier[1]);
     if (tier[0] < 0 || tier[1] < 0) return false;
-    double x0 = low.x + low.w / 2.0, x1 = high.x + high.w / 2.0, aside = 8.0 * beside;
-    double lean = (x1 - x0) / (fabs(x1 - x0) + 250.0);
+    double x0 = low.x + low.w / 2.0, x1 = high.x + high.w / 2.0, wide = fabs(x1 - x0);
+    double lean = (x1 - x0) / (wide + 250.0), fall = fmax(low.y - high.y - high.h, 1.0);
+    double aside = beside * fmin(8.0 * hypot(wide, fall) / fall, 24.0);
+    bool level = tier[0] == tier[1];
+    if (level) aside = 8.0 * beside;
     TwPoint a = {x0 + 0.48 * lean * low.w + aside, low.y}, b = {x1 - 0.48 * lean * high.w + aside, high.y + high.h};
     l->points = 2;
     l->at[0] = a, l->at[1] = b;
-    if (tier[0] != tier[1]) return true;
+    if (!level) return true;
     l->points = BENDS + 1;
-    double depth = fmin(18.0 + 0.08 * fabs(x1 - x0), 44.0) + aside;
+    // below the tier, of racks above it; the farther, the deeper
+    bool up = is_racks(&tiers[tier[0]]);
+    double room = count > 1 ? fmax(0.6 * (tiers[1].y - tiers[0].y - low.h), 8.0) : 30.0;
+    double depth = fmin(16.0 + 0.12 * wide, room) + aside, from = up ? low.y : low.y + low.h;
     for (int i = 0; i <= BENDS; i++) {
         double t = (double)i / BENDS;
-        l->at[i] = (TwPoint){a.x + t * (b.x - a.x), low.y + low.h + 4.0 * depth * t * (1.0 - t)};
+        l->at[i] = (TwPoint){a.x + t * (b.x - a.x), from + (up ? -4.0 : 4.0) * depth * t * (1.0 - t)};
     }
     return true;
 }
@@ -242,10 +248,13 @@ static void draw_link(TwDraw *d, const TwScene *s, TwView *view, const Link *l, 
         if (known) colour = tw_difference_colour(tw_difference_scale(view, NAN), change);
     }
     if (l->marked)
-        tw_draw_line(d, l->at, l->points, (TwStroke){tw_faded(style->status[TW_INFO], 0.9), l->width + 6.0, 0.0});
+        tw_draw_line(d, l->at, l->points,
+                     (TwStroke){tw_faded(style->status[TW_INFO], 0.9), l->width + (l->width > 1.5 ? 6.0 : 2.0), 0.0});
     // an edge, for both ends of the scale are hard to see on one of the grounds
     if (l->width > 1.5 && (known || l->marked))
         tw_draw_line(d, l->at, l->points, (TwStroke){l->marked ? style->ground : style->second, l->width + 2.0, 0.0});
+    // one of very many steps back behind those of the selection
+    if (view->selected >= 0 && !l->marked && l->width < 1.5) colour = tw_faded(colour, 0.2);
     if (known) tw_draw_line(d, l->at, l->points, (TwStroke){colour, l->width, 0.0});
     if (state >= TW_IS_IMPAIRED || !known)
         tw_draw_line(d, l->at, l->points,
@@ -287,8 +296,8 @@ static Link *draw_links(TwDraw *d, const TwScene *s, TwView *view, const unsigne
         Link *l = &links[made];
         *l = (Link){.element = e};
         if (!is_link(s, e) || ends_of(s, class, e, l->end) < 2) continue;
-        int beside = 0;    // the same two, next to each other in the file
-        for (int k = made - 1; k >= 0 && k >= made - 8; k--)
+        int beside = 0;    // the same two, near each other in the file
+        for (int k = made - 1; k >= 0 && k >= made - 64; k--)
             beside += links[k].end[0] == l->end[0] && links[k].end[1] == l->end[1];
         if (!run_link(s, tiers, count, beside, l)) continue;
         l->load = tw_scene_value(s, e, loads[load].hottest);
@@ -323,12 +332,14 @@ static void draw_switches(TwDraw *d, const TwScene *s, TwView *view, const unsig
             if (marks[s->rack_count + e] > mark) mark = marks[s->rack_count + e], shown = e;
             near = near || touches(s, marks, e);
         }
-        bool dead = out || (isnan(used) && load == TW_MOST_LOADS - 1);
+        // without a link, a drawn switch is idle, not lost
+        bool dead = out || (isnan(used) && load == TW_MOST_LOADS - 1 && !is_drawn(t));
         TwColour colour = view->reference ? tw_difference_colour(tw_difference_scale(view, NAN), change)
                                           : tw_map_colour(TW_CIVIDIS, used / end);
         if (isnan(used)) colour = style->panel;
         tw_draw_rect(d, b, dead || (view->reference && isnan(change)) ? style->ground : colour);
         if (view->reference && t->step >= 8.0) tw_draw_frame(d, b, (TwStroke){style->second, 1.0, 0.0});
+        if (is_drawn(t) && isnan(used)) tw_draw_frame(d, b, (TwStroke){style->second, 1.0, 3.0});
         if (lost || dead) {
             tw_draw_hatch(d, b, style->status[TW_LOST]);
             tw_draw_frame(d, b, (TwStroke){style->status[TW_LOST], 2.0, 0.0});
@@ -370,9 +381,10 @@ static void name_tier(TwDraw *d, const TwScene *s, const Tier *t, double width, 
         snprintf(text, sizeof text, "Racks: %d", t->count);
         if (stands_for > 1.0) snprintf(text, sizeof text, "Racks drawn: %d", t->count);
     } else {
-        const char *plural = strcmp(t->kind, "leaf") == 0    ? "Leaves"
-                             : strcmp(t->kind, "spine") == 0 ? "Spines"
-                                                             : "Cores";
+        const char *plural = strcmp(t->kind, "leaf") == 0 ? "Leaves"
+                             : strcmp(t->kind, "spine") == 0
+                                 ? s->elements[t->first].level < 2 ? "Spines beyond" : "Spines"
+                                 : "Cores";
         // "leaves 0-22" stands for 23 of them
         bool several = (!is_drawn(t) && strchr(s->elements[t->first + t->count - 1].name, '-')) || t->cells < t->count;
         if (t->lost) snprintf(lost, sizeof lost, "%s\xe2\x96\xb2 %d out of service", dot, t->lost);
