@@ -324,18 +324,24 @@ static void add_saturation(TwReport *report, const TwState *state)
     const TwPlant *plant = tw_state_plant(state);
     TwSaturation worst = {0};
     bool known = false;
+    double turned = 0.0;
     for (int i = 0; i < plant->pool_count; i++) {
         TwSaturation s;
         tw_saturation(plant, tw_state_block(state), i, &s);
         known |= s.known;
+        turned = fmax(turned, s.turned_away);
         if (i == 0 || s.excess > worst.excess) worst = s;
     }
     add(report, "serving.saturated", "", "requests come faster than they are served",
         known || worst.saturated ? worst.saturated : NAN)
         ->truth = true;
+    char steady[128] = "no: neither who waits nor who is in work grows, and nobody is turned away";
+    if (turned > 0.0)
+        snprintf(steady, sizeof steady,
+                 "no: neither who waits nor who is in work grows; %.3g %% of requests are turned away", 100.0 * turned);
     add_text(report, "serving.saturated_reason", "why",
              worst.saturated ? worst.reason
-             : known         ? "no: neither who waits nor who is in work grows, and nobody is turned away"
+             : known         ? steady
                              : "not known: the run is too short");
     add(report, "serving.excess_share", "1", "of arrivals beyond what is served", worst.excess);
     add(report, "serving.waiting_slope_per_s", "1/s", "growth of who waits", worst.waiting_per_s);

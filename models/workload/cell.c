@@ -740,4 +740,5 @@ void tw_cell_advance(const Plant *p, void *block, int cell, const TwWorkloadIn *
         }
     }
     end_window(&w, until_ns);
+    w.state->until_ns = until_ns;
 }

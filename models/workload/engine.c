@@ -940,6 +940,7 @@ static void lose(const TwEngine *e, TwReplica *r, int64_t now_ns, const TwEngine
     if (r->busy && r->left > 0 && tw_time_of(now_ns) > r->time) n->busy += tw_time_of(now_ns) - r->time;
     if (!r->busy && !r->off) n->rest += energy - r->meter;
     r->meter = energy;
+    n->fronted -= tw_front_ahead(r, now_ns);
     for (int k = 0; k < e->ranks; k++) lose_list(e, rank_of(e, r, k), now_ns, log);
     clear(e, r);
 }

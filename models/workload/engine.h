@@ -240,7 +240,7 @@ typedef struct TwEngineCounts {
     int64_t moved, moved_input, moved_output;    // to other replicas less from them
     int64_t crossed;                             // bytes that its collectives sent through network cards
     int64_t swapped_tokens, tier_tokens[TW_TIERS], drawn, overshot;    // drawn: tokens of decodes, where that is done
-    TwWide fronted;                                                    // work of the front end, 2^-32 ns
+    TwWide fronted;                                                    // work given to the front end, 2^-32 ns
 } TwEngineCounts;
 
 enum { TW_PLAN_CAPPED = 1, TW_PLAN_THROTTLED = 2, TW_PLAN_OVER_CAP = 4, TW_PLAN_FULL = 8 };
@@ -306,6 +306,13 @@ typedef struct TwReplica {
 
 // Requests here that are not yet in work: in its front end, or waiting for a place.
 static inline int32_t tw_replica_waiting(const TwReplica *r) { return r->wait_count + r->fronting; }
+
+// Work that its front end has still before it.
+static inline TwWide tw_front_ahead(const TwReplica *r, int64_t now_ns)
+{
+    TwWide ahead = r->front_free - tw_time_of(now_ns);
+    return ahead > 0 ? ahead : 0;
+}
 
 // Who hears what. NULL: nobody.
 typedef struct TwEngineLog {

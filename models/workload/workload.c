@@ -596,6 +596,11 @@ void tw_workload_totals(const TwWorkload *workload, const void *block, int pool,
 {
     const Plant *p = workload->inner;
     TwWorkloadTotals t = {0};
+    int64_t now_ns = 0;
+    for (int cell = 0; cell < p->cell_count; cell++) {
+        int64_t until_ns = ((const CellState *)tw_at_const(block, p->cell_states))[cell].until_ns;
+        if (until_ns > now_ns) now_ns = until_ns;
+    }
     TwWide front = 0, busy = 0, apart = 0, capped = 0, throttled = 0, over_cap = 0, full = 0, in_step = 0, waited = 0;
     for (int k = pool_first(pool); k < pool_last(p, pool); k++) {
         for (int i = p->pools[k].replica_begin; i < p->pools[k].replica_end; i++) {
@@ -617,7 +622,7 @@ void tw_workload_totals(const TwWorkload *workload, const void *block, int pool,
             t.prompt_tokens_looked_up += n->looked_up_tokens;
             t.prompt_tokens_hit += n->hit_tokens;
             for (int tier = 0; tier < TW_TIERS; tier++) t.tier_tokens[tier] += n->tier_tokens[tier];
-            front += n->fronted;
+            front += n->fronted - tw_front_ahead(r, now_ns);
             t.decode_steps += load.decode_steps;
             t.decode_tokens += engine->drawn ? n->drawn : load.decode_tokens;
             t.input_tokens_arrived += n->input_arrived;

@@ -77,7 +77,8 @@ typedef struct Move {
 // The changing half of a cell.
 typedef struct CellState {
     TwRouter router;
-    int64_t next_ns;    // of the moves
+    int64_t next_ns;     // of the moves
+    int64_t until_ns;    // end of the last window
     uint64_t order;
     int32_t moves, held, held_first;    // held: at the router
     int64_t index_used;

@@ -120,6 +120,15 @@ assert none["gpu_w"] > vllm["gpu_w"] > slow["gpu_w"]
 assert 0.95 * most < slow["output_tokens_per_s"] < 1.01 * most, (slow["output_tokens_per_s"], most)
 assert none["front_end_share"] == 0 and 0.95 < slow["front_end_share"] < 1.05, slow["front_end_share"]
 END
+# given more than it can do, it works all the time and no more; a queue of one turns away without growing
+hall="$TOKENWORKS run $facilities/dps_8rack.cfg --for 3min --set run.warmup_s=60 --out front.h5 --force --quiet --json"
+expect 0 "" $hall --set workload.engine.front_output_s=0.01
+python3 - <<'END' || fail "a front end given more than it can do"
+import json
+s = json.load(open("out.txt"))["serving"]
+assert s["saturated"] and 0.9 < s["front_end_share"] <= 1, s
+END
+expect 0 "nor who is in work grows; " "$TOKENWORKS" run $facilities/hopper_hall.cfg --for 5min --set run.warmup_s=60 --set workload.queue_max=1 --out queue.h5 --quiet --json
 expect 2 "did you mean vllm" $loop --front-end vlm
 expect 2 "expected none" $loop --front-end 1,2
 expect 3 "to take some time" "$TOKENWORKS" check dps_8rack --set workload.engine.front_request_s=0.001
