@@ -334,9 +334,9 @@ static void draw_switches(TwDraw *d, const TwScene *s, TwView *view, const unsig
         }
         // without a link, a drawn switch is idle, not lost
         bool dead = out || (isnan(used) && load == TW_MOST_LOADS - 1 && !is_drawn(t));
-        TwColour colour = view->reference ? tw_difference_colour(tw_difference_scale(view, NAN), change)
-                                          : tw_map_colour(TW_CIVIDIS, used / end);
-        if (isnan(used)) colour = style->panel;
+        TwColour colour = style->panel;
+        if (!isnan(used) && !view->reference) colour = tw_map_colour(TW_CIVIDIS, used / end);
+        if (!isnan(used) && !isnan(change)) colour = tw_difference_colour(tw_difference_scale(view, NAN), change);
         tw_draw_rect(d, b, dead || (view->reference && isnan(change)) ? style->ground : colour);
         if (view->reference && t->step >= 8.0) tw_draw_frame(d, b, (TwStroke){style->second, 1.0, 0.0});
         if (is_drawn(t) && isnan(used)) tw_draw_frame(d, b, (TwStroke){style->second, 1.0, 3.0});

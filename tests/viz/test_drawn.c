@@ -195,6 +195,22 @@ static void links_are_drawn(const TwScene *s, TwTheme theme)
             }
     }
     CHECK(blue[0] > 30 && blue[1] == 0);
+
+    // against itself as the reference every link that is in service has the middle colour
+    view.selected = -1;
+    view.reference = s;
+    tw_draw_begin(d, surface, 1.0);
+    tw_main_draw(d, s, &view, (TwBox){0.0, 0.0, W, H});
+    tw_draw_end(d);
+    int middle = 0;
+    for (int i = 0; i < view.hits.count; i++) {
+        const TwHit *h = &view.hits.at[i];
+        if (!h->line) continue;
+        double x = 0.6 * h->from.x + 0.4 * h->to.x, y = 0.6 * h->from.y + 0.4 * h->to.y;
+        middle += alike(pixel(surface, x, y), tw_map_colour(TW_DIFFERENCE, 0.5));
+    }
+    CHECK(middle >= 12);
+    view.reference = NULL;
     tw_view_release(&view);
     cairo_surface_destroy(surface);
     tw_draw_destroy(d);
