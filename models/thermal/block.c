@@ -242,12 +242,14 @@ INLINE void factor(const TwRackLanes *p, const TwRackInput *in, const RackNow *r
     w->clock_d[l] = q;
     w->clock_s[l] = s;
     w->full_w[l] = r->full_w;
-    w->leak_w_k[l] = r->leak_w_k;
-    w->leak_full_w_k[l] = r->leak_full_w_k;
+    // no slope by which a chip would run away within a step: the factors would change their sign
+    double steepest = 0.5 / g * p->chip_j_k[l], leak_w_k = lane_least(r->leak_w_k, steepest);
+    w->leak_w_k[l] = leak_w_k;
+    w->leak_full_w_k[l] = lane_least(r->leak_full_w_k, steepest);
     w->film_w_k[l] = film;
     w->calm[l] = r->cool;
 
-    double chip_d = 1.0 / (1.0 - g * p->per_chip[l] * (r->leak_w_k - gcp + r->full_w * s * q));
+    double chip_d = 1.0 / (1.0 - g * p->per_chip[l] * (leak_w_k - gcp + r->full_w * s * q));
     double chip_b = g * gcp * p->per_chip[l] * chip_d;
     double air_d = 1.0 / (1.0 + g * p->per_air[l] * (gpa + in->sink_w_k[l]));
     double air_b = g * gpa * p->per_air[l] * air_d;
@@ -603,6 +605,7 @@ INLINE void group_step(const TwGroup *group, double *restrict y, const TwRackInp
             // leakage by its slope, and its bend along the linear move; the mean of that move is booked beside
             Beyond more = beyond(p, w, l, g, h, kind.moving, dn_again);
             double full = w->full_w[l] + w->leak_full_w_k[l] * (h * d[CHIP] + 2.0 * more.bend_k);
+            full = lane_least(full, pin->chip_w[l] * p->full_most[l]);
             RackFlow flow = {w->rate_w_k[l], w->per_lam[l], w->film_w_k[l], 0.0};
             if (kind.moving) flow = rack_flow(p, pin, l, n2[l]);
             RackNow r =

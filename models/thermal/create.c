@@ -19,7 +19,8 @@ static void ghost_rack(TwRackLanes *p, int l)
 {
     p->per_chip[l] = p->per_plate[l] = p->per_coolant[l] = p->per_manifold[l] = p->per_air[l] = 1e-4;
     p->chip_plate_w_k[l] = p->film_w_k[l] = p->film_min_w_k[l] = p->film_fraction[l] = 1.0;
-    p->steady_fraction[l] = 1.0;
+    p->steady_fraction[l] = p->full_most[l] = 1.0;
+    p->chip_j_k[l] = 1e4;
     p->slowdown_degc[l] = 88.0;
     p->trip_degc[l] = 1e3;
     p->per_width_k[l] = 1.0;
@@ -33,6 +34,7 @@ static void fill_rack(TwRackLanes *p, int l, const TwThermalRack *rack, const Tw
     bool air = rack->cdu < 0;
     p->mask[l] = 1.0;
     p->per_chip[l] = 1.0 / (row->chip_j_k * scale);
+    p->chip_j_k[l] = row->chip_j_k * scale;
     p->per_plate[l] = 1.0 / (row->plate_j_k * scale);
     p->per_coolant[l] = 1.0 / ((air ? row->fan_air_j_k : row->coolant_j_k) * scale);
     p->per_manifold[l] = 1.0 / ((air ? row->fan_air_j_k : row->manifold_j_k) * scale);
@@ -47,6 +49,7 @@ static void fill_rack(TwRackLanes *p, int l, const TwThermalRack *rack, const Tw
     p->door[l] = !air && is(row->air_to, "rear_door") ? 1.0 : 0.0;
     p->steady_fraction[l] = 1.0 - row->leakage_fraction;
     p->leakage_fraction[l] = row->leakage_fraction;
+    p->full_most[l] = p->steady_fraction[l] + p->leakage_fraction[l] * exp(LEAKAGE_BOUND);
     p->leakage_degc[l] = row->leakage_degc;
     p->per_leakage_k[l] = 1.0 / row->leakage_scale_k;
     p->slowdown_degc[l] = rack->slowdown_degc;

@@ -41,6 +41,7 @@ typedef struct TwRackLanes {
     TwLane mask, per_chip, per_plate, per_coolant, per_manifold, per_air;
     TwLane chip_plate_w_k, film_w_k, film_min_w_k, film_fraction, plate_air_w_k, air_sink_w_k, rate_w_k, door;
     TwLane steady_fraction, leakage_fraction, leakage_degc, per_leakage_k;
+    TwLane full_most, chip_j_k;    // chip heat over stated with leakage at its bound; heat capacity, 1/per_chip
     TwLane slowdown_degc, per_width_k, clock_min, per_throttle_s;
     TwLane hysteresis, release_degc, trip_degc;    // 1: throttle on and off; below that it ends; chips shut down
     TwLane chip_share, plate_share, cool_share;    // heat capacity of each over that of the manifold

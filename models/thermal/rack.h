@@ -12,13 +12,13 @@
 // An air-cooled rack is the same column with air as the coolant: the plate is a heat sink, the manifold the exhaust,
 // the inlet the room; its fan speed follows the rack's power. Fans are part of the rack's power.
 // The exponent of leakage is held at 2.5 and less (150 degC by default): hotter chips have shut down, which is the
-// twin's event, and the model must stay finite until then.
+// twin's event, and the model must stay finite until then: so a step takes no steeper a slope of it than it can follow.
 // With tray_count above 1 a liquid-cooled rack is that many such columns side by side (level L2): each its share of
 // heat and capacity, its own chip, throttle and leakage, and the flow that the rack's manifold gives it:
 //     drop = K_b flow_k^2 + K_p (sum over the pieces before tray k of (flow beyond the piece)^2), the same for every k
-// K_p such that the manifold's pieces, supply and return from one end, take tray_header_fraction of the drop where flows
-// are alike. Shares of flow stay as they are at design.
-// Left out: boiling, fan power as a function of speed, heat from tray to tray.
+// K_p such that the manifold's pieces, supply and return from one end, take tray_header_fraction of the drop where
+// flows are alike. Shares of flow stay as they are at design. Left out: boiling, fan power as a function of speed, heat
+// from tray to tray.
 #pragma once
 
 #include "sim/config.h"

@@ -370,6 +370,42 @@ static void exponentials(void)
     CHECK(lane_exp_near(-50.0) > 0.0);
 }
 
+// Leakage so steep that chips run away between two of its bounds, within what a facility file may say: the hottest that
+// a chip gets.
+static double extreme(double fraction, double scale_k, double low_w, double high_w, double length_s, bool cvode)
+{
+    Net1 *n = net1_rows(1);
+    TwError error = {0};
+    n->lumps.leakage_fraction = fraction;
+    n->lumps.leakage_scale_k = scale_k;
+    n->spec.cvode = cvode;
+    if (!net1_build(n)) exit(1);
+    for (int i = 0; i < NET1_RACKS; i++) n->rack_w[i] = low_w;
+    CHECK(tw_thermal_start(n->thermal, n->block, &n->in, &error));
+    double most = 0.0;
+    for (int w = 0; w < 40; w++) {
+        for (int i = 0; i < NET1_RACKS; i++) n->rack_w[i] = w / 10 % 2 ? high_w : low_w;
+        if (!tw_thermal_advance(n->thermal, n->block, &n->in, length_s * w, length_s * (w + 1), &n->out, &error)) {
+            most = INFINITY;
+            break;
+        }
+        most = fmax(most, n->chip_degc[0]);
+    }
+    net1_destroy(n);
+    return most;
+}
+
+// at steps of a second what CVODE finds, at those of 5 s bounded: they diverged
+static void runaway(void)
+{
+    static const double cases[][3] = {{0.3, 10.0, 20e3}, {0.5, 10.0, 20e3}, {0.5, 15.0, 60e3}, {0.9, 15.0, 60e3}};
+    for (int i = 0; i < TW_COUNT(cases); i++) {
+        const double *c = cases[i];
+        CHECK_WITHIN(extreme(c[0], c[1], c[2], 130e3, 1.0, false), extreme(c[0], c[1], c[2], 130e3, 1.0, true), 5.0);
+        CHECK(extreme(c[0], c[1], c[2], 130e3, 5.0, false) < 250.0);
+    }
+}
+
 int main(void)
 {
     exponentials();
@@ -377,5 +413,6 @@ int main(void)
     block_solve_is_dense_solve();
     coast_down();
     second_order();
+    runaway();
     return check_failures != 0;
 }
