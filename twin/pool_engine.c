@@ -40,7 +40,8 @@ static const TwField engine_fields[] = {
           "most tokens of one prompt in an iteration; 0: no bound"),
     FIELD(EngineRow, watermark_fraction, "1", TW_REAL, 0, 0.5, "0.01", NULL,
           "sarathi, prefill_first: blocks kept free on admission"),
-    FIELD(EngineRow, prefill_tokens, "1", TW_INTEGER, 1, 1 << 24, "16384", NULL, "sglang: most of a batch of prompts"),
+    FIELD(EngineRow, prefill_tokens, "1", TW_INTEGER, 1, 1 << 24, "16384", NULL,
+          "sglang: most of a batch of prompts; at most max_tokens"),
     FIELD(EngineRow, chunk_tokens, "1", TW_INTEGER, 1, 1 << 24, "8192", NULL, "sglang: most of one prompt in it"),
     FIELD(EngineRow, mixed_chunk, "", TW_BOOLEAN, 0, 1, "false", NULL, "sglang: decodes take part in it"),
     FIELD(EngineRow, longest_prefix, "", TW_BOOLEAN, 0, 1, "false", NULL, "sglang: longest cached prefix first"),
@@ -161,10 +162,10 @@ static bool set_tiers(const TwNode *node, TwArena *arena, double block_bytes, in
     return true;
 }
 
-// Tokens of all ranks, no more than an engine takes.
-static int of_ranks(int64_t tokens, int ranks)
+// Tokens of all ranks, no more than the budget of an iteration.
+static int of_ranks(int64_t tokens, int ranks, int budget)
 {
-    return (int)(tokens * ranks < TW_SGLANG_TOKENS ? tokens * ranks : TW_SGLANG_TOKENS);
+    return (int)(tokens * ranks < budget ? tokens * ranks : budget);
 }
 
 bool tw_pool_engine(const TwNode *pool, TwArena *arena, bool shares, double block_bytes, int layers, int ranks,
@@ -189,7 +190,8 @@ bool tw_pool_engine(const TwNode *pool, TwArena *arena, bool shares, double bloc
                              .swap_blocks = (int64_t)(row.swap_bytes / block_bytes),
                              .swap_block_s = block_bytes / row.swap_bytes_s};
     (void)tw_policy(row.policy, &engine->policy);
-    engine->sglang = (TwSglang){of_ranks(row.prefill_tokens, ranks), of_ranks(row.chunk_tokens, ranks), row.mixed_chunk,
+    engine->sglang = (TwSglang){of_ranks(row.prefill_tokens, ranks, spec->max_tokens),
+                                of_ranks(row.chunk_tokens, ranks, spec->max_tokens), row.mixed_chunk,
                                 row.longest_prefix, row.conservativeness};
     TwFrontEnd *front = &engine->front_end;
     (void)tw_front_end_named(row.front_end, front);

@@ -81,8 +81,8 @@ static void fill_up(const TwStepTables *t, Dealt *d)
 static Dealt deal_over(const TwStepTables *t, const TwBatch *b, int n_ways)
 {
     if (n_ways == 1) {
-        int n = b->tokens < 1 ? 1 : b->tokens;
-        return (Dealt){n, b->decodes, b->chunk_tokens, b->logits, n, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0};
+        int n = b->tokens < 1 ? 1 : b->tokens, most = t->tokens.most;
+        return (Dealt){n < most ? n : most, b->decodes, b->chunk_tokens, b->logits, n, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0};
     }
     double ways = n_ways;
     Dealt d = {.decodes = per_way(b->decodes, n_ways), .logits = per_way(b->logits, n_ways), .chunk_share = 1.0};
