@@ -539,7 +539,11 @@ int tw_command_run(const TwOptions *options)
     const char *out = options->out ? options->out : name;
 
     struct stat info;
-    if (!options->force && stat(out, &info) == 0) {
+    bool there = stat(out, &info) == 0;
+    if (there && !S_ISREG(info.st_mode)) {    // a device or a pipe would be replaced by the file
+        fprintf(stderr, "tokenworks: %s is no regular file: a result cannot take its place\n", out);
+        status = TW_IO;
+    } else if (there && !options->force) {
         if (same_result(out, plant, options))
             status = TW_DONE;
         else {

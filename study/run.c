@@ -319,6 +319,8 @@ static bool run_study(TwStudy *study, const TwStudyRun *run, TwStudyResult *resu
     if (search && run->shards > 1 && !run->deal)
         return tw_fail(error, TW_USAGE, "a search runs in one process or under mpirun, not in shards");
     bool there = stat(run->out, &info) == 0;
+    if (there && !S_ISREG(info.st_mode))
+        return tw_fail(error, TW_IO, "%s is no regular file: a result cannot take its place", run->out);
     bool same = there && !run->force && up_to_date(study, run->out, result);
     bool again = same && run->retry_failed && result->failed > 0;
     if (same && !again) {

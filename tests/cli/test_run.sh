@@ -51,6 +51,9 @@ studied=$(python3 -c 'import json; print(json.load(open("out.txt"))["scenarios"]
 expect 0 "holds this run already" $run --out one.h5
 expect 5 "holds another run" $run --out one.h5 --seed 9
 expect 5 "" $run --out missing/folder.h5
+mkfifo pipe
+expect 5 "no regular file" $run --out pipe --force
+[ -p pipe ] || fail "a pipe was replaced"
 
 # an interrupt keeps what there is: status 130, a partial file that opens and goes on to the same bytes
 long="$TOKENWORKS run $facilities/dps_8rack.cfg --for 20min --set run.warmup_s=60.0 -q"

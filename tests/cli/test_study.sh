@@ -10,6 +10,9 @@ cmp one.h5 two.h5 || fail "one and two threads differ"
 [ -d one.h5.parts ] && fail "parts were left"
 expect 0 "nothing to run" $study -o one.h5
 expect 5 "exists" $study --set run.warmup_s=1.0 -o one.h5
+mkfifo pipe
+expect 5 "no regular file" $study -o pipe
+[ -p pipe ] || fail "a pipe was replaced"
 
 # killed, then the same command again
 $study -o killed.h5 --threads 1 > /dev/null 2>&1 & pid=$!
