@@ -436,8 +436,8 @@ static void tell(const TwScene *s, const TwView *view, char text[256])
             snprintf(run, sizeof run, "%s full with what the run sends, ",
                      tw_diagram_value(c, s, e, is_link(s, e) ? "sent_hot_fraction" : "sent_fraction"));
         if (is_link(s, e)) {
-            snprintf(text, 256, "%s: %s%s%s%s under the test traffic", s->elements[e].name, s->elements[e].title, dot,
-                     run, tw_diagram_value(b, s, e, "hot_fraction"));
+            snprintf(text, 256, "%.80s: %.80s%s%.40s%.20s under the test traffic", s->elements[e].name,
+                     s->elements[e].title, dot, run, tw_diagram_value(b, s, e, "hot_fraction"));
             return;
         }
         snprintf(text, 256, "%s: links %s%s under the test traffic, hottest %s; %d racks hang on it",
