@@ -51,6 +51,11 @@ static inline const TwReplica *rank_const(const TwEngine *e, const TwReplica *gr
     return k == 0 ? group : part_const(group, rank_at(e, k));
 }
 
+static inline void set_time(const TwEngine *e, TwReplica *r, TwWide time)
+{
+    for (int k = 0; k < e->ranks; k++) rank_of(e, r, k)->time = time;
+}
+
 static inline TwTier tier_of(const TwEngine *e, TwReplica *r, int t)
 {
     const TwTierPlan *plan = &e->tiers[t];
@@ -167,6 +172,8 @@ void tw_ranks_boundary(const TwEngine *engine, TwReplica *group, const TwEngineL
 TwReplica *tw_ranks_choose(const TwEngine *engine, TwReplica *group, const TwRequest *request, int64_t now_ns);
 // Boundaries of the plan of a group before now_ns; how far a list is then.
 int64_t tw_engine_passed(const TwReplica *group, int64_t now_ns);
+// Ends the plan at the first boundary at or after now_ns.
+void tw_engine_shorten(TwReplica *group, int64_t now_ns);
 void tw_engine_look(const TwEngine *engine, const TwReplica *list, int64_t m, TwEngineView *view);
 // Counts `from` to `to` as computed for a sequence that had `seen` before.
 void tw_sched_progress(TwReplica *replica, int32_t input, int32_t seen, int64_t from, int64_t to);
