@@ -267,3 +267,44 @@ bool tw_thermal_act(const TwThermal *thermal, void *block, TwThermalAct act, int
         tw_loop_changed(plant, block, plant->cdu_loop[loop], act == TW_ACT_PUMP_TRIP || act == TW_ACT_PUMP_TRIP_END);
     return true;
 }
+
+bool tw_thermal_set_supply(const TwThermal *thermal, void *block, int cdu, double supply_degc)
+{
+    if (cdu < 0 || cdu >= thermal->cdu_count) return false;
+    for (int c = 0; c < thermal->cdu_count; c++)
+        if (thermal->cdu_loop[c] == thermal->cdu_loop[cdu]) tw_f64(block, thermal->inner->set_points)[c] = supply_degc;
+    return true;
+}
+
+bool tw_thermal_rack_isolated(const TwThermal *thermal, const void *block, int rack)
+{
+    const double *r = tw_f64_const(block, thermal->inner->rack_faults) + rack * RACK_FAULTS;
+    return r[R_ISOLATED] > 0.0 || r[R_CUT] > 0.0;
+}
+
+bool tw_thermal_rack_leaks(const TwThermal *thermal, const void *block, int rack)
+{
+    const double *r = tw_f64_const(block, thermal->inner->rack_faults) + rack * RACK_FAULTS;
+    return r[R_LEAK] > 0.0 || r[R_MAIN_LEAK] > 0.0;
+}
+
+bool tw_thermal_cdu_leaks(const TwThermal *thermal, const void *block, int cdu)
+{
+    return tw_f64_const(block, thermal->inner->cdu_faults)[cdu * CDU_FAULTS + F_LEAK] > 0.0;
+}
+
+bool tw_thermal_set_pump_speed(const TwThermal *thermal, void *block, int cdu, double speed_fraction)
+{
+    if (cdu < 0 || cdu >= thermal->cdu_count) return false;
+    double *speed = tw_f64(block, thermal->inner->set_points) + thermal->cdu_count + 1;
+    for (int c = 0; c < thermal->cdu_count; c++)
+        if (thermal->cdu_loop[c] == thermal->cdu_loop[cdu]) speed[c] = speed_fraction;
+    return true;
+}
+
+bool tw_thermal_fail_pump(const TwThermal *thermal, void *block, int cdu, bool failed)
+{
+    if (cdu < 0 || cdu >= thermal->cdu_count) return false;
+    tw_f64(block, thermal->inner->failed)[cdu] = failed ? 1.0 : 0.0;
+    return true;
+}

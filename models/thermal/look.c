@@ -5,11 +5,6 @@
 
 #include <math.h>
 
-static const double *loop_state(const TwThermalPlant *plant, const void *block)
-{
-    return tw_f64_const(block, plant->state) + plant->state_count - PLANT_STATES;
-}
-
 static TwCoolStand stand_of(const TwThermalPlant *plant, const void *block, const double *load_on, int c)
 {
     const double *f = tw_f64_const(block, plant->cdu_faults) + c * CDU_FAULTS;
@@ -36,7 +31,8 @@ TwCduLook tw_thermal_look_cdu(const TwThermal *thermal, const void *block, const
     double n = fmax(yc[FLOW * LANES], 0.0), live = units[plant->cdu_unit[c]].live[l];
     double head = live * (changed ? loop->head_pa / (loop->flow * loop->flow) : row->pump_head_pa);    // at n = 1
     double cp = tw_thermal_cp(row->fluid_cp_j_kg_k, row->fluid, row->supply_degc);
-    double rate = tw_cdu_exchange_now(plant, block, c).rate_w_k * fmax(loop_state(plant, block)[PRIMARY], 0.0);
+    double rate =
+        tw_cdu_exchange_now(plant, block, c).rate_w_k * fmax(tw_plant_state_const(plant, block)[PRIMARY], 0.0);
     double design = group->cdu->rate_w_k[l] * group->cdu->per_unit[l];
     return (TwCduLook){.flow_kg_s = n * units[plant->cdu_unit[c]].flow[l] * design / cp,
                        .plant_flow_kg_s = rate / plant->plant_cp,
@@ -62,7 +58,7 @@ static TwPlantInput input_at(const TwThermalPlant *plant, const void *block, con
 TwLoopLook tw_thermal_look_loop(const TwThermal *thermal, const void *block, const double *load_on, double time_s)
 {
     const TwThermalPlant *plant = thermal->inner;
-    const double *z = loop_state(plant, block), *mode = tw_f64_const(block, plant->plant_modes);
+    const double *z = tw_plant_state_const(plant, block), *mode = tw_f64_const(block, plant->plant_modes);
     TwPlantInput p = input_at(plant, block, load_on, time_s);
     double rate[PLANT_STATES], mc = p.rate_w_k * fmax(z[PRIMARY], 0.0), share = mc / plant->design_w_k;
     TwPlantRates rates;
@@ -90,7 +86,7 @@ TwRoomLook tw_thermal_look_room(const TwThermal *thermal, const void *block, con
 {
     const TwThermalPlant *plant = thermal->inner;
     const TwRoomRow *r = &plant->room;
-    const double *z = loop_state(plant, block);
+    const double *z = tw_plant_state_const(plant, block);
     TwPlantInput p = input_at(plant, block, load_on, time_s);
     double rate[PLANT_STATES], slope;
     TwPlantRates rates;

@@ -314,21 +314,76 @@ void tw_loop_changed(const TwThermalPlant *plant, void *block, int loop, bool pu
 // CDUs that lost or won supply, or were isolated, leave or join their manifold.
 void tw_follow_units(const TwThermalPlant *plant, void *block, const double *load_on);
 
-// thermal.c
-void tw_note_crossing(TwThermalOut *out, double time_s, int rack, TwThermalLimit limit);
+// inputs.c: what a window sets
 TwPlantInput tw_plant_input(const TwThermalPlant *plant, const void *block, const TwThermalIn *in);
 TwAmbient tw_plant_ambient(const TwThermalPlant *plant, const void *block, double from_s,
-                           double until_s);    // heat wave included
+                           double until_s);                                   // heat wave included
+int tw_cdu_lead(const TwThermalPlant *plant, const void *block, int loop);    // whose sensor controls the loop
+// Pumps, valves and faults of a group's loops into its lanes.
+void tw_set_loops(const TwThermalPlant *plant, void *block, const TwThermalIn *in, int group, double time_s);
+// A group's powers and supplies into its lanes, its meters to zero, its state kept.
+void tw_begin_group(const TwThermalPlant *plant, void *block, const TwThermalIn *in, int group);
+void tw_begin_groups(const TwThermalPlant *plant, void *block, const TwThermalIn *in, double time_s);    // both, of all
+
+// thermal.c: a window on its way through the steps; the first sets up the groups, the last reports them.
+typedef struct TwThermalWindow {
+    const TwThermalIn *in;
+    TwThermalOut *out;
+    double from_s, length_s;
+    bool first, last;
+} TwThermalWindow;
+// One step of everything by h seconds; adds to *meter. False: loop or room has no solution.
+bool tw_step_all(const TwThermalPlant *plant, void *block, const TwThermalWindow *window, TwPlantInput *in, double h,
+                 TwPlantRates *meter);
+bool tw_thermal_sane(const TwThermalPlant *plant, const void *block, TwError *error);    // all states within bounds
+
+// crossings.c
+void tw_note_crossing(TwThermalOut *out, double time_s, int rack, TwThermalLimit limit);
+// Chips before a step, where a threshold may be passed in it.
+void tw_keep_chips(const TwThermalPlant *plant, void *block, const TwThermalOut *out);
+// The first throttle with hysteresis that the step since then would turn, as a share of it; 2: none.
+double tw_first_turn(const TwThermalPlant *plant, const void *block);
+// Passages of that step, at the instant of a straight line through it; throttles with hysteresis turn.
+void tw_find_crossings(const TwThermalPlant *plant, void *block, double from_s, double until_s, TwThermalOut *out);
+bool tw_chips_near(const TwThermalPlant *plant, const void *block);    // some chip is within 3 K of its slowdown
+
+// modes.c: what is decided at the end of a window in which the basin lost water_kg
+void tw_change_modes(const TwThermalPlant *plant, void *block, const TwPlantInput *in, double from_s, double until_s,
+                     double water_kg, TwThermalOut *out);
+
+// report.c
 // Of one CDU as the state stands: exchanger, opening of its facility-side valve, m cp at full primary pump.
 TwExchange tw_cdu_exchange_now(const TwThermalPlant *plant, const void *block, int cdu);
-int tw_cdu_lead(const TwThermalPlant *plant, const void *block, int loop);    // whose sensor controls the loop
-const double *tw_loop_state(const TwThermalPlant *plant, const void *block, int loop);    // its lane of [4][8]
+// What a group gives at the end of a window: powers of its racks with extra, in W s; false: a state left all bounds.
+bool tw_thermal_report_group(const TwThermalPlant *plant, const void *block, const TwThermalIn *in, double length_s,
+                             TwThermalOut *out, int group, double *heat_j);
+// Then what the window gave, from meters and the state at its end.
+void tw_thermal_report(const TwThermalPlant *plant, const void *block, const TwThermalIn *in, double length_s,
+                       const TwPlantRates *meter, const TwPlantInput *plant_in, const TwAmbient *air,
+                       TwThermalOut *out);
 
 // reference.c
 bool tw_reference_create(TwThermalPlant *plant, TwError *error);
 void tw_reference_destroy(TwReference *reference);
 bool tw_reference_advance(const TwThermalPlant *plant, void *block, const TwPlantInput *in, double from_s,
                           double until_s, TwPlantRates *meter, TwThermalOut *out, TwError *error);
+
+// States of loop and room, after those of the groups.
+static inline double *tw_plant_state(const TwThermalPlant *plant, void *block)
+{
+    return tw_f64(block, plant->state) + plant->state_count - PLANT_STATES;
+}
+static inline const double *tw_plant_state_const(const TwThermalPlant *plant, const void *block)
+{
+    return tw_f64_const(block, plant->state) + plant->state_count - PLANT_STATES;
+}
+
+// A loop's lane of [4][8].
+static inline const double *tw_loop_state(const TwThermalPlant *plant, const void *block, int loop)
+{
+    const TwGroup *group = &plant->groups[loop / LANES];
+    return tw_f64_const(block, plant->state) + group->first + (size_t)group->racks * RACK_STATES * LANES + loop % LANES;
+}
 
 // Of the chip at place * 8 + lane, in the network state.
 static inline size_t tw_chip_at(const TwThermalPlant *plant, int at)

@@ -22,7 +22,7 @@ static bool look(Bench *b, TwOutage *o, TwError *error)
 {
     if (!tw_thermal_settle(b->thermal, b->block, &b->in, b->air, error)) return false;
     const TwThermalPlant *plant = b->thermal->inner;
-    const double *z = tw_f64_const(b->block, plant->state) + plant->state_count - PLANT_STATES;
+    const double *z = tw_plant_state_const(plant, b->block);
     o->chip_degc = o->coolant_degc = -INFINITY;
     o->clock_fraction = 1.0;
     o->worst_flow_fraction = NAN;

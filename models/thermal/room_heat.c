@@ -39,7 +39,7 @@ static double part(const Sum *sum, double total_j, double heat_j)
 void tw_room_heat(const TwThermalPlant *plant, const void *block, const TwThermalIn *in, double length_s, bool exact,
                   double before_degc, const TwPlantRates *meter, TwThermalOut *out)
 {
-    const double *state = tw_f64_const(block, plant->state), *z = state + plant->state_count - PLANT_STATES;
+    const double *state = tw_f64_const(block, plant->state), *z = tw_plant_state_const(plant, block);
     const TwRackInput *inputs = tw_at_const(block, plant->rack_input);
     const TwGroupMeter *window = tw_at_const(block, plant->meter);
     out->room_j = plant->room_j_k * (z[ROOM] - before_degc) + meter->room_reject_w - meter->room_fan_w;

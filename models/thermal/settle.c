@@ -1,0 +1,154 @@
+// Steady states: everything in order, a guess, and a march until nothing moves.
+#include "models/thermal/network.h"
+
+#include <math.h>
+#include <string.h>
+
+// A guess that the pseudo-transient of tw_thermal_start settles from.
+static void first_guess(const TwThermalPlant *plant, void *block, const TwPlantInput *p)
+{
+    double *state = tw_f64(block, plant->state), *z = tw_plant_state(plant, block);
+    const TwCduInput *cdus = tw_at(block, plant->cdu_input);
+    for (int g = 0; g < plant->group_count; g++) {
+        const TwGroup *group = &plant->groups[g];
+        double *y = state + group->first, *yc = y + (size_t)group->racks * RACK_STATES * LANES;
+        for (int l = 0; l < LANES; l++) {
+            bool ghost = group->cdu->mask[l] == 0.0;
+            double supply = group->air || ghost ? plant->room.supply_degc : cdus[g].set_degc[l];
+            for (int k = 0; k < group->racks; k++) {
+                double *s = y + (size_t)k * RACK_STATES * LANES;
+                for (int i = 0; i < RACK_STATES; i++) s[i * LANES + l] = supply;
+                s[CLOCK * LANES + l] = 1.0;
+            }
+            yc[SUPPLY * LANES + l] = yc[RETURN * LANES + l] = supply;
+            yc[VALVE * LANES + l] = 0.5;
+            yc[FLOW * LANES + l] = cdus[g].on[l] > 0.0 ? cdus[g].speed[l] : 0.0;
+        }
+    }
+    double loop = plant->out.cdu_count > 0 ? p->set_degc : plant->room.supply_degc;
+    for (int i = HEADER_SUPPLY; i <= COOLER; i++) z[i] = loop;
+    for (int k = 0; k < 2 && plant->main_kg > 0.0; k++)
+        tw_plug_fill((TwPlug *)tw_at(block, plant->mains) + k, plant->main_kg, loop);
+    z[FAN] = z[ROOM_FAN] = 0.3;
+    z[PRIMARY] = p->pumps_on;
+    z[ROOM] = plant->room.supply_degc;
+}
+
+// no faults, all valves open, every unit in its place
+static void put_in_order(const TwThermalPlant *plant, void *block)
+{
+    int cdus = plant->out.cdu_count;
+    double *set = tw_f64(block, plant->set_points), *speed = set + cdus + 1;
+    for (int c = 0; c < cdus; c++) {
+        set[c] = plant->cdu_row[c].supply_degc;
+        speed[c] = plant->cdu_row[c].pump_speed_fraction;
+    }
+    memset(tw_at(block, plant->cdu_faults), 0, ((size_t)cdus + 1) * CDU_FAULTS * sizeof(double));
+    double *mode = tw_f64(block, plant->plant_modes);
+    memset(mode, 0, PLANT_MODES * sizeof *mode);
+    double *rack = tw_f64(block, plant->rack_faults);
+    for (int i = 0; i < plant->out.rack_count; i++) {
+        memset(rack + i * RACK_FAULTS, 0, RACK_FAULTS * sizeof *rack);
+        rack[i * RACK_FAULTS + R_OPENING] = 1.0;
+    }
+    TwRackInput *inputs = tw_at(block, plant->rack_input);
+    for (int i = 0; i < plant->place_count; i++)
+        for (int l = 0; l < LANES; l++) {
+            inputs[i].share[l] = 1.0, inputs[i].slowed[l] = 0.0;
+            inputs[i].sink_w_k[l] = plant->groups[0].rack[i].air_sink_w_k[l];
+        }
+    TwUnitInput *units = tw_at(block, plant->unit_input);
+    memset(units, 0, (size_t)plant->unit_count * sizeof *units);
+    memset(tw_at(block, plant->loop_flow), 0, ((size_t)cdus + 1) * sizeof(TwLoopFlow));
+    for (int c = 0; c < cdus; c++) {
+        int loop = plant->cdu_loop[c], l = loop % LANES;
+        TwUnitInput *unit = &units[plant->groups[loop / LANES].unit + (size_t)plant->cdu_unit[c]];
+        unit->live[l] = unit->flow[l] = 1.0;
+        unit->pump[l] = 1.0 / (plant->loop_begin[loop + 1] - plant->loop_begin[loop]);
+    }
+    memset(tw_at(block, plant->watch_side), 0, ((size_t)tw_watch_count(plant) + 1) * sizeof(double));
+    mode[P_DENSITY] = 1.0;
+    mode[P_RUNNING] = plant->units;
+    mode[P_BASIN] = plant->plant.basin_kg * plant->units;
+    mode[P_CHILLER_SINCE] = mode[P_STAGE_SINCE] = -1e9;
+    memset(tw_at(block, plant->failed), 0, ((size_t)cdus + 1) * sizeof(double));
+}
+
+// marches in this air until nothing moves: the fast path's own fixed point
+static bool settle(const TwThermalPlant *plant, void *block, const TwThermalIn *in, TwAmbient air, TwError *error)
+{
+    double *state = tw_f64(block, plant->state), *good = tw_f64(block, plant->good);
+    double *mode = tw_f64(block, plant->plant_modes);
+    memset(tw_at(block, plant->plant_slope), 0, PLANT_STATES * sizeof(double));
+    mode[P_DENSITY] = tw_room_density(plant, air.pressure_pa);
+    tw_follow_units(plant, block, in->load_on);
+    tw_begin_groups(plant, block, in, 0.0);
+    TwPlantInput p = tw_plant_input(plant, block, in);
+    p.ambient = air;
+    first_guess(plant, block, &p);
+    const TwThermalWindow still = {.in = in};
+    const double h = 5.0,
+                 main_s = plant->main_kg > 0.0 ? plant->main_kg * plant->plant_cp / plant->design_w_k * 5.0 : 0.0;
+    for (int i = 0; i < 20000; i++) {
+        TwPlantRates meter = {0};
+        double most = 0.0;
+        // rear doors follow the primary pumps
+        if (i % 100 == 0) tw_begin_groups(plant, block, in, 0.0);
+        memcpy(good, state, plant->state_count * sizeof *state);
+        if (!tw_step_all(plant, block, &still, &p, h, &meter))
+            return tw_fail(error, TW_NUMERICAL, "no thermal steady state: facility loop or room has no solution");
+        // the chiller joins where free cooling does not reach, from the start
+        if (plant->plant.chiller_w > 0.0 && mode[P_CHILLER_TRIPPED] == 0.0 && i % 200 == 199) {
+            bool on = tw_plant_free_degc(plant, tw_plant_state(plant, block), &p) > p.set_degc + 0.5;
+            mode[P_CHILLER_ON] = on;
+            p.mechanical = on;
+        }
+        for (size_t k = 0; k < plant->state_count; k++) {
+            double moved = fabs(state[k] - good[k]);
+            most = most > moved ? most : moved;
+        }
+        if (most < 1e-9 * h && i * h > 2.0 * main_s) break;
+        // without cooling there is no steady state: chips far beyond their limits say enough
+        if (i % 100 == 99 && !tw_thermal_sane(plant, block, NULL)) break;
+    }
+    memset(tw_at(block, plant->plant_slope), 0, PLANT_STATES * sizeof(double));
+    *(TwPlantInput *)tw_at(block, plant->settled) = p;
+    return true;
+}
+
+bool tw_thermal_start(const TwThermal *thermal, void *block, const TwThermalIn *in, TwError *error)
+{
+    put_in_order(thermal->inner, block);
+    const TwThermalPlant *plant = thermal->inner;
+    if (!settle(plant, block, in, tw_plant_ambient(plant, block, 0.0, 0.0), error)) return false;
+    double *value = tw_f64(block, plant->watch_value);
+    tw_watch_values(plant, tw_f64(block, plant->state), tw_at_const(block, plant->cdu_input),
+                    tw_at_const(block, plant->settled), 0.0, tw_f64(block, plant->plant_modes)[P_BASIN], value);
+    tw_watch_begin(plant, block, value, 0.0, NULL);
+    return tw_thermal_sane(plant, block, error);
+}
+
+void tw_thermal_restore(const TwThermal *thermal, void *block) { put_in_order(thermal->inner, block); }
+
+bool tw_thermal_settle(const TwThermal *thermal, void *block, const TwThermalIn *in, const TwAir *air, TwError *error)
+{
+    const TwThermalPlant *plant = thermal->inner;
+    TwAmbient ambient = tw_plant_ambient(plant, block, 0.0, 0.0);
+    for (int i = 0; i < 2; i++)
+        ambient.dry_bulb_degc[i] = air->dry_bulb_degc, ambient.wet_bulb_degc[i] = air->wet_bulb_degc;
+    ambient.pressure_pa = air->pressure_pa;
+    return settle(plant, block, in, ambient, error);
+}
+
+void tw_thermal_stand(const TwThermal *thermal, void *block, const TwThermalIn *in, TwThermalOut *out)
+{
+    const TwThermalPlant *plant = thermal->inner;
+    TwPlantInput p = *(const TwPlantInput *)tw_at_const(block, plant->settled);
+    TwPlantRates meter = {0};
+    const TwThermalWindow one = {.in = in, .out = out, .length_s = 1.0, .first = true, .last = true};
+    double *heat_j = tw_f64(block, plant->group_heat_j), *sound = heat_j + plant->group_count + 1;
+    if (!tw_step_all(plant, block, &one, &p, 1.0, &meter)) return;
+    for (int g = 0; g < plant->group_count; g++)
+        if (plant->groups[g].air) sound[g] = tw_thermal_report_group(plant, block, in, 1.0, out, g, &heat_j[g]);
+    tw_thermal_report(plant, block, in, 1.0, &meter, &p, &p.ambient, out);
+}
