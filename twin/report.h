@@ -59,8 +59,8 @@ void tw_report_compare(TwReport *report, const TwState *state, const TwState *un
 // number 0: all the others together.
 void tw_report_attribute(TwReport *report, int64_t number, double tokens);
 
-// Adds a figure, a word: for the cards and comparisons that have files of their own.
-void tw_report_add(TwReport *report, const char *path, const char *unit, const char *label, double value);
+// Adds a figure, a word: for the parts, cards and comparisons that have files of their own.
+TwKpi *tw_report_add(TwReport *report, const char *path, const char *unit, const char *label, double value);
 void tw_report_add_text(TwReport *report, const char *path, const char *label, const char *text);
 void tw_report_destroy(TwReport *report);
 

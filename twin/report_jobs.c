@@ -1,0 +1,83 @@
+// Jobs beside serving in a report.
+#include "twin/report_parts.h"
+
+#include "twin/jobs.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+// From submission to the first GPU, of the jobs that got theirs.
+static void add_waits(TwReport *report, const TwState *state)
+{
+    const TwJobs *jobs = tw_state_plant(state)->jobs;
+    double *wait_s = malloc((size_t)(jobs->job_count + 1) * sizeof *wait_s), sum = 0.0;
+    if (!wait_s) abort();
+    int count = 0;
+    for (int i = 0; i < jobs->job_count; i++) {
+        double begun_s = tw_jobs_job(jobs, tw_state_block(state), i)->started_s;
+        if (isfinite(begun_s)) sum += wait_s[count++] = begun_s - tw_jobs_spec(jobs, i)->submit_s;
+    }
+    qsort(wait_s, (size_t)count, sizeof *wait_s, by_value);
+    tw_report_add(report, "jobs.wait_s.mean", "s", "from submission to GPUs, of those that got them",
+                  tw_over(sum, count));
+    tw_report_add(report, "jobs.wait_s.p50", "s", "the same", count > 0 ? wait_s[(count - 1) / 2] : NAN);
+    tw_report_add(report, "jobs.wait_s.p99", "s", "the same", count > 0 ? wait_s[(int)(0.99 * (count - 1))] : NAN);
+    free(wait_s);
+}
+
+// Jobs beside serving: all of them, and the first two hundred by name.
+void tw_report_jobs(TwReport *report, const TwState *state)
+{
+    const TwPlant *plant = tw_state_plant(state);
+    const void *block = tw_state_block(state);
+    if (!plant->jobs) return;
+    double span_s = tw_state_time_s(state);
+    TwJobsTotals t;
+    tw_jobs_totals(plant->jobs, block, &t);
+    tw_report_add(report, "jobs.submitted", "1", "jobs of the facility file, mixes drawn", plant->jobs->job_count);
+    tw_report_add(report, "jobs.done", "1", "jobs that ended", (double)t.done);
+    tw_report_add(report, "jobs.running", "1", "jobs on GPUs at the end", (double)t.running);
+    tw_report_add(report, "jobs.queued", "1", "jobs that wait at the end", (double)t.queued);
+    tw_report_add(report, "jobs.failures", "1", "times that a job went back to its checkpoint", (double)t.failures);
+    tw_report_add(report, "jobs.preemptions", "1", "times that a job gave way", (double)t.preemptions);
+    tw_report_add(report, "jobs.growths", "1", "times that an elastic job took more GPUs", (double)t.growths);
+    tw_report_add(report, "jobs.gpus_held", "1", "GPUs held by jobs, mean", tw_over(t.gpu_s, span_s));
+    tw_report_add(report, "jobs.goodput", "1", "share of their time in steps that stayed",
+                  tw_over(t.useful_gpu_s, t.gpu_s));
+    tw_report_add(report, "jobs.tokens", "tokens", "trained on", t.tokens);
+    tw_report_add(report, "jobs.energy_j", "J", "of the GPUs while they held them", t.energy_j);
+    tw_report_add(report, "jobs.gpus_lent", "1", "GPUs lent by serving, mean",
+                  tw_over(tw_jobs_lent_gpu_s(plant, block), span_s));
+    add_waits(report, state);
+    for (int i = 0, listed = 0; i < plant->jobs->job_count && listed < 200; i++) {
+        const TwJob *job = tw_jobs_job(plant->jobs, block, i);
+        const TwJobSpec *spec = tw_jobs_spec(plant->jobs, i);
+        if (spec->of_mix) continue;    // all of one name; they are in the sums
+        listed++;
+        char path[80];
+        snprintf(path, sizeof path, "jobs.list.%.40s.phase", spec->name);
+        tw_report_add_text(report, path, "phase at the end", tw_jobs_phase(job->phase));
+        const struct {
+            const char *name, *unit, *label;
+            double value;
+        } values[] = {{"steps", "1", "steps done", job->steps},
+                      {"step_s", "s", "step at full clock", spec->step_s},
+                      {"tokens", "tokens", "trained on", tw_jobs_tokens(plant->jobs, block, i)},
+                      {"batches", "1", "rollouts trained on, that a pool served", (double)job->trained_batches},
+                      {"rollout_s", "s", "its GPUs waited for rollouts", job->rollout_s},
+                      {"logged_tokens", "tokens", "logged for the flywheel", job->logged_tokens},
+                      {"failures", "1", "went back to its checkpoint", job->failures},
+                      {"waited_s", "s", "in the queue", job->waited_s},
+                      {"energy_j", "J", "of its GPUs", job->energy_j}};
+        for (size_t k = 0; k < sizeof values / sizeof *values; k++) {
+            snprintf(path, sizeof path, "jobs.list.%.40s.%.20s", spec->name, values[k].name);
+            tw_report_add(report, path, values[k].unit, values[k].label, values[k].value);
+        }
+    }
+}
