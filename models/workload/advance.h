@@ -6,6 +6,8 @@
 // integers in units of 2^-32 ns, energies in units of 2^-62 J; coefficients are rounded once, where they come in.
 #pragma once
 
+#include "models/workload/plain.h"
+
 #include <stdint.h>
 #include <string.h>
 
@@ -60,7 +62,7 @@ static inline TwWide tw_series_sum(TwSeries series, int64_t m)
 }
 
 // Smallest m in [1, most] whose sum reaches `distance`; most where none does. Every term is positive.
-int64_t tw_series_reach(TwSeries series, TwWide distance, int64_t most);
+TW_LOCAL int64_t tw_series_reach(TwSeries series, TwWide distance, int64_t most);
 
 // The part of `energy` that falls into the first `elapsed` of `span`, 0 <= elapsed <= span: monotonic in elapsed.
-TwWide tw_part(TwWide energy, TwWide elapsed, TwWide span);
+TW_LOCAL TwWide tw_part(TwWide energy, TwWide elapsed, TwWide span);

@@ -118,6 +118,17 @@ static size_t reserve(TwEngine *e, size_t count, size_t size)
     return at;
 }
 
+// Whether it has nothing of what plain.h calls rare.
+static bool is_plain(const TwEngine *e)
+{
+    const TwEngineSpec *s = &e->spec;
+    bool mixes = s->policy == TW_VLLM_V1 || s->policy == TW_TRTLLM || s->policy == TW_TRTLLM_MAX_UTILIZATION;
+    bool one_list = e->ranks == 1 && e->queues == 1, cut = !s->whole_prompts && s->long_prefill == 0;
+    bool here = s->tier_count == 0 && s->swap_blocks == 0 && !e->prefix.timed;
+    bool steps = s->speculate.draft == 0 && e->encode_time == 0 && s->stride == 0;
+    return mixes && one_list && cut && here && steps && !e->fronts && !e->gaps_kept && !(s->wait_max_s > 0.0);
+}
+
 static size_t slab_bytes(const TwEngine *e, int array) { return e->row_bytes[array] * TW_SLAB_ROWS; }
 
 // Tokens that a step makes of each sequence: one, and as many drafts as are accepted one after the other.
@@ -247,6 +258,8 @@ bool tw_engine_build(TwEngine *engine, const TwEngineSpec *given, TwError *error
     if (spec.tier_count > 0) engine->token_ns = token_time(&spec);
     engine->prefix.shift = 0;
     while (1 << engine->prefix.shift < spec.block_tokens) engine->prefix.shift++;
+
+    engine->plain = is_plain(engine);
 
     size_t sequences = (size_t)spec.max_sequences;
     // the queues and the first chunks share the cache lines of the residues

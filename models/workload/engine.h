@@ -161,6 +161,7 @@ typedef struct TwEngine {
     bool gaps_kept;    // a class limits gaps
     bool drawn;        // acceptance is
     bool fronts;       // there is a front end; its work in 2^-32 ns
+    bool plain;        // has nothing rare (plain.h)
     TwWide front_request, front_prompt, front_output;
     uint64_t chain[TW_DRAFT_MOST];             // drawn: chance that so many drafts and one more are accepted, in 2^-64
     int64_t draft_mean, idle_rate, swap_ns;    // tokens a step in 2^-32, 0: no drafts; units of energy per ns; a block
@@ -345,9 +346,9 @@ static inline void tw_engine_fetch_head(const TwReplica *replica)
     for (size_t at = 0; at < sizeof *replica; at += 64) __builtin_prefetch((const unsigned char *)replica + at, 1);
 }
 void tw_engine_fetch_arrays(const TwEngine *engine, const TwReplica *replica);
-void tw_engine_fetch_rows(const TwEngine *engine, const TwReplica *replica);
+TW_LOCAL void tw_engine_fetch_rows(const TwEngine *engine, const TwReplica *replica);
 // Where the cache would have the runs of a request that is about to come.
-void tw_engine_fetch_runs(const TwEngine *engine, TwReplica *replica, const TwRun *run, int count);
+TW_LOCAL void tw_engine_fetch_runs(const TwEngine *engine, TwReplica *replica, const TwRun *run, int count);
 // With a prefix cache, last: the nodes of who ends and is computed next, of what is forgotten next and, unless it came
 // only now, of who begins. Writes the runs whose ends will change, 0: none.
 enum { TW_FETCHED = 4 };
@@ -370,20 +371,22 @@ static inline TwEngineLoad tw_engine_load(const TwEngine *e, const TwReplica *r)
 // Blocks of a prompt, at most so many, that are cached on the device; of ranks, where most are.
 int32_t tw_engine_cached(const TwEngine *engine, TwReplica *replica, TwRuns runs, int32_t most);
 // Of them from block `from` on, those that would be brought back from its lower tiers rather than computed again.
-int32_t tw_engine_below(const TwEngine *engine, TwReplica *replica, TwRuns runs, int32_t from, int32_t most);
+TW_LOCAL int32_t tw_engine_below(const TwEngine *engine, TwReplica *replica, TwRuns runs, int32_t from, int32_t most);
 // Its shared tiers lie in the arrays of `store`.
 void tw_engine_share(const TwEngine *engine, TwReplica *replica, TwReplica *store);
 
 // Processes every boundary before until_ns; then the iteration in flight is the one that until_ns falls into.
-void tw_engine_run(const TwEngine *engine, TwReplica *replica, int64_t until_ns, const TwEngineLog *log);
+TW_LOCAL void tw_engine_run(const TwEngine *engine, TwReplica *replica, int64_t until_ns, const TwEngineLog *log);
 
 // The same without counting the iterations of an unfinished jump: enough for a router to see the load.
-void tw_engine_boundaries(const TwEngine *engine, TwReplica *replica, int64_t until_ns, const TwEngineLog *log);
+TW_LOCAL void tw_engine_boundaries(const TwEngine *engine, TwReplica *replica, int64_t until_ns,
+                                   const TwEngineLog *log);
 
 // A request arrives, after a run up to its time (or past it: then it is seen at the next boundary, which is how a
 // closed loop answers a finish that it was told of). False: rejected and counted (queue full, unpowered, too long a
 // wait, or never fits).
-bool tw_engine_offer(const TwEngine *engine, TwReplica *replica, const TwRequest *request, const TwEngineLog *log);
+TW_LOCAL bool tw_engine_offer(const TwEngine *engine, TwReplica *replica, const TwRequest *request,
+                              const TwEngineLog *log);
 
 // How a request comes that is not new.
 typedef struct TwComing {
@@ -395,10 +398,10 @@ typedef struct TwComing {
     int run_count;
     bool run_fetched;    // by tw_engine_fetch_runs, a while ago
 } TwComing;
-bool tw_engine_offer_as(const TwEngine *engine, TwReplica *replica, const TwRequest *request, const TwComing *coming,
-                        const TwEngineLog *log);
+TW_LOCAL bool tw_engine_offer_as(const TwEngine *engine, TwReplica *replica, const TwRequest *request,
+                                 const TwComing *coming, const TwEngineLog *log);
 // The KV of a row that was handed over has left: its blocks are free at now_ns. After a run up to then.
-void tw_engine_handed(const TwEngine *engine, TwReplica *replica, uint32_t row, int64_t now_ns);
+TW_LOCAL void tw_engine_handed(const TwEngine *engine, TwReplica *replica, uint32_t row, int64_t now_ns);
 
 // Share of the rack's cap and thermal clock limit from now on, after a run up to now_ns. A cap of 0, or no supply,
 // ends all requests at once (told as lost, with `seen` tokens of each computed) and the replica rests at 0 W until that
@@ -414,10 +417,10 @@ void tw_engine_congestion(const TwEngine *engine, TwReplica *replica, int64_t no
 void tw_engine_network(const TwEngine *engine, TwReplica *replica, const double tier_bytes_s[2]);
 
 // Bytes that its collectives sent out of its network cards up to now_ns, the iteration in flight split by time.
-int64_t tw_engine_crossed(const TwReplica *replica, int64_t now_ns);
+TW_LOCAL int64_t tw_engine_crossed(const TwReplica *replica, int64_t now_ns);
 
 // Energy up to now_ns in units of 2^-62 J, the iteration in flight split by time. Changes nothing.
-TwWide tw_engine_energy(const TwEngine *engine, const TwReplica *replica, int64_t now_ns);
+TW_LOCAL TwWide tw_engine_energy(const TwEngine *engine, const TwReplica *replica, int64_t now_ns);
 
 // What a recorder sees at now_ns, at the last boundary before it. Changes nothing.
 typedef struct TwEngineView {
@@ -427,11 +430,11 @@ typedef struct TwEngineView {
 void tw_engine_view(const TwEngine *engine, const TwReplica *replica, int64_t now_ns, TwEngineView *view);
 
 // The replica's prefix cache.
-TwPrefix tw_engine_prefix(const TwEngine *engine, TwReplica *replica, const TwPrefixWatch *watch);
+TW_LOCAL TwPrefix tw_engine_prefix(const TwEngine *engine, TwReplica *replica, const TwPrefixWatch *watch);
 // The runs of a request's contents, at most TW_RUNS_KEPT where they are segments. Returns how many.
-int tw_engine_cut(const TwRequest *request, TwRun *run);
+TW_LOCAL int tw_engine_cut(const TwRequest *request, TwRun *run);
 // The contents of a row as runs.
-TwRuns tw_engine_runs(const TwEngine *engine, TwReplica *replica, uint32_t row);
+TW_LOCAL TwRuns tw_engine_runs(const TwEngine *engine, TwReplica *replica, uint32_t row);
 
 // Counts everything again from the sequences: lists, heap, blocks, contexts, pending tokens. For tests.
 bool tw_engine_consistent(const TwEngine *engine, const TwReplica *replica);

@@ -35,7 +35,11 @@ static inline uint16_t *residues_of(const TwEngine *e, TwReplica *r) { return pa
 static inline TwQueue *queues_of(const TwEngine *e, TwReplica *r) { return part(r, e->queue); }
 
 // The first of its group, which has the group's counts, rows and clock.
-static inline TwReplica *group_of(TwReplica *r) { return (TwReplica *)((unsigned char *)r + r->group); }
+static inline TwReplica *group_of(TwReplica *r)
+{
+    return rare(true) ? (TwReplica *)((unsigned char *)r + r->group) : r;
+}
+static inline int ranks_of(const TwEngine *e) { return rare(e->ranks > 1) ? e->ranks : 1; }
 static inline TwEngineCounts *counts_of(TwReplica *r) { return &group_of(r)->counts; }
 // Where the head of rank k >= 1 lies, from the first one's arrays: each rank's arrays follow its head.
 static inline size_t rank_at(const TwEngine *e, int k)
@@ -53,7 +57,7 @@ static inline const TwReplica *rank_const(const TwEngine *e, const TwReplica *gr
 
 static inline void set_time(const TwEngine *e, TwReplica *r, TwWide time)
 {
-    for (int k = 0; k < e->ranks; k++) rank_of(e, r, k)->time = time;
+    for (int k = 0; k < ranks_of(e); k++) rank_of(e, r, k)->time = time;
 }
 
 static inline TwTier tier_of(const TwEngine *e, TwReplica *r, int t)
@@ -111,14 +115,14 @@ enum { TW_DRAWN_CLOCK = 2 * TW_DRAFT_MOST };
 // Tokens that a decode makes in the next m decode steps: drafts are accepted by all sequences alike, their mean exact.
 static inline int64_t tokens_ahead(const TwEngine *e, const TwReplica *r, int64_t m)
 {
-    if (e->draft_mean == 0 || e->drawn) return m;
+    if (!rare(e->draft_mean > 0) || e->drawn) return m;
     return (int64_t)((TwWide)(r->step + m) * e->draft_mean >> 32) - r->iteration;
 }
 
 // Tokens that one decode makes in the next step. Drawn: by a hash of who it is and how long it is by now.
 static inline int64_t row_ahead(const TwEngine *e, const TwReplica *r, const TwRow *row)
 {
-    if (!e->drawn) return tokens_ahead(e, r, 1);
+    if (!rare(e->drawn)) return tokens_ahead(e, r, 1);
     uint64_t u =
         tw_content_mix(tw_content_mix((uint64_t)row->arrival_ns, row->id), (uint64_t)(row->base + r->iteration));
     int made = 0;
@@ -127,70 +131,80 @@ static inline int64_t row_ahead(const TwEngine *e, const TwReplica *r, const TwR
     return made + 1 < left ? made + 1 : left;
 }
 
+// Drafts of a step.
+static inline int drafts_of(const TwEngine *e) { return rare(true) ? e->spec.speculate.draft : 0; }
+
 // Most tokens that a sequence has in memory: all but the last, and by the mean drafts that all accept beyond its end.
 static inline int64_t tokens_at_most(const TwEngine *e, int32_t input, int32_t output)
 {
-    return (int64_t)input + output - 1 + (e->drawn ? 0 : e->spec.speculate.draft);
+    return (int64_t)input + output - 1 + (e->drawn ? 0 : drafts_of(e));
 }
 
 // Blocks of a prompt in work, up to `computed` tokens of it.
 static inline int64_t chunk_blocks(const TwEngine *e, const TwReplica *r, const TwRow *row, int64_t computed)
 {
-    return tw_kv_cover(&r->kv, e->all_at_once ? row_goal(row) : computed);
+    return tw_kv_cover(&r->kv, rare(e->all_at_once) ? row_goal(row) : computed);
 }
 
 static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 // When the outputs of the last boundary are seen.
-static inline TwWide out_time(const TwEngine *e, const TwReplica *r) { return e->fronts ? r->out : r->time; }
+static inline TwWide out_time(const TwEngine *e, const TwReplica *r) { return rare(e->fronts) ? r->out : r->time; }
 static inline int64_t out_ns(const TwEngine *e, const TwReplica *r) { return tw_ns_of(out_time(e, r)); }
 
 // --- sched.c: what happens at a boundary, from the iteration that ended there to the plan of those that follow ------
 
-void tw_sched_boundary(const TwEngine *engine, TwReplica *replica, const TwEngineLog *log);
+TW_LOCAL void tw_sched_boundary(const TwEngine *engine, TwReplica *replica, const TwEngineLog *log);
 // What ends on one list with the iteration before this boundary, gives up, has been loaded; true: its composition is
 // not what it was.
-bool tw_sched_ends(const TwEngine *engine, TwReplica *list, const TwEngineLog *log);
+TW_LOCAL bool tw_sched_ends(const TwEngine *engine, TwReplica *list, const TwEngineLog *log);
 // Who takes part next; true: the same, or was so before. `once`: the next iteration is looked at by itself.
-bool tw_sched_turn(const TwEngine *engine, TwReplica *list, bool changed, bool *once, const TwEngineLog *log);
+TW_LOCAL bool tw_sched_turn(const TwEngine *engine, TwReplica *list, bool changed, bool *once, const TwEngineLog *log);
 // What is scheduled on a list, as a step source wants it; whether anything is.
-TwBatch tw_sched_batch(const TwEngine *engine, TwReplica *list);
-bool tw_sched_works(const TwEngine *engine, TwReplica *list);
+TW_LOCAL TwBatch tw_sched_batch(const TwEngine *engine, TwReplica *list);
+TW_LOCAL bool tw_sched_works(const TwEngine *engine, TwReplica *list);
 // The series of a cost of a batch; what the images of prompts that begin add to it. Returns those images.
-TwSeries tw_sched_series(const TwEngine *engine, TwAffine cost, double scale, const TwBatch *batch);
-int tw_sched_images(const TwEngine *engine, TwReplica *list);
+TW_LOCAL TwSeries tw_sched_series(const TwEngine *engine, TwAffine cost, double scale, const TwBatch *batch);
+TW_LOCAL int tw_sched_images(const TwEngine *engine, TwReplica *list);
 // Iterations to the end of a composition; of them, those that find their blocks and see nothing of the list's own.
-int32_t tw_sched_end(const TwEngine *engine, TwReplica *list, const TwBatch *batch, const TwStep *step);
-int64_t tw_sched_last(const TwEngine *engine, TwReplica *list, int64_t m);
-int64_t tw_sched_event(const TwReplica *list);    // in ns, at which a list is to be looked at; INT64_MAX: none
+TW_LOCAL int32_t tw_sched_end(const TwEngine *engine, TwReplica *list, const TwBatch *batch, const TwStep *step);
+TW_LOCAL int64_t tw_sched_last(const TwEngine *engine, TwReplica *list, int64_t m);
+TW_LOCAL int64_t tw_sched_event(const TwReplica *list);    // in ns, at which a list is to be looked at; INT64_MAX: none
 // Takes what the source has chosen; when a list that rests is to be looked at.
-void tw_sched_chosen(TwReplica *replica, const TwStepLimits *limits, const TwStepChoice *choice);
-int64_t tw_sched_rests(const TwReplica *list);
+TW_LOCAL void tw_sched_chosen(TwReplica *replica, const TwStepLimits *limits, const TwStepChoice *choice);
+TW_LOCAL int64_t tw_sched_rests(const TwReplica *list);
 // ranks.c: the boundary of a group of ranks.
 void tw_ranks_boundary(const TwEngine *engine, TwReplica *group, const TwEngineLog *log);
 // Which rank gets a request.
 TwReplica *tw_ranks_choose(const TwEngine *engine, TwReplica *group, const TwRequest *request, int64_t now_ns);
 // Boundaries of the plan of a group before now_ns; how far a list is then.
-int64_t tw_engine_passed(const TwReplica *group, int64_t now_ns);
+TW_LOCAL int64_t tw_engine_passed(const TwReplica *group, int64_t now_ns);
 // Ends the plan at the first boundary at or after now_ns.
-void tw_engine_shorten(TwReplica *group, int64_t now_ns);
+TW_LOCAL void tw_engine_shorten(TwReplica *group, int64_t now_ns);
 void tw_engine_look(const TwEngine *engine, const TwReplica *list, int64_t m, TwEngineView *view);
 // Counts `from` to `to` as computed for a sequence that had `seen` before.
-void tw_sched_progress(TwReplica *replica, int32_t input, int32_t seen, int64_t from, int64_t to);
+TW_LOCAL void tw_sched_progress(TwReplica *replica, int32_t input, int32_t seen, int64_t from, int64_t to);
 // Takes the blocks of the iteration that begins; they were found when the plan was made.
-void tw_sched_resume(const TwEngine *engine, TwReplica *replica);
-int64_t tw_sched_need(const TwEngine *engine, TwReplica *replica);
+TW_LOCAL void tw_sched_resume(const TwEngine *engine, TwReplica *replica);
+TW_LOCAL int64_t tw_sched_need(const TwEngine *engine, TwReplica *replica);
 // The same, at once where decodes go alone, a token each.
 static inline int64_t blocks_needed(const TwEngine *e, TwReplica *r)
 {
-    if (r->chunk_count > 0 || e->draft_mean > 0) return tw_sched_need(e, r);
-    return r->paused ? 0 : tw_kv_step(&r->kv, residues_of(e, r), r->iteration);
+    if (r->chunk_count > 0 || rare(e->draft_mean > 0)) return tw_sched_need(e, r);
+    return rare(r->paused) ? 0 : tw_kv_step(&r->kv, residues_of(e, r), r->iteration);
 }
+
+// --- engine_plain.c: the same for plain engines ----------------------------------------------------------------------
+
+void tw_plain_boundaries(const TwEngine *engine, TwReplica *replica, int64_t until_ns, const TwEngineLog *log);
+void tw_plain_run(const TwEngine *engine, TwReplica *replica, int64_t until_ns, const TwEngineLog *log);
+bool tw_plain_offer_as(const TwEngine *engine, TwReplica *replica, const TwRequest *request, const TwComing *coming,
+                       const TwEngineLog *log);
 
 // --- seq.c: sequences in and out of lists, memory and queues
 // -----------------------------------------------------------
 
-uint32_t tw_seq_new(const TwEngine *engine, TwReplica *replica);
+TW_LOCAL uint32_t tw_seq_new(const TwEngine *engine, TwReplica *replica);
 // The row of a group that comes next, TW_NO_ROW: all are in use.
 static inline uint32_t tw_seq_next(const TwEngine *e, const TwReplica *r)
 {
@@ -198,15 +212,15 @@ static inline uint32_t tw_seq_next(const TwEngine *e, const TwReplica *r)
     if (r->fresh_row >= (uint32_t)e->rows_max) return TW_NO_ROW;
     return r->fresh_row / TW_SLAB_ROWS * (uint32_t)r->place.stride + r->fresh_row % TW_SLAB_ROWS;
 }
-void tw_seq_wait(const TwEngine *engine, TwReplica *replica, uint32_t row, bool first);
-void tw_seq_unwait(const TwEngine *engine, TwReplica *replica, uint32_t row);
-uint32_t tw_seq_head(const TwEngine *engine, TwReplica *replica);    // who is next; TW_NO_ROW: nobody waits
+TW_LOCAL void tw_seq_wait(const TwEngine *engine, TwReplica *replica, uint32_t row, bool first);
+TW_LOCAL void tw_seq_unwait(const TwEngine *engine, TwReplica *replica, uint32_t row);
+TW_LOCAL uint32_t tw_seq_head(const TwEngine *engine, TwReplica *replica);    // who is next; TW_NO_ROW: nobody waits
 // The last in the queue of lowest priority, to be shed for one of `priority`; TW_NO_ROW: none is lower.
-uint32_t tw_seq_lowest(const TwEngine *engine, TwReplica *replica, int priority);
+TW_LOCAL uint32_t tw_seq_lowest(const TwEngine *engine, TwReplica *replica, int priority);
 
 // Cuts the contents of a new one once, and fetches where the cache would have its runs.
-void tw_seq_keep_runs(const TwEngine *engine, TwReplica *replica, uint32_t row, const TwRequest *request,
-                      const TwComing *coming);
+TW_LOCAL void tw_seq_keep_runs(const TwEngine *engine, TwReplica *replica, uint32_t row, const TwRequest *request,
+                               const TwComing *coming);
 
 // What an admission would find and need.
 typedef struct TwAdmission {
@@ -217,42 +231,44 @@ typedef struct TwAdmission {
     TwPrefixHit hit;
     int32_t brought[TW_TIERS];    // blocks from each tier
 } TwAdmission;
-void tw_seq_look(const TwEngine *engine, TwReplica *replica, uint32_t row, TwAdmission *admission);
+TW_LOCAL void tw_seq_look(const TwEngine *engine, TwReplica *replica, uint32_t row, TwAdmission *admission);
 // Takes it from the waiting with `tokens` of it in the next iteration. False: it loads first, and takes no part yet.
-bool tw_seq_admit(const TwEngine *engine, TwReplica *replica, const TwAdmission *admission, int64_t tokens,
-                  const TwEngineLog *log);
+TW_LOCAL bool tw_seq_admit(const TwEngine *engine, TwReplica *replica, const TwAdmission *admission, int64_t tokens,
+                           const TwEngineLog *log);
 // Those whose loading is over join the running. True: somebody did.
-bool tw_seq_join(const TwEngine *engine, TwReplica *replica);
+TW_LOCAL bool tw_seq_join(const TwEngine *engine, TwReplica *replica);
 // Those whom the front end has passed on join the waiting.
-void tw_seq_enter(const TwEngine *engine, TwReplica *replica);
+TW_LOCAL void tw_seq_enter(const TwEngine *engine, TwReplica *replica);
 // When a running one made its last token.
-int64_t tw_seq_last_token(const TwEngine *engine, TwReplica *replica, uint32_t row);
+TW_LOCAL int64_t tw_seq_last_token(const TwEngine *engine, TwReplica *replica, uint32_t row);
 // Back to the waiting, at their head or end.
-void tw_seq_preempt(const TwEngine *engine, TwReplica *replica, uint32_t row, bool first, const TwEngineLog *log);
+TW_LOCAL void tw_seq_preempt(const TwEngine *engine, TwReplica *replica, uint32_t row, bool first,
+                             const TwEngineLog *log);
 // Those who have waited too long for a first token go. True: somebody who was running did.
-bool tw_seq_give_up(const TwEngine *engine, TwReplica *replica, const TwEngineLog *log);
+TW_LOCAL bool tw_seq_give_up(const TwEngine *engine, TwReplica *replica, const TwEngineLog *log);
 // A prompt is computed: it decodes from here, is handed on or is done.
-void tw_seq_chunk_done(const TwEngine *engine, TwReplica *replica, uint32_t row, const TwEngineLog *log);
+TW_LOCAL void tw_seq_chunk_done(const TwEngine *engine, TwReplica *replica, uint32_t row, const TwEngineLog *log);
 // The decode at the top of the heap has made its last token.
-void tw_seq_decode_done(const TwEngine *engine, TwReplica *replica, const TwEngineLog *log);
-void tw_seq_end(const TwEngine *engine, TwReplica *replica, const TwRow *row, TwOutcome outcome, int64_t now_ns,
-                const TwEngineLog *log);
+TW_LOCAL void tw_seq_decode_done(const TwEngine *engine, TwReplica *replica, const TwEngineLog *log);
+TW_LOCAL void tw_seq_end(const TwEngine *engine, TwReplica *replica, const TwRow *row, TwOutcome outcome,
+                         int64_t now_ns, const TwEngineLog *log);
 // What is not done of one that has `computed` tokens is dropped, and its row is free.
-void tw_seq_drop(const TwEngine *engine, TwReplica *replica, uint32_t row, int64_t computed, TwOutcome outcome,
-                 int64_t now_ns, const TwEngineLog *log);
+TW_LOCAL void tw_seq_drop(const TwEngine *engine, TwReplica *replica, uint32_t row, int64_t computed, TwOutcome outcome,
+                          int64_t now_ns, const TwEngineLog *log);
 // The same where power is gone, unless it will be tried again elsewhere. Lists and memory are the caller's.
-void tw_seq_lose(const TwEngine *engine, TwReplica *replica, uint32_t row, int64_t computed, const TwEngineLog *log);
+TW_LOCAL void tw_seq_lose(const TwEngine *engine, TwReplica *replica, uint32_t row, int64_t computed,
+                          const TwEngineLog *log);
 // Forgets what is cached beyond what is free, and what has been kept long enough.
-void tw_seq_forget(const TwEngine *engine, TwReplica *replica, const TwEngineLog *log);
+TW_LOCAL void tw_seq_forget(const TwEngine *engine, TwReplica *replica, const TwEngineLog *log);
 static inline void tw_seq_reclaim(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
 {
-    if (r->prefix.unheld > r->kv.free || e->prefix.timed) tw_seq_forget(e, r, log);
+    if (r->prefix.unheld > r->kv.free || rare(e->prefix.timed)) tw_seq_forget(e, r, log);
 }
 
 // --- the policies: schedule the next iteration, take its blocks; true: the composition is not what it was
 // --------------
 
-bool tw_schedule_mixed(const TwEngine *engine, TwReplica *replica, const TwEngineLog *log);            // sched_vllm.c
+TW_LOCAL bool tw_schedule_mixed(const TwEngine *engine, TwReplica *replica, const TwEngineLog *log);    // sched_vllm.c
 bool tw_schedule_sglang(const TwEngine *engine, TwReplica *replica, const TwEngineLog *log);           // sched_sglang.c
 bool tw_schedule_sarathi(const TwEngine *engine, TwReplica *replica, const TwEngineLog *log);          // sched_simple.c
 bool tw_schedule_prefill_first(const TwEngine *engine, TwReplica *replica, const TwEngineLog *log);    // sched_simple.c

@@ -39,7 +39,7 @@ static inline void add_gaps(const TwEngine *e, TwReplica *r, const TwSeries *spa
 {
     for (int k = 0; k < e->services; k++)
         if (r->gaps_of[k] > 0) tw_latency_gaps(latency + k, span, m, took, r->gaps_of[k]);
-    if (e->gaps_kept) count_gaps(e, r, span, m);
+    if (rare(e->gaps_kept)) count_gaps(e, r, span, m);
 }
 
 // The first iteration of decodes that had paused: each gap reaches back to the last token.
@@ -74,7 +74,7 @@ static void end_pause(const TwEngine *e, TwReplica *r, TwWide now, TwLatency *la
 // The gaps between tokens of the m iterations that begin now, and take `took`.
 static inline void gaps(const TwEngine *e, TwReplica *r, int64_t m, TwWide took, TwLatency *latency)
 {
-    if (r->gap_from < 0) {
+    if (!rare(r->gap_from >= 0)) {
         if (latency) add_gaps(e, r, &r->span, m, took, latency);
         return;
     }
@@ -131,7 +131,7 @@ static void front_gaps(const TwEngine *e, TwReplica *r, const Passing *p, TwLate
 static void pass_on(const TwEngine *e, TwReplica *g, TwWide from, TwSeries span, int64_t m, const TwEngineLog *log)
 {
     int64_t decodes = 0, first = 0;
-    for (int k = 0; k < e->ranks; k++) {
+    for (int k = 0; k < ranks_of(e); k++) {
         TwReplica *r = rank_of(e, g, k);
         const TwRow *rows = rows_of(e, r);
         const uint32_t *chunks = chunks_of(e, r);
@@ -143,7 +143,7 @@ static void pass_on(const TwEngine *e, TwReplica *g, TwWide from, TwSeries span,
     TwWide last = p.each + first * e->front_output, free = p.free, end = from + tw_series_sum(span, m);
     if (m > 1 && decodes > 0) free = tw_front_after(free, from, span, m - 1, p.each);
     p.out = (free > end ? free : end) + last;
-    for (int k = 0; k < e->ranks; k++) {
+    for (int k = 0; k < ranks_of(e); k++) {
         TwReplica *r = rank_of(e, g, k);
         if (r->decodes > 0 && !r->paused) front_gaps(e, r, &p, log ? log->latency : NULL);
         r->out = p.out;
@@ -177,9 +177,9 @@ static int64_t commit_drawn(const TwEngine *e, TwReplica *r)
 static inline void commit_list(const TwEngine *e, TwReplica *r, int64_t m, TwWide took, const TwEngineLog *log)
 {
     TwEngineCounts *n = counts_of(r);
-    if (r->decodes > 0 && !r->paused && !e->fronts) gaps(e, r, m, took, log ? log->latency : NULL);
+    if (r->decodes > 0 && !rare(r->paused) && !rare(e->fronts)) gaps(e, r, m, took, log ? log->latency : NULL);
     r->time += took;
-    if (e->drawn && r->decodes > 0 && !r->paused) {
+    if (rare(e->drawn) && r->decodes > 0 && !r->paused) {
         assert(m == 1);
         int64_t all = commit_drawn(e, r);
         r->step += r->decodes;
@@ -187,7 +187,7 @@ static inline void commit_list(const TwEngine *e, TwReplica *r, int64_t m, TwWid
         n->drawn += all;
         n->output_done += all;
         n->output_pending -= all;
-    } else if (!r->paused && !e->drawn) {
+    } else if (!rare(r->paused) && !rare(e->drawn)) {
         int64_t made = tokens_ahead(e, r, m);
         if (m > 1) {
             int64_t first = tokens_ahead(e, r, 1);
@@ -205,7 +205,7 @@ static inline void commit_list(const TwEngine *e, TwReplica *r, int64_t m, TwWid
         if (row->chunk == 0) continue;
         int64_t to = row->base + m * row->chunk;
         tw_sched_progress(r, row->input, row->seen, row->base, to);
-        if (m > 1 && !e->all_at_once)
+        if (m > 1 && !rare(e->all_at_once))
             r->kv.free -= tw_kv_cover(&r->kv, to) - tw_kv_cover(&r->kv, row->base + row->chunk);
         row->base = to;
     }
@@ -217,21 +217,21 @@ static void commit(const TwEngine *e, TwReplica *r, int64_t m, const TwEngineLog
     if (m == 0) return;
     TwEngineCounts *n = &r->counts;
     TwWide took = tw_series_sum(r->span, m), used = tw_series_sum(r->energy, m), from = r->time;
-    int64_t prompts = r->chunk_tokens, decodes = r->paused ? 0 : r->decodes;
-    for (int k = 1; k < e->ranks; k++) {
+    int64_t prompts = r->chunk_tokens, decodes = rare(r->paused) ? 0 : r->decodes;
+    for (int k = 1; k < ranks_of(e); k++) {
         TwReplica *rank = rank_of(e, r, k);
         prompts += rank->chunk_tokens;
         decodes += rank->paused ? 0 : rank->decodes;
         rank->span = r->span;
     }
-    for (int k = e->ranks - 1; k >= 0; k--) commit_list(e, rank_of(e, r, k), m, took, log);
-    if (e->fronts) pass_on(e, r, from, r->span, m, log);
+    for (int k = ranks_of(e) - 1; k >= 0; k--) commit_list(e, rank_of(e, r, k), m, took, log);
+    if (rare(e->fronts)) pass_on(e, r, from, r->span, m, log);
     r->meter += used;
     // a step's energy is shared by the tokens that it computes
     if (prompts > 0) n->prompt += tw_times(used, (prompts << 16) / (prompts + decodes));
     r->span.next += tw_times(r->span.grow, m);
     r->energy.next += tw_times(r->energy.grow, m);
-    if (e->ranks > 1) {
+    if (rare(e->ranks > 1)) {
         n->waited += tw_series_sum(r->waited, m);
         r->waited.next += tw_times(r->waited.grow, m);
         r->held_wait += r->hold == TW_HOLD_WAIT ? (int32_t)m : 0;
@@ -280,6 +280,10 @@ static void wake(const TwEngine *e, TwReplica *r, int64_t now_ns)
 
 void tw_engine_boundaries(const TwEngine *e, TwReplica *r, int64_t until_ns, const TwEngineLog *log)
 {
+    if (rare(e->plain)) {
+        tw_plain_boundaries(e, r, until_ns, log);
+        return;
+    }
     while (r->next_ns < until_ns) {
         if (!r->busy) wake(e, r, r->next_ns);
         commit(e, r, r->stop, log);
@@ -296,11 +300,15 @@ int64_t tw_engine_passed(const TwReplica *r, int64_t now_ns)
 
 void tw_engine_run(const TwEngine *e, TwReplica *r, int64_t until_ns, const TwEngineLog *log)
 {
+    if (rare(e->plain)) {
+        tw_plain_run(e, r, until_ns, log);
+        return;
+    }
     tw_engine_boundaries(e, r, until_ns, log);
     int64_t m = tw_engine_passed(r, until_ns);
     if (m == 0) return;
     commit(e, r, m, log);
-    for (int k = 0; k < e->ranks; k++) tw_sched_resume(e, rank_of(e, r, k));
+    for (int k = 0; k < ranks_of(e); k++) tw_sched_resume(e, rank_of(e, r, k));
 }
 
 TwWide tw_engine_energy(const TwEngine *e, const TwReplica *r, int64_t now_ns)
@@ -331,10 +339,11 @@ static bool fits_at_all(const TwEngine *e, const TwReplica *r, const TwRequest *
 {
     int64_t tokens = (int64_t)request->input_tokens + request->output_tokens - 1;
     if (tw_kv_cover(&r->kv, tokens_at_most(e, request->input_tokens, request->output_tokens)) >
-        r->kv.blocks - (e->restarts ? e->spec.watermark_blocks : 0))
+        r->kv.blocks - (rare(e->restarts) ? e->spec.watermark_blocks : 0))
         return false;
-    if (e->spec.policy == TW_PREFILL_FIRST) return tokens <= e->spec.max_tokens;    // restarted, all of it is prompt
-    if (!e->spec.whole_prompts) return true;
+    if (rare(e->spec.policy == TW_PREFILL_FIRST))
+        return tokens <= e->spec.max_tokens;    // restarted, all of it is prompt
+    if (!rare(e->spec.whole_prompts)) return true;
     return (e->reserves ? request->input_tokens : tokens) <= e->spec.max_tokens;
 }
 
@@ -343,11 +352,11 @@ static bool has_room(const TwEngine *e, TwReplica *g, const TwRequest *request, 
 {
     if (tw_seq_next(e, g) == TW_NO_ROW) return false;
     if (tw_engine_load(e, g).waiting < e->spec.queue_max) return true;
-    if (e->queues == 1) return false;
+    if (!rare(e->queues > 1)) return false;
     const TwRow *rows = rows_of(e, g);
     uint32_t lowest = TW_NO_ROW;
     TwReplica *r = g;
-    for (int k = 0; k < e->ranks; k++) {
+    for (int k = 0; k < ranks_of(e); k++) {
         uint32_t mine = tw_seq_lowest(e, rank_of(e, g, k), request->priority);
         if (mine == TW_NO_ROW || (lowest != TW_NO_ROW && rows[mine].priority >= rows[lowest].priority)) continue;
         lowest = mine;
@@ -370,7 +379,7 @@ static void enter_front(const TwEngine *e, TwReplica *g, TwReplica *r, uint32_t 
     int64_t m = tw_engine_passed(g, now_ns);
     if (m > 0) {
         commit(e, g, m, log);
-        for (int k = 0; k < e->ranks; k++) tw_sched_resume(e, rank_of(e, g, k));
+        for (int k = 0; k < ranks_of(e); k++) tw_sched_resume(e, rank_of(e, g, k));
     }
     TwRow *row = rows_of(e, r) + at;
     TwWide now = tw_time_of(now_ns), work = e->front_request + e->front_prompt * row->input;
@@ -388,7 +397,7 @@ static void enter_front(const TwEngine *e, TwReplica *g, TwReplica *r, uint32_t 
     // who was shed for it may have been the last that waited
     if (g->busy && g->flags & TW_PLAN_FULL) {
         bool waits = false;
-        for (int k = 0; k < e->ranks; k++) waits |= rank_of(e, g, k)->wait_count > 0;
+        for (int k = 0; k < ranks_of(e); k++) waits |= rank_of(e, g, k)->wait_count > 0;
         if (!waits) tw_engine_shorten(g, now_ns);
     }
     if (r->fronting++ > 0) return;    // who is before it is looked at first
@@ -402,9 +411,10 @@ static void enter_front(const TwEngine *e, TwReplica *g, TwReplica *r, uint32_t 
 bool tw_engine_offer_as(const TwEngine *e, TwReplica *g, const TwRequest *request, const TwComing *coming,
                         const TwEngineLog *log)
 {
+    if (rare(e->plain)) return tw_plain_offer_as(e, g, request, coming, log);
     TwEngineCounts *n = &g->counts;
     assert(request->input_tokens >= 1 && request->output_tokens >= 1 && g->next_ns >= coming->now_ns);
-    TwReplica *r = e->ranks > 1 ? tw_ranks_choose(e, g, request, coming->now_ns) : g;
+    TwReplica *r = rare(e->ranks > 1) ? tw_ranks_choose(e, g, request, coming->now_ns) : g;
     int32_t produced = produced_of(request->input_tokens, coming->seen);
     int64_t input = coming->seen < request->input_tokens ? request->input_tokens - coming->seen : 0;
     int64_t output = request->output_tokens - produced;
@@ -418,7 +428,7 @@ bool tw_engine_offer_as(const TwEngine *e, TwReplica *g, const TwRequest *reques
         n->output_arrived += output;
     }
     // time until it would be looked at, from what waits and how fast this replica has been so far
-    bool late = e->spec.wait_max_s > 0.0 && g->pace_s * e->ranks * (double)r->wait_input > e->spec.wait_max_s;
+    bool late = rare(e->spec.wait_max_s > 0.0) && g->pace_s * e->ranks * (double)r->wait_input > e->spec.wait_max_s;
     if (g->off || late || !fits_at_all(e, r, request) || !has_room(e, g, request, coming->now_ns, log)) {
         n->rejected++;
         n->input_dropped += input;
@@ -445,13 +455,13 @@ bool tw_engine_offer_as(const TwEngine *e, TwReplica *g, const TwRequest *reques
     row->shared = row->chunk = 0;
     row->service = (uint8_t)(request->service < e->services ? request->service : e->services - 1);
     int priority = request->priority < e->spec.priorities ? request->priority : e->spec.priorities - 1;
-    row->priority = (unsigned)priority & 15u;
+    row->priority = rare(priority > 0) ? (unsigned)priority & 15u : 0;
     row->hand_over = coming->hand_over && request->output_tokens > produced + 1;
     row->swapped = false;
     row->images = request->images;
     row->encoded = coming->kept > 0;    // their tokens are in what is kept
     row->tenant = (uint8_t)(request->tenant < e->spec.tenants ? request->tenant : e->spec.tenants - 1);
-    if (e->gaps_kept) gap_counts_of(r)[at] = (TwGapCount){0, 0};
+    if (rare(e->gaps_kept)) gap_counts_of(r)[at] = (TwGapCount){0, 0};
     if (e->keeps) {
         TwCold *cold = cold_of(e, r) + at;
         if (e->keeps_content) {
@@ -466,7 +476,7 @@ bool tw_engine_offer_as(const TwEngine *e, TwReplica *g, const TwRequest *reques
         tw_seq_keep_runs(e, r, at, request, coming);
     }
     if (row->first_ns == 0) r->prompt_blocks += tw_kv_cover(&r->kv, row->input);
-    if (e->fronts && !coming->moved && coming->seen == 0) {
+    if (rare(e->fronts) && !coming->moved && coming->seen == 0) {
         enter_front(e, g, r, at, coming->now_ns, log);
         return true;
     }
@@ -475,7 +485,8 @@ bool tw_engine_offer_as(const TwEngine *e, TwReplica *g, const TwRequest *reques
     if (!g->busy) {
         // a boundary now, processed once time has passed it: whatever else arrives at this time is seen there too
         wake(e, g, coming->now_ns);
-    } else if (first || e->queues > 1 || e->spec.rank_router == TW_RANK_CENTRAL || e->spec.sglang.longest_prefix ||
+    } else if (first ||
+               rare(e->queues > 1 || e->spec.rank_router == TW_RANK_CENTRAL || e->spec.sglang.longest_prefix) ||
                row->give_up_ns != INT64_MAX) {
         // who finds others waiting changes nothing: they did not fit, or are seen at a boundary already planned
         tw_engine_shorten(g, coming->now_ns);

@@ -6,6 +6,8 @@
 // is no prefix cache and nothing is shared.
 #pragma once
 
+#include "models/workload/plain.h"
+
 #include <stdint.h>
 
 typedef struct TwKvPool {
@@ -33,7 +35,7 @@ static inline int64_t tw_kv_step(const TwKvPool *pool, const uint16_t *residue, 
 }
 
 // Blocks that the decodes take in the m iterations that begin with `iteration`; m >= 0.
-int64_t tw_kv_need(const TwKvPool *pool, const uint16_t *residue, int64_t iteration, int64_t m);
+TW_LOCAL int64_t tw_kv_need(const TwKvPool *pool, const uint16_t *residue, int64_t iteration, int64_t m);
 
 // Largest m <= most with tw_kv_need(m) <= free.
-int64_t tw_kv_last(const TwKvPool *pool, const uint16_t *residue, int64_t iteration, int64_t most);
+TW_LOCAL int64_t tw_kv_last(const TwKvPool *pool, const uint16_t *residue, int64_t iteration, int64_t most);

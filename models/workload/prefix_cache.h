@@ -13,6 +13,7 @@
 #pragma once
 
 #include "models/workload/content.h"
+#include "models/workload/plain.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -67,7 +68,7 @@ typedef struct TwPrefixHit {
 } TwPrefixHit;
 
 // Empty; arrays need not be zeroed before.
-void tw_prefix_clear(const TwPrefix *p);
+TW_LOCAL void tw_prefix_clear(const TwPrefix *p);
 
 // Asks the processor to bring the place of a key; changes nothing.
 static inline void tw_prefix_fetch_key(const TwPrefixPlan *plan, const uint64_t *table, uint64_t key)
@@ -91,13 +92,13 @@ static inline int32_t tw_prefix_guess(const TwPrefixPlan *plan, const uint64_t *
 }
 // How far the contents are cached, at most `most` blocks. Goes on from a chain already held: its last node (-1: none)
 // and its blocks. Changes nothing but where the runs are.
-TwPrefixHit tw_prefix_find(const TwPrefix *p, TwRuns *runs, int32_t node, int32_t blocks, int32_t most);
+TW_LOCAL TwPrefixHit tw_prefix_find(const TwPrefix *p, TwRuns *runs, int32_t node, int32_t blocks, int32_t most);
 // Holds what was found. Returns the node that it ends with, to be released; -1: nothing.
-int32_t tw_prefix_hold(const TwPrefix *p, const TwPrefixHit *hit);
+TW_LOCAL int32_t tw_prefix_hold(const TwPrefix *p, const TwPrefixHit *hit);
 // Makes blocks [blocks, until) findable after the chain that ends with `node`, held by whoever holds that, whose hold
 // moves on to the new end; where the first of them is cached already, nothing. Returns the new last node and writes how
 // far it came.
-int32_t tw_prefix_insert(const TwPrefix *p, TwRuns *runs, int32_t node, int32_t *blocks, int32_t until);
+TW_LOCAL int32_t tw_prefix_insert(const TwPrefix *p, TwRuns *runs, int32_t node, int32_t *blocks, int32_t until);
 // The same for so many blocks of the run that the chain ends in, where nobody else knows of its end. False: ask the
 // above.
 static inline bool tw_prefix_grow(const TwPrefix *p, int32_t node, uint64_t base, int32_t more)
@@ -109,9 +110,9 @@ static inline bool tw_prefix_grow(const TwPrefix *p, int32_t node, uint64_t base
     return true;
 }
 // Ends a hold; returns how many blocks nobody holds any more.
-int32_t tw_prefix_release(const TwPrefix *p, int32_t node, int64_t now_ns);
+TW_LOCAL int32_t tw_prefix_release(const TwPrefix *p, int32_t node, int64_t now_ns);
 // Forgets the oldest unheld blocks, at most all.
-void tw_prefix_evict(const TwPrefix *p, int64_t blocks);
+TW_LOCAL void tw_prefix_evict(const TwPrefix *p, int64_t blocks);
 // The same where the oldest unheld node has more than so many, and no tier below takes them.
 static inline void tw_prefix_trim(const TwPrefixPlan *plan, TwPrefixHead *head, TwPrefixNode *oldest, int32_t blocks,
                                   const TwPrefixWatch *watch)
@@ -122,10 +123,10 @@ static inline void tw_prefix_trim(const TwPrefixPlan *plan, TwPrefixHead *head, 
         watch->cached(watch->context, oldest->base, oldest->begin >> plan->shift, oldest->depth + oldest->length);
 }
 // Forgets what nobody has held since until_ns or longer.
-void tw_prefix_expire(const TwPrefix *p, int64_t until_ns);
+TW_LOCAL void tw_prefix_expire(const TwPrefix *p, int64_t until_ns);
 
 // Tells whoever watches that nothing is cached any more; clear it after that.
-void tw_prefix_forget(const TwPrefix *p);
-int64_t tw_prefix_held(const TwPrefix *p);    // blocks that somebody holds, counted
+TW_LOCAL void tw_prefix_forget(const TwPrefix *p);
+TW_LOCAL int64_t tw_prefix_held(const TwPrefix *p);    // blocks that somebody holds, counted
 // Counts everything again. For tests.
-int tw_prefix_consistent(const TwPrefix *p);
+TW_LOCAL int tw_prefix_consistent(const TwPrefix *p);

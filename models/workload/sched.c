@@ -59,8 +59,8 @@ static bool finish_iteration(const TwEngine *e, TwReplica *r, const TwEngineLog 
 inline TwBatch tw_sched_batch(const TwEngine *e, TwReplica *r)
 {
     TwBatch b = {0};
-    if (!r->paused) {
-        int drafts = e->spec.speculate.draft;
+    if (!rare(r->paused)) {
+        int drafts = drafts_of(e);
         b = (TwBatch){.tokens = r->decodes * (1 + drafts),
                       .decodes = r->decodes,
                       .decode_context = r->context,
@@ -168,10 +168,10 @@ static int64_t slope(double value, double scale)
 // The series of one quantity: coefficients are rounded once, here, and everything after is exact.
 static inline void series(const TwEngine *e, const TwAffine *a, double scale, const TwBatch *b, TwSeries *made)
 {
-    scale *= e->draft_slower;
+    if (rare(e->draft_mean > 0)) scale *= e->draft_slower;
     int64_t context = slope(a->per_context, scale), history = slope(a->per_history, scale);
     TwWide grow = (TwWide)context * b->decodes;
-    if (e->draft_mean > 0) grow = grow * e->draft_mean >> 32;
+    if (rare(e->draft_mean > 0)) grow = grow * e->draft_mean >> 32;
     // without chunks both are 0
     TwWide next = tw_wide(a->base, scale) + (TwWide)context * b->decode_context + (TwWide)history * b->chunk_history;
     made->next = next;
@@ -188,7 +188,7 @@ TwSeries tw_sched_series(const TwEngine *e, TwAffine a, double scale, const TwBa
 // Decode steps until the clock reaches `clock`: at least 1.
 static int64_t steps_to(const TwEngine *e, const TwReplica *r, int64_t clock)
 {
-    if (e->draft_mean == 0) return clock - r->iteration;
+    if (!rare(e->draft_mean > 0)) return clock - r->iteration;
     int64_t m = (int64_t)((((TwWide)clock << 32) + e->draft_mean - 1) / e->draft_mean) - r->step;
     while (tokens_ahead(e, r, m) < clock - r->iteration) m++;
     return m > 1 ? m : 1;
@@ -198,8 +198,8 @@ static int64_t steps_to(const TwEngine *e, const TwReplica *r, int64_t clock)
 inline int32_t tw_sched_end(const TwEngine *e, TwReplica *r, const TwBatch *b, const TwStep *step)
 {
     int64_t m = TW_JUMP_MOST;
-    if (e->drawn && r->decodes > 0 && !r->paused) return 1;
-    if (r->decodes > 0 && !r->paused) m = least(m, steps_to(e, r, finish_clock(heap_of(e, r)[0])));
+    if (rare(e->drawn) && r->decodes > 0 && !r->paused) return 1;
+    if (r->decodes > 0 && !rare(r->paused)) m = least(m, steps_to(e, r, finish_clock(heap_of(e, r)[0])));
     for (int j = 0; j < r->chunk_count; j++) {
         const TwRow *row = rows_of(e, r) + chunks_of(e, r)[j];
         if (row->chunk == 0) continue;
@@ -210,7 +210,7 @@ inline int32_t tw_sched_end(const TwEngine *e, TwReplica *r, const TwBatch *b, c
     }
     // the affine range: only where it is near is there a division
     int64_t grow = b->decodes;
-    if (e->draft_mean > 0) grow = b->decodes * (1 + (int64_t)b->drafts);
+    if (rare(e->draft_mean > 0)) grow = b->decodes * (1 + (int64_t)b->drafts);
     if (m > 1 && b->decodes > 0 && b->decode_context > step->context_end - m * grow)
         m = least(m, (step->context_end - b->decode_context - 1) / grow + 1);
     if (m > 1 && b->chunk_square > 0 && b->chunk_history > step->history_end - m * b->chunk_square)
@@ -222,7 +222,7 @@ inline int32_t tw_sched_end(const TwEngine *e, TwReplica *r, const TwBatch *b, c
 inline int tw_sched_images(const TwEngine *e, TwReplica *r)
 {
     int images = 0;
-    if (e->encode_time == 0) return images;
+    if (!rare(e->encode_time > 0)) return images;
     for (int j = 0; j < r->chunk_count; j++) {
         const TwRow *row = rows_of(e, r) + chunks_of(e, r)[j];
         if (row->chunk > 0 && !row->encoded) images += row->images;
@@ -255,24 +255,24 @@ static void plan(const TwEngine *e, TwReplica *r)
 static int64_t memory_lasts(const TwEngine *e, TwReplica *r, int64_t m)
 {
     // decodes alone: each full round of b iterations takes one block for every one, enough nearly always
-    if (r->chunk_count == 0 && !e->restarts && e->draft_mean == 0 &&
+    if (r->chunk_count == 0 && !rare(e->restarts) && !rare(e->draft_mean > 0) &&
         (((m - 1) >> r->kv.shift) + 1) * r->decodes <= r->kv.free)
         return m;
     TwKvPool pool = r->kv;
-    if (e->restarts) pool.free--;    // a decode looks for a block even where it needs none
+    if (rare(e->restarts)) pool.free--;    // a decode looks for a block even where it needs none
     if (pool.free < 0) return 1;
-    if (r->chunk_count > 0 && !e->all_at_once) {
+    if (r->chunk_count > 0 && !rare(e->all_at_once)) {
         // chunks take blocks too: where the bound does not settle it, step by one
-        int64_t most = r->paused ? 0 : ((tokens_ahead(e, r, m) >> r->kv.shift) + 1) * r->decodes;
+        int64_t most = rare(r->paused) ? 0 : ((tokens_ahead(e, r, m) >> r->kv.shift) + 1) * r->decodes;
         for (int j = 0; j < r->chunk_count; j++)
             most += tw_kv_cover(&r->kv, m * rows_of(e, r)[chunks_of(e, r)[j]].chunk) + 1;
         return most > pool.free ? 1 : m;
     }
-    if (r->decodes == 0 || r->paused) return m;
+    if (r->decodes == 0 || rare(r->paused)) return m;
     int64_t first = tokens_ahead(e, r, 1), all = tokens_ahead(e, r, m);
     int64_t lasts = tw_kv_last(&pool, residues_of(e, r), r->iteration + first, all - first);
     if (lasts == all - first) return m;
-    if (e->draft_mean == 0) return 1 + lasts;
+    if (!rare(e->draft_mean > 0)) return 1 + lasts;
     while (m > 1 && tokens_ahead(e, r, m) - first > lasts) m--;
     return m;
 }
@@ -280,23 +280,23 @@ static int64_t memory_lasts(const TwEngine *e, TwReplica *r, int64_t m)
 inline int64_t tw_sched_last(const TwEngine *e, TwReplica *r, int64_t m)
 {
     if (m > 1) m = memory_lasts(e, r, m);
-    if (m > 1 && e->spec.policy == TW_SGLANG && r->wait_count > 0) m = tw_sglang_most(e, r, m);
+    if (m > 1 && rare(e->spec.policy == TW_SGLANG) && r->wait_count > 0) m = tw_sglang_most(e, r, m);
     return m;
 }
 
 inline int64_t tw_sched_event(const TwReplica *r)
 {
     int64_t event = r->give_up_ns;
-    if (event != INT64_MAX && r->wait_count == 0 && r->chunk_count == 0 && r->loading == 0) event = INT64_MAX;
-    if (r->loading > 0) event = least(event, r->ready_ns);
-    return least(event, r->front_ns);
+    if (event != INT64_MAX && r->wait_count == 0 && r->chunk_count == 0 && !rare(r->loading > 0)) event = INT64_MAX;
+    if (rare(r->loading > 0)) event = least(event, r->ready_ns);
+    return rare(r->fronting > 0) ? least(event, r->front_ns) : event;
 }
 
 // Plans how far to go with the composition as it is.
 static void stop(const TwEngine *e, TwReplica *r)
 {
     int64_t m = r->left;
-    if (e->spec.stride > 0) m = least(m, e->spec.stride);
+    if (rare(e->spec.stride > 0)) m = least(m, e->spec.stride);
     m = tw_sched_last(e, r, m);
     int64_t event = tw_sched_event(r);
     if (m > 1 && event != INT64_MAX) m = tw_series_reach(r->span, tw_time_of(event) - r->time, m);
@@ -308,17 +308,17 @@ static void stop(const TwEngine *e, TwReplica *r)
 int64_t tw_sched_need(const TwEngine *e, TwReplica *r)
 {
     int64_t need = 0;
-    if (e->drawn && !r->paused) {
+    if (rare(e->drawn) && !r->paused) {
         const uint64_t *heap = heap_of(e, r);
         for (int k = 0; k < r->decodes; k++) {
             const TwRow *row = rows_of(e, r) + finish_row(heap[k]);
             int64_t context = row->base + r->iteration;
             need += tw_kv_cover(&r->kv, context + row_ahead(e, r, row)) - tw_kv_cover(&r->kv, context);
         }
-    } else if (!r->paused && r->decodes > 0)
-        need = e->draft_mean == 0 ? tw_kv_step(&r->kv, residues_of(e, r), r->iteration)
-                                  : tw_kv_need(&r->kv, residues_of(e, r), r->iteration, tokens_ahead(e, r, 1));
-    if (e->all_at_once) return need;
+    } else if (!rare(r->paused) && r->decodes > 0)
+        need = !rare(e->draft_mean > 0) ? tw_kv_step(&r->kv, residues_of(e, r), r->iteration)
+                                        : tw_kv_need(&r->kv, residues_of(e, r), r->iteration, tokens_ahead(e, r, 1));
+    if (rare(e->all_at_once)) return need;
     for (int j = 0; j < r->chunk_count; j++) {
         const TwRow *row = rows_of(e, r) + chunks_of(e, r)[j];
         need += tw_kv_cover(&r->kv, row->base + row->chunk) - tw_kv_cover(&r->kv, row->base);
@@ -335,7 +335,7 @@ void tw_sched_resume(const TwEngine *e, TwReplica *r)
 
 inline bool tw_sched_works(const TwEngine *e, TwReplica *r)
 {
-    if (r->decodes > 0 && !r->paused) return true;
+    if (r->decodes > 0 && !rare(r->paused)) return true;
     for (int j = 0; j < r->chunk_count; j++)
         if (rows_of(e, r)[chunks_of(e, r)[j]].chunk > 0) return true;
     return false;
@@ -345,41 +345,41 @@ inline bool tw_sched_ends(const TwEngine *e, TwReplica *r, const TwEngineLog *lo
 {
     tw_seq_reclaim(e, r, log);
     bool changed = finish_iteration(e, r, log);
-    if (r->fronting > 0) tw_seq_enter(e, r);
+    if (rare(r->fronting > 0)) tw_seq_enter(e, r);
     if (tw_time_of(r->give_up_ns) <= r->time) changed |= tw_seq_give_up(e, r, log);
-    if (r->loading > 0 && tw_time_of(r->ready_ns) <= r->time) changed |= tw_seq_join(e, r);
+    if (rare(r->loading > 0) && tw_time_of(r->ready_ns) <= r->time) changed |= tw_seq_join(e, r);
     return changed;
 }
 
 inline bool tw_sched_turn(const TwEngine *e, TwReplica *r, bool changed, bool *once, const TwEngineLog *log)
 {
-    bool paused = r->paused;
+    bool paused = rare(r->paused);
     int64_t preemptions = counts_of(r)->preemptions;
-    changed |= schedule_of[e->spec.policy](e, r, log);
-    changed |= r->paused != paused;
-    if (r->paused && r->decodes > 0 && r->gap_from < 0) r->gap_from = out_time(e, r);
+    changed |= TW_PLAIN ? tw_schedule_mixed(e, r, log) : schedule_of[e->spec.policy](e, r, log);
+    changed |= rare(r->paused) != paused;
+    if (rare(r->paused) && r->decodes > 0 && r->gap_from < 0) r->gap_from = out_time(e, r);
     // who waits was not looked at with what a preemption has freed
     *once |= counts_of(r)->preemptions > preemptions;
     // nor whether who is first now, after an admission, may make room for itself
-    *once |= e->spec.outrank && changed && r->wait_count > 0;
+    *once |= rare(e->spec.outrank) && changed && r->wait_count > 0;
     return changed;
 }
 
 int64_t tw_sched_rests(const TwReplica *r)
 {
-    assert(r->wait_count == 0 || r->loading > 0 || r->handed > 0);
-    int64_t next_ns = r->loading > 0 ? r->ready_ns : INT64_MAX;
+    assert(r->wait_count == 0 || rare(r->loading > 0) || r->handed > 0);
+    int64_t next_ns = rare(r->loading > 0) ? r->ready_ns : INT64_MAX;
     if (r->wait_count > 0) next_ns = least(next_ns, r->give_up_ns);
-    return least(next_ns, r->front_ns);
+    return rare(r->fronting > 0) ? least(next_ns, r->front_ns) : next_ns;
 }
 
 void tw_sched_boundary(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
 {
-    if (e->spec.wait_max_s > 0.0) {
+    if (rare(e->spec.wait_max_s > 0.0)) {
         int64_t done = r->counts.input_done + r->counts.recomputed;
         r->pace_s = done > 0 ? (double)(r->counts.busy >> 32) * 1e-9 / (double)done : 0.0;
     }
-    if (e->ranks > 1) {
+    if (rare(e->ranks > 1)) {
         tw_ranks_boundary(e, r, log);
         return;
     }

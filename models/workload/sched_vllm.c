@@ -7,13 +7,13 @@ static int64_t assign(const TwEngine *e, TwReplica *r, int64_t *budget, bool *ch
 {
     TwRow *rows = rows_of(e, r);
     const uint32_t *chunks = chunks_of(e, r);
-    *budget = e->spec.max_tokens - (int64_t)r->decodes * (1 + e->spec.speculate.draft);
-    if (*budget < 0 || r->hold) *budget = 0;
+    *budget = e->spec.max_tokens - (int64_t)r->decodes * (1 + drafts_of(e));
+    if (*budget < 0 || rare(r->hold)) *budget = 0;
     for (int j = 0; j < r->chunk_count; j++) {
         TwRow *row = rows + chunks[j];
         int64_t rest = row_goal(row) - row->base, tokens = least(rest, *budget);
-        if (e->spec.long_prefill > 0) tokens = least(tokens, e->spec.long_prefill);
-        if (e->spec.whole_prompts && tokens < rest) tokens = 0;
+        if (rare(e->spec.long_prefill > 0)) tokens = least(tokens, e->spec.long_prefill);
+        if (rare(e->spec.whole_prompts) && tokens < rest) tokens = 0;
         *changed |= tokens != row->chunk;
         row->chunk = (int32_t)tokens;
         *budget -= tokens;
@@ -27,7 +27,7 @@ static uint32_t victim_of(const TwEngine *e, TwReplica *r)
     const TwRow *rows = rows_of(e, r);
     const TwLink *links = links_of(e, r);
     uint32_t victim = r->youngest;
-    if (e->spec.priorities == 1) return victim;
+    if (!rare(e->spec.priorities > 1)) return victim;
     for (uint32_t row = links[victim].before; row != TW_NO_ROW; row = links[row].before)
         if (rows[row].priority < rows[victim].priority) victim = row;
     return victim;
@@ -86,7 +86,7 @@ static bool admit(const TwEngine *e, TwReplica *r, int64_t budget, int lowest, c
     bool any = false;
     while (r->wait_count > 0 && budget > 0 && r->running + r->loading < e->spec.max_sequences) {
         uint32_t head = tw_seq_head(e, r);
-        if (rows_of(e, r)[head].priority < lowest) break;
+        if (rare(rows_of(e, r)[head].priority < lowest)) break;
         tw_seq_reclaim(e, r, log);
         TwAdmission a;
         tw_seq_look(e, r, head, &a);
@@ -97,8 +97,8 @@ static bool admit(const TwEngine *e, TwReplica *r, int64_t budget, int lowest, c
             if (r->reserved + blocks > r->kv.blocks) break;
         }
         int64_t rest = a.goal - a.base, tokens = least(rest, budget);
-        if (e->spec.long_prefill > 0) tokens = least(tokens, e->spec.long_prefill);
-        if (e->spec.whole_prompts && tokens < rest) break;
+        if (rare(e->spec.long_prefill > 0)) tokens = least(tokens, e->spec.long_prefill);
+        if (rare(e->spec.whole_prompts) && tokens < rest) break;
         any = true;
         if (tw_seq_admit(e, r, &a, tokens, log)) budget -= tokens;
     }
@@ -108,9 +108,9 @@ static bool admit(const TwEngine *e, TwReplica *r, int64_t budget, int lowest, c
 bool tw_schedule_mixed(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
 {
     bool changed = false, preempted = false;
-    bool fill = e->spec.policy != TW_STATIC_BATCH || r->running + r->loading == 0;
+    bool fill = !rare(e->spec.policy == TW_STATIC_BATCH) || r->running + r->loading == 0;
     int64_t budget, need;
-    int lowest = e->spec.outrank ? make_room(e, r, &changed, log) : -1;
+    int lowest = rare(e->spec.outrank) ? make_room(e, r, &changed, log) : -1;
     changed |= lowest >= 0;
     while ((need = assign(e, r, &budget, &changed)) > r->kv.free) {
         tw_seq_preempt(e, r, victim_of(e, r), true, log);

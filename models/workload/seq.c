@@ -30,7 +30,7 @@ static void list_add(const TwEngine *e, TwReplica *r, uint32_t row)
 {
     TwLink *links = links_of(e, r);
     uint32_t before = r->youngest;
-    if (e->by_arrival) {
+    if (rare(e->by_arrival)) {
         const TwRow *rows = rows_of(e, r);
         while (before != TW_NO_ROW &&
                (rows[before].arrival_ns > rows[row].arrival_ns ||
@@ -68,7 +68,7 @@ static void chunk_add(const TwEngine *e, TwReplica *r, uint32_t row)
 {
     uint32_t *chunks = chunks_of(e, r);
     int at = r->chunk_count++;
-    if (e->by_arrival) {
+    if (rare(e->by_arrival)) {
         const TwRow *rows = rows_of(e, r);
         for (; at > 0 &&
                (rows[chunks[at - 1]].arrival_ns > rows[row].arrival_ns ||
@@ -95,7 +95,7 @@ static bool chunk_remove(const TwEngine *e, TwReplica *r, uint32_t row)
 
 static int queue_of(const TwEngine *e, const TwRow *row)
 {
-    if (e->queues == 1) return 0;
+    if (!rare(e->queues > 1)) return 0;
     return (e->spec.priorities - 1 - row->priority) * e->spec.tenants + row->tenant;
 }
 
@@ -117,7 +117,7 @@ void tw_seq_wait(const TwEngine *e, TwReplica *r, uint32_t row, bool first)
     TwLink *links = links_of(e, r);
     int q = queue_of(e, at);
     TwQueue *queue = queues_of(e, r) + q;
-    if (e->queues > 1 && queue->first == TW_NO_ROW) catch_up(e, queues_of(e, r), q);
+    if (rare(e->queues > 1) && queue->first == TW_NO_ROW) catch_up(e, queues_of(e, r), q);
     if (queue->first == TW_NO_ROW) {
         links[row] = (TwLink){TW_NO_ROW, TW_NO_ROW};
         queue->first = queue->last = row;
@@ -154,7 +154,7 @@ void tw_seq_unwait(const TwEngine *e, TwReplica *r, uint32_t row)
 uint32_t tw_seq_head(const TwEngine *e, TwReplica *r)
 {
     const TwQueue *queues = queues_of(e, r);
-    if (e->queues == 1) return queues[0].first;
+    if (!rare(e->queues > 1)) return queues[0].first;
     for (int level = 0; level < e->queues; level += e->spec.tenants) {
         int best = -1;
         for (int q = level; q < level + e->spec.tenants; q++)
@@ -271,7 +271,7 @@ static const TwPrefixWatch *watch_of(const TwEngineLog *log) { return log ? log-
 static TwPrefix prefix_of(const TwEngine *e, TwReplica *r, const TwEngineLog *log, Forget *forget)
 {
     const TwPrefixWatch *watch = watch_of(log);
-    if (e->spec.tier_count > 0) {
+    if (rare(e->spec.tier_count > 0)) {
         *forget = (Forget){{forget, forget_cached, forget_evicted}, e, r, watch};
         watch = &forget->watch;
     }
@@ -288,11 +288,11 @@ static void expire(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
 
 void tw_seq_forget(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
 {
-    if (e->prefix.timed) expire(e, r, log);
+    if (rare(e->prefix.timed)) expire(e, r, log);
     int64_t blocks = r->prefix.unheld - r->kv.free;
     if (blocks <= 0) return;
     TwPrefixNode *oldest = (TwPrefixNode *)part(r, e->node) + r->prefix.oldest;
-    if (e->spec.tier_count == 0 && oldest->length > blocks) {    // as a rule
+    if (!rare(e->spec.tier_count > 0) && oldest->length > blocks) {    // as a rule
         tw_prefix_trim(&e->prefix, &r->prefix, oldest, (int32_t)blocks, watch_of(log));
         return;
     }
@@ -402,7 +402,7 @@ static void measure(const TwEngine *e, TwReplica *r, const TwRow *row, const TwE
     int64_t now = out_ns(e, r), ttft = row->first_ns - row->arrival_ns, tpot = 0;
     if (row->output > 1) tpot = (int64_t)((double)(now - row->first_ns) * 1000.0 / (double)(row->output - 1) + 0.5);
     bool good = tw_service_good(&e->service[row->service], ttft, tpot, now - row->arrival_ns);
-    if (e->gaps_kept && e->service[row->service].itl > 0) {
+    if (rare(e->gaps_kept) && e->service[row->service].itl > 0) {
         const TwGapCount *gaps = gap_counts_of(r) + (row - rows_of(e, r));
         good &= (double)gaps->over <= e->service[row->service].itl_over * (double)gaps->made;
     }
@@ -552,7 +552,7 @@ void tw_seq_look(const TwEngine *e, TwReplica *r, uint32_t row, TwAdmission *a)
     a->need = tw_kv_cover(&r->kv, a->goal);
     int64_t now = tw_ns_of(r->time);
     if (at->base > 0) {    // kept elsewhere
-        if (at->swapped)
+        if (rare(at->swapped))
             a->ready_ns = (r->link_ns > now ? r->link_ns : now) + tw_kv_cover(&r->kv, at->base) * e->swap_ns;
         return;
     }
@@ -563,7 +563,7 @@ void tw_seq_look(const TwEngine *e, TwReplica *r, uint32_t row, TwAdmission *a)
     a->hit = tw_prefix_find(&prefix, &runs, -1, 0, most);
     a->base = a->hit.blocks << r->kv.shift;
     a->need += a->hit.unheld - a->hit.blocks;
-    if (e->spec.tier_count == 0 || a->hit.blocks == most) return;
+    if (!rare(e->spec.tier_count > 0) || a->hit.blocks == most) return;
     int64_t ready = 0;
     int32_t reached = through_tiers(e, r, tw_engine_runs(e, r, row), a->hit.blocks, most, false, a->brought, &ready);
     int32_t tokens = (reached - a->hit.blocks) << r->kv.shift;
@@ -587,12 +587,12 @@ bool tw_seq_admit(const TwEngine *e, TwReplica *r, const TwAdmission *a, int64_t
 {
     TwRow *at = rows_of(e, r) + a->row;
     TwEngineCounts *n = counts_of(r);
-    if (e->queues > 1)
+    if (rare(e->queues > 1))
         queues_of(e, r)[queue_of(e, at)].served +=
             (int64_t)((uint64_t)(at->input + at->output) * e->weight[at->tenant]);
     tw_seq_unwait(e, r, a->row);
     int64_t there = 0;
-    if (a->ready_ns > 0 && !at->swapped)
+    if (rare(a->ready_ns > 0) && !at->swapped)
         (void)through_tiers(e, r, tw_engine_runs(e, r, a->row), a->hit.blocks, a->base >> r->kv.shift, true,
                             (int32_t[TW_TIERS]){0}, &there);
     if (e->spec.prefix_cache && at->base == 0) {
@@ -603,7 +603,7 @@ bool tw_seq_admit(const TwEngine *e, TwReplica *r, const TwAdmission *a, int64_t
         at->leaf = tw_prefix_hold(&prefix, &a->hit);
         at->shared = a->hit.blocks;
         r->kv.free -= a->hit.unheld;
-        for (int t = 0; t < e->spec.tier_count; t++) n->tier_tokens[t] += (int64_t)a->brought[t] << r->kv.shift;
+        for (int t = 0; rare(t < e->spec.tier_count); t++) n->tier_tokens[t] += (int64_t)a->brought[t] << r->kv.shift;
     }
     // what is found need not be computed: it is done as far as it was asked for the first time
     int32_t fresh = (a->base < at->input ? a->base : at->input) - at->seen;
@@ -619,7 +619,7 @@ bool tw_seq_admit(const TwEngine *e, TwReplica *r, const TwAdmission *a, int64_t
         }
     }
     if (e->reserves) r->reserved += tw_kv_cover(&r->kv, tokens_at_most(e, at->input, at->output));
-    if (a->ready_ns > 0) {
+    if (rare(a->ready_ns > 0)) {
         if (at->swapped) {
             int64_t blocks = tw_kv_cover(&r->kv, at->base), now = tw_ns_of(r->time);
             r->link_ns = there = (r->link_ns > now ? r->link_ns : now) + blocks * e->swap_ns;
@@ -697,7 +697,7 @@ static void decode_remove(const TwEngine *e, TwReplica *r, const TwRow *row)
     r->kv.decodes--;
     r->decodes--;
     r->context -= row->base + r->iteration;
-    if (!e->gaps_kept) return;
+    if (!rare(e->gaps_kept)) return;
     TwGapCount *gaps = gap_counts_of(r) + (row - rows_of(e, r));
     gaps->made += r->gaps_made;
     gaps->over += r->gaps_over[row->service];
@@ -726,7 +726,7 @@ int64_t tw_seq_last_token(const TwEngine *e, TwReplica *r, uint32_t row)
     const TwRow *at = rows_of(e, r) + row;
     for (int j = 0; j < r->chunk_count; j++)
         if (chunks_of(e, r)[j] == row) return at->give_up_ns;
-    if (r->gap_from < 0) return out_ns(e, r);
+    if (!rare(r->gap_from >= 0)) return out_ns(e, r);
     for (int j = 0; j < r->fresh_count; j++)
         if (fresh_of(e, r)[j] == row) return at->give_up_ns;
     return tw_ns_of(r->gap_from);
@@ -748,7 +748,7 @@ void tw_seq_preempt(const TwEngine *e, TwReplica *r, uint32_t row, bool first, c
     TwRow *at = rows_of(e, r) + row;
     int64_t computed, held;
     if (at->first_ns != 0) at->give_up_ns = tw_seq_last_token(e, r, row);
-    if (r->fresh_count > 0) fresh_remove(e, r, row);
+    if (rare(r->fresh_count > 0)) fresh_remove(e, r, row);
     if (chunk_remove(e, r, row)) {
         computed = at->base;
         held = chunk_blocks(e, r, at, computed);
@@ -765,7 +765,7 @@ void tw_seq_preempt(const TwEngine *e, TwReplica *r, uint32_t row, bool first, c
     if (computed > at->seen) at->seen = (int32_t)computed;
     at->base = 0;
     int64_t blocks = tw_kv_cover(&r->kv, computed);
-    if (computed > 0 && r->swapped + blocks <= e->spec.swap_blocks) {
+    if (rare(computed > 0) && r->swapped + blocks <= e->spec.swap_blocks) {
         int64_t now = tw_ns_of(r->time);
         r->swapped += blocks;
         r->link_ns = (r->link_ns > now ? r->link_ns : now) + blocks * e->swap_ns;
@@ -794,7 +794,7 @@ bool tw_seq_give_up(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
             TwRow *at = rows + row;
             if (waits_no_longer(r, at)) {
                 tw_seq_unwait(e, r, row);
-                if (at->swapped) r->swapped -= tw_kv_cover(&r->kv, at->base);
+                if (rare(at->swapped)) r->swapped -= tw_kv_cover(&r->kv, at->base);
                 tw_seq_drop(e, r, row, at->seen, TW_ENDED_CANCELLED, tw_ns_of(r->time), log);
             } else if (at->first_ns == 0) {
                 next = least(next, at->give_up_ns);
@@ -816,7 +816,7 @@ bool tw_seq_give_up(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
             next = least(next, at->give_up_ns);
         }
     }
-    for (uint32_t row = r->loading_first; row != TW_NO_ROW; row = links[row].after)
+    for (uint32_t row = r->loading_first; rare(row != TW_NO_ROW); row = links[row].after)
         if (rows[row].first_ns == 0)    // looked at again once it is here
             next = least(next, rows[row].give_up_ns > rows[row].base ? rows[row].give_up_ns : rows[row].base);
     r->give_up_ns = next;
@@ -836,7 +836,7 @@ void tw_seq_chunk_done(const TwEngine *e, TwReplica *r, uint32_t row, const TwEn
         TwWide gap = out_time(e, r) - tw_time_of(at->give_up_ns);
         tw_latency_gaps(log->latency + at->service, &(TwSeries){gap, 0}, 1, gap, 1);
     }
-    if (e->gaps_kept && produced > 1) {
+    if (rare(e->gaps_kept) && produced > 1) {
         TwGapCount *gaps = gap_counts_of(r) + row;
         gaps->made++;
         gaps->over += e->service[at->service].itl > 0 &&
@@ -868,11 +868,11 @@ void tw_seq_chunk_done(const TwEngine *e, TwReplica *r, uint32_t row, const TwEn
     residues_of(e, r)[tw_kv_residue(&r->kv, at->base, 0)]++;
     r->kv.decodes++;
     r->gaps_of[at->service] += counts;
-    if (e->gaps_kept) {
+    if (rare(e->gaps_kept)) {
         gap_counts_of(r)[row].made -= r->gaps_made;
         gap_counts_of(r)[row].over -= r->gaps_over[at->service];
     }
-    if (r->gap_from >= 0) {
+    if (rare(r->gap_from >= 0)) {
         at->give_up_ns = out_ns(e, r);
         fresh_of(e, r)[r->fresh_count++] = row;
     }
@@ -899,7 +899,7 @@ void tw_seq_decode_done(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
     uint32_t row = finish_row(heap[0]);
     const TwRow *at = rows_of(e, r) + row;
     int64_t over = r->iteration - row_finish(at);
-    if (over > 0) {    // drafts accepted beyond its end
+    if (rare(over > 0)) {    // drafts accepted beyond its end
         counts_of(r)->output_done -= over;
         counts_of(r)->output_pending += over;
         counts_of(r)->overshot += over;

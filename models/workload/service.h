@@ -23,10 +23,10 @@ typedef struct TwServiceLimit {
     double itl_over;
 } TwServiceLimit;
 
-TwServiceLimit tw_service_limit(double ttft_s, double tpot_s, double e2e_s);    // INFINITY: none
+TW_LOCAL TwServiceLimit tw_service_limit(double ttft_s, double tpot_s, double e2e_s);    // INFINITY: none
 // Limits the gaps between outputs too: `share` of those of a request, at least, are within itl_s; 0: no limit.
-void tw_service_gaps(TwServiceLimit *limit, double itl_s, double share);
-bool tw_service_good(const TwServiceLimit *limit, int64_t ttft_ns, int64_t tpot_ps, int64_t e2e_ns);
+TW_LOCAL void tw_service_gaps(TwServiceLimit *limit, double itl_s, double share);
+TW_LOCAL bool tw_service_good(const TwServiceLimit *limit, int64_t ttft_ns, int64_t tpot_ps, int64_t e2e_ns);
 
 // Of a class or a tenant. measured, good and good_tokens: of those that arrived after warm-up.
 typedef struct TwServiceCounts {
@@ -34,7 +34,7 @@ typedef struct TwServiceCounts {
     int64_t output_tokens, measured, good, good_tokens;
 } TwServiceCounts;
 
-void tw_service_add(TwServiceCounts *into, const TwServiceCounts *from);
+TW_LOCAL void tw_service_add(TwServiceCounts *into, const TwServiceCounts *from);
 
 enum { TW_TTFT, TW_TPOT, TW_E2E, TW_NORMALISED, TW_ITL, TW_LATENCIES };
 
@@ -46,10 +46,11 @@ typedef struct TwLatency {
     int64_t single;              // requests of one token, which have no TPOT
 } TwLatency;
 
-void tw_latency_add(TwLatency *latency, int which, int64_t value);    // ns; ps for TPOT and the normalised
+TW_LOCAL void tw_latency_add(TwLatency *latency, int which, int64_t value);    // ns; ps for TPOT and the normalised
 // All of a request that is done; tpot_ps -1: it has none.
-void tw_latency_end(TwLatency *latency, int64_t ttft_ns, int64_t tpot_ps, int64_t e2e_ns);
+TW_LOCAL void tw_latency_end(TwLatency *latency, int64_t ttft_ns, int64_t tpot_ps, int64_t e2e_ns);
 // The gaps of `weight` sequences over the next m iterations of a series of times, which take `took`.
-void tw_latency_gaps(TwLatency *latency, const TwSeries *span, int64_t m, TwWide took, int64_t weight);
-double tw_latency_scale(int which);                                             // seconds of a unit of its sum
-void tw_latency_gather(const TwLatency *latency, int which, TwSketch *into);    // but for the sum, which is exact here
+TW_LOCAL void tw_latency_gaps(TwLatency *latency, const TwSeries *span, int64_t m, TwWide took, int64_t weight);
+TW_LOCAL double tw_latency_scale(int which);    // seconds of a unit of its sum
+TW_LOCAL void tw_latency_gather(const TwLatency *latency, int which,
+                                TwSketch *into);    // but for the sum, which is exact here

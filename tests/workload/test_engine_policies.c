@@ -12,7 +12,7 @@ typedef struct Times {
     TwWide gaps;                    // last token - first token, of all that are done
 } Times;
 
-static TwLatency gaps[4];
+static TwLatency gaps[5];
 
 static void note(void *context, const TwFinished *f)
 {
@@ -79,9 +79,9 @@ static void run_all(const TwEngine *e, TwReplica *r, const TwRequest *all, int c
 static void ways_agree(int rounds, uint64_t seed, bool covers, bool ranks)
 {
     int64_t iterations = 0, changes = 0, preemptions[7] = {0}, hits = 0, cancelled = 0, shed = 0, swapped = 0,
-            overshot = 0, tier = 0, outranked = 0, drawn = 0, waited = 0, good = 0, fronted = 0;
+            overshot = 0, tier = 0, outranked = 0, plain = 0, drawn = 0, waited = 0, good = 0, fronted = 0;
     static TwRequest all[MOST];
-    static Times times[4];
+    static Times times[5];
     for (int round = 0; round < rounds; round++) {
         int longest = draw_int(&seed, 1, 3) == 1 ? 40 : 700, outputs = draw_int(&seed, 1, 200), count = 300;
         TestStep step = {draw_unit(&seed) * 1e7,
@@ -154,6 +154,15 @@ static void ways_agree(int rounds, uint64_t seed, bool covers, bool ranks)
         if (round % 3 == 2)
             spec.front_end = (TwFrontEnd){draw_unit(&seed) * 1e-2, draw_unit(&seed) * 1e-5,
                                           draw_int(&seed, 1, 2) == 1 ? 1e-6 : draw_unit(&seed) * 2e-3};
+        // without anything rare (plain.h)
+        bool bare = !ranks && round % 7 < 3 && round / 7 % 2 == 0 && !spec.outrank && !tiers && spec.wait_max_s == 0.0;
+        if (bare) {
+            spec.long_prefill = spec.priorities = spec.tenants = spec.speculate.draft = 0;
+            spec.whole_prompts = false;
+            spec.swap_blocks = 0;
+            spec.itl_slo_s = 0.0;
+            spec.front_end = (TwFrontEnd){0};
+        }
         double cap_w = draw_int(&seed, 1, 2) == 1 ? INFINITY : 150.0 + 500.0 * draw_unit(&seed);
         double gap = draw_unit(&seed) * 4e8 / (ranks ? spec.ranks : 1);
         int64_t at = 0;
@@ -163,14 +172,17 @@ static void ways_agree(int rounds, uint64_t seed, bool covers, bool ranks)
             all[k].arrival_ns = at;
         }
         TwReplica first = {0};
-        for (int way = 0; way < 4; way++) {
+        // the last way: as the first, by the code for all engines
+        for (int way = 0; way < 5; way++) {
             if ((tiers || spec.wait_max_s > 0.0) && (way == 1 || way == 2)) continue;
             TwEngine engine;
-            spec.stride = way == 1 ? 1 : way == 2 ? draw_int(&seed, 2, 9) : 0;
+            spec.stride = way == 1 ? 1 : way == 2 ? draw_int(&seed, 2, 9) : way == 4 ? TW_JUMP_MOST : 0;
             TwReplica *r = new_replica(&engine, &spec);
+            CHECK(!bare || engine.plain == (spec.stride == 0));
+            plain += engine.plain;
             tw_engine_limit(&engine, r, 0, cap_w, 1.0, true, NULL);
             memset(&times[way], 0, sizeof times[way]);
-            run_all(&engine, r, all, count, way == 3 ? 3 : 0, draw(&seed), &times[way], &gaps[way]);
+            run_all(&engine, r, all, count, way == 3 ? 3 : 0, way < 4 ? draw(&seed) : 0, &times[way], &gaps[way]);
             const TwEngineCounts *n = &r->counts;
             if (way == 0) {
                 first = *r;
@@ -217,7 +229,7 @@ static void ways_agree(int rounds, uint64_t seed, bool covers, bool ranks)
     CHECK(good > rounds / 2);
     CHECK(!ranks || (waited > rounds && hits > 0 && preemptions[TW_VLLM_V1] + preemptions[TW_SGLANG] > 0));
     if (!covers) return;
-    CHECK(outranked > 2 && drawn > 2 && fronted > 2);
+    CHECK(outranked > 2 && drawn > 2 && fronted > 2 && plain > 10);
     CHECK(hits > 0 && cancelled > 0 && shed > 0 && swapped > 0 && overshot > 0 && tier > 0);
     CHECK(preemptions[TW_VLLM_V1] > 0 && preemptions[TW_TRTLLM_MAX_UTILIZATION] > 0 && preemptions[TW_SGLANG] > 0);
     CHECK(preemptions[TW_SARATHI] > 0 && preemptions[TW_PREFILL_FIRST] > 0);
