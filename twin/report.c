@@ -7,6 +7,7 @@
 #include "twin/transit.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,13 +22,26 @@ TwKpi *tw_report_add(TwReport *report, const char *path, const char *unit, const
     *kpi = (TwKpi){.value = value};
     snprintf(kpi->unit, sizeof kpi->unit, "%s", unit);
     snprintf(kpi->label, sizeof kpi->label, "%s", label);
-    snprintf(kpi->path, sizeof kpi->path, "%s", path);
+    snprintf(kpi->path, sizeof kpi->path, "%.79s", path);
     return kpi;
 }
 
 void tw_report_add_text(TwReport *report, const char *path, const char *label, const char *text)
 {
     snprintf(tw_report_add(report, path, "", label, NAN)->text, sizeof report->kpis->text, "%.127s", text);
+}
+
+void tw_report_add_rows(TwReport *report, const TwKpiRow *rows, size_t count, const char *prefix, ...)
+{
+    char head[TW_NAME + 64], path[sizeof head + 64];
+    va_list list;
+    va_start(list, prefix);
+    vsnprintf(head, sizeof head, prefix, list);
+    va_end(list);
+    for (size_t i = 0; i < count; i++) {
+        snprintf(path, sizeof path, "%s.%s", head, rows[i].name);
+        tw_report_add(report, path, rows[i].unit, rows[i].label, rows[i].value);
+    }
 }
 
 // Counts of all racks, where a simulated one stands for several.

@@ -63,21 +63,16 @@ void tw_report_jobs(TwReport *report, const TwState *state)
         char path[80];
         snprintf(path, sizeof path, "jobs.list.%.40s.phase", spec->name);
         tw_report_add_text(report, path, "phase at the end", tw_jobs_phase(job->phase));
-        const struct {
-            const char *name, *unit, *label;
-            double value;
-        } values[] = {{"steps", "1", "steps done", job->steps},
-                      {"step_s", "s", "step at full clock", spec->step_s},
-                      {"tokens", "tokens", "trained on", tw_jobs_tokens(plant->jobs, block, i)},
-                      {"batches", "1", "rollouts trained on, that a pool served", (double)job->trained_batches},
-                      {"rollout_s", "s", "its GPUs waited for rollouts", job->rollout_s},
-                      {"logged_tokens", "tokens", "logged for the flywheel", job->logged_tokens},
-                      {"failures", "1", "went back to its checkpoint", job->failures},
-                      {"waited_s", "s", "in the queue", job->waited_s},
-                      {"energy_j", "J", "of its GPUs", job->energy_j}};
-        for (size_t k = 0; k < sizeof values / sizeof *values; k++) {
-            snprintf(path, sizeof path, "jobs.list.%.40s.%.20s", spec->name, values[k].name);
-            tw_report_add(report, path, values[k].unit, values[k].label, values[k].value);
-        }
+        const TwKpiRow values[] = {
+            {"steps", "1", "steps done", job->steps},
+            {"step_s", "s", "step at full clock", spec->step_s},
+            {"tokens", "tokens", "trained on", tw_jobs_tokens(plant->jobs, block, i)},
+            {"batches", "1", "rollouts trained on, that a pool served", (double)job->trained_batches},
+            {"rollout_s", "s", "its GPUs waited for rollouts", job->rollout_s},
+            {"logged_tokens", "tokens", "logged for the flywheel", job->logged_tokens},
+            {"failures", "1", "went back to its checkpoint", job->failures},
+            {"waited_s", "s", "in the queue", job->waited_s},
+            {"energy_j", "J", "of its GPUs", job->energy_j}};
+        tw_report_add_rows(report, values, sizeof values / sizeof *values, "jobs.list.%.40s", spec->name);
     }
 }

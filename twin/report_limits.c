@@ -32,13 +32,10 @@ static void add_uptime(TwReport *report, const TwState *state)
                                               "GPU time in replicas that can serve"};
     for (int k = 0; k < TW_UPS; k++) {
         TwUp up = tw_uptime(plant, tw_state_block(state), k);
-        char path[80];
-        snprintf(path, sizeof path, "availability.%s.mean", layers[k]);
-        tw_report_add(report, path, "1", means[k], up.mean);
-        snprintf(path, sizeof path, "availability.%s.low", layers[k]);
-        tw_report_add(report, path, "1", "lower end of its 95 % interval, twenty parts of the span", up.low);
-        snprintf(path, sizeof path, "availability.%s.high", layers[k]);
-        tw_report_add(report, path, "1", "upper end", up.high);
+        const TwKpiRow rows[] = {{"mean", "1", means[k], up.mean},
+                                 {"low", "1", "lower end of its 95 % interval, twenty parts of the span", up.low},
+                                 {"high", "1", "upper end", up.high}};
+        tw_report_add_rows(report, rows, sizeof rows / sizeof *rows, "availability.%s", layers[k]);
     }
 }
 

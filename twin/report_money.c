@@ -38,29 +38,19 @@ void tw_report_money(TwReport *report, const TwState *state, const TwWorkloadTot
     tw_report_add(report, "cost.capex_it_usd", "USD", "of it racks with network and storage", b.capex_it_usd);
     tw_report_add(report, "cost.capex_facility_usd", "USD", "of it building, power and cooling", b.capex_facility_usd);
     tw_report_add(report, "cost.total_usd", "USD", "all of the span", b.total_usd);
-    const struct {
-        const char *name, *label;
-        double usd;
-    } shares[] = {
-        {"it", "annuity of the racks", b.it_usd},
-        {"facility", "annuity of building, power and cooling", b.facility_usd},
-        {"opex", "staff, upkeep, insurance", b.opex_usd},
-        {"energy", "electricity", b.energy_usd},
-        {"demand", "demand charge", b.demand_usd},
-        {"water", "water", b.water_usd},
-        {"contract", "energy not taken and demand above the contract", b.shortfall_usd + b.excess_usd},
-        {"curtail_pay", "pay for curtailment", -b.curtail_pay_usd},
-    };
-    for (size_t i = 0; i < sizeof shares / sizeof *shares; i++) {
-        char path[80];
-        snprintf(path, sizeof path, "cost.share_usd.%s", shares[i].name);
-        tw_report_add(report, path, "USD", shares[i].label, shares[i].usd);
-    }
-    for (size_t i = 0; i < sizeof shares / sizeof *shares; i++) {
-        char path[80];
-        snprintf(path, sizeof path, "cost.usd_per_million.%s", shares[i].name);
-        tw_report_add(report, path, "USD", shares[i].label, tw_over(shares[i].usd, million));
-    }
+    TwKpiRow shares[] = {
+        {"it", "USD", "annuity of the racks", b.it_usd},
+        {"facility", "USD", "annuity of building, power and cooling", b.facility_usd},
+        {"opex", "USD", "staff, upkeep, insurance", b.opex_usd},
+        {"energy", "USD", "electricity", b.energy_usd},
+        {"demand", "USD", "demand charge", b.demand_usd},
+        {"water", "USD", "water", b.water_usd},
+        {"contract", "USD", "energy not taken and demand above the contract", b.shortfall_usd + b.excess_usd},
+        {"curtail_pay", "USD", "pay for curtailment", -b.curtail_pay_usd}};
+    enum { SHARES = sizeof shares / sizeof *shares };
+    tw_report_add_rows(report, shares, SHARES, "cost.share_usd");
+    for (int i = 0; i < SHARES; i++) shares[i].value = tw_over(shares[i].value, million);
+    tw_report_add_rows(report, shares, SHARES, "cost.usd_per_million");
     // capital a year for each MW that stands there
     double year_usd = b.total_usd * tw_over(8760.0 * 3600.0, span_s), it_w = tw_over(m->rack_j + m->fabric_j, span_s);
     double hall_w = it_w + tw_over(m->cooling_j, span_s);

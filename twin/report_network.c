@@ -37,14 +37,13 @@ static void add_rows(TwReport *report, const TwState *state)
         char path[80];
         snprintf(path, sizeof path, "rows.%d.name", r);
         tw_report_add_text(report, path, "a hall's racks with the same y_m", plant->rows.names[r]);
-        snprintf(path, sizeof path, "rows.%d.racks_kw", r);
-        tw_report_add(report, path, "kW", "its racks, mean", tw_over(tw_rows_rack_j(plant, block, r), span_s) * 1e-3);
-        snprintf(path, sizeof path, "rows.%d.network_kw", r);
-        tw_report_add(report, path, "kW", "its switches with their optics, mean",
-                      tw_over(tw_rows_network_j(plant, block, r), span_s) * 1e-3);
-        snprintf(path, sizeof path, "rows.%d.room_kw", r);
-        tw_report_add(report, path, "kW", "heat of its racks and switches to the room air, mean",
-                      tw_over(tw_rows_room_j(plant, block, r), span_s) * 1e-3);
+        const TwKpiRow rows[] = {
+            {"racks_kw", "kW", "its racks, mean", tw_over(tw_rows_rack_j(plant, block, r), span_s) * 1e-3},
+            {"network_kw", "kW", "its switches with their optics, mean",
+             tw_over(tw_rows_network_j(plant, block, r), span_s) * 1e-3},
+            {"room_kw", "kW", "heat of its racks and switches to the room air, mean",
+             tw_over(tw_rows_room_j(plant, block, r), span_s) * 1e-3}};
+        tw_report_add_rows(report, rows, sizeof rows / sizeof *rows, "rows.%d", r);
     }
 }
 
@@ -55,24 +54,17 @@ void tw_report_network(TwReport *report, const TwState *state, const TwWorkloadT
     const TwMeters *m = tw_state_meters(state);
     const void *block = tw_state_block(state);
     const TwTransit *transit = tw_transit_of(plant);
-    char path[80];
     for (int k = 0; k < TW_HAULS; k++) {
         TwTransitCount n = tw_transit_count(transit, block, k);
         if (n.started == 0) continue;
-        const struct {
-            const char *name, *unit, *label;
-            double value;
-        } rows[] = {{"started", "", "transfers", (double)n.started},
-                    {"ended", "", "of them through", (double)n.ended},
-                    {"cut", "", "of them broken off", (double)n.cut},
-                    {"asked_bytes", "B", "of all", n.asked},
-                    {"delivered_bytes", "B", "there", n.delivered},
-                    {"lost_bytes", "B", "still to come when they were broken off", n.lost},
-                    {"under_way_bytes", "B", "still to come", n.asked - n.delivered - n.lost}};
-        for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
-            snprintf(path, sizeof path, "network.transfers.%s.%s", tw_haul_name(k), rows[r].name);
-            tw_report_add(report, path, rows[r].unit, rows[r].label, rows[r].value);
-        }
+        const TwKpiRow rows[] = {{"started", "", "transfers", (double)n.started},
+                                 {"ended", "", "of them through", (double)n.ended},
+                                 {"cut", "", "of them broken off", (double)n.cut},
+                                 {"asked_bytes", "B", "of all", n.asked},
+                                 {"delivered_bytes", "B", "there", n.delivered},
+                                 {"lost_bytes", "B", "still to come when they were broken off", n.lost},
+                                 {"under_way_bytes", "B", "still to come", n.asked - n.delivered - n.lost}};
+        tw_report_add_rows(report, rows, sizeof rows / sizeof *rows, "network.transfers.%s", tw_haul_name(k));
     }
     if (t->transfer_bytes > 0) {
         tw_report_add(report, "network.transfers.kv.asked_bytes", "B", "of KV between replicas",
@@ -95,12 +87,12 @@ void tw_report_network(TwReport *report, const TwState *state, const TwWorkloadT
     TwTransitLink full[5];
     int links = tw_transit_fullest(plant, block, full, 5);
     for (int i = 0; i < links; i++) {
+        char path[80];
         snprintf(path, sizeof path, "network.links.%d.name", i);
         tw_report_add_text(report, path, "one of the fullest links", full[i].name);
-        snprintf(path, sizeof path, "network.links.%d.most", i);
-        tw_report_add(report, path, "1", "of what it carries, its fullest window", full[i].most);
-        snprintf(path, sizeof path, "network.links.%d.mean", i);
-        tw_report_add(report, path, "1", "of what it carries, mean", full[i].mean);
+        const TwKpiRow rows[] = {{"most", "1", "of what it carries, its fullest window", full[i].most},
+                                 {"mean", "1", "of what it carries, mean", full[i].mean}};
+        tw_report_add_rows(report, rows, sizeof rows / sizeof *rows, "network.links.%d", i);
     }
     add_rows(report, state);
     if (plant->fabric.step_count > 0) {

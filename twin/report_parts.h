@@ -7,6 +7,13 @@
 
 static inline double tw_over(double a, double b) { return b > 0.0 ? a / b : NAN; }
 
+// Figures under one path: "PREFIX.name" each.
+typedef struct TwKpiRow {
+    const char *name, *unit, *label;
+    double value;
+} TwKpiRow;
+void tw_report_add_rows(TwReport *report, const TwKpiRow *rows, size_t count, const char *prefix, ...) TW_PRINTF(4, 5);
+
 // Counts of all racks, where a simulated one stands for several.
 void tw_report_totals(const TwPlant *plant, const void *block, TwWorkloadTotals *totals);
 

@@ -33,21 +33,14 @@ static void add_flex(TwReport *report, const TwState *state)
     for (int e = 0; e < plant->element_count; e++) {
         if (!tw_flex_metered(plant, e)) continue;
         TwFlexSums f = tw_flex_sums(plant, tw_state_block(state), e);
-        const struct {
-            const char *name, *unit, *label;
-            double value;
-        } rows[] = {{"power_minimum_w", "W", "racks below at idle", f.least_w},
-                    {"power_maximum_w", "W", "its own limit", f.most_w},
-                    {"breaches", "", "breaches of a load target", f.breaches},
-                    {"breach_s", "s", "time in breach, those that ended", f.breach_s},
-                    {"escalations", "", "actions enforced", f.escalations},
-                    {"highest_over_target", "1", "measured load over the target at worst",
-                     f.highest_over > 0.0 ? f.highest_over : NAN}};
-        for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
-            char path[80];
-            snprintf(path, sizeof path, "flex.%.40s.%s", plant->element_names[e], rows[k].name);
-            tw_report_add(report, path, rows[k].unit, rows[k].label, rows[k].value);
-        }
+        const TwKpiRow rows[] = {{"power_minimum_w", "W", "racks below at idle", f.least_w},
+                                 {"power_maximum_w", "W", "its own limit", f.most_w},
+                                 {"breaches", "", "breaches of a load target", f.breaches},
+                                 {"breach_s", "s", "time in breach, those that ended", f.breach_s},
+                                 {"escalations", "", "actions enforced", f.escalations},
+                                 {"highest_over_target", "1", "measured load over the target at worst",
+                                  f.highest_over > 0.0 ? f.highest_over : NAN}};
+        tw_report_add_rows(report, rows, sizeof rows / sizeof *rows, "flex.%.40s", plant->element_names[e]);
         for (int i = 0; i < plant->rack_count; i++) {
             char path[160];
             double watts;
@@ -178,10 +171,7 @@ void tw_report_waves(TwReport *report, const TwState *state)
         const TwWavePlan *wave = &plant->waves[i];
         const TwWaveResult *r = tw_at_const(tw_state_block(state), wave->result);
         if (!r->done) continue;
-        const struct {
-            const char *name, *unit, *label;
-            double value;
-        } rows[] = {
+        const TwKpiRow rows[] = {
             {"load_swing_1s_mw", "MW", "racks as they work: peak to peak within 1 s", r->load.swing_1s_w * 1e-6},
             {"pcc_swing_1s_mw", "MW", "grid connection: peak to peak within 1 s", r->pcc.swing_1s_w * 1e-6},
             {"pcc_swing_60s_mw", "MW", "grid connection: peak to peak within 1 min", r->pcc.swing_60s_w * 1e-6},
@@ -202,10 +192,6 @@ void tw_report_waves(TwReport *report, const TwState *state)
             {"dropped_racks", "", "racks that did not ride through", r->dropped_racks},
             {"residual", "1", "energy balance of the window", r->residual},
         };
-        for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
-            char path[80];
-            snprintf(path, sizeof path, "waveforms.%.30s.%.36s", wave->name, rows[k].name);
-            tw_report_add(report, path, rows[k].unit, rows[k].label, rows[k].value);
-        }
+        tw_report_add_rows(report, rows, sizeof rows / sizeof *rows, "waveforms.%.30s", wave->name);
     }
 }

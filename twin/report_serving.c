@@ -10,21 +10,15 @@
 
 static void add_quantiles(TwReport *report, const TwState *state, int which, const char *name, const char *label)
 {
-    static const struct {
-        const char *suffix;
-        double q;
-    } points[] = {{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}};
     const TwPlant *plant = tw_state_plant(state);
     TwSketch *sketch = calloc(1, sizeof *sketch);
     if (!sketch) abort();
     tw_workload_sketch(plant->workload, tw_state_block(state), -1, which, sketch);
-    char path[80];
-    snprintf(path, sizeof path, "latency.%s.mean", name);
-    tw_report_add(report, path, "s", label, tw_sketch_mean(sketch));
-    for (size_t i = 0; i < sizeof points / sizeof *points; i++) {
-        snprintf(path, sizeof path, "latency.%s.%s", name, points[i].suffix);
-        tw_report_add(report, path, "s", label, tw_sketch_quantile(sketch, points[i].q));
-    }
+    const TwKpiRow rows[] = {{"mean", "s", label, tw_sketch_mean(sketch)},
+                             {"p50", "s", label, tw_sketch_quantile(sketch, 0.5)},
+                             {"p90", "s", label, tw_sketch_quantile(sketch, 0.9)},
+                             {"p99", "s", label, tw_sketch_quantile(sketch, 0.99)}};
+    tw_report_add_rows(report, rows, sizeof rows / sizeof *rows, "latency.%s", name);
     free(sketch);
 }
 
@@ -131,23 +125,20 @@ static void add_planners(TwReport *report, const TwState *state)
     for (int i = 0; i < plant->pool_count; i++) {
         if (!plant->planners[i]) continue;
         TwPlannerView view;
-        char path[TW_NAME + 64];
         tw_planner_view(plant->planners[i], tw_state_block(state), &view);
-#define PLANNED(key, unit, label, value)                                                                               \
-    snprintf(path, sizeof path, "planner.%s.%s", plant->pools[i].name, key);                                           \
-    tw_report_add(report, path, unit, label, value)
-        PLANNED("replicas_mean", "", "replicas that served", view.mean_serving);
-        PLANNED("replicas_min", "", "fewest", view.least_serving);
-        PLANNED("replicas_max", "", "most", view.most_serving);
-        PLANNED("wanted", "", "replicas of the last plan", view.wanted);
-        PLANNED("prefill_wanted", "", "of them apart for prompts", view.prefill_wanted);
-        PLANNED("forecast_requests_per_s", "1/s", "of the last plan", view.rate_s);
-        PLANNED("capacity_requests_per_s", "1/s", "of one replica within the limits", view.capacity_s);
-        PLANNED("correction", "1", "observed over expected time per output token", view.correction);
-        PLANNED("starts", "", "of replicas", (double)view.starts);
-        PLANNED("stops", "", "of replicas", (double)view.stops);
-        PLANNED("re_roles", "", "starts as the other kind", (double)view.re_roles);
-#undef PLANNED
+        const TwKpiRow rows[] = {
+            {"replicas_mean", "", "replicas that served", view.mean_serving},
+            {"replicas_min", "", "fewest", view.least_serving},
+            {"replicas_max", "", "most", view.most_serving},
+            {"wanted", "", "replicas of the last plan", view.wanted},
+            {"prefill_wanted", "", "of them apart for prompts", view.prefill_wanted},
+            {"forecast_requests_per_s", "1/s", "of the last plan", view.rate_s},
+            {"capacity_requests_per_s", "1/s", "of one replica within the limits", view.capacity_s},
+            {"correction", "1", "observed over expected time per output token", view.correction},
+            {"starts", "", "of replicas", (double)view.starts},
+            {"stops", "", "of replicas", (double)view.stops},
+            {"re_roles", "", "starts as the other kind", (double)view.re_roles}};
+        tw_report_add_rows(report, rows, sizeof rows / sizeof *rows, "planner.%s", plant->pools[i].name);
     }
 }
 
@@ -162,28 +153,24 @@ static void add_classes(TwReport *report, const TwState *state, double measured_
         if (pool->service_count < 2 || plant->fluid) continue;
         for (int k = 0; k < pool->service_count; k++) {
             static const char *const names[] = {"ttft_s", "tpot_s", "e2e_s", "e2e_s_per_token", "itl_s"};
-            static const char *const points[] = {"p50", "p90", "p99"};
-            static const double at[] = {0.5, 0.9, 0.99};
-            char path[80];
             TwServiceCounts counts;
             tw_workload_service(plant->workload, tw_state_block(state), i, k, &counts);
-#define CLASS(name, unit, label, value)                                                                                \
-    snprintf(path, sizeof path, "classes.%s.%s", pool->service_names[k], name);                                        \
-    tw_report_add(report, path, unit, label, value)
-            CLASS("arrived", "", "requests of the class", (double)counts.arrived);
-            CLASS("completed", "", "requests of the class", (double)counts.completed);
-            CLASS("goodput_per_s", "1/s", "within its limits", tw_over((double)counts.good, measured_s));
-            CLASS("good_share", "1", "of completed", tw_over((double)counts.good, (double)counts.measured));
-            CLASS("good_tokens_per_s", "1/s", "output tokens of those",
-                  tw_over((double)counts.good_tokens, measured_s));
+            const TwKpiRow rows[] = {
+                {"arrived", "", "requests of the class", (double)counts.arrived},
+                {"completed", "", "requests of the class", (double)counts.completed},
+                {"goodput_per_s", "1/s", "within its limits", tw_over((double)counts.good, measured_s)},
+                {"good_share", "1", "of completed", tw_over((double)counts.good, (double)counts.measured)},
+                {"good_tokens_per_s", "1/s", "output tokens of those",
+                 tw_over((double)counts.good_tokens, measured_s)}};
+            tw_report_add_rows(report, rows, sizeof rows / sizeof *rows, "classes.%s", pool->service_names[k]);
             for (int which = 0; which < TW_LATENCIES; which++) {
                 tw_workload_service_sketch(plant->workload, tw_state_block(state), i, k, which, sketch);
-                for (int q = 0; q < 3; q++) {
-                    snprintf(path, sizeof path, "classes.%s.%s.%s", pool->service_names[k], names[which], points[q]);
-                    tw_report_add(report, path, "s", "latency of the class", tw_sketch_quantile(sketch, at[q]));
-                }
+                const TwKpiRow points[] = {{"p50", "s", "latency of the class", tw_sketch_quantile(sketch, 0.5)},
+                                           {"p90", "s", "latency of the class", tw_sketch_quantile(sketch, 0.9)},
+                                           {"p99", "s", "latency of the class", tw_sketch_quantile(sketch, 0.99)}};
+                tw_report_add_rows(report, points, sizeof points / sizeof *points, "classes.%s.%s",
+                                   pool->service_names[k], names[which]);
             }
-#undef CLASS
         }
     }
     free(sketch);
