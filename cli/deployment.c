@@ -1,4 +1,5 @@
 #include "cli/deployment.h"
+#include "sim/config.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -39,6 +40,16 @@ static const char *chip_named(const char *name)
     return name;
 }
 
+static bool sampler_of(const TwOptions *o, TwSampler *sampler)
+{
+    const char *name = o->serving[TW_ON_SAMPLER];
+    if (!name || tw_sampler_named(name, sampler)) return true;
+    const char *near = tw_nearest(name, tw_sampler_names, TW_SAMPLERS);
+    fprintf(stderr, "tokenworks: --sampler %s: expected argmax, sort or rejection%s%s%s\n", name,
+            near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+    return false;
+}
+
 bool tw_cli_deployment(const TwOptions *o, TwDeploySpec *spec, int *status)
 {
     *status = TW_USAGE;
@@ -54,6 +65,7 @@ bool tw_cli_deployment(const TwOptions *o, TwDeploySpec *spec, int *status)
         !tw_cli_real(o, TW_ON_IMBALANCE, "moe-imbalance", 1.0, 100.0, 0.0, &spec->moe_imbalance) ||
         !tw_cli_real(o, TW_ON_CAP, "power-cap", 1.0, 1e5, 0.0, &spec->limit_w))
         return false;
+    if (!sampler_of(o, &spec->sampler)) return false;
     spec->two_batch = o->serving[TW_ON_TWO_BATCH] != NULL;
     spec->chip = chip_named(o->serving[TW_ON_CHIP]);
     spec->model = o->serving[TW_ON_MODEL];

@@ -30,7 +30,7 @@ static bool set_engine(const TwOptions *o, TwDeploySpec *d, TwServeSpec *s)
         int sequences;
         TwKernelEngine kernels;
     } engines[] = {
-        {"vllm", 0.90, 0.3e-3, 40e-6, false, TW_ADMIT_PROMPT, 1024, TW_ENGINE_VLLM},
+        {"vllm", 0.90, 0.3e-3, 20e-6, false, TW_ADMIT_PROMPT, 1024, TW_ENGINE_VLLM},
         {"sglang", 0.88, 0.3e-3, 20e-6, false, TW_ADMIT_PROMPT, 2048, TW_ENGINE_VLLM},
         {"trtllm", 0.90, 0.3e-3, 15e-6, true, TW_ADMIT_WHOLE, 2048, TW_ENGINE_TRTLLM},
         {"ideal", 0.90, 0.0, 0.0, true, TW_ADMIT_PROMPT, 2048, TW_ENGINE_TRTLLM},

@@ -34,6 +34,7 @@ typedef struct TwDeploySpec {
     double host_step_s, host_sequence_s;
     bool async_scheduling, graph_doubling, two_batch;
     TwKernelEngine engine;    // whose kernels
+    TwSampler sampler;
 } TwDeploySpec;
 
 typedef struct TwDeploy {

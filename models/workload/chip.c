@@ -54,14 +54,28 @@ const TwKind tw_accelerator_kind = {
 
 const char *const tw_kernel_engines[] = {"trtllm", "vllm", NULL};
 
+const char *const tw_sampler_names[] = {"argmax", "sort", "rejection", NULL};
+
+// place of a name in a list; -1: not there
+static int place_of(const char *name, const char *const *list)
+{
+    for (int i = 0; list[i]; i++)
+        if (strcmp(name, list[i]) == 0) return i;
+    return -1;
+}
+
 bool tw_kernel_engine(const char *name, TwKernelEngine *engine)
 {
-    for (int i = 0; i < TW_KERNEL_ENGINES; i++)
-        if (strcmp(name, tw_kernel_engines[i]) == 0) {
-            *engine = (TwKernelEngine)i;
-            return true;
-        }
-    return false;
+    int at = place_of(name, tw_kernel_engines);
+    if (at >= 0) *engine = (TwKernelEngine)at;
+    return at >= 0;
+}
+
+bool tw_sampler_named(const char *name, TwSampler *sampler)
+{
+    int at = place_of(name, tw_sampler_names);
+    if (at >= 0) *sampler = (TwSampler)at;
+    return at >= 0;
 }
 
 static const char *const names[TW_NUMBERS] = {"bf16", "fp8", "fp8_block", "fp4", "mxfp4"};

@@ -46,6 +46,12 @@ typedef enum TwKernelEngine { TW_ENGINE_TRTLLM, TW_ENGINE_VLLM, TW_KERNEL_ENGINE
 extern const char *const tw_kernel_engines[];    // NULL-ended, in this order
 bool tw_kernel_engine(const char *name, TwKernelEngine *engine);
 
+// How the next token is chosen from the logits: the largest (greedy, or by temperature alone: one pass with noise);
+// top-p or top-k by sorting every row, as PyTorch's operators in vLLM do; by rejection on pivots, as FlashInfer does.
+typedef enum TwSampler { TW_SAMPLE_ARGMAX, TW_SAMPLE_SORT, TW_SAMPLE_REJECTION, TW_SAMPLERS } TwSampler;
+extern const char *const tw_sampler_names[];    // NULL-ended, in this order
+bool tw_sampler_named(const char *name, TwSampler *sampler);
+
 // Number types of weights, activations and KV cache.
 // mxfp4: weights of 4 bits beside activations of 8 bits where the chip has fp4 units, of 16 bits where it has not.
 typedef enum TwNumber { TW_BF16, TW_FP8, TW_FP8_BLOCK, TW_FP4, TW_MXFP4, TW_NUMBERS } TwNumber;

@@ -24,6 +24,7 @@ typedef enum TwKernelOp {
     TW_KERNEL_MOE,            // m = tokens, hidden, inter, experts, top_k, tp, ep
     TW_KERNEL_GLUE,           // read, written
     TW_KERNEL_COLLECTIVE,     // known time: seconds, read
+    TW_KERNEL_SAMPLE,         // m = rows, n = vocabulary; sampler
     TW_KERNEL_OPS
 } TwKernelOp;
 
@@ -36,6 +37,7 @@ typedef struct TwKernelShape {
     double hidden, inter, experts, top_k, tp, ep;
     double read, written, seconds;
     bool balanced;    // tokens over the experts; otherwise by power law 1.2
+    TwSampler sampler;
 } TwKernelShape;
 
 typedef struct TwKernelCost {

@@ -248,6 +248,7 @@ bool tw_step_create(TwStepModel **model, const TwStepSpec *spec, TwError *error)
     t->graph_doubling = spec->graph_doubling;
     t->compose = (TwCompose){.model = &t->model,
                              .engine = spec->engine,
+                             .sampler = spec->sampler,
                              .tp = tp,
                              .ranks = ranks,
                              .stages = stages,

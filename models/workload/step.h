@@ -132,6 +132,7 @@ typedef struct TwStepSpec {
     TwRouting routing;         // which experts tokens go to
     double context_tokens;     // typical length of a sequence, for the cache of windowed layers; 0: as if all were full
     TwKernelEngine engine;     // whose kernels the experts run on
+    TwSampler sampler;
 } TwStepSpec;
 
 typedef struct TwStepModel {

@@ -275,7 +275,11 @@ void tw_compose_logits(const TwCompose *c, double logits, TwEmit *emit, void *co
     gemm(&out, "head", 1.0, c->head, logits, rows, (double)c->model->hidden);
     TwMove move[TW_MOVES];
     for (int i = 0, count = tw_compose_gathered(c, logits, move); i < count; i++) transfer(&out, &move[i]);
-    glue(&out, "sampler", 1.0, tw_op_sample(logits, (double)c->model->vocabulary, 4.0));
+    // of whole rows on every GPU: it does not get shorter with tensor parallelism
+    TwKernelShape shape = {
+        .op = TW_KERNEL_SAMPLE, .m = logits, .n = (double)c->model->vocabulary, .sampler = c->sampler};
+    TwKernelCost cost = tw_kernel_query(c->kernels, &shape);
+    emit(context, "sampler", 1.0, &cost);
 }
 
 // Layers with full attention and with a window.

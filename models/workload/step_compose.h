@@ -16,6 +16,7 @@ typedef struct TwCompose {
     const TwKernelModel *kernels;
     const TwModelRow *model;
     TwKernelEngine engine;
+    TwSampler sampler;
     TwNumber linear, projection, expert, head, cache, prefill;    // number type of each part
     double tp, ranks, stages, ep;    // attention tensor parallel, attention ranks, pipeline stages, expert parallel
     double moe_imbalance;

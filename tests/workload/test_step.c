@@ -396,6 +396,47 @@ static void two_batches(const char *chip, const char *precision, bool parts_agre
     fixture_close(&f);
 }
 
+// Sorting costs its cycles of every logit beside the one pass of argmax, whatever the tensor parallelism, and more at a
+// lower clock; rejection lies between. A chip that does not say how many processors it has is asked all the same.
+static void samplers(const char *chip, double processors, double clock_hz)
+{
+    Fixture f;
+    CHECK(fixture_open(&f, chip, "qwen3-8b", "bf16", 1));
+    TwStepModel *model[TW_SAMPLERS];
+    double at[TW_SAMPLERS][2][TW_LEVELS], energy[TW_SAMPLERS];
+    for (int s = 0; s < TW_SAMPLERS; s++) {
+        f.spec.sampler = (TwSampler)s;
+        model[s] = fixture_model(&f);
+        CHECK(model[s]);
+        if (!model[s]) {
+            fixture_close(&f);
+            return;
+        }
+        for (int i = 0; i < 2; i++) {
+            TwBatch batch = decode_batch(i ? 512 : 256, 800);
+            for (int level = 0; level < TW_LEVELS; level++) {
+                TwStep step = step_of(model[s], level, &batch);
+                at[s][i][level] = 1e-9 * affine_at(step.time_ns, &batch);
+                if (level == FULL) energy[s] = 1e-9 * affine_at(step.energy_nj, &batch);
+            }
+        }
+        tw_step_destroy(model[s]);
+    }
+    double vocabulary = (double)f.model.vocabulary, cycle_s = 1.0 / (processors * clock_hz);
+    const double *greedy = at[TW_SAMPLE_ARGMAX][1], *sort = at[TW_SAMPLE_SORT][1], *reject = at[TW_SAMPLE_REJECTION][1];
+    double pass_s = 2.5e-6 + 512.0 * (4.0 * vocabulary + 4.0) / (0.8 * f.chip.bandwidth_bytes_s);
+    CHECK_NEAR(sort[FULL] - greedy[FULL], 0.1e-3 + 512.0 * vocabulary * 26.0 * cycle_s - pass_s, 1e-6);
+    CHECK_NEAR(reject[FULL] - greedy[FULL], 0.06e-3 + 512.0 * vocabulary * 1.4 * cycle_s - pass_s, 1e-6);
+    // half the rows, half the logits
+    CHECK_NEAR(sort[FULL] - reject[FULL] - (at[TW_SAMPLE_SORT][0][FULL] - at[TW_SAMPLE_REJECTION][0][FULL]),
+               256.0 * vocabulary * 24.6 * cycle_s, 1e-6);
+    for (int level = 1; level < TW_LEVELS; level++)
+        CHECK(sort[level - 1] - reject[level - 1] > sort[level] - reject[level]);
+    CHECK(energy[TW_SAMPLE_SORT] > energy[TW_SAMPLE_REJECTION] &&
+          energy[TW_SAMPLE_REJECTION] > energy[TW_SAMPLE_ARGMAX]);
+    fixture_close(&f);
+}
+
 // C11, and what happens where weights do not fit.
 static void memory(void)
 {
@@ -567,6 +608,8 @@ int main(void)
     collectives();
     two_batches("h200_sxm", "fp8", false);
     two_batches("gb300", "fp4", true);
+    samplers("h100_sxm", 132.0, 1.98e9);
+    samplers("b300_sxm", 148.0, 1.95e9);
     memory();
     choosing_agrees_with_asking_every_level();
     graphs_at_doublings();
