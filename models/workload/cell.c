@@ -40,11 +40,11 @@ static void publish(const Work *w, int k, const TwReplica *r)
 {
     w->next_ns[k] = r->next_ns;
     bool off = r->off || (w->closed && w->closed[k]);
-    const TwEngineLoad load = tw_engine_load(engine_at(w, k), r);
-    int32_t requests = load.running + load.loading + load.waiting;
+    int32_t requests = tw_engine_requests(engine_at(w, k), r);
     w->load[k] = off ? TW_LOAD_OFF : requests;
     w->off[k] = off;
     if (!w->pool->signals) return;
+    const TwEngineLoad load = tw_engine_load(engine_at(w, k), r);
     w->signal[k] = (TwRouterSignal){(int32_t)load.prompt_blocks, (int32_t)(load.blocks - load.free), load.waiting,
                                     requests, (int32_t)((load.wait_input + load.context) >> 4)};
     w->cost[k] = off ? INFINITY : tw_router_cost(&w->pool->router, &w->signal[k]);
@@ -494,7 +494,7 @@ static void release_held(Work *w, int64_t now_ns)
     }
 }
 
-static int32_t waits_at(const Work *w, int k) { return tw_engine_load(engine_at(w, k), replica_at(w, k)).waiting; }
+static int32_t waits_at(const Work *w, int k) { return tw_engine_waiting(engine_at(w, k), replica_at(w, k)); }
 
 static void place(Work *w, const TwRequest *request, TwComing *coming)
 {

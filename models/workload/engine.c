@@ -253,6 +253,8 @@ bool tw_engine_build(TwEngine *engine, const TwEngineSpec *given, TwError *error
             engine->chain[k] = all < 1.0 ? (uint64_t)(all * 0x1p64) : UINT64_MAX;
         }
     }
+    engine->simple =
+        !engine->pauses && !engine->restarts && engine->draft_mean == 0 && !engine->prefix.timed && !spec.outrank;
     for (int k = 0; k < TW_TENANTS; k++)
         engine->weight[k] = (uint64_t)llround(65536.0 / (spec.tenant_weight[k] > 0.0 ? spec.tenant_weight[k] : 1.0));
     if (spec.tier_count > 0) engine->token_ns = token_time(&spec);
@@ -548,6 +550,23 @@ TwEngineLoad tw_engine_ranks_load(const TwEngine *e, const TwReplica *r)
         sum.decode_steps += rank->step, sum.decode_tokens += rank->iteration;
     }
     return sum;
+}
+
+int32_t tw_engine_waiting(const TwEngine *e, const TwReplica *r)
+{
+    int32_t waiting = tw_replica_waiting(r);
+    for (int k = 1; k < e->ranks; k++) waiting += tw_replica_waiting(rank_const(e, r, k));
+    return waiting;
+}
+
+int32_t tw_engine_requests(const TwEngine *e, const TwReplica *r)
+{
+    int32_t requests = 0;
+    for (int k = 0; k < e->ranks; k++) {
+        const TwReplica *rank = rank_const(e, r, k);
+        requests += rank->running + rank->loading + tw_replica_waiting(rank);
+    }
+    return requests;
 }
 
 void tw_engine_look(const TwEngine *e, const TwReplica *r, int64_t m, TwEngineView *view)

@@ -157,6 +157,7 @@ typedef struct TwEngine {
     int queues, rows_max, services;
     int ranks;    // 1: one list. `spec` is that of a rank but for queue_max
     bool reserves, all_at_once, pauses, restarts, by_arrival;    // what the policy does
+    bool simple;    // nothing happens to decodes by themselves but that they end or find no block
     bool keeps, keeps_content;
     bool gaps_kept;    // a class limits gaps
     bool drawn;        // acceptance is
@@ -258,6 +259,7 @@ typedef struct TwReplica {
     int64_t next_ns;             // the boundary where the plan ends, rounded down; INT64_MAX: none
     int64_t iteration;           // decode clock: tokens that a decode has made since the start; drawn: stands still
     int64_t context;             // K
+    int64_t step;                // decode steps, where they are speculative; drawn: of all sequences
     TwEnginePlace place;         // where its arrays are, from here
     int32_t left;                // iterations until the composition or the affine range ends
     int32_t stop;                // iterations until the planned boundary, <= left
@@ -266,11 +268,14 @@ typedef struct TwReplica {
     uint32_t fresh_row;                                     // rows that were ever used
     uint8_t flags, level;
     bool busy, off, limits_changed, paused;    // paused: decodes take no part in the iteration
-    int32_t wait_count, loading, handed;       // handed: their blocks have not left yet
+    uint8_t hold;                              // of all ranks: TwHold
+    // handed: their blocks have not left yet; fronting: in the front end
+    int32_t wait_count, loading, handed, fronting;
     uint32_t loading_first;
     int32_t clock_level;
-    int64_t ready_ns, give_up_ns;    // the earliest of those loading, of those who may give up (or earlier)
-    int64_t reserved;                // blocks promised
+    // the earliest of those loading, of those who may give up (or earlier), of those in the front end
+    int64_t ready_ns, give_up_ns, front_ns;
+    int64_t reserved;    // blocks promised
     TwKvPool kv;
     TwPrefixHead prefix;
     double cap_w, peak_w, full_w;    // share of the rack's cap; peak at full clock of the window, and of this plan
@@ -279,7 +284,6 @@ typedef struct TwReplica {
     TwWide gap_from;                 // where decodes have paused: when they made their last token; -1: they have not
     int32_t fresh_count;             // that have joined them since then
     int32_t gaps_of[TW_SERVICES];    // decodes that arrived after warm-up
-    int64_t step;                    // decode steps, where they are speculative; drawn: of all sequences
     int64_t wait_input;              // prompt tokens of the waiting
     int64_t prompt_blocks;           // of prompts not computed, waiting and running
     int64_t swapped, link_ns;        // blocks in host memory; when the host link is free
@@ -295,14 +299,11 @@ typedef struct TwReplica {
     int32_t rank, next_rank;                       // which of its group it is; of the first: whose turn is next
     int32_t held_wait,
         held_gather;    // of the first: iterations that prompts have waited, for one on each rank, for more
-    uint8_t hold;       // of all: TwHold
     TwTierHead tier[TW_TIERS];
     // of the group: when the front end has done what it has; of each list: when outputs last left it, and the requests
     // in it, in order, when the first of them is through
     TwWide front_free, out;
-    int64_t front_ns;
     uint32_t front_first, front_last;
-    int32_t fronting;
 } TwReplica;
 
 // Requests here that are not yet in work: in its front end, or waiting for a place.
@@ -361,6 +362,9 @@ typedef struct TwEngineLoad {
     int64_t decode_steps, decode_tokens;    // steps of its decodes since the start; tokens that they made, one each
 } TwEngineLoad;
 TwEngineLoad tw_engine_ranks_load(const TwEngine *engine, const TwReplica *replica);
+// Of all its ranks, those not yet in work, and those here at all.
+int32_t tw_engine_waiting(const TwEngine *engine, const TwReplica *replica);
+int32_t tw_engine_requests(const TwEngine *engine, const TwReplica *replica);
 static inline TwEngineLoad tw_engine_load(const TwEngine *e, const TwReplica *r)
 {
     if (e->ranks > 1) return tw_engine_ranks_load(e, r);

@@ -187,6 +187,12 @@ TW_LOCAL void tw_sched_progress(TwReplica *replica, int32_t input, int32_t seen,
 // Takes the blocks of the iteration that begins; they were found when the plan was made.
 TW_LOCAL void tw_sched_resume(const TwEngine *engine, TwReplica *replica);
 TW_LOCAL int64_t tw_sched_need(const TwEngine *engine, TwReplica *replica);
+// Decodes alone: each full round of b iterations takes one block for every one, enough nearly always.
+static inline bool plenty(const TwEngine *e, const TwReplica *r, int64_t m)
+{
+    return r->chunk_count == 0 && !rare(e->restarts) && !rare(e->draft_mean > 0) &&
+           (((m - 1) >> r->kv.shift) + 1) * r->decodes <= r->kv.free;
+}
 // The same, at once where decodes go alone, a token each.
 static inline int64_t blocks_needed(const TwEngine *e, TwReplica *r)
 {

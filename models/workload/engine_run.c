@@ -173,6 +173,19 @@ static int64_t commit_drawn(const TwEngine *e, TwReplica *r)
     return all;
 }
 
+static void commit_chunks(const TwEngine *e, TwReplica *r, int64_t m)
+{
+    for (int j = 0; j < r->chunk_count; j++) {
+        TwRow *row = rows_of(e, r) + chunks_of(e, r)[j];
+        if (row->chunk == 0) continue;
+        int64_t to = row->base + m * row->chunk;
+        tw_sched_progress(r, row->input, row->seen, row->base, to);
+        if (m > 1 && !rare(e->all_at_once))
+            r->kv.free -= tw_kv_cover(&r->kv, to) - tw_kv_cover(&r->kv, row->base + row->chunk);
+        row->base = to;
+    }
+}
+
 // The sequences of a list go on by m iterations, which take `took`.
 static inline void commit_list(const TwEngine *e, TwReplica *r, int64_t m, TwWide took, const TwEngineLog *log)
 {
@@ -200,15 +213,36 @@ static inline void commit_list(const TwEngine *e, TwReplica *r, int64_t m, TwWid
         n->output_done += made * r->decodes;
         n->output_pending -= made * r->decodes;
     }
-    for (int j = 0; j < r->chunk_count; j++) {
-        TwRow *row = rows_of(e, r) + chunks_of(e, r)[j];
-        if (row->chunk == 0) continue;
-        int64_t to = row->base + m * row->chunk;
-        tw_sched_progress(r, row->input, row->seen, row->base, to);
-        if (m > 1 && !rare(e->all_at_once))
-            r->kv.free -= tw_kv_cover(&r->kv, to) - tw_kv_cover(&r->kv, row->base + row->chunk);
-        row->base = to;
+    commit_chunks(e, r, m);
+}
+
+// The lists of a group. Where decodes make a token each and nothing stands between them and their clients, the gaps of
+// all are the same: they are added once.
+static void commit_ranks(const TwEngine *e, TwReplica *g, int64_t m, TwWide took, const TwEngineLog *log)
+{
+    bool alike = e->draft_mean == 0 && !e->fronts && !e->gaps_kept;
+    int64_t gaps_of[TW_SERVICES] = {0}, decodes = 0;
+    for (int k = e->ranks - 1; k >= 0; k--) {
+        TwReplica *r = rank_of(e, g, k);
+        if (!alike || r->paused || r->gap_from >= 0) {
+            r->span = g->span;
+            commit_list(e, r, m, took, log);
+            continue;
+        }
+        r->time += took;
+        if (m > 1 && r->decodes > 0) r->kv.free -= tw_kv_need(&r->kv, residues_of(e, r), r->iteration + 1, m - 1);
+        r->iteration += m;
+        r->step += m;
+        r->context += m * r->decodes;
+        if (e->pauses) r->ratio_steps += m;
+        decodes += r->decodes;
+        for (int s = 0; s < e->services; s++) gaps_of[s] += r->gaps_of[s];
+        if (r->chunk_count > 0) commit_chunks(e, r, m);
     }
+    g->counts.output_done += m * decodes;
+    g->counts.output_pending -= m * decodes;
+    for (int s = 0; s < e->services && log && log->latency; s++)
+        if (gaps_of[s] > 0) tw_latency_gaps(log->latency + s, &g->span, m, took, gaps_of[s]);
 }
 
 // Goes m iterations into the plan, m <= stop: to their end, nothing scheduled after it yet.
@@ -222,9 +256,11 @@ static void commit(const TwEngine *e, TwReplica *r, int64_t m, const TwEngineLog
         TwReplica *rank = rank_of(e, r, k);
         prompts += rank->chunk_tokens;
         decodes += rank->paused ? 0 : rank->decodes;
-        rank->span = r->span;
     }
-    for (int k = ranks_of(e) - 1; k >= 0; k--) commit_list(e, rank_of(e, r, k), m, took, log);
+    if (rare(e->ranks > 1))
+        commit_ranks(e, r, m, took, log);
+    else
+        commit_list(e, r, m, took, log);
     if (rare(e->fronts)) pass_on(e, r, from, r->span, m, log);
     r->meter += used;
     // a step's energy is shared by the tokens that it computes
@@ -351,7 +387,7 @@ static bool fits_at_all(const TwEngine *e, const TwReplica *r, const TwRequest *
 static bool has_room(const TwEngine *e, TwReplica *g, const TwRequest *request, int64_t now_ns, const TwEngineLog *log)
 {
     if (tw_seq_next(e, g) == TW_NO_ROW) return false;
-    if (tw_engine_load(e, g).waiting < e->spec.queue_max) return true;
+    if (tw_engine_waiting(e, g) < e->spec.queue_max) return true;
     if (!rare(e->queues > 1)) return false;
     const TwRow *rows = rows_of(e, g);
     uint32_t lowest = TW_NO_ROW;

@@ -158,13 +158,32 @@ static int64_t held_most(const TwEngine *e, TwReplica *g, int64_t m)
 
 // --- the plan -----------------------------------------------------------------------------------------------------
 
-// Iterations in which no other rank takes longer than the one that binds.
-static int64_t binds(TwSeries most, TwSeries other, int64_t m)
+// A cost of a rank in the iteration that begins, and what it grows by with each: every rank's own in floating point,
+// rounded once for the group.
+typedef struct Cost {
+    double next, grow;
+} Cost;
+
+static inline Cost cost_at(const TwEngine *e, const TwAffine *a, const TwBatch *b)
 {
-    TwWide apart = most.next - other.next, closer = other.grow - most.grow;
+    double mean = e->draft_mean > 0 ? (double)e->draft_mean * 0x1p-32 : 1.0;
+    return (Cost){e->draft_slower * (a->base + a->per_context * (double)b->decode_context +
+                                     a->per_history * (double)b->chunk_history),
+                  e->draft_slower * (a->per_context * (b->decodes * mean) + a->per_history * (double)b->chunk_square)};
+}
+
+// Iterations in which no other rank takes longer than the one that binds.
+static inline int64_t binds(Cost most, Cost other, int64_t m)
+{
+    double apart = most.next - other.next, closer = other.grow - most.grow;
     // the first that is longer: apart < closer i
-    if (closer <= 0 || apart >= closer * m) return m;
+    if (closer <= 0.0 || apart >= closer * (double)m) return m;
     return (int64_t)(apart / closer) + 1;
+}
+
+static inline TwSeries rounded(Cost cost, double scale)
+{
+    return (TwSeries){tw_wide(cost.next, scale), tw_wide(cost.grow, scale)};
 }
 
 static void plan(const TwEngine *e, TwReplica *g)
@@ -172,8 +191,16 @@ static void plan(const TwEngine *e, TwReplica *g)
     const TwStepSource *source = e->spec.step;
     TwBatch batch[TW_RANKS_MOST];
     TwStep step[TW_RANKS_MOST];
-    TwSeries time[TW_RANKS_MOST], energy = {0, 0}, all = {0, 0};
-    for (int k = 0; k < e->ranks; k++) batch[k] = tw_sched_batch(e, rank_of(e, g, k));
+    Cost time[TW_RANKS_MOST], energy = {0.0, 0.0}, all = {0.0, 0.0};
+    for (int k = 0; k < e->ranks; k++) {
+        TwReplica *list = rank_of(e, g, k);
+        int sequences = list->decodes;
+        if (list->chunk_count > 0 || list->paused || e->spec.speculate.draft > 0)
+            batch[k] = tw_sched_batch(e, list);
+        else
+            batch[k] = (TwBatch){
+                .tokens = sequences, .decodes = sequences, .decode_context = list->context, .logits = sequences};
+    }
     const TwStepLimits limits = {
         .level = g->clock_level, .guess = g->level, .cap_w = g->cap_w, .congestion = g->congestion};
     TwStepChoice choice = {.crossing_bytes = 0.0};
@@ -181,33 +208,38 @@ static void plan(const TwEngine *e, TwReplica *g)
     source->choose_ranks(source->context, &limits, e->ranks, batch, step, &wait_w, &choice);
     tw_sched_chosen(g, &limits, &choice);
 
-    int most = 0;
+    int most = 0, images_most = 0;
     int64_t m = TW_JUMP_MOST;
     for (int k = 0; k < e->ranks; k++) {
         TwReplica *list = rank_of(e, g, k);
-        time[k] = tw_sched_series(e, step[k].time_ns, TW_UNITS_PER_NS, &batch[k]);
-        TwSeries mine = tw_sched_series(e, step[k].energy_nj, TW_UNITS_PER_NJ, &batch[k]);
+        time[k] = cost_at(e, &step[k].time_ns, &batch[k]);
+        Cost mine = cost_at(e, &step[k].energy_nj, &batch[k]);
         energy.next += mine.next, energy.grow += mine.grow;
-        int images = tw_sched_images(e, list);
-        if (images > 0) {
-            time[k].next += images * e->encode_time;
-            energy.next += images * e->encode_energy;
+        int images = 0;
+        list->chunk_tokens = 0;
+        if (list->chunk_count > 0) {
+            images = tw_sched_images(e, list);
+            time[k].next += images * e->spec.encode_s * 1e9;
+            energy.next += images * e->spec.encode_j * 1e9;
+            for (int j = 0; j < list->chunk_count; j++)
+                list->chunk_tokens += rows_of(e, list)[chunks_of(e, list)[j]].chunk;
         }
         m = images > 0 ? 1 : least(m, tw_sched_end(e, list, &batch[k], &step[k]));
-        list->chunk_tokens = 0;
-        for (int j = 0; j < list->chunk_count; j++) list->chunk_tokens += rows_of(e, list)[chunks_of(e, list)[j]].chunk;
-        if (time[k].next < 1) time[k].next = 1;
         if (time[k].next > time[most].next) most = k;
+        if (most == k) images_most = images;
         all.next += time[k].next, all.grow += time[k].grow;
     }
     for (int k = 0; k < e->ranks && m > 1; k++) m = binds(time[most], time[k], m);
-    TwAffine slowest = step[most].time_ns;
-    TwSeries wait = tw_sched_series(
-        e, (TwAffine){slowest.base * wait_w, slowest.per_context * wait_w, slowest.per_history * wait_w},
-        TW_UNITS_PER_NJ, &batch[most]);
-    g->span = time[most];
-    g->energy = (TwSeries){energy.next + wait.next, energy.grow + wait.grow};
-    g->waited = (TwSeries){e->ranks * g->span.next - all.next, e->ranks * g->span.grow - all.grow};
+
+    // the one that binds to the last bit as by itself; all draw what flows with time as long as it takes
+    g->span = tw_sched_series(e, step[most].time_ns, TW_UNITS_PER_NS, &batch[most]);
+    g->span.next += images_most * e->encode_time;
+    if (g->span.next < 1) g->span.next = 1;
+    Cost slowest = cost_at(e, &step[most].time_ns, &batch[most]);
+    energy.next += wait_w * slowest.next, energy.grow += wait_w * slowest.grow;
+    g->energy = rounded(energy, TW_UNITS_PER_NJ);
+    TwSeries sum = rounded(all, TW_UNITS_PER_NS);
+    g->waited = (TwSeries){e->ranks * g->span.next - sum.next, e->ranks * g->span.grow - sum.grow};
     g->left = (int32_t)m;
     g->limits_changed = false;
     g->counts.changes++;
@@ -216,30 +248,59 @@ static void plan(const TwEngine *e, TwReplica *g)
 // Plans how far to go with the composition as it is.
 static void stop(const TwEngine *e, TwReplica *g)
 {
-    int64_t m = g->left, event = INT64_MAX;
+    int64_t m = g->left, event = INT64_MAX, first = INT64_MAX;
+    TwReplica *ends = NULL;
     if (e->spec.stride > 0) m = least(m, e->spec.stride);
     if (ranks_wait(e)) m = held_most(e, g, m);
     for (int k = 0; k < e->ranks; k++) {
         TwReplica *list = rank_of(e, g, k);
-        m = tw_sched_last(e, list, m);
-        event = least(event, tw_sched_event(list));
+        if (!plenty(e, list, m)) m = tw_sched_last(e, list, m);
+        if (list->give_up_ns != INT64_MAX || list->front_ns != INT64_MAX || list->loading > 0)
+            event = least(event, tw_sched_event(list));
+        int64_t finish = list->decodes > 0 ? finish_clock(heap_of(e, list)[0]) - list->iteration : INT64_MAX;
+        if (finish >= first) continue;
+        first = finish;
+        ends = list;
     }
+    if (ends) tw_engine_fetch_rows(e, ends);
     if (m > 1 && event != INT64_MAX) m = tw_series_reach(g->span, tw_time_of(event) - g->time, m);
     g->stop = (int32_t)m;
     g->next_ns = tw_ns_of(g->time + tw_series_sum(g->span, m));
 }
 
+// Nothing of a list ends, comes in or is forgotten at this boundary.
+static inline bool ends_nothing(const TwEngine *e, TwReplica *list)
+{
+    return e->simple && list->chunk_count == 0 && list->fronting == 0 && list->loading == 0 &&
+           list->give_up_ns == INT64_MAX && list->prefix.unheld <= list->kv.free &&
+           (list->decodes == 0 || finish_clock(heap_of(e, list)[0]) > list->iteration);
+}
+
+// Its decodes go on and nobody comes in: takes their blocks. False: the policy has to be asked.
+static inline bool goes_on(const TwEngine *e, TwReplica *list)
+{
+    if (!e->simple || list->chunk_count > 0 || list->fronting > 0 || list->loading > 0) return false;
+    if (list->wait_count > 0 && !list->hold) return false;
+    int64_t need = tw_kv_step(&list->kv, residues_of(e, list), list->iteration);
+    if (need > list->kv.free) return false;
+    list->kv.free -= need;
+    return true;
+}
+
 void tw_ranks_boundary(const TwEngine *e, TwReplica *g, const TwEngineLog *log)
 {
     bool changed = g->left == 0 || g->limits_changed, once = false, works = false, waits = false;
-    for (int k = 0; k < e->ranks; k++) changed |= tw_sched_ends(e, rank_of(e, g, k), log);
+    for (int k = 0; k < e->ranks; k++) {
+        TwReplica *list = rank_of(e, g, k);
+        if (!ends_nothing(e, list)) changed |= tw_sched_ends(e, list, log);
+    }
     if (e->spec.rank_router == TW_RANK_CENTRAL) level(e, g);
     TwHold hold = ranks_wait(e) ? hold_of(e, g) : TW_HOLD_NONE;
     for (int k = 0; k < e->ranks; k++) {
         TwReplica *list = rank_of(e, g, k);
         list->hold = (uint8_t)hold;
-        changed = tw_sched_turn(e, list, changed, &once, log);
-        works |= tw_sched_works(e, list);
+        if (!goes_on(e, list)) changed = tw_sched_turn(e, list, changed, &once, log);
+        works |= list->chunk_count > 0 || list->paused ? tw_sched_works(e, list) : list->decodes > 0;
         waits |= list->wait_count > 0;
     }
     if (!works) {

@@ -254,10 +254,7 @@ static void plan(const TwEngine *e, TwReplica *r)
 // How many of m iterations find their blocks, the first of which has its own.
 static int64_t memory_lasts(const TwEngine *e, TwReplica *r, int64_t m)
 {
-    // decodes alone: each full round of b iterations takes one block for every one, enough nearly always
-    if (r->chunk_count == 0 && !rare(e->restarts) && !rare(e->draft_mean > 0) &&
-        (((m - 1) >> r->kv.shift) + 1) * r->decodes <= r->kv.free)
-        return m;
+    if (plenty(e, r, m)) return m;
     TwKvPool pool = r->kv;
     if (rare(e->restarts)) pool.free--;    // a decode looks for a block even where it needs none
     if (pool.free < 0) return 1;

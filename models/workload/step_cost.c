@@ -1,6 +1,6 @@
 // One step of the tables: where its batch lies, what it costs there at each clock level, which level a cap leaves.
+#include "models/workload/step_cell.h"
 #include "models/workload/step_level.h"
-#include "models/workload/step_tables.h"
 
 #include <assert.h>
 #include <math.h>
@@ -40,20 +40,6 @@ typedef struct Placed {
     uint32_t known;                       // a bit a level
     TwCell at[TW_LEVELS][CORNERS];
 } Placed;
-
-static inline double larger(double a, double b) { return a > b ? a : b; }
-static inline double smaller(double a, double b) { return a < b ? a : b; }
-static inline double lerp(double a, double b, double w) { return a + w * (b - a); }
-
-static inline TwCell between(const TwCell *low, const TwCell *high, double w)
-{
-    return (TwCell){lerp(low->time_ns, high->time_ns, w), lerp(low->energy_nj, high->energy_nj, w)};
-}
-
-// Energy of all the ways over as many as the busiest.
-static inline TwCell shared(TwCell a, double share) { return (TwCell){a.time_ns, a.energy_nj * share}; }
-
-static inline TwCell sum(TwCell a, TwCell b) { return (TwCell){a.time_ns + b.time_ns, a.energy_nj + b.energy_nj}; }
 
 // A batch as the busiest of the ways has it: sequences are dealt evenly, whole.
 typedef struct Dealt {
@@ -370,13 +356,6 @@ static void place(Placed *p, const TwStepTables *t, const TwBatch *b, double con
 
 // ---- what it costs -------------------------------------------------------------------------------------------------
 
-// With the host's time and what flows with time: live and busy power.
-static inline TwCell whole(const TwStepTables *t, double host_ns, int level, TwCell device)
-{
-    double ns = t->async ? larger(device.time_ns, host_ns) : device.time_ns + host_ns;
-    return (TwCell){ns, device.energy_nj + t->steady_w[level] * device.time_ns + t->live_w * (ns - device.time_ns)};
-}
-
 // What a batch costs on the device at a corner, as one batch and as two in turns.
 typedef struct Device {
     TwCell one, kernels, exchange;
@@ -482,16 +461,6 @@ static inline TwCell allowed(Placed *p, const TwCell *at, int level, int corner)
     return within ? at[corner] : corner_within(p, level, corner);
 }
 
-// What K and H add from one end of their cells to the other; time never falls.
-typedef struct Plane {
-    TwCell base, context, history;
-} Plane;
-
-static inline TwCell rise(TwCell from, TwCell to)
-{
-    return (TwCell){larger(to.time_ns - from.time_ns, 0.0), to.energy_nj - from.energy_nj};
-}
-
 static Plane plane_at(Placed *p, int level)
 {
     const TwCell *at = corners_at(p, level);
@@ -577,15 +546,29 @@ void tw_step_choose(const void *context, const TwStepLimits *limits, const TwBat
 typedef struct Ranks {
     const TwStepTables *tables;
     int count;
-    Placed placed[TW_RANKS_MOST];
+    bool lanes;    // all decode, and lie in `lane`
+    union {
+        Placed placed[TW_RANKS_MOST];
+        TwLanes lane;
+    };
     Plane plane[TW_RANKS_MOST];
 } Ranks;
 
-static TwCell here(const Placed *p, const Plane *a)
+static inline TwCell here(const Plane *a, double context_part, double history_part)
 {
-    return (TwCell){a->base.time_ns + p->context_part * a->context.time_ns + p->history_part * a->history.time_ns,
-                    a->base.energy_nj + p->context_part * a->context.energy_nj +
-                        p->history_part * a->history.energy_nj};
+    return (TwCell){a->base.time_ns + context_part * a->context.time_ns + history_part * a->history.time_ns,
+                    a->base.energy_nj + context_part * a->context.energy_nj + history_part * a->history.energy_nj};
+}
+
+static void place_ranks(Ranks *r, const TwBatch *batch, double congestion, TwStep *step)
+{
+    const TwStepTables *t = r->tables;
+    Group group = meet(t, r->count, batch);
+    r->lanes = group.graph && tw_lanes_place(&r->lane, t, r->count, batch, group.most, group.tokens, step);
+    for (int k = 0; k < r->count && !r->lanes; k++) {
+        Dealt dealt = deal_rank(t, &batch[k], &group);
+        place_dealt(&r->placed[k], t, &batch[k], &dealt, t->stages, group.graph, congestion, &step[k]);
+    }
 }
 
 // W of the group: who is done waits in the exchange, at what flows with time.
@@ -593,13 +576,29 @@ static double ranks_power(void *context, int level)
 {
     Ranks *r = context;
     double slowest = 0.0, nj = 0.0, steady_w = r->tables->steady_w[level];
+    if (r->lanes) tw_lanes_planes(&r->lane, level, r->plane);
     for (int k = 0; k < r->count; k++) {
-        r->plane[k] = plane_at(&r->placed[k], level);
-        TwCell mine = here(&r->placed[k], &r->plane[k]);
+        TwCell mine;
+        if (r->lanes) {
+            const Plane *a = &r->plane[k];
+            double part = r->lane.lane[k].part;
+            mine =
+                (TwCell){a->base.time_ns + part * a->context.time_ns, a->base.energy_nj + part * a->context.energy_nj};
+        } else {
+            r->plane[k] = plane_at(&r->placed[k], level);
+            mine = here(&r->plane[k], r->placed[k].context_part, r->placed[k].history_part);
+        }
         slowest = larger(slowest, mine.time_ns);
         nj += mine.energy_nj - steady_w * mine.time_ns;
     }
     return r->tables->gpus / r->count * (nj / slowest + r->count * steady_w);
+}
+
+static void set_lane(const TwLane *lane, const Plane *plane, double gpus, TwStep *step)
+{
+    double ns = plane->context.time_ns * lane->per_context, nj = plane->context.energy_nj * lane->per_context;
+    step->time_ns = (TwAffine){plane->base.time_ns - ns * lane->context, ns, 0.0};
+    step->energy_nj = (TwAffine){(plane->base.energy_nj - nj * lane->context) * gpus, nj * gpus, 0.0};
 }
 
 void tw_step_choose_ranks(const void *context, const TwStepLimits *limits, int ranks, const TwBatch *batch,
@@ -610,11 +609,7 @@ void tw_step_choose_ranks(const void *context, const TwStepLimits *limits, int r
     r.tables = t;
     r.count = ranks;
     assert(ranks <= TW_RANKS_MOST);
-    Group group = meet(t, ranks, batch);
-    for (int k = 0; k < ranks; k++) {
-        Dealt dealt = deal_rank(t, &batch[k], &group);
-        place_dealt(&r.placed[k], t, &batch[k], &dealt, t->stages, group.graph, limits->congestion, &step[k]);
-    }
+    place_ranks(&r, batch, limits->congestion, step);
     choice->full_w = choice->drawn_w = ranks_power(&r, TW_LEVELS - 1);
     choice->level = limits->level;
     if (limits->level < TW_LEVELS - 1) choice->drawn_w = ranks_power(&r, limits->level);
@@ -630,6 +625,10 @@ void tw_step_choose_ranks(const void *context, const TwStepLimits *limits, int r
         Plane own = r.plane[k];
         own.base.energy_nj -= steady_w * own.base.time_ns;
         own.context.energy_nj -= steady_w * own.context.time_ns;
+        if (r.lanes) {
+            set_lane(&r.lane.lane[k], &own, gpus, &step[k]);
+            continue;
+        }
         own.history.energy_nj -= steady_w * own.history.time_ns;
         set_step(&r.placed[k], &own, gpus, &step[k]);
     }

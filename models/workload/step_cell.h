@@ -1,0 +1,61 @@
+// What step_cost.c and step_lanes.c share: cells of the tables between their nodes, planes over a cell.
+#pragma once
+
+#include "models/workload/step_tables.h"
+
+static inline double larger(double a, double b) { return a > b ? a : b; }
+static inline double smaller(double a, double b) { return a < b ? a : b; }
+static inline double lerp(double a, double b, double w) { return a + w * (b - a); }
+
+static inline TwCell between(const TwCell *low, const TwCell *high, double w)
+{
+    return (TwCell){lerp(low->time_ns, high->time_ns, w), lerp(low->energy_nj, high->energy_nj, w)};
+}
+
+// Energy of all the ways over as many as the busiest.
+static inline TwCell shared(TwCell a, double share) { return (TwCell){a.time_ns, a.energy_nj * share}; }
+
+static inline TwCell sum(TwCell a, TwCell b) { return (TwCell){a.time_ns + b.time_ns, a.energy_nj + b.energy_nj}; }
+
+// With the host's time and what flows with time: live and busy power.
+static inline TwCell whole(const TwStepTables *t, double host_ns, int level, TwCell device)
+{
+    double ns = t->async ? larger(device.time_ns, host_ns) : device.time_ns + host_ns;
+    return (TwCell){ns, device.energy_nj + t->steady_w[level] * device.time_ns + t->live_w * (ns - device.time_ns)};
+}
+
+// What K and H add from one end of their cells to the other; time never falls.
+typedef struct Plane {
+    TwCell base, context, history;
+} Plane;
+
+static inline TwCell rise(TwCell from, TwCell to)
+{
+    return (TwCell){larger(to.time_ns - from.time_ns, 0.0), to.energy_nj - from.energy_nj};
+}
+
+// --- step_lanes.c: attention ranks in lockstep that all decode ------------------------------------------------------
+
+// Where the decodes of one rank lie.
+typedef struct TwLane {
+    const TwCell *logits, *decode;    // lower nodes at level 0; logits NULL: no sequence
+    double logits_up, decode_up;      // weight of the upper nodes
+    double context, per_context;      // lower end of the cell in K, one over its width
+    double part;                      // where K lies in it
+    double host_ns;
+} TwLane;
+
+// Of all: what they have in common, and a lane each.
+typedef struct TwLanes {
+    const TwStepTables *tables;
+    int count;
+    const TwCell *dense, *experts;
+    double dense_up, experts_up, experts_share;
+    TwLane lane[TW_RANKS_MOST];
+} TwLanes;
+
+// False: they are not of this simple kind. most: tokens of the largest rank; tokens: of all. Says where each step ends.
+bool tw_lanes_place(TwLanes *lanes, const TwStepTables *tables, int count, const TwBatch *batch, int most, int tokens,
+                    TwStep *step);
+// The planes of all at a level, within the board limit.
+void tw_lanes_planes(const TwLanes *lanes, int level, Plane *plane);
