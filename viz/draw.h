@@ -14,6 +14,10 @@ typedef struct TwPoint {
 typedef struct TwBox {
     double x, y, w, h;
 } TwBox;
+static inline bool tw_box_has(TwBox b, double x, double y)
+{
+    return x >= b.x && x < b.x + b.w && y >= b.y && y < b.y + b.h;
+}
 
 typedef enum TwAlign { TW_LEFT, TW_CENTRE, TW_RIGHT } TwAlign;
 typedef enum TwFont {

@@ -42,7 +42,7 @@ int tw_hits_at(const TwHits *hits, double x, double y)
         if (hit->line) {
             double far = away(hit, x, y);
             if (far < nearest) nearest = far, line = hit->thing;
-        } else if (x >= b.x && x < b.x + b.w && y >= b.y && y < b.y + b.h) {
+        } else if (tw_box_has(b, x, y)) {
             return line >= 0 ? line : hit->thing;    // a line over the box was drawn later
         }
     }

@@ -736,22 +736,20 @@ void tw_study_mark(TwDraw *d, const TwStudyScene *s, const TwStudyView *view, do
     if (view->help) draw_help(d, width, height);
 }
 
-static bool inside(TwBox b, double x, double y) { return x >= b.x && x < b.x + b.w && y >= b.y && y < b.y + b.h; }
-
 int tw_study_hit(TwDraw *d, const TwStudyScene *s, const TwStudyView *view, double width, double height, double x,
                  double y)
 {
     TwStudyBoxes b = tw_study_layout(s, view, width, height);
-    if (inside(b.matrix, x, y)) {
+    if (tw_box_has(b.matrix, x, y)) {
         Matrix m = matrix_of(d, s, b.matrix);
-        if (!inside(m.box, x, y)) return -1;
+        if (!tw_box_has(m.box, x, y)) return -1;
         int i = (int)((x - m.box.x) / m.box.w * m.columns), j = (int)((y - m.box.y) / m.box.h * m.rows);
         int point = j * m.columns + i;
         return point >= 0 && point < s->point_count ? point : -1;
     }
-    if (inside(b.parallel, x, y)) return hit_parallel(s, view, b.parallel, x, y);
+    if (tw_box_has(b.parallel, x, y)) return hit_parallel(s, view, b.parallel, x, y);
     for (int i = 0; i < b.plot_count; i++)
-        if (inside(b.plots[i], x, y)) return tw_plot_hit(d, plot_of(s, i), b.plots[i], x, y);
+        if (tw_box_has(b.plots[i], x, y)) return tw_plot_hit(d, plot_of(s, i), b.plots[i], x, y);
     return -1;
 }
 
