@@ -187,8 +187,9 @@ static bool write_snapshot(const TwState *state, TwSceneMaker *maker, const char
 {
     const TwPlant *plant = tw_state_plant(state);
     char path[600];
-    snprintf(path, sizeof path, "%.*s.%.6gs.snapshot.h5", (int)(strlen(out) - (strlen(out) > 3 ? 3 : 0)), out,
-             tw_state_time_s(state));
+    size_t length = strlen(out);
+    if (length > 3 && strcmp(out + length - 3, ".h5") == 0) length -= 3;
+    snprintf(path, sizeof path, "%.*s.%.6gs.snapshot.h5", (int)length, out, tw_state_time_s(state));
     const TwRecordHead h = head(plant);
     TwRecord *record;
     if (!tw_record_create(&record, path, force, &h, NULL, error)) return false;

@@ -1,5 +1,6 @@
 #include "sim/record.h"
 
+#include "sim/file.h"
 #include "sim/record_file.h"
 
 #include <assert.h>
@@ -9,6 +10,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -56,7 +58,7 @@ bool tw_record_good(TwRecord *record, TwError *error)
     if (!record->hdf.failed) return true;
     char folder[512];
     struct statvfs disk;
-    snprintf(folder, sizeof folder, "%s", record->path);
+    snprintf(folder, sizeof folder, "%s", record->target);
     double held = 0.0;
     for (int g = 0; record->groups && g < record->plan->group_count; g++) {
         const TwRecordGroup *at = &record->groups[g];
@@ -175,18 +177,25 @@ bool tw_record_create(TwRecord **record, const char *path, bool replace, const T
                       const TwRecordPlan *plan, TwError *error)
 {
     *record = NULL;
-    char folder[512];
+    char folder[512], target[512];
     if (strlen(path) >= sizeof folder) return tw_fail(error, TW_IO, "%.80s...: name too long", path);
-    snprintf(folder, sizeof folder, "%s", path);
+    // a link stays one, and what it leads to becomes the result
+    if (!tw_file_target(path, target, sizeof target))
+        return tw_fail(error, TW_IO, "%s is no regular file: a result cannot take its place", path);
+    snprintf(folder, sizeof folder, "%s", target);
     const char *above = dirname(folder);
     if (access(above, W_OK | X_OK) != 0)
         return tw_fail(error, TW_IO, "%s: folder %s: %s", path, above, strerror(errno));
-    if (!replace && access(path, F_OK) == 0) return tw_fail(error, TW_IO, "%s exists already", path);
+    bool stands = access(target, F_OK) == 0;
+    if (stands && !replace) return tw_fail(error, TW_IO, "%s exists already", path);
+    if (stands && access(target, W_OK) != 0) return tw_fail(error, TW_IO, "%s: %s", path, strerror(errno));
 
     TwRecord *made = calloc(1, sizeof *made);
     if (!made) abort();
     snprintf(made->path, sizeof made->path, "%s", path);
-    snprintf(made->temporary, sizeof made->temporary, "%s.tmp-%ld", path, (long)getpid());
+    snprintf(made->target, sizeof made->target, "%s", target);
+    snprintf(made->temporary, sizeof made->temporary, "%s.tmp-%ld", target, (long)getpid());
+    made->replace = replace;
     made->plan = plan;
     tw_hdf_lock();
     if (tw_hdf_create(&made->hdf, made->temporary)) head_write(made, head);
@@ -458,6 +467,36 @@ static bool synced(const char *path)
     return (close(file) == 0) && good;
 }
 
+// "run.h5" and "partial": "run.partial.h5".
+static void beside(const char *path, const char *word, char made[600])
+{
+    size_t length = strlen(path);
+    if (length > 3 && strcmp(path + length - 3, ".h5") == 0) length -= 3;
+    snprintf(made, 600, "%.*s.%s.h5", (int)length, path, word);
+}
+
+// The whole file takes its name, with the permissions of what stood there. `first`: only where nothing stands there, as
+// when it was begun; what another process has put there meanwhile stays, and this result too, under a name of its own.
+static bool named(const TwRecord *record, const char *to, bool first, TwError *error)
+{
+    struct stat info;
+    char other[600];
+    if (first && link(record->temporary, to) == 0) {
+        unlink(record->temporary);
+        return true;
+    }
+    if (first && access(to, F_OK) == 0) {    // else: a file system without second names
+        char pid[24];
+        snprintf(pid, sizeof pid, "%ld", (long)getpid());
+        beside(record->target, pid, other);
+        bool kept = rename(record->temporary, other) == 0;
+        return tw_fail(error, TW_IO, "%s was written by another process meanwhile; this result %s %s", record->path,
+                       kept ? "is in" : "cannot be renamed to", other);
+    }
+    if (!first && stat(to, &info) == 0 && S_ISREG(info.st_mode)) chmod(record->temporary, info.st_mode & 07777);
+    return rename(record->temporary, to) == 0 || tw_fail(error, TW_IO, "%s: %s", to, strerror(errno));
+}
+
 bool tw_record_finish(TwRecord *record, const char *status, char *path_written, TwError *error)
 {
     bool complete = strcmp(status, "complete") == 0, good = true;
@@ -480,19 +519,15 @@ bool tw_record_finish(TwRecord *record, const char *status, char *path_written, 
     tw_hdf_unlock();
 
     char to[600], folder[600];
-    snprintf(to, sizeof to, "%s", record->path);
-    if (!complete) {
-        size_t length = strlen(record->path);
-        if (length > 3 && strcmp(record->path + length - 3, ".h5") == 0) length -= 3;
-        snprintf(to, sizeof to, "%.*s.partial.h5", (int)length, record->path);
-    }
+    snprintf(to, sizeof to, "%s", record->target);
+    if (!complete) beside(record->target, "partial", to);
     snprintf(folder, sizeof folder, "%s", to);
-    if (good && (!synced(record->temporary) || rename(record->temporary, to) != 0 || !synced(dirname(folder))))
-        good = tw_fail(error, TW_IO, "%s: %s", to, strerror(errno));
-    if (!good)
-        discard(record->temporary);
-    else if (path_written)
-        snprintf(path_written, 512, "%.511s", to);
+    good = good && (synced(record->temporary) || tw_fail(error, TW_IO, "%s: %s", to, strerror(errno)));
+    good = good && named(record, to, complete && !record->replace, error);
+    if (good && !synced(dirname(folder))) good = tw_fail(error, TW_IO, "%s: %s", to, strerror(errno));
+    if (!good) discard(record->temporary);
+    if (good && complete) tw_file_tidy(record->target);
+    if (good && path_written) snprintf(path_written, 512, "%.511s", complete ? record->path : to);
     release(record);
     return good;
 }

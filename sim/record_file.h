@@ -19,7 +19,9 @@ typedef struct TwRecordGroup {
 
 struct TwRecord {
     TwHdf hdf;
-    char path[512], temporary[560];
+    char path[512];                      // as it was asked for
+    char target[512], temporary[560];    // where its links lead, and what is beside that until it is whole
+    bool replace;
     const TwRecordPlan *plan;
     TwRecordGroup *groups;
 };
