@@ -69,6 +69,11 @@ static void suggest(const TwOptions *options)
         fprintf(stderr, "the nearest shipped %s is %s/%s.cfg\n", k ? "facility" : "study", folder, near);
         return;
     }
+    // a bare word, as of an operation: say what could stand here
+    if (!strchr(path, '/') && !dot && tw_data_find(folders[1], folder, sizeof folder))
+        fprintf(stderr, "expected a %s: a path, or the name of one in %s%s\n",
+                options->command == TW_STUDY ? "facility or study" : "facility file", folder,
+                options->command == TW_STUDY ? " or its folder studies" : "");
 }
 
 bool tw_cli_shipped(const char *name, char *path, size_t size)

@@ -118,12 +118,17 @@ static bool all_cases(Page *page, const TwOptions *options, TwError *error)
     if (options->lose_count == 0) return true;
     Case *at = &c[page->case_count++];
     snprintf(at->name, sizeof at->name, "as asked");
-    for (int i = 0; i < options->lose_count && i < LOSSES; i++)
-        if (!read_loss(options->lose[i], &at->losses[at->count++]))
-            return tw_fail(
-                error, TW_USAGE,
-                "--lose=%s, expected leaf, spine, core, rail, plane, link or optic = a number, or PLANE:NUMBER",
-                options->lose[i]);
+    for (int i = 0; i < options->lose_count && i < LOSSES; i++) {
+        if (read_loss(options->lose[i], &at->losses[at->count++])) continue;
+        char word[32];
+        snprintf(word, sizeof word, "%.*s", (int)strcspn(options->lose[i], "="), options->lose[i]);
+        const char *near = tw_nearest(word, tw_loss_words, TW_LOSS_KINDS);
+        bool other = near && strcmp(near, word) != 0;
+        return tw_fail(
+            error, TW_USAGE,
+            "--lose=%s, expected leaf, spine, core, rail, plane, link or optic = a number, or PLANE:NUMBER%s%s%s",
+            options->lose[i], other ? "; did you mean " : "", other ? near : "", other ? "?" : "");
+    }
     return solve(page, at, true, error);
 }
 

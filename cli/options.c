@@ -489,11 +489,15 @@ static bool take(TwOptions *o, int id, const char *arg)
         if (o->lose_count == 16) return usage("more than 16 --lose%s%s", "", "");
         o->lose[o->lose_count++] = arg;
         return true;
-    case ROUTING:
-        if (strcmp(arg, "spray") != 0 && strcmp(arg, "adaptive") != 0 && strcmp(arg, "ecmp") != 0)
-            return usage("--routing %s: expected spray, adaptive or ecmp%s", arg, "");
+    case ROUTING: {
+        static const char *const words[] = {"spray", "adaptive", "ecmp"};
+        const char *near = tw_nearest(arg, words, TW_COUNT(words));
+        if (near && strcmp(near, arg) != 0)
+            return usage("--routing %s: expected spray, adaptive or ecmp; did you mean %s?", arg, near);
+        if (!near) return usage("--routing %s: expected spray, adaptive or ecmp%s", arg, "");
         o->routing = arg;
         return true;
+    }
     case CLOSED:
         o->closed = arg;
         return true;

@@ -381,6 +381,11 @@ static int show_outages(const TwOptions *options)
         fprintf(stderr, "tokenworks: after a facility \"%s\", expected out=1 or out=2\n", options->files[1]);
         return TW_USAGE;
     }
+    if (options->file_count > 2) {
+        fprintf(stderr, "tokenworks: after \"%s\" also \"%s\", expected nothing more\n", options->files[1],
+                options->files[2]);
+        return TW_USAGE;
+    }
     one.file_count = 1;
     if (!tw_cli_facility(&one, path, sizeof path, &status)) return status;
     TwPlant *plant = tw_cli_plant(&one, path, &status);
@@ -486,6 +491,14 @@ static int show_weather(const TwOptions *options, const char *path)
     return good ? TW_DONE : tw_cli_fail(&error);
 }
 
+// Whether a file is the last word, where nothing may follow it.
+static bool alone(const TwOptions *options, const char *form)
+{
+    if (options->file_count == 1) return true;
+    fprintf(stderr, "tokenworks: after %s \"%s\", expected nothing more\n", form, options->files[1]);
+    return false;
+}
+
 int tw_command_thermal(const TwOptions *options)
 {
     static const char *const out[] = {"out", NULL}, *const set[] = {"set", NULL}, *const both[] = {"set", "out", NULL},
@@ -495,14 +508,19 @@ int tw_command_thermal(const TwOptions *options)
         bool heat = names(options->files[0], "groups"), facility = !heat && names(options->files[0], "racks");
         if (heat && tw_options_idle(options, "a heat case", out)) return TW_USAGE;
         if (facility && tw_options_idle(options, "a facility", out)) return TW_USAGE;
+        if (!facility && !alone(options, heat ? "a heat case" : "a hall")) return TW_USAGE;
         return heat       ? run_heat(options, options->files[0])
                : facility ? show_outages(options)
                           : run_hall(options, options->files[0]);
     }
     if (length > 4 && strcmp(options->files[0] + length - 4, ".csv") == 0)
-        return tw_options_idle(options, "a recording", set) ? TW_USAGE : show_exchange(options, options->files[0]);
+        return tw_options_idle(options, "a recording", set) || !alone(options, "a recording")
+                   ? TW_USAGE
+                   : show_exchange(options, options->files[0]);
     if (length > 4 && strcmp(options->files[0] + length - 4, ".epw") == 0)
-        return tw_options_idle(options, "a weather file", set) ? TW_USAGE : show_weather(options, options->files[0]);
+        return tw_options_idle(options, "a weather file", set) || !alone(options, "a weather file")
+                   ? TW_USAGE
+                   : show_weather(options, options->files[0]);
     if (options->file_count == 0) {
         list();
         return TW_DONE;
@@ -531,6 +549,13 @@ int tw_command_thermal(const TwOptions *options)
     tw_component_start(c, in);
     for (int i = 1; i < options->file_count; i++) {
         Line found;
+        size_t name = strcspn(options->files[i], "=");
+        for (int k = 1; k < i; k++)
+            if (strcspn(options->files[k], "=") == name && strncmp(options->files[k], options->files[i], name) == 0) {
+                fprintf(stderr, "tokenworks: \"%s\" and \"%s\" set one quantity twice\n", options->files[k],
+                        options->files[i]);
+                return TW_USAGE;
+            }
         if (read_line(c, options->files[i], &found)) {
             if (line.count > 1) {
                 fprintf(stderr, "tokenworks: one quantity may run along a line, not two\n");

@@ -309,9 +309,12 @@ static void compile_cdus(TwPlant *plant, const TwNode *cooling, ThermalInput *th
     plant->cdu_suction_min_pa = suction_pa;
     const TwNode *plant_node = tw_node_group(cooling, "plant");
     if (plant_node) tw_node_row(plant_node, &thermal->heat);
+    if (plant_node) tw_rated_pressure_check(plant_node, thermal->heat.rated_pressure_pa, errors);
     if (!plant_node && n > 0) tw_node_error(cooling, NULL, errors, "CDUs need a `plant` that takes their heat");
     if (plant_node && n == 0) tw_node_warn(plant_node, NULL, errors, "has no effect without CDUs");
-    tw_node_row(tw_node_group(cooling, "room"), &thermal->room);
+    const TwNode *room_node = tw_node_group(cooling, "room");
+    tw_node_row(room_node, &thermal->room);
+    tw_rated_pressure_check(room_node, thermal->room.rated_pressure_pa, errors);
 }
 
 static void compile_racks(TwPlant *plant, const TwNode *root, ThermalInput *thermal, TwPowerRack *power,

@@ -208,10 +208,13 @@ bool tw_heat_case_run(const char *path, const char *const *sets, int set_count, 
     tw_node_row(tw_node_group(root, "room"), &room);
     tw_node_row(tw_node_group(root, "lumps"), &lumps);
 
+    tw_rated_pressure_check(tw_node_group(root, "plant"), plant.rated_pressure_pa, errors);
+    tw_rated_pressure_check(tw_node_group(root, "room"), room.rated_pressure_pa, errors);
+
     TwError error = {0};
     TwHeatTrace trace = {0};
-    bool good = true;
-    if (!given && row->trace[0]) {
+    bool good = tw_errors_count(errors) == 0;
+    if (good && !given && row->trace[0]) {
         good = tw_heat_trace_read(&trace, row->trace, &error);
         given = &trace;
     } else if (!given) {

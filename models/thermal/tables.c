@@ -136,7 +136,7 @@ static const TwField plant_fields[] = {
     R(outlet_degc, "degC", 5, 90, NULL, "water leaving at the design point"),
     R(fan_w, "W", 0, 1e8, NULL, "fans of a unit at full speed"),
     R(rated_pressure_pa, "Pa", 0, 120000, "101325",
-      "air pressure that fans and capacity are stated for; 0: the site's"),
+      "air pressure that fans and capacity are stated for, from 45000 (6,300 m); 0: the site's"),
     R(fan_min_fraction, "1", 0, 1, "0.1", "lowest fan speed"),
     R(free_convection_fraction, "1", 0, 1, "0.125", "share of conductance left without fans"),
     R(air_exponent, "1", 0, 1, "0.8", "air film grows as fan speed to this power"),
@@ -207,7 +207,7 @@ static const TwField room_fields[] = {
     R(dew_point_max_degc, "degC", -20, 35, "15", "room air is dried to this dew point where outdoor air is more humid"),
     R(fan_w, "W", 0, 1e7, NULL, "fans of a unit at full speed"),
     R(rated_pressure_pa, "Pa", 0, 120000, "101325",
-      "air pressure that fans and capacity are stated for; 0: the site's"),
+      "air pressure that fans and capacity are stated for, from 45000 (6,300 m); 0: the site's"),
     R(fan_min_fraction, "1", 0, 1, "0.2", "lowest fan speed"),
     R(fan_exponent, "1", 0, 1, "0.8", "coil conductance grows as fan speed to this power"),
     R(air_j_k, "J/K", 1e3, 1e9, NULL, "heat capacity of air, steel and floor that goes with a unit"),
@@ -229,3 +229,21 @@ const TwKind tw_lumps_kind = {"lumps", "lumps", lumps_fields, TW_COUNT(lumps_fie
 const TwKind tw_cdu_kind = {"cdu", "cdu", cdu_fields, TW_COUNT(cdu_fields), NULL, 0};
 const TwKind tw_plant_kind = {"plant", "plant", plant_fields, TW_COUNT(plant_fields), NULL, 0};
 const TwKind tw_room_kind = {"room", "room", room_fields, TW_COUNT(room_fields), NULL, 0};
+
+// from 45,000 Pa: the standard air of 6,300 m, above the highest site; fields have one range, which begins at 0
+void tw_rated_pressure_check(const TwNode *node, double rated_pa, TwErrors *errors)
+{
+    const double least_pa = 45000.0;
+    if (rated_pa == 0.0 || rated_pa >= least_pa) return;
+    char cause[64] = "";
+    const struct {
+        double factor;
+        const char *unit;
+    } units[] = {{1e3, "kPa"}, {1e2, "hPa or mbar"}, {101325.0, "atm"}, {6894.757293168361, "psi"}};
+    for (int k = 0; k < TW_COUNT(units) && !cause[0]; k++)
+        if (rated_pa * units[k].factor >= least_pa && rated_pa * units[k].factor <= 120000.0)
+            snprintf(cause, sizeof cause, "; is it in %s?", units[k].unit);
+    tw_node_error(node, "rated_pressure_pa", errors,
+                  "rated_pressure_pa = %g, expected 0 (rated for the site) or %g to 120000 Pa%s", rated_pa, least_pa,
+                  cause);
+}

@@ -16,6 +16,10 @@ extern const TwKind tw_cdu_kind;      // parts/cdu
 extern const TwKind tw_plant_kind;    // heat rejection and facility loop, parts/plant
 extern const TwKind tw_room_kind;     // air handlers, parts/room
 
+// rated_pressure_pa of plant or room: 0, or air that one can build in; else an error at the setting, with its likely
+// cause.
+void tw_rated_pressure_check(const TwNode *node, double rated_pa, TwErrors *errors);
+
 typedef struct TwLumpsRow TwLumpsRow;    // rack.h
 typedef struct TwCduRow TwCduRow;        // cdu.h
 typedef struct TwPlantRow TwPlantRow;    // plant.h

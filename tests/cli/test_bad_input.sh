@@ -37,7 +37,17 @@ expect 2 "--for does nothing with a trace" "$TOKENWORKS" trace describe day.csv 
 expect 0 "agents" "$TOKENWORKS" trace describe agentic --for 5min --class coding
 expect 2 "--at does nothing with a report that draws nothing" "$TOKENWORKS" report "$dps" --at 1h
 
+# nor is a word that repeats another or follows the last one
+expect 2 'after "out=2" also "out=1"' "$TOKENWORKS" thermal "$dps" out=2 out=1
+expect 2 "set one quantity twice" "$TOKENWORKS" thermal york wet_bulb_degc=20 wet_bulb_degc=21
+expect 2 "set one quantity twice" "$TOKENWORKS" thermal york wet_bulb_degc=20 range_k=2:4:3 range_k=3
+expect 2 'after a heat case "out=1"' "$TOKENWORKS" thermal "$reference/frontier_heat.cfg" out=1
+expect 2 "did you mean ecmp" "$TOKENWORKS" network "$dps" --routing ecpm
+expect 2 "did you mean spine" "$TOKENWORKS" network "$dps" --lose spin=0
+
 # the file of the command line: 5
+expect 5 "expected a facility file" "$TOKENWORKS" network allreduce
+expect 5 "facilities/wide_hall.cfg" "$TOKENWORKS" network wide_hal
 expect 5 "dps_8rack.cfg" "$TOKENWORKS" run dps_8rak.cfg
 expect 5 "folder" "$TOKENWORKS" check "$facilities"
 expect 5 "" "$TOKENWORKS" report nothing.h5
@@ -51,6 +61,9 @@ expect 3 "cycle" "$TOKENWORKS" run "$dps" --set power.switchboard.from=pdu1
 expect 3 "did you mean" "$TOKENWORKS" run "$dps" --set racks.from=pud1
 expect 3 "no CDU" "$TOKENWORKS" run "$dps" --set racks.cdu=elsewhere
 expect 3 "expected 0.001 to" "$TOKENWORKS" run "$dps" --set power.utility.limit_kw=-1.0
+expect 3 "rated_pressure_pa = 101.325, expected 0 (rated for the site) or 45000 to 120000 Pa; is it in kPa?" "$TOKENWORKS" check "$dps" --set cooling.plant.rated_pressure_pa=101.325
+expect 3 "expected 0 (rated for the site) or 45000 to 120000 Pa" "$TOKENWORKS" check "$dps" --set cooling.room.rated_pressure_pa=30000.0
+expect 3 "is it in hPa or mbar?" "$TOKENWORKS" thermal "$reference/frontier_heat.cfg" --set plant.rated_pressure_pa=1013.25
 expect 3 "no climate" "$TOKENWORKS" run "$dps" --set site.climate=chikago
 expect 3 "power of two" "$TOKENWORKS" run "$dps" --set workload.block_tokens=17
 expect 3 "" "$TOKENWORKS" run "$dps" --set workload.lengths=deepsek_r1
