@@ -18,7 +18,9 @@ configure: deps
 build: configure
 	@cmake --build --preset $(PRESET) -j $(JOBS)
 
-run: build
+# the program alone: the tests would double the build
+run: configure
+	@cmake --build --preset $(PRESET) -j $(JOBS) --target tokenworks
 	@scripts/first-run $(BUILD)/bin/tokenworks
 
 test: build

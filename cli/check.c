@@ -100,7 +100,7 @@ static void describe(const TwPlant *plant)
                "tokens a replica\n",
                p->step->weight_bytes * 1e-9, p->step->kv_bytes_per_token, (long long)p->step->kv_blocks_16);
         if (isfinite(p->rate_s))
-            printf("                        %.4g requests/s of %.0f input and %.0f output tokens on average\n",
+            printf("                        %.7g requests/s of %.0f input and %.0f output tokens on average\n",
                    p->rate_s, p->input_mean, p->output_mean);
     }
     describe_cooling(plant);

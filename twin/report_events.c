@@ -47,7 +47,8 @@ void tw_report_events(TwReport *report, const TwState *state)
     int roots = 0, of_kind[TW_HAPPENINGS] = {0};
     for (int i = 0; i < n; i++) {
         TwEntry all = *tw_story_entry(plant, block, i), *entry = &all;
-        entry->tokens *= plant->rack_scale;
+        // racks that made more than their own rate, as noise of the load has it, left nothing unmade
+        entry->tokens = fmax(entry->tokens, 0.0) * plant->rack_scale;
         entry->made_up *= plant->rack_scale;
         entry->dropped *= plant->rack_scale;
         entry->rack_s *= plant->rack_scale;
@@ -67,7 +68,7 @@ void tw_report_events(TwReport *report, const TwState *state)
         snprintf(event->target, sizeof event->target, "%s", tw_story_target(plant, entry));
         tw_story_text(plant, entry, event->text, sizeof event->text);
         // a rise of the load by itself makes nothing up for what was not made
-        event->tokens_made_up = fmin(fmax(entry->made_up, 0.0), fmax(entry->tokens, 0.0));
+        event->tokens_made_up = fmin(fmax(entry->made_up, 0.0), entry->tokens);
         event->tokens_lost = fmax(entry->tokens - event->tokens_made_up, entry->dropped);
         lost += event->tokens_lost;
         not_made += entry->tokens;

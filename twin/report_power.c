@@ -80,7 +80,7 @@ static void add_cooling(TwReport *report, const TwState *state)
     tw_report_add(report, "cooling.ere", "1", "utility energy less heat delivered to others, over IT energy",
                   tw_over(m->utility_j - m->export_j, it_j));
     tw_report_add(report, "cooling.tue", "1", "utility energy over energy at the racks' busbars",
-                  tw_over(m->utility_j, m->gpu_j + m->host_j));
+                  tw_over(m->utility_j, m->rack_j - m->shelf_j));
     if (plant->cdu_count > 0) {
         tw_report_add(report, "cooling.export_mwh", "MWh", "heat delivered to a district network", m->export_j / 3.6e9);
         tw_report_add(report, "cooling.approach_k.mean", "K", "coolant above facility water, mean over CDUs",
@@ -147,7 +147,8 @@ void tw_report_power(TwReport *report, const TwState *state)
                   tw_over(m->room_loss_j + m->outdoor_loss_j, time_s) * 1e-6);
     tw_report_add(report, "power.losses_mw.shelves", "MW", "rack power shelves (inside IT)",
                   tw_over(m->shelf_j, time_s) * 1e-6);
-    tw_report_add(report, "power.gpu_mw.mean", "MW", "accelerators", tw_over(m->gpu_j, time_s) * 1e-6);
+    tw_report_add(report, "power.gpu_mw.mean", "MW", "accelerators, at the temperatures of their chips",
+                  tw_over(m->rack_j - m->host_j - m->shelf_j, time_s) * 1e-6);
     tw_report_add(report, "power.host_mw.mean", "MW", "everything else at the busbars",
                   tw_over(m->host_j, time_s) * 1e-6);
     tw_report_add(report, "power.fabric_mw.mean", "MW", "scale-out switches and optics",

@@ -35,6 +35,14 @@ static const char *number(double value, char text[WIDTH])
     return text;
 }
 
+// A count: no digits behind the point.
+static const char *count(double value, char text[WIDTH])
+{
+    if (!(fabs(value) < 1000.0)) return number(value, text);
+    snprintf(text, WIDTH, "%.0f", value + 0.0);
+    return text;
+}
+
 static void line(FILE *f, const TwReport *r, const char *name, const char *path, double scale, const char *unit,
                  const char *note)
 {
@@ -207,14 +215,19 @@ static void sheet(FILE *f, const TwReport *r)
         {"fabric", "power.fabric_mw.mean"},
         {"cooling", "cooling.power_mw.mean"},
         {"electrical tree", "power.losses_mw.tree"},
+        {"into stores", "power.storage_mw.mean"},    // the rest where there is any
+        {"drawn from no element", "power.holdup_kwh"},
     };
+    enum { ALWAYS = 6, HOLDUP = 7 };
     double hours = tw_report_value(r, "simulated_s") / 3600.0, total = tw_report_value(r, "power.utility_mw.mean");
     char text[WIDTH];
     fprintf(f, "\nbalance sheet                      kWh          share of electricity in\n");
     fprintf(f, "  %-26s %14s   100.0 %%\n", "electricity in", number(total * hours * 1e3, text));
-    for (size_t i = 0; i < sizeof used / sizeof *used; i++) {
-        double mw = tw_report_value(r, used[i].path);
-        fprintf(f, "    %-24s %14s   %5.1f %%\n", used[i].name, number(mw * hours * 1e3, text), 100.0 * mw / total);
+    for (int i = 0; i < TW_COUNT(used); i++) {
+        double kwh = tw_report_value(r, used[i].path) * (i == HOLDUP ? -1.0 : hours * 1e3);
+        if (i >= ALWAYS && !(fabs(kwh) > 1e-9 * total * hours * 1e3)) continue;
+        fprintf(f, "    %-24s %14s   %5.1f %%\n", kwh < 0.0 && i < HOLDUP ? "out of stores" : used[i].name,
+                number(kwh, text), 100.0 * kwh / (total * hours * 1e3));
     }
     fprintf(f, "  residuals: electricity %.1e, heat %.1e (relative); requests %.0f, tokens %.0f: %s\n",
             tw_report_value(r, "ledger.electricity_residual"), tw_report_value(r, "ledger.heat_residual"),
@@ -302,7 +315,7 @@ static void story(FILE *f, const TwReport *r)
         int64_t ms = e->time_ns / 1000000;
         fprintf(f, "  %3d:%02d:%02d.%03d  %*s%s", (int)(ms / 3600000), (int)(ms / 60000 % 60), (int)(ms / 1000 % 60),
                 (int)(ms % 1000), 2 * depth_of(r, i), "", e->text);
-        if (e->rack_s > 0.0) fprintf(f, ": %s tokens lost", number(e->tokens_lost, text));
+        if (e->rack_s > 0.0) fprintf(f, ": %s tokens lost", count(e->tokens_lost, text));
         if (e->requests > 0) fprintf(f, ", %lld requests lost", (long long)e->requests);
         fputc('\n', f);
     }
@@ -327,14 +340,14 @@ static void story(FILE *f, const TwReport *r)
         if (worst < 0) break;
         shown[worst] = true;
         if (!headed)
-            fprintf(f,
-                    "  tokens lost by cause          net      not made      made up    requests lost   rack-hours\n");
+            fprintf(f, "  tokens lost by cause\n  %14s %14s %14s %14s %11s  cause\n", "net", "not made", "made up",
+                    "requests lost", "rack-hours");
         headed = true;
-        fprintf(f, "  %14s", number(most.lost, text));
-        fprintf(f, " %13s", number(most.not_made, text));
-        fprintf(f, " %12s", number(most.made_up, text));
-        fprintf(f, " %10lld", (long long)most.requests);
-        fprintf(f, " %10s  %s\n", number(most.rack_s / 3600.0, text), r->events[worst].text);
+        fprintf(f, "  %14s", count(most.lost, text));
+        fprintf(f, " %14s", count(most.not_made, text));
+        fprintf(f, " %14s", count(most.made_up, text));
+        fprintf(f, " %14lld", (long long)most.requests);
+        fprintf(f, " %11s  %s\n", number(most.rack_s / 3600.0, text), r->events[worst].text);
     }
     free(shown);
     bool exactly = false;
@@ -342,15 +355,15 @@ static void story(FILE *f, const TwReport *r)
         if (isnan(r->events[i].exact_lost)) continue;
         if (!exactly) fprintf(f, "  exactly, each against the run without it and what came later (output tokens)\n");
         exactly = true;
-        fprintf(f, "  %14s", number(r->events[i].exact_lost, text));
+        fprintf(f, "  %14s", count(r->events[i].exact_lost, text));
         fprintf(f, "  %s\n", r->events[i].text);
     }
     double others = tw_report_value(r, "undisturbed.tokens_lost_to_others");
-    if (isfinite(others)) fprintf(f, "  %14s  everything else\n", number(others, text));
+    if (isfinite(others)) fprintf(f, "  %14s  everything else\n", count(others, text));
     double exact = tw_report_value(r, "undisturbed.tokens_lost");
     if (isfinite(exact))
         fprintf(f, "  against the same span with nothing happening: %s output tokens less, %.0f requests less\n",
-                number(exact, text), tw_report_value(r, "undisturbed.requests_lost"));
+                count(exact, text), tw_report_value(r, "undisturbed.requests_lost"));
 }
 
 static void known(FILE *f, const TwReport *r, const TwPlant *plant)

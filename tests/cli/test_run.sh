@@ -89,6 +89,8 @@ grep -q "was exceeded" err.txt || fail "no word of the exceeded limit"
 
 # report: text, JSON, CSV
 expect 0 "balance sheet" "$TOKENWORKS" report one.h5
+"$TOKENWORKS" report one.h5 | awk '/^balance sheet/ { on = 1; next } /residuals/ { on = 0 } on && /electricity in/ { next } on { sum += $(NF - 1) }
+    END { exit !(sum > 99.8 && sum < 100.2) }' || fail "the rows of the balance sheet are not all of the electricity"
 expect 0 "" "$TOKENWORKS" report one.h5 --export csv --out one.csv
 grep -q output_tokens_per_s one.csv || fail "CSV names"
 head -2 one.csv | tail -1 | grep -q '^time_s,utility_w,utility_w_min' || fail "CSV header"
