@@ -431,6 +431,8 @@ static void set_engine(TwThroughputRow *row, Engine engine)
     case VLLM:
         d->engine = TW_ENGINE_VLLM;
         d->host_step_s = host_step_s, d->host_sequence_s = python_sequence_s;
+        // scales a channel, as Meta's release has them: CUTLASS's grouped products there too (pull request 16537)
+        if (begins(row->model, "llama-4") && strcmp(d->precision, "fp8") == 0) d->engine = TW_ENGINE_TRTLLM;
         // its client asks for top-p 0.95, which vLLM sorted for until 2026
         if (begins(row->source, "MLENERGY")) d->sampler = TW_SAMPLE_SORT;
         d->max_sequences = ampere ? 256 : 1024;
