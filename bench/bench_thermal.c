@@ -1,8 +1,8 @@
-// Processor time, not wall clock, and the median of windows: other work on the machine then counts less. Then a day of
-// Frontier's groups, 257 CDUs, a year of LBL's hall (climate of Chicago generated, so that no file is needed), and two
-// threads over one (wall clock). Speed of the thermal fast path under the random-load test: every rack a new level
-// every 10 s, 8,000 racks on 1,000 CDUs, step 5 s, one thread. Prints `name value unit` lines, or with --json one
-// object.
+// Speed of the thermal fast path under the random-load test: every rack a new level every 10 s, 8,000 racks on 1,000
+// CDUs, step 5 s, one thread; in processor time, not wall clock, and as the median of windows: other work on the
+// machine then counts less. Two threads over one in wall clock. Then a day of Frontier's groups, 257 CDUs, a year of
+// LBL's hall (climate of Chicago generated, so that no file is needed). Prints `name value unit` lines, or with --json
+// one object.
 #include "models/thermal/cdu.h"
 #include "models/thermal/hall.h"
 #include "models/thermal/heat_case.h"
@@ -200,10 +200,44 @@ static int month(const TwThermal *thermal, void *block, TwThermalIn *in, double 
     return 0;
 }
 
+// Two threads over one, wall clock, in pairs of turns that lie side by side: median of the pairs' ratios, and the
+// fastest window of all on one thread over the fastest on two.
+typedef struct Pairs {
+    double median, fastest;
+} Pairs;
+
+// A turn is as long as the host's noise is, about 50 ms; a change of threads costs its first windows.
+static bool two_threads(const TwThermal *thermal, void *block, const TwThermalIn *in, TwThermalOut *out, Pairs *pairs)
+{
+    enum { PAIRS = 31, TURN = 100, COUNTED = 90 };
+    double ratio[PAIRS], fastest[2] = {INFINITY, INFINITY}, at_s = 10.0 * WINDOWS;
+    TwError error = {0};
+    for (int p = 0; p < PAIRS; p++) {
+        double turn_s[2] = {0.0, 0.0};
+        for (int w = 0; w < 2 * TURN; w++, at_s += 10.0) {
+            int threads = 1 + w / TURN;
+            if (w % TURN == 0) omp_set_num_threads(threads);
+            double t0 = wall_s();
+            if (!tw_thermal_advance(thermal, block, in, at_s, at_s + 10.0, out, &error)) {
+                tw_error_print(&error, stderr);
+                return false;
+            }
+            double spent = wall_s() - t0;
+            if (w % TURN < TURN - COUNTED) continue;
+            turn_s[threads - 1] += spent;
+            fastest[threads - 1] = fmin(fastest[threads - 1], spent);
+        }
+        ratio[p] = turn_s[0] / turn_s[1];
+    }
+    omp_set_num_threads(1);
+    *pairs = (Pairs){median(ratio, PAIRS), fastest[0] / fastest[1]};
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     bool json = argc > 1 && strcmp(argv[1], "--json") == 0, whole_month = argc > 1 && strcmp(argv[1], "month") == 0;
-    bool steps_only = argc > 1 && strcmp(argv[1], "steps") == 0;    // the first four lines
+    bool steps_only = argc > 1 && strcmp(argv[1], "steps") == 0;    // the first five lines
     omp_set_num_threads(1);
     TwError error = {0};
     if (!tw_weather_climate(&weather, "virginia", 1, &error)) return 1;
@@ -260,24 +294,14 @@ int main(int argc, char **argv)
         stored = tw_thermal_stored_j(thermal, block) - stored;
         audit = fmax(audit, fabs(out.heat_in_j - out.heat_out_j - stored) / out.heat_in_j);
     }
-    // more windows on one thread and on two, in turns of ten: a change of threads itself costs some windows
-    static double turn_s[2][WINDOWS];
-    int turns[2] = {0, 0};
-    for (int w = 0; w < 2 * WINDOWS; w++) {
-        int threads = 1 + w / 10 % 2;
-        if (w % 10 == 0) omp_set_num_threads(threads);
-        double t0 = wall_s();
-        if (!tw_thermal_advance(thermal, block, &in, 10.0 * (WINDOWS + w), 10.0 * (WINDOWS + w + 1), &out, &error))
-            return 1;
-        if (w % 10 > 0) turn_s[threads - 1][turns[threads - 1]++] = wall_s() - t0;
-    }
-    double alone = median(turn_s[0], turns[0]), two = median(turn_s[1], turns[1]), window_s = median(spent, WINDOWS);
-    omp_set_num_threads(1);
+    Pairs pairs;
+    if (!two_threads(thermal, block, &in, &out, &pairs)) return 1;
+    double window_s = median(spent, WINDOWS);
     if (steps_only) {
         double ns = window_s * 1e9 / (2.0 * (6.0 * RACKS + 4.0 * CDUS + 8.0));
         printf("thermal_state_step %.4g ns\nthermal_year_8000_racks %.4g min\nthermal_two_threads %.4g times\n"
-               "thermal_heat_residual %.3g 1\n",
-               ns, window_s * 3.15576e6 / 60.0, alone / two, audit);
+               "thermal_two_threads_fastest %.4g times\nthermal_heat_residual %.3g 1\n",
+               ns, window_s * 3.15576e6 / 60.0, pairs.median, pairs.fastest, audit);
         return 0;
     }
     static const char *const many[] = {"groups=257", "plant.unit_count=165", "for_s=7200"};
@@ -290,7 +314,8 @@ int main(int argc, char **argv)
         double value;
     } lines[] = {{"thermal_state_step", "ns", ns},
                  {"thermal_year_8000_racks", "min", year_min},
-                 {"thermal_two_threads", "times", alone / two},
+                 {"thermal_two_threads", "times", pairs.median},
+                 {"thermal_two_threads_fastest", "times", pairs.fastest},
                  {"thermal_start", "s", start_s},
                  {"thermal_heat_residual", "1", audit},
                  {"thermal_frontier_day", "s", day_s},

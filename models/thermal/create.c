@@ -603,6 +603,7 @@ bool tw_thermal_create(TwThermal **thermal, const TwThermalSpec *spec, TwLayout 
             return false;
         }
     }
+    if (plant->group_count >= GROUPS_TO_SHARE) plant->team = tw_team_create();
     *thermal = &plant->out;
     return true;
 }
@@ -612,5 +613,6 @@ void tw_thermal_destroy(TwThermal *thermal)
     if (!thermal) return;
     TwThermalPlant *plant = (TwThermalPlant *)(uintptr_t)thermal->inner;
     tw_reference_destroy(plant->reference);
+    tw_team_destroy(plant->team);
     tw_arena_destroy(plant->arena);
 }

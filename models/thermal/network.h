@@ -20,10 +20,12 @@
 #include "models/thermal/thermal.h"
 #include "sim/arena.h"
 #include "sim/ode.h"
+#include "sim/team.h"
 
 enum { LANES = 8 };
-enum { MOST_PLACES = 512 };    // racks of one loop: their factors live on the stack
-enum { MOST_UNITS = 16 };      // CDUs of one loop
+enum { MOST_PLACES = 512 };       // racks of one loop: their factors live on the stack
+enum { MOST_UNITS = 16 };         // CDUs of one loop
+enum { GROUPS_TO_SHARE = 16 };    // fewer than that are one thread's work
 enum { CHIP, PLATE, COOLANT, MANIFOLD, AIR, CLOCK, RACK_STATES };
 enum { SUPPLY, RETURN, VALVE, FLOW, CDU_STATES };    // VALVE: integral part of the control; FLOW: n
 enum { HEADER_SUPPLY, HEADER_RETURN, TANK, COOLER, FAN, PRIMARY, ROOM, ROOM_FAN, PLANT_STATES };
@@ -243,6 +245,7 @@ typedef struct TwThermalPlant {
         watch_side, watch_value;                   // [watch]; [2][watch] before and after a step
     bool cvode, fault_windows;
     TwReference *reference;
+    TwTeam *team;
 } TwThermalPlant;
 
 // block.c: one ROS2 step of a group; adds to the window's meters and fills the step's.
@@ -327,6 +330,7 @@ void tw_begin_groups(const TwThermalPlant *plant, void *block, const TwThermalIn
 
 // thermal.c: a window on its way through the steps; the first sets up the groups, the last reports them.
 typedef struct TwThermalWindow {
+    TwTeam *team;    // NULL: alone
     const TwThermalIn *in;
     TwThermalOut *out;
     double from_s, length_s;
@@ -335,6 +339,7 @@ typedef struct TwThermalWindow {
 // One step of everything by h seconds; adds to *meter. False: loop or room has no solution.
 bool tw_step_all(const TwThermalPlant *plant, void *block, const TwThermalWindow *window, TwPlantInput *in, double h,
                  TwPlantRates *meter);
+int tw_thermal_threads(const TwThermalPlant *plant);                                     // that share its groups
 bool tw_thermal_sane(const TwThermalPlant *plant, const void *block, TwError *error);    // all states within bounds
 
 // crossings.c

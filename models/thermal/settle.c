@@ -74,27 +74,66 @@ static void put_in_order(const TwThermalPlant *plant, void *block)
     memset(tw_at(block, plant->failed), 0, ((size_t)cdus + 1) * sizeof(double));
 }
 
-// marches in this air until nothing moves: the fast path's own fixed point
-static bool settle(const TwThermalPlant *plant, void *block, const TwThermalIn *in, TwAmbient air, TwError *error)
+// Marches in this air until nothing moves: the fast path's own fixed point.
+typedef struct Settle {
+    const TwThermalPlant *plant;
+    void *block;
+    const TwThermalIn *in;
+    TwAmbient air;
+} Settle;
+
+static double *group_moves(const Settle *s) { return tw_f64(s->block, s->plant->group_heat_j); }
+
+static void keep_group(void *what, int g)
 {
-    double *state = tw_f64(block, plant->state), *good = tw_f64(block, plant->good);
+    const Settle *s = what;
+    const TwGroup *group = &s->plant->groups[g];
+    memcpy(tw_f64(s->block, s->plant->good) + group->first, tw_f64(s->block, s->plant->state) + group->first,
+           tw_group_size(group) * sizeof(double));
+}
+
+static double most_moved(const double *now, const double *before, size_t count)
+{
+    double most = 0.0;
+    for (size_t k = 0; k < count; k++) {
+        double moved = fabs(now[k] - before[k]);
+        most = most > moved ? most : moved;
+    }
+    return most;
+}
+
+static void look_at_group(void *what, int g)
+{
+    const Settle *s = what;
+    const TwGroup *group = &s->plant->groups[g];
+    group_moves(s)[g] = most_moved(tw_f64(s->block, s->plant->state) + group->first,
+                                   tw_f64(s->block, s->plant->good) + group->first, tw_group_size(group));
+}
+
+static bool settle_together(Settle *s, TwTeam *team, TwError *error)
+{
+    const TwThermalPlant *plant = s->plant;
+    const TwThermalIn *in = s->in;
+    void *block = s->block;
     double *mode = tw_f64(block, plant->plant_modes);
+    const double *z = tw_plant_state_const(plant, block);
     memset(tw_at(block, plant->plant_slope), 0, PLANT_STATES * sizeof(double));
-    mode[P_DENSITY] = tw_room_density(plant, air.pressure_pa);
+    mode[P_DENSITY] = tw_room_density(plant, s->air.pressure_pa);
     tw_follow_units(plant, block, in->load_on);
     tw_begin_groups(plant, block, in, 0.0);
     TwPlantInput p = tw_plant_input(plant, block, in);
-    p.ambient = air;
+    p.ambient = s->air;
     first_guess(plant, block, &p);
-    const TwThermalWindow still = {.in = in};
+    const TwThermalWindow still = {.team = team, .in = in};
     const double h = 5.0,
                  main_s = plant->main_kg > 0.0 ? plant->main_kg * plant->plant_cp / plant->design_w_k * 5.0 : 0.0;
     for (int i = 0; i < 20000; i++) {
         TwPlantRates meter = {0};
-        double most = 0.0;
         // rear doors follow the primary pumps
         if (i % 100 == 0) tw_begin_groups(plant, block, in, 0.0);
-        memcpy(good, state, plant->state_count * sizeof *state);
+        double before[PLANT_STATES];
+        memcpy(before, z, sizeof before);
+        tw_team_each(team, plant->group_count, keep_group, s);
         if (!tw_step_all(plant, block, &still, &p, h, &meter))
             return tw_fail(error, TW_NUMERICAL, "no thermal steady state: facility loop or room has no solution");
         // the chiller joins where free cooling does not reach, from the start
@@ -103,10 +142,9 @@ static bool settle(const TwThermalPlant *plant, void *block, const TwThermalIn *
             mode[P_CHILLER_ON] = on;
             p.mechanical = on;
         }
-        for (size_t k = 0; k < plant->state_count; k++) {
-            double moved = fabs(state[k] - good[k]);
-            most = most > moved ? most : moved;
-        }
+        tw_team_each(team, plant->group_count, look_at_group, s);
+        double most = most_moved(z, before, PLANT_STATES);
+        for (int g = 0; g < plant->group_count; g++) most = fmax(most, group_moves(s)[g]);
         if (most < 1e-9 * h && i * h > 2.0 * main_s) break;
         // without cooling there is no steady state: chips far beyond their limits say enough
         if (i % 100 == 99 && !tw_thermal_sane(plant, block, NULL)) break;
@@ -114,6 +152,15 @@ static bool settle(const TwThermalPlant *plant, void *block, const TwThermalIn *
     memset(tw_at(block, plant->plant_slope), 0, PLANT_STATES * sizeof(double));
     *(TwPlantInput *)tw_at(block, plant->settled) = p;
     return true;
+}
+
+static bool settle(const TwThermalPlant *plant, void *block, const TwThermalIn *in, TwAmbient air, TwError *error)
+{
+    Settle s = {.plant = plant, .block = block, .in = in, .air = air};
+    TwTeam *team = tw_team_open(plant->team, tw_thermal_threads(plant));
+    bool good = settle_together(&s, team, error);
+    tw_team_close(team);
+    return good;
 }
 
 bool tw_thermal_start(const TwThermal *thermal, void *block, const TwThermalIn *in, TwError *error)

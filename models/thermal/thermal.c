@@ -2,16 +2,12 @@
 #include "models/thermal/network.h"
 
 #include <math.h>
-#include <omp.h>
 #include <stdatomic.h>
 #include <string.h>
 
-enum { MOST_THREADS = 256 };
-static int threads_for(int groups)
+int tw_thermal_threads(const TwThermalPlant *plant)
 {
-    int most = omp_get_max_threads();
-    if (groups < 16) return 1;
-    return most < MOST_THREADS ? most : MOST_THREADS;
+    return plant->group_count < GROUPS_TO_SHARE ? 1 : tw_team_threads();
 }
 
 static void add_meter(TwGroupMeter *sum, const TwGroupMeter *step)
@@ -62,62 +58,55 @@ static void push_mains(const TwThermalPlant *plant, void *block, const TwPlantRa
     }
 }
 
-// How many groups of a thread's share are taken, on a line of its own.
-typedef struct Share {
-    _Alignas(64) atomic_int taken;
-} Share;
+// A step under way, for its groups.
+typedef struct Step {
+    const TwThermalPlant *plant;
+    void *block;
+    const TwThermalWindow *window;
+    TwBoundary boundary;
+    double h;
+} Step;
 
-// The next group for thread `own`, from the share at *at on; -1: none is left.
-static int next_group(Share *shares, int groups, int threads, int own, int *at)
+static void step_group(void *what, int g)
 {
-    for (;;) {
-        int first = (int)((int64_t)groups * *at / threads), end = (int)((int64_t)groups * (*at + 1) / threads);
-        int g = first + atomic_fetch_add_explicit(&shares[*at].taken, 1, memory_order_relaxed);
-        if (g < end) return g;
-        *at = *at + 1 == threads ? 0 : *at + 1;
-        if (*at == own) return -1;
-    }
+    const Step *s = what;
+    const TwThermalPlant *plant = s->plant;
+    const TwThermalWindow *w = s->window;
+    void *block = s->block;
+    const TwGroup *group = &plant->groups[g];
+    double *state = tw_f64(block, plant->state), *heat_j = tw_f64(block, plant->group_heat_j);
+    TwGroupMeter now;
+    if (w->first) tw_begin_group(plant, block, w->in, g);
+    tw_group_step(group, state + group->first, (TwRackInput *)tw_at(block, plant->rack_input) + group->place,
+                  (TwCduInput *)tw_at(block, plant->cdu_input) + g,
+                  (TwUnitInput *)tw_at(block, plant->unit_input) + group->unit, &s->boundary, s->h,
+                  (TwLane *)tw_at(block, plant->chip_j) + group->place, &now);
+    add_meter((TwGroupMeter *)tw_at(block, plant->meter) + g, &now);
+    ((TwGroupSum *)tw_at(block, plant->step_sum))[g] = sum_lanes(&now);
+    // racks that breathe room air need the room's end: they are reported after it
+    if (w->last && !group->air)
+        heat_j[plant->group_count + 1 + g] =
+            tw_thermal_report_group(plant, block, w->in, w->length_s, w->out, g, &heat_j[g]);
 }
 
 // One step of everything: blocks against the last plant, in parallel; then loop and room with the heat they metered.
 bool tw_step_all(const TwThermalPlant *plant, void *block, const TwThermalWindow *w, TwPlantInput *in, double h,
                  TwPlantRates *meter)
 {
-    double *state = tw_f64(block, plant->state), *z = tw_plant_state(plant, block);
-    double *slope = tw_f64(block, plant->plant_slope);
-    const TwRackInput *racks = tw_at(block, plant->rack_input);
-    const TwCduInput *cdus = tw_at(block, plant->cdu_input);
-    const TwUnitInput *units = tw_at(block, plant->unit_input);
-    TwLane *chip_j = tw_at(block, plant->chip_j);
-    TwGroupMeter *window = tw_at(block, plant->meter);
-    TwGroupSum *step = tw_at(block, plant->step_sum);
-    TwBoundary boundary = {{z[HEADER_SUPPLY], z[HEADER_SUPPLY] + h * slope[HEADER_SUPPLY]},
-                           {z[ROOM], z[ROOM] + h * slope[ROOM]},
-                           {z[PRIMARY], fmax(z[PRIMARY] + h * slope[PRIMARY], 0.0)}};
-    const int groups = plant->group_count;
-    double *heat_j = tw_f64(block, plant->group_heat_j), *sound = heat_j + groups + 1;
-
-    // every thread begins with the groups that it had in the step before, so that they are in its cache, and takes of
-    // the others' when it is done: a core that other work holds up delays one group, not its share
-    Share shares[MOST_THREADS] = {{0}};
-    const int threads = threads_for(groups);
-#pragma omp parallel num_threads(threads) if (threads > 1)
-    for (int g, own = omp_get_thread_num(), at = own; (g = next_group(shares, groups, threads, own, &at)) >= 0;) {
-        const TwGroup *group = &plant->groups[g];
-        TwGroupMeter now;
-        if (w->first) tw_begin_group(plant, block, w->in, g);
-        tw_group_step(group, state + group->first, racks + group->place, &cdus[g], units + group->unit, &boundary, h,
-                      chip_j + group->place, &now);
-        add_meter(&window[g], &now);
-        step[g] = sum_lanes(&now);
-        // racks that breathe room air need the room's end: they are reported after it
-        if (w->last && !group->air)
-            sound[g] = tw_thermal_report_group(plant, block, w->in, w->length_s, w->out, g, &heat_j[g]);
-    }
+    double *z = tw_plant_state(plant, block), *slope = tw_f64(block, plant->plant_slope);
+    const TwGroupSum *step = tw_at_const(block, plant->step_sum);
+    Step s = {plant,
+              block,
+              w,
+              {{z[HEADER_SUPPLY], z[HEADER_SUPPLY] + h * slope[HEADER_SUPPLY]},
+               {z[ROOM], z[ROOM] + h * slope[ROOM]},
+               {z[PRIMARY], fmax(z[PRIMARY] + h * slope[PRIMARY], 0.0)}},
+              h};
+    tw_team_each(w->team, plant->group_count, step_group, &s);
 
     // serial, in index order: the same sums for any number of threads
     double loop_j = 0.0, room_j = 0.0, rate = 0.0;
-    for (int g = 0; g < groups; g++) {
+    for (int g = 0; g < plant->group_count; g++) {
         loop_j += step[g].loop_j;
         room_j += step[g].room_j;
         rate += step[g].primary_w_k;
@@ -195,22 +184,30 @@ static bool step_and_turn(const TwThermalPlant *plant, void *block, const TwTher
     return true;
 }
 
-// Pumps, valves and faults of all loops for a window from time_s. True: some flow is on its way, short steps follow it.
-static bool set_all_loops(const TwThermalPlant *plant, void *block, const TwThermalIn *in, double time_s)
+// A window under way, with what is said of it; moves: some flow is on its way, short steps follow it.
+typedef struct Advance {
+    const TwThermalPlant *plant;
+    void *block;
+    const TwThermalIn *in;
+    double from_s, until_s;
+    TwThermalOut *out;
+    TwError *error;
+    atomic_bool moves;
+} Advance;
+
+// Pumps, valves and faults of a group's loops, by the thread that steps them, in whose cache they then are.
+static void set_group(void *what, int g)
 {
-    const TwCduInput *cdus = tw_at_const(block, plant->cdu_input);
+    Advance *a = what;
+    const TwThermalPlant *plant = a->plant;
+    const TwCduInput *cdu = (const TwCduInput *)tw_at_const(a->block, plant->cdu_input) + g;
     bool moves = false;
-    // by the threads that step them, in whose caches they then are
-    const int threads = threads_for(plant->group_count);
-#pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1) reduction(|| : moves)
-    for (int g = 0; g < plant->group_count; g++) {
-        tw_set_loops(plant, block, in, g, time_s);
-        for (int p = g * LANES; p < (g + 1) * LANES && p < plant->loop_count; p++) {
-            double n = tw_loop_state(plant, block, p)[FLOW * LANES];
-            moves = moves || fabs(n - cdus[g].on[p % LANES] * cdus[g].speed[p % LANES]) > 0.05;
-        }
+    tw_set_loops(plant, a->block, a->in, g, a->from_s);
+    for (int p = g * LANES; p < (g + 1) * LANES && p < plant->loop_count; p++) {
+        double n = tw_loop_state(plant, a->block, p)[FLOW * LANES];
+        moves = moves || fabs(n - cdu->on[p % LANES] * cdu->speed[p % LANES]) > 0.05;
     }
-    return moves;
+    if (moves) atomic_store_explicit(&a->moves, true, memory_order_relaxed);
 }
 
 // How long the basins last at what is used now; a mean over both ends of the next second would change it by a
@@ -229,13 +226,14 @@ static double basin_lasts_s(const TwThermalPlant *plant, const void *block, cons
     return q.water_kg_s > 0.0 ? left_kg / q.water_kg_s : INFINITY;
 }
 
-bool tw_thermal_advance(const TwThermal *thermal, void *block, const TwThermalIn *in, double from_s, double until_s,
-                        TwThermalOut *out, TwError *error)
+static bool advance(Advance *a, TwTeam *team)
 {
-    const TwThermalPlant *plant = thermal->inner;
-    double length = until_s - from_s;
-    if (!(length > 0.0))
-        return tw_fail(error, TW_NUMERICAL, "thermal window from %g to %g s is empty", from_s, until_s);
+    const TwThermalPlant *plant = a->plant;
+    const TwThermalIn *in = a->in;
+    void *block = a->block;
+    TwThermalOut *out = a->out;
+    TwError *error = a->error;
+    const double from_s = a->from_s, until_s = a->until_s, length = until_s - from_s;
     double *state = tw_f64(block, plant->state), *good = tw_f64(block, plant->good);
     memcpy(good + plant->state_count - PLANT_STATES, tw_plant_state(plant, block), PLANT_STATES * sizeof(double));
 
@@ -243,7 +241,8 @@ bool tw_thermal_advance(const TwThermal *thermal, void *block, const TwThermalIn
     TwPlantInput p = tw_plant_input(plant, block, in);
     TwPlantRates meter = {0};
     double *heat_j = tw_f64(block, plant->group_heat_j), *sound = heat_j + plant->group_count + 1;
-    bool ok = true, moves = set_all_loops(plant, block, in, from_s);
+    tw_team_each(team, plant->group_count, set_group, a);
+    bool ok = true, moves = atomic_load_explicit(&a->moves, memory_order_relaxed);
     out->crossing_count = 0;
     if (moves || tw_chips_near(plant, block))
         tw_f64(block, plant->plant_modes)[P_FAULT_UNTIL] = until_s + FAULT_WINDOW_S;
@@ -285,9 +284,9 @@ bool tw_thermal_advance(const TwThermal *thermal, void *block, const TwThermalIn
                 part = empties ? fmax(lasts_s, 1e-6) : end_s - at_s;
                 if (empties) p.ambient = tw_plant_ambient(plant, block, at_s, at_s + part);
                 const TwThermalWindow w = {
-                    in, out, from_s, length, i == 0 && at_s == from_s, i == steps - 1 && !empties};
+                    team, in, out, from_s, length, i == 0 && at_s == from_s, i == steps - 1 && !empties};
                 tw_keep_chips(plant, block, out);
-                // inputs of the window stand since set_all_loops; what they change turns at once
+                // inputs of the window stand since set_group; what they change turns at once
                 if (watch) tw_watch_values(plant, state, lanes, &p, 0.0, basin_kg - meter.water_kg_s, value);
                 if (watch && w.first) tw_watch_begin(plant, block, value, from_s, out);
                 ok = plant->hysteresis ? step_and_turn(plant, block, &w, &p, at_s, part, &meter)
@@ -318,6 +317,23 @@ bool tw_thermal_advance(const TwThermal *thermal, void *block, const TwThermalIn
     tw_room_heat(plant, block, in, length, exact, good[plant->state_count - PLANT_STATES + ROOM], &meter, out);
     tw_change_modes(plant, block, &p, from_s, until_s, meter.water_kg_s, out);
     return true;
+}
+
+bool tw_thermal_advance(const TwThermal *thermal, void *block, const TwThermalIn *in, double from_s, double until_s,
+                        TwThermalOut *out, TwError *error)
+{
+    const TwThermalPlant *plant = thermal->inner;
+    if (!(until_s - from_s > 0.0))
+        return tw_fail(error, TW_NUMERICAL, "thermal window from %g to %g s is empty", from_s, until_s);
+    // the reference integrator works alone
+    double exact_until_s = tw_f64_const(block, plant->plant_modes)[P_FAULT_UNTIL];
+    bool alone = plant->cvode || (plant->fault_windows && from_s < exact_until_s);
+    Advance a = {
+        .plant = plant, .block = block, .in = in, .from_s = from_s, .until_s = until_s, .out = out, .error = error};
+    TwTeam *team = tw_team_open(plant->team, alone ? 1 : tw_thermal_threads(plant));
+    bool good = advance(&a, team);
+    tw_team_close(team);
+    return good;
 }
 
 double tw_thermal_stored_j(const TwThermal *thermal, const void *block)
