@@ -150,7 +150,7 @@ static void add_classes(TwReport *report, const TwState *state, double measured_
     if (!sketch) abort();
     for (int i = 0; i < plant->pool_count; i++) {
         const TwPoolPlan *pool = &plant->pools[i];
-        if (pool->service_count < 2 || plant->fluid) continue;
+        if (pool->service_count < 2) continue;
         for (int k = 0; k < pool->service_count; k++) {
             static const char *const names[] = {"ttft_s", "tpot_s", "e2e_s", "e2e_s_per_token", "itl_s"};
             TwServiceCounts counts;
@@ -201,12 +201,13 @@ void tw_report_serving(TwReport *report, const TwState *state, const TwWorkloadT
     tw_report_add(report, "requests.trace_rows_dropped", "", "rows of replayed traces without tokens, or unreadable",
                   dropped);
     tw_report_add(report, "requests.goodput_per_s", "1/s", "completed within the service levels",
-                  plant->fluid ? NAN : tw_over((double)t->good, measured_s));
+                  tw_over((double)t->good, measured_s));
     tw_report_add(report, "requests.good_share", "1", "share of completed within the service levels",
                   tw_over((double)t->good, (double)t->measured_completed));
     if (plant->fluid)
-        tw_report_add_text(report, "latency.missing", "latencies and goodput",
-                           "a flow has none: run.fidelity = \"exact\"");
+        tw_report_add_text(
+            report, "latency.approximation", "latencies and goodput",
+            "a flow: those of requests at the loads that its table was measured at, and the wait in its backlog");
     add_quantiles(report, state, TW_TTFT, "ttft_s", "time to first token");
     add_quantiles(report, state, TW_TPOT, "tpot_s", "time per output token");
     add_quantiles(report, state, TW_E2E, "e2e_s", "end to end");

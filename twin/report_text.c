@@ -74,11 +74,23 @@ static void head(FILE *f, const TwReport *r, const TwPlant *plant)
             tw_report_value(r, "simulated_s") / 3600.0, plant->start, (long long)plant->run.seed, simulated);
     if (plant->run.rack_scale > 1) fprintf(f, " %lld", (long long)plant->run.rack_scale);
     fputc('\n', f);
-    if (plant->fluid)
-        fprintf(f,
-                "fluid: no latencies and no goodput; against windows done exactly: tokens %+.2f %%, energy %+.2f %%\n",
-                100.0 * tw_report_value(r, "fidelity_error.output_tokens"),
-                100.0 * tw_report_value(r, "fidelity_error.joules"));
+    if (plant->fluid) {
+        fprintf(
+            f,
+            "fluid: latencies and goodput are approximations; against windows done exactly: tokens %+.2f %%, energy "
+            "%+.2f %%",
+            100.0 * tw_report_value(r, "fidelity_error.output_tokens"),
+            100.0 * tw_report_value(r, "fidelity_error.joules"));
+        static const char *const names[][2] = {
+            {"ttft_p50", ",\n  TTFT p50"}, {"ttft_p99", ", p99"}, {"tpot_p50", ", TPOT p50"}, {"tpot_p99", ", p99"}};
+        for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
+            char path[64];
+            snprintf(path, sizeof path, "fidelity_error.%s", names[k][0]);
+            double off = tw_report_value(r, path);
+            if (isfinite(off)) fprintf(f, "%s %+.1f %%", names[k][1], 100.0 * off);
+        }
+        fputc('\n', f);
+    }
     if (plant->exact && !plant->fluid) {
         fprintf(f, "sampled: ");
         for (int i = 0; i < plant->pool_count; i++) {

@@ -12,14 +12,24 @@
 // lowest cap lies the lowest clock, so that nothing is extrapolated. Tokens: prompts when they are taken in, outputs at
 // r(N) O. Requests and tokens are whole numbers in the counters of the replicas: balances are exact.
 //
-// What a flow does not have: latencies of single requests, and so goodput; chance (arrivals are their expected rate,
-// bursts of the source included; the scatter between replicas is in the table only as means); classes and tenants.
+// Replicas whose collectives go through network cards have rows at shares of the network too.
+//
+// Latencies (fluid_latency.c). The table keeps how the requests of each of its runs fared: first token without the wait
+// of a full replica, time per output token, gaps. A request that ends takes the time at its rank u of those, u by a
+// sequence that fills [0, 1) evenly; at N between two loads, the quantiles at u lie linearly between theirs; between
+// clocks, caps and shares of the network the shape is that of the nearest row and the mean that of N. To it comes the
+// wait in the backlog, first come first served: with M the sum of the arrival times of the B in it, the oldest came at
+// t - 2 (t - M / B), exact where they came evenly; a full replica takes that one in next.
+//
+// What a flow does not have: chance beyond what its runs had (arrivals are their expected rate, bursts of the source
+// included; the scatter between replicas is in the table only as means); tenants.
 #pragma once
 
 #include "models/workload/workload.h"
 
 enum { TW_FLUID_PARTS = 32 };
-enum { TW_FLUID_POINTS = 14, TW_FLUID_CLOCKS = 5, TW_FLUID_CAPS = 4, TW_FLUID_ROWS = TW_FLUID_CLOCKS + TW_FLUID_CAPS };
+enum { TW_FLUID_POINTS = 14, TW_FLUID_CLOCKS = 5, TW_FLUID_CAPS = 4, TW_FLUID_SLOWS = 4 };
+enum { TW_FLUID_ROWS = TW_FLUID_CLOCKS + TW_FLUID_CAPS + TW_FLUID_SLOWS, TW_FLUID_SEEN = 1024, TW_FLUID_GAPS = 64 };
 
 // Of a replica: requests and others a second; W; shares of time.
 typedef enum TwFluidValue {
@@ -44,16 +54,46 @@ typedef enum TwFluidValue {
     TW_FLUID_PREEMPTIONS,
     TW_FLUID_STEPS,
     TW_FLUID_STEP_TOKENS,
+    TW_FLUID_CROSSED,    // bytes out of its network cards
+    TW_FLUID_TTFT_S,     // means over requests: without what a full replica lets wait
+    TW_FLUID_TPOT_S,
     TW_FLUID_VALUES
 } TwFluidValue;
+
+#define TW_FLUID_LONG 0.95
+
+// How a request of a run fared.
+typedef struct TwFluidSeen {
+    float ttft_s, tpot_s;    // tpot_s < 0: one token
+    uint32_t output : 30;
+    bool gaps_good : 1;
+    uint8_t service;
+} TwFluidSeen;
+
+// Those of a run by the first token, rising, so many of equal weight; quantiles of gaps.
+typedef struct TwFluidSpread {
+    int count;
+    TwFluidSeen seen[TW_FLUID_SEEN];
+    float gap_s[TW_FLUID_GAPS];    // half of them up to TW_FLUID_LONG, the others beyond
+    double ttft_s, tpot_s;         // means of `seen`
+} TwFluidSpread;
 
 // From idle to saturation, N rising.
 typedef struct TwFluidRow {
     double at[TW_FLUID_POINTS][TW_FLUID_VALUES];
+    int like;    // the row of the table that is nearest
 } TwFluidRow;
 
+// Where a replica is between the loads measured.
+typedef struct TwFluidPlace {
+    int row, point;
+    double above;    // in 0 to 1: nearness to the point after it
+} TwFluidPlace;
+
 typedef struct TwFluidTable {
-    TwFluidRow row[TW_FLUID_ROWS];                           // clocks from the highest, then caps from the highest
+    int rows;                         // without shares of a network that it does not use
+    TwFluidRow row[TW_FLUID_ROWS];    // clocks from the highest, then caps from the highest, then shares
+    TwFluidSpread spread[TW_FLUID_ROWS][TW_FLUID_POINTS];
     double full_w;                                           // most power of a step: a cap above it never binds
     double step_s;                                           // longest step of the flow
     double input[TW_FLUID_PARTS], output[TW_FLUID_PARTS];    // mean tokens of a request of each class of the traffic
@@ -66,8 +106,29 @@ typedef struct TwFluidTable {
 bool tw_fluid_build(TwFluidTable *table, const TwWorkloadSpec *workload, const TwPoolSpec *pool, const TwLayout *layout,
                     TwErrors *errors);
 
-// The row at a clock level and under a cap (of a replica, INFINITY: none).
-void tw_fluid_row(const TwFluidTable *table, int level, double cap_w, TwFluidRow *row);
+// The row at a clock level, under a cap (of a replica, INFINITY: none), its cards so many times slower than alone.
+void tw_fluid_row(const TwFluidTable *table, int level, double cap_w, double congestion, TwFluidRow *row);
 
 // Everything at N requests in the system, at most those of saturation.
-void tw_fluid_point(const TwFluidRow *row, double in_flight, double value[TW_FLUID_VALUES]);
+TwFluidPlace tw_fluid_point(const TwFluidRow *row, double in_flight, double value[TW_FLUID_VALUES]);
+
+// Output tokens of the requests of a class, rising; NULL: not known apart from others.
+typedef struct TwFluidOutputs {
+    int count;
+    int32_t *of;
+} TwFluidOutputs;
+
+// Keeps TW_FLUID_SEEN of the requests of a run; `seen` is put in order. Few as they are, their outputs take the
+// quantiles of those of their class, rank by rank.
+void tw_fluid_spread(TwFluidSpread *spread, TwFluidSeen *seen, int64_t count, const TwSketch *gaps,
+                     const TwFluidOutputs outputs[TW_SERVICES]);
+
+// A request that ends at a place, at rank u; v chooses among gaps. Means are those of the place; `wait_s` comes to the
+// first token.
+typedef struct TwFluidEnd {
+    double ttft_s, tpot_s;
+    double gap_s[4], gap_share[4];    // of its gaps
+    TwFluidSeen like;
+} TwFluidEnd;
+TwFluidEnd tw_fluid_end(const TwFluidTable *table, TwFluidPlace place, double ttft_s, double tpot_s, double wait_s,
+                        double u, double v);

@@ -11,7 +11,8 @@
 
 enum { REPLICAS_MOST = 8, FLIGHT_MOST = 4096, WINDOWS_MOST = 400000, SAMPLE = 512, MEANS = 65536 };
 static const int levels[TW_FLUID_CLOCKS] = {16, 12, 8, 4, 0};
-static const double caps[TW_FLUID_CAPS] = {0.85, 0.7, 0.55, 0.4};    // of full_w
+static const double caps[TW_FLUID_CAPS] = {0.85, 0.7, 0.55, 0.4};     // of full_w
+static const double slows[TW_FLUID_SLOWS] = {1.5, 2.5, 5.0, 12.0};    // network cards slower than alone
 // of what saturation serves; the first point is idle, the last saturation
 static const double loads[TW_FLUID_POINTS - 2] = {0.03, 0.06, 0.1,  0.16, 0.24, 0.33,
                                                   0.42, 0.52, 0.62, 0.72, 0.82, 0.92};
@@ -19,26 +20,45 @@ static const double loads[TW_FLUID_POINTS - 2] = {0.03, 0.06, 0.1,  0.16, 0.24, 
 // ---- the requests
 // ----------------------------------------------------------------------------------------------------
 
-// The first cell of the traffic, from its busiest hour on: sped up or slowed down to a wanted rate, or so many at once.
+// The first cell of the traffic, from its busiest hour on, at a wanted rate, or so many at once. A flow has the bursts
+// and the day of its source in its rate; so a run of the table comes without them: time goes as requests are expected.
 typedef struct Probe {
     const TwTraffic *traffic;
-    int64_t zero_ns, popped_ns;      // its time at time zero, at the last request
-    double faster;                   // its seconds in one of the run
+    int64_t zero_ns, popped_ns;    // its time at time zero, at the last request
+    double faster;                 // sources that hear of ends: their seconds in one of the run
+    void *block;                   // others: requests of the cell expected up to a time of theirs, a second of the run
+    int64_t expected_ns;
+    double expected, rate_s, cells;
     int64_t flight, open, now_ns;    // flight: at once, 0: by rate; those now; when the last one ended
+    // of those that are done from then on
+    bool measures;
+    TwFluidSeen *seen;
+    int64_t seen_count, room;
+    double ttft_s, tpot_s;    // sums
+    int64_t several;
 } Probe;
 
 typedef struct ProbeAt {
     Probe *probe;
 } ProbeAt;
 
+static double expected_until(Probe *p, int64_t at_ns)
+{
+    for (int i = 0; at_ns > p->expected_ns && i < tw_traffic_parts(p->traffic); i++)
+        p->expected += tw_traffic_expected(tw_traffic_part(p->traffic, i), p->block, p->expected_ns, at_ns) / p->cells;
+    p->expected_ns = at_ns > p->expected_ns ? at_ns : p->expected_ns;
+    return p->expected;
+}
+
 static int64_t probe_peek(const void *context, const void *block, int cell)
 {
     (void)cell;
-    const Probe *p = ((const ProbeAt *)context)->probe;
+    Probe *p = ((const ProbeAt *)context)->probe;
     int64_t at_ns = tw_traffic_peek(p->traffic, block, 0);
     if (p->flight > 0) return at_ns < INT64_MAX && p->open < p->flight ? p->now_ns : INT64_MAX;
-    double ns = (double)(at_ns - p->zero_ns) / p->faster;
-    return at_ns < INT64_MAX && ns < 9e18 ? (int64_t)ns : INT64_MAX;
+    if (at_ns == INT64_MAX) return at_ns;
+    double ns = p->rate_s > 0.0 ? 1e9 * expected_until(p, at_ns) / p->rate_s : (double)(at_ns - p->zero_ns) / p->faster;
+    return ns < 9e18 ? (int64_t)ns : INT64_MAX;
 }
 
 static void probe_pop(const void *context, void *block, int cell, TwRequest *request)
@@ -51,11 +71,32 @@ static void probe_pop(const void *context, void *block, int cell, TwRequest *req
     p->open++;
 }
 
+// What a full replica lets wait outside is left out of the first token: the flow has a backlog of its own.
+static void keep(Probe *p, const TwFinished *f)
+{
+    if (p->seen_count == p->room) {
+        p->room = p->room ? 2 * p->room : 4096;
+        p->seen = realloc(p->seen, (size_t)p->room * sizeof *p->seen);
+        if (!p->seen) abort();
+    }
+    int64_t from_ns =
+        p->flight > 0 && f->scheduled_ns > f->request.arrival_ns ? f->scheduled_ns : f->request.arrival_ns;
+    int32_t output = f->request.output_tokens;
+    double ttft_s = 1e-9 * (double)(f->first_ns - from_ns), tpot_s = -1.0;
+    if (output > 1) tpot_s = 1e-9 * (double)(f->last_ns - f->first_ns) / (output - 1);
+    p->seen[p->seen_count++] =
+        (TwFluidSeen){(float)ttft_s, (float)tpot_s, (uint32_t)output & 0x3fffffffu, f->gaps_good, f->request.service};
+    p->ttft_s += ttft_s;
+    p->tpot_s += output > 1 ? tpot_s : 0.0;
+    p->several += output > 1;
+}
+
 static void probe_finished(const void *context, void *block, int cell, const TwFinished *finished)
 {
     (void)cell;
     Probe *p = ((const ProbeAt *)context)->probe;
     p->open--;
+    if (p->measures && finished->outcome == TW_ENDED_DONE) keep(p, finished);
     // time goes on where everybody is turned away
     int64_t next_ns = finished->last_ns + (finished->outcome == TW_ENDED_DONE ? 0 : 1000000);
     if (next_ns > p->now_ns) p->now_ns = next_ns;
@@ -77,13 +118,15 @@ typedef struct Bench {
     const unsigned char *block;    // with the traffic at zero_ns
     int64_t zero_ns, window_ns, flight;
     double cell_rate_s;    // of the traffic there
+    double effort;         // of the requests measured
+    TwFluidOutputs outputs[TW_SERVICES];
     double input_mean, output_mean;
     int replicas;
 } Bench;
 
 typedef struct Sum {
     double waiting, running, kv, demand_w, peak_w;
-    int64_t windows;
+    int64_t windows, most_running;
 } Sum;
 
 static void add_windows(const TwWorkload *w, void *block, const TwWorkloadIn *in, const Bench *b, int64_t ends,
@@ -101,6 +144,7 @@ static void add_windows(const TwWorkload *w, void *block, const TwWorkloadIn *in
         tw_workload_totals(w, block, -1, &t);
         sum->waiting += (double)t.waiting;
         sum->running += (double)t.running;
+        if (t.running > sum->most_running) sum->most_running = t.running;
         sum->kv += kv;
         sum->demand_w += demand_w;
         sum->peak_w = fmax(sum->peak_w, demand_w);
@@ -109,15 +153,32 @@ static void add_windows(const TwWorkload *w, void *block, const TwWorkloadIn *in
     }
 }
 
-// A run at a level and under a cap: `rate_s` a replica, 0: as much as it takes. Returns the most power of a step.
-static double run(const Bench *b, int level, double cap_w, double rate_s, double load, double value[TW_FLUID_VALUES])
+// One run: a clock level, a cap, cards so much slower, `rate_s` a replica, 0: as much as it takes; requests that it has
+// in work then, more or less, 0: as it turns out.
+typedef struct Case {
+    int level;
+    double cap_w, slow, rate_s, in_work;
+} Case;
+
+static double crossed(const TwWorkload *w, const void *block, int replicas, int64_t now_ns)
 {
+    double sum = 0.0;
+    for (int i = 0; i < replicas; i++) sum += (double)tw_workload_crossed(w, block, i, now_ns);
+    return sum;
+}
+
+// Returns the most power of a step.
+static double run(const Bench *b, const Case *c, double value[TW_FLUID_VALUES], TwFluidSpread *spread)
+{
+    double rate_s = c->rate_s, cap_w = c->cap_w;
     int rack[REPLICAS_MOST] = {0}, cell[REPLICAS_MOST] = {0}, m = b->replicas;
     Probe probe = {.traffic = b->pool->traffic, .zero_ns = b->zero_ns, .flight = rate_s > 0.0 ? 0 : b->flight};
     probe.faster = rate_s > 0.0 ? rate_s * m / b->cell_rate_s : 1.0;
+    probe.expected_ns = b->zero_ns;
+    probe.cells = b->pool->cell_count;
+    probe.rate_s = tw_traffic_closed(b->pool->traffic) ? 0.0 : rate_s * m;
     const ProbeAt at = {&probe};
-    bool told = probe.flight > 0 || tw_traffic_closed(b->pool->traffic);
-    const TwRequestSource source = {&at, probe_peek, probe_pop, told ? probe_finished : NULL};
+    const TwRequestSource source = {&at, probe_peek, probe_pop, probe_finished};
     TwPoolSpec pool = *b->pool;
     pool.replica_count = m;
     pool.replica_rack = rack;
@@ -144,19 +205,39 @@ static double run(const Bench *b, int level, double cap_w, double rate_s, double
     void *block = tw_block_create(&layout);
     if (!block) abort();
     memcpy(block, b->block, b->layout->bytes);
+    probe.block = block;
     tw_workload_start(w, block);
 
-    double clock = pool.step->level_clock[level], rack_w = cap_w * m;
+    double clock = pool.step->level_clock[c->level], rack_w = cap_w * m;
     bool on = true;
-    const TwWorkloadIn in = {.clock_fraction = &clock, .cap_w = &rack_w, .energised = &on};
-    int64_t now = 0, flight = (int64_t)(load * (double)b->flight);
+    TwReplicaLink link[REPLICAS_MOST];
+    for (int i = 0; i < m; i++) link[i] = (TwReplicaLink){.tier_bytes_s = {INFINITY, INFINITY}, .congestion = c->slow};
+    const TwWorkloadIn in = {.clock_fraction = &clock, .cap_w = &rack_w, .energised = &on, .link = link};
+    int64_t now = 0, in_work = llround(c->in_work * m);
     Sum warm = {0}, sum = {0};
     TwWorkloadTotals x, y;
-    add_windows(w, block, &in, b, 100 + flight * 5 / 2, &now, &warm);
+    // until what it began with is gone
+    for (int64_t ended = 0, goal = 100 + in_work * 5 / 2; ended < goal;) {
+        add_windows(w, block, &in, b, goal - ended, &now, &warm);
+        ended = goal;
+        if (rate_s == 0.0) goal = 100 + (in_work = warm.most_running) * 5 / 2;
+    }
     tw_workload_totals(w, block, -1, &x);
+    TwSketch *gaps = calloc(2, sizeof *gaps);
+    if (!gaps) abort();
+    tw_workload_sketch(w, block, -1, TW_ITL, &gaps[0]);
+    double sent = crossed(w, block, m, now);
     int64_t from = now;
-    add_windows(w, block, &in, b, (rate_s > 0.0 ? 2000 : 6000) + flight * 6, &now, &sum);
+    probe.measures = true;
+    add_windows(w, block, &in, b, llround(((rate_s > 0.0 ? 2000 : 6000) + 6.0 * (double)in_work) * b->effort), &now,
+                &sum);
     tw_workload_totals(w, block, -1, &y);
+    tw_workload_sketch(w, block, -1, TW_ITL, &gaps[1]);
+    gaps[1].count -= gaps[0].count;
+    for (int k = 0; k < TW_SKETCH_BUCKETS; k++) gaps[1].bucket[k] -= gaps[0].bucket[k];
+    tw_fluid_spread(spread, probe.seen, probe.seen_count, &gaps[1], b->outputs);
+    free(gaps);
+    free(probe.seen);
     double each = 1.0 / m, per_s = each / fmax(1e-9 * (double)(now - from), 1e-9);
     double windows = fmax((double)sum.windows, 1.0);
     // who waits while it is full is backlog; below that part of the system
@@ -186,6 +267,9 @@ static double run(const Bench *b, int level, double cap_w, double rate_s, double
     value[TW_FLUID_RECOMPUTED] = (double)(y.tokens_recomputed - x.tokens_recomputed) * per_s;
     value[TW_FLUID_PREEMPTIONS] = (double)(y.preemptions - x.preemptions) * per_s;
     value[TW_FLUID_STEPS] = (double)(y.decode_steps - x.decode_steps) * per_s;
+    value[TW_FLUID_CROSSED] = (crossed(w, block, m, now) - sent) * per_s;
+    value[TW_FLUID_TTFT_S] = probe.seen_count > 0 ? probe.ttft_s / (double)probe.seen_count : 0.0;
+    value[TW_FLUID_TPOT_S] = probe.several > 0 ? probe.tpot_s / (double)probe.several : 0.0;
     value[TW_FLUID_STEP_TOKENS] = (double)(y.decode_tokens - x.decode_tokens) * per_s;
     tw_block_destroy(block);
     tw_workload_destroy(w);
@@ -249,6 +333,27 @@ static void set_phases(TwFluidTable *t, double variation)
     }
 }
 
+static int by_size(const void *a, const void *b)
+{
+    int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+    return (x > y) - (x < y);
+}
+
+// Outputs of a part, where no other is of its class.
+static void keep_outputs(Bench *b, const TwTraffic *part, int32_t *of, int count)
+{
+    const TwTraffic *traffic = b->pool->traffic;
+    int service = tw_traffic_service(part), parts = 0;
+    for (int i = 0; i < tw_traffic_parts(traffic); i++)
+        parts += tw_traffic_service(tw_traffic_part(traffic, i)) == service;
+    if (parts > 1) {
+        free(of);
+        return;
+    }
+    qsort(of, (size_t)count, sizeof *of, by_size);
+    b->outputs[service] = (TwFluidOutputs){count, of};
+}
+
 // Mean tokens of each class, of so many of its requests: they are cut to the context together.
 static void mean_tokens(Bench *b, TwFluidTable *t)
 {
@@ -260,14 +365,18 @@ static void mean_tokens(Bench *b, TwFluidTable *t)
         const TwTraffic *part = tw_traffic_part(b->pool->traffic, i);
         double input = 0.0, output = 0.0, squares = 0.0;
         int count = 0;
+        int32_t *outputs = malloc(MEANS * sizeof *outputs);
+        if (!outputs) abort();
         for (; count < MEANS && tw_traffic_peek(part, block, 0) < INT64_MAX; count++) {
             TwRequest request;
             tw_traffic_pop_nominal(part, block, 0, &request);
+            outputs[count] = request.output_tokens;
             input += request.input_tokens, output += request.output_tokens;
             squares += (double)request.output_tokens * request.output_tokens;
         }
         t->input[i] = count ? input / count : 0.0;
         t->output[i] = count ? output / count : 0.0;
+        keep_outputs(b, part, outputs, count);
         double weight = count ? tw_traffic_rate_s(part, 1e-9 * (double)b->zero_ns) : 0.0;
         weights += weight, mean += weight * t->output[i], prompt += weight * t->input[i],
             square += count ? weight * squares / count : 0.0;
@@ -304,10 +413,21 @@ static void make_monotonic(TwFluidRow *row)
     }
 }
 
-static void row_limits(const TwFluidTable *t, int r, int *level, double *cap_w)
+// Requests that take many steps of many ranks are dear: fewer of them, a quarter at least.
+static double effort_of(const Bench *b, const double full[TW_FLUID_VALUES])
 {
-    *level = levels[r < TW_FLUID_CLOCKS ? r : 0];
-    *cap_w = r < TW_FLUID_CLOCKS ? INFINITY : caps[r - TW_FLUID_CLOCKS] * t->full_w;
+    double steps = full[TW_FLUID_ITERATIONS] / fmax(full[TW_FLUID_ENDS], 1e-9);
+    const TwEngineSpec *engine = b->pool->engine;
+    bool apart = engine && engine->ranks > 1 && engine->rank_router != TW_RANK_EVEN;
+    return apart ? fmin(fmax(50.0 / (steps * engine->ranks), 0.25), 1.0) : 1.0;
+}
+
+static Case row_case(const TwFluidTable *t, int r)
+{
+    int cap = r - TW_FLUID_CLOCKS, slow = cap - TW_FLUID_CAPS;
+    return (Case){.level = levels[r < TW_FLUID_CLOCKS ? r : 0],
+                  .cap_w = cap >= 0 && slow < 0 ? caps[cap] * t->full_w : INFINITY,
+                  .slow = slow >= 0 ? slows[slow] : 1.0};
 }
 
 bool tw_fluid_build(TwFluidTable *t, const TwWorkloadSpec *workload, const TwPoolSpec *pool, const TwLayout *layout,
@@ -316,6 +436,7 @@ bool tw_fluid_build(TwFluidTable *t, const TwWorkloadSpec *workload, const TwPoo
     if (!check(pool, errors)) return false;
     double rate_s, zero_s = busiest_s(pool->traffic, &rate_s);
     Bench b = {.workload = workload, .pool = pool, .layout = layout, .zero_ns = llround(zero_s * 1e9)};
+    b.effort = 1.0;
     b.window_ns = llround((pool->fluid_window_s > 0.0 ? pool->fluid_window_s : 1.0) * 1e9);
     b.cell_rate_s = rate_s / pool->cell_count;
     if (!(b.cell_rate_s > 0.0)) return complain(errors, pool, "no requests come in a day");
@@ -330,29 +451,35 @@ bool tw_fluid_build(TwFluidTable *t, const TwWorkloadSpec *workload, const TwPoo
     double queue = fmin(pool->queue_max, fmax(8.0, 0.25 * places));
     b.flight = (int64_t)((places + queue) * b.replicas);
 
-    *t = (TwFluidTable){.full_w = 0.0};
+    memset(t, 0, sizeof *t);
+    t->rows = TW_FLUID_ROWS - (pool->step->crosses ? 0 : TW_FLUID_SLOWS);
     mean_tokens(&b, t);
     int threads = workload->threads > 0 ? workload->threads : omp_get_max_threads();
     enum { LAST = TW_FLUID_POINTS - 1 };
-    t->full_w = run(&b, levels[0], INFINITY, 0.0, 1.0, t->row[0].at[LAST]);
+    const Case first = row_case(t, 0);
+    t->full_w = run(&b, &first, t->row[0].at[LAST], &t->spread[0][LAST]);
+    b.effort = effort_of(&b, t->row[0].at[LAST]);
 #pragma omp parallel for schedule(dynamic) num_threads(threads)
-    for (int r = 1; r < TW_FLUID_ROWS; r++) {
-        int level;
-        double cap_w;
-        row_limits(t, r, &level, &cap_w);
-        (void)run(&b, level, cap_w, 0.0, 1.0, t->row[r].at[LAST]);
+    for (int r = 1; r < t->rows; r++) {
+        const Case c = row_case(t, r);
+        (void)run(&b, &c, t->row[r].at[LAST], &t->spread[r][LAST]);
     }
 #pragma omp parallel for schedule(dynamic) num_threads(threads)
-    for (int k = 0; k < TW_FLUID_ROWS * (LAST - 1); k++) {
-        int r = k / (LAST - 1), j = k % (LAST - 1), level;
-        double cap_w;
-        row_limits(t, r, &level, &cap_w);
-        double most_s = fmax(t->row[r].at[LAST][TW_FLUID_ENDS], 1e-9);
-        (void)run(&b, level, cap_w, loads[j] * most_s, loads[j], t->row[r].at[j + 1]);
+    for (int k = 0; k < t->rows * (LAST - 1); k++) {
+        int r = k / (LAST - 1), j = k % (LAST - 1);
+        const double *full = t->row[r].at[LAST];
+        Case c = row_case(t, r);
+        c.rate_s = loads[j] * fmax(full[TW_FLUID_ENDS], 1e-9);
+        c.in_work = loads[j] * full[TW_FLUID_IN_FLIGHT];
+        (void)run(&b, &c, t->row[r].at[j + 1], &t->spread[r][j + 1]);
     }
     double shortest_s = INFINITY;
-    for (int r = 0; r < TW_FLUID_ROWS; r++) {
+    for (int r = 0; r < t->rows; r++) {
         double *idle = t->row[r].at[0];
+        t->row[r].like = r;
+        t->spread[r][0] = t->spread[r][1];
+        idle[TW_FLUID_TTFT_S] = t->row[r].at[1][TW_FLUID_TTFT_S];
+        idle[TW_FLUID_TPOT_S] = t->row[r].at[1][TW_FLUID_TPOT_S];
         idle[TW_FLUID_WATTS] = idle[TW_FLUID_REST_W] = idle[TW_FLUID_DEMAND_W] = pool->step->idle_w;
         make_monotonic(&t->row[r]);
         const double *first = t->row[r].at[1];
@@ -360,6 +487,7 @@ bool tw_fluid_build(TwFluidTable *t, const TwWorkloadSpec *workload, const TwPoo
     }
     t->step_s = fmin(fmax(0.25 * shortest_s, 0.05), 60.0);
     tw_block_destroy(block);
+    for (int k = 0; k < TW_SERVICES; k++) free(b.outputs[k].of);
     return true;
 }
 
@@ -370,9 +498,24 @@ static void blend(const TwFluidRow *a, const TwFluidRow *b, double w, TwFluidRow
 {
     for (int k = 0; k < TW_FLUID_POINTS; k++)
         for (int v = 0; v < TW_FLUID_VALUES; v++) out->at[k][v] = a->at[k][v] + w * (b->at[k][v] - a->at[k][v]);
+    out->like = w < 0.5 ? a->like : b->like;
 }
 
-void tw_fluid_row(const TwFluidTable *t, int level, double cap_w, TwFluidRow *row)
+// As much more of everything as at full clock, linear in the share of the network.
+static void slow_down(const TwFluidTable *t, double congestion, TwFluidRow *row)
+{
+    const TwFluidRow *alone = &t->row[0], *low = alone, *rows = &t->row[TW_FLUID_CLOCKS + TW_FLUID_CAPS], *high = rows;
+    double from = 1.0, to = slows[0];
+    for (int k = 1; k < TW_FLUID_SLOWS && congestion > to; k++) low = high, high = &rows[k], from = to, to = slows[k];
+    TwFluidRow slowed;
+    blend(low, high, fmin((1.0 / from - 1.0 / congestion) / (1.0 / from - 1.0 / to), 1.0), &slowed);
+    for (int k = 0; k < TW_FLUID_POINTS; k++)
+        for (int v = 0; v < TW_FLUID_VALUES; v++)
+            if (alone->at[k][v] > 0.0) row->at[k][v] *= slowed.at[k][v] / alone->at[k][v];
+    if (row->like == 0) row->like = slowed.like;
+}
+
+static void limited_row(const TwFluidTable *t, int level, double cap_w, TwFluidRow *row)
 {
     int c = 0;
     while (c + 2 < TW_FLUID_CLOCKS && level <= levels[c + 1]) c++;
@@ -403,7 +546,13 @@ void tw_fluid_row(const TwFluidTable *t, int level, double cap_w, TwFluidRow *ro
     }
 }
 
-void tw_fluid_point(const TwFluidRow *row, double n, double value[TW_FLUID_VALUES])
+void tw_fluid_row(const TwFluidTable *t, int level, double cap_w, double congestion, TwFluidRow *row)
+{
+    limited_row(t, level, cap_w, row);
+    if (congestion > 1.0 && t->rows == TW_FLUID_ROWS) slow_down(t, congestion, row);
+}
+
+TwFluidPlace tw_fluid_point(const TwFluidRow *row, double n, double value[TW_FLUID_VALUES])
 {
     int k = 0;
     while (k + 2 < TW_FLUID_POINTS && n > row->at[k + 1][TW_FLUID_IN_FLIGHT]) k++;
@@ -411,4 +560,5 @@ void tw_fluid_point(const TwFluidRow *row, double n, double value[TW_FLUID_VALUE
     double w = (n - a[TW_FLUID_IN_FLIGHT]) / (b[TW_FLUID_IN_FLIGHT] - a[TW_FLUID_IN_FLIGHT]);
     w = w < 0.0 ? 0.0 : w > 1.0 ? 1.0 : w;
     for (int v = 0; v < TW_FLUID_VALUES; v++) value[v] = a[v] + w * (b[v] - a[v]);
+    return (TwFluidPlace){row->like, k, w};
 }

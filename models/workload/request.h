@@ -23,6 +23,7 @@ typedef struct TwFinished {
     TwRequest request;            // without its content
     int64_t first_ns, last_ns;    // first token (0: none came), the end
     TwOutcome outcome;
+    bool gaps_good;    // done, and its gaps are within the limit of its class, where there is one
     // known where the engine keeps them (contents, closed loops): first scheduled, tokens found cached then
     int32_t hit_tokens, preemptions;
     int64_t scheduled_ns;

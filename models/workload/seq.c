@@ -370,6 +370,13 @@ static void release(const TwEngine *e, TwReplica *r, uint32_t row, int64_t compu
 
 // --- ends -----------------------------------------------------------------------------------------------------------
 
+static bool gaps_good(const TwEngine *e, TwReplica *r, const TwRow *row)
+{
+    if (!rare(e->gaps_kept) || e->service[row->service].itl <= 0) return true;
+    const TwGapCount *gaps = gap_counts_of(r) + (row - rows_of(e, r));
+    return (double)gaps->over <= e->service[row->service].itl_over * (double)gaps->made;
+}
+
 static void tell(const TwEngine *e, TwReplica *r, const TwRow *row, TwOutcome outcome, int64_t now_ns,
                  const TwEngineLog *log)
 {
@@ -384,7 +391,8 @@ static void tell(const TwEngine *e, TwReplica *r, const TwRow *row, TwOutcome ou
                                    .images = row->images},
                        .first_ns = row->first_ns,
                        .last_ns = now_ns,
-                       .outcome = outcome};
+                       .outcome = outcome,
+                       .gaps_good = outcome == TW_ENDED_DONE && gaps_good(e, r, row)};
     if (e->keeps) {
         const TwCold *cold = cold_of(e, r) + (row - rows_of(e, r));
         done.request.session = cold->session;
@@ -401,11 +409,7 @@ static void measure(const TwEngine *e, TwReplica *r, const TwRow *row, const TwE
     TwEngineCounts *n = counts_of(r);
     int64_t now = out_ns(e, r), ttft = row->first_ns - row->arrival_ns, tpot = 0;
     if (row->output > 1) tpot = (int64_t)((double)(now - row->first_ns) * 1000.0 / (double)(row->output - 1) + 0.5);
-    bool good = tw_service_good(&e->service[row->service], ttft, tpot, now - row->arrival_ns);
-    if (rare(e->gaps_kept) && e->service[row->service].itl > 0) {
-        const TwGapCount *gaps = gap_counts_of(r) + (row - rows_of(e, r));
-        good &= (double)gaps->over <= e->service[row->service].itl_over * (double)gaps->made;
-    }
+    bool good = tw_service_good(&e->service[row->service], ttft, tpot, now - row->arrival_ns) && gaps_good(e, r, row);
     bool counts = row->arrival_ns >= e->spec.measure_from_ns;
     if (counts) {
         n->measured++;

@@ -100,6 +100,15 @@ void tw_latency_end(TwLatency *latency, int64_t ttft_ns, int64_t tpot_ps, int64_
         latency->single++;
 }
 
+void tw_latency_many(TwLatency *latency, int which, double seconds, int64_t times)
+{
+    TwSketch *sketch = &latency->sketch[which];
+    sketch->count += (uint64_t)times;
+    sketch->bucket[tw_sketch_bucket(seconds)] += (uint64_t)times;
+    if (times > 0 && seconds > sketch->max) sketch->max = seconds;
+    latency->sum[which] += tw_wide(seconds / tw_latency_scale(which), 1) * times;
+}
+
 static int gap_bucket(TwSeries span, int64_t from)
 {
     double gap = tw_double(span.next + span.grow * from), at = scale_at(gap, octaves_of(TW_ITL));

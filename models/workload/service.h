@@ -51,6 +51,8 @@ TW_LOCAL void tw_latency_add(TwLatency *latency, int which, int64_t value);    /
 TW_LOCAL void tw_latency_end(TwLatency *latency, int64_t ttft_ns, int64_t tpot_ps, int64_t e2e_ns);
 // The gaps of `weight` sequences over the next m iterations of a series of times, which take `took`.
 TW_LOCAL void tw_latency_gaps(TwLatency *latency, const TwSeries *span, int64_t m, TwWide took, int64_t weight);
+// So many of one latency.
+TW_LOCAL void tw_latency_many(TwLatency *latency, int which, double seconds, int64_t times);
 TW_LOCAL double tw_latency_scale(int which);    // seconds of a unit of its sum
 TW_LOCAL void tw_latency_gather(const TwLatency *latency, int which,
                                 TwSketch *into);    // but for the sum, which is exact here

@@ -470,6 +470,8 @@ double tw_traffic_rate_s(const TwTraffic *traffic, double time_s)
     return over ? 0.0 : traffic->rate_s;
 }
 
+int tw_traffic_service(const TwTraffic *traffic) { return traffic->service; }
+
 bool tw_traffic_steady(const TwTraffic *traffic)
 {
     for (int i = 0; i < traffic->part_count; i++)

@@ -125,6 +125,7 @@ double tw_traffic_rate_s(const TwTraffic *traffic, double time_s);    // expecte
 // Whether all of it has an expected rate at any time: generators, sessions, clients, sensors; not traces, users,
 // batches.
 bool tw_traffic_steady(const TwTraffic *traffic);
+int tw_traffic_service(const TwTraffic *traffic);    // class of its requests, of a source without parts
 // Requests of all cells that are expected from from_ns to until_ns, bursts and tw_traffic_scale and all, of a source
 // without parts. Windows that follow each other are quicker.
 double tw_traffic_expected(const TwTraffic *traffic, void *block, int64_t from_ns, int64_t until_ns);

@@ -448,6 +448,7 @@ void tw_workload_start(const TwWorkload *workload, void *block)
                    sizeof(TwKvEntry) << pool->index_bits);
         several |= pool->services > 1 || pool->tenants > 1;
     }
+    if (p->fluid) memset(tw_at(block, p->flows_in), 0, (size_t)p->pool_count * sizeof(TwFlowIn));
     if (several) {
         memset(tw_at(block, p->services), 0, (size_t)p->cell_count * TW_SERVICES * sizeof(TwServiceCounts));
         memset(tw_at(block, p->tenants), 0, (size_t)p->cell_count * TW_TENANTS * sizeof(TwServiceCounts));

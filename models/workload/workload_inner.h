@@ -35,6 +35,7 @@ typedef struct Pool {
 // What comes to a fluid pool in a window: requests, mean tokens.
 typedef struct TwFlowIn {
     double requests, input, output;
+    double of_class[TW_SERVICES];    // since the start
 } TwFlowIn;
 
 // Tokens of a flow, prompts or outputs.
@@ -50,6 +51,9 @@ typedef struct TwFlow {
     TwFlowTokens input, output;
     double value[TW_FLUID_VALUES], sum[TW_FLUID_VALUES];    // now; times time, since the start
     bool falls;                                             // loses its supply in this window
+    double came_s, waited_s,
+        wait_s;    // arrival times of the backlog, waits of those in work, summed; wait of who ends
+    TwFluidPlace place;
 } TwFlow;
 
 // A router cell: its replicas are neighbours. `of_pool` is its number in its pool, which keys its traffic.

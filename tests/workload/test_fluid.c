@@ -1,5 +1,6 @@
-// Requests as a flow against the same requests one by one: tokens, energy, how many are in the system; with clocks and
-// caps, more than can be served, and racks that lose their supply. Balances hold in whole numbers throughout.
+// Requests as a flow against the same requests one by one: tokens, energy, how many are in the system, latencies and
+// goodput; with clocks and caps, more than can be served, and racks that lose their supply. Balances hold in whole
+// numbers throughout.
 #include "models/workload/workload.h"
 #include "tests/check.h"
 #include "tests/workload/serving.h"
@@ -33,6 +34,7 @@ typedef struct Load {
     bool retry, fluid;
     const char *lengths;
     int draft;
+    double ttft_slo_s, tpot_slo_s;
 } Load;
 
 static void open_hall(Hall *h, const Load *load)
@@ -70,14 +72,14 @@ static void open_hall(Hall *h, const Load *load)
                            .kv_blocks = 4000,
                            .queue_max = load->queue_max > 0 ? load->queue_max : 2000,
                            .router = load->router ? load->router : "least_loaded",
-                           .ttft_slo_s = 1.0,
-                           .tpot_slo_s = 0.1,
+                           .ttft_slo_s = load->ttft_slo_s > 0.0 ? load->ttft_slo_s : 1.0,
+                           .tpot_slo_s = load->tpot_slo_s > 0.0 ? load->tpot_slo_s : 0.1,
                            .seed = 1,
                            .engine = &h->engine,
                            .retry = load->retry,
                            .detect_s = 1.0,
                            .fluid = load->fluid};
-    const TwWorkloadSpec spec = {RACKS, 1, &h->pool, 0, 1};
+    const TwWorkloadSpec spec = {RACKS, 1, &h->pool, 60000000000, 1};
     TwErrors *errors = tw_errors_create();
     if (!tw_workload_create(&h->workload, &spec, &h->layout, errors)) {
         tw_errors_print(errors, 20, stderr);
@@ -118,7 +120,11 @@ static void go_to(Hall *h, double until_s, TwWorkloadTotals *t)
 // Both ways from 60 to 360 s: the flow's tokens, energy and requests in the system, relative.
 static void compare(const char *what, Load load, double clock, double cap_w, double within)
 {
-    double tokens[2], joules[2], system[2], turned[2];
+    enum { LATENCIES = 4 };
+    static const char *const names[LATENCIES] = {"TTFT", "TPOT", "E2E", "ITL"};
+    static const int which[LATENCIES] = {TW_TTFT, TW_TPOT, TW_E2E, TW_ITL};
+    static TwSketch sketch[2][LATENCIES];
+    double tokens[2], joules[2], system[2], turned[2], good[2];
     for (int way = 0; way < 2; way++) {
         static Hall h;
         TwWorkloadTotals a, b;
@@ -134,6 +140,8 @@ static void compare(const char *what, Load load, double clock, double cap_w, dou
         tokens[way] = (double)(b.output_tokens_done - a.output_tokens_done);
         joules[way] = b.device_j - a.device_j;
         turned[way] = (double)(b.rejected + b.cancelled - a.rejected - a.cancelled);
+        good[way] = (double)b.good / (double)b.measured_completed;
+        for (int k = 0; k < LATENCIES; k++) tw_workload_sketch(h.workload, h.block, 0, which[k], &sketch[way][k]);
         close_hall(&h);
     }
     printf("%-28s tokens %+.2f %%, energy %+.2f %%, in the system %.0f for %.0f, turned away %.0f for %.0f\n", what,
@@ -143,6 +151,18 @@ static void compare(const char *what, Load load, double clock, double cap_w, dou
     CHECK_WITHIN(joules[1], joules[0], within * joules[0]);
     CHECK_WITHIN(system[1], system[0], 5.0 * within * system[0] + 6.0);
     CHECK_WITHIN(turned[1], turned[0], 10.0 * within * turned[0] + 300.0);
+    printf("    within limits %.3f for %.3f", good[1], good[0]);
+    CHECK_WITHIN(good[1], good[0], 0.03);
+    for (int k = 0; k < LATENCIES; k++) {
+        printf("; %s", names[k]);
+        for (int q = 0; q < 2; q++) {
+            double at = q ? 0.99 : 0.5, flow = tw_sketch_quantile(&sketch[1][k], at);
+            double exact = tw_sketch_quantile(&sketch[0][k], at);
+            printf(" p%g %+.1f %%", 100.0 * at, 100.0 * (flow / exact - 1.0));
+            CHECK_WITHIN(flow, exact, (q ? 0.15 : 0.10) * exact);
+        }
+    }
+    printf("\n");
 }
 
 // Half the racks go dark for a minute: what they had is lost, or served by the others.
@@ -173,6 +193,7 @@ int main(void)
 {
     compare("little", (Load){.rate_s = 20.0}, 1.0, INFINITY, 0.04);
     compare("half of what is served", (Load){.rate_s = 60.0}, 1.0, INFINITY, 0.02);
+    compare("limits that bind", (Load){.rate_s = 90.0, .ttft_slo_s = 0.028, .tpot_slo_s = 0.009}, 1.0, INFINITY, 0.02);
     compare("drafts drawn", (Load){.rate_s = 60.0, .draft = 2}, 1.0, INFINITY, 0.03);
     compare("lengths that hardly scatter", (Load){.rate_s = 60.0, .lengths = "uniform"}, 1.0, INFINITY, 0.02);
     compare("more than is served", (Load){.rate_s = 160.0}, 1.0, INFINITY, 0.02);
