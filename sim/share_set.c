@@ -2,6 +2,7 @@
 
 #include "sim/arena.h"
 #include "sim/block.h"
+#include "sim/fetch.h"
 #include "sim/share.h"
 
 #include <assert.h>
@@ -186,7 +187,7 @@ static bool fat(const TwShareSet *s, int link) { return s->fatpipes && s->fatpip
 // The links of a flow are asked for ahead: they lie anywhere in memory.
 static void fetch_way(const TwShareSet *s, const Flow *f)
 {
-    for (int i = 0; i < f->hops; i++) __builtin_prefetch(&s->link[f->way[i]], 1);
+    for (int i = 0; i < f->hops; i++) tw_fetch(&s->link[f->way[i]]);
 }
 
 // --- who crosses a link
@@ -247,7 +248,7 @@ int tw_share_set_add(TwShareSet *s, int count, const int *link, const double *us
     int id = s->free_flow[--s->free_flows], first = id << s->shift;
     Flow *f = flow_at(s, id);
     f->hops = 0;
-    for (int i = 0; i < count; i++) __builtin_prefetch(&s->link[link[i]], 1);
+    for (int i = 0; i < count; i++) tw_fetch(&s->link[link[i]]);
     for (int i = 0; i < count; i++) {
         double part = use ? use[i] : 1.0;
         if (part <= 0.0) continue;    // a crossing that consumes nothing is none
@@ -274,7 +275,7 @@ void tw_share_set_remove(TwShareSet *s, int id)
     Flow *f = flow_at(s, id);
     assert(f->holder != FREE);
     fetch_way(s, f);
-    for (int i = 0, c = id << s->shift; i < f->hops; i++, c++) __builtin_prefetch(&s->chunk[s->place[c] / CHUNK], 1);
+    for (int i = 0, c = id << s->shift; i < f->hops; i++, c++) tw_fetch(&s->chunk[s->place[c] / CHUNK]);
     for (int i = 0, c = id << s->shift; i < f->hops; i++, c++) {
         Link *l = &s->link[f->way[i]];
         unlist(s, c);
@@ -475,7 +476,7 @@ static void queue(TwShareSet *s)
         mark(s, l, PENDING, shut);
         if (!shut && l->live == 0) continue;
         double key = due(s, link);
-        __builtin_prefetch(&s->chunk[l->chunk]);    // it may be opened
+        tw_fetch(&s->chunk[l->chunk]);    // it may be opened
         if (l->at < 0)
             insert(s, link, key);
         else if (key < s->entry[l->at].key)
@@ -588,7 +589,7 @@ static void fetch(const TwShareSet *s, const Link *l, int chunk)
 {
     const Chunk *k = &s->chunk[chunk];
     for (int i = 0, n = items(l, chunk); i < n; i++) {
-        __builtin_prefetch(flow_at(s, k->item[i] >> s->shift), 1);
+        tw_fetch(flow_at(s, k->item[i] >> s->shift));
     }
 }
 

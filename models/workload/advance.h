@@ -8,6 +8,7 @@
 
 #include "models/workload/plain.h"
 
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -23,13 +24,20 @@ typedef struct TwSeries {
 
 enum { TW_JUMP_MOST = 1 << 24 };    // iterations; keeps every product below 2^127
 
-// Nearest integer of value * scale, halves away from zero; |value * scale| < 2^126.
+// Nearest integer, halves away from zero; |x| < 2^63. From 2^52 on a double is an integer already, and adding a half
+// would round it.
+static inline int64_t tw_round(double x) { return (int64_t)(fabs(x) <= 4503599627370496.0 ? x + copysign(0.5, x) : x); }
+
+// The same of value * scale; |value * scale| < 2^126.
 static inline TwWide tw_wide(double value, double scale)
 {
     double x = value * scale;
-    // from 2^52 on a double is an integer already, and adding a half would round it
-    if (x >= -4503599627370496.0 && x <= 4503599627370496.0) return (int64_t)(x < 0.0 ? x - 0.5 : x + 0.5);
-    if (x >= -9.2e18 && x <= 9.2e18) return (int64_t)x;
+    if (fabs(x) <= 9.2e18) return tw_round(x);
+    if (fabs(x) <= 9.2e27) {
+        // two halves, each exact
+        int64_t high = (int64_t)(x * 0x1p-32);
+        return (TwWide)high * 4294967296 + (int64_t)(x - (double)high * 0x1p32);
+    }
     // beyond 64 bits: 53 bits moved up, which compilers leave to a slow library call
     uint64_t bits;
     memcpy(&bits, &x, sizeof bits);
@@ -59,6 +67,15 @@ static inline TwWide tw_times(TwWide x, int64_t m)
 static inline TwWide tw_series_sum(TwSeries series, int64_t m)
 {
     return tw_times(series.next, m) + tw_times(series.grow, m * (m - 1) / 2);
+}
+
+// The same, going on to the term after them.
+static inline TwWide tw_series_take(TwSeries *series, int64_t m)
+{
+    // m times the mean of the first and the last
+    TwWide first = series->next, grown = tw_times(series->grow, m);
+    series->next += grown;
+    return tw_times(first + series->next - series->grow, m) >> 1;
 }
 
 // Smallest m in [1, most] whose sum reaches `distance`; most where none does. Every term is positive.

@@ -384,12 +384,12 @@ void tw_engine_restart(const TwEngine *e, TwReplica *r)
 void tw_engine_fetch_arrays(const TwEngine *e, const TwReplica *r)
 {
     const uint64_t *heap = part_const(r, e->heap);
-    __builtin_prefetch(part_const(r, e->residues), 1);
-    for (int at = 0; at < r->decodes && at < 64; at += 8) __builtin_prefetch(heap + at, 1);
+    tw_fetch(part_const(r, e->residues));
+    for (int at = 0; at < r->decodes && at < 64; at += 8) tw_fetch(heap + at);
     uint32_t row = tw_seq_next(e, r);
     if (row == TW_NO_ROW) return;
-    __builtin_prefetch((const TwLink *)row_array_const(r, TW_LINKS) + row, 1);
-    __builtin_prefetch((const TwRow *)row_array_const(r, TW_ROWS) + row, 1);
+    tw_fetch((const TwLink *)row_array_const(r, TW_LINKS) + row);
+    tw_fetch((const TwRow *)row_array_const(r, TW_ROWS) + row);
 }
 
 void tw_engine_fetch_nodes(const TwEngine *e, const TwReplica *r, bool begins, uint64_t base[TW_FETCHED])
@@ -407,12 +407,12 @@ void tw_engine_fetch_nodes(const TwEngine *e, const TwReplica *r, bool begins, u
         tw_prefix_fetch_key(&e->prefix, table, oldest->key);
         if (oldest->newer >= 0) base[1] = nodes[oldest->newer].base;
     }
-    if (r->prefix.unused >= 0) __builtin_prefetch(nodes + r->prefix.unused, 1);
+    if (r->prefix.unused >= 0) tw_fetch(nodes + r->prefix.unused);
     if (begins && queue->first != TW_NO_ROW) {
         const TwCold *cold = colds + queue->first;
         for (int k = 0; k < cold->run_count && k < 2; k++) {
             int32_t node = tw_prefix_guess(&e->prefix, table, &cold->run[k]);
-            if (node >= 0) __builtin_prefetch(nodes + node, 1);
+            if (node >= 0) tw_fetch(nodes + node);
         }
     }
     if (r->chunk_count > 0) {
@@ -420,9 +420,9 @@ void tw_engine_fetch_nodes(const TwEngine *e, const TwReplica *r, bool begins, u
         if (cold->run_count > 0) base[2] = cold->run[cold->run_count - 1].base;
     }
     if (r->decodes == 0) return;
-    if (r->prefix.newest >= 0) __builtin_prefetch(nodes + r->prefix.newest, 1);
+    if (r->prefix.newest >= 0) tw_fetch(nodes + r->prefix.newest);
     uint32_t row = finish_row(*(const uint64_t *)part_const(r, e->heap));
-    if (rows[row].leaf >= 0) __builtin_prefetch(nodes + rows[row].leaf, 1);
+    if (rows[row].leaf >= 0) tw_fetch(nodes + rows[row].leaf);
     if (colds[row].run_count > 0) base[3] = colds[row].run[colds[row].run_count - 1].base;
 }
 

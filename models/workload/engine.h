@@ -37,6 +37,7 @@
 #include "models/workload/service.h"
 #include "models/workload/step.h"
 #include "sim/error.h"
+#include "sim/fetch.h"
 
 #include <stdbool.h>
 
@@ -344,7 +345,7 @@ void tw_engine_restart(const TwEngine *engine, TwReplica *replica);
 // later its arrays, a while later the rows they name.
 static inline void tw_engine_fetch_head(const TwReplica *replica)
 {
-    for (size_t at = 0; at < sizeof *replica; at += 64) __builtin_prefetch((const unsigned char *)replica + at, 1);
+    for (size_t at = 0; at < sizeof *replica; at += 64) tw_fetch((const unsigned char *)replica + at);
 }
 void tw_engine_fetch_arrays(const TwEngine *engine, const TwReplica *replica);
 TW_LOCAL void tw_engine_fetch_rows(const TwEngine *engine, const TwReplica *replica);

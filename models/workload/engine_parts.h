@@ -160,7 +160,7 @@ TW_LOCAL void tw_sched_boundary(const TwEngine *engine, TwReplica *replica, cons
 TW_LOCAL bool tw_sched_ends(const TwEngine *engine, TwReplica *list, const TwEngineLog *log);
 // Who takes part next; true: the same, or was so before. `once`: the next iteration is looked at by itself.
 TW_LOCAL bool tw_sched_turn(const TwEngine *engine, TwReplica *list, bool changed, bool *once, const TwEngineLog *log);
-// What is scheduled on a list, as a step source wants it; whether anything is.
+// What is scheduled on a list, as a step source wants it (sets its chunk_tokens); whether anything is.
 TW_LOCAL TwBatch tw_sched_batch(const TwEngine *engine, TwReplica *list);
 TW_LOCAL bool tw_sched_works(const TwEngine *engine, TwReplica *list);
 // The series of a cost of a batch; what the images of prompts that begin add to it. Returns those images.

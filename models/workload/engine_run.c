@@ -9,11 +9,11 @@ void tw_engine_fetch_rows(const TwEngine *e, const TwReplica *r)
     const TwRow *rows = row_array_const(r, TW_ROWS);
     if (r->decodes > 0) {
         uint32_t row = finish_row(*(const uint64_t *)part_const(r, e->heap));
-        __builtin_prefetch(rows + row, 1);
-        __builtin_prefetch((const TwLink *)row_array_const(r, TW_LINKS) + row, 1);
-        if (e->keeps) __builtin_prefetch((const TwCold *)row_array_const(r, TW_COLDS) + row, 1);
+        tw_fetch(rows + row);
+        tw_fetch((const TwLink *)row_array_const(r, TW_LINKS) + row);
+        if (e->keeps) tw_fetch((const TwCold *)row_array_const(r, TW_COLDS) + row);
     }
-    if (r->chunk_count > 0) __builtin_prefetch(rows + *(const uint32_t *)part_const(r, e->chunks), 1);
+    if (r->chunk_count > 0) tw_fetch(rows + *(const uint32_t *)part_const(r, e->chunks));
 }
 
 // --- time -----------------------------------------------------------------------------------------------------------
@@ -250,7 +250,8 @@ static void commit(const TwEngine *e, TwReplica *r, int64_t m, const TwEngineLog
 {
     if (m == 0) return;
     TwEngineCounts *n = &r->counts;
-    TwWide took = tw_series_sum(r->span, m), used = tw_series_sum(r->energy, m), from = r->time;
+    TwSeries span = r->span;    // after them
+    TwWide took = tw_series_take(&span, m), used = tw_series_take(&r->energy, m), from = r->time;
     int64_t prompts = r->chunk_tokens, decodes = rare(r->paused) ? 0 : r->decodes;
     for (int k = 1; k < ranks_of(e); k++) {
         TwReplica *rank = rank_of(e, r, k);
@@ -265,11 +266,9 @@ static void commit(const TwEngine *e, TwReplica *r, int64_t m, const TwEngineLog
     r->meter += used;
     // a step's energy is shared by the tokens that it computes
     if (prompts > 0) n->prompt += tw_times(used, (prompts << 16) / (prompts + decodes));
-    r->span.next += tw_times(r->span.grow, m);
-    r->energy.next += tw_times(r->energy.grow, m);
+    r->span.next = span.next;
     if (rare(e->ranks > 1)) {
-        n->waited += tw_series_sum(r->waited, m);
-        r->waited.next += tw_times(r->waited.grow, m);
+        n->waited += tw_series_take(&r->waited, m);
         r->held_wait += r->hold == TW_HOLD_WAIT ? (int32_t)m : 0;
         r->held_gather += r->hold == TW_HOLD_GATHER ? (int32_t)m : 0;
     }

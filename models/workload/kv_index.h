@@ -5,6 +5,8 @@
 // another, and that where there is only one such; into the caches of more the router looks.
 #pragma once
 
+#include "sim/fetch.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +28,6 @@ void tw_kv_index_set(const TwKvIndex *index, uint64_t base, int replica, int32_t
 // Asks the processor to bring the entry of a run; changes nothing.
 static inline void tw_kv_index_fetch(const TwKvIndex *index, uint64_t base)
 {
-    __builtin_prefetch(&index->entry[base & (((uint64_t)1 << index->bits) - 1)], 1);
+    tw_fetch(&index->entry[base & (((uint64_t)1 << index->bits) - 1)]);
 }
 const TwKvEntry *tw_kv_index_find(const TwKvIndex *index, uint64_t base);    // NULL: nobody has any of it

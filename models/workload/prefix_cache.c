@@ -135,7 +135,7 @@ static int32_t shrink_oldest(const TwPrefix *p, int64_t most)
         TwPrefixNode *next = p->node + n->newer;
         next->older = NONE;
         tw_prefix_fetch_key(p->plan, p->table, next->key);
-        if (next->newer != NONE) __builtin_prefetch(p->node + next->newer, 1);
+        if (next->newer != NONE) tw_fetch(p->node + next->newer);
     }
     if (n->parent != NONE) p->node[n->parent].children--;
     node_free(p, node);

@@ -14,6 +14,7 @@
 
 #include "models/workload/content.h"
 #include "models/workload/plain.h"
+#include "sim/fetch.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -73,7 +74,7 @@ TW_LOCAL void tw_prefix_clear(const TwPrefix *p);
 // Asks the processor to bring the place of a key; changes nothing.
 static inline void tw_prefix_fetch_key(const TwPrefixPlan *plan, const uint64_t *table, uint64_t key)
 {
-    __builtin_prefetch(table + ((key >> 32) & ((1u << plan->bits) - 1)), 1);
+    tw_fetch(table + ((key >> 32) & ((1u << plan->bits) - 1)));
 }
 // Key of the first block of a run; the same for it.
 static inline uint64_t tw_prefix_first(const TwPrefixPlan *plan, const TwRun *run)

@@ -56,40 +56,46 @@ static bool finish_iteration(const TwEngine *e, TwReplica *r, const TwEngineLog 
 // ---------------------------------
 
 // A chunk of one token is a decode to the kernels.
-inline TwBatch tw_sched_batch(const TwEngine *e, TwReplica *r)
+static inline void batch_of(const TwEngine *e, TwReplica *r, TwBatch *b)
 {
-    TwBatch b = {0};
+    *b = (TwBatch){0};
     if (!rare(r->paused)) {
-        int drafts = drafts_of(e);
-        b = (TwBatch){.tokens = r->decodes * (1 + drafts),
-                      .decodes = r->decodes,
-                      .decode_context = r->context,
-                      .logits = r->decodes * (1 + drafts),
-                      .drafts = drafts};
+        b->drafts = drafts_of(e);
+        b->decodes = r->decodes;
+        b->tokens = b->logits = r->decodes * (1 + b->drafts);
+        b->decode_context = r->context;
     }
+    r->chunk_tokens = 0;
     const uint32_t *chunks = chunks_of(e, r);
     const TwRow *rows = rows_of(e, r);
     for (int j = 0; j < r->chunk_count; j++) {
         const TwRow *row = rows + chunks[j];
         int64_t tokens = row->chunk;
         if (tokens == 0) continue;
-        b.tokens += (int32_t)tokens;
-        b.logits++;
+        r->chunk_tokens += (int32_t)tokens;
+        b->tokens += (int32_t)tokens;
+        b->logits++;
         if (tokens == 1) {
-            b.decodes++;
-            b.decode_context += row->base;
-            b.singles++;
-            b.single_history += row->base;
-            b.single_history_64 += (row->base + 63) / 64 * 64;
+            b->decodes++;
+            b->decode_context += row->base;
+            b->singles++;
+            b->single_history += row->base;
+            b->single_history_64 += (row->base + 63) / 64 * 64;
             continue;
         }
-        b.chunks++;
-        b.chunk_tokens += (int32_t)tokens;
-        b.chunk_square += tokens * tokens;
-        b.chunk_history += tokens * row->base;
-        b.history_sum += row->base;
-        b.history_64 += (row->base + 63) / 64 * 64;
+        b->chunks++;
+        b->chunk_tokens += (int32_t)tokens;
+        b->chunk_square += tokens * tokens;
+        b->chunk_history += tokens * row->base;
+        b->history_sum += row->base;
+        b->history_64 += (row->base + 63) / 64 * 64;
     }
+}
+
+TwBatch tw_sched_batch(const TwEngine *e, TwReplica *r)
+{
+    TwBatch b;
+    batch_of(e, r, &b);
     return b;
 }
 
@@ -160,9 +166,8 @@ static void choose_level(const TwEngine *e, TwReplica *r, const TwBatch *b, TwSt
 static int64_t slope(double value, double scale)
 {
     double x = value * scale;
-    if (fabs(x) <= 4503599627370496.0) return (int64_t)(x < 0.0 ? x - 0.5 : x + 0.5);
     assert(fabs(x) < 9.2e18);
-    return (int64_t)x;
+    return tw_round(x);
 }
 
 // The series of one quantity: coefficients are rounded once, here, and everything after is exact.
@@ -232,8 +237,9 @@ inline int tw_sched_images(const TwEngine *e, TwReplica *r)
 
 static void plan(const TwEngine *e, TwReplica *r)
 {
-    TwBatch batch = tw_sched_batch(e, r);
+    TwBatch batch;
     TwStep step;
+    batch_of(e, r, &batch);
     choose_level(e, r, &batch, &step);
     series(e, &step.time_ns, TW_UNITS_PER_NS, &batch, &r->span);
     series(e, &step.energy_nj, TW_UNITS_PER_NJ, &batch, &r->energy);
@@ -245,8 +251,6 @@ static void plan(const TwEngine *e, TwReplica *r)
         r->energy.next += images * e->encode_energy;
         r->left = 1;
     }
-    r->chunk_tokens = 0;
-    for (int j = 0; j < r->chunk_count; j++) r->chunk_tokens += rows_of(e, r)[chunks_of(e, r)[j]].chunk;
     r->limits_changed = false;
     r->counts.changes++;
 }

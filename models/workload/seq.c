@@ -220,7 +220,7 @@ static void fetch_begins(const TwEngine *e, TwReplica *r, const TwRun *run, int 
     const TwPrefixNode *nodes = part(r, e->node);
     for (int k = 0; k < count; k++) {
         int32_t node = tw_prefix_guess(&e->prefix, table, &run[k]);
-        if (node >= 0) __builtin_prefetch(nodes + node, 1);
+        if (node >= 0) tw_fetch(nodes + node);
     }
 }
 
