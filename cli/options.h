@@ -56,6 +56,8 @@ typedef enum TwServing {
     TW_ON_ACCEPTANCE,
     TW_ON_ACCEPT,
     TW_ON_RANK_ROUTER,
+    TW_ON_MAX_SEQUENCES,
+    TW_ON_MAX_TOKENS,
     TW_ON_RANK_WAIT,
     TW_ON_RANK_GATHER,
     TW_ON_FRONT_END,

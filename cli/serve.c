@@ -43,8 +43,12 @@ static bool set_engine(const TwOptions *o, TwDeploySpec *d, TwServeSpec *s)
         d->async_scheduling = engines[i].async;
         d->engine = engines[i].kernels;
         s->admission = engines[i].admission;
-        d->max_tokens = s->max_tokens = 8192;
-        d->max_sequences = s->max_sequences = engines[i].sequences;
+        int64_t tokens, sequences;
+        if (!tw_cli_whole(o, TW_ON_MAX_TOKENS, "max-tokens", 1, 131072, 8192, &tokens) ||
+            !tw_cli_whole(o, TW_ON_MAX_SEQUENCES, "max-sequences", 1, 8192, engines[i].sequences, &sequences))
+            return false;
+        d->max_tokens = s->max_tokens = (int)tokens;
+        d->max_sequences = s->max_sequences = (int)sequences;
         return true;
     }
     fprintf(stderr, "tokenworks: --engine %s: expected vllm, sglang, trtllm or ideal\n", name);
@@ -142,11 +146,30 @@ static bool check_ranks(const TwOptions *o, const TwDeploySpec *d, const TwEngin
     const char *router = o->serving[TW_ON_RANK_ROUTER];
     bool even = router && strcmp(router, "even") == 0, lists = router && !even && strcmp(router, "auto") != 0;
     if (d->layout.ranks == 1) return !tw_options_idle(o, "one attention rank", of_ranks);
+    if (even && o->serving[TW_ON_MAX_SEQUENCES] && (int64_t)d->max_sequences * d->layout.ranks > TW_LIST_MOST) {
+        fprintf(stderr, "tokenworks: --max-sequences %d of %d attention ranks in one list: expected at most %d\n",
+                d->max_sequences, d->layout.ranks, TW_LIST_MOST / d->layout.ranks);
+        return false;
+    }
     if (even) return !tw_options_idle(o, "--rank-router even", of_ranks + 1);
     if (d->layout.ranks <= TW_RANKS_MOST || !(lists || e->rank_wait > 0 || e->rank_gather > 0)) return true;
     fprintf(stderr, "tokenworks: --dp %d: at most %d attention ranks have lists of their own, more are dealt evenly\n",
             d->layout.ranks, TW_RANKS_MOST);
     return false;
+}
+
+// Both tables of a set, or that of the side whose length is not given.
+static bool set_tables(const TwOptions *o, TwServeSpec *s, TwError *error)
+{
+    const char *set = o->serving[TW_ON_LENGTHS];
+    bool in = !o->serving[TW_ON_ISL], out = !o->serving[TW_ON_OSL];
+    char name[256];
+    *error = (TwError){.status = TW_DONE};
+    if (in && out) return tw_lengths_load_set(&s->input, &s->output, set, error);
+    static const char *const of_lengths[] = {"isl", "osl", NULL};
+    if (!in && !out) return !tw_options_idle(o, "--lengths", of_lengths);
+    snprintf(name, sizeof name, "%s_%s", set, in ? "in" : "out");
+    return tw_lengths_load(in ? &s->input : &s->output, name, error);
 }
 
 static bool set_lengths(const TwOptions *o, TwServeSpec *s, int *status)
@@ -161,10 +184,8 @@ static bool set_lengths(const TwOptions *o, TwServeSpec *s, int *status)
     s->input_mean = isl, s->output_mean = osl;
     s->context_tokens = (int64_t)(isl + osl) + 16;
     if (!o->serving[TW_ON_LENGTHS]) return true;
-    static const char *const of_lengths[] = {"isl", "osl", NULL};
-    if (tw_options_idle(o, "--lengths", of_lengths)) return false;
-    if (!tw_lengths_load_set(&s->input, &s->output, o->serving[TW_ON_LENGTHS], &error)) {
-        *status = tw_cli_fail(&error);
+    if (!set_tables(o, s, &error)) {
+        *status = error.status == TW_DONE ? TW_USAGE : tw_cli_fail(&error);
         return false;
     }
     s->context_tokens = 0;

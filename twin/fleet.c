@@ -107,7 +107,7 @@ static bool make_workload(Fleet *f, TwFleetResult *result, TwError *error)
                        .replica_cell = cell,
                        .cell_count = cells,
                        .max_tokens = s->max_tokens * ways,
-                       .max_sequences = (int)(sequences < 65535 ? sequences : 65535),
+                       .max_sequences = (int)(engine.ranks > 1 || sequences < TW_LIST_MOST ? sequences : TW_LIST_MOST),
                        .block_tokens = BLOCK,
                        .kv_blocks = blocks,
                        .queue_max = 4096,

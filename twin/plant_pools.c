@@ -241,6 +241,35 @@ static int count_classes(const TwPlant *plant, const TwPoolPlan *pool)
     return count;
 }
 
+// Settings of a pool that do nothing beside what else it has.
+static void warn_idle(const TwPlant *plant, const TwPoolPlan *pool, const TwPoolRow *row, const TwNode *node,
+                      const TwModelRow *model, const TwEngineSpec *engine, TwErrors *errors)
+{
+    static const char *const of_experts[] = {"moe_imbalance", "routing_zipf", "redundant_experts"};
+    for (int i = 0; i < 3 && model->experts < 1; i++)
+        if (tw_node_given(node, of_experts[i]))
+            tw_node_warn(node, of_experts[i], errors, "the model has no experts, expected a mixture of experts");
+    const TwNode *settings = tw_node_group(node, "engine");
+    if (tw_node_given(settings, "tier_credit") && engine->tier_count == 0)
+        tw_node_warn(settings, "tier_credit", errors, "there are no lower tiers to give credit for, expected tiers");
+
+    const TwNode *workload = tw_node_group(tw_config_root(plant->config), "workload");
+    int served = 0, limited = 0, listed = tw_node_entries(workload, "classes");
+    for (int i = 0; i < listed; i++) {
+        char name[TW_NAME];
+        const TwNode *entry = tw_node_entry(workload, "classes", i, name);
+        if (!is_served(entry, pool, pool == plant->pools)) continue;
+        TwClassRow class;
+        tw_node_row(entry, &class);
+        bool limit = class.itl_slo_s > 0.0 || row->itl_slo_s > 0.0;
+        served++, limited += limit;
+        if (class.itl_slo_share >= 0.0 && !limit)
+            tw_node_warn(entry, "itl_slo_share", errors, "no limit on gaps of which it is a share, expected itl_slo_s");
+    }
+    if (tw_node_given(node, "itl_slo_share") && limited == 0 && (served > 0 || row->itl_slo_s <= 0.0))
+        tw_node_warn(node, "itl_slo_share", errors, "no limit on gaps of which it is a share, expected itl_slo_s");
+}
+
 // The next class of service of a pool; beyond the most there can be, the last takes the others in.
 static void add_service(TwPoolPlan *pool, const TwPoolRow *row, const TwClassRow *class, const char *name)
 {
@@ -621,7 +650,7 @@ static bool compile_pool(TwPlant *plant, TwPoolPlan *pool, TwPoolSpec *spec, con
         .replica_cell = cells,
         .cell_count = pool->cells,
         .max_tokens = (int)row.max_tokens * others,
-        .max_sequences = (int)(row.max_sequences * parallel.ranks < 65535 ? row.max_sequences * parallel.ranks : 65535),
+        .max_sequences = (int)row.max_sequences * parallel.ranks,
         .block_tokens = (int)row.block_tokens,
         .kv_blocks = blocks,
         .queue_max = (int)row.queue_max,
@@ -637,6 +666,14 @@ static bool compile_pool(TwPlant *plant, TwPoolPlan *pool, TwPoolSpec *spec, con
     if (!tw_pool_engine(node, plant->arena, pool->shares, token_bytes * (double)row.block_tokens, (int)model.layers,
                         parallel.ranks, blocks, engine, spec, errors))
         return false;
+    if (engine->ranks == 1 && spec->max_sequences > TW_LIST_MOST) {
+        tw_node_error(node, "max_sequences", errors,
+                      "of each of %d attention ranks: %d in one list, expected at most %d, or "
+                      "engine.rank_router other than \"even\"",
+                      parallel.ranks, spec->max_sequences, TW_LIST_MOST);
+        return false;
+    }
+    warn_idle(plant, pool, &row, node, &model, engine, errors);
     if (tw_traffic_images(pool->traffic) && engine->encode_s <= 0.0)
         tw_node_warn(tw_node_group(node, "engine"), "encode_s_per_image", errors,
                      "requests bring images, whose encoding takes no time where it is not given");

@@ -353,7 +353,8 @@ bool tw_serve(const TwDeploy *deploy, const TwServeSpec *spec, TwServeResult *re
     if (blocks < 1 || sequences < 1)
         return tw_fail(error, TW_BAD_INPUT, "a request of %g tokens does not fit %lld KV blocks of 16", whole,
                        (long long)blocks);
-    if (sequences > 65535) sequences = 65535;
+    // one list, whose default is more than it can hold
+    if (tw_serve_engine(deploy, spec).ranks == 1 && sequences > TW_LIST_MOST) sequences = TW_LIST_MOST;
     result->kv_blocks = blocks, result->sequences = (int)sequences;
 
     Run run;

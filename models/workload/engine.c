@@ -49,16 +49,16 @@ static bool check(const TwEngineSpec *spec, TwError *error)
 {
     int b = spec->block_tokens;
     if (!in_range(error, "max_tokens", spec->max_tokens, 1, 1 << 24)) return false;
-    if (!in_range(error, "max_sequences", spec->max_sequences, 1, 65535)) return false;
+    if (!in_range(error, "ranks with lists of their own", spec->ranks, 1, TW_RANKS_MOST)) return false;
+    if (!in_range(error, "max_sequences", spec->max_sequences, 1, (int64_t)TW_LIST_MOST * spec->ranks)) return false;
     if (!in_range(error, "block_tokens", b, 1, 256)) return false;
     if (b & (b - 1)) return tw_fail(error, TW_BAD_INPUT, "block_tokens = %d, expected a power of two", b);
     if (!in_range(error, "kv_blocks", spec->kv_blocks, 1, (int64_t)1 << 40)) return false;
-    if (!in_range(error, "queue_max", spec->queue_max, 1, (1 << 24) - 65537)) return false;
+    if (!in_range(error, "queue_max", spec->queue_max, 1, TW_ROWS_MOST - 65537)) return false;
     if (!in_range(error, "priorities", spec->priorities, 1, TW_PRIORITIES)) return false;
     if (!in_range(error, "tenants", spec->tenants, 1, TW_TENANTS)) return false;
     if (!in_range(error, "services", spec->services, 0, TW_SERVICES)) return false;
     if (!in_range(error, "tiers", spec->tier_count, 0, TW_TIERS)) return false;
-    if (!in_range(error, "ranks with lists of their own", spec->ranks, 1, TW_RANKS_MOST)) return false;
     if (!(spec->encode_s >= 0.0 && spec->encode_s <= 1e3 && spec->encode_j >= 0.0 && spec->encode_j <= 1e6))
         return tw_fail(error, TW_BAD_INPUT, "encode_s_per_image = %g, encode_j_per_image = %g, expected 0 to 1000, 1e6",
                        spec->encode_s, spec->encode_j);
@@ -219,6 +219,11 @@ bool tw_engine_build(TwEngine *engine, const TwEngineSpec *given, TwError *error
     engine->rows_max = spec.queue_max + spec.max_sequences * spec.ranks;
     // who was handed on keeps its row until its KV has left
     if (spec.keep) engine->rows_max += spec.max_sequences * spec.ranks;
+    if (engine->rows_max > TW_ROWS_MOST)
+        return tw_fail(error, TW_BAD_INPUT,
+                       "queue_max = %d beside max_sequences = %d of %d ranks: %d requests at a replica, expected at "
+                       "most %d",
+                       spec.queue_max, spec.max_sequences, spec.ranks, engine->rows_max, TW_ROWS_MOST);
     engine->queues = spec.priorities * spec.tenants;
     engine->services = spec.services > 0 ? spec.services : 1;
     engine->service[0] = tw_service_limit(spec.ttft_slo_s, spec.tpot_slo_s, INFINITY);

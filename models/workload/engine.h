@@ -54,6 +54,7 @@ typedef enum TwPolicy {
 extern const char *const tw_policy_names[];    // NULL-ended, in this order
 bool tw_policy(const char *name, TwPolicy *policy);
 
+enum { TW_LIST_MOST = 65535, TW_ROWS_MOST = 1 << 24 };    // sequences in work of a list; requests at a replica
 enum { TW_PRIORITIES = 8, TW_TENANTS = 64, TW_DRAFT_MOST = 16 };
 
 // Which attention rank of a group gets a request. Ties go to the lowest.
@@ -94,7 +95,7 @@ struct TwEngineSpec {
     const TwStepSource *step;
     TwPolicy policy;
     int max_tokens;       // budget of new tokens in an iteration, >= 1
-    int max_sequences;    // 1 to 65535
+    int max_sequences;    // 1 to TW_LIST_MOST for each list
     int block_tokens;     // a power of two, 1 to 256
     int64_t kv_blocks;
     int ranks;    // attention ranks with lists of their own, which divide all of the above and below; 0: one list

@@ -12,6 +12,14 @@ static inline TwCell between(const TwCell *low, const TwCell *high, double w)
     return (TwCell){lerp(low->time_ns, high->time_ns, w), lerp(low->energy_nj, high->energy_nj, w)};
 }
 
+// Weight of the upper node of the cell of a number; beyond the last node the slope goes on.
+static inline double beyond(const TwAxis *axis, int n, int *node)
+{
+    int i = axis->low[n < axis->most ? n : axis->most];
+    *node = i;
+    return (double)(n - axis->at[i]) * axis->per_gap[i];
+}
+
 // Energy of all the ways over as many as the busiest.
 static inline TwCell shared(TwCell a, double share) { return (TwCell){a.time_ns, a.energy_nj * share}; }
 
@@ -50,7 +58,7 @@ typedef struct TwLanes {
     const TwStepTables *tables;
     int count;
     const TwCell *dense, *experts;
-    double dense_up, experts_up, experts_share;
+    double dense_up, experts_up;
     TwLane lane[TW_RANKS_MOST];
 } TwLanes;
 

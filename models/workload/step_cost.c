@@ -27,7 +27,7 @@ typedef struct Rows {
         few_within;    // weight of the upper node, beyond the table, first end between the lengths
     double host_ns;
     int dense_node, experts_node, logits_node;
-    double congestion_ns;    // what congested network cards add
+    double congestion_ns, exchange_ns;    // what congested network cards add: in all, to the exchange of the experts
 } Rows;
 
 // A batch and what is known of its cost so far: [level][corner] of one GPU, whatever the board limit. Levels are asked
@@ -67,8 +67,8 @@ static void fill_up(const TwStepTables *t, Dealt *d)
 static Dealt deal_over(const TwStepTables *t, const TwBatch *b, int n_ways)
 {
     if (n_ways == 1) {
-        int n = b->tokens < 1 ? 1 : b->tokens, most = t->tokens.most;
-        return (Dealt){n < most ? n : most, b->decodes, b->chunk_tokens, b->logits, n, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0};
+        int n = b->tokens < 1 ? 1 : b->tokens;
+        return (Dealt){n, b->decodes, b->chunk_tokens, b->logits, n, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0};
     }
     double ways = n_ways;
     Dealt d = {.decodes = per_way(b->decodes, n_ways), .logits = per_way(b->logits, n_ways), .chunk_share = 1.0};
@@ -86,7 +86,6 @@ static Dealt deal_over(const TwStepTables *t, const TwBatch *b, int n_ways)
     }
     d.tokens = d.decodes + d.chunk_tokens;
     if (d.tokens < 1) d.tokens = 1;
-    if (d.tokens > t->tokens.most) d.tokens = t->tokens.most;
     d.group = per_way(b->tokens < 1 ? 1 : b->tokens, t->stages);
     d.token_mean = smaller(b->tokens / (ways * d.tokens), 1.0);
     d.group_mean = smaller(b->tokens / ((double)t->stages * d.group), 1.0);
@@ -128,7 +127,7 @@ static Dealt deal_rank(const TwStepTables *t, const TwBatch *b, const Group *g)
     d.group_mean = smaller(g->tokens / ((double)t->stages * d.group), 1.0);
     if (!g->graph) return d;
     if (d.tokens < g->most) {
-        d.tokens = g->most < t->tokens.most ? g->most : t->tokens.most;
+        d.tokens = g->most;
         d.token_mean = 1.0;
     }
     if (t->graph_doubling) fill_up(t, &d);
@@ -139,22 +138,19 @@ static Dealt deal_rank(const TwStepTables *t, const TwBatch *b, const Group *g)
 
 static void place_dense(const TwStepTables *t, bool graph, const Dealt *d, Rows *rows)
 {
-    int n = d->tokens;
-    assert(n <= t->tokens.most);
-    int i = t->tokens.low[n], low = t->tokens.at[i];
+    int n = d->tokens, i;
+    double up = beyond(&t->tokens, n, &i);
     // a batch of decodes alone runs as a captured graph of the next size up
-    bool padded = graph && n <= 512;
-    rows->dense_up = padded ? (double)(n > low) : (double)(n - low) * t->tokens.per_gap[i];
+    bool padded = graph && n <= 512 && n <= t->tokens.most;
+    rows->dense_up = padded ? (double)(up > 0.0) : up;
     int variant = !padded && n > 16 && n % 16 != 0;
     rows->dense = t->dense[variant] + (ptrdiff_t)i * TW_LEVELS;
     rows->dense_share = d->token_mean;
     rows->dense_node = i;
     rows->experts = rows->exchange = NULL;
     if (!t->experts) return;
-    n = d->group < t->group.most ? d->group : t->group.most;
-    i = t->group.low[n];
+    rows->experts_up = beyond(&t->group, d->group, &i);
     rows->experts = t->experts + (ptrdiff_t)i * TW_LEVELS;
-    rows->experts_up = (double)(n - t->group.at[i]) * t->group.per_gap[i];
     rows->experts_share = d->group_mean;
     rows->experts_node = i;
     if (!t->exchange) return;
@@ -167,11 +163,9 @@ static void place_sequences(const TwStepTables *t, const TwBatch *b, const Dealt
 {
     rows->has_logits = b->logits > 0;
     if (rows->has_logits) {
-        // more than the table holds can only be the chunks of a prefill: the slope goes on
-        int s = d->logits < t->sequences.most ? d->logits : t->sequences.most;
-        int i = t->sequences.low[s], low = t->sequences.at[i];
+        int i;
+        rows->logits_up = beyond(&t->sequences, d->logits, &i);
         rows->logits = t->logits + (ptrdiff_t)i * TW_LEVELS;
-        rows->logits_up = (double)(d->logits - low) * t->sequences.per_gap[i];
         rows->logits_share = d->logit_mean;
         rows->logits_node = i;
     }
@@ -293,14 +287,17 @@ static void place_prefill(const TwStepTables *t, const TwBatch *b, const Dealt *
     if (cell + 2 < t->lengths.count) *history_end = last;
 }
 
-static double congestion_ns(const TwStepTables *t, const Rows *r, double congestion)
+static void place_congestion(const TwStepTables *t, Rows *r, double congestion)
 {
-    double ns = tw_step_congestion_ns(t->congestion, TW_CONGESTION_DENSE, r->dense_node, r->dense_up, congestion);
+    const TwCongestionTables *net = t->congestion;
+    r->congestion_ns = r->exchange_ns = 0.0;
+    if (!net || congestion <= 1.0) return;
     if (r->experts)
-        ns += tw_step_congestion_ns(t->congestion, TW_CONGESTION_EXPERTS, r->experts_node, r->experts_up, congestion);
+        r->exchange_ns = tw_step_congestion_ns(net, TW_CONGESTION_EXPERTS, r->experts_node, r->experts_up, congestion);
+    r->congestion_ns =
+        r->exchange_ns + tw_step_congestion_ns(net, TW_CONGESTION_DENSE, r->dense_node, r->dense_up, congestion);
     if (r->has_logits)
-        ns += tw_step_congestion_ns(t->congestion, TW_CONGESTION_LOGITS, r->logits_node, r->logits_up, congestion);
-    return ns;
+        r->congestion_ns += tw_step_congestion_ns(net, TW_CONGESTION_LOGITS, r->logits_node, r->logits_up, congestion);
 }
 
 // Bytes of one part out of all cards of the replica.
@@ -335,7 +332,7 @@ static void place_dealt(Placed *p, const TwStepTables *t, const TwBatch *b, cons
     place_dense(t, graph, dealt, r);
     place_sequences(t, b, dealt, r, &step->context_end);
     place_prefill(t, b, dealt, r, &step->history_end);
-    r->congestion_ns = t->congestion && congestion > 1.0 ? congestion_ns(t, r, congestion) : 0.0;
+    place_congestion(t, r, congestion);
     r->host_ns = t->host_step_ns + t->host_sequence_ns * (double)per_way(b->decodes + b->chunks, ways);
     p->context_part = p->history_part = 0.0;
     if (r->has_decode) {
@@ -403,7 +400,9 @@ static const TwCell *corners_at(Placed *p, int level)
         device.kernels = sum(device.kernels, shared(between(low, low + TW_LEVELS, r->experts_up), r->experts_share));
         low = r->exchange + level;
         device.exchange = shared(between(low, low + TW_LEVELS, r->experts_up), r->experts_share);
-        device.exchange.time_ns += r->congestion_ns;
+        // sums over ranks and logits are of the kernels' side: only the experts' tokens travel beside them
+        device.exchange.time_ns += r->exchange_ns;
+        device.kernels.time_ns += r->congestion_ns - r->exchange_ns;
     }
     if (r->has_logits) {
         low = r->logits + level;

@@ -14,10 +14,9 @@ static void place_lane(const TwStepTables *t, const TwBatch *b, int logits, TwLa
     if (b->decodes == 0) return;
     const TwAxis *axis = &t->sequences;
     const TwLengthAxis *lengths = &t->lengths;
-    logits = logits < axis->most ? logits : axis->most;
-    int i = axis->low[logits];
+    int i;
+    l->logits_up = beyond(axis, logits, &i);
     l->logits = t->logits + (ptrdiff_t)i * TW_LEVELS;
-    l->logits_up = (double)(logits - axis->at[i]) * axis->per_gap[i];
 
     int64_t n = b->decodes;
     i = axis->low[n];
@@ -45,22 +44,19 @@ bool tw_lanes_place(TwLanes *a, const TwStepTables *t, int count, const TwBatch 
     if (t->stages > 1 || t->exchange || t->congestion || !t->experts) return false;
     a->tables = t;
     a->count = count;
-    int n = most < t->tokens.most ? most : t->tokens.most, logits = 0, group = tokens < 1 ? 1 : tokens;
-    a->experts_share = 1.0;
+    int n = most, logits = 0, group = tokens < 1 ? 1 : tokens, i;
     if (t->graph_doubling && filled(t, n) > n) {
         logits = n = filled(t, n);
         group = n * count;
     }
     // a captured graph: aligned, of the next size up
-    int i = t->tokens.low[n];
-    bool padded = n <= 512;
-    if (!padded && n % 16 != 0) return false;
+    bool padded = n <= 512 && n <= t->tokens.most;
+    if (!padded && n > 16 && n % 16 != 0) return false;
+    double up = beyond(&t->tokens, n, &i);
     a->dense = t->dense[0] + (ptrdiff_t)i * TW_LEVELS;
-    a->dense_up = padded ? (double)(n > t->tokens.at[i]) : (double)(n - t->tokens.at[i]) * t->tokens.per_gap[i];
-    group = group < t->group.most ? group : t->group.most;
-    i = t->group.low[group];
+    a->dense_up = padded ? (double)(up > 0.0) : up;
+    a->experts_up = beyond(&t->group, group, &i);
     a->experts = t->experts + (ptrdiff_t)i * TW_LEVELS;
-    a->experts_up = (double)(group - t->group.at[i]) * t->group.per_gap[i];
     for (int k = 0; k < count; k++) {
         if (batch[k].decodes > t->sequences.most) return false;
         place_lane(t, &batch[k], logits > 0 ? logits : batch[k].logits, &a->lane[k], &step[k]);

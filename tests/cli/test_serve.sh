@@ -146,6 +146,25 @@ expect 2 "--rank-wait does nothing with one attention rank" "$TOKENWORKS" serve 
 expect 2 "--rank-gather does nothing with --rank-router even" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --dp 2 --rank-router even --rank-gather 5
 expect 2 "at most 256 attention ranks" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --dp 512 --rank-router least_tokens
 expect 0 "no other attention rank" "$TOKENWORKS" check dps_8rack --set workload.engine.rank_wait_iterations=5
+expect 0 "the model has no experts" "$TOKENWORKS" check hopper_hall --set workload.moe_imbalance=1.5
+expect 0 "no limit on gaps" "$TOKENWORKS" check dps_8rack --set workload.itl_slo_share=0.9
+expect 0 "no lower tiers" "$TOKENWORKS" check dps_8rack --set workload.engine.tier_credit=0.5
+large='check dps_8rack --set workload.attention_ranks=16 --set workload.expert_parallel=16 --set workload.max_sequences=8192'
+expect 3 "131072 in one list, expected at most 65535" "$TOKENWORKS" $large
+expect 0 "" "$TOKENWORKS" $large --set 'workload.engine.rank_router="auto"'
+expect 2 "expected at most 4095" "$TOKENWORKS" serve --chip gb300 --model deepseek-v3 --precision fp4 --dp 16 --ep 16 --rank-router even --max-sequences 8192
+expect 2 "--max-sequences 0: expected a number from 1 to 8192" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --max-sequences 0
+# inputs of one length, outputs of a table; a batch that is bounded takes longer
+expect 0 "requests of 100 input and 3655 output" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --isl 100 --lengths reason_r1_mlperf --concurrency 8 --requests 40
+expect 2 "--isl does nothing with --lengths" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --isl 100 --osl 100 --lengths reason_r1_mlperf
+expect 0 "" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --isl 100 --osl 200 --requests 600 --json
+cp out.txt wide.json
+expect 0 "" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --isl 100 --osl 200 --requests 600 --max-sequences 32 --max-tokens 512 --json
+python3 - <<'END' || fail "--max-sequences"
+import json
+wide, narrow = (json.load(open(f))["points"][0] for f in ("wide.json", "out.txt"))
+assert narrow["output_tokens_per_s"] < 0.5 * wide["output_tokens_per_s"]
+END
 expect 3 "moe_imbalance = 0.5, expected 0" "$TOKENWORKS" check dps_8rack --set workload.moe_imbalance=0.5
 expect 3 "rank_gather_iterations = 5: policy sglang" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --dp 2 --policy sglang --rank-gather 5
 expect 2 "--moe-imbalance does nothing" "$TOKENWORKS" step --chip h200 --model llama-3.1-8b --decode 1x10 --moe-imbalance 2

@@ -44,21 +44,29 @@ static void broken_books_are_found(void)
     factory_end(f);
 }
 
-// The same bytes for one and two threads, in one go or in pieces.
-static void threads_and_pieces_change_nothing(void)
+// The same bytes for one, two and eight threads, in one go or in pieces: of even ranks, and rank by rank.
+static void threads_and_pieces_change_nothing(const char *router, double until_s)
 {
-    uint64_t sums[3];
-    for (int k = 0; k < 3; k++) {
-        omp_set_num_threads(k == 0 ? 1 : 2);
-        Factory f = factory("facilities/dps_8rack.cfg", brief, BRIEF);
+    uint64_t sums[4];
+    const char *sets[BRIEF + 2];
+    char set[80];
+    snprintf(set, sizeof set, "workload.engine.rank_router=\"%s\"", router);
+    for (int i = 0; i < BRIEF; i++) sets[i] = brief[i];
+    sets[BRIEF] = set;
+    sets[BRIEF + 1] = strcmp(router, "even") == 0 ? set : "workload.engine.rank_wait_iterations=30";
+    for (int k = 0; k < 4; k++) {
+        omp_set_num_threads(k == 0 ? 1 : k == 3 ? 8 : 2);
+        Factory f = factory("facilities/dps_8rack.cfg", sets, BRIEF + 2);
         if (k == 2)
-            for (double t = 7.3; t < 240.0; t += 7.3) advance(f.state, t);    // pieces that end inside windows
-        advance(f.state, 240.0);
+            for (double t = 7.3; t < until_s; t += 7.3) advance(f.state, t);    // pieces that end inside windows
+        advance(f.state, until_s);
+        CHECK(books(f.state).ok);
         sums[k] = tw_state_checksum(f.state);
         factory_end(f);
     }
     CHECK(sums[0] == sums[1]);
     CHECK(sums[0] == sums[2]);
+    CHECK(sums[0] == sums[3]);
 }
 
 // A fork goes on exactly as the original; a restored snapshot too; a changed fork does not.
@@ -246,7 +254,8 @@ int main(void)
     small_pools_run();
     books_close();
     broken_books_are_found();
-    threads_and_pieces_change_nothing();
+    threads_and_pieces_change_nothing("even", 240.0);
+    threads_and_pieces_change_nothing("central", 120.0);
     forks_and_snapshots_are_exact();
     grants_are_max_min();
     load_target_is_met();

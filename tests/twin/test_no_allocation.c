@@ -94,8 +94,23 @@ static void a_fabric_fails_at_random(const char *facility)
     factory_end(f);
 }
 
+// Attention ranks with lists of their own, under a cap that binds.
+static void ranks_run(void)
+{
+    static const char *const sets[] = {"run.for_s=300.0", "run.warmup_s=0.0", "workload.engine.rank_router=\"central\"",
+                                       "workload.engine.rank_wait_iterations=30", "workload.arrival.rate_s=1100.0"};
+    Factory f = factory("facilities/dps_8rack.cfg", sets, 5);
+    omp_set_num_threads(1);
+    advance(f.state, 20.0);
+    int64_t before = allocations;
+    advance(f.state, 200.0);
+    CHECK(allocations == before);
+    factory_end(f);
+}
+
 int main(void)
 {
+    ranks_run();
     flows_come_and_go();
     a_factory_runs();
     rings_are_solved();

@@ -163,6 +163,12 @@ static void ways_agree(int rounds, uint64_t seed, bool covers, bool ranks)
             spec.itl_slo_s = 0.0;
             spec.front_end = (TwFrontEnd){0};
         }
+        // ranks whose gaps are added once
+        if (ranks && round % 2 == 1) {
+            spec.itl_slo_s = 0.0;
+            spec.front_end = (TwFrontEnd){0};
+            if (round % 4 == 1) spec.speculate.draft = 0, spec.outrank = false;
+        }
         double cap_w = draw_int(&seed, 1, 2) == 1 ? INFINITY : 150.0 + 500.0 * draw_unit(&seed);
         double gap = draw_unit(&seed) * 4e8 / (ranks ? spec.ranks : 1);
         int64_t at = 0;

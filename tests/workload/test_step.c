@@ -396,6 +396,81 @@ static void two_batches(const char *chip, const char *precision, bool parts_agre
     fixture_close(&f);
 }
 
+// Ranks that all decode alike take what one list of all of them takes, at every clock and under any cap; a rank with
+// more takes longer, and it alone. Odd numbers, and more than captured graphs have, are placed in the general way.
+static void alike_ranks_are_even(const char *chip, const char *precision, bool doubling)
+{
+    Fixture f;
+    CHECK(fixture_open(&f, chip, "deepseek-v3", precision, 1));
+    enum { RANKS = 8 };
+    f.spec.attention_ranks = f.spec.expert_parallel = RANKS;
+    f.spec.max_sequences = 1024;
+    f.spec.graph_doubling = doubling;
+    TwStepModel *model = fixture_model(&f);
+    CHECK(model);
+    static const int sizes[] = {1, 3, 16, 33, 100, 257, 512, 600, 640, 1024};
+    for (size_t i = 0; model && i < sizeof sizes / sizeof *sizes; i++) {
+        int n = sizes[i];
+        TwBatch each[RANKS], all = decode_batch(n * RANKS, 1900);
+        const TwStepSource *source = &model->source;
+        for (int w = 0; w < 3; w++) {
+            TwStepLimits limits = {.level = w == 1 ? 5 : FULL, .guess = 3, .cap_w = w == 2 ? 4500.0 : INFINITY};
+            TwStep step[RANKS], even;
+            TwStepChoice choice, one;
+            double wait_w;
+            for (int k = 0; k < RANKS; k++) each[k] = decode_batch(n, 1900);
+            source->choose_ranks(source->context, &limits, RANKS, each, step, &wait_w, &choice);
+            source->choose(source->context, &limits, &all, &even, &one);
+            CHECK(choice.level == one.level && choice.capped == one.capped);
+            CHECK_NEAR(choice.drawn_w, one.drawn_w, 1e-9);
+            double energy = 0.0, time = affine_at(even.time_ns, &all);
+            for (int k = 0; k < RANKS; k++) {
+                CHECK_NEAR(affine_at(step[k].time_ns, &each[k]), time, 1e-9);
+                CHECK(step[k].context_end == (even.context_end == INT64_MAX ? INT64_MAX : even.context_end / RANKS));
+                energy += affine_at(step[k].energy_nj, &each[k]);
+            }
+            double whole = affine_at(even.energy_nj, &all);
+            CHECK_NEAR(energy + wait_w * time, whole, 1e-9);
+            if (n == 1024) continue;
+            each[5] = decode_batch(n + 1, 2500);
+            each[2] = decode_batch(0, 0);
+            source->choose_ranks(source->context, &limits, RANKS, each, step, &wait_w, &choice);
+            for (int k = 0; k < RANKS; k++) {
+                double mine = affine_at(step[k].time_ns, &each[k]), most = affine_at(step[5].time_ns, &each[5]);
+                CHECK(k == 5 || mine < most);
+                CHECK(k == 2 || mine > affine_at(step[2].time_ns, &each[2]));
+            }
+        }
+    }
+    tw_step_destroy(model);
+    fixture_close(&f);
+}
+
+// Decodes beside a full budget of prompt tokens are more than the tables have: the slope of the last cell goes on.
+static void more_than_the_tables(int ranks)
+{
+    Fixture f;
+    CHECK(fixture_open(&f, "b200_sxm", ranks > 1 ? "deepseek-v3" : "llama-3.1-8b", ranks > 1 ? "fp4" : "fp8", 1));
+    f.spec.attention_ranks = f.spec.expert_parallel = ranks;
+    TwStepModel *model = fixture_model(&f);
+    CHECK(model);
+    double at[4] = {0.0};
+    for (int i = 0; model && i < 4; i++) {
+        TwBatch batch = prefill_batch(ranks, 8192, 0);
+        batch.decodes = 128 * i * ranks;
+        batch.tokens += batch.decodes, batch.logits += batch.decodes;
+        batch.decode_context = (int64_t)batch.decodes;
+        TwStep step = step_of(model, FULL, &batch);
+        at[i] = affine_at(step.time_ns, &batch);
+    }
+    // as much for each further token as one of the 8,192 took
+    double token = at[0] / 8192.0;
+    CHECK(at[2] - at[1] > 0.5 * 128.0 * token && at[3] - at[2] > 0.5 * 128.0 * token);
+    CHECK(at[3] < at[0] + 1.5 * 384.0 * token + 0.2 * at[0]);
+    tw_step_destroy(model);
+    fixture_close(&f);
+}
+
 // Sorting costs its cycles of every logit beside the one pass of argmax, whatever the tensor parallelism, and more at a
 // lower clock; rejection lies between. A chip that does not say how many processors it has is asked all the same.
 static void samplers(const char *chip, double processors, double clock_hz)
@@ -606,6 +681,10 @@ int main(void)
     host_time();
     padding_and_parallelism();
     collectives();
+    alike_ranks_are_even("gb300", "fp4", false);
+    alike_ranks_are_even("b200_sxm", "fp8", true);
+    more_than_the_tables(1);
+    more_than_the_tables(8);
     two_batches("h200_sxm", "fp8", false);
     two_batches("gb300", "fp4", true);
     samplers("h100_sxm", 132.0, 1.98e9);
