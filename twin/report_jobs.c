@@ -1,16 +1,11 @@
 // Jobs beside serving in a report.
 #include "twin/report_parts.h"
 
+#include "sim/order.h"
 #include "twin/jobs.h"
 
 #include <math.h>
 #include <stdlib.h>
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 // From submission to the first GPU, of the jobs that got theirs.
 static void add_waits(TwReport *report, const TwState *state)
@@ -23,7 +18,7 @@ static void add_waits(TwReport *report, const TwState *state)
         double begun_s = tw_jobs_job(jobs, tw_state_block(state), i)->started_s;
         if (isfinite(begun_s)) sum += wait_s[count++] = begun_s - tw_jobs_spec(jobs, i)->submit_s;
     }
-    qsort(wait_s, (size_t)count, sizeof *wait_s, by_value);
+    tw_sort(wait_s, (size_t)count);
     tw_report_add(report, "jobs.wait_s.mean", "s", "from submission to GPUs, of those that got them",
                   tw_over(sum, count));
     tw_report_add(report, "jobs.wait_s.p50", "s", "the same", count > 0 ? wait_s[(count - 1) / 2] : NAN);

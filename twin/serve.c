@@ -1,5 +1,6 @@
 #include "twin/serve.h"
 #include "models/workload/workload.h"
+#include "sim/order.h"
 #include "sim/random.h"
 
 #include <assert.h>
@@ -248,29 +249,16 @@ static int64_t run_all(Run *run)
 
 // ---- the window -----------------------------------------------------------------------------------------------------
 
-static int by_value(const void *left, const void *right)
-{
-    double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
-static double quantile(const double *sorted, int64_t n, double q)
-{
-    double at = q * (double)(n - 1);
-    int64_t low = (int64_t)at;
-    if (low >= n - 1) return sorted[n - 1];
-    return sorted[low] + (at - (double)low) * (sorted[low + 1] - sorted[low]);
-}
-
 static void summarise(double *values, int64_t n, double out[4])
 {
     double sum = 0.0;
     for (int k = 0; k < 4; k++) out[k] = NAN;
     if (n < 1) return;
     for (int64_t i = 0; i < n; i++) sum += values[i];
-    qsort(values, (size_t)n, sizeof *values, by_value);
+    tw_sort(values, (size_t)n);
     out[0] = sum / (double)n;
-    out[1] = quantile(values, n, 0.5), out[2] = quantile(values, n, 0.9), out[3] = quantile(values, n, 0.99);
+    out[1] = tw_sorted_quantile(values, (size_t)n, 0.5), out[2] = tw_sorted_quantile(values, (size_t)n, 0.9),
+    out[3] = tw_sorted_quantile(values, (size_t)n, 0.99);
 }
 
 // Requests [first, last) in the order of their ends; the window runs from one end to another, or from zero.

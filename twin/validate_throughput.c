@@ -1,5 +1,6 @@
 #include "twin/validate_throughput.h"
 #include "sim/data.h"
+#include "sim/order.h"
 #include "sim/validation.h"
 
 #include <math.h>
@@ -11,16 +12,10 @@ static const double rate_bar[2] = {0.15, 0.25}, bias_bar = 0.15, rank_bar = 0.95
 static const double repeat_spread = 0.1;
 enum { SWEEP_LEAST = 4 };    // rows of a sweep whose order says something
 
-static int by_value(const void *left, const void *right)
-{
-    double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
 static double median(double *values, int n)
 {
     if (n < 1) return NAN;
-    qsort(values, (size_t)n, sizeof *values, by_value);
+    tw_sort(values, (size_t)n);
     return n % 2 ? values[n / 2] : 0.5 * (values[n / 2 - 1] + values[n / 2]);
 }
 

@@ -2,6 +2,7 @@
 
 #include "models/workload/kernel_grid.h"
 #include "sim/csv.h"
+#include "sim/order.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -213,16 +214,10 @@ static int leading(TwKernelOp op)
     }
 }
 
-static int rising(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
 // sorted, each once
 static int distinct(double *value, int count)
 {
-    qsort(value, (size_t)count, sizeof *value, rising);
+    tw_sort(value, (size_t)count);
     int kept = 0;
     for (int i = 0; i < count; i++)
         if (!kept || value[i] != value[kept - 1]) value[kept++] = value[i];
@@ -418,7 +413,7 @@ static bool make_glue(TwKernelPoints *points, TwArena *arena, TwError *error)
             octave[n++] = points->point[i].t_s;
             sum += log2(points->point[i].p[0]);
         }
-        qsort(octave, (size_t)n, sizeof *octave, rising);
+        tw_sort(octave, (size_t)n);
         bytes[nodes] = exp2(sum / n);
         t[nodes] = fmax(octave[n / 2], nodes ? t[nodes - 1] : 0.0);
         nodes++;

@@ -1,21 +1,8 @@
 #include "models/workload/stratum.h"
+#include "sim/order.h"
 
 #include <math.h>
 #include <stdlib.h>
-
-static int rising(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
-double tw_quantile_of(const double *sorted, int count, double fraction)
-{
-    if (!count) return NAN;
-    double at = fraction * (count - 1);
-    int low = (int)at;
-    return low + 1 < count ? sorted[low] + (at - low) * (sorted[low + 1] - sorted[low]) : sorted[count - 1];
-}
 
 void tw_stratum_add(TwStratum *s, double ours, double theirs, double sigma_ln)
 {
@@ -41,8 +28,8 @@ void tw_stratum_end(TwStratum *s)
 
 void tw_stratum_sort(TwStratum *s)
 {
-    qsort(s->size, (size_t)s->count, sizeof *s->size, rising);
-    qsort(s->error, (size_t)s->count, sizeof *s->error, rising);
+    tw_sort(s->size, (size_t)s->count);
+    tw_sort(s->error, (size_t)s->count);
 }
 
 void tw_stratum_row(TwValidation *v, TwStratum *s, const char *chip, const char *what, double bar, const char *source)
@@ -51,12 +38,13 @@ void tw_stratum_row(TwValidation *v, TwStratum *s, const char *chip, const char 
     tw_stratum_sort(s);
     char name[64];
     snprintf(name, sizeof name, "%.24s, median error", what);
-    tw_validation_row(v, chip, name, "%", 100.0 * tw_quantile_of(s->size, s->count, 0.5), bar,
+    tw_validation_row(v, chip, name, "%", 100.0 * tw_sorted_quantile(s->size, (size_t)s->count, 0.5), bar,
                       isfinite(bar) ? TW_AT_MOST : TW_SHOWN, 0.0, source);
     tw_validation_note(
         v,
         "%-8s %-24s %7d rows: median %5.1f %%, p90 %5.1f %%, bias %+5.1f %%, within 1 and 2 sigma %3.0f and %3.0f %%",
-        chip, what, s->count, 100.0 * tw_quantile_of(s->size, s->count, 0.5),
-        100.0 * tw_quantile_of(s->size, s->count, 0.9), 100.0 * tw_quantile_of(s->error, s->count, 0.5),
-        100.0 * s->within[0] / s->count, 100.0 * s->within[1] / s->count);
+        chip, what, s->count, 100.0 * tw_sorted_quantile(s->size, (size_t)s->count, 0.5),
+        100.0 * tw_sorted_quantile(s->size, (size_t)s->count, 0.9),
+        100.0 * tw_sorted_quantile(s->error, (size_t)s->count, 0.5), 100.0 * s->within[0] / s->count,
+        100.0 * s->within[1] / s->count);
 }

@@ -14,6 +14,3 @@ void tw_stratum_sort(TwStratum *stratum);    // both lists, rising
 // Median against the bar, in per cent, and a line with the rest; sorts. bar NaN: shown.
 void tw_stratum_row(TwValidation *validation, TwStratum *stratum, const char *id, const char *what, double bar,
                     const char *source);
-
-// Of sorted values, linear between them; NaN of none.
-double tw_quantile_of(const double *sorted, int count, double fraction);

@@ -3,6 +3,7 @@
 #include "models/workload/profile.h"
 #include "models/workload/traffic.h"
 #include "models/workload/validate.h"
+#include "sim/order.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -40,12 +41,6 @@ static bool waveform_rows(TwValidation *v, TwError *error)
     return true;
 }
 
-static int rising(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
 static bool mix_rows(TwValidation *v, TwError *error)
 {
     static const struct {
@@ -71,7 +66,7 @@ static bool mix_rows(TwValidation *v, TwError *error)
             cancelled += job.cancelled, cancelled_s += job.cancelled ? job.gpus * job.run_s : 0.0;
             runs[i] = job.run_s;
         }
-        qsort(runs, (size_t)count, sizeof *runs, rising);
+        tw_sort(runs, (size_t)count);
         char what[96];
         const char *source = "AcmeTrace cluster summary";
         snprintf(what, sizeof what, "%s: mean GPUs of a job", mixes[m].name);
@@ -105,7 +100,7 @@ static bool picture_rows(TwValidation *v, TwError *error)
         double gap = tw_job_mix_interval_s(&mix, stream, (uint64_t)i, 0.5);
         sum += gap, square += gap * gap;
     }
-    qsort(runs, JOBS, sizeof *runs, rising);
+    tw_sort(runs, JOBS);
     const char *source = "Alibaba GenAI 2026";
     double mean = sum / JOBS;
     tw_validation_row(v, "T25", "image_generation: median run", "s", runs[JOBS / 2], 23.0, TW_RELATIVE, 0.05, source);

@@ -5,6 +5,7 @@
 #include "models/workload/validate.h"
 #include "models/workload/validate_points.h"
 #include "sim/data.h"
+#include "sim/order.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -504,13 +505,13 @@ static void transfer(TwValidation *v, TwSilicon table[CHIPS][TW_SILICON_FAMILIES
             char what[64];
             snprintf(what, sizeof what, "%s to %s, %s %s", chips[transfers[i].from], chips[transfers[i].to],
                      tw_silicon_family[transfers[i].family], tw_number_name(transfers[i].number));
-            tw_validation_row(v, "K-33", what, "%", 100.0 * tw_quantile_of(s.size, s.count, 0.5), transfers[i].median,
-                              TW_SHOWN, 0.0, "kernels page, section 10");
+            tw_validation_row(v, "K-33", what, "%", 100.0 * tw_sorted_quantile(s.size, (size_t)s.count, 0.5),
+                              transfers[i].median, TW_SHOWN, 0.0, "kernels page, section 10");
             tw_validation_note(v, "%-44s %5.1f / %4.1f / %+5.1f   published %5.1f / %2.0f / %+3.0f, %d rows", what,
-                               100.0 * tw_quantile_of(s.size, s.count, 0.5),
-                               100.0 * tw_quantile_of(s.size, s.count, 0.9),
-                               100.0 * tw_quantile_of(s.error, s.count, 0.5), transfers[i].median, transfers[i].p90,
-                               transfers[i].bias, s.count);
+                               100.0 * tw_sorted_quantile(s.size, (size_t)s.count, 0.5),
+                               100.0 * tw_sorted_quantile(s.size, (size_t)s.count, 0.9),
+                               100.0 * tw_sorted_quantile(s.error, (size_t)s.count, 0.5), transfers[i].median,
+                               transfers[i].p90, transfers[i].bias, s.count);
         }
         tw_stratum_end(&s);
     }

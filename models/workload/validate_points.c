@@ -7,6 +7,7 @@
 #include "models/workload/validate_points.h"
 #include "models/workload/kernel_points.h"
 #include "models/workload/stratum.h"
+#include "sim/order.h"
 
 #include <math.h>
 #include <string.h>
@@ -46,7 +47,7 @@ static void report(TwValidation *v, const char *chip, TwStratum *s, const char *
     if (!s->count) return;
     tw_stratum_row(v, s, chip, what, median, source);
     snprintf(name, sizeof name, "%.24s, 90 of 100", what);
-    tw_validation_row(v, chip, name, "%", 100.0 * tw_quantile_of(s->size, s->count, 0.9), p90,
+    tw_validation_row(v, chip, name, "%", 100.0 * tw_sorted_quantile(s->size, (size_t)s->count, 0.9), p90,
                       isfinite(p90) ? TW_AT_MOST : TW_SHOWN, 0.0, source);
     tw_stratum_end(s);
 }

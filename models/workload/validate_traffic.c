@@ -6,6 +6,7 @@
 #include "models/workload/trace_generate.h"
 #include "models/workload/traffic.h"
 #include "models/workload/validate.h"
+#include "sim/order.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -59,12 +60,6 @@ static void table_rows(TwValidation *v)
 
 // draws of every table against its own CDF
 
-static int rising(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
 static void draw_rows(TwValidation *v)
 {
     enum { DRAWS = 100000 };
@@ -83,7 +78,7 @@ static void draw_rows(TwValidation *v)
         TwStream stream = tw_stream(1, name);
         for (int i = 0; i < DRAWS; i++)
             drawn[i] = tw_lengths_quantile(&lengths, tw_random(stream, (uint64_t)i, 0, TW_PURPOSE_INPUT));
-        qsort(drawn, DRAWS, sizeof *drawn, rising);
+        tw_sort(drawn, DRAWS);
         for (int i = 0; i < DRAWS; i++) {
             // flat parts of a table are steps of the CDF: both sides are looked at
             double above = tw_lengths_cdf(&lengths, drawn[i] * (1.0 + 1e-9));
@@ -109,7 +104,7 @@ static void draw_rows(TwValidation *v)
 
 static double at_share(double *values, int64_t count, double p)
 {
-    qsort(values, (size_t)count, sizeof *values, rising);
+    tw_sort(values, (size_t)count);
     return values[(int64_t)(p * (double)(count - 1))];
 }
 

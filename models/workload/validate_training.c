@@ -3,6 +3,7 @@
 #include "models/workload/training.h"
 #include "models/workload/validate.h"
 #include "sim/csv.h"
+#include "sim/order.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -40,18 +41,12 @@ static void add_error(Strata *strata, const char *name, double error)
     s->error[s->count++] = error;
 }
 
-static int rising(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
 // One line a stratum; the strata judged as a whole are rows.
 static void close_strata(TwValidation *v, Strata *strata)
 {
     for (int i = 0; i < strata->count; i++) {
         Stratum *s = &strata->at[i];
-        qsort(s->error, (size_t)s->count, sizeof *s->error, rising);
+        tw_sort(s->error, (size_t)s->count);
         double median = 0.5 * (s->error[(s->count - 1) / 2] + s->error[s->count / 2]);
         if (strcmp(s->name, "vendor MoE") == 0)
             tw_validation_row(v, "MoE", "vendor MoE rows: median error", "1", median, 0.15, TW_AT_MOST, 0.0,

@@ -1,6 +1,7 @@
 #include "models/workload/waveform.h"
 
 #include "models/workload/params.h"
+#include "sim/order.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -105,12 +106,6 @@ double tw_waveform_mean_w(const TwWaveform *w)
     return sum / POINTS;
 }
 
-static int rising(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
 // The strongest line between 4 and 60 s, by the discrete Fourier transform, with the bins beside it.
 static void find_line(const double *power, int samples, double meter_s, double mean, double variance, double *line_s,
                       double *share)
@@ -178,7 +173,7 @@ bool tw_waveform_measure(const TwWaveform *w, int nodes, int samples, bool synch
     double all = 0.0;
     for (int i = 0; i < samples; i++) all += unit[i] * unit[i] / samples;
     stats->pair_correlation = nodes > 1 ? (all - nodes) / ((double)nodes * (nodes - 1)) : 1.0;
-    qsort(sum, n, sizeof *sum, rising);
+    tw_sort(sum, n);
     stats->p50_w = sum[(size_t)(0.5 * (samples - 1))];
     stats->p99_w = sum[(size_t)(0.99 * (samples - 1))];
     free(unit);
