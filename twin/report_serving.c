@@ -105,10 +105,15 @@ static void add_service(TwReport *report, const TwState *state, const TwWorkload
     if (t->lockstep_s > 0.0 && !plant->fluid)    // a flow does not know who waits
         tw_report_add(report, "serving.rank_wait_share", "1", "of the time of attention ranks, waited for the slowest",
                       t->rank_wait_s / t->lockstep_s);
-    if (t->front_s > 0.0)
+    if (t->front_s > 0.0) {
         tw_report_add(report, "serving.front_end_share", "1",
                       "of the time, work of a replica's front end: at 1 it limits",
                       t->front_s / (tw_state_time_s(state) * (double)plant->workload->replica_count));
+        tw_report_add(report, "serving.front_end_tokens", "",
+                      "made, but still in front ends at the end: not yet output", (double)t->front_tokens);
+        tw_report_add(report, "serving.front_end_requests", "",
+                      "done by the engines, but still in front ends at the end", (double)t->front_requests);
+    }
     tw_report_add(report, "serving.kv_transfers", "", "of prompts computed apart", (double)t->transfers);
     tw_report_add(report, "serving.kv_transfer_s", "s", "mean time of one",
                   tw_over(t->transfer_s, (double)t->transfers));

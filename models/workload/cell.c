@@ -663,9 +663,10 @@ static void end_window(Work *w, int64_t until_ns)
         publish(w, k, r);
         int64_t energy = (int64_t)(tw_engine_energy(e, r, until_ns) >> BOOK_SHIFT);
         tw_f64(w->block, p->joules)[i] = (double)(energy - r->booked_energy) * BOOK_J;
-        tw_f64(w->block, p->tokens)[i] = (double)(r->counts.output_done - r->booked_tokens);
+        int64_t tokens = r->counts.output_done - (e->fronts ? tw_engine_front(e, r, until_ns).tokens : 0);
+        tw_f64(w->block, p->tokens)[i] = (double)(tokens - r->booked_tokens);
         r->booked_energy = energy;
-        r->booked_tokens = r->counts.output_done;
+        r->booked_tokens = tokens;
     }
 }
 

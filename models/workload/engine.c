@@ -278,6 +278,7 @@ bool tw_engine_build(TwEngine *engine, const TwEngineSpec *given, TwError *error
     engine->heap = reserve(engine, sequences, sizeof(uint64_t));
     if (engine->pauses) engine->fresh = reserve(engine, sequences, sizeof(uint32_t));
     if (spec.prefix_cache) build_cache(engine);
+    if (engine->fronts) engine->tail = reserve(engine, 1, sizeof(TwFrontTail));
     engine->list_bytes = engine->parts_bytes;
     engine->parts_bytes += (size_t)(spec.ranks - 1) * (sizeof(TwReplica) + engine->list_bytes);
     engine->slabs = (engine->rows_max + TW_SLAB_ROWS - 1) / TW_SLAB_ROWS;
@@ -297,7 +298,7 @@ static void clear_list(const TwEngine *e, TwReplica *r)
     for (int q = 0; q < e->queues; q++) queues[q] = (TwQueue){TW_NO_ROW, TW_NO_ROW, queues[q].served};
     r->unused = r->oldest = r->youngest = r->loading_first = r->front_first = r->front_last = TW_NO_ROW;
     r->fronting = 0;
-    r->front_free = r->out = 0;
+    r->front_free = r->out = r->front_work = 0;
     r->fresh_row = 0;
     r->running = r->decodes = r->chunk_count = r->chunk_tokens = r->loading = r->handed = 0;
     r->wait_count = 0;
@@ -460,6 +461,49 @@ static void lose_list(const TwEngine *e, TwReplica *r, int64_t now_ns, const TwE
     }
 }
 
+TwFrontLoad tw_engine_front(const TwEngine *e, const TwReplica *g, int64_t now_ns)
+{
+    TwFrontLoad load = {0};
+    TwWide now = tw_time_of(now_ns), work = e->fronts ? tw_front_ahead(g, now_ns) : 0;
+    if (work == 0) return load;
+    // it is busy until it has done all: what it does not spend on taking in requests it spends on outputs
+    for (int k = 0; k < e->ranks; k++) {
+        const TwReplica *r = rank_const(e, g, k);
+        const TwRow *rows = row_array_const(r, TW_ROWS);
+        const TwLink *links = row_array_const(r, TW_LINKS);
+        work -= r->front_work;
+        for (uint32_t row = r->front_first; row != TW_NO_ROW; row = links[row].after) {
+            TwWide takes = e->front_request + e->front_prompt * rows[row].input,
+                   left = tw_time_of(rows[row].base) - now;
+            if (left >= takes) break;    // not begun
+            work += left > 0 ? takes - left : takes;
+        }
+    }
+    TwWide rounded = tw_time_of(2);
+    if (work < rounded) return load;
+    int64_t events = (int64_t)((work + e->front_output - rounded) / e->front_output);
+    double each = e->draft_mean > 0 ? (double)e->draft_mean * 0x1p-32 : 1.0;    // tokens of an output
+    load.tokens = (int64_t)((double)events * each);
+    if (load.tokens > g->counts.output_done) load.tokens = g->counts.output_done;
+    load.ended = tw_front_end_after(part_const(g, e->tail), now_ns);
+    return load;
+}
+
+// What the front end had not passed on is lost with it.
+static void lose_front(const TwEngine *e, TwReplica *r, int64_t now_ns)
+{
+    if (!e->fronts) return;
+    const TwFrontLoad front = tw_engine_front(e, r, now_ns);
+    TwEngineCounts *n = &r->counts;
+    n->output_done -= front.tokens;
+    n->output_dropped += front.tokens;
+    n->completed -= front.ended.completed;
+    n->lost += front.ended.completed;
+    n->measured -= front.ended.measured;
+    n->good -= front.ended.good;
+    tail_of(e, r)->count = 0;
+}
+
 // Everything in flight is gone; what was not yet computed or produced of it is dropped, or tried again elsewhere.
 static void lose(const TwEngine *e, TwReplica *r, int64_t now_ns, const TwEngineLog *log)
 {
@@ -469,6 +513,7 @@ static void lose(const TwEngine *e, TwReplica *r, int64_t now_ns, const TwEngine
     if (r->busy && r->left > 0 && tw_time_of(now_ns) > r->time) n->busy += tw_time_of(now_ns) - r->time;
     if (!r->busy && !r->off) n->rest += energy - r->meter;
     r->meter = energy;
+    lose_front(e, r, now_ns);
     n->fronted -= tw_front_ahead(r, now_ns);
     for (int k = 0; k < e->ranks; k++) lose_list(e, rank_of(e, r, k), now_ns, log);
     clear(e, r);

@@ -173,7 +173,7 @@ typedef struct TwEngine {
     int64_t patience_ns, keep_ns;
     uint64_t weight[TW_TENANTS];    // of a token, 2^-16
     // offsets in the arrays of a replica
-    size_t heap, chunks, fresh, residues, queue, node, table, tier[TW_TIERS];
+    size_t heap, chunks, fresh, residues, queue, node, table, tier[TW_TIERS], tail;
     size_t row_bytes[TW_ROW_ARRAYS];    // of what a request in flight has in each; 0: not there
     int slabs;                          // of TW_SLAB_ROWS rows, that hold rows_max
     size_t list_bytes;                  // of the arrays of one rank
@@ -304,7 +304,7 @@ typedef struct TwReplica {
     TwTierHead tier[TW_TIERS];
     // of the group: when the front end has done what it has; of each list: when outputs last left it, and the requests
     // in it, in order, when the first of them is through
-    TwWide front_free, out;
+    TwWide front_free, out, front_work;    // work: of each list, to take in the requests that are in it
     uint32_t front_first, front_last;
 } TwReplica;
 
@@ -374,6 +374,13 @@ static inline TwEngineLoad tw_engine_load(const TwEngine *e, const TwReplica *r)
                           r->wait_input, r->context, r->prompt_blocks,      r->kv.blocks,
                           r->kv.free,    r->step,    r->iteration};
 }
+// What its front end has not passed on at now_ns, after a run up to then: outputs made, requests done. The counts have
+// both; clients do not.
+typedef struct TwFrontLoad {
+    int64_t tokens;
+    TwFrontEnded ended;
+} TwFrontLoad;
+TwFrontLoad tw_engine_front(const TwEngine *engine, const TwReplica *replica, int64_t now_ns);
 // Blocks of a prompt, at most so many, that are cached on the device; of ranks, where most are.
 int32_t tw_engine_cached(const TwEngine *engine, TwReplica *replica, TwRuns runs, int32_t most);
 // Of them from block `from` on, those that would be brought back from its lower tiers rather than computed again.

@@ -32,6 +32,7 @@ static inline uint64_t *heap_of(const TwEngine *e, TwReplica *r) { return part(r
 static inline uint32_t *chunks_of(const TwEngine *e, TwReplica *r) { return part(r, e->chunks); }
 static inline uint32_t *fresh_of(const TwEngine *e, TwReplica *r) { return part(r, e->fresh); }
 static inline uint16_t *residues_of(const TwEngine *e, TwReplica *r) { return part(r, e->residues); }
+static inline TwFrontTail *tail_of(const TwEngine *e, TwReplica *r) { return part(r, e->tail); }
 static inline TwQueue *queues_of(const TwEngine *e, TwReplica *r) { return part(r, e->queue); }
 
 // The first of its group, which has the group's counts, rows and clock.

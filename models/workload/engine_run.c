@@ -420,6 +420,7 @@ static void enter_front(const TwEngine *e, TwReplica *g, TwReplica *r, uint32_t 
     TwWide now = tw_time_of(now_ns), work = e->front_request + e->front_prompt * row->input;
     g->front_free = (g->front_free > now ? g->front_free : now) + work;
     g->counts.fronted += work;
+    r->front_work += work;
     row->base = tw_ns_of(g->front_free + 4294967295);    // known at the end of that ns
     r->wait_input += row->input;
     TwLink *links = links_of(e, r);

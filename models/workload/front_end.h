@@ -14,6 +14,8 @@
 
 #include "models/workload/advance.h"
 
+#include <stdbool.h>
+
 // Seconds of the process. All 0: there is none, and what the engine makes is seen at once.
 typedef struct TwFrontEnd {
     double request_s;         // of a request, whatever it holds
@@ -33,3 +35,21 @@ static inline TwWide tw_front_after(TwWide free, TwWide from, TwSeries span, int
 // Of the m iterations that follow one whose outputs leave at `free`, how many end before those before them have left:
 // they are the first ones. `from` is when the first of these begins.
 int64_t tw_front_behind(TwWide free, TwWide from, TwSeries span, int64_t m, TwWide each);
+
+// Requests that the engine has done and whose last outputs are still before it: by when these leave, which never falls.
+// The last TW_TAIL parts are kept; where there are more neighbours are joined, and those that have left by the time of
+// a new one are forgotten. Which parts there are depends on the requests alone, not on when somebody looks.
+enum { TW_TAIL = 64 };
+typedef struct TwFrontEnded {
+    int64_t completed, measured, good;
+} TwFrontEnded;
+typedef struct TwFrontTail {
+    int32_t count;
+    int64_t from_ns[TW_TAIL], until_ns[TW_TAIL];
+    TwFrontEnded part[TW_TAIL];
+} TwFrontTail;
+
+// One that the engine has done at now_ns leaves at out_ns.
+void tw_front_end_add(TwFrontTail *tail, int64_t now_ns, int64_t out_ns, bool measured, bool good);
+// Those that leave after now_ns; within a part evenly.
+TwFrontEnded tw_front_end_after(const TwFrontTail *tail, int64_t now_ns);

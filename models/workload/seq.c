@@ -411,6 +411,10 @@ static void measure(const TwEngine *e, TwReplica *r, const TwRow *row, const TwE
     if (row->output > 1) tpot = (int64_t)((double)(now - row->first_ns) * 1000.0 / (double)(row->output - 1) + 0.5);
     bool good = tw_service_good(&e->service[row->service], ttft, tpot, now - row->arrival_ns) && gaps_good(e, r, row);
     bool counts = row->arrival_ns >= e->spec.measure_from_ns;
+    if (rare(e->fronts)) {
+        TwReplica *g = group_of(r);
+        tw_front_end_add(tail_of(e, g), tw_ns_of(r->time), now, counts, good);
+    }
     if (counts) {
         n->measured++;
         n->good += good;
@@ -685,6 +689,7 @@ void tw_seq_enter(const TwEngine *e, TwReplica *r)
         r->front_ns = r->front_first == TW_NO_ROW ? INT64_MAX : rows[r->front_first].base;
         if (r->front_first == TW_NO_ROW) r->front_last = TW_NO_ROW;
         r->fronting--;
+        r->front_work -= e->front_request + e->front_prompt * rows[row].input;
         rows[row].base = 0;
         r->wait_input -= rows[row].input;
         if (rows[row].give_up_ns < r->give_up_ns) r->give_up_ns = rows[row].give_up_ns;

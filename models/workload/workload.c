@@ -624,6 +624,13 @@ void tw_workload_totals(const TwWorkload *workload, const void *block, int pool,
             t.prompt_tokens_hit += n->hit_tokens;
             for (int tier = 0; tier < TW_TIERS; tier++) t.tier_tokens[tier] += n->tier_tokens[tier];
             front += n->fronted - tw_front_ahead(r, now_ns);
+            if (engine->fronts && !p->pools[k].fluid) {
+                const TwFrontLoad ahead = tw_engine_front(engine, r, now_ns);
+                t.front_tokens += ahead.tokens;
+                t.front_requests += ahead.ended.completed;
+                t.measured_completed -= ahead.ended.measured;
+                t.good -= ahead.ended.good;
+            }
             t.decode_steps += load.decode_steps;
             t.decode_tokens += engine->drawn ? n->drawn : load.decode_tokens;
             t.input_tokens_arrived += n->input_arrived;
@@ -656,6 +663,9 @@ void tw_workload_totals(const TwWorkload *workload, const void *block, int pool,
             waited += n->waited / engine->ranks;
         }
     }
+    // clients have what has left the front ends
+    t.completed -= t.front_requests, t.running += t.front_requests;
+    t.output_tokens_done -= t.front_tokens, t.output_tokens_pending += t.front_tokens;
     // between replicas, or held at a router
     t.waiting += t.moving;
     for (int cell = 0; cell < p->cell_count; cell++) {

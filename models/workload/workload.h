@@ -139,6 +139,8 @@ typedef struct TwWorkloadTotals {
     double transfer_s;    // sum of the times of those that are through
     int64_t decode_steps, decode_tokens;
     double front_s;    // work of the front ends, in seconds of one
+    // made and done by the engines, but still in their front ends: counted as pending and running
+    int64_t front_tokens, front_requests;
 } TwWorkloadTotals;
 
 bool tw_workload_create(TwWorkload **workload, const TwWorkloadSpec *spec, TwLayout *layout, TwErrors *errors);

@@ -91,8 +91,72 @@ static void a_burst_goes_in_one_by_one(void)
     for (int k = 0; k < ends; k++) CHECK(ended[k].first_ns > 200000000 && ended[k].first_ns < 203000000);
 }
 
+// What clients have at any time is what has left: outputs at the rate of the process, requests whose last output is
+// out.
+static void clients_have_what_has_left(void)
+{
+    TestStep step = {1e6, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0};
+    TwStepSource source = test_source(&step);
+    TwEngineSpec spec = wide_spec(&source);
+    spec.front_end = (TwFrontEnd){1e-3, 1e-6, 5e-5};
+    spec.max_tokens = 1 << 20;
+    spec.max_sequences = spec.queue_max = MOST;
+    spec.speculate.draft = 0;
+    enum { COUNT = 300, LOOKS = 40 };
+    int64_t tokens[LOOKS], completed[LOOKS];
+    for (int way = 0; way < 2; way++) {
+        TwEngine engine;
+        TwReplica *r = new_replica(&engine, &spec);
+        const TwEngineLog log = {.finished = note};
+        ends = 0;
+        int given = 0;
+        int64_t all = 0;
+        bool was_in = false;
+        for (int look = 0; look < LOOKS; look++) {
+            int64_t until = (look + 1) * INT64_C(100000000);
+            for (; given < COUNT && given * INT64_C(3000000) < until; given++) {
+                TwRequest q = ASK(given * INT64_C(3000000), 100, 50 + given % 7 * 100, (uint32_t)given);
+                // the other way looks more often
+                for (int k = 0; way == 1 && k < 3; k++)
+                    tw_engine_run(&engine, r, q.arrival_ns - 2000000 + k * 500000, &log);
+                tw_engine_run(&engine, r, q.arrival_ns, &log);
+                CHECK(tw_engine_offer(&engine, r, &q, &log));
+                all += q.output_tokens;
+            }
+            tw_engine_run(&engine, r, until, &log);
+            const TwFrontLoad front = tw_engine_front(&engine, r, until);
+            int64_t has = r->counts.output_done - front.tokens, done = r->counts.completed - front.ended.completed;
+            if (way == 1) CHECK(has == tokens[look] && done == completed[look]);
+            tokens[look] = has, completed[look] = done;
+            CHECK(tw_engine_consistent(&engine, r));
+            // once all are in, 20 a millisecond; before, less
+            if (look > 0 && front.tokens > 0) CHECK(has > tokens[look - 1] && has <= tokens[look - 1] + 2001);
+            if (look > 0 && r->front_first == UINT32_MAX && was_in) CHECK(has >= tokens[look - 1] + 1999);
+            was_in = r->front_first == UINT32_MAX;
+        }
+        CHECK(tokens[LOOKS - 1] < all && r->counts.completed == COUNT);
+        tw_engine_run(&engine, r, INT64_MAX, &log);
+        int64_t rest = (int64_t)(r->front_free / tw_time_of(1)) + 1;
+        CHECK(tw_engine_front(&engine, r, rest).tokens == 0 && r->counts.output_done == all);
+        free(r);
+        for (int look = 0; look < LOOKS; look++) {
+            int64_t out = 0;
+            int64_t theirs = 0;
+            for (int k = 0; k < ends; k++) {
+                if (ended[k].last_ns > (look + 1) * INT64_C(100000000)) continue;
+                out++;
+                theirs += ended[k].request.output_tokens;
+            }
+            CHECK(llabs(out - completed[look]) <= 3 && theirs <= tokens[look]);
+        }
+    }
+    printf("after 4 s clients have %lld tokens and %lld requests\n", (long long)tokens[LOOKS - 1],
+           (long long)completed[LOOKS - 1]);
+}
+
 int main(void)
 {
+    clients_have_what_has_left();
     closed_form_is_the_recursion();
     alone_it_adds_its_own_time();
     its_rate_is_the_limit();
