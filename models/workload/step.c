@@ -34,11 +34,28 @@ static bool divides(int64_t whole, int tp) { return whole % tp == 0; }
 
 static int at_least_one(int n) { return n < 1 ? 1 : n; }
 
+// Numbers of a model that contradict each other: one changed and the others forgotten gives a model that nobody built.
+static bool check_model(const TwModelRow *m, TwError *error)
+{
+    if (m->dense_layers + m->moe_layers != m->layers)
+        return tw_fail(error, TW_BAD_INPUT,
+                       "the model has %lld dense_layers and %lld moe_layers, expected %lld layers in all",
+                       (long long)m->dense_layers, (long long)m->moe_layers, (long long)m->layers);
+    if (m->full_layers > m->layers)
+        return tw_fail(error, TW_BAD_INPUT, "full_layers of the model = %lld, expected at most its %lld layers",
+                       (long long)m->full_layers, (long long)m->layers);
+    if (m->moe_layers > 0 && m->top_k > m->experts)
+        return tw_fail(error, TW_BAD_INPUT, "top_k of the model = %lld, expected at most its %lld experts",
+                       (long long)m->top_k, (long long)m->experts);
+    return true;
+}
+
 static bool check_shapes(const TwStepSpec *spec, TwError *error)
 {
     const TwModelRow *m = spec->model;
     int tp = spec->tensor_parallel, ranks = at_least_one(spec->attention_ranks);
     int stages = at_least_one(spec->pipeline_parallel), ep = at_least_one(spec->expert_parallel), group = tp * ranks;
+    if (!check_model(m, error)) return false;
     if (tp < 1 || tp > 1024) return tw_fail(error, TW_BAD_INPUT, "tensor_parallel = %d, expected 1 to 1024", tp);
     if (spec->max_tokens < 1 || spec->max_tokens > 131072)
         return tw_fail(error, TW_BAD_INPUT, "max_tokens = %d, expected 1 to 131072", spec->max_tokens);

@@ -532,6 +532,12 @@ static void memory(void)
     f.spec.precision = "int3";
     CHECK(!tw_step_create(&model, &f.spec, &error));
     CHECK_HOLDS(error.text, "precision = \"int3\"");
+    f.model.layers = 48;
+    CHECK(!tw_step_create(&model, &f.spec, &error));
+    CHECK_HOLDS(error.text, "80 dense_layers and 0 moe_layers, expected 48 layers");
+    f.model.dense_layers = 48;
+    CHECK(!tw_step_create(&model, &f.spec, &error));
+    CHECK_HOLDS(error.text, "full_layers of the model = 80, expected at most its 48 layers");
     fixture_close(&f);
 
     // the latent cache is not divided: 61 layers of 576 elements on every GPU
