@@ -493,6 +493,8 @@ static void reserve(TwThermalPlant *plant, TwLayout *layout, int cdus)
     plant->cdu_faults = tw_layout_add(layout, ((size_t)cdus + 1) * CDU_FAULTS, sizeof(double));
     plant->plant_modes = tw_layout_add(layout, PLANT_MODES, sizeof(double));
     plant->group_heat_j = tw_layout_add(layout, 2 * groups, sizeof(double));
+    plant->cdu_pump_j = tw_layout_add(layout, (size_t)cdus + 1, sizeof(double));
+    plant->suction = tw_layout_add(layout, groups, sizeof(TwSuction));
     plant->rack_faults = tw_layout_add(layout, ((size_t)plant->out.rack_count + 1) * RACK_FAULTS, sizeof(double));
     plant->loop_flow = tw_layout_add(layout, (size_t)cdus + 1, sizeof(TwLoopFlow));
     if (plant->hysteresis) {

@@ -121,6 +121,7 @@ void tw_loop_changed(const TwThermalPlant *plant, void *block, int loop, bool pu
 
 void tw_follow_units(const TwThermalPlant *plant, void *block, const double *load_on)
 {
+    if (plant->loop_count == plant->out.cdu_count) return;
     const double *failed = tw_f64_const(block, plant->failed);
     double *faults = tw_f64(block, plant->cdu_faults);
     for (int p = 0; p < plant->loop_count; p++) {

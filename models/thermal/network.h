@@ -143,6 +143,12 @@ typedef struct TwGroupSum {
     double loop_j, room_j, primary_w_k;
 } TwGroupSum;
 
+// Net positive suction head of a CDU's pumps over what they need; cdu -1: none runs.
+typedef struct TwSuction {
+    double margin_m;
+    int cdu;
+} TwSuction;
+
 typedef struct TwGroup {
     int racks, units;           // places in a lane; most CDUs of a loop
     bool air, odd;              // odd: some rack has a rear door or throttles on and off
@@ -242,6 +248,7 @@ typedef struct TwThermalPlant {
         kept, kept_meters,                         // a step's beginning, where it may have to be taken back
         set_points,                                // [cdu] supply, then [cdu] pump speed
         settled,                                   // TwPlantInput of the last steady state
+        cdu_pump_j, suction,                       // [cdu] of a window; [group] TwSuction, its least
         watch_side, watch_value;                   // [watch]; [2][watch] before and after a step
     bool cvode, fault_windows;
     TwReference *reference;
@@ -271,7 +278,8 @@ TwExchange tw_loop_exchange(const TwGroup *group, const TwCduInput *in, const Tw
 
 // pressure.c
 void tw_tell_pressures(const TwThermalPlant *plant, void *block, double from_s, double until_s, TwThermalOut *out);
-void tw_look_pressures(const TwThermalPlant *plant, const void *block, int cdu, TwThermalOut *out);
+void tw_look_pressures(const TwThermalPlant *plant, const void *block, int cdu, TwThermalOut *out, TwSuction *least);
+void tw_least_suction(TwSuction *least, const TwSuction *other);
 
 // watch.c: thresholds beside those of chips. value: above zero while passed; side: 1 from there until back by the
 // release.
@@ -359,8 +367,9 @@ void tw_change_modes(const TwThermalPlant *plant, void *block, const TwPlantInpu
 // report.c
 // Of one CDU as the state stands: exchanger, opening of its facility-side valve, m cp at full primary pump.
 TwExchange tw_cdu_exchange_now(const TwThermalPlant *plant, const void *block, int cdu);
-// What a group gives at the end of a window: powers of its racks with extra, in W s; false: a state left all bounds.
-bool tw_thermal_report_group(const TwThermalPlant *plant, const void *block, const TwThermalIn *in, double length_s,
+// What a group and its CDUs give at the end of a window: powers of its racks with extra, in W s; false: a state left
+// all bounds.
+bool tw_thermal_report_group(const TwThermalPlant *plant, void *block, const TwThermalIn *in, double length_s,
                              TwThermalOut *out, int group, double *heat_j);
 // Then what the window gave, from meters and the state at its end.
 void tw_thermal_report(const TwThermalPlant *plant, const void *block, const TwThermalIn *in, double length_s,

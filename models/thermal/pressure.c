@@ -68,8 +68,15 @@ void tw_tell_pressures(const TwThermalPlant *plant, void *block, double from_s, 
     }
 }
 
+// of equal ones the first CDU's: the same for any order
+void tw_least_suction(TwSuction *least, const TwSuction *other)
+{
+    bool more = other->margin_m > least->margin_m || (other->margin_m == least->margin_m && other->cdu > least->cdu);
+    if (other->cdu >= 0 && (least->cdu < 0 || !more)) *least = *other;
+}
+
 // pressures at a CDU's pumps, and what is left to the vapour pressure beyond what they need
-void tw_look_pressures(const TwThermalPlant *plant, const void *block, int c, TwThermalOut *out)
+void tw_look_pressures(const TwThermalPlant *plant, const void *block, int c, TwThermalOut *out, TwSuction *least)
 {
     if (!out->cdu_suction_pa && !out->cdu_discharge_pa && !out->cdu_npsh_m) return;
     const TwCduRow *row = &plant->cdu_row[c];
@@ -81,7 +88,5 @@ void tw_look_pressures(const TwThermalPlant *plant, const void *block, int c, Tw
     if (out->cdu_discharge_pa) out->cdu_discharge_pa[c] = pa + look.head_pa;
     if (out->cdu_npsh_m) out->cdu_npsh_m[c] = npsh;
     double speed = look.pump_fraction, margin = npsh - speed * speed * row->npsh_required_m;
-    if (speed < 0.05 || (out->npsh_cdu >= 0 && margin >= out->npsh_margin_m)) return;
-    out->npsh_margin_m = margin;
-    out->npsh_cdu = c;
+    if (speed >= 0.05) tw_least_suction(least, &(TwSuction){margin, c});
 }

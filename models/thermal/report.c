@@ -22,7 +22,65 @@ static void report_tray(const TwThermalPlant *plant, TwThermalOut *out, int at, 
         out->rack_flow_fraction[i] = (first ? 0.0 : out->rack_flow_fraction[i]) + share * flow_fraction;
 }
 
-bool tw_thermal_report_group(const TwThermalPlant *plant, const void *block, const TwThermalIn *in, double length_s,
+// pressure across the row where the pumps' flow is that of full speed, over the square of it
+static double header_pa(const TwThermalPlant *plant, const void *block, int c)
+{
+    const TwCduRow *row = &plant->cdu_row[c];
+    const TwLoopFlow *flow = (const TwLoopFlow *)tw_at_const(block, plant->loop_flow) + plant->cdu_loop[c];
+    if (flow->changed == 0.0) return row->pump_head_pa * (1.0 - row->filter_fraction - row->exchanger_fraction);
+    return flow->flow > 0.0 ? flow->header_pa / (flow->flow * flow->flow) : 0.0;
+}
+
+TwExchange tw_cdu_exchange_now(const TwThermalPlant *plant, const void *block, int c)
+{
+    int loop = plant->cdu_loop[c], l = loop % LANES;
+    const TwGroup *group = &plant->groups[loop / LANES];
+    const TwCduInput *in = (const TwCduInput *)tw_at_const(block, plant->cdu_input) + loop / LANES;
+    const TwUnitInput *units = (const TwUnitInput *)tw_at_const(block, plant->unit_input) + group->unit;
+    const double *yc = tw_loop_state(plant, block, loop);
+    return tw_unit_exchange(group->cdu, in, &units[plant->cdu_unit[c]], l, yc[SUPPLY * LANES], yc[VALVE * LANES],
+                            yc[FLOW * LANES], 1.0);
+}
+
+static TwExchange loop_exchange_now(const TwThermalPlant *plant, const void *block, int loop)
+{
+    const TwGroup *group = &plant->groups[loop / LANES];
+    const TwCduInput *in = (const TwCduInput *)tw_at_const(block, plant->cdu_input) + loop / LANES;
+    const TwUnitInput *units = (const TwUnitInput *)tw_at_const(block, plant->unit_input) + group->unit;
+    const double *yc = tw_loop_state(plant, block, loop);
+    return tw_loop_exchange(group, in, units, loop % LANES, yc[SUPPLY * LANES], yc[VALVE * LANES], yc[FLOW * LANES],
+                            1.0);
+}
+
+static void report_cdu(const TwThermalPlant *plant, void *block, double length_s, TwThermalOut *out, int c,
+                       TwSuction *least)
+{
+    int loop = plant->cdu_loop[c], g = loop / LANES, l = loop % LANES;
+    const TwGroupMeter *meter = (const TwGroupMeter *)tw_at_const(block, plant->meter) + g;
+    const double *yc = tw_loop_state(plant, block, loop);
+    const TwUnitInput *units = (const TwUnitInput *)tw_at_const(block, plant->unit_input) + plant->groups[g].unit;
+    const TwUnitInput *unit = units + plant->cdu_unit[c];
+    bool shared = plant->loop_begin[loop + 1] - plant->loop_begin[loop] > 1;
+    TwExchange x = {.e_w_k = 1.0}, all = x;
+    if (shared || out->cdu_valve_fraction) x = tw_cdu_exchange_now(plant, block, c);
+    if (shared) all = loop_exchange_now(plant, block, loop);
+    double n = yc[FLOW * LANES], pump_j = shared ? meter->pump_j[l] * unit->pump[l] : meter->pump_j[l];
+    tw_f64(block, plant->cdu_pump_j)[c] = pump_j;
+    if (out->load_w) out->load_w[c] = pump_j / length_s;
+    if (out->cdu_supply_degc) out->cdu_supply_degc[c] = yc[SUPPLY * LANES];
+    if (out->cdu_return_degc) out->cdu_return_degc[c] = yc[RETURN * LANES];
+    if (out->cdu_flow_fraction) out->cdu_flow_fraction[c] = n * unit->flow[l];
+    if (out->cdu_head_pa) out->cdu_head_pa[c] = header_pa(plant, block, c) * n * n;
+    tw_look_pressures(plant, block, c, out, least);
+    if (out->cdu_heat_w)
+        out->cdu_heat_w[c] = meter->exchanger_j[l] / length_s *
+                             (!shared           ? 1.0
+                              : all.e_w_k > 0.0 ? x.e_w_k / all.e_w_k
+                                                : 0.0);
+    if (out->cdu_valve_fraction) out->cdu_valve_fraction[c] = x.opening;
+}
+
+bool tw_thermal_report_group(const TwThermalPlant *plant, void *block, const TwThermalIn *in, double length_s,
                              TwThermalOut *out, int g, double *heat_j)
 {
     const TwGroup *group = &plant->groups[g];
@@ -65,70 +123,26 @@ bool tw_thermal_report_group(const TwThermalPlant *plant, const void *block, con
         }
     }
     *heat_j = sum;
+    TwSuction *least = (TwSuction *)tw_at(block, plant->suction) + g;
+    *least = (TwSuction){NAN, -1};
+    int first = g * LANES < plant->loop_count ? g * LANES : plant->loop_count;
+    int last = first + LANES < plant->loop_count ? first + LANES : plant->loop_count;
+    for (int k = plant->loop_begin[first]; k < plant->loop_begin[last] && !group->air; k++)
+        report_cdu(plant, block, length_s, out, plant->loop_cdu[k], least);
     return most < 1e3;
 }
 
-// pressure across the row where the pumps' flow is that of full speed, over the square of it
-static double header_pa(const TwThermalPlant *plant, const void *block, int c)
+// What the pumps of all CDUs drew, J, in their order; the least suction.
+static double add_cdus(const TwThermalPlant *plant, const void *block, TwThermalOut *out)
 {
-    const TwCduRow *row = &plant->cdu_row[c];
-    const TwLoopFlow *flow = (const TwLoopFlow *)tw_at_const(block, plant->loop_flow) + plant->cdu_loop[c];
-    if (flow->changed == 0.0) return row->pump_head_pa * (1.0 - row->filter_fraction - row->exchanger_fraction);
-    return flow->flow > 0.0 ? flow->header_pa / (flow->flow * flow->flow) : 0.0;
-}
-
-TwExchange tw_cdu_exchange_now(const TwThermalPlant *plant, const void *block, int c)
-{
-    int loop = plant->cdu_loop[c], l = loop % LANES;
-    const TwGroup *group = &plant->groups[loop / LANES];
-    const TwCduInput *in = (const TwCduInput *)tw_at_const(block, plant->cdu_input) + loop / LANES;
-    const TwUnitInput *units = (const TwUnitInput *)tw_at_const(block, plant->unit_input) + group->unit;
-    const double *yc = tw_loop_state(plant, block, loop);
-    return tw_unit_exchange(group->cdu, in, &units[plant->cdu_unit[c]], l, yc[SUPPLY * LANES], yc[VALVE * LANES],
-                            yc[FLOW * LANES], 1.0);
-}
-
-static TwExchange loop_exchange_now(const TwThermalPlant *plant, const void *block, int loop)
-{
-    const TwGroup *group = &plant->groups[loop / LANES];
-    const TwCduInput *in = (const TwCduInput *)tw_at_const(block, plant->cdu_input) + loop / LANES;
-    const TwUnitInput *units = (const TwUnitInput *)tw_at_const(block, plant->unit_input) + group->unit;
-    const double *yc = tw_loop_state(plant, block, loop);
-    return tw_loop_exchange(group, in, units, loop % LANES, yc[SUPPLY * LANES], yc[VALVE * LANES], yc[FLOW * LANES],
-                            1.0);
-}
-
-// All CDUs; returns what their pumps drew, J.
-static double report_cdus(const TwThermalPlant *plant, const void *block, double length_s, TwThermalOut *out)
-{
-    const TwGroupMeter *meter = tw_at_const(block, plant->meter);
+    const double *pump_j = tw_f64_const(block, plant->cdu_pump_j);
+    const TwSuction *suction = tw_at_const(block, plant->suction);
+    TwSuction least = {NAN, -1};
     double load_j = 0.0;
-    out->npsh_margin_m = NAN;
-    out->npsh_cdu = -1;
-    for (int c = 0; c < plant->out.cdu_count; c++) {
-        int loop = plant->cdu_loop[c], g = loop / LANES, l = loop % LANES;
-        const double *yc = tw_loop_state(plant, block, loop);
-        const TwUnitInput *units = (const TwUnitInput *)tw_at_const(block, plant->unit_input) + plant->groups[g].unit;
-        const TwUnitInput *unit = units + plant->cdu_unit[c];
-        bool shared = plant->loop_begin[loop + 1] - plant->loop_begin[loop] > 1;
-        TwExchange x = {.e_w_k = 1.0}, all = x;
-        if (shared || out->cdu_valve_fraction) x = tw_cdu_exchange_now(plant, block, c);
-        if (shared) all = loop_exchange_now(plant, block, loop);
-        double n = yc[FLOW * LANES], pump_j = shared ? meter[g].pump_j[l] * unit->pump[l] : meter[g].pump_j[l];
-        load_j += pump_j;
-        if (out->load_w) out->load_w[c] = pump_j / length_s;
-        if (out->cdu_supply_degc) out->cdu_supply_degc[c] = yc[SUPPLY * LANES];
-        if (out->cdu_return_degc) out->cdu_return_degc[c] = yc[RETURN * LANES];
-        if (out->cdu_flow_fraction) out->cdu_flow_fraction[c] = n * unit->flow[l];
-        if (out->cdu_head_pa) out->cdu_head_pa[c] = header_pa(plant, block, c) * n * n;
-        tw_look_pressures(plant, block, c, out);
-        if (out->cdu_heat_w)
-            out->cdu_heat_w[c] = meter[g].exchanger_j[l] / length_s *
-                                 (!shared           ? 1.0
-                                  : all.e_w_k > 0.0 ? x.e_w_k / all.e_w_k
-                                                    : 0.0);
-        if (out->cdu_valve_fraction) out->cdu_valve_fraction[c] = x.opening;
-    }
+    for (int c = 0; c < plant->out.cdu_count; c++) load_j += pump_j[c];
+    for (int g = 0; g < plant->group_count; g++) tw_least_suction(&least, &suction[g]);
+    out->npsh_margin_m = least.margin_m;
+    out->npsh_cdu = least.cdu;
     return load_j;
 }
 
@@ -157,7 +171,7 @@ void tw_thermal_report(const TwThermalPlant *plant, const void *block, const TwT
 {
     const double *z = tw_plant_state_const(plant, block), *group_j = tw_f64_const(block, plant->group_heat_j);
     int cdu_count = plant->out.cdu_count;
-    double heat_j = in->room_w * length_s, load_j = report_cdus(plant, block, length_s, out);
+    double heat_j = in->room_w * length_s, load_j = add_cdus(plant, block, out);
     for (int g = 0; g < plant->group_count; g++) heat_j += group_j[g];
     int k = cdu_count;
     double loads[5] = {m->pump_w, m->fan_w, m->room_fan_w, m->chiller_w, m->cold_w};
