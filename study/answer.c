@@ -69,6 +69,11 @@ static int replicates_of(const TwStudy *study, int point, const char *output, do
     return n;
 }
 
+// A run whose power passed a limit ends with status 1; in a study it counts, and this is said.
+#define LOADING  "limits.highest_loading"
+#define EXCEEDED ", where power exceeded a limit in force"
+static const double HELD = 1.0 + 1e-9;
+
 // The best feasible point of a goal, and whether the next one differs from it: same seeds, so paired.
 static void print_best(const TwStudy *study, int goal, FILE *f)
 {
@@ -87,7 +92,7 @@ static void print_best(const TwStudy *study, int goal, FILE *f)
     fprintf(f, "%s%s%s", unit[0] && strcmp(unit, "1") ? " " : "", strcmp(unit, "1") ? unit : "",
             study->axis_count ? " at " : "");
     print_at(study, best, f);
-    fprintf(f, "\n");
+    fprintf(f, "%s\n", !study->function[0] && tw_study_value(study, best, LOADING, NULL) > HELD ? EXCEEDED : "");
     if (study->replicates < 2) return;
     double *means = tw_study_means(study, output, true);
     int next = -1;
@@ -357,6 +362,16 @@ static void print_counts(const TwStudy *study, FILE *f)
         if (tw_axis_idle(study, a)) fprintf(f, "%s changes no result of what ran here\n", study->axes[a].name);
     if (study->replicates < 2 && !study->function[0])
         fprintf(f, "one replicate of every point: differences have no interval\n");
+    double *loading = tw_study_column(study, LOADING), worst = 0.0;
+    int exceeded = 0;
+    for (int s = 0; s < study->scenario_count && !study->function[0]; s++)
+        if (loading[s] > HELD) exceeded++, worst = fmax(worst, loading[s]);
+    free(loading);
+    if (exceeded)
+        fprintf(f,
+                "in %d of them power exceeded a limit in force, at most by %.3g %%; a study leaves them out with "
+                "limits = ( { output = \"" LOADING "\"; max = 1.001; } )\n",
+                exceeded, 100.0 * (worst - 1.0));
     double *assumed = tw_study_column(study, "evidence.assumed"),
            *transferred = tw_study_column(study, "evidence.transferred");
     double sum[2] = {0.0};

@@ -651,7 +651,7 @@ static void check_limits(const TwPlant *plant, TwErrors *errors)
         const TwNode *node = tw_node_entry(root, "power", i, name);
         if (idle_w[i] > plant->elements[i].limit_w)
             tw_node_warn(node, "limit_w", errors,
-                         "%s: limit %.4g kW is below the %.4g kW that its racks draw idle: capping cannot keep it",
+                         "%s: limit %.7g kW is below the %.0f kW that its racks draw idle: capping cannot keep it",
                          name, plant->elements[i].limit_w * 1e-3, idle_w[i] * 1e-3);
     }
 }

@@ -352,8 +352,8 @@ static const char *feeds_text(const TwPlant *plant, const TwState *state, char t
         if (!plant->elements[i].from[0] && isfinite(plant->elements[i].limit_w) && plant->elements[i].limit_w > 0.0 &&
             (fullest < 0 || peak[i] > peak[fullest]))
             fullest = i;
-    if (fullest < 0) return "utility";
-    snprintf(text, 64, "\xe2\x89\xa4 %.0f %% of %.24s", 100.0 * peak[fullest], plant->element_names[fullest]);
+    if (fullest < 0) return "utility, mean";
+    snprintf(text, 64, "mean; peak %.0f %% of %.24s", 100.0 * peak[fullest], plant->element_names[fullest]);
     return text;
 }
 
@@ -383,7 +383,7 @@ const TwScene *tw_scene_maker_scene(TwSceneMaker *m, const TwState *state)
     kpi(&m->kpis[4], report, "cooling.chip_degc.max", "Hottest chip", "degC", "hall", 1.0,
         plant->rack_count ? plant->racks[0].slowdown_degc : NAN);
     char feeds[64];
-    const char *boundary = isfinite(feeds_w) ? "utility" : feeds_text(plant, state, feeds);
+    const char *boundary = isfinite(feeds_w) ? "utility, mean" : feeds_text(plant, state, feeds);
     if (m->generates) {
         double scale = m->mega ? 1.0 : 1e3;
         snprintf(feeds, sizeof feeds, "grid %.4g + generated %.4g",

@@ -136,7 +136,8 @@ static void draw_code_key(TwDraw *d, const TwScene *s, const double *values, int
         int code = (int)(values[c] + 0.5);
         tw_draw_rect(d, (TwBox){box.x, y - 9.0, 10.0, 10.0},
                      code == 0 ? style->grid : style->series[(code - 1) % TW_SERIES_COLOURS]);
-        snprintf(text, sizeof text, "%s, %.0f %% of the time", tw_scene_binding(s, code), 100.0 * same / known);
+        snprintf(text, sizeof text, "%s, the answer for %.0f %% of the time", tw_scene_binding(s, code),
+                 100.0 * same / known);
         tw_draw_text_cut(d, (TwPoint){box.x + 18.0, y}, TW_LEFT, TW_SMALL, style->second, box.w - 18.0, text);
         y += 16.0;
     }
@@ -301,7 +302,7 @@ void tw_kpis_draw(TwDraw *d, const TwScene *s, TwBox box)
         tw_draw_text_cut(d, (TwPoint){box.x + margin, box.y + box.h - 14.0}, TW_LEFT, TW_SMALL, style->second,
                          box.w - 2.0 * margin,
                          "Figures are of the run from its start (latencies from the end of warm-up) to the instant "
-                         "shown; curves are the run itself, of TTFT and cost the figure as it stood");
+                         "shown; curves are the run itself, of TTFT, cost and limit the figure as it stood");
     double h = fmin(sparks ? 300.0 : 88.0, floor((box.h - foot - margin * (rows + 1)) / rows));
     char text[64], unit[64], under[96];
     for (int i = 0; i < s->kpi_count; i++) {

@@ -64,6 +64,8 @@ END
 expect 0 "1 beyond a limit" "$TOKENWORKS" study s.cfg -q
 expect 0 "limit broken" "$TOKENWORKS" report s.h5
 grep -q "most tokens.output_per_s" out.txt || fail "no best scenario"
+expect 0 "in 1 of them power exceeded a limit in force" "$TOKENWORKS" study "$facilities/dps_8rack.cfg" --for 30s -q --no-plots -o over.h5 \
+    --axis power.utility.limit_kw=100,900
 sed -i 's/power.utility.limit_kw/power.utilty.limit_kw/' s.cfg
 expect 3 "did you mean utility" "$TOKENWORKS" study s.cfg -q -o t.h5
 expect 3 "needs --axis" "$TOKENWORKS" study "$facilities/dps_8rack.cfg"
