@@ -123,10 +123,10 @@ static bool is_plain(const TwEngine *e)
 {
     const TwEngineSpec *s = &e->spec;
     bool mixes = s->policy == TW_VLLM_V1 || s->policy == TW_TRTLLM || s->policy == TW_TRTLLM_MAX_UTILIZATION;
-    bool one_list = e->ranks == 1 && e->queues == 1, cut = !s->whole_prompts && s->long_prefill == 0;
+    bool one_queue = e->queues == 1, cut = !s->whole_prompts && s->long_prefill == 0;
     bool here = s->tier_count == 0 && s->swap_blocks == 0 && !e->prefix.timed;
     bool steps = s->speculate.draft == 0 && e->encode_time == 0 && s->stride == 0;
-    return mixes && one_list && cut && here && steps && !e->fronts && !e->gaps_kept && !(s->wait_max_s > 0.0);
+    return mixes && one_queue && cut && here && steps && !e->fronts && !e->gaps_kept && !(s->wait_max_s > 0.0);
 }
 
 static size_t slab_bytes(const TwEngine *e, int array) { return e->row_bytes[array] * TW_SLAB_ROWS; }

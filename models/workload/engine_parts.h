@@ -38,9 +38,9 @@ static inline TwQueue *queues_of(const TwEngine *e, TwReplica *r) { return part(
 // The first of its group, which has the group's counts, rows and clock.
 static inline TwReplica *group_of(TwReplica *r)
 {
-    return rare(true) ? (TwReplica *)((unsigned char *)r + r->group) : r;
+    return several(2) ? (TwReplica *)((unsigned char *)r + r->group) : r;
 }
-static inline int ranks_of(const TwEngine *e) { return rare(e->ranks > 1) ? e->ranks : 1; }
+static inline int ranks_of(const TwEngine *e) { return several(e->ranks) ? e->ranks : 1; }
 static inline TwEngineCounts *counts_of(TwReplica *r) { return &group_of(r)->counts; }
 // Where the head of rank k >= 1 lies, from the first one's arrays: each rank's arrays follow its head.
 static inline size_t rank_at(const TwEngine *e, int k)
@@ -175,9 +175,10 @@ TW_LOCAL int64_t tw_sched_event(const TwReplica *list);    // in ns, at which a 
 TW_LOCAL void tw_sched_chosen(TwReplica *replica, const TwStepLimits *limits, const TwStepChoice *choice);
 TW_LOCAL int64_t tw_sched_rests(const TwReplica *list);
 // ranks.c: the boundary of a group of ranks.
-void tw_ranks_boundary(const TwEngine *engine, TwReplica *group, const TwEngineLog *log);
+TW_RANKS_LOCAL void tw_ranks_boundary(const TwEngine *engine, TwReplica *group, const TwEngineLog *log);
 // Which rank gets a request.
-TwReplica *tw_ranks_choose(const TwEngine *engine, TwReplica *group, const TwRequest *request, int64_t now_ns);
+TW_RANKS_LOCAL TwReplica *tw_ranks_choose(const TwEngine *engine, TwReplica *group, const TwRequest *request,
+                                          int64_t now_ns);
 // Boundaries of the plan of a group before now_ns; how far a list is then.
 TW_LOCAL int64_t tw_engine_passed(const TwReplica *group, int64_t now_ns);
 // Ends the plan at the first boundary at or after now_ns.
@@ -207,6 +208,10 @@ void tw_plain_boundaries(const TwEngine *engine, TwReplica *replica, int64_t unt
 void tw_plain_run(const TwEngine *engine, TwReplica *replica, int64_t until_ns, const TwEngineLog *log);
 bool tw_plain_offer_as(const TwEngine *engine, TwReplica *replica, const TwRequest *request, const TwComing *coming,
                        const TwEngineLog *log);
+void tw_ranked_boundaries(const TwEngine *engine, TwReplica *replica, int64_t until_ns, const TwEngineLog *log);
+void tw_ranked_run(const TwEngine *engine, TwReplica *replica, int64_t until_ns, const TwEngineLog *log);
+bool tw_ranked_offer_as(const TwEngine *engine, TwReplica *replica, const TwRequest *request, const TwComing *coming,
+                        const TwEngineLog *log);
 
 // --- seq.c: sequences in and out of lists, memory and queues
 // -----------------------------------------------------------

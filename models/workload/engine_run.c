@@ -220,11 +220,11 @@ static inline void commit_list(const TwEngine *e, TwReplica *r, int64_t m, TwWid
 // all are the same: they are added once.
 static void commit_ranks(const TwEngine *e, TwReplica *g, int64_t m, TwWide took, const TwEngineLog *log)
 {
-    bool alike = e->draft_mean == 0 && !e->fronts && !e->gaps_kept;
+    bool alike = !rare(e->draft_mean > 0 || e->fronts || e->gaps_kept);
     int64_t gaps_of[TW_SERVICES] = {0}, decodes = 0;
     for (int k = e->ranks - 1; k >= 0; k--) {
         TwReplica *r = rank_of(e, g, k);
-        if (!alike || r->paused || r->gap_from >= 0) {
+        if (!alike || rare(r->paused || r->gap_from >= 0)) {
             r->span = g->span;
             commit_list(e, r, m, took, log);
             continue;
@@ -258,7 +258,7 @@ static void commit(const TwEngine *e, TwReplica *r, int64_t m, const TwEngineLog
         prompts += rank->chunk_tokens;
         decodes += rank->paused ? 0 : rank->decodes;
     }
-    if (rare(e->ranks > 1))
+    if (several(e->ranks))
         commit_ranks(e, r, m, took, log);
     else
         commit_list(e, r, m, took, log);
@@ -267,7 +267,7 @@ static void commit(const TwEngine *e, TwReplica *r, int64_t m, const TwEngineLog
     // a step's energy is shared by the tokens that it computes
     if (prompts > 0) n->prompt += tw_times(used, (prompts << 16) / (prompts + decodes));
     r->span.next = span.next;
-    if (rare(e->ranks > 1)) {
+    if (several(e->ranks)) {
         n->waited += tw_series_take(&r->waited, m);
         r->held_wait += r->hold == TW_HOLD_WAIT ? (int32_t)m : 0;
         r->held_gather += r->hold == TW_HOLD_GATHER ? (int32_t)m : 0;
@@ -316,7 +316,7 @@ static void wake(const TwEngine *e, TwReplica *r, int64_t now_ns)
 void tw_engine_boundaries(const TwEngine *e, TwReplica *r, int64_t until_ns, const TwEngineLog *log)
 {
     if (rare(e->plain)) {
-        tw_plain_boundaries(e, r, until_ns, log);
+        (e->ranks > 1 ? tw_ranked_boundaries : tw_plain_boundaries)(e, r, until_ns, log);
         return;
     }
     while (r->next_ns < until_ns) {
@@ -336,7 +336,7 @@ int64_t tw_engine_passed(const TwReplica *r, int64_t now_ns)
 void tw_engine_run(const TwEngine *e, TwReplica *r, int64_t until_ns, const TwEngineLog *log)
 {
     if (rare(e->plain)) {
-        tw_plain_run(e, r, until_ns, log);
+        (e->ranks > 1 ? tw_ranked_run : tw_plain_run)(e, r, until_ns, log);
         return;
     }
     tw_engine_boundaries(e, r, until_ns, log);
@@ -447,10 +447,10 @@ static void enter_front(const TwEngine *e, TwReplica *g, TwReplica *r, uint32_t 
 bool tw_engine_offer_as(const TwEngine *e, TwReplica *g, const TwRequest *request, const TwComing *coming,
                         const TwEngineLog *log)
 {
-    if (rare(e->plain)) return tw_plain_offer_as(e, g, request, coming, log);
+    if (rare(e->plain)) return (e->ranks > 1 ? tw_ranked_offer_as : tw_plain_offer_as)(e, g, request, coming, log);
     TwEngineCounts *n = &g->counts;
     assert(request->input_tokens >= 1 && request->output_tokens >= 1 && g->next_ns >= coming->now_ns);
-    TwReplica *r = rare(e->ranks > 1) ? tw_ranks_choose(e, g, request, coming->now_ns) : g;
+    TwReplica *r = several(e->ranks) ? tw_ranks_choose(e, g, request, coming->now_ns) : g;
     int32_t produced = produced_of(request->input_tokens, coming->seen);
     int64_t input = coming->seen < request->input_tokens ? request->input_tokens - coming->seen : 0;
     int64_t output = request->output_tokens - produced;
@@ -521,9 +521,8 @@ bool tw_engine_offer_as(const TwEngine *e, TwReplica *g, const TwRequest *reques
     if (!g->busy) {
         // a boundary now, processed once time has passed it: whatever else arrives at this time is seen there too
         wake(e, g, coming->now_ns);
-    } else if (first ||
-               rare(e->queues > 1 || e->spec.rank_router == TW_RANK_CENTRAL || e->spec.sglang.longest_prefix) ||
-               row->give_up_ns != INT64_MAX) {
+    } else if (first || (several(e->ranks) && e->spec.rank_router == TW_RANK_CENTRAL) ||
+               rare(e->queues > 1 || e->spec.sglang.longest_prefix) || row->give_up_ns != INT64_MAX) {
         // who finds others waiting changes nothing: they did not fit, or are seen at a boundary already planned
         tw_engine_shorten(g, coming->now_ns);
     }

@@ -166,10 +166,11 @@ typedef struct Cost {
 
 static inline Cost cost_at(const TwEngine *e, const TwAffine *a, const TwBatch *b)
 {
-    double mean = e->draft_mean > 0 ? (double)e->draft_mean * 0x1p-32 : 1.0;
-    return (Cost){e->draft_slower * (a->base + a->per_context * (double)b->decode_context +
-                                     a->per_history * (double)b->chunk_history),
-                  e->draft_slower * (a->per_context * (b->decodes * mean) + a->per_history * (double)b->chunk_square)};
+    double slower = rare(e->draft_mean > 0) ? e->draft_slower : 1.0;
+    double mean = rare(e->draft_mean > 0) ? (double)e->draft_mean * 0x1p-32 : 1.0;
+    return (Cost){
+        slower * (a->base + a->per_context * (double)b->decode_context + a->per_history * (double)b->chunk_history),
+        slower * (a->per_context * (b->decodes * mean) + a->per_history * (double)b->chunk_square)};
 }
 
 // Iterations in which no other rank takes longer than the one that binds.
@@ -186,7 +187,7 @@ static inline TwSeries rounded(Cost cost, double scale)
     return (TwSeries){tw_wide(cost.next, scale), tw_wide(cost.grow, scale)};
 }
 
-static void plan(const TwEngine *e, TwReplica *g)
+static void plan_ranks(const TwEngine *e, TwReplica *g)
 {
     const TwStepSource *source = e->spec.step;
     TwBatch batch[TW_RANKS_MOST];
@@ -195,7 +196,7 @@ static void plan(const TwEngine *e, TwReplica *g)
     for (int k = 0; k < e->ranks; k++) {
         TwReplica *list = rank_of(e, g, k);
         int sequences = list->decodes;
-        if (list->chunk_count > 0 || list->paused || e->spec.speculate.draft > 0)
+        if (list->chunk_count > 0 || rare(list->paused || e->spec.speculate.draft > 0))
             batch[k] = tw_sched_batch(e, list);
         else
             batch[k] = (TwBatch){
@@ -246,16 +247,16 @@ static void plan(const TwEngine *e, TwReplica *g)
 }
 
 // Plans how far to go with the composition as it is.
-static void stop(const TwEngine *e, TwReplica *g)
+static void stop_ranks(const TwEngine *e, TwReplica *g)
 {
     int64_t m = g->left, event = INT64_MAX, first = INT64_MAX;
     TwReplica *ends = NULL;
-    if (e->spec.stride > 0) m = least(m, e->spec.stride);
+    if (rare(e->spec.stride > 0)) m = least(m, e->spec.stride);
     if (ranks_wait(e)) m = held_most(e, g, m);
     for (int k = 0; k < e->ranks; k++) {
         TwReplica *list = rank_of(e, g, k);
         if (!plenty(e, list, m)) m = tw_sched_last(e, list, m);
-        if (list->give_up_ns != INT64_MAX || list->front_ns != INT64_MAX || list->loading > 0)
+        if (list->give_up_ns != INT64_MAX || rare(list->front_ns != INT64_MAX) || list->loading > 0)
             event = least(event, tw_sched_event(list));
         int64_t finish = list->decodes > 0 ? finish_clock(heap_of(e, list)[0]) - list->iteration : INT64_MAX;
         if (finish >= first) continue;
@@ -271,7 +272,7 @@ static void stop(const TwEngine *e, TwReplica *g)
 // Nothing of a list ends, comes in or is forgotten at this boundary.
 static inline bool ends_nothing(const TwEngine *e, TwReplica *list)
 {
-    return e->simple && list->chunk_count == 0 && list->fronting == 0 && list->loading == 0 &&
+    return !rare(!e->simple) && list->chunk_count == 0 && !rare(list->fronting > 0) && list->loading == 0 &&
            list->give_up_ns == INT64_MAX && list->prefix.unheld <= list->kv.free &&
            (list->decodes == 0 || finish_clock(heap_of(e, list)[0]) > list->iteration);
 }
@@ -279,7 +280,7 @@ static inline bool ends_nothing(const TwEngine *e, TwReplica *list)
 // Its decodes go on and nobody comes in: takes their blocks. False: the policy has to be asked.
 static inline bool goes_on(const TwEngine *e, TwReplica *list)
 {
-    if (!e->simple || list->chunk_count > 0 || list->fronting > 0 || list->loading > 0) return false;
+    if (rare(!e->simple) || list->chunk_count > 0 || rare(list->fronting > 0) || list->loading > 0) return false;
     if (list->wait_count > 0 && !list->hold) return false;
     int64_t need = tw_kv_step(&list->kv, residues_of(e, list), list->iteration);
     if (need > list->kv.free) return false;
@@ -300,7 +301,7 @@ void tw_ranks_boundary(const TwEngine *e, TwReplica *g, const TwEngineLog *log)
         TwReplica *list = rank_of(e, g, k);
         list->hold = (uint8_t)hold;
         if (!goes_on(e, list)) changed = tw_sched_turn(e, list, changed, &once, log);
-        works |= list->chunk_count > 0 || list->paused ? tw_sched_works(e, list) : list->decodes > 0;
+        works |= list->chunk_count > 0 || rare(list->paused) ? tw_sched_works(e, list) : list->decodes > 0;
         waits |= list->wait_count > 0;
     }
     if (!works) {
@@ -310,8 +311,8 @@ void tw_ranks_boundary(const TwEngine *e, TwReplica *g, const TwEngineLog *log)
         for (int k = 0; k < e->ranks; k++) g->next_ns = least(g->next_ns, tw_sched_rests(rank_of(e, g, k)));
         return;
     }
-    if (changed) plan(e, g);
+    if (changed) plan_ranks(e, g);
     if (once) g->left = 1;
     g->flags = (uint8_t)((g->flags & ~TW_PLAN_FULL) | (waits && !hold ? TW_PLAN_FULL : 0));
-    stop(e, g);
+    stop_ranks(e, g);
 }

@@ -380,7 +380,7 @@ void tw_sched_boundary(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
         int64_t done = r->counts.input_done + r->counts.recomputed;
         r->pace_s = done > 0 ? (double)(r->counts.busy >> 32) * 1e-9 / (double)done : 0.0;
     }
-    if (rare(e->ranks > 1)) {
+    if (several(e->ranks)) {
         tw_ranks_boundary(e, r, log);
         return;
     }

@@ -155,7 +155,7 @@ static void ways_agree(int rounds, uint64_t seed, bool covers, bool ranks)
             spec.front_end = (TwFrontEnd){draw_unit(&seed) * 1e-2, draw_unit(&seed) * 1e-5,
                                           draw_int(&seed, 1, 2) == 1 ? 1e-6 : draw_unit(&seed) * 2e-3};
         // without anything rare (plain.h)
-        bool bare = !ranks && round % 7 < 3 && round / 7 % 2 == 0 && !spec.outrank && !tiers && spec.wait_max_s == 0.0;
+        bool bare = round % 7 < 3 && round / 7 % 2 == 0 && !spec.outrank && !tiers && spec.wait_max_s == 0.0;
         if (bare) {
             spec.long_prefill = spec.priorities = spec.tenants = spec.speculate.draft = 0;
             spec.whole_prompts = false;
