@@ -256,7 +256,7 @@ static const struct {
     {{"help", 'h', NULL, TW_ALL, "this text"}, 'h'},
 };
 
-void tw_options_help(FILE *stream, const TwCommandRow *command)
+static void print_help(FILE *stream, const TwCommandRow *command)
 {
     fprintf(stream, "Usage: tokenworks %s [OPTION]...\n%c%s.\n\n", command->usage,
             toupper((unsigned char)command->text[0]), command->text + 1);
@@ -287,7 +287,8 @@ void tw_options_completion(FILE *stream)
                     "complete -o filenames -F _tokenworks tokenworks\n");
 }
 
-bool tw_span_read(const char *text, double *seconds)
+// "24h", "90s", "1.5min", "2d" -> seconds. False: not a positive span.
+static bool read_span(const char *text, double *seconds)
 {
     static const struct {
         const char *unit;
@@ -374,7 +375,7 @@ static bool take(TwOptions *o, int id, const char *arg)
         o->sets[o->set_count++] = arg;
         return true;
     case FOR:
-        if (!tw_span_read(arg, &span_s))
+        if (!read_span(arg, &span_s))
             return usage("--for %s: expected a span above 0 with s, min, h or d, as 24h%s", arg, "");
         snprintf(text, sizeof text, "%.17g", span_s);
         return add_set(o, "run.for_s", strpbrk(text, ".e") ? text : strcat(text, ".0"));
@@ -402,7 +403,7 @@ static bool take(TwOptions *o, int id, const char *arg)
         return true;
     }
     case SNAPSHOT:
-        if (!tw_span_read(arg, &o->snapshot_s)) return usage("--snapshot %s: expected a span, as 12h%s", arg, "");
+        if (!read_span(arg, &o->snapshot_s)) return usage("--snapshot %s: expected a span, as 12h%s", arg, "");
         return true;
     case SHARD: {
         char *end;
@@ -414,10 +415,10 @@ static bool take(TwOptions *o, int id, const char *arg)
         return true;
     }
     case STOP:
-        if (!tw_span_read(arg, &o->stop_s)) return usage("--stop %s: expected a span, as 12h%s", arg, "");
+        if (!read_span(arg, &o->stop_s)) return usage("--stop %s: expected a span, as 12h%s", arg, "");
         return true;
     case AT:
-        if (!tw_span_read(arg, &o->at_s)) return usage("--at %s: expected a span, as 12h%s", arg, "");
+        if (!read_span(arg, &o->at_s)) return usage("--at %s: expected a span, as 12h%s", arg, "");
         return true;
     case COLOR:
         o->color = strcmp(arg, "always") == 0 ? 1 : strcmp(arg, "never") == 0 ? 2 : strcmp(arg, "auto") == 0 ? 0 : -1;
@@ -631,7 +632,7 @@ bool tw_options_read(TwOptions *o, const TwCommandRow *row, int argc, char **arg
     int id;
     while ((id = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
         if (id == 'h') {
-            tw_options_help(stdout, row);
+            print_help(stdout, row);
             *help = true;
             return true;
         }

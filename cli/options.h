@@ -134,10 +134,6 @@ bool tw_options_read(TwOptions *options, const TwCommandRow *command, int argc, 
 // TW_USAGE. form: "a component"; names end with NULL.
 bool tw_options_idle(const TwOptions *options, const char *form, const char *const *names);
 
-// "24h", "90s", "1.5min", "2d" -> seconds. False: not a positive span.
-bool tw_span_read(const char *text, double *seconds);
-
-void tw_options_help(FILE *stream, const TwCommandRow *command);
 bool tw_color(const TwOptions *options, FILE *stream);
 
 // bash completion, from the same table.

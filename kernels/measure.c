@@ -16,7 +16,8 @@ static const double chunk_s = 20e-3, period_s = 50e-3;
 static const double noisy_fraction = 0.02;
 const double tw_ramp_rest_s = 20.0;
 
-int tw_device_sets(const TwDevice *device, const TwCalPoint *point)
+// Sets of one point on this device; 512 at most, which is what a graph can hold.
+static int device_sets(const TwDevice *device, const TwCalPoint *point)
 {
     return tw_cal_sets(point, device->l2_bytes, 0.85 * device->memory_bytes, MAX_SETS);
 }
@@ -324,7 +325,7 @@ bool tw_measure(TwCalRow *row, const TwDevice *device, const TwCalPoint *point, 
                 char *text, int size)
 {
     *row = tw_cal_row(point);
-    row->sets = tw_device_sets(device, point);
+    row->sets = device_sets(device, point);
     text[0] = '\0';
     TwOperation operation = {0};
     Run run = {.device = device, .point = *point, .samples = samples, .sets = 1};

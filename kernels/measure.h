@@ -12,9 +12,6 @@
 
 #include <stdio.h>
 
-// Sets of one point on this device; 512 at most, which is what a graph can hold.
-int tw_device_sets(const TwDevice *device, const TwCalPoint *point);
-
 extern const double tw_ramp_rest_s;    // that a ramp may wait for the chip to be cold
 
 // Fills the row, whose status is then ok, noisy, meters, no_energy, no_memory, no_algo or refused; samples (may be

@@ -11,7 +11,7 @@
 enum { LONGEST = 96 };
 
 // Optimal string alignment: insert, delete, replace, swap neighbours.
-int tw_edit_distance(const char *a, const char *b)
+static int edit_distance(const char *a, const char *b)
 {
     int m = (int)strlen(a), n = (int)strlen(b);
     if (m > LONGEST || n > LONGEST) return m > n ? m : n;
@@ -44,7 +44,7 @@ typedef struct Nearest {
 
 static bool nearer(Nearest *nearest, const char *candidate)
 {
-    int distance = tw_edit_distance(nearest->name, candidate);
+    int distance = edit_distance(nearest->name, candidate);
     if (distance > nearest->limit || distance >= nearest->best) return false;
     nearest->best = distance;
     return true;

@@ -11,7 +11,7 @@ static const char *const status_words[] = {"not run", "done", "limit broken", "r
 const char *tw_status_word(TwScenarioStatus status) { return status_words[status]; }
 
 // Headlines of a table: the goals, or what everybody asks first.
-int tw_answer_columns(const TwStudy *study, const char *names[TW_ANSWER_COLUMNS])
+static int answer_columns(const TwStudy *study, const char *names[TW_ANSWER_COLUMNS])
 {
     static const char *const usual[] = {"tokens.output_per_s_per_mw_utility",
                                         "tokens.output_per_s",
@@ -388,7 +388,7 @@ static void print_counts(const TwStudy *study, FILE *f)
 static void print_table(const TwStudy *study, FILE *f)
 {
     const char *names[TW_ANSWER_COLUMNS];
-    int count = tw_answer_columns(study, names), axes = study->axis_count < 8 ? study->axis_count : 8;
+    int count = answer_columns(study, names), axes = study->axis_count < 8 ? study->axis_count : 8;
     fprintf(f, "\n");
     for (int i = 0; i < axes; i++) fprintf(f, "%-14.14s ", study->axes[i].name);
     if (study->replicates > 1) fprintf(f, "%-6s ", "seed");

@@ -8,7 +8,6 @@ enum { TW_ANSWER_COLUMNS = 12, TW_MOST_REPLICATES = 256 };
 
 bool tw_axis_idle(const TwStudy *study, int axis);    // idle.c: no result differs where only this axis does
 const char *tw_status_word(TwScenarioStatus status);
-int tw_answer_columns(const TwStudy *study, const char *names[TW_ANSWER_COLUMNS]);
 
 typedef struct TwTried {
     double at;

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool tw_base_open(TwStudy *study, TwErrors *errors)
+// study->config
+static bool open_base(TwStudy *study, TwErrors *errors)
 {
     if (study->config) return true;
     char parts[512];
@@ -102,7 +103,7 @@ static void take_marked(void *context, const char *path, double value, double mi
 bool tw_base_marked(TwStudy *study, const TwNode *at, TwMark mark, double spread, const TwTexts *except,
                     TwErrors *errors)
 {
-    if (!tw_base_open(study, errors)) return false;
+    if (!open_base(study, errors)) return false;
     char *text = NULL;
     size_t size = 0;
     FILE *left_out = open_memstream(&text, &size);
@@ -191,7 +192,7 @@ bool tw_base_look(TwStudy *study, TwErrors *errors)
                 return complain(study, errors, study->axes[i].path, "a function has numbers only");
         return true;
     }
-    if (!tw_base_open(study, errors)) return false;
+    if (!open_base(study, errors)) return false;
     bool good = true;
     for (int i = 0; i < study->axis_count; i++) good = look_at(study, &study->axes[i], errors) && good;
     for (int i = 0; i < study->require_count; i++) {

@@ -55,7 +55,7 @@ int tw_grid_combinations(const TwStudy *study, int but)
     return product < 1e9 ? (int)product : 1000000000;
 }
 
-void tw_grid_combination(const TwStudy *study, int but, int index, double *coordinates)
+static void combination(const TwStudy *study, int but, int index, double *coordinates)
 {
     for (int i = study->axis_count - 1; i >= 0; i--) {
         if (i == but || !study->axes[i].count) continue;
@@ -270,7 +270,7 @@ static void make_search(const TwStudy *study, double *to)
     tw_sobol_begin(sobol, d, (uint64_t)study->seed, 1);
     for (int c = 0; c < combinations; c++)
         for (int k = 0; k < each; k++, to += d) {
-            tw_grid_combination(study, study->design == TW_THRESHOLD ? study->search.axis : -1, c, to);
+            combination(study, study->design == TW_THRESHOLD ? study->search.axis : -1, c, to);
             for (int a = 0; a < d; a++) {
                 const TwAxis *axis = &study->axes[a];
                 if (axis->count) continue;

@@ -189,7 +189,6 @@ void *tw_taken(size_t count, size_t size);
 bool tw_study_read(TwStudy *study, const TwStudyInput *input, TwErrors *errors);
 bool tw_study_parse_axis(TwStudy *study, const char *text, TwErrors *errors);
 void tw_study_add_set(TwStudy *study, char *text);
-bool tw_base_open(TwStudy *study, TwErrors *errors);       // study->config
 bool tw_base_look(TwStudy *study, TwErrors *errors);       // seed, kinds and values of what the axes name
 bool tw_base_outputs(TwStudy *study, TwErrors *errors);    // whether limits, goals and series are known
 bool tw_base_marked(TwStudy *study, const TwNode *at, TwMark mark, double spread, const TwTexts *except,
@@ -200,7 +199,6 @@ bool tw_design_make(TwStudy *study, const TwStudyInput *input, TwErrors *errors)
 void tw_points_reserve(TwStudy *study, int points);
 int tw_points_add(TwStudy *study, const double *coordinates, int count);    // and their scenarios; index of the first
 int tw_grid_combinations(const TwStudy *study, int but);                    // of the levels of all axes but one
-void tw_grid_combination(const TwStudy *study, int but, int index, double *coordinates);
 // Trajectory t of a Morris design: where it starts (in levels), the order of the axes, and whether each goes up.
 void tw_morris_path(const TwStudy *study, int t, int *start, int *order, bool *up);
 double tw_point_at(const TwStudy *study, int point, int axis);
@@ -275,9 +273,8 @@ bool tw_study_merge(TwStudy *study, const char *out, bool replace, TwError *erro
 typedef struct TwRunner TwRunner;
 bool tw_search_run(TwStudy *study, TwRunner *runner, TwError *error);
 bool tw_runner_batch(TwRunner *runner, int from, int to, TwError *error);    // scenarios, in parallel; all ranks
-bool tw_runner_one(TwRunner *runner, int scenario);
-void tw_runner_fetch(TwRunner *runner, int scenario);                // from its part file, or by running it
-bool tw_runner_meet(TwRunner *runner, bool good, TwError *error);    // waits for the other ranks
+void tw_runner_fetch(TwRunner *runner, int scenario);                        // from its part file, or by running it
+bool tw_runner_meet(TwRunner *runner, bool good, TwError *error);            // waits for the other ranks
 bool tw_runner_failed(const TwRunner *runner, TwError *error);
 bool tw_runner_stopped(const TwRunner *runner);
 int tw_runner_threads(const TwRunner *runner);

@@ -102,7 +102,7 @@ static void note_progress(TwRunner *runner, const TwScenario *scenario)
     }
 }
 
-bool tw_runner_one(TwRunner *runner, int index)
+static bool run_one(TwRunner *runner, int index)
 {
     TwScenario *scenario = &runner->study->scenarios[index];
     tw_scenario_run(runner->study, index, 1, runner->run->stop);
@@ -123,7 +123,7 @@ bool tw_runner_one(TwRunner *runner, int index)
 void tw_runner_fetch(TwRunner *runner, int index)
 {
     look_up(runner, index);
-    if (runner->study->scenarios[index].status == TW_NOT_RUN) tw_runner_one(runner, index);
+    if (runner->study->scenarios[index].status == TW_NOT_RUN) run_one(runner, index);
 }
 
 bool tw_runner_failed(const TwRunner *runner, TwError *error)
@@ -185,7 +185,7 @@ bool tw_runner_batch(TwRunner *runner, int from, int to, TwError *error)
             for (;;) {
                 int place = deal ? deal->next(deal->context) : atomic_fetch_add(&next, 1);
                 if (place < 0 || place >= count) break;
-                if (!tw_runner_stopped(runner)) tw_runner_one(runner, list[place]);
+                if (!tw_runner_stopped(runner)) run_one(runner, list[place]);
             }
         }
     }

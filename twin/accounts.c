@@ -135,7 +135,8 @@ double tw_accounts_price(const TwPlant *plant, double time_s)
     return tw_price_at(a->hours, a->hour_count, plant->tariff.energy_usd_kwh, plant->start_of_week_s + time_s);
 }
 
-double tw_accounts_carbon(const TwPlant *plant, double time_s)
+// g/kWh of the location
+static double grid_carbon_g_kwh(const TwPlant *plant, double time_s)
 {
     const TwAccountsPlan *a = &plant->accounts;
     if (a->carbon.count > 0) return series_at(&a->carbon, time_s);
@@ -155,7 +156,7 @@ void tw_accounts_book(const TwPlant *plant, void *block, TwSupply supply, bool u
     double bought_w = supply.bought_w, solar_w = supply.solar_w;
     double utility_w = bought_w + solar_w + supply.generated_w, made_kwh = supply.generated_w * window_s / 3.6e6;
     double bought_j = bought_w * window_s, kwh = bought_j / 3.6e6, solar_kwh = solar_w * window_s / 3.6e6;
-    double price = tw_accounts_price(plant, mid_s), carbon = tw_accounts_carbon(plant, mid_s);
+    double price = tw_accounts_price(plant, mid_s), carbon = grid_carbon_g_kwh(plant, mid_s);
     a->bought_j += bought_j;
     a->solar_j += solar_w * window_s;
     a->generated_j += supply.generated_w * window_s;

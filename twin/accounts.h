@@ -27,7 +27,6 @@ void tw_accounts_layout(TwPlant *plant, TwLayout *layout);
 const TwAccounts *tw_accounts(const TwPlant *plant, const void *block);
 
 double tw_accounts_price(const TwPlant *plant, double time_s);          // USD/kWh
-double tw_accounts_carbon(const TwPlant *plant, double time_s);         // g/kWh of the location
 double tw_accounts_solar_share(const TwPlant *plant, double time_s);    // of rated power that the sun gives
 
 // Mean powers of a window: bought, from the sun, from generators and turbines.

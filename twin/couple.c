@@ -71,7 +71,8 @@ void tw_couple_down(const TwPlant *plant, void *block)
     for (int i = 0; i < plant->rack_count; i++) on[i] = on[i] && !down[i];
 }
 
-void tw_couple_grant(const TwPlant *plant, void *block, TwScratch *s)
+// Power grants for what the racks now want.
+static void grant(const TwPlant *plant, void *block, TwScratch *s)
 {
     double *grant_w = tw_f64(block, plant->slot.grant_w);
     int *held_by = tw_at(block, plant->slot.held_by);
@@ -364,7 +365,7 @@ bool tw_couple(const TwPlant *plant, void *block, TwScratch *s, int64_t from_ns,
 
     // the racks' shares of the limits now in force
     if (from_ns >= m->next_grant_ns) {
-        tw_couple_grant(plant, block, s);
+        grant(plant, block, s);
         m->next_grant_ns = from_ns + (int64_t)llround(plant->capping.interval_s * 1e9);
     }
     count_held(plant, block, window_s);

@@ -37,6 +37,3 @@ void tw_couple_count(TwScratch *scratch, int pool, const TwWorkloadTotals *total
 
 // Racks that failed by themselves are off, whatever their supply.
 void tw_couple_down(const TwPlant *plant, void *block);
-
-// Power grants for what the racks now want; called at time zero and by tw_couple.
-void tw_couple_grant(const TwPlant *plant, void *block, TwScratch *scratch);

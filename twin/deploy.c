@@ -14,7 +14,8 @@ enum { COMM_POINTS = 23, NAMES_MOST = 256 };
 
 static int by_text(const void *left, const void *right) { return strcmp(*(char *const *)left, *(char *const *)right); }
 
-int tw_part_names(const TwKind *kind, TwArena *arena, const char *const **names)
+// Names of the shipped parts of a kind, sorted; returns their number.
+static int part_names(const TwKind *kind, TwArena *arena, const char *const **names)
 {
     char folder[256], path[512];
     const char **found = TW_TAKE(arena, NAMES_MOST, const char *);
@@ -39,7 +40,7 @@ static bool unknown_part(const TwKind *kind, const char *name, TwError *error)
 {
     TwArena *arena = tw_arena_create();
     const char *const *names;
-    int count = tw_part_names(kind, arena, &names);
+    int count = part_names(kind, arena, &names);
     const char *near = tw_nearest(name, names, count);
     char known[400] = "";
     for (int i = 0; i < count && strlen(known) + strlen(names[i]) + 3 < sizeof known; i++) {

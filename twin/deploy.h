@@ -54,9 +54,6 @@ void tw_deploy_destroy(TwDeploy *deploy);
 // Reads one shipped part, or a file where the name ends in .cfg. *config keeps the texts of the row.
 bool tw_load_part(const TwKind *kind, const char *name, void *row, TwConfig **config, TwError *error);
 
-// Names of the shipped parts of a kind, sorted; returns their number.
-int tw_part_names(const TwKind *kind, TwArena *arena, const char *const **names);
-
 // Times of the transfers of a layout, from the network's model and, where the chip has one, its table of expert
 // all-to-all (calibration/<chip>/a2a.csv; folder NULL: none). Written into the spec; kept in the arena.
 bool tw_step_transfers(TwArena *arena, const TwNetwork *network, const char *folder, int domain_gpus,

@@ -194,7 +194,8 @@ void tw_difference_power(TwDraw *d, TwBox box, TwView *view, double most)
     tw_difference_legend(d, box, "Power", unit, (TwSpan){scale.low * per, scale.high * per}, view->locked);
 }
 
-bool tw_diagram_known(const TwScene *s, int class)
+// some element of the class has a value
+static bool has_value(const TwScene *s, int class)
 {
     if (class < 0) return false;
     const TwSceneClass *c = &s->classes[class];
@@ -219,7 +220,7 @@ TwBox tw_diagram_head(TwDraw *d, const TwScene *s, TwBox box, const char *title,
         double width = fmax(box.w - 40.0 - (reference && box.w >= 420.0 ? 270.0 : 0.0), 1.0);
         tw_draw_text_cut(d, (TwPoint){box.x + 20.0, box.y + 24.0}, TW_LEFT, TW_HEADING, style->text, width, title);
         char text[256];
-        if (class >= 0 && !tw_diagram_known(s, class))
+        if (class >= 0 && !has_value(s, class))
             snprintf(text, sizeof text, "\xe2\x96\xa8 not recorded: %s sets the interval that records it",
                      s->classes[class].setting);
         else if (s->stands_for > 1.0)

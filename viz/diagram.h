@@ -39,7 +39,6 @@ double tw_largest(double change, double most);    // the one that is larger in s
 // left for the legend of a difference.
 TwBox tw_diagram_head(TwDraw *d, const TwScene *s, TwBox box, const char *title, const char *line, int class,
                       bool reference);
-bool tw_diagram_known(const TwScene *s, int class);    // some element of the class has a value
 void tw_diagram_empty(TwDraw *d, TwBox box, const char *text);
 // Text cut to width on a line of its own; returns what was drawn.
 double tw_diagram_text(TwDraw *d, double x, double y, double width, TwAlign align, TwFont font, TwColour colour,

@@ -4,8 +4,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-void tw_hits_clear(TwHits *hits) { hits->count = 0; }
-
 static void add(TwHits *hits, TwHit hit)
 {
     if (hits->count == hits->room) {
@@ -32,7 +30,8 @@ static double away(const TwHit *hit, double x, double y)
     return hypot(x - hit->from.x - at * dx, y - hit->from.y - at * dy);
 }
 
-int tw_hits_at(const TwHits *hits, double x, double y)
+// the last box drawn there, or line near it; -1: nothing
+static int hits_at(const TwHits *hits, double x, double y)
 {
     double nearest = 6.0;
     int line = -1;
@@ -51,7 +50,7 @@ int tw_hits_at(const TwHits *hits, double x, double y)
 
 void tw_main_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box)
 {
-    tw_hits_clear(&view->hits);
+    view->hits.count = 0;
     switch (view->main) {
     case TW_MAIN_ONELINE:
         tw_oneline_draw(d, s, view, box);
@@ -77,7 +76,7 @@ void tw_main_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box)
 int tw_main_hit(const TwView *view, const TwScene *s, double x, double y)
 {
     // on the floor plan what stands beside the racks, then the racks
-    int thing = tw_hits_at(&view->hits, x, y);
+    int thing = hits_at(&view->hits, x, y);
     if (thing < 0 && view->main == TW_MAIN_FLOOR) thing = tw_floor_hit(&view->plan, x, y);
     return thing < tw_scene_thing_count(s) ? thing : -1;
 }

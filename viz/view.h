@@ -76,10 +76,8 @@ typedef struct TwHits {
     TwHit *at;
     int count, room;
 } TwHits;
-void tw_hits_clear(TwHits *hits);
 void tw_hits_add(TwHits *hits, TwBox box, int thing);
 void tw_hits_add_line(TwHits *hits, TwPoint from, TwPoint to, int thing);
-int tw_hits_at(const TwHits *hits, double x, double y);    // the last box drawn there, or line near it; -1: nothing
 
 typedef struct TwView {
     int quantity;                // coloured on the floor plan

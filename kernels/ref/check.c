@@ -46,7 +46,8 @@ static void widen(int64_t count, const uint16_t *from, float *to)
     for (int64_t i = 0; i < count; i++) to[i] = tw_bf16_value(from[i]);
 }
 
-void tw_ref_quantise(int64_t count, const double *y, uint8_t *code, float *scale)
+// Dynamic quantisation of one row to e4m3: scale = largest |y| / 448 (1 where all are 0), code = round(y / scale).
+static void quantise(int64_t count, const double *y, uint8_t *code, float *scale)
 {
     double largest = 0.0;
     for (int64_t i = 0; i < count; i++) largest = fmax(largest, fabs(y[i]));
@@ -183,7 +184,7 @@ static double rows_error(const TwCalPoint *point, int64_t rows, int64_t columns,
     double wrong = 0.0, all = 0.0;
     for (int64_t r = 0; r < rows; r++) {
         float wanted;
-        tw_ref_quantise(columns, want + r * columns, code, &wanted);
+        quantise(columns, want + r * columns, code, &wanted);
         for (int64_t i = 0; i < columns; i++) {
             double there = (double)tw_e4m3_value(((const uint8_t *)got)[r * columns + i]) * (double)scale[r];
             double value = (double)tw_e4m3_value(code[i]) * (double)wanted;

@@ -51,9 +51,6 @@ void tw_ref_sample_weights(int64_t vocab, int64_t topk, int64_t topp, const uint
 // The Gumbel noise of (seed, row, token): sampling is the largest of logit + noise (Gumbel 1954).
 double tw_ref_gumbel(uint64_t seed, int64_t row, int64_t token);
 
-// Dynamic quantisation of one row to e4m3: scale = largest |y| / 448 (1 where all are 0), code = round(y / scale).
-void tw_ref_quantise(int64_t count, const double *y, uint8_t *code, float *scale);
-
 // Frobenius norm of got - want over that of want; got is bf16. Not finite where got is not.
 double tw_ref_error(size_t count, const uint16_t *got, const double *want);
 

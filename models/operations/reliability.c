@@ -58,7 +58,8 @@ double tw_unavailability_common(double unavailability, double beta)
 
 // --- backup ----------------------------------------------------------------------------------------------------------
 
-int tw_backup_states(const TwBackup *b)
+// product of count + 1; the first kind counts fastest
+static int backup_states(const TwBackup *b)
 {
     int states = 1;
     for (int k = 0; k < b->kinds; k++) {
@@ -70,7 +71,7 @@ int tw_backup_states(const TwBackup *b)
 
 void tw_backup_start(const TwBackup *b, double *probability)
 {
-    int states = tw_backup_states(b);
+    int states = backup_states(b);
     for (int s = 0; s < states; s++) {
         double p = 1.0;
         for (int k = 0, rest = s; k < b->kinds; k++) {
@@ -95,7 +96,7 @@ static double carried(const TwBackup *b, int state)
 // One step of running: each generator fails with its probability; kinds one after the other.
 static void step(const TwBackup *b, double *p, double *work)
 {
-    int states = tw_backup_states(b), stride = 1;
+    int states = backup_states(b), stride = 1;
     for (int k = 0; k < b->kinds; k++) {
         int levels = b->count[k] + 1;
         memset(work, 0, (size_t)states * sizeof *work);
@@ -112,7 +113,7 @@ static void step(const TwBackup *b, double *p, double *work)
 bool tw_backup_survival(const TwBackup *b, const double *load, int count, int begin, int steps, bool cumulative,
                         double *survival)
 {
-    int states = tw_backup_states(b);
+    int states = backup_states(b);
     if (states < 0) return false;
     double *p = malloc(2 * (size_t)states * sizeof *p);
     if (!p) abort();

@@ -33,7 +33,6 @@ typedef struct TwBackup {
     double fail_step[TW_BACKUP_KINDS];        // in a step of running
 } TwBackup;
 
-int tw_backup_states(const TwBackup *backup);    // product of count + 1; the first kind counts fastest
 // Probability of each number of running generators as the outage begins, [states].
 void tw_backup_start(const TwBackup *backup, double *probability);
 // Probability that the load of step d of an outage is carried (marginal), or of all steps up to it (cumulative).

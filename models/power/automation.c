@@ -14,7 +14,7 @@ static double rated_in_w(const TwPowerPlant *p, int e)
     return p->rated_w[e] + tw_loss_w(p->rated_w[e], p->a[e], p->b[e], p->c[e], p->rated_w[e]);
 }
 
-void tw_power_log(const TwPowerPlant *p, void *block, TwPowerWhat what, int e, double value)
+static void note(const TwPowerPlant *p, void *block, TwPowerWhat what, int e, double value)
 {
     TwPowerLog *log = tw_at(block, p->events);
     const TwTopology *topology = tw_at(block, p->topology);
@@ -202,7 +202,7 @@ static void note_turned(const TwPowerPlant *p, void *block, const Search *s)
     unsigned char *turned = bytes(block, p->turned);
     for (int e = 0; e < p->count; e++) {
         unsigned char now = s->serves[e] >= 0 && s->serves[e] != (p->bridge[e] ? p->second[e] : e);
-        if (now != turned[e] && !p->bridge[e]) tw_power_log(p, block, TW_POWER_TURNED, e, now);
+        if (now != turned[e] && !p->bridge[e]) note(p, block, TW_POWER_TURNED, e, now);
         turned[e] = now;
     }
 }
@@ -397,7 +397,7 @@ bool tw_power_laws(const TwPowerPlant *p, void *block)
         if (want > on[e] || on[e] > live[e] || (want < on[e] && hold_s[e] <= due_s)) {
             on[e] = want;
             hold_s[e] = p->hold_s[e];
-            tw_power_log(p, block, TW_POWER_MODULES, e, want);
+            note(p, block, TW_POWER_MODULES, e, want);
         }
         double law = p->eco[e] && mode[e] == TW_SUPPLIED ? -1.0 : on[e] * p->module_w[e];
         changed |= law_w[e] != law;
@@ -444,13 +444,13 @@ static bool act_generators(const TwPowerPlant *p, void *block)
         bool wanted = called(p, block, g);
         unsigned char before = phase[g];
         if (fuel_j[g] >= p->tank_j[g] * (1.0 - 1e-12)) {
-            if (before != TW_OFF) tw_power_log(p, block, TW_POWER_STOPPED, g, 1.0);
+            if (before != TW_OFF) note(p, block, TW_POWER_STOPPED, g, 1.0);
             phase[g] = TW_OFF;
             timer_s[g] = INFINITY;
         } else if (before == TW_OFF && wanted) {
             phase[g] = TW_STARTING;
             timer_s[g] = p->start_s[g];
-            tw_power_log(p, block, TW_POWER_CALLED, g, p->start_s[g]);
+            note(p, block, TW_POWER_CALLED, g, p->start_s[g]);
         } else if (before == TW_RUNNING && !wanted) {
             phase[g] = TW_COOLING;
             timer_s[g] = p->cool_s[g];
@@ -462,11 +462,11 @@ static bool act_generators(const TwPowerPlant *p, void *block)
             phase[g] = TW_RUNNING;
             timer_s[g] = INFINITY;
             running_s[g] = 0.0;
-            tw_power_log(p, block, TW_POWER_READY, g, 0.0);
+            note(p, block, TW_POWER_READY, g, 0.0);
         } else if (phase[g] == TW_COOLING && timer_s[g] <= due_s) {
             phase[g] = TW_OFF;
             timer_s[g] = INFINITY;
-            tw_power_log(p, block, TW_POWER_STOPPED, g, 0.0);
+            note(p, block, TW_POWER_STOPPED, g, 0.0);
         }
         changed |= phase[g] != before;
     }
@@ -478,7 +478,7 @@ static void leave(const TwPowerPlant *p, void *block, int s, unsigned char aim, 
     bytes(block, p->place)[s] = TW_BETWEEN;
     bytes(block, p->phase)[s] = aim;
     tw_f64(block, p->timer_s)[s] = p->transfer_s[s];
-    tw_power_log(p, block, what, s, p->transfer_s[s]);
+    note(p, block, what, s, p->transfer_s[s]);
 }
 
 static bool act_switches(const TwPowerPlant *p, void *block)
@@ -508,7 +508,7 @@ static bool act_switches(const TwPowerPlant *p, void *block)
         if (place[s] == TW_BETWEEN && timer_s[s] <= due_s) {
             place[s] = phase[s];
             timer_s[s] = INFINITY;
-            tw_power_log(p, block, TW_POWER_TRANSFERRED, s, place[s]);
+            note(p, block, TW_POWER_TRANSFERRED, s, place[s]);
         }
         changed |= place[s] != before;
     }
@@ -560,10 +560,10 @@ static bool act_protection(const TwPowerPlant *p, void *block)
         if (is_ups(p, e) && mode[e] == TW_SUPPLIED) {
             phase[e] = TW_BYPASSED;
             law_w[e] = -1.0;
-            tw_power_log(p, block, TW_POWER_BYPASSED, e, m);
+            note(p, block, TW_POWER_BYPASSED, e, m);
         } else {
             service[e] = 0;
-            tw_power_log(p, block, TW_POWER_TRIPPED, e, m);
+            note(p, block, TW_POWER_TRIPPED, e, m);
         }
     }
     return changed;
@@ -578,9 +578,9 @@ static void note_stores(const TwPowerPlant *p, void *block)
     for (int k = 0; k < p->store_count; k++) {
         int e = p->store[k];
         if (mode[e] == was[e]) continue;
-        if (mode[e] == TW_ON_STORE) tw_power_log(p, block, TW_POWER_ON_STORE, e, 0.0);
+        if (mode[e] == TW_ON_STORE) note(p, block, TW_POWER_ON_STORE, e, 0.0);
         if (was[e] == TW_ON_STORE && mode[e] == TW_SUPPLIED) {
-            tw_power_log(p, block, TW_POWER_OFF_STORE, e, 0.0);
+            note(p, block, TW_POWER_OFF_STORE, e, 0.0);
             if (p->walk_in_s[e] > 0.0) walk[e] = 0.0;
         }
         was[e] = mode[e];
@@ -672,7 +672,7 @@ void tw_power_pass(const TwPowerPlant *p, void *block, double span_s)
         running_s[g] += span_s;
         fuel_j[g] += in_w[g] * span_s / p->fuel_share[g];
         double now = accepted(p, g, running_s[g]);
-        if (now != was) tw_power_log(p, block, TW_POWER_BLOCK, g, now);
+        if (now != was) note(p, block, TW_POWER_BLOCK, g, now);
     }
     for (int k = 0; k < p->curve_count; k++) {
         int e = p->curves[k];

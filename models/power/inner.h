@@ -196,7 +196,6 @@ void tw_power_caps(const TwPowerPlant *p, void *block, double span_s);
 bool tw_power_moving(const TwPowerPlant *p, const void *block);
 void tw_power_ramp_start(const TwPowerPlant *p, void *block);    // after a sweep
 bool tw_power_laws(const TwPowerPlant *p, void *block);          // modules of each ups for its output; true: changed
-void tw_power_log(const TwPowerPlant *p, void *block, TwPowerWhat what, int e, double value);
 
 // Working memory of an allocation of this size, bytes.
 size_t tw_power_work_bytes(int elements, int racks, int crossings);

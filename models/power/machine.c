@@ -23,7 +23,8 @@ static void *zeroed(int count, size_t size)
     return memory;
 }
 
-double tw_machine_node_w(const TwMachine *m, double cu, double gu)
+// Power of one node with cu CPUs and gu GPUs busy, in numbers of devices.
+static double busy_node_w(const TwMachine *m, double cu, double gu)
 {
     double sum = 0.0;
     for (int d = 0; d < m->spec.device_count; d++) {
@@ -55,7 +56,7 @@ TwMachine *tw_machine_create(const TwMachineSpec *spec)
     m->node_sum_w = zeroed(m->chassis, sizeof *m->node_sum_w);
     m->loss_w = zeroed(m->chassis, sizeof *m->loss_w);
     m->in_w = zeroed(m->chassis, sizeof *m->in_w);
-    double idle_w = tw_machine_node_w(m, 0.0, 0.0);
+    double idle_w = busy_node_w(m, 0.0, 0.0);
     for (int i = 0; i < m->nodes; i++) {
         m->load_of[i] = -1;
         m->node_w[i] = idle_w;
@@ -86,7 +87,7 @@ bool tw_machine_take(TwMachine *m, int load, int nodes, double cu, double gu)
 {
     assert(load >= 0 && nodes >= 0);
     if (nodes > m->idle_nodes) return false;
-    double w = tw_machine_node_w(m, cu, gu);
+    double w = busy_node_w(m, cu, gu);
     int left = nodes, i = m->first_idle;
     for (; left > 0; i++) {
         if (m->load_of[i] >= 0) continue;
@@ -103,7 +104,7 @@ bool tw_machine_take(TwMachine *m, int load, int nodes, double cu, double gu)
 
 void tw_machine_give_back(TwMachine *m, int load, int nodes)
 {
-    double idle_w = tw_machine_node_w(m, 0.0, 0.0);
+    double idle_w = busy_node_w(m, 0.0, 0.0);
     for (int i = 0, left = nodes; i < m->nodes && left > 0; i++) {
         if (m->load_of[i] != load) continue;
         left--;

@@ -56,9 +56,6 @@ int tw_machine_nodes(const TwMachine *machine);
 int tw_machine_racks(const TwMachine *machine);
 int tw_machine_groups(const TwMachine *machine);
 
-// Power of one node with cu CPUs and gu GPUs busy, in numbers of devices.
-double tw_machine_node_w(const TwMachine *machine, double cu, double gu);
-
 // Gives `nodes` idle nodes, lowest first, to a load; false: that many are not idle. The load's number is the caller's.
 bool tw_machine_take(TwMachine *machine, int load, int nodes, double cu, double gu);
 void tw_machine_give_back(TwMachine *machine, int load, int nodes);

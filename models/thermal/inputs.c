@@ -38,7 +38,8 @@ TwAmbient tw_plant_ambient(const TwThermalPlant *plant, const void *block, doubl
     return air;
 }
 
-int tw_cdu_lead(const TwThermalPlant *plant, const void *block, int loop)
+// whose sensor controls the loop
+static int cdu_lead(const TwThermalPlant *plant, const void *block, int loop)
 {
     const double *faults = tw_f64_const(block, plant->cdu_faults);
     for (int k = plant->loop_begin[loop]; k < plant->loop_begin[loop + 1]; k++)
@@ -63,7 +64,7 @@ void tw_set_loops(const TwThermalPlant *plant, void *block, const TwThermalIn *i
         lane->pump[l] = 1.0;
         int loop = g * LANES + l;
         if (group->air || loop >= plant->loop_count) continue;
-        int first = plant->loop_begin[loop], last = plant->loop_begin[loop + 1], lead = tw_cdu_lead(plant, block, loop);
+        int first = plant->loop_begin[loop], last = plant->loop_begin[loop + 1], lead = cdu_lead(plant, block, loop);
         const double *f = faults + lead * CDU_FAULTS;
         lane->set_degc[l] = set[lead] - f[F_BIAS];
         lane->speed[l] = speed[lead];

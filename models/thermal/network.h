@@ -286,7 +286,6 @@ void tw_least_suction(TwSuction *least, const TwSuction *other);
 enum { TW_WATCH_KINDS = 4 };
 int tw_watch_count(const TwThermalPlant *plant);
 double tw_watch_release(const TwThermalPlant *plant, int watch);
-double tw_room_dew_degc(const TwThermalPlant *plant, const TwAmbient *air, double share);
 void tw_watch_values(const TwThermalPlant *plant, const double *state, const TwCduInput *cdus, const TwPlantInput *in,
                      double share, double basin_kg, double *value);
 void tw_watch_turn(const TwThermalPlant *plant, double *side, int watch, double time_s, TwThermalOut *out);
@@ -328,8 +327,7 @@ void tw_follow_units(const TwThermalPlant *plant, void *block, const double *loa
 // inputs.c: what a window sets
 TwPlantInput tw_plant_input(const TwThermalPlant *plant, const void *block, const TwThermalIn *in);
 TwAmbient tw_plant_ambient(const TwThermalPlant *plant, const void *block, double from_s,
-                           double until_s);                                   // heat wave included
-int tw_cdu_lead(const TwThermalPlant *plant, const void *block, int loop);    // whose sensor controls the loop
+                           double until_s);    // heat wave included
 // Pumps, valves and faults of a group's loops into its lanes.
 void tw_set_loops(const TwThermalPlant *plant, void *block, const TwThermalIn *in, int group, double time_s);
 // A group's powers and supplies into its lanes, its meters to zero, its state kept.

@@ -81,7 +81,8 @@ static bool run_row(TwValidation *v, const TwCsv *csv, const char *file, int row
     return true;
 }
 
-bool tw_validate_components(TwValidation *v, const char *file, TwError *error)
+// Cases of one component each, from a table.
+static bool components(TwValidation *v, const char *file, TwError *error)
 {
     TwCsv *csv;
     if (!tw_csv_read(&csv, file, error)) return false;
@@ -426,13 +427,13 @@ static bool header_has(const char *file, const char *one, const char *other)
 bool tw_validate_thermal(TwValidation *v, const char *file, TwError *error)
 {
     // a table of cases, a recording of DSX Exchange, or a heat trace
-    if (file && header_has(file, "component", "expected")) return tw_validate_components(v, file, error);
+    if (file && header_has(file, "component", "expected")) return components(v, file, error);
     if (file && header_has(file, "topic", "payload")) return tw_validate_exchange(v, file, error);
     if (file) return tw_validate_heat(v, file, error);
     char path[1024];
     if (!tw_data_find("facilities/reference/thermal_cases.csv", path, sizeof path))
         return tw_fail(error, TW_IO, "facilities/reference/thermal_cases.csv is not installed (looked at %s)", path);
-    return tw_validate_components(v, path, error) && weather_files(v, error) && steady(v, error) &&
+    return components(v, path, error) && weather_files(v, error) && steady(v, error) &&
            step_response(v, false, error) && step_response(v, true, error) && random_load(v, error) &&
            climates(v, error) && tw_validate_heat(v, NULL, error) && tw_validate_hall(v, error);
 }

@@ -7,9 +7,6 @@
 // (cases H1 to H5), or NULL: all shipped cases.
 bool tw_validate_thermal(TwValidation *validation, const char *file, TwError *error);
 
-// Cases of one component each, from a table.
-bool tw_validate_components(TwValidation *validation, const char *file, TwError *error);
-
 // A day of heat through Frontier's plant (validate_heat.c); trace: the published file, or NULL.
 bool tw_validate_heat(TwValidation *validation, const char *trace, TwError *error);
 

@@ -22,7 +22,7 @@ static int kind_of(const TwThermalPlant *plant, int watch)
 
 double tw_watch_release(const TwThermalPlant *plant, int watch) { return releases[kind_of(plant, watch)]; }
 
-double tw_room_dew_degc(const TwThermalPlant *plant, const TwAmbient *air, double share)
+static double room_dew_degc(const TwThermalPlant *plant, const TwAmbient *air, double share)
 {
     double outdoors = air->dew_point_degc[0] + share * (air->dew_point_degc[1] - air->dew_point_degc[0]);
     return fmin(outdoors, plant->room.dew_point_max_degc);
@@ -33,7 +33,7 @@ void tw_watch_values(const TwThermalPlant *plant, const double *state, const TwC
 {
     if (plant->loop_count == 0) return;
     const double *z = state + plant->state_count - PLANT_STATES;
-    double dew = tw_room_dew_degc(plant, &in->ambient, share);
+    double dew = room_dew_degc(plant, &in->ambient, share);
     for (int p = 0; p < plant->loop_count; p++) {
         int g = p / LANES, l = p % LANES;
         const TwGroup *group = &plant->groups[g];

@@ -285,7 +285,7 @@ static bool rl_row(TwValidation *v, Strata *strata, const Table *t, int row, TwE
     return true;
 }
 
-bool tw_validate_training_table(TwValidation *v, const char *file, TwError *error)
+static bool published_table(TwValidation *v, const char *file, TwError *error)
 {
     TwCsv *csv;
     if (!tw_csv_read(&csv, file, error)) return false;
@@ -404,7 +404,7 @@ static void own_rows(TwValidation *v)
 
 bool tw_validate_training(TwValidation *v, const char *file, TwError *error)
 {
-    if (file) return tw_validate_training_table(v, file, error);
+    if (file) return published_table(v, file, error);
     own_rows(v);
     return true;
 }
