@@ -42,6 +42,7 @@ struct TwTeam {
 };
 
 enum { SPINS = 2000 };
+enum { STACK_BYTES = 8 << 20 };    // of a helper, as a program's first thread has
 
 static void spin(void)
 {
@@ -160,16 +161,19 @@ int tw_team_threads(void) { return omp_get_active_level() < omp_get_max_active_l
 static void start_helpers(TwTeam *team, int count)
 {
     sigset_t all, before;
-    if (team->helpers >= count) return;
+    pthread_attr_t attributes;
+    if (team->helpers >= count || pthread_attr_init(&attributes) != 0) return;
+    pthread_attr_setstacksize(&attributes, STACK_BYTES);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     while (team->helpers < count) {
         Helper *helper = &team->helper[team->helpers];
         *helper = (Helper){.team = team, .own = team->helpers + 1};
-        if (pthread_create(&helper->thread, NULL, help, helper) != 0) break;
+        if (pthread_create(&helper->thread, &attributes, help, helper) != 0) break;
         team->helpers++;
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
 }
 
 TwTeam *tw_team_open(TwTeam *team, int threads)

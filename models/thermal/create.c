@@ -495,6 +495,8 @@ static void reserve(TwThermalPlant *plant, TwLayout *layout, int cdus)
     plant->group_heat_j = tw_layout_add(layout, 2 * groups, sizeof(double));
     plant->cdu_pump_j = tw_layout_add(layout, (size_t)cdus + 1, sizeof(double));
     plant->suction = tw_layout_add(layout, groups, sizeof(TwSuction));
+    plant->worst_flow = tw_layout_add(layout, groups, sizeof(TwBranchFlow));
+    plant->chips_passed = tw_layout_add(layout, groups, sizeof(double));
     plant->rack_faults = tw_layout_add(layout, ((size_t)plant->out.rack_count + 1) * RACK_FAULTS, sizeof(double));
     plant->loop_flow = tw_layout_add(layout, (size_t)cdus + 1, sizeof(TwLoopFlow));
     if (plant->hysteresis) {

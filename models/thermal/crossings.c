@@ -4,17 +4,27 @@
 #include <math.h>
 #include <string.h>
 
-void tw_keep_chips(const TwThermalPlant *plant, void *block, const TwThermalOut *out)
+void tw_keep_chips(const TwThermalPlant *plant, void *block, int g)
 {
-    if (!out->crossings && !plant->hysteresis) return;
-    const double *state = tw_f64_const(block, plant->state);
-    TwLane *before = tw_at(block, plant->chip_before);
-    for (int g = 0; g < plant->group_count; g++) {
-        const TwGroup *group = &plant->groups[g];
-        for (int k = 0; k < group->racks; k++)
-            memcpy(before[group->place + (size_t)k], state + group->first + ((size_t)k * RACK_STATES + CHIP) * LANES,
-                   sizeof(TwLane));
+    const TwGroup *group = &plant->groups[g];
+    const double *chip = tw_f64_const(block, plant->state) + group->first + CHIP * LANES;
+    TwLane *before = (TwLane *)tw_at(block, plant->chip_before) + group->place;
+    for (int k = 0; k < group->racks; k++, chip += RACK_STATES * LANES) memcpy(before[k], chip, sizeof(TwLane));
+}
+
+bool tw_chips_pass(const TwThermalPlant *plant, const void *block, int g)
+{
+    const TwGroup *group = &plant->groups[g];
+    const double *chip = tw_f64_const(block, plant->state) + group->first + CHIP * LANES;
+    const TwLane *before = (const TwLane *)tw_at_const(block, plant->chip_before) + group->place;
+    int passed = 0;
+    for (int k = 0; k < group->racks; k++, chip += RACK_STATES * LANES) {
+        const TwRackLanes *p = &group->rack[k];
+        for (int l = 0; l < LANES; l++)
+            passed |= ((before[k][l] < p->slowdown_degc[l]) != (chip[l] < p->slowdown_degc[l])) |
+                      ((before[k][l] < p->trip_degc[l]) != (chip[l] < p->trip_degc[l]));
     }
+    return passed != 0;
 }
 
 void tw_note_crossing(TwThermalOut *out, double time_s, int rack, TwThermalLimit limit)
@@ -80,9 +90,11 @@ void tw_find_crossings(const TwThermalPlant *plant, void *block, double from_s, 
     const double *state = tw_f64_const(block, plant->state);
     const TwLane *before = tw_at_const(block, plant->chip_before);
     TwRackInput *racks = tw_at(block, plant->rack_input);
+    const double *passed = tw_f64_const(block, plant->chips_passed);
     double h = until_s - from_s;
     for (int g = 0; g < plant->group_count; g++) {
         const TwGroup *group = &plant->groups[g];
+        if (!plant->hysteresis && passed[g] == 0.0) continue;
         for (int k = 0; k < group->racks; k++) {
             size_t place = group->place + (size_t)k;
             const TwRackLanes *p = &group->rack[k];

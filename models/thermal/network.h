@@ -149,6 +149,12 @@ typedef struct TwSuction {
     int cdu;
 } TwSuction;
 
+// Least flow over design of the open racks on pumps at their speed; rack -1: there is none.
+typedef struct TwBranchFlow {
+    double fraction;
+    int rack;
+} TwBranchFlow;
+
 typedef struct TwGroup {
     int racks, units;           // places in a lane; most CDUs of a loop
     bool air, odd;              // odd: some rack has a rear door or throttles on and off
@@ -248,6 +254,8 @@ typedef struct TwThermalPlant {
         kept, kept_meters,                         // a step's beginning, where it may have to be taken back
         set_points,                                // [cdu] supply, then [cdu] pump speed
         settled,                                   // TwPlantInput of the last steady state
+        chips_passed,                              // [group] 1: in this step
+        worst_flow,                                // [group] TwBranchFlow of a window
         cdu_pump_j, suction,                       // [cdu] of a window; [group] TwSuction, its least
         watch_side, watch_value;                   // [watch]; [2][watch] before and after a step
     bool cvode, fault_windows;
@@ -301,8 +309,8 @@ void tw_plant_rate(const TwThermalPlant *plant, const double *z, const TwPlantIn
 bool tw_plant_step(const TwThermalPlant *plant, double *z, const TwPlantInput *in, double h, TwPlantRates *meter);
 // Heat to the room air in a window, all and by rack; exact: the reference integrator made it. before_degc: the air at
 // its begin.
-void tw_room_heat(const TwThermalPlant *plant, const void *block, const TwThermalIn *in, double length_s, bool exact,
-                  double before_degc, const TwPlantRates *meter, TwThermalOut *out);
+void tw_room_heat(const TwThermalPlant *plant, TwTeam *team, const void *block, const TwThermalIn *in, double length_s,
+                  bool exact, double before_degc, const TwPlantRates *meter, TwThermalOut *out);
 
 // Column of the meters' derivatives: what leaves follows from what is stored, loop and room each, W/K.
 void tw_plant_close(double *column, double loop, double room);
@@ -341,6 +349,7 @@ typedef struct TwThermalWindow {
     TwThermalOut *out;
     double from_s, length_s;
     bool first, last;
+    bool chips;    // keep them before the step, look whether they pass
 } TwThermalWindow;
 // One step of everything by h seconds; adds to *meter. False: loop or room has no solution.
 bool tw_step_all(const TwThermalPlant *plant, void *block, const TwThermalWindow *window, TwPlantInput *in, double h,
@@ -350,11 +359,13 @@ bool tw_thermal_sane(const TwThermalPlant *plant, const void *block, TwError *er
 
 // crossings.c
 void tw_note_crossing(TwThermalOut *out, double time_s, int rack, TwThermalLimit limit);
-// Chips before a step, where a threshold may be passed in it.
-void tw_keep_chips(const TwThermalPlant *plant, void *block, const TwThermalOut *out);
+// Chips of a group before a step; whether one has passed a threshold in it.
+void tw_keep_chips(const TwThermalPlant *plant, void *block, int group);
+bool tw_chips_pass(const TwThermalPlant *plant, const void *block, int group);
 // The first throttle with hysteresis that the step since then would turn, as a share of it; 2: none.
 double tw_first_turn(const TwThermalPlant *plant, const void *block);
-// Passages of that step, at the instant of a straight line through it; throttles with hysteresis turn.
+// Passages of that step, in groups whose chips passed, at the instant of a straight line through it; throttles with
+// hysteresis turn.
 void tw_find_crossings(const TwThermalPlant *plant, void *block, double from_s, double until_s, TwThermalOut *out);
 bool tw_chips_near(const TwThermalPlant *plant, const void *block);    // some chip is within 3 K of its slowdown
 

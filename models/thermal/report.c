@@ -80,6 +80,34 @@ static void report_cdu(const TwThermalPlant *plant, void *block, double length_s
     if (out->cdu_valve_fraction) out->cdu_valve_fraction[c] = x.opening;
 }
 
+// of equal ones the first rack's: the same for any order
+static bool is_worse(TwBranchFlow flow, TwBranchFlow than)
+{
+    return flow.fraction < than.fraction || (flow.fraction == than.fraction && flow.rack < than.rack);
+}
+
+// of the loops whose pumps run at their speed: one that coasts down or starts has no worst branch
+static TwBranchFlow worst_of(const TwThermalPlant *plant, const void *block, const TwThermalOut *out, int g)
+{
+    const TwGroup *group = &plant->groups[g];
+    const TwRackInput *racks = (const TwRackInput *)tw_at_const(block, plant->rack_input) + group->place;
+    const TwCduInput *lane = (const TwCduInput *)tw_at_const(block, plant->cdu_input) + g;
+    const double *yc = tw_f64_const(block, plant->state) + group->first + (size_t)group->racks * RACK_STATES * LANES;
+    const int *rack = plant->place_rack + group->place * LANES;
+    TwBranchFlow worst = {INFINITY, -1};
+    if (group->air || !out->rack_flow_fraction) return worst;
+    for (int k = 0; k < group->racks; k++)
+        for (int l = 0; l < LANES; l++) {
+            int i = rack[k * LANES + l];
+            if (i < 0 || plant->rack_place[i] != ((int)group->place + k) * LANES + l || racks[k].share[l] == 0.0)
+                continue;
+            if (lane->on[l] == 0.0 || yc[FLOW * LANES + l] < 0.9 * lane->speed[l]) continue;
+            TwBranchFlow flow = {out->rack_flow_fraction[i], i};
+            if (is_worse(flow, worst)) worst = flow;
+        }
+    return worst;
+}
+
 bool tw_thermal_report_group(const TwThermalPlant *plant, void *block, const TwThermalIn *in, double length_s,
                              TwThermalOut *out, int g, double *heat_j)
 {
@@ -123,6 +151,7 @@ bool tw_thermal_report_group(const TwThermalPlant *plant, void *block, const TwT
         }
     }
     *heat_j = sum;
+    ((TwBranchFlow *)tw_at(block, plant->worst_flow))[g] = worst_of(plant, block, out, g);
     TwSuction *least = (TwSuction *)tw_at(block, plant->suction) + g;
     *least = (TwSuction){NAN, -1};
     int first = g * LANES < plant->loop_count ? g * LANES : plant->loop_count;
@@ -146,24 +175,14 @@ static double add_cdus(const TwThermalPlant *plant, const void *block, TwThermal
     return load_j;
 }
 
-// least flow over design of the loops whose pumps run at their speed: one that coasts down or starts has no worst
-// branch
 static void report_worst_branch(const TwThermalPlant *plant, const void *block, TwThermalOut *out)
 {
-    out->worst_flow_fraction = plant->out.cdu_count > 0 ? INFINITY : NAN;
-    out->worst_rack = -1;
-    const TwRackInput *inputs = tw_at_const(block, plant->rack_input);
-    const TwCduInput *lanes = tw_at_const(block, plant->cdu_input);
-    for (int i = 0; i < plant->out.rack_count && out->rack_flow_fraction; i++) {
-        int at = plant->rack_place[i], l = at % LANES;
-        if (plant->rack_cdu[i] < 0 || inputs[at / LANES].share[l] == 0.0) continue;
-        int loop = plant->cdu_loop[plant->rack_cdu[i]];
-        double n = tw_loop_state(plant, block, loop)[FLOW * LANES];
-        if (lanes[loop / LANES].on[l] == 0.0 || n < 0.9 * lanes[loop / LANES].speed[l]) continue;
-        if (out->rack_flow_fraction[i] >= out->worst_flow_fraction) continue;
-        out->worst_flow_fraction = out->rack_flow_fraction[i];
-        out->worst_rack = i;
-    }
+    const TwBranchFlow *flow = tw_at_const(block, plant->worst_flow);
+    TwBranchFlow worst = {plant->out.cdu_count > 0 ? INFINITY : NAN, -1};
+    for (int g = 0; g < plant->group_count; g++)
+        if (flow[g].rack >= 0 && (worst.rack < 0 || is_worse(flow[g], worst))) worst = flow[g];
+    out->worst_flow_fraction = worst.fraction;
+    out->worst_rack = worst.rack;
 }
 
 void tw_thermal_report(const TwThermalPlant *plant, const void *block, const TwThermalIn *in, double length_s,

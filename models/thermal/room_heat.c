@@ -36,37 +36,54 @@ static double part(const Sum *sum, double total_j, double heat_j)
     return (total_j - sum->heat_j) * share;
 }
 
-void tw_room_heat(const TwThermalPlant *plant, const void *block, const TwThermalIn *in, double length_s, bool exact,
-                  double before_degc, const TwPlantRates *meter, TwThermalOut *out)
+typedef struct Share {
+    const TwThermalPlant *plant;
+    const void *block;
+    double length_s;
+    bool exact;
+    double *heat_j;    // [rack]
+} Share;
+
+static void share_group(void *what, int g)
 {
-    const double *state = tw_f64_const(block, plant->state), *z = tw_plant_state_const(plant, block);
-    const TwRackInput *inputs = tw_at_const(block, plant->rack_input);
-    const TwGroupMeter *window = tw_at_const(block, plant->meter);
+    const Share *s = what;
+    const TwThermalPlant *plant = s->plant;
+    const TwGroup *group = &plant->groups[g];
+    const double *state = tw_f64_const(s->block, plant->state), *z = tw_plant_state_const(plant, s->block);
+    const TwRackInput *inputs = (const TwRackInput *)tw_at_const(s->block, plant->rack_input) + group->place;
+    const TwGroupMeter *window = (const TwGroupMeter *)tw_at_const(s->block, plant->meter) + g;
+    const int *rack = plant->place_rack + group->place * LANES;
+    double *heat_j = s->heat_j;
+    for (int l = 0; l < LANES; l++) {
+        Sum lane = {0};
+        for (int k = 0; k < group->racks; k++) {
+            int i = rack[k * LANES + l];
+            if (i < 0) continue;
+            bool first = plant->rack_place[i] / LANES == (int)group->place + k;
+            heat_j[i] =
+                (first ? 0.0 : heat_j[i]) + to_room_w(group, inputs, state + group->first, z, k, l) * s->length_s;
+            // a rack's trays follow one another: it is whole with the last
+            if (k + 1 == group->racks || rack[(k + 1) * LANES + l] != i) count(&lane, heat_j[i]);
+        }
+        for (int k = 0; k < group->racks && !s->exact; k++) {
+            int i = rack[k * LANES + l];
+            bool first = i >= 0 && plant->rack_place[i] / LANES == (int)group->place + k;
+            if (first) heat_j[i] += part(&lane, window->room_j[l], heat_j[i]);
+        }
+    }
+}
+
+void tw_room_heat(const TwThermalPlant *plant, TwTeam *team, const void *block, const TwThermalIn *in, double length_s,
+                  bool exact, double before_degc, const TwPlantRates *meter, TwThermalOut *out)
+{
+    const double *z = tw_plant_state_const(plant, block);
     out->room_j = plant->room_j_k * (z[ROOM] - before_degc) + meter->room_reject_w - meter->room_fan_w;
     double *heat_j = out->rack_room_j;
     if (!heat_j) return;
-    Sum all = {0};
-    for (int i = 0; i < plant->out.rack_count; i++) heat_j[i] = 0.0;
-    for (int g = 0; g < plant->group_count; g++) {
-        const TwGroup *group = &plant->groups[g];
-        const int *rack = plant->place_rack + group->place * LANES;
-        for (int l = 0; l < LANES; l++) {
-            Sum lane = {0};
-            for (int k = 0; k < group->racks; k++) {
-                int i = rack[k * LANES + l];
-                if (i < 0) continue;
-                heat_j[i] += to_room_w(group, inputs + group->place, state + group->first, z, k, l) * length_s;
-                // a rack's trays follow one another: it is whole with the last
-                if (k + 1 == group->racks || rack[(k + 1) * LANES + l] != i) count(&lane, heat_j[i]);
-            }
-            for (int k = 0; k < group->racks && !exact; k++) {
-                int i = rack[k * LANES + l];
-                bool whole = i >= 0 && plant->rack_place[i] / LANES == (int)group->place + k;
-                if (whole) heat_j[i] += part(&lane, window[g].room_j[l], heat_j[i]);
-            }
-        }
-    }
+    Share share = {plant, block, length_s, exact, heat_j};
+    tw_team_each(team, plant->group_count, share_group, &share);
     if (!exact) return;
+    Sum all = {0};
     for (int i = 0; i < plant->out.rack_count; i++) count(&all, heat_j[i]);
     double total_j = out->room_j - in->room_w * length_s;
     for (int i = 0; i < plant->out.rack_count; i++) heat_j[i] += part(&all, total_j, heat_j[i]);

@@ -77,10 +77,12 @@ static void step_group(void *what, int g)
     double *state = tw_f64(block, plant->state), *heat_j = tw_f64(block, plant->group_heat_j);
     TwGroupMeter now;
     if (w->first) tw_begin_group(plant, block, w->in, g);
+    if (w->chips) tw_keep_chips(plant, block, g);
     tw_group_step(group, state + group->first, (TwRackInput *)tw_at(block, plant->rack_input) + group->place,
                   (TwCduInput *)tw_at(block, plant->cdu_input) + g,
                   (TwUnitInput *)tw_at(block, plant->unit_input) + group->unit, &s->boundary, s->h,
                   (TwLane *)tw_at(block, plant->chip_j) + group->place, &now);
+    if (w->chips) tw_f64(block, plant->chips_passed)[g] = tw_chips_pass(plant, block, g);
     add_meter((TwGroupMeter *)tw_at(block, plant->meter) + g, &now);
     ((TwGroupSum *)tw_at(block, plant->step_sum))[g] = sum_lanes(&now);
     // racks that breathe room air need the room's end: they are reported after it
@@ -167,7 +169,7 @@ static bool step_and_turn(const TwThermalPlant *plant, void *block, const TwTher
     for (int turns = 0; done < h; turns++) {
         double rest = h - done;
         TwPlantRates before = *meter;
-        tw_keep_chips(plant, block, w->out);
+        for (int g = 0; g < plant->group_count; g++) tw_keep_chips(plant, block, g);
         keep_step(plant, block, false);
         if (!tw_step_all(plant, block, &part, p, rest, meter)) return false;
         double turn = turns < 100 ? tw_first_turn(plant, block) : 2.0;
@@ -283,9 +285,14 @@ static bool advance(Advance *a, TwTeam *team)
                 bool empties = lasts_s < end_s - at_s;
                 part = empties ? fmax(lasts_s, 1e-6) : end_s - at_s;
                 if (empties) p.ambient = tw_plant_ambient(plant, block, at_s, at_s + part);
-                const TwThermalWindow w = {
-                    team, in, out, from_s, length, i == 0 && at_s == from_s, i == steps - 1 && !empties};
-                tw_keep_chips(plant, block, out);
+                const TwThermalWindow w = {team,
+                                           in,
+                                           out,
+                                           from_s,
+                                           length,
+                                           i == 0 && at_s == from_s,
+                                           i == steps - 1 && !empties,
+                                           out->crossings && !plant->hysteresis};
                 // inputs of the window stand since set_group; what they change turns at once
                 if (watch) tw_watch_values(plant, state, lanes, &p, 0.0, basin_kg - meter.water_kg_s, value);
                 if (watch && w.first) tw_watch_begin(plant, block, value, from_s, out);
@@ -314,7 +321,7 @@ static bool advance(Advance *a, TwTeam *team)
         return false;
     }
     tw_thermal_report(plant, block, in, length, &meter, &p, &p.ambient, out);
-    tw_room_heat(plant, block, in, length, exact, good[plant->state_count - PLANT_STATES + ROOM], &meter, out);
+    tw_room_heat(plant, team, block, in, length, exact, good[plant->state_count - PLANT_STATES + ROOM], &meter, out);
     tw_change_modes(plant, block, &p, from_s, until_s, meter.water_kg_s, out);
     return true;
 }

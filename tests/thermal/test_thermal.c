@@ -1,6 +1,6 @@
 // The whole model as the twin uses it: conservation in every mode, failures, air-cooled halls, determinism.
-#include "tests/check.h"
 #include "models/thermal/net1.h"
+#include "tests/check.h"
 
 #include <omp.h>
 
@@ -191,6 +191,57 @@ static void same_answer_twice(void)
     omp_set_num_threads(1);
 }
 
+// What windows tell of racks, CDUs and passages of thresholds is the same for any number of threads; each passage is
+// that of a chip seen on either side of its slowdown.
+static void same_told_twice(void)
+{
+    enum { CDUS = 200, RACKS = CDUS * NET1_RACKS, WINDOWS = 6 };
+    static double room_j[RACKS], flow[RACKS], npsh_m[CDUS], before[RACKS];
+    static TwThermalCrossing list[4 * RACKS];
+    uint64_t sum[3] = {0, 0, 0};
+    int passed = 0;
+    for (int k = 0; k < 3; k++) {
+        omp_set_num_threads(1 << k);
+        Net1 *n = net1_rows(CDUS);
+        n->lumps.air_to = "room";
+        for (int i = 0; i < RACKS; i++) n->racks[i].flow_kg_s *= 1.0 - 0.01 * ((i * 7) % 5);
+        for (int i = 0; i < RACKS; i++) n->racks[i].slowdown_degc = 58.0;
+        ready(n, 90e3);
+        n->out.rack_room_j = room_j;
+        n->out.rack_flow_fraction = flow;
+        n->out.cdu_npsh_m = npsh_m;
+        n->out.crossings = list;
+        n->out.crossing_most = 4 * RACKS;
+        for (int w = 0; w < WINDOWS; w++) {
+            for (int i = 0; i < RACKS; i++) n->rack_w[i] = 70e3 + 600.0 * ((i * 37 + w * 11) % 97);
+            memcpy(before, n->chip_degc, sizeof before);
+            advance(n, 10.0 * w, 10.0 * w + 10.0);
+            const void *told[] = {room_j, flow, npsh_m, n->chip_degc, list, &n->out.npsh_cdu, &n->out.worst_rack};
+            const size_t bytes[] = {
+                sizeof room_j, sizeof flow, sizeof npsh_m, sizeof before, (size_t)n->out.crossing_count * sizeof *list,
+                sizeof(int),   sizeof(int)};
+            for (int i = 0; i < 7; i++) sum[k] = 31 * sum[k] + (bytes[i] ? tw_block_checksum(told[i], bytes[i]) : 0);
+            CHECK(n->out.worst_rack >= 0 && n->out.npsh_cdu >= 0);
+            for (int i = 0; i < RACKS; i++) CHECK(flow[i] >= n->out.worst_flow_fraction);
+            // before the first window chips were not told
+            for (int i = 0; i < RACKS && w > 0; i++) {
+                int up = 0;
+                for (int c = 0; c < n->out.crossing_count; c++)
+                    up += list[c].rack != i                     ? 0
+                          : list[c].limit == TW_LIMIT_SLOWDOWN  ? 1
+                          : list[c].limit == TW_LIMIT_RECOVERED ? -1
+                                                                : 0;
+                CHECK(up == (n->chip_degc[i] >= 58.0) - (before[i] >= 58.0));
+                passed += up != 0;
+            }
+        }
+        net1_destroy(n);
+    }
+    CHECK(sum[0] == sum[1] && sum[1] == sum[2]);
+    CHECK(passed > 3 * RACKS / 10);
+    omp_set_num_threads(1);
+}
+
 static bool refused(Net1 *n, const char *part)
 {
     TwErrors *errors = tw_errors_create();
@@ -240,6 +291,7 @@ int main(void)
     weather_matters();
     air_cooled_hall();
     same_answer_twice();
+    same_told_twice();
     bad_input_is_refused();
     return check_failures != 0;
 }
