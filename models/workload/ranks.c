@@ -255,7 +255,7 @@ static void stop_ranks(const TwEngine *e, TwReplica *g)
     if (ranks_wait(e)) m = held_most(e, g, m);
     for (int k = 0; k < e->ranks; k++) {
         TwReplica *list = rank_of(e, g, k);
-        if (!plenty(e, list, m)) m = tw_sched_last(e, list, m);
+        if (!plenty(e, list, m) || rare(e->spec.policy == TW_SGLANG)) m = tw_sched_last(e, list, m);
         if (list->give_up_ns != INT64_MAX || rare(list->front_ns != INT64_MAX) || list->loading > 0)
             event = least(event, tw_sched_event(list));
         int64_t finish = list->decodes > 0 ? finish_clock(heap_of(e, list)[0]) - list->iteration : INT64_MAX;
