@@ -38,7 +38,7 @@ static const TwField job_fields[] = {
      kind_words},
     {"model", "", TW_TEXT, 0, 0, "llama-3.1-405b", AT(model), "a model of train_models.csv", NULL},
     {"step", "", TW_TEXT, 0, 0, "h100_fp8_405b", AT(step),
-     "step-time key; kernels: from the tables of the first rack's chip, for tp, pp, cp and vp as given", NULL},
+     "step-time key; kernels: from the tables of each rack's chip, for tp, pp, cp and vp as given", NULL},
     {"precision", "", TW_TEXT, 0, 0, "fp8", AT(precision), "step kernels: of the matrix products", precision_words},
     {"power", "", TW_TEXT, 0, 0, "gpt3_64x8h100", AT(power), "waveform; empty: flat", NULL},
     {"mix", "", TW_TEXT, 0, 0, "seren", AT(mix), "mix: seren, kalos, philly, helios or image_generation", NULL},
@@ -134,13 +134,13 @@ static TwTrainLayout layout_of(const JobRow *row)
 // replicas of a domain first, rings between the domains; activations and their gradients between pipeline stages.
 // tokens to the experts of other domains and back, forward and backward, in bf16. Tensor parallel groups stay inside a
 // domain. They may hide behind the backward pass, two thirds of the compute. False: the experts make no groups.
-static bool set_traffic(const TwPlant *plant, const JobRow *row, const TwNode *node, const TwTrainModel *model,
+static bool set_traffic(const TwNetwork *network, const JobRow *row, const TwNode *node, const TwTrainModel *model,
                         const TwTrainKey *key, const TwTrainLayout *layout, const TwTrainStep *step, TwJobSpec *spec,
                         TwErrors *errors)
 {
-    const TwFabricRow *fabric = tw_network_fabric(plant->network);
+    const TwFabricRow *fabric = tw_network_fabric(network);
     double rate = fabric->port_bytes_s * fabric->efficiency * (double)fabric->planes;
-    double domain = (double)tw_network_scaleup(plant->network)->domain_gpus, gpus = (double)row->gpus;
+    double domain = (double)tw_network_scaleup(network)->domain_gpus, gpus = (double)row->gpus;
     double tp = fmax((double)(layout->tp > 0 ? layout->tp : key->tp), 1.0);
     double pp = fmax((double)(layout->pp > 0 ? layout->pp : key->pp), 1.0), ep = (double)row->ep;
     if (ep > 1.0 && (!(model->moe_layers > 0.0) || fmod(gpus / pp, ep) != 0.0)) {
@@ -175,12 +175,18 @@ static bool set_traffic(const TwPlant *plant, const JobRow *row, const TwNode *n
     return true;
 }
 
-// The same from the tables of kernels; what of the gradients' way does not hide comes from the network.
-static bool kernel_step(const TwPlant *plant, const JobRow *row, const TwNode *node, const TwTrainModel *model,
-                        TwJobSpec *spec, TwErrors *errors)
+// The part of a rack's GPUs, or NULL.
+static const char *chip_of(const TwPlant *plant, int rack)
 {
-    const TwNode *rack = tw_node_entry(tw_config_root(plant->config), "racks", 0, (char[TW_NAME]){0});
-    const char *chip = tw_node_part(tw_node_group(rack, "gpu"));
+    const TwNode *node = tw_node_entry(tw_config_root(plant->config), "racks", rack, (char[TW_NAME]){0});
+    return tw_node_part(tw_node_group(node, "gpu"));
+}
+
+// The same from the tables of kernels; what of the gradients' way does not hide comes from the network.
+static bool kernel_step(const TwPlant *plant, int rack, const JobRow *row, const TwNode *node,
+                        const TwTrainModel *model, TwJobSpec *spec, TwErrors *errors)
+{
+    const char *chip = chip_of(plant, rack);
     if (is(row->kind, "rl") || !chip) {
         tw_node_error(node, "step", errors,
                       chip ? "step = \"kernels\" is for pretraining, sft and lora"
@@ -195,15 +201,18 @@ static bool kernel_step(const TwPlant *plant, const JobRow *row, const TwNode *n
         tw_node_error(node, "step", errors, "%s", why.text);
         return false;
     }
-    if (!set_traffic(plant, row, node, model, &(TwTrainKey){0}, &layout, &step, spec, errors)) return false;
+    if (!set_traffic(plant->racks[rack].network, row, node, model, &(TwTrainKey){0}, &layout, &step, spec, errors))
+        return false;
     spec->step_s = step.step_s + fmax(spec->comm_s - spec->hidden_s, 0.0);
     spec->clock_share = step.compute_s * (1.0 + step.bubble_fraction) / spec->step_s;
     spec->tokens_per_step = layout.global_batch * layout.sequence_tokens;
     return true;
 }
 
-// Step, its share that follows the clock, and tokens of it. False: an error at the job.
-static bool time_step(const TwPlant *plant, const JobRow *row, const TwNode *node, TwJobSpec *spec, TwErrors *errors)
+// Step on the GPUs of a rack, its share that follows the clock, and tokens of it. alike: all racks have the same, and a
+// published step is taken as it is. False: an error at the job.
+static bool time_step(const TwPlant *plant, int rack, bool alike, const JobRow *row, const TwNode *node,
+                      TwJobSpec *spec, TwErrors *errors)
 {
     TwTrainModel model;
     TwTrainKey key;
@@ -214,10 +223,14 @@ static bool time_step(const TwPlant *plant, const JobRow *row, const TwNode *nod
         tw_node_error(node, "model", errors, "%s", why.text);
         return false;
     }
-    if (is(row->step, "kernels")) return kernel_step(plant, row, node, &model, spec, errors);
+    if (is(row->step, "kernels")) return kernel_step(plant, rack, row, node, &model, spec, errors);
     if (!tw_train_key_named(&key, row->step, &model, task, &why)) {
         tw_node_error(node, "step", errors, "%s", why.text);
         return false;
+    }
+    if (!alike && !tw_train_key_on(&key, row->step, chip_of(plant, rack), &model, task, &why)) {
+        tw_node_warn(node, "step", errors, "rack \"%s\": %s: timed as named", plant->racks[rack].name, why.text);
+        (void)tw_train_key_named(&key, row->step, &model, task, &why);
     }
     if (is(row->kind, "rl")) {
         const TwRlLayout layout = {(int)row->gpus,         (int)row->off_policy_steps, (int)row->rollout_tp,
@@ -245,11 +258,48 @@ static bool time_step(const TwPlant *plant, const JobRow *row, const TwNode *nod
         tw_node_error(node, "gpus", errors, "%s", why.text);
         return false;
     }
-    if (!set_traffic(plant, row, node, &model, &key, &layout, &step, spec, errors)) return false;
+    if (!set_traffic(plant->racks[rack].network, row, node, &model, &key, &layout, &step, spec, errors)) return false;
     spec->step_s = step.step_s;
     spec->clock_share = step.compute_s * (1.0 + step.bubble_fraction) / step.step_s;
     spec->tokens_per_step = layout.global_batch * layout.sequence_tokens;
     return true;
+}
+
+// On each kind of GPUs that the facility has; the job's own numbers are those of the first rack's.
+static bool time_paces(TwPlant *plant, const JobRow *row, const TwNode *node, TwJobSpec *spec, TwErrors *errors)
+{
+    bool alike = plant->rack_kinds < 2;
+    if (!time_step(plant, 0, alike, row, node, spec, errors)) return false;
+    if (alike) return true;
+    TwJobPace *pace = TW_TAKE(plant->arena, plant->rack_kinds, TwJobPace);
+    for (int k = 0; k < plant->rack_kinds; k++) {
+        int rack = 0;
+        while (plant->rack_kind[rack] != k) rack++;
+        TwJobSpec on = *spec;
+        on.card_bytes = on.exchange_bytes = on.comm_s = on.hidden_s = 0.0;
+        if (!time_step(plant, rack, false, row, node, &on, errors)) return false;
+        pace[k] = (TwJobPace){on.step_s, on.clock_share, on.comm_s, on.hidden_s};
+    }
+    spec->pace = pace;
+    return true;
+}
+
+// Racks whose GPUs, domains and cards are alike are of one kind; in order of the first of each.
+static void find_kinds(TwPlant *plant)
+{
+    plant->rack_kind = TW_TAKE(plant->arena, plant->rack_count + 1, int);
+    plant->rack_kinds = 0;
+    for (int r = 0; r < plant->rack_count; r++) {
+        const char *chip = chip_of(plant, r);
+        int like = 0;
+        for (; like < r; like++) {
+            const char *other = chip_of(plant, like);
+            if (plant->racks[like].network == plant->racks[r].network &&
+                (chip == other || (chip && other && is(chip, other))))
+                break;
+        }
+        plant->rack_kind[r] = like < r ? plant->rack_kind[like] : plant->rack_kinds++;
+    }
 }
 
 static bool compile_job(TwPlant *plant, const JobRow *row, const TwNode *node, const char *name, TwJobSpec *spec,
@@ -276,7 +326,7 @@ static bool compile_job(TwPlant *plant, const JobRow *row, const TwNode *node, c
         spec->clock_share = is(row->kind, "data") ? 0.0 : 1.0;
         spec->steps = row->run_s;
     } else {
-        if (!time_step(plant, row, node, spec, errors)) return false;
+        if (!time_paces(plant, row, node, spec, errors)) return false;
         spec->steps = row->tokens / spec->tokens_per_step;
         if (spec->rollout_sequences > 0) spec->steps = ceil(spec->steps);
     }
@@ -436,17 +486,6 @@ static bool check_rollouts(const TwPlant *plant, const TwNode *workload, int job
     return true;
 }
 
-// Jobs take any GPUs that serving leaves; they are timed as on the first rack's.
-static void warn_of_unlike_racks(const TwPlant *plant, const TwNode *workload, TwErrors *errors)
-{
-    for (int i = 1; i < plant->rack_count; i++) {
-        if (plant->racks[i].network == plant->racks[0].network) continue;
-        tw_node_warn(workload, NULL, errors, "rack \"%s\" has other GPUs than rack \"%s\": jobs count all as those",
-                     plant->racks[i].name, plant->racks[0].name);
-        return;
-    }
-}
-
 bool tw_jobs_compile(TwPlant *plant, TwLayout *layout, TwErrors *errors)
 {
     const TwNode *workload = tw_node_group(tw_config_root(plant->config), "workload");
@@ -455,7 +494,7 @@ bool tw_jobs_compile(TwPlant *plant, TwLayout *layout, TwErrors *errors)
     bool good = compile_lend(plant, scheduler, errors);
     if (listed == 0 && plant->lend_count == 0) return check_rollouts(plant, workload, 0, errors) && good;
 
-    warn_of_unlike_racks(plant, workload, errors);
+    find_kinds(plant);
     TwJobSpec *jobs = TW_TAKE(plant->arena, JOBS_MOST, TwJobSpec);
     plant->rollouts = TW_TAKE(plant->arena, JOBS_MOST, const TwTraffic *);
     for (int i = 0; i < listed; i++) {
@@ -505,6 +544,8 @@ bool tw_jobs_compile(TwPlant *plant, TwLayout *layout, TwErrors *errors)
                              .domain_gpus = domain,
                              .gpu_limit_w = limit_w,
                              .gpu_idle_w = idle_w,
+                             .rack_kind = plant->rack_kinds > 1 ? plant->rack_kind : NULL,
+                             .kind_count = plant->rack_kinds,
                              .backfill = is(row.backfill, "easy"),
                              .in_order = is(row.order, "fcfs"),
                              .seed = (uint64_t)plant->run.seed};

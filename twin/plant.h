@@ -284,6 +284,7 @@ typedef struct TwPlant {
     bool fluid;                    // `workload` is a flow: no latencies
     size_t exact_bytes;            // of a block with the traffic and both
     TwJobs *jobs;                  // NULL: none
+    int *rack_kind, rack_kinds;    // [rack] of GPUs, domain and cards, as jobs find them
     const TwTraffic **rollouts;    // [job] class that generates its sequences, or NULL
     int lend_count;
     TwLendPlan *lends;

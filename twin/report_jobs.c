@@ -60,7 +60,7 @@ void tw_report_jobs(TwReport *report, const TwState *state)
         tw_report_add_text(report, path, "phase at the end", tw_jobs_phase(job->phase));
         const TwKpiRow values[] = {
             {"steps", "1", "steps done", job->steps},
-            {"step_s", "s", "step at full clock", spec->step_s},
+            {"step_s", "s", "step at full clock", job->pace_s > 0.0 ? job->pace_s : spec->step_s},
             {"tokens", "tokens", "trained on", tw_jobs_tokens(plant->jobs, block, i)},
             {"batches", "1", "rollouts trained on, that a pool served", (double)job->trained_batches},
             {"rollout_s", "s", "its GPUs waited for rollouts", job->rollout_s},

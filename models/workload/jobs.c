@@ -15,6 +15,8 @@ struct TwJobsPlant {
     TwJobSpec *jobs;
     const int32_t *domain;
     const double *limit_w, *idle_w;
+    const int *kind;    // [rack]; NULL: all alike
+    int kinds;
     double *mean_of_plateau;    // [job] of a cycle of its waveform
     int *order;                 // [job] by priority, then submission
     bool backfill;
@@ -41,9 +43,21 @@ bool tw_jobs_create(TwJobs **out, const TwJobsSpec *spec, TwLayout *layout)
     memcpy(limit, spec->gpu_limit_w, (size_t)racks * sizeof *limit);
     memcpy(idle, spec->gpu_idle_w, (size_t)racks * sizeof *idle);
     p->domain = domain, p->limit_w = limit, p->idle_w = idle;
+    if (spec->rack_kind) {
+        int *kind = TW_TAKE(arena, racks + 1, int);
+        memcpy(kind, spec->rack_kind, (size_t)racks * sizeof *kind);
+        p->kind = kind, p->kinds = spec->kind_count;
+    }
     for (int i = 0; i < n; i++) {
         p->jobs[i] = spec->jobs[i];
         if (spec->in_order) p->jobs[i].priority = 0;
+        if (p->kind && p->jobs[i].pace) {
+            TwJobPace *pace = TW_TAKE(arena, p->kinds, TwJobPace);
+            memcpy(pace, p->jobs[i].pace, (size_t)p->kinds * sizeof *pace);
+            p->jobs[i].pace = pace;
+        } else {
+            p->jobs[i].pace = NULL;
+        }
         const TwWaveform *w = &p->jobs[i].waveform;
         p->mean_of_plateau[i] =
             w->step_s > 0.0 ? (tw_waveform_mean_w(w) - w->idle_w) / (w->plateau_w - w->idle_w) : 1.0;
@@ -186,10 +200,34 @@ static void take(const TwJobs *jobs, int32_t *room, const int32_t *held, int sig
     for (int r = 0; r < jobs->rack_count; r++) room[r] -= sign * held[r];
 }
 
-// Seconds that a job still needs where nothing goes wrong.
-static double rest_s(const TwJobSpec *spec, const TwJob *job, int gpus)
+// A step on the GPUs of a rack.
+static TwJobPace pace_at(const Plant *p, int i, int rack)
 {
-    double cycle_s = spec->step_s * spec->gpus / gpus;
+    const TwJobSpec *spec = &p->jobs[i];
+    if (spec->pace) return spec->pace[p->kind[rack]];
+    return (TwJobPace){spec->step_s, spec->clock_share, spec->comm_s, spec->hidden_s};
+}
+
+// A step at full clock: on the slowest of the racks it has, or of all kinds where it has none yet.
+static double full_step_s(const TwJobs *jobs, void *block, int i)
+{
+    const Plant *p = jobs->inner;
+    const TwJobSpec *spec = &p->jobs[i];
+    if (!spec->pace) return spec->step_s;
+    double slowest = 0.0, any = 0.0;
+    const int32_t *held = held_at(jobs, block, i);
+    for (int r = 0; r < jobs->rack_count; r++)
+        if (held[r] > 0) slowest = fmax(slowest, pace_at(p, i, r).step_s);
+    for (int k = 0; k < p->kinds; k++) any = fmax(any, spec->pace[k].step_s);
+    return slowest > 0.0 ? slowest : any;
+}
+
+// Seconds that a job still needs where nothing goes wrong.
+static double rest_s(const TwJobs *jobs, void *block, int i, int gpus)
+{
+    const TwJobSpec *spec = &jobs->inner->jobs[i];
+    const TwJob *job = job_at(jobs, block, i);
+    double cycle_s = full_step_s(jobs, block, i) * spec->gpus / gpus;
     if (spec->eval_every_steps > 0.0) cycle_s += spec->eval_s / spec->eval_every_steps;
     if (job->trained_batches > 0) cycle_s += job->rollout_s / (double)job->trained_batches;
     return job->left_s + fmax(0.0, job->total_steps - job->steps) * cycle_s;
@@ -285,13 +323,13 @@ static double reservation(const TwJobs *jobs, void *block, int i, const int32_t 
         for (int k = 0; k < jobs->job_count; k++) {
             const TwJob *job = job_at(jobs, block, k);
             if (job->gpus == 0) continue;
-            double end_s = now_s + rest_s(&p->jobs[k], job, job->gpus);
+            double end_s = now_s + rest_s(jobs, block, k, job->gpus);
             if (end_s > at_s && end_s < next_s) next_s = end_s;
         }
         if (!isfinite(next_s)) break;
         for (int k = 0; k < jobs->job_count; k++) {
             const TwJob *job = job_at(jobs, block, k);
-            if (job->gpus > 0 && now_s + rest_s(&p->jobs[k], job, job->gpus) == next_s) free_gpus += job->gpus;
+            if (job->gpus > 0 && now_s + rest_s(jobs, block, k, job->gpus) == next_s) free_gpus += job->gpus;
         }
         at_s = next_s;
     }
@@ -318,7 +356,7 @@ static void schedule(const TwJobs *jobs, void *block, int32_t *room, double now_
         }
         // a later job may go first if it ends in time, or takes what the first will not need
         const TwJobSpec *spec = &p->jobs[i];
-        bool in_time = now_s + spec->load_s + rest_s(spec, job, spec->gpus) <= shadow_s;
+        bool in_time = now_s + spec->load_s + rest_s(jobs, block, i, spec->gpus) <= shadow_s;
         if (!in_time && spec->gpus > spare) continue;
         if (try_start(jobs, block, i, room, now_s) && !in_time) spare -= job->gpus;
     }
@@ -338,7 +376,7 @@ static void grow_jobs(const TwJobs *jobs, void *block, int32_t *room)
         const TwJobSpec *spec = &p->jobs[i];
         int32_t *held = held_at(jobs, block, i);
         while ((job->phase == TW_JOB_RUNNING || job->phase == TW_JOB_ROLLOUT) && 2 * job->gpus <= spec->gpus) {
-            double gain_s = rest_s(spec, job, job->gpus) - rest_s(spec, job, 2 * job->gpus);
+            double gain_s = rest_s(jobs, block, i, job->gpus) - rest_s(jobs, block, i, 2 * job->gpus);
             if (gain_s <= 2.0 * (spec->restart_s + spec->exposed_s) || !place(jobs, room, job->gpus, more)) break;
             take(jobs, room, more, 1);
             for (int r = 0; r < jobs->rack_count; r++) held[r] += more[r];
@@ -393,15 +431,31 @@ double tw_jobs_tokens(const TwJobs *jobs, const void *block, int i)
 
 // progress
 
-static double lowest_clock(const TwJobs *jobs, const int32_t *held, const TwJobsIn *in)
+// Clock of a rack's GPUs, with what its power leaves of it.
+static double clock_at(const TwJobsIn *in, int rack)
 {
-    double lowest = 1.0;
-    for (int r = 0; r < jobs->rack_count; r++) {
-        if (held[r] == 0) continue;
-        double share = in->share ? in->share[r] : 1.0;
-        lowest = fmin(lowest, in->clock_fraction[r] * share);
-    }
-    return fmax(lowest, 0.05);
+    return fmin(fmax(in->clock_fraction[rack] * (in->share ? in->share[rack] : 1.0), 0.05), 1.0);
+}
+
+// A step on a rack's GPUs, with collectives that no longer hide behind compute.
+static double step_at(const Plant *p, int i, int rack, double gpus, double clock, double slow)
+{
+    const TwJobPace pace = pace_at(p, i, rack);
+    double step_s =
+        pace.step_s * ((double)p->jobs[i].gpus / gpus) * (pace.clock_share / clock + 1.0 - pace.clock_share);
+    if (slow > 1.0) step_s += fmax(pace.comm_s * slow - pace.hidden_s, 0.0) - fmax(pace.comm_s - pace.hidden_s, 0.0);
+    return step_s;
+}
+
+// The slowest of its racks: a step ends when all have.
+static double slowest_step(const TwJobs *jobs, void *block, int i, const TwJobsIn *in)
+{
+    const Plant *p = jobs->inner;
+    const int32_t *held = held_at(jobs, block, i);
+    double gpus = job_at(jobs, block, i)->gpus, slow = in->slow ? in->slow[i] : 1.0, step_s = 0.0;
+    for (int r = 0; r < jobs->rack_count; r++)
+        if (held[r] > 0) step_s = fmax(step_s, step_at(p, i, r, gpus, clock_at(in, r), slow));
+    return step_s;
 }
 
 // Runs one job over the window; returns the share of it in which it computed.
@@ -411,13 +465,7 @@ static double run_job(const TwJobs *jobs, void *block, int i, const TwJobsIn *in
     const Plant *p = jobs->inner;
     const TwJobSpec *spec = &p->jobs[i];
     TwJob *job = job_at(jobs, block, i);
-    double clock = lowest_clock(jobs, held_at(jobs, block, i), in), now_s = from_s, busy_s = 0.0;
-    double step_s =
-        spec->step_s * ((double)spec->gpus / job->gpus) * (spec->clock_share / clock + 1.0 - spec->clock_share);
-    // collectives that no longer hide behind compute
-    double slow = in->slow ? in->slow[i] : 1.0;
-    if (slow > 1.0)
-        step_s += fmax(spec->comm_s * slow - spec->hidden_s, 0.0) - fmax(spec->comm_s - spec->hidden_s, 0.0);
+    double step_s = slowest_step(jobs, block, i, in), now_s = from_s, busy_s = 0.0;
     // a step with its share of evaluations and exposed checkpoints
     double cycle_s = step_s;
     if (spec->eval_every_steps > 0.0) cycle_s += spec->eval_s / spec->eval_every_steps;
@@ -566,11 +614,20 @@ void tw_jobs_advance(const TwJobs *jobs, void *block, const TwJobsIn *in, double
         const TwJobSpec *spec = &p->jobs[i];
         const int32_t *held = held_at(jobs, block, i);
         memcpy(was, held, (size_t)jobs->rack_count * sizeof *was);
-        double clock = lowest_clock(jobs, held, in);
+        job->pace_s = full_step_s(jobs, block, i);
+        double step_s = slowest_step(jobs, block, i, in), slow = in->slow ? in->slow[i] : 1.0, gpus = job->gpus;
+        double lowest = 1.0;
+        for (int r = 0; r < jobs->rack_count; r++)
+            if (was[r] > 0) lowest = fmin(lowest, clock_at(in, r));
         double busy = run_job(jobs, block, i, in, room, from_s, until_s);
         for (int r = 0; r < jobs->rack_count; r++) {
             if (was[r] == 0) continue;
-            // power above idle falls with the clock: all wait for the slowest rank
+            // power above idle falls with the clock: all wait for the slowest rank, quicker GPUs at rest
+            double clock = lowest;
+            if (spec->pace && step_s > 0.0) {
+                clock = clock_at(in, r);
+                clock *= step_at(p, i, r, gpus, clock, slow) / step_s;
+            }
             double above_w = spec->busy_fraction * (p->limit_w[r] - p->idle_w[r]) * p->mean_of_plateau[i];
             double power_w = was[r] * (p->idle_w[r] + above_w * clock * busy);
             out->held_gpus[r] += was[r];
@@ -594,8 +651,8 @@ void tw_jobs_totals(const TwJobs *jobs, const void *block, TwJobsTotals *t)
         t->preemptions += job->preemptions;
         t->growths += job->growths;
         t->gpu_s += job->run_gpu_s;
-        t->useful_gpu_s += job->steps * spec->step_s * spec->gpus;
-        t->lost_gpu_s += job->lost_steps * spec->step_s * spec->gpus;
+        t->useful_gpu_s += job->steps * job->pace_s * spec->gpus;
+        t->lost_gpu_s += job->lost_steps * job->pace_s * spec->gpus;
         t->tokens += trained_tokens(spec, job);
         t->energy_j += job->energy_j;
     }

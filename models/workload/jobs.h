@@ -1,11 +1,12 @@
 // Jobs on the GPUs that serving leaves: training, post-training, fine-tuning, evaluation, data processing.
 //
 // A synchronous job ends its step when its slowest rank does: the lowest clock of its racks sets the pace of the first
-// term of training.h. Evaluations, exposed checkpoints and failures take their share of the time; a failure goes back
-// to the last checkpoint and costs a restart. The scheduler starts jobs by priority, then in order of submission; a
-// later job may start early if it does not delay the first that waits (EASY backfill); whole NVLink domains first, then
-// the fewest racks. Elastic jobs start smaller and grow once nobody waits, preemptible ones give way after a checkpoint
-// at the end of their step. Left out: time to load data.
+// term of training.h, and of unlike GPUs the slowest at their clocks; the others wait for them. Evaluations, exposed
+// checkpoints and failures take their share of the time; a failure goes back to the last checkpoint and costs a
+// restart. The scheduler starts jobs by priority, then in order of submission; a later job may start early if it does
+// not delay the first that waits (EASY backfill); whole NVLink domains first, then the fewest racks. Elastic jobs start
+// smaller and grow once nobody waits, preemptible ones give way after a checkpoint at the end of their step. Left out:
+// time to load data.
 #pragma once
 
 #include "models/workload/training.h"
@@ -21,6 +22,11 @@ typedef enum TwJobPhase {
     TW_JOB_DONE,
     TW_JOB_PHASES
 } TwJobPhase;
+
+// A step on the GPUs of one kind of rack: as in TwJobSpec.
+typedef struct TwJobPace {
+    double step_s, clock_share, comm_s, hidden_s;
+} TwJobPace;
 
 typedef struct TwJobSpec {
     const char *name;
@@ -41,6 +47,7 @@ typedef struct TwJobSpec {
     // the network: bytes that a step moves through the card of a GPU, their time on an idle network, and the compute
     // that they may hide behind; bytes of a checkpoint that go to storage (0: it is written as it is taken)
     double card_bytes, exchange_bytes, comm_s, hidden_s, checkpoint_bytes;    // exchange: of card_bytes, with experts
+    const TwJobPace *pace;    // [kind of rack] in place of step_s, clock_share, comm_s, hidden_s; NULL: all alike
     // reinforcement learning with rollouts served elsewhere: a step trains on so many sequences once they have ended,
     // and step_s is for tokens_per_step of them; so many batches may be ahead of the training (0: the job rolls out
     // itself)
@@ -55,7 +62,9 @@ typedef struct TwJobsSpec {
     const TwJobSpec *jobs;
     const int32_t *domain_gpus;                // [rack] GPUs of an NVLink domain
     const double *gpu_limit_w, *gpu_idle_w;    // [rack]
-    bool backfill, in_order;                   // in_order: all jobs as of one priority
+    const int *rack_kind;                      // [rack] of GPUs, for the pace; NULL: all alike
+    int kind_count;
+    bool backfill, in_order;    // in_order: all jobs as of one priority
     uint64_t seed;
 } TwJobsSpec;
 
@@ -67,6 +76,7 @@ typedef struct TwJob {
     double next_failure_gpu_s, run_gpu_s;      // GPU-seconds until the next failure; so far
     double started_s, ended_s, waited_s, queued_s;
     double energy_j, lost_steps, logged_tokens;
+    double pace_s;                    // a step at full clock on all its GPUs, of the kind that it had last
     double asked_steps, run_steps;    // at the checkpoint that is being written; steps since tw_jobs_steps_run
     int32_t saving, restoring;        // TwJobStore
     // rollouts served elsewhere: batches asked for and trained on, GPU time spent waiting, tokens of the batch in

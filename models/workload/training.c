@@ -5,6 +5,7 @@
 #include "sim/data.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -174,32 +175,67 @@ bool tw_train_key(TwTrainKey *key, const char *source, const TwTrainModel *model
     return found >= 0 || transfer(key, source, model, task, chip, precision, period, error);
 }
 
+typedef struct Named {
+    const char *name, *source, *chip, *precision, *period;
+} Named;
+static const Named named_keys[] = {{"h100_fp8_405b", "mlperf", "H100", "any", "v5.0"},
+                                   {"gb200_fp8_405b_2025", "mlperf", "GB200", "any", "v5.0"},
+                                   {"h200_fp8", "mlperf", "H200", "any", "v5.0"},
+                                   {"b200_2025", "mlperf", "B200", "any", "v5.1"},
+                                   {"b300_2025", "mlperf", "B300", "any", "v5.1"},
+                                   {"gb200_2025", "mlperf", "GB200", "any", "v5.1"},
+                                   {"gb300_2025", "mlperf", "GB300", "any", "v5.1"},
+                                   {"h100_fp8_2026", "megatron", "H100", "fp8", "2026b"},
+                                   {"gb200_mxfp8_2026", "megatron", "GB200", "mxfp8", "2026b"},
+                                   {"gb300_mxfp8_2026", "megatron", "GB300", "mxfp8", "2026b"},
+                                   {"b300_mxfp8_2026", "megatron", "B300", "mxfp8", "2026b"},
+                                   {"gb300_nvfp4_2026", "megatron", "GB300", "nvfp4", "2026b"}};
+
+static const Named *find_named(const char *name, TwError *error)
+{
+    const char *names[TW_COUNT(named_keys)];
+    for (int i = 0; i < TW_COUNT(named_keys); i++) {
+        names[i] = named_keys[i].name;
+        if (same(name, named_keys[i].name)) return &named_keys[i];
+    }
+    const char *near = tw_nearest(name, names, TW_COUNT(named_keys));
+    (void)tw_fail(error, TW_BAD_INPUT, "no step-time key \"%s\", did you mean \"%s\"?", name,
+                  near ? near : named_keys[0].name);
+    return NULL;
+}
+
 bool tw_train_key_named(TwTrainKey *key, const char *name, const TwTrainModel *model, const char *task, TwError *error)
 {
-    static const struct {
-        const char *name, *source, *chip, *precision, *period;
-    } known[] = {{"h100_fp8_405b", "mlperf", "H100", "any", "v5.0"},
-                 {"gb200_fp8_405b_2025", "mlperf", "GB200", "any", "v5.0"},
-                 {"h200_fp8", "mlperf", "H200", "any", "v5.0"},
-                 {"b200_2025", "mlperf", "B200", "any", "v5.1"},
-                 {"b300_2025", "mlperf", "B300", "any", "v5.1"},
-                 {"gb200_2025", "mlperf", "GB200", "any", "v5.1"},
-                 {"gb300_2025", "mlperf", "GB300", "any", "v5.1"},
-                 {"h100_fp8_2026", "megatron", "H100", "fp8", "2026b"},
-                 {"gb200_mxfp8_2026", "megatron", "GB200", "mxfp8", "2026b"},
-                 {"gb300_mxfp8_2026", "megatron", "GB300", "mxfp8", "2026b"},
-                 {"b300_mxfp8_2026", "megatron", "B300", "mxfp8", "2026b"},
-                 {"gb300_nvfp4_2026", "megatron", "GB300", "nvfp4", "2026b"}};
-    const char *names[TW_COUNT(known)];
-    for (int i = 0; i < TW_COUNT(known); i++) {
-        names[i] = known[i].name;
-        if (same(name, known[i].name))
-            return tw_train_key(key, known[i].source, model, task, known[i].chip, known[i].precision, known[i].period,
-                                error);
+    const Named *n = find_named(name, error);
+    return n && tw_train_key(key, n->source, model, task, n->chip, n->precision, n->period, error);
+}
+
+bool tw_train_key_on(TwTrainKey *key, const char *name, const char *part, const TwTrainModel *model, const char *task,
+                     TwError *error)
+{
+    // a part is named after its chip: h100_sxm, gb300
+    char chip[16] = "";
+    for (size_t i = 0; part && i + 1 < sizeof chip && part[i] && part[i] != '_'; i++)
+        chip[i] = (char)toupper((unsigned char)part[i]);
+    TwTrainKey as_named, own;
+    TwError none = {0};
+    const Named *n = find_named(name, error);
+    if (!n || !tw_train_key_named(&as_named, name, model, task, error)) return false;
+    *key = as_named;
+    if (!*chip || same(chip, n->chip)) return true;
+    if (tw_train_key(&own, n->source, model, task, chip, n->precision, n->period, &none)) {
+        own.tp = as_named.tp, own.pp = as_named.pp, own.cp = as_named.cp, own.vp = as_named.vp;
+        *key = own;
+        return true;
     }
-    const char *near = tw_nearest(name, names, TW_COUNT(known));
-    return tw_fail(error, TW_BAD_INPUT, "no step-time key \"%s\", did you mean \"%s\"?", name,
-                   near ? near : known[0].name);
+    double peak = peak_of(chip, n->precision);
+    if (peak == 0.0)
+        return tw_fail(error, TW_BAD_INPUT, "nobody published the training peak of \"%s\" that step \"%s\" could go to",
+                       part ? part : "", name);
+    key->peak_flops = peak;
+    key->transferred = true;
+    snprintf(key->text, sizeof key->text, "%.80s at the peak of %s", as_named.text, chip);
+    return true;
 }
 
 // a step

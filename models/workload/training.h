@@ -62,6 +62,11 @@ bool tw_train_key(TwTrainKey *key, const char *source, const TwTrainModel *model
                   const char *precision, const char *period, TwError *error);
 // A key of a facility file: "h100_fp8_405b", "gb200_fp8_405b_2025", or <source>/<chip>/<precision>/<period>.
 bool tw_train_key_named(TwTrainKey *key, const char *name, const TwTrainModel *model, const char *task, TwError *error);
+// The same on the GPU of a part (parts/accelerator): its own key of that source, period and precision, or by the
+// effects of its chip; where nobody published one, that of the name at the peak of its chip. The layout stays that of
+// the name. part NULL: as named. False: no such name, or nothing is known of the chip.
+bool tw_train_key_on(TwTrainKey *key, const char *name, const char *part, const TwTrainModel *model, const char *task,
+                     TwError *error);
 
 // False: GPUs are no multiple of tp pp cp, or the batch is none of DP; the message gives the nearest numbers.
 bool tw_train_step(TwTrainStep *step, const TwTrainModel *model, const TwTrainKey *key, const TwTrainLayout *layout,

@@ -204,8 +204,92 @@ static void tensor_parallel_over_nodes(void)
     factory_end(f);
 }
 
+// Jobs in a hall of H100 and one of B200: each takes the step of the racks it has, and one over both the slower.
+static const char two_halls[] =
+    "title = \"Two halls, one of H100 and one of B200, and three jobs\";\n"
+    "site  = \"chicago\";\n"
+    "power = (\n"
+    "  { name = \"utility\";     kind = \"feed\";  limit_kw = 900.0; },\n"
+    "  { name = \"transformer\"; part = \"transformer_20kv_630kva\"; from = \"utility\"; rated_kw = 900.0; },\n"
+    "  { name = \"pdu\"; count = 3; kind = \"pdu\"; from = \"transformer\"; limit_kw = 300.0; }\n"
+    ");\n"
+    "racks = (\n"
+    "  { name = \"hopper\"; count = 2; part = \"dgx_h100_x4\"; from = \"pdu1\"; },\n"
+    "  { name = \"serving\"; part = \"dgx_h100_x4\"; from = \"pdu2\"; },\n"
+    "  { name = \"blackwell\"; count = 2; part = \"dgx_h100_x4\"; gpu = \"b200_sxm\"; scaleup = \"nvlink5_8\"; from = "
+    "\"pdu3\"; }\n"
+    ");\n"
+    "cooling: { cdus = (); room = { part = \"crah_250kw\"; from = \"transformer\"; }; };\n"
+    "fabric: { part = \"superpod_h100\"; from = \"transformer\"; };\n"
+    "workload: {\n"
+    "  pools = ( { name = \"chat\"; racks = [\"serving\"]; model = \"llama-3.1-8b\"; precision = \"fp8\"; "
+    "tensor_parallel = 1; replicas = 32;\n"
+    "      arrival = { kind = \"poisson\"; rate_s = 10.0; }; lengths = \"azure23_conv\"; ttft_slo_s = 2.0; tpot_slo_ms "
+    "= 50.0; } );\n"
+    "  jobs = (\n"
+    "    { name = \"one\"; kind = \"pretraining\"; busy_fraction = 0.3; model = \"llama-3.1-8b\"; step = "
+    "\"h100_fp8_2026\"; tp = 1; pp = 1; "
+    "gpus = 64;\n"
+    "      global_batch = 128; sequence_tokens = 8192; tokens = 1e12; collectives = false; gpu_mtbf_h = 0.0; load_s = "
+    "0.0; },\n"
+    "    { name = \"two\"; kind = \"pretraining\"; busy_fraction = 0.3; model = \"llama-3.1-8b\"; step = "
+    "\"h100_fp8_2026\"; tp = 1; pp = 1; "
+    "gpus = 64;\n"
+    "      global_batch = 128; sequence_tokens = 8192; tokens = 1e12; collectives = false; gpu_mtbf_h = 0.0; load_s = "
+    "0.0; }\n"
+    "  );\n"
+    "};\n"
+    "run: { start = \"2026-07-01 00:00:00\"; for_min = 10.0; warmup_min = 1.0; };\n";
+
+static void jobs_go_at_the_pace_of_their_own_racks(void)
+{
+    static const char *const over_both[] = {"workload.jobs.one.gpus=128", "workload.jobs.two.start_s=1e6"};
+    TwTrainModel model;
+    TwTrainKey key[2];
+    TwTrainStep step[2];
+    TwError error = {0};
+    CHECK(tw_train_model(&model, "llama-3.1-8b", &error));
+    CHECK(tw_train_key_named(&key[0], "h100_fp8_2026", &model, "pretrain", &error));
+    CHECK(tw_train_key(&key[1], "megatron", &model, "pretrain", "B200", "fp8", "2026b", &error));
+    for (int way = 0; way < 2; way++) {
+        char name[] = "/tmp/tokenworks_halls_XXXXXX.cfg";
+        FILE *to = fdopen(mkstemps(name, 4), "w");
+        if (!to) exit(1);
+        fputs(two_halls, to);
+        fclose(to);
+        Factory f = {0};
+        TwErrors *errors = tw_errors_create();
+        const TwPlantInput input = {name, over_both, way == 0 ? 0 : 2, 0};
+        bool good = tw_plant_create(&f.plant, &input, errors) && tw_state_create(&f.state, f.plant, &error);
+        if (!good) tw_errors_print(errors, 20, stderr);
+        tw_errors_destroy(errors);
+        unlink(name);
+        if (!good) exit(1);
+        CHECK(tw_state_advance(f.state, 100.0, NULL, NULL, &error));
+        const TwTrainLayout layout = {
+            .gpus = way == 0 ? 64 : 128, .tp = 1, .pp = 1, .global_batch = 128.0, .sequence_tokens = 8192.0};
+        for (int k = 0; k < 2; k++) CHECK(tw_train_step(&step[k], &model, &key[k], &layout, 1.0, &error));
+        CHECK(step[1].step_s < 0.6 * step[0].step_s);
+        double done[2];
+        for (int k = 0; k < 2; k++) done[k] = tw_jobs_job(f.plant->jobs, tw_state_block(f.state), k)->steps;
+        printf("%s: %.1f and %.1f steps in 100 s, %.3f s on H100, %.3f on B200\n", way ? "over both" : "one in each",
+               done[0], done[1], step[0].step_s, step[1].step_s);
+        if (way == 0) {
+            CHECK_WITHIN(fmin(done[0], done[1]), 100.0 / step[0].step_s, 0.5);
+            CHECK_WITHIN(fmax(done[0], done[1]), 100.0 / step[1].step_s, 1.0);
+        } else {
+            CHECK_WITHIN(done[0], 100.0 / step[0].step_s, 1.0);
+        }
+        TwJobsTotals t;
+        tw_jobs_totals(f.plant->jobs, tw_state_block(f.state), &t);
+        CHECK(t.useful_gpu_s <= t.gpu_s * (1.0 + 1e-9) && t.useful_gpu_s > 0.97 * t.gpu_s);
+        factory_end(f);
+    }
+}
+
 int main(void)
 {
+    jobs_go_at_the_pace_of_their_own_racks();
     every_kind_has_its_own_steps();
     a_cache_crosses_at_the_slower_end();
     short_prompts_stay();

@@ -75,6 +75,53 @@ static TwJobSpec plain(const char *name, int gpus, double steps, double submit_s
                        .preemptible = true};
 }
 
+// Two racks of slow GPUs and two of quick ones: each job goes at the slowest of its own, and quick GPUs wait at rest.
+static void unlike_racks_set_their_own_pace(void)
+{
+    static const TwJobPace pace[2] = {{2.0, 1.0, 0.0, 0.0}, {0.5, 1.0, 0.0, 0.0}};
+    static const int kind[RACKS] = {0, 0, 1, 1};
+    TwJobSpec specs[2] = {plain("slow", 64, 100.0, 0.0), plain("quick", 64, 100.0, 0.0)};
+    specs[0].pace = specs[1].pace = pace;
+    for (int way = 0; way < 2; way++) {
+        // second way: one job over all four racks
+        if (way == 1) specs[0].gpus = 128;
+        Hall h = {.free_gpus = {32, 32, 32, 32}, .clock = {1, 1, 1, 1}};
+        const TwJobsSpec spec = {.job_count = way == 0 ? 2 : 1,
+                                 .rack_count = RACKS,
+                                 .jobs = specs,
+                                 .domain_gpus = domain,
+                                 .gpu_limit_w = limit_w,
+                                 .gpu_idle_w = idle_w,
+                                 .rack_kind = kind,
+                                 .kind_count = 2,
+                                 .seed = 1};
+        TwLayout layout = {0};
+        CHECK(tw_jobs_create(&h.jobs, &spec, &layout));
+        h.block = tw_block_create(&layout);
+        tw_jobs_start(h.jobs, h.block);
+        go(&h, 20.0);
+        if (way == 0) {
+            double steps[2] = {job(&h, 0)->steps, job(&h, 1)->steps};
+            // whichever rack each got
+            CHECK_NEAR(fmin(steps[0], steps[1]), 10.0, 1e-9);
+            CHECK_NEAR(fmax(steps[0], steps[1]), 40.0, 1e-9);
+            CHECK_NEAR(h.gpu_w[0], h.gpu_w[3], 1e-9);
+        } else {
+            CHECK_NEAR(job(&h, 0)->steps, 10.0, 1e-9);
+            CHECK_NEAR(h.gpu_w[0], 32.0 * (80.0 + 0.85 * 620.0), 1e-6);
+            CHECK_NEAR(h.gpu_w[2], 32.0 * (80.0 + 0.85 * 620.0 * 0.25), 1e-6);
+            // quick GPUs at a quarter of their clock are as slow
+            h.clock[2] = h.clock[3] = 0.25;
+            go(&h, 40.0);
+            CHECK_NEAR(job(&h, 0)->steps, 20.0, 1e-9);
+            h.clock[2] = 0.125;
+            go(&h, 60.0);
+            CHECK_NEAR(job(&h, 0)->steps, 25.0, 1e-9);
+        }
+        close_hall(&h);
+    }
+}
+
 // A job that no other meets ends after its steps; its power is that of its GPUs above idle.
 static void a_job_runs_its_steps(void)
 {
@@ -287,6 +334,7 @@ static void the_waveform_has_its_parts(void)
 
 int main(void)
 {
+    unlike_racks_set_their_own_pace();
     a_job_runs_its_steps();
     the_slowest_rank_sets_the_pace();
     placement_keeps_domains_together();
