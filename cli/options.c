@@ -588,14 +588,25 @@ static bool take(TwOptions *o, int id, const char *arg)
     }
 }
 
-static void note_given(TwOptions *o, int id, TwCommand command)
+// Each option once, but for those that add up: of two values one would be passed over.
+static bool note_given(TwOptions *o, int id, const char *value, TwCommand command)
 {
+    bool adds = id == SET || id == AXIS || id == LOSE;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         if (table[i].id != id || !(table[i].option.commands & (int)command)) continue;
-        for (int k = 0; k < o->given_count; k++)
-            if (o->given[k] == table[i].option.name) return;
-        o->given[o->given_count++] = table[i].option.name;    // no more than a command has, see `longs`
+        const char *name = table[i].option.name;
+        if (value && !*value) return usage("--%s: nothing is given, expected %s", name, table[i].option.argument);
+        int k = 0;
+        while (k < o->given_count && o->given[k] != name) k++;
+        if (k == o->given_count) {
+            o->given[o->given_count] = name;    // no more than a command has, see `longs`
+            o->given_value[o->given_count++] = value;
+        } else if (value && !adds && strcmp(value, o->given_value[k]) != 0) {
+            fprintf(stderr, "tokenworks: --%s is given twice: %s and %s\n", name, o->given_value[k], value);
+            return false;
+        }
     }
+    return true;
 }
 
 bool tw_options_idle(const TwOptions *o, const char *form, const char *const *names)
@@ -645,7 +656,7 @@ bool tw_options_read(TwOptions *o, const TwCommandRow *row, int argc, char **arg
             }
             return unknown_option(argv[optind - 1], command);
         }
-        note_given(o, id, command);
+        if (!note_given(o, id, optarg, command)) return false;
         if (!take(o, id, optarg)) return false;
     }
     o->files = argv + optind;

@@ -22,11 +22,11 @@ static int usage(const char *option, const char *value, const char *expected)
     return TW_USAGE;
 }
 
-static bool number(const char *text, double least, double *value)
+static bool number(const char *text, double least, double most, double *value)
 {
     char *end;
     double got = strtod(text, &end);
-    if (end == text || *end || !isfinite(got) || got < least) return false;
+    if (end == text || *end || !(got >= least && got <= most)) return false;
     *value = got;
     return true;
 }
@@ -39,7 +39,9 @@ static bool load_model(const char *text, double *share_i, double *share_z)
     *share_i = strcmp(text, "current") == 0 ? 1.0 : 0.0;
     *share_z = strcmp(text, "impedance") == 0 ? 1.0 : 0.0;
     if (*share_i + *share_z > 0.0 || strcmp(text, "power") == 0) return true;
-    if (sscanf(text, "%lf,%lf,%lf%c", &p, &i, &z, &rest) != 3 || !(fabs(p + i + z - 1.0) < 1e-9)) return false;
+    if (sscanf(text, "%lf,%lf,%lf%c", &p, &i, &z, &rest) != 3 || !(fabs(p + i + z - 1.0) < 1e-9) ||
+        !(p >= 0.0 && i >= 0.0 && z >= 0.0))
+        return false;
     *share_i = i;
     *share_z = z;
     return true;
@@ -71,13 +73,12 @@ static int file_options(const TwOptions *o, TwFlowFile *how)
 {
     double base_kv = 12.66, base_mva = 10.0, slack = 0.0;
     *how = (TwFlowFile){.closed = o->closed, .slack_v = 1.0};
-    if (o->base_kv && (!number(o->base_kv, 0.0, &base_kv) || base_kv == 0.0))
-        return usage("base-kv", o->base_kv, "kV above 0");
-    if (o->base_mva && (!number(o->base_mva, 0.0, &base_mva) || base_mva == 0.0))
-        return usage("base-mva", o->base_mva, "MVA above 0");
-    if (o->slack_v && (!number(o->slack_v, 0.0, &how->slack_v) || how->slack_v == 0.0))
-        return usage("slack-v", o->slack_v, "a voltage above 0 per unit");
-    if (o->slack && (!number(o->slack, 1.0, &slack) || slack != floor(slack) || slack > 1e9))
+    if (o->base_kv && !number(o->base_kv, 1e-3, 2e3, &base_kv)) return usage("base-kv", o->base_kv, "0.001 to 2000 kV");
+    if (o->base_mva && !number(o->base_mva, 1e-6, 1e6, &base_mva))
+        return usage("base-mva", o->base_mva, "1e-06 to 1e+06 MVA");
+    if (o->slack_v && !number(o->slack_v, 0.1, 2.0, &how->slack_v))
+        return usage("slack-v", o->slack_v, "0.1 to 2 of the nominal voltage");
+    if (o->slack && (!number(o->slack, 1.0, 1e9, &slack) || slack != floor(slack)))
         return usage("slack", o->slack, "the number of a bus");
     how->base_v = base_kv * 1e3;
     how->base_va = base_mva * 1e6;
@@ -98,15 +99,15 @@ static int case_options(const TwOptions *o, TwFlowCase *flow, TwFlowOptions *sol
         if (found < 0) return usage("method", o->method, "auto, sweep or newton");
         solve->method = (TwFlowMethod)found;
     }
-    if (o->tolerance && (!number(o->tolerance, 0.0, &solve->tolerance) || solve->tolerance == 0.0))
-        return usage("tolerance", o->tolerance, "a number above 0");
-    if (o->scale && !number(o->scale, 0.0, &scale)) return usage("scale", o->scale, "a number from 0");
+    if (o->tolerance && !number(o->tolerance, 1e-14, 1e-2, &solve->tolerance))
+        return usage("tolerance", o->tolerance, "1e-14 to 0.01 per unit");
+    if (o->scale && !number(o->scale, 0.0, 1e6, &scale)) return usage("scale", o->scale, "0 to 1e+06");
     if (o->load_model && !load_model(o->load_model, &flow->share_i, &flow->share_z))
-        return usage("load-model", o->load_model, "power, current, impedance, or three shares that add to 1");
+        return usage("load-model", o->load_model, "power, current, impedance, or three shares from 0 that add to 1");
     for (int i = 0; i < flow->bus_count; i++) {
         flow->buses[i].p *= scale;
         flow->buses[i].q *= scale;
-        if (o->slack_v && flow->buses[i].kind == TW_BUS_SLACK) number(o->slack_v, 0.0, &flow->buses[i].v);
+        if (o->slack_v && flow->buses[i].kind == TW_BUS_SLACK) number(o->slack_v, 0.1, 2.0, &flow->buses[i].v);
     }
     int status = o->open_list ? switch_branches(flow, "open", o->open_list, false) : TW_DONE;
     if (status == TW_DONE && o->close_list) status = switch_branches(flow, "close", o->close_list, true);
@@ -416,8 +417,8 @@ static int powerflow_facility(const TwOptions *o)
     int status;
     double power_factor = 0.984;    // measured on one row of racks (docs/power.md)
     Facility f = {.scale = 1.0, .contingency = o->contingency, .volts = {.may_newton = true}};
-    if (o->scale && !number(o->scale, 0.0, &f.scale)) return usage("scale", o->scale, "a number from 0");
-    if (o->power_factor && (!number(o->power_factor, 0.01, &power_factor) || power_factor > 1.0))
+    if (o->scale && !number(o->scale, 0.0, 100.0, &f.scale)) return usage("scale", o->scale, "0 to 100");
+    if (o->power_factor && !number(o->power_factor, 0.01, 1.0, &power_factor))
         return usage("power-factor", o->power_factor, "0.01 to 1");
     if (!tw_cli_facility(o, path, sizeof path, &status)) return status;
     TwPlant *plant = tw_cli_plant(o, path, &status);

@@ -45,6 +45,15 @@ expect 2 'after a heat case "out=1"' "$TOKENWORKS" thermal "$reference/frontier_
 expect 2 "did you mean ecmp" "$TOKENWORKS" network "$dps" --routing ecpm
 expect 2 "did you mean spine" "$TOKENWORKS" network "$dps" --lose spin=0
 
+expect 2 "--seed is given twice: 1 and 2" "$TOKENWORKS" check "$dps" --seed 1 --seed=2
+expect 2 "--out is given twice" "$TOKENWORKS" run "$dps" -o a.h5 --out b.h5
+expect 0 "" "$TOKENWORKS" check "$dps" --seed 1 --seed=1
+expect 2 "--out: nothing is given, expected FILE" "$TOKENWORKS" run "$dps" --out ""
+# numbers of a power flow that no network has
+for wrong in slack-v=1e308 slack-v=0 base-kv=1e308 base-kv=1e-320 base-mva=1e20 tolerance=1e3 scale=1e308 load-model=2,-1,0 load-model=nan,nan,nan; do
+    expect 2 "--${wrong%%=*}" "$TOKENWORKS" powerflow "$reference/case33bw.csv" --$wrong
+done
+
 # the file of the command line: 5
 expect 5 "expected a facility file" "$TOKENWORKS" network allreduce
 expect 5 "facilities/wide_hall.cfg" "$TOKENWORKS" network wide_hal
