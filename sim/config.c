@@ -198,10 +198,23 @@ const char *tw_node_part(const TwNode *node) { return node->part; }
 
 const char *tw_node_path(const TwNode *node) { return node->path; }
 
+// The group or the first entry of the list below a node: where what is wrong with it stands. NULL: a field, or not
+// there.
+static const TwNode *first_below(const TwNode *node, const char *name)
+{
+    for (int i = 0; name && i < node->kind->child_count; i++)
+        if (strcmp(node->kind->children[i].name, name) == 0)
+            return node->kind->children[i].shape != TW_LIST ? (node->groups[i] ? node->groups[i] : node)
+                   : node->lists[i].count > 0               ? node->lists[i].nodes[0]
+                                                            : node;
+    return NULL;
+}
+
 static void report(const TwNode *node, const char *field, TwErrors *errors, bool warning, const char *text)
 {
-    const TwSetting *setting = field ? setting_of(node, field) : NULL;
-    TwPlace place = setting && setting->place.origin ? setting->place : node->place;
+    const TwNode *below = first_below(node, field);
+    const TwSetting *setting = field && !below ? setting_of(node, field) : NULL;
+    TwPlace place = setting && setting->place.origin ? setting->place : below ? below->place : node->place;
     char whole[1400];
     const char *dot = field && *node->path ? "." : "";
     bool literal = setting && setting->literal && setting->spelling;

@@ -114,7 +114,8 @@ TwMark tw_node_mark(const TwNode *node, const char *field);
 const char *tw_node_part(const TwNode *node);    // name of its part, or NULL
 const char *tw_node_path(const TwNode *node);    // "cooling.cdus.cdu1"
 
-// Adds an error or a warning at a setting of a group (field NULL: at the group): for checks across settings.
+// Adds an error or a warning at a setting of a group, or at a group or list below it (field NULL: at the group): for
+// checks across settings.
 void tw_node_error(const TwNode *node, const char *field, TwErrors *errors, const char *format, ...) TW_PRINTF(4, 5);
 void tw_node_warn(const TwNode *node, const char *field, TwErrors *errors, const char *format, ...) TW_PRINTF(4, 5);
 

@@ -142,7 +142,8 @@ static bool set_tiers(const TwNode *node, TwArena *arena, double block_bytes, in
     for (int t = 0; t < count; t++) {
         char name[64];
         TierRow row;
-        tw_node_row(tw_node_entry(node, "tiers", t, name), &row);
+        const TwNode *tier = tw_node_entry(node, "tiers", t, name);
+        tw_node_row(tier, &row);
         double parts = row.shared ? cells : 1;
         tiers[t] = (TwTierSpec){.blocks = (int64_t)(row.capacity_bytes / (block_bytes * parts)),
                                 .read_block_s = block_bytes * parts / row.read_bytes_s,
@@ -152,7 +153,8 @@ static bool set_tiers(const TwNode *node, TwArena *arena, double block_bytes, in
                                 .network_bytes = row.remote ? block_bytes : 0.0,
                                 .backlog_s = row.backlog_s};
         if (tiers[t].blocks < 1) {
-            tw_node_error(node, "tiers", errors, "a tier of %g B holds no block of %g B", row.capacity_bytes,
+            tw_node_error(tier, "capacity_bytes", errors, "%g B%s, expected room for a block of %g B",
+                          row.capacity_bytes, row.shared && cells > 1 ? " shared by all router cells" : "",
                           block_bytes);
             return false;
         }

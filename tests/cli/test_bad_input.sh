@@ -109,6 +109,10 @@ printf 'time_s,usd_kwh\n0,0.05\n3600,0.09\n' > price.csv
 expect 3 "covers the run up to 7200 s" "$TOKENWORKS" run "$dps" --set tariff.price_file="$PWD/price.csv"
 expect 3 "nothing breaks" "$TOKENWORKS" availability "$dps"
 
+# what is wrong with a list below a group has the line of the list
+expect 3 "capacity_tb = 1e-6: 1e+06 B, expected room for a block" "$TOKENWORKS" check "$facilities/deepseek_day.cfg" --set workload.pools.0.engine.tiers.0.capacity_tb=1e-6
+expect 3 "deepseek_day.cfg:25:" "$TOKENWORKS" check "$facilities/deepseek_day.cfg" --set 'workload.pools.0.engine.prefix_cache="off"'
+
 # a pool on racks of two kinds
 sed 's/{ name = "d"; count = 2; part = "gb300_nvl72"/{ name = "d"; count = 2; part = "gb200_nvl72"/' "$dps" > mixed.cfg
 expect 3 "has other GPUs" "$TOKENWORKS" check mixed.cfg
