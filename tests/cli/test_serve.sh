@@ -130,7 +130,7 @@ assert s["saturated"] and 0.9 < s["front_end_share"] <= 1, s
 END
 expect 0 "nor who is in work grows; " "$TOKENWORKS" run $facilities/hopper_hall.cfg --for 5min --set run.warmup_s=60 --set workload.queue_max=1 --out queue.h5 --quiet --json
 # a budget of an iteration below sglang's own bounds its prompts, decodes beside them too
-expect 0 "" $hall --set workload.engine.rank_router=auto --set workload.engine.policy=sglang --set workload.engine.mixed_chunk=true --set workload.max_tokens=512 --for 20s --set run.warmup_s=5
+expect 0 "" ${hall/--for 3min/--for 20s} --set workload.engine.rank_router=auto --set workload.engine.policy=sglang --set workload.engine.mixed_chunk=true --set workload.max_tokens=512 --set run.warmup_s=5
 expect 2 "did you mean vllm" $loop --front-end vlm
 expect 2 "expected none" $loop --front-end 1,2
 expect 3 "to take some time" "$TOKENWORKS" check dps_8rack --set workload.engine.front_request_s=0.001
