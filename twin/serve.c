@@ -312,7 +312,7 @@ static void choose_window(const Live *l, int sequences, int64_t *first, int64_t 
 {
     int64_t n = l->ended_count, flight = sequences;
     *first = 0, *last = n;
-    if (l->spec->kind == TW_LOAD_OFFLINE || l->spec->kind == TW_LOAD_TRACE) return;
+    if (l->spec->whole || l->spec->kind == TW_LOAD_OFFLINE || l->spec->kind == TW_LOAD_TRACE) return;
     if (l->spec->kind == TW_LOAD_CLOSED) flight = l->due_room;
     if (l->spec->kind == TW_LOAD_OPEN) {
         // the second half of the time in which requests arrive; of a given number of them, all but the first fifth

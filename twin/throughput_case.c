@@ -331,6 +331,9 @@ static bool set_load(TwThroughputRow *row, const Columns *c, double isl, double 
         if (isnan(concurrency)) return cannot(row, "no concurrency is published");
         s->kind = TW_LOAD_CLOSED;
         s->concurrency = concurrency;
+        // its client sends ten prompts for each in flight, all from the start, and takes means over all of them
+        s->whole = strcmp(row->source, "INFERENCEX") == 0;
+        if (s->whole) s->requests = (int64_t)ceil(10.0 * concurrency / fmax(s->replicas, 1.0));
     } else if (strcmp(mode, "burst") == 0 || strcmp(mode, "static_batch") == 0) {
         if (isnan(concurrency) && holds(text_of(c, "notes"), "several hundred requests")) {
             // the laboratory's own commands: 100 prompts of 32,000 tokens, 500 of the shorter
@@ -410,6 +413,21 @@ static const TwEngineSpec *mlperf_engine(TwThroughputRow *row)
     return &row->engine_spec;
 }
 
+// What InferenceX's scripts set, benchmarks/*.sh of SemiAnalysis' repository: asynchronous scheduling and fp8 caches in
+// vLLM (gpt-oss on Hopper: bf16), budgets of TensorRT-LLM, chunks and memory of SGLang.
+static void set_inferencex(TwThroughputRow *row, Engine engine)
+{
+    TwDeploySpec *d = &row->deploy;
+    bool oss = begins(row->model, "gpt-oss"), hopper = row->gpu[0] == 'H';
+    if ((engine == VLLM || engine == TRTLLM) && !(oss && hopper)) d->kv_precision = "fp8";
+    if (engine == VLLM) d->async_scheduling = true;
+    if (engine == TRTLLM) d->max_tokens = oss ? 20000 : 16384;
+    if (engine == SGLANG) {
+        d->memory_fraction = 0.82;
+        d->max_tokens = row->engine_spec.sglang.prefill_tokens = row->engine_spec.sglang.chunk_tokens = 32768;
+    }
+}
+
 static void set_engine(TwThroughputRow *row, Engine engine)
 {
     TwDeploySpec *d = &row->deploy;
@@ -458,6 +476,7 @@ static void set_engine(TwThroughputRow *row, Engine engine)
         d->graph_doubling = !begins(row->source, "TRTLLM-0");
     }
     set_front_end(row, engine);
+    if (strcmp(row->source, "INFERENCEX") == 0) set_inferencex(row, engine);
     // one batch at a time: engines are set to what it needs
     if (strcmp(row->mode, "static_batch") == 0 && d->memory_fraction < 0.95) d->memory_fraction = 0.95;
     if (strcmp(row->mode, "static_batch") == 0 && row->serve.requests > d->max_sequences)

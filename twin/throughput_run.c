@@ -47,6 +47,9 @@ static void predict(TwThroughputRow *row, const TwDeploy *deploy)
     if (strcmp(row->tokens, "total") == 0) row->predicted_s = r->output_s + r->input_s;
     if (strcmp(row->tokens, "input") == 0) row->predicted_s = r->input_s;
     if (row->decode_rate) row->predicted_s = row->concurrency / r->tpot_s[0];
+    // as the source works its rates out, from means over the whole run
+    double osl = row->serve.output_mean;
+    if (row->serve.whole) row->predicted_s = row->concurrency * osl / (r->ttft_s[0] + r->tpot_s[0] * (osl - 1.0));
     row->predicted_ttft_s = r->ttft_s[row->ttft_of];
     row->predicted_w = r->gpu_w * row->gpus;
     if (row->wall)
