@@ -107,7 +107,7 @@ static void cut_runs(const Work *w, const TwRequest *request, Cut *cut)
 // Where the replica is known before its boundaries are processed: by the time it gets the request they are there.
 static void fetch_runs(const Work *w, int k, Cut *cut)
 {
-    if (cut->count == 0 || w->pool->engine.ranks > 1) return;
+    if (cut->count == 0 || w->pool->engine.ranks > 1 || w->cell->replica_count == 1) return;
     tw_engine_fetch_runs(engine_at(w, k), replica_at(w, k), cut->run, cut->count);
     cut->fetched = true;
 }
@@ -537,6 +537,7 @@ static void place(Work *w, const TwRequest *request, TwComing *coming)
         coming->run = cut.run;
         coming->run_count = cut.count;
         coming->run_fetched = cut.fetched;
+        coming->run_near = w->cell->replica_count == 1;
     }
     offer(w, k, request, coming);
     coming->run = NULL;

@@ -410,6 +410,7 @@ typedef struct TwComing {
     const TwRun *run;                     // of its contents, cut before; NULL: they are cut here
     int run_count;
     bool run_fetched;    // by tw_engine_fetch_runs, a while ago
+    bool run_near;       // what the cache has of them is at hand: nothing is fetched
 } TwComing;
 TW_LOCAL bool tw_engine_offer_as(const TwEngine *engine, TwReplica *replica, const TwRequest *request,
                                  const TwComing *coming, const TwEngineLog *log);

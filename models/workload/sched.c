@@ -235,7 +235,7 @@ inline int tw_sched_images(const TwEngine *e, TwReplica *r)
     return images;
 }
 
-static void plan(const TwEngine *e, TwReplica *r)
+static inline void plan(const TwEngine *e, TwReplica *r)
 {
     TwBatch batch;
     TwStep step;

@@ -236,6 +236,7 @@ void tw_seq_keep_runs(const TwEngine *e, TwReplica *r, uint32_t row, const TwReq
     } else {
         cold->run_count = tw_engine_cut(request, cold->run);
     }
+    if (coming->run_near) return;
     if (coming->run_fetched)
         fetch_begins(e, r, cold->run, cold->run_count);
     else
