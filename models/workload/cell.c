@@ -588,6 +588,9 @@ static void fetch_ahead(const Work *w, int k)
     if (k + 8 < count) tw_engine_fetch_head(r + k + 8);
     if (k + 4 < count) tw_engine_fetch_arrays(engine_at(w, k + 4), r + k + 4);
     tw_engine_fetch_rows(engine_at(w, k), r + k);
+    if (w->pool->engine.ranks == 1) return;
+    if (k + 4 < count) tw_ranks_fetch_heads(engine_at(w, k + 4), r + k + 4);
+    tw_ranks_fetch_arrays(engine_at(w, k), r + k);
 }
 
 // The KV of prompts computed on a replica that has lost power is gone before it left.

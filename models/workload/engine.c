@@ -398,6 +398,25 @@ void tw_engine_fetch_arrays(const TwEngine *e, const TwReplica *r)
     tw_fetch((const TwRow *)row_array_const(r, TW_ROWS) + row);
 }
 
+void tw_ranks_fetch_heads(const TwEngine *e, const TwReplica *g)
+{
+    for (int k = 1; k < e->ranks; k++) {
+        const unsigned char *list = (const unsigned char *)rank_const(e, g, k);
+        for (size_t at = 0; at < offsetof(TwReplica, cap_w); at += 64) tw_fetch(list + at);
+        tw_fetch(list + offsetof(TwReplica, gap_from));
+    }
+}
+
+void tw_ranks_fetch_arrays(const TwEngine *e, const TwReplica *g)
+{
+    for (int k = 1; k < e->ranks; k++) {
+        const TwReplica *list = rank_const(e, g, k);
+        const uint64_t *heap = part_const(list, e->heap);
+        tw_fetch(part_const(list, e->residues));
+        for (int at = 0; at < list->decodes && at < 128; at += 8) tw_fetch(heap + at);
+    }
+}
+
 void tw_engine_fetch_nodes(const TwEngine *e, const TwReplica *r, bool begins, uint64_t base[TW_FETCHED])
 {
     const TwPrefixNode *nodes = part_const(r, e->node);

@@ -349,6 +349,9 @@ static inline void tw_engine_fetch_head(const TwReplica *replica)
     for (size_t at = 0; at < sizeof *replica; at += 64) tw_fetch((const unsigned char *)replica + at);
 }
 void tw_engine_fetch_arrays(const TwEngine *engine, const TwReplica *replica);
+// Of the other ranks of a group, once its own head is here; their arrays.
+void tw_ranks_fetch_heads(const TwEngine *engine, const TwReplica *group);
+void tw_ranks_fetch_arrays(const TwEngine *engine, const TwReplica *group);
 TW_LOCAL void tw_engine_fetch_rows(const TwEngine *engine, const TwReplica *replica);
 // Where the cache would have the runs of a request that is about to come.
 TW_LOCAL void tw_engine_fetch_runs(const TwEngine *engine, TwReplica *replica, const TwRun *run, int count);
