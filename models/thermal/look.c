@@ -18,6 +18,19 @@ static TwCoolStand stand_of(const TwThermalPlant *plant, const void *block, cons
     return part ? TW_COOLS_IMPAIRED : TW_COOLS;
 }
 
+TwPumpNow tw_pump_now(const TwThermalPlant *plant, const void *block, int c)
+{
+    int p = plant->cdu_loop[c], l = p % LANES;
+    const TwUnitInput *units =
+        (const TwUnitInput *)tw_at_const(block, plant->unit_input) + plant->groups[p / LANES].unit;
+    const TwLoopFlow *loop = (const TwLoopFlow *)tw_at_const(block, plant->loop_flow) + p;
+    bool changed = loop->changed > 0.0 && loop->flow > 0.0;
+    double n = fmax(tw_loop_state(plant, block, p)[FLOW * LANES], 0.0), live = units[plant->cdu_unit[c]].live[l];
+    double head_pa =
+        changed ? loop->head_pa / (loop->flow * loop->flow) : plant->cdu_row[c].pump_head_pa;    // at n = 1
+    return (TwPumpNow){live * head_pa * n * n, live * (changed ? n / loop->flow : n)};
+}
+
 TwCduLook tw_thermal_look_cdu(const TwThermal *thermal, const void *block, const double *load_on, int c)
 {
     const TwThermalPlant *plant = thermal->inner;
@@ -26,10 +39,8 @@ TwCduLook tw_thermal_look_cdu(const TwThermal *thermal, const void *block, const
     const double *yc = tw_loop_state(plant, block, p);
     const TwCduRow *row = &plant->cdu_row[c];
     const TwUnitInput *units = (const TwUnitInput *)tw_at_const(block, plant->unit_input) + group->unit;
-    const TwLoopFlow *loop = (const TwLoopFlow *)tw_at_const(block, plant->loop_flow) + p;
-    bool changed = loop->changed > 0.0 && loop->flow > 0.0;
-    double n = fmax(yc[FLOW * LANES], 0.0), live = units[plant->cdu_unit[c]].live[l];
-    double head = live * (changed ? loop->head_pa / (loop->flow * loop->flow) : row->pump_head_pa);    // at n = 1
+    TwPumpNow pump = tw_pump_now(plant, block, c);
+    double n = fmax(yc[FLOW * LANES], 0.0);
     double cp = tw_thermal_cp(row->fluid_cp_j_kg_k, row->fluid, row->supply_degc);
     double rate =
         tw_cdu_exchange_now(plant, block, c).rate_w_k * fmax(tw_plant_state_const(plant, block)[PRIMARY], 0.0);
@@ -37,8 +48,8 @@ TwCduLook tw_thermal_look_cdu(const TwThermal *thermal, const void *block, const
     return (TwCduLook){.flow_kg_s = n * units[plant->cdu_unit[c]].flow[l] * design / cp,
                        .plant_flow_kg_s = rate / plant->plant_cp,
                        .plant_rate_w_k = rate,
-                       .head_pa = head * n * n,
-                       .pump_fraction = live * (changed ? n / loop->flow : n),
+                       .head_pa = pump.head_pa,
+                       .pump_fraction = pump.fraction,
                        .set_degc = tw_f64_const(block, plant->set_points)[c],
                        .stand = stand_of(plant, block, load_on, c)};
 }

@@ -284,6 +284,12 @@ TwExchange tw_unit_exchange(const TwCduLanes *cdu, const TwCduInput *in, const T
 TwExchange tw_loop_exchange(const TwGroup *group, const TwCduInput *in, const TwUnitInput *unit, int lane,
                             double supply_degc, double integral, double flow, double primary);
 
+// look.c: head of a CDU's pumps and their speed over design, as the state stands
+typedef struct TwPumpNow {
+    double head_pa, fraction;
+} TwPumpNow;
+TwPumpNow tw_pump_now(const TwThermalPlant *plant, const void *block, int cdu);
+
 // pressure.c
 void tw_tell_pressures(const TwThermalPlant *plant, void *block, double from_s, double until_s, TwThermalOut *out);
 void tw_look_pressures(const TwThermalPlant *plant, const void *block, int cdu, TwThermalOut *out, TwSuction *least);

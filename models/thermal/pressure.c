@@ -81,12 +81,12 @@ void tw_look_pressures(const TwThermalPlant *plant, const void *block, int c, Tw
     if (!out->cdu_suction_pa && !out->cdu_discharge_pa && !out->cdu_npsh_m) return;
     const TwCduRow *row = &plant->cdu_row[c];
     int loop = plant->cdu_loop[c];
-    TwCduLook look = tw_thermal_look_cdu(&plant->out, block, NULL, c);
+    TwPumpNow pump = tw_pump_now(plant, block, c);
     double pa = suction_pa(plant, block, loop), back = tw_loop_state(plant, block, loop)[RETURN * LANES];
     double npsh = tw_hydraulics_npsh_m(pa, back, tw_fluid_at(tw_fluid_named(row->fluid), back).density_kg_m3);
     if (out->cdu_suction_pa) out->cdu_suction_pa[c] = pa;
-    if (out->cdu_discharge_pa) out->cdu_discharge_pa[c] = pa + look.head_pa;
+    if (out->cdu_discharge_pa) out->cdu_discharge_pa[c] = pa + pump.head_pa;
     if (out->cdu_npsh_m) out->cdu_npsh_m[c] = npsh;
-    double speed = look.pump_fraction, margin = npsh - speed * speed * row->npsh_required_m;
+    double speed = pump.fraction, margin = npsh - speed * speed * row->npsh_required_m;
     if (speed >= 0.05) tw_least_suction(least, &(TwSuction){margin, c});
 }
