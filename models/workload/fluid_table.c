@@ -413,13 +413,13 @@ static void make_monotonic(TwFluidRow *row)
     }
 }
 
-// Requests that take many steps of many ranks are dear: fewer of them, a quarter at least.
+// Requests that take many steps of many ranks are dear: fewer of them, an eighth or so at least.
 static double effort_of(const Bench *b, const double full[TW_FLUID_VALUES])
 {
     double steps = full[TW_FLUID_ITERATIONS] / fmax(full[TW_FLUID_ENDS], 1e-9);
     const TwEngineSpec *engine = b->pool->engine;
     bool apart = engine && engine->ranks > 1 && engine->rank_router != TW_RANK_EVEN;
-    return apart ? fmin(fmax(50.0 / (steps * engine->ranks), 0.25), 1.0) : 1.0;
+    return apart ? fmin(fmax(8.0 / (steps * engine->ranks), 0.12), 1.0) : 1.0;
 }
 
 static Case row_case(const TwFluidTable *t, int r)
