@@ -184,6 +184,36 @@ static void rack_power(const TwPlant *plant, void *block, TwScratch *s, double w
     }
 }
 
+// How near every limit is: grants of the racks, loadings of the elements, places and KV memory of the pools.
+static void book_limits(const TwPlant *plant, void *block, TwWindow *w, double window_s)
+{
+    TwMeters *m = tw_at(block, plant->slot.meters);
+    const double *clock = tw_f64_const(block, plant->slot.clock_fraction);
+    w->granted_w = 0.0;
+    const double *grant_w = tw_f64_const(block, plant->slot.grant_w);
+    for (int i = 0; i < plant->rack_count; i++) {
+        w->grant_w[i] = grant_w[i];
+        w->clock_fraction[i] = clock[i];
+        w->granted_w += grant_w[i] * plant->rack_scale;
+        m->granted_min_w = fmin(m->granted_min_w, grant_w[i]);
+    }
+    bool trouble = tw_story_in_trouble(plant, block);
+    double over_w = 0.0, *peak = tw_f64(block, plant->slot.loading_peak);
+    for (int i = 0; i < plant->element_count; i++) {
+        double limit_w = tw_power_limit_w(plant->power, block, i);
+        w->loading_fraction[i] = isfinite(limit_w) && limit_w > 0.0 ? w->element_w[i] / limit_w : 0.0;
+        double *worst = trouble ? &m->breach_fault_fraction : &m->breach_peak_fraction;
+        *worst = fmax(*worst, w->loading_fraction[i]);
+        peak[i] = fmax(peak[i], w->loading_fraction[i]);
+        if (w->element_w[i] > limit_w) over_w += w->element_w[i] - limit_w;
+    }
+    m->breach_j += over_w * window_s;
+    double places, kv;
+    tw_workload_fullest(plant->workload, block, &places, &kv);
+    m->places_peak = fmax(m->places_peak, places);
+    m->kv_peak = fmax(m->kv_peak, kv);
+}
+
 // Books what power and thermal settled, once, in index order.
 static void book(const TwPlant *plant, void *block, TwScratch *s, const TwPowerOut *power, const TwThermalOut *heat,
                  double released_j, double window_s)
@@ -255,30 +285,7 @@ static void book(const TwPlant *plant, void *block, TwScratch *s, const TwPowerO
     m->utility_peak_w = fmax(m->utility_peak_w, w->utility_w);
     m->grid_peak_w = fmax(m->grid_peak_w, power->utility_w - power->generation_w);
     m->it_peak_w = fmax(m->it_peak_w, w->it_w);
-
-    w->granted_w = 0.0;
-    const double *grant_w = tw_f64_const(block, plant->slot.grant_w);
-    for (int i = 0; i < plant->rack_count; i++) {
-        w->grant_w[i] = grant_w[i];
-        w->clock_fraction[i] = clock[i];
-        w->granted_w += grant_w[i] * plant->rack_scale;
-        m->granted_min_w = fmin(m->granted_min_w, grant_w[i]);
-    }
-    bool trouble = tw_story_in_trouble(plant, block);
-    double over_w = 0.0, *peak = tw_f64(block, plant->slot.loading_peak);
-    for (int i = 0; i < plant->element_count; i++) {
-        double limit_w = tw_power_limit_w(plant->power, block, i);
-        w->loading_fraction[i] = isfinite(limit_w) && limit_w > 0.0 ? w->element_w[i] / limit_w : 0.0;
-        double *worst = trouble ? &m->breach_fault_fraction : &m->breach_peak_fraction;
-        *worst = fmax(*worst, w->loading_fraction[i]);
-        peak[i] = fmax(peak[i], w->loading_fraction[i]);
-        if (w->element_w[i] > limit_w) over_w += w->element_w[i] - limit_w;
-    }
-    m->breach_j += over_w * window_s;
-    double places, kv;
-    tw_workload_fullest(plant->workload, block, &places, &kv);
-    m->places_peak = fmax(m->places_peak, places);
-    m->kv_peak = fmax(m->kv_peak, kv);
+    book_limits(plant, block, w, window_s);
     m->windows++;
 }
 
@@ -349,6 +356,85 @@ static double solar_w(const TwPlant *plant, const TwWindow *w)
     return sum;
 }
 
+// Watts that the devices of each rack may draw under the grants, and the share of them that jobs get.
+static void cap_devices(const TwPlant *plant, const void *block, TwScratch *s)
+{
+    const double *grant_w = tw_f64_const(block, plant->slot.grant_w);
+    const double *extra = tw_f64_const(block, plant->slot.extra_ratio);
+    bool capping = strcmp(plant->capping.rule, "none") != 0;
+    for (int i = 0; i < plant->rack_count; i++) {
+        s->job_share[i] = 1.0;
+        bool held = capping || isfinite(tw_supplies_most_w(plant, block, i));
+        s->cap_w[i] = held ? device_cap_w(plant, block, i, grant_w[i], extra[i],
+                                          tw_f64_const(block, plant->slot.device_demand_w)[i],
+                                          tw_jobs_demand_w(plant, block, i), &s->job_share[i])
+                           : INFINITY;
+    }
+}
+
+// Temperatures up to the end of the window with its heat, room_w of losses in the room with it.
+static bool take_heat(const TwPlant *plant, void *block, TwScratch *s, double room_w, double window_s,
+                      TwThermalOut *heat, TwError *error)
+{
+    TwMeters *m = tw_at(block, plant->slot.meters);
+    TwWindow *w = &s->window;
+    *heat = (TwThermalOut){
+        .load_w = s->thermal_load_w,
+        .rack_extra_j = s->rack_extra_j,
+        .rack_room_j = s->rack_room_j,
+        .clock_fraction = tw_f64(block, plant->slot.clock_fraction),
+        .tray_spread_k = w->tray_spread_k,
+        .chip_degc = w->chip_degc,
+        .supply_degc = w->supply_degc,
+        .return_degc = w->return_degc,
+        .cdu_supply_degc = w->cdu_supply_degc,
+        .cdu_return_degc = w->cdu_return_degc,
+        .cdu_heat_w = w->cdu_heat_w,
+        .cdu_valve_fraction = w->cdu_valve_fraction,
+        .rack_flow_fraction = w->rack_flow_fraction,
+        .cdu_flow_fraction = w->cdu_flow_fraction,
+        .cdu_head_pa = w->cdu_header_pa,
+        .cdu_suction_pa = w->cdu_suction_pa,
+        .cdu_discharge_pa = w->cdu_discharge_pa,
+        .cdu_npsh_m = w->cdu_npsh_m,
+        .crossings = s->crossings,
+        .crossing_most = 2 * plant->rack_count + 4 * plant->cdu_count + 8,
+    };
+    const TwThermalIn in = {s->all_w, room_w, tw_f64_const(block, plant->slot.load_on) + 1};
+    if (!tw_thermal_advance(plant->thermal, block, &in, w->from_s, w->until_s, heat, error)) return false;
+    double hottest = -INFINITY;
+    for (int i = 0; i < plant->rack_count; i++) hottest = fmax(hottest, w->chip_degc[i]);
+    s->crossing_count = heat->crossing_count;
+    tw_story_limits(plant, block, heat->crossings, heat->crossing_count, w->cdu_supply_degc, heat->plant_supply_degc);
+    tw_story_crossings(plant, block, heat->crossings, heat->crossing_count, hottest);
+    w->export_w = heat->export_j / window_s;
+    for (int i = 0; i < plant->rack_count; i++) {
+        const TwThermal *thermal = plant->thermal;
+        w->rack_flow_kg_s[i] = w->rack_flow_fraction[i] * thermal->rack_flow_kg_s[i];
+        w->rack_flow_m3_s[i] = w->rack_flow_fraction[i] * thermal->rack_flow_m3_s[i];
+        w->rack_leak[i] = tw_thermal_rack_leaks(thermal, block, i);
+        w->rack_isolated[i] = tw_thermal_rack_isolated(thermal, block, i);
+    }
+    for (int c = 0; c < plant->cdu_count; c++) {
+        w->cdu_flow_kg_s[c] = w->cdu_flow_fraction[c] * plant->thermal->cdu_flow_kg_s[c];
+        w->cdu_approach_k[c] = w->cdu_supply_degc[c] - heat->plant_supply_degc;
+        m->approach_sum += w->cdu_approach_k[c] * window_s;
+        m->approach_max_k = fmax(m->approach_max_k, w->cdu_approach_k[c]);
+    }
+    if (heat->worst_rack >= 0 && heat->worst_flow_fraction < m->worst_flow_fraction) {
+        m->worst_flow_fraction = heat->worst_flow_fraction;
+        m->worst_flow_rack = heat->worst_rack;
+    }
+    if (heat->npsh_cdu >= 0 && heat->npsh_margin_m < m->npsh_margin_m) m->npsh_margin_m = heat->npsh_margin_m;
+    m->export_j += heat->export_j;
+    w->plant_supply_degc = heat->plant_supply_degc;
+    w->plant_return_degc = heat->plant_return_degc;
+    w->room_degc = heat->room_degc;
+    w->ambient_degc = heat->ambient_degc;
+    w->wet_bulb_degc = heat->wet_bulb_degc;
+    return true;
+}
+
 bool tw_couple(const TwPlant *plant, void *block, TwScratch *s, int64_t from_ns, int64_t until_ns, TwError *error)
 {
     assert(until_ns > from_ns);
@@ -369,16 +455,7 @@ bool tw_couple(const TwPlant *plant, void *block, TwScratch *s, int64_t from_ns,
         m->next_grant_ns = from_ns + (int64_t)llround(plant->capping.interval_s * 1e9);
     }
     count_held(plant, block, window_s);
-    const double *grant_w = tw_f64_const(block, plant->slot.grant_w);
-    bool capping = strcmp(plant->capping.rule, "none") != 0;
-    for (int i = 0; i < plant->rack_count; i++) {
-        s->job_share[i] = 1.0;
-        bool held = capping || isfinite(tw_supplies_most_w(plant, block, i));
-        s->cap_w[i] = held ? device_cap_w(plant, block, i, grant_w[i], extra[i],
-                                          tw_f64_const(block, plant->slot.device_demand_w)[i],
-                                          tw_jobs_demand_w(plant, block, i), &s->job_share[i])
-                           : INFINITY;
-    }
+    cap_devices(plant, block, s);
 
     // requests are served under caps, clocks and supply; jobs run on what they leave
     tw_jobs_hand_over(plant, block, from_s);
@@ -397,60 +474,8 @@ bool tw_couple(const TwPlant *plant, void *block, TwScratch *s, int64_t from_ns,
     // heat of the window; electrical losses reach the room one window later, at the rate they were made
     double fabric_w = w->fabric_w = tw_rows_switches(plant, block, load_on, w->load_w, w->row_network_w);
     double released_j = fmin(m->carry_j, m->previous_room_loss_w * window_s);
-    TwThermalOut heat = {
-        .load_w = s->thermal_load_w,
-        .rack_extra_j = s->rack_extra_j,
-        .rack_room_j = s->rack_room_j,
-        .clock_fraction = clock,
-        .tray_spread_k = w->tray_spread_k,
-        .chip_degc = w->chip_degc,
-        .supply_degc = w->supply_degc,
-        .return_degc = w->return_degc,
-        .cdu_supply_degc = w->cdu_supply_degc,
-        .cdu_return_degc = w->cdu_return_degc,
-        .cdu_heat_w = w->cdu_heat_w,
-        .cdu_valve_fraction = w->cdu_valve_fraction,
-        .rack_flow_fraction = w->rack_flow_fraction,
-        .cdu_flow_fraction = w->cdu_flow_fraction,
-        .cdu_head_pa = w->cdu_header_pa,
-        .cdu_suction_pa = w->cdu_suction_pa,
-        .cdu_discharge_pa = w->cdu_discharge_pa,
-        .cdu_npsh_m = w->cdu_npsh_m,
-        .crossings = s->crossings,
-        .crossing_most = 2 * plant->rack_count + 4 * plant->cdu_count + 8,
-    };
-    const TwThermalIn thermal_in = {s->all_w, fabric_w + released_j / window_s, load_on + 1};
-    if (!tw_thermal_advance(plant->thermal, block, &thermal_in, from_s, until_s, &heat, error)) return false;
-    double hottest = -INFINITY;
-    for (int i = 0; i < plant->rack_count; i++) hottest = fmax(hottest, w->chip_degc[i]);
-    s->crossing_count = heat.crossing_count;
-    tw_story_limits(plant, block, heat.crossings, heat.crossing_count, w->cdu_supply_degc, heat.plant_supply_degc);
-    tw_story_crossings(plant, block, heat.crossings, heat.crossing_count, hottest);
-    w->export_w = heat.export_j / window_s;
-    for (int i = 0; i < plant->rack_count; i++) {
-        const TwThermal *thermal = plant->thermal;
-        w->rack_flow_kg_s[i] = w->rack_flow_fraction[i] * thermal->rack_flow_kg_s[i];
-        w->rack_flow_m3_s[i] = w->rack_flow_fraction[i] * thermal->rack_flow_m3_s[i];
-        w->rack_leak[i] = tw_thermal_rack_leaks(thermal, block, i);
-        w->rack_isolated[i] = tw_thermal_rack_isolated(thermal, block, i);
-    }
-    for (int c = 0; c < plant->cdu_count; c++) {
-        w->cdu_flow_kg_s[c] = w->cdu_flow_fraction[c] * plant->thermal->cdu_flow_kg_s[c];
-        w->cdu_approach_k[c] = w->cdu_supply_degc[c] - heat.plant_supply_degc;
-        m->approach_sum += w->cdu_approach_k[c] * window_s;
-        m->approach_max_k = fmax(m->approach_max_k, w->cdu_approach_k[c]);
-    }
-    if (heat.worst_rack >= 0 && heat.worst_flow_fraction < m->worst_flow_fraction) {
-        m->worst_flow_fraction = heat.worst_flow_fraction;
-        m->worst_flow_rack = heat.worst_rack;
-    }
-    if (heat.npsh_cdu >= 0 && heat.npsh_margin_m < m->npsh_margin_m) m->npsh_margin_m = heat.npsh_margin_m;
-    m->export_j += heat.export_j;
-    w->plant_supply_degc = heat.plant_supply_degc;
-    w->plant_return_degc = heat.plant_return_degc;
-    w->room_degc = heat.room_degc;
-    w->ambient_degc = heat.ambient_degc;
-    w->wet_bulb_degc = heat.wet_bulb_degc;
+    TwThermalOut heat;
+    if (!take_heat(plant, block, s, fabric_w + released_j / window_s, window_s, &heat, error)) return false;
     for (int i = 0; i < plant->rack_count; i++) {
         rack_w[i] = s->all_w[i] + s->rack_extra_j[i] / window_s;
         w->rack_w[i] = rack_w[i] / plant->rack_scale;
