@@ -269,22 +269,57 @@ static void print_excerpt(Excerpt *excerpt, const Entry *entry, const char *name
     fputc('\n', stream);
 }
 
+// Equal but for numbers, as what is said of the copies of one entry is.
+static bool alike(const char *a, const char *b)
+{
+    for (;;) {
+        while (isdigit((unsigned char)*a)) a++;
+        while (isdigit((unsigned char)*b)) b++;
+        if (*a != *b) return false;
+        if (!*a) return true;
+        a++, b++;
+    }
+}
+
+static bool same_place(const Entry *a, const Entry *b)
+{
+    return (a->line > 0 || a->warning) && a->file == b->file && a->line == b->line && a->column == b->column &&
+           a->warning == b->warning;
+}
+
+// Of entry i: how many of its place that follow say the same of other copies. -1: one before has said it.
+static int copies_of(const TwErrors *errors, int i)
+{
+    enum { FAR = 64 };    // kinds of messages at one place are few
+    const Entry *entry = &errors->entries[i];
+    for (int k = i - 1; k >= 0 && k >= i - FAR && same_place(&errors->entries[k], entry); k--)
+        if (alike(errors->entries[k].text, entry->text)) return -1;
+    int copies = 0;
+    for (int k = i + 1; k < errors->count && same_place(&errors->entries[k], entry); k++)
+        copies += alike(errors->entries[k].text, entry->text);
+    return copies;
+}
+
 void tw_errors_print(TwErrors *errors, int most, FILE *stream)
 {
     if (errors->count > 1) qsort(errors->entries, (size_t)errors->count, sizeof *errors->entries, by_place);
 
     Excerpt excerpt = {.file = -1};
-    int printed_errors = 0, printed_warnings = 0;
+    int printed_errors = 0, printed_warnings = 0, folded_errors = 0, folded_warnings = 0;
     for (int i = 0; i < errors->count; i++) {
         const Entry *entry = &errors->entries[i];
         int *printed = entry->warning ? &printed_warnings : &printed_errors;
-        if (*printed >= most) continue;
+        int copies = copies_of(errors, i);
+        if (copies < 0 || *printed >= most) continue;
         ++*printed;
+        *(entry->warning ? &folded_warnings : &folded_errors) += copies;
         const char *name = errors->files[entry->file];
         print_head(name, entry->line, entry->column, entry->warning ? "warning" : "error", entry->text, stream);
         print_excerpt(&excerpt, entry, name, stream);
         print_notes(entry->text, stream);
+        if (copies > 0) fprintf(stream, "    and %d more like it, of other copies\n", copies);
     }
+    printed_errors += folded_errors, printed_warnings += folded_warnings;
     close_excerpt(&excerpt);
     free(excerpt.text);
 

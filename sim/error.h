@@ -52,5 +52,6 @@ int tw_warnings_count(const TwErrors *errors);
 void tw_errors_file(TwErrors *errors, const char *file);
 
 // Sorted by file in order of first appearance, then line and column. At most `most` are printed, then the count:
-// with the offending line and a caret where the file can be read. Warnings are printed after the errors.
+// with the offending line and a caret where the file can be read; of those at one place that differ by numbers alone,
+// as for the copies of an entry, the first, and how many more. Warnings are printed after the errors.
 void tw_errors_print(TwErrors *errors, int most, FILE *stream);

@@ -6,6 +6,7 @@
 #include "twin/flex.h"
 #include "twin/story.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -136,12 +137,20 @@ static void others(int count, char *text, size_t size)
     if (count > 1) snprintf(text, size, " and %d more", count - 1);
 }
 
+// Four digits, all of them where it takes more: 457,000 kW is not 4.57e+05. Printed with nine.
+static double whole(double value)
+{
+    if (!isfinite(value) || value == 0.0) return value;
+    double step = pow(10.0, fmin(floor(log10(fabs(value))) - 3.0, 0.0));
+    return step < 1.0 ? round(value / step) * step : round(value);
+}
+
 void tw_story_text(const TwPlant *plant, const TwEntry *e, char *text, size_t size)
 {
     // in racks as they stand there, not as they are simulated
     int all = e->count * (int)plant->run.rack_scale;
     const char *name = tw_story_target(plant, e), *racks = racks_word(all);
-    double kw = e->value * 1e-3;
+    double kw = whole(e->value * 1e-3), kwh = whole(e->value / 3.6e6), after_s = whole(e->value);
     char more[32], part[TW_NAME + 48] = "";
     if (kinds[e->kind].of == OF_CLASS) tw_failures_part(plant, e->target, e->count, part, sizeof part);
     switch ((TwHappening)e->kind) {
@@ -171,20 +180,20 @@ void tw_story_text(const TwPlant *plant, const TwEntry *e, char *text, size_t si
         snprintf(text, size, "%s is tight: coolant and power are back", name);
         break;
     case TW_HAPPENED_TARGET:
-        snprintf(text, size, "load target %.4g kW on %s", kw, name);
+        snprintf(text, size, "load target %.9g kW on %s", kw, name);
         break;
     case TW_HAPPENED_TARGET_END:
         snprintf(text, size, "load target on %s ends", name);
         break;
     case TW_HAPPENED_REACHED:
-        snprintf(text, size, "limit of %s at its target after %.4g s", name, e->value);
+        snprintf(text, size, "limit of %s at its target after %.9g s", name, after_s);
         break;
     case TW_HAPPENED_BREACH:
         snprintf(text, size, "%s %.4g %% over its target: %s", name, 100.0 * (e->value - 1.0),
                  tw_breach_word((TwBreach)e->count));
         break;
     case TW_HAPPENED_BREACH_END:
-        snprintf(text, size, "%s within its target, after %.4g s", name, e->value);
+        snprintf(text, size, "%s within its target, after %.9g s", name, after_s);
         break;
     case TW_HAPPENED_LOST:
         // what a protection relay and its breaker do is there in the same instant
@@ -236,10 +245,10 @@ void tw_story_text(const TwPlant *plant, const TwEntry *e, char *text, size_t si
                  e->count > 1 ? "" : "es", e->value);
         break;
     case TW_HAPPENED_HELD:
-        snprintf(text, size, "%d %s held to %.4g kW: what %s can carry", all, racks, kw, name);
+        snprintf(text, size, "%d %s held to %.9g kW: what %s can carry", all, racks, kw, name);
         break;
     case TW_HAPPENED_HELD_END:
-        snprintf(text, size, "no rack held by %s any more, after %.4g s", name, e->value);
+        snprintf(text, size, "no rack held by %s any more, after %.9g s", name, after_s);
         break;
     case TW_HAPPENED_ALONE:
         others(e->count, more, sizeof more);
@@ -271,23 +280,21 @@ void tw_story_text(const TwPlant *plant, const TwEntry *e, char *text, size_t si
     }
     case TW_HAPPENED_ON_STORE:
         if (e->count > 1)
-            snprintf(text, size, "%s and %d more carry their load from stores (%.4g kWh)", name, e->count - 1,
-                     e->value / 3.6e6);
+            snprintf(text, size, "%s and %d more carry their load from stores (%.9g kWh)", name, e->count - 1, kwh);
         else
-            snprintf(text, size, "%s carries its load from its store (%.4g kWh)", name, e->value / 3.6e6);
+            snprintf(text, size, "%s carries its load from its store (%.9g kWh)", name, kwh);
         break;
     case TW_HAPPENED_OFF_STORE:
         if (e->count > 1)
-            snprintf(text, size, "%s and %d more are supplied again, %.4g kWh left", name, e->count - 1,
-                     e->value / 3.6e6);
+            snprintf(text, size, "%s and %d more are supplied again, %.9g kWh left", name, e->count - 1, kwh);
         else
-            snprintf(text, size, "%s is supplied again, %.4g kWh left", name, e->value / 3.6e6);
+            snprintf(text, size, "%s is supplied again, %.9g kWh left", name, kwh);
         break;
     case TW_HAPPENED_EMPTY:
         snprintf(text, size, "store of %s is empty", name);
         break;
     case TW_HAPPENED_RACKS_DEAD:
-        snprintf(text, size, "%d %s without power (%s%s), %.4g kW of load gone", all, racks, name,
+        snprintf(text, size, "%d %s without power (%s%s), %.9g kW of load gone", all, racks, name,
                  e->count > 1 ? " ..." : "", kw);
         break;
     case TW_HAPPENED_RACKS_LIVE:
@@ -309,16 +316,16 @@ void tw_story_text(const TwPlant *plant, const TwEntry *e, char *text, size_t si
         snprintf(text, size, "%d %s (%s%s) slow down by temperature", all, racks, name, e->count > 1 ? " ..." : "");
         break;
     case TW_HAPPENED_THROTTLE_END:
-        snprintf(text, size, "no rack slowed by temperature any more, after %.4g s", e->value);
+        snprintf(text, size, "no rack slowed by temperature any more, after %.9g s", after_s);
         break;
     case TW_HAPPENED_CAPPED:
-        snprintf(text, size, "racks under %s capped to %.4g kW", name, kw);
+        snprintf(text, size, "racks under %s capped to %.9g kW", name, kw);
         break;
     case TW_HAPPENED_CAPPED_END:
         snprintf(text, size, "racks under %s free again", name);
         break;
     case TW_HAPPENED_SHED:
-        snprintf(text, size, "shed hint %s for %d racks under %s, the least %.4g kW",
+        snprintf(text, size, "shed hint %s for %d racks under %s, the least %.9g kW",
                  e->count < 0 ? "suspend" : "power_cap", abs(e->count) * (int)plant->run.rack_scale, name, kw);
         break;
     case TW_HAPPENED_ESCALATED:
@@ -335,7 +342,7 @@ void tw_story_text(const TwPlant *plant, const TwEntry *e, char *text, size_t si
         snprintf(text, size, "%s at %.4g %% of its limit", name, 100.0 * e->value);
         break;
     case TW_HAPPENED_OVERLOAD_END:
-        snprintf(text, size, "%s within its limit again; it was above for %.4g s", name, e->value);
+        snprintf(text, size, "%s within its limit again; it was above for %.9g s", name, after_s);
         break;
     case TW_HAPPENED_FAILED:
         snprintf(text, size, "%s failed (%s)", part, name);
@@ -377,8 +384,8 @@ void tw_story_text(const TwPlant *plant, const TwEntry *e, char *text, size_t si
             snprintf(text, size, "maintenance of %s put off: hosts would lose their network", name);
         break;
     case TW_HAPPENED_DIP:
-        snprintf(text, size, "voltage at %s dips to %.4g %%: %d %s, %.4g kW leave the grid", name, 100.0 * e->value,
-                 e->count, e->count == 1 ? "store transfers" : "stores transfer", 1e-3 * e->watts);
+        snprintf(text, size, "voltage at %s dips to %.4g %%: %d %s, %.9g kW leave the grid", name, 100.0 * e->value,
+                 e->count, e->count == 1 ? "store transfers" : "stores transfer", whole(1e-3 * e->watts));
         break;
     case TW_HAPPENED_DIP_END:
         snprintf(text, size, "voltage at %s is back", name);
@@ -403,7 +410,7 @@ void tw_story_text(const TwPlant *plant, const TwEntry *e, char *text, size_t si
         break;
     }
     case TW_HAPPENED_SUPPLIES:
-        snprintf(text, size, "%s held to %.4g kW by its %d live power supplies", name, kw, e->count);
+        snprintf(text, size, "%s held to %.9g kW by its %d live power supplies", name, kw, e->count);
         break;
     case TW_HAPPENED_NO_SOLUTION:
         snprintf(text, size, "no AC solution: voltage collapse or infeasible, lowest at %s", name);

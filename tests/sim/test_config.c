@@ -469,6 +469,27 @@ static void node_errors_have_places(void)
     tw_config_destroy(read.config);
 }
 
+// a hundred copies of one entry do not push out what else is wrong
+static void copies_are_told_once(void)
+{
+    TwErrors *errors = tw_errors_create();
+    for (int i = 1; i <= 100; i++) {
+        tw_errors_add(errors, "none.cfg", 3, 5, "cdus.cdu%d: needs from", i);
+        tw_errors_add(errors, "none.cfg", 3, 5, "cdus.cdu%d: no part", i);
+    }
+    tw_errors_add(errors, "none.cfg", 4, 5, "cdus.cdu1: needs from");
+    char *text;
+    size_t size;
+    FILE *stream = open_memstream(&text, &size);
+    tw_errors_print(errors, 3, stream);
+    fclose(stream);
+    CHECK_HOLDS(text, "none.cfg:3:5: error: cdus.cdu1: needs from\n    and 99 more like it, of other copies\n");
+    CHECK_HOLDS(text, "none.cfg:3:5: error: cdus.cdu1: no part\n    and 99 more like it, of other copies\n");
+    CHECK_HOLDS(text, "none.cfg:4:5: error: cdus.cdu1: needs from\n201 errors; nothing was run\n");
+    free(text);
+    tw_errors_destroy(errors);
+}
+
 int main(void)
 {
     make_folder();
@@ -485,6 +506,7 @@ int main(void)
     visit_meets_every_number();
     explain_says_what_is_in_force();
     node_errors_have_places();
+    copies_are_told_once();
     free(said);
     remove_folder();
     return check_failures != 0;
