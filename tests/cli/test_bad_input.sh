@@ -139,6 +139,10 @@ TOKENWORKS_DATA=$folder/data expect 3 "gemm.csv:" "$TOKENWORKS" run "$folder/dat
 # neither binary nor empty nor huge input is a crash
 head -c 100000 /dev/urandom > binary.cfg; : > empty.cfg; head -c 1000000 /dev/zero | tr '\0' 'x' > long.cfg
 for f in binary empty long; do expect 3 "" "$TOKENWORKS" run $f.cfg; done
+head -c 30000000 /dev/zero | tr '\0' 'x' > word.cfg    # libconfig alone takes minutes for it
+expect 3 "word.cfg:1:1" timeout 60 "$TOKENWORKS" check word.cfg
+[ "$(wc -c < err.txt)" -lt 4000 ] || fail "a message as long as the file"
+rm -f word.cfg
 printf '%0.s(' $(seq 1000) > deep.cfg; expect 3 "" "$TOKENWORKS" check deep.cfg
 
 # a standard output that is full or closed
