@@ -408,7 +408,8 @@ static bool has_room(const TwEngine *e, TwReplica *g, const TwRequest *request, 
 }
 
 // A new request for a list enters the front end of its group, behind the outputs that were made before it came.
-static void enter_front(const TwEngine *e, TwReplica *g, TwReplica *r, uint32_t at, int64_t now_ns,
+// shed: somebody who waited was dropped for it.
+static void enter_front(const TwEngine *e, TwReplica *g, TwReplica *r, uint32_t at, int64_t now_ns, bool shed,
                         const TwEngineLog *log)
 {
     int64_t m = tw_engine_passed(g, now_ns);
@@ -430,12 +431,8 @@ static void enter_front(const TwEngine *e, TwReplica *g, TwReplica *r, uint32_t 
     else
         links[r->front_last].after = at;
     r->front_last = at;
-    // who was shed for it may have been the last that waited
-    if (g->busy && g->flags & TW_PLAN_FULL) {
-        bool waits = false;
-        for (int k = 0; k < ranks_of(e); k++) waits |= rank_of(e, g, k)->wait_count > 0;
-        if (!waits) tw_engine_shorten(g, now_ns);
-    }
+    // who was shed may have been the last that waited, or the one for whom ranks held their prompts
+    if (shed && g->busy) tw_engine_shorten(g, now_ns);
     if (r->fronting++ > 0) return;    // who is before it is looked at first
     r->front_ns = row->base;
     if (g->busy)
@@ -464,6 +461,7 @@ bool tw_engine_offer_as(const TwEngine *e, TwReplica *g, const TwRequest *reques
         n->output_arrived += output;
     }
     // time until it would be looked at, from what waits and how fast this replica has been so far
+    const int64_t shed = n->shed;
     bool late = rare(e->spec.wait_max_s > 0.0) && g->pace_s * e->ranks * (double)r->wait_input > e->spec.wait_max_s;
     if (g->off || late || !fits_at_all(e, r, request) || !has_room(e, g, request, coming->now_ns, log)) {
         n->rejected++;
@@ -513,7 +511,7 @@ bool tw_engine_offer_as(const TwEngine *e, TwReplica *g, const TwRequest *reques
     }
     if (row->first_ns == 0) r->prompt_blocks += tw_kv_cover(&r->kv, row->input);
     if (rare(e->fronts) && !coming->moved && coming->seen == 0) {
-        enter_front(e, g, r, at, coming->now_ns, log);
+        enter_front(e, g, r, at, coming->now_ns, n->shed != shed, log);
         return true;
     }
     if (row->first_ns == 0 && row->give_up_ns < r->give_up_ns) r->give_up_ns = row->give_up_ns;
