@@ -26,7 +26,7 @@ target_include_directories(calibrate_emulated BEFORE PRIVATE ${emulated} ${CMAKE
 target_link_libraries(calibrate_emulated PRIVATE tw_kernels)
 target_link_options(calibrate_emulated PRIVATE -Wl,--wrap=tw_plan_launch)
 target_compile_definitions(calibrate_emulated PRIVATE TW_CALIBRATE_VERSION="${PROJECT_VERSION}" TW_CALIBRATE_CUDA="emulated"
-    TW_SELFTEST_REPEATS=1)    # the same every time here
+    TW_SELFTEST_REPEATS=1 TW_WATCH_SILENCE_S=600.0)    # the same every time here
 # fibers jump between stacks, which fortified longjmp forbids; kernels are C++ of nvcc's dialect. Options of a source come
 # behind those of tw_flags.
 set(dialect -std=c++17 -O2 -U_FORTIFY_SOURCE -Wno-unknown-pragmas -Wno-conversion -Wno-sign-conversion -Wno-unused-function -Wno-pass-failed)

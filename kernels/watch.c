@@ -12,7 +12,11 @@
 #include <time.h>
 #include <unistd.h>
 
-static const double silence_s = 60.0, look_s = 0.05;
+// a processor that plays a GPU under sanitizers, on a busy machine, is given longer
+#ifndef TW_WATCH_SILENCE_S
+#define TW_WATCH_SILENCE_S 60.0
+#endif
+static const double silence_s = TW_WATCH_SILENCE_S, look_s = 0.05;
 
 static TwWatch *own;    // of the process that works
 static volatile sig_atomic_t worker, caught;

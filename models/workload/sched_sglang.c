@@ -92,6 +92,11 @@ int64_t tw_sglang_most(const TwEngine *e, TwReplica *r, int64_t most)
     if (r->paused || r->decodes == 0 || r->running + r->loading >= e->spec.max_sequences) return most;
     double ratio = ratio_of(e, r);
     if (ratio > ratio_least(e)) return 1;
+    // who has most of its prompt cached is another as blocks of prompts are forgotten for outputs
+    if (e->spec.sglang.longest_prefix && e->spec.prefix_cache && r->wait_count > 1) {
+        most = least(most, (r->kv.free - r->prefix.unheld) / r->decodes);
+        if (most < 1) return 1;
+    }
     TwAdmission a;
     tw_seq_look(e, r, next_of(e, r), &a);
     double short_by = kept_tokens(e, r) - (double)(r->kv.free - a.need) * (double)(1 << r->kv.shift);
