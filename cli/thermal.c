@@ -1,7 +1,7 @@
 // tokenworks thermal: a component of the cooling model alone.
 #include "cli/commands.h"
 #include "models/thermal/component.h"
-#include "models/thermal/exchange.h"
+#include "models/thermal/dsx.h"
 #include "models/thermal/hall.h"
 #include "models/thermal/heat_case.h"
 #include "models/thermal/weather.h"
@@ -402,18 +402,18 @@ static int show_outages(const TwOptions *options)
 }
 
 // A recording of DSX Exchange: its points, and what its meters say of one another.
-static int show_exchange(const TwOptions *options, const char *path)
+static int show_dsx(const TwOptions *options, const char *path)
 {
     TwError error = {0};
-    TwExchange *x;
-    if (!tw_exchange_read(&x, path, &error)) return tw_cli_fail(&error);
+    TwDsx *x;
+    if (!tw_dsx_read(&x, path, &error)) return tw_cli_fail(&error);
     TwFile whole = {0};
     bool good = !options->out || tw_file_create(&whole, options->out, &error);
     FILE *file = whole.stream;
     if (file) fprintf(file, "object,point,id,tag,unit,area,set_point,known,count,mean,min,max\n");
     int unknown = 0, values = 0;
-    for (int i = 0; i < tw_exchange_points(x); i++) {
-        const TwExchangePoint *p = tw_exchange_point(x, i);
+    for (int i = 0; i < tw_dsx_points(x); i++) {
+        const TwDsxPoint *p = tw_dsx_point(x, i);
         unknown += !p->known;
         values += p->count;
         if (!p->known && !options->json)
@@ -422,14 +422,14 @@ static int show_exchange(const TwOptions *options, const char *path)
             fprintf(file, "%s,%s,%s,%s,%s,%s,%d,%d,%d,%.10g,%.10g,%.10g\n", p->object, p->point, p->id, p->tag, p->unit,
                     p->area, p->set_point, p->known, p->count, p->mean, p->least, p->most);
     }
-    const Figure lines[] = {{"points", "", tw_exchange_points(x)},
+    const Figure lines[] = {{"points", "", tw_dsx_points(x)},
                             {"points_not_known", "", unknown},
                             {"values", "of quality 1", values},
-                            {"racks_kw", "kW, sum of rack meters", tw_exchange_racks_kw(x)},
-                            {"busways_kw", "kW, meters that no other feeds", tw_exchange_busways_kw(x)}};
+                            {"racks_kw", "kW, sum of rack meters", tw_dsx_racks_kw(x)},
+                            {"busways_kw", "kW, meters that no other feeds", tw_dsx_busways_kw(x)}};
     print_figures(lines, sizeof lines / sizeof *lines, options->json);
     if (file) good = tw_file_finish(&whole, good, &error);
-    tw_exchange_destroy(x);
+    tw_dsx_destroy(x);
     return good ? TW_DONE : tw_cli_fail(&error);
 }
 
@@ -516,7 +516,7 @@ int tw_command_thermal(const TwOptions *options)
     if (length > 4 && strcmp(options->files[0] + length - 4, ".csv") == 0)
         return tw_options_idle(options, "a recording", set) || !alone(options, "a recording")
                    ? TW_USAGE
-                   : show_exchange(options, options->files[0]);
+                   : show_dsx(options, options->files[0]);
     if (length > 4 && strcmp(options->files[0] + length - 4, ".epw") == 0)
         return tw_options_idle(options, "a weather file", set) || !alone(options, "a weather file")
                    ? TW_USAGE

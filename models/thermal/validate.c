@@ -1,7 +1,7 @@
 #include "models/thermal/validate.h"
 
 #include "models/thermal/component.h"
-#include "models/thermal/exchange.h"
+#include "models/thermal/dsx.h"
 #include "models/thermal/net1.h"
 #include "models/thermal/network.h"
 #include "sim/csv.h"
@@ -428,7 +428,7 @@ bool tw_validate_thermal(TwValidation *v, const char *file, TwError *error)
 {
     // a table of cases, a recording of DSX Exchange, or a heat trace
     if (file && header_has(file, "component", "expected")) return components(v, file, error);
-    if (file && header_has(file, "topic", "payload")) return tw_validate_exchange(v, file, error);
+    if (file && header_has(file, "topic", "payload")) return tw_validate_dsx(v, file, error);
     if (file) return tw_validate_heat(v, file, error);
     char path[1024];
     if (!tw_data_find("facilities/reference/thermal_cases.csv", path, sizeof path))

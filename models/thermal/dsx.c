@@ -1,4 +1,4 @@
-#include "models/thermal/exchange.h"
+#include "models/thermal/dsx.h"
 
 #include "sim/csv.h"
 
@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct TwExchange {
+struct TwDsx {
     int count, room;
-    TwExchangePoint *points;
+    TwDsxPoint *points;
     int *next, first[4096];    // points by the hash of their name: -1 ends
 };
 
@@ -106,7 +106,7 @@ static unsigned hash(const char *text)
 }
 
 // the point of a topic, made where it is new; rest: OBJECT/POINT/TAG
-static TwExchangePoint *point_of(TwExchange *x, const char *rest, TwError *error)
+static TwDsxPoint *point_of(TwDsx *x, const char *rest, TwError *error)
 {
     const char *slash = strchr(rest, '/'), *second = slash ? strchr(slash + 1, '/') : NULL;
     if (!second || slash - rest > 31 || second - slash > 47) {
@@ -115,7 +115,7 @@ static TwExchangePoint *point_of(TwExchange *x, const char *rest, TwError *error
     }
     unsigned h = hash(rest);
     for (int i = x->first[h]; i >= 0; i = x->next[i]) {
-        const TwExchangePoint *p = &x->points[i];
+        const TwDsxPoint *p = &x->points[i];
         size_t a = strlen(p->object), b = strlen(p->point);
         if (strncmp(rest, p->object, a) == 0 && rest[a] == '/' && strncmp(rest + a + 1, p->point, b) == 0 &&
             rest[a + 1 + b] == '/' && strcmp(rest + a + b + 2, p->tag) == 0)
@@ -127,8 +127,8 @@ static TwExchangePoint *point_of(TwExchange *x, const char *rest, TwError *error
         x->next = realloc(x->next, (size_t)x->room * sizeof *x->next);
         if (!x->points || !x->next) abort();
     }
-    TwExchangePoint *p = &x->points[x->count];
-    *p = (TwExchangePoint){.tag = strdup(second + 1), .serves = strdup(""), .least = INFINITY, .most = -INFINITY};
+    TwDsxPoint *p = &x->points[x->count];
+    *p = (TwDsxPoint){.tag = strdup(second + 1), .serves = strdup(""), .least = INFINITY, .most = -INFINITY};
     if (!p->tag || !p->serves) abort();
     snprintf(p->object, sizeof p->object, "%.*s", (int)(slash - rest), rest);
     snprintf(p->point, sizeof p->point, "%.*s", (int)(second - slash - 1), slash + 1);
@@ -139,12 +139,12 @@ static TwExchangePoint *point_of(TwExchange *x, const char *rest, TwError *error
     return p;
 }
 
-static bool take(TwExchange *x, const TwCsv *csv, int row, int topic, int payload, const char *path, TwError *error)
+static bool take(TwDsx *x, const TwCsv *csv, int row, int topic, int payload, const char *path, TwError *error)
 {
     const char *name = tw_csv_text(csv, row, topic), *json = tw_csv_text(csv, row, payload), *rest;
     bool value = (rest = strstr(name, "/Value/")) != NULL, data = !value && (rest = strstr(name, "/Metadata/")) != NULL;
     TwError inner = {0};
-    TwExchangePoint *p = rest ? point_of(x, rest + (value ? 7 : 10), &inner) : NULL;
+    TwDsxPoint *p = rest ? point_of(x, rest + (value ? 7 : 10), &inner) : NULL;
     if (!p || (!value && !data))
         return tw_fail_at(error, path, tw_csv_line(csv, row), 0, "%s",
                           inner.text[0] ? inner.text : "topic without /Value/ or /Metadata/");
@@ -181,26 +181,26 @@ static bool take(TwExchange *x, const TwCsv *csv, int row, int topic, int payloa
     return true;
 }
 
-bool tw_exchange_read(TwExchange **exchange, const char *path, TwError *error)
+bool tw_dsx_read(TwDsx **dsx, const char *path, TwError *error)
 {
-    *exchange = NULL;
+    *dsx = NULL;
     TwCsv *csv;
     if (!tw_csv_read(&csv, path, error)) return false;
     int topic = tw_csv_column(csv, "topic"), payload = tw_csv_column(csv, "payload");
     bool good = (topic >= 0 && payload >= 0) || tw_fail_at(error, path, 1, 0, "expected columns offset,topic,payload");
-    TwExchange *x = calloc(1, sizeof *x);
+    TwDsx *x = calloc(1, sizeof *x);
     if (!x) abort();
     for (int i = 0; i < 4096; i++) x->first[i] = -1;
     for (int r = 0; good && r < tw_csv_rows(csv); r++) good = take(x, csv, r, topic, payload, path, error);
     tw_csv_destroy(csv);
     if (good)
-        *exchange = x;
+        *dsx = x;
     else
-        tw_exchange_destroy(x);
+        tw_dsx_destroy(x);
     return good;
 }
 
-void tw_exchange_destroy(TwExchange *x)
+void tw_dsx_destroy(TwDsx *x)
 {
     if (!x) return;
     for (int i = 0; i < x->count; i++) {
@@ -212,10 +212,10 @@ void tw_exchange_destroy(TwExchange *x)
     free(x);
 }
 
-int tw_exchange_points(const TwExchange *x) { return x->count; }
-const TwExchangePoint *tw_exchange_point(const TwExchange *x, int i) { return &x->points[i]; }
+int tw_dsx_points(const TwDsx *x) { return x->count; }
+const TwDsxPoint *tw_dsx_point(const TwDsx *x, int i) { return &x->points[i]; }
 
-static bool serves(const TwExchangePoint *p, const char *id)
+static bool serves(const TwDsxPoint *p, const char *id)
 {
     size_t n = strlen(id);
     for (const char *at = p->serves; (at = strstr(at, id)) != NULL; at += n)
@@ -223,17 +223,17 @@ static bool serves(const TwExchangePoint *p, const char *id)
     return false;
 }
 
-static bool is_meter(const TwExchangePoint *p)
+static bool is_meter(const TwDsxPoint *p)
 {
     return p->count > 0 && strcmp(p->object, "PowerMeter") == 0 && strcmp(p->point, "ActivePower") == 0;
 }
 
-static bool is_rack(const TwExchangePoint *p)
+static bool is_rack(const TwDsxPoint *p)
 {
     return p->count > 0 && strcmp(p->object, "Rack") == 0 && strcmp(p->point, "RackPower") == 0;
 }
 
-double tw_exchange_racks_kw(const TwExchange *x)
+double tw_dsx_racks_kw(const TwDsx *x)
 {
     double sum = NAN;
     for (int i = 0; i < x->count; i++)
@@ -241,7 +241,7 @@ double tw_exchange_racks_kw(const TwExchange *x)
     return sum;
 }
 
-double tw_exchange_busways_kw(const TwExchange *x)
+double tw_dsx_busways_kw(const TwDsx *x)
 {
     double sum = NAN;
     for (int i = 0; i < x->count; i++) {
@@ -254,7 +254,7 @@ double tw_exchange_busways_kw(const TwExchange *x)
     return sum;
 }
 
-double tw_exchange_feeds_kw(const TwExchange *x, const TwExchangePoint *rack, int *count)
+double tw_dsx_feeds_kw(const TwDsx *x, const TwDsxPoint *rack, int *count)
 {
     double sum = 0.0;
     *count = 0;
@@ -266,26 +266,26 @@ double tw_exchange_feeds_kw(const TwExchange *x, const TwExchangePoint *rack, in
     return sum;
 }
 
-bool tw_validate_exchange(TwValidation *v, const char *path, TwError *error)
+bool tw_validate_dsx(TwValidation *v, const char *path, TwError *error)
 {
-    TwExchange *x;
-    if (!tw_exchange_read(&x, path, error)) return false;
+    TwDsx *x;
+    if (!tw_dsx_read(&x, path, error)) return false;
     static const char source[] = "DSX Exchange recording";
     int unknown = 0;
     for (int i = 0; i < x->count; i++) unknown += !x->points[i].known;
-    double racks = tw_exchange_racks_kw(x), busways = tw_exchange_busways_kw(x);
+    double racks = tw_dsx_racks_kw(x), busways = tw_dsx_busways_kw(x);
     if (isfinite(racks) && isfinite(busways))
         tw_validation_row(v, "X3", "racks against busways", "kW", racks, busways, TW_RELATIVE, 5e-5, source);
     for (int i = 0; i < x->count; i++) {
         int feeds;
         if (!is_rack(&x->points[i])) continue;
-        double sum = tw_exchange_feeds_kw(x, &x->points[i], &feeds);
+        double sum = tw_dsx_feeds_kw(x, &x->points[i], &feeds);
         if (feeds == 0) continue;
         char what[160];
         snprintf(what, sizeof what, "feeds of %s against its meter", x->points[i].id);
         tw_validation_row(v, "X4", what, "kW", sum, x->points[i].mean, TW_RELATIVE, 1e-4, source);
     }
     tw_validation_row(v, "X5", "points without a name of ours", "1", unknown, 0.0, TW_ABSOLUTE, 0.0, source);
-    tw_exchange_destroy(x);
+    tw_dsx_destroy(x);
     return true;
 }

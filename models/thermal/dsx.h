@@ -10,28 +10,28 @@
 
 #include "sim/validation.h"
 
-typedef struct TwExchange TwExchange;
+typedef struct TwDsx TwDsx;
 
-typedef struct TwExchangePoint {
+typedef struct TwDsxPoint {
     char object[32], point[48], unit[16], id[96], area[48];    // id: objectId of the metadata, else the tag
     char *tag;                                                 // what follows OBJECT/POINT in the topic
     char *serves;                                              // ids, each followed by a blank; "" where none
     bool known, set_point;
     int count;    // values with quality 1
     double mean, least, most;
-} TwExchangePoint;
+} TwDsxPoint;
 
-bool tw_exchange_read(TwExchange **exchange, const char *path, TwError *error);
-void tw_exchange_destroy(TwExchange *exchange);
-int tw_exchange_points(const TwExchange *exchange);
-const TwExchangePoint *tw_exchange_point(const TwExchange *exchange, int index);
+bool tw_dsx_read(TwDsx **dsx, const char *path, TwError *error);
+void tw_dsx_destroy(TwDsx *dsx);
+int tw_dsx_points(const TwDsx *dsx);
+const TwDsxPoint *tw_dsx_point(const TwDsx *dsx, int index);
 
 // Sums of means, kW: racks; meters that no other meter feeds. NaN where there is none.
-double tw_exchange_racks_kw(const TwExchange *exchange);
-double tw_exchange_busways_kw(const TwExchange *exchange);
+double tw_dsx_racks_kw(const TwDsx *dsx);
+double tw_dsx_busways_kw(const TwDsx *dsx);
 
 // Meters that serve the rack of this point directly: their sum and number.
-double tw_exchange_feeds_kw(const TwExchange *exchange, const TwExchangePoint *rack, int *count);
+double tw_dsx_feeds_kw(const TwDsx *dsx, const TwDsxPoint *rack, int *count);
 
 // Cases X3 to X5 over such a file.
-bool tw_validate_exchange(TwValidation *v, const char *path, TwError *error);
+bool tw_validate_dsx(TwValidation *v, const char *path, TwError *error);

@@ -1,8 +1,8 @@
 // A recording in the form of NVIDIA's exemplar: names, units, the tree of meters, and what is refused.
-#include "models/thermal/exchange.h"
+#include "models/thermal/dsx.h"
 #include "tests/check.h"
 
-static const char *const path = "exchange_test.csv";
+static const char *const path = "dsx_test.csv";
 
 static void write(const char *more)
 {
@@ -38,41 +38,41 @@ static void write(const char *more)
 
 int main(void)
 {
-    TwExchange *x;
+    TwDsx *x;
     TwError error = {0};
     write(NULL);
-    CHECK(tw_exchange_read(&x, path, &error));
-    CHECK(tw_exchange_points(x) == 6);
-    CHECK_NEAR(tw_exchange_racks_kw(x), 47.8 + 27.7, 1e-12);
-    CHECK_NEAR(tw_exchange_busways_kw(x), 75.5, 1e-12);
-    for (int i = 0; i < tw_exchange_points(x); i++) {
-        const TwExchangePoint *p = tw_exchange_point(x, i);
+    CHECK(tw_dsx_read(&x, path, &error));
+    CHECK(tw_dsx_points(x) == 6);
+    CHECK_NEAR(tw_dsx_racks_kw(x), 47.8 + 27.7, 1e-12);
+    CHECK_NEAR(tw_dsx_busways_kw(x), 75.5, 1e-12);
+    for (int i = 0; i < tw_dsx_points(x); i++) {
+        const TwDsxPoint *p = tw_dsx_point(x, i);
         int feeds;
         CHECK(p->known);
         if (strcmp(p->id, "rackA") != 0) continue;
         CHECK(p->count == 2 && p->least == 47.7 && p->most == 47.9 && strcmp(p->unit, "kW") == 0);
-        CHECK_NEAR(tw_exchange_feeds_kw(x, p, &feeds), 47.8, 1e-12);
+        CHECK_NEAR(tw_dsx_feeds_kw(x, p, &feeds), 47.8, 1e-12);
         CHECK(feeds == 1);
     }
-    tw_exchange_destroy(x);
+    tw_dsx_destroy(x);
 
     TwValidation *v = tw_validation_create("thermal");
-    CHECK(tw_validate_exchange(v, path, &error));
+    CHECK(tw_validate_dsx(v, path, &error));
     CHECK(tw_validation_rows(v) == 4 && tw_validation_failures(v) == 0);
     tw_validation_destroy(v);
 
     // an unknown point is counted and missed, not dropped
     write("2s,BMS/v1/PUB/Value/Rack/RackMood/pod/A/value,\"{\"\"value\"\":1,\"\"quality\"\":1}\"");
     v = tw_validation_create("thermal");
-    CHECK(tw_validate_exchange(v, path, &error));
+    CHECK(tw_validate_dsx(v, path, &error));
     CHECK(tw_validation_failures(v) == 1);
     tw_validation_destroy(v);
 
     write("2s,BMS/v1/PUB/Nothing/Rack/RackPower/pod/A,{}");
-    CHECK(!tw_exchange_read(&x, path, &error));
+    CHECK(!tw_dsx_read(&x, path, &error));
     CHECK_HOLDS(error.text, "without /Value/");
     write("2s,BMS/v1/PUB/Value/Rack/RackPower/pod/A/value,{}");
-    CHECK(!tw_exchange_read(&x, path, &error));
+    CHECK(!tw_dsx_read(&x, path, &error));
     CHECK_HOLDS(error.text, "NUMBER");
     remove(path);
     return check_failures != 0;
