@@ -24,6 +24,7 @@ uint64_t tw_block_checksum(const void *block, size_t bytes);
 
 static inline void *tw_at(void *block, TwSlot slot) { return (unsigned char *)block + slot; }
 static inline const void *tw_at_const(const void *block, TwSlot slot) { return (const unsigned char *)block + slot; }
+static inline unsigned char *tw_u8(void *block, TwSlot slot) { return (unsigned char *)tw_at(block, slot); }
 static inline double *tw_f64(void *block, TwSlot slot) { return (double *)tw_at(block, slot); }
 static inline const double *tw_f64_const(const void *block, TwSlot slot)
 {

@@ -1,20 +1,16 @@
-// What acts by itself: transfers, generators, protection, modules, bypass, walk-in and ramps; and what is energised by
-// it.
+// What acts by itself: transfers, generators, protection, modules, bypass, walk-in and ramps.
 #include "models/power/inner.h"
 
 #include <math.h>
-#include <string.h>
 
 static const double due_s = 1e-12;    // a timer this short is over
-
-static unsigned char *bytes(void *block, TwSlot slot) { return tw_at(block, slot); }
 
 static double rated_in_w(const TwPowerPlant *p, int e)
 {
     return p->rated_w[e] + tw_loss_w(p->rated_w[e], p->a[e], p->b[e], p->c[e], p->rated_w[e]);
 }
 
-static void note(const TwPowerPlant *p, void *block, TwPowerWhat what, int e, double value)
+void tw_power_note(const TwPowerPlant *p, void *block, TwPowerWhat what, int e, double value)
 {
     TwPowerLog *log = tw_at(block, p->events);
     const TwTopology *topology = tw_at(block, p->topology);
@@ -29,257 +25,6 @@ int tw_power_events(const TwPower *power, const void *block, int64_t *from, TwPo
     int n = 0;
     for (; *from < log->count && n < most; ++*from) events[n++] = log->events[*from % TW_POWER_LOG];
     return n;
-}
-
-// --- what is energised ----------------------------------------------------------------------------------------------
-
-typedef struct Search {
-    const TwPowerPlant *p;
-    const unsigned char *service, *apart, *place, *phase;
-    unsigned char *mode, *link;
-    int32_t *source, *source2, *order, *via, *serves, *links, *waits, *chain;
-    int live, link_count;
-} Search;
-
-// What hangs below the entries of the order from `at` on.
-static void grow(Search *s, int at)
-{
-    const TwPowerPlant *p = s->p;
-    for (; at < s->live; at++) {
-        int e = s->order[at];
-        for (int k = p->child_start[e]; k < p->child_start[e + 1]; k++) {
-            int c = p->child[k];
-            int from = s->place[c] == TW_AT_FIRST ? p->parent[c] : s->place[c] == TW_AT_SECOND ? p->second[c] : -1;
-            if ((from != e && !p->tied[c]) || s->mode[c] != TW_DEAD || !s->service[c] || s->apart[c]) continue;
-            if (p->bridge[c]) continue;
-            s->mode[c] = TW_SUPPLIED;
-            s->source[c] = e;
-            s->order[s->live++] = c;
-        }
-    }
-}
-
-// Everything that is supplied from here on.
-static void spread(Search *s, int root, int mode)
-{
-    s->mode[root] = (unsigned char)mode;
-    s->source[root] = -1;
-    int at = s->live;
-    s->order[s->live++] = root;
-    grow(s, at);
-}
-
-// A dead bus of a ring is supplied from its other side, and what hangs below it at once.
-static void claim(Search *s, int bus, int source, int via)
-{
-    const TwPowerPlant *p = s->p;
-    if (bus < 0 || s->mode[bus] != TW_DEAD || !p->member[bus] || (!s->service[bus] && !p->line[bus])) return;
-    s->mode[bus] = TW_SUPPLIED;
-    s->source[bus] = source;
-    s->via[bus] = via;
-    s->order[s->live++] = bus;
-    grow(s, s->live - 1);
-}
-
-static void claim_rings(Search *s)
-{
-    const TwPowerPlant *p = s->p;
-    for (int at = 0; at < s->live; at++) {
-        int e = s->order[at];
-        for (int k = p->child_start[e]; k < p->child_start[e + 1]; k++) {
-            int c = p->child[k];
-            if (p->bridge[c] && s->service[c]) claim(s, p->parent[c] == e ? p->second[c] : p->parent[c], e, c);
-        }
-        if (!s->service[e]) continue;
-        if (p->tied[e]) {
-            claim(s, p->parent[e], e, -1);
-            claim(s, p->second[e], e, -1);
-        } else if (p->back[e]) {
-            claim(s, p->parent[e], e, e);
-        }
-    }
-}
-
-// Whether `below` gets its power through `above`.
-static bool descends(Search *s, int below, int above)
-{
-    int32_t *stack = s->chain, *seen = s->chain + s->p->count, depth = 0;
-    memset(seen, 0, (size_t)s->p->count * sizeof *seen);
-    stack[depth++] = below;
-    seen[below] = 1;
-    while (depth > 0) {
-        int e = stack[--depth];
-        if (e == above) return true;
-        const int up[] = {s->source[e], s->source2[e]};
-        for (int k = 0; k < 2; k++) {
-            if (up[k] < 0 || seen[up[k]]) continue;
-            seen[up[k]] = 1;
-            stack[depth++] = up[k];
-        }
-    }
-    return false;
-}
-
-static void add_link(Search *s, int e, int kind)
-{
-    s->link[e] = (unsigned char)kind;
-    s->links[s->link_count++] = e;
-}
-
-// What closes loops: the other live source of a board shares with the first, or where that source hangs below the board
-// itself is a link; so are lines between two live buses that supply neither.
-static void close_loops(Search *s)
-{
-    const TwPowerPlant *p = s->p;
-    for (int e = 0; e < p->count; e++)
-        if (s->mode[e] != TW_DEAD && s->via[e] >= 0) s->serves[s->via[e]] = e;
-    for (int k = 0; k < p->closing_count; k++) {
-        int e = p->closing[k];
-        if (!s->service[e]) continue;
-        if (p->bridge[e]) {
-            bool one = s->mode[p->parent[e]] != TW_DEAD, other = s->mode[p->second[e]] != TW_DEAD;
-            if (one || other) s->mode[e] = TW_SUPPLIED;
-            if (one && other && s->serves[e] < 0) add_link(s, e, TW_LINK_LINE);
-            continue;
-        }
-        if (s->mode[e] != TW_SUPPLIED || s->via[e] != e || s->source[e] < 0) continue;
-        int other = s->source[e] == p->parent[e] ? p->second[e] : p->parent[e];
-        if (s->mode[other] == TW_DEAD || (s->source[other] == e && s->via[other] < 0)) continue;
-        if (descends(s, other, e)) {
-            add_link(s, e, TW_LINK_BOARD);
-            continue;
-        }
-        s->source[e] = p->parent[e];
-        s->source2[e] = p->second[e];
-    }
-    for (int e = 0; e < p->count; e++) {
-        if (!p->member[e] || p->tied[e] || !s->service[e] || s->mode[e] == TW_DEAD || s->serves[e] >= 0) continue;
-        if (p->parent[e] >= 0 && s->mode[p->parent[e]] != TW_DEAD) add_link(s, e, TW_LINK_LINE);
-    }
-}
-
-// The order again, with both sources before what they supply.
-static void order_again(Search *s)
-{
-    int n = s->p->count, live = 0;
-    int32_t *first = s->chain, *next = s->chain + n;    // next: of a source, then of a second source
-    for (int e = 0; e < n; e++) first[e] = -1;
-    for (int k = s->live - 1; k >= 0; k--) {
-        int e = s->order[k];
-        const int up[] = {s->source[e], s->source2[e]};
-        s->waits[e] = (up[0] >= 0) + (up[1] >= 0);
-        for (int i = 0; i < 2; i++) {
-            if (up[i] < 0) continue;
-            next[i * n + e] = first[up[i]];
-            first[up[i]] = i * n + e;
-        }
-    }
-    for (int k = 0; k < s->live; k++)
-        if (s->waits[s->order[k]] == 0) s->order[live++] = s->order[k];
-    for (int at = 0; at < live; at++)
-        for (int k = first[s->order[at]]; k >= 0; k = next[k]) {
-            int c = k % n;
-            if (--s->waits[c] == 0) s->order[live++] = c;
-        }
-    s->live = live;
-}
-
-static void share_cords(const TwPowerPlant *p, void *block, const unsigned char *mode)
-{
-    double *cord_w = tw_f64(block, p->cord_w);
-    for (int r = 0; r < p->rack_count; r++) {
-        double sum = 0.0;
-        for (int k = p->rack_start[r]; k < p->rack_start[r + 1]; k++)
-            sum += mode[p->cord[k]] != TW_DEAD ? p->cord_share[k] : 0.0;
-        for (int k = p->rack_start[r]; k < p->rack_start[r + 1]; k++)
-            cord_w[k] = mode[p->cord[k]] != TW_DEAD && sum > 0.0 ? p->cord_share[k] / sum : 0.0;
-    }
-}
-
-// Segments that carry the other way from now on.
-static void note_turned(const TwPowerPlant *p, void *block, const Search *s)
-{
-    unsigned char *turned = bytes(block, p->turned);
-    for (int e = 0; e < p->count; e++) {
-        unsigned char now = s->serves[e] >= 0 && s->serves[e] != (p->bridge[e] ? p->second[e] : e);
-        if (now != turned[e] && !p->bridge[e]) note(p, block, TW_POWER_TURNED, e, now);
-        turned[e] = now;
-    }
-}
-
-void tw_power_modes(const TwPowerPlant *p, void *block)
-{
-    TwTopology *topology = tw_at(block, p->topology);
-    if (topology->valid) return;
-    Search s = {.p = p,
-                .service = bytes(block, p->service),
-                .apart = bytes(block, p->apart),
-                .place = bytes(block, p->place),
-                .phase = bytes(block, p->phase),
-                .mode = bytes(block, p->mode),
-                .link = bytes(block, p->link),
-                .source = tw_at(block, p->source),
-                .source2 = tw_at(block, p->source2),
-                .order = tw_at(block, p->order),
-                .via = tw_at(block, p->via),
-                .serves = tw_at(block, p->serves),
-                .links = tw_at(block, p->links),
-                .waits = tw_at(block, p->waits),
-                .chain = tw_at(block, p->chain)};
-    double *available_w = tw_f64(block, p->available_w), *energy_j = tw_f64(block, p->energy_j);
-    memset(s.mode, TW_DEAD, (size_t)p->count);
-    for (int e = 0; e < p->count; e++) s.source[e] = -1;
-    for (int e = 0; e < p->count && p->closing_count > 0; e++) {
-        s.source2[e] = s.serves[e] = -1;
-        s.via[e] = e;
-        s.link[e] = TW_NO_LINK;
-    }
-    for (int e = 0; e < p->count; e++) {
-        bool runs = !p->called[e] || s.phase[e] == TW_RUNNING || s.phase[e] == TW_COOLING;
-        if (p->feed[e] && s.service[e] && runs) spread(&s, e, TW_SUPPLIED);
-    }
-    // local generation, and the islands that it can hold
-    for (int k = 0; k < p->local_count; k++) available_w[p->parent[p->local[k]]] = 0.0;
-    for (int k = 0; k < p->local_count; k++) {
-        int e = p->local[k];
-        if (s.service[e] && available_w[e] > 0.0) {
-            s.mode[e] = TW_SUPPLIED;
-            available_w[p->parent[e]] += available_w[e];
-        }
-    }
-    for (int k = 0; k < p->local_count; k++) {
-        int e = p->local[k], host = p->parent[e];
-        if (p->forms_grid[e] && s.mode[e] != TW_DEAD && s.mode[host] == TW_DEAD && s.service[host])
-            spread(&s, host, TW_SUPPLIED);
-    }
-    if (p->closing_count > 0) claim_rings(&s);
-    for (int k = 0; k < p->store_count; k++) {
-        int e = p->store[k];
-        bool carries = s.service[e] && energy_j[e] > p->least_j[e] && s.phase[e] != TW_BYPASSED;
-        if (s.mode[e] == TW_DEAD && carries) spread(&s, e, TW_ON_STORE);
-    }
-    if (p->closing_count > 0) {
-        claim_rings(&s);    // from stores
-        close_loops(&s);
-        order_again(&s);
-        note_turned(p, block, &s);
-    }
-    topology->live = s.live;
-    topology->links = s.link_count;
-    topology->valid = 1;
-    uint64_t seen = 14695981039346656037u;
-    for (int k = 0; k < s.live; k++)
-        seen = (seen ^ (uint64_t)((s.order[k] << 2) + s.mode[s.order[k]])) * 1099511628211u ^
-               (uint64_t)s.source[s.order[k]];
-    for (int k = 0; k < s.link_count; k++) seen = (seen ^ (uint64_t)s.links[k]) * 1099511628211u;
-    // flows of loops belong to what stood before
-    if (seen != topology->seen && p->closing_count > 0) {
-        memset(tw_at(block, p->through_w), 0, (size_t)p->count * sizeof(double));
-        memset(tw_at(block, p->link_w), 0, (size_t)p->count * sizeof(double));
-    }
-    topology->changes += seen != topology->seen;
-    topology->seen = seen;
-    share_cords(p, block, s.mode);
 }
 
 // --- limits that move -----------------------------------------------------------------------------------------------
@@ -319,7 +64,7 @@ void tw_power_caps(const TwPowerPlant *p, void *block, double span_s)
         int g = p->generators[k];
         limit_w[g] = fmin(target_w[g], accepted(p, g, running_s[g]) * p->rated_w[g]);
     }
-    const unsigned char *mode = bytes(block, p->mode);
+    const unsigned char *mode = tw_u8(block, p->mode);
     const int32_t *source = tw_at(block, p->source);
     const double *available_w = tw_f64(block, p->available_w);
     for (int k = 0; k < p->local_count; k++) {
@@ -334,7 +79,7 @@ void tw_power_ramp_start(const TwPowerPlant *p, void *block)
 {
     double *grid_w = tw_f64(block, p->grid_w), *aim_w = tw_f64(block, p->aim_w), *cap_w = tw_f64(block, p->cap_w);
     const double *in_w = tw_f64(block, p->in_w), *energy_j = tw_f64(block, p->energy_j);
-    const unsigned char *mode = bytes(block, p->mode);
+    const unsigned char *mode = tw_u8(block, p->mode);
     for (int k = 0; k < p->store_count; k++) {
         int e = p->store[k];
         if (!isfinite(p->grid_ramp[e])) continue;
@@ -387,7 +132,7 @@ bool tw_power_laws(const TwPowerPlant *p, void *block)
 {
     const double *out_w = tw_f64(block, p->out_w);
     double *law_w = tw_f64(block, p->law_w), *hold_s = tw_f64(block, p->hold_left_s);
-    const unsigned char *mode = bytes(block, p->mode), *phase = bytes(block, p->phase);
+    const unsigned char *mode = tw_u8(block, p->mode), *phase = tw_u8(block, p->phase);
     int32_t *on = tw_at(block, p->on_modules), *live = tw_at(block, p->live_modules);
     bool changed = false;
     for (int k = 0; k < p->modular_count; k++) {
@@ -397,7 +142,7 @@ bool tw_power_laws(const TwPowerPlant *p, void *block)
         if (want > on[e] || on[e] > live[e] || (want < on[e] && hold_s[e] <= due_s)) {
             on[e] = want;
             hold_s[e] = p->hold_s[e];
-            note(p, block, TW_POWER_MODULES, e, want);
+            tw_power_note(p, block, TW_POWER_MODULES, e, want);
         }
         double law = p->eco[e] && mode[e] == TW_SUPPLIED ? -1.0 : on[e] * p->module_w[e];
         changed |= law_w[e] != law;
@@ -422,8 +167,8 @@ static bool at_other(const unsigned char *place, const unsigned char *phase, int
 // Whether a switch leans on this generator or would, if it ran.
 static bool called(const TwPowerPlant *p, void *block, int g)
 {
-    const unsigned char *mode = bytes(block, p->mode), *service = bytes(block, p->service);
-    const unsigned char *place = bytes(block, p->place), *phase = bytes(block, p->phase);
+    const unsigned char *mode = tw_u8(block, p->mode), *service = tw_u8(block, p->service);
+    const unsigned char *place = tw_u8(block, p->place), *phase = tw_u8(block, p->phase);
     for (int k = 0; k < p->switch_count; k++) {
         int s = p->switches[k];
         if (!service[s] || first_root(p, p->second[s]) != g) continue;
@@ -434,7 +179,7 @@ static bool called(const TwPowerPlant *p, void *block, int g)
 
 static bool act_generators(const TwPowerPlant *p, void *block)
 {
-    unsigned char *phase = bytes(block, p->phase), *service = bytes(block, p->service);
+    unsigned char *phase = tw_u8(block, p->phase), *service = tw_u8(block, p->service);
     double *timer_s = tw_f64(block, p->timer_s), *running_s = tw_f64(block, p->running_s);
     double *fuel_j = tw_f64(block, p->fuel_j);
     bool changed = false;
@@ -444,13 +189,13 @@ static bool act_generators(const TwPowerPlant *p, void *block)
         bool wanted = called(p, block, g);
         unsigned char before = phase[g];
         if (fuel_j[g] >= p->tank_j[g] * (1.0 - 1e-12)) {
-            if (before != TW_OFF) note(p, block, TW_POWER_STOPPED, g, 1.0);
+            if (before != TW_OFF) tw_power_note(p, block, TW_POWER_STOPPED, g, 1.0);
             phase[g] = TW_OFF;
             timer_s[g] = INFINITY;
         } else if (before == TW_OFF && wanted) {
             phase[g] = TW_STARTING;
             timer_s[g] = p->start_s[g];
-            note(p, block, TW_POWER_CALLED, g, p->start_s[g]);
+            tw_power_note(p, block, TW_POWER_CALLED, g, p->start_s[g]);
         } else if (before == TW_RUNNING && !wanted) {
             phase[g] = TW_COOLING;
             timer_s[g] = p->cool_s[g];
@@ -462,11 +207,11 @@ static bool act_generators(const TwPowerPlant *p, void *block)
             phase[g] = TW_RUNNING;
             timer_s[g] = INFINITY;
             running_s[g] = 0.0;
-            note(p, block, TW_POWER_READY, g, 0.0);
+            tw_power_note(p, block, TW_POWER_READY, g, 0.0);
         } else if (phase[g] == TW_COOLING && timer_s[g] <= due_s) {
             phase[g] = TW_OFF;
             timer_s[g] = INFINITY;
-            note(p, block, TW_POWER_STOPPED, g, 0.0);
+            tw_power_note(p, block, TW_POWER_STOPPED, g, 0.0);
         }
         changed |= phase[g] != before;
     }
@@ -475,16 +220,16 @@ static bool act_generators(const TwPowerPlant *p, void *block)
 
 static void leave(const TwPowerPlant *p, void *block, int s, unsigned char aim, TwPowerWhat what)
 {
-    bytes(block, p->place)[s] = TW_BETWEEN;
-    bytes(block, p->phase)[s] = aim;
+    tw_u8(block, p->place)[s] = TW_BETWEEN;
+    tw_u8(block, p->phase)[s] = aim;
     tw_f64(block, p->timer_s)[s] = p->transfer_s[s];
-    note(p, block, what, s, p->transfer_s[s]);
+    tw_power_note(p, block, what, s, p->transfer_s[s]);
 }
 
 static bool act_switches(const TwPowerPlant *p, void *block)
 {
-    const unsigned char *mode = bytes(block, p->mode), *service = bytes(block, p->service);
-    unsigned char *place = bytes(block, p->place), *phase = bytes(block, p->phase);
+    const unsigned char *mode = tw_u8(block, p->mode), *service = tw_u8(block, p->service);
+    unsigned char *place = tw_u8(block, p->place), *phase = tw_u8(block, p->phase);
     double *timer_s = tw_f64(block, p->timer_s);
     bool changed = false;
     for (int k = 0; k < p->switch_count; k++) {
@@ -508,7 +253,7 @@ static bool act_switches(const TwPowerPlant *p, void *block)
         if (place[s] == TW_BETWEEN && timer_s[s] <= due_s) {
             place[s] = phase[s];
             timer_s[s] = INFINITY;
-            note(p, block, TW_POWER_TRANSFERRED, s, place[s]);
+            tw_power_note(p, block, TW_POWER_TRANSFERRED, s, place[s]);
         }
         changed |= place[s] != before;
     }
@@ -532,8 +277,8 @@ static double over_pickup(const TwPowerPlant *p, const void *block, int e)
 
 static bool act_protection(const TwPowerPlant *p, void *block)
 {
-    unsigned char *service = bytes(block, p->service), *phase = bytes(block, p->phase);
-    const unsigned char *mode = bytes(block, p->mode);
+    unsigned char *service = tw_u8(block, p->service), *phase = tw_u8(block, p->phase);
+    const unsigned char *mode = tw_u8(block, p->mode);
     double *travel = tw_f64(block, p->travel), *timer_s = tw_f64(block, p->timer_s), *law_w = tw_f64(block, p->law_w);
     bool changed = false;
     for (int k = 0; k < p->curve_count; k++) {
@@ -560,10 +305,10 @@ static bool act_protection(const TwPowerPlant *p, void *block)
         if (is_ups(p, e) && mode[e] == TW_SUPPLIED) {
             phase[e] = TW_BYPASSED;
             law_w[e] = -1.0;
-            note(p, block, TW_POWER_BYPASSED, e, m);
+            tw_power_note(p, block, TW_POWER_BYPASSED, e, m);
         } else {
             service[e] = 0;
-            note(p, block, TW_POWER_TRIPPED, e, m);
+            tw_power_note(p, block, TW_POWER_TRIPPED, e, m);
         }
     }
     return changed;
@@ -572,15 +317,15 @@ static bool act_protection(const TwPowerPlant *p, void *block)
 // Stores that were left alone or joined their supply again.
 static void note_stores(const TwPowerPlant *p, void *block)
 {
-    unsigned char *was = bytes(block, p->was);
-    const unsigned char *mode = bytes(block, p->mode);
+    unsigned char *was = tw_u8(block, p->was);
+    const unsigned char *mode = tw_u8(block, p->mode);
     double *walk = tw_f64(block, p->walk);
     for (int k = 0; k < p->store_count; k++) {
         int e = p->store[k];
         if (mode[e] == was[e]) continue;
-        if (mode[e] == TW_ON_STORE) note(p, block, TW_POWER_ON_STORE, e, 0.0);
+        if (mode[e] == TW_ON_STORE) tw_power_note(p, block, TW_POWER_ON_STORE, e, 0.0);
         if (was[e] == TW_ON_STORE && mode[e] == TW_SUPPLIED) {
-            note(p, block, TW_POWER_OFF_STORE, e, 0.0);
+            tw_power_note(p, block, TW_POWER_OFF_STORE, e, 0.0);
             if (p->walk_in_s[e] > 0.0) walk[e] = 0.0;
         }
         was[e] = mode[e];
@@ -662,7 +407,7 @@ void tw_power_pass(const TwPowerPlant *p, void *block, double span_s)
     double *travel = tw_f64(block, p->travel), *walk = tw_f64(block, p->walk), *grid_w = tw_f64(block, p->grid_w);
     double *hold_s = tw_f64(block, p->hold_left_s), *fuel_j = tw_f64(block, p->fuel_j);
     const double *aim_w = tw_f64(block, p->aim_w), *in_w = tw_f64(block, p->in_w);
-    const unsigned char *phase = bytes(block, p->phase), *mode = bytes(block, p->mode);
+    const unsigned char *phase = tw_u8(block, p->phase), *mode = tw_u8(block, p->mode);
     for (int k = 0; k < p->switch_count; k++) timer_s[p->switches[k]] -= span_s;
     for (int k = 0; k < p->generator_count; k++) {
         int g = p->generators[k];
@@ -672,7 +417,7 @@ void tw_power_pass(const TwPowerPlant *p, void *block, double span_s)
         running_s[g] += span_s;
         fuel_j[g] += in_w[g] * span_s / p->fuel_share[g];
         double now = accepted(p, g, running_s[g]);
-        if (now != was) note(p, block, TW_POWER_BLOCK, g, now);
+        if (now != was) tw_power_note(p, block, TW_POWER_BLOCK, g, now);
     }
     for (int k = 0; k < p->curve_count; k++) {
         int e = p->curves[k];

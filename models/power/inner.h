@@ -176,8 +176,11 @@ static inline void tw_link_ends(const TwPowerPlant *p, const unsigned char *link
 // What enters an element at either end, as last settled, W; *back: at the end away from its source.
 double tw_power_entering_w(const TwPowerPlant *p, const void *block, int e, bool *back);
 
-// Finds what is energised and by what, from service, places and stores: mode, source, order, shares of cords.
+// energised.c: what is energised and by what, from service, places and stores: mode, source, order, shares of cords.
 void tw_power_modes(const TwPowerPlant *p, void *block);
+
+// Adds a happening of this instant to the log.
+void tw_power_note(const TwPowerPlant *p, void *block, TwPowerWhat what, int e, double value);
 
 // Sweeps leaf powers up the tree as energised: output and input of the law of each element, 0 where dead, and what each
 // store takes from its supply within cap_w.
