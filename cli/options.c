@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <math.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -363,6 +364,70 @@ static bool whole(const char *text, int64_t least, int64_t *value)
     return true;
 }
 
+// Options whose word is kept as it is, and those that say yes.
+typedef struct Kept {
+    int id;
+    size_t at;    // in TwOptions
+} Kept;
+static const Kept words[] = {
+    {'o', offsetof(TwOptions, out)},
+    {EXPLAIN, offsetof(TwOptions, explain)},
+    {SCREENSHOT, offsetof(TwOptions, screenshot)},
+    {VIEWS, offsetof(TwOptions, view)},
+    {SELECT, offsetof(TwOptions, select)},
+    {OF_STUDY, offsetof(TwOptions, study)},
+    {COLOUR, offsetof(TwOptions, colour)},
+    {PLOT, offsetof(TwOptions, plot)},
+    {TRACE_CLASS, offsetof(TwOptions, traffic_class)},
+    {TRACE_FORMAT, offsetof(TwOptions, format)},
+    {EXPORT, offsetof(TwOptions, export_format)},
+    {RESTORE, offsetof(TwOptions, restore)},
+    {CLOSED, offsetof(TwOptions, closed)},
+    {OPEN_LIST, offsetof(TwOptions, open_list)},
+    {CLOSE_LIST, offsetof(TwOptions, close_list)},
+    {SCALE, offsetof(TwOptions, scale)},
+    {SLACK, offsetof(TwOptions, slack)},
+    {SLACK_V, offsetof(TwOptions, slack_v)},
+    {BASE_KV, offsetof(TwOptions, base_kv)},
+    {BASE_MVA, offsetof(TwOptions, base_mva)},
+    {LOAD_MODEL, offsetof(TwOptions, load_model)},
+    {METHOD, offsetof(TwOptions, method)},
+    {TOLERANCE, offsetof(TwOptions, tolerance)},
+    {POWER_FACTOR, offsetof(TwOptions, power_factor)},
+    {OUTPUT, offsetof(TwOptions, output)},
+};
+static const Kept flags[] = {
+    {UNDISTURBED, offsetof(TwOptions, undisturbed)},
+    {FOLLOW, offsetof(TwOptions, follow)},
+    {CONTINGENCY, offsetof(TwOptions, contingency)},
+    {Q_LIMITS, offsetof(TwOptions, q_limits)},
+    {JSON, offsetof(TwOptions, json)},
+    {RESOLVED, offsetof(TwOptions, resolved)},
+    {STRICT, offsetof(TwOptions, strict)},
+    {DRY_RUN, offsetof(TwOptions, dry_run)},
+    {FORCE, offsetof(TwOptions, force)},
+    {MERGE, offsetof(TwOptions, merge)},
+    {NO_PLOTS, offsetof(TwOptions, no_plots)},
+    {RETRY, offsetof(TwOptions, retry_failed)},
+    {'q', offsetof(TwOptions, quiet)},
+    {'v', offsetof(TwOptions, verbose)},
+};
+
+// False: no such option is kept.
+static bool keep(TwOptions *o, int id, const char *arg)
+{
+    for (int i = 0; i < TW_COUNT(words); i++)
+        if (words[i].id == id) {
+            *(const char **)((char *)o + words[i].at) = arg;
+            return true;
+        }
+    for (int i = 0; i < TW_COUNT(flags); i++)
+        if (flags[i].id == id) return *(bool *)((char *)o + flags[i].at) = true;
+    if (id < SERVING || id >= SET) return false;
+    o->serving[id - SERVING] = arg ? arg : "";
+    return true;
+}
+
 static bool take(TwOptions *o, int id, const char *arg)
 {
     int64_t n;
@@ -423,33 +488,9 @@ static bool take(TwOptions *o, int id, const char *arg)
     case COLOR:
         o->color = strcmp(arg, "always") == 0 ? 1 : strcmp(arg, "never") == 0 ? 2 : strcmp(arg, "auto") == 0 ? 0 : -1;
         return o->color >= 0 || usage("--color %s: expected auto, always or never%s", arg, "");
-    case 'o':
-        o->out = arg;
-        return true;
-    case UNDISTURBED:
-        o->undisturbed = true;
-        return true;
-    case FOLLOW:
-        o->follow = true;
-        return true;
-    case EXPLAIN:
-        o->explain = arg;
-        return true;
-    case SCREENSHOT:
-        o->screenshot = arg;
-        return true;
-    case VIEWS:
-        o->view = arg;
-        return true;
-    case SELECT:
-        o->select = arg;
-        return true;
     case SCENARIO:
         if (!whole(arg, 1, &o->scenario) || o->scenario > INT32_MAX)
             return usage("--scenario %s: expected a whole number from 1%s", arg, "");
-        return true;
-    case OF_STUDY:
-        o->study = arg;
         return true;
     case SIZE: {
         char *end;
@@ -463,18 +504,6 @@ static bool take(TwOptions *o, int id, const char *arg)
         o->dark = strcmp(arg, "dark") == 0;
         o->light = strcmp(arg, "light") == 0;
         return o->dark || o->light || usage("--theme %s: expected light or dark%s", arg, "");
-    case COLOUR:
-        o->colour = arg;
-        return true;
-    case PLOT:
-        o->plot = arg;
-        return true;
-    case TRACE_CLASS:
-        o->traffic_class = arg;
-        return true;
-    case TRACE_FORMAT:
-        o->format = arg;
-        return true;
     case BLOCK_TOKENS: {
         char *end;
         long tokens = strtol(arg, &end, 10);
@@ -485,12 +514,6 @@ static bool take(TwOptions *o, int id, const char *arg)
         o->block_tokens = (int)tokens;
         return true;
     }
-    case EXPORT:
-        o->export_format = arg;
-        return true;
-    case RESTORE:
-        o->restore = arg;
-        return true;
     case LOSE:
         if (o->lose_count == 16) return usage("more than 16 --lose%s%s", "", "");
         o->lose[o->lose_count++] = arg;
@@ -504,87 +527,8 @@ static bool take(TwOptions *o, int id, const char *arg)
         o->routing = arg;
         return true;
     }
-    case CLOSED:
-        o->closed = arg;
-        return true;
-    case OPEN_LIST:
-        o->open_list = arg;
-        return true;
-    case CLOSE_LIST:
-        o->close_list = arg;
-        return true;
-    case SCALE:
-        o->scale = arg;
-        return true;
-    case SLACK:
-        o->slack = arg;
-        return true;
-    case SLACK_V:
-        o->slack_v = arg;
-        return true;
-    case BASE_KV:
-        o->base_kv = arg;
-        return true;
-    case BASE_MVA:
-        o->base_mva = arg;
-        return true;
-    case LOAD_MODEL:
-        o->load_model = arg;
-        return true;
-    case METHOD:
-        o->method = arg;
-        return true;
-    case TOLERANCE:
-        o->tolerance = arg;
-        return true;
-    case CONTINGENCY:
-        o->contingency = true;
-        return true;
-    case POWER_FACTOR:
-        o->power_factor = arg;
-        return true;
-    case Q_LIMITS:
-        o->q_limits = true;
-        return true;
-    case JSON:
-        o->json = true;
-        return true;
-    case RESOLVED:
-        o->resolved = true;
-        return true;
-    case STRICT:
-        o->strict = true;
-        return true;
-    case DRY_RUN:
-        o->dry_run = true;
-        return true;
-    case FORCE:
-        o->force = true;
-        return true;
-    case MERGE:
-        o->merge = true;
-        return true;
-    case NO_PLOTS:
-        o->no_plots = true;
-        return true;
-    case OUTPUT:
-        o->output = arg;
-        return true;
-    case RETRY:
-        o->retry_failed = true;
-        return true;
-    case 'q':
-        o->quiet = true;
-        return true;
-    case 'v':
-        o->verbose = true;
-        return true;
     default:
-        if (id >= SERVING && id < SET) {
-            o->serving[id - SERVING] = arg ? arg : "";
-            return true;
-        }
-        return false;
+        return keep(o, id, arg);
     }
 }
 
