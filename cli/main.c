@@ -5,7 +5,6 @@
 
 #include <fcntl.h>
 #include <hdf5.h>
-#include <locale.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,8 +117,6 @@ int main(int argc, char **argv)
     keep_standard_streams();
     wait_passively(argv);
     signal(SIGPIPE, SIG_DFL);    // a closed pipe on standard output ends quietly
-    // character type only: numbers keep their point
-    setlocale(LC_CTYPE, "");
     if (argc < 2) {
         overview(stderr);
         return TW_USAGE;
