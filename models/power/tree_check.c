@@ -162,12 +162,24 @@ static bool same_law(const TwElementRow *a, const TwElementRow *b)
     return a->loss_a == b->loss_a && a->loss_b == b->loss_b && a->loss_c == b->loss_c;
 }
 
-// A falling term is accepted; one warning for all elements that share the law.
+// How far the loss falls below that at no load before it rises, over the latter, and at which load: x = -b/(2c).
+static double law_falls(const TwElementRow *row, double *at)
+{
+    double a = row->loss_a, b = row->loss_b, c = row->loss_c;
+    *at = fmin(-b / (2.0 * fmax(c, 1e-300)), 1.0);
+    return b < 0.0 && a > 0.0 ? -*at * (b + *at * c) / a : 0.0;
+}
+
+// A parabola through three efficiencies may fall a little at first; more than this is not how anything works.
+static const double LEAST_FALL = 0.01;
+
+// One warning for all elements that share the law.
 static void warn_laws(const TwPowerSpec *spec, TwErrors *errors)
 {
     for (int i = 0; i < spec->element_count; i++) {
         const TwElementRow *row = &spec->elements[i];
-        if (!(row->loss_b < 0.0)) continue;
+        double at, falls = law_falls(row, &at);
+        if (!(falls > LEAST_FALL)) continue;
         bool told = false;
         for (int j = 0; j < i && !told; j++) told = same_law(&spec->elements[j], row);
         if (told) continue;
@@ -175,8 +187,10 @@ static void warn_laws(const TwPowerSpec *spec, TwErrors *errors)
         for (int j = i + 1; j < spec->element_count; j++) more += same_law(&spec->elements[j], row);
         char others[32] = "";
         if (more > 0) snprintf(others, sizeof others, " and %d more", more);
-        WARN("power.%s%s: loss_b = %g < 0; the law holds, but check the points that it was fitted to%s%s",
-             spec->names[i], others, row->loss_b, row->title && *row->title ? ": " : "", row->title ? row->title : "");
+        WARN("power.%s%s: loss_b = %g: the loss at %.3g of the rating is %.1f %% less than without load; check the "
+             "points that the law was fitted to%s%s",
+             spec->names[i], others, row->loss_b, at, 100.0 * falls, row->title && *row->title ? ": " : "",
+             row->title ? row->title : "");
     }
 }
 
@@ -293,6 +307,36 @@ static int root_of(const int *parent, int at)
     return parent[at] == -1 ? at : -1;
 }
 
+static bool same_shelves(const TwPowerRack *a, const TwPowerRack *b)
+{
+    return a->shelf_count == b->shelf_count && a->shelf_spare == b->shelf_spare && a->peak_w == b->peak_w &&
+           a->shelf.rated_w == b->shelf.rated_w && a->shelf.loss_a == b->shelf.loss_a &&
+           a->shelf.loss_b == b->shelf.loss_b && a->shelf.loss_c == b->shelf.loss_c;
+}
+
+// Shelves that do not carry their rack at its peak, or not with the spare ones out: told once for all racks alike.
+static void warn_shelves(const TwPowerSpec *spec, int r, TwErrors *errors)
+{
+    const TwPowerRack *rack = &spec->racks[r];
+    const TwShelfRow *shelf = &rack->shelf;
+    double dc_w = tw_shelf_dc_w(shelf, rack->shelf_count, fmax(rack->peak_w, 0.0));
+    int held = rack->shelf_count - rack->shelf_spare;
+    bool carried = rack->shelf_count == 0 || tw_shelf_holds(shelf, rack->shelf_count, dc_w);
+    if (carried && (rack->shelf_spare == 0 || tw_shelf_holds(shelf, held, dc_w))) return;
+    for (int i = 0; i < r; i++)
+        if (same_shelves(&spec->racks[i], rack)) return;
+    int more = 0;
+    for (int i = r + 1; i < spec->rack_count; i++) more += same_shelves(&spec->racks[i], rack);
+    char others[32] = "";
+    if (more > 0) snprintf(others, sizeof others, " and %d more", more);
+    if (!carried)
+        WARN("rack %s%s: %d shelves carry %g kW, its peak asks %g kW of them", rack->name, others, rack->shelf_count,
+             1e-3 * rack->shelf_count * shelf->rated_w, 1e-3 * dc_w);
+    else
+        WARN("rack %s%s: redundancy held to %g kW, its peak asks %g kW of the shelves", rack->name, others,
+             1e-3 * held * shelf->rated_w, 1e-3 * dc_w);
+}
+
 static void check_leaves(const TwPowerSpec *spec, const int *parent, const int *second, TwErrors *errors)
 {
     int n = spec->element_count;
@@ -310,15 +354,7 @@ static void check_leaves(const TwPowerSpec *spec, const int *parent, const int *
                 serves[root] = true;
         }
 
-        const TwShelfRow *shelf = &rack->shelf;
-        double dc_w = tw_shelf_dc_w(shelf, rack->shelf_count, fmax(rack->peak_w, 0.0));
-        int held = rack->shelf_count - rack->shelf_spare;
-        if (rack->shelf_count > 0 && !tw_shelf_holds(shelf, rack->shelf_count, dc_w))
-            WARN("rack %s: %d shelves carry %g kW, its peak asks %g kW of them", rack->name, rack->shelf_count,
-                 1e-3 * rack->shelf_count * shelf->rated_w, 1e-3 * dc_w);
-        else if (rack->shelf_spare > 0 && !tw_shelf_holds(shelf, held, dc_w))
-            WARN("rack %s: redundancy held to %g kW, its peak asks %g kW of the shelves", rack->name,
-                 1e-3 * held * shelf->rated_w, 1e-3 * dc_w);
+        warn_shelves(spec, r, errors);
     }
     for (int l = 0; l < spec->load_count; l++) {
         int element = spec->loads[l].element;
