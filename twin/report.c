@@ -136,6 +136,24 @@ static void add_head(TwReport *report, const TwState *state, double wall_s)
     if (wall_s >= 0.0) tw_report_add(report, "wall_s", "s", "wall clock", wall_s);
 }
 
+// Elements whose part says of itself that its loss law is no product's.
+static void add_illustrative(TwReport *report, const TwPlant *plant)
+{
+    int count = 0, first = -1;
+    for (int i = 0; i < plant->element_count; i++) {
+        const char *title = plant->elements[i].title;
+        if (!title || !strstr(title, "ILLUSTRATIVE")) continue;
+        if (first < 0) first = i;
+        count++;
+    }
+    if (count == 0) return;
+    char text[256], more[32] = "";
+    if (count > 1) snprintf(more, sizeof more, " and %d more", count - 1);
+    snprintf(text, sizeof text, "%.60s%s: %.120s", plant->element_names[first], more, plant->elements[first].title);
+    tw_report_add_text(report, "evidence.illustrative", "power elements whose loss law is a shape, not a product's",
+                       text);
+}
+
 static void add_books(TwReport *report, const TwState *state, const TwWorkloadTotals *t)
 {
     const TwPlant *plant = tw_state_plant(state);
@@ -167,6 +185,7 @@ static void add_books(TwReport *report, const TwState *state, const TwWorkloadTo
     tw_report_add(report, "evidence.settings_assumed", "", "settings by mark",
                   (double)(counts[TW_ASSUMED_MARK] + counts[TW_DEFAULT]));
     tw_report_add(report, "evidence.settings_user", "", "settings by mark", (double)counts[TW_USER]);
+    add_illustrative(report, plant);
     tw_report_add(report, "evidence.weather_generated", "", "weather from the climate generator",
                   plant->weather->generated)
         ->truth = true;

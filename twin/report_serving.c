@@ -192,17 +192,21 @@ void tw_report_serving(TwReport *report, const TwState *state, const TwWorkloadT
     tw_report_add(report, "requests.rejected", "", "rejected", (double)t->rejected);
     tw_report_add(report, "requests.lost", "", "lost", (double)t->lost);
     tw_report_add(report, "requests.preemptions", "", "preempted and recomputed", (double)t->preemptions);
-    double late = 0.0, cut = 0.0, dropped = 0.0;
+    double late = 0.0, cut = 0.0, dropped = 0.0, no_room = 0.0;
     for (int i = 0; i < plant->pool_count; i++) {
         const TwTraffic *traffic = plant->pools[i].traffic;
         late += (double)tw_traffic_late(traffic, tw_state_block(state), llround(tw_state_time_s(state) * 1e9));
         int simulated, cells = tw_workload_cells(plant->workload, i, &simulated);
         cut += (double)tw_traffic_truncated(traffic, tw_state_block(state)) * cells / simulated;
         dropped += (double)tw_traffic_dropped(traffic);
+        no_room += (double)tw_traffic_lost(traffic, tw_state_block(state)) * cells / simulated;
     }
     tw_report_add(report, "requests.late", "", "of batches, after their deadline", late * plant->rack_scale);
     tw_report_add(report, "requests.cut", "", "shortened to the context, since the warm-up began",
                   plant->fluid ? NAN : cut * plant->rack_scale);
+    tw_report_add(report, "requests.sessions_lost", "",
+                  "sessions and sub-agents for which a cell had no room: their calls never arrived",
+                  plant->fluid ? NAN : no_room * plant->rack_scale);
     tw_report_add(report, "requests.trace_rows_dropped", "", "rows of replayed traces without tokens, or unreadable",
                   dropped);
     tw_report_add(report, "requests.goodput_per_s", "1/s", "completed within the service levels",

@@ -191,6 +191,9 @@ static void figures(FILE *f, const TwReport *r)
     line(f, r, "goodput", "requests.goodput_per_s", 1.0, "1/s", "requests within the service levels");
     if (tw_report_value(r, "requests.cut") > 0.0)
         line(f, r, "cut to the context", "requests.cut", 1.0, "", "requests, since the warm-up began");
+    if (tw_report_value(r, "requests.sessions_lost") > 0.0)
+        line(f, r, "sessions lost", "requests.sessions_lost", 1.0, "",
+             "begun where a cell had no room for more of them");
     if (tw_report_value(r, "requests.trace_rows_dropped") > 0.0)
         line(f, r, "trace rows dropped", "requests.trace_rows_dropped", 1.0, "", "no tokens, or unreadable");
     quantiles(f, r, "time to first token", "ttft_s", 1e3, "ms");
@@ -388,6 +391,8 @@ static void known(FILE *f, const TwReport *r, const TwPlant *plant)
             tw_report_value(r, "evidence.settings_measured"), tw_report_value(r, "evidence.settings_vendor"),
             tw_report_value(r, "evidence.settings_derived"), tw_report_value(r, "evidence.settings_assumed"),
             tw_report_value(r, "evidence.settings_user"));
+    const char *illustrative = tw_report_text(r, "evidence.illustrative");
+    if (illustrative[0]) fprintf(f, "  power: %s\n", illustrative);
     const TwNode *site = tw_node_group(tw_config_root(plant->config), "site");
     if (tw_node_group(site, "design_day")) fprintf(f, "  weather: every day is the design day of the site\n");
     if (tw_node_group(site, "heat_wave")) fprintf(f, "  weather: with the heat wave of the site\n");

@@ -17,6 +17,9 @@ trained = job["step_s"] * (per_batch / (2048 * 3000))
 known = 120 + job["rollout_s"] + job["steps"] * trained
 assert abs(known / 3600 - 1) < 0.06, (known, trained)
 PY
+# sessions for which there is no room are told, not passed over
+expect 0 "sessions lost" "$TOKENWORKS" run "$facilities/agentic.cfg" --set workload.classes.coding.sessions_max=20 --for 5min --out s.h5
+expect 0 '"sessions_lost": 0' "$TOKENWORKS" run "$facilities/agentic.cfg" --for 1min -q --json --out s.h5 --force
 expect 3 "did you mean" "$TOKENWORKS" check "$facilities/scaling_laws.cfg" --set workload.jobs.post_train.rollout_class=rollout
 expect 3 "no job asks for" "$TOKENWORKS" check "$facilities/scaling_laws.cfg" --set 'workload.jobs.post_train.rollout_class=""'
 # the flywheel: tokens trained on are those logged times those kept, exactly
