@@ -50,6 +50,16 @@ static bool sampler_of(const TwOptions *o, TwSampler *sampler)
     return false;
 }
 
+static bool mixed_of(const TwOptions *o, TwMixedKernel *kernel)
+{
+    const char *name = o->serving[TW_ON_MIXED];
+    if (!name || tw_mixed_kernel_named(name, kernel)) return true;
+    const char *near = tw_nearest(name, tw_mixed_kernels, TW_MIXED_KERNELS);
+    fprintf(stderr, "tokenworks: --mxfp4-kernel %s: expected auto, triton or marlin%s%s%s\n", name,
+            near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+    return false;
+}
+
 bool tw_cli_deployment(const TwOptions *o, TwDeploySpec *spec, int *status)
 {
     *status = TW_USAGE;
@@ -65,7 +75,7 @@ bool tw_cli_deployment(const TwOptions *o, TwDeploySpec *spec, int *status)
         !tw_cli_real(o, TW_ON_IMBALANCE, "moe-imbalance", 1.0, 100.0, 0.0, &spec->moe_imbalance) ||
         !tw_cli_real(o, TW_ON_CAP, "power-cap", 1.0, 1e5, 0.0, &spec->limit_w))
         return false;
-    if (!sampler_of(o, &spec->sampler)) return false;
+    if (!sampler_of(o, &spec->sampler) || !mixed_of(o, &spec->mixed)) return false;
     spec->two_batch = o->serving[TW_ON_TWO_BATCH] != NULL;
     spec->chip = chip_named(o->serving[TW_ON_CHIP]);
     spec->model = o->serving[TW_ON_MODEL];

@@ -292,7 +292,8 @@ static bool make_step(TwDeploy *deploy, const TwDeploySpec *spec, TwError *error
                        .moe_imbalance = spec->moe_imbalance,
                        .context_tokens = spec->context_tokens,
                        .engine = spec->engine,
-                       .sampler = spec->sampler};
+                       .sampler = spec->sampler,
+                       .mixed = spec->mixed};
     return tw_step_transfers(deploy->arena, deploy->network, found ? folder : NULL, (int)deploy->chip.domain_gpus,
                              &spec->layout, &step, error) &&
            tw_step_create(&deploy->step, &step, error);

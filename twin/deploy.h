@@ -35,6 +35,7 @@ typedef struct TwDeploySpec {
     bool async_scheduling, graph_doubling, two_batch;
     TwKernelEngine engine;    // whose kernels
     TwSampler sampler;
+    TwMixedKernel mixed;    // whose kernel of mxfp4 experts, on a chip without fp4 units
 } TwDeploySpec;
 
 typedef struct TwDeploy {

@@ -280,6 +280,8 @@ static const char *const kv_words[] = {"bf16", "fp8", NULL};
         WORD(TwPoolRow, kernels, "trtllm", tw_kernel_engines, "whose kernels the experts run on"),                     \
         WORD(TwPoolRow, sampler, "argmax", tw_sampler_names,                                                           \
              "how tokens are chosen: argmax (greedy, temperature), top-p or top-k by sort (vLLM) or rejection"),       \
+        WORD(TwPoolRow, mxfp4_kernel, "auto", tw_mixed_kernels,                                                        \
+             "of mxfp4 experts on chips without fp4 units; auto: triton from Hopper on, marlin before"),               \
         WORD(TwPoolRow, router, "least_loaded", tw_router_names, "how requests are dealt to replicas"),                \
         WORD(TwPoolRow, lengths, "azure23_conv", NULL, "length tables <lengths>_in and _out; or constant, uniform"),   \
         WORD(TwPoolRow, trace, "", NULL, "trace file to replay instead of generating"),                                \

@@ -38,12 +38,13 @@ static char *step_name(const TwStepSpec *spec, const TwNode *gpu, const TwNode *
     tw_node_key(model, shape);
     FILE *f = open_memstream(&text, &size);
     if (!f) abort();
-    fprintf(f, "step %s %s %s %s %s %d %d %d %d %d %d %a %a %d %a %a %a %a %d %d %d %d %d", chip, shape,
+    fprintf(f, "step %s %s %s %s %s %d %d %d %d %d %d %a %a %d %a %a %a %a %d %d %d %d %d %d", chip, shape,
             spec->calibration ? spec->calibration : "-", spec->precision, spec->kv_precision, spec->tensor_parallel,
             spec->attention_ranks, spec->pipeline_parallel, spec->expert_parallel, spec->max_tokens,
             spec->max_sequences, spec->host_step_s, spec->host_sequence_s, spec->async_scheduling,
             spec->memory_fraction, spec->moe_imbalance, spec->context_tokens, spec->routing.zipf,
-            spec->routing.redundant, (int)spec->engine, spec->graph_doubling, spec->two_batch, (int)spec->sampler);
+            spec->routing.redundant, (int)spec->engine, spec->graph_doubling, spec->two_batch, (int)spec->sampler,
+            (int)spec->mixed);
     name_curve(f, "reduce", &(TwCurve){spec->comm_count, spec->comm_bytes, spec->comm_s, spec->comm_measured, NULL});
     const TwCurve *curves[] = {&spec->gather, &spec->scatter, &spec->dispatch, &spec->combine, &spec->send};
     for (size_t i = 0; i < sizeof curves / sizeof *curves; i++) name_curve(f, "curve", curves[i]);
@@ -68,8 +69,10 @@ static bool compile_step(TwPlant *plant, const TwPoolRow *row, const TwNode *poo
     tw_node_row(tw_node_group(pool, "model"), model);
     TwKernelEngine kernels = TW_ENGINE_TRTLLM;
     TwSampler sampler = TW_SAMPLE_ARGMAX;
+    TwMixedKernel mixed = TW_MIXED_AUTO;
     (void)tw_kernel_engine(row->kernels, &kernels);    // one of the words
     (void)tw_sampler_named(row->sampler, &sampler);
+    (void)tw_mixed_kernel_named(row->mxfp4_kernel, &mixed);
 
     char folder[512], table[600];
     snprintf(table, sizeof table, "calibration/%s", gpu->calibration);
@@ -90,6 +93,7 @@ static bool compile_step(TwPlant *plant, const TwPoolRow *row, const TwNode *poo
                        .memory_fraction = row->memory_fraction,
                        .engine = kernels,
                        .sampler = sampler,
+                       .mixed = mixed,
                        .routing = {.zipf = row->routing_zipf, .redundant = (int)row->redundant_experts}};
     static const TwShelfMaker maker = {make_step, destroy_step};
     const TwRackPlan *of = &plant->racks[home];

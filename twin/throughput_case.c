@@ -428,6 +428,14 @@ static void set_inferencex(TwThroughputRow *row, Engine engine)
     }
 }
 
+// vLLM multiplied mxfp4 experts by Marlin's kernel on Hopper up to 0.11.0, by Triton's since (issues 23278, 33155).
+static bool marlin(const TwThroughputRow *row)
+{
+    int minor;
+    if (strcmp(row->deploy.precision, "mxfp4") != 0 || !begins(row->gpu, "H")) return false;
+    return sscanf(row->engine, "vLLM 0.%d.%*d", &minor) == 1 && (minor < 11 || holds(row->engine, "0.11.0"));
+}
+
 static void set_engine(TwThroughputRow *row, Engine engine)
 {
     TwDeploySpec *d = &row->deploy;
@@ -453,6 +461,7 @@ static void set_engine(TwThroughputRow *row, Engine engine)
         if (begins(row->model, "llama-4") && strcmp(d->precision, "fp8") == 0) d->engine = TW_ENGINE_TRTLLM;
         // its client asks for top-p 0.95, which vLLM sorted for until 2026
         if (begins(row->source, "MLENERGY")) d->sampler = TW_SAMPLE_SORT;
+        if (marlin(row)) d->mixed = TW_MIXED_MARLIN;
         d->max_sequences = ampere ? 256 : 1024;
         d->max_tokens = ampere ? 2048 : 8192;
         break;

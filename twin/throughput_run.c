@@ -30,6 +30,7 @@ static int by_deploy(const void *left, const void *right)
     if (!c) c = (int)a->two_batch - (int)b->two_batch;
     if (!c) c = (int)a->engine - (int)b->engine;
     if (!c) c = (int)a->sampler - (int)b->sampler;
+    if (!c) c = (int)a->mixed - (int)b->mixed;
     if (!c) c = a->routing.redundant - b->routing.redundant;
     if (!c) c = (a->moe_imbalance > b->moe_imbalance) - (a->moe_imbalance < b->moe_imbalance);
     return c;

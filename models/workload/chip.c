@@ -71,6 +71,15 @@ bool tw_kernel_engine(const char *name, TwKernelEngine *engine)
     return at >= 0;
 }
 
+const char *const tw_mixed_kernels[] = {"auto", "triton", "marlin", NULL};
+
+bool tw_mixed_kernel_named(const char *name, TwMixedKernel *kernel)
+{
+    int at = place_of(name, tw_mixed_kernels);
+    if (at >= 0) *kernel = (TwMixedKernel)at;
+    return at >= 0;
+}
+
 bool tw_sampler_named(const char *name, TwSampler *sampler)
 {
     int at = place_of(name, tw_sampler_names);
@@ -104,6 +113,13 @@ double tw_number_bytes(TwNumber number)
 }
 
 TwNumber tw_mxfp4_computes(const TwAcceleratorRow *chip) { return chip->fp4_flops > 0.0 ? TW_FP8 : TW_BF16; }
+
+TwMixedKernel tw_mixed_kernel(const TwAcceleratorRow *chip, TwMixedKernel asked)
+{
+    if (tw_mxfp4_computes(chip) != TW_BF16) return TW_MIXED_AUTO;
+    if (asked != TW_MIXED_AUTO) return asked;
+    return chip->fp8_flops > 0.0 ? TW_MIXED_TRITON : TW_MIXED_MARLIN;
+}
 
 double tw_chip_peak(const TwAcceleratorRow *chip, TwNumber number)
 {

@@ -52,6 +52,13 @@ typedef enum TwSampler { TW_SAMPLE_ARGMAX, TW_SAMPLE_SORT, TW_SAMPLE_REJECTION, 
 extern const char *const tw_sampler_names[];    // NULL-ended, in this order
 bool tw_sampler_named(const char *name, TwSampler *sampler);
 
+// Whose kernels multiply mxfp4 experts on a chip without fp4 units, where weights are widened to bf16 on the way:
+// Triton's (TensorRT-LLM, SGLang, vLLM since 0.11.1) or Marlin's (vLLM before, and on Ampere). On a chip with fp4 units
+// there is no choice: the tables' own.
+typedef enum TwMixedKernel { TW_MIXED_AUTO, TW_MIXED_TRITON, TW_MIXED_MARLIN, TW_MIXED_KERNELS } TwMixedKernel;
+extern const char *const tw_mixed_kernels[];    // "auto" "triton" "marlin", NULL-ended, in this order
+bool tw_mixed_kernel_named(const char *name, TwMixedKernel *kernel);
+
 // Number types of weights, activations and KV cache.
 // mxfp4: weights of 4 bits beside activations of 8 bits where the chip has fp4 units, of 16 bits where it has not.
 typedef enum TwNumber { TW_BF16, TW_FP8, TW_FP8_BLOCK, TW_FP4, TW_MXFP4, TW_NUMBERS } TwNumber;
@@ -59,6 +66,8 @@ typedef enum TwNumber { TW_BF16, TW_FP8, TW_FP8_BLOCK, TW_FP4, TW_MXFP4, TW_NUMB
 const char *tw_number_name(TwNumber number);    // "bf16" "fp8" "fp8_block" "fp4" "mxfp4"
 bool tw_number_find(const char *name, TwNumber *number);
 double tw_number_bytes(TwNumber number);    // of one weight; fp4 with one scale byte per 16, mxfp4 per 32
-TwNumber tw_mxfp4_computes(const TwAcceleratorRow *chip);                // what mxfp4 weights are multiplied in
+TwNumber tw_mxfp4_computes(const TwAcceleratorRow *chip);    // what mxfp4 weights are multiplied in
+// What auto stands for: Triton's kernel from Hopper on, Marlin's before; auto where the chip has fp4 units.
+TwMixedKernel tw_mixed_kernel(const TwAcceleratorRow *chip, TwMixedKernel asked);
 double tw_chip_peak(const TwAcceleratorRow *chip, TwNumber number);      // FLOP/s; 0: not supported, NaN: unknown
 double tw_chip_flop_j(const TwAcceleratorRow *chip, TwNumber number);    // at full clock

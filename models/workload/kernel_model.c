@@ -309,18 +309,13 @@ static double along(const double *value, int count, double at)
 }
 
 // The table of a number type, or of the next one: *transferred then.
-static const Table *table_of(const Table *tables, TwNumber number, bool bf16_first, bool *transferred)
+static const Table *table_of(const Table *tables, TwNumber number, bool *transferred)
 {
     static const TwNumber next[TW_NUMBERS][4] = {
         {TW_BF16, TW_FP8_BLOCK, TW_FP8, TW_FP8},   {TW_FP8, TW_FP8_BLOCK, TW_BF16, TW_BF16},
         {TW_FP8_BLOCK, TW_FP8, TW_BF16, TW_BF16},  {TW_FP4, TW_FP8_BLOCK, TW_FP8, TW_BF16},
         {TW_MXFP4, TW_FP8_BLOCK, TW_FP8, TW_BF16},
     };
-    // where mxfp4 weights are multiplied in bf16, its kernels are the nearest
-    if (number == TW_MXFP4 && bf16_first && !tables[TW_MXFP4].have && tables[TW_BF16].have) {
-        *transferred = true;
-        return &tables[TW_BF16];
-    }
     for (int i = 0; i < 4; i++) {
         const Table *table = &tables[next[number][i]];
         if (!table->have) continue;
@@ -436,7 +431,7 @@ static TwKernelCost query_gemm(const TwKernelModel *model, const TwKernelShape *
 {
     bool carried;
     TwOpCost op = tw_op_gemm(s->m, s->n, s->k, tw_number_bytes(s->number));
-    const Table *table = table_of(model->gemm, s->number, false, &carried);
+    const Table *table = table_of(model->gemm, s->number, &carried);
     if (!table) return roofline(model, s, op, s->m);
     return by_utilisation(model, s, table, carried, op, s->number, s->m, s->n, s->k, s->m);
 }
@@ -446,7 +441,7 @@ static TwKernelCost query_decode(const TwKernelModel *model, const TwKernelShape
     bool carried;
     double e = tw_number_bytes(s->number);
     TwOpCost op = tw_op_decode(s->batch, s->seq, s->heads, s->kv_heads, s->dim, e);
-    const Table *table = table_of(model->decode, s->number, false, &carried);
+    const Table *table = table_of(model->decode, s->number, &carried);
     if (!table) return roofline(model, s, op, 1.0);
     // the tables are of heads 128 wide
     carried |= s->dim != 128.0;
@@ -469,7 +464,7 @@ static TwKernelCost query_prefill(const TwKernelModel *model, const TwKernelShap
 {
     bool carried;
     TwOpCost op = tw_op_prefill(s->batch, s->seq, s->heads, s->kv_heads, s->dim, tw_number_bytes(s->number));
-    const Table *table = table_of(model->prefill, s->number, false, &carried);
+    const Table *table = table_of(model->prefill, s->number, &carried);
     if (!table) return roofline(model, s, op, s->seq);
     carried |= s->dim != 128.0;
     // the bound of these tables is compute alone
@@ -487,7 +482,7 @@ static TwKernelCost query_mla_decode(const TwKernelModel *model, const TwKernelS
 {
     bool carried;
     TwOpCost op = tw_op_mla_decode(s->batch, s->seq, s->heads, tw_number_bytes(s->number));
-    const Table *table = table_of(model->mla_decode, s->number, false, &carried);
+    const Table *table = table_of(model->mla_decode, s->number, &carried);
     if (!table) return roofline(model, s, op, 1.0);
     return by_time(model, s, table, carried, op, log2(s->batch * s->seq), s->heads, s->seq);
 }
@@ -541,14 +536,55 @@ static double skew(const TwKernelModel *model, double tokens_per_expert, double 
     return 1.0 + ramp * (full - 1.0);
 }
 
+static double whole(double x, double tile) { return tile * ceil(x / tile); }
+
+void tw_kernel_padded(TwMixedKernel kernel, double tp, double *hidden, double *inter)
+{
+    static const double tile[TW_MIXED_KERNELS] = {1.0, 64.0, 128.0};
+    if (kernel == TW_MIXED_AUTO) return;
+    *hidden = whole(*hidden, 256.0);
+    *inter = tp * whole(*inter / tp, tile[kernel]);
+}
+
+// mxfp4 experts multiplied in bf16 (docs/calibration.md, "Engine"): Triton's kernel by its published share of the
+// roofline, Marlin's by the table of bf16 experts for what it reads and by its own published rate for what it computes.
+static TwKernelCost query_mixed(const TwKernelModel *model, TwKernelShape s)
+{
+    const double triton_u = 0.49, marlin_hopper_u = 0.257;
+    TwMixedKernel kernel = tw_mixed_kernel(&model->chip, s.mixed);
+    tw_kernel_padded(kernel, s.tp, &s.hidden, &s.inter);
+    double e = tw_number_bytes(s.number);
+    TwOpCost op = tw_op_moe_mixed(s.m, s.hidden, s.inter, s.experts, s.top_k, s.tp, s.ep, e, 2.0);
+    const Table *table = &model->moe[TW_BF16];
+    Bounds bounds = bounds_of(model, s.number);
+    double t0 = table->have ? fmax(1e-6 * table->grid.offset, launch_s) : launch_s;
+    if (kernel == TW_MIXED_TRITON || !table->have) {
+        TwKernelCost cost = {.flop = op.flop, .bytes = op.bytes, .evidence = TW_TRANSFERRED};
+        cost.t_s = t0 + tw_op_bound_s(op, bounds.flops, bounds.bandwidth) / triton_u;
+        return finish(model, &s, cost, bounds, t0, s.m);
+    }
+    // the table for what is read; FLOP by its own rate: as many a cycle of a processor as on Hopper, of Ampere's half
+    // peak
+    double expert = 3.0 * s.hidden * s.inter / s.tp * e;
+    double u = model->chip.fp8_flops > 0.0 ? marlin_hopper_u : 2.0 * marlin_hopper_u;
+    TwKernelCost cost =
+        by_utilisation(model, &s, table, true, (TwOpCost){0.0, op.bytes}, s.number, log2(s.m * s.top_k / s.experts),
+                       log2(s.experts / s.ep * expert), log2(expert), s.m);
+    cost.flop = op.flop;
+    cost.t_s = fmax(cost.t_s, t0 + op.flop / (u * bounds.flops));
+    return finish(model, &s, cost, bounds, t0, s.m);
+}
+
 static TwKernelCost query_moe(const TwKernelModel *model, const TwKernelShape *s)
 {
     bool carried;
     double e = tw_number_bytes(s->number), activation = e;
-    bool bf16 = s->number == TW_MXFP4 && tw_mxfp4_computes(&model->chip) == TW_BF16;
-    if (s->number == TW_MXFP4) activation = bf16 ? 2.0 : 1.0;
+    if (s->number == TW_MXFP4) {
+        if (tw_mxfp4_computes(&model->chip) == TW_BF16) return query_mixed(model, *s);
+        activation = 1.0;
+    }
     TwOpCost op = tw_op_moe_mixed(s->m, s->hidden, s->inter, s->experts, s->top_k, s->tp, s->ep, e, activation);
-    const Table *table = table_of(model->moe, s->number, bf16, &carried);
+    const Table *table = table_of(model->moe, s->number, &carried);
     if (!table) return roofline(model, s, op, s->m);
     double expert = 3.0 * s->hidden * s->inter / s->tp * e;
     TwKernelCost cost = by_utilisation(model, s, table, carried, op, s->number, log2(s->m * s->top_k / s->experts),

@@ -38,6 +38,7 @@ typedef struct TwKernelShape {
     double read, written, seconds;
     bool balanced;    // tokens over the experts; otherwise by power law 1.2
     TwSampler sampler;
+    TwMixedKernel mixed;    // of mxfp4 experts
 } TwKernelShape;
 
 typedef struct TwKernelCost {
@@ -59,6 +60,9 @@ void tw_kernel_model_destroy(TwKernelModel *model);
 
 // Thread-safe, no allocation. The chip must know a peak above 0 for the number type.
 TwKernelCost tw_kernel_query(const TwKernelModel *model, const TwKernelShape *shape);
+
+// Widths of mxfp4 experts as a kernel stores them, whole tiles; inter: of all tp shares together.
+void tw_kernel_padded(TwMixedKernel kernel, double tp, double *hidden, double *inter);
 
 // The same work, times as long: all its times, not its FLOP, bytes and joules.
 void tw_kernel_stretch(TwKernelCost *cost, double times);

@@ -99,6 +99,12 @@ static bool check_shapes(const TwStepSpec *spec, TwError *error)
         spec->routing.redundant > 4096)
         return tw_fail(error, TW_BAD_INPUT, "routing: zipf = %g, redundant experts %d, expected 0 to 4 and 0 to 4096",
                        spec->routing.zipf, spec->routing.redundant);
+    if (spec->mixed != TW_MIXED_AUTO && tw_mixed_kernel(spec->chip, spec->mixed) == TW_MIXED_AUTO)
+        return tw_fail(error, TW_BAD_INPUT, "mxfp4_kernel = \"%s\", expected auto: a chip with fp4 units has its own",
+                       tw_mixed_kernels[spec->mixed]);
+    if (spec->mixed != TW_MIXED_AUTO && strcmp(spec->precision, "mxfp4") != 0)
+        return tw_fail(error, TW_BAD_INPUT, "mxfp4_kernel = \"%s\" beside precision = \"%s\", expected mxfp4",
+                       tw_mixed_kernels[spec->mixed], spec->precision);
     if (spec->comm_count < 0 || !(spec->memory_fraction > 0.0 && spec->memory_fraction <= 1.0))
         return tw_fail(error, TW_BAD_INPUT, "memory_fraction = %g, expected more than 0, at most 1",
                        spec->memory_fraction);
@@ -266,6 +272,7 @@ bool tw_step_create(TwStepModel **model, const TwStepSpec *spec, TwError *error)
     t->compose = (TwCompose){.model = &t->model,
                              .engine = spec->engine,
                              .sampler = spec->sampler,
+                             .mixed = tw_mixed_kernel(spec->chip, spec->mixed),
                              .tp = tp,
                              .ranks = ranks,
                              .stages = stages,

@@ -133,6 +133,7 @@ typedef struct TwStepSpec {
     double context_tokens;     // typical length of a sequence, for the cache of windowed layers; 0: as if all were full
     TwKernelEngine engine;     // whose kernels the experts run on
     TwSampler sampler;
+    TwMixedKernel mixed;    // of mxfp4 experts, on a chip without fp4 units
 } TwStepSpec;
 
 typedef struct TwStepModel {

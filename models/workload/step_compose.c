@@ -56,9 +56,14 @@ double tw_compose_weight_bytes(const TwCompose *c)
         attention +=
             (double)(m->layers * m->hidden * 2 * m->kv_heads * m->head_dim) * (1.0 / (double)m->kv_heads - 1.0 / c->tp);
     double spread = c->tp * c->ranks;    // GPUs that share the experts of a layer
-    double layers = attention * tw_number_bytes(c->projection) +
-                    (w.dense + w.shared) / c->tp * tw_number_bytes(c->linear) +
-                    w.experts * c->copies / spread * tw_number_bytes(c->expert) + w.router * tw_number_bytes(TW_BF16);
+    double hidden = (double)m->hidden, inter = (double)m->expert_inter, stored = 1.0;
+    if (c->expert == TW_MXFP4 && w.experts > 0.0) {
+        tw_kernel_padded(c->mixed, spread / c->ep, &hidden, &inter);
+        stored = hidden / (double)m->hidden * inter / (double)m->expert_inter;
+    }
+    double layers =
+        attention * tw_number_bytes(c->projection) + (w.dense + w.shared) / c->tp * tw_number_bytes(c->linear) +
+        w.experts * stored * c->copies / spread * tw_number_bytes(c->expert) + w.router * tw_number_bytes(TW_BF16);
     // the first stage has the embedding, the last the head
     double ends = c->stages > 1.0 ? w.embedding : w.embedding + w.head;
     return layers * c->stage_excess / c->stages + ends / c->tp * tw_number_bytes(c->head);
@@ -211,7 +216,8 @@ void tw_compose_experts(const TwCompose *c, double tokens, TwEmit *emit, void *c
                            .top_k = (double)m->top_k,
                            .tp = gpus / c->ep,
                            .ep = c->ep,
-                           .balanced = c->moe_imbalance > 0.0};
+                           .balanced = c->moe_imbalance > 0.0,
+                           .mixed = c->mixed};
     TwKernelCost cost = tw_kernel_query(c->kernels, &shape);
     if (c->moe_imbalance > 0.0) tw_kernel_stretch(&cost, c->moe_imbalance);
     emit(context, "experts", layers, &cost);

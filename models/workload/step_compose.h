@@ -17,6 +17,7 @@ typedef struct TwCompose {
     const TwModelRow *model;
     TwKernelEngine engine;
     TwSampler sampler;
+    TwMixedKernel mixed;                                          // TW_MIXED_AUTO: none
     TwNumber linear, projection, expert, head, cache, prefill;    // number type of each part
     double tp, ranks, stages, ep;    // attention tensor parallel, attention ranks, pipeline stages, expert parallel
     double moe_imbalance;

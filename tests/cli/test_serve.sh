@@ -175,5 +175,13 @@ expect 2 "did you mean sort?" "$TOKENWORKS" step --chip h100 --model llama-3.1-8
 rate() { "$TOKENWORKS" serve --chip h100 --model llama-3.1-8b --isl 215 --osl 197 --requests 1000 --sampler "$1" | sed -n 's/^  output *\([0-9.]*\).*/\1/p'; }
 awk -v g="$(rate argmax)" -v s="$(rate sort)" -v r="$(rate rejection)" 'BEGIN { exit !(g > 0 && s / g > 0.82 && s / g < 0.89 && r / g > 0.98 && r / g < 1) }' ||
     fail "samplers are off what is published"
+# vLLM reports 65.97 GiB of weights of gpt-oss-120b with Marlin's kernel, 64.38 with Triton's (issues 23278, 33155)
+for kernel in "marlin 70.8" "triton 69.1"; do
+    "$TOKENWORKS" step --chip h100 --model gpt-oss-120b --precision mxfp4 --mxfp4-kernel "${kernel% *}" --decode 8x128 |
+        awk -v want="${kernel#* }" '$1 == "memory" { found = $2 > 0.995 * want && $2 < 1.005 * want } END { exit !found }' ||
+        fail "weights of ${kernel% *}"
+done
+expect 2 "did you mean marlin?" "$TOKENWORKS" step --chip h100 --model gpt-oss-120b --precision mxfp4 --mxfp4-kernel marlon --decode 8x128
+expect 3 "a chip with fp4 units has its own" "$TOKENWORKS" step --chip b200 --model gpt-oss-120b --precision mxfp4 --mxfp4-kernel marlin --decode 8x128
 expect 3 "expected argmax, sort or rejection" "$TOKENWORKS" check dps_8rack --set workload.sampler=srot
 finish
