@@ -267,6 +267,7 @@ bool tw_engine_build(TwEngine *engine, const TwEngineSpec *given, TwError *error
     while (1 << engine->prefix.shift < spec.block_tokens) engine->prefix.shift++;
 
     engine->plain = is_plain(engine);
+    engine->booked = engine->plain && spec.ranks > 1 && !engine->keeps;
 
     size_t sequences = (size_t)spec.max_sequences;
     // the queues and the first chunks share the cache lines of the residues
@@ -281,6 +282,8 @@ bool tw_engine_build(TwEngine *engine, const TwEngineSpec *given, TwError *error
     if (engine->fronts) engine->tail = reserve(engine, 1, sizeof(TwFrontTail));
     engine->list_bytes = engine->parts_bytes;
     engine->parts_bytes += (size_t)(spec.ranks - 1) * (sizeof(TwReplica) + engine->list_bytes);
+    if (engine->booked)
+        engine->book = reserve(engine, 1, sizeof(TwRankBook) + (size_t)spec.ranks * sizeof(TwRankEntry));
     engine->slabs = (engine->rows_max + TW_SLAB_ROWS - 1) / TW_SLAB_ROWS;
     engine->row_bytes[TW_ROWS] = sizeof(TwRow);
     engine->row_bytes[TW_LINKS] = sizeof(TwLink);
@@ -323,10 +326,21 @@ static void clear_list(const TwEngine *e, TwReplica *r)
     tw_prefix_clear(&prefix);
 }
 
+static void clear_book(const TwEngine *e, TwReplica *g)
+{
+    TwRankBook *book = book_of(e, g);
+    memset(book, 0, sizeof *book);
+    for (int k = 0; k < e->ranks; k++)
+        book->rank[k] =
+            (TwRankEntry){.finish = INT64_MAX, .lasts = INT64_MAX, .taken = g->iteration + 1, .flags = TW_RANK_IDLE};
+    book->flagged[__builtin_ctz(TW_RANK_IDLE)] = e->ranks;
+}
+
 // Nothing runs, nothing waits; counts and clock stay.
 static void clear(const TwEngine *e, TwReplica *r)
 {
     for (int k = 0; k < e->ranks; k++) clear_list(e, rank_of(e, r, k));
+    if (e->booked) clear_book(e, r);
 }
 
 // The heads of the other ranks lie among the arrays, each before its own; the rows are those of the group.
@@ -613,10 +627,16 @@ TwEngineLoad tw_engine_ranks_load(const TwEngine *e, const TwReplica *r)
         const TwReplica *rank = rank_const(e, r, k);
         sum.running += rank->running, sum.loading += rank->loading;
         sum.waiting += tw_replica_waiting(rank), sum.handed += rank->handed;
-        sum.wait_input += rank->wait_input, sum.context += rank->context;
+        sum.wait_input += rank->wait_input;
         sum.prompt_blocks += rank->prompt_blocks;
         sum.blocks += rank->kv.blocks, sum.free += rank->kv.free;
-        sum.decode_steps += rank->step, sum.decode_tokens += rank->iteration;
+        // by the book the head may lie behind
+        const TwRankEntry *at = e->booked ? &book_const(e, r)->rank[k] : NULL;
+        const TwReplica *clock = at ? r : rank;
+        sum.context += at ? at->base + at->decodes * r->iteration : rank->context;
+        if (at && at->taken <= r->iteration)
+            sum.free -= tw_kv_need(&rank->kv, part_const(rank, e->residues), at->taken, r->iteration + 1 - at->taken);
+        sum.decode_steps += clock->step, sum.decode_tokens += clock->iteration;
     }
     return sum;
 }
@@ -626,16 +646,6 @@ int32_t tw_engine_waiting(const TwEngine *e, const TwReplica *r)
     int32_t waiting = tw_replica_waiting(r);
     for (int k = 1; k < e->ranks; k++) waiting += tw_replica_waiting(rank_const(e, r, k));
     return waiting;
-}
-
-int32_t tw_engine_requests(const TwEngine *e, const TwReplica *r)
-{
-    int32_t requests = 0;
-    for (int k = 0; k < e->ranks; k++) {
-        const TwReplica *rank = rank_const(e, r, k);
-        requests += rank->running + rank->loading + tw_replica_waiting(rank);
-    }
-    return requests;
 }
 
 void tw_engine_look(const TwEngine *e, const TwReplica *r, int64_t m, TwEngineView *view)

@@ -165,6 +165,7 @@ typedef struct TwEngine {
     bool drawn;        // acceptance is
     bool fronts;       // there is a front end; its work in 2^-32 ns
     bool plain;        // has nothing rare (plain.h)
+    bool booked;       // of its ranks a book is kept (engine_parts.h)
     TwWide front_request, front_prompt, front_output;
     uint64_t chain[TW_DRAFT_MOST];             // drawn: chance that so many drafts and one more are accepted, in 2^-64
     int64_t draft_mean, idle_rate, swap_ns;    // tokens a step in 2^-32, 0: no drafts; units of energy per ns; a block
@@ -174,6 +175,7 @@ typedef struct TwEngine {
     uint64_t weight[TW_TENANTS];    // of a token, 2^-16
     // offsets in the arrays of a replica
     size_t heap, chunks, fresh, residues, queue, node, table, tier[TW_TIERS], tail;
+    size_t book;                        // of the group, after those of all its ranks
     size_t row_bytes[TW_ROW_ARRAYS];    // of what a request in flight has in each; 0: not there
     int slabs;                          // of TW_SLAB_ROWS rows, that hold rows_max
     size_t list_bytes;                  // of the arrays of one rank
@@ -369,7 +371,12 @@ typedef struct TwEngineLoad {
 TwEngineLoad tw_engine_ranks_load(const TwEngine *engine, const TwReplica *replica);
 // Of all its ranks, those not yet in work, and those here at all.
 int32_t tw_engine_waiting(const TwEngine *engine, const TwReplica *replica);
-int32_t tw_engine_requests(const TwEngine *engine, const TwReplica *replica);
+static inline int32_t tw_engine_requests(const TwEngine *e, const TwReplica *r)
+{
+    if (e->ranks == 1) return r->running + r->loading + tw_replica_waiting(r);
+    const TwEngineCounts *n = &r->counts;
+    return (int32_t)(n->arrived - n->completed - n->rejected - n->lost - n->cancelled - n->moved);
+}
 static inline TwEngineLoad tw_engine_load(const TwEngine *e, const TwReplica *r)
 {
     if (e->ranks > 1) return tw_engine_ranks_load(e, r);

@@ -56,6 +56,49 @@ static inline const TwReplica *rank_const(const TwEngine *e, const TwReplica *gr
     return k == 0 ? group : part_const(group, rank_at(e, k));
 }
 
+// --- the book of a group ---------------------------------------------------------------------------------------------
+
+// What the boundaries of a group need to know of its ranks, side by side: a rank to which nothing happens is not looked
+// at. Its head has its clock, context and free blocks of when something last did (tw_ranks_settle). Kept for plain
+// engines of several ranks without a prefix cache.
+enum {
+    TW_RANK_CHUNK = 1,      // computes a prompt
+    TW_RANK_PROMPT = 2,     // does, or could begin one
+    TW_RANK_FULL = 4,       // all its places decode
+    TW_RANK_IDLE = 8,       // none does
+    TW_RANK_WAITS = 16,     // somebody waits with it
+    TW_RANK_OVER = 32,      // and has no place
+    TW_RANK_ACTIVE = 64,    // is looked at at each boundary
+    TW_RANK_FLAGS = 7
+};
+
+typedef struct TwRankEntry {
+    int64_t finish;              // decode clock of its first finish; INT64_MAX: none decodes
+    uint32_t ends;               // row of who finishes then
+    int64_t base;                // context less decodes times the decode clock
+    int64_t taken;               // first iteration whose blocks have not been taken from the free ones
+    int64_t lasts;               // all iterations before it find their blocks
+    int64_t prompts;             // tokens of prompts waiting and in work, where the router asks for them
+    int32_t decodes;             // as of the last plan
+    int32_t running, waiting;    // with a place; without
+    uint32_t flags;
+} TwRankEntry;
+
+typedef struct TwRankBook {
+    int32_t decodes, prompt_tokens;    // of all: that decode; of chunks in the iteration
+    int32_t flagged[TW_RANK_FLAGS];    // ranks with each flag
+    int32_t gaps_of[TW_SERVICES];      // as in the heads
+    TwRankEntry rank[];
+} TwRankBook;
+
+static inline bool booked(const TwEngine *e) { return TW_RANKED && e->booked; }
+static inline TwRankBook *book_of(const TwEngine *e, TwReplica *group) { return part(group, e->book); }
+static inline const TwRankBook *book_const(const TwEngine *e, const TwReplica *g) { return part_const(g, e->book); }
+static inline int32_t ranks_flagged(const TwRankBook *book, unsigned flag)
+{
+    return book->flagged[__builtin_ctz(flag)];
+}
+
 static inline void set_time(const TwEngine *e, TwReplica *r, TwWide time)
 {
     for (int k = 0; k < ranks_of(e); k++) rank_of(e, r, k)->time = time;
@@ -162,7 +205,7 @@ TW_LOCAL bool tw_sched_ends(const TwEngine *engine, TwReplica *list, const TwEng
 // Who takes part next; true: the same, or was so before. `once`: the next iteration is looked at by itself.
 TW_LOCAL bool tw_sched_turn(const TwEngine *engine, TwReplica *list, bool changed, bool *once, const TwEngineLog *log);
 // What is scheduled on a list, as a step source wants it (sets its chunk_tokens); whether anything is.
-TW_LOCAL TwBatch tw_sched_batch(const TwEngine *engine, TwReplica *list);
+TW_LOCAL void tw_sched_batch(const TwEngine *engine, TwReplica *list, TwBatch *batch);
 TW_LOCAL bool tw_sched_works(const TwEngine *engine, TwReplica *list);
 // The series of a cost of a batch; what the images of prompts that begin add to it. Returns those images.
 TW_LOCAL TwSeries tw_sched_series(const TwEngine *engine, TwAffine cost, double scale, const TwBatch *batch);
@@ -179,6 +222,10 @@ TW_RANKS_LOCAL void tw_ranks_boundary(const TwEngine *engine, TwReplica *group, 
 // Which rank gets a request.
 TW_RANKS_LOCAL TwReplica *tw_ranks_choose(const TwEngine *engine, TwReplica *group, const TwRequest *request,
                                           int64_t now_ns);
+// Writes into the book who is with a rank, after somebody came.
+TW_RANKS_LOCAL void tw_ranks_note(const TwEngine *engine, TwReplica *group, TwReplica *list);
+// Brings all ranks up to date after a run; m iterations of the plan have just been counted.
+TW_RANKS_LOCAL void tw_ranks_settle_all(const TwEngine *engine, TwReplica *group, int64_t m);
 // Boundaries of the plan of a group before now_ns; how far a list is then.
 TW_LOCAL int64_t tw_engine_passed(const TwReplica *group, int64_t now_ns);
 // Ends the plan at the first boundary at or after now_ns.

@@ -245,6 +245,22 @@ static void commit_ranks(const TwEngine *e, TwReplica *g, int64_t m, TwWide took
         if (gaps_of[s] > 0) tw_latency_gaps(log->latency + s, &g->span, m, took, gaps_of[s]);
 }
 
+// The same by the book: of the lists only those with prompts in work are touched.
+static void commit_book(const TwEngine *e, TwReplica *g, int64_t m, TwWide took, const TwEngineLog *log)
+{
+    const TwRankBook *book = book_of(e, g);
+    g->time += took;
+    g->iteration += m;
+    g->step += m;
+    g->counts.output_done += m * book->decodes;
+    g->counts.output_pending -= m * book->decodes;
+    for (int s = 0; s < e->services && log && log->latency; s++)
+        if (book->gaps_of[s] > 0) tw_latency_gaps(log->latency + s, &g->span, m, took, book->gaps_of[s]);
+    if (ranks_flagged(book, TW_RANK_CHUNK) == 0) return;
+    for (int k = e->ranks - 1; k >= 0; k--)
+        if (book->rank[k].flags & TW_RANK_CHUNK) commit_chunks(e, rank_of(e, g, k), m);
+}
+
 // Goes m iterations into the plan, m <= stop: to their end, nothing scheduled after it yet.
 static void commit(const TwEngine *e, TwReplica *r, int64_t m, const TwEngineLog *log)
 {
@@ -253,12 +269,19 @@ static void commit(const TwEngine *e, TwReplica *r, int64_t m, const TwEngineLog
     TwSeries span = r->span;    // after them
     TwWide took = tw_series_take(&span, m), used = tw_series_take(&r->energy, m), from = r->time;
     int64_t prompts = r->chunk_tokens, decodes = rare(r->paused) ? 0 : r->decodes;
-    for (int k = 1; k < ranks_of(e); k++) {
-        TwReplica *rank = rank_of(e, r, k);
-        prompts += rank->chunk_tokens;
-        decodes += rank->paused ? 0 : rank->decodes;
+    if (booked(e)) {
+        prompts = book_of(e, r)->prompt_tokens;
+        decodes = book_of(e, r)->decodes;
+    } else {
+        for (int k = 1; k < ranks_of(e); k++) {
+            TwReplica *rank = rank_of(e, r, k);
+            prompts += rank->chunk_tokens;
+            decodes += rank->paused ? 0 : rank->decodes;
+        }
     }
-    if (several(e->ranks))
+    if (booked(e))
+        commit_book(e, r, m, took, log);
+    else if (several(e->ranks))
         commit_ranks(e, r, m, took, log);
     else
         commit_list(e, r, m, took, log);
@@ -341,9 +364,12 @@ void tw_engine_run(const TwEngine *e, TwReplica *r, int64_t until_ns, const TwEn
     }
     tw_engine_boundaries(e, r, until_ns, log);
     int64_t m = tw_engine_passed(r, until_ns);
-    if (m == 0) return;
-    commit(e, r, m, log);
-    for (int k = 0; k < ranks_of(e); k++) tw_sched_resume(e, rank_of(e, r, k));
+    if (m > 0) commit(e, r, m, log);
+    if (booked(e)) {
+        tw_ranks_settle_all(e, r, m);
+        return;
+    }
+    for (int k = 0; k < ranks_of(e) && m > 0; k++) tw_sched_resume(e, rank_of(e, r, k));
 }
 
 TwWide tw_engine_energy(const TwEngine *e, const TwReplica *r, int64_t now_ns)
@@ -386,6 +412,8 @@ static bool fits_at_all(const TwEngine *e, const TwReplica *r, const TwRequest *
 static bool has_room(const TwEngine *e, TwReplica *g, const TwRequest *request, int64_t now_ns, const TwEngineLog *log)
 {
     if (tw_seq_next(e, g) == TW_NO_ROW) return false;
+    // (not more wait than are here)
+    if (several(e->ranks) && tw_engine_requests(e, g) < e->spec.queue_max) return true;
     if (tw_engine_waiting(e, g) < e->spec.queue_max) return true;
     if (!rare(e->queues > 1)) return false;
     const TwRow *rows = rows_of(e, g);
@@ -516,6 +544,7 @@ bool tw_engine_offer_as(const TwEngine *e, TwReplica *g, const TwRequest *reques
     }
     if (row->first_ns == 0 && row->give_up_ns < r->give_up_ns) r->give_up_ns = row->give_up_ns;
     tw_seq_wait(e, r, at, false);
+    if (booked(e)) tw_ranks_note(e, g, r);
     if (!g->busy) {
         // a boundary now, processed once time has passed it: whatever else arrives at this time is seen there too
         wake(e, g, coming->now_ns);

@@ -6,6 +6,95 @@
 // and of what all GPUs draw as long as the slowest works.
 #include "models/workload/engine_parts.h"
 
+// --- the book ------------------------------------------------------------------------------------------------------
+
+static bool could_begin(const TwEngine *e, TwReplica *list);
+
+// Whether the router weighs ranks by the tokens that they have.
+static bool weighs_tokens(const TwEngine *e)
+{
+    return e->spec.rank_router == TW_RANK_LEAST_TOKENS || e->spec.rank_router == TW_RANK_CENTRAL;
+}
+
+static int64_t prompt_tokens(const TwEngine *e, TwReplica *list)
+{
+    int64_t tokens = list->wait_input;
+    for (int j = 0; j < list->chunk_count; j++) tokens += row_goal(rows_of(e, list) + chunks_of(e, list)[j]);
+    return tokens;
+}
+
+void tw_ranks_note(const TwEngine *e, TwReplica *g, TwReplica *list)
+{
+    TwRankBook *book = book_of(e, g);
+    TwRankEntry *at = &book->rank[list->rank];
+    at->running = list->running + list->loading;
+    at->waiting = list->wait_count;
+    if (weighs_tokens(e)) at->prompts = prompt_tokens(e, list);
+    bool chunk = list->chunk_count > 0, waits = list->wait_count > 0;
+    unsigned flags = (chunk ? TW_RANK_CHUNK : 0) | (chunk || could_begin(e, list) ? TW_RANK_PROMPT : 0) |
+                     (list->decodes >= e->spec.max_sequences ? TW_RANK_FULL : 0) |
+                     (list->decodes == 0 ? TW_RANK_IDLE : 0) | (waits ? TW_RANK_WAITS : 0) |
+                     (waits && at->running + at->waiting > e->spec.max_sequences ? TW_RANK_OVER : 0) |
+                     (chunk || list->loading > 0 || list->give_up_ns != INT64_MAX ? TW_RANK_ACTIVE : 0);
+    for (unsigned other = flags ^ at->flags; other; other &= other - 1) {
+        int flag = __builtin_ctz(other);
+        book->flagged[flag] += flags >> flag & 1 ? 1 : -1;
+    }
+    at->flags = flags;
+}
+
+// Its clock is that of the group, and the blocks of all iterations before `until` are taken.
+static inline void settle(const TwEngine *e, TwReplica *g, TwReplica *list, TwRankEntry *at, int64_t until)
+{
+    list->time = g->time;
+    list->iteration = g->iteration;
+    list->step = g->step;
+    list->context = at->base + at->decodes * g->iteration;
+    if (at->taken >= until) return;
+    list->kv.free -= tw_kv_need(&list->kv, residues_of(e, list), at->taken, until - at->taken);
+    at->taken = until;
+}
+
+// How far its blocks surely last: each round of a block's iterations takes one for every decode.
+static inline void foresee(TwReplica *list, TwRankEntry *at)
+{
+    at->lasts = INT64_MAX;
+    if (list->decodes > 0)
+        at->lasts = at->taken + ((int64_t)((uint64_t)list->kv.free / (uint64_t)list->decodes) << list->kv.shift);
+}
+
+// What has become of a rank whose next iteration is scheduled, its blocks taken.
+static inline void enter(const TwEngine *e, TwReplica *g, TwReplica *list, TwRankEntry *at)
+{
+    TwRankBook *book = book_of(e, g);
+    book->decodes += list->decodes - at->decodes;
+    at->decodes = list->decodes;
+    at->base = list->context - list->decodes * list->iteration;
+    uint64_t first = list->decodes > 0 ? heap_of(e, list)[0] : 0;
+    at->finish = list->decodes > 0 ? finish_clock(first) : INT64_MAX;
+    at->ends = finish_row(first);
+    at->taken = list->iteration + 1;
+    foresee(list, at);
+    tw_ranks_note(e, g, list);
+}
+
+void tw_ranks_settle_all(const TwEngine *e, TwReplica *g, int64_t m)
+{
+    TwRankBook *book = book_of(e, g);
+    for (int k = 0; k < e->ranks; k++) {
+        TwReplica *list = rank_of(e, g, k);
+        TwRankEntry *at = &book->rank[k];
+        if (m > 0 && at->flags & TW_RANK_CHUNK) {
+            settle(e, g, list, at, g->iteration);
+            tw_sched_resume(e, list);
+            at->taken = g->iteration + 1;
+        } else {
+            settle(e, g, list, at, g->iteration + 1);
+        }
+        foresee(list, at);
+    }
+}
+
 // --- which rank gets a request ------------------------------------------------------------------------------------
 
 // Tokens to compute and in memory, and blocks held, at the last boundary before now.
@@ -21,9 +110,7 @@ static double cost_of(const TwEngine *e, TwReplica *list, int64_t m, const TwReq
     case TW_RANK_LEAST_TOKENS:
     case TW_RANK_CENTRAL: {
         tw_engine_look(e, list, m, &now);
-        int64_t tokens = list->wait_input + now.context;
-        for (int j = 0; j < list->chunk_count; j++) tokens += row_goal(rows_of(e, list) + chunks_of(e, list)[j]);
-        return (double)tokens;
+        return (double)(prompt_tokens(e, list) + now.context);
     }
     case TW_RANK_KV_AWARE: {
         tw_engine_look(e, list, m, &now);
@@ -43,6 +130,24 @@ static double cost_of(const TwEngine *e, TwReplica *list, int64_t m, const TwReq
     return 0.0;
 }
 
+// The same by the book, where it says it.
+static inline double cost_by_book(const TwEngine *e, TwReplica *g, int k, int64_t m, const TwRequest *request)
+{
+    const TwRankEntry *at = &book_of(e, g)->rank[k];
+    switch (e->spec.rank_router) {
+    case TW_RANK_LEAST_LOADED:
+        return (double)(at->running + at->waiting);
+    case TW_RANK_VLLM_DP:
+        return (double)(4 * (int64_t)at->waiting + at->running);
+    case TW_RANK_LEAST_TOKENS:
+    case TW_RANK_CENTRAL:
+        return (double)(at->prompts + at->base + at->decodes * (g->iteration + m));
+    default:
+        settle(e, g, rank_of(e, g, k), &book_of(e, g)->rank[k], g->iteration + 1);
+        return cost_of(e, rank_of(e, g, k), m, request);
+    }
+}
+
 TwReplica *tw_ranks_choose(const TwEngine *e, TwReplica *g, const TwRequest *request, int64_t now_ns)
 {
     int best = 0;
@@ -51,10 +156,11 @@ TwReplica *tw_ranks_choose(const TwEngine *e, TwReplica *g, const TwRequest *req
         g->next_rank = best + 1 < e->ranks ? best + 1 : 0;
         return rank_of(e, g, best);
     }
-    int64_t m = g->busy ? tw_engine_passed(g, now_ns) : 0;
-    double least_cost = cost_of(e, g, m, request);
+    bool tokens = weighs_tokens(e) || e->spec.rank_router == TW_RANK_KV_AWARE;
+    int64_t m = g->busy && tokens ? tw_engine_passed(g, now_ns) : 0;
+    double least_cost = booked(e) ? cost_by_book(e, g, 0, m, request) : cost_of(e, g, m, request);
     for (int k = 1; k < e->ranks; k++) {
-        double cost = cost_of(e, rank_of(e, g, k), m, request);
+        double cost = booked(e) ? cost_by_book(e, g, k, m, request) : cost_of(e, rank_of(e, g, k), m, request);
         if (cost >= least_cost) continue;
         least_cost = cost;
         best = k;
@@ -117,6 +223,13 @@ static bool could_begin(const TwEngine *e, TwReplica *list)
 
 static Prompts prompts_of(const TwEngine *e, TwReplica *g)
 {
+    if (booked(e)) {
+        const TwRankBook *book = book_of(e, g);
+        return (Prompts){.any = ranks_flagged(book, TW_RANK_PROMPT) > 0,
+                         .every = ranks_flagged(book, TW_RANK_PROMPT) == e->ranks,
+                         .places = ranks_flagged(book, TW_RANK_FULL) == 0,
+                         .decodes = ranks_flagged(book, TW_RANK_IDLE) == 0};
+    }
     Prompts p = {.every = true, .places = true, .decodes = true};
     for (int k = 0; k < e->ranks; k++) {
         TwReplica *list = rank_of(e, g, k);
@@ -187,21 +300,51 @@ static inline TwSeries rounded(Cost cost, double scale)
     return (TwSeries){tw_wide(cost.next, scale), tw_wide(cost.grow, scale)};
 }
 
+// What a rank schedules, written where it stays: copied, its halves would wait for each other in the store buffer.
+static inline void rank_batch(const TwEngine *e, TwReplica *g, int k, TwBatch *b)
+{
+    int decodes;
+    int64_t context;
+    if (booked(e)) {
+        const TwRankEntry *at = &book_of(e, g)->rank[k];
+        if (at->flags & TW_RANK_CHUNK) {
+            tw_sched_batch(e, rank_of(e, g, k), b);
+            return;
+        }
+        decodes = at->decodes;
+        context = at->base + decodes * g->iteration;
+    } else {
+        TwReplica *list = rank_of(e, g, k);
+        if (list->chunk_count > 0 || rare(list->paused || e->spec.speculate.draft > 0)) {
+            tw_sched_batch(e, list, b);
+            return;
+        }
+        decodes = list->decodes;
+        context = list->context;
+    }
+    *b = (TwBatch){0};
+    b->tokens = b->decodes = b->logits = decodes;
+    b->decode_context = context;
+}
+
+// Iterations until what a rank schedules changes, or its affine range ends.
+static inline int64_t rank_end(const TwEngine *e, TwReplica *g, int k, int64_t m, const TwBatch *b, const TwStep *step)
+{
+    if (!booked(e) || b->chunks > 0 || b->singles > 0) return least(m, tw_sched_end(e, rank_of(e, g, k), b, step));
+    if (b->decodes == 0) return m;
+    m = least(m, book_of(e, g)->rank[k].finish - g->iteration);
+    if (m > 1 && b->decode_context > step->context_end - m * b->decodes)
+        m = least(m, (step->context_end - b->decode_context - 1) / b->decodes + 1);
+    return m < 1 ? 1 : m;
+}
+
 static void plan_ranks(const TwEngine *e, TwReplica *g)
 {
     const TwStepSource *source = e->spec.step;
     TwBatch batch[TW_RANKS_MOST];
     TwStep step[TW_RANKS_MOST];
     Cost time[TW_RANKS_MOST], energy = {0.0, 0.0}, all = {0.0, 0.0};
-    for (int k = 0; k < e->ranks; k++) {
-        TwReplica *list = rank_of(e, g, k);
-        int sequences = list->decodes;
-        if (list->chunk_count > 0 || rare(list->paused || e->spec.speculate.draft > 0))
-            batch[k] = tw_sched_batch(e, list);
-        else
-            batch[k] = (TwBatch){
-                .tokens = sequences, .decodes = sequences, .decode_context = list->context, .logits = sequences};
-    }
+    for (int k = 0; k < e->ranks; k++) rank_batch(e, g, k, &batch[k]);
     const TwStepLimits limits = {
         .level = g->clock_level, .guess = g->level, .cap_w = g->cap_w, .congestion = g->congestion};
     TwStepChoice choice = {.crossing_bytes = 0.0};
@@ -211,21 +354,25 @@ static void plan_ranks(const TwEngine *e, TwReplica *g)
 
     int most = 0, images_most = 0;
     int64_t m = TW_JUMP_MOST;
+    if (booked(e)) book_of(e, g)->prompt_tokens = 0;
     for (int k = 0; k < e->ranks; k++) {
-        TwReplica *list = rank_of(e, g, k);
         time[k] = cost_at(e, &step[k].time_ns, &batch[k]);
         Cost mine = cost_at(e, &step[k].energy_nj, &batch[k]);
         energy.next += mine.next, energy.grow += mine.grow;
         int images = 0;
-        list->chunk_tokens = 0;
-        if (list->chunk_count > 0) {
+        TwReplica *list = rank_of(e, g, k);
+        bool chunks = booked(e) ? book_of(e, g)->rank[k].flags & TW_RANK_CHUNK : list->chunk_count > 0;
+        if (!booked(e)) list->chunk_tokens = 0;
+        if (chunks) {
+            list->chunk_tokens = 0;
             images = tw_sched_images(e, list);
             time[k].next += images * e->spec.encode_s * 1e9;
             energy.next += images * e->spec.encode_j * 1e9;
             for (int j = 0; j < list->chunk_count; j++)
                 list->chunk_tokens += rows_of(e, list)[chunks_of(e, list)[j]].chunk;
+            if (booked(e)) book_of(e, g)->prompt_tokens += list->chunk_tokens;
         }
-        m = images > 0 ? 1 : least(m, tw_sched_end(e, list, &batch[k], &step[k]));
+        m = images > 0 ? 1 : rank_end(e, g, k, m, &batch[k], &step[k]);
         if (time[k].next > time[most].next) most = k;
         if (most == k) images_most = images;
         all.next += time[k].next, all.grow += time[k].grow;
@@ -281,15 +428,100 @@ static inline bool ends_nothing(const TwEngine *e, TwReplica *list)
 static inline bool goes_on(const TwEngine *e, TwReplica *list)
 {
     if (rare(!e->simple) || list->chunk_count > 0 || rare(list->fronting > 0) || list->loading > 0) return false;
-    if (list->wait_count > 0 && !list->hold) return false;
+    if (list->wait_count > 0 && !group_of(list)->hold) return false;
     int64_t need = tw_kv_step(&list->kv, residues_of(e, list), list->iteration);
     if (need > list->kv.free) return false;
     list->kv.free -= need;
     return true;
 }
 
+// Who finishes next, with the head of its rank, was last touched when it began.
+static void fetch_list(const TwEngine *e, TwReplica *list, uint32_t row)
+{
+    tw_fetch(rows_of(e, list) + row);
+    tw_fetch(links_of(e, list) + row);
+    for (size_t at = 0; at < offsetof(TwReplica, cap_w); at += 64) tw_fetch((const unsigned char *)list + at);
+    tw_fetch(residues_of(e, list));
+    tw_fetch(heap_of(e, list));
+}
+
+static void stop_by_book(const TwEngine *e, TwReplica *g)
+{
+    TwRankBook *book = book_of(e, g);
+    int64_t m = g->left, event = INT64_MAX, first = INT64_MAX, now = g->iteration;
+    int ends = -1;
+    if (ranks_wait(e)) m = held_most(e, g, m);
+    for (int k = 0; k < e->ranks; k++) {
+        TwRankEntry *at = &book->rank[k];
+        if (at->flags & TW_RANK_CHUNK || at->lasts - now < m) {
+            TwReplica *list = rank_of(e, g, k);
+            settle(e, g, list, at, now + 1);
+            m = tw_sched_last(e, list, m);
+        }
+        if (at->finish >= first) continue;
+        first = at->finish;
+        ends = k;
+    }
+    for (int k = 0; k < e->ranks && ranks_flagged(book, TW_RANK_ACTIVE) > 0; k++)
+        if (book->rank[k].flags & TW_RANK_ACTIVE) event = least(event, tw_sched_event(rank_of(e, g, k)));
+    if (ends >= 0) fetch_list(e, rank_of(e, g, ends), book->rank[ends].ends);
+    if (m > 1 && event != INT64_MAX) m = tw_series_reach(g->span, tw_time_of(event) - g->time, m);
+    g->stop = (int32_t)m;
+    g->next_ns = tw_ns_of(g->time + tw_series_sum(g->span, m));
+}
+
+// The same for a group whose book is kept: of the ranks only those are looked at to which something happens.
+static void boundary_by_book(const TwEngine *e, TwReplica *g, const TwEngineLog *log)
+{
+    TwRankBook *book = book_of(e, g);
+    bool changed = g->left == 0 || g->limits_changed, once = false, works = false, touched[TW_RANKS_MOST];
+    int64_t now = g->iteration;
+    for (int k = 0; k < e->ranks; k++) {
+        TwRankEntry *at = &book->rank[k];
+        touched[k] = at->finish <= now || at->lasts <= now || at->flags & TW_RANK_ACTIVE;
+        if (!touched[k]) continue;
+        TwReplica *list = rank_of(e, g, k);
+        settle(e, g, list, at, now);
+        changed |= tw_sched_ends(e, list, log);
+        tw_ranks_note(e, g, list);
+    }
+    if (e->spec.rank_router == TW_RANK_CENTRAL && ranks_flagged(book, TW_RANK_OVER) > 0) {
+        level(e, g);
+        for (int k = 0; k < e->ranks; k++) tw_ranks_note(e, g, rank_of(e, g, k));
+    }
+    TwHold hold = ranks_wait(e) ? hold_of(e, g) : TW_HOLD_NONE;
+    g->hold = (uint8_t)hold;
+    for (int k = 0; k < e->ranks; k++) {
+        TwRankEntry *at = &book->rank[k];
+        if (!touched[k] && (hold || !(at->flags & TW_RANK_WAITS))) continue;
+        TwReplica *list = rank_of(e, g, k);
+        if (!touched[k]) settle(e, g, list, at, now);
+        if (!goes_on(e, list)) changed = tw_sched_turn(e, list, changed, &once, log);
+        enter(e, g, list, at);
+        if (list->chunk_count > 0) works |= tw_sched_works(e, list);
+    }
+    works |= ranks_flagged(book, TW_RANK_IDLE) < e->ranks;
+    if (!works) {
+        g->busy = false;
+        g->left = g->stop = 0;
+        g->next_ns = INT64_MAX;
+        tw_ranks_settle_all(e, g, 0);
+        for (int k = 0; k < e->ranks; k++) g->next_ns = least(g->next_ns, tw_sched_rests(rank_of(e, g, k)));
+        return;
+    }
+    if (changed) plan_ranks(e, g);
+    if (once) g->left = 1;
+    g->flags =
+        (uint8_t)((g->flags & ~TW_PLAN_FULL) | (ranks_flagged(book, TW_RANK_WAITS) > 0 && !hold ? TW_PLAN_FULL : 0));
+    stop_by_book(e, g);
+}
+
 void tw_ranks_boundary(const TwEngine *e, TwReplica *g, const TwEngineLog *log)
 {
+    if (booked(e)) {
+        boundary_by_book(e, g, log);
+        return;
+    }
     bool changed = g->left == 0 || g->limits_changed, once = false, works = false, waits = false;
     for (int k = 0; k < e->ranks; k++) {
         TwReplica *list = rank_of(e, g, k);
@@ -297,9 +529,9 @@ void tw_ranks_boundary(const TwEngine *e, TwReplica *g, const TwEngineLog *log)
     }
     if (e->spec.rank_router == TW_RANK_CENTRAL) level(e, g);
     TwHold hold = ranks_wait(e) ? hold_of(e, g) : TW_HOLD_NONE;
+    g->hold = (uint8_t)hold;
     for (int k = 0; k < e->ranks; k++) {
         TwReplica *list = rank_of(e, g, k);
-        list->hold = (uint8_t)hold;
         if (!goes_on(e, list)) changed = tw_sched_turn(e, list, changed, &once, log);
         works |= list->chunk_count > 0 || rare(list->paused) ? tw_sched_works(e, list) : list->decodes > 0;
         waits |= list->wait_count > 0;

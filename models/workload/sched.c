@@ -92,12 +92,7 @@ static inline void batch_of(const TwEngine *e, TwReplica *r, TwBatch *b)
     }
 }
 
-TwBatch tw_sched_batch(const TwEngine *e, TwReplica *r)
-{
-    TwBatch b;
-    batch_of(e, r, &b);
-    return b;
-}
+void tw_sched_batch(const TwEngine *e, TwReplica *r, TwBatch *b) { batch_of(e, r, b); }
 
 static double value(const TwAffine *a, const TwBatch *b)
 {

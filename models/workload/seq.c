@@ -703,6 +703,7 @@ void tw_seq_enter(const TwEngine *e, TwReplica *r)
 static void decode_remove(const TwEngine *e, TwReplica *r, const TwRow *row)
 {
     r->gaps_of[row->service] -= row->arrival_ns >= e->spec.measure_from_ns;
+    if (booked(e)) book_of(e, group_of(r))->gaps_of[row->service] -= row->arrival_ns >= e->spec.measure_from_ns;
     residues_of(e, r)[tw_kv_residue(&r->kv, row->base, 0)]--;
     r->kv.decodes--;
     r->decodes--;
@@ -878,6 +879,7 @@ void tw_seq_chunk_done(const TwEngine *e, TwReplica *r, uint32_t row, const TwEn
     residues_of(e, r)[tw_kv_residue(&r->kv, at->base, 0)]++;
     r->kv.decodes++;
     r->gaps_of[at->service] += counts;
+    if (booked(e)) book_of(e, group_of(r))->gaps_of[at->service] += counts;
     if (rare(e->gaps_kept)) {
         gap_counts_of(r)[row].made -= r->gaps_made;
         gap_counts_of(r)[row].over -= r->gaps_over[at->service];
