@@ -17,6 +17,26 @@ static void pumps(const double *in, double *out)
     out[0] = p.flow_m3_s, out[1] = p.head_pa, out[2] = p.hydraulic_w;
 }
 
+// two pumps that need not be alike on a system curve above a static head; check valves keep water from running back
+static void pump_pair(const double *in, double *out)
+{
+    static const bool fixed[3] = {true, false, true};
+    const double head[3] = {0.0, 0.0, in[7]};
+    TwLink links[3] = {{.from = 0, .to = 1}, {.from = 0, .to = 1}, {.from = 1, .to = 2}};
+    for (int i = 0; i < 2; i++) {
+        links[i].kind = TW_LINK_PUMP, links[i].check = true, links[i].running = 1, links[i].curve_exponent = 2.0;
+        links[i].shutoff_pa = in[3 * i], links[i].curve_pa = in[3 * i + 1], links[i].speed_fraction = in[3 * i + 2];
+    }
+    links[2].kind = TW_LINK_RESISTANCE, links[2].k_pa = in[6], links[2].exponent = 2.0, links[2].check = true;
+    double flow[3], node[3] = {0};
+    const TwHydraulicNet net = {3, 3, links, fixed, head, NULL, 1000.0, 1e-3};
+    TwError error = {0};
+    bool solved = tw_hydraulics_solve(&net, flow, node, &error);
+    for (int i = 0; i < 3; i++) out[i] = solved ? fmax(flow[(i + 2) % 3], 0.0) : NAN;
+    out[3] = solved ? node[1] : NAN;
+    out[4] = out[3] * out[0];
+}
+
 static void branches(const double *in, double *out)
 {
     double k[2] = {in[0], in[1]}, sum = tw_hydraulics_parallel(2, k);
@@ -117,6 +137,16 @@ const TwComponent tw_components_flows[] = {
       IN("speed_fraction", "1", 1, 0, 10)},
      {OUT("flow_m3_s", "m3/s"), OUT("head_pa", "Pa"), OUT("hydraulic_w", "W")},
      pumps},
+    {"pump_pair",
+     "two pumps, alike or not, in parallel on a system curve above a static head",
+     "affinity laws; global gradient method",
+     {IN("shutoff1_pa", "Pa", 300e3, 1, 1e9), IN("curve1_pa_s2_m6", "Pa s2/m6", 2e8, 1, 1e15),
+      IN("speed1_fraction", "1", 1, 0, 10), IN("shutoff2_pa", "Pa", 250e3, 1, 1e9),
+      IN("curve2_pa_s2_m6", "Pa s2/m6", 4e8, 1, 1e15), IN("speed2_fraction", "1", 1, 0, 10),
+      IN("system_pa_s2_m6", "Pa s2/m6", 4e8, 1, 1e15), IN("static_pa", "Pa", 0, 0, 1e9)},
+     {OUT("flow_m3_s", "m3/s"), OUT("flow1_m3_s", "m3/s"), OUT("flow2_m3_s", "m3/s"), OUT("head_pa", "Pa"),
+      OUT("hydraulic_w", "W")},
+     pump_pair},
     {"branches",
      "two branches side by side",
      "closed form",

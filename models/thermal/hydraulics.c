@@ -4,23 +4,34 @@
 #include <math.h>
 #include <string.h>
 
+static const double closed_pa_s_m3 = 1e16;    // of a check valve that holds, of a pump that stands
+
 // drop along a link and its slope
 static double drop_pa(const TwHydraulicNet *net, const TwLink *l, double q)
 {
-    if (l->check && q < 0.0) return 1e13 * q;
+    if (l->check && q < 0.0) return closed_pa_s_m3 * q;
     if (l->kind == TW_LINK_PIPE) return tw_pipe_drop_pa(&l->pipe, q, net->density_kg_m3, net->viscosity_pa_s);
     if (l->kind == TW_LINK_RESISTANCE) return l->k_pa * q * pow(fabs(q), l->exponent - 1.0);
     double n = l->speed_fraction, each = q / l->running, c = l->curve_exponent;
-    if (l->running <= 0 || n <= 0.0) return 1e13 * q;
+    if (l->running <= 0 || n <= 0.0) return closed_pa_s_m3 * q;
     double fall = l->curve_pa * pow(n, 2.0 - c) * each * pow(fabs(each), c - 1.0);
     return fall - n * n * l->shutoff_pa;
 }
 
-static double slope_pa(const TwHydraulicNet *net, const TwLink *l, double q)
+// its slope, at no less than a millionth of the flows about it: one that resists nothing would leave the heads open
+static double slope_pa(const TwHydraulicNet *net, const TwLink *l, double q, double flows_m3_s)
 {
-    double step = fmax(1e-6 * fabs(q), 1e-9);
-    double slope = (drop_pa(net, l, q + step) - drop_pa(net, l, q - step)) / (2.0 * step);
-    return fmax(slope, 1e2);    // a link that resists nothing would leave the heads open
+    const double least = 1e2;    // Pa s/m3
+    double at = fmax(fabs(q), 1e-6 * flows_m3_s), step = 1e-6 * at, n = l->speed_fraction, c = l->curve_exponent;
+    if (l->check && q < 0.0) return closed_pa_s_m3;
+    if (l->kind == TW_LINK_RESISTANCE) return fmax(l->k_pa * l->exponent * pow(at, l->exponent - 1.0), least);
+    if (l->kind == TW_LINK_PIPE) {
+        double up = tw_pipe_drop_pa(&l->pipe, at + step, net->density_kg_m3, net->viscosity_pa_s);
+        double down = tw_pipe_drop_pa(&l->pipe, at - step, net->density_kg_m3, net->viscosity_pa_s);
+        return fmax((up - down) / (2.0 * step), least);
+    }
+    if (l->running <= 0 || n <= 0.0) return closed_pa_s_m3;
+    return fmax(l->curve_pa * pow(n, 2.0 - c) * c * pow(at / l->running, c - 1.0) / l->running, least);
 }
 
 // Cholesky would do; Gauss with pivoting keeps going where a pump's slope is small
@@ -52,6 +63,7 @@ static bool gauss(int n, double a[][TW_HYDRAULIC_NODES + 1])
 bool tw_hydraulics_solve(const TwHydraulicNet *net, double *flow_m3_s, double *head_pa, TwError *error)
 {
     static const int most = 100;
+    static const double nothing_m3_s = 1e-10;
     int row[TW_HYDRAULIC_NODES], n = 0;
     if (net->node_count > TW_HYDRAULIC_NODES || net->link_count > TW_HYDRAULIC_LINKS)
         return tw_fail(error, TW_BAD_INPUT, "hydraulic network of %d nodes and %d links, at most %d and %d",
@@ -60,7 +72,8 @@ bool tw_hydraulics_solve(const TwHydraulicNet *net, double *flow_m3_s, double *h
         row[i] = net->fixed[i] ? -1 : n++;
         if (net->fixed[i]) head_pa[i] = net->head_pa[i];
     }
-    for (int k = 0; k < net->link_count; k++) flow_m3_s[k] = 0.01;
+    double flows_m3_s = 0.01;    // their mean
+    for (int k = 0; k < net->link_count; k++) flow_m3_s[k] = flows_m3_s;
 
     for (int pass = 0; pass < most; pass++) {
         double a[TW_HYDRAULIC_NODES][TW_HYDRAULIC_NODES + 1];
@@ -71,7 +84,7 @@ bool tw_hydraulics_solve(const TwHydraulicNet *net, double *flow_m3_s, double *h
         for (int k = 0; k < net->link_count; k++) {
             const TwLink *l = &net->links[k];
             f[k] = drop_pa(net, l, flow_m3_s[k]);
-            slope[k] = slope_pa(net, l, flow_m3_s[k]);
+            slope[k] = slope_pa(net, l, flow_m3_s[k], flows_m3_s);
             double p = 1.0 / slope[k], base = flow_m3_s[k] - f[k] * p;    // flow at equal heads
             int ends[2] = {l->from, l->to};
             for (int e = 0; e < 2; e++) {
@@ -96,7 +109,9 @@ bool tw_hydraulics_solve(const TwHydraulicNet *net, double *flow_m3_s, double *h
             moved += fabs(step);
             total += fabs(flow_m3_s[k]);
         }
-        if (moved <= 1e-12 * total) return true;
+        flows_m3_s = fmax(total / net->link_count, 1e-12);
+        // where valves hold all back, what they let through is no flow to agree on
+        if (moved <= 1e-12 * total + nothing_m3_s) return true;
         // near a flow of nothing the law is a root: halving steps once they stop shrinking
         if (pass > 60 && moved <= 1e-8 * total) return true;
     }

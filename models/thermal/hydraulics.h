@@ -3,8 +3,8 @@
 //     link law  h_from - h_to = f(Q);   continuity  sum of Q into a node = demand
 //     (A D^-1 A^T) h = A (Q - f/f') - demand;   Q += (A^T h - f)/f'
 //
-// Link laws: K Q|Q|^(n-1), linear below a hundredth of the design flow; pipe.h; pumps n^2 H0 - a n^(2-c) Q^c, k alike
-// in parallel, with check valve. Left out: compressibility, transients (water hammer).
+// Link laws: K Q|Q|^(n-1); pipe.h; pumps n^2 H0 - a n^(2-c) Q^c, k alike in parallel. What a check valve holds, and a
+// pump that stands: 1e16 Pa s/m3. Left out: compressibility, transients (water hammer).
 #pragma once
 
 #include "models/thermal/pipe.h"

@@ -67,6 +67,51 @@ static void networks_without_connection_are_refused(void)
     CHECK_NEAR(node[1], 1e5 - 1e9 * 1e-4, 1e-9);
 }
 
+// flow of a pump with a check valve at a pressure of its header
+static double pump_at(const TwLink *l, double head_pa)
+{
+    return sqrt(fmax(l->speed_fraction * l->speed_fraction * l->shutoff_pa - head_pa, 0.0) / l->curve_pa);
+}
+
+static double drawn(uint64_t *seed, double least, double most)
+{
+    *seed = *seed * 6364136223846793005u + 1442695040888963407u;
+    return least + (most - least) * (double)(*seed >> 40) / (double)(1 << 24);
+}
+
+// two unlike pumps on a system above a static head, from nothing to cubic metres a second: as by halving on the header
+static void unlike_pumps_share_one_header(void)
+{
+    static const bool fixed[3] = {true, false, true};
+    uint64_t seed = 1;
+    int shut = 0, held = 0;
+    for (int k = 0; k < 3000; k++) {
+        TwLink links[3] = {{.from = 0, .to = 1}, {.from = 0, .to = 1}, {.from = 1, .to = 2}};
+        for (int i = 0; i < 2; i++) {
+            links[i].kind = TW_LINK_PUMP, links[i].check = true, links[i].running = 1, links[i].curve_exponent = 2.0;
+            links[i].shutoff_pa = pow(10.0, drawn(&seed, 3.0, 7.0));
+            links[i].curve_pa = pow(10.0, drawn(&seed, 5.0, 12.0));
+            links[i].speed_fraction = k % 7 == 0 && i == 0 ? 0.0 : drawn(&seed, 0.05, 1.5);
+        }
+        links[2].kind = TW_LINK_RESISTANCE, links[2].check = true, links[2].exponent = 2.0;
+        links[2].k_pa = pow(10.0, drawn(&seed, 5.0, 12.0));
+        double head[3] = {0.0, 0.0, k % 2 ? 0.0 : drawn(&seed, 0.0, 1.2) * links[0].shutoff_pa}, flow[3], node[3];
+        const TwHydraulicNet net = {3, 3, links, fixed, head, NULL, 1000.0, 1e-3};
+        TwError error = {0};
+        CHECK(tw_hydraulics_solve(&net, flow, node, &error));
+        double low = head[2], high = low + 3e7;
+        for (int i = 0; i < 80; i++) {
+            double at = 0.5 * (low + high), through = sqrt((at - head[2]) / links[2].k_pa);
+            *(pump_at(&links[0], at) + pump_at(&links[1], at) > through ? &low : &high) = at;
+        }
+        double all = pump_at(&links[0], low) + pump_at(&links[1], low);
+        for (int i = 0; i < 2; i++) CHECK_WITHIN(fmax(flow[i], 0.0), pump_at(&links[i], low), 1e-6 * all + 1e-9);
+        shut += all < 1e-9;
+        held += all >= 1e-9 && (pump_at(&links[0], low) == 0.0 || pump_at(&links[1], low) == 0.0);
+    }
+    CHECK(shut > 100 && held > 1000);
+}
+
 static void exported_heat_balances(void)
 {
     TwHeatExport site = {5e5, 1e5, 45.0, 75.0, 3.0, 0.5, 2e6};
@@ -90,6 +135,7 @@ int main(void)
     york_towers_return_their_design_point();
     plugs_are_late_and_lose_nothing();
     networks_without_connection_are_refused();
+    unlike_pumps_share_one_header();
     exported_heat_balances();
     chillers_hold_inside_their_records();
     return check_failures != 0;
