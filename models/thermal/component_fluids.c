@@ -16,10 +16,9 @@ static void water(const double *in, double *out)
 
 static void glycol(const double *in, double *out)
 {
-    TwFluid fluid = (TwFluid)lround(in[1]);
-    TwFluidState f = tw_fluid_at(fluid, in[0]);
+    TwFluidState f = tw_fluid_mixed_at(in[1], in[0]);
     out[0] = f.density_kg_m3, out[1] = f.heat_j_kg_k, out[2] = f.viscosity_pa_s, out[3] = f.conductivity_w_m_k;
-    out[4] = tw_fluid_freezing_degc(fluid);
+    out[4] = tw_fluid_mixed_freezing_degc(in[1]);
     out[5] = tw_glycol_mass_fraction(in[1] / 100.0);
     // litres a minute that 1 kW warms by 10 K
     out[6] = 1e3 / (f.density_kg_m3 * f.heat_j_kg_k * 10.0) * 60e3;

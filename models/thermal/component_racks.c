@@ -32,7 +32,7 @@ static void exchanger(const double *in, double *out)
 
 static void cold_plate(const double *in, double *out)
 {
-    TwFluidState f = tw_fluid_at((TwFluid)lround(in[3]), in[2] + 5.0);
+    TwFluidState f = tw_fluid_mixed_at(in[3], in[2] + 5.0);
     double rate = in[1] / 60e3 * f.density_kg_m3 * f.heat_j_kg_k;
     out[0] = in[2] + in[0] / rate;
     // case against inlet: OCP's figure 7 (PG25) as fitted; figure 8 (water): half the coolant's rise, and the plate

@@ -1,6 +1,7 @@
 #include "models/thermal/fluids.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,24 +77,30 @@ double tw_glycol_mass_fraction(double volume_fraction)
     return glycol / (glycol + (1.0 - volume_fraction) * melinder(density_terms, 0.0, degc));
 }
 
-double tw_fluid_freezing_degc(TwFluid fluid)
+double tw_fluid_mixed_freezing_degc(double volume_percent)
 {
-    return fluid <= 0 ? 0.0 : melinder(freezing_terms, tw_glycol_mass_fraction(0.01 * fluid), melinder_degc);
+    if (volume_percent <= 0.0) return 0.0;
+    return melinder(freezing_terms, tw_glycol_mass_fraction(0.01 * volume_percent), melinder_degc);
 }
 
-TwFluidState tw_fluid_at(TwFluid fluid, double degc)
+double tw_fluid_freezing_degc(TwFluid fluid) { return tw_fluid_mixed_freezing_degc(fluid); }
+
+TwFluidState tw_fluid_mixed_at(double volume_percent, double degc)
 {
-    if (fluid == TW_WATER || fluid == TW_PG25) {
-        const Polynomials *p = fluid == TW_PG25 ? &pg25 : &water;
+    bool pure = volume_percent <= 0.0, fitted = volume_percent == TW_PG25 && degc >= 5.0 && degc <= 70.0;
+    if (pure || fitted) {
+        const Polynomials *p = fitted ? &pg25 : &water;
         double t = (fmin(fmax(degc, p->least_degc), p->most_degc) - p->middle_degc) / p->half_k;
         return (TwFluidState){value(p->density, t), value(p->heat, t), exp(value(p->log_viscosity, t)),
                               value(p->conductivity, t)};
     }
-    double mass = tw_glycol_mass_fraction(0.01 * fluid);
-    double t = fmin(fmax(degc, melinder(freezing_terms, mass, melinder_degc) + 2.0), 70.0);
+    double mass = tw_glycol_mass_fraction(0.01 * volume_percent);
+    double t = fmin(fmax(degc, melinder(freezing_terms, mass, melinder_degc)), 100.0);
     return (TwFluidState){melinder(density_terms, mass, t), melinder(heat_terms, mass, t),
                           1e-3 * exp(melinder(viscosity_terms, mass, t)), melinder(conductivity_terms, mass, t)};
 }
+
+TwFluidState tw_fluid_at(TwFluid fluid, double degc) { return tw_fluid_mixed_at(fluid, degc); }
 
 TwFluid tw_fluid_named(const char *name)
 {
