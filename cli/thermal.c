@@ -482,7 +482,9 @@ static int show_weather(const TwOptions *options, const char *path)
                                 {"wet_bulb_exceeded_degc", "degC, 35 hours of the year are more", wet.exceeded},
                                 {"pressure_mean_pa", "Pa", pressure.mean},
                                 {"hours_to_20_degc", "h of dry bulb up to 20 degC", dry.below},
-                                {"wet_hours_to_15_degc", "h of wet bulb up to 15 degC", wet.below}};
+                                {"wet_hours_to_15_degc", "h of wet bulb up to 15 degC", wet.below},
+                                {"filled", "values that were missing", weather->filled},
+                                {"cut", "dew points above the dry bulb, cut to it", weather->cut}};
         if (!options->json) printf("%s\n", weather->name);
         print_figures(lines, sizeof lines / sizeof *lines, options->json);
         if (options->out) good = write_hours(weather, options->out, &error);

@@ -12,7 +12,8 @@ enum { TW_HOURS = 8760 };
 typedef struct TwWeather {
     char name[64];
     double elevation_m;
-    bool generated;    // climate generator: see docs/thermal.md for its accuracy
+    int filled, cut;    // values of a file that were missing; its dew points above dry bulb, cut to it
+    bool generated;     // climate generator: see docs/thermal.md for its accuracy
     double dry_bulb_degc[TW_HOURS], wet_bulb_degc[TW_HOURS], dew_point_degc[TW_HOURS], pressure_pa[TW_HOURS];
 } TwWeather;
 

@@ -131,6 +131,78 @@ static void bad_files(void)
     remove(path);
 }
 
+// A year of 10 degC, 60 %, 90 kPa at 500 m; `from` of a record's line is replaced by `to` in the hours first to last.
+static bool read_with(const char *periods, int first, int last, const char *from, const char *to, TwError *error)
+{
+    char path[] = "test_weather_gaps.epw", line[128], changed[160];
+    FILE *f = fopen(path, "w");
+    CHECK(f != NULL);
+    if (!f) return false;
+    fputs("LOCATION,Nowhere,-,-,-,0,0,0,0,500.0\n", f);
+    for (int i = 0; i < 6; i++) fputs("HEADER\n", f);
+    fprintf(f, "DATA PERIODS,1,%s,Data,Sunday,1/1,12/31\n", periods);
+    for (int h = 0; h < TW_HOURS; h++) {
+        int day = h / 24, month = day < 60 ? 2 : 3;    // with a 29 February
+        snprintf(line, sizeof line, "2000,%d,%d,%d,0,flags,%.1f,2.6,60,90000,rest", month, day < 58 ? 1 : day - 30,
+                 h % 24 + 1, 10.0 + (h % 24 == 23));
+        char *at = h >= first && h <= last ? strstr(line, from) : NULL;
+        if (at) snprintf(changed, sizeof changed, "%.*s%s%s", (int)(at - line), line, to, at + strlen(from));
+        fprintf(f, "%s\n", at ? changed : line);
+    }
+    if (strcmp(from, "one more") == 0) fputs("2000,12,31,24,0,flags,10.0,2.6,60,90000\n", f);
+    fclose(f);
+    *error = (TwError){0};
+    bool good = tw_weather_read(&w, path, error);
+    remove(path);
+    return good;
+}
+
+// codes and blanks: from the other columns of the record, else from the hours about, else by the site's height
+static void gaps_are_filled(void)
+{
+    TwError error;
+    CHECK(read_with("1", 1, 0, "", "", &error) && w.filled == 0);
+    double dew = tw_air_dew_point_degc(tw_air_humidity_relative(10.0, 0.6, 90000.0), 90000.0);
+    // dew point by the humidity of its hour, for as long as it is missing; record 100 is the hour 101
+    CHECK(read_with("1", 100, 299, ",2.6,", ",99.9,", &error) && w.filled == 200);
+    CHECK_WITHIN(w.dew_point_degc[103], dew, 1e-3);
+    CHECK(w.dew_point_degc[100] == 2.6);
+    // and the humidity by the dew point
+    CHECK(read_with("1", 100, 299, ",60,", ",999,", &error) && w.filled == 200);
+    CHECK_WITHIN(w.wet_bulb_degc[103], tw_air_wet_bulb_degc(10.0, tw_air_humidity_saturated(2.6, 90000.0), 90000.0),
+                 1e-6);
+    // between its hours: 11 at record 47, 10 at record 51
+    CHECK(read_with("1", 48, 50, ",10.0,", ", ,", &error) && w.filled == 3);
+    CHECK_WITHIN(w.dry_bulb_degc[49], 10.75, 1e-12);
+    CHECK(!read_with("1", 48, 54, ",10.0,", ",99.9,", &error));
+    CHECK_HOLDS(error.text, "dry bulb is missing for 7 hours");
+    CHECK(error.line == 57);
+    CHECK(read_with("1", 48, 53, ",10.0,", ",999,", &error) && w.filled == 6);
+    // pressure: between hours while that will do, the standard atmosphere's beyond, all year too
+    CHECK(read_with("1", 48, 50, ",90000", ",999999", &error) && w.pressure_pa[50] == 90000.0);
+    CHECK(read_with("1", 48, 99, ",90000", ",999999", &error));
+    CHECK_NEAR(w.pressure_pa[60], 95461.0, 1e-5);
+    CHECK(w.pressure_pa[48] == 90000.0 && w.pressure_pa[101] == 90000.0);
+    CHECK(read_with("1", 0, TW_HOURS, ",90000", ",999999", &error) && w.filled == TW_HOURS);
+    CHECK_NEAR(w.pressure_pa[TW_HOURS - 1], 95461.0, 1e-5);
+    // what is no gap: out of its range
+    CHECK(!read_with("1", 48, 48, ",10.0,", ",85.0,", &error));
+    CHECK_HOLDS(error.text, "-70 to 70");
+    // dew points above the dry bulb: little is cut and counted, more is refused
+    CHECK(read_with("1", 48, 48, ",2.6,", ",10.4,", &error) && w.cut == 1 && w.dew_point_degc[49] == 10.0);
+    CHECK(!read_with("1", 48, 48, ",2.6,", ",10.6,", &error));
+}
+
+static void other_lengths_are_refused(void)
+{
+    TwError error;
+    CHECK(!read_with("2", 1, 0, "", "", &error));
+    CHECK_HOLDS(error.text, "2 records an hour, expected 1");
+    CHECK(!read_with("1", 1, 0, "one more", "", &error));
+    CHECK_HOLDS(error.text, "29 February: more than 8760 records");
+    CHECK(error.line == 8 + 59 * 24 + 1);
+}
+
 // T07: Chicago's typical year
 static void chicago(const char *folder)
 {
@@ -158,6 +230,8 @@ int main(void)
     between_hours();
     another_height();
     bad_files();
+    gaps_are_filled();
+    other_lengths_are_refused();
     if (check_data()) chicago(check_data());
     return check_failures != 0;
 }
