@@ -307,7 +307,8 @@ static void summarise_gaps(const TwSketch *before, TwSketch *after, double out[4
     out[3] = tw_sketch_quantile(after, 0.99);
 }
 
-// From which end to which: offline all; else less the filling and the emptying.
+// From which end to which: offline and of a given number of arrivals all, as clients of benchmarks count; else less the
+// filling and the emptying.
 static void choose_window(const Live *l, int sequences, int64_t *first, int64_t *last)
 {
     int64_t n = l->ended_count, flight = sequences;
@@ -315,10 +316,11 @@ static void choose_window(const Live *l, int sequences, int64_t *first, int64_t 
     if (l->spec->whole || l->spec->kind == TW_LOAD_OFFLINE || l->spec->kind == TW_LOAD_TRACE) return;
     if (l->spec->kind == TW_LOAD_CLOSED) flight = l->due_room;
     if (l->spec->kind == TW_LOAD_OPEN) {
-        // the second half of the time in which requests arrive; of a given number of them, all but the first fifth
+        if (l->spec->requests > 0) return;
+        // the second half of the time in which requests arrive
         while (*first < n && l->ended[*first].last_ns < l->last_arrival_ns / 2) ++*first;
         while (*last > *first + 2 && l->ended[*last - 1].last_ns > l->last_arrival_ns) --*last;
-        if (l->spec->requests > 0 || *last < *first + 16) *first = n / 5, *last = n;
+        if (*last < *first + 16) *first = 0, *last = n;
         return;
     }
     // too few to fill and to empty it: as offline

@@ -175,6 +175,13 @@ expect 2 "did you mean sort?" "$TOKENWORKS" step --chip h100 --model llama-3.1-8
 rate() { "$TOKENWORKS" serve --chip h100 --model llama-3.1-8b --isl 215 --osl 197 --requests 1000 --sampler "$1" | sed -n 's/^  output *\([0-9.]*\).*/\1/p'; }
 awk -v g="$(rate argmax)" -v s="$(rate sort)" -v r="$(rate rejection)" 'BEGIN { exit !(g > 0 && s / g > 0.82 && s / g < 0.89 && r / g > 0.98 && r / g < 1) }' ||
     fail "samplers are off what is published"
+# so many arrivals, all of one length: every token is made once in the window, even where they arrive too fast
+"$TOKENWORKS" serve --chip h200 --model llama-3.1-70b --tp 4 --engine trtllm --rate 32 --isl 467 --osl 256 --requests 500 --json > out.txt
+python3 - << 'END' || fail "tokens of a given number of arrivals"
+import json
+p = json.load(open("out.txt"))["points"][0]
+assert p["requests"] == 500 and abs(p["output_tokens_per_s"] * p["span_s"] / (500 * 256) - 1) < 1e-9 and p["concurrency"] < 500
+END
 # vLLM reports 65.97 GiB of weights of gpt-oss-120b with Marlin's kernel, 64.38 with Triton's (issues 23278, 33155)
 for kernel in "marlin 70.8" "triton 69.1"; do
     "$TOKENWORKS" step --chip h100 --model gpt-oss-120b --precision mxfp4 --mxfp4-kernel "${kernel% *}" --decode 8x128 |
