@@ -140,7 +140,7 @@ static int check_machine(const TwOptions *options, const char *path)
     TwMachinePlan *plan;
     bool good = tw_machine_plan_create(&plan, path, options->sets, options->set_count, errors);
     int status = good && !(options->strict && tw_warnings_count(errors)) ? TW_DONE : TW_BAD_INPUT;
-    if (!good || tw_warnings_count(errors)) tw_errors_print(errors, 50, stderr);
+    if (!good || tw_warnings_count(errors)) tw_errors_print(errors, TW_ERRORS_SHOWN, stderr);
     tw_errors_destroy(errors);
     if (!good) return status;
     if (options->resolved || options->explain) {

@@ -21,6 +21,8 @@ int tw_command_powerflow(const TwOptions *options);
 
 // Helpers of several commands.
 
+enum { TW_ERRORS_SHOWN = 20 };    // of the errors of a file, in the order of its lines; how many more there are is said
+
 // The one facility file of a command, as given or by the name of a shipped one; says what is wrong. NULL: TW_IO etc.
 const char *tw_cli_facility(const TwOptions *options, char *path, size_t size, int *status);
 

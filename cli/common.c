@@ -126,7 +126,8 @@ TwPlant *tw_cli_plant(const TwOptions *options, const char *path, int *status)
     const TwPlantInput input = {path, options->sets, options->set_count, options->threads};
     bool good = tw_plant_create(&plant, &input, errors);
     bool strict = good && options->strict && tw_warnings_count(errors) > 0;
-    if (!good || tw_warnings_count(errors)) tw_errors_print(errors, good && !options->verbose ? 4 : 50, stderr);
+    if (!good || tw_warnings_count(errors))
+        tw_errors_print(errors, good && !options->verbose ? 4 : TW_ERRORS_SHOWN, stderr);
     *status = good && !strict ? TW_DONE : TW_BAD_INPUT;
     if (good && options->verbose) {
         char key[33];

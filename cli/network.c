@@ -482,7 +482,7 @@ int tw_command_network(const TwOptions *options)
                                                                                     : TW_SPRAY;
     page->drawn = plant->wiring;
     bool good = page->drawn || tw_graph_create(&page->graph, plant->network, errors);
-    if (!good) tw_errors_print(errors, 9, stderr);
+    if (!good) tw_errors_print(errors, TW_ERRORS_SHOWN, stderr);
     tw_errors_destroy(errors);
     status = good ? TW_DONE : TW_BAD_INPUT;
     if (good) {

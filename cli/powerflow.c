@@ -489,7 +489,7 @@ static int powerflow_feeder(const TwOptions *o)
     TwErrors *errors = tw_errors_create();
     TwFeeder *feeder;
     bool good = tw_feeder_read(&feeder, o->files[0], errors);
-    if (!good || tw_warnings_count(errors)) tw_errors_print(errors, 50, stderr);
+    if (!good || tw_warnings_count(errors)) tw_errors_print(errors, TW_ERRORS_SHOWN, stderr);
     tw_errors_destroy(errors);
     if (!good) return TW_BAD_INPUT;
     TwFeederFlow f;

@@ -499,7 +499,7 @@ static int run_machine(const TwOptions *options, const char *path, double begun_
     TwError error = {0};
     TwMachinePlan *plan;
     bool good = tw_machine_plan_create(&plan, path, options->sets, options->set_count, errors);
-    if (!good || tw_warnings_count(errors)) tw_errors_print(errors, 50, stderr);
+    if (!good || tw_warnings_count(errors)) tw_errors_print(errors, TW_ERRORS_SHOWN, stderr);
     tw_errors_destroy(errors);
     if (!good) return TW_BAD_INPUT;
 

@@ -109,7 +109,7 @@ int tw_command_study(const TwOptions *options)
                                 .deal = deal};
     bool good = tw_study_create(&study, &input, errors);
     bool speaks = !deal || deal->first;
-    if (!good && speaks) tw_errors_print(errors, 50, stderr);
+    if (!good && speaks) tw_errors_print(errors, TW_ERRORS_SHOWN, stderr);
     tw_errors_destroy(errors);
     if (good) {
         snprintf(name, sizeof name, "%s.h5", tw_study_name(study));

@@ -188,7 +188,7 @@ static int run_hall(const TwOptions *options, const char *path)
     TwError error = {0};
     TwHallRun run = {0};
     bool read = tw_hall_read(&row, &config, path, options->sets, options->set_count, errors), good = read;
-    tw_errors_print(errors, 20, stderr);
+    tw_errors_print(errors, TW_ERRORS_SHOWN, stderr);
     tw_errors_destroy(errors);
     if (!read) return TW_BAD_INPUT;
     TwWeather *weather = NULL;
@@ -239,7 +239,7 @@ static int run_heat(const TwOptions *options, const char *path)
     TwHeatCaseRow row;
     TwHeatResult r;
     bool good = tw_heat_case_run(path, options->sets, options->set_count, NULL, &row, &r, errors);
-    tw_errors_print(errors, 20, stderr);
+    tw_errors_print(errors, TW_ERRORS_SHOWN, stderr);
     tw_errors_destroy(errors);
     if (!good) return TW_BAD_INPUT;
     const Figure lines[] = {{"groups", "", (double)row.groups},

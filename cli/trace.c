@@ -70,7 +70,7 @@ static int each_class(const TwOptions *options, const char *facility, Take *take
     TwPlant *plant = NULL;
     const TwPlantInput input = {facility, options->sets, options->set_count, options->threads};
     bool good = tw_plant_create(&plant, &input, errors);
-    tw_errors_print(errors, 20, stderr);
+    tw_errors_print(errors, TW_ERRORS_SHOWN, stderr);
     tw_errors_destroy(errors);
     if (!good) return TW_BAD_INPUT;
 

@@ -62,11 +62,13 @@ static int read_bases(TwConfig *config, const TwConfigInput *input, TwLayer **la
         layers[layer_count++] = file->layer;
         if (!file->base || config->resolved) break;
         const char *path = base_path(config, file);
+        config->shapeless |= !path;
         if (!path) break;
         TwFile *base = tw_file_read(config, input->root, path, NULL, false, file->base_place);
         bool cycle = false;
         for (int i = 0; i < count; i++) cycle |= files[i] == base;
         if (cycle || count == MOST_BASES) {
+            config->shapeless = true;
             tw_place_error(config->errors, file->base_place, "base = \"%s\": %s", file->base,
                            cycle ? "a cycle: the file is its own base" : "bases are nested too deep");
             break;
@@ -76,40 +78,51 @@ static int read_bases(TwConfig *config, const TwConfigInput *input, TwLayer **la
     return layer_count;
 }
 
-bool tw_config_read(TwConfig **config, const TwConfigInput *input, TwErrors *errors)
+// look_on: make *config even where there are errors, if that can be done
+static bool read_file(TwConfig **config, const TwConfigInput *input, TwLibrary *library, bool look_on, TwErrors *errors)
 {
-    return tw_config_read_with(config, input, NULL, errors);
+    assert(input->root && input->path);
+    *config = NULL;
+    TwConfig *made = calloc(1, sizeof *made);
+    if (!made) abort();
+    int before = tw_errors_count(errors);
+    made->errors = errors;
+    made->root_kind = input->root;
+    made->library = library;
+    if (input->parts) made->parts = tw_pool_copy(&made->pool, input->parts, strlen(input->parts));
+
+    tw_errors_file(errors, input->path);
+    tw_sets_take(made, input->sets, input->set_count);
+    tw_sources_read(made);
+    TwLayer *layers[MOST_BASES];
+    int count = is_there(made, input->path) ? read_bases(made, input, layers) : 0;
+    if (count) {
+        made->root = tw_merge(made, input->root, layers, count);
+        tw_sets_unused(made);
+    }
+    made->errors = NULL;
+    bool sound = tw_errors_count(errors) == before && made->root;
+    assert(sound || tw_errors_count(errors) > before);
+    if (sound || (look_on && made->root && !made->shapeless))
+        *config = made;
+    else
+        tw_config_destroy(made);
+    return sound;
 }
 
 bool tw_config_read_with(TwConfig **config, const TwConfigInput *input, TwLibrary *library, TwErrors *errors)
 {
-    assert(input->root && input->path);
-    *config = NULL;
-    TwConfig *read = calloc(1, sizeof *read);
-    if (!read) abort();
-    int before = tw_errors_count(errors);
-    read->errors = errors;
-    read->root_kind = input->root;
-    read->library = library;
-    if (input->parts) read->parts = tw_pool_copy(&read->pool, input->parts, strlen(input->parts));
+    return read_file(config, input, library, false, errors);
+}
 
-    tw_errors_file(errors, input->path);
-    tw_sets_take(read, input->sets, input->set_count);
-    tw_sources_read(read);
-    TwLayer *layers[MOST_BASES];
-    int count = is_there(read, input->path) ? read_bases(read, input, layers) : 0;
-    if (count) {
-        read->root = tw_merge(read, input->root, layers, count);
-        tw_sets_unused(read);
-    }
-    read->errors = NULL;
-    if (tw_errors_count(errors) > before || !read->root) {
-        assert(tw_errors_count(errors) > before);
-        tw_config_destroy(read);
-        return false;
-    }
-    *config = read;
-    return true;
+bool tw_config_read(TwConfig **config, const TwConfigInput *input, TwErrors *errors)
+{
+    return read_file(config, input, NULL, false, errors);
+}
+
+bool tw_config_read_on(TwConfig **config, const TwConfigInput *input, TwLibrary *library, TwErrors *errors)
+{
+    return read_file(config, input, library, true, errors);
 }
 
 void tw_config_destroy(TwConfig *config)
@@ -210,10 +223,15 @@ static const TwNode *first_below(const TwNode *node, const char *name)
     return NULL;
 }
 
-static void report(const TwNode *node, const char *field, TwErrors *errors, bool warning, const char *text)
+// value: said of the setting alone
+static void report(const TwNode *node, const char *field, TwErrors *errors, bool warning, bool value, const char *text)
 {
     const TwNode *below = first_below(node, field);
     const TwSetting *setting = field && !below ? setting_of(node, field) : NULL;
+    if (node->unsound && !(value && setting && setting->given && !setting->bad)) {
+        if (!warning) tw_errors_follow(errors);
+        return;
+    }
     TwPlace place = setting && setting->place.origin ? setting->place : below ? below->place : node->place;
     char whole[1400];
     const char *dot = field && *node->path ? "." : "";
@@ -230,8 +248,20 @@ void tw_node_error(const TwNode *node, const char *field, TwErrors *errors, cons
     va_start(values, format);
     vsnprintf(text, sizeof text, format, values);
     va_end(values);
-    report(node, field, errors, false, text);
+    report(node, field, errors, false, false, text);
 }
+
+void tw_node_value_error(const TwNode *node, const char *field, TwErrors *errors, const char *format, ...)
+{
+    char text[1024];
+    va_list values;
+    va_start(values, format);
+    vsnprintf(text, sizeof text, format, values);
+    va_end(values);
+    report(node, field, errors, false, true, text);
+}
+
+bool tw_node_sound(const TwNode *node) { return !node->unsound; }
 
 void tw_node_warn(const TwNode *node, const char *field, TwErrors *errors, const char *format, ...)
 {
@@ -240,5 +270,5 @@ void tw_node_warn(const TwNode *node, const char *field, TwErrors *errors, const
     va_start(values, format);
     vsnprintf(text, sizeof text, format, values);
     va_end(values);
-    report(node, field, errors, true, text);
+    report(node, field, errors, true, false, text);
 }

@@ -92,6 +92,10 @@ typedef struct TwLibrary TwLibrary;
 TwLibrary *tw_library_create(void);
 void tw_library_destroy(TwLibrary *library);
 bool tw_config_read_with(TwConfig **config, const TwConfigInput *input, TwLibrary *library, TwErrors *errors);
+// As tw_config_read_with, to find further errors in a file that has some: where it returns false *config may be there
+// all the same. What is wrong or missing in it has a stand-in within its range, and errors and warnings at groups that
+// are not sound are held back. Nothing else may be done with it.
+bool tw_config_read_on(TwConfig **config, const TwConfigInput *input, TwLibrary *library, TwErrors *errors);
 
 void tw_config_destroy(TwConfig *config);
 const TwNode *tw_config_root(const TwConfig *config);
@@ -118,6 +122,10 @@ const char *tw_node_path(const TwNode *node);    // "cooling.cdus.cdu1"
 // checks across settings.
 void tw_node_error(const TwNode *node, const char *field, TwErrors *errors, const char *format, ...) TW_PRINTF(4, 5);
 void tw_node_warn(const TwNode *node, const char *field, TwErrors *errors, const char *format, ...) TW_PRINTF(4, 5);
+// The same of what a setting says by itself, whatever else is wrong with its group: told if the setting is sound.
+void tw_node_value_error(const TwNode *node, const char *field, TwErrors *errors, const char *format, ...)
+    TW_PRINTF(4, 5);
+bool tw_node_sound(const TwNode *node);    // nothing is wrong in it or below it
 
 // The whole file after resolution, as text that reads back to the same values (shortest digits). Caller frees.
 char *tw_config_resolved(const TwConfig *config);

@@ -141,6 +141,7 @@ typedef struct TwLayer {
     TwPlace name_place;
     int64_t count;    // of a list entry
     bool counted;
+    bool bad;    // something in it or below it is wrong
 } TwLayer;
 
 struct TwLayerChild {
@@ -198,7 +199,8 @@ struct TwConfig {
     const TwKind *root_kind;
     TwSet *sets;
     int set_count;
-    bool resolved;    // parts are names only
+    bool resolved;     // parts are names only
+    bool shapeless;    // errors leave open which groups and entries there are, or what stands in them
     TwNode *root;
 };
 
@@ -221,6 +223,7 @@ struct TwNode {
     int written;                 // which written entry this is a copy of
     int copies;                  // made of it; 0: not counted
     bool split;                  // some copy has settings of its own
+    bool unsound;                // something in it or below it is wrong, and stand-ins are there
 };
 
 // config_known.c: the table as a dictionary
@@ -246,6 +249,8 @@ bool tw_value_mark(TwReading *reading, const config_setting_t *written, TwMark *
 bool tw_value_source(TwReading *reading, const config_setting_t *written, const char **key);
 bool tw_value_default(TwConfig *config, const TwField *field, TwSetting *setting);
 bool tw_value_in_range(const TwField *field, double value);
+// A value that the field may have, for one that is missing or wrong. NULL: there is none to be had.
+const TwSetting *tw_value_stand_in(TwConfig *config, const TwField *field);
 // A number or word as a --set gives it, without quotes, marks or a range beside it. False: it is none, or not allowed;
 // the reader says why. A text is the caller's.
 bool tw_value_plain(const TwField *field, TwUnit unit, const char *text, TwAny *value);

@@ -127,7 +127,10 @@ static void read_count(Group *group, const config_setting_t *written)
     group->reading->part = false;
     TwSetting *setting = tw_value_read(group->reading, written, &count_field, (TwUnit){0, 1.0, false});
     group->reading->part = part;
-    if (setting->bad) return;
+    if (setting->bad) {
+        group->reading->config->shapeless = true;
+        return;
+    }
     group->layer->count = setting->value.integer;
     group->layer->counted = true;
 }
@@ -139,6 +142,7 @@ static void read_text_of_file(Group *group, const config_setting_t *written, con
     if (strcmp(name, "base") == 0) {
         file->base = name_in(reading, written, true);
         file->base_place = value_place(reading, written);
+        reading->config->shapeless |= !file->base;
     } else if (strcmp(name, "resolved") == 0) {
         if (config_setting_type(written) == CONFIG_TYPE_BOOL)
             file->resolved = config_setting_get_bool(written) != 0;
@@ -190,6 +194,7 @@ static bool read_special(Group *group, const config_setting_t *written, const ch
     }
     if (group->entry && strcmp(name, "name") == 0) {
         read_entry_name(group, written);
+        group->reading->config->shapeless |= !group->layer->name;
         return true;
     }
     if (group->entry && strcmp(name, "count") == 0) {
@@ -199,11 +204,22 @@ static bool read_special(Group *group, const config_setting_t *written, const ch
     return false;
 }
 
+// What an unknown name was meant to be can decide what there is: then only those who know it look further.
+static void doubt_shape(Group *group, const config_setting_t *written, const char *name)
+{
+    static const char *const shaping[] = {"name", "count", "part", "base"};
+    const char *near = tw_nearest(name, shaping, TW_COUNT(shaping));
+    if (config_setting_is_aggregate(written) || (near && group->entry) || (near && group->top))
+        group->reading->config->shapeless = true;
+    if (near && strcmp(near, "part") == 0) group->layer->part_bad = true;
+}
+
 static void say_unknown(Group *group, const config_setting_t *written, const char *name)
 {
     TwReading *reading = group->reading;
     const TwKind *kind = group->layer->kind;
     char text[256];
+    doubt_shape(group, written, name);
     if (tw_unit_wrong(kind, name, text, sizeof text)) {
         TwPlace place = value_place(reading, written);
         const TwItem *item = item_of(written);
@@ -272,6 +288,7 @@ static void read_list(Group *group, const config_setting_t *written, const TwChi
     int type = config_setting_type(written);
     if (type != CONFIG_TYPE_LIST && !(type == CONFIG_TYPE_ARRAY && config_setting_length(written) == 0)) {
         complain(reading, written, "expected a list of groups ( { ... }, { ... } )");
+        reading->config->shapeless = true;
         return;
     }
     int count = config_setting_length(written);
@@ -282,7 +299,7 @@ static void read_list(Group *group, const config_setting_t *written, const TwChi
         char label[TW_NAME];
         size_t inside = enter(reading, entry_label(entry, i, label));
         if (item_of(entry)->bad) {
-            // told already
+            reading->config->shapeless = true;    // told already
         } else if (config_setting_type(entry) == CONFIG_TYPE_GROUP) {
             into->entries[into->count++] = read_group(reading, group->file, entry, child->kind, false, true);
         } else if (config_setting_type(entry) == CONFIG_TYPE_STRING && child->kind->folder) {
@@ -290,6 +307,7 @@ static void read_list(Group *group, const config_setting_t *written, const TwChi
         } else {
             tw_place_error(reading->config->errors, value_place(reading, entry), "%s: expected a group { ... }",
                            path_of(reading));
+            reading->config->shapeless = true;
         }
         leave(reading, inside);
     }
@@ -352,7 +370,7 @@ static TwLayer *read_group(TwReading *reading, TwFile *file, const config_settin
     Group group = {.reading = reading, .file = file, .written = written, .layer = layer, .top = top, .entry = entry};
     TwKnown *known = tw_known(config, kind);
 
-    int count = config_setting_length(written);
+    int count = config_setting_length(written), before = tw_errors_count(config->errors);
     for (int i = 0; i < count; i++) {
         const config_setting_t *inner = config_setting_get_elem(written, (unsigned)i);
         const char *name = config_setting_name(inner);
@@ -368,6 +386,7 @@ static TwLayer *read_group(TwReading *reading, TwFile *file, const config_settin
             say_unknown(&group, inner, name);
     }
     if (group.mark || group.source) mark_arrays(&group);
+    layer->bad = tw_errors_count(config->errors) > before;
     return layer;
 }
 

@@ -31,6 +31,7 @@ typedef struct Below {
     const char *name;
     const char *path;
     int depth;
+    bool broken;    // what stands here could not be read
 } Below;
 
 static TwNode *merge_group(const Below *below, TwLayer *const *layers, int layer_count, const Ref *refs, int ref_count);
@@ -173,6 +174,13 @@ static void merge_fields(TwNode *node, const Stack *stack, const Ref *refs, int 
     for (int i = 0; i < kind->field_count; i++)
         if (node->values[i] && node->values[i]->density && !node->values[i]->bad)
             node->values[i] = with_density(node, node->values[i]);
+
+    for (int i = 0; i < kind->field_count; i++) {
+        if (node->values[i] && !node->values[i]->bad) continue;
+        node->unsound = true;
+        node->values[i] = tw_value_stand_in(config, &kind->fields[i]);
+        config->shapeless |= !node->values[i];
+    }
 }
 
 // --- groups below
@@ -221,16 +229,14 @@ static TwNode *merge_child(const TwNode *node, const TwChild *child, int index, 
         broken |= layer->given && !layer->group;
         if (layer->group) inner.layers[inner.count++] = layer->group;
     }
-    if (broken && !inner.count) return NULL;
-    if (!given && !ref_count) {
-        if (child->shape == TW_OPTIONAL) return NULL;
-        if (!stands_alone(child->kind, 0)) {
-            tw_place_error(config->errors, node->place, "%s%s%s is missing: %s", node->path, *node->path ? "." : "",
-                           child->name, child->text);
-            return NULL;
-        }
+    broken = broken && !inner.count;
+    if ((broken || (!given && !ref_count)) && child->shape == TW_OPTIONAL) return NULL;
+    if (!broken && !given && !ref_count && !stands_alone(child->kind, 0)) {
+        tw_place_error(config->errors, node->place, "%s%s%s is missing: %s", node->path, *node->path ? "." : "",
+                       child->name, child->text);
+        broken = true;
     }
-    Below below = {config, node, child->kind, child->name, path_below(config, node, child->name), depth + 1};
+    Below below = {config, node, child->kind, child->name, path_below(config, node, child->name), depth + 1, broken};
     return merge_group(&below, inner.layers, inner.count, refs, ref_count);
 }
 
@@ -366,8 +372,8 @@ static TwNode *merge_entry(const List *list, int entry, int64_t copy, int64_t po
             refs[count++] = list->refs[i].ref;
     char inside[2 * TW_NAME + 2];
     snprintf(inside, sizeof inside, "%s.%s", list->child->name, name);
-    Below below = {config,         list->owner, list->child->kind, name, path_below(config, list->owner, inside),
-                   list->depth + 1};
+    Below below = {config,          list->owner, list->child->kind, name, path_below(config, list->owner, inside),
+                   list->depth + 1, false};
     TwNode *node = merge_group(&below, &list->entries[entry], 1, refs, count);
     free(refs);
     return node;
@@ -421,6 +427,7 @@ static void check_names(const List *list, const TwEntries *entries)
             const TwLayer *entry = list->entries[node->written];
             TwPlace place = entry->name_place.origin ? entry->name_place : entry->place;
             const TwPlace *first = &entries->nodes[slots[at] - 1]->place;
+            list->owner->config->shapeless = true;
             tw_place_error(list->owner->config->errors, place, "%s: two entries have this name; the first at %s:%d",
                            node->path, first->origin ? first->origin->file : "", first->line);
             break;
@@ -491,6 +498,7 @@ static void merge_list(const TwNode *node, const TwChild *child, int index, cons
     if (total > MOST_ENTRIES) {
         tw_place_error(node->config->errors, written->place, "%s: %lld entries; at most %d", child->name,
                        (long long)total, MOST_ENTRIES);
+        node->config->shapeless = true;
     } else {
         into->nodes = tw_pool_take(&node->config->pool, (size_t)total, sizeof(TwNode *));
         expand(&list, into);
@@ -502,6 +510,28 @@ static void merge_list(const TwNode *node, const TwChild *child, int index, cons
 }
 
 // --- a group
+
+static void merge_children(TwNode *node, const Below *below, const Stack *stack, const Ref *refs, int ref_count,
+                           bool broken)
+{
+    TwConfig *config = below->config;
+    const TwKind *kind = below->kind;
+    size_t children = (size_t)kind->child_count;
+    if (!children) return;
+    node->groups = tw_pool_take(&config->pool, children, sizeof *node->groups);
+    node->lists = tw_pool_take(&config->pool, children, sizeof *node->lists);
+    if (below->depth >= DEEPEST) return;
+    Ref *inner = heap((size_t)ref_count, sizeof *inner);
+    for (int c = 0; c < kind->child_count; c++) {
+        const TwChild *child = &kind->children[c];
+        int count = refs_into(child, refs, ref_count, inner);
+        if (child->shape == TW_LIST)
+            merge_list(node, child, c, stack, inner, count, below->depth, &node->lists[c]);
+        else
+            node->groups[c] = merge_child(node, child, c, stack, inner, count, below->depth, broken);
+    }
+    free(inner);
+}
 
 static TwNode *merge_group(const Below *below, TwLayer *const *layers, int layer_count, const Ref *refs, int ref_count)
 {
@@ -516,25 +546,14 @@ static TwNode *merge_group(const Below *below, TwLayer *const *layers, int layer
     else if (below->parent)
         node->place = below->parent->place;
 
-    bool broken = false;
+    int before = tw_errors_count(config->errors);
+    bool broken = below->broken;
     node->part = push_part(below, &stack, refs, ref_count, &broken);
+    node->unsound = broken;
+    for (int i = 0; i < stack.count; i++) node->unsound |= stack.layers[i]->bad;
     merge_fields(node, &stack, refs, ref_count, broken);
-
-    size_t children = (size_t)kind->child_count;
-    if (!children) return node;
-    node->groups = tw_pool_take(&config->pool, children, sizeof *node->groups);
-    node->lists = tw_pool_take(&config->pool, children, sizeof *node->lists);
-    if (below->depth >= DEEPEST) return node;
-    Ref *inner = heap((size_t)ref_count, sizeof *inner);
-    for (int c = 0; c < kind->child_count; c++) {
-        const TwChild *child = &kind->children[c];
-        int count = refs_into(child, refs, ref_count, inner);
-        if (child->shape == TW_LIST)
-            merge_list(node, child, c, &stack, inner, count, below->depth, &node->lists[c]);
-        else
-            node->groups[c] = merge_child(node, child, c, &stack, inner, count, below->depth, broken);
-    }
-    free(inner);
+    merge_children(node, below, &stack, refs, ref_count, broken);
+    node->unsound |= tw_errors_count(config->errors) > before;
     return node;
 }
 

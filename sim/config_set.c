@@ -141,6 +141,7 @@ const char *tw_set_part(TwConfig *config, TwSet *set)
         for (const char *c = value; *c; c++) plain &= isalnum((unsigned char)*c) || strchr("_-.", *c) != NULL;
         if (!plain) {
             tw_place_error(config->errors, (TwPlace){.origin = set->origin}, "%s is no name of a part", value);
+            config->shapeless = true;
             set->value = "";
         }
         set->used = true;
@@ -154,6 +155,7 @@ bool tw_set_count(TwConfig *config, TwSet *set, int64_t *count)
     const TwSetting *setting = tw_set_value(config, set, &field, (TwUnit){0, 1.0, false}, "count");
     set->shapes = true;
     if (!setting->bad) *count = setting->value.integer;
+    config->shapeless |= setting->bad;
     return !setting->bad;
 }
 

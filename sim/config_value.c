@@ -549,6 +549,34 @@ bool tw_value_plain(const TwField *field, TwUnit unit, const char *text, TwAny *
     return true;
 }
 
+// The default, or the least of its range above or at nothing; a text is the first of its words.
+const TwSetting *tw_value_stand_in(TwConfig *config, const TwField *field)
+{
+    TwSetting *setting = tw_pool_take(&config->pool, 1, sizeof *setting);
+    if (field->standard) return tw_value_default(config, field, setting) ? setting : NULL;
+    double least = fmin(fmax(field->min, 0.0), field->max);
+    *setting = (TwSetting){.field = field, .min = NAN, .max = NAN, .mark = TW_DEFAULT};
+    switch (field->type) {
+    case TW_REAL:
+        setting->value.real = least;
+        return setting;
+    case TW_INTEGER:
+        setting->value.integer = (int64_t)ceil(least);
+        return setting;
+    case TW_BOOLEAN:
+        return setting;
+    case TW_TEXT:
+        setting->value.text = field->words ? field->words[0] : "";
+        return setting;
+    case TW_TEXTS:
+        setting->value.texts = (TwTexts){0, tw_pool_take(&config->pool, 1, sizeof(char *))};
+        return setting;
+    case TW_REALS:
+        break;
+    }
+    return NULL;    // a curve of its own
+}
+
 // --- defaults of the table
 
 // Reads a default as a file would write it, quotes around words left out. False: the table is wrong.

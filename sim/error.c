@@ -67,6 +67,7 @@ struct TwErrors {
     Entry *entries;
     int count, room;
     int errors, warnings;
+    int following;    // of the errors: not told
     char **files;
     int file_count, file_room;
     int last_file;    // most errors in a row are of one file
@@ -169,6 +170,12 @@ void tw_warnings_add(TwErrors *errors, const char *file, int line, int column, c
 void tw_errors_take(TwErrors *errors, const TwError *error)
 {
     append(errors, false, error->file, error->line, error->column, error->text);
+}
+
+void tw_errors_follow(TwErrors *errors)
+{
+    errors->errors++;
+    errors->following++;
 }
 
 int tw_errors_count(const TwErrors *errors) { return errors->errors; }
@@ -325,8 +332,9 @@ void tw_errors_print(TwErrors *errors, int most, FILE *stream)
 
     if (errors->warnings > printed_warnings)
         fprintf(stream, "%d of %d warnings shown\n", printed_warnings, errors->warnings);
-    if (errors->errors > printed_errors) fprintf(stream, "%d of ", printed_errors);
-    if (errors->errors)
-        fprintf(stream, "%d error%s%s; nothing was run\n", errors->errors, errors->errors == 1 ? "" : "s",
-                errors->errors > printed_errors ? " shown" : "");
+    int told = errors->errors - errors->following;
+    if (told > printed_errors) fprintf(stream, "%d of ", printed_errors);
+    if (told > 0)
+        fprintf(stream, "%d error%s%s; nothing was run\n", told, told == 1 ? "" : "s",
+                told > printed_errors ? " shown" : "");
 }

@@ -44,6 +44,8 @@ void tw_errors_destroy(TwErrors *errors);
 void tw_errors_add(TwErrors *errors, const char *file, int line, int column, const char *format, ...) TW_PRINTF(5, 6);
 void tw_warnings_add(TwErrors *errors, const char *file, int line, int column, const char *format, ...) TW_PRINTF(5, 6);
 void tw_errors_take(TwErrors *errors, const TwError *error);
+// One that follows from what was told already: it counts, so that nobody goes on, but is not printed.
+void tw_errors_follow(TwErrors *errors);
 int tw_errors_count(const TwErrors *errors);
 void tw_errors_first(const TwErrors *errors, TwError *error);    // as added; there must be one
 int tw_warnings_count(const TwErrors *errors);

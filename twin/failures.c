@@ -47,6 +47,7 @@ static bool matches_cdu(const TwPlant *plant, int cdu, const char *name)
 // Supplies or shelves of all racks, one rack after the other.
 static void find_supplies(TwPlant *plant, TwFailureClass *c)
 {
+    if (!plant->power) return;    // not there where errors alone are looked for
     int *first = TW_TAKE(plant->arena, plant->rack_count + 1, int);
     for (int i = 0; i < plant->rack_count; i++) {
         int all = tw_supplies_of(plant, i), each = tw_power_shelf_supplies(plant->power, i);
@@ -103,7 +104,8 @@ static void find_parts(TwPlant *plant, const TwNode *node, const TwFailureRow *r
     }
     bool plant_act = c->victims == TW_VICTIM_COOLING && tw_thermal_act_on((TwThermalAct)c->act) == TW_AT_PLANT;
     if (plant_act) {
-        c->count = c->act == TW_ACT_UNIT_OUT       ? tw_thermal_units(plant->thermal)
+        c->count = !plant->thermal                 ? 1    // as above
+                   : c->act == TW_ACT_UNIT_OUT     ? tw_thermal_units(plant->thermal)
                    : c->act == TW_ACT_AIR_UNIT_OUT ? tw_thermal_air_units(plant->thermal)
                                                    : 1;
         return;

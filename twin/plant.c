@@ -147,7 +147,7 @@ static bool compile_site(TwPlant *plant, const TwPlantInput *input, TwErrors *er
         source.day = &day;
     } else if (plant->site.weather[0]) {
         if (!tw_find_file(plant->site.weather, input->path, path, sizeof path)) {
-            tw_node_error(site, "weather", errors, "weather file \"%s\" does not exist", plant->site.weather);
+            tw_node_value_error(site, "weather", errors, "weather file \"%s\" does not exist", plant->site.weather);
             return false;
         }
         source.file = path;
@@ -171,7 +171,7 @@ static bool compile_site(TwPlant *plant, const TwPlantInput *input, TwErrors *er
 
 static void compile_elements(TwPlant *plant, const TwNode *root, TwErrors *errors)
 {
-    int n = plant->element_count = tw_node_entries(root, "power");
+    int n = plant->element_count = tw_node_entries(root, "power"), before = tw_errors_count(errors);
     plant->element_names = TW_TAKE(plant->arena, n + 1, const char *);
     plant->elements = TW_TAKE(plant->arena, n + 1, TwElementRow);
     if (n == 0) tw_node_error(root, NULL, errors, "no power elements: a facility needs at least one feed");
@@ -211,7 +211,7 @@ static void compile_elements(TwPlant *plant, const TwNode *root, TwErrors *error
         else
             row->second = plant->element_names[other];
     }
-    if (tw_errors_count(errors)) return;
+    if (tw_errors_count(errors) > before) return;
     // whoever climbs from an element must arrive at a feed
     for (int i = 0; i < n; i++) {
         int at = i, steps = 0;
@@ -603,7 +603,7 @@ static bool compile_network(TwPlant *plant, TwErrors *errors)
     return good;
 }
 
-static bool compile_run(TwPlant *plant, TwErrors *errors)
+static void compile_run(TwPlant *plant, TwErrors *errors)
 {
     const TwNode *root = tw_config_root(plant->config), *run = tw_node_group(root, "run");
     TwFacilityRow row;
@@ -627,17 +627,16 @@ static bool compile_run(TwPlant *plant, TwErrors *errors)
                      {"component_s", plant->run.component_s}};
     for (size_t i = 0; i < sizeof intervals / sizeof *intervals; i++)
         if (intervals[i].value_s > 0.0 && intervals[i].value_s < LEAST_INTERVAL_S)
-            tw_node_error(run, intervals[i].name, errors, "%s = %g, expected 0 or at least %g s", intervals[i].name,
-                          intervals[i].value_s, LEAST_INTERVAL_S);
+            tw_node_value_error(run, intervals[i].name, errors, "%s = %g, expected 0 or at least %g s",
+                                intervals[i].name, intervals[i].value_s, LEAST_INTERVAL_S);
     TwCalendar start;
     if (!tw_calendar_read(plant->run.start, &start)) {
-        tw_node_error(run, "start", errors, "start = \"%s\", expected \"YYYY-MM-DD HH:MM:SS\"", plant->run.start);
-        return false;
+        tw_node_value_error(run, "start", errors, "start = \"%s\", expected \"YYYY-MM-DD HH:MM:SS\"", plant->run.start);
+        return;
     }
     snprintf(plant->start, sizeof plant->start, "%s", plant->run.start);
     plant->start_of_year_s = start.second_of_year;
     plant->start_of_week_s = start.second_of_week;
-    return true;
 }
 
 // A limit below what the racks draw with every GPU idle cannot be kept by capping.
@@ -695,6 +694,18 @@ static void gather_replicas(TwPlant *plant)
     plant->replica_weight_bytes = weights;
 }
 
+// What racks, fabric and traffic are made of can be read: pools can be looked at.
+static bool racks_sound(const TwNode *root)
+{
+    bool sound = tw_node_sound(tw_node_group(root, "fabric"));
+    for (int i = 0; i < tw_node_entries(root, "racks") && sound; i++) {
+        char name[TW_NAME];
+        sound = tw_node_sound(tw_node_entry(root, "racks", i, name));
+    }
+    const TwNode *wiring = tw_node_group(root, "wiring");
+    return sound && (!wiring || tw_node_sound(wiring));
+}
+
 static bool compile(TwPlant *plant, const TwPlantInput *input, TwErrors *errors)
 {
     const TwNode *root = tw_config_root(plant->config);
@@ -711,16 +722,22 @@ static bool compile(TwPlant *plant, const TwPlantInput *input, TwErrors *errors)
         .lumps = TW_TAKE(plant->arena, plant->rack_count, TwLumpsRow),
     };
 
-    if (!compile_run(plant, errors)) return false;
+    compile_run(plant, errors);
     compile_site(plant, input, errors);
     compile_elements(plant, root, errors);
     compile_cdus(plant, tw_node_group(root, "cooling"), &thermal, errors);
     compile_racks(plant, root, &thermal, power, errors);
     tw_compile_waves(plant, errors);
     tw_compile_policies(plant, errors);
-    compile_network(plant, errors);
+    bool networked = racks_sound(root) && compile_network(plant, errors);
     tw_compile_events(plant, errors);
-    if (tw_errors_count(errors)) return false;
+    if (tw_errors_count(errors)) {
+        // what does not rest on the places of these errors is looked at all the same, to tell its own
+        if (networked) tw_compile_workload(plant, input, &layout, errors);
+        if (networked) tw_failures_compile(plant, errors);
+        tw_accounts_compile(plant, input->path, errors);
+        return false;
+    }
 
     plant->thermal_begin = layout.bytes;
     bool good = compile_thermal(plant, &thermal, &layout, errors);
@@ -728,7 +745,11 @@ static bool compile(TwPlant *plant, const TwPlantInput *input, TwErrors *errors)
     good = good && compile_power(plant, &thermal, power, &layout, errors);
     plant->power_bytes = layout.bytes;
     good = tw_compile_workload(plant, input, &layout, errors) && good;
-    if (!good) return false;
+    if (!good) {
+        tw_failures_compile(plant, errors);
+        tw_accounts_compile(plant, input->path, errors);
+        return false;
+    }
     check_limits(plant, errors);
     gather_replicas(plant);
     tw_voltages_compile(plant, errors);
@@ -817,7 +838,8 @@ bool tw_plant_create_from(TwPlant **made, const TwPlantInput *input, TwShelf *sh
     bool found = tw_data_find("facilities/parts", parts, sizeof parts);
     const TwConfigInput config = {&tw_facility_kind, input->path, found ? parts : NULL, input->sets, input->set_count};
     TwLibrary *library = shelf ? tw_shelf_library(shelf) : NULL;
-    if (tw_config_read_with(&plant->config, &config, library, errors) && compile(plant, input, errors)) {
+    bool read = tw_config_read_on(&plant->config, &config, library, errors);
+    if (plant->config && compile(plant, input, errors) && read) {
         *made = plant;
         return true;
     }

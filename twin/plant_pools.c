@@ -198,7 +198,7 @@ static bool find_trace(TwPlant *plant, const char *trace, const TwNode *node, co
 {
     char path[512];
     if (!tw_find_file(trace, input->path, path, sizeof path)) {
-        tw_node_error(node, field, errors, "trace file \"%s\" does not exist", trace);
+        tw_node_value_error(node, field, errors, "trace file \"%s\" does not exist", trace);
         return false;
     }
     spec->trace = tw_arena_text(plant->arena, path);
@@ -522,8 +522,8 @@ static bool compile_pool(TwPlant *plant, TwPoolPlan *pool, TwPoolSpec *spec, con
         return false;
     }
     if (row.block_tokens & (row.block_tokens - 1)) {
-        tw_node_error(node, "block_tokens", errors, "block_tokens = %lld, expected a power of two",
-                      (long long)row.block_tokens);
+        tw_node_value_error(node, "block_tokens", errors, "block_tokens = %lld, expected a power of two",
+                            (long long)row.block_tokens);
         return false;
     }
     int home = pool_rack(plant, &row, node, errors);

@@ -70,9 +70,9 @@ void tw_reference_error(const TwNode *node, const char *field, TwErrors *errors,
 {
     const char *near = tw_nearest(ref, names, count);
     if (near)
-        tw_node_error(node, field, errors, "no %s is named \"%s\"; did you mean \"%s\"?", what, ref, near);
+        tw_node_value_error(node, field, errors, "no %s is named \"%s\"; did you mean \"%s\"?", what, ref, near);
     else
-        tw_node_error(node, field, errors, "no %s is named \"%s\"", what, ref);
+        tw_node_value_error(node, field, errors, "no %s is named \"%s\"", what, ref);
 }
 
 // A file named in a setting: as written, beside the facility file, or among the shipped ones.

@@ -121,10 +121,15 @@ expect 3 "has other GPUs" "$TOKENWORKS" check mixed.cfg
 sed 's/{ name = "switchboard"; kind = "board"; from = "utility"; /{ name = "switchboard"; kind = "board"; from = "pdu1"; /' "$dps" > cycle.cfg
 expect 3 "cycle.cfg:9" "$TOKENWORKS" check cycle.cfg
 
-# several errors of one file at once
-sed -e 's/limit_kw = 400.0/limt_kw = 400.0/' -e 's/rule = "max_min"/rule = "maxmin"/' -e 's/rate_s = 850.0/rate_s = -4.0/' "$dps" > three.cfg
-expect 3 "3 errors; nothing was run" "$TOKENWORKS" run three.cfg
-grep -q 'three.cfg:[0-9]*:[0-9]*: error' err.txt || fail "no file:line:column"
+# all errors of a file at once, in the order of its lines: words, numbers, names and what only the models know
+sed -e 's/limit_kw = 400.0/limt_kw = 400.0/' -e 's/from = "pdu1"/from = "pud1"/' -e 's/rule = "max_min"/rule = "maxmin"/' \
+    -e 's/max_sequences = 512/max_sequences = 512; block_tokens = 17/' -e 's/rate_s = 850.0/rate_s = -4.0/' \
+    -e 's/start = "2026-07-01/start = "2026-13-01/' "$dps" > many.cfg
+expect 3 "7 errors; nothing was run" "$TOKENWORKS" run many.cfg
+grep -o 'many.cfg:[0-9]*:[0-9]*: error' err.txt | cut -d: -f2 | uniq | tr '\n' ' ' > lines.txt
+[ "$(cat lines.txt)" = "11 15 29 35 38 46 " ] || fail "not all at once, in order: $(cat lines.txt)"
+for i in $(seq 25); do echo "racks_$i = 3;"; done | cat "$dps" - > unknown.cfg
+expect 3 "20 of 25 errors shown; nothing was run" "$TOKENWORKS" check unknown.cfg
 
 # a trace with a broken line
 printf 'TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:15:46.6805900,374,44\n2023-11-16 18:15:50.99,nan,109\n' > trace.csv

@@ -490,6 +490,50 @@ static void copies_are_told_once(void)
     tw_errors_destroy(errors);
 }
 
+// A file with errors is looked at all the same for those that only its users know, but not in groups that are not
+// sound, and not where it is open what there is.
+static void errors_do_not_hide_others(void)
+{
+    put("facilities/a.cfg",
+        "power = ( { name = \"u\"; limt_kw = 3; from = \"x\"; rate_s = -1; }, { name = \"v\"; from = \"w\"; } );\n");
+    TwErrors *errors = tw_errors_create();
+    char path[512];
+    snprintf(path, sizeof path, "%s", in_folder("facilities/a.cfg"));
+    const TwConfigInput input = {.root = &facility_kind, .path = path};
+    TwConfig *config;
+    CHECK(!tw_config_read_on(&config, &input, NULL, errors) && tw_errors_count(errors) == 2);
+    CHECK(config);
+    if (!config) return;
+    const TwNode *root = tw_config_root(config), *u = tw_node_entry(root, "power", 0, NULL),
+                 *v = tw_node_entry(root, "power", 1, NULL);
+    Element row;
+    tw_node_row(u, &row);
+    CHECK(row.rate_s >= 0.0 && row.rate_s <= 1e6);    // a stand-in
+    CHECK(!tw_node_sound(u) && tw_node_sound(v) && !tw_node_sound(root));
+    tw_node_error(u, "from", errors, "does not go with limit_w");    // held back: what was meant is not known
+    tw_node_value_error(u, "from", errors, "no element is named x");
+    tw_node_value_error(u, "rate_s", errors, "no such rate");    // said already
+    tw_node_error(v, "from", errors, "no element is named w");
+    CHECK(tw_errors_count(errors) == 6);
+    char *text;
+    size_t size;
+    FILE *stream = open_memstream(&text, &size);
+    tw_errors_print(errors, 50, stream);
+    fclose(stream);
+    CHECK_HOLDS(text, "4 errors; nothing was run");
+    CHECK_HOLDS(text, "power.u.from = \"x\": no element is named x");
+    CHECK_HOLDS(text, "power.v.from = \"w\": no element is named w");
+    CHECK(!strstr(text, "does not go") && !strstr(text, "no such rate"));
+    free(text);
+    tw_errors_destroy(errors);
+    tw_config_destroy(config);
+
+    put("facilities/a.cfg", "power = ( { nme = \"u\"; } );\n");
+    errors = tw_errors_create();
+    CHECK(!tw_config_read_on(&config, &input, NULL, errors) && !config && tw_errors_count(errors) == 1);
+    tw_errors_destroy(errors);
+}
+
 int main(void)
 {
     make_folder();
@@ -507,6 +551,7 @@ int main(void)
     explain_says_what_is_in_force();
     node_errors_have_places();
     copies_are_told_once();
+    errors_do_not_hide_others();
     free(said);
     remove_folder();
     return check_failures != 0;
