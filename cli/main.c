@@ -21,6 +21,10 @@ const TwCommandRow tw_commands[] = {
      "scenarios over any settings: designs, searches, sensitivity",
      "  tokenworks study facilities/studies/supply_temperature.cfg\n"
      "  tokenworks study facilities/dps_8rack.cfg --for 10min --axis power.utility.limit_kw=600,750,1200\n"},
+    {"site", TW_SITE, tw_command_site, "site --mw X [FACILITY.cfg]...",
+     "so many megawatts filled with each kind of racks: how many fit, tokens, year, cost",
+     "  tokenworks site --mw 50 --set site=virginia\n"
+     "  tokenworks site block_gb300 --mw 50 --by load --load 0.6 --set site.weather=dublin.epw --out .\n"},
     {"view", TW_VIEW, tw_command_view, "view FACILITY.cfg or RESULT.h5", "the interactive window, or --screenshot",
      "  tokenworks view facilities/dps_8rack.cfg\n"
      "  tokenworks view dps_8rack.h5 --screenshot factory.png --at 12h --theme dark\n"},

@@ -73,6 +73,11 @@ enum {
     MERGE,
     NO_PLOTS,
     OUTPUT,
+    MEGAWATTS,
+    BY,
+    LOAD,
+    WITHIN,
+    EVERY,
     SERVING,    // and the places of TwServing behind it
     SET = SERVING + TW_SERVINGS
 };
@@ -82,16 +87,26 @@ static const struct {
     int id;
 } table[] = {
     {{"set", 0, "PATH=VALUE",
-      TW_RUN | TW_CHECK | TW_STUDY | TW_VIEW | TW_THERMAL | TW_TRACE | TW_NETWORK | TW_AVAILABILITY | TW_POWERFLOW,
+      TW_RUN | TW_CHECK | TW_STUDY | TW_SITE | TW_VIEW | TW_THERMAL | TW_TRACE | TW_NETWORK | TW_AVAILABILITY |
+          TW_POWERFLOW,
       "any setting of the facility; repeatable, last wins"},
      SET},
     {{"for", 0, "SPAN", TW_RUN | TW_CHECK | TW_STUDY | TW_VIEW | TW_TRACE | TW_SERVE,
       "simulated span: a number and s, min, h or d"},
      FOR},
-    {{"seed", 0, "N", TW_RUN | TW_CHECK | TW_STUDY | TW_VIEW | TW_TRACE | TW_AVAILABILITY, "of every random stream"},
+    {{"mw", 0, "X", TW_SITE, "megawatts of the site, of all its feeds"}, MEGAWATTS},
+    {{"by", 0, "WHAT", TW_SITE, "racks that fit by their rating (default) or by the power that their load asks for"},
+     BY},
+    {{"load", 0, "SHARE", TW_SITE, "mean load of the year over the most within the service levels; default 1"}, LOAD},
+    {{"within", 0, "SHARE", TW_SITE, "of the requests that keep the service levels at the most; default 0.95"}, WITHIN},
+    {{"every", 0, "DAYS", TW_SITE, "one day in so many stands for the year; default 3, 1: all days"}, EVERY},
+    {{"for", 0, "SPAN", TW_SITE, "span of a run that tries a load; default 12min, two fifths of it warm-up"}, FOR},
+    {{"seed", 0, "N", TW_RUN | TW_CHECK | TW_STUDY | TW_VIEW | TW_TRACE | TW_AVAILABILITY | TW_SITE,
+      "of every random stream"},
      SEED},
-    {{"threads", 0, "N", TW_RUN | TW_STUDY | TW_VIEW, "default: all cores; never changes results"}, THREADS},
+    {{"threads", 0, "N", TW_RUN | TW_STUDY | TW_SITE | TW_VIEW, "default: all cores; never changes results"}, THREADS},
     {{"out", 'o', "FILE", TW_RUN | TW_STUDY, "what to write; default: NAME.h5 in this folder"}, 'o'},
+    {{"out", 'o', "FOLDER", TW_SITE, "also write each site there as a facility file, to run, view and study"}, 'o'},
     {{"out", 'o', "FILE", TW_REPORT, "of --plot and --export: what to write; what was there is replaced"}, 'o'},
     {{"out", 'o', "FILE", TW_THERMAL, "CSV: samples of a hall, points of a recording, hours of a weather file"}, 'o'},
     {{"out", 'o', "FILE", TW_TRACE, "generate: the trace; describe: a picture, .svg"}, 'o'},
@@ -398,6 +413,11 @@ static const Kept words[] = {
     {TOLERANCE, offsetof(TwOptions, tolerance)},
     {POWER_FACTOR, offsetof(TwOptions, power_factor)},
     {OUTPUT, offsetof(TwOptions, output)},
+    {MEGAWATTS, offsetof(TwOptions, mw)},
+    {BY, offsetof(TwOptions, by)},
+    {LOAD, offsetof(TwOptions, load)},
+    {WITHIN, offsetof(TwOptions, within)},
+    {EVERY, offsetof(TwOptions, every)},
 };
 static const Kept flags[] = {
     {UNDISTURBED, offsetof(TwOptions, undisturbed)},

@@ -10,6 +10,7 @@ typedef enum TwCommand {
     TW_RUN = 1,
     TW_CHECK = 2,
     TW_STUDY = 4,
+    TW_SITE = 0x200,
     TW_VIEW = 8,
     TW_REPORT = 16,
     TW_TRACE = 32,
@@ -106,7 +107,8 @@ typedef struct TwOptions {
         *tolerance;
     bool q_limits;
     // step and serve, as given; NULL: not given
-    const char *serving[TW_SERVINGS];    // by TwServing
+    const char *serving[TW_SERVINGS];               // by TwServing
+    const char *mw, *by, *load, *within, *every;    // site
     // network
     const char *routing, *lose[16];    // "leaf=3"
     int lose_count;

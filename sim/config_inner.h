@@ -288,6 +288,7 @@ bool tw_path_find(const TwConfig *config, const char *path, TwFound *found, void
 bool tw_nearest_in_kind(const TwKind *kind, const char *name, char *text, size_t size);
 bool tw_nearest_anywhere(const TwConfig *config, const char *name, char *text, size_t size);    // "did you mean a.b?"
 bool tw_nearest_file(const char *parent, const char *folder, const char *name, char found[TW_NAME]);
+void tw_list_files(const char *parent, const char *folder, char *text, size_t size);    // "chicago, golden, ..."
 
 // config_write.c: shortest digits that read back
 void tw_write_real(TwLine *line, double value);

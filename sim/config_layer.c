@@ -441,9 +441,12 @@ TwFile *tw_file_part(TwConfig *config, const TwKind *kind, const char *name, TwP
         const char *kept = tw_pool_copy(&config->pool, name, strlen(name));
         return tw_file_read(config, kind, path, kept, true, named);
     }
-    char near[TW_NAME];
+    char near[TW_NAME], list[400];
+    tw_list_files(config->parts, kind->folder, list, sizeof list);
     if (tw_nearest_file(config->parts, kind->folder, name, near))
         tw_place_error(config->errors, named, "\"%s\": unknown %s part; did you mean %s?", name, kind->name, near);
+    else if (*list)
+        tw_place_error(config->errors, named, "\"%s\": unknown %s part; there are %s", name, kind->name, list);
     else
         tw_place_error(config->errors, named, "\"%s\": unknown %s part: there is no %s", name, kind->name, path);
     return NULL;

@@ -156,15 +156,15 @@ bool tw_nearest_anywhere(const TwConfig *config, const char *name, char *text, s
 
 static int by_text(const void *left, const void *right) { return strcmp(*(char *const *)left, *(char *const *)right); }
 
-bool tw_nearest_file(const char *parent, const char *folder, const char *name, char found[TW_NAME])
+// Names of the configuration files of a folder without their ending, in order; free each. Fewer than 0: no folder.
+static int file_names(const char *parent, const char *folder, char *names[], int room)
 {
     char path[4096];
     snprintf(path, sizeof path, "%s%s%s", parent, *folder ? "/" : "", folder);
     DIR *directory = opendir(path);
-    if (!directory) return false;
-    char *names[1024];
+    if (!directory) return -1;
     int count = 0;
-    for (struct dirent *entry; (entry = readdir(directory)) && count < 1024;) {
+    for (struct dirent *entry; (entry = readdir(directory)) && count < room;) {
         size_t length = strlen(entry->d_name);
         if (length < 5 || length - 4 >= TW_NAME || strcmp(entry->d_name + length - 4, ".cfg") != 0) continue;
         names[count] = strdup(entry->d_name);
@@ -174,10 +174,35 @@ bool tw_nearest_file(const char *parent, const char *folder, const char *name, c
     closedir(directory);
     // folders come in any order; ties must not
     qsort(names, (size_t)count, sizeof *names, by_text);
+    return count;
+}
+
+enum { MOST_FILES = 1024 };
+
+bool tw_nearest_file(const char *parent, const char *folder, const char *name, char found[TW_NAME])
+{
+    char *names[MOST_FILES];
+    int count = file_names(parent, folder, names, MOST_FILES);
+    if (count < 0) return false;
     const char *near = tw_nearest(name, (const char *const *)names, count);
     if (near) snprintf(found, TW_NAME, "%s", near);
     for (int i = 0; i < count; i++) free(names[i]);
     return near != NULL;
+}
+
+void tw_list_files(const char *parent, const char *folder, char *text, size_t size)
+{
+    char *names[MOST_FILES];
+    int count = file_names(parent, folder, names, MOST_FILES);
+    size_t used = 0;
+    *text = '\0';
+    for (int i = 0; i < count; i++) {
+        if (used + strlen(names[i]) + 8 < size)
+            used += (size_t)snprintf(text + used, size - used, "%s%s", used ? ", " : "", names[i]);
+        else if (used + 6 < size)
+            used += (size_t)snprintf(text + used, size - used, ", ...") + size;
+        free(names[i]);
+    }
 }
 
 bool tw_config_near(const char *folder, const char *name, char near[TW_NAME])
