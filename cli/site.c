@@ -208,10 +208,13 @@ static void print_text(const TwOptions *o, const Page *p)
     printf("%.6g MW at %s: requests of %s, %g s to the first token and %g ms a token for %.4g %% of them\n",
            1e-6 * p->in->limit_w, first->place, first->lengths, first->ttft_slo_s, 1e3 * first->tpot_slo_s,
            100.0 * p->in->good);
-    if (p->in->load < 1.0) printf("a year at %.3g %% of that load on average", 100.0 * p->in->load);
-    if (p->in->load == 1.0) printf("a year at that load all the time; --load sets another mean");
+    printf("as many racks as fit by their %s; the year at ", p->in->by_rating ? "rated power" : "power under load");
+    if (p->in->load < 1.0)
+        printf("%.3g %% of the most load", 100.0 * p->in->load);
+    else
+        printf("the most load all the time (--load)");
     if (p->in->every > 1) printf(", one day in %d of it", p->in->every);
-    printf("; as many racks as fit by their %s\n\n", p->in->by_rating ? "rated power" : "power under load");
+    printf("\n\n");
     words(p, "", name_of);
     words(p, "model", model_of);
     printf("\nhow many fit\n");
