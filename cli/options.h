@@ -77,6 +77,9 @@ typedef enum TwServing {
     TW_ON_TPOT_SLO,
     TW_ON_ITL_SLO,
     TW_ON_ITL_SHARE,
+    TW_ON_PATIENCE,
+    TW_ON_TIMEOUT,
+    TW_ON_LEAVE,
     TW_SERVINGS
 } TwServing;
 

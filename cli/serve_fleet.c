@@ -9,9 +9,9 @@
 
 bool tw_cli_fleet_asked(const TwOptions *o)
 {
-    static const TwServing mine[] = {TW_ON_ROUTER,   TW_ON_PLANNER, TW_ON_PREDICTOR, TW_ON_INTERVAL,
-                                     TW_ON_PROFILE,  TW_ON_PROMPTS, TW_ON_RE_ROLE,   TW_ON_TTFT_SLO,
-                                     TW_ON_TPOT_SLO, TW_ON_ITL_SLO, TW_ON_ITL_SHARE};
+    static const TwServing mine[] = {TW_ON_ROUTER,    TW_ON_PLANNER,  TW_ON_PREDICTOR, TW_ON_INTERVAL, TW_ON_PROFILE,
+                                     TW_ON_PROMPTS,   TW_ON_RE_ROLE,  TW_ON_TTFT_SLO,  TW_ON_TPOT_SLO, TW_ON_ITL_SLO,
+                                     TW_ON_ITL_SHARE, TW_ON_PATIENCE, TW_ON_TIMEOUT,   TW_ON_LEAVE};
     for (size_t k = 0; k < sizeof mine / sizeof *mine; k++)
         if (o->serving[mine[k]]) return true;
     return o->set_count > 0;    // --for
@@ -48,8 +48,8 @@ static bool read_fleet(const TwOptions *o, const TwServeSpec *serve, TwFleetSpec
     while (strcmp(tw_predictor_names[f->predictor], predictor) != 0) f->predictor++;
     if (serve->kind != TW_LOAD_OPEN && serve->kind != TW_LOAD_TRACE) {
         fprintf(stderr,
-                "tokenworks: replicas by themselves (--router, --planner, --prefill-replicas, --profile, --for) "
-                "need --rate or --trace\n");
+                "tokenworks: replicas by themselves (--router, --planner, --prefill-replicas, --profile, --for, "
+                "limits, --patience, --timeout, --leave) need --rate or --trace\n");
         return false;
     }
     f->planned = o->serving[TW_ON_PLANNER] != NULL;
@@ -147,6 +147,9 @@ static void print_text(const TwDeploySpec *spec, const TwDeploy *d, const TwFlee
     printf("\n  %lld arrived = %lld completed + %lld running + %lld waiting + %lld rejected + %lld lost\n",
            (long long)t->arrived, (long long)t->completed, (long long)t->running, (long long)t->waiting,
            (long long)t->rejected, (long long)t->lost);
+    if (t->cancelled > 0)
+        printf("  of the lost %lld gave up before a token came, %lld went with %lld tokens of their answers\n",
+               (long long)(t->cancelled - t->left), (long long)t->left, (long long)t->left_tokens);
 }
 
 static void print_json(const TwDeploySpec *spec, const TwFleetSpec *f, const TwFleetResult *r)
@@ -184,9 +187,10 @@ static void print_json(const TwDeploySpec *spec, const TwFleetSpec *f, const TwF
         printf("}");
     }
     printf(",\n \"requests\": {\"arrived\": %lld, \"completed\": %lld, \"running\": %lld, \"waiting\": %lld, "
-           "\"rejected\": %lld, \"lost\": %lld}",
+           "\"rejected\": %lld, \"lost\": %lld, \"gave_up\": %lld, \"left\": %lld}, \"tokens_of_left\": %lld",
            (long long)t->arrived, (long long)t->completed, (long long)t->running, (long long)t->waiting,
-           (long long)t->rejected, (long long)t->lost);
+           (long long)t->rejected, (long long)t->lost, (long long)(t->cancelled - t->left), (long long)t->left,
+           (long long)t->left_tokens);
     if (f->planned) {
         const TwPlannerView *p = &r->planner;
         printf(",\n \"planner\": {\"intervals\": %lld", (long long)p->intervals);
@@ -224,7 +228,11 @@ int tw_cli_fleet(const TwOptions *o, const TwDeploySpec *spec, const TwDeploy *d
 {
     TwFleetSpec fleet = {0};
     TwError error = {0};
-    if (!read_fleet(o, serve, &fleet)) return TW_USAGE;
+    if (!read_fleet(o, serve, &fleet) ||
+        !tw_cli_real(o, TW_ON_PATIENCE, "patience", 1e-6, 1e6, 0.0, &engine->patience_s) ||
+        !tw_cli_real(o, TW_ON_TIMEOUT, "timeout", 1e-6, 1e9, 0.0, &engine->timeout_s) ||
+        !tw_cli_real(o, TW_ON_LEAVE, "leave", 1e-6, 1e9, 0.0, &engine->leave_s))
+        return TW_USAGE;
     // room for the whole answer, request by request
     if (serve->admission == TW_ADMIT_WHOLE && !o->serving[TW_ON_POLICY]) engine->policy = TW_TRTLLM;
     fleet.kv_token_bytes =

@@ -47,7 +47,8 @@ typedef struct TwPoolPlan {
     int replicas, cells, max_tokens, max_sequences;
     const int *replica_rack;                          // [replica] of the pool: of its first part
     const int *part_first, *part_rack, *part_gpus;    // [replica + 1]; [part] racks that it lies in
-    double ttft_slo_s, tpot_slo_s, itl_slo_s, itl_slo_share;
+    double ttft_slo_s, tpot_slo_s;
+    double timeout_s, leave_s;                 // clients who do not stay, where their class does not say
     double rate_s, input_mean, output_mean;    // expected of the generator; NaN for a trace
     int prefill_replicas;                      // that compute prompts alone, counted in `replicas`
     int prefill_gpus;                          // of one of those

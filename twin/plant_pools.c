@@ -287,7 +287,12 @@ static void add_service(TwPoolPlan *pool, const TwPoolRow *row, const TwClassRow
     TwServiceLimit *limit = &pool->services[pool->service_count++];
     *limit = tw_service_limit(ttft_s, tpot_s, e2e_s);
     tw_service_gaps(limit, itl_s, share);
-    if (pool->service_count == 1) pool->itl_slo_s = itl_s, pool->itl_slo_share = share;
+    tw_service_leave(limit, class && class->timeout_s >= 0.0 ? class->timeout_s : pool->timeout_s,
+                     class && class->leave_s >= 0.0 ? class->leave_s : pool->leave_s);
+    // limits of the pool are those of its only class
+    bool one = pool->service_count == 1;
+    pool->ttft_slo_s = one ? ttft_s : row->ttft_slo_s;
+    pool->tpot_slo_s = one ? tpot_s : row->tpot_slo_s;
 }
 
 static bool compile_traffic(TwPlant *plant, TwPoolPlan *pool, const TwPoolRow *row, const TwNode *node, int cells,
@@ -633,6 +638,7 @@ static bool compile_pool(TwPlant *plant, TwPoolPlan *pool, TwPoolSpec *spec, con
             part->replica_bytes = fmax(part->replica_bytes, step->weight_bytes);
         }
     }
+    tw_pool_leaves(node, &pool->timeout_s, &pool->leave_s);
     if (!compile_traffic(plant, pool, &row, node, pool->cells, input, layout, errors)) return false;
 
     int64_t blocks = row.kv_blocks ? row.kv_blocks : pool->step->kv_blocks_16 * 16 / row.block_tokens;
@@ -659,8 +665,8 @@ static bool compile_pool(TwPlant *plant, TwPoolPlan *pool, TwPoolSpec *spec, con
         .kv_blocks = blocks,
         .queue_max = (int)row.queue_max,
         .router = row.router,
-        .ttft_slo_s = row.ttft_slo_s,
-        .tpot_slo_s = row.tpot_slo_s,
+        .ttft_slo_s = pool->ttft_slo_s,
+        .tpot_slo_s = pool->tpot_slo_s,
         .seed = (uint64_t)plant->run.seed,
     };
     TwModelRow model;
@@ -695,9 +701,7 @@ static bool compile_pool(TwPlant *plant, TwPoolPlan *pool, TwPoolSpec *spec, con
         tw_node_warn(tw_node_group(node, "engine"), NULL, errors,
                      "kv_then = \"offload\" without engine.tiers: KV is dropped after kv_keep_s = %g s",
                      engine->keep_s);
-    engine->services = pool->service_count > 1 ? pool->service_count : 0;
-    engine->itl_slo_s = pool->service_count > 0 ? pool->itl_slo_s : row.itl_slo_s;
-    engine->itl_share = pool->service_count > 0 ? pool->itl_slo_share : row.itl_slo_share;
+    engine->services = pool->service_count;
     engine->service = pool->services;
     spec->engine = engine;
     for (int t = 0; t < engine->tier_count; t++)

@@ -13,7 +13,8 @@ typedef struct EngineRow {
         chunk_tokens, priorities, tenants, draft_tokens;
     TwReals tenant_weights, acceptance;
     double encode_s_per_image, encode_j_per_image;
-    double watermark_fraction, wait_max_s, patience_s, conservativeness, draft_fraction, swap_bytes, swap_bytes_s;
+    double watermark_fraction, wait_max_s, patience_s, timeout_s, leave_s, conservativeness, draft_fraction, swap_bytes,
+        swap_bytes_s;
     double detect_s, prompt_weight, cache_credit, tier_credit, temperature, affinity_factor, signal_period_s;
 } EngineRow;
 
@@ -54,6 +55,10 @@ static const TwField engine_fields[] = {
     FIELD(EngineRow, tenant_weights, "1", TW_REALS, 1e-3, 1e3, "[]", NULL, "share of each tenant; missing ones 1"),
     FIELD(EngineRow, wait_max_s, "s", TW_REAL, 0, 1e6, "0", NULL, "reject who would wait longer; 0: nobody"),
     FIELD(EngineRow, patience_s, "s", TW_REAL, 0, 1e6, "0", NULL, "who has no token by then gives up; 0: nobody"),
+    FIELD(EngineRow, timeout_s, "s", TW_REAL, 0, 1e9, "0", NULL,
+          "clients go so long after they came, whatever they have; 0: they stay"),
+    FIELD(EngineRow, leave_s, "s", TW_REAL, 0, 1e9, "0", NULL,
+          "they go after a time drawn for each, exponential of this mean; 0: they stay"),
     FIELD(EngineRow, front_end, "", TW_TEXT, 0, 0, "none", tw_front_end_names,
           "one process beside the engine that requests and outputs pass"),
     FIELD(EngineRow, front_request_s, "s", TW_REAL, 0, 10, "0", NULL, "of it for a request; 0: as it is named"),
@@ -168,6 +173,14 @@ static bool set_tiers(const TwNode *node, TwArena *arena, double block_bytes, in
 static int of_ranks(int64_t tokens, int ranks, int budget)
 {
     return (int)(tokens * ranks < budget ? tokens * ranks : budget);
+}
+
+void tw_pool_leaves(const TwNode *pool, double *timeout_s, double *leave_s)
+{
+    EngineRow row;
+    tw_node_row(tw_node_group(pool, "engine"), &row);
+    *timeout_s = row.timeout_s;
+    *leave_s = row.leave_s;
 }
 
 bool tw_pool_engine(const TwNode *pool, TwArena *arena, bool shares, double block_bytes, int layers, int ranks,

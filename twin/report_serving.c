@@ -93,7 +93,12 @@ static void add_saturation(TwReport *report, const TwState *state)
 static void add_service(TwReport *report, const TwState *state, const TwWorkloadTotals *t)
 {
     const TwPlant *plant = tw_state_plant(state);
-    tw_report_add(report, "requests.gave_up", "", "of the lost: no token came in time", (double)t->cancelled);
+    tw_report_add(report, "requests.gave_up", "", "of the lost: no token came in time",
+                  (double)(t->cancelled - t->left));
+    tw_report_add(report, "requests.left", "", "of the lost: clients who went in the middle of their answers",
+                  (double)t->left);
+    tw_report_add(report, "tokens.of_left", "", "of the output tokens: made for clients who went before the end",
+                  (double)t->left_tokens);
     tw_report_add(report, "requests.shed", "", "of the rejected: for others of higher priority", (double)t->shed);
     tw_report_add(report, "requests.tried_again", "", "after their replica went down", (double)t->retried);
     tw_report_add(report, "serving.prefix_hit_share", "1", "of prompt tokens looked up in prefix caches",

@@ -22,9 +22,10 @@ typedef struct Work {
     bool *off;
     const uint8_t *closed;    // [replica of the cell] takes no new requests, or NULL
     TwRouterSignal *signal, *seen_signal;
-    double *cost;      // of kv_aware, before the prompt
-    int64_t due_ns;    // the time for which `due` was found; -1: none
-    uint64_t due;      // [replica of the cell] as bits: have a boundary before then
+    double *cost;         // of kv_aware, before the prompt
+    int64_t due_ns;       // the time for which `due` was found; -1: none
+    uint64_t due;         // [replica of the cell] as bits: have a boundary before then
+    int64_t period_ns;    // of the loads that the router sees; 0: they are fresh
 } Work;
 
 static const TwEngine *engine_at(const Work *w, int k)
@@ -45,8 +46,8 @@ static void publish(const Work *w, int k, const TwReplica *r)
     w->off[k] = off;
     if (!w->pool->signals) return;
     const TwEngineLoad load = tw_engine_load(engine_at(w, k), r);
-    w->signal[k] = (TwRouterSignal){(int32_t)load.prompt_blocks, (int32_t)(load.blocks - load.free), load.waiting,
-                                    requests, (int32_t)((load.wait_input + load.context) >> 4)};
+    w->signal[k] = (TwRouterSignal){(int32_t)load.prompt_blocks, (int32_t)load.held_blocks, load.waiting, requests,
+                                    (int32_t)((load.wait_input + load.held_context) >> 4)};
     w->cost[k] = off ? INFINITY : tw_router_cost(&w->pool->router, &w->signal[k]);
 }
 
@@ -186,16 +187,19 @@ static void overlaps(const Work *w, const TwRequest *request, const Cut *cut, in
 // --- routing
 // -----------------------------------------------------------------------------------------------------------
 
-// Loads as the router sees them: of now, or of the last whole signal period.
-static void look(Work *w, int64_t now_ns)
+// Whether the policy looks at loads of the last whole signal period.
+static bool looks_back(const Pool *pool)
 {
-    int64_t period = llround(w->pool->router.signal_period_s * 1e9);
-    if (period == 0) {
-        refresh_all(w, now_ns);
-        return;
-    }
-    int64_t seen = now_ns / period * period;
-    if (w->state->router.seen_ns == seen && seen > 0) return;
+    TwRouterPolicy policy = pool->policy;
+    return pool->router.signal_period_s > 0.0 && policy != TW_ROUND_ROBIN && policy != TW_ROUTE_RANDOM &&
+           policy != TW_CENTRAL;
+}
+
+// Before anything happens at now_ns: loads at the end of the last whole signal period, if they were not looked at yet.
+static void tick(Work *w, int64_t now_ns)
+{
+    int64_t seen = now_ns / w->period_ns * w->period_ns;
+    if (seen <= w->state->router.seen_ns) return;
     refresh_all(w, seen);
     w->state->router.seen_ns = seen;
     memcpy(w->seen_load, w->load, (size_t)w->cell->replica_count * sizeof *w->load);
@@ -209,7 +213,7 @@ static int route(Work *w, const TwRequest *request, int64_t now_ns, bool prefill
     TwRouter *router = &w->state->router;
     const Pool *pool = w->pool;
     int count = w->cell->replica_count, pair[2], chosen;
-    bool mine[64], fresh = pool->router.signal_period_s <= 0.0;
+    bool mine[64], fresh = w->period_ns == 0;
     const bool *off = w->off;
     int32_t masked[64];
     const int32_t *load = fresh ? w->load : w->seen_load;
@@ -217,11 +221,14 @@ static int route(Work *w, const TwRequest *request, int64_t now_ns, bool prefill
     cut->count = 0;
     cut->fetched = false;
     if (pool->engine.spec.prefix_cache) cut_runs(w, request, cut);
-    if (pool->policy != TW_ROUND_ROBIN && pool->policy != TW_ROUTE_RANDOM && pool->policy != TW_POWER_OF_TWO)
-        look(w, now_ns);
-    if (pool->apart) {
+    // what is cached is known at once; loads of the last period were
+    if (pool->policy != TW_ROUND_ROBIN && pool->policy != TW_ROUTE_RANDOM && pool->policy != TW_POWER_OF_TWO &&
+        (fresh || pool->signals))
+        refresh_all(w, now_ns);
+    if (pool->apart || !fresh) {
         for (int k = 0; k < count; k++) {
-            mine[k] = w->off[k] || prefills(w->plant, w->block, w->cell->replica_begin + k) != prefill;
+            mine[k] = w->off[k];
+            if (pool->apart) mine[k] |= prefills(w->plant, w->block, w->cell->replica_begin + k) != prefill;
             masked[k] = mine[k] ? TW_LOAD_OFF : load[k];
         }
         off = mine;
@@ -245,6 +252,7 @@ static int route(Work *w, const TwRequest *request, int64_t now_ns, bool prefill
         pair[0] = tw_router_powered(off, count, pair[0]);
         pair[1] = tw_router_powered(off, count, pair[1]);
         if (pair[0] < 0) return -1;
+        if (!fresh) return load[pair[1]] < load[pair[0]] ? pair[1] : pair[0];
         refresh(w, pair[0], now_ns);
         refresh(w, pair[1], now_ns);
         return w->load[pair[1]] < w->load[pair[0]] ? pair[1] : pair[0];
@@ -466,6 +474,7 @@ static void offer(Work *w, int k, const TwRequest *request, const TwComing *comi
     // with every replica of the cell dark, the first of them counts the rejection
     k = k < 0 ? 0 : k;
     TwReplica *r = replica_at(w, k);
+    refresh(w, k, coming->now_ns);
     w->replica = w->placed = k;
     bool taken = tw_engine_offer_as(engine_at(w, k), r, request, coming, &w->log);
     publish(w, k, r);
@@ -477,18 +486,19 @@ static void offer(Work *w, int k, const TwRequest *request, const TwComing *comi
     tell(w, &(TwFinished){.request = *request, .last_ns = coming->now_ns, .outcome = TW_ENDED_REJECTED});
 }
 
-static TwRequest *held_of(const Work *w) { return (TwRequest *)tw_at(w->block, w->plant->held) + w->cell->held_at; }
+static Held *held_of(const Work *w) { return (Held *)tw_at(w->block, w->plant->held) + w->cell->held_at; }
 
 // Central: whoever waits at the router goes where there is a place.
 static void release_held(Work *w, int64_t now_ns)
 {
     CellState *s = w->state;
     while (s->held > 0) {
-        const TwRequest *request = &held_of(w)[s->held_first];
+        Held *first = &held_of(w)[s->held_first];
         Cut cut;
-        int k = route(w, request, now_ns, false, &cut);
+        int k = route(w, &first->request, now_ns, false, &cut);
         if (k < 0) return;
-        offer(w, k, request, &(TwComing){.now_ns = now_ns});
+        first->coming.now_ns = now_ns;
+        offer(w, k, &first->request, &first->coming);
         s->held--;
         s->held_first = s->held_first + 1 < w->pool->held_max ? s->held_first + 1 : 0;
     }
@@ -506,9 +516,11 @@ static void place(Work *w, const TwRequest *request, TwComing *coming)
     if (pool->policy == TW_CENTRAL) {
         CellState *s = w->state;
         k = s->held == 0 ? route(w, request, coming->now_ns, false, &cut) : -1;
+        coming->turned_away = k < 0;
         if (k < 0 && s->held < pool->held_max) {
             int at = s->held_first + s->held++;
-            held_of(w)[at < pool->held_max ? at : at - pool->held_max] = *request;
+            coming->turned_away = false;
+            held_of(w)[at < pool->held_max ? at : at - pool->held_max] = (Held){*request, *coming};
             return;
         }
     } else if (pool->apart) {
@@ -653,11 +665,13 @@ static void begin_window(Work *w, const TwWorkloadIn *in, int64_t from_ns)
         r->peak_w = r->off ? 0.0 : r->busy && r->left > 0 ? r->full_w : engine_at(w, k)->spec.step->idle_w;
         publish(w, k, r);
     }
+    if (w->state->held > 0) release_held(w, from_ns);    // to who is there again
 }
 
 static void end_window(Work *w, int64_t until_ns)
 {
     const Plant *p = w->plant;
+    if (w->period_ns > 0) tick(w, until_ns);
     for (int k = 0; k < w->cell->replica_count; k++) {
         int i = w->cell->replica_begin + k;
         const TwEngine *e = engine_at(w, k);
@@ -688,6 +702,7 @@ static int64_t next_event(Work *w, int64_t until_ns)
         for (int k = 1; k < w->cell->replica_count; k++) first = w->next_ns[k] < w->next_ns[first] ? k : first;
         int64_t now = w->next_ns[first];
         if (now >= event) return event;
+        if (w->period_ns > 0) tick(w, now);
         refresh(w, first, now + 1);
         if (w->state->held > 0) release_held(w, now);
     }
@@ -711,7 +726,8 @@ void tw_cell_advance(const Plant *p, void *block, int cell, const TwWorkloadIn *
               .closed = in->closed ? in->closed + first : NULL,
               .signal = (TwRouterSignal *)tw_at(block, p->signals) + first,
               .seen_signal = (TwRouterSignal *)tw_at(block, p->seen_signals) + first,
-              .cost = tw_f64(block, p->costs) + first};
+              .cost = tw_f64(block, p->costs) + first,
+              .period_ns = looks_back(pool) ? llround(pool->router.signal_period_s * 1e9) : 0};
     w.watch = (TwPrefixWatch){&w, watch_cached, NULL};
     w.index = (TwKvIndex){pool->index_bits, &w.state->index_used, (TwKvEntry *)tw_at(block, p->index) + c->index_at};
     w.log = (TwEngineLog){.latency = (TwLatency *)tw_at(block, p->latencies) + c->latency_at,
@@ -730,6 +746,7 @@ void tw_cell_advance(const Plant *p, void *block, int cell, const TwWorkloadIn *
     for (;;) {
         int64_t now = next_event(&w, until_ns);
         if (now >= until_ns) break;
+        if (w.period_ns > 0) tick(&w, now);
         if (w.state->next_ns <= now) {
             arrive(&w);
         } else {

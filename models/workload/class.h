@@ -14,6 +14,7 @@ typedef struct TwClassRow {
     double begins_s, deadline_s, span_s, rho_in_out, kv_keep_s;
     double itl_slo_s, itl_slo_share;
     double ttft_slo_s, tpot_slo_s, e2e_slo_s;    // limits of goodput; NaN: those of the pool
+    double timeout_s, leave_s;                   // clients who do not stay; NaN: as the pool's
     bool wait_for_answers;
 } TwClassRow;
 

@@ -71,6 +71,9 @@ static bool check(const TwEngineSpec *spec, TwError *error)
                        "front end of %g s a request, %g s a prompt token, %g s an output, expected 0 to 10, 0.1, 1, "
                        "and an output to take some time",
                        front->request_s, front->prompt_token_s, front->output_s);
+    if (!(spec->patience_s >= 0.0 && spec->timeout_s >= 0.0 && spec->leave_s >= 0.0))
+        return tw_fail(error, TW_BAD_INPUT, "patience_s = %g, timeout_s = %g, leave_s = %g, expected 0 or more",
+                       spec->patience_s, spec->timeout_s, spec->leave_s);
     if (!in_range(error, "draft_tokens", spec->speculate.draft, 0, TW_DRAFT_MOST)) return false;
     for (int k = 0; k < spec->speculate.draft; k++)
         if (!(spec->speculate.acceptance[k] >= 0.0 && spec->speculate.acceptance[k] <= 1.0))
@@ -126,7 +129,8 @@ static bool is_plain(const TwEngine *e)
     bool one_queue = e->queues == 1, cut = !s->whole_prompts && s->long_prefill == 0;
     bool here = s->tier_count == 0 && s->swap_blocks == 0 && !e->prefix.timed;
     bool steps = s->speculate.draft == 0 && e->encode_time == 0 && s->stride == 0;
-    return mixes && one_queue && cut && here && steps && !e->fronts && !e->gaps_kept && !(s->wait_max_s > 0.0);
+    return mixes && one_queue && cut && here && steps && !e->fronts && !e->gaps_kept && !e->leaves &&
+           !(s->wait_max_s > 0.0);
 }
 
 static size_t slab_bytes(const TwEngine *e, int array) { return e->row_bytes[array] * TW_SLAB_ROWS; }
@@ -228,8 +232,12 @@ bool tw_engine_build(TwEngine *engine, const TwEngineSpec *given, TwError *error
     engine->services = spec.services > 0 ? spec.services : 1;
     engine->service[0] = tw_service_limit(spec.ttft_slo_s, spec.tpot_slo_s, INFINITY);
     tw_service_gaps(&engine->service[0], spec.itl_slo_s, spec.itl_share);
+    tw_service_leave(&engine->service[0], spec.timeout_s, spec.leave_s);
     for (int k = 0; k < spec.services; k++) engine->service[k] = spec.service[k];
-    for (int k = 0; k < engine->services; k++) engine->gaps_kept |= engine->service[k].itl > 0;
+    for (int k = 0; k < engine->services; k++) {
+        engine->gaps_kept |= engine->service[k].itl > 0;
+        engine->leaves |= engine->service[k].timeout_ns > 0 || engine->service[k].leave_ns > 0;
+    }
     engine->restarts = engine->all_at_once = engine->by_arrival =
         spec.policy == TW_SARATHI || spec.policy == TW_PREFILL_FIRST;
     engine->reserves = spec.policy == TW_TRTLLM || spec.policy == TW_STATIC_BATCH;
@@ -306,7 +314,7 @@ static void clear_list(const TwEngine *e, TwReplica *r)
     r->running = r->decodes = r->chunk_count = r->chunk_tokens = r->loading = r->handed = 0;
     r->wait_count = 0;
     r->wait_input = r->prompt_blocks = r->reserved = r->swapped = 0;
-    r->context = 0;
+    r->context = r->held_blocks = r->held_context = 0;
     r->gap_from = -1;
     r->fresh_count = 0;
     memset(r->gaps_of, 0, sizeof r->gaps_of);
@@ -471,7 +479,8 @@ static void lose_list(const TwEngine *e, TwReplica *r, int64_t now_ns, const TwE
 {
     const TwLink *links = links_of(e, r);
     for (uint32_t row = r->oldest; row != TW_NO_ROW; row = links[row].after)
-        if (rows_of(e, r)[row].first_ns != 0) rows_of(e, r)[row].give_up_ns = tw_seq_last_token(e, r, row);
+        if (rows_of(e, r)[row].first_ns != 0)    // what the front end still had is gone with it
+            rows_of(e, r)[row].give_up_ns = least(tw_seq_last_token(e, r, row), now_ns);
     r->time = tw_time_of(now_ns);
     for (uint32_t row = r->oldest; row != TW_NO_ROW; row = links[row].after) {
         const TwRow *at = rows_of(e, r) + row;
@@ -638,6 +647,7 @@ TwEngineLoad tw_engine_ranks_load(const TwEngine *e, const TwReplica *r)
             sum.free -= tw_kv_need(&rank->kv, part_const(rank, e->residues), at->taken, r->iteration + 1 - at->taken);
         sum.decode_steps += clock->step, sum.decode_tokens += clock->iteration;
     }
+    sum.held_blocks = r->held_blocks, sum.held_context = r->held_context;
     return sum;
 }
 

@@ -108,6 +108,7 @@ struct TwEngineSpec {
     double itl_slo_s, itl_share;      // of it: so many of a request's gaps are to be within; 0: no limit
     int64_t measure_from_ns;
     int stride;    // most iterations advanced at once; 0: no bound. Any value gives the same results.
+    bool seen;     // a router looks at its blocks and contexts: those of the last change are kept
 
     bool whole_prompts;          // no chunks: a prompt is taken only where the budget holds all of it
     int long_prefill;            // most tokens of one prompt in an iteration; 0: no bound
@@ -131,6 +132,7 @@ struct TwEngineSpec {
     double encode_s, encode_j;           // of an image, in the iteration that begins its prompt
     TwFrontEnd front_end;                // that requests and outputs pass; none by itself
     double patience_s;                   // who has no token so long after its arrival gives up; 0: nobody
+    double timeout_s, leave_s;           // of the one class, as TwServiceLimit; 0: nobody goes before the end
     int services;                        // classes of service; 0: the limits above
     const TwServiceLimit *service;
 };
@@ -162,6 +164,7 @@ typedef struct TwEngine {
     bool simple;    // nothing happens to decodes by themselves but that they end or find no block
     bool keeps, keeps_content;
     bool gaps_kept;    // a class limits gaps
+    bool leaves;       // clients of a class may go before the end
     bool drawn;        // acceptance is
     bool fronts;       // there is a front end; its work in 2^-32 ns
     bool plain;        // has nothing rare (plain.h)
@@ -243,6 +246,7 @@ typedef struct TwEngineCounts {
     TwWide waited;    // of ranks for the slowest, summed over them
     int64_t rejected, lost, input_dropped, output_dropped, recomputed, preemptions;
     int64_t cancelled, shed, hit_tokens, looked_up_tokens;
+    int64_t left, left_tokens;                   // of the cancelled, those who had tokens; those that they had
     int64_t moved, moved_input, moved_output;    // to other replicas less from them
     int64_t crossed;                             // bytes that its collectives sent through network cards
     int64_t swapped_tokens, tier_tokens[TW_TIERS], drawn, overshot;    // drawn: tokens of decodes, where that is done
@@ -277,12 +281,14 @@ typedef struct TwReplica {
     int32_t wait_count, loading, handed, fronting;
     uint32_t loading_first;
     int32_t clock_level;
-    // the earliest of those loading, of those who may give up (or earlier), of those in the front end
+    // the earliest of those loading, of those who may give up or go (or earlier), of those in the front end
     int64_t ready_ns, give_up_ns, front_ns;
     int64_t reserved;    // blocks promised
     TwKvPool kv;
     TwPrefixHead prefix;
-    double cap_w, peak_w, full_w;    // share of the rack's cap; peak at full clock of the window, and of this plan
+    double cap_w, peak_w, full_w;         // share of the rack's cap; peak at full clock of the window, and of this plan
+    // of a group, of all its ranks, when the batch last changed: what a router sees, however far a jump goes
+    int64_t held_blocks, held_context;
     int64_t booked_energy, booked_tokens;
     TwEngineCounts counts;
     TwWide gap_from;                 // where decodes have paused: when they made their last token; -1: they have not
@@ -366,6 +372,7 @@ void tw_engine_fetch_nodes(const TwEngine *engine, const TwReplica *replica, boo
 typedef struct TwEngineLoad {
     int32_t running, loading, waiting, handed;
     int64_t wait_input, context, prompt_blocks, blocks, free;
+    int64_t held_blocks, held_context;      // when the batch last changed
     int64_t decode_steps, decode_tokens;    // steps of its decodes since the start; tokens that they made, one each
 } TwEngineLoad;
 TwEngineLoad tw_engine_ranks_load(const TwEngine *engine, const TwReplica *replica);
@@ -380,9 +387,9 @@ static inline int32_t tw_engine_requests(const TwEngine *e, const TwReplica *r)
 static inline TwEngineLoad tw_engine_load(const TwEngine *e, const TwReplica *r)
 {
     if (e->ranks > 1) return tw_engine_ranks_load(e, r);
-    return (TwEngineLoad){r->running,    r->loading, tw_replica_waiting(r), r->handed,
-                          r->wait_input, r->context, r->prompt_blocks,      r->kv.blocks,
-                          r->kv.free,    r->step,    r->iteration};
+    return (TwEngineLoad){r->running,      r->loading,       tw_replica_waiting(r), r->handed,  r->wait_input,
+                          r->context,      r->prompt_blocks, r->kv.blocks,          r->kv.free, r->held_blocks,
+                          r->held_context, r->step,          r->iteration};
 }
 // What its front end has not passed on at now_ns, after a run up to then: outputs made, requests done. The counts have
 // both; clients do not.
@@ -417,6 +424,7 @@ typedef struct TwComing {
     int32_t seen, kept;                   // tokens computed elsewhere; those whose KV comes with it
     bool hand_over;                       // compute its prompt alone
     bool moved;                           // counted elsewhere as arrived
+    bool turned_away;                     // by the router: counted here as rejected
     const TwRun *run;                     // of its contents, cut before; NULL: they are cut here
     int run_count;
     bool run_fetched;    // by tw_engine_fetch_runs, a while ago

@@ -213,7 +213,15 @@ TW_LOCAL int tw_sched_images(const TwEngine *engine, TwReplica *list);
 // Iterations to the end of a composition; of them, those that find their blocks and see nothing of the list's own.
 TW_LOCAL int32_t tw_sched_end(const TwEngine *engine, TwReplica *list, const TwBatch *batch, const TwStep *step);
 TW_LOCAL int64_t tw_sched_last(const TwEngine *engine, TwReplica *list, int64_t m);
-TW_LOCAL int64_t tw_sched_event(const TwReplica *list);    // in ns, at which a list is to be looked at; INT64_MAX: none
+TW_LOCAL int64_t tw_sched_event(const TwEngine *engine,
+                                const TwReplica *list);    // in ns, at which a list is to be looked at; INT64_MAX: none
+// What routers see of a list until its batch changes again: the same for any way of stepping.
+static inline void tw_sched_held(const TwEngine *e, TwReplica *list)
+{
+    if (!e->spec.seen) return;
+    list->held_blocks = list->kv.blocks - list->kv.free;
+    list->held_context = list->context;
+}
 // Takes what the source has chosen; when a list that rests is to be looked at.
 TW_LOCAL void tw_sched_chosen(TwReplica *replica, const TwStepLimits *limits, const TwStepChoice *choice);
 TW_LOCAL int64_t tw_sched_rests(const TwReplica *list);
@@ -303,7 +311,9 @@ TW_LOCAL int64_t tw_seq_last_token(const TwEngine *engine, TwReplica *replica, u
 // Back to the waiting, at their head or end.
 TW_LOCAL void tw_seq_preempt(const TwEngine *engine, TwReplica *replica, uint32_t row, bool first,
                              const TwEngineLog *log);
-// Those who have waited too long for a first token go. True: somebody who was running did.
+// When who is in flight goes, if it is not done by then; INT64_MAX: never.
+TW_LOCAL int64_t tw_seq_goes(const TwEngine *engine, const TwRow *row);
+// Those who have waited too long, for a first token or for the end, go. True: somebody who was running did.
 TW_LOCAL bool tw_seq_give_up(const TwEngine *engine, TwReplica *replica, const TwEngineLog *log);
 // A prompt is computed: it decodes from here, is handed on or is done.
 TW_LOCAL void tw_seq_chunk_done(const TwEngine *engine, TwReplica *replica, uint32_t row, const TwEngineLog *log);

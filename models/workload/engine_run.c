@@ -491,7 +491,8 @@ bool tw_engine_offer_as(const TwEngine *e, TwReplica *g, const TwRequest *reques
     // time until it would be looked at, from what waits and how fast this replica has been so far
     const int64_t shed = n->shed;
     bool late = rare(e->spec.wait_max_s > 0.0) && g->pace_s * e->ranks * (double)r->wait_input > e->spec.wait_max_s;
-    if (g->off || late || !fits_at_all(e, r, request) || !has_room(e, g, request, coming->now_ns, log)) {
+    if (g->off || late || coming->turned_away || !fits_at_all(e, r, request) ||
+        !has_room(e, g, request, coming->now_ns, log)) {
         n->rejected++;
         n->input_dropped += input;
         n->output_dropped += output;
@@ -542,16 +543,19 @@ bool tw_engine_offer_as(const TwEngine *e, TwReplica *g, const TwRequest *reques
         enter_front(e, g, r, at, coming->now_ns, n->shed != shed, log);
         return true;
     }
-    if (row->first_ns == 0 && row->give_up_ns < r->give_up_ns) r->give_up_ns = row->give_up_ns;
+    int64_t goes_ns = tw_seq_goes(e, row);
+    if (goes_ns < r->give_up_ns) r->give_up_ns = goes_ns;
     tw_seq_wait(e, r, at, false);
     if (booked(e)) tw_ranks_note(e, g, r);
     if (!g->busy) {
         // a boundary now, processed once time has passed it: whatever else arrives at this time is seen there too
         wake(e, g, coming->now_ns);
     } else if (first || (several(e->ranks) && e->spec.rank_router == TW_RANK_CENTRAL) ||
-               rare(e->queues > 1 || e->spec.sglang.longest_prefix) || row->give_up_ns != INT64_MAX) {
+               rare(e->queues > 1 || e->spec.sglang.longest_prefix)) {
         // who finds others waiting changes nothing: they did not fit, or are seen at a boundary already planned
         tw_engine_shorten(g, coming->now_ns);
+    } else if (goes_ns != INT64_MAX) {
+        tw_engine_shorten(g, goes_ns > coming->now_ns ? goes_ns : coming->now_ns);
     }
     return true;
 }

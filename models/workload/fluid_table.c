@@ -292,6 +292,11 @@ static bool check(const TwPoolSpec *pool, TwErrors *errors)
         return complain(errors, pool,
                         "traces, users who wait for answers, batches and rollouts have no rate of their own");
     if (pool->hand_over.engine) return complain(errors, pool, "prompts computed apart are no flow");
+    const TwEngineSpec *engine = pool->engine;
+    bool leaves = engine && (engine->timeout_s > 0.0 || engine->leave_s > 0.0);
+    for (int k = 0; engine && k < engine->services; k++)
+        leaves |= engine->service[k].timeout_ns > 0 || engine->service[k].leave_ns > 0;
+    if (leaves) return complain(errors, pool, "clients who go before the end of their answers are no flow");
     for (int t = 0; pool->engine && t < pool->engine->tier_count; t++)
         if (pool->engine->tiers[t].network_bytes > 0.0)
             return complain(errors, pool, "remote tiers of the prefix cache are no flow");

@@ -195,8 +195,8 @@ static void level(const TwEngine *e, TwReplica *g)
         if (at->first_ns == 0) {
             from->prompt_blocks -= tw_kv_cover(&g->kv, at->input);
             to->prompt_blocks += tw_kv_cover(&g->kv, at->input);
-            to->give_up_ns = least(to->give_up_ns, at->give_up_ns);
         }
+        to->give_up_ns = least(to->give_up_ns, tw_seq_goes(e, at));
         if (at->swapped) {
             from->swapped -= tw_kv_cover(&g->kv, at->base);
             to->swapped += tw_kv_cover(&g->kv, at->base);
@@ -404,7 +404,7 @@ static void stop_ranks(const TwEngine *e, TwReplica *g)
         TwReplica *list = rank_of(e, g, k);
         if (!plenty(e, list, m) || rare(e->spec.policy == TW_SGLANG)) m = tw_sched_last(e, list, m);
         if (list->give_up_ns != INT64_MAX || rare(list->front_ns != INT64_MAX) || list->loading > 0)
-            event = least(event, tw_sched_event(list));
+            event = least(event, tw_sched_event(e, list));
         int64_t finish = list->decodes > 0 ? finish_clock(heap_of(e, list)[0]) - list->iteration : INT64_MAX;
         if (finish >= first) continue;
         first = finish;
@@ -463,11 +463,31 @@ static void stop_by_book(const TwEngine *e, TwReplica *g)
         ends = k;
     }
     for (int k = 0; k < e->ranks && ranks_flagged(book, TW_RANK_ACTIVE) > 0; k++)
-        if (book->rank[k].flags & TW_RANK_ACTIVE) event = least(event, tw_sched_event(rank_of(e, g, k)));
+        if (book->rank[k].flags & TW_RANK_ACTIVE) event = least(event, tw_sched_event(e, rank_of(e, g, k)));
     if (ends >= 0) fetch_list(e, rank_of(e, g, ends), book->rank[ends].ends);
     if (m > 1 && event != INT64_MAX) m = tw_series_reach(g->span, tw_time_of(event) - g->time, m);
     g->stop = (int32_t)m;
     g->next_ns = tw_ns_of(g->time + tw_series_sum(g->span, m));
+}
+
+// What routers see of the group until its batch changes again.
+static void show(const TwEngine *e, TwReplica *g)
+{
+    if (!e->spec.seen) return;
+    g->held_blocks = g->held_context = 0;
+    for (int k = 0; k < e->ranks; k++) {
+        const TwReplica *list = rank_of(e, g, k);
+        g->held_blocks += list->kv.blocks - list->kv.free;
+        if (!booked(e)) {
+            g->held_context += list->context;
+            continue;
+        }
+        const TwRankEntry *at = &book_of(e, g)->rank[k];
+        g->held_context += at->base + at->decodes * g->iteration;
+        if (at->taken <= g->iteration)
+            g->held_blocks +=
+                tw_kv_need(&list->kv, residues_of(e, rank_of(e, g, k)), at->taken, g->iteration + 1 - at->taken);
+    }
 }
 
 // The same for a group whose book is kept: of the ranks only those are looked at to which something happens.
@@ -507,9 +527,13 @@ static void boundary_by_book(const TwEngine *e, TwReplica *g, const TwEngineLog 
         g->next_ns = INT64_MAX;
         tw_ranks_settle_all(e, g, 0);
         for (int k = 0; k < e->ranks; k++) g->next_ns = least(g->next_ns, tw_sched_rests(rank_of(e, g, k)));
+        show(e, g);
         return;
     }
-    if (changed) plan_ranks(e, g);
+    if (changed) {
+        plan_ranks(e, g);
+        show(e, g);
+    }
     if (once) g->left = 1;
     g->flags =
         (uint8_t)((g->flags & ~TW_PLAN_FULL) | (ranks_flagged(book, TW_RANK_WAITS) > 0 && !hold ? TW_PLAN_FULL : 0));
@@ -541,9 +565,13 @@ void tw_ranks_boundary(const TwEngine *e, TwReplica *g, const TwEngineLog *log)
         g->left = g->stop = 0;
         g->next_ns = INT64_MAX;
         for (int k = 0; k < e->ranks; k++) g->next_ns = least(g->next_ns, tw_sched_rests(rank_of(e, g, k)));
+        show(e, g);
         return;
     }
-    if (changed) plan_ranks(e, g);
+    if (changed) {
+        plan_ranks(e, g);
+        show(e, g);
+    }
     if (once) g->left = 1;
     g->flags = (uint8_t)((g->flags & ~TW_PLAN_FULL) | (waits && !hold ? TW_PLAN_FULL : 0));
     stop_ranks(e, g);

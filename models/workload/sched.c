@@ -280,10 +280,11 @@ inline int64_t tw_sched_last(const TwEngine *e, TwReplica *r, int64_t m)
     return m;
 }
 
-inline int64_t tw_sched_event(const TwReplica *r)
+inline int64_t tw_sched_event(const TwEngine *e, const TwReplica *r)
 {
     int64_t event = r->give_up_ns;
-    if (event != INT64_MAX && r->wait_count == 0 && r->chunk_count == 0 && !rare(r->loading > 0)) event = INT64_MAX;
+    if (event != INT64_MAX && r->wait_count == 0 && r->chunk_count == 0 && !rare(r->loading > 0 || e->leaves))
+        event = INT64_MAX;
     if (rare(r->loading > 0)) event = least(event, r->ready_ns);
     return rare(r->fronting > 0) ? least(event, r->front_ns) : event;
 }
@@ -294,7 +295,7 @@ static void stop(const TwEngine *e, TwReplica *r)
     int64_t m = r->left;
     if (rare(e->spec.stride > 0)) m = least(m, e->spec.stride);
     m = tw_sched_last(e, r, m);
-    int64_t event = tw_sched_event(r);
+    int64_t event = tw_sched_event(e, r);
     if (m > 1 && event != INT64_MAX) m = tw_series_reach(r->span, tw_time_of(event) - r->time, m);
     r->stop = (int32_t)m;
     r->next_ns = tw_ns_of(r->time + tw_series_sum(r->span, m));
@@ -387,9 +388,13 @@ void tw_sched_boundary(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
         r->busy = false;
         r->left = r->stop = 0;
         r->next_ns = tw_sched_rests(r);
+        tw_sched_held(e, r);
         return;
     }
-    if (changed) plan(e, r);
+    if (changed) {
+        plan(e, r);
+        tw_sched_held(e, r);
+    }
     if (once) r->left = 1;
     // somebody waits who does not fit: part of no composition, so it is looked at each time
     r->flags = (uint8_t)((r->flags & ~TW_PLAN_FULL) | (r->wait_count > 0 ? TW_PLAN_FULL : 0));

@@ -390,7 +390,7 @@ static void tell(const TwEngine *e, TwReplica *r, const TwRow *row, TwOutcome ou
                                    .priority = row->priority,
                                    .tenant = row->tenant,
                                    .images = row->images},
-                       .first_ns = row->first_ns,
+                       .first_ns = row->first_ns <= now_ns ? row->first_ns : 0,    // else the front end had it still
                        .last_ns = now_ns,
                        .outcome = outcome,
                        .gaps_good = outcome == TW_ENDED_DONE && gaps_good(e, r, row)};
@@ -409,6 +409,7 @@ static void measure(const TwEngine *e, TwReplica *r, const TwRow *row, const TwE
 {
     TwEngineCounts *n = counts_of(r);
     int64_t now = out_ns(e, r), ttft = row->first_ns - row->arrival_ns, tpot = 0;
+    if (rare(now < row->first_ns)) now = row->first_ns;    // behind the front end that has its first token
     if (row->output > 1) tpot = (int64_t)((double)(now - row->first_ns) * 1000.0 / (double)(row->output - 1) + 0.5);
     bool good = tw_service_good(&e->service[row->service], ttft, tpot, now - row->arrival_ns) && gaps_good(e, r, row);
     bool counts = row->arrival_ns >= e->spec.measure_from_ns;
@@ -482,6 +483,10 @@ void tw_seq_drop(const TwEngine *e, TwReplica *r, uint32_t row, int64_t computed
                  const TwEngineLog *log)
 {
     const TwRow *at = rows_of(e, r) + row;
+    if (outcome == TW_ENDED_CANCELLED && at->first_ns != 0 && at->first_ns <= now_ns) {
+        counts_of(r)->left++;
+        counts_of(r)->left_tokens += produced_of(at->input, (int32_t)(at->seen > computed ? at->seen : computed));
+    }
     drop(r, at, computed);
     tw_seq_end(e, r, at, outcome, now_ns, log);
     row_free(e, r, row);
@@ -693,7 +698,7 @@ void tw_seq_enter(const TwEngine *e, TwReplica *r)
         r->front_work -= e->front_request + e->front_prompt * rows[row].input;
         rows[row].base = 0;
         r->wait_input -= rows[row].input;
-        if (rows[row].give_up_ns < r->give_up_ns) r->give_up_ns = rows[row].give_up_ns;
+        r->give_up_ns = least(r->give_up_ns, tw_seq_goes(e, rows + row));
         tw_seq_wait(e, r, row, false);
     }
 }
@@ -754,23 +759,30 @@ static void fresh_remove(const TwEngine *e, TwReplica *r, uint32_t row)
     }
 }
 
-void tw_seq_preempt(const TwEngine *e, TwReplica *r, uint32_t row, bool first, const TwEngineLog *log)
+// A prompt in work, or a decode, is no longer with the running; says what it holds.
+static void take_out(const TwEngine *e, TwReplica *r, uint32_t row, int64_t *computed, int64_t *held)
 {
-    TwRow *at = rows_of(e, r) + row;
-    int64_t computed, held;
-    if (at->first_ns != 0) at->give_up_ns = tw_seq_last_token(e, r, row);
+    const TwRow *at = rows_of(e, r) + row;
     if (rare(r->fresh_count > 0)) fresh_remove(e, r, row);
     if (chunk_remove(e, r, row)) {
-        computed = at->base;
-        held = chunk_blocks(e, r, at, computed);
+        *computed = at->base;
+        *held = chunk_blocks(e, r, at, *computed);
     } else {
-        computed = at->base + r->iteration;
-        held = tw_kv_cover(&r->kv, computed);
+        *computed = at->base + r->iteration;
+        *held = tw_kv_cover(&r->kv, *computed);
         decode_remove(e, r, at);
         heap_remove(e, r, finish_key(row_finish(at), row));
     }
     list_remove(e, r, row);
     unreserve(e, r, at);
+}
+
+void tw_seq_preempt(const TwEngine *e, TwReplica *r, uint32_t row, bool first, const TwEngineLog *log)
+{
+    TwRow *at = rows_of(e, r) + row;
+    int64_t computed, held;
+    if (at->first_ns != 0) at->give_up_ns = tw_seq_last_token(e, r, row);
+    take_out(e, r, row, &computed, &held);
     release(e, r, row, computed, held, log);
     counts_of(r)->preemptions++;
     if (computed > at->seen) at->seen = (int32_t)computed;
@@ -787,9 +799,40 @@ void tw_seq_preempt(const TwEngine *e, TwReplica *r, uint32_t row, bool first, c
     tw_seq_wait(e, r, row, first);
 }
 
-static bool waits_no_longer(const TwReplica *r, const TwRow *row)
+// When its client goes whatever it has: after a time of its class, or one drawn by who it is.
+static int64_t leaves_ns(const TwEngine *e, const TwRow *row)
 {
-    return row->first_ns == 0 && row->give_up_ns != INT64_MAX && tw_time_of(row->give_up_ns) <= r->time;
+    const TwServiceLimit *class = &e->service[row->service];
+    int64_t after = class->timeout_ns > 0 ? class->timeout_ns : INT64_MAX;
+    if (class->leave_ns > 0) {
+        uint64_t word = tw_content_mix(tw_content_mix((uint64_t)row->arrival_ns, row->id), 0x6c65617665u);
+        double u = ((double)(word >> 11) + 0.5) * 0x1p-53;
+        after = least(after, (int64_t)fmin(-log(u) * (double)class->leave_ns, 4e18));
+    }
+    return after < INT64_MAX - row->arrival_ns ? row->arrival_ns + after : INT64_MAX;
+}
+
+int64_t tw_seq_goes(const TwEngine *e, const TwRow *row)
+{
+    int64_t gives_up = row->first_ns == 0 ? row->give_up_ns : INT64_MAX;
+    return rare(e->leaves) ? least(gives_up, leaves_ns(e, row)) : gives_up;
+}
+
+// Whether it goes at this boundary; else `next` is when it goes, if that is earlier.
+static bool goes(const TwEngine *e, const TwReplica *r, const TwRow *row, int64_t *next)
+{
+    int64_t at_ns = tw_seq_goes(e, row);
+    if (at_ns != INT64_MAX && tw_time_of(at_ns) <= r->time) return true;
+    *next = least(*next, at_ns);
+    return false;
+}
+
+static void cancel_running(const TwEngine *e, TwReplica *r, uint32_t row, const TwEngineLog *log)
+{
+    int64_t computed, held;
+    take_out(e, r, row, &computed, &held);
+    release(e, r, row, computed, held, log);
+    tw_seq_drop(e, r, row, computed, TW_ENDED_CANCELLED, tw_ns_of(r->time), log);
 }
 
 bool tw_seq_give_up(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
@@ -798,40 +841,45 @@ bool tw_seq_give_up(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
     TwLink *links = links_of(e, r);
     bool changed = false;
     int64_t next = INT64_MAX;
+    uint32_t after;
     for (int q = 0; q < e->queues; q++) {
-        uint32_t after;
         for (uint32_t row = queues_of(e, r)[q].first; row != TW_NO_ROW; row = after) {
             after = links[row].after;
             TwRow *at = rows + row;
-            if (waits_no_longer(r, at)) {
-                tw_seq_unwait(e, r, row);
-                if (rare(at->swapped)) r->swapped -= tw_kv_cover(&r->kv, at->base);
-                tw_seq_drop(e, r, row, at->seen, TW_ENDED_CANCELLED, tw_ns_of(r->time), log);
-            } else if (at->first_ns == 0) {
-                next = least(next, at->give_up_ns);
-            }
+            if (!goes(e, r, at, &next)) continue;
+            tw_seq_unwait(e, r, row);
+            if (rare(at->swapped)) r->swapped -= tw_kv_cover(&r->kv, at->base);
+            tw_seq_drop(e, r, row, at->seen, TW_ENDED_CANCELLED, tw_ns_of(r->time), log);
         }
     }
     for (int j = 0; j < r->chunk_count; j++) {
         uint32_t row = chunks_of(e, r)[j];
-        TwRow *at = rows + row;
-        if (waits_no_longer(r, at)) {
-            (void)chunk_remove(e, r, row);
-            j--;
-            list_remove(e, r, row);
-            unreserve(e, r, at);
-            release(e, r, row, at->base, chunk_blocks(e, r, at, at->base), log);
-            tw_seq_drop(e, r, row, at->base, TW_ENDED_CANCELLED, tw_ns_of(r->time), log);
-            changed = true;
-        } else if (at->first_ns == 0) {
-            next = least(next, at->give_up_ns);
-        }
+        if (!goes(e, r, rows + row, &next)) continue;
+        cancel_running(e, r, row, log);
+        j--;
+        changed = true;
     }
-    for (uint32_t row = r->loading_first; rare(row != TW_NO_ROW); row = links[row].after)
-        if (rows[row].first_ns == 0)    // looked at again once it is here
-            next = least(next, rows[row].give_up_ns > rows[row].base ? rows[row].give_up_ns : rows[row].base);
+    // decodes; prompts that stay are looked at once more
+    for (uint32_t row = r->oldest; rare(e->leaves) && row != TW_NO_ROW; row = after) {
+        after = links[row].after;
+        if (!goes(e, r, rows + row, &next)) continue;
+        cancel_running(e, r, row, log);
+        changed = true;
+    }
+    for (uint32_t row = r->loading_first; rare(row != TW_NO_ROW); row = links[row].after) {
+        // looked at again once it is here
+        int64_t at_ns = tw_seq_goes(e, rows + row);
+        if (at_ns != INT64_MAX) next = least(next, at_ns > rows[row].base ? at_ns : rows[row].base);
+    }
     r->give_up_ns = next;
     return changed;
+}
+
+// From an output to those of the last boundary: another front end may have it later than this one has these.
+static TwWide since(const TwEngine *e, const TwReplica *r, int64_t from_ns)
+{
+    TwWide gap = out_time(e, r) - tw_time_of(from_ns);
+    return gap > 0 ? gap : 0;
 }
 
 void tw_seq_chunk_done(const TwEngine *e, TwReplica *r, uint32_t row, const TwEngineLog *log)
@@ -844,14 +892,13 @@ void tw_seq_chunk_done(const TwEngine *e, TwReplica *r, uint32_t row, const TwEn
         at->first_ns = out_ns(e, r);
         r->prompt_blocks -= tw_kv_cover(&r->kv, at->input);
     } else if (counts && log && log->latency) {    // it goes on where it was interrupted
-        TwWide gap = out_time(e, r) - tw_time_of(at->give_up_ns);
+        TwWide gap = since(e, r, at->give_up_ns);
         tw_latency_gaps(log->latency + at->service, &(TwSeries){gap, 0}, 1, gap, 1);
     }
     if (rare(e->gaps_kept) && produced > 1) {
         TwGapCount *gaps = gap_counts_of(r) + row;
         gaps->made++;
-        gaps->over += e->service[at->service].itl > 0 &&
-                      out_time(e, r) - tw_time_of(at->give_up_ns) > e->service[at->service].itl;
+        gaps->over += e->service[at->service].itl > 0 && since(e, r, at->give_up_ns) > e->service[at->service].itl;
     }
     n->output_done++;
     n->output_pending--;
@@ -897,12 +944,18 @@ void tw_engine_handed(const TwEngine *e, TwReplica *g, uint32_t row, int64_t now
 {
     TwReplica *r = rank_of(e, g, cold_of(e, g)[row].rank);
     const TwRow *at = rows_of(e, r) + row;
+    int64_t before = r->kv.free;
     unreserve(e, r, at);
     release(e, r, row, at->seen, tw_kv_cover(&r->kv, at->seen), NULL);
     row_free(e, r, row);
     r->handed--;
+    g->held_blocks -= r->kv.free - before;
     // who waits for these blocks sees them at the next boundary
-    if (!g->busy && r->wait_count > 0 && g->next_ns > now_ns) g->next_ns = now_ns;
+    if (r->wait_count == 0) return;
+    if (g->busy)
+        tw_engine_shorten(g, now_ns);
+    else if (g->next_ns > now_ns)
+        g->next_ns = now_ns;
 }
 
 void tw_seq_decode_done(const TwEngine *e, TwReplica *r, const TwEngineLog *log)

@@ -16,6 +16,12 @@ void tw_service_gaps(TwServiceLimit *limit, double itl_s, double share)
     limit->itl_over = 1.0 - share + 1e-12;    // 1 of 10 is within 1 - 0.9
 }
 
+void tw_service_leave(TwServiceLimit *limit, double timeout_s, double leave_s)
+{
+    limit->timeout_ns = timeout_s < 9e9 ? llround(timeout_s * 1e9) : 0;
+    limit->leave_ns = leave_s < 9e9 ? llround(leave_s * 1e9) : 0;
+}
+
 bool tw_service_good(const TwServiceLimit *limit, int64_t ttft_ns, int64_t tpot_ps, int64_t e2e_ns)
 {
     return ttft_ns <= limit->ttft_ns && tpot_ps <= limit->tpot_ps && e2e_ns <= limit->e2e_ns;

@@ -21,11 +21,15 @@ typedef struct TwServiceLimit {
     int64_t ttft_ns, tpot_ps, e2e_ns;    // INT64_MAX: none
     TwWide itl;                          // 2^-32 ns, that so many gaps may exceed; 0: none
     double itl_over;
+    int64_t timeout_ns, leave_ns;    // clients go so long after they came, whatever they have; or after a time drawn
+                                     // for each, exponential of this mean; 0: they stay
 } TwServiceLimit;
 
 TW_LOCAL TwServiceLimit tw_service_limit(double ttft_s, double tpot_s, double e2e_s);    // INFINITY: none
 // Limits the gaps between outputs too: `share` of those of a request, at least, are within itl_s; 0: no limit.
 TW_LOCAL void tw_service_gaps(TwServiceLimit *limit, double itl_s, double share);
+// Clients who do not stay to the end of their answers; 0: they do.
+TW_LOCAL void tw_service_leave(TwServiceLimit *limit, double timeout_s, double leave_s);
 TW_LOCAL bool tw_service_good(const TwServiceLimit *limit, int64_t ttft_ns, int64_t tpot_ps, int64_t e2e_ns);
 
 // Of a class or a tenant. measured, good and good_tokens: of those that arrived after warm-up.

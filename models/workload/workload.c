@@ -56,7 +56,7 @@ static bool check_pool(const TwWorkloadSpec *workload, const TwPoolSpec *spec, T
         if (i == spec->replica_count - 1 && cell != spec->cell_count - 1)
             complain(errors, spec, "has router cells without replicas");
     }
-    TwRouterPolicy policy;
+    TwRouterPolicy policy = TW_ROUND_ROBIN;
     if (!tw_router_policy(spec->router, &policy)) {
         int known = 0;
         while (tw_router_names[known]) known++;
@@ -65,6 +65,9 @@ static bool check_pool(const TwWorkloadSpec *workload, const TwPoolSpec *spec, T
                       "pool \"%s\": router = \"%s\", expected round_robin, least_loaded, kv_aware ...%s%s%s",
                       spec->name, spec->router, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
     }
+    if (spec->hand_over.engine && policy == TW_CENTRAL)
+        complain(errors, spec,
+                 "router \"central\" with prompts computed apart, expected another: it knows one kind of place");
     if (spec->max_tokens >= 1 && spec->max_tokens < spec->max_sequences)
         tw_warnings_add(errors, "", 0, 0,
                         "pool \"%s\": max_tokens = %d is below max_sequences = %d: no more than %d can run", spec->name,
@@ -88,6 +91,9 @@ static TwEngineSpec engine_spec(const TwWorkloadSpec *workload, const TwPoolSpec
     // sessions and contents must come back with each end, or go on to another replica
     engine.keep |= spec->retry || spec->hand_over.engine || (spec->source && spec->source->finished) ||
                    (spec->traffic && tw_traffic_closed(spec->traffic));
+    TwRouterPolicy policy = TW_ROUND_ROBIN;
+    (void)tw_router_policy(spec->router, &policy);
+    engine.seen = policy >= TW_LEAST_TOKENS && policy != TW_CENTRAL;
     if (spec->traffic && !engine.list) engine.list = tw_traffic_list(spec->traffic);
     return engine;
 }
@@ -118,6 +124,14 @@ static bool compile_pool(const TwWorkloadSpec *workload, const TwPoolSpec *spec,
         memcpy(prefill.tenant_weight, engine.tenant_weight, sizeof engine.tenant_weight);
         prefill.list = engine.list;
         prefill.keep = true;
+        prefill.seen = engine.seen;
+        // who waits there, and what is encoded there
+        prefill.patience_s = engine.patience_s;
+        prefill.wait_max_s = engine.wait_max_s;
+        prefill.timeout_s = engine.timeout_s;
+        prefill.leave_s = engine.leave_s;
+        prefill.encode_s = engine.encode_s;
+        prefill.encode_j = engine.encode_j;
         if (!(spec->hand_over.bytes_s > 0.0) || !(spec->hand_over.bytes_per_token > 0.0)) {
             complain(errors, spec, "prompts are computed apart, but there is no link for their KV");
             return false;
@@ -134,7 +148,7 @@ static bool compile_pool(const TwWorkloadSpec *workload, const TwPoolSpec *spec,
     if (!(pool->router.factor > 0.0)) pool->router.factor = 1.25;
     TwRouterPolicy policy = pool->policy;
     bool kv = policy == TW_KV_AWARE || policy == TW_SCORED || policy == TW_AFFINITY;
-    pool->signals = kv || policy == TW_LEAST_TOKENS || policy == TW_VLLM_DP;
+    pool->signals = engine.seen;
     pool->indexed = kv && engine.prefix_cache && pool->engine.ranks == 1;
     pool->detect_ns = spec->retry ? llround(spec->detect_s * 1e9) : -1;
     pool->services = pool->engine.services;
@@ -388,7 +402,7 @@ bool tw_workload_create(TwWorkload **out, const TwWorkloadSpec *spec, TwLayout *
     p->cell_states = tw_layout_add(layout, cells, sizeof(CellState));
     p->latencies = tw_layout_add(layout, room.latencies, sizeof(TwLatency));
     p->moves = tw_layout_add(layout, room.moves, sizeof(Move));
-    p->held = tw_layout_add(layout, room.held, sizeof(TwRequest));
+    p->held = tw_layout_add(layout, room.held, sizeof(Held));
     p->index = tw_layout_add(layout, room.index, sizeof(TwKvEntry));
     bool several = false;
     for (int k = 0; k < spec->pool_count; k++) several |= p->pools[k].services > 1 || p->pools[k].tenants > 1;
@@ -616,6 +630,8 @@ void tw_workload_totals(const TwWorkload *workload, const void *block, int pool,
             t.rejected += n->rejected;
             t.lost += n->lost + n->cancelled;
             t.cancelled += n->cancelled;
+            t.left += n->left;
+            t.left_tokens += n->left_tokens;
             t.shed += n->shed;
             t.moving += n->moved;
             t.input_tokens_pending += n->moved_input;
@@ -680,10 +696,11 @@ void tw_workload_totals(const TwWorkload *workload, const void *block, int pool,
         for (int k = 0; k < state->moves; k++) t.moving_bytes += moves[k].wire ? many * moves[k].bytes : 0;
         t.transfer_s += (double)many * (double)state->transfer_ns * 1e-9;
         t.retried += many * state->retried;
-        const TwRequest *held = (const TwRequest *)tw_at_const(block, p->held) + p->cells[cell].held_at;
+        const Held *held = (const Held *)tw_at_const(block, p->held) + p->cells[cell].held_at;
         for (int k = 0; k < state->held; k++) {
             int most = p->pools[p->cells[cell].pool].held_max, at = state->held_first + k;
-            const TwRequest *request = &held[at < most ? at : at - most];
+            const TwRequest *request = &held[at < most ? at : at - most].request;
+            if (held[at < most ? at : at - most].coming.moved) continue;    // counted as between replicas
             t.arrived += many;
             t.waiting += many;
             t.input_tokens_arrived += many * request->input_tokens;

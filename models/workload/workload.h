@@ -133,6 +133,7 @@ typedef struct TwWorkloadTotals {
     double prompt_j, rest_j;    // of it: prompts, by their share of each step's tokens; replicas with nothing to do
     // of `lost` those who gave up; of `rejected` those shed for others; of `waiting` those between replicas
     int64_t cancelled, shed, moving, retried;
+    int64_t left, left_tokens;    // of the cancelled, those who went in the middle of their answers; what they had
     int64_t prompt_tokens_looked_up, prompt_tokens_hit, tier_tokens[3];
     // of KV between replicas: those that are through; bytes asked for = delivered + moving + lost with a replica
     int64_t transfers, transfer_bytes, delivered_bytes, moving_bytes, lost_bytes;

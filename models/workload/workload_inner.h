@@ -78,6 +78,12 @@ typedef struct Move {
     uint32_t row;        // of `from`
 } Move;
 
+// Who waits at the router (central).
+typedef struct Held {
+    TwRequest request;
+    TwComing coming;
+} Held;
+
 // The changing half of a cell.
 typedef struct CellState {
     TwRouter router;

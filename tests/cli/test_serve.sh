@@ -87,6 +87,29 @@ bytes_ = 2 * 8 * 128 * 1138
 assert 1.0 < apart["kv_transfer_s"] / (bytes_ / 160e9 + 380e-6) < 1.3, apart["kv_transfer_s"]
 END
 expect 2 "did you mean kv_aware" $fleet --router kv_awar
+# clients who go in the middle of their answers: as many as an exponential of 10 s says of end to end times without it
+short="$fleet --for 10min"
+short=$(echo "$short" | sed 's/--for 40min //')
+expect 0 "" $short
+cp out.txt stay.json
+expect 0 "" $short --leave 10
+cp out.txt leave.json
+expect 0 "" $short --timeout 2
+python3 - <<'END' || fail "--leave, --timeout"
+import json, math
+stay, leave, timeout = (json.load(open(f)) for f in ("stay.json", "leave.json", "out.txt"))
+for d in (stay, leave, timeout):
+    n = d["requests"]
+    assert n["arrived"] == n["completed"] + n["running"] + n["waiting"] + n["rejected"] + n["lost"]
+    assert n["lost"] == n["gave_up"] + n["left"]
+assert stay["requests"]["lost"] == 0 and stay["tokens_of_left"] == 0
+# by Jensen at least exp(-mean / 10), less queueing without those who went
+done = leave["requests"]["completed"] / leave["requests"]["arrived"]
+assert math.exp(-stay["e2e_s"]["mean"] / 10) < done < 1.15 * math.exp(-stay["e2e_s"]["mean"] / 10), done
+assert timeout["e2e_s"]["p99"] < 2.05 < stay["e2e_s"]["p90"] and timeout["requests"]["left"] > 1000
+END
+expect 2 "expected a number" $short --leave -1
+expect 2 "need --rate or --trace" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --concurrency 8 --timeout 3
 expect 2 "need --rate or --trace" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --planner
 expect 2 "--re-role need --planner" $fleet --re-role
 expect 3 "a router serves at most 64" $fleet --prefill-replicas 900
