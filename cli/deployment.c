@@ -73,7 +73,8 @@ bool tw_cli_deployment(const TwOptions *o, TwDeploySpec *spec, int *status)
         !tw_cli_whole(o, TW_ON_REDUNDANT, "redundant-experts", 0, 4096, 0, &redundant) ||
         !tw_cli_real(o, TW_ON_ZIPF, "routing-zipf", 0.0, 4.0, 0.0, &spec->routing.zipf) ||
         !tw_cli_real(o, TW_ON_IMBALANCE, "moe-imbalance", 1.0, 100.0, 0.0, &spec->moe_imbalance) ||
-        !tw_cli_real(o, TW_ON_CAP, "power-cap", 1.0, 1e5, 0.0, &spec->limit_w))
+        !tw_cli_real(o, TW_ON_CAP, "power-cap", 1.0, 1e5, 0.0, &spec->limit_w) ||
+        !tw_cli_real(o, TW_ON_MEMORY, "memory-fraction", 0.1, 1.0, spec->memory_fraction, &spec->memory_fraction))
         return false;
     if (!sampler_of(o, &spec->sampler) || !mixed_of(o, &spec->mixed)) return false;
     spec->two_batch = o->serving[TW_ON_TWO_BATCH] != NULL;

@@ -66,6 +66,7 @@ typedef enum TwServing {
     TW_ON_TWO_BATCH,
     TW_ON_SAMPLER,
     TW_ON_MIXED,
+    TW_ON_MEMORY,
     TW_ON_ROUTER,
     TW_ON_PLANNER,
     TW_ON_PREDICTOR,

@@ -24,21 +24,23 @@ static bool set_engine(const TwOptions *o, TwDeploySpec *d, TwServeSpec *s)
 {
     static const struct {
         const char *name;
-        double memory, step_s, sequence_s;
+        double memory;    // 0: by its own rule
+        double step_s, sequence_s;
         bool async;
         TwAdmission admission;
         int sequences;
         TwKernelEngine kernels;
     } engines[] = {
         {"vllm", 0.90, 0.3e-3, 20e-6, false, TW_ADMIT_PROMPT, 1024, TW_ENGINE_VLLM},
-        {"sglang", 0.88, 0.3e-3, 20e-6, false, TW_ADMIT_PROMPT, 2048, TW_ENGINE_VLLM},
+        {"sglang", 0.0, 0.3e-3, 20e-6, false, TW_ADMIT_PROMPT, 2048, TW_ENGINE_VLLM},
         {"trtllm", 0.90, 0.3e-3, 15e-6, true, TW_ADMIT_WHOLE, 2048, TW_ENGINE_TRTLLM},
         {"ideal", 0.90, 0.0, 0.0, true, TW_ADMIT_PROMPT, 2048, TW_ENGINE_TRTLLM},
     };
     const char *name = o->serving[TW_ON_ENGINE] ? o->serving[TW_ON_ENGINE] : "vllm";
     for (size_t i = 0; i < sizeof engines / sizeof *engines; i++) {
         if (strcmp(name, engines[i].name) != 0) continue;
-        d->memory_fraction = engines[i].memory;
+        if (!o->serving[TW_ON_MEMORY]) d->memory_fraction = engines[i].memory;
+        d->static_memory = strcmp(name, "sglang") == 0;
         d->host_step_s = engines[i].step_s, d->host_sequence_s = engines[i].sequence_s;
         d->async_scheduling = engines[i].async;
         d->engine = engines[i].kernels;

@@ -267,6 +267,21 @@ static bool make_network(TwDeploy *deploy, const char *folder, int domains, TwEr
     return good;
 }
 
+// SGLang's own fraction for weights and KV (server_args.py since 0.5.3): what it leaves is for the activations of a
+// chunk, for graphs, for padding of attention ranks; 0.85 beyond a node, where operators set it.
+static double sglang_fraction(double memory_bytes, const TwParallel *layout)
+{
+    const double wide = 0.85;
+    if (layout->ranks > 8) return wide;
+    int size = layout->tensor * layout->ranks;
+    double mib = memory_bytes / 1048576.0;
+    double chunk = mib < 61440.0 ? 4096.0 : mib < 163840.0 ? 8192.0 : 16384.0;
+    double graphs = mib < 61440.0 ? (size < 4 ? 32.0 : 160.0) : mib < 163840.0 ? (size < 4 ? 256.0 : 512.0) : 512.0;
+    double kept = 512.0 + 1.5 * chunk + 2.0 * graphs + 128.0 * size * layout->stages;
+    if (layout->ranks > 1) kept += graphs * layout->ranks * (graphs > 300.0 ? 4.5 : 3.0);
+    return 1.0 - fmax(kept, 10240.0) / mib;
+}
+
 static bool make_step(TwDeploy *deploy, const TwDeploySpec *spec, TwError *error)
 {
     char name[300], folder[512];
@@ -287,7 +302,10 @@ static bool make_step(TwDeploy *deploy, const TwDeploySpec *spec, TwError *error
                        .async_scheduling = spec->async_scheduling,
                        .graph_doubling = spec->graph_doubling,
                        .two_batch = spec->two_batch,
-                       .memory_fraction = spec->memory_fraction,
+                       .memory_fraction = spec->memory_fraction > 0.0
+                                              ? spec->memory_fraction
+                                              : sglang_fraction(deploy->chip.memory_bytes, &spec->layout),
+                       .static_memory = spec->static_memory,
                        .routing = spec->routing,
                        .moe_imbalance = spec->moe_imbalance,
                        .context_tokens = spec->context_tokens,

@@ -303,6 +303,8 @@ static const char *const kv_words[] = {"bf16", "fp8", NULL};
         REAL(TwPoolRow, host_step_s, "s", 0, 1, "0.000126", "host time of an iteration"),                              \
         REAL(TwPoolRow, host_sequence_s, "s", 0, 1, "0.0000044", "host time of a sequence in it"),                     \
         YES(TwPoolRow, async_scheduling, "true", "host work overlaps the device"),                                     \
+        YES(TwPoolRow, static_memory, "false",                                                                         \
+            "memory_fraction is of what set-up leaves, for weights and KV alone, as SGLang's mem_fraction_static"),    \
         YES(TwPoolRow, two_batch_overlap, "false",                                                                     \
             "two halves of a batch in turns: experts' tokens of one travel beside the kernels of the other"),          \
         REAL(TwPoolRow, moe_imbalance, "1", 0, 100, "0",                                                               \

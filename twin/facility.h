@@ -126,7 +126,7 @@ typedef struct TwPoolRow {
     double routing_zipf;
     int64_t max_tokens, max_sequences, block_tokens, kv_blocks, queue_max, context_tokens;
     double memory_fraction, host_step_s, host_sequence_s;
-    bool async_scheduling, graph_doubling, two_batch_overlap;
+    bool async_scheduling, graph_doubling, two_batch_overlap, static_memory;
     double moe_imbalance;
     double ttft_slo_s, tpot_slo_s, itl_slo_s, itl_slo_share, length_scale;
     double input_tokens, output_tokens;    // of lengths "constant" and "uniform"

@@ -358,26 +358,6 @@ static bool set_load(TwThroughputRow *row, const Columns *c, double isl, double 
 
 // ---- engine ---------------------------------------------------------------------------------------------------------
 
-// SGLang's own rule of what it leaves free, MiB (server_args.py since 0.5.3): for activations of a chunk, for graphs,
-// for padding of attention ranks.
-static double sglang_fraction(const TwThroughputRow *row)
-{
-    const TwParallel *l = &row->deploy.layout;
-    const double wide = 0.85;    // beyond a node operators set it
-    int size = l->tensor * l->ranks;
-    TwAcceleratorRow chip;
-    TwConfig *config;
-    TwError error;
-    if (l->ranks > 8 || !tw_load_part(&tw_accelerator_kind, row->deploy.chip, &chip, &config, &error)) return wide;
-    double mib = chip.memory_bytes / 1048576.0;
-    tw_config_destroy(config);
-    double chunk = mib < 61440.0 ? 4096.0 : mib < 163840.0 ? 8192.0 : 16384.0;
-    double graphs = mib < 61440.0 ? (size < 4 ? 32.0 : 160.0) : mib < 163840.0 ? (size < 4 ? 256.0 : 512.0) : 512.0;
-    double kept = 512.0 + 1.5 * chunk + 2.0 * graphs + 128.0 * size * l->stages;
-    if (l->ranks > 1) kept += graphs * l->ranks * (graphs > 300.0 ? 4.5 : 3.0);
-    return 1.0 - fmax(kept, 10240.0) / mib;
-}
-
 // Host time that no kernel table holds: of a step, and of every sequence in it for scheduling, inputs and outputs in
 // one Python process (vLLM: 5 to 6 ms at 256 sequences, its issue 10634). TensorRT-LLM hides it behind the device.
 // vLLM's first engine left the device idle for 4 ms at every decode (its issue 6854, July 2024), sequences included.
@@ -474,7 +454,7 @@ static void set_engine(TwThroughputRow *row, Engine engine)
         // its experts run on kernels of vLLM's descent; no table of its own
         d->engine = TW_ENGINE_VLLM;
         d->host_step_s = host_step_s, d->host_sequence_s = python_sequence_s;
-        d->memory_fraction = sglang_fraction(row);
+        d->memory_fraction = 0.0, d->static_memory = true;
         s->engine = sglang_engine(row);
         if (row->deploy.layout.ranks > 8) d->max_tokens = 16384;
         break;

@@ -127,7 +127,8 @@ typedef struct TwStepSpec {
     bool async_scheduling;     // host work overlaps the device
     bool two_batch;            // two halves in turns: the exchange of one beside the kernels of the other
     bool graph_doubling;       // graphs of decodes at doublings and 384; otherwise at multiples of 8
-    double memory_fraction;    // of device memory that weights and KV may fill (0.90)
+    double memory_fraction;    // of device memory that weights, KV, activations and the engine may fill (0.90)
+    bool static_memory;        // the fraction is of what set-up leaves, for weights and KV alone, as SGLang counts
     double moe_imbalance;      // time of the experts over balanced routing; 0: as in the tables, power law 1.2
     TwRouting routing;         // which experts tokens go to
     double context_tokens;     // typical length of a sequence, for the cache of windowed layers; 0: as if all were full
@@ -167,3 +168,5 @@ int64_t tw_kv_blocks(double memory_bytes, double fraction, double weight_bytes, 
                      double other_bytes, double kv_bytes_per_token, int block_tokens);
 double tw_activation_bytes(const TwModelRow *model, int max_tokens, int tensor_parallel);
 double tw_engine_bytes(int tensor_parallel);    // context, libraries, communication buffers
+// What is gone of a device before SGLang loads weights: the context, and between GPUs the communication's.
+double tw_setup_bytes(int gpus);
