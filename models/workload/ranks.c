@@ -338,8 +338,74 @@ static inline int64_t rank_end(const TwEngine *e, TwReplica *g, int k, int64_t m
     return m < 1 ? 1 : m;
 }
 
+// How long the plan holds, and what it takes: the rank that binds by itself, the sums of all.
+static void set_plan(const TwEngine *e, TwReplica *g, int64_t m, TwSeries slowest, Cost energy, Cost all)
+{
+    g->span = slowest;
+    if (g->span.next < 1) g->span.next = 1;
+    g->energy = rounded(energy, TW_UNITS_PER_NJ);
+    TwSeries sum = rounded(all, TW_UNITS_PER_NS);
+    g->waited = (TwSeries){e->ranks * g->span.next - sum.next, e->ranks * g->span.grow - sum.grow};
+    g->left = (int32_t)m;
+    g->limits_changed = false;
+    g->counts.changes++;
+}
+
+// The plan of ranks that all decode, by their book, eight side by side. False: they are not of that kind.
+static bool plan_lanes(const TwEngine *e, TwReplica *g)
+{
+    const TwStepSource *source = e->spec.step;
+    if (!booked(e) || !source->choose_lanes) return false;
+    TwRankBook *book = book_of(e, g);
+    if (ranks_flagged(book, TW_RANK_CHUNK) > 0) return false;
+    TwLaneSteps lanes[TW_RANKS_MOST / TW_LANES];
+    int64_t m = TW_JUMP_MOST, now = g->iteration;
+    for (int k = 0; k < e->ranks; k++) {
+        const TwRankEntry *at = &book->rank[k];
+        lanes[k / TW_LANES].decodes[k % TW_LANES] = at->decodes;
+        lanes[k / TW_LANES].context[k % TW_LANES] = at->base + at->decodes * now;
+        m = at->finish - now < m ? at->finish - now : m;
+    }
+    for (int k = e->ranks; k % TW_LANES != 0; k++)
+        lanes[k / TW_LANES].decodes[k % TW_LANES] = lanes[k / TW_LANES].context[k % TW_LANES] = 0;
+    const TwStepLimits limits = {
+        .level = g->clock_level, .guess = g->level, .cap_w = g->cap_w, .congestion = g->congestion};
+    TwStepChoice choice = {.crossing_bytes = 0.0};
+    double wait_w;
+    if (!source->choose_lanes(source->context, &limits, e->ranks, lanes, &wait_w, &choice)) return false;
+    tw_sched_chosen(g, &limits, &choice);
+
+    Cost time[TW_RANKS_MOST], energy = {0.0, 0.0}, all = {0.0, 0.0};
+    int most = 0;
+    time[0] = energy;
+    for (int k = 0; k < e->ranks; k++) {
+        const TwLaneSteps *l = &lanes[k / TW_LANES];
+        int j = k % TW_LANES;
+        double context = (double)l->context[j], decodes = (double)l->decodes[j];
+        time[k] = (Cost){l->ns[j] + l->context_ns[j] * context, l->context_ns[j] * decodes};
+        energy.next += l->nj[j] + l->context_nj[j] * context, energy.grow += l->context_nj[j] * decodes;
+        all.next += time[k].next, all.grow += time[k].grow;
+        if (time[k].next > time[most].next) most = k;
+        // the affine range: only where it is near is there a division
+        if (l->decodes[j] > 0 && l->context[j] > l->context_end[j] - m * l->decodes[j])
+            m = least(m, (l->context_end[j] - l->context[j] - 1) / l->decodes[j] + 1);
+    }
+    if (m < 1) m = 1;
+    for (int k = 0; k < e->ranks && m > 1; k++) m = binds(time[most], time[k], m);
+
+    const TwLaneSteps *l = &lanes[most / TW_LANES];
+    int j = most % TW_LANES;
+    const TwBatch batch = {.decodes = (int32_t)l->decodes[j], .decode_context = l->context[j]};
+    energy.next += wait_w * time[most].next, energy.grow += wait_w * time[most].grow;
+    TwSeries slowest = tw_sched_series(e, (TwAffine){l->ns[j], l->context_ns[j], 0.0}, TW_UNITS_PER_NS, &batch);
+    book->prompt_tokens = 0;
+    set_plan(e, g, m, slowest, energy, all);
+    return true;
+}
+
 static void plan_ranks(const TwEngine *e, TwReplica *g)
 {
+    if (plan_lanes(e, g)) return;
     const TwStepSource *source = e->spec.step;
     TwBatch batch[TW_RANKS_MOST];
     TwStep step[TW_RANKS_MOST];
@@ -380,17 +446,11 @@ static void plan_ranks(const TwEngine *e, TwReplica *g)
     for (int k = 0; k < e->ranks && m > 1; k++) m = binds(time[most], time[k], m);
 
     // the one that binds to the last bit as by itself; all draw what flows with time as long as it takes
-    g->span = tw_sched_series(e, step[most].time_ns, TW_UNITS_PER_NS, &batch[most]);
-    g->span.next += images_most * e->encode_time;
-    if (g->span.next < 1) g->span.next = 1;
+    TwSeries span = tw_sched_series(e, step[most].time_ns, TW_UNITS_PER_NS, &batch[most]);
+    span.next += images_most * e->encode_time;
     Cost slowest = cost_at(e, &step[most].time_ns, &batch[most]);
     energy.next += wait_w * slowest.next, energy.grow += wait_w * slowest.grow;
-    g->energy = rounded(energy, TW_UNITS_PER_NJ);
-    TwSeries sum = rounded(all, TW_UNITS_PER_NS);
-    g->waited = (TwSeries){e->ranks * g->span.next - sum.next, e->ranks * g->span.grow - sum.grow};
-    g->left = (int32_t)m;
-    g->limits_changed = false;
-    g->counts.changes++;
+    set_plan(e, g, m, span, energy, all);
 }
 
 // Plans how far to go with the composition as it is.

@@ -311,6 +311,7 @@ bool tw_step_create(TwStepModel **model, const TwStepSpec *spec, TwError *error)
 
     made->source = (TwStepSource){.context = t, .step = tw_step_cost, .choose = tw_step_choose};
     if (ranks > 1) made->source.choose_ranks = tw_step_choose_ranks;
+    if (ranks > 1) made->source.choose_lanes = tw_step_choose_lanes;
     made->source.crosses = t->congestion != NULL;
     memcpy(made->source.level_clock, t->clock, sizeof t->clock);
     double resident = isnan(t->chip.resident_w) ? t->chip.live_w : t->chip.resident_w;

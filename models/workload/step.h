@@ -57,6 +57,16 @@ typedef struct TwStepChoice {
     double full_w, drawn_w;    // mean power of the step at full clock, at the level chosen
 } TwStepChoice;
 
+// Attention ranks in lockstep of which none has a prompt, eight side by side; places beyond the last rank have no
+// decodes.
+enum { TW_LANES = 8 };
+typedef struct TwLaneSteps {
+    int64_t decodes[TW_LANES], context[TW_LANES];    // of each rank: sequences, their total context
+    // the answer: cost of a rank at no context and of each token of it, as of choose_ranks; holds while K < context_end
+    double ns[TW_LANES], context_ns[TW_LANES], nj[TW_LANES], context_nj[TW_LANES];
+    int64_t context_end[TW_LANES];
+} TwLaneSteps;
+
 // The interface an engine needs; tests hand in their own. Thread-safe, no allocation.
 typedef struct TwStepSource {
     const void *context;
@@ -69,6 +79,9 @@ typedef struct TwStepSource {
     // runs an empty one.
     void (*choose_ranks)(const void *context, const TwStepLimits *limits, int ranks, const TwBatch *batch, TwStep *step,
                          double *wait_w, TwStepChoice *choice);
+    // Optional, for speed: the same to the bit where all decode. False: has to be asked as above.
+    bool (*choose_lanes)(const void *context, const TwStepLimits *limits, int ranks, TwLaneSteps *steps, double *wait_w,
+                         TwStepChoice *choice);
     double level_clock[TW_LEVELS];    // clock fraction of each level, rising, last is 1
     bool crosses;                     // the replica reaches beyond a domain: its steps go through network cards
     double idle_w;                    // replica with the model resident and nothing to do

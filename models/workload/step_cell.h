@@ -44,26 +44,26 @@ static inline TwCell rise(TwCell from, TwCell to)
 
 // --- step_lanes.c: attention ranks in lockstep that all decode ------------------------------------------------------
 
-// Where the decodes of one rank lie.
-typedef struct TwLane {
-    const TwCell *logits, *decode;    // lower nodes at level 0; logits NULL: no sequence
-    double logits_up, decode_up;      // weight of the upper nodes
-    double context, per_context;      // lower end of the cell in K, one over its width
-    double part;                      // where K lies in it
-    double host_ns;
-} TwLane;
-
-// Of all: what they have in common, and a lane each.
+// Where the decodes of eight ranks lie, and what they cost at a level: at the lower end of their cells, and how much
+// more from there to the upper.
 typedef struct TwLanes {
+    const TwCell *logits[TW_LANES], *decode[TW_LANES];    // lower nodes at level 0; logits NULL: no sequence
+    double logits_up[TW_LANES], decode_up[TW_LANES];      // weight of the upper nodes
+    double context[TW_LANES], per_context[TW_LANES];      // lower end of the cell in K, one over its width
+    double part[TW_LANES];                                // where K lies in it
+    double host_ns[TW_LANES];
+    double ns[TW_LANES], nj[TW_LANES], more_ns[TW_LANES], more_nj[TW_LANES];
+} TwLanes;
+
+// Of all: what they have in common, and their lanes.
+typedef struct TwLaneGroup {
     const TwStepTables *tables;
     int count;
     const TwCell *dense, *experts;
     double dense_up, experts_up;
-    TwLane lane[TW_RANKS_MOST];
-} TwLanes;
+    TwLanes lanes[TW_RANKS_MOST / TW_LANES];
+} TwLaneGroup;
 
-// False: they are not of this simple kind. most: tokens of the largest rank; tokens: of all. Says where each step ends.
-bool tw_lanes_place(TwLanes *lanes, const TwStepTables *tables, int count, const TwBatch *batch, int most, int tokens,
-                    TwStep *step);
-// The planes of all at a level, within the board limit.
-void tw_lanes_planes(const TwLanes *lanes, int level, Plane *plane);
+// False: they are not of this simple kind. drafts: tokens verified with each decode, beside its own.
+bool tw_lanes_choose(const TwStepTables *tables, const TwStepLimits *limits, int ranks, int drafts, TwLaneSteps *steps,
+                     double *wait_w, TwStepChoice *choice);

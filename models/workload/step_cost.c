@@ -545,11 +545,7 @@ void tw_step_choose(const void *context, const TwStepLimits *limits, const TwBat
 typedef struct Ranks {
     const TwStepTables *tables;
     int count;
-    bool lanes;    // all decode, and lie in `lane`
-    union {
-        Placed placed[TW_RANKS_MOST];
-        TwLanes lane;
-    };
+    Placed placed[TW_RANKS_MOST];
     Plane plane[TW_RANKS_MOST];
 } Ranks;
 
@@ -563,8 +559,7 @@ static void place_ranks(Ranks *r, const TwBatch *batch, double congestion, TwSte
 {
     const TwStepTables *t = r->tables;
     Group group = meet(t, r->count, batch);
-    r->lanes = group.graph && tw_lanes_place(&r->lane, t, r->count, batch, group.most, group.tokens, step);
-    for (int k = 0; k < r->count && !r->lanes; k++) {
+    for (int k = 0; k < r->count; k++) {
         Dealt dealt = deal_rank(t, &batch[k], &group);
         place_dealt(&r->placed[k], t, &batch[k], &dealt, t->stages, group.graph, congestion, &step[k]);
     }
@@ -575,39 +570,49 @@ static double ranks_power(void *context, int level)
 {
     Ranks *r = context;
     double slowest = 0.0, nj = 0.0, steady_w = r->tables->steady_w[level];
-    if (r->lanes) tw_lanes_planes(&r->lane, level, r->plane);
     for (int k = 0; k < r->count; k++) {
-        TwCell mine;
-        if (r->lanes) {
-            const Plane *a = &r->plane[k];
-            double part = r->lane.lane[k].part;
-            mine =
-                (TwCell){a->base.time_ns + part * a->context.time_ns, a->base.energy_nj + part * a->context.energy_nj};
-        } else {
-            r->plane[k] = plane_at(&r->placed[k], level);
-            mine = here(&r->plane[k], r->placed[k].context_part, r->placed[k].history_part);
-        }
+        r->plane[k] = plane_at(&r->placed[k], level);
+        const TwCell mine = here(&r->plane[k], r->placed[k].context_part, r->placed[k].history_part);
         slowest = larger(slowest, mine.time_ns);
         nj += mine.energy_nj - steady_w * mine.time_ns;
     }
     return r->tables->gpus / r->count * (nj / slowest + r->count * steady_w);
 }
 
-static void set_lane(const TwLane *lane, const Plane *plane, double gpus, TwStep *step)
+// Ranks that all decode, eight side by side. False: they are not of that simple kind.
+static bool choose_decodes(const void *context, const TwStepLimits *limits, int ranks, const TwBatch *batch,
+                           TwStep *step, double *wait_w, TwStepChoice *choice)
 {
-    double ns = plane->context.time_ns * lane->per_context, nj = plane->context.energy_nj * lane->per_context;
-    step->time_ns = (TwAffine){plane->base.time_ns - ns * lane->context, ns, 0.0};
-    step->energy_nj = (TwAffine){(plane->base.energy_nj - nj * lane->context) * gpus, nj * gpus, 0.0};
+    TwLaneSteps lanes[TW_RANKS_MOST / TW_LANES];
+    int places = (ranks + TW_LANES - 1) / TW_LANES * TW_LANES, drafts = batch[0].drafts;
+    for (int k = 0; k < places; k++) {
+        TwLaneSteps *l = &lanes[k / TW_LANES];
+        bool decodes = k >= ranks || (batch[k].tokens == batch[k].decodes * (1 + drafts) && batch[k].drafts == drafts);
+        if (!decodes || batch[k < ranks ? k : 0].chunks > 0) return false;
+        l->decodes[k % TW_LANES] = k < ranks ? batch[k].decodes : 0;
+        l->context[k % TW_LANES] = k < ranks ? batch[k].decode_context : 0;
+    }
+    if (!tw_lanes_choose(context, limits, ranks, drafts, lanes, wait_w, choice)) return false;
+    for (int k = 0; k < ranks; k++) {
+        const TwLaneSteps *l = &lanes[k / TW_LANES];
+        int j = k % TW_LANES;
+        step[k].time_ns = (TwAffine){l->ns[j], l->context_ns[j], 0.0};
+        step[k].energy_nj = (TwAffine){l->nj[j], l->context_nj[j], 0.0};
+        step[k].context_end = l->context_end[j];
+        step[k].history_end = INT64_MAX;
+    }
+    return true;
 }
 
 void tw_step_choose_ranks(const void *context, const TwStepLimits *limits, int ranks, const TwBatch *batch,
                           TwStep *step, double *wait_w, TwStepChoice *choice)
 {
     const TwStepTables *t = context;
+    assert(ranks <= TW_RANKS_MOST);
+    if (choose_decodes(context, limits, ranks, batch, step, wait_w, choice)) return;
     Ranks r;
     r.tables = t;
     r.count = ranks;
-    assert(ranks <= TW_RANKS_MOST);
     place_ranks(&r, batch, limits->congestion, step);
     choice->full_w = choice->drawn_w = ranks_power(&r, TW_LEVELS - 1);
     choice->level = limits->level;
@@ -624,10 +629,6 @@ void tw_step_choose_ranks(const void *context, const TwStepLimits *limits, int r
         Plane own = r.plane[k];
         own.base.energy_nj -= steady_w * own.base.time_ns;
         own.context.energy_nj -= steady_w * own.context.time_ns;
-        if (r.lanes) {
-            set_lane(&r.lane.lane[k], &own, gpus, &step[k]);
-            continue;
-        }
         own.history.energy_nj -= steady_w * own.history.time_ns;
         set_step(&r.placed[k], &own, gpus, &step[k]);
     }

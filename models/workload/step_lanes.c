@@ -1,32 +1,32 @@
 // Steps of attention ranks in lockstep while all of them decode: nearly every step there is. The graph of the largest
-// and the experts of all are one look-up; what is a rank's own is its logits and its attention. The sums are those of
-// step_cost.c, term by term.
+// and the experts of all are one look-up; what is a rank's own is its logits and its attention, worked out for eight
+// ranks side by side. The sums are those of step_cost.c, term by term.
 #include "models/workload/step_cell.h"
+#include "models/workload/step_level.h"
 
 #include <stddef.h>
 
-static void place_lane(const TwStepTables *t, const TwBatch *b, int logits, TwLane *l, TwStep *step)
+static void place_lane(const TwStepTables *t, TwLaneSteps *steps, int j, int each, int logits, TwLanes *l)
 {
-    step->history_end = step->context_end = INT64_MAX;
-    l->host_ns = t->host_step_ns + t->host_sequence_ns * (double)b->decodes;
-    l->logits = NULL;
-    l->context = l->per_context = l->part = 0.0;
-    if (b->decodes == 0) return;
+    steps->context_end[j] = INT64_MAX;
+    int64_t n = steps->decodes[j];
+    l->logits[j] = l->decode[j] = NULL;
+    l->context[j] = 0.0;
+    l->per_context[j] = 1.0;
+    if (n == 0) return;
     const TwAxis *axis = &t->sequences;
     const TwLengthAxis *lengths = &t->lengths;
     int i;
-    l->logits_up = beyond(axis, logits, &i);
-    l->logits = t->logits + (ptrdiff_t)i * TW_LEVELS;
+    l->logits_up[j] = beyond(axis, logits > 0 ? logits : (int)n * each, &i);
+    l->logits[j] = t->logits + (ptrdiff_t)i * TW_LEVELS;
 
-    int64_t n = b->decodes;
     i = axis->low[n];
-    int c = tw_length_low(lengths, b->decode_context / n);
-    l->decode_up = (double)(n - axis->at[i]) * axis->per_gap[i];
-    l->decode = t->decode + ((ptrdiff_t)i * lengths->count + c) * TW_LEVELS;
-    l->context = (double)(n * lengths->at[c]);
-    l->per_context = 1.0 / ((double)(n * lengths->at[c + 1]) - l->context);
-    l->part = ((double)b->decode_context - l->context) * l->per_context;
-    if (c + 2 < lengths->count) step->context_end = n * lengths->at[c + 1];
+    int c = tw_length_low(lengths, steps->context[j] / n);
+    l->decode_up[j] = (double)(n - axis->at[i]) * axis->per_gap[i];
+    l->decode[j] = t->decode + ((ptrdiff_t)i * lengths->count + c) * TW_LEVELS;
+    l->context[j] = (double)(n * lengths->at[c]);
+    l->per_context[j] = (double)(n * lengths->at[c + 1]) - l->context[j];
+    if (c + 2 < lengths->count) steps->context_end[j] = n * lengths->at[c + 1];
 }
 
 // Tokens of the graph of decodes that `n` are filled up to: the next doubling, 384 between.
@@ -38,13 +38,23 @@ static int filled(const TwStepTables *t, int n)
     return to < t->tokens.most ? to : t->tokens.most;
 }
 
-bool tw_lanes_place(TwLanes *a, const TwStepTables *t, int count, const TwBatch *batch, int most, int tokens,
-                    TwStep *step)
+static int blocks_of(int ranks) { return (ranks + TW_LANES - 1) / TW_LANES; }
+
+// False: they are not of this simple kind. Says where each step ends.
+static bool place(TwLaneGroup *a, const TwStepTables *t, int count, int drafts, TwLaneSteps *steps)
 {
     if (t->stages > 1 || t->exchange || t->congestion || !t->experts) return false;
     a->tables = t;
     a->count = count;
-    int n = most, logits = 0, group = tokens < 1 ? 1 : tokens, i;
+    int64_t most = 1, tokens = 0;
+    for (int b = 0; b < blocks_of(count); b++) {
+        for (int j = 0; j < TW_LANES; j++) {
+            tokens += steps[b].decodes[j];
+            most = steps[b].decodes[j] > most ? steps[b].decodes[j] : most;
+        }
+    }
+    if (most > t->sequences.most) return false;
+    int each = 1 + drafts, n = (int)most * each, logits = 0, group = tokens < 1 ? 1 : (int)tokens * each, i;
     if (t->graph_doubling && filled(t, n) > n) {
         logits = n = filled(t, n);
         group = n * count;
@@ -57,38 +67,46 @@ bool tw_lanes_place(TwLanes *a, const TwStepTables *t, int count, const TwBatch 
     a->dense_up = padded ? (double)(up > 0.0) : up;
     a->experts_up = beyond(&t->group, group, &i);
     a->experts = t->experts + (ptrdiff_t)i * TW_LEVELS;
-    for (int k = 0; k < count; k++) {
-        if (batch[k].decodes > t->sequences.most) return false;
-        place_lane(t, &batch[k], logits > 0 ? logits : batch[k].logits, &a->lane[k], &step[k]);
+    for (int b = 0; b < blocks_of(count); b++) {
+        TwLanes *l = &a->lanes[b];
+        for (int j = 0; j < TW_LANES; j++) place_lane(t, &steps[b], j, each, logits, l);
+        for (int j = 0; j < TW_LANES; j++) l->per_context[j] = 1.0 / l->per_context[j];
+        for (int j = 0; j < TW_LANES; j++)
+            l->part[j] = ((double)steps[b].context[j] - l->context[j]) * l->per_context[j];
+        for (int j = 0; j < TW_LANES; j++)
+            l->host_ns[j] = t->host_step_ns + t->host_sequence_ns * (double)steps[b].decodes[j];
     }
     return true;
 }
 
-static inline TwCell common(const TwLanes *a, int level)
+static inline TwCell common(const TwLaneGroup *a, int level)
 {
     const TwCell *dense = a->dense + level, *experts = a->experts + level;
     return sum(between(dense, dense + TW_LEVELS, a->dense_up), between(experts, experts + TW_LEVELS, a->experts_up));
 }
 
-// A lane at a level: at the lower end of its cell, or one node of length on.
-static inline TwCell end_at(const TwLanes *a, const TwLane *l, int level, TwCell device, ptrdiff_t node)
+// What a rank's GPU does at a level: at the lower end of its cell, or one node of length on.
+static inline TwCell device_at(const TwStepTables *t, const TwLanes *l, int j, int level, TwCell device, ptrdiff_t node)
 {
-    const TwStepTables *t = a->tables;
-    if (l->logits) {
-        const TwCell *logits = l->logits + level, *decode = l->decode + level + node * TW_LEVELS;
-        device = sum(device, between(logits, logits + TW_LEVELS, l->logits_up));
-        device = sum(device, between(decode, decode + (ptrdiff_t)t->lengths.count * TW_LEVELS, l->decode_up));
-    }
-    return whole(t, l->host_ns, level, device);
+    const TwCell *logits = l->logits[j] + level, *decode = l->decode[j] + level + node * TW_LEVELS;
+    device = sum(device, between(logits, logits + TW_LEVELS, l->logits_up[j]));
+    return sum(device, between(decode, decode + (ptrdiff_t)t->lengths.count * TW_LEVELS, l->decode_up[j]));
+}
+
+static TwCell end_at(const TwLaneGroup *a, const TwLanes *l, int j, int level, ptrdiff_t node)
+{
+    TwCell device = common(a, level);
+    if (l->logits[j]) device = device_at(a->tables, l, j, level, device, node);
+    return whole(a->tables, l->host_ns[j], level, device);
 }
 
 // The same within the board limit: at the highest clock at which the mean power is allowed.
-static TwCell end_within(const TwLanes *a, const TwLane *l, int level, TwCell above, ptrdiff_t node)
+static TwCell end_within(const TwLaneGroup *a, const TwLanes *l, int j, int level, TwCell above, ptrdiff_t node)
 {
     double limit_w = a->tables->limit_w, over = above.energy_nj - limit_w * above.time_ns;
     while (over > 0.0 && level > 0) {
         level--;
-        TwCell below = end_at(a, l, level, common(a, level), node);
+        TwCell below = end_at(a, l, j, level, node);
         double under = below.energy_nj - limit_w * below.time_ns;
         if (under <= 0.0) return between(&below, &above, under / (under - over));
         above = below;
@@ -97,16 +115,112 @@ static TwCell end_within(const TwLanes *a, const TwLane *l, int level, TwCell ab
     return above;
 }
 
-void tw_lanes_planes(const TwLanes *a, int level, Plane *plane)
+// Ends of eight cells, side by side.
+typedef struct Ends {
+    double ns[TW_LANES], nj[TW_LANES];
+} Ends;
+
+// Most nJ beyond the board limit of any of them.
+static inline double with_host(const TwStepTables *t, const TwLanes *l, int level, Ends *e)
 {
-    const TwCell device = common(a, level);
+    double steady_w = t->steady_w[level], live_w = t->live_w, limit_w = t->limit_w, over = 0.0, ns[TW_LANES];
+    if (t->async)
+        for (int j = 0; j < TW_LANES; j++) ns[j] = larger(e->ns[j], l->host_ns[j]);
+    else
+        for (int j = 0; j < TW_LANES; j++) ns[j] = e->ns[j] + l->host_ns[j];
+    for (int j = 0; j < TW_LANES; j++) e->nj[j] = e->nj[j] + steady_w * e->ns[j] + live_w * (ns[j] - e->ns[j]);
+    for (int j = 0; j < TW_LANES; j++) e->ns[j] = ns[j];
+    for (int j = 0; j < TW_LANES; j++) over = larger(e->nj[j] - limit_w * e->ns[j], over);
+    return over;
+}
+
+static void keep_limit(const TwLaneGroup *a, const TwLanes *l, int level, ptrdiff_t node, Ends *e)
+{
     double limit_w = a->tables->limit_w;
-    for (int k = 0; k < a->count; k++) {
-        const TwLane *l = &a->lane[k];
-        TwCell first = end_at(a, l, level, device, 0), last = l->logits ? end_at(a, l, level, device, 1) : first;
-        if (first.energy_nj - limit_w * first.time_ns > 0.0) first = end_within(a, l, level, first, 0);
-        if (last.energy_nj - limit_w * last.time_ns > 0.0) last = end_within(a, l, level, last, 1);
-        plane[k].base = first;
-        plane[k].context = rise(first, last);
+    for (int j = 0; j < TW_LANES; j++) {
+        if (e->nj[j] - limit_w * e->ns[j] <= 0.0) continue;
+        TwCell at = end_within(a, l, j, level, (TwCell){e->ns[j], e->nj[j]}, l->logits[j] ? node : 0);
+        e->ns[j] = at.time_ns, e->nj[j] = at.energy_nj;
     }
+}
+
+// Costs at a level, within the board limit.
+static void cost_at(TwLaneGroup *a, int level)
+{
+    const TwStepTables *t = a->tables;
+    const TwCell device = common(a, level);
+    for (int b = 0; b < blocks_of(a->count); b++) {
+        TwLanes *l = &a->lanes[b];
+        Ends first, last;
+        for (int j = 0; j < TW_LANES; j++) {
+            TwCell low = device, high = device;
+            if (l->logits[j]) {
+                low = device_at(t, l, j, level, device, 0);
+                high = device_at(t, l, j, level, device, 1);
+            }
+            first.ns[j] = low.time_ns, first.nj[j] = low.energy_nj;
+            last.ns[j] = high.time_ns, last.nj[j] = high.energy_nj;
+        }
+        if (with_host(t, l, level, &first) > 0.0) keep_limit(a, l, level, 0, &first);
+        if (with_host(t, l, level, &last) > 0.0) keep_limit(a, l, level, 1, &last);
+        for (int j = 0; j < TW_LANES; j++) {
+            l->ns[j] = first.ns[j], l->nj[j] = first.nj[j];
+            l->more_ns[j] = larger(last.ns[j] - first.ns[j], 0.0);
+            l->more_nj[j] = last.nj[j] - first.nj[j];
+        }
+    }
+}
+
+// W of the group: who is done waits in the exchange, at what flows with time.
+static double power_at(void *context, int level)
+{
+    TwLaneGroup *a = context;
+    double slowest = 0.0, nj = 0.0, steady_w = a->tables->steady_w[level];
+    cost_at(a, level);
+    for (int k = 0; k < a->count; k++) {
+        const TwLanes *l = &a->lanes[k / TW_LANES];
+        int j = k % TW_LANES;
+        double mine_ns = l->ns[j] + l->part[j] * l->more_ns[j], mine_nj = l->nj[j] + l->part[j] * l->more_nj[j];
+        slowest = larger(slowest, mine_ns);
+        nj += mine_nj - steady_w * mine_ns;
+    }
+    return a->tables->gpus / a->count * (nj / slowest + a->count * steady_w);
+}
+
+bool tw_lanes_choose(const TwStepTables *t, const TwStepLimits *limits, int ranks, int drafts, TwLaneSteps *steps,
+                     double *wait_w, TwStepChoice *choice)
+{
+    TwLaneGroup a;
+    if (!place(&a, t, ranks, drafts, steps)) return false;
+    choice->full_w = choice->drawn_w = power_at(&a, TW_LEVELS - 1);
+    choice->level = limits->level;
+    if (limits->level < TW_LEVELS - 1) choice->drawn_w = power_at(&a, limits->level);
+    choice->capped = choice->drawn_w > limits->cap_w;
+    if (choice->capped) {
+        // where nothing keeps the cap: the lowest
+        int level = tw_level_search(power_at, &a, limits->level, limits->guess, limits->cap_w);
+        choice->level = level < 0 ? 0 : level;
+        choice->drawn_w = power_at(&a, choice->level);
+    }
+    double gpus = t->gpus / ranks, steady_w = t->steady_w[choice->level];
+    *wait_w = t->gpus * steady_w;
+    choice->crossing_bytes = 0.0;
+    for (int b = 0; b < blocks_of(ranks); b++) {
+        const TwLanes *l = &a.lanes[b];
+        for (int j = 0; j < TW_LANES; j++) {
+            double nj = (l->more_nj[j] - steady_w * l->more_ns[j]) * l->per_context[j];
+            double ns = l->more_ns[j] * l->per_context[j];
+            steps[b].ns[j] = l->ns[j] - ns * l->context[j];
+            steps[b].context_ns[j] = ns;
+            steps[b].nj[j] = (l->nj[j] - steady_w * l->ns[j] - nj * l->context[j]) * gpus;
+            steps[b].context_nj[j] = nj * gpus;
+        }
+    }
+    return true;
+}
+
+bool tw_step_choose_lanes(const void *context, const TwStepLimits *limits, int ranks, TwLaneSteps *steps,
+                          double *wait_w, TwStepChoice *choice)
+{
+    return tw_lanes_choose(context, limits, ranks, 0, steps, wait_w, choice);
 }

@@ -90,6 +90,9 @@ void tw_step_choose_ranks(const void *context, const TwStepLimits *limits, int r
                           TwStep *step, double *wait_w, TwStepChoice *choice);
 void tw_step_choose(const void *context, const TwStepLimits *limits, const TwBatch *batch, TwStep *step,
                     TwStepChoice *choice);
+// step_lanes.c
+bool tw_step_choose_lanes(const void *context, const TwStepLimits *limits, int ranks, TwLaneSteps *steps,
+                          double *wait_w, TwStepChoice *choice);
 
 static inline int tw_length_low(const TwLengthAxis *lengths, int64_t x)
 {

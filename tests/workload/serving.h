@@ -78,9 +78,38 @@ static inline void test_ranks(const void *context, const TwStepLimits *limits, i
         choice->drawn_w = test_ranks_at(context, --choice->level, ranks, batch, step, wait_w);
 }
 
+// Where all decode, unless their number says that they have to be asked for as above.
+static inline bool test_lanes(const void *context, const TwStepLimits *limits, int ranks, TwLaneSteps *lanes,
+                              double *wait_w, TwStepChoice *choice)
+{
+    TwBatch batch[TW_RANKS_MOST];
+    TwStep step[TW_RANKS_MOST];
+    int64_t all = 0;
+    for (int k = 0; k < ranks; k++) {
+        const TwLaneSteps *l = &lanes[k / TW_LANES];
+        int32_t n = (int32_t)l->decodes[k % TW_LANES];
+        batch[k] = (TwBatch){.tokens = n, .decodes = n, .logits = n, .decode_context = l->context[k % TW_LANES]};
+        all += n;
+    }
+    if (all % 5 == 0) return false;
+    test_ranks(context, limits, ranks, batch, step, wait_w, choice);
+    for (int k = 0; k < ranks; k++) {
+        TwLaneSteps *l = &lanes[k / TW_LANES];
+        int j = k % TW_LANES;
+        l->ns[j] = step[k].time_ns.base, l->context_ns[j] = step[k].time_ns.per_context;
+        l->nj[j] = step[k].energy_nj.base, l->context_nj[j] = step[k].energy_nj.per_context;
+        l->context_end[j] = step[k].context_end;
+    }
+    return true;
+}
+
 static inline TwStepSource test_source(const TestStep *step)
 {
-    TwStepSource source = {.context = step, .step = test_step, .choose_ranks = test_ranks, .idle_w = step->watts_idle};
+    TwStepSource source = {.context = step,
+                           .step = test_step,
+                           .choose_ranks = test_ranks,
+                           .choose_lanes = test_lanes,
+                           .idle_w = step->watts_idle};
     for (int level = 0; level < TW_LEVELS; level++) source.level_clock[level] = 0.4 + 0.6 * level / (TW_LEVELS - 1);
     return source;
 }

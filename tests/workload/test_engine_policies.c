@@ -162,6 +162,8 @@ static void ways_agree(int rounds, uint64_t seed, bool covers, bool ranks)
             spec.swap_blocks = 0;
             spec.itl_slo_s = 0.0;
             spec.front_end = (TwFrontEnd){0};
+            // ranks of which a book is kept
+            if (ranks && round % 2 == 0) spec.prefix_cache = false;
         }
         // ranks whose gaps are added once
         if (ranks && round % 2 == 1) {
