@@ -19,6 +19,14 @@ expect() {
     [ $got = "$status" ] || { fail "$* : exit $got, expected $status"; cat err.txt; }
     [ -z "$text" ] || cat out.txt err.txt | grep -qF -- "$text" || { fail "$* : no \"$text\" in"; cat out.txt err.txt; }
 }
+# under the sanitizers memory is looked at, for which a part of many alike does: every Nth of them
+sanitized() { ldd "$TOKENWORKS" | grep -q libasan; }
+some_of() {
+    local n=1
+    sanitized && n=$1
+    shift
+    printf '%s\n' "$@" | awk -v n="$n" 'NR % n == 1 || n == 1'
+}
 # json PATH: a member of out.txt
 json() { python3 -c 'import json,sys
 v = json.load(open("out.txt"))

@@ -98,7 +98,7 @@ head -2 one.csv | tail -1 | grep -q '^time_s,utility_w,utility_w_min' || fail "C
 
 # check: the resolved file reads back to the same key
 expect 0 "valid; nothing was run" "$TOKENWORKS" check "$facilities/gb300_100mw.cfg"
-for f in "$facilities"/*.cfg; do
+for f in $(some_of 3 "$facilities"/*.cfg); do
     "$TOKENWORKS" check "$f" --resolved > resolved.cfg 2> /dev/null || fail "$f does not resolve"
     a=$("$TOKENWORKS" check "$f" --json 2> /dev/null | grep key) b=$("$TOKENWORKS" check resolved.cfg --json 2> /dev/null | grep key)
     [ -n "$a" ] && [ "$a" = "$b" ] || fail "$f: the resolved file has another key"
