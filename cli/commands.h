@@ -10,6 +10,7 @@ int tw_command_check(const TwOptions *options);
 int tw_command_report(const TwOptions *options);
 int tw_command_study(const TwOptions *options);
 int tw_command_site(const TwOptions *options);
+int tw_command_drill(const TwOptions *options);
 int tw_command_view(const TwOptions *options);
 int tw_command_trace(const TwOptions *options);
 int tw_command_thermal(const TwOptions *options);

@@ -78,6 +78,8 @@ enum {
     LOAD,
     WITHIN,
     EVERY,
+    EACH,
+    WHEN,
     SERVING,    // and the places of TwServing behind it
     SET = SERVING + TW_SERVINGS
 };
@@ -87,8 +89,8 @@ static const struct {
     int id;
 } table[] = {
     {{"set", 0, "PATH=VALUE",
-      TW_RUN | TW_CHECK | TW_STUDY | TW_SITE | TW_VIEW | TW_THERMAL | TW_TRACE | TW_NETWORK | TW_AVAILABILITY |
-          TW_POWERFLOW,
+      TW_RUN | TW_CHECK | TW_STUDY | TW_SITE | TW_DRILL | TW_VIEW | TW_THERMAL | TW_TRACE | TW_NETWORK |
+          TW_AVAILABILITY | TW_POWERFLOW,
       "any setting of the facility; repeatable, last wins"},
      SET},
     {{"for", 0, "SPAN", TW_RUN | TW_CHECK | TW_STUDY | TW_VIEW | TW_TRACE | TW_SERVE,
@@ -101,10 +103,16 @@ static const struct {
     {{"within", 0, "SHARE", TW_SITE, "of the requests that keep the service levels at the most; default 0.95"}, WITHIN},
     {{"every", 0, "DAYS", TW_SITE, "one day in so many stands for the year; default 3, 1: all days"}, EVERY},
     {{"for", 0, "SPAN", TW_SITE, "span of a run that tries a load; default 12min, two fifths of it warm-up"}, FOR},
-    {{"seed", 0, "N", TW_RUN | TW_CHECK | TW_STUDY | TW_VIEW | TW_TRACE | TW_AVAILABILITY | TW_SITE,
+    {{"for", 0, "SPAN", TW_DRILL, "how long each loss is watched; default 20min"}, FOR},
+    {{"when", 0, "WHEN", TW_DRILL,
+      "hottest: in the hottest hour of the year (default); start: after the file's warm-up"},
+     WHEN},
+    {{"each", 0, NULL, TW_DRILL, "every element and CDU; else the first of those that are alike"}, EACH},
+    {{"seed", 0, "N", TW_RUN | TW_CHECK | TW_STUDY | TW_VIEW | TW_TRACE | TW_AVAILABILITY | TW_SITE | TW_DRILL,
       "of every random stream"},
      SEED},
-    {{"threads", 0, "N", TW_RUN | TW_STUDY | TW_SITE | TW_VIEW, "default: all cores; never changes results"}, THREADS},
+    {{"threads", 0, "N", TW_RUN | TW_STUDY | TW_SITE | TW_DRILL | TW_VIEW, "default: all cores; never changes results"},
+     THREADS},
     {{"out", 'o', "FILE", TW_RUN | TW_STUDY, "what to write; default: NAME.h5 in this folder"}, 'o'},
     {{"out", 'o', "FOLDER", TW_SITE, "also write each site there as a facility file, to run, view and study"}, 'o'},
     {{"out", 'o', "FILE", TW_REPORT, "of --plot and --export: what to write; what was there is replaced"}, 'o'},
@@ -428,9 +436,11 @@ static const Kept words[] = {
     {LOAD, offsetof(TwOptions, load)},
     {WITHIN, offsetof(TwOptions, within)},
     {EVERY, offsetof(TwOptions, every)},
+    {WHEN, offsetof(TwOptions, when)},
 };
 static const Kept flags[] = {
     {UNDISTURBED, offsetof(TwOptions, undisturbed)},
+    {EACH, offsetof(TwOptions, each)},
     {FOLLOW, offsetof(TwOptions, follow)},
     {CONTINGENCY, offsetof(TwOptions, contingency)},
     {Q_LIMITS, offsetof(TwOptions, q_limits)},

@@ -11,6 +11,7 @@ typedef enum TwCommand {
     TW_CHECK = 2,
     TW_STUDY = 4,
     TW_SITE = 0x200,
+    TW_DRILL = 0x400,
     TW_VIEW = 8,
     TW_REPORT = 16,
     TW_TRACE = 32,
@@ -110,6 +111,9 @@ typedef struct TwOptions {
     const char *closed, *open_list, *close_list, *scale, *slack, *slack_v, *base_kv, *base_mva, *load_model, *method,
         *tolerance;
     bool q_limits;
+    // drill
+    bool each;
+    const char *when;
     // step and serve, as given; NULL: not given
     const char *serving[TW_SERVINGS];               // by TwServing
     const char *mw, *by, *load, *within, *every;    // site

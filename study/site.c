@@ -2,6 +2,7 @@
 
 #include "models/thermal/plant.h"
 #include "models/thermal/room.h"
+#include "twin/calendar.h"
 #include "twin/report.h"
 #include "twin/state.h"
 
@@ -282,16 +283,6 @@ static bool most_requests(const Sizing *s, int64_t racks, TwSitePoint *holds, Tw
 
 // ---- the whole ------------------------------------------------------------------------------------------------------
 
-// "2026-07-01 00:00:00" of the base's year, at a second of the year.
-static void start_text(const char *base, double second_of_year, char text[32])
-{
-    static const int days[12] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    int day = (int)(second_of_year / 86400.0), month = 0, second = (int)fmod(second_of_year, 86400.0);
-    while (month < 11 && day >= days[month]) day -= days[month++];
-    snprintf(text, 32, "%.4s-%02u-%02u %02u:%02u:00", base, (unsigned)(month + 1) % 100, (unsigned)(day + 1) % 100,
-             (unsigned)(second / 3600) % 100, (unsigned)(second / 60) % 60);
-}
-
 static bool read_base(Sizing *s)
 {
     const TwSiteInput *in = s->input;
@@ -331,7 +322,7 @@ static bool size_site(Sizing *s, TwSite *site)
                       1e-6 * in->limit_w);
         return false;
     }
-    start_text(s->base->start, site->rated.worst_s, s->trial_start);
+    tw_calendar_text(s->base->start, site->rated.worst_s, s->trial_start);
     snprintf(site->start, sizeof site->start, "%s", s->trial_start);
     TwSitePoint most;
     if (!most_requests(s, site->racks_rated, &most, &site->over)) return false;

@@ -1,5 +1,6 @@
 #include "twin/calendar.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -28,4 +29,13 @@ bool tw_calendar_read(const char *text, TwCalendar *calendar)
     calendar->second_of_year = day_of_year * 86400.0 + of_day;
     calendar->second_of_week = weekday * 86400.0 + of_day;
     return true;
+}
+
+void tw_calendar_text(const char *year_of, double second_of_year, char text[32])
+{
+    static const int days[12] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    int day = (int)(second_of_year / 86400.0), month = 0, second = (int)fmod(second_of_year, 86400.0);
+    while (month < 11 && day >= days[month]) day -= days[month++];
+    snprintf(text, 32, "%.4s-%02u-%02u %02u:%02u:%02u", year_of, (unsigned)(month + 1) % 100, (unsigned)(day + 1) % 100,
+             (unsigned)(second / 3600) % 100, (unsigned)(second / 60) % 60, (unsigned)second % 60);
 }

@@ -10,3 +10,6 @@ typedef struct TwCalendar {
 
 // Reads "YYYY-MM-DD HH:MM:SS" (proleptic Gregorian, 1600 to 9999). False: not such a text.
 bool tw_calendar_read(const char *text, TwCalendar *calendar);
+
+// "2026-07-01 14:30:00": a second of the year in that of another such text.
+void tw_calendar_text(const char *year_of, double second_of_year, char text[32]);

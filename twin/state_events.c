@@ -229,9 +229,10 @@ void tw_state_happen(TwState *state, const TwEvent *event)
 bool tw_state_inject(TwState *state, TwEventKind kind, double at_s, int target, double value)
 {
     const TwPlant *plant = state->plant;
-    bool cdu = kind == TW_EVENT_SUPPLY || kind == TW_EVENT_PUMP || kind == TW_EVENT_PUMP_END ||
-               (kind >= TW_EVENT_COOLING && plant->cdu_count > 0);
-    assert(target >= 0 && target < (cdu ? plant->cdu_count : plant->element_count));
+    bool cooling = kind >= TW_EVENT_COOLING && plant->cdu_count > 0,
+         rack = cooling && tw_thermal_act_on((TwThermalAct)(kind - TW_EVENT_COOLING)) == TW_AT_RACK,
+         cdu = cooling || kind == TW_EVENT_SUPPLY || kind == TW_EVENT_PUMP || kind == TW_EVENT_PUMP_END;
+    assert(target >= 0 && target < (rack ? plant->rack_count : cdu ? plant->cdu_count : plant->element_count));
     int64_t at_ns = (int64_t)llround(at_s * 1e9);
     if (at_ns < tw_state_meters(state)->time_ns) return false;
     const TwEvent event = {.time_ns = at_ns, .kind = (int32_t)kind, .index = target, .value = value};
