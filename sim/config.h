@@ -125,6 +125,10 @@ void tw_node_warn(const TwNode *node, const char *field, TwErrors *errors, const
 // The same of what a setting says by itself, whatever else is wrong with its group: told if the setting is sound.
 void tw_node_value_error(const TwNode *node, const char *field, TwErrors *errors, const char *format, ...)
     TW_PRINTF(4, 5);
+// What a model says of a group, at the setting that its text names first, here or in a group below; else at the group.
+void tw_node_say(const TwNode *node, TwErrors *errors, const char *text);
+// Errors and warnings without a place that begin with the path of a group ("power.ups1: limit_w = 0, ...") get theirs.
+void tw_config_place(const TwConfig *config, TwErrors *errors);
 bool tw_node_sound(const TwNode *node);    // nothing is wrong in it or below it
 
 // The whole file after resolution, as text that reads back to the same values (shortest digits). Caller frees.

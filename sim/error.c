@@ -178,6 +178,23 @@ void tw_errors_follow(TwErrors *errors)
     errors->following++;
 }
 
+void tw_errors_again(TwErrors *errors, TwErrorPlacer *place, void *context)
+{
+    Entry *old = errors->entries;
+    int count = errors->count;
+    errors->entries = NULL;
+    errors->count = errors->room = errors->warnings = 0;
+    errors->errors = errors->following;
+    for (int i = 0; i < count; i++) {
+        const Entry *e = &old[i];
+        const char *file = errors->files[e->file];
+        if (*file || !place(context, errors, e->warning, e->text))
+            append(errors, e->warning, file, e->line, e->column, e->text);
+        free(e->text);
+    }
+    free(old);
+}
+
 int tw_errors_count(const TwErrors *errors) { return errors->errors; }
 
 int tw_warnings_count(const TwErrors *errors) { return errors->warnings; }

@@ -46,6 +46,9 @@ void tw_warnings_add(TwErrors *errors, const char *file, int line, int column, c
 void tw_errors_take(TwErrors *errors, const TwError *error);
 // One that follows from what was told already: it counts, so that nobody goes on, but is not printed.
 void tw_errors_follow(TwErrors *errors);
+// Hands each that has no place to `place`, which adds it anew where it belongs, or returns false: then it stays.
+typedef bool TwErrorPlacer(void *context, TwErrors *errors, bool warning, const char *text);
+void tw_errors_again(TwErrors *errors, TwErrorPlacer *place, void *context);
 int tw_errors_count(const TwErrors *errors);
 void tw_errors_first(const TwErrors *errors, TwError *error);    // as added; there must be one
 int tw_warnings_count(const TwErrors *errors);

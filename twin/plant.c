@@ -839,7 +839,9 @@ bool tw_plant_create_from(TwPlant **made, const TwPlantInput *input, TwShelf *sh
     const TwConfigInput config = {&tw_facility_kind, input->path, found ? parts : NULL, input->sets, input->set_count};
     TwLibrary *library = shelf ? tw_shelf_library(shelf) : NULL;
     bool read = tw_config_read_on(&plant->config, &config, library, errors);
-    if (plant->config && compile(plant, input, errors) && read) {
+    bool good = plant->config && compile(plant, input, errors) && read;
+    if (plant->config) tw_config_place(plant->config, errors);
+    if (good) {
         *made = plant;
         return true;
     }

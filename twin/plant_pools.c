@@ -223,7 +223,7 @@ static bool create_traffic(const TwPlant *plant, const TwTrafficSpec *of_all, co
     if (error.file[0])
         tw_errors_take(errors, &error);
     else
-        tw_node_error(node, NULL, errors, "%s", error.text);
+        tw_node_say(node, errors, error.text);
     return false;
 }
 

@@ -330,10 +330,10 @@ static void warn_shelves(const TwPowerSpec *spec, int r, TwErrors *errors)
     char others[32] = "";
     if (more > 0) snprintf(others, sizeof others, " and %d more", more);
     if (!carried)
-        WARN("rack %s%s: %d shelves carry %g kW, its peak asks %g kW of them", rack->name, others, rack->shelf_count,
+        WARN("racks.%s%s: %d shelves carry %g kW, its peak asks %g kW of them", rack->name, others, rack->shelf_count,
              1e-3 * rack->shelf_count * shelf->rated_w, 1e-3 * dc_w);
     else
-        WARN("rack %s%s: redundancy held to %g kW, its peak asks %g kW of the shelves", rack->name, others,
+        WARN("racks.%s%s: redundancy held to %g kW, its peak asks %g kW of the shelves", rack->name, others,
              1e-3 * held * shelf->rated_w, 1e-3 * dc_w);
 }
 
@@ -348,9 +348,9 @@ static void check_leaves(const TwPowerSpec *spec, const int *parent, const int *
         for (int k = 0; k < cords; k++) {
             int element = rack->cord_count > 0 ? rack->cords[k] : rack->element;
             int root = element < 0 || element >= n ? -1 : root_of(parent, element);
-            if (root < 0)
-                BAD("rack %s: no feed supplies it", rack->name);
-            else
+            if (element < 0 || element >= n)
+                BAD("racks.%s: no feed supplies it", rack->name);
+            else if (root >= 0)    // else what is wrong above it was told
                 serves[root] = true;
         }
 
@@ -368,7 +368,9 @@ static void check_leaves(const TwPowerSpec *spec, const int *parent, const int *
         if (second[i] >= 0 && root_of(parent, second[i]) >= 0) serves[root_of(parent, second[i])] = true;
         if (tw_row_generates(&spec->elements[i]) && parent[i] >= 0) serves[root_of(parent, i)] = true;
     }
-    for (int i = 0; i < n; i++)
+    bool whole = true;    // who hangs on an unknown name may hang on any
+    for (int i = 0; i < n; i++) whole = whole && parent[i] != -2;
+    for (int i = 0; i < n && whole; i++)
         if (parent[i] == -1 && !serves[i])
             BAD("power.%s: this %s serves nothing", spec->names[i], spec->elements[i].kind);
     free(serves);

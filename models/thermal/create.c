@@ -123,13 +123,14 @@ static void fill_loop(TwThermalPlant *plant, TwCduLanes *p, int l, int loop, con
         }
     const char *name = spec->cdu_names[cdu];
     if (!(flow > 0.0)) {
-        tw_errors_add(errors, NULL, 0, 0, "CDU %s serves no rack with coolant flow", name);
+        tw_errors_add(errors, NULL, 0, 0, "cooling.cdus.%s: serves no rack with coolant flow", name);
         return;
     }
     for (int u = 1; u < units; u++) {
         int other = plant->loop_cdu[first + u];
         if (!alike(row, &spec->cdus[other]))
-            tw_errors_add(errors, NULL, 0, 0, "CDUs %s and %s stand on the manifold \"%s\" but are not alike", name,
+            tw_errors_add(errors, NULL, 0, 0,
+                          "cooling.cdus.%s: it and %s stand on the manifold \"%s\" but are not alike", name,
                           spec->cdu_names[other], row->manifold);
     }
     if (units > MOST_UNITS)
@@ -137,37 +138,39 @@ static void fill_loop(TwThermalPlant *plant, TwCduLanes *p, int l, int loop, con
                       MOST_UNITS);
     if (row->filter_fraction + row->exchanger_fraction + row->header_fraction > 0.95)
         tw_errors_add(errors, NULL, 0, 0,
-                      "CDU %s: filter, exchanger and mains take %g of the head, nothing is left for racks", name,
-                      row->filter_fraction + row->exchanger_fraction + row->header_fraction);
+                      "cooling.cdus.%s: filter, exchanger and mains take %g of the head, nothing is left for racks",
+                      name, row->filter_fraction + row->exchanger_fraction + row->header_fraction);
     double ua = row->exchanger_ua_w_k;
     if (ua <= 0.0)
         ua = tw_plate_hx_design_ua(row->capacity_w, row->approach_k, row->plant_flow_kg_s * plant_cp,
                                    row->rack_flow_kg_s * cp);
     if (ua <= 0.0)
-        tw_errors_add(errors, NULL, 0, 0, "CDU %s: %.0f W at %g K approach contradicts its flows %g and %g kg/s", name,
+        tw_errors_add(errors, NULL, 0, 0,
+                      "cooling.cdus.%s: %.0f W at %g K approach contradicts its flows %g and %g kg/s", name,
                       row->capacity_w, row->approach_k, row->plant_flow_kg_s, row->rack_flow_kg_s);
     if (heat_w > row->capacity_w * units)
-        tw_warnings_add(errors, NULL, 0, 0, "CDU %s: its racks' %.0f kW to coolant at peak is above its %.0f kW", name,
+        tw_warnings_add(errors, NULL, 0, 0,
+                        "cooling.cdus.%s: its racks' %.0f kW to coolant at peak is above its %.0f kW", name,
                         heat_w / 1e3, row->capacity_w * units / 1e3);
     if (flow > 1.001 * row->rack_flow_kg_s * units)
-        tw_warnings_add(
-            errors, NULL, 0, 0,
-            "CDU %s: its racks ask for %.1f kg/s, its design flow is %.1f, which carries %.0f kW at their flow a kW",
-            name, flow, row->rack_flow_kg_s * units,
-            1e-3 * fmin(row->capacity_w, heat_w / flow * row->rack_flow_kg_s) * units);
+        tw_warnings_add(errors, NULL, 0, 0,
+                        "cooling.cdus.%s: its racks ask for %.1f kg/s, its design flow is %.1f, which carries %.0f kW "
+                        "at their flow a kW",
+                        name, flow, row->rack_flow_kg_s * units,
+                        1e-3 * fmin(row->capacity_w, heat_w / flow * row->rack_flow_kg_s) * units);
 
     double top_pa = row->suction_pa + row->pump_shutoff_fraction * row->pump_head_pa;
     if (row->pressure_max_pa > 0.0 && top_pa > row->pressure_max_pa)
         tw_warnings_add(errors, NULL, 0, 0,
-                        "CDU %s: its pumps can raise the loop to %.0f kPa, it is built for %.0f kPa", name,
+                        "cooling.cdus.%s: its pumps can raise the loop to %.0f kPa, it is built for %.0f kPa", name,
                         top_pa / 1e3, row->pressure_max_pa / 1e3);
     double dew = -INFINITY;
     for (int h = 0; h < TW_HOURS; h++) dew = fmax(dew, spec->weather->dew_point_degc[h]);
     dew = fmin(dew, spec->room->dew_point_max_degc);
     if (row->supply_degc < dew + row->dew_margin_k)
         tw_warnings_add(errors, NULL, 0, 0,
-                        "CDU %s: set to %g degC, less than %g K above the room's dew point of up to %.1f degC", name,
-                        row->supply_degc, row->dew_margin_k, dew);
+                        "cooling.cdus.%s: set to %g degC, less than %g K above the room's dew point of up to %.1f degC",
+                        name, row->supply_degc, row->dew_margin_k, dew);
     double share1 = 1.0 / (1.0 + row->film_ratio), n = row->film_exponent;
     p->mask[l] = 1.0;
     p->per_supply[l] = 1.0 / row->supply_j_k;
@@ -198,16 +201,16 @@ static void check_rack(const TwThermalSpec *spec, int i, TwErrors *errors)
     const TwThermalRack *r = &spec->racks[i];
     const char *name = r->name ? r->name : "?";
     if (r->lumps < 0 || r->lumps >= spec->lumps_count)
-        tw_errors_add(errors, NULL, 0, 0, "rack %s names no lumps", name);
-    if (r->cdu >= spec->cdu_count) tw_errors_add(errors, NULL, 0, 0, "rack %s hangs on no CDU", name);
+        tw_errors_add(errors, NULL, 0, 0, "racks.%s: names no lumps", name);
+    if (r->cdu >= spec->cdu_count) tw_errors_add(errors, NULL, 0, 0, "racks.%s: hangs on no CDU", name);
     if (!(r->peak_w > 0.0))
-        tw_errors_add(errors, NULL, 0, 0, "rack %s: peak power %g, expected above 0 W", name, r->peak_w);
+        tw_errors_add(errors, NULL, 0, 0, "racks.%s: peak power %g, expected above 0 W", name, r->peak_w);
     if (!(r->liquid_fraction >= 0.0 && r->liquid_fraction <= 1.0))
-        tw_errors_add(errors, NULL, 0, 0, "rack %s: liquid fraction %g, expected 0 to 1", name, r->liquid_fraction);
+        tw_errors_add(errors, NULL, 0, 0, "racks.%s: liquid fraction %g, expected 0 to 1", name, r->liquid_fraction);
     if (r->cdu >= 0 && !(r->flow_kg_s > 0.0))
-        tw_errors_add(errors, NULL, 0, 0, "rack %s: coolant flow %g, expected above 0 kg/s", name, r->flow_kg_s);
+        tw_errors_add(errors, NULL, 0, 0, "racks.%s: coolant flow %g, expected above 0 kg/s", name, r->flow_kg_s);
     if (!(r->slowdown_degc > 0.0))
-        tw_errors_add(errors, NULL, 0, 0, "rack %s: slowdown at %g, expected above 0 degC", name, r->slowdown_degc);
+        tw_errors_add(errors, NULL, 0, 0, "racks.%s: slowdown at %g, expected above 0 degC", name, r->slowdown_degc);
 }
 
 static void fill_plant(TwThermalPlant *plant, const TwThermalSpec *spec, double liquid_w, double air_w,
@@ -259,7 +262,8 @@ static void fill_plant(TwThermalPlant *plant, const TwThermalSpec *spec, double 
             if (plant->kind == YORK_TOWER) ua = plant->york.water_ratio > 0.0 ? 1.0 : 0.0;
         }
         if (!(ua > 0.0))
-            tw_errors_add(errors, NULL, 0, 0, "plant: %.0f W from %g to %g degC is beyond any %s at its design air",
+            tw_errors_add(errors, NULL, 0, 0,
+                          "cooling.plant: %.0f W from %g to %g degC is beyond any %s at its design air",
                           row->capacity_w, row->inlet_degc, row->outlet_degc, row->kind);
     }
     if (spec->cdu_count > 0) {
@@ -273,7 +277,7 @@ static void fill_plant(TwThermalPlant *plant, const TwThermalSpec *spec, double 
                                        row->export_w};
         plant->has_cold = row->chiller_w > 0.0 || row->export_w > 0.0;
         if (row->export_w > 0.0 && row->export_supply_degc <= row->export_return_degc)
-            tw_errors_add(errors, NULL, 0, 0, "plant: heat export from %g to %g degC warms nothing",
+            tw_errors_add(errors, NULL, 0, 0, "cooling.plant: heat export from %g to %g degC warms nothing",
                           row->export_return_degc, row->export_supply_degc);
     }
     const TwRoomRow *room = spec->room;
@@ -281,8 +285,8 @@ static void fill_plant(TwThermalPlant *plant, const TwThermalSpec *spec, double 
     plant->room_units =
         room->unit_count > 0 ? (double)room->unit_count : fmax(ceil(1.2 * air_w / room->capacity_w), 1.0);
     if (room->supply_degc <= room->coil_degc) {
-        tw_errors_add(errors, NULL, 0, 0, "room: air at %g degC cannot be held by a coil at %g", room->supply_degc,
-                      room->coil_degc);
+        tw_errors_add(errors, NULL, 0, 0, "cooling.room: air at %g degC cannot be held by a coil at %g",
+                      room->supply_degc, room->coil_degc);
         return;
     }
     plant->room_j_k = room->air_j_k * plant->room_units;
@@ -304,13 +308,13 @@ static void check_trays(const TwThermalSpec *spec, const TwThermalRack *rack, Tw
     double sum = 0.0;
     for (int k = 0; k < row->tray_weights.count; k++) sum += row->tray_weights.values[k];
     if (row->tray_count > 1 && rack->cdu < 0)
-        tw_errors_add(errors, NULL, 0, 0, "rack %s: tray_count = %lld, expected 0 or 1 in a rack without CDU", name,
+        tw_errors_add(errors, NULL, 0, 0, "racks.%s: tray_count = %lld, expected 0 or 1 in a rack without CDU", name,
                       (long long)row->tray_count);
     else if (row->tray_weights.count > 0 && row->tray_weights.count != trays_of(spec, rack))
-        tw_errors_add(errors, NULL, 0, 0, "rack %s: %d tray_weights, expected %d, one for each tray", name,
+        tw_errors_add(errors, NULL, 0, 0, "racks.%s: %d tray_weights, expected %d, one for each tray", name,
                       row->tray_weights.count, trays_of(spec, rack));
     else if (row->tray_weights.count > 0 && !(sum > 0.0))
-        tw_errors_add(errors, NULL, 0, 0, "rack %s: tray_weights are all 0", name);
+        tw_errors_add(errors, NULL, 0, 0, "racks.%s: tray_weights are all 0", name);
 }
 
 // The columns of a rack in its lane, from place `at` on.
@@ -431,7 +435,7 @@ static void fill_groups(TwThermalPlant *plant, const TwThermalSpec *spec, TwErro
             plant->doors = true;
             if (!(door->ua_w_k > 0.0))
                 tw_errors_add(errors, NULL, 0, 0,
-                              "rack %s: no rear door passes %g W/K from air of %g W/K to water of %g W/K",
+                              "racks.%s: no rear door passes %g W/K from air of %g W/K to water of %g W/K",
                               rack->name ? rack->name : "?", row->air_room_w_k, row->door_air_w_k, row->door_water_w_k);
         }
         plant->rack_peak_w[i] = rack->peak_w;

@@ -83,9 +83,9 @@ static bool check(const TwEngineSpec *spec, TwError *error)
                        spec->long_prefill);
     if (!in_range(error, "watermark_blocks", spec->watermark_blocks, 0, spec->kv_blocks - 1)) return false;
     if (!(spec->ttft_slo_s > 0.0))
-        return tw_fail(error, TW_BAD_INPUT, "ttft_slo_s = %g, expected > 0", spec->ttft_slo_s);
+        return tw_fail(error, TW_BAD_INPUT, "ttft_slo_s = %g, expected more than 0 s", spec->ttft_slo_s);
     if (!(spec->tpot_slo_s > 0.0))
-        return tw_fail(error, TW_BAD_INPUT, "tpot_slo_s = %g, expected > 0", spec->tpot_slo_s);
+        return tw_fail(error, TW_BAD_INPUT, "tpot_slo_s = %g, expected more than 0 s", spec->tpot_slo_s);
     if (spec->policy == TW_SGLANG) {
         if (!in_range(error, "prefill_tokens", spec->sglang.prefill_tokens, 1, TW_SGLANG_TOKENS)) return false;
         if (!in_range(error, "chunk_tokens", spec->sglang.chunk_tokens, 1, TW_SGLANG_TOKENS)) return false;

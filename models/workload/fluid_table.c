@@ -281,8 +281,9 @@ static double run(const Bench *b, const Case *c, double value[TW_FLUID_VALUES], 
 
 static bool complain(TwErrors *errors, const TwPoolSpec *pool, const char *text)
 {
-    tw_errors_add(errors, "", 0, 0, "pool \"%s\": run.fidelity = \"fluid\": %s; \"exact\" and \"sampled\" have them",
-                  pool->name, text);
+    tw_errors_add(errors, "", 0, 0,
+                  "workload.pools.%s: run.fidelity = \"fluid\": %s; \"exact\" and \"sampled\" have them", pool->name,
+                  text);
     return false;
 }
 

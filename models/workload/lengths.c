@@ -59,7 +59,7 @@ void tw_lengths_uniform(TwLengths *lengths, double low, double high)
 }
 
 // "no table, did you mean": known are the tables whose name ends in the suffix, which is cut off
-static bool unknown_table(const TwCsv *csv, const char *what, const char *name, const char *suffix, TwError *error)
+static bool unknown_table(const TwCsv *csv, bool set, const char *name, const char *suffix, TwError *error)
 {
     int rows = tw_csv_rows(csv), count = 0;
     const char **known = calloc((size_t)rows + 1, sizeof *known);
@@ -75,10 +75,11 @@ static bool unknown_table(const TwCsv *csv, const char *what, const char *name, 
         count++;
     }
     const char *nearest = tw_nearest(name, known, count);
+    const char *lead = set ? "lengths = " : "", *what = set ? "length set" : "length table";
     if (nearest)
-        tw_fail(error, TW_BAD_INPUT, "%s \"%s\" is not known, did you mean \"%s\"?", what, name, nearest);
+        tw_fail(error, TW_BAD_INPUT, "%s\"%s\" is no %s; did you mean \"%s\"?", lead, name, what, nearest);
     else
-        tw_fail(error, TW_BAD_INPUT, "%s \"%s\" is not known, expected one of %s", what, name, table_file);
+        tw_fail(error, TW_BAD_INPUT, "%s\"%s\" is no %s, expected one of %s", lead, name, what, table_file);
     free(text);
     free(known);
     return false;
@@ -117,7 +118,7 @@ bool tw_lengths_load(TwLengths *lengths, const char *name, TwError *error)
     TwCsv *csv;
     if (!open_tables(&csv, error)) return false;
     int row = find_row(csv, name);
-    bool ok = row < 0 ? unknown_table(csv, "length table", name, "", error) : load_row(lengths, csv, row, error);
+    bool ok = row < 0 ? unknown_table(csv, false, name, "", error) : load_row(lengths, csv, row, error);
     tw_csv_destroy(csv);
     return ok;
 }
@@ -133,9 +134,10 @@ bool tw_lengths_load_set(TwLengths *input, TwLengths *output, const char *set, T
     int in_row = find_row(csv, in), out_row = find_row(csv, out);
     bool ok;
     if (in_row < 0 && out_row < 0)
-        ok = unknown_table(csv, "length set", set, "_in", error);
+        ok = unknown_table(csv, true, set, "_in", error);
     else if (in_row < 0 || out_row < 0)
-        ok = tw_fail(error, TW_BAD_INPUT, "length set \"%s\" has no table %s", set, in_row < 0 ? in : out);
+        ok = tw_fail(error, TW_BAD_INPUT, "lengths = \"%s\": the length set has no table %s", set,
+                     in_row < 0 ? in : out);
     else
         ok = load_row(input, csv, in_row, error) && load_row(output, csv, out_row, error);
     tw_csv_destroy(csv);

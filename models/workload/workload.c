@@ -31,7 +31,7 @@ static void traffic_finished(const void *context, void *block, int cell, const T
 
 static void complain(TwErrors *errors, const TwPoolSpec *spec, const char *text)
 {
-    tw_errors_add(errors, "", 0, 0, "pool \"%s\": %s", spec->name, text);
+    tw_errors_add(errors, "", 0, 0, "workload.pools.%s: %s", spec->name, text);
 }
 
 static bool check_pool(const TwWorkloadSpec *workload, const TwPoolSpec *spec, TwErrors *errors)
@@ -42,7 +42,7 @@ static bool check_pool(const TwWorkloadSpec *workload, const TwPoolSpec *spec, T
     for (int i = 0, cell = 0, members = 0; i < spec->replica_count; i++) {
         int rack = spec->replica_rack[i], mine = spec->replica_cell[i];
         if (rack < 0 || rack >= workload->rack_count) {
-            tw_errors_add(errors, "", 0, 0, "pool \"%s\": replica %d is in rack %d of %d", spec->name, i, rack,
+            tw_errors_add(errors, "", 0, 0, "workload.pools.%s: replica %d is in rack %d of %d", spec->name, i, rack,
                           workload->rack_count);
             break;
         }
@@ -62,7 +62,7 @@ static bool check_pool(const TwWorkloadSpec *workload, const TwPoolSpec *spec, T
         while (tw_router_names[known]) known++;
         const char *near = tw_nearest(spec->router, tw_router_names, known);
         tw_errors_add(errors, "", 0, 0,
-                      "pool \"%s\": router = \"%s\", expected round_robin, least_loaded, kv_aware ...%s%s%s",
+                      "workload.pools.%s: router = \"%s\", expected round_robin, least_loaded, kv_aware ...%s%s%s",
                       spec->name, spec->router, near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
     }
     if (spec->hand_over.engine && policy == TW_CENTRAL)
@@ -70,8 +70,8 @@ static bool check_pool(const TwWorkloadSpec *workload, const TwPoolSpec *spec, T
                  "router \"central\" with prompts computed apart, expected another: it knows one kind of place");
     if (spec->max_tokens >= 1 && spec->max_tokens < spec->max_sequences)
         tw_warnings_add(errors, "", 0, 0,
-                        "pool \"%s\": max_tokens = %d is below max_sequences = %d: no more than %d can run", spec->name,
-                        spec->max_tokens, spec->max_sequences, spec->max_tokens);
+                        "workload.pools.%s: max_tokens = %d is below max_sequences = %d: no more than %d can run",
+                        spec->name, spec->max_tokens, spec->max_sequences, spec->max_tokens);
     return tw_errors_count(errors) == before;
 }
 

@@ -113,6 +113,18 @@ expect 3 "nothing breaks" "$TOKENWORKS" availability "$dps"
 expect 3 "capacity_tb = 1e-6: 1e+06 B, expected room for a block" "$TOKENWORKS" check "$facilities/deepseek_day.cfg" --set workload.pools.0.engine.tiers.0.capacity_tb=1e-6
 expect 3 "deepseek_day.cfg:25:" "$TOKENWORKS" check "$facilities/deepseek_day.cfg" --set 'workload.pools.0.engine.prefix_cache="off"'
 
+# what only the models know has the line of the setting that they name, or of the group
+sed -E 's/from = "utility"; +limit_kw = \(1600/limit_kw = (1600/' "$dps" > nofrom.cfg
+expect 3 "nofrom.cfg:9:3: error: power.switchboard: from is missing" "$TOKENWORKS" check nofrom.cfg
+grep -q "^1 error" err.txt || fail "what follows from a missing parent is told beside it"
+sed 's/rate_s = 850.0/rate_s = 0.0/' "$dps" > rate.cfg
+expect 3 "rate.cfg:38:42: error: workload: serving: rate_s = 0" "$TOKENWORKS" check rate.cfg
+sed 's/lengths = "deepseek_r1"/lengths = "deepsek_r1"/' "$dps" > lengths.cfg
+expect 3 'lengths.cfg:39:13: error: workload: lengths = "deepsek_r1" is no length set; did you mean "deepseek_r1"?' "$TOKENWORKS" check lengths.cfg
+sed 's/ttft_slo_s = 2.0/ttft_slo_s = "unknown"/' "$dps" > slo.cfg
+expect 3 "slo.cfg:40:16: error: workload.pools.serving: ttft_slo_s" "$TOKENWORKS" check slo.cfg
+expect 0 "hall_4to3.cfg:30:3: warning: racks.a1 and 23 more: redundancy" "$TOKENWORKS" check "$facilities/hall_4to3.cfg"
+
 # a pool on racks of two kinds
 sed 's/{ name = "d"; count = 2; part = "gb300_nvl72"/{ name = "d"; count = 2; part = "gb200_nvl72"/' "$dps" > mixed.cfg
 expect 3 "has other GPUs" "$TOKENWORKS" check mixed.cfg

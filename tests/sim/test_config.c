@@ -469,6 +469,37 @@ static void node_errors_have_places(void)
     tw_config_destroy(read.config);
 }
 
+// A model names the group and the setting; the file knows where they stand.
+static void model_errors_find_their_places(void)
+{
+    Read read = read_text(hall);
+    CHECK(read.config);
+    if (!read.config) return;
+    TwErrors *errors = tw_errors_create();
+    tw_errors_add(errors, "", 0, 0, "racks.b: peak_w = 132000, expected less than power.pdu2 has");
+    tw_errors_add(errors, "", 0, 0, "power.pdu3: serves nothing");
+    tw_errors_follow(errors);
+    tw_warnings_add(errors, "", 0, 0, "elsewhere: limit_w = 3");
+    tw_errors_add(errors, "x.cfg", 5, 7, "power.utility: limit_w");
+    tw_config_place(read.config, errors);
+    tw_node_say(tw_node_entry(tw_config_root(read.config), "racks", 2, NULL), errors, "gpus: limit_w is low");
+    CHECK(tw_errors_count(errors) == 5 && tw_warnings_count(errors) == 1);
+    char *text;
+    size_t size;
+    FILE *stream = open_memstream(&text, &size);
+    tw_errors_print(errors, 50, stream);
+    fclose(stream);
+    CHECK_HOLDS(text, "a.cfg:8:73: error: racks.b: peak_w = 132000, expected less");
+    CHECK_HOLDS(text, "a.cfg:4:3: error: power.pdu3: serves nothing");
+    CHECK_HOLDS(text, "\nwarning: elsewhere: limit_w = 3");
+    CHECK_HOLDS(text, "x.cfg:5:7: error: power.utility: limit_w");
+    CHECK_HOLDS(text, "gb200.cfg:");    // the setting is that of the group below, in its part
+    CHECK_HOLDS(text, "4 errors; nothing was run");
+    free(text);
+    tw_errors_destroy(errors);
+    tw_config_destroy(read.config);
+}
+
 // a hundred copies of one entry do not push out what else is wrong
 static void copies_are_told_once(void)
 {
@@ -550,6 +581,7 @@ int main(void)
     visit_meets_every_number();
     explain_says_what_is_in_force();
     node_errors_have_places();
+    model_errors_find_their_places();
     copies_are_told_once();
     errors_do_not_hide_others();
     free(said);
