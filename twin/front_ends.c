@@ -7,8 +7,8 @@ const char *const tw_front_end_names[] = {"none", "vllm", "vllm_0_8", "sglang", 
 
 static const TwFrontEnd known[] = {
     {0.0, 0.0, 0.0},
-    {1e-3, 1.5e-6, 27e-6},
-    {1e-3, 1.5e-6, 60e-6},
+    {4.8e-3, 1.5e-6, 23e-6},
+    {4.8e-3, 1.5e-6, 40e-6},
     {1e-3, 1.5e-6, 26e-6},
 };
 
