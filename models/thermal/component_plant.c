@@ -121,7 +121,7 @@ static void heat_pump(const double *in, double *out) { out[0] = tw_heat_pump_cop
 
 static void district_heat(const double *in, double *out)
 {
-    TwHeatExport site = {in[0], in[1], in[2], in[3], in[4], in[5], in[6]};
+    TwHeatExport site = {in[0], in[1], in[2], in[3], in[4], in[5], in[6], in[9]};
     TwExported e = tw_heat_export(&site, in[7], in[8]);
     out[0] = e.delivered_w, out[1] = e.plant_w, out[2] = e.power_w;
     out[3] = e.power_w > 0.0 ? e.delivered_w / e.power_w : INFINITY;
@@ -285,7 +285,8 @@ const TwComponent tw_components_plant[] = {
      {IN("exchanger_ua_w_k", "W/K", 5e5, 1e-6, 1e12), IN("network_w_k", "W/K", 1e5, 1e-6, 1e12),
       IN("return_degc", "degC", 40, -100, 200), IN("supply_degc", "degC", 75, -100, 200),
       IN("margin_k", "K", 3, 0, 500), IN("eta", "1", 0.5, 0, 1), IN("demand_w", "W", 1e6, 0, 1e12),
-      IN("plant_w_k", "W/K", 1e5, 1e-6, 1e12), IN("inlet_degc", "degC", NEED, -100, 200)},
+      IN("plant_w_k", "W/K", 1e5, 1e-6, 1e12), IN("inlet_degc", "degC", NEED, -100, 200),
+      IN("least_degc", "degC", 20, -100, 200)},
      {OUT("delivered_w", "W"), OUT("plant_w", "W"), OUT("power_w", "W"), OUT("cop", "1")},
      district_heat},
     {"evaporation",

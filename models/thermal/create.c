@@ -268,13 +268,14 @@ static void fill_plant(TwThermalPlant *plant, const TwThermalSpec *spec, double 
     }
     if (spec->cdu_count > 0) {
         const TwPlantRow *row = spec->plant;
-        plant->export = (TwHeatExport){row->export_ua_w_k,
-                                       row->export_w / fmax(row->export_supply_degc - row->export_return_degc, 1.0),
-                                       row->export_return_degc,
-                                       row->export_supply_degc,
-                                       row->export_margin_k,
-                                       row->export_eta_fraction,
-                                       row->export_w};
+        plant->export =
+            (TwHeatExport){.exchanger_ua_w_k = row->export_ua_w_k,
+                           .network_w_k = row->export_w / fmax(row->export_supply_degc - row->export_return_degc, 1.0),
+                           .return_degc = row->export_return_degc,
+                           .supply_degc = row->export_supply_degc,
+                           .margin_k = row->export_margin_k,
+                           .eta_fraction = row->export_eta_fraction,
+                           .demand_w = row->export_w};
         plant->has_cold = row->chiller_w > 0.0 || row->export_w > 0.0;
         if (row->export_w > 0.0 && row->export_supply_degc <= row->export_return_degc)
             tw_errors_add(errors, NULL, 0, 0, "cooling.plant: heat export from %g to %g degC warms nothing",

@@ -128,7 +128,7 @@ static double separated_heat(const TwThermalPlant *plant, const TwPlantInput *in
     return heat;
 }
 
-static TwHeatExport export_now(const TwThermalPlant *plant, double dry_bulb_degc)
+static TwHeatExport export_now(const TwThermalPlant *plant, const TwPlantInput *in, double dry_bulb_degc)
 {
     const TwPlantRow *p = &plant->plant;
     TwHeatExport site = plant->export;
@@ -136,6 +136,7 @@ static TwHeatExport export_now(const TwThermalPlant *plant, double dry_bulb_degc
     double share = p->export_least_fraction + (1.0 - p->export_least_fraction) * fmin(fmax(cold, 0.0), 1.0);
     site.demand_w *= share;
     site.network_w_k *= share;
+    site.least_degc = in->set_degc;
     return site;
 }
 
@@ -147,7 +148,7 @@ static double chain(const TwThermalPlant *plant, const TwPlantInput *in, double 
     double taken = 0.0, water = 0.0, power = 0.0, delivered = 0.0;
     if (mc <= 0.0) return 0.0;
     if (p->export_w > 0.0 && in->cold_on > 0.0) {
-        TwHeatExport site = export_now(plant, in->ambient.dry_bulb_degc[stage]);
+        TwHeatExport site = export_now(plant, in, in->ambient.dry_bulb_degc[stage]);
         TwExported e = tw_heat_export(&site, mc, inlet_degc);
         taken = e.plant_w, power = e.power_w, delivered = e.delivered_w;
     }
@@ -184,7 +185,7 @@ double tw_plant_free_degc(const TwThermalPlant *plant, const double *z, const Tw
     double mc = in->rate_w_k * fmax(z[PRIMARY], 0.0), water;
     if (mc <= 0.0) return z[COOLER];
     double taken = 0.0;
-    TwHeatExport site = export_now(plant, in->ambient.dry_bulb_degc[1]);
+    TwHeatExport site = export_now(plant, in, in->ambient.dry_bulb_degc[1]);
     if (plant->plant.export_w > 0.0) taken = tw_heat_export(&site, mc, z[HEADER_RETURN]).plant_w;
     taken += separated_heat(plant, in, mc, in->fans_on, z[HEADER_RETURN] - taken / mc, 1, &water);
     return z[HEADER_RETURN] - taken / mc;

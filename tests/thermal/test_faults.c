@@ -114,12 +114,21 @@ static void unlike_pumps_share_one_header(void)
 
 static void exported_heat_balances(void)
 {
-    TwHeatExport site = {5e5, 1e5, 45.0, 75.0, 3.0, 0.5, 2e6};
+    TwHeatExport site = {5e5, 1e5, 45.0, 75.0, 3.0, 0.5, 2e6, 30.0};
     TwExported hot = tw_heat_export(&site, 1e5, 80.0), warm = tw_heat_export(&site, 1e5, 55.0);
     CHECK(hot.power_w == 0.0 && hot.plant_w == hot.delivered_w);
     CHECK_NEAR(warm.delivered_w, warm.plant_w + warm.power_w, 1e-12);
     CHECK(warm.power_w > 0.0 && warm.delivered_w / warm.power_w > 4.0);
-    CHECK(tw_heat_export(&site, 1e5, 44.0).delivered_w == 0.0);
+    // colder than the network's return: a heat pump all the same, down to the least, from the mean of its own source
+    TwExported cold = tw_heat_export(&site, 1e5, 40.0);
+    CHECK_NEAR(cold.plant_w, 1e5 * 10.0, 1e-12);
+    CHECK_NEAR(cold.delivered_w / cold.power_w, 0.5 * 348.15 / (75.0 - 35.0), 1e-9);
+    // little is asked for: its source is hardly cooled, and what is delivered is what is asked for
+    site.demand_w = 1e5;
+    cold = tw_heat_export(&site, 1e5, 40.0);
+    CHECK_NEAR(cold.delivered_w, 1e5, 1e-9);
+    CHECK_NEAR(cold.delivered_w / cold.power_w, 0.5 * 348.15 / (35.0 + 0.5 * cold.plant_w / 1e5), 1e-9);
+    CHECK(tw_heat_export(&site, 1e5, 30.0).delivered_w == 0.0 && tw_heat_export(&site, 1e5, 20.0).plant_w == 0.0);
 }
 
 static void chillers_hold_inside_their_records(void)
