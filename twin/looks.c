@@ -137,7 +137,8 @@ void tw_looks_plant(const TwPlant *plant, const void *block, const TwWindow *w, 
                           look.water_kg_s,
                           w->ambient_degc,
                           w->wet_bulb_degc,
-                          cool_state(look.stand)};
+                          cool_state(look.stand),
+                          look.mode};
     memcpy(values, row, sizeof row);
 }
 

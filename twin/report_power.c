@@ -90,6 +90,19 @@ static void add_cooling(TwReport *report, const TwState *state)
                       "coolant over design of the open rack that had least while pumps ran; none: they never did",
                       m->worst_flow_rack >= 0.0 ? m->worst_flow_fraction : NAN);
     }
+    static const struct {
+        const char *path, *text;
+    } modes[TW_PLANT_MODES] = {
+        {"cooling.mode_h.free", "facility water cooled by outdoors alone"},
+        {"cooling.mode_h.mixed", "by outdoors and, for the rest, the chiller"},
+        {"cooling.mode_h.mechanical", "by the chiller alone, outdoors being warmer than the water"}};
+    for (int k = 0; k < TW_PLANT_MODES && plant->cdu_count > 0; k++)
+        tw_report_add(report, modes[k].path, "h", modes[k].text, m->mode_s[k] / 3600.0);
+    if (plant->cdu_count > 0) {
+        tw_report_add(report, "cooling.mode_changes", "1", "times that the mode changed", m->mode_changes);
+        tw_report_add(report, "cooling.unit_changes", "1", "times that a unit of the heat rejection joined or left",
+                      m->unit_changes);
+    }
     if (plant->cdu_count > 0)
         tw_report_add(report, "cooling.york_clamped_h", "h",
                       "a bound of York's tower polynomial held its water, wet bulb or range",

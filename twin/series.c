@@ -107,6 +107,7 @@ static const TwSeriesInfo plant_series[] = {
     {"ambient_degc", "degC", "outdoor dry bulb"},
     {"wet_bulb_degc", "degC", "outdoor wet bulb"},
     {"state", "1", "0 normal, 6 impaired, 8 without supply; the maximum is the worst"},
+    {"mode", "1", "0 free cooling, 1 the chiller takes the rest, 2 the chiller alone"},
 };
 static const TwSeriesInfo room_series[] = {
     {"room_degc", "degC", "room air"},

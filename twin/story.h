@@ -94,6 +94,8 @@ typedef enum TwHappening {
     TW_HAPPENED_FANS_FULL_END,
     TW_HAPPENED_BASIN_EMPTY,     // towers and pads run dry
     TW_HAPPENED_LOW_PRESSURE,    // of a loop that leaks; value: Pa at the pumps
+    TW_HAPPENED_MODE,            // who cools the facility water; count: TwPlantMode; value: water, degC
+    TW_HAPPENED_UNITS,           // a unit of the heat rejection joins or leaves; count: those that run; value: water
     TW_HAPPENINGS
 } TwHappening;
 

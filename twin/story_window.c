@@ -224,14 +224,17 @@ static const struct {
     TwThermalLimit limit;
     TwHappening kind;
     bool cdu, pressure;
-} limits[] = {{TW_LIMIT_DEW, TW_HAPPENED_DEW, true, false},
-              {TW_LIMIT_DEW_END, TW_HAPPENED_DEW_END, true, false},
-              {TW_LIMIT_VALVE_FULL, TW_HAPPENED_VALVE_FULL, true, false},
-              {TW_LIMIT_VALVE_FULL_END, TW_HAPPENED_VALVE_FULL_END, true, false},
-              {TW_LIMIT_FANS_FULL, TW_HAPPENED_FANS_FULL, false, false},
-              {TW_LIMIT_FANS_FULL_END, TW_HAPPENED_FANS_FULL_END, false, false},
-              {TW_LIMIT_BASIN_EMPTY, TW_HAPPENED_BASIN_EMPTY, false, false},
-              {TW_LIMIT_PRESSURE, TW_HAPPENED_LOW_PRESSURE, true, true}};
+    bool routine;    // no disturbance: it finds room in the first half of the story only
+} limits[] = {{TW_LIMIT_DEW, TW_HAPPENED_DEW, true, false, false},
+              {TW_LIMIT_DEW_END, TW_HAPPENED_DEW_END, true, false, false},
+              {TW_LIMIT_VALVE_FULL, TW_HAPPENED_VALVE_FULL, true, false, false},
+              {TW_LIMIT_VALVE_FULL_END, TW_HAPPENED_VALVE_FULL_END, true, false, false},
+              {TW_LIMIT_FANS_FULL, TW_HAPPENED_FANS_FULL, false, false, false},
+              {TW_LIMIT_FANS_FULL_END, TW_HAPPENED_FANS_FULL_END, false, false, false},
+              {TW_LIMIT_BASIN_EMPTY, TW_HAPPENED_BASIN_EMPTY, false, false, false},
+              {TW_LIMIT_PRESSURE, TW_HAPPENED_LOW_PRESSURE, true, true, false},
+              {TW_LIMIT_MODE, TW_HAPPENED_MODE, false, false, true},
+              {TW_LIMIT_UNITS, TW_HAPPENED_UNITS, false, false, true}};
 
 // Thresholds of CDUs and plant: one entry of a kind in a window, at the instant of the first.
 void tw_story_limits(const TwPlant *plant, void *block, const TwThermalCrossing *list, int count,
@@ -246,7 +249,8 @@ void tw_story_limits(const TwPlant *plant, void *block, const TwThermalCrossing 
             times++;
             if (first < 0 || list[i].time_s < list[first].time_s) first = i;
         }
-        if (first < 0) continue;
+        if (first < 0 || (limits[k].routine && 2 * tw_story_count(plant, block) > plant->slot.story.room)) continue;
+        if (limits[k].routine) times = list[first].rack;
         int c = limits[k].cdu ? list[first].rack : 0, why = limits[k].cdu && cdu[c] >= 0 ? cdu[c] : s->cooling;
         double value = limits[k].pressure ? plant->cdu_suction_min_pa[c]
                        : limits[k].cdu    ? cdu_supply_degc[c]

@@ -105,6 +105,9 @@ static const struct {
     [TW_HAPPENED_FANS_FULL_END] = {"fans_full_end", OF_NOTHING, 0, "heat rejection holds its water again"},
     [TW_HAPPENED_BASIN_EMPTY] = {"basin_empty", OF_NOTHING, 2, "basins are empty: towers and pads run dry"},
     [TW_HAPPENED_LOW_PRESSURE] = {"low_pressure", OF_CDU, 2, "pressure at the pumps of {name} falls below {kpa} kPa"},
+    [TW_HAPPENED_MODE] = {"cooling_mode", OF_NOTHING, 0, NULL},
+    [TW_HAPPENED_UNITS] = {"cooling_units", OF_NOTHING, 0,
+                           "{count} units of the heat rejection run, water at {x.2} degC"},
     [TW_HAPPENED_TURNED] = {"turned", OF_ELEMENT, 1, NULL},
     [TW_HAPPENED_RETURN] = {"return", OF_ELEMENT, 1, NULL},
     [TW_HAPPENED_HELD] = {"held", OF_ELEMENT, 1, "{racks} held to {kw} kW: what {name} can carry"},
@@ -324,6 +327,12 @@ static void work_text(const Told *t, char *text, size_t size)
     case TW_HAPPENED_COOLING_END:
         tw_thermal_act_text((TwThermalAct)e->count, name, e->value, text, size);
         break;
+    case TW_HAPPENED_MODE: {
+        static const char *const by[TW_PLANT_MODES] = {"outdoors alone", "outdoors and, for the rest, the chiller",
+                                                       "the chiller alone, for outdoors is warmer"};
+        snprintf(text, size, "facility water at %.2f degC is cooled by %s", e->value, by[e->count]);
+        break;
+    }
     case TW_HAPPENED_SHED:
         snprintf(text, size, "shed hint %s for %d racks under %s, the least %.9g kW",
                  e->count < 0 ? "suspend" : "power_cap", abs(e->count) * (int)plant->run.rack_scale, name,

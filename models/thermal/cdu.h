@@ -38,5 +38,6 @@ typedef struct TwCduRow {
     double rack_valve_authority;    // share of a rack's branch that its valve takes, open
     double suction_pa;              // absolute, at the pumps' inlet, with the loop full
     double suction_min_pa, pressure_max_pa, vessel_m3, vessel_gas_fraction, npsh_required_m, dew_margin_k;
+    int64_t dew_hold;    // 1: the set point rises with the room's dew point
     double leak_detect_s, leak_most_kg;
 } TwCduRow;

@@ -198,7 +198,7 @@ bool tw_thermal_act(const TwThermal *thermal, void *block, TwThermalAct act, int
         break;
     case TW_ACT_CHILLER_TRIP:
         p[P_CHILLER_TRIPPED] = 1.0;
-        p[P_CHILLER_ON] = 0.0;
+        p[P_MODE] = TW_COOLS_FREE;
         break;
     case TW_ACT_CHILLER_TRIP_END:
         p[P_CHILLER_TRIPPED] = 0.0;

@@ -47,6 +47,14 @@ static int cdu_lead(const TwThermalPlant *plant, const void *block, int loop)
     return plant->loop_cdu[plant->loop_begin[loop]];
 }
 
+double tw_cdu_set_degc(const TwThermalPlant *plant, const void *block, int cdu)
+{
+    const double above_k = 0.25;    // so that it does not sit at the threshold that is told
+    const TwCduRow *row = &plant->cdu_row[cdu];
+    double set = tw_f64_const(block, plant->set_points)[cdu], dew = tw_f64_const(block, plant->plant_modes)[P_DEW];
+    return row->dew_hold > 0 ? fmax(set, dew + row->dew_margin_k + above_k) : set;
+}
+
 void tw_set_loops(const TwThermalPlant *plant, void *block, const TwThermalIn *in, int g, double time_s)
 {
     const TwGroup *group = &plant->groups[g];
@@ -57,7 +65,7 @@ void tw_set_loops(const TwThermalPlant *plant, void *block, const TwThermalIn *i
     const double *failed = tw_f64_const(block, plant->failed), *faults = tw_f64_const(block, plant->cdu_faults);
     const TwLoopFlow *flows = tw_at_const(block, plant->loop_flow);
     int count = plant->out.cdu_count;
-    const double *set = tw_f64_const(block, plant->set_points), *speed = set + count + 1;
+    const double *speed = tw_f64_const(block, plant->set_points) + count + 1;
     for (int l = 0; l < LANES; l++) {
         lane->kp[l] = cdu->kp[l];
         lane->rate_w_k[l] = cdu->rate_w_k[l];
@@ -66,11 +74,12 @@ void tw_set_loops(const TwThermalPlant *plant, void *block, const TwThermalIn *i
         if (group->air || loop >= plant->loop_count) continue;
         int first = plant->loop_begin[loop], last = plant->loop_begin[loop + 1], lead = cdu_lead(plant, block, loop);
         const double *f = faults + lead * CDU_FAULTS;
-        lane->set_degc[l] = set[lead] - f[F_BIAS];
+        double set_degc = tw_cdu_set_degc(plant, block, lead);
+        lane->set_degc[l] = set_degc - f[F_BIAS];
         lane->speed[l] = speed[lead];
         lane->on[l] = 0.0;
         // a frozen sensor: no feedback, a constant error
-        lane->push[l] = f[F_FROZEN] > 0.0 ? cdu->kp[l] * (f[F_SHOWN] - set[lead]) : 0.0;
+        lane->push[l] = f[F_FROZEN] > 0.0 ? cdu->kp[l] * (f[F_SHOWN] - set_degc) : 0.0;
         if (f[F_FROZEN] > 0.0) lane->kp[l] = 0.0;
         for (int k = first; k < last; k++) {
             int c = plant->loop_cdu[k];
@@ -141,23 +150,24 @@ void tw_begin_groups(const TwThermalPlant *plant, void *block, const TwThermalIn
 TwPlantInput tw_plant_input(const TwThermalPlant *plant, const void *block, const TwThermalIn *in)
 {
     int cdus = plant->out.cdu_count, first = cdus > 0 ? cdus : -2;
-    const double *on = in->load_on, *set = tw_f64_const(block, plant->set_points);
+    const double *on = in->load_on, *mode = tw_f64_const(block, plant->plant_modes);
     TwPlantInput p = {.room_set_degc = plant->room.supply_degc, .set_degc = 1e3};
-    for (int c = 0; c < cdus; c++) p.set_degc = fmin(p.set_degc, set[c] - plant->plant.margin_k);
-    if (cdus > 0) p.set_degc = fmax(p.set_degc, plant->plant.supply_min_degc);
+    for (int c = 0; c < cdus; c++)
+        p.set_degc = fmin(p.set_degc, tw_cdu_set_degc(plant, block, c) - plant->plant.margin_k);
+    if (cdus > 0) p.set_degc = fmax(p.set_degc, plant->plant.supply_min_degc) + mode[P_RESET];
     p.pumps_on = on && cdus > 0 ? on[first] : 1.0;
     p.fans_on = on && cdus > 0 ? on[first + 1] : 1.0;
     p.room_fans_on = on ? on[first + 2] : 1.0;
     p.chiller_on = on ? on[first + 3] : 1.0;
     p.cold_on = on && plant->has_cold ? on[first + 4] : 1.0;
-    const double *mode = tw_f64_const(block, plant->plant_modes);
     p.primary = mode[P_PUMPS_OUT] > 0.0 ? tw_pumps_left((int)plant->plant.pump_count, (int)mode[P_PUMPS_OUT],
                                                         plant->plant.pump_shutoff_fraction, 0.0, 0.0)
                                         : 1.0;
     p.running =
         plant->units > 0.0 ? fmax(fmin(mode[P_RUNNING], plant->units - mode[P_UNITS_OUT]), 0.0) / plant->units : 1.0;
     p.air_running = plant->room_units > 0.0 ? fmax(1.0 - mode[P_AIR_OUT] / plant->room_units, 0.0) : 1.0;
-    p.mechanical = mode[P_CHILLER_ON] > 0.0;
+    p.mechanical = mode[P_MODE] != TW_COOLS_FREE;
+    p.bypass = mode[P_MODE] == TW_COOLS_MECHANICAL && p.cold_on > 0.0;    // without supply the outdoors is all there is
     p.wet = mode[P_WATER_LOST] == 0.0 || mode[P_BASIN] > 0.0;
     p.water_lost = mode[P_WATER_LOST] > 0.0;
     return p;

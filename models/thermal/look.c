@@ -50,7 +50,7 @@ TwCduLook tw_thermal_look_cdu(const TwThermal *thermal, const void *block, const
                        .plant_rate_w_k = rate,
                        .head_pa = pump.head_pa,
                        .pump_fraction = pump.fraction,
-                       .set_degc = tw_f64_const(block, plant->set_points)[c],
+                       .set_degc = tw_cdu_set_degc(plant, block, c),
                        .stand = stand_of(plant, block, load_on, c)};
 }
 
@@ -88,6 +88,7 @@ TwLoopLook tw_thermal_look_loop(const TwThermal *thermal, const void *block, con
                         .leaving_degc = z[COOLER],
                         .reject_w = rates.reject_w,
                         .water_kg_s = rates.water_kg_s,
+                        .mode = (TwPlantMode)mode[P_MODE],
                         .stand = dead   ? TW_COOLS_DEAD
                                  : part ? TW_COOLS_IMPAIRED
                                         : TW_COOLS};

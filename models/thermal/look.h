@@ -24,6 +24,7 @@ typedef struct TwCduLook {
 typedef struct TwLoopLook {
     double flow_kg_s, head_pa, pump_fraction, fan_fraction, units, set_degc, tank_degc, leaving_degc;
     double reject_w, water_kg_s;
+    TwPlantMode mode;
     TwCoolStand stand;
 } TwLoopLook;
 

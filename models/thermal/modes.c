@@ -35,6 +35,53 @@ static void follow_leaks(const TwThermalPlant *plant, void *block, double from_s
     }
 }
 
+// Trim and respond: the set point creeps up while nothing asks for colder water, and steps back where something does.
+static void trim_set_point(const TwThermalPlant *plant, void *block, double time_s)
+{
+    const TwPlantRow *row = &plant->plant;
+    const double up_k = 0.25, down_k = 1.0, most = 0.9, enough = 0.8;
+    double *mode = tw_f64(block, plant->plant_modes), open = 0.0, room_k = INFINITY;
+    if (!(row->reset_k > 0.0) || time_s - mode[P_RESET_SINCE] < row->reset_s) return;
+    const double *state = tw_f64_const(block, plant->state), *faults = tw_f64_const(block, plant->cdu_faults);
+    for (int c = 0; c < plant->out.cdu_count; c++)
+        if (faults[c * CDU_FAULTS + F_STUCK] == 0.0) open = fmax(open, tw_cdu_exchange_now(plant, block, c).opening);
+    for (int b = 0; b < plant->branch_count; b++) {
+        int at = plant->branch_place[b];
+        if (plant->rack_cdu[plant->branch_rack[b]] < 0) continue;
+        const TwRackLanes *rack = plant->groups[0].rack + at / LANES;
+        room_k = fmin(room_k, rack->slowdown_degc[at % LANES] - state[tw_chip_at(plant, at)]);
+    }
+    double reset_k = mode[P_RESET];
+    if (open > most || room_k < row->reset_chip_k)
+        reset_k = fmax(reset_k - down_k, 0.0);
+    else if (open < enough)
+        reset_k = fmin(reset_k + up_k, row->reset_k);
+    mode[P_RESET] = reset_k;
+    mode[P_RESET_SINCE] = time_s;
+}
+
+// A unit joins or leaves once that has been wanted for stage_s without a break. It leaves only where the others, at
+// nine tenths of their fans, can hold the set point: they would call it back.
+static void stage_units(const TwThermalPlant *plant, void *block, const TwPlantInput *p, double time_s,
+                        TwThermalOut *out)
+{
+    double *mode = tw_f64(block, plant->plant_modes), running = mode[P_RUNNING], wish = 0.0, enters_degc;
+    const double *z = tw_plant_state_const(plant, block), most = 0.9, least = 0.6;
+    double fan = tw_plant_fan_speed(plant, z, p);
+    if ((fan > most || z[COOLER] > p->set_degc + 1.0) && running < plant->units) wish = 1.0;
+    if (wish == 0.0 && fan < least && running > 1.0) {
+        TwPlantInput fewer = *p;
+        fewer.fans_on *= most;
+        fewer.running = fmax(fmin(running - 1.0, plant->units - mode[P_UNITS_OUT]), 0.0) / plant->units;
+        if (tw_plant_free_degc(plant, z, &fewer, &enters_degc) <= p->set_degc) wish = -1.0;
+    }
+    if (wish != mode[P_STAGE_WISH]) mode[P_STAGE_WISH] = wish, mode[P_STAGE_SINCE] = time_s;
+    if (wish == 0.0 || time_s - mode[P_STAGE_SINCE] < plant->plant.stage_s) return;
+    mode[P_RUNNING] += wish;
+    mode[P_STAGE_SINCE] = time_s;
+    tw_note_crossing(out, time_s, (int)mode[P_RUNNING], TW_LIMIT_UNITS);
+}
+
 void tw_change_modes(const TwThermalPlant *plant, void *block, const TwPlantInput *p, double from_s, double time_s,
                      double water_kg, TwThermalOut *out)
 {
@@ -43,17 +90,14 @@ void tw_change_modes(const TwThermalPlant *plant, void *block, const TwPlantInpu
     const TwPlantRow *row = &plant->plant;
     if (mode[P_WATER_LOST] > 0.0) mode[P_BASIN] = p->wet ? fmax(mode[P_BASIN] - water_kg, 0.0) : 0.0;
     if (row->chiller_w > 0.0 && mode[P_CHILLER_TRIPPED] == 0.0 && time_s - mode[P_CHILLER_SINCE] >= row->mode_s) {
-        double free = tw_plant_free_degc(plant, z, p);
-        bool on = mode[P_CHILLER_ON] > 0.0 ? free > p->set_degc : free > p->set_degc + 1.0;
-        if (on != (mode[P_CHILLER_ON] > 0.0)) mode[P_CHILLER_SINCE] = time_s;
-        mode[P_CHILLER_ON] = on;
+        TwPlantMode now = (TwPlantMode)mode[P_MODE], next = tw_plant_mode(plant, z, p, now, 1.0);
+        if (next != now) {
+            mode[P_CHILLER_SINCE] = time_s;
+            mode[P_MODE] = next;
+            tw_note_crossing(out, time_s, (int)next, TW_LIMIT_MODE);
+        }
     }
-    if (row->staged && time_s - mode[P_STAGE_SINCE] >= row->stage_s) {
-        double fan = tw_plant_fan_speed(plant, z, p), running = mode[P_RUNNING];
-        if ((fan > 0.9 || z[COOLER] > p->set_degc + 1.0) && running < plant->units)
-            mode[P_RUNNING]++, mode[P_STAGE_SINCE] = time_s;
-        else if (fan < 0.6 && running > 1.0)
-            mode[P_RUNNING]--, mode[P_STAGE_SINCE] = time_s;
-    }
+    if (row->staged && !p->bypass) stage_units(plant, block, p, time_s, out);
+    trim_set_point(plant, block, time_s);
     if (mode[P_LEAKED] > 0.0) follow_leaks(plant, block, from_s, time_s);
 }

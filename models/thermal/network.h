@@ -118,17 +118,21 @@ enum {
     P_WATER_LOST,
     P_BASIN,
     P_CHILLER_TRIPPED,
-    P_CHILLER_ON,
+    P_MODE,    // TwPlantMode
     P_CHILLER_SINCE,
     P_WARMER,
     P_WARMER_SET,
     P_RUNNING,
+    P_STAGE_WISH,    // 1: a unit more is wanted, -1: one fewer
     P_STAGE_SINCE,
     P_PUMPS_OUT,
     P_AIR_OUT,        // air handlers
     P_FAULT_UNTIL,    // CVODE until then, with fault_windows
     P_LEAKED,         // 1: something has leaked since the start
     P_DENSITY,        // of the room's air over that of the ratings
+    P_DEW,            // dew point of the room, degC
+    P_RESET,          // set point of the facility water above what it is without resets, K
+    P_RESET_SINCE,
     PLANT_MODES
 };
 
@@ -190,8 +194,9 @@ typedef struct TwPlantInput {
     double pumps_on, fans_on, room_fans_on, chiller_on, cold_on;    // cold_on: supply of the plant's own chiller
     double running, air_running;                                    // share of the units that run, of the air handlers
     double primary;                                                 // flow that the primary pumps left can hold
-    bool mechanical, wet, water_lost;    // chiller in use; pads or basin have water; no make-up water
-    bool mains;                          // water comes out of the mains at main_degc
+    bool mechanical, bypass;    // chiller in use; and by itself: water goes past the heat rejection
+    bool wet, water_lost;       // pads or basin have water; no make-up water
+    bool mains;                 // water comes out of the mains at main_degc
     double main_degc[2];
     TwAmbient ambient;
     TwChainMemo *memo;    // NULL: none
@@ -323,8 +328,11 @@ void tw_plant_close(double *column, double loop, double room);
 double tw_plant_capacity(const TwThermalPlant *plant, int state);    // J/K of a plant state; 0: not a heat store
 // Whether a bound of York's polynomial holds an input of the heat rejection now.
 bool tw_plant_clamped(const TwThermalPlant *plant, const double *z, const TwPlantInput *in);
-double tw_plant_free_degc(const TwThermalPlant *plant, const double *z,
-                          const TwPlantInput *in);    // leaving, fans full
+// Water after free cooling with fans full, whatever the mode; *enters_degc: before it. Who is to cool it by that, from
+// the mode it is in and by how much it must be missed before a chiller joins.
+double tw_plant_free_degc(const TwThermalPlant *plant, const double *z, const TwPlantInput *in, double *enters_degc);
+TwPlantMode tw_plant_mode(const TwThermalPlant *plant, const double *z, const TwPlantInput *in, TwPlantMode now,
+                          double missed_k);
 double tw_plant_reject_w(const TwThermalPlant *plant,
                          const TwPlantInput *in);    // fans full, water as its units are designed for
 double tw_room_density(const TwThermalPlant *plant, double pressure_pa);
@@ -339,6 +347,7 @@ void tw_loop_changed(const TwThermalPlant *plant, void *block, int loop, bool pu
 void tw_follow_units(const TwThermalPlant *plant, void *block, const double *load_on);
 
 // inputs.c: what a window sets
+double tw_cdu_set_degc(const TwThermalPlant *plant, const void *block, int cdu);    // of the supply, dew point included
 TwPlantInput tw_plant_input(const TwThermalPlant *plant, const void *block, const TwThermalIn *in);
 TwAmbient tw_plant_ambient(const TwThermalPlant *plant, const void *block, double from_s,
                            double until_s);    // heat wave included

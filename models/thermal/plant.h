@@ -9,16 +9,19 @@
 // In series before and after it, where their size is not 0: heat export (heat_export.h) takes first, a chiller last:
 //     chiller heat = min(capacity, M cp (T_after free cooling - set)),  COP of Carnot's share against dry bulb +
 //     condenser_k
-// The chiller starts where full fans would leave water 1 K above the set point and stops where they reach it, at most
-// once in mode_s. With `staged`, units join one at a time where fans pass 0.9 or the set point is missed by 1 K for
-// stage_s, and leave below 0.6. Adiabatic pads are wet above wet_above_degc; a basin without make-up water runs empty.
-// Mains between tank and supply header, and between return header and cooler, are plugs (pipe.h) where their length is
-// not 0: water comes out as it went in, length times area times density later.
-// A separator is an exchanger in series before the heat rejection: its other side is a loop of the rejection's own at
-// constant flow, whose units then see Ti: Q = f(Ti) = E (T_in - Ti + Q/C2), solved for Ti. Its pumps belong to
-// pump_head_pa. Fans move volume: in air of another pressure than that of the rating they move mass in proportion, at
-// power in proportion. Export follows the dry bulb where export_least_fraction is below 1: heating demand. Left out:
-// freezing, and heat that mains lose.
+// The chiller joins where full fans would leave water 1 K above the set point and stops where they reach it, at most
+// once in mode_s; where the heat rejection would warm the water, it goes past it with fans off until it would take a
+// kelvin. With `staged`, units join one at a time once fans have passed 0.9, or the set point has been missed by 1 K,
+// for stage_s, and leave once fans have been below 0.6 for as long and the others can hold the set point. Adiabatic
+// pads are wet above wet_above_degc; a basin without make-up water runs empty. With reset_k above 0 the set point is
+// trimmed: once in reset_s it falls by 1 K where a CDU's valve is open beyond 0.9 or a chip within reset_chip_k of its
+// slowdown, and rises by 0.25 K where every valve is below 0.8, 0 to reset_k above. Mains between tank and supply
+// header, and between return header and cooler, are plugs (pipe.h) where their length is not 0: water comes out as it
+// went in, length times area times density later. A separator is an exchanger in series before the heat rejection: its
+// other side is a loop of the rejection's own at constant flow, whose units then see Ti: Q = f(Ti) = E (T_in - Ti +
+// Q/C2), solved for Ti. Its pumps belong to pump_head_pa. Fans move volume: in air of another pressure than that of the
+// rating they move mass in proportion, at power in proportion. Export follows the dry bulb where export_least_fraction
+// is below 1: heating demand. Left out: freezing, and heat that mains lose.
 #pragma once
 
 #include <stdbool.h>
@@ -40,6 +43,7 @@ typedef struct TwPlantRow {
     double exchanger_ua_w_k;     // kind conductance: of all units
     double rated_pressure_pa;    // of the air that fans and capacity are stated for; 0: that of the site
     double margin_k, supply_min_degc;
+    double reset_k, reset_s, reset_chip_k;
     double pump_head_pa, pump_efficiency_fraction, pump_static_fraction, pump_s;
     int64_t pump_count;    // side by side
     double pump_shutoff_fraction;

@@ -37,6 +37,7 @@ double tw_plant_fan_speed(const TwThermalPlant *plant, const double *z, const Tw
 {
     double slope;
     double u = plant->plant.kp * (z[COOLER] - in->set_degc) + z[FAN];
+    if (in->bypass) return 0.0;
     return in->fans_on * (in->mechanical ? 1.0 : tw_saturate(u, plant->plant.fan_min_fraction, &slope));
 }
 
@@ -152,7 +153,7 @@ static double chain(const TwThermalPlant *plant, const TwPlantInput *in, double 
         TwExported e = tw_heat_export(&site, mc, inlet_degc);
         taken = e.plant_w, power = e.power_w, delivered = e.delivered_w;
     }
-    taken += separated_heat(plant, in, mc, fan, inlet_degc - taken / mc, stage, &water);
+    if (!in->bypass) taken += separated_heat(plant, in, mc, fan, inlet_degc - taken / mc, stage, &water);
     if (in->mechanical) {
         double wants = fmax(mc * (inlet_degc - taken / mc - in->set_degc), 0.0);
         double cold = fmin(wants, p->chiller_w) * in->cold_on;
@@ -180,15 +181,26 @@ static double chain_once(const TwThermalPlant *plant, const TwPlantInput *in, do
     return m->taken_w;
 }
 
-double tw_plant_free_degc(const TwThermalPlant *plant, const double *z, const TwPlantInput *in)
+double tw_plant_free_degc(const TwThermalPlant *plant, const double *z, const TwPlantInput *in, double *enters_degc)
 {
     double mc = in->rate_w_k * fmax(z[PRIMARY], 0.0), water;
+    *enters_degc = z[HEADER_RETURN];
     if (mc <= 0.0) return z[COOLER];
-    double taken = 0.0;
-    TwHeatExport site = export_now(plant, in, in->ambient.dry_bulb_degc[1]);
-    if (plant->plant.export_w > 0.0) taken = tw_heat_export(&site, mc, z[HEADER_RETURN]).plant_w;
-    taken += separated_heat(plant, in, mc, in->fans_on, z[HEADER_RETURN] - taken / mc, 1, &water);
-    return z[HEADER_RETURN] - taken / mc;
+    if (plant->plant.export_w > 0.0 && in->cold_on > 0.0) {
+        TwHeatExport site = export_now(plant, in, in->ambient.dry_bulb_degc[1]);
+        *enters_degc -= tw_heat_export(&site, mc, z[HEADER_RETURN]).plant_w / mc;
+    }
+    return *enters_degc - separated_heat(plant, in, mc, in->fans_on, *enters_degc, 1, &water) / mc;
+}
+
+TwPlantMode tw_plant_mode(const TwThermalPlant *plant, const double *z, const TwPlantInput *in, TwPlantMode now,
+                          double missed_k)
+{
+    double enters_degc, free_degc = tw_plant_free_degc(plant, z, in, &enters_degc), takes_k = enters_degc - free_degc;
+    if (free_degc <= in->set_degc + (now == TW_COOLS_FREE ? missed_k : 0.0)) return TW_COOLS_FREE;
+    // past the heat rejection where it would warm the water, back where it takes a kelvin
+    if (takes_k < 0.0) return TW_COOLS_MECHANICAL;
+    return now == TW_COOLS_MECHANICAL && takes_k < 1.0 ? TW_COOLS_MECHANICAL : TW_COOLS_MIXED;
 }
 
 double tw_plant_reject_w(const TwThermalPlant *plant, const TwPlantInput *in)

@@ -210,7 +210,7 @@ void tw_thermal_report(const TwThermalPlant *plant, const void *block, const TwT
     out->cold_j = m->cold_w;
     out->units_running = p->running * plant->units;
     report_worst_branch(plant, block, out);
-    out->mechanical = p->mechanical;
+    out->mode = !p->mechanical ? TW_COOLS_FREE : p->bypass ? TW_COOLS_MECHANICAL : TW_COOLS_MIXED;
     out->clamped = tw_plant_clamped(plant, z, p);
     out->load_j = load_j;
 }

@@ -70,7 +70,7 @@ static void put_in_order(const TwThermalPlant *plant, void *block)
     mode[P_DENSITY] = 1.0;
     mode[P_RUNNING] = plant->units;
     mode[P_BASIN] = plant->plant.basin_kg * plant->units;
-    mode[P_CHILLER_SINCE] = mode[P_STAGE_SINCE] = -1e9;
+    mode[P_CHILLER_SINCE] = mode[P_STAGE_SINCE] = mode[P_RESET_SINCE] = -1e9;
     memset(tw_at(block, plant->failed), 0, ((size_t)cdus + 1) * sizeof(double));
 }
 
@@ -119,6 +119,7 @@ static bool settle_together(Settle *s, TwTeam *team, TwError *error)
     const double *z = tw_plant_state_const(plant, block);
     memset(tw_at(block, plant->plant_slope), 0, PLANT_STATES * sizeof(double));
     mode[P_DENSITY] = tw_room_density(plant, s->air.pressure_pa);
+    mode[P_DEW] = fmin(s->air.dew_point_degc[0], plant->room.dew_point_max_degc);
     tw_follow_units(plant, block, in->load_on);
     tw_begin_groups(plant, block, in, 0.0);
     TwPlantInput p = tw_plant_input(plant, block, in);
@@ -138,9 +139,11 @@ static bool settle_together(Settle *s, TwTeam *team, TwError *error)
             return tw_fail(error, TW_NUMERICAL, "no thermal steady state: facility loop or room has no solution");
         // the chiller joins where free cooling does not reach, from the start
         if (plant->plant.chiller_w > 0.0 && mode[P_CHILLER_TRIPPED] == 0.0 && i % 200 == 199) {
-            bool on = tw_plant_free_degc(plant, tw_plant_state(plant, block), &p) > p.set_degc + 0.5;
-            mode[P_CHILLER_ON] = on;
-            p.mechanical = on;
+            TwPlantMode now = mode[P_MODE] > 0.0 ? TW_COOLS_MIXED : TW_COOLS_FREE;
+            TwPlantMode next = tw_plant_mode(plant, z, &p, now, 0.5);
+            mode[P_MODE] = next;
+            p.mechanical = next != TW_COOLS_FREE;
+            p.bypass = next == TW_COOLS_MECHANICAL;
         }
         tw_team_each(team, plant->group_count, look_at_group, s);
         double most = most_moved(z, before, PLANT_STATES);

@@ -240,16 +240,17 @@ static bool advance(Advance *a, TwTeam *team)
     memcpy(good + plant->state_count - PLANT_STATES, tw_plant_state(plant, block), PLANT_STATES * sizeof(double));
 
     tw_follow_units(plant, block, in->load_on);
+    double *mode = tw_f64(block, plant->plant_modes);
+    TwAir begins = tw_weather_at(plant->weather, plant->start_s + from_s);
+    mode[P_DENSITY] = tw_room_density(plant, begins.pressure_pa);
+    mode[P_DEW] = fmin(begins.dew_point_degc, plant->room.dew_point_max_degc);
     TwPlantInput p = tw_plant_input(plant, block, in);
     TwPlantRates meter = {0};
     double *heat_j = tw_f64(block, plant->group_heat_j), *sound = heat_j + plant->group_count + 1;
     tw_team_each(team, plant->group_count, set_group, a);
     bool ok = true, moves = atomic_load_explicit(&a->moves, memory_order_relaxed);
     out->crossing_count = 0;
-    if (moves || tw_chips_near(plant, block))
-        tw_f64(block, plant->plant_modes)[P_FAULT_UNTIL] = until_s + FAULT_WINDOW_S;
-    double *mode = tw_f64(block, plant->plant_modes);
-    mode[P_DENSITY] = tw_room_density(plant, tw_weather_at(plant->weather, plant->start_s + from_s).pressure_pa);
+    if (moves || tw_chips_near(plant, block)) mode[P_FAULT_UNTIL] = until_s + FAULT_WINDOW_S;
     double change = fmin(fmax(mode[P_WARMER_SET] - mode[P_WARMER], -length / 600.0), length / 600.0);
     mode[P_WARMER] += change;
     double basin_kg = mode[P_BASIN], *value = tw_f64(block, plant->watch_value),

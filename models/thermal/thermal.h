@@ -84,11 +84,15 @@ typedef enum TwThermalLimit {
     TW_LIMIT_FANS_FULL,    // the same of the plant's fans
     TW_LIMIT_FANS_FULL_END,
     TW_LIMIT_BASIN_EMPTY,    // towers and pads run dry
-    TW_LIMIT_PRESSURE        // of a CDU: suction below its least pressure
+    TW_LIMIT_PRESSURE,       // of a CDU: suction below its least pressure
+    TW_LIMIT_MODE,           // who cools the facility water changes; in place of a rack: TwPlantMode
+    TW_LIMIT_UNITS           // a unit of the heat rejection joins or leaves; in place of a rack: how many run now
 } TwThermalLimit;
+// By outdoor air alone; the chiller takes what that leaves; the chiller alone, for outdoors is warmer than the water.
+typedef enum TwPlantMode { TW_COOLS_FREE, TW_COOLS_MIXED, TW_COOLS_MECHANICAL, TW_PLANT_MODES } TwPlantMode;
 typedef struct TwThermalCrossing {
     double time_s;    // within the window
-    int rack;         // or CDU; -1: the plant
+    int rack;         // or CDU; -1: the plant; or what the threshold says
     TwThermalLimit limit;
 } TwThermalCrossing;
 
@@ -118,7 +122,7 @@ typedef struct TwThermalOut {
     // least net positive suction head over what the pumps need, of those that run, and that CDU; -1: there is none
     double npsh_margin_m;
     int npsh_cdu;
-    bool mechanical;                 // the plant's chiller was in use
+    TwPlantMode mode;                // who cooled the facility water
     bool clamped;                    // a bound of York's tower polynomial held an input at the end
     TwThermalCrossing *crossings;    // room for crossing_most of them, or NULL; in order of time within a step
     int crossing_most, crossing_count;

@@ -1,4 +1,5 @@
-// Exchangers in series, export that follows the weather, and rear doors whose conductance follows their flows.
+// Exchangers in series, export that follows the weather, rear doors whose conductance follows their flows; who cools
+// the water, units that join and leave, and set points that follow valves and the dew point.
 #include "models/thermal/component.h"
 #include "models/thermal/net1.h"
 #include "models/thermal/network.h"
@@ -82,7 +83,8 @@ static void export_follows_the_weather(void)
     net1_destroy(n);
 }
 
-// the run's door is the component's, at the rack's power and the pumps' flow; a standing pump leaves the rack's air warm
+// the run's door is the component's, at the rack's power and the pumps' flow; a standing pump leaves the rack's air
+// warm
 static void rear_doors_follow_their_flows(void)
 {
     const TwComponent *door = tw_component_named("rear_door");
@@ -121,8 +123,143 @@ static void rear_doors_follow_their_flows(void)
     }
 }
 
+static const double *plant_state(const Net1 *n)
+{
+    const TwThermalPlant *plant = n->thermal->inner;
+    return tw_f64_const(n->block, plant->state) + plant->state_count - PLANT_STATES;
+}
+
+static const double *modes(const Net1 *n) { return tw_f64_const(n->block, n->thermal->inner->plant_modes); }
+
+static void advance(Net1 *n, double from_s, double until_s)
+{
+    TwError error = {0};
+    for (double at = from_s; at < until_s; at += 20.0) {
+        double stored = tw_thermal_stored_j(n->thermal, n->block);
+        CHECK(tw_thermal_advance(n->thermal, n->block, &n->in, at, at + 20.0, &n->out, &error));
+        stored = tw_thermal_stored_j(n->thermal, n->block) - stored;
+        CHECK_NEAR(n->out.heat_in_j, n->out.heat_out_j + stored, 1e-11);
+    }
+}
+
+static void outdoors(Net1 *n, double dry_bulb_degc)
+{
+    for (int h = 0; h < TW_HOURS; h++) n->weather.dry_bulb_degc[h] = dry_bulb_degc;
+}
+
+// by what free cooling with fans full would leave, in closed form: E = 1 - exp(-UA/C)
+static void modes_follow_the_weather(void)
+{
+    Net1 *n = net1_rows(1);
+    n->plant.chiller_w = 2e6, n->plant.chiller_eta_fraction = 0.5, n->plant.chiller_cop_max = 15.0;
+    n->plant.chiller_lift_k = 10.0, n->plant.chiller_condenser_k = 10.0;
+    n->plant.mode_s = 60.0;
+    start(n, 100e3);
+    const TwThermalPlant *plant = n->thermal->inner;
+    TwPlantInput p = *(const TwPlantInput *)tw_at_const(n->block, plant->settled);
+    const double *z = plant_state(n), missed_k = 1.0;
+    double enters = z[HEADER_RETURN], e = -expm1(-1.6e5 / (p.rate_w_k * z[PRIMARY]));
+    static const TwPlantMode want[TW_PLANT_MODES][5] = {
+        // outdoors: set point reached by 0.1 K, missed by 0.9, by 1.1, takes 0.5 K, warmer than the water
+        {TW_COOLS_FREE, TW_COOLS_FREE, TW_COOLS_MIXED, TW_COOLS_MIXED, TW_COOLS_MECHANICAL},
+        {TW_COOLS_FREE, TW_COOLS_MIXED, TW_COOLS_MIXED, TW_COOLS_MIXED, TW_COOLS_MECHANICAL},
+        {TW_COOLS_FREE, TW_COOLS_MIXED, TW_COOLS_MIXED, TW_COOLS_MECHANICAL, TW_COOLS_MECHANICAL}};
+    const double leaves[5] = {p.set_degc - 0.1, p.set_degc + 0.9, p.set_degc + 1.1, enters - 0.5, enters + 0.1};
+    for (int now = 0; now < TW_PLANT_MODES; now++)
+        for (int i = 0; i < 5; i++) {
+            p.ambient.dry_bulb_degc[1] = enters - (enters - leaves[i]) / e;
+            CHECK(tw_plant_mode(plant, z, &p, (TwPlantMode)now, missed_k) == want[now][i]);
+        }
+
+    // a run through all of them: 48 degC is warmer than the water that returns, which the heat rejection would warm
+    advance(n, 0.0, 600.0);
+    CHECK(n->out.mode == TW_COOLS_FREE && n->out.cold_j == 0.0);
+    outdoors(n, 33.0);
+    advance(n, 600.0, 2400.0);
+    CHECK(n->out.mode == TW_COOLS_MIXED && n->out.cold_j > 0.0);
+    outdoors(n, 60.0);
+    advance(n, 2400.0, 6000.0);
+    CHECK(n->out.mode == TW_COOLS_MECHANICAL);
+    CHECK_WITHIN(plant_state(n)[COOLER], 30.0, 0.01);
+    n->load_on[n->thermal->load_count - 1] = 0.0;    // the chiller's supply
+    advance(n, 6000.0, 6020.0);
+    CHECK(n->out.cold_j == 0.0);
+    net1_destroy(n);
+}
+
+// A unit fewer only where those left can hold the set point: no unit that left is called back.
+static void units_do_not_hunt(void)
+{
+    for (int k = 0; k < 4; k++) {
+        Net1 *n = net1_rows(1);
+        n->plant.unit_count = 4, n->plant.staged = true, n->plant.stage_s = 300.0;
+        start(n, 50e3 + 20e3 * k);
+        const double *mode = modes(n);
+        double least = mode[P_RUNNING], changes = 0.0, before = least;
+        CHECK(least == 4.0);
+        for (int i = 0; i < 90; i++) {
+            advance(n, 100.0 * i, 100.0 * i + 100.0);
+            changes += mode[P_RUNNING] != before;
+            before = mode[P_RUNNING], least = fmin(least, before);
+        }
+        CHECK(before == least && changes == 4.0 - least);
+        CHECK_WITHIN(plant_state(n)[COOLER], 30.0, 0.2);
+        net1_destroy(n);
+    }
+}
+
+// trim and respond: a quarter kelvin each reset_s while no valve passes 0.8; none where a chip lacks room
+static void set_points_creep_up(void)
+{
+    Net1 *n = net1_rows(1);
+    n->plant.reset_k = 4.0, n->plant.reset_s = 100.0, n->plant.reset_chip_k = 5.0;
+    start(n, 95e3);
+    const double *mode = modes(n);
+    advance(n, 0.0, 1000.0);
+    CHECK_WITHIN(mode[P_RESET], 2.5, 1e-12);
+    advance(n, 1000.0, 6000.0);
+    double valve = tw_cdu_exchange_now(n->thermal->inner, n->block, 0).opening, reset = mode[P_RESET];
+    CHECK(valve < 0.9 && (valve > 0.75 || reset == 4.0));
+    CHECK_WITHIN(plant_state(n)[COOLER], 30.0 + reset, 0.1);
+    // more heat than its valve carries at that: down again, a kelvin at a time
+    for (int i = 0; i < NET1_RACKS; i++) n->rack_w[i] = 130e3;
+    advance(n, 6000.0, 7000.0);
+    CHECK(mode[P_RESET] < reset);
+    net1_destroy(n);
+
+    n = net1_rows(1);
+    n->plant.reset_k = 4.0, n->plant.reset_s = 100.0, n->plant.reset_chip_k = 60.0;
+    start(n, 60e3);
+    advance(n, 0.0, 1000.0);
+    CHECK(modes(n)[P_RESET] == 0.0);
+    net1_destroy(n);
+}
+
+// coolant is held above the room's dew point by its margin and a little, settled and as weather turns
+static void coolant_is_held_above_the_dew_point(void)
+{
+    Net1 *n = net1_rows(1);
+    n->cdus[0].dew_hold = 1, n->cdus[0].dew_margin_k = 2.0;
+    n->room.dew_point_max_degc = 60.0;
+    start(n, 100e3);
+    advance(n, 0.0, 20.0);
+    CHECK_WITHIN(n->out.cdu_supply_degc[0], 35.0, 0.01);
+    for (int h = 0; h < TW_HOURS; h++) n->weather.dew_point_degc[h] = 36.0;
+    advance(n, 20.0, 2000.0);
+    CHECK_WITHIN(n->out.cdu_supply_degc[0], 38.25, 0.01);
+    TwError error = {0};
+    CHECK(tw_thermal_start(n->thermal, n->block, &n->in, &error));
+    advance(n, 0.0, 20.0);
+    CHECK_WITHIN(n->out.cdu_supply_degc[0], 38.25, 0.01);
+    net1_destroy(n);
+}
+
 int main(void)
 {
+    modes_follow_the_weather();
+    units_do_not_hunt();
+    set_points_creep_up();
+    coolant_is_held_above_the_dew_point();
     exchangers_in_series();
     export_follows_the_weather();
     rear_doors_follow_their_flows();
