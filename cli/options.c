@@ -80,6 +80,7 @@ enum {
     EVERY,
     EACH,
     WHEN,
+    EVENT,
     SERVING,    // and the places of TwServing behind it
     SET = SERVING + TW_SERVINGS
 };
@@ -93,6 +94,9 @@ static const struct {
           TW_AVAILABILITY | TW_POWERFLOW,
       "any setting of the facility; repeatable, last wins"},
      SET},
+    {{"event", 0, "WHAT", TW_RUN | TW_CHECK | TW_STUDY | TW_VIEW,
+      "one event more: \"lose pdu1 at=2min for=1h\", \"load_target utility at=17h for=2h limit_kw=675\"; repeatable"},
+     EVENT},
     {{"for", 0, "SPAN", TW_RUN | TW_CHECK | TW_STUDY | TW_VIEW | TW_TRACE | TW_SERVE,
       "simulated span: a number and s, min, h or d"},
      FOR},
@@ -471,6 +475,53 @@ static bool keep(TwOptions *o, int id, const char *arg)
     return true;
 }
 
+// One word of --event into an entry of the list `events`: what, then to whom, then settings as in a file, `at` and
+// `for` with any unit of time. False: it is none of these.
+static bool event_word(const char *word, int place, char *text, size_t size)
+{
+    const char *equals = strchr(word, '=');
+    size_t used = strlen(text), name = equals ? (size_t)(equals - word) : 0;
+    if (!equals && place > 1) return false;
+    if (!equals) {
+        snprintf(text + used, size - used, "%s = \"%s\"; ", place == 0 ? "kind" : "element", word);
+        return place > 0 || strchr(word, '"') == NULL;
+    }
+    const char *value = equals + 1;
+    bool at = name == 2 && strncmp(word, "at", 2) == 0, span = name == 3 && strncmp(word, "for", 3) == 0;
+    if (at || span) {
+        double seconds;
+        if (strcmp(value, "0") == 0)
+            seconds = 0.0;
+        else if (!read_span(value, &seconds))
+            return false;
+        snprintf(text + used, size - used, "%s_s = %.9g; ", at ? "at" : "for", seconds);
+        return true;
+    }
+    char *end;
+    strtod(value, &end);
+    bool bare = (*value && !*end) || strcmp(value, "true") == 0 || strcmp(value, "false") == 0;
+    snprintf(text + used, size - used, bare ? "%.*s = %s; " : "%.*s = \"%s\"; ", (int)name, word, value);
+    return name > 0 && *value;
+}
+
+static bool add_event(TwOptions *o, const char *arg)
+{
+    char words[160], text[240] = "{ ";
+    int place = 0;
+    if (strlen(arg) >= sizeof words || strpbrk(arg, "{}();\\\""))
+        return usage("--event %s: expected WHAT [WHOM] at=SPAN [for=SPAN] [SETTING=VALUE]...%s", arg, "");
+    snprintf(words, sizeof words, "%s", arg);
+    char *rest = NULL;
+    for (char *word = strtok_r(words, " \t", &rest); word; word = strtok_r(NULL, " \t", &rest), place++)
+        if ((place == 0 && strchr(word, '=')) || !event_word(word, place, text, sizeof text))
+            return usage("--event %s: \"%s\" is no part of WHAT [WHOM] at=SPAN [for=SPAN] [SETTING=VALUE]...", arg,
+                         word);
+    if (place == 0 || strlen(text) + 2 >= sizeof text)
+        return usage("--event %s: nothing is said, or too much%s", arg, "");
+    strcat(text, "}");
+    return add_set(o, "events+", text);
+}
+
 static bool take(TwOptions *o, int id, const char *arg)
 {
     int64_t n;
@@ -487,6 +538,8 @@ static bool take(TwOptions *o, int id, const char *arg)
             return usage("--for %s: expected a span above 0 with s, min, h or d, as 24h%s", arg, "");
         snprintf(text, sizeof text, "%.17g", span_s);
         return add_set(o, "run.for_s", strpbrk(text, ".e") ? text : strcat(text, ".0"));
+    case EVENT:
+        return add_event(o, arg);
     case SEED:
         if (!whole(arg, 0, &n)) return usage("--seed %s: expected a whole number from 0%s", arg, "");
         snprintf(text, sizeof text, "%lld%s", (long long)n, n > INT32_MAX ? "L" : "");
@@ -578,7 +631,7 @@ static bool take(TwOptions *o, int id, const char *arg)
 // Each option once, but for those that add up: of two values one would be passed over.
 static bool note_given(TwOptions *o, int id, const char *value, TwCommand command)
 {
-    bool adds = id == SET || id == AXIS || id == LOSE;
+    bool adds = id == SET || id == AXIS || id == LOSE || id == EVENT;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         if (table[i].id != id || !(table[i].option.commands & (int)command)) continue;
         const char *name = table[i].option.name;

@@ -122,7 +122,7 @@ typedef struct TwOptions {
     int lose_count;
     const char *power_factor;
     bool contingency;
-    char text[64][64];                          // room for settings made from options
+    char text[64][256];                         // room for settings made from options
     const char *given[64], *given_value[64];    // names of the options, each once, and what they were given
     int given_count;
 } TwOptions;

@@ -94,10 +94,13 @@ static bool read_file(TwConfig **config, const TwConfigInput *input, TwLibrary *
     tw_errors_file(errors, input->path);
     tw_sets_take(made, input->sets, input->set_count);
     tw_sources_read(made);
-    TwLayer *layers[MOST_BASES];
-    int count = is_there(made, input->path) ? read_bases(made, input, layers) : 0;
+    // the first is what the command line adds to lists
+    TwLayer *layers[MOST_BASES + 1];
+    int count = is_there(made, input->path) ? read_bases(made, input, layers + 1) : 0;
     if (count) {
-        made->root = tw_merge(made, input->root, layers, count);
+        layers[0] = tw_sets_adding(made, input->root, layers + 1, count);
+        int first = layers[0] ? 0 : 1;
+        made->root = tw_merge(made, input->root, layers + first, count + 1 - first);
         tw_sets_unused(made);
     }
     made->errors = NULL;

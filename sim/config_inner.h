@@ -177,6 +177,7 @@ typedef struct TwFile {
 typedef struct TwSet {
     const char *path, *value;
     const TwOrigin *origin;
+    bool adds;               // "events+={...}": an entry behind those of a list
     bool used, shapes;       // shapes: what it says decides which groups and fields there are, or how others are read
     const TwField *field;    // what it was last converted for
     TwUnit unit;
@@ -260,6 +261,8 @@ const char *tw_mark_word(TwMark mark);
 // config_layer.c: files to layers
 TwFile *tw_file_read(TwConfig *config, const TwKind *kind, const char *path, const char *name, bool part,
                      TwPlace named);
+TwLayer *tw_layer_empty(TwConfig *config, const TwKind *kind, TwPlace place);
+TwLayer *tw_layer_text(TwConfig *config, const TwKind *kind, const TwOrigin *origin, const char *text);    // or NULL
 TwFile *tw_file_part(TwConfig *config, const TwKind *kind, const char *name, TwPlace named);
 void tw_sources_read(TwConfig *config);
 
@@ -274,6 +277,7 @@ void tw_sets_take(TwConfig *config, const char *const *texts, int count);
 const TwSetting *tw_set_value(TwConfig *config, TwSet *set, const TwField *field, TwUnit unit, const char *spelling);
 const char *tw_set_part(TwConfig *config, TwSet *set);
 bool tw_set_count(TwConfig *config, TwSet *set, int64_t *count);
+TwLayer *tw_sets_adding(TwConfig *config, const TwKind *kind, TwLayer *const *layers, int count);    // NULL: none adds
 void tw_sets_unused(TwConfig *config);    // an error for every set that reached nothing
 
 // config_merge.c: layers to nodes

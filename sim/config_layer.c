@@ -358,15 +358,21 @@ static void mark_arrays(Group *group)
     }
 }
 
+TwLayer *tw_layer_empty(TwConfig *config, const TwKind *kind, TwPlace place)
+{
+    TwLayer *layer = tw_pool_take(&config->pool, 1, sizeof *layer);
+    *layer = (TwLayer){.kind = kind, .count = 1, .place = place};
+    layer->values = tw_pool_take(&config->pool, (size_t)kind->field_count, sizeof *layer->values);
+    layer->children = tw_pool_take(&config->pool, (size_t)kind->child_count, sizeof *layer->children);
+    return layer;
+}
+
 static TwLayer *read_group(TwReading *reading, TwFile *file, const config_setting_t *written, const TwKind *kind,
                            bool top, bool entry)
 {
     TwConfig *config = reading->config;
-    TwLayer *layer = tw_pool_take(&config->pool, 1, sizeof *layer);
-    *layer = (TwLayer){.kind = kind, .count = 1};
-    layer->place = top ? (TwPlace){.origin = reading->source->origin} : value_place(reading, written);
-    layer->values = tw_pool_take(&config->pool, (size_t)kind->field_count, sizeof *layer->values);
-    layer->children = tw_pool_take(&config->pool, (size_t)kind->child_count, sizeof *layer->children);
+    TwLayer *layer = tw_layer_empty(config, kind,
+                                    top ? (TwPlace){.origin = reading->source->origin} : value_place(reading, written));
     Group group = {.reading = reading, .file = file, .written = written, .layer = layer, .top = top, .entry = entry};
     TwKnown *known = tw_known(config, kind);
 
@@ -423,6 +429,21 @@ TwFile *tw_file_read(TwConfig *config, const TwKind *kind, const char *path, con
     }
     tw_source_free(&source);
     return file;
+}
+
+TwLayer *tw_layer_text(TwConfig *config, const TwKind *kind, const TwOrigin *origin, const char *text)
+{
+    TwFile *file = tw_pool_take(&config->pool, 1, sizeof *file);
+    *file = (TwFile){.kind = kind, .path = origin->file};
+    TwSource source;
+    TwLayer *layer = NULL;
+    if (tw_source_text(&source, &config->pool, origin, text, config->errors)) {
+        TwReading reading = {.config = config, .source = &source};
+        layer = read_group(&reading, file, config_root_setting(&source.tree), kind, true, false);
+        tw_line_free(&reading.path);
+    }
+    tw_source_free(&source);
+    return layer;
 }
 
 TwFile *tw_file_part(TwConfig *config, const TwKind *kind, const char *name, TwPlace named)

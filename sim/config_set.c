@@ -23,13 +23,80 @@ void tw_sets_take(TwConfig *config, const char *const *texts, int count)
         while (path && isspace((unsigned char)texts[i][path - 1])) path--;
         while (value && isspace((unsigned char)*from)) from++, value--;
         while (value && isspace((unsigned char)from[value - 1])) value--;
+        bool adds = path > 1 && texts[i][path - 1] == '+';
         config->sets[config->set_count++] = (TwSet){
+            .adds = adds,
+            .used = adds,
+            .shapes = adds,
             .path = tw_pool_copy(&config->pool, texts[i], path),
             .value = tw_pool_copy(&config->pool, from, value),
             .origin = origin,
         };
     }
 }
+
+// --- "events+={...}"
+
+// What the layer of an entry says, laid over what is there: of a list the entries below go before it.
+static void graft(TwConfig *config, TwLayer *into, TwLayer *const *below, int count, const TwLayer *from)
+{
+    for (int c = 0; c < from->kind->child_count; c++) {
+        const TwLayerChild *new = &from->children[c];
+        TwLayerChild *to = &into->children[c];
+        if (!new->given) continue;
+        if (new->group) {
+            TwLayer **groups = tw_pool_take(&config->pool, (size_t)count, sizeof *groups);
+            int inner = 0;
+            for (int k = 0; k < count; k++)
+                if (below[k]->children[c].group) groups[inner++] = below[k]->children[c].group;
+            if (!to->group)
+                to->group = tw_layer_empty(config, new->group->kind, inner ? groups[0]->place : new->group->place);
+            to->given = true, to->place = new->place;
+            graft(config, to->group, groups, inner, new->group);
+            continue;
+        }
+        const TwLayerChild *old = to->given ? to : NULL;
+        for (int k = 0; k < count && !old; k++)
+            if (below[k]->children[c].given) old = &below[k]->children[c];
+        int before = old ? old->count : 0;
+        TwLayer **entries = tw_pool_take(&config->pool, (size_t)(before + new->count), sizeof *entries);
+        for (int i = 0; i < before; i++) entries[i] = old->entries[i];
+        for (int i = 0; i < new->count; i++) entries[before + i] = new->entries[i];
+        *to = (TwLayerChild){.given = true, .entries = entries, .count = before + new->count, .place = new->place};
+    }
+}
+
+TwLayer *tw_sets_adding(TwConfig *config, const TwKind *kind, TwLayer *const *layers, int count)
+{
+    TwLayer *top = NULL;
+    for (int i = 0; i < config->set_count; i++) {
+        const TwSet *set = &config->sets[i];
+        if (!set->adds) continue;
+        if (set->value[0] != '{' || set->value[strlen(set->value) - 1] != '}') {
+            tw_place_error(config->errors, (TwPlace){.origin = set->origin}, "%s adds an entry: write %s={ ... }",
+                           set->path, set->path);
+            config->shapeless = true;
+            continue;
+        }
+        // "operations.failures+" as a file would write it
+        TwLine line = {0};
+        int depth = 0;
+        const char *c = set->path;
+        for (const char *dot; (dot = strchr(c, '.')); c = dot + 1, depth++)
+            tw_line_print(&line, "%.*s: { ", (int)(dot - c), c);
+        tw_line_print(&line, "%.*s = ( %s );", (int)strlen(c) - 1, c, set->value);
+        for (int k = 0; k < depth; k++) tw_line_print(&line, " };");
+        const TwLayer *from = tw_layer_text(config, kind, set->origin, line.text);
+        tw_line_free(&line);
+        config->shapeless |= !from;
+        if (!from) continue;
+        if (!top) top = tw_layer_empty(config, kind, layers[0]->place);
+        graft(config, top, layers, count, from);
+    }
+    return top;
+}
+
+// --- values
 
 static void add_quoted(TwLine *line, const char *text, size_t length)
 {

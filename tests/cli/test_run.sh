@@ -104,6 +104,15 @@ for f in $(some_of 3 "$facilities"/*.cfg); do
     [ -n "$a" ] && [ "$a" = "$b" ] || fail "$f: the resolved file has another key"
 done
 expect 0 "vendor" "$TOKENWORKS" check "$facilities/dps_8rack.cfg" --explain power.utility.limit_kw
+# an event of the command line is the entry of a file
+printf 'base = "hopper_hall";\nevents = ( { kind = "load_target"; element = "utility"; limit_kw = 500.0; at_s = 60.0; for_s = 120.0; } );\n' > cut.cfg
+cut="load_target utility at=1min for=120s limit_kw=500"
+key() { "$TOKENWORKS" check "$@" --json 2> err.txt | python3 -c 'import json, sys; print(json.load(sys.stdin)["key"])'; }
+[ -n "$(key cut.cfg)" ] && [ "$(key cut.cfg)" = "$(key hopper_hall --event "$cut")" ] || fail "--event is another event"
+[ "$(key cut.cfg)" != "$(key hopper_hall)" ] || fail "--event changes nothing"
+expect 2 "is no part of WHAT" "$TOKENWORKS" run dps_8rack --event "lose pdu1 at=soon" -q
+expect 3 "did you mean \"pdu1\"" "$TOKENWORKS" run dps_8rack --event "lose pdu9 at=3s" -q
+
 for c in run check study view report trace; do expect 0 "Usage: tokenworks $c" "$TOKENWORKS" $c --help; done
 expect 0 "tokenworks 0" "$TOKENWORKS" --version
 finish

@@ -155,6 +155,26 @@ static void paths_reach_entries(void)
     tw_config_destroy(read.config);
 }
 
+// "power+={...}" puts an entry behind those of the file, a base's too; other sets reach it.
+static void the_command_line_adds_entries(void)
+{
+    put("facilities/a.cfg", hall);
+    put("facilities/above.cfg", "base = \"a\"; title = \"above\";");
+    static const char *const sets[] = {"power+={ name = \"spare\"; count = 2; from = \"utility\"; limit_kw = 100.0; }",
+                                       "power.spare2.limit_kw=90", "power += {limit_kw=7;}"};
+    Read read = read_sets("facilities/above.cfg", sets, 3);
+    if (!read.config) fprintf(stderr, "%s", said);
+    CHECK(read.config);
+    if (read.config) {
+        CHECK(tw_node_entries(tw_config_root(read.config), "power") == 8);
+        CHECK(element_at(read.config, 4).limit_w == 450e3 && element_at(read.config, 5).limit_w == 100e3);
+        CHECK(element_at(read.config, 6).limit_w == 90e3 && element_at(read.config, 7).limit_w == 7e3);
+        CHECK(tw_node_entries(tw_config_root(read.config), "racks") == 3);
+        CHECK_TEXT(rack_at(read.config, 0).from, "pdu1");
+    }
+    tw_config_destroy(read.config);
+}
+
 static void command_line_errors_say_where(void)
 {
     put("facilities/a.cfg", hall);
@@ -174,6 +194,11 @@ static void command_line_errors_say_where(void)
         {"power.utility.kind=feeed", "expected feed, board or pdu"},
         {"racks.part=nvl27", "unknown rack part; did you mean nvl72?"},
         {"title", "write --set PATH=VALUE"},
+        {"power+=3", "power+ adds an entry: write power+={ ... }"},
+        {"pwer+={limit_kw=3;}", "did you mean power?"},
+        {"power+={limt_kw=3;}", "did you mean limit_kw?"},
+        {"title+={limit_kw=3;}", "title"},
+        {"power+={limit_kw=3;", "power+"},
         {"for_s=1; title=\"x\"", "one --set gives one value"},
     };
     for (int k = 0; k < TW_COUNT(cases); k++) {
@@ -331,6 +356,7 @@ static void variants_are_readings(void)
         {"power.pdu.kind=board", "power.pdu.kind=pdu", "power.pdu.outdoor=true", "power.pdu.outdoor=false"},
         {"power.utility.positions=3", "power.utility.positions=7", "power.utility.curve=[1.0, 3.0]"},
         {"racks.b.gpu=gb200", "racks.b.gpu=gb300", "racks.b.gpu.limit_w=900"},
+        {"power+={limit_kw=3.0;}", "power+={limit_kw=4.0;}"},
         {"racks.cooling.fluid=pg25", "racks.cooling.fluid=water", "racks.cooling.flow_lpm=60",
          "racks.cooling.flow_kg_s=2"},
     };
@@ -572,6 +598,7 @@ int main(void)
     rows_hold_parts_and_overrides();
     volume_flow_takes_the_fluid();
     paths_reach_entries();
+    the_command_line_adds_entries();
     command_line_errors_say_where();
     precedence_is_as_stated();
     cycles_end();
