@@ -31,6 +31,9 @@ const char *tw_cli_facility(const TwOptions *options, char *path, size_t size, i
 // Whether a bare name is that of a shipped facility, whose file is then in path.
 bool tw_cli_shipped(const char *name, char *path, size_t size);
 
+// Whether a file of the command line can be read; else says why not and *status is TW_IO. expected: "a trace".
+bool tw_cli_file(const char *path, const char *expected, int *status);
+
 // Compiles it and prints every error and warning. NULL: *status holds the exit status.
 TwPlant *tw_cli_plant(const TwOptions *options, const char *path, int *status);
 

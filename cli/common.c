@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 int tw_cli_fail(const TwError *error)
 {
@@ -83,6 +84,26 @@ bool tw_cli_shipped(const char *name, char *path, size_t size)
     return !strchr(name, '/') && tw_data_find(file, path, size);
 }
 
+bool tw_cli_file(const char *path, const char *expected, int *status)
+{
+    struct stat info;
+    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode)) {
+        fprintf(stderr, "tokenworks: %s is a folder, expected %s\n", path, expected);
+    } else if (access(path, R_OK) != 0) {
+        fprintf(stderr, "tokenworks: %s: %s, expected %s\n", path, strerror(errno), expected);
+        char stem[TW_NAME], folder[512], near[TW_NAME];
+        const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *end = strrchr(name, '.');
+        snprintf(stem, sizeof stem, "%.*s", end ? (int)(end - name) : 0, name);
+        snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
+        if (end && strcmp(end, ".cfg") == 0 && tw_config_near(folder, stem, near))
+            fprintf(stderr, "the nearest there is %s.cfg\n", near);
+    } else {
+        return true;
+    }
+    *status = TW_IO;
+    return false;
+}
+
 const char *tw_cli_facility(const TwOptions *options, char *path, size_t size, int *status)
 {
     *status = TW_USAGE;
@@ -100,16 +121,15 @@ const char *tw_cli_facility(const TwOptions *options, char *path, size_t size, i
         bool bare = !strchr(options->files[0], '/');
         snprintf(name, sizeof name, "facilities/studies/%.470s.cfg", options->files[0]);
         if (bare && options->command == TW_STUDY && tw_data_find(name, path, size)) return path;
-        fprintf(stderr, "tokenworks: %s: %s\n", options->files[0], strerror(why));
+        if (!*path)
+            fprintf(stderr, "tokenworks: an empty name, expected a file\n");
+        else
+            fprintf(stderr, "tokenworks: %s: %s\n", options->files[0], strerror(why));
         suggest(options);
         *status = TW_IO;
         return NULL;
     }
-    if (S_ISDIR(info.st_mode)) {
-        fprintf(stderr, "tokenworks: %s is a folder, expected a facility file\n", path);
-        *status = TW_IO;
-        return NULL;
-    }
+    if (!tw_cli_file(path, "a facility file", status)) return NULL;
     if (tw_cli_is_hdf5(path) && options->command != TW_VIEW && options->command != TW_REPORT) {
         fprintf(stderr, "tokenworks: %s is a result file; try tokenworks report %s\n", path, path);
         *status = TW_BAD_INPUT;

@@ -40,24 +40,39 @@ static const char *chip_named(const char *name)
     return name;
 }
 
+// One of the words of an option, the nearest of which is said else.
+static bool word_of(const TwOptions *o, TwServing option, const char *name, const char *const *words, int count)
+{
+    const char *given = o->serving[option];
+    for (int i = 0; given && i < count; i++)
+        if (strcmp(given, words[i]) == 0) return true;
+    if (!given) return true;
+    const char *near = tw_nearest(given, words, count);
+    fprintf(stderr, "tokenworks: --%s %s: expected ", name, given);
+    for (int i = 0; i < count; i++) fprintf(stderr, "%s%s", i == 0 ? "" : i + 1 < count ? ", " : " or ", words[i]);
+    fprintf(stderr, "%s%s%s\n", near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+    return false;
+}
+
 static bool sampler_of(const TwOptions *o, TwSampler *sampler)
 {
     const char *name = o->serving[TW_ON_SAMPLER];
-    if (!name || tw_sampler_named(name, sampler)) return true;
-    const char *near = tw_nearest(name, tw_sampler_names, TW_SAMPLERS);
-    fprintf(stderr, "tokenworks: --sampler %s: expected argmax, sort or rejection%s%s%s\n", name,
-            near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
-    return false;
+    return !name || tw_sampler_named(name, sampler) ||
+           word_of(o, TW_ON_SAMPLER, "sampler", tw_sampler_names, TW_SAMPLERS);
 }
 
 static bool mixed_of(const TwOptions *o, TwMixedKernel *kernel)
 {
     const char *name = o->serving[TW_ON_MIXED];
-    if (!name || tw_mixed_kernel_named(name, kernel)) return true;
-    const char *near = tw_nearest(name, tw_mixed_kernels, TW_MIXED_KERNELS);
-    fprintf(stderr, "tokenworks: --mxfp4-kernel %s: expected auto, triton or marlin%s%s%s\n", name,
-            near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
-    return false;
+    return !name || tw_mixed_kernel_named(name, kernel) ||
+           word_of(o, TW_ON_MIXED, "mxfp4-kernel", tw_mixed_kernels, TW_MIXED_KERNELS);
+}
+
+// A part by its name, or a file of its own: that it can be read.
+static bool part_file(const char *name, const char *expected, int *status)
+{
+    size_t length = strlen(name);
+    return length <= 4 || strcmp(name + length - 4, ".cfg") != 0 || tw_cli_file(name, expected, status);
 }
 
 bool tw_cli_deployment(const TwOptions *o, TwDeploySpec *spec, int *status)
@@ -75,6 +90,14 @@ bool tw_cli_deployment(const TwOptions *o, TwDeploySpec *spec, int *status)
         !tw_cli_real(o, TW_ON_IMBALANCE, "moe-imbalance", 1.0, 100.0, 0.0, &spec->moe_imbalance) ||
         !tw_cli_real(o, TW_ON_CAP, "power-cap", 1.0, 1e5, 0.0, &spec->limit_w) ||
         !tw_cli_real(o, TW_ON_MEMORY, "memory-fraction", 0.1, 1.0, spec->memory_fraction, &spec->memory_fraction))
+        return false;
+    static const char *const precisions[] = {"bf16", "fp8", "fp8_block", "fp4", "mxfp4"}, *const caches[] = {"bf16",
+                                                                                                             "fp8"};
+    if (!word_of(o, TW_ON_PRECISION, "precision", precisions, TW_COUNT(precisions)) ||
+        !word_of(o, TW_ON_CACHE, "kv-precision", caches, TW_COUNT(caches)))
+        return false;
+    if (!part_file(o->serving[TW_ON_CHIP], "an accelerator", status) ||
+        !part_file(o->serving[TW_ON_MODEL], "a model", status))
         return false;
     if (!sampler_of(o, &spec->sampler) || !mixed_of(o, &spec->mixed)) return false;
     spec->two_batch = o->serving[TW_ON_TWO_BATCH] != NULL;

@@ -550,6 +550,7 @@ static bool take(TwOptions *o, int id, const char *arg)
         return true;
     case AXIS:
         if (o->axis_count == 64) return usage("more than 64 axes%s%s", "", "");
+        if (!strchr(arg, '=')) return usage("--axis %s: expected PATH=LIST or PATH=FROM:TO:STEP%s", arg, "");
         o->axes[o->axis_count++] = arg;
         return true;
     case REPLICATES:

@@ -541,7 +541,7 @@ static bool idle(const TwOptions *o, const char *name, bool facility, bool feede
     static const char *const of_cases[] = {"closed",  "open",     "close",  "load-model", "slack",    "slack-v",
                                            "base-kv", "base-mva", "method", "tolerance",  "q-limits", NULL},
                              *const of_facilities[] = {"set", "contingency", "power-factor", NULL},
-                             *const of_both[] = {"scale", NULL},
+                             *const of_both[] = {"scale", NULL}, *const of_generators[] = {"q-limits", NULL},
                              *const of_csv[] = {"closed", "slack", "base-kv", "base-mva", NULL};
     size_t length = strlen(name);
     bool csv = length > 4 && strcmp(name + length - 4, ".csv") == 0;
@@ -549,6 +549,7 @@ static bool idle(const TwOptions *o, const char *name, bool facility, bool feede
     if (feeder)
         return tw_options_idle(o, "a feeder", of_cases) || tw_options_idle(o, "a feeder", of_facilities) ||
                tw_options_idle(o, "a feeder", of_both);
+    if (csv && tw_options_idle(o, "a case of branches, which has no generators", of_generators)) return true;
     return tw_options_idle(o, "a case", of_facilities) || (!csv && tw_options_idle(o, "a MATPOWER case", of_csv));
 }
 
@@ -562,6 +563,8 @@ int tw_command_powerflow(const TwOptions *o)
     const char *name = o->files[0], *end = strrchr(name, '.');
     bool bare = !end || strchr(end, '/');    // the name of a facility, as elsewhere
     bool cfg = length > 4 && strcmp(name + length - 4, ".cfg") == 0;
+    int status;
+    if (!bare && !cfg && !tw_cli_file(name, "a case of branches or a MATPOWER case", &status)) return status;
     bool feeder = cfg && tw_config_has_group(name, "feeder"), facility = bare || (cfg && !feeder);
     if (idle(o, name, facility, feeder)) return TW_USAGE;
     if (facility) return powerflow_facility(o);
@@ -570,7 +573,7 @@ int tw_command_powerflow(const TwOptions *o)
     TwFlowOptions solve;
     TwFlowCase *flow;
     TwError error = {0};
-    int status = file_options(o, &how);
+    status = file_options(o, &how);
     if (status != TW_DONE) return status;
     if (!tw_flow_read(&flow, o->files[0], &how, &error)) return tw_cli_fail(&error);
     status = case_options(o, flow, &solve);

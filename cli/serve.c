@@ -215,6 +215,8 @@ static bool set_load(const TwOptions *o, TwServeSpec *s, TwTrace **trace, int *s
     if (o->serving[TW_ON_TRACE]) {
         static const char *const of_traces[] = {"isl", "osl", "lengths", NULL};
         if (tw_options_idle(o, "--trace", of_traces)) return false;
+        if (!tw_cli_file(o->serving[TW_ON_TRACE], "a trace", status)) return false;
+        *status = TW_USAGE;
         TwError error;
         const TwTraceOptions options = {0};
         if (!tw_trace_read(trace, o->serving[TW_ON_TRACE], &options, &error)) {

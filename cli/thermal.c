@@ -506,7 +506,12 @@ int tw_command_thermal(const TwOptions *options)
     static const char *const out[] = {"out", NULL}, *const set[] = {"set", NULL}, *const both[] = {"set", "out", NULL},
                              *const json[] = {"json", NULL};
     size_t length = options->file_count ? strlen(options->files[0]) : 0;
-    if (length > 4 && strcmp(options->files[0] + length - 4, ".cfg") == 0) {
+    const char *end = length > 4 ? options->files[0] + length - 4 : "";
+    int status;
+    if ((strcmp(end, ".cfg") == 0 || strcmp(end, ".csv") == 0 || strcmp(end, ".epw") == 0) &&
+        !tw_cli_file(options->files[0], "a facility, a heat case, a recording or a weather file", &status))
+        return status;
+    if (strcmp(end, ".cfg") == 0) {
         bool heat = names(options->files[0], "groups"), facility = !heat && names(options->files[0], "racks");
         if (heat && tw_options_idle(options, "a heat case", out)) return TW_USAGE;
         if (facility && tw_options_idle(options, "a facility", out)) return TW_USAGE;
@@ -515,11 +520,11 @@ int tw_command_thermal(const TwOptions *options)
                : facility ? show_outages(options)
                           : run_hall(options, options->files[0]);
     }
-    if (length > 4 && strcmp(options->files[0] + length - 4, ".csv") == 0)
+    if (strcmp(end, ".csv") == 0)
         return tw_options_idle(options, "a recording", set) || !alone(options, "a recording")
                    ? TW_USAGE
                    : show_dsx(options, options->files[0]);
-    if (length > 4 && strcmp(options->files[0] + length - 4, ".epw") == 0)
+    if (strcmp(end, ".epw") == 0)
         return tw_options_idle(options, "a weather file", set) || !alone(options, "a weather file")
                    ? TW_USAGE
                    : show_weather(options, options->files[0]);

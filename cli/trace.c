@@ -168,11 +168,17 @@ int tw_command_trace(const TwOptions *options)
     if (access(path, F_OK) != 0 && tw_cli_shipped(path, shipped, sizeof shipped)) path = shipped;
     bool facility = ends_with(path, ".cfg");
     if (!facility && tw_options_idle(options, "a trace", of_facilities)) return TW_USAGE;
+    int status;
+    if (!tw_cli_file(path, "a trace or a facility file", &status)) return status;
     if (strcmp(verb, "describe") == 0 && options->file_count == 2) {
         if (tw_options_idle(options, "trace describe", writing)) return TW_USAGE;
+        if (options->out && !ends_with(options->out, ".svg")) {
+            fprintf(stderr, "tokenworks: --out %s: expected a name that ends in .svg\n", options->out);
+            return TW_USAGE;
+        }
         if (!facility) return describe_file(options, path);
         if (options->json) printf("[\n");
-        int status = each_class(options, path, describe_class, NULL);
+        status = each_class(options, path, describe_class, NULL);
         if (options->json) printf("]\n");
         return status;
     }
@@ -188,7 +194,7 @@ int tw_command_trace(const TwOptions *options)
         TwError error = {0};
         const TwTraceOptions reading = {.keep_blocks = true, .block_tokens = options->block_tokens};
         if (!tw_trace_read(&trace, path, &reading, &error)) return tw_cli_fail(&error);
-        int status = write_out(options, trace, options->files[2]);
+        status = write_out(options, trace, options->files[2]);
         tw_trace_destroy(trace);
         return status;
     }

@@ -63,7 +63,11 @@ int tw_command_validate(const TwOptions *options)
     if (options->file_count > 0) {
         for (int i = 0; i < count; i++) {
             if (strcmp(names[i], options->files[0]) != 0) continue;
-            int status = run_one(options, i, options->file_count > 1 ? options->files[1] : NULL);
+            const char *file = options->file_count > 1 ? options->files[1] : NULL;
+            bool folders = subjects[i].run == tw_validate_kernels;    // says itself what it found
+            int status = TW_DONE;
+            if (file && !folders && !tw_cli_file(file, "a table of cases", &status)) return status;
+            status = run_one(options, i, file);
             if (options->json && status != TW_BAD_INPUT) fputc('\n', stdout);
             if (status == TW_CHECK_FAILED) fprintf(stderr, "tokenworks: a reference case was missed\n");
             return status;

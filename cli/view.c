@@ -230,6 +230,8 @@ int tw_command_view(const TwOptions *options)
     }
     char path[512];
     int status;
+    static const char *const of_studies[] = {"output", "scenario", NULL};
+    if (tw_options_idle(options, "a facility", of_studies)) return TW_USAGE;
     if (!tw_cli_facility(options, path, sizeof path, &status)) return status;
     TwPlant *plant = tw_cli_plant(options, path, &status);
     if (!plant) return status;

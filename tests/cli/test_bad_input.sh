@@ -54,6 +54,48 @@ for wrong in slack-v=1e308 slack-v=0 base-kv=1e308 base-kv=1e-320 base-mva=1e20 
     expect 2 "--${wrong%%=*}" "$TOKENWORKS" powerflow "$reference/case33bw.csv" --$wrong
 done
 
+# exit statuses are one table (docs/configuration.md): a file of the command line that is not there or is a folder is 5
+# in every command, one that holds something else 3, a word that no command knows 2
+head -c 4000 /dev/zero > nul.cfg
+for end in csv m epw h5; do cp nul.cfg nul.$end; mkdir folder.$end; done
+mkdir folder.cfg
+each_file() {    # END COMMAND...: with @ for the file
+    local end=$1 name status
+    shift
+    for name in missing folder; do
+        expect 5 "$name.$end" "${@//@/$name.$end}"
+    done
+    status=3; [ "$end" = h5 ] && status=5    # what is no HDF5 file cannot be read as one
+    expect $status "nul.$end" "${@//@/nul.$end}"
+}
+for command in run check network powerflow thermal availability; do each_file cfg "$TOKENWORKS" $command @; done
+each_file cfg "$TOKENWORKS" study @ --axis run.seed=1,2 --dry-run
+each_file cfg "$TOKENWORKS" view @ --screenshot x.png
+each_file h5 "$TOKENWORKS" view @ --screenshot x.png
+each_file h5 "$TOKENWORKS" report @
+each_file h5 "$TOKENWORKS" run "$facilities/two_feeds.cfg" --restore @ -q
+each_file cfg "$TOKENWORKS" trace describe @
+each_file cfg "$TOKENWORKS" trace generate @ --out t.csv
+each_file csv "$TOKENWORKS" trace describe @
+each_file csv "$TOKENWORKS" trace convert @ t.csv
+for end in csv m; do each_file $end "$TOKENWORKS" powerflow @; done
+for end in csv epw; do each_file $end "$TOKENWORKS" thermal @; done
+for subject in throughput collectives network power thermal; do each_file csv "$TOKENWORKS" validate $subject @; done
+each_file cfg "$TOKENWORKS" step --chip @ --model llama-3.1-8b --decode 1x1
+each_file cfg "$TOKENWORKS" step --chip h200 --model @ --decode 1x1
+each_file csv "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --trace @
+rm -rf folder.* nul.*
+for command in run check study view report trace network powerflow thermal availability validate step serve; do
+    expect 2 "did you mean --json" "$TOKENWORKS" $command --jsno
+    expect 0 "" "$TOKENWORKS" $command --help
+done
+expect 2 "did you mean bf16" "$TOKENWORKS" step --chip h200 --model llama-3.1-8b --decode 1x1 --precision bf61
+expect 3 "unknown accelerator" "$TOKENWORKS" step --chip h2000 --model llama-3.1-8b --decode 1x1
+expect 2 "PATH=LIST" "$TOKENWORKS" study "$dps" --axis run.seed
+expect 2 "ends in .svg" "$TOKENWORKS" trace describe "$facilities/agentic.cfg" --class coding --for 1min --out x.png
+expect 2 "--output does nothing with a facility" "$TOKENWORKS" view "$dps" --screenshot x.png --output tokens
+expect 2 "--q-limits does nothing" "$TOKENWORKS" powerflow "$reference/case33bw.csv" --q-limits
+
 # the file of the command line: 5
 expect 5 "expected a facility file" "$TOKENWORKS" network allreduce
 expect 5 "facilities/wide_hall.cfg" "$TOKENWORKS" network wide_hal
