@@ -488,8 +488,9 @@ static void lose_list(const TwEngine *e, TwReplica *r, int64_t now_ns, const TwE
         for (int j = 0; j < r->chunk_count; j++) prompt |= chunks_of(e, r)[j] == row;
         tw_seq_lose(e, r, row, prompt ? at->base : at->base + r->iteration, log);
     }
-    for (uint32_t row = r->loading_first; row != TW_NO_ROW; row = links[row].after)
-        tw_seq_lose(e, r, row, rows_of(e, r)[row].seen, log);
+    for (uint32_t row = r->loading_first; row != TW_NO_ROW;
+         row = links[row].after)    // what was to come counts as done
+        tw_seq_lose(e, r, row, rows_of(e, r)[row].chunk, log);
     for (uint32_t row = r->front_first; row != TW_NO_ROW; row = links[row].after) {
         rows_of(e, r)[row].base = 0;
         tw_seq_lose(e, r, row, 0, log);
