@@ -1,18 +1,18 @@
-// Serving pools of a facility: step models, replicas in their racks, router cells, traffic.
-#include "models/workload/class.h"
+// Serving pools of a facility: step models, replicas in router cells, engines.
 #include "models/workload/model_shape.h"
 #include "sim/data.h"
 #include "twin/deploy.h"
 #include "twin/planners.h"
 #include "twin/plant_parts.h"
 #include "twin/pool_engine.h"
-#include "twin/reference.h"
+#include "twin/pool_place.h"
+#include "twin/pool_traffic.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { CELL_REPLICAS = 32, TW_CLASSES = 32, DOMAINS = 4096 };    // DOMAINS: of a rack, more than there can be
+enum { CELL_REPLICAS = 32 };
 
 static void *make_step(const void *context, TwError *error)
 {
@@ -106,149 +106,8 @@ static bool compile_step(TwPlant *plant, const TwPoolRow *row, const TwNode *poo
     return *step != NULL;
 }
 
-static bool in_pool(const TwPoolRow *row, const char *rack)
-{
-    if (row->racks.count == 0) return true;
-    for (int i = 0; i < row->racks.count; i++) {
-        const char *name = row->racks.values[i];
-        if (strcmp(name, rack) == 0) return true;
-        if (tw_stem_length(rack) == strlen(name) && strncmp(name, rack, strlen(name)) == 0) return true;
-    }
-    return false;
-}
-
-// Where replicas lie: the parts of each, one a rack, in order; `domain`: NVLink domains that two replicas share have
-// the same number.
-typedef struct Lie {
-    int count, parts;
-    int *first, *rack, *gpus;    // [replica + 1], [part], [part]
-    int *domain;                 // [replica]
-} Lie;
-
-static int domains_in(const TwRackPlan *rack) { return (int)(rack->gpus / rack->domain_gpus); }
-
-// GPUs of a replica in its next domain, of which `have` have theirs.
-static int gpus_next(const TwDomains *spread, int gpus, int have)
-{
-    int left = gpus - have * spread->gpus;
-    return left < spread->gpus ? left : spread->gpus;
-}
-
-// Replicas of a pool in rack order, each in the first domains with room for it: `most` of them, or as many as fit.
-// lie NULL: they are only counted.
-static int place_replicas(TwPlant *plant, const TwPoolRow *row, const TwDomains *spread, int gpus, int64_t most,
-                          Lie *lie)
-{
-    int count = 0, have = 0;
-    for (int i = 0; i < plant->rack_count && (most == 0 || count < most); i++) {
-        const TwRackPlan *rack = &plant->racks[i];
-        if (!in_pool(row, rack->name)) continue;
-        for (int d = 0; d < domains_in(rack); d++) {
-            int free_gpus = rack->domain_gpus - rack->domain_used[d], need;
-            while (free_gpus >= (need = gpus_next(spread, gpus, have)) && (most == 0 || count < most)) {
-                free_gpus -= need;
-                if (lie) {
-                    plant->racks[i].domain_used[d] += need;
-                    plant->racks[i].serving_gpus += need;
-                    bool again = have > 0 && lie->rack[lie->parts - 1] == i;
-                    if (have == 0) lie->first[count] = lie->parts;
-                    if (!again) lie->rack[lie->parts] = i, lie->gpus[lie->parts++] = 0;
-                    lie->gpus[lie->parts - 1] += need;
-                    lie->domain[count] = spread->domains == 1 ? i * DOMAINS + d : -1;
-                }
-                if (++have == spread->domains) {
-                    have = 0;
-                    count++;
-                } else {
-                    break;    // its next part lies in the next domain
-                }
-            }
-        }
-    }
-    if (lie) lie->first[lie->count = count] = lie->parts;
-    return count;
-}
-
-// The same, counted before: memory for them.
-static Lie place_counted(TwPlant *plant, const TwPoolRow *row, const TwDomains *spread, int gpus, int count)
-{
-    Lie lie = {.first = TW_TAKE(plant->arena, count + 1, int),
-               .rack = TW_TAKE(plant->arena, count * spread->domains + 1, int),
-               .gpus = TW_TAKE(plant->arena, count * spread->domains + 1, int),
-               .domain = TW_TAKE(plant->arena, count + 1, int)};
-    if (count > 0) place_replicas(plant, row, spread, gpus, count, &lie);
-    return lie;
-}
-
-static void add_replica(Lie *to, const Lie *from, int replica)
-{
-    to->first[to->count] = to->parts;
-    // one that needs several domains shares none
-    to->domain[to->count] = from->domain[replica] >= 0 ? from->domain[replica] : -1 - to->count;
-    to->count++;
-    for (int k = from->first[replica]; k < from->first[replica + 1]; k++) {
-        to->rack[to->parts] = from->rack[k];
-        to->gpus[to->parts++] = from->gpus[k];
-    }
-    to->first[to->count] = to->parts;
-}
-
-// The trace of a replay, found beside the facility file.
-static bool find_trace(TwPlant *plant, const char *trace, const TwNode *node, const char *field,
-                       const TwPlantInput *input, TwTrafficSpec *spec, TwErrors *errors)
-{
-    char path[512];
-    if (!tw_find_file(trace, input->path, path, sizeof path)) {
-        tw_node_value_error(node, field, errors, "trace file \"%s\" does not exist", trace);
-        return false;
-    }
-    spec->trace = tw_arena_text(plant->arena, path);
-    spec->arrival = "replay";
-    return true;
-}
-
-static bool create_traffic(const TwPlant *plant, const TwTrafficSpec *of_all, const TwNode *node, TwTraffic **traffic,
-                           TwLayout *layout, TwErrors *errors)
-{
-    // the simulated racks get their share of the requests of all
-    TwTrafficSpec spec = *of_all;
-    spec.rate_s /= plant->rack_scale;
-    spec.sessions_per_h /= plant->rack_scale;
-    spec.users = spec.users > 0 ? (int)fmax(round(spec.users / plant->rack_scale), 1.0) : 0;
-    spec.requests = (int64_t)ceil((double)spec.requests / plant->rack_scale);
-    if (plant->rack_scale > 1.0)
-        spec.thin_fraction = (spec.thin_fraction > 0.0 ? spec.thin_fraction : 1.0) / plant->rack_scale;
-    TwError error = {0};
-    if (tw_traffic_create(traffic, &spec, layout, &error)) return true;
-    if (error.file[0])
-        tw_errors_take(errors, &error);
-    else
-        tw_node_say(node, errors, error.text);
-    return false;
-}
-
-// Whether a class of the workload is served by the pool: named by it, or the first pool where it names none.
-static bool is_served(const TwNode *class, const TwPoolPlan *pool, bool first)
-{
-    TwClassRow row;
-    tw_node_row(class, &row);
-    return *row.pool ? strcmp(row.pool, pool->name) == 0 : first;
-}
-
-static int count_classes(const TwPlant *plant, const TwPoolPlan *pool)
-{
-    const TwNode *workload = tw_node_group(tw_config_root(plant->config), "workload");
-    int count = 0, listed = tw_node_entries(workload, "classes");
-    for (int i = 0; i < listed; i++) {
-        char name[TW_NAME];
-        count += is_served(tw_node_entry(workload, "classes", i, name), pool, pool == plant->pools);
-    }
-    return count;
-}
-
 // Settings of a pool that do nothing beside what else it has.
-static void warn_idle(const TwPlant *plant, const TwPoolPlan *pool, const TwPoolRow *row, const TwNode *node,
-                      const TwModelRow *model, const TwEngineSpec *engine, TwErrors *errors)
+static void warn_idle(const TwNode *node, const TwModelRow *model, const TwEngineSpec *engine, TwErrors *errors)
 {
     static const char *const of_experts[] = {"moe_imbalance", "routing_zipf", "redundant_experts"};
     for (int i = 0; i < 3 && model->experts < 1; i++)
@@ -257,518 +116,367 @@ static void warn_idle(const TwPlant *plant, const TwPoolPlan *pool, const TwPool
     const TwNode *settings = tw_node_group(node, "engine");
     if (tw_node_given(settings, "tier_credit") && engine->tier_count == 0)
         tw_node_warn(settings, "tier_credit", errors, "there are no lower tiers to give credit for, expected tiers");
-
-    const TwNode *workload = tw_node_group(tw_config_root(plant->config), "workload");
-    int served = 0, limited = 0, listed = tw_node_entries(workload, "classes");
-    for (int i = 0; i < listed; i++) {
-        char name[TW_NAME];
-        const TwNode *entry = tw_node_entry(workload, "classes", i, name);
-        if (!is_served(entry, pool, pool == plant->pools)) continue;
-        TwClassRow class;
-        tw_node_row(entry, &class);
-        bool limit = class.itl_slo_s > 0.0 || row->itl_slo_s > 0.0;
-        served++, limited += limit;
-        if (class.itl_slo_share >= 0.0 && !limit)
-            tw_node_warn(entry, "itl_slo_share", errors, "no limit on gaps of which it is a share, expected itl_slo_s");
-    }
-    if (tw_node_given(node, "itl_slo_share") && limited == 0 && (served > 0 || row->itl_slo_s <= 0.0))
-        tw_node_warn(node, "itl_slo_share", errors, "no limit on gaps of which it is a share, expected itl_slo_s");
 }
 
-// The next class of service of a pool; beyond the most there can be, the last takes the others in.
-static void add_service(TwPoolPlan *pool, const TwPoolRow *row, const TwClassRow *class, const char *name)
-{
-    if (pool->service_count == TW_SERVICES) return;
-    double ttft_s = class && class->ttft_slo_s > 0.0 ? class->ttft_slo_s : row->ttft_slo_s;
-    double tpot_s = class && class->tpot_slo_s > 0.0 ? class->tpot_slo_s : row->tpot_slo_s;
-    double e2e_s = class && class->e2e_slo_s > 0.0 ? class->e2e_slo_s : INFINITY;
-    pool->service_names[pool->service_count] = name;
-    double itl_s = class && class->itl_slo_s > 0.0 ? class->itl_slo_s : row->itl_slo_s;
-    double share = class && class->itl_slo_share >= 0.0 ? class->itl_slo_share : row->itl_slo_share;
-    TwServiceLimit *limit = &pool->services[pool->service_count++];
-    *limit = tw_service_limit(ttft_s, tpot_s, e2e_s);
-    tw_service_gaps(limit, itl_s, share);
-    tw_service_leave(limit, class && class->timeout_s >= 0.0 ? class->timeout_s : pool->timeout_s,
-                     class && class->leave_s >= 0.0 ? class->leave_s : pool->leave_s);
-    // limits of the pool are those of its only class
-    bool one = pool->service_count == 1;
-    pool->ttft_slo_s = one ? ttft_s : row->ttft_slo_s;
-    pool->tpot_slo_s = one ? tpot_s : row->tpot_slo_s;
-}
+// Replicas of one kind: those that compute prompts alone, or the others.
+typedef struct Kind {
+    TwPoolRow row;    // as it holds for them
+    TwParallel parallel;
+    TwDomains spread;
+    int gpus, count;    // of one; placed
+    TwPlaces places;
+} Kind;
 
-static bool compile_traffic(TwPlant *plant, TwPoolPlan *pool, const TwPoolRow *row, const TwNode *node, int cells,
-                            const TwPlantInput *input, TwLayout *layout, TwErrors *errors)
-{
-    const TwTrafficSpec common = {
-        .name = pool->name,
-        .seed = (uint64_t)plant->run.seed,
-        .cells = cells,
-        .start_s = plant->start_of_week_s,
-        .lengths = row->lengths,
-        .length_scale = row->length_scale,
-        .context_tokens = row->context_tokens,
-        .input_tokens = row->input_tokens,
-        .output_tokens = row->output_tokens,
-    };
-    const TwNode *workload = tw_node_group(tw_config_root(plant->config), "workload");
-    int listed = tw_node_entries(workload, "classes"), count = 0;
-    TwTraffic *parts[TW_CLASSES];
-    bool good = true;
-    pool->rate_s = 0.0;
+// A pool while it is compiled.
+typedef struct Draft {
+    TwPlant *plant;
+    TwPoolPlan *pool;
+    const TwNode *node, *prefill;    // its group; the one in it, NULL: none
+    TwErrors *errors;
+    TwPrefillRow apart;
+    TwModelRow model;
+    Kind own, front;
+    TwPlaces places;    // of all, in the order of cells
+    int *racks, *cells;
+    bool *is_front;
+    TwEngineSpec *front_engine;
+} Draft;
 
-    // its own arrival, where it has one; a trace alone is one
-    const TwNode *arrival_node = tw_node_group(node, "arrival");
-    if (arrival_node || row->trace[0]) {
-        TwArrivalRow arrival = {.file = ""};
-        TwTrafficSpec spec = common;
-        if (arrival_node) {
-            tw_node_row(arrival_node, &arrival);
-            tw_arrival_spec(&arrival, &spec);
-        }
-        const char *trace = row->trace[0] ? row->trace : arrival.file;
-        if (trace[0]) {
-            good = find_trace(plant, trace, node, row->trace[0] ? "trace" : NULL, input, &spec, errors);
-            pool->trace = tw_arena_text(plant->arena, trace);
-        }
-        good = good && create_traffic(plant, &spec, node, &parts[count], layout, errors);
-        count += good;
-        add_service(pool, row, NULL, pool->name);
-        pool->rate_s = spec.trace ? NAN : arrival.rate_s;
-    }
-    for (int i = 0; i < listed && good; i++) {
-        char name[TW_NAME];
-        const TwNode *class = tw_node_entry(workload, "classes", i, name);
-        if (!is_served(class, pool, pool == plant->pools)) continue;
-        if (count == TW_CLASSES) {
-            tw_node_error(class, NULL, errors, "one pool serves at most %d classes", TW_CLASSES);
-            good = false;
-            break;
-        }
-        TwClassRow of_class;
-        TwArrivalRow arrival;
-        TwTrafficSpec spec = common;
-        spec.name = tw_arena_text(plant->arena, name);
-        tw_class_spec(class, &of_class, &arrival, &spec);
-        tw_class_idle(class, &of_class, &arrival, errors);
-        if (spec.trace) {
-            good = find_trace(plant, arrival.file, class, NULL, input, &spec, errors);
-            pool->trace = tw_arena_text(plant->arena, arrival.file);
-        }
-        good = good && create_traffic(plant, &spec, class, &parts[count], layout, errors);
-        add_service(pool, row, &of_class, spec.name);
-        bool drops = strcmp(of_class.kv_then, "drop") == 0;
-        if (count > 0 && good && (of_class.kv_keep_s != pool->kv_keep_s || drops != pool->kv_drops)) {
-            tw_node_error(class, "kv_keep_s", errors,
-                          "the pool has one cache: expected %g s, then %s, as its other classes have it",
-                          pool->kv_keep_s, pool->kv_drops ? "drop" : "offload");
-            count += good;
-            good = false;
-            break;
-        }
-        pool->kv_keep_s = of_class.kv_keep_s;
-        pool->kv_drops = drops;
-        bool sessions = strcmp(of_class.kind, "chat") == 0 || strcmp(of_class.kind, "agent") == 0;
-        bool prefix = spec.prefix.kind && *spec.prefix.kind && strcmp(spec.prefix.kind, "none") != 0;
-        pool->shares |= sessions || prefix;
-        if (good) pool->rate_s += tw_traffic_mean_rate_s(parts[count]) * plant->rack_scale;
-        count += good;
-    }
-    if (!good) {
-        for (int i = 0; i < count; i++) tw_traffic_destroy(parts[i]);
+static bool check_row(const Draft *d)
+{
+    const TwPoolRow *row = &d->own.row;
+    bool arrives = tw_node_group(d->node, "arrival") || row->trace[0];
+    if (!tw_node_group(d->node, "model") || (!arrives && tw_pool_classes(d->plant, d->pool) == 0)) {
+        tw_node_error(d->node, NULL, d->errors, "needs `model` and `arrival`, `trace` or classes (or a list `pools`)");
         return false;
     }
-    if (count == 1)
-        pool->traffic = parts[0];
-    else
-        tw_traffic_merge(&pool->traffic, parts, count, layout);
-    for (int i = 0; i < tw_traffic_parts(pool->traffic); i++)
-        pool->shares |= tw_traffic_replay_shares(tw_traffic_part(pool->traffic, i));
-    if (!tw_traffic_mean_tokens(pool->traffic, &pool->input_mean, &pool->output_mean))
-        pool->input_mean = pool->output_mean = NAN;
+    if (row->block_tokens & (row->block_tokens - 1)) {
+        tw_node_value_error(d->node, "block_tokens", d->errors, "block_tokens = %lld, expected a power of two",
+                            (long long)row->block_tokens);
+        return false;
+    }
     return true;
 }
 
-// Whether two racks are built with the same part for a group; groups written in place count as the same.
-static bool same_part(const TwNode *a, const TwNode *b, const char *group)
+// Why a step model was not made: a kernel table, or a layout that does not fit.
+static bool no_step(const Draft *d, const TwNode *group, const TwError *error)
 {
-    const char *left = tw_node_part(tw_node_group(a, group)), *right = tw_node_part(tw_node_group(b, group));
-    return strcmp(left ? left : "", right ? right : "") == 0;
-}
-
-// A name that no rack has: the nearest entry of the list.
-static void refuse_rack(const TwPlant *plant, const char *asked, const TwNode *node, TwErrors *errors)
-{
-    enum { NAMES = 64 };
-    char stem[NAMES][TW_NAME];
-    const char *names[NAMES];
-    int count = 0;
-    for (int i = 0; i < plant->rack_count && count < NAMES; i++) {
-        const char *name = plant->racks[i].name;
-        snprintf(stem[count], TW_NAME, "%.*s", (int)tw_stem_length(name), name);
-        names[count] = stem[count];
-        count += count == 0 || strcmp(stem[count], stem[count - 1]) != 0;
-    }
-    const char *near = tw_nearest(asked, names, count);
-    tw_node_error(node, "racks", errors, "\"%s\" names no rack of this facility%s%s%s", asked,
-                  near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
-}
-
-// The first rack of a pool; all of its racks have one chip and one size of domain. -1: an error.
-static int pool_rack(const TwPlant *plant, const TwPoolRow *row, const TwNode *node, TwErrors *errors)
-{
-    const TwNode *root = tw_config_root(plant->config), *first = NULL;
-    int home = -1;
-    for (int i = 0; i < plant->rack_count; i++) {
-        char name[TW_NAME];
-        const TwNode *entry = tw_node_entry(root, "racks", i, name);
-        if (!in_pool(row, name)) continue;
-        if (home < 0) {
-            home = i;
-            first = entry;
-        } else if (!same_part(first, entry, "gpu") || !same_part(first, entry, "scaleup") ||
-                   plant->racks[i].domain_gpus != plant->racks[home].domain_gpus) {
-            tw_node_error(node, "racks", errors,
-                          "rack \"%s\" has other GPUs or another NVLink domain than rack \"%s\" of the same pool, "
-                          "expected racks of one kind: name them in `racks`",
-                          name, plant->racks[home].name);
-            return -1;
-        }
-    }
-    for (int k = 0; k < row->racks.count; k++) {
-        const TwPoolRow one = {.racks = {.count = 1, .values = &row->racks.values[k]}};
-        bool found = false;
-        for (int i = 0; i < plant->rack_count && !found; i++) found = in_pool(&one, plant->racks[i].name);
-        if (found) continue;
-        refuse_rack(plant, row->racks.values[k], node, errors);
-        home = -1;
-    }
-    return home;
-}
-
-// How a layout lies in the racks of a pool, which must have so many domains.
-static bool spread_in(const TwPlant *plant, const TwPoolRow *row, int home, const TwParallel *layout,
-                      const TwNode *node, TwDomains *spread, TwErrors *errors)
-{
-    TwError error = {0};
-    if (!tw_domains_of(layout, plant->racks[home].domain_gpus, spread, &error)) {
-        tw_node_error(node, "tensor_parallel", errors, "%s", error.text);
-        return false;
-    }
-    int64_t there = 0;
-    for (int i = 0; i < plant->rack_count; i++)
-        if (in_pool(row, plant->racks[i].name)) there += domains_in(&plant->racks[i]);
-    if (spread->domains <= there) return true;
-    tw_node_error(
-        node, "tensor_parallel", errors,
-        "tensor_parallel = %d x attention_ranks = %d x pipeline_parallel = %d are %d GPUs, which need %d NVLink "
-        "domains of %d, expected at most the %lld of the pool's racks",
-        layout->tensor, layout->ranks, layout->stages, layout->tensor * layout->ranks * layout->stages, spread->domains,
-        plant->racks[home].domain_gpus, (long long)there);
+    if (error->file[0])
+        tw_errors_take(d->errors, error);
+    else
+        tw_node_error(group, "tensor_parallel", d->errors, "%s", error->text);
     return false;
 }
 
-// Replicas that compute prompts alone.
-typedef struct Front {
-    TwPoolRow row;
-    TwDomains spread;
-    TwEngineSpec *engine;
-    int gpus, ranks;    // of one
-} Front;
-
-// Their step model, on the GPUs of the first of their racks, and their engine.
-static bool compile_prefill(TwPlant *plant, TwPoolPlan *pool, const TwPoolRow *row, const TwPrefillRow *apart,
-                            const TwNode *node, Front *front, TwErrors *errors)
+// The layout of a replica and its step model. tensor_parallel 0 without attention ranks is the fewest GPUs that hold
+// it.
+static bool fit_layout(Draft *d)
 {
-    const TwNode *group = tw_node_group(node, "prefill");
-    front->row = *row;
-    if (apart->racks.count > 0) front->row.racks = apart->racks;
-    if (strcmp(apart->precision, "pool") != 0) front->row.precision = apart->precision;
-    front->row.replicas = apart->replicas;
-    front->row.max_tokens = apart->max_tokens;
-    front->row.max_sequences = apart->max_sequences;
-    int home = pool_rack(plant, &front->row, group, errors);
+    Kind *k = &d->own;
+    const TwPoolRow *row = &k->row;
+    int home = tw_pool_rack(d->plant, row, d->node, d->errors);
     if (home < 0) return false;
     TwError error = {0};
-    TwParallel layout = {pool->tensor_parallel, pool->attention_ranks, pool->pipeline_parallel, pool->expert_parallel};
-    if (apart->tensor_parallel > 0) layout = (TwParallel){(int)apart->tensor_parallel, 1, 1, 1};
-    if (apart->attention_ranks > 0) layout.ranks = (int)apart->attention_ranks;
-    if (apart->pipeline_parallel > 0) layout.stages = (int)apart->pipeline_parallel;
-    if (apart->expert_parallel > 0) layout.experts = (int)apart->expert_parallel;
-    if (!spread_in(plant, &front->row, home, &layout, group, &front->spread, errors)) return false;
-    int others = layout.ranks * layout.stages;
-    if (!compile_step(plant, &front->row, node, home, &layout, &pool->prefill_step, &error)) {
-        if (error.file[0])
-            tw_errors_take(errors, &error);
-        else
-            tw_node_error(group, "tensor_parallel", errors, "%s", error.text);
-        return false;
+    k->parallel = (TwParallel){(int)row->tensor_parallel, (int)row->attention_ranks, (int)row->pipeline_parallel,
+                               (int)row->expert_parallel};
+    TwParallel *parallel = &k->parallel;
+    bool fewest = parallel->tensor == 0 && parallel->ranks == 1;
+    if (parallel->tensor == 0) parallel->tensor = 1;
+    int others = parallel->ranks * parallel->stages, domain = d->plant->racks[home].domain_gpus;
+    if (!tw_spread_in(d->plant, row, home, parallel, d->node, &k->spread, d->errors)) return false;
+    bool made = compile_step(d->plant, row, d->node, home, parallel, &d->pool->step, &error);
+    while (!made && fewest && !error.file[0] && 2 * parallel->tensor * others <= domain) {
+        parallel->tensor *= 2;
+        made = compile_step(d->plant, row, d->node, home, parallel, &d->pool->step, &error);
     }
-    front->gpus = layout.tensor * others;
-    front->ranks = layout.ranks;
-    front->engine = TW_TAKE(plant->arena, 1, TwEngineSpec);
-    *front->engine = (TwEngineSpec){
+    if (parallel->tensor > 1 && !tw_spread_in(d->plant, row, home, parallel, d->node, &k->spread, d->errors))
+        return false;
+    k->gpus = parallel->tensor * others;
+    return made || no_step(d, d->node, &error);
+}
+
+static void fill_plan(Draft *d)
+{
+    TwPoolPlan *pool = d->pool;
+    const TwPoolRow *row = &d->own.row;
+    const TwParallel *parallel = &d->own.parallel;
+    const char *model = tw_node_part(tw_node_group(d->node, "model"));
+    pool->gpus = d->own.gpus, pool->tensor_parallel = parallel->tensor, pool->attention_ranks = parallel->ranks;
+    pool->expert_parallel = parallel->experts, pool->pipeline_parallel = parallel->stages;
+    pool->model = model ? model : "custom";
+    pool->precision = row->precision;
+    pool->max_tokens = (int)row->max_tokens;
+    pool->max_sequences = (int)row->max_sequences;
+    pool->lengths = row->lengths;
+    pool->ttft_slo_s = row->ttft_slo_s;
+    pool->tpot_slo_s = row->tpot_slo_s;
+}
+
+// The step model of replicas for prompts, on the GPUs of the first of their racks, and their engine.
+static bool fit_front(Draft *d)
+{
+    TwPoolPlan *pool = d->pool;
+    const TwPrefillRow *apart = &d->apart;
+    Kind *k = &d->front;
+    if (apart->racks.count > 0) k->row.racks = apart->racks;
+    if (strcmp(apart->precision, "pool") != 0) k->row.precision = apart->precision;
+    k->row.replicas = apart->replicas;
+    k->row.max_tokens = apart->max_tokens;
+    k->row.max_sequences = apart->max_sequences;
+    int home = tw_pool_rack(d->plant, &k->row, d->prefill, d->errors);
+    if (home < 0) return false;
+    TwParallel *layout = &k->parallel;
+    *layout = d->own.parallel;
+    if (apart->tensor_parallel > 0) *layout = (TwParallel){(int)apart->tensor_parallel, 1, 1, 1};
+    if (apart->attention_ranks > 0) layout->ranks = (int)apart->attention_ranks;
+    if (apart->pipeline_parallel > 0) layout->stages = (int)apart->pipeline_parallel;
+    if (apart->expert_parallel > 0) layout->experts = (int)apart->expert_parallel;
+    if (!tw_spread_in(d->plant, &k->row, home, layout, d->prefill, &k->spread, d->errors)) return false;
+    TwError error = {0};
+    if (!compile_step(d->plant, &k->row, d->node, home, layout, &pool->prefill_step, &error))
+        return no_step(d, d->prefill, &error);
+    int others = layout->ranks * layout->stages;
+    k->gpus = layout->tensor * others;
+    d->front_engine = TW_TAKE(d->plant->arena, 1, TwEngineSpec);
+    *d->front_engine = (TwEngineSpec){
         .step = &pool->prefill_step->source,
         .max_tokens = (int)apart->max_tokens * others,
         .max_sequences = (int)apart->max_sequences,
         .kv_blocks =
-            apart->kv_blocks > 0 ? apart->kv_blocks : pool->prefill_step->kv_blocks_16 * 16 / row->block_tokens,
+            apart->kv_blocks > 0 ? apart->kv_blocks : pool->prefill_step->kv_blocks_16 * 16 / d->own.row.block_tokens,
     };
     return true;
 }
 
-static bool compile_pool(TwPlant *plant, TwPoolPlan *pool, TwPoolSpec *spec, const TwNode *node, const char *name,
-                         const TwPlantInput *input, TwLayout *layout, TwErrors *errors)
+// Finds room for the replicas of both kinds: prompts computed apart take their racks first.
+static bool place_all(Draft *d)
 {
-    TwPoolRow row;
-    tw_node_row(node, &row);
-    snprintf(pool->name, sizeof pool->name, "%s", name);
-    bool arrives = tw_node_group(node, "arrival") || row.trace[0];
-    if (!tw_node_group(node, "model") || (!arrives && count_classes(plant, pool) == 0)) {
-        tw_node_error(node, NULL, errors, "needs `model` and `arrival`, `trace` or classes (or a list `pools`)");
-        return false;
-    }
-    if (row.block_tokens & (row.block_tokens - 1)) {
-        tw_node_value_error(node, "block_tokens", errors, "block_tokens = %lld, expected a power of two",
-                            (long long)row.block_tokens);
-        return false;
-    }
-    int home = pool_rack(plant, &row, node, errors);
-    if (home < 0) return false;
-    TwError error = {0};
-    TwParallel parallel = {(int)row.tensor_parallel, (int)row.attention_ranks, (int)row.pipeline_parallel,
-                           (int)row.expert_parallel};
-    bool fewest = parallel.tensor == 0 && parallel.ranks == 1;
-    if (parallel.tensor == 0) parallel.tensor = 1;
-    int others = parallel.ranks * parallel.stages, domain = plant->racks[home].domain_gpus;
-    TwDomains spread;
-    if (!spread_in(plant, &row, home, &parallel, node, &spread, errors)) return false;
-    bool made = compile_step(plant, &row, node, home, &parallel, &pool->step, &error);
-    while (!made && fewest && !error.file[0] && 2 * parallel.tensor * others <= domain) {
-        parallel.tensor *= 2;
-        made = compile_step(plant, &row, node, home, &parallel, &pool->step, &error);
-    }
-    if (parallel.tensor > 1 && !spread_in(plant, &row, home, &parallel, node, &spread, errors)) return false;
-    int ranks = parallel.tensor * others;
-    if (!made && error.file[0]) {
-        tw_errors_take(errors, &error);    // a kernel table
-        return false;
-    }
-    if (!made) {
-        tw_node_error(node, "tensor_parallel", errors, "%s", error.text);
-        return false;
-    }
-    pool->gpus = ranks, pool->tensor_parallel = parallel.tensor, pool->attention_ranks = parallel.ranks;
-    pool->expert_parallel = parallel.experts, pool->pipeline_parallel = parallel.stages;
-    pool->model = tw_node_part(tw_node_group(node, "model")) ? tw_node_part(tw_node_group(node, "model")) : "custom";
-    pool->precision = row.precision;
-    pool->max_tokens = (int)row.max_tokens;
-    pool->max_sequences = (int)row.max_sequences;
-    pool->lengths = row.lengths;
-    pool->ttft_slo_s = row.ttft_slo_s;
-    pool->tpot_slo_s = row.tpot_slo_s;
-
-    // prompts computed apart take their racks first
-    TwPrefillRow apart;
-    tw_node_row(tw_node_group(node, "prefill"), &apart);
-    Front front = {.row = row};
-    Lie lies_front = {0};
-    int fronts = 0;
-    if (apart.replicas > 0) {
-        if (!compile_prefill(plant, pool, &row, &apart, node, &front, errors)) return false;
-        fronts = place_replicas(plant, &front.row, &front.spread, front.gpus, apart.replicas, NULL);
-        if (fronts < apart.replicas) {
-            tw_node_error(tw_node_group(node, "prefill"), "replicas", errors,
+    Kind *own = &d->own, *front = &d->front;
+    TwPlant *plant = d->plant;
+    if (d->apart.replicas > 0) {
+        if (!fit_front(d)) return false;
+        front->count = tw_place_room(plant, &front->row, &front->spread, front->gpus, d->apart.replicas);
+        if (front->count < d->apart.replicas) {
+            tw_node_error(d->prefill, "replicas", d->errors,
                           "replicas = %lld of %d GPUs, expected at most the %d that fit their racks",
-                          (long long)apart.replicas, front.gpus, fronts);
+                          (long long)d->apart.replicas, front->gpus, front->count);
             return false;
         }
-        lies_front = place_counted(plant, &front.row, &front.spread, front.gpus, fronts);
+        front->places = tw_place(plant, &front->row, &front->spread, front->gpus, front->count);
     }
-    int decodes = place_replicas(plant, &row, &spread, ranks, row.replicas, NULL);
-    int replicas = pool->replicas = decodes + fronts;
-    pool->prefill_replicas = fronts;
-    pool->prefill_gpus = front.gpus;
-    if (decodes == 0) {
-        tw_node_error(node, "racks", errors,
-                      "no room for a replica of %d GPUs in the racks left over, expected one at least", ranks);
+    own->count = tw_place_room(plant, &own->row, &own->spread, own->gpus, own->row.replicas);
+    if (own->count == 0) {
+        tw_node_error(d->node, "racks", d->errors,
+                      "no room for a replica of %d GPUs in the racks left over, expected one at least", own->gpus);
         return false;
     }
-    if (decodes < row.replicas) {
-        tw_node_error(node, "replicas", errors,
-                      "replicas = %lld of %d GPUs, expected at most the %d that fit its racks", (long long)row.replicas,
-                      ranks, decodes);
+    if (own->count < own->row.replicas) {
+        tw_node_error(d->node, "replicas", d->errors,
+                      "replicas = %lld of %d GPUs, expected at most the %d that fit its racks",
+                      (long long)own->row.replicas, own->gpus, own->count);
         return false;
     }
-    Lie lies_own = place_counted(plant, &row, &spread, ranks, decodes);
-    Lie lie = {.first = TW_TAKE(plant->arena, replicas + 1, int),
-               .rack = TW_TAKE(plant->arena, lies_front.parts + lies_own.parts + 1, int),
-               .gpus = TW_TAKE(plant->arena, lies_front.parts + lies_own.parts + 1, int),
-               .domain = TW_TAKE(plant->arena, replicas + 1, int)};
-    int *racks = TW_TAKE(plant->arena, replicas, int), *cells = TW_TAKE(plant->arena, replicas, int);
-    bool *is_front = TW_TAKE(plant->arena, replicas, bool);
-    pool->replica_prefill = is_front;
-    pool->replica_rack = racks;
-    pool->part_first = lie.first, pool->part_rack = lie.rack, pool->part_gpus = lie.gpus;
+    own->places = tw_place(plant, &own->row, &own->spread, own->gpus, own->count);
+    d->pool->replicas = own->count + front->count;
+    d->pool->prefill_replicas = front->count;
+    d->pool->prefill_gpus = front->gpus;
+    return true;
+}
+
+// Cells of the router, each with its share of both kinds.
+static bool deal_cells(Draft *d)
+{
+    TwPoolPlan *pool = d->pool;
+    TwArena *arena = d->plant->arena;
+    int fronts = d->front.count, decodes = d->own.count, replicas = pool->replicas;
+    int parts = d->front.places.parts + d->own.places.parts;
+    TwPlaces *all = &d->places;
+    *all = (TwPlaces){.first = TW_TAKE(arena, replicas + 1, int),
+                      .rack = TW_TAKE(arena, parts + 1, int),
+                      .gpus = TW_TAKE(arena, parts + 1, int),
+                      .domain = TW_TAKE(arena, replicas + 1, int)};
+    d->racks = TW_TAKE(arena, replicas, int);
+    d->cells = TW_TAKE(arena, replicas, int);
+    d->is_front = TW_TAKE(arena, replicas, bool);
+    pool->replica_prefill = d->is_front;
+    pool->replica_rack = d->racks;
+    pool->part_first = all->first, pool->part_rack = all->rack, pool->part_gpus = all->gpus;
     pool->cells = (replicas + CELL_REPLICAS - 1) / CELL_REPLICAS;
     if (fronts > 0 && pool->cells > fronts) pool->cells = fronts;
     if (fronts > 0 && pool->cells > decodes) pool->cells = decodes;
     if (replicas > 64 * pool->cells) {
-        tw_node_error(tw_node_group(node, "prefill"), "replicas", errors,
+        tw_node_error(d->prefill, "replicas", d->errors,
                       "%d replicas for prompts and %d others: a router serves at most 64, with one of each", fronts,
                       decodes);
         return false;
     }
-    // each cell gets its share of both kinds
-    for (int c = 0; c < pool->cells; c++) {
+    for (int c = 0; c < pool->cells; c++)
         for (int kind = 1; kind >= 0; kind--) {
-            int of_kind = kind ? fronts : decodes;
-            for (int64_t k = (int64_t)c * of_kind / pool->cells; k < (int64_t)(c + 1) * of_kind / pool->cells; k++) {
-                int i = lie.count;
-                add_replica(&lie, kind ? &lies_front : &lies_own, (int)k);
-                racks[i] = lie.rack[lie.first[i]];
-                cells[i] = c;
-                is_front[i] = kind;
+            const Kind *from = kind ? &d->front : &d->own;
+            int64_t begin = (int64_t)c * from->count / pool->cells, end = (int64_t)(c + 1) * from->count / pool->cells;
+            for (int64_t k = begin; k < end; k++) {
+                int i = all->count;
+                tw_places_add(all, &from->places, (int)k);
+                d->racks[i] = all->rack[all->first[i]];
+                d->cells[i] = c;
+                d->is_front[i] = kind;
             }
         }
-    }
-    for (int i = 0; i < replicas; i++) {
-        const TwStepModel *step = is_front[i] ? pool->prefill_step : pool->step;
-        for (int k = lie.first[i]; k < lie.first[i + 1]; k++) {
-            TwRackPlan *part = &plant->racks[lie.rack[k]];
-            part->weight_bytes += step->weight_bytes * lie.gpus[k];
+    return true;
+}
+
+// What the replicas of a rack must load before they serve.
+static void add_weights(Draft *d)
+{
+    const TwPlaces *all = &d->places;
+    for (int i = 0; i < all->count; i++) {
+        const TwStepModel *step = d->is_front[i] ? d->pool->prefill_step : d->pool->step;
+        for (int k = all->first[i]; k < all->first[i + 1]; k++) {
+            TwRackPlan *part = &d->plant->racks[all->rack[k]];
+            part->weight_bytes += step->weight_bytes * all->gpus[k];
             part->replica_bytes = fmax(part->replica_bytes, step->weight_bytes);
         }
     }
-    tw_pool_leaves(node, &pool->timeout_s, &pool->leave_s);
-    if (!compile_traffic(plant, pool, &row, node, pool->cells, input, layout, errors)) return false;
+}
 
-    int64_t blocks = row.kv_blocks ? row.kv_blocks : pool->step->kv_blocks_16 * 16 / row.block_tokens;
-    int64_t needed = (row.context_tokens + row.block_tokens - 1) / row.block_tokens;
+static void fill_spec(const Draft *d, TwPoolSpec *spec)
+{
+    const TwPoolPlan *pool = d->pool;
+    const TwPoolRow *row = &d->own.row;
+    const TwParallel *parallel = &d->own.parallel;
+    int64_t blocks = row->kv_blocks ? row->kv_blocks : pool->step->kv_blocks_16 * 16 / row->block_tokens;
+    int64_t needed = (row->context_tokens + row->block_tokens - 1) / row->block_tokens;
     if (blocks < needed)
         tw_node_warn(
-            node, "kv_blocks", errors,
+            d->node, "kv_blocks", d->errors,
             "a replica has %lld KV blocks, but a request of context_tokens = %lld needs %lld: longer ones are rejected",
-            (long long)blocks, (long long)row.context_tokens, (long long)needed);
+            (long long)blocks, (long long)row->context_tokens, (long long)needed);
     *spec = (TwPoolSpec){
         .name = pool->name,
         .step = &pool->step->source,
         .traffic = pool->traffic,
-        .replica_count = replicas,
-        .replica_rack = racks,
-        .part_first = lie.first,
-        .part_rack = lie.rack,
-        .part_gpus = lie.gpus,
-        .replica_cell = cells,
+        .replica_count = pool->replicas,
+        .replica_rack = d->racks,
+        .part_first = d->places.first,
+        .part_rack = d->places.rack,
+        .part_gpus = d->places.gpus,
+        .replica_cell = d->cells,
         .cell_count = pool->cells,
-        .max_tokens = (int)row.max_tokens * others,
-        .max_sequences = (int)row.max_sequences * parallel.ranks,
-        .block_tokens = (int)row.block_tokens,
+        .max_tokens = (int)row->max_tokens * parallel->ranks * parallel->stages,
+        .max_sequences = (int)row->max_sequences * parallel->ranks,
+        .block_tokens = (int)row->block_tokens,
         .kv_blocks = blocks,
-        .queue_max = (int)row.queue_max,
-        .router = row.router,
+        .queue_max = (int)row->queue_max,
+        .router = row->router,
         .ttft_slo_s = pool->ttft_slo_s,
         .tpot_slo_s = pool->tpot_slo_s,
-        .seed = (uint64_t)plant->run.seed,
+        .seed = (uint64_t)d->plant->run.seed,
     };
-    TwModelRow model;
-    tw_node_row(tw_node_group(node, "model"), &model);
-    double token_bytes = tw_model_kv_elements(&model, 1) * (strcmp(row.kv_precision, "fp8") == 0 ? 1.0 : 2.0);
-    TwEngineSpec *engine = TW_TAKE(plant->arena, 1, TwEngineSpec);
-    if (!tw_pool_engine(node, plant->arena, pool->shares, token_bytes * (double)row.block_tokens, (int)model.layers,
-                        parallel.ranks, blocks, engine, spec, errors))
-        return false;
+}
+
+// What an engine asks of the pool that it is in, and what does nothing in this one.
+static bool check_engine(const Draft *d, const TwEngineSpec *engine, const TwPoolSpec *spec)
+{
+    const TwNode *settings = tw_node_group(d->node, "engine");
     if (engine->ranks == 1 && spec->max_sequences > TW_LIST_MOST) {
-        tw_node_error(node, "max_sequences", errors,
+        tw_node_error(d->node, "max_sequences", d->errors,
                       "of each of %d attention ranks: %d in one list, expected at most %d, or "
                       "engine.rank_router other than \"even\"",
-                      parallel.ranks, spec->max_sequences, TW_LIST_MOST);
+                      d->own.parallel.ranks, spec->max_sequences, TW_LIST_MOST);
         return false;
     }
-    warn_idle(plant, pool, &row, node, &model, engine, errors);
-    if (tw_traffic_images(pool->traffic) && engine->encode_s <= 0.0)
-        tw_node_warn(tw_node_group(node, "engine"), "encode_s_per_image", errors,
+    warn_idle(d->node, &d->model, engine, d->errors);
+    tw_warn_idle_gaps(d->plant, d->pool, &d->own.row, d->node, d->errors);
+    if (tw_traffic_images(d->pool->traffic) && engine->encode_s <= 0.0)
+        tw_node_warn(settings, "encode_s_per_image", d->errors,
                      "requests bring images, whose encoding takes no time where it is not given");
     for (int t = 0; t < engine->tier_count; t++)
-        if (engine->tiers[t].shared && tw_planner_may_re_role(node)) {
-            tw_node_error(tw_node_group(node, "engine"), NULL, errors,
+        if (engine->tiers[t].shared && tw_planner_may_re_role(d->node)) {
+            tw_node_error(settings, NULL, d->errors,
                           "tier %d is shared = true: replicas that share a store keep their roles, expected "
                           "planner.re_role = false",
                           t + 1);
             return false;
         }
-    engine->keep_s = pool->kv_keep_s;
-    engine->keep_drops = pool->kv_drops;
-    if (engine->keep_s > 0.0 && !engine->keep_drops && engine->tier_count == 0)
-        tw_node_warn(tw_node_group(node, "engine"), NULL, errors,
+    if (d->pool->kv_keep_s > 0.0 && !d->pool->kv_drops && engine->tier_count == 0)
+        tw_node_warn(settings, NULL, d->errors,
                      "kv_then = \"offload\" without engine.tiers: KV is dropped after kv_keep_s = %g s",
-                     engine->keep_s);
-    engine->services = pool->service_count;
-    engine->service = pool->services;
-    spec->engine = engine;
-    for (int t = 0; t < engine->tier_count; t++)
-        pool->tier_block_bytes = fmax(pool->tier_block_bytes, engine->tiers[t].network_bytes);
-    pool->replica_group = TW_TAKE(plant->arena, replicas, int);    // filled in by twin/transit.c
-    pool->link_bytes_s = apart.link_bytes_s;
-    pool->link_latency_s = apart.link_latency_s;
-    if (fronts > 0) {
-        front.engine->prefix_cache = engine->prefix_cache;
-        front.engine->front_end = engine->front_end;
-        front.engine->rank_router = engine->rank_router;
-        front.engine->ranks = engine->rank_router == TW_RANK_EVEN ? 1 : front.ranks;
-        spec->hand_over = (TwHandOver){.engine = front.engine,
-                                       .replica_prefill = is_front,
-                                       .bytes_per_token = token_bytes,
-                                       .bytes_s = 1.0,    // the network says, window by window
-                                       .domain = lie.domain,
-                                       .group = pool->replica_group,
-                                       .layers = apart.layerwise ? (int)model.layers : 1,
-                                       .local_tokens = (int)apart.local_tokens,
-                                       .queue_max = (int)apart.queue_max,
-                                       .re_role = tw_planner_may_re_role(node)};
-        bool other_number = strcmp(front.row.precision, row.precision) != 0,
-             other = front.gpus != ranks || other_number;
-        if (spec->hand_over.re_role && (other || apart.racks.count > 0)) {
-            tw_node_error(
-                tw_node_group(node, "planner"), "re_role", errors,
-                "prompts are computed on %d GPUs a replica%s%s and decoded on %d: re_role needs the same GPUs",
-                front.gpus, apart.racks.count > 0 ? " of racks of their own" : "",
-                other_number ? " in a precision of their own" : "", ranks);
-            return false;
-        }
-    }
+                     d->pool->kv_keep_s);
     return true;
 }
 
-// Every class names a pool that there is.
-static bool check_class_pools(const TwNode *workload, TwErrors *errors)
+// The engine of all replicas but those for prompts; token_bytes: of KV of one token.
+static TwEngineSpec *make_engine(Draft *d, double token_bytes, TwPoolSpec *spec)
 {
-    int listed = tw_node_entries(workload, "pools"), classes = tw_node_entries(workload, "classes");
-    char names[TW_CLASSES][TW_NAME];
-    const char *known[TW_CLASSES];
-    int count = 0;
-    for (int i = 0; i < listed && count < TW_CLASSES; i++, count++) {
-        (void)tw_node_entry(workload, "pools", i, names[count]);
-        known[count] = names[count];
-    }
-    if (listed == 0) known[count++] = "serving";
-    bool good = true;
-    for (int i = 0; i < classes; i++) {
-        char name[TW_NAME];
-        TwClassRow row;
-        const TwNode *class = tw_node_entry(workload, "classes", i, name);
-        tw_node_row(class, &row);
-        bool found = !*row.pool;
-        for (int k = 0; k < count; k++) found |= strcmp(row.pool, known[k]) == 0;
-        if (found) continue;
-        const char *near = tw_nearest(row.pool, known, count);
-        tw_node_error(class, "pool", errors, "expected a pool of this facility; %s \"%s\"%s",
-                      near        ? "did you mean"
-                      : count > 1 ? "the first is"
-                                  : "its only one is",
-                      near ? near : known[0], near ? "?" : "");
-        good = false;
-    }
-    return good;
+    TwPoolPlan *pool = d->pool;
+    TwEngineSpec *engine = TW_TAKE(d->plant->arena, 1, TwEngineSpec);
+    if (!tw_pool_engine(d->node, d->plant->arena, pool->shares, token_bytes * (double)d->own.row.block_tokens,
+                        (int)d->model.layers, d->own.parallel.ranks, spec->kv_blocks, engine, spec, d->errors))
+        return NULL;
+    if (!check_engine(d, engine, spec)) return NULL;
+    engine->keep_s = pool->kv_keep_s;
+    engine->keep_drops = pool->kv_drops;
+    engine->services = pool->service_count;
+    engine->service = pool->services;
+    for (int t = 0; t < engine->tier_count; t++)
+        pool->tier_block_bytes = fmax(pool->tier_block_bytes, engine->tiers[t].network_bytes);
+    return engine;
+}
+
+// How KV goes from replicas for prompts to the others. re_role: both must be of the same GPUs.
+static bool hand_over(const Draft *d, const TwEngineSpec *engine, double token_bytes, TwPoolSpec *spec)
+{
+    const TwPrefillRow *apart = &d->apart;
+    TwEngineSpec *front = d->front_engine;
+    front->prefix_cache = engine->prefix_cache;
+    front->front_end = engine->front_end;
+    front->rank_router = engine->rank_router;
+    front->ranks = engine->rank_router == TW_RANK_EVEN ? 1 : d->front.parallel.ranks;
+    spec->hand_over = (TwHandOver){.engine = front,
+                                   .replica_prefill = d->is_front,
+                                   .bytes_per_token = token_bytes,
+                                   .bytes_s = 1.0,    // the network says, window by window
+                                   .domain = d->places.domain,
+                                   .group = d->pool->replica_group,
+                                   .layers = apart->layerwise ? (int)d->model.layers : 1,
+                                   .local_tokens = (int)apart->local_tokens,
+                                   .queue_max = (int)apart->queue_max,
+                                   .re_role = tw_planner_may_re_role(d->node)};
+    bool other_number = strcmp(d->front.row.precision, d->own.row.precision) != 0;
+    bool other = d->front.gpus != d->own.gpus || other_number;
+    if (!spec->hand_over.re_role || (!other && apart->racks.count == 0)) return true;
+    tw_node_error(tw_node_group(d->node, "planner"), "re_role", d->errors,
+                  "prompts are computed on %d GPUs a replica%s%s and decoded on %d: re_role needs the same GPUs",
+                  d->front.gpus, apart->racks.count > 0 ? " of racks of their own" : "",
+                  other_number ? " in a precision of their own" : "", d->own.gpus);
+    return false;
+}
+
+static bool compile_pool(TwPlant *plant, TwPoolPlan *pool, TwPoolSpec *spec, const TwNode *node,
+                         const TwPlantInput *input, TwLayout *layout, TwErrors *errors)
+{
+    Draft d = {.plant = plant, .pool = pool, .node = node, .prefill = tw_node_group(node, "prefill"), .errors = errors};
+    tw_node_row(node, &d.own.row);
+    if (!check_row(&d) || !fit_layout(&d)) return false;
+    fill_plan(&d);
+    tw_node_row(d.prefill, &d.apart);
+    d.front.row = d.own.row;
+    if (!place_all(&d) || !deal_cells(&d)) return false;
+    add_weights(&d);
+    tw_pool_leaves(node, &pool->timeout_s, &pool->leave_s);
+    if (!tw_pool_traffic(plant, pool, &d.own.row, node, input, layout, errors)) return false;
+
+    fill_spec(&d, spec);
+    tw_node_row(tw_node_group(node, "model"), &d.model);
+    double kv_bytes = strcmp(d.own.row.kv_precision, "fp8") == 0 ? 1.0 : 2.0;
+    double token_bytes = tw_model_kv_elements(&d.model, 1) * kv_bytes;
+    TwEngineSpec *engine = make_engine(&d, token_bytes, spec);
+    if (!engine) return false;
+    spec->engine = engine;
+    pool->replica_group = TW_TAKE(plant->arena, pool->replicas, int);    // filled in by twin/transit.c
+    pool->link_bytes_s = d.apart.link_bytes_s;
+    pool->link_latency_s = d.apart.link_latency_s;
+    return d.front.count == 0 || hand_over(&d, engine, token_bytes, spec);
 }
 
 bool tw_compile_workload(TwPlant *plant, const TwPlantInput *input, TwLayout *layout, TwErrors *errors)
@@ -777,11 +485,12 @@ bool tw_compile_workload(TwPlant *plant, const TwPlantInput *input, TwLayout *la
     int listed = tw_node_entries(workload, "pools"), n = plant->pool_count = listed ? listed : 1;
     plant->pools = TW_TAKE(plant->arena, n, TwPoolPlan);
     TwPoolSpec *specs = TW_TAKE(plant->arena, n, TwPoolSpec);
-    bool good = check_class_pools(workload, errors);
+    bool good = tw_check_class_pools(workload, errors);
     for (int i = 0; i < n; i++) {
         char name[TW_NAME] = "serving";
         const TwNode *node = listed ? tw_node_entry(workload, "pools", i, name) : workload;
-        good = compile_pool(plant, &plant->pools[i], &specs[i], node, name, input, layout, errors) && good;
+        snprintf(plant->pools[i].name, sizeof plant->pools[i].name, "%s", name);
+        good = compile_pool(plant, &plant->pools[i], &specs[i], node, input, layout, errors) && good;
     }
     if (!good) return false;
     TwWorkloadSpec spec = {.rack_count = plant->rack_count,
