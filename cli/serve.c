@@ -291,6 +291,11 @@ static void print_text(const TwDeploy *d, const TwServeSpec *s, const TwServeRes
            100.0 * r->clock_capped);
     if (r->rank_wait > 0.0)
         printf("  attention ranks wait %.2f %% of the time for the slowest\n", 100.0 * r->rank_wait);
+    bool one_length = s->output.uniform && s->output.low == s->output.high;
+    if ((s->kind == TW_LOAD_CLOSED || s->kind == TW_LOAD_SATURATED) && one_length && r->batch > 1.5)
+        printf(
+            "  answers of one length end together and the next prompts come together: time to first token is that of "
+            "such waves\n");
     if (s->engine && s->engine->front_end.output_s > 0.0)
         printf("  the front end has work for %.0f %% of the time\n", 100.0 * r->front_share);
     if (s->shared_tokens > 0) printf("  %.1f %% of the prompt tokens were found cached\n", 100.0 * r->hit_share);

@@ -50,3 +50,12 @@ bool tw_trend_line(const TwTrend *t, double skip, double *slope, double *sigma)
     *sigma = sqrt(squares / (n - 2) / xx * (1.0 + rho) / (1.0 - rho));
     return true;
 }
+
+bool tw_trend_ends_highest(const TwTrend *t)
+{
+    double area = 0.0, span_s = 0.0;
+    for (int k = t->bins - t->bins / 4; k < t->bins; k++) area += t->area[k], span_s += t->span_s[k];
+    bool highest = span_s > 0.0;
+    for (int k = 0; k < t->bins / 2; k++) highest = highest && area / span_s > t->area[k] / t->span_s[k];
+    return highest;
+}

@@ -20,3 +20,7 @@ void tw_trend_add(TwTrend *trend, double value, double span_s);    // its mean o
 // A line through the means of the full bins, but for the first `skip` (share of them): its slope a second and its
 // standard deviation. False: fewer than eight are left.
 bool tw_trend_line(const TwTrend *trend, double skip, double *slope, double *sigma);
+
+// Whether the mean over the last quarter of the full bins is above every bin of the first half: what grows ends higher
+// than it ever was, what comes back after a fall does not.
+bool tw_trend_ends_highest(const TwTrend *trend);

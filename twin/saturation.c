@@ -57,8 +57,9 @@ void tw_saturation(const TwPlant *plant, const void *block, int pool, TwSaturati
     s->turned_away = w->arrived > 0 ? (double)w->turned / (double)w->arrived : 0.0;
 
     double waiting = s->known ? grows(slope, sigma, arrivals_s, least_waiting) : 0.0;
-    double whole =
-        tw_trend_line(&w->in_system, 0.5, &slope, &sigma) ? grows(slope, sigma, arrivals_s, least_in_system) : 0.0;
+    double whole = tw_trend_line(&w->in_system, 0.5, &slope, &sigma) && tw_trend_ends_highest(&w->in_system)
+                       ? grows(slope, sigma, arrivals_s, least_in_system)
+                       : 0.0;
     double each = w->span_s > 0.0 ? w->waiting_s / w->span_s / plant->pools[pool].replicas : 0.0;
     double turned = s->turned_away > least_turned && each > 1.0 ? s->turned_away : 0.0;
     s->excess = fmax(fmax(waiting, whole), turned);

@@ -4,8 +4,10 @@
 // saturated where
 //   waiting grows: the slope of who waits, the first quarter of the bins aside, is above 3 sigma and above 1 % of the
 //     arrivals a second;
-//   the batch grows: the same of all in the system over the last half of the bins, above 3 % (engines without a bound
-//     that matters take everybody in, and slow down);
+//   the batch grows: the same of all in the system over the last half of the bins, above 3 %, and it ends higher than
+//   it ever
+//     was before (engines without a bound that matters take everybody in, and slow down; a hall that is filled again
+//     after a failure, or towards its peak of every day, does not);
 //   requests are turned away: more than 1 % were rejected or gave up while on average more than one a replica waited.
 // Latencies of a saturated pool depend on the length of the run.
 #pragma once

@@ -44,9 +44,23 @@ static void noise_is_no_growth(void)
     CHECK(found >= 396);
 }
 
+// Down for a quarter and back: the last half rises, but ends where it was.
+static void what_comes_back_is_no_growth(void)
+{
+    TwTrend back = {0}, grows = {0}, empty = {0};
+    for (int k = 0; k < 1000; k++) {
+        tw_trend_add(&back, (k < 400 || k > 650 ? 100.0 : 0.0) + k % 7, 1.0);
+        tw_trend_add(&grows, k, 1.0);
+    }
+    double slope, sigma;
+    CHECK(tw_trend_line(&back, 0.5, &slope, &sigma) && slope > 0.0);
+    CHECK(!tw_trend_ends_highest(&back) && tw_trend_ends_highest(&grows) && !tw_trend_ends_highest(&empty));
+}
+
 int main(void)
 {
     a_line_is_itself();
+    what_comes_back_is_no_growth();
     noise_is_no_growth();
     return check_failures != 0;
 }
