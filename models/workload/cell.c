@@ -447,7 +447,10 @@ static bool lost(void *context, const TwRow *row, const TwCold *cold, const TwCo
     const Move move = {
         .at_ns = now_ns + w->pool->detect_ns,
         .request = request_of(row, cold, content),
-        .coming = {.first_ns = row->first_ns, .last_ns = row->give_up_ns, .seen = row->seen, .moved = true},
+        .coming = {.first_ns = row->first_ns <= now_ns ? row->first_ns : 0,    // else the front end had it still
+                   .last_ns = row->give_up_ns,
+                   .seen = row->seen,
+                   .moved = true},
         .from = -1,
         .to = -1};
     // transfers keep their room

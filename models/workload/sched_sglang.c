@@ -157,5 +157,11 @@ bool tw_schedule_sglang(const TwEngine *e, TwReplica *r, const TwEngineLog *log)
         // a prompt that found no memory may be the one that is left: it goes on with what that has freed
         if (r->decodes == 0 && r->chunk_count > 0) return tw_schedule_sglang(e, r, log) || changed;
     }
+    // prompts that came from host memory or lower tiers hold what each of them needs to go on
+    if (!any && r->decodes == 0 && r->chunk_count > 1 && r->loading == 0) {
+        retract(e, r, log);
+        (void)tw_schedule_sglang(e, r, log);
+        return true;
+    }
     return changed;
 }

@@ -409,7 +409,7 @@ static void measure(const TwEngine *e, TwReplica *r, const TwRow *row, const TwE
 {
     TwEngineCounts *n = counts_of(r);
     int64_t now = out_ns(e, r), ttft = row->first_ns - row->arrival_ns, tpot = 0;
-    if (rare(now < row->first_ns)) now = row->first_ns;    // behind the front end that has its first token
+    if (now < row->first_ns) now = row->first_ns;    // behind the front end that has its first token
     if (row->output > 1) tpot = (int64_t)((double)(now - row->first_ns) * 1000.0 / (double)(row->output - 1) + 0.5);
     bool good = tw_service_good(&e->service[row->service], ttft, tpot, now - row->arrival_ns) && gaps_good(e, r, row);
     bool counts = row->arrival_ns >= e->spec.measure_from_ns;
