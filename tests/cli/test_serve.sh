@@ -153,7 +153,7 @@ assert s["saturated"] and 0.9 < s["front_end_share"] <= 1, s
 END
 expect 0 "nor who is in work grows; " "$TOKENWORKS" run $facilities/hopper_hall.cfg --for 5min --set run.warmup_s=60 --set workload.queue_max=1 --out queue.h5 --quiet --json
 # a budget of an iteration below sglang's own bounds its prompts, decodes beside them too
-expect 0 "" ${hall/--for 3min/--for 20s} --set workload.engine.rank_router=auto --set workload.engine.policy=sglang --set workload.engine.mixed_chunk=true --set workload.max_tokens=512 --set run.warmup_s=5
+expect 0 "" ${hall/--for 3min/--for 20s} --set workload.engine.rank_wait_iterations=0 --set workload.engine.policy=sglang --set workload.engine.mixed_chunk=true --set workload.max_tokens=512 --set run.warmup_s=5
 expect 2 "did you mean vllm" $loop --front-end vlm
 expect 2 "expected none" $loop --front-end 1,2
 expect 3 "to take some time" "$TOKENWORKS" check dps_8rack --set workload.engine.front_request_s=0.001
@@ -168,13 +168,13 @@ cmp -s one.txt out.txt && fail "two batches take as long as one"
 expect 2 "--rank-wait does nothing with one attention rank" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --rank-wait 5
 expect 2 "--rank-gather does nothing with --rank-router even" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --dp 2 --rank-router even --rank-gather 5
 expect 2 "at most 256 attention ranks" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --dp 512 --rank-router least_tokens
-expect 0 "no other attention rank" "$TOKENWORKS" check dps_8rack --set workload.engine.rank_wait_iterations=5
+expect 0 "no other attention rank" "$TOKENWORKS" check dps_8rack --set workload.engine.rank_router=even
 expect 0 "the model has no experts" "$TOKENWORKS" check hopper_hall --set workload.moe_imbalance=1.5
 expect 0 "no limit on gaps" "$TOKENWORKS" check dps_8rack --set workload.itl_slo_share=0.9
 expect 0 "no lower tiers" "$TOKENWORKS" check dps_8rack --set workload.engine.tier_credit=0.5
 large='check dps_8rack --set workload.attention_ranks=16 --set workload.expert_parallel=16 --set workload.max_sequences=8192'
-expect 3 "131072 in one list, expected at most 65535" "$TOKENWORKS" $large
-expect 0 "" "$TOKENWORKS" $large --set 'workload.engine.rank_router="auto"'
+expect 3 "131072 in one list, expected at most 65535" "$TOKENWORKS" $large --set 'workload.engine.rank_router="even"'
+expect 0 "" "$TOKENWORKS" $large
 expect 2 "expected at most 4095" "$TOKENWORKS" serve --chip gb300 --model deepseek-v3 --precision fp4 --dp 16 --ep 16 --rank-router even --max-sequences 8192
 expect 2 "--max-sequences 0: expected a number from 1 to 8192" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --max-sequences 0
 # inputs of one length, outputs of a table; a batch that is bounded takes longer
