@@ -111,6 +111,22 @@ static void keep_standard_streams(void)
         if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY) != fd) abort();
 }
 
+// Names of files are kept in fields of a few hundred bytes, with folders and endings of ours behind them: a longer one
+// would be cut, and another file read or written. The working folder may lie as deep as it likes.
+static bool names_fit(const TwOptions *options)
+{
+    enum { MOST = 400 };
+    const char *const given[] = {options->out, options->screenshot, options->restore};
+    for (int i = 0; i < options->file_count + TW_COUNT(given); i++) {
+        const char *name = i < options->file_count ? options->files[i] : given[i - options->file_count];
+        if (!name || strlen(name) <= MOST) continue;
+        fprintf(stderr, "tokenworks: %.60s...: a name of %zu bytes, expected at most %d: name it from its folder\n",
+                name, strlen(name), MOST);
+        return false;
+    }
+    return true;
+}
+
 // What could not be printed was not said.
 static int printed(int status)
 {
@@ -149,6 +165,7 @@ int main(int argc, char **argv)
         static TwOptions options;    // some kilobytes, once a process
         bool help;
         if (!tw_options_read(&options, c, argc - 1, argv + 1, &help)) return TW_USAGE;
+        if (!help && !names_fit(&options)) return TW_IO;
         return printed(help ? TW_DONE : c->run(&options));
     }
     const char *near = tw_nearest(argv[1], names, count);

@@ -39,12 +39,10 @@ static const Point points[] = {
 
 static bool write_point(TwResult *result, const Point *p, const char *publisher, FILE *f, TwError *error)
 {
-    enum { MOST = 16384 };
-    int rows = tw_result_rows(result, p->group);
-    char(*names)[64] = calloc(MOST, sizeof *names);
+    int rows = tw_result_rows(result, p->group), entries = tw_result_entries(result, p->group, NULL, 0);
+    char(*names)[64] = calloc((size_t)entries + 1, sizeof *names);
     if (!names) abort();
-    int entries = p->group[0] ? tw_result_entries(result, p->group, names, MOST) : 1;
-    if (entries > MOST) entries = MOST;
+    tw_result_entries(result, p->group, names, entries);
     if (!p->group[0]) snprintf(names[0], sizeof names[0], "plant");
     double *time_s = malloc((size_t)(rows + 1) * sizeof *time_s);
     double *values = malloc((size_t)(rows + 1) * (size_t)(entries + 1) * sizeof *values);
