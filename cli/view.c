@@ -217,7 +217,9 @@ int tw_command_view(const TwOptions *options)
     }
 
     if (is_result(options->files[0])) {
+        static const char *const of_runs[] = {"set", "event", "for", "seed", "threads", "output", "scenario", NULL};
         if (tw_cli_is_study(options->files[0])) return tw_cli_view_study(options, &picture, window_theme);
+        if (tw_options_idle(options, "a result, which is not run again", of_runs)) return TW_USAGE;
         if (!options->screenshot) return replay(options, window_theme);
         TwError error = {0};
         TwReplay *result;

@@ -52,6 +52,9 @@ static int watch(const TwStudy *study, TwStudyMaker *maker, const TwOptions *opt
 
 static int draw(TwStudyMaker *maker, const TwOptions *options, const TwPictureOptions *picture)
 {
+    static const char *const of_scenarios[] = {"set", "event",  "for",    "seed",  "threads",
+                                               "at",  "select", "colour", "study", NULL};
+    if (tw_options_idle(options, "the picture of a study without --scenario", of_scenarios)) return TW_USAGE;
     TwError error = {0};
     if (options->view && strcmp(options->view, "study") != 0 && strcmp(options->view, "all") != 0) {
         fprintf(stderr, "tokenworks: unknown view \"%s\" of a study; known: study, all (of a run: --scenario N)\n",

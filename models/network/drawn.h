@@ -37,6 +37,7 @@ typedef struct TwDrawn {
 bool tw_drawn_create(TwDrawn **drawn, const TwDrawnSpec *spec, TwError *error);
 void tw_drawn_destroy(TwDrawn *drawn);
 
+// Nodes at the ends of a link: racks first, then switches.
 int tw_drawn_from(const TwDrawn *drawn, int link);
 int tw_drawn_to(const TwDrawn *drawn, int link);
 void tw_drawn_link_name(const TwDrawn *drawn, int link, char *text, int size);

@@ -28,6 +28,7 @@ typedef enum TwPathRule {
 
 typedef enum TwLinkKind { TW_LINK_HOST, TW_LINK_LEAF, TW_LINK_CORE } TwLinkKind;
 
+// False: no fabric, or more than 16 million links to endpoints.
 bool tw_graph_create(TwGraph **graph, const TwNetwork *network, TwErrors *errors);
 void tw_graph_destroy(TwGraph *graph);
 
@@ -56,4 +57,5 @@ typedef struct TwRouteAsk {
 int tw_graph_route(const TwGraph *graph, const TwRouteAsk *ask, int *link, double *use, int room);
 int tw_graph_crossings(const TwGraph *graph, TwPathRule routing);
 
+// splitmix64 over the words: what a switch's hash of a flow's header stands for.
 uint64_t tw_route_hash(uint64_t seed, int from, int to, int job, int stream);

@@ -127,6 +127,7 @@ typedef struct TwMoeAsk {
     int sms;             // multiprocessors that copy; 0: no bound
 } TwMoeAsk;
 
+// False: a number that is missing or of no network, port counts that are no whole ones, a table that cannot be read.
 bool tw_network_create(TwNetwork **network, const TwNetworkSpec *spec, TwErrors *errors);
 void tw_network_destroy(TwNetwork *network);
 const TwScaleupRow *tw_network_scaleup(const TwNetwork *network);

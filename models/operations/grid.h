@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 typedef enum TwBreach { TW_BREACH_NONE, TW_BREACH_WARNING, TW_BREACH_CRITICAL } TwBreach;
+// Warning above target_w >= 0 up to and including 1.2 of it, critical beyond; a measurement that is NaN: none.
 TwBreach tw_breach(double measured_w, double target_w);
 const char *tw_breach_word(TwBreach breach);
 

@@ -7,9 +7,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-double tw_carbon_kg(double energy_j, double g_kwh);
-double tw_usd_per_million(double usd, double tokens);    // NaN: no tokens
-double tw_lease_usd(double gpus, double usd_gpu_h, double span_s);
+double tw_carbon_kg(double energy_j, double g_kwh);                   // intensity in grams a kWh
+double tw_usd_per_million(double usd, double tokens);                 // NaN: no tokens
+double tw_lease_usd(double gpus, double usd_gpu_h, double span_s);    // rent of so many GPUs, busy or not
 
 double tw_recovery(double interest, double years);    // share of the capital a year; interest 0: 1 / years
 

@@ -14,9 +14,9 @@
 double tw_fleet_mtbf(double part_hours, double failures);    // of one part: hours of all parts over what failed
 double tw_fleet_stop(double mtbf, double parts);             // between two failures anywhere in the fleet
 double tw_availability(double mtbf, double mttr);            // both in the same unit, > 0 and >= 0
-double tw_availability_series(const double *availability, int count);
+double tw_availability_series(const double *availability, int count);      // availability[count] in [0, 1]; all needed
 double tw_availability_parallel(const double *availability, int count);    // one is enough
-double tw_availability_k_of_n(int needed, int count, double availability);
+double tw_availability_k_of_n(int needed, int count, double availability);    // alike, binomial
 // Up at t when up at zero; failures and repairs exponential.
 double tw_availability_at(double failure_rate, double repair_rate, double t);
 double tw_availability_standby(double first, double second, double switching);

@@ -43,4 +43,5 @@ typedef struct TwRideThrough {
     double v[TW_CURVE_POINTS], t_s[TW_CURVE_POINTS];
 } TwRideThrough;
 TwRideThrough tw_ride_through_itic(void);
+// v, pu of nominal: the highest corner at or below it says for how long.
 bool tw_ride_through_rides(const TwRideThrough *tolerance, double v, double span_s);

@@ -39,5 +39,7 @@ typedef struct TwFeederFlow {
 bool tw_feeder_read(TwFeeder **feeder, const char *path, TwErrors *errors);
 void tw_feeder_destroy(TwFeeder *feeder);
 
+// Sweeps until no voltage moves by the tolerance. False: it does not settle; the flow is then of the last sweep, with
+// turns 0. Either way the flow is to be freed.
 bool tw_feeder_solve(const TwFeeder *feeder, TwFeederFlow *flow);
 void tw_feeder_flow_free(TwFeederFlow *flow);

@@ -11,6 +11,7 @@ typedef struct TwTransformer {
     double rated_va, vk_fraction, vkr_fraction, iron_w, i0_fraction;
 } TwTransformer;
 
+// At voltage v_pu and apparent power va >= 0 through it.
 double tw_transformer_loss_w(const TwTransformer *transformer, double v_pu, double va);
 // *clamped: the catalogue's no-load current is below its iron loss, and 0 stands for the root that there is not.
 double tw_transformer_var(const TwTransformer *transformer, double v_pu, bool *clamped);
@@ -21,5 +22,5 @@ typedef struct TwCable {
 typedef struct TwCableFlow {
     double amps, loss_w, drop_fraction;
 } TwCableFlow;
-TwCableFlow tw_cable_flow(const TwCable *cable, double w, double power_factor);
+TwCableFlow tw_cable_flow(const TwCable *cable, double w, double power_factor);    // three-phase; in (0, 1], lagging
 TwCableFlow tw_dc_flow(const TwCable *cable, double w);    // r_ohm_km: of both conductors together

@@ -17,7 +17,7 @@ typedef struct TwPulse {
     double pause_every_s, pause_s, pause_w;    // checkpoints: pause_w for pause_s, 0: none
 } TwPulse;
 
-double tw_pulse_w(const TwPulse *pulse, double time_s);
+double tw_pulse_w(const TwPulse *pulse, double time_s);     // one device, without jitter
 double tw_pulse_harmonic_w(const TwPulse *pulse, int k);    // amplitude without edges and pauses, jitter included
 double tw_pulse_swing_j(const TwPulse *pulse);              // storage that would flatten it
 
@@ -53,6 +53,7 @@ typedef struct TwWaveReport {
     double band_fraction;      // of the AC energy within band_hz
     double line_hz, line_w;    // strongest line and its amplitude
 } TwWaveReport;
+// w[count > 1], step_s apart; the band [low_hz, high_hz] of the Hann-windowed spectrum.
 TwWaveReport tw_wave_report(const double *w, int count, double step_s, double low_hz, double high_hz);
 
 // Hann-windowed amplitude of bin k (frequency k / (count step_s)) for k in [0, bins).

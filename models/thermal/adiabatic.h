@@ -11,4 +11,5 @@ typedef struct TwPadAir {
     double water_kg_kg;    // taken up, kg per kg of dry air
 } TwPadAir;
 
+// eta_fraction in [0, 1]; a wet bulb above the dry bulb counts as the dry bulb.
 TwPadAir tw_adiabatic_air(double eta_fraction, double dry_bulb_degc, double wet_bulb_degc, double pressure_pa);

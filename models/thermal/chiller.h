@@ -22,6 +22,7 @@ typedef struct TwChillerCurves {
 const TwChillerCurves *tw_chiller_named(const char *name);
 int tw_chiller_names(const char *const **names);
 
+// Whether both temperatures lie inside the record's bounds; the capacity there, curves beyond them as they run on.
 bool tw_chiller_holds(const TwChillerCurves *chiller, double leaving_degc, double entering_degc);
 double tw_chiller_capacity_w(const TwChillerCurves *chiller, double leaving_degc, double entering_degc);
 

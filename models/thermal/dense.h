@@ -18,6 +18,7 @@ typedef struct TwDenseProblem {
     double relative_tolerance, absolute_tolerance;    // of CVODE
 } TwDenseProblem;
 
+// False: CVODE could not be set up.
 bool tw_dense_create(TwDense **dense, const TwDenseProblem *problem, TwError *error);
 void tw_dense_destroy(TwDense *dense);
 

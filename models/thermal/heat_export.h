@@ -23,6 +23,8 @@ typedef struct TwExported {
     double power_w;        // of the heat pump
 } TwExported;
 
+// From plant water of rate plant_w_k (flow * cp) entering at inlet_degc; nothing without flow or demand.
 TwExported tw_heat_export(const TwHeatExport *site, double plant_w_k, double inlet_degc);
 
+// Share eta of Carnot, with a lift of at least 1 K; never below 1.
 double tw_heat_pump_cop(double eta, double source_degc, double supply_degc);

@@ -12,11 +12,12 @@ typedef struct TwPipe {
     double length_m, diameter_m, roughness_m, minor;    // minor: sum of loss coefficients
 } TwPipe;
 
-double tw_pipe_friction(double reynolds, double relative_roughness);
+double tw_pipe_friction(double reynolds, double relative_roughness);    // f of Darcy; roughness over diameter
+// Along the flow, of its sign; viscosity is dynamic. A pipe at rest drops nothing.
 double tw_pipe_drop_pa(const TwPipe *pipe, double flow_m3_s, double density_kg_m3, double viscosity_pa_s);
 double tw_pipe_velocity_m_s(const TwPipe *pipe, double flow_m3_s);
-double tw_pipe_reynolds(const TwPipe *pipe, double flow_m3_s, double density_kg_m3, double viscosity_pa_s);
-double tw_pipe_delay_s(const TwPipe *pipe, double flow_kg_s, double density_kg_m3);
+double tw_pipe_reynolds(const TwPipe *pipe, double flow_m3_s, double density_kg_m3, double viscosity_pa_s);    // >= 0
+double tw_pipe_delay_s(const TwPipe *pipe, double flow_kg_s, double density_kg_m3);    // INFINITY at rest
 
 // Parcels from the outlet (0) to the inlet; all doubles, so that it may lie in a state block.
 enum { TW_PLUG_PARCELS = 64 };
@@ -25,6 +26,7 @@ typedef struct TwPlug {
     double mass_kg[TW_PLUG_PARCELS], degc[TW_PLUG_PARCELS];
 } TwPlug;
 
+// One parcel of all that the pipe holds.
 void tw_plug_fill(TwPlug *plug, double mass_kg, double degc);
 
 // Pushes mass_kg at inlet_degc in; the mean temperature of what came out. Mass and heat are conserved.

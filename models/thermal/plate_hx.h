@@ -19,7 +19,7 @@ typedef struct TwFilmLaw {
     double exponent;       // n in [0, 1]
     double fouling_k_w;    // >= 0
 } TwFilmLaw;
-double tw_film_conductance(const TwFilmLaw *law, double s1, double s2);
+double tw_film_conductance(const TwFilmLaw *law, double s1, double s2);    // W/K
 
 // Heat per kelvin between the two inlets, E [W/K]; zero where a stream stands still.
 double tw_plate_hx_conductance(double ua_w_k, double rate1_w_k, double rate2_w_k);

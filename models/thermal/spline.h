@@ -8,4 +8,5 @@
 // slope[0 .. count-1] at strictly rising x; monotone: y rises or falls throughout and the curve shall too.
 void tw_spline_slopes(int count, const double *x, const double *y, bool monotone, double *slope);
 
+// The curve at `at`; arrays as above, count >= 2.
 double tw_spline_at(int count, const double *x, const double *y, const double *slope, double at);

@@ -82,6 +82,7 @@ typedef struct TwPower {
 } TwPower;
 TwPower tw_chip_power(const TwAcceleratorRow *chip);
 
+// At clock in (0, 1] of full: t0 + max(compute / clock, memory); energy by P(x) of the chip.
 double tw_kernel_time_s(const TwKernelCost *cost, double clock);
 double tw_kernel_energy_j(const TwKernelCost *cost, const TwPower *power, double clock);
 // Mean power of a sequence, and the largest clock in [clock_min, 1] at which it is within cap_w (bisection).

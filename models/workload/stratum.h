@@ -8,6 +8,7 @@ typedef struct TwStratum {
     int count, room, within[2];
 } TwStratum;
 
+// theirs > 0; sigma_ln: what the prediction says of its own error, for how many lie within one and two of it.
 void tw_stratum_add(TwStratum *stratum, double ours, double theirs, double sigma_ln);
 void tw_stratum_end(TwStratum *stratum);
 void tw_stratum_sort(TwStratum *stratum);    // both lists, rising

@@ -60,6 +60,8 @@ expect 2 "expected 1 to 4" "$TOKENWORKS" view st.h5 --scenario 5 --screenshot x.
 expect 5 "overview.png" "$TOKENWORKS" view r.h5 --study overview.png
 expect 5 "no display" env -u DISPLAY -u WAYLAND_DISPLAY SDL_VIDEODRIVER=x11 "$TOKENWORKS" view r.h5 --study st.h5
 expect 2 "--scenario" "$TOKENWORKS" view st.h5 --scenario none --screenshot x.png
+for idle in set=a=b for=2h output=x scenario=2; do expect 2 "--${idle%%=*} does nothing with a result" "$TOKENWORKS" view r.h5 --screenshot x.png --$idle; done
+expect 2 "--at does nothing with the picture of a study" "$TOKENWORKS" view st.h5 --screenshot x.png --at 1h
 # a run that goes on is followed by what it tells; afterwards nothing of that is left
 "$TOKENWORKS" run "$facilities/dps_8rack.cfg" --for 24h -q $fast --follow --out going.h5 > /dev/null 2>&1 &
 going=$!
