@@ -289,6 +289,12 @@ static const struct {
      SERVING + TW_ON_TIMEOUT},
     {{"leave", 0, "S", TW_SERVE, "they go after a time drawn for each, exponential of this mean; default nobody"},
      SERVING + TW_ON_LEAVE},
+    {{"gpus", 0, "N", TW_SERVE, "layouts over so many GPUs: most within --ttft-slo and --tpot-slo, the best first"},
+     SERVING + TW_ON_GPUS},
+    {{"split", 0, "N", TW_SERVE, "with --gpus: the best so many also with replicas for prompts alone; default 3"},
+     SERVING + TW_ON_SPLIT},
+    {{"share", 0, "Q", TW_SERVE, "with --gpus: of the requests within the limits, 0.5, 0.9 (default) or 0.99"},
+     SERVING + TW_ON_SHARE},
     {{"sweep", 0, NULL, TW_SERVE, "concurrency 1, 2, 4 ...: throughput against interactivity"}, SERVING + TW_ON_SWEEP},
     {{"json", 0, NULL, TW_ALL, "one JSON object on standard output"}, JSON},
     {{"quiet", 'q', NULL, TW_ALL, "no progress"}, 'q'},
@@ -363,7 +369,7 @@ static bool usage(const char *format, const char *a, const char *b)
 
 static bool unknown_option(const char *given, TwCommand command)
 {
-    const char *known[64];
+    const char *known[96];
     int count = 0;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (table[i].option.commands & (int)command) known[count++] = table[i].option.name;
@@ -664,7 +670,7 @@ bool tw_options_idle(const TwOptions *o, const char *form, const char *const *na
 bool tw_options_read(TwOptions *o, const TwCommandRow *row, int argc, char **argv, bool *help)
 {
     TwCommand command = row->command;
-    struct option longs[64] = {0};
+    struct option longs[96] = {0};
     char shorts[64] = ":";
     int count = 0;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {

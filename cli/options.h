@@ -50,6 +50,9 @@ typedef enum TwServing {
     TW_ON_LENGTHS,
     TW_ON_TRACE,
     TW_ON_SWEEP,
+    TW_ON_GPUS,
+    TW_ON_SPLIT,
+    TW_ON_SHARE,
     TW_ON_ZIPF,
     TW_ON_REDUNDANT,
     TW_ON_POLICY,
@@ -123,7 +126,7 @@ typedef struct TwOptions {
     const char *power_factor;
     bool contingency;
     char text[64][256];                         // room for settings made from options
-    const char *given[64], *given_value[64];    // names of the options, each once, and what they were given
+    const char *given[96], *given_value[96];    // names of the options, each once, and what they were given
     int given_count;
 } TwOptions;
 

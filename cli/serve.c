@@ -2,8 +2,10 @@
 #include "twin/serve.h"
 #include "cli/deployment.h"
 #include "cli/serve_fleet.h"
+#include "cli/serve_layouts.h"
 #include "sim/config.h"
 #include "sim/json.h"
+#include "study/layouts.h"
 #include "twin/front_ends.h"
 #if TW_HAS_VIEW
 #include "viz/plot.h"
@@ -436,6 +438,16 @@ int tw_command_serve(const TwOptions *o)
         return TW_USAGE;
     }
     spec.context_tokens = serve.input_mean + 0.5 * serve.output_mean;
+    if (o->serving[TW_ON_GPUS]) {
+        status = tw_cli_layouts(o, &spec, &serve, &engine);
+        tw_trace_destroy(trace);
+        return status;
+    }
+    static const char *const of_layouts[] = {"split", "share", NULL};
+    if (tw_options_idle(o, "one layout", of_layouts)) {
+        tw_trace_destroy(trace);
+        return TW_USAGE;
+    }
     TwDeploy deploy;
     TwError error;
     Point points[POINTS];
@@ -448,11 +460,7 @@ int tw_command_serve(const TwOptions *o)
         tw_trace_destroy(trace);
         return TW_USAGE;
     }
-    engine.sglang.prefill_tokens *= spec.layout.ranks;
-    engine.sglang.chunk_tokens *= spec.layout.ranks;
-    engine.speculate.draft_fraction = 1.0 / (double)deploy.model.layers;
-    if (engine.policy == TW_SARATHI || engine.policy == TW_PREFILL_FIRST)
-        engine.watermark_blocks = deploy.step->kv_blocks_16 / 100;
+    tw_engine_of(&deploy, &engine);
     if (tw_cli_fleet_asked(o)) {
         status = tw_cli_fleet(o, &spec, &deploy, &serve, &engine);
         tw_deploy_destroy(&deploy);

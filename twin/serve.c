@@ -316,7 +316,7 @@ static void choose_window(const Live *l, int sequences, int64_t *first, int64_t 
     if (l->spec->whole || l->spec->kind == TW_LOAD_OFFLINE || l->spec->kind == TW_LOAD_TRACE) return;
     if (l->spec->kind == TW_LOAD_CLOSED) flight = l->due_room;
     if (l->spec->kind == TW_LOAD_OPEN) {
-        if (l->spec->requests > 0) return;
+        if (l->spec->requests > 0 && !l->spec->settled) return;
         // the second half of the time in which requests arrive
         while (*first < n && l->ended[*first].last_ns < l->last_arrival_ns / 2) ++*first;
         while (*last > *first + 2 && l->ended[*last - 1].last_ns > l->last_arrival_ns) --*last;

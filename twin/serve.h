@@ -36,6 +36,7 @@ typedef struct TwServeSpec {
     const TwEngineSpec *engine;       // policy, prefix cache, speculation; NULL: vllm_v1 with none
     int shared_tokens;                // that all prompts begin with; not of a trace
     double cap_w;                     // of one GPU, beside its board limit; 0: none
+    bool settled;                     // open, a number of requests: measured in the second half of their arrivals
     bool whole;                       // measured from the first request to the last, as clients of benchmarks do
     uint64_t seed;
 } TwServeSpec;

@@ -1,0 +1,146 @@
+#include "cli/serve_layouts.h"
+#include "sim/json.h"
+#include "study/layouts.h"
+
+#include <math.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SHOWN = 20 };
+
+static bool read_input(const TwOptions *o, TwLayoutsInput *in)
+{
+    static const char *const of_one[] = {"tp",          "dp",        "ep",         "pp",       "replicas",
+                                         "concurrency", "rate",      "trace",      "sweep",    "router",
+                                         "planner",     "predictor", "plan-every", "profile",  "prefill-replicas",
+                                         "re-role",     "itl-slo",   "itl-share",  "patience", "timeout",
+                                         "leave",       "for",       "screenshot", NULL};
+    static const double shares[] = {0.5, 0.9, 0.99};
+    int64_t gpus, split;
+    double share;
+    if (tw_options_idle(o, "--gpus", of_one)) return false;
+    if (!tw_cli_whole(o, TW_ON_GPUS, "gpus", 1, 1024, 72, &gpus) ||
+        !tw_cli_whole(o, TW_ON_SPLIT, "split", 0, 64, 3, &split) ||
+        !tw_cli_real(o, TW_ON_SHARE, "share", 0.5, 0.99, 0.9, &share) ||
+        !tw_cli_real(o, TW_ON_TTFT_SLO, "ttft-slo", 1e-6, 1e6, 2.0, &in->ttft_slo_s) ||
+        !tw_cli_real(o, TW_ON_TPOT_SLO, "tpot-slo", 1e-6, 1e6, 0.05, &in->tpot_slo_s))
+        return false;
+    in->gpus = (int)gpus, in->split = (int)split;
+    for (int k = 0; k < 3; k++)
+        if (share == shares[k]) in->quantile = k + 1;
+    if (in->quantile > 0) return true;
+    fprintf(stderr, "tokenworks: --share %s: expected 0.5, 0.9 or 0.99\n", o->serving[TW_ON_SHARE]);
+    return false;
+}
+
+static const char *const quantile_names[] = {"mean", "p50", "p90", "p99"};
+
+static void layout_text(const TwLayoutRow *r, char text[80])
+{
+    const TwParallel *l = &r->layout;
+    int n = snprintf(text, 80, "tp %d", l->tensor);
+    if (l->ranks > 1) n += snprintf(text + n, 80 - (size_t)n, " dp %d", l->ranks);
+    if (l->experts > 1) n += snprintf(text + n, 80 - (size_t)n, " ep %d", l->experts);
+    if (r->prefills > 0) snprintf(text + n, 80 - (size_t)n, ", split");
+}
+
+static void print_row(const TwLayoutRow *r)
+{
+    char text[80], replicas[32];
+    layout_text(r, text);
+    if (r->prefills > 0)
+        snprintf(replicas, sizeof replicas, "%d + %d", r->prefills, r->replicas);
+    else
+        snprintf(replicas, sizeof replicas, "%d", r->replicas);
+    printf("  %-22s %9s %6d ", text, replicas, r->layout.tensor * r->layout.ranks * (r->replicas + r->prefills));
+    if (r->output_s > 0.0)
+        printf("%11.2f %11.0f %9.1f %8.1f %9.3f %9.2f %8.3f  %s\n", r->rate_s, r->output_s, r->per_gpu, r->per_user,
+               r->ttft_s, 1e3 * r->tpot_s, r->joules, r->first_breaks ? "first token" : "time per token");
+    else
+        printf("%11s %11s %9s %8.1f %9.3f %9.2f %8s  %s already does\n", "-", "-", "-", r->per_user, r->ttft_s,
+               1e3 * r->tpot_s, "-", r->first_breaks ? "first token" : "time per token");
+}
+
+static void print_text(const TwLayoutsInput *in, const TwLayoutRow *rows, int count)
+{
+    const char *q = quantile_names[in->quantile];
+    int refused = 0;
+    printf("%s in %s, cache %s, on %d %s; requests of %.0f input and %.0f output tokens on average\n", in->deploy.model,
+           in->deploy.precision, in->deploy.kv_precision, in->gpus, in->deploy.chip, in->serve.input_mean,
+           in->serve.output_mean);
+    printf("the most within %g s to the first token and %g ms a later one, %s of the requests\n\n", in->ttft_slo_s,
+           1e3 * in->tpot_slo_s, q);
+    printf("  %-22s %9s %6s %11s %11s %9s %8s %9s %9s %8s  %s\n", "a replica", "replicas", "GPUs", "requests/s",
+           "tokens/s", "a GPU", "a user", "TTFT s", "TPOT ms", "J/token", "more breaks");
+    for (int k = 0; k < count; k++) {
+        refused += rows[k].refused[0] != '\0';
+        if (!rows[k].refused[0] && k < SHOWN) print_row(&rows[k]);
+    }
+    if (count - refused > SHOWN) printf("  and %d more that make less: --json\n", count - refused - SHOWN);
+    if (refused > 0) printf("\nnot possible:\n");
+    for (int k = 0; k < count; k++) {
+        char text[80];
+        if (!rows[k].refused[0]) continue;
+        layout_text(&rows[k], text);
+        printf("  %-22s %s\n", text, rows[k].refused);
+    }
+    printf("\nsplit: replicas for prompts alone + for decodes. A user: tokens/s after the first\n");
+}
+
+static void print_json(const TwLayoutsInput *in, const TwLayoutRow *rows, int count)
+{
+    printf("{\"schema\": \"tokenworks-layouts 1\", \"chip\": ");
+    tw_json_text(stdout, in->deploy.chip);
+    printf(", \"model\": ");
+    tw_json_text(stdout, in->deploy.model);
+    printf(", \"precision\": ");
+    tw_json_text(stdout, in->deploy.precision);
+    tw_json_member(stdout, "gpus", in->gpus);
+    tw_json_member(stdout, "ttft_slo_s", in->ttft_slo_s);
+    tw_json_member(stdout, "tpot_slo_s", in->tpot_slo_s);
+    printf(", \"quantile\": \"%s\",\n \"layouts\": [", quantile_names[in->quantile]);
+    for (int k = 0; k < count; k++) {
+        const TwLayoutRow *r = &rows[k];
+        printf("%s\n  {\"tensor_parallel\": %d, \"attention_ranks\": %d, \"expert_parallel\": %d, \"replicas\": %d, "
+               "\"prefill_replicas\": %d",
+               k ? "," : "", r->layout.tensor, r->layout.ranks, r->layout.experts, r->replicas, r->prefills);
+        if (r->refused[0]) {
+            printf(", \"refused\": ");
+            tw_json_text(stdout, r->refused);
+        } else {
+            tw_json_member(stdout, "kv_tokens", r->kv_tokens);
+            tw_json_member(stdout, "requests_per_s", r->rate_s);
+            tw_json_member(stdout, "output_tokens_per_s", r->output_s);
+            tw_json_member(stdout, "output_tokens_per_s_per_gpu", r->per_gpu);
+            tw_json_member(stdout, "tokens_per_s_per_user", r->per_user);
+            tw_json_member(stdout, "ttft_s", r->ttft_s);
+            tw_json_member(stdout, "tpot_s", r->tpot_s);
+            tw_json_member(stdout, "joules_per_output_token_gpu", r->output_s > 0.0 ? r->joules : NAN);
+            printf(", \"more_breaks\": \"%s\"", r->first_breaks ? "ttft" : "tpot");
+        }
+        printf("}");
+    }
+    printf("]}\n");
+}
+
+int tw_cli_layouts(const TwOptions *o, const TwDeploySpec *spec, const TwServeSpec *serve, const TwEngineSpec *engine)
+{
+    TwLayoutsInput in = {.deploy = *spec,
+                         .serve = *serve,
+                         .engine = engine,
+                         .lengths = o->serving[TW_ON_LENGTHS],
+                         .whole_answer = serve->admission == TW_ADMIT_WHOLE && !o->serving[TW_ON_POLICY]};
+    if (!read_input(o, &in)) return TW_USAGE;
+    // replicas of their own take lengths of one kind
+    if (in.lengths && (o->serving[TW_ON_ISL] || o->serving[TW_ON_OSL])) in.split = 0;
+    omp_set_max_active_levels(1);
+    TwError error = {0};
+    TwLayoutRow *rows = calloc(TW_LAYOUTS_MOST, sizeof *rows);
+    if (!rows) abort();
+    int count = tw_layouts(&in, rows, &error);
+    if (count >= 0 && o->json) print_json(&in, rows, count);
+    if (count >= 0 && !o->json) print_text(&in, rows, count);
+    free(rows);
+    return count >= 0 ? TW_DONE : tw_cli_fail(&error);
+}
