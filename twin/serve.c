@@ -154,7 +154,11 @@ static int64_t requests_of(const TwServeSpec *spec, int sequences)
     if (spec->requests > 0) return spec->requests;
     double flight = spec->kind == TW_LOAD_CLOSED ? spec->concurrency / spec->replicas : sequences;
     // so that the steady part is much longer than a request lives
-    if (spec->kind == TW_LOAD_OPEN) return (int64_t)fmax(2000.0, 10.0 * sequences);
+    if (spec->kind == TW_LOAD_OPEN) {
+        // where hardly anybody comes no more than of some days, but enough for quantiles
+        double days = 1e6 * spec->rate_s / spec->replicas;
+        return (int64_t)fmin(fmax(2000.0, 10.0 * sequences), fmax(500.0, days));
+    }
     return (int64_t)fmax(6.0 * ceil(flight), 64.0);
 }
 
@@ -238,11 +242,13 @@ static int64_t run_all(Run *run)
 {
     const Live *l = &run->live;
     int64_t now = 0, window = 1000000000;
+    double most = 4e15;
+    if (l->spec->kind == TW_LOAD_OPEN) most += 3e9 * (double)l->total * l->spec->replicas / l->spec->rate_s;
     while (l->ended_count + l->rejected < l->total) {
         run_to(run, now, now + window);
         now += window;
-        if (window < (int64_t)64e9) window *= 2;
-        if (now > (int64_t)4e15) return 0;
+        if (window < (int64_t)64e9 || window < now / 16) window *= 2;
+        if ((double)now > most) return 0;
     }
     return now;
 }
@@ -329,6 +335,35 @@ static void choose_window(const Live *l, int sequences, int64_t *first, int64_t 
     *last = n - flight;
 }
 
+// Mean wait for the first token of those who came in a part of the time of arrivals.
+static double wait_of(const Live *l, double from, double until)
+{
+    double sum = 0.0, span = (double)l->last_arrival_ns;
+    int64_t count = 0;
+    for (int64_t i = 0; i < l->ended_count; i++) {
+        double at = (double)l->ended[i].arrival_ns;
+        if (at < from * span || at > until * span) continue;
+        sum += (double)(l->ended[i].first_ns - l->ended[i].arrival_ns);
+        count++;
+    }
+    return count > 0 ? sum / (double)count : 0.0;
+}
+
+// Whether more came in the window than were done, beyond chance, or, where it holds all, whether they wait longer and
+// longer and it goes on without arrivals.
+static bool grows(const Live *l, int64_t from_ns, int64_t until_ns, double in_flight)
+{
+    int64_t came = 0, done = 0;
+    for (int64_t i = 0; i < l->ended_count; i++) {
+        came += l->ended[i].arrival_ns >= from_ns && l->ended[i].arrival_ns < until_ns;
+        done += l->ended[i].last_ns > from_ns && l->ended[i].last_ns <= until_ns;
+    }
+    if (done == l->ended_count)
+        return (double)l->last_arrival_ns < 0.97 * (double)until_ns &&
+               wait_of(l, 0.75, 1.0) > 1.5 * wait_of(l, 0.25, 0.5);
+    return (double)(came - done) > fmax(0.03 * (double)came, 4.0 * sqrt(in_flight + 1.0));
+}
+
 bool tw_serve(const TwDeploy *deploy, const TwServeSpec *spec, TwServeResult *result, TwError *error)
 {
     *result = (TwServeResult){0};
@@ -346,6 +381,12 @@ bool tw_serve(const TwDeploy *deploy, const TwServeSpec *spec, TwServeResult *re
     // one list, whose default is more than it can hold
     if (tw_serve_engine(deploy, spec).ranks == 1 && sequences > TW_LIST_MOST) sequences = TW_LIST_MOST;
     result->kv_blocks = blocks, result->sequences = (int)sequences;
+
+    if (spec->kind == TW_LOAD_OPEN && (double)spec->requests * spec->replicas / spec->rate_s > 2e9)
+        return tw_fail(error, TW_BAD_INPUT,
+                       "%lld requests of a replica at %g a second take %.3g years, expected at most 60",
+                       (long long)spec->requests, spec->rate_s / spec->replicas,
+                       (double)spec->requests * spec->replicas / spec->rate_s / 3.15e7);
 
     Run run;
     bool good = run_create(&run, deploy, spec, blocks, (int)sequences, error);
@@ -369,10 +410,7 @@ bool tw_serve(const TwDeploy *deploy, const TwServeSpec *spec, TwServeResult *re
     result->span_s = 1e-9 * (double)(end_ns - zero_ns);
     measure(&run.live, first, last, result);
     result->rejected = run.live.rejected;
-    if (spec->kind == TW_LOAD_OPEN) {
-        double asked = spec->rate_s;
-        result->saturated = result->requests_s < 0.97 * asked;
-    }
+    if (spec->kind == TW_LOAD_OPEN) result->saturated = grows(&run.live, zero_ns, end_ns, result->batch);
     // once more, for energy between the same two instants
     run_start(&run);
     TwWorkloadTotals before, after;

@@ -177,6 +177,9 @@ expect 3 "131072 in one list, expected at most 65535" "$TOKENWORKS" $large --set
 expect 0 "" "$TOKENWORKS" $large
 expect 2 "expected at most 4095" "$TOKENWORKS" serve --chip gb300 --model deepseek-v3 --precision fp4 --dp 16 --ep 16 --rank-router even --max-sequences 8192
 expect 2 "--max-sequences 0: expected a number from 1 to 8192" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --max-sequences 0
+# hardly anybody comes: one request at a time, an hour apart; a thousand years are refused
+expect 0 "0.0 in flight" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --rate 0.0003
+expect 3 "years, expected at most 60" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --rate 0.000001 --requests 1000000
 # inputs of one length, outputs of a table; a batch that is bounded takes longer
 expect 0 "requests of 100 input and 3655 output" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --isl 100 --lengths reason_r1_mlperf --concurrency 8 --requests 40
 expect 2 "--isl does nothing with --lengths" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --isl 100 --osl 100 --lengths reason_r1_mlperf

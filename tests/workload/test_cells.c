@@ -398,7 +398,7 @@ static void transfers_by_hand(void)
 typedef struct Jobs {
     uint64_t seed;
     int64_t next_ns, left;
-    double service_s;
+    double rate_s;
 } Jobs;
 static Jobs jobs;
 
@@ -413,12 +413,12 @@ static void jobs_pop(const void *context, void *block, int cell, TwRequest *q)
     (void)context, (void)block, (void)cell;
     int output = 1 + (int)(log(draw_unit(&jobs.seed)) / log(1.0 - 1.0 / 200.0));
     *q = ASK(jobs.next_ns, 1, output, 0);
-    jobs.service_s += output * 1e-3;
     jobs.left--;
-    jobs.next_ns += (int64_t)(-log(draw_unit(&jobs.seed)) / 15.0 * 1e9);
+    jobs.next_ns += (int64_t)(-log(draw_unit(&jobs.seed)) / jobs.rate_s * 1e9);
 }
 
-static void one_queue_for_four(void)
+// Four replicas behind one queue: what the queue of `most` turns away, and the wait of the others.
+static void one_queue_for_four(double rate_s, int most, int requests, double *wait_s, double *lost)
 {
     TestStep step = {.a0_ns = 1e6, .watts_idle = 100.0, .watts_full = 500.0};
     TwStepSource source = test_source(&step);
@@ -434,7 +434,7 @@ static void one_queue_for_four(void)
                              .max_sequences = 1,
                              .block_tokens = 16,
                              .kv_blocks = 1000,
-                             .queue_max = 1000,
+                             .queue_max = most,
                              .router = "central",
                              .ttft_slo_s = 1.0,
                              .tpot_slo_s = 1.0,
@@ -447,28 +447,48 @@ static void one_queue_for_four(void)
     CHECK(tw_workload_create(&workload, &spec, &layout, errors));
     void *block = tw_block_create(&layout);
     tw_workload_start(workload, block);
-    enum { REQUESTS = 600000 };
-    jobs = (Jobs){26, 0, REQUESTS, 0.0};
+    jobs = (Jobs){26, 0, requests, rate_s};
     double clock = 1.0, cap = INFINITY, joules, demand, tokens, kv;
     bool on = true;
     const TwWorkloadIn in = {&clock, &cap, &on, NULL, NULL, NULL};
     TwWorkloadOut out = {&joules, &demand, &tokens, &kv};
     tw_workload_advance(workload, block, &in, 0, 1000000000000000, &out);
     TwSketch e2e;
+    TwWorkloadTotals t;
     tw_workload_sketch(workload, block, 0, TW_E2E, &e2e);
-    CHECK(e2e.count == REQUESTS);
-    double wait = tw_sketch_mean(&e2e) - jobs.service_s / REQUESTS;
-    printf("M/M/4: mean wait %.4f s, closed form 0.1019\n", wait);
-    CHECK_NEAR(wait, 0.101887, 0.02);
+    tw_workload_totals(workload, block, -1, &t);
+    CHECK((int64_t)e2e.count == t.completed && t.completed + t.rejected == requests);
+    *wait_s = tw_sketch_mean(&e2e) - (double)t.output_tokens_done * 1e-3 / (double)t.completed;
+    *lost = (double)t.rejected / requests;
     tw_block_destroy(block);
     tw_workload_destroy(workload);
     tw_errors_destroy(errors);
 }
 
+static void queues_at_the_router(void)
+{
+    double wait_s, lost;
+    one_queue_for_four(15.0, 1000, 600000, &wait_s, &lost);
+    printf("M/M/4: mean wait %.4f s, closed form 0.1019\n", wait_s);
+    CHECK_NEAR(wait_s, 0.101887, 0.02);
+    CHECK(lost == 0.0);
+    // M/M/4/4 + 6 at 1.1 of what they serve: p_n of the chain, who is turned away, Little's law of who waits
+    one_queue_for_four(22.0, 6, 300000, &wait_s, &lost);
+    double p = 1.0, sum = 1.0, waiting = 0.0;
+    for (int n = 1; n <= 10; n++) {
+        sum += p *= 22.0 * 0.2 / (n < 4 ? n : 4);
+        if (n > 4) waiting += (n - 4) * p;
+    }
+    printf("M/M/4/10: %.4f lost, %.4f s waited, closed form %.4f, %.4f\n", lost, wait_s, p / sum,
+           waiting / sum / (22.0 * (1.0 - p / sum)));
+    CHECK_NEAR(lost, p / sum, 0.03);
+    CHECK_NEAR(wait_s, waiting / sum / (22.0 * (1.0 - p / sum)), 0.02);
+}
+
 int main(void)
 {
     uint64_t sum[2];
-    one_queue_for_four();
+    queues_at_the_router();
     kv_aware_finds_more();
     stores_have_credit();
     a_store_of_all_finds_more();

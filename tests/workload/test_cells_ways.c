@@ -103,7 +103,8 @@ static void draw_fate(uint64_t *seed, Fate *f, int64_t span_ns)
             f->cap[w][r] = !caps   ? INFINITY
                            : !anew ? f->cap[w - 1][r]
                                    : 400.0 + 3000.0 * draw_unit(seed) * draw_unit(seed);
-            if (caps && draw_int(seed, 1, 40) == 1 && w < WINDOWS - 1) f->cap[w][r] = 0.0;
+            if (caps && draw_int(seed, 1, 40) == 1) f->cap[w][r] = 0.0;
+            if (w == WINDOWS - 1 && f->cap[w][r] == 0.0) f->cap[w][r] = 900.0;
             f->on[w][r] = !fails || draw_int(seed, 1, 12) > 1 || w == WINDOWS - 1;
         }
         for (int i = 0; i < REPLICAS; i++) {
