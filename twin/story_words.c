@@ -220,7 +220,7 @@ static void word_of(const Told *t, const char *key, char *text, size_t size)
     else if (strcmp(key, "{part}") == 0)
         tw_failures_part(t->plant, e->target, e->count, text, size);
     else
-        assert(!"a key of the table");
+        assert(false && "a key of the table");
 }
 
 // The row's text, each {key} replaced by what it stands for.
@@ -383,7 +383,7 @@ static void work_text(const Told *t, char *text, size_t size)
         break;
     }
     default:
-        assert(!"every happening has a text");
+        assert(false && "every happening has a text");
     }
 }
 
