@@ -92,23 +92,29 @@ struct TwSceneMaker {
 
 static void copy(char *to, size_t size, const char *from) { snprintf(to, size, "%s", from ? from : ""); }
 
-TwSceneMaker *tw_scene_maker_create(const TwPlant *plant, int points_max)
+static void *zeroed(size_t count, size_t size)
 {
-    TwSceneMaker *m = calloc(1, sizeof *m);
-    if (!m) abort();
-    m->plant = plant;
-    m->selected = -1;
-    m->points_max = points_max & ~1;
-    m->merge = 1;
-    size_t racks = (size_t)plant->rack_count, points = (size_t)m->points_max;
-    m->racks = calloc(racks, sizeof *m->racks);
-    m->values = calloc(racks * QUANTITIES, sizeof *m->values);
-    m->time_s = calloc(points, sizeof *m->time_s);
-    m->event_room = 16;
-    m->events = calloc((size_t)m->event_room, sizeof *m->events);
-    if (!m->racks || !m->values || !m->time_s || !m->events) abort();
+    void *memory = calloc(count, size);
+    if (!memory) abort();
+    return memory;
+}
+
+static void name_series(TwSceneSeries *series, const Shown *s)
+{
+    copy(series->name, sizeof series->name, s->name);
+    copy(series->unit, sizeof series->unit, s->unit);
+    copy(series->label, sizeof series->label, s->label);
+    series->scale = s->scale;
+    series->limit = NAN;
+}
+
+static void create_racks(TwSceneMaker *m)
+{
+    size_t racks = (size_t)m->plant->rack_count;
+    m->racks = zeroed(racks, sizeof *m->racks);
+    m->values = zeroed(racks * QUANTITIES, sizeof *m->values);
     for (size_t i = 0; i < racks; i++) {
-        const TwRackPlan *rack = &plant->racks[i];
+        const TwRackPlan *rack = &m->plant->racks[i];
         TwSceneRack *r = &m->racks[i];
         copy(r->name, sizeof r->name, rack->name);
         copy(r->hall, sizeof r->hall, rack->hall);
@@ -120,78 +126,80 @@ TwSceneMaker *tw_scene_maker_create(const TwPlant *plant, int points_max)
         r->width_m = 0.6;
         r->depth_m = 1.2;
     }
+    const TwRackPlan *first = &m->plant->racks[0];
     for (int k = 0; k < QUANTITIES; k++) {
         const Shown *s = &shown_quantities[k];
         copy(m->quantities[k].name, sizeof m->quantities[k].name, s->name);
         copy(m->quantities[k].unit, sizeof m->quantities[k].unit, s->unit);
         copy(m->quantities[k].label, sizeof m->quantities[k].label, s->label);
         m->quantities[k].scale = s->scale;
-        const TwRackPlan *first = &plant->racks[0];
         m->quantities[k].limit = strcmp(s->name, "rack_w") == 0      ? first->peak_w * 1e-3
                                  : strcmp(s->name, "chip_degc") == 0 ? first->slowdown_degc
                                                                      : NAN;
     }
-    const TwGroupInfo *facility = &plant->record.groups[TW_GROUP_FACILITY];
+}
+
+static void create_series(TwSceneMaker *m)
+{
+    const TwGroupInfo *facility = &m->plant->record.groups[TW_GROUP_FACILITY];
+    size_t points = (size_t)m->points_max;
+    m->time_s = zeroed(points, sizeof *m->time_s);
     for (int k = 0; k < SERIES; k++) {
         static const Shown room = {"room_degc", "degC", "Room air", 1.0};
         const Shown *s = &shown_series[k];
-        if (plant->cdu_count == 0 && strcmp(s->name, "plant_supply_degc") == 0) s = &room;    // no facility water
+        if (m->plant->cdu_count == 0 && strcmp(s->name, "plant_supply_degc") == 0) s = &room;    // no facility water
         m->from[k] = -1;
         for (int i = 0; i < facility->series_count; i++)
             if (strcmp(facility->series[i].name, s->name) == 0) m->from[k] = i;
         assert(m->from[k] >= 0);
-        m->mean[k] = calloc(points, sizeof(float));
-        m->low[k] = calloc(points, sizeof(float));
-        m->high[k] = calloc(points, sizeof(float));
-        if (!m->mean[k] || !m->low[k] || !m->high[k]) abort();
-        TwSceneSeries *out = &m->series[k];
-        copy(out->name, sizeof out->name, s->name);
-        copy(out->unit, sizeof out->unit, s->unit);
-        copy(out->label, sizeof out->label, s->label);
-        out->scale = s->scale;
-        out->limit = NAN;
-        out->time_s = m->time_s;
-        out->mean = m->mean[k];
-        out->min = m->low[k];
-        out->max = m->high[k];
+        m->mean[k] = zeroed(points, sizeof(float));
+        m->low[k] = zeroed(points, sizeof(float));
+        m->high[k] = zeroed(points, sizeof(float));
+        m->series[k] = (TwSceneSeries){.time_s = m->time_s, .mean = m->mean[k], .min = m->low[k], .max = m->high[k]};
+        name_series(&m->series[k], s);
     }
-    m->head_time_s = calloc(points, sizeof *m->head_time_s);
-    if (!m->head_time_s) abort();
-    m->head_s = m->head_next_s = plant->record.groups[plant->headline_group].interval_s;
+}
+
+static void create_headlines(TwSceneMaker *m)
+{
+    size_t points = (size_t)m->points_max;
+    m->head_time_s = zeroed(points, sizeof *m->head_time_s);
+    m->head_s = m->head_next_s = m->plant->record.groups[m->plant->headline_group].interval_s;
     for (int k = 0; k < HEADLINES; k++) {
-        const Shown *s = &shown_headlines[k].shown;
-        m->head[k] = calloc(points, sizeof(float));
-        if (!m->head[k]) abort();
-        TwSceneSeries *out = &m->series[SERIES + k];
-        *out = (TwSceneSeries){.scale = s->scale,
-                               .limit = NAN,
-                               .time_s = m->head_time_s,
-                               .mean = m->head[k],
-                               .min = m->head[k],
-                               .max = m->head[k]};
-        copy(out->name, sizeof out->name, s->name);
-        copy(out->unit, sizeof out->unit, s->unit);
-        copy(out->label, sizeof out->label, s->label);
+        const float *value = m->head[k] = zeroed(points, sizeof(float));
+        m->series[SERIES + k] = (TwSceneSeries){.time_s = m->head_time_s, .mean = value, .min = value, .max = value};
+        name_series(&m->series[SERIES + k], &shown_headlines[k].shown);
     }
-    // the feed's limit is the line that utility power may not cross; several have none in common
-    double feeds_w = 0.0;
+}
+
+// The feed's limit is the line that utility power may not cross; several have none in common. Generation on the site
+// comes in beside the grid.
+static void set_power_scale(TwSceneMaker *m)
+{
+    const TwPlant *plant = m->plant;
+    double feeds_w = 0.0, made_w = 0.0;
     int feeds = 0;
-    for (int i = 0; i < plant->element_count; i++)
-        if (!plant->elements[i].from[0]) feeds_w += plant->elements[i].limit_w, feeds++;
+    for (int i = 0; i < plant->element_count; i++) {
+        const TwElementRow *element = &plant->elements[i];
+        if (!element->from[0])
+            feeds_w += element->limit_w, feeds++;
+        else if (tw_dispatch_local(element))
+            made_w += element->rated_w;
+    }
     m->mega = isfinite(feeds_w) && feeds_w > 5e6;
     for (int k = 0; k < SERIES && m->mega; k++)
         if (strcmp(m->series[k].unit, "kW") == 0) {
             copy(m->series[k].unit, sizeof m->series[k].unit, "MW");
             m->series[k].scale = 1e-6;
         }
-    // generation on the site comes in beside the grid
-    double made_w = 0.0;
-    for (int i = 0; i < plant->element_count; i++)
-        if (plant->elements[i].from[0] && tw_dispatch_local(&plant->elements[i])) made_w += plant->elements[i].rated_w;
     m->generates = made_w > 0.0;
     if (m->generates) copy(m->series[0].label, sizeof m->series[0].label, "Site power");
     if (isfinite(feeds_w) && feeds == 1) m->series[0].limit = (feeds_w + made_w) * m->series[0].scale;
+}
 
+static void fill_scene(TwSceneMaker *m)
+{
+    const TwPlant *plant = m->plant;
     TwScene *scene = &m->scene;
     copy(scene->facility, sizeof scene->facility, plant->facility);
     copy(scene->title, sizeof scene->title, plant->title);
@@ -215,8 +223,24 @@ TwSceneMaker *tw_scene_maker_create(const TwPlant *plant, int points_max)
     scene->series = m->series;
     scene->events = m->events;
     scene->flows = m->flows;
-    m->parts = tw_scene_parts_create(plant, scene, m->racks);
-    m->settings = tw_scene_settings_create(plant, scene);
+}
+
+TwSceneMaker *tw_scene_maker_create(const TwPlant *plant, int points_max)
+{
+    TwSceneMaker *m = zeroed(1, sizeof *m);
+    m->plant = plant;
+    m->selected = -1;
+    m->points_max = points_max & ~1;
+    m->merge = 1;
+    m->event_room = 16;
+    m->events = zeroed((size_t)m->event_room, sizeof *m->events);
+    create_racks(m);
+    create_series(m);
+    create_headlines(m);
+    set_power_scale(m);
+    fill_scene(m);
+    m->parts = tw_scene_parts_create(plant, &m->scene, m->racks);
+    m->settings = tw_scene_settings_create(plant, &m->scene);
     return m;
 }
 

@@ -36,26 +36,9 @@ static void open_study(TwWindow *w, TwError *error)
     (void)tw_window_renew(w, error);
 }
 
-void tw_window_act(TwWindow *w, TwActionId action, TwError *error)
+// Each of these does the actions of one subject. False: it is another's.
+static bool act_in_time(TwWindow *w, TwActionId action)
 {
-    const TwScene *s = w->scene;
-    TwView *v = &w->view;
-    TwBox box = tw_window_main_box(w);
-    double middle_x = box.x + box.w / 2.0, middle_y = box.y + box.h / 2.0;
-    if (action >= TW_ACTIONS) {
-        v->quantity = (int)action - TW_ACTIONS;
-        return;
-    }
-    if (action == TW_ACT_VIEW_LAST) {
-        open_study(w, error);
-        return;
-    }
-    if (action >= TW_ACT_VIEW && action < TW_ACT_VIEW_LAST) {
-        v->main = (TwMainView)(TW_MAIN_FLOOR + (action - TW_ACT_VIEW));
-        v->zoom = 0.0;
-        w->fitted = -1;
-        return;
-    }
     switch (action) {
     case TW_ACT_PAUSE:
         tw_window_pause(w, !w->paused);
@@ -84,6 +67,17 @@ void tw_window_act(TwWindow *w, TwActionId action, TwError *error)
     case TW_ACT_NEWEST:
         tw_window_seek(w, INFINITY);
         break;
+    default:
+        return false;
+    }
+    return true;
+}
+
+static bool act_on_quantity(TwWindow *w, TwActionId action)
+{
+    const TwScene *s = w->scene;
+    TwView *v = &w->view;
+    switch (action) {
     case TW_ACT_QUANTITY:
         if (v->main == TW_MAIN_NETWORK)
             v->load = tw_network_load(tw_network_load_shown(s, v) + 1) ? tw_network_load_shown(s, v) + 1 : 1;
@@ -96,6 +90,18 @@ void tw_window_act(TwWindow *w, TwActionId action, TwError *error)
         else if (s->quantity_count)
             v->quantity = (v->quantity + s->quantity_count - 1) % s->quantity_count;
         break;
+    default:
+        return false;
+    }
+    return true;
+}
+
+static bool act_on_view(TwWindow *w, TwActionId action)
+{
+    TwView *v = &w->view;
+    TwBox box = tw_window_main_box(w);
+    double middle_x = box.x + box.w / 2.0, middle_y = box.y + box.h / 2.0;
+    switch (action) {
     case TW_ACT_LOCK:
         v->locked = !v->locked;
         break;
@@ -120,6 +126,25 @@ void tw_window_act(TwWindow *w, TwActionId action, TwError *error)
     case TW_ACT_PAN_DOWN:
         tw_window_pan(w, 0.0, 0.1);
         break;
+    case TW_ACT_NEXT_OF:
+        tw_window_step_of(w, 1);
+        break;
+    case TW_ACT_LAST_OF:
+        tw_window_step_of(w, -1);
+        break;
+    case TW_ACT_PANELS:
+        v->hide_panels = !v->hide_panels;
+        break;
+    default:
+        return false;
+    }
+    return true;
+}
+
+static bool act_on_run(TwWindow *w, TwActionId action)
+{
+    TwView *v = &w->view;
+    switch (action) {
     case TW_ACT_FIND:
         tw_window_find(w);
         break;
@@ -154,12 +179,18 @@ void tw_window_act(TwWindow *w, TwActionId action, TwError *error)
         else
             tw_window_note(w, false, "Nothing to compare with: B forks");
         break;
-    case TW_ACT_NEXT_OF:
-        tw_window_step_of(w, 1);
+    case TW_ACT_CLEAR:
+        clear(w);
         break;
-    case TW_ACT_LAST_OF:
-        tw_window_step_of(w, -1);
-        break;
+    default:
+        return false;
+    }
+    return true;
+}
+
+static bool act_on_window(TwWindow *w, TwActionId action, TwError *error)
+{
+    switch (action) {
     case TW_ACT_SAVE_SESSION:
         tw_window_save_session(w);
         break;
@@ -168,9 +199,6 @@ void tw_window_act(TwWindow *w, TwActionId action, TwError *error)
         break;
     case TW_ACT_SAVE_SVG:
         tw_window_save_svg(w);
-        break;
-    case TW_ACT_PANELS:
-        v->hide_panels = !v->hide_panels;
         break;
     case TW_ACT_FULL_SCREEN:
         w->full_screen = !w->full_screen;
@@ -187,13 +215,27 @@ void tw_window_act(TwWindow *w, TwActionId action, TwError *error)
         tw_draw_theme(w->draw, w->theme);
         (void)tw_window_renew(w, error);
         break;
-    case TW_ACT_CLEAR:
-        clear(w);
-        break;
     case TW_ACT_QUIT:
         w->quit = true;
         break;
     default:
-        break;
+        return false;
+    }
+    return true;
+}
+
+void tw_window_act(TwWindow *w, TwActionId action, TwError *error)
+{
+    if (action >= TW_ACTIONS) {
+        w->view.quantity = (int)action - TW_ACTIONS;
+    } else if (action == TW_ACT_VIEW_LAST) {
+        open_study(w, error);
+    } else if (action >= TW_ACT_VIEW && action < TW_ACT_VIEW_LAST) {
+        w->view.main = (TwMainView)(TW_MAIN_FLOOR + (action - TW_ACT_VIEW));
+        w->view.zoom = 0.0;
+        w->fitted = -1;
+    } else {
+        (void)(act_in_time(w, action) || act_on_quantity(w, action) || act_on_view(w, action) ||
+               act_on_run(w, action) || act_on_window(w, action, error));
     }
 }

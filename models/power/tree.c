@@ -342,6 +342,61 @@ static void find_rings(Arrays *a, const TwPowerSpec *spec, const int *at, int n)
     free(carries);
 }
 
+// What the arrays hold from here on is the plant's, read only.
+static void keep_arrays(TwPowerPlant *p, const Arrays *a)
+{
+    p->parent = a->parent;
+    p->second = a->second;
+    p->feed = a->feed;
+    p->outdoor = a->outdoor;
+    p->generator = a->generator;
+    p->attached = a->attached;
+    p->forms_grid = a->forms_grid;
+    p->ups = a->ups;
+    p->tied = a->tied;
+    p->bridge = a->bridge;
+    p->member = a->member;
+    p->back = a->back;
+    p->line = a->line;
+    p->rating_w = a->rating_w;
+    p->rated_w = a->rated_w;
+    p->a = a->a;
+    p->b = a->b;
+    p->c = a->c;
+    p->full_j = a->full_j;
+    p->least_j = a->least_j;
+    p->hold_j = a->hold_j;
+    p->eta = a->eta;
+    p->charge_w = a->charge_w;
+    p->discharge_w = a->discharge_w;
+    p->shave_w = a->shave_w;
+    p->grid_ramp = a->grid_ramp;
+    p->walk_in_s = a->walk_in_s;
+    p->inhibit_s = a->inhibit_s;
+    p->transfer_s = a->transfer_s;
+    p->retransfer_s = a->retransfer_s;
+    p->start_s = a->start_s;
+    p->cool_s = a->cool_s;
+    p->block_s = a->block_s;
+    p->accept = a->accept;
+    p->block_count = a->block_count;
+    p->fuel_share = a->fuel_share;
+    p->tank_j = a->tank_j;
+    p->modules = a->modules;
+    p->module_spare = a->module_spare;
+    p->module_w = a->module_w;
+    p->hold_s = a->hold_s;
+    p->eco = a->eco;
+    p->eco_b = a->eco_b;
+    p->curve = a->curve;
+    p->pickup_w = a->pickup_w;
+    p->volt = a->volt;
+    p->r_ohm = a->r_ohm;
+    p->x_ohm = a->x_ohm;
+    p->vkr = a->vkr;
+    p->vkx = a->vkx;
+}
+
 static TwPower *compile(const TwPowerSpec *spec, const int *spec_parent, const int *spec_second, TwLayout *layout)
 {
     int n = spec->element_count;
@@ -371,63 +426,10 @@ static TwPower *compile(const TwPowerSpec *spec, const int *spec_parent, const i
         feeds += a.feed[e];
     }
     find_rings(&a, spec, at, n);
-    *p = (TwPowerPlant){.arena = arena,
-                        .count = n,
-                        .rack_count = spec->rack_count,
-                        .load_count = spec->load_count,
-                        .at = at,
-                        .spec = sorted,
-                        .parent = a.parent,
-                        .second = a.second,
-                        .feed = a.feed,
-                        .outdoor = a.outdoor,
-                        .generator = a.generator,
-                        .called = called,
-                        .attached = a.attached,
-                        .forms_grid = a.forms_grid,
-                        .ups = a.ups,
-                        .tied = a.tied,
-                        .bridge = a.bridge,
-                        .member = a.member,
-                        .back = a.back,
-                        .line = a.line,
-                        .rating_w = a.rating_w,
-                        .rated_w = a.rated_w,
-                        .a = a.a,
-                        .b = a.b,
-                        .c = a.c,
-                        .full_j = a.full_j,
-                        .least_j = a.least_j,
-                        .hold_j = a.hold_j,
-                        .eta = a.eta,
-                        .charge_w = a.charge_w,
-                        .discharge_w = a.discharge_w,
-                        .shave_w = a.shave_w,
-                        .grid_ramp = a.grid_ramp,
-                        .walk_in_s = a.walk_in_s,
-                        .inhibit_s = a.inhibit_s,
-                        .transfer_s = a.transfer_s,
-                        .retransfer_s = a.retransfer_s,
-                        .start_s = a.start_s,
-                        .cool_s = a.cool_s,
-                        .block_s = a.block_s,
-                        .accept = a.accept,
-                        .block_count = a.block_count,
-                        .fuel_share = a.fuel_share,
-                        .tank_j = a.tank_j,
-                        .modules = a.modules,
-                        .module_spare = a.module_spare,
-                        .module_w = a.module_w,
-                        .hold_s = a.hold_s,
-                        .eco = a.eco,
-                        .eco_b = a.eco_b,
-                        .curve = a.curve,
-                        .pickup_w = a.pickup_w,
-                        .volt = a.volt,
-                        .r_ohm = a.r_ohm,
-                        .x_ohm = a.x_ohm,
-                        .vkr = a.vkr,
-                        .vkx = a.vkx};
+    p->at = at;
+    p->spec = sorted;
+    p->called = called;
+    keep_arrays(p, &a);
     list_children(p);
     list_members(p);
     list_cords(p, spec, at);
