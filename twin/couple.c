@@ -275,6 +275,7 @@ static void book(const TwPlant *plant, void *block, TwScratch *s, const TwPowerO
     m->thermal_out_j += heat->heat_out_j;
     m->water_kg += heat->water_kg;
     m->york_clamped_s += heat->clamped ? window_s : 0.0;
+    m->icy_s += heat->icy ? window_s : 0.0;
     m->mode_s[heat->mode] += window_s;
     for (int i = 0; i < heat->crossing_count; i++) {
         m->mode_changes += heat->crossings[i].limit == TW_LIMIT_MODE;

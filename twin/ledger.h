@@ -32,8 +32,8 @@ typedef struct TwMeters {
     double water_kg;
     double utility_peak_w, grid_peak_w, it_peak_w, ramp_max_w_s, last_utility_w;
     double capped_racks_s, rack_s, rack_off_s, throttled_rack_s;
-    double throttled_racks;                                                       // most at once
-    double york_clamped_s, mode_s[TW_PLANT_MODES], mode_changes, unit_changes;    // of the heat rejection
+    double throttled_racks;                                                              // most at once
+    double york_clamped_s, icy_s, mode_s[TW_PLANT_MODES], mode_changes, unit_changes;    // of the heat rejection
     double npsh_margin_m;    // least of the CDUs' pumps over what they need
     double approach_sum, approach_max_k, export_j, worst_flow_fraction, worst_flow_rack;    // of the CDUs, K s and K
     double supply_min_degc, supply_max_degc, supply_sum, chip_max_degc, chip_sum,

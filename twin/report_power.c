@@ -104,6 +104,8 @@ static void add_cooling(TwReport *report, const TwState *state)
                       m->unit_changes);
     }
     if (plant->cdu_count > 0)
+        tw_report_add(report, "cooling.freezing_h", "h", "facility water within 2 K of freezing", m->icy_s / 3600.0);
+    if (plant->cdu_count > 0)
         tw_report_add(report, "cooling.york_clamped_h", "h",
                       "a bound of York's tower polynomial held its water, wet bulb or range",
                       m->york_clamped_s / 3600.0);

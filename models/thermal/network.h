@@ -181,7 +181,7 @@ typedef struct TwAmbient {
 
 // The chain of heat rejection at one point: most columns of a Jacobian do not move it.
 typedef struct TwChainMemo {
-    double rate_w_k, fan, inlet_degc, taken_w, cold_w, export_w, water_kg_s;
+    double rate_w_k, through, fan, inlet_degc, taken_w, cold_w, export_w, water_kg_s;
     int stage, clamped;    // clamped: York held an input
     bool holds;
 } TwChainMemo;
@@ -240,7 +240,8 @@ typedef struct TwThermalPlant {
     // facility loop and room
     TwPlantRow plant;
     TwRoomRow room;
-    int kind;    // enum below
+    int kind;      // enum below
+    bool mixes;    // water may go past the units
     double units, room_units;
     TwDryCooler dry_cooler;
     TwCoolingTower tower;
@@ -336,6 +337,8 @@ TwPlantMode tw_plant_mode(const TwThermalPlant *plant, const double *z, const Tw
 double tw_plant_reject_w(const TwThermalPlant *plant,
                          const TwPlantInput *in);    // fans full, water as its units are designed for
 double tw_room_density(const TwThermalPlant *plant, double pressure_pa);
+// Share of the water that goes through the units; the rest past them, so that it is not cooled below its set point.
+double tw_plant_through(const TwThermalPlant *plant, const double *z, const TwPlantInput *in);
 double tw_plant_fan_speed(const TwThermalPlant *plant, const double *z, const TwPlantInput *in);
 
 // create.c: heat capacity of a fluid, J/kg/K: the one given, where above 0, or that of the named one

@@ -5,6 +5,8 @@
 //
 // Q_rej by kind: dry_cooler.h, cooling_tower.h, or `conductance`, a cooler M cp (1 - exp(-UA/(M cp))) (Tfr - T_amb)
 // with UA = ua (0.15 + 0.85 fan). A PI holds the leaving temperature by fan speed, fan power cubic.
+// Where fans at their least still cool it below that, a valve sends part of the water past the units (bypass_valve,
+// not of `conductance`), over the next 0.2 of the signal.
 // The set point is the lowest CDU supply set point less margin_k, never below supply_min_degc.
 // In series before and after it, where their size is not 0: heat export (heat_export.h) takes first, a chiller last:
 //     chiller heat = min(capacity, M cp (T_after free cooling - set)),  COP of Carnot's share against dry bulb +
@@ -21,7 +23,7 @@
 // other side is a loop of the rejection's own at constant flow, whose units then see Ti: Q = f(Ti) = E (T_in - Ti +
 // Q/C2), solved for Ti. Its pumps belong to pump_head_pa. Fans move volume: in air of another pressure than that of the
 // rating they move mass in proportion, at power in proportion. Export follows the dry bulb where export_least_fraction
-// is below 1: heating demand. Left out: freezing, and heat that mains lose.
+// is below 1: heating demand. Left out: ice, and heat that mains lose.
 #pragma once
 
 #include <stdbool.h>
@@ -37,6 +39,7 @@ typedef struct TwPlantRow {
     double capacity_w, flow_kg_s;    // of a unit at its design point
     double air_degc, wet_bulb_degc, inlet_degc, outlet_degc;
     double fan_w, fan_min_fraction, free_convection_fraction;
+    int64_t bypass_valve;    // 1: water goes past the units where fans at their least cool it below the set point
     double air_exponent, water_exponent, film_ratio;
     double air_rise_k;           // dry cooler: air warms by this at design
     double air_flow_kg_s;        // cooling tower: dry air of a unit at full fan

@@ -33,12 +33,31 @@ double tw_plant_capacity(const TwThermalPlant *plant, int state)
     }
 }
 
+// what the PI asks for: fan speed from its least on, below that a valve, over this much of the signal
+static const double valve_span = 0.2;
+
+static double signal(const TwThermalPlant *plant, double u)
+{
+    double slope, least = plant->plant.fan_min_fraction;
+    return tw_saturate(u, plant->mixes ? least - valve_span : least, &slope);
+}
+
+static double signal_now(const TwThermalPlant *plant, const double *z, const TwPlantInput *in)
+{
+    return in->mechanical ? 1.0 : signal(plant, plant->plant.kp * (z[COOLER] - in->set_degc) + z[FAN]);
+}
+
 double tw_plant_fan_speed(const TwThermalPlant *plant, const double *z, const TwPlantInput *in)
 {
-    double slope;
-    double u = plant->plant.kp * (z[COOLER] - in->set_degc) + z[FAN];
     if (in->bypass) return 0.0;
-    return in->fans_on * (in->mechanical ? 1.0 : tw_saturate(u, plant->plant.fan_min_fraction, &slope));
+    return in->fans_on * fmax(signal_now(plant, z, in), plant->plant.fan_min_fraction);
+}
+
+double tw_plant_through(const TwThermalPlant *plant, const double *z, const TwPlantInput *in)
+{
+    if (in->bypass) return 0.0;
+    double closes = (plant->plant.fan_min_fraction - signal_now(plant, z, in)) / valve_span;
+    return plant->mixes ? 1.0 - fmin(fmax(closes, 0.0), 1.0) : 1.0;
 }
 
 // density of the air over that of the ratings: fans move volume, what it weighs goes with its pressure
@@ -142,8 +161,8 @@ static TwHeatExport export_now(const TwThermalPlant *plant, const TwPlantInput *
 }
 
 // what the chain takes out of water: export, then free cooling, then the chiller
-static double chain(const TwThermalPlant *plant, const TwPlantInput *in, double mc, double fan, double inlet_degc,
-                    int stage, TwPlantRates *rates)
+static double chain(const TwThermalPlant *plant, const TwPlantInput *in, double mc, double through, double fan,
+                    double inlet_degc, int stage, TwPlantRates *rates)
 {
     const TwPlantRow *p = &plant->plant;
     double taken = 0.0, water = 0.0, power = 0.0, delivered = 0.0;
@@ -153,7 +172,8 @@ static double chain(const TwThermalPlant *plant, const TwPlantInput *in, double 
         TwExported e = tw_heat_export(&site, mc, inlet_degc);
         taken = e.plant_w, power = e.power_w, delivered = e.delivered_w;
     }
-    if (!in->bypass) taken += separated_heat(plant, in, mc, fan, inlet_degc - taken / mc, stage, &water);
+    // what goes past the units mixes with what comes from them
+    if (through > 0.0) taken += separated_heat(plant, in, through * mc, fan, inlet_degc - taken / mc, stage, &water);
     if (in->mechanical) {
         double wants = fmax(mc * (inlet_degc - taken / mc - in->set_degc), 0.0);
         double cold = fmin(wants, p->chiller_w) * in->cold_on;
@@ -167,14 +187,16 @@ static double chain(const TwThermalPlant *plant, const TwPlantInput *in, double 
 }
 
 // the same, kept where the last point is asked for again
-static double chain_once(const TwThermalPlant *plant, const TwPlantInput *in, double mc, double fan, double inlet_degc,
-                         int stage, TwPlantRates *rates)
+static double chain_once(const TwThermalPlant *plant, const TwPlantInput *in, double mc, double through, double fan,
+                         double inlet_degc, int stage, TwPlantRates *rates)
 {
     TwChainMemo *m = in->memo;
-    if (!m) return chain(plant, in, mc, fan, inlet_degc, stage, rates);
-    if (!m->holds || m->rate_w_k != mc || m->fan != fan || m->inlet_degc != inlet_degc || m->stage != stage) {
-        *m = (TwChainMemo){.rate_w_k = mc, .fan = fan, .inlet_degc = inlet_degc, .stage = stage, .holds = true};
-        m->taken_w = chain(plant, in, mc, fan, inlet_degc, stage, rates);
+    if (!m) return chain(plant, in, mc, through, fan, inlet_degc, stage, rates);
+    if (!m->holds || m->rate_w_k != mc || m->through != through || m->fan != fan || m->inlet_degc != inlet_degc ||
+        m->stage != stage) {
+        *m = (TwChainMemo){
+            .rate_w_k = mc, .through = through, .fan = fan, .inlet_degc = inlet_degc, .stage = stage, .holds = true};
+        m->taken_w = chain(plant, in, mc, through, fan, inlet_degc, stage, rates);
         m->cold_w = rates->cold_w, m->export_w = rates->export_w, m->water_kg_s = rates->water_kg_s;
     }
     rates->cold_w = m->cold_w, rates->export_w = m->export_w, rates->water_kg_s = m->water_kg_s;
@@ -235,7 +257,7 @@ void tw_plant_rate(const TwThermalPlant *plant, const double *z, const TwPlantIn
         double mc = in->rate_w_k * fmax(z[PRIMARY], 0.0), share = mc / plant->design_w_k;
         double y = tw_plant_fan_speed(plant, z, in);
         double arrives = in->mains ? in->main_degc[0] : z[TANK], warm = in->mains ? in->main_degc[1] : z[HEADER_RETURN];
-        double cooler = chain_once(plant, in, mc, y, warm, stage, rates);
+        double cooler = chain_once(plant, in, mc, tw_plant_through(plant, z, in), y, warm, stage, rates);
         double tank = p->tank_w_k * (z[TANK] - outside);
         double head = p->pump_static_fraction + (1.0 - p->pump_static_fraction) * share * share;
         rates->pump_w = in->pumps_on * plant->pump_w * head * share;
@@ -252,7 +274,7 @@ void tw_plant_rate(const TwThermalPlant *plant, const double *z, const TwPlantIn
         rate[TANK] = (mc * (z[COOLER] - z[TANK]) - tank) / plant->tank_j_k;
         rate[COOLER] = (mc * (warm - z[COOLER]) - cooler) / plant->cooler_j_k;
         double e = z[COOLER] - in->set_degc, u = p->kp * e + z[FAN];
-        rate[FAN] = p->kp / p->ti_s * e - (u - tw_saturate(u, p->fan_min_fraction, &slope)) / p->taw_s;
+        rate[FAN] = p->kp / p->ti_s * e - (u - signal(plant, u)) / p->taw_s;
         double n = z[PRIMARY];
         rate[PRIMARY] = (in->pumps_on * (in->primary - n) - (1.0 - in->pumps_on) * n) / p->pump_s;
     }

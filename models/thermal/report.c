@@ -1,4 +1,5 @@
 // What a window gave: racks by their groups, CDUs, and the plant.
+#include "models/thermal/fluids.h"
 #include "models/thermal/network.h"
 
 #include <math.h>
@@ -212,5 +213,7 @@ void tw_thermal_report(const TwThermalPlant *plant, const void *block, const TwT
     report_worst_branch(plant, block, out);
     out->mode = !p->mechanical ? TW_COOLS_FREE : p->bypass ? TW_COOLS_MECHANICAL : TW_COOLS_MIXED;
     out->clamped = tw_plant_clamped(plant, z, p);
+    double coldest = fmin(fmin(z[COOLER], z[TANK]), fmin(z[HEADER_SUPPLY], z[HEADER_RETURN]));
+    out->icy = plant->design_w_k > 0.0 && coldest < tw_fluid_freezing_degc(tw_fluid_named(plant->plant.fluid)) + 2.0;
     out->load_j = load_j;
 }

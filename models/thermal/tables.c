@@ -140,6 +140,9 @@ static const TwField plant_fields[] = {
       "air pressure that fans and capacity are stated for, from 45000 (6,300 m); 0: the site's"),
     R(fan_min_fraction, "1", 0, 1, "0.1", "lowest fan speed"),
     R(free_convection_fraction, "1", 0, 1, "0.125", "share of conductance left without fans"),
+    WHOLE(
+        TwPlantRow, bypass_valve, 0, 1, "1",
+        "1: water goes past the units where fans at their least would cool it below its set point; not of conductance"),
     R(air_exponent, "1", 0, 1, "0.8", "air film grows as fan speed to this power"),
     R(water_exponent, "1", 0, 1, "0.85", "water film grows as flow to this power"),
     R(film_ratio, "1", 0.01, 100, "0.5", "air film over water film at design"),

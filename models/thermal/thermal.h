@@ -123,6 +123,7 @@ typedef struct TwThermalOut {
     double npsh_margin_m;
     int npsh_cdu;
     TwPlantMode mode;                // who cooled the facility water
+    bool icy;                        // facility water within 2 K of freezing at the end
     bool clamped;                    // a bound of York's tower polynomial held an input at the end
     TwThermalCrossing *crossings;    // room for crossing_most of them, or NULL; in order of time within a step
     int crossing_most, crossing_count;

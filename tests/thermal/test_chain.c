@@ -254,8 +254,43 @@ static void coolant_is_held_above_the_dew_point(void)
     net1_destroy(n);
 }
 
+// -40 degC: what goes through the units is cooled by the free convection of fans at rest, and mixed to the set point
+static void water_goes_past_its_units_in_frost(void)
+{
+    for (int k = 0; k < 3; k++) {
+        Net1 *n = net1_rows(1);
+        n->spec.cvode = k == 2;
+        n->plant.kind = "dry_cooler", n->plant.unit_count = 0, n->plant.bypass_valve = k > 0;
+        n->plant.capacity_w = 2.931e6, n->plant.inlet_degc = 46.11, n->plant.outlet_degc = 40.55;
+        n->plant.air_degc = 35.0, n->plant.air_rise_k = 5.56, n->plant.fan_w = 117680.0;
+        n->plant.fan_min_fraction = 0.1, n->plant.free_convection_fraction = 0.125;
+        n->plant.air_exponent = 0.8, n->plant.water_exponent = 0.85, n->plant.film_ratio = 0.5;
+        outdoors(n, -40.0);
+        start(n, 60e3);
+        advance(n, 0.0, 100.0);
+        const TwThermalPlant *plant = n->thermal->inner;
+        const TwPlantInput *p = tw_at_const(n->block, plant->settled);
+        const double *z = plant_state(n);
+        double mc = p->rate_w_k * z[PRIMARY], through = tw_plant_through(plant, z, p);
+        if (k == 0) {
+            CHECK(through == 1.0 && z[COOLER] < 0.0 && n->out.icy);
+        } else {
+            CHECK_WITHIN(z[COOLER], 30.0, 1e-3);
+            CHECK(through > 0.01 && through < 0.9 && !n->out.icy);
+            double fan = tw_plant_fan_speed(plant, z, p);
+            CHECK(fan == 0.1);
+            double units = tw_dry_cooler_heat(&plant->dry_cooler, through * mc, fan, 1.0, z[HEADER_RETURN], -40.0);
+            CHECK_NEAR(units, mc * (z[HEADER_RETURN] - 30.0), 1e-3);
+        }
+        for (int i = 0; i < NET1_RACKS; i++) n->rack_w[i] = 130e3;
+        advance(n, 100.0, 400.0);
+        net1_destroy(n);
+    }
+}
+
 int main(void)
 {
+    water_goes_past_its_units_in_frost();
     modes_follow_the_weather();
     units_do_not_hunt();
     set_points_creep_up();
