@@ -9,6 +9,8 @@ typedef struct Explain {
     const TwConfig *config;
     FILE *stream;
     int found;
+    const TwNode *node;
+    const TwSetting *last;    // whose origin is still to be told
 } Explain;
 
 enum { MOST = 20 };
@@ -42,7 +44,7 @@ static const char *source_text(const TwConfig *config, const char *key)
     return NULL;
 }
 
-static void print_value(const TwConfig *config, const TwNode *node, const TwSetting *setting, FILE *stream)
+static void print_value(const TwNode *node, const TwSetting *setting, FILE *stream)
 {
     TwLine line = {0};
     switch (setting->field->type) {
@@ -74,7 +76,10 @@ static void print_value(const TwConfig *config, const TwNode *node, const TwSett
     fprintf(stream, "%s%s%s = %s\n", node->path, *node->path ? "." : "", setting->field->name,
             line.length ? line.text : "[]");
     tw_line_free(&line);
+}
 
+static void print_origin(const TwConfig *config, const TwNode *node, const TwSetting *setting, FILE *stream)
+{
     const TwOrigin *origin = setting->place.origin;
     if (!origin)
         fprintf(stream, "  from       the table of %s\n", node->kind->name);
@@ -90,19 +95,33 @@ static void print_value(const TwConfig *config, const TwNode *node, const TwSett
     fprintf(stream, "  source     %s%s%s\n", setting->source, text ? ": " : "", text ? text : "");
 }
 
+// Copies of an entry say the same of where a value comes from: once, behind the last of them.
+static bool told_alike(const TwSetting *a, const TwSetting *b)
+{
+    return a == b || (a->place.origin == b->place.origin && a->place.line == b->place.line &&
+                      a->place.column == b->place.column && a->mark == b->mark && a->source == b->source);
+}
+
 static void explain(void *context, const TwNode *node, int field)
 {
     Explain *to = context;
     if (to->found == 0) print_field(&node->kind->fields[field], to->stream);
-    if (to->found++ < MOST) print_value(to->config, node, node->values[field], to->stream);
+    const TwSetting *now = node->values[field];
+    bool alike = to->last && to->found < MOST && told_alike(to->last, now);
+    if (to->last && !alike) print_origin(to->config, to->node, to->last, to->stream);
+    to->last = NULL;
+    if (to->found++ >= MOST) return;
+    print_value(node, now, to->stream);
+    to->last = now, to->node = node;
 }
 
 bool tw_config_explain(const TwConfig *config, const char *path, FILE *stream, TwError *error)
 {
-    Explain to = {config, stream, 0};
+    Explain to = {.config = config, .stream = stream};
     char problem[512];
     if (!tw_path_find(config, path, explain, &to, problem, sizeof problem))
         return tw_fail(error, TW_USAGE, "%s", problem);
+    if (to.last) print_origin(config, to.node, to.last, stream);
     if (to.found > MOST) fprintf(stream, "and %d more\n", to.found - MOST);
     return true;
 }

@@ -109,15 +109,30 @@ static void grow_cooling(const Sizing *s, double times, Sets *sets)
     if (air.unit_count > 0) add(sets, "cooling.room.unit_count=%.0f", ceil(times * (double)air.unit_count));
 }
 
+// So many racks as repetitions of the facility's; where its racks are of one kind, of three quarters of them or more (a
+// CDU then has fewer), below one repetition any number. The most that is no more than `racks`; 0: there is none.
+static int64_t whole(const Sizing *s, double racks, int64_t *simulated)
+{
+    int64_t block = s->base->rack_count, n = (int64_t)floor(racks + 1e-9), best = 0;
+    if (s->one_list && n < block) {
+        *simulated = n;
+        return n > 0 ? n : 0;
+    }
+    for (int64_t r = block; r > 0 && (r == block || (s->one_list && 4 * r >= 3 * block)); r--)
+        if (n / r * r > best) best = n / r * r, *simulated = r;
+    return best;
+}
+
 // NULL: errors says why. rate_s NaN: as the facility has it.
 static TwPlant *compile(const Sizing *s, int64_t racks, double rate_s)
 {
     Sets sets = {calloc(MOST_SETS, sizeof *sets.text), 0};
     if (!sets.text) abort();
     for (int i = 0; i < s->input->set_count; i++) add(&sets, "%s", s->input->sets[i]);
-    bool part = racks < s->base->rack_count;
-    if (part) add(&sets, "racks.count=%lld", (long long)racks);
-    add(&sets, "run.rack_scale=%lld", part ? 1LL : (long long)(racks / s->base->rack_count));
+    int64_t simulated = 1;
+    whole(s, (double)racks, &simulated);
+    if (simulated != s->base->rack_count) add(&sets, "racks.count=%lld", (long long)simulated);
+    add(&sets, "run.rack_scale=%lld", (long long)(racks / simulated));
     double times = (double)racks / (s->base->rack_count * s->base->rack_scale);
     grow_tree(s, times, &sets);
     grow_cooling(s, times, &sets);
@@ -181,21 +196,14 @@ static bool year_of(const Sizing *s, int64_t racks, double rack_w, bool whole, T
     return good;
 }
 
-// Whole repetitions of the facility; below one, single racks where they are of one kind.
-static int64_t whole(const Sizing *s, double racks)
-{
-    int64_t block = s->base->rack_count, n = (int64_t)floor(racks + 1e-9);
-    return n >= block ? n - n % block : s->one_list ? n : 0;
-}
-
 // The most racks whose feeds stay within their limits on the hottest days; 0: not even the fewest. A site is nearly in
 // proportion to its racks, so the count is taken from the last one tried, until the next higher one has been seen to
 // be too many.
 static bool most_racks(const Sizing *s, double rack_w, double guess, int64_t *racks, TwYear *year)
 {
-    int64_t holds = 0, breaks = INT64_MAX, n = whole(s, guess), least = s->one_list ? 1 : s->base->rack_count;
+    int64_t holds = 0, breaks = INT64_MAX, any, least = s->one_list ? 1 : s->base->rack_count,
+            n = whole(s, fmax(guess, (double)least), &any);
     TwYear tried;
-    if (n < least) n = least;
     for (int k = 0; k < TRIES && !stopped(s); k++) {
         if (!year_of(s, n, rack_w, false, &tried)) return false;
         tell(s, "%lld racks: feeds at most %.2f %% full", (long long)n, 100.0 * tried.feed_loading);
@@ -203,10 +211,10 @@ static bool most_racks(const Sizing *s, double rack_w, double guess, int64_t *ra
             holds = n, *year = tried;
         else
             breaks = n;
-        n = whole(s, (double)n / tried.feed_loading);
-        if (n >= breaks) n = whole(s, (double)(breaks - 1));
-        if (n <= holds) n = holds + (holds < s->base->rack_count ? least : s->base->rack_count);
-        if (n >= breaks || n < least) break;
+        n = whole(s, fmin((double)n / tried.feed_loading, (double)(breaks - 1)), &any);
+        // the next one up
+        for (int64_t more = holds + 1; n <= holds && more < breaks; more++) n = whole(s, (double)more, &any);
+        if (n <= holds || n >= breaks || n < least) break;
     }
     *racks = holds;
     return true;
@@ -305,6 +313,16 @@ static bool read_base(Sizing *s)
                       "workload.arrival.rate_s: a site needs one pool with a rate of its own, which it searches");
         return false;
     }
+    // a run still filling looks saturated
+    double least_s = 2.0 * base->pools[0].output_mean * base->pools[0].tpot_slo_s / WARMUP;
+    if (in->trial_s < least_s) {
+        tw_errors_add(
+            s->errors, in->path, 0, 0,
+            "a trial of %g s is too short: warm-up, two fifths of it, takes twice an answer of %.0f tokens at "
+            "its limit, so that %.0f s are needed (--for)",
+            in->trial_s, base->pools[0].output_mean, ceil(least_s));
+        return false;
+    }
     s->one_list = base->rack_count > 0;
     for (int i = 1; i < base->rack_count; i++)
         s->one_list = s->one_list && strcmp(base->racks[i].part, base->racks[0].part) == 0;
@@ -343,7 +361,8 @@ static bool size_site(Sizing *s, TwSite *site)
         if (!run_point(s, site->racks, site->rate_rack_s * (double)site->racks, &site->full)) return false;
         tell(s, "%lld racks: %.1f %% within the service levels", (long long)site->racks, 100.0 * site->full.good_share);
         if (site->full.holds || site->racks <= site->racks_rated) break;
-        site->racks = whole(s, 0.99 * (double)site->racks);
+        int64_t any;
+        site->racks = whole(s, 0.99 * (double)site->racks, &any);
         if (site->racks < site->racks_rated) site->racks = site->racks_rated;
     }
     TwSitePoint mean = site->full;
