@@ -49,10 +49,8 @@ static bool draw(const TwThroughput *table, const char *picture, TwError *error)
 
 bool tw_cli_throughput(TwValidation *v, const char *file, const char *picture, TwError *error)
 {
-    char shipped[512];
     TwThroughput table;
-    if (!file && !tw_throughput_shipped(shipped, sizeof shipped, error)) return false;
-    if (!tw_throughput_read(&table, file ? file : shipped, error)) return false;
+    if (!tw_throughput_read(&table, file, error)) return false;
     tw_throughput_run(&table);
     tw_throughput_report(&table, v);
     bool good = draw(&table, picture, error);

@@ -317,6 +317,80 @@ static void compile_cdus(TwPlant *plant, const TwNode *cooling, ThermalInput *th
     tw_rated_pressure_check(room_node, thermal->room.rated_pressure_pa, errors);
 }
 
+// What a facility file says of one rack.
+typedef struct RackRows {
+    const TwNode *node, *cooling_node;
+    TwRackRow row;
+    TwRackCoolingRow cooling;
+    TwAcceleratorRow gpu;
+} RackRows;
+
+static void fill_rack(TwRackPlan *rack, const RackRows *of, const char *name, TwArena *arena)
+{
+    const TwRackRow *row = &of->row;
+    const TwAcceleratorRow *gpu = &of->gpu;
+    snprintf(rack->name, sizeof rack->name, "%s", name);
+    rack->part = tw_node_part(of->node) ? tw_node_part(of->node) : "";
+    rack->hall = row->hall;
+    rack->gpus = row->gpu_count;
+    rack->domain_gpus = (int)row->domain_gpus;
+    rack->domain_used = TW_TAKE(arena, row->gpu_count / row->domain_gpus + 1, int);
+    rack->gpu_limit_w = gpu->limit_w;
+    rack->gpu_idle_w = isfinite(gpu->idle_w) ? gpu->idle_w : gpu->live_w;
+    rack->host_idle_w = row->host_idle_w;
+    rack->host_peak_w = row->host_peak_w;
+    rack->peak_w = row->peak_w;
+    rack->max_q_w = row->max_q_w;
+    rack->slowdown_degc = gpu->slowdown_degc;
+    rack->x_m = row->x_m;
+    rack->y_m = row->y_m;
+    rack->priority = (int)row->priority;
+}
+
+// The CDU that a rack names; without one, no liquid may take its heat.
+static void find_cdu(const TwPlant *plant, TwRackPlan *rack, const RackRows *of, const TwPlace *place, TwErrors *errors)
+{
+    rack->cdu = -1;
+    rack->cdu_name = "";
+    if (of->row.cdu[0]) {
+        rack->cdu = tw_find_entry(plant->cdu_names, plant->cdu_count, of->row.cdu, place->place, place->size);
+        if (rack->cdu < 0)
+            tw_reference_error(of->node, "cdu", errors, of->row.cdu, "CDU", plant->cdu_names, plant->cdu_count);
+        else
+            rack->cdu_name = plant->cdu_names[rack->cdu];
+    } else if (of->cooling.liquid_fraction > 0.0) {
+        tw_node_error(of->node, "cdu", errors, "liquid takes %g of this rack's heat, but it has no CDU",
+                      of->cooling.liquid_fraction);
+    }
+}
+
+static void check_rack(const RackRows *of, TwErrors *errors)
+{
+    const TwRackRow *row = &of->row;
+    if (row->host_idle_w > row->host_peak_w)
+        tw_node_error(of->node, "host_idle_w", errors, "host_idle_w = %g is above host_peak_w = %g", row->host_idle_w,
+                      row->host_peak_w);
+    if (row->gpu_count % row->domain_gpus != 0)
+        tw_node_error(of->node, "gpu_count", errors, "gpu_count = %lld is not a multiple of domain_gpus = %lld",
+                      (long long)row->gpu_count, (long long)row->domain_gpus);
+    if (of->cooling.liquid_fraction > 0.0 && !isfinite(of->cooling.flow_kg_s))
+        tw_node_error(of->cooling_node, "flow_kg_s", errors, "unknown: no public source; the facility must set it");
+}
+
+static TwThermalRack thermal_rack(const TwPlant *plant, const TwRackPlan *rack, const RackRows *of, int i)
+{
+    return (TwThermalRack){
+        .name = rack->name,
+        .lumps = i,
+        .cdu = rack->cdu,
+        .peak_w = of->row.peak_w * plant->rack_scale,
+        .liquid_fraction = rack->cdu >= 0 ? of->cooling.liquid_fraction : 0.0,
+        .flow_kg_s = rack->cdu >= 0 ? of->cooling.flow_kg_s * plant->rack_scale : 0.0,
+        .slowdown_degc = of->gpu.slowdown_degc,
+        .shutdown_degc = of->gpu.shutdown_degc,
+    };
+}
+
 static void compile_racks(TwPlant *plant, const TwNode *root, ThermalInput *thermal, TwPowerRack *power,
                           TwErrors *errors)
 {
@@ -331,82 +405,37 @@ static void compile_racks(TwPlant *plant, const TwNode *root, ThermalInput *ther
     bool warned = false;
     for (int i = 0; i < n; i++) {
         char name[TW_NAME];
-        const TwNode *node = tw_node_entry(root, "racks", i, name);
-        const TwNode *cooling_node = tw_node_group(node, "cooling");
-        TwRackRow row;
-        TwRackCoolingRow cooling;
-        TwAcceleratorRow gpu;
-        tw_node_row(node, &row);
-        tw_node_row(tw_node_group(node, "gpu"), &gpu);
-        tw_node_row(tw_node_group(node, "shelf"), &power[i].shelf);
-        tw_node_row(cooling_node, &cooling);
-        tw_node_row(tw_node_group(cooling_node, "lumps"), &thermal->lumps[i]);
+        RackRows of = {.node = tw_node_entry(root, "racks", i, name)};
+        of.cooling_node = tw_node_group(of.node, "cooling");
+        tw_node_row(of.node, &of.row);
+        tw_node_row(tw_node_group(of.node, "gpu"), &of.gpu);
+        tw_node_row(of.cooling_node, &of.cooling);
+        tw_node_row(tw_node_group(of.node, "shelf"), &power[i].shelf);
+        tw_node_row(tw_node_group(of.cooling_node, "lumps"), &thermal->lumps[i]);
 
-        int place = places[i].place, size = places[i].size;
         TwRackPlan *rack = &plant->racks[i];
-        snprintf(rack->name, sizeof rack->name, "%s", name);
-        rack->part = tw_node_part(node) ? tw_node_part(node) : "";
-        rack->hall = row.hall;
-        rack->gpus = row.gpu_count;
-        rack->domain_gpus = (int)row.domain_gpus;
-        rack->domain_used = TW_TAKE(plant->arena, row.gpu_count / row.domain_gpus + 1, int);
-        rack->gpu_limit_w = gpu.limit_w;
-        rack->gpu_idle_w = isfinite(gpu.idle_w) ? gpu.idle_w : gpu.live_w;
-        rack->host_idle_w = row.host_idle_w;
-        rack->host_peak_w = row.host_peak_w;
-        rack->peak_w = row.peak_w;
-        rack->max_q_w = row.max_q_w;
-        rack->slowdown_degc = gpu.slowdown_degc;
-        rack->x_m = row.x_m;
-        rack->y_m = row.y_m;
-        attach_cords(plant, node, &row, place, size, &power[i], errors);
+        fill_rack(rack, &of, name, plant->arena);
+        attach_cords(plant, of.node, &of.row, places[i].place, places[i].size, &power[i], errors);
         rack->element = power[i].element;
         rack->cords = power[i].cords;
         rack->cord_count = power[i].cord_count;
         rack->feed_name = plant->element_count ? plant->element_names[rack->element] : "";
-        rack->cdu = -1;
-        rack->cdu_name = "";
-        if (row.cdu[0]) {
-            rack->cdu = tw_find_entry(plant->cdu_names, plant->cdu_count, row.cdu, place, size);
-            if (rack->cdu < 0)
-                tw_reference_error(node, "cdu", errors, row.cdu, "CDU", plant->cdu_names, plant->cdu_count);
-            else
-                rack->cdu_name = plant->cdu_names[rack->cdu];
-        } else if (cooling.liquid_fraction > 0.0) {
-            tw_node_error(node, "cdu", errors, "liquid takes %g of this rack's heat, but it has no CDU",
-                          cooling.liquid_fraction);
-        }
+        find_cdu(plant, rack, &of, &places[i], errors);
         double supply_degc = rack->cdu >= 0 ? thermal->cdus[rack->cdu].supply_degc : NAN;
-        if (supply_degc > cooling.supply_max_degc && !warned) {
-            tw_node_warn(node, "cdu", errors, "CDU %s is set to %g degC, but the rack permits %g degC at most",
-                         rack->cdu_name, supply_degc, cooling.supply_max_degc);
+        if (supply_degc > of.cooling.supply_max_degc && !warned) {
+            tw_node_warn(of.node, "cdu", errors, "CDU %s is set to %g degC, but the rack permits %g degC at most",
+                         rack->cdu_name, supply_degc, of.cooling.supply_max_degc);
             warned = true;
         }
-        if (row.host_idle_w > row.host_peak_w)
-            tw_node_error(node, "host_idle_w", errors, "host_idle_w = %g is above host_peak_w = %g", row.host_idle_w,
-                          row.host_peak_w);
-        if (row.gpu_count % row.domain_gpus != 0)
-            tw_node_error(node, "gpu_count", errors, "gpu_count = %lld is not a multiple of domain_gpus = %lld",
-                          (long long)row.gpu_count, (long long)row.domain_gpus);
-        if (cooling.liquid_fraction > 0.0 && !isfinite(cooling.flow_kg_s))
-            tw_node_error(cooling_node, "flow_kg_s", errors, "unknown: no public source; the facility must set it");
-        plant->gpu_count += row.gpu_count * plant->run.rack_scale;
+        check_rack(&of, errors);
+        plant->gpu_count += of.row.gpu_count * plant->run.rack_scale;
 
-        thermal->racks[i] = (TwThermalRack){
-            .name = rack->name,
-            .lumps = i,
-            .cdu = rack->cdu,
-            .peak_w = row.peak_w * plant->rack_scale,
-            .liquid_fraction = rack->cdu >= 0 ? cooling.liquid_fraction : 0.0,
-            .flow_kg_s = rack->cdu >= 0 ? cooling.flow_kg_s * plant->rack_scale : 0.0,
-            .slowdown_degc = gpu.slowdown_degc,
-            .shutdown_degc = gpu.shutdown_degc,
-        };
+        thermal->racks[i] = thermal_rack(plant, rack, &of, i);
         power[i].name = rack->name;
-        power[i].priority = plant->racks[i].priority = (int)row.priority;
-        power[i].shelf_spare = (int)row.shelf_spare;
-        power[i].shelf_count = (int)row.shelf_count;
-        power[i].peak_w = row.peak_w;
+        power[i].priority = rack->priority;
+        power[i].shelf_spare = (int)of.row.shelf_spare;
+        power[i].shelf_count = (int)of.row.shelf_count;
+        power[i].peak_w = of.row.peak_w;
     }
     plant->rack_names = TW_TAKE(plant->arena, plant->rack_count + 1, const char *);
     for (int i = 0; i < plant->rack_count; i++) plant->rack_names[i] = plant->racks[i].name;
@@ -706,6 +735,50 @@ static bool racks_sound(const TwNode *root)
     return sound && (!wiring || tw_node_sound(wiring));
 }
 
+// The arrays of a state behind those of the models.
+static void lay_out_state(TwPlant *plant, TwLayout *layout)
+{
+    size_t racks = (size_t)plant->rack_count, loads = (size_t)plant->load_count,
+           elements = (size_t)plant->element_count;
+    plant->slot.meters = tw_layout_add(layout, 1, tw_meters_bytes());
+    plant->slot.grant_w = tw_layout_add(layout, racks, sizeof(double));
+    plant->slot.extra_ratio = tw_layout_add(layout, racks, sizeof(double));
+    plant->slot.steady_j = tw_layout_add(layout, 2 * racks, sizeof(double));
+    plant->slot.steady_tokens = tw_layout_add(layout, 2 * racks, sizeof(double));
+    plant->slot.clock_fraction = tw_layout_add(layout, racks, sizeof(double));
+    plant->slot.rack_on = tw_layout_add(layout, racks, sizeof(bool));
+    plant->slot.heat_off = tw_layout_add(layout, racks, 1);
+    plant->slot.heat_off_s = tw_layout_add(layout, racks, sizeof(double));
+    plant->slot.rack_w = tw_layout_add(layout, racks, sizeof(double));
+    plant->slot.device_demand_w = tw_layout_add(layout, racks, sizeof(double));
+    plant->slot.load_on = tw_layout_add(layout, loads, sizeof(double));
+    plant->slot.load_w = tw_layout_add(layout, loads, sizeof(double));
+    plant->slot.binding_s = tw_layout_add(layout, elements, sizeof(double));
+    plant->slot.target_w = tw_layout_add(layout, elements, sizeof(double));
+    plant->slot.held_by = tw_layout_add(layout, racks, sizeof(int));
+    plant->slot.loading_peak = tw_layout_add(layout, elements, sizeof(double));
+    tw_events_layout(&plant->queue, layout, plant->event_count + TW_INJECTED + TW_FAILURE_EVENTS);
+    tw_fabric_layout(plant, layout);
+    tw_rows_layout(plant, layout);
+    plant->slot.out = tw_layout_add(layout, elements, 1);
+    plant->slot.dips = tw_layout_add(layout, elements, sizeof(TwDips));
+    plant->slot.latched = tw_layout_add(layout, elements, 1);
+    tw_capping_layout(plant, layout);
+    tw_flex_layout(plant, layout);
+    tw_voltages_layout(plant, layout);
+    tw_supplies_layout(plant, layout);
+    tw_dispatch_layout(plant, layout);
+    plant->slot.begun = tw_layout_add(layout, (size_t)plant->event_pairs, 1);
+    tw_story_layout(plant, layout);
+    tw_waves_layout(plant, layout);
+    tw_failures_layout(plant, layout);
+    tw_accounts_layout(plant, layout);
+    tw_uptime_layout(plant, layout);
+    tw_saturation_layout(plant, layout);
+    tw_plant_record(plant, layout);
+    plant->state_bytes = layout->bytes;
+}
+
 static bool compile(TwPlant *plant, const TwPlantInput *input, TwErrors *errors)
 {
     const TwNode *root = tw_config_root(plant->config);
@@ -764,46 +837,7 @@ static bool compile(TwPlant *plant, const TwPlantInput *input, TwErrors *errors)
     sound = tw_planners_compile(plant, &layout, errors) && sound;
     sound = sound && tw_transit_compile(plant, &layout, errors);
     if (!tw_accounts_compile(plant, input->path, errors) || !sound) return false;
-
-    size_t racks = (size_t)plant->rack_count, loads = (size_t)plant->load_count,
-           elements = (size_t)plant->element_count;
-    plant->slot.meters = tw_layout_add(&layout, 1, tw_meters_bytes());
-    plant->slot.grant_w = tw_layout_add(&layout, racks, sizeof(double));
-    plant->slot.extra_ratio = tw_layout_add(&layout, racks, sizeof(double));
-    plant->slot.steady_j = tw_layout_add(&layout, 2 * racks, sizeof(double));
-    plant->slot.steady_tokens = tw_layout_add(&layout, 2 * racks, sizeof(double));
-    plant->slot.clock_fraction = tw_layout_add(&layout, racks, sizeof(double));
-    plant->slot.rack_on = tw_layout_add(&layout, racks, sizeof(bool));
-    plant->slot.heat_off = tw_layout_add(&layout, racks, 1);
-    plant->slot.heat_off_s = tw_layout_add(&layout, racks, sizeof(double));
-    plant->slot.rack_w = tw_layout_add(&layout, racks, sizeof(double));
-    plant->slot.device_demand_w = tw_layout_add(&layout, racks, sizeof(double));
-    plant->slot.load_on = tw_layout_add(&layout, loads, sizeof(double));
-    plant->slot.load_w = tw_layout_add(&layout, loads, sizeof(double));
-    plant->slot.binding_s = tw_layout_add(&layout, elements, sizeof(double));
-    plant->slot.target_w = tw_layout_add(&layout, elements, sizeof(double));
-    plant->slot.held_by = tw_layout_add(&layout, racks, sizeof(int));
-    plant->slot.loading_peak = tw_layout_add(&layout, elements, sizeof(double));
-    tw_events_layout(&plant->queue, &layout, plant->event_count + TW_INJECTED + TW_FAILURE_EVENTS);
-    tw_fabric_layout(plant, &layout);
-    tw_rows_layout(plant, &layout);
-    plant->slot.out = tw_layout_add(&layout, elements, 1);
-    plant->slot.dips = tw_layout_add(&layout, elements, sizeof(TwDips));
-    plant->slot.latched = tw_layout_add(&layout, elements, 1);
-    tw_capping_layout(plant, &layout);
-    tw_flex_layout(plant, &layout);
-    tw_voltages_layout(plant, &layout);
-    tw_supplies_layout(plant, &layout);
-    tw_dispatch_layout(plant, &layout);
-    plant->slot.begun = tw_layout_add(&layout, (size_t)plant->event_pairs, 1);
-    tw_story_layout(plant, &layout);
-    tw_waves_layout(plant, &layout);
-    tw_failures_layout(plant, &layout);
-    tw_accounts_layout(plant, &layout);
-    tw_uptime_layout(plant, &layout);
-    tw_saturation_layout(plant, &layout);
-    tw_plant_record(plant, &layout);
-    plant->state_bytes = layout.bytes;
+    lay_out_state(plant, &layout);
     return true;
 }
 

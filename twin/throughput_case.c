@@ -1,6 +1,7 @@
 // One row of a throughput table as a case of the serving model: what the columns say, and what is assumed where they
 // do not.
 #include "sim/csv.h"
+#include "sim/data.h"
 #include "twin/front_ends.h"
 #include "twin/validate_throughput.h"
 
@@ -538,8 +539,14 @@ static void read_row(TwThroughputRow *row, TwArena *arena, const Columns *c)
 bool tw_throughput_read(TwThroughput *table, const char *path, TwError *error)
 {
     static const char *const needed[] = {"id", "model_id", "gpu", "n_gpus", "mode", "tokens_per_s", "token_def"};
+    char shipped[512];
     TwCsv *csv;
     *table = (TwThroughput){0};
+    if (!path) {
+        if (!tw_data_find("facilities/reference/throughput.csv", shipped, sizeof shipped))
+            return tw_fail(error, TW_IO, "facilities/reference/throughput.csv is not found");
+        path = shipped;
+    }
     if (!tw_csv_read(&csv, path, error)) return false;
     for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
         if (tw_csv_column(csv, needed[i]) < 0) {

@@ -1,5 +1,4 @@
 #include "twin/validate_throughput.h"
-#include "sim/data.h"
 #include "sim/order.h"
 #include "sim/validation.h"
 
@@ -191,12 +190,6 @@ static void add_row(TwValidation *v, const TwThroughputRow *r)
                       r->published_w / r->published_s, TW_SHOWN, 0.0, r->source);
 }
 
-bool tw_throughput_shipped(char *path, size_t size, TwError *error)
-{
-    if (tw_data_find("facilities/reference/throughput.csv", path, size)) return true;
-    return tw_fail(error, TW_IO, "%s is not found", path);
-}
-
 void tw_throughput_report(const TwThroughput *table, TwValidation *v)
 {
     bool core = false;
@@ -217,10 +210,8 @@ void tw_throughput_report(const TwThroughput *table, TwValidation *v)
 
 bool tw_validate_throughput(TwValidation *v, const char *file, TwError *error)
 {
-    char shipped[512];
     TwThroughput table;
-    if (!file && !tw_throughput_shipped(shipped, sizeof shipped, error)) return false;
-    if (!tw_throughput_read(&table, file ? file : shipped, error)) return false;
+    if (!tw_throughput_read(&table, file, error)) return false;
     tw_throughput_run(&table);
     tw_throughput_report(&table, v);
     tw_throughput_free(&table);

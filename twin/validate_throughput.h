@@ -15,8 +15,8 @@ typedef struct TwThroughputRow {
     TwDeploySpec deploy;
     TwServeSpec serve;
     TwEngineSpec engine_spec;    // what serve names, where the engine has settings of its own
-    bool decode_rate;    // the published rate is batch over time per output token
-    bool wall;           // power at the plug of a node
+    bool decode_rate;            // the published rate is batch over time per output token
+    bool wall;                   // power at the plug of a node
     double published_s, published_w, published_ttft_s, published_tpot_s;    // NaN: none
     int ttft_of;                                                            // mean, p50, p90, p99 of it is published
     double concurrency;
@@ -30,7 +30,7 @@ typedef struct TwThroughput {
     TwThroughputRow *rows;
 } TwThroughput;
 
-// Reads the table and sets up a case a row. False: no such file or column.
+// Reads the table (path NULL: the shipped one) and sets up a case a row. False: no such file or column.
 bool tw_throughput_read(TwThroughput *table, const char *path, TwError *error);
 // Simulates all that can be expressed, on all cores.
 void tw_throughput_run(TwThroughput *table);
@@ -39,9 +39,6 @@ void tw_throughput_free(TwThroughput *table);
 // Rows, strata and notes of a table that was run.
 typedef struct TwValidation TwValidation;
 void tw_throughput_report(const TwThroughput *table, TwValidation *validation);
-
-// Path of the shipped table, where no file is given. False: it is not found.
-bool tw_throughput_shipped(char *path, size_t size, TwError *error);
 
 // `tokenworks validate throughput [FILE.csv]`; without a file the shipped table.
 bool tw_validate_throughput(TwValidation *validation, const char *file, TwError *error);

@@ -42,9 +42,12 @@ static int next_node(const TwSankey *k, int column, bool useful, const bool *pla
     return found;
 }
 
-void tw_sankey_layout(TwSankey *k, const TwScene *s, TwBox box)
+// Room for a label of two lines below each other, however thin the node.
+static const double label_px = 34.0;
+
+// A node for each end of a flow, a ribbon for each flow; what flows in and out of the nodes as power.
+static void join_flows(TwSankey *k, const TwScene *s)
 {
-    *k = (TwSankey){.bar_w = 14.0};
     int count = s->flow_count < TW_MOST_RIBBONS ? s->flow_count : TW_MOST_RIBBONS;
     for (int i = 0; i < count; i++) {
         const TwSceneFlow *f = &s->flows[i];
@@ -55,8 +58,11 @@ void tw_sankey_layout(TwSankey *k, const TwScene *s, TwBox box)
         k->nodes[from].out_w += positive(f->value_w);
         k->nodes[to].in_w += positive(f->value_w);
     }
+}
 
-    // tokens are not watts: their ribbon is as wide as the power that comes in and does not leave otherwise
+// Tokens are not watts: their ribbon is as wide as the power that comes in and does not leave otherwise.
+static void widen_tokens(TwSankey *k, const TwScene *s)
+{
     for (int i = 0; i < k->ribbon_count; i++) {
         if (!s->flows[i].tokens) continue;
         TwSankeyRibbon *r = &k->ribbons[i];
@@ -71,28 +77,34 @@ void tw_sankey_layout(TwSankey *k, const TwScene *s, TwBox box)
         k->nodes[k->ribbons[i].to].in_w += k->ribbons[i].width_w;
         k->nodes[k->ribbons[i].to].useful = true;
     }
+}
+
+// Useful is what leads to tokens.
+static void mark_useful(TwSankey *k)
+{
     for (int i = 0; i < k->node_count; i++) k->nodes[i].useful = k->nodes[i].useful || names_tokens(k->nodes[i].name);
     for (int pass = 0; pass < k->node_count; pass++)
         for (int i = 0; i < k->ribbon_count; i++)
             if (k->nodes[k->ribbons[i].to].useful) k->nodes[k->ribbons[i].from].useful = true;
+}
 
-    for (int i = 0; i < k->node_count; i++)
-        if (k->nodes[i].column + 1 > k->columns) k->columns = k->nodes[i].column + 1;
-    if (k->columns == 0) return;
-
-    // room for a label of two lines below each other, however thin the node
-    const double label = 34.0;
+// The highest column fills the box.
+static void set_scale(TwSankey *k, TwBox box)
+{
     k->px_per_w = INFINITY;
     for (int c = 0; c < k->columns; c++) {
         double sum = 0.0;
         int n = 0;
         for (int i = 0; i < k->node_count; i++)
             if (k->nodes[i].column == c) sum += fmax(k->nodes[i].in_w, k->nodes[i].out_w), n++;
-        double room = fmax(box.h - label * n, box.h * 0.3);
+        double room = fmax(box.h - label_px * n, box.h * 0.3);
         if (sum > 0.0) k->px_per_w = fmin(k->px_per_w, room / sum);
     }
     if (!isfinite(k->px_per_w)) k->px_per_w = 0.0;
+}
 
+static void place_nodes(TwSankey *k, TwBox box)
+{
     double step = k->columns > 1 ? (box.w - 170.0) / (k->columns - 1) : 0.0;
     for (int c = 0; c < k->columns; c++) {
         double y = box.y;
@@ -104,10 +116,14 @@ void tw_sankey_layout(TwSankey *k, const TwScene *s, TwBox box)
                 n->x = floor(box.x + step * c);
                 n->y = y;
                 n->h = fmax(n->in_w, n->out_w) * k->px_per_w;
-                y += fmax(n->h, 4.0) + label;
+                y += fmax(n->h, 4.0) + label_px;
             }
     }
-    // ribbons leave and arrive in order of the node at their other end
+}
+
+// Ribbons leave and arrive in order of the node at their other end.
+static void place_ribbons(TwSankey *k)
+{
     for (int i = 0; i < k->node_count; i++) {
         double out = k->nodes[i].y, in = k->nodes[i].y;
         bool done_out[TW_MOST_RIBBONS] = {0}, done_in[TW_MOST_RIBBONS] = {0};
@@ -240,4 +256,18 @@ void tw_sankey_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box)
             tw_draw_ribbon(d, from->x + k.bar_w, r->y0, r->h, to->x, r->y1, r->h, colour);
         }
     for (int i = 0; i < k.node_count; i++) draw_node(d, s, view, &k, i, input_w);
+}
+
+void tw_sankey_layout(TwSankey *k, const TwScene *s, TwBox box)
+{
+    *k = (TwSankey){.bar_w = 14.0};
+    join_flows(k, s);
+    widen_tokens(k, s);
+    mark_useful(k);
+    for (int i = 0; i < k->node_count; i++)
+        if (k->nodes[i].column + 1 > k->columns) k->columns = k->nodes[i].column + 1;
+    if (k->columns == 0) return;
+    set_scale(k, box);
+    place_nodes(k, box);
+    place_ribbons(k);
 }
