@@ -14,7 +14,7 @@ int tw_command_availability(const TwOptions *options)
     TwError error = {0};
     TwAvailability result;
     double years = isfinite(options->years) ? options->years : 1.0;
-    int replications = options->replicates > 1 ? (int)options->replicates : 1000;
+    int replications = options->replicates > 0 ? (int)options->replicates : 1000;
     if (!tw_availability_run(&result, plant, years, replications, &error)) {
         tw_plant_destroy(plant);
         return tw_cli_fail(&error);

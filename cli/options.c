@@ -528,6 +528,59 @@ static bool add_event(TwOptions *o, const char *arg)
     return add_set(o, "events+", text);
 }
 
+static bool read_years(TwOptions *o, const char *arg)
+{
+    char *end;
+    o->years = strtod(arg, &end);
+    if (end == arg || *end || !(o->years > 0.0 && o->years <= 1e5))
+        return usage("--years %s: expected more than 0 and at most 100000%s", arg, "");
+    return true;
+}
+
+static bool read_shard(TwOptions *o, const char *arg)
+{
+    char *end;
+    errno = 0;
+    long of = strtol(arg, &end, 10), all = *end == '/' && end > arg ? strtol(end + 1, &end, 10) : 0;
+    if (*end || errno == ERANGE || all < 1 || all > INT32_MAX || of < 0 || of >= all)
+        return usage("--shard %s: expected I/N with I from 0 to N - 1%s", arg, "");
+    o->shard = (int)of, o->shards = (int)all;
+    return true;
+}
+
+static bool read_size(TwOptions *o, const char *arg)
+{
+    char *end;
+    long width = strtol(arg, &end, 10), height = *end == 'x' ? strtol(end + 1, &end, 10) : 0;
+    if (*end || width < 64 || height < 64 || width > 16384 || height > 16384)
+        return usage("--size %s: expected WIDTHxHEIGHT from 64x64 to 16384x16384, as 1920x1080%s", arg, "");
+    o->width = (int)width, o->height = (int)height;
+    return true;
+}
+
+static bool read_block_tokens(TwOptions *o, const char *arg)
+{
+    char *end;
+    long tokens = strtol(arg, &end, 10);
+    if (end == arg || *end || tokens < 1 || tokens > 65536) {
+        fprintf(stderr, "tokenworks: --block-tokens=%s, expected 1 to 65536\n", arg);
+        return false;
+    }
+    o->block_tokens = (int)tokens;
+    return true;
+}
+
+static bool read_routing(TwOptions *o, const char *arg)
+{
+    static const char *const routings[] = {"spray", "adaptive", "ecmp"};
+    const char *near = tw_nearest(arg, routings, TW_COUNT(routings));
+    if (near && strcmp(near, arg) != 0)
+        return usage("--routing %s: expected spray, adaptive or ecmp; did you mean %s?", arg, near);
+    if (!near) return usage("--routing %s: expected spray, adaptive or ecmp%s", arg, "");
+    o->routing = arg;
+    return true;
+}
+
 static bool take(TwOptions *o, int id, const char *arg)
 {
     int64_t n;
@@ -563,25 +616,13 @@ static bool take(TwOptions *o, int id, const char *arg)
         if (!whole(arg, 1, &o->replicates) || o->replicates > 1000000)
             return usage("--replicates %s: expected 1 to 1000000%s", arg, "");
         return true;
-    case YEARS: {
-        char *end;
-        o->years = strtod(arg, &end);
-        if (end == arg || *end || !(o->years > 0.0 && o->years <= 1e5))
-            return usage("--years %s: expected more than 0 and at most 100000%s", arg, "");
-        return true;
-    }
+    case YEARS:
+        return read_years(o, arg);
     case SNAPSHOT:
         if (!read_span(arg, &o->snapshot_s)) return usage("--snapshot %s: expected a span, as 12h%s", arg, "");
         return true;
-    case SHARD: {
-        char *end;
-        errno = 0;
-        long of = strtol(arg, &end, 10), all = *end == '/' && end > arg ? strtol(end + 1, &end, 10) : 0;
-        if (*end || errno == ERANGE || all < 1 || all > INT32_MAX || of < 0 || of >= all)
-            return usage("--shard %s: expected I/N with I from 0 to N - 1%s", arg, "");
-        o->shard = (int)of, o->shards = (int)all;
-        return true;
-    }
+    case SHARD:
+        return read_shard(o, arg);
     case STOP:
         if (!read_span(arg, &o->stop_s)) return usage("--stop %s: expected a span, as 12h%s", arg, "");
         return true;
@@ -595,41 +636,20 @@ static bool take(TwOptions *o, int id, const char *arg)
         if (!whole(arg, 1, &o->scenario) || o->scenario > INT32_MAX)
             return usage("--scenario %s: expected a whole number from 1%s", arg, "");
         return true;
-    case SIZE: {
-        char *end;
-        long width = strtol(arg, &end, 10), height = *end == 'x' ? strtol(end + 1, &end, 10) : 0;
-        if (*end || width < 64 || height < 64 || width > 16384 || height > 16384)
-            return usage("--size %s: expected WIDTHxHEIGHT from 64x64 to 16384x16384, as 1920x1080%s", arg, "");
-        o->width = (int)width, o->height = (int)height;
-        return true;
-    }
+    case SIZE:
+        return read_size(o, arg);
     case THEME:
         o->dark = strcmp(arg, "dark") == 0;
         o->light = strcmp(arg, "light") == 0;
         return o->dark || o->light || usage("--theme %s: expected light or dark%s", arg, "");
-    case BLOCK_TOKENS: {
-        char *end;
-        long tokens = strtol(arg, &end, 10);
-        if (end == arg || *end || tokens < 1 || tokens > 65536) {
-            fprintf(stderr, "tokenworks: --block-tokens=%s, expected 1 to 65536\n", arg);
-            return false;
-        }
-        o->block_tokens = (int)tokens;
-        return true;
-    }
+    case BLOCK_TOKENS:
+        return read_block_tokens(o, arg);
     case LOSE:
         if (o->lose_count == 16) return usage("more than 16 --lose%s%s", "", "");
         o->lose[o->lose_count++] = arg;
         return true;
-    case ROUTING: {
-        static const char *const words[] = {"spray", "adaptive", "ecmp"};
-        const char *near = tw_nearest(arg, words, TW_COUNT(words));
-        if (near && strcmp(near, arg) != 0)
-            return usage("--routing %s: expected spray, adaptive or ecmp; did you mean %s?", arg, near);
-        if (!near) return usage("--routing %s: expected spray, adaptive or ecmp%s", arg, "");
-        o->routing = arg;
-        return true;
-    }
+    case ROUTING:
+        return read_routing(o, arg);
     default:
         return keep(o, id, arg);
     }
@@ -683,7 +703,7 @@ bool tw_options_read(TwOptions *o, const TwCommandRow *row, int argc, char **arg
             strcat(shorts, letter);
         }
     }
-    *o = (TwOptions){.command = command, .replicates = 1, .snapshot_s = NAN, .stop_s = NAN, .at_s = NAN, .years = NAN};
+    *o = (TwOptions){.command = command, .snapshot_s = NAN, .stop_s = NAN, .at_s = NAN, .years = NAN};
     *help = false;
     opterr = 0;
     optind = 1;

@@ -96,11 +96,11 @@ typedef struct TwOptions {
     int set_count;
     const char *axes[64];    // study: "path=25,30,35" or "path=25:45:5"
     int axis_count;
-    int64_t replicates;
-    int64_t scenario;     // view: of a study, from 1; 0: none
-    int threads;          // 0: all cores
-    int block_tokens;     // trace: 0: the default
-    int shard, shards;    // study: this part of so many; 0 of 0: all
+    int64_t replicates;    // 0: not asked
+    int64_t scenario;      // view: of a study, from 1; 0: none
+    int threads;           // 0: all cores
+    int block_tokens;      // trace: 0: the default
+    int shard, shards;     // study: this part of so many; 0 of 0: all
     const char *colour;
     const char *out, *explain, *screenshot, *view, *select, *plot, *output, *traffic_class, *format, *export_format,
         *restore, *study;

@@ -74,7 +74,7 @@ bool tw_study_create(TwStudy **made, const TwStudyInput *input, TwErrors *errors
         }
     }
     for (int i = 0; good && i < input->axis_count; i++) good = tw_study_parse_axis(study, input->axes[i], errors);
-    if (input->replicates > 1) study->replicates = input->replicates;
+    if (input->replicates > 0) study->replicates = input->replicates;
     good = good && tw_design_make(study, input, errors) &&
            tw_scenarios_check(study, 0, study->scenario_count, errors) && tw_base_outputs(study, errors);
     tw_config_destroy(study->config);

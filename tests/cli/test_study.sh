@@ -102,4 +102,8 @@ assert d.limit_kw.attrs["units"] == "kW" and d.supply_degc.attrs["units"] == "de
 assert float(d.power_utility_mw_mean.sel(limit_kw=500).max()) < float(d.power_utility_mw_mean.sel(limit_kw=900).min())
 assert d.power_pue.attrs["units"] == "1" and int(d.status.min()) == 1
 END
+
+# one replicate is asked for as any other number is: where the file says more, and where nothing said is a thousand
+expect 0 ", 24 scenarios" "$TOKENWORKS" study "$facilities/studies/dc_800v.cfg" --dry-run --replicates 1
+expect 0 ": 1 times" "$TOKENWORKS" availability "$facilities/hall_2n.cfg" --replicates 1
 finish
