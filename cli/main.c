@@ -24,11 +24,11 @@ const TwCommandRow tw_commands[] = {
     {"site", TW_SITE, tw_command_site, "site --mw X [FACILITY.cfg]...",
      "so many megawatts filled with each kind of racks: how many fit, tokens, year, cost",
      "  tokenworks site --mw 50 --set site=virginia\n"
-     "  tokenworks site block_gb300 --mw 50 --by load --load 0.6 --set site.weather=dublin.epw --out .\n"},
+     "  tokenworks site block_gb300 --mw 50 --by load --load 0.6 --set site.weather=madrid.epw --out .\n"},
     {"drill", TW_DRILL, tw_command_drill, "drill FACILITY.cfg",
      "one thing after another is lost in the hottest hour: racks, tokens, seconds, single points of failure",
      "  tokenworks drill hall_2n\n"
-     "  tokenworks drill facilities/dps_8rack.cfg --for 10min --set site.weather=phoenix.epw --json\n"},
+     "  tokenworks drill facilities/dps_8rack.cfg --for 10min --set site.weather=madrid.epw --json\n"},
     {"view", TW_VIEW, tw_command_view, "view FACILITY.cfg or RESULT.h5", "the interactive window, or --screenshot",
      "  tokenworks view facilities/dps_8rack.cfg\n"
      "  tokenworks view dps_8rack.h5 --screenshot factory.png --at 12h --theme dark\n"},

@@ -123,12 +123,45 @@ static const Site sites[] = {
      {2.0, 2.7, 2.8, 3.4, 6.3, 9.7, 10.5, 10.7, 9.1, 6.8, 4.5, 2.0},
      {3.2, 1.7, 1.8, 2.4, 2.2, 2.3, 2.4, 1.0, 1.7, 1.2, 2.2, 1.7},
      {4.0, 2.0, 2.3, 1.8, 2.0, 2.0, 1.9, 1.6, 2.1, 2.1, 2.9, 2.3}},
+    // means of daily extremes of published tables (sources: parts/site); dew point of phoenix: that of tucson
+    {"phoenix",
+     337.0,
+     NONE,
+     {20, 22, 26, 30, 35, 40, 41, 41, 38, 32, 25, 19},
+     {8, 9, 13, 16, 21, 26, 29, 29, 26, 19, 12, 7},
+     {-0.8, 6.2, 1.9, -4.1, -4.9, 0.2, 9.9, 11.1, 11.4, 1.6, 1.5, -5.9},
+     NONE,
+     NONE},
+    {"dublin",
+     48.0,
+     NONE,
+     {8, 8, 10, 13, 15, 18, 20, 19, 17, 14, 10, 8},
+     {1, 2, 3, 4, 6, 9, 11, 11, 9, 6, 4, 3},
+     NONE,
+     NONE,
+     NONE},
+    {"singapore",
+     15.0,
+     {27.0, 27.4, 27.9, 28.3, 28.9, 28.2, 28.4, 28.2, 28.1, 28.1, 27.5, 27.0},
+     {31.0, 31.9, 32.6, 32.7, 32.7, 31.6, 31.7, 31.6, 31.7, 32.1, 31.7, 31.1},
+     {24.7, 24.8, 25.1, 25.4, 26.1, 25.5, 25.9, 25.6, 25.5, 25.2, 24.8, 24.6},
+     NONE,
+     NONE,
+     NONE},
+    {"helsinki",
+     26.0,
+     NONE,
+     {-1, -2, 2, 8, 14, 18, 22, 20, 15, 9, 4, 0},
+     {-6, -7, -4, 1, 6, 11, 14, 13, 9, 4, -1, -4},
+     NONE,
+     NONE,
+     NONE},
 };
 enum { SITES = sizeof sites / sizeof *sites };
 
-const char *const tw_weather_site_names[SITES + 1] = {"oslo",     "lulea",      "mumbai",  "tokyo",
-                                                      "virginia", "new_mexico", "chicago", "golden",
-                                                      "atlanta",  "tampa",      "tucson",  "port_angeles"};
+const char *const tw_weather_site_names[SITES + 1] = {
+    "oslo",    "lulea", "mumbai", "tokyo",        "virginia", "new_mexico", "chicago",   "golden",
+    "atlanta", "tampa", "tucson", "port_angeles", "phoenix",  "dublin",     "singapore", "helsinki"};
 
 int tw_weather_sites(const char *const **names)
 {
