@@ -255,20 +255,31 @@ int tw_result_rows(TwResult *result, const char *group)
     return rows;
 }
 
+// The labels of a group's entries, [entry][letters]; -1: it has none. The lock is held.
+static hid_t labels_open(const TwResult *result, const char *group, hsize_t size[2])
+{
+    char path[512];
+    const char *slash = strrchr(group, '/');
+    int rank;
+    join(path, group, slash ? slash + 1 : group);
+    hid_t dataset = dataset_open(result->file, path, &rank, size);
+    if (dataset < 0) return -1;
+    if (rank == 2 && type_is(dataset, H5T_STRING) && size[0] < 0x7fffffff && size[1] < 65536) return dataset;
+    H5Dclose(dataset);
+    return -1;
+}
+
 int tw_result_entries(TwResult *result, const char *group, char (*labels)[64], int most)
 {
     if (!*group) {
         if (labels && most > 0) labels[0][0] = '\0';
         return 1;
     }
-    char path[512];
-    const char *slash = strrchr(group, '/');
-    join(path, group, slash ? slash + 1 : group);
-    int rank, entries = 0;
+    int entries = 0;
     hsize_t size[2];
     tw_hdf_lock();
-    hid_t dataset = dataset_open(result->file, path, &rank, size);
-    if (dataset >= 0 && rank == 2 && type_is(dataset, H5T_STRING) && size[0] < 0x7fffffff && size[1] < 65536) {
+    hid_t dataset = labels_open(result, group, size);
+    if (dataset >= 0) {
         entries = (int)size[0];
         char *text = labels ? calloc((size_t)(size[0] * size[1]) + 1, 1) : NULL;
         hid_t type = H5Dget_type(dataset);
@@ -277,15 +288,30 @@ int tw_result_entries(TwResult *result, const char *group, char (*labels)[64], i
                 snprintf(labels[i], sizeof *labels, "%.*s", (int)size[1], text + (size_t)i * (size_t)size[1]);
         H5Tclose(type);
         free(text);
+        H5Dclose(dataset);
     }
-    if (dataset >= 0) H5Dclose(dataset);
     tw_hdf_unlock();
     return entries;
 }
 
-// Reads rows [row, row + count) of a numeric dataset as doubles; count < 0: all.
-static bool rows_read(TwResult *result, const char *path, int row, int count, double *values, TwError *error)
+// Whether a series has as many values an instant as its group has entries, for which callers have room: what a file
+// holds may be wider. The lock is held.
+static bool width_is(const TwResult *result, const char *group, hsize_t width)
 {
+    hsize_t size[2];
+    hid_t dataset = *group ? labels_open(result, group, size) : -1;
+    if (dataset < 0) return width == 1;
+    H5Dclose(dataset);
+    return width == size[0];
+}
+
+// Reads rows [row, row + count) of a numeric dataset as doubles; count < 0: all. width: values a row; 0: as many as the
+// group has entries.
+static bool rows_read(TwResult *result, const char *group, const char *name, int width, int row, int count,
+                      double *values, TwError *error)
+{
+    char path[512];
+    join(path, group, name);
     int rank = 0;
     hsize_t size[2];
     tw_hdf_lock();
@@ -295,6 +321,8 @@ static bool rows_read(TwResult *result, const char *path, int row, int count, do
         what = "no such variable in the file";
     else if (rank < 1 || !type_is(dataset, H5T_FLOAT))
         what = "not an array of numbers";
+    else if (width ? size[1] != (hsize_t)width : !width_is(result, group, size[1]))
+        what = "not as wide as its group";
     else if (count >= 0 && (row < 0 || (hsize_t)row + (hsize_t)count > size[0]))
         what = "fewer rows than asked for";
     else {
@@ -314,33 +342,25 @@ static bool rows_read(TwResult *result, const char *path, int row, int count, do
 
 bool tw_result_time(TwResult *result, const char *group, double *time_s, TwError *error)
 {
-    char path[512];
-    join(path, group, "time");
-    return rows_read(result, path, 0, -1, time_s, error);
+    return rows_read(result, group, "time", 1, 0, -1, time_s, error);
 }
 
 bool tw_result_bounds(TwResult *result, const char *group, double *bounds_s, TwError *error)
 {
-    char path[512];
-    join(path, group, "time_bnds");
-    return rows_read(result, path, 0, tw_result_rows(result, group), bounds_s, error);
+    return rows_read(result, group, "time_bnds", 2, 0, tw_result_rows(result, group), bounds_s, error);
 }
 
 bool tw_result_values(TwResult *result, const char *group, const char *name, int row, int count, double *values,
                       TwError *error)
 {
-    char path[512];
-    join(path, group, name);
-    return rows_read(result, path, row, count, values, error);
+    return rows_read(result, group, name, 0, row, count, values, error);
 }
 
 bool tw_result_positions(TwResult *result, const char *group, double *x_m, double *y_m)
 {
-    char path[512];
-    join(path, group, "x_m");
-    if (!rows_read(result, path, 0, -1, x_m, NULL)) return false;
-    join(path, group, "y_m");
-    return rows_read(result, path, 0, -1, y_m, NULL);
+    int entries = tw_result_entries(result, group, NULL, 0);
+    return rows_read(result, group, "x_m", 1, 0, entries, x_m, NULL) &&
+           rows_read(result, group, "y_m", 1, 0, entries, y_m, NULL);
 }
 
 // ---- whole variables ------------------------------------------------------------------------------------------------

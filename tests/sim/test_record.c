@@ -4,6 +4,7 @@
 #include "sim/record.h"
 #include "tests/check.h"
 
+#include <hdf5_hl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -490,6 +491,34 @@ static void foreign_files_are_named(void)
 }
 
 // RS5 without a small disk: the system refuses bytes beyond a limit. The error is told and no final name appears.
+// Another program may have put a variable beside ours that is wider or narrower than its group: callers have no room.
+static void foreign_shapes_are_refused(void)
+{
+    Run run;
+    TwError error = {0};
+    char written[300];
+    run_begin(&run, in_folder("shapes.h5"));
+    run_seconds(&run, 0, 600);
+    run_end(&run, "complete", written);
+    hid_t file = H5Fopen(written, H5F_ACC_RDWR, H5P_DEFAULT);
+    static const double values[10 * (RACKS + 1)];
+    const hsize_t wide[2] = {10, RACKS + 1}, narrow[2] = {10, 1};
+    CHECK(H5LTmake_dataset_double(file, "rack/wide", 2, wide, values) >= 0);
+    CHECK(H5LTmake_dataset_double(file, "rack/narrow", 2, narrow, values) >= 0);
+    CHECK(H5LTmake_dataset_double(file, "wide", 2, wide, values) >= 0);
+    H5Fclose(file);
+
+    TwResult *result;
+    CHECK(tw_result_open(&result, written, &error));
+    double three[RACKS];
+    CHECK(tw_result_values(result, "rack", "rack_w", 0, 1, three, &error));
+    CHECK(!tw_result_values(result, "rack", "wide", 0, 1, three, &error));
+    CHECK_HOLDS(error.text, "rack/wide: not as wide as its group");
+    CHECK(!tw_result_values(result, "rack", "narrow", 0, 1, three, &error));
+    CHECK(!tw_result_values(result, "", "wide", 0, 1, three, &error));
+    tw_result_close(result);
+}
+
 static void a_full_disk_leaves_nothing_whole(void)
 {
     struct rlimit kept, small;
@@ -648,6 +677,7 @@ int main(int argc, char **argv)
     intervals_end_where_they_should();
     large_texts_and_arrays();
     foreign_files_are_named();
+    foreign_shapes_are_refused();
     killed_runs_leave_readable_files();
     a_full_disk();
     char command[300];
