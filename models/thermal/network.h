@@ -372,8 +372,10 @@ typedef struct TwThermalWindow {
 // One step of everything by h seconds; adds to *meter. False: loop or room has no solution.
 bool tw_step_all(const TwThermalPlant *plant, void *block, const TwThermalWindow *window, TwPlantInput *in, double h,
                  TwPlantRates *meter);
-int tw_thermal_threads(const TwThermalPlant *plant);                                     // that share its groups
-bool tw_thermal_sane(const TwThermalPlant *plant, const void *block, TwError *error);    // all states within bounds
+int tw_thermal_threads(const TwThermalPlant *plant);    // that share its groups
+enum { STATE_MOST = 200 };                              // degC, either way; signals and speeds stay far below
+// All states within that. error: which is not.
+bool tw_thermal_sane(const TwThermalPlant *plant, const void *block, TwError *error);
 
 // crossings.c
 void tw_note_crossing(TwThermalOut *out, double time_s, int rack, TwThermalLimit limit);

@@ -120,7 +120,7 @@ bool tw_thermal_report_group(const TwThermalPlant *plant, void *block, const TwT
     const int *rack = plant->place_rack + group->place * LANES;
     double sum = 0.0, most = 0.0;
     for (size_t i = 0; i < tw_group_size(group); i++)
-        most = most > fabs(y[i]) ? most : fabs(y[i]) < 1e3 ? fabs(y[i]) : 1e3;
+        most = most > fabs(y[i]) ? most : fabs(y[i]) < STATE_MOST ? fabs(y[i]) : STATE_MOST;
     for (int k = 0; k < group->racks; k++) {
         const TwRackLanes *p = &group->rack[k];
         const double *s = y + (size_t)k * RACK_STATES * LANES;
@@ -159,7 +159,7 @@ bool tw_thermal_report_group(const TwThermalPlant *plant, void *block, const TwT
     int last = first + LANES < plant->loop_count ? first + LANES : plant->loop_count;
     for (int k = plant->loop_begin[first]; k < plant->loop_begin[last] && !group->air; k++)
         report_cdu(plant, block, length_s, out, plant->loop_cdu[k], least);
-    return most < 1e3;
+    return most < STATE_MOST;
 }
 
 // What the pumps of all CDUs drew, J, in their order; the least suction.

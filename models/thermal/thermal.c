@@ -129,13 +129,43 @@ bool tw_step_all(const TwThermalPlant *plant, void *block, const TwThermalWindow
     return true;
 }
 
+// racks and CDUs by their numbers in the order of the file
+static void name_state(const TwThermalPlant *plant, size_t i, char *text, size_t size)
+{
+    static const char *const of_plant[PLANT_STATES] = {
+        "supply header",       "return header", "tank", "water leaving the heat rejection",
+        "control of the fans", "primary pumps", "room", "control of the room's fans"};
+    static const char *const of_rack[RACK_STATES] = {"chips", "cold plates", "coolant", "manifold", "air", "clock"};
+    static const char *const of_cdu[CDU_STATES] = {"supply", "return", "valve control", "pumps"};
+    size_t groups = plant->state_count - PLANT_STATES;
+    if (i >= groups) {
+        snprintf(text, size, "%s", of_plant[i - groups]);
+        return;
+    }
+    int g = 0;
+    while (g + 1 < plant->group_count && plant->groups[g + 1].first <= i) g++;
+    const TwGroup *group = &plant->groups[g];
+    size_t k = (i - group->first) / LANES, lane = (i - group->first) % LANES, loop = (size_t)g * LANES + lane;
+    if (k < (size_t)group->racks * RACK_STATES)
+        snprintf(text, size, "%s of rack %d", of_rack[k % RACK_STATES],
+                 plant->place_rack[(group->place + k / RACK_STATES) * LANES + lane] + 1);
+    else if (!group->air && loop < (size_t)plant->loop_count)
+        snprintf(text, size, "%s of CDU %d", of_cdu[k - (size_t)group->racks * RACK_STATES],
+                 plant->loop_cdu[plant->loop_begin[loop]] + 1);
+    else
+        snprintf(text, size, "air of a group of racks");
+}
+
 bool tw_thermal_sane(const TwThermalPlant *plant, const void *block, TwError *error)
 {
     const double *state = tw_f64_const(block, plant->state);
+    char name[64];
     for (size_t i = 0; i < plant->state_count; i++)
-        if (!(fabs(state[i]) < 1e3))
-            return tw_fail(error, TW_NUMERICAL, "thermal state %zu of %zu left all bounds: %g", i, plant->state_count,
-                           state[i]);
+        if (!(fabs(state[i]) < STATE_MOST)) {
+            name_state(plant, i, name, sizeof name);
+            return tw_fail(error, TW_NUMERICAL, "%s at %g, expected -%d to %d degC: nothing cools it", name, state[i],
+                           STATE_MOST, STATE_MOST);
+        }
     return true;
 }
 
@@ -311,7 +341,7 @@ static bool advance(Advance *a, TwTeam *team)
     }
     p.wet = p.wet && !(p.water_lost && basin_kg - meter.water_kg_s <= 1e-6);
     for (int i = 0; i < PLANT_STATES && ok; i++)
-        if (!(fabs(tw_plant_state(plant, block)[i]) < 1e3)) ok = tw_thermal_sane(plant, block, error);
+        if (!(fabs(tw_plant_state(plant, block)[i]) < STATE_MOST)) ok = tw_thermal_sane(plant, block, error);
     for (int g = 0; g < plant->group_count && ok; g++) {
         if (exact || plant->groups[g].air)
             sound[g] = tw_thermal_report_group(plant, block, in, length, out, g, &heat_j[g]);

@@ -282,8 +282,35 @@ static void bad_input_is_refused(void)
     net1_destroy(n);
 }
 
+// pumps dead, and nothing that shuts racks down: the run stops, says what left its bounds, and keeps the last good
+// state
+static void runaway_stops(void)
+{
+    for (int k = 0; k < 2; k++) {
+        Net1 *n = net1_rows(2);
+        n->spec.cvode = k == 1;
+        if (!net1_build(n)) exit(1);
+        TwError error = {0};
+        for (int i = 0; i < n->spec.rack_count; i++) n->rack_w[i] = 132e3;
+        CHECK(tw_thermal_start(n->thermal, n->block, &n->in, &error));
+        CHECK(tw_thermal_fail_pump(n->thermal, n->block, 1, true));
+        double at = 0.0, before = 0.0;
+        bool ok = true;
+        for (; ok && at < 3600.0; at += 20.0) {
+            before = tw_thermal_stored_j(n->thermal, n->block);
+            ok = tw_thermal_advance(n->thermal, n->block, &n->in, at, at + 20.0, &n->out, &error);
+        }
+        CHECK(!ok && at > 60.0 && error.status == TW_NUMERICAL);
+        CHECK_HOLDS(error.text, " of rack ");
+        CHECK_HOLDS(error.text, "expected -200 to 200 degC");
+        CHECK(tw_thermal_stored_j(n->thermal, n->block) == before);
+        net1_destroy(n);
+    }
+}
+
 int main(void)
 {
+    runaway_stops();
     heat_closes_through_failures(false, NULL);
     heat_closes_through_failures(false, use_dry_cooler);
     heat_closes_through_failures(false, use_tower);
