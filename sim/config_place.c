@@ -71,6 +71,21 @@ static const TwNode *below_of(const TwNode *node, const char *path, size_t *leng
     return NULL;
 }
 
+// A model's NaN is what the file calls "unknown".
+static void report_placed(TwErrors *errors, bool warning, TwPlace place, const char *text)
+{
+    static const char number[] = " = nan";
+    TwLine line = {0};
+    const char *rest = text;
+    for (const char *found; (found = strstr(rest, number)); rest = found + sizeof number - 1) {
+        tw_line_add(&line, rest, (size_t)(found - rest));
+        tw_line_print(&line, " = \"unknown\"");
+    }
+    tw_line_print(&line, "%s", rest);
+    tw_place_report(errors, warning, place, line.text);
+    tw_line_free(&line);
+}
+
 static bool place_text(void *context, TwErrors *errors, bool warning, const char *text)
 {
     const TwConfig *config = context;
@@ -83,7 +98,7 @@ static bool place_text(void *context, TwErrors *errors, bool warning, const char
         if (*rest == '.') rest++;
     }
     if (node == config->root) return false;
-    tw_place_report(errors, warning, place_of(node, rest), text);
+    report_placed(errors, warning, place_of(node, rest), text);
     return true;
 }
 
@@ -97,5 +112,5 @@ void tw_node_say(const TwNode *node, TwErrors *errors, const char *text)
     }
     char whole[1400];
     snprintf(whole, sizeof whole, "%s: %s", node->path, text);
-    tw_place_report(errors, false, place_of(node, text), whole);
+    report_placed(errors, false, place_of(node, text), whole);
 }

@@ -541,8 +541,11 @@ static void take_doubles_out(Scan *scan, Named *named, int count)
             continue;
         }
         TwPlace place = tw_source_place(scan->source, item_at(scan, named[first].item)->name);
-        report(scan, item_at(scan, named[i].item)->name, "%.*s is given twice; first at %s:%d", named[i].length,
-               named[i].name, place.origin->file, place.line);
+        char first_at[600] = "";    // a --set has no lines
+        if (!place.origin->command_line)
+            snprintf(first_at, sizeof first_at, "; first at %s:%d", place.origin->file, place.line);
+        report(scan, item_at(scan, named[i].item)->name, "%.*s is given twice%s", named[i].length, named[i].name,
+               first_at);
         named[doubles++] = named[i];
         if (doubles - 1 == first) first = i;
     }

@@ -68,8 +68,9 @@ each_file() {    # END COMMAND...: with @ for the file
     status=3; [ "$end" = h5 ] && status=5    # what is no HDF5 file cannot be read as one
     expect $status "nul.$end" "${@//@/nul.$end}"
 }
-for command in run check network powerflow thermal availability; do each_file cfg "$TOKENWORKS" $command @; done
+for command in run check drill network powerflow thermal availability; do each_file cfg "$TOKENWORKS" $command @; done
 each_file cfg "$TOKENWORKS" study @ --axis run.seed=1,2 --dry-run
+each_file cfg "$TOKENWORKS" site @ --mw 5
 each_file cfg "$TOKENWORKS" view @ --screenshot x.png
 each_file h5 "$TOKENWORKS" view @ --screenshot x.png
 each_file h5 "$TOKENWORKS" report @
@@ -85,7 +86,7 @@ each_file cfg "$TOKENWORKS" step --chip @ --model llama-3.1-8b --decode 1x1
 each_file cfg "$TOKENWORKS" step --chip h200 --model @ --decode 1x1
 each_file csv "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --trace @
 rm -rf folder.* nul.*
-for command in run check study view report trace network powerflow thermal availability validate step serve; do
+for command in run check study site drill view report trace network powerflow thermal availability validate step serve; do
     expect 2 "did you mean --json" "$TOKENWORKS" $command --jsno
     expect 0 "" "$TOKENWORKS" $command --help
 done
@@ -164,7 +165,7 @@ expect 3 "rate.cfg:41:42: error: workload: serving: rate_s = 0" "$TOKENWORKS" ch
 sed 's/lengths = "deepseek_r1"/lengths = "deepsek_r1"/' "$dps" > lengths.cfg
 expect 3 'lengths.cfg:42:13: error: workload: lengths = "deepsek_r1" is no length set; did you mean "deepseek_r1"?' "$TOKENWORKS" check lengths.cfg
 sed 's/ttft_slo_s = 2.0/ttft_slo_s = "unknown"/' "$dps" > slo.cfg
-expect 3 "slo.cfg:43:16: error: workload.pools.serving: ttft_slo_s" "$TOKENWORKS" check slo.cfg
+expect 3 "slo.cfg:43:16: error: workload.pools.serving: ttft_slo_s = \"unknown\", expected more than 0 s" "$TOKENWORKS" check slo.cfg
 expect 0 "hall_4to3.cfg:30:3: warning: racks.a1 and 23 more: redundancy" "$TOKENWORKS" check "$facilities/hall_4to3.cfg"
 
 # a pool on racks of two kinds
