@@ -14,6 +14,7 @@
 enum { MOST_SETS = 1024, TRIES = 24 };
 enum { HOT_DAYS = 3 };
 static const double WARMUP = 0.4, CLOSE = 1.03;               // share of a trial; of a rate, where the search ends
+static const double SLOWED = 0.97;                            // of the clock: heat limits
 static const double YEAR_STEP_S = 10.0, LEAST_RATE = 1e-3;    // requests/s a GPU, where the search gives up
 
 typedef struct Sizing {
@@ -340,6 +341,10 @@ static bool size_site(Sizing *s, TwSite *site)
                       1e-6 * in->limit_w);
         return false;
     }
+    // where heat slows racks the most power is drawn before the worst of it
+    bool hot = site->rated.clock_worst < SLOWED;
+    if (hot) site->rated.worst_s = site->rated.slow_s;
+    site->rated.worst_air = tw_weather_at(s->base->weather, site->rated.worst_s);
     tw_calendar_text(s->base->start, site->rated.worst_s, s->trial_start);
     snprintf(site->start, sizeof site->start, "%s", s->trial_start);
     TwSitePoint most;

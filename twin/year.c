@@ -95,7 +95,10 @@ static bool pass(const TwPlant *plant, Work *w, double from_s, double until_s, d
     }
     year->throttled_fraction += slowed / plant->rack_count * span_s;
     year->clock_fraction += clock / plant->rack_count * span_s;
-    year->clock_worst = fmin(year->clock_worst, clock / plant->rack_count);
+    if (clock / plant->rack_count < year->clock_worst) {
+        year->clock_worst = clock / plant->rack_count;
+        year->slow_s = fmod(plant->start_of_year_s + 0.5 * (from_s + until_s), YEAR_S);
+    }
     for (int i = 0; i < plant->thermal->load_count; i++) w->load_w[i + 1] = w->thermal_load_w[i];
     TwPowerOut power = {.element_w = w->element_w, .loss_w = w->loss_w, .rack_on = w->rack_on, .load_on = w->load_on};
     tw_dispatch_window(plant, w->block, w->element_w, from_s, until_s);

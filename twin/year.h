@@ -12,13 +12,13 @@
 
 typedef struct TwYear {
     double utility_j, rack_j, fabric_j, cooling_j, loss_j, water_kg;
-    double worst_w, worst_s;      // utility: highest mean of a window, and when, s of the year
-    TwAir worst_air;              // then
-    double feed_loading;          // of the fullest feed then, over its limit
-    double chip_degc;             // hottest
-    double throttled_fraction;    // of rack time, below 99.9 % of the clock
-    double clock_fraction;        // mean over racks and time
-    double clock_worst;           // mean over racks in the slowest window
+    double worst_w, worst_s;       // utility: highest mean of a window, and when, s of the year
+    TwAir worst_air;               // then
+    double feed_loading;           // of the fullest feed then, over its limit
+    double chip_degc;              // hottest
+    double throttled_fraction;     // of rack time, below 99.9 % of the clock
+    double clock_fraction;         // mean over racks and time
+    double clock_worst, slow_s;    // mean over racks in the slowest window, and when
     TwBill bill;
     double carbon_g;    // by location
 } TwYear;
