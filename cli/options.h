@@ -50,6 +50,7 @@ typedef enum TwServing {
     TW_ON_LENGTHS,
     TW_ON_TRACE,
     TW_ON_SWEEP,
+    TW_ON_LOG,
     TW_ON_GPUS,
     TW_ON_SPLIT,
     TW_ON_SHARE,

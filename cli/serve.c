@@ -437,6 +437,16 @@ int tw_command_serve(const TwOptions *o)
         fprintf(stderr, "tokenworks: --screenshot draws the frontier: with --sweep\n");
         return TW_USAGE;
     }
+    static const char *const of_one_load[] = {"log", NULL};
+    const char *many = o->serving[TW_ON_SWEEP]  ? "--sweep"
+                       : o->serving[TW_ON_GPUS] ? "--gpus"
+                       : tw_cli_fleet_asked(o)  ? "every replica by itself"
+                                                : NULL;
+    if (many && tw_options_idle(o, many, of_one_load)) {
+        tw_trace_destroy(trace);
+        return TW_USAGE;
+    }
+    serve.log = o->serving[TW_ON_LOG];
     spec.context_tokens = serve.input_mean + 0.5 * serve.output_mean;
     if (o->serving[TW_ON_GPUS]) {
         status = tw_cli_layouts(o, &spec, &serve, &engine);

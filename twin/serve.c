@@ -2,6 +2,7 @@
 #include "models/workload/workload.h"
 #include "sim/order.h"
 #include "sim/random.h"
+#include "twin/serve_log.h"
 
 #include <assert.h>
 #include <math.h>
@@ -25,6 +26,7 @@ typedef struct Live {
     int64_t last_arrival_ns;
     Ended *ended;
     int64_t ended_count, rejected;
+    TwFinished *told;    // of all ends, for a log; NULL: none is asked for
 } Live;
 
 typedef struct Source {
@@ -107,6 +109,7 @@ static void source_finished(const void *context, void *block, int cell, const Tw
     (void)block;
     (void)cell;
     Live *l = ((const Source *)context)->live;
+    if (l->told && l->ended_count + l->rejected < l->total) l->told[l->ended_count + l->rejected] = *f;
     if (f->outcome == TW_ENDED_DONE)
         l->ended[l->ended_count++] =
             (Ended){f->request.arrival_ns, f->first_ns, f->last_ns, f->request.input_tokens, f->request.output_tokens};
@@ -143,6 +146,7 @@ static void run_free(Run *run)
     if (run->block) tw_block_destroy(run->block);
     free(run->live.due);
     free(run->live.ended);
+    free(run->live.told);
 }
 
 static int64_t requests_of(const TwServeSpec *spec, int sequences)
@@ -185,9 +189,10 @@ static bool run_create(Run *run, const TwDeploy *deploy, const TwServeSpec *spec
     run->live =
         (Live){.spec = spec, .stream = tw_stream(spec->seed, "serve"), .total = total, .context_tokens = context};
     run->live.ended = calloc((size_t)total, sizeof(Ended));
+    if (spec->log) run->live.told = calloc((size_t)total, sizeof(TwFinished));
     run->live.due_room = spec->kind == TW_LOAD_CLOSED ? (int64_t)ceil(spec->concurrency / spec->replicas) : 1;
     run->live.due = calloc((size_t)run->live.due_room + 1, sizeof(int64_t));
-    if (!run->live.ended || !run->live.due) abort();
+    if (!run->live.ended || !run->live.due || (spec->log && !run->live.told)) abort();
     run->source.live = &run->live;
 
     static const int zero[1] = {0};
@@ -402,6 +407,10 @@ bool tw_serve(const TwDeploy *deploy, const TwServeSpec *spec, TwServeResult *re
         return tw_fail(error, TW_BAD_INPUT,
                        "no request could be served (%lld rejected): longer than %lld KV blocks of 16",
                        (long long)rejected, (long long)blocks);
+    }
+    if (spec->log && !tw_serve_log(spec->log, run.live.told, run.live.ended_count + run.live.rejected, error)) {
+        run_free(&run);
+        return false;
     }
     int64_t first, last, zero_ns = 0;
     choose_window(&run.live, (int)sequences, &first, &last);

@@ -177,6 +177,26 @@ expect 3 "131072 in one list, expected at most 65535" "$TOKENWORKS" $large --set
 expect 0 "" "$TOKENWORKS" $large
 expect 2 "expected at most 4095" "$TOKENWORKS" serve --chip gb300 --model deepseek-v3 --precision fp4 --dp 16 --ep 16 --rank-router even --max-sequences 8192
 expect 2 "--max-sequences 0: expected a number from 1 to 8192" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --max-sequences 0
+# a row for each request; their means are those that are printed, over all of them
+expect 0 "" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --rate 4 --requests 300 --lengths azure23_conv --shared-prefix 100 --log rows.csv --json
+python3 - <<'END' || fail "--log"
+import csv, json
+p = json.load(open("out.txt"))["points"][0]
+rows = list(csv.DictReader(open("rows.csv")))
+assert len(rows) == 300 and {r["outcome"] for r in rows} == {"done"}
+at = lambda r, k: float(r[k + "_s"])
+for r in rows:
+    assert at(r, "arrival") <= at(r, "scheduled") < at(r, "first_token") <= at(r, "end")
+mean = lambda v: sum(v) / len(v)
+near = lambda a, b: abs(a / b - 1) < 1e-9
+assert near(mean([at(r, "first_token") - at(r, "arrival") for r in rows]), p["ttft_s"]["mean"])
+assert near(mean([at(r, "end") - at(r, "arrival") for r in rows]), p["e2e_s"]["mean"])
+several = [r for r in rows if int(r["output_tokens"]) > 1]
+assert near(mean([(at(r, "end") - at(r, "first_token")) / (int(r["output_tokens"]) - 1) for r in several]), p["tpot_s"]["mean"])
+hit = sum(int(r["cached_tokens"]) for r in rows) / sum(int(r["input_tokens"]) for r in rows)
+assert hit > 0 and near(hit, p["prefix_hit_share"])
+END
+expect 2 "does nothing with --sweep" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --sweep --log rows.csv
 # hardly anybody comes: one request at a time, an hour apart; a thousand years are refused
 expect 0 "0.0 in flight" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --rate 0.0003
 expect 3 "years, expected at most 60" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --rate 0.000001 --requests 1000000
