@@ -22,11 +22,11 @@ const TwCommandRow tw_commands[] = {
      "  tokenworks study facilities/studies/supply_temperature.cfg\n"
      "  tokenworks study facilities/dps_8rack.cfg --for 10min --axis power.utility.limit_kw=600,750,1200\n"},
     {"site", TW_SITE, tw_command_site, "site --mw X [FACILITY.cfg]...",
-     "so many megawatts filled with each kind of racks: how many fit, tokens, year, cost",
+     "for so many megawatts: racks that fit (H200, GB200, GB300, Rubin), what limits them, cost of a million tokens",
      "  tokenworks site --mw 50 --set site=virginia\n"
      "  tokenworks site block_gb300 --mw 50 --by load --load 0.6 --set site.weather=madrid.epw --out .\n"},
     {"drill", TW_DRILL, tw_command_drill, "drill FACILITY.cfg",
-     "one thing after another is lost in the hottest hour: racks, tokens, seconds, single points of failure",
+     "each part lost in turn in the hottest hour of the year: what it does, single points of failure",
      "  tokenworks drill hall_2n\n"
      "  tokenworks drill facilities/dps_8rack.cfg --for 10min --set site.weather=madrid.epw --json\n"},
     {"view", TW_VIEW, tw_command_view, "view FACILITY.cfg or RESULT.h5", "the interactive window, or --screenshot",
@@ -61,7 +61,7 @@ const TwCommandRow tw_commands[] = {
      "  tokenworks step --chip h200_sxm --model llama-3.1-70b --tp 4 --precision fp8 --prefill 2x8192 --power-cap "
      "500\n"},
     {"serve", TW_SERVE, tw_command_serve, "serve --chip NAME --model NAME [--concurrency N or --rate R]",
-     "serving without a facility: throughput, latency, watts; the frontier with --sweep",
+     "serving without a facility: throughput, latency, watts; the frontier (--sweep), layouts (--gpus)",
      "  tokenworks serve --chip h200_sxm --model llama-3.1-70b --precision fp8 --tp 2 --concurrency 64\n"
      "  tokenworks serve --chip gb300 --model deepseek-v3 --precision fp4 --dp 8 --ep 8 --sweep --screenshot f.svg\n"},
     {"availability", TW_AVAILABILITY, tw_command_availability, "availability FACILITY.cfg",
