@@ -78,7 +78,8 @@ static bool read_fleet(const TwOptions *o, const TwServeSpec *serve, TwFleetSpec
 // ---- output ---------------------------------------------------------------------------------------------------------
 
 typedef struct Headline {
-    double output_s, requests_s, gpu_w, per_gpu, joules, good;
+    double output_s, requests_s, gpu_w, per_gpu, joules;
+    double good, good_s, good_of_ended;    // within the limits: of those answered, a second, of all that ended
 } Headline;
 
 static Headline headline(const TwFleetResult *r)
@@ -87,6 +88,9 @@ static Headline headline(const TwFleetResult *r)
                   .requests_s = (double)r->totals.completed / r->span_s,
                   .gpu_w = (r->device_j + r->rest_j) / r->span_s / r->gpus,
                   .good = (double)r->totals.good / (double)r->totals.measured_completed};
+    const TwWorkloadTotals *t = &r->totals;
+    h.good_s = h.good * h.requests_s;
+    h.good_of_ended = h.good * (double)t->completed / (double)(t->completed + t->rejected + t->lost);
     h.per_gpu = h.output_s / r->gpus;
     h.joules = (r->device_j + r->rest_j) / (double)r->totals.output_tokens_done;
     return h;
@@ -110,6 +114,8 @@ static void print_text(const TwDeploySpec *spec, const TwDeploy *d, const TwFlee
     printf("  output        %12.1f tokens/s    %10.1f a GPU\n", h.output_s, h.per_gpu);
     printf("  requests      %12.3f a second    %10.2f %% within %g s and %g ms a token\n", h.requests_s, 100.0 * h.good,
            f->ttft_slo_s, 1e3 * f->tpot_slo_s);
+    if (r->totals.rejected + r->totals.lost > 0)
+        printf("  goodput       %12.3f a second    %10.2f %% of all that ended\n", h.good_s, 100.0 * h.good_of_ended);
     printf("  power         %12.1f W a GPU     %10.4g J a token\n", h.gpu_w, h.joules);
     if (r->totals.prompt_tokens_looked_up > 0)
         printf("  found cached  %12.1f %% of prompt tokens\n",
@@ -171,6 +177,8 @@ static void print_json(const TwDeploySpec *spec, const TwFleetSpec *f, const TwF
     tw_json_member(stdout, "output_tokens_per_s_per_gpu", h.per_gpu);
     tw_json_member(stdout, "requests_per_s", h.requests_s);
     tw_json_member(stdout, "good_share", h.good);
+    tw_json_member(stdout, "good_requests_per_s", h.good_s);
+    tw_json_member(stdout, "good_share_of_ended", h.good_of_ended);
     tw_json_member(stdout, "gpu_w", h.gpu_w);
     tw_json_member(stdout, "joules_per_output_token_gpu", h.joules);
     tw_json_member(stdout, "prefix_hit_share", (double)t->prompt_tokens_hit / (double)t->prompt_tokens_looked_up);

@@ -106,6 +106,9 @@ assert stay["requests"]["lost"] == 0 and stay["tokens_of_left"] == 0
 # by Jensen at least exp(-mean / 10), less queueing without those who went
 done = leave["requests"]["completed"] / leave["requests"]["arrived"]
 assert math.exp(-stay["e2e_s"]["mean"] / 10) < done < 1.15 * math.exp(-stay["e2e_s"]["mean"] / 10), done
+# goodput misses them
+assert leave["good_share"] > 0.99 and abs(leave["good_share_of_ended"] - done) < 0.02
+assert abs(leave["good_requests_per_s"] - leave["good_share"] * leave["requests_per_s"]) < 1e-9
 assert timeout["e2e_s"]["p99"] < 2.05 < stay["e2e_s"]["p90"] and timeout["requests"]["left"] > 1000
 END
 expect 2 "expected a number" $short --leave -1
