@@ -99,9 +99,11 @@ bool tw_file_create(TwFile *file, const char *path, TwError *error)
 
 bool tw_file_finish(TwFile *file, bool good, TwError *error)
 {
+    bool written = !ferror(file->stream);
     errno = 0;
-    bool written = fflush(file->stream) == 0 && !ferror(file->stream);
-    int why = errno;
+    if (!written) (void)fputc('\n', file->stream);    // refused again, this time with a reason
+    written = fflush(file->stream) == 0 && written;
+    int why = written || errno ? errno : EIO;
     written = fclose(file->stream) == 0 && written;
     if (why) errno = why;
     if (good && written && *file->beside) written = rename(file->beside, file->path) == 0;

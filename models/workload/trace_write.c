@@ -1,9 +1,11 @@
 #include "models/workload/content.h"
 #include "models/workload/trace_inner.h"
+#include "sim/file.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 // ids of blocks
 
@@ -187,12 +189,14 @@ bool tw_trace_write(const TwTrace *trace, const char *path, TwTraceFormat format
         return tw_fail(error, TW_BAD_INPUT, "%s: a session trace needs sessions, which the input does not have", path);
 
     size_t length = strlen(path);
-    Out out = {0};
-    if (length > 3 && strcmp(path + length - 3, ".gz") == 0)
-        out.gzip = gzopen(path, "wb6");
-    else
-        out.file = strcmp(path, "-") == 0 ? stdout : fopen(path, "wb");
-    if (!out.gzip && !out.file) return tw_fail(error, TW_IO, "%s: cannot be written", path);
+    bool named = strcmp(path, "-") != 0;
+    TwFile file;
+    if (named && !tw_file_create(&file, path, error)) return false;
+    Out out = {.file = named ? file.stream : stdout};
+    if (length > 3 && strcmp(path + length - 3, ".gz") == 0) {
+        out.gzip = gzdopen(dup(fileno(file.stream)), "wb6");
+        if (!out.gzip) abort();
+    }
     switch (format) {
     case TW_TRACE_MOONCAKE:
         write_mooncake(trace, &out);
@@ -207,9 +211,9 @@ bool tw_trace_write(const TwTrace *trace, const char *path, TwTraceFormat format
         write_sessions(trace, &out);
         break;
     }
-    bool closed = out.gzip             ? gzclose(out.gzip) == Z_OK
-                  : out.file == stdout ? fflush(stdout) == 0
-                                       : fclose(out.file) == 0;
-    if (!closed || out.failed) return tw_fail(error, TW_IO, "%s: cannot be written", path);
-    return true;
+    if (out.gzip && gzclose(out.gzip) != Z_OK) out.failed = true;
+    if (!named && fflush(stdout) != 0) out.failed = true;
+    bool good = !out.failed || (named && !out.gzip);    // of a plain file the stream knows, and why
+    if (!good) tw_fail(error, TW_IO, "%s: cannot be written", path);
+    return named ? tw_file_finish(&file, good, error) : good;
 }

@@ -34,6 +34,17 @@ fi
 (umask 027; $run "$facilities/dps_8rack.cfg" --out mask.h5 > /dev/null)
 [ "$(stat -c %a mask.h5)" = 640 ] || fail "umask 027: $(stat -c %a mask.h5)"
 
+# a file that may not grow leaves nothing of itself and says why, however early it was refused
+for out in part.csv part.png; do
+    write="report $plain --plot floor"
+    [ $out = part.png ] && ! "$TOKENWORKS" --version | grep -q "view yes" && continue
+    [ $out = part.csv ] && write="trace generate $facilities/dps_8rack.cfg --for 1min"
+    # shellcheck disable=SC2086
+    (ulimit -f 2 && exec "$TOKENWORKS" $write --out $out > /dev/null 2> full.txt)
+    [ $? = 5 ] && grep -q "$out: File too large" full.txt || { fail "$out at its bound"; cat full.txt; }
+    [ -z "$(ls part.* 2> /dev/null)" ] || fail "left behind: $(ls part.*)"
+done
+
 # a folder deeper than any name given to the program; the same by its full name is refused, with nothing written
 deep=$(printf 'd%.0s' $(seq 200))
 mkdir -p "$deep/$deep/$deep" && cp "mein Werk.cfg" "$deep/$deep/$deep/f.cfg"
