@@ -90,7 +90,10 @@ void tw_change_modes(const TwThermalPlant *plant, void *block, const TwPlantInpu
     const TwPlantRow *row = &plant->plant;
     if (mode[P_WATER_LOST] > 0.0) mode[P_BASIN] = p->wet ? fmax(mode[P_BASIN] - water_kg, 0.0) : 0.0;
     if (row->chiller_w > 0.0 && mode[P_CHILLER_TRIPPED] == 0.0 && time_s - mode[P_CHILLER_SINCE] >= row->mode_s) {
-        TwPlantMode now = (TwPlantMode)mode[P_MODE], next = tw_plant_mode(plant, z, p, now, 1.0);
+        // by all units that stand ready: those that rest join before a chiller does
+        TwPlantInput all = *p;
+        if (plant->units > 0.0) all.running = fmax(plant->units - mode[P_UNITS_OUT], 0.0) / plant->units;
+        TwPlantMode now = (TwPlantMode)mode[P_MODE], next = tw_plant_mode(plant, z, &all, now, 1.0);
         if (next != now) {
             mode[P_CHILLER_SINCE] = time_s;
             mode[P_MODE] = next;

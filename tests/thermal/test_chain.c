@@ -208,6 +208,26 @@ static void units_do_not_hunt(void)
     }
 }
 
+// units that rest join before a chiller does: four can carry what one cannot
+static void units_join_before_the_chiller(void)
+{
+    Net1 *n = net1_rows(1);
+    n->plant.unit_count = 4, n->plant.staged = true, n->plant.stage_s = 300.0;
+    n->plant.chiller_w = 2e6, n->plant.chiller_eta_fraction = 0.5, n->plant.chiller_cop_max = 15.0;
+    n->plant.chiller_lift_k = 10.0, n->plant.chiller_condenser_k = 10.0, n->plant.mode_s = 60.0;
+    start(n, 50e3);
+    advance(n, 0.0, 2000.0);
+    CHECK(modes(n)[P_RUNNING] == 1.0);
+    for (int i = 0; i < NET1_RACKS; i++) n->rack_w[i] = 130e3;
+    for (int i = 0; i < 40; i++) {
+        advance(n, 2000.0 + 100.0 * i, 2100.0 + 100.0 * i);
+        CHECK(n->out.mode == TW_COOLS_FREE);
+    }
+    CHECK(modes(n)[P_RUNNING] > 1.0);
+    CHECK_WITHIN(plant_state(n)[COOLER], 30.0, 0.3);
+    net1_destroy(n);
+}
+
 // trim and respond: a quarter kelvin each reset_s while no valve passes 0.8; none where a chip lacks room
 static void set_points_creep_up(void)
 {
@@ -293,6 +313,7 @@ int main(void)
     water_goes_past_its_units_in_frost();
     modes_follow_the_weather();
     units_do_not_hunt();
+    units_join_before_the_chiller();
     set_points_creep_up();
     coolant_is_held_above_the_dew_point();
     exchangers_in_series();
