@@ -225,7 +225,10 @@ static void keep(TwLive *l)
     if (at < l->kept_count && l->kept[at].time_s == now_s(l)) drop_kept(l, at, 1);
     Kept kept = {.time_s = now_s(l), .next = l->main.next, .main = copy_block(l, l->main.state)};
     if (l->reference.state) kept.reference = copy_block(l, l->reference.state);
-    if (!kept.main) return;
+    if (!kept.main) {
+        free(kept.reference);
+        return;
+    }
     memmove(&l->kept[at + 1], &l->kept[at], (size_t)(l->kept_count - at) * sizeof *l->kept);
     l->kept[at] = kept;
     l->kept_count++;
