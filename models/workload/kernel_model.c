@@ -578,6 +578,12 @@ static TwKernelCost query_mixed(const TwKernelModel *model, TwKernelShape s)
 static TwKernelCost query_moe(const TwKernelModel *model, const TwKernelShape *s)
 {
     bool carried;
+    TwKernelShape blocks = *s;
+    if (s->engine == TW_ENGINE_VLLM && s->number == TW_FP8 && model->hopper) {
+        // Triton's kernel takes both scalings of fp8, and as long; per tensor it is in no table (docs/calibration.md)
+        blocks.number = TW_FP8_BLOCK;
+        s = &blocks;
+    }
     double e = tw_number_bytes(s->number), activation = e;
     if (s->number == TW_MXFP4) {
         if (tw_mxfp4_computes(&model->chip) == TW_BF16) return query_mixed(model, *s);

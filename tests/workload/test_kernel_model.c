@@ -390,6 +390,16 @@ static void experts_by_engine_and_routing(void)
     moe.engine = TW_ENGINE_TRTLLM;
     CHECK(fabs(other / us(&h100, moe) - 1.0) > 0.05);
 
+    // per-tensor fp8 under vllm: its pull request 24700 publishes 118.6, 237.3, 262.4 and 286.2 us for Qwen3-30B
+    static const double tokens[] = {8, 64, 256, 512}, published[] = {118.64, 237.26, 262.38, 286.24};
+    TwKernelShape qwen = {
+        .op = TW_KERNEL_MOE, .engine = TW_ENGINE_VLLM, .number = TW_FP8, .hidden = 2048, .inter = 768};
+    qwen.experts = 128, qwen.top_k = 8, qwen.tp = qwen.ep = 1;
+    for (size_t i = 0; i < sizeof tokens / sizeof *tokens; i++) {
+        qwen.m = tokens[i];
+        CHECK_NEAR(us(&h100, qwen) / published[i], 1.0, 0.15);
+    }
+
     // heads 64 wide take more than half of what 128 take
     TwKernelShape prefill = {.op = TW_KERNEL_PREFILL, .number = TW_BF16, .batch = 4, .seq = 4096};
     prefill.heads = 32, prefill.kv_heads = 8, prefill.dim = 128;
