@@ -39,10 +39,11 @@ events = (
 );
 run: { start = "2026-07-01 12:00:00"; for_s = 720.0; exchange_s = 1.0; };
 END
-tower="cooling.plant.part=tower_1459kw"
+tower="cooling.plant.part=tower_1459kw" kinds=0
 for set in "cooling.plant.kind=dry_cooler" "cooling.plant.kind=adiabatic_cooler" "$tower" \
     "$tower --set cooling.plant.kind=york_tower --set cooling.plant.staged=true" \
     "cooling.plant.chiller_kw=2000 --set cooling.plant.margin_k=12" "cooling.plant.export_kw=400"; do
+    sanitized && [ $((kinds++ % 3)) != 0 ] && continue
     # shellcheck disable=SC2086
     expect 0 "the books close" "$TOKENWORKS" run story.cfg --set $set --out story.h5 --force -q
     for text in "a pump of cdu1 trips" "the valve of cdu1 is stuck" "the filter of cdu1 clogs: 3 times" "exchanger of cdu1 fouls" \

@@ -25,9 +25,9 @@ expect 0 "" "$TOKENWORKS" run block_gb300_0.8mw.cfg --for 1min --set run.warmup_
 expect 0 "output tokens/s per MW" "$TOKENWORKS" report full.h5
 
 # by the power that the load asks for, at half of it, as text
-expect 0 "power under load" $site --mw 0.3 --by load --load 0.5 -q
+sanitized || expect 0 "power under load" $site --mw 0.3 --by load --load 0.5 -q
 expect 3 "not one rack" $site --mw 0.08
-expect 3 "of them keep the service levels" $site --mw 0.3 --set workload.tpot_slo_ms=5.0
+sanitized || expect 3 "of them keep the service levels" $site --mw 0.3 --set workload.tpot_slo_ms=5.0
 expect 3 "one pool with a rate" "$TOKENWORKS" site mixed_hall --mw 10 -q
 expect 2 "--mw is needed" "$TOKENWORKS" site block_gb300
 expect 2 "expected rating or load" "$TOKENWORKS" site block_gb300 --mw 3 --by weight
