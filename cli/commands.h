@@ -46,5 +46,16 @@ int tw_cli_export_dsx(TwResult *result, const char *out);
 bool tw_cli_is_hdf5(const char *path);     // by its first bytes
 bool tw_cli_is_study(const char *path);    // the result of a study
 
+// The signal that asks the program to stop; 0: none has. Caught from here on; a second one ends the program at once.
+extern volatile int tw_cli_stop;
+void tw_cli_catch_signals(void);
+
+// --for as the span of what a command does itself, not of the facility's run: *span_s, which stays where it is not
+// given, and the other settings. Returns their count.
+int tw_cli_span(const TwOptions *options, double *span_s, const char *sets[TW_SETS]);
+
+// A number of an option in [least, most]; stays where text is NULL. False: said on stderr, with what was expected.
+bool tw_cli_number(const char *text, const char *name, const char *expected, double least, double most, double *value);
+
 // Prints an error and returns its status.
 int tw_cli_fail(const TwError *error);

@@ -5,6 +5,7 @@
 #include "sim/progress.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,6 +15,41 @@ int tw_cli_fail(const TwError *error)
 {
     tw_error_print(error, stderr);
     return error->status ? (int)error->status : TW_BAD_INPUT;
+}
+
+volatile int tw_cli_stop;
+
+static void on_signal(int number)
+{
+    tw_cli_stop = number;
+    signal(number, SIG_DFL);
+}
+
+void tw_cli_catch_signals(void)
+{
+    signal(SIGINT, on_signal);
+    signal(SIGTERM, on_signal);
+}
+
+int tw_cli_span(const TwOptions *options, double *span_s, const char *sets[TW_SETS])
+{
+    int count = 0;
+    for (int k = 0; k < options->set_count; k++)
+        if (strncmp(options->sets[k], "run.for_s=", 10) == 0)
+            *span_s = strtod(options->sets[k] + 10, NULL);
+        else
+            sets[count++] = options->sets[k];
+    return count;
+}
+
+bool tw_cli_number(const char *text, const char *name, const char *expected, double least, double most, double *value)
+{
+    if (!text) return true;
+    char *end;
+    *value = strtod(text, &end);
+    if (end != text && !*end && *value >= least && *value <= most) return true;
+    fprintf(stderr, "tokenworks: --%s %s: expected %s\n", name, text, expected);
+    return false;
 }
 
 void tw_cli_page(const TwOptions *options, const char *text)

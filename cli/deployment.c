@@ -8,14 +8,10 @@
 bool tw_cli_real(const TwOptions *o, TwServing option, const char *name, double least, double most, double missing,
                  double *value)
 {
-    const char *text = o->serving[option];
-    char *end;
+    char expected[64];
     *value = missing;
-    if (!text) return true;
-    *value = strtod(text, &end);
-    if (end != text && !*end && isfinite(*value) && *value >= least && *value <= most) return true;
-    fprintf(stderr, "tokenworks: --%s %s: expected a number from %g to %g\n", name, text, least, most);
-    return false;
+    snprintf(expected, sizeof expected, "a number from %g to %g", least, most);
+    return tw_cli_number(o->serving[option], name, expected, least, most, value);
 }
 
 bool tw_cli_whole(const TwOptions *o, TwServing option, const char *name, int64_t least, int64_t most, int64_t missing,
@@ -40,32 +36,21 @@ static const char *chip_named(const char *name)
     return name;
 }
 
-// One of the words of an option, the nearest of which is said else.
-static bool word_of(const TwOptions *o, TwServing option, const char *name, const char *const *words, int count)
+// The place of an option's word in a list; stays where it is not given. False: another word, the nearest is said.
+static bool word_of(const TwOptions *o, TwServing option, const char *name, const char *const *words, int *place)
 {
     const char *given = o->serving[option];
-    for (int i = 0; given && i < count; i++)
-        if (strcmp(given, words[i]) == 0) return true;
-    if (!given) return true;
+    int at = given ? tw_word_place(given, words) : *place, count = 0;
+    if (at >= 0) {
+        *place = at;
+        return true;
+    }
+    while (words[count]) count++;
     const char *near = tw_nearest(given, words, count);
     fprintf(stderr, "tokenworks: --%s %s: expected ", name, given);
     for (int i = 0; i < count; i++) fprintf(stderr, "%s%s", i == 0 ? "" : i + 1 < count ? ", " : " or ", words[i]);
     fprintf(stderr, "%s%s%s\n", near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
     return false;
-}
-
-static bool sampler_of(const TwOptions *o, TwSampler *sampler)
-{
-    const char *name = o->serving[TW_ON_SAMPLER];
-    return !name || tw_sampler_named(name, sampler) ||
-           word_of(o, TW_ON_SAMPLER, "sampler", tw_sampler_names, TW_SAMPLERS);
-}
-
-static bool mixed_of(const TwOptions *o, TwMixedKernel *kernel)
-{
-    const char *name = o->serving[TW_ON_MIXED];
-    return !name || tw_mixed_kernel_named(name, kernel) ||
-           word_of(o, TW_ON_MIXED, "mxfp4-kernel", tw_mixed_kernels, TW_MIXED_KERNELS);
 }
 
 // A part by its name, or a file of its own: that it can be read.
@@ -91,21 +76,22 @@ bool tw_cli_deployment(const TwOptions *o, TwDeploySpec *spec, int *status)
         !tw_cli_real(o, TW_ON_CAP, "power-cap", 1.0, 1e5, 0.0, &spec->limit_w) ||
         !tw_cli_real(o, TW_ON_MEMORY, "memory-fraction", 0.1, 1.0, spec->memory_fraction, &spec->memory_fraction))
         return false;
-    static const char *const precisions[] = {"bf16", "fp8", "fp8_block", "fp4", "mxfp4"}, *const caches[] = {"bf16",
-                                                                                                             "fp8"};
-    if (!word_of(o, TW_ON_PRECISION, "precision", precisions, TW_COUNT(precisions)) ||
-        !word_of(o, TW_ON_CACHE, "kv-precision", caches, TW_COUNT(caches)))
+    int number = TW_BF16, cache = TW_BF16, sampler = TW_SAMPLE_ARGMAX, mixed = TW_MIXED_AUTO;
+    if (!word_of(o, TW_ON_PRECISION, "precision", tw_number_names, &number) ||
+        !word_of(o, TW_ON_CACHE, "kv-precision", tw_cache_names, &cache))
         return false;
     if (!part_file(o->serving[TW_ON_CHIP], "an accelerator", status) ||
         !part_file(o->serving[TW_ON_MODEL], "a model", status))
         return false;
-    if (!sampler_of(o, &spec->sampler) || !mixed_of(o, &spec->mixed)) return false;
+    if (!word_of(o, TW_ON_SAMPLER, "sampler", tw_sampler_names, &sampler) ||
+        !word_of(o, TW_ON_MIXED, "mxfp4-kernel", tw_mixed_kernels, &mixed))
+        return false;
+    spec->sampler = (TwSampler)sampler, spec->mixed = (TwMixedKernel)mixed;
     spec->two_batch = o->serving[TW_ON_TWO_BATCH] != NULL;
     spec->chip = chip_named(o->serving[TW_ON_CHIP]);
     spec->model = o->serving[TW_ON_MODEL];
-    spec->precision = o->serving[TW_ON_PRECISION] ? o->serving[TW_ON_PRECISION] : "bf16";
-    spec->kv_precision = strcmp(spec->precision, "bf16") == 0 ? "bf16" : "fp8";
-    if (o->serving[TW_ON_CACHE]) spec->kv_precision = o->serving[TW_ON_CACHE];
+    spec->precision = tw_number_names[number];
+    spec->kv_precision = o->serving[TW_ON_CACHE] ? tw_cache_names[cache] : number == TW_BF16 ? "bf16" : "fp8";
     spec->layout = (TwParallel){(int)tp, (int)dp, (int)pp, (int)ep};
     spec->routing.redundant = (int)redundant;
     *status = TW_DONE;

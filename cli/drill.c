@@ -10,14 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static volatile int stop;
-
-static void on_signal(int number)
-{
-    stop = number;
-    signal(number, SIG_DFL);
-}
-
 static double percent(double part, double whole) { return whole > 0.0 ? 100.0 * part / whole : 0.0; }
 
 static void racks_text(double racks, double after_s, char text[32])
@@ -160,12 +152,8 @@ int tw_command_drill(const TwOptions *o)
     }
     // --for is the span of a drill, not of the facility's own run
     const char *sets[TW_SETS];
-    TwDrillInput in = {.path = path, .each = o->each, .hottest = hottest, .span_s = 1200.0, .stop = &stop};
-    for (int k = 0; k < o->set_count; k++)
-        if (strncmp(o->sets[k], "run.for_s=", 10) == 0)
-            in.span_s = strtod(o->sets[k] + 10, NULL);
-        else
-            sets[in.set_count++] = o->sets[k];
+    TwDrillInput in = {.path = path, .each = o->each, .hottest = hottest, .span_s = 1200.0, .stop = &tw_cli_stop};
+    in.set_count = tw_cli_span(o, &in.span_s, sets);
     in.sets = sets;
     if (in.span_s < 10.0 || in.span_s > 86400.0) {
         fprintf(stderr, "tokenworks: --for: a drill lasts 10 s to 24 h\n");
@@ -173,8 +161,7 @@ int tw_command_drill(const TwOptions *o)
     }
     double said_s = tw_wall_s();
     if (!o->quiet) in.tell = told, in.context = &said_s;
-    signal(SIGINT, on_signal);
-    signal(SIGTERM, on_signal);
+    tw_cli_catch_signals();
     if (o->threads) omp_set_num_threads(o->threads);
     omp_set_max_active_levels(1);
     TwDrill drill;
@@ -182,9 +169,9 @@ int tw_command_drill(const TwOptions *o)
     bool good = tw_drill(&in, &drill, errors);
     if (good && o->json) print_json(&drill);
     if (good && !o->json) print_text(o, &drill);
-    if (!good && !stop) tw_errors_print(errors, 20, stderr);
+    if (!good && !tw_cli_stop) tw_errors_print(errors, TW_ERRORS_SHOWN, stderr);
     tw_errors_destroy(errors);
     tw_drill_free(&drill);
-    if (stop) raise(stop);
+    if (tw_cli_stop) raise(tw_cli_stop);
     return good ? TW_DONE : TW_BAD_INPUT;
 }

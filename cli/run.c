@@ -17,16 +17,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static volatile int stop;
-static volatile int stopped_by;
-
-static void on_signal(int number)
-{
-    stop = 1;
-    stopped_by = number;
-    signal(number, SIG_DFL);    // a second one ends at once
-}
-
 // The text that a function prints to a stream. Caller frees.
 static char *printed(void (*print)(void *context, FILE *stream), void *context)
 {
@@ -295,10 +285,10 @@ static bool simulate(TwState *state, TwRecord *record, TwSceneMaker *maker, cons
     tw_progress_begin(&progress, plant->facility, options->quiet);
     double told_s = tw_wall_s() - 1.5;
     bool good = true, snapped = !isfinite(options->snapshot_s);
-    while (good && !stop && tw_state_time_s(state) < end_s) {
+    while (good && !tw_cli_stop && tw_state_time_s(state) < end_s) {
         double until_s = fmin(tw_state_time_s(state) + slice_s, end_s);
         if (!snapped && options->snapshot_s < until_s) until_s = options->snapshot_s;
-        good = tw_state_advance(state, until_s, record, &stop, error);
+        good = tw_state_advance(state, until_s, record, &tw_cli_stop, error);
         if (!good) break;
         tw_scene_maker_sample(maker, state);
         if (!snapped && tw_state_time_s(state) >= options->snapshot_s) {
@@ -325,7 +315,7 @@ static bool without(const TwState *state, int64_t first, TwState **made, TwError
 {
     if (!tw_state_create(made, tw_state_plant(state), error)) return false;
     tw_state_disturbed_by(*made, first);
-    return tw_state_advance(*made, tw_state_time_s(state), NULL, &stop, error);
+    return tw_state_advance(*made, tw_state_time_s(state), NULL, &tw_cli_stop, error);
 }
 
 static double output_of(const TwState *state)
@@ -383,7 +373,7 @@ static bool attribute(const TwState *state, double undisturbed, TwReport *report
             bool good = without(state, first, &other, error);
             if (good) output[with] = output_of(other);
             tw_state_destroy(other);
-            if (!good || stop) return good;
+            if (!good || tw_cli_stop) return good;
             known = output[with];
             known_at = first;
         }
@@ -436,7 +426,7 @@ static int finish(TwState *state, TwRecord *record, TwSceneMaker *maker, const T
     if (!whole) {
         fprintf(stderr, "stopped at %.6g s; partial result in %s; go on with --restore %s\n", tw_state_time_s(state),
                 written, written);
-        if (stop) raise(stopped_by);
+        if (tw_cli_stop) raise(tw_cli_stop);
     }
     if (!ok) fprintf(stderr, "tokenworks: the ledger does not close; the result is kept, but do not trust it\n");
     bool held = !(loading > 1.0 + 1e-9);
@@ -553,8 +543,7 @@ int tw_command_run(const TwOptions *options)
             status = TW_IO;
         }
     } else {
-        signal(SIGINT, on_signal);
-        signal(SIGTERM, on_signal);
+        tw_cli_catch_signals();
         status = run(plant, options, out, begun_s);
     }
     tw_plant_destroy(plant);

@@ -69,8 +69,8 @@ static bool read_fleet(const TwOptions *o, const TwServeSpec *serve, TwFleetSpec
     f->trace = o->serving[TW_ON_TRACE];
     f->profile = o->serving[TW_ON_PROFILE];
     f->span_s = 3600.0;
-    for (int k = 0; k < o->set_count; k++)
-        if (strncmp(o->sets[k], "run.for_s=", 10) == 0) f->span_s = strtod(o->sets[k] + 10, NULL);
+    const char *sets[TW_SETS];
+    (void)tw_cli_span(o, &f->span_s, sets);
     f->warmup_s = fmin(300.0, 0.1 * f->span_s);
     return true;
 }

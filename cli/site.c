@@ -2,6 +2,7 @@
 // costs.
 #include "study/site.h"
 #include "cli/commands.h"
+#include "sim/digits.h"
 #include "sim/file.h"
 #include "sim/json.h"
 #include "sim/progress.h"
@@ -15,40 +16,23 @@
 enum { MOST = 8, LABEL = 40, COLUMN = 16 };
 static const char *const blocks[] = {"block_h200", "block_gb200", "block_gb300", "block_rubin"};
 static const double YEAR_S = 8760.0 * 3600.0;
-static volatile int stop;
-
-static void on_signal(int number)
-{
-    stop = number;
-    signal(number, SIG_DFL);
-}
 
 // ---- what is asked --------------------------------------------------------------------------------------------------
-
-static bool real_option(const char *text, const char *name, const char *expected, double least, double most,
-                        double *value)
-{
-    if (!text) return true;
-    char *end;
-    *value = strtod(text, &end);
-    if (end != text && !*end && *value >= least && *value <= most) return true;
-    fprintf(stderr, "tokenworks: --%s %s: expected %s\n", name, text, expected);
-    return false;
-}
 
 static bool read_options(const TwOptions *o, TwSiteInput *in, int *status)
 {
     double mw = NAN, every = 3.0;
-    *in = (TwSiteInput){.sets = o->sets, .by_rating = true, .load = 1.0, .good = 0.95, .trial_s = 720.0, .stop = &stop};
+    *in = (TwSiteInput){
+        .sets = o->sets, .by_rating = true, .load = 1.0, .good = 0.95, .trial_s = 720.0, .stop = &tw_cli_stop};
     *status = TW_USAGE;
     if (!o->mw) {
         fprintf(stderr, "tokenworks: --mw is needed: the megawatts of the site; see --help\n");
         return false;
     }
-    if (!real_option(o->mw, "mw", "megawatts from 0.05 to 20000", 0.05, 20000.0, &mw) ||
-        !real_option(o->load, "load", "a share above 0 and at most 1", 1e-3, 1.0, &in->load) ||
-        !real_option(o->every, "every", "a number of days from 1 to 30", 1.0, 30.0, &every) ||
-        !real_option(o->within, "within", "a share from 0.5 to 1", 0.5, 1.0, &in->good))
+    if (!tw_cli_number(o->mw, "mw", "megawatts from 0.05 to 20000", 0.05, 20000.0, &mw) ||
+        !tw_cli_number(o->load, "load", "a share above 0 and at most 1", 1e-3, 1.0, &in->load) ||
+        !tw_cli_number(o->every, "every", "a number of days from 1 to 30", 1.0, 30.0, &every) ||
+        !tw_cli_number(o->within, "within", "a share from 0.5 to 1", 0.5, 1.0, &in->good))
         return false;
     in->limit_w = 1e6 * mw, in->every = (int)every;
     if (in->every != every) {
@@ -62,11 +46,7 @@ static bool read_options(const TwOptions *o, TwSiteInput *in, int *status)
     if (o->by) in->by_rating = strcmp(o->by, "rating") == 0;
     // --for is the span of a trial, not of the facility's own run
     static const char *sets[TW_SETS];
-    for (int k = 0; k < o->set_count; k++)
-        if (strncmp(o->sets[k], "run.for_s=", 10) == 0)
-            in->trial_s = strtod(o->sets[k] + 10, NULL);
-        else
-            sets[in->set_count++] = o->sets[k];
+    in->set_count = tw_cli_span(o, &in->trial_s, sets);
     in->sets = sets;
     if (in->trial_s < 60.0) {
         fprintf(stderr, "tokenworks: --for: a trial needs a minute or more\n");
@@ -99,13 +79,7 @@ static void number_text(double value, char text[40])
     } else if (size < 1000.0) {
         snprintf(text, 40, size == 0.0 ? "0" : size < 0.001 ? "%.2g" : size < 10.0 ? "%.3f" : "%.1f", value);
     } else {
-        char digits[32];
-        int n = snprintf(digits, sizeof digits, "%.0f", value), at = 0;
-        for (int i = 0; i < n && at < 38; i++) {
-            if (i > 0 && (n - i) % 3 == 0 && digits[i - 1] != '-') text[at++] = ',';
-            text[at++] = digits[i];
-        }
-        text[at] = '\0';
+        tw_grouped(text, 40, value, ",", 4);
     }
 }
 
@@ -420,8 +394,7 @@ int tw_command_site(const TwOptions *o)
         one.files = &name, one.file_count = 1;
         if (!tw_cli_facility(&one, paths[i], sizeof paths[i], &status)) return status;
     }
-    signal(SIGINT, on_signal);
-    signal(SIGTERM, on_signal);
+    tw_cli_catch_signals();
     if (o->threads) omp_set_num_threads(o->threads);
     omp_set_max_active_levels(1);
     TwSite sites[MOST] = {0};
@@ -444,16 +417,16 @@ int tw_command_site(const TwOptions *o)
     for (int i = 0; i < count; i++) {
         if (good[i]) list[shown++] = sites[i];
         if (!good[i]) status = TW_BAD_INPUT;
-        if (!good[i] && !stop) tw_errors_print(errors[i], 20, stderr);
+        if (!good[i] && !tw_cli_stop) tw_errors_print(errors[i], TW_ERRORS_SHOWN, stderr);
         tw_errors_destroy(errors[i]);
     }
     const Page page = {list, shown, &in};
-    if (shown > 0 && !stop && o->json) print_json(&page);
-    if (shown > 0 && !stop && !o->json) print_text(o, &page);
+    if (shown > 0 && !tw_cli_stop && o->json) print_json(&page);
+    if (shown > 0 && !tw_cli_stop && !o->json) print_text(o, &page);
     TwError error = {0};
-    for (int i = 0; i < shown && o->out && !stop && status == TW_DONE; i++)
+    for (int i = 0; i < shown && o->out && !tw_cli_stop && status == TW_DONE; i++)
         if (!write_site(&list[i], &in, o->out, &error)) status = tw_cli_fail(&error);
     for (int i = 0; i < count; i++) tw_site_free(&sites[i]);
-    if (stop) raise(stop);
+    if (tw_cli_stop) raise(tw_cli_stop);
     return status;
 }

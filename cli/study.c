@@ -9,14 +9,6 @@
 #include <signal.h>
 #include <string.h>
 
-static volatile int stop;
-
-static void on_signal(int number)
-{
-    stop = number;
-    signal(number, SIG_DFL);
-}
-
 static int dry_run(TwStudy *study, const TwStudyRun *run)
 {
     TwError error = {0};
@@ -113,8 +105,7 @@ int tw_command_study(const TwOptions *options)
     tw_errors_destroy(errors);
     if (good) {
         snprintf(name, sizeof name, "%s.h5", tw_study_name(study));
-        signal(SIGINT, on_signal);
-        signal(SIGTERM, on_signal);
+        tw_cli_catch_signals();
         TwError error = {0};
         TwStudyResult result;
         const TwStudyRun run = {.out = options->out ? options->out : name,
@@ -126,7 +117,7 @@ int tw_command_study(const TwOptions *options)
                                 .shard = options->shard,
                                 .shards = options->shards,
                                 .deal = deal,
-                                .stop = &stop};
+                                .stop = &tw_cli_stop};
         if (options->dry_run)
             status = dry_run(study, &run);
         else if (!tw_study_run(study, &run, &result, &error))
@@ -137,6 +128,6 @@ int tw_command_study(const TwOptions *options)
         status = TW_BAD_INPUT;
     if (!options->dry_run) tw_ranks_end();
     tw_study_destroy(study);
-    if (stop) raise(stop);
+    if (tw_cli_stop) raise(tw_cli_stop);
     return status;
 }

@@ -1,4 +1,5 @@
 #include "study/layouts.h"
+#include "study/rate_search.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -120,7 +121,7 @@ static bool most(const Trial *t, double from, double close, double *rate_s, Meas
             high = rate, *first = a > b || m.saturated;
         if (holds || low == 0.0) *best = m;
         if (high <= close * low || high < 0.1 * from) break;
-        rate = low == 0.0 ? 0.25 * high : isinf(high) ? 2.0 * low : sqrt(low * high);
+        rate = tw_next_rate(low, high);
     }
     *rate_s = low;
     return true;

@@ -1,4 +1,5 @@
 #include "study/site.h"
+#include "study/rate_search.h"
 
 #include "models/thermal/plant.h"
 #include "models/thermal/room.h"
@@ -285,7 +286,7 @@ static bool most_requests(const Sizing *s, int64_t racks, TwSitePoint *holds, Tw
         else
             high = rate, *over = point;
         if (high <= low * CLOSE || high < LEAST_RATE * gpus) break;
-        rate = low == 0.0 ? 0.25 * high : isinf(high) ? 2.0 * low : sqrt(low * high);
+        rate = tw_next_rate(low, high);
     }
     return true;
 }

@@ -302,9 +302,9 @@ static bool make_step(TwDeploy *deploy, const TwDeploySpec *spec, TwError *error
                        .async_scheduling = spec->async_scheduling,
                        .graph_doubling = spec->graph_doubling,
                        .two_batch = spec->two_batch,
-                       .memory_fraction = spec->memory_fraction > 0.0
-                                              ? spec->memory_fraction
-                                              : sglang_fraction(deploy->chip.memory_bytes, &spec->layout),
+                       .memory_fraction = spec->static_memory && spec->memory_fraction == 0.0
+                                              ? sglang_fraction(deploy->chip.memory_bytes, &spec->layout)
+                                              : spec->memory_fraction,
                        .static_memory = spec->static_memory,
                        .routing = spec->routing,
                        .moe_imbalance = spec->moe_imbalance,

@@ -272,11 +272,9 @@ static const TwChild operations_children[] = {
 };
 static const TwKind operations_kind = {"operations", NULL, NULL, 0, operations_children, TW_COUNT(operations_children)};
 
-static const char *const precision_words[] = {"bf16", "fp8", "fp8_block", "fp4", "mxfp4", NULL};
-static const char *const kv_words[] = {"bf16", "fp8", NULL};
 #define POOL_FIELDS                                                                                                    \
-    WORD(TwPoolRow, precision, "fp8", precision_words, "weights"),                                                     \
-        WORD(TwPoolRow, kv_precision, "bf16", kv_words, "key-value cache"),                                            \
+    WORD(TwPoolRow, precision, "fp8", tw_number_names, "weights"),                                                     \
+        WORD(TwPoolRow, kv_precision, "bf16", tw_cache_names, "key-value cache"),                                      \
         WORD(TwPoolRow, kernels, "trtllm", tw_kernel_engines, "whose kernels the experts run on"),                     \
         WORD(TwPoolRow, sampler, "argmax", tw_sampler_names,                                                           \
              "how tokens are chosen: argmax (greedy, temperature), top-p or top-k by sort (vLLM) or rejection"),       \

@@ -67,12 +67,6 @@ static bool compile_step(TwPlant *plant, const TwPoolRow *row, const TwNode *poo
     TwModelRow *model = TW_TAKE(plant->arena, 1, TwModelRow);
     tw_node_row(tw_node_group(rack, "gpu"), gpu);
     tw_node_row(tw_node_group(pool, "model"), model);
-    TwKernelEngine kernels = TW_ENGINE_TRTLLM;
-    TwSampler sampler = TW_SAMPLE_ARGMAX;
-    TwMixedKernel mixed = TW_MIXED_AUTO;
-    (void)tw_kernel_engine(row->kernels, &kernels);    // one of the words
-    (void)tw_sampler_named(row->sampler, &sampler);
-    (void)tw_mixed_kernel_named(row->mxfp4_kernel, &mixed);
 
     char folder[512], table[600];
     snprintf(table, sizeof table, "calibration/%s", gpu->calibration);
@@ -92,9 +86,9 @@ static bool compile_step(TwPlant *plant, const TwPoolRow *row, const TwNode *poo
                        .static_memory = row->static_memory,
                        .moe_imbalance = row->moe_imbalance,
                        .memory_fraction = row->memory_fraction,
-                       .engine = kernels,
-                       .sampler = sampler,
-                       .mixed = mixed,
+                       .engine = (TwKernelEngine)tw_word_place(row->kernels, tw_kernel_engines),
+                       .sampler = (TwSampler)tw_word_place(row->sampler, tw_sampler_names),
+                       .mixed = (TwMixedKernel)tw_word_place(row->mxfp4_kernel, tw_mixed_kernels),
                        .routing = {.zipf = row->routing_zipf, .redundant = (int)row->redundant_experts}};
     static const TwShelfMaker maker = {make_step, destroy_step};
     const TwRackPlan *of = &plant->racks[home];

@@ -1,4 +1,5 @@
 // The report as a page of text: the answer first, then what limits it, the figures, the balance sheet, the evidence.
+#include "sim/digits.h"
 #include "twin/card.h"
 #include "twin/report.h"
 #include "twin/waves.h"
@@ -21,17 +22,8 @@ static const char *number(double value, char text[WIDTH])
         snprintf(text, WIDTH, "%.3g", value);
     else if (size < 1000.0)
         snprintf(text, WIDTH, size < 10.0 ? "%.3f" : size < 100.0 ? "%.2f" : "%.1f", value);
-    else {
-        char digits[WIDTH];
-        snprintf(digits, sizeof digits, "%.0f", size);
-        size_t n = strlen(digits), out = 0;
-        if (value < 0.0) text[out++] = '-';
-        for (size_t i = 0; i < n && out + 2 < WIDTH; i++) {
-            if (i > 0 && (n - i) % 3 == 0) text[out++] = ',';
-            text[out++] = digits[i];
-        }
-        text[out] = '\0';
-    }
+    else
+        tw_grouped(text, WIDTH, value, ",", 4);
     return text;
 }
 

@@ -5,6 +5,7 @@
 #include "models/network/drawn.h"
 #include "models/power/contingency.h"
 #include "models/thermal/plant.h"
+#include "sim/digits.h"
 #include "twin/looks.h"
 #include "twin/scene_fabric.h"
 
@@ -336,14 +337,7 @@ static void describe_services(TwSceneParts *p, int class)
 // with a thin space at thousands
 static const char *grouped(char text[32], int64_t value)
 {
-    char digits[24], *out = text;
-    int length = snprintf(digits, sizeof digits, "%lld", (long long)value);
-    for (int i = 0; i < length; i++) {
-        if (i > 0 && (length - i) % 3 == 0 && length > 4) memcpy(out, "\xe2\x80\x89", 3), out += 3;
-        *out++ = digits[i];
-    }
-    *out = '\0';
-    return text;
+    return tw_grouped(text, 32, (double)value, "\xe2\x80\x89", 5);
 }
 
 static void describe_fabric(TwSceneParts *p, int class)

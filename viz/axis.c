@@ -1,4 +1,5 @@
 // Numbers, units, ticks and clocks as they are shown.
+#include "sim/digits.h"
 #include "viz/view.h"
 
 #include <math.h>
@@ -6,19 +7,6 @@
 #include <string.h>
 
 #define THIN "\xe2\x80\x89"
-
-// digits of a whole number in groups of three
-static void grouped(char text[32], double value)
-{
-    char digits[24], *out = text;
-    int length = snprintf(digits, sizeof digits, "%.0f", fabs(value));
-    if (value < 0.0) *out++ = '-';
-    for (int i = 0; i < length; i++) {
-        if (i > 0 && (length - i) % 3 == 0 && length > 3) memcpy(out, THIN, 3), out += 3;
-        *out++ = digits[i];
-    }
-    *out = '\0';
-}
 
 const char *tw_number_text(char text[32], double value)
 {
@@ -42,7 +30,7 @@ const char *tw_number_text(char text[32], double value)
                                   : 2,
                      size, prefix[p]);
     } else if (size >= 999.5)
-        grouped(text, round(value));
+        tw_grouped(text, 32, round(value), THIN, 4);
     else if (size >= 99.95)
         snprintf(text, 32, "%.0f", value);
     else if (size >= 9.995)
@@ -66,7 +54,7 @@ const char *tw_tick_text(char text[32], double value, double step)
         return text;
     }
     if (step >= 1e6 || fabs(value) >= 1e7 || (step < 1e-4 && value != 0.0)) return tw_number_text(text, value);
-    if (step >= 1.0 && fabs(value) >= 1000.0) return grouped(text, round(value)), text;
+    if (step >= 1.0 && fabs(value) >= 1000.0) return tw_grouped(text, 32, round(value), THIN, 4);
     int decimals = (int)ceil(-log10(step) - 1e-9);
     snprintf(text, 32, "%.*f", decimals > 0 ? decimals : 0, value);
     return text;

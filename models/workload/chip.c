@@ -57,52 +57,29 @@ const char *const tw_kernel_engines[] = {"trtllm", "vllm", NULL};
 const char *const tw_sampler_names[] = {"argmax", "sort", "rejection", NULL};
 
 // place of a name in a list; -1: not there
-static int place_of(const char *name, const char *const *list)
+const char *const tw_mixed_kernels[] = {"auto", "triton", "marlin", NULL};
+
+int tw_word_place(const char *word, const char *const *words)
 {
-    for (int i = 0; list[i]; i++)
-        if (strcmp(name, list[i]) == 0) return i;
+    for (int i = 0; words[i]; i++)
+        if (strcmp(word, words[i]) == 0) return i;
     return -1;
 }
 
-bool tw_kernel_engine(const char *name, TwKernelEngine *engine)
-{
-    int at = place_of(name, tw_kernel_engines);
-    if (at >= 0) *engine = (TwKernelEngine)at;
-    return at >= 0;
-}
-
-const char *const tw_mixed_kernels[] = {"auto", "triton", "marlin", NULL};
-
-bool tw_mixed_kernel_named(const char *name, TwMixedKernel *kernel)
-{
-    int at = place_of(name, tw_mixed_kernels);
-    if (at >= 0) *kernel = (TwMixedKernel)at;
-    return at >= 0;
-}
-
-bool tw_sampler_named(const char *name, TwSampler *sampler)
-{
-    int at = place_of(name, tw_sampler_names);
-    if (at >= 0) *sampler = (TwSampler)at;
-    return at >= 0;
-}
-
-static const char *const names[TW_NUMBERS] = {"bf16", "fp8", "fp8_block", "fp4", "mxfp4"};
+const char *const tw_number_names[] = {"bf16", "fp8", "fp8_block", "fp4", "mxfp4", NULL};
+const char *const tw_cache_names[] = {"bf16", "fp8", NULL};
 
 const char *tw_number_name(TwNumber number)
 {
     assert(number >= 0 && number < TW_NUMBERS);
-    return names[number];
+    return tw_number_names[number];
 }
 
 bool tw_number_find(const char *name, TwNumber *number)
 {
-    for (int i = 0; i < TW_NUMBERS; i++)
-        if (strcmp(name, names[i]) == 0) {
-            *number = (TwNumber)i;
-            return true;
-        }
-    return false;
+    int at = tw_word_place(name, tw_number_names);
+    if (at >= 0) *number = (TwNumber)at;
+    return at >= 0;
 }
 
 double tw_number_bytes(TwNumber number)

@@ -41,29 +41,30 @@ typedef struct TwAcceleratorRow {
 
 extern const TwKind tw_accelerator_kind;
 
+// Where a word stands in a NULL-ended list; -1: it does not.
+int tw_word_place(const char *word, const char *const *words);
+
 // Whose kernels: engines bring their own for experts. The tables' fits are of TensorRT-LLM's rows.
 typedef enum TwKernelEngine { TW_ENGINE_TRTLLM, TW_ENGINE_VLLM, TW_KERNEL_ENGINES } TwKernelEngine;
 extern const char *const tw_kernel_engines[];    // NULL-ended, in this order
-bool tw_kernel_engine(const char *name, TwKernelEngine *engine);
 
 // How the next token is chosen from the logits: the largest (greedy, or by temperature alone: one pass with noise);
 // top-p or top-k by sorting every row, as PyTorch's operators in vLLM do; by rejection on pivots, as FlashInfer does.
 typedef enum TwSampler { TW_SAMPLE_ARGMAX, TW_SAMPLE_SORT, TW_SAMPLE_REJECTION, TW_SAMPLERS } TwSampler;
 extern const char *const tw_sampler_names[];    // NULL-ended, in this order
-bool tw_sampler_named(const char *name, TwSampler *sampler);
 
 // Whose kernels multiply mxfp4 experts on a chip without fp4 units, where weights are widened to bf16 on the way:
 // Triton's (TensorRT-LLM, SGLang, vLLM since 0.11.1) or Marlin's (vLLM before, and on Ampere). On a chip with fp4 units
 // there is no choice: the tables' own.
 typedef enum TwMixedKernel { TW_MIXED_AUTO, TW_MIXED_TRITON, TW_MIXED_MARLIN, TW_MIXED_KERNELS } TwMixedKernel;
 extern const char *const tw_mixed_kernels[];    // "auto" "triton" "marlin", NULL-ended, in this order
-bool tw_mixed_kernel_named(const char *name, TwMixedKernel *kernel);
 
 // Number types of weights, activations and KV cache.
 // mxfp4: weights of 4 bits beside activations of 8 bits where the chip has fp4 units, of 16 bits where it has not.
 typedef enum TwNumber { TW_BF16, TW_FP8, TW_FP8_BLOCK, TW_FP4, TW_MXFP4, TW_NUMBERS } TwNumber;
 
-const char *tw_number_name(TwNumber number);    // "bf16" "fp8" "fp8_block" "fp4" "mxfp4"
+extern const char *const tw_number_names[], *const tw_cache_names[];    // NULL-ended; the former in this order
+const char *tw_number_name(TwNumber number);                            // "bf16" "fp8" "fp8_block" "fp4" "mxfp4"
 bool tw_number_find(const char *name, TwNumber *number);
 double tw_number_bytes(TwNumber number);    // of one weight; fp4 with one scale byte per 16, mxfp4 per 32
 TwNumber tw_mxfp4_computes(const TwAcceleratorRow *chip);    // what mxfp4 weights are multiplied in

@@ -173,7 +173,9 @@ static bool read_sites(TwKernelModel *model, const char *folder, TwError *error)
         site->number = (TwNumber)n;
         if (n == TW_NUMBERS)
             ok = tw_fail_at(error, path, tw_csv_line(csv, r), 0, "unknown dtype %s", tw_csv_text(csv, r, type));
-        else if (!tw_kernel_engine(tw_csv_text(csv, r, engine), &site->engine))
+        int whose = tw_word_place(tw_csv_text(csv, r, engine), tw_kernel_engines);
+        site->engine = (TwKernelEngine)whose;
+        if (ok && whose < 0)
             ok = tw_fail_at(error, path, tw_csv_line(csv, r), 0, "unknown engine %s", tw_csv_text(csv, r, engine));
         const char *how = ok ? tw_csv_text(csv, r, routing) : "";
         site->balanced = strcmp(how, "balanced") == 0;
@@ -546,6 +548,15 @@ void tw_kernel_padded(TwMixedKernel kernel, double tp, double *hidden, double *i
     *inter = tp * whole(*inter / tp, tile[kernel]);
 }
 
+// A table of experts, over tokens an expert, bytes of a GPU's weights and of an expert.
+static TwKernelCost experts_by_table(const TwKernelModel *model, const TwKernelShape *s, const Table *table,
+                                     bool carried, TwOpCost op)
+{
+    double expert = 3.0 * s->hidden * s->inter / s->tp * tw_number_bytes(s->number);
+    return by_utilisation(model, s, table, carried, op, s->number, log2(s->m * s->top_k / s->experts),
+                          log2(s->experts / s->ep * expert), log2(expert), s->m);
+}
+
 // mxfp4 experts multiplied in bf16 (docs/calibration.md, "Engine"): Triton's kernel by its published share of the
 // roofline, Marlin's by the table of bf16 experts for what it reads and by its own published rate for what it computes.
 static TwKernelCost query_mixed(const TwKernelModel *model, TwKernelShape s)
@@ -565,11 +576,8 @@ static TwKernelCost query_mixed(const TwKernelModel *model, TwKernelShape s)
     }
     // the table for what is read; FLOP by its own rate: as many a cycle of a processor as on Hopper, of Ampere's half
     // peak
-    double expert = 3.0 * s.hidden * s.inter / s.tp * e;
     double u = model->chip.fp8_flops > 0.0 ? marlin_hopper_u : 2.0 * marlin_hopper_u;
-    TwKernelCost cost =
-        by_utilisation(model, &s, table, true, (TwOpCost){0.0, op.bytes}, s.number, log2(s.m * s.top_k / s.experts),
-                       log2(s.experts / s.ep * expert), log2(expert), s.m);
+    TwKernelCost cost = experts_by_table(model, &s, table, true, (TwOpCost){0.0, op.bytes});
     cost.flop = op.flop;
     cost.t_s = fmax(cost.t_s, t0 + op.flop / (u * bounds.flops));
     return finish(model, &s, cost, bounds, t0, s.m);
@@ -592,9 +600,7 @@ static TwKernelCost query_moe(const TwKernelModel *model, const TwKernelShape *s
     TwOpCost op = tw_op_moe_mixed(s->m, s->hidden, s->inter, s->experts, s->top_k, s->tp, s->ep, e, activation);
     const Table *table = table_of(model->moe, s->number, &carried);
     if (!table) return roofline(model, s, op, s->m);
-    double expert = 3.0 * s->hidden * s->inter / s->tp * e;
-    TwKernelCost cost = by_utilisation(model, s, table, carried, op, s->number, log2(s->m * s->top_k / s->experts),
-                                       log2(s->experts / s->ep * expert), log2(expert), s->m);
+    TwKernelCost cost = experts_by_table(model, s, table, carried, op);
     const Site *even = s->balanced && !carried ? site_of(model, s, true) : NULL;
     const Site *site = even || carried ? even : site_of(model, s, false);
     double ratio = site ? site_ratio(site, s->m) : 1.0;

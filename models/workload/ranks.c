@@ -550,6 +550,27 @@ static void show(const TwEngine *e, TwReplica *g)
     }
 }
 
+// No rank has anything to do.
+static void rest(const TwEngine *e, TwReplica *g)
+{
+    g->busy = false;
+    g->left = g->stop = 0;
+    g->next_ns = INT64_MAX;
+    for (int k = 0; k < e->ranks; k++) g->next_ns = least(g->next_ns, tw_sched_rests(rank_of(e, g, k)));
+    show(e, g);
+}
+
+// The plan goes on, or another begins. full: somebody waits who may not begin.
+static inline void go_on(const TwEngine *e, TwReplica *g, bool changed, bool once, bool full)
+{
+    if (changed) {
+        plan_ranks(e, g);
+        show(e, g);
+    }
+    if (once) g->left = 1;
+    g->flags = (uint8_t)((g->flags & ~TW_PLAN_FULL) | (full ? TW_PLAN_FULL : 0));
+}
+
 // The same for a group whose book is kept: of the ranks only those are looked at to which something happens.
 static void boundary_by_book(const TwEngine *e, TwReplica *g, const TwEngineLog *log)
 {
@@ -582,21 +603,11 @@ static void boundary_by_book(const TwEngine *e, TwReplica *g, const TwEngineLog 
     }
     works |= ranks_flagged(book, TW_RANK_IDLE) < e->ranks;
     if (!works) {
-        g->busy = false;
-        g->left = g->stop = 0;
-        g->next_ns = INT64_MAX;
         tw_ranks_settle_all(e, g, 0);
-        for (int k = 0; k < e->ranks; k++) g->next_ns = least(g->next_ns, tw_sched_rests(rank_of(e, g, k)));
-        show(e, g);
+        rest(e, g);
         return;
     }
-    if (changed) {
-        plan_ranks(e, g);
-        show(e, g);
-    }
-    if (once) g->left = 1;
-    g->flags =
-        (uint8_t)((g->flags & ~TW_PLAN_FULL) | (ranks_flagged(book, TW_RANK_WAITS) > 0 && !hold ? TW_PLAN_FULL : 0));
+    go_on(e, g, changed, once, ranks_flagged(book, TW_RANK_WAITS) > 0 && !hold);
     stop_by_book(e, g);
 }
 
@@ -621,18 +632,9 @@ void tw_ranks_boundary(const TwEngine *e, TwReplica *g, const TwEngineLog *log)
         waits |= list->wait_count > 0;
     }
     if (!works) {
-        g->busy = false;
-        g->left = g->stop = 0;
-        g->next_ns = INT64_MAX;
-        for (int k = 0; k < e->ranks; k++) g->next_ns = least(g->next_ns, tw_sched_rests(rank_of(e, g, k)));
-        show(e, g);
+        rest(e, g);
         return;
     }
-    if (changed) {
-        plan_ranks(e, g);
-        show(e, g);
-    }
-    if (once) g->left = 1;
-    g->flags = (uint8_t)((g->flags & ~TW_PLAN_FULL) | (waits && !hold ? TW_PLAN_FULL : 0));
+    go_on(e, g, changed, once, waits && !hold);
     stop_ranks(e, g);
 }

@@ -103,6 +103,19 @@ static inline bool test_lanes(const void *context, const TwStepLimits *limits, i
     return true;
 }
 
+// Costs drawn; with cells or affine everywhere.
+static inline TestStep test_step_drawn(uint64_t *seed, bool cells)
+{
+    TestStep step = {.watts_idle = 100.0, .watts_full = 700.0};
+    step.a0_ns = draw_unit(seed) * 1e7;
+    step.token_ns = draw_unit(seed) * 3e4;
+    step.context_ns = draw_unit(seed) * 30.0;
+    step.history_ns = draw_unit(seed) * 2.0;
+    step.square_ns = draw_unit(seed);
+    if (cells) step.context_cell = draw_int(seed, 500, 9000), step.history_cell = draw_int(seed, 5000, 90000);
+    return step;
+}
+
 static inline TwStepSource test_source(const TestStep *step)
 {
     TwStepSource source = {.context = step,

@@ -196,16 +196,7 @@ static void rounds(int from, int count, uint64_t first_seed, bool loud)
         uint64_t seed = first_seed * 1000003u + (uint64_t)round;
         int longest = draw_int(&seed, 1, 3) == 1 ? 40 : 900, outputs = draw_int(&seed, 2, 150),
             requests = draw_int(&seed, 30, MOST);
-        TestStep step = {draw_unit(&seed) * 1e7,
-                         draw_unit(&seed) * 3e4,
-                         draw_unit(&seed) * 30.0,
-                         draw_unit(&seed) * 2.0,
-                         draw_unit(&seed),
-                         100.0,
-                         700.0,
-                         0,
-                         0};
-        if (round % 2) step.context_cell = draw_int(&seed, 500, 9000), step.history_cell = draw_int(&seed, 5000, 90000);
+        TestStep step = test_step_drawn(&seed, round % 2);
         TwStepSource source = test_source(&step);
         int rack[REPLICAS], cell[REPLICAS], replicas = draw_int(&seed, 2, REPLICAS);
         bool prefill[REPLICAS];

@@ -84,16 +84,7 @@ static void ways_agree(int rounds, uint64_t seed, bool covers, bool ranks)
     static Times times[5];
     for (int round = 0; round < rounds; round++) {
         int longest = draw_int(&seed, 1, 3) == 1 ? 40 : 700, outputs = draw_int(&seed, 1, 200), count = 300;
-        TestStep step = {draw_unit(&seed) * 1e7,
-                         draw_unit(&seed) * 3e4,
-                         draw_unit(&seed) * 30.0,
-                         draw_unit(&seed) * 2.0,
-                         draw_unit(&seed),
-                         100.0,
-                         700.0,
-                         0,
-                         0};
-        if (round % 2) step.context_cell = draw_int(&seed, 500, 9000), step.history_cell = draw_int(&seed, 5000, 90000);
+        TestStep step = test_step_drawn(&seed, round % 2);
         TwStepSource source = test_source(&step);
         TwEngineSpec spec = wide_spec(&source);
         spec.policy = (TwPolicy)(round % 7);

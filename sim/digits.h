@@ -1,0 +1,25 @@
+// Whole numbers as people read them.
+#pragma once
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+// Digits in groups of three with a mark between, where there are `least` of them or more. Cut where text has no room.
+static inline char *tw_grouped(char *text, size_t size, double value, const char *mark, int least)
+{
+    char digits[40];
+    int length = snprintf(digits, sizeof digits, "%.0f", fabs(value));
+    if (length >= (int)sizeof digits) length = (int)sizeof digits - 1;
+    size_t out = 0, wide = strlen(mark);
+    if (value < 0.0) text[out++] = '-';
+    for (int i = 0; i < length && out + wide + 1 < size; i++) {
+        if (i > 0 && (length - i) % 3 == 0 && length >= least) {
+            memcpy(text + out, mark, wide);
+            out += wide;
+        }
+        text[out++] = digits[i];
+    }
+    text[out] = '\0';
+    return text;
+}
