@@ -8,14 +8,14 @@
 #include <string.h>
 
 typedef struct Row {
-    char id[40], what[112], unit[16], source[96];
+    char *id, *what, unit[16], source[96];
     double ours, expected, tolerance;
     TwTolerance kind;
     bool ok;
 } Row;
 
 typedef struct Skip {
-    char id[40], what[112], reason[240];
+    char *id, *what, *reason;
 } Skip;
 
 struct TwValidation {
@@ -35,6 +35,13 @@ static void *grown(void *list, int count, size_t size)
     return more;
 }
 
+static char *copied(const char *text)
+{
+    char *copy = strdup(text);
+    if (!copy) abort();
+    return copy;
+}
+
 TwValidation *tw_validation_create(const char *subject)
 {
     TwValidation *v = calloc(1, sizeof *v);
@@ -46,6 +53,8 @@ TwValidation *tw_validation_create(const char *subject)
 void tw_validation_destroy(TwValidation *v)
 {
     if (!v) return;
+    for (int i = 0; i < v->row_count; i++) free(v->rows[i].id), free(v->rows[i].what);
+    for (int i = 0; i < v->skip_count; i++) free(v->skips[i].id), free(v->skips[i].what), free(v->skips[i].reason);
     for (int i = 0; i < v->note_count; i++) free(v->notes[i]);
     free(v->notes);
     free(v->skips);
@@ -77,8 +86,8 @@ void tw_validation_row(TwValidation *v, const char *id, const char *what, const 
     v->rows = grown(v->rows, v->row_count, sizeof *v->rows);
     Row *r = &v->rows[v->row_count++];
     *r = (Row){.ours = ours, .expected = expected, .tolerance = tolerance, .kind = kind};
-    snprintf(r->id, sizeof r->id, "%s", id);
-    snprintf(r->what, sizeof r->what, "%s", what);
+    r->id = copied(id);
+    r->what = copied(what);
     snprintf(r->unit, sizeof r->unit, "%s", unit);
     snprintf(r->source, sizeof r->source, "%s", source ? source : "");
     r->ok = passes(ours, expected, kind, tolerance);
@@ -89,9 +98,7 @@ void tw_validation_skip(TwValidation *v, const char *id, const char *what, const
 {
     v->skips = grown(v->skips, v->skip_count, sizeof *v->skips);
     Skip *s = &v->skips[v->skip_count++];
-    snprintf(s->id, sizeof s->id, "%s", id);
-    snprintf(s->what, sizeof s->what, "%s", what);
-    snprintf(s->reason, sizeof s->reason, "%s", reason);
+    *s = (Skip){copied(id), copied(what), copied(reason)};
 }
 
 void tw_validation_note(TwValidation *v, const char *format, ...)
@@ -102,8 +109,7 @@ void tw_validation_note(TwValidation *v, const char *format, ...)
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     v->notes = grown(v->notes, v->note_count, sizeof *v->notes);
-    v->notes[v->note_count] = strdup(text);
-    if (!v->notes[v->note_count++]) abort();
+    v->notes[v->note_count++] = copied(text);
 }
 
 int tw_validation_rows(const TwValidation *v) { return v->row_count; }

@@ -3,6 +3,7 @@
 #include "sim/csv.h"
 #include "sim/data.h"
 #include "twin/front_ends.h"
+#include "twin/throughput_names.h"
 #include "twin/validate_throughput.h"
 
 #include <stdarg.h>
@@ -22,6 +23,7 @@ static const char *text_of(const Columns *c, const char *name)
     return column < 0 ? "" : tw_csv_text(c->csv, c->row, column);
 }
 
+// NaN: an empty cell (what else is no number was refused before).
 static double number_of(const Columns *c, const char *name)
 {
     const char *text = text_of(c, name);
@@ -55,33 +57,46 @@ static void assume(TwThroughputRow *row, const char *format, ...)
     va_end(values);
 }
 
+// Cells that a case is made of: empty, or a number in its range.
+static bool check_numbers(TwThroughputRow *row, const Columns *c)
+{
+    static const struct {
+        const char *name;
+        double least, most;
+        bool whole;
+    } cells[] = {
+        {"tokens_per_s", 0.0, 1e15, false}, {"n_gpus", 1.0, 1e6, false},
+        {"tp", 0.0, 4096.0, true},          {"pp", 0.0, 4096.0, true},
+        {"ep", 0.0, 4096.0, true},          {"dp", 0.0, 4096.0, true},
+        {"isl", 1.0, 1e7, false},           {"osl", 1.0, 1e7, false},
+        {"concurrency", 1e-3, 1e6, false},  {"req_rate_per_s", 1e-9, 1e9, false},
+        {"gpu_tdp_w", 0.0, 1e5, false},     {"gpu_power_cap_w", 0.0, 1e5, false},
+    };
+    for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) {
+        const char *text = text_of(c, cells[i].name);
+        if (!text[0]) continue;
+        char *end;
+        double value = strtod(text, &end);
+        if (end != text && !*end && value >= cells[i].least && value <= cells[i].most &&
+            !(cells[i].whole && value != floor(value)))
+            continue;
+        return cannot(row, "%s \"%.40s\": expected %s from %g to %g", cells[i].name, text,
+                      cells[i].whole ? "a whole number" : "a number", cells[i].least, cells[i].most);
+    }
+    return true;
+}
+
 // ---- chip, model, types ---------------------------------------------------------------------------------------------
 
 static bool set_chip(TwThroughputRow *row)
 {
-    static const struct {
-        const char *gpu, *part;
-    } known[] = {
-        {"H100-SXM", "h100_sxm"},
-        {"H100-NVL", "h100_nvl"},
-        {"H200-SXM", "h200_sxm"},
-        {"H200-NVL", "h200_nvl"},
-        {"H200-CTS", "h200_sxm"},
-        {"H800", "h800_sxm"},
-        {"GH200-96", "gh200_96"},
-        {"GH200-144", "gh200_144"},
-        {"A100-SXM-80", "a100_sxm_80"},
-        {"A100-SXM-40", "a100_sxm_40"},
-        {"B200-SXM", "b200_sxm"},
-        {"B300-SXM", "b300_sxm"},
-        {"GB200", "gb200"},
-        {"GB300", "gb300"},
-    };
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (strcmp(row->gpu, known[i].gpu) == 0) {
-            row->deploy.chip = known[i].part;
-            return true;
-        }
+    const char *part = NULL, *name = tw_throughput_gpu(row->gpu, &part);
+    if (name) {
+        if (strcmp(name, row->gpu) != 0) assume(row, "%s for %s", name, row->gpu);
+        row->gpu = name;
+        row->deploy.chip = part;
+        return true;
+    }
     if (begins(row->gpu, "MI"))
         return cannot(row, "%s: no kernel table of a chip of this kind to carry over from", row->gpu);
     return cannot(row, "gpu \"%s\": no such part", row->gpu);
@@ -90,45 +105,54 @@ static bool set_chip(TwThroughputRow *row)
 // How a serving engine is set where a row does not say: its own defaults.
 typedef enum Engine { TRTLLM, VLLM, VLLM_2024, SGLANG, MLPERF } Engine;
 
-static Engine engine_of(const char *name)
+static Engine engine_of(TwThroughputRow *row)
 {
-    if (begins(name, "MLPerf")) return MLPERF;
-    if (holds(name, "2024") && holds(name, "vLLM")) return VLLM_2024;
-    if (holds(name, "2023")) return VLLM_2024;
-    if (holds(name, "TensorRT") || holds(name, "trtllm")) return TRTLLM;
-    if (holds(name, "glang") || holds(name, "SGLang")) return SGLANG;
+    char text[64];
+    tw_throughput_plain(row->engine, text, sizeof text);
+    if (begins(text, "mlperf")) return MLPERF;
+    if ((holds(text, "2024") && holds(text, "vllm")) || holds(text, "2023")) return VLLM_2024;
+    if (holds(text, "tensorrt") || holds(text, "trtllm") || holds(text, "trt-llm")) return TRTLLM;
+    if (holds(text, "sglang")) return SGLANG;
+    if (!holds(text, "vllm")) assume(row, "engine as vLLM");
     return VLLM;
+}
+
+static bool set_cache(TwThroughputRow *row, const char *cache, Engine engine)
+{
+    char word[32];    // of "bf16 (auto)" the first
+    snprintf(word, sizeof word, "%.*s", (int)strcspn(cache, " ("), cache);
+    const char *type = tw_throughput_type(strcmp(word, "fp8_e5m2") == 0 ? "fp8" : word);
+    if (type && begins(type, "fp8"))
+        row->deploy.kv_precision = "fp8";
+    else if (type && strcmp(type, "bf16") == 0)
+        row->deploy.kv_precision = "bf16";
+    else if (word[0] && strcmp(word, "auto") != 0)
+        return cannot(row, "kv_dtype \"%s\" is not modelled", cache);
+    else {
+        bool oss = begins(row->model, "gpt-oss"), nvidia = engine == TRTLLM || engine == MLPERF;
+        bool eight = nvidia && strcmp(row->deploy.precision, "bf16") != 0 && !(engine == TRTLLM && oss);
+        row->deploy.kv_precision = eight ? "fp8" : "bf16";
+        assume(row, "%s cache", row->deploy.kv_precision);
+    }
+    return true;
 }
 
 static bool set_types(TwThroughputRow *row, const Columns *c, Engine engine)
 {
-    const char *weights = text_of(c, "weight_dtype"), *cache = text_of(c, "kv_dtype");
+    const char *given = text_of(c, "weight_dtype"), *weights = tw_throughput_type(given);
     bool oss = begins(row->model, "gpt-oss");
-    if (strcmp(weights, "bf16") == 0 || strcmp(weights, "fp16") == 0)
-        row->deploy.precision = "bf16";
+    if (!weights) return cannot(row, "weight_dtype \"%s\" is not modelled", given);
+    if (strcmp(weights, "bf16") == 0 || strcmp(weights, "fp8_block") == 0)
+        row->deploy.precision = weights;
     else if (strcmp(weights, "fp8") == 0)
         // Qwen's own release scales by blocks; NVIDIA's guides measure its per-tensor release
         row->deploy.precision =
             begins(row->model, "qwen3") && !begins(row->engine, "TensorRT-LLM") ? "fp8_block" : "fp8";
     else if (strcmp(weights, "mxfp4") == 0 || (oss && strcmp(weights, "fp4") == 0))
         row->deploy.precision = "mxfp4";
-    else if (strcmp(weights, "nvfp4") == 0 || strcmp(weights, "fp4") == 0)
-        row->deploy.precision = "fp4";
     else
-        return cannot(row, "weight_dtype \"%s\" is not modelled", weights);
-
-    bool nvidia = engine == TRTLLM || engine == MLPERF;
-    if (begins(cache, "fp8"))
-        row->deploy.kv_precision = "fp8";
-    else if (begins(cache, "bf16") || begins(cache, "fp16"))
-        row->deploy.kv_precision = "bf16";
-    else {
-        bool eight = nvidia && strcmp(row->deploy.precision, "bf16") != 0 && !(engine == TRTLLM && oss);
-        row->deploy.kv_precision = eight ? "fp8" : "bf16";
-        assume(row, "%s cache", row->deploy.kv_precision);
-    }
-    // tensor-parallel attention in fp8 needs a chip with fp8
-    return true;
+        row->deploy.precision = "fp4";
+    return set_cache(row, text_of(c, "kv_dtype"), engine);
 }
 
 // ---- layout ---------------------------------------------------------------------------------------------------------
@@ -163,6 +187,8 @@ static bool set_layout(TwThroughputRow *row, const Columns *c)
 {
     const char *note = text_of(c, "parallel_note");
     int tp = whole_of(c, "tp"), pp = whole_of(c, "pp"), ep = whole_of(c, "ep"), dp = whole_of(c, "dp");
+    if (isnan(row->gpus)) row->gpus = fmax(tp, fmax(ep, dp)) * fmax(pp, 1.0);
+    if (!(row->gpus >= 1.0)) return cannot(row, "neither n_gpus nor a layout is given");
     bool ranks = holds(note, "ttention DP") || holds(note, "ttention data") || holds(note, "DEP");
     TwParallel *l = &row->deploy.layout;
     *l = (TwParallel){1, 1, pp > 1 ? pp : 1, 1};
@@ -256,6 +282,8 @@ static bool set_lengths(TwThroughputRow *row, const Columns *c, double isl, doub
         }
         if (isnan(isl)) return cannot(row, "no mean input length is published for this data set");
     }
+    if (how[0] && s->context_tokens == 0 && isnan(least) && !begins(how, "fixed") && !holds(how, "0.8-1.0"))
+        assume(row, "all lengths at their means");
     if (isnan(isl)) return cannot(row, "no input length is published");
     double low = holds(how, "0.8-1.0") ? 0.8 : 1.0;
     if (isnan(least))
@@ -476,17 +504,16 @@ static void set_engine(TwThroughputRow *row, Engine engine)
 
 // ---- a row ----------------------------------------------------------------------------------------------------------
 
-static void copy(char *to, size_t size, const char *from) { snprintf(to, size, "%s", from); }
-
 static bool set_case(TwThroughputRow *row, const Columns *c)
 {
     const char *speculation = text_of(c, "spec_decode");
     if (!row->model[0]) return cannot(row, "no model is named");
+    if (!check_numbers(row, c)) return false;
     if (!(row->published_s > 0.0)) return cannot(row, "no rate is published");
-    if (begins(speculation, "mtp") || begins(speculation, "eagle"))
+    if (!tw_throughput_undrafted(speculation))
         return cannot(row, "speculative decoding (%s): its acceptance is not published", speculation);
     if (holds(text_of(c, "kind"), "CLAIM") && row->quality == 'C') assume(row, "vendor claim");
-    Engine engine = engine_of(row->engine);
+    Engine engine = engine_of(row);
     double isl = number_of(c, "isl"), osl = number_of(c, "osl");
     if (!set_chip(row) || !set_types(row, c, engine) || !set_layout(row, c)) return false;
     if (!set_lengths(row, c, isl, osl) || !set_load(row, c, isl, osl)) return false;
@@ -502,19 +529,19 @@ static bool set_case(TwThroughputRow *row, const Columns *c)
 
 static void read_row(TwThroughputRow *row, TwArena *arena, const Columns *c)
 {
+    char model[96], word[40];
     row->line = tw_csv_line(c->csv, c->row);
-    copy(row->id, sizeof row->id, text_of(c, "id"));
-    copy(row->source, sizeof row->source, text_of(c, "source_id"));
-    copy(row->gpu, sizeof row->gpu, text_of(c, "gpu"));
-    copy(row->model, sizeof row->model, text_of(c, "model_id"));
-    copy(row->mode, sizeof row->mode, text_of(c, "mode"));
-    copy(row->engine, sizeof row->engine, text_of(c, "engine"));
-    copy(row->group, sizeof row->group, text_of(c, "split_group"));
-    const char *tokens = text_of(c, "token_def");
-    copy(row->tokens, sizeof row->tokens,
-         begins(tokens, "total")   ? "total"
-         : begins(tokens, "input") ? "input"
-                                   : "output");
+    tw_throughput_model(text_of(c, "model_id"), model, sizeof model);
+    row->model = tw_arena_text(arena, model);
+    row->id = tw_arena_text(arena, text_of(c, "id"));
+    row->source = tw_arena_text(arena, text_of(c, "source_id"));
+    row->gpu = tw_arena_text(arena, text_of(c, "gpu"));
+    row->mode = tw_arena_text(arena, tw_throughput_mode(text_of(c, "mode"), word, sizeof word));
+    row->engine = tw_arena_text(arena, text_of(c, "engine"));
+    row->group = tw_arena_text(arena, text_of(c, "split_group"));
+    char tokens[32];
+    tw_throughput_plain(text_of(c, "token_def"), tokens, sizeof tokens);
+    row->tokens = begins(tokens, "total") ? "total" : begins(tokens, "input") ? "input" : "output";
     row->quality = text_of(c, "quality")[0];
     row->core = text_of(c, "core")[0] == '1';
     row->gpus = number_of(c, "n_gpus");
@@ -529,7 +556,7 @@ static void read_row(TwThroughputRow *row, TwArena *arena, const Columns *c)
     row->wall = strcmp(boundary, "node_wall_ac") == 0;
     if (strcmp(boundary, "gpu_sum") != 0 && !row->wall) row->published_w = NAN;
     row->predicted_s = row->predicted_w = row->predicted_ttft_s = NAN;
-    row->deploy.model = tw_arena_text(arena, row->model);
+    row->deploy.model = row->model;
     static const char *const experts[] = {"deepseek", "gpt-oss", "mixtral", "llama-4", "-a3b", "-a22b", "-a35b"};
     for (size_t i = 0; i < sizeof experts / sizeof *experts; i++) row->moe = row->moe || holds(row->model, experts[i]);
     row->serve.seed = 1;

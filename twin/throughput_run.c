@@ -80,7 +80,14 @@ void tw_throughput_run(TwThroughput *table)
                 snprintf(order[i]->reason, sizeof order[i]->reason, "%.190s", error.text);
             continue;
         }
-        for (int i = begin[g]; i < begin[g + 1]; i++) predict(order[i], &deploy);
+        const TwAcceleratorRow *chip = &deploy.chip;
+        for (int i = begin[g]; i < begin[g + 1]; i++)
+            if (chip->limit_w < chip->limit_min_w)
+                snprintf(order[i]->reason, sizeof order[i]->reason,
+                         "a board limit of %g W; its driver takes %g to %g W", chip->limit_w, chip->limit_min_w,
+                         chip->limit_max_w);
+            else
+                predict(order[i], &deploy);
         tw_deploy_destroy(&deploy);
     }
     free(order);

@@ -190,6 +190,38 @@ static void add_row(TwValidation *v, const TwThroughputRow *r)
                       r->published_w / r->published_s, TW_SHOWN, 0.0, r->source);
 }
 
+// What was assumed where rows do not say, each once with its number of rows, the most frequent first.
+static void add_assumptions(TwValidation *v, const TwThroughput *table)
+{
+    enum { MOST = 256, SHOWN = 16 };
+    struct {
+        const char *text;
+        int length, rows;
+    } seen[MOST];
+    int count = 0;
+    for (int i = 0; i < table->count; i++) {
+        const char *text = table->rows[i].reason[0] ? "" : table->rows[i].assumed;
+        while (*text) {
+            int length = (int)strcspn(text, ";"), k = 0;
+            while (k < count && (seen[k].length != length || strncmp(seen[k].text, text, (size_t)length) != 0)) k++;
+            if (k == count && count < MOST)
+                seen[count].text = text, seen[count].length = length, seen[count++].rows = 0;
+            if (k < MOST) seen[k].rows++;
+            text += length;
+            text += strspn(text, "; ");
+        }
+    }
+    for (int shown = 0; shown < SHOWN && shown < count; shown++) {
+        int most = 0;
+        for (int k = 1; k < count; k++)
+            if (seen[k].rows > seen[most].rows) most = k;
+        tw_validation_note(v, "assumed in %d rows, which do not say: %.*s", seen[most].rows, seen[most].length,
+                           seen[most].text);
+        seen[most].rows = 0;
+    }
+    if (count > SHOWN) tw_validation_note(v, "%d further assumptions of fewer rows", count - SHOWN);
+}
+
 void tw_throughput_report(const TwThroughput *table, TwValidation *v)
 {
     bool core = false;
@@ -205,6 +237,7 @@ void tw_throughput_report(const TwThroughput *table, TwValidation *v)
                        "%d of %d rows expressed; bars: |error| 15 %% (quality A), 25 %% (B), bias 15 %%, rank 0.95, "
                        "W and J/token 15 %% of the boards, 12 %% at the plug",
                        table->count - left, table->count);
+    add_assumptions(v, table);
     if (core) tw_validation_note(v, "rows marked core are gated, stratum by stratum; all rows are shown");
 }
 

@@ -6,7 +6,7 @@
 
 typedef struct TwThroughputRow {
     int line;
-    char id[48], source[32], gpu[24], model[40], mode[32], engine[48], group[96], tokens[12];
+    const char *id, *source, *gpu, *model, *mode, *engine, *group, *tokens;
     char quality;
     bool core, moe;
     char reason[200];     // why it cannot be expressed; "": it can

@@ -26,6 +26,31 @@ assert len(o["skipped"]) == 4, o
 assert o["rows"][0]["case"] == "a" and o["rows"][0]["ours"] > 0
 ' || fail "json"
 
+# cells that are no numbers of their kind, words of others, long names
+cat > "$folder/t.csv" << 'END'
+id,model_id,gpu,n_gpus,weight_dtype,engine,tp,mode,isl,osl,concurrency,token_def,tokens_per_s,quality,spec_decode,gpu_power_cap_w
+a,llama-3.1-8b,H200-SXM,1,bf16,vllm,1,closed_loop,0,100,8,output,800,B,none,
+b,llama-3.1-8b,H200-SXM,0,bf16,vllm,1,closed_loop,1000,100,8,output,800,B,none,
+c,llama-3.1-8b,H200-SXM,1,bf16,vllm,1.5,closed_loop,1000,100,8,output,800,B,none,
+d,llama-3.1-8b,H200-SXM,1,bf16,vllm,1,closed_loop,1000,100,-8,output,800,B,none,
+e,llama-3.1-8b,H200-SXM,1,bf16,vllm,1,closed_loop,1000,1e300,8,output,800,B,none,
+f,llama-3.1-8b,H200-SXM,1,bf16,vllm,1,closed_loop,1000,100,8,output,800 tok/s,B,none,
+g,llama-3.1-8b,H200-SXM,1,bf16,vllm,1,closed_loop,1000,100,8,output,800,B,medusa,
+h,llama-3.1-8b,H200-SXM,1,bf16,vllm,1,closed_loop,1000,100,8,output,800,B,,50
+a name of many characters that another table joins by|1,llama-3.1-8b,H200-SXM,1,bf16,vllm,1,closed_loop,1000,100,8,output,800,B,none,
+a name of many characters that another table joins by|2,meta-llama/Llama-3.1-8B-Instruct,NVIDIA H200,,BF16,vLLM,1,Closed-Loop,1000,100,8,Output,800,B,none,
+END
+"$program" validate throughput "$folder/t.csv" --json 2> /dev/null | python3 -c '
+import json, sys
+o = json.load(sys.stdin)
+reasons = {s["case"]: s["reason"] for s in o["skipped"]}
+words = dict(a="isl", b="n_gpus", c="tp", d="concurrency", e="osl", f="tokens_per_s", g="speculative", h="board limit")
+assert sorted(reasons) == sorted(words) and all(words[k] in reasons[k] for k in words), reasons
+name = "a name of many characters that another table joins by|"
+ours = {r["case"]: r["ours"] for r in o["rows"]}
+assert ours[name + "1"] == ours[name + "2"] > 0, ours
+' || fail "wrong cells and the words of others"
+
 echo 'id,gpu' > "$folder/t.csv"
 "$program" validate throughput "$folder/t.csv" > /dev/null 2> "$folder/err"
 [ $? = 3 ] || fail "a table without its columns: exit"

@@ -1,0 +1,141 @@
+#include "twin/throughput_names.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void tw_throughput_plain(const char *given, char *text, size_t size)
+{
+    size_t n = 0;
+    for (const char *c = given; *c && n + 1 < size; c++)
+        text[n++] = *c == '_' || *c == ' ' ? '-' : *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c;
+    text[n] = '\0';
+}
+
+static bool begins(const char *text, const char *part) { return strncmp(text, part, strlen(part)) == 0; }
+
+static bool ends(const char *text, const char *part)
+{
+    size_t length = strlen(text), tail = strlen(part);
+    return length >= tail && strcmp(text + length - tail, part) == 0;
+}
+
+const char *tw_throughput_gpu(const char *given, const char **part)
+{
+    // spelling, the table's own name, part; where a spelling leaves the form open: the usual one
+    static const char *const known[][3] = {
+        {"h100-sxm", "H100-SXM", "h100_sxm"},
+        {"h100", "H100-SXM", "h100_sxm"},
+        {"h100-sxm5", "H100-SXM", "h100_sxm"},
+        {"h100-80gb-hbm3", "H100-SXM", "h100_sxm"},
+        {"h100-nvl", "H100-NVL", "h100_nvl"},
+        {"h200-sxm", "H200-SXM", "h200_sxm"},
+        {"h200", "H200-SXM", "h200_sxm"},
+        {"h200-sxm5", "H200-SXM", "h200_sxm"},
+        {"h200-nvl", "H200-NVL", "h200_nvl"},
+        {"h200-cts", "H200-CTS", "h200_sxm"},
+        {"h800", "H800", "h800_sxm"},
+        {"h800-sxm", "H800", "h800_sxm"},
+        {"gh200", "GH200-96", "gh200_96"},
+        {"gh200-96", "GH200-96", "gh200_96"},
+        {"gh200-144", "GH200-144", "gh200_144"},
+        {"a100", "A100-SXM-80", "a100_sxm_80"},
+        {"a100-sxm", "A100-SXM-80", "a100_sxm_80"},
+        {"a100-80gb", "A100-SXM-80", "a100_sxm_80"},
+        {"a100-sxm-80", "A100-SXM-80", "a100_sxm_80"},
+        {"a100-sxm4-80gb", "A100-SXM-80", "a100_sxm_80"},
+        {"a100-40gb", "A100-SXM-40", "a100_sxm_40"},
+        {"a100-sxm-40", "A100-SXM-40", "a100_sxm_40"},
+        {"a100-sxm4-40gb", "A100-SXM-40", "a100_sxm_40"},
+        {"b200", "B200-SXM", "b200_sxm"},
+        {"b200-sxm", "B200-SXM", "b200_sxm"},
+        {"b300", "B300-SXM", "b300_sxm"},
+        {"b300-sxm", "B300-SXM", "b300_sxm"},
+        {"gb200", "GB200", "gb200"},
+        {"gb200-nvl72", "GB200", "gb200"},
+        {"gb300", "GB300", "gb300"},
+        {"gb300-nvl72", "GB300", "gb300"},
+    };
+    char text[64];
+    tw_throughput_plain(given, text, sizeof text);
+    const char *name = begins(text, "nvidia-") ? text + strlen("nvidia-") : text;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(name, known[i][0]) == 0) {
+            *part = known[i][2];
+            return known[i][1];
+        }
+    return NULL;
+}
+
+void tw_throughput_model(const char *given, char *part, size_t size)
+{
+    // what releases add to the name of an architecture
+    static const char *const tails[] = {"-instruct", "-chat", "-hf", "-fp8", "-fp4", "-nvfp4", "-bf16", "-v0.1"};
+    static const char *const same[][2] = {
+        {"deepseek-r1", "deepseek-v3"},
+        {"deepseek-v3-0324", "deepseek-v3"},
+        {"deepseek-v3.1", "deepseek-v3"},
+        {"llama-3.3-70b", "llama-3.1-70b"},
+    };
+    const char *slash = strrchr(given, '/');
+    char text[96];
+    tw_throughput_plain(slash ? slash + 1 : given, text, sizeof text);
+    char *name = begins(text, "meta-") ? text + strlen("meta-") : text;
+    for (bool cut = true; cut;) {
+        cut = false;
+        for (size_t i = 0; i < sizeof tails / sizeof *tails; i++)
+            if (ends(name, tails[i])) name[strlen(name) - strlen(tails[i])] = '\0', cut = true;
+    }
+    if (begins(name, "deepseek-r1-0")) name[strlen("deepseek-r1")] = '\0';
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++)
+        if (strcmp(name, same[i][0]) == 0) {
+            snprintf(part, size, "%s", same[i][1]);
+            return;
+        }
+    snprintf(part, size, "%s", name);
+}
+
+const char *tw_throughput_type(const char *given)
+{
+    static const char *const known[][2] = {
+        {"bf16", "bf16"}, {"bfloat16", "bf16"},       {"fp16", "bf16"},   {"float16", "bf16"}, {"half", "bf16"},
+        {"fp8", "fp8"},   {"fp8-e4m3", "fp8"},        {"e4m3", "fp8"},    {"w8a8-fp8", "fp8"}, {"float8", "fp8"},
+        {"fp4", "fp4"},   {"fp8-block", "fp8_block"}, {"nvfp4", "nvfp4"}, {"mxfp4", "mxfp4"},
+    };
+    char text[32];
+    tw_throughput_plain(given, text, sizeof text);
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(text, known[i][0]) == 0) return known[i][1];
+    return NULL;
+}
+
+bool tw_throughput_undrafted(const char *given)
+{
+    static const char *const words[] = {"none", "no", "off", "unknown", "possible", "n/a", "false", "0"};
+    char text[32];
+    tw_throughput_plain(given, text, sizeof text);
+    if (!text[0]) return true;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        size_t length = strlen(words[i]);
+        // the word itself, or the word and an explanation
+        if (strncmp(text, words[i], length) == 0 && (text[length] == '\0' || strchr("-(;,", text[length]))) return true;
+    }
+    return false;
+}
+
+const char *tw_throughput_mode(const char *given, char *text, size_t size)
+{
+    static const char *const same[][2] = {
+        {"offline", "offline_max"},     {"open-loop", "server_open_loop"}, {"server", "server_open_loop"},
+        {"closed-loop", "closed_loop"}, {"batch", "static_batch"},         {"prefill", "prefill_only"},
+        {"decode", "decode_only"},
+    };
+    tw_throughput_plain(given, text, size);
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++)
+        if (strcmp(text, same[i][0]) == 0) {
+            snprintf(text, size, "%s", same[i][1]);
+            return text;
+        }
+    for (char *c = text; *c; c++)
+        if (*c == '-') *c = '_';
+    return text;
+}
