@@ -78,6 +78,7 @@ typedef enum TwServing {
     TW_ON_INTERVAL,
     TW_ON_PROFILE,
     TW_ON_PROMPTS,
+    TW_ON_FIRST_TOKEN,
     TW_ON_RE_ROLE,
     TW_ON_TTFT_SLO,
     TW_ON_TPOT_SLO,

@@ -32,11 +32,12 @@ static bool set_engine(const TwOptions *o, TwDeploySpec *d, TwServeSpec *s)
         TwAdmission admission;
         int sequences;
         TwKernelEngine kernels;
+        TwFirstToken first;    // of prompts computed apart
     } engines[] = {
-        {"vllm", 0.90, 0.3e-3, 20e-6, false, TW_ADMIT_PROMPT, 1024, TW_ENGINE_VLLM},
-        {"sglang", 0.0, 0.3e-3, 20e-6, false, TW_ADMIT_PROMPT, 2048, TW_ENGINE_VLLM},
-        {"trtllm", 0.90, 0.3e-3, 15e-6, true, TW_ADMIT_WHOLE, 2048, TW_ENGINE_TRTLLM},
-        {"ideal", 0.90, 0.0, 0.0, true, TW_ADMIT_PROMPT, 2048, TW_ENGINE_TRTLLM},
+        {"vllm", 0.90, 0.3e-3, 20e-6, false, TW_ADMIT_PROMPT, 1024, TW_ENGINE_VLLM, TW_FIRST_DECODE},
+        {"sglang", 0.0, 0.3e-3, 20e-6, false, TW_ADMIT_PROMPT, 2048, TW_ENGINE_VLLM, TW_FIRST_RELAYED},
+        {"trtllm", 0.90, 0.3e-3, 15e-6, true, TW_ADMIT_WHOLE, 2048, TW_ENGINE_TRTLLM, TW_FIRST_RELAYED},
+        {"ideal", 0.90, 0.0, 0.0, true, TW_ADMIT_PROMPT, 2048, TW_ENGINE_TRTLLM, TW_FIRST_PREFILL},
     };
     const char *name = o->serving[TW_ON_ENGINE] ? o->serving[TW_ON_ENGINE] : "vllm";
     for (size_t i = 0; i < sizeof engines / sizeof *engines; i++) {
@@ -47,6 +48,7 @@ static bool set_engine(const TwOptions *o, TwDeploySpec *d, TwServeSpec *s)
         d->async_scheduling = engines[i].async;
         d->engine = engines[i].kernels;
         s->admission = engines[i].admission;
+        s->first_token = engines[i].first;
         int64_t tokens, sequences;
         if (!tw_cli_whole(o, TW_ON_MAX_TOKENS, "max-tokens", 1, 131072, 8192, &tokens) ||
             !tw_cli_whole(o, TW_ON_MAX_SEQUENCES, "max-sequences", 1, 8192, engines[i].sequences, &sequences))

@@ -9,9 +9,10 @@
 
 bool tw_cli_fleet_asked(const TwOptions *o)
 {
-    static const TwServing mine[] = {TW_ON_ROUTER,    TW_ON_PLANNER,  TW_ON_PREDICTOR, TW_ON_INTERVAL, TW_ON_PROFILE,
-                                     TW_ON_PROMPTS,   TW_ON_RE_ROLE,  TW_ON_TTFT_SLO,  TW_ON_TPOT_SLO, TW_ON_ITL_SLO,
-                                     TW_ON_ITL_SHARE, TW_ON_PATIENCE, TW_ON_TIMEOUT,   TW_ON_LEAVE};
+    static const TwServing mine[] = {TW_ON_ROUTER,   TW_ON_PLANNER, TW_ON_PREDICTOR,  TW_ON_INTERVAL,
+                                     TW_ON_PROFILE,  TW_ON_PROMPTS, TW_ON_RE_ROLE,    TW_ON_TTFT_SLO,
+                                     TW_ON_TPOT_SLO, TW_ON_ITL_SLO, TW_ON_ITL_SHARE,  TW_ON_PATIENCE,
+                                     TW_ON_TIMEOUT,  TW_ON_LEAVE,   TW_ON_FIRST_TOKEN};
     for (size_t k = 0; k < sizeof mine / sizeof *mine; k++)
         if (o->serving[mine[k]]) return true;
     return o->set_count > 0;    // --for
@@ -41,6 +42,12 @@ static bool read_fleet(const TwOptions *o, const TwServeSpec *serve, TwFleetSpec
         !tw_cli_real(o, TW_ON_ITL_SLO, "itl-slo", 1e-6, 1e6, 0.0, &f->itl_slo_s) ||
         !tw_cli_real(o, TW_ON_ITL_SHARE, "itl-share", 0.0, 1.0, 0.99, &f->itl_share))
         return false;
+    const char *first = o->serving[TW_ON_FIRST_TOKEN];
+    if (first && !one_of("first-token", first, tw_first_token_names)) return false;
+    if (first && prefills == 0) {
+        fprintf(stderr, "tokenworks: --first-token needs --prefill-replicas\n");
+        return false;
+    }
     f->router = o->serving[TW_ON_ROUTER] ? o->serving[TW_ON_ROUTER] : "least_loaded";
     if (!one_of("router", f->router, tw_router_names)) return false;
     const char *predictor = o->serving[TW_ON_PREDICTOR] ? o->serving[TW_ON_PREDICTOR] : "holt";
@@ -171,6 +178,10 @@ static void print_json(const TwDeploySpec *spec, const TwFleetSpec *f, const TwF
     tw_json_text(stdout, f->router);
     tw_json_member(stdout, "replicas", f->replicas);
     tw_json_member(stdout, "prefill_replicas", f->prefills);
+    if (f->prefills > 0) {
+        printf(", \"first_token\": ");
+        tw_json_text(stdout, tw_first_token_names[f->serve->first_token]);
+    }
     tw_json_member(stdout, "gpus", r->gpus);
     tw_json_member(stdout, "simulated_s", r->span_s);
     tw_json_member(stdout, "output_tokens_per_s", h.output_s);
@@ -231,11 +242,20 @@ static void print_json(const TwDeploySpec *spec, const TwFleetSpec *f, const TwF
     printf("]}\n");
 }
 
-int tw_cli_fleet(const TwOptions *o, const TwDeploySpec *spec, const TwDeploy *deploy, const TwServeSpec *serve,
+// The first token of prompts computed apart, where it is not the engine's.
+static void set_first_token(const TwOptions *o, TwServeSpec *serve)
+{
+    const char *name = o->serving[TW_ON_FIRST_TOKEN];
+    for (int k = 0; name && tw_first_token_names[k]; k++)
+        if (strcmp(name, tw_first_token_names[k]) == 0) serve->first_token = (TwFirstToken)k;
+}
+
+int tw_cli_fleet(const TwOptions *o, const TwDeploySpec *spec, const TwDeploy *deploy, TwServeSpec *serve,
                  TwEngineSpec *engine)
 {
     TwFleetSpec fleet = {0};
     TwError error = {0};
+    set_first_token(o, serve);
     if (!read_fleet(o, serve, &fleet) ||
         !tw_cli_real(o, TW_ON_PATIENCE, "patience", 1e-6, 1e6, 0.0, &engine->patience_s) ||
         !tw_cli_real(o, TW_ON_TIMEOUT, "timeout", 1e-6, 1e9, 0.0, &engine->timeout_s) ||

@@ -6,5 +6,5 @@
 
 bool tw_cli_fleet_asked(const TwOptions *options);
 // Runs and prints it; returns the exit status.
-int tw_cli_fleet(const TwOptions *options, const TwDeploySpec *spec, const TwDeploy *deploy, const TwServeSpec *serve,
+int tw_cli_fleet(const TwOptions *options, const TwDeploySpec *spec, const TwDeploy *deploy, TwServeSpec *serve,
                  TwEngineSpec *engine);

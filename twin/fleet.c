@@ -129,6 +129,7 @@ static bool make_workload(Fleet *f, TwFleetResult *result, TwError *error)
                                       .replica_prefill = f->prefill,
                                       .bytes_per_token = spec->kv_token_bytes,
                                       .layers = (int)f->deploy->model.layers,
+                                      .first_token = s->first_token,
                                       .re_role = spec->re_role};
         if (!find_link(f, &pool.hand_over.bytes_s, &pool.hand_over.latency_s, error)) return false;
         result->transfer_bytes_s = pool.hand_over.bytes_s;

@@ -128,6 +128,9 @@ static const TwField prefill_fields[] = {
     FIELD(TwPrefillRow, link_latency_s, "s", TW_REAL, 0, 10, "1e-5", NULL,
           "of a transfer, where link_bytes_s is given"),
     FIELD(TwPrefillRow, layerwise, "", TW_BOOLEAN, 0, 1, "true", NULL, "layers leave as they are done"),
+    FIELD(
+        TwPrefillRow, first_token, "", TW_TEXT, 0, 0, "prefill", tw_first_token_names,
+        "who makes it: prefill, at once; relayed, it comes with the KV; decode, out of the prompt's last token again"),
     FIELD(TwPrefillRow, local_tokens, "1", TW_INTEGER, 0, 1 << 24, "0", NULL,
           "a prompt with fewer tokens to compute is computed where it is decoded"),
     FIELD(TwPrefillRow, queue_max, "1", TW_INTEGER, 0, 65535, "0", NULL,
@@ -173,6 +176,13 @@ static bool set_tiers(const TwNode *node, TwArena *arena, double block_bytes, in
 static int of_ranks(int64_t tokens, int ranks, int budget)
 {
     return (int)(tokens * ranks < budget ? tokens * ranks : budget);
+}
+
+TwFirstToken tw_first_token(const char *name)
+{
+    int k = 0;
+    while (tw_first_token_names[k + 1] && strcmp(name, tw_first_token_names[k]) != 0) k++;
+    return (TwFirstToken)k;
 }
 
 void tw_pool_leaves(const TwNode *pool, double *timeout_s, double *leave_s)

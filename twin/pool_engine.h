@@ -13,6 +13,7 @@ extern const TwKind tw_prefill_kind;    // prompts computed apart
 typedef struct TwPrefillRow {
     TwTexts racks;            // empty: those of the pool
     const char *precision;    // "pool": that of the pool
+    const char *first_token;
     int64_t replicas, tensor_parallel, attention_ranks, pipeline_parallel, expert_parallel, max_tokens, max_sequences,
         kv_blocks;
     double link_bytes_s, link_latency_s;
@@ -22,6 +23,8 @@ typedef struct TwPrefillRow {
 
 // When clients of a pool go whose class does not say.
 void tw_pool_leaves(const TwNode *pool, double *timeout_s, double *leave_s);
+
+TwFirstToken tw_first_token(const char *name);    // of tw_first_token_names
 
 // Fills the engine settings of a pool and those of its router and of retries. shares: its requests have contents in
 // common, which decides where prefix_cache is "auto". block_bytes: of KV of one block, all GPUs. layers: of the model.

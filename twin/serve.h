@@ -39,6 +39,7 @@ typedef struct TwServeSpec {
     bool settled;                     // open, a number of requests: measured in the second half of their arrivals
     bool whole;                       // measured from the first request to the last, as clients of benchmarks do
     uint64_t seed;
+    TwFirstToken first_token;    // where prompts are computed apart
     const char *log;    // file of one row for each request of the replica; NULL: none
 } TwServeSpec;
 

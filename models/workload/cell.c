@@ -410,6 +410,12 @@ static void handed(void *context, uint32_t row, const TwRow *at, const TwCold *c
         .from = from,
         .row = row,
         .wire = true};
+    if (h->first_token == TW_FIRST_RELAYED && at->seen == at->input) {
+        // nobody has it yet, and who waits for it may give up once it is clear that it does not come
+        move.relays = true;
+        move.coming.first_ns = 0;
+        if (at->give_up_ns != INT64_MAX) move.request.patience_ns = at->give_up_ns - at->arrival_ns;
+    }
     Cut cut;
     move.to = route(w, &move.request, now_ns, false, &cut);
     w->replica = from;
@@ -535,6 +541,8 @@ static void place(Work *w, const TwRequest *request, TwComing *coming)
                                tw_runs(&request->content, pool->engine.spec.list, 1, request->input_tokens, 0))
                      << pool->engine.prefix.shift;
         bool local = request->input_tokens - cached < h->local_tokens || coming->kept > 0;
+        // of a prompt of one token there would be nothing to hand on
+        local |= h->first_token == TW_FIRST_DECODE && request->input_tokens == 1 && coming->seen == 0;
         if (!local || k < 0) {
             int p = route(w, request, coming->now_ns, true, &cut);
             bool long_queue = h->queue_max > 0 && p >= 0 && waits_at(w, p) >= h->queue_max && k >= 0;
@@ -583,6 +591,8 @@ static void arrive(Work *w)
     }
     bool there = move.to >= 0 && !w->off[move.to];
     if (there && move.coming.kept > 0) {
+        if (move.relays && move.coming.last_ns < move.at_ns) move.coming.last_ns = move.at_ns;
+        if (move.relays) move.coming.first_ns = move.coming.last_ns;
         refresh(w, move.to, move.at_ns);
         offer(w, move.to, &move.request, &move.coming);
         return;

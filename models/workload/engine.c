@@ -6,6 +6,7 @@
 const char *const tw_policy_names[] = {"vllm_v1", "trtllm",  "trtllm_max_utilization", "static_batch",
                                        "sglang",  "sarathi", "prefill_first",          NULL};
 
+const char *const tw_first_token_names[] = {"prefill", "relayed", "decode", NULL};
 const char *const tw_rank_router_names[] = {
     "auto", "even", "round_robin", "least_loaded", "least_tokens", "central", "vllm_dp", "kv_aware", NULL};
 

@@ -133,6 +133,7 @@ struct TwEngineSpec {
     TwFrontEnd front_end;                // that requests and outputs pass; none by itself
     double patience_s;                   // who has no token so long after its arrival gives up; 0: nobody
     double timeout_s, leave_s;           // of the one class, as TwServiceLimit; 0: nobody goes before the end
+    bool remade;                         // the token that ends a prompt is made again by who it is handed on to
     int services;                        // classes of service; 0: the limits above
     const TwServiceLimit *service;
 };
@@ -286,7 +287,7 @@ typedef struct TwReplica {
     int64_t reserved;    // blocks promised
     TwKvPool kv;
     TwPrefixHead prefix;
-    double cap_w, peak_w, full_w;         // share of the rack's cap; peak at full clock of the window, and of this plan
+    double cap_w, peak_w, full_w;    // share of the rack's cap; peak at full clock of the window, and of this plan
     // of a group, of all its ranks, when the batch last changed: what a router sees, however far a jump goes
     int64_t held_blocks, held_context;
     int64_t booked_energy, booked_tokens;

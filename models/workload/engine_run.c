@@ -519,7 +519,8 @@ bool tw_engine_offer_as(const TwEngine *e, TwReplica *g, const TwRequest *reques
     row->service = (uint8_t)(request->service < e->services ? request->service : e->services - 1);
     int priority = request->priority < e->spec.priorities ? request->priority : e->spec.priorities - 1;
     row->priority = rare(priority > 0) ? (unsigned)priority & 15u : 0;
-    row->hand_over = coming->hand_over && request->output_tokens > produced + 1;
+    row->hand_over = coming->hand_over && (e->spec.remade ? goal_of(request->input_tokens, coming->seen) > 1
+                                                          : request->output_tokens > produced + 1);
     row->swapped = false;
     row->images = request->images;
     row->encoded = coming->kept > 0;    // their tokens are in what is kept

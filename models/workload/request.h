@@ -28,3 +28,11 @@ typedef struct TwFinished {
     int32_t hit_tokens, preemptions;
     int64_t scheduled_ns;
 } TwFinished;
+
+// Where prompts are computed apart: who makes the first token, and when clients have it.
+typedef enum TwFirstToken {
+    TW_FIRST_PREFILL,    // who computed the prompt, at once
+    TW_FIRST_RELAYED,    // the same, but it goes with the KV, and clients have it when that has arrived
+    TW_FIRST_DECODE,     // who decodes, out of the prompt's last token, which it computes again
+} TwFirstToken;
+extern const char *const tw_first_token_names[];    // NULL-ended, in this order

@@ -882,10 +882,44 @@ static TwWide since(const TwEngine *e, const TwReplica *r, int64_t from_ns)
     return gap > 0 ? gap : 0;
 }
 
+// A prompt is computed for another replica: its row and blocks stay until the KV has left. left: outputs to come.
+static void hand_on(const TwEngine *e, TwReplica *r, uint32_t row, int32_t left, const TwEngineLog *log)
+{
+    TwRow *at = rows_of(e, r) + row;
+    TwEngineCounts *n = counts_of(r);
+    list_remove(e, r, row);
+    n->moved++;
+    n->moved_output += left;
+    n->output_pending -= left;
+    r->handed++;
+    log->handed(log->context, row, at, cold_of(e, r) + row, content_of(e, r) + row, tw_ns_of(r->time));
+}
+
+// The same where the other makes the token that ends it: it computes the last token of the prompt once more.
+static void hand_on_remade(const TwEngine *e, TwReplica *r, uint32_t row, int32_t goal, const TwEngineLog *log)
+{
+    TwRow *at = rows_of(e, r) + row;
+    TwEngineCounts *n = counts_of(r);
+    int32_t left = at->output - produced_of(at->input, at->seen);
+    if (at->first_ns == 0) r->prompt_blocks -= tw_kv_cover(&r->kv, at->input);
+    if (e->spec.prefix_cache && cold_of(e, r)[row].shares) publish(e, r, row, goal, log);
+    if (goal == at->input) {
+        n->input_done--;
+        n->moved_input++;
+    }
+    n->recomputed++;
+    at->seen = goal - 1;
+    hand_on(e, r, row, left, log);
+}
+
 void tw_seq_chunk_done(const TwEngine *e, TwReplica *r, uint32_t row, const TwEngineLog *log)
 {
     TwRow *at = rows_of(e, r) + row;
     TwEngineCounts *n = counts_of(r);
+    if (at->hand_over && e->spec.remade) {
+        hand_on_remade(e, r, row, row_goal(at), log);
+        return;
+    }
     int32_t goal = row_goal(at), produced = produced_of(at->input, at->seen) + 1;
     bool counts = at->arrival_ns >= e->spec.measure_from_ns;
     if (at->first_ns == 0) {
@@ -913,13 +947,8 @@ void tw_seq_chunk_done(const TwEngine *e, TwReplica *r, uint32_t row, const TwEn
     // nobody finds the contents of one who has none in common with others
     if (e->spec.prefix_cache && cold_of(e, r)[row].shares) publish(e, r, row, goal, log);
     if (at->hand_over) {
-        list_remove(e, r, row);
         at->seen = goal;
-        n->moved++;
-        n->moved_output += at->output - produced;
-        n->output_pending -= at->output - produced;
-        r->handed++;
-        log->handed(log->context, row, at, cold_of(e, r) + row, content_of(e, r) + row, tw_ns_of(r->time));
+        hand_on(e, r, row, at->output - produced, log);
         return;
     }
     at->base = goal - r->iteration;
@@ -944,9 +973,9 @@ void tw_engine_handed(const TwEngine *e, TwReplica *g, uint32_t row, int64_t now
 {
     TwReplica *r = rank_of(e, g, cold_of(e, g)[row].rank);
     const TwRow *at = rows_of(e, r) + row;
-    int64_t before = r->kv.free;
+    int64_t before = r->kv.free, computed = at->seen + e->spec.remade;
     unreserve(e, r, at);
-    release(e, r, row, at->seen, tw_kv_cover(&r->kv, at->seen), NULL);
+    release(e, r, row, computed, tw_kv_cover(&r->kv, computed), NULL);
     row_free(e, r, row);
     r->handed--;
     g->held_blocks -= r->kv.free - before;

@@ -124,6 +124,7 @@ static bool compile_pool(const TwWorkloadSpec *workload, const TwPoolSpec *spec,
         memcpy(prefill.tenant_weight, engine.tenant_weight, sizeof engine.tenant_weight);
         prefill.list = engine.list;
         prefill.keep = true;
+        prefill.remade = spec->hand_over.first_token == TW_FIRST_DECODE;
         prefill.seen = engine.seen;
         // who waits there, and what is encoded there
         prefill.patience_s = engine.patience_s;

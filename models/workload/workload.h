@@ -6,6 +6,7 @@
 // serving page, 3.1) and is advanced in closed form between two changes of its batch.
 #pragma once
 
+#include "models/workload/request.h"
 #include "models/workload/router.h"
 #include "models/workload/service.h"
 #include "models/workload/step.h"
@@ -35,6 +36,7 @@ typedef struct TwHandOver {
     int layers;                           // > 1: layers leave as they are done
     int local_tokens;                     // a prompt with fewer left to compute is computed where it is decoded
     int queue_max;                        // so is one that finds so many waiting; 0: no bound
+    TwFirstToken first_token;             // who makes it, and when clients have it
     bool re_role;                         // a replica may become one of the other kind (tw_workload_set_role)
     int rows_max;                         // filled in: rows of all of them in a cell
 } TwHandOver;

@@ -71,6 +71,7 @@ typedef struct Move {
     int64_t bytes;
     double left, rate;    // bytes still to come, B/s
     bool wire, open;      // open: while rates are shared out
+    bool relays;          // its first token comes with it
     uint8_t reach;
     TwRequest request;
     TwComing coming;

@@ -86,6 +86,20 @@ assert abs(planned["parts"][-1]["serving"] - p["wanted"]) < 1.5
 bytes_ = 2 * 8 * 128 * 1138
 assert 1.0 < apart["kv_transfer_s"] / (bytes_ / 160e9 + 380e-6) < 1.3, apart["kv_transfer_s"]
 END
+# who makes the first token of a prompt computed apart: at once, with the KV, or again after it
+for first in prefill relayed decode; do
+    expect 0 "\"first_token\": \"$first\"" ${fleet/--for 40min/--for 2min} --prefill-replicas 2 --first-token $first
+    cp out.txt "first_$first.json"
+done
+python3 - <<'END' || fail "--first-token"
+import json
+p, r, d = (json.load(open(f"first_{f}.json")) for f in ("prefill", "relayed", "decode"))
+assert abs(r["ttft_s"]["mean"] - p["ttft_s"]["mean"] - p["kv_transfer_s"]) < 0.2 * p["kv_transfer_s"]
+assert d["ttft_s"]["mean"] > r["ttft_s"]["mean"] + 0.005
+assert r["e2e_s"] == p["e2e_s"] and d["e2e_s"]["mean"] > p["e2e_s"]["mean"]
+END
+expect 2 "needs --prefill-replicas" $fleet --first-token relayed
+expect 2 "did you mean decode" $fleet --prefill-replicas 2 --first-token decod
 expect 2 "did you mean kv_aware" $fleet --router kv_awar
 # clients who go in the middle of their answers: as many as an exponential of 10 s says of end to end times without it
 short="$fleet --for 10min"

@@ -394,6 +394,47 @@ static void transfers_by_hand(void)
     CHECK(tw_wire_share(stuck, 2, dead, 3, 7000000000) <= 8000000001 && stuck[1].left == 10.0);
 }
 
+// Who makes the first token of a prompt computed apart: alone, its time to first token is that of the prompt, the same
+// and the transfer, or these and a step of the prompt's last token at the other. The last comes as before by the first
+// two, and what is computed twice is told.
+static TwFinished only;
+static void one_finished(const void *context, void *block, int cell, const TwFinished *f)
+{
+    (void)context, (void)block, (void)cell;
+    only = *f;
+}
+
+static void first_tokens(void)
+{
+    int64_t first[3], last[3], again[3];
+    for (int k = 0; k < 3; k++) {
+        Factory f = {.traffic = {.most = 0}};
+        for (int i = 0; i < REPLICAS; i++) f.prefill[i] = i % 4 == 0;
+        f.apart = (TwEngineSpec){.step = &f.source, .max_tokens = 16384, .max_sequences = 16, .kv_blocks = 1200};
+        f.pool.hand_over = (TwHandOver){.engine = &f.apart,
+                                        .replica_prefill = f.prefill,
+                                        .bytes_per_token = 131072,
+                                        .bytes_s = 50e9,
+                                        .latency_s = 1e-5,
+                                        .first_token = (TwFirstToken)k};
+        jobs_left = 1;
+        f.requests = (TwRequestSource){.peek = one_peek, .pop = one_pop, .finished = one_finished};
+        open_factory(&f, "round_robin", 1);
+        for (int64_t s = 0; s < 5; s++) run_factory(&f, s * 1000000000, (s + 1) * 1000000000, true);
+        TwWorkloadTotals t = check_factory(&f);
+        CHECK(t.completed == 1 && t.output_tokens_done == 3 && t.input_tokens_done == 4096 && t.transfers == 1);
+        first[k] = only.first_ns, last[k] = only.last_ns, again[k] = t.tokens_recomputed;
+        close_factory(&f);
+    }
+    CHECK_NEAR(1e-9 * (double)(first[1] - first[0]), 4096.0 * 131072.0 / 50e9 + 1e-5, 1e-6);
+    // one token after 4,095
+    CHECK_NEAR(1e-9 * (double)(first[2] - first[1]), 1e-9 * (5e6 + 2e4 + 12.5 * 4095.0), 1e-6);
+    CHECK(last[1] == last[0] && last[2] > last[1]);
+    CHECK(again[0] == 0 && again[1] == 0 && again[2] == 1);
+    printf("first token %.6f, %.6f, %.6f s\n", 1e-9 * (double)first[0], 1e-9 * (double)first[1],
+           1e-9 * (double)first[2]);
+}
+
 // C6: M/M/4 with one queue: Erlang C(4, 3) = 0.509434, mean wait 0.101887 s.
 typedef struct Jobs {
     uint64_t seed;
@@ -497,5 +538,6 @@ int main(void)
     apart_and_again(2, &sum[1]);
     CHECK(sum[0] == sum[1]);
     transfers_by_hand();
+    first_tokens();
     return check_failures != 0;
 }

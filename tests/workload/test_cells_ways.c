@@ -269,6 +269,7 @@ static void rounds(int from, int count, uint64_t first_seed, bool loud)
                                           .latency_s = 1e-5,
                                           .layers = draw_int(&seed, 0, 1) ? 32 : 0,
                                           .local_tokens = draw_int(&seed, 0, 30),
+                                          .first_token = (TwFirstToken)(round / 7 % 3),
                                           .queue_max = draw_int(&seed, 0, 4)};
         }
         // when blocks leave the device is known at the boundaries that there are: left out of stepping
