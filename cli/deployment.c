@@ -94,13 +94,14 @@ bool tw_cli_deployment(const TwOptions *o, TwDeploySpec *spec, int *status)
     spec->kv_precision = o->serving[TW_ON_CACHE] ? tw_cache_names[cache] : number == TW_BF16 ? "bf16" : "fp8";
     spec->layout = (TwParallel){(int)tp, (int)dp, (int)pp, (int)ep};
     spec->routing.redundant = (int)redundant;
+    spec->routing.alike = o->serving[TW_ON_ALIKE] != NULL;
     *status = TW_DONE;
     return true;
 }
 
 bool tw_cli_deploy(TwDeploy *deploy, const TwOptions *o, const TwDeploySpec *spec, int *status)
 {
-    static const char *const of_experts[] = {"routing-zipf", "redundant-experts", "moe-imbalance", NULL};
+    static const char *const of_experts[] = {"routing-zipf", "redundant-experts", "moe-imbalance", "one-text", NULL};
     TwError error = {0};
     if (!tw_deploy_create(deploy, spec, &error)) {
         *status = tw_cli_fail(&error);

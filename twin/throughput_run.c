@@ -33,6 +33,7 @@ static int by_deploy(const void *left, const void *right)
     if (!c) c = (int)a->sampler - (int)b->sampler;
     if (!c) c = (int)a->mixed - (int)b->mixed;
     if (!c) c = a->routing.redundant - b->routing.redundant;
+    if (!c) c = (int)a->routing.alike - (int)b->routing.alike;
     if (!c) c = (a->moe_imbalance > b->moe_imbalance) - (a->moe_imbalance < b->moe_imbalance);
     return c;
 }

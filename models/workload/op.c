@@ -46,7 +46,7 @@ TwOpCost tw_op_mla_prefill(double batch, double seq, double heads)
 
 double tw_op_active_experts(double experts, double top_k, double tokens, double ep)
 {
-    return -(experts / ep) * expm1(-tokens * top_k / experts);
+    return top_k >= experts ? experts / ep : -(experts / ep) * expm1(-tokens * top_k / experts);
 }
 
 TwOpCost tw_op_moe(double tokens, double hidden, double inter, double experts, double top_k, double tp, double ep,

@@ -31,7 +31,8 @@ TwOpCost tw_op_decode(double batch, double context, double heads, double kv_head
 TwOpCost tw_op_mla_decode(double batch, double context, double heads, double e);
 TwOpCost tw_op_mla_prefill(double batch, double seq, double heads);
 
-// Experts of one of ep ranks that some token chooses, expected under even routing: (E/ep) (1 - exp(-T k/E)).
+// Experts of one of ep ranks that some token chooses, expected under even routing: (E/ep) (1 - exp(-T k/E)); all of
+// them where k is E.
 double tw_op_active_experts(double experts, double top_k, double tokens, double ep);
 // Gated experts on one GPU: inter / tp columns of experts / ep experts; tokens of the whole group.
 TwOpCost tw_op_moe(double tokens, double hidden, double inter, double experts, double top_k, double tp, double ep,

@@ -103,6 +103,11 @@ static bool check_shapes(const TwStepSpec *spec, TwError *error)
         spec->routing.redundant > 4096)
         return tw_fail(error, TW_BAD_INPUT, "routing: zipf = %g, redundant experts %d, expected 0 to 4 and 0 to 4096",
                        spec->routing.zipf, spec->routing.redundant);
+    if (spec->routing.alike &&
+        (spec->routing.zipf > 0.0 || spec->routing.share || spec->routing.redundant > 0 || spec->moe_imbalance > 0.0))
+        return tw_fail(error, TW_BAD_INPUT,
+                       "routing: sequences of one text choose the same experts, "
+                       "expected no shares, imbalance or redundant experts beside");
     if (spec->mixed != TW_MIXED_AUTO && tw_mixed_kernel(spec->chip, spec->mixed) == TW_MIXED_AUTO)
         return tw_fail(error, TW_BAD_INPUT, "mxfp4_kernel = \"%s\", expected auto: a chip with fp4 units has its own",
                        tw_mixed_kernels[spec->mixed]);
@@ -289,6 +294,7 @@ bool tw_step_create(TwStepModel **model, const TwStepSpec *spec, TwError *error)
     t->compose.hottest = made->hottest_gpu = tw_routing_hottest(&t->model, (int)t->compose.ep, &spec->routing);
     t->compose.copies = 1.0;
     if (t->model.experts > 0) t->compose.copies += (double)spec->routing.redundant / (double)t->model.experts;
+    t->compose.alike = spec->routing.alike;
     t->two_batch = spec->two_batch;
     t->compose.moe_imbalance = spec->moe_imbalance;
     // shares of its own: on top of balanced routing

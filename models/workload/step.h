@@ -116,6 +116,7 @@ typedef struct TwRouting {
     const double *share;    // [experts] of a layer, any scale; NULL: by zipf
     int share_count;
     int redundant;    // experts held more than once, those that most tokens choose
+    bool alike;       // all sequences are one text: what a token chooses, all choose
 } TwRouting;
 
 typedef struct TwStepSpec {

@@ -198,6 +198,27 @@ int tw_compose_exchange(const TwCompose *c, double n, TwMove *move)
     return 2;
 }
 
+// Sequences of one text choose the same experts: what one token takes, and in proportion to their number what all
+// experts take longer once each has as many tokens. Of the GPUs that hold experts apart the busiest has at least one.
+static TwKernelCost experts_alike(const TwCompose *c, const TwKernelShape *shape)
+{
+    // of all experts, that one token for each on average reaches
+    const double reached = -expm1(-1.0);
+    TwKernelShape one = *shape, all = *shape, few = *shape;
+    double part = shape->top_k / shape->experts;
+    one.m = 1.0;
+    all.m = shape->m / part;
+    double most_s = tw_kernel_query(c->kernels, &all).t_s;
+    all.m = 1.0 / part;
+    double least_s = tw_kernel_query(c->kernels, &all).t_s / reached;
+    double time_s = tw_kernel_query(c->kernels, &one).t_s + part * fmax(most_s - least_s, 0.0);
+    few.experts = few.top_k;
+    few.ep = fmin(c->ep, few.top_k);
+    TwKernelCost cost = tw_kernel_query(c->kernels, &few);
+    tw_kernel_stretch(&cost, time_s / cost.t_s);
+    return cost;
+}
+
 void tw_compose_experts(const TwCompose *c, double tokens, TwEmit *emit, void *context)
 {
     const TwModelRow *m = c->model;
@@ -218,7 +239,7 @@ void tw_compose_experts(const TwCompose *c, double tokens, TwEmit *emit, void *c
                            .ep = c->ep,
                            .balanced = c->moe_imbalance > 0.0,
                            .mixed = c->mixed};
-    TwKernelCost cost = tw_kernel_query(c->kernels, &shape);
+    TwKernelCost cost = c->alike ? experts_alike(c, &shape) : tw_kernel_query(c->kernels, &shape);
     if (c->moe_imbalance > 0.0) tw_kernel_stretch(&cost, c->moe_imbalance);
     emit(context, "experts", layers, &cost);
     TwMove move[TW_MOVES];

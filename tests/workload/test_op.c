@@ -27,6 +27,7 @@ static void active_experts(void)
     CHECK_NEAR(tw_op_active_experts(256, 8, 256, 8), 31.989, 1e-5);
     // one token reaches k experts at most, endless tokens all of them
     CHECK(tw_op_active_experts(256, 8, 1, 1) < 8.0);
+    CHECK(tw_op_active_experts(8, 8, 1, 1) == 8.0);
     CHECK_NEAR(tw_op_active_experts(256, 8, 1e9, 1), 256.0, 1e-12);
 }
 

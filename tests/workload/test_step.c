@@ -340,6 +340,34 @@ static void collectives(void)
     fixture_close(&f);
 }
 
+// Sequences of one text: one of them costs what it costs anyhow, many of them hardly more than one while experts are
+// read for few tokens, and as much as others where they compute, within a quarter.
+static void one_text(const char *chip, const char *model, const char *precision, int apart)
+{
+    Fixture f;
+    TwError error = {.text = ""};
+    CHECK(fixture_open(&f, chip, model, precision, 4));
+    f.spec.expert_parallel = apart;
+    TwStepModel *unlike = fixture_model(&f), *alike, *none;
+    f.spec.routing = (TwRouting){.alike = true};
+    alike = fixture_model(&f);
+    f.spec.routing.zipf = 1.0;
+    CHECK(!tw_step_create(&none, &f.spec, &error) && !none);
+    CHECK_HOLDS(error.text, "choose the same experts");
+    if (unlike && alike) {
+        const TwBatch one = decode_batch(1, 1000), many = decode_batch(32, 1000), prompts = prefill_batch(8, 1000, 0);
+        CHECK_NEAR(time_ms(alike, FULL, one), time_ms(unlike, FULL, one), 1e-6);
+        double most = time_ms(unlike, FULL, many), least = time_ms(unlike, FULL, one);
+        double between = time_ms(alike, FULL, many);
+        CHECK(between >= least && between < least + 0.5 * (most - least));
+        double compute = time_ms(alike, FULL, prompts) / time_ms(unlike, FULL, prompts);
+        CHECK(compute > 0.75 && compute < 1.25);
+    }
+    tw_step_destroy(unlike);
+    tw_step_destroy(alike);
+    fixture_close(&f);
+}
+
 // Two batches in turns are never slower than one, nor faster than the kernels of one alone would let them be: what is
 // hidden is the exchange. Few tokens stay one batch; the parts add up as they do for one.
 static void two_batches(const char *chip, const char *precision, bool parts_agree)
@@ -691,6 +719,9 @@ int main(void)
     alike_ranks_are_even("b200_sxm", "fp8", true);
     more_than_the_tables(1);
     more_than_the_tables(8);
+    one_text("h100_sxm", "mixtral-8x7b", "bf16", 1);
+    one_text("h200_sxm", "gpt-oss-120b", "mxfp4", 1);
+    one_text("b200_sxm", "qwen3-235b-a22b", "fp8_block", 4);
     two_batches("h200_sxm", "fp8", false);
     two_batches("gb300", "fp4", true);
     samplers("h100_sxm", 132.0, 1.98e9);
