@@ -1,0 +1,11 @@
+# A quick linker where there is one: every test is a program of its own, and under the sanitizers each is 50 MB.
+include(CheckLinkerFlag)
+if(NOT "${CMAKE_EXE_LINKER_FLAGS} $ENV{LDFLAGS}" MATCHES "-fuse-ld=")
+  foreach(linker mold gold)
+    check_linker_flag(C -fuse-ld=${linker} TOKENWORKS_LINKS_WITH_${linker})
+    if(TOKENWORKS_LINKS_WITH_${linker})
+      add_link_options($<$<LINK_LANGUAGE:C,CXX>:-fuse-ld=${linker}>)
+      break()
+    endif()
+  endforeach()
+endif()
