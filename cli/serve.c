@@ -440,10 +440,7 @@ int tw_command_serve(const TwOptions *o)
         return TW_USAGE;
     }
     static const char *const of_one_load[] = {"log", NULL};
-    const char *many = o->serving[TW_ON_SWEEP]  ? "--sweep"
-                       : o->serving[TW_ON_GPUS] ? "--gpus"
-                       : tw_cli_fleet_asked(o)  ? "every replica by itself"
-                                                : NULL;
+    const char *many = o->serving[TW_ON_SWEEP] ? "--sweep" : o->serving[TW_ON_GPUS] ? "--gpus" : NULL;
     if (many && tw_options_idle(o, many, of_one_load)) {
         tw_trace_destroy(trace);
         return TW_USAGE;

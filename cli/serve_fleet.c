@@ -9,10 +9,11 @@
 
 bool tw_cli_fleet_asked(const TwOptions *o)
 {
-    static const TwServing mine[] = {TW_ON_ROUTER,   TW_ON_PLANNER, TW_ON_PREDICTOR,  TW_ON_INTERVAL,
-                                     TW_ON_PROFILE,  TW_ON_PROMPTS, TW_ON_RE_ROLE,    TW_ON_TTFT_SLO,
-                                     TW_ON_TPOT_SLO, TW_ON_ITL_SLO, TW_ON_ITL_SHARE,  TW_ON_PATIENCE,
-                                     TW_ON_TIMEOUT,  TW_ON_LEAVE,   TW_ON_FIRST_TOKEN};
+    static const TwServing mine[] = {
+        TW_ON_ROUTER,  TW_ON_PLANNER,  TW_ON_PREDICTOR,   TW_ON_INTERVAL,    TW_ON_PROFILE,       TW_ON_PROMPTS,
+        TW_ON_RE_ROLE, TW_ON_TTFT_SLO, TW_ON_TPOT_SLO,    TW_ON_ITL_SLO,     TW_ON_ITL_SHARE,     TW_ON_PATIENCE,
+        TW_ON_TIMEOUT, TW_ON_LEAVE,    TW_ON_FIRST_TOKEN, TW_ON_SESSIONS,    TW_ON_SIGNAL_PERIOD, TW_ON_EVENT_DELAY,
+        TW_ON_KV_TTL,  TW_ON_BUSY_KV,  TW_ON_BUSY_TOKENS, TW_ON_BUSY_WAITING};
     for (size_t k = 0; k < sizeof mine / sizeof *mine; k++)
         if (o->serving[mine[k]]) return true;
     return o->set_count > 0;    // --for
@@ -32,6 +33,51 @@ static bool one_of(const char *option, const char *name, const char *const *word
     return false;
 }
 
+// What the router knows, and when it turns away.
+static bool read_routing(const TwOptions *o, TwFleetSpec *f)
+{
+    int64_t tokens, waiting;
+    TwRouterSpec *r = &f->routing;
+    if (!tw_cli_real(o, TW_ON_SIGNAL_PERIOD, "signal-period", 0.0, 1e3, 0.0, &r->signal_period_s) ||
+        !tw_cli_real(o, TW_ON_EVENT_DELAY, "kv-event-delay", 0.0, 60.0, 0.0, &r->event_delay_s) ||
+        !tw_cli_real(o, TW_ON_KV_TTL, "kv-ttl", 1e-3, 1e6, 0.0, &r->assume_s) ||
+        !tw_cli_real(o, TW_ON_BUSY_KV, "busy-kv", 0.0, 1.0, 0.0, &r->busy_kv) ||
+        !tw_cli_whole(o, TW_ON_BUSY_TOKENS, "busy-prompt-tokens", 0, 1000000000, 0, &tokens) ||
+        !tw_cli_whole(o, TW_ON_BUSY_WAITING, "busy-waiting", 0, 1000000, 0, &waiting))
+        return false;
+    r->busy_tokens = (int)tokens, r->busy_waiting = (int)waiting;
+    bool kv =
+        strcmp(f->router, "kv_aware") == 0 || strcmp(f->router, "scored") == 0 || strcmp(f->router, "affinity") == 0;
+    if (!kv && (o->serving[TW_ON_EVENT_DELAY] || o->serving[TW_ON_KV_TTL])) {
+        fprintf(stderr, "tokenworks: --kv-event-delay and --kv-ttl need --router kv_aware, scored or affinity\n");
+        return false;
+    }
+    if (o->serving[TW_ON_EVENT_DELAY] && o->serving[TW_ON_KV_TTL]) {
+        fprintf(stderr, "tokenworks: --kv-event-delay and --kv-ttl: replicas tell what they cache, or they do not\n");
+        return false;
+    }
+    return true;
+}
+
+// Requests of sessions bring their own lengths and contents.
+static bool read_sessions(const TwOptions *o, TwFleetSpec *f)
+{
+    f->sessions = o->serving[TW_ON_SESSIONS];
+    if (!f->sessions) return true;
+    if (!one_of("sessions", f->sessions, tw_fleet_sessions)) return false;
+    static const struct {
+        TwServing set;
+        const char *name;
+    } without[] = {{TW_ON_TRACE, "trace"}, {TW_ON_LENGTHS, "lengths"}, {TW_ON_ISL, "isl"},
+                   {TW_ON_OSL, "osl"},     {TW_ON_PROFILE, "profile"}, {TW_ON_SHARED, "shared-prefix"}};
+    for (size_t k = 0; k < sizeof without / sizeof *without; k++) {
+        if (!o->serving[without[k].set]) continue;
+        fprintf(stderr, "tokenworks: --%s does nothing with --sessions\n", without[k].name);
+        return false;
+    }
+    return true;
+}
+
 static bool read_fleet(const TwOptions *o, const TwServeSpec *serve, TwFleetSpec *f)
 {
     int64_t prefills;
@@ -49,7 +95,7 @@ static bool read_fleet(const TwOptions *o, const TwServeSpec *serve, TwFleetSpec
         return false;
     }
     f->router = o->serving[TW_ON_ROUTER] ? o->serving[TW_ON_ROUTER] : "least_loaded";
-    if (!one_of("router", f->router, tw_router_names)) return false;
+    if (!one_of("router", f->router, tw_router_names) || !read_routing(o, f) || !read_sessions(o, f)) return false;
     const char *predictor = o->serving[TW_ON_PREDICTOR] ? o->serving[TW_ON_PREDICTOR] : "holt";
     if (!one_of("predictor", predictor, tw_predictor_names)) return false;
     while (strcmp(tw_predictor_names[f->predictor], predictor) != 0) f->predictor++;
@@ -160,6 +206,8 @@ static void print_text(const TwDeploySpec *spec, const TwDeploy *d, const TwFlee
     printf("\n  %lld arrived = %lld completed + %lld running + %lld waiting + %lld rejected + %lld lost\n",
            (long long)t->arrived, (long long)t->completed, (long long)t->running, (long long)t->waiting,
            (long long)t->rejected, (long long)t->lost);
+    if (t->refused > 0)
+        printf("  of the rejected %lld were turned away since all replicas were busy\n", (long long)t->refused);
     if (t->cancelled > 0)
         printf("  of the lost %lld gave up before a token came, %lld went with %lld tokens of their answers\n",
                (long long)(t->cancelled - t->left), (long long)t->left, (long long)t->left_tokens);
@@ -206,10 +254,11 @@ static void print_json(const TwDeploySpec *spec, const TwFleetSpec *f, const TwF
         printf("}");
     }
     printf(",\n \"requests\": {\"arrived\": %lld, \"completed\": %lld, \"running\": %lld, \"waiting\": %lld, "
-           "\"rejected\": %lld, \"lost\": %lld, \"gave_up\": %lld, \"left\": %lld}, \"tokens_of_left\": %lld",
+           "\"rejected\": %lld, \"refused_busy\": %lld, \"lost\": %lld, \"gave_up\": %lld, \"left\": %lld}, "
+           "\"tokens_of_left\": %lld, \"kv_events\": %lld",
            (long long)t->arrived, (long long)t->completed, (long long)t->running, (long long)t->waiting,
-           (long long)t->rejected, (long long)t->lost, (long long)(t->cancelled - t->left), (long long)t->left,
-           (long long)t->left_tokens);
+           (long long)t->rejected, (long long)t->refused, (long long)t->lost, (long long)(t->cancelled - t->left),
+           (long long)t->left, (long long)t->left_tokens, (long long)t->kv_events);
     if (f->planned) {
         const TwPlannerView *p = &r->planner;
         printf(",\n \"planner\": {\"intervals\": %lld", (long long)p->intervals);
@@ -261,6 +310,7 @@ int tw_cli_fleet(const TwOptions *o, const TwDeploySpec *spec, const TwDeploy *d
         !tw_cli_real(o, TW_ON_TIMEOUT, "timeout", 1e-6, 1e9, 0.0, &engine->timeout_s) ||
         !tw_cli_real(o, TW_ON_LEAVE, "leave", 1e-6, 1e9, 0.0, &engine->leave_s))
         return TW_USAGE;
+    engine->prefix_cache |= fleet.sessions != NULL;
     // room for the whole answer, request by request
     if (serve->admission == TW_ADMIT_WHOLE && !o->serving[TW_ON_POLICY]) engine->policy = TW_TRTLLM;
     fleet.kv_token_bytes =

@@ -1,4 +1,5 @@
 #include "twin/fleet.h"
+#include "twin/fleet_log.h"
 
 #include <math.h>
 #include <string.h>
@@ -12,6 +13,7 @@ typedef struct Fleet {
     const TwFleetSpec *spec;
     TwArena *arena;
     TwTraffic *traffic;
+    TwFleetLog *log;
     TwWorkload *workload;
     TwPlanner *planner;
     TwLayout layout;
@@ -27,6 +29,7 @@ static void fleet_free(Fleet *f)
 {
     tw_planner_destroy(f->planner);
     if (f->workload) tw_workload_destroy(f->workload);
+    tw_fleet_log_destroy(f->log);
     if (f->traffic) tw_traffic_destroy(f->traffic);
     if (f->block) tw_block_destroy(f->block);
     if (f->fabric) tw_config_destroy(f->fabric);
@@ -49,10 +52,19 @@ static bool make_traffic(Fleet *f, int cells, TwError *error)
                           .input_tokens = s->input_mean,
                           .output_tokens = s->output_mean,
                           .trace = f->spec->trace};
+    if (f->spec->sessions) {
+        bool chat = strcmp(f->spec->sessions, tw_fleet_sessions[0]) == 0;
+        spec.kind = chat ? "chat" : "agent";
+        if (!chat) spec.sessions = f->spec->sessions;
+        spec.lengths = NULL;
+        spec.context_tokens = f->deploy->model.positions;
+    }
     if (s->shared_tokens > 0)
         spec.prefix = (TwPrefixSpec){.kind = "global", .count = 1, .tokens = s->shared_tokens, .share = 1.0};
     return tw_traffic_create(&f->traffic, &spec, &f->layout, error);
 }
+
+const char *const tw_fleet_sessions[] = {"chat", "claude_code", "llmd_agentic", NULL};
 
 // Each router cell gets its share of both kinds, those for prompts first.
 static int deal(Fleet *f, int *cell)
@@ -95,6 +107,11 @@ static bool make_workload(Fleet *f, TwFleetResult *result, TwError *error)
                        "%d replicas for prompts and %d others: a router serves at most 64, with one of each",
                        spec->prefills, spec->replicas);
     if (!make_traffic(f, cells, error)) return false;
+    TwRequestSource logged;
+    if (s->log) {
+        f->log = tw_fleet_log_create(f->traffic, cells);
+        logged = tw_fleet_log_source(f->log);
+    }
     int64_t blocks = s->kv_blocks > 0 ? s->kv_blocks : step->kv_blocks_16;
     int64_t sequences = (int64_t)s->max_sequences * ranks;
     TwEngineSpec engine = tw_serve_engine(f->deploy, s);
@@ -112,9 +129,11 @@ static bool make_workload(Fleet *f, TwFleetResult *result, TwError *error)
                        .kv_blocks = blocks,
                        .queue_max = 4096,
                        .router = spec->router,
+                       .routing = spec->routing,
                        .ttft_slo_s = spec->ttft_slo_s,
                        .tpot_slo_s = spec->tpot_slo_s,
                        .seed = s->seed,
+                       .source = s->log ? &logged : NULL,
                        .engine = &engine};
     TwEngineSpec front = {.step = &step->source,
                           .max_tokens = pool.max_tokens,
@@ -260,6 +279,7 @@ bool tw_fleet_run(const TwDeploy *deploy, const TwFleetSpec *spec, TwFleetResult
         result->device_j = result->totals.device_j;
         result->rest_j = f.rest_gpu_s * idle_w(deploy);
     }
+    if (good && f.log) good = tw_fleet_log_write(f.log, spec->serve->log, error);
     fleet_free(&f);
     return good;
 }

@@ -15,7 +15,9 @@ typedef struct TwFleetSpec {
     const char *lengths;         // length set; NULL: constant, of serve's means
     const char *trace;           // file that is replayed; NULL: arrivals at the rate
     const char *profile;         // of the rate over the day; NULL: none
+    const char *sessions;        // kinds of tw_fleet_sessions instead of single requests; NULL: those
     const char *router;
+    TwRouterSpec routing;
     int replicas, prefills;    // that decode (and compute prompts, where prefills is 0); for prompts alone besides
     double span_s, warmup_s;
     double ttft_slo_s, tpot_slo_s;
@@ -44,6 +46,9 @@ typedef struct TwFleetResult {
     int gpus, rows;
     TwFleetRow row[TW_FLEET_ROWS];
 } TwFleetResult;
+
+// Sessions that requests may come in: chats, and presets of agents. NULL-ended.
+extern const char *const tw_fleet_sessions[];
 
 // The result is large: on the heap. False: an error in a name or a size.
 bool tw_fleet_run(const TwDeploy *deploy, const TwFleetSpec *spec, TwFleetResult *result, TwError *error);

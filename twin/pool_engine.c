@@ -16,6 +16,9 @@ typedef struct EngineRow {
     double watermark_fraction, wait_max_s, patience_s, timeout_s, leave_s, conservativeness, draft_fraction, swap_bytes,
         swap_bytes_s;
     double detect_s, prompt_weight, cache_credit, tier_credit, temperature, affinity_factor, signal_period_s;
+    double kv_event_delay_s, kv_event_period_s, kv_ttl_s, busy_kv_fraction;
+    bool kv_events;
+    int64_t busy_prompt_tokens, busy_waiting, busy_spared_priority;
 } EngineRow;
 
 typedef struct TierRow {
@@ -92,6 +95,20 @@ static const TwField engine_fields[] = {
     FIELD(EngineRow, temperature, "1", TW_REAL, 0, 1e3, "0", NULL, "router kv_aware: of its draw; 0: the least cost"),
     FIELD(EngineRow, affinity_factor, "1", TW_REAL, 1, 1e3, "1.25", NULL, "router affinity: most load over the mean"),
     FIELD(EngineRow, signal_period_s, "s", TW_REAL, 0, 1e3, "0", NULL, "the router sees loads this old; 0: fresh"),
+    FIELD(EngineRow, kv_events, "", TW_BOOLEAN, 0, 1, "true", NULL,
+          "replicas tell the router what they cache; if not, it assumes that they keep what they were sent"),
+    FIELD(EngineRow, kv_event_delay_s, "s", TW_REAL, 0, 60, "0", NULL, "until it knows; 0: at once"),
+    FIELD(EngineRow, kv_event_period_s, "s", TW_REAL, 0, 60, "0", NULL, "they tell at multiples of it; 0: at once"),
+    FIELD(EngineRow, kv_ttl_s, "s", TW_REAL, 1e-3, 1e6, "120", NULL, "kv_events = false: how long it assumes that"),
+    FIELD(EngineRow, busy_kv_fraction, "1", TW_REAL, 0, 1, "0", NULL,
+          "a replica with more of its KV memory held gets nothing new; with all such, who comes is rejected; 0: no "
+          "limit"),
+    FIELD(EngineRow, busy_prompt_tokens, "1", TW_INTEGER, 0, 1e9, "0", NULL,
+          "so does one with more prompt tokens to compute; 0: no limit"),
+    FIELD(EngineRow, busy_waiting, "1", TW_INTEGER, 0, 1e6, "0", NULL,
+          "and one with more requests waiting; 0: no limit"),
+    FIELD(EngineRow, busy_spared_priority, "1", TW_INTEGER, 0, TW_PRIORITIES, "0", NULL,
+          "of this priority and above nobody is rejected for that; 0: all are"),
 };
 static const TwField tier_fields[] = {
     FIELD(TierRow, capacity_bytes, "B", TW_REAL, 1, 1e18, NULL, NULL, "for the KV of one replica; shared: of the pool"),
@@ -254,8 +271,19 @@ bool tw_pool_engine(const TwNode *pool, TwArena *arena, bool shares, double bloc
     for (int k = 0; k < engine->speculate.draft; k++)
         engine->speculate.acceptance[k] =
             row.acceptance.values[k < row.acceptance.count ? k : row.acceptance.count - 1];
-    spec->routing = (TwRouterSpec){row.prompt_weight,   row.cache_credit,    row.temperature,
-                                   row.affinity_factor, row.signal_period_s, row.tier_credit};
+    spec->routing = (TwRouterSpec){.prompt_weight = row.prompt_weight,
+                                   .credit = row.cache_credit,
+                                   .temperature = row.temperature,
+                                   .factor = row.affinity_factor,
+                                   .signal_period_s = row.signal_period_s,
+                                   .tier_credit = row.tier_credit,
+                                   .event_delay_s = row.kv_events ? row.kv_event_delay_s : 0.0,
+                                   .event_period_s = row.kv_events ? row.kv_event_period_s : 0.0,
+                                   .assume_s = row.kv_events ? 0.0 : row.kv_ttl_s,
+                                   .busy_kv = row.busy_kv_fraction,
+                                   .busy_tokens = (int)row.busy_prompt_tokens,
+                                   .busy_waiting = (int)row.busy_waiting,
+                                   .busy_spared = (int)row.busy_spared_priority};
     spec->retry = row.retry;
     spec->detect_s = row.detect_s;
     if (!set_tiers(node, arena, block_bytes, spec->cell_count, engine, errors)) return false;

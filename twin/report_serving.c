@@ -100,9 +100,16 @@ static void add_service(TwReport *report, const TwState *state, const TwWorkload
     tw_report_add(report, "tokens.of_left", "", "of the output tokens: made for clients who went before the end",
                   (double)t->left_tokens);
     tw_report_add(report, "requests.shed", "", "of the rejected: for others of higher priority", (double)t->shed);
+    tw_report_add(report, "requests.refused_busy", "", "of the rejected: all replicas were busy", (double)t->refused);
     tw_report_add(report, "requests.tried_again", "", "after their replica went down", (double)t->retried);
     tw_report_add(report, "serving.prefix_hit_share", "1", "of prompt tokens looked up in prefix caches",
                   tw_over((double)t->prompt_tokens_hit, (double)t->prompt_tokens_looked_up));
+    if (t->kv_events > 0) {
+        tw_report_add(report, "serving.kv_events", "", "published by replicas of what they cache, known later",
+                      (double)t->kv_events);
+        tw_report_add(report, "serving.kv_events_early", "", "of them known too early: too many were on their way",
+                      (double)t->kv_events_early);
+    }
     double below = 0.0;
     for (int tier = 0; tier < 3; tier++) below += (double)t->tier_tokens[tier];
     tw_report_add(report, "serving.tier_hit_share", "1", "of them, brought back from lower tiers instead of computed",

@@ -19,7 +19,7 @@ bool tw_serve_log(const char *path, const TwFinished *ends, int64_t count, TwErr
     if (!tw_file_create(&file, path, error)) return false;
     FILE *f = file.stream;
     fputs("request,arrival_s,scheduled_s,first_token_s,end_s,input_tokens,output_tokens,cached_tokens,preemptions,"
-          "outcome\n",
+          "outcome,replica\n",
           f);
     for (int64_t i = 0; i < count; i++) {
         const TwFinished *e = &ends[i];
@@ -29,8 +29,10 @@ bool tw_serve_log(const char *path, const TwFinished *ends, int64_t count, TwErr
         put_time(f, e->scheduled_ns, served && e->scheduled_ns >= 0);
         put_time(f, e->first_ns, e->first_ns > 0);
         put_time(f, e->last_ns, true);
-        fprintf(f, "%" PRId32 ",%" PRId32 ",%" PRId32 ",%" PRId32 ",%s\n", e->request.input_tokens,
+        fprintf(f, "%" PRId32 ",%" PRId32 ",%" PRId32 ",%" PRId32 ",%s,", e->request.input_tokens,
                 e->request.output_tokens, e->hit_tokens, e->preemptions, outcomes[e->outcome]);
+        if (e->replica >= 0) fprintf(f, "%" PRId32, e->replica);
+        fputc('\n', f);
     }
     return tw_file_finish(&file, true, error);
 }

@@ -15,6 +15,10 @@ typedef struct Work {
     TwEngineLog log;
     TwPrefixWatch watch;
     TwKvIndex index;
+    TwKvBeliefs beliefs;
+    bool deaf;           // nothing that happens to the replica that is worked on is published any more
+    bool all_busy;       // route: none but busy ones was there
+    bool any;            // route: busy ones too
     int replica;         // that is worked on
     int placed;          // that got the last request
     int64_t *next_ns;    // [replica of the cell]
@@ -26,6 +30,7 @@ typedef struct Work {
     int64_t due_ns;       // the time for which `due` was found; -1: none
     uint64_t due;         // [replica of the cell] as bits: have a boundary before then
     int64_t period_ns;    // of the loads that the router sees; 0: they are fresh
+    int64_t event_period_ns, event_delay_ns;
 } Work;
 
 static const TwEngine *engine_at(const Work *w, int k)
@@ -89,6 +94,16 @@ static void watch_cached(void *context, uint64_t base, int32_t begin, int32_t un
     tw_kv_index_set(&w->index, base, w->replica, until > begin ? until : 0);
 }
 
+// The same where it is published, to be known later.
+static void publish_cached(void *context, uint64_t base, int32_t begin, int32_t until)
+{
+    const Work *w = context;
+    if (w->deaf) return;
+    int64_t at_ns = tw_ns_of(replica_at(w, w->replica)->time), period_ns = w->event_period_ns;
+    if (period_ns > 0) at_ns = (at_ns + period_ns - 1) / period_ns * period_ns;
+    tw_kv_beliefs_publish(&w->beliefs, w->replica, base, until > begin ? until : 0, at_ns + w->event_delay_ns);
+}
+
 // The runs of a request, cut once for router and replica.
 typedef struct Cut {
     TwRun run[TW_RUNS_KEPT];
@@ -136,13 +151,64 @@ static int32_t below_at(const Work *w, int k, const TwRequest *request, int32_t 
     return tw_engine_below(e, replica_at(w, k), runs, hit, (request->input_tokens - 1) >> e->prefix.shift);
 }
 
+// The runs of a request's prompt.
+static TwRuns runs_of(const Work *w, const TwRequest *request, const Cut *cut)
+{
+    if (cut->count > 0) return (TwRuns){.made = cut->run, .made_count = cut->count};
+    return tw_runs(&request->content, w->pool->engine.spec.list, 1, request->input_tokens, 0);
+}
+
+// Blocks of the prompt that each replica is believed to have.
+static void believed(const Work *w, const TwRequest *request, const Cut *cut, int64_t now_ns, int32_t *hit)
+{
+    int shift = w->pool->engine.prefix.shift;
+    int32_t most = (request->input_tokens - 1) >> shift, at = 0, until[64];
+    if (w->pool->told) tw_kv_beliefs_learn(&w->beliefs, w->cell->replica_count, now_ns);
+    TwRuns runs = runs_of(w, request, cut);
+    uint64_t mask = ~(uint64_t)0 >> (64 - w->cell->replica_count);
+    const TwRun *run;
+    while (mask && at < most && (run = tw_runs_step(&runs))) {
+        int32_t end = run->end >> shift < most ? run->end >> shift : most;
+        if (end <= at) continue;
+        uint64_t found = tw_kv_beliefs_find(&w->beliefs, run->base, mask, now_ns, until);
+        mask = 0;
+        for (; found; found &= found - 1) {
+            int k = __builtin_ctzll(found);
+            if (until[k] <= at) continue;
+            hit[k] = until[k] < end ? until[k] : end;
+            if (hit[k] == end) mask |= (uint64_t)1 << k;
+        }
+        at = end;
+    }
+}
+
+// A replica is sent a request: its router takes the prompt to be cached there from now on.
+static void assume(const Work *w, int k, const TwRequest *request, const Cut *cut, int64_t now_ns)
+{
+    if (!w->pool->assumed || k < 0 || request->content.count == 0) return;
+    int shift = w->pool->engine.prefix.shift;
+    int32_t most = request->input_tokens >> shift, at = 0;
+    TwRuns runs = runs_of(w, request, cut);
+    const TwRun *run;
+    while (at < most && (run = tw_runs_step(&runs))) {
+        int32_t end = run->end >> shift < most ? run->end >> shift : most;
+        if (end <= at) continue;
+        tw_kv_beliefs_assume(&w->beliefs, k, run->base, end, now_ns);
+        at = end;
+    }
+}
+
 // Blocks of the prompt that each replica has cached. Runs that all who have them have to the same end, or all but one,
 // are one look-up.
-static void overlaps(const Work *w, const TwRequest *request, const Cut *cut, int32_t *hit)
+static void overlaps(const Work *w, const TwRequest *request, const Cut *cut, int64_t now_ns, int32_t *hit)
 {
     int count = w->cell->replica_count;
     memset(hit, 0, (size_t)count * sizeof *hit);
     if (request->content.count == 0) return;
+    if (w->pool->told || w->pool->assumed) {
+        believed(w, request, cut, now_ns, hit);
+        return;
+    }
     const TwEngine *e = &w->pool->engine;
     if (e->ranks > 1 && e->spec.prefix_cache) {
         // each rank has a cache: all are looked into
@@ -153,8 +219,7 @@ static void overlaps(const Work *w, const TwRequest *request, const Cut *cut, in
     if (!w->pool->indexed) return;
     int shift = e->prefix.shift;
     int32_t most = (request->input_tokens - 1) >> shift, at = 0;
-    TwRuns runs = tw_runs(&request->content, e->spec.list, 1, request->input_tokens, 0);
-    if (cut->count > 0) runs = (TwRuns){.made = cut->run, .made_count = cut->count};
+    TwRuns runs = runs_of(w, request, cut);
     const TwRuns whole = runs;
     uint64_t mask = ~(uint64_t)0 >> (64 - count);
     const TwRun *run;
@@ -206,6 +271,12 @@ static void tick(Work *w, int64_t now_ns)
     if (w->pool->signals) memcpy(w->seen_signal, w->signal, (size_t)w->cell->replica_count * sizeof *w->signal);
 }
 
+static bool busy(const Work *w, int k, const TwRouterSignal *signal)
+{
+    const TwEngine *e = engine_at(w, k);
+    return tw_router_busy(&w->pool->router, signal, e->spec.kv_blocks * e->ranks, e->spec.block_tokens);
+}
+
 // The one of `role` (prompts apart, or everything else) that the policy chooses; -1: none has power. Where the router
 // looks at contents, leaves their runs in `cut`.
 static int route(Work *w, const TwRequest *request, int64_t now_ns, bool prefill, Cut *cut)
@@ -222,15 +293,20 @@ static int route(Work *w, const TwRequest *request, int64_t now_ns, bool prefill
     cut->fetched = false;
     if (pool->engine.spec.prefix_cache) cut_runs(w, request, cut);
     // what is cached is known at once; loads of the last period were
-    if (pool->policy != TW_ROUND_ROBIN && pool->policy != TW_ROUTE_RANDOM && pool->policy != TW_POWER_OF_TWO &&
-        (fresh || pool->signals))
-        refresh_all(w, now_ns);
-    if (pool->apart || !fresh) {
+    bool looks = pool->policy != TW_ROUND_ROBIN && pool->policy != TW_ROUTE_RANDOM && pool->policy != TW_POWER_OF_TWO;
+    if ((looks && (fresh || pool->signals)) || (pool->limits && fresh)) refresh_all(w, now_ns);
+    if (pool->apart || !fresh || pool->limits) {
+        bool there = false, free = false;
         for (int k = 0; k < count; k++) {
             mine[k] = w->off[k];
             if (pool->apart) mine[k] |= prefills(w->plant, w->block, w->cell->replica_begin + k) != prefill;
+            there |= !mine[k];
+            if (pool->limits && !w->any && !mine[k]) mine[k] = busy(w, k, &signal[k]);
+            free |= !mine[k];
             masked[k] = mine[k] ? TW_LOAD_OFF : load[k];
         }
+        w->all_busy = there && !free;
+        if (w->all_busy) return -1;
         off = mine;
         load = masked;
     }
@@ -271,13 +347,15 @@ static int route(Work *w, const TwRequest *request, int64_t now_ns, bool prefill
     case TW_SCORED: {
         int32_t hit[64],
             blocks = (request->input_tokens + pool->engine.spec.block_tokens - 1) >> pool->engine.prefix.shift;
-        overlaps(w, request, cut, hit);
+        overlaps(w, request, cut, now_ns, hit);
         if (pool->policy == TW_SCORED)
             return tw_router_scored(off, count, signal, hit, blocks, pool->engine.spec.kv_blocks * pool->engine.ranks);
         const double *cost = w->cost;
         double allowed[64];
-        bool tiers = pool->engine.spec.tier_count > 0 && pool->router.tier_credit > 0.0 && request->content.count > 0;
-        if (!fresh || pool->apart || tiers) {
+        // nobody tells of lower tiers either
+        bool tiers = pool->engine.spec.tier_count > 0 && pool->router.tier_credit > 0.0 && request->content.count > 0 &&
+                     !pool->assumed;
+        if (!fresh || pool->apart || tiers || pool->limits) {
             for (int k = 0; k < count; k++) allowed[k] = off[k] ? INFINITY : tw_router_cost(&pool->router, &signal[k]);
             cost = allowed;
         }
@@ -306,6 +384,29 @@ static int route(Work *w, const TwRequest *request, int64_t now_ns, bool prefill
     fetch_runs(w, chosen, cut);
     refresh(w, chosen, now_ns);
     return chosen;
+}
+
+// The same for who was let in before: busy ones too where there are no others.
+static int route_on(Work *w, const TwRequest *request, int64_t now_ns, bool prefill, Cut *cut)
+{
+    int k = route(w, request, now_ns, prefill, cut);
+    if (k >= 0 || !w->all_busy) return k;
+    w->any = true;
+    k = route(w, request, now_ns, prefill, cut);
+    w->any = false;
+    return k;
+}
+
+// The same for who comes, who is turned away where all are busy but for those that are spared.
+static int route_in(Work *w, const TwRequest *request, TwComing *coming, bool prefill, Cut *cut)
+{
+    int spared = w->pool->router.busy_spared;
+    if (coming->moved || (spared > 0 && request->priority >= spared))
+        return route_on(w, request, coming->now_ns, prefill, cut);
+    int k = route(w, request, coming->now_ns, prefill, cut);
+    coming->turned_away = k < 0 && w->all_busy;
+    w->state->refused += coming->turned_away;
+    return k;
 }
 
 // --- moves
@@ -417,7 +518,8 @@ static void handed(void *context, uint32_t row, const TwRow *at, const TwCold *c
         if (at->give_up_ns != INT64_MAX) move.request.patience_ns = at->give_up_ns - at->arrival_ns;
     }
     Cut cut;
-    move.to = route(w, &move.request, now_ns, false, &cut);
+    move.to = route_on(w, &move.request, now_ns, false, &cut);
+    assume(w, move.to, &move.request, &cut, now_ns);
     w->replica = from;
     int32_t there = 0;
     if (move.to >= 0 && pool->engine.spec.prefix_cache && content->count > 0)
@@ -475,7 +577,10 @@ static void tell(void *context, const TwFinished *finished)
 {
     const Work *w = context;
     const TwRequestSource *source = &w->pool->source;
-    if (source->finished) source->finished(source->context, w->block, w->cell->of_pool, finished);
+    if (!source->finished) return;
+    TwFinished told = *finished;
+    if (told.replica >= 0) told.replica = w->cell->replica_begin - w->pool->replica_begin + w->replica;
+    source->finished(source->context, w->block, w->cell->of_pool, &told);
 }
 
 static void offer(Work *w, int k, const TwRequest *request, const TwComing *coming)
@@ -492,7 +597,10 @@ static void offer(Work *w, int k, const TwRequest *request, const TwComing *comi
         w->log.service[request->service < w->pool->services ? request->service : w->pool->services - 1].rejected++;
         w->log.tenant[request->tenant < w->pool->tenants ? request->tenant : w->pool->tenants - 1].rejected++;
     }
-    tell(w, &(TwFinished){.request = *request, .last_ns = coming->now_ns, .outcome = TW_ENDED_REJECTED});
+    tell(w, &(TwFinished){.request = *request,
+                          .last_ns = coming->now_ns,
+                          .outcome = TW_ENDED_REJECTED,
+                          .replica = coming->turned_away ? -1 : k});
 }
 
 static Held *held_of(const Work *w) { return (Held *)tw_at(w->block, w->plant->held) + w->cell->held_at; }
@@ -534,7 +642,7 @@ static void place(Work *w, const TwRequest *request, TwComing *coming)
         }
     } else if (pool->apart) {
         // conditional: short prompts, or those that would wait long, are computed where they are decoded
-        k = route(w, request, coming->now_ns, false, &cut);
+        k = route_in(w, request, coming, false, &cut);
         int32_t cached = 0;
         if (k >= 0 && h->local_tokens > 0 && pool->engine.spec.prefix_cache && request->content.count > 0)
             cached = blocks_at(w, k, request,
@@ -544,18 +652,20 @@ static void place(Work *w, const TwRequest *request, TwComing *coming)
         // of a prompt of one token there would be nothing to hand on
         local |= h->first_token == TW_FIRST_DECODE && request->input_tokens == 1 && coming->seen == 0;
         if (!local || k < 0) {
-            int p = route(w, request, coming->now_ns, true, &cut);
+            int p = coming->turned_away ? -1 : route_in(w, request, coming, true, &cut);
             bool long_queue = h->queue_max > 0 && p >= 0 && waits_at(w, p) >= h->queue_max && k >= 0;
             if (p >= 0 && !long_queue) {
                 TwComing apart = *coming;
                 apart.hand_over = true;
+                assume(w, p, request, &cut, coming->now_ns);
                 offer(w, p, request, &apart);
                 return;
             }
         }
     } else {
-        k = route(w, request, coming->now_ns, false, &cut);
+        k = route_in(w, request, coming, false, &cut);
     }
+    if (!coming->turned_away) assume(w, k, request, &cut, coming->now_ns);
     if (cut.count > 0) {
         coming->run = cut.run;
         coming->run_count = cut.count;
@@ -669,7 +779,11 @@ static void begin_window(Work *w, const TwWorkloadIn *in, int64_t from_ns)
         bool up = limits.on && !(in->down && in->down[i]), was_off = r->off;
         w->replica = k;
         if (w->pool->apart && !(up && limits.cap_w > 0.0) && !r->off) forget_moves(w, k, from_ns);
+        w->deaf = !(up && limits.cap_w > 0.0);
         tw_engine_limit(engine_at(w, k), r, from_ns, limits.cap_w, limits.clock_fraction, up, &w->log);
+        w->deaf = false;
+        // its lease ends
+        if (r->off && !was_off && (w->pool->told || w->pool->assumed)) tw_kv_beliefs_leave(&w->beliefs, k);
         if (in->link) {
             tw_engine_network(engine_at(w, k), r, in->link[i].tier_bytes_s);
             tw_engine_congestion(engine_at(w, k), r, from_ns, in->link[i].congestion);
@@ -721,6 +835,19 @@ static int64_t next_event(Work *w, int64_t until_ns)
     }
 }
 
+TwKvBeliefs tw_cell_beliefs(const Plant *p, void *block, int cell)
+{
+    const Cell *c = &p->cells[cell];
+    const Pool *pool = &p->pools[c->pool];
+    return (TwKvBeliefs){.bits = pool->belief_bits,
+                         .event_bits = pool->event_bits,
+                         .keep_ns = llround(pool->router.assume_s * 1e9),
+                         .head = (TwKvBeliefHead *)tw_at(block, p->belief_heads) + cell,
+                         .belief = (TwKvBelief *)tw_at(block, p->beliefs) + c->belief_at,
+                         .place = (int32_t *)tw_at(block, p->belief_places) + c->belief_at,
+                         .event = (TwKvEvent *)tw_at(block, p->events) + c->event_at};
+}
+
 void tw_cell_advance(const Plant *p, void *block, int cell, const TwWorkloadIn *in, int64_t from_ns, int64_t until_ns)
 {
     const Cell *c = &p->cells[cell];
@@ -740,15 +867,18 @@ void tw_cell_advance(const Plant *p, void *block, int cell, const TwWorkloadIn *
               .signal = (TwRouterSignal *)tw_at(block, p->signals) + first,
               .seen_signal = (TwRouterSignal *)tw_at(block, p->seen_signals) + first,
               .cost = tw_f64(block, p->costs) + first,
-              .period_ns = looks_back(pool) ? llround(pool->router.signal_period_s * 1e9) : 0};
-    w.watch = (TwPrefixWatch){&w, watch_cached, NULL};
+              .period_ns = looks_back(pool) ? llround(pool->router.signal_period_s * 1e9) : 0,
+              .event_period_ns = llround(pool->router.event_period_s * 1e9),
+              .event_delay_ns = llround(pool->router.event_delay_s * 1e9)};
+    w.watch = (TwPrefixWatch){&w, pool->told ? publish_cached : watch_cached, NULL};
+    if (pool->told || pool->assumed) w.beliefs = tw_cell_beliefs(p, block, cell);
     w.index = (TwKvIndex){pool->index_bits, &w.state->index_used, (TwKvEntry *)tw_at(block, p->index) + c->index_at};
     w.log = (TwEngineLog){.latency = (TwLatency *)tw_at(block, p->latencies) + c->latency_at,
                           .context = &w,
                           .finished = pool->source.finished ? tell : NULL,
                           .handed = pool->apart ? handed : NULL,
                           .lost = pool->detect_ns >= 0 ? lost : NULL,
-                          .watch = pool->indexed ? &w.watch : NULL};
+                          .watch = pool->indexed || pool->told ? &w.watch : NULL};
     if (pool->services > 1 || pool->tenants > 1) {
         w.log.service = (TwServiceCounts *)tw_at(block, p->services) + (size_t)cell * TW_SERVICES;
         w.log.tenant = (TwServiceCounts *)tw_at(block, p->tenants) + (size_t)cell * TW_TENANTS;

@@ -27,6 +27,7 @@ typedef struct TwFinished {
     // known where the engine keeps them (contents, closed loops): first scheduled, tokens found cached then
     int32_t hit_tokens, preemptions;
     int64_t scheduled_ns;
+    int32_t replica;    // of its pool, where it ended; -1: the router turned it away
 } TwFinished;
 
 // Where prompts are computed apart: who makes the first token, and when clients have it.

@@ -14,6 +14,11 @@
 //   affinity       the replica of the session's hash, while its load is below `factor` times the mean; else kv_aware
 //   central        who waits, waits at the router, in order, until a replica has a place
 //
+// What is cached where is known at once, or as told some time ago, or assumed from what was sent where (kv_belief.h).
+// A replica is busy while more of its KV blocks are held, more prompt tokens wait to be computed there, or more
+// requests wait, than limits say: it gets nothing new, and where all are busy who comes is turned away (Dynamo's busy
+// thresholds, llm-d's saturation detector), unless its priority is spared.
+//
 // Loads are those after each replica's last boundary before the arrival, or, with a signal period, before the last
 // whole period.
 #pragma once
@@ -47,7 +52,19 @@ typedef struct TwRouterSpec {
     double factor;             // affinity
     double signal_period_s;    // 0: loads are always fresh
     double tier_credit;        // of a block in a lower tier
+    double event_delay_s;      // what is cached is known so long after; with the period 0: at once
+    double event_period_s;     // published at whole multiples of it; 0: at once
+    double assume_s;           // > 0: nothing is told, what was sent is taken to be cached so long
+    double busy_kv;            // share of the KV blocks held beyond which a replica is busy; 0: it never is
+    int busy_tokens;           // so are more prompt tokens to compute; 0: no limit
+    int busy_waiting;          // so are more waiting requests; 0: no limit
+    int busy_spared;           // of this priority and above nobody is turned away for it; 0: all are
 } TwRouterSpec;
+
+static inline bool tw_router_limits(const TwRouterSpec *spec)
+{
+    return spec->busy_kv > 0.0 || spec->busy_tokens > 0 || spec->busy_waiting > 0;
+}
 
 // The changing half: lies in the state block.
 typedef struct TwRouter {
@@ -77,6 +94,14 @@ typedef struct TwRouterSignal {
     int32_t prompt_blocks, held_blocks;    // not computed yet; held by sequences
     int32_t waiting, requests, tokens;
 } TwRouterSignal;
+
+static inline bool tw_router_busy(const TwRouterSpec *spec, const TwRouterSignal *signal, int64_t kv_blocks,
+                                  int block_tokens)
+{
+    return (spec->busy_kv > 0.0 && (double)signal->held_blocks > spec->busy_kv * (double)kv_blocks) ||
+           (spec->busy_tokens > 0 && (int64_t)signal->prompt_blocks * block_tokens > spec->busy_tokens) ||
+           (spec->busy_waiting > 0 && signal->waiting > spec->busy_waiting);
+}
 
 // What kv_aware counts of a replica before it looks at the prompt; where it may not be chosen, INFINITY.
 static inline double tw_router_cost(const TwRouterSpec *spec, const TwRouterSignal *signal)

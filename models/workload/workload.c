@@ -93,7 +93,7 @@ static TwEngineSpec engine_spec(const TwWorkloadSpec *workload, const TwPoolSpec
                    (spec->traffic && tw_traffic_closed(spec->traffic));
     TwRouterPolicy policy = TW_ROUND_ROBIN;
     (void)tw_router_policy(spec->router, &policy);
-    engine.seen = policy >= TW_LEAST_TOKENS && policy != TW_CENTRAL;
+    engine.seen = (policy >= TW_LEAST_TOKENS && policy != TW_CENTRAL) || tw_router_limits(&spec->routing);
     if (spec->traffic && !engine.list) engine.list = tw_traffic_list(spec->traffic);
     return engine;
 }
@@ -150,7 +150,22 @@ static bool compile_pool(const TwWorkloadSpec *workload, const TwPoolSpec *spec,
     TwRouterPolicy policy = pool->policy;
     bool kv = policy == TW_KV_AWARE || policy == TW_SCORED || policy == TW_AFFINITY;
     pool->signals = engine.seen;
-    pool->indexed = kv && engine.prefix_cache && pool->engine.ranks == 1;
+    pool->limits = tw_router_limits(&pool->router);
+    pool->assumed = kv && engine.prefix_cache && pool->router.assume_s > 0.0;
+    pool->told = kv && engine.prefix_cache && !pool->assumed &&
+                 (pool->router.event_delay_s > 0.0 || pool->router.event_period_s > 0.0);
+    if (pool->told && pool->engine.ranks > 1) {
+        complain(errors, spec,
+                 "KV events with a delay of replicas with several attention ranks, expected rank_router = \"even\", no "
+                 "delay, or kv_events = false");
+        return false;
+    }
+    if (spec->fluid && pool->limits) {
+        complain(errors, spec,
+                 "replicas that are busy turn requests away: of a flow nobody knows, expected no busy_ limit");
+        return false;
+    }
+    pool->indexed = kv && engine.prefix_cache && pool->engine.ranks == 1 && !pool->told && !pool->assumed;
     pool->detect_ns = spec->retry ? llround(spec->detect_s * 1e9) : -1;
     pool->services = pool->engine.services;
     pool->tenants = pool->engine.spec.tenants;
@@ -181,6 +196,9 @@ static bool measure_fluid(const TwWorkloadSpec *spec, Plant *p, const TwLayout *
     return ok;
 }
 
+// Entries of what is believed to be cached where, of a cell; KV events of a replica: a second, and room for them
+enum { BELIEF_BITS = 22, EVENTS_S = 2000, EVENT_BITS_LEAST = 8, EVENT_BITS_MOST = 16 };
+
 // How much room the cells of a pool need: all have that of the largest.
 static void size_cells(const TwPoolSpec *spec, Pool *pool)
 {
@@ -196,14 +214,20 @@ static void size_cells(const TwPoolSpec *spec, Pool *pool)
     int lost = pool->detect_ns >= 0 ? 4 * pool->engine.rows_max : 0;
     pool->moves_max = pool->hand_over.rows_max + lost;
     pool->held_max = pool->policy == TW_CENTRAL ? spec->queue_max : 0;
-    if (!pool->indexed) return;
     int64_t runs = (int64_t)members * pool->engine.prefix.nodes;
-    while ((int64_t)1 << pool->index_bits < runs + runs / 4) pool->index_bits++;
+    if (pool->indexed)
+        while ((int64_t)1 << pool->index_bits < runs + runs / 4) pool->index_bits++;
+    if (pool->told || pool->assumed)
+        while ((int64_t)1 << pool->belief_bits < runs && pool->belief_bits < BELIEF_BITS) pool->belief_bits++;
+    if (!pool->told) return;
+    double on_their_way = EVENTS_S * (pool->router.event_delay_s + pool->router.event_period_s);
+    pool->event_bits = EVENT_BITS_LEAST;
+    while ((double)(1 << pool->event_bits) < on_their_way && pool->event_bits < EVENT_BITS_MOST) pool->event_bits++;
 }
 
 // Sums over cells.
 typedef struct Room {
-    size_t moves, held, index, latencies;
+    size_t moves, held, index, latencies, beliefs, events;
 } Room;
 
 // The same of its kind in the cell that a cell is like, from the front.
@@ -331,13 +355,17 @@ static size_t place(const TwWorkloadSpec *spec, Plant *p, Room *room)
                                           .moves_at = room->moves,
                                           .held_at = room->held,
                                           .index_at = room->index,
-                                          .latency_at = room->latencies};
+                                          .latency_at = room->latencies,
+                                          .belief_at = room->beliefs,
+                                          .event_at = room->events};
                 room->moves += (size_t)pool->moves_max;
                 room->held += (size_t)pool->held_max;
                 room->index += pool->indexed ? (size_t)1 << pool->index_bits : 0;
+                room->beliefs += pool->told || pool->assumed ? (size_t)1 << pool->belief_bits : 0;
                 room->latencies += (size_t)pool->services;
             }
             p->cells[cell].replica_count++;
+            room->events += pool->told ? (size_t)1 << pool->event_bits : 0;
             add_parts(p, &spec->pools[k], i, replica);
             p->prefill_built[replica] = pool->apart && spec->pools[k].hand_over.replica_prefill[i];
         }
@@ -405,6 +433,10 @@ bool tw_workload_create(TwWorkload **out, const TwWorkloadSpec *spec, TwLayout *
     p->moves = tw_layout_add(layout, room.moves, sizeof(Move));
     p->held = tw_layout_add(layout, room.held, sizeof(Held));
     p->index = tw_layout_add(layout, room.index, sizeof(TwKvEntry));
+    p->belief_heads = tw_layout_add(layout, room.beliefs > 0 ? cells : 0, sizeof(TwKvBeliefHead));
+    p->beliefs = tw_layout_add(layout, room.beliefs, sizeof(TwKvBelief));
+    p->belief_places = tw_layout_add(layout, room.beliefs, sizeof(int32_t));
+    p->events = tw_layout_add(layout, room.events, sizeof(TwKvEvent));
     bool several = false;
     for (int k = 0; k < spec->pool_count; k++) several |= p->pools[k].services > 1 || p->pools[k].tenants > 1;
     p->services = tw_layout_add(layout, several ? cells * TW_SERVICES : 0, sizeof(TwServiceCounts));
@@ -461,6 +493,10 @@ void tw_workload_start(const TwWorkload *workload, void *block)
         if (pool->indexed)
             memset((TwKvEntry *)tw_at(block, p->index) + p->cells[cell].index_at, 0,
                    sizeof(TwKvEntry) << pool->index_bits);
+        if (pool->told || pool->assumed) {
+            const TwKvBeliefs beliefs = tw_cell_beliefs(p, block, cell);
+            tw_kv_beliefs_clear(&beliefs);
+        }
         several |= pool->services > 1 || pool->tenants > 1;
     }
     if (p->fluid) memset(tw_at(block, p->flows_in), 0, (size_t)p->pool_count * sizeof(TwFlowIn));
@@ -697,6 +733,12 @@ void tw_workload_totals(const TwWorkload *workload, const void *block, int pool,
         for (int k = 0; k < state->moves; k++) t.moving_bytes += moves[k].wire ? many * moves[k].bytes : 0;
         t.transfer_s += (double)many * (double)state->transfer_ns * 1e-9;
         t.retried += many * state->retried;
+        t.refused += many * state->refused;
+        if (p->pools[p->cells[cell].pool].told) {
+            const TwKvBeliefHead *head = (const TwKvBeliefHead *)tw_at_const(block, p->belief_heads) + cell;
+            t.kv_events += many * head->published;
+            t.kv_events_early += many * head->early;
+        }
         const Held *held = (const Held *)tw_at_const(block, p->held) + p->cells[cell].held_at;
         for (int k = 0; k < state->held; k++) {
             int most = p->pools[p->cells[cell].pool].held_max, at = state->held_first + k;

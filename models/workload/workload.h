@@ -135,6 +135,8 @@ typedef struct TwWorkloadTotals {
     double prompt_j, rest_j;    // of it: prompts, by their share of each step's tokens; replicas with nothing to do
     // of `lost` those who gave up; of `rejected` those shed for others; of `waiting` those between replicas
     int64_t cancelled, shed, moving, retried;
+    int64_t refused;                       // of `rejected` those turned away by the router since all replicas were busy
+    int64_t kv_events, kv_events_early;    // published; of them known too early, since too many were on their way
     int64_t left, left_tokens;    // of the cancelled, those who went in the middle of their answers; what they had
     int64_t prompt_tokens_looked_up, prompt_tokens_hit, tier_tokens[3];
     // of KV between replicas: those that are through; bytes asked for = delivered + moving + lost with a replica

@@ -3,6 +3,7 @@
 
 #include "models/workload/engine.h"
 #include "models/workload/fluid.h"
+#include "models/workload/kv_belief.h"
 #include "models/workload/kv_index.h"
 #include "models/workload/router.h"
 #include "models/workload/workload.h"
@@ -18,6 +19,8 @@ typedef struct Pool {
     bool re_role;                // a replica may become one of the other kind
     bool ordered;                // boundaries of a cell go in order of time
     bool signals, indexed;       // the router wants to know more than the load; what is cached where
+    bool told, assumed;          // instead of the latter: what was published, what was sent where
+    bool limits;                 // replicas may be busy
     TwRouterPolicy policy;
     TwRouterSpec router;
     TwHandOver hand_over;
@@ -28,7 +31,7 @@ typedef struct Pool {
     int replica_begin, replica_end, cell_begin, cell_end;
     int services, tenants;
     int moves_max, held_max;    // of a cell
-    int index_bits;
+    int index_bits, belief_bits, event_bits;
     TwFluidTable *fluid;    // NULL: request by request
 } Pool;
 
@@ -60,7 +63,7 @@ typedef struct TwFlow {
 typedef struct Cell {
     int pool, of_pool, replica_begin, replica_count;
     int stands_for;    // cells that it stands for, itself too; 0: not simulated, another stands for it
-    size_t moves_at, held_at, index_at, latency_at;    // numbers of the first in their arrays
+    size_t moves_at, held_at, index_at, latency_at, belief_at, event_at;    // numbers of the first in their arrays
 } Cell;
 
 // A request on its way between replicas: its KV after a prompt was computed elsewhere, or itself after a loss.
@@ -94,6 +97,7 @@ typedef struct CellState {
     int32_t moves, held, held_first;    // held: at the router
     int64_t index_used;
     int64_t transfers, transfer_bytes, delivered_bytes, lost_bytes, retried, overflow;
+    int64_t refused;    // turned away since all were busy
     TwWide transfer_ns;
 } CellState;
 
@@ -116,9 +120,10 @@ struct TwWorkloadPlant {
     TwEnginePlace *rows_at;    // [replica] in `rows`
     int *mirror;               // [replica] the simulated one whose state is its own; itself where its cell is simulated
     int64_t measure_from_ns;
-    TwSlot replicas, parts, rows;          // [replica] heads, and the arrays of each, in cell order
-    TwSlot cell_states, latencies;         // [cell], [cell and class]
-    TwSlot moves, held, index;             // see Cell
+    TwSlot replicas, parts, rows;     // [replica] heads, and the arrays of each, in cell order
+    TwSlot cell_states, latencies;    // [cell], [cell and class]
+    TwSlot moves, held, index;        // see Cell
+    TwSlot belief_heads, beliefs, belief_places, events;
     TwSlot services, tenants;              // [cell] counts of each class, of each tenant
     TwSlot next_ns, load, off, signals;    // [replica] copies for the router
     TwSlot roles;                          // [replica] true: computes prompts for the others
@@ -169,6 +174,9 @@ static inline TwEngineLoad load_of(const Plant *p, const void *block, const Pool
 int64_t tw_wire_share(Move *moves, int count, const TwReplicaLink *link, int replicas, int64_t now_ns);
 // Rate that one more between two replicas would get now.
 double tw_wire_fair(const Move *moves, int count, const TwReplicaLink *link, int from, int to, TwReach reach);
+
+// What the router of a cell believes, where it does not know.
+TwKvBeliefs tw_cell_beliefs(const Plant *plant, void *block, int cell);
 
 // One cell from from_ns to until_ns.
 void tw_cell_advance(const Plant *plant, void *block, int cell, const TwWorkloadIn *in, int64_t from_ns,

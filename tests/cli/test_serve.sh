@@ -100,6 +100,47 @@ assert r["e2e_s"] == p["e2e_s"] and d["e2e_s"]["mean"] > p["e2e_s"]["mean"]
 END
 expect 2 "needs --prefill-replicas" $fleet --first-token relayed
 expect 2 "did you mean decode" $fleet --prefill-replicas 2 --first-token decod
+# a file of all requests, whatever replica they end at; who asks changes nothing
+few=${fleet/--for 40min/--for 2min}
+expect 0 "" $few --router power_of_two
+cp out.txt plain.json
+expect 0 "" $few --router power_of_two --log fleet.csv
+cmp -s out.txt plain.json || fail "--log changes the run"
+# sessions, found where the router knows, and later, and assumes
+agents="$TOKENWORKS serve --chip h200 --model llama-3.1-70b --precision fp8 --tp 4 --replicas 4 --sessions claude_code --rate 0.5 --for 15min --json"
+for how in "least_loaded" "kv_aware" "kv_aware --kv-event-delay 60" "kv_aware --kv-ttl 120"; do
+    expect 0 "" $agents --router $how
+    cp out.txt "agents${how//[ -]/_}.json"
+done
+# more than is served, with a limit on what waits to be computed and without
+over="$TOKENWORKS serve --chip h200 --model llama-3.1-70b --precision fp8 --tp 4 --replicas 2 --lengths azure23_conv --rate 30 --for 5min --json"
+expect 0 "" $over --router least_loaded
+cp out.txt over.json
+expect 0 "" $over --busy-prompt-tokens 1024 --log busy.csv
+cp out.txt busy.json
+python3 - <<'END' || fail "--log of a fleet, --sessions, --kv-event-delay, --busy-prompt-tokens"
+import csv, json
+load = lambda f: json.load(open(f))
+rows, d = list(csv.DictReader(open("fleet.csv"))), load("plain.json")
+r = d["requests"]
+assert len(rows) == r["completed"] and {int(x["replica"]) for x in rows} == set(range(8))
+assert sum(int(x["output_tokens"]) for x in rows) <= d["output_tokens_per_s"] * d["simulated_s"] + 1
+ends = [float(x["end_s"]) for x in rows]
+assert ends == sorted(ends) and all(float(x["arrival_s"]) <= float(x["scheduled_s"]) <= float(x["first_token_s"]) for x in rows)
+late = [float(x["first_token_s"]) - float(x["arrival_s"]) for x in rows if float(x["arrival_s"]) >= 12]
+assert abs(sum(late) / len(late) / d["ttft_s"]["mean"] - 1) < 1e-6
+hit = [load(f"agents{h}.json")["prefix_hit_share"] for h in
+       ("least_loaded", "kv_aware", "kv_aware___kv_event_delay_60", "kv_aware___kv_ttl_120")]
+assert hit[0] < hit[2] < hit[1] and hit[0] < hit[3] < hit[1], hit
+over, busy, rows = load("over.json"), load("busy.json"), list(csv.DictReader(open("busy.csv")))
+b = busy["requests"]
+assert over["good_requests_per_s"] < 2 and busy["good_requests_per_s"] > 18, (over, busy)
+assert b["refused_busy"] == b["rejected"] == sum(x["outcome"] == "rejected" and x["replica"] == "" for x in rows) > 1000
+END
+expect 2 "need --router kv_aware" $fleet --kv-ttl 10
+expect 2 "or they do not" $fleet --router kv_aware --kv-ttl 10 --kv-event-delay 1
+expect 2 "does nothing with --sessions" $fleet --sessions chat
+expect 2 "did you mean chat" ${fleet/--lengths azure23_conv/} --sessions chatt
 expect 2 "did you mean kv_aware" $fleet --router kv_awar
 # clients who go in the middle of their answers: as many as an exponential of 10 s says of end to end times without it
 short="$fleet --for 10min"

@@ -458,8 +458,10 @@ static void jobs_pop(const void *context, void *block, int cell, TwRequest *q)
     jobs.next_ns += (int64_t)(-log(draw_unit(&jobs.seed)) / jobs.rate_s * 1e9);
 }
 
-// Four replicas behind one queue: what the queue of `most` turns away, and the wait of the others.
-static void one_queue_for_four(double rate_s, int most, int requests, double *wait_s, double *lost)
+// So many replicas behind a router: what queues of `most`, or a limit on who waits, turn away, and the wait of the
+// others.
+static void servers_for_all(int replicas, const char *router, TwRouterSpec routing, double rate_s, int most,
+                            int requests, double *wait_s, double *lost)
 {
     TestStep step = {.a0_ns = 1e6, .watts_idle = 100.0, .watts_full = 500.0};
     TwStepSource source = test_source(&step);
@@ -467,7 +469,7 @@ static void one_queue_for_four(double rate_s, int most, int requests, double *wa
     const TwRequestSource from = {.peek = jobs_peek, .pop = jobs_pop};
     const TwPoolSpec pool = {.name = "servers",
                              .step = &source,
-                             .replica_count = 4,
+                             .replica_count = replicas,
                              .replica_rack = rack,
                              .replica_cell = cell,
                              .cell_count = 1,
@@ -476,7 +478,8 @@ static void one_queue_for_four(double rate_s, int most, int requests, double *wa
                              .block_tokens = 16,
                              .kv_blocks = 1000,
                              .queue_max = most,
-                             .router = "central",
+                             .router = router,
+                             .routing = routing,
                              .ttft_slo_s = 1.0,
                              .tpot_slo_s = 1.0,
                              .seed = 9,
@@ -499,11 +502,80 @@ static void one_queue_for_four(double rate_s, int most, int requests, double *wa
     tw_workload_sketch(workload, block, 0, TW_E2E, &e2e);
     tw_workload_totals(workload, block, -1, &t);
     CHECK((int64_t)e2e.count == t.completed && t.completed + t.rejected == requests);
+    CHECK(t.refused == (routing.busy_waiting > 0 ? t.rejected : 0));
     *wait_s = tw_sketch_mean(&e2e) - (double)t.output_tokens_done * 1e-3 / (double)t.completed;
     *lost = (double)t.rejected / requests;
     tw_block_destroy(block);
     tw_workload_destroy(workload);
     tw_errors_destroy(errors);
+}
+
+static void one_queue_for_four(double rate_s, int most, int requests, double *wait_s, double *lost)
+{
+    servers_for_all(4, "central", (TwRouterSpec){0}, rate_s, most, requests, wait_s, lost);
+}
+
+// M/M/1/K: a replica is busy when more than six wait, so seven wait and one is served.
+static void busy_replicas_turn_away(void)
+{
+    double wait_s, lost, p = 1.0, sum = 1.0, waiting = 0.0;
+    servers_for_all(1, "round_robin", (TwRouterSpec){.busy_waiting = 6}, 5.5, 1000, 300000, &wait_s, &lost);
+    for (int n = 1; n <= 8; n++) {
+        sum += p *= 5.5 * 0.2;
+        waiting += (n - 1) * p;
+    }
+    waiting /= sum * 5.5 * (1.0 - p / sum);
+    printf("M/M/1/8: %.4f turned away, %.4f s waited, closed form %.4f, %.4f\n", lost, wait_s, p / sum, waiting);
+    CHECK_NEAR(lost, p / sum, 0.03);
+    CHECK_NEAR(wait_s, waiting, 0.02);
+    // three replicas, of which the router takes any that is not busy: nobody is turned away while one is not
+    double three;
+    servers_for_all(3, "random", (TwRouterSpec){.busy_waiting = 6}, 3 * 5.5, 1000, 100000, &wait_s, &three);
+    CHECK(three > 1.0 / 11.0 && three < 0.9 * lost);
+}
+
+// Tokens found by a KV-aware router, with what it is told or assumes of the caches, and a checksum of how it all went.
+static double found_by(TwRouterSpec routing, TwWorkloadTotals *t)
+{
+    Factory f = {.traffic = {.gap_ns = 6e6, .most = 3000, .longest = 1500},
+                 .engine = {.prefix_cache = true},
+                 .pool = {.routing = routing}};
+    open_factory(&f, "kv_aware", 1);
+    for (int64_t s = 0; s < 60; s++) run_factory(&f, s * 500000000, (s + 1) * 500000000, true);
+    *t = check_factory(&f);
+    CHECK(t->completed + t->rejected == 3 * 3000);
+    close_factory(&f);
+    return (double)t->prompt_tokens_hit / (double)t->prompt_tokens_looked_up;
+}
+
+// Told at once but for a nanosecond, a router chooses as one that knows; later is worse, by periods as by delays; what
+// is assumed lies between, and nothing of it where it holds for no time.
+static void routers_that_do_not_know(void)
+{
+    static const TwRouterSpec how[] = {{0},
+                                       {.event_delay_s = 1e-9},
+                                       {.event_delay_s = 0.5},
+                                       {.event_period_s = 1.0},
+                                       {.event_delay_s = 60.0},
+                                       {.assume_s = 120.0},
+                                       {.assume_s = 1e-9}};
+    enum { COUNT = sizeof how / sizeof *how };
+    TwWorkloadTotals t[COUNT];
+    double found[COUNT];
+    printf("tokens found: known, told after 1 ns, 0.5 s, each second, after 60 s, assumed, not assumed:");
+    for (int k = 0; k < COUNT; k++) {
+        found[k] = found_by(how[k], &t[k]);
+        printf(" %.3f", found[k]);
+    }
+    printf("\n");
+    CHECK(t[0].kv_events == 0 && t[1].kv_events > 1000 && t[2].kv_events_early == 0);
+    t[1].kv_events = 0;
+    CHECK(memcmp(&t[0], &t[1], sizeof t[0]) == 0);
+    CHECK(found[0] > found[2] && found[2] > found[4] && found[0] > found[3] && found[3] > found[4]);
+    CHECK(found[5] > found[4] && found[5] < found[0]);
+    // who knows nothing chooses as who knows nothing yet
+    t[4].kv_events = t[4].kv_events_early = 0;
+    CHECK(memcmp(&t[4], &t[6], sizeof t[4]) == 0);
 }
 
 static void queues_at_the_router(void)
@@ -530,6 +602,8 @@ int main(void)
 {
     uint64_t sum[2];
     queues_at_the_router();
+    busy_replicas_turn_away();
+    routers_that_do_not_know();
     kv_aware_finds_more();
     stores_have_credit();
     a_store_of_all_finds_more();

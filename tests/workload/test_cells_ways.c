@@ -191,7 +191,8 @@ static void rounds(int from, int count, uint64_t first_seed, bool loud)
     static Left way[5];
     int64_t stepped = 0;
     static Fate fate;
-    int64_t ended[4] = {0}, retried = 0, transfers = 0, capped = 0, hits = 0, left = 0, stale = 0;
+    int64_t ended[4] = {0}, retried = 0, transfers = 0, capped = 0, hits = 0, left = 0, stale = 0, refused = 0,
+            events = 0;
     for (int round = from; round < from + count; round++) {
         uint64_t seed = first_seed * 1000003u + (uint64_t)round;
         int longest = draw_int(&seed, 1, 3) == 1 ? 40 : 900, outputs = draw_int(&seed, 2, 150),
@@ -255,6 +256,24 @@ static void rounds(int from, int count, uint64_t first_seed, bool loud)
         }
         pool.routing.temperature = draw_int(&seed, 0, 2) == 0 ? draw_unit(&seed) : 0.0;
         if (draw_int(&seed, 0, 1)) pool.routing.signal_period_s = 0.2 * draw_unit(&seed) * draw_unit(&seed);
+        // what is cached where: known, told later, assumed; replicas that are busy
+        const bool even_ranks = engine.ranks <= 1;
+        switch (draw_int(&seed, 0, 3)) {
+        case 0:
+            pool.routing.event_delay_s = even_ranks ? 0.1 * draw_unit(&seed) * draw_unit(&seed) : 0.0;
+            break;
+        case 1:
+            if (even_ranks) pool.routing.event_period_s = 0.2 * draw_unit(&seed);
+            break;
+        case 2:
+            pool.routing.assume_s = 1e-3 + 3.0 * draw_unit(&seed) * draw_unit(&seed);
+        }
+        if (draw_int(&seed, 0, 2) == 0) {
+            pool.routing.busy_kv = draw_int(&seed, 0, 1) ? 0.05 + 0.9 * draw_unit(&seed) : 0.0;
+            pool.routing.busy_tokens = draw_int(&seed, 0, 1) ? draw_int(&seed, 1, 3 * longest) : 0;
+            pool.routing.busy_waiting = draw_int(&seed, 0, 1) ? draw_int(&seed, 1, 20) : 0;
+            pool.routing.busy_spared = draw_int(&seed, 0, 3);
+        }
         pool.retry = draw_int(&seed, 0, 1);
         pool.detect_s = 0.05 * draw_unit(&seed);
         TwEngineSpec apart = {.step = &source, .max_tokens = 2048, .max_sequences = 16, .kv_blocks = least * 4};
@@ -327,15 +346,18 @@ static void rounds(int from, int count, uint64_t first_seed, bool loud)
             }
         retried += t->retried, transfers += t->transfers, capped += t->capped_s > 0.0, left += t->left;
         hits += t->prompt_tokens_hit, stale += pool.routing.signal_period_s > 0.0;
+        refused += t->refused, events += t->kv_events;
+        CHECK(t->refused <= t->rejected);
         if (check_failures && !loud) return;
     }
     printf("done %lld, rejected %lld, lost %lld, gone %lld (%lld in the middle); %lld tried again, %lld transfers, "
-           "%lld rounds capped, %lld with old loads, %lld tokens found\n",
+           "%lld rounds capped, %lld with old loads, %lld tokens found, %lld KV events, %lld refused\n",
            (long long)ended[0], (long long)ended[1], (long long)ended[2], (long long)ended[3], (long long)left,
-           (long long)retried, (long long)transfers, (long long)capped, (long long)stale, (long long)hits);
+           (long long)retried, (long long)transfers, (long long)capped, (long long)stale, (long long)hits,
+           (long long)events, (long long)refused);
     if (!loud)
         CHECK(ended[0] > 1000 && ended[1] > 0 && ended[2] > 0 && ended[3] > left && left > 0 && retried > 0 &&
-              transfers > 0 && capped > 0 && stale > 0 && hits > 0);
+              transfers > 0 && capped > 0 && stale > 0 && hits > 0 && events > 0 && refused > 0);
 }
 
 // With a number: so many rounds; with a second, of another seed; with a third, from that round on.
