@@ -2,26 +2,40 @@
 
 #include <stdbool.h>
 
+// Entries lie two to a cache line, and a run in the first line from its own on that has room: nearly always its own.
+
 static uint64_t mask_of(const TwKvIndex *index) { return ((uint64_t)1 << index->bits) - 1; }
 
 static TwKvEntry *place_of(const TwKvIndex *index, uint64_t base)
 {
-    uint64_t mask = mask_of(index), at = base & mask;
-    while (index->entry[at].base != 0 && index->entry[at].base != base) at = (at + 1) & mask;
-    return &index->entry[at];
+    uint64_t mask = mask_of(index);
+    for (uint64_t at = tw_kv_index_line(index, base);; at = (at + 2) & mask) {
+        TwKvEntry *pair = &index->entry[at], *mine = pair + (pair[1].base == base);
+        if (mine->base == base) return mine;
+        if (pair[0].base == 0) return pair;
+        if (pair[1].base == 0) return pair + 1;
+    }
 }
 
 static void forget(const TwKvIndex *index, TwKvEntry *entry)
 {
-    uint64_t mask = mask_of(index), gap = (uint64_t)(entry - index->entry);
-    for (uint64_t at = (gap + 1) & mask; index->entry[at].base; at = (at + 1) & mask) {
-        uint64_t home = index->entry[at].base & mask;
-        if (((at - home) & mask) < ((at - gap) & mask)) continue;
-        index->entry[gap] = index->entry[at];
-        gap = at;
-    }
-    index->entry[gap] = (TwKvEntry){0};
+    uint64_t mask = mask_of(index), gap = (uint64_t)(entry - index->entry) & ~(uint64_t)1;
     --*index->used;
+    // a full line: one that was pushed past it moves back into it, and so on to a line with room
+    bool full = entry[entry == &index->entry[gap] ? 1 : -1].base != 0;
+    for (uint64_t at = (gap + 2) & mask; full; at = (at + 2) & mask) {
+        TwKvEntry *pair = &index->entry[at];
+        full = pair[0].base != 0 && pair[1].base != 0;
+        for (int k = 0; k < 2; k++) {
+            uint64_t home = tw_kv_index_line(index, pair[k].base);
+            if (pair[k].base == 0 || ((at - home) & mask) < ((at - gap) & mask)) continue;
+            *entry = pair[k];
+            entry = &pair[k];
+            gap = at;
+            break;
+        }
+    }
+    *entry = (TwKvEntry){0};
 }
 
 static bool one(uint64_t bits) { return bits && (bits & (bits - 1)) == 0; }

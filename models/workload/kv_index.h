@@ -25,9 +25,14 @@ typedef struct TwKvIndex {
 
 // A replica now has the run up to block `until`; 0: nothing of it. A full index forgets nothing and learns nothing new.
 void tw_kv_index_set(const TwKvIndex *index, uint64_t base, int replica, int32_t until);
+// The first of the two entries of its cache line.
+static inline uint64_t tw_kv_index_line(const TwKvIndex *index, uint64_t base)
+{
+    return base & (((uint64_t)1 << index->bits) - 2);
+}
 // Asks the processor to bring the entry of a run; changes nothing.
 static inline void tw_kv_index_fetch(const TwKvIndex *index, uint64_t base)
 {
-    tw_fetch(&index->entry[base & (((uint64_t)1 << index->bits) - 1)]);
+    tw_fetch(&index->entry[tw_kv_index_line(index, base)]);
 }
 const TwKvEntry *tw_kv_index_find(const TwKvIndex *index, uint64_t base);    // NULL: nobody has any of it
