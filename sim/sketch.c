@@ -18,6 +18,22 @@ int tw_sketch_bucket(double value)
 
 double tw_sketch_bound(int bucket) { return smallest * exp(bucket * log_gamma()); }
 
+TwSketchScale tw_sketch_scale;
+
+__attribute__((constructor)) static void fill_scale(void)
+{
+    for (int k = 0; k < TW_SKETCH_BUCKETS; k++) {
+        double bound = tw_sketch_bound(k);
+        memcpy(&tw_sketch_scale.bound[k], &bound, sizeof bound);
+    }
+    for (uint64_t k = 0; k < TW_SKETCH_CELLS; k++) {
+        uint64_t bits = (TW_SKETCH_FIRST_CELL + k) << TW_SKETCH_CELL_BITS;
+        double begins;
+        memcpy(&begins, &bits, sizeof begins);
+        tw_sketch_scale.begins[k] = (uint16_t)tw_sketch_bucket(begins);
+    }
+}
+
 void tw_sketch_add(TwSketch *sketch, double value, uint64_t times)
 {
     if (times == 0) return;

@@ -133,7 +133,7 @@ static inline void heap_sink(uint64_t *heap, int count, int at, uint64_t key)
             // the least of four without a branch: which it is cannot be foreseen
             const uint64_t *c = heap + child;
             int left = c[1] < c[0], right = 2 + (c[3] < c[2]);
-            best += c[right] < c[left] ? right : left;
+            best += left + (-(c[right] < c[left]) & (right - left));
         } else {
             if (child >= count) break;
             for (int c = child + 1; c < count; c++) best = heap[c] < heap[best] ? c : best;

@@ -46,47 +46,12 @@ double tw_latency_scale(int which)
     return which == TW_TPOT || which == TW_NORMALISED ? 1e-12 : 1e-9;
 }
 
-#define PER_BUCKET (1.0 / log2(1.01 / 0.99))    // of an octave
-
-// Where x 2^octaves microseconds lie on the scale of the sketch, in buckets: log2 by a polynomial on [1, 2) that keeps
-// within 2e-6 octaves. x > 0.
-static inline double scale_at(double x, double octaves)
-{
-    uint64_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    int exponent = (int)(bits >> 52) - 1023;
-    bits = (bits & 0xfffffffffffffu) | 0x3ff0000000000000u;
-    double t;
-    memcpy(&t, &bits, sizeof t);
-    t -= 1.5;
-    double square = t * t, low = 0.584963043 + 0.961821235 * t, middle = -0.320652295 + 0.141718052 * t;
-    double high = -0.0703767294 + 0.043928971 * t - 0.0256910885 * square;
-    return (exponent + octaves + (low + square * (middle + square * high))) * PER_BUCKET;
-}
-
-// Whether a value there, and one larger by a part `more` / `first` of itself, lie in the bucket after `below` whatever
-// was rounded.
-static inline bool sure(double at, int below, double more, double first)
-{
-    double into = at - below;
-    return (unsigned)(below - 200) < TW_SKETCH_BUCKETS - 202 && into > 5e-4 &&
-           PER_BUCKET * 1.4427 * more < (1.0 - 5e-4 - into) * first;
-}
-
-// log2 of the scale of each latency in microseconds
-static inline double octaves_of(int which)
-{
-    if (which == TW_ITL) return -41.965784284662087;
-    return which == TW_TPOT || which == TW_NORMALISED ? -19.931568569324174 : -9.965784284662087;
-}
-
 static inline void add(TwLatency *latency, int which, int64_t value, double scale)
 {
-    double seconds = (double)value * scale, at = scale_at((double)value, octaves_of(which));
-    int below = (int)at;
+    double seconds = (double)value * scale;
     TwSketch *sketch = &latency->sketch[which];
     sketch->count++;
-    sketch->bucket[sure(at, below, 0.0, 1.0) ? below + 1 : tw_sketch_bucket(seconds)]++;
+    sketch->bucket[tw_sketch_bucket_of(seconds)]++;
     if (seconds > sketch->max) sketch->max = seconds;
     latency->sum[which] += value;
 }
@@ -115,12 +80,9 @@ void tw_latency_many(TwLatency *latency, int which, double seconds, int64_t time
     latency->sum[which] += tw_wide(seconds / tw_latency_scale(which), 1) * times;
 }
 
-static int gap_bucket(TwSeries span, int64_t from)
-{
-    double gap = tw_double(span.next + span.grow * from), at = scale_at(gap, octaves_of(TW_ITL));
-    int below = (int)at;
-    return sure(at, below, 0.0, 1.0) ? below + 1 : tw_sketch_bucket(gap * (1e-9 / TW_UNITS_PER_NS));
-}
+static inline double gap_s(TwWide gap) { return tw_double(gap) * (1e-9 / TW_UNITS_PER_NS); }
+
+static int gap_bucket(TwSeries span, int64_t from) { return tw_sketch_bucket_of(gap_s(span.next + span.grow * from)); }
 
 // Gaps in several buckets: how many fall into each is found by bisection.
 static void spread_gaps(TwSketch *sketch, TwSeries span, int64_t m, int64_t weight)
@@ -155,11 +117,10 @@ void tw_latency_gaps(TwLatency *latency, const TwSeries *span, int64_t m, TwWide
     sketch->count += (uint64_t)(m * weight);
     latency->sum[TW_ITL] += tw_times(took, weight);
 
-    // most lie in one bucket, surely: where the first is, and at most how many buckets further the last
-    double first = tw_double(next), at = scale_at(first, octaves_of(TW_ITL));
-    int below = (int)at;
-    if (more >= 0 && sure(at, below, tw_double(more), first))
-        sketch->bucket[below + 1] += (uint64_t)(m * weight);
+    // most lie in one bucket
+    int bucket = tw_sketch_bucket_of(gap_s(next));
+    if (more >= 0 && tw_sketch_within(bucket, gap_s(next + more)))
+        sketch->bucket[bucket] += (uint64_t)(m * weight);
     else
         spread_gaps(sketch, *span, m, weight);
 }

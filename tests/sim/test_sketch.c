@@ -62,8 +62,23 @@ static void ends_of_the_range(void)
     CHECK(tw_sketch_share_below(&sketch, 1.0) == 0.5);
 }
 
+// The table's buckets are those of the logarithm: everywhere, and within a few units of each bound.
+static void table_is_the_logarithm(void)
+{
+    for (double v = 1e-9; v < 1e7; v *= 1.0007) CHECK(tw_sketch_bucket_of(v) == tw_sketch_bucket(v));
+    for (int k = 0; k < TW_SKETCH_BUCKETS; k++) {
+        double v = tw_sketch_bound(k), beside = 1.0;
+        for (int far = 0; far < 40; far++, beside = far % 2 ? -beside : -1.7 * beside) {
+            double near = v + beside * v * 0x1p-52;
+            CHECK(tw_sketch_bucket_of(near) == tw_sketch_bucket(near));
+            CHECK(!tw_sketch_within(k, near) || tw_sketch_bucket(near) <= k);
+        }
+    }
+}
+
 int main(void)
 {
+    table_is_the_logarithm();
     quantiles_are_within_one_percent();
     merging_in_any_order_gives_the_same();
     ends_of_the_range();
