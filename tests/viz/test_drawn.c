@@ -3,6 +3,7 @@
 // hang on.
 #include "models/network/drawn.h"
 #include "tests/twin/twin.h"
+#include "tests/viz/recorded.h"
 #include "tests/viz/scratch.h"
 #include "twin/scene_maker.h"
 #include "twin/scene_text.h"
@@ -223,18 +224,7 @@ int main(void)
     TwError error = {0};
     Factory f = factory("facilities/drawn_hall.cfg", sets, (int)(sizeof sets / sizeof *sets));
     TwSceneMaker *maker = tw_scene_maker_create(f.plant, 64);
-    TwRecord *record = NULL;
-    const TwRecordHead head = {"test", "tokenworks", "tokenworks-run-1", f.plant->start};
-    CHECK(tw_record_create(&record, scratch_path(path, "drawn.h5"), true, &head, &f.plant->record, &error));
-    CHECK(tw_state_advance(f.state, 120.0, record, NULL, &error));
-    char *text = NULL, written[512];
-    size_t size = 0;
-    FILE *stream = open_memstream(&text, &size);
-    const TwScene *live = tw_scene_maker_scene(maker, f.state);
-    CHECK(tw_scene_write_text(live, stream));
-    fclose(stream);
-    CHECK(tw_record_text(record, "scene", text, &error) && tw_record_finish(record, "complete", written, &error));
-    free(text);
+    const TwScene *live = recorded_until(&f, maker, 120.0, scratch_path(path, "drawn.h5"));
     links_are_those_of_the_drawing(&f, live);
     settings_lead_to_the_line(live);
     TwReplay *replay = NULL;

@@ -1,9 +1,7 @@
 // The elements of a running factory, and that a result file shows the same ones with the same values.
-#include "tests/twin/twin.h"
+#include "tests/viz/recorded.h"
 #include "tests/viz/scratch.h"
 #include "twin/live.h"
-#include "twin/scene_maker.h"
-#include "twin/scene_text.h"
 #include "viz/viz.h"
 
 #include <time.h>
@@ -34,13 +32,7 @@ static void run(Factory *f, TwSceneMaker *maker, const char *path)
         tw_scene_maker_sample(maker, f->state);
     }
     tw_scene_maker_lose_all(maker, f->state);
-    char *text = NULL, written[512];
-    size_t size = 0;
-    FILE *stream = open_memstream(&text, &size);
-    CHECK(tw_scene_write_text(tw_scene_maker_scene(maker, f->state), stream));
-    fclose(stream);
-    CHECK(tw_record_text(record, "scene", text, &error) && tw_record_finish(record, "complete", written, &error));
-    free(text);
+    record_scene(record, tw_scene_maker_scene(maker, f->state));
 }
 
 static void same_values(const TwScene *live, const TwScene *shown)
@@ -137,18 +129,7 @@ static void switches_tell_what_the_run_sends(void)
     TwError error = {0};
     Factory f = factory("facilities/split_hall.cfg", spans, 2);
     TwSceneMaker *maker = tw_scene_maker_create(f.plant, 64);
-    TwRecord *record = NULL;
-    const TwRecordHead head = {"test", "tokenworks", "tokenworks-run-1", f.plant->start};
-    CHECK(tw_record_create(&record, scratch_path(path, "switches.h5"), true, &head, &f.plant->record, &error));
-    CHECK(tw_state_advance(f.state, 120.0, record, NULL, &error));
-    char *text = NULL, written[512];
-    size_t size = 0;
-    FILE *stream = open_memstream(&text, &size);
-    const TwScene *live = tw_scene_maker_scene(maker, f.state);
-    CHECK(tw_scene_write_text(live, stream));
-    fclose(stream);
-    CHECK(tw_record_text(record, "scene", text, &error) && tw_record_finish(record, "complete", written, &error));
-    free(text);
+    const TwScene *live = recorded_until(&f, maker, 120.0, scratch_path(path, "switches.h5"));
     TwReplay *replay = NULL;
     CHECK(tw_replay_open(&replay, path, &error));
     const TwScene *shown = tw_replay_scene(replay, 120.0);
