@@ -7,8 +7,8 @@ const char *const tw_policy_names[] = {"vllm_v1", "trtllm",  "trtllm_max_utiliza
                                        "sglang",  "sarathi", "prefill_first",          NULL};
 
 const char *const tw_first_token_names[] = {"prefill", "relayed", "decode", NULL};
-const char *const tw_rank_router_names[] = {
-    "auto", "even", "round_robin", "least_loaded", "least_tokens", "central", "vllm_dp", "kv_aware", NULL};
+const char *const tw_rank_router_names[] = {"auto",    "even",    "round_robin", "least_loaded", "least_tokens",
+                                            "central", "vllm_dp", "kv_aware",    "trtllm_adp",   NULL};
 
 static int number_of(const char *name, const char *const names[])
 {
@@ -31,7 +31,7 @@ bool tw_rank_router(const char *name, TwPolicy policy, int ranks, TwEngineSpec *
     TwRankRouter router = (TwRankRouter)k;
     bool tensorrt = policy == TW_TRTLLM || policy == TW_TRTLLM_MAX_UTILIZATION;
     if (router == TW_RANK_AUTO)
-        router = policy == TW_SGLANG ? TW_RANK_ROUND_ROBIN : tensorrt ? TW_RANK_CENTRAL : TW_RANK_VLLM_DP;
+        router = policy == TW_SGLANG ? TW_RANK_ROUND_ROBIN : tensorrt ? TW_RANK_TRTLLM_ADP : TW_RANK_VLLM_DP;
     spec->rank_router = router;
     spec->ranks = router == TW_RANK_EVEN ? 1 : ranks;
     return true;
@@ -314,7 +314,7 @@ static void clear_list(const TwEngine *e, TwReplica *r)
     r->fresh_row = 0;
     r->running = r->decodes = r->chunk_count = r->chunk_tokens = r->loading = r->handed = 0;
     r->wait_count = 0;
-    r->wait_input = r->prompt_blocks = r->reserved = r->swapped = 0;
+    r->wait_input = r->input_tokens = r->prompt_blocks = r->reserved = r->swapped = 0;
     r->context = r->held_blocks = r->held_context = 0;
     r->gap_from = -1;
     r->fresh_count = 0;
@@ -711,7 +711,7 @@ static bool list_consistent(const TwEngine *e, const TwReplica *r, Counted *sum)
     const uint32_t *chunks = part_const(r, e->chunks);
     const uint16_t *residues = part_const(r, e->residues);
     const TwQueue *queues = part_const(r, e->queue);
-    int64_t held = 0, context = 0, input = 0, output = 0;
+    int64_t held = 0, context = 0, input = 0, output = 0, prompts = 0;
     int running = 0, decodes = 0, waiting = 0, loading = 0;
     int32_t gaps_of[TW_SERVICES] = {0};
     uint32_t before = TW_NO_ROW;
@@ -722,6 +722,7 @@ static bool list_consistent(const TwEngine *e, const TwReplica *r, Counted *sum)
         int chunk = 0;
         while (chunk < r->chunk_count && chunks[chunk] != at) chunk++;
         ok &= links[at].before == before;
+        prompts += row->input;
         running++;
         int64_t blocks;
         if (chunk < r->chunk_count) {
@@ -748,6 +749,7 @@ static bool list_consistent(const TwEngine *e, const TwReplica *r, Counted *sum)
         held += chunk_blocks(e, r, row, row->chunk) - row->shared;
         input += x < row->input ? row->input - x : 0;
         output += row->output - produced_of(row->input, row->seen);
+        prompts += row->input;
         loading++;
     }
     int fronting = 0;
@@ -761,6 +763,7 @@ static bool list_consistent(const TwEngine *e, const TwReplica *r, Counted *sum)
             const TwRow *row = rows + at;
             input += row->seen < row->input ? row->input - row->seen : 0;
             output += row->output - produced_of(row->input, row->seen);
+            prompts += row->input;
             waiting++;
         }
     }
@@ -777,7 +780,7 @@ static bool list_consistent(const TwEngine *e, const TwReplica *r, Counted *sum)
         }
     }
     ok &= before == r->youngest && running == r->running && decodes == r->decodes && decodes == r->kv.decodes;
-    ok &= waiting == r->wait_count && loading == r->loading && fronting == r->fronting;
+    ok &= waiting == r->wait_count && loading == r->loading && fronting == r->fronting && prompts == r->input_tokens;
     for (int k = 0; k < e->services; k++) ok &= gaps_of[k] == r->gaps_of[k];
     ok &= residue_sum == decodes && context == r->context && r->kv.free >= 0;
     // what was handed on and has not left is not looked up here

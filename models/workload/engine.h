@@ -64,9 +64,12 @@ typedef enum TwRankRouter {
     TW_RANK_ROUND_ROBIN,
     TW_RANK_LEAST_LOADED,    // fewest waiting and running: SGLang's shortest queue
     TW_RANK_LEAST_TOKENS,    // fewest tokens to compute and in memory: SGLang's minimum tokens
-    TW_RANK_CENTRAL,         // the same, but who finds no place goes on to the first rank that has one: TensorRT-LLM
+    TW_RANK_CENTRAL,         // the same, but who finds no place goes on to the first rank that has one
     TW_RANK_VLLM_DP,         // least of 4 waiting + running: vLLM's balancer
     TW_RANK_KV_AWARE,        // least of prompt blocks to compute, less those cached there, and blocks held: Dynamo's
+    // of the ranks with fewer requests than the most, or than the mean rounded up, shortest prompts in all; who finds
+    // no place goes on to the first rank that has one: TensorRT-LLM's
+    TW_RANK_TRTLLM_ADP,
 } TwRankRouter;
 
 extern const char *const tw_rank_router_names[];    // NULL-ended, in this order
@@ -296,6 +299,7 @@ typedef struct TwReplica {
     int32_t fresh_count;             // that have joined them since then
     int32_t gaps_of[TW_SERVICES];    // decodes that arrived after warm-up
     int64_t wait_input;              // prompt tokens of the waiting
+    int64_t input_tokens;            // of all who wait, load or run: how long their prompts are
     int64_t prompt_blocks;           // of prompts not computed, waiting and running
     int64_t swapped, link_ns;        // blocks in host memory; when the host link is free
     double pace_s;                   // time that a token has taken so far, at the last boundary

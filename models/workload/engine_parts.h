@@ -73,13 +73,13 @@ enum {
 };
 
 typedef struct TwRankEntry {
-    int64_t finish;              // decode clock of its first finish; INT64_MAX: none decodes
-    uint32_t ends;               // row of who finishes then
-    int64_t base;                // context less decodes times the decode clock
-    int64_t taken;               // first iteration whose blocks have not been taken from the free ones
-    int64_t lasts;               // all iterations before it find their blocks
-    int64_t prompts;             // tokens of prompts waiting and in work, where the router asks for them
-    int32_t decodes;             // as of the last plan
+    int64_t finish;     // decode clock of its first finish; INT64_MAX: none decodes
+    uint32_t ends;      // row of who finishes then
+    int64_t base;       // context less decodes times the decode clock
+    int64_t taken;      // first iteration whose blocks have not been taken from the free ones
+    int64_t lasts;      // all iterations before it find their blocks
+    int64_t prompts;    // tokens of prompts, where the router asks for them: to compute, or of all who are here
+    int32_t decodes;    // as of the last plan
     int32_t running, waiting;    // with a place; without
     uint32_t flags;
 } TwRankEntry;
@@ -92,6 +92,11 @@ typedef struct TwRankBook {
 } TwRankBook;
 
 static inline bool booked(const TwEngine *e) { return TW_RANKED && e->booked; }
+// Who finds no place with a rank goes on to the first that has one.
+static inline bool moves_on(const TwEngine *e)
+{
+    return e->spec.rank_router == TW_RANK_CENTRAL || e->spec.rank_router == TW_RANK_TRTLLM_ADP;
+}
 static inline TwRankBook *book_of(const TwEngine *e, TwReplica *group) { return part(group, e->book); }
 static inline const TwRankBook *book_const(const TwEngine *e, const TwReplica *g) { return part_const(g, e->book); }
 static inline int32_t ranks_flagged(const TwRankBook *book, unsigned flag)

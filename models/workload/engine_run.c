@@ -551,7 +551,7 @@ bool tw_engine_offer_as(const TwEngine *e, TwReplica *g, const TwRequest *reques
     if (!g->busy) {
         // a boundary now, processed once time has passed it: whatever else arrives at this time is seen there too
         wake(e, g, coming->now_ns);
-    } else if (first || (several(e->ranks) && e->spec.rank_router == TW_RANK_CENTRAL) ||
+    } else if (first || (several(e->ranks) && moves_on(e)) ||
                rare(e->queues > 1 || e->spec.sglang.longest_prefix)) {
         // who finds others waiting changes nothing: they did not fit, or are seen at a boundary already planned
         tw_engine_shorten(g, coming->now_ns);

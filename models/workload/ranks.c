@@ -30,6 +30,7 @@ void tw_ranks_note(const TwEngine *e, TwReplica *g, TwReplica *list)
     at->running = list->running + list->loading;
     at->waiting = list->wait_count;
     if (weighs_tokens(e)) at->prompts = prompt_tokens(e, list);
+    if (e->spec.rank_router == TW_RANK_TRTLLM_ADP) at->prompts = list->input_tokens;
     bool chunk = list->chunk_count > 0, waits = list->wait_count > 0;
     unsigned flags = (chunk ? TW_RANK_CHUNK : 0) | (chunk || could_begin(e, list) ? TW_RANK_PROMPT : 0) |
                      (list->decodes >= e->spec.max_sequences ? TW_RANK_FULL : 0) |
@@ -122,6 +123,8 @@ static double cost_of(const TwEngine *e, TwReplica *list, int64_t m, const TwReq
         }
         return (double)(list->prompt_blocks - hit + now.blocks_held);
     }
+    case TW_RANK_TRTLLM_ADP:
+        return (double)list->input_tokens;
     case TW_RANK_AUTO:
     case TW_RANK_EVEN:
     case TW_RANK_ROUND_ROBIN:
@@ -142,10 +145,47 @@ static inline double cost_by_book(const TwEngine *e, TwReplica *g, int k, int64_
     case TW_RANK_LEAST_TOKENS:
     case TW_RANK_CENTRAL:
         return (double)(at->prompts + at->base + at->decodes * (g->iteration + m));
+    case TW_RANK_TRTLLM_ADP:
+        return (double)at->prompts;
     default:
         settle(e, g, rank_of(e, g, k), &book_of(e, g)->rank[k], g->iteration + 1);
         return cost_of(e, rank_of(e, g, k), m, request);
     }
+}
+
+// Requests with a rank.
+static int64_t present(const TwReplica *list) { return (int64_t)list->running + list->loading + list->wait_count; }
+
+static inline int64_t present_by_book(const TwEngine *e, TwReplica *g, int k)
+{
+    if (!booked(e)) return present(rank_of(e, g, k));
+    const TwRankEntry *at = &book_of(e, g)->rank[k];
+    return (int64_t)at->running + at->waiting;
+}
+
+// TensorRT-LLM's router of attention data parallelism (its adp_router.py), which takes requests as they come.
+static TwReplica *shortest_prompts(const TwEngine *e, TwReplica *g, const TwRequest *request)
+{
+    int64_t total = 0, most = 0, count_best = 0;
+    for (int k = 0; k < e->ranks; k++) {
+        int64_t count = present_by_book(e, g, k);
+        total += count;
+        if (count > most) most = count;
+    }
+    int64_t expected = (total + e->ranks) / e->ranks;    // the mean with this one, rounded up
+    if (most > expected) expected = most;
+    int best = -1;
+    double least_cost = 0.0;
+    for (int k = 0; k < e->ranks; k++) {
+        int64_t count = present_by_book(e, g, k);
+        if (count >= expected) continue;
+        double cost = booked(e) ? cost_by_book(e, g, k, 0, request) : cost_of(e, rank_of(e, g, k), 0, request);
+        if (best >= 0 && (cost > least_cost || (cost == least_cost && count >= count_best))) continue;
+        best = k;
+        least_cost = cost;
+        count_best = count;
+    }
+    return rank_of(e, g, best);
 }
 
 TwReplica *tw_ranks_choose(const TwEngine *e, TwReplica *g, const TwRequest *request, int64_t now_ns)
@@ -156,6 +196,7 @@ TwReplica *tw_ranks_choose(const TwEngine *e, TwReplica *g, const TwRequest *req
         g->next_rank = best + 1 < e->ranks ? best + 1 : 0;
         return rank_of(e, g, best);
     }
+    if (e->spec.rank_router == TW_RANK_TRTLLM_ADP) return shortest_prompts(e, g, request);
     bool tokens = weighs_tokens(e) || e->spec.rank_router == TW_RANK_KV_AWARE;
     int64_t m = g->busy && tokens ? tw_engine_passed(g, now_ns) : 0;
     double least_cost = booked(e) ? cost_by_book(e, g, 0, m, request) : cost_of(e, g, m, request);
@@ -169,8 +210,6 @@ TwReplica *tw_ranks_choose(const TwEngine *e, TwReplica *g, const TwRequest *req
 }
 
 // --- prompts that wait ------------------------------------------------------------------------------------------
-
-static int64_t present(const TwReplica *list) { return (int64_t)list->running + list->loading + list->wait_count; }
 
 // Who waits with a rank whose places are taken goes to the rank with most places left, the first to have come first.
 static void level(const TwEngine *e, TwReplica *g)
@@ -586,7 +625,7 @@ static void boundary_by_book(const TwEngine *e, TwReplica *g, const TwEngineLog 
         changed |= tw_sched_ends(e, list, log);
         tw_ranks_note(e, g, list);
     }
-    if (e->spec.rank_router == TW_RANK_CENTRAL && ranks_flagged(book, TW_RANK_OVER) > 0) {
+    if (moves_on(e) && ranks_flagged(book, TW_RANK_OVER) > 0) {
         level(e, g);
         for (int k = 0; k < e->ranks; k++) tw_ranks_note(e, g, rank_of(e, g, k));
     }
@@ -622,7 +661,7 @@ void tw_ranks_boundary(const TwEngine *e, TwReplica *g, const TwEngineLog *log)
         TwReplica *list = rank_of(e, g, k);
         if (!ends_nothing(e, list)) changed |= tw_sched_ends(e, list, log);
     }
-    if (e->spec.rank_router == TW_RANK_CENTRAL) level(e, g);
+    if (moves_on(e)) level(e, g);
     TwHold hold = ranks_wait(e) ? hold_of(e, g) : TW_HOLD_NONE;
     g->hold = (uint8_t)hold;
     for (int k = 0; k < e->ranks; k++) {

@@ -48,6 +48,7 @@ static void list_add(const TwEngine *e, TwReplica *r, uint32_t row)
     else
         links[after].before = row;
     r->running++;
+    r->input_tokens += rows_of(e, r)[row].input;
 }
 
 static void list_remove(const TwEngine *e, TwReplica *r, uint32_t row)
@@ -62,6 +63,7 @@ static void list_remove(const TwEngine *e, TwReplica *r, uint32_t row)
     else
         links[link->after].before = link->before;
     r->running--;
+    r->input_tokens -= rows_of(e, r)[row].input;
 }
 
 static void chunk_add(const TwEngine *e, TwReplica *r, uint32_t row)
@@ -132,6 +134,7 @@ void tw_seq_wait(const TwEngine *e, TwReplica *r, uint32_t row, bool first)
     }
     r->wait_count++;
     r->wait_input += to_compute(at);
+    r->input_tokens += at->input;
 }
 
 void tw_seq_unwait(const TwEngine *e, TwReplica *r, uint32_t row)
@@ -149,6 +152,7 @@ void tw_seq_unwait(const TwEngine *e, TwReplica *r, uint32_t row)
         links[link->after].before = link->before;
     r->wait_count--;
     r->wait_input -= to_compute(at);
+    r->input_tokens -= at->input;
 }
 
 uint32_t tw_seq_head(const TwEngine *e, TwReplica *r)
@@ -647,6 +651,7 @@ bool tw_seq_admit(const TwEngine *e, TwReplica *r, const TwAdmission *a, int64_t
         links_of(e, r)[a->row].after = r->loading_first;
         r->loading_first = a->row;
         r->loading++;
+        r->input_tokens += at->input;
         if (there < r->ready_ns) r->ready_ns = there;
         return false;
     }
@@ -680,6 +685,7 @@ bool tw_seq_join(const TwEngine *e, TwReplica *r)
         else
             links[before_best].after = links[best].after;
         r->loading--;
+        r->input_tokens -= rows[best].input;
         rows[best].base = rows[best].chunk;
         run(e, r, best, 0);
         any = true;

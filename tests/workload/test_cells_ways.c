@@ -250,7 +250,7 @@ static void rounds(int from, int count, uint64_t first_seed, bool loud)
         bool even = strcmp(pool.router, "central") != 0;
         if (even && draw_int(&seed, 0, 2) == 0) {
             engine.ranks = draw_int(&seed, 2, 3);
-            engine.rank_router = (TwRankRouter)draw_int(&seed, TW_RANK_ROUND_ROBIN, TW_RANK_KV_AWARE);
+            engine.rank_router = (TwRankRouter)draw_int(&seed, TW_RANK_ROUND_ROBIN, TW_RANK_TRTLLM_ADP);
             if (mixes && draw_int(&seed, 0, 1)) engine.rank_wait = draw_int(&seed, 0, 40);
             pool.max_tokens *= engine.ranks, pool.max_sequences *= engine.ranks, pool.kv_blocks *= engine.ranks;
         }

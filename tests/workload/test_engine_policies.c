@@ -100,7 +100,7 @@ static void ways_agree(int rounds, uint64_t seed, bool covers, bool ranks)
         spec.itl_share = 0.9;
         if (ranks) {
             spec.ranks = draw_int(&seed, 2, 5);
-            spec.rank_router = (TwRankRouter)(TW_RANK_ROUND_ROBIN + round % 6);
+            spec.rank_router = (TwRankRouter)(TW_RANK_ROUND_ROBIN + round % 7);
             bool mixed = round % 7 < 4;
             if (mixed && draw_int(&seed, 0, 1)) spec.rank_wait = draw_int(&seed, 0, 60);
             if (mixed && draw_int(&seed, 0, 1)) spec.rank_gather = draw_int(&seed, 0, 20);
@@ -327,12 +327,38 @@ static void the_slower_rank_binds(void)
     }
 }
 
+// TensorRT-LLM's router: of the ranks below the most requests, or below the mean rounded up, the shortest prompts.
+static void the_shortest_prompts_of_the_fewest(void)
+{
+    static const struct {
+        int input, rank;
+    } ask[] = {{1000, 0}, {10, 1}, {20, 1}, {2000, 0}, {5, 1}, {5, 0}, {7, 1}};
+    TestStep step = {1e6, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0};
+    TwStepSource source = test_source(&step);
+    TwEngineSpec spec = wide_spec(&source);
+    TwEngine engine;
+    spec.ranks = 2;
+    spec.policy = TW_TRTLLM;
+    spec.rank_router = TW_RANK_TRTLLM_ADP;
+    TwReplica *r = new_replica(&engine, &spec);
+    for (uint32_t k = 0; k < TW_COUNT(ask); k++) {
+        int32_t before[2] = {tw_replica_waiting(r), tw_replica_waiting(rank_of(&engine, r, 1))};
+        CHECK(tw_engine_offer(&engine, r, &ASK(0, ask[k].input, 50, k), NULL));
+        CHECK(tw_replica_waiting(rank_of(&engine, r, ask[k].rank)) == before[ask[k].rank] + 1);
+        CHECK(tw_engine_consistent(&engine, r));
+    }
+    tw_engine_run(&engine, r, INT64_MAX, NULL);
+    CHECK(r->counts.completed == TW_COUNT(ask) && tw_engine_consistent(&engine, r));
+    free(r);
+}
+
 // With a number: so many random workloads; with a second: others.
 int main(int argc, char **argv)
 {
     higher_levels_preempt(true);
     higher_levels_preempt(false);
     the_slower_rank_binds();
+    the_shortest_prompts_of_the_fewest();
 #ifdef __SANITIZE_ADDRESS__
     const bool few = true;    // memory is looked at here, and that everything comes to pass without the sanitizers
 #else
