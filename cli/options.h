@@ -87,6 +87,8 @@ typedef enum TwServing {
     TW_ON_BUSY_KV,
     TW_ON_BUSY_TOKENS,
     TW_ON_BUSY_WAITING,
+    TW_ON_SLOW_SHARE,
+    TW_ON_SLOW_TIMES,
     TW_ON_RE_ROLE,
     TW_ON_TTFT_SLO,
     TW_ON_TPOT_SLO,

@@ -10,10 +10,10 @@
 bool tw_cli_fleet_asked(const TwOptions *o)
 {
     static const TwServing mine[] = {
-        TW_ON_ROUTER,  TW_ON_PLANNER,  TW_ON_PREDICTOR,   TW_ON_INTERVAL,    TW_ON_PROFILE,       TW_ON_PROMPTS,
-        TW_ON_RE_ROLE, TW_ON_TTFT_SLO, TW_ON_TPOT_SLO,    TW_ON_ITL_SLO,     TW_ON_ITL_SHARE,     TW_ON_PATIENCE,
-        TW_ON_TIMEOUT, TW_ON_LEAVE,    TW_ON_FIRST_TOKEN, TW_ON_SESSIONS,    TW_ON_SIGNAL_PERIOD, TW_ON_EVENT_DELAY,
-        TW_ON_KV_TTL,  TW_ON_BUSY_KV,  TW_ON_BUSY_TOKENS, TW_ON_BUSY_WAITING};
+        TW_ON_ROUTER,  TW_ON_PLANNER,  TW_ON_PREDICTOR,   TW_ON_INTERVAL,     TW_ON_PROFILE,       TW_ON_PROMPTS,
+        TW_ON_RE_ROLE, TW_ON_TTFT_SLO, TW_ON_TPOT_SLO,    TW_ON_ITL_SLO,      TW_ON_ITL_SHARE,     TW_ON_PATIENCE,
+        TW_ON_TIMEOUT, TW_ON_LEAVE,    TW_ON_FIRST_TOKEN, TW_ON_SESSIONS,     TW_ON_SIGNAL_PERIOD, TW_ON_EVENT_DELAY,
+        TW_ON_KV_TTL,  TW_ON_BUSY_KV,  TW_ON_BUSY_TOKENS, TW_ON_BUSY_WAITING, TW_ON_SLOW_SHARE,    TW_ON_SLOW_TIMES};
     for (size_t k = 0; k < sizeof mine / sizeof *mine; k++)
         if (o->serving[mine[k]]) return true;
     return o->set_count > 0;    // --for
@@ -45,6 +45,13 @@ static bool read_routing(const TwOptions *o, TwFleetSpec *f)
         !tw_cli_whole(o, TW_ON_BUSY_TOKENS, "busy-prompt-tokens", 0, 1000000000, 0, &tokens) ||
         !tw_cli_whole(o, TW_ON_BUSY_WAITING, "busy-waiting", 0, 1000000, 0, &waiting))
         return false;
+    if (!tw_cli_real(o, TW_ON_SLOW_SHARE, "slow-share", 0.0, 1.0, 0.0, &f->slow_share) ||
+        !tw_cli_real(o, TW_ON_SLOW_TIMES, "slow-times", 1.0, 100.0, 1.3, &f->slow_times))
+        return false;
+    if (o->serving[TW_ON_SLOW_TIMES] && !o->serving[TW_ON_SLOW_SHARE]) {
+        fprintf(stderr, "tokenworks: --slow-times needs --slow-share\n");
+        return false;
+    }
     r->busy_tokens = (int)tokens, r->busy_waiting = (int)waiting;
     bool kv =
         strcmp(f->router, "kv_aware") == 0 || strcmp(f->router, "scored") == 0 || strcmp(f->router, "affinity") == 0;
@@ -173,6 +180,8 @@ static void print_text(const TwDeploySpec *spec, const TwDeploy *d, const TwFlee
     if (r->totals.prompt_tokens_looked_up > 0)
         printf("  found cached  %12.1f %% of prompt tokens\n",
                100.0 * (double)r->totals.prompt_tokens_hit / (double)r->totals.prompt_tokens_looked_up);
+    if (f->slow_share > 0.0)
+        printf("  stragglers    %12d replicas, %g times as slow as the others\n", r->slow, f->slow_times);
     if (f->prefills > 0)
         printf("  KV transfers  %12lld             %10.3f ms each, %.4g GB/s of a replica\n",
                (long long)r->totals.transfers, 1e3 * r->totals.transfer_s / (double)r->totals.transfers,
@@ -231,6 +240,7 @@ static void print_json(const TwDeploySpec *spec, const TwFleetSpec *f, const TwF
         tw_json_text(stdout, tw_first_token_names[f->serve->first_token]);
     }
     tw_json_member(stdout, "gpus", r->gpus);
+    tw_json_member(stdout, "slow_replicas", r->slow);
     tw_json_member(stdout, "simulated_s", r->span_s);
     tw_json_member(stdout, "output_tokens_per_s", h.output_s);
     tw_json_member(stdout, "output_tokens_per_s_per_gpu", h.per_gpu);

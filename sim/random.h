@@ -28,6 +28,7 @@ typedef enum TwPurpose {
     TW_PURPOSE_GROWTH,
     TW_PURPOSE_METER,
     TW_PURPOSE_SAMPLE,
+    TW_PURPOSE_SLOW,
 } TwPurpose;
 
 uint64_t tw_hash64(const char *text);    // FNV-1a, finished by a 64-bit mix

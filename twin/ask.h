@@ -21,7 +21,7 @@ typedef struct TwEventWord {
 
 extern const TwEventWord tw_event_words[];    // ended by a row without a word
 
-const TwEventWord *tw_event_word(const char *word);    // NULL: none
+const TwEventWord *tw_event_word(const char *word);                        // NULL: none
 
 // On an element, a CDU or a pool by name; on the one cooling plant or all traffic by "".
 typedef struct TwAsk {

@@ -47,6 +47,8 @@ const TwEventWord tw_event_words[] = {
      "pumps", 1.0},
     {"traffic", TW_EVENT_TRAFFIC, TW_EVENT_TRAFFIC_END, TW_ON_TRAFFIC, true, true, "value", false,
      "requests come so many times as often", "times", 2.0},
+    {"slow", TW_EVENT_SLOW, TW_EVENT_SLOW_END, TW_ON_RACK, true, true, "value", false,
+     "what it computes takes so many times as long", "times", 1.3},
     {"row_leak", COOLING(ROW_LEAK), TW_ON_RACK, true, true, "value", false, "the row's main leaks at it", "kg/s", 0.5},
     {"row_shut", COOLING(ROW_SHUT), TW_ON_RACK, true, true, NULL, false, "the row's main is shut at it", "", NAN},
     {"air_unit_out", COOLING(AIR_UNIT_OUT), TW_ON_COOLING, true, true, "value", true, "air handlers stand", "units",
@@ -84,6 +86,17 @@ static bool unknown_name(const char *what, const char *name, const char *const *
                    near ? near : "", near ? "\"?" : "");
 }
 
+bool tw_slow_takes(const TwPlant *plant, double value, TwError *error)
+{
+    if (!(value >= 1.0 && value <= 100.0))
+        return tw_fail(error, TW_BAD_INPUT, "slow: value = %g, expected 1 to 100 times", value);
+    if (strcmp(plant->run.fidelity, "fluid") == 0)
+        return tw_fail(error, TW_BAD_INPUT,
+                       "slow: a flow takes all replicas for alike, expected run.fidelity exact or "
+                       "sampled");
+    return true;
+}
+
 bool tw_ask_resolve(const TwPlant *plant, const TwAsk *ask, TwEventPlan *begin, TwError *error)
 {
     const TwEventWord *word = tw_event_word(ask->word);
@@ -107,6 +120,7 @@ bool tw_ask_resolve(const TwPlant *plant, const TwAsk *ask, TwEventPlan *begin, 
                            plant->pools[i].name);
     if (word->on == TW_ON_TRAFFIC && !(ask->value >= 0.01 && ask->value <= 100.0))
         return tw_fail(error, TW_BAD_INPUT, "traffic: value = %g, expected 0.01 to 100 times", ask->value);
+    if (word->kind == TW_EVENT_SLOW && !tw_slow_takes(plant, ask->value, error)) return false;
     static const struct {
         const char *setting;
         double least, most;

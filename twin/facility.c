@@ -350,11 +350,12 @@ static const TwKind workload_kind = {
     "workload", NULL, workload_fields, TW_COUNT(workload_fields), workload_children, TW_COUNT(workload_children)};
 
 static const char *const event_words[] = {
-    "load_target", "lose",         "restore",         "set_supply", "pump_fail",   "dip",          "reset",
-    "maintain",    "pump_trip",    "valve_stuck",     "clog",       "foul",        "leak",         "unit_out",
-    "water_loss",  "chiller_trip", "heat_wave",       "traffic",    "valve_drift", "sensor_bias",  "sensor_frozen",
-    "rack_leak",   "rack_valve",   "plant_pump_trip", "row_leak",   "row_shut",    "air_unit_out", "lose_leaf",
-    "lose_spine",  "lose_core",    "lose_rail",       "lose_plane", "lose_link",   "lose_optic",   NULL};
+    "load_target", "lose",        "restore",       "set_supply",   "pump_fail",  "dip",
+    "reset",       "maintain",    "pump_trip",     "valve_stuck",  "clog",       "foul",
+    "leak",        "unit_out",    "water_loss",    "chiller_trip", "heat_wave",  "traffic",
+    "valve_drift", "sensor_bias", "sensor_frozen", "rack_leak",    "rack_valve", "plant_pump_trip",
+    "row_leak",    "row_shut",    "air_unit_out",  "slow",         "lose_leaf",  "lose_spine",
+    "lose_core",   "lose_rail",   "lose_plane",    "lose_link",    "lose_optic", NULL};
 static const char *const ramp_words[] = {"after", "inside", "outside", NULL};
 static const TwField event_fields[] = {
     WORD(TwEventRow, kind, NULL, event_words, "what happens"),
@@ -371,7 +372,7 @@ static const TwField event_fields[] = {
          "clog: times the resistance added; foul: K/W; leak, rack_leak: kg/s; unit_out, plant_pump_trip: units; "
          "heat_wave, "
          "sensor_bias: K; sensor_frozen: degC; valve_stuck, rack_valve: opening; valve_drift: of its stroke an hour; "
-         "traffic: times"),
+         "traffic, slow: times"),
     WHOLE(TwEventRow, plane, "1", 0, 64, "0", "lose_leaf and its kind: plane of the fabric"),
     WHOLE(TwEventRow, index, "1", 0, 1e9, "0", "lose_leaf and its kind: which leaf, spine, core, rail or plane"),
     YES(TwEventRow, best_effort, "true", "load_target: a goal rather than an obligation; named in the event log"),

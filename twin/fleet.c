@@ -130,6 +130,10 @@ static bool make_workload(Fleet *f, TwFleetResult *result, TwError *error)
                        .queue_max = 4096,
                        .router = spec->router,
                        .routing = spec->routing,
+                       .slow_share = spec->slow_share,
+                       .slow_times = spec->slow_times,
+                       .gpus = f->deploy->gpus,
+                       .prefill_gpus = f->deploy->gpus,
                        .ttft_slo_s = spec->ttft_slo_s,
                        .tpot_slo_s = spec->tpot_slo_s,
                        .seed = s->seed,
@@ -275,6 +279,7 @@ bool tw_fleet_run(const TwDeploy *deploy, const TwFleetSpec *spec, TwFleetResult
         tw_workload_totals(f.workload, f.block, -1, &result->totals);
         for (int which = 0; which < TW_LATENCIES; which++)
             tw_workload_sketch(f.workload, f.block, -1, which, &result->latency[which]);
+        for (int i = 0; i < f.count; i++) result->slow += tw_workload_slow(f.workload, f.block, i) > 1.0;
         if (f.planner) tw_planner_view(f.planner, f.block, &result->planner);
         result->device_j = result->totals.device_j;
         result->rest_j = f.rest_gpu_s * idle_w(deploy);

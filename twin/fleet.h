@@ -18,6 +18,7 @@ typedef struct TwFleetSpec {
     const char *sessions;        // kinds of tw_fleet_sessions instead of single requests; NULL: those
     const char *router;
     TwRouterSpec routing;
+    double slow_share, slow_times;    // stragglers, as TwPoolSpec
     int replicas, prefills;    // that decode (and compute prompts, where prefills is 0); for prompts alone besides
     double span_s, warmup_s;
     double ttft_slo_s, tpot_slo_s;
@@ -43,7 +44,7 @@ typedef struct TwFleetResult {
     TwPlannerView planner;
     double device_j, rest_j;    // of GPUs in service; of those that rest
     double transfer_bytes_s;    // a KV transfer's rate alone
-    int gpus, rows;
+    int gpus, rows, slow;       // slow: replicas that are slower than they should be
     TwFleetRow row[TW_FLEET_ROWS];
 } TwFleetResult;
 

@@ -94,6 +94,8 @@ typedef enum TwEventKind {
     TW_EVENT_FABRIC_END,
     TW_EVENT_TRAFFIC,    // of all pools; value: times what it would be
     TW_EVENT_TRAFFIC_END,
+    TW_EVENT_SLOW,    // a rack's replicas; value: times as long as they should take
+    TW_EVENT_SLOW_END,
     TW_EVENT_FAIL,    // twin/failures.h from here
     TW_EVENT_SWAPPED,
     TW_EVENT_REPAIRED,

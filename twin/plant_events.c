@@ -117,6 +117,11 @@ static void compile_event(TwPlant *plant, const TwNode *node, TwErrors *errors)
                               plant->pools[i].name);
         if (!(value >= 0.01 && value <= 100.0)) return;
     }
+    TwError error;
+    if (word->kind == TW_EVENT_SLOW && !tw_slow_takes(plant, value, &error)) {
+        tw_node_error(node, need, errors, "%s", error.text);
+        return;
+    }
     if (word->kind == TW_EVENT_DIP && !isfinite(until_s)) {
         tw_node_error(node, "for_s", errors, "a dip needs for_s: how long it lasts");
         return;

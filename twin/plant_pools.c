@@ -365,6 +365,8 @@ static void fill_spec(const Draft *d, TwPoolSpec *spec)
         .ttft_slo_s = pool->ttft_slo_s,
         .tpot_slo_s = pool->tpot_slo_s,
         .seed = (uint64_t)d->plant->run.seed,
+        .gpus = d->own.gpus,
+        .prefill_gpus = d->front.gpus,
     };
 }
 

@@ -18,6 +18,7 @@ typedef struct EngineRow {
     double detect_s, prompt_weight, cache_credit, tier_credit, temperature, affinity_factor, signal_period_s;
     double kv_event_delay_s, kv_event_period_s, kv_ttl_s, busy_kv_fraction;
     bool kv_events;
+    double slow_fraction, slow_times;
     int64_t busy_prompt_tokens, busy_waiting, busy_spared_priority;
 } EngineRow;
 
@@ -95,6 +96,9 @@ static const TwField engine_fields[] = {
     FIELD(EngineRow, temperature, "1", TW_REAL, 0, 1e3, "0", NULL, "router kv_aware: of its draw; 0: the least cost"),
     FIELD(EngineRow, affinity_factor, "1", TW_REAL, 1, 1e3, "1.25", NULL, "router affinity: most load over the mean"),
     FIELD(EngineRow, signal_period_s, "s", TW_REAL, 0, 1e3, "0", NULL, "the router sees loads this old; 0: fresh"),
+    FIELD(EngineRow, slow_fraction, "1", TW_REAL, 0, 1, "0", NULL,
+          "stragglers: share of the GPUs that make their replica slower, drawn by the seed"),
+    FIELD(EngineRow, slow_times, "1", TW_REAL, 1, 100, "1.3", NULL, "how many times as long such a replica takes"),
     FIELD(EngineRow, kv_events, "", TW_BOOLEAN, 0, 1, "true", NULL,
           "replicas tell the router what they cache; if not, it assumes that they keep what they were sent"),
     FIELD(EngineRow, kv_event_delay_s, "s", TW_REAL, 0, 60, "0", NULL, "until it knows; 0: at once"),
@@ -284,6 +288,8 @@ bool tw_pool_engine(const TwNode *pool, TwArena *arena, bool shares, double bloc
                                    .busy_tokens = (int)row.busy_prompt_tokens,
                                    .busy_waiting = (int)row.busy_waiting,
                                    .busy_spared = (int)row.busy_spared_priority};
+    spec->slow_share = row.slow_fraction;
+    spec->slow_times = row.slow_times;
     spec->retry = row.retry;
     spec->detect_s = row.detect_s;
     if (!set_tiers(node, arena, block_bytes, spec->cell_count, engine, errors)) return false;

@@ -41,6 +41,11 @@ static TwHappening happening_of(TwEventKind kind, TwHappening *begun)
     case TW_EVENT_TRAFFIC_END:
         *begun = TW_HAPPENED_TRAFFIC;
         return TW_HAPPENED_TRAFFIC_END;
+    case TW_EVENT_SLOW:
+        return TW_HAPPENED_SLOW;
+    case TW_EVENT_SLOW_END:
+        *begun = TW_HAPPENED_SLOW;
+        return TW_HAPPENED_SLOW_END;
     case TW_EVENT_RESET:
         *begun = TW_HAPPENED_LATCHED;
         return TW_HAPPENED_RESET;
@@ -139,6 +144,10 @@ static void apply(TwState *state, TwEventKind kind, int target, double value, do
     case TW_EVENT_TRAFFIC_END:
         for (int i = 0; i < plant->pool_count; i++)
             tw_traffic_scale(plant->pools[i].traffic, state->block, kind == TW_EVENT_TRAFFIC ? value : 1.0, m->time_ns);
+        return;
+    case TW_EVENT_SLOW:
+    case TW_EVENT_SLOW_END:
+        tw_workload_slow_rack(plant->workload, state->block, target, kind == TW_EVENT_SLOW ? value : 1.0);
         return;
     case TW_EVENT_SUPPLY:
         tw_thermal_set_supply(plant->thermal, state->block, target, value);

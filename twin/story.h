@@ -86,6 +86,8 @@ typedef enum TwHappening {
     TW_HAPPENED_BLOCK,          // a generator accepts more load; value: share of its rating
     TW_HAPPENED_TRAFFIC,        // requests come so many times as often; value: times
     TW_HAPPENED_TRAFFIC_END,
+    TW_HAPPENED_SLOW,    // what a rack computes takes so many times as long; value: times
+    TW_HAPPENED_SLOW_END,
     TW_HAPPENED_DEW,    // coolant near the room's dew point; target: the first CDU; count: CDUs; value: degC
     TW_HAPPENED_DEW_END,
     TW_HAPPENED_VALVE_FULL,    // valves of CDUs are open and asked for more; value: supply, degC

@@ -115,6 +115,8 @@ static const struct {
     [TW_HAPPENED_ALONE] = {"generation_stopped", OF_ELEMENT, 2, NULL},
     [TW_HAPPENED_BLOCK] = {"generator_block", OF_ELEMENT, 0, "{name}{more} accepts {percent} % of its rating"},
     [TW_HAPPENED_TRAFFIC] = {"traffic", OF_NOTHING, 1, "requests come {x} times as often"},
+    [TW_HAPPENED_SLOW] = {"slow", OF_RACK, 1, "{name} takes {x} times as long as it should"},
+    [TW_HAPPENED_SLOW_END] = {"slow_end", OF_RACK, 0, "{name} as fast as before"},
     [TW_HAPPENED_TRAFFIC_END] = {"traffic_end", OF_NOTHING, 0, "requests come as often as before"},
 };
 

@@ -767,6 +767,12 @@ Limits tw_replica_limits(const Plant *p, const TwWorkloadIn *in, int replica)
     return l;
 }
 
+static double slow_of(const Work *w, int replica)
+{
+    const TwWorkload whole = {.inner = w->plant};
+    return tw_workload_slow(&whole, w->block, replica);
+}
+
 static void begin_window(Work *w, const TwWorkloadIn *in, int64_t from_ns)
 {
     const Plant *p = w->plant;
@@ -784,6 +790,7 @@ static void begin_window(Work *w, const TwWorkloadIn *in, int64_t from_ns)
         w->deaf = false;
         // its lease ends
         if (r->off && !was_off && (w->pool->told || w->pool->assumed)) tw_kv_beliefs_leave(&w->beliefs, k);
+        tw_engine_slow(engine_at(w, k), r, from_ns, slow_of(w, i));
         if (in->link) {
             tw_engine_network(engine_at(w, k), r, in->link[i].tier_bytes_s);
             tw_engine_congestion(engine_at(w, k), r, from_ns, in->link[i].congestion);

@@ -397,7 +397,7 @@ void tw_engine_start_apart(const TwEngine *e, TwReplica *r, const TwEnginePlace 
     set_time(e, r, tw_time_of(now_ns));
     r->cap_w = INFINITY;
     r->clock_level = TW_LEVELS - 1;
-    r->congestion = 1.0;
+    r->congestion = r->slow = 1.0;
 }
 
 void tw_engine_restart(const TwEngine *e, TwReplica *r)
@@ -593,6 +593,15 @@ void tw_engine_congestion(const TwEngine *e, TwReplica *r, int64_t now_ns, doubl
 {
     if (!e->spec.step->crosses || congestion == r->congestion) return;
     r->congestion = congestion;
+    r->limits_changed = true;
+    if (r->busy) tw_engine_shorten(r, now_ns);
+}
+
+void tw_engine_slow(const TwEngine *e, TwReplica *r, int64_t now_ns, double slow)
+{
+    (void)e;
+    if (slow == r->slow) return;
+    r->slow = slow;
     r->limits_changed = true;
     if (r->busy) tw_engine_shorten(r, now_ns);
 }

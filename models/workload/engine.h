@@ -306,6 +306,7 @@ typedef struct TwReplica {
     double ratio;                    // sglang: at its last setting
     int64_t ratio_steps;             // decode steps since then
     double congestion;               // its network cards have so many times less than alone, >= 1
+    double slow;                     // its iterations take so many times as long as they should, >= 1
     int64_t crossing;                // bytes through them of an iteration
     int64_t store;                   // from here to the replica whose arrays hold the shared tiers
     int64_t group;                   // from here to the first rank of its group
@@ -449,6 +450,10 @@ void tw_engine_limit(const TwEngine *engine, TwReplica *replica, int64_t now_ns,
 // From the next boundary on its network cards have `congestion` times less than alone, >= 1; nothing to a replica that
 // lies in one domain.
 void tw_engine_congestion(const TwEngine *engine, TwReplica *replica, int64_t now_ns, double congestion);
+
+// From the next boundary on its iterations take `slow` times as long as they should, >= 1: a straggler, whose GPUs draw
+// what they draw at rest in the time that it loses.
+void tw_engine_slow(const TwEngine *engine, TwReplica *replica, int64_t now_ns, double slow);
 
 // The network gives reads and writes of its remote cache tier so many B/s from now on.
 void tw_engine_network(const TwEngine *engine, TwReplica *replica, const double tier_bytes_s[2]);

@@ -213,6 +213,7 @@ TW_LOCAL bool tw_sched_turn(const TwEngine *engine, TwReplica *list, bool change
 TW_LOCAL void tw_sched_batch(const TwEngine *engine, TwReplica *list, TwBatch *batch);
 TW_LOCAL bool tw_sched_works(const TwEngine *engine, TwReplica *list);
 // The series of a cost of a batch; what the images of prompts that begin add to it. Returns those images.
+TW_LOCAL double tw_sched_slow_w(double watts, double slow, double wait_w);
 TW_LOCAL TwSeries tw_sched_series(const TwEngine *engine, TwAffine cost, double scale, const TwBatch *batch);
 TW_LOCAL int tw_sched_images(const TwEngine *engine, TwReplica *list);
 // Iterations to the end of a composition; of them, those that find their blocks and see nothing of the list's own.

@@ -391,6 +391,13 @@ static void set_plan(const TwEngine *e, TwReplica *g, int64_t m, TwSeries slowes
 }
 
 // The plan of ranks that all decode, by their book, eight side by side. False: they are not of that kind.
+// The group waits for its straggler, at the power at which ranks wait.
+static void slow_choice(const TwReplica *g, TwStepChoice *choice, double wait_w)
+{
+    choice->full_w = tw_sched_slow_w(choice->full_w, g->slow, wait_w);
+    choice->drawn_w = tw_sched_slow_w(choice->drawn_w, g->slow, wait_w);
+}
+
 static bool plan_lanes(const TwEngine *e, TwReplica *g)
 {
     const TwStepSource *source = e->spec.step;
@@ -412,6 +419,11 @@ static bool plan_lanes(const TwEngine *e, TwReplica *g)
     TwStepChoice choice = {.crossing_bytes = 0.0};
     double wait_w;
     if (!source->choose_lanes(source->context, &limits, e->ranks, lanes, &wait_w, &choice)) return false;
+    if (g->slow > 1.0) slow_choice(g, &choice, wait_w);
+    for (int k = 0; k < e->ranks && g->slow > 1.0; k++) {
+        lanes[k / TW_LANES].ns[k % TW_LANES] *= g->slow;
+        lanes[k / TW_LANES].context_ns[k % TW_LANES] *= g->slow;
+    }
     tw_sched_chosen(g, &limits, &choice);
 
     Cost time[TW_RANKS_MOST], energy = {0.0, 0.0}, all = {0.0, 0.0};
@@ -455,6 +467,11 @@ static void plan_ranks(const TwEngine *e, TwReplica *g)
     TwStepChoice choice = {.crossing_bytes = 0.0};
     double wait_w;
     source->choose_ranks(source->context, &limits, e->ranks, batch, step, &wait_w, &choice);
+    if (g->slow > 1.0) slow_choice(g, &choice, wait_w);
+    for (int k = 0; k < e->ranks && g->slow > 1.0; k++) {
+        TwAffine *t = &step[k].time_ns;
+        *t = (TwAffine){g->slow * t->base, g->slow * t->per_context, g->slow * t->per_history};
+    }
     tw_sched_chosen(g, &limits, &choice);
 
     int most = 0, images_most = 0;

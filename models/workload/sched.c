@@ -143,17 +143,35 @@ inline void tw_sched_chosen(TwReplica *r, const TwStepLimits *limits, const TwSt
     r->crossing = choice->crossing_bytes > 0.0 ? llround(choice->crossing_bytes) : 0;
 }
 
+// Mean power where a straggler takes `slow` times as long and draws `wait_w` in the time that it loses.
+double tw_sched_slow_w(double watts, double slow, double wait_w) { return (watts + (slow - 1.0) * wait_w) / slow; }
+
+static void slow_step(TwStep *step, double slow, double wait_w)
+{
+    TwAffine *t = &step->time_ns, *n = &step->energy_nj;
+    const double more = (slow - 1.0) * wait_w;
+    *n = (TwAffine){n->base + more * t->base, n->per_context + more * t->per_context,
+                    n->per_history + more * t->per_history};
+    *t = (TwAffine){slow * t->base, slow * t->per_context, slow * t->per_history};
+}
+
 // The highest level at or below the thermal limit that draws no more than the cap: power rises with the clock.
 static void choose_level(const TwEngine *e, TwReplica *r, const TwBatch *b, TwStep *step)
 {
     const TwStepSource *source = e->spec.step;
-    const TwStepLimits limits = {
-        .level = r->clock_level, .guess = r->level, .cap_w = r->cap_w, .congestion = r->congestion};
+    TwStepLimits limits = {.level = r->clock_level, .guess = r->level, .cap_w = r->cap_w, .congestion = r->congestion};
+    const bool slows = r->slow > 1.0;
+    if (slows && limits.cap_w < INFINITY) limits.cap_w = r->slow * r->cap_w - (r->slow - 1.0) * source->idle_w;
     TwStepChoice choice = {.crossing_bytes = 0.0};
     if (source->choose)
         source->choose(source->context, &limits, b, step, &choice);
     else
         choose_by_steps(source, &limits, b, step, &choice);
+    if (slows) {
+        slow_step(step, r->slow, source->idle_w);
+        choice.full_w = tw_sched_slow_w(choice.full_w, r->slow, source->idle_w);
+        choice.drawn_w = tw_sched_slow_w(choice.drawn_w, r->slow, source->idle_w);
+    }
     tw_sched_chosen(r, &limits, &choice);
 }
 

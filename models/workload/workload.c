@@ -160,6 +160,11 @@ static bool compile_pool(const TwWorkloadSpec *workload, const TwPoolSpec *spec,
                  "delay, or kv_events = false");
         return false;
     }
+    if (spec->fluid && spec->slow_share > 0.0) {
+        complain(errors, spec,
+                 "GPUs that are slower than others: a flow takes all for alike, expected slow_fraction = 0");
+        return false;
+    }
     if (spec->fluid && pool->limits) {
         complain(errors, spec,
                  "replicas that are busy turn requests away: of a flow nobody knows, expected no busy_ limit");
@@ -388,6 +393,20 @@ static size_t place(const TwWorkloadSpec *spec, Plant *p, Room *room)
     return rows;
 }
 
+// Each GPU of a replica by itself; one that is slow holds up all of them.
+static void draw_slow(const TwPoolSpec *spec, const Pool *pool, Plant *p)
+{
+    for (int i = pool->replica_begin; i < pool->replica_end; i++) {
+        p->slow[i] = 1.0;
+        if (!(spec->slow_share > 0.0) || !(spec->slow_times > 1.0)) continue;
+        int gpus = p->prefill_built[i] ? spec->prefill_gpus : spec->gpus, slow = 0;
+        for (int g = 0; g < (gpus > 0 ? gpus : 1); g++)
+            slow += tw_random(pool->stream, (uint64_t)(i - pool->replica_begin), (uint32_t)g, TW_PURPOSE_SLOW) <
+                    spec->slow_share;
+        if (slow > 0) p->slow[i] = spec->slow_times;
+    }
+}
+
 bool tw_workload_create(TwWorkload **out, const TwWorkloadSpec *spec, TwLayout *layout, TwErrors *errors)
 {
     *out = NULL;
@@ -421,8 +440,10 @@ bool tw_workload_create(TwWorkload **out, const TwWorkloadSpec *spec, TwLayout *
     p->mirror = TW_TAKE(arena, replicas + 1, int);
     p->prefill_built = TW_TAKE(arena, replicas + 1, bool);
     p->rows_at = TW_TAKE(arena, replicas + 1, TwEnginePlace);
+    p->slow = TW_TAKE(arena, replicas + 1, double);
     Room room = {0};
     size_t rows = place(spec, p, &room);
+    for (int k = 0; k < spec->pool_count; k++) draw_slow(&spec->pools[k], &p->pools[k], p);
 
     size_t before = layout->bytes, n = (size_t)replicas, cells = (size_t)p->cell_count;
     p->replicas = tw_layout_add(layout, n, sizeof(TwReplica));
@@ -444,6 +465,8 @@ bool tw_workload_create(TwWorkload **out, const TwWorkloadSpec *spec, TwLayout *
     p->signals = tw_layout_add(layout, n, sizeof(TwRouterSignal));
     p->roles = tw_layout_add(layout, n, sizeof(bool));
     p->costs = tw_layout_add(layout, n, sizeof(double));
+    p->rack_slow = tw_layout_add(layout, (size_t)spec->rack_count, sizeof(double));
+    p->rack_count = spec->rack_count;
     p->seen_signals = tw_layout_add(layout, n, sizeof(TwRouterSignal));
     p->seen_load = tw_layout_add(layout, n, sizeof(int32_t));
     p->link = tw_layout_add(layout, n, sizeof(TwReplicaLink));
@@ -499,6 +522,7 @@ void tw_workload_start(const TwWorkload *workload, void *block)
         }
         several |= pool->services > 1 || pool->tenants > 1;
     }
+    for (int rack = 0; rack < p->rack_count; rack++) tw_f64(block, p->rack_slow)[rack] = 1.0;
     if (p->fluid) memset(tw_at(block, p->flows_in), 0, (size_t)p->pool_count * sizeof(TwFlowIn));
     if (several) {
         memset(tw_at(block, p->services), 0, (size_t)p->cell_count * TW_SERVICES * sizeof(TwServiceCounts));
@@ -537,6 +561,20 @@ void tw_workload_start(const TwWorkload *workload, void *block)
         }
     }
     share_stores(p, block);
+}
+
+void tw_workload_slow_rack(const TwWorkload *workload, void *block, int rack, double times)
+{
+    tw_f64(block, workload->inner->rack_slow)[rack] = times;
+}
+
+double tw_workload_slow(const TwWorkload *workload, const void *block, int replica)
+{
+    const Plant *p = workload->inner;
+    double times = 1.0;
+    for (int k = p->part_first[replica]; k < p->part_first[replica + 1]; k++)
+        times = fmax(times, ((const double *)tw_at_const(block, p->rack_slow))[p->parts_of[k].rack]);
+    return times * p->slow[replica];
 }
 
 // --- advance ------------------------------------------------------------------------------------------------------

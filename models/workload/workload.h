@@ -65,9 +65,12 @@ typedef struct TwPoolSpec {
     TwRouterSpec routing;    // prompt_weight, credit, factor: 0 counts as 1, 1, 1.25
     bool retry;              // requests of a replica that lost power are tried again after detect_s, or else lost
     double detect_s;
-    int sampled_cells;        // so many router cells, drawn by the seed, are simulated and stand for all; 0: all are
-    bool fluid;               // requests are a flow (fluid.h)
-    double fluid_window_s;    // in which its racks' demand is taken; 0: 1 s
+    // stragglers: this share of the GPUs, drawn by the seed, make the replica that they are of so many times slower
+    double slow_share, slow_times;
+    int gpus, prefill_gpus;    // of a replica; 0 counts as 1
+    int sampled_cells;         // so many router cells, drawn by the seed, are simulated and stand for all; 0: all are
+    bool fluid;                // requests are a flow (fluid.h)
+    double fluid_window_s;     // in which its racks' demand is taken; 0: 1 s
 } TwPoolSpec;
 
 typedef struct TwWorkloadSpec {
@@ -200,6 +203,10 @@ void tw_workload_latency(const TwWorkload *workload, const void *block, int pool
 bool tw_workload_prefills(const TwWorkload *workload, const void *block, int replica);    // computes prompts alone
 // Makes a replica one of the other kind, from its next start on. False: not foreseen, or it is not down and empty.
 bool tw_workload_set_role(const TwWorkload *workload, void *block, int replica, bool prefill);
+// What the replicas in a rack, or with a part in it, compute takes so many times as long from the next window on,
+// beside what each is slower by itself; several racks: the slowest. 1: as it should.
+void tw_workload_slow_rack(const TwWorkload *workload, void *block, int rack, double times);
+double tw_workload_slow(const TwWorkload *workload, const void *block, int replica);    // how many times now
 // Whether a replica has nothing to do: no request runs, waits or leaves there.
 bool tw_workload_idle(const TwWorkload *workload, const void *block, int replica);
 // Queue state now, summed: waiting and running requests and KV share of a pool.

@@ -109,7 +109,7 @@ typedef struct Part {
 
 struct TwWorkloadPlant {
     TwArena *arena;
-    int pool_count, cell_count, threads;
+    int pool_count, cell_count, rack_count, threads;
     Pool *pools;
     Cell *cells;
     int *part_first;           // [replica + 1]
@@ -127,6 +127,8 @@ struct TwWorkloadPlant {
     TwSlot services, tenants;              // [cell] counts of each class, of each tenant
     TwSlot next_ns, load, off, signals;    // [replica] copies for the router
     TwSlot roles;                          // [replica] true: computes prompts for the others
+    double *slow;                          // [replica] times slower as built
+    TwSlot rack_slow;                      // [rack] and by its rack now
     TwSlot costs;                          // [replica] of kv_aware, before the prompt
     TwSlot seen_load, seen_signals;        // as the router saw them last
     TwSlot link, sent;                     // [replica] TwReplicaLink in force, TwReplicaSent

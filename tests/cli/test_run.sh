@@ -113,6 +113,11 @@ cut="load_target utility at=1min for=120s limit_kw=500"
 key() { "$TOKENWORKS" check "$@" --json 2> err.txt | python3 -c 'import json, sys; print(json.load(sys.stdin)["key"])'; }
 [ -n "$(key cut.cfg)" ] && [ "$(key cut.cfg)" = "$(key hopper_hall --event "$cut")" ] || fail "--event is another event"
 [ "$(key cut.cfg)" != "$(key hopper_hall)" ] || fail "--event changes nothing"
+# a rack that is slower for a while, told and over; a flow knows no such rack
+expect 0 "takes 1.5 times as long as it should" "$TOKENWORKS" run hopper_hall --for 3min --event "slow rack1 at=1min for=1min value=1.5" --out slow.h5
+grep -q "rack1 as fast as before" out.txt || fail "a slow rack is not said to be over"
+expect 3 "expected 1 to 100 times" "$TOKENWORKS" run hopper_hall --event "slow rack1 at=1min value=0.5" -q
+expect 3 "a flow takes all replicas for alike" "$TOKENWORKS" run hopper_hall --set run.fidelity=fluid --event "slow rack1 at=1min value=2" -q
 expect 2 "is no part of WHAT" "$TOKENWORKS" run dps_8rack --event "lose pdu1 at=soon" -q
 expect 3 "did you mean \"pdu1\"" "$TOKENWORKS" run dps_8rack --event "lose pdu9 at=3s" -q
 

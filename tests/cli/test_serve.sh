@@ -137,6 +137,15 @@ b = busy["requests"]
 assert over["good_requests_per_s"] < 2 and busy["good_requests_per_s"] > 18, (over, busy)
 assert b["refused_busy"] == b["rejected"] == sum(x["outcome"] == "rejected" and x["replica"] == "" for x in rows) > 1000
 END
+# a share of slow GPUs costs who deals evenly more than who looks at loads
+for how in "round_robin" "least_loaded"; do
+    expect 0 "" $few --router $how --slow-share 0.1 --slow-times 2
+    cp out.txt "slow_$how.json"
+done
+python3 -c 'import json
+p, q = (json.load(open(f"slow_{r}.json")) for r in ("round_robin", "least_loaded"))
+assert p["slow_replicas"] == q["slow_replicas"] > 0 and p["tpot_s"]["p99"] > 1.05 * q["tpot_s"]["p99"]' || fail "--slow-share"
+expect 2 "needs --slow-share" $few --slow-times 2
 expect 2 "need --router kv_aware" $fleet --kv-ttl 10
 expect 2 "or they do not" $fleet --router kv_aware --kv-ttl 10 --kv-event-delay 1
 expect 2 "does nothing with --sessions" $fleet --sessions chat

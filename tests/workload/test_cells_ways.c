@@ -50,7 +50,7 @@ typedef struct Left {
 
 // What is put upon the racks, window by window.
 typedef struct Fate {
-    double clock[WINDOWS][RACKS], cap[WINDOWS][RACKS];
+    double clock[WINDOWS][RACKS], cap[WINDOWS][RACKS], slow[WINDOWS][RACKS];
     bool on[WINDOWS][RACKS];
     uint8_t down[WINDOWS][REPLICAS], closed[WINDOWS][REPLICAS];
     TwReplicaLink link[WINDOWS][REPLICAS];
@@ -90,7 +90,7 @@ static void draw_requests(uint64_t *seed, int count, double gap_ns, int longest,
     }
 }
 
-static void draw_fate(uint64_t *seed, Fate *f, int64_t span_ns)
+static void draw_fate(uint64_t *seed, Fate *f, int64_t span_ns, bool slows)
 {
     memset(f, 0, sizeof *f);
     f->window_ns = span_ns / WINDOWS + 1;
@@ -105,6 +105,7 @@ static void draw_fate(uint64_t *seed, Fate *f, int64_t span_ns)
                                    : 400.0 + 3000.0 * draw_unit(seed) * draw_unit(seed);
             if (caps && draw_int(seed, 1, 40) == 1) f->cap[w][r] = 0.0;
             if (w == WINDOWS - 1 && f->cap[w][r] == 0.0) f->cap[w][r] = 900.0;
+            f->slow[w][r] = slows && draw_int(seed, 1, 5) == 1 ? 1.0 + draw_unit(seed) : 1.0;
             f->on[w][r] = !fails || draw_int(seed, 1, 12) > 1 || w == WINDOWS - 1;
         }
         for (int i = 0; i < REPLICAS; i++) {
@@ -142,6 +143,7 @@ static void run(const TwPoolSpec *pool, const Fate *fate, int threads, int split
     for (int w = 0; w < WINDOWS; w++) {
         const TwWorkloadIn in = {fate->clock[w], fate->cap[w],    fate->on[w],
                                  fate->down[w],  fate->closed[w], pool->hand_over.engine ? fate->link[w] : NULL};
+        for (int r = 0; r < RACKS; r++) tw_workload_slow_rack(workload, block, r, fate->slow[w][r]);
         // the last one is as long as it takes
         int64_t until = w < WINDOWS - 1 ? (w + 1) * fate->window_ns : 4000000000000ll;
         while (at < until) {
@@ -274,6 +276,8 @@ static void rounds(int from, int count, uint64_t first_seed, bool loud)
             pool.routing.busy_waiting = draw_int(&seed, 0, 1) ? draw_int(&seed, 1, 20) : 0;
             pool.routing.busy_spared = draw_int(&seed, 0, 3);
         }
+        if (draw_int(&seed, 0, 2) == 0) pool.slow_share = 0.3, pool.slow_times = 1.0 + draw_unit(&seed), pool.gpus = 2;
+        const bool slows = draw_int(&seed, 0, 2) == 0;
         pool.retry = draw_int(&seed, 0, 1);
         pool.detect_s = 0.05 * draw_unit(&seed);
         TwEngineSpec apart = {.step = &source, .max_tokens = 2048, .max_sequences = 16, .kv_blocks = least * 4};
@@ -309,7 +313,7 @@ static void rounds(int from, int count, uint64_t first_seed, bool loud)
         }
         double gap_ns = draw_unit(&seed) * 4e8 / replicas;
         draw_requests(&seed, requests, gap_ns, longest, outputs);
-        draw_fate(&seed, &fate, (int64_t)(1.3 * gap_ns * requests) + 100000000);
+        draw_fate(&seed, &fate, (int64_t)(1.3 * gap_ns * requests) + 100000000, slows);
         for (int k = 0; k < 5; k++) {
             if (!steps && k == 1) continue;
             engine.stride = apart.stride = k == 1 ? 1 : k == 4 ? TW_JUMP_MOST : 0;
