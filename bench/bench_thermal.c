@@ -363,7 +363,7 @@ int main(int argc, char **argv)
         return 1;
     }
     void *block = tw_block_create(&layout);
-    TwThermalIn in = {level_w, 0.0, NULL};
+    TwThermalIn in = {.rack_w = level_w};
     TwThermalOut out = {.chip_degc = chip};
     double start = now_s();
     if (!tw_thermal_start(thermal, block, &in, &error)) {

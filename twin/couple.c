@@ -406,7 +406,8 @@ static bool take_heat(const TwPlant *plant, void *block, TwScratch *s, double ro
         .crossings = s->crossings,
         .crossing_most = 2 * plant->rack_count + 4 * plant->cdu_count + 8,
     };
-    const TwThermalIn in = {s->all_w, room_w, tw_f64_const(block, plant->slot.load_on) + 1};
+    const TwThermalIn in = {
+        .rack_w = s->all_w, .room_w = room_w, .load_on = tw_f64_const(block, plant->slot.load_on) + 1, .slowed = true};
     if (!tw_thermal_advance(plant->thermal, block, &in, w->from_s, w->until_s, heat, error)) return false;
     double hottest = -INFINITY;
     for (int i = 0; i < plant->rack_count; i++) hottest = fmax(hottest, w->chip_degc[i]);

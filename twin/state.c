@@ -167,7 +167,9 @@ static bool start_thermal(TwState *state, double room_w, TwError *error)
     const TwPlant *plant = state->plant;
     static const TwShelfMaker maker = {settled, free};
     // every pump and fan has its supply
-    const Settle settle = {state, {state->scratch.all_w, room_w, tw_f64(state->block, plant->slot.load_on) + 1}};
+    const Settle settle = {
+        state,
+        {.rack_w = state->scratch.all_w, .room_w = room_w, .load_on = tw_f64(state->block, plant->slot.load_on) + 1}};
     if (plant->own_shelf) return tw_thermal_start(plant->thermal, state->block, &settle.in, error);
     char *name = settled_name(&settle);
     TwShelved *held = tw_shelf_take(plant->shelf, name, &maker, &settle, error);

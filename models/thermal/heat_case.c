@@ -159,7 +159,7 @@ static bool run(const TwThermal *thermal, void *block, const TwHeatCaseRow *row,
                 double *degc, TwHeatResult *result, TwError *error)
 {
     int racks = thermal->rack_count, each = (int)row->racks_per_group;
-    const TwThermalIn in = {rack_w, 0.0, NULL};
+    const TwThermalIn in = {.rack_w = rack_w};
     TwThermalOut out = {.supply_degc = degc, .return_degc = degc + racks};
     for (int i = 0; i < racks; i++) rack_w[i] = t->heat_w[i / each] / each;
     if (!tw_thermal_start(thermal, block, &in, error)) return false;

@@ -107,12 +107,16 @@ void tw_set_loops(const TwThermalPlant *plant, void *block, const TwThermalIn *i
     }
 }
 
+// No part of full power is told from less of the clock than this.
+static const double CLOCK_LEAST = 0.05;
+
 void tw_begin_group(const TwThermalPlant *plant, void *block, const TwThermalIn *in, int g)
 {
     const TwGroup *group = &plant->groups[g];
     TwRackInput *racks = (TwRackInput *)tw_at(block, plant->rack_input) + group->place;
     TwCduInput *lane = (TwCduInput *)tw_at(block, plant->cdu_input) + g;
     const int *rack = plant->place_rack + group->place * LANES;
+    const double *y = tw_f64_const(block, plant->state) + group->first;
     double thin = tw_f64_const(block, plant->plant_modes)[P_DENSITY];
     double water = plant->design_w_k > 0.0 ? tw_plant_state_const(plant, block)[PRIMARY] : 0.0;
     for (int at = 0; at < group->racks * LANES; at++) {
@@ -120,7 +124,10 @@ void tw_begin_group(const TwThermalPlant *plant, void *block, const TwThermalIn 
         if (i < 0) continue;
         size_t whole = group->place * LANES + (size_t)at;
         double share = plant->rack_chip_fraction[i], power = in->rack_w[i], own = plant->place_heat[whole] * power;
-        racks[at / LANES].chip_w[l] = share * own;
+        // power at full clock, which the throttle of the window scales
+        double clock =
+            in->slowed ? fmin(fmax(y[(at / LANES * RACK_STATES + CLOCK) * LANES + l], CLOCK_LEAST), 1.0) : 1.0;
+        racks[at / LANES].chip_w[l] = share * own / clock;
         racks[at / LANES].air_w[l] = (1.0 - share) * own;
         // constant within a window: the air follows the rack's power, the water the primary pumps
         racks[at / LANES].sink_w_k[l] = thin * group->rack[at / LANES].air_sink_w_k[l];

@@ -202,7 +202,7 @@ static inline bool net1_build(Net1 *n)
     n->cdu_heat_w = net1_take(cdus);
     n->cdu_valve = net1_take(cdus);
     for (int i = 0; i < loads; i++) n->load_on[i] = 1.0;
-    n->in = (TwThermalIn){n->rack_w, 0.0, n->load_on};
+    n->in = (TwThermalIn){.rack_w = n->rack_w, .load_on = n->load_on};
     n->out = (TwThermalOut){.load_w = n->load_w,
                             .rack_extra_j = n->extra_j,
                             .clock_fraction = n->clock,

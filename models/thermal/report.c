@@ -128,8 +128,9 @@ bool tw_thermal_report_group(const TwThermalPlant *plant, void *block, const TwT
             int i = rack[k * LANES + l];
             if (i < 0) continue;
             size_t at = (group->place + (size_t)k) * LANES + (size_t)l;
-            double extra = chip_j[k][l] - racks[k].chip_w[l] * length_s;
-            sum += in->rack_w[i] * plant->place_heat[at] * length_s + extra;
+            double own_j = in->rack_w[i] * plant->place_heat[at] * length_s;
+            double extra = chip_j[k][l] - plant->rack_chip_fraction[i] * own_j;
+            sum += own_j + extra;
             double inlet = group->air ? z[ROOM] : yc[SUPPLY * LANES + l];
             double outlet = s[MANIFOLD * LANES + l];
             if (group->air) {

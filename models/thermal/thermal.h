@@ -70,6 +70,7 @@ typedef struct TwThermalIn {
     const double *rack_w;     // [rack] mean power at the AC inlet, at the reference chip temperature
     double room_w;            // electrical losses that end in the room air
     const double *load_on;    // [load] supply: 1 normal, 0 dead; NULL: all normal
+    bool slowed;              // rack_w is drawn at the clocks that the state has; false: what full clock would draw
 } TwThermalIn;
 
 // A threshold that was passed inside the window.

@@ -563,13 +563,6 @@ static void lose(const TwEngine *e, TwReplica *r, int64_t now_ns, const TwEngine
     clear(e, r);
 }
 
-static int level_below(const TwStepSource *source, double clock_fraction)
-{
-    int level = TW_LEVELS - 1;
-    while (level > 0 && source->level_clock[level] > clock_fraction + 1e-9) level--;
-    return level;
-}
-
 void tw_engine_limit(const TwEngine *e, TwReplica *r, int64_t now_ns, double cap_w, double clock_fraction,
                      bool energised, const TwEngineLog *log)
 {
@@ -581,7 +574,7 @@ void tw_engine_limit(const TwEngine *e, TwReplica *r, int64_t now_ns, double cap
         if (!off) set_time(e, r, tw_time_of(now_ns));
     }
     if (off) return;
-    int level = level_below(e->spec.step, clock_fraction);
+    int level = tw_step_level(e->spec.step, clock_fraction);
     if (cap_w == r->cap_w && level == r->clock_level) return;
     r->cap_w = cap_w;
     r->clock_level = level;

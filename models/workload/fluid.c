@@ -267,9 +267,7 @@ static void begin(Work *w, const TwWorkloadIn *in)
                 if (off && !was) w->flow[k].falls = true;
                 r->off = off;
                 r->cap_w = limits.cap_w;
-                r->clock_level = TW_LEVELS - 1;
-                while (r->clock_level > 0 && source->level_clock[r->clock_level] > limits.clock_fraction + 1e-9)
-                    r->clock_level--;
+                r->clock_level = tw_step_level(source, limits.clock_fraction);
                 r->peak_w = 0.0;
             } else if (w->flow[k].falls) {
                 w->flow[k].falls = false;

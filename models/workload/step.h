@@ -87,6 +87,15 @@ typedef struct TwStepSource {
     double idle_w;                    // replica with the model resident and nothing to do
 } TwStepSource;
 
+// The level nearest to the clock that heat grants: a smooth throttle never grants all of full clock, and is no level of
+// its own until it takes half of one.
+static inline int tw_step_level(const TwStepSource *source, double clock_fraction)
+{
+    int level = TW_LEVELS - 1;
+    while (level > 0 && clock_fraction < 0.5 * (source->level_clock[level] + source->level_clock[level - 1])) level--;
+    return level;
+}
+
 // Shares of a cost by how well it is known; they sum to 1.
 typedef struct TwEvidenceShare {
     double measured, published, transferred, assumed;

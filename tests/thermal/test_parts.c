@@ -75,7 +75,7 @@ static void parts_work(const char *cdu, const char *plant, const char *room)
         exit(1);
     }
     void *block = tw_block_create(&layout);
-    TwThermalIn in = {rack_w, 5e3, NULL};
+    TwThermalIn in = {.rack_w = rack_w, .room_w = 5e3};
     TwThermalOut out = {.chip_degc = chip, .clock_fraction = clock, .cdu_supply_degc = supply};
     CHECK(tw_thermal_start(thermal, block, &in, &error));
     CHECK(tw_thermal_advance(thermal, block, &in, 0.0, 10.0, &out, &error));

@@ -94,6 +94,27 @@ static void heat_closes_through_failures(bool cvode, void (*cooler)(Net1 *n))
     net1_destroy(n);
 }
 
+// What racks draw at a clock that heat has lowered is their heat, whatever that clock: half of the coolant's flow to
+// chips that slow, and as much heat as the same power at full clock gives but for what leaks.
+static void slowed_power_is_heat(void)
+{
+    Net1 *n = net1_rows(2);
+    n->lumps.leakage_fraction = 0.0;
+    ready(n, 100e3);
+    CHECK(tw_thermal_fail_pump(n->thermal, n->block, 0, true));
+    advance(n, 0.0, 45.0);
+    double clock = n->clock[0];
+    CHECK(clock < 0.9 && clock > 0.41);
+    CHECK(n->extra_j[0] < 0.0);    // power at full clock: the window takes what its throttle leaves
+    // drawn at the clocks as they are: only what they still fall within the window is less
+    n->in.slowed = true;
+    advance(n, 45.0, 46.0);
+    CHECK_WITHIN(1.0 + n->extra_j[0] / (n->rack_w[0] * 1.0), n->clock[0] / clock,
+                 fabs(1.0 - n->clock[0] / clock) + 1e-9);
+    CHECK_WITHIN(n->extra_j[8], 0.0, 1e-3);    // the other CDU's racks: as given
+    net1_destroy(n);
+}
+
 // warmer weather costs fan power until fans are at their limit, then temperature
 static void weather_matters(void)
 {
@@ -315,6 +336,7 @@ int main(void)
     heat_closes_through_failures(false, use_dry_cooler);
     heat_closes_through_failures(false, use_tower);
     heat_closes_through_failures(true, use_dry_cooler);
+    slowed_power_is_heat();
     weather_matters();
     air_cooled_hall();
     same_answer_twice();

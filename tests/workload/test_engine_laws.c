@@ -246,6 +246,20 @@ static void limits_wait_for_a_boundary(void)
     free(r);
 }
 
+// Heat takes a level of the clock when it takes half of one, not when chips far from their limit grant 1 - 1e-8 of it.
+static void heat_takes_whole_levels(void)
+{
+    TestStep step = {.token_ns = 1e6, .watts_idle = 100.0, .watts_full = 500.0};
+    TwStepSource source = test_source(&step);
+    CHECK(tw_step_level(&source, 1.0) == TW_LEVELS - 1 && tw_step_level(&source, 1.0 - 1e-8) == TW_LEVELS - 1);
+    CHECK(tw_step_level(&source, 0.0) == 0);
+    for (int k = 0; k < TW_LEVELS; k++) CHECK(tw_step_level(&source, source.level_clock[k]) == k);
+    for (int k = 1; k < TW_LEVELS; k++) {
+        double middle = 0.5 * (source.level_clock[k] + source.level_clock[k - 1]);
+        CHECK(tw_step_level(&source, middle + 1e-9) == k && tw_step_level(&source, middle - 1e-9) == k - 1);
+    }
+}
+
 // A closed loop: each of two clients asks again when it is answered. Out of step, the answer comes while the other is
 // being computed, so each waits for the iteration in flight: 10 + 1 iterations a round.
 typedef struct Clients {
@@ -402,6 +416,7 @@ int main(void)
     little_holds_exactly();
     energy_by_hand();
     limits_wait_for_a_boundary();
+    heat_takes_whole_levels();
     closed_loop_of_two();
     faster_is_never_later();
     return check_failures != 0;
