@@ -32,4 +32,23 @@ json() { python3 -c 'import json,sys
 v = json.load(open("out.txt"))
 for k in sys.argv[1].split("."): v = v[k]
 print(v)' "$1"; }
+# Two event logs as stories for Python. Racks that reach a limit within an interval or a tenth of a second are one line or
+# several, so of each kind the first and the last instant and the racks that shut down are compared.
+story='
+import re
+def story(log):
+    kinds = {}
+    for e in log: kinds.setdefault(e["kind"], []).append(e["time_s"])
+    for e in log:
+        if e["kind"] == "shutdown":
+            more = re.search(r"and (\d+) more", e["text"])
+            kinds.setdefault("racks", []).append(1 + (int(more[1]) if more else 0))
+    return {k: (sum(t), sum(t)) if k == "racks" else (min(t), max(t)) for k, t in kinds.items()}
+def same_story(a, b):
+    a, b = story(a), story(b)
+    assert a.keys() == b.keys(), (a, b)
+    for kind in a:
+        bar = 0.2 if kind == "chips_hot" else 1.0
+        for x, y in zip(a[kind], b[kind]): assert abs(x - y) <= bar, (kind, a, b)
+'
 finish() { [ $failures = 0 ] || echo "$failures failures"; exit $((failures != 0)); }

@@ -5,7 +5,7 @@ cat > faults.cfg <<END
 $(sed '/^events/,/^);/d; /^run:/d' "$facilities/reference/pump_loss.cfg")
 events = (
   { at_s = 20.0;   kind = "pump_trip";   feed = "cdu1"; for_s = 60.0; },
-  { at_s = 100.0;  kind = "pump_fail";   feed = "cdu1"; for_s = 40.0; },
+  { at_s = 100.0;  kind = "pump_fail";   feed = "cdu1"; for_s = 32.0; },
   { at_s = 300.0;  kind = "valve_stuck"; feed = "cdu1"; for_s = 60.0; value = 0.15; },
   { at_s = 450.0;  kind = "leak";        feed = "cdu1"; value = 1.0; for_s = 60.0; },
   { at_s = 700.0;  kind = "water_loss";  for_s = 500.0; },
@@ -32,25 +32,16 @@ for integrator in rosenbrock cvode fault_windows; do
     cp out.txt dew_$integrator.json
 done
 expect 0 "" "$TOKENWORKS" report faults.h5 --export dsx --out faults.csv
-python3 - <<'END' || fail "the integrators tell different stories"
+(echo "$story" && cat <<'END') > same.py
 import csv, json
 for name, wanted in (("faults", {"pump_failed", "chips_hot", "throttle", "valve_full", "valve_full_end", "low_pressure",
                                  "fans_full", "fans_full_end", "basin_empty", "cooling"}),
                      ("dew", {"dew_point", "dew_point_end"})):
     runs = [json.load(open(f"{name}_{i}.json")) for i in ("rosenbrock", "cvode", "fault_windows")]
     for run in runs: assert run["ledger"]["ok"]
-    # racks whose chips pass within a tenth of a second are one line or two
-    story = [[e for e in run["event_log"] if e["kind"] not in ("chips_hot", "chips_cool")] for run in runs]
     kinds = {e["kind"] for e in runs[0]["event_log"]}
     assert wanted <= kinds, wanted - kinds
-    for other in story[1:]:
-        assert [e["kind"] for e in other] == [e["kind"] for e in story[0]], (story[0], other)
-        for a, b in zip(story[0], other):
-            assert abs(a["time_s"] - b["time_s"]) <= 1.0, (a, b)
-    hot = [[e["time_s"] for e in run["event_log"] if e["kind"] == "chips_hot"] for run in runs]
-    for other in hot[1:]:
-        for k in (0, -1):
-            assert not hot[0] or abs(hot[0][k] - other[k]) <= 0.2, hot
+    for run in runs[1:]: same_story(runs[0]["event_log"], run["event_log"])
 # a leak takes the pressure at the pumps down, and the suction head with it
 rows = [r for r in csv.DictReader(open("faults.csv")) if r["topic"].endswith("CDU/LiquidPressure/cdu1")]
 values = [float(r["value"]) for r in rows]
@@ -58,6 +49,7 @@ assert min(values) < 125.0 and any(abs(v - 250.0) < 0.1 for v in values), (min(v
 margin = json.load(open("faults_cvode.json"))["cooling"]["npsh_margin_m"]
 assert 0.0 < margin < 22.0, margin
 END
+python3 same.py || fail "the integrators tell different stories"
 # a lost CDU: on a loop of its own its racks slow within seconds, on a manifold none does
 for loops in '""' row; do
     expect 0 "" "$TOKENWORKS" run "$facilities/reference/cooling_events.cfg" --for 645s --set run.scenario=cdu_loss \
