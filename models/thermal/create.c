@@ -107,25 +107,32 @@ static void still_lane(TwCduLanes *p, int l)
     p->valve_linear[l] = p->authority[l] = 1.0;
 }
 
-// one loop, by its first CDU
-static void fill_loop(TwThermalPlant *plant, TwCduLanes *p, int l, int loop, const TwThermalSpec *spec,
-                      TwErrors *errors)
+// What hangs on a loop, told by its first CDU; CDUs of one manifold are alike.
+typedef struct Loop {
+    const TwCduRow *row;
+    const char *name;       // of the first CDU
+    int first, units;       // in plant->loop_cdu
+    double flow, heat_w;    // what its racks ask for, and give to coolant at peak
+} Loop;
+
+static Loop loop_at(const TwThermalPlant *plant, int loop, const TwThermalSpec *spec)
 {
-    int first = plant->loop_begin[loop], units = plant->loop_begin[loop + 1] - first, cdu = plant->loop_cdu[first];
-    const TwCduRow *row = &spec->cdus[cdu];
-    double plant_cp = plant->plant_cp, cp = tw_thermal_cp(row->fluid_cp_j_kg_k, row->fluid, row->supply_degc);
-    double density = tw_fluid_at(tw_fluid_named(row->fluid), row->supply_degc).density_kg_m3;
-    double flow = 0.0, heat_w = 0.0;
+    int first = plant->loop_begin[loop], cdu = plant->loop_cdu[first];
+    Loop of = {&spec->cdus[cdu], spec->cdu_names[cdu], first, plant->loop_begin[loop + 1] - first, 0.0, 0.0};
     for (int i = 0; i < spec->rack_count; i++)
         if (spec->racks[i].cdu >= 0 && plant->cdu_loop[spec->racks[i].cdu] == loop) {
-            flow += spec->racks[i].flow_kg_s;
-            heat_w += spec->racks[i].peak_w * spec->racks[i].liquid_fraction;
+            of.flow += spec->racks[i].flow_kg_s;
+            of.heat_w += spec->racks[i].peak_w * spec->racks[i].liquid_fraction;
         }
-    const char *name = spec->cdu_names[cdu];
-    if (!(flow > 0.0)) {
-        tw_errors_add(errors, NULL, 0, 0, "cooling.cdus.%s: serves no rack with coolant flow", name);
-        return;
-    }
+    return of;
+}
+
+// CDUs that cannot stand on one manifold, and a head of which nothing is left
+static void check_loop(const TwThermalPlant *plant, const Loop *of, const TwThermalSpec *spec, TwErrors *errors)
+{
+    const TwCduRow *row = of->row;
+    const char *name = of->name;
+    int first = of->first, units = of->units;
     for (int u = 1; u < units; u++) {
         int other = plant->loop_cdu[first + u];
         if (!alike(row, &spec->cdus[other]))
@@ -140,14 +147,15 @@ static void fill_loop(TwThermalPlant *plant, TwCduLanes *p, int l, int loop, con
         tw_errors_add(errors, NULL, 0, 0,
                       "cooling.cdus.%s: filter, exchanger and mains take %g of the head, nothing is left for racks",
                       name, row->filter_fraction + row->exchanger_fraction + row->header_fraction);
-    double ua = row->exchanger_ua_w_k;
-    if (ua <= 0.0)
-        ua = tw_plate_hx_design_ua(row->capacity_w, row->approach_k, row->plant_flow_kg_s * plant_cp,
-                                   row->rack_flow_kg_s * cp);
-    if (ua <= 0.0)
-        tw_errors_add(errors, NULL, 0, 0,
-                      "cooling.cdus.%s: %.0f W at %g K approach contradicts its flows %g and %g kg/s", name,
-                      row->capacity_w, row->approach_k, row->plant_flow_kg_s, row->rack_flow_kg_s);
+}
+
+// what its design cannot carry all the time
+static void warn_of_loop(const Loop *of, const TwThermalSpec *spec, TwErrors *errors)
+{
+    const TwCduRow *row = of->row;
+    const char *name = of->name;
+    const int units = of->units;
+    const double flow = of->flow, heat_w = of->heat_w;
     if (heat_w > row->capacity_w * units)
         tw_warnings_add(errors, NULL, 0, 0,
                         "cooling.cdus.%s: its racks' %.0f kW to coolant at peak is above its %.0f kW", name,
@@ -171,6 +179,32 @@ static void fill_loop(TwThermalPlant *plant, TwCduLanes *p, int l, int loop, con
         tw_warnings_add(errors, NULL, 0, 0,
                         "cooling.cdus.%s: set to %g degC, less than %g K above the room's dew point of up to %.1f degC",
                         name, row->supply_degc, row->dew_margin_k, dew);
+}
+
+static void fill_loop(TwThermalPlant *plant, TwCduLanes *p, int l, int loop, const TwThermalSpec *spec,
+                      TwErrors *errors)
+{
+    const Loop of = loop_at(plant, loop, spec);
+    const TwCduRow *row = of.row;
+    const int first = of.first, units = of.units;
+    const double flow = of.flow, heat_w = of.heat_w;
+    if (!(flow > 0.0)) {
+        tw_errors_add(errors, NULL, 0, 0, "cooling.cdus.%s: serves no rack with coolant flow", of.name);
+        return;
+    }
+    check_loop(plant, &of, spec, errors);
+    double plant_cp = plant->plant_cp, cp = tw_thermal_cp(row->fluid_cp_j_kg_k, row->fluid, row->supply_degc);
+    double density = tw_fluid_at(tw_fluid_named(row->fluid), row->supply_degc).density_kg_m3;
+    double ua = row->exchanger_ua_w_k;
+    if (ua <= 0.0)
+        ua = tw_plate_hx_design_ua(row->capacity_w, row->approach_k, row->plant_flow_kg_s * plant_cp,
+                                   row->rack_flow_kg_s * cp);
+    if (ua <= 0.0)
+        tw_errors_add(errors, NULL, 0, 0,
+                      "cooling.cdus.%s: %.0f W at %g K approach contradicts its flows %g and %g kg/s", of.name,
+                      row->capacity_w, row->approach_k, row->plant_flow_kg_s, row->rack_flow_kg_s);
+    warn_of_loop(&of, spec, errors);
+
     double share1 = 1.0 / (1.0 + row->film_ratio), n = row->film_exponent;
     p->mask[l] = 1.0;
     p->per_supply[l] = 1.0 / row->supply_j_k;
@@ -350,23 +384,26 @@ static void fill_branches(TwThermalPlant *plant, const TwThermalSpec *spec, int 
     }
 }
 
-static void fill_groups(TwThermalPlant *plant, const TwThermalSpec *spec, TwErrors *errors)
+static void fill_door(TwThermalPlant *plant, const TwThermalRack *rack, int i, const TwLumpsRow *row, TwErrors *errors)
 {
-    TwArena *arena = plant->arena;
-    const int before = tw_errors_count(errors);
-    int loops = plant->loop_count, cdu_groups = (loops + LANES - 1) / LANES, airs = 0, branches = 0;
-    int *count = TW_TAKE(arena, loops + 1, int);
-    for (int i = 0; i < spec->rack_count; i++) {
-        check_trays(spec, &spec->racks[i], errors);
-        if (spec->racks[i].cdu >= 0)
-            count[plant->cdu_loop[spec->racks[i].cdu]] += trays_of(spec, &spec->racks[i]);
-        else
-            airs++;
-        branches += trays_of(spec, &spec->racks[i]);
-    }
+    double scale = rack->peak_w / row->reference_w;
+    TwRearDoor *door = &plant->rack_door[i];
+    *door = tw_rear_door_design(row->air_room_w_k * scale, row->door_air_w_k * scale, row->door_water_w_k * scale,
+                                row->door_film_ratio);
+    plant->rack_door_min[i] = row->door_air_min_fraction;
+    plant->doors = true;
+    if (!(door->ua_w_k > 0.0))
+        tw_errors_add(errors, NULL, 0, 0, "racks.%s: no rear door passes %g W/K from air of %g W/K to water of %g W/K",
+                      rack->name ? rack->name : "?", row->air_room_w_k, row->door_air_w_k, row->door_water_w_k);
+}
+
+// Which group holds which loop or air-cooled racks, and how many places and units each has.
+static void size_groups(TwThermalPlant *plant, const int *count, int airs, TwErrors *errors)
+{
+    int loops = plant->loop_count, cdu_groups = (loops + LANES - 1) / LANES;
     plant->air_group_count = (airs + LANES - 1) / LANES;
     plant->group_count = cdu_groups + plant->air_group_count;
-    plant->groups = TW_TAKE(arena, plant->group_count + 1, TwGroup);
+    plant->groups = TW_TAKE(plant->arena, plant->group_count + 1, TwGroup);
     size_t first = 0, place = 0, unit = 0;
     for (int g = 0; g < plant->group_count; g++) {
         TwGroup *group = &plant->groups[g];
@@ -391,7 +428,63 @@ static void fill_groups(TwThermalPlant *plant, const TwThermalSpec *spec, TwErro
     plant->state_count = first + PLANT_STATES;
     plant->place_count = (int)place;
     plant->unit_count = (int)unit;
+}
 
+// Each rack onto the next place of its loop, or with the air-cooled ones. count: of places of a loop that are taken.
+static void lay_racks(TwThermalPlant *plant, const TwThermalSpec *spec, int *count, TwRackLanes *racks,
+                      TwCduLanes *lanes, TwErrors *errors)
+{
+    int loops = plant->loop_count, cdu_groups = (loops + LANES - 1) / LANES;
+    memset(count, 0, (size_t)loops * sizeof *count);
+    int airs = 0;
+    for (int i = 0; i < spec->rack_count; i++) {
+        const TwThermalRack *rack = &spec->racks[i];
+        int c = rack->cdu, loop = c >= 0 ? plant->cdu_loop[c] : -1, lane = c >= 0 ? loop % LANES : airs % LANES;
+        const TwGroup *group = &plant->groups[c >= 0 ? loop / LANES : cdu_groups + airs / LANES];
+        int trays = trays_of(spec, rack), at = (int)group->place + (c >= 0 ? count[loop] : 0);
+        bool first = c >= 0 && count[loop] == 0;
+        if (c >= 0) count[loop] += trays;
+        double cp =
+            c >= 0 ? tw_thermal_cp(spec->cdus[c].fluid_cp_j_kg_k, spec->cdus[c].fluid, spec->cdus[c].supply_degc) : 0.0;
+        const TwLumpsRow *row = &spec->lumps[rack->lumps];
+        fill_branches(plant, spec, i, racks, at, lane, cp);
+        if (racks[at].door[lane] > 0.0 && row->door_air_w_k > 0.0) fill_door(plant, rack, i, row, errors);
+        plant->rack_peak_w[i] = rack->peak_w;
+        plant->rack_cdu[i] = c;
+        plant->rack_chip_fraction[i] = c >= 0 ? rack->liquid_fraction : row->fan_chip_fraction;
+        plant->rack_fan_min[i] = c >= 0 ? 0.0 : row->fan_min_fraction;
+        plant->hysteresis = plant->hysteresis || racks[at].hysteresis[lane] > 0.0;
+        bool odd = racks[at].door[lane] > 0.0 || racks[at].hysteresis[lane] > 0.0;
+        plant->groups[group - plant->groups].odd = group->odd || odd;
+        TwCduLanes *under = &lanes[group - plant->groups];
+        if (c < 0) {
+            airs++;
+            under->mask[lane] = 1.0;
+            under->per_pump_s[lane] = under->per_coast_s[lane] = 0.1;
+        } else {
+            // the same additions in the same order as the racks' flows: what leaves the CDU arrives at it
+            if (first) under->rate_w_k[lane] = 0.0;
+            for (int k = 0; k < trays; k++) under->rate_w_k[lane] += racks[at + k].rate_w_k[lane];
+        }
+    }
+}
+
+static void fill_groups(TwThermalPlant *plant, const TwThermalSpec *spec, TwErrors *errors)
+{
+    TwArena *arena = plant->arena;
+    const int before = tw_errors_count(errors);
+    int loops = plant->loop_count, airs = 0, branches = 0;
+    int *count = TW_TAKE(arena, loops + 1, int);
+    for (int i = 0; i < spec->rack_count; i++) {
+        check_trays(spec, &spec->racks[i], errors);
+        if (spec->racks[i].cdu >= 0)
+            count[plant->cdu_loop[spec->racks[i].cdu]] += trays_of(spec, &spec->racks[i]);
+        else
+            airs++;
+        branches += trays_of(spec, &spec->racks[i]);
+    }
+    size_groups(plant, count, airs, errors);
+    size_t place = (size_t)plant->place_count;
     TwRackLanes *racks = TW_TAKE(arena, place + 1, TwRackLanes);
     TwCduLanes *lanes = TW_TAKE(arena, plant->group_count + 1, TwCduLanes);
     plant->rack_place = TW_TAKE(arena, spec->rack_count + 1, int);
@@ -414,50 +507,7 @@ static void fill_groups(TwThermalPlant *plant, const TwThermalSpec *spec, TwErro
         for (int l = 0; l < LANES; l++) still_lane(&lanes[g], l);
     }
     for (int p = 0; p < loops; p++) fill_loop(plant, &lanes[p / LANES], p % LANES, p, spec, errors);
-
-    memset(count, 0, (size_t)loops * sizeof *count);
-    airs = 0;
-    for (int i = 0; i < spec->rack_count; i++) {
-        const TwThermalRack *rack = &spec->racks[i];
-        int c = rack->cdu, loop = c >= 0 ? plant->cdu_loop[c] : -1, lane = c >= 0 ? loop % LANES : airs % LANES;
-        const TwGroup *group = &plant->groups[c >= 0 ? loop / LANES : cdu_groups + airs / LANES];
-        int trays = trays_of(spec, rack), at = (int)group->place + (c >= 0 ? count[loop] : 0);
-        bool first = c >= 0 && count[loop] == 0;
-        if (c >= 0) count[loop] += trays;
-        double cp =
-            c >= 0 ? tw_thermal_cp(spec->cdus[c].fluid_cp_j_kg_k, spec->cdus[c].fluid, spec->cdus[c].supply_degc) : 0.0;
-        const TwLumpsRow *row = &spec->lumps[rack->lumps];
-        fill_branches(plant, spec, i, racks, at, lane, cp);
-        if (racks[at].door[lane] > 0.0 && row->door_air_w_k > 0.0) {
-            double scale = rack->peak_w / row->reference_w;
-            TwRearDoor *door = &plant->rack_door[i];
-            *door = tw_rear_door_design(row->air_room_w_k * scale, row->door_air_w_k * scale,
-                                        row->door_water_w_k * scale, row->door_film_ratio);
-            plant->rack_door_min[i] = row->door_air_min_fraction;
-            plant->doors = true;
-            if (!(door->ua_w_k > 0.0))
-                tw_errors_add(errors, NULL, 0, 0,
-                              "racks.%s: no rear door passes %g W/K from air of %g W/K to water of %g W/K",
-                              rack->name ? rack->name : "?", row->air_room_w_k, row->door_air_w_k, row->door_water_w_k);
-        }
-        plant->rack_peak_w[i] = rack->peak_w;
-        plant->rack_cdu[i] = c;
-        plant->rack_chip_fraction[i] = c >= 0 ? rack->liquid_fraction : row->fan_chip_fraction;
-        plant->rack_fan_min[i] = c >= 0 ? 0.0 : row->fan_min_fraction;
-        plant->hysteresis = plant->hysteresis || racks[at].hysteresis[lane] > 0.0;
-        bool odd = racks[at].door[lane] > 0.0 || racks[at].hysteresis[lane] > 0.0;
-        plant->groups[group - plant->groups].odd = group->odd || odd;
-        TwCduLanes *under = &lanes[group - plant->groups];
-        if (c < 0) {
-            airs++;
-            under->mask[lane] = 1.0;
-            under->per_pump_s[lane] = under->per_coast_s[lane] = 0.1;
-        } else {
-            // the same additions in the same order as the racks' flows: what leaves the CDU arrives at it
-            if (first) under->rate_w_k[lane] = 0.0;
-            for (int k = 0; k < trays; k++) under->rate_w_k[lane] += racks[at + k].rate_w_k[lane];
-        }
-    }
+    lay_racks(plant, spec, count, racks, lanes, errors);
 }
 
 static void name_loads(TwThermalPlant *plant, const TwThermalSpec *spec)
@@ -520,43 +570,27 @@ static void reserve(TwThermalPlant *plant, TwLayout *layout, int cdus)
     plant->out.state_bytes = layout->bytes - before;
 }
 
-bool tw_thermal_create(TwThermal **thermal, const TwThermalSpec *spec, TwLayout *layout, TwErrors *errors)
+static double step_of(const TwThermalSpec *spec) { return spec->step_max_s > 0.0 ? spec->step_max_s : 5.0; }
+
+static void check_spec(const TwThermalSpec *spec, TwErrors *errors)
 {
-    *thermal = NULL;
-    int before = tw_errors_count(errors);
     for (int i = 0; i < spec->rack_count; i++) check_rack(spec, i, errors);
     if (spec->cdu_count > 0 && !spec->plant)
         tw_errors_add(errors, NULL, 0, 0, "CDUs without a plant to take their heat");
     if (!spec->room) tw_errors_add(errors, NULL, 0, 0, "racks without a room: air handlers are missing");
     if (!spec->weather) tw_errors_add(errors, NULL, 0, 0, "cooling without weather");
-    double step = spec->step_max_s > 0.0 ? spec->step_max_s : 5.0;
+    double step = step_of(spec);
     if (step > 10.0 && !spec->cvode)
         tw_errors_add(errors, NULL, 0, 0, "thermal step %g s, expected at most 10 s with rosenbrock (run.step_max_s)",
                       step);
-    if (tw_errors_count(errors) > before) return false;
+}
 
-    TwArena *arena = tw_arena_create();
-    TwThermalPlant *plant = TW_TAKE(arena, 1, TwThermalPlant);
-    plant->arena = arena;
-    plant->step_max_s = step;
-    plant->start_s = spec->start_s;
-    plant->weather = spec->weather;
-    plant->cvode = spec->cvode;
-    plant->fault_windows = spec->fault_windows && !spec->cvode;
-    plant->out.rack_count = spec->rack_count;
-    plant->out.cdu_count = spec->cdu_count;
-    plant->out.inner = plant;
-    if (spec->plant)
-        plant->plant_cp = tw_thermal_cp(spec->plant->fluid_cp_j_kg_k, spec->plant->fluid, spec->plant->outlet_degc);
-    plant->rack_peak_w = TW_TAKE(arena, spec->rack_count + 1, double);
-    plant->rack_chip_fraction = TW_TAKE(arena, spec->rack_count + 1, double);
-    plant->rack_fan_min = TW_TAKE(arena, spec->rack_count + 1, double);
-    plant->rack_door = TW_TAKE(arena, spec->rack_count + 1, TwRearDoor);
-    plant->rack_door_min = TW_TAKE(arena, spec->rack_count + 1, double);
-    plant->rack_flow_m3_s = TW_TAKE(arena, spec->rack_count + 1, double);
-    double *rack_flow = TW_TAKE(arena, spec->rack_count + 1, double),
-           *cdu_flow = TW_TAKE(arena, spec->cdu_count + 1, double),
-           *cdu_volume = TW_TAKE(arena, spec->cdu_count + 1, double);
+// Loops, and the design flows of racks and CDUs.
+static void fill_flows(TwThermalPlant *plant, const TwThermalSpec *spec)
+{
+    double *rack_flow = TW_TAKE(plant->arena, spec->rack_count + 1, double),
+           *cdu_flow = TW_TAKE(plant->arena, spec->cdu_count + 1, double),
+           *cdu_volume = TW_TAKE(plant->arena, spec->cdu_count + 1, double);
     for (int i = 0; i < spec->rack_count; i++) {
         int c = spec->racks[i].cdu;
         rack_flow[i] = c >= 0 ? spec->racks[i].flow_kg_s : 0.0;
@@ -582,11 +616,40 @@ bool tw_thermal_create(TwThermal **thermal, const TwThermalSpec *spec, TwLayout 
         }
     }
     plant->out.cdu_loop = plant->cdu_loop;
-    plant->out.cdu_spare = plant->cdu_spare = TW_TAKE(arena, spec->cdu_count + 1, int);
     plant->out.rack_flow_kg_s = rack_flow;
     plant->out.rack_flow_m3_s = plant->rack_flow_m3_s;
     plant->out.cdu_flow_kg_s = cdu_flow;
     plant->out.cdu_flow_m3_s = cdu_volume;
+}
+
+bool tw_thermal_create(TwThermal **thermal, const TwThermalSpec *spec, TwLayout *layout, TwErrors *errors)
+{
+    *thermal = NULL;
+    int before = tw_errors_count(errors);
+    check_spec(spec, errors);
+    if (tw_errors_count(errors) > before) return false;
+
+    TwArena *arena = tw_arena_create();
+    TwThermalPlant *plant = TW_TAKE(arena, 1, TwThermalPlant);
+    plant->arena = arena;
+    plant->step_max_s = step_of(spec);
+    plant->start_s = spec->start_s;
+    plant->weather = spec->weather;
+    plant->cvode = spec->cvode;
+    plant->fault_windows = spec->fault_windows && !spec->cvode;
+    plant->out.rack_count = spec->rack_count;
+    plant->out.cdu_count = spec->cdu_count;
+    plant->out.inner = plant;
+    if (spec->plant)
+        plant->plant_cp = tw_thermal_cp(spec->plant->fluid_cp_j_kg_k, spec->plant->fluid, spec->plant->outlet_degc);
+    plant->rack_peak_w = TW_TAKE(arena, spec->rack_count + 1, double);
+    plant->rack_chip_fraction = TW_TAKE(arena, spec->rack_count + 1, double);
+    plant->rack_fan_min = TW_TAKE(arena, spec->rack_count + 1, double);
+    plant->rack_door = TW_TAKE(arena, spec->rack_count + 1, TwRearDoor);
+    plant->rack_door_min = TW_TAKE(arena, spec->rack_count + 1, double);
+    plant->rack_flow_m3_s = TW_TAKE(arena, spec->rack_count + 1, double);
+    fill_flows(plant, spec);
+    plant->out.cdu_spare = plant->cdu_spare = TW_TAKE(arena, spec->cdu_count + 1, int);
     plant->cdu_row = TW_TAKE(arena, spec->cdu_count + 1, TwCduRow);
     if (spec->cdu_count > 0) memcpy(plant->cdu_row, spec->cdus, (size_t)spec->cdu_count * sizeof *spec->cdus);
 

@@ -144,18 +144,10 @@ static double supply_degc(const TwThermalPlant *plant, const void *block, int c)
     return tw_loop_state(plant, block, plant->cdu_loop[c])[SUPPLY * LANES];
 }
 
-bool tw_thermal_act(const TwThermal *thermal, void *block, TwThermalAct act, int target, double value, double time_s)
+// f: the faults of CDU `cdu`
+static void act_on_cdu(const TwThermalPlant *plant, const void *block, TwThermalAct act, int cdu, double *f,
+                       double value, double time_s)
 {
-    const TwThermalPlant *plant = thermal->inner;
-    TwThermalPlace on = acts[act / 2].on;
-    int cdu = on == TW_AT_CDU ? target : 0;
-    if (on == TW_AT_CDU && (target < 0 || target >= thermal->cdu_count)) return false;
-    if (on == TW_AT_RACK && (target < 0 || target >= thermal->rack_count)) return false;
-    double *f = tw_f64(block, plant->cdu_faults) + cdu * CDU_FAULTS;
-    double *r = tw_f64(block, plant->rack_faults) + (on == TW_AT_RACK ? target : 0) * RACK_FAULTS;
-    double *p = tw_f64(block, plant->plant_modes);
-    p[P_FAULT_UNTIL] = fmax(p[P_FAULT_UNTIL], time_s + FAULT_WINDOW_S);
-    if (act == TW_ACT_LEAK || act == TW_ACT_RACK_LEAK || act == TW_ACT_ROW_LEAK) p[P_LEAKED] = 1.0;
     switch (act) {
     case TW_ACT_PUMP_TRIP:
         f[F_PUMPS_OUT] += 1.0;
@@ -185,6 +177,64 @@ bool tw_thermal_act(const TwThermal *thermal, void *block, TwThermalAct act, int
     case TW_ACT_LEAK_END:
         f[F_LEAK] = f[F_LOST] = f[F_ISOLATED] = 0.0;
         break;
+    case TW_ACT_VALVE_DRIFT:
+        f[F_DRIFT] = value / 3600.0;
+        f[F_DRIFT_SINCE] = time_s;
+        break;
+    case TW_ACT_VALVE_DRIFT_END:
+        f[F_DRIFT] = 0.0;
+        break;
+    case TW_ACT_SENSOR_BIAS:
+    case TW_ACT_SENSOR_BIAS_END:
+        f[F_BIAS] = act == TW_ACT_SENSOR_BIAS ? value : 0.0;
+        break;
+    case TW_ACT_SENSOR_FROZEN:
+        f[F_SHOWN] = isfinite(value) ? value : supply_degc(plant, block, cdu) + f[F_BIAS];
+        f[F_FROZEN] = 1.0;
+        break;
+    case TW_ACT_SENSOR_FROZEN_END:
+        f[F_FROZEN] = 0.0;
+        break;
+    default:
+        break;
+    }
+}
+
+// r: the faults of a rack, or of its place on the main of its row
+static void act_on_rack(TwThermalAct act, double *r, double value, double time_s)
+{
+    switch (act) {
+    case TW_ACT_RACK_LEAK:
+        r[R_LEAK] = value;
+        r[R_LEAK_SINCE] = time_s;
+        break;
+    case TW_ACT_RACK_LEAK_END:
+        r[R_LEAK] = r[R_LOST] = r[R_ISOLATED] = 0.0;
+        break;
+    case TW_ACT_RACK_VALVE:
+    case TW_ACT_RACK_VALVE_END:
+        r[R_OPENING] = act == TW_ACT_RACK_VALVE ? fmin(fmax(value, 0.0), 1.0) : 1.0;
+        break;
+    case TW_ACT_ROW_LEAK:
+        r[R_MAIN_LEAK] = value;
+        r[R_MAIN_SINCE] = time_s;
+        break;
+    case TW_ACT_ROW_LEAK_END:
+        r[R_MAIN_LEAK] = r[R_MAIN_LOST] = r[R_MAIN_CLOSED] = 0.0;
+        break;
+    case TW_ACT_ROW_SHUT:
+    case TW_ACT_ROW_SHUT_END:
+        r[R_MAIN_SHUT] = act == TW_ACT_ROW_SHUT;
+        break;
+    default:
+        break;
+    }
+}
+
+// p: modes and faults of plant and room
+static void act_on_plant(const TwThermalPlant *plant, TwThermalAct act, double *p, double value, double time_s)
+{
+    switch (act) {
     case TW_ACT_UNIT_OUT:
         p[P_UNITS_OUT] += value;
         break;
@@ -208,51 +258,11 @@ bool tw_thermal_act(const TwThermal *thermal, void *block, TwThermalAct act, int
     case TW_ACT_HEAT_WAVE_END:
         p[P_WARMER_SET] = act == TW_ACT_HEAT_WAVE ? value : 0.0;
         break;
-    case TW_ACT_VALVE_DRIFT:
-        f[F_DRIFT] = value / 3600.0;
-        f[F_DRIFT_SINCE] = time_s;
-        break;
-    case TW_ACT_VALVE_DRIFT_END:
-        f[F_DRIFT] = 0.0;
-        break;
-    case TW_ACT_SENSOR_BIAS:
-    case TW_ACT_SENSOR_BIAS_END:
-        f[F_BIAS] = act == TW_ACT_SENSOR_BIAS ? value : 0.0;
-        break;
-    case TW_ACT_SENSOR_FROZEN:
-        f[F_SHOWN] = isfinite(value) ? value : supply_degc(plant, block, cdu) + f[F_BIAS];
-        f[F_FROZEN] = 1.0;
-        break;
-    case TW_ACT_SENSOR_FROZEN_END:
-        f[F_FROZEN] = 0.0;
-        break;
-    case TW_ACT_RACK_LEAK:
-        r[R_LEAK] = value;
-        r[R_LEAK_SINCE] = time_s;
-        break;
-    case TW_ACT_RACK_LEAK_END:
-        r[R_LEAK] = r[R_LOST] = r[R_ISOLATED] = 0.0;
-        break;
-    case TW_ACT_RACK_VALVE:
-    case TW_ACT_RACK_VALVE_END:
-        r[R_OPENING] = act == TW_ACT_RACK_VALVE ? fmin(fmax(value, 0.0), 1.0) : 1.0;
-        break;
     case TW_ACT_PLANT_PUMP_TRIP:
         p[P_PUMPS_OUT] += isfinite(value) ? value : 1.0;
         break;
     case TW_ACT_PLANT_PUMP_TRIP_END:
         p[P_PUMPS_OUT] = fmax(p[P_PUMPS_OUT] - (isfinite(value) ? value : 1.0), 0.0);
-        break;
-    case TW_ACT_ROW_LEAK:
-        r[R_MAIN_LEAK] = value;
-        r[R_MAIN_SINCE] = time_s;
-        break;
-    case TW_ACT_ROW_LEAK_END:
-        r[R_MAIN_LEAK] = r[R_MAIN_LOST] = r[R_MAIN_CLOSED] = 0.0;
-        break;
-    case TW_ACT_ROW_SHUT:
-    case TW_ACT_ROW_SHUT_END:
-        r[R_MAIN_SHUT] = act == TW_ACT_ROW_SHUT;
         break;
     case TW_ACT_AIR_UNIT_OUT:
         p[P_AIR_OUT] += isfinite(value) ? value : 1.0;
@@ -260,10 +270,27 @@ bool tw_thermal_act(const TwThermal *thermal, void *block, TwThermalAct act, int
     case TW_ACT_AIR_UNIT_OUT_END:
         p[P_AIR_OUT] = fmax(p[P_AIR_OUT] - (isfinite(value) ? value : 1.0), 0.0);
         break;
-    case TW_ACTS:
-        return false;
+    default:
+        break;
     }
-    int loop = on == TW_AT_RACK ? plant->rack_cdu[target] : on == TW_AT_CDU ? cdu : -1;
+}
+
+bool tw_thermal_act(const TwThermal *thermal, void *block, TwThermalAct act, int target, double value, double time_s)
+{
+    const TwThermalPlant *plant = thermal->inner;
+    TwThermalPlace on = acts[act / 2].on;
+    if (on == TW_AT_CDU && (target < 0 || target >= thermal->cdu_count)) return false;
+    if (on == TW_AT_RACK && (target < 0 || target >= thermal->rack_count)) return false;
+    double *p = tw_f64(block, plant->plant_modes);
+    p[P_FAULT_UNTIL] = fmax(p[P_FAULT_UNTIL], time_s + FAULT_WINDOW_S);
+    if (act == TW_ACT_LEAK || act == TW_ACT_RACK_LEAK || act == TW_ACT_ROW_LEAK) p[P_LEAKED] = 1.0;
+    if (on == TW_AT_CDU)
+        act_on_cdu(plant, block, act, target, tw_f64(block, plant->cdu_faults) + target * CDU_FAULTS, value, time_s);
+    else if (on == TW_AT_RACK)
+        act_on_rack(act, tw_f64(block, plant->rack_faults) + target * RACK_FAULTS, value, time_s);
+    else
+        act_on_plant(plant, act, p, value, time_s);
+    int loop = on == TW_AT_RACK ? plant->rack_cdu[target] : on == TW_AT_CDU ? target : -1;
     if (loop >= 0)
         tw_loop_changed(plant, block, plant->cdu_loop[loop], act == TW_ACT_PUMP_TRIP || act == TW_ACT_PUMP_TRIP_END);
     return true;
