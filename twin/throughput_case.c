@@ -310,6 +310,20 @@ static int64_t bench_requests(double isl, double osl)
     return 3000;
 }
 
+// Bytes that trtllm-bench takes a checkpoint's weights for: elements of its files, where two of 4 bits and the scales
+// (one for 16 of nvfp4, for 32 of mxfp4) are elements of a byte, by half a byte under nvfp4 and, as for all types that
+// it does not know, by two under mxfp4.
+static double bench_weight_bytes(const TwModelRow *model, const char *type)
+{
+    TwWeights w = tw_model_weights(model);
+    double all = tw_model_parameters(model);
+    // projections of latent attention stay in bf16
+    double linear = w.experts + w.dense + w.shared + (tw_model_is_mla(model) ? 0.0 : w.attention);
+    if (strcmp(type, "fp4") == 0) return 0.5 * (all - linear + linear * (1.0 / 2.0 + 1.0 / 16.0));
+    if (strcmp(type, "mxfp4") == 0) return 2.0 * (all - w.experts + w.experts * (1.0 / 2.0 + 1.0 / 32.0));
+    return all * (strcmp(type, "bf16") == 0 ? 2.0 : 1.0);
+}
+
 // Largest batch and token budget that trtllm-bench sets (tensorrt_llm/bench/build/tuning.py): from the memory that it
 // takes to be left for the cache, in its own reckoning, and the lengths.
 static void bench_settings(TwThroughputRow *row, double isl, double osl)
@@ -321,15 +335,13 @@ static void bench_settings(TwThroughputRow *row, double isl, double osl)
     TwError error;
     if (tw_load_part(&tw_accelerator_kind, d->chip, &chip, &chip_config, &error) &&
         tw_load_part(&tw_model_kind, d->model, &model, &model_config, &error)) {
-        const char *type = d->precision;
-        double weight = strcmp(type, "bf16") == 0 ? 2.0 : begins(type, "fp8") ? 1.0 : 0.5;
         double cache = strcmp(d->kv_precision, "fp8") == 0 ? 1.0 : 2.0;
         int stages = d->layout.stages, size = d->layout.tensor * d->layout.ranks;
         // of latent attention it counts all heads
         double heads = (double)(model.kv_rank > 0 ? model.heads : model.kv_heads);
         double wide = model.kv_rank > 0 ? (double)model.hidden / (double)model.heads : (double)model.head_dim;
         double token = 2.0 * (double)model.layers * fmax(heads, size) * wide * cache;
-        double room = chip.memory_bytes * size * stages - tw_model_parameters(&model) * weight;
+        double room = chip.memory_bytes * size * stages - bench_weight_bytes(&model, d->precision);
         double many = fmin(0.95 * room / (token * (isl + osl)), 4096.0) / stages;
         double step = many < 256.0 ? 32.0 : many < 1024.0 ? 128.0 : 256.0;
         d->max_sequences = (int)fmax(64.0, step * ceil(many / step));
