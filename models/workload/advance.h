@@ -80,6 +80,8 @@ static inline TwWide tw_series_take(TwSeries *series, int64_t m)
 
 // Smallest m in [1, most] whose sum reaches `distance`; most where none does. Every term is positive.
 TW_LOCAL int64_t tw_series_reach(TwSeries series, TwWide distance, int64_t most);
+// The same; writes that sum.
+TW_LOCAL int64_t tw_series_reach_sum(TwSeries series, TwWide distance, int64_t most, TwWide *sum);
 
 // The part of `energy` that falls into the first `elapsed` of `span`, 0 <= elapsed <= span: monotonic in elapsed.
 TW_LOCAL TwWide tw_part(TwWide energy, TwWide elapsed, TwWide span);

@@ -9,7 +9,9 @@
 typedef struct Work {
     const Plant *plant;
     const Pool *pool;
+    const TwEngine *engine;    // of all replicas; NULL where some compute prompts for the others
     const Cell *cell;
+    TwReplica *replicas;    // of the cell
     CellState *state;
     void *block;
     TwEngineLog log;
@@ -35,22 +37,20 @@ typedef struct Work {
 
 static const TwEngine *engine_at(const Work *w, int k)
 {
-    return engine_of(w->plant, w->block, w->pool, w->cell->replica_begin + k);
+    return w->engine ? w->engine : engine_of(w->plant, w->block, w->pool, w->cell->replica_begin + k);
 }
-static TwReplica *replica_at(const Work *w, int k)
-{
-    return replica_of(w->plant, w->block, w->cell->replica_begin + k);
-}
+static TwReplica *replica_at(const Work *w, int k) { return w->replicas + k; }
 
 static void publish(const Work *w, int k, const TwReplica *r)
 {
+    const TwEngine *e = engine_at(w, k);
     w->next_ns[k] = r->next_ns;
     bool off = r->off || (w->closed && w->closed[k]);
-    int32_t requests = tw_engine_requests(engine_at(w, k), r);
+    int32_t requests = tw_engine_requests(e, r);
     w->load[k] = off ? TW_LOAD_OFF : requests;
     w->off[k] = off;
     if (!w->pool->signals) return;
-    const TwEngineLoad load = tw_engine_load(engine_at(w, k), r);
+    const TwEngineLoad load = tw_engine_load(e, r);
     w->signal[k] = (TwRouterSignal){(int32_t)load.prompt_blocks, (int32_t)load.held_blocks, load.waiting, requests,
                                     (int32_t)((load.wait_input + load.held_context) >> 4)};
     w->cost[k] = off ? INFINITY : tw_router_cost(&w->pool->router, &w->signal[k]);
@@ -863,7 +863,9 @@ void tw_cell_advance(const Plant *p, void *block, int cell, const TwWorkloadIn *
     Work w = {.due_ns = -1,
               .plant = p,
               .pool = pool,
+              .engine = pool->apart ? NULL : &pool->engine,
               .cell = c,
+              .replicas = replica_of(p, block, c->replica_begin),
               .state = (CellState *)tw_at(block, p->cell_states) + cell,
               .block = block,
               .next_ns = tw_i64(block, p->next_ns) + first,

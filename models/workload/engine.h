@@ -240,16 +240,18 @@ typedef struct TwQueue {
     int64_t served;    // tokens over weight
 } TwQueue;
 
-// What happened on a replica since the start. Times in units of 2^-32 ns.
+// What happened on a replica since the start. Times in units of 2^-32 ns. By cache line: what each boundary counts,
+// what some do, what few do.
 typedef struct TwEngineCounts {
     int64_t iterations, changes, output_done, output_pending;
-    TwWide busy, capped;
-    TwWide prompt, rest;    // energy of prompts (their share of each step's tokens, in 2^-16 of its unit), and at rest
-    int64_t input_done, input_pending, arrived, input_arrived, output_arrived, completed, measured, good;
-    TwWide throttled, over_cap, full;
+    TwWide busy, prompt;    // prompt: energy of prompts (their share of each step's tokens, in 2^-16 of its unit)
+    int64_t input_done, input_pending, preemptions, arrived, output_arrived, completed, measured, good;
+    int64_t input_arrived, hit_tokens, looked_up_tokens, recomputed;
+    TwWide full, rest;    // rest: energy at rest
+    TwWide capped, throttled, over_cap;
     TwWide waited;    // of ranks for the slowest, summed over them
-    int64_t rejected, lost, input_dropped, output_dropped, recomputed, preemptions;
-    int64_t cancelled, shed, hit_tokens, looked_up_tokens;
+    int64_t rejected, lost, input_dropped, output_dropped;
+    int64_t cancelled, shed;
     int64_t left, left_tokens;                   // of the cancelled, those who had tokens; those that they had
     int64_t moved, moved_input, moved_output;    // to other replicas less from them
     int64_t crossed;                             // bytes that its collectives sent through network cards
@@ -293,24 +295,24 @@ typedef struct TwReplica {
     double cap_w, peak_w, full_w;    // share of the rack's cap; peak at full clock of the window, and of this plan
     // of a group, of all its ranks, when the batch last changed: what a router sees, however far a jump goes
     int64_t held_blocks, held_context;
-    int64_t booked_energy, booked_tokens;
-    TwEngineCounts counts;
-    TwWide gap_from;                 // where decodes have paused: when they made their last token; -1: they have not
-    int32_t fresh_count;             // that have joined them since then
+    int64_t crossing;                // bytes through its network cards of an iteration
     int32_t gaps_of[TW_SERVICES];    // decodes that arrived after warm-up
     int64_t wait_input;              // prompt tokens of the waiting
-    int64_t input_tokens;            // of all who wait, load or run: how long their prompts are
     int64_t prompt_blocks;           // of prompts not computed, waiting and running
-    int64_t swapped, link_ns;        // blocks in host memory; when the host link is free
-    double pace_s;                   // time that a token has taken so far, at the last boundary
-    double ratio;                    // sglang: at its last setting
-    int64_t ratio_steps;             // decode steps since then
     double congestion;               // its network cards have so many times less than alone, >= 1
     double slow;                     // its iterations take so many times as long as they should, >= 1
-    int64_t crossing;                // bytes through them of an iteration
-    int64_t store;                   // from here to the replica whose arrays hold the shared tiers
-    int64_t group;                   // from here to the first rank of its group
-    TwSeries waited;                 // of the iteration in flight, as in the counts
+    int64_t input_tokens;            // of all who wait, load or run: how long their prompts are
+    int64_t booked_energy, booked_tokens;
+    int64_t swapped, link_ns;    // blocks in host memory; when the host link is free
+    double pace_s;               // time that a token has taken so far, at the last boundary
+    double ratio;                // sglang: at its last setting
+    int64_t ratio_steps;         // decode steps since then
+    TwEngineCounts counts;
+    TwWide gap_from;        // where decodes have paused: when they made their last token; -1: they have not
+    int32_t fresh_count;    // that have joined them since then
+    int64_t store;          // from here to the replica whose arrays hold the shared tiers
+    int64_t group;          // from here to the first rank of its group
+    TwSeries waited;        // of the iteration in flight, as in the counts
     uint32_t gaps_made, gaps_over[TW_SERVICES];    // of its decodes since the start, where they are limited
     int32_t rank, next_rank;                       // which of its group it is; of the first: whose turn is next
     int32_t held_wait,

@@ -209,7 +209,7 @@ static inline void commit_list(const TwEngine *e, TwReplica *r, int64_t m, TwWid
         r->iteration += made;
         r->step += m;
         r->context += made * r->decodes;
-        r->ratio_steps += m;
+        if (rare(e->pauses)) r->ratio_steps += m;
         n->output_done += made * r->decodes;
         n->output_pending -= made * r->decodes;
     }
@@ -312,8 +312,9 @@ static void commit(const TwEngine *e, TwReplica *r, int64_t m, const TwEngineLog
 void tw_engine_shorten(TwReplica *r, int64_t now_ns)
 {
     if (r->stop <= 1) return;
-    r->stop = (int32_t)tw_series_reach(r->span, tw_time_of(now_ns) - r->time, r->stop);
-    r->next_ns = tw_ns_of(r->time + tw_series_sum(r->span, r->stop));
+    TwWide sum;
+    r->stop = (int32_t)tw_series_reach_sum(r->span, tw_time_of(now_ns) - r->time, r->stop, &sum);
+    r->next_ns = tw_ns_of(r->time + sum);
 }
 
 static TwWide rest_energy(const TwEngine *e, const TwReplica *r, TwWide until)

@@ -179,8 +179,9 @@ static void choose_level(const TwEngine *e, TwReplica *r, const TwBatch *b, TwSt
 static int64_t slope(double value, double scale)
 {
     double x = value * scale;
+    if (fabs(x) <= 4503599627370496.0) return (int64_t)(x + copysign(0.5, x));
     assert(fabs(x) < 9.2e18);
-    return tw_round(x);
+    return (int64_t)x;
 }
 
 // The series of one quantity: coefficients are rounded once, here, and everything after is exact.
