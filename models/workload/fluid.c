@@ -1,26 +1,8 @@
 // Replicas as a flow: what stands in fluid.h, window by window, in the counters that exact replicas keep.
-#include "models/workload/fluid.h"
-#include "models/workload/workload_inner.h"
+#include "models/workload/fluid_inner.h"
 
 #include <math.h>
 #include <string.h>
-
-// A cell in its window.
-typedef struct Work {
-    const Plant *plant;
-    const Pool *pool;
-    const Cell *cell;
-    void *block;
-    TwReplica *replica;    // those of the cell
-    TwFlow *flow;
-    const uint8_t *closed;        // or NULL
-    const TwReplicaLink *link;    // or NULL
-    double now_s;                 // end of the step
-} Work;
-
-static bool takes(const Work *w, int k) { return !w->replica[k].off && !(w->closed && w->closed[k]); }
-
-static double in_system(const TwFlow *f) { return f->backlog + f->phase[0] + f->phase[1]; }
 
 // ---- whole numbers
 // -----------------------------------------------------------------------------------------------------
@@ -32,11 +14,11 @@ static int64_t at_most(double value, int64_t most)
 }
 
 // Counters of a replica from its flow, so that every balance holds in whole numbers.
-static void count(TwReplica *r, const TwFlow *f)
+void tw_fluid_count(TwReplica *r, const TwFlow *f)
 {
     TwEngineCounts *n = &r->counts;
-    int64_t left = n->arrived = (int64_t)f->arrived;
-    left -= n->moved;
+    n->arrived = (int64_t)f->arrived;
+    int64_t left = n->arrived - n->moved;
     left -= n->rejected = at_most(f->rejected, left);
     left -= n->cancelled = at_most(f->cancelled, left);
     left -= n->lost = at_most(f->lost, left);
@@ -66,104 +48,6 @@ static void count(TwReplica *r, const TwFlow *f)
     r->kv.free -= (int64_t)(fmin(fmax(f->value[TW_FLUID_KV], 0.0), 1.0) * (1 << 20));
 }
 
-// ---- one replica
-// -------------------------------------------------------------------------------------------------------
-
-// Takes so many requests out of the backlog with their tokens, those that came first or last; adds what they waited.
-static double leave_backlog(TwFlow *f, double requests, bool first, double now_s, double *input, double *output)
-{
-    double share = f->backlog > 0.0 ? fmin(requests / f->backlog, 1.0) : 0.0, n = f->backlog * share;
-    *input = f->backlog_input * share;
-    *output = f->backlog_output * share;
-    f->backlog_input -= *input;
-    f->backlog_output -= *output;
-    // they came evenly from 2 half ago on
-    double half = f->backlog > 0.0 ? fmax(now_s - f->came_s / f->backlog, 0.0) : 0.0;
-    double waited = n * half * (first ? 2.0 - share : share);
-    f->came_s = share < 1.0 ? f->came_s - (n * now_s - waited) : 0.0;
-    f->backlog = share < 1.0 ? f->backlog - requests : 0.0;
-    return waited;
-}
-
-// Those beyond `most` in the backlog go.
-static void turn_away(TwFlow *f, double most, bool first, double now_s, double *counted)
-{
-    if (f->backlog <= most) return;
-    double input, output, many = f->backlog - most;
-    (void)leave_backlog(f, many, first, now_s, &input, &output);
-    *counted += many;
-    f->input.dropped += input;
-    f->output.dropped += output;
-}
-
-static double total(const double phase[2]) { return phase[0] + phase[1]; }
-
-// One phase over a step of `x` mean stays in it: what is there now and what comes evenly. Returns who leaves.
-static double pass(double *there, double comes, double x)
-{
-    double kept = exp(-x), before = *there;
-    *there = before * kept + comes * (x > 1e-9 ? (1.0 - kept) / x : 1.0);
-    return fmax(before + comes - *there, 0.0);
-}
-
-// Both phases over a step in which each makes so many tokens. Returns the requests that end.
-static double pass_both(const TwFluidTable *t, double phase[2], double taken, double tokens)
-{
-    double first = pass(&phase[0], taken * t->enters, tokens / t->phase[0]);
-    double second = pass(&phase[1], t->series ? first : taken * (1.0 - t->enters), tokens / t->phase[1]);
-    return t->series ? second : first + second;
-}
-
-static void step(const Pool *pool, TwReplica *r, TwFlow *f, const TwFluidRow *row, double seconds, double now_s)
-{
-    const TwFluidTable *t = pool->fluid;
-    const double *full = row->at[TW_FLUID_POINTS - 1];
-    double value[TW_FLUID_VALUES], ends_s = full[TW_FLUID_ENDS], n = total(f->phase), one = fmax(n, 1e-6);
-    (void)tw_fluid_point(row, one, value);
-    double tokens = seconds * value[TW_FLUID_ENDS] * t->output_mean / one;    // that each in work makes
-
-    // taken in as long as there is room
-    double after[2] = {f->phase[0], f->phase[1]}, input, output;
-    (void)pass_both(t, after, 0.0, tokens);
-    double taken = fmin(f->backlog, fmax(full[TW_FLUID_IN_FLIGHT] - total(after), 0.0));
-    f->waited_s += leave_backlog(f, taken, true, now_s, &input, &output);
-    f->system_output += output;
-    double pending = f->phase[0] * (t->phase[0] + (t->series ? t->phase[1] : 0.0)) + f->phase[1] * t->phase[1];
-    pending += taken * t->output_mean;
-    double ended = pass_both(t, f->phase, taken, tokens);
-    double made = pending > 0.0 ? f->system_output * fmin(tokens * (n + 0.5 * taken) / pending, 1.0) : 0.0;
-    f->system_output -= made;
-    f->wait_s = n + taken > 0.0 ? f->waited_s / (n + taken) : 0.0;
-    f->waited_s -= fmin(ended, n + taken) * f->wait_s;
-    f->completed += ended;
-    f->input.done += input;
-    f->output.done += made;
-
-    const TwEngineSpec *spec = &pool->engine.spec;
-    turn_away(f, spec->queue_max, false, now_s, &f->rejected);
-    if (spec->wait_max_s > 0.0) turn_away(f, spec->wait_max_s * ends_s, false, now_s, &f->rejected);
-    // they came evenly since twice their mean age
-    double age_s = f->backlog > 0.0 ? 2.0 * (now_s - f->came_s / f->backlog) : 0.0;
-    double stay_s = fmax(spec->patience_s - full[TW_FLUID_TTFT_S], 0.0);
-    if (spec->patience_s > 0.0 && age_s > stay_s) turn_away(f, f->backlog * stay_s / age_s, true, now_s, &f->cancelled);
-
-    f->place = tw_fluid_point(row, total(f->phase), f->value);
-    for (int v = 0; v < TW_FLUID_VALUES; v++) {
-        value[v] = 0.5 * (value[v] + f->value[v]) * seconds;
-        f->sum[v] += value[v];
-    }
-    TwEngineCounts *counts = &r->counts;
-    r->meter += tw_wide(value[TW_FLUID_WATTS] * 1e9, TW_UNITS_PER_NJ);
-    counts->rest += tw_wide(value[TW_FLUID_REST_W] * 1e9, TW_UNITS_PER_NJ);
-    counts->prompt += tw_wide(value[TW_FLUID_PROMPT_W] * 1e9, TW_UNITS_PER_NJ) << 16;
-    counts->busy += tw_wide(value[TW_FLUID_BUSY] * 1e9, TW_UNITS_PER_NS);
-    counts->full += tw_wide(value[TW_FLUID_FULL] * 1e9, TW_UNITS_PER_NS);
-    counts->capped += tw_wide(value[TW_FLUID_CAPPED] * 1e9, TW_UNITS_PER_NS);
-    counts->throttled += tw_wide(value[TW_FLUID_THROTTLED] * 1e9, TW_UNITS_PER_NS);
-    counts->over_cap += tw_wide(value[TW_FLUID_OVER_CAP] * 1e9, TW_UNITS_PER_NS);
-    r->peak_w = fmax(r->peak_w, f->value[TW_FLUID_DEMAND_W]);
-}
-
 // ---- the router
 // --------------------------------------------------------------------------------------------------------
 
@@ -178,57 +62,101 @@ static void arrive(TwFlow *f, double requests, double input, double output, doub
     f->backlog_output += requests * output;
 }
 
-// Requests of a step go to the replicas: evenly, or to those with the fewest until they are level.
-static void deal(Work *w, double requests, double input, double output)
+int tw_fluid_deal(const TwFluidWork *w, TwFluidGroup group, double requests, int to[64], double share[64])
 {
-    int count = w->cell->replica_count, left[64], many = 0;
+    int count = w->cell->replica_count, many = 0;
     bool even = w->pool->policy == TW_ROUND_ROBIN || w->pool->policy == TW_ROUTE_RANDOM;
     for (int k = 0; k < count; k++)
-        if (takes(w, k)) left[many++] = k;
-    if (many == 0) {    // as the exact router: the first of the cell counts the rejection
-        TwFlow *f = &w->flow[0];
-        f->arrived += requests;
-        f->rejected += requests;
-        f->input.arrived += requests * input, f->input.dropped += requests * input;
-        f->output.arrived += requests * output, f->output.dropped += requests * output;
-        return;
-    }
+        if (tw_fluid_takes(w, k) && tw_fluid_group(w, k) == group) to[many++] = k;
+    // evenly, or to those with the fewest until they are level
     double level = INFINITY;
-    for (bool above = !even; above;) {
+    for (bool above = !even && many > 0; above;) {
         double sum = requests;
-        for (int j = 0; j < many; j++) sum += in_system(&w->flow[left[j]]);
+        for (int j = 0; j < many; j++) sum += tw_fluid_in_system(&w->flow[to[j]]);
         level = sum / many;
         above = false;
         int kept = 0;
         for (int j = 0; j < many; j++) {
-            bool high = in_system(&w->flow[left[j]]) >= level && many > 1;
+            bool high = tw_fluid_in_system(&w->flow[to[j]]) >= level && many > 1;
             above |= high;
-            if (!high) left[kept++] = left[j];
+            if (!high) to[kept++] = to[j];
         }
         if (kept == 0) break;    // all level already
         many = kept;
     }
-    double sum = 0.0, part[64];
-    for (int j = 0; j < many; j++) sum += part[j] = even ? 1.0 : fmax(level - in_system(&w->flow[left[j]]), 0.0);
+    double sum = 0.0;
     for (int j = 0; j < many; j++)
-        arrive(&w->flow[left[j]], requests * (sum > 0.0 ? part[j] / sum : 1.0 / many), input, output, w->now_s);
+        sum += share[j] = even ? 1.0 : fmax(level - tw_fluid_in_system(&w->flow[to[j]]), 0.0);
+    for (int j = 0; j < many; j++) share[j] = sum > 0.0 ? share[j] / sum : 1.0 / many;
+    return many;
+}
+
+// Requests of a step, those of a group or, where it takes none, of the other.
+static void come(TwFluidWork *w, TwFluidGroup group, double requests, double input, double output)
+{
+    int to[64];
+    double share[64];
+    if (!(requests > 0.0)) return;
+    int many = tw_fluid_deal(w, group, requests, to, share);
+    if (many == 0 && w->pool->apart) {
+        group = group == TW_FLUID_GROUP_PROMPTS ? TW_FLUID_GROUP_DECODES : TW_FLUID_GROUP_PROMPTS;
+        many = tw_fluid_deal(w, group, requests, to, share);
+    }
+    for (int j = 0; j < many; j++) arrive(&w->flow[to[j]], requests * share[j], input, output, w->now_s);
+    if (many > 0) return;
+    // as the exact router: the first of the cell counts the rejection
+    TwFlow *f = &w->flow[0];
+    f->arrived += requests;
+    f->rejected += requests;
+    f->input.arrived += requests * input, f->input.dropped += requests * input;
+    f->output.arrived += requests * output, f->output.dropped += requests * output;
+}
+
+static void deal(TwFluidWork *w, double requests, double input, double output)
+{
+    const TwFluidApart *a = w->pool->fluid_apart;
+    if (!a) {
+        come(w, TW_FLUID_GROUP_DECODES, requests, input, output);
+        return;
+    }
+    come(w, TW_FLUID_GROUP_PROMPTS, requests * a->share, input * a->input[0], output * a->output[0]);
+    come(w, TW_FLUID_GROUP_DECODES, requests * (1.0 - a->share), input * a->input[1], output * a->output[1]);
 }
 
 // ---- ends of a window
 // --------------------------------------------------------------------------------------------------
 
+static void clear(TwFlow *f)
+{
+    f->phase[0] = f->phase[1] = f->backlog = f->backlog_input = f->backlog_output = f->system_output = 0.0;
+    f->came_s = f->waited_s = f->wait_s = f->variance = 0.0;
+    f->system_handed = f->came_handed = f->first_wait_s = f->carry_s = 0.0;
+    memset(f->value, 0, sizeof f->value);
+}
+
+// Who gets the requests of a replica that lost power: prompts have to be computed again. -1: nobody.
+static int heir_of(const TwFluidWork *w, int k)
+{
+    int to = -1;
+    TwFluidGroup best = TW_FLUID_GROUP_DECODES;
+    for (int j = 0; w->pool->detect_ns >= 0 && j < w->cell->replica_count; j++) {
+        TwFluidGroup group = tw_fluid_group(w, j);
+        if (j == k || !tw_fluid_takes(w, j) || (to >= 0 && group < best)) continue;
+        bool fewer = to < 0 || group > best || tw_fluid_in_system(&w->flow[j]) < tw_fluid_in_system(&w->flow[to]);
+        if (fewer) to = j, best = group;
+    }
+    return to;
+}
+
 // All of a replica that lost power goes to the others of its cell, or is lost.
-static void lose(Work *w, int k)
+static void lose(TwFluidWork *w, int k)
 {
     TwReplica *r = &w->replica[k];
     TwFlow *f = &w->flow[k];
     TwEngineCounts *n = &r->counts;
     int64_t requests = r->running + r->wait_count, input = n->input_pending, output = n->output_pending;
-    int to = -1;
-    for (int j = 0; w->pool->detect_ns >= 0 && j < w->cell->replica_count; j++)
-        if (j != k && takes(w, j) && (to < 0 || in_system(&w->flow[j]) < in_system(&w->flow[to]))) to = j;
-    f->phase[0] = f->phase[1] = f->backlog = f->backlog_input = f->backlog_output = f->system_output = 0.0;
-    f->came_s = f->waited_s = f->wait_s = 0.0;
+    int to = heir_of(w, k);
+    clear(f);
     f->completed = (double)n->completed;
     f->input.done = (double)n->input_done;
     f->output.done = (double)n->output_done;
@@ -247,16 +175,15 @@ static void lose(Work *w, int k)
         other->backlog_input += (double)input;
         other->backlog_output += (double)output;
         ((CellState *)tw_at(w->block, w->plant->cell_states))[w->cell - w->plant->cells].retried += requests;
-        count(&w->replica[to], other);
+        tw_fluid_count(&w->replica[to], other);
     }
-    memset(f->value, 0, sizeof f->value);
-    count(r, f);
+    if (w->pool->apart) tw_fluid_lose_carried(w, k);
+    tw_fluid_count(r, f);
 }
 
-static void begin(Work *w, const TwWorkloadIn *in)
+static void begin(TwFluidWork *w, const TwWorkloadIn *in)
 {
     const Plant *p = w->plant;
-    const TwStepSource *source = w->pool->engine.spec.step;
     for (int pass = 0; pass < 2; pass++) {    // first who serves, then what those who do not had
         for (int k = 0; k < w->cell->replica_count; k++) {
             int i = w->cell->replica_begin + k;
@@ -267,7 +194,8 @@ static void begin(Work *w, const TwWorkloadIn *in)
                 if (off && !was) w->flow[k].falls = true;
                 r->off = off;
                 r->cap_w = limits.cap_w;
-                r->clock_level = tw_step_level(source, limits.clock_fraction);
+                r->clock_level =
+                    tw_step_level(engine_of(p, w->block, w->pool, i)->spec.step, limits.clock_fraction);
                 r->peak_w = 0.0;
             } else if (w->flow[k].falls) {
                 w->flow[k].falls = false;
@@ -283,9 +211,34 @@ static double even(uint32_t start, int64_t index, uint64_t step)
     return (double)((((uint64_t)start << 32) + (uint64_t)index * step) >> 11) * 0x1p-53;
 }
 
+// Whether the prompt of one that ended was computed apart.
+static bool came_apart(const TwFluidWork *w, const TwFluidEnd *e)
+{
+    if (!w->pool->apart || w->pool->fluid_apart->share == 0.0) return false;
+    return w->pool->hand_over.first_token == TW_FIRST_DECODE || e->like.ttft_s < TW_FLUID_ELSEWHERE_S;
+}
+
+// One whose prompt was computed apart: its first token came there, with the KV, or after its wait here. Returns what
+// of its way and that wait comes after it.
+static double add_way(const TwFluidWork *w, const TwFlow *f, TwFluidEnd *e, int turn, double u, double wait_s)
+{
+    double handed = fmax(f->came_handed, 1e-9), carry_s = f->came_handed > 0.0 ? f->carry_s / handed : 0.0;
+    double first_s = f->came_handed > 0.0 ? f->first_wait_s / handed : 0.0, late_s = carry_s + wait_s;
+    first_s += tw_fluid_first(w, turn, e->like.service, u);
+    TwFirstToken by = w->pool->hand_over.first_token;
+    if (by == TW_FIRST_RELAYED) late_s -= carry_s, first_s += carry_s;
+    if (by == TW_FIRST_DECODE) first_s += e->ttft_s + late_s, late_s = 0.0;
+    e->ttft_s = first_s;
+    if (e->like.output > 1) e->tpot_s += late_s / (e->like.output - 1);
+    const TwServiceLimit *limit = &w->pool->engine.service[e->like.service];
+    if (limit->itl > 0 && tw_wide(late_s * 1e9, TW_UNITS_PER_NS) > limit->itl)
+        e->like.gaps_good &= 1.0 <= limit->itl_over * (e->like.output - 1);
+    return late_s;
+}
+
 // So many requests of a replica have ended: at most MOST_TOLD latencies, each of as many as it stands for.
 enum { MOST_TOLD = 16 };
-static void tell(Work *w, int k, int64_t ended, const double value[TW_FLUID_VALUES])
+static void tell(TwFluidWork *w, int k, int64_t ended, const double value[TW_FLUID_VALUES])
 {
     const Plant *p = w->plant;
     const TwFlow *f = &w->flow[k];
@@ -303,9 +256,14 @@ static void tell(Work *w, int k, int64_t ended, const double value[TW_FLUID_VALU
         int64_t many = ended / told + (j < ended % told);
         double u = even(start, index + j, 0xC13FA9A902A6328Fu),
                v = even(start ^ 0x5bd1e995u, index + j, 0x91E10DA5C79E7B1Du);
-        const TwFluidEnd e =
-            tw_fluid_end(w->pool->fluid, f->place, value[TW_FLUID_TTFT_S], value[TW_FLUID_TPOT_S], f->wait_s, u, v);
+        double wait_s = tw_fluid_wait(f, even(start ^ 0x2545f491u, index + j, 0x9E3779B97F4A7C15u)), late_s = 0.0;
+        TwFluidEnd e =
+            tw_fluid_end(w->pool->fluid, f->place, value[TW_FLUID_TTFT_S], value[TW_FLUID_TPOT_S], 0.0, u, v);
         if (e.like.output == 0) continue;    // a pool that ended none when it was measured
+        if (came_apart(w, &e))
+            late_s = add_way(w, f, &e, (int)((index + j) % 4096), v, wait_s);
+        else
+            e.ttft_s += wait_s;
         double all_s = e.ttft_s + e.tpot_s * (e.like.output - 1);
         const TwServiceLimit *limit = &w->pool->engine.service[e.like.service];
         bool measured = w->now_s - all_s >= 1e-9 * (double)p->measure_from_ns;
@@ -332,31 +290,40 @@ static void tell(Work *w, int k, int64_t ended, const double value[TW_FLUID_VALU
         }
         tw_latency_many(l, TW_TPOT, e.tpot_s, many);
         double gaps = (double)many * (e.like.output - 1) / per_step;
+        if (late_s > 0.0) {    // the first of them
+            gaps = fmax(gaps - (double)many, 0.0);
+            tw_latency_many(l, TW_ITL, e.gap_s[0] + late_s, many);
+        }
         for (int g = 0; g < 4; g++) tw_latency_many(l, TW_ITL, e.gap_s[g], (int64_t)(gaps * e.gap_share[g] + u));
     }
 }
 
-static void end(Work *w)
+// The last of a flow that has no end: less than half a request is done.
+static bool dries_up(const TwFluidWork *w, int k)
+{
+    return !w->replica[k].off && w->closed && w->closed[k] && tw_fluid_in_system(&w->flow[k]) < 0.5;
+}
+
+static void end(TwFluidWork *w)
 {
     const Plant *p = w->plant;
+    for (int k = 0; k < w->cell->replica_count; k++) {
+        TwFlow *f = &w->flow[k];
+        if (dries_up(w, k)) {
+            f->completed += tw_fluid_in_system(f);
+            f->input.done += f->backlog_input;
+            f->output.done += f->backlog_output + f->system_output + f->system_handed;
+        }
+        tw_fluid_count(&w->replica[k], f);
+    }
+    if (w->pool->apart) tw_fluid_count_carried(w);
     for (int k = 0; k < w->cell->replica_count; k++) {
         int i = w->cell->replica_begin + k;
         TwReplica *r = &w->replica[k];
         TwFlow *f = &w->flow[k];
-        double value[TW_FLUID_VALUES];
-        memcpy(value, f->value, sizeof value);
-        // the last of a flow that has no end: less than half a request is done
-        if (!r->off && in_system(f) < 0.5 && w->closed && w->closed[k]) {
-            f->completed += in_system(f);
-            f->input.done += f->backlog_input;
-            f->output.done += f->backlog_output + f->system_output;
-            f->backlog = f->phase[0] = f->phase[1] = f->backlog_input = f->backlog_output = f->system_output = 0.0;
-            f->came_s = f->waited_s = f->wait_s = 0.0;
-            memset(f->value, 0, sizeof f->value);
-        }
-        int64_t before = r->counts.completed;
-        count(r, f);
-        if (r->counts.completed > before) tell(w, k, r->counts.completed - before, value);
+        if (r->counts.completed > f->told) tell(w, k, r->counts.completed - f->told, f->value);
+        f->told = r->counts.completed;
+        if (dries_up(w, k)) clear(f);
         r->busy = !r->off;
         int64_t energy = (int64_t)(r->meter >> BOOK_SHIFT);
         tw_f64(w->block, p->joules)[i] = (double)(energy - r->booked_energy) * BOOK_J;
@@ -399,42 +366,82 @@ void tw_fluid_start(const Plant *p, void *block, int replica)
     ((TwFlow *)tw_at(block, p->flows))[replica] = (TwFlow){.falls = false};
 }
 
+// A group of a cell in its window: its table, and the row that its replicas have, neighbours the same as a rule.
+typedef struct Group {
+    TwFluidStep step;
+    TwFluidRow row;
+    int level, count;    // of the row; replicas that take requests
+    double cap_w, slow;
+} Group;
+
+static void begin_group(const TwFluidWork *w, TwFluidGroup group, double seconds, Group *g)
+{
+    bool prompts = group == TW_FLUID_GROUP_PROMPTS;
+    g->level = -1;
+    g->count = 0;
+    for (int k = 0; k < w->cell->replica_count; k++) g->count += tw_fluid_group(w, k) == group && tw_fluid_takes(w, k);
+    g->step = (TwFluidStep){.table = tw_fluid_table(w, group),
+                            .spec = prompts ? &w->pool->prefill.spec : &w->pool->engine.spec,
+                            .row = &g->row,
+                            .seconds = seconds,
+                            .first_tokens = w->pool->hand_over.first_token != TW_FIRST_DECODE,
+                            .room = prompts ? w->pool->fluid_apart->room : 0.0};
+    // chance is that of all together where the router levels them
+    const TwFluidTable *t = g->step.table;
+    TwRouterPolicy policy = w->pool->policy;
+    double many = fmax(g->count, 1), arrivals = policy == TW_ROUND_ROBIN ? t->noise_arrivals / many : t->noise_arrivals;
+    bool alone = policy == TW_ROUND_ROBIN || policy == TW_ROUTE_RANDOM;
+    g->step.noise = (arrivals + t->noise_work) / (alone ? 1.0 : many);
+    g->step.scatter = g->step.noise / (2.0 * (1.0 - TW_FLUID_LAST_LOAD));
+}
+
+static void advance_replica(const TwFluidWork *w, int k, Group *g)
+{
+    TwReplica *r = &w->replica[k];
+    TwFlow *f = &w->flow[k];
+    double congestion = w->link ? w->link[k].congestion : 1.0;
+    if (r->clock_level != g->level || r->cap_w != g->cap_w || congestion != g->slow)
+        tw_fluid_row(g->step.table, g->level = r->clock_level, g->cap_w = r->cap_w, g->slow = congestion, &g->row);
+    g->step.now_s = w->now_s;
+    if (tw_fluid_group(w, k) == TW_FLUID_GROUP_PROMPTS)
+        tw_fluid_step_prompts(&g->step, r, f);
+    else
+        tw_fluid_step(&g->step, r, f);
+    if (g->level == TW_LEVELS - 1 && !(g->cap_w < INFINITY)) return;
+    double free[TW_FLUID_VALUES];
+    (void)tw_fluid_point(&g->step.table->row[0], tw_fluid_in_work(f), free);
+    r->peak_w = fmax(r->peak_w, free[TW_FLUID_DEMAND_W]);
+}
+
 void tw_fluid_advance(const Plant *p, void *block, int cell, const TwWorkloadIn *in, int64_t from_ns, int64_t until_ns)
 {
     const Cell *c = &p->cells[cell];
     const Pool *pool = &p->pools[c->pool];
-    Work w = {.plant = p,
-              .pool = pool,
-              .cell = c,
-              .block = block,
-              .replica = replica_of(p, block, c->replica_begin),
-              .flow = (TwFlow *)tw_at(block, p->flows) + c->replica_begin,
-              .closed = in->closed ? in->closed + c->replica_begin : NULL,
-              .link = in->link ? in->link + c->replica_begin : NULL,
-              .now_s = 1e-9 * (double)from_ns};
+    TwFluidWork w = {.plant = p,
+                     .pool = pool,
+                     .cell = c,
+                     .block = block,
+                     .replica = replica_of(p, block, c->replica_begin),
+                     .flow = (TwFlow *)tw_at(block, p->flows) + c->replica_begin,
+                     .closed = in->closed ? in->closed + c->replica_begin : NULL,
+                     .link = in->link ? in->link + c->replica_begin : NULL,
+                     .now_s = 1e-9 * (double)from_ns};
     begin(&w, in);
-    double window_s = (double)(until_ns - from_ns) * 1e-9;
-    int steps = (int)fmin(ceil(window_s / pool->fluid->step_s), 10000.0), cells = pool->cell_end - pool->cell_begin;
-    TwFluidRow row;
-    int level = -1;
-    double cap_w = 0.0, slow = 0.0, h = steps > 0 ? window_s / steps : 0.0;
+    double window_s = (double)(until_ns - from_ns) * 1e-9, step_s = pool->fluid->step_s;
+    if (pool->apart && pool->fluid_apart->share > 0.0) step_s = fmin(step_s, pool->fluid_apart->prompts.step_s);
+    int steps = (int)fmin(ceil(window_s / step_s), 10000.0), cells = pool->cell_end - pool->cell_begin;
+    double h = steps > 0 ? window_s / steps : 0.0;
     const TwFlowIn *flow = (const TwFlowIn *)tw_at(block, p->flows_in) + c->pool;
+    Group group[2];
+    for (int kind = 0; kind <= pool->apart; kind++) begin_group(&w, (TwFluidGroup)kind, h, &group[kind]);
     for (int s = 0; s < steps; s++) {
         w.now_s = 1e-9 * (double)from_ns + (s + 1) * h;
         deal(&w, flow->requests / cells / steps, flow->input, flow->output);
-        for (int k = 0; k < c->replica_count; k++) {
-            TwReplica *r = &w.replica[k];
-            if (r->off) continue;
-            double congestion = w.link ? w.link[k].congestion : 1.0;
-            // neighbours have the same as a rule
-            if (r->clock_level != level || r->cap_w != cap_w || congestion != slow)
-                tw_fluid_row(pool->fluid, level = r->clock_level, cap_w = r->cap_w, slow = congestion, &row);
-            step(pool, r, &w.flow[k], &row, h, w.now_s);
-            if (level < TW_LEVELS - 1 || cap_w < INFINITY) {
-                double free[TW_FLUID_VALUES];
-                (void)tw_fluid_point(&pool->fluid->row[0], total(w.flow[k].phase), free);
-                r->peak_w = fmax(r->peak_w, free[TW_FLUID_DEMAND_W]);
-            }
+        for (int kind = pool->apart; kind >= 0; kind--) {    // prompts first
+            for (int k = 0; k < c->replica_count; k++)
+                if (!w.replica[k].off && tw_fluid_group(&w, k) == (TwFluidGroup)kind)
+                    advance_replica(&w, k, &group[kind]);
+            if (kind == TW_FLUID_GROUP_PROMPTS) tw_fluid_carry(&w, h);
         }
     }
     end(&w);

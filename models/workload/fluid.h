@@ -14,6 +14,14 @@
 //
 // Replicas whose collectives go through network cards have rows at shares of the network too.
 //
+// Chance close to saturation. At N the runs have the queues of chance, up to TW_FLUID_LAST_LOAD of saturation. Beyond,
+// the time in which these build is longer than a run, and so is a backlog: of a replica, with x of the way from there
+// to saturation gone, b = S x / (1 - x), S = (ca^2 + cw^2) / (2 (1 - TW_FLUID_LAST_LOAD) g), the stationary mean of a
+// reflected Brownian motion (Kingman 1962), ca^2 and cw^2 of arrivals and work, g replicas among which the router
+// levels chance. Taken as a flow (pointwise stationary fluid flow: Wang, Tipper and Banerjee 1996): of the backlog as
+// many are taken in as keep this, so that at saturation it grows as the root of time, and with load as that of a flow.
+// Its variance grows with (ca^2 + cw^2) r / g up to b^2; waits are gamma with the mean of who ends and this variance.
+//
 // Latencies (fluid_latency.c). The table keeps how the requests of each of its runs fared: first token without the wait
 // of a full replica, time per output token, gaps. A request that ends takes the time at its rank u of those, u by a
 // sequence that fills [0, 1) evenly; at N between two loads, the quantiles at u lie linearly between theirs; between
@@ -21,14 +29,14 @@
 // wait in the backlog, first come first served: with M the sum of the arrival times of the B in it, the oldest came at
 // t - 2 (t - M / B), exact where they came evenly; a full replica takes that one in next.
 //
-// What a flow does not have: chance beyond what its runs had (arrivals are their expected rate, bursts of the source
-// included; the scatter between replicas is in the table only as means); tenants.
+// What a flow does not have: the chance of one run (arrivals are their expected rate, bursts of the source included;
+// the scatter between replicas is in the table only as means); tenants.
 #pragma once
 
 #include "models/workload/workload.h"
 
 enum { TW_FLUID_PARTS = 32 };
-enum { TW_FLUID_POINTS = 14, TW_FLUID_CLOCKS = 5, TW_FLUID_CAPS = 4, TW_FLUID_SLOWS = 4 };
+enum { TW_FLUID_POINTS = 15, TW_FLUID_CLOCKS = 6, TW_FLUID_CAPS = 4, TW_FLUID_SLOWS = 4 };
 enum { TW_FLUID_ROWS = TW_FLUID_CLOCKS + TW_FLUID_CAPS + TW_FLUID_SLOWS, TW_FLUID_SEEN = 1024, TW_FLUID_GAPS = 64 };
 
 // Of a replica: requests and others a second; W; shares of time.
@@ -60,7 +68,9 @@ typedef enum TwFluidValue {
     TW_FLUID_VALUES
 } TwFluidValue;
 
-#define TW_FLUID_LONG 0.95
+#define TW_FLUID_LONG        0.95
+#define TW_FLUID_LAST_LOAD   0.92    // the highest below saturation, of what saturation serves
+#define TW_FLUID_ELSEWHERE_S 1e-6    // a first token in less came from elsewhere
 
 // How a request of a run fared.
 typedef struct TwFluidSeen {
@@ -97,14 +107,27 @@ typedef struct TwFluidTable {
     double full_w;                                           // most power of a step: a cap above it never binds
     double step_s;                                           // longest step of the flow
     double input[TW_FLUID_PARTS], output[TW_FLUID_PARTS];    // mean tokens of a request of each class of the traffic
-    double output_mean;                                      // of all
+    double output_mean;                                      // of all; first tokens that others make left out
+    // squared coefficients of variation: of the times between arrivals, of the work of a request
+    double noise_arrivals, noise_work;
     double enters, phase[2];    // share of requests that begin in the first phase; mean outputs of each
     bool series;                // who leaves the first phase goes to the second
 } TwFluidTable;
 
-// Measures. `layout` is that of a block in which the traffic lies. False: the pool cannot be a flow; errors say why.
-bool tw_fluid_build(TwFluidTable *table, const TwWorkloadSpec *workload, const TwPoolSpec *pool, const TwLayout *layout,
-                    TwErrors *errors);
+// Prompts computed apart: replicas for prompts have a table of their own, for requests that end with their first token;
+// the others one for requests whose KV comes with them, and those whose prompts they compute themselves.
+typedef struct TwFluidApart {
+    TwFluidTable prompts;
+    double share;                  // of the requests whose prompts are computed apart
+    double input[2], output[2];    // mean tokens over those of all requests: of those, of the others
+    double moved;                  // of their prompts' KV what has to go: the rest is cached where they are decoded
+    double room;                   // prompts whose KV fits a replica for prompts, those on the wire too
+} TwFluidApart;
+
+// Measures. `layout` is that of a block in which the traffic lies. apart: filled in where prompts are computed apart.
+// False: the pool cannot be a flow; errors say why.
+bool tw_fluid_build(TwFluidTable *table, TwFluidApart *apart, const TwWorkloadSpec *workload, const TwPoolSpec *pool,
+                    const TwLayout *layout, TwErrors *errors);
 
 // The row at a clock level, under a cap (of a replica, INFINITY: none), its cards so many times slower than alone.
 void tw_fluid_row(const TwFluidTable *table, int level, double cap_w, double congestion, TwFluidRow *row);
@@ -132,3 +155,5 @@ typedef struct TwFluidEnd {
 } TwFluidEnd;
 TwFluidEnd tw_fluid_end(const TwFluidTable *table, TwFluidPlace place, double ttft_s, double tpot_s, double wait_s,
                         double u, double v);
+// The first token of one of a class, at rank u.
+double tw_fluid_ttft(const TwFluidTable *table, TwFluidPlace place, double ttft_s, int service, double u);

@@ -72,6 +72,27 @@ static double first_token(const TwFluidSpread *s, double u)
     return (low + (x - i) * (high - low)) / s->ttft_s;
 }
 
+// From rank u on, the next of the class; where there is none the next of any.
+static double first_of(const TwFluidSpread *s, int service, double u)
+{
+    int from = s->count > 0 ? (int)fmin(fmax(u, 0.0) * s->count, s->count - 1.0) : 0;
+    for (int i = 0; i < s->count; i++) {
+        int at = from + i < s->count ? from + i : from + i - s->count;
+        if (s->seen[at].service != service) continue;
+        return i == 0 ? first_token(s, u) : s->ttft_s > 0.0 ? s->seen[at].ttft_s / s->ttft_s : 1.0;
+    }
+    return first_token(s, u);
+}
+
+double tw_fluid_ttft(const TwFluidTable *t, TwFluidPlace place, double ttft_s, int service, double u)
+{
+    const TwFluidSpread *a = &t->spread[place.row][place.point], *b = a + 1;
+    double w = place.above;
+    if (a->count == 0) a = b, w = 1.0;
+    if (b->count == 0) b = a;
+    return ttft_s * ((1.0 - w) * first_of(a, service, u) + w * first_of(b, service, u));
+}
+
 TwFluidEnd tw_fluid_end(const TwFluidTable *t, TwFluidPlace place, double ttft_s, double tpot_s, double wait_s,
                         double u, double v)
 {

@@ -1,6 +1,5 @@
 // The table of a fluid pool, measured by exact runs of a few of its replicas.
-#include "models/workload/engine.h"
-#include "models/workload/fluid.h"
+#include "models/workload/fluid_bench.h"
 #include "sim/config.h"
 
 #include <assert.h>
@@ -9,272 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REPLICAS_MOST = 8, FLIGHT_MOST = 4096, WINDOWS_MOST = 400000, SAMPLE = 512, MEANS = 65536 };
-static const int levels[TW_FLUID_CLOCKS] = {16, 12, 8, 4, 0};
+enum { FLIGHT_MOST = 4096, SAMPLE = 512, MEANS = 65536, COUNT_LIMITED = 2500 };
+static const int levels[TW_FLUID_CLOCKS] = {16, 14, 12, 8, 4, 0};     // a board limit may keep the first two alike
 static const double caps[TW_FLUID_CAPS] = {0.85, 0.7, 0.55, 0.4};     // of full_w
 static const double slows[TW_FLUID_SLOWS] = {1.5, 2.5, 5.0, 12.0};    // network cards slower than alone
 // of what saturation serves; the first point is idle, the last saturation
-static const double loads[TW_FLUID_POINTS - 2] = {0.03, 0.06, 0.1,  0.16, 0.24, 0.33,
-                                                  0.42, 0.52, 0.62, 0.72, 0.82, 0.92};
-
-// ---- the requests
-// ----------------------------------------------------------------------------------------------------
-
-// The first cell of the traffic, from its busiest hour on, at a wanted rate, or so many at once. A flow has the bursts
-// and the day of its source in its rate; so a run of the table comes without them: time goes as requests are expected.
-typedef struct Probe {
-    const TwTraffic *traffic;
-    int64_t zero_ns, popped_ns;    // its time at time zero, at the last request
-    double faster;                 // sources that hear of ends: their seconds in one of the run
-    void *block;                   // others: requests of the cell expected up to a time of theirs, a second of the run
-    int64_t expected_ns;
-    double expected, rate_s, cells;
-    int64_t flight, open, now_ns;    // flight: at once, 0: by rate; those now; when the last one ended
-    // of those that are done from then on
-    bool measures;
-    TwFluidSeen *seen;
-    int64_t seen_count, room;
-    double ttft_s, tpot_s;    // sums
-    int64_t several;
-} Probe;
-
-typedef struct ProbeAt {
-    Probe *probe;
-} ProbeAt;
-
-static double expected_until(Probe *p, int64_t at_ns)
-{
-    for (int i = 0; at_ns > p->expected_ns && i < tw_traffic_parts(p->traffic); i++)
-        p->expected += tw_traffic_expected(tw_traffic_part(p->traffic, i), p->block, p->expected_ns, at_ns) / p->cells;
-    p->expected_ns = at_ns > p->expected_ns ? at_ns : p->expected_ns;
-    return p->expected;
-}
-
-static int64_t probe_peek(const void *context, const void *block, int cell)
-{
-    (void)cell;
-    Probe *p = ((const ProbeAt *)context)->probe;
-    int64_t at_ns = tw_traffic_peek(p->traffic, block, 0);
-    if (p->flight > 0) return at_ns < INT64_MAX && p->open < p->flight ? p->now_ns : INT64_MAX;
-    if (at_ns == INT64_MAX) return at_ns;
-    double ns = p->rate_s > 0.0 ? 1e9 * expected_until(p, at_ns) / p->rate_s : (double)(at_ns - p->zero_ns) / p->faster;
-    return ns < 9e18 ? (int64_t)ns : INT64_MAX;
-}
-
-static void probe_pop(const void *context, void *block, int cell, TwRequest *request)
-{
-    Probe *p = ((const ProbeAt *)context)->probe;
-    int64_t at_ns = probe_peek(context, block, cell);
-    tw_traffic_pop(p->traffic, block, 0, request);
-    p->popped_ns = request->arrival_ns;
-    request->arrival_ns = at_ns;
-    p->open++;
-}
-
-// What a full replica lets wait outside is left out of the first token: the flow has a backlog of its own.
-static void keep(Probe *p, const TwFinished *f)
-{
-    if (p->seen_count == p->room) {
-        p->room = p->room ? 2 * p->room : 4096;
-        p->seen = realloc(p->seen, (size_t)p->room * sizeof *p->seen);
-        if (!p->seen) abort();
-    }
-    int64_t from_ns =
-        p->flight > 0 && f->scheduled_ns > f->request.arrival_ns ? f->scheduled_ns : f->request.arrival_ns;
-    int32_t output = f->request.output_tokens;
-    double ttft_s = 1e-9 * (double)(f->first_ns - from_ns), tpot_s = -1.0;
-    if (output > 1) tpot_s = 1e-9 * (double)(f->last_ns - f->first_ns) / (output - 1);
-    p->seen[p->seen_count++] =
-        (TwFluidSeen){(float)ttft_s, (float)tpot_s, (uint32_t)output & 0x3fffffffu, f->gaps_good, f->request.service};
-    p->ttft_s += ttft_s;
-    p->tpot_s += output > 1 ? tpot_s : 0.0;
-    p->several += output > 1;
-}
-
-static void probe_finished(const void *context, void *block, int cell, const TwFinished *finished)
-{
-    (void)cell;
-    Probe *p = ((const ProbeAt *)context)->probe;
-    p->open--;
-    if (p->measures && finished->outcome == TW_ENDED_DONE) keep(p, finished);
-    // time goes on where everybody is turned away
-    int64_t next_ns = finished->last_ns + (finished->outcome == TW_ENDED_DONE ? 0 : 1000000);
-    if (next_ns > p->now_ns) p->now_ns = next_ns;
-    if (!tw_traffic_closed(p->traffic)) return;
-    TwFinished there = *finished;
-    there.last_ns = p->zero_ns + llround((double)finished->last_ns * p->faster);
-    if (p->flight > 0 || there.last_ns < p->popped_ns) there.last_ns = p->popped_ns;
-    tw_traffic_finished(p->traffic, block, 0, &there);
-}
-
-// ---- one run
-// ---------------------------------------------------------------------------------------------------------
-
-// What the runs of a pool share.
-typedef struct Bench {
-    const TwWorkloadSpec *workload;
-    const TwPoolSpec *pool;
-    const TwLayout *layout;
-    const unsigned char *block;    // with the traffic at zero_ns
-    int64_t zero_ns, window_ns, flight;
-    double cell_rate_s;    // of the traffic there
-    double effort;         // of the requests measured
-    TwFluidOutputs outputs[TW_SERVICES];
-    double input_mean, output_mean;
-    int replicas;
-} Bench;
-
-typedef struct Sum {
-    double waiting, running, kv, demand_w, peak_w;
-    int64_t windows, most_running;
-} Sum;
-
-static void add_windows(const TwWorkload *w, void *block, const TwWorkloadIn *in, const Bench *b, int64_t ends,
-                        int64_t *now_ns, Sum *sum)
-{
-    TwWorkloadTotals t;
-    double joules, tokens, demand_w, kv;
-    TwWorkloadOut out = {&joules, &demand_w, &tokens, &kv};
-    tw_workload_totals(w, block, -1, &t);
-    int64_t until = t.completed + t.rejected + t.lost + ends;
-    for (int64_t k = 0; k < WINDOWS_MOST && t.completed + t.rejected + t.lost < until; k++) {
-        int64_t before = t.arrived;
-        tw_workload_advance(w, block, in, *now_ns, *now_ns + b->window_ns, &out);
-        *now_ns += b->window_ns;
-        tw_workload_totals(w, block, -1, &t);
-        sum->waiting += (double)t.waiting;
-        sum->running += (double)t.running;
-        if (t.running > sum->most_running) sum->most_running = t.running;
-        sum->kv += kv;
-        sum->demand_w += demand_w;
-        sum->peak_w = fmax(sum->peak_w, demand_w);
-        sum->windows++;
-        if (t.arrived == before && t.running + t.waiting == 0 && k > WINDOWS_MOST / 8) return;    // nothing comes
-    }
-}
-
-// One run: a clock level, a cap, cards so much slower, `rate_s` a replica, 0: as much as it takes; requests that it has
-// in work then, more or less, 0: as it turns out.
-typedef struct Case {
-    int level;
-    double cap_w, slow, rate_s, in_work;
-} Case;
-
-static double crossed(const TwWorkload *w, const void *block, int replicas, int64_t now_ns)
-{
-    double sum = 0.0;
-    for (int i = 0; i < replicas; i++) sum += (double)tw_workload_crossed(w, block, i, now_ns);
-    return sum;
-}
-
-// Returns the most power of a step.
-static double run(const Bench *b, const Case *c, double value[TW_FLUID_VALUES], TwFluidSpread *spread)
-{
-    double rate_s = c->rate_s, cap_w = c->cap_w;
-    int rack[REPLICAS_MOST] = {0}, cell[REPLICAS_MOST] = {0}, m = b->replicas;
-    Probe probe = {.traffic = b->pool->traffic, .zero_ns = b->zero_ns, .flight = rate_s > 0.0 ? 0 : b->flight};
-    probe.faster = rate_s > 0.0 ? rate_s * m / b->cell_rate_s : 1.0;
-    probe.expected_ns = b->zero_ns;
-    probe.cells = b->pool->cell_count;
-    probe.rate_s = tw_traffic_closed(b->pool->traffic) ? 0.0 : rate_s * m;
-    const ProbeAt at = {&probe};
-    const TwRequestSource source = {&at, probe_peek, probe_pop, probe_finished};
-    TwPoolSpec pool = *b->pool;
-    pool.replica_count = m;
-    pool.replica_rack = rack;
-    pool.replica_cell = cell;
-    pool.part_first = pool.part_rack = pool.part_gpus = NULL;
-    pool.cell_count = 1;
-    pool.source = &source;
-    pool.sampled_cells = 0;
-    pool.fluid = false;
-    TwEngineSpec engine = pool.engine ? *pool.engine : (TwEngineSpec){0};
-    if (probe.flight > 0) {    // the backlog waits outside of what is measured
-        if (pool.queue_max < probe.flight) pool.queue_max = (int)probe.flight;
-        engine.wait_max_s = engine.patience_s = 0.0;
-    }
-    pool.engine = &engine;
-    const TwWorkloadSpec spec = {.rack_count = 1, .pool_count = 1, .pools = &pool, .threads = 1};
-    TwLayout layout = *b->layout;
-    TwErrors *errors = tw_errors_create();
-    TwWorkload *w;
-    bool good = tw_workload_create(&w, &spec, &layout, errors);
-    tw_errors_destroy(errors);
-    assert(good);    // the pool itself was
-    (void)good;
-    void *block = tw_block_create(&layout);
-    if (!block) abort();
-    memcpy(block, b->block, b->layout->bytes);
-    probe.block = block;
-    tw_workload_start(w, block);
-
-    double clock = pool.step->level_clock[c->level], rack_w = cap_w * m;
-    bool on = true;
-    TwReplicaLink link[REPLICAS_MOST];
-    for (int i = 0; i < m; i++) link[i] = (TwReplicaLink){.tier_bytes_s = {INFINITY, INFINITY}, .congestion = c->slow};
-    const TwWorkloadIn in = {.clock_fraction = &clock, .cap_w = &rack_w, .energised = &on, .link = link};
-    int64_t now = 0, in_work = llround(c->in_work * m);
-    Sum warm = {0}, sum = {0};
-    TwWorkloadTotals x, y;
-    // until what it began with is gone
-    for (int64_t ended = 0, goal = 100 + in_work * 5 / 2; ended < goal;) {
-        add_windows(w, block, &in, b, goal - ended, &now, &warm);
-        ended = goal;
-        if (rate_s == 0.0) goal = 100 + (in_work = warm.most_running) * 5 / 2;
-    }
-    tw_workload_totals(w, block, -1, &x);
-    TwSketch *gaps = calloc(2, sizeof *gaps);
-    if (!gaps) abort();
-    tw_workload_sketch(w, block, -1, TW_ITL, &gaps[0]);
-    double sent = crossed(w, block, m, now);
-    int64_t from = now;
-    probe.measures = true;
-    add_windows(w, block, &in, b, llround(((rate_s > 0.0 ? 2000 : 6000) + 6.0 * (double)in_work) * b->effort), &now,
-                &sum);
-    tw_workload_totals(w, block, -1, &y);
-    tw_workload_sketch(w, block, -1, TW_ITL, &gaps[1]);
-    gaps[1].count -= gaps[0].count;
-    for (int k = 0; k < TW_SKETCH_BUCKETS; k++) gaps[1].bucket[k] -= gaps[0].bucket[k];
-    tw_fluid_spread(spread, probe.seen, probe.seen_count, &gaps[1], b->outputs);
-    free(gaps);
-    free(probe.seen);
-    double each = 1.0 / m, per_s = each / fmax(1e-9 * (double)(now - from), 1e-9);
-    double windows = fmax((double)sum.windows, 1.0);
-    // who waits while it is full is backlog; below that part of the system
-    double waiting = rate_s > 0.0 ? sum.waiting / windows * each : 0.0;
-    value[TW_FLUID_WAITING] = waiting;
-    value[TW_FLUID_IN_FLIGHT] = sum.running / windows * each + waiting;
-    value[TW_FLUID_KV] = sum.kv / windows;
-    value[TW_FLUID_DEMAND_W] = sum.demand_w / windows * each;
-    value[TW_FLUID_WATTS] = (y.device_j - x.device_j) * per_s;
-    value[TW_FLUID_REST_W] = (y.rest_j - x.rest_j) * per_s;
-    value[TW_FLUID_PROMPT_W] = (y.prompt_j - x.prompt_j) * per_s;
-    // ends of requests with mean lengths: those of the run count by their prompts and outputs, weighed by energy, which
-    // takes out most of the chance in so few
-    double prompts = value[TW_FLUID_PROMPT_W] / fmax(value[TW_FLUID_WATTS], 1e-9);
-    value[TW_FLUID_ENDS] =
-        per_s * (prompts * (double)(y.input_tokens_done - x.input_tokens_done) / b->input_mean +
-                 (1.0 - prompts) * (double)(y.output_tokens_done - x.output_tokens_done) / b->output_mean);
-    value[TW_FLUID_BUSY] = (y.busy_s - x.busy_s) * per_s;
-    value[TW_FLUID_CAPPED] = (y.capped_s - x.capped_s) * per_s;
-    value[TW_FLUID_THROTTLED] = (y.throttled_s - x.throttled_s) * per_s;
-    value[TW_FLUID_OVER_CAP] = (y.over_cap_s - x.over_cap_s) * per_s;
-    value[TW_FLUID_FULL] = (y.full_s - x.full_s) * per_s;
-    value[TW_FLUID_ITERATIONS] = (double)(y.iterations - x.iterations) * per_s;
-    value[TW_FLUID_CHANGES] = (double)(y.batch_changes - x.batch_changes) * per_s;
-    value[TW_FLUID_HIT_TOKENS] = (double)(y.prompt_tokens_hit - x.prompt_tokens_hit) * per_s;
-    value[TW_FLUID_LOOKED_UP] = (double)(y.prompt_tokens_looked_up - x.prompt_tokens_looked_up) * per_s;
-    value[TW_FLUID_RECOMPUTED] = (double)(y.tokens_recomputed - x.tokens_recomputed) * per_s;
-    value[TW_FLUID_PREEMPTIONS] = (double)(y.preemptions - x.preemptions) * per_s;
-    value[TW_FLUID_STEPS] = (double)(y.decode_steps - x.decode_steps) * per_s;
-    value[TW_FLUID_CROSSED] = (crossed(w, block, m, now) - sent) * per_s;
-    value[TW_FLUID_TTFT_S] = probe.seen_count > 0 ? probe.ttft_s / (double)probe.seen_count : 0.0;
-    value[TW_FLUID_TPOT_S] = probe.several > 0 ? probe.tpot_s / (double)probe.several : 0.0;
-    value[TW_FLUID_STEP_TOKENS] = (double)(y.decode_tokens - x.decode_tokens) * per_s;
-    tw_block_destroy(block);
-    tw_workload_destroy(w);
-    return fmax(sum.peak_w, warm.peak_w) * each;
-}
+static const double loads[TW_FLUID_POINTS - 2] = {
+    0.004, 0.015, 0.04, 0.1, 0.2, 0.32, 0.43, 0.54, 0.64, 0.73, 0.81, 0.87, TW_FLUID_LAST_LOAD};
+// requests that count, beside six times those in work: queues of chance take their time
+static const int counts[TW_FLUID_POINTS - 2] = {500,  500,  500,  1000, 1500, 2000, 2000,
+                                                2000, 2000, 2000, 3000, 6000, 8000};
 
 // ---- the table
 // -------------------------------------------------------------------------------------------------------
@@ -292,7 +35,12 @@ static bool check(const TwPoolSpec *pool, TwErrors *errors)
     if (pool->source || !pool->traffic || !tw_traffic_steady(pool->traffic))
         return complain(errors, pool,
                         "traces, users who wait for answers, batches and rollouts have no rate of their own");
-    if (pool->hand_over.engine) return complain(errors, pool, "prompts computed apart are no flow");
+    if (pool->hand_over.engine && pool->hand_over.queue_max > 0)
+        return complain(errors, pool, "prompts that go elsewhere when others wait (prefill.queue_max) are no flow");
+    if (pool->hand_over.engine && pool->hand_over.first_token == TW_FIRST_DECODE && pool->hand_over.local_tokens > 0)
+        return complain(errors, pool,
+                        "prefill.local_tokens beside prefill.first_token = \"decode\" is no flow: which prompts came "
+                        "from elsewhere does not show");
     const TwEngineSpec *engine = pool->engine;
     bool leaves = engine && (engine->timeout_s > 0.0 || engine->leave_s > 0.0);
     for (int k = 0; engine && k < engine->services; k++)
@@ -304,11 +52,13 @@ static bool check(const TwPoolSpec *pool, TwErrors *errors)
     return true;
 }
 
-static int largest_cell(const TwPoolSpec *pool)
+// Most replicas of the kind in a cell.
+static int largest_cell(const TwPoolSpec *pool, TwFluidKind kind)
 {
     int most = 0;
     for (int i = 0, members = 0; i < pool->replica_count; i++) {
-        members = i > 0 && pool->replica_cell[i] == pool->replica_cell[i - 1] ? members + 1 : 1;
+        if (i > 0 && pool->replica_cell[i] != pool->replica_cell[i - 1]) members = 0;
+        members += kind == TW_FLUID_WHOLE || pool->hand_over.replica_prefill[i] == (kind == TW_FLUID_PROMPTS);
         most = members > most ? members : most;
     }
     return most;
@@ -346,7 +96,7 @@ static int by_size(const void *a, const void *b)
 }
 
 // Outputs of a part, where no other is of its class.
-static void keep_outputs(Bench *b, const TwTraffic *part, int32_t *of, int count)
+static void keep_outputs(TwFluidBench *b, const TwTraffic *part, int32_t *of, int count)
 {
     const TwTraffic *traffic = b->pool->traffic;
     int service = tw_traffic_service(part), parts = 0;
@@ -360,16 +110,39 @@ static void keep_outputs(Bench *b, const TwTraffic *part, int32_t *of, int count
     b->outputs[service] = (TwFluidOutputs){count, of};
 }
 
-// Mean tokens of each class, of so many of its requests: they are cut to the context together.
-static void mean_tokens(Bench *b, TwFluidTable *t)
+// Of the requests of all classes at zero_ns, weighed by their rates.
+typedef struct Mix {
+    double input, output, variance;                           // mean tokens; of the outputs
+    double inputs, outputs, both;                             // mean squares and product
+    double share, apart_input, apart_output, apart_inputs;    // of those whose prompts are computed apart; their means
+} Mix;
+
+// Sums over requests.
+typedef struct Sums {
+    double input, output, inputs, outputs, both, apart, apart_input, apart_output, apart_inputs;
+} Sums;
+
+static void add(Sums *s, const TwRequest *request, int local)
+{
+    double input = request->input_tokens, output = request->output_tokens;
+    s->input += input, s->output += output;
+    s->inputs += input * input, s->outputs += output * output, s->both += input * output;
+    if (request->input_tokens < local) return;
+    s->apart += 1.0, s->apart_input += input, s->apart_output += output, s->apart_inputs += input * input;
+}
+
+// Mean tokens of each class, of so many of its requests: they are cut to the context together. Prompts from `local` on
+// are computed apart.
+static Mix mean_tokens(TwFluidBench *b, TwFluidTable *t, int local)
 {
     unsigned char *block = malloc(b->layout->bytes);
     if (!block) abort();
     memcpy(block, b->block, b->layout->bytes);
-    double weights = 0.0, prompt = 0.0, mean = 0.0, square = 0.0;
+    double weights = 0.0;
+    Mix m = {0};
     for (int i = 0; i < tw_traffic_parts(b->pool->traffic); i++) {
         const TwTraffic *part = tw_traffic_part(b->pool->traffic, i);
-        double input = 0.0, output = 0.0, squares = 0.0;
+        Sums s = {0};
         int count = 0;
         int32_t *outputs = malloc(MEANS * sizeof *outputs);
         if (!outputs) abort();
@@ -377,24 +150,34 @@ static void mean_tokens(Bench *b, TwFluidTable *t)
             TwRequest request;
             tw_traffic_pop_nominal(part, block, 0, &request);
             outputs[count] = request.output_tokens;
-            input += request.input_tokens, output += request.output_tokens;
-            squares += (double)request.output_tokens * request.output_tokens;
+            add(&s, &request, local);
         }
-        t->input[i] = count ? input / count : 0.0;
-        t->output[i] = count ? output / count : 0.0;
+        t->input[i] = count ? s.input / count : 0.0;
+        t->output[i] = count ? s.output / count : 0.0;
         keep_outputs(b, part, outputs, count);
-        double weight = count ? tw_traffic_rate_s(part, 1e-9 * (double)b->zero_ns) : 0.0;
-        weights += weight, mean += weight * t->output[i], prompt += weight * t->input[i],
-            square += count ? weight * squares / count : 0.0;
+        double each = count ? tw_traffic_rate_s(part, 1e-9 * (double)b->zero_ns) / count : 0.0;
+        weights += each * count, m.input += each * s.input, m.output += each * s.output;
+        m.inputs += each * s.inputs, m.outputs += each * s.outputs, m.both += each * s.both;
+        m.share += each * s.apart, m.apart_input += each * s.apart_input, m.apart_output += each * s.apart_output;
+        m.apart_inputs += each * s.apart_inputs;
     }
     free(block);
-    b->input_mean = prompt / weights;
-    b->output_mean = t->output_mean = mean / weights;
-    set_phases(t, square / weights / (t->output_mean * t->output_mean) - 1.0);
+    if (m.share > 0.0) m.apart_input /= m.share, m.apart_output /= m.share, m.apart_inputs /= m.share;
+    m.share /= weights, m.input /= weights, m.output /= weights;
+    m.inputs /= weights, m.outputs /= weights, m.both /= weights;
+    m.variance = fmax(m.outputs - m.output * m.output, 0.0);
+    return m;
 }
 
-// Sequences that memory holds at once, half of their outputs made.
-static double sequences_that_fit(const Bench *b)
+// Of the work of a request, of which prompts are such a share.
+static double work_noise(const Mix *m, double prompts)
+{
+    double p = prompts / m->input, q = (1.0 - prompts) / m->output;
+    return fmax(p * p * m->inputs + 2.0 * p * q * m->both + q * q * m->outputs - 1.0, 0.0);
+}
+
+// Sequences that memory holds at once, so much of their outputs made.
+static double sequences_that_fit(const TwFluidBench *b, int64_t kv_blocks, double made)
 {
     unsigned char *block = malloc(b->layout->bytes);
     if (!block) abort();
@@ -404,10 +187,10 @@ static double sequences_that_fit(const Bench *b)
     for (; count < SAMPLE && tw_traffic_peek(b->pool->traffic, block, 0) < INT64_MAX; count++) {
         TwRequest request;
         tw_traffic_pop_nominal(b->pool->traffic, block, 0, &request);
-        tokens += request.input_tokens + 0.5 * request.output_tokens;
+        tokens += request.input_tokens + made * request.output_tokens;
     }
     free(block);
-    return count ? (double)(b->pool->kv_blocks * b->pool->block_tokens) / (tokens / count) : 1.0;
+    return count ? (double)(kv_blocks * b->pool->block_tokens) / (tokens / count) : 1.0;
 }
 
 static void make_monotonic(TwFluidRow *row)
@@ -420,28 +203,145 @@ static void make_monotonic(TwFluidRow *row)
 }
 
 // Requests that take many steps of many ranks are dear: fewer of them, an eighth or so at least.
-static double effort_of(const Bench *b, const double full[TW_FLUID_VALUES])
+static double effort_of(const TwFluidBench *b, const double full[TW_FLUID_VALUES])
 {
     double steps = full[TW_FLUID_ITERATIONS] / fmax(full[TW_FLUID_ENDS], 1e-9);
-    const TwEngineSpec *engine = b->pool->engine;
+    const TwEngineSpec *engine = b->kind == TW_FLUID_PROMPTS ? b->pool->hand_over.engine : b->pool->engine;
     bool apart = engine && engine->ranks > 1 && engine->rank_router != TW_RANK_EVEN;
     return apart ? fmin(fmax(8.0 / (steps * engine->ranks), 0.12), 1.0) : 1.0;
 }
 
-static Case row_case(const TwFluidTable *t, int r)
+static TwFluidCase row_case(const TwFluidTable *t, int r)
 {
     int cap = r - TW_FLUID_CLOCKS, slow = cap - TW_FLUID_CAPS;
-    return (Case){.level = levels[r < TW_FLUID_CLOCKS ? r : 0],
-                  .cap_w = cap >= 0 && slow < 0 ? caps[cap] * t->full_w : INFINITY,
-                  .slow = slow >= 0 ? slows[slow] : 1.0};
+    return (TwFluidCase){.level = levels[r < TW_FLUID_CLOCKS ? r : 0],
+                         .cap_w = cap >= 0 && slow < 0 ? caps[cap] * t->full_w : INFINITY,
+                         .slow = slow >= 0 ? slows[slow] : 1.0,
+                         .count = 6000};
 }
 
-bool tw_fluid_build(TwFluidTable *t, const TwWorkloadSpec *workload, const TwPoolSpec *pool, const TwLayout *layout,
-                    TwErrors *errors)
+// Replicas and requests of the runs of a kind, by what fits it.
+static void size_runs(TwFluidBench *b, int max_sequences, double fit)
+{
+    double places = fmin(max_sequences, 1.5 * fit + 2.0);
+    int most = largest_cell(b->pool, b->kind);
+    b->replicas = (int)fmin(fmax(FLIGHT_MOST / places, 2.0), TW_FLUID_REPLICAS);
+    if (b->replicas > most) b->replicas = most;
+    double queue = fmin(b->pool->queue_max, fmax(8.0, 0.25 * places));
+    b->flight = (int64_t)((places + queue) * b->replicas);
+}
+
+enum { LAST = TW_FLUID_POINTS - 1 };
+
+// Runs that only the first of their rows does with an idle machine beside it.
+static void measure(TwFluidBench *b, TwFluidTable *t)
+{
+    int threads = b->workload->threads > 0 ? b->workload->threads : omp_get_max_threads();
+    const TwFluidCase first = row_case(t, 0);
+    b->effort = 1.0;
+    t->rows = TW_FLUID_ROWS - (b->step->crosses ? 0 : TW_FLUID_SLOWS);
+    t->full_w = tw_fluid_run(b, &first, t->row[0].at[LAST], &t->spread[0][LAST], NULL);
+    b->effort = effort_of(b, t->row[0].at[LAST]);
+#pragma omp parallel for schedule(dynamic) num_threads(threads)
+    for (int r = 1; r < t->rows; r++) {
+        const TwFluidCase c = row_case(t, r);
+        (void)tw_fluid_run(b, &c, t->row[r].at[LAST], &t->spread[r][LAST], NULL);
+    }
+#pragma omp parallel for schedule(dynamic) num_threads(threads)
+    for (int k = 0; k < t->rows * (LAST - 1); k++) {
+        int r = k / (LAST - 1), j = k % (LAST - 1);
+        const double *full = t->row[r].at[LAST];
+        TwFluidCase c = row_case(t, r);
+        c.rate_s = loads[j] * fmax(full[TW_FLUID_ENDS], 1e-9);
+        c.in_work = loads[j] * full[TW_FLUID_IN_FLIGHT];
+        c.count = r == 0 || counts[j] < COUNT_LIMITED ? counts[j] : COUNT_LIMITED;
+        (void)tw_fluid_run(b, &c, t->row[r].at[j + 1], &t->spread[r][j + 1], NULL);
+    }
+}
+
+// What was not measured: idle, and the step of the flow.
+static void complete(const TwFluidBench *b, TwFluidTable *t)
+{
+    double shortest_s = INFINITY;
+    for (int r = 0; r < t->rows; r++) {
+        double *idle = t->row[r].at[0], *full = t->row[r].at[LAST];
+        // who waits at the last load goes on waiting at saturation
+        double waiting = full[TW_FLUID_WAITING] = t->row[r].at[LAST - 1][TW_FLUID_WAITING];
+        full[TW_FLUID_IN_FLIGHT] += waiting;
+        full[TW_FLUID_TTFT_S] += waiting / fmax(full[TW_FLUID_ENDS], 1e-9);
+        t->row[r].like = r;
+        t->spread[r][0] = t->spread[r][1];
+        idle[TW_FLUID_TTFT_S] = t->row[r].at[1][TW_FLUID_TTFT_S];
+        idle[TW_FLUID_TPOT_S] = t->row[r].at[1][TW_FLUID_TPOT_S];
+        idle[TW_FLUID_WATTS] = idle[TW_FLUID_REST_W] = idle[TW_FLUID_DEMAND_W] = b->step->idle_w;
+        make_monotonic(&t->row[r]);
+        const double *first = t->row[r].at[1];
+        if (first[TW_FLUID_ENDS] > 0.0) shortest_s = fmin(shortest_s, first[TW_FLUID_IN_FLIGHT] / first[TW_FLUID_ENDS]);
+    }
+    t->step_s = fmin(fmax(0.25 * shortest_s, 0.05), 60.0);
+}
+
+// Replicas that hold whole requests: all, or those that decode.
+static void build_whole(TwFluidBench *b, TwFluidTable *t, const Mix *m, TwFluidApart *apart)
+{
+    b->kind = apart ? TW_FLUID_DECODES : TW_FLUID_WHOLE;
+    b->step = b->pool->step;
+    b->share = 1.0;
+    size_runs(b, b->pool->max_sequences, sequences_that_fit(b, b->pool->kv_blocks, 0.5));
+    b->input_mean = m->input, b->output_mean = m->output;
+    if (apart) {
+        const TwFluidCase full = row_case(t, 0);
+        TwFluidParting seen;
+        *apart = (TwFluidApart){.share = m->share, .moved = 1.0};
+        double input = m->apart_input / m->input, output = m->apart_output / m->output;
+        if (b->pool->engine && b->pool->engine->prefix_cache) {    // what is cached decides
+            (void)tw_fluid_run(b, &full, t->row[0].at[LAST], &t->spread[0][LAST], &seen);
+            if (b->pool->hand_over.local_tokens > 0)
+                apart->share = seen.share, input = seen.input, output = seen.output;
+            apart->moved = seen.moved;
+        }
+        double others = fmax(1.0 - apart->share, 1e-9);
+        apart->input[0] = input, apart->input[1] = fmax((1.0 - apart->share * input) / others, 0.0);
+        apart->output[0] = output, apart->output[1] = fmax((1.0 - apart->share * output) / others, 0.0);
+        b->input_mean = apart->share < 1.0 ? m->input * fmax(1.0 - apart->share * input, 0.0) : 0.0;
+        // the first token is made with the prompt, or here
+        b->output_mean = m->output - (b->pool->hand_over.first_token == TW_FIRST_DECODE ? 0.0 : apart->share);
+    }
+    t->output_mean = b->output_mean;
+    set_phases(t, m->variance / (t->output_mean * t->output_mean));
+    measure(b, t);
+    complete(b, t);
+    const double *full = t->row[0].at[LAST];
+    t->noise_work = work_noise(m, full[TW_FLUID_PROMPT_W] / fmax(full[TW_FLUID_WATTS], 1e-9));
+}
+
+// Replicas that compute prompts alone: of each request one token.
+static void build_prompts(TwFluidBench *b, const Mix *m, TwFluidApart *apart)
+{
+    const TwEngineSpec *engine = b->pool->hand_over.engine;
+    TwFluidTable *t = &apart->prompts;
+    b->kind = TW_FLUID_PROMPTS;
+    b->step = engine->step;
+    b->share = fmax(apart->share, 1e-6);
+    apart->room = sequences_that_fit(b, engine->kv_blocks, 0.0) / fmax(apart->input[0], 1e-9);
+    int ranks = engine->ranks > 1 ? engine->ranks : 1;
+    size_runs(b, engine->max_sequences * ranks, apart->room);
+    b->input_mean = m->input * apart->input[0], b->output_mean = 1.0;
+    t->output_mean = 1.0;
+    set_phases(t, 0.0);
+    if (apart->share > 0.0) {
+        measure(b, t);
+        complete(b, t);
+        t->noise_work = fmax(m->apart_inputs / (m->apart_input * m->apart_input) - 1.0, 0.0);
+    }
+}
+
+bool tw_fluid_build(TwFluidTable *t, TwFluidApart *apart, const TwWorkloadSpec *workload, const TwPoolSpec *pool,
+                    const TwLayout *layout, TwErrors *errors)
 {
     if (!check(pool, errors)) return false;
     double rate_s, zero_s = busiest_s(pool->traffic, &rate_s);
-    Bench b = {.workload = workload, .pool = pool, .layout = layout, .zero_ns = llround(zero_s * 1e9)};
+    TwFluidBench b = {.workload = workload, .pool = pool, .layout = layout, .zero_ns = llround(zero_s * 1e9)};
     b.effort = 1.0;
     b.window_ns = llround((pool->fluid_window_s > 0.0 ? pool->fluid_window_s : 1.0) * 1e9);
     b.cell_rate_s = rate_s / pool->cell_count;
@@ -450,48 +350,13 @@ bool tw_fluid_build(TwFluidTable *t, const TwWorkloadSpec *workload, const TwPoo
     if (!block) abort();
     tw_traffic_seek(pool->traffic, block, b.zero_ns);
     b.block = block;
-    double places = fmin(pool->max_sequences, 1.5 * sequences_that_fit(&b) + 2.0);
-    int most = largest_cell(pool);
-    b.replicas = (int)fmin(fmax(FLIGHT_MOST / places, 2.0), REPLICAS_MOST);
-    if (b.replicas > most) b.replicas = most;
-    double queue = fmin(pool->queue_max, fmax(8.0, 0.25 * places));
-    b.flight = (int64_t)((places + queue) * b.replicas);
 
     memset(t, 0, sizeof *t);
-    t->rows = TW_FLUID_ROWS - (pool->step->crosses ? 0 : TW_FLUID_SLOWS);
-    mean_tokens(&b, t);
-    int threads = workload->threads > 0 ? workload->threads : omp_get_max_threads();
-    enum { LAST = TW_FLUID_POINTS - 1 };
-    const Case first = row_case(t, 0);
-    t->full_w = run(&b, &first, t->row[0].at[LAST], &t->spread[0][LAST]);
-    b.effort = effort_of(&b, t->row[0].at[LAST]);
-#pragma omp parallel for schedule(dynamic) num_threads(threads)
-    for (int r = 1; r < t->rows; r++) {
-        const Case c = row_case(t, r);
-        (void)run(&b, &c, t->row[r].at[LAST], &t->spread[r][LAST]);
-    }
-#pragma omp parallel for schedule(dynamic) num_threads(threads)
-    for (int k = 0; k < t->rows * (LAST - 1); k++) {
-        int r = k / (LAST - 1), j = k % (LAST - 1);
-        const double *full = t->row[r].at[LAST];
-        Case c = row_case(t, r);
-        c.rate_s = loads[j] * fmax(full[TW_FLUID_ENDS], 1e-9);
-        c.in_work = loads[j] * full[TW_FLUID_IN_FLIGHT];
-        (void)run(&b, &c, t->row[r].at[j + 1], &t->spread[r][j + 1]);
-    }
-    double shortest_s = INFINITY;
-    for (int r = 0; r < t->rows; r++) {
-        double *idle = t->row[r].at[0];
-        t->row[r].like = r;
-        t->spread[r][0] = t->spread[r][1];
-        idle[TW_FLUID_TTFT_S] = t->row[r].at[1][TW_FLUID_TTFT_S];
-        idle[TW_FLUID_TPOT_S] = t->row[r].at[1][TW_FLUID_TPOT_S];
-        idle[TW_FLUID_WATTS] = idle[TW_FLUID_REST_W] = idle[TW_FLUID_DEMAND_W] = pool->step->idle_w;
-        make_monotonic(&t->row[r]);
-        const double *first = t->row[r].at[1];
-        if (first[TW_FLUID_ENDS] > 0.0) shortest_s = fmin(shortest_s, first[TW_FLUID_IN_FLIGHT] / first[TW_FLUID_ENDS]);
-    }
-    t->step_s = fmin(fmax(0.25 * shortest_s, 0.05), 60.0);
+    const Mix mix = mean_tokens(&b, t, pool->hand_over.local_tokens);
+    build_whole(&b, t, &mix, pool->hand_over.engine ? apart : NULL);
+    if (pool->hand_over.engine) build_prompts(&b, &mix, apart);
+    t->noise_arrivals = tw_fluid_arrival_noise(&b);
+    if (pool->hand_over.engine) apart->prompts.noise_arrivals = t->noise_arrivals;
     tw_block_destroy(block);
     for (int k = 0; k < TW_SERVICES; k++) free(b.outputs[k].of);
     return true;
@@ -540,7 +405,6 @@ static void limited_row(const TwFluidTable *t, int level, double cap_w, TwFluidR
     TwFluidRow capped;
     blend(&t->row[above], &t->row[below], fmin(fmax((high - f) / (high - low), 0.0), 1.0), &capped);
     // whichever slows more
-    enum { LAST = TW_FLUID_POINTS - 1 };
     if (capped.at[LAST][TW_FLUID_ENDS] >= row->at[LAST][TW_FLUID_ENDS]) return;
     *row = capped;
     for (int k = 0; k < TW_FLUID_POINTS; k++) {

@@ -196,7 +196,8 @@ static bool measure_fluid(const TwWorkloadSpec *spec, Plant *p, const TwLayout *
         if (!spec->pools[k].fluid) continue;
         p->fluid = true;
         p->pools[k].fluid = TW_TAKE(p->arena, 1, TwFluidTable);
-        ok = tw_fluid_build(p->pools[k].fluid, spec, &spec->pools[k], layout, errors) && ok;
+        if (p->pools[k].apart) p->pools[k].fluid_apart = TW_TAKE(p->arena, 1, TwFluidApart);
+        ok = tw_fluid_build(p->pools[k].fluid, p->pools[k].fluid_apart, spec, &spec->pools[k], layout, errors) && ok;
     }
     return ok;
 }
@@ -769,6 +770,8 @@ void tw_workload_totals(const TwWorkload *workload, const void *block, int pool,
         t.lost_bytes += many * state->lost_bytes;
         const Move *moves = (const Move *)tw_at_const(block, p->moves) + p->cells[cell].moves_at;
         for (int k = 0; k < state->moves; k++) t.moving_bytes += moves[k].wire ? many * moves[k].bytes : 0;
+        if (p->pools[p->cells[cell].pool].fluid)
+            t.moving_bytes += many * (state->transfer_bytes - state->delivered_bytes - state->lost_bytes);
         t.transfer_s += (double)many * (double)state->transfer_ns * 1e-9;
         t.retried += many * state->retried;
         t.refused += many * state->refused;

@@ -32,7 +32,8 @@ typedef struct Pool {
     int services, tenants;
     int moves_max, held_max;    // of a cell
     int index_bits, belief_bits, event_bits;
-    TwFluidTable *fluid;    // NULL: request by request
+    TwFluidTable *fluid;          // NULL: request by request
+    TwFluidApart *fluid_apart;    // NULL: prompts are computed where they are decoded
 } Pool;
 
 // What comes to a fluid pool in a window: requests, mean tokens.
@@ -53,10 +54,20 @@ typedef struct TwFlow {
     double arrived, completed, rejected, cancelled, lost;
     TwFlowTokens input, output;
     double value[TW_FLUID_VALUES], sum[TW_FLUID_VALUES];    // now; times time, since the start
+    bool limited;                                           // the backlog is as long as a limit lets it be
     bool falls;                                             // loses its supply in this window
     double came_s, waited_s,
         wait_s;    // arrival times of the backlog, waits of those in work, summed; wait of who ends
     TwFluidPlace place;
+    // where prompts are computed apart: handed over and received since the start, as counted too; on the wire
+    double handed, handed_output, received, received_output;
+    int64_t counted, counted_output, counted_in, counted_in_output;
+    int64_t told;    // ends with their latencies
+    double moving, moving_output, moving_wait_s;
+    double system_handed;                                                  // of those in work: tokens that others make
+    double variance;                                                       // of the backlog
+    double asked_bytes, delivered_bytes, lost_bytes, delivered, wire_s;    // of its transfers
+    double came_handed, first_wait_s, carry_s;    // of those here: handed over; their waits before, times on the wire
 } TwFlow;
 
 // A router cell: its replicas are neighbours. `of_pool` is its number in its pool, which keys its traffic.
