@@ -82,6 +82,12 @@ static void head(FILE *f, const TwReport *r, const TwPlant *plant)
             if (isfinite(off)) fprintf(f, "%s %+.1f %%", names[k][1], 100.0 * off);
         }
         fputc('\n', f);
+        double close = tw_report_value(r, "latency.close_share");
+        if (close > 0.01)
+            fprintf(f,
+                    "  %.0f %% of the requests were served close to saturation or beyond (above 92 %%): their queue is "
+                    "chance, and TTFT\n  its mean over many runs; that of one run may be twice or half of it\n",
+                    100.0 * close);
     }
     if (plant->exact && !plant->fluid) {
         fprintf(f, "sampled: ");

@@ -1,17 +1,16 @@
 // A flow whose prompts are computed apart: from those who compute them over the wire to those who decode.
 //
-// The wire of a cell, with M on it of which w = M - D latency share links: D = K w / (L + w), the stationary queue of L
-// links that are shared evenly (M/M/1 with processor sharing) taken as a flow, K what all of them carry together: the
-// links out of those who compute or into those who decode, whichever carry less. Layers that leave while the last chunk
-// is computed are not on it.
+// The wire of a cell, with M on it: M = D (S (1 + u / (1 - u) + v / (1 - v)) + latency), D a second arrive, S a
+// transfer alone, u and v how busy the links of those who compute and of those who decode are then: each a queue with
+// processor sharing (M/G/1), taken as a flow. Layers that leave while the last chunk is computed are not on it.
 #include "models/workload/fluid_inner.h"
 
 #include <math.h>
 
 typedef struct Wire {
-    double carries, links, latency_s;    // K, L
-    double bytes;                        // of a request
-    double reach[64][TW_REACHES];        // [replica] shares of what it sends, or gets
+    double alone_s, latency_s, out, in;    // of a transfer; requests a second that all links carry
+    double bytes;                          // of a request
+    double reach[64][TW_REACHES];          // [replica] shares of what it sends, or gets
 } Wire;
 
 static TwReach reach_of(const TwFluidWork *w, int from, int to)
@@ -53,7 +52,7 @@ static void make_wire(const TwFluidWork *w, double input, const int *to, const d
 {
     const TwFluidApart *a = w->pool->fluid_apart;
     *wire = (Wire){.bytes = w->pool->hand_over.bytes_per_token * input * a->input[0] * a->moved};
-    double moving = 0.0, left = 0.0, outs = 0.0, ins = 0.0;
+    double moving = 0.0, left = 0.0, outs = 0.0;
     int senders = 0;
     for (int k = 0; k < w->cell->replica_count; k++) {
         const TwFlow *f = &w->flow[k];
@@ -66,11 +65,11 @@ static void make_wire(const TwFluidWork *w, double input, const int *to, const d
     }
     if (senders == 0) return;
     wire->latency_s /= moving;
-    // each of them can take as much as one transfer gets, whoever sends it
-    ins = outs / senders * many;
     double bytes = fmax(left / moving, 1.0);
-    wire->links = ins < outs ? many : senders;
-    wire->carries = fmin(ins, outs) / bytes;
+    wire->alone_s = bytes * senders / outs;
+    wire->out = outs / bytes;
+    // each of the others can take as much as one transfer gets, whoever sends it
+    wire->in = wire->out / senders * many;
     for (int j = 0; j < many; j++)
         for (int reach = 0; reach < TW_REACHES; reach++) wire->reach[to[j]][reach] /= moving * share[j];
 }
@@ -78,9 +77,16 @@ static void make_wire(const TwFluidWork *w, double input, const int *to, const d
 // Requests delivered in a step in which so many are on the wire to begin with.
 static double delivered(const Wire *wire, double moving, double seconds)
 {
-    double span = wire->latency_s + seconds, half = 0.5 * (moving - wire->links - wire->carries * span);
-    double sharing = half + sqrt(half * half + moving * wire->links);
-    return fmin(wire->carries * sharing / (wire->links + sharing) * seconds, moving);
+    double low = 0.0, high = fmin(fmin(wire->out, wire->in), moving / seconds);
+    for (int k = 0; k < 40; k++) {
+        double rate = 0.5 * (low + high), out = rate / wire->out, in = rate / wire->in;
+        double lasts_s = wire->alone_s * (1.0 + out / (1.0 - out) + in / (1.0 - in)) + wire->latency_s;
+        if (rate * (lasts_s + seconds) > moving)
+            high = rate;
+        else
+            low = rate;
+    }
+    return low * seconds;
 }
 
 static TwReplicaSent *sent_of(const TwFluidWork *w)

@@ -72,6 +72,11 @@ static double way_gone(const TwFluidStep *s, double backlog)
     return backlog > 0.0 ? backlog / (backlog + s->scatter) : 0.0;
 }
 
+static bool is_close(const TwFluidStep *s, const TwFlow *f)
+{
+    return tw_fluid_in_work(f) > s->row->at[LAST - 1][TW_FLUID_IN_FLIGHT];
+}
+
 // The variance of the backlog: it grows with that of arrivals and work up to that of an exponential distribution; where
 // a limit turns `many` away, that of the distance to the limit.
 static void scatter(const TwFluidStep *s, TwFlow *f, double many)
@@ -165,6 +170,7 @@ void tw_fluid_step(const TwFluidStep *s, TwReplica *r, TwFlow *f)
     f->wait_s = n + taken > 0.0 ? f->waited_s / (n + taken) : 0.0;
     f->waited_s -= fmin(ended, n + taken) * f->wait_s;
     f->completed += ended;
+    f->close += is_close(s, f) ? ended : 0.0;
     f->input.done += input;
     f->output.done += made;
     leave_handed(f, ended, tw_fluid_in_system(f) + ended);
@@ -225,6 +231,7 @@ void tw_fluid_step_prompts(const TwFluidStep *s, TwReplica *r, TwFlow *f)
     f->moving_wait_s += ended * f->wait_s;
     f->moving_output += share * f->system_handed;
     f->handed += ended;
+    f->close += is_close(s, f) ? ended : 0.0;
     f->handed_output += share * f->system_handed;
     f->system_output -= share * f->system_output;
     f->system_handed -= share * f->system_handed;

@@ -882,6 +882,20 @@ void tw_workload_tier_blocks(const TwWorkload *workload, const void *block, int 
     }
 }
 
+double tw_workload_close_share(const TwWorkload *workload, const void *block, int pool)
+{
+    const Plant *p = workload->inner;
+    const TwFlow *flow = tw_at_const(block, p->flows);
+    double ended[2] = {0.0}, close[2] = {0.0}, most = 0.0;
+    for (int i = p->pools[pool].replica_begin; i < p->pools[pool].replica_end && p->pools[pool].fluid; i++) {
+        ended[p->prefill_built[i]] += p->prefill_built[i] ? flow[i].handed : flow[i].completed;
+        close[p->prefill_built[i]] += flow[i].close;
+    }
+    for (int kind = 0; kind < 2; kind++)
+        if (ended[kind] > 0.0) most = fmax(most, close[kind] / ended[kind]);
+    return most;
+}
+
 // --- cells that stand for others ------------------------------------------------------------------------------------
 
 // Two-sided 95 % quantile of Student's t: Cornish and Fisher's expansion about the normal one, within 0.5 % from 4 on.

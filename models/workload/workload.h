@@ -197,6 +197,10 @@ typedef struct TwSpread {
 void tw_workload_spread(const TwWorkload *workload, const void *block, int pool, TwSpread spread[TW_HEADLINES]);
 int tw_workload_cells(const TwWorkload *workload, int pool, int *simulated);
 
+// Of the requests of a fluid pool that ended, the share at loads beyond those at which its table has the queues of
+// chance (fluid.h); of prompts computed apart where that is more.
+double tw_workload_close_share(const TwWorkload *workload, const void *block, int pool);
+
 // Of requests that ended so far: how many have a latency, and its sum. which: as above.
 void tw_workload_latency(const TwWorkload *workload, const void *block, int pool, int which, int64_t *count,
                          double *sum_s);

@@ -52,6 +52,7 @@ typedef struct TwFlow {
     double backlog, phase[2];                               // requests now: waiting for room, in work
     double backlog_input, backlog_output, system_output;    // their tokens to come
     double arrived, completed, rejected, cancelled, lost;
+    double close;    // of those that ended here, at loads above those measured below saturation
     TwFlowTokens input, output;
     double value[TW_FLUID_VALUES], sum[TW_FLUID_VALUES];    // now; times time, since the start
     bool limited;                                           // the backlog is as long as a limit lets it be

@@ -14,7 +14,8 @@ typedef struct Hall {
     TwStepSource source;
     TwTraffic *traffic;
     int rack[REPLICAS], cell[REPLICAS];
-    TwEngineSpec engine;
+    bool prefill[REPLICAS];
+    TwEngineSpec engine, prompts;
     TwPoolSpec pool;
     TwLayout layout;
     TwWorkload *workload;
@@ -35,6 +36,9 @@ typedef struct Load {
     const char *lengths;
     int draft;
     double ttft_slo_s, tpot_slo_s;
+    int prompts, local_tokens;    // replicas of a cell that compute prompts for the others
+    TwFirstToken first_token;
+    double link_bytes_s;
 } Load;
 
 static void open_hall(Hall *h, const Load *load)
@@ -79,6 +83,18 @@ static void open_hall(Hall *h, const Load *load)
                            .retry = load->retry,
                            .detect_s = 1.0,
                            .fluid = load->fluid};
+    if (load->prompts > 0) {
+        for (int i = 0; i < REPLICAS; i++) h->prefill[i] = i % (REPLICAS / CELLS) < load->prompts;
+        h->prompts =
+            (TwEngineSpec){.step = &h->source, .max_tokens = 2048, .max_sequences = 16, .kv_blocks = h->pool.kv_blocks};
+        h->pool.hand_over = (TwHandOver){.engine = &h->prompts,
+                                         .replica_prefill = h->prefill,
+                                         .bytes_per_token = 1e5,
+                                         .bytes_s = load->link_bytes_s > 0.0 ? load->link_bytes_s : 1e11,
+                                         .latency_s = 1e-4,
+                                         .local_tokens = load->local_tokens,
+                                         .first_token = load->first_token};
+    }
     const TwWorkloadSpec spec = {RACKS, 1, &h->pool, 60000000000, 1};
     TwErrors *errors = tw_errors_create();
     if (!tw_workload_create(&h->workload, &spec, &h->layout, errors)) {
@@ -113,6 +129,7 @@ static void go_to(Hall *h, double until_s, TwWorkloadTotals *t)
         CHECK(t->output_tokens_arrived == t->output_tokens_done + t->output_tokens_pending + t->output_tokens_dropped);
         CHECK(t->running >= 0 && t->waiting >= 0 && t->input_tokens_pending >= 0 && t->output_tokens_pending >= 0);
         CHECK(t->completed >= 0 && t->rejected >= 0 && t->lost >= 0);
+        CHECK(t->transfer_bytes == t->delivered_bytes + t->moving_bytes + t->lost_bytes && t->moving >= 0);
     }
     CHECK_WITHIN(h->sum_j, t->device_j, 1e-9 * t->device_j + 1e-3);
 }
@@ -124,7 +141,7 @@ static void compare(const char *what, Load load, double clock, double cap_w, dou
     static const char *const names[LATENCIES] = {"TTFT", "TPOT", "E2E", "ITL"};
     static const int which[LATENCIES] = {TW_TTFT, TW_TPOT, TW_E2E, TW_ITL};
     static TwSketch sketch[2][LATENCIES];
-    double tokens[2], joules[2], system[2], turned[2], good[2];
+    double tokens[2], joules[2], system[2], turned[2], good[2], bytes[2], wire_s[2];
     for (int way = 0; way < 2; way++) {
         static Hall h;
         TwWorkloadTotals a, b;
@@ -139,6 +156,8 @@ static void compare(const char *what, Load load, double clock, double cap_w, dou
         }
         tokens[way] = (double)(b.output_tokens_done - a.output_tokens_done);
         joules[way] = b.device_j - a.device_j;
+        bytes[way] = (double)(b.transfer_bytes - a.transfer_bytes);
+        wire_s[way] = b.transfer_s / fmax((double)b.transfers, 1.0);
         turned[way] = (double)(b.rejected + b.cancelled - a.rejected - a.cancelled);
         good[way] = (double)b.good / (double)b.measured_completed;
         for (int k = 0; k < LATENCIES; k++) tw_workload_sketch(h.workload, h.block, 0, which[k], &sketch[way][k]);
@@ -151,6 +170,9 @@ static void compare(const char *what, Load load, double clock, double cap_w, dou
     CHECK_WITHIN(joules[1], joules[0], within * joules[0]);
     CHECK_WITHIN(system[1], system[0], 5.0 * within * system[0] + 6.0);
     CHECK_WITHIN(turned[1], turned[0], 10.0 * within * turned[0] + 300.0);
+    if (bytes[0] > 0.0) printf("    on the wire %.4f s for %.4f\n", wire_s[1], wire_s[0]);
+    CHECK_WITHIN(bytes[1], bytes[0], within * bytes[0]);
+    CHECK_WITHIN(wire_s[1], wire_s[0], 0.10 * wire_s[0]);
     printf("    within limits %.3f for %.3f", good[1], good[0]);
     CHECK_WITHIN(good[1], good[0], 0.03);
     for (int k = 0; k < LATENCIES; k++) {
@@ -167,11 +189,11 @@ static void compare(const char *what, Load load, double clock, double cap_w, dou
 }
 
 // Half the racks go dark for a minute: what they had is lost, or served by the others.
-static void supply_lost(bool retry, bool all)
+static void supply_lost(bool retry, bool all, int prompts)
 {
     static Hall h;
     TwWorkloadTotals a, b;
-    open_hall(&h, &(Load){.rate_s = 50.0, .retry = retry, .fluid = true});
+    open_hall(&h, &(Load){.rate_s = 50.0, .retry = retry, .fluid = true, .prompts = prompts});
     go_to(&h, 100.0, &a);
     CHECK(a.lost == 0 && a.rejected == 0 && a.running > 25);
     for (int k = 0; k < RACKS; k++) h.on[k] = !all && k % 2 == 0;
@@ -187,6 +209,7 @@ static void supply_lost(bool retry, bool all)
     for (int k = 0; k < RACKS; k++) h.on[k] = true;
     go_to(&h, 220.0, &a);
     CHECK(a.completed > b.completed && h.joules[1] > 0.0);
+    CHECK(prompts == 0 || (a.transfers > b.transfers && a.prefill_busy_s > b.prefill_busy_s));
     close_hall(&h);
 }
 
@@ -202,8 +225,11 @@ int main(void)
     compare("two thirds of the clock", (Load){.rate_s = 60.0}, 0.66, INFINITY, 0.03);
     compare("capped to 700 W a rack", (Load){.rate_s = 60.0}, 1.0, 700.0, 0.03);
     compare("capped, and too much", (Load){.rate_s = 160.0}, 1.0, 550.0, 0.03);
-    supply_lost(false, false);
-    supply_lost(true, false);
-    supply_lost(false, true);
+    const Load apart = {.rate_s = 45.0, .prompts = 2, .local_tokens = 400, .link_bytes_s = 6e9};
+    compare("longer prompts apart, slowly", apart, 1.0, INFINITY, 0.03);
+    supply_lost(false, false, 0);
+    supply_lost(true, false, 0);
+    supply_lost(false, true, 0);
+    supply_lost(true, false, 2);
     return check_failures != 0;
 }
