@@ -76,7 +76,8 @@ bool tw_cli_deployment(const TwOptions *o, TwDeploySpec *spec, int *status)
         !tw_cli_real(o, TW_ON_CAP, "power-cap", 1.0, 1e5, 0.0, &spec->limit_w) ||
         !tw_cli_real(o, TW_ON_MEMORY, "memory-fraction", 0.1, 1.0, spec->memory_fraction, &spec->memory_fraction))
         return false;
-    int number = TW_BF16, cache = TW_BF16, sampler = TW_SAMPLE_ARGMAX, mixed = TW_MIXED_AUTO;
+    int number = TW_BF16, cache = TW_BF16, sampler = TW_SAMPLE_ARGMAX, mixed = TW_MIXED_AUTO,
+        kernels = (int)spec->engine;
     if (!word_of(o, TW_ON_PRECISION, "precision", tw_number_names, &number) ||
         !word_of(o, TW_ON_CACHE, "kv-precision", tw_cache_names, &cache))
         return false;
@@ -84,8 +85,10 @@ bool tw_cli_deployment(const TwOptions *o, TwDeploySpec *spec, int *status)
         !part_file(o->serving[TW_ON_MODEL], "a model", status))
         return false;
     if (!word_of(o, TW_ON_SAMPLER, "sampler", tw_sampler_names, &sampler) ||
-        !word_of(o, TW_ON_MIXED, "mxfp4-kernel", tw_mixed_kernels, &mixed))
+        !word_of(o, TW_ON_MIXED, "mxfp4-kernel", tw_mixed_kernels, &mixed) ||
+        !word_of(o, TW_ON_KERNELS, "kernels", tw_kernel_engines, &kernels))
         return false;
+    spec->engine = (TwKernelEngine)kernels;
     spec->sampler = (TwSampler)sampler, spec->mixed = (TwMixedKernel)mixed;
     spec->two_batch = o->serving[TW_ON_TWO_BATCH] != NULL;
     spec->chip = chip_named(o->serving[TW_ON_CHIP]);
@@ -101,7 +104,8 @@ bool tw_cli_deployment(const TwOptions *o, TwDeploySpec *spec, int *status)
 
 bool tw_cli_deploy(TwDeploy *deploy, const TwOptions *o, const TwDeploySpec *spec, int *status)
 {
-    static const char *const of_experts[] = {"routing-zipf", "redundant-experts", "moe-imbalance", "one-text", NULL};
+    static const char *const of_experts[] = {"routing-zipf", "redundant-experts", "moe-imbalance",
+                                             "one-text",     "kernels",           NULL};
     TwError error = {0};
     if (!tw_deploy_create(deploy, spec, &error)) {
         *status = tw_cli_fail(&error);

@@ -210,6 +210,10 @@ static const struct {
      SERVING + TW_ON_ZIPF},
     {{"moe-imbalance", 0, "X", TW_STEP | TW_SERVE, "time of the experts over balanced routing; default: power law 1.2"},
      SERVING + TW_ON_IMBALANCE},
+    {{"kernels", 0, "NAME", TW_STEP | TW_SERVE,
+      "whose kernels the experts run on: trtllm, vllm, or triton (vLLM before 0.20); default: the engine's, trtllm of "
+      "step"},
+     SERVING + TW_ON_KERNELS},
     {{"one-text", 0, NULL, TW_STEP | TW_SERVE,
       "all sequences are the same text, as some benchmarks send: all choose the same experts"},
      SERVING + TW_ON_ALIKE},

@@ -70,6 +70,7 @@ typedef enum TwServing {
     TW_ON_IMBALANCE,
     TW_ON_TWO_BATCH,
     TW_ON_ALIKE,
+    TW_ON_KERNELS,
     TW_ON_SAMPLER,
     TW_ON_MIXED,
     TW_ON_MEMORY,

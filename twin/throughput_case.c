@@ -463,6 +463,13 @@ static bool marlin(const TwThroughputRow *row)
     return sscanf(row->engine, "vLLM 0.%d.%*d", &minor) == 1 && (minor < 11 || holds(row->engine, "0.11.0"));
 }
 
+// vLLM ran experts on Triton's kernels everywhere until 0.20 (issue 41306).
+static bool before_flashinfer(const TwThroughputRow *row)
+{
+    int minor;
+    return sscanf(row->engine, "%*4s 0.%d", &minor) == 1 && minor < 20;
+}
+
 static void set_engine(TwThroughputRow *row, Engine engine)
 {
     TwDeploySpec *d = &row->deploy;
@@ -482,7 +489,7 @@ static void set_engine(TwThroughputRow *row, Engine engine)
         set_rank_waits(row, engine);
         break;
     case VLLM:
-        d->engine = TW_ENGINE_VLLM;
+        d->engine = before_flashinfer(row) ? TW_ENGINE_TRITON : TW_ENGINE_VLLM;
         d->host_step_s = host_step_s, d->host_sequence_s = python_sequence_s;
         // scales a channel, as Meta's release has them: CUTLASS's grouped products there too (pull request 16537)
         if (begins(row->model, "llama-4") && strcmp(d->precision, "fp8") == 0) d->engine = TW_ENGINE_TRTLLM;

@@ -45,7 +45,8 @@ extern const TwKind tw_accelerator_kind;
 int tw_word_place(const char *word, const char *const *words);
 
 // Whose kernels: engines bring their own for experts. The tables' fits are of TensorRT-LLM's rows.
-typedef enum TwKernelEngine { TW_ENGINE_TRTLLM, TW_ENGINE_VLLM, TW_KERNEL_ENGINES } TwKernelEngine;
+// Triton: what vLLM took before 0.20 on every chip; on Hopper the same as its later ones.
+typedef enum TwKernelEngine { TW_ENGINE_TRTLLM, TW_ENGINE_VLLM, TW_ENGINE_TRITON, TW_KERNEL_ENGINES } TwKernelEngine;
 extern const char *const tw_kernel_engines[];    // NULL-ended, in this order
 
 // How the next token is chosen from the logits: the largest (greedy, or by temperature alone: one pass with noise);

@@ -583,15 +583,24 @@ static TwKernelCost query_mixed(const TwKernelModel *model, TwKernelShape s)
     return finish(model, &s, cost, bounds, t0, s.m);
 }
 
+// Time of Triton's kernel of experts over vLLM's rows of the tables, which on Blackwell are of TensorRT-LLM's
+// generator, vLLM's choice there since 0.20: published times of a B200 over the rows of the same shapes
+// (docs/calibration.md).
+static double triton_times(const TwKernelModel *model, TwNumber number, double tokens)
+{
+    static const double bf16[] = {1.65, 1.37, 1.24};    // at 1, 2, 4 tokens and more
+    if (model->hopper || (number != TW_BF16 && number != TW_FP8_BLOCK)) return 1.0;
+    return number == TW_BF16 ? along(bf16, 3, log2(tokens)) : 1.5;
+}
+
 static TwKernelCost query_moe(const TwKernelModel *model, const TwKernelShape *s)
 {
-    bool carried;
-    TwKernelShape blocks = *s;
-    if (s->engine == TW_ENGINE_VLLM && s->number == TW_FP8 && model->hopper) {
-        // Triton's kernel takes both scalings of fp8, and as long; per tensor it is in no table (docs/calibration.md)
-        blocks.number = TW_FP8_BLOCK;
-        s = &blocks;
-    }
+    bool carried, triton = s->engine == TW_ENGINE_TRITON;
+    TwKernelShape of = *s;
+    if (triton) of.engine = TW_ENGINE_VLLM;
+    // Triton's kernel takes both scalings of fp8, and as long; per tensor it is in no table (docs/calibration.md)
+    if (of.engine == TW_ENGINE_VLLM && s->number == TW_FP8 && (triton || model->hopper)) of.number = TW_FP8_BLOCK;
+    s = &of;
     double e = tw_number_bytes(s->number), activation = e;
     if (s->number == TW_MXFP4) {
         if (tw_mxfp4_computes(&model->chip) == TW_BF16) return query_mixed(model, *s);
@@ -605,6 +614,7 @@ static TwKernelCost query_moe(const TwKernelModel *model, const TwKernelShape *s
     const Site *site = even || carried ? even : site_of(model, s, false);
     double ratio = site ? site_ratio(site, s->m) : 1.0;
     if (s->balanced && !even) ratio /= skew(model, s->m * s->top_k / s->experts, s->ep);
+    if (triton) ratio *= triton_times(model, s->number, s->m);
     tw_kernel_stretch(&cost, ratio);
     return cost;
 }

@@ -281,6 +281,7 @@ END
 expect 3 "moe_imbalance = 0.5, expected 0" "$TOKENWORKS" check dps_8rack --set workload.moe_imbalance=0.5
 expect 3 "rank_gather_iterations = 5: policy sglang" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --dp 2 --policy sglang --rank-gather 5
 expect 2 "--moe-imbalance does nothing" "$TOKENWORKS" step --chip h200 --model llama-3.1-8b --decode 1x10 --moe-imbalance 2
+expect 2 "did you mean triton" "$TOKENWORKS" step --chip b200_sxm --model mixtral-8x7b --decode 64x1000 --kernels triton2
 expect 2 "a model without experts" "$TOKENWORKS" step --chip h200 --model llama-3.1-8b --decode 64x1000 --one-text
 expect 3 "nothing is exchanged" "$TOKENWORKS" step --chip h200 --model llama-3.1-8b --decode 64x1000 --two-batch
 

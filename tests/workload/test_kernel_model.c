@@ -360,6 +360,35 @@ static void bad_sites_are_named(void)
     tw_config_destroy(config);
 }
 
+// Triton's kernel on Blackwell against published times of a B200: DeepSeek-V3 in fp8 by blocks over eight GPUs (pull
+// request 11816 of sglang), Qwen3-30B in bf16 (31448 of vllm). On Hopper it is vLLM's.
+static void triton_experts_of_blackwell(void)
+{
+    static const struct {
+        TwNumber number;
+        double hidden, inter, experts, tp, tokens, us;
+    } want[] = {
+        {TW_FP8_BLOCK, 7168, 2048, 256, 8, 1, 52.65},  {TW_FP8_BLOCK, 7168, 2048, 256, 8, 2, 60.35},
+        {TW_FP8_BLOCK, 7168, 2048, 256, 8, 4, 79.09},  {TW_FP8_BLOCK, 7168, 2048, 256, 8, 8, 95.47},
+        {TW_FP8_BLOCK, 7168, 2048, 256, 8, 16, 138.7}, {TW_FP8_BLOCK, 7168, 2048, 256, 8, 24, 175.8},
+        {TW_BF16, 2048, 768, 128, 1, 1, 39.61},        {TW_BF16, 2048, 768, 128, 1, 2, 51.87},
+        {TW_BF16, 2048, 768, 128, 1, 4, 73.18},
+    };
+    Chip b200 = chip_open("b200_sxm"), h100 = chip_open("h100_sxm");
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+        TwKernelShape moe = {.op = TW_KERNEL_MOE, .engine = TW_ENGINE_TRITON, .number = want[i].number};
+        moe.hidden = want[i].hidden, moe.inter = want[i].inter, moe.experts = want[i].experts, moe.top_k = 8;
+        moe.tp = want[i].tp, moe.ep = 1, moe.m = want[i].tokens;
+        CHECK_NEAR(us(&b200, moe) / want[i].us, 1.0, 0.2);
+        double hopper = us(&h100, moe);
+        moe.engine = TW_ENGINE_VLLM;
+        CHECK_NEAR(us(&h100, moe), hopper, 1e-9);
+        CHECK(us(&b200, moe) < want[i].us);
+    }
+    chip_close(&b200);
+    chip_close(&h100);
+}
+
 // Experts of known models by engine and routing, against rows of the tables at the nodes (H100, DeepSeek-V3 in
 // fp8_block).
 static void experts_by_engine_and_routing(void)
@@ -472,6 +501,7 @@ int main(void)
     sums_agree_with_public_rows();
     bad_sites_are_named();
     experts_by_engine_and_routing();
+    triton_experts_of_blackwell();
     mixed_experts();
     energy_is_above_idle();
     return check_failures != 0;
