@@ -177,6 +177,8 @@ const TwNode *tw_node_entry(const TwNode *node, const char *child, int i, char n
     return entries->nodes[i];
 }
 
+const char *tw_node_counted(const TwNode *entry) { return entry->written_name; }
+
 void tw_node_row(const TwNode *node, void *row)
 {
     for (int i = 0; i < node->kind->field_count; i++) {

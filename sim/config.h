@@ -109,6 +109,7 @@ const TwNode *tw_node_group(const TwNode *node, const char *child);
 // Entries of a list with `count` counted out: entry i of n, and its name ("pdu2" where count repeats "pdu").
 int tw_node_entries(const TwNode *node, const char *child);
 const TwNode *tw_node_entry(const TwNode *node, const char *child, int i, char name[TW_NAME]);
+const char *tw_node_counted(const TwNode *entry);    // the name that count repeats; NULL: it stands by itself
 
 // Copies every field of the group's kind into a row by the table's offsets.
 void tw_node_row(const TwNode *node, void *row);

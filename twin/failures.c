@@ -34,14 +34,13 @@ static const double HOUR_NS = 3600e9;
 static bool matches(const TwPlant *plant, int element, const char *name)
 {
     const char *own = plant->element_names[element];
-    if (strcmp(own, name) == 0 || strcmp(plant->elements[element].kind, name) == 0) return true;
-    return tw_stem_length(own) == strlen(name) && strncmp(own, name, strlen(name)) == 0;
+    return strcmp(own, name) == 0 || strcmp(plant->elements[element].kind, name) == 0 || tw_is_copy(own, name);
 }
 
 static bool matches_cdu(const TwPlant *plant, int cdu, const char *name)
 {
     const char *own = plant->cdu_names[cdu];
-    return strcmp(own, name) == 0 || (tw_stem_length(own) == strlen(name) && strncmp(own, name, strlen(name)) == 0);
+    return strcmp(own, name) == 0 || tw_is_copy(own, name);
 }
 
 // Supplies or shelves of all racks, one rack after the other.
@@ -257,9 +256,7 @@ static void work_on_named(TwPlant *plant, const TwNode *node, const TwMaintenanc
     const char *const *names = rack ? plant->rack_names : cdu ? plant->cdu_names : plant->element_names;
     int count = rack ? plant->rack_count : cdu ? plant->cdu_count : plant->element_count;
     for (int i = 0; i < count; i++) {
-        size_t stem = tw_stem_length(names[i]);
-        bool mine = rack || cdu ? strcmp(names[i], row->element) == 0 ||
-                                      (stem == strlen(row->element) && strncmp(names[i], row->element, stem) == 0)
+        bool mine = rack || cdu ? strcmp(names[i], row->element) == 0 || tw_is_copy(names[i], row->element)
                                 : matches(plant, i, row->element);
         if (mine)
             add_work(plant, row, rack ? TW_WORK_RACK : cdu ? TW_WORK_CDU : TW_WORK_ELEMENT, -1, i, names[i], turn);

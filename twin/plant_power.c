@@ -23,7 +23,7 @@ void tw_compile_elements(TwPlant *plant, const TwNode *root, TwErrors *errors)
         if (isnan(plant->elements[i].ramp_w_s)) plant->elements[i].ramp_w_s = INFINITY;
     }
     // a parent that is a counted entry is dealt evenly
-    const TwPlace *places = tw_places_of(plant, plant->element_names, n);
+    const TwPlace *places = tw_places_of(plant, root, "power", plant->element_names, n);
     int *parents = TW_TAKE(plant->arena, n + 1, int);
     for (int i = 0; i < n; i++) {
         TwElementRow *row = &plant->elements[i];
@@ -110,7 +110,8 @@ bool tw_compile_power(TwPlant *plant, const TwCoolingInput *thermal, const TwPow
     loads[0] = (TwPowerLoad){"fabric", attach(plant, fabric, fabric_row.from, 0, 1, errors)};
     int heat_element = plant->cdu_count ? attach(plant, heat, thermal->heat.from, 0, 1, errors) : 0;
     int room_element = attach(plant, room, thermal->room.from, 0, 1, errors);
-    const TwPlace *places = tw_places_of(plant, plant->cdu_names, plant->cdu_count);
+    const TwPlace *places =
+        tw_places_of(plant, tw_node_group(root, "cooling"), "cdus", plant->cdu_names, plant->cdu_count);
     for (int i = leaves; i < n; i++)
         loads[i] = (TwPowerLoad){plant->rows.load_names[i - leaves], plant->rows.load_element[i - leaves]};
     for (int i = 1; i < leaves; i++) {

@@ -141,7 +141,7 @@ void tw_compile_racks(TwPlant *plant, const TwNode *root, TwCoolingInput *therma
         tw_node_entry(root, "racks", i, name);
         names[i] = tw_arena_text(plant->arena, name);
     }
-    const TwPlace *places = tw_places_of(plant, names, n);
+    const TwPlace *places = tw_places_of(plant, root, "racks", names, n);
     bool warned = false;
     for (int i = 0; i < n; i++) {
         char name[TW_NAME];

@@ -13,8 +13,7 @@ bool tw_in_pool(const TwPoolRow *row, const char *rack)
     if (row->racks.count == 0) return true;
     for (int i = 0; i < row->racks.count; i++) {
         const char *name = row->racks.values[i];
-        if (strcmp(name, rack) == 0) return true;
-        if (tw_stem_length(rack) == strlen(name) && strncmp(name, rack, strlen(name)) == 0) return true;
+        if (strcmp(name, rack) == 0 || tw_is_copy(rack, name)) return true;
     }
     return false;
 }

@@ -29,11 +29,21 @@ static int by_index(const void *left, const void *right)
     return ((const TwPlace *)left)->index - ((const TwPlace *)right)->index;
 }
 
+bool tw_is_copy(const char *name, const char *counted)
+{
+    size_t length = strlen(counted);
+    return strncmp(name, counted, length) == 0 && name[length] && !name[length + strspn(name + length, "0123456789")];
+}
+
 // Places of all entries, [entry]. Sorted by stem and back: halls have thousands of racks.
-const TwPlace *tw_places_of(TwPlant *plant, const char *const *names, int count)
+const TwPlace *tw_places_of(TwPlant *plant, const TwNode *owner, const char *list, const char *const *names, int count)
 {
     TwPlace *places = TW_TAKE(plant->arena, count + 1, TwPlace);
-    for (int i = 0; i < count; i++) places[i] = (TwPlace){names[i], tw_stem_length(names[i]), i, 0, 0};
+    for (int i = 0; i < count; i++) {
+        char name[TW_NAME];
+        const char *counted = tw_node_counted(tw_node_entry(owner, list, i, name));
+        places[i] = (TwPlace){names[i], counted ? strlen(counted) : tw_stem_length(names[i]), i, 0, 0};
+    }
     qsort(places, (size_t)count, sizeof *places, by_stem);
     for (int first = 0, end; first < count; first = end) {
         for (end = first + 1; end < count && places[end].stem == places[first].stem &&
@@ -54,13 +64,12 @@ int tw_find_entry(const char *const *names, int count, const char *ref, int plac
     int members = 0;
     for (int k = 0; k < count; k++) {
         if (strcmp(names[k], ref) == 0) return k;
-        members += tw_stem_length(names[k]) == strlen(ref) && strncmp(names[k], ref, strlen(ref)) == 0;
+        members += tw_is_copy(names[k], ref);
     }
     if (members == 0) return -1;
     int wanted = (int)((int64_t)place * members / size);
     for (int k = 0; k < count; k++) {
-        if (tw_stem_length(names[k]) != strlen(ref) || strncmp(names[k], ref, strlen(ref)) != 0) continue;
-        if (wanted-- == 0) return k;
+        if (tw_is_copy(names[k], ref) && wanted-- == 0) return k;
     }
     return -1;
 }

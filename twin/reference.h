@@ -4,15 +4,17 @@
 
 #include "twin/plant.h"
 
-// The place of an entry in the group of entries that share its stem, and how large that group is.
+// The place of an entry in its group, and how large that is: copies of one counted entry, or entries whose names differ
+// only in the digits at their ends.
 typedef struct TwPlace {
     const char *name;
     size_t stem;
     int index, place, size;
 } TwPlace;
 
-size_t tw_stem_length(const char *name);    // of a name without its trailing digits
-const TwPlace *tw_places_of(TwPlant *plant, const char *const *names, int count);
+size_t tw_stem_length(const char *name);                   // of a name without its trailing digits
+bool tw_is_copy(const char *name, const char *counted);    // "g34" of "g3": digits behind it
+const TwPlace *tw_places_of(TwPlant *plant, const TwNode *owner, const char *list, const char *const *names, int count);
 
 // Index of the entry named ref, or of the repeated one dealt to this place; -1: none.
 int tw_find_entry(const char *const *names, int count, const char *ref, int place, int size);

@@ -108,7 +108,13 @@ static void head(FILE *f, const TwReport *r, const TwPlant *plant)
         if (p->prefill_replicas > 0)
             fprintf(f, ", %d of them of %d GPUs for prompts alone", p->prefill_replicas, p->prefill_gpus);
         if (p->attention_ranks > 1) fprintf(f, " (%d attention ranks)", p->attention_ranks);
-        fprintf(f, ", %s\n", p->trace ? p->trace : p->lengths);
+        bool classes = p->service_count > 1 || (p->service_count == 1 && strcmp(p->service_names[0], p->name) != 0);
+        for (int k = 0; k < p->service_count && classes; k++)
+            fprintf(f, "%s %s", k ? "," : ", classes", p->service_names[k]);
+        if (classes)
+            fputc('\n', f);
+        else
+            fprintf(f, ", %s\n", p->trace ? p->trace : p->lengths);
     }
     char text[WIDTH];
     fprintf(f, "\n  %s output tokens/s per MW of utility power\n\n",

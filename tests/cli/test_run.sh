@@ -123,4 +123,18 @@ expect 3 "did you mean \"pdu1\"" "$TOKENWORKS" run dps_8rack --event "lose pdu9 
 
 for c in run check study view report trace; do expect 0 "Usage: tokenworks $c" "$TOKENWORKS" $c --help; done
 expect 0 "tokenworks 0" "$TOKENWORKS" --version
+# groups whose names end in a digit: "p1" and "gb3" repeated are p11, p12, gb31 ..., dealt group by group
+cat > digits.cfg << 'END'
+site = "chicago";
+power = ( { name = "u"; kind = "feed"; limit_kw = 2000.0; }, { name = "p1"; count = 2; kind = "pdu"; from = "u"; limit_kw = 450.0; },
+          { name = "p2"; count = 2; kind = "pdu"; from = "u"; limit_kw = 450.0; } );
+racks = ( { name = "gb3"; count = 2; part = "gb300_nvl72"; from = "p1"; cdu = "c"; },
+          { name = "gb2"; count = 4; part = "gb200_nvl72"; from = "p2"; cdu = "c"; } );
+cooling: { cdus = ( { name = "c"; part = "deschutes_2mw"; from = "u"; } ); plant = { part = "bac_2931kw"; from = "u"; };
+           room = { part = "fan_wall_100kw"; from = "u"; }; };
+fabric: { part = "gb300_xdr"; from = "u"; };
+workload: { racks = ["gb3"]; model = "llama-3.1-8b"; arrival = { kind = "poisson"; rate_s = 5.0; }; lengths = "azure23_conv"; };
+END
+expect 0 "144 replicas of 1 GPUs" "$TOKENWORKS" check digits.cfg
+grep -Eq "p12 .* 142.0 " out.txt && grep -Eq "p22 .* 264.0 " out.txt || { cat out.txt; fail "groups with a digit are not dealt each by itself"; }
 finish
