@@ -17,7 +17,7 @@ static bool near(double a, double b) { return fabs(a - b) < 1e-6; }
         double begun_s = tw_wall_s();                                                                                  \
         for (;;) {                                                                                                     \
             shot = tw_live_shot(live);                                                                                 \
-            if ((condition) || tw_wall_s() - begun_s > 20.0) break;                                                    \
+            if ((condition) || tw_wall_s() - begun_s > 100.0) break;                                                    \
             rest(0.002);                                                                                               \
         }                                                                                                              \
         CHECK(condition);                                                                                              \
