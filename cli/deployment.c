@@ -77,7 +77,7 @@ bool tw_cli_deployment(const TwOptions *o, TwDeploySpec *spec, int *status)
         !tw_cli_real(o, TW_ON_MEMORY, "memory-fraction", 0.1, 1.0, spec->memory_fraction, &spec->memory_fraction))
         return false;
     int number = TW_BF16, cache = TW_BF16, sampler = TW_SAMPLE_ARGMAX, mixed = TW_MIXED_AUTO,
-        kernels = (int)spec->engine;
+        kernels = (int)spec->engine, exchange = TW_A2A_AUTO;
     if (!word_of(o, TW_ON_PRECISION, "precision", tw_number_names, &number) ||
         !word_of(o, TW_ON_CACHE, "kv-precision", tw_cache_names, &cache))
         return false;
@@ -86,11 +86,13 @@ bool tw_cli_deployment(const TwOptions *o, TwDeploySpec *spec, int *status)
         return false;
     if (!word_of(o, TW_ON_SAMPLER, "sampler", tw_sampler_names, &sampler) ||
         !word_of(o, TW_ON_MIXED, "mxfp4-kernel", tw_mixed_kernels, &mixed) ||
-        !word_of(o, TW_ON_KERNELS, "kernels", tw_kernel_engines, &kernels))
+        !word_of(o, TW_ON_KERNELS, "kernels", tw_kernel_engines, &kernels) ||
+        !word_of(o, TW_ON_ALL_TO_ALL, "all-to-all", tw_all_to_all_names, &exchange))
         return false;
     spec->engine = (TwKernelEngine)kernels;
     spec->sampler = (TwSampler)sampler, spec->mixed = (TwMixedKernel)mixed;
     spec->two_batch = o->serving[TW_ON_TWO_BATCH] != NULL;
+    spec->all_to_all = (TwAllToAll)exchange;
     spec->chip = chip_named(o->serving[TW_ON_CHIP]);
     spec->model = o->serving[TW_ON_MODEL];
     spec->precision = tw_number_names[number];

@@ -220,6 +220,10 @@ static const struct {
     {{"two-batch", 0, NULL, TW_STEP | TW_SERVE,
       "two halves of a batch in turns: experts' tokens of one travel beside the kernels of the other; with --dp"},
      SERVING + TW_ON_TWO_BATCH},
+    {{"all-to-all", 0, "HOW", TW_STEP | TW_SERVE,
+      "tokens to experts of other GPUs: gather, all everywhere; deepep, to who has them; auto: the faster, or the "
+      "engine's"},
+     SERVING + TW_ON_ALL_TO_ALL},
     {{"sampler", 0, "NAME", TW_STEP | TW_SERVE,
       "how tokens are chosen: argmax (default; greedy, temperature), top-p or top-k by sort (vLLM) or by rejection"},
      SERVING + TW_ON_SAMPLER},

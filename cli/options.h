@@ -69,6 +69,7 @@ typedef enum TwServing {
     TW_ON_FRONT_END,
     TW_ON_IMBALANCE,
     TW_ON_TWO_BATCH,
+    TW_ON_ALL_TO_ALL,
     TW_ON_ALIKE,
     TW_ON_KERNELS,
     TW_ON_SAMPLER,

@@ -47,6 +47,8 @@ static bool set_engine(const TwOptions *o, TwDeploySpec *d, TwServeSpec *s)
         d->host_step_s = engines[i].step_s, d->host_sequence_s = engines[i].sequence_s;
         d->async_scheduling = engines[i].async;
         d->engine = engines[i].kernels;
+        // what both engines' guides set for several nodes
+        d->deepep_beyond = strcmp(name, "vllm") == 0 || strcmp(name, "sglang") == 0;
         s->admission = engines[i].admission;
         s->first_token = engines[i].first;
         int64_t tokens, sequences;
@@ -270,6 +272,8 @@ static void head(const TwDeploySpec *spec, const TwDeploy *d, const TwServeSpec 
            "cache for %lld tokens\n",
            l->tensor, l->ranks, l->stages, l->experts, 1e-9 * d->step->weight_bytes,
            (long long)d->step->kv_blocks_16 * 16);
+    if (d->all_to_all == TW_A2A_DEEPEP) printf("tokens go to the experts that they choose alone (deepep)\n");
+    if (d->all_to_all == TW_A2A_GATHER) printf("all tokens go to the experts of every GPU (gather)\n");
     printf("requests of %.0f input and %.0f output tokens on average\n\n", s->input_mean, s->output_mean);
 }
 

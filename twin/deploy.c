@@ -229,6 +229,7 @@ bool tw_step_transfers(TwArena *arena, const TwNetwork *network, const char *fol
                        layout->experts, stage);
     TwDomains spread;
     if (!tw_domains_of(layout, domain_gpus, &spread, error)) return false;
+    spec->domains = stage > spread.gpus ? stage / spread.gpus : 1;
     TwCongestion *made = TW_TAKE(arena, CONGESTIONS, TwCongestion);
     int count = spread.domains > 1 ? CONGESTIONS : 1;
     for (int i = 0; i < count; i++)
@@ -290,6 +291,10 @@ static bool make_step(TwDeploy *deploy, const TwDeploySpec *spec, TwError *error
     TwDomains spread;
     if (!tw_domains_of(&spec->layout, (int)deploy->chip.domain_gpus, &spread, error)) return false;
     if (!make_network(deploy, found ? folder : NULL, spread.domains, error)) return false;
+    deploy->all_to_all = spec->all_to_all;
+    if (spec->deepep_beyond && spec->all_to_all == TW_A2A_AUTO && spec->layout.ranks > 1 && spec->layout.experts > 1 &&
+        spec->layout.tensor * spec->layout.ranks > spread.gpus)
+        deploy->all_to_all = TW_A2A_DEEPEP;
     TwStepSpec step = {.chip = &deploy->chip,
                        .model = &deploy->model,
                        .calibration = found ? folder : NULL,
@@ -302,6 +307,7 @@ static bool make_step(TwDeploy *deploy, const TwDeploySpec *spec, TwError *error
                        .async_scheduling = spec->async_scheduling,
                        .graph_doubling = spec->graph_doubling,
                        .two_batch = spec->two_batch,
+                       .all_to_all = deploy->all_to_all,
                        .memory_fraction = spec->static_memory && spec->memory_fraction == 0.0
                                               ? sglang_fraction(deploy->chip.memory_bytes, &spec->layout)
                                               : spec->memory_fraction,

@@ -36,6 +36,8 @@ typedef struct TwDeploySpec {
     bool async_scheduling, graph_doubling, two_batch;
     TwKernelEngine engine;    // whose kernels
     TwSampler sampler;
+    TwAllToAll all_to_all;
+    bool deepep_beyond;     // auto is deepep where a replica reaches beyond an NVLink domain
     TwMixedKernel mixed;    // whose kernel of mxfp4 experts, on a chip without fp4 units
 } TwDeploySpec;
 
@@ -46,6 +48,7 @@ typedef struct TwDeploy {
     TwModelRow model;
     TwNetwork *network;
     TwStepModel *step;
+    TwAllToAll all_to_all;    // as it came to be
     int gpus;
 } TwDeploy;
 

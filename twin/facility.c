@@ -305,6 +305,8 @@ static const TwKind operations_kind = {"operations", NULL, NULL, 0, operations_c
             "memory_fraction is of what set-up leaves, for weights and KV alone, as SGLang's mem_fraction_static"),    \
         YES(TwPoolRow, two_batch_overlap, "false",                                                                     \
             "two halves of a batch in turns: experts' tokens of one travel beside the kernels of the other"),          \
+        WORD(TwPoolRow, all_to_all, "auto", tw_all_to_all_names,                                                       \
+             "tokens to their experts: all gathered everywhere, or only to who has them (deepep)"),                    \
         REAL(TwPoolRow, moe_imbalance, "1", 0, 100, "0",                                                               \
              "time of the experts over balanced routing; 0: as the tables were timed, power law 1.2"),                 \
         YES(TwPoolRow, graph_doubling, "false",                                                                        \

@@ -49,6 +49,15 @@ int tw_word_place(const char *word, const char *const *words);
 typedef enum TwKernelEngine { TW_ENGINE_TRTLLM, TW_ENGINE_VLLM, TW_ENGINE_TRITON, TW_KERNEL_ENGINES } TwKernelEngine;
 extern const char *const tw_kernel_engines[];    // NULL-ended, in this order
 
+// How the tokens of attention ranks reach the experts of other GPUs and come back.
+typedef enum TwAllToAll {
+    TW_A2A_AUTO,      // by all-to-all or by gathering them, whichever is faster; kernels as TensorRT-LLM's tables have
+                      // them
+    TW_A2A_GATHER,    // all are gathered on every GPU, and sums scattered: vLLM's allgather_reducescatter, its default
+    TW_A2A_DEEPEP,    // those of a GPU's experts alone, whose kernels see no others: DeepEP with grouped GEMMs
+} TwAllToAll;
+extern const char *const tw_all_to_all_names[];    // NULL-ended, in this order
+
 // How the next token is chosen from the logits: the largest (greedy, or by temperature alone: one pass with noise);
 // top-p or top-k by sorting every row, as PyTorch's operators in vLLM do; by rejection on pivots, as FlashInfer does.
 typedef enum TwSampler { TW_SAMPLE_ARGMAX, TW_SAMPLE_SORT, TW_SAMPLE_REJECTION, TW_SAMPLERS } TwSampler;

@@ -81,6 +81,11 @@ static bool check_shapes(const TwStepSpec *spec, TwError *error)
             error, TW_BAD_INPUT,
             "two_batch_overlap = true, but nothing is exchanged: expected a mixture of experts and 2 or more "
             "attention_ranks");
+    if (spec->all_to_all != TW_A2A_AUTO && (ranks < 2 || m->moe_layers < 1 || ep < 2))
+        return tw_fail(error, TW_BAD_INPUT,
+                       "all_to_all = \"%s\", but nothing is exchanged: expected a mixture of experts, 2 or more "
+                       "attention_ranks and expert_parallel",
+                       tw_all_to_all_names[spec->all_to_all]);
     if (stages > m->layers)
         return tw_fail(error, TW_BAD_INPUT, "pipeline_parallel = %d, but the model has %lld layers", stages,
                        (long long)m->layers);
@@ -295,6 +300,8 @@ bool tw_step_create(TwStepModel **model, const TwStepSpec *spec, TwError *error)
     t->compose.copies = 1.0;
     if (t->model.experts > 0) t->compose.copies += (double)spec->routing.redundant / (double)t->model.experts;
     t->compose.alike = spec->routing.alike;
+    t->compose.all_to_all = spec->all_to_all;
+    t->compose.domains = at_least_one(spec->domains);
     t->two_batch = spec->two_batch;
     t->compose.moe_imbalance = spec->moe_imbalance;
     // shares of its own: on top of balanced routing

@@ -148,6 +148,8 @@ typedef struct TwStepSpec {
     const TwCongestion *congestions;    // congestion rising
     double host_step_s, host_sequence_s;
     bool async_scheduling;     // host work overlaps the device
+    TwAllToAll all_to_all;     // how tokens reach their experts
+    int domains;               // NVLink domains that a stage lies over; 0 counts as 1
     bool two_batch;            // two halves in turns: the exchange of one beside the kernels of the other
     bool graph_doubling;       // graphs of decodes at doublings and 384; otherwise at multiples of 8
     double memory_fraction;    // of device memory that weights, KV, activations and the engine may fill (0.90)

@@ -173,8 +173,18 @@ static void mlp(const Out *out, const char *up, const char *down, double times, 
     gemm(out, down, times, out->compose->linear, n, hidden, inter);
 }
 
+// Hosts send a token once to each other domain that has experts of it, where NVLink passes it on: as many GPUs, dealt
+// evenly, would load the network cards as much. Groups that a model's routing keeps to are left out.
+static double once_a_domain(const TwCompose *c, double others)
+{
+    double d = c->domains, inside = c->ep / d;
+    if (d < 2.0 || inside < 2.0) return others;
+    double reached = d * -expm1((double)c->model->top_k * log1p(-1.0 / d)) * (d - 1.0) / d;
+    return reached * (c->ep - 1.0) / (c->ep - inside);
+}
+
 // Tokens of every rank to the GPUs of their experts and back: by all-to-all, where the engine has one, or by gathering
-// all tokens everywhere and summing what comes of them, whichever is faster.
+// all tokens everywhere and summing what comes of them: as is said, or whichever is faster.
 int tw_compose_exchange(const TwCompose *c, double n, TwMove *move)
 {
     double gpus = c->tp * c->ranks, hidden = (double)c->model->hidden, layers = layers_of(c, c->model->moe_layers);
@@ -183,12 +193,16 @@ int tw_compose_exchange(const TwCompose *c, double n, TwMove *move)
     // GPUs that the experts of a token lie on, its own aside
     double others = c->ep > 1.0 ? c->ep * -expm1((double)c->model->top_k * log1p(-1.0 / c->ep)) * (c->ep - 1.0) / c->ep
                                 : gpus - 1.0;
+    // low-latency kernels send to each expert's GPU, those for many tokens once to a host (vLLM's chunk of the former)
+    const double few = 256.0;
+    if (c->all_to_all == TW_A2A_DEEPEP && n / gpus > few) others = fmin(others, once_a_domain(c, others));
     double sent = n / gpus * others * hidden, share = (gpus - 1.0) / gpus;
     double all_s = tw_compose_curve_s(c, &c->dispatch, sent * e, 1.0);
     all_s += tw_compose_curve_s(c, &c->combine, sent * 2.0, 1.0);
     double gathered_s = tw_compose_curve_s(c, &c->gather, n * hidden * e, share);
     gathered_s += tw_compose_curve_s(c, &c->scatter, n * hidden * 2.0, share);
-    if (c->ep > 1.0 && all_s <= gathered_s) {
+    bool brings = c->all_to_all == TW_A2A_AUTO ? all_s <= gathered_s : c->all_to_all == TW_A2A_DEEPEP;
+    if (c->ep > 1.0 && brings) {
         move[0] = (TwMove){"dispatch", TW_MOVE_DISPATCH, layers, c->ep, sent * e, 1.0};
         move[1] = (TwMove){"combine", TW_MOVE_COMBINE, layers, c->ep, sent * 2.0, 1.0};
     } else {
@@ -226,7 +240,7 @@ void tw_compose_experts(const TwCompose *c, double tokens, TwEmit *emit, void *c
     const Out all = {.compose = c, .emit = emit, .context = context, .tokens = tokens}, *out = &all;
     double layers = layers_of(c, m->moe_layers), hidden = (double)m->hidden, gpus = c->tp * c->ranks;
     // vLLM's rows of the tables pass the tokens of all GPUs through each; behind an all-to-all there are its own alone
-    bool own = c->ranks > 1.0 && c->ep > 1.0;
+    bool own = c->ranks > 1.0 && c->ep > 1.0 && c->all_to_all != TW_A2A_GATHER;
     TwKernelShape shape = {.op = TW_KERNEL_MOE,
                            .engine = own ? TW_ENGINE_TRTLLM : c->engine,
                            .number = c->expert,
@@ -238,6 +252,7 @@ void tw_compose_experts(const TwCompose *c, double tokens, TwEmit *emit, void *c
                            .tp = gpus / c->ep,
                            .ep = c->ep,
                            .balanced = c->moe_imbalance > 0.0,
+                           .brought = own && c->all_to_all == TW_A2A_DEEPEP,
                            .mixed = c->mixed};
     TwKernelCost cost = c->alike ? experts_alike(c, &shape) : tw_kernel_query(c->kernels, &shape);
     if (c->moe_imbalance > 0.0) tw_kernel_stretch(&cost, c->moe_imbalance);

@@ -22,8 +22,10 @@ typedef struct TwCompose {
     double tp, ranks, stages, ep;    // attention tensor parallel, attention ranks, pipeline stages, expert parallel
     double moe_imbalance;
     double hottest, copies;    // tokens of the busiest GPU's experts over the mean; experts held over experts
-    bool alike;                // all tokens of a step choose the same experts
-    double stage_excess;       // layers of the largest stage over the mean
+    TwAllToAll all_to_all;
+    double domains;         // that a stage lies over
+    bool alike;             // all tokens of a step choose the same experts
+    double stage_excess;    // layers of the largest stage over the mean
     int comm_count;
     const double *comm_bytes, *comm_s;
     bool comm_measured;

@@ -475,6 +475,42 @@ static void mixed_experts(void)
 }
 
 // K-29: no point draws less than deep idle
+// Rows that an all-to-all brings: DeepGEMM's README has both multiplications of DeepSeek-V3's experts on H800, whose
+// peaks are those of an H100. The rows of others cost nothing here; where an expert has few, its weights do.
+static void brought_experts(void)
+{
+    static const struct {
+        double groups, rows, up_tflops, down_tflops;
+    } published[] = {
+        {1, 1024, 1233, 925}, {2, 512, 1040, 916}, {4, 256, 932, 815}, {4, 8192, 1297, 1099}, {8, 4096, 1288, 1093}};
+    Chip h100 = chip_open("h100_sxm");
+    for (size_t k = 0; k < sizeof published / sizeof *published; k++) {
+        double groups = published[k].groups, rows = published[k].rows, ep = 256.0 / groups;
+        double up = 2.0 * groups * rows * 4096.0 * 7168.0, down = 2.0 * groups * rows * 7168.0 * 2048.0;
+        double want_us = 1e-6 * (up / published[k].up_tflops + down / published[k].down_tflops);
+        TwKernelShape s = {.op = TW_KERNEL_MOE,
+                           .number = TW_FP8_BLOCK,
+                           .m = rows * 256.0 / 8.0,
+                           .hidden = 7168,
+                           .inter = 2048,
+                           .experts = 256,
+                           .top_k = 8,
+                           .tp = 1,
+                           .ep = ep,
+                           .balanced = true,
+                           .brought = true};
+        double all_us = us(&h100, s);
+        // what is published is without the activation in between: a tenth at most
+        CHECK(all_us > 0.85 * want_us && all_us < 1.2 * want_us);
+        CHECK(tw_kernel_query(h100.model, &s).evidence == TW_PUBLISHED);
+        s.balanced = false;
+        CHECK(us(&h100, s) > all_us);
+        printf("%.0f experts of %.0f rows: %.1f us, published %.1f without activation\n", groups, rows, all_us,
+               want_us);
+    }
+    chip_close(&h100);
+}
+
 static void energy_is_above_idle(void)
 {
     Chip h200 = chip_open("h200_sxm");
@@ -503,6 +539,7 @@ int main(void)
     experts_by_engine_and_routing();
     triton_experts_of_blackwell();
     mixed_experts();
+    brought_experts();
     energy_is_above_idle();
     return check_failures != 0;
 }

@@ -1,5 +1,6 @@
 // Attention ranks, stages and expert parallelism against what they must equal.
 #include "models/workload/routing.h"
+#include "models/workload/step_compose.h"
 #include "tests/workload/step_fixture.h"
 
 static TwStepModel *made(const TwStepSpec *spec)
@@ -102,6 +103,48 @@ static void ranks_hold_more(void)
     fixture_close(&f);
 }
 
+// Tokens to their experts: to each GPU that has one, or, where they are many, once to each host; or all to all.
+static void ways_to_experts(void)
+{
+    const TwModelRow m = {.hidden = 7168, .top_k = 8, .experts = 256, .moe_layers = 58};
+    TwCompose c = {.model = &m,
+                   .expert = TW_FP8_BLOCK,
+                   .tp = 1,
+                   .ranks = 64,
+                   .stages = 1,
+                   .ep = 64,
+                   .stage_excess = 1,
+                   .domains = 8,
+                   .link_bytes_s = 5e10,
+                   .all_to_all = TW_A2A_DEEPEP};
+    TwMove move[TW_MOVES];
+    // 64 (1 - (63/64)^8) GPUs, its own aside
+    CHECK(tw_compose_exchange(&c, 64 * 128.0, move) == 2 && move[0].what == TW_MOVE_DISPATCH);
+    CHECK_NEAR(move[0].bytes, 128.0 * 7168.0 * 63.0 * (1.0 - pow(63.0 / 64.0, 8.0)), 1e-9);
+    CHECK_NEAR(move[1].bytes, 2.0 * move[0].bytes, 1e-12);
+    // 8 (1 - (7/8)^8) hosts, their own aside: 56 of the 63 other GPUs are beyond it
+    CHECK(tw_compose_exchange(&c, 64 * 1024.0, move) == 2);
+    CHECK_NEAR(move[0].bytes * 56.0 / 63.0, 1024.0 * 7168.0 * 7.0 * (1.0 - pow(7.0 / 8.0, 8.0)), 1e-9);
+    c.all_to_all = TW_A2A_GATHER;
+    CHECK(tw_compose_exchange(&c, 64 * 128.0, move) == 2 && move[0].what == TW_MOVE_GATHER);
+    CHECK_NEAR(move[0].bytes, 64.0 * 128.0 * 7168.0, 1e-12);
+
+    // wide, experts see no rows of others: their part of a step shrinks; gathered they see all
+    Fixture f;
+    TwStepModel *model[3];
+    CHECK(fixture_open(&f, "h200_sxm", "deepseek-v3", "fp8_block", 1));
+    f.spec.attention_ranks = f.spec.expert_parallel = 64;
+    for (int k = 0; k < 3; k++) {
+        f.spec.all_to_all = (TwAllToAll)k;
+        model[k] = made(&f.spec);
+    }
+    TwBatch b = decodes(64 * 128, 2000);
+    CHECK(time_ns(model[TW_A2A_DEEPEP], &b) < 0.75 * time_ns(model[TW_A2A_AUTO], &b));
+    CHECK(time_ns(model[TW_A2A_GATHER], &b) >= time_ns(model[TW_A2A_AUTO], &b));
+    for (int k = 0; k < 3; k++) tw_step_destroy(model[k]);
+    fixture_close(&f);
+}
+
 static void hottest_gpu_in_closed_form(void)
 {
     TwModelRow m = {.experts = 4, .top_k = 1};
@@ -128,6 +171,9 @@ static void layouts_that_do_not_fit(void)
     f.spec.expert_parallel = 8, f.spec.pipeline_parallel = 62;
     CHECK(!tw_step_create(&model, &f.spec, &error));
     CHECK_HOLDS(error.text, "pipeline_parallel = 62, but the model has 61 layers");
+    f.spec.pipeline_parallel = 1, f.spec.all_to_all = TW_A2A_DEEPEP;
+    CHECK(!tw_step_create(&model, &f.spec, &error));
+    CHECK_HOLDS(error.text, "all_to_all = \"deepep\", but nothing is exchanged");
     fixture_close(&f);
 }
 
@@ -135,6 +181,7 @@ int main(void)
 {
     stages_are_parts();
     ranks_hold_more();
+    ways_to_experts();
     hottest_gpu_in_closed_form();
     layouts_that_do_not_fit();
     return check_failures != 0;
