@@ -142,15 +142,27 @@ static inline double cost_by_book(const TwEngine *e, TwReplica *g, int k, int64_
         return (double)(at->running + at->waiting);
     case TW_RANK_VLLM_DP:
         return (double)(4 * (int64_t)at->waiting + at->running);
-    case TW_RANK_LEAST_TOKENS:
-    case TW_RANK_CENTRAL:
-        return (double)(at->prompts + at->base + at->decodes * (g->iteration + m));
     case TW_RANK_TRTLLM_ADP:
         return (double)at->prompts;
     default:
         settle(e, g, rank_of(e, g, k), &book_of(e, g)->rank[k], g->iteration + 1);
         return cost_of(e, rank_of(e, g, k), m, request);
     }
+}
+
+// The same for routers that weigh tokens: which is least cannot be foreseen, so there is no branch on it.
+static int fewest_tokens(const TwEngine *e, TwReplica *g, int64_t m)
+{
+    const TwRankEntry *at = book_of(e, g)->rank;
+    int64_t clock = g->iteration + m, fewest = INT64_MAX;
+    int best = 0;
+    for (int k = 0; k < e->ranks; k++) {
+        int64_t tokens = at[k].prompts + at[k].base + at[k].decodes * clock;
+        bool fewer = tokens < fewest;
+        best = fewer ? k : best;
+        fewest = fewer ? tokens : fewest;
+    }
+    return best;
 }
 
 // Requests with a rank.
@@ -199,6 +211,7 @@ TwReplica *tw_ranks_choose(const TwEngine *e, TwReplica *g, const TwRequest *req
     if (e->spec.rank_router == TW_RANK_TRTLLM_ADP) return shortest_prompts(e, g, request);
     bool tokens = weighs_tokens(e) || e->spec.rank_router == TW_RANK_KV_AWARE;
     int64_t m = g->busy && tokens ? tw_engine_passed(g, now_ns) : 0;
+    if (booked(e) && weighs_tokens(e)) return rank_of(e, g, fewest_tokens(e, g, m));
     double least_cost = booked(e) ? cost_by_book(e, g, 0, m, request) : cost_of(e, g, m, request);
     for (int k = 1; k < e->ranks; k++) {
         double cost = booked(e) ? cost_by_book(e, g, k, m, request) : cost_of(e, rank_of(e, g, k), m, request);
@@ -329,8 +342,8 @@ static inline Cost cost_at(const TwEngine *e, const TwAffine *a, const TwBatch *
 static inline int64_t binds(Cost most, Cost other, int64_t m)
 {
     double apart = most.next - other.next, closer = other.grow - most.grow;
-    // the first that is longer: apart < closer i
-    if (closer <= 0.0 || apart >= closer * (double)m) return m;
+    // the first that is longer: apart < closer i (one branch: which of the two fails cannot be foreseen)
+    if (!((closer > 0.0) & (apart < closer * (double)m))) return m;
     return (int64_t)(apart / closer) + 1;
 }
 
@@ -427,7 +440,7 @@ static bool plan_lanes(const TwEngine *e, TwReplica *g)
     tw_sched_chosen(g, &limits, &choice);
 
     Cost time[TW_RANKS_MOST], energy = {0.0, 0.0}, all = {0.0, 0.0};
-    int most = 0;
+    double longest = 0.0;
     time[0] = energy;
     for (int k = 0; k < e->ranks; k++) {
         const TwLaneSteps *l = &lanes[k / TW_LANES];
@@ -436,12 +449,14 @@ static bool plan_lanes(const TwEngine *e, TwReplica *g)
         time[k] = (Cost){l->ns[j] + l->context_ns[j] * context, l->context_ns[j] * decodes};
         energy.next += l->nj[j] + l->context_nj[j] * context, energy.grow += l->context_nj[j] * decodes;
         all.next += time[k].next, all.grow += time[k].grow;
-        if (time[k].next > time[most].next) most = k;
+        longest = time[k].next > longest ? time[k].next : longest;
         // the affine range: only where it is near is there a division
         if (l->decodes[j] > 0 && l->context[j] > l->context_end[j] - m * l->decodes[j])
             m = least(m, (l->context_end[j] - l->context[j] - 1) / l->decodes[j] + 1);
     }
     if (m < 1) m = 1;
+    int most = 0;
+    while (time[most].next < longest) most++;
     for (int k = 0; k < e->ranks && m > 1; k++) m = binds(time[most], time[k], m);
 
     const TwLaneSteps *l = &lanes[most / TW_LANES];
@@ -565,18 +580,22 @@ static void stop_by_book(const TwEngine *e, TwReplica *g)
 {
     TwRankBook *book = book_of(e, g);
     int64_t m = g->left, event = INT64_MAX, first = INT64_MAX, now = g->iteration;
-    int ends = -1;
+    int ends = -1, asked[TW_RANKS_MOST], count = 0;
     if (ranks_wait(e)) m = held_most(e, g, m);
     for (int k = 0; k < e->ranks; k++) {
-        TwRankEntry *at = &book->rank[k];
-        if (at->flags & TW_RANK_CHUNK || at->lasts - now < m) {
-            TwReplica *list = rank_of(e, g, k);
-            settle(e, g, list, at, now + 1);
-            m = tw_sched_last(e, list, m);
-        }
-        if (at->finish >= first) continue;
-        first = at->finish;
-        ends = k;
+        const TwRankEntry *at = &book->rank[k];
+        bool sooner = at->finish < first;
+        ends = sooner ? k : ends;
+        first = sooner ? at->finish : first;
+        asked[count] = k;
+        count += ((at->flags & TW_RANK_CHUNK) != 0) | (at->lasts - now < m);
+    }
+    for (int j = 0; j < count; j++) {
+        TwRankEntry *at = &book->rank[asked[j]];
+        if (!(at->flags & TW_RANK_CHUNK) && at->lasts - now >= m) continue;
+        TwReplica *list = rank_of(e, g, asked[j]);
+        settle(e, g, list, at, now + 1);
+        m = tw_sched_last(e, list, m);
     }
     for (int k = 0; k < e->ranks && ranks_flagged(book, TW_RANK_ACTIVE) > 0; k++)
         if (book->rank[k].flags & TW_RANK_ACTIVE) event = least(event, tw_sched_event(e, rank_of(e, g, k)));
@@ -633,12 +652,16 @@ static void boundary_by_book(const TwEngine *e, TwReplica *g, const TwEngineLog 
     TwRankBook *book = book_of(e, g);
     bool changed = g->left == 0 || g->limits_changed, once = false, works = false, touched[TW_RANKS_MOST];
     int64_t now = g->iteration;
+    int some[TW_RANKS_MOST], count = 0;
     for (int k = 0; k < e->ranks; k++) {
-        TwRankEntry *at = &book->rank[k];
-        touched[k] = at->finish <= now || at->lasts <= now || at->flags & TW_RANK_ACTIVE;
-        if (!touched[k]) continue;
-        TwReplica *list = rank_of(e, g, k);
-        settle(e, g, list, at, now);
+        const TwRankEntry *at = &book->rank[k];
+        touched[k] = (at->finish <= now) | (at->lasts <= now) | ((at->flags & TW_RANK_ACTIVE) != 0);
+        some[count] = k;
+        count += touched[k];
+    }
+    for (int j = 0; j < count; j++) {
+        TwReplica *list = rank_of(e, g, some[j]);
+        settle(e, g, list, &book->rank[some[j]], now);
         changed |= tw_sched_ends(e, list, log);
         tw_ranks_note(e, g, list);
     }
@@ -648,9 +671,14 @@ static void boundary_by_book(const TwEngine *e, TwReplica *g, const TwEngineLog 
     }
     TwHold hold = ranks_wait(e) ? hold_of(e, g) : TW_HOLD_NONE;
     g->hold = (uint8_t)hold;
+    count = 0;
     for (int k = 0; k < e->ranks; k++) {
+        some[count] = k;
+        count += touched[k] | ((hold == TW_HOLD_NONE) & ((book->rank[k].flags & TW_RANK_WAITS) != 0));
+    }
+    for (int j = 0; j < count; j++) {
+        int k = some[j];
         TwRankEntry *at = &book->rank[k];
-        if (!touched[k] && (hold || !(at->flags & TW_RANK_WAITS))) continue;
         TwReplica *list = rank_of(e, g, k);
         if (!touched[k]) settle(e, g, list, at, now);
         if (!goes_on(e, list)) changed = tw_sched_turn(e, list, changed, &once, log);
