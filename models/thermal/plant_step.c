@@ -68,7 +68,7 @@ double tw_room_density(const TwThermalPlant *plant, double pressure_pa)
     return density(pressure_pa, plant->room.rated_pressure_pa);
 }
 
-// heat that the running units take; *water_kg_s: what they use
+// heat that the running units take; *water_kg_s: what they use, NULL where nobody asks
 static double cooler_heat(const TwThermalPlant *plant, const TwPlantInput *in, double rate_w_k, double fan,
                           double inlet_degc, int stage, double *water_kg_s)
 {
@@ -77,7 +77,7 @@ static double cooler_heat(const TwThermalPlant *plant, const TwPlantInput *in, d
     double share = in->running, water_w_k = rate_w_k / fmax(share, 1e-9), dry = air->dry_bulb_degc[stage], heat;
     double thin = density(air->pressure_pa, row->rated_pressure_pa);
     int unasked, *clamped = in->memo ? &in->memo->clamped : &unasked;
-    *water_kg_s = 0.0;
+    if (water_kg_s) *water_kg_s = 0.0;
     if (share <= 0.0 || rate_w_k <= 0.0) return 0.0;
     switch (plant->kind) {
     case DRY_COOLER:
@@ -86,7 +86,8 @@ static double cooler_heat(const TwThermalPlant *plant, const TwPlantInput *in, d
         if (in->wet && dry > row->wet_above_degc) {
             TwPadAir pad = tw_adiabatic_air(row->pad_eta_fraction, dry, air->wet_bulb_degc[stage], air->pressure_pa);
             double air_kg_s = thin * fmax(fan, plant->dry_cooler.free_fraction) * plant->dry_cooler.air_w_k / 1006.0;
-            *water_kg_s = share * air_kg_s * pad.water_kg_kg * (1.0 + 1.0 / (row->concentration_cycles - 1.0));
+            if (water_kg_s)
+                *water_kg_s = share * air_kg_s * pad.water_kg_kg * (1.0 + 1.0 / (row->concentration_cycles - 1.0));
             dry = pad.degc;
         }
         return share * tw_dry_cooler_heat(&plant->dry_cooler, water_w_k, fan, thin, inlet_degc, dry);
@@ -98,10 +99,12 @@ static double cooler_heat(const TwThermalPlant *plant, const TwPlantInput *in, d
                    ? tw_york_heat(&plant->york, water_w_k, fan, thin, inlet_degc, air->wet_bulb_degc[stage], clamped)
                    : tw_cooling_tower_heat(&plant->tower, water_w_k, fan, thin, inlet_degc, air->wet_bulb_degc[stage],
                                            air->pressure_pa);
-        double gone = tw_cooling_tower_evaporation_kg_s(&plant->tower, fan, thin, heat, dry, air->wet_bulb_degc[stage],
-                                                        air->pressure_pa);
-        *water_kg_s = share * (gone + tw_blow_down(gone, row->concentration_cycles)) +
-                      row->drift_fraction * rate_w_k / plant->plant_cp;
+        if (water_kg_s) {
+            double gone = tw_cooling_tower_evaporation_kg_s(&plant->tower, fan, thin, heat, dry,
+                                                            air->wet_bulb_degc[stage], air->pressure_pa);
+            *water_kg_s = share * (gone + tw_blow_down(gone, row->concentration_cycles)) +
+                          row->drift_fraction * rate_w_k / plant->plant_cp;
+        }
         return share * heat;
     case SEA_WATER:
         return share * tw_plate_hx_conductance(row->exchanger_ua_w_k, water_w_k, fan * plant->design_w_k) *
@@ -115,9 +118,9 @@ static double cooler_heat(const TwThermalPlant *plant, const TwPlantInput *in, d
 
 // What is missing between exchanger and units where those see this inlet: it falls with the inlet.
 static double between(const TwThermalPlant *plant, const TwPlantInput *in, const double e_own[2], double fan,
-                      double inlet_degc, double at_degc, int stage, double *heat_w, double *water_kg_s)
+                      double inlet_degc, double at_degc, int stage, double *heat_w)
 {
-    *heat_w = cooler_heat(plant, in, e_own[1], fan, at_degc, stage, water_kg_s);
+    *heat_w = cooler_heat(plant, in, e_own[1], fan, at_degc, stage, NULL);
     return e_own[0] * (inlet_degc - at_degc + *heat_w / e_own[1]) - *heat_w;
 }
 
@@ -132,20 +135,20 @@ static double separated_heat(const TwThermalPlant *plant, const TwPlantInput *in
     double own = plant->design_w_k * p->separator_flow_fraction, heat;
     const double e_own[2] = {tw_plate_hx_conductance(p->separator_ua_w_k, mc, own), own};
     double a = inlet_degc, b = inlet_degc - 1.0;
-    double fa = between(plant, in, e_own, fan, inlet_degc, a, stage, &heat, water_kg_s);
+    double fa = between(plant, in, e_own, fan, inlet_degc, a, stage, &heat);
     for (int i = 0; i < 12; i++) {
-        double fb = between(plant, in, e_own, fan, inlet_degc, b, stage, &heat, water_kg_s);
-        if (fabs(fb) <= 1e-12 * (fabs(heat) + own)) return heat;
+        double fb = between(plant, in, e_own, fan, inlet_degc, b, stage, &heat);
+        if (fabs(fb) <= 1e-12 * (fabs(heat) + own)) return cooler_heat(plant, in, own, fan, b, stage, water_kg_s);
         double next = b - fb * (b - a) / (fb - fa);
         if (!(fabs(next - inlet_degc) < 80.0)) break;
         a = b, fa = fb, b = next;
     }
-    double low = inlet_degc - 80.0, high = inlet_degc + 80.0;
+    double low = inlet_degc - 80.0, high = inlet_degc + 80.0, at = inlet_degc;
     for (int i = 0; i < 60; i++) {
-        double at = 0.5 * (low + high);
-        *(between(plant, in, e_own, fan, inlet_degc, at, stage, &heat, water_kg_s) > 0.0 ? &low : &high) = at;
+        at = 0.5 * (low + high);
+        *(between(plant, in, e_own, fan, inlet_degc, at, stage, &heat) > 0.0 ? &low : &high) = at;
     }
-    return heat;
+    return cooler_heat(plant, in, own, fan, at, stage, water_kg_s);
 }
 
 static TwHeatExport export_now(const TwThermalPlant *plant, const TwPlantInput *in, double dry_bulb_degc)
