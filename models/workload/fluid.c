@@ -194,8 +194,7 @@ static void begin(TwFluidWork *w, const TwWorkloadIn *in)
                 if (off && !was) w->flow[k].falls = true;
                 r->off = off;
                 r->cap_w = limits.cap_w;
-                r->clock_level =
-                    tw_step_level(engine_of(p, w->block, w->pool, i)->spec.step, limits.clock_fraction);
+                r->clock_level = tw_step_level(engine_of(p, w->block, w->pool, i)->spec.step, limits.clock_fraction);
                 r->peak_w = 0.0;
             } else if (w->flow[k].falls) {
                 w->flow[k].falls = false;
@@ -392,7 +391,6 @@ static void begin_group(const TwFluidWork *w, TwFluidGroup group, double seconds
     double many = fmax(g->count, 1), arrivals = policy == TW_ROUND_ROBIN ? t->noise_arrivals / many : t->noise_arrivals;
     bool alone = policy == TW_ROUND_ROBIN || policy == TW_ROUTE_RANDOM;
     g->step.noise = (arrivals + t->noise_work) / (alone ? 1.0 : many);
-    g->step.scatter = g->step.noise / (2.0 * (1.0 - TW_FLUID_LAST_LOAD));
 }
 
 static void advance_replica(const TwFluidWork *w, int k, Group *g)

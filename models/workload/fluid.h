@@ -15,12 +15,15 @@
 // Replicas whose collectives go through network cards have rows at shares of the network too.
 //
 // Chance close to saturation. At N the runs have the queues of chance, up to TW_FLUID_LAST_LOAD of saturation. Beyond,
-// the time in which these build is longer than a run, and so is a backlog: of a replica, with x of the way from there
-// to saturation gone, b = S x / (1 - x), S = (ca^2 + cw^2) / (2 (1 - TW_FLUID_LAST_LOAD) g), the stationary mean of a
-// reflected Brownian motion (Kingman 1962), ca^2 and cw^2 of arrivals and work, g replicas among which the router
-// levels chance. Taken as a flow (pointwise stationary fluid flow: Wang, Tipper and Banerjee 1996): of the backlog as
-// many are taken in as keep this, so that at saturation it grows as the root of time, and with load as that of a flow.
-// Its variance grows with (ca^2 + cw^2) r / g up to b^2; waits are gamma with the mean of who ends and this variance.
+// the time in which these build is longer than a run, and r comes from runs with so many at once. With noise n = (ca^2
+// + cw^2) C / g, ca^2 and cw^2 of arrivals and work, C ends a second at saturation, g replicas among which the router
+// levels chance, the stationary diffusion has those in work below saturation as an Ornstein-Uhlenbeck process of slope
+// k = dr/dN, beyond it a Brownian motion (Halfin and Whitt 1981, Kingman 1962):
+//     b = p n / (2 (C - r))    p = 1 / (1 + z Phi(z) / phi(z))    z = (C - r) sqrt(2 / (k n))
+// p: how often a queue stands, b its mean. Taken as a flow (pointwise stationary fluid flow: Wang, Tipper and Banerjee
+// 1996): as many of the backlog are taken in as keep this, so that at saturation it grows as the root of time, and with
+// load as that of a flow. Its variance, where it stands, grows with n up to that of an exponential distribution; waits
+// are none, or gamma with the mean of who ends and this variance.
 //
 // Latencies (fluid_latency.c). The table keeps how the requests of each of its runs fared: first token without the wait
 // of a full replica, time per output token, gaps. A request that ends takes the time at its rank u of those, u by a
@@ -36,7 +39,7 @@
 #include "models/workload/workload.h"
 
 enum { TW_FLUID_PARTS = 32 };
-enum { TW_FLUID_POINTS = 15, TW_FLUID_CLOCKS = 6, TW_FLUID_CAPS = 4, TW_FLUID_SLOWS = 4 };
+enum { TW_FLUID_POINTS = 16, TW_FLUID_CLOCKS = 6, TW_FLUID_CAPS = 4, TW_FLUID_SLOWS = 4 };
 enum { TW_FLUID_ROWS = TW_FLUID_CLOCKS + TW_FLUID_CAPS + TW_FLUID_SLOWS, TW_FLUID_SEEN = 1024, TW_FLUID_GAPS = 64 };
 
 // Of a replica: requests and others a second; W; shares of time.

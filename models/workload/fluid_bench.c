@@ -325,8 +325,13 @@ double tw_fluid_run(const TwFluidBench *b, const TwFluidCase *c, double value[TW
 {
     double rate_s = c->rate_s, of_all_s = c->rate_s / b->share;
     int m = b->replicas;
-    Probe probe = {
-        .traffic = b->pool->traffic, .zero_ns = b->zero_ns, .kind = b->kind, .flight = rate_s > 0.0 ? 0 : b->flight};
+    int64_t at_once = llround(c->at_once * m);
+    Probe probe = {.traffic = b->pool->traffic,
+                   .zero_ns = b->zero_ns,
+                   .kind = b->kind,
+                   .flight = rate_s > 0.0  ? 0
+                             : at_once > 0 ? at_once
+                                           : b->flight};
     probe.faster = rate_s > 0.0 ? of_all_s * m / b->cell_rate_s : 1.0;
     probe.expected_ns = b->zero_ns;
     probe.cells = b->pool->cell_count;
@@ -390,6 +395,7 @@ double tw_fluid_run(const TwFluidBench *b, const TwFluidCase *c, double value[TW
     double waiting = rate_s > 0.0 ? sum.waiting / windows * each : 0.0;
     value[TW_FLUID_WAITING] = waiting;
     value[TW_FLUID_IN_FLIGHT] = sum.running / windows * each + waiting;
+    if (at_once > 0) value[TW_FLUID_IN_FLIGHT] = (double)at_once * each;
     value[TW_FLUID_KV] = sum.kv / windows;
     value[TW_FLUID_DEMAND_W] = sum.demand_w / windows * each;
     value[TW_FLUID_WATTS] = (y.device_j - x.device_j) * per_s;

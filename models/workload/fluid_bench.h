@@ -34,7 +34,8 @@ typedef struct TwFluidBench {
 typedef struct TwFluidCase {
     int level;
     double cap_w, slow, rate_s, in_work;
-    int count;    // requests that count, more or less
+    int count;         // requests that count, more or less
+    double at_once;    // of those that come as others end, so many at a replica; 0: as many as it takes
 } TwFluidCase;
 
 // What a run saw of prompts computed apart: how many of the requests, their means over those of all, and how much of

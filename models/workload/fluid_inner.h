@@ -36,14 +36,13 @@ static inline const TwFluidTable *tw_fluid_table(const TwFluidWork *w, TwFluidGr
     return group == TW_FLUID_GROUP_PROMPTS ? &w->pool->fluid_apart->prompts : w->pool->fluid;
 }
 
-// fluid_step.c. How many replicas of a group share its chance: those that a router levels.
+// fluid_step.c.
 typedef struct TwFluidStep {
     const TwFluidTable *table;
     const TwEngineSpec *spec;
     const TwFluidRow *row;
     double seconds, now_s;
-    double scatter;       // of the backlog at the last load measured below saturation, of one replica
-    double noise;         // of arrivals and work, by which it spreads: variance a second over what is served
+    double noise;         // of arrivals and work: variance a second of one replica over what it serves at most
     double room;          // of prompts computed apart: that KV memory holds
     bool first_tokens;    // who computes prompts makes the first token
 } TwFluidStep;

@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-enum { LAST = TW_FLUID_POINTS - 1 };
+enum { LAST = TW_FLUID_POINTS - 1, MEASURED = LAST - 2 };    // the last point with its queues of chance
 
 // ---- the backlog
 // -------------------------------------------------------------------------------------------------------
@@ -65,38 +65,81 @@ static double keep_limits(const TwFluidStep *s, TwFlow *f)
 // ---- chance close to saturation
 // ---------------------------------------------------------------------------------------
 
-// Between the last load measured and saturation a queue of chance stands: with x of the way gone, b = S x / (1 - x),
-// as of a reflected Brownian motion with the variance of arrivals and work. From the backlog, how far.
-static double way_gone(const TwFluidStep *s, double backlog)
+// Standard normal: distribution over density.
+static double mills(double x) { return 0.5 * erfc(-x * M_SQRT1_2) / (exp(-0.5 * x * x) * 0.3989422804014327); }
+
+// Mean queue of chance where so many end a second, and how often it stands: below saturation those in work are an
+// Ornstein-Uhlenbeck process with the slope of the last piece of the table, above it a Brownian motion (fluid.h).
+static double queue(const TwFluidStep *s, double ends, double *stands)
 {
-    return backlog > 0.0 ? backlog / (backlog + s->scatter) : 0.0;
+    const double *full = s->row->at[LAST], *before = s->row->at[LAST - 1];
+    double most = full[TW_FLUID_ENDS], left = most - ends, noise = s->noise * most;
+    *stands = 1.0;
+    if (!(noise > 0.0)) return 0.0;
+    if (left <= 1e-12 * most) return INFINITY;
+    double slope = (most - before[TW_FLUID_ENDS]) / (full[TW_FLUID_IN_FLIGHT] - before[TW_FLUID_IN_FLIGHT]);
+    double away = left * sqrt(2.0 / (fmax(slope, 1e-12) * noise));
+    *stands = away < 30.0 ? 1.0 / (1.0 + away * mills(away)) : 0.0;
+    return *stands * 0.5 * noise / left;
+}
+
+// The backlog that stands beside so many in work; the table has that of its own loads.
+static double backlog_of(const TwFluidStep *s, double work, double *stands)
+{
+    const double *last = s->row->at[MEASURED];
+    *stands = 1.0;
+    if (work <= last[TW_FLUID_IN_FLIGHT]) return 0.0;
+    double value[TW_FLUID_VALUES], there;
+    (void)tw_fluid_point(s->row, work, value);
+    double known = queue(s, last[TW_FLUID_ENDS], &there);
+    return fmax(queue(s, value[TW_FLUID_ENDS], stands) - known, 0.0);
+}
+
+// Those in work where so many are here in all; how often a queue stands then.
+static double in_work(const TwFluidStep *s, double here, double *stands)
+{
+    double low = s->row->at[MEASURED][TW_FLUID_IN_FLIGHT], high = s->row->at[LAST][TW_FLUID_IN_FLIGHT];
+    *stands = 1.0;
+    if (here <= low) return here;
+    for (int k = 0; k < 40; k++) {
+        double work = 0.5 * (low + high);
+        if (work + backlog_of(s, work, stands) > here)
+            high = work;
+        else
+            low = work;
+    }
+    return low;
 }
 
 static bool is_close(const TwFluidStep *s, const TwFlow *f)
 {
-    return tw_fluid_in_work(f) > s->row->at[LAST - 1][TW_FLUID_IN_FLIGHT];
+    return f->backlog > 0.0 || tw_fluid_in_work(f) > s->row->at[MEASURED][TW_FLUID_IN_FLIGHT];
 }
 
-// The variance of the backlog: it grows with that of arrivals and work up to that of an exponential distribution; where
-// a limit turns `many` away, that of the distance to the limit.
+// The variance of the backlog where it stands: it grows with that of arrivals and work up to that of an exponential
+// distribution; where a limit turns `many` away, that of the distance to the limit.
 static void scatter(const TwFluidStep *s, TwFlow *f, double many)
 {
-    double grows = s->noise * s->row->at[LAST][TW_FLUID_ENDS] * s->seconds, square = f->backlog * f->backlog;
-    f->variance = square > 0.0 ? (f->variance + grows) / (1.0 + grows / square) : 0.0;
     f->limited = many > 0.0;
+    if (f->limited) f->stands = 1.0;
+    double grows = s->noise * s->row->at[LAST][TW_FLUID_ENDS] * s->seconds, stands = f->backlog / fmax(f->stands, 1e-9);
+    f->variance = stands > 0.0 ? (f->variance + grows) / (1.0 + grows / (stands * stands)) : 0.0;
     if (f->limited) f->variance = fmin(f->variance, 0.25 * (grows / many) * (grows / many));
 }
 
 double tw_fluid_wait(const TwFlow *f, double u)
 {
     if (!(f->wait_s > 0.0) || !(f->backlog > 0.0) || !(f->variance > 0.0)) return f->wait_s;
+    double without = 1.0 - f->stands, mean_s = f->wait_s / fmax(f->stands, 1e-9);
+    if (u < without) return 0.0;
+    u = (u - without) / f->stands;
+    double share = sqrt(f->variance) * f->stands / f->backlog;
     // below a limit: exponential down from it
-    double share = sqrt(f->variance) / f->backlog;
-    if (f->limited) return f->wait_s * fmax(1.0 + share * log(fmax(u, 1e-12)), 0.0);
+    if (f->limited) return mean_s * fmax(1.0 + share * log(fmax(u, 1e-12)), 0.0);
     // gamma of that mean and variance (Wilson and Hilferty 1931)
     double ninth = share * share / 9.0;
     double root = 1.0 - ninth + tw_normal_quantile(fmin(fmax(u, 1e-9), 1.0 - 1e-9)) * sqrt(ninth);
-    return f->wait_s * fmax(root * root * root, 0.0);
+    return mean_s * fmax(root * root * root, 0.0);
 }
 
 // ---- work
@@ -139,14 +182,9 @@ static void account(const TwFluidStep *s, TwReplica *r, TwFlow *f, double value[
 }
 
 // How many of the backlog are taken in where `after` stay in work: what is left and those in work then agree.
-static double take_in(const TwFluidStep *s, const TwFlow *f, double after)
+static double take_in(const TwFluidStep *s, TwFlow *f, double after)
 {
-    const double *full = s->row->at[LAST], *last = s->row->at[LAST - 1];
-    double all = after + f->backlog - last[TW_FLUID_IN_FLIGHT];
-    if (all <= 0.0) return f->backlog;
-    double more = full[TW_FLUID_IN_FLIGHT] - last[TW_FLUID_IN_FLIGHT], half = 0.5 * (all - s->scatter - more);
-    double left = half + sqrt(half * half + all * s->scatter);
-    return fmin(fmax(f->backlog - left, 0.0), f->backlog);
+    return fmin(fmax(in_work(s, after + f->backlog, &f->stands) - after, 0.0), f->backlog);
 }
 
 void tw_fluid_step(const TwFluidStep *s, TwReplica *r, TwFlow *f)
@@ -181,41 +219,25 @@ void tw_fluid_step(const TwFluidStep *s, TwReplica *r, TwFlow *f)
 // ---- prompts computed apart
 // ------------------------------------------------------------------------------------------
 
-// Requests in work of so many here; what they end a second.
-static double prompts_in_work(const TwFluidStep *s, const TwFlow *f, double here, double *ends)
-{
-    const double *full = s->row->at[LAST], *last = s->row->at[LAST - 1];
-    double measured = last[TW_FLUID_IN_FLIGHT], work = here, value[TW_FLUID_VALUES];
-    if (here > measured) {
-        // here = measured + more x + S x / (1 - x)
-        double more = full[TW_FLUID_IN_FLIGHT] - measured, all = here - measured,
-               half = 0.5 * (all - s->scatter - more);
-        double left = half + sqrt(half * half + all * s->scatter);
-        work = measured + more * way_gone(s, left);
-    }
-    // KV that has not left takes room
-    double room = fmax(s->room - f->moving, 0.0);
-    if (work > room) work = room;
-    (void)tw_fluid_point(s->row, work, value);
-    *ends = value[TW_FLUID_ENDS];
-    return work;
-}
-
 void tw_fluid_step_prompts(const TwFluidStep *s, TwReplica *r, TwFlow *f)
 {
-    double value[TW_FLUID_VALUES], n = f->phase[0], before = tw_fluid_in_system(f), ends, input, output;
+    double value[TW_FLUID_VALUES], then[TW_FLUID_VALUES], n = f->phase[0], before = tw_fluid_in_system(f), input,
+                                                          output;
     (void)tw_fluid_point(s->row, n, value);
-    // those here at the end: here + ends(here) seconds = before
-    double low = 0.0, high = before;
-    for (int k = 0; k < 40; k++) {
-        double here = 0.5 * (low + high);
-        (void)prompts_in_work(s, f, here, &ends);
-        if (here + ends * s->seconds > before)
-            high = here;
+    // KV that has not left takes room
+    double most = fmin(s->row->at[LAST][TW_FLUID_IN_FLIGHT], fmax(s->room - f->moving, 0.0)), low = 0.0, high = most;
+    // those in work at the end: with their backlog and what ended, all that were here
+    for (int k = 0; k < 50; k++) {
+        double work = 0.5 * (low + high);
+        (void)tw_fluid_point(s->row, work, then);
+        if (work + backlog_of(s, work, &f->stands) + then[TW_FLUID_ENDS] * s->seconds > before)
+            high = work;
         else
-            low = here;
+            low = work;
     }
-    double here = 0.5 * (low + high), ended = before - here, work = prompts_in_work(s, f, here, &ends);
+    double work = low;
+    (void)tw_fluid_point(s->row, work, then);
+    double ended = fmin(then[TW_FLUID_ENDS] * s->seconds, before);
     double taken = fmin(fmax(work - n + ended, 0.0), f->backlog);
     f->waited_s += leave_backlog(f, taken, true, s->now_s, &input, &output);
     ended = fmin(ended, n + taken);

@@ -8,16 +8,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FLIGHT_MOST = 4096, SAMPLE = 512, MEANS = 65536, COUNT_LIMITED = 2500 };
+enum { FLIGHT_MOST = 4096, SAMPLE = 512, MEANS = 65536, COUNT_LIMITED = 2500, COUNT_FULL = 16000 };
 static const int levels[TW_FLUID_CLOCKS] = {16, 14, 12, 8, 4, 0};     // a board limit may keep the first two alike
 static const double caps[TW_FLUID_CAPS] = {0.85, 0.7, 0.55, 0.4};     // of full_w
 static const double slows[TW_FLUID_SLOWS] = {1.5, 2.5, 5.0, 12.0};    // network cards slower than alone
+// the last point is saturation, one between it and the last load measured
+enum { LAST = TW_FLUID_POINTS - 1, MEASURED = LAST - 2 };
 // of what saturation serves; the first point is idle, the last saturation
-static const double loads[TW_FLUID_POINTS - 2] = {
+static const double loads[MEASURED] = {
     0.004, 0.015, 0.04, 0.1, 0.2, 0.32, 0.43, 0.54, 0.64, 0.73, 0.81, 0.87, TW_FLUID_LAST_LOAD};
 // requests that count, beside six times those in work: queues of chance take their time
-static const int counts[TW_FLUID_POINTS - 2] = {500,  500,  500,  1000, 1500, 2000, 2000,
-                                                2000, 2000, 2000, 3000, 6000, 8000};
+static const int counts[MEASURED] = {500, 500, 500, 1000, 1500, 2000, 2000, 2000, 2000, 2000, 3000, 6000, 8000};
 
 // ---- the table
 // -------------------------------------------------------------------------------------------------------
@@ -231,13 +232,28 @@ static void size_runs(TwFluidBench *b, int max_sequences, double fit)
     b->flight = (int64_t)((places + queue) * b->replicas);
 }
 
-enum { LAST = TW_FLUID_POINTS - 1 };
+// Halfway from those in work at the last load to those at saturation: so many at once, without the queues of chance.
+static void measure_between(const TwFluidBench *b, TwFluidTable *t, int r)
+{
+    const double *last = t->row[r].at[MEASURED], *full = t->row[r].at[LAST];
+    double *between = t->row[r].at[LAST - 1], work = last[TW_FLUID_IN_FLIGHT] - last[TW_FLUID_WAITING];
+    double more = full[TW_FLUID_IN_FLIGHT] - work;
+    if (b->kind == TW_FLUID_PROMPTS || more < fmax(4.0 / b->replicas, 0.05 * work)) {
+        for (int v = 0; v < TW_FLUID_VALUES; v++) between[v] = 0.5 * (last[v] + full[v]);
+        t->spread[r][LAST - 1] = t->spread[r][LAST];
+        return;
+    }
+    TwFluidCase c = row_case(t, r);
+    c.at_once = c.in_work = work + 0.5 * more;
+    c.count = COUNT_LIMITED;
+    (void)tw_fluid_run(b, &c, between, &t->spread[r][LAST - 1], NULL);
+}
 
-// Runs that only the first of their rows does with an idle machine beside it.
 static void measure(TwFluidBench *b, TwFluidTable *t)
 {
     int threads = b->workload->threads > 0 ? b->workload->threads : omp_get_max_threads();
-    const TwFluidCase first = row_case(t, 0);
+    TwFluidCase first = row_case(t, 0);
+    first.count = COUNT_FULL;    // what is served at most decides on all that is close to it
     b->effort = 1.0;
     t->rows = TW_FLUID_ROWS - (b->step->crosses ? 0 : TW_FLUID_SLOWS);
     t->full_w = tw_fluid_run(b, &first, t->row[0].at[LAST], &t->spread[0][LAST], NULL);
@@ -248,8 +264,8 @@ static void measure(TwFluidBench *b, TwFluidTable *t)
         (void)tw_fluid_run(b, &c, t->row[r].at[LAST], &t->spread[r][LAST], NULL);
     }
 #pragma omp parallel for schedule(dynamic) num_threads(threads)
-    for (int k = 0; k < t->rows * (LAST - 1); k++) {
-        int r = k / (LAST - 1), j = k % (LAST - 1);
+    for (int k = 0; k < t->rows * MEASURED; k++) {
+        int r = k / MEASURED, j = k % MEASURED;
         const double *full = t->row[r].at[LAST];
         TwFluidCase c = row_case(t, r);
         c.rate_s = loads[j] * fmax(full[TW_FLUID_ENDS], 1e-9);
@@ -257,6 +273,8 @@ static void measure(TwFluidBench *b, TwFluidTable *t)
         c.count = r == 0 || counts[j] < COUNT_LIMITED ? counts[j] : COUNT_LIMITED;
         (void)tw_fluid_run(b, &c, t->row[r].at[j + 1], &t->spread[r][j + 1], NULL);
     }
+#pragma omp parallel for schedule(dynamic) num_threads(threads)
+    for (int r = 0; r < t->rows; r++) measure_between(b, t, r);
 }
 
 // What was not measured: idle, and the step of the flow.
@@ -264,11 +282,16 @@ static void complete(const TwFluidBench *b, TwFluidTable *t)
 {
     double shortest_s = INFINITY;
     for (int r = 0; r < t->rows; r++) {
-        double *idle = t->row[r].at[0], *full = t->row[r].at[LAST];
-        // who waits at the last load goes on waiting at saturation
-        double waiting = full[TW_FLUID_WAITING] = t->row[r].at[LAST - 1][TW_FLUID_WAITING];
-        full[TW_FLUID_IN_FLIGHT] += waiting;
-        full[TW_FLUID_TTFT_S] += waiting / fmax(full[TW_FLUID_ENDS], 1e-9);
+        double *idle = t->row[r].at[0];
+        // who waits at the last load goes on waiting beyond
+        double waiting = t->row[r].at[MEASURED][TW_FLUID_WAITING];
+        for (int k = LAST - 1; k <= LAST; k++) {
+            double *at = t->row[r].at[k];
+            bool known = k == LAST - 1 && at[TW_FLUID_WAITING] > 0.0;    // halfway between two
+            at[TW_FLUID_IN_FLIGHT] += known ? 0.5 * waiting : waiting;
+            at[TW_FLUID_TTFT_S] += (known ? 0.5 : 1.0) * waiting / fmax(at[TW_FLUID_ENDS], 1e-9);
+            at[TW_FLUID_WAITING] = waiting;
+        }
         t->row[r].like = r;
         t->spread[r][0] = t->spread[r][1];
         idle[TW_FLUID_TTFT_S] = t->row[r].at[1][TW_FLUID_TTFT_S];

@@ -65,8 +65,8 @@ typedef struct TwFlow {
     int64_t counted, counted_output, counted_in, counted_in_output;
     int64_t told;    // ends with their latencies
     double moving, moving_output, moving_wait_s;
-    double system_handed;                                                  // of those in work: tokens that others make
-    double variance;                                                       // of the backlog
+    double system_handed;       // of those in work: tokens that others make
+    double variance, stands;    // of the backlog where one stands; how often one does
     double asked_bytes, delivered_bytes, lost_bytes, delivered, wire_s;    // of its transfers
     double came_handed, first_wait_s, carry_s;    // of those here: handed over; their waits before, times on the wire
 } TwFlow;
