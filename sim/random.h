@@ -28,6 +28,7 @@ typedef enum TwPurpose {
     TW_PURPOSE_GROWTH,
     TW_PURPOSE_METER,
     TW_PURPOSE_SAMPLE,
+    TW_PURPOSE_REDRAW,
     TW_PURPOSE_SLOW,
 } TwPurpose;
 

@@ -402,6 +402,7 @@ static const TwField run_fields[] = {
     WORD(TwRunRow, fidelity, "exact", fidelity_words,
          "of serving: exact, every request of every router cell; sampled, of some cells of each pool; fluid, by rates"),
     WHOLE(TwRunRow, sampled_cells, "1", 1, 1000000, "8", "sampled: router cells of a pool that stand for all"),
+    REAL(TwRunRow, redraw_s, "s", 0, 1e9, "3600", "sampled: after so long other cells' racks stand for all; 0: never"),
     WHOLE(TwRunRow, error_windows, "1", 0, 3, "3",
           "sampled, fluid: so many windows (start, peak, random) are simulated exactly too, to see the error"),
     WHOLE(TwRunRow, seed, "1", 0, 9e15, "1", "of every random stream"),

@@ -146,7 +146,7 @@ typedef struct TwEventRow {
 typedef struct TwRunRow {
     const char *start;       // "2026-07-01 00:00:00"
     const char *scenario;    // which of the scripted events happen
-    double for_s, warmup_s;
+    double for_s, warmup_s, redraw_s;
     double exchange_s;               // 0: 1 s for runs up to 6 h, 10 s beyond
     double series_s, component_s;    // recording intervals; 0: by the length of the run
     const char *integrator;          // "rosenbrock", "cvode"

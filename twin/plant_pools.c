@@ -502,6 +502,7 @@ bool tw_compile_workload(TwPlant *plant, const TwPlantInput *input, TwLayout *la
     if (strcmp(plant->run.fidelity, "sampled") == 0) {
         for (int i = 0; i < n; i++) {
             specs[i].sampled_cells = (int)plant->run.sampled_cells;
+            specs[i].redraw_s = plant->run.redraw_s;
             sampled |= specs[i].sampled_cells < specs[i].cell_count;
         }
     }

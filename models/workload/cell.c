@@ -11,6 +11,7 @@ typedef struct Work {
     const Pool *pool;
     const TwEngine *engine;    // of all replicas; NULL where some compute prompts for the others
     const Cell *cell;
+    const Cell *racks;      // the cell whose racks it has (redraw.c)
     TwReplica *replicas;    // of the cell
     CellState *state;
     void *block;
@@ -487,7 +488,7 @@ static void share_wire(Work *w, int64_t now_ns)
 static TwReach reach_of(const Work *w, int from, int to)
 {
     const TwHandOver *h = &w->pool->hand_over;
-    int first = w->cell->replica_begin - w->pool->replica_begin;
+    int first = w->racks->replica_begin - w->pool->replica_begin;
     if (to < 0 || !h->domain) return TW_REACH_LEAF;
     if (h->domain[first + from] == h->domain[first + to]) return TW_REACH_DOMAIN;
     return h->group[first + from] == h->group[first + to] ? TW_REACH_LEAF : TW_REACH_FABRIC;
@@ -750,8 +751,8 @@ static void take_links(Work *w, const TwReplicaLink *link, int64_t from_ns)
 {
     size_t bytes = (size_t)w->cell->replica_count * sizeof *link;
     TwReplicaLink *mine = (TwReplicaLink *)tw_at(w->block, w->plant->link) + w->cell->replica_begin;
-    if (!link || memcmp(mine, link + w->cell->replica_begin, bytes) == 0) return;
-    memcpy(mine, link + w->cell->replica_begin, bytes);
+    if (!link || memcmp(mine, link + w->racks->replica_begin, bytes) == 0) return;
+    memcpy(mine, link + w->racks->replica_begin, bytes);
     if (w->state->moves > 0) share_wire(w, from_ns);
 }
 
@@ -779,7 +780,7 @@ static void begin_window(Work *w, const TwWorkloadIn *in, int64_t from_ns)
     take_links(w, in->link, from_ns);
     for (int k = 0; k < w->cell->replica_count; k++) {
         fetch_ahead(w, k);
-        int i = w->cell->replica_begin + k;
+        int i = w->racks->replica_begin + k;
         TwReplica *r = replica_at(w, k);
         Limits limits = tw_replica_limits(p, in, i);
         bool up = limits.on && !(in->down && in->down[i]), was_off = r->off;
@@ -860,11 +861,13 @@ void tw_cell_advance(const Plant *p, void *block, int cell, const TwWorkloadIn *
     const Cell *c = &p->cells[cell];
     const Pool *pool = &p->pools[c->pool];
     size_t first = (size_t)c->replica_begin;
+    const Cell *racks = c + ((const CellState *)tw_at_const(block, p->cell_states))[cell].away;
     Work w = {.due_ns = -1,
               .plant = p,
               .pool = pool,
               .engine = pool->apart ? NULL : &pool->engine,
               .cell = c,
+              .racks = racks,
               .replicas = replica_of(p, block, c->replica_begin),
               .state = (CellState *)tw_at(block, p->cell_states) + cell,
               .block = block,
@@ -872,7 +875,7 @@ void tw_cell_advance(const Plant *p, void *block, int cell, const TwWorkloadIn *
               .load = (int32_t *)tw_at(block, p->load) + first,
               .seen_load = (int32_t *)tw_at(block, p->seen_load) + first,
               .off = (bool *)tw_at(block, p->off) + first,
-              .closed = in->closed ? in->closed + first : NULL,
+              .closed = in->closed ? in->closed + racks->replica_begin : NULL,
               .signal = (TwRouterSignal *)tw_at(block, p->signals) + first,
               .seen_signal = (TwRouterSignal *)tw_at(block, p->seen_signals) + first,
               .cost = tw_f64(block, p->costs) + first,

@@ -370,7 +370,7 @@ typedef struct Group {
     TwFluidStep step;
     TwFluidRow row;
     int level, count;    // of the row; replicas that take requests
-    double cap_w, slow;
+    double cap_w, slow, times;
 } Group;
 
 static void begin_group(const TwFluidWork *w, TwFluidGroup group, double seconds, Group *g)
@@ -393,13 +393,32 @@ static void begin_group(const TwFluidWork *w, TwFluidGroup group, double seconds
     g->step.noise = (arrivals + t->noise_work) / (alone ? 1.0 : many);
 }
 
+// A replica that computes everything so many times slower.
+static void slow_down(TwFluidRow *row, double times)
+{
+    static const TwFluidValue rates[] = {
+        TW_FLUID_ENDS,       TW_FLUID_ITERATIONS,  TW_FLUID_CHANGES, TW_FLUID_HIT_TOKENS,  TW_FLUID_LOOKED_UP,
+        TW_FLUID_RECOMPUTED, TW_FLUID_PREEMPTIONS, TW_FLUID_STEPS,   TW_FLUID_STEP_TOKENS, TW_FLUID_CROSSED};
+    for (int k = 0; k < TW_FLUID_POINTS && times > 1.0; k++) {
+        for (size_t j = 0; j < sizeof rates / sizeof *rates; j++) row->at[k][rates[j]] /= times;
+        row->at[k][TW_FLUID_TTFT_S] *= times;
+        row->at[k][TW_FLUID_TPOT_S] *= times;
+    }
+}
+
 static void advance_replica(const TwFluidWork *w, int k, Group *g)
 {
     TwReplica *r = &w->replica[k];
     TwFlow *f = &w->flow[k];
+    const TwWorkload whole = {.inner = w->plant};
     double congestion = w->link ? w->link[k].congestion : 1.0;
-    if (r->clock_level != g->level || r->cap_w != g->cap_w || congestion != g->slow)
-        tw_fluid_row(g->step.table, g->level = r->clock_level, g->cap_w = r->cap_w, g->slow = congestion, &g->row);
+    double times = tw_workload_slow(&whole, w->block, w->cell->replica_begin + k);
+    bool same = r->clock_level == g->level && r->cap_w == g->cap_w && congestion == g->slow && times == g->times;
+    if (!same) {
+        g->level = r->clock_level, g->cap_w = r->cap_w, g->slow = congestion, g->times = times;
+        tw_fluid_row(g->step.table, g->level, g->cap_w, g->slow, &g->row);
+        slow_down(&g->row, times);
+    }
     g->step.now_s = w->now_s;
     if (tw_fluid_group(w, k) == TW_FLUID_GROUP_PROMPTS)
         tw_fluid_step_prompts(&g->step, r, f);

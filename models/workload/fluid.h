@@ -39,7 +39,7 @@
 #include "models/workload/workload.h"
 
 enum { TW_FLUID_PARTS = 32 };
-enum { TW_FLUID_POINTS = 16, TW_FLUID_CLOCKS = 6, TW_FLUID_CAPS = 4, TW_FLUID_SLOWS = 4 };
+enum { TW_FLUID_POINTS = 17, TW_FLUID_CLOCKS = 6, TW_FLUID_CAPS = 4, TW_FLUID_SLOWS = 4 };
 enum { TW_FLUID_ROWS = TW_FLUID_CLOCKS + TW_FLUID_CAPS + TW_FLUID_SLOWS, TW_FLUID_SEEN = 1024, TW_FLUID_GAPS = 64 };
 
 // Of a replica: requests and others a second; W; shares of time.

@@ -8,17 +8,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FLIGHT_MOST = 4096, SAMPLE = 512, MEANS = 65536, COUNT_LIMITED = 2500, COUNT_FULL = 16000 };
+enum { FLIGHT_MOST = 4096, SAMPLE = 512, MEANS = 65536, COUNT_LIMITED = 2500, COUNT_FULL = 60000 };
 static const int levels[TW_FLUID_CLOCKS] = {16, 14, 12, 8, 4, 0};     // a board limit may keep the first two alike
 static const double caps[TW_FLUID_CAPS] = {0.85, 0.7, 0.55, 0.4};     // of full_w
 static const double slows[TW_FLUID_SLOWS] = {1.5, 2.5, 5.0, 12.0};    // network cards slower than alone
 // the last point is saturation, one between it and the last load measured
 enum { LAST = TW_FLUID_POINTS - 1, MEASURED = LAST - 2 };
 // of what saturation serves; the first point is idle, the last saturation
-static const double loads[MEASURED] = {
-    0.004, 0.015, 0.04, 0.1, 0.2, 0.32, 0.43, 0.54, 0.64, 0.73, 0.81, 0.87, TW_FLUID_LAST_LOAD};
+static const double loads[MEASURED] = {0.004, 0.015, 0.025, 0.04, 0.1,  0.2,  0.32,
+                                       0.43,  0.54,  0.64,  0.73, 0.81, 0.87, TW_FLUID_LAST_LOAD};
 // requests that count, beside six times those in work: queues of chance take their time
-static const int counts[MEASURED] = {500, 500, 500, 1000, 1500, 2000, 2000, 2000, 2000, 2000, 3000, 6000, 8000};
+static const int counts[MEASURED] = {500, 500, 500, 500, 1000, 1500, 2000, 2000, 2000, 2000, 2000, 3000, 6000, 8000};
 
 // ---- the table
 // -------------------------------------------------------------------------------------------------------
@@ -253,11 +253,14 @@ static void measure(TwFluidBench *b, TwFluidTable *t)
 {
     int threads = b->workload->threads > 0 ? b->workload->threads : omp_get_max_threads();
     TwFluidCase first = row_case(t, 0);
-    first.count = COUNT_FULL;    // what is served at most decides on all that is close to it
     b->effort = 1.0;
     t->rows = TW_FLUID_ROWS - (b->step->crosses ? 0 : TW_FLUID_SLOWS);
     t->full_w = tw_fluid_run(b, &first, t->row[0].at[LAST], &t->spread[0][LAST], NULL);
     b->effort = effort_of(b, t->row[0].at[LAST]);
+    if (b->effort == 1.0) {    // what is served at most decides on all that is close to it
+        first.count = COUNT_FULL;
+        t->full_w = tw_fluid_run(b, &first, t->row[0].at[LAST], &t->spread[0][LAST], NULL);
+    }
 #pragma omp parallel for schedule(dynamic) num_threads(threads)
     for (int r = 1; r < t->rows; r++) {
         const TwFluidCase c = row_case(t, r);

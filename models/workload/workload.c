@@ -185,6 +185,7 @@ static bool compile_pool(const TwWorkloadSpec *workload, const TwPoolSpec *spec,
     for (int t = 0; t < pool->engine.spec.tier_count; t++) shared |= pool->engine.tiers[t].shared;
     pool->ordered = pool->source.finished || pool->apart || policy == TW_CENTRAL || shared;
     pool->stream = tw_stream(spec->seed, spec->name);
+    pool->redraw_ns = spec->redraw_s > 0.0 ? llround(spec->redraw_s * 1e9) : 0;
     return true;
 }
 
@@ -256,7 +257,7 @@ static void mirror_cell(Plant *p, const Cell *cell, const Cell *of)
 static void draw_cells(const TwWorkloadSpec *spec, Plant *p)
 {
     for (int i = 0; i < p->pools[p->pool_count - 1].replica_end; i++) p->mirror[i] = i;
-    for (int cell = 0; cell < p->cell_count; cell++) p->cells[cell].stands_for = 1;
+    for (int cell = 0; cell < p->cell_count; cell++) p->cells[cell].stands_for = 1, p->like[cell] = cell;
     for (int k = 0; k < p->pool_count; k++) {
         const Pool *pool = &p->pools[k];
         int n = pool->cell_end - pool->cell_begin, left = spec->pools[k].sampled_cells;
@@ -276,6 +277,7 @@ static void draw_cells(const TwWorkloadSpec *spec, Plant *p)
                 like = like + 1 < pool->cell_end ? like + 1 : pool->cell_begin;
             } while (p->cells[like].stands_for == 0);
             p->cells[like].stands_for++;
+            p->like[pool->cell_begin + c] = like;
             mirror_cell(p, cell, &p->cells[like]);
         }
     }
@@ -439,6 +441,7 @@ bool tw_workload_create(TwWorkload **out, const TwWorkloadSpec *spec, TwLayout *
     p->rack_replicas = TW_TAKE(arena, spec->rack_count + 1, int);
     p->parts_at = TW_TAKE(arena, replicas + 1, size_t);
     p->mirror = TW_TAKE(arena, replicas + 1, int);
+    p->like = TW_TAKE(arena, p->cell_count + 1, int);
     p->prefill_built = TW_TAKE(arena, replicas + 1, bool);
     p->rows_at = TW_TAKE(arena, replicas + 1, TwEnginePlace);
     p->slow = TW_TAKE(arena, replicas + 1, double);
@@ -599,6 +602,7 @@ void tw_workload_advance(const TwWorkload *workload, void *block, const TwWorklo
         if (!p->pools[k].fluid) continue;
         tw_fluid_arrivals(p, block, k, from_ns, until_ns);
     }
+    tw_cells_redraw(p, block, in, from_ns);
     if (p->threads == 1) {
         for (int cell = 0; cell < p->cell_count; cell++) advance_cell(p, block, cell, in, from_ns, until_ns);
     } else {

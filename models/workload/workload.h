@@ -69,6 +69,7 @@ typedef struct TwPoolSpec {
     double slow_share, slow_times;
     int gpus, prefill_gpus;    // of a replica; 0 counts as 1
     int sampled_cells;         // so many router cells, drawn by the seed, are simulated and stand for all; 0: all are
+    double redraw_s;           // they are drawn anew so often; 0: never
     bool fluid;                // requests are a flow (fluid.h)
     double fluid_window_s;     // in which its racks' demand is taken; 0: 1 s
 } TwPoolSpec;

@@ -32,6 +32,7 @@ typedef struct Pool {
     int services, tenants;
     int moves_max, held_max;    // of a cell
     int index_bits, belief_bits, event_bits;
+    int64_t redraw_ns;    // cells that stand for others are drawn anew so often; 0: never
     TwFluidTable *fluid;          // NULL: request by request
     TwFluidApart *fluid_apart;    // NULL: prompts are computed where they are decoded
 } Pool;
@@ -111,6 +112,8 @@ typedef struct CellState {
     int64_t transfers, transfer_bytes, delivered_bytes, lost_bytes, retried, overflow;
     int64_t refused;    // turned away since all were busy
     TwWide transfer_ns;
+    int32_t away;      // of cells that stand for others: so many on is the one whose racks it has
+    int64_t period;    // of drawing, from 1 on; 0: none yet
 } CellState;
 
 // What of a replica lies in a rack.
@@ -130,6 +133,7 @@ struct TwWorkloadPlant {
     bool *prefill_built;       // [replica] computes prompts for the others, until it gets another role
     size_t *parts_at;          // [replica] in `parts`
     TwEnginePlace *rows_at;    // [replica] in `rows`
+    int *like;                 // [cell] the simulated one that it is like; itself where it is simulated
     int *mirror;               // [replica] the simulated one whose state is its own; itself where its cell is simulated
     int64_t measure_from_ns;
     TwSlot replicas, parts, rows;     // [replica] heads, and the arrays of each, in cell order
@@ -191,6 +195,9 @@ double tw_wire_fair(const Move *moves, int count, const TwReplicaLink *link, int
 
 // What the router of a cell believes, where it does not know.
 TwKvBeliefs tw_cell_beliefs(const Plant *plant, void *block, int cell);
+
+// redraw.c: before a window, at each end of a period of drawing.
+void tw_cells_redraw(const Plant *plant, void *block, const TwWorkloadIn *in, int64_t from_ns);
 
 // One cell from from_ns to until_ns.
 void tw_cell_advance(const Plant *plant, void *block, int cell, const TwWorkloadIn *in, int64_t from_ns,
