@@ -285,7 +285,8 @@ bool tw_engine_build(TwEngine *engine, const TwEngineSpec *given, TwError *error
     engine->queue = (b * sizeof(uint16_t) + 15) / 16 * 16;
     engine->chunks = engine->queue + (size_t)engine->queues * sizeof(TwQueue);
     (void)reserve(engine, engine->chunks + sequences * sizeof(uint32_t), 1);
-    engine->heap = reserve(engine, sequences, sizeof(uint64_t));
+    // so that the four below each lie on one cache line
+    engine->heap = reserve(engine, sequences + 3, sizeof(uint64_t)) + 3 * sizeof(uint64_t);
     if (engine->pauses) engine->fresh = reserve(engine, sequences, sizeof(uint32_t));
     if (spec.prefix_cache) build_cache(engine);
     if (engine->fronts) engine->tail = reserve(engine, 1, sizeof(TwFrontTail));

@@ -130,11 +130,16 @@ static inline void heap_rise(uint64_t *heap, int at, uint64_t key)
     heap[at] = key;
 }
 
+enum { TW_HEAP_NEAR = 48 };    // sequences whose heap stays near the processor
 static inline void heap_sink(uint64_t *heap, int count, int at, uint64_t key)
 {
     for (;;) {
         int child = 4 * at + 1, best = child;
         if (child + 4 <= count) {
+            if (count > TW_HEAP_NEAR) {
+                tw_fetch(heap + 4 * child + 1);    // the sixteen below the four: two cache lines
+                tw_fetch(heap + 4 * child + 9);
+            }
             // the least of four without a branch: which it is cannot be foreseen
             const uint64_t *c = heap + child;
             int left = c[1] < c[0], right = 2 + (c[3] < c[2]);

@@ -63,15 +63,22 @@ static void fill_up(const TwStepTables *t, Dealt *d)
     d->token_mean = d->group_mean = d->logit_mean = 1.0;
 }
 
-// Over all ways, or over the stages of one rank.
-static Dealt deal_over(const TwStepTables *t, const TwBatch *b, int n_ways)
+// Over all ways, or over the stages of one rank. Written where it stays: copied, its halves would wait for each other
+// in the store buffer.
+static inline void deal_over(const TwStepTables *t, const TwBatch *b, int n_ways, Dealt *d)
 {
+    d->chunk_tokens = b->chunk_tokens;
+    d->chunk_share = d->chunk_mean = 1.0;
     if (n_ways == 1) {
-        int n = b->tokens < 1 ? 1 : b->tokens;
-        return (Dealt){n, b->decodes, b->chunk_tokens, b->logits, n, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0};
+        d->tokens = d->group = b->tokens < 1 ? 1 : b->tokens;
+        d->decodes = b->decodes;
+        d->logits = b->logits;
+        d->token_mean = d->decode_mean = d->logit_mean = d->group_mean = 1.0;
+        return;
     }
     double ways = n_ways;
-    Dealt d = {.decodes = per_way(b->decodes, n_ways), .logits = per_way(b->logits, n_ways), .chunk_share = 1.0};
+    d->decodes = per_way(b->decodes, n_ways);
+    d->logits = per_way(b->logits, n_ways);
     if (b->chunks > 0 && b->chunk_tokens > 0) {
         // Prompts lie whole with a rank, which takes no more than its own budget. Stages that run full share them:
         // while one is busy with a prompt the others have prompts of their own micro-batches. A lone prompt passes them
@@ -80,25 +87,26 @@ static Dealt deal_over(const TwStepTables *t, const TwBatch *b, int n_ways)
         double most = (double)b->chunk_tokens * per_way(b->chunks, n_ways / stages) / ((double)b->chunks * stages);
         most = smaller(most, t->way_tokens);
         most = larger(most, per_way(b->chunk_tokens, n_ways));
-        d.chunk_tokens = (int)most + ((int)most < most);
-        d.chunk_share = d.chunk_tokens / (double)b->chunk_tokens;
-        d.chunk_mean = 1.0 / (ways * d.chunk_share);
+        d->chunk_tokens = (int)most + ((int)most < most);
+        d->chunk_share = d->chunk_tokens / (double)b->chunk_tokens;
+        d->chunk_mean = 1.0 / (ways * d->chunk_share);
+    } else {
+        d->chunk_tokens = 0;
+        d->chunk_mean = 0.0;
     }
-    d.tokens = d.decodes + d.chunk_tokens;
-    if (d.tokens < 1) d.tokens = 1;
-    d.group = per_way(b->tokens < 1 ? 1 : b->tokens, t->stages);
-    d.token_mean = smaller(b->tokens / (ways * d.tokens), 1.0);
-    d.group_mean = smaller(b->tokens / ((double)t->stages * d.group), 1.0);
-    d.decode_mean = d.decodes > 0 ? b->decodes / (ways * d.decodes) : 1.0;
-    d.logit_mean = d.logits > 0 ? b->logits / (ways * d.logits) : 1.0;
-    return d;
+    d->tokens = d->decodes + d->chunk_tokens;
+    if (d->tokens < 1) d->tokens = 1;
+    d->group = per_way(b->tokens < 1 ? 1 : b->tokens, t->stages);
+    d->token_mean = smaller(b->tokens / (ways * d->tokens), 1.0);
+    d->group_mean = smaller(b->tokens / ((double)t->stages * d->group), 1.0);
+    d->decode_mean = d->decodes > 0 ? b->decodes / (ways * d->decodes) : 1.0;
+    d->logit_mean = d->logits > 0 ? b->logits / (ways * d->logits) : 1.0;
 }
 
-static Dealt deal(const TwStepTables *t, const TwBatch *b)
+static inline void deal(const TwStepTables *t, const TwBatch *b, Dealt *d)
 {
-    Dealt d = deal_over(t, b, t->ways);
-    if (t->graph_doubling && b->chunks == 0) fill_up(t, &d);
-    return d;
+    deal_over(t, b, t->ways, d);
+    if (t->graph_doubling && b->chunks == 0) fill_up(t, d);
 }
 
 // What all ranks of a group have in common: the tokens of all meet in the experts; while none has a prompt, all run the
@@ -120,18 +128,17 @@ static Group meet(const TwStepTables *t, int ranks, const TwBatch *batch)
     return g;
 }
 
-static Dealt deal_rank(const TwStepTables *t, const TwBatch *b, const Group *g)
+static inline void deal_rank(const TwStepTables *t, const TwBatch *b, const Group *g, Dealt *d)
 {
-    Dealt d = deal_over(t, b, t->stages);
-    d.group = per_way(g->tokens < 1 ? 1 : g->tokens, t->stages);
-    d.group_mean = smaller(g->tokens / ((double)t->stages * d.group), 1.0);
-    if (!g->graph) return d;
-    if (d.tokens < g->most) {
-        d.tokens = g->most;
-        d.token_mean = 1.0;
+    deal_over(t, b, t->stages, d);
+    d->group = per_way(g->tokens < 1 ? 1 : g->tokens, t->stages);
+    d->group_mean = smaller(g->tokens / ((double)t->stages * d->group), 1.0);
+    if (!g->graph) return;
+    if (d->tokens < g->most) {
+        d->tokens = g->most;
+        d->token_mean = 1.0;
     }
-    if (t->graph_doubling) fill_up(t, &d);
-    return d;
+    if (t->graph_doubling) fill_up(t, d);
 }
 
 // ---- where a batch lies --------------------------------------------------------------------------------------------
@@ -347,7 +354,8 @@ static void place_dealt(Placed *p, const TwStepTables *t, const TwBatch *b, cons
 
 static void place(Placed *p, const TwStepTables *t, const TwBatch *b, double congestion, TwStep *step)
 {
-    Dealt dealt = deal(t, b);
+    Dealt dealt;
+    deal(t, b, &dealt);
     place_dealt(p, t, b, &dealt, t->ways, b->chunks == 0, congestion, step);
 }
 
@@ -560,7 +568,8 @@ static void place_ranks(Ranks *r, const TwBatch *batch, double congestion, TwSte
     const TwStepTables *t = r->tables;
     Group group = meet(t, r->count, batch);
     for (int k = 0; k < r->count; k++) {
-        Dealt dealt = deal_rank(t, &batch[k], &group);
+        Dealt dealt;
+        deal_rank(t, &batch[k], &group, &dealt);
         place_dealt(&r->placed[k], t, &batch[k], &dealt, t->stages, group.graph, congestion, &step[k]);
     }
 }
