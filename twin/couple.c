@@ -263,6 +263,9 @@ static void book(const TwPlant *plant, void *block, TwScratch *s, const TwPowerO
     m->extra_j += extra_j;
     m->gpu_j += w->gpu_w_sum * window_s;
     m->host_j += w->host_w_sum * window_s;
+    // the temperature's part is the accelerators'; where these draw nothing, that of what still runs
+    for (int i = 0; i < plant->rack_count; i++)
+        if (!(w->gpu_w[i] > 0.0)) m->host_j += s->rack_extra_j[i];
     m->shelf_j += (ac_w - dc_w) * window_s;
     m->fabric_j += w->fabric_w * window_s;
     m->cooling_j += heat->load_j;

@@ -158,12 +158,14 @@ void tw_report_power(TwReport *report, const TwState *state)
     tw_report_add(report, "power.granted_rack_kw.min", "kW", "least that a rack was granted", m->granted_min_w * 1e-3);
     tw_report_add(report, "power.pue", "1", "utility energy over IT energy (racks at AC, fabric)",
                   tw_over(m->utility_j, it_j));
+    double gpus_j = m->rack_j - m->host_j - m->shelf_j;
+    if (fabs(gpus_j) < 1e-12 * m->rack_j) gpus_j = 0.0;    // what sums leave of nothing
     tw_report_add(report, "power.losses_mw.tree", "MW", "electrical tree",
                   tw_over(m->room_loss_j + m->outdoor_loss_j, time_s) * 1e-6);
     tw_report_add(report, "power.losses_mw.shelves", "MW", "rack power shelves (inside IT)",
                   tw_over(m->shelf_j, time_s) * 1e-6);
     tw_report_add(report, "power.gpu_mw.mean", "MW", "accelerators, at the temperatures of their chips",
-                  tw_over(m->rack_j - m->host_j - m->shelf_j, time_s) * 1e-6);
+                  tw_over(gpus_j, time_s) * 1e-6);
     tw_report_add(report, "power.host_mw.mean", "MW", "everything else at the busbars",
                   tw_over(m->host_j, time_s) * 1e-6);
     tw_report_add(report, "power.fabric_mw.mean", "MW", "scale-out switches and optics",

@@ -137,4 +137,7 @@ workload: { racks = ["gb3"]; model = "llama-3.1-8b"; arrival = { kind = "poisson
 END
 expect 0 "144 replicas of 1 GPUs" "$TOKENWORKS" check digits.cfg
 grep -Eq "p12 .* 142.0 " out.txt && grep -Eq "p22 .* 264.0 " out.txt || { cat out.txt; fail "groups with a digit are not dealt each by itself"; }
+# racks held below what their hosts draw: accelerators that rest draw nothing, not less
+expect 1 "exceeded" "$TOKENWORKS" run dps_8rack --for 1min --set run.rack_scale=10 --json --out none.h5 -q
+[ "$(json power.gpu_mw.mean)" = 0 ] || fail "accelerators without power draw $(json power.gpu_mw.mean) MW"
 finish
