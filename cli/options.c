@@ -292,6 +292,8 @@ static const struct {
     {{"busy-prompt-tokens", 0, "N", TW_SERVE, "so does one with more prompt tokens to compute"},
      SERVING + TW_ON_BUSY_TOKENS},
     {{"busy-waiting", 0, "N", TW_SERVE, "and one with more requests waiting"}, SERVING + TW_ON_BUSY_WAITING},
+    {{"busy-queue", 0, "N", TW_SERVE, "so many wait at a router until one is not busy; default 0: rejected"},
+     SERVING + TW_ON_BUSY_QUEUE},
     {{"slow-share", 0, "F", TW_SERVE, "stragglers: share of the GPUs that make their replica slower"},
      SERVING + TW_ON_SLOW_SHARE},
     {{"slow-times", 0, "X", TW_SERVE, "how many times as long such a replica takes, default 1.3"},

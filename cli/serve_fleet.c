@@ -10,10 +10,11 @@
 bool tw_cli_fleet_asked(const TwOptions *o)
 {
     static const TwServing mine[] = {
-        TW_ON_ROUTER,  TW_ON_PLANNER,  TW_ON_PREDICTOR,   TW_ON_INTERVAL,     TW_ON_PROFILE,       TW_ON_PROMPTS,
-        TW_ON_RE_ROLE, TW_ON_TTFT_SLO, TW_ON_TPOT_SLO,    TW_ON_ITL_SLO,      TW_ON_ITL_SHARE,     TW_ON_PATIENCE,
-        TW_ON_TIMEOUT, TW_ON_LEAVE,    TW_ON_FIRST_TOKEN, TW_ON_SESSIONS,     TW_ON_SIGNAL_PERIOD, TW_ON_EVENT_DELAY,
-        TW_ON_KV_TTL,  TW_ON_BUSY_KV,  TW_ON_BUSY_TOKENS, TW_ON_BUSY_WAITING, TW_ON_SLOW_SHARE,    TW_ON_SLOW_TIMES};
+        TW_ON_ROUTER,      TW_ON_PLANNER,       TW_ON_PREDICTOR,   TW_ON_INTERVAL,   TW_ON_PROFILE,
+        TW_ON_PROMPTS,     TW_ON_RE_ROLE,       TW_ON_TTFT_SLO,    TW_ON_TPOT_SLO,   TW_ON_ITL_SLO,
+        TW_ON_ITL_SHARE,   TW_ON_PATIENCE,      TW_ON_TIMEOUT,     TW_ON_LEAVE,      TW_ON_FIRST_TOKEN,
+        TW_ON_SESSIONS,    TW_ON_SIGNAL_PERIOD, TW_ON_EVENT_DELAY, TW_ON_KV_TTL,     TW_ON_BUSY_KV,
+        TW_ON_BUSY_TOKENS, TW_ON_BUSY_WAITING,  TW_ON_BUSY_QUEUE,  TW_ON_SLOW_SHARE, TW_ON_SLOW_TIMES};
     for (size_t k = 0; k < sizeof mine / sizeof *mine; k++)
         if (o->serving[mine[k]]) return true;
     return o->set_count > 0;    // --for
@@ -36,14 +37,15 @@ static bool one_of(const char *option, const char *name, const char *const *word
 // What the router knows, and when it turns away.
 static bool read_routing(const TwOptions *o, TwFleetSpec *f)
 {
-    int64_t tokens, waiting;
+    int64_t tokens, waiting, queue;
     TwRouterSpec *r = &f->routing;
     if (!tw_cli_real(o, TW_ON_SIGNAL_PERIOD, "signal-period", 0.0, 1e3, 0.0, &r->signal_period_s) ||
         !tw_cli_real(o, TW_ON_EVENT_DELAY, "kv-event-delay", 0.0, 60.0, 0.0, &r->event_delay_s) ||
         !tw_cli_real(o, TW_ON_KV_TTL, "kv-ttl", 1e-3, 1e6, 0.0, &r->assume_s) ||
         !tw_cli_real(o, TW_ON_BUSY_KV, "busy-kv", 0.0, 1.0, 0.0, &r->busy_kv) ||
         !tw_cli_whole(o, TW_ON_BUSY_TOKENS, "busy-prompt-tokens", 0, 1000000000, 0, &tokens) ||
-        !tw_cli_whole(o, TW_ON_BUSY_WAITING, "busy-waiting", 0, 1000000, 0, &waiting))
+        !tw_cli_whole(o, TW_ON_BUSY_WAITING, "busy-waiting", 0, 1000000, 0, &waiting) ||
+        !tw_cli_whole(o, TW_ON_BUSY_QUEUE, "busy-queue", 0, 1000000, 0, &queue))
         return false;
     if (!tw_cli_real(o, TW_ON_SLOW_SHARE, "slow-share", 0.0, 1.0, 0.0, &f->slow_share) ||
         !tw_cli_real(o, TW_ON_SLOW_TIMES, "slow-times", 1.0, 100.0, 1.3, &f->slow_times))
@@ -52,7 +54,11 @@ static bool read_routing(const TwOptions *o, TwFleetSpec *f)
         fprintf(stderr, "tokenworks: --slow-times needs --slow-share\n");
         return false;
     }
-    r->busy_tokens = (int)tokens, r->busy_waiting = (int)waiting;
+    r->busy_tokens = (int)tokens, r->busy_waiting = (int)waiting, r->busy_queue = (int)queue;
+    if (queue > 0 && !tw_router_limits(r)) {
+        fprintf(stderr, "tokenworks: --busy-queue needs --busy-kv, --busy-prompt-tokens or --busy-waiting\n");
+        return false;
+    }
     bool kv =
         strcmp(f->router, "kv_aware") == 0 || strcmp(f->router, "scored") == 0 || strcmp(f->router, "affinity") == 0;
     if (!kv && (o->serving[TW_ON_EVENT_DELAY] || o->serving[TW_ON_KV_TTL])) {

@@ -113,6 +113,31 @@ static void warn_idle(const TwNode *node, const TwModelRow *model, const TwEngin
         tw_node_warn(settings, "tier_credit", errors, "there are no lower tiers to give credit for, expected tiers");
 }
 
+// What a router is told of caches does nothing where it does not ask, or nothing is cached.
+static void warn_idle_events(const TwNode *node, const char *router, const TwEngineSpec *engine,
+                             const TwRouterSpec *routing, TwErrors *errors)
+{
+    static const char *const words[] = {"kv_events", "kv_event_delay_s", "kv_event_period_s", "kv_ttl_s"};
+    const TwNode *settings = tw_node_group(node, "engine");
+    bool asks = strcmp(router, "kv_aware") == 0 || strcmp(router, "scored") == 0 || strcmp(router, "affinity") == 0;
+    for (int i = 0; i < 4; i++) {
+        if (!tw_node_given(settings, words[i])) continue;
+        if (!asks)
+            tw_node_warn(settings, words[i], errors,
+                         "router = \"%s\" does not ask what is cached, expected kv_aware, scored or affinity", router);
+        else if (!engine->prefix_cache)
+            tw_node_warn(settings, words[i], errors, "nothing is cached: prefix_cache = \"on\" turns it on");
+        else if ((i == 1 || i == 2) && routing->assume_s > 0.0)
+            tw_node_warn(settings, words[i], errors, "kv_events = false: nothing is told");
+        else if (i == 3 && !(routing->assume_s > 0.0))
+            tw_node_warn(settings, words[i], errors, "kv_events = true: nothing is assumed");
+    }
+    if (tw_node_given(settings, "busy_queue_max") && !tw_router_limits(routing))
+        tw_node_warn(settings, "busy_queue_max", errors, "no busy_ limit is set: nobody is busy");
+    if (tw_node_given(settings, "slow_times") && !tw_node_given(settings, "slow_fraction"))
+        tw_node_warn(settings, "slow_times", errors, "slow_fraction = 0: no GPU is slower");
+}
+
 // Replicas of one kind: those that compute prompts alone, or the others.
 typedef struct Kind {
     TwPoolRow row;    // as it holds for them
@@ -383,6 +408,7 @@ static bool check_engine(const Draft *d, const TwEngineSpec *engine, const TwPoo
         return false;
     }
     warn_idle(d->node, &d->model, engine, d->errors);
+    warn_idle_events(d->node, d->own.row.router, engine, &spec->routing, d->errors);
     tw_warn_idle_gaps(d->plant, d->pool, &d->own.row, d->node, d->errors);
     if (tw_traffic_images(d->pool->traffic) && engine->encode_s <= 0.0)
         tw_node_warn(settings, "encode_s_per_image", d->errors,

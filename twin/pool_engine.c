@@ -19,7 +19,7 @@ typedef struct EngineRow {
     double kv_event_delay_s, kv_event_period_s, kv_ttl_s, busy_kv_fraction;
     bool kv_events;
     double slow_fraction, slow_times;
-    int64_t busy_prompt_tokens, busy_waiting, busy_spared_priority;
+    int64_t busy_prompt_tokens, busy_waiting, busy_spared_priority, busy_queue_max;
 } EngineRow;
 
 typedef struct TierRow {
@@ -113,6 +113,8 @@ static const TwField engine_fields[] = {
           "and one with more requests waiting; 0: no limit"),
     FIELD(EngineRow, busy_spared_priority, "1", TW_INTEGER, 0, TW_PRIORITIES, "0", NULL,
           "of this priority and above nobody is rejected for that; 0: all are"),
+    FIELD(EngineRow, busy_queue_max, "1", TW_INTEGER, 0, 1e6, "0", NULL,
+          "so many wait at the router of a cell until a replica is not busy; 0: nobody, they are rejected"),
 };
 static const TwField tier_fields[] = {
     FIELD(TierRow, capacity_bytes, "B", TW_REAL, 1, 1e18, NULL, NULL, "for the KV of one replica; shared: of the pool"),
@@ -287,7 +289,8 @@ bool tw_pool_engine(const TwNode *pool, TwArena *arena, bool shares, double bloc
                                    .busy_kv = row.busy_kv_fraction,
                                    .busy_tokens = (int)row.busy_prompt_tokens,
                                    .busy_waiting = (int)row.busy_waiting,
-                                   .busy_spared = (int)row.busy_spared_priority};
+                                   .busy_spared = (int)row.busy_spared_priority,
+                                   .busy_queue = (int)row.busy_queue_max};
     spec->slow_share = row.slow_fraction;
     spec->slow_times = row.slow_times;
     spec->retry = row.retry;

@@ -261,15 +261,20 @@ static bool looks_back(const Pool *pool)
            policy != TW_CENTRAL;
 }
 
+// The router looks at the loads as they are at a time, before anything happens at it.
+static void look(Work *w, int64_t at_ns)
+{
+    refresh_all(w, at_ns);
+    w->state->router.seen_ns = at_ns;
+    memcpy(w->seen_load, w->load, (size_t)w->cell->replica_count * sizeof *w->load);
+    if (w->pool->signals) memcpy(w->seen_signal, w->signal, (size_t)w->cell->replica_count * sizeof *w->signal);
+}
+
 // Before anything happens at now_ns: loads at the end of the last whole signal period, if they were not looked at yet.
 static void tick(Work *w, int64_t now_ns)
 {
     int64_t seen = now_ns / w->period_ns * w->period_ns;
-    if (seen <= w->state->router.seen_ns) return;
-    refresh_all(w, seen);
-    w->state->router.seen_ns = seen;
-    memcpy(w->seen_load, w->load, (size_t)w->cell->replica_count * sizeof *w->load);
-    if (w->pool->signals) memcpy(w->seen_signal, w->signal, (size_t)w->cell->replica_count * sizeof *w->signal);
+    if (seen > w->state->router.seen_ns) look(w, seen);
 }
 
 static bool busy(const Work *w, int k, const TwRouterSignal *signal)
@@ -398,15 +403,19 @@ static int route_on(Work *w, const TwRequest *request, int64_t now_ns, bool pref
     return k;
 }
 
+// Whether it is let in though all are busy: who was before, and who is spared.
+static bool let_in(const Work *w, const TwRequest *request, const TwComing *coming)
+{
+    int spared = w->pool->router.busy_spared;
+    return coming->moved || (spared > 0 && request->priority >= spared);
+}
+
 // The same for who comes, who is turned away where all are busy but for those that are spared.
 static int route_in(Work *w, const TwRequest *request, TwComing *coming, bool prefill, Cut *cut)
 {
-    int spared = w->pool->router.busy_spared;
-    if (coming->moved || (spared > 0 && request->priority >= spared))
-        return route_on(w, request, coming->now_ns, prefill, cut);
+    if (let_in(w, request, coming)) return route_on(w, request, coming->now_ns, prefill, cut);
     int k = route(w, request, coming->now_ns, prefill, cut);
     coming->turned_away = k < 0 && w->all_busy;
-    w->state->refused += coming->turned_away;
     return k;
 }
 
@@ -606,67 +615,56 @@ static void offer(Work *w, int k, const TwRequest *request, const TwComing *comi
 
 static Held *held_of(const Work *w) { return (Held *)tw_at(w->block, w->plant->held) + w->cell->held_at; }
 
-// Central: whoever waits at the router goes where there is a place.
-static void release_held(Work *w, int64_t now_ns)
-{
-    CellState *s = w->state;
-    while (s->held > 0) {
-        Held *first = &held_of(w)[s->held_first];
-        Cut cut;
-        int k = route(w, &first->request, now_ns, false, &cut);
-        if (k < 0) return;
-        first->coming.now_ns = now_ns;
-        offer(w, k, &first->request, &first->coming);
-        s->held--;
-        s->held_first = s->held_first + 1 < w->pool->held_max ? s->held_first + 1 : 0;
-    }
-}
-
 static int32_t waits_at(const Work *w, int k) { return tw_engine_waiting(engine_at(w, k), replica_at(w, k)); }
 
-static void place(Work *w, const TwRequest *request, TwComing *coming)
+// Where prompts are computed apart: true where the prompt went to a replica that does; else *k is who does all of it.
+static bool place_apart(Work *w, const TwRequest *request, TwComing *coming, Cut *cut, int *k)
 {
     const Pool *pool = w->pool;
     const TwHandOver *h = &pool->hand_over;
+    // conditional: short prompts, or those that would wait long, are computed where they are decoded
+    *k = route_in(w, request, coming, false, cut);
+    if (coming->turned_away) return false;
+    int32_t cached = 0;
+    if (*k >= 0 && h->local_tokens > 0 && pool->engine.spec.prefix_cache && request->content.count > 0)
+        cached =
+            blocks_at(w, *k, request, tw_runs(&request->content, pool->engine.spec.list, 1, request->input_tokens, 0))
+            << pool->engine.prefix.shift;
+    bool local = request->input_tokens - cached < h->local_tokens || coming->kept > 0;
+    // of a prompt of one token there would be nothing to hand on
+    local |= h->first_token == TW_FIRST_DECODE && request->input_tokens == 1 && coming->seen == 0;
+    if (local && *k >= 0) return false;
+    int p = route_in(w, request, coming, true, cut);
+    bool long_queue = h->queue_max > 0 && p >= 0 && waits_at(w, p) >= h->queue_max && *k >= 0;
+    if (p < 0 || long_queue) return false;
+    TwComing apart = *coming;
+    apart.hand_over = true;
+    assume(w, p, request, cut, coming->now_ns);
+    offer(w, p, request, &apart);
+    return true;
+}
+
+// Offers a request to the replica that the router chooses. False: it chooses none, and nothing has happened.
+static bool place_now(Work *w, const TwRequest *request, TwComing *coming)
+{
+    const TwRouter before = w->state->router;
     Cut cut;
     cut.count = 0;
     int k;
-    if (pool->policy == TW_CENTRAL) {
-        CellState *s = w->state;
-        k = s->held == 0 ? route(w, request, coming->now_ns, false, &cut) : -1;
+    if (w->pool->policy == TW_CENTRAL) {
+        k = route(w, request, coming->now_ns, false, &cut);
         coming->turned_away = k < 0;
-        if (k < 0 && s->held < pool->held_max) {
-            int at = s->held_first + s->held++;
-            coming->turned_away = false;
-            held_of(w)[at < pool->held_max ? at : at - pool->held_max] = (Held){*request, *coming};
-            return;
-        }
-    } else if (pool->apart) {
-        // conditional: short prompts, or those that would wait long, are computed where they are decoded
-        k = route_in(w, request, coming, false, &cut);
-        int32_t cached = 0;
-        if (k >= 0 && h->local_tokens > 0 && pool->engine.spec.prefix_cache && request->content.count > 0)
-            cached = blocks_at(w, k, request,
-                               tw_runs(&request->content, pool->engine.spec.list, 1, request->input_tokens, 0))
-                     << pool->engine.prefix.shift;
-        bool local = request->input_tokens - cached < h->local_tokens || coming->kept > 0;
-        // of a prompt of one token there would be nothing to hand on
-        local |= h->first_token == TW_FIRST_DECODE && request->input_tokens == 1 && coming->seen == 0;
-        if (!local || k < 0) {
-            int p = coming->turned_away ? -1 : route_in(w, request, coming, true, &cut);
-            bool long_queue = h->queue_max > 0 && p >= 0 && waits_at(w, p) >= h->queue_max && k >= 0;
-            if (p >= 0 && !long_queue) {
-                TwComing apart = *coming;
-                apart.hand_over = true;
-                assume(w, p, request, &cut, coming->now_ns);
-                offer(w, p, request, &apart);
-                return;
-            }
-        }
+    } else if (w->pool->apart) {
+        if (place_apart(w, request, coming, &cut, &k)) return true;
     } else {
         k = route_in(w, request, coming, false, &cut);
     }
-    if (!coming->turned_away) assume(w, k, request, &cut, coming->now_ns);
+    if (coming->turned_away) {
+        // as if it had not been asked: how often it is depends on windows
+        w->state->router = before;
+        return false;
+    }
+    assume(w, k, request, &cut, coming->now_ns);
     if (cut.count > 0) {
         coming->run = cut.run;
         coming->run_count = cut.count;
@@ -675,6 +673,43 @@ static void place(Work *w, const TwRequest *request, TwComing *coming)
     }
     offer(w, k, request, coming);
     coming->run = NULL;
+    return true;
+}
+
+// Whoever waits at the router goes where there is a place, or somebody is not busy, in order.
+static void release_held(Work *w, int64_t now_ns)
+{
+    CellState *s = w->state;
+    while (s->held > 0) {
+        Held *first = &held_of(w)[s->held_first];
+        first->coming.now_ns = now_ns;
+        if (!place_now(w, &first->request, &first->coming)) return;
+        s->held--;
+        s->held_first = s->held_first + 1 < w->pool->held_max ? s->held_first + 1 : 0;
+    }
+}
+
+static bool hold(Work *w, const TwRequest *request, const TwComing *coming)
+{
+    CellState *s = w->state;
+    if (s->held >= w->pool->held_max) return false;
+    int at = s->held_first + s->held++;
+    Held *held = &held_of(w)[at < w->pool->held_max ? at : at - w->pool->held_max];
+    *held = (Held){*request, *coming};
+    held->coming.turned_away = false;
+    return true;
+}
+
+static void place(Work *w, const TwRequest *request, TwComing *coming)
+{
+    bool central = w->pool->policy == TW_CENTRAL;
+    // behind those who wait already
+    bool waits = w->state->held > 0 && (central || !let_in(w, request, coming));
+    coming->turned_away = waits;
+    if (!waits && place_now(w, request, coming)) return;
+    if (hold(w, request, coming)) return;
+    w->state->refused += !central;
+    offer(w, -1, request, coming);
 }
 
 // The earliest of the moves has come to its end.
@@ -800,7 +835,7 @@ static void begin_window(Work *w, const TwWorkloadIn *in, int64_t from_ns)
         r->peak_w = r->off ? 0.0 : r->busy && r->left > 0 ? r->full_w : engine_at(w, k)->spec.step->idle_w;
         publish(w, k, r);
     }
-    if (w->state->held > 0) release_held(w, from_ns);    // to who is there again
+    if (w->state->held > 0 && w->period_ns == 0) release_held(w, from_ns);    // to who is there again
 }
 
 static void end_window(Work *w, int64_t until_ns)
@@ -835,11 +870,17 @@ static int64_t next_event(Work *w, int64_t until_ns)
         if (!w->pool->ordered) return event;
         int first = 0;
         for (int k = 1; k < w->cell->replica_count; k++) first = w->next_ns[k] < w->next_ns[first] ? k : first;
-        int64_t now = w->next_ns[first];
+        int64_t now = w->next_ns[first], seen = w->state->router.seen_ns + w->period_ns;
+        if (w->state->held > 0 && w->period_ns > 0 && seen <= (now < event ? now : event)) {
+            // who waits at the router waits for its next look
+            look(w, seen);
+            release_held(w, seen);
+            continue;
+        }
         if (now >= event) return event;
         if (w->period_ns > 0) tick(w, now);
         refresh(w, first, now + 1);
-        if (w->state->held > 0) release_held(w, now);
+        if (w->state->held > 0 && w->period_ns == 0) release_held(w, now);
     }
 }
 
@@ -904,6 +945,7 @@ void tw_cell_advance(const Plant *p, void *block, int cell, const TwWorkloadIn *
         if (w.period_ns > 0) tick(&w, now);
         if (w.state->next_ns <= now) {
             arrive(&w);
+            if (w.state->held > 0 && w.period_ns == 0) release_held(&w, now);
         } else {
             TwRequest request;
             source->pop(source->context, block, c->of_pool, &request);

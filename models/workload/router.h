@@ -17,7 +17,8 @@
 // What is cached where is known at once, or as told some time ago, or assumed from what was sent where (kv_belief.h).
 // A replica is busy while more of its KV blocks are held, more prompt tokens wait to be computed there, or more
 // requests wait, than limits say: it gets nothing new, and where all are busy who comes is turned away (Dynamo's busy
-// thresholds, llm-d's saturation detector), unless its priority is spared.
+// thresholds, llm-d's saturation detector), unless its priority is spared, or waits at the router until one is not
+// (Dynamo's queue threshold).
 //
 // Loads are those after each replica's last boundary before the arrival, or, with a signal period, before the last
 // whole period.
@@ -59,6 +60,7 @@ typedef struct TwRouterSpec {
     int busy_tokens;           // so are more prompt tokens to compute; 0: no limit
     int busy_waiting;          // so are more waiting requests; 0: no limit
     int busy_spared;           // of this priority and above nobody is turned away for it; 0: all are
+    int busy_queue;            // so many wait at the router instead of being turned away
 } TwRouterSpec;
 
 static inline bool tw_router_limits(const TwRouterSpec *spec)

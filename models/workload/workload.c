@@ -183,7 +183,8 @@ static bool compile_pool(const TwWorkloadSpec *workload, const TwPoolSpec *spec,
                                            .finished = tw_traffic_closed(spec->traffic) ? traffic_finished : NULL};
     bool shared = false;
     for (int t = 0; t < pool->engine.spec.tier_count; t++) shared |= pool->engine.tiers[t].shared;
-    pool->ordered = pool->source.finished || pool->apart || policy == TW_CENTRAL || shared;
+    pool->ordered = pool->source.finished || pool->apart || policy == TW_CENTRAL || shared ||
+                    (pool->limits && pool->router.busy_queue > 0);
     pool->stream = tw_stream(spec->seed, spec->name);
     pool->redraw_ns = spec->redraw_s > 0.0 ? llround(spec->redraw_s * 1e9) : 0;
     return true;
@@ -220,7 +221,7 @@ static void size_cells(const TwPoolSpec *spec, Pool *pool)
     if (pool->apart) pool->hand_over.rows_max = (pool->re_role ? members - 1 : prefills) * pool->prefill.rows_max;
     int lost = pool->detect_ns >= 0 ? 4 * pool->engine.rows_max : 0;
     pool->moves_max = pool->hand_over.rows_max + lost;
-    pool->held_max = pool->policy == TW_CENTRAL ? spec->queue_max : 0;
+    pool->held_max = pool->policy == TW_CENTRAL ? spec->queue_max : pool->limits ? pool->router.busy_queue : 0;
     int64_t runs = (int64_t)members * pool->engine.prefix.nodes;
     if (pool->indexed)
         while ((int64_t)1 << pool->index_bits < runs + runs / 4) pool->index_bits++;

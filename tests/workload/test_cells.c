@@ -532,6 +532,17 @@ static void busy_replicas_turn_away(void)
     double three;
     servers_for_all(3, "random", (TwRouterSpec){.busy_waiting = 6}, 3 * 5.5, 1000, 30000, &wait_s, &three);
     CHECK(three > 1.0 / 11.0 && three < 0.9 * lost);
+    // M/M/1 where who comes waits at the router instead, and M/M/1/11 where only three do
+    servers_for_all(1, "round_robin", (TwRouterSpec){.busy_waiting = 2, .busy_queue = 1000}, 4.0, 1000, 200000, &wait_s,
+                    &lost);
+    printf("M/M/1 at the router: %.4f s waited, closed form %.4f\n", wait_s, 0.8 * 0.2 / 0.2);
+    CHECK(lost == 0.0);
+    CHECK_NEAR(wait_s, 0.8 * 0.2 / 0.2, 0.03);
+    servers_for_all(1, "round_robin", (TwRouterSpec){.busy_waiting = 6, .busy_queue = 3}, 5.5, 1000, 200000, &wait_s,
+                    &lost);
+    p = sum = 1.0;
+    for (int n = 1; n <= 11; n++) sum += p *= 5.5 * 0.2;
+    CHECK_NEAR(lost, p / sum, 0.04);
 }
 
 // Tokens found by a KV-aware router, with what it is told or assumes of the caches, and a checksum of how it all went.

@@ -275,6 +275,7 @@ static void rounds(int from, int count, uint64_t first_seed, bool loud)
             pool.routing.busy_tokens = draw_int(&seed, 0, 1) ? draw_int(&seed, 1, 3 * longest) : 0;
             pool.routing.busy_waiting = draw_int(&seed, 0, 1) ? draw_int(&seed, 1, 20) : 0;
             pool.routing.busy_spared = draw_int(&seed, 0, 3);
+            pool.routing.busy_queue = draw_int(&seed, 0, 1) ? draw_int(&seed, 1, 40) : 0;
         }
         if (draw_int(&seed, 0, 2) == 0) pool.slow_share = 0.3, pool.slow_times = 1.0 + draw_unit(&seed), pool.gpus = 2;
         const bool slows = draw_int(&seed, 0, 2) == 0;
