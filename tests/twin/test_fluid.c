@@ -36,14 +36,21 @@ static void look(const Factory *f, Seen *seen)
     tw_report_destroy(report);
 }
 
+// Figures are compared without the sanitizers; with them a quarter of the span is enough to look at memory.
+#ifdef __SANITIZE_ADDRESS__
+static const double part = 0.25;
+#else
+static const double part = 1.0;
+#endif
+
 static void compare(const char *name, const char *const *more, int count, double from_s, double until_s, double within)
 {
     Seen seen[2][2];
     for (int k = 0; k < 2; k++) {
         Factory f = hall(name, k ? "fluid" : "exact", more, count);
-        advance(f.state, from_s);
+        advance(f.state, part * from_s);
         look(&f, &seen[k][0]);
-        advance(f.state, until_s);
+        advance(f.state, part * until_s);
         look(&f, &seen[k][1]);
         factory_end(f);
     }
@@ -54,6 +61,7 @@ static void compare(const char *name, const char *const *more, int count, double
     }
     printf("%s, %d settings: tokens %+.2f %%, energy %+.2f %%\n", name, count, 100.0 * (tokens[1] / tokens[0] - 1.0),
            100.0 * (joules[1] / joules[0] - 1.0));
+    if (part < 1.0) return;
     CHECK_WITHIN(tokens[1], tokens[0], within * tokens[0]);
     CHECK_WITHIN(joules[1], joules[0], within * joules[0]);
 }
