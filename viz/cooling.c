@@ -552,15 +552,9 @@ static void draw_series(TwDraw *d, const TwScene *s, const TwView *view, TwBox b
     }
 }
 
-void tw_cooling_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box)
+static Sheet *sheet_of(TwDraw *d, const TwScene *s, TwView *view, unsigned char *marks)
 {
     int cdus = tw_scene_class(s, "cdu"), plant = tw_scene_class(s, "plant"), room = tw_scene_class(s, "room");
-    if (cdus < 0 && room < 0) {
-        tw_diagram_head(d, s, box, "Cooling", "", -1, false);
-        tw_diagram_empty(d, box, "no cooling elements in this result");
-        return;
-    }
-    unsigned char *marks = tw_diagram_marks(s, view);
     Sheet *t = calloc(1, sizeof *t);
     if (!t) abort();
     *t = (Sheet){.d = d,
@@ -577,6 +571,48 @@ void tw_cooling_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box)
     if (cdus >= 0) t->cdus = s->classes[cdus].first, t->cdu_count = s->classes[cdus].count;
     if (plant >= 0) t->plant = s->classes[plant].first;
     if (room >= 0) t->room = s->classes[room].first;
+    return t;
+}
+
+// One scale for all differences of temperature on the sheet.
+static void scale_changes(Sheet *t, TwView *view, TwBox box)
+{
+    double most = NAN;
+    static const char *const fields[] = {"supply_degc", "return_degc", "leaving_degc", "room_degc"};
+    for (int i = 0; i < t->branch_count; i++) {
+        const Branch *b = &t->branches[i];
+        const double all[] = {b->chip_change, b->supply_change, b->return_change, b->water_change};
+        for (int k = 0; k < 4; k++) most = tw_largest(all[k], most);
+    }
+    for (int k = 0; k < 4; k++) most = tw_largest(change(t, k < 3 ? t->plant : t->room, fields[k]), most);
+    t->changes = tw_difference_scale(view, most);
+    tw_difference_legend(t->d, box, "Temperature", "K", t->changes, view->locked);
+}
+
+// The room below the racks, with the air that goes down to it and what it gives to the outside at out_x. from: where
+// the air of the last branch begins.
+static void draw_air(Sheet *t, TwBox air, TwPoint from, double out_x)
+{
+    draw_room(t, air);
+    if (t->branch_count > 0 && t->branches[t->branch_count - 1].cdu < 0)
+        pipe(t, (TwPoint[]){from, {from.x, air.y}}, 2, true, NAN);
+    double mid = floor(air.y + air.h / 2.0);
+    char number[48], flow[96];
+    pipe(t, (TwPoint[]){{air.x + air.w, mid}, {out_x, mid}}, 2, true, NAN);
+    snprintf(flow, sizeof flow, "%s to the outside", tw_diagram_value(number, t->s, t->room, "reject_w"));
+    label(t, air.x + air.w + 10.0, mid - 6.0, out_x - air.x - air.w - 20.0, TW_LEFT, flow);
+}
+
+void tw_cooling_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box)
+{
+    int cdus = tw_scene_class(s, "cdu"), room = tw_scene_class(s, "room");
+    if (cdus < 0 && room < 0) {
+        tw_diagram_head(d, s, box, "Cooling", "", -1, false);
+        tw_diagram_empty(d, box, "no cooling elements in this result");
+        return;
+    }
+    unsigned char *marks = tw_diagram_marks(s, view);
+    Sheet *t = sheet_of(d, s, view, marks);
 
     double head = box.h > 200.0 ? 56.0 : 0.0, bottom = t->room >= 0 ? 104.0 : 0.0;
     double height = fmax(box.h - head - 24.0 - bottom, 40.0);
@@ -585,18 +621,7 @@ void tw_cooling_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box)
     char text[256];
     tell(t, text);
     TwBox rest = tw_diagram_head(d, s, box, "Cooling flow sheet", text, cdus >= 0 ? cdus : room, t->compares);
-    if (t->compares) {
-        double most = NAN;
-        static const char *const fields[] = {"supply_degc", "return_degc", "leaving_degc", "room_degc"};
-        for (int i = 0; i < t->branch_count; i++) {
-            const Branch *b = &t->branches[i];
-            const double all[] = {b->chip_change, b->supply_change, b->return_change, b->water_change};
-            for (int k = 0; k < 4; k++) most = tw_largest(all[k], most);
-        }
-        for (int k = 0; k < 4; k++) most = tw_largest(change(t, k < 3 ? t->plant : t->room, fields[k]), most);
-        t->changes = tw_difference_scale(view, most);
-        tw_difference_legend(d, box, "Temperature", "K", t->changes, view->locked);
-    }
+    if (t->compares) scale_changes(t, view, box);
 
     double x = rest.x + fmin(24.0, rest.w * 0.03), w = rest.w - 2.0 * (x - rest.x), y = rest.y + 12.0;
     double pitch = fmin(height / fmax(t->branch_count, 1), t->branch_count < 3 ? 190.0 : 150.0);
@@ -626,16 +651,8 @@ void tw_cooling_draw(TwDraw *d, const TwScene *s, TwView *view, TwBox box)
     if (t->room >= 0) {
         TwBox air = {floor(x), floor(y + used + 4.0), floor(w * 0.44), fmin(88.0, rest.y + rest.h - y - used - 10.0)};
         if (air.h > 16.0) {
-            draw_room(t, air);
-            double down = x + floor(w * 0.075);
-            if (t->branch_count > 0 && t->branches[t->branch_count - 1].cdu < 0)
-                pipe(t, (TwPoint[]){{down, floor(y + pitch * (t->branch_count - 1)) + row_h}, {down, air.y}}, 2, true,
-                     NAN);
-            double mid = floor(air.y + air.h / 2.0);
-            char number[48], flow[96];
-            pipe(t, (TwPoint[]){{air.x + air.w, mid}, {out_x, mid}}, 2, true, NAN);
-            snprintf(flow, sizeof flow, "%s to the outside", tw_diagram_value(number, s, t->room, "reject_w"));
-            label(t, air.x + air.w + 10.0, mid - 6.0, out_x - air.x - air.w - 20.0, TW_LEFT, flow);
+            double last_y = floor(y + pitch * (t->branch_count - 1)) + row_h;
+            draw_air(t, air, (TwPoint){x + floor(w * 0.075), last_y}, out_x);
             if (t->plant < 0) sky_y = air.y;
             sky_end = air.y + air.h;
         }
