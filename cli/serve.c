@@ -428,6 +428,16 @@ static bool sweep(const TwDeploy *d, TwServeSpec *s, Point *points, int *count, 
     return true;
 }
 
+// A limit below what the lowest clock draws does not hold.
+static void warn_limit(const TwDeploy *d, const Point *points, int count)
+{
+    double most = 0.0;
+    for (int i = 0; i < count; i++) most = fmax(most, points[i].result.gpu_w);
+    if (most > 1.01 * d->chip.limit_w)
+        fprintf(stderr, "tokenworks: warning: %.0f W a GPU at the lowest clock: the limit of %.0f W is not held\n",
+                most, d->chip.limit_w);
+}
+
 int tw_command_serve(const TwOptions *o)
 {
     TwDeploySpec spec = {0};
@@ -487,6 +497,7 @@ int tw_command_serve(const TwOptions *o)
         points[0].concurrency = serve.concurrency;
         good = tw_serve(&deploy, &serve, &points[0].result, &error);
     }
+    if (good) warn_limit(&deploy, points, count);
     if (good && o->json) {
         print_json(&spec, &deploy, &serve, points, count);
     } else if (good) {

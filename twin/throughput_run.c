@@ -53,6 +53,7 @@ static void predict(TwThroughputRow *row, const TwDeploy *deploy)
     // as the source works its rates out, from means over the whole run
     double osl = row->serve.output_mean;
     if (row->serve.whole) row->predicted_s = row->concurrency * osl / (r->ttft_s[0] + r->tpot_s[0] * (osl - 1.0));
+    row->over = r->gpu_w > 1.01 * deploy->chip.limit_w;
     row->predicted_ttft_s = r->ttft_s[row->ttft_of];
     row->predicted_w = r->gpu_w * row->gpus;
     if (row->wall)

@@ -225,11 +225,12 @@ static void add_assumptions(TwValidation *v, const TwThroughput *table)
 void tw_throughput_report(const TwThroughput *table, TwValidation *v)
 {
     bool core = false;
-    int left = 0;
+    int left = 0, over = 0;
     for (int i = 0; i < table->count; i++) {
         add_row(v, &table->rows[i]);
         core = core || table->rows[i].core;
         left += table->rows[i].reason[0] != '\0';
+        over += table->rows[i].over;
     }
     add_strata(v, table, false, !core);
     if (core) add_strata(v, table, true, true);
@@ -237,6 +238,8 @@ void tw_throughput_report(const TwThroughput *table, TwValidation *v)
                        "%d of %d rows expressed; bars: |error| 15 %% (quality A), 25 %% (B), bias 15 %%, rank 0.95, "
                        "W and J/token 15 %% of the boards, 12 %% at the plug",
                        table->count - left, table->count);
+    if (over)
+        tw_validation_note(v, "in %d rows the lowest clock draws more than the limit of the board: not held", over);
     add_assumptions(v, table);
     if (core) tw_validation_note(v, "rows marked core are gated, stratum by stratum; all rows are shown");
 }

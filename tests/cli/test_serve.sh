@@ -314,4 +314,5 @@ done
 expect 2 "did you mean marlin?" "$TOKENWORKS" step --chip h100 --model gpt-oss-120b --precision mxfp4 --mxfp4-kernel marlon --decode 8x128
 expect 3 "a chip with fp4 units has its own" "$TOKENWORKS" step --chip b200 --model gpt-oss-120b --precision mxfp4 --mxfp4-kernel marlin --decode 8x128
 expect 3 "expected argmax, sort or rejection" "$TOKENWORKS" check dps_8rack --set workload.sampler=srot
+expect 0 "the limit of 300 W is not held" "$TOKENWORKS" serve --chip b200 --model llama-3.1-8b --precision fp8 --concurrency 16 --requests 32 --power-cap 300 -q
 finish
