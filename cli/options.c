@@ -431,9 +431,11 @@ static bool unknown_option(const char *given, TwCommand command)
 // A setting made from an option: kept in the options themselves.
 static bool add_set(TwOptions *o, const char *path, const char *value)
 {
-    if (o->set_count == TW_SETS || o->set_count >= 64) return usage("too many settings%s%s", "", "");
-    char *text = o->text[o->set_count];
-    snprintf(text, sizeof o->text[0], "%s=%s", path, value);
+    if (o->set_count == TW_SETS || o->text_count == (int)(sizeof o->text / sizeof *o->text))
+        return usage("too many settings%s%s", "", "");
+    char *text = o->text[o->text_count++];
+    if (snprintf(text, sizeof o->text[0], "%s=%s", path, value) >= (int)sizeof o->text[0])
+        return usage("%s is too long: %s", path, value);
     o->sets[o->set_count++] = text;
     return true;
 }

@@ -140,7 +140,8 @@ typedef struct TwOptions {
     int lose_count;
     const char *power_factor;
     bool contingency;
-    char text[64][256];                         // room for settings made from options
+    char text[64][256];    // room for settings made from options
+    int text_count;
     const char *given[96], *given_value[96];    // names of the options, each once, and what they were given
     int given_count;
 } TwOptions;

@@ -121,6 +121,10 @@ expect 3 "a flow takes all replicas for alike" "$TOKENWORKS" run hopper_hall --s
 expect 2 "is no part of WHAT" "$TOKENWORKS" run dps_8rack --event "lose pdu1 at=soon" -q
 expect 3 "did you mean \"pdu1\"" "$TOKENWORKS" run dps_8rack --event "lose pdu9 at=3s" -q
 
+# settings without number, and options that are settings too
+# shellcheck disable=SC2046
+expect 0 "valid" "$TOKENWORKS" check hopper_hall $(printf -- '--set run.warmup_s=%d.0 ' $(seq 100)) --seed 3 --event "lose utility at=1min"
+
 for c in run check study view report trace; do expect 0 "Usage: tokenworks $c" "$TOKENWORKS" $c --help; done
 expect 0 "tokenworks 0" "$TOKENWORKS" --version
 # groups whose names end in a digit: "p1" and "gb3" repeated are p11, p12, gb31 ..., dealt group by group
