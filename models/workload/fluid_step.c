@@ -113,7 +113,7 @@ static double in_work(const TwFluidStep *s, double here, double *stands)
 
 static bool is_close(const TwFluidStep *s, const TwFlow *f)
 {
-    return f->backlog > 0.0 || tw_fluid_in_work(f) > s->row->at[MEASURED][TW_FLUID_IN_FLIGHT];
+    return f->backlog > 1e-6 || tw_fluid_in_work(f) > s->row->at[MEASURED][TW_FLUID_IN_FLIGHT];
 }
 
 // The variance of the backlog where it stands: it grows with that of arrivals and work up to that of an exponential
@@ -184,7 +184,8 @@ static void account(const TwFluidStep *s, TwReplica *r, TwFlow *f, double value[
 // How many of the backlog are taken in where `after` stay in work: what is left and those in work then agree.
 static double take_in(const TwFluidStep *s, TwFlow *f, double after)
 {
-    return fmin(fmax(in_work(s, after + f->backlog, &f->stands) - after, 0.0), f->backlog);
+    double here = after + f->backlog, work = in_work(s, here, &f->stands);
+    return work < here ? fmin(fmax(work - after, 0.0), f->backlog) : f->backlog;    // all, to the last bit
 }
 
 void tw_fluid_step(const TwFluidStep *s, TwReplica *r, TwFlow *f)
