@@ -24,7 +24,7 @@ typedef struct Probe {
     double expected, rate_s, cells;
     int64_t flight, open, now_ns;    // flight: at once, 0: by rate; those now; when the last one ended
     // of those that are done from then on
-    bool measures, full;    // full: more come than fit
+    bool measures;
     TwFluidKind kind;
     TwFluidSeen *seen;
     int64_t seen_count, room;
@@ -75,7 +75,8 @@ static void keep(Probe *p, const TwFinished *f)
         p->seen = realloc(p->seen, (size_t)p->room * sizeof *p->seen);
         if (!p->seen) abort();
     }
-    int64_t from_ns = p->full && f->scheduled_ns > f->request.arrival_ns ? f->scheduled_ns : f->request.arrival_ns;
+    int64_t from_ns =
+        p->flight > 0 && f->scheduled_ns > f->request.arrival_ns ? f->scheduled_ns : f->request.arrival_ns;
     int64_t first_ns = f->first_ns;
     int32_t output = f->request.output_tokens;
     if (from_ns > first_ns) first_ns = from_ns;
@@ -331,7 +332,6 @@ double tw_fluid_run(const TwFluidBench *b, const TwFluidCase *c, double value[TW
                    .flight = rate_s > 0.0  ? 0
                              : at_once > 0 ? at_once
                                            : b->flight};
-    probe.full = probe.flight > 0 && at_once == 0;
     probe.faster = rate_s > 0.0 ? of_all_s * m / b->cell_rate_s : 1.0;
     probe.expected_ns = b->zero_ns;
     probe.cells = b->pool->cell_count;

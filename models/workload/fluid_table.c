@@ -290,11 +290,10 @@ static void complete(const TwFluidBench *b, TwFluidTable *t)
         double waiting = t->row[r].at[MEASURED][TW_FLUID_WAITING];
         for (int k = LAST - 1; k <= LAST; k++) {
             double *at = t->row[r].at[k];
-            // halfway between two, half of it is there; what is measured has it in its first tokens
-            bool halfway = k == LAST - 1 && at[TW_FLUID_WAITING] > 0.0;
-            double first_s = waiting / fmax(at[TW_FLUID_ENDS], 1e-9);
-            at[TW_FLUID_IN_FLIGHT] += halfway ? 0.5 * waiting : waiting;
-            at[TW_FLUID_TTFT_S] += k == LAST ? first_s : halfway ? 0.5 * first_s : 0.0;
+            bool halfway = k == LAST - 1 && at[TW_FLUID_WAITING] > 0.0;    // half of it is there
+            double more = halfway ? 0.5 * waiting : waiting;
+            at[TW_FLUID_IN_FLIGHT] += more;
+            at[TW_FLUID_TTFT_S] += more / fmax(at[TW_FLUID_ENDS], 1e-9);
             at[TW_FLUID_WAITING] = waiting;
         }
         t->row[r].like = r;
