@@ -193,12 +193,17 @@ void tw_fluid_step(const TwFluidStep *s, TwReplica *r, TwFlow *f)
     const TwFluidTable *t = s->table;
     double value[TW_FLUID_VALUES], n = tw_fluid_in_work(f), one = fmax(n, 1e-6);
     (void)tw_fluid_point(s->row, one, value);
-    double tokens = s->seconds * value[TW_FLUID_ENDS] * t->output_mean / one;    // that each in work makes
-
-    // taken in as long as there is room
-    double after[2] = {f->phase[0], f->phase[1]}, input, output;
-    (void)pass_both(t, after, 0.0, tokens);
-    double taken = take_in(s, f, after[0] + after[1]);
+    // r is that of as many taken in as end: what more prompts take is not there for outputs
+    double prompts = fmin(value[TW_FLUID_PROMPT_W] / fmax(value[TW_FLUID_WATTS], 1e-9), 0.9);
+    double work = s->seconds * value[TW_FLUID_ENDS], ends = work, taken = 0.0, tokens = 0.0, input, output;
+    for (int pass = 0; pass < 3; pass++) {
+        double after[2] = {f->phase[0], f->phase[1]};
+        tokens = ends * t->output_mean / one;    // that each in work makes
+        (void)pass_both(t, after, 0.0, tokens);
+        taken = take_in(s, f, after[0] + after[1]);
+        double rest = (work - prompts * taken) / (1.0 - prompts);
+        ends = 0.5 * (ends + fmin(fmax(rest, 0.1 * work), work / (1.0 - prompts)));
+    }
     f->waited_s += leave_backlog(f, taken, true, s->now_s, &input, &output);
     f->system_output += output;
     double pending = f->phase[0] * (t->phase[0] + (t->series ? t->phase[1] : 0.0)) + f->phase[1] * t->phase[1];
