@@ -193,16 +193,19 @@ void tw_fluid_step(const TwFluidStep *s, TwReplica *r, TwFlow *f)
     const TwFluidTable *t = s->table;
     double value[TW_FLUID_VALUES], n = tw_fluid_in_work(f), one = fmax(n, 1e-6);
     (void)tw_fluid_point(s->row, one, value);
-    // r is that of as many taken in as end: what more prompts take is not there for outputs
+    // r is that of as many taken in as end: what more prompts take is not there for outputs. Newton's method on
+    // prompts taken + (1 - prompts) ends = work; where room is short one more that ends is one more taken in
     double prompts = fmin(value[TW_FLUID_PROMPT_W] / fmax(value[TW_FLUID_WATTS], 1e-9), 0.9);
     double work = s->seconds * value[TW_FLUID_ENDS], ends = work, taken = 0.0, tokens = 0.0, input, output;
-    for (int pass = 0; pass < 3; pass++) {
+    for (int pass = 0; pass < 4; pass++) {
         double after[2] = {f->phase[0], f->phase[1]};
         tokens = ends * t->output_mean / one;    // that each in work makes
         (void)pass_both(t, after, 0.0, tokens);
         taken = take_in(s, f, after[0] + after[1]);
-        double rest = (work - prompts * taken) / (1.0 - prompts);
-        ends = 0.5 * (ends + fmin(fmax(rest, 0.1 * work), work / (1.0 - prompts)));
+        double over = prompts * taken + (1.0 - prompts) * ends - work;
+        if (pass == 3 || fabs(over) < 1e-6 * work) break;
+        ends -= taken < f->backlog ? over : over / (1.0 - prompts);
+        ends = fmin(fmax(ends, 0.1 * work), work / (1.0 - prompts));
     }
     f->waited_s += leave_backlog(f, taken, true, s->now_s, &input, &output);
     f->system_output += output;
