@@ -259,6 +259,8 @@ static void set_up(const TwFluidBench *b, const TwRequestSource *source, int64_t
     pool->fluid = false;
     if (flight > 0) {    // the backlog waits outside of what is measured
         if (pool->queue_max < flight) pool->queue_max = (int)flight;
+        // all are full then, whoever deals them; one that deals evenly would leave some dry
+        pool->router = "least_loaded";
         s->engine.wait_max_s = s->engine.patience_s = 0.0;
     }
     if (b->kind == TW_FLUID_WHOLE)
