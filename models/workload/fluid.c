@@ -236,7 +236,7 @@ static double add_way(const TwFluidWork *w, const TwFlow *f, TwFluidEnd *e, int 
 }
 
 // So many requests of a replica have ended: at most MOST_TOLD latencies, each of as many as it stands for.
-enum { MOST_TOLD = 16 };
+enum { MOST_TOLD = 4 };
 static void tell(TwFluidWork *w, int k, int64_t ended, const double value[TW_FLUID_VALUES])
 {
     const Plant *p = w->plant;

@@ -203,7 +203,7 @@ void tw_fluid_step(const TwFluidStep *s, TwReplica *r, TwFlow *f)
         (void)pass_both(t, after, 0.0, tokens);
         taken = take_in(s, f, after[0] + after[1]);
         double over = prompts * taken + (1.0 - prompts) * ends - work;
-        if (pass == 3 || fabs(over) < 1e-6 * work) break;
+        if (pass == 3 || fabs(over) < 1e-3 * work) break;
         ends -= taken < f->backlog ? over : over / (1.0 - prompts);
         ends = fmin(fmax(ends, 0.1 * work), work / (1.0 - prompts));
     }
