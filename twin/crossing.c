@@ -13,8 +13,7 @@ typedef struct Meter {
     double share_s, replica_s, share_least;    // share x seconds of all; least
 } Meter;
 
-// --- where it goes
-// ---------------------------------------------------------------------------------------------------
+// --- where it goes --------------------------------------------------------------------------------------------------
 
 // Share of what one rack sends another that stays under the same leaves, under the same pod.
 static double near_leaves(const TwPlant *plant, const TwFabricMap *m, int a, int b)
@@ -103,8 +102,7 @@ void tw_crossing_compile(TwPlant *plant, const TwFabricMap *map, TwCrossings *c,
     c->meter = tw_layout_add(layout, 1, sizeof(Meter));
 }
 
-// --- on the links
-// ----------------------------------------------------------------------------------------------------
+// --- on the links ---------------------------------------------------------------------------------------------------
 
 static int add(const TwCrossed *at, int count, int link, double use)
 {

@@ -38,8 +38,7 @@ static const char *const haul_names[] = {"weights_rack", "weights_replica", "wei
                                          "checkpoint_restore"};
 const char *tw_haul_name(int haul) { return haul_names[haul]; }
 
-// --- compile
-// --------------------------------------------------------------------------------------------------------
+// --- compile --------------------------------------------------------------------------------------------------------
 
 static bool make_map(TwPlant *plant, Plan *p, TwErrors *errors)
 {
@@ -185,8 +184,7 @@ static double part_share(const TwPlant *plant, int replica, int part)
     return (double)plant->part_gpus[part] / (double)plant->replica_gpus[replica];
 }
 
-// --- ways
-// -----------------------------------------------------------------------------------------------------------
+// --- ways -----------------------------------------------------------------------------------------------------------
 
 typedef struct Asked {
     const TwPlant *plant;
@@ -242,8 +240,7 @@ static int way(const void *context, const void *block, const TwTransitFlow *flow
     return more < 0 ? -1 : n;
 }
 
-// --- transfers
-// ------------------------------------------------------------------------------------------------------
+// --- transfers ------------------------------------------------------------------------------------------------------
 
 bool tw_transit_load(const TwPlant *plant, void *block, TwHaul haul, int target)
 {
@@ -294,8 +291,7 @@ static void follow_jobs(const TwPlant *plant, void *block)
     }
 }
 
-// --- a window
-// -------------------------------------------------------------------------------------------------------
+// --- a window -------------------------------------------------------------------------------------------------------
 
 static double packet_wait_s(const Plan *p, const void *block, const TwPlant *plant, int link)
 {
@@ -596,8 +592,7 @@ void tw_transit_pass(const TwPlant *plant, void *block, TwTransitWork *work, int
     if (jobs) measure_jobs(plant, block, work, span_s);
 }
 
-// --- reports
-// --------------------------------------------------------------------------------------------------------
+// --- reports --------------------------------------------------------------------------------------------------------
 
 const TwCrossings *tw_transit_crossings(const TwPlant *plant) { return &plant->transit->crossings; }
 
@@ -639,8 +634,7 @@ void tw_transit_load_now(const TwPlant *plant, const void *block, double *sent_b
     }
 }
 
-// --- link by link
-// --------------------------------------------------------------------------------------------------------
+// --- link by link ---------------------------------------------------------------------------------------------------
 
 static void *zeroed(int count, size_t size)
 {

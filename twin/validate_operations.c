@@ -219,8 +219,7 @@ static bool sharing(TwValidation *v)
     return true;
 }
 
-// --- the Blueprint's power-failure panel
-// ------------------------------------------------------------------------------
+// --- the Blueprint's power-failure panel ----------------------------------------------------------------------------
 
 enum { PANELS = 4, WHIPS = 8 };
 

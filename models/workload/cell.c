@@ -250,8 +250,7 @@ static void overlaps(const Work *w, const TwRequest *request, const Cut *cut, in
     }
 }
 
-// --- routing
-// -----------------------------------------------------------------------------------------------------------
+// --- routing --------------------------------------------------------------------------------------------------------
 
 // Whether the policy looks at loads of the last whole signal period.
 static bool looks_back(const Pool *pool)
@@ -419,8 +418,7 @@ static int route_in(Work *w, const TwRequest *request, TwComing *coming, bool pr
     return k;
 }
 
-// --- moves
-// -------------------------------------------------------------------------------------------------------------
+// --- moves ----------------------------------------------------------------------------------------------------------
 
 static Move *moves_of(const Work *w) { return (Move *)tw_at(w->block, w->plant->moves) + w->cell->moves_at; }
 
@@ -480,8 +478,7 @@ static TwRequest request_of(const TwRow *row, const TwCold *cold, const TwConten
     return request;
 }
 
-// --- the wire
-// --------------------------------------------------------------------------------------------------------------
+// --- the wire -------------------------------------------------------------------------------------------------------
 
 static const TwReplicaLink *links_now(const Work *w)
 {
@@ -580,8 +577,7 @@ static bool lost(void *context, const TwRow *row, const TwCold *cold, const TwCo
     return move_add(w, &move);
 }
 
-// --- offers
-// ------------------------------------------------------------------------------------------------------------
+// --- offers ---------------------------------------------------------------------------------------------------------
 
 static void tell(void *context, const TwFinished *finished)
 {
@@ -748,8 +744,7 @@ static void arrive(Work *w)
     place(w, &move.request, &move.coming);
 }
 
-// --- time
-// --------------------------------------------------------------------------------------------------------------
+// --- time -----------------------------------------------------------------------------------------------------------
 
 // A cell's state has left the cache when its next window begins: asks for it some replicas ahead.
 static void fetch_ahead(const Work *w, int k)

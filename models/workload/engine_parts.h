@@ -279,8 +279,7 @@ void tw_ranked_run(const TwEngine *engine, TwReplica *replica, int64_t until_ns,
 bool tw_ranked_offer_as(const TwEngine *engine, TwReplica *replica, const TwRequest *request, const TwComing *coming,
                         const TwEngineLog *log);
 
-// --- seq.c: sequences in and out of lists, memory and queues
-// -----------------------------------------------------------
+// --- seq.c: sequences in and out of lists, memory and queues --------------------------------------------------------
 
 TW_LOCAL uint32_t tw_seq_new(const TwEngine *engine, TwReplica *replica);
 // The row of a group that comes next, TW_NO_ROW: all are in use.

@@ -4,8 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-// ---- whole numbers
-// -----------------------------------------------------------------------------------------------------
+// ---- whole numbers -------------------------------------------------------------------------------------------------
 
 static int64_t at_most(double value, int64_t most)
 {
@@ -48,8 +47,7 @@ void tw_fluid_count(TwReplica *r, const TwFlow *f)
     r->kv.free -= (int64_t)(fmin(fmax(f->value[TW_FLUID_KV], 0.0), 1.0) * (1 << 20));
 }
 
-// ---- the router
-// --------------------------------------------------------------------------------------------------------
+// ---- the router ----------------------------------------------------------------------------------------------------
 
 static void arrive(TwFlow *f, double requests, double input, double output, double now_s)
 {
@@ -123,8 +121,7 @@ static void deal(TwFluidWork *w, double requests, double input, double output)
     come(w, TW_FLUID_GROUP_DECODES, requests * (1.0 - a->share), input * a->input[1], output * a->output[1]);
 }
 
-// ---- ends of a window
-// --------------------------------------------------------------------------------------------------
+// ---- ends of a window ----------------------------------------------------------------------------------------------
 
 static void clear(TwFlow *f)
 {

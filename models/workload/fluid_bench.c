@@ -10,8 +10,7 @@
 enum { WINDOWS_MOST = 400000, FREE_SEQUENCES = 4096 };
 enum { MEASURED, FREE, RACKS };    // its replicas are in one rack, what takes no time in another
 
-// ---- the requests
-// ----------------------------------------------------------------------------------------------------
+// ---- the requests --------------------------------------------------------------------------------------------------
 
 // The first cell of the traffic, from its busiest hour on, at a wanted rate, or so many at once. A flow has the bursts
 // and the day of its source in its rate; so a run of the table comes without them: time goes as requests are expected.
@@ -133,8 +132,7 @@ double tw_fluid_arrival_noise(const TwFluidBench *b)
     return count > 1 && sum > 0.0 ? fmax(square * count / (sum * sum) - 1.0, 0.0) : 1.0;
 }
 
-// ---- one run
-// ---------------------------------------------------------------------------------------------------------
+// ---- one run -------------------------------------------------------------------------------------------------------
 
 typedef struct Sum {
     double waiting, running, kv, demand_w, peak_w;
@@ -172,8 +170,7 @@ static double crossed(const TwWorkload *w, const void *block, int replicas, int6
     return sum;
 }
 
-// ---- replicas of the other kind
-// -----------------------------------------------------------------------------------------------
+// ---- replicas of the other kind ------------------------------------------------------------------------------------
 
 static void free_step(const void *context, int level, const TwBatch *batch, TwStep *step)
 {

@@ -6,8 +6,7 @@
 
 enum { LAST = TW_FLUID_POINTS - 1, MEASURED = LAST - 2 };    // the last point with its queues of chance
 
-// ---- the backlog
-// -------------------------------------------------------------------------------------------------------
+// ---- the backlog ---------------------------------------------------------------------------------------------------
 
 // Takes so many requests out of the backlog with their tokens, those that came first or last; adds what they waited.
 static double leave_backlog(TwFlow *f, double requests, bool first, double now_s, double *input, double *output)
@@ -62,8 +61,7 @@ static double keep_limits(const TwFluidStep *s, TwFlow *f)
     return f->rejected + f->cancelled - before;
 }
 
-// ---- chance close to saturation
-// ---------------------------------------------------------------------------------------
+// ---- chance close to saturation ------------------------------------------------------------------------------------
 
 // Standard normal: distribution over density.
 static double mills(double x) { return 0.5 * erfc(-x * M_SQRT1_2) / (exp(-0.5 * x * x) * 0.3989422804014327); }
@@ -142,8 +140,7 @@ double tw_fluid_wait(const TwFlow *f, double u)
     return mean_s * fmax(root * root * root, 0.0);
 }
 
-// ---- work
-// --------------------------------------------------------------------------------------------------------------
+// ---- work ----------------------------------------------------------------------------------------------------------
 
 // One phase over a step of `x` mean stays in it: what is there now and what comes evenly. Returns who leaves.
 static double pass(double *there, double comes, double x)
@@ -225,8 +222,7 @@ void tw_fluid_step(const TwFluidStep *s, TwReplica *r, TwFlow *f)
     account(s, r, f, value);
 }
 
-// ---- prompts computed apart
-// ------------------------------------------------------------------------------------------
+// ---- prompts computed apart ----------------------------------------------------------------------------------------
 
 void tw_fluid_step_prompts(const TwFluidStep *s, TwReplica *r, TwFlow *f)
 {

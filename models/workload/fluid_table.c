@@ -20,8 +20,7 @@ static const double loads[MEASURED] = {0.004, 0.015, 0.025, 0.04, 0.1,  0.2,  0.
 // requests that count, beside six times those in work: queues of chance take their time
 static const int counts[MEASURED] = {500, 500, 500, 500, 1000, 1500, 2000, 2000, 2000, 2000, 2000, 3000, 6000, 8000};
 
-// ---- the table
-// -------------------------------------------------------------------------------------------------------
+// ---- the table -----------------------------------------------------------------------------------------------------
 
 static bool complain(TwErrors *errors, const TwPoolSpec *pool, const char *text)
 {
@@ -389,8 +388,7 @@ bool tw_fluid_build(TwFluidTable *t, TwFluidApart *apart, const TwWorkloadSpec *
     return true;
 }
 
-// ---- look-up
-// ---------------------------------------------------------------------------------------------------------
+// ---- look-up -------------------------------------------------------------------------------------------------------
 
 static void blend(const TwFluidRow *a, const TwFluidRow *b, double w, TwFluidRow *out)
 {

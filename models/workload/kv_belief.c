@@ -17,8 +17,7 @@ void tw_kv_beliefs_clear(const TwKvBeliefs *b)
     *b->head = (TwKvBeliefHead){.oldest = NONE, .newest = NONE, .unused = 0};
 }
 
-// --- entries
-// ----------------------------------------------------------------------------------------------------------
+// --- entries --------------------------------------------------------------------------------------------------------
 
 static void take_out(const TwKvBeliefs *b, int32_t k)
 {
@@ -87,8 +86,7 @@ static int32_t believed(const TwKvBelief *at, int64_t now_ns)
     return now_ns < at->far_ends_ns ? at->far : now_ns < at->ends_ns ? at->until : 0;
 }
 
-// --- told
-// -------------------------------------------------------------------------------------------------------------
+// --- told -----------------------------------------------------------------------------------------------------------
 
 static void take_in(const TwKvBeliefs *b, int replica)
 {
@@ -127,8 +125,7 @@ void tw_kv_beliefs_learn(const TwKvBeliefs *b, int replicas, int64_t now_ns)
     }
 }
 
-// --- assumed
-// ----------------------------------------------------------------------------------------------------------
+// --- assumed --------------------------------------------------------------------------------------------------------
 
 void tw_kv_beliefs_assume(const TwKvBeliefs *b, int replica, uint64_t base, int32_t until, int64_t now_ns)
 {
@@ -144,8 +141,7 @@ void tw_kv_beliefs_assume(const TwKvBeliefs *b, int replica, uint64_t base, int3
     at->ends_ns = now_ns + b->keep_ns;
 }
 
-// --- both
-// -------------------------------------------------------------------------------------------------------------
+// --- both -----------------------------------------------------------------------------------------------------------
 
 void tw_kv_beliefs_leave(const TwKvBeliefs *b, int replica)
 {

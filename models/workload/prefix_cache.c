@@ -191,8 +191,7 @@ static int32_t split(const TwPrefix *p, int32_t node, int32_t front)
     return made;
 }
 
-// --- what a replica asks
-// ----------------------------------------------------------------------------------------------
+// --- what a replica asks --------------------------------------------------------------------------------------------
 
 // A node far behind `first` in its run, that begins at block `at` and ends before `end`; NONE: none is known.
 static int32_t deep_of(const TwPrefix *p, const TwPrefixNode *first, int32_t at, int32_t end)

@@ -52,8 +52,7 @@ static bool finish_iteration(const TwEngine *e, TwReplica *r, const TwEngineLog 
     return changed;
 }
 
-// --- the plan: what ranks.c asks of each list is inline here, where a replica has one
-// ---------------------------------
+// --- the plan: what ranks.c asks of each list is inline here, where a replica has one -------------------------------
 
 // A chunk of one token is a decode to the kernels.
 static inline void batch_of(const TwEngine *e, TwReplica *r, TwBatch *b)

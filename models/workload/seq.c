@@ -92,8 +92,7 @@ static bool chunk_remove(const TwEngine *e, TwReplica *r, uint32_t row)
     return true;
 }
 
-// --- the waiting: one queue, or one for each priority and tenant
-// ------------------------------------------------------
+// --- the waiting: one queue, or one for each priority and tenant ----------------------------------------------------
 
 static int queue_of(const TwEngine *e, const TwRow *row)
 {
@@ -517,8 +516,7 @@ void tw_seq_lose(const TwEngine *e, TwReplica *r, uint32_t row, int64_t computed
     tw_seq_end(e, r, at, TW_ENDED_LOST, tw_ns_of(r->time), log);
 }
 
-// --- admission
-// --------------------------------------------------------------------------------------------------------
+// --- admission ------------------------------------------------------------------------------------------------------
 
 // How far the tiers go on where the device's cache ends; with `read`, brings it. Returns the blocks reached.
 static int32_t through_tiers(const TwEngine *e, TwReplica *r, TwRuns runs, int32_t from, int32_t most, bool read,

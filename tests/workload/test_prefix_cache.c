@@ -6,8 +6,7 @@
 
 enum { SHIFT = 2, STREAMS = 12, MOST_BLOCKS = 400, SEQUENCES = 24 };
 
-// --- contents
-// ----------------------------------------------------------------------------------------------------------
+// --- contents -------------------------------------------------------------------------------------------------------
 
 typedef struct Token {
     uint64_t stream;
@@ -117,8 +116,7 @@ static void ids_are_streams(void)
     CHECK(at == 4 && p.end == 45 && p.begin == 40);
 }
 
-// --- one entry a block
-// ------------------------------------------------------------------------------------------------
+// --- one entry a block ----------------------------------------------------------------------------------------------
 
 typedef struct Block {
     uint64_t hash, parent;
@@ -202,8 +200,7 @@ static int plain_release(Plain *p, const Prompt *prompt, int until)
     return freed;
 }
 
-// --- both on the same random sequences
-// --------------------------------------------------------------------------------
+// --- both on the same random sequences ------------------------------------------------------------------------------
 
 typedef struct Holder {
     Prompt prompt;
