@@ -37,10 +37,11 @@ static const char *chip_named(const char *name)
 }
 
 // The place of an option's word in a list; stays where it is not given. False: another word, the nearest is said.
-static bool word_of(const TwOptions *o, TwServing option, const char *name, const char *const *words, int *place)
+bool tw_cli_word(const TwOptions *o, TwServing option, const char *name, const char *const *words, int *place)
 {
     const char *given = o->serving[option];
-    int at = given ? tw_word_place(given, words) : *place, count = 0;
+    if (!given) return true;
+    int at = tw_word_place(given, words), count = 0;
     if (at >= 0) {
         *place = at;
         return true;
@@ -78,16 +79,16 @@ bool tw_cli_deployment(const TwOptions *o, TwDeploySpec *spec, int *status)
         return false;
     int number = TW_BF16, cache = TW_BF16, sampler = TW_SAMPLE_ARGMAX, mixed = TW_MIXED_AUTO,
         kernels = (int)spec->engine, exchange = TW_A2A_AUTO;
-    if (!word_of(o, TW_ON_PRECISION, "precision", tw_number_names, &number) ||
-        !word_of(o, TW_ON_CACHE, "kv-precision", tw_cache_names, &cache))
+    if (!tw_cli_word(o, TW_ON_PRECISION, "precision", tw_number_names, &number) ||
+        !tw_cli_word(o, TW_ON_CACHE, "kv-precision", tw_cache_names, &cache))
         return false;
     if (!part_file(o->serving[TW_ON_CHIP], "an accelerator", status) ||
         !part_file(o->serving[TW_ON_MODEL], "a model", status))
         return false;
-    if (!word_of(o, TW_ON_SAMPLER, "sampler", tw_sampler_names, &sampler) ||
-        !word_of(o, TW_ON_MIXED, "mxfp4-kernel", tw_mixed_kernels, &mixed) ||
-        !word_of(o, TW_ON_KERNELS, "kernels", tw_kernel_engines, &kernels) ||
-        !word_of(o, TW_ON_ALL_TO_ALL, "all-to-all", tw_all_to_all_names, &exchange))
+    if (!tw_cli_word(o, TW_ON_SAMPLER, "sampler", tw_sampler_names, &sampler) ||
+        !tw_cli_word(o, TW_ON_MIXED, "mxfp4-kernel", tw_mixed_kernels, &mixed) ||
+        !tw_cli_word(o, TW_ON_KERNELS, "kernels", tw_kernel_engines, &kernels) ||
+        !tw_cli_word(o, TW_ON_ALL_TO_ALL, "all-to-all", tw_all_to_all_names, &exchange))
         return false;
     spec->engine = (TwKernelEngine)kernels;
     spec->sampler = (TwSampler)sampler, spec->mixed = (TwMixedKernel)mixed;

@@ -10,6 +10,9 @@ bool tw_cli_whole(const TwOptions *options, TwServing option, const char *name, 
 bool tw_cli_real(const TwOptions *options, TwServing option, const char *name, double least, double most,
                  double missing, double *value);
 
+// Where the word of an option stands in a NULL-ended list; *place stays where it is not given. False: said on stderr.
+bool tw_cli_word(const TwOptions *options, TwServing option, const char *name, const char *const *words, int *place);
+
 // Chip, model, types, layout and routing; h200 may be written for h200_sxm. False: *status says why, and stderr.
 bool tw_cli_deployment(const TwOptions *options, TwDeploySpec *spec, int *status);
 

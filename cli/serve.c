@@ -108,40 +108,22 @@ static bool set_policy(const TwOptions *o, TwServeSpec *s, TwEngineSpec *e, int 
                         .rank_gather = (int)gather,
                         .speculate = {.draft = (int)drafts}};
     for (int k = 0; k < drafts; k++) e->speculate.acceptance[k] = acceptance;
-    const char *how = o->serving[TW_ON_ACCEPT];
-    if (how && strcmp(how, "mean") != 0 && strcmp(how, "drawn") != 0) {
-        fprintf(stderr, "tokenworks: --accept %s: expected mean or drawn\n", how);
-        return false;
-    }
-    if (!set_front_end(o, &e->front_end)) return false;
-    e->speculate.drawn = how && strcmp(how, "drawn") == 0;
-    const char *name = o->serving[TW_ON_POLICY];
-    if (name && !tw_policy(name, &e->policy)) {
-        int known = 0;
-        while (tw_policy_names[known]) known++;
-        const char *near = tw_nearest(name, tw_policy_names, known);
-        fprintf(stderr, "tokenworks: --policy %s: expected", name);
-        for (int i = 0; i < known; i++) fprintf(stderr, "%s %s", i ? "," : "", tw_policy_names[i]);
-        fprintf(stderr, "%s%s%s\n", near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
-        return false;
-    }
+    static const char *const accepts[] = {"mean", "drawn", NULL};
+    int drawn = 0;
+    if (!tw_cli_word(o, TW_ON_ACCEPT, "accept", accepts, &drawn) || !set_front_end(o, &e->front_end)) return false;
+    e->speculate.drawn = drawn == 1;
+    int policy = (int)e->policy;
+    if (!tw_cli_word(o, TW_ON_POLICY, "policy", tw_policy_names, &policy)) return false;
+    e->policy = (TwPolicy)policy;
     // a policy says itself who is admitted
-    if (name) s->admission = TW_ADMIT_PROMPT;
-    if ((o->serving[TW_ON_ACCEPTANCE] || how) && drafts == 0) {
+    if (o->serving[TW_ON_POLICY]) s->admission = TW_ADMIT_PROMPT;
+    if ((o->serving[TW_ON_ACCEPTANCE] || o->serving[TW_ON_ACCEPT]) && drafts == 0) {
         fprintf(stderr, "tokenworks: --acceptance and --accept need --drafts\n");
         return false;
     }
-    const char *ranks = o->serving[TW_ON_RANK_ROUTER];
-    TwEngineSpec known;
-    if (ranks && !tw_rank_router(ranks, e->policy, 1, &known)) {
-        int count = 0;
-        while (tw_rank_router_names[count]) count++;
-        const char *near = tw_nearest(ranks, tw_rank_router_names, count);
-        fprintf(stderr, "tokenworks: --rank-router %s: expected auto, even, round_robin ...%s%s%s\n", ranks,
-                near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
-        return false;
-    }
-    s->rank_router = ranks;
+    int router;
+    if (!tw_cli_word(o, TW_ON_RANK_ROUTER, "rank-router", tw_rank_router_names, &router)) return false;
+    s->rank_router = o->serving[TW_ON_RANK_ROUTER];
     s->shared_tokens = (int)shared;
     s->engine = e;
     return true;

@@ -20,20 +20,6 @@ bool tw_cli_fleet_asked(const TwOptions *o)
     return o->set_count > 0;    // --for
 }
 
-static bool one_of(const char *option, const char *name, const char *const *words)
-{
-    int known = 0;
-    char list[256] = "";
-    for (; words[known]; known++) {
-        if (strcmp(name, words[known]) == 0) return true;
-        snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", known ? ", " : "", words[known]);
-    }
-    const char *near = tw_nearest(name, words, known);
-    fprintf(stderr, "tokenworks: --%s %s: expected %s%s%s%s\n", option, name, list, near ? "; did you mean " : "",
-            near ? near : "", near ? "?" : "");
-    return false;
-}
-
 // What the router knows, and when it turns away.
 static bool read_routing(const TwOptions *o, TwFleetSpec *f)
 {
@@ -77,7 +63,8 @@ static bool read_sessions(const TwOptions *o, TwFleetSpec *f)
 {
     f->sessions = o->serving[TW_ON_SESSIONS];
     if (!f->sessions) return true;
-    if (!one_of("sessions", f->sessions, tw_fleet_sessions)) return false;
+    int kinds;
+    if (!tw_cli_word(o, TW_ON_SESSIONS, "sessions", tw_fleet_sessions, &kinds)) return false;
     static const struct {
         TwServing set;
         const char *name;
@@ -91,7 +78,7 @@ static bool read_sessions(const TwOptions *o, TwFleetSpec *f)
     return true;
 }
 
-static bool read_fleet(const TwOptions *o, const TwServeSpec *serve, TwFleetSpec *f)
+static bool read_fleet(const TwOptions *o, TwServeSpec *serve, TwFleetSpec *f)
 {
     int64_t prefills;
     if (!tw_cli_whole(o, TW_ON_PROMPTS, "prefill-replicas", 0, 100000, 0, &prefills) ||
@@ -101,17 +88,19 @@ static bool read_fleet(const TwOptions *o, const TwServeSpec *serve, TwFleetSpec
         !tw_cli_real(o, TW_ON_ITL_SLO, "itl-slo", 1e-6, 1e6, 0.0, &f->itl_slo_s) ||
         !tw_cli_real(o, TW_ON_ITL_SHARE, "itl-share", 0.0, 1.0, 0.99, &f->itl_share))
         return false;
-    const char *first = o->serving[TW_ON_FIRST_TOKEN];
-    if (first && !one_of("first-token", first, tw_first_token_names)) return false;
-    if (first && prefills == 0) {
+    int first = (int)serve->first_token, predictor = TW_PREDICT_HOLT,
+        router = tw_word_place("least_loaded", tw_router_names);
+    if (!tw_cli_word(o, TW_ON_FIRST_TOKEN, "first-token", tw_first_token_names, &first)) return false;
+    if (o->serving[TW_ON_FIRST_TOKEN] && prefills == 0) {
         fprintf(stderr, "tokenworks: --first-token needs --prefill-replicas\n");
         return false;
     }
-    f->router = o->serving[TW_ON_ROUTER] ? o->serving[TW_ON_ROUTER] : "least_loaded";
-    if (!one_of("router", f->router, tw_router_names) || !read_routing(o, f) || !read_sessions(o, f)) return false;
-    const char *predictor = o->serving[TW_ON_PREDICTOR] ? o->serving[TW_ON_PREDICTOR] : "holt";
-    if (!one_of("predictor", predictor, tw_predictor_names)) return false;
-    while (strcmp(tw_predictor_names[f->predictor], predictor) != 0) f->predictor++;
+    serve->first_token = (TwFirstToken)first;
+    if (!tw_cli_word(o, TW_ON_ROUTER, "router", tw_router_names, &router) ||
+        !tw_cli_word(o, TW_ON_PREDICTOR, "predictor", tw_predictor_names, &predictor))
+        return false;
+    f->router = tw_router_names[router], f->predictor = (TwPredictor)predictor;
+    if (!read_routing(o, f) || !read_sessions(o, f)) return false;
     if (serve->kind != TW_LOAD_OPEN && serve->kind != TW_LOAD_TRACE) {
         fprintf(stderr,
                 "tokenworks: replicas by themselves (--router, --planner, --prefill-replicas, --profile, --for, "
@@ -307,20 +296,11 @@ static void print_json(const TwDeploySpec *spec, const TwFleetSpec *f, const TwF
     printf("]}\n");
 }
 
-// The first token of prompts computed apart, where it is not the engine's.
-static void set_first_token(const TwOptions *o, TwServeSpec *serve)
-{
-    const char *name = o->serving[TW_ON_FIRST_TOKEN];
-    for (int k = 0; name && tw_first_token_names[k]; k++)
-        if (strcmp(name, tw_first_token_names[k]) == 0) serve->first_token = (TwFirstToken)k;
-}
-
 int tw_cli_fleet(const TwOptions *o, const TwDeploySpec *spec, const TwDeploy *deploy, TwServeSpec *serve,
                  TwEngineSpec *engine)
 {
     TwFleetSpec fleet = {0};
     TwError error = {0};
-    set_first_token(o, serve);
     if (!read_fleet(o, serve, &fleet) ||
         !tw_cli_real(o, TW_ON_PATIENCE, "patience", 1e-6, 1e6, 0.0, &engine->patience_s) ||
         !tw_cli_real(o, TW_ON_TIMEOUT, "timeout", 1e-6, 1e9, 0.0, &engine->timeout_s) ||

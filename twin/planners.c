@@ -80,8 +80,8 @@ bool tw_planners_compile(TwPlant *plant, TwLayout *layout, TwErrors *errors)
                               .busy_most = row.busy_most,
                               .corrects = row.correction,
                               .re_role = row.re_role,
-                              .start_s = plant->replica_load_s};
-        while (strcmp(tw_predictor_names[spec.predictor], row.predictor) != 0) spec.predictor++;
+                              .start_s = plant->replica_load_s,
+                              .predictor = (TwPredictor)tw_word_place(row.predictor, tw_predictor_names)};
         TwError error = {0};
         if (!tw_planner_create(&plant->planners[i], plant->workload, &spec, layout, &error)) {
             tw_node_error(node, NULL, errors, "%s", error.text);

@@ -464,7 +464,7 @@ static bool hand_over(const Draft *d, const TwEngineSpec *engine, double token_b
                                    .layers = apart->layerwise ? (int)d->model.layers : 1,
                                    .local_tokens = (int)apart->local_tokens,
                                    .queue_max = (int)apart->queue_max,
-                                   .first_token = tw_first_token(apart->first_token),
+                                   .first_token = (TwFirstToken)tw_word_place(apart->first_token, tw_first_token_names),
                                    .re_role = tw_planner_may_re_role(d->node)};
     bool other_number = strcmp(d->front.row.precision, d->own.row.precision) != 0;
     bool other = d->front.gpus != d->own.gpus || other_number;

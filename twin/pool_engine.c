@@ -201,13 +201,6 @@ static int of_ranks(int64_t tokens, int ranks, int budget)
     return (int)(tokens * ranks < budget ? tokens * ranks : budget);
 }
 
-TwFirstToken tw_first_token(const char *name)
-{
-    int k = 0;
-    while (tw_first_token_names[k + 1] && strcmp(name, tw_first_token_names[k]) != 0) k++;
-    return (TwFirstToken)k;
-}
-
 void tw_pool_leaves(const TwNode *pool, double *timeout_s, double *leave_s)
 {
     EngineRow row;

@@ -24,8 +24,6 @@ typedef struct TwPrefillRow {
 // When clients of a pool go whose class does not say.
 void tw_pool_leaves(const TwNode *pool, double *timeout_s, double *leave_s);
 
-TwFirstToken tw_first_token(const char *name);    // of tw_first_token_names
-
 // Fills the engine settings of a pool and those of its router and of retries. shares: its requests have contents in
 // common, which decides where prefix_cache is "auto". block_bytes: of KV of one block, all GPUs. layers: of the model.
 // ranks: for attention, of a replica.

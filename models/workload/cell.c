@@ -821,7 +821,7 @@ static void begin_window(Work *w, const TwWorkloadIn *in, int64_t from_ns)
         w->deaf = false;
         // its lease ends
         if (r->off && !was_off && (w->pool->told || w->pool->assumed)) tw_kv_beliefs_leave(&w->beliefs, k);
-        tw_engine_slow(engine_at(w, k), r, from_ns, slow_of(w, i));
+        tw_engine_slow(r, from_ns, slow_of(w, i));
         if (in->link) {
             tw_engine_network(engine_at(w, k), r, in->link[i].tier_bytes_s);
             tw_engine_congestion(engine_at(w, k), r, from_ns, in->link[i].congestion);

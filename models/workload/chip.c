@@ -56,7 +56,6 @@ const char *const tw_kernel_engines[] = {"trtllm", "vllm", "triton", NULL};
 
 const char *const tw_sampler_names[] = {"argmax", "sort", "rejection", NULL};
 
-// place of a name in a list; -1: not there
 const char *const tw_all_to_all_names[] = {"auto", "gather", "deepep", NULL};
 const char *const tw_mixed_kernels[] = {"auto", "triton", "marlin", NULL};
 

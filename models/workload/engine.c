@@ -10,23 +10,16 @@ const char *const tw_first_token_names[] = {"prefill", "relayed", "decode", NULL
 const char *const tw_rank_router_names[] = {"auto",    "even",    "round_robin", "least_loaded", "least_tokens",
                                             "central", "vllm_dp", "kv_aware",    "trtllm_adp",   NULL};
 
-static int number_of(const char *name, const char *const names[])
-{
-    int k = 0;
-    while (names[k] && strcmp(name, names[k]) != 0) k++;
-    return names[k] ? k : -1;
-}
-
 bool tw_policy(const char *name, TwPolicy *policy)
 {
-    int k = number_of(name, tw_policy_names);
+    int k = tw_word_place(name, tw_policy_names);
     if (k >= 0) *policy = (TwPolicy)k;
     return k >= 0;
 }
 
 bool tw_rank_router(const char *name, TwPolicy policy, int ranks, TwEngineSpec *spec)
 {
-    int k = number_of(name, tw_rank_router_names);
+    int k = tw_word_place(name, tw_rank_router_names);
     if (k < 0) return false;
     TwRankRouter router = (TwRankRouter)k;
     bool tensorrt = policy == TW_TRTLLM || policy == TW_TRTLLM_MAX_UTILIZATION;
@@ -583,22 +576,21 @@ void tw_engine_limit(const TwEngine *e, TwReplica *r, int64_t now_ns, double cap
     if (r->busy) tw_engine_shorten(r, now_ns);
 }
 
-void tw_engine_congestion(const TwEngine *e, TwReplica *r, int64_t now_ns, double congestion)
+// A factor of what iterations take.
+static void set_factor(TwReplica *r, int64_t now_ns, double *factor, double value)
 {
-    if (!e->spec.step->crosses || congestion == r->congestion) return;
-    r->congestion = congestion;
+    if (value == *factor) return;
+    *factor = value;
     r->limits_changed = true;
     if (r->busy) tw_engine_shorten(r, now_ns);
 }
 
-void tw_engine_slow(const TwEngine *e, TwReplica *r, int64_t now_ns, double slow)
+void tw_engine_congestion(const TwEngine *e, TwReplica *r, int64_t now_ns, double congestion)
 {
-    (void)e;
-    if (slow == r->slow) return;
-    r->slow = slow;
-    r->limits_changed = true;
-    if (r->busy) tw_engine_shorten(r, now_ns);
+    if (e->spec.step->crosses) set_factor(r, now_ns, &r->congestion, congestion);
 }
+
+void tw_engine_slow(TwReplica *r, int64_t now_ns, double slow) { set_factor(r, now_ns, &r->slow, slow); }
 
 void tw_engine_network(const TwEngine *e, TwReplica *r, const double tier_bytes_s[2])
 {

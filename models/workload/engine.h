@@ -455,7 +455,7 @@ void tw_engine_congestion(const TwEngine *engine, TwReplica *replica, int64_t no
 
 // From the next boundary on its iterations take `slow` times as long as they should, >= 1: a straggler, whose GPUs draw
 // what they draw at rest in the time that it loses.
-void tw_engine_slow(const TwEngine *engine, TwReplica *replica, int64_t now_ns, double slow);
+void tw_engine_slow(TwReplica *replica, int64_t now_ns, double slow);
 
 // The network gives reads and writes of its remote cache tier so many B/s from now on.
 void tw_engine_network(const TwEngine *engine, TwReplica *replica, const double tier_bytes_s[2]);
