@@ -1,13 +1,12 @@
 #include "twin/availability.h"
 
-#include "twin/failures.h"
-#include "twin/supplies.h"
-
 #include "models/operations/reliability.h"
 #include "models/power/look.h"
 #include "sim/json.h"
 #include "twin/failures.h"
+#include "twin/reach.h"
 #include "twin/reference.h"
+#include "twin/supplies.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -22,7 +21,7 @@ enum { MOST_OPEN = 4096 };
 typedef struct Broken {
     int class, part;
     double since_h, ready_h, stock_h;
-    bool used, waits, swapped;
+    bool used, waits, swapped, warm;    // warm: a spare took over, which binds no crew
 } Broken;
 
 typedef struct Sim {
@@ -33,16 +32,17 @@ typedef struct Sim {
     double **timer_h;     // [class] of a Weibull class
     int *crew, *spare;    // free
     Broken *broken;
-    int high;           // entries of broken in use
-    int *out;           // [element]
-    bool *alive;        // [element]
-    int *pump_out;      // [cdu]
-    int *rack_out;      // [rack]
-    int *supply_out;    // [rack]
-    int *down;          // [replica]
-    int64_t down_gpus;
-    int *rack_down_gpus;
-    int last_class;
+    int high;                         // entries of broken in use
+    int *out;                         // [element]
+    bool *alive;                      // [element]
+    int *pump_out;                    // [cdu]
+    int *rack_out;                    // [rack]
+    int *supply_out;                  // [rack]
+    int *down;                        // [replica]
+    int *down_by;                     // [replica] class that stopped it
+    int *rack_down_gpus, *gpus_by;    // [rack], [rack][class] that stopped them
+    int *dark_by, *dry_by;            // [rack] class that left it without power, coolant; class_count: planned work; -1
+    double *lost;                     // [class], planned work: share of all that each costs now
     double crew_h;
     int64_t spares_used;
     TwPowerRing *ring;    // [element]
@@ -82,9 +82,12 @@ static void set_part(Sim *s, int class, int part, int step)
         int r = tw_plant_replica_of(plant, part), was = s->down[r];
         s->down[r] += step;
         int turns = (s->down[r] > 0) - (was > 0);
-        s->down_gpus += plant->replica_gpus[r] * turns;
-        for (int k = plant->part_first[r]; k < plant->part_first[r + 1]; k++)
-            s->rack_down_gpus[plant->part_rack[k]] += plant->part_gpus[k] * turns;
+        if (turns > 0) s->down_by[r] = class;
+        for (int k = plant->part_first[r]; k < plant->part_first[r + 1]; k++) {
+            int rack = plant->part_rack[k];
+            s->rack_down_gpus[rack] += plant->part_gpus[k] * turns;
+            s->gpus_by[rack * plant->failures.class_count + s->down_by[r]] += plant->part_gpus[k] * turns;
+        }
         break;
     }
     case TW_VICTIM_RACK:
@@ -109,45 +112,9 @@ static void set_part(Sim *s, int class, int part, int step)
     case TW_VICTIM_FABRIC:
         break;    // they slow, they do not stop: a run shows by how much
     }
-    if (step > 0) s->last_class = class;
 }
 
-static bool usable(const Sim *s, int bus) { return s->ring[bus].member && (s->out[bus] == 0 || s->ring[bus].line); }
-
-static bool wake(Sim *s, int bus)
-{
-    if (bus < 0 || s->alive[bus] || !usable(s, bus)) return false;
-    return s->alive[bus] = true;
-}
-
-// What an element that is in service passes on: from its sources, and in a closed ring towards them.
-static bool pass_on(Sim *s, int e)
-{
-    int up = s->plant->power->parent[e], second = s->ring[e].second;
-    if (s->ring[e].bridge) return (s->alive[up] && wake(s, second)) || (s->alive[second] && wake(s, up));
-    bool changed = false;
-    if (!s->alive[e] && ((up >= 0 && s->alive[up]) || (second >= 0 && s->alive[second]))) changed = s->alive[e] = true;
-    if (!s->alive[e]) return changed;
-    if (s->ring[e].board) {
-        changed = wake(s, up) || changed;
-        changed = wake(s, second) || changed;
-    } else if (s->ring[e].back) {
-        changed = wake(s, up) || changed;
-    }
-    return changed;
-}
-
-// Who is alive: a fixed point, because second sources may lie anywhere.
-static void spread(Sim *s)
-{
-    int n = s->plant->element_count;
-    for (int e = 0; e < n; e++) s->alive[e] = !s->plant->elements[e].from[0] && s->out[e] == 0;
-    for (bool changed = true; changed;) {
-        changed = false;
-        for (int e = 0; e < n; e++)
-            if (s->out[e] == 0 && s->plant->elements[e].from[0]) changed = pass_on(s, e) || changed;
-    }
-}
+static void spread(Sim *s) { tw_reach(s->plant, s->ring, s->out, s->alive); }
 
 // Racks that would be without supply or coolant.
 static double racks_down(Sim *s)
@@ -155,11 +122,11 @@ static double racks_down(Sim *s)
     const TwPlant *plant = s->plant;
     double down = 0.0;
     spread(s);
+    bool plant_runs = tw_reach_plant(plant, s->alive);
     for (int i = 0; i < plant->rack_count; i++) {
-        const TwRackPlan *rack = &plant->racks[i];
-        bool on = s->alive[rack->element];
-        for (int k = 0; k < rack->cord_count; k++) on = on || s->alive[rack->cords[k]];
-        down += !on || (rack->cdu >= 0 && s->pump_out[rack->cdu] > 0);
+        int cdu = plant->racks[i].cdu;
+        bool dry = cdu >= 0 && (s->pump_out[cdu] > 0 || !tw_reach_cdu(plant, s->alive, s->pump_out, cdu));
+        down += !tw_reach_rack(plant, s->alive, i) || !plant_runs || dry;
     }
     return down;
 }
@@ -252,55 +219,62 @@ static void fail(Sim *s, int class, double now_h, TwAvailability *sum)
     if (unused < 0 && s->high < MOST_OPEN) unused = s->high++;
     if (unused < 0) return;
     if (sum) sum->classes[class].failures_per_year += 1.0;
-    s->broken[unused] = (Broken){class, part, now_h, INFINITY, INFINITY, true, true, false};
+    s->broken[unused] = (Broken){.class = class,
+                                 .part = part,
+                                 .since_h = now_h,
+                                 .ready_h = INFINITY,
+                                 .stock_h = INFINITY,
+                                 .used = true,
+                                 .waits = true};
     set_part(s, class, part, 1);
     if (c->swap_h > 0.0 && (c->spares < 0 || s->spare[class] > 0 || s->inherent)) {
         if (c->spares >= 0) s->spare[class]--, s->spares_used++;
         draw(s, class, 1, u);
         s->broken[unused].waits = false;
+        s->broken[unused].warm = true;
         s->broken[unused].ready_h = now_h + c->swap_h;
         s->broken[unused].stock_h = now_h + c->swap_h + tw_draw_lognormal(u[0], c->mttr_h, c->deviation);
     }
     begin_repairs(s, now_h, sum);
 }
 
-// Whether coolant runs at a CDU's racks: as many of its manifold work as the racks' peak heat asks for.
-static bool coolant_runs(const Sim *s, int cdu)
+// Whom a rack's loss goes to: the class (or planned work) that made it so.
+static void blame(int *by, bool well, int class)
 {
-    const TwThermal *thermal = s->plant->thermal;
-    int out = 0;
-    for (int c = 0; c < thermal->cdu_count; c++) {
-        if (thermal->cdu_loop[c] != thermal->cdu_loop[cdu]) continue;
-        out += s->pump_out[c] != 0 || !s->alive[s->plant->load_element[c + 1]];
-    }
-    return out <= thermal->cdu_spare[cdu];
+    if (well) *by = -1;
+    if (!well && *by < 0) *by = class;
 }
 
-// Shares of the racks that are powered, cooled, whole; and all of it.
-static void shares(const Sim *s, double share[TW_LAYERS])
+// Shares of the racks that are powered, cooled, whole; and all of it. What is lost of it goes to s->lost[class], of
+// what is lost from now on to `class`.
+static void shares(Sim *s, int class, double share[TW_LAYERS])
 {
     const TwPlant *plant = s->plant;
+    int classes = plant->failures.class_count;
     double power = 0.0, cooling = 0.0, gpus = 0.0, all = 0.0, total = 0.0;
-    bool plant_runs = true;
-    for (int i = 1; i <= plant->thermal->load_count; i++)
-        if (plant->thermal->load_cdu[i - 1] < 0) plant_runs = plant_runs && s->alive[plant->load_element[i]];
+    bool plant_runs = tw_reach_plant(plant, s->alive);
+    memset(s->lost, 0, ((size_t)classes + 1) * sizeof *s->lost);
     for (int i = 0; i < plant->rack_count; i++) {
         const TwRackPlan *rack = &plant->racks[i];
-        bool on = s->alive[rack->element];
-        for (int k = 0; k < rack->cord_count; k++) on = on || s->alive[rack->cords[k]];
-        on = on && s->rack_out[i] == 0;
-        bool cool = plant_runs && (rack->cdu < 0 || coolant_runs(s, rack->cdu));
+        bool on = tw_reach_rack(plant, s->alive, i) && s->rack_out[i] == 0;
+        bool cool = plant_runs && (rack->cdu < 0 || tw_reach_cdu(plant, s->alive, s->pump_out, rack->cdu));
         double whole = (double)(rack->serving_gpus - s->rack_down_gpus[i]);
+        blame(&s->dark_by[i], on, class);
+        blame(&s->dry_by[i], cool, class);
         power += on;
         cooling += cool;
         gpus += whole;
         all += on && cool ? whole : 0.0;
         total += (double)rack->serving_gpus;
+        if (!on || !cool) s->lost[on ? s->dry_by[i] : s->dark_by[i]] += (double)rack->serving_gpus;
+        for (int c = 0; on && cool && s->rack_down_gpus[i] > 0 && c < classes; c++)
+            s->lost[c] += s->gpus_by[i * classes + c];
     }
     share[TW_LAYER_POWER] = power / plant->rack_count;
     share[TW_LAYER_COOLING] = cooling / plant->rack_count;
     share[TW_LAYER_COMPUTE] = total > 0.0 ? gpus / total : 1.0;
     share[TW_LAYER_ALL] = total > 0.0 ? all / total : 1.0;
+    for (int c = 0; c <= classes && total > 0.0; c++) s->lost[c] /= total;
 }
 
 static void replicate(Sim *s, double span_h, double up[TW_LAYERS], TwAvailability *sum)
@@ -312,6 +286,9 @@ static void replicate(Sim *s, double span_h, double up[TW_LAYERS], TwAvailabilit
     memset(s->rack_out, 0, (size_t)plant->rack_count * sizeof *s->rack_out);
     memset(s->supply_out, 0, (size_t)plant->rack_count * sizeof *s->supply_out);
     memset(s->rack_down_gpus, 0, (size_t)plant->rack_count * sizeof *s->rack_down_gpus);
+    memset(s->gpus_by, 0, (size_t)plant->rack_count * (size_t)plan->class_count * sizeof *s->gpus_by);
+    memset(s->dark_by, -1, (size_t)plant->rack_count * sizeof *s->dark_by);
+    memset(s->dry_by, -1, (size_t)plant->rack_count * sizeof *s->dry_by);
     memset(s->down, 0, (size_t)plant->replica_count * sizeof *s->down);
     s->high = 0;
     for (int i = 0; i < plan->maintenance_count; i++) {
@@ -333,7 +310,7 @@ static void replicate(Sim *s, double span_h, double up[TW_LAYERS], TwAvailabilit
     double now_h = 0.0, share[TW_LAYERS];
     for (int k = 0; k < TW_LAYERS; k++) up[k] = 0.0;
     spread(s);
-    shares(s, share);
+    shares(s, plan->class_count, share);
     while (now_h < span_h) {
         double next_h = span_h;
         int class = -1, ready = -1, stock = -1, job = -1;
@@ -349,9 +326,11 @@ static void replicate(Sim *s, double span_h, double up[TW_LAYERS], TwAvailabilit
             if (s->job_h[i] < next_h) next_h = s->job_h[i], job = i, class = ready = stock = -1;
         double step_h = next_h - now_h;
         for (int k = 0; k < TW_LAYERS; k++) up[k] += share[k] * step_h;
-        if (share[TW_LAYER_ALL] < 1.0 && sum)
-            sum->classes[s->last_class].rack_hours_per_year +=
-                (1.0 - share[TW_LAYER_ALL]) * step_h * plant->rack_count * plant->rack_scale;
+        double rack_h = step_h * plant->rack_count * plant->rack_scale;
+        if (share[TW_LAYER_ALL] < 1.0 && sum) {
+            for (int i = 0; i < plan->class_count; i++) sum->classes[i].rack_hours_per_year += s->lost[i] * rack_h;
+            sum->planned_rack_hours_per_year += s->lost[plan->class_count] * rack_h;
+        }
         now_h = next_h;
         if (now_h >= span_h) break;
         if (job >= 0) {
@@ -362,8 +341,7 @@ static void replicate(Sim *s, double span_h, double up[TW_LAYERS], TwAvailabilit
             Broken *b = &s->broken[ready];
             const TwFailureClass *c = &plan->classes[b->class];
             set_part(s, b->class, b->part, -1);
-            bool swap = c->swap_h > 0.0 && isfinite(b->stock_h) && b->stock_h > b->ready_h;
-            if (!swap && c->crew >= 0) s->crew[c->crew]++;
+            if (!b->warm && c->crew >= 0) s->crew[c->crew]++;
             b->swapped = true;
             if (!isfinite(b->stock_h)) b->used = false;
             begin_repairs(s, now_h, sum);
@@ -375,7 +353,8 @@ static void replicate(Sim *s, double span_h, double up[TW_LAYERS], TwAvailabilit
             begin_repairs(s, now_h, sum);
         }
         spread(s);
-        shares(s, share);
+        // what a repair or the end of work leaves lost was so before
+        shares(s, class >= 0 ? class : plan->class_count, share);
     }
     for (int k = 0; k < TW_LAYERS; k++) up[k] /= span_h;
 }
@@ -427,7 +406,12 @@ bool tw_availability_run(TwAvailability *a, const TwPlant *plant, double years, 
              .rack_out = TW_TAKE(arena, plant->rack_count, int),
              .supply_out = TW_TAKE(arena, plant->rack_count, int),
              .down = TW_TAKE(arena, plant->replica_count + 1, int),
+             .down_by = TW_TAKE(arena, plant->replica_count + 1, int),
              .rack_down_gpus = TW_TAKE(arena, plant->rack_count, int),
+             .gpus_by = TW_TAKE(arena, plant->rack_count * plan->class_count, int),
+             .dark_by = TW_TAKE(arena, plant->rack_count, int),
+             .dry_by = TW_TAKE(arena, plant->rack_count, int),
+             .lost = TW_TAKE(arena, plan->class_count + 1, double),
              .ring = TW_TAKE(arena, plant->element_count, TwPowerRing),
              .job_h = TW_TAKE(arena, plan->maintenance_count + 1, double),
              .works = TW_TAKE(arena, plan->maintenance_count + 1, bool)};
@@ -443,6 +427,7 @@ bool tw_availability_run(TwAvailability *a, const TwPlant *plant, double years, 
     }
     double n = replications, all_years = n * years;
     a->planned_hours_per_year = s.work_h / all_years;
+    a->planned_rack_hours_per_year /= all_years;
     a->put_off_per_year = s.refused / all_years;
     for (int i = 0; i < plan->class_count; i++) {
         TwClassResult *c = &a->classes[i];
@@ -476,8 +461,9 @@ void tw_availability_print(const TwAvailability *a, const TwPlant *plant, FILE *
             "\n  operational: failures, waits for crews and spares, planned maintenance; inherent: failures and repair "
             "times alone\n");
     if (plant->failures.maintenance_count > 0)
-        fprintf(f, "  planned: %d parts, %.4g h a year, put off %.4g times a year\n", plant->failures.maintenance_count,
-                a->planned_hours_per_year, a->put_off_per_year);
+        fprintf(f, "  planned: %d parts, %.4g h a year, put off %.4g times a year, %.4g rack-hours a year\n",
+                plant->failures.maintenance_count, a->planned_hours_per_year, a->put_off_per_year,
+                a->planned_rack_hours_per_year);
     fprintf(f, "\n  %-16s %8s %14s %14s %12s %16s\n", "what breaks", "parts", "failures/a", "rack-hours/a", "wait h",
             "one part alone");
     for (int i = 0; i < plant->failures.class_count; i++)
@@ -501,8 +487,11 @@ void tw_availability_json(const TwAvailability *a, const TwPlant *plant, FILE *f
                 k ? "," : "", tw_layer_names[k], a->layer[k].availability, a->layer[k].low, a->layer[k].high,
                 (1.0 - a->layer[k].availability) * 8760.0, a->inherent[k].availability, a->inherent[k].low,
                 a->inherent[k].high);
-    fprintf(f, "\n  },\n  \"planned\": {\"parts\": %d, \"hours_per_year\": %.17g, \"put_off_per_year\": %.17g},",
-            plant->failures.maintenance_count, a->planned_hours_per_year, a->put_off_per_year);
+    fprintf(f,
+            "\n  },\n  \"planned\": {\"parts\": %d, \"hours_per_year\": %.17g, \"put_off_per_year\": %.17g, "
+            "\"rack_hours_per_year\": %.17g},",
+            plant->failures.maintenance_count, a->planned_hours_per_year, a->put_off_per_year,
+            a->planned_rack_hours_per_year);
     fprintf(f, "\n  \"classes\": {");
     for (int i = 0; i < plant->failures.class_count; i++) {
         fprintf(f, "%s\n    ", i ? "," : "");

@@ -19,7 +19,7 @@ typedef struct TwLayerResult {
 } TwLayerResult;
 
 typedef struct TwClassResult {
-    double failures_per_year, rack_hours_per_year;    // rack-hours that went with it, as the last that broke
+    double failures_per_year, rack_hours_per_year;    // rack-hours that it took: of each rack, by who made it so
     double crew_wait_h, analytic;                     // mean wait for crew and spare; availability of one part alone
 } TwClassResult;
 
@@ -28,7 +28,7 @@ typedef struct TwAvailability {
     int replications;
     TwLayerResult layer[TW_LAYERS];       // operational: with waits for crews and spares, and planned maintenance
     TwLayerResult inherent[TW_LAYERS];    // failures and repair times alone
-    double planned_hours_per_year, put_off_per_year;
+    double planned_hours_per_year, put_off_per_year, planned_rack_hours_per_year;
     TwClassResult *classes;    // [plant->failures.class_count]
     double crew_hours_per_year;
     int64_t spares_used;

@@ -3,6 +3,7 @@
 #include "models/operations/reliability.h"
 #include "models/thermal/faults.h"
 #include "twin/fabric.h"
+#include "twin/reach.h"
 #include "twin/reference.h"
 #include "twin/story.h"
 #include "twin/supplies.h"
@@ -343,6 +344,12 @@ void tw_failures_layout(TwPlant *plant, TwLayout *layout)
     p->crew_free = tw_layout_add(layout, (size_t)p->crew_count, sizeof(int32_t));
     p->working = tw_layout_add(layout, (size_t)p->maintenance_count, sizeof(int32_t));
     p->spare_free = tw_layout_add(layout, (size_t)p->class_count, sizeof(int32_t));
+    int reach = p->maintenance_count > 0 ? plant->element_count : 0;
+    TwPowerRing *ring = TW_TAKE(plant->arena, reach + 1, TwPowerRing);
+    for (int e = 0; e < reach; e++) ring[e] = tw_power_ring(plant->power, e);
+    p->ring = ring;
+    p->reach_out = tw_layout_add(layout, (size_t)reach, sizeof(int32_t));
+    p->reach_alive = tw_layout_add(layout, (size_t)reach, sizeof(bool));
     p->replica_down = tw_layout_add(layout, (size_t)plant->replica_count, 1);
     p->down_gpus = tw_layout_add(layout, racks, sizeof(int32_t));
     p->rack_down = tw_layout_add(layout, racks, 1);
@@ -605,13 +612,26 @@ static void fail_class(const TwPlant *plant, void *block, const TwFailureHooks *
     schedule(plant, block, class, now_ns);
 }
 
-// Racks without supply if this element were out; -1 for none.
-static int racks_dead(const TwPlant *plant, void *block)
+// Racks without supply, and with it but without coolant (dry), were an element out besides those that are, once every
+// switch has acted; what stores carry is not counted as carried. -1: none besides.
+static int racks_lost(const TwPlant *plant, void *block, int besides, int and_this, int *dry)
 {
-    int dead = 0;
-    for (int i = 0; i < plant->rack_count; i++)
-        dead += tw_power_mode(plant->power, block, plant->racks[i].element) == TW_MODE_DEAD;
-    return dead;
+    const TwFailurePlan *p = &plant->failures;
+    int32_t *out = tw_at(block, p->reach_out);
+    bool *alive = tw_at(block, p->reach_alive);
+    for (int e = 0; e < plant->element_count; e++)
+        out[e] = e == besides || e == and_this || tw_power_look(plant->power, block, e).stand == TW_STANDS_OUT;
+    tw_reach(plant, p->ring, out, alive);
+    bool plant_runs = tw_reach_plant(plant, alive);
+    int dark = 0;
+    *dry = 0;
+    for (int i = 0; i < plant->rack_count; i++) {
+        int cdu = plant->racks[i].cdu;
+        bool on = tw_reach_rack(plant, alive, i);
+        dark += !on;
+        *dry += on && (!plant_runs || (cdu >= 0 && !tw_reach_cdu(plant, alive, NULL, cdu)));
+    }
+    return dark;
 }
 
 // An element that is out already is left alone.
@@ -691,22 +711,20 @@ static void maintain(const TwPlant *plant, void *block, const TwFailureHooks *ho
         return;
     }
     if (!in_service(plant, block, job->element)) return;
-    int before = racks_dead(plant, block);
-    tw_power_set_service(plant->power, block, job->element, false);
-    int without = racks_dead(plant, block) - before, worst = 0, at = -1;
+    int dry, dry_before, before = racks_lost(plant, block, -1, -1, &dry_before);
+    int without = racks_lost(plant, block, job->element, -1, &dry) - before, worst = 0, at = -1;
+    dry -= dry_before;
+    if ((without > 0 || dry > 0) && !job->force) {
+        tw_story_add(plant, block, now_ns, TW_HAPPENED_REFUSED, -1, job->element, without > 0,
+                     without > 0 ? without : dry);
+        return;
+    }
     // the next loss of what remains, among its like
     for (int e = 0; e < plant->element_count && without == 0; e++) {
         if (e == job->element || !in_service(plant, block, e)) continue;
         if (strcmp(plant->elements[e].kind, plant->elements[job->element].kind) != 0) continue;
-        tw_power_set_service(plant->power, block, e, false);
-        int lost = racks_dead(plant, block) - before;
-        tw_power_set_service(plant->power, block, e, true);
+        int lost = racks_lost(plant, block, job->element, e, &dry) - before;
         if (lost > worst) worst = lost, at = e;
-    }
-    tw_power_set_service(plant->power, block, job->element, true);
-    if (without > 0 && !job->force) {
-        tw_story_add(plant, block, now_ns, TW_HAPPENED_REFUSED, -1, job->element, 1, without);
-        return;
     }
     int entry = tw_story_add(plant, block, now_ns, TW_HAPPENED_MAINTAIN, -1, job->element, at, worst);
     tw_story_note(plant, block, entry);

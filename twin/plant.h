@@ -165,6 +165,8 @@ typedef struct TwFailurePlan {
     TwMaintenance *maintenance;
     TwSlot head, tickets, draws, crew_free, spare_free;    // [1], [TICKETS], [class], [crew], [class]
     TwSlot working;                                        // [maintenance] what is out for it
+    TwSlot reach_out, reach_alive;                         // [element] where work is planned: to see what it would stop
+    const struct TwPowerRing *ring;                        // [element] the same
     TwSlot replica_down, down_gpus, rack_down;             // [replica], [rack], [rack]
 } TwFailurePlan;
 

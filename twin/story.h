@@ -49,7 +49,7 @@ typedef enum TwHappening {
     TW_HAPPENED_REPAIRED,        //
     TW_HAPPENED_SWAPPED,         // a warm spare took over
     TW_HAPPENED_MAINTAIN,        // taken out as planned; count, value: the next loss that would cost most racks
-    TW_HAPPENED_REFUSED,         // maintenance put off: value: racks that would lose supply
+    TW_HAPPENED_REFUSED,         // maintenance put off; value: racks that would lose supply (count 1) or coolant (0)
     TW_HAPPENED_WORK,            // racks, CDUs, parts of the fabric out as planned; target: maintenance; count: racks
     TW_HAPPENED_WORK_END,        //
     TW_HAPPENED_WORK_REFUSED,    // put off; count: racks that would go dark or hosts cut off

@@ -355,8 +355,8 @@ static void work_text(const Told *t, char *text, size_t size)
             snprintf(text, size, "%s out for maintenance", name);
         break;
     case TW_HAPPENED_REFUSED:
-        snprintf(text, size, "maintenance of %s put off: %.0f racks would lose supply", name,
-                 e->value * plant->rack_scale);
+        snprintf(text, size, "maintenance of %s put off: %.0f racks would lose %s", name, e->value * plant->rack_scale,
+                 e->count ? "supply" : "coolant");
         break;
     case TW_HAPPENED_WORK:
         if (e->count > 0)

@@ -42,6 +42,49 @@ static void closed_forms_lie_in_the_interval(void)
     factory_end(f);
 }
 
+// Rack-hours go to what took them, in proportion to its own rate and repair, however much else fails meanwhile; in all
+// they are what is not available.
+static void rack_hours_go_to_their_cause(void)
+{
+    const char *const sets[] = {"operations.failures.ups.mtbf_h=1e12", "operations.failures.rack.deviation=0.0",
+                                "operations.failures.pump.deviation=0.0"};
+    Factory f = factory("facilities/hall_2n.cfg", sets, (int)(sizeof sets / sizeof *sets));
+    TwAvailability a = run(f, 300);
+    double total_h = 0.0;
+    for (int i = 0; i < f.plant->failures.class_count; i++) {
+        const TwFailureClass *c = &f.plant->failures.classes[i];
+        double each_h = strcmp(c->name, "gpu") == 0        ? 0.25 * 2.0 / 72.0    // a replica of two goes with it
+                        : strcmp(c->name, "software") == 0 ? 0.1 * 2.0 / 72.0
+                        : strcmp(c->name, "rack") == 0     ? 8.0
+                        : strcmp(c->name, "pump") == 0     ? 4.0 * 8.0    // the racks of a CDU
+                                                           : 0.0;
+        total_h += a.classes[i].rack_hours_per_year;
+        CHECK_WITHIN(a.classes[i].rack_hours_per_year, a.classes[i].failures_per_year * each_h,
+                     0.01 * a.classes[i].failures_per_year * each_h + 0.01);
+    }
+    CHECK_NEAR(total_h, (1.0 - a.layer[TW_LAYER_ALL].availability) * 16.0 * 8760.0, 1e-9);
+    tw_availability_end(&a);
+    factory_end(f);
+}
+
+// A spare that takes over frees no crew, and a repair with a spare from stock does, whichever comes back later: after
+// forty years of waits for spares the one crew still works.
+static void crews_come_back(void)
+{
+    static const char *const quiet[] = {"run.for_s=60.0"};
+    Factory f =
+        facility_with("facilities/dps_8rack.cfg",
+                      "operations: { crews = ( { name = \"c\"; size = 1; } ); failures = ( { name = \"rack\"; of = "
+                      "\"rack\"; mtbf_h = 2000.0; mttr_h = 20.0; swap_h = 0.5; spares = 1; lead_h = 100.0; crew = "
+                      "\"c\"; } ); };",
+                      quiet, 1);
+    TwAvailability a = run(f, 40);
+    // 35 failures a year, of which a few wait for the spare to be bought again; without the crew all would end dark
+    CHECK(a.layer[TW_LAYER_POWER].availability > 0.9);
+    tw_availability_end(&a);
+    factory_end(f);
+}
+
 // One crew for what breaks often keeps parts waiting; two do not.
 static void crews_shorten_the_wait(void)
 {
@@ -82,6 +125,7 @@ static void planned_work_is_operational(void)
         CHECK_NEAR(1.0 - a.layer[TW_LAYER_POWER].availability, k == 0 ? turns * 10.0 / 87600.0 : 0.0, 1e-4);
         CHECK(a.inherent[TW_LAYER_POWER].availability > 0.9999999);
         CHECK_NEAR(a.planned_hours_per_year, k == 0 ? turns : 0.0, 1e-9);
+        CHECK_WITHIN(a.planned_rack_hours_per_year, k == 0 ? 8.0 * turns : 0.0, 1e-3);
         CHECK_NEAR(a.put_off_per_year, k == 1 ? turns / 10.0 : 0.0, 1e-9);
         tw_availability_end(&a);
         factory_end(f);
@@ -115,5 +159,7 @@ int main(void)
     rings_carry_on();
     closed_forms_lie_in_the_interval();
     crews_shorten_the_wait();
+    rack_hours_go_to_their_cause();
+    crews_come_back();
     return check_failures != 0;
 }

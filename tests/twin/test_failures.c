@@ -127,6 +127,45 @@ static void maintenance_asks_first(void)
     factory_end(f);
 }
 
+// What a second cord or source carries is no loss; what a store carries is one, and so is coolant.
+static void maintenance_sees_second_sources(void)
+{
+    static const struct {
+        const char *element;
+        int racks, supply;    // put off for so many; 0: done
+    } works[] = {{"ups_a", 0, 0}, {"pdu_a1", 0, 0}, {"utility_a", 0, 0}, {"house", 16, 0}};
+    for (size_t k = 0; k < sizeof works / sizeof *works; k++) {
+        char work[160];
+        snprintf(work, sizeof work,
+                 "operations.maintenance+={ name = \"m\"; element = \"%s\"; at_s = 10.0; for_s = 20.0; }",
+                 works[k].element);
+        const char *const sets[] = {"run.for_s=40.0", "run.exchange_s=2.0", "workload.arrival.rate_s=100.0", work};
+        Factory f = factory("facilities/hall_2n.cfg", sets, 4);
+        advance(f.state, 40.0);
+        CHECK(count_of(f.state, TW_HAPPENED_REFUSED) == (works[k].racks > 0));
+        CHECK(count_of(f.state, TW_HAPPENED_MAINTAIN) == (works[k].racks == 0));
+        if (works[k].racks) {
+            CHECK(entry_of(f.state, TW_HAPPENED_REFUSED, 0)->value == works[k].racks);
+            CHECK(entry_of(f.state, TW_HAPPENED_REFUSED, 0)->count == works[k].supply);
+        } else if (k < 2) {
+            // the loss of the other side would now stop what hangs on both
+            CHECK(entry_of(f.state, TW_HAPPENED_MAINTAIN, 0)->value == (k == 0 ? 16.0 : 4.0));
+        }
+        CHECK(tw_state_meters(f.state)->rack_off_s == 0.0);
+        factory_end(f);
+    }
+    static const char *const sets[] = {"run.for_s=40.0"};
+    Factory f =
+        facility_with("facilities/block_gb300.cfg",
+                      "operations: { maintenance = ( { name = \"m\"; element = \"utility\"; at_s = 10.0; for_s = "
+                      "20.0; } ); };",
+                      sets, 1);
+    advance(f.state, 40.0);
+    CHECK(count_of(f.state, TW_HAPPENED_REFUSED) == 1);    // its UPS would end
+    CHECK(count_of(f.state, TW_HAPPENED_MAINTAIN) == 0);
+    factory_end(f);
+}
+
 // Supplies and whole shelves fail: racks are held to what the rest carries, dark without any.
 static void supplies_carry_what_they_can(void)
 {
@@ -253,6 +292,7 @@ int main(void)
     gpus_take_their_replica();
     dips_latch_a_store();
     maintenance_asks_first();
+    maintenance_sees_second_sources();
     supplies_carry_what_they_can();
     switches_and_cooling_fail();
     maintenance_of_all_parts();
