@@ -10,6 +10,7 @@
 #include "twin/dispatch.h"
 #include "twin/fabric.h"
 #include "twin/flex.h"
+#include "twin/idle.h"
 #include "twin/jobs.h"
 #include "twin/limits.h"
 #include "twin/planners.h"
@@ -259,6 +260,7 @@ static bool compile(TwPlant *plant, const TwPlantInput *input, TwErrors *errors)
     sound = tw_planners_compile(plant, &layout, errors) && sound;
     sound = sound && tw_transit_compile(plant, &layout, errors);
     if (!tw_accounts_compile(plant, input->path, errors) || !sound) return false;
+    tw_idle_settings(plant, errors);
     lay_out_state(plant, &layout);
     return true;
 }

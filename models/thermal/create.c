@@ -296,7 +296,12 @@ static void fill_plant(TwThermalPlant *plant, const TwThermalSpec *spec, double 
             plant->york.free_fraction = row->free_convection_fraction;
             if (plant->kind == YORK_TOWER) ua = plant->york.water_ratio > 0.0 ? 1.0 : 0.0;
         }
-        if (!(ua > 0.0))
+        if (row->inlet_degc <= row->outlet_degc)
+            tw_errors_add(
+                errors, NULL, 0, 0,
+                "cooling.plant: water that enters at inlet_degc = %g and leaves at outlet_degc = %g is not cooled",
+                row->inlet_degc, row->outlet_degc);
+        else if (!(ua > 0.0))
             tw_errors_add(errors, NULL, 0, 0,
                           "cooling.plant: %.0f W from %g to %g degC is beyond any %s at its design air",
                           row->capacity_w, row->inlet_degc, row->outlet_degc, row->kind);

@@ -12,6 +12,7 @@ TwDryCooler tw_dry_cooler_design(double heat_w, double inlet_degc, double outlet
                           .water_exponent = 0.85,
                           .air_share = 1.0 / 1.5,
                           .free_fraction = 0.0};
+    if (!(inlet_degc > outlet_degc)) return cooler;
     double c_min = fmin(cooler.water_w_k, cooler.air_w_k);
     double ratio = c_min / fmax(cooler.water_w_k, cooler.air_w_k);
     double effectiveness = heat_w / (c_min * (inlet_degc - air_degc));
