@@ -2,6 +2,7 @@
 
 #include "twin/reference.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { DOMAINS = 4096 };    // of a rack, more than there can be
@@ -23,6 +24,59 @@ static bool same_part(const TwNode *a, const TwNode *b, const char *group)
 {
     const char *left = tw_node_part(tw_node_group(a, group)), *right = tw_node_part(tw_node_group(b, group));
     return strcmp(left ? left : "", right ? right : "") == 0;
+}
+
+// The first of a kind's settings in which two groups differ, of those that a pool takes from its first rack; NULL:
+// none.
+static const char *differs(const TwNode *a, const TwNode *b, const TwKind *kind, void *left, void *right,
+                           const char *const *own)
+{
+    tw_node_row(a, left);
+    tw_node_row(b, right);
+    for (int i = 0; i < kind->field_count; i++) {
+        const TwField *f = &kind->fields[i];
+        bool each = false;    // each rack has its own, or it is for the reader
+        for (int k = 0; own[k]; k++) each = each || strcmp(own[k], f->name) == 0;
+        const void *x = (const char *)left + f->offset, *y = (const char *)right + f->offset;
+        bool real = f->type == TW_REAL, both_unknown = real && isnan(*(const double *)x) && isnan(*(const double *)y);
+        bool same = f->type == TW_TEXT      ? strcmp(*(const char *const *)x, *(const char *const *)y) == 0
+                    : f->type == TW_INTEGER ? *(const int64_t *)x == *(const int64_t *)y
+                    : f->type == TW_BOOLEAN ? *(const bool *)x == *(const bool *)y
+                                            : both_unknown || *(const double *)x == *(const double *)y;
+        if (!each && !same) return f->name;
+    }
+    return NULL;
+}
+
+// Racks of one part whose numbers were changed one by one: what the pool would not see.
+static bool same_numbers(const TwNode *first, const TwNode *entry, const char *home, TwErrors *errors)
+{
+    static const char *const chip_own[] = {
+        "title",       "scaleup",     "fabric", "domain_gpus",       "sm_count",      "clock_max_hz",
+        "limit_min_w", "limit_max_w", "idle_w", "operating_degc",    "slowdown_degc", "shutdown_degc",
+        "own_usd_h",   "rent_usd_h",  "node_w", "supply_efficiency", "provisioned_w", NULL};
+    static const char *const link_own[] = {"title", "domain_gpus", NULL};
+    TwAcceleratorRow chip[2];
+    TwScaleupRow link[2];
+    const struct {
+        const char *group;
+        const TwKind *kind;
+        void *left, *right;
+        const char *const *own;
+    } groups[] = {{"gpu", &tw_accelerator_kind, &chip[0], &chip[1], chip_own},
+                  {"scaleup", &tw_scaleup_kind, &link[0], &link[1], link_own}};
+    for (int k = 0; k < TW_COUNT(groups); k++) {
+        const TwNode *node = tw_node_group(entry, groups[k].group);
+        const char *field = differs(tw_node_group(first, groups[k].group), node, groups[k].kind, groups[k].left,
+                                    groups[k].right, groups[k].own);
+        if (!field) continue;
+        tw_node_error(
+            node, field, errors,
+            "rack \"%s\" of the same pool has another: expected racks of one kind, or pools of their own (`racks`)",
+            home);
+        return false;
+    }
+    return true;
 }
 
 // A name that no rack has: the nearest entry of the list.
@@ -60,6 +114,8 @@ int tw_pool_rack(const TwPlant *plant, const TwPoolRow *row, const TwNode *node,
                           "rack \"%s\" has other GPUs or another NVLink domain than rack \"%s\" of the same pool, "
                           "expected racks of one kind: name them in `racks`",
                           name, plant->racks[home].name);
+            return -1;
+        } else if (!same_numbers(first, entry, plant->racks[home].name, errors)) {
             return -1;
         }
     }

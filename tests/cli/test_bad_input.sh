@@ -167,6 +167,10 @@ sed 's/lengths = "deepseek_r1"/lengths = "deepsek_r1"/' "$dps" > lengths.cfg
 expect 3 'lengths.cfg:43:13: error: workload: lengths = "deepsek_r1" is no length set; did you mean "deepseek_r1"?' "$TOKENWORKS" check lengths.cfg
 sed 's/ttft_slo_s = 2.0/ttft_slo_s = "unknown"/' "$dps" > slo.cfg
 expect 3 "slo.cfg:44:16: error: workload.pools.serving: ttft_slo_s = \"unknown\", expected more than 0 s" "$TOKENWORKS" check slo.cfg
+# a pool takes its GPUs from its first rack: another with other numbers would be served as that one; temperatures are its own
+expect 3 'racks.b1.gpu.limit_w = 700: rack "a1" of the same pool has another' "$TOKENWORKS" check dps_8rack --set racks.b.gpu.limit_w=700
+expect 3 'racks.c1.scaleup.overlap = 0.3: rack "a1" of the same pool has another' "$TOKENWORKS" check dps_8rack --set racks.c.scaleup.overlap=0.3
+expect 0 "" "$TOKENWORKS" check dps_8rack --set racks.gpu.limit_w=700 --set racks.b.gpu.slowdown_degc=80
 expect 0 "hall_4to3.cfg:30:3: warning: racks.a1 and 23 more: redundancy" "$TOKENWORKS" check "$facilities/hall_4to3.cfg"
 
 # a pool on racks of two kinds
