@@ -359,9 +359,11 @@ static void replicate(Sim *s, double span_h, double up[TW_LAYERS], TwAvailabilit
     for (int k = 0; k < TW_LAYERS; k++) up[k] /= span_h;
 }
 
-// Student's t at 97.5 % (Cornish-Fisher in 1/n; within 1 % from n = 5).
+// Student's t at 97.5 %: of few degrees by itself, then Cornish-Fisher in 1/n (within 1 %).
 static double student(int degrees)
 {
+    static const double few[] = {12.706204736432095, 4.302652729911275, 3.182446305284263, 2.7764451051977987};
+    if (degrees <= TW_COUNT(few)) return few[degrees - 1];
     double z = 1.959963984540054, n = degrees;
     return z + (z * z * z + z) / (4.0 * n) + (5.0 * pow(z, 5) + 16.0 * z * z * z + 3.0 * z) / (96.0 * n * n);
 }

@@ -85,6 +85,20 @@ static void crews_come_back(void)
     factory_end(f);
 }
 
+// Of two replications the interval is the mean +- 12.706 times half their difference; of one it is all.
+static void two_replications_say_little(void)
+{
+    const char *const sets[] = {"operations.failures.rack.mtbf_h=5000.0"};
+    Factory f = factory("facilities/hall_2n.cfg", sets, 1);
+    TwAvailability one = run(f, 1), two = run(f, 2);
+    double x = one.layer[TW_LAYER_POWER].availability, mean = two.layer[TW_LAYER_POWER].availability;
+    CHECK_NEAR(two.layer[TW_LAYER_POWER].high - mean, fmin(12.706204736 * fabs(mean - x), 1.0 - mean), 1e-6);
+    CHECK(one.layer[TW_LAYER_POWER].low == 0.0 && one.layer[TW_LAYER_POWER].high == 1.0);
+    tw_availability_end(&one);
+    tw_availability_end(&two);
+    factory_end(f);
+}
+
 // One crew for what breaks often keeps parts waiting; two do not.
 static void crews_shorten_the_wait(void)
 {
@@ -161,5 +175,6 @@ int main(void)
     crews_shorten_the_wait();
     rack_hours_go_to_their_cause();
     crews_come_back();
+    two_replications_say_little();
     return check_failures != 0;
 }
