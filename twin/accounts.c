@@ -210,13 +210,13 @@ TwBill tw_accounts_bill(const TwPlant *plant, const void *block, double water_kg
     TwBill b = {.energy_usd = a->energy_usd};
     // peaks of periods that ended in full, that of the running one by the part of it that has passed
     double ended = floor(span_s / t->demand_period_s), part = span_s / t->demand_period_s - ended;
-    double running_w = tw_demand_sum_w(&a->demand, t->demand_window_s) - a->demand.charged_w;
+    double running_w = tw_demand_sum_w(&a->demand, t->demand_window_s, span_s) - a->demand.charged_w;
     if (ended > (double)a->demand.period) part = 1.0;
     b.demand_usd = (a->demand.charged_w + running_w * part) * 1e-3 * t->demand_usd_kw;
     if (isfinite(t->contract_w)) {
         double least_j = t->minimum_take_fraction * t->contract_w * span_s;
         b.shortfall_usd = fmax(least_j - a->bought_j, 0.0) / 3.6e6 * t->energy_usd_kwh;
-        double peak_w = fmax(a->demand.highest_w, fmax(a->demand.peak_w, a->demand.window_j / t->demand_window_s));
+        double peak_w = tw_demand_highest_w(&a->demand, t->demand_window_s, span_s);
         b.excess_usd = fmax(peak_w - t->contract_w, 0.0) * 1e-3 * t->excess_usd_kw;
     }
     b.curtail_pay_usd = a->curtailed_j / 3.6e6 * t->curtail_pay_usd_kwh;
@@ -224,7 +224,7 @@ TwBill tw_accounts_bill(const TwPlant *plant, const void *block, double water_kg
     bool leased = t->lease_usd_gpu_h > 0.0;
     b.capex_it_usd = leased ? 0.0 : t->rack_usd * plant->rack_count * scale;
     for (int i = 0; i < plant->element_count; i++)
-        if (!plant->elements[i].from[0] && isfinite(plant->elements[i].limit_w))
+        if (strcmp(plant->elements[i].kind, "feed") == 0 && isfinite(plant->elements[i].limit_w))
             b.capex_facility_usd += t->facility_usd_w * plant->elements[i].limit_w;
     b.it_usd = leased ? tw_lease_usd((double)plant->gpu_count * scale, t->lease_usd_gpu_h, span_s)
                       : b.capex_it_usd * tw_recovery(t->interest_fraction, t->years) * hours / YEAR_H;

@@ -63,8 +63,7 @@ void tw_report_money(TwReport *report, const TwState *state, const TwWorkloadTot
                   tw_over(b.energy_usd, m->utility_j / 3.6e6));
     tw_report_add(report, "cost.price_usd_per_kwh", "USD/kWh", "mean price over the span",
                   tw_over(a->price_sum, span_s));
-    double peak_w =
-        fmax(a->demand.highest_w, fmax(a->demand.peak_w, a->demand.window_j / plant->tariff.demand_window_s));
+    double peak_w = tw_demand_highest_w(&a->demand, plant->tariff.demand_window_s, span_s);
     tw_report_add(report, "cost.demand_mw", "MW", "highest mean of a demand window", peak_w * 1e-6);
     tw_report_add(report, "cost.curtailed_mwh", "MWh", "not drawn under targets, against the quarter of an hour before",
                   a->curtailed_j / 3.6e9);

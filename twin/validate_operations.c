@@ -325,8 +325,9 @@ static void money(TwValidation *v)
     TwDemand demand = {0};
     for (int i = 0; i < 2880; i++)
         tw_demand_add(&demand, 900.0 * (i == 1000 ? 10e6 : 4e6), 900.0 * i, 900.0 * (i + 1), 900.0, 2592000.0);
-    tw_validation_row(v, "O19", "10 MW peak at 15 USD/kW", "USD", tw_demand_sum_w(&demand, 900.0) * 1e-3 * 15.0,
-                      150000.0, TW_RELATIVE, 1e-9, CLOSED_FORM);
+    tw_validation_row(v, "O19", "10 MW peak at 15 USD/kW", "USD",
+                      tw_demand_sum_w(&demand, 900.0, 2592000.0) * 1e-3 * 15.0, 150000.0, TW_RELATIVE, 1e-9,
+                      CLOSED_FORM);
     tw_validation_row(v, "O19", "100 MWh at 317.53 g/kWh", "t", 1e-3 * tw_carbon_kg(100e3 * 3.6e6, 317.53), 31.753,
                       TW_RELATIVE, 1e-9, CLOSED_FORM);
     double lease = tw_lease_usd(226.75 * 8.0, 2.0, 86400.0);

@@ -62,8 +62,20 @@ void tw_demand_add(TwDemand *d, double energy_j, double from_s, double until_s, 
     d->window_j += energy_j;
 }
 
-double tw_demand_sum_w(const TwDemand *d, double window_s)
+// The running window counts with what it holds so far, never more than its mean will be; but of the first one, that
+// nothing stands before, the mean of what has passed.
+static double running_w(const TwDemand *d, double window_s, double now_s)
 {
-    // the running window counts with what it holds so far: never more than its mean will be
-    return d->charged_w + fmax(d->peak_w, d->window_j / window_s);
+    double over_s = d->window == 0 ? fmin(window_s, now_s) : window_s;
+    return over_s > 0.0 ? d->window_j / over_s : 0.0;
+}
+
+double tw_demand_sum_w(const TwDemand *d, double window_s, double now_s)
+{
+    return d->charged_w + fmax(d->peak_w, running_w(d, window_s, now_s));
+}
+
+double tw_demand_highest_w(const TwDemand *d, double window_s, double now_s)
+{
+    return fmax(d->highest_w, fmax(d->peak_w, running_w(d, window_s, now_s)));
 }

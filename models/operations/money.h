@@ -35,5 +35,6 @@ typedef struct TwDemand {
 } TwDemand;
 // Energy of a span that lies inside one window.
 void tw_demand_add(TwDemand *demand, double energy_j, double from_s, double until_s, double window_s, double period_s);
-// Sum of peaks with the running period counted in, W.
-double tw_demand_sum_w(const TwDemand *demand, double window_s);
+// Sum of peaks with the running period counted in, and the highest of all, W, now_s from the start.
+double tw_demand_sum_w(const TwDemand *demand, double window_s, double now_s);
+double tw_demand_highest_w(const TwDemand *demand, double window_s, double now_s);

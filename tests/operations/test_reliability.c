@@ -85,7 +85,16 @@ static void prices_follow_the_hours(void)
     for (int minute = 0; minute < 240; minute++)
         tw_demand_add(&d, 60.0 * (minute >= 30 && minute < 45 ? 5e6 : 1e6), 60.0 * minute, 60.0 * (minute + 1), 900.0,
                       7200.0);
-    CHECK_NEAR(tw_demand_sum_w(&d, 900.0), 5e6 + 1e6, 1e-12);
+    CHECK_NEAR(tw_demand_sum_w(&d, 900.0, 14400.0), 5e6 + 1e6, 1e-12);
+    CHECK_NEAR(tw_demand_highest_w(&d, 900.0, 14400.0), 5e6, 1e-12);
+
+    // of a span shorter than a window its mean; a window that is not over, behind others, never more than it will be
+    TwDemand brief = {0};
+    tw_demand_add(&brief, 300.0 * 2e6, 0.0, 300.0, 900.0, 7200.0);
+    CHECK_NEAR(tw_demand_sum_w(&brief, 900.0, 300.0), 2e6, 1e-12);
+    tw_demand_add(&brief, 600.0 * 2e6, 300.0, 900.0, 900.0, 7200.0);
+    tw_demand_add(&brief, 300.0 * 3e6, 900.0, 1200.0, 900.0, 7200.0);
+    CHECK_NEAR(tw_demand_highest_w(&brief, 900.0, 1200.0), 2e6, 1e-12);
     CHECK_NEAR(tw_recovery(0.08, 15.0), 0.116829545, 1e-8);
     CHECK_NEAR(tw_recovery(0.0, 10.0), 0.1, 1e-15);
 }
