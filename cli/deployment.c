@@ -78,9 +78,11 @@ bool tw_cli_deployment(const TwOptions *o, TwDeploySpec *spec, int *status)
         !tw_cli_real(o, TW_ON_MEMORY, "memory-fraction", 0.1, 1.0, spec->memory_fraction, &spec->memory_fraction))
         return false;
     int number = TW_BF16, cache = TW_BF16, sampler = TW_SAMPLE_ARGMAX, mixed = TW_MIXED_AUTO,
-        kernels = (int)spec->engine, exchange = TW_A2A_AUTO;
+        kernels = (int)spec->engine, exchange = TW_A2A_AUTO, attention = 0, output = 0;
     if (!tw_cli_word(o, TW_ON_PRECISION, "precision", tw_number_names, &number) ||
-        !tw_cli_word(o, TW_ON_CACHE, "kv-precision", tw_cache_names, &cache))
+        !tw_cli_word(o, TW_ON_CACHE, "kv-precision", tw_cache_names, &cache) ||
+        !tw_cli_word(o, TW_ON_ATTENTION, "attention-precision", tw_attention_names, &attention) ||
+        !tw_cli_word(o, TW_ON_OUTPUT, "output-precision", tw_attention_names, &output))
         return false;
     if (!part_file(o->serving[TW_ON_CHIP], "an accelerator", status) ||
         !part_file(o->serving[TW_ON_MODEL], "a model", status))
@@ -98,6 +100,7 @@ bool tw_cli_deployment(const TwOptions *o, TwDeploySpec *spec, int *status)
     spec->model = o->serving[TW_ON_MODEL];
     spec->precision = tw_number_names[number];
     spec->kv_precision = o->serving[TW_ON_CACHE] ? tw_cache_names[cache] : number == TW_BF16 ? "bf16" : "fp8";
+    spec->attention_precision = tw_attention_names[attention], spec->output_precision = tw_attention_names[output];
     spec->layout = (TwParallel){(int)tp, (int)dp, (int)pp, (int)ep};
     spec->routing.redundant = (int)redundant;
     spec->routing.alike = o->serving[TW_ON_ALIKE] != NULL;

@@ -202,6 +202,12 @@ static const struct {
      SERVING + TW_ON_PRECISION},
     {{"kv-precision", 0, "TYPE", TW_STEP | TW_SERVE, "cache: bf16 or fp8; default: bf16 beside bf16, else fp8"},
      SERVING + TW_ON_CACHE},
+    {{"attention-precision", 0, "TYPE", TW_STEP | TW_SERVE,
+      "of attention's projections: bf16, fp8, fp8_block or fp4; auto (default): as the released weights have them"},
+     SERVING + TW_ON_ATTENTION},
+    {{"output-precision", 0, "TYPE", TW_STEP | TW_SERVE,
+      "the same of attention's output projection alone: DeepSeek's newer fp4 releases have it in fp4"},
+     SERVING + TW_ON_OUTPUT},
     {{"tp", 0, "N", TW_STEP | TW_SERVE, "tensor parallel, default 1"}, SERVING + TW_ON_TP},
     {{"dp", 0, "N", TW_STEP | TW_SERVE, "attention ranks of a replica, in lockstep, default 1"}, SERVING + TW_ON_DP},
     {{"ep", 0, "N", TW_STEP | TW_SERVE, "expert parallel, default 1"}, SERVING + TW_ON_EP},
@@ -211,8 +217,8 @@ static const struct {
     {{"moe-imbalance", 0, "X", TW_STEP | TW_SERVE, "time of the experts over balanced routing; default: power law 1.2"},
      SERVING + TW_ON_IMBALANCE},
     {{"kernels", 0, "NAME", TW_STEP | TW_SERVE,
-      "whose kernels the experts run on: trtllm, vllm, or triton (vLLM before 0.20); default: the engine's, trtllm of "
-      "step"},
+      "whose kernels the experts run on: trtllm, cutedsl (nvfp4, TensorRT-LLM since 1.2), vllm, or triton (vLLM before "
+      "0.20); default: the engine's, trtllm of step"},
      SERVING + TW_ON_KERNELS},
     {{"one-text", 0, NULL, TW_STEP | TW_SERVE,
       "all sequences are the same text, as some benchmarks send: all choose the same experts"},

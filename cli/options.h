@@ -33,6 +33,8 @@ typedef enum TwServing {
     TW_ON_MODEL,
     TW_ON_PRECISION,
     TW_ON_CACHE,
+    TW_ON_ATTENTION,
+    TW_ON_OUTPUT,
     TW_ON_TP,
     TW_ON_DP,
     TW_ON_EP,

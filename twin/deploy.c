@@ -300,6 +300,8 @@ static bool make_step(TwDeploy *deploy, const TwDeploySpec *spec, TwError *error
                        .calibration = found ? folder : NULL,
                        .precision = spec->precision,
                        .kv_precision = spec->kv_precision,
+                       .attention_precision = spec->attention_precision,
+                       .output_precision = spec->output_precision,
                        .max_tokens = spec->max_tokens,
                        .max_sequences = spec->max_sequences,
                        .host_step_s = spec->host_step_s,

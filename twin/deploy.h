@@ -24,6 +24,7 @@ bool tw_domains_of(const TwParallel *layout, int domain_gpus, TwDomains *spread,
 typedef struct TwDeploySpec {
     const char *chip, *model;    // parts
     const char *precision, *kv_precision;
+    const char *attention_precision, *output_precision;    // NULL or "auto": as released
     TwParallel layout;
     TwRouting routing;
     double moe_imbalance;    // time of the experts over balanced routing; 0: as the tables were timed, power law 1.2

@@ -275,6 +275,10 @@ static const TwKind operations_kind = {"operations", NULL, NULL, 0, operations_c
 #define POOL_FIELDS                                                                                                    \
     WORD(TwPoolRow, precision, "fp8", tw_number_names, "weights"),                                                     \
         WORD(TwPoolRow, kv_precision, "bf16", tw_cache_names, "key-value cache"),                                      \
+        WORD(TwPoolRow, attention_precision, "auto", tw_attention_names,                                               \
+             "attention's projections; auto: as the released weights have them"),                                      \
+        WORD(TwPoolRow, output_precision, "auto", tw_attention_names,                                                  \
+             "attention's output projection; auto: as attention_precision says, or as released"),                      \
         WORD(TwPoolRow, kernels, "trtllm", tw_kernel_engines, "whose kernels the experts run on"),                     \
         WORD(TwPoolRow, sampler, "argmax", tw_sampler_names,                                                           \
              "how tokens are chosen: argmax (greedy, temperature), top-p or top-k by sort (vLLM) or rejection"),       \

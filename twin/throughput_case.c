@@ -150,7 +150,11 @@ static bool set_types(TwThroughputRow *row, const Columns *c, Engine engine)
             begins(row->model, "qwen3") && !begins(row->engine, "TensorRT-LLM") ? "fp8_block" : "fp8";
     else if (strcmp(weights, "mxfp4") == 0 || (oss && strcmp(weights, "fp4") == 0))
         row->deploy.precision = "mxfp4";
-    else
+    else if (engine == MLPERF && begins(row->model, "mixtral")) {
+        // types chosen layer by layer, 7.25 bits a weight (effective_bits of NVIDIA's configurations): most are fp8
+        row->deploy.precision = "fp8";
+        assume(row, "fp8: 7.25 bits a weight");
+    } else
         row->deploy.precision = "fp4";
     return set_cache(row, text_of(c, "kv_dtype"), engine);
 }
@@ -244,8 +248,8 @@ static const struct {
     {"OpenOrca", 40.0, 416.0, 1024.0, "mlperf_llama2_70b_out"},
     {"CNN-DailyMail", 330.0, 1650.0, 128.0, NULL},
     {"LongBench", 2000.0, 17400.0, 2000.0, "mlperf_llama31_405b_out"},
-    {"mlperf_deepseek_r1", 800.0, 800.0, 20000.0, "reason_r1_mlperf_out"},
-    {"mlperf gpt-oss", 4000.0, 4000.0, 10240.0, "reason_gpt_oss_120b_gpqa_out"},
+    {"mlperf_deepseek_r1", 130.0, 1510.0, 20000.0, "reason_r1_mlperf_out"},
+    {"mlperf gpt-oss", 1150.0, 9010.0, 10240.0, "reason_gpt_oss_120b_gpqa_out"},
     {"ShareGPT", 0.0, 0.0, 2048.0, "azure23_conv_out"},
 };
 
@@ -313,12 +317,13 @@ static int64_t bench_requests(double isl, double osl)
 // Bytes that trtllm-bench takes a checkpoint's weights for: elements of its files, where two of 4 bits and the scales
 // (one for 16 of nvfp4, for 32 of mxfp4) are elements of a byte, by half a byte under nvfp4 and, as for all types that
 // it does not know, by two under mxfp4.
-static double bench_weight_bytes(const TwModelRow *model, const char *type)
+static double bench_weight_bytes(const TwModelRow *model, const char *type, const char *output)
 {
     TwWeights w = tw_model_weights(model);
     double all = tw_model_parameters(model);
-    // projections of latent attention stay in bf16
-    double linear = w.experts + w.dense + w.shared + (tw_model_is_mla(model) ? 0.0 : w.attention);
+    double linear = w.experts + w.dense + w.shared;
+    if (strcmp(tw_model_fp4_type(model, false), "fp4") == 0) linear += w.attention - w.output;
+    if (strcmp(output, "fp4") == 0) linear += w.output;
     if (strcmp(type, "fp4") == 0) return 0.5 * (all - linear + linear * (1.0 / 2.0 + 1.0 / 16.0));
     if (strcmp(type, "mxfp4") == 0) return 2.0 * (all - w.experts + w.experts * (1.0 / 2.0 + 1.0 / 32.0));
     return all * (strcmp(type, "bf16") == 0 ? 2.0 : 1.0);
@@ -336,12 +341,13 @@ static void bench_settings(TwThroughputRow *row, double isl, double osl)
     if (tw_load_part(&tw_accelerator_kind, d->chip, &chip, &chip_config, &error) &&
         tw_load_part(&tw_model_kind, d->model, &model, &model_config, &error)) {
         double cache = strcmp(d->kv_precision, "fp8") == 0 ? 1.0 : 2.0;
+        const char *output = d->output_precision ? d->output_precision : tw_model_fp4_type(&model, true);
         int stages = d->layout.stages, size = d->layout.tensor * d->layout.ranks;
         // of latent attention it counts all heads
         double heads = (double)(model.kv_rank > 0 ? model.heads : model.kv_heads);
         double wide = model.kv_rank > 0 ? (double)model.hidden / (double)model.heads : (double)model.head_dim;
         double token = 2.0 * (double)model.layers * fmax(heads, size) * wide * cache;
-        double room = chip.memory_bytes * size * stages - bench_weight_bytes(&model, d->precision);
+        double room = chip.memory_bytes * size * stages - bench_weight_bytes(&model, d->precision, output);
         double many = fmin(0.95 * room / (token * (isl + osl)), 4096.0) / stages;
         double step = many < 256.0 ? 32.0 : many < 1024.0 ? 128.0 : 256.0;
         d->max_sequences = (int)fmax(64.0, step * ceil(many / step));
@@ -426,6 +432,57 @@ static void set_front_end(TwThroughputRow *row, Engine engine)
     row->serve.engine = &row->engine_spec;
 }
 
+// Submissions to MLPerf as NVIDIA's and their partners' configurations set them (closed/*/configs of the results'
+// repositories), by chip and scenario: largest batch and token budget of an attention rank, share of memory for the
+// cache, iterations that prompts wait for those of other ranks and are gathered for.
+static const struct {
+    const char *model, *source, *chip, *mode;
+    int sequences, tokens;
+    double kv_share;
+    int wait, gather;
+} submissions[] = {
+    {"deepseek", "MLPERF-v5.1", "B200", "mlperf_offline", 512, 4608, 0.90, 500, 10},
+    {"deepseek", "MLPERF-v5.1", "B200", "mlperf_server", 512, 3456, 0.90, 9, 3},
+    {"deepseek", "MLPERF-v5.1", "GB300", "mlperf_offline", 1536, 6656, 0.95, 500, 10},
+    {"deepseek", "MLPERF-v5.1", "GB300", "mlperf_server", 1536, 6656, 0.95, 6, 2},
+    {"deepseek", "MLPERF-v6.0", "B200", "mlperf_offline", 512, 4608, 0.90, 500, 10},
+    {"deepseek", "MLPERF-v6.0", "B200", "mlperf_server", 640, 4608, 0.95, 9, 3},
+    {"deepseek", "MLPERF-v6.0", "GB200", "mlperf_server", 512, 3456, 0.90, 9, 3},
+    {"deepseek", "MLPERF-v6.0", "B300", "mlperf_offline", 1024, 6144, 0.95, 500, 10},
+    {"deepseek", "MLPERF-v6.0", "B300", "mlperf_server", 640, 4608, 0.95, 9, 3},
+    {"deepseek", "MLPERF-v6.0", "GB300", "mlperf_offline", 1024, 6144, 0.95, 500, 10},
+    {"deepseek", "MLPERF-v6.0", "GB300", "mlperf_server", 640, 4608, 0.95, 9, 3},
+    {"gpt-oss", "MLPERF-v6.0", "B200", "mlperf_offline", 512, 6144, 0.95, 0, 0},
+    {"gpt-oss", "MLPERF-v6.0", "", "mlperf_offline", 512, 13914, 0.95, 0, 0},
+};
+
+static void set_submission(TwThroughputRow *row)
+{
+    for (size_t i = 0; i < sizeof submissions / sizeof *submissions; i++) {
+        if (!begins(row->model, submissions[i].model) || !begins(row->source, submissions[i].source) ||
+            !begins(row->gpu, submissions[i].chip) || strcmp(row->mode, submissions[i].mode) != 0)
+            continue;
+        row->deploy.max_sequences = submissions[i].sequences, row->deploy.max_tokens = submissions[i].tokens;
+        row->serve.kv_share = submissions[i].kv_share;
+        if (submissions[i].wait == 0) return;
+        row->engine_spec = (TwEngineSpec){.rank_wait = submissions[i].wait, .rank_gather = submissions[i].gather};
+        row->serve.engine = &row->engine_spec;
+        return;
+    }
+}
+
+// Attention's output projection of DeepSeek in fp4: NVIDIA's -v2 releases, which TensorRT-LLM's guide names, as do the
+// pages of MLPerf's submissions since 6.0; vLLM's report on GB200 multiplies it in fp4 too. Experts of submissions
+// since 6.0: CuTe DSL's.
+static void set_checkpoint(TwThroughputRow *row)
+{
+    bool later = begins(row->source, "MLPERF-v") && strcmp(row->source, "MLPERF-v6.0") >= 0;
+    if (!begins(row->model, "deepseek") || strcmp(row->deploy.precision, "fp4") != 0) return;
+    if (later || strcmp(row->source, "TRTLLM-DEVGUIDE") == 0 || strcmp(row->source, "VLLM-BLOG") == 0)
+        row->deploy.output_precision = "fp4";
+    if (later) row->deploy.engine = TW_ENGINE_CUTEDSL;
+}
+
 // TensorRT-LLM with attention ranks: prompts wait until every rank has one. In MLPerf's offline scenario with the
 // iterations that NVIDIA's harness of its submissions sets unless told otherwise (adp_balancing_timeout_iters,
 // adp_balancing_batching_wait_iters), which would be half a minute: where first tokens are due within seconds, and in
@@ -474,6 +531,7 @@ static void set_engine(TwThroughputRow *row, Engine engine)
 {
     TwDeploySpec *d = &row->deploy;
     TwServeSpec *s = &row->serve;
+    set_checkpoint(row);
     bool ampere = begins(row->gpu, "A100");
     d->memory_fraction = 0.90;
     d->max_tokens = 8192, d->max_sequences = 2048;
@@ -487,6 +545,7 @@ static void set_engine(TwThroughputRow *row, Engine engine)
         d->host_step_s = host_step_s, d->host_sequence_s = trtllm_sequence_s;
         d->async_scheduling = true;
         set_rank_waits(row, engine);
+        if (engine == MLPERF) set_submission(row);
         break;
     case VLLM:
         d->engine = before_flashinfer(row) ? TW_ENGINE_TRITON : TW_ENGINE_VLLM;

@@ -52,7 +52,7 @@ const TwKind tw_accelerator_kind = {
     "accelerator", "accelerator", accelerator_fields, TW_COUNT(accelerator_fields), NULL, 0,
 };
 
-const char *const tw_kernel_engines[] = {"trtllm", "vllm", "triton", NULL};
+const char *const tw_kernel_engines[] = {"trtllm", "vllm", "triton", "cutedsl", NULL};
 
 const char *const tw_sampler_names[] = {"argmax", "sort", "rejection", NULL};
 
@@ -68,6 +68,7 @@ int tw_word_place(const char *word, const char *const *words)
 
 const char *const tw_number_names[] = {"bf16", "fp8", "fp8_block", "fp4", "mxfp4", NULL};
 const char *const tw_cache_names[] = {"bf16", "fp8", NULL};
+const char *const tw_attention_names[] = {"auto", "bf16", "fp8", "fp8_block", "fp4", NULL};
 
 const char *tw_number_name(TwNumber number)
 {

@@ -46,7 +46,14 @@ int tw_word_place(const char *word, const char *const *words);
 
 // Whose kernels: engines bring their own for experts. The tables' fits are of TensorRT-LLM's rows.
 // Triton: what vLLM took before 0.20 on every chip; on Hopper the same as its later ones.
-typedef enum TwKernelEngine { TW_ENGINE_TRTLLM, TW_ENGINE_VLLM, TW_ENGINE_TRITON, TW_KERNEL_ENGINES } TwKernelEngine;
+// CuTe DSL: TensorRT-LLM's backend CUTEDSL of nvfp4 experts (1.2 on); all else as TensorRT-LLM's.
+typedef enum TwKernelEngine {
+    TW_ENGINE_TRTLLM,
+    TW_ENGINE_VLLM,
+    TW_ENGINE_TRITON,
+    TW_ENGINE_CUTEDSL,
+    TW_KERNEL_ENGINES
+} TwKernelEngine;
 extern const char *const tw_kernel_engines[];    // NULL-ended, in this order
 
 // How the tokens of attention ranks reach the experts of other GPUs and come back.
@@ -74,7 +81,8 @@ extern const char *const tw_mixed_kernels[];    // "auto" "triton" "marlin", NUL
 typedef enum TwNumber { TW_BF16, TW_FP8, TW_FP8_BLOCK, TW_FP4, TW_MXFP4, TW_NUMBERS } TwNumber;
 
 extern const char *const tw_number_names[], *const tw_cache_names[];    // NULL-ended; the former in this order
-const char *tw_number_name(TwNumber number);                            // "bf16" "fp8" "fp8_block" "fp4" "mxfp4"
+extern const char *const tw_attention_names[];    // of attention's projections: "auto" and types, NULL-ended
+const char *tw_number_name(TwNumber number);      // "bf16" "fp8" "fp8_block" "fp4" "mxfp4"
 bool tw_number_find(const char *name, TwNumber *number);
 double tw_number_bytes(TwNumber number);    // of one weight; fp4 with one scale byte per 16, mxfp4 per 32
 TwNumber tw_mxfp4_computes(const TwAcceleratorRow *chip);    // what mxfp4 weights are multiplied in

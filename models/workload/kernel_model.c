@@ -614,11 +614,31 @@ static TwKernelCost query_brought(const TwKernelModel *model, const TwKernelShap
     return finish(model, s, cost, bounds, t0, s->m);
 }
 
+// nvfp4 experts of CuTe DSL: flashinfer publishes DeepSeek-V3's over eight GPUs on a B300, near balance, routing and
+// activations' types inside (its pull request 5301): 71.1, 80.5, 111, 144, 148, 156, 158, 163, 175 and 215 us at 8, 16,
+// 32 ... 4,096 tokens. Launch and small kernels, weights at a share of bandwidth, products at a share of peak.
+static TwKernelCost query_cutedsl(const TwKernelModel *model, const TwKernelShape *s, double e)
+{
+    const double t0 = 40e-6, memory_u = 0.87, compute_u = 0.33, b300_flops = 14e15;
+    // the busiest GPU has more rows, but weights as all have
+    double m = s->balanced ? s->m : s->m * skew(model, s->m * s->top_k / s->experts, s->ep);
+    TwOpCost op = tw_op_moe_mixed(m, s->hidden, s->inter, s->experts, s->top_k, s->tp, s->ep, e, e);
+    Bounds bounds = {tw_chip_peak(&model->chip, s->number), model->chip.bandwidth_bytes_s, true};
+    bool published = fabs(bounds.flops / b300_flops - 1.0) <= 0.05;
+    TwKernelCost cost = {.flop = op.flop, .bytes = op.bytes, .evidence = published ? TW_PUBLISHED : TW_TRANSFERRED};
+    cost.t_s = t0 + op.bytes / (memory_u * bounds.bandwidth) + op.flop / (compute_u * bounds.flops);
+    return finish(model, s, cost, bounds, t0, s->m);
+}
+
 static TwKernelCost query_moe(const TwKernelModel *model, const TwKernelShape *s)
 {
     bool carried, triton = s->engine == TW_ENGINE_TRITON;
     TwKernelShape of = *s;
     if (triton) of.engine = TW_ENGINE_VLLM;
+    if (s->engine == TW_ENGINE_CUTEDSL) {
+        if (s->number == TW_FP4) return query_cutedsl(model, s, tw_number_bytes(s->number));
+        of.engine = TW_ENGINE_TRTLLM;
+    }
     // Triton's kernel takes both scalings of fp8, and as long; per tensor it is in no table (docs/calibration.md)
     if (of.engine == TW_ENGINE_VLLM && s->number == TW_FP8 && (triton || model->hopper)) of.number = TW_FP8_BLOCK;
     s = &of;

@@ -5,11 +5,16 @@
 #define ROW(field) offsetof(TwModelRow, field)
 
 static const char *const attentions[] = {"mha", "gqa", "mla", NULL};
+static const char *const checkpoint_types[] = {"auto", "bf16", "fp8", "fp8_block", "fp4", NULL};
 
 static const TwField model_fields[] = {
     {"title", "", TW_TEXT, 0, 0, NULL, ROW(title), "models of these shapes", NULL},
     {"attention", "", TW_TEXT, 0, 0, NULL, ROW(attention), "kind of attention", attentions},
     {"native", "", TW_TEXT, 0, 0, NULL, ROW(native), "number type of the released weights; for the reader", NULL},
+    {"fp4_attention", "", TW_TEXT, 0, 0, "auto", ROW(fp4_attention),
+     "attention's projections in the released fp4 weights; auto: bf16 of MLA, else fp4", checkpoint_types},
+    {"fp4_output", "", TW_TEXT, 0, 0, "auto", ROW(fp4_output), "attention's output projection in these weights",
+     checkpoint_types},
     {"layers", "1", TW_INTEGER, 1, 1000, NULL, ROW(layers), "transformer layers", NULL},
     {"hidden", "1", TW_INTEGER, 64, 1 << 20, NULL, ROW(hidden), "hidden width", NULL},
     {"heads", "1", TW_INTEGER, 1, 4096, NULL, ROW(heads), "query heads", NULL},
@@ -43,18 +48,31 @@ const TwKind tw_model_kind = {"model", "model", model_fields, TW_COUNT(model_fie
 
 bool tw_model_is_mla(const TwModelRow *model) { return strcmp(model->attention, "mla") == 0; }
 
+const char *tw_model_fp4_type(const TwModelRow *model, bool output)
+{
+    const char *word = output ? model->fp4_output : model->fp4_attention;
+    if (word && strcmp(word, "auto") != 0) return word;
+    return tw_model_is_mla(model) ? "bf16" : "fp4";
+}
+
+static double output_weights(const TwModelRow *m)
+{
+    int64_t wide = tw_model_is_mla(m) ? m->v_dim : m->head_dim;
+    return (double)(m->heads * wide) * (double)m->hidden;
+}
+
 static double attention_weights(const TwModelRow *m)
 {
     double h = (double)m->hidden, heads = (double)m->heads;
     if (!tw_model_is_mla(m)) {
         double q = heads * (double)m->head_dim, kv = (double)(m->kv_heads * m->head_dim);
-        return h * (q + 2.0 * kv) + q * h;
+        return h * (q + 2.0 * kv) + output_weights(m);
     }
     double q_rank = (double)m->q_rank, kv_rank = (double)m->kv_rank, rope = (double)m->rope_dim;
     double qk = (double)(m->nope_dim + m->rope_dim);
     double q = q_rank > 0.0 ? h * q_rank + q_rank * heads * qk : h * heads * qk;
     double kv = h * (kv_rank + rope) + kv_rank * heads * (double)(m->nope_dim + m->v_dim);
-    return q + kv + heads * (double)m->v_dim * h;
+    return q + kv + output_weights(m);
 }
 
 TwWeights tw_model_weights(const TwModelRow *m)
@@ -62,6 +80,7 @@ TwWeights tw_model_weights(const TwModelRow *m)
     double h = (double)m->hidden;
     TwWeights w;
     w.attention = (double)m->layers * attention_weights(m);
+    w.output = (double)m->layers * output_weights(m);
     w.dense = (double)m->dense_layers * 3.0 * h * (double)m->dense_inter;
     w.experts = (double)m->moe_layers * (double)m->experts * 3.0 * h * (double)m->expert_inter;
     w.shared = (double)m->moe_layers * (double)m->shared_experts * 3.0 * h * (double)m->shared_inter;

@@ -10,8 +10,9 @@
 
 typedef struct TwModelRow {
     const char *title;
-    const char *attention;    // "mha" "gqa" "mla"
-    const char *native;       // number type of the released weights
+    const char *attention;                     // "mha" "gqa" "mla"
+    const char *native;                        // number type of the released weights
+    const char *fp4_attention, *fp4_output;    // of the released fp4 weights: projections of attention, its output's
     int64_t layers, hidden;
     int64_t heads, kv_heads, head_dim;    // head_dim of MLA: nope + rope
     int64_t dense_layers, dense_inter;    // layers with a dense MLP and its inner width
@@ -29,10 +30,13 @@ typedef struct TwModelRow {
 extern const TwKind tw_model_kind;
 
 bool tw_model_is_mla(const TwModelRow *model);
+// Type of attention's projections in the released fp4 weights, or of its output's: as the part says, or by default.
+const char *tw_model_fp4_type(const TwModelRow *model, bool output);
 
 // Weights by use, whole model.
 typedef struct TwWeights {
     double attention, dense, experts, shared, router;    // all layers
+    double output;                                       // of attention, its output projection
     double embedding, head;                              // head 0 where tied
 } TwWeights;
 TwWeights tw_model_weights(const TwModelRow *model);

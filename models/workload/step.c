@@ -119,6 +119,9 @@ static bool check_shapes(const TwStepSpec *spec, TwError *error)
     if (spec->mixed != TW_MIXED_AUTO && strcmp(spec->precision, "mxfp4") != 0)
         return tw_fail(error, TW_BAD_INPUT, "mxfp4_kernel = \"%s\" beside precision = \"%s\", expected mxfp4",
                        tw_mixed_kernels[spec->mixed], spec->precision);
+    if (spec->engine == TW_ENGINE_CUTEDSL && strcmp(spec->precision, "fp4") != 0)
+        return tw_fail(error, TW_BAD_INPUT, "kernels = \"cutedsl\" beside precision = \"%s\", expected fp4",
+                       spec->precision);
     if (spec->comm_count < 0 || !(spec->memory_fraction > 0.0 && spec->memory_fraction <= 1.0))
         return tw_fail(error, TW_BAD_INPUT, "memory_fraction = %g, expected more than 0, at most 1",
                        spec->memory_fraction);
@@ -128,7 +131,7 @@ static bool check_shapes(const TwStepSpec *spec, TwError *error)
 // Every number that the step needs of the chip must be known.
 static bool check_chip(const TwAcceleratorRow *chip, const TwCompose *c, TwError *error)
 {
-    const TwNumber used[] = {TW_BF16, c->linear, c->projection, c->expert, c->cache, c->prefill};
+    const TwNumber used[] = {TW_BF16, c->linear, c->projection, c->output, c->expert, c->cache, c->prefill};
     static const char *const peaks[TW_NUMBERS] = {"bf16_flops", "fp8_flops", "fp8_flops", "fp4_flops", "bf16_flops"};
     static const char *const energies[TW_NUMBERS] = {"bf16_j_per_flop", "fp8_j_per_flop", "fp8_j_per_flop",
                                                      "fp4_j_per_flop", "bf16_j_per_flop"};
@@ -309,8 +312,8 @@ bool tw_step_create(TwStepModel **model, const TwStepSpec *spec, TwError *error)
         t->compose.moe_imbalance = spec->moe_imbalance > 0.0 ? spec->moe_imbalance : 1.0;
     made->inner = t;
 
-    bool ok = tw_compose_numbers(&t->compose, spec->precision, spec->kv_precision, error) &&
-              check_chip(spec->chip, &t->compose, error) && set_memory(made, t, spec, error) &&
+    bool ok = tw_compose_numbers(&t->compose, spec, error) && check_chip(spec->chip, &t->compose, error) &&
+              set_memory(made, t, spec, error) &&
               tw_kernel_model_create(&t->kernels, &t->chip, spec->calibration, error);
     if (!ok) {
         tw_arena_destroy(arena);

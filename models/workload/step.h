@@ -134,6 +134,9 @@ typedef struct TwStepSpec {
     const char *calibration;     // folder of the chip's tables
     const char *precision;       // weights: "bf16" "fp8" "fp8_block" "fp4"; "mxfp4": experts, all else bf16
     const char *kv_precision;    // "bf16" "fp8"
+    // Projections of attention, and its output's: a type, or "auto" (NULL): as the released weights of this precision
+    // have them; of the output, as said of attention.
+    const char *attention_precision, *output_precision;
     // A replica is attention_ranks x tensor_parallel GPUs a stage and pipeline_parallel stages. Attention ranks hold
     // whole sequences each and go in lockstep; experts lie over all GPUs of a stage, expert_parallel of them apart.
     int tensor_parallel, attention_ranks, pipeline_parallel, expert_parallel;    // 0 counts as 1

@@ -18,8 +18,33 @@ static const double least_span = 512.0;
 // a collective nobody measured: latency, and this share of the link
 static const double ring_latency_s = 8.0e-6, ring_utilisation = 0.7;
 
-bool tw_compose_numbers(TwCompose *c, const char *precision, const char *kv_precision, TwError *error)
+// Of released weights or as said; released fp8 weights of latent attention are block-scaled.
+static bool number_of(const char *name, const char *word, bool mla, TwNumber *number, TwError *error)
 {
+    if (!tw_number_find(word, number) || *number == TW_MXFP4)
+        return tw_fail(error, TW_BAD_INPUT, "%s = \"%s\", expected auto, bf16, fp8, fp8_block or fp4", name, word);
+    if (mla && *number == TW_FP8) *number = TW_FP8_BLOCK;
+    return true;
+}
+
+static bool said(const char *word) { return word && strcmp(word, "auto") != 0; }
+
+static bool attention_numbers(TwCompose *c, const TwStepSpec *spec, bool mla, TwError *error)
+{
+    const char *attention = said(spec->attention_precision) ? spec->attention_precision : NULL;
+    const char *output = said(spec->output_precision) ? spec->output_precision : attention;
+    c->projection = c->output = c->linear;
+    if (c->linear == TW_FP4) {
+        if (!attention) attention = tw_model_fp4_type(c->model, false);
+        if (!output) output = tw_model_fp4_type(c->model, true);
+    }
+    return (!attention || number_of("attention_precision", attention, mla, &c->projection, error)) &&
+           (!output || number_of("output_precision", output, mla, &c->output, error));
+}
+
+bool tw_compose_numbers(TwCompose *c, const TwStepSpec *spec, TwError *error)
+{
+    const char *precision = spec->precision, *kv_precision = spec->kv_precision;
     TwNumber number;
     if (!tw_number_find(precision, &number))
         return tw_fail(error, TW_BAD_INPUT, "precision = \"%s\", expected bf16, fp8, fp8_block, fp4 or mxfp4",
@@ -28,15 +53,14 @@ bool tw_compose_numbers(TwCompose *c, const char *precision, const char *kv_prec
         return tw_fail(error, TW_BAD_INPUT, "kv_precision = \"%s\", expected bf16 or fp8", kv_precision);
     bool mla = tw_model_is_mla(c->model);
 
-    // released fp8 weights of latent-attention models are block-scaled; their fp4 releases keep attention in bf16
+    // released fp8 weights of latent-attention models are block-scaled
     if (mla && number == TW_FP8) number = TW_FP8_BLOCK;
     c->expert = number;
     c->linear = number == TW_MXFP4 ? TW_BF16 : number;
-    c->projection = mla && number == TW_FP4 ? TW_BF16 : c->linear;
     c->head = TW_BF16;
     c->cache = kv_precision[0] == 'f' ? TW_FP8 : TW_BF16;
     c->prefill = mla ? TW_BF16 : c->cache;
-    return true;
+    return attention_numbers(c, spec, mla, error);
 }
 
 // Weights of the latent attention that every GPU keeps whole: the two down-projections.
@@ -61,9 +85,11 @@ double tw_compose_weight_bytes(const TwCompose *c)
         tw_kernel_padded(c->mixed, spread / c->ep, &hidden, &inter);
         stored = hidden / (double)m->hidden * inter / (double)m->expert_inter;
     }
-    double layers =
-        attention * tw_number_bytes(c->projection) + (w.dense + w.shared) / c->tp * tw_number_bytes(c->linear) +
-        w.experts * stored * c->copies / spread * tw_number_bytes(c->expert) + w.router * tw_number_bytes(TW_BF16);
+    double layers = attention * tw_number_bytes(c->projection) +
+                    w.output / c->tp * (tw_number_bytes(c->output) - tw_number_bytes(c->projection)) +
+                    (w.dense + w.shared) / c->tp * tw_number_bytes(c->linear) +
+                    w.experts * stored * c->copies / spread * tw_number_bytes(c->expert) +
+                    w.router * tw_number_bytes(TW_BF16);
     // the first stage has the embedding, the last the head
     double ends = c->stages > 1.0 ? w.embedding : w.embedding + w.head;
     return layers * c->stage_excess / c->stages + ends / c->tp * tw_number_bytes(c->head);
@@ -142,7 +168,7 @@ static void projections_gqa(const Out *out)
     double kv = fmax((double)m->kv_heads / tp, 1.0) * (double)m->head_dim;
     gemm(out, "qkv", layers, out->compose->projection, n, q + 2.0 * kv, hidden);
     glue(out, "rope and cache append", layers, tw_op_rope(n, q, kv, kv, 2.0));
-    gemm(out, "attention output", layers, out->compose->projection, n, hidden, q);
+    gemm(out, "attention output", layers, out->compose->output, n, hidden, q);
 }
 
 static void projections_mla(const Out *out)
@@ -162,7 +188,7 @@ static void projections_mla(const Out *out)
     // absorbed into queries and outputs of decode, or expanding keys and values of prefill: the same work
     gemm(out, "kv up", layers, number, n, heads * (double)(m->nope_dim + m->v_dim), kv_rank);
     glue(out, "rope and cache append", layers, tw_op_rope(n, q_wide, latent, 0.0, 2.0));
-    gemm(out, "attention output", layers, number, n, hidden, heads * (double)m->v_dim);
+    gemm(out, "attention output", layers, out->compose->output, n, hidden, heads * (double)m->v_dim);
 }
 
 static void mlp(const Out *out, const char *up, const char *down, double times, double inter)
@@ -242,7 +268,7 @@ void tw_compose_experts(const TwCompose *c, double tokens, TwEmit *emit, void *c
     // vLLM's rows of the tables pass the tokens of all GPUs through each; behind an all-to-all there are its own alone
     bool own = c->ranks > 1.0 && c->ep > 1.0 && c->all_to_all != TW_A2A_GATHER;
     TwKernelShape shape = {.op = TW_KERNEL_MOE,
-                           .engine = own ? TW_ENGINE_TRTLLM : c->engine,
+                           .engine = own && c->engine != TW_ENGINE_CUTEDSL ? TW_ENGINE_TRTLLM : c->engine,
                            .number = c->expert,
                            .m = tokens * c->hottest,
                            .hidden = hidden,

@@ -17,8 +17,8 @@ typedef struct TwCompose {
     const TwModelRow *model;
     TwKernelEngine engine;
     TwSampler sampler;
-    TwMixedKernel mixed;                                          // TW_MIXED_AUTO: none
-    TwNumber linear, projection, expert, head, cache, prefill;    // number type of each part
+    TwMixedKernel mixed;                                                  // TW_MIXED_AUTO: none
+    TwNumber linear, projection, output, expert, head, cache, prefill;    // number type of each part
     double tp, ranks, stages, ep;    // attention tensor parallel, attention ranks, pipeline stages, expert parallel
     double moe_imbalance;
     double hottest, copies;    // tokens of the busiest GPU's experts over the mean; experts held over experts
@@ -40,8 +40,9 @@ extern const double tw_exchange_share;
 // What ranks wait at a collective for the last of them, a doubling of ranks.
 extern const double tw_rank_skew_s;
 
-// Which number type each part of the model has under a precision (docs/calibration.md). False: unknown word.
-bool tw_compose_numbers(TwCompose *compose, const char *precision, const char *kv_precision, TwError *error);
+// Which number type each part of the model has under a precision (docs/calibration.md); attention's projections and its
+// output's as said, "auto" or NULL: as released. False: unknown word.
+bool tw_compose_numbers(TwCompose *compose, const TwStepSpec *spec, TwError *error);
 
 // Weights of one GPU, bytes.
 double tw_compose_weight_bytes(const TwCompose *compose);

@@ -51,6 +51,18 @@ ours = {r["case"]: r["ours"] for r in o["rows"]}
 assert ours[name + "1"] == ours[name + "2"] > 0, ours
 ' || fail "wrong cells and the words of others"
 
+# a round of MLPerf brings its checkpoint, kernels and batches
+cat > "$folder/t.csv" << 'END'
+id,source_id,model_id,gpu,n_gpus,weight_dtype,engine,tp,ep,parallel_note,mode,osl,len_dist,token_def,tokens_per_s,quality
+a,MLPERF-v5.1,deepseek-v3,B200-SXM,8,fp4,MLPerf v5.1 submission,8,8,attention DP,mlperf_offline,3700,dataset:mlperf_deepseek_r1,output,33000,B
+b,MLPERF-v6.0,deepseek-v3,B200-SXM,8,fp4,MLPerf v6.0 submission,8,8,attention DP,mlperf_offline,3700,dataset:mlperf_deepseek_r1,output,58000,B
+END
+"$program" validate throughput "$folder/t.csv" --json 2> /dev/null | python3 -c '
+import json, sys
+ours = {r["case"]: r["ours"] for r in json.load(sys.stdin)["rows"]}
+assert 1.2 < ours["b"] / ours["a"] < 1.5, ours
+' || fail "rounds of MLPerf"
+
 echo 'id,gpu' > "$folder/t.csv"
 "$program" validate throughput "$folder/t.csv" > /dev/null 2> "$folder/err"
 [ $? = 3 ] || fail "a table without its columns: exit"

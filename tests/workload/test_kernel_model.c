@@ -389,6 +389,37 @@ static void triton_experts_of_blackwell(void)
     chip_close(&h100);
 }
 
+// CuTe DSL's nvfp4 experts: DeepSeek-V3's over eight B300, near balance, as pull request 5301 of flashinfer publishes
+// them. Power law: more rows for the busiest GPU, no more weights. B200: as long while weights bind, longer beyond.
+static void cutedsl_is_as_published(void)
+{
+    static const struct {
+        double tokens, us;
+    } want[] = {{8, 71.1},    {16, 80.5},   {32, 111.3},   {64, 143.8},   {128, 147.8},
+                {256, 155.7}, {512, 157.8}, {1024, 163.2}, {2048, 175.1}, {4096, 214.8}};
+    Chip b300 = chip_open("b300_sxm"), b200 = chip_open("b200_sxm");
+    TwKernelShape moe = {.op = TW_KERNEL_MOE, .engine = TW_ENGINE_CUTEDSL, .number = TW_FP4, .hidden = 7168};
+    moe.inter = 2048, moe.experts = 256, moe.top_k = 8, moe.tp = 1, moe.ep = 8;
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+        moe.m = want[i].tokens, moe.balanced = true;
+        double even = us(&b300, moe);
+        CHECK_NEAR(even / want[i].us, 1.0, 0.16);
+        CHECK(us(&b200, moe) >= even);
+        if (moe.m <= 64.0) CHECK_NEAR(us(&b200, moe) / even, 1.0, 0.02);
+        moe.balanced = false;
+        CHECK(us(&b300, moe) >= even && us(&b300, moe) < 1.2 * even);
+    }
+    CHECK(tw_kernel_query(b300.model, &moe).evidence == TW_PUBLISHED);
+    CHECK(tw_kernel_query(b200.model, &moe).evidence == TW_TRANSFERRED);
+    // other types: TensorRT-LLM's
+    moe.number = TW_FP8_BLOCK;
+    double other = us(&b200, moe);
+    moe.engine = TW_ENGINE_TRTLLM;
+    CHECK(us(&b200, moe) == other);
+    chip_close(&b300);
+    chip_close(&b200);
+}
+
 // Experts of known models by engine and routing, against rows of the tables at the nodes (H100, DeepSeek-V3 in
 // fp8_block).
 static void experts_by_engine_and_routing(void)
@@ -538,6 +569,7 @@ int main(void)
     bad_sites_are_named();
     experts_by_engine_and_routing();
     triton_experts_of_blackwell();
+    cutedsl_is_as_published();
     mixed_experts();
     brought_experts();
     energy_is_above_idle();

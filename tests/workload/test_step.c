@@ -541,6 +541,50 @@ static void samplers(const char *chip, double processors, double clock_hz)
 }
 
 // C11, and what happens where weights do not fit.
+// Types of attention's parts: as the released weights of the precision have them, or as said.
+static void attention_as_released_or_said(void)
+{
+    Fixture f;
+    CHECK(fixture_open(&f, "b200_sxm", "deepseek-v3", "fp4", 8));
+    TwWeights w = tw_model_weights(&f.model);
+    CHECK_NEAR(w.output, 61.0 * 128.0 * 128.0 * 7168.0, 1.0);
+    const TwBatch batch = decode_batch(256, 2000);
+    TwStepModel *released = fixture_model(&f);
+    f.spec.output_precision = "fp4";
+    TwStepModel *later = fixture_model(&f);
+    CHECK_NEAR(released->weight_bytes - later->weight_bytes, w.output / 8.0 * (2.0 - tw_number_bytes(TW_FP4)), 1.0);
+    CHECK(time_ms(later, FULL, batch) < time_ms(released, FULL, batch));
+
+    // said as they are released; the output follows what is said of attention
+    f.spec.attention_precision = "bf16", f.spec.output_precision = "auto";
+    TwStepModel *same = fixture_model(&f);
+    CHECK(same->weight_bytes == released->weight_bytes && time_ms(same, FULL, batch) == time_ms(released, FULL, batch));
+    tw_step_destroy(same);
+    f.spec.attention_precision = "fp4";
+    TwStepModel *all = fixture_model(&f);
+    CHECK(all->weight_bytes < later->weight_bytes);
+    tw_step_destroy(all);
+    tw_step_destroy(later);
+    tw_step_destroy(released);
+
+    TwStepModel *none;
+    TwError error;
+    f.spec.attention_precision = NULL, f.spec.output_precision = "mxfp4";
+    CHECK(!tw_step_create(&none, &f.spec, &error));
+    CHECK_HOLDS(error.text, "output_precision = \"mxfp4\", expected auto, bf16, fp8, fp8_block or fp4");
+    f.spec.output_precision = NULL, f.spec.engine = TW_ENGINE_CUTEDSL, f.spec.precision = "fp8";
+    CHECK(!tw_step_create(&none, &f.spec, &error));
+    CHECK_HOLDS(error.text, "kernels = \"cutedsl\" beside precision = \"fp8\", expected fp4");
+    fixture_close(&f);
+
+    // a chip without fp4 units
+    CHECK(fixture_open(&f, "h200_sxm", "deepseek-v3", "fp8", 8));
+    f.spec.output_precision = "fp4";
+    CHECK(!tw_step_create(&none, &f.spec, &error));
+    CHECK_HOLDS(error.text, "does not support fp4");
+    fixture_close(&f);
+}
+
 static void memory(void)
 {
     CHECK(tw_kv_blocks(80e9, 0.9, 16.06e9, 70.0 * 1048576, 3.5 * 1073741824.0, 131072, 16) == 24847);
@@ -727,6 +771,7 @@ int main(void)
     samplers("h100_sxm", 132.0, 1.98e9);
     samplers("b300_sxm", 148.0, 1.95e9);
     memory();
+    attention_as_released_or_said();
     choosing_agrees_with_asking_every_level();
     graphs_at_doublings();
     stages_share_prompts();
