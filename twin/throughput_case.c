@@ -447,12 +447,15 @@ static const struct {
     {"deepseek", "MLPERF-v5.1", "GB300", "mlperf_server", 1536, 6656, 0.95, 6, 2},
     {"deepseek", "MLPERF-v6.0", "B200", "mlperf_offline", 512, 4608, 0.90, 500, 10},
     {"deepseek", "MLPERF-v6.0", "B200", "mlperf_server", 640, 4608, 0.95, 9, 3},
+    {"deepseek", "MLPERF-v6.0", "GB200", "mlperf_offline", 512, 4608, 0.90, 50, 10},
     {"deepseek", "MLPERF-v6.0", "GB200", "mlperf_server", 512, 3456, 0.90, 9, 3},
     {"deepseek", "MLPERF-v6.0", "B300", "mlperf_offline", 1024, 6144, 0.95, 500, 10},
     {"deepseek", "MLPERF-v6.0", "B300", "mlperf_server", 640, 4608, 0.95, 9, 3},
     {"deepseek", "MLPERF-v6.0", "GB300", "mlperf_offline", 1024, 6144, 0.95, 500, 10},
     {"deepseek", "MLPERF-v6.0", "GB300", "mlperf_server", 640, 4608, 0.95, 9, 3},
     {"gpt-oss", "MLPERF-v6.0", "B200", "mlperf_offline", 512, 6144, 0.95, 0, 0},
+    {"gpt-oss", "MLPERF-v6.0", "B300", "mlperf_offline", 896, 13914, 0.98, 0, 0},
+    {"gpt-oss", "MLPERF-v6.0", "GB300", "mlperf_offline", 896, 13914, 0.95, 0, 0},
     {"gpt-oss", "MLPERF-v6.0", "", "mlperf_offline", 512, 13914, 0.95, 0, 0},
 };
 
