@@ -52,13 +52,18 @@ static void describe_cooling(const TwPlant *plant)
     if (isfinite(c->reject_w))
         printf("                        heat rejection carries %.1f kW of water entering at %.1f degC in that air at "
                "%.1f "
-               "kPa (%.1f kW at the pressure it is rated for), rooms %.1f kW (%.1f kW)\n",
+               "kPa (%.1f kW at the pressure it is rated for), rooms %.1f kW (%.1f kW)",
                c->reject_w * 1e-3, c->enters_degc, c->pressure_pa * 1e-3, c->reject_rated_w * 1e-3, c->room_w * 1e-3,
                c->room_rated_w * 1e-3);
     else
         printf("                        rooms carry %.1f kW in air at %.1f kPa (%.1f kW at the pressure they are rated "
-               "for)\n",
+               "for)",
                c->room_w * 1e-3, c->pressure_pa * 1e-3, c->room_rated_w * 1e-3);
+    // air handlers are counted by the racks' heat; fabric and electrical losses are in the room as well
+    double above_k = check.list[0].room_degc - c->room_set_degc;
+    printf(": air there %.1f degC", check.list[0].room_degc);
+    if (above_k > 0.1) printf(", %.1f K above its set point (cooling.room.unit_count)", above_k);
+    printf("\n");
     if (check.worst > 0) {
         const TwOutage *o = &check.list[check.worst];
         printf("                        any one unit out, worst %s: ", o->what);

@@ -4,6 +4,7 @@
 
 #include "models/power/look.h"
 #include "models/thermal/look.h"
+#include "twin/dispatch.h"
 #include "twin/fabric.h"
 #include "twin/jobs.h"
 #include "twin/scene.h"
@@ -40,8 +41,11 @@ void tw_looks_elements(const TwPlant *plant, const void *block, TwScratch *s, do
         v[n] = w->element_loss_w[e];
         v[2 * n] = w->loading_fraction[e];
         v[3 * n] = isfinite(limit_w) ? limit_w : NAN;
-        double pu = own ? w->v_pu[e] : volts ? from->v_pu[e] : NAN;
-        v[4 * n] = volts && isfinite(from->base_v[e]) ? pu * from->base_v[e] : NAN;
+        // generation that gives below an element stands at that one's voltage
+        size_t bus =
+            tw_dispatch_local(&plant->elements[e]) && w->element_w[e] > 0.0 ? (size_t)plant->power->parent[e] : e;
+        double pu = own ? w->v_pu[bus] : volts ? from->v_pu[bus] : NAN;
+        v[4 * n] = volts && isfinite(from->base_v[bus]) ? pu * from->base_v[bus] : NAN;
         v[5 * n] = look.stored_fraction;
         v[6 * n] = look.store_w;
         double first_w, second_w;

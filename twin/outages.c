@@ -33,7 +33,7 @@ bool tw_cooling_check(const TwPlant *plant, bool two, TwCoolingCheck *check, TwE
         rack_w[i] = plant->racks[i].peak_w * plant->rack_scale;
         check->rack_w += rack_w[i];
     }
-    double fabric_w = (plant->network->switch_w + plant->network->optics_w) * plant->rack_scale;
+    double fabric_w = plant->network->switch_w + plant->network->optics_w;    // written at its whole size
     const TwThermalIn in = {.rack_w = rack_w, .room_w = fabric_w};
     check->count = tw_thermal_outages(plant->thermal, block, &in, &check->air, two, check->list, MOST, error);
     check->capacity = tw_thermal_capacity(plant->thermal, &check->air);

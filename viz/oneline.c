@@ -165,16 +165,17 @@ static int notes_of(TwDraw *d, double width, const TwScene *s, const TwView *vie
         else
             snprintf(notes[count++], 96, "ring to %s", second);
     }
+    // a low box has room for two notes: where else it may be fed from says more than its voltage
+    if (e >= 0 && count < 4 && s->elements[e].second >= 0 && !closed) {
+        colour[count] = part > 50.0 ? style->status[TW_INFO] : style->second;
+        snprintf(notes[count++], 96, "%s %s", part > 50.0 ? "fed by" : "or from",
+                 s->elements[s->elements[e].second].name);
+    }
     double volts = e >= 0 ? tw_scene_value(s, e, "volts_v") : NAN;
     if (!isnan(volts) && count < 4) {
         colour[count] = style->second;
         tw_diagram_unit(number, volts >= 1000.0 ? volts * 1e-3 : volts, volts >= 1000.0 ? "kV" : "V");
         snprintf(notes[count++], 96, "%s", number);
-    }
-    if (e >= 0 && count < 4 && s->elements[e].second >= 0 && !closed) {
-        colour[count] = part > 50.0 ? style->status[TW_INFO] : style->second;
-        snprintf(notes[count++], 96, "%s %s", part > 50.0 ? "fed by" : "or from",
-                 s->elements[s->elements[e].second].name);
     }
     if (count < 4 && is_generation(s, e) && n->sum_w > 0.0) {
         colour[count] = style->second;

@@ -184,7 +184,7 @@ static void ladder(const Page *p, int service, TwBox b, const char *name, const 
     }
     if (!told) snprintf(slo, sizeof slo, "%sSLO %s %s", dot, tw_number_text(a, level), unit);
     if (isnan(v[2]))
-        snprintf(text, sizeof text, "no request has come to its end since warm-up%s", slo);
+        snprintf(text, sizeof text, "no request that came after warm-up has ended%s", slo);
     else
         snprintf(text, sizeof text, "p50 %s%sp90 %s%sp99 %s %s%s %s", tw_number_text(a, v[0]), dot,
                  tw_number_text(m, v[1]), dot, tw_number_text(c, v[2]), unit, slo,
@@ -206,7 +206,7 @@ static void draw_service(const Page *p, int service, TwBox b, bool named)
     double good = tw_scene_value(s, service, "good_fraction");
     if (named) text_at(p, x, y + 12.0, first - 14.0, TW_BODY_BOLD, style->text, class ? class + 1 : name);
     if (isnan(good))
-        snprintf(text, sizeof text, "none has ended yet");
+        snprintf(text, sizeof text, "none counted yet");
     else
         snprintf(text, sizeof text, "%s within levels %s", tw_diagram_unit(one, good, "%"),
                  tw_diagram_change(change, p->view, s, service, "good_fraction"));

@@ -183,7 +183,11 @@ static void name_out(const Out *out, char *text, size_t size)
 TwCapacity tw_thermal_capacity(const TwThermal *thermal, const TwAir *air)
 {
     const TwThermalPlant *plant = thermal->inner;
-    TwCapacity c = {.reject_w = NAN, .reject_rated_w = NAN, .enters_degc = NAN, .pressure_pa = air->pressure_pa};
+    TwCapacity c = {.reject_w = NAN,
+                    .reject_rated_w = NAN,
+                    .enters_degc = NAN,
+                    .pressure_pa = air->pressure_pa,
+                    .room_set_degc = plant->room.supply_degc};
     const double outside = air->dry_bulb_degc, sea_degc = plant->plant.sea_mean_degc + plant->plant.sea_amplitude_k;
     TwPlantInput in = {.fans_on = 1.0, .running = 1.0, .air_running = 1.0, .wet = true};
     in.ambient = (TwAmbient){{outside, outside},

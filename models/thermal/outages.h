@@ -25,6 +25,7 @@ typedef struct TwOutage {
 typedef struct TwCapacity {
     double reject_w, reject_rated_w;    // NaN: no CDUs
     double room_w, room_rated_w;
+    double room_set_degc;               // of the rooms' air
     double enters_degc, pressure_pa;    // of the facility water
 } TwCapacity;
 TwCapacity tw_thermal_capacity(const TwThermal *thermal, const TwAir *air);

@@ -210,4 +210,10 @@ expect 2 "did you mean chiller" "$TOKENWORKS" thermal chillr
 expect 3 "shorter than window_s" "$TOKENWORKS" thermal "$facilities/reference/lbl_pulse.cfg" --set for_s=1 --set window_s=60
 expect 3 "expected dry_cooler" "$TOKENWORKS" thermal "$facilities/reference/frontier_heat.cfg" --set plant.kind=towr
 expect 3 "leave out" "$TOKENWORKS" check story.cfg --set 'events.[0].kind=heat_wave' --set 'events.[0].value=5'
+# the fabric of a site is written at its whole size, its racks a few for many: rooms warm by both, each once
+expect 0 "chips at most 68.7 degC, all carried" "$TOKENWORKS" check dsx_virginia
+grep -q "air there 38.4 degC, 11.4 K above its set point" out.txt || fail "air of the rooms of dsx_virginia"
+expect 0 "air there 31.6 degC, 4.6 K above its set point" "$TOKENWORKS" check dps_8rack
+expect 0 "air there 27.0 degC" "$TOKENWORKS" check dps_8rack --set cooling.room.unit_count=2
+grep -q "above its set point" out.txt && fail "two units hold the room"
 finish

@@ -153,9 +153,26 @@ static void switches_tell_what_the_run_sends(void)
     factory_end(f);
 }
 
+// Generation below a board stands at that board's voltage, not at none.
+static void generation_has_the_voltage_of_its_bus(void)
+{
+    static const char *const spans[] = {"run.for_s=20", "workload.arrival.rate_s=100"};
+    Factory f = factory("facilities/hall_4to3.cfg", spans, 2);
+    TwSceneMaker *maker = tw_scene_maker_create(f.plant, 64);
+    advance(f.state, 20.0);
+    const TwScene *s = tw_scene_maker_scene(maker, f.state);
+    double bus_v = tw_scene_value(s, element(s, "element/board"), "volts_v");
+    CHECK(bus_v > 19000.0 && bus_v < 20001.0);
+    CHECK(tw_scene_value(s, element(s, "element/turbine"), "volts_v") == bus_v);
+    CHECK(!(tw_scene_value(s, element(s, "element/diesel"), "volts_v") > 0.0));    // nobody has called it
+    tw_scene_maker_destroy(maker);
+    factory_end(f);
+}
+
 int main(void)
 {
     scratch_begin();
+    generation_has_the_voltage_of_its_bus();
     switches_tell_what_the_run_sends();
     char path[320];
     Factory f = factory("facilities/dps_8rack.cfg", sets, 5);
