@@ -283,6 +283,7 @@ static const struct {
     {{"router", 0, "NAME", TW_SERVE,
       "every replica by itself behind a router: least_loaded (default then), kv_aware ..."},
      SERVING + TW_ON_ROUTER},
+    {{"routers", 0, "N", TW_SERVE, "routers that share the replicas (one for each 32)"}, SERVING + TW_ON_ROUTERS},
     {{"sessions", 0, "KIND", TW_SERVE,
       "requests of sessions that build on each other, --rate of them all: chat, claude_code, llmd_agentic"},
      SERVING + TW_ON_SESSIONS},

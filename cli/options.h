@@ -78,6 +78,7 @@ typedef enum TwServing {
     TW_ON_MIXED,
     TW_ON_MEMORY,
     TW_ON_ROUTER,
+    TW_ON_ROUTERS,
     TW_ON_PLANNER,
     TW_ON_PREDICTOR,
     TW_ON_INTERVAL,

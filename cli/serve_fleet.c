@@ -10,11 +10,11 @@
 bool tw_cli_fleet_asked(const TwOptions *o)
 {
     static const TwServing mine[] = {
-        TW_ON_ROUTER,      TW_ON_PLANNER,       TW_ON_PREDICTOR,   TW_ON_INTERVAL,   TW_ON_PROFILE,
-        TW_ON_PROMPTS,     TW_ON_RE_ROLE,       TW_ON_TTFT_SLO,    TW_ON_TPOT_SLO,   TW_ON_ITL_SLO,
-        TW_ON_ITL_SHARE,   TW_ON_PATIENCE,      TW_ON_TIMEOUT,     TW_ON_LEAVE,      TW_ON_FIRST_TOKEN,
-        TW_ON_SESSIONS,    TW_ON_SIGNAL_PERIOD, TW_ON_EVENT_DELAY, TW_ON_KV_TTL,     TW_ON_BUSY_KV,
-        TW_ON_BUSY_TOKENS, TW_ON_BUSY_WAITING,  TW_ON_BUSY_QUEUE,  TW_ON_SLOW_SHARE, TW_ON_SLOW_TIMES};
+        TW_ON_ROUTER,      TW_ON_ROUTERS,   TW_ON_PLANNER,  TW_ON_PREDICTOR,   TW_ON_INTERVAL,     TW_ON_PROFILE,
+        TW_ON_PROMPTS,     TW_ON_RE_ROLE,   TW_ON_TTFT_SLO, TW_ON_TPOT_SLO,    TW_ON_ITL_SLO,      TW_ON_ITL_SHARE,
+        TW_ON_PATIENCE,    TW_ON_TIMEOUT,   TW_ON_LEAVE,    TW_ON_FIRST_TOKEN, TW_ON_SESSIONS,     TW_ON_SIGNAL_PERIOD,
+        TW_ON_EVENT_DELAY, TW_ON_KV_TTL,    TW_ON_BUSY_KV,  TW_ON_BUSY_TOKENS, TW_ON_BUSY_WAITING, TW_ON_BUSY_QUEUE,
+        TW_ON_SLOW_SHARE,  TW_ON_SLOW_TIMES};
     for (size_t k = 0; k < sizeof mine / sizeof *mine; k++)
         if (o->serving[mine[k]]) return true;
     return o->set_count > 0;    // --for
@@ -80,8 +80,9 @@ static bool read_sessions(const TwOptions *o, TwFleetSpec *f)
 
 static bool read_fleet(const TwOptions *o, TwServeSpec *serve, TwFleetSpec *f)
 {
-    int64_t prefills;
+    int64_t prefills, routers;
     if (!tw_cli_whole(o, TW_ON_PROMPTS, "prefill-replicas", 0, 100000, 0, &prefills) ||
+        !tw_cli_whole(o, TW_ON_ROUTERS, "routers", 1, 100000, 0, &routers) ||
         !tw_cli_real(o, TW_ON_INTERVAL, "plan-every", 1.0, 86400.0, 60.0, &f->interval_s) ||
         !tw_cli_real(o, TW_ON_TTFT_SLO, "ttft-slo", 1e-6, 1e6, 2.0, &f->ttft_slo_s) ||
         !tw_cli_real(o, TW_ON_TPOT_SLO, "tpot-slo", 1e-6, 1e6, 0.05, &f->tpot_slo_s) ||
@@ -102,9 +103,10 @@ static bool read_fleet(const TwOptions *o, TwServeSpec *serve, TwFleetSpec *f)
     f->router = tw_router_names[router], f->predictor = (TwPredictor)predictor;
     if (!read_routing(o, f) || !read_sessions(o, f)) return false;
     if (serve->kind != TW_LOAD_OPEN && serve->kind != TW_LOAD_TRACE) {
-        fprintf(stderr,
-                "tokenworks: replicas by themselves (--router, --planner, --prefill-replicas, --profile, --for, "
-                "limits, --patience, --timeout, --leave) need --rate or --trace\n");
+        fprintf(
+            stderr,
+            "tokenworks: replicas by themselves (--router, --routers, --planner, --prefill-replicas, --profile, --for, "
+            "limits, --patience, --timeout, --leave) need --rate or --trace\n");
         return false;
     }
     f->planned = o->serving[TW_ON_PLANNER] != NULL;
@@ -120,6 +122,7 @@ static bool read_fleet(const TwOptions *o, TwServeSpec *serve, TwFleetSpec *f)
     f->serve = serve;
     f->replicas = (int)serve->replicas;
     f->prefills = (int)prefills;
+    f->routers = (int)routers;
     f->lengths = o->serving[TW_ON_LENGTHS];
     f->trace = o->serving[TW_ON_TRACE];
     f->profile = o->serving[TW_ON_PROFILE];

@@ -285,6 +285,7 @@ static const TwKind operations_kind = {"operations", NULL, NULL, 0, operations_c
         WORD(TwPoolRow, mxfp4_kernel, "auto", tw_mixed_kernels,                                                        \
              "of mxfp4 experts on chips without fp4 units; auto: triton from Hopper on, marlin before"),               \
         WORD(TwPoolRow, router, "least_loaded", tw_router_names, "how requests are dealt to replicas"),                \
+        WHOLE(TwPoolRow, routers, "1", 0, 1e6, "0", "that share requests and replicas; 0: one for each 32 replicas"),  \
         WORD(TwPoolRow, lengths, "azure23_conv", NULL, "length tables <lengths>_in and _out; or constant, uniform"),   \
         WORD(TwPoolRow, trace, "", NULL, "trace file to replay instead of generating"),                                \
         WHOLE(TwPoolRow, tensor_parallel, "1", 1, 576, "0",                                                            \

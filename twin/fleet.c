@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { CELL = 32, BLOCK = 16 };
+enum { BLOCK = 16 };
 // as operations.restart of a facility has them unless told otherwise
 static const double load_bytes_s = 2e9, warmup_s = 60.0;
 
@@ -67,12 +67,9 @@ static bool make_traffic(Fleet *f, int cells, TwError *error)
 const char *const tw_fleet_sessions[] = {"chat", "claude_code", "llmd_agentic", NULL};
 
 // Each router cell gets its share of both kinds, those for prompts first.
-static int deal(Fleet *f, int *cell)
+static void deal(Fleet *f, int cells, int *cell)
 {
-    int fronts = f->spec->prefills, decodes = f->spec->replicas, cells = (f->count + CELL - 1) / CELL;
-    if (fronts > 0 && cells > fronts) cells = fronts;
-    if (cells > decodes) cells = decodes;
-    int at = 0;
+    int fronts = f->spec->prefills, decodes = f->spec->replicas, at = 0;
     for (int c = 0; c < cells; c++) {
         for (int kind = 1; kind >= 0; kind--) {
             int64_t of_kind = kind ? fronts : decodes;
@@ -82,7 +79,6 @@ static int deal(Fleet *f, int *cell)
             }
         }
     }
-    return cells;
 }
 
 // What the cards of a replica send, through the fabric that its chip is joined by.
@@ -101,11 +97,9 @@ static bool make_workload(Fleet *f, TwFleetResult *result, TwError *error)
     const TwServeSpec *s = spec->serve;
     const TwStepModel *step = f->deploy->step;
     int *rack = TW_TAKE(f->arena, f->count, int), *cell = TW_TAKE(f->arena, f->count, int);
-    int cells = deal(f, cell), ranks = step->attention_ranks, ways = f->deploy->gpus / step->tensor_parallel;
-    if (f->count > 64 * cells)
-        return tw_fail(error, TW_BAD_INPUT,
-                       "%d replicas for prompts and %d others: a router serves at most 64, with one of each",
-                       spec->prefills, spec->replicas);
+    int cells, ranks = step->attention_ranks, ways = f->deploy->gpus / step->tensor_parallel;
+    if (!tw_router_cells(spec->prefills, spec->replicas, spec->routers, &cells, error)) return false;
+    deal(f, cells, cell);
     if (!make_traffic(f, cells, error)) return false;
     TwRequestSource logged;
     if (s->log) {

@@ -17,6 +17,7 @@ typedef struct TwFleetSpec {
     const char *profile;         // of the rate over the day; NULL: none
     const char *sessions;        // kinds of tw_fleet_sessions instead of single requests; NULL: those
     const char *router;
+    int routers;    // that share the replicas; 0: one for each 32
     TwRouterSpec routing;
     double slow_share, slow_times;    // stragglers, as TwPoolSpec
     int replicas, prefills;    // that decode (and compute prompts, where prefills is 0); for prompts alone besides

@@ -12,8 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CELL_REPLICAS = 32 };
-
 static void *make_step(const void *context, TwError *error)
 {
     TwStepModel *step;
@@ -329,13 +327,11 @@ static bool deal_cells(Draft *d)
     pool->replica_prefill = d->is_front;
     pool->replica_rack = d->racks;
     pool->part_first = all->first, pool->part_rack = all->rack, pool->part_gpus = all->gpus;
-    pool->cells = (replicas + CELL_REPLICAS - 1) / CELL_REPLICAS;
-    if (fronts > 0 && pool->cells > fronts) pool->cells = fronts;
-    if (fronts > 0 && pool->cells > decodes) pool->cells = decodes;
-    if (replicas > 64 * pool->cells) {
-        tw_node_error(d->prefill, "replicas", d->errors,
-                      "%d replicas for prompts and %d others: a router serves at most 64, with one of each", fronts,
-                      decodes);
+    int routers = (int)d->own.row.routers;
+    TwError error = {0};
+    if (!tw_router_cells(fronts, decodes, routers, &pool->cells, &error)) {
+        tw_node_error(routers > 0 ? d->node : d->prefill, routers > 0 ? "routers" : "replicas", d->errors, "%s",
+                      error.text);
         return false;
     }
     for (int c = 0; c < pool->cells; c++)

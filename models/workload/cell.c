@@ -163,7 +163,7 @@ static TwRuns runs_of(const Work *w, const TwRequest *request, const Cut *cut)
 static void believed(const Work *w, const TwRequest *request, const Cut *cut, int64_t now_ns, int32_t *hit)
 {
     int shift = w->pool->engine.prefix.shift;
-    int32_t most = (request->input_tokens - 1) >> shift, at = 0, until[64];
+    int32_t most = (request->input_tokens - 1) >> shift, at = 0, until[TW_ROUTED_MOST];
     if (w->pool->told) tw_kv_beliefs_learn(&w->beliefs, w->cell->replica_count, now_ns);
     TwRuns runs = runs_of(w, request, cut);
     uint64_t mask = ~(uint64_t)0 >> (64 - w->cell->replica_count);
@@ -289,9 +289,9 @@ static int route(Work *w, const TwRequest *request, int64_t now_ns, bool prefill
     TwRouter *router = &w->state->router;
     const Pool *pool = w->pool;
     int count = w->cell->replica_count, pair[2], chosen;
-    bool mine[64], fresh = w->period_ns == 0;
+    bool mine[TW_ROUTED_MOST], fresh = w->period_ns == 0;
     const bool *off = w->off;
-    int32_t masked[64];
+    int32_t masked[TW_ROUTED_MOST];
     const int32_t *load = fresh ? w->load : w->seen_load;
     const TwRouterSignal *signal = fresh ? w->signal : w->seen_signal;
     cut->count = 0;
@@ -320,7 +320,7 @@ static int route(Work *w, const TwRequest *request, int64_t now_ns, bool prefill
         return tw_router_least(load, count);
     case TW_LEAST_TOKENS:
     case TW_VLLM_DP: {
-        int32_t other[64];
+        int32_t other[TW_ROUTED_MOST];
         for (int k = 0; k < count; k++) {
             int32_t value =
                 pool->policy == TW_LEAST_TOKENS ? signal[k].tokens : 3 * signal[k].waiting + signal[k].requests;
@@ -350,13 +350,13 @@ static int route(Work *w, const TwRequest *request, int64_t now_ns, bool prefill
     }    // fall through
     case TW_KV_AWARE:
     case TW_SCORED: {
-        int32_t hit[64],
+        int32_t hit[TW_ROUTED_MOST],
             blocks = (request->input_tokens + pool->engine.spec.block_tokens - 1) >> pool->engine.prefix.shift;
         overlaps(w, request, cut, now_ns, hit);
         if (pool->policy == TW_SCORED)
             return tw_router_scored(off, count, signal, hit, blocks, pool->engine.spec.kv_blocks * pool->engine.ranks);
         const double *cost = w->cost;
-        double allowed[64];
+        double allowed[TW_ROUTED_MOST];
         // nobody tells of lower tiers either
         bool tiers = pool->engine.spec.tier_count > 0 && pool->router.tier_credit > 0.0 && request->content.count > 0 &&
                      !pool->assumed;

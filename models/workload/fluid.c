@@ -60,7 +60,8 @@ static void arrive(TwFlow *f, double requests, double input, double output, doub
     f->backlog_output += requests * output;
 }
 
-int tw_fluid_deal(const TwFluidWork *w, TwFluidGroup group, double requests, int to[64], double share[64])
+int tw_fluid_deal(const TwFluidWork *w, TwFluidGroup group, double requests, int to[TW_ROUTED_MOST],
+                  double share[TW_ROUTED_MOST])
 {
     int count = w->cell->replica_count, many = 0;
     bool even = w->pool->policy == TW_ROUND_ROBIN || w->pool->policy == TW_ROUTE_RANDOM;
@@ -92,8 +93,8 @@ int tw_fluid_deal(const TwFluidWork *w, TwFluidGroup group, double requests, int
 // Requests of a step, those of a group or, where it takes none, of the other.
 static void come(TwFluidWork *w, TwFluidGroup group, double requests, double input, double output)
 {
-    int to[64];
-    double share[64];
+    int to[TW_ROUTED_MOST];
+    double share[TW_ROUTED_MOST];
     if (!(requests > 0.0)) return;
     int many = tw_fluid_deal(w, group, requests, to, share);
     if (many == 0 && w->pool->apart) {

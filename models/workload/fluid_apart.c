@@ -8,9 +8,9 @@
 #include <math.h>
 
 typedef struct Wire {
-    double alone_s, latency_s, out, in;    // of a transfer; requests a second that all links carry
-    double bytes;                          // of a request
-    double reach[64][TW_REACHES];          // [replica] shares of what it sends, or gets
+    double alone_s, latency_s, out, in;          // of a transfer; requests a second that all links carry
+    double bytes;                                // of a request
+    double reach[TW_ROUTED_MOST][TW_REACHES];    // [replica] shares of what it sends, or gets
 } Wire;
 
 static TwReach reach_of(const TwFluidWork *w, int from, int to)
@@ -110,8 +110,8 @@ static void receive(const TwFluidWork *w, int k, double requests, double output,
 
 void tw_fluid_carry(TwFluidWork *w, double seconds)
 {
-    int to[64], count = w->cell->replica_count;
-    double share[64], moving = 0.0;
+    int to[TW_ROUTED_MOST], count = w->cell->replica_count;
+    double share[TW_ROUTED_MOST], moving = 0.0;
     for (int k = 0; k < count; k++) moving += w->flow[k].moving;
     if (!(moving > 0.0)) return;
     const TwFlowIn *in = (const TwFlowIn *)tw_at(w->block, w->plant->flows_in) + w->cell->pool;
@@ -152,8 +152,8 @@ void tw_fluid_carry(TwFluidWork *w, double seconds)
 void tw_fluid_lose_carried(TwFluidWork *w, int k)
 {
     TwFlow *f = &w->flow[k];
-    int to[64];
-    double share[64];
+    int to[TW_ROUTED_MOST];
+    double share[TW_ROUTED_MOST];
     if (!(f->moving > 0.0)) return;
     int many = tw_fluid_deal(w, TW_FLUID_GROUP_PROMPTS, f->moving, to, share);
     if (many == 0) many = tw_fluid_deal(w, TW_FLUID_GROUP_DECODES, f->moving, to, share);
@@ -210,7 +210,7 @@ void tw_fluid_count_carried(TwFluidWork *w)
 
 double tw_fluid_first(const TwFluidWork *w, int turn, int service, double u)
 {
-    int from[64], many = 0, count = w->cell->replica_count;
+    int from[TW_ROUTED_MOST], many = 0, count = w->cell->replica_count;
     for (int serves = 1; serves >= 0 && many == 0; serves--)    // those that serve, or any
         for (int k = 0; k < count; k++)
             if (tw_fluid_group(w, k) == TW_FLUID_GROUP_PROMPTS && (!serves || tw_fluid_takes(w, k))) from[many++] = k;

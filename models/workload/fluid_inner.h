@@ -66,4 +66,5 @@ double tw_fluid_first(const TwFluidWork *w, int turn, int service, double u);
 void tw_fluid_count(TwReplica *replica, const TwFlow *flow);
 
 // fluid.c: shares of what comes among the replicas of a group, by the router. Returns how many, 0: nobody takes any.
-int tw_fluid_deal(const TwFluidWork *w, TwFluidGroup group, double requests, int to[64], double share[64]);
+int tw_fluid_deal(const TwFluidWork *w, TwFluidGroup group, double requests, int to[TW_ROUTED_MOST],
+                  double share[TW_ROUTED_MOST]);

@@ -152,7 +152,8 @@ void tw_kv_beliefs_leave(const TwKvBeliefs *b, int replica)
     }
 }
 
-uint64_t tw_kv_beliefs_find(const TwKvBeliefs *b, uint64_t base, uint64_t replicas, int64_t now_ns, int32_t until[64])
+uint64_t tw_kv_beliefs_find(const TwKvBeliefs *b, uint64_t base, uint64_t replicas, int64_t now_ns,
+                            int32_t until[TW_ROUTED_MOST])
 {
     uint64_t found = 0;
     for (int32_t k = *place_of(b, base); k != NONE; k = b->belief[k].next) {

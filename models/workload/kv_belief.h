@@ -9,6 +9,8 @@
 // is room for push out those that were touched longest ago.
 #pragma once
 
+#include "models/workload/router.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,8 +33,8 @@ typedef struct TwKvEvent {
 // The changing half of a cell.
 typedef struct TwKvBeliefHead {
     int32_t oldest, newest, unused;
-    int32_t first[64], count[64];    // events of each replica that are not known yet
-    int64_t published, early;        // early: known before their time, since too many were on their way
+    int32_t first[TW_ROUTED_MOST], count[TW_ROUTED_MOST];    // events of each replica that are not known yet
+    int64_t published, early;    // early: known before their time, since too many were on their way
 } TwKvBeliefHead;
 
 typedef struct TwKvBeliefs {
@@ -59,4 +61,4 @@ void tw_kv_beliefs_leave(const TwKvBeliefs *beliefs, int replica);
 
 // Writes the ends of a run at those of `replicas` (bits) that are believed to have any of it; returns these.
 uint64_t tw_kv_beliefs_find(const TwKvBeliefs *beliefs, uint64_t base, uint64_t replicas, int64_t now_ns,
-                            int32_t until[64]);
+                            int32_t until[TW_ROUTED_MOST]);

@@ -15,6 +15,25 @@ const char *const tw_router_names[] = {"round_robin", "least_loaded", "power_of_
                                        "vllm_dp",     "kv_aware",     "scored",       "affinity", "central",
                                        NULL};
 
+bool tw_router_cells(int prefills, int decodes, int routers, int *cells, TwError *error)
+{
+    enum { USUAL = 32 };
+    int replicas = prefills + decodes, most = prefills > 0 && prefills < decodes ? prefills : decodes;
+    if (routers > most)
+        return tw_fail(error, TW_BAD_INPUT, "%d routers: expected at most %d, one for each replica%s", routers, most,
+                       prefills > 0 ? " of either kind" : "");
+    *cells = routers > 0 ? routers : (replicas + USUAL - 1) / USUAL;
+    if (*cells > most) *cells = most;
+    if (replicas <= TW_ROUTED_MOST * *cells) return true;
+    if (prefills == 0)
+        return tw_fail(error, TW_BAD_INPUT,
+                       "%d replicas, of which a router serves at most %d: expected at least %d routers", replicas,
+                       TW_ROUTED_MOST, (replicas + TW_ROUTED_MOST - 1) / TW_ROUTED_MOST);
+    return tw_fail(error, TW_BAD_INPUT,
+                   "%d replicas for prompts and %d others: a router serves at most %d, with one of each", prefills,
+                   decodes, TW_ROUTED_MOST);
+}
+
 bool tw_router_policy(const char *name, TwRouterPolicy *policy)
 {
     for (int k = 0; tw_router_names[k]; k++) {
@@ -87,7 +106,7 @@ WIDTHS int tw_router_least_cost(double *restrict cost, const double *restrict be
 int tw_router_kv(const TwRouterSpec *spec, TwRouter *router, TwStream stream, uint32_t cell, int count,
                  const double *before, const int32_t *hit)
 {
-    double cost[64];
+    double cost[TW_ROUTED_MOST];
     int best = tw_router_least_cost(cost, before, hit, spec->prompt_weight * spec->credit, count);
     if (best < 0 || !(spec->temperature > 0.0)) return best;
     double low = cost[best], high = low, sum = 0.0;

@@ -24,6 +24,7 @@
 // whole period.
 #pragma once
 
+#include "sim/error.h"
 #include "sim/random.h"
 
 #include <stdbool.h>
@@ -42,6 +43,13 @@ typedef enum TwRouterPolicy {
 } TwRouterPolicy;
 
 extern const char *const tw_router_names[];    // NULL-ended
+
+enum { TW_ROUTED_MOST = 64 };    // replicas of a router
+
+// How many routers share `prefills` replicas that compute prompts for the other `decodes` (0: all compute their own):
+// `routers`, or where that is 0 one for each 32, but no more than there are replicas of either kind. False: more are
+// asked for than that, or one would have more than TW_ROUTED_MOST; the error's text says so.
+bool tw_router_cells(int prefills, int decodes, int routers, int *cells, TwError *error);
 
 // False: no such policy.
 bool tw_router_policy(const char *name, TwRouterPolicy *policy);

@@ -48,7 +48,7 @@ static bool check_pool(const TwWorkloadSpec *workload, const TwPoolSpec *spec, T
         }
         members = mine == cell ? members + 1 : 1;
         bool rises = i == 0 ? mine == 0 : mine == cell || mine == cell + 1;
-        if (!rises || mine >= spec->cell_count || members > 64) {
+        if (!rises || mine >= spec->cell_count || members > TW_ROUTED_MOST) {
             complain(errors, spec, "router cells must rise from 0 and hold at most 64 replicas each");
             break;
         }

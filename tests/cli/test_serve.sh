@@ -151,6 +151,15 @@ expect 2 "or they do not" $fleet --router kv_aware --kv-ttl 10 --kv-event-delay 
 expect 2 "does nothing with --sessions" $fleet --sessions chat
 expect 2 "did you mean chat" ${fleet/--lengths azure23_conv/} --sessions chatt
 expect 2 "did you mean kv_aware" $fleet --router kv_awar
+for n in 1 8; do
+    expect 0 "" ${few/--rate 16/--rate 85} --max-sequences 64 --routers $n
+    cp out.txt "routers$n.json"
+done
+python3 -c 'import json, sys; one, many = (json.load(open(f"routers{n}.json")) for n in (1, 8)); sys.exit(not 1.5 * one["ttft_s"]["p99"] < many["ttft_s"]["p99"])' \
+    || fail "eight routers of one replica wait as little as one of eight"
+expect 3 "9 routers: expected at most 8, one for each replica" $fleet --routers 9
+expect 3 "expected at least 2 routers" ${fleet/--replicas 8/--replicas 65} --routers 1
+expect 3 "workload.routers = 73" "$TOKENWORKS" check dps_8rack --set workload.routers=73
 # clients who go in the middle of their answers: as many as an exponential of 10 s says of end to end times without it
 short="$fleet --for 10min"
 short=$(echo "$short" | sed 's/--for 40min //')

@@ -243,8 +243,26 @@ static void two_choices_reach_the_fixed_point(void)
            number * 0.2 / 0.9, turns);
 }
 
+// One for each 32, at least one of either kind to each, as many as asked where they can.
+static void routers_share_the_replicas(void)
+{
+    static const struct {
+        int prefills, decodes, routers, cells;    // -1: cannot
+    } cases[] = {{0, 1, 0, 1},  {0, 32, 0, 1},   {0, 33, 0, 2}, {0, 72, 0, 3},  {0, 72, 4, 4},
+                 {0, 72, 2, 2}, {0, 72, 72, 72}, {0, 64, 1, 1}, {0, 65, 1, -1}, {0, 72, 73, -1},
+                 {2, 94, 0, 2}, {1, 94, 0, -1},  {94, 2, 0, 2}, {2, 94, 3, -1}, {8, 24, 8, 8}};
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        TwError error = {0};
+        int cells = -1;
+        bool can = tw_router_cells(cases[k].prefills, cases[k].decodes, cases[k].routers, &cells, &error);
+        CHECK(can == (cases[k].cells >= 0) && can == (error.text[0] == 0));
+        if (can) CHECK(cells == cases[k].cells);
+    }
+}
+
 int main(void)
 {
+    routers_share_the_replicas();
     names_are_known();
     least_is_the_first_least();
     pairs_are_uniform();
