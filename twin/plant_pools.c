@@ -309,6 +309,23 @@ static bool place_all(Draft *d)
     return true;
 }
 
+// The order in which replicas are dealt to routers: in turn, so that what a rack, a busbar or a row loses is lost to
+// all alike. Where prompts are computed apart whole racks go in turn: inside an NVLink domain KV is handed over
+// quickest.
+static const int *in_turn(const Draft *d, const Kind *kind, int cells)
+{
+    int count = kind->count;
+    int *turn = TW_TAKE(d->plant->arena, count + 1, int), *order = TW_TAKE(d->plant->arena, count + 1, int),
+        *next = TW_TAKE(d->plant->arena, cells + 1, int);
+    for (int k = 0; k < count; k++) {
+        turn[k] = (d->front.count > 0 ? kind->places.rack[kind->places.first[k]] : k) % cells;
+        next[turn[k] + 1]++;
+    }
+    for (int c = 0; c < cells; c++) next[c + 1] += next[c];
+    for (int k = 0; k < count; k++) order[next[turn[k]]++] = k;
+    return order;
+}
+
 // Cells of the router, each with its share of both kinds.
 static bool deal_cells(Draft *d)
 {
@@ -334,13 +351,14 @@ static bool deal_cells(Draft *d)
                       error.text);
         return false;
     }
+    const int *order[2] = {in_turn(d, &d->own, pool->cells), in_turn(d, &d->front, pool->cells)};
     for (int c = 0; c < pool->cells; c++)
         for (int kind = 1; kind >= 0; kind--) {
             const Kind *from = kind ? &d->front : &d->own;
             int64_t begin = (int64_t)c * from->count / pool->cells, end = (int64_t)(c + 1) * from->count / pool->cells;
             for (int64_t k = begin; k < end; k++) {
                 int i = all->count;
-                tw_places_add(all, &from->places, (int)k);
+                tw_places_add(all, &from->places, order[kind][k]);
                 d->racks[i] = all->rack[all->first[i]];
                 d->cells[i] = c;
                 d->is_front[i] = kind;

@@ -276,6 +276,7 @@ static void describe_pools(TwSceneParts *p, int class)
 {
     const TwPlant *plant = p->plant;
     int first = p->classes[class].first;
+    bool *seen = zeroed((size_t)plant->rack_count, sizeof *seen);
     for (int k = 0; k < plant->pool_count; k++) {
         const TwPoolPlan *pool = &plant->pools[k];
         TwSceneElement *e = &p->elements[first + k];
@@ -285,10 +286,11 @@ static void describe_pools(TwSceneParts *p, int class)
         if (pool->prefill_replicas > 0 && used < (int)sizeof e->title)
             snprintf(e->title + used, sizeof e->title - (size_t)used, ", %d for prompts", pool->prefill_replicas);
         e->rack = p->scene->element_rack_count;
-        for (int i = 0, last = -1; i < pool->part_first[pool->replicas]; i++) {
+        memset(seen, 0, (size_t)plant->rack_count * sizeof *seen);
+        for (int i = 0; i < pool->part_first[pool->replicas]; i++) {
             int rack = pool->part_rack[i];
-            if (rack == last) continue;
-            last = rack;
+            if (seen[rack]) continue;
+            seen[rack] = true;
             link_rack(p, rack);
             e->rack_count++;
             if (p->racks[rack].on[TW_OF_SERVING] < 0) p->racks[rack].on[TW_OF_SERVING] = first + k;
@@ -298,6 +300,7 @@ static void describe_pools(TwSceneParts *p, int class)
         int ranks = pool->attention_ranks > 1 ? pool->attention_ranks : 1;    // each with sequences of its own
         limit(p, class, k, "running", (double)pool->max_sequences * ranks * pool->replicas);
     }
+    free(seen);
 }
 
 static void describe_services(TwSceneParts *p, int class)

@@ -253,9 +253,51 @@ static void small_pools_run(void)
     factory_end(f);
 }
 
+// Each router has about as many replicas of a rack as the next; where prompts are computed apart each has
+// whole racks, with replicas of either kind side by side. So a lost rack is lost to all, or to one with both of its
+// halves.
+static void racks_are_shared_by_routers(void)
+{
+    static const struct {
+        const char *name, *set;
+        bool apart;
+    } halls[] = {{"facilities/dps_8rack.cfg", "workload.routers=4", false},
+                 {"facilities/dps_8rack.cfg", "workload.routers=5", false},
+                 {"facilities/hopper_hall.cfg", "run.for_s=1.0", false},
+                 {"facilities/split_hall.cfg", "workload.pools.chat.routers=2", true}};
+    for (size_t h = 0; h < sizeof halls / sizeof *halls; h++) {
+        Factory f = factory(halls[h].name, &halls[h].set, 1);
+        const TwPlant *plant = f.plant;
+        const TwPoolPlan *pool = &plant->pools[0];
+        CHECK(pool->cells > 1 && (pool->prefill_replicas > 0) == halls[h].apart);
+        int *of = calloc((size_t)(plant->rack_count * pool->cells), sizeof *of), of_cell = 0;
+        for (int c = 0, i = 0; c < pool->cells; c++, of_cell = i)
+            // the dealing: of each kind so many of all, in order
+            for (int kind = 1; kind >= 0; kind--) {
+                int64_t n = kind ? pool->prefill_replicas : pool->replicas - pool->prefill_replicas;
+                for (int64_t k = c * n / pool->cells; k < (c + 1) * n / pool->cells; k++, i++) {
+                    CHECK(!pool->replica_prefill || pool->replica_prefill[i] == (kind == 1));
+                    of[pool->replica_rack[i] * pool->cells + c]++;
+                }
+            }
+        CHECK(of_cell == pool->replicas);
+        for (int r = 0; r < plant->rack_count; r++) {
+            int least = INT32_MAX, most = 0, routers = 0;
+            for (int c = 0; c < pool->cells; c++) {
+                int n = of[r * pool->cells + c];
+                least = n < least ? n : least, most = n > most ? n : most, routers += n > 0;
+            }
+            CHECK(most == 0 || (halls[h].apart ? routers == 1 : most - least <= 2));
+        }
+        free(of);
+        factory_end(f);
+    }
+}
+
 int main(void)
 {
     small_pools_run();
+    racks_are_shared_by_routers();
     books_close();
     broken_books_are_found();
     threads_and_pieces_change_nothing("even", 240.0);
