@@ -379,9 +379,14 @@ static void work_text(const Told *t, char *text, size_t size)
             break;
         }
         const TwFabricStep *step = &plant->fabric.steps[e->count];
-        snprintf(text, size, "%s %s: the fabric carries %.4g %%, its slowest host %.4g %%; 4.5 GiB of KV take %.3g ms",
-                 name, e->kind == TW_HAPPENED_FABRIC ? "lost" : "back", 100.0 * step->throughput, 100.0 * step->slowest,
-                 1e3 * step->transfer_s);
+        int length = snprintf(text, size, "%s %s: the fabric carries %.4g %%, ", name,
+                              e->kind == TW_HAPPENED_FABRIC ? "lost" : "back", 100.0 * step->throughput);
+        if (length < 0 || (size_t)length >= size) break;
+        if (isfinite(step->transfer_s))
+            snprintf(text + length, size - (size_t)length, "its slowest host %.4g %%; 4.5 GiB of KV take %.3g ms",
+                     100.0 * step->slowest, 1e3 * step->transfer_s);
+        else
+            snprintf(text + length, size - (size_t)length, "some card is cut off");
         break;
     }
     default:

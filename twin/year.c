@@ -12,7 +12,7 @@ static const double YEAR_S = 8760.0 * 3600.0, DAY_S = 86400.0, QUARTER_S = 900.0
 // What a window needs room for.
 typedef struct Work {
     void *block;
-    double *rack_w, *all_w, *extra_j, *clock, *chip, *load_w, *thermal_load_w, *element_w, *loss_w;
+    double *asked_w, *rack_w, *all_w, *extra_j, *clock, *chip, *load_w, *thermal_load_w, *element_w, *loss_w;
     bool *rack_on, *load_on, settling;
     double *rows;
 } Work;
@@ -29,16 +29,16 @@ static bool begin(Work *w, const TwPlant *plant, const double *rack_w, TwError *
     *w = (Work){0};
     int n = plant->rack_count, loads = plant->load_count, elements = plant->element_count;
     w->block = tw_block_create(&(TwLayout){plant->state_bytes});
-    double *at = w->rows = calloc((size_t)(5 * n + 2 * loads + 2 * elements + 1), sizeof *at);
+    double *at = w->rows = calloc((size_t)(6 * n + 2 * loads + 2 * elements + 1), sizeof *at);
     w->rack_on = calloc((size_t)(n + loads + 1), sizeof *w->rack_on);
     if (!w->block || !at || !w->rack_on) abort();
     w->load_on = w->rack_on + n;
-    w->rack_w = take(&at, n), w->all_w = take(&at, n), w->extra_j = take(&at, n);
+    w->asked_w = take(&at, n), w->rack_w = take(&at, n), w->all_w = take(&at, n), w->extra_j = take(&at, n);
     w->clock = take(&at, n), w->chip = take(&at, n);
     w->load_w = take(&at, loads), w->thermal_load_w = take(&at, loads);
     w->element_w = take(&at, elements), w->loss_w = take(&at, elements);
     for (int i = 0; i < n; i++) {
-        w->all_w[i] = w->rack_w[i] = rack_w[i] * plant->rack_scale;
+        w->asked_w[i] = w->all_w[i] = w->rack_w[i] = rack_w[i] * plant->rack_scale;
         w->clock[i] = 1.0;
     }
     tw_power_start(plant->power, w->block);
@@ -82,6 +82,11 @@ static bool pass(const TwPlant *plant, Work *w, double from_s, double until_s, d
                  TwError *error)
 {
     double span_s = until_s - from_s, slowed = 0.0, clock = 0.0;
+    // no rack draws more than its rating, leakage of the window before included
+    for (int i = 0; i < plant->rack_count; i++) {
+        double most_w = plant->racks[i].peak_w * plant->rack_scale - fmax(w->all_w[i] - w->rack_w[i], 0.0);
+        w->rack_w[i] = fmin(w->asked_w[i], most_w);
+    }
     const TwThermalIn in = {.rack_w = w->rack_w, .room_w = w->load_w[0] + *room_w};
     TwThermalOut heat = {
         .load_w = w->thermal_load_w, .rack_extra_j = w->extra_j, .clock_fraction = w->clock, .chip_degc = w->chip};

@@ -3,9 +3,10 @@
 //
 // Windows of a quarter of an hour: heat of racks, fabric and losses to the thermal model, pumps and fans from it to the
 // tree, energy, price and carbon to the accounts, as `run` couples them (twin/couple.h). The watts given are those at
-// the reference temperature of the chips; what leakage adds and throttling takes comes on top. The year begins with
-// run.start, and may hold only some of its days, each behind a gap after some hours that settle the plant. Left out:
-// requests, capping, events, leaves that hang on the feeds of their racks (all switches hang on the fabric's element).
+// the reference temperature of the chips; what leakage adds and throttling takes comes on top, up to a rack's rating,
+// within which board limits and capping hold it in a run. The year begins with run.start, and may hold only some of its
+// days, each behind a gap after some hours that settle the plant. Left out: requests, capping, events, leaves that hang
+// on the feeds of their racks (all switches hang on the fabric's element).
 #pragma once
 
 #include "twin/accounts.h"

@@ -47,6 +47,24 @@ static void energy_adds_up(void)
     factory_end(f);
 }
 
+// At their rating racks draw that and no more: what hot chips leak is part of it, as under the caps of a run.
+static void leakage_is_within_the_rating(void)
+{
+    static const char *const sets[] = {"site=phoenix", "cooling.cdus.supply_degc=45.0"};
+    Factory f = factory("facilities/block_gb300.cfg", sets, 2);
+    double peak_w = f.plant->racks[0].peak_w, rated_j = 8.0 * peak_w * 2.0 * 86400.0;
+    TwYear y = some_days(f.plant, peak_w, 180, 2, false);
+    CHECK(y.chip_degc > 75.0);    // where a tenth would come on top
+    CHECK(y.rack_j < 1.0005 * rated_j);
+    // with leakage that does not grow the rating is drawn to the last watt
+    static const char *const dry[] = {"cooling.cdus.supply_degc=35.0", "racks.cooling.lumps.leakage_fraction=0.0"};
+    Factory g = factory("facilities/block_gb300.cfg", dry, 2);
+    TwYear z = some_days(g.plant, peak_w, 0, 2, false);
+    CHECK_NEAR(z.rack_j, rated_j, 1e-6 * rated_j);
+    factory_end(f);
+    factory_end(g);
+}
+
 // Racks without requests draw the same all the time: twin/couple.c, in windows of its own, is the second method.
 static void an_idle_run_draws_the_same(void)
 {
@@ -83,6 +101,7 @@ static void hottest_days_are_found(void)
 int main(void)
 {
     energy_adds_up();
+    leakage_is_within_the_rating();
     an_idle_run_draws_the_same();
     hottest_days_are_found();
     return check_failures != 0;
