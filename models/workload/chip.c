@@ -17,6 +17,8 @@ static const TwField accelerator_fields[] = {
     {"fp4_flops", "FLOP/s", TW_REAL, 0, 1e18, "0", ROW(fp4_flops), "dense fp4 peak, 0 not supported", NULL},
     {"memory_bytes", "B", TW_REAL, 1e9, 1e13, NULL, ROW(memory_bytes), "device memory", NULL},
     {"bandwidth_bytes_s", "B/s", TW_REAL, 1e9, 1e15, NULL, ROW(bandwidth_bytes_s), "peak memory bandwidth", NULL},
+    {"l2_bytes_s", "B/s", TW_REAL, 1e9, 1e15, "unknown", ROW(l2_bytes_s),
+     "what L2 passes to the processors at full clock, in proportion below; unknown: reads need no clock", NULL},
     {"link_bytes_s", "B/s", TW_REAL, 0, 1e14, NULL, ROW(link_bytes_s), "scale-up bandwidth of a GPU, one direction",
      NULL},
     {"domain_gpus", "1", TW_INTEGER, 1, 4096, NULL, ROW(domain_gpus), "GPUs in one scale-up domain", NULL},

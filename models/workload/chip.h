@@ -18,6 +18,7 @@ typedef struct TwAcceleratorRow {
     // bounds; NaN: unknown, 0: not supported
     double bf16_flops, fp8_flops, fp4_flops;    // dense peaks
     double memory_bytes, bandwidth_bytes_s;
+    double l2_bytes_s;      // that L2 passes to the processors at full clock, in proportion below; NaN: no bound
     double link_bytes_s;    // scale-up, per GPU, one direction
     int64_t domain_gpus;    // in one scale-up domain
     double sm_count, clock_max_hz;

@@ -368,13 +368,14 @@ static double sigma_of(TwKernelOp op, TwEvidence evidence, double t_s, double m,
 }
 
 // Splits a time into what scales with the clock and what does not.
-static void split(TwKernelCost *cost, double t0_s, Bounds bounds)
+static void split(TwKernelCost *cost, double t0_s, Bounds bounds, double l2_bytes_s)
 {
     double compute = cost->flop / bounds.flops, memory = cost->bytes / bounds.bandwidth;
     cost->t0_s = fmin(t0_s, cost->t_s);
     double work = cost->t_s - cost->t0_s;
     cost->compute_s = compute >= memory ? work : fmin(compute, work);
     cost->memory_s = compute >= memory ? fmin(memory, work) : work;
+    cost->l2_s = l2_bytes_s > 0.0 ? fmin(cost->bytes / l2_bytes_s, work) : 0.0;
 }
 
 static TwKernelCost finish(const TwKernelModel *model, const TwKernelShape *shape, TwKernelCost cost, Bounds bounds,
@@ -383,7 +384,7 @@ static TwKernelCost finish(const TwKernelModel *model, const TwKernelShape *shap
     cost.op = shape->op;
     cost.flop_j = cost.flop * tw_chip_flop_j(&model->chip, shape->number);
     cost.byte_j = cost.bytes * model->chip.j_per_byte;
-    split(&cost, t0_s, bounds);
+    split(&cost, t0_s, bounds, model->chip.l2_bytes_s);
     cost.sigma_ln = sigma_of(shape->op, cost.evidence, cost.t_s, m, cost.outside);
     return cost;
 }
@@ -773,6 +774,8 @@ void tw_kernel_stretch(TwKernelCost *cost, double times)
     cost->t0_s *= times;
     cost->compute_s *= times;
     cost->memory_s *= times;
+    // the bytes are the same
+    cost->l2_s = fmin(cost->l2_s, fmax(cost->compute_s, cost->memory_s));
 }
 
 bool tw_kernel_aligned(double m) { return m <= 16.0 || fmod(m, 16.0) == 0.0; }
@@ -796,7 +799,7 @@ TwPower tw_chip_power(const TwAcceleratorRow *chip)
 
 double tw_kernel_time_s(const TwKernelCost *cost, double clock)
 {
-    return cost->t0_s + fmax(cost->compute_s / clock, cost->memory_s);
+    return cost->t0_s + fmax(fmax(cost->compute_s, cost->l2_s) / clock, cost->memory_s);
 }
 
 double tw_kernel_energy_j(const TwKernelCost *cost, const TwPower *power, double clock)

@@ -3,10 +3,12 @@
 // Order of preference: points measured by tokenworks-calibrate (kernel_points.h), fit of published measurements of the
 // chip, the same carried over to other peaks, roofline / 0.7. Every answer says which. Time and power at clock fraction
 // x (kernels page, sections 8 and 9):
-//     t(x) = t0 + max(compute / x, memory)
+//     t(x) = t0 + max(compute / x, l2 / x, memory)
 //     P(x) = live + [flop_j x^(g-1) + byte_j] / t(x) + busy x^g
-// On a table the larger of compute and memory is the measured time less t0; the other is its bound. Left out: kernels
-// that overlap, L2 carried from one to the next, sustained against short clocks other than through the power cap.
+// On a table the larger of compute and memory is the measured time less t0; the other is its bound. l2 is the least
+// time in which L2 and the crossbar, which run at the processors' clock, pass the bytes: no more than that larger one,
+// so it counts below full clock alone. Left out: kernels that overlap, L2 carried from one to the next, sustained
+// against short clocks other than through the power cap.
 #pragma once
 
 #include "models/workload/chip.h"
@@ -46,6 +48,7 @@ typedef struct TwKernelCost {
     TwKernelOp op;
     double t_s;    // at full clock: t0_s + max(compute_s, memory_s)
     double t0_s, compute_s, memory_s;
+    double l2_s;    // at full clock, at most the larger of compute_s and memory_s; 0: no bound
     double flop, bytes, flop_j, byte_j;
     double sigma_ln;    // 1-sigma of ln t
     TwEvidence evidence;
@@ -83,7 +86,7 @@ typedef struct TwPower {
 } TwPower;
 TwPower tw_chip_power(const TwAcceleratorRow *chip);
 
-// At clock in (0, 1] of full: t0 + max(compute / clock, memory); energy by P(x) of the chip.
+// At clock in (0, 1] of full: t0 + max(compute / clock, l2 / clock, memory); energy by P(x) of the chip.
 double tw_kernel_time_s(const TwKernelCost *cost, double clock);
 double tw_kernel_energy_j(const TwKernelCost *cost, const TwPower *power, double clock);
 // Mean power of a sequence, and the largest clock in [clock_min, 1] at which it is within cap_w (bisection).

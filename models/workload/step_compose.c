@@ -399,7 +399,9 @@ double tw_compose_span(const TwModelRow *m)
 
 static void emit_times(TwEmit *emit, void *context, const char *name, TwKernelCost cost, double times)
 {
+    double l2_s = cost.l2_s * times;
     tw_kernel_stretch(&cost, times);
+    cost.l2_s = l2_s;
     cost.flop *= times, cost.bytes *= times, cost.flop_j *= times, cost.byte_j *= times;
     emit(context, name, 1.0, &cost);
 }

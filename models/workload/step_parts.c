@@ -32,6 +32,7 @@ static void add_part(void *context, const char *name, double times, const TwKern
     TwKernelCost *sum = &b->cost[i];
     sum->t_s += times * cost->t_s, sum->t0_s += times * cost->t0_s;
     sum->compute_s += times * cost->compute_s, sum->memory_s += times * cost->memory_s;
+    sum->l2_s += times * cost->l2_s;
     sum->flop += times * cost->flop, sum->bytes += times * cost->bytes;
     sum->flop_j += times * cost->flop_j, sum->byte_j += times * cost->byte_j;
 }
