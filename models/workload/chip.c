@@ -35,6 +35,8 @@ static const TwField accelerator_fields[] = {
     {"fp8_j_per_flop", "J", TW_REAL, 0, 1e-9, "0", ROW(fp8_j_per_flop), "energy of an fp8 FLOP at full clock", NULL},
     {"fp4_j_per_flop", "J", TW_REAL, 0, 1e-9, "0", ROW(fp4_j_per_flop), "energy of an fp4 FLOP at full clock", NULL},
     {"j_per_byte", "J", TW_REAL, 0, 1e-8, NULL, ROW(j_per_byte), "energy of a byte from or to memory", NULL},
+    {"memory_j_per_byte", "J", TW_REAL, 0, 1e-8, "unknown", ROW(memory_j_per_byte),
+     "of j_per_byte, in the memory itself: the rest falls with the clock as that of a FLOP; unknown: all", NULL},
     {"clock_exponent", "1", TW_REAL, 1, 4, NULL, ROW(clock_exponent), "g: dynamic power falls as clock^g", NULL},
     {"clock_min_fraction", "1", TW_REAL, 0.01, 1, NULL, ROW(clock_min_fraction), "lowest clock over the highest", NULL},
     {"operating_degc", "degC", TW_REAL, 0, 150, NULL, ROW(operating_degc),

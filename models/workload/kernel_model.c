@@ -794,8 +794,12 @@ double tw_kernel_quantise_s(const TwKernelModel *model, TwNumber number) { retur
 
 TwPower tw_chip_power(const TwAcceleratorRow *chip)
 {
-    return (TwPower){chip->live_w, chip->busy_w, chip->clock_exponent, chip->clock_min_fraction};
+    double share = chip->j_per_byte > 0.0 ? fmax(1.0 - chip->memory_j_per_byte / chip->j_per_byte, 0.0) : 0.0;
+    return (TwPower){chip->live_w, chip->busy_w, chip->clock_exponent, chip->clock_min_fraction,
+                     isnan(chip->memory_j_per_byte) ? 0.0 : share};
 }
+
+double tw_power_byte(const TwPower *power, double dynamic) { return 1.0 - power->die_share * (1.0 - dynamic); }
 
 double tw_kernel_time_s(const TwKernelCost *cost, double clock)
 {
@@ -805,7 +809,9 @@ double tw_kernel_time_s(const TwKernelCost *cost, double clock)
 double tw_kernel_energy_j(const TwKernelCost *cost, const TwPower *power, double clock)
 {
     double steady_w = power->live_w + power->busy_w * pow(clock, power->exponent);
-    return steady_w * tw_kernel_time_s(cost, clock) + cost->flop_j * pow(clock, power->exponent - 1.0) + cost->byte_j;
+    double dynamic = pow(clock, power->exponent - 1.0);
+    return steady_w * tw_kernel_time_s(cost, clock) + cost->flop_j * dynamic +
+           cost->byte_j * tw_power_byte(power, dynamic);
 }
 
 double tw_sequence_w(const TwKernelCost *costs, int count, const TwPower *power, double clock)

@@ -4,7 +4,7 @@
 // chip, the same carried over to other peaks, roofline / 0.7. Every answer says which. Time and power at clock fraction
 // x (kernels page, sections 8 and 9):
 //     t(x) = t0 + max(compute / x, l2 / x, memory)
-//     P(x) = live + [flop_j x^(g-1) + byte_j] / t(x) + busy x^g
+//     P(x) = live + [flop_j x^(g-1) + byte_j (1 - d + d x^(g-1))] / t(x) + busy x^g
 // On a table the larger of compute and memory is the measured time less t0; the other is its bound. l2 is the least
 // time in which L2 and the crossbar, which run at the processors' clock, pass the bytes: no more than that larger one,
 // so it counts below full clock alone. Left out: kernels that overlap, L2 carried from one to the next, sustained
@@ -83,8 +83,11 @@ double tw_kernel_quantise_s(const TwKernelModel *model, TwNumber number);
 // The chip's terms of P(x).
 typedef struct TwPower {
     double live_w, busy_w, exponent, clock_min;
+    double die_share;    // of the energy of a byte: on the die, not in the memory
 } TwPower;
 TwPower tw_chip_power(const TwAcceleratorRow *chip);
+// Energy of a byte over that at full clock; dynamic: x^(g-1).
+double tw_power_byte(const TwPower *power, double dynamic);
 
 // At clock in (0, 1] of full: t0 + max(compute / clock, l2 / clock, memory); energy by P(x) of the chip.
 double tw_kernel_time_s(const TwKernelCost *cost, double clock);

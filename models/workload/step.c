@@ -170,6 +170,7 @@ static void set_power(TwStepTables *t)
         double x = power.clock_min + (1.0 - power.clock_min) * l / (TW_LEVELS - 1);
         t->clock[l] = l == TW_LEVELS - 1 ? 1.0 : x;
         t->clock_dynamic[l] = pow(t->clock[l], power.exponent - 1.0);
+        t->clock_byte[l] = tw_power_byte(&power, t->clock_dynamic[l]);
         t->steady_w[l] = power.live_w + power.busy_w * pow(t->clock[l], power.exponent);
     }
     t->live_w = power.live_w;

@@ -433,8 +433,9 @@ static const TwCell *corners_at(Placed *p, int level)
         few_at(r, level, prefill);
     } else {
         for (int end = 0; end < 2; end++)
-            prefill[end] = (TwCell){r->prefill_ns[end] / t->clock[level],
-                                    r->prefill_flop_nj[end] * t->clock_dynamic[level] + r->prefill_byte_nj[end]};
+            prefill[end] =
+                (TwCell){r->prefill_ns[end] / t->clock[level], r->prefill_flop_nj[end] * t->clock_dynamic[level] +
+                                                                   r->prefill_byte_nj[end] * t->clock_byte[level]};
     }
     for (int end = 0; end < 2; end++) prefill[end].energy_nj *= r->prefill_share;
     Device first = plus(device, prefill[0]), last = plus(device, prefill[1]);

@@ -96,7 +96,7 @@ static void cap_closed_forms(void)
     } known[] = {{130, 900, 700, 2.5, 0.83302}, {150, 850, 1000, 2.5, 1.0}, {200, 1300, 1000, 2.2, 0.80197}};
     for (size_t i = 0; i < 3; i++) {
         bool over;
-        TwPower power = {known[i].fixed, 0.0, known[i].g, 0.17};
+        TwPower power = {known[i].fixed, 0.0, known[i].g, 0.17, 0.0};
         TwKernelCost cost = compute_bound(1e-3, known[i].dynamic);
         double x = tw_sequence_clock(&cost, 1, &power, known[i].cap, &over);
         CHECK_NEAR(x, known[i].want, 1e-4);
@@ -108,7 +108,7 @@ static void cap_closed_forms(void)
 
 static void cap_of_a_gemm(void)
 {
-    TwPower power = {130.0, 60.0, 2.5, 0.17};
+    TwPower power = {130.0, 60.0, 2.5, 0.17, 0.0};
     TwOpCost op = tw_op_gemm(4096, 4096, 4096, 2.0);
     TwKernelCost cost = {.t0_s = 2e-6, .compute_s = op.flop / 774e12, .memory_s = op.bytes / 4.3e12};
     cost.flop_j = 0.95e-12 * op.flop, cost.byte_j = 60e-12 * op.bytes;
@@ -131,6 +131,33 @@ static void cap_of_a_gemm(void)
     CHECK(tw_sequence_clock(&cost, 1, &power, 300.0, &over) == 0.17 && over);
     CHECK_NEAR(tw_sequence_w(&cost, 1, &power, 0.17), 358.2, 1e-3);
     CHECK(tw_kernel_time_s(&cost, 0.17) == tw_kernel_time_s(&cost, 1.0));
+}
+
+// Below the clock at which L2 passes the bytes as quickly as the memory gives them a read slows down with it.
+static void reads_slow_with_the_clock(void)
+{
+    const TwKernelCost read = {.t0_s = 2e-6, .compute_s = 1e-4, .memory_s = 1e-3, .l2_s = 4e-4, .byte_j = 0.5};
+    for (double x = 0.4; x <= 1.0; x += 0.05) CHECK(tw_kernel_time_s(&read, x) == tw_kernel_time_s(&read, 1.0));
+    CHECK_NEAR(tw_kernel_time_s(&read, 0.2), 2e-6 + 2e-3, 1e-15);
+
+    // the same bytes in more time, and in less than L2 needs for them
+    TwKernelCost slow = read, quick = read;
+    tw_kernel_stretch(&slow, 2.0);
+    CHECK(slow.l2_s == read.l2_s);
+    CHECK_NEAR(tw_kernel_time_s(&slow, 0.1), 4e-6 + 4e-3, 1e-15);
+    tw_kernel_stretch(&quick, 0.25);
+    CHECK(quick.l2_s == quick.memory_s);
+
+    // a quarter of a byte's energy in the memory, the rest on the die; nothing changes at full clock
+    const TwPower whole = {100.0, 40.0, 2.5, 0.17, 0.0}, split = {100.0, 40.0, 2.5, 0.17, 0.75};
+    CHECK(tw_kernel_energy_j(&read, &split, 1.0) == tw_kernel_energy_j(&read, &whole, 1.0));
+    CHECK_NEAR(tw_kernel_energy_j(&read, &split, 0.25),
+               (100.0 + 40.0 / 32.0) * (2e-6 + 1.6e-3) + 0.5 * (0.25 + 0.75 / 8.0), 1e-15);
+    // 500 W of bytes at full clock, of which 125 stay
+    bool over;
+    double x = tw_sequence_clock(&read, 1, &split, 300.0, &over);
+    CHECK(!over && x > 0.17);
+    CHECK_NEAR(tw_sequence_w(&read, 1, &split, x), 300.0, 1e-9);
 }
 
 // K-17, K-18
@@ -248,6 +275,54 @@ static void evidence_marks(void)
     CHECK(!tw_kernel_model_create(&model, &h200.row, "no/such/folder", &error) && !model);
     CHECK_HOLDS(error.file, "no/such/folder/bounds.csv");
     chip_close(&h200);
+}
+
+// Less cap, no more work and no more power, on every chip and kernel; at full clock as if neither L2 nor the memory's
+// own share of a byte were known. Boards of Hopper hold the lowest limit that their driver takes.
+static void lower_caps_give_less_of_both(void)
+{
+    static const char *const chips[] = {"a100_sxm_80", "h100_sxm", "h200_sxm", "b200_sxm", "gb200", "gb300"};
+    const TwKernelShape shapes[] = {
+        {.op = TW_KERNEL_GEMM, .number = TW_BF16, .m = 16.0, .n = 8192.0, .k = 8192.0},
+        {.op = TW_KERNEL_GEMM, .number = TW_BF16, .m = 8192.0, .n = 4096.0, .k = 4096.0},
+        {.op = TW_KERNEL_DECODE, .number = TW_BF16, .batch = 64, .seq = 8192, .heads = 32, .kv_heads = 8, .dim = 128},
+        {.op = TW_KERNEL_GLUE, .read = 1e8, .written = 1e8},
+    };
+    enum { SHAPES = sizeof shapes / sizeof *shapes };
+    for (size_t c = 0; c < sizeof chips / sizeof *chips; c++) {
+        Chip chip = chip_open(chips[c]);
+        CHECK(chip.row.l2_bytes_s > chip.row.bandwidth_bytes_s);
+        CHECK(chip.row.memory_j_per_byte < chip.row.j_per_byte);
+
+        TwPower power = tw_chip_power(&chip.row), without = power;
+        without.die_share = 0.0;
+        TwKernelCost cost[SHAPES];
+        for (int i = 0; i < SHAPES; i++) {
+            cost[i] = tw_kernel_query(chip.model, &shapes[i]);
+            CHECK(cost[i].l2_s > 0.0 && cost[i].l2_s <= fmax(cost[i].compute_s, cost[i].memory_s));
+            TwKernelCost plain = cost[i];
+            plain.l2_s = 0.0;
+            CHECK(tw_kernel_time_s(&cost[i], 1.0) == tw_kernel_time_s(&plain, 1.0));
+            CHECK(tw_kernel_energy_j(&cost[i], &power, 1.0) == tw_kernel_energy_j(&plain, &without, 1.0));
+        }
+        for (int first = 0; first <= SHAPES; first++) {
+            // each alone, and all together
+            const TwKernelCost *of = first < SHAPES ? &cost[first] : cost;
+            int count = first < SHAPES ? 1 : SHAPES;
+            double before_s = 0.0, before_w = INFINITY;
+            for (double cap_w = chip.row.limit_w; cap_w > 50.0; cap_w -= 10.0) {
+                bool over;
+                double x = tw_sequence_clock(of, count, &power, cap_w, &over), time_s = 0.0;
+                double w = tw_sequence_w(of, count, &power, x);
+                for (int i = 0; i < count; i++) time_s += tw_kernel_time_s(&of[i], x);
+                CHECK(time_s >= before_s && w <= before_w * (1.0 + 1e-12));
+                CHECK(over || w <= cap_w * (1.0 + 1e-12));
+                CHECK(!over || chips[c][0] != 'h' || cap_w < chip.row.limit_min_w);
+                before_s = time_s, before_w = w;
+            }
+        }
+        chip_close(&chip);
+    }
 }
 
 static int by_size(const void *a, const void *b)
@@ -561,9 +636,11 @@ int main(void)
     bad_tables_are_named();
     cap_closed_forms();
     cap_of_a_gemm();
+    reads_slow_with_the_clock();
     errors_and_evidence_of_a_sequence();
     published_grids();
     evidence_marks();
+    lower_caps_give_less_of_both();
     limit_slows_large_gemms();
     sums_agree_with_public_rows();
     bad_sites_are_named();

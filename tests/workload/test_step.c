@@ -670,7 +670,7 @@ static void choosing_agrees_with_asking_every_level(void)
         double watts[TW_LEVELS];
         for (int level = 0; level < TW_LEVELS; level++) watts[level] = power_w(model, level, b);
         int most = i % 3 ? TW_LEVELS - 1 : (int)(i / 3 % TW_LEVELS), want = most;
-        TwStepLimits limits = {most, (int)(i % TW_LEVELS), 700.0 + (double)(i * 37 % 2100), 1.0};
+        TwStepLimits limits = {most, (int)(i % TW_LEVELS), 400.0 + (double)(i * 37 % 2100), 1.0};
         while (want > 0 && watts[want] > limits.cap_w) want--;
         TwStep step, same = step_of(model, want, &b);
         TwStepChoice choice;
