@@ -257,7 +257,7 @@ static const struct {
     {{"accept", 0, "HOW", TW_SERVE, "drafts accepted by the mean, or drawn for each sequence and step; default mean"},
      SERVING + TW_ON_ACCEPT},
     {{"front-end", 0, "NAME", TW_SERVE,
-      "process that requests and outputs pass: none, vllm, vllm_0_8, sglang, or seconds of a request,prompt "
+      "process that requests and outputs pass: none, vllm, vllm_0_11_0, vllm_0_8, sglang, or seconds of a request,prompt "
       "token,output; default: the engine's"},
      SERVING + TW_ON_FRONT_END},
     {{"rank-router", 0, "NAME", TW_SERVE,

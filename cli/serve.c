@@ -68,7 +68,7 @@ static bool set_front_end(const TwOptions *o, TwFrontEnd *front)
 {
     const char *engine = o->serving[TW_ON_ENGINE] ? o->serving[TW_ON_ENGINE] : "vllm",
                *name = o->serving[TW_ON_FRONT_END];
-    *front = (TwFrontEnd){0.0, 0.0, 0.0};
+    *front = (TwFrontEnd){0};
     if (!name) {
         (void)tw_front_end_named(engine, front);    // of others: none
         return true;
@@ -83,7 +83,8 @@ static bool set_front_end(const TwOptions *o, TwFrontEnd *front)
     while (tw_front_end_names[known]) known++;
     const char *near = tw_nearest(name, tw_front_end_names, known);
     fprintf(stderr,
-            "tokenworks: --front-end %s: expected none, vllm, vllm_0_8, sglang, or seconds of a request (to 10), a "
+            "tokenworks: --front-end %s: expected none, vllm, vllm_0_11_0, vllm_0_8, sglang, or seconds of a request "
+            "(to 10), a "
             "prompt token (to 0.1) and an output (1e-9 to 1) with commas%s%s%s\n",
             name, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
     return false;

@@ -460,6 +460,10 @@ static void enter_front(const TwEngine *e, TwReplica *g, TwReplica *r, uint32_t 
     else
         links[r->front_last].after = at;
     r->front_last = at;
+    // the first of its instant wait for it
+    bool joins =
+        r->fronting > 0 && e->spec.front_end.together && rows_of(e, r)[r->front_first].arrival_ns == row->arrival_ns;
+    if (joins) r->front_ns = row->base;
     // who was shed may have been the last that waited, or the one for whom ranks held their prompts
     if (shed && g->busy) tw_engine_shorten(g, now_ns);
     if (r->fronting++ > 0) return;    // who is before it is looked at first
@@ -552,8 +556,7 @@ bool tw_engine_offer_as(const TwEngine *e, TwReplica *g, const TwRequest *reques
     if (!g->busy) {
         // a boundary now, processed once time has passed it: whatever else arrives at this time is seen there too
         wake(e, g, coming->now_ns);
-    } else if (first || (several(e->ranks) && moves_on(e)) ||
-               rare(e->queues > 1 || e->spec.sglang.longest_prefix)) {
+    } else if (first || (several(e->ranks) && moves_on(e)) || rare(e->queues > 1 || e->spec.sglang.longest_prefix)) {
         // who finds others waiting changes nothing: they did not fit, or are seen at a boundary already planned
         tw_engine_shorten(g, coming->now_ns);
     } else if (goes_ns != INT64_MAX) {

@@ -9,7 +9,12 @@
 // ..., with gaps that never shrink, so that t_k - k s is convex in k, is greatest at either end, and after m of them
 //     F = max(F_0 + m s, t_1 + m s, t_m + s)
 // in integers: one jump, any division of it and single steps agree in every bit. Clients see times of F: a first token,
-// a gap, an end. Left out: threads that tokenise beside the loop, and the order within an iteration's outputs.
+// a gap, an end.
+//
+// A loop that turns to the next request wherever one waits (for the tokeniser's thread, say) has taken in none of a
+// burst before it has nearly done with all. With `together` the requests that come to a list at one instant are known
+// to the engine when the last of them is; others one after the other as before.
+// Left out: threads that tokenise beside the loop, and the order within an iteration's outputs.
 #pragma once
 
 #include "models/workload/advance.h"
@@ -21,6 +26,7 @@ typedef struct TwFrontEnd {
     double request_s;         // of a request, whatever it holds
     double prompt_token_s;    // of each of its prompt tokens
     double output_s;          // of an output of a sequence: of a token, or of what a speculative step keeps
+    bool together;            // requests of one instant are passed on when the last of them is taken in
 } TwFrontEnd;
 
 // F after m iterations from `from` on, each of which gives `each` to do; m >= 1.

@@ -690,13 +690,29 @@ bool tw_seq_join(const TwEngine *e, TwReplica *r)
     }
 }
 
+// When the front end passes on its first request: with those of its instant, or alone.
+static int64_t passed_on(const TwEngine *e, TwReplica *r)
+{
+    if (r->front_first == TW_NO_ROW) return INT64_MAX;
+    const TwRow *rows = rows_of(e, r);
+    const TwLink *links = links_of(e, r);
+    uint32_t last = r->front_first;
+    if (e->spec.front_end.together)
+        while (links[last].after != TW_NO_ROW && rows[links[last].after].arrival_ns == rows[last].arrival_ns)
+            last = links[last].after;
+    return rows[last].base;
+}
+
 void tw_seq_enter(const TwEngine *e, TwReplica *r)
 {
     TwRow *rows = rows_of(e, r);
     while (tw_time_of(r->front_ns) <= r->time) {
         uint32_t row = r->front_first;
         r->front_first = links_of(e, r)[row].after;
-        r->front_ns = r->front_first == TW_NO_ROW ? INT64_MAX : rows[r->front_first].base;
+        // the rest of its instant goes with it
+        if (!(e->spec.front_end.together && r->front_first != TW_NO_ROW &&
+              rows[r->front_first].arrival_ns == rows[row].arrival_ns))
+            r->front_ns = passed_on(e, r);
         if (r->front_first == TW_NO_ROW) r->front_last = TW_NO_ROW;
         r->fronting--;
         r->front_work -= e->front_request + e->front_prompt * rows[row].input;

@@ -248,7 +248,8 @@ static void rounds(int from, int count, uint64_t first_seed, bool loud)
             engine.speculate = (TwSpeculate){draw_int(&seed, 1, 4), {0.9, 0.7, 0.5, 0.3}, 0.05, draw_int(&seed, 0, 1)};
         }
         if (draw_int(&seed, 0, 3) == 0)
-            engine.front_end = (TwFrontEnd){draw_unit(&seed) * 1e-2, draw_unit(&seed) * 1e-5, draw_unit(&seed) * 1e-3};
+            engine.front_end = (TwFrontEnd){draw_unit(&seed) * 1e-2, draw_unit(&seed) * 1e-5, draw_unit(&seed) * 1e-3,
+                                            draw_int(&seed, 0, 1) == 1};
         bool even = strcmp(pool.router, "central") != 0;
         if (even && draw_int(&seed, 0, 2) == 0) {
             engine.ranks = draw_int(&seed, 2, 3);

@@ -144,7 +144,7 @@ static void ways_agree(int rounds, uint64_t seed, bool covers, bool ranks)
         // from hardly noticed to slower than the device
         if (round % 3 == 2)
             spec.front_end = (TwFrontEnd){draw_unit(&seed) * 1e-2, draw_unit(&seed) * 1e-5,
-                                          draw_int(&seed, 1, 2) == 1 ? 1e-6 : draw_unit(&seed) * 2e-3};
+                                          draw_int(&seed, 1, 2) == 1 ? 1e-6 : draw_unit(&seed) * 2e-3, round % 2 == 0};
         // without anything rare (plain.h)
         bool bare = round % 7 < 3 && round / 7 % 2 == 0 && !spec.outrank && !tiers && spec.wait_max_s == 0.0;
         if (bare) {

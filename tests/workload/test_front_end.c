@@ -69,7 +69,7 @@ static void run(TwFrontEnd front, int count, int input, int output)
 // Alone: its own work, the prompt, and an output's time behind every token; gaps are the device's.
 static void alone_it_adds_its_own_time(void)
 {
-    run((TwFrontEnd){2e-3, 1e-6, 5e-5}, 1, 1000, 101);
+    run((TwFrontEnd){2e-3, 1e-6, 5e-5, false}, 1, 1000, 101);
     CHECK_NEAR((double)ended[0].first_ns, 2e6 + 1e6 + 1e6 + 5e4, 2.0);
     CHECK_NEAR((double)(ended[0].last_ns - ended[0].first_ns), 100e6, 2.0);
 }
@@ -77,18 +77,65 @@ static void alone_it_adds_its_own_time(void)
 // Many: the device makes 100 tokens a millisecond, and one process passes on 20.
 static void its_rate_is_the_limit(void)
 {
-    run((TwFrontEnd){0.0, 0.0, 5e-5}, 100, 10, 400);
+    run((TwFrontEnd){0.0, 0.0, 5e-5, false}, 100, 10, 400);
     CHECK_NEAR((double)ended[99].last_ns, 100.0 * 400.0 * 5e4 + 1e6, 10.0);
     // with 10 in flight it keeps up: 400 iterations, and the outputs of the last
-    run((TwFrontEnd){0.0, 0.0, 5e-5}, 10, 10, 400);
+    run((TwFrontEnd){0.0, 0.0, 5e-5, false}, 10, 10, 400);
     CHECK_NEAR((double)ended[9].last_ns, 400e6 + 10.0 * 5e4, 10.0);
 }
 
 // A burst goes in one by one, and what is made meanwhile is passed on after it.
 static void a_burst_goes_in_one_by_one(void)
 {
-    run((TwFrontEnd){1e-3, 0.0, 1e-6}, 200, 10, 1);
+    run((TwFrontEnd){1e-3, 0.0, 1e-6, false}, 200, 10, 1);
     for (int k = 0; k < ends; k++) CHECK(ended[k].first_ns > 200000000 && ended[k].first_ns < 203000000);
+}
+
+// Together: nobody of a burst is started before all are taken in; one by one the device has long been at work then.
+static void a_burst_goes_in_together(void)
+{
+    double end[2];
+    for (int together = 0; together < 2; together++) {
+        run((TwFrontEnd){1e-3, 0.0, 1e-6, together}, 200, 10, 150);
+        end[together] = (double)ended[ends - 1].last_ns;
+        for (int k = 0; k < ends; k++) CHECK(!together || ended[k].first_ns >= 200000000 + 1000000);
+    }
+    // the last is known after 200 ms either way and makes 150 tokens in as many ms; together all do
+    CHECK_NEAR(end[0], 350e6, 2e6);
+    CHECK_NEAR(end[1], 350e6, 2e6);
+    // alone it is the same
+    for (int together = 0; together < 2; together++) {
+        run((TwFrontEnd){2e-3, 1e-6, 5e-5, together}, 1, 1000, 101);
+        CHECK_NEAR((double)ended[0].first_ns, 2e6 + 1e6 + 1e6 + 5e4, 2.0);
+    }
+}
+
+// Requests of two instants, the second while the first are still taken in: each group as its last is known.
+static void instants_are_apart(void)
+{
+    TestStep step = {1e6, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0};
+    TwStepSource source = test_source(&step);
+    TwEngineSpec spec = wide_spec(&source);
+    spec.front_end = (TwFrontEnd){1e-3, 0.0, 1e-9, true};
+    spec.max_tokens = 1 << 20;
+    spec.max_sequences = spec.queue_max = MOST;
+    TwEngine engine;
+    TwReplica *r = new_replica(&engine, &spec);
+    const TwEngineLog log = {.finished = note};
+    ends = 0;
+    for (int k = 0; k < 60; k++) {
+        int64_t at = k < 40 ? 0 : 10000000;
+        TwRequest q = ASK(at, 10, 5, (uint32_t)k);
+        tw_engine_run(&engine, r, at, &log);
+        CHECK(tw_engine_offer(&engine, r, &q, &log) && tw_engine_consistent(&engine, r));
+    }
+    tw_engine_run(&engine, r, INT64_MAX, &log);
+    CHECK(ends == 60);
+    for (int k = 0; k < ends; k++) {
+        double known = ended[k].request.id < 40 ? 40e6 : 60e6;
+        CHECK_NEAR((double)ended[k].first_ns, known + 1e6, 1e5);
+    }
+    free(r);
 }
 
 // What clients have at any time is what has left: outputs at the rate of the process, requests whose last output is
@@ -98,7 +145,7 @@ static void clients_have_what_has_left(void)
     TestStep step = {1e6, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0};
     TwStepSource source = test_source(&step);
     TwEngineSpec spec = wide_spec(&source);
-    spec.front_end = (TwFrontEnd){1e-3, 1e-6, 5e-5};
+    spec.front_end = (TwFrontEnd){1e-3, 1e-6, 5e-5, false};
     spec.max_tokens = 1 << 20;
     spec.max_sequences = spec.queue_max = MOST;
     spec.speculate.draft = 0;
@@ -161,5 +208,7 @@ int main(void)
     alone_it_adds_its_own_time();
     its_rate_is_the_limit();
     a_burst_goes_in_one_by_one();
+    a_burst_goes_in_together();
+    instants_are_apart();
     return check_failures != 0;
 }
