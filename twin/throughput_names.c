@@ -28,6 +28,8 @@ const char *tw_throughput_gpu(const char *given, const char **part)
         {"h100-sxm5", "H100-SXM", "h100_sxm"},
         {"h100-80gb-hbm3", "H100-SXM", "h100_sxm"},
         {"h100-nvl", "H100-NVL", "h100_nvl"},
+        {"h100-pcie", "H100-PCIE", "h100_pcie"},
+        {"h100-80gb-pcie", "H100-PCIE", "h100_pcie"},
         {"h200-sxm", "H200-SXM", "h200_sxm"},
         {"h200", "H200-SXM", "h200_sxm"},
         {"h200-sxm5", "H200-SXM", "h200_sxm"},
