@@ -187,6 +187,13 @@ static int fewest(TwThroughputRow *row, int most)
     return tp;
 }
 
+// GPUStack's commands give SGLang --enable-dp-attention and leave --dp-size at 1, where it takes the former back
+// (server_args.py of 0.5.3, _handle_data_parallelism; for DeepSeek-V3.2 alone it sets both itself).
+static bool one_rank_left(const TwThroughputRow *row)
+{
+    return begins(row->source, "GPUSTACK") && begins(row->engine, "SGLang") && strcmp(row->model, "deepseek-v3") == 0;
+}
+
 static bool set_layout(TwThroughputRow *row, const Columns *c)
 {
     const char *note = text_of(c, "parallel_note");
@@ -196,6 +203,11 @@ static bool set_layout(TwThroughputRow *row, const Columns *c)
     bool ranks = holds(note, "ttention DP") || holds(note, "ttention data") || holds(note, "DEP");
     TwParallel *l = &row->deploy.layout;
     *l = (TwParallel){1, 1, pp > 1 ? pp : 1, 1};
+    if (ranks && one_rank_left(row)) {
+        l->tensor = (int)row->gpus;
+        ranks = false, tp = l->tensor, ep = 1;
+        assume(row, "TP%d: --enable-dp-attention without --dp-size", tp);
+    }
     if (ranks && row->moe) {
         int group = tp > 1 ? tp : dp > 1 ? dp : ep > 1 ? ep : (int)row->gpus;
         l->ranks = group;
@@ -233,24 +245,25 @@ static bool set_layout(TwThroughputRow *row, const Columns *c)
 
 // ---- load -----------------------------------------------------------------------------------------------------------
 
-// Data sets whose lengths a row does not give: inputs uniform between two lengths, and a shipped table with the shape
-// of the outputs. Inputs of MLPerf's Llama and Mixtral sets: means of the token counts that
-// openshift-psap/performance-dashboard @739352b publishes of them (mlperf-data/summaries), sampled; the others assumed.
+// Data sets whose lengths a row does not give: inputs uniform between two lengths, and shipped tables with the shape
+// of the outputs and, where there is one, of inputs whose mean is given. Inputs of MLPerf's Llama and Mixtral sets:
+// means of the token counts that openshift-psap/performance-dashboard @739352b publishes of them
+// (mlperf-data/summaries), sampled; the others assumed.
 static const struct {
     const char *name;
     double least, most, output_most;
-    const char *output;
+    const char *output, *input;
 } data_sets[] = {
-    {"LM Arena", 300.0, 300.0, 4096.0, "chat_llama31_70b_out"},
-    {"GPQA", 250.0, 250.0, 32768.0, "reason_qwen3_235b_gpqa_out"},
-    {"Sourcegraph", 3000.0, 3000.0, 0.0, NULL},
-    {"OpenOrca+GSM8K", 100.0, 740.0, 1024.0, "mlperf_llama2_70b_out"},
-    {"OpenOrca", 40.0, 416.0, 1024.0, "mlperf_llama2_70b_out"},
-    {"CNN-DailyMail", 330.0, 1650.0, 128.0, NULL},
-    {"LongBench", 2000.0, 17400.0, 2000.0, "mlperf_llama31_405b_out"},
-    {"mlperf_deepseek_r1", 130.0, 1510.0, 20000.0, "reason_r1_mlperf_out"},
-    {"mlperf gpt-oss", 1150.0, 9010.0, 10240.0, "reason_gpt_oss_120b_gpqa_out"},
-    {"ShareGPT", 0.0, 0.0, 2048.0, "azure23_conv_out"},
+    {"LM Arena", 300.0, 300.0, 4096.0, "chat_llama31_70b_out", NULL},
+    {"GPQA", 250.0, 250.0, 32768.0, "reason_qwen3_235b_gpqa_out", NULL},
+    {"Sourcegraph", 3000.0, 3000.0, 0.0, NULL, NULL},
+    {"OpenOrca+GSM8K", 100.0, 740.0, 1024.0, "mlperf_llama2_70b_out", NULL},
+    {"OpenOrca", 40.0, 416.0, 1024.0, "mlperf_llama2_70b_out", NULL},
+    {"CNN-DailyMail", 330.0, 1650.0, 128.0, NULL, NULL},
+    {"LongBench", 2000.0, 17400.0, 2000.0, "mlperf_llama31_405b_out", NULL},
+    {"mlperf_deepseek_r1", 130.0, 1510.0, 20000.0, "reason_r1_mlperf_out", NULL},
+    {"mlperf gpt-oss", 1150.0, 9010.0, 10240.0, "reason_gpt_oss_120b_gpqa_out", NULL},
+    {"ShareGPT", 4.0, 1024.0, 2048.0, "sharegpt_out", "sharegpt_in"},
 };
 
 static bool scaled_table(TwLengths *lengths, const char *name, double mean, double most)
@@ -270,8 +283,14 @@ static bool set_lengths(TwThroughputRow *row, const Columns *c, double isl, doub
     const char *how = text_of(c, "len_dist");
     TwServeSpec *s = &row->serve;
     double least = NAN, longest = isl;
+    bool drawn = false;                                       // inputs from a table of their own
     if (strcmp(row->mode, "prefill_only") == 0) osl = 1.0;    // the rest is written elsewhere
     if (isnan(osl)) return cannot(row, "no output length is published");
+    // GPUStack's client stops at the end of the text: of 200 tokens gpt-oss wrote 135 and 105 (tokens its pages print)
+    if (begins(row->source, "GPUSTACK") && begins(row->model, "gpt-oss") && osl == 200.0) {
+        osl = strcmp(row->model, "gpt-oss-20b") == 0 ? 105.0 : 135.0;
+        assume(row, "%g tokens of 200 written", osl);
+    }
     if (begins(how, "dataset")) {
         for (size_t i = 0; i < sizeof data_sets / sizeof *data_sets; i++) {
             if (!holds(how, data_sets[i].name)) continue;
@@ -279,6 +298,9 @@ static bool set_lengths(TwThroughputRow *row, const Columns *c, double isl, doub
                 least = data_sets[i].least, longest = data_sets[i].most;
                 isl = 0.5 * (least + longest);
                 assume(row, "mean input %g", isl);
+            } else if (data_sets[i].input && scaled_table(&s->input, data_sets[i].input, isl, data_sets[i].most)) {
+                longest = data_sets[i].most;
+                drawn = true;
             }
             if (data_sets[i].output && scaled_table(&s->output, data_sets[i].output, osl, data_sets[i].output_most))
                 s->context_tokens = (int64_t)(data_sets[i].output_most + fmax(2.0 * isl, longest));
@@ -290,10 +312,7 @@ static bool set_lengths(TwThroughputRow *row, const Columns *c, double isl, doub
         assume(row, "all lengths at their means");
     if (isnan(isl)) return cannot(row, "no input length is published");
     double low = holds(how, "0.8-1.0") ? 0.8 : 1.0;
-    if (isnan(least))
-        tw_lengths_uniform(&s->input, low * isl, isl);
-    else
-        tw_lengths_uniform(&s->input, least, longest);
+    if (!drawn) tw_lengths_uniform(&s->input, isnan(least) ? low * isl : least, isnan(least) ? isl : longest);
     s->input_mean = isnan(least) ? 0.5 * (low + 1.0) * isl : isl;
     s->output_mean = osl * (s->context_tokens ? 1.0 : 0.5 * (low + 1.0));
     if (s->context_tokens == 0) {
@@ -383,8 +402,8 @@ static bool set_load(TwThroughputRow *row, const Columns *c, double isl, double 
         if (s->whole) s->requests = (int64_t)ceil(10.0 * concurrency / fmax(s->replicas, 1.0));
     } else if (strcmp(mode, "burst") == 0 || strcmp(mode, "static_batch") == 0) {
         if (isnan(concurrency) && holds(text_of(c, "notes"), "several hundred requests")) {
-            // the laboratory's own commands: 100 prompts of 32,000 tokens, 500 of the shorter
-            concurrency = isl >= 16000.0 ? 100.0 : 500.0;
+            // as the laboratory's pages print them: 100 prompts of 32,000 tokens, 500 of 2,000 and 4,000, 1,000 of 128
+            concurrency = isl >= 16000.0 ? 100.0 : isl >= 1000.0 ? 500.0 : 1000.0;
             assume(row, "%g requests", concurrency);
         }
         if (isnan(concurrency)) return cannot(row, "no number of requests is published");
@@ -421,6 +440,17 @@ static const TwEngineSpec *sglang_engine(TwThroughputRow *row)
     return &row->engine_spec;
 }
 
+// vLLM 0.11.0 parses a model's template at every request through its chat endpoint (twin/front_ends.h): GPUStack's
+// client goes there, with Qwen3's own templates (235B: of July 2025) and DeepSeek-R1's; gpt-oss has none.
+static double template_s(const TwThroughputRow *row)
+{
+    bool chat = begins(row->source, "GPUSTACK") && !begins(row->model, "gpt-oss");
+    if (!chat || !holds(row->engine, "vLLM 0.11.0")) return 0.0;
+    if (begins(row->model, "qwen3-235b")) return tw_template_qwen3_2507_s;
+    if (begins(row->model, "qwen3")) return tw_template_qwen3_s;
+    return begins(row->model, "deepseek") ? tw_template_deepseek_r1_s : tw_template_llama_s;
+}
+
 // Benchmarks of a server send and read over HTTP: what its front end takes is inside. trtllm-bench, MLPerf's harness
 // and static batches call the engine itself; of trtllm-serve nothing is published.
 static void set_front_end(TwThroughputRow *row, Engine engine)
@@ -429,6 +459,7 @@ static void set_front_end(TwThroughputRow *row, Engine engine)
     if (!served || (engine != VLLM && engine != SGLANG)) return;
     if (engine == VLLM) row->engine_spec = (TwEngineSpec){.policy = TW_VLLM_V1};
     (void)tw_front_end_named(engine == VLLM ? "vllm" : "sglang", &row->engine_spec.front_end);
+    if (engine == VLLM) row->engine_spec.front_end.request_s += template_s(row);
     row->serve.engine = &row->engine_spec;
 }
 
@@ -515,6 +546,17 @@ static void set_inferencex(TwThroughputRow *row, Engine engine)
     }
 }
 
+// What GPUStack's pages recommend beside layout and type (docs/performance-lab of its repository): its other rows run
+// the engines as they are.
+static void set_gpustack(TwThroughputRow *row, const Columns *c)
+{
+    TwDeploySpec *d = &row->deploy;
+    if (!holds(text_of(c, "notes"), "recommended command") || !begins(row->engine, "vLLM")) return;
+    d->async_scheduling = begins(row->model, "gpt-oss");
+    if (strcmp(row->model, "gpt-oss-120b") == 0 && begins(row->gpu, "A100")) d->max_tokens = 4096;
+    if (begins(row->model, "qwen3-235b") && begins(row->gpu, "H100")) d->max_tokens = 16384;
+}
+
 // vLLM multiplied mxfp4 experts by Marlin's kernel on Hopper up to 0.11.0, by Triton's since (issues 23278, 33155).
 static bool marlin(const TwThroughputRow *row)
 {
@@ -530,7 +572,7 @@ static bool before_flashinfer(const TwThroughputRow *row)
     return sscanf(row->engine, "%*4s 0.%d", &minor) == 1 && minor < 20;
 }
 
-static void set_engine(TwThroughputRow *row, Engine engine)
+static void set_engine(TwThroughputRow *row, const Columns *c, Engine engine)
 {
     TwDeploySpec *d = &row->deploy;
     TwServeSpec *s = &row->serve;
@@ -582,6 +624,7 @@ static void set_engine(TwThroughputRow *row, Engine engine)
     }
     set_front_end(row, engine);
     if (strcmp(row->source, "INFERENCEX") == 0) set_inferencex(row, engine);
+    if (begins(row->source, "GPUSTACK")) set_gpustack(row, c);
     // LLM-Inference-Bench's TensorRT-LLM script: every sequence of a batch the same words; of 2024, when hiding the
     // host's time was an option of the engine and off (enable_trt_overlap)
     if (begins(row->source, "ANL") && engine == TRTLLM) d->routing.alike = row->moe, d->async_scheduling = false;
@@ -607,7 +650,7 @@ static bool set_case(TwThroughputRow *row, const Columns *c)
     double isl = number_of(c, "isl"), osl = number_of(c, "osl");
     if (!set_chip(row) || !set_types(row, c, engine) || !set_layout(row, c)) return false;
     if (!set_lengths(row, c, isl, osl) || !set_load(row, c, isl, osl)) return false;
-    set_engine(row, engine);
+    set_engine(row, c, engine);
     double rating = number_of(c, "gpu_tdp_w"), cap = number_of(c, "gpu_power_cap_w");
     if (rating > 0.0) row->deploy.limit_w = rating;
     // a limit that only the notes give
