@@ -108,6 +108,9 @@ static bool own_part(Parts *p, const TwNode *node, const TwNode *arrival_node)
     }
     bool of_row = p->row->trace[0], good = true;
     const char *trace = of_row ? p->row->trace : arrival.file;
+    TwArrivalRow read = arrival;
+    read.file = trace;
+    tw_stream_idle(node, p->row->lengths, arrival_node, &read, p->errors);
     if (trace[0]) {
         good = find_trace(p, trace, node, of_row ? "trace" : NULL, &spec);
         p->pool->trace = tw_arena_text(p->plant->arena, trace);

@@ -151,26 +151,26 @@ static bool among(const char *word, const char *const *words)
     return *words != NULL;
 }
 
-void tw_class_idle(const TwNode *node, const TwClassRow *row, const TwArrivalRow *arrival, TwErrors *errors)
+// What a stream of this form is called in a warning.
+static void form_text(int form, const char *kind, const char *arrivals, char *text, size_t size)
 {
-    static const Use of_class[] = {
-        {"lengths", DRAWN | CHAT},
-        {"outputs", DRAWN | CHAT},
-        {"sessions", AGENT},
-        {"images", DRAWN},
-        {"rate_s", RATED},
-        {"sessions_per_h", SESSIONS},
-        {"input_scale", DRAWN},
-        {"users", USERS},
-        {"samples", PLAIN | CLOSED | BATCH | ROLLOUT},
-        {"requests", USERS},
-        {"sessions_max", SESSIONS},
-        {"begins_s", USERS},
-        {"deadline_s", USERS},
-        {"span_s", SESSIONS},
-        {"rho_in_out", DRAWN},
-        {"wait_for_answers", SESSIONS | CLOSED | BATCH | ROLLOUT | REPLAY},
-    };
+    if (form == REPLAY)
+        snprintf(text, size, "a replayed trace");
+    else if (form & (SESSIONS | BATCH | ROLLOUT))
+        snprintf(text, size, "kind = \"%s\"", kind);
+    else
+        snprintf(text, size, "%s arrivals", arrivals);
+}
+
+static void idle_sizes(const TwNode *node, const char *lengths, TwErrors *errors)
+{
+    static const char *const fixed[] = {"constant", "uniform", NULL};
+    const Use sizes[] = {{"input_tokens", 0}, {"output_tokens", 0}};
+    if (!among(lengths, fixed)) warn_idle(node, sizes, TW_COUNT(sizes), PLAIN, "these lengths", errors);
+}
+
+static void idle_arrival(const TwNode *times, const TwArrivalRow *arrival, int form, const char *text, TwErrors *errors)
+{
     static const Use of_arrival[] = {
         {"kind", PLAIN | CLIENTS | CLOSED | PERIODIC | SESSIONS | REPLAY},
         {"rate_s", RATED},
@@ -196,29 +196,54 @@ void tw_class_idle(const TwNode *node, const TwClassRow *row, const TwArrivalRow
         {"period_s", PERIODIC},
         {"jitter_s", PERIODIC},
     };
-    static const char *const shaped[] = {"gamma", "weibull", NULL}, *const bursty[] = {"cox", "onoff", NULL},
-                             *const fixed[] = {"constant", "uniform", NULL};
-    int form = form_of(row, arrival);
-    const char *what = form == REPLAY                        ? "a replayed trace"
-                       : form & (SESSIONS | BATCH | ROLLOUT) ? row->kind
-                                                             : arrival->kind;
-    char text[80];
-    snprintf(text, sizeof text,
-             form == REPLAY                        ? "%s"
-             : form & (SESSIONS | BATCH | ROLLOUT) ? "kind = \"%s\""
-                                                   : "%s arrivals",
-             what);
-    warn_idle(node, of_class, TW_COUNT(of_class), form, text, errors);
-    const Use sizes[] = {{"input_tokens", 0}, {"output_tokens", 0}};
-    if (!among(row->lengths, fixed)) warn_idle(node, sizes, TW_COUNT(sizes), PLAIN, "these lengths", errors);
-
-    const TwNode *times = tw_node_group(node, "arrival"), *prompts = tw_node_group(node, "prefix");
+    static const char *const shaped[] = {"gamma", "weibull", NULL}, *const bursty[] = {"cox", "onoff", NULL};
     warn_idle(times, of_arrival, TW_COUNT(of_arrival), form, text, errors);
     if (form == REPLAY && strcmp(arrival->kind, "replay") != 0 && tw_node_given(times, "kind"))
         tw_node_warn(times, "kind", errors, "does nothing beside a file, which is replayed");
     const Use shape[] = {{"shape", 0}}, bursts[] = {{"bursts", 0}};
     if (!(form & (PLAIN | SESSIONS)) || !among(arrival->kind, shaped)) warn_idle(times, shape, 1, PLAIN, text, errors);
     if (!(form & (PLAIN | SESSIONS)) || !among(arrival->kind, bursty)) warn_idle(times, bursts, 1, PLAIN, text, errors);
+}
+
+void tw_stream_idle(const TwNode *node, const char *lengths, const TwNode *times, const TwArrivalRow *arrival,
+                    TwErrors *errors)
+{
+    const TwClassRow row = {.kind = ""};
+    int form = form_of(&row, arrival);
+    char text[80];
+    form_text(form, "", arrival->kind, text, sizeof text);
+    idle_sizes(node, lengths, errors);
+    if (times) idle_arrival(times, arrival, form, text, errors);
+}
+
+void tw_class_idle(const TwNode *node, const TwClassRow *row, const TwArrivalRow *arrival, TwErrors *errors)
+{
+    static const Use of_class[] = {
+        {"lengths", DRAWN | CHAT},
+        {"outputs", DRAWN | CHAT},
+        {"sessions", AGENT},
+        {"images", DRAWN},
+        {"rate_s", RATED},
+        {"sessions_per_h", SESSIONS},
+        {"input_scale", DRAWN},
+        {"users", USERS},
+        {"samples", PLAIN | CLOSED | BATCH | ROLLOUT},
+        {"requests", USERS},
+        {"sessions_max", SESSIONS},
+        {"begins_s", USERS},
+        {"deadline_s", USERS},
+        {"span_s", SESSIONS},
+        {"rho_in_out", DRAWN},
+        {"wait_for_answers", SESSIONS | CLOSED | BATCH | ROLLOUT | REPLAY},
+    };
+    int form = form_of(row, arrival);
+    char text[80];
+    form_text(form, row->kind, arrival->kind, text, sizeof text);
+    warn_idle(node, of_class, TW_COUNT(of_class), form, text, errors);
+    idle_sizes(node, row->lengths, errors);
+
+    const TwNode *prompts = tw_node_group(node, "prefix");
+    idle_arrival(tw_node_group(node, "arrival"), arrival, form, text, errors);
 
     // forms of a prefix, by its own kind
     enum { GLOBAL = 1, TEMPLATES = 2, GROUPS = 4, TARGET = 8 };

@@ -24,3 +24,6 @@ void tw_class_spec(const TwNode *node, TwClassRow *row, TwArrivalRow *arrival, T
 
 // Warns of settings that a class of its kind and arrivals does not look at.
 void tw_class_idle(const TwNode *node, const TwClassRow *row, const TwArrivalRow *arrival, TwErrors *errors);
+// The same of a stream without a class: lengths and sizes stand in node, when requests come in times (NULL: a trace).
+void tw_stream_idle(const TwNode *node, const char *lengths, const TwNode *times, const TwArrivalRow *arrival,
+                    TwErrors *errors);

@@ -20,8 +20,14 @@ told dps_8rack tariff.curtail_fraction=0.3 "without curtail_above_usd_kwh"
 told dps_8rack tariff.excess_usd_kw=3 "without contract_w"
 told dps_8rack tariff.contract_w=500000 "without minimum_take_fraction or excess_usd_kw"
 told dps_8rack capping.meter_s=4 'for rule = "max_min", expected bands'
+told dps_8rack workload.input_tokens=4000 "for these lengths"
+told dps_8rack workload.arrival.users=64 "for poisson arrivals"
+told dps_8rack workload.arrival.shape=0.5 "for poisson arrivals"
+told dps_8rack workload.arrival.thin_fraction=0.5 "for poisson arrivals"
 
 # beside what uses them they are not
+expect 0 "4000 input and 300 output tokens" "$TOKENWORKS" check dps_8rack --strict --set workload.lengths=constant --set workload.input_tokens=4000 \
+    --set workload.output_tokens=300 --set workload.arrival.kind=gamma --set workload.arrival.shape=0.5
 expect 0 "" "$TOKENWORKS" check dps_8rack --strict --set cooling.plant.part=tower_1459kw --set cooling.plant.concentration_cycles=5 \
     --set tariff.curtail_fraction=0.3 --set tariff.curtail_above_usd_kwh=0.2 --set capping.rule=bands --set capping.meter_s=4
 expect 0 "" "$TOKENWORKS" check two_feeds --strict
