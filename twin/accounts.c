@@ -226,7 +226,7 @@ TwBill tw_accounts_bill(const TwPlant *plant, const void *block, double water_kg
     for (int i = 0; i < plant->element_count; i++)
         if (strcmp(plant->elements[i].kind, "feed") == 0 && isfinite(plant->elements[i].limit_w))
             b.capex_facility_usd += t->facility_usd_w * plant->elements[i].limit_w;
-    b.it_usd = leased ? tw_lease_usd((double)plant->gpu_count * scale, t->lease_usd_gpu_h, span_s)
+    b.it_usd = leased ? tw_lease_usd((double)plant->gpu_count, t->lease_usd_gpu_h, span_s)
                       : b.capex_it_usd * tw_recovery(t->interest_fraction, t->years) * hours / YEAR_H;
     b.facility_usd = b.capex_facility_usd *
                      tw_recovery(t->interest_fraction, isfinite(t->facility_years) ? t->facility_years : t->years) *

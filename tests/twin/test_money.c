@@ -17,8 +17,20 @@ static void generators_are_no_feeds(void)
     factory_end(f);
 }
 
+// Rent is of the GPUs that stand there: where each rack stands for 216 those are counted once.
+static void rent_of_racks_that_stand_for_many(void)
+{
+    const char *const sets[] = {"run.for_s=4.0", "tariff.lease_usd_gpu_h=3.0"};
+    Factory f = factory("facilities/dsx_sweden.cfg", sets, 2);
+    CHECK(f.plant->rack_scale == 216.0 && f.plant->gpu_count == 16 * 216 * 72);
+    TwBill bill = tw_accounts_bill(f.plant, tw_state_block(f.state), 0.0, 3600.0);
+    CHECK_NEAR(bill.it_usd, 16.0 * 216.0 * 72.0 * 3.0, 1e-6);
+    factory_end(f);
+}
+
 int main(void)
 {
+    rent_of_racks_that_stand_for_many();
     generators_are_no_feeds();
     return check_failures != 0;
 }
