@@ -5,8 +5,6 @@
 
 // ---- statistics ----
 
-double tw_student_quantile(double share, double freedom);    // of Student's t, share in (0.5, 1)
-
 // Means of two samples of n and their difference with a 95 % interval; NaN for n < 2.
 typedef struct TwDifference {
     double mean, half;    // b - a, +- half

@@ -3,6 +3,7 @@
 #include "models/operations/reliability.h"
 #include "models/power/look.h"
 #include "sim/json.h"
+#include "sim/student.h"
 #include "twin/failures.h"
 #include "twin/reach.h"
 #include "twin/reference.h"
@@ -359,15 +360,6 @@ static void replicate(Sim *s, double span_h, double up[TW_LAYERS], TwAvailabilit
     for (int k = 0; k < TW_LAYERS; k++) up[k] /= span_h;
 }
 
-// Student's t at 97.5 %: of few degrees by itself, then Cornish-Fisher in 1/n (within 1 %).
-static double student(int degrees)
-{
-    static const double few[] = {12.706204736432095, 4.302652729911275, 3.182446305284263, 2.7764451051977987};
-    if (degrees <= TW_COUNT(few)) return few[degrees - 1];
-    double z = 1.959963984540054, n = degrees;
-    return z + (z * z * z + z) / (4.0 * n) + (5.0 * pow(z, 5) + 16.0 * z * z * z + 3.0 * z) / (96.0 * n * n);
-}
-
 static void layers(Sim *s, double years, int replications, TwAvailability *detail, TwLayerResult *layer)
 {
     double sum[TW_LAYERS] = {0.0}, square[TW_LAYERS] = {0.0}, n = replications;
@@ -383,7 +375,7 @@ static void layers(Sim *s, double years, int replications, TwAvailability *detai
     }
     for (int k = 0; k < TW_LAYERS; k++) {
         double mean = sum[k] / n, scatter = n > 1.0 ? fmax(square[k] / n - mean * mean, 0.0) / (n - 1.0) : NAN;
-        double half = n > 1.0 ? student(replications - 1) * sqrt(scatter) : NAN;
+        double half = n > 1.0 ? tw_student_95(replications - 1) * sqrt(scatter) : NAN;
         layer[k] = (TwLayerResult){1.0 - mean, fmax(1.0 - mean - half, 0.0), fmin(1.0 - mean + half, 1.0)};
     }
 }

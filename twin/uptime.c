@@ -1,9 +1,10 @@
 #include "twin/uptime.h"
 
+#include "sim/student.h"
+
 #include <math.h>
 
 enum { PARTS = 20 };
-static const double student_19 = 2.093024054408263;    // 97.5 % of Student's t with 19 degrees
 
 typedef struct Uptime {
     double all_s[PARTS], up_s[TW_UPS][PARTS];
@@ -49,6 +50,6 @@ TwUp tw_uptime(const TwPlant *plant, const void *block, int layer)
     }
     if (n == 0) return (TwUp){NAN, NAN, NAN};
     double mean = 1.0 - lost / all, m = sum / n;
-    double half = n > 1 ? student_19 * sqrt(fmax(square / n - m * m, 0.0) / (n - 1.0)) : NAN;
+    double half = n > 1 ? tw_student_95(n - 1) * sqrt(fmax(square / n - m * m, 0.0) / (n - 1.0)) : NAN;
     return (TwUp){mean, fmax(mean - half, 0.0), fmin(mean + half, 1.0)};
 }

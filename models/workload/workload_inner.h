@@ -1,4 +1,4 @@
-// What workload.c and cell.c share: the plan of pools and router cells, and where their state lies.
+// What the files of a workload share: the plan of pools and router cells, and where their state lies.
 #pragma once
 
 #include "models/workload/engine.h"
