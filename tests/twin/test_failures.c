@@ -137,11 +137,11 @@ static void maintenance_sees_second_sources(void)
     for (size_t k = 0; k < sizeof works / sizeof *works; k++) {
         char work[160];
         snprintf(work, sizeof work,
-                 "operations.maintenance+={ name = \"m\"; element = \"%s\"; at_s = 10.0; for_s = 20.0; }",
+                 "operations.maintenance+={ name = \"m\"; element = \"%s\"; at_s = 2.0; for_s = 4.0; }",
                  works[k].element);
-        const char *const sets[] = {"run.for_s=40.0", "run.exchange_s=2.0", "workload.arrival.rate_s=100.0", work};
+        const char *const sets[] = {"run.for_s=8.0", "run.exchange_s=2.0", "workload.arrival.rate_s=1.0", work};
         Factory f = factory("facilities/hall_2n.cfg", sets, 4);
-        advance(f.state, 40.0);
+        advance(f.state, 8.0);
         CHECK(count_of(f.state, TW_HAPPENED_REFUSED) == (works[k].racks > 0));
         CHECK(count_of(f.state, TW_HAPPENED_MAINTAIN) == (works[k].racks == 0));
         if (works[k].racks) {
@@ -154,13 +154,13 @@ static void maintenance_sees_second_sources(void)
         CHECK(tw_state_meters(f.state)->rack_off_s == 0.0);
         factory_end(f);
     }
-    static const char *const sets[] = {"run.for_s=40.0"};
+    static const char *const sets[] = {"run.for_s=8.0", "workload.arrival.rate_s=1.0"};
     Factory f =
         facility_with("facilities/block_gb300.cfg",
-                      "operations: { maintenance = ( { name = \"m\"; element = \"utility\"; at_s = 10.0; for_s = "
-                      "20.0; } ); };",
-                      sets, 1);
-    advance(f.state, 40.0);
+                      "operations: { maintenance = ( { name = \"m\"; element = \"utility\"; at_s = 2.0; for_s = "
+                      "4.0; } ); };",
+                      sets, 2);
+    advance(f.state, 8.0);
     CHECK(count_of(f.state, TW_HAPPENED_REFUSED) == 1);    // its UPS would end
     CHECK(count_of(f.state, TW_HAPPENED_MAINTAIN) == 0);
     factory_end(f);
