@@ -161,6 +161,99 @@ static bool set_types(TwThroughputRow *row, const Columns *c, Engine engine)
 
 // ---- layout ---------------------------------------------------------------------------------------------------------
 
+// Submissions to MLPerf as NVIDIA's and their partners' configurations set them (closed/*/configs of the results'
+// repositories), by submitter where they differ, chip and scenario: largest batch and token budget of an attention
+// rank (0: not told), share of memory for the cache, iterations that prompts wait for those of other ranks and are
+// gathered for; layout, where the row has none.
+typedef struct Submission {
+    const char *model, *source, *by, *chip, *mode;
+    int sequences, tokens;
+    double kv_share;
+    int wait, gather, tensor, stages;
+} Submission;
+
+static const Submission submissions[] = {
+    {"deepseek", "MLPERF-v5.1", "", "B200", "mlperf_offline", 512, 4608, 0.90, 500, 10, 0, 0},
+    {"deepseek", "MLPERF-v5.1", "", "B200", "mlperf_server", 512, 3456, 0.90, 9, 3, 0, 0},
+    {"deepseek", "MLPERF-v5.1", "", "GB300", "mlperf_offline", 1536, 6656, 0.95, 500, 10, 0, 0},
+    {"deepseek", "MLPERF-v5.1", "", "GB300", "mlperf_server", 1536, 6656, 0.95, 6, 2, 0, 0},
+    {"deepseek", "MLPERF-v6.0", "", "B200", "mlperf_offline", 512, 4608, 0.90, 500, 10, 0, 0},
+    {"deepseek", "MLPERF-v6.0", "", "B200", "mlperf_server", 640, 4608, 0.95, 9, 3, 0, 0},
+    {"deepseek", "MLPERF-v6.0", "", "GB200", "mlperf_offline", 512, 4608, 0.90, 50, 10, 0, 0},
+    {"deepseek", "MLPERF-v6.0", "", "GB200", "mlperf_server", 512, 3456, 0.90, 9, 3, 0, 0},
+    {"deepseek", "MLPERF-v6.0", "", "B300", "mlperf_offline", 1024, 6144, 0.95, 500, 10, 0, 0},
+    {"deepseek", "MLPERF-v6.0", "", "B300", "mlperf_server", 640, 4608, 0.95, 9, 3, 0, 0},
+    {"deepseek", "MLPERF-v6.0", "", "GB300", "mlperf_offline", 1024, 6144, 0.95, 500, 10, 0, 0},
+    {"deepseek", "MLPERF-v6.0", "", "GB300", "mlperf_server", 640, 4608, 0.95, 9, 3, 0, 0},
+    {"gpt-oss", "MLPERF-v6.0", "", "B200", "mlperf_offline", 512, 6144, 0.95, 0, 0, 0, 0},
+    {"gpt-oss", "MLPERF-v6.0", "", "B300", "mlperf_offline", 896, 13914, 0.98, 0, 0, 0, 0},
+    {"gpt-oss", "MLPERF-v6.0", "", "GB300", "mlperf_offline", 896, 13914, 0.95, 0, 0, 0, 0},
+    {"gpt-oss", "MLPERF-v6.0", "", "", "mlperf_offline", 512, 13914, 0.95, 0, 0, 0, 0},
+    {"llama-2-70b", "MLPERF-v4.0", "", "H100-SXM", "mlperf_offline", 896, 0, 0.90, 0, 0, 0, 0},
+    {"llama-2-70b", "MLPERF-v4.1", "", "H100-SXM", "mlperf_offline", 896, 0, 0.90, 0, 0, 0, 0},
+    {"llama-2-70b", "MLPERF-v4.1", "", "H100-NVL", "mlperf_offline", 1300, 0, 0.90, 0, 0, 0, 0},
+    {"llama-2-70b", "MLPERF-v4.1", "", "H100-NVL", "mlperf_server", 640, 0, 0.90, 0, 0, 0, 0},
+    {"llama-2-70b", "MLPERF-v4.1", "", "H200-SXM", "mlperf_offline", 806, 0, 0.90, 0, 0, 0, 0},
+    {"llama-2-70b", "MLPERF-v4.1", "", "H200-CTS", "mlperf_offline", 784, 0, 0.90, 0, 0, 0, 0},
+    {"llama-2-70b", "MLPERF-v4.1", "", "H200-CTS", "mlperf_server", 1024, 0, 0.90, 0, 0, 0, 0},
+    {"llama-2-70b", "MLPERF-v4.1", "", "GH200-144", "mlperf_offline", 806, 0, 0.90, 0, 0, 0, 0},
+    {"llama-2-70b", "MLPERF-v4.1", "", "GH200-144", "mlperf_server", 806, 0, 0.90, 0, 0, 0, 0},
+    {"llama-2-70b", "MLPERF-v5.1", "", "B200", "mlperf_offline", 2048, 3584, 0.95, 0, 0, 0, 0},
+    {"llama-2-70b", "MLPERF-v5.1", "", "B200", "mlperf_server", 2048, 3584, 0.95, 0, 0, 0, 0},
+    {"llama-2-70b", "MLPERF-v5.1", "", "B200", "mlperf_interactive", 768, 768, 0.95, 0, 0, 0, 0},
+    {"llama-2-70b", "MLPERF-v5.1", "", "GB200", "mlperf_offline", 2048, 3584, 0.95, 0, 0, 0, 0},
+    {"llama-2-70b", "MLPERF-v5.1", "", "GB200", "mlperf_server", 2048, 3584, 0.95, 0, 0, 0, 0},
+    {"llama-2-70b", "MLPERF-v5.1", "", "H200", "mlperf_offline", 2048, 1536, 0.90, 0, 0, 0, 0},
+    {"llama-2-70b", "MLPERF-v5.1", "", "H200", "mlperf_server", 2048, 1536, 0.90, 0, 0, 0, 0},
+    {"llama-2-70b", "MLPERF-v5.1", "", "H200-SXM", "mlperf_interactive", 512, 256, 0.90, 0, 0, 0, 0},
+    {"llama-2-70b", "MLPERF-v5.1", "", "H200-NVL", "mlperf_interactive", 256, 256, 0.90, 0, 0, 0, 0},
+    {"llama-2-70b", "MLPERF-v6.0", "", "GB200", "mlperf_offline", 2048, 3584, 0.95, 0, 0, 0, 0},
+    {"llama-2-70b", "MLPERF-v6.0", "", "GB200", "mlperf_server", 2048, 3584, 0.95, 0, 0, 0, 0},
+    {"llama-2-70b", "MLPERF-v6.0", "", "B300", "mlperf_offline", 3072, 4608, 0.95, 0, 0, 0, 0},
+    {"llama-2-70b", "MLPERF-v6.0", "", "B300", "mlperf_server", 3072, 4608, 0.95, 0, 0, 0, 0},
+    {"llama-2-70b", "MLPERF-v6.0", "", "B300", "mlperf_interactive", 3072, 4608, 0.95, 0, 0, 0, 0},
+    {"llama-2-70b", "MLPERF-v6.0", "", "GB300", "mlperf_offline", 3072, 4608, 0.95, 0, 0, 0, 0},
+    {"llama-2-70b", "MLPERF-v6.0", "", "GB300", "mlperf_server", 3072, 4608, 0.95, 0, 0, 0, 0},
+    {"llama-2-70b", "MLPERF-v6.0", "", "H200-NVL", "mlperf_offline", 2048, 1536, 0.90, 0, 0, 0, 0},
+    {"llama-3.1-405b", "MLPERF-v5.1", "", "B200", "mlperf_server", 256, 2048, 0.95, 0, 0, 0, 0},
+    {"llama-3.1-405b", "MLPERF-v5.1", "", "B200", "mlperf_interactive", 256, 1536, 0.95, 0, 0, 0, 0},
+    {"llama-3.1-405b", "MLPERF-v5.1", "", "GB200", "mlperf_offline", 2048, 1536, 0.95, 0, 0, 0, 0},
+    {"llama-3.1-405b", "MLPERF-v5.1", "", "GB200", "mlperf_server", 256, 2048, 0.95, 0, 0, 0, 0},
+    {"llama-3.1-405b", "MLPERF-v5.1", "", "GB200", "mlperf_interactive", 2048, 1024, 0.95, 0, 0, 0, 0},
+    {"llama-3.1-405b", "MLPERF-v5.1", "", "GB300", "mlperf_offline", 2048, 1536, 0.95, 0, 0, 0, 0},
+    {"llama-3.1-405b", "MLPERF-v5.1", "", "GB300", "mlperf_server", 2048, 1536, 0.95, 0, 0, 0, 0},
+    {"llama-3.1-405b", "MLPERF-v5.1", "", "H200", "mlperf_offline", 512, 1536, 0.95, 0, 0, 4, 2},
+    {"llama-3.1-405b", "MLPERF-v5.1", "", "H200", "mlperf_server", 64, 2560, 0.90, 0, 0, 8, 1},
+    {"llama-3.1-405b", "MLPERF-v6.0", "", "B300", "mlperf_offline", 2048, 1536, 0.95, 0, 0, 2, 1},
+    {"llama-3.1-405b", "MLPERF-v6.0", "", "B300", "mlperf_server", 256, 2048, 0.95, 0, 0, 4, 1},
+    {"llama-3.1-8b", "MLPERF-v5.1", "", "B200", "mlperf_offline", 6000, 12000, 0.90, 0, 0, 0, 0},
+    {"llama-3.1-8b", "MLPERF-v5.1", "", "B200", "mlperf_interactive", 6000, 12000, 0.90, 0, 0, 0, 0},
+    {"llama-3.1-8b", "MLPERF-v5.1", "HPE", "H200", "mlperf_offline", 2048, 12000, 0.99, 0, 0, 0, 0},
+    {"llama-3.1-8b", "MLPERF-v5.1", "HPE", "H200", "mlperf_server", 2048, 12000, 0.99, 0, 0, 0, 0},
+    {"llama-3.1-8b", "MLPERF-v5.1", "HPE", "H200", "mlperf_interactive", 2048, 12000, 0.99, 0, 0, 0, 0},
+    {"llama-3.1-8b", "MLPERF-v5.1", "", "H200", "mlperf_offline", 2048, 1536, 0.90, 0, 0, 0, 0},
+    {"llama-3.1-8b", "MLPERF-v5.1", "", "H200", "mlperf_server", 2048, 1536, 0.90, 0, 0, 0, 0},
+    {"llama-3.1-8b", "MLPERF-v6.0", "", "B300", "mlperf_offline", 6000, 12000, 0.90, 0, 0, 0, 0},
+    {"llama-3.1-8b", "MLPERF-v5.1", "Quanta", "H200-SXM", "mlperf_interactive", 2048, 1536, 0.90, 0, 0, 0, 0},
+    {"mixtral", "MLPERF-v4.1", "", "H100-SXM", "mlperf_offline", 896, 8192, 0.90, 0, 0, 0, 0},
+    {"mixtral", "MLPERF-v4.1", "", "H100-SXM", "mlperf_server", 896, 16384, 0.90, 0, 0, 0, 0},
+    {"mixtral", "MLPERF-v4.1", "", "H200-SXM", "mlperf_offline", 3072, 16384, 0.90, 0, 0, 0, 0},
+    {"mixtral", "MLPERF-v4.1", "", "GH200-144", "mlperf_offline", 806, 16384, 0.90, 0, 0, 0, 0},
+    {"mixtral", "MLPERF-v4.1", "", "GH200-144", "mlperf_server", 1024, 16384, 0.90, 0, 0, 0, 0},
+    {"mixtral", "MLPERF-v5.1", "", "H200-SXM", "mlperf_offline", 3072, 9216, 0.90, 0, 0, 0, 0},
+};
+
+static const Submission *submission_of(const TwThroughputRow *row)
+{
+    for (size_t i = 0; i < sizeof submissions / sizeof *submissions; i++) {
+        const Submission *s = &submissions[i];
+        if (begins(row->model, s->model) && begins(row->source, s->source) && begins(row->gpu, s->chip) &&
+            strcmp(row->mode, s->mode) == 0 && holds(row->engine, s->by))
+            return s;
+    }
+    return NULL;
+}
+
 static int whole_of(const Columns *c, const char *name)
 {
     double value = number_of(c, name);
@@ -198,6 +291,8 @@ static bool set_layout(TwThroughputRow *row, const Columns *c)
 {
     const char *note = text_of(c, "parallel_note");
     int tp = whole_of(c, "tp"), pp = whole_of(c, "pp"), ep = whole_of(c, "ep"), dp = whole_of(c, "dp");
+    const Submission *s = submission_of(row);
+    if (s && tp == 0 && ep == 0 && fmod(row->gpus, s->tensor * s->stages) == 0.0) tp = s->tensor, pp = s->stages;
     if (isnan(row->gpus)) row->gpus = fmax(tp, fmax(ep, dp)) * fmax(pp, 1.0);
     if (!(row->gpus >= 1.0)) return cannot(row, "neither n_gpus nor a layout is given");
     bool ranks = holds(note, "ttention DP") || holds(note, "ttention data") || holds(note, "DEP");
@@ -463,46 +558,32 @@ static void set_front_end(TwThroughputRow *row, Engine engine)
     row->serve.engine = &row->engine_spec;
 }
 
-// Submissions to MLPerf as NVIDIA's and their partners' configurations set them (closed/*/configs of the results'
-// repositories), by chip and scenario: largest batch and token budget of an attention rank, share of memory for the
-// cache, iterations that prompts wait for those of other ranks and are gathered for.
-static const struct {
-    const char *model, *source, *chip, *mode;
-    int sequences, tokens;
-    double kv_share;
-    int wait, gather;
-} submissions[] = {
-    {"deepseek", "MLPERF-v5.1", "B200", "mlperf_offline", 512, 4608, 0.90, 500, 10},
-    {"deepseek", "MLPERF-v5.1", "B200", "mlperf_server", 512, 3456, 0.90, 9, 3},
-    {"deepseek", "MLPERF-v5.1", "GB300", "mlperf_offline", 1536, 6656, 0.95, 500, 10},
-    {"deepseek", "MLPERF-v5.1", "GB300", "mlperf_server", 1536, 6656, 0.95, 6, 2},
-    {"deepseek", "MLPERF-v6.0", "B200", "mlperf_offline", 512, 4608, 0.90, 500, 10},
-    {"deepseek", "MLPERF-v6.0", "B200", "mlperf_server", 640, 4608, 0.95, 9, 3},
-    {"deepseek", "MLPERF-v6.0", "GB200", "mlperf_offline", 512, 4608, 0.90, 50, 10},
-    {"deepseek", "MLPERF-v6.0", "GB200", "mlperf_server", 512, 3456, 0.90, 9, 3},
-    {"deepseek", "MLPERF-v6.0", "B300", "mlperf_offline", 1024, 6144, 0.95, 500, 10},
-    {"deepseek", "MLPERF-v6.0", "B300", "mlperf_server", 640, 4608, 0.95, 9, 3},
-    {"deepseek", "MLPERF-v6.0", "GB300", "mlperf_offline", 1024, 6144, 0.95, 500, 10},
-    {"deepseek", "MLPERF-v6.0", "GB300", "mlperf_server", 640, 4608, 0.95, 9, 3},
-    {"gpt-oss", "MLPERF-v6.0", "B200", "mlperf_offline", 512, 6144, 0.95, 0, 0},
-    {"gpt-oss", "MLPERF-v6.0", "B300", "mlperf_offline", 896, 13914, 0.98, 0, 0},
-    {"gpt-oss", "MLPERF-v6.0", "GB300", "mlperf_offline", 896, 13914, 0.95, 0, 0},
-    {"gpt-oss", "MLPERF-v6.0", "", "mlperf_offline", 512, 13914, 0.95, 0, 0},
-};
-
+// Since 5.0 the configurations name the scheduler's policy, everywhere max_util.
 static void set_submission(TwThroughputRow *row)
 {
-    for (size_t i = 0; i < sizeof submissions / sizeof *submissions; i++) {
-        if (!begins(row->model, submissions[i].model) || !begins(row->source, submissions[i].source) ||
-            !begins(row->gpu, submissions[i].chip) || strcmp(row->mode, submissions[i].mode) != 0)
-            continue;
-        row->deploy.max_sequences = submissions[i].sequences, row->deploy.max_tokens = submissions[i].tokens;
-        row->serve.kv_share = submissions[i].kv_share;
-        if (submissions[i].wait == 0) return;
-        row->engine_spec = (TwEngineSpec){.rank_wait = submissions[i].wait, .rank_gather = submissions[i].gather};
-        row->serve.engine = &row->engine_spec;
-        return;
-    }
+    const Submission *s = submission_of(row);
+    if (!s) return;
+    row->deploy.max_sequences = s->sequences;
+    if (s->tokens > 0) row->deploy.max_tokens = s->tokens;
+    row->serve.kv_share = s->kv_share;
+    if (s->wait > 0) row->engine_spec = (TwEngineSpec){.rank_wait = s->wait, .rank_gather = s->gather};
+    if (strcmp(row->source, "MLPERF-v5") < 0) return;
+    row->serve.admission = TW_ADMIT_PROMPT;
+    row->engine_spec.policy = TW_TRTLLM_MAX_UTILIZATION;
+    row->serve.engine = &row->engine_spec;
+}
+
+// TensorRT-LLM gathers the tokens of all attention ranks and scatters the sums (fused_moe_cutlass.py) but where experts
+// lie over more ranks than a token chooses and NVLink reaches beyond a node, until its pull request 8950 of November
+// 2025, and on Hopper after it too (AIConfigurator's pull request 551). The guide's rows of B200 are later.
+static bool gathers(const TwThroughputRow *row)
+{
+    static const char *const before[] = {"TRTLLM-1.0", "TRTLLM-DSR1-GUIDE", "MLPERF-v5.1"};
+    if (row->deploy.layout.ranks < 2 || row->deploy.layout.experts < 2) return false;
+    bool early = row->gpu[0] == 'H';
+    for (size_t i = 0; i < sizeof before / sizeof *before; i++) early = early || strcmp(row->source, before[i]) == 0;
+    bool guide = strcmp(row->source, "TRTLLM-DEVGUIDE") == 0 && begins(row->gpu, "GB200");
+    return early || (guide && !begins(row->model, "llama-4"));
 }
 
 // Attention's output projection of DeepSeek in fp4: NVIDIA's -v2 releases, which TensorRT-LLM's guide names, as do the
@@ -617,6 +698,7 @@ static void set_engine(TwThroughputRow *row, const Columns *c, Engine engine)
         if (row->deploy.layout.ranks > 8) d->max_tokens = 16384;
         break;
     }
+    if ((engine == TRTLLM || engine == MLPERF) && gathers(row)) d->all_to_all = TW_A2A_GATHER;
     if (engine == TRTLLM && strcmp(row->mode, "offline_max") == 0) {
         bench_settings(row, s->input_mean, s->output_mean);
         // graphs as the guides list them since 1.0

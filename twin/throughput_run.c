@@ -34,6 +34,7 @@ static int by_deploy(const void *left, const void *right)
     if (!c) c = (int)a->static_memory - (int)b->static_memory;
     if (!c) c = (int)a->sampler - (int)b->sampler;
     if (!c) c = (int)a->mixed - (int)b->mixed;
+    if (!c) c = (int)a->all_to_all - (int)b->all_to_all;
     if (!c) c = a->routing.redundant - b->routing.redundant;
     if (!c) c = (int)a->routing.alike - (int)b->routing.alike;
     if (!c) c = (a->moe_imbalance > b->moe_imbalance) - (a->moe_imbalance < b->moe_imbalance);

@@ -63,6 +63,24 @@ ours = {r["case"]: r["ours"] for r in json.load(sys.stdin)["rows"]}
 assert 1.2 < ours["b"] / ours["a"] < 1.5, ours
 ' || fail "rounds of MLPerf"
 
+# what a submitter set, the policy that configurations name since 5.0, and how TensorRT-LLM reached experts until late 2025
+cat > "$folder/t.csv" << 'END'
+id,source_id,model_id,gpu,n_gpus,weight_dtype,engine,tp,ep,parallel_note,mode,isl,osl,len_dist,token_def,tokens_per_s,quality
+small,MLPERF-v5.1,llama-3.1-8b,H200-SXM,8,fp8,MLPerf v5.1 submission by Dell,1,,,mlperf_offline,,128,dataset:CNN-DailyMail,output,58000,B
+large,MLPERF-v5.1,llama-3.1-8b,H200-SXM,8,fp8,MLPerf v5.1 submission by HPE,1,,,mlperf_offline,,128,dataset:CNN-DailyMail,output,66000,B
+whole,MLPERF-v4.1,llama-2-70b,H200-SXM,8,fp8,MLPerf v4.1 submission by NVIDIA,1,,,mlperf_offline,,292,dataset:OpenOrca,output,31000,B
+util,MLPERF-v5.1,llama-2-70b,H200-SXM,8,fp8,MLPerf v5.1 submission by Dell,1,,,mlperf_offline,,292,dataset:OpenOrca,output,35000,B
+gather,TRTLLM-1.0,llama-4-maverick,B200-SXM,8,fp8,TensorRT-LLM 1.0,8,8,attention DP,offline_max,1000,1000,fixed,output,50000,A
+fastest,TRTLLM-DEVGUIDE,llama-4-maverick,B200-SXM,8,fp8,TensorRT-LLM >1.0,8,8,attention DP,offline_max,1000,1000,fixed,output,50000,A
+END
+"$program" validate throughput "$folder/t.csv" --json 2> /dev/null | python3 -c '
+import json, sys
+ours = {r["case"]: r["ours"] for r in json.load(sys.stdin)["rows"] if r["unit"] == "tokens/s"}
+assert 1.04 < ours["large"] / ours["small"] < 1.2, ours
+assert 1.01 < ours["util"] / ours["whole"] < 1.1, ours
+assert 0.8 < ours["gather"] / ours["fastest"] < 0.97, ours
+' || fail "submitters, policies and exchanges"
+
 echo 'id,gpu' > "$folder/t.csv"
 "$program" validate throughput "$folder/t.csv" > /dev/null 2> "$folder/err"
 [ $? = 3 ] || fail "a table without its columns: exit"
