@@ -410,8 +410,7 @@ const TwScene *tw_scene_maker_scene(TwSceneMaker *m, const TwState *state)
     const char *boundary = isfinite(feeds_w) ? "utility, mean" : feeds_text(plant, state, feeds);
     if (m->generates) {
         double scale = m->mega ? 1.0 : 1e3;
-        snprintf(feeds, sizeof feeds, "grid %.4g + generated %.4g",
-                 tw_report_value(report, "power.grid_mw.mean") * scale,
+        snprintf(feeds, sizeof feeds, "grid %.4g + own %.4g", tw_report_value(report, "power.grid_mw.mean") * scale,
                  tw_report_value(report, "power.generation_mw.mean") * scale);
         boundary = feeds;
     }

@@ -136,8 +136,7 @@ static void draw_code_key(TwDraw *d, const TwScene *s, const double *values, int
         int code = (int)(values[c] + 0.5);
         tw_draw_rect(d, (TwBox){box.x, y - 9.0, 10.0, 10.0},
                      code == 0 ? style->grid : style->series[(code - 1) % TW_SERIES_COLOURS]);
-        snprintf(text, sizeof text, "%s, the answer for %.0f %% of the time", tw_scene_binding(s, code),
-                 100.0 * same / known);
+        snprintf(text, sizeof text, "%s, named %.0f %% of the time", tw_scene_binding(s, code), 100.0 * same / known);
         tw_draw_text_cut(d, (TwPoint){box.x + 18.0, y}, TW_LEFT, TW_SMALL, style->second, box.w - 18.0, text);
         y += 16.0;
     }
