@@ -195,6 +195,7 @@ bool tw_compile_thermal(TwPlant *plant, const TwCoolingInput *in, TwLayout *layo
                                  .lumps = in->lumps,
                                  .plant = plant->cdu_count ? &in->heat : NULL,
                                  .room = &in->room,
+                                 .room_w = plant->network->switch_w + plant->network->optics_w,
                                  .weather = plant->weather,
                                  .start_s = plant->start_of_year_s,
                                  .cvode = strcmp(plant->run.integrator, "cvode") == 0,

@@ -665,7 +665,7 @@ bool tw_thermal_create(TwThermal **thermal, const TwThermalSpec *spec, TwLayout 
         liquid_w += share * r->peak_w;
         air_w += (1.0 - share) * r->peak_w;
     }
-    fill_plant(plant, spec, liquid_w, air_w, errors);
+    fill_plant(plant, spec, liquid_w, air_w + spec->room_w, errors);
     fill_groups(plant, spec, errors);
     name_loads(plant, spec);
     if (tw_errors_count(errors) > before) {

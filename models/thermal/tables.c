@@ -208,7 +208,8 @@ static const TwField plant_fields[] = {
 static const TwField room_fields[] = {
     WORD(TwRoomRow, title, "", NULL, "what it is, one line"),
     WORD(TwRoomRow, from, "", NULL, "power element that feeds fans and chiller"),
-    WHOLE(TwRoomRow, unit_count, 0, 100000, "0", "identical units; 0: as many as the design heat asks for"),
+    WHOLE(TwRoomRow, unit_count, 0, 100000, "0",
+          "identical units; 0: a fifth more than the peak heat of racks and switches asks for"),
     R(capacity_w, "W", 1e3, 1e8, NULL, "coil heat of a unit at full fan and set point"),
     R(supply_degc, "degC", 10, 45, NULL, "set point of the air that racks breathe in"),
     R(coil_degc, "degC", 2, 40, NULL, "chilled water at the coil"),

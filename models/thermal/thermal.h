@@ -44,6 +44,7 @@ typedef struct TwThermalSpec {
     const TwLumpsRow *lumps;
     const TwPlantRow *plant;
     const TwRoomRow *room;
+    double room_w;               // heat of else than racks in the rooms, at most: their units are sized for it
     const TwWeather *weather;    // read while stepping: it must outlive the thermal model
     double start_s;              // second of the year at simulated time zero
     bool cvode;                  // reference integrator; otherwise the two-stage Rosenbrock

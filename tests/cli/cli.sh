@@ -52,7 +52,8 @@ def same_story(a, b):
     a, b = story(a), story(b)
     assert a.keys() == b.keys(), (a, b)
     for kind in a:
-        bar = 0.2 if kind == "chips_hot" else 1.0
-        for x, y in zip(a[kind], b[kind]): assert abs(x - y) <= bar, (kind, a, b)
+        # clocks are given by windows of a second: later passages follow what each gave
+        bars = (0.2, 1.0) if kind == "chips_hot" else (1.0, 1.0)
+        for x, y, bar in zip(a[kind], b[kind], bars): assert abs(x - y) <= bar, (kind, a, b)
 '
 finish() { [ $failures = 0 ] || echo "$failures failures"; exit $((failures != 0)); }
