@@ -302,6 +302,7 @@ static bool make_step(TwDeploy *deploy, const TwDeploySpec *spec, TwError *error
                        .kv_precision = spec->kv_precision,
                        .attention_precision = spec->attention_precision,
                        .output_precision = spec->output_precision,
+                       .bf16_share = spec->bf16_share,
                        .max_tokens = spec->max_tokens,
                        .max_sequences = spec->max_sequences,
                        .host_step_s = spec->host_step_s,

@@ -25,6 +25,7 @@ typedef struct TwDeploySpec {
     const char *chip, *model;    // parts
     const char *precision, *kv_precision;
     const char *attention_precision, *output_precision;    // NULL or "auto": as released
+    double bf16_share;                                     // as in TwStepSpec
     TwParallel layout;
     TwRouting routing;
     double moe_imbalance;    // time of the experts over balanced routing; 0: as the tables were timed, power law 1.2

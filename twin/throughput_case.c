@@ -573,6 +573,15 @@ static void set_submission(TwThroughputRow *row)
     row->serve.engine = &row->engine_spec;
 }
 
+// Mixtral of submissions since 5.0 on Hopper: types chosen layer by layer for 8.75 bits a weight (effective_bits), so
+// 0.75 of the 8 bits between fp8 and bf16.
+static void set_mixed_types(TwThroughputRow *row)
+{
+    if (begins(row->source, "MLPERF-v") && strcmp(row->source, "MLPERF-v5") >= 0 && begins(row->model, "mixtral") &&
+        row->gpu[0] == 'H' && strcmp(row->deploy.precision, "fp8") == 0)
+        row->deploy.bf16_share = 0.75 / 8.0;
+}
+
 // TensorRT-LLM gathers the tokens of all attention ranks and scatters the sums (fused_moe_cutlass.py) but where experts
 // lie over more ranks than a token chooses and NVLink reaches beyond a node, until its pull request 8950 of November
 // 2025, and on Hopper after it too (AIConfigurator's pull request 551). The guide's rows of B200 are later.
@@ -671,7 +680,7 @@ static void set_engine(TwThroughputRow *row, const Columns *c, Engine engine)
         d->host_step_s = host_step_s, d->host_sequence_s = trtllm_sequence_s;
         d->async_scheduling = true;
         set_rank_waits(row, engine);
-        if (engine == MLPERF) set_submission(row);
+        if (engine == MLPERF) set_submission(row), set_mixed_types(row);
         break;
     case VLLM:
         d->engine = before_flashinfer(row) ? TW_ENGINE_TRITON : TW_ENGINE_VLLM;

@@ -19,6 +19,7 @@ static int by_deploy(const void *left, const void *right)
     if (!c) c = compare_texts(a->kv_precision, b->kv_precision);
     if (!c) c = compare_texts(a->attention_precision, b->attention_precision);
     if (!c) c = compare_texts(a->output_precision, b->output_precision);
+    if (!c) c = (a->bf16_share > b->bf16_share) - (a->bf16_share < b->bf16_share);
     if (!c) c = memcmp(&a->layout, &b->layout, sizeof a->layout);
     if (!c) c = a->max_tokens - b->max_tokens;
     if (!c) c = a->max_sequences - b->max_sequences;

@@ -137,6 +137,7 @@ typedef struct TwStepSpec {
     // Projections of attention, and its output's: a type, or "auto" (NULL): as the released weights of this precision
     // have them; of the output, as said of attention.
     const char *attention_precision, *output_precision;
+    double bf16_share;    // of the layers' weights, kept and multiplied in bf16; the same of every product
     // A replica is attention_ranks x tensor_parallel GPUs a stage and pipeline_parallel stages. Attention ranks hold
     // whole sequences each and go in lockstep; experts lie over all GPUs of a stage, expert_parallel of them apart.
     int tensor_parallel, attention_ranks, pipeline_parallel, expert_parallel;    // 0 counts as 1

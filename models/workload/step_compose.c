@@ -58,6 +58,12 @@ bool tw_compose_numbers(TwCompose *c, const TwStepSpec *spec, TwError *error)
     c->expert = number;
     c->linear = number == TW_MXFP4 ? TW_BF16 : number;
     c->head = TW_BF16;
+    if (!(spec->bf16_share >= 0.0 && spec->bf16_share <= 1.0))
+        return tw_fail(error, TW_BAD_INPUT, "bf16_share = %g, expected 0 to 1", spec->bf16_share);
+    if (spec->bf16_share > 0.0 && number == TW_MXFP4)
+        return tw_fail(error, TW_BAD_INPUT, "bf16_share = %g, but all beside mxfp4 experts is bf16: expected 0",
+                       spec->bf16_share);
+    c->bf16_share = spec->bf16_share;
     c->cache = kv_precision[0] == 'f' ? TW_FP8 : TW_BF16;
     c->prefill = mla ? TW_BF16 : c->cache;
     return attention_numbers(c, spec, mla, error);
@@ -68,6 +74,11 @@ static double replicated_attention(const TwModelRow *m)
 {
     if (!tw_model_is_mla(m)) return 0.0;
     return (double)m->layers * (double)m->hidden * (double)(m->q_rank + m->kv_rank + m->rope_dim);
+}
+
+static double weight_bytes(const TwCompose *c, TwNumber number)
+{
+    return (1.0 - c->bf16_share) * tw_number_bytes(number) + c->bf16_share * tw_number_bytes(TW_BF16);
 }
 
 double tw_compose_weight_bytes(const TwCompose *c)
@@ -85,10 +96,10 @@ double tw_compose_weight_bytes(const TwCompose *c)
         tw_kernel_padded(c->mixed, spread / c->ep, &hidden, &inter);
         stored = hidden / (double)m->hidden * inter / (double)m->expert_inter;
     }
-    double layers = attention * tw_number_bytes(c->projection) +
-                    w.output / c->tp * (tw_number_bytes(c->output) - tw_number_bytes(c->projection)) +
-                    (w.dense + w.shared) / c->tp * tw_number_bytes(c->linear) +
-                    w.experts * stored * c->copies / spread * tw_number_bytes(c->expert) +
+    double layers = attention * weight_bytes(c, c->projection) +
+                    w.output / c->tp * (weight_bytes(c, c->output) - weight_bytes(c, c->projection)) +
+                    (w.dense + w.shared) / c->tp * weight_bytes(c, c->linear) +
+                    w.experts * stored * c->copies / spread * weight_bytes(c, c->expert) +
                     w.router * tw_number_bytes(TW_BF16);
     // the first stage has the embedding, the last the head
     double ends = c->stages > 1.0 ? w.embedding : w.embedding + w.head;
@@ -107,8 +118,9 @@ typedef struct Out {
     bool unaligned;
 } Out;
 
-static void gemm(const Out *out, const char *name, double times, TwNumber number, double m, double n, double k)
+static void product(const Out *out, const char *name, double times, TwNumber number, double m, double n, double k)
 {
+    if (times <= 0.0) return;
     TwKernelShape shape = {.op = TW_KERNEL_GEMM, .number = number, .m = m, .n = n, .k = k};
     TwKernelCost cost = tw_kernel_query(out->compose->kernels, &shape);
     // engines fuse the quantisation into the kernel before; a quarter of the measured time stays whatever it was
@@ -116,6 +128,13 @@ static void gemm(const Out *out, const char *name, double times, TwNumber number
     tw_kernel_stretch(&cost, (cost.t_s - apart) / cost.t_s);
     if (out->unaligned && m > 16.0) tw_kernel_stretch(&cost, tw_kernel_unaligned(out->compose->kernels, number, m));
     out->emit(out->context, name, times, &cost);
+}
+
+static void gemm(const Out *out, const char *name, double times, TwNumber number, double m, double n, double k)
+{
+    double wide = number == TW_BF16 ? 0.0 : out->compose->bf16_share;
+    product(out, name, (1.0 - wide) * times, number, m, n, k);
+    product(out, name, wide * times, TW_BF16, m, n, k);
 }
 
 static void glue(const Out *out, const char *name, double times, TwOpCost op)
@@ -280,9 +299,15 @@ void tw_compose_experts(const TwCompose *c, double tokens, TwEmit *emit, void *c
                            .balanced = c->moe_imbalance > 0.0,
                            .brought = own && c->all_to_all == TW_A2A_DEEPEP,
                            .mixed = c->mixed};
-    TwKernelCost cost = c->alike ? experts_alike(c, &shape) : tw_kernel_query(c->kernels, &shape);
-    if (c->moe_imbalance > 0.0) tw_kernel_stretch(&cost, c->moe_imbalance);
-    emit(context, "experts", layers, &cost);
+    double wide = c->expert == TW_BF16 ? 0.0 : c->bf16_share;
+    const double times[] = {(1.0 - wide) * layers, wide * layers};
+    for (int i = 0; i < 2; i++) {
+        if (times[i] <= 0.0) continue;
+        if (i > 0) shape.number = TW_BF16;
+        TwKernelCost cost = c->alike ? experts_alike(c, &shape) : tw_kernel_query(c->kernels, &shape);
+        if (c->moe_imbalance > 0.0) tw_kernel_stretch(&cost, c->moe_imbalance);
+        emit(context, "experts", times[i], &cost);
+    }
     TwMove move[TW_MOVES];
     for (int i = 0, count = tw_compose_exchange(c, tokens, move); i < count; i++) transfer(out, &move[i]);
 }

@@ -19,6 +19,7 @@ typedef struct TwCompose {
     TwSampler sampler;
     TwMixedKernel mixed;                                                  // TW_MIXED_AUTO: none
     TwNumber linear, projection, output, expert, head, cache, prefill;    // number type of each part
+    double bf16_share;               // of every product of another type: computed and kept in bf16
     double tp, ranks, stages, ep;    // attention tensor parallel, attention ranks, pipeline stages, expert parallel
     double moe_imbalance;
     double hottest, copies;    // tokens of the busiest GPU's experts over the mean; experts held over experts

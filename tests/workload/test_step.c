@@ -744,8 +744,44 @@ static void determinism(void)
     fixture_close(&f);
 }
 
+// A share of the layers in bf16 takes its share of the time that all of them in bf16 take, and of their bytes.
+static void share_in_bf16(const char *model_name, const char *precision)
+{
+    static const double shares[] = {0.0, 1.0, 0.25};
+    double time[3], room[3];
+    for (int i = 0; i < 3; i++) {
+        Fixture f;
+        CHECK(fixture_open(&f, "h200_sxm", model_name, precision, 2));
+        f.spec.bf16_share = shares[i];
+        f.chip.limit_w = 1e4;    // which bf16 might reach and fp8 not
+        TwStepModel *model = fixture_model(&f);
+        CHECK(model);
+        if (!model) return;
+        TwBatch batch = decode_batch(256, 512);
+        TwStep step;
+        TwStepChoice choice;
+        TwStepLimits limits = {.level = FULL, .cap_w = INFINITY};
+        model->source.choose(model->source.context, &limits, &batch, &step, &choice);
+        time[i] = affine_at(step.time_ns, &batch);
+        room[i] = (double)model->kv_blocks_16;
+        tw_step_destroy(model);
+        fixture_close(&f);
+    }
+    CHECK(time[0] < time[1] && room[0] > room[1]);
+    // times are kept from falling with more tokens, those of each share by themselves
+    CHECK_NEAR(time[2], 0.75 * time[0] + 0.25 * time[1], 3e-3);
+    CHECK_NEAR(room[2], 0.75 * room[0] + 0.25 * room[1], 1e-4);
+    Fixture f;
+    CHECK(fixture_open(&f, "h200_sxm", model_name, precision, 1));
+    f.spec.bf16_share = 1.5;
+    CHECK(!fixture_model(&f));
+    fixture_close(&f);
+}
+
 int main(void)
 {
+    share_in_bf16("llama-3.1-8b", "fp8");
+    share_in_bf16("mixtral-8x7b", "fp8");
     shapes_reproduce_published_sizes();
     chips_open_or_say_what_is_unknown();
     llama_8b_on_h200();
