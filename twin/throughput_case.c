@@ -584,8 +584,8 @@ static void set_mixed_types(TwThroughputRow *row)
 
 // TensorRT-LLM gathers the tokens of all attention ranks and scatters the sums (fused_moe_cutlass.py) but where experts
 // lie over more ranks than a token chooses and NVLink reaches beyond a node, until its pull request 8950 of November
-// 2025, and on Hopper after it too (AIConfigurator's pull request 551). The guide's rows of GB200 are taken for earlier,
-// those of B200 for later.
+// 2025, and on Hopper after it too (AIConfigurator's pull request 551). The guide's rows of GB200 are taken for
+// earlier, those of B200 for later.
 static bool gathers(const TwThroughputRow *row)
 {
     static const char *const before[] = {"TRTLLM-1.0", "TRTLLM-DSR1-GUIDE", "MLPERF-v5.1"};
