@@ -69,15 +69,16 @@ static bool read_points(TwReplay *r, int k, double *buffer, TwError *error)
 // Which series of the group "headline" a key figure of the strip is over time, and what turns one into the other.
 static const struct {
     const char *kpi, *series;
-    double scale;    // 0: of a power, by the unit of the figure
-} heads[] = {{"tokens.output_per_s_per_mw_utility", "output_per_s_per_mw_utility", 1.0},
-             {"tokens.output_per_s", "output_per_s", 1.0},
-             {"latency.ttft_s.p99", "ttft_p99_s", 1.0},
-             {"power.pue", "pue", 1.0},
-             {"cooling.chip_degc.max", "chip_max_degc", 1.0},
-             {"power.utility_mw.mean", "utility_mean_w", 0.0},
-             {"limits.binding", "binding", 1.0},
-             {"tokens.usd_per_million_output_tokens", "usd_per_million_output_tokens", 1.0}};
+    double scale;          // 0: of a power, by the unit of the figure
+    const char *so_far;    // boundary before the end, where the file's holds figures of the whole run
+} heads[] = {{"tokens.output_per_s_per_mw_utility", "output_per_s_per_mw_utility", 1.0, NULL},
+             {"tokens.output_per_s", "output_per_s", 1.0, NULL},
+             {"latency.ttft_s.p99", "ttft_p99_s", 1.0, NULL},
+             {"power.pue", "pue", 1.0, NULL},
+             {"cooling.chip_degc.max", "chip_max_degc", 1.0, NULL},
+             {"power.utility_mw.mean", "utility_mean_w", 0.0, "mean so far"},
+             {"limits.binding", "binding", 1.0, NULL},
+             {"tokens.usd_per_million_output_tokens", "usd_per_million_output_tokens", 1.0, NULL}};
 enum { HEADS = sizeof heads / sizeof *heads };
 
 static bool read_headlines(TwReplay *r, TwError *error)
@@ -323,6 +324,8 @@ static void show_headlines(TwReplay *r)
                 snprintf(r->kpis[k].text, sizeof r->kpis[k].text, "%s", tw_scene_binding(s, value));
             else
                 r->kpis[k].value = value * scale;
+            if (heads[h].so_far && !isfinite(r->kpis[k].target))
+                snprintf(r->kpis[k].boundary, sizeof r->kpis[k].boundary, "%s", heads[h].so_far);
         }
 }
 

@@ -5,7 +5,7 @@
 #include "twin/scene_text.h"
 #include "viz/viz.h"
 
-enum { RACKS = 5, STEPS = 10 };
+enum { RACKS = 5, STEPS = 10, UTILITY = 5 };
 static const double interval_s = 60.0;
 
 // value of series k of rack i in step t
@@ -16,16 +16,20 @@ static bool write_result(const char *path, const char *status)
 {
     Synthetic *m = synthetic_create(RACKS, 4, 0.1);
     m->scene.span_s = STEPS * interval_s;
-    const char *labels[RACKS];
+    m->kpis[UTILITY] =
+        (TwSceneKpi){"power.utility_mw.mean", "Utility power", "MW", "mean; peak 91 % of a", 1.9, NAN, ""};
+    const char *labels[RACKS], *const headline[] = {"headline"};
     double x[RACKS], y[RACKS];
     for (int i = 0; i < RACKS; i++) labels[i] = m->racks[i].name, x[i] = m->racks[i].x_m, y[i] = m->racks[i].y_m;
-    const TwSeriesInfo rack = {"rack_w", "W", "rack power"}, utility = {"utility_mw", "MW", "utility power"};
-    const TwGroupInfo groups[2] = {
+    const TwSeriesInfo rack = {"rack_w", "W", "rack power"}, utility = {"utility_mw", "MW", "utility power"},
+                       mean = {"utility_mean_w", "W", "utility power, mean since the start"};
+    const TwGroupInfo groups[3] = {
         {"", NULL, 1, NULL, NULL, interval_s, &utility, 1},
         {"rack", labels, RACKS, x, y, interval_s, &rack, 1},
+        {"headline", headline, 1, NULL, NULL, interval_s, &mean, 1},
     };
-    TwSlot slots[2];
-    TwRecordPlan plan = {groups, 2, slots};
+    TwSlot slots[3];
+    TwRecordPlan plan = {groups, 3, slots};
     TwLayout layout = {0};
     tw_record_layout(&plan, &layout);
     void *block = tw_block_create(&layout);
@@ -34,10 +38,11 @@ static bool write_result(const char *path, const char *status)
     const TwRecordHead head = {"test", "tokenworks", "tokenworks-run-1", "2026-07-01 00:00:00"};
     bool ok = tw_record_create(&record, path, true, &head, &plan, &error);
     for (int t = 0; ok && t < STEPS; t++) {
-        double values[RACKS], power = 1.0 + 0.1 * t;
+        double values[RACKS], power = 1.0 + 0.1 * t, power_w = power * 1e6;
         for (int i = 0; i < RACKS; i++) values[i] = rack_value(t, i);
         ok = tw_record_window(record, 0, block, t * interval_s, (t + 1) * interval_s, &power, &error) &&
-             tw_record_window(record, 1, block, t * interval_s, (t + 1) * interval_s, values, &error);
+             tw_record_window(record, 1, block, t * interval_s, (t + 1) * interval_s, values, &error) &&
+             tw_record_window(record, 2, block, t * interval_s, (t + 1) * interval_s, &power_w, &error);
     }
     char *text = NULL, written[512];
     size_t size = 0;
@@ -91,6 +96,24 @@ static void a_time_shows_the_interval_that_holds_it(void)
     tw_replay_close(replay);
 }
 
+// A peak of the whole run is not told of an instant before its end.
+static void key_figures_are_those_of_the_instant(void)
+{
+    char path[320];
+    CHECK(write_result(scratch_path(path, "run.h5"), "complete"));
+    TwReplay *replay = NULL;
+    TwError error = {0};
+    CHECK(tw_replay_open(&replay, path, &error));
+    if (!replay) return;
+    const TwSceneKpi *k = &tw_replay_scene(replay, 300.0)->kpis[UTILITY];
+    CHECK_NEAR(k->value, 1.4, 0x1p-12);
+    CHECK_TEXT(k->boundary, "mean so far");
+    k = &tw_replay_scene(replay, 600.0)->kpis[UTILITY];
+    CHECK_NEAR(k->value, 1.9, 1e-12);
+    CHECK_TEXT(k->boundary, "mean; peak 91 % of a");
+    tw_replay_close(replay);
+}
+
 static void other_files_are_named(void)
 {
     char path[320];
@@ -109,6 +132,7 @@ int main(void)
 {
     scratch_begin();
     a_time_shows_the_interval_that_holds_it();
+    key_figures_are_those_of_the_instant();
     other_files_are_named();
     scratch_end();
     return check_failures != 0;
