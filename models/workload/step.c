@@ -267,6 +267,23 @@ static bool set_memory(TwStepModel *model, const TwStepTables *t, const TwStepSp
     return true;
 }
 
+// A chip with next to no rate of something makes steps of years, whose sums leave the integers that time is counted in.
+static bool check_time(const TwStepTables *t, int tokens, TwError *error)
+{
+    const double most_s = 1e5;
+    TwBatch batch = {.tokens = tokens, .chunks = 1, .chunk_tokens = tokens, .logits = 1};
+    batch.chunk_square = (int64_t)tokens * tokens;
+    TwStep step;
+    tw_step_cost(t, 0, &batch, &step);
+    double step_s = step.time_ns.base * 1e-9;
+    if (step_s <= most_s) return true;
+    return tw_fail(
+        error, TW_BAD_INPUT,
+        "a prompt of %d tokens takes %.3g s at the lowest clock, expected at most %g: a rate of the chip or its "
+        "links is too small",
+        tokens, step_s, most_s);
+}
+
 bool tw_step_create(TwStepModel **model, const TwStepSpec *spec, TwError *error)
 {
     *model = NULL;
@@ -334,6 +351,11 @@ bool tw_step_create(TwStepModel **model, const TwStepSpec *spec, TwError *error)
     double resident = isnan(t->chip.resident_w) ? t->chip.live_w : t->chip.resident_w;
     made->source.idle_w = resident * t->gpus;
     set_evidence(made, spec);
+    if (!check_time(t, spec->max_tokens, error)) {
+        tw_kernel_model_destroy(t->kernels);
+        tw_arena_destroy(arena);
+        return false;
+    }
     *model = made;
     return true;
 }

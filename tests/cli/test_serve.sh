@@ -332,6 +332,8 @@ expect 2 "output-precision does nothing with weights other than fp4" "$TOKENWORK
 expect 3 'expected auto, bf16' "$TOKENWORKS" check dps_8rack --set workload.attention_precision=int4
 expect 3 'kernels = "cutedsl" beside precision = "fp8", expected fp4' "$TOKENWORKS" step --chip b200 --model deepseek-v3 --precision fp8 --tp 8 --kernels cutedsl --decode 64x1000
 expect 3 "expected argmax, sort or rejection" "$TOKENWORKS" check dps_8rack --set workload.sampler=srot
+slow=$(for rack in a b c d; do echo "--set racks.$rack.gpu.fp4_flops=1"; done)
+expect 3 "a rate of the chip or its links is too small" "$TOKENWORKS" check dps_8rack $slow
 expect 0 "the limit of 200 W is not held" "$TOKENWORKS" serve --chip b200 --model llama-3.1-8b --precision fp8 --concurrency 16 --requests 32 --power-cap 200 -q
 # less cap, no more of tokens and watts; the lowest that the driver takes is held on Hopper
 before=1e9
