@@ -44,6 +44,7 @@ static bool set_engine(const TwOptions *o, TwDeploySpec *d, TwServeSpec *s)
         if (strcmp(name, engines[i].name) != 0) continue;
         if (!o->serving[TW_ON_MEMORY]) d->memory_fraction = engines[i].memory;
         d->static_memory = strcmp(name, "sglang") == 0;
+        d->profile = strcmp(name, "vllm") == 0 ? TW_PROFILE_VLLM : TW_PROFILE_NONE;
         d->host_step_s = engines[i].step_s, d->host_sequence_s = engines[i].sequence_s;
         d->async_scheduling = engines[i].async;
         d->engine = engines[i].kernels;

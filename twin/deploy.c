@@ -315,6 +315,7 @@ static bool make_step(TwDeploy *deploy, const TwDeploySpec *spec, TwError *error
                                               ? sglang_fraction(deploy->chip.memory_bytes, &spec->layout)
                                               : spec->memory_fraction,
                        .static_memory = spec->static_memory,
+                       .profile = spec->profile,
                        .routing = spec->routing,
                        .moe_imbalance = spec->moe_imbalance,
                        .context_tokens = spec->context_tokens,

@@ -32,6 +32,7 @@ typedef struct TwDeploySpec {
     int max_tokens, max_sequences;    // of an attention rank
     double memory_fraction;           // of device memory; 0 with static_memory: what SGLang takes by itself
     bool static_memory;               // as in TwStepSpec
+    TwProfile profile;                // as in TwStepSpec
     double context_tokens;            // typical length, for the cache of windowed layers; 0: all full
     double limit_w;                   // board limit instead of the chip's; 0: the chip's
     double host_step_s, host_sequence_s;

@@ -637,6 +637,17 @@ static void set_inferencex(TwThroughputRow *row, Engine engine)
     }
 }
 
+// The largest batch, where a source sets it row by row: InferenceX to what is in flight, 512 on B200; ML.ENERGY to what
+// it varies (its client's max-num-seqs). vLLM measures its memory with as many rows of logits.
+static void set_batch(TwThroughputRow *row)
+{
+    bool varied = begins(row->source, "MLENERGY"), inferencex = strcmp(row->source, "INFERENCEX") == 0;
+    if (!(varied || inferencex) || !(row->concurrency >= 1.0)) return;
+    double each = ceil(row->concurrency / fmax(row->serve.replicas, 1.0));
+    if (inferencex && row->gpu[0] != 'H') each = fmax(each, 512.0);
+    row->deploy.max_sequences = (int)fmin(each, 8192.0);
+}
+
 // What GPUStack's pages recommend beside layout and type (docs/performance-lab of its repository): its other rows run
 // the engines as they are.
 static void set_gpustack(TwThroughputRow *row, const Columns *c)
@@ -663,6 +674,15 @@ static bool before_flashinfer(const TwThroughputRow *row)
     return sscanf(row->engine, "%*4s 0.%d", &minor) == 1 && minor < 20;
 }
 
+// The release whose account of memory a row's engine has; of rows without a number the middle one.
+static TwProfile profile_of(const TwThroughputRow *row)
+{
+    int minor;
+    if (sscanf(row->engine, "%*4s 0.%d", &minor) != 1) return TW_PROFILE_VLLM_0_16;
+    if (minor < 11 || holds(row->engine, "0.11.0")) return TW_PROFILE_VLLM_0_11_0;
+    return minor < 17 ? TW_PROFILE_VLLM_0_16 : TW_PROFILE_VLLM;
+}
+
 static void set_engine(TwThroughputRow *row, const Columns *c, Engine engine)
 {
     TwDeploySpec *d = &row->deploy;
@@ -685,6 +705,7 @@ static void set_engine(TwThroughputRow *row, const Columns *c, Engine engine)
         break;
     case VLLM:
         d->engine = before_flashinfer(row) ? TW_ENGINE_TRITON : TW_ENGINE_VLLM;
+        d->profile = profile_of(row);
         d->host_step_s = host_step_s, d->host_sequence_s = python_sequence_s;
         // scales a channel, as Meta's release has them: CUTLASS's grouped products there too (pull request 16537)
         if (begins(row->model, "llama-4") && strcmp(d->precision, "fp8") == 0) d->engine = TW_ENGINE_TRTLLM;
@@ -693,11 +714,13 @@ static void set_engine(TwThroughputRow *row, const Columns *c, Engine engine)
         if (marlin(row)) d->mixed = TW_MIXED_MARLIN;
         d->max_sequences = ampere ? 256 : 1024;
         d->max_tokens = ampere ? 2048 : 8192;
+        set_batch(row);
         break;
     case VLLM_2024:
         d->engine = TW_ENGINE_VLLM;
         d->host_step_s = first_vllm_s;
         d->max_sequences = 256;
+        d->profile = TW_PROFILE_VLLM_2024;
         break;
     case SGLANG:
         // its experts run on kernels of vLLM's descent; no table of its own

@@ -33,6 +33,7 @@ static int by_deploy(const void *left, const void *right)
     if (!c) c = (int)a->two_batch - (int)b->two_batch;
     if (!c) c = (int)a->engine - (int)b->engine;
     if (!c) c = (int)a->static_memory - (int)b->static_memory;
+    if (!c) c = (int)a->profile - (int)b->profile;
     if (!c) c = (int)a->sampler - (int)b->sampler;
     if (!c) c = (int)a->mixed - (int)b->mixed;
     if (!c) c = (int)a->all_to_all - (int)b->all_to_all;

@@ -6,32 +6,6 @@
 #include <math.h>
 #include <string.h>
 
-static const double mib = 1048576.0;
-
-// ---- memory --------------------------------------------------------------------------------------------------------
-
-double tw_activation_bytes(const TwModelRow *model, int max_tokens, int tensor_parallel)
-{
-    double c = tensor_parallel >= 4 ? 5.0 : tensor_parallel >= 2 ? 6.0 : 10.0;
-    return fmax(70.0 * mib, 2.0 * max_tokens * (double)(model->heads * model->head_dim) * c);
-}
-
-double tw_engine_bytes(int tensor_parallel)
-{
-    return 3584.0 * mib + (tensor_parallel >= 4 ? 392.0 * mib : tensor_parallel >= 2 ? 342.0 * mib : 0.0);
-}
-
-// An H200 of 140.4 GiB had 137.3 left, 2.0 of it gone with the initialisation of communication over eight GPUs (log in
-// pull request 11716 of sglang).
-double tw_setup_bytes(int gpus) { return (gpus > 1 ? 3.1 : 1.1) * 1024.0 * mib; }
-
-int64_t tw_kv_blocks(double memory_bytes, double fraction, double weight_bytes, double activation_bytes,
-                     double other_bytes, double kv_bytes_per_token, int block_tokens)
-{
-    double kv = memory_bytes * fraction - weight_bytes - activation_bytes - other_bytes;
-    return (int64_t)floor(kv / (kv_bytes_per_token * block_tokens));
-}
-
 // ---- create --------------------------------------------------------------------------------------------------------
 
 static bool divides(int64_t whole, int tp) { return whole % tp == 0; }
@@ -248,9 +222,17 @@ static bool set_memory(TwStepModel *model, const TwStepTables *t, const TwStepSp
     const TwCompose *c = &t->compose;
     int gpus = (int)(c->tp * c->ranks * c->stages);
     bool apart = spec->static_memory;    // activations find room in what the fraction leaves
-    double had = t->chip.memory_bytes - (apart ? tw_setup_bytes(gpus) : 0.0);
-    double activation = apart ? 0.0 : tw_activation_bytes(spec->model, spec->max_tokens, tp);
-    double other = apart ? 0.0 : tw_engine_bytes(gpus);
+    double had = t->chip.memory_bytes, activation = 0.0, other = 0.0;
+    if (apart) {
+        had -= tw_setup_bytes(gpus);
+    } else if (spec->profile != TW_PROFILE_NONE) {
+        had -= tw_driver_bytes;
+        activation = tw_profile_bytes(spec);
+        other = tw_profile_other_bytes(spec->profile, gpus);
+    } else {
+        activation = tw_activation_bytes(spec->model, spec->max_tokens, tp);
+        other = tw_engine_bytes(gpus);
+    }
     model->activation_bytes = activation, model->engine_bytes = other;
     model->weight_bytes = tw_compose_weight_bytes(c);
     model->kv_bytes_per_token = tw_model_kv_elements(spec->model, tp) * tw_number_bytes(c->cache) *

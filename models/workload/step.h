@@ -128,6 +128,18 @@ typedef struct TwRouting {
     bool alike;       // all sequences are one text: what a token chooses, all choose
 } TwRouting;
 
+// How much an engine keeps beside weights and cache: a share of activations and 3.5 GiB, or what the run measures by
+// which vLLM sizes its cache (gpu_worker.py, determine_available_memory). Its releases differ in what the sampler takes
+// and in what is counted of the communication.
+typedef enum TwProfile {
+    TW_PROFILE_NONE,
+    TW_PROFILE_VLLM_2024,      // engine V0: rows of logits are sorted
+    TW_PROFILE_VLLM_0_11_0,    // to 0.11.0, with FlashInfer, which samples without sorting
+    TW_PROFILE_VLLM_0_16,      // 0.11.1 to 0.16: sorted; communication is set up before memory is looked at
+    TW_PROFILE_VLLM,           // since 0.17: Triton's top-k and top-p, without sorting
+    TW_PROFILES
+} TwProfile;
+
 typedef struct TwStepSpec {
     const TwAcceleratorRow *chip;
     const TwModelRow *model;
@@ -158,6 +170,7 @@ typedef struct TwStepSpec {
     bool graph_doubling;       // graphs of decodes at doublings and 384; otherwise at multiples of 8
     double memory_fraction;    // of device memory that weights, KV, activations and the engine may fill (0.90)
     bool static_memory;        // the fraction is of what set-up leaves, for weights and KV alone, as SGLang counts
+    TwProfile profile;         // without static_memory: whose measure of what is kept
     double moe_imbalance;      // time of the experts over balanced routing; 0: as in the tables, power law 1.2
     TwRouting routing;         // which experts tokens go to
     double context_tokens;     // typical length of a sequence, for the cache of windowed layers; 0: as if all were full
@@ -191,11 +204,16 @@ typedef struct TwStepPart {
 // The clock is the highest at which the step's mean power is within the board limit.
 int tw_step_parts(const TwStepModel *model, const TwBatch *batch, TwStepPart *parts, int most);
 
-// KV blocks of block_tokens that fit beside the weights (serving page, 4.1); negative where the weights do not fit.
+// KV blocks of block_tokens that fit beside the weights (serving page); negative where the weights do not fit.
 // activation_bytes and other_bytes: what the engine keeps for itself.
 int64_t tw_kv_blocks(double memory_bytes, double fraction, double weight_bytes, double activation_bytes,
                      double other_bytes, double kv_bytes_per_token, int block_tokens);
 double tw_activation_bytes(const TwModelRow *model, int max_tokens, int tensor_parallel);
 double tw_engine_bytes(int tensor_parallel);    // context, libraries, communication buffers
+// What vLLM's profile run of max_tokens tokens and max_sequences rows of logits takes at its peak on a GPU, and what is
+// not PyTorch's; profile other than none.
+double tw_profile_bytes(const TwStepSpec *spec);
+double tw_profile_other_bytes(TwProfile profile, int gpus);
+extern const double tw_driver_bytes;    // of the chip's memory, that CUDA does not show
 // What is gone of a device before SGLang loads weights: the context, and between GPUs the communication's.
 double tw_setup_bytes(int gpus);

@@ -1,0 +1,92 @@
+#include "models/workload/step.h"
+#include "models/workload/step_compose.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+static const double mib = 1048576.0, gib = 1073741824.0;
+
+double tw_activation_bytes(const TwModelRow *model, int max_tokens, int tensor_parallel)
+{
+    double c = tensor_parallel >= 4 ? 5.0 : tensor_parallel >= 2 ? 6.0 : 10.0;
+    return fmax(70.0 * mib, 2.0 * max_tokens * (double)(model->heads * model->head_dim) * c);
+}
+
+double tw_engine_bytes(int tensor_parallel)
+{
+    return 3584.0 * mib + (tensor_parallel >= 4 ? 392.0 * mib : tensor_parallel >= 2 ? 342.0 * mib : 0.0);
+}
+
+// An H200 of 140.4 GiB had 137.3 left, 2.0 of it gone with the initialisation of communication over eight GPUs (log in
+// pull request 11716 of sglang).
+double tw_setup_bytes(int gpus) { return (gpus > 1 ? 3.1 : 1.1) * 1024.0 * mib; }
+
+int64_t tw_kv_blocks(double memory_bytes, double fraction, double weight_bytes, double activation_bytes,
+                     double other_bytes, double kv_bytes_per_token, int block_tokens)
+{
+    double kv = memory_bytes * fraction - weight_bytes - activation_bytes - other_bytes;
+    return (int64_t)floor(kv / (kv_bytes_per_token * block_tokens));
+}
+
+// ---- vLLM's profile run ---------------------------------------------------------------------------------------------
+
+// 79.65 GiB of an H100 are 79.19 in vLLM's logs, 140.40 of an H200 139.81, 80.00 of an A100 79.25, 179.06 of a B200
+// 178.35.
+const double tw_driver_bytes = 0.6 * 1073741824.0;
+
+typedef struct Release {
+    double logit_bytes;      // at the sampler's peak, of each of rows x vocabulary
+    bool pivots;             // a row of logits of fp32 for each processor beside them
+    bool workspaces_stay;    // of the experts, while the sampler runs
+    double alone_gib, two_gib, more_gib;
+} Release;
+
+// Of a logit: 2 bytes of bf16 and 4 of fp32 always. Sorted by torch.sort: 4 and 8 of results, 8 of indices to begin
+// with, 12 of the segmented radix sort. Otherwise 4 of masked logits or noise and 4 of probabilities.
+static const Release releases[TW_PROFILES] = {
+    [TW_PROFILE_VLLM_2024] = {38.0, false, false, 1.79, 3.58, 3.58},
+    [TW_PROFILE_VLLM_0_11_0] = {14.0, false, false, 0.07, 1.38, 1.84},
+    [TW_PROFILE_VLLM_0_16] = {38.0, false, true, 0.13, 0.55, 0.55},
+    [TW_PROFILE_VLLM] = {14.0, true, true, 0.25, 2.07, 2.15},
+};
+
+static double at_least_one(int n) { return n < 1 ? 1.0 : (double)n; }
+
+// Inputs and outputs of the experts' products, of all tokens' choices; Triton's mxfp4 kernel keeps none.
+static double workspace_bytes(const TwStepSpec *spec)
+{
+    const double chunk = 16384.0;    // VLLM_FUSED_MOE_CHUNK_SIZE
+    const TwModelRow *m = spec->model;
+    if (m->moe_layers < 1 || strcmp(spec->precision, "mxfp4") == 0) return 0.0;
+    double ranks = at_least_one(spec->attention_ranks), tokens = spec->max_tokens;
+    tokens = fmin(tokens * ranks, fmax(tokens, chunk));
+    double shared = spec->tensor_parallel * ranks / at_least_one(spec->expert_parallel);    // GPUs of an expert
+    double hidden = (double)m->hidden, inter = (double)m->expert_inter / shared;
+    return 2.0 * tokens * (double)m->top_k * (fmax(2.0 * inter, hidden) + fmax(inter, hidden));
+}
+
+double tw_profile_bytes(const TwStepSpec *spec)
+{
+    const Release *of = &releases[spec->profile];
+    assert(spec->profile > TW_PROFILE_NONE && spec->profile < TW_PROFILES);
+    const TwModelRow *m = spec->model;
+    double tokens = spec->max_tokens, rows = fmin(tokens, spec->max_sequences);
+    double hidden = (double)m->hidden, vocabulary = (double)m->vocabulary, work = workspace_bytes(spec);
+    double processors = isnan(spec->chip->sm_count) ? 132.0 : spec->chip->sm_count;
+    // rows are whole on every GPU; the states of all tokens and of those sampled are still there
+    double sampler = rows * vocabulary * of->logit_bytes + 2.0 * (tokens + rows) * hidden;
+    if (of->pivots) sampler += 4.0 * processors * vocabulary;
+    if (of->workspaces_stay) sampler += work;
+    // a gated MLP with its inputs, or the experts
+    double inter = fmax((double)m->dense_inter * (m->dense_layers > 0), (double)(m->shared_experts * m->shared_inter));
+    double forward = work + 2.0 * tokens * (3.0 * inter / spec->tensor_parallel + 4.0 * hidden);
+    return fmax(sampler, forward) + 32.0 * mib;    // cuBLAS' on Hopper
+}
+
+double tw_profile_other_bytes(TwProfile profile, int gpus)
+{
+    assert(profile > TW_PROFILE_NONE && profile < TW_PROFILES);
+    const Release *of = &releases[profile];
+    return gib * (gpus > 2 ? of->more_gib : gpus > 1 ? of->two_gib : of->alone_gib);
+}
