@@ -314,7 +314,7 @@ static double *shares(const Page *page, int tier, int *count)
     const TwGraph *g = page->graph;
     const Case *last = &page->cases[page->case_count - 1];
     bool asked_for = strcmp(last->name, "as asked") == 0;
-    int n = tier == 0   ? g->endpoints / g->rails
+    int n = tier == 0   ? g->endpoints / g->host_cards
             : tier == 1 ? g->leaves
             : tier == 2 ? g->pods * g->spines
                         : g->spines * g->cores;
@@ -324,7 +324,7 @@ static double *shares(const Page *page, int tier, int *count)
     for (int i = 0; i < n; i++) {
         int at = 0;
         if (tier == 0)
-            for (int r = 0; r < g->rails; r++) link[at++] = g->host_up + i * g->rails + r;
+            for (int r = 0; r < g->host_cards; r++) link[at++] = g->host_up + i * g->host_cards + r;
         if (tier == 1) at = tw_graph_leaf_links(g, 0, i, link, g->plane_links);
         if (tier == 2) at = tw_graph_spine_links(g, 0, i / g->spines, i % g->spines, link, g->plane_links);
         if (tier == 3) at = tw_graph_core_links(g, 0, i / g->cores, i % g->cores, link, g->plane_links);

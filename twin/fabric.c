@@ -134,9 +134,9 @@ static bool remaining(const TwPlant *plant, const TwLoss *active, int count, TwF
     if (!good) return false;
     step->throughput = step->remains.sent_bytes_s / first->remains.sent_bytes_s;
     step->slowest = fmin(step->remains.slowest_host / first->remains.slowest_host, 1.0);
-    int cards = g->rails > 1 ? g->rails : 1;
-    step->transfer_s =
-        step->slowest > 0.0 ? tw_network_transfer(plant->network, cards, cache_bytes, step->slowest).time_s : INFINITY;
+    step->transfer_s = step->slowest > 0.0
+                           ? tw_network_transfer(plant->network, g->host_cards, cache_bytes, step->slowest).time_s
+                           : INFINITY;
     double lost = 0.0, whole_w = plant->network->switch_w + plant->network->optics_w;
     int planes = 0;
     for (int i = 0; i < count; i++)

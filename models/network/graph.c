@@ -51,6 +51,7 @@ bool tw_graph_create(TwGraph **graph, const TwNetwork *net, TwErrors *errors)
     g->planes = (int)planes;
     g->endpoints = (int)(net->host_links / planes);
     g->rails = (int)net->rails;
+    g->host_cards = (int)net->host_cards;
     g->optics_per_link = (int)p->fabric.optics_per_link;
     g->tiers = net->tiers;
     g->leaves = (int)leaves;

@@ -1,16 +1,17 @@
 // A fat tree link by link: who is joined to what, and the way of a flow through it.
 //
-// Endpoint e is card e % rails of host e / rails; in a rail-optimised fabric card r of a group of hosts is on the
-// group's leaf r. Every link has two directions, each an entry of its own; parallel cables between two switches are one
-// entry. One to three tiers; a three-tier fabric has pods of radix / 2 leaves, and spine j of every pod meets core
-// group j. Planes are equal copies side by side. Tables are read-only once built; what is out of service is in the
-// fractions that the caller passes.
+// Endpoint e is card e % host_cards of host e / host_cards; in a rail-optimised fabric, where they are as many as
+// rails, card r of a group of hosts is on the group's leaf r. Every link has two directions, each an entry of its own;
+// parallel cables between two switches are one entry. One to three tiers; a three-tier fabric has pods of radix / 2
+// leaves, and spine j of every pod meets core group j. Planes are equal copies side by side. Tables are read-only once
+// built; what is out of service is in the fractions that the caller passes.
 #pragma once
 
 #include "models/network/network.h"
 
 typedef struct TwGraph {
     int endpoints, rails, tiers, planes;
+    int host_cards;                  // that follow each other; whole hosts have as many
     int leaves, leaf_down;           // of a plane
     int pods, pod_leaves, spines;    // pods; leaves of a full one; spines of each (of the plane, two tiers)
     int cores;                       // that each spine meets

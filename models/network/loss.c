@@ -148,9 +148,9 @@ static bool card_lives(const TwGraph *g, int card, const double *up)
 // The card itself, or the next of its host that lives; -1: none does.
 static int living_card(const TwGraph *g, int card, const double *up)
 {
-    int host = card / g->rails;
-    for (int i = 0; i < g->rails; i++) {
-        int at = host * g->rails + (card + i) % g->rails;
+    int host = card / g->host_cards;
+    for (int i = 0; i < g->host_cards; i++) {
+        int at = host * g->host_cards + (card + i) % g->host_cards;
         if (at < g->endpoints && card_lives(g, at, up)) return at;
     }
     return -1;
@@ -333,13 +333,13 @@ static double bisection(const TwGraph *g, const double *up, double *down, double
 
 static void hosts_of(const TwGraph *g, const double *used, TwRemains *r)
 {
-    int hosts = g->endpoints / g->rails;
+    int hosts = g->endpoints / g->host_cards;
     r->slowest_host = INFINITY;
     for (int h = 0; h < hosts; h++) {
         double sent = 0.0, line = 0.0;
         for (int p = 0; p < g->planes; p++)
-            for (int i = 0; i < g->rails; i++) {
-                int l = p * g->plane_links + g->host_up + h * g->rails + i;
+            for (int i = 0; i < g->host_cards; i++) {
+                int l = p * g->plane_links + g->host_up + h * g->host_cards + i;
                 sent += used[l];
                 line += g->capacity_bytes_s[l];
             }

@@ -74,6 +74,7 @@ static bool count_fabric(TwNetwork *net, const TwNetworkSpec *spec, TwErrors *er
     int64_t node = spec->scaleup.node_gpus > 0 ? spec->scaleup.node_gpus : 8;
     bool optimised = net->tiers > 1 && endpoints % node == 0 && ceil_div(endpoints / node, down) * node == net->leaf;
     net->rails = optimised ? node : 1;
+    net->host_cards = endpoints % node == 0 ? node : 1;
 
     net->leaf *= row->planes;
     net->spine *= row->planes;
@@ -92,7 +93,7 @@ static void count_drawn(TwNetwork *net, const TwNetworkSpec *spec)
     net->leaf = d->leaf;
     net->spine = d->spine;
     net->tiers = d->spine > 0 ? 2 : 1;
-    net->rails = 1;
+    net->rails = net->host_cards = 1;
     net->leaf_down = d->leaf > 0 ? ceil_div(spec->endpoints, d->leaf) : spec->endpoints;
     net->leaf_up = d->leaf > 0 ? d->leaf_links / d->leaf : 0;
     net->host_links = d->host_links;

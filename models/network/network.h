@@ -76,6 +76,7 @@ typedef struct TwNetwork {
     int64_t leaf, spine, core, switches, links, optics;    // all planes together
     int64_t host_links, leaf_links, spine_links;           // cables by tier: to cards, leaf to spine, spine to core
     int64_t leaf_down, leaf_up, rails;                     // ports of a leaf either way; leaves that a host is on
+    int64_t host_cards;                                    // of a host, which stand in for each other; 1: not known
     double bisection_bytes_s;
     double switch_w, optics_w;    // whole fabric, every port populated; optics of the switches
     double nic_w;                 // all NICs with their own optics (part of the racks' draw)

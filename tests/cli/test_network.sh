@@ -61,4 +61,7 @@ sed -i 's/,4032,/,9000,/' rows.csv
 expect 1 "MISSED" "$TOKENWORKS" validate network rows.csv
 sed -i 's/message_bytes/bytes/' rows.csv
 expect 3 "message_bytes" "$TOKENWORKS" validate network rows.csv
+# the next card of a host stands in for one that is cut off, in a fabric without rails too: three of four are left
+expect 0 "75.0%" "$TOKENWORKS" network "$facilities/feed_1mw.cfg" --lose link=1
+grep "a link lost" out.txt | grep -q "inf" && fail "one cable cuts a host off"
 finish
