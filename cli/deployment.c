@@ -77,7 +77,7 @@ bool tw_cli_deployment(const TwOptions *o, TwDeploySpec *spec, int *status)
         !tw_cli_real(o, TW_ON_CAP, "power-cap", 1.0, 1e5, 0.0, &spec->limit_w) ||
         !tw_cli_real(o, TW_ON_MEMORY, "memory-fraction", 0.1, 1.0, spec->memory_fraction, &spec->memory_fraction))
         return false;
-    int number = TW_BF16, cache = TW_BF16, sampler = TW_SAMPLE_ARGMAX, mixed = TW_MIXED_AUTO,
+    int number = TW_BF16, cache = TW_BF16, sampler = TW_SAMPLE_ARGMAX, mixed = TW_MIXED_AUTO, prompt = TW_PROMPT_AUTO,
         kernels = (int)spec->engine, exchange = TW_A2A_AUTO, attention = 0, output = 0;
     if (!tw_cli_word(o, TW_ON_PRECISION, "precision", tw_number_names, &number) ||
         !tw_cli_word(o, TW_ON_CACHE, "kv-precision", tw_cache_names, &cache) ||
@@ -91,11 +91,13 @@ bool tw_cli_deployment(const TwOptions *o, TwDeploySpec *spec, int *status)
         return false;
     if (!tw_cli_word(o, TW_ON_SAMPLER, "sampler", tw_sampler_names, &sampler) ||
         !tw_cli_word(o, TW_ON_MIXED, "mxfp4-kernel", tw_mixed_kernels, &mixed) ||
+        !tw_cli_word(o, TW_ON_PROMPT, "prompt-attention", tw_prompt_kernels, &prompt) ||
         !tw_cli_word(o, TW_ON_KERNELS, "kernels", tw_kernel_engines, &kernels) ||
         !tw_cli_word(o, TW_ON_ALL_TO_ALL, "all-to-all", tw_all_to_all_names, &exchange))
         return false;
     spec->engine = (TwKernelEngine)kernels;
     spec->sampler = (TwSampler)sampler, spec->mixed = (TwMixedKernel)mixed;
+    spec->prompt = (TwPromptKernel)prompt;
     spec->two_batch = o->serving[TW_ON_TWO_BATCH] != NULL;
     spec->all_to_all = (TwAllToAll)exchange;
     spec->chip = chip_named(o->serving[TW_ON_CHIP]);

@@ -236,6 +236,10 @@ static const struct {
     {{"mxfp4-kernel", 0, "NAME", TW_STEP | TW_SERVE,
       "of mxfp4 experts on chips without fp4 units: triton (default from Hopper on) or marlin (default before)"},
      SERVING + TW_ON_MIXED},
+    {{"prompt-attention", 0, "NAME", TW_STEP | TW_SERVE,
+      "kernel of prompts' attention: flash or triton (vLLM's unified); default: the engine's, triton with vLLM for "
+      "attention sinks before Hopper"},
+     SERVING + TW_ON_PROMPT},
     {{"memory-fraction", 0, "X", TW_STEP | TW_SERVE,
       "of device memory that the engine may fill; default: the engine's own. With sglang: for weights and cache alone"},
      SERVING + TW_ON_MEMORY},
@@ -257,7 +261,8 @@ static const struct {
     {{"accept", 0, "HOW", TW_SERVE, "drafts accepted by the mean, or drawn for each sequence and step; default mean"},
      SERVING + TW_ON_ACCEPT},
     {{"front-end", 0, "NAME", TW_SERVE,
-      "process that requests and outputs pass: none, vllm, vllm_0_11_0, vllm_0_8, sglang, or seconds of a request,prompt "
+      "process that requests and outputs pass: none, vllm, vllm_0_11_0, vllm_0_8, sglang, or seconds of a "
+      "request,prompt "
       "token,output; default: the engine's"},
      SERVING + TW_ON_FRONT_END},
     {{"rank-router", 0, "NAME", TW_SERVE,

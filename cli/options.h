@@ -76,6 +76,7 @@ typedef enum TwServing {
     TW_ON_KERNELS,
     TW_ON_SAMPLER,
     TW_ON_MIXED,
+    TW_ON_PROMPT,
     TW_ON_MEMORY,
     TW_ON_ROUTER,
     TW_ON_ROUTERS,

@@ -48,6 +48,7 @@ static bool set_engine(const TwOptions *o, TwDeploySpec *d, TwServeSpec *s)
         d->host_step_s = engines[i].step_s, d->host_sequence_s = engines[i].sequence_s;
         d->async_scheduling = engines[i].async;
         d->engine = engines[i].kernels;
+        d->unified_sinks = strcmp(name, "vllm") == 0;
         // what both engines' guides set for several nodes
         d->deepep_beyond = strcmp(name, "vllm") == 0 || strcmp(name, "sglang") == 0;
         s->admission = engines[i].admission;

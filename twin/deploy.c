@@ -321,7 +321,12 @@ static bool make_step(TwDeploy *deploy, const TwDeploySpec *spec, TwError *error
                        .context_tokens = spec->context_tokens,
                        .engine = spec->engine,
                        .sampler = spec->sampler,
-                       .mixed = spec->mixed};
+                       .mixed = spec->mixed,
+                       .prompt = spec->prompt};
+    // FlashAttention has sinks from version 3 on, which needs Hopper
+    if (spec->unified_sinks && spec->prompt == TW_PROMPT_AUTO && deploy->model.attention_sinks &&
+        !(deploy->chip.fp8_flops > 0.0))
+        step.prompt = TW_PROMPT_TRITON;
     return tw_step_transfers(deploy->arena, deploy->network, found ? folder : NULL, (int)deploy->chip.domain_gpus,
                              &spec->layout, &step, error) &&
            tw_step_create(&deploy->step, &step, error);

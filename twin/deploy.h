@@ -42,6 +42,8 @@ typedef struct TwDeploySpec {
     TwAllToAll all_to_all;
     bool deepep_beyond;     // auto is deepep where a replica reaches beyond an NVLink domain
     TwMixedKernel mixed;    // whose kernel of mxfp4 experts, on a chip without fp4 units
+    TwPromptKernel prompt;
+    bool unified_sinks;    // auto is triton for attention sinks before Hopper
 } TwDeploySpec;
 
 typedef struct TwDeploy {

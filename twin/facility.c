@@ -284,6 +284,7 @@ static const TwKind operations_kind = {"operations", NULL, NULL, 0, operations_c
              "how tokens are chosen: argmax (greedy, temperature), top-p or top-k by sort (vLLM) or rejection"),       \
         WORD(TwPoolRow, mxfp4_kernel, "auto", tw_mixed_kernels,                                                        \
              "of mxfp4 experts on chips without fp4 units; auto: triton from Hopper on, marlin before"),               \
+        WORD(TwPoolRow, prompt_attention, "auto", tw_prompt_kernels, "kernel of prompts' attention; auto: flash"),     \
         WORD(TwPoolRow, router, "least_loaded", tw_router_names, "how requests are dealt to replicas"),                \
         WHOLE(TwPoolRow, routers, "1", 0, 1e6, "0", "that share requests and replicas; 0: one for each 32 replicas"),  \
         WORD(TwPoolRow, lengths, "azure23_conv", NULL, "length tables <lengths>_in and _out; or constant, uniform"),   \

@@ -36,13 +36,14 @@ static char *step_name(const TwStepSpec *spec, const TwNode *gpu, const TwNode *
     tw_node_key(model, shape);
     FILE *f = open_memstream(&text, &size);
     if (!f) abort();
-    fprintf(f, "step %s %s %s %s %s %s %s %d %d %d %d %d %d %a %a %d %a %a %a %a %d %d %d %d %d %d %d %d", chip, shape,
-            spec->calibration ? spec->calibration : "-", spec->precision, spec->kv_precision, spec->attention_precision,
-            spec->output_precision, spec->tensor_parallel, spec->attention_ranks, spec->pipeline_parallel,
-            spec->expert_parallel, spec->max_tokens, spec->max_sequences, spec->host_step_s, spec->host_sequence_s,
-            spec->async_scheduling, spec->memory_fraction, spec->moe_imbalance, spec->context_tokens,
-            spec->routing.zipf, spec->routing.redundant, (int)spec->engine, spec->graph_doubling, spec->two_batch,
-            (int)spec->sampler, (int)spec->mixed, spec->static_memory, (int)spec->all_to_all);
+    fprintf(f, "step %s %s %s %s %s %s %s %d %d %d %d %d %d %a %a %d %a %a %a %a %d %d %d %d %d %d %d %d %d", chip,
+            shape, spec->calibration ? spec->calibration : "-", spec->precision, spec->kv_precision,
+            spec->attention_precision, spec->output_precision, spec->tensor_parallel, spec->attention_ranks,
+            spec->pipeline_parallel, spec->expert_parallel, spec->max_tokens, spec->max_sequences, spec->host_step_s,
+            spec->host_sequence_s, spec->async_scheduling, spec->memory_fraction, spec->moe_imbalance,
+            spec->context_tokens, spec->routing.zipf, spec->routing.redundant, (int)spec->engine, spec->graph_doubling,
+            spec->two_batch, (int)spec->sampler, (int)spec->mixed, (int)spec->prompt, spec->static_memory,
+            (int)spec->all_to_all);
     name_curve(f, "reduce", &(TwCurve){spec->comm_count, spec->comm_bytes, spec->comm_s, spec->comm_measured, NULL});
     const TwCurve *curves[] = {&spec->gather, &spec->scatter, &spec->dispatch, &spec->combine, &spec->send};
     for (size_t i = 0; i < sizeof curves / sizeof *curves; i++) name_curve(f, "curve", curves[i]);
@@ -90,6 +91,7 @@ static bool compile_step(TwPlant *plant, const TwPoolRow *row, const TwNode *poo
                        .engine = (TwKernelEngine)tw_word_place(row->kernels, tw_kernel_engines),
                        .sampler = (TwSampler)tw_word_place(row->sampler, tw_sampler_names),
                        .mixed = (TwMixedKernel)tw_word_place(row->mxfp4_kernel, tw_mixed_kernels),
+                       .prompt = (TwPromptKernel)tw_word_place(row->prompt_attention, tw_prompt_kernels),
                        .routing = {.zipf = row->routing_zipf, .redundant = (int)row->redundant_experts}};
     static const TwShelfMaker maker = {make_step, destroy_step};
     const TwRackPlan *of = &plant->racks[home];

@@ -711,6 +711,7 @@ static void set_engine(TwThroughputRow *row, const Columns *c, Engine engine)
         if (begins(row->model, "llama-4") && strcmp(d->precision, "fp8") == 0) d->engine = TW_ENGINE_TRTLLM;
         // its client asks for top-p 0.95, which vLLM sorted for until 2026
         if (begins(row->source, "MLENERGY")) d->sampler = TW_SAMPLE_SORT;
+        d->unified_sinks = true;
         if (marlin(row)) d->mixed = TW_MIXED_MARLIN;
         d->max_sequences = ampere ? 256 : 1024;
         d->max_tokens = ampere ? 2048 : 8192;

@@ -36,6 +36,8 @@ static int by_deploy(const void *left, const void *right)
     if (!c) c = (int)a->profile - (int)b->profile;
     if (!c) c = (int)a->sampler - (int)b->sampler;
     if (!c) c = (int)a->mixed - (int)b->mixed;
+    if (!c) c = (int)a->prompt - (int)b->prompt;
+    if (!c) c = (int)a->unified_sinks - (int)b->unified_sinks;
     if (!c) c = (int)a->all_to_all - (int)b->all_to_all;
     if (!c) c = a->routing.redundant - b->routing.redundant;
     if (!c) c = (int)a->routing.alike - (int)b->routing.alike;

@@ -62,6 +62,7 @@ const char *const tw_sampler_names[] = {"argmax", "sort", "rejection", NULL};
 
 const char *const tw_all_to_all_names[] = {"auto", "gather", "deepep", NULL};
 const char *const tw_mixed_kernels[] = {"auto", "triton", "marlin", NULL};
+const char *const tw_prompt_kernels[] = {"auto", "flash", "triton", NULL};
 
 int tw_word_place(const char *word, const char *const *words)
 {

@@ -78,6 +78,11 @@ extern const char *const tw_sampler_names[];    // NULL-ended, in this order
 typedef enum TwMixedKernel { TW_MIXED_AUTO, TW_MIXED_TRITON, TW_MIXED_MARLIN, TW_MIXED_KERNELS } TwMixedKernel;
 extern const char *const tw_mixed_kernels[];    // "auto" "triton" "marlin", NULL-ended, in this order
 
+// Whose kernel computes the attention of prompts: the tables' (FlashAttention and TensorRT-LLM's), or vLLM's unified
+// Triton kernel, which it falls back to for attention sinks before Hopper. Auto: the engine's.
+typedef enum TwPromptKernel { TW_PROMPT_AUTO, TW_PROMPT_FLASH, TW_PROMPT_TRITON, TW_PROMPT_KERNELS } TwPromptKernel;
+extern const char *const tw_prompt_kernels[];    // "auto" "flash" "triton", NULL-ended, in this order
+
 // Number types of weights, activations and KV cache.
 // mxfp4: weights of 4 bits beside activations of 8 bits where the chip has fp4 units, of 16 bits where it has not.
 typedef enum TwNumber { TW_BF16, TW_FP8, TW_FP8_BLOCK, TW_FP4, TW_MXFP4, TW_NUMBERS } TwNumber;

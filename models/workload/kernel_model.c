@@ -463,6 +463,20 @@ static double dim_excess(const TwKernelModel *model, const TwKernelShape *s)
     return 1.0;
 }
 
+// vLLM's unified Triton kernel with 16 query rows a program (docs/calibration.md, "Engine"): too few rows for Hopper's
+// wgmma, so as many FLOP a cycle of a processor as on Ampere, whose peak is half as many.
+static TwKernelCost unified_prefill(const TwKernelModel *model, const TwKernelShape *s, TwOpCost op)
+{
+    const double hopper_u = 0.060;
+    double u = model->chip.fp8_flops > 0.0 ? hopper_u : 2.0 * hopper_u;
+    TwKernelShape wide = *s;
+    wide.number = TW_BF16;    // a cache of 8 bits is widened on the way
+    Bounds bounds = bounds_of(model, wide.number);
+    TwKernelCost cost = {.flop = op.flop, .bytes = op.bytes, .evidence = TW_TRANSFERRED};
+    cost.t_s = launch_s + op.flop / (u * bounds.flops);
+    return finish(model, &wide, cost, bounds, launch_s, s->seq);
+}
+
 static TwKernelCost query_prefill(const TwKernelModel *model, const TwKernelShape *s)
 {
     bool carried;
@@ -478,7 +492,10 @@ static TwKernelCost query_prefill(const TwKernelModel *model, const TwKernelShap
     cost.byte_j = op.bytes * model->chip.j_per_byte;
     double excess = s->dim != 128.0 ? dim_excess(model, s) : 1.0;
     tw_kernel_stretch(&cost, excess);
-    return cost;
+    if (s->prompt != TW_PROMPT_TRITON) return cost;
+    // published of a long prompt: on short ones no faster than the tables' kernel
+    TwKernelCost unified = unified_prefill(model, s, op);
+    return unified.t_s > cost.t_s ? unified : cost;
 }
 
 static TwKernelCost query_mla_decode(const TwKernelModel *model, const TwKernelShape *s)

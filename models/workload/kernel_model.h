@@ -41,7 +41,8 @@ typedef struct TwKernelShape {
     bool balanced;    // tokens over the experts; otherwise by power law 1.2
     bool brought;     // an all-to-all brings the rows of a GPU's own experts, and no others pass it
     TwSampler sampler;
-    TwMixedKernel mixed;    // of mxfp4 experts
+    TwMixedKernel mixed;      // of mxfp4 experts
+    TwPromptKernel prompt;    // of TW_KERNEL_PREFILL
 } TwKernelShape;
 
 typedef struct TwKernelCost {

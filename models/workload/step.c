@@ -93,6 +93,13 @@ static bool check_shapes(const TwStepSpec *spec, TwError *error)
     if (spec->mixed != TW_MIXED_AUTO && strcmp(spec->precision, "mxfp4") != 0)
         return tw_fail(error, TW_BAD_INPUT, "mxfp4_kernel = \"%s\" beside precision = \"%s\", expected mxfp4",
                        tw_mixed_kernels[spec->mixed], spec->precision);
+    if (spec->prompt == TW_PROMPT_TRITON && spec->chip->fp4_flops > 0.0)
+        return tw_fail(error, TW_BAD_INPUT,
+                       "prompt_attention = \"triton\", expected auto or flash: published for chips without fp4 units");
+    if (spec->prompt == TW_PROMPT_TRITON && tw_model_is_mla(spec->model))
+        return tw_fail(
+            error, TW_BAD_INPUT,
+            "prompt_attention = \"triton\", expected auto or flash: latent attention has kernels of its own");
     if (spec->engine == TW_ENGINE_CUTEDSL && strcmp(spec->precision, "fp4") != 0)
         return tw_fail(error, TW_BAD_INPUT, "kernels = \"cutedsl\" beside precision = \"%s\", expected fp4",
                        spec->precision);
@@ -292,6 +299,7 @@ bool tw_step_create(TwStepModel **model, const TwStepSpec *spec, TwError *error)
                              .engine = spec->engine,
                              .sampler = spec->sampler,
                              .mixed = tw_mixed_kernel(spec->chip, spec->mixed),
+                             .prompt = spec->prompt,
                              .tp = tp,
                              .ranks = ranks,
                              .stages = stages,

@@ -176,7 +176,8 @@ typedef struct TwStepSpec {
     double context_tokens;     // typical length of a sequence, for the cache of windowed layers; 0: as if all were full
     TwKernelEngine engine;     // whose kernels the experts run on
     TwSampler sampler;
-    TwMixedKernel mixed;    // of mxfp4 experts, on a chip without fp4 units
+    TwMixedKernel mixed;      // of mxfp4 experts, on a chip without fp4 units
+    TwPromptKernel prompt;    // of the attention of prompts; auto: flash
 } TwStepSpec;
 
 typedef struct TwStepModel {

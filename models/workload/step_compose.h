@@ -17,7 +17,8 @@ typedef struct TwCompose {
     const TwModelRow *model;
     TwKernelEngine engine;
     TwSampler sampler;
-    TwMixedKernel mixed;                                                  // TW_MIXED_AUTO: none
+    TwMixedKernel mixed;    // TW_MIXED_AUTO: none
+    TwPromptKernel prompt;
     TwNumber linear, projection, output, expert, head, cache, prefill;    // number type of each part
     double bf16_share;               // of every product of another type: computed and kept in bf16
     double tp, ranks, stages, ep;    // attention tensor parallel, attention ranks, pipeline stages, expert parallel

@@ -322,6 +322,26 @@ for kernel in "marlin 70.8" "triton 69.1"; do
 done
 expect 2 "did you mean marlin?" "$TOKENWORKS" step --chip h100 --model gpt-oss-120b --precision mxfp4 --mxfp4-kernel marlon --decode 8x128
 expect 3 "a chip with fp4 units has its own" "$TOKENWORKS" step --chip b200 --model gpt-oss-120b --precision mxfp4 --mxfp4-kernel marlin --decode 8x128
+# a prompt of 10,000 tokens and three steps of Llama-3.1-8B on an H100 under vLLM's unified kernel: 0.6648 s (pull request 20690)
+step_s() { "$TOKENWORKS" step --chip h100 --model llama-3.1-8b --json "$@" | python3 -c 'import json, sys; print(json.load(sys.stdin)["time_s"])'; }
+awk -v a="$(step_s --prefill 1x10000 --prompt-attention triton)" -v b="$(step_s --decode 1x10000)" \
+    'BEGIN { s = a + 3 * b; exit !(s > 0.99 * 0.6648 && s < 1.01 * 0.6648) }' || fail "a prompt under the unified kernel"
+# vLLM takes it for attention sinks before Hopper: nothing said is as triton said, and slower than flash; no sinks, no fall back
+sinks() {
+    "$TOKENWORKS" serve --chip "$1" --model "$2" --precision "$3" --kv-precision bf16 --engine "$4" --concurrency 8 --isl 8000 --osl 20 \
+        --requests 16 "${@:5}" --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["points"][0]["output_tokens_per_s"])'
+}
+said=$(sinks a100_sxm_80 gpt-oss-20b mxfp4 vllm --prompt-attention triton) flash=$(sinks a100_sxm_80 gpt-oss-20b mxfp4 vllm --prompt-attention flash)
+[ "$(sinks a100_sxm_80 gpt-oss-20b mxfp4 vllm)" = "$said" ] || fail "attention sinks on A100 under vLLM"
+awk -v a="$said" -v b="$flash" 'BEGIN { exit !(a < 0.9 * b) }' || fail "the unified kernel is slower"
+[ "$(sinks a100_sxm_80 gpt-oss-20b mxfp4 sglang)" = "$(sinks a100_sxm_80 gpt-oss-20b mxfp4 sglang --prompt-attention flash)" ] || fail "sinks under SGLang"
+for at in "h100 gpt-oss-20b mxfp4" "a100_sxm_80 llama-3.1-8b bf16"; do
+    [ "$(sinks $at vllm)" = "$(sinks $at vllm --prompt-attention flash)" ] || fail "prompts of $at"
+done
+expect 2 "did you mean flash?" "$TOKENWORKS" step --chip h100 --model llama-3.1-8b --prefill 1x1000 --prompt-attention flush
+expect 3 "published for chips without fp4 units" "$TOKENWORKS" step --chip b200 --model llama-3.1-8b --prefill 1x1000 --prompt-attention triton
+expect 3 "latent attention has kernels of its own" "$TOKENWORKS" step --chip h200 --model deepseek-v3 --precision fp8 --tp 8 --prefill 1x1000 --prompt-attention triton
+expect 0 "" "$TOKENWORKS" check mixed_hall --set workload.pools.0.prompt_attention=flash -q
 # DeepSeek's newer fp4 release: the output projection in fp4 saves 1.44 bytes of each of its 7.16e9 weights on every rank
 weights() { "$TOKENWORKS" step --chip b200 --model deepseek-v3 --precision fp4 --dp 8 --ep 8 --decode 64x1000 "$@" | awk '$1 == "memory" { print $2 }'; }
 awk -v a="$(weights)" -v b="$(weights --output-precision fp4)" 'BEGIN { exit !(a - b > 10.2 && a - b < 10.4) }' || fail "weights of the output projection"

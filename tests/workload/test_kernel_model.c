@@ -544,6 +544,27 @@ static void experts_by_engine_and_routing(void)
     chip_close(&h100);
 }
 
+// Prompts under vLLM's unified Triton kernel: 59 TFLOP/s on an H100, as many FLOP a cycle of a processor on an A100.
+static void unified_prompts(void)
+{
+    Chip h100 = chip_open("h100_sxm"), a100 = chip_open("a100_sxm_80");
+    TwKernelShape prefill = {.op = TW_KERNEL_PREFILL, .number = TW_BF16, .batch = 1, .seq = 10000};
+    prefill.heads = 32, prefill.kv_heads = 8, prefill.dim = 128;
+    double hopper_flash = us(&h100, prefill), ampere_flash = us(&a100, prefill);
+    prefill.prompt = TW_PROMPT_FLASH;
+    CHECK(us(&h100, prefill) == hopper_flash);
+    prefill.prompt = TW_PROMPT_TRITON;
+    TwKernelCost hopper = tw_kernel_query(h100.model, &prefill), ampere = tw_kernel_query(a100.model, &prefill);
+    CHECK_NEAR(hopper.flop / (hopper.t_s - hopper.t0_s) / 59.3e12, 1.0, 0.01);
+    CHECK_NEAR(ampere.flop / (ampere.t_s - ampere.t0_s) / (59.3e12 * 108.0 / 132.0 * 1.41 / 1.83), 1.0, 0.02);
+    CHECK(1e6 * hopper.t_s > 5.0 * hopper_flash && 1e6 * ampere.t_s > 2.0 * ampere_flash);
+    CHECK(hopper.evidence == TW_TRANSFERRED && ampere.evidence == TW_TRANSFERRED);
+    // a cache of 8 bits gains nothing
+    prefill.number = TW_FP8;
+    CHECK_NEAR(tw_kernel_query(h100.model, &prefill).t_s, hopper.t_s, 1e-12);
+    chip_close(&h100), chip_close(&a100);
+}
+
 // mxfp4 experts without fp4 units: Marlin's 254 TFLOP/s on an H100 in large batches, Triton's 0.49 of the roofline,
 // both of widths in whole tiles; no choice where the chip has fp4 units.
 static void mixed_experts(void)
@@ -647,6 +668,7 @@ int main(void)
     experts_by_engine_and_routing();
     triton_experts_of_blackwell();
     cutedsl_is_as_published();
+    unified_prompts();
     mixed_experts();
     brought_experts();
     energy_is_above_idle();
