@@ -59,7 +59,7 @@ static void describe_cooling(const TwPlant *plant)
         printf("                        rooms carry %.1f kW in air at %.1f kPa (%.1f kW at the pressure they are rated "
                "for)",
                c->room_w * 1e-3, c->pressure_pa * 1e-3, c->room_rated_w * 1e-3);
-    // air handlers are counted by the racks' heat; fabric and electrical losses are in the room as well
+    // fewer air handlers than the heat of racks and switches asks for, or none to spare
     double above_k = check.list[0].room_degc - c->room_set_degc;
     printf(": air there %.1f degC", check.list[0].room_degc);
     if (above_k > 0.1) printf(", %.1f K above its set point (cooling.room.unit_count)", above_k);

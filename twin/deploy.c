@@ -325,7 +325,7 @@ static bool make_step(TwDeploy *deploy, const TwDeploySpec *spec, TwError *error
                        .prompt = spec->prompt};
     // FlashAttention has sinks from version 3 on, which needs Hopper
     if (spec->unified_sinks && spec->prompt == TW_PROMPT_AUTO && deploy->model.attention_sinks &&
-        !(deploy->chip.fp8_flops > 0.0))
+        tw_before_hopper(&deploy->chip))
         step.prompt = TW_PROMPT_TRITON;
     return tw_step_transfers(deploy->arena, deploy->network, found ? folder : NULL, (int)deploy->chip.domain_gpus,
                              &spec->layout, &step, error) &&

@@ -311,20 +311,20 @@ static bool place_all(Draft *d)
     return true;
 }
 
+static int turn_of(const Draft *d, const Kind *kind, int k, int cells)
+{
+    return (d->front.count > 0 ? kind->places.rack[kind->places.first[k]] : k) % cells;
+}
+
 // The order in which replicas are dealt to routers: in turn, so that what a rack, a busbar or a row loses is lost to
 // all alike. Where prompts are computed apart whole racks go in turn: inside an NVLink domain KV is handed over
 // quickest.
 static const int *in_turn(const Draft *d, const Kind *kind, int cells)
 {
-    int count = kind->count;
-    int *turn = TW_TAKE(d->plant->arena, count + 1, int), *order = TW_TAKE(d->plant->arena, count + 1, int),
-        *next = TW_TAKE(d->plant->arena, cells + 1, int);
-    for (int k = 0; k < count; k++) {
-        turn[k] = (d->front.count > 0 ? kind->places.rack[kind->places.first[k]] : k) % cells;
-        next[turn[k] + 1]++;
-    }
+    int *order = TW_TAKE(d->plant->arena, kind->count + 1, int), *next = TW_TAKE(d->plant->arena, cells + 1, int);
+    for (int k = 0; k < kind->count; k++) next[turn_of(d, kind, k, cells) + 1]++;
     for (int c = 0; c < cells; c++) next[c + 1] += next[c];
-    for (int k = 0; k < count; k++) order[next[turn[k]]++] = k;
+    for (int k = 0; k < kind->count; k++) order[next[turn_of(d, kind, k, cells)]++] = k;
     return order;
 }
 

@@ -97,11 +97,13 @@ double tw_number_bytes(TwNumber number)
 
 TwNumber tw_mxfp4_computes(const TwAcceleratorRow *chip) { return chip->fp4_flops > 0.0 ? TW_FP8 : TW_BF16; }
 
+bool tw_before_hopper(const TwAcceleratorRow *chip) { return !(chip->fp8_flops > 0.0); }
+
 TwMixedKernel tw_mixed_kernel(const TwAcceleratorRow *chip, TwMixedKernel asked)
 {
     if (tw_mxfp4_computes(chip) != TW_BF16) return TW_MIXED_AUTO;
     if (asked != TW_MIXED_AUTO) return asked;
-    return chip->fp8_flops > 0.0 ? TW_MIXED_TRITON : TW_MIXED_MARLIN;
+    return tw_before_hopper(chip) ? TW_MIXED_MARLIN : TW_MIXED_TRITON;
 }
 
 double tw_chip_peak(const TwAcceleratorRow *chip, TwNumber number)

@@ -91,7 +91,8 @@ extern const char *const tw_number_names[], *const tw_cache_names[];    // NULL-
 extern const char *const tw_attention_names[];    // of attention's projections: "auto" and types, NULL-ended
 const char *tw_number_name(TwNumber number);      // "bf16" "fp8" "fp8_block" "fp4" "mxfp4"
 bool tw_number_find(const char *name, TwNumber *number);
-double tw_number_bytes(TwNumber number);    // of one weight; fp4 with one scale byte per 16, mxfp4 per 32
+double tw_number_bytes(TwNumber number);                // of one weight; fp4 with one scale byte per 16, mxfp4 per 32
+bool tw_before_hopper(const TwAcceleratorRow *chip);    // no fp8 units
 TwNumber tw_mxfp4_computes(const TwAcceleratorRow *chip);    // what mxfp4 weights are multiplied in
 // What auto stands for: Triton's kernel from Hopper on, Marlin's before; auto where the chip has fp4 units.
 TwMixedKernel tw_mixed_kernel(const TwAcceleratorRow *chip, TwMixedKernel asked);

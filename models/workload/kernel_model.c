@@ -463,12 +463,17 @@ static double dim_excess(const TwKernelModel *model, const TwKernelShape *s)
     return 1.0;
 }
 
-// vLLM's unified Triton kernel with 16 query rows a program (docs/calibration.md, "Engine"): too few rows for Hopper's
-// wgmma, so as many FLOP a cycle of a processor as on Ampere, whose peak is half as many.
+// Share of the bf16 peak of a kernel that Hopper's wgmma does not serve, given there: as many FLOP a cycle of a
+// processor before it, whose peak is half as many.
+static double without_wgmma(const TwKernelModel *model, double hopper_u)
+{
+    return tw_before_hopper(&model->chip) ? 2.0 * hopper_u : hopper_u;
+}
+
+// vLLM's unified Triton kernel with 16 query rows a program (docs/calibration.md, "Engine"): too few for wgmma.
 static TwKernelCost unified_prefill(const TwKernelModel *model, const TwKernelShape *s, TwOpCost op)
 {
-    const double hopper_u = 0.060;
-    double u = model->chip.fp8_flops > 0.0 ? hopper_u : 2.0 * hopper_u;
+    double u = without_wgmma(model, 0.060);
     TwKernelShape wide = *s;
     wide.number = TW_BF16;    // a cache of 8 bits is widened on the way
     Bounds bounds = bounds_of(model, wide.number);
@@ -592,9 +597,8 @@ static TwKernelCost query_mixed(const TwKernelModel *model, TwKernelShape s)
         cost.t_s = t0 + tw_op_bound_s(op, bounds.flops, bounds.bandwidth) / triton_u;
         return finish(model, &s, cost, bounds, t0, s.m);
     }
-    // the table for what is read; FLOP by its own rate: as many a cycle of a processor as on Hopper, of Ampere's half
-    // peak
-    double u = model->chip.fp8_flops > 0.0 ? marlin_hopper_u : 2.0 * marlin_hopper_u;
+    // the table for what is read; FLOP by its own rate
+    double u = without_wgmma(model, marlin_hopper_u);
     TwKernelCost cost = experts_by_table(model, &s, table, true, (TwOpCost){0.0, op.bytes});
     cost.flop = op.flop;
     cost.t_s = fmax(cost.t_s, t0 + op.flop / (u * bounds.flops));
@@ -611,17 +615,23 @@ static double triton_times(const TwKernelModel *model, TwNumber number, double t
     return number == TW_BF16 ? along(bf16, 3, log2(tokens)) : 1.5;
 }
 
+// Experts of the busiest GPU, which has more rows, but weights as all have; *rows of tokens that go with it.
+static TwOpCost busiest_experts(const TwKernelModel *model, const TwKernelShape *s, double *rows)
+{
+    double e = tw_number_bytes(s->number);
+    *rows = s->balanced ? s->m : s->m * skew(model, s->m * s->top_k / s->experts, s->ep);
+    return tw_op_moe_mixed(*rows, s->hidden, s->inter, s->experts, s->top_k, s->tp, s->ep, e, e);
+}
+
 // Grouped GEMMs over the rows that an all-to-all brings. DeepGEMM publishes ten of DeepSeek-V3's in fp8 on H800, rows
 // of an expert together or with room for each (its README): 0.46 to 0.66 of the roofline, 0.57 on average, from 256
 // rows an expert to 8,192. Other types and chips: the same.
-static TwKernelCost query_brought(const TwKernelModel *model, const TwKernelShape *s, double e)
+static TwKernelCost query_brought(const TwKernelModel *model, const TwKernelShape *s)
 {
     const double grouped_u = 0.57;
-    // the busiest GPU has more rows, but weights as all have
-    double m = s->balanced ? s->m : s->m * skew(model, s->m * s->top_k / s->experts, s->ep);
-    double rows = m * s->top_k / s->ep;
-    TwOpCost op = tw_op_moe_mixed(m, s->hidden, s->inter, s->experts, s->top_k, s->tp, s->ep, e, e);
-    TwOpCost silu = tw_op_silu(rows, s->inter / s->tp, e);
+    double m;
+    TwOpCost op = busiest_experts(model, s, &m);
+    TwOpCost silu = tw_op_silu(m * s->top_k / s->ep, s->inter / s->tp, tw_number_bytes(s->number));
     Bounds bounds = {tw_chip_peak(&model->chip, s->number), model->chip.bandwidth_bytes_s, true};
     bool published = model->hopper && (s->number == TW_FP8 || s->number == TW_FP8_BLOCK);
     TwKernelCost cost = {
@@ -635,12 +645,11 @@ static TwKernelCost query_brought(const TwKernelModel *model, const TwKernelShap
 // nvfp4 experts of CuTe DSL: flashinfer publishes DeepSeek-V3's over eight GPUs on a B300, near balance, routing and
 // activations' types inside (its pull request 5301): 71.1, 80.5, 111, 144, 148, 156, 158, 163, 175 and 215 us at 8, 16,
 // 32 ... 4,096 tokens. Launch and small kernels, weights at a share of bandwidth, products at a share of peak.
-static TwKernelCost query_cutedsl(const TwKernelModel *model, const TwKernelShape *s, double e)
+static TwKernelCost query_cutedsl(const TwKernelModel *model, const TwKernelShape *s)
 {
     const double t0 = 40e-6, memory_u = 0.87, compute_u = 0.33, b300_flops = 14e15;
-    // the busiest GPU has more rows, but weights as all have
-    double m = s->balanced ? s->m : s->m * skew(model, s->m * s->top_k / s->experts, s->ep);
-    TwOpCost op = tw_op_moe_mixed(m, s->hidden, s->inter, s->experts, s->top_k, s->tp, s->ep, e, e);
+    double m;
+    TwOpCost op = busiest_experts(model, s, &m);
     Bounds bounds = {tw_chip_peak(&model->chip, s->number), model->chip.bandwidth_bytes_s, true};
     bool published = fabs(bounds.flops / b300_flops - 1.0) <= 0.05;
     TwKernelCost cost = {.flop = op.flop, .bytes = op.bytes, .evidence = published ? TW_PUBLISHED : TW_TRANSFERRED};
@@ -654,13 +663,13 @@ static TwKernelCost query_moe(const TwKernelModel *model, const TwKernelShape *s
     TwKernelShape of = *s;
     if (triton) of.engine = TW_ENGINE_VLLM;
     if (s->engine == TW_ENGINE_CUTEDSL) {
-        if (s->number == TW_FP4) return query_cutedsl(model, s, tw_number_bytes(s->number));
+        if (s->number == TW_FP4) return query_cutedsl(model, s);
         of.engine = TW_ENGINE_TRTLLM;
     }
     // Triton's kernel takes both scalings of fp8, and as long; per tensor it is in no table (docs/calibration.md)
     if (of.engine == TW_ENGINE_VLLM && s->number == TW_FP8 && (triton || model->hopper)) of.number = TW_FP8_BLOCK;
     s = &of;
-    if (s->brought && s->number != TW_MXFP4) return query_brought(model, s, tw_number_bytes(s->number));
+    if (s->brought && s->number != TW_MXFP4) return query_brought(model, s);
     double e = tw_number_bytes(s->number), activation = e;
     if (s->number == TW_MXFP4) {
         if (tw_mxfp4_computes(&model->chip) == TW_BF16) return query_mixed(model, *s);

@@ -10,8 +10,6 @@
 
 static bool divides(int64_t whole, int tp) { return whole % tp == 0; }
 
-static int at_least_one(int n) { return n < 1 ? 1 : n; }
-
 // Numbers of a model that contradict each other: one changed and the others forgotten gives a model that nobody built.
 static bool check_model(const TwModelRow *m, TwError *error)
 {
@@ -31,8 +29,9 @@ static bool check_model(const TwModelRow *m, TwError *error)
 static bool check_shapes(const TwStepSpec *spec, TwError *error)
 {
     const TwModelRow *m = spec->model;
-    int tp = spec->tensor_parallel, ranks = at_least_one(spec->attention_ranks);
-    int stages = at_least_one(spec->pipeline_parallel), ep = at_least_one(spec->expert_parallel), group = tp * ranks;
+    int tp = spec->tensor_parallel, ranks = tw_at_least_one(spec->attention_ranks);
+    int stages = tw_at_least_one(spec->pipeline_parallel), ep = tw_at_least_one(spec->expert_parallel),
+        group = tp * ranks;
     if (!check_model(m, error)) return false;
     if (tp < 1 || tp > 1024) return tw_fail(error, TW_BAD_INPUT, "tensor_parallel = %d, expected 1 to 1024", tp);
     if (spec->max_tokens < 1 || spec->max_tokens > 131072)
@@ -285,8 +284,8 @@ bool tw_step_create(TwStepModel **model, const TwStepSpec *spec, TwError *error)
     t->chip = *spec->chip;
     // the rows' other texts may end with their configuration
     t->model.attention = tw_arena_text(arena, spec->model->attention);
-    int tp = spec->tensor_parallel, ranks = at_least_one(spec->attention_ranks);
-    int stages = at_least_one(spec->pipeline_parallel);
+    int tp = spec->tensor_parallel, ranks = tw_at_least_one(spec->attention_ranks);
+    int stages = tw_at_least_one(spec->pipeline_parallel);
     t->gpus = made->gpus = tp * ranks * stages;
     made->tensor_parallel = tp, made->attention_ranks = ranks;
     t->ways = ranks * stages, t->stages = stages;
@@ -303,7 +302,7 @@ bool tw_step_create(TwStepModel **model, const TwStepSpec *spec, TwError *error)
                              .tp = tp,
                              .ranks = ranks,
                              .stages = stages,
-                             .ep = at_least_one(spec->expert_parallel),
+                             .ep = tw_at_least_one(spec->expert_parallel),
                              .link_bytes_s = spec->chip->link_bytes_s};
     int64_t deepest = (t->model.layers + stages - 1) / stages;
     t->compose.stage_excess = (double)(deepest * stages) / (double)t->model.layers;
@@ -312,7 +311,7 @@ bool tw_step_create(TwStepModel **model, const TwStepSpec *spec, TwError *error)
     if (t->model.experts > 0) t->compose.copies += (double)spec->routing.redundant / (double)t->model.experts;
     t->compose.alike = spec->routing.alike;
     t->compose.all_to_all = spec->all_to_all;
-    t->compose.domains = at_least_one(spec->domains);
+    t->compose.domains = tw_at_least_one(spec->domains);
     t->two_batch = spec->two_batch;
     t->compose.moe_imbalance = spec->moe_imbalance;
     // shares of its own: on top of balanced routing
@@ -342,8 +341,7 @@ bool tw_step_create(TwStepModel **model, const TwStepSpec *spec, TwError *error)
     made->source.idle_w = resident * t->gpus;
     set_evidence(made, spec);
     if (!check_time(t, spec->max_tokens, error)) {
-        tw_kernel_model_destroy(t->kernels);
-        tw_arena_destroy(arena);
+        tw_step_destroy(made);
         return false;
     }
     *model = made;

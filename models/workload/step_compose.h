@@ -35,6 +35,9 @@ typedef struct TwCompose {
     double link_bytes_s;
 } TwCompose;
 
+// Of ranks, stages and the like in a specification, where 0 is none given.
+static inline int tw_at_least_one(int n) { return n < 1 ? 1 : n; }
+
 // Processors of the device that an exchange of the experts' tokens takes from kernels beside it: 20 of the 132 of an
 // H800 (DeepSeek-V3 technical report, 3.2.2).
 extern const double tw_exchange_share;

@@ -20,7 +20,7 @@ double tw_engine_bytes(int tensor_parallel)
 
 // An H200 of 140.4 GiB had 137.3 left, 2.0 of it gone with the initialisation of communication over eight GPUs (log in
 // pull request 11716 of sglang).
-double tw_setup_bytes(int gpus) { return (gpus > 1 ? 3.1 : 1.1) * 1024.0 * mib; }
+double tw_setup_bytes(int gpus) { return (gpus > 1 ? 3.1 : 1.1) * gib; }
 
 int64_t tw_kv_blocks(double memory_bytes, double fraction, double weight_bytes, double activation_bytes,
                      double other_bytes, double kv_bytes_per_token, int block_tokens)
@@ -51,17 +51,15 @@ static const Release releases[TW_PROFILES] = {
     [TW_PROFILE_VLLM] = {14.0, true, true, 0.25, 2.07, 2.15},
 };
 
-static double at_least_one(int n) { return n < 1 ? 1.0 : (double)n; }
-
 // Inputs and outputs of the experts' products, of all tokens' choices; Triton's mxfp4 kernel keeps none.
 static double workspace_bytes(const TwStepSpec *spec)
 {
     const double chunk = 16384.0;    // VLLM_FUSED_MOE_CHUNK_SIZE
     const TwModelRow *m = spec->model;
     if (m->moe_layers < 1 || strcmp(spec->precision, "mxfp4") == 0) return 0.0;
-    double ranks = at_least_one(spec->attention_ranks), tokens = spec->max_tokens;
+    double ranks = tw_at_least_one(spec->attention_ranks), tokens = spec->max_tokens;
     tokens = fmin(tokens * ranks, fmax(tokens, chunk));
-    double shared = spec->tensor_parallel * ranks / at_least_one(spec->expert_parallel);    // GPUs of an expert
+    double shared = spec->tensor_parallel * ranks / tw_at_least_one(spec->expert_parallel);    // GPUs of an expert
     double hidden = (double)m->hidden, inter = (double)m->expert_inter / shared;
     return 2.0 * tokens * (double)m->top_k * (fmax(2.0 * inter, hidden) + fmax(inter, hidden));
 }

@@ -42,15 +42,22 @@ static void note(void *context, const TwFinished *f)
     ended[ends++] = *f;
 }
 
+// An engine that takes all in, behind a front end.
+static TwEngineSpec behind(const TwStepSource *source, TwFrontEnd front)
+{
+    TwEngineSpec spec = wide_spec(source);
+    spec.front_end = front;
+    spec.max_tokens = 1 << 20;
+    spec.max_sequences = spec.queue_max = MOST;
+    return spec;
+}
+
 // `count` requests at once of `input` and `output` tokens; iterations of 1 ms whatever is in them.
 static void run(TwFrontEnd front, int count, int input, int output)
 {
     TestStep step = {1e6, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0};
     TwStepSource source = test_source(&step);
-    TwEngineSpec spec = wide_spec(&source);
-    spec.front_end = front;
-    spec.max_tokens = 1 << 20;
-    spec.max_sequences = spec.queue_max = MOST;
+    TwEngineSpec spec = behind(&source, front);
     TwEngine engine;
     TwReplica *r = new_replica(&engine, &spec);
     const TwEngineLog log = {.finished = note};
@@ -115,10 +122,7 @@ static void instants_are_apart(void)
 {
     TestStep step = {1e6, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0};
     TwStepSource source = test_source(&step);
-    TwEngineSpec spec = wide_spec(&source);
-    spec.front_end = (TwFrontEnd){1e-3, 0.0, 1e-9, true};
-    spec.max_tokens = 1 << 20;
-    spec.max_sequences = spec.queue_max = MOST;
+    TwEngineSpec spec = behind(&source, (TwFrontEnd){1e-3, 0.0, 1e-9, true});
     TwEngine engine;
     TwReplica *r = new_replica(&engine, &spec);
     const TwEngineLog log = {.finished = note};
@@ -144,10 +148,7 @@ static void clients_have_what_has_left(void)
 {
     TestStep step = {1e6, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0};
     TwStepSource source = test_source(&step);
-    TwEngineSpec spec = wide_spec(&source);
-    spec.front_end = (TwFrontEnd){1e-3, 1e-6, 5e-5, false};
-    spec.max_tokens = 1 << 20;
-    spec.max_sequences = spec.queue_max = MOST;
+    TwEngineSpec spec = behind(&source, (TwFrontEnd){1e-3, 1e-6, 5e-5, false});
     spec.speculate.draft = 0;
     enum { COUNT = 300, LOOKS = 40 };
     int64_t tokens[LOOKS], completed[LOOKS];
