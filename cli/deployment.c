@@ -133,3 +133,10 @@ bool tw_cli_deploy(TwDeploy *deploy, const TwOptions *o, const TwDeploySpec *spe
     *status = TW_USAGE;
     return false;
 }
+
+void tw_cli_warn_limit(const TwAcceleratorRow *chip, double gpu_w)
+{
+    if (gpu_w > 1.01 * chip->limit_w)
+        fprintf(stderr, "tokenworks: warning: %.0f W a GPU at the lowest clock: the limit of %.0f W is not held\n",
+                gpu_w, chip->limit_w);
+}

@@ -197,6 +197,16 @@ static bool set_load(const TwOptions *o, TwServeSpec *s, TwTrace **trace, int *s
         return false;
     s->replicas = (double)replicas;
     s->seed = 1;
+    // one stands for all: each has as many in flight; --sweep begins with one of each
+    bool even = o->serving[TW_ON_SWEEP] ? s->concurrency >= s->replicas : fmod(s->concurrency, s->replicas) == 0.0;
+    if (o->serving[TW_ON_CONCURRENCY] && !even) {
+        fprintf(stderr, "tokenworks: --concurrency %g over %lld replica%s: expected %s\n", s->concurrency,
+                (long long)replicas, replicas > 1 ? "s" : "",
+                o->serving[TW_ON_SWEEP] ? "at least one for each"
+                : replicas > 1          ? "a multiple of them"
+                                        : "a whole number");
+        return false;
+    }
     bool given = s->rate_s > 0.0;
     if ((s->concurrency > 0.0) + given + (o->serving[TW_ON_TRACE] != NULL) > 1 ||
         (o->serving[TW_ON_SWEEP] && (given || o->serving[TW_ON_TRACE]))) {
@@ -204,12 +214,12 @@ static bool set_load(const TwOptions *o, TwServeSpec *s, TwTrace **trace, int *s
         return false;
     }
     if (o->serving[TW_ON_TRACE]) {
-        static const char *const of_traces[] = {"isl", "osl", "lengths", NULL};
+        static const char *const of_traces[] = {"isl", "osl", "lengths", "shared-prefix", NULL};
         if (tw_options_idle(o, "--trace", of_traces)) return false;
         if (!tw_cli_file(o->serving[TW_ON_TRACE], "a trace", status)) return false;
         *status = TW_USAGE;
         TwError error;
-        const TwTraceOptions options = {0};
+        const TwTraceOptions options = {.keep_blocks = true};
         if (!tw_trace_read(trace, o->serving[TW_ON_TRACE], &options, &error)) {
             *status = tw_cli_fail(&error);
             return false;
@@ -291,7 +301,8 @@ static void print_text(const TwDeploy *d, const TwServeSpec *s, const TwServeRes
             "such waves\n");
     if (s->engine && s->engine->front_end.output_s > 0.0)
         printf("  the front end has work for %.0f %% of the time\n", 100.0 * r->front_share);
-    if (s->shared_tokens > 0) printf("  %.1f %% of the prompt tokens were found cached\n", 100.0 * r->hit_share);
+    if (s->shared_tokens > 0 || (s->trace && tw_trace_shares(s->trace)))
+        printf("  %.1f %% of the prompt tokens were found cached\n", 100.0 * r->hit_share);
     if (s->engine && s->engine->speculate.draft > 0) printf("  %.2f tokens a decode step\n", r->tokens_a_step);
     if (r->saturated)
         printf("  SATURATED: requests arrive faster than they are served; latencies depend on the length of the run\n");
@@ -413,16 +424,6 @@ static bool sweep(const TwDeploy *d, TwServeSpec *s, Point *points, int *count, 
     return true;
 }
 
-// A limit below what the lowest clock draws does not hold.
-static void warn_limit(const TwDeploy *d, const Point *points, int count)
-{
-    double most = 0.0;
-    for (int i = 0; i < count; i++) most = fmax(most, points[i].result.gpu_w);
-    if (most > 1.01 * d->chip.limit_w)
-        fprintf(stderr, "tokenworks: warning: %.0f W a GPU at the lowest clock: the limit of %.0f W is not held\n",
-                most, d->chip.limit_w);
-}
-
 int tw_command_serve(const TwOptions *o)
 {
     TwDeploySpec spec = {0};
@@ -482,7 +483,9 @@ int tw_command_serve(const TwOptions *o)
         points[0].concurrency = serve.concurrency;
         good = tw_serve(&deploy, &serve, &points[0].result, &error);
     }
-    if (good) warn_limit(&deploy, points, count);
+    double most_w = 0.0;
+    for (int i = 0; good && i < count; i++) most_w = fmax(most_w, points[i].result.gpu_w);
+    tw_cli_warn_limit(&deploy.chip, most_w);
     if (good && o->json) {
         print_json(&spec, &deploy, &serve, points, count);
     } else if (good) {

@@ -28,9 +28,9 @@ static bool read_routing(const TwOptions *o, TwFleetSpec *f)
     if (!tw_cli_real(o, TW_ON_SIGNAL_PERIOD, "signal-period", 0.0, 1e3, 0.0, &r->signal_period_s) ||
         !tw_cli_real(o, TW_ON_EVENT_DELAY, "kv-event-delay", 0.0, 60.0, 0.0, &r->event_delay_s) ||
         !tw_cli_real(o, TW_ON_KV_TTL, "kv-ttl", 1e-3, 1e6, 0.0, &r->assume_s) ||
-        !tw_cli_real(o, TW_ON_BUSY_KV, "busy-kv", 0.0, 1.0, 0.0, &r->busy_kv) ||
-        !tw_cli_whole(o, TW_ON_BUSY_TOKENS, "busy-prompt-tokens", 0, 1000000000, 0, &tokens) ||
-        !tw_cli_whole(o, TW_ON_BUSY_WAITING, "busy-waiting", 0, 1000000, 0, &waiting) ||
+        !tw_cli_real(o, TW_ON_BUSY_KV, "busy-kv", 1e-6, 1.0, 0.0, &r->busy_kv) ||
+        !tw_cli_whole(o, TW_ON_BUSY_TOKENS, "busy-prompt-tokens", 1, 1000000000, 0, &tokens) ||
+        !tw_cli_whole(o, TW_ON_BUSY_WAITING, "busy-waiting", 1, 1000000, 0, &waiting) ||
         !tw_cli_whole(o, TW_ON_BUSY_QUEUE, "busy-queue", 0, 1000000, 0, &queue))
         return false;
     if (!tw_cli_real(o, TW_ON_SLOW_SHARE, "slow-share", 0.0, 1.0, 0.0, &f->slow_share) ||
@@ -80,7 +80,9 @@ static bool read_sessions(const TwOptions *o, TwFleetSpec *f)
 
 static bool read_fleet(const TwOptions *o, TwServeSpec *serve, TwFleetSpec *f)
 {
+    static const char *const of_one[] = {"requests", NULL};
     int64_t prefills, routers;
+    if (tw_options_idle(o, "replicas by themselves, which run --for a time", of_one)) return false;
     if (!tw_cli_whole(o, TW_ON_PROMPTS, "prefill-replicas", 0, 100000, 0, &prefills) ||
         !tw_cli_whole(o, TW_ON_ROUTERS, "routers", 1, 100000, 0, &routers) ||
         !tw_cli_real(o, TW_ON_INTERVAL, "plan-every", 1.0, 86400.0, 60.0, &f->interval_s) ||
@@ -123,10 +125,9 @@ static bool read_fleet(const TwOptions *o, TwServeSpec *serve, TwFleetSpec *f)
     f->replicas = (int)serve->replicas;
     f->prefills = (int)prefills;
     f->routers = (int)routers;
-    f->lengths = o->serving[TW_ON_LENGTHS];
     f->trace = o->serving[TW_ON_TRACE];
     f->profile = o->serving[TW_ON_PROFILE];
-    f->span_s = 3600.0;
+    f->span_s = serve->trace ? ceil(1e-9 * (double)serve->trace->arrival_ns[serve->trace->rows - 1] + 1e-3) : 3600.0;
     const char *sets[TW_SETS];
     (void)tw_cli_span(o, &f->span_s, sets);
     f->warmup_s = fmin(300.0, 0.1 * f->span_s);
@@ -154,6 +155,14 @@ static Headline headline(const TwFleetResult *r)
     return h;
 }
 
+// A number in its column; "-" where there is none.
+static const char *column(char text[32], const char *format, double value)
+{
+    if (!isfinite(value)) return strcpy(text, "-");
+    snprintf(text, 32, format, value);
+    return text;
+}
+
 static void print_text(const TwDeploySpec *spec, const TwDeploy *d, const TwFleetSpec *f, const TwFleetResult *r)
 {
     static const struct {
@@ -166,30 +175,36 @@ static void print_text(const TwDeploySpec *spec, const TwDeploy *d, const TwFlee
                 {"gap between tokens", TW_ITL, 1e3, "ms"},
                 {"end to end", TW_E2E, 1.0, "s"}};
     Headline h = headline(r);
-    printf("%s in %s on %d replicas of %d %s", spec->model, spec->precision, f->replicas, d->gpus, d->chip.title);
+    char text[4][32];
+    printf("%s in %s on %d replica%s of %d %s", spec->model, spec->precision, f->replicas, f->replicas > 1 ? "s" : "",
+           d->gpus, d->chip.title);
     if (f->prefills > 0) printf(" and %d for prompts", f->prefills);
     printf(", %s; %g h, the first %g s left out of latencies\n\n", f->router, r->span_s / 3600.0, f->warmup_s);
     printf("  output        %12.1f tokens/s    %10.1f a GPU\n", h.output_s, h.per_gpu);
-    printf("  requests      %12.3f a second    %10.2f %% within %g s and %g ms a token\n", h.requests_s, 100.0 * h.good,
-           f->ttft_slo_s, 1e3 * f->tpot_slo_s);
+    printf("  requests      %12.3f a second    %10s %% within %g s and %g ms a token\n", h.requests_s,
+           column(text[0], "%.2f", 100.0 * h.good), f->ttft_slo_s, 1e3 * f->tpot_slo_s);
     if (r->totals.rejected + r->totals.lost > 0)
-        printf("  goodput       %12.3f a second    %10.2f %% of all that ended\n", h.good_s, 100.0 * h.good_of_ended);
-    printf("  power         %12.1f W a GPU     %10.4g J a token\n", h.gpu_w, h.joules);
+        printf("  goodput       %12s a second    %10s %% of all that ended\n", column(text[0], "%.3f", h.good_s),
+               column(text[1], "%.2f", 100.0 * h.good_of_ended));
+    printf("  power         %12.1f W a GPU     %10s J a token\n", h.gpu_w, column(text[0], "%.4g", h.joules));
     if (r->totals.prompt_tokens_looked_up > 0)
         printf("  found cached  %12.1f %% of prompt tokens\n",
                100.0 * (double)r->totals.prompt_tokens_hit / (double)r->totals.prompt_tokens_looked_up);
     if (f->slow_share > 0.0)
         printf("  stragglers    %12d replicas, %g times as slow as the others\n", r->slow, f->slow_times);
     if (f->prefills > 0)
-        printf("  KV transfers  %12lld             %10.3f ms each, %.4g GB/s of a replica\n",
-               (long long)r->totals.transfers, 1e3 * r->totals.transfer_s / (double)r->totals.transfers,
+        printf("  KV transfers  %12lld             %10s ms each, %.4g GB/s of a replica\n",
+               (long long)r->totals.transfers,
+               column(text[0], "%.3f", 1e3 * r->totals.transfer_s / (double)r->totals.transfers),
                1e-9 * r->transfer_bytes_s);
     printf("\n  %-22s %10s %10s %10s %10s\n", "", "mean", "p50", "p90", "p99");
     for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
         const TwSketch *s = &r->latency[rows[k].which];
-        printf("  %-22s %10.3f %10.3f %10.3f %10.3f %s\n", rows[k].name, rows[k].scale * tw_sketch_mean(s),
-               rows[k].scale * tw_sketch_quantile(s, 0.5), rows[k].scale * tw_sketch_quantile(s, 0.9),
-               rows[k].scale * tw_sketch_quantile(s, 0.99), rows[k].unit);
+        printf("  %-22s %10s %10s %10s %10s %s\n", rows[k].name,
+               column(text[0], "%.3f", rows[k].scale * tw_sketch_mean(s)),
+               column(text[1], "%.3f", rows[k].scale * tw_sketch_quantile(s, 0.5)),
+               column(text[2], "%.3f", rows[k].scale * tw_sketch_quantile(s, 0.9)),
+               column(text[3], "%.3f", rows[k].scale * tw_sketch_quantile(s, 0.99)), rows[k].unit);
     }
     const TwPlannerView *p = &r->planner;
     if (f->planned) {
@@ -206,8 +221,9 @@ static void print_text(const TwDeploySpec *spec, const TwDeploy *d, const TwFlee
            "TTFT ms", "good %");
     for (int k = 0; k < r->rows; k++) {
         const TwFleetRow *row = &r->row[k];
-        printf("  %10.3f %12.3f %12.1f %10.2f %10.1f %10.1f %10.2f\n", row->time_s / 3600.0, row->requests_s,
-               row->output_s, row->serving, row->gpu_w, 1e3 * row->ttft_s, 100.0 * row->good_share);
+        printf("  %10.3f %12.3f %12.1f %10.2f %10.1f %10s %10s\n", row->time_s / 3600.0, row->requests_s, row->output_s,
+               row->serving, row->gpu_w, column(text[0], "%.1f", 1e3 * row->ttft_s),
+               column(text[1], "%.2f", 100.0 * row->good_share));
     }
     const TwWorkloadTotals *t = &r->totals;
     printf("\n  %lld arrived = %lld completed + %lld running + %lld waiting + %lld rejected + %lld lost\n",
@@ -317,6 +333,7 @@ int tw_cli_fleet(const TwOptions *o, const TwDeploySpec *spec, const TwDeploy *d
     TwFleetResult *result = calloc(1, sizeof *result);
     if (!result) abort();
     bool good = tw_fleet_run(deploy, &fleet, result, &error);
+    if (good) tw_cli_warn_limit(&deploy->chip, headline(result).gpu_w);
     if (good && o->json)
         print_json(spec, &fleet, result);
     else if (good)

@@ -11,12 +11,45 @@ enum { SHOWN = 20 };
 
 static bool read_input(const TwOptions *o, TwLayoutsInput *in)
 {
-    static const char *const of_one[] = {"tp",          "dp",        "ep",         "pp",       "replicas",
-                                         "concurrency", "rate",      "trace",      "sweep",    "router",
-                                         "planner",     "predictor", "plan-every", "profile",  "prefill-replicas",
-                                         "re-role",     "itl-slo",   "itl-share",  "patience", "timeout",
-                                         "leave",       "for",       "screenshot", NULL};
+    static const char *const of_one[] = {"tp",
+                                         "dp",
+                                         "ep",
+                                         "pp",
+                                         "replicas",
+                                         "requests",
+                                         "concurrency",
+                                         "rate",
+                                         "trace",
+                                         "sweep",
+                                         "router",
+                                         "routers",
+                                         "sessions",
+                                         "signal-period",
+                                         "kv-event-delay",
+                                         "kv-ttl",
+                                         "busy-kv",
+                                         "busy-prompt-tokens",
+                                         "busy-waiting",
+                                         "busy-queue",
+                                         "slow-share",
+                                         "slow-times",
+                                         "planner",
+                                         "predictor",
+                                         "plan-every",
+                                         "profile",
+                                         "prefill-replicas",
+                                         "re-role",
+                                         "itl-slo",
+                                         "itl-share",
+                                         "patience",
+                                         "timeout",
+                                         "leave",
+                                         "for",
+                                         "screenshot",
+                                         NULL};
+    static const char *const of_splits[] = {"first-token", NULL};
     static const double shares[] = {0.5, 0.9, 0.99};
+    int first = (int)in->serve.first_token;
     int64_t gpus, split;
     double share;
     if (tw_options_idle(o, "--gpus", of_one)) return false;
@@ -26,7 +59,11 @@ static bool read_input(const TwOptions *o, TwLayoutsInput *in)
         !tw_cli_real(o, TW_ON_TTFT_SLO, "ttft-slo", 1e-6, 1e6, 2.0, &in->ttft_slo_s) ||
         !tw_cli_real(o, TW_ON_TPOT_SLO, "tpot-slo", 1e-6, 1e6, 0.05, &in->tpot_slo_s))
         return false;
+    if (!tw_cli_word(o, TW_ON_FIRST_TOKEN, "first-token", tw_first_token_names, &first) ||
+        (split == 0 && tw_options_idle(o, "--split 0", of_splits)))
+        return false;
     in->gpus = (int)gpus, in->split = (int)split;
+    in->serve.first_token = (TwFirstToken)first;
     for (int k = 0; k < 3; k++)
         if (share == shares[k]) in->quantile = k + 1;
     if (in->quantile > 0) return true;
@@ -129,11 +166,8 @@ int tw_cli_layouts(const TwOptions *o, const TwDeploySpec *spec, const TwServeSp
     TwLayoutsInput in = {.deploy = *spec,
                          .serve = *serve,
                          .engine = engine,
-                         .lengths = o->serving[TW_ON_LENGTHS],
                          .whole_answer = serve->admission == TW_ADMIT_WHOLE && !o->serving[TW_ON_POLICY]};
     if (!read_input(o, &in)) return TW_USAGE;
-    // replicas of their own take lengths of one kind
-    if (in.lengths && (o->serving[TW_ON_ISL] || o->serving[TW_ON_OSL])) in.split = 0;
     omp_set_max_active_levels(1);
     TwError error = {0};
     TwLayoutRow *rows = calloc(TW_LAYOUTS_MOST, sizeof *rows);

@@ -65,7 +65,6 @@ static bool split(const Trial *t, double rate_s, Measured *m, TwError *error)
     double answer_s = serve.output_mean * in->tpot_slo_s;
     const TwFleetSpec fleet = {
         .serve = &serve,
-        .lengths = in->lengths,
         .router = "least_loaded",
         .replicas = t->replicas,
         .prefills = t->prefills,

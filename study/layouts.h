@@ -16,7 +16,6 @@ typedef struct TwLayoutsInput {
     TwDeploySpec deploy;    // its layout is not read
     TwServeSpec serve;
     const TwEngineSpec *engine;    // of one attention rank
-    const char *lengths;           // set that the lengths come from; NULL: constant
     bool whole_answer;             // admitted with room for the whole answer
     int gpus, split;               // split: how many of the best are tried with replicas for prompts
     double ttft_slo_s, tpot_slo_s;

@@ -47,16 +47,15 @@ static bool make_traffic(Fleet *f, int cells, TwError *error)
                           .arrival = f->spec->trace ? "replay" : "poisson",
                           .rate_s = s->rate_s,
                           .profile = f->spec->profile,
-                          .lengths = f->spec->lengths ? f->spec->lengths : "constant",
+                          .input = &s->input,
+                          .output = &s->output,
                           .context_tokens = s->context_tokens > 0 ? s->context_tokens : f->deploy->model.positions,
-                          .input_tokens = s->input_mean,
-                          .output_tokens = s->output_mean,
                           .trace = f->spec->trace};
     if (f->spec->sessions) {
         bool chat = strcmp(f->spec->sessions, tw_fleet_sessions[0]) == 0;
         spec.kind = chat ? "chat" : "agent";
         if (!chat) spec.sessions = f->spec->sessions;
-        spec.lengths = NULL;
+        spec.input = spec.output = NULL;
         spec.context_tokens = f->deploy->model.positions;
     }
     if (s->shared_tokens > 0)

@@ -11,8 +11,7 @@
 enum { TW_FLEET_ROWS = 24 };
 
 typedef struct TwFleetSpec {
-    const TwServeSpec *serve;    // engine, lengths as a table or constant, rate or trace, limits of memory and batch
-    const char *lengths;         // length set; NULL: constant, of serve's means
+    const TwServeSpec *serve;    // engine, lengths, rate or trace, limits of memory and batch
     const char *trace;           // file that is replayed; NULL: arrivals at the rate
     const char *profile;         // of the rate over the day; NULL: none
     const char *sessions;        // kinds of tw_fleet_sessions instead of single requests; NULL: those

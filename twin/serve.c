@@ -80,6 +80,7 @@ static void source_pop(const void *context, void *block, int cell, TwRequest *re
     if (l->spec->kind == TW_LOAD_TRACE) {
         request->input_tokens = l->spec->trace->input_tokens[row];
         request->output_tokens = l->spec->trace->output_tokens[row];
+        tw_trace_replayed(l->spec->trace, row, 0, &request->content);
         return;
     }
     int64_t most = l->context_tokens - 1;
@@ -137,6 +138,7 @@ typedef struct Run {
     void *block;
     Live live;
     Source source;
+    TwContentList list;    // ids of a trace
     double cap_w;
 } Run;
 
@@ -169,6 +171,7 @@ static int64_t requests_of(const TwServeSpec *spec, int sequences)
 TwEngineSpec tw_serve_engine(const TwDeploy *deploy, const TwServeSpec *spec)
 {
     TwEngineSpec engine = spec->engine ? *spec->engine : (TwEngineSpec){0};
+    engine.prefix_cache |= spec->trace && tw_trace_shares(spec->trace);
     TwPolicy policy = spec->admission == TW_ADMIT_WHOLE ? TW_TRTLLM : engine.policy;
     bool known =
         tw_rank_router(spec->rank_router ? spec->rank_router : "auto", policy, deploy->step->attention_ranks, &engine);
@@ -199,7 +202,11 @@ static bool run_create(Run *run, const TwDeploy *deploy, const TwServeSpec *spec
     const TwRequestSource source = {
         .context = &run->source, .peek = source_peek, .pop = source_pop, .finished = source_finished};
     int ranks = deploy->step->attention_ranks, stages = deploy->step->gpus / (ranks * deploy->step->tensor_parallel);
-    const TwEngineSpec engine = tw_serve_engine(deploy, spec);
+    TwEngineSpec engine = tw_serve_engine(deploy, spec);
+    if (spec->trace && spec->trace->block_start) {
+        run->list = (TwContentList){spec->trace->block_id, spec->trace->block_tokens};
+        engine.list = &run->list;
+    }
     TwPoolSpec pool = {.name = "serve",
                        .step = &deploy->step->source,
                        .replica_count = 1,
@@ -442,7 +449,8 @@ bool tw_serve(const TwDeploy *deploy, const TwServeSpec *spec, TwServeResult *re
     double steps = (double)(after.decode_steps - before.decode_steps);
     result->tokens_a_step = steps > 0.0 ? (double)(after.decode_tokens - before.decode_tokens) / steps : 1.0;
     double busy = after.busy_s - before.busy_s;
-    result->rank_wait = busy > 0.0 ? (after.rank_wait_s - before.rank_wait_s) / busy : 0.0;
+    // a difference of sums
+    result->rank_wait = busy > 0.0 ? fmax((after.rank_wait_s - before.rank_wait_s) / busy, 0.0) : 0.0;
     result->clock_capped = busy > 0.0 ? (after.capped_s - before.capped_s) / busy : 0.0;
     run_free(&run);
     return true;

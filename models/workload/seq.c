@@ -385,6 +385,8 @@ static void tell(const TwEngine *e, TwReplica *r, const TwRow *row, TwOutcome ou
                  const TwEngineLog *log)
 {
     if (!log || !log->finished) return;
+    // a front end that is behind may pass the first token of a prompt computed apart on after all others
+    if (outcome == TW_ENDED_DONE && now_ns < row->first_ns) now_ns = row->first_ns;
     TwFinished done = {.request = {.arrival_ns = row->arrival_ns,
                                    .input_tokens = row->input,
                                    .output_tokens = row->output,
@@ -631,7 +633,7 @@ bool tw_seq_admit(const TwEngine *e, TwReplica *r, const TwAdmission *a, int64_t
         TwCold *cold = cold_of(e, r) + a->row;
         if (cold->scheduled_ns < 0) {
             cold->scheduled_ns = tw_ns_of(r->time);
-            cold->hit = a->base;
+            cold->hit = at->base > 0 ? 0 : a->base;    // what came with it was computed for it
         }
     }
     if (e->reserves) r->reserved += tw_kv_cover(&r->kv, tokens_at_most(e, at->input, at->output));

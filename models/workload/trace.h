@@ -68,6 +68,11 @@ bool tw_trace_expand(TwTrace *trace, int block_tokens);
 // What the prompt of a row of a session trace shares with others of its session; later laps have contents of their own.
 void tw_trace_content(const TwTrace *trace, int64_t row, int64_t lap, TwContent *content);
 
+// What the prompt of a row shares when it is replayed: its ids where they are kept (of the first lap), else its
+// session's. tw_trace_shares: whether any does.
+void tw_trace_replayed(const TwTrace *trace, int64_t row, int64_t lap, TwContent *content);
+bool tw_trace_shares(const TwTrace *trace);
+
 // Writes rows as a format holds them; lost: what it cannot hold, "" where it is all. Gzip where the path ends in .gz.
 bool tw_trace_write(const TwTrace *trace, const char *path, TwTraceFormat format, char *lost, size_t size,
                     TwError *error);

@@ -24,6 +24,20 @@ void tw_trace_content(const TwTrace *trace, int64_t row, int64_t lap, TwContent 
             (TwSegment){tw_content_stream(who, (uint64_t)call->generation), kept, input - kept};
 }
 
+void tw_trace_replayed(const TwTrace *trace, int64_t row, int64_t lap, TwContent *content)
+{
+    *content = (TwContent){0};
+    if (!trace->block_start) {
+        if (trace->call) tw_trace_content(trace, row, lap, content);
+        return;
+    }
+    if (lap > 0) return;
+    content->count = (int32_t)(trace->block_start[row + 1] - trace->block_start[row]);
+    content->list = 1 + trace->block_start[row];
+}
+
+bool tw_trace_shares(const TwTrace *trace) { return trace->block_start || trace->call; }
+
 int64_t tw_content_blocks(const TwContent *content, int32_t input, int block_tokens, uint64_t own, uint64_t *id)
 {
     TwRuns runs = tw_runs(content, NULL, own, input, 0);

@@ -232,15 +232,8 @@ int64_t tw_traffic_peek(const TwTraffic *traffic, const void *block, int cell)
 static void replayed_content(const TwTraffic *traffic, int64_t row, TwContent *content)
 {
     const TwTrace *trace = traffic->trace;
-    *content = (TwContent){0};
-    int64_t lap = row / trace->rows, at = row % trace->rows;
-    if (!trace->block_start && trace->call) {
-        tw_trace_content(trace, at, traffic->loop_shares ? 0 : lap, content);
-        return;
-    }
-    if (!trace->block_start || (lap > 0 && !traffic->loop_shares)) return;
-    content->count = (int32_t)(trace->block_start[at + 1] - trace->block_start[at]);
-    content->list = 1 + trace->block_start[at];
+    int64_t lap = traffic->loop_shares ? 0 : row / trace->rows;
+    tw_trace_replayed(trace, row % trace->rows, lap, content);
 }
 
 // Samples share the prompt and nothing after it.

@@ -55,13 +55,14 @@ typedef struct TwTrafficSpec {
     int cells;
     double start_s;    // second of the (Monday-first) week at simulated time zero, local time of the site
     // generator
-    const char *arrival;       // a word of TwArrivalRow.kind
-    double rate_s;             // requests per second, mean
-    double shape;              // gamma, weibull: of the intervals of one cell, in operational time
-    const char *profile;       // name of a rate profile, parts/traffic/rate_profiles.csv; NULL, "" or "flat"
-    const char *lengths;       // name of a length set: <set>_in, <set>_out; or "constant", "uniform"
-    double length_scale;       // of the outputs; 0 counts as 1
-    int64_t context_tokens;    // input + output are cut to it; 0: no cut
+    const char *arrival;                // a word of TwArrivalRow.kind
+    double rate_s;                      // requests per second, mean
+    double shape;                       // gamma, weibull: of the intervals of one cell, in operational time
+    const char *profile;                // name of a rate profile, parts/traffic/rate_profiles.csv; NULL, "" or "flat"
+    const char *lengths;                // name of a length set: <set>_in, <set>_out; or "constant", "uniform"
+    const TwLengths *input, *output;    // both tables themselves in place of names; NULL: as named
+    double length_scale;                // of the outputs; 0 counts as 1
+    int64_t context_tokens;             // input + output are cut to it; 0: no cut
     // trace
     const char *trace;    // path, or NULL
     double time_scale;    // 2: twice the rate; 0 counts as 1

@@ -11,6 +11,10 @@ static const char *const class_words[] = {"one_shot", "chat", "agent", "batch", 
 
 static bool load_lengths(TwTraffic *traffic, const TwTrafficSpec *spec, TwError *error)
 {
+    if (spec->input && spec->output) {
+        traffic->input = *spec->input, traffic->output = *spec->output;
+        return true;
+    }
     const char *set = spec->lengths ? spec->lengths : "";
     if (!*set) return tw_fail(error, TW_BAD_INPUT, "%s: no lengths given, expected a length set", spec->name);
 
@@ -354,10 +358,7 @@ const TwTraffic *tw_traffic_part(const TwTraffic *traffic, int i)
 const char *tw_traffic_name(const TwTraffic *traffic) { return traffic->name; }
 const TwContentList *tw_traffic_list(const TwTraffic *traffic) { return traffic->list.id ? &traffic->list : NULL; }
 
-bool tw_traffic_replay_shares(const TwTraffic *traffic)
-{
-    return traffic->list.id || (traffic->trace && traffic->trace->call);
-}
+bool tw_traffic_replay_shares(const TwTraffic *traffic) { return traffic->trace && tw_trace_shares(traffic->trace); }
 
 void tw_traffic_destroy(TwTraffic *traffic)
 {

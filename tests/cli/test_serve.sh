@@ -369,4 +369,57 @@ print(p["output_tokens_per_s"])
 END
     ) || fail "tokens and watts at $cap W"
 done
+# in flight: as many at each replica, or it would be another load than was asked for
+expect 2 "expected a multiple of them" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --replicas 3 --concurrency 4
+expect 2 "expected a whole number" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --concurrency 1.5
+expect 2 "expected at least one for each" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --replicas 3 --concurrency 2 --sweep
+# what replicas by themselves, and layouts, have no use for is not passed over
+expect 2 "--requests does nothing with replicas by themselves" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --rate 2 --router kv_aware --requests 9
+for option in "--sessions chat" "--routers 1" "--busy-waiting 3" "--slow-share 0.5" "--signal-period 1" "--kv-ttl 9" "--requests 9"; do
+    expect 2 "does nothing with --gpus" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --gpus 2 $option
+done
+expect 2 "expected a number" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --rate 2 --busy-kv 0
+expect 0 "the limit of 200 W is not held" "$TOKENWORKS" serve --chip b200 --model llama-3.1-8b --precision fp8 --rate 20 --for 1min --power-cap 200 -q
+# nobody measured: no number
+expect 0 "" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --rate 1 --for 1s
+grep -q "nan" out.txt && fail "nan in the text"
+# inputs of one kind, outputs of another, of one replica for all and of replicas by themselves
+for many in "--requests 600" "--for 5min"; do
+    expect 0 "" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --rate 2 --lengths azure23_conv --isl 77 $many --log "mixed${many%% *}.csv" --json
+done
+python3 - <<'END' || fail "--lengths with --isl"
+import csv
+for f in ("mixed--requests.csv", "mixed--for.csv"):
+    rows = list(csv.DictReader(open(f)))
+    assert {r["input_tokens"] for r in rows} == {"77"} and len({r["output_tokens"] for r in rows}) > 100, f
+END
+# a trace: what its ids share is found, of one replica for all and of replicas by themselves, over the span of the trace
+cat > ids.jsonl <<'END'
+{"timestamp": 0, "input_length": 1536, "output_length": 9, "hash_ids": [0, 1, 2]}
+{"timestamp": 20000, "input_length": 1536, "output_length": 9, "hash_ids": [0, 1, 3]}
+{"timestamp": 40000, "input_length": 1536, "output_length": 9, "hash_ids": [0, 1, 2]}
+{"timestamp": 60000, "input_length": 1000, "output_length": 9, "hash_ids": [4, 1]}
+END
+for many in "" "--router kv_aware --replicas 2"; do
+    expect 0 "" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --trace ids.jsonl --log ids.csv $many --json
+    python3 - <<'END' || fail "ids of a trace $many"
+import csv, json
+found = [int(r["cached_tokens"]) for r in csv.DictReader(open("ids.csv"))]
+o = json.load(open("out.txt"))
+# whole blocks of 16, and never the last token
+assert found == [0, 1024, 1520, 0][:len(found)] and len(found) >= 3, found
+assert o.get("simulated_s", 61) == 61, o
+if "points" in o: assert abs(o["points"][0]["prefix_hit_share"] - 2544 / 5608) < 1e-12
+END
+done
+expect 2 "--shared-prefix does nothing with --trace" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --trace ids.jsonl --shared-prefix 64
+# behind a front end with more than it can do the first token of a prompt computed apart may be the last to leave; what came
+# from there was not found cached
+expect 0 "" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --rate 30 --for 2min --prefill-replicas 1 --first-token prefill --isl 20000 --osl 4 --front-end 0.001,3e-6,1e-6 --log late.csv
+python3 - <<'END' || fail "--log behind a front end"
+import csv
+rows = [r for r in csv.DictReader(open("late.csv")) if r["outcome"] == "done"]
+assert len(rows) > 20 and all(r["cached_tokens"] == "0" for r in rows)
+assert all(float(r["arrival_s"]) < float(r["first_token_s"]) <= float(r["end_s"]) for r in rows)
+END
 finish
