@@ -60,6 +60,7 @@ typedef enum TwServing {
     TW_ON_REDUNDANT,
     TW_ON_POLICY,
     TW_ON_SHARED,
+    TW_ON_DISTINCT,
     TW_ON_DRAFTS,
     TW_ON_ACCEPTANCE,
     TW_ON_ACCEPT,

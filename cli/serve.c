@@ -99,6 +99,7 @@ static bool set_policy(const TwOptions *o, TwServeSpec *s, TwEngineSpec *e, int 
     double acceptance;
     *status = TW_USAGE;
     if (!tw_cli_whole(o, TW_ON_SHARED, "shared-prefix", 0, 10000000, 0, &shared) ||
+        !tw_cli_whole(o, TW_ON_DISTINCT, "prompts", 1, 10000000, 0, &s->distinct) ||
         !tw_cli_whole(o, TW_ON_RANK_WAIT, "rank-wait", 0, 1 << 20, 0, &wait) ||
         !tw_cli_whole(o, TW_ON_RANK_GATHER, "rank-gather", 0, 1 << 20, 0, &gather) ||
         !tw_cli_whole(o, TW_ON_DRAFTS, "drafts", 0, TW_DRAFT_MOST, 0, &drafts) ||
@@ -106,7 +107,7 @@ static bool set_policy(const TwOptions *o, TwServeSpec *s, TwEngineSpec *e, int 
         return false;
     *e = (TwEngineSpec){.policy = TW_VLLM_V1,
                         .sglang = {16384, 8192, false, false, 1.0},
-                        .prefix_cache = shared > 0,
+                        .prefix_cache = shared > 0 || s->distinct > 0,
                         .rank_wait = (int)wait,
                         .rank_gather = (int)gather,
                         .speculate = {.draft = (int)drafts}};
@@ -214,7 +215,7 @@ static bool set_load(const TwOptions *o, TwServeSpec *s, TwTrace **trace, int *s
         return false;
     }
     if (o->serving[TW_ON_TRACE]) {
-        static const char *const of_traces[] = {"isl", "osl", "lengths", "shared-prefix", NULL};
+        static const char *const of_traces[] = {"isl", "osl", "lengths", "shared-prefix", "prompts", NULL};
         if (tw_options_idle(o, "--trace", of_traces)) return false;
         if (!tw_cli_file(o->serving[TW_ON_TRACE], "a trace", status)) return false;
         *status = TW_USAGE;
@@ -301,7 +302,7 @@ static void print_text(const TwDeploy *d, const TwServeSpec *s, const TwServeRes
             "such waves\n");
     if (s->engine && s->engine->front_end.output_s > 0.0)
         printf("  the front end has work for %.0f %% of the time\n", 100.0 * r->front_share);
-    if (s->shared_tokens > 0 || (s->trace && tw_trace_shares(s->trace)))
+    if (s->shared_tokens > 0 || s->distinct > 0 || (s->trace && tw_trace_shares(s->trace)))
         printf("  %.1f %% of the prompt tokens were found cached\n", 100.0 * r->hit_share);
     if (s->engine && s->engine->speculate.draft > 0) printf("  %.2f tokens a decode step\n", r->tokens_a_step);
     if (r->saturated)

@@ -80,7 +80,7 @@ static bool read_sessions(const TwOptions *o, TwFleetSpec *f)
 
 static bool read_fleet(const TwOptions *o, TwServeSpec *serve, TwFleetSpec *f)
 {
-    static const char *const of_one[] = {"requests", NULL};
+    static const char *const of_one[] = {"requests", "prompts", NULL};
     int64_t prefills, routers;
     if (tw_options_idle(o, "replicas by themselves, which run --for a time", of_one)) return false;
     if (!tw_cli_whole(o, TW_ON_PROMPTS, "prefill-replicas", 0, 100000, 0, &prefills) ||

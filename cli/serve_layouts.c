@@ -46,6 +46,7 @@ static bool read_input(const TwOptions *o, TwLayoutsInput *in)
                                          "leave",
                                          "for",
                                          "screenshot",
+                                         "prompts",
                                          NULL};
     static const char *const of_splits[] = {"first-token", NULL};
     static const double shares[] = {0.5, 0.9, 0.99};

@@ -84,14 +84,16 @@ static void source_pop(const void *context, void *block, int cell, TwRequest *re
         return;
     }
     int64_t most = l->context_tokens - 1;
-    request->input_tokens = draw(&l->spec->input, tw_random(l->stream, id, 0, TW_PURPOSE_INPUT), most);
+    uint64_t prompt = l->spec->distinct > 0 ? id % (uint64_t)l->spec->distinct : id;
+    request->input_tokens = draw(&l->spec->input, tw_random(l->stream, prompt, 0, TW_PURPOSE_INPUT), most);
     request->output_tokens = draw(&l->spec->output, tw_random(l->stream, id, 0, TW_PURPOSE_OUTPUT),
                                   l->context_tokens - request->input_tokens);
     int32_t shared = l->spec->shared_tokens < request->input_tokens ? l->spec->shared_tokens : request->input_tokens;
-    if (shared > 0) {
-        uint64_t own = tw_content_stream(2, id);
-        request->content = (TwContent){.output_stream = own, .output_start = request->input_tokens, .count = 1};
-        request->content.segment[0] = (TwSegment){1, 0, shared};
+    if (shared > 0 || l->spec->distinct > 0) {
+        uint64_t own = tw_content_stream(2, prompt);
+        request->content =
+            (TwContent){.output_stream = tw_content_stream(3, id), .output_start = request->input_tokens};
+        if (shared > 0) request->content.segment[request->content.count++] = (TwSegment){1, 0, shared};
         if (shared < request->input_tokens)
             request->content.segment[request->content.count++] =
                 (TwSegment){own, shared, request->input_tokens - shared};
@@ -325,12 +327,19 @@ static void summarise_gaps(const TwSketch *before, TwSketch *after, double out[4
     out[3] = tw_sketch_quantile(after, 0.99);
 }
 
+static int by_time(const void *left, const void *right)
+{
+    int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
+    return (a > b) - (a < b);
+}
+
 // From which end to which: offline and of a given number of arrivals all, as clients of benchmarks count; else less the
 // filling and the emptying.
 static void choose_window(const Live *l, int sequences, int64_t *first, int64_t *last)
 {
     int64_t n = l->ended_count, flight = sequences;
     *first = 0, *last = n;
+    if (l->spec->steady > 0 && l->spec->steady + 1 < n) *last = n - l->spec->steady - 1;
     if (l->spec->whole || l->spec->kind == TW_LOAD_OFFLINE || l->spec->kind == TW_LOAD_TRACE) return;
     if (l->spec->kind == TW_LOAD_CLOSED) flight = l->due_room;
     if (l->spec->kind == TW_LOAD_OPEN) {
@@ -345,6 +354,18 @@ static void choose_window(const Live *l, int sequences, int64_t *first, int64_t 
     if (flight > n / 3) return;
     *first = flight;
     *last = n - flight;
+}
+
+// When so many had their first tokens.
+static int64_t first_tokens_ns(const Live *l, int64_t requests)
+{
+    int64_t *at = calloc((size_t)l->ended_count + 1, sizeof *at), ns;
+    if (!at) abort();
+    for (int64_t i = 0; i < l->ended_count; i++) at[i] = l->ended[i].first_ns;
+    qsort(at, (size_t)l->ended_count, sizeof *at, by_time);
+    ns = at[requests - 1];
+    free(at);
+    return ns;
 }
 
 // Mean wait for the first token of those who came in a part of the time of arrivals.
@@ -423,6 +444,16 @@ bool tw_serve(const TwDeploy *deploy, const TwServeSpec *spec, TwServeResult *re
     choose_window(&run.live, (int)sequences, &first, &last);
     if (first > 0) zero_ns = run.live.ended[first - 1].last_ns;
     int64_t end_ns = run.live.ended[last - 1].last_ns;
+    if (last < run.live.ended_count && spec->steady > 0) {
+        int64_t begun = first_tokens_ns(&run.live, spec->steady);
+        while (first < last && run.live.ended[first].last_ns <= begun) first++;
+        if (first == last) {
+            run_free(&run);
+            return tw_fail(error, TW_BAD_INPUT, "%lld requests end before %lld have begun: no steady part",
+                           (long long)last, (long long)spec->steady);
+        }
+        zero_ns = begun;
+    }
     result->span_s = 1e-9 * (double)(end_ns - zero_ns);
     measure(&run.live, first, last, result);
     result->rejected = run.live.rejected;
@@ -440,6 +471,11 @@ bool tw_serve(const TwDeploy *deploy, const TwServeSpec *spec, TwServeResult *re
     tw_workload_sketch(run.workload, run.block, -1, TW_ITL, &gaps[1]);
     summarise_gaps(&gaps[0], &gaps[1], result->itl_s);
     free(gaps);
+    if (spec->steady > 0) {
+        double scale = spec->replicas / result->span_s;
+        result->output_s = (double)(after.output_tokens_done - before.output_tokens_done) * scale;
+        result->input_s = (double)(after.input_tokens_done - before.input_tokens_done) * scale;
+    }
     result->gpu_w = (after.device_j - before.device_j) / result->span_s / deploy->gpus;
     result->front_share = (after.front_s - before.front_s) / result->span_s;
     result->iterations = after.iterations - before.iterations;

@@ -38,9 +38,13 @@ typedef struct TwServeSpec {
     double cap_w;                     // of one GPU, beside its board limit; 0: none
     bool settled;                     // open, a number of requests: measured in the second half of their arrivals
     bool whole;                       // measured from the first request to the last, as clients of benchmarks do
+    // offline: measured from when so many have their first token until all but so many and one have ended, by the
+    // tokens made meanwhile, as clients do that look for a steady part; 0: the whole run
+    int64_t steady;
+    int64_t distinct;    // prompts, sent over and over in this order; 0: every request has its own; not of a trace
     uint64_t seed;
     TwFirstToken first_token;    // where prompts are computed apart
-    const char *log;    // file of one row for each request of the replica; NULL: none
+    const char *log;             // file of one row for each request of the replica; NULL: none
 } TwServeSpec;
 
 // The further engine settings of a load, with the ranks of its layout.

@@ -351,7 +351,7 @@ static const struct {
 } data_sets[] = {
     {"LM Arena", 300.0, 300.0, 4096.0, "chat_llama31_70b_out", NULL},
     {"GPQA", 250.0, 250.0, 32768.0, "reason_qwen3_235b_gpqa_out", NULL},
-    {"Sourcegraph", 3000.0, 3000.0, 0.0, NULL, NULL},
+    {"Sourcegraph", 3000.0, 3000.0, 2048.0, "azure23_code_out", NULL},
     {"OpenOrca+GSM8K", 100.0, 740.0, 1024.0, "mlperf_llama2_70b_out", NULL},
     {"OpenOrca", 40.0, 416.0, 1024.0, "mlperf_llama2_70b_out", NULL},
     {"CNN-DailyMail", 330.0, 1650.0, 128.0, NULL, NULL},
@@ -473,6 +473,56 @@ static void bench_settings(TwThroughputRow *row, double isl, double osl)
     if (model_config) tw_config_destroy(model_config);
 }
 
+// How often ML.ENERGY's runs send their prompts, all at once, by the sequences that the server takes (sweeps.yaml and
+// benchmark.yaml of configs/vllm, ml-energy/benchmark @60f99ccf and before). The first line of a set that fits stands;
+// runs with more sequences than a line names are as its last.
+static const struct {
+    const char *set, *model, *gpu;
+    int prompts;    // different ones
+    int upto[8], repeats[8];
+} mlenergy_runs[] = {
+    {"GPQA", "gpt-oss-20b", "B200", 198, {128, 256, 512, 1024, 2048, 4096}, {1, 2, 3, 6, 11, 21}},
+    {"GPQA", "deepseek", "B200", 198, {128, 256, 512, 768, 1024}, {1, 2, 3, 4, 6}},
+    {"GPQA", "qwen3-30b", "H100", 198, {192, 256}, {1, 2}},
+    {"GPQA", "", "", 198, {128, 256, 512, 768, 1024, 2048, 3072, 4096}, {1, 2, 3, 5, 6, 12, 18, 24}},
+    {"LM Arena", "llama-3.1-8b", "B200", 1024, {64, 256, 512, 1024, 2048, 4096}, {1, 2, 3, 4, 8, 16}},
+    {"LM Arena", "llama-3.1-8b", "H100", 1024, {192, 512, 1024}, {1, 2, 3}},
+    {"LM Arena", "llama-3.1-70b", "", 1024, {384, 1024, 2048, 3072}, {1, 2, 3, 4}},
+    {"LM Arena", "qwen3-8b", "B200", 1024, {128, 512, 1536, 2048}, {1, 2, 4, 6}},
+    {"LM Arena", "qwen3-14b", "B200", 1024, {256, 1024, 2048, 4096}, {1, 2, 3, 7}},
+    {"LM Arena", "qwen3-30b", "", 1024, {192, 1024, 1536}, {1, 2, 3}},
+    {"LM Arena", "qwen3-32b", "B200", 1024, {192, 512}, {1, 2}},
+    {"LM Arena", "", "", 1024, {512, 1024, 2048, 3072, 4096}, {1, 2, 3, 4, 6}},
+    {"Sourcegraph", "qwen3-coder-480b", "", 1024, {256, 512, 1024, 1536}, {1, 2, 4, 6}},
+    {"Sourcegraph", "", "", 1024, {128, 256, 512, 768}, {1, 2, 3, 4}},
+};
+
+// ML.ENERGY's client (mlenergy/llm/benchmark.py, RequestTracker): all requests at once to a server that takes so many;
+// from when as many have their first token until all but as many and one have ended. vLLM keeps prompts in its cache.
+static bool set_mlenergy(TwThroughputRow *row, const Columns *c)
+{
+    TwServeSpec *s = &row->serve;
+    int most = (int)number_of(c, "concurrency");
+    if (s->replicas != 1.0) return false;
+    for (size_t i = 0; i < sizeof mlenergy_runs / sizeof *mlenergy_runs; i++) {
+        if (!holds(text_of(c, "len_dist"), mlenergy_runs[i].set) || !begins(row->model, mlenergy_runs[i].model) ||
+            !begins(row->gpu, mlenergy_runs[i].gpu))
+            continue;
+        int repeats = 1;
+        for (int k = 0; k < 8 && mlenergy_runs[i].upto[k] > 0; k++) {
+            repeats = mlenergy_runs[i].repeats[k];
+            if (most <= mlenergy_runs[i].upto[k]) break;
+        }
+        s->distinct = mlenergy_runs[i].prompts;
+        s->requests = s->distinct * repeats;
+        if (s->requests < most + 2) return false;
+        s->kind = TW_LOAD_OFFLINE;
+        row->concurrency = s->concurrency = s->steady = most;
+        return true;
+    }
+    return false;
+}
+
 static bool set_load(TwThroughputRow *row, const Columns *c, double isl, double osl)
 {
     TwServeSpec *s = &row->serve;
@@ -490,6 +540,7 @@ static bool set_load(TwThroughputRow *row, const Columns *c, double isl, double 
         s->kind = TW_LOAD_SATURATED;
     } else if (begins(mode, "closed_loop")) {
         if (isnan(concurrency)) return cannot(row, "no concurrency is published");
+        if (begins(row->source, "MLENERGY") && set_mlenergy(row, c)) return true;
         s->kind = TW_LOAD_CLOSED;
         s->concurrency = concurrency;
         // its client sends ten prompts for each in flight, all from the start, and takes means over all of them
@@ -555,6 +606,7 @@ static void set_front_end(TwThroughputRow *row, Engine engine)
     if (engine == VLLM) row->engine_spec = (TwEngineSpec){.policy = TW_VLLM_V1};
     (void)tw_front_end_named(engine == VLLM ? "vllm" : "sglang", &row->engine_spec.front_end);
     if (engine == VLLM) row->engine_spec.front_end.request_s += template_s(row);
+    row->engine_spec.prefix_cache = row->serve.distinct > 0;
     row->serve.engine = &row->engine_spec;
 }
 

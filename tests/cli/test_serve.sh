@@ -47,6 +47,19 @@ done
 expect 2 "did you mean sglang" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --policy sglan
 expect 2 "acceptance" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --acceptance 0.5
 expect 0 "75.0 % of the prompt tokens" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --concurrency 16 --isl 1024 --osl 64 --shared-prefix 768 --policy sglang
+# prompts that are sent over and over are found, but for their last block; more of them than the cache holds are not
+expect 0 "" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --concurrency 16 --isl 1024 --osl 64 --requests 320 --json
+cp out.txt own.json
+expect 0 "" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --concurrency 16 --isl 1024 --osl 64 --requests 320 --prompts 320 --json
+cp out.txt each.json
+expect 0 "" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --concurrency 16 --isl 1024 --osl 64 --requests 320 --prompts 16 --json
+python3 - <<'END' || fail "prompts sent over and over"
+import json
+own, each, few = (json.load(open(f))["points"][0] for f in ("own.json", "each.json", "out.txt"))
+assert each["prefix_hit_share"] == 0 and abs(each["output_tokens_per_s"] / own["output_tokens_per_s"] - 1) < 1e-9, each
+assert 0.97 < few["prefix_hit_share"] < 1 and few["output_tokens_per_s"] > 1.2 * own["output_tokens_per_s"], few
+END
+expect 2 "prompts" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --rate 5 --router least_loaded --prompts 8
 expect 0 "2.95 tokens a decode step" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --concurrency 16 --isl 512 --osl 128 --drafts 3 --acceptance 0.8 --front-end none
 expect 0 "tokens a decode step" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --concurrency 16 --isl 512 --osl 128 --drafts 3 --acceptance 0.8 --accept drawn
 expect 2 "expected mean or drawn" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --drafts 3 --accept lucky
