@@ -517,7 +517,8 @@ static bool set_mlenergy(TwThroughputRow *row, const Columns *c)
         s->requests = s->distinct * repeats;
         if (s->requests < most + 2) return false;
         s->kind = TW_LOAD_OFFLINE;
-        row->concurrency = s->concurrency = s->steady = most;
+        s->steady = most;
+        row->concurrency = s->concurrency = most;
         return true;
     }
     return false;
@@ -726,6 +727,15 @@ static bool before_flashinfer(const TwThroughputRow *row)
     return sscanf(row->engine, "%*4s 0.%d", &minor) == 1 && minor < 20;
 }
 
+// vLLM 0.11.1 multiplies block-scaled fp8 experts by DeepGEMM at any number of tokens (pull request 26197; under tensor
+// parallelism over eight not since 29346, which is later). ML.ENERGY's configuration for DeepSeek on B200 sets
+// VLLM_USE_FLASHINFER_MOE_FP8.
+static bool deepgemm(const TwThroughputRow *row)
+{
+    if (begins(row->model, "deepseek") && begins(row->gpu, "B200")) return false;
+    return holds(row->engine, "vLLM 0.11.1") && strcmp(row->deploy.precision, "fp8_block") == 0;
+}
+
 // The release whose account of memory a row's engine has; of rows without a number the middle one.
 static TwProfile profile_of(const TwThroughputRow *row)
 {
@@ -757,6 +767,7 @@ static void set_engine(TwThroughputRow *row, const Columns *c, Engine engine)
         break;
     case VLLM:
         d->engine = before_flashinfer(row) ? TW_ENGINE_TRITON : TW_ENGINE_VLLM;
+        if (deepgemm(row)) d->engine = TW_ENGINE_DEEPGEMM;
         d->profile = profile_of(row);
         d->host_step_s = host_step_s, d->host_sequence_s = python_sequence_s;
         // scales a channel, as Meta's release has them: CUTLASS's grouped products there too (pull request 16537)

@@ -56,7 +56,7 @@ const TwKind tw_accelerator_kind = {
     "accelerator", "accelerator", accelerator_fields, TW_COUNT(accelerator_fields), NULL, 0,
 };
 
-const char *const tw_kernel_engines[] = {"trtllm", "vllm", "triton", "cutedsl", NULL};
+const char *const tw_kernel_engines[] = {"trtllm", "vllm", "triton", "cutedsl", "deepgemm", NULL};
 
 const char *const tw_sampler_names[] = {"argmax", "sort", "rejection", NULL};
 

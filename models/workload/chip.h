@@ -49,11 +49,13 @@ int tw_word_place(const char *word, const char *const *words);
 // Whose kernels: engines bring their own for experts. The tables' fits are of TensorRT-LLM's rows.
 // Triton: what vLLM took before 0.20 on every chip; on Hopper the same as its later ones.
 // CuTe DSL: TensorRT-LLM's backend CUTEDSL of nvfp4 experts (1.2 on); all else as TensorRT-LLM's.
+// DeepGEMM: block-scaled fp8 experts of vLLM 0.11.1; all else as Triton's.
 typedef enum TwKernelEngine {
     TW_ENGINE_TRTLLM,
     TW_ENGINE_VLLM,
     TW_ENGINE_TRITON,
     TW_ENGINE_CUTEDSL,
+    TW_ENGINE_DEEPGEMM,
     TW_KERNEL_ENGINES
 } TwKernelEngine;
 extern const char *const tw_kernel_engines[];    // NULL-ended, in this order

@@ -615,20 +615,27 @@ static double triton_times(const TwKernelModel *model, TwNumber number, double t
     return number == TW_BF16 ? along(bf16, 3, log2(tokens)) : 1.5;
 }
 
+// Tokens that go with the busiest GPU's rows.
+static double busiest_tokens(const TwKernelModel *model, const TwKernelShape *s)
+{
+    return s->balanced ? s->m : s->m * skew(model, s->m * s->top_k / s->experts, s->ep);
+}
+
 // Experts of the busiest GPU, which has more rows, but weights as all have; *rows of tokens that go with it.
 static TwOpCost busiest_experts(const TwKernelModel *model, const TwKernelShape *s, double *rows)
 {
     double e = tw_number_bytes(s->number);
-    *rows = s->balanced ? s->m : s->m * skew(model, s->m * s->top_k / s->experts, s->ep);
+    *rows = busiest_tokens(model, s);
     return tw_op_moe_mixed(*rows, s->hidden, s->inter, s->experts, s->top_k, s->tp, s->ep, e, e);
 }
 
-// Grouped GEMMs over the rows that an all-to-all brings. DeepGEMM publishes ten of DeepSeek-V3's in fp8 on H800, rows
-// of an expert together or with room for each (its README): 0.46 to 0.66 of the roofline, 0.57 on average, from 256
-// rows an expert to 8,192. Other types and chips: the same.
+// DeepGEMM publishes ten grouped GEMMs of DeepSeek-V3 in fp8 on H800, rows of an expert together or with room for each
+// (its README): 0.46 to 0.66 of the roofline, 0.57 on average, from 256 rows an expert to 8,192.
+static const double grouped_u = 0.57;
+
+// Grouped GEMMs over the rows that an all-to-all brings. Other types and chips: the same.
 static TwKernelCost query_brought(const TwKernelModel *model, const TwKernelShape *s)
 {
-    const double grouped_u = 0.57;
     double m;
     TwOpCost op = busiest_experts(model, s, &m);
     TwOpCost silu = tw_op_silu(m * s->top_k / s->ep, s->inter / s->tp, tw_number_bytes(s->number));
@@ -657,10 +664,41 @@ static TwKernelCost query_cutedsl(const TwKernelModel *model, const TwKernelShap
     return finish(model, s, cost, bounds, t0, s->m);
 }
 
+// Block-scaled fp8 experts of vLLM 0.11.1, its class DeepGemmExperts: rows of an expert filled up to 128, in a buffer
+// with room for all pairs of token and expert, those of other GPUs' experts too, and 127 rows an expert more. Tiles of
+// no expert's rows are read and written all the same; Hopper's kernel alone does not multiply them, taken to last as
+// long. The share of bandwidth from times published with vLLM's pull request 13932 (docs/calibration.md).
+static TwKernelCost query_deepgemm(const TwKernelModel *model, const TwKernelShape *s)
+{
+    const double tile = 128.0, memory_u = 0.72;
+    double e = tw_number_bytes(s->number), inter = s->inter / s->tp, expert = 3.0 * s->hidden * inter;
+    double m = busiest_tokens(model, s);
+    Bounds bounds = {tw_chip_peak(&model->chip, s->number), model->chip.bandwidth_bytes_s, true};
+    double rows = m * s->top_k / s->ep, active = tw_op_active_experts(s->experts, s->top_k, s->m, s->ep);
+    double filled = fmax(active * tile, rows + 0.5 * active * tile);
+    double all = fmax(s->m * s->top_k + s->experts / s->ep * (tile - 1.0), filled);
+    // of a row: both products' inputs and outputs
+    double row_bytes = (e + 2.0) * s->hidden + (4.0 + e) * inter;
+    TwOpCost own = {2.0 * expert * filled, active * expert * e + filled * row_bytes};
+    TwOpCost rest = {2.0 * expert * (all - filled), (all - filled) * row_bytes};
+    // tokens quantised and dealt, the activation over the buffer in two passes, outputs gathered
+    double passes = (m * (2.0 + e + 2.0) + rows * (2.0 * e + 2.0)) * s->hidden + all * inter * (4.0 + 2.0 + 2.0 + e);
+    double flops = grouped_u * bounds.flops, bandwidth = memory_u * bounds.bandwidth;
+    double t0 = 2.0 * launch_s + 6.0 * glue_s;
+    TwKernelCost cost = {.flop = own.flop + (model->hopper ? 0.0 : rest.flop),
+                         .bytes = own.bytes + rest.bytes + passes,
+                         .evidence = model->hopper ? TW_PUBLISHED : TW_TRANSFERRED};
+    cost.t_s = t0 + tw_op_bound_s(own, flops, bandwidth) + tw_op_bound_s(rest, flops, bandwidth) +
+               passes / (glue_utilisation * bounds.bandwidth);
+    return finish(model, s, cost, bounds, t0, s->m);
+}
+
 static TwKernelCost query_moe(const TwKernelModel *model, const TwKernelShape *s)
 {
     bool carried, triton = s->engine == TW_ENGINE_TRITON;
     TwKernelShape of = *s;
+    if (s->engine == TW_ENGINE_DEEPGEMM && s->number == TW_FP8_BLOCK) return query_deepgemm(model, s);
+    if (s->engine == TW_ENGINE_DEEPGEMM) triton = true;
     if (triton) of.engine = TW_ENGINE_VLLM;
     if (s->engine == TW_ENGINE_CUTEDSL) {
         if (s->number == TW_FP4) return query_cutedsl(model, s);

@@ -102,6 +102,9 @@ static bool check_shapes(const TwStepSpec *spec, TwError *error)
     if (spec->engine == TW_ENGINE_CUTEDSL && strcmp(spec->precision, "fp4") != 0)
         return tw_fail(error, TW_BAD_INPUT, "kernels = \"cutedsl\" beside precision = \"%s\", expected fp4",
                        spec->precision);
+    if (spec->engine == TW_ENGINE_DEEPGEMM && strcmp(spec->precision, "fp8_block") != 0)
+        return tw_fail(error, TW_BAD_INPUT, "kernels = \"deepgemm\" beside precision = \"%s\", expected fp8_block",
+                       spec->precision);
     if (spec->comm_count < 0 || !(spec->memory_fraction > 0.0 && spec->memory_fraction <= 1.0))
         return tw_fail(error, TW_BAD_INPUT, "memory_fraction = %g, expected more than 0, at most 1",
                        spec->memory_fraction);

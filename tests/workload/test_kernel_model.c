@@ -495,6 +495,47 @@ static void cutedsl_is_as_published(void)
     chip_close(&b200);
 }
 
+// vLLM's pull request 13932: what 2,048 inner columns of DeepSeek-V3's experts take longer than 256 on an H100, us (its
+// other work does not depend on them). MiniMax-M2 over four H100, 62 layers: a step of ten tokens takes 15.8 ms longer
+// than with Triton's (pull request 112 of vLLM's recipes).
+static void deepgemm_is_as_published(void)
+{
+    static const struct {
+        double tokens, us;
+    } want[] = {{128, 4419}, {256, 4548}, {512, 4687}, {1024, 4964}, {2048, 5571}};
+    Chip h100 = chip_open("h100_sxm"), b200 = chip_open("b200_sxm");
+    TwKernelShape moe = {.op = TW_KERNEL_MOE, .engine = TW_ENGINE_DEEPGEMM, .number = TW_FP8_BLOCK, .hidden = 7168};
+    moe.inter = 2048, moe.experts = 256, moe.top_k = 8, moe.ep = 1, moe.balanced = true;
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+        moe.m = want[i].tokens, moe.tp = 1;
+        double wide = us(&h100, moe);
+        moe.tp = 8;
+        CHECK_NEAR((wide - us(&h100, moe)) / want[i].us, 1.0, 0.08);
+    }
+    CHECK(tw_kernel_query(h100.model, &moe).evidence == TW_PUBLISHED);
+    CHECK(tw_kernel_query(b200.model, &moe).evidence == TW_TRANSFERRED);
+    TwKernelShape minimax = moe, triton;
+    minimax.hidden = 3072, minimax.inter = 1536, minimax.tp = 4, minimax.m = 10;
+    triton = minimax, triton.engine = TW_ENGINE_TRITON;
+    CHECK_NEAR((us(&h100, minimax) - us(&h100, triton)) / (15800.0 / 62.0), 1.0, 0.27);
+    // few tokens: Blackwell multiplies the rows of no expert too
+    moe.m = 8, moe.tp = 1, moe.ep = 8;
+    double rows = 8 * 8 + 32 * 127.0, flop = 6.0 * 7168 * 2048;
+    CHECK_NEAR(tw_kernel_query(b200.model, &moe).flop / (rows * flop), 1.0, 1e-9);
+    CHECK(tw_kernel_query(h100.model, &moe).flop < 0.5 * rows * flop);
+    // many: as many rows as pairs of token and expert on all GPUs
+    moe.m = 8192;
+    rows = 8192 * 8 + 32 * 127.0;
+    CHECK_NEAR(tw_kernel_query(b200.model, &moe).flop / (rows * flop), 1.0, 1e-9);
+    // other types: Triton's
+    moe.number = TW_BF16;
+    double other = us(&h100, moe);
+    moe.engine = TW_ENGINE_TRITON;
+    CHECK(us(&h100, moe) == other);
+    chip_close(&h100);
+    chip_close(&b200);
+}
+
 // Experts of known models by engine and routing, against rows of the tables at the nodes (H100, DeepSeek-V3 in
 // fp8_block).
 static void experts_by_engine_and_routing(void)
@@ -668,6 +709,7 @@ int main(void)
     experts_by_engine_and_routing();
     triton_experts_of_blackwell();
     cutedsl_is_as_published();
+    deepgemm_is_as_published();
     unified_prompts();
     mixed_experts();
     brought_experts();

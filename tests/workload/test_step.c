@@ -575,6 +575,9 @@ static void attention_as_released_or_said(void)
     f.spec.output_precision = NULL, f.spec.engine = TW_ENGINE_CUTEDSL, f.spec.precision = "fp8";
     CHECK(!tw_step_create(&none, &f.spec, &error));
     CHECK_HOLDS(error.text, "kernels = \"cutedsl\" beside precision = \"fp8\", expected fp4");
+    f.spec.engine = TW_ENGINE_DEEPGEMM;
+    CHECK(!tw_step_create(&none, &f.spec, &error));
+    CHECK_HOLDS(error.text, "kernels = \"deepgemm\" beside precision = \"fp8\", expected fp8_block");
     fixture_close(&f);
 
     // a chip without fp4 units
