@@ -154,7 +154,7 @@ void tw_accounts_book(const TwPlant *plant, void *block, TwSupply supply, bool u
     TwAccounts *a = tw_at(block, plant->accounts.state);
     double window_s = until_s - from_s, mid_s = 0.5 * (from_s + until_s);
     double bought_w = supply.bought_w, solar_w = supply.solar_w;
-    double utility_w = bought_w + solar_w + supply.generated_w, made_kwh = supply.generated_w * window_s / 3.6e6;
+    double made_kwh = supply.generated_w * window_s / 3.6e6;
     double bought_j = bought_w * window_s, kwh = bought_j / 3.6e6, solar_kwh = solar_w * window_s / 3.6e6;
     double price = tw_accounts_price(plant, mid_s), carbon = grid_carbon_g_kwh(plant, mid_s);
     a->bought_j += bought_j;
@@ -172,10 +172,10 @@ void tw_accounts_book(const TwPlant *plant, void *block, TwSupply supply, bool u
     a->carbon_sum += carbon * window_s;
     tw_demand_add(&a->demand, bought_j, from_s, until_s, plant->tariff.demand_window_s, plant->tariff.demand_period_s);
     if (under_target) {
-        a->curtailed_j += fmax(a->baseline_w - utility_w, 0.0) * window_s;
+        a->curtailed_j += fmax(a->baseline_w - bought_w, 0.0) * window_s;
     } else {
         a->baseline_s = fmin(a->baseline_s + window_s, BASELINE_S);
-        a->baseline_w += (utility_w - a->baseline_w) * fmin(window_s / a->baseline_s, 1.0);
+        a->baseline_w += (bought_w - a->baseline_w) * fmin(window_s / a->baseline_s, 1.0);
     }
 }
 

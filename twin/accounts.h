@@ -13,8 +13,8 @@ typedef struct TwAccounts {
     double bought_j, solar_j, generated_j;
     double fuel_usd;    // of energy_usd: what generation on the site cost
     double energy_usd, carbon_g, market_g, marginal_g;
-    double curtailed_j;    // not drawn under load targets and curtailments, against the quarter of an hour before
-    double baseline_w;     // mean draw of about the last quarter of an hour without a target
+    double curtailed_j;    // not bought under load targets and curtailments, against the quarter of an hour before
+    double baseline_w;     // mean bought of about the last quarter of an hour without a target
     double baseline_s;
     double price_sum, carbon_sum;    // over time, for the means of the span
     TwDemand demand;

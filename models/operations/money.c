@@ -44,10 +44,9 @@ bool tw_price_overlap(const TwPriceHours *rows, int count, int *day, double *hou
     return false;
 }
 
-void tw_demand_add(TwDemand *d, double energy_j, double from_s, double until_s, double window_s, double period_s)
+static void add_to_window(TwDemand *d, double energy_j, int64_t window, double mid_s, double window_s, double period_s)
 {
-    double mid_s = 0.5 * (from_s + until_s);
-    int64_t window = (int64_t)floor(mid_s / window_s), period = (int64_t)floor(mid_s / period_s);
+    int64_t period = (int64_t)floor(mid_s / period_s);
     if (window != d->window) {
         d->peak_w = fmax(d->peak_w, d->window_j / window_s);
         d->highest_w = fmax(d->highest_w, d->peak_w);
@@ -60,6 +59,23 @@ void tw_demand_add(TwDemand *d, double energy_j, double from_s, double until_s, 
         d->period = period;
     }
     d->window_j += energy_j;
+}
+
+void tw_demand_add(TwDemand *d, double energy_j, double from_s, double until_s, double window_s, double period_s)
+{
+    const double slack = 1e-6;    // of a window: what sums of times leave
+    double span_s = until_s - from_s;
+    int64_t first = (int64_t)floor(from_s / window_s + slack), last = (int64_t)ceil(until_s / window_s - slack) - 1;
+    if (last <= first) {
+        double mid_s = 0.5 * (from_s + until_s);
+        add_to_window(d, energy_j, (int64_t)floor(mid_s / window_s), mid_s, window_s, period_s);
+        return;
+    }
+    for (int64_t w = first; w <= last; w++) {
+        double begin_s = fmax(from_s, (double)w * window_s), end_s = fmin(until_s, (double)(w + 1) * window_s);
+        double share = (end_s - begin_s) / span_s;
+        add_to_window(d, energy_j * share, w, 0.5 * (begin_s + end_s), window_s, period_s);
+    }
 }
 
 // The running window counts with what it holds so far, never more than its mean will be; but of the first one, that

@@ -33,7 +33,7 @@ typedef struct TwDemand {
     double charged_w;          // sum of the peaks of periods that ended
     double highest_w;          // of all
 } TwDemand;
-// Energy of a span that lies inside one window.
+// Energy drawn evenly over a span: each window gets its part of it.
 void tw_demand_add(TwDemand *demand, double energy_j, double from_s, double until_s, double window_s, double period_s);
 // Sum of peaks with the running period counted in, and the highest of all, W, now_s from the start.
 double tw_demand_sum_w(const TwDemand *demand, double window_s, double now_s);

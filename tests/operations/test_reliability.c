@@ -95,6 +95,15 @@ static void prices_follow_the_hours(void)
     tw_demand_add(&brief, 600.0 * 2e6, 300.0, 900.0, 900.0, 7200.0);
     tw_demand_add(&brief, 300.0 * 3e6, 900.0, 1200.0, 900.0, 7200.0);
     CHECK_NEAR(tw_demand_highest_w(&brief, 900.0, 1200.0), 2e6, 1e-12);
+    // spans that do not end where windows do: an even draw is its own demand
+    static const double lengths_s[][2] = {{10.0, 1.0}, {10.0, 7.0}, {10.0, 15.0}, {900.0, 60.0}, {7.0, 900.0}};
+    for (size_t i = 0; i < sizeof lengths_s / sizeof *lengths_s; i++) {
+        double span_s = lengths_s[i][0], window_s = lengths_s[i][1];
+        TwDemand even = {0};
+        for (int k = 0; k < 1000; k++)
+            tw_demand_add(&even, span_s * 2e6, k * span_s, (k + 1) * span_s, window_s, 2592000.0);
+        CHECK_NEAR(tw_demand_highest_w(&even, window_s, 1000.0 * span_s), 2e6, 1e-12);
+    }
     CHECK_NEAR(tw_recovery(0.08, 15.0), 0.116829545, 1e-8);
     CHECK_NEAR(tw_recovery(0.0, 10.0), 0.1, 1e-15);
 }
