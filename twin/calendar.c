@@ -33,7 +33,9 @@ bool tw_calendar_read(const char *text, TwCalendar *calendar)
 
 void tw_calendar_text(const char *year_of, double second_of_year, char text[32])
 {
-    static const int days[12] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    int days[12] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31}, year = 1;
+    sscanf(year_of, "%4d", &year);
+    days[1] += leap(year);
     int day = (int)(second_of_year / 86400.0), month = 0, second = (int)fmod(second_of_year, 86400.0);
     while (month < 11 && day >= days[month]) day -= days[month++];
     snprintf(text, 32, "%.4s-%02u-%02u %02u:%02u:%02u", year_of, (unsigned)(month + 1) % 100, (unsigned)(day + 1) % 100,

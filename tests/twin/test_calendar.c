@@ -29,9 +29,23 @@ static void other_texts_are_refused(void)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) CHECK(!tw_calendar_read(bad[i], &c));
 }
 
+// a time of the year, written in any year's calendar, reads back as the same time
+static void texts_read_back(void)
+{
+    static const char *const years[] = {"2026-07-01 00:00:00", "2028-01-01 00:00:00", "1900-06-01 00:00:00"};
+    for (size_t y = 0; y < sizeof years / sizeof *years; y++)
+        for (int hour = 0; hour < 8760; hour += 5) {
+            char text[32];
+            TwCalendar c;
+            tw_calendar_text(years[y], hour * 3600.0, text);
+            CHECK(tw_calendar_read(text, &c) && c.second_of_year == hour * 3600.0);
+        }
+}
+
 int main(void)
 {
     known_days();
+    texts_read_back();
     other_texts_are_refused();
     return check_failures != 0;
 }
