@@ -154,8 +154,12 @@ static bool read_lines(TwWeather *weather, FILE *file, const char *path, Raw *ra
         // year, month, day, hour
         double month, day;
         if (field(line, 1, text, sizeof text) && read_number(text, &month) && field(line, 2, text, sizeof text) &&
-            read_number(text, &day) && month == 2.0 && day == 29.0 && leap == 0)
-            leap = number;
+            read_number(text, &day)) {
+            if (hour == 0 && (month != 1.0 || day != 1.0))
+                return tw_fail_at(error, path, number, 0, "begins on day %g of month %g, expected 1 January", day,
+                                  month);
+            if (month == 2.0 && day == 29.0 && leap == 0) leap = number;
+        }
         if (hour == TW_HOURS && leap > 0)
             return tw_fail_at(error, path, leap, 0, "29 February: more than 8760 records, expected a year without it");
         if (hour == TW_HOURS) return tw_fail_at(error, path, number, 0, "more than 8760 records");

@@ -142,7 +142,7 @@ static bool read_with(const char *periods, int first, int last, const char *from
     for (int i = 0; i < 6; i++) fputs("HEADER\n", f);
     fprintf(f, "DATA PERIODS,1,%s,Data,Sunday,1/1,12/31\n", periods);
     for (int h = 0; h < TW_HOURS; h++) {
-        int day = h / 24, month = day < 60 ? 2 : 3;    // with a 29 February
+        int day = h / 24, month = day == 0 ? 1 : day < 60 ? 2 : 3;    // with a 29 February
         snprintf(line, sizeof line, "2000,%d,%d,%d,0,flags,%.1f,2.6,60,90000,rest", month, day < 58 ? 1 : day - 30,
                  h % 24 + 1, 10.0 + (h % 24 == 23));
         char *at = h >= first && h <= last ? strstr(line, from) : NULL;
@@ -201,6 +201,10 @@ static void other_lengths_are_refused(void)
     CHECK(!read_with("1", 1, 0, "one more", "", &error));
     CHECK_HOLDS(error.text, "29 February: more than 8760 records");
     CHECK(error.line == 8 + 59 * 24 + 1);
+    // a file whose year begins in July would have its summer in winter
+    CHECK(!read_with("1", 0, 0, "2000,1,1,", "2000,7,1,", &error));
+    CHECK_HOLDS(error.text, "begins on day 1 of month 7, expected 1 January");
+    CHECK(error.line == 9);
 }
 
 // T07: Chicago's typical year
