@@ -9,7 +9,7 @@ static const struct {
     const char *name, *unit, *label, *boundary;
 } figures[] = {
     {"kwh_per_token", "kWh", "energy of a token", "all electricity into the site / output tokens"},
-    {"pue", "1", "PUE", "all electricity into the site / (racks at AC + fabric)"},
+    {"pue", "1", "PUE", "electricity into the site less what stores kept / (racks at AC + fabric)"},
     {"wue_l_per_kwh", "L/kWh", "WUE", "water evaporated and blown down / IT energy"},
     {"cue_kg_per_kwh", "kg/kWh", "CUE", "(hourly grid carbon x bought + generation's x made) / IT energy"},
     {"energy_mwh", "MWh", "energy", "all electricity into the site over the span, grid and generation"},
@@ -118,9 +118,8 @@ void tw_card_print(const TwReport *r, const TwPlant *plant, FILE *f)
     double life = plant->tariff.years * 8760.0 / hours;
     parts_line(f, r, "energy by source, MWh:", sources, TW_COUNT(sources), hours);
     parts_line(f, r, "energy by stage, MWh:", energy, TW_COUNT(energy), hours);
-    fprintf(f, "\n  PUE: IT 1 + cooling %.3g + electrical losses %.3g + into stores %.3g",
-            tw_report_value(r, "cooling.power_mw.mean") / it_mw, tw_report_value(r, "power.losses_mw.tree") / it_mw,
-            tw_report_value(r, "power.storage_mw.mean") / it_mw);
+    fprintf(f, "\n  PUE: IT 1 + cooling %.3g + electrical losses %.3g",
+            tw_report_value(r, "cooling.power_mw.mean") / it_mw, tw_report_value(r, "power.losses_mw.tree") / it_mw);
     fprintf(f, "\n  WUE: %.4g m3 of water over %.4g MWh of IT",
             tw_report_value(r, "cooling.wue_l_per_kwh") * it_mw * hours, it_mw * hours);
     parts_line(f, r, "CUE, t of CO2:", carbon, TW_COUNT(carbon), 1e-3);

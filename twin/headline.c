@@ -9,7 +9,7 @@ const TwSeriesInfo tw_headline_series[TW_HEADLINE_COUNT] = {
     {"output_per_s_per_mw_utility", "1/s/MW", "output tokens per MW of utility power since the start"},
     {"output_per_s", "1/s", "output tokens since the start"},
     {"ttft_p99_s", "s", "time to first token since warm-up, 99 %"},
-    {"pue", "1", "utility energy over IT energy since the start"},
+    {"pue", "1", "utility energy less what stores kept, over IT energy since the start"},
     {"chip_max_degc", "degC", "hottest chip since the start"},
     {"utility_mean_w", "W", "utility power, mean since the start"},
     {"binding", "1",
@@ -34,7 +34,7 @@ void tw_headline_values(const TwState *state, double v[TW_HEADLINE_COUNT])
     v[TW_HEADLINE_TOKENS_PER_MW] = over(output, m->utility_j * 1e-6);
     v[TW_HEADLINE_TOKENS] = over(output, time_s);
     v[TW_HEADLINE_TTFT] = tw_sketch_quantile(&ttft, 0.99);
-    v[TW_HEADLINE_PUE] = over(m->utility_j, m->rack_j + m->fabric_j);
+    v[TW_HEADLINE_PUE] = over(m->utility_j - m->storage_j, m->rack_j + m->fabric_j);
     v[TW_HEADLINE_CHIP] = m->chip_max_degc;
     v[TW_HEADLINE_UTILITY] = over(m->utility_j, time_s);
     v[TW_HEADLINE_BINDING] = tw_limits_binding(state);

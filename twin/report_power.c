@@ -156,8 +156,10 @@ void tw_report_power(TwReport *report, const TwState *state)
     tw_report_add(report, "power.it_mw.peak", "MW", "racks and fabric, highest window", m->it_peak_w * 1e-6);
     tw_report_add(report, "power.demand_mw.peak", "MW", "what the racks wanted at once", m->demand_peak_w * 1e-6);
     tw_report_add(report, "power.granted_rack_kw.min", "kW", "least that a rack was granted", m->granted_min_w * 1e-3);
-    tw_report_add(report, "power.pue", "1", "utility energy over IT energy (racks at AC, fabric)",
-                  tw_over(m->utility_j, it_j));
+    // what lies in stores is not used yet, what they gave was: over a span that ends as it began it is no matter
+    tw_report_add(report, "power.pue", "1",
+                  "utility energy less what stores kept, over IT energy (racks at AC, fabric)",
+                  tw_over(m->utility_j - m->storage_j, it_j));
     double gpus_j = m->rack_j - m->host_j - m->shelf_j;
     if (fabs(gpus_j) < 1e-12 * m->rack_j) gpus_j = 0.0;    // what sums leave of nothing
     tw_report_add(report, "power.losses_mw.tree", "MW", "electrical tree",

@@ -214,7 +214,7 @@ static void figures(FILE *f, const TwReport *r)
     }
     line(f, r, "racks wanted, peak", "power.demand_mw.peak", 1e3, "kW", "at full clock");
     line(f, r, "least granted to a rack", "power.granted_rack_kw.min", 1.0, "kW", "");
-    line(f, r, "PUE", "power.pue", 1.0, "", "utility over racks at AC and fabric; includes losses and cooling");
+    line(f, r, "PUE", "power.pue", 1.0, "", "utility, less what stores kept, over racks at AC and fabric");
     line(f, r, "WUE", "cooling.wue_l_per_kwh", 1.0, "L/kWh", "");
     line(f, r, "CUE", "carbon.cue_kg_per_kwh", 1.0, "kg/kWh", "");
     line(f, r, "hottest chip", "cooling.chip_degc.max", 1.0, "degC", "");
