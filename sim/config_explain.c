@@ -1,4 +1,4 @@
-// One setting explained: what it may be, what it is, and who said so.
+// One setting explained: what it may be, what it is, and who said so; of a group, which settings it has.
 
 #include "sim/config_inner.h"
 
@@ -115,10 +115,52 @@ static void explain(void *context, const TwNode *node, int field)
     to->last = now, to->node = node;
 }
 
+// The kind of group that a path names; NULL: none. "." is the whole file.
+static const TwKind *kind_at(const TwKind *kind, const char *path)
+{
+    if (strcmp(path, ".") == 0) return kind;
+    for (size_t length; *path && kind; path += length + (path[length] == '.')) {
+        const TwKind *below = NULL;
+        length = strcspn(path, ".");
+        for (int i = 0; i < kind->child_count; i++) {
+            const char *name = kind->children[i].name;
+            if (strlen(name) == length && memcmp(name, path, length) == 0) below = kind->children[i].kind;
+        }
+        kind = below;
+    }
+    return kind;
+}
+
+// What may stand in a group: its settings with unit and default, and the groups below it.
+static void print_kind(const TwKind *kind, const char *path, FILE *stream)
+{
+    if (kind->folder) fprintf(stream, "part = \"NAME\": one of facilities/parts/%s\n", kind->folder);
+    for (int i = 0; i < kind->field_count; i++) {
+        const TwField *field = &kind->fields[i];
+        const char *unit = strcmp(field->unit, "1") == 0 ? "" : field->unit, *standard = field->standard;
+        fprintf(stream, "%-26s %-8s %-14s %s\n", field->name, unit,
+                !standard   ? "required"
+                : *standard ? standard
+                            : "-",
+                field->text);
+    }
+    for (int i = 0; i < kind->child_count; i++) {
+        const TwChild *child = &kind->children[i];
+        const char *shape = child->shape == TW_LIST ? "list" : "group", *up = strcmp(path, ".") == 0 ? "" : path;
+        fprintf(stream, "%-26s %-8s %-14s %s: --explain %s%s%s\n", child->name, "", shape, child->text, up,
+                *up ? "." : "", child->name);
+    }
+}
+
 bool tw_config_explain(const TwConfig *config, const char *path, FILE *stream, TwError *error)
 {
     Explain to = {.config = config, .stream = stream};
+    const TwKind *kind = kind_at(config->root->kind, path);
     char problem[512];
+    if (kind) {
+        print_kind(kind, path, stream);
+        return true;
+    }
     if (!tw_path_find(config, path, explain, &to, problem, sizeof problem))
         return tw_fail(error, TW_USAGE, "%s", problem);
     if (to.last) print_origin(config, to.node, to.last, stream);

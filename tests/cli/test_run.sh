@@ -107,6 +107,12 @@ for f in $(some_of 5 "$facilities"/*.cfg); do
     [ -n "$a" ] && [ "$a" = "$b" ] || fail "$f: the resolved file has another key"
 done
 expect 0 "vendor" "$TOKENWORKS" check "$facilities/dps_8rack.cfg" --explain power.utility.limit_kw
+# of a group, of the entries of a list and of the file: what may stand there, and where to ask on
+expect 0 "facility loop and heat rejection; needed with CDUs: --explain cooling.plant" "$TOKENWORKS" check "$facilities/dps_8rack.cfg" --explain cooling
+expect 0 "one of facilities/parts/element" "$TOKENWORKS" check "$facilities/dps_8rack.cfg" --explain power
+grep -q "^autonomy_s  *s  *0  *ups: time" out.txt || fail "settings of an element"
+expect 0 "the electrical tree: --explain power" "$TOKENWORKS" check "$facilities/dps_8rack.cfg" --explain .
+expect 2 "no setting powr" "$TOKENWORKS" check "$facilities/dps_8rack.cfg" --explain powr
 # an event of the command line is the entry of a file
 printf 'base = "hopper_hall";\nevents = ( { kind = "load_target"; element = "utility"; limit_kw = 500.0; at_s = 60.0; for_s = 120.0; } );\n' > cut.cfg
 cut="load_target utility at=1min for=120s limit_kw=500"

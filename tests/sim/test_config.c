@@ -459,8 +459,11 @@ static void explain_says_what_is_in_force(void)
     CHECK(!tw_config_explain(read.config, "racks.a.peek_w", stream, &error));
     CHECK_HOLDS(error.text, "did you mean peak_w?");
     CHECK(!tw_config_explain(read.config, "racks.7.peak_w", stream, &error));
-    CHECK(!tw_config_explain(read.config, "racks", stream, &error));
+    CHECK(!tw_config_explain(read.config, "racks.peak_w.more", stream, &error));
+    // of a list: what its entries may hold
+    CHECK(tw_config_explain(read.config, "racks", stream, &error));
     fclose(stream);
+    CHECK_HOLDS(text, "\npeak_w                     W  ");
     CHECK_HOLDS(text, "range      0 to 1e+06 W");
     CHECK_HOLDS(text, "spellings  peak_w, peak_kw, peak_mw, peak_gw");
     CHECK_HOLDS(text, "racks.a2.peak_w = 142000.0");
