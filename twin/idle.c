@@ -48,6 +48,8 @@ static void tell_element(const TwNode *node, const TwElementRow *row, TwErrors *
     snprintf(what, sizeof what, "for a %s%s", row->kind, local ? " below an element" : "");
     tell(node, uses, TW_COUNT(uses), by, what, errors);
 
+    static const Use of_law[] = {{"loss_a", 1}, {"loss_b", 1}, {"loss_c", 1}};
+    tell(node, of_law, TW_COUNT(of_law), !local, what, errors);
     static const Use of_switch[] = {{"transfer_s", 1}, {"inhibit_s", 1}};
     tell(node, of_switch, TW_COUNT(of_switch), row->second[0] != 0, "without second", errors);
     static const Use of_curve[] = {{"trip_tms", 1},     {"pickup_w", 1}, {"trip_instant", 1}, {"trip_tau_s", 1},

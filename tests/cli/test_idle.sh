@@ -11,6 +11,7 @@ told dps_8rack power.utility.charge_fraction=0.9 "for a feed"
 told dps_8rack power.switchboard.transfer_s=1 "without second"
 told dps_8rack power.switchboard.trip_tms=2 "without trip"
 told hall_4to3 power.turbine.tank_j=1e9 "for a turbine below an element"
+told hall_4to3 power.turbine.loss_b=0.05 "for a turbine below an element"
 told hall_4to3 power.diesel.import_w=1000 "for a generator"
 told dps_8rack cooling.plant.wet_above_degc=20 'for kind = "dry_cooler"'
 told dps_8rack cooling.plant.chiller_lift_k=12 "without chiller_w"
