@@ -87,6 +87,7 @@ typedef enum TwServing {
     TW_ON_PROFILE,
     TW_ON_PROMPTS,
     TW_ON_FIRST_TOKEN,
+    TW_ON_RESERVE,
     TW_ON_SESSIONS,
     TW_ON_SIGNAL_PERIOD,
     TW_ON_EVENT_DELAY,

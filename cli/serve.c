@@ -33,11 +33,16 @@ static bool set_engine(const TwOptions *o, TwDeploySpec *d, TwServeSpec *s)
         int sequences;
         TwKernelEngine kernels;
         TwFirstToken first;    // of prompts computed apart
+        TwReserve reserve;
+        int reserved_tokens;
     } engines[] = {
-        {"vllm", 0.90, 0.3e-3, 20e-6, false, TW_ADMIT_PROMPT, 1024, TW_ENGINE_VLLM, TW_FIRST_DECODE},
-        {"sglang", 0.0, 0.3e-3, 20e-6, false, TW_ADMIT_PROMPT, 2048, TW_ENGINE_VLLM, TW_FIRST_RELAYED},
-        {"trtllm", 0.90, 0.3e-3, 15e-6, true, TW_ADMIT_WHOLE, 2048, TW_ENGINE_TRTLLM, TW_FIRST_RELAYED},
-        {"ideal", 0.90, 0.0, 0.0, true, TW_ADMIT_PROMPT, 2048, TW_ENGINE_TRTLLM, TW_FIRST_PREFILL},
+        {"vllm", 0.90, 0.3e-3, 20e-6, false, TW_ADMIT_PROMPT, 1024, TW_ENGINE_VLLM, TW_FIRST_DECODE,
+         TW_RESERVE_CONTEXT_FIRST, 0},
+        {"sglang", 0.0, 0.3e-3, 20e-6, false, TW_ADMIT_PROMPT, 2048, TW_ENGINE_VLLM, TW_FIRST_RELAYED,
+         TW_RESERVE_CONTEXT_FIRST, 512},
+        {"trtllm", 0.90, 0.3e-3, 15e-6, true, TW_ADMIT_WHOLE, 2048, TW_ENGINE_TRTLLM, TW_FIRST_RELAYED,
+         TW_RESERVE_CONTEXT_FIRST, 0},
+        {"ideal", 0.90, 0.0, 0.0, true, TW_ADMIT_PROMPT, 2048, TW_ENGINE_TRTLLM, TW_FIRST_PREFILL, TW_RESERVE_NONE, 0},
     };
     const char *name = o->serving[TW_ON_ENGINE] ? o->serving[TW_ON_ENGINE] : "vllm";
     for (size_t i = 0; i < sizeof engines / sizeof *engines; i++) {
@@ -53,6 +58,7 @@ static bool set_engine(const TwOptions *o, TwDeploySpec *d, TwServeSpec *s)
         d->deepep_beyond = strcmp(name, "vllm") == 0 || strcmp(name, "sglang") == 0;
         s->admission = engines[i].admission;
         s->first_token = engines[i].first;
+        s->reserve = engines[i].reserve, s->reserved_tokens = engines[i].reserved_tokens;
         int64_t tokens, sequences;
         if (!tw_cli_whole(o, TW_ON_MAX_TOKENS, "max-tokens", 1, 131072, 8192, &tokens) ||
             !tw_cli_whole(o, TW_ON_MAX_SEQUENCES, "max-sequences", 1, 8192, engines[i].sequences, &sequences))

@@ -10,11 +10,11 @@
 bool tw_cli_fleet_asked(const TwOptions *o)
 {
     static const TwServing mine[] = {
-        TW_ON_ROUTER,      TW_ON_ROUTERS,   TW_ON_PLANNER,  TW_ON_PREDICTOR,   TW_ON_INTERVAL,     TW_ON_PROFILE,
-        TW_ON_PROMPTS,     TW_ON_RE_ROLE,   TW_ON_TTFT_SLO, TW_ON_TPOT_SLO,    TW_ON_ITL_SLO,      TW_ON_ITL_SHARE,
-        TW_ON_PATIENCE,    TW_ON_TIMEOUT,   TW_ON_LEAVE,    TW_ON_FIRST_TOKEN, TW_ON_SESSIONS,     TW_ON_SIGNAL_PERIOD,
-        TW_ON_EVENT_DELAY, TW_ON_KV_TTL,    TW_ON_BUSY_KV,  TW_ON_BUSY_TOKENS, TW_ON_BUSY_WAITING, TW_ON_BUSY_QUEUE,
-        TW_ON_SLOW_SHARE,  TW_ON_SLOW_TIMES};
+        TW_ON_ROUTER,      TW_ON_ROUTERS,    TW_ON_PLANNER,  TW_ON_PREDICTOR,   TW_ON_INTERVAL,     TW_ON_PROFILE,
+        TW_ON_PROMPTS,     TW_ON_RE_ROLE,    TW_ON_TTFT_SLO, TW_ON_TPOT_SLO,    TW_ON_ITL_SLO,      TW_ON_ITL_SHARE,
+        TW_ON_PATIENCE,    TW_ON_TIMEOUT,    TW_ON_LEAVE,    TW_ON_FIRST_TOKEN, TW_ON_SESSIONS,     TW_ON_SIGNAL_PERIOD,
+        TW_ON_EVENT_DELAY, TW_ON_KV_TTL,     TW_ON_BUSY_KV,  TW_ON_BUSY_TOKENS, TW_ON_BUSY_WAITING, TW_ON_BUSY_QUEUE,
+        TW_ON_SLOW_SHARE,  TW_ON_SLOW_TIMES, TW_ON_RESERVE};
     for (size_t k = 0; k < sizeof mine / sizeof *mine; k++)
         if (o->serving[mine[k]]) return true;
     return o->set_count > 0;    // --for
@@ -91,14 +91,18 @@ static bool read_fleet(const TwOptions *o, TwServeSpec *serve, TwFleetSpec *f)
         !tw_cli_real(o, TW_ON_ITL_SLO, "itl-slo", 1e-6, 1e6, 0.0, &f->itl_slo_s) ||
         !tw_cli_real(o, TW_ON_ITL_SHARE, "itl-share", 0.0, 1.0, 0.99, &f->itl_share))
         return false;
-    int first = (int)serve->first_token, predictor = TW_PREDICT_HOLT,
+    int first = (int)serve->first_token, reserve = (int)serve->reserve, predictor = TW_PREDICT_HOLT,
         router = tw_word_place("least_loaded", tw_router_names);
-    if (!tw_cli_word(o, TW_ON_FIRST_TOKEN, "first-token", tw_first_token_names, &first)) return false;
-    if (o->serving[TW_ON_FIRST_TOKEN] && prefills == 0) {
-        fprintf(stderr, "tokenworks: --first-token needs --prefill-replicas\n");
+    if (!tw_cli_word(o, TW_ON_FIRST_TOKEN, "first-token", tw_first_token_names, &first) ||
+        !tw_cli_word(o, TW_ON_RESERVE, "reserve", tw_reserve_names, &reserve))
+        return false;
+    if ((o->serving[TW_ON_FIRST_TOKEN] || o->serving[TW_ON_RESERVE]) && prefills == 0) {
+        fprintf(stderr, "tokenworks: --%s needs --prefill-replicas\n",
+                o->serving[TW_ON_FIRST_TOKEN] ? "first-token" : "reserve");
         return false;
     }
     serve->first_token = (TwFirstToken)first;
+    serve->reserve = (TwReserve)reserve;
     if (!tw_cli_word(o, TW_ON_ROUTER, "router", tw_router_names, &router) ||
         !tw_cli_word(o, TW_ON_PREDICTOR, "predictor", tw_predictor_names, &predictor))
         return false;
@@ -197,6 +201,9 @@ static void print_text(const TwDeploySpec *spec, const TwDeploy *d, const TwFlee
                (long long)r->totals.transfers,
                column(text[0], "%.3f", 1e3 * r->totals.transfer_s / (double)r->totals.transfers),
                1e-9 * r->transfer_bytes_s);
+    if (r->totals.reserved > 0)
+        printf("  KV waits      %12.3f ms each for blocks where it is decoded\n",
+               1e3 * r->totals.held_s / (double)r->totals.reserved);
     printf("\n  %-22s %10s %10s %10s %10s\n", "", "mean", "p50", "p90", "p99");
     for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
         const TwSketch *s = &r->latency[rows[k].which];
@@ -252,6 +259,8 @@ static void print_json(const TwDeploySpec *spec, const TwFleetSpec *f, const TwF
     if (f->prefills > 0) {
         printf(", \"first_token\": ");
         tw_json_text(stdout, tw_first_token_names[f->serve->first_token]);
+        printf(", \"reserve\": ");
+        tw_json_text(stdout, tw_reserve_names[f->serve->reserve]);
     }
     tw_json_member(stdout, "gpus", r->gpus);
     tw_json_member(stdout, "slow_replicas", r->slow);
@@ -267,6 +276,7 @@ static void print_json(const TwDeploySpec *spec, const TwFleetSpec *f, const TwF
     tw_json_member(stdout, "prefix_hit_share", (double)t->prompt_tokens_hit / (double)t->prompt_tokens_looked_up);
     tw_json_member(stdout, "kv_transfers", (double)t->transfers);
     tw_json_member(stdout, "kv_transfer_s", t->transfer_s / (double)t->transfers);
+    tw_json_member(stdout, "kv_held_s", t->held_s / (double)t->reserved);
     for (int which = 0; which < TW_LATENCIES; which++) {
         if (!names[which]) continue;
         const TwSketch *s = &r->latency[which];

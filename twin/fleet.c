@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { BLOCK = 16 };
+enum { BLOCK = 16, HOLD_S = 480 };    // of KV that waits: VLLM_NIXL_ABORT_REQUEST_TIMEOUT
 // as operations.restart of a facility has them unless told otherwise
 static const double load_bytes_s = 2e9, warmup_s = 60.0;
 
@@ -141,11 +141,14 @@ static bool make_workload(Fleet *f, TwFleetResult *result, TwError *error)
                           .rank_router = engine.rank_router,
                           .prefix_cache = engine.prefix_cache};
     if (spec->prefills > 0) {
+        engine.reserved_tokens = s->reserved_tokens;
         pool.hand_over = (TwHandOver){.engine = &front,
                                       .replica_prefill = f->prefill,
                                       .bytes_per_token = spec->kv_token_bytes,
                                       .layers = (int)f->deploy->model.layers,
                                       .first_token = s->first_token,
+                                      .reserve = s->reserve,
+                                      .hold_s = HOLD_S,
                                       .re_role = spec->re_role};
         if (!find_link(f, &pool.hand_over.bytes_s, &pool.hand_over.latency_s, error)) return false;
         result->transfer_bytes_s = pool.hand_over.bytes_s;

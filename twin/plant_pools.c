@@ -471,7 +471,7 @@ static TwEngineSpec *make_engine(Draft *d, double token_bytes, TwPoolSpec *spec)
 }
 
 // How KV goes from replicas for prompts to the others. re_role: both must be of the same GPUs.
-static bool hand_over(const Draft *d, const TwEngineSpec *engine, double token_bytes, TwPoolSpec *spec)
+static bool hand_over(const Draft *d, TwEngineSpec *engine, double token_bytes, TwPoolSpec *spec)
 {
     const TwPrefillRow *apart = &d->apart;
     TwEngineSpec *front = d->front_engine;
@@ -489,7 +489,19 @@ static bool hand_over(const Draft *d, const TwEngineSpec *engine, double token_b
                                    .local_tokens = (int)apart->local_tokens,
                                    .queue_max = (int)apart->queue_max,
                                    .first_token = (TwFirstToken)tw_word_place(apart->first_token, tw_first_token_names),
+                                   .reserve = (TwReserve)tw_word_place(apart->reserve, tw_reserve_names),
+                                   .hold_s = apart->hold_s,
                                    .re_role = tw_planner_may_re_role(d->node)};
+    engine->reserved_tokens = (int)apart->reserved_decode_tokens;
+    const bool waits = spec->hand_over.reserve != TW_RESERVE_NONE;
+    static const char *const of_waits[] = {"hold_s", "reserved_decode_tokens"};
+    for (int k = 0; k < 2 && !waits; k++)
+        if (tw_node_given(d->prefill, of_waits[k]))
+            tw_node_warn(d->prefill, of_waits[k], d->errors, "does nothing with reserve = \"none\"");
+    if (waits && apart->layerwise && tw_node_given(d->prefill, "layerwise"))
+        tw_node_warn(d->prefill, "layerwise", d->errors,
+                     "does nothing with reserve = \"%s\": no layer leaves before there are blocks for it",
+                     apart->reserve);
     bool other_number = strcmp(d->front.row.precision, d->own.row.precision) != 0;
     bool other = d->front.gpus != d->own.gpus || other_number;
     if (!spec->hand_over.re_role || (!other && apart->racks.count == 0)) return true;

@@ -13,12 +13,12 @@ extern const TwKind tw_prefill_kind;    // prompts computed apart
 typedef struct TwPrefillRow {
     TwTexts racks;            // empty: those of the pool
     const char *precision;    // "pool": that of the pool
-    const char *first_token;
+    const char *first_token, *reserve;
     int64_t replicas, tensor_parallel, attention_ranks, pipeline_parallel, expert_parallel, max_tokens, max_sequences,
         kv_blocks;
-    double link_bytes_s, link_latency_s;
+    double link_bytes_s, link_latency_s, hold_s;
     bool layerwise;
-    int64_t local_tokens, queue_max;
+    int64_t local_tokens, queue_max, reserved_decode_tokens;
 } TwPrefillRow;
 
 // When clients of a pool go whose class does not say.

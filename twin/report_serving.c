@@ -146,6 +146,12 @@ static void add_service(TwReport *report, const TwState *state, const TwWorkload
     tw_report_add(report, "serving.kv_transfer_s", "s", "mean time of one",
                   tw_over(t->transfer_s, (double)t->transfers));
     tw_report_add(report, "serving.kv_transfer_bytes", "B", "in all", (double)t->transfer_bytes);
+    if (t->reserved + t->held + t->expired > 0) {
+        tw_report_add(report, "serving.kv_held_s", "s", "mean wait of KV for blocks where it is decoded",
+                      tw_over(t->held_s, (double)t->reserved));
+        tw_report_add(report, "serving.kv_held", "", "that waits for them at the end", (double)t->held);
+        tw_report_add(report, "serving.kv_expired", "", "that was held longer than prefill.hold_s", (double)t->expired);
+    }
     tw_report_add(report, "serving.tokens_per_decode_step", "1", "of a sequence",
                   tw_over((double)t->decode_tokens, (double)t->decode_steps));
     add_saturation(report, state);

@@ -44,7 +44,9 @@ typedef struct TwServeSpec {
     int64_t distinct;    // prompts, sent over and over in this order; 0: every request has its own; not of a trace
     uint64_t seed;
     TwFirstToken first_token;    // where prompts are computed apart
-    const char *log;             // file of one row for each request of the replica; NULL: none
+    TwReserve reserve;
+    int reserved_tokens;
+    const char *log;    // file of one row for each request of the replica; NULL: none
 } TwServeSpec;
 
 // The further engine settings of a load, with the ranks of its layout.

@@ -500,6 +500,123 @@ static TwReach reach_of(const Work *w, int from, int to)
     return h->group[first + from] == h->group[first + to] ? TW_REACH_LEAF : TW_REACH_FABRIC;
 }
 
+// The bytes of a move set out at now_ns, but for so many tokens that are there already.
+static void set_out(Work *w, Move *move, int32_t there, int64_t now_ns)
+{
+    const TwReach reach = reach_of(w, move->from, move->to);
+    move->left = w->pool->hand_over.bytes_per_token * (double)(move->request.input_tokens - there);
+    move->bytes = llround(move->left);
+    move->reach = (uint8_t)reach;
+    move->wire = true;
+    move->begun_ns = move->since_ns = now_ns;
+    TwReplicaSent *sent = (TwReplicaSent *)tw_at(w->block, w->plant->sent) + w->cell->replica_begin;
+    sent[move->from].out[reach] += (double)move->bytes;
+    if (move->to >= 0) sent[move->to].in[reach] += (double)move->bytes;
+    w->state->transfer_bytes += move->bytes;
+}
+
+// --- blocks before the KV -------------------------------------------------------------------------------------------
+
+static bool offer(Work *w, int k, const TwRequest *request, const TwComing *coming);
+
+// Asks a replica that decodes for blocks: the request waits there, its KV where it was made. Nobody decodes: it waits
+// for somebody who does.
+static void ask(Work *w, Move *move, int64_t now_ns)
+{
+    const int at = w->replica;
+    const TwRouter before = w->state->router;
+    Cut cut;
+    move->to = route_on(w, &move->request, now_ns, false, &cut);
+    if (move->to >= 0) {
+        TwComing coming = move->coming;
+        coming.now_ns = now_ns;
+        coming.awaits = true;
+        assume(w, move->to, &move->request, &cut, now_ns);
+        if (offer(w, move->to, &move->request, &coming)) {
+            move->to_row = replica_at(w, move->to)->offered;
+        } else {
+            move->held = false;
+            move->frees = true;
+            move->to = -1;
+            move->at_ns = now_ns;
+        }
+    } else {
+        w->state->stranded++;
+        w->state->router = before;    // as if it had not been asked: how often it is depends on windows
+    }
+    w->replica = at;
+}
+
+// Those that found nobody who decodes ask again.
+static void ask_again(Work *w, int64_t now_ns)
+{
+    if (w->state->stranded == 0) return;
+    w->state->stranded = 0;
+    for (int m = 0; m < w->state->moves; m++) {
+        Move *move = &moves_of(w)[m];
+        if (move->held && move->to < 0) ask(w, move, now_ns);
+    }
+    share_wire(w, now_ns);
+}
+
+static Move *move_to(const Work *w, int to, uint32_t row)
+{
+    Move *moves = moves_of(w);
+    for (int m = 0; m < w->state->moves; m++)
+        if ((moves[m].held || moves[m].reserved) && moves[m].to == to && moves[m].to_row == row) return &moves[m];
+    assert(!"a row that awaits its KV has a move");
+    return NULL;
+}
+
+// The replica that is worked on has blocks for the KV of a row: it sets out.
+static void reserved(void *context, uint32_t row, int32_t there, int64_t now_ns)
+{
+    Work *w = context;
+    Move *move = move_to(w, w->replica, row);
+    assert(move->held);
+    w->state->reserved++;
+    w->state->held_ns += now_ns - move->begun_ns;
+    move->held = false;
+    move->reserved = true;
+    move->at_ns = INT64_MAX;
+    move->rate = 0.0;
+    set_out(w, move, there << w->pool->engine.prefix.shift, now_ns);
+    share_wire(w, now_ns);
+}
+
+// What is on the wire of a move is lost.
+static void cut_off(Work *w, Move *move)
+{
+    if (move->wire) w->state->lost_bytes += move->bytes;
+    move->wire = move->held = move->reserved = false;
+}
+
+// A row that awaits its KV is no more at the replica that is worked on: where the KV is its blocks are free.
+static void forsaken(void *context, uint32_t row, int64_t now_ns)
+{
+    Work *w = context;
+    Move *move = move_to(w, w->replica, row);
+    const bool shares = move->wire;
+    cut_off(w, move);
+    move->frees = true;
+    move->to = -1;
+    move->at_ns = now_ns;
+    if (now_ns < w->state->next_ns) w->state->next_ns = now_ns;
+    if (shares) share_wire(w, now_ns);
+}
+
+// The KV of a move does not come to the replica whose blocks it waits for, or has.
+static void withdraw(Work *w, const Move *move, bool lost, int64_t now_ns)
+{
+    const int at = w->replica;
+    w->replica = move->to;
+    tw_engine_withdraw(engine_at(w, move->to), replica_at(w, move->to), move->to_row, lost, now_ns, &w->log);
+    publish(w, move->to, replica_at(w, move->to));
+    w->replica = at;
+}
+
+// --- hand-overs and losses ------------------------------------------------------------------------------------------
+
 // A prompt is computed: its KV goes to a decode replica over the links of both.
 static void handed(void *context, uint32_t row, const TwRow *at, const TwCold *cold, const TwContent *content,
                    int64_t now_ns)
@@ -516,13 +633,21 @@ static void handed(void *context, uint32_t row, const TwRow *at, const TwCold *c
         .request = request_of(at, cold, content),
         .coming = {.first_ns = at->first_ns, .last_ns = seen_ns, .seen = at->seen, .kept = at->seen, .moved = true},
         .from = from,
-        .row = row,
-        .wire = true};
+        .row = row};
     if (h->first_token == TW_FIRST_RELAYED && at->seen == at->input) {
         // nobody has it yet, and who waits for it may give up once it is clear that it does not come
         move.relays = true;
         move.coming.first_ns = 0;
         if (at->give_up_ns != INT64_MAX) move.request.patience_ns = at->give_up_ns - at->arrival_ns;
+    }
+    if (h->reserve != TW_RESERVE_NONE) {
+        move.held = true;
+        if (pool->hold_ns < INT64_MAX - now_ns) move.at_ns = now_ns + pool->hold_ns;
+        ask(w, &move, now_ns);
+        bool room = move_add(w, &move);
+        assert(room);
+        (void)room;
+        return;
     }
     Cut cut;
     move.to = route_on(w, &move.request, now_ns, false, &cut);
@@ -533,21 +658,14 @@ static void handed(void *context, uint32_t row, const TwRow *at, const TwCold *c
         there = blocks_at(w, move.to, &move.request,
                           tw_runs(&move.request.content, pool->engine.spec.list, 1, at->input, 0))
                 << pool->engine.prefix.shift;
-    move.left = h->bytes_per_token * (double)(at->input - there);
-    move.bytes = llround(move.left);
-    TwReach reach = reach_of(w, from, move.to);
-    move.reach = (uint8_t)reach;
+    set_out(w, &move, there, now_ns);
     if (h->layers > 1) {
         // layers go as they are done: all but the last may have gone during the last chunk
         const TwReplica *r = replica_at(w, from);
         double chunk_s = (double)(r->span.next - r->span.grow) / TW_UNITS_PER_NS * 1e-9;
-        double fair = tw_wire_fair(moves_of(w), w->state->moves, links_now(w), from, move.to, reach);
+        double fair = tw_wire_fair(moves_of(w), w->state->moves, links_now(w), from, move.to, (TwReach)move.reach);
         move.left -= fmin(move.left, fair * chunk_s) * (1.0 - 1.0 / h->layers);
     }
-    TwReplicaSent *sent = (TwReplicaSent *)tw_at(w->block, w->plant->sent) + w->cell->replica_begin;
-    sent[from].out[reach] += (double)move.bytes;
-    if (move.to >= 0) sent[move.to].in[reach] += (double)move.bytes;
-    w->state->transfer_bytes += move.bytes;
     bool room = move_add(w, &move);
     assert(room);    // one for each row that prompts are computed in
     (void)room;
@@ -589,7 +707,8 @@ static void tell(void *context, const TwFinished *finished)
     source->finished(source->context, w->block, w->cell->of_pool, &told);
 }
 
-static void offer(Work *w, int k, const TwRequest *request, const TwComing *coming)
+// False: rejected, and counted.
+static bool offer(Work *w, int k, const TwRequest *request, const TwComing *coming)
 {
     // with every replica of the cell dark, the first of them counts the rejection
     k = k < 0 ? 0 : k;
@@ -598,7 +717,7 @@ static void offer(Work *w, int k, const TwRequest *request, const TwComing *comi
     w->replica = w->placed = k;
     bool taken = tw_engine_offer_as(engine_at(w, k), r, request, coming, &w->log);
     publish(w, k, r);
-    if (taken) return;
+    if (taken) return true;
     if (w->log.service) {
         w->log.service[request->service < w->pool->services ? request->service : w->pool->services - 1].rejected++;
         w->log.tenant[request->tenant < w->pool->tenants ? request->tenant : w->pool->tenants - 1].rejected++;
@@ -607,6 +726,7 @@ static void offer(Work *w, int k, const TwRequest *request, const TwComing *comi
                           .last_ns = coming->now_ns,
                           .outcome = TW_ENDED_REJECTED,
                           .replica = coming->turned_away ? -1 : k});
+    return false;
 }
 
 static Held *held_of(const Work *w) { return (Held *)tw_at(w->block, w->plant->held) + w->cell->held_at; }
@@ -725,13 +845,30 @@ static void arrive(Work *w)
     }
     Move move = move_take(w);
     move.coming.now_ns = move.at_ns;
+    w->state->stranded -= move.held && move.to < 0;
+    if (move.held && move.to >= 0) {
+        // it has been held too long: lost, or computed again
+        w->state->expired++;
+        const bool again = w->pool->detect_ns >= 0;
+        withdraw(w, &move, !again, move.at_ns);
+        move.frees = !again;
+    }
     if (move.from >= 0) {
         refresh(w, move.from, move.at_ns);
         TwReplica *r = replica_at(w, move.from);
         tw_engine_handed(engine_at(w, move.from), r, move.row, move.at_ns);
         publish(w, move.from, r);
     }
-    bool there = move.to >= 0 && !w->off[move.to];
+    if (move.frees) return;
+    if (move.reserved) {
+        TwReplica *r = replica_at(w, move.to);
+        const int64_t last_ns = move.coming.last_ns > move.at_ns ? move.coming.last_ns : move.at_ns;
+        refresh(w, move.to, move.at_ns);
+        tw_engine_arrived(engine_at(w, move.to), r, move.to_row, move.relays ? last_ns : 0, move.at_ns);
+        publish(w, move.to, r);
+        return;
+    }
+    bool there = move.to >= 0 && !w->off[move.to] && !move.held;
     if (there && move.coming.kept > 0) {
         if (move.relays && move.coming.last_ns < move.at_ns) move.coming.last_ns = move.at_ns;
         if (move.relays) move.coming.first_ns = move.coming.last_ns;
@@ -765,6 +902,15 @@ static void forget_moves(Work *w, int k, int64_t now_ns)
     Move *moves = moves_of(w);
     for (int m = 0; m < w->state->moves; m++) {
         if (moves[m].from != k) continue;
+        if (moves[m].held || moves[m].reserved) {
+            if (moves[m].to >= 0)
+                withdraw(w, &moves[m], false, now_ns);
+            else
+                w->state->stranded--;
+            cut_off(w, &moves[m]);
+            moves[m].at_ns = now_ns;
+            moves[m].to = -1;
+        }
         if (moves[m].wire) {
             w->state->lost_bytes += moves[m].bytes;
             moves[m].wire = false;
@@ -830,6 +976,7 @@ static void begin_window(Work *w, const TwWorkloadIn *in, int64_t from_ns)
         r->peak_w = r->off ? 0.0 : r->busy && r->left > 0 ? r->full_w : engine_at(w, k)->spec.step->idle_w;
         publish(w, k, r);
     }
+    if (w->period_ns == 0) ask_again(w, from_ns);
     if (w->state->held > 0 && w->period_ns == 0) release_held(w, from_ns);    // to who is there again
 }
 
@@ -866,9 +1013,10 @@ static int64_t next_event(Work *w, int64_t until_ns)
         int first = 0;
         for (int k = 1; k < w->cell->replica_count; k++) first = w->next_ns[k] < w->next_ns[first] ? k : first;
         int64_t now = w->next_ns[first], seen = w->state->router.seen_ns + w->period_ns;
-        if (w->state->held > 0 && w->period_ns > 0 && seen <= (now < event ? now : event)) {
+        if (w->state->held + w->state->stranded > 0 && w->period_ns > 0 && seen <= (now < event ? now : event)) {
             // who waits at the router waits for its next look
             look(w, seen);
+            ask_again(w, seen);
             release_held(w, seen);
             continue;
         }
@@ -925,6 +1073,8 @@ void tw_cell_advance(const Plant *p, void *block, int cell, const TwWorkloadIn *
                           .context = &w,
                           .finished = pool->source.finished ? tell : NULL,
                           .handed = pool->apart ? handed : NULL,
+                          .reserved = reserved,
+                          .forsaken = forsaken,
                           .lost = pool->detect_ns >= 0 ? lost : NULL,
                           .watch = pool->indexed || pool->told ? &w.watch : NULL};
     if (pool->services > 1 || pool->tenants > 1) {

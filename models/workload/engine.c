@@ -7,6 +7,7 @@ const char *const tw_policy_names[] = {"vllm_v1", "trtllm",  "trtllm_max_utiliza
                                        "sglang",  "sarathi", "prefill_first",          NULL};
 
 const char *const tw_first_token_names[] = {"prefill", "relayed", "decode", NULL};
+const char *const tw_reserve_names[] = {"none", "context_first", NULL};
 const char *const tw_rank_router_names[] = {"auto",    "even",    "round_robin", "least_loaded", "least_tokens",
                                             "central", "vllm_dp", "kv_aware",    "trtllm_adp",   NULL};
 
@@ -124,7 +125,7 @@ static bool is_plain(const TwEngine *e)
     bool here = s->tier_count == 0 && s->swap_blocks == 0 && !e->prefix.timed;
     bool steps = s->speculate.draft == 0 && e->encode_time == 0 && s->stride == 0;
     return mixes && one_queue && cut && here && steps && !e->fronts && !e->gaps_kept && !e->leaves &&
-           !(s->wait_max_s > 0.0);
+           !(s->wait_max_s > 0.0) && !s->awaits;
 }
 
 static size_t slab_bytes(const TwEngine *e, int array) { return e->row_bytes[array] * TW_SLAB_ROWS; }

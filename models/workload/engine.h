@@ -137,6 +137,8 @@ struct TwEngineSpec {
     double patience_s;                   // who has no token so long after its arrival gives up; 0: nobody
     double timeout_s, leave_s;           // of the one class, as TwServiceLimit; 0: nobody goes before the end
     bool remade;                         // the token that ends a prompt is made again by who it is handed on to
+    bool awaits;                         // KV of prompts computed elsewhere comes once it has its blocks here
+    int reserved_tokens;                 // kept free then for each sequence that runs or has its blocks
     int services;                        // classes of service; 0: the limits above
     const TwServiceLimit *service;
 };
@@ -208,6 +210,7 @@ typedef struct TwRow {
     bool hand_over : 1;    // its prompt alone is computed here
     bool swapped : 1;      // what is kept of it lies in host memory
     bool encoded : 1;      // its images
+    bool awaits : 1;       // its KV is elsewhere: waits for blocks, or loading with base at INT64_MAX
     uint8_t tenant;
     uint8_t images;
 } TwRow;
@@ -310,6 +313,7 @@ typedef struct TwReplica {
     TwEngineCounts counts;
     TwWide gap_from;        // where decodes have paused: when they made their last token; -1: they have not
     int32_t fresh_count;    // that have joined them since then
+    uint32_t offered;       // row of the last that came to await its KV
     int64_t store;          // from here to the replica whose arrays hold the shared tiers
     int64_t group;          // from here to the first rank of its group
     TwSeries waited;        // of the iteration in flight, as in the counts
@@ -342,6 +346,9 @@ typedef struct TwEngineLog {
     // a prompt is computed whose rest is done elsewhere; its row and blocks stay until tw_engine_handed
     void (*handed)(void *context, uint32_t row, const TwRow *sequence, const TwCold *cold, const TwContent *content,
                    int64_t now_ns);
+    // one that awaits its KV has its blocks, of the prompt's so many with what is cached; or is here no more
+    void (*reserved)(void *context, uint32_t row, int32_t there, int64_t now_ns);
+    void (*forsaken)(void *context, uint32_t row, int64_t now_ns);
     // power is gone: true if it will be tried again elsewhere; `seen` tokens of it had been computed
     bool (*lost)(void *context, const TwRow *sequence, const TwCold *cold, const TwContent *content, int64_t now_ns);
     const TwPrefixWatch *watch;
@@ -431,6 +438,7 @@ typedef struct TwComing {
     int64_t now_ns, first_ns, last_ns;    // first token, 0: none yet; the last so far
     int32_t seen, kept;                   // tokens computed elsewhere; those whose KV comes with it
     bool hand_over;                       // compute its prompt alone
+    bool awaits;                          // what is kept comes once it has its blocks
     bool moved;                           // counted elsewhere as arrived
     bool turned_away;                     // by the router: counted here as rejected
     const TwRun *run;                     // of its contents, cut before; NULL: they are cut here
@@ -442,6 +450,13 @@ TW_LOCAL bool tw_engine_offer_as(const TwEngine *engine, TwReplica *replica, con
                                  const TwComing *coming, const TwEngineLog *log);
 // The KV of a row that was handed over has left: its blocks are free at now_ns. After a run up to then.
 TW_LOCAL void tw_engine_handed(const TwEngine *engine, TwReplica *replica, uint32_t row, int64_t now_ns);
+// The KV that a row with blocks awaits has come at now_ns, with its first token if first_ns > 0. After a run up to
+// then.
+TW_LOCAL void tw_engine_arrived(const TwEngine *engine, TwReplica *replica, uint32_t row, int64_t first_ns,
+                                int64_t now_ns);
+// The KV that a row awaits will not come: what it holds is free at now_ns; it is lost, or goes on elsewhere.
+TW_LOCAL void tw_engine_withdraw(const TwEngine *engine, TwReplica *replica, uint32_t row, bool lost, int64_t now_ns,
+                                 const TwEngineLog *log);
 
 // Share of the rack's cap and thermal clock limit from now on, after a run up to now_ns. A cap of 0, or no supply,
 // ends all requests at once (told as lost, with `seen` tokens of each computed) and the replica rests at 0 W until that

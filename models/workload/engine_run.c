@@ -529,6 +529,8 @@ bool tw_engine_offer_as(const TwEngine *e, TwReplica *g, const TwRequest *reques
     row->swapped = false;
     row->images = request->images;
     row->encoded = coming->kept > 0;    // their tokens are in what is kept
+    row->awaits = rare(coming->awaits);
+    if (rare(coming->awaits)) g->offered = at;
     row->tenant = (uint8_t)(request->tenant < e->spec.tenants ? request->tenant : e->spec.tenants - 1);
     if (rare(e->gaps_kept)) gap_counts_of(r)[at] = (TwGapCount){0, 0};
     if (e->keeps) {

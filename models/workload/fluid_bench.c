@@ -201,6 +201,7 @@ static void make_free(const TwStepSource *step, TwEngineSpec *engine)
     engine->speculate = (TwSpeculate){0};
     engine->front_end = (TwFrontEnd){0};
     engine->tier_count = 0;
+    engine->reserved_tokens = 0;
 }
 
 static void stand_beside(const TwFluidBench *b, Setup *s)

@@ -37,3 +37,11 @@ typedef enum TwFirstToken {
     TW_FIRST_DECODE,     // who decodes, out of the prompt's last token, which it computes again
 } TwFirstToken;
 extern const char *const tw_first_token_names[];    // NULL-ended, in this order
+
+// When blocks for the KV of a prompt computed apart are taken where it is decoded.
+typedef enum TwReserve {
+    TW_RESERVE_NONE,             // when it has come
+    TW_RESERVE_CONTEXT_FIRST,    // once it is computed and before it leaves, which it holds its own blocks for
+} TwReserve;
+
+extern const char *const tw_reserve_names[];    // NULL-ended, in this order

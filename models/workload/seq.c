@@ -488,6 +488,7 @@ void tw_seq_drop(const TwEngine *e, TwReplica *r, uint32_t row, int64_t computed
                  const TwEngineLog *log)
 {
     const TwRow *at = rows_of(e, r) + row;
+    if (rare(at->awaits)) log->forsaken(log->context, row, now_ns);
     if (outcome == TW_ENDED_CANCELLED && at->first_ns != 0 && at->first_ns <= now_ns) {
         counts_of(r)->left++;
         counts_of(r)->left_tokens += produced_of(at->input, (int32_t)(at->seen > computed ? at->seen : computed));
@@ -497,21 +498,29 @@ void tw_seq_drop(const TwEngine *e, TwReplica *r, uint32_t row, int64_t computed
     row_free(e, r, row);
 }
 
+// What is left of it is done elsewhere.
+static void move_on(const TwEngine *e, TwReplica *r, uint32_t row)
+{
+    const TwRow *at = rows_of(e, r) + row;
+    TwEngineCounts *n = counts_of(r);
+    int64_t input = at->seen < at->input ? at->input - at->seen : 0;
+    int64_t output = at->output - produced_of(at->input, at->seen);
+    n->moved++;
+    n->moved_input += input;
+    n->moved_output += output;
+    n->input_pending -= input;
+    n->output_pending -= output;
+}
+
 void tw_seq_lose(const TwEngine *e, TwReplica *r, uint32_t row, int64_t computed, const TwEngineLog *log)
 {
     TwRow *at = rows_of(e, r) + row;
-    TwEngineCounts *n = counts_of(r);
+    if (rare(at->awaits)) log->forsaken(log->context, row, tw_ns_of(r->time));
     if (computed > at->seen) at->seen = (int32_t)computed;
     const TwContent *content = e->keeps_content ? content_of(e, r) + row : NULL;
     if (log && log->lost &&
         log->lost(log->context, at, e->keeps ? cold_of(e, r) + row : NULL, content, tw_ns_of(r->time))) {
-        int64_t input = at->seen < at->input ? at->input - at->seen : 0;
-        int64_t output = at->output - produced_of(at->input, at->seen);
-        n->moved++;
-        n->moved_input += input;
-        n->moved_output += output;
-        n->input_pending -= input;
-        n->output_pending -= output;
+        move_on(e, r, row);
         return;
     }
     drop(r, at, computed);
@@ -563,6 +572,21 @@ int32_t tw_engine_below(const TwEngine *e, TwReplica *g, TwRuns runs, int32_t fr
     return below;
 }
 
+// What an admission needs of one whose KV is elsewhere: that comes then, but for what is cached here.
+static void look_elsewhere(const TwEngine *e, TwReplica *r, TwAdmission *a)
+{
+    a->ready_ns = INT64_MAX;
+    if (e->spec.prefix_cache) {
+        const TwPrefix prefix = tw_engine_prefix(e, r, NULL);
+        TwRuns runs = tw_engine_runs(e, r, a->row);
+        a->hit = tw_prefix_find(&prefix, &runs, -1, 0, a->base >> r->kv.shift);
+        a->need += a->hit.unheld - a->hit.blocks;
+    }
+    // the first is let in as it is: nobody is there whose outputs it could take the room of
+    int64_t present = (int64_t)r->running + r->loading;
+    if (present > 0) a->need += (present + 1) * tw_kv_cover(&r->kv, e->spec.reserved_tokens);
+}
+
 void tw_seq_look(const TwEngine *e, TwReplica *r, uint32_t row, TwAdmission *a)
 {
     const TwRow *at = rows_of(e, r) + row;
@@ -572,6 +596,7 @@ void tw_seq_look(const TwEngine *e, TwReplica *r, uint32_t row, TwAdmission *a)
     if (at->base > 0) {    // kept elsewhere
         if (rare(at->swapped))
             a->ready_ns = (r->link_ns > now ? r->link_ns : now) + tw_kv_cover(&r->kv, at->base) * e->swap_ns;
+        if (rare(at->awaits)) look_elsewhere(e, r, a);
         return;
     }
     if (!e->spec.prefix_cache) return;
@@ -610,14 +635,16 @@ bool tw_seq_admit(const TwEngine *e, TwReplica *r, const TwAdmission *a, int64_t
             (int64_t)((uint64_t)(at->input + at->output) * e->weight[at->tenant]);
     tw_seq_unwait(e, r, a->row);
     int64_t there = 0;
-    if (rare(a->ready_ns > 0) && !at->swapped)
+    if (rare(a->ready_ns > 0) && !at->swapped && !at->awaits)
         (void)through_tiers(e, r, tw_engine_runs(e, r, a->row), a->hit.blocks, a->base >> r->kv.shift, true,
                             (int32_t[TW_TIERS]){0}, &there);
-    if (e->spec.prefix_cache && at->base == 0) {
+    if (e->spec.prefix_cache && (at->base == 0 || rare(at->awaits))) {
         Forget forget;
         const TwPrefix prefix = prefix_of(e, r, log, &forget);
-        n->looked_up_tokens += a->goal;
-        n->hit_tokens += (int64_t)a->hit.blocks << r->kv.shift;
+        if (!rare(at->awaits)) {    // else it was looked up where its prompt was computed
+            n->looked_up_tokens += a->goal;
+            n->hit_tokens += (int64_t)a->hit.blocks << r->kv.shift;
+        }
         at->leaf = tw_prefix_hold(&prefix, &a->hit);
         at->shared = a->hit.blocks;
         r->kv.free -= a->hit.unheld;
@@ -645,6 +672,7 @@ bool tw_seq_admit(const TwEngine *e, TwReplica *r, const TwAdmission *a, int64_t
             n->swapped_tokens += at->base;
             at->swapped = false;
         }
+        if (at->awaits) there = INT64_MAX;
         r->kv.free -= chunk_blocks(e, r, at, a->base) - at->shared;
         at->chunk = a->base;
         at->base = there;
@@ -653,6 +681,7 @@ bool tw_seq_admit(const TwEngine *e, TwReplica *r, const TwAdmission *a, int64_t
         r->loading++;
         r->input_tokens += at->input;
         if (there < r->ready_ns) r->ready_ns = there;
+        if (at->awaits) log->reserved(log->context, a->row, at->shared, tw_ns_of(r->time));
         return false;
     }
     at->base = a->base;
@@ -991,6 +1020,15 @@ void tw_seq_chunk_done(const TwEngine *e, TwReplica *r, uint32_t row, const TwEn
     r->decodes++;
 }
 
+// Who waits sees at the next boundary what is new at now_ns.
+static void see(TwReplica *g, int64_t now_ns)
+{
+    if (g->busy)
+        tw_engine_shorten(g, now_ns);
+    else if (g->next_ns > now_ns)
+        g->next_ns = now_ns;
+}
+
 void tw_engine_handed(const TwEngine *e, TwReplica *g, uint32_t row, int64_t now_ns)
 {
     TwReplica *r = rank_of(e, g, cold_of(e, g)[row].rank);
@@ -1001,12 +1039,56 @@ void tw_engine_handed(const TwEngine *e, TwReplica *g, uint32_t row, int64_t now
     row_free(e, r, row);
     r->handed--;
     g->held_blocks -= r->kv.free - before;
-    // who waits for these blocks sees them at the next boundary
-    if (r->wait_count == 0) return;
-    if (g->busy)
-        tw_engine_shorten(g, now_ns);
-    else if (g->next_ns > now_ns)
-        g->next_ns = now_ns;
+    if (r->wait_count > 0) see(g, now_ns);
+}
+
+void tw_engine_arrived(const TwEngine *e, TwReplica *g, uint32_t row, int64_t first_ns, int64_t now_ns)
+{
+    TwReplica *r = rank_of(e, g, cold_of(e, g)[row].rank);
+    TwRow *at = rows_of(e, r) + row;
+    assert(at->awaits && at->base == INT64_MAX);
+    at->awaits = false;
+    at->base = now_ns;
+    if (first_ns > 0) {
+        r->prompt_blocks -= tw_kv_cover(&r->kv, at->input);
+        at->first_ns = at->give_up_ns = first_ns;
+    }
+    r->ready_ns = least(r->ready_ns, now_ns);
+    // its client may have gone meanwhile
+    int64_t goes_ns = tw_seq_goes(e, at);
+    if (goes_ns != INT64_MAX) r->give_up_ns = least(r->give_up_ns, goes_ns > now_ns ? goes_ns : now_ns);
+    see(g, now_ns);
+}
+
+void tw_engine_withdraw(const TwEngine *e, TwReplica *g, uint32_t row, bool lost, int64_t now_ns,
+                        const TwEngineLog *log)
+{
+    TwReplica *r = rank_of(e, g, cold_of(e, g)[row].rank);
+    TwRow *at = rows_of(e, r) + row;
+    TwLink *links = links_of(e, r);
+    int64_t before = r->kv.free;
+    assert(at->awaits);
+    at->awaits = false;
+    if (at->base == INT64_MAX) {
+        uint32_t *link = &r->loading_first;
+        while (*link != row) link = &links[*link].after;
+        *link = links[row].after;
+        r->loading--;
+        r->input_tokens -= at->input;
+        unreserve(e, r, at);
+        release(e, r, row, (int64_t)at->shared << r->kv.shift, chunk_blocks(e, r, at, at->chunk), NULL);
+    } else {
+        tw_seq_unwait(e, r, row);
+    }
+    if (lost) {
+        tw_seq_drop(e, r, row, at->seen, TW_ENDED_LOST, now_ns, log);
+    } else {
+        move_on(e, r, row);
+        if (at->first_ns == 0) r->prompt_blocks -= tw_kv_cover(&r->kv, at->input);
+        row_free(e, r, row);
+    }
+    g->held_blocks -= r->kv.free - before;
+    if (r->wait_count > 0) see(g, now_ns);
 }
 
 void tw_seq_decode_done(const TwEngine *e, TwReplica *r, const TwEngineLog *log)

@@ -37,6 +37,8 @@ typedef struct TwHandOver {
     int local_tokens;                     // a prompt with fewer left to compute is computed where it is decoded
     int queue_max;                        // so is one that finds so many waiting; 0: no bound
     TwFirstToken first_token;             // who makes it, and when clients have it
+    TwReserve reserve;                    // when blocks are taken for the KV; layers leave early with none alone
+    double hold_s;                        // most that KV is held for those blocks; 0: as long as it takes
     bool re_role;                         // a replica may become one of the other kind (tw_workload_set_role)
     int rows_max;                         // filled in: rows of all of them in a cell
 } TwHandOver;
@@ -146,6 +148,10 @@ typedef struct TwWorkloadTotals {
     // of KV between replicas: those that are through; bytes asked for = delivered + moving + lost with a replica
     int64_t transfers, transfer_bytes, delivered_bytes, moving_bytes, lost_bytes;
     double transfer_s;    // sum of the times of those that are through
+    // of KV that waits for blocks where it is to go: now; all that got them so far, and the sum of their waits; those
+    // that were given up for it
+    int64_t held, reserved, expired;
+    double held_s;
     int64_t decode_steps, decode_tokens;
     double front_s;    // work of the front ends, in seconds of one
     // made and done by the engines, but still in their front ends: counted as pending and running

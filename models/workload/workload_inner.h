@@ -24,6 +24,7 @@ typedef struct Pool {
     TwRouterPolicy policy;
     TwRouterSpec router;
     TwHandOver hand_over;
+    int64_t hold_ns;      // most that KV waits for blocks
     int64_t detect_ns;    // until a lost request is tried again; < 0: it is not
     const TwTraffic *traffic;
     TwRequestSource source;
@@ -32,7 +33,7 @@ typedef struct Pool {
     int services, tenants;
     int moves_max, held_max;    // of a cell
     int index_bits, belief_bits, event_bits;
-    int64_t redraw_ns;    // cells that stand for others are drawn anew so often; 0: never
+    int64_t redraw_ns;            // cells that stand for others are drawn anew so often; 0: never
     TwFluidTable *fluid;          // NULL: request by request
     TwFluidApart *fluid_apart;    // NULL: prompts are computed where they are decoded
 } Pool;
@@ -88,11 +89,13 @@ typedef struct Move {
     double left, rate;    // bytes still to come, B/s
     bool wire, open;      // open: while rates are shared out
     bool relays;          // its first token comes with it
+    // its request is a row of `to`: that waits for blocks there; that has them. Or it is gone, and `row` is to be freed
+    bool held, reserved, frees;
     uint8_t reach;
     TwRequest request;
     TwComing coming;
-    int32_t from, to;    // replicas of the cell; from -1: nothing to free; to -1: any
-    uint32_t row;        // of `from`
+    int32_t from, to;        // replicas of the cell; from -1: nothing to free; to -1: any
+    uint32_t row, to_row;    // of `from`, of `to`
 } Move;
 
 // Who waits at the router (central).
@@ -108,10 +111,12 @@ typedef struct CellState {
     int64_t until_ns;    // end of the last window
     uint64_t order;
     int32_t moves, held, held_first;    // held: at the router
+    int32_t stranded;                   // of the moves those that found nobody who decodes
     int64_t index_used;
     int64_t transfers, transfer_bytes, delivered_bytes, lost_bytes, retried, overflow;
-    int64_t refused;    // turned away since all were busy
-    TwWide transfer_ns;
+    int64_t refused;              // turned away since all were busy
+    int64_t reserved, expired;    // KV that got its blocks, that was held too long for them
+    TwWide transfer_ns, held_ns;
     int32_t away;      // of cells that stand for others: so many on is the one whose racks it has
     int64_t period;    // of drawing, from 1 on; 0: none yet
 } CellState;

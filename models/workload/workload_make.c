@@ -86,6 +86,7 @@ static TwEngineSpec engine_spec(const TwWorkloadSpec *workload, const TwPoolSpec
                    (spec->traffic && tw_traffic_closed(spec->traffic));
     TwRouterPolicy policy = TW_ROUND_ROBIN;
     (void)tw_router_policy(spec->router, &policy);
+    engine.awaits = spec->hand_over.engine && spec->hand_over.reserve != TW_RESERVE_NONE;
     engine.seen = (policy >= TW_LEAST_TOKENS && policy != TW_CENTRAL) || tw_router_limits(&spec->routing);
     if (spec->traffic && !engine.list) engine.list = tw_traffic_list(spec->traffic);
     return engine;
@@ -117,6 +118,10 @@ static bool compile_pool(const TwWorkloadSpec *workload, const TwPoolSpec *spec,
         memcpy(prefill.tenant_weight, engine.tenant_weight, sizeof engine.tenant_weight);
         prefill.list = engine.list;
         prefill.keep = true;
+        pool->hold_ns = INT64_MAX;
+        if (spec->hand_over.hold_s > 0.0) pool->hold_ns = llround(spec->hand_over.hold_s * 1e9);
+        // what nobody has taken blocks for yet cannot leave
+        if (engine.awaits) pool->hand_over.layers = 1;
         prefill.remade = spec->hand_over.first_token == TW_FIRST_DECODE;
         prefill.seen = engine.seen;
         // who waits there, and what is encoded there

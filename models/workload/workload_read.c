@@ -121,7 +121,13 @@ void tw_workload_totals(const TwWorkload *workload, const void *block, int pool,
         t.delivered_bytes += many * state->delivered_bytes;
         t.lost_bytes += many * state->lost_bytes;
         const Move *moves = (const Move *)tw_at_const(block, p->moves) + p->cells[cell].moves_at;
-        for (int k = 0; k < state->moves; k++) t.moving_bytes += moves[k].wire ? many * moves[k].bytes : 0;
+        for (int k = 0; k < state->moves; k++) {
+            t.moving_bytes += moves[k].wire ? many * moves[k].bytes : 0;
+            t.held += moves[k].held ? many : 0;
+        }
+        t.reserved += many * state->reserved;
+        t.expired += many * state->expired;
+        t.held_s += (double)many * (double)state->held_ns * 1e-9;
         if (p->pools[p->cells[cell].pool].fluid)
             t.moving_bytes += many * (state->transfer_bytes - state->delivered_bytes - state->lost_bytes);
         t.transfer_s += (double)many * (double)state->transfer_ns * 1e-9;

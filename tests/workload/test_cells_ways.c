@@ -162,6 +162,11 @@ static void run(const TwPoolSpec *pool, const Fate *fate, int threads, int split
         }
     }
     tw_workload_totals(workload, block, -1, &left->totals);
+    // nobody is left, so nobody holds a block, and no KV is held for anybody
+    int64_t waiting, running;
+    double held;
+    tw_workload_queues(workload, block, -1, &waiting, &running, &held);
+    CHECK(held == 0.0 && left->totals.held == 0 && left->totals.moving_bytes == 0);
     for (int k = 0; k < TW_LATENCIES; k++) tw_workload_sketch(workload, block, 0, k, &left->sketch[k]);
     memcpy(left->end, now.end, sizeof left->end);
     tw_block_destroy(block);
@@ -194,7 +199,7 @@ static void rounds(int from, int count, uint64_t first_seed, bool loud)
     int64_t stepped = 0;
     static Fate fate;
     int64_t ended[4] = {0}, retried = 0, transfers = 0, capped = 0, hits = 0, left = 0, stale = 0, refused = 0,
-            events = 0;
+            events = 0, waits = 0, expired = 0;
     for (int round = from; round < from + count; round++) {
         uint64_t seed = first_seed * 1000003u + (uint64_t)round;
         int longest = draw_int(&seed, 1, 3) == 1 ? 40 : 900, outputs = draw_int(&seed, 2, 150),
@@ -296,6 +301,13 @@ static void rounds(int from, int count, uint64_t first_seed, bool loud)
                                           .local_tokens = draw_int(&seed, 0, 30),
                                           .first_token = (TwFirstToken)(round / 7 % 3),
                                           .queue_max = draw_int(&seed, 0, 4)};
+            // drawn by themselves: the other rounds stay as they were
+            uint64_t own = seed ^ 0x72657365727665u;
+            TwHandOver *h = &pool.hand_over;
+            h->reserve = (TwReserve)(draw_int(&own, 0, 2) > 0);
+            if (draw_int(&own, 0, 2) == 0) h->hold_s = 0.5 * draw_unit(&own) * draw_unit(&own);
+            if (draw_int(&own, 0, 1)) engine.reserved_tokens = draw_int(&own, 1, 40);
+            if (draw_int(&own, 0, 1)) apart.kv_blocks = draw_int(&own, 1, 4) * least;
         }
         // when blocks leave the device is known at the boundaries that there are: left out of stepping
         const TwTierSpec below[1] = {{60, 1e-6, 2e-6, 1e-5, 0.01, 0.0, draw_int(&seed, 0, 1)}};
@@ -338,6 +350,8 @@ static void rounds(int from, int count, uint64_t first_seed, bool loud)
         CHECK(t->output_tokens_arrived == t->output_tokens_done + t->output_tokens_dropped);
         CHECK(t->input_tokens_arrived == t->input_tokens_done + t->input_tokens_dropped);
         CHECK(t->transfer_bytes == t->delivered_bytes + t->lost_bytes);
+        waits += t->reserved > 0;
+        expired += t->expired;
         for (int c = 0; c < CELLS; c++)
             for (int k = 0; k < requests; k++) {
                 const End *e = &way[0].end[c][k];
@@ -361,9 +375,10 @@ static void rounds(int from, int count, uint64_t first_seed, bool loud)
            (long long)ended[0], (long long)ended[1], (long long)ended[2], (long long)ended[3], (long long)left,
            (long long)retried, (long long)transfers, (long long)capped, (long long)stale, (long long)hits,
            (long long)events, (long long)refused);
+    printf("rounds with blocks reserved %lld, KV held too long %lld\n", (long long)waits, (long long)expired);
     if (!loud)
         CHECK(ended[0] > 1000 && ended[1] > 0 && ended[2] > 0 && ended[3] > left && left > 0 && retried > 0 &&
-              transfers > 0 && capped > 0 && stale > 0 && hits > 0 && events > 0 && refused > 0);
+              transfers > 0 && capped > 0 && stale > 0 && hits > 0 && events > 0 && refused > 0 && waits > 0);
 }
 
 // With a number: so many rounds; with a second, of another seed; with a third, from that round on.
