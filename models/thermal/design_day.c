@@ -49,7 +49,9 @@ void tw_weather_heat_wave(TwWeather *weather, const TwHeatWave *wave)
 {
     double rise = wave->rise_days, top = rise + wave->hold_days, end = top + wave->fall_days;
     for (int h = 0; h < TW_HOURS; h++) {
+        // the year repeats: one that begins in its last days goes on in January
         double d = h / 24.0 - (wave->first_day - 1.0);
+        if (d < 0.0) d += TW_HOURS / 24.0;
         double share = d <= 0.0 || d >= end ? 0.0 : d < rise ? d / rise : d <= top ? 1.0 : (end - d) / wave->fall_days;
         if (share <= 0.0) continue;
         double p = weather->pressure_pa[h], t = weather->dry_bulb_degc[h] + share * wave->dry_bulb_k;

@@ -224,6 +224,23 @@ static void chicago(const char *folder)
     CHECK_WITHIN(hours_below(w.wet_bulb_degc, 15.0), 6266, 5);
 }
 
+// a heat wave of the last days of the year, summer in the south, goes on in January
+static void waves_pass_new_year(void)
+{
+    TwError error;
+    const TwHeatWave wave = {
+        .first_day = 363.0, .rise_days = 2.0, .hold_days = 3.0, .fall_days = 2.0, .dry_bulb_k = 6.0};
+    CHECK(tw_weather_climate(&w, "singapore", 7, &error) && tw_weather_climate(&other, "singapore", 7, &error));
+    tw_weather_heat_wave(&w, &wave);
+    static const double day[] = {361.9, 363.0, 364.5, 0.0, 1.9, 3.0, 4.1},
+                        more_k[] = {0.0, 3.0, 6.0, 6.0, 6.0, 3.0, 0.0};
+    for (size_t i = 0; i < sizeof day / sizeof *day; i++) {
+        double at_s = day[i] * 86400.0;
+        CHECK_WITHIN(tw_weather_at(&w, at_s).dry_bulb_degc - tw_weather_at(&other, at_s).dry_bulb_degc, more_k[i],
+                     1e-9);
+    }
+}
+
 int main(void)
 {
     months_are_kept();
@@ -236,6 +253,7 @@ int main(void)
     bad_files();
     gaps_are_filled();
     other_lengths_are_refused();
+    waves_pass_new_year();
     if (check_data()) chicago(check_data());
     return check_failures != 0;
 }
