@@ -54,7 +54,8 @@ static void add_to_window(TwDemand *d, double energy_j, int64_t window, double m
         d->window = window;
     }
     if (period != d->period) {
-        d->charged_w += d->peak_w;
+        // periods of which nothing is known, where days stand for others, are as the one before them
+        d->charged_w += d->peak_w * (double)(period - d->period);
         d->peak_w = 0.0;
         d->period = period;
     }

@@ -95,6 +95,14 @@ static void prices_follow_the_hours(void)
     tw_demand_add(&brief, 600.0 * 2e6, 300.0, 900.0, 900.0, 7200.0);
     tw_demand_add(&brief, 300.0 * 3e6, 900.0, 1200.0, 900.0, 7200.0);
     CHECK_NEAR(tw_demand_highest_w(&brief, 900.0, 1200.0), 2e6, 1e-12);
+    // a day in ten stands for all: weeks that no such day falls into are charged as the one before them
+    TwDemand some = {0};
+    for (int day = 0; day < 364; day += 10)
+        for (int k = 0; k < 96; k++)
+            tw_demand_add(&some, 900.0 * 2e6, day * 86400.0 + k * 900.0, day * 86400.0 + (k + 1) * 900.0, 900.0,
+                          7 * 86400.0);
+    CHECK_NEAR(tw_demand_sum_w(&some, 900.0, 364 * 86400.0), 52.0 * 2e6, 1e-12);
+
     // spans that do not end where windows do: an even draw is its own demand
     static const double lengths_s[][2] = {{10.0, 1.0}, {10.0, 7.0}, {10.0, 15.0}, {900.0, 60.0}, {7.0, 900.0}};
     for (size_t i = 0; i < sizeof lengths_s / sizeof *lengths_s; i++) {
