@@ -13,7 +13,8 @@ const TwSeriesInfo tw_headline_series[TW_HEADLINE_COUNT] = {
     {"chip_max_degc", "degC", "hottest chip since the start"},
     {"utility_mean_w", "W", "utility power, mean since the start"},
     {"binding", "1",
-     "what limited the run since its start: 0 demand, 1 serving capacity, 2 chip temperature, from 3 on the elements"},
+     "what limited the run since its start: 0 demand, 1 serving capacity, 2 chip temperature, from 3 on the elements, "
+     "behind them policies and power shelves of racks"},
     {"usd_per_million_output_tokens", "USD", "cost of a million output tokens since the start"},
 };
 

@@ -27,7 +27,8 @@ static void sum_below(const TwPlant *plant, double (*of)(const TwPlant *plant, i
 void tw_limits_nameplate(const TwPlant *plant, double *nameplate_w) { sum_below(plant, rated_w, nameplate_w); }
 void tw_limits_idle(const TwPlant *plant, double *sum_w) { sum_below(plant, tw_limits_rack_idle_w, sum_w); }
 
-// Shares of time in which something held the racks back, and the element that did so most.
+// Shares of time in which something held the racks back, and the element that did so most; one behind the last where
+// it was none of them.
 static TwLimits shares_of(const TwState *state, int *element)
 {
     const TwPlant *plant = tw_state_plant(state);
@@ -37,9 +38,13 @@ static TwLimits shares_of(const TwState *state, int *element)
     TwWorkloadTotals totals;
     tw_workload_totals(plant->workload, block, -1, &totals);
     double time_s = (double)m->time_ns * 1e-9, rack_s = fmax(m->rack_s, 1e-300);
+    double by_elements_s = 0.0;
     *element = 0;
-    for (int i = 1; i < plant->element_count; i++)
+    for (int i = 0; i < plant->element_count; i++) {
+        by_elements_s += binding_s[i];
         if (binding_s[i] > binding_s[*element]) *element = i;
+    }
+    if (m->capped_racks_s - by_elements_s > binding_s[*element]) *element = plant->element_count;
     return (TwLimits){
         .power_share = m->capped_racks_s / rack_s,
         .thermal_share = m->throttled_rack_s / rack_s,
@@ -70,7 +75,10 @@ TwLimits tw_limits(const TwState *state)
     int element;
     TwLimits limits = shares_of(state, &element);
     int binding = binding_of(&limits, element);
-    if (binding >= TW_BINDS_ELEMENT) {
+    if (binding >= TW_BINDS_ELEMENT && element == plant->element_count) {
+        snprintf(limits.binding, sizeof limits.binding, "%s", TW_RACK_CAPS);
+        limits.binding_share = limits.power_share;
+    } else if (binding >= TW_BINDS_ELEMENT) {
         double *nameplate_w = malloc((size_t)plant->element_count * sizeof *nameplate_w);
         if (!nameplate_w) abort();
         tw_limits_nameplate(plant, nameplate_w);

@@ -17,8 +17,8 @@ static const TwField policy_fields[] = {
     REAL(cap_w, "W", 0, 1e8, "inf", "most that a rack is granted"),
     REAL(cap_fraction, "1", 0, 1, "1", "the same, of its rated peak"),
     REAL(floor_w, "W", 0, 1e8, "0", "least that a rack is granted"),
-    REAL(at_s, "s", 0, 1e9, "0", "from when"),
-    REAL(until_s, "s", 0, 1e9, "inf", "until when"),
+    REAL(at_s, "s", 0, 1e9, "0", "from when, since the start of the run"),
+    REAL(until_s, "s", 0, 1e9, "inf", "until when, since the start of the run"),
 };
 const TwKind tw_policy_kind = {"policy", NULL, policy_fields, TW_COUNT(policy_fields), NULL, 0};
 

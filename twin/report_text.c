@@ -1,6 +1,7 @@
 // The report as a page of text: the answer first, then what limits it, the figures, the balance sheet, the evidence.
 #include "sim/digits.h"
 #include "twin/card.h"
+#include "twin/limits.h"
 #include "twin/report.h"
 #include "twin/waves.h"
 
@@ -135,6 +136,9 @@ static void limits(FILE *f, const TwReport *r)
     else if (strcmp(binding, "serving capacity") == 0)
         fprintf(f, "  serving capacity: requests waited for a batch or for KV memory in %.1f %% of replica time\n",
                 share);
+    else if (strcmp(binding, TW_RACK_CAPS) == 0)
+        fprintf(f, "  %s, by policies or power shelves: granted less than they wanted in %.1f %% of the time\n",
+                binding, share);
     else if (strcmp(binding, "chip temperature") == 0)
         fprintf(f, "  chip temperature: racks ran below full clock in %.1f %% of the time\n", share);
     else {

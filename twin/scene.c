@@ -1,6 +1,8 @@
 // Lookups in a scene: things, elements, values by name.
 #include "twin/scene.h"
 
+#include "twin/limits.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -55,6 +57,7 @@ const char *tw_scene_binding(const TwScene *s, double code)
     int which = code >= 0.0 && code < 1e6 ? (int)(code + 0.5) : -1, class = tw_scene_class(s, "element");
     if (which < 3) return which < 0 ? "" : words[which];
     bool known = class >= 0 && which - 3 < s->classes[class].count;
+    if (class >= 0 && which - 3 == s->classes[class].count) return TW_RACK_CAPS;
     return known ? s->elements[s->classes[class].first + which - 3].name : "";
 }
 
