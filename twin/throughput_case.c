@@ -575,6 +575,10 @@ static bool set_load(TwThroughputRow *row, const Columns *c, double isl, double 
 // one Python process (vLLM: 5 to 6 ms at 256 sequences, its issue 10634). TensorRT-LLM hides it behind the device.
 // vLLM's first engine left the device idle for 4 ms at every decode (its issue 6854, July 2024), sequences included.
 static const double host_step_s = 0.3e-3, python_sequence_s = 20e-6, trtllm_sequence_s = 15e-6, first_vllm_s = 4e-3;
+// Llama 4 under vLLM runs graphs in pieces, as its chunked attention takes no whole one: the device waits 15 us a layer
+// for the host (7 to 23 published, its issue 47089 and pull request 20059), and the second kind of attention is
+// prepared in a millisecond (21761).
+static const double llama4_step_s = 48.0 * 15e-6 + 1e-3;
 
 // SGLang's scheduler with its server's own settings, chunks of 8,192 tokens; with 16,384 a rank beyond a node, as
 // lmsys.org/blog/2025-05-05-large-scale-ep sets it.
@@ -772,6 +776,7 @@ static void set_engine(TwThroughputRow *row, const Columns *c, Engine engine)
         d->host_step_s = host_step_s, d->host_sequence_s = python_sequence_s;
         // scales a channel, as Meta's release has them: CUTLASS's grouped products there too (pull request 16537)
         if (begins(row->model, "llama-4") && strcmp(d->precision, "fp8") == 0) d->engine = TW_ENGINE_TRTLLM;
+        if (begins(row->model, "llama-4")) d->host_step_s += llama4_step_s;
         // its client asks for top-p 0.95, which vLLM sorted for until 2026
         if (begins(row->source, "MLENERGY")) d->sampler = TW_SAMPLE_SORT;
         d->unified_sinks = true;
