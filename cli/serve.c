@@ -398,22 +398,29 @@ static bool draw(const TwOptions *o, const TwDeploySpec *spec, const TwDeploy *d
                  const Point *points, int count, TwError *error)
 {
     double user[POINTS], gpu[POINTS];
-    char title[160], subtitle[160];
+    char title[160], subtitle[160], flight[POINTS][16];
+    const char *texts[POINTS];
     for (int i = 0; i < count; i++) {
         Rates k = rates_of(d, s, &points[i].result);
         user[i] = k.per_user, gpu[i] = k.per_gpu;
+        snprintf(flight[i], sizeof flight[i], "%.0f", points[i].concurrency);
+        texts[i] = flight[i];
     }
     snprintf(title, sizeof title, "%s in %s on %s: throughput against interactivity", spec->model, spec->precision,
              spec->chip);
-    snprintf(subtitle, sizeof subtitle, "%.0f tokens in, %.0f out; %d GPUs a replica; every point a closed loop",
-             s->input_mean, s->output_mean, d->gpus);
-    TwPlot plot = {.kind = TW_PLOT_LINES,
-                   .title = title,
-                   .subtitle = subtitle,
-                   .x_label = "output tokens/s a user",
-                   .y_label = "output tokens/s a GPU",
-                   .series_count = 1,
-                   .series = {{.name = spec->chip, .count = count, .x = user, .y = gpu, .line = true, .dots = true}}};
+    snprintf(subtitle, sizeof subtitle,
+             "%.0f tokens in, %.0f out; %d GPU%s a replica; every point a closed loop, "
+             "with so many requests in flight",
+             s->input_mean, s->output_mean, d->gpus, d->gpus > 1 ? "s" : "");
+    TwPlot plot = {
+        .kind = TW_PLOT_LINES,
+        .title = title,
+        .subtitle = subtitle,
+        .x_label = "output tokens/s a user",
+        .y_label = "output tokens/s a GPU",
+        .series_count = 1,
+        .series = {
+            {.name = spec->chip, .count = count, .x = user, .y = gpu, .texts = texts, .line = true, .dots = true}}};
     return tw_plot_save(&plot, 1000, 600, TW_LIGHT, o->screenshot, error);
 }
 #endif

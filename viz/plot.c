@@ -150,8 +150,11 @@ typedef struct Label {
     int series;
 } Label;
 
-// Names at the right ends of lines, pushed apart where they would touch.
-static void draw_names(TwDraw *d, const TwPlot *plot, TwBox box, const Scale *y, const TwColour *colours)
+enum { SAMPLE = 28 };    // of a line before its name, where some are dashed
+
+// Names at the right ends of lines, pushed apart where they would touch; behind a piece of the line where colour alone
+// would not tell.
+static void draw_names(TwDraw *d, const TwPlot *plot, TwBox box, const Scale *y, const TwColour *colours, bool dashed)
 {
     Label labels[TW_PLOT_SERIES];
     int n = 0;
@@ -175,9 +178,14 @@ static void draw_names(TwDraw *d, const TwPlot *plot, TwBox box, const Scale *y,
             labels[i].y += 0.5 * gap;
             labels[i - 1].y -= 0.5 * gap;
         }
-    for (int i = 0; i < n; i++)
-        tw_draw_text(d, (TwPoint){box.x + box.w + 10.0, labels[i].y + 4.5}, TW_LEFT, TW_BODY, colours[labels[i].series],
-                     plot->series[labels[i].series].name);
+    for (int i = 0; i < n; i++) {
+        const TwPlotSeries *at = &plot->series[labels[i].series];
+        double x = box.x + box.w + 10.0;
+        const TwPoint line[] = {{x, labels[i].y}, {x + SAMPLE - 6.0, labels[i].y}};
+        if (dashed) tw_draw_line(d, line, 2, (TwStroke){colours[labels[i].series], 2.0, at->dash});
+        tw_draw_text(d, (TwPoint){dashed ? x + SAMPLE : x, labels[i].y + 4.5}, TW_LEFT, TW_BODY,
+                     colours[labels[i].series], at->name);
+    }
 }
 
 // Names above the plot, each after its mark: for points, which have no end.
@@ -310,6 +318,7 @@ static Lines lines_of(TwDraw *d, const TwPlot *plot, TwBox room)
     double left = widest(d, &at.y) + 14.0, right = 12.0;
     for (int s = 0; s < plot->series_count && at.ends; s++)
         if (plot->series[s].name) right = fmax(right, tw_text_width(d, TW_BODY, plot->series[s].name) + 18.0);
+    if (at.ends && at.dashed) right += SAMPLE;
     right = fmin(right, 0.35 * room.w);
     double top = 26.0 + (at.legend ? 20.0 : 0.0);
     at.box = (TwBox){room.x + left, room.y + top, room.w - left - right, room.h - top - 42.0};
@@ -338,7 +347,7 @@ static void draw_lines(TwDraw *d, const TwPlot *plot, TwBox room)
     for (int s = 0; s < plot->series_count; s++)
         draw_series(d, &plot->series[s], at.box, &at.x, &at.y, at.colours[s],
                     at.ends && !at.dashed ? 2.0 + step * (plot->series_count - 1 - s) : 2.0);
-    if (at.ends) draw_names(d, plot, at.box, &at.y, at.colours);
+    if (at.ends) draw_names(d, plot, at.box, &at.y, at.colours, at.dashed);
 }
 
 // ---- heat maps ------------------------------------------------------------------------------------------------------

@@ -127,4 +127,11 @@ expect 0 "solar_usd_kwh changes no result" "$TOKENWORKS" study idle.cfg -q
 grep -q "rate_s changes no result" out.txt && fail "rate_s is said to change nothing"
 grep -q "solar_usd_kwh = 0.0[0-9]* USD/kWh" out.txt || grep -q "solar_usd_kwh = 0.1 USD/kWh" out.txt || fail "no unit"
 if [ -e idle_response.png ]; then [ -s idle_response_2.png ] || fail "no response of the second goal"; fi
+# dashes tell the third axis: the names beside the lines show them, as colour alone would not
+printf 'study = { name = "dashes"; function = "ishigami"; axes = ( { path = "x1"; values = [0.0, 1.0, 2.0]; }, { path = "x2"; values = [0.0, 1.0]; }, { path = "x3"; values = [0.0, 1.0]; } ); };\n' > dashes.cfg
+expect 0 "" "$TOKENWORKS" study dashes.cfg -q
+if [ -e dashes_response.png ]; then
+    expect 0 "" "$TOKENWORKS" report dashes.h5 --plot response --out dashes.svg
+    [ "$(grep -c dasharray dashes.svg)" = 4 ] || fail "two dashed lines and two names: $(grep -c dasharray dashes.svg)"
+fi
 finish
