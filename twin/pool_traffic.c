@@ -203,6 +203,18 @@ bool tw_pool_traffic(TwPlant *plant, TwPoolPlan *pool, const TwPoolRow *row, con
         for (int i = 0; i < p.count; i++) tw_traffic_destroy(p.part[i]);
         return false;
     }
+    const TwContentList *ids = NULL;
+    for (int i = 0; i < p.count; i++) {
+        const TwContentList *own = tw_traffic_list(p.part[i]);
+        if (ids && own && ids->tokens != own->tokens) {
+            tw_node_error(node, NULL, errors,
+                          "replays traces with ids of %d and of %d tokens, expected one size, or a pool for each",
+                          ids->tokens, own->tokens);
+            for (int k = 0; k < p.count; k++) tw_traffic_destroy(p.part[k]);
+            return false;
+        }
+        if (own) ids = own;
+    }
     if (p.count == 1)
         pool->traffic = p.part[0];
     else

@@ -302,6 +302,18 @@ static void pop_crowd(const TwTraffic *traffic, void *block, int cell, bool answ
     request->tenant = (uint8_t)(client >= 0 ? client : 0);
 }
 
+// What a trace shares it shares with itself.
+static void contents_of_part(const TwTraffic *traffic, int part, TwContent *content)
+{
+    if (!traffic->parts[part]->trace) return;
+    if (content->list > 0) {
+        content->list += traffic->list_base[part];
+        return;
+    }
+    for (int k = 0; k < content->count; k++)
+        content->segment[k].stream = tw_content_mix(content->segment[k].stream, (uint64_t)part);
+}
+
 static void pop_any(const TwTraffic *traffic, void *block, int cell, bool answered, TwRequest *request,
                     TwTrafficCall *said)
 {
@@ -313,6 +325,7 @@ static void pop_any(const TwTraffic *traffic, void *block, int cell, bool answer
         int64_t at_ns;
         int part = first_part(traffic, block, cell, &at_ns);
         pop_any(traffic->parts[part], block, cell, answered, request, said);
+        contents_of_part(traffic, part, &request->content);
         // the number of a session tells whose it is
         if (request->session > 0) request->session = (request->session - 1) * PARTS + part + 1;
         request->id = (uint32_t)id;

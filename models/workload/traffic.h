@@ -144,6 +144,7 @@ int tw_traffic_length_sets(const char *const **names);
 int tw_traffic_profiles(const char *const **names);
 
 // Several classes as one source: the earliest first, then the first named. Takes the parts over, to destroy them.
+// Traces among them that have ids: all of as many tokens (tw_traffic_list).
 void tw_traffic_merge(TwTraffic **traffic, TwTraffic *const *parts, int count, TwLayout *layout);
 int tw_traffic_parts(const TwTraffic *traffic);
 const TwTraffic *tw_traffic_part(const TwTraffic *traffic, int i);    // itself where there are no parts

@@ -333,6 +333,31 @@ bool tw_traffic_create(TwTraffic **out, const TwTrafficSpec *spec, TwLayout *lay
     return true;
 }
 
+static int64_t ids_of(const TwTraffic *part) { return part->list.id ? part->trace->block_start[part->trace->rows] : 0; }
+
+// One list for the engine. The same id in two traces is not the same content.
+static void join_ids(TwTraffic *traffic)
+{
+    int64_t all = 0;
+    int listed = 0;
+    traffic->list_base = calloc((size_t)traffic->part_count, sizeof *traffic->list_base);
+    if (!traffic->list_base) abort();
+    for (int i = 0; i < traffic->part_count; i++) {
+        if (!traffic->parts[i]->list.id) continue;
+        assert(listed == 0 || traffic->parts[i]->list.tokens == traffic->list.tokens);
+        traffic->list = traffic->parts[i]->list;
+        traffic->list_base[i] = all;
+        all += ids_of(traffic->parts[i]);
+        listed++;
+    }
+    if (listed < 2) return;
+    traffic->joined_id = tw_trace_grow(NULL, all, sizeof *traffic->joined_id);
+    for (int i = 0; i < traffic->part_count; i++)
+        for (int64_t k = 0; k < ids_of(traffic->parts[i]); k++)
+            traffic->joined_id[traffic->list_base[i] + k] = tw_content_mix(traffic->parts[i]->list.id[k], (uint64_t)i);
+    traffic->list.id = traffic->joined_id;
+}
+
 void tw_traffic_merge(TwTraffic **out, TwTraffic *const *parts, int count, TwLayout *layout)
 {
     assert(count >= 1 && count <= PARTS);
@@ -347,6 +372,7 @@ void tw_traffic_merge(TwTraffic **out, TwTraffic *const *parts, int count, TwLay
         traffic->rate_s += parts[i]->rate_s;
     }
     traffic->cell = tw_layout_add(layout, (size_t)traffic->cells, sizeof(TwTrafficCell));
+    join_ids(traffic);
     *out = traffic;
 }
 
@@ -370,5 +396,7 @@ void tw_traffic_destroy(TwTraffic *traffic)
     tw_prefix_free(&traffic->prefix);
     tw_trace_destroy(traffic->trace);
     tw_trace_free(traffic->row_ns);
+    tw_trace_free(traffic->joined_id);
+    free(traffic->list_base);
     free(traffic);
 }

@@ -17,8 +17,8 @@ typedef struct TwTrafficCell {
     TwArrivalCursor cursor, before;    // after and before the buffered requests
     TwArrivalCursor flow;              // of tw_traffic_flow, where it has got to
     int64_t flow_ns;
-    double factor;                     // of a replay's speed; 0 counts as 1
-    int64_t from_ns, at_ns;            // rows from from_ns on come from at_ns on at that speed
+    double factor;             // of a replay's speed; 0 counts as 1
+    int64_t from_ns, at_ns;    // rows from from_ns on come from at_ns on at that speed
     int64_t popped, truncated;
     int64_t ended, late;              // of a batch, a rollout
     int64_t ended_tokens, last_ns;    // of a rollout: in and out, of those that were answered; the last end
@@ -60,11 +60,12 @@ struct TwTraffic {
     // several classes
     struct TwTraffic **parts;
     int part_count;
+    int64_t *list_base;     // [part] where its ids begin in `list`
+    uint64_t *joined_id;    // ids of several traces, or NULL: those of the only one
     // replay
     TwTrace *trace;        // NULL: a generator
     int64_t *row_ns;       // after time_scale
     int64_t lap_ns;        // INT64_MAX: one lap only
-    TwContentList list;    // its block ids
-    uint64_t *lap_ids;     // ids as they are, or NULL
+    TwContentList list;    // its block ids; of several classes: those of all
     bool loop_shares;
 };

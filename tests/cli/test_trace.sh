@@ -16,4 +16,25 @@ assert round(r["tokens"]["output_per_s"] * r["simulated_s"]) == 4088665, r["toke
 assert round(r["tokens"]["input_per_s"] * r["simulated_s"]) == 22361870, r["tokens"]
 assert r["latency"]["ttft_s"]["p50"] > 0 and r["latency"]["tpot_s"]["p99"] > 0
 END
+# traces with ids beside other classes of a pool: each finds what its own rows share, and no more where both name an id
+cat > ids.jsonl <<'END'
+{"timestamp": 0, "input_length": 1536, "output_length": 9, "hash_ids": [0, 1, 2]}
+{"timestamp": 20000, "input_length": 1536, "output_length": 9, "hash_ids": [0, 1, 3]}
+{"timestamp": 40000, "input_length": 1536, "output_length": 9, "hash_ids": [0, 1, 2]}
+{"timestamp": 60000, "input_length": 1000, "output_length": 9, "hash_ids": [4, 1]}
+END
+printf '{"timestamp": 0, "input_length": 100, "output_length": 20, "hash_ids": [1, 2]}\n' > small.jsonl
+beside() {
+    printf 'title = "beside"; site = "chicago"; power = ( { name = "utility"; kind = "feed"; limit_kw = 200.0; } ); racks = ( { name = "r"; part = "dgx_h200_x4"; from = "utility"; } );
+cooling: { cdus = (); room = { part = "crah_250kw"; from = "utility"; }; }; fabric: { part = "superpod_h100"; from = "utility"; };
+workload: { model = "llama-3.1-8b"; tensor_parallel = 8; router = "kv_aware"; classes = ( { name = "one"; arrival = { kind = "replay"; file = "ids.jsonl"; }; }, { name = "two"; %s } ); };
+run: { start = "2026-07-01 00:00:00"; for_s = 90.0; warmup_s = 0.0; };\n' "$1" > beside.cfg
+}
+beside 'arrival = { kind = "replay"; file = "ids.jsonl"; time_scale = 2.0; };'
+expect 0 "" "$TOKENWORKS" run beside.cfg --json -q --out beside.h5
+python3 -c 'import json; o = json.load(open("out.txt")); assert abs(o["serving"]["prefix_hit_share"] - 2544 / 5608) < 1e-12 and o["requests"]["completed"] == 8, o["serving"]' || fail "two traces with ids in one pool"
+beside 'lengths = "constant"; input_tokens = 100.0; output_tokens = 5.0; arrival = { kind = "poisson"; rate_s = 1.0; };'
+expect 0 "" "$TOKENWORKS" run beside.cfg --json -q --out beside.h5 --force
+beside 'arrival = { kind = "replay"; file = "small.jsonl"; block_tokens = 64; };'
+expect 3 "ids of 512 and of 64 tokens" "$TOKENWORKS" run beside.cfg --json -q --out beside.h5 --force
 finish
