@@ -51,6 +51,13 @@ bool tw_trend_line(const TwTrend *t, double skip, double *slope, double *sigma)
     return true;
 }
 
+double tw_trend_mean(const TwTrend *t, double skip)
+{
+    double area = 0.0, span_s = 0.0;
+    for (int k = (int)(skip * t->bins); k < t->bins; k++) area += t->area[k], span_s += t->span_s[k];
+    return span_s > 0.0 ? area / span_s : 0.0;
+}
+
 bool tw_trend_ends_highest(const TwTrend *t)
 {
     double area = 0.0, span_s = 0.0;

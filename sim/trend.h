@@ -21,6 +21,9 @@ void tw_trend_add(TwTrend *trend, double value, double span_s);    // its mean o
 // standard deviation. False: fewer than eight are left.
 bool tw_trend_line(const TwTrend *trend, double skip, double *slope, double *sigma);
 
+// The mean over the same bins; 0 where there are none.
+double tw_trend_mean(const TwTrend *trend, double skip);
+
 // Whether the mean over the last quarter of the full bins is above every bin of the first half: what grows ends higher
 // than it ever was, what comes back after a fall does not.
 bool tw_trend_ends_highest(const TwTrend *trend);

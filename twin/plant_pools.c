@@ -445,7 +445,10 @@ static bool check_engine(const Draft *d, const TwEngineSpec *engine, const TwPoo
                           t + 1);
             return false;
         }
-    if (d->pool->kv_keep_s > 0.0 && !d->pool->kv_drops && engine->tier_count == 0)
+    if (d->pool->kv_keep_s > 0.0 && !engine->prefix_cache)
+        tw_node_warn(settings, NULL, d->errors, "kv_keep_s = %g s of its classes: nothing is cached, so none is kept",
+                     d->pool->kv_keep_s);
+    else if (d->pool->kv_keep_s > 0.0 && !d->pool->kv_drops && engine->tier_count == 0)
         tw_node_warn(settings, NULL, d->errors,
                      "kv_then = \"offload\" without engine.tiers: KV is dropped after kv_keep_s = %g s",
                      d->pool->kv_keep_s);

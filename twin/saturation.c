@@ -7,7 +7,7 @@
 
 // Of a pool, since the end of warm-up.
 typedef struct Watched {
-    TwTrend waiting, in_system;
+    TwTrend waiting, in_system, coming;    // coming: arrivals a second
     bool begun;
     double span_s, waiting_s;    // waiting_s: integral of who waits
     int64_t arrived_before, turned_before, arrived, turned;
@@ -35,30 +35,32 @@ void tw_saturation_book(const TwPlant *plant, void *block, int pool, const TwWor
     }
     tw_trend_add(&w->waiting, (double)t->waiting, span_s);
     tw_trend_add(&w->in_system, (double)(t->waiting + t->running), span_s);
+    tw_trend_add(&w->coming, (double)(t->arrived - w->arrived_before - w->arrived) / span_s, span_s);
     w->span_s += span_s;
     w->waiting_s += (double)t->waiting * span_s;
     w->arrived = t->arrived - w->arrived_before;
     w->turned = turned - w->turned_before;
 }
 
-// A slope above its noise and above `least` of the arrivals; returns its share of them, 0: neither.
+// A slope above its noise and above `least` of the arrivals of its bins; returns its share of them, at most all (a line
+// is no curve), 0: neither.
 static double grows(double slope, double sigma, double arrivals_s, double least)
 {
     bool does = slope > sigmas * sigma && slope > least * arrivals_s && arrivals_s > 0.0;
-    return does ? slope / arrivals_s : 0.0;
+    return does ? fmin(slope / arrivals_s, 1.0) : 0.0;
 }
 
 void tw_saturation(const TwPlant *plant, const void *block, int pool, TwSaturation *s)
 {
     const Watched *w = (const Watched *)tw_at_const(block, plant->slot.watched) + pool;
-    double slope, sigma, arrivals_s = w->span_s > 0.0 ? (double)w->arrived / w->span_s : 0.0;
+    double slope, sigma;
     *s = (TwSaturation){.known = tw_trend_line(&w->waiting, 0.25, &slope, &sigma)};
     s->waiting_per_s = slope, s->sigma_per_s = sigma;
     s->turned_away = w->arrived > 0 ? (double)w->turned / (double)w->arrived : 0.0;
 
-    double waiting = s->known ? grows(slope, sigma, arrivals_s, least_waiting) : 0.0;
+    double waiting = s->known ? grows(slope, sigma, tw_trend_mean(&w->coming, 0.25), least_waiting) : 0.0;
     double whole = tw_trend_line(&w->in_system, 0.5, &slope, &sigma) && tw_trend_ends_highest(&w->in_system)
-                       ? grows(slope, sigma, arrivals_s, least_in_system)
+                       ? grows(slope, sigma, tw_trend_mean(&w->coming, 0.5), least_in_system)
                        : 0.0;
     double each = w->span_s > 0.0 ? w->waiting_s / w->span_s / plant->pools[pool].replicas : 0.0;
     double turned = s->turned_away > least_turned && each > 1.0 ? s->turned_away : 0.0;

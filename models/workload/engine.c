@@ -243,7 +243,7 @@ bool tw_engine_build(TwEngine *engine, const TwEngineSpec *given, TwError *error
     engine->encode_time = tw_wide(spec.encode_s * 1e9, TW_UNITS_PER_NS);
     engine->encode_energy = tw_wide(spec.encode_j * 1e9, TW_UNITS_PER_NJ);
     engine->keep_ns = llround(spec.keep_s * 1e9);
-    engine->prefix.timed = spec.keep_s > 0.0;
+    engine->prefix.timed = spec.prefix_cache && spec.keep_s > 0.0;
     engine->patience_ns = llround(spec.patience_s * 1e9);
     engine->swap_ns = llround(spec.swap_block_s * 1e9);
     engine->fronts = spec.front_end.output_s > 0.0;

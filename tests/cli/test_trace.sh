@@ -37,4 +37,9 @@ beside 'lengths = "constant"; input_tokens = 100.0; output_tokens = 5.0; arrival
 expect 0 "" "$TOKENWORKS" run beside.cfg --json -q --out beside.h5 --force
 beside 'arrival = { kind = "replay"; file = "small.jsonl"; block_tokens = 64; };'
 expect 3 "ids of 512 and of 64 tokens" "$TOKENWORKS" run beside.cfg --json -q --out beside.h5 --force
+# a time to keep KV for where nothing is cached does nothing, which is said
+beside 'lengths = "constant"; input_tokens = 100.0; output_tokens = 5.0; rate_s = 1.0; kv_keep_s = 5.0;'
+sed 's/{ name = "one".*}, { name/{ name/' beside.cfg > kept.cfg
+expect 0 "nothing is cached" timeout 100 "$TOKENWORKS" run kept.cfg --out kept.h5
+expect 0 "nothing is cached" timeout 100 "$TOKENWORKS" run $facilities/agentic.cfg --for 2min --set workload.classes.coding.kv_keep_s=5 --set workload.pools.agents.engine.prefix_cache=off --out kept.h5 --force
 finish

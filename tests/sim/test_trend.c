@@ -19,6 +19,11 @@ static void a_line_is_itself(void)
     CHECK(sigma < 1e-10);
     CHECK(tw_trend_line(&t, 0.5, &slope, &sigma));
     CHECK_NEAR(slope, 0.25, 1e-12);
+    // the mean of a line: that of its middle
+    double full_s = 0.0, late_s = 0.0;
+    for (int k = 0; k < t.bins; k++) full_s += t.span_s[k], late_s += k < t.bins / 2 ? t.span_s[k] : 0.0;
+    CHECK_NEAR(tw_trend_mean(&t, 0.5), 7.0 + 0.25 * 0.5 * (late_s + full_s), 1e-12);
+    CHECK(tw_trend_mean(&(TwTrend){0}, 0.5) == 0.0);
 }
 
 // What wanders and comes back (first-order, memory of 20 steps) is rarely beyond three deviations; a slope of half its

@@ -4,6 +4,9 @@
 #include "tests/twin/twin.h"
 #include "twin/saturation.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 enum { SETS = 10 };
 
 // A small hall whose engines hold so many sequences and so much of a queue.
@@ -56,6 +59,25 @@ static void see(double rate_s, int queue, const char *fidelity, bool saturated, 
     factory_end(f);
 }
 
+// Ten times as many come in the later half, and most of them wait: of those, not of the mean over both halves.
+static void of_those_who_come_then(double most_s)
+{
+    char text[3][64];
+    Factory f = hall(0.5 * most_s, 60000, "exact", text);
+    advance(f.state, 330.0);
+    void *block = malloc(f.plant->state_bytes);
+    memcpy(block, tw_state_block(f.state), f.plant->state_bytes);
+    tw_traffic_scale(f.plant->pools[0].traffic, block, 10.0, INT64_C(330000000000));
+    tw_state_set_block(f.state, block);
+    free(block);
+    advance(f.state, 600.0);
+    TwSaturation s;
+    tw_saturation(f.plant, tw_state_block(f.state), 0, &s);
+    CHECK(s.known && s.saturated);
+    CHECK_WITHIN(s.excess, 0.82, 0.06);    // four of five; a line over a bend says a little more
+    factory_end(f);
+}
+
 int main(void)
 {
     char text[3][64];
@@ -69,5 +91,6 @@ int main(void)
     see(0.9 * most_s, 60000, "fluid", false, "no: neither");
     see(1.1 * most_s, 60000, "fluid", true, "who waits grows by");
     see(1.1 * most_s, 20, "fluid", true, "requests are turned away");
+    of_those_who_come_then(most_s);
     return check_failures != 0;
 }
