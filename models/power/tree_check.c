@@ -337,6 +337,34 @@ static void warn_shelves(const TwPowerSpec *spec, int r, TwErrors *errors)
              1e-3 * held * shelf->rated_w, 1e-3 * dc_w);
 }
 
+// An element with all that it may get its power through.
+static void mark_used(bool *used, const int *parent, const int *second, int element)
+{
+    for (int e = element; e >= 0 && !used[e]; e = parent[e]) {
+        used[e] = true;
+        if (second[e] >= 0) mark_used(used, parent, second, second[e]);
+    }
+}
+
+// Below which nothing hangs that could ever draw: a slip of a name more often than meant, and it still loses its a.
+static void warn_unused(const TwPowerSpec *spec, const int *parent, const int *second, TwErrors *errors)
+{
+    int n = spec->element_count;
+    bool *used = calloc((size_t)n + 1, sizeof *used);
+    if (!used) abort();
+    for (int r = 0; r < spec->rack_count; r++) {
+        const TwPowerRack *rack = &spec->racks[r];
+        if (rack->cord_count == 0) mark_used(used, parent, second, rack->element);
+        for (int k = 0; k < rack->cord_count; k++) mark_used(used, parent, second, rack->cords[k]);
+    }
+    for (int l = 0; l < spec->load_count; l++) mark_used(used, parent, second, spec->loads[l].element);
+    for (int i = 0; i < n; i++)
+        if (spec->elements[i].closed || tw_row_generates(&spec->elements[i])) mark_used(used, parent, second, i);
+    for (int i = 0; i < n; i++)
+        if (!used[i]) WARN("power.%s: carries nothing: no rack, cooling, fabric or switch hangs on it", spec->names[i]);
+    free(used);
+}
+
 static void check_leaves(const TwPowerSpec *spec, const int *parent, const int *second, TwErrors *errors)
 {
     int n = spec->element_count;
@@ -374,6 +402,7 @@ static void check_leaves(const TwPowerSpec *spec, const int *parent, const int *
         if (parent[i] == -1 && !serves[i])
             BAD("power.%s: this %s serves nothing", spec->names[i], spec->elements[i].kind);
     free(serves);
+    if (tw_errors_count(errors) == 0) warn_unused(spec, parent, second, errors);
 }
 
 bool tw_tree_check(const TwPowerSpec *spec, int *parent, int *second, TwErrors *errors)

@@ -26,6 +26,12 @@ told dps_8rack workload.arrival.users=64 "for poisson arrivals"
 told dps_8rack workload.arrival.shape=0.5 "for poisson arrivals"
 told dps_8rack workload.arrival.thin_fraction=0.5 "for poisson arrivals"
 
+# an element on which nothing hangs carries nothing; a standby, a ring and local generation have their use
+expect 0 "power.spare: carries nothing" "$TOKENWORKS" check dps_8rack --set 'power+={ name = "spare"; kind = "pdu"; from = "switchboard"; limit_kw = 450.0; }'
+for f in hall_4to3 ring_main two_stations dsx_new_mexico; do
+    "$TOKENWORKS" check $f 2>&1 | grep "carries nothing" && fail "$f has no spare element"
+done
+
 # beside what uses them they are not
 expect 0 "4000 input and 300 output tokens" "$TOKENWORKS" check dps_8rack --strict --set workload.lengths=constant --set workload.input_tokens=4000 \
     --set workload.output_tokens=300 --set workload.arrival.kind=gamma --set workload.arrival.shape=0.5
