@@ -280,7 +280,7 @@ bool tw_fleet_run(const TwDeploy *deploy, const TwFleetSpec *spec, TwFleetResult
         result->device_j = result->totals.device_j;
         result->rest_j = f.rest_gpu_s * idle_w(deploy);
     }
-    if (good && f.log) good = tw_fleet_log_write(f.log, spec->serve->log, error);
+    if (good && f.log) good = tw_fleet_log_write(f.log, spec->serve->log, llround(spec->span_s * 1e9), error);
     fleet_free(&f);
     return good;
 }

@@ -2,7 +2,6 @@
 #include "twin/serve_log.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 // Only its own thread touches a cell.
 typedef struct CellLog {
@@ -78,7 +77,7 @@ static int by_end(const void *a, const void *b)
     return order ? order : by_number(p->request.id, q->request.id);
 }
 
-bool tw_fleet_log_write(const TwFleetLog *log, const char *path, TwError *error)
+bool tw_fleet_log_write(const TwFleetLog *log, const char *path, int64_t until_ns, TwError *error)
 {
     int64_t count = 0;
     for (int c = 0; c < log->cells; c++) count += log->cell[c].count;
@@ -86,8 +85,9 @@ bool tw_fleet_log_write(const TwFleetLog *log, const char *path, TwError *error)
     if (!all) abort();
     count = 0;
     for (int c = 0; c < log->cells; c++) {
-        if (log->cell[c].count > 0) memcpy(all + count, log->cell[c].end, (size_t)log->cell[c].count * sizeof *all);
-        count += log->cell[c].count;
+        // who is done but has not left the front end by then is still counted as running
+        for (int64_t k = 0; k < log->cell[c].count; k++)
+            if (log->cell[c].end[k].last_ns <= until_ns) all[count++] = log->cell[c].end[k];
     }
     qsort(all, (size_t)count, sizeof *all, by_arrival);
     for (int64_t k = 0; k < count; k++) all[k].request.id = (uint32_t)k;

@@ -12,4 +12,4 @@ typedef struct TwFleetLog TwFleetLog;
 TwFleetLog *tw_fleet_log_create(const TwTraffic *traffic, int cells);
 void tw_fleet_log_destroy(TwFleetLog *log);    // NULL: nothing
 TwRequestSource tw_fleet_log_source(TwFleetLog *log);
-bool tw_fleet_log_write(const TwFleetLog *log, const char *path, TwError *error);
+bool tw_fleet_log_write(const TwFleetLog *log, const char *path, int64_t until_ns, TwError *error);

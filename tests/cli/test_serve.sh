@@ -448,4 +448,11 @@ rows = [r for r in csv.DictReader(open("late.csv")) if r["outcome"] == "done"]
 assert len(rows) > 20 and all(r["cached_tokens"] == "0" for r in rows)
 assert all(float(r["arrival_s"]) < float(r["first_token_s"]) <= float(r["end_s"]) for r in rows)
 END
+# who is done but has not left the front end at the end of the span is running still, and not in the log
+expect 0 "" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --rate 20 --for 20s --isl 64 --osl 100 --front-end 0.02,1e-6,5e-4 --log inside.csv --json
+python3 - <<'END' || fail "--log and what is inside the front end"
+import csv, json
+rows, r = list(csv.DictReader(open("inside.csv"))), json.load(open("out.txt"))["requests"]
+assert len(rows) == r["completed"] > 100 and max(float(x["end_s"]) for x in rows) <= 20, (len(rows), r)
+END
 finish
