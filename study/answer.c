@@ -407,7 +407,13 @@ static void print_table(const TwStudy *study, FILE *f)
             fprintf(f, "%s: %s\n", tw_status_word(scenario->status), scenario->error ? scenario->error : "");
             continue;
         }
-        for (int i = 0; i < count; i++) fprintf(f, "%20.6g ", tw_scenario_value(study, scenario, names[i]));
+        for (int i = 0; i < count; i++) {
+            double value = tw_scenario_value(study, scenario, names[i]);
+            if (isnan(value))
+                fprintf(f, "%20s ", "-");
+            else
+                fprintf(f, "%20.6g ", value);
+        }
         fprintf(f, " %s%s\n", tw_scenario_word(study, scenario, "limits.binding"),
                 scenario->status == TW_LIMIT_BROKEN ? " (limit broken)"
                 : scenario->status == TW_FAILED     ? " (failed)"

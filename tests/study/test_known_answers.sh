@@ -134,4 +134,7 @@ if [ -e dashes_response.png ]; then
     expect 0 "" "$TOKENWORKS" report dashes.h5 --plot response --out dashes.svg
     [ "$(grep -c dasharray dashes.svg)" = 4 ] || fail "two dashed lines and two names: $(grep -c dasharray dashes.svg)"
 fi
+# what no request was measured for has no number
+expect 0 " - " "$TOKENWORKS" study hopper_hall --for 2s --axis power.utility.limit_kw=500,600 --out unmeasured.h5 --no-plots -q
+grep -qw nan out.txt && fail "nan in the table of a study"
 finish
