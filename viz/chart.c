@@ -338,12 +338,16 @@ void tw_chart_compare(TwDraw *d, const TwScene *s, const TwScene *reference, con
                  tw_number_text(number, at - value_at(other, reference->time_s)), tw_unit_text(series->unit));
     else
         snprintf(shown, sizeof shown, "%s %s", tw_number_text(now, at), tw_unit_text(series->unit));
-    double taken =
-        tw_draw_text(d, (TwPoint){plot.x + plot.w, box.y + 19.0}, TW_RIGHT, TW_BODY_BOLD, style->text, shown);
     char title[192];
     const char *unit = tw_unit_text(series->unit);
-    double room = plot.x + plot.w - taken - 12.0 - box.x - 16.0;
+    // a number without its name says nothing: where both do not fit, the name; the unit whole or not at all
+    double wide = plot.x + plot.w - box.x - 16.0, taken = tw_text_width(d, TW_BODY_BOLD, shown);
+    if (wide - taken - 12.0 < tw_text_width(d, TW_BODY, series->label)) taken = 0.0;
+    if (taken > 0.0)
+        tw_draw_text(d, (TwPoint){plot.x + plot.w, box.y + 19.0}, TW_RIGHT, TW_BODY_BOLD, style->text, shown);
+    double room = wide - taken - 12.0;
     int length = snprintf(title, sizeof title, "%s%s%s%s", series->label, *unit ? "  [" : "", unit, *unit ? "]" : "");
+    if (tw_text_width(d, TW_BODY, title) > room) length = snprintf(title, sizeof title, "%s", series->label);
     if (isfinite(series->limit)) {    // whole or not at all
         snprintf(title + length, sizeof title - (size_t)length, "   limit %s", tw_number_text(number, series->limit));
         if (tw_text_width(d, TW_BODY, title) > room) title[length] = '\0';

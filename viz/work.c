@@ -241,9 +241,9 @@ static void draw_series(const Page *p, TwBox b)
         for (int i = 0; i < p->s->series_count; i++)
             if (strcmp(p->s->series[i].name, names[k]) == 0) shown[count++] = i;
     if (count == 0 || b.h < 130.0 || b.w < 400.0) return;
-    int rows = b.h >= 280.0 ? 2 : 1, columns = (count + rows - 1) / rows;
+    int rows = b.h >= 280.0 ? 2 : 1, columns = (int)fmin((count + rows - 1) / rows, floor(b.w / 200.0));
     double w = b.w / columns, h = fmin(b.h / rows, 260.0);
-    for (int k = 0; k < count; k++) {
+    for (int k = 0; k < count && k < rows * columns; k++) {
         TwBox box = {b.x + (k % columns) * w, b.y + (k / columns) * h, w - 10.0, h - 10.0}, plot;
         tw_chart_compare(p->d, p->s, p->view->reference, p->view, shown[k], box, true, &plot);
     }

@@ -21,6 +21,11 @@ for text in 'POWER FROM' 'COOLED BY' 'racks.a1' 'kW</text>' 'gpu' 'parts/\|gb300
 done
 expect 0 "" "$TOKENWORKS" view r.h5 --screenshot pdu.svg --views inspector --select pdu1 --size 2600x2400
 grep -q '>limit_w</text>' pdu.svg || fail "the inspector of a PDU has no limit"
+# with little room a chart keeps its name and leaves out its number
+expect 0 "" "$TOKENWORKS" view r.h5 --screenshot narrow.svg --views workload --size 640x480
+for text in 'Waiting requests' 'Running requests'; do
+    grep -q ">$text</text>" narrow.svg || fail "a chart without its name: $text"
+done
 expect 2 "nothing is named" "$TOKENWORKS" view r.h5 --screenshot x.png --select nobody
 expect 0 "beyond the run" "$TOKENWORKS" view r.h5 --screenshot x.png --at 12h
 expect 2 "png, .svg, .pdf" "$TOKENWORKS" view r.h5 --screenshot x.gif
