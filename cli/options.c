@@ -328,7 +328,8 @@ static const struct {
       "of those: prefill, at once; relayed, with the KV; decode, made there again; default: the engine's"},
      SERVING + TW_ON_FIRST_TOKEN},
     {{"reserve", 0, "WHEN", TW_SERVE,
-      "of those: blocks are taken where it is decoded context_first, before KV leaves, or none; default: the engine's"},
+      "of those: blocks are taken where it is decoded context_first, before KV leaves, generation_first, before the "
+      "prompt is computed, or none; default: the engine's"},
      SERVING + TW_ON_RESERVE},
     {{"re-role", 0, NULL, TW_SERVE, "planner: a resting replica may start as the other kind"}, SERVING + TW_ON_RE_ROLE},
     {{"ttft-slo", 0, "S", TW_SERVE, "limit on the first token of planner and goodput, default 2"},

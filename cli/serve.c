@@ -39,7 +39,7 @@ static bool set_engine(const TwOptions *o, TwDeploySpec *d, TwServeSpec *s)
         {"vllm", 0.90, 0.3e-3, 20e-6, false, TW_ADMIT_PROMPT, 1024, TW_ENGINE_VLLM, TW_FIRST_DECODE,
          TW_RESERVE_CONTEXT_FIRST, 0},
         {"sglang", 0.0, 0.3e-3, 20e-6, false, TW_ADMIT_PROMPT, 2048, TW_ENGINE_VLLM, TW_FIRST_RELAYED,
-         TW_RESERVE_CONTEXT_FIRST, 512},
+         TW_RESERVE_GENERATION_FIRST, 512},
         {"trtllm", 0.90, 0.3e-3, 15e-6, true, TW_ADMIT_WHOLE, 2048, TW_ENGINE_TRTLLM, TW_FIRST_RELAYED,
          TW_RESERVE_CONTEXT_FIRST, 0},
         {"ideal", 0.90, 0.0, 0.0, true, TW_ADMIT_PROMPT, 2048, TW_ENGINE_TRTLLM, TW_FIRST_PREFILL, TW_RESERVE_NONE, 0},

@@ -501,7 +501,8 @@ static bool hand_over(const Draft *d, TwEngineSpec *engine, double token_bytes, 
     for (int k = 0; k < 2 && !waits; k++)
         if (tw_node_given(d->prefill, of_waits[k]))
             tw_node_warn(d->prefill, of_waits[k], d->errors, "does nothing with reserve = \"none\"");
-    if (waits && apart->layerwise && tw_node_given(d->prefill, "layerwise"))
+    if (spec->hand_over.reserve == TW_RESERVE_CONTEXT_FIRST && apart->layerwise &&
+        tw_node_given(d->prefill, "layerwise"))
         tw_node_warn(d->prefill, "layerwise", d->errors,
                      "does nothing with reserve = \"%s\": no layer leaves before there are blocks for it",
                      apart->reserve);

@@ -151,10 +151,10 @@ static const TwField prefill_fields[] = {
     FIELD(TwPrefillRow, link_latency_s, "s", TW_REAL, 0, 10, "1e-5", NULL,
           "of a transfer, where link_bytes_s is given"),
     FIELD(TwPrefillRow, layerwise, "", TW_BOOLEAN, 0, 1, "true", NULL,
-          "layers leave as they are done, where reserve does not keep them"),
+          "layers leave as they are done, but under reserve = context_first"),
     FIELD(TwPrefillRow, reserve, "", TW_TEXT, 0, 0, "context_first", tw_reserve_names,
           "when a prompt's blocks are taken where it is decoded: context_first, once it is computed, and its KV leaves "
-          "then; none, when its KV has come"),
+          "then; generation_first, before it is computed; none, when its KV has come"),
     FIELD(TwPrefillRow, hold_s, "s", TW_REAL, 0, 1e6, "480", NULL,
           "most that KV waits for those blocks; then it is lost, or with retry computed again; 0: no bound"),
     FIELD(TwPrefillRow, reserved_decode_tokens, "1", TW_INTEGER, 0, 1 << 24, "0", NULL,

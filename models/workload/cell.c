@@ -568,6 +568,40 @@ static Move *move_to(const Work *w, int to, uint32_t row)
     return NULL;
 }
 
+// There are blocks for a prompt: it is computed.
+static void compute(Work *w, Move *move, int64_t now_ns)
+{
+    const int at = w->replica;
+    Cut cut;
+    move->at_ns = now_ns;    // unless it is
+    move->drops = true;
+    const int p = route_on(w, &move->request, now_ns, true, &cut);
+    if (p >= 0) {
+        TwComing coming = move->coming;
+        coming.now_ns = now_ns;
+        coming.hand_over = coming.tied = coming.moved = true;
+        tw_engine_lend(engine_at(w, move->to), replica_at(w, move->to), move->to_row);
+        assume(w, p, &move->request, &cut, now_ns);
+        if (offer(w, p, &move->request, &coming)) {
+            move->from = p;
+            move->row = replica_at(w, p)->offered;
+            move->at_ns = INT64_MAX;
+            move->drops = false;
+        }
+    }
+    w->replica = at;
+    share_wire(w, now_ns);
+}
+
+// The move of a prompt that is computed for blocks elsewhere; NULL: there are none.
+static Move *move_from(const Work *w, int from, uint32_t row)
+{
+    Move *moves = moves_of(w);
+    for (int m = 0; m < w->state->moves; m++)
+        if (moves[m].ahead && moves[m].from == from && moves[m].row == row) return &moves[m];
+    return NULL;
+}
+
 // The replica that is worked on has blocks for the KV of a row: it sets out.
 static void reserved(void *context, uint32_t row, int32_t there, int64_t now_ns)
 {
@@ -578,9 +612,14 @@ static void reserved(void *context, uint32_t row, int32_t there, int64_t now_ns)
     w->state->held_ns += now_ns - move->begun_ns;
     move->held = false;
     move->reserved = true;
+    move->there = there << w->pool->engine.prefix.shift;
+    if (move->ahead) {
+        compute(w, move, now_ns);
+        return;
+    }
     move->at_ns = INT64_MAX;
     move->rate = 0.0;
-    set_out(w, move, there << w->pool->engine.prefix.shift, now_ns);
+    set_out(w, move, move->there, now_ns);
     share_wire(w, now_ns);
 }
 
@@ -595,14 +634,31 @@ static void cut_off(Work *w, Move *move)
 static void forsaken(void *context, uint32_t row, int64_t now_ns)
 {
     Work *w = context;
-    Move *move = move_to(w, w->replica, row);
+    Move *move = move_from(w, w->replica, row);
+    if (move) {
+        // its prompt will not be computed: the blocks that it has are free
+        move->from = -1;
+        move->drops = true;
+        move->at_ns = now_ns;
+        if (now_ns < w->state->next_ns) w->state->next_ns = now_ns;
+        return;
+    }
+    move = move_to(w, w->replica, row);
     const bool shares = move->wire;
     cut_off(w, move);
-    move->frees = true;
     move->to = -1;
+    if (move->ahead && move->from >= 0) return;    // its prompt goes on, and asks somebody else
+    move->frees = true;
     move->at_ns = now_ns;
     if (now_ns < w->state->next_ns) w->state->next_ns = now_ns;
     if (shares) share_wire(w, now_ns);
+}
+
+// Whether the request of a move is counted where its prompt is computed.
+static bool move_lent(const Work *w, const Move *move)
+{
+    const TwReplica *r = replica_at(w, move->to);
+    return ((const TwRow *)((const unsigned char *)r + r->place.rows[TW_ROWS]))[move->to_row].tied;
 }
 
 // The KV of a move does not come to the replica whose blocks it waits for, or has.
@@ -616,6 +672,17 @@ static void withdraw(Work *w, const Move *move, bool lost, int64_t now_ns)
 }
 
 // --- hand-overs and losses ------------------------------------------------------------------------------------------
+
+// Layers go as they are done: all but the last may have gone during the last chunk.
+static void leave_early(Work *w, Move *move)
+{
+    const int layers = w->pool->hand_over.layers;
+    if (layers < 2) return;
+    const TwReplica *r = replica_at(w, move->from);
+    double chunk_s = (double)(r->span.next - r->span.grow) / TW_UNITS_PER_NS * 1e-9;
+    double fair = tw_wire_fair(moves_of(w), w->state->moves, links_now(w), move->from, move->to, (TwReach)move->reach);
+    move->left -= fmin(move->left, fair * chunk_s) * (1.0 - 1.0 / layers);
+}
 
 // A prompt is computed: its KV goes to a decode replica over the links of both.
 static void handed(void *context, uint32_t row, const TwRow *at, const TwCold *cold, const TwContent *content,
@@ -641,8 +708,36 @@ static void handed(void *context, uint32_t row, const TwRow *at, const TwCold *c
         if (at->give_up_ns != INT64_MAX) move.request.patience_ns = at->give_up_ns - at->arrival_ns;
     }
     if (h->reserve != TW_RESERVE_NONE) {
+        Move *made = move_from(w, from, row);
+        if (made) {
+            made->ahead = false;
+            made->request = move.request;
+            made->coming = move.coming;
+            made->relays = move.relays;
+        }
+        if (made && made->to >= 0) {
+            const int64_t patience_ns = move.request.patience_ns;
+            tw_engine_returned(engine_at(w, made->to), replica_at(w, made->to), made->to_row, &move.coming,
+                               patience_ns > 0 ? move.request.arrival_ns + patience_ns : INT64_MAX);
+            publish(w, made->to, replica_at(w, made->to));
+            made->rate = 0.0;
+            set_out(w, made, made->there, now_ns);
+            made->wire = false;    // not beside itself
+            leave_early(w, made);
+            made->wire = true;
+            share_wire(w, now_ns);
+            return;
+        }
         move.held = true;
         if (pool->hold_ns < INT64_MAX - now_ns) move.at_ns = now_ns + pool->hold_ns;
+        if (made) {
+            // who was to decode it is gone: computed again, since KV that waits could be in the way of prompts that
+            // others have blocks for
+            made->at_ns = now_ns;
+            made->coming.kept = 0;
+            if (now_ns < w->state->next_ns) w->state->next_ns = now_ns;
+            return;
+        }
         ask(w, &move, now_ns);
         bool room = move_add(w, &move);
         assert(room);
@@ -659,13 +754,7 @@ static void handed(void *context, uint32_t row, const TwRow *at, const TwCold *c
                           tw_runs(&move.request.content, pool->engine.spec.list, 1, at->input, 0))
                 << pool->engine.prefix.shift;
     set_out(w, &move, there, now_ns);
-    if (h->layers > 1) {
-        // layers go as they are done: all but the last may have gone during the last chunk
-        const TwReplica *r = replica_at(w, from);
-        double chunk_s = (double)(r->span.next - r->span.grow) / TW_UNITS_PER_NS * 1e-9;
-        double fair = tw_wire_fair(moves_of(w), w->state->moves, links_now(w), from, move.to, (TwReach)move.reach);
-        move.left -= fmin(move.left, fair * chunk_s) * (1.0 - 1.0 / h->layers);
-    }
+    leave_early(w, &move);
     bool room = move_add(w, &move);
     assert(room);    // one for each row that prompts are computed in
     (void)room;
@@ -733,12 +822,45 @@ static Held *held_of(const Work *w) { return (Held *)tw_at(w->block, w->plant->h
 
 static int32_t waits_at(const Work *w, int k) { return tw_engine_waiting(engine_at(w, k), replica_at(w, k)); }
 
+// Whether something is left of a request once its prompt is computed apart.
+static bool is_handed_on(const Work *w, const TwRequest *request, const TwComing *coming)
+{
+    const int32_t seen = coming->seen, goal = seen >= request->input_tokens ? seen + 1 : request->input_tokens;
+    if (w->pool->hand_over.first_token == TW_FIRST_DECODE) return goal > 1;
+    return request->output_tokens > goal - request->input_tokens + 1;
+}
+
+// Who is to decode a prompt is asked for blocks before it is computed.
+static void ask_ahead(Work *w, int k, const TwRequest *request, const TwComing *coming)
+{
+    const int32_t seen = coming->seen, goal = seen >= request->input_tokens ? seen + 1 : request->input_tokens;
+    Move move = {.at_ns = INT64_MAX,
+                 .begun_ns = coming->now_ns,
+                 .request = *request,
+                 .coming = *coming,
+                 .from = -1,
+                 .to = k,
+                 .held = true,
+                 .ahead = true};
+    TwComing ahead = *coming;
+    ahead.awaits = true;
+    ahead.kept = goal - (w->pool->hand_over.first_token == TW_FIRST_DECODE);
+    if (!offer(w, k, request, &ahead)) return;
+    move.to_row = replica_at(w, k)->offered;
+    move.coming.run = NULL;
+    move.coming.moved = true;
+    bool room = move_add(w, &move);
+    assert(room);
+    (void)room;
+}
+
 // Where prompts are computed apart: true where the prompt went to a replica that does; else *k is who does all of it.
 static bool place_apart(Work *w, const TwRequest *request, TwComing *coming, Cut *cut, int *k)
 {
     const Pool *pool = w->pool;
     const TwHandOver *h = &pool->hand_over;
     // conditional: short prompts, or those that would wait long, are computed where they are decoded
+    coming->turned_away = false;
     *k = route_in(w, request, coming, false, cut);
     if (coming->turned_away) return false;
     int32_t cached = 0;
@@ -750,9 +872,20 @@ static bool place_apart(Work *w, const TwRequest *request, TwComing *coming, Cut
     // of a prompt of one token there would be nothing to hand on
     local |= h->first_token == TW_FIRST_DECODE && request->input_tokens == 1 && coming->seen == 0;
     if (local && *k >= 0) return false;
+    const TwRouter before = w->state->router;
     int p = route_in(w, request, coming, true, cut);
     bool long_queue = h->queue_max > 0 && p >= 0 && waits_at(w, p) >= h->queue_max && *k >= 0;
     if (p < 0 || long_queue) return false;
+    const bool ahead = h->reserve == TW_RESERVE_GENERATION_FIRST && is_handed_on(w, request, coming);
+    if (ahead && *k < 0) {    // nobody has blocks
+        coming->turned_away = true;
+        return false;
+    }
+    if (ahead) {
+        w->state->router = before;    // asked again once there are blocks
+        ask_ahead(w, *k, request, coming);
+        return true;
+    }
     TwComing apart = *coming;
     apart.hand_over = true;
     assume(w, p, request, cut, coming->now_ns);
@@ -846,6 +979,15 @@ static void arrive(Work *w)
     Move move = move_take(w);
     move.coming.now_ns = move.at_ns;
     w->state->stranded -= move.held && move.to < 0;
+    if (move.drops) {
+        if (move.to < 0) return;
+        // where nobody computes prompts for others, who has the blocks does
+        const bool again = !move_lent(w, &move);
+        withdraw(w, &move, false, move.at_ns);
+        if (!again) return;
+        move.to = -1;
+        move.reserved = false;
+    }
     if (move.held && move.to >= 0) {
         // it has been held too long: lost, or computed again
         w->state->expired++;
@@ -902,6 +1044,7 @@ static void forget_moves(Work *w, int k, int64_t now_ns)
     Move *moves = moves_of(w);
     for (int m = 0; m < w->state->moves; m++) {
         if (moves[m].from != k) continue;
+        if (moves[m].ahead) continue;    // forsaken when it loses what it has
         if (moves[m].held || moves[m].reserved) {
             if (moves[m].to >= 0)
                 withdraw(w, &moves[m], false, now_ns);

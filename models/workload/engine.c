@@ -7,7 +7,7 @@ const char *const tw_policy_names[] = {"vllm_v1", "trtllm",  "trtllm_max_utiliza
                                        "sglang",  "sarathi", "prefill_first",          NULL};
 
 const char *const tw_first_token_names[] = {"prefill", "relayed", "decode", NULL};
-const char *const tw_reserve_names[] = {"none", "context_first", NULL};
+const char *const tw_reserve_names[] = {"none", "context_first", "generation_first", NULL};
 const char *const tw_rank_router_names[] = {"auto",    "even",    "round_robin", "least_loaded", "least_tokens",
                                             "central", "vllm_dp", "kv_aware",    "trtllm_adp",   NULL};
 
@@ -307,7 +307,7 @@ static void clear_list(const TwEngine *e, TwReplica *r)
     r->fronting = 0;
     r->front_free = r->out = r->front_work = 0;
     r->fresh_row = 0;
-    r->running = r->decodes = r->chunk_count = r->chunk_tokens = r->loading = r->handed = 0;
+    r->running = r->decodes = r->chunk_count = r->chunk_tokens = r->loading = r->handed = r->lent = 0;
     r->wait_count = 0;
     r->wait_input = r->input_tokens = r->prompt_blocks = r->reserved = r->swapped = 0;
     r->context = r->held_blocks = r->held_context = 0;
@@ -633,7 +633,7 @@ TwEngineLoad tw_engine_ranks_load(const TwEngine *e, const TwReplica *r)
     for (int k = 0; k < e->ranks; k++) {
         const TwReplica *rank = rank_const(e, r, k);
         sum.running += rank->running, sum.loading += rank->loading;
-        sum.waiting += tw_replica_waiting(rank), sum.handed += rank->handed;
+        sum.waiting += tw_replica_waiting(rank), sum.handed += rank->handed, sum.lent += rank->lent;
         sum.wait_input += rank->wait_input;
         sum.prompt_blocks += rank->prompt_blocks;
         sum.blocks += rank->kv.blocks, sum.free += rank->kv.free;
@@ -708,7 +708,7 @@ static bool list_consistent(const TwEngine *e, const TwReplica *r, Counted *sum)
     const uint16_t *residues = part_const(r, e->residues);
     const TwQueue *queues = part_const(r, e->queue);
     int64_t held = 0, context = 0, input = 0, output = 0, prompts = 0;
-    int running = 0, decodes = 0, waiting = 0, loading = 0;
+    int running = 0, decodes = 0, waiting = 0, loading = 0, lent = 0;
     int32_t gaps_of[TW_SERVICES] = {0};
     uint32_t before = TW_NO_ROW;
     bool ok = true;
@@ -743,10 +743,14 @@ static bool list_consistent(const TwEngine *e, const TwReplica *r, Counted *sum)
         const TwRow *row = rows + at;
         int32_t x = row->chunk > row->seen ? row->chunk : row->seen;
         held += chunk_blocks(e, r, row, row->chunk) - row->shared;
+        loading++;
+        prompts += row->input;
+        if (row->awaits && row->tied) {
+            lent++;
+            continue;
+        }
         input += x < row->input ? row->input - x : 0;
         output += row->output - produced_of(row->input, row->seen);
-        prompts += row->input;
-        loading++;
     }
     int fronting = 0;
     for (uint32_t at = r->front_first; at != TW_NO_ROW; at = links[at].after) {
@@ -776,13 +780,14 @@ static bool list_consistent(const TwEngine *e, const TwReplica *r, Counted *sum)
         }
     }
     ok &= before == r->youngest && running == r->running && decodes == r->decodes && decodes == r->kv.decodes;
-    ok &= waiting == r->wait_count && loading == r->loading && fronting == r->fronting && prompts == r->input_tokens;
+    ok &= waiting == r->wait_count && loading == r->loading && lent == r->lent && fronting == r->fronting &&
+          prompts == r->input_tokens;
     for (int k = 0; k < e->services; k++) ok &= gaps_of[k] == r->gaps_of[k];
     ok &= residue_sum == decodes && context == r->context && r->kv.free >= 0;
     // what was handed on and has not left is not looked up here
     ok &= r->handed > 0 || held == r->kv.blocks - r->kv.free;
     sum->input += input, sum->output += output;
-    sum->present += running + waiting + loading + fronting;
+    sum->present += running + waiting + loading - lent + fronting;
     return ok;
 }
 

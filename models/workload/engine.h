@@ -206,11 +206,12 @@ typedef struct TwRow {
     int32_t leaf, shared;    // deepest node of the prefix cache that it holds, -1: none; blocks up to its end
     int32_t chunk;           // tokens of the chunk in the iteration; loading: tokens that come
     uint8_t service;
-    uint8_t priority : 4;
+    uint8_t priority : 3;
     bool hand_over : 1;    // its prompt alone is computed here
     bool swapped : 1;      // what is kept of it lies in host memory
     bool encoded : 1;      // its images
     bool awaits : 1;       // its KV is elsewhere: waits for blocks, or loading with base at INT64_MAX
+    bool tied : 1;         // awaits: its prompt is computed, and counted, elsewhere; else: it has blocks elsewhere
     uint8_t tenant;
     uint8_t images;
 } TwRow;
@@ -313,6 +314,7 @@ typedef struct TwReplica {
     TwEngineCounts counts;
     TwWide gap_from;        // where decodes have paused: when they made their last token; -1: they have not
     int32_t fresh_count;    // that have joined them since then
+    int32_t lent;           // of the loading those whose prompts are computed, and counted, elsewhere
     uint32_t offered;       // row of the last that came to await its KV
     int64_t store;          // from here to the replica whose arrays hold the shared tiers
     int64_t group;          // from here to the first rank of its group
@@ -385,7 +387,7 @@ void tw_engine_fetch_nodes(const TwEngine *engine, const TwReplica *replica, boo
 
 // What a replica has to do and holds, all its ranks together, as of its last boundary.
 typedef struct TwEngineLoad {
-    int32_t running, loading, waiting, handed;
+    int32_t running, loading, waiting, handed, lent;
     int64_t wait_input, context, prompt_blocks, blocks, free;
     int64_t held_blocks, held_context;      // when the batch last changed
     int64_t decode_steps, decode_tokens;    // steps of its decodes since the start; tokens that they made, one each
@@ -402,9 +404,10 @@ static inline int32_t tw_engine_requests(const TwEngine *e, const TwReplica *r)
 static inline TwEngineLoad tw_engine_load(const TwEngine *e, const TwReplica *r)
 {
     if (e->ranks > 1) return tw_engine_ranks_load(e, r);
-    return (TwEngineLoad){r->running,      r->loading,       tw_replica_waiting(r), r->handed,  r->wait_input,
-                          r->context,      r->prompt_blocks, r->kv.blocks,          r->kv.free, r->held_blocks,
-                          r->held_context, r->step,          r->iteration};
+    return (TwEngineLoad){
+        r->running, r->loading,       tw_replica_waiting(r), r->handed,  r->lent,        r->wait_input,
+        r->context, r->prompt_blocks, r->kv.blocks,          r->kv.free, r->held_blocks, r->held_context,
+        r->step,    r->iteration};
 }
 // What its front end has not passed on at now_ns, after a run up to then: outputs made, requests done. The counts have
 // both; clients do not.
@@ -439,6 +442,7 @@ typedef struct TwComing {
     int32_t seen, kept;                   // tokens computed elsewhere; those whose KV comes with it
     bool hand_over;                       // compute its prompt alone
     bool awaits;                          // what is kept comes once it has its blocks
+    bool tied;                            // it has blocks elsewhere, and its prompt is computed here for them
     bool moved;                           // counted elsewhere as arrived
     bool turned_away;                     // by the router: counted here as rejected
     const TwRun *run;                     // of its contents, cut before; NULL: they are cut here
@@ -450,6 +454,10 @@ TW_LOCAL bool tw_engine_offer_as(const TwEngine *engine, TwReplica *replica, con
                                  const TwComing *coming, const TwEngineLog *log);
 // The KV of a row that was handed over has left: its blocks are free at now_ns. After a run up to then.
 TW_LOCAL void tw_engine_handed(const TwEngine *engine, TwReplica *replica, uint32_t row, int64_t now_ns);
+// The prompt of a row with blocks is computed, and counted, elsewhere from now on; it is computed, and counted here.
+TW_LOCAL void tw_engine_lend(const TwEngine *engine, TwReplica *replica, uint32_t row);
+TW_LOCAL void tw_engine_returned(const TwEngine *engine, TwReplica *replica, uint32_t row, const TwComing *coming,
+                                 int64_t give_up_ns);
 // The KV that a row with blocks awaits has come at now_ns, with its first token if first_ns > 0. After a run up to
 // then.
 TW_LOCAL void tw_engine_arrived(const TwEngine *engine, TwReplica *replica, uint32_t row, int64_t first_ns,

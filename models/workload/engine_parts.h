@@ -197,7 +197,9 @@ static inline int64_t tokens_at_most(const TwEngine *e, int32_t input, int32_t o
 // Blocks of a prompt in work, up to `computed` tokens of it.
 static inline int64_t chunk_blocks(const TwEngine *e, const TwReplica *r, const TwRow *row, int64_t computed)
 {
-    return tw_kv_cover(&r->kv, rare(e->all_at_once) ? row_goal(row) : computed);
+    if (!rare(e->all_at_once)) return tw_kv_cover(&r->kv, computed);
+    // of one that awaits its KV all that is computed elsewhere
+    return tw_kv_cover(&r->kv, row->awaits ? goal_of(row->input, (int32_t)computed) : row_goal(row));
 }
 
 static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }

@@ -523,14 +523,16 @@ bool tw_engine_offer_as(const TwEngine *e, TwReplica *g, const TwRequest *reques
     row->shared = row->chunk = 0;
     row->service = (uint8_t)(request->service < e->services ? request->service : e->services - 1);
     int priority = request->priority < e->spec.priorities ? request->priority : e->spec.priorities - 1;
-    row->priority = rare(priority > 0) ? (unsigned)priority & 15u : 0;
+    row->priority = rare(priority > 0) ? (unsigned)priority & 7u : 0;
     row->hand_over = coming->hand_over && (e->spec.remade ? goal_of(request->input_tokens, coming->seen) > 1
                                                           : request->output_tokens > produced + 1);
     row->swapped = false;
     row->images = request->images;
     row->encoded = coming->kept > 0;    // their tokens are in what is kept
     row->awaits = rare(coming->awaits);
-    if (rare(coming->awaits)) g->offered = at;
+    row->tied = rare(coming->tied);
+    if (rare(coming->awaits)) row->chunk = coming->kept;    // where the front end has its time in base
+    if (rare(coming->awaits || coming->tied)) g->offered = at;
     row->tenant = (uint8_t)(request->tenant < e->spec.tenants ? request->tenant : e->spec.tenants - 1);
     if (rare(e->gaps_kept)) gap_counts_of(r)[at] = (TwGapCount){0, 0};
     if (e->keeps) {

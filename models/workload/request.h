@@ -40,8 +40,9 @@ extern const char *const tw_first_token_names[];    // NULL-ended, in this order
 
 // When blocks for the KV of a prompt computed apart are taken where it is decoded.
 typedef enum TwReserve {
-    TW_RESERVE_NONE,             // when it has come
-    TW_RESERVE_CONTEXT_FIRST,    // once it is computed and before it leaves, which it holds its own blocks for
+    TW_RESERVE_NONE,                // when it has come
+    TW_RESERVE_CONTEXT_FIRST,       // once it is computed and before it leaves, which it holds its own blocks for
+    TW_RESERVE_GENERATION_FIRST,    // before it is computed
 } TwReserve;
 
 extern const char *const tw_reserve_names[];    // NULL-ended, in this order

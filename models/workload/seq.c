@@ -488,7 +488,7 @@ void tw_seq_drop(const TwEngine *e, TwReplica *r, uint32_t row, int64_t computed
                  const TwEngineLog *log)
 {
     const TwRow *at = rows_of(e, r) + row;
-    if (rare(at->awaits)) log->forsaken(log->context, row, now_ns);
+    if (rare(at->awaits || at->tied)) log->forsaken(log->context, row, now_ns);
     if (outcome == TW_ENDED_CANCELLED && at->first_ns != 0 && at->first_ns <= now_ns) {
         counts_of(r)->left++;
         counts_of(r)->left_tokens += produced_of(at->input, (int32_t)(at->seen > computed ? at->seen : computed));
@@ -515,7 +515,8 @@ static void move_on(const TwEngine *e, TwReplica *r, uint32_t row)
 void tw_seq_lose(const TwEngine *e, TwReplica *r, uint32_t row, int64_t computed, const TwEngineLog *log)
 {
     TwRow *at = rows_of(e, r) + row;
-    if (rare(at->awaits)) log->forsaken(log->context, row, tw_ns_of(r->time));
+    if (rare(at->awaits || at->tied)) log->forsaken(log->context, row, tw_ns_of(r->time));
+    if (rare(at->awaits && at->tied)) return;
     if (computed > at->seen) at->seen = (int32_t)computed;
     const TwContent *content = e->keeps_content ? content_of(e, r) + row : NULL;
     if (log && log->lost &&
@@ -576,6 +577,8 @@ int32_t tw_engine_below(const TwEngine *e, TwReplica *g, TwRuns runs, int32_t fr
 static void look_elsewhere(const TwEngine *e, TwReplica *r, TwAdmission *a)
 {
     a->ready_ns = INT64_MAX;
+    a->goal = goal_of(rows_of(e, r)[a->row].input, a->base);
+    a->need = tw_kv_cover(&r->kv, a->goal);
     if (e->spec.prefix_cache) {
         const TwPrefix prefix = tw_engine_prefix(e, r, NULL);
         TwRuns runs = tw_engine_runs(e, r, a->row);
@@ -652,7 +655,7 @@ bool tw_seq_admit(const TwEngine *e, TwReplica *r, const TwAdmission *a, int64_t
     }
     // what is found need not be computed: it is done as far as it was asked for the first time
     int32_t fresh = (a->base < at->input ? a->base : at->input) - at->seen;
-    if (fresh > 0) {
+    if (fresh > 0 && !rare(at->awaits)) {
         n->input_done += fresh;
         n->input_pending -= fresh;
     }
@@ -747,7 +750,7 @@ void tw_seq_enter(const TwEngine *e, TwReplica *r)
         if (r->front_first == TW_NO_ROW) r->front_last = TW_NO_ROW;
         r->fronting--;
         r->front_work -= e->front_request + e->front_prompt * rows[row].input;
-        rows[row].base = 0;
+        rows[row].base = rows[row].awaits ? rows[row].chunk : 0;
         r->wait_input -= rows[row].input;
         r->give_up_ns = least(r->give_up_ns, tw_seq_goes(e, rows + row));
         tw_seq_wait(e, r, row, false);
@@ -1042,6 +1045,38 @@ void tw_engine_handed(const TwEngine *e, TwReplica *g, uint32_t row, int64_t now
     if (r->wait_count > 0) see(g, now_ns);
 }
 
+void tw_engine_lend(const TwEngine *e, TwReplica *g, uint32_t row)
+{
+    TwReplica *r = rank_of(e, g, cold_of(e, g)[row].rank);
+    TwRow *at = rows_of(e, r) + row;
+    assert(at->awaits && !at->tied && at->base == INT64_MAX);
+    at->tied = true;
+    r->lent++;
+    move_on(e, r, row);
+    if (at->first_ns == 0) r->prompt_blocks -= tw_kv_cover(&r->kv, at->input);
+}
+
+void tw_engine_returned(const TwEngine *e, TwReplica *g, uint32_t row, const TwComing *coming, int64_t give_up_ns)
+{
+    TwReplica *r = rank_of(e, g, cold_of(e, g)[row].rank);
+    TwRow *at = rows_of(e, r) + row;
+    TwEngineCounts *n = counts_of(r);
+    assert(at->awaits && at->tied && at->chunk == coming->kept);
+    at->tied = false;
+    r->lent--;
+    at->seen = coming->seen;
+    at->first_ns = coming->first_ns;
+    at->give_up_ns = coming->first_ns != 0 ? coming->last_ns : give_up_ns;
+    if (at->first_ns == 0) r->prompt_blocks += tw_kv_cover(&r->kv, at->input);
+    int64_t input = at->seen < at->input ? at->input - at->seen : 0;
+    int64_t output = at->output - produced_of(at->input, at->seen);
+    n->moved--;
+    n->moved_input -= input;
+    n->moved_output -= output;
+    n->input_pending += input;
+    n->output_pending += output;
+}
+
 void tw_engine_arrived(const TwEngine *e, TwReplica *g, uint32_t row, int64_t first_ns, int64_t now_ns)
 {
     TwReplica *r = rank_of(e, g, cold_of(e, g)[row].rank);
@@ -1068,7 +1103,10 @@ void tw_engine_withdraw(const TwEngine *e, TwReplica *g, uint32_t row, bool lost
     TwLink *links = links_of(e, r);
     int64_t before = r->kv.free;
     assert(at->awaits);
-    at->awaits = false;
+    const bool lent = at->tied;
+    const int64_t held = chunk_blocks(e, r, at, at->chunk);
+    at->awaits = at->tied = false;
+    r->lent -= lent;
     if (at->base == INT64_MAX) {
         uint32_t *link = &r->loading_first;
         while (*link != row) link = &links[*link].after;
@@ -1076,11 +1114,13 @@ void tw_engine_withdraw(const TwEngine *e, TwReplica *g, uint32_t row, bool lost
         r->loading--;
         r->input_tokens -= at->input;
         unreserve(e, r, at);
-        release(e, r, row, (int64_t)at->shared << r->kv.shift, chunk_blocks(e, r, at, at->chunk), NULL);
+        release(e, r, row, (int64_t)at->shared << r->kv.shift, held, NULL);
     } else {
         tw_seq_unwait(e, r, row);
     }
-    if (lost) {
+    if (lent) {
+        row_free(e, r, row);
+    } else if (lost) {
         tw_seq_drop(e, r, row, at->seen, TW_ENDED_LOST, now_ns, log);
     } else {
         move_on(e, r, row);
@@ -1088,7 +1128,8 @@ void tw_engine_withdraw(const TwEngine *e, TwReplica *g, uint32_t row, bool lost
         row_free(e, r, row);
     }
     g->held_blocks -= r->kv.free - before;
-    if (r->wait_count > 0) see(g, now_ns);
+    // it may have been the one for whom ranks held their prompts
+    if (r->wait_count > 0 || several(e->ranks)) see(g, now_ns);
 }
 
 void tw_seq_decode_done(const TwEngine *e, TwReplica *r, const TwEngineLog *log)

@@ -37,7 +37,7 @@ typedef struct TwHandOver {
     int local_tokens;                     // a prompt with fewer left to compute is computed where it is decoded
     int queue_max;                        // so is one that finds so many waiting; 0: no bound
     TwFirstToken first_token;             // who makes it, and when clients have it
-    TwReserve reserve;                    // when blocks are taken for the KV; layers leave early with none alone
+    TwReserve reserve;                    // when blocks are taken for the KV; context first no layer leaves early
     double hold_s;                        // most that KV is held for those blocks; 0: as long as it takes
     bool re_role;                         // a replica may become one of the other kind (tw_workload_set_role)
     int rows_max;                         // filled in: rows of all of them in a cell

@@ -91,6 +91,9 @@ typedef struct Move {
     bool relays;          // its first token comes with it
     // its request is a row of `to`: that waits for blocks there; that has them. Or it is gone, and `row` is to be freed
     bool held, reserved, frees;
+    // its prompt is still to be computed: as `row`, where there is one; its blocks are to be freed
+    bool ahead, drops;
+    int32_t there;    // tokens of it cached at `to`
     uint8_t reach;
     TwRequest request;
     TwComing coming;

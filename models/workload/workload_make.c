@@ -121,7 +121,8 @@ static bool compile_pool(const TwWorkloadSpec *workload, const TwPoolSpec *spec,
         pool->hold_ns = INT64_MAX;
         if (spec->hand_over.hold_s > 0.0) pool->hold_ns = llround(spec->hand_over.hold_s * 1e9);
         // what nobody has taken blocks for yet cannot leave
-        if (engine.awaits) pool->hand_over.layers = 1;
+        if (spec->hand_over.reserve == TW_RESERVE_CONTEXT_FIRST) pool->hand_over.layers = 1;
+        prefill.awaits = spec->hand_over.reserve == TW_RESERVE_GENERATION_FIRST;
         prefill.remade = spec->hand_over.first_token == TW_FIRST_DECODE;
         prefill.seen = engine.seen;
         // who waits there, and what is encoded there
@@ -161,6 +162,13 @@ static bool compile_pool(const TwWorkloadSpec *workload, const TwPoolSpec *spec,
     if (spec->fluid && spec->slow_share > 0.0) {
         complain(errors, spec,
                  "GPUs that are slower than others: a flow takes all for alike, expected slow_fraction = 0");
+        return false;
+    }
+    if (spec->fluid && pool->apart && spec->hand_over.reserve == TW_RESERVE_GENERATION_FIRST) {
+        complain(
+            errors, spec,
+            "prefill.reserve = \"generation_first\": of a flow nobody knows which blocks wait for prompts, expected "
+            "context_first or none");
         return false;
     }
     if (spec->fluid && pool->limits) {
@@ -217,6 +225,9 @@ static void size_cells(const TwPoolSpec *spec, Pool *pool)
         prefills = f > prefills ? f : prefills;
     }
     if (pool->apart) pool->hand_over.rows_max = (pool->re_role ? members - 1 : prefills) * pool->prefill.rows_max;
+    // those whose prompts are not computed yet
+    if (pool->apart && pool->hand_over.reserve == TW_RESERVE_GENERATION_FIRST)
+        pool->hand_over.rows_max += members * pool->engine.rows_max;
     int lost = pool->detect_ns >= 0 ? 4 * pool->engine.rows_max : 0;
     pool->moves_max = pool->hand_over.rows_max + lost;
     pool->held_max = pool->policy == TW_CENTRAL ? spec->queue_max : pool->limits ? pool->router.busy_queue : 0;

@@ -53,7 +53,7 @@ void tw_workload_totals(const TwWorkload *workload, const void *block, int pool,
             const TwEngine *engine = engine_of(p, block, &p->pools[k], p->mirror[i]);
             t.arrived += n->arrived;
             t.completed += n->completed;
-            t.running += load.running + load.loading;
+            t.running += load.running + load.loading - load.lent;
             t.waiting += load.waiting;
             t.rejected += n->rejected;
             t.lost += n->lost + n->cancelled;
@@ -123,7 +123,7 @@ void tw_workload_totals(const TwWorkload *workload, const void *block, int pool,
         const Move *moves = (const Move *)tw_at_const(block, p->moves) + p->cells[cell].moves_at;
         for (int k = 0; k < state->moves; k++) {
             t.moving_bytes += moves[k].wire ? many * moves[k].bytes : 0;
-            t.held += moves[k].held ? many : 0;
+            t.held += moves[k].held && moves[k].from >= 0 ? many : 0;
         }
         t.reserved += many * state->reserved;
         t.expired += many * state->expired;

@@ -125,6 +125,8 @@ n, r = json.load(open("none.json")), json.load(open("first_relayed.json"))
 assert n["kv_transfer_s"] - 380e-6 < 0.2 * (r["kv_transfer_s"] - 380e-6) and n["kv_held_s"] is None and r["kv_held_s"] > 0
 assert n["ttft_s"]["mean"] < r["ttft_s"]["mean"]
 END
+expect 0 '"reserve": "generation_first"' ${fleet/--for 40min/--for 2min} --prefill-replicas 2 --engine sglang
+expect 2 "did you mean context_first" $fleet --prefill-replicas 2 --reserve context_fist
 expect 2 "did you mean decode" $fleet --prefill-replicas 2 --first-token decod
 # a file of all requests, whatever replica they end at; who asks changes nothing
 few=${fleet/--for 40min/--for 2min}

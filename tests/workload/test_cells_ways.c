@@ -304,7 +304,7 @@ static void rounds(int from, int count, uint64_t first_seed, bool loud)
             // drawn by themselves: the other rounds stay as they were
             uint64_t own = seed ^ 0x72657365727665u;
             TwHandOver *h = &pool.hand_over;
-            h->reserve = (TwReserve)(draw_int(&own, 0, 2) > 0);
+            h->reserve = (TwReserve)draw_int(&own, 0, 2);
             if (draw_int(&own, 0, 2) == 0) h->hold_s = 0.5 * draw_unit(&own) * draw_unit(&own);
             if (draw_int(&own, 0, 1)) engine.reserved_tokens = draw_int(&own, 1, 40);
             if (draw_int(&own, 0, 1)) apart.kv_blocks = draw_int(&own, 1, 4) * least;

@@ -174,7 +174,7 @@ typedef struct Hand {
     int64_t first_ns, last_ns;
     double left, landing_ns;    // bytes on the wire; when it is through, 0: it is not
     int made;
-    enum { TO_COME, AT_FRONT, HELD, ON_WIRE, LANDED, DECODES, DONE } at;
+    enum { TO_COME, ON_WIRE, LANDED, DECODES, DONE } at;
 } Hand;
 
 static double step_ns(const TestStep *s, int decodes, int64_t context, int tokens)
@@ -195,9 +195,10 @@ static void by_hand(const Hall *h, Hand *hand)
 {
     const TwHandOver *wire = &h->pool.hand_over;
     double now = 0.0, front_end = -1.0, back_end = -1.0;
-    int come = 0, computed = -1, done = 0, front_next = 0, back_next = 0, handed = 0, landed = 0;
+    int come = 0, computed = -1, done = 0, front_next = 0, back_next = 0, handed = 0, landed = 0, fronts = 0;
     int64_t front_free = h->front.kv_blocks, promised = 0;
-    static int queue[MOST], order[MOST];
+    static int queue[MOST], order[MOST], front[MOST];
+    const bool ahead = h->pool.hand_over.reserve == TW_RESERVE_GENERATION_FIRST;
     memset(hand, 0, (size_t)asked_count * sizeof *hand);
     while (done < asked_count) {
         // what comes next: an arrival, the end of either iteration, of a transfer, of its latency
@@ -218,7 +219,13 @@ static void by_hand(const Hall *h, Hand *hand)
             if (hand[k].left <= 1e-3) hand[k].landing_ns = next + 1e9 * wire->latency_s;
         }
         now = next;
-        while (come < asked_count && (double)asked[come].arrival_ns <= now) hand[come++].at = AT_FRONT;
+        for (; come < asked_count && (double)asked[come].arrival_ns <= now; come++) {
+            // to who computes prompts, or to who has the blocks
+            if (ahead)
+                queue[handed++] = come;
+            else
+                front[fronts++] = come;
+        }
         for (int k = 0; k < come; k++) {
             if (hand[k].at != ON_WIRE || hand[k].landing_ns == 0.0 || hand[k].landing_ns > now) continue;
             hand[k].at = LANDED;
@@ -228,46 +235,55 @@ static void by_hand(const Hall *h, Hand *hand)
         // the prompts' side: one prompt at a time while its blocks are free
         if (front_end >= 0.0 && front_end <= now) {
             hand[computed].first_ns = (int64_t)now;
-            hand[computed].at = HELD;
-            queue[handed++] = computed;
+            if (ahead) {
+                hand[computed].at = ON_WIRE;
+                hand[computed].left = wire->bytes_per_token * asked[computed].input;
+            } else {
+                queue[handed++] = computed;
+            }
             front_end = -1.0;
         }
-        if (front_end < 0.0 && front_next < come && cover(asked[front_next].input) <= front_free) {
-            computed = front_next++;
+        // the other: ends, joins, admissions, an iteration of all
+        if (back_end <= now) {
+            bool ended = back_end >= 0.0;
+            back_end = -1.0;
+            int decodes = 0;
+            int64_t context = 0;
+            for (int k = 0; k < come && ended; k++) {
+                if (hand[k].at != DECODES) continue;
+                if (++hand[k].made < asked[k].output) continue;
+                hand[k].at = DONE;
+                hand[k].last_ns = (int64_t)now;
+                promised -= cover(asked[k].input + asked[k].output - 1);
+                done++;
+            }
+            for (int j = 0; j < landed; j++) {
+                hand[order[j]].at = DECODES;
+                hand[order[j]].made = 1;
+            }
+            landed = 0;
+            while (back_next < handed) {
+                const int k = queue[back_next];
+                const int64_t blocks = cover(asked[k].input + asked[k].output - 1);
+                if (promised + blocks > h->pool.kv_blocks) break;
+                promised += blocks;
+                if (ahead) {
+                    front[fronts++] = k;
+                } else {
+                    hand[k].at = ON_WIRE;
+                    hand[k].left = wire->bytes_per_token * asked[k].input;
+                }
+                back_next++;
+            }
+            for (int k = 0; k < come; k++)
+                if (hand[k].at == DECODES) decodes++, context += asked[k].input + hand[k].made - 1;
+            if (decodes > 0) back_end = now + step_ns(&h->step, decodes, context, 0);
+        }
+        if (front_end < 0.0 && front_next < fronts && cover(asked[front[front_next]].input) <= front_free) {
+            computed = front[front_next++];
             front_free -= cover(asked[computed].input);
             front_end = now + step_ns(&h->front_step, 0, 0, asked[computed].input);
         }
-        // the other: ends, joins, admissions, an iteration of all
-        if (back_end > now) continue;
-        bool ended = back_end >= 0.0;
-        back_end = -1.0;
-        int decodes = 0;
-        int64_t context = 0;
-        for (int k = 0; k < come && ended; k++) {
-            if (hand[k].at != DECODES) continue;
-            if (++hand[k].made < asked[k].output) continue;
-            hand[k].at = DONE;
-            hand[k].last_ns = (int64_t)now;
-            promised -= cover(asked[k].input + asked[k].output - 1);
-            done++;
-        }
-        for (int j = 0; j < landed; j++) {
-            hand[order[j]].at = DECODES;
-            hand[order[j]].made = 1;
-        }
-        landed = 0;
-        while (back_next < handed) {
-            const int k = queue[back_next];
-            const int64_t blocks = cover(asked[k].input + asked[k].output - 1);
-            if (promised + blocks > h->pool.kv_blocks) break;
-            promised += blocks;
-            hand[k].at = ON_WIRE;
-            hand[k].left = wire->bytes_per_token * asked[k].input;
-            back_next++;
-        }
-        for (int k = 0; k < come; k++)
-            if (hand[k].at == DECODES) decodes++, context += asked[k].input + hand[k].made - 1;
-        if (decodes > 0) back_end = now + step_ns(&h->step, decodes, context, 0);
     }
 }
 
@@ -277,9 +293,10 @@ static void agrees_with_both_sides_by_hand(void)
     static const int backs[] = {200000, 12000, 5000};
     static const int fronts[] = {200000, 4096};
     for (int b = 0; b < 3; b++)
-        for (int f = 0; f < 2; f++) {
+        for (int f = 0; f < 4; f++) {
             ask(11 + (uint64_t)b, 300, 1.2e8, 1024, 2, 300);
-            Hall h = hall(1, 1, fronts[f], backs[b]);
+            Hall h = hall(1, 1, fronts[f % 2], backs[b]);
+            if (f > 1) h.pool.hand_over.reserve = TW_RESERVE_GENERATION_FIRST;
             open_hall(&h);
             run(&h, 4000000000000ll);
             by_hand(&h, hand);
@@ -291,8 +308,9 @@ static void agrees_with_both_sides_by_hand(void)
                 first_s += 1e-9 * (double)(asked[k].first_ns - asked[k].arrival_ns) / asked_count;
             }
             TwWorkloadTotals t = totals(&h);
-            printf("memory of %d and %d tokens: first token %.3f s, held %.3f s; by hand within %.0f ns\n", fronts[f],
-                   backs[b], first_s, t.held_s / (double)t.reserved, worst);
+            printf("%s, memory of %d and %d tokens: first token %.3f s, held %.3f s; by hand within %.0f ns\n",
+                   tw_reserve_names[h.pool.hand_over.reserve], fronts[f % 2], backs[b], first_s,
+                   t.held_s / (double)t.reserved, worst);
             CHECK(worst < 2000.0);
             CHECK(t.reserved == asked_count && t.transfers == asked_count);
             all_is_free(&h);
@@ -405,11 +423,14 @@ static void room_for_outputs_is_kept(void)
 
 // Memory of the decodes for three, of the prompts for eight, more asked for than that: some KV waits, some is on its
 // slow way, when something happens.
+static TwReserve reserve_now = TW_RESERVE_CONTEXT_FIRST;
+
 static Hall full_hall(int backs, bool retry)
 {
     ask(4, 60, 2e8, 1000, 300, 300);
     Hall h = hall(1, backs, 8 * 1008, 3 * 1312);
     h.pool.hand_over.bytes_s = 5e7;
+    h.pool.hand_over.reserve = reserve_now;
     h.pool.retry = retry;
     h.pool.detect_s = 0.5;
     return h;
@@ -581,6 +602,33 @@ static void copies_go_on_alike(void)
     close_hall(&h);
 }
 
+// Blocks before the prompt: whichever side is lost meanwhile, and whoever goes, nothing stays taken.
+static void prompts_that_wait_for_blocks(void)
+{
+    reserve_now = TW_RESERVE_GENERATION_FIRST;
+    for (int what = 0; what < 4; what++) {
+        Hall h = full_hall(2, what > 0);
+        if (what == 3) h.engine.timeout_s = 12.0;
+        open_hall(&h);
+        run(&h, 5000000000ll);
+        TwWorkloadTotals t = totals(&h);
+        CHECK(t.held == 0 && t.waiting > 10 && t.moving_bytes > 0);
+        if (what < 3) h.on[what == 2 ? 0 : 1] = false;
+        run(&h, 5000000001ll);
+        t = totals(&h);
+        CHECK(blocks_held(&h, 1) == 0 || what > 1);
+        CHECK(blocks_held(&h, 0) == 0 || what != 2);
+        run(&h, 20000000000ll);
+        h.on[0] = h.on[1] = true;
+        run(&h, 4000000000000ll);
+        t = totals(&h);
+        CHECK(t.completed + t.lost == asked_count && t.lost == (what == 0 || what == 3 ? t.lost : 0));
+        CHECK(what == 1 || what == 2 || t.lost > 0);
+        all_is_free(&h);
+        close_hall(&h);
+    }
+}
+
 int main(void)
 {
     agrees_with_both_sides_by_hand();
@@ -594,5 +642,6 @@ int main(void)
     links_that_fail();
     drained_and_dark();
     copies_go_on_alike();
+    prompts_that_wait_for_blocks();
     return check_failures != 0;
 }
