@@ -70,7 +70,7 @@ void tw_saturation(const TwPlant *plant, const void *block, int pool, TwSaturati
     const char *name = plant->pools[pool].name;
     if (turned == s->excess)
         snprintf(s->reason, sizeof s->reason, "%.40s: %.1f %% of requests are turned away", name, 100.0 * turned);
-    else if (waiting == s->excess)
+    else if (waiting > 0.5 * s->excess)    // most of what is too much waits
         snprintf(s->reason, sizeof s->reason, "%.40s: who waits grows by %.1f %% of arrivals", name, 100.0 * waiting);
     else
         snprintf(s->reason, sizeof s->reason, "%.40s: requests in work grow by %.1f %% of arrivals", name,

@@ -19,11 +19,16 @@
 // + cw^2) C / g, ca^2 and cw^2 of arrivals and work, C ends a second at saturation, g replicas among which the router
 // levels chance, the stationary diffusion has those in work below saturation as an Ornstein-Uhlenbeck process of slope
 // k = dr/dN, beyond it a Brownian motion (Halfin and Whitt 1981, Kingman 1962):
-//     b = p n / (2 (C - r))    p = 1 / (1 + z Phi(z) / phi(z))    z = (C - r) sqrt(2 / (k n))
+//     b = p (1 - a) n / (2 (C - r))    p = 1 / (1 + z Phi(z) / phi(z))    z = (C - r) sqrt(2 / (k n))
 // p: how often a queue stands, b its mean. Taken as a flow (pointwise stationary fluid flow: Wang, Tipper and Banerjee
-// 1996): as many of the backlog are taken in as keep this, so that at saturation it grows as the root of time, and with
-// load as that of a flow. Its variance, where it stands, grows with n up to that of an exponential distribution; waits
-// are none, or gamma with the mean of who ends and this variance.
+// 1996): as many of the backlog are taken in as keep this.
+//
+// a: the age of the queue. Of a Brownian motion that turns back at none, with density f there, mean q and variance v
+//     dq/dt = drift + n f / 2    dv/dt = n (1 - f q)    a = 1 - f q
+// are exact; f q is closed by the normal distribution cut at none that has q and v: 1 for an exponential one (a queue
+// that is stationary, Kingman's), 2 / pi for half a normal one (that grows from none at C: q = sqrt(2 n t / pi)), 0 far
+// away from none (that of a flow). Without it a queue at C would be sqrt(n t). What begins to stand is exponential.
+// Waits are none, or gamma with the mean of who ends and this variance.
 //
 // Latencies (fluid_latency.c). The table keeps how the requests of each of its runs fared: first token without the wait
 // of a full replica, time per output token, gaps. A request that ends takes the time at its rank u of those, u by a

@@ -66,42 +66,81 @@ static double keep_limits(const TwFluidStep *s, TwFlow *f)
 // Standard normal: distribution over density.
 static double mills(double x) { return 0.5 * erfc(-x * M_SQRT1_2) / (exp(-0.5 * x * x) * 0.3989422804014327); }
 
+// How far from none a queue of this squared coefficient of variation keeps: 1 - its density at none times its mean. 0:
+// an exponential distribution, 1: none is never near. Between them, the normal distribution cut at none (fluid.h).
+static double keeps_away(double variation)
+{
+    // by 1/32: with h = phi / Phi of x, the mean over the deviation before the cut, 1 - h (x + h) at
+    // (1 - h (x + h)) / (x + h)^2
+    enum { PARTS = 32 };
+    static const double away[PARTS + 1] = {1.0,    1.0,    0.9995, 0.9935, 0.9770, 0.9502, 0.9152, 0.8743, 0.8296,
+                                           0.7824, 0.7341, 0.6854, 0.6371, 0.5895, 0.5432, 0.4983, 0.4550, 0.4134,
+                                           0.3736, 0.3357, 0.2996, 0.2653, 0.2328, 0.2022, 0.1732, 0.1460, 0.1205,
+                                           0.0966, 0.0743, 0.0535, 0.0342, 0.0164, 0.0};
+    double at = PARTS * fmin(fmax(variation, 0.0), 1.0);
+    int k = at < PARTS ? (int)at : PARTS - 1;
+    return away[k] + (at - k) * (away[k + 1] - away[k]);
+}
+
+// Chance of a step, the same for any number in work.
+typedef struct Chance {
+    double noise, scatter;    // variance a second; of r, of those in work about saturation
+    double known;             // the queue that the last load of the table has
+    double away;              // how far the queue keeps away from none
+} Chance;
+
 // Mean queue of chance where so many end a second, and how often it stands: below saturation those in work are an
 // Ornstein-Uhlenbeck process with the slope of the last piece of the table, above it a Brownian motion (fluid.h).
-static double queue(const TwFluidStep *s, double ends, double *stands)
+static double queue(const TwFluidStep *s, const Chance *c, double ends, double *stands)
+{
+    double most = s->row->at[LAST][TW_FLUID_ENDS], left = most - ends;
+    *stands = 1.0;
+    if (!(c->noise > 0.0)) return 0.0;
+    if (left <= 1e-12 * most) return INFINITY;
+    double z = left / c->scatter;
+    *stands = z < 30.0 ? 1.0 / (1.0 + z * mills(z)) : 0.0;
+    return *stands * (1.0 - c->away) * 0.5 * c->noise / left;
+}
+
+static Chance chance_of(const TwFluidStep *s, double away)
 {
     const double *full = s->row->at[LAST], *before = s->row->at[LAST - 1];
-    double most = full[TW_FLUID_ENDS], left = most - ends, noise = s->noise * most;
-    *stands = 1.0;
-    if (!(noise > 0.0)) return 0.0;
-    if (left <= 1e-12 * most) return INFINITY;
-    double slope = (most - before[TW_FLUID_ENDS]) / (full[TW_FLUID_IN_FLIGHT] - before[TW_FLUID_IN_FLIGHT]);
-    double away = left * sqrt(2.0 / (fmax(slope, 1e-12) * noise));
-    *stands = away < 30.0 ? 1.0 / (1.0 + away * mills(away)) : 0.0;
-    return *stands * 0.5 * noise / left;
+    double slope =
+        (full[TW_FLUID_ENDS] - before[TW_FLUID_ENDS]) / (full[TW_FLUID_IN_FLIGHT] - before[TW_FLUID_IN_FLIGHT]);
+    Chance c = {.noise = s->noise * full[TW_FLUID_ENDS]};
+    double stands;
+    c.scatter = sqrt(0.5 * fmax(slope, 1e-12) * c.noise);
+    c.known = queue(s, &c, s->row->at[MEASURED][TW_FLUID_ENDS], &stands);
+    c.away = away;
+    return c;
+}
+
+// What ends a second, beyond the last load measured.
+static double ends_at(const TwFluidStep *s, double work)
+{
+    int k = work > s->row->at[LAST - 1][TW_FLUID_IN_FLIGHT] ? LAST - 1 : MEASURED;
+    const double *a = s->row->at[k], *b = s->row->at[k + 1];
+    double w = (work - a[TW_FLUID_IN_FLIGHT]) / (b[TW_FLUID_IN_FLIGHT] - a[TW_FLUID_IN_FLIGHT]);
+    return a[TW_FLUID_ENDS] + fmin(w, 1.0) * (b[TW_FLUID_ENDS] - a[TW_FLUID_ENDS]);
 }
 
 // The backlog that stands beside so many in work; the table has that of its own loads.
-static double backlog_of(const TwFluidStep *s, double work, double *stands)
+static double backlog_of(const TwFluidStep *s, const Chance *c, double work, double *stands)
 {
-    const double *last = s->row->at[MEASURED];
     *stands = 1.0;
-    if (work <= last[TW_FLUID_IN_FLIGHT]) return 0.0;
-    double value[TW_FLUID_VALUES], there;
-    (void)tw_fluid_point(s->row, work, value);
-    double known = queue(s, last[TW_FLUID_ENDS], &there);
-    return fmax(queue(s, value[TW_FLUID_ENDS], stands) - known, 0.0);
+    if (work <= s->row->at[MEASURED][TW_FLUID_IN_FLIGHT]) return 0.0;
+    return fmax(queue(s, c, ends_at(s, work), stands) - c->known, 0.0);
 }
 
 // Those in work where so many are here in all; how often a queue stands then.
-static double in_work(const TwFluidStep *s, double here, double *stands)
+static double in_work(const TwFluidStep *s, const Chance *c, double here, double *stands)
 {
     double low = s->row->at[MEASURED][TW_FLUID_IN_FLIGHT], high = s->row->at[LAST][TW_FLUID_IN_FLIGHT];
     *stands = 1.0;
     if (here <= low) return here;
-    for (int k = 0; k < 40; k++) {
+    for (int k = 0; k < 28; k++) {
         double work = 0.5 * (low + high);
-        if (work + backlog_of(s, work, stands) > here)
+        if (work + backlog_of(s, c, work, stands) > here)
             high = work;
         else
             low = work;
@@ -114,15 +153,23 @@ static bool is_close(const TwFluidStep *s, const TwFlow *f)
     return f->backlog > 1e-6 || tw_fluid_in_work(f) > s->row->at[MEASURED][TW_FLUID_IN_FLIGHT];
 }
 
-// The variance of the backlog where it stands: it grows with that of arrivals and work up to that of an exponential
-// distribution; where a limit turns `many` away, that of the distance to the limit.
-static void scatter(const TwFluidStep *s, TwFlow *f, double many)
+// The variance of the backlog where it stands, exact for a Brownian motion that turns back at none: noise adds to it,
+// less what turns back. A queue that begins to stand is exponential. Where a limit turns `many` away it is that of the
+// distance to the limit. `stood`: how often it stood before the step.
+static void scatter(const TwFluidStep *s, TwFlow *f, double stood, double many)
 {
     f->limited = many > 0.0;
     if (f->limited) f->stands = 1.0;
-    double grows = s->noise * s->row->at[LAST][TW_FLUID_ENDS] * s->seconds, stands = f->backlog / fmax(f->stands, 1e-9);
-    f->variance = stands > 0.0 ? (f->variance + grows) / (1.0 + grows / (stands * stands)) : 0.0;
+    double grows = s->noise * s->row->at[LAST][TW_FLUID_ENDS] * s->seconds, mean = f->backlog / fmax(f->stands, 1e-9);
+    double young = f->stands > stood ? 1.0 - stood / f->stands : 0.0, square = fmax(mean * mean, 1e-12);
+    f->variance += young * fmax(square - f->variance, 0.0);
+    // grows * away, implicit: away is some half to all of what an exponential has more
+    double more = fmax(1.0 - f->variance / square, 1e-3);
+    double share = f->variance < square ? keeps_away(f->variance / square) / more : 0.5;
+    f->variance = (f->variance + grows * share) / (1.0 + grows * share / square);
     if (f->limited) f->variance = fmin(f->variance, 0.25 * (grows / many) * (grows / many));
+    f->away = keeps_away(f->variance / square);
+    if (mean < 1e-6) f->variance = f->away = f->stands = 0.0;    // none stands
 }
 
 double tw_fluid_wait(const TwFlow *f, double u)
@@ -178,27 +225,32 @@ static void account(const TwFluidStep *s, TwReplica *r, TwFlow *f, double value[
     r->peak_w = fmax(r->peak_w, f->value[TW_FLUID_DEMAND_W]);
 }
 
-// How many of the backlog are taken in where `after` stay in work: what is left and those in work then agree.
-static double take_in(const TwFluidStep *s, TwFlow *f, double after)
+// How many of the backlog are taken in where `after` stay in work, and of one taken in `stays`: what is left and those
+// in work then agree. `guess`: about as many.
+static double take_in(const TwFluidStep *s, const Chance *c, TwFlow *f, double after, double stays, double guess)
 {
-    double here = after + f->backlog, work = in_work(s, here, &f->stands);
-    return work < here ? fmin(fmax(work - after, 0.0), f->backlog) : f->backlog;    // all, to the last bit
+    double here = after + f->backlog - (1.0 - stays) * fmin(guess, f->backlog);
+    double work = in_work(s, c, here, &f->stands);
+    if (work >= here) return f->backlog;    // all, to the last bit
+    return fmin(fmax(work - after, 0.0) / stays, f->backlog);
 }
 
 void tw_fluid_step(const TwFluidStep *s, TwReplica *r, TwFlow *f)
 {
     const TwFluidTable *t = s->table;
-    double value[TW_FLUID_VALUES], n = tw_fluid_in_work(f), one = fmax(n, 1e-6);
+    double value[TW_FLUID_VALUES], n = tw_fluid_in_work(f), one = fmax(n, 1e-6), stood = f->stands;
     (void)tw_fluid_point(s->row, one, value);
     // r is that of as many taken in as end: what more prompts take is not there for outputs. Newton's method on
     // prompts taken + (1 - prompts) ends = work; where room is short one more that ends is one more taken in
     double prompts = fmin(value[TW_FLUID_PROMPT_W] / fmax(value[TW_FLUID_WATTS], 1e-9), 0.9);
     double work = s->seconds * value[TW_FLUID_ENDS], ends = work, taken = 0.0, tokens = 0.0, input, output;
+    const Chance chance = chance_of(s, f->away);
     for (int pass = 0; pass < 4; pass++) {
-        double after[2] = {f->phase[0], f->phase[1]};
+        double after[2] = {f->phase[0], f->phase[1]}, new[2] = {0.0, 0.0};
         tokens = ends * t->output_mean / one;    // that each in work makes
         (void)pass_both(t, after, 0.0, tokens);
-        taken = take_in(s, f, after[0] + after[1]);
+        (void)pass_both(t, new, 1.0, tokens);
+        taken = take_in(s, &chance, f, after[0] + after[1], new[0] + new[1], pass == 0 ? ends : taken);
         double over = prompts * taken + (1.0 - prompts) * ends - work;
         if (pass == 3 || fabs(over) < 1e-3 * work) break;
         ends -= taken < f->backlog ? over : over / (1.0 - prompts);
@@ -218,7 +270,7 @@ void tw_fluid_step(const TwFluidStep *s, TwReplica *r, TwFlow *f)
     f->input.done += input;
     f->output.done += made;
     leave_handed(f, ended, tw_fluid_in_system(f) + ended);
-    scatter(s, f, keep_limits(s, f));
+    scatter(s, f, stood, keep_limits(s, f));
     account(s, r, f, value);
 }
 
@@ -226,16 +278,17 @@ void tw_fluid_step(const TwFluidStep *s, TwReplica *r, TwFlow *f)
 
 void tw_fluid_step_prompts(const TwFluidStep *s, TwReplica *r, TwFlow *f)
 {
-    double value[TW_FLUID_VALUES], then[TW_FLUID_VALUES], n = f->phase[0], before = tw_fluid_in_system(f), input,
-                                                          output;
+    double value[TW_FLUID_VALUES], then[TW_FLUID_VALUES], n = f->phase[0], before = tw_fluid_in_system(f);
+    double stood = f->stands, input, output;
     (void)tw_fluid_point(s->row, n, value);
     // KV that has not left takes room
     double most = fmin(s->row->at[LAST][TW_FLUID_IN_FLIGHT], fmax(s->room - f->moving, 0.0)), low = 0.0, high = most;
     // those in work at the end: with their backlog and what ended, all that were here
+    const Chance chance = chance_of(s, f->away);
     for (int k = 0; k < 50; k++) {
         double work = 0.5 * (low + high);
         (void)tw_fluid_point(s->row, work, then);
-        if (work + backlog_of(s, work, &f->stands) + then[TW_FLUID_ENDS] * s->seconds > before)
+        if (work + backlog_of(s, &chance, work, &f->stands) + then[TW_FLUID_ENDS] * s->seconds > before)
             high = work;
         else
             low = work;
@@ -262,6 +315,6 @@ void tw_fluid_step_prompts(const TwFluidStep *s, TwReplica *r, TwFlow *f)
     f->handed_output += share * f->system_handed;
     f->system_output -= share * f->system_output;
     f->system_handed -= share * f->system_handed;
-    scatter(s, f, keep_limits(s, f));
+    scatter(s, f, stood, keep_limits(s, f));
     account(s, r, f, value);
 }
