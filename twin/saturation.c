@@ -56,7 +56,8 @@ void tw_saturation(const TwPlant *plant, const void *block, int pool, TwSaturati
     double slope, sigma;
     *s = (TwSaturation){.known = tw_trend_line(&w->waiting, 0.25, &slope, &sigma)};
     s->waiting_per_s = slope, s->sigma_per_s = sigma;
-    s->turned_away = w->arrived > 0 ? (double)w->turned / (double)w->arrived : 0.0;
+    // some of them came before warm-up ended
+    s->turned_away = w->arrived > 0 ? fmin((double)w->turned / (double)w->arrived, 1.0) : 0.0;
 
     double waiting = s->known ? grows(slope, sigma, tw_trend_mean(&w->coming, 0.25), least_waiting) : 0.0;
     double whole = tw_trend_line(&w->in_system, 0.5, &slope, &sigma) && tw_trend_ends_highest(&w->in_system)

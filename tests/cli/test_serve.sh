@@ -457,4 +457,7 @@ import csv, json
 rows, r = list(csv.DictReader(open("inside.csv"))), json.load(open("out.txt"))["requests"]
 assert len(rows) == r["completed"] > 100 and max(float(x["end_s"]) for x in rows) <= 20, (len(rows), r)
 END
+# who came before the end of warm-up and gives up after it: no more are turned away than all
+expect 0 "serving: 100.0 % of requests are turned away" "$TOKENWORKS" run $facilities/hopper_hall.cfg --for 3min --set run.warmup_s=60 --set workload.queue_max=60000 --set workload.max_sequences=2 --set workload.engine.patience_s=60 --event "traffic at=1s for=54s value=5" --event "traffic at=56s value=0.01" --out turned.h5 --quiet --json
+[ "$(json serving.excess_share)" -le 1 ] || fail "more are turned away than came"
 finish
