@@ -40,7 +40,7 @@ static bool set_engine(const TwOptions *o, TwDeploySpec *d, TwServeSpec *s)
          TW_RESERVE_CONTEXT_FIRST, 0},
         {"sglang", 0.0, 0.3e-3, 20e-6, false, TW_ADMIT_PROMPT, 2048, TW_ENGINE_VLLM, TW_FIRST_RELAYED,
          TW_RESERVE_GENERATION_FIRST, 512},
-        {"trtllm", 0.90, 0.3e-3, 15e-6, true, TW_ADMIT_WHOLE, 2048, TW_ENGINE_TRTLLM, TW_FIRST_RELAYED,
+        {"trtllm", 0.90, 0.3e-3, 29e-6, true, TW_ADMIT_WHOLE, 2048, TW_ENGINE_TRTLLM, TW_FIRST_RELAYED,
          TW_RESERVE_CONTEXT_FIRST, 0},
         {"ideal", 0.90, 0.0, 0.0, true, TW_ADMIT_PROMPT, 2048, TW_ENGINE_TRTLLM, TW_FIRST_PREFILL, TW_RESERVE_NONE, 0},
     };
@@ -52,7 +52,7 @@ static bool set_engine(const TwOptions *o, TwDeploySpec *d, TwServeSpec *s)
         d->profile = strcmp(name, "vllm") == 0 ? TW_PROFILE_VLLM : TW_PROFILE_NONE;
         d->host_step_s = engines[i].step_s, d->host_sequence_s = engines[i].sequence_s;
         d->async_scheduling = engines[i].async;
-        d->engine = engines[i].kernels;
+        d->engine = d->dense = engines[i].kernels;
         d->unified_sinks = strcmp(name, "vllm") == 0;
         // what both engines' guides set for several nodes
         d->deepep_beyond = strcmp(name, "vllm") == 0 || strcmp(name, "sglang") == 0;

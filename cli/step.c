@@ -144,6 +144,7 @@ int tw_command_step(const TwOptions *o)
     Asked a = {0};
     int status;
     if (!tw_cli_deployment(o, &spec, &status)) return status;
+    spec.dense = tw_dense_engine(spec.engine);
     if (!read_pair("decode", o->serving[TW_ON_DECODE], &a.decodes, &a.context, NULL) ||
         !read_pair("prefill", o->serving[TW_ON_PREFILL], &a.prompts, &a.tokens, &a.history))
         return TW_USAGE;

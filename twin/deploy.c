@@ -320,6 +320,8 @@ static bool make_step(TwDeploy *deploy, const TwDeploySpec *spec, TwError *error
                        .moe_imbalance = spec->moe_imbalance,
                        .context_tokens = spec->context_tokens,
                        .engine = spec->engine,
+                       .dense = spec->dense,
+                       .training = spec->training,
                        .sampler = spec->sampler,
                        .mixed = spec->mixed,
                        .prompt = spec->prompt};

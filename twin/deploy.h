@@ -37,7 +37,8 @@ typedef struct TwDeploySpec {
     double limit_w;                   // board limit instead of the chip's; 0: the chip's
     double host_step_s, host_sequence_s;
     bool async_scheduling, graph_doubling, two_batch;
-    TwKernelEngine engine;    // whose kernels
+    TwKernelEngine engine, dense;    // whose kernels: of experts, of products and attention
+    bool training;                   // as in TwStepSpec
     TwSampler sampler;
     TwAllToAll all_to_all;
     bool deepep_beyond;     // auto is deepep where a replica reaches beyond an NVLink domain

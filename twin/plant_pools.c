@@ -89,6 +89,7 @@ static bool compile_step(TwPlant *plant, const TwPoolRow *row, const TwNode *poo
                        .moe_imbalance = row->moe_imbalance,
                        .memory_fraction = row->memory_fraction,
                        .engine = (TwKernelEngine)tw_word_place(row->kernels, tw_kernel_engines),
+                       .dense = tw_dense_engine((TwKernelEngine)tw_word_place(row->kernels, tw_kernel_engines)),
                        .sampler = (TwSampler)tw_word_place(row->sampler, tw_sampler_names),
                        .mixed = (TwMixedKernel)tw_word_place(row->mxfp4_kernel, tw_mixed_kernels),
                        .prompt = (TwPromptKernel)tw_word_place(row->prompt_attention, tw_prompt_kernels),

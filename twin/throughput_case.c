@@ -572,13 +572,21 @@ static bool set_load(TwThroughputRow *row, const Columns *c, double isl, double 
 // ---- engine ---------------------------------------------------------------------------------------------------------
 
 // Host time that no kernel table holds: of a step, and of every sequence in it for scheduling, inputs and outputs in
-// one Python process (vLLM: 5 to 6 ms at 256 sequences, its issue 10634). TensorRT-LLM hides it behind the device.
+// one Python process (vLLM: 5 to 6 ms at 256 sequences, its issue 10634). TensorRT-LLM hides it behind the device: its
+// PyTorch flow 45.1 ms a step of 1,536 sequences where the host is the bottleneck (pull request 10273), its C++ before.
 // vLLM's first engine left the device idle for 4 ms at every decode (its issue 6854, July 2024), sequences included.
-static const double host_step_s = 0.3e-3, python_sequence_s = 20e-6, trtllm_sequence_s = 15e-6, first_vllm_s = 4e-3;
+static const double host_step_s = 0.3e-3, python_sequence_s = 20e-6, first_vllm_s = 4e-3;
 // Llama 4 under vLLM runs graphs in pieces, as its chunked attention takes no whole one: the device waits 15 us a layer
 // for the host (7 to 23 published, its issue 47089 and pull request 20059), and the second kind of attention is
 // prepared in a millisecond (21761).
 static const double llama4_step_s = 48.0 * 15e-6 + 1e-3;
+static double trtllm_sequence_s(const TwThroughputRow *row)
+{
+    static const char *const compiled[] = {"TRT engine", "0.14", "(2024)", "MLPerf"};
+    for (size_t i = 0; i < sizeof compiled / sizeof *compiled; i++)
+        if (holds(row->engine, compiled[i])) return 15e-6;
+    return 29e-6;
+}
 
 // SGLang's scheduler with its server's own settings, chunks of 8,192 tokens; with 16,384 a rank beyond a node, as
 // lmsys.org/blog/2025-05-05-large-scale-ep sets it.
@@ -764,7 +772,7 @@ static void set_engine(TwThroughputRow *row, const Columns *c, Engine engine)
         d->memory_fraction = 1.0;
         s->kv_share = engine == MLPERF ? 0.95 : 0.90;
         s->admission = TW_ADMIT_WHOLE;
-        d->host_step_s = host_step_s, d->host_sequence_s = trtllm_sequence_s;
+        d->host_step_s = host_step_s, d->host_sequence_s = trtllm_sequence_s(row);
         d->async_scheduling = true;
         set_rank_waits(row, engine);
         if (engine == MLPERF) set_submission(row), set_mixed_types(row);
@@ -772,6 +780,7 @@ static void set_engine(TwThroughputRow *row, const Columns *c, Engine engine)
     case VLLM:
         d->engine = before_flashinfer(row) ? TW_ENGINE_TRITON : TW_ENGINE_VLLM;
         if (deepgemm(row)) d->engine = TW_ENGINE_DEEPGEMM;
+        d->dense = TW_ENGINE_VLLM;
         d->profile = profile_of(row);
         d->host_step_s = host_step_s, d->host_sequence_s = python_sequence_s;
         // scales a channel, as Meta's release has them: CUTLASS's grouped products there too (pull request 16537)
@@ -786,14 +795,14 @@ static void set_engine(TwThroughputRow *row, const Columns *c, Engine engine)
         set_batch(row);
         break;
     case VLLM_2024:
-        d->engine = TW_ENGINE_VLLM;
+        d->engine = d->dense = TW_ENGINE_VLLM;
         d->host_step_s = first_vllm_s;
         d->max_sequences = 256;
         d->profile = TW_PROFILE_VLLM_2024;
         break;
     case SGLANG:
         // its experts run on kernels of vLLM's descent; no table of its own
-        d->engine = TW_ENGINE_VLLM;
+        d->engine = d->dense = TW_ENGINE_VLLM;
         d->host_step_s = host_step_s, d->host_sequence_s = python_sequence_s;
         d->memory_fraction = 0.0, d->static_memory = true;
         s->engine = sglang_engine(row);

@@ -32,6 +32,7 @@ static int by_deploy(const void *left, const void *right)
     if (!c) c = (int)a->graph_doubling - (int)b->graph_doubling;
     if (!c) c = (int)a->two_batch - (int)b->two_batch;
     if (!c) c = (int)a->engine - (int)b->engine;
+    if (!c) c = (int)a->dense - (int)b->dense;
     if (!c) c = (int)a->static_memory - (int)b->static_memory;
     if (!c) c = (int)a->profile - (int)b->profile;
     if (!c) c = (int)a->sampler - (int)b->sampler;

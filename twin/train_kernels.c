@@ -47,7 +47,8 @@ bool tw_train_kernels(TwTrainStep *step, TwTrainKernels *parts, const char *chip
                                .layout = {tp, 1, pp, 1},
                                .max_tokens = (int)tokens,
                                .max_sequences = 1,
-                               .memory_fraction = 1.0};
+                               .memory_fraction = 1.0,
+                               .training = true};
     TwDeploy deploy;
     if (!tw_deploy_create(&deploy, &spec, error)) return false;
 

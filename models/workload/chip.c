@@ -56,6 +56,12 @@ const TwKind tw_accelerator_kind = {
     "accelerator", "accelerator", accelerator_fields, TW_COUNT(accelerator_fields), NULL, 0,
 };
 
+TwKernelEngine tw_dense_engine(TwKernelEngine experts)
+{
+    return experts == TW_ENGINE_VLLM || experts == TW_ENGINE_TRITON || experts == TW_ENGINE_DEEPGEMM ? TW_ENGINE_VLLM
+                                                                                                     : TW_ENGINE_TRTLLM;
+}
+
 const char *const tw_kernel_engines[] = {"trtllm", "vllm", "triton", "cutedsl", "deepgemm", NULL};
 
 const char *const tw_sampler_names[] = {"argmax", "sort", "rejection", NULL};

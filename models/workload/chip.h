@@ -59,6 +59,8 @@ typedef enum TwKernelEngine {
     TW_KERNEL_ENGINES
 } TwKernelEngine;
 extern const char *const tw_kernel_engines[];    // NULL-ended, in this order
+// Whose products and attention go with an engine's experts: TensorRT-LLM's or vLLM's.
+TwKernelEngine tw_dense_engine(TwKernelEngine experts);
 
 // How the tokens of attention ranks reach the experts of other GPUs and come back.
 typedef enum TwAllToAll {

@@ -16,7 +16,8 @@ static const double roofline_utilisation = 0.7;
 // a peak this close to the table's bound is the same chip, quoted differently
 static const double same_chip = 0.05;
 
-enum { UNALIGNED_NODES = 4, SITE_NODES = 8, DIM_NODES = 5, DIMS_MOST = 8 };
+enum { UNALIGNED_NODES = 4, SITE_NODES = 8, DIM_NODES = 5, DIMS_MOST = 8, QUANTISE_NODES = 40 };
+enum { TRTLLM, VLLM, ENGINES };    // whose products and attention
 static const int dim_lengths[DIM_NODES] = {64, 256, 1024, 4096, 16384};
 static const int site_tokens[SITE_NODES] = {1, 4, 16, 64, 256, 1024, 4096, 16384};
 
@@ -40,19 +41,26 @@ typedef struct Dim {
     double dim, ratio[DIM_NODES];
 } Dim;
 
+// Quantisation by a scale found on the way, in TensorRT-LLM's rows of per-tensor fp8: ln s over log2 of the elements.
+typedef struct Quantise {
+    int count;
+    double log2_elements[QUANTISE_NODES], ln_s[QUANTISE_NODES];
+} Quantise;
+
 struct TwKernelModel {
     TwArena *arena;
     TwAcceleratorRow chip;
     double bound_flops[TW_NUMBERS], bound_bandwidth;    // of the tables; 0: none
-    Table gemm[TW_NUMBERS], decode[TW_NUMBERS], prefill[TW_NUMBERS], mla_decode[TW_NUMBERS], moe[TW_NUMBERS],
-        mla_prefill;
+    Table gemm[ENGINES][TW_NUMBERS], decode[ENGINES][TW_NUMBERS], prefill[ENGINES][TW_NUMBERS];
+    Table mla_decode[TW_NUMBERS], moe[TW_NUMBERS], mla_prefill;
     Site *site;
     int sites;
     Dim dim[DIMS_MOST];
     int dims;
     TwKernelPoints *points;    // measured on a chip of ours; NULL: none
     double unaligned[TW_NUMBERS][UNALIGNED_NODES];
-    double quantise_s[TW_NUMBERS];
+    double quantise_s[TW_NUMBERS];    // in the rows of any product
+    Quantise quantise;
     bool hopper;    // which column of the skew table
 };
 
@@ -231,6 +239,35 @@ static bool read_dims(TwKernelModel *model, const char *folder, TwError *error)
     return ok;
 }
 
+// quantise.csv; without it what the smallest product holds stands for all.
+static bool read_quantise(TwKernelModel *model, const char *folder, TwError *error)
+{
+    char path[512];
+    TwCsv *csv;
+    snprintf(path, sizeof path, "%s/quantise.csv", folder);
+    if (access(path, R_OK) != 0) return true;
+    if (!tw_csv_read(&csv, path, error)) return false;
+
+    bool ok = true;
+    Quantise *q = &model->quantise;
+    int elements = tw_csv_column(csv, "log2_elements"), us = tw_csv_column(csv, "us");
+    if (elements < 0 || us < 0) ok = tw_fail_at(error, path, 1, 0, "columns log2_elements and us expected");
+    for (int r = 0; ok && r < tw_csv_rows(csv); r++) {
+        double at, t;
+        ok = tw_csv_number(csv, r, elements, &at, error) && tw_csv_number(csv, r, us, &t, error);
+        if (!ok) break;
+        if (!(t > 0.0) || (r > 0 && !(at > q->log2_elements[r - 1])))
+            ok = tw_fail_at(error, path, tw_csv_line(csv, r), 0, "times above 0 and rising log2_elements expected");
+        else if (r == QUANTISE_NODES)
+            ok = tw_fail_at(error, path, tw_csv_line(csv, r), 0, "more than %d rows", QUANTISE_NODES);
+        if (!ok) break;
+        q->log2_elements[r] = at, q->ln_s[r] = log(1e-6 * t);
+        q->count = r + 1;
+    }
+    tw_csv_destroy(csv);
+    return ok;
+}
+
 static bool read_folder(TwKernelModel *model, const char *folder, TwError *error)
 {
     const TwGridScale raw = TW_GRID_RAW, lg = TW_GRID_LOG2, ln = TW_GRID_LN;
@@ -244,13 +281,16 @@ static bool read_folder(TwKernelModel *model, const char *folder, TwError *error
     const TwGridFile moe = {
         NULL, "dtype", NULL, {"log2_tokens_per_expert", "log2_local_weight_bytes"}, {raw, raw}, "e", raw, ln, "t0_us"};
     return read_bounds(model, folder, error) && read_unaligned(model, folder, error) &&
-           read_tables(model, folder, "gemm", gemm, model->gemm, TW_NUMBERS, error) &&
-           read_tables(model, folder, "decode", decode, model->decode, TW_NUMBERS, error) &&
-           read_tables(model, folder, "prefill", prefill, model->prefill, TW_NUMBERS, error) &&
+           read_tables(model, folder, "gemm", gemm, model->gemm[TRTLLM], TW_NUMBERS, error) &&
+           read_tables(model, folder, "gemm_vllm", gemm, model->gemm[VLLM], TW_NUMBERS, error) &&
+           read_tables(model, folder, "decode", decode, model->decode[VLLM], TW_NUMBERS, error) &&
+           read_tables(model, folder, "decode_trtllm", decode, model->decode[TRTLLM], TW_NUMBERS, error) &&
+           read_tables(model, folder, "prefill", prefill, model->prefill[VLLM], TW_NUMBERS, error) &&
+           read_tables(model, folder, "prefill_trtllm", prefill, model->prefill[TRTLLM], TW_NUMBERS, error) &&
            read_tables(model, folder, "mla_decode", mla, model->mla_decode, TW_NUMBERS, error) &&
            read_tables(model, folder, "mla_prefill", mla_prefill, &model->mla_prefill, 1, error) &&
            read_tables(model, folder, "moe", moe, model->moe, TW_NUMBERS, error) && read_sites(model, folder, error) &&
-           read_dims(model, folder, error);
+           read_dims(model, folder, error) && read_quantise(model, folder, error);
 }
 
 // Points measured here, beside the published tables; they win where they answer.
@@ -265,11 +305,11 @@ static bool read_points(TwKernelModel *model, const char *folder, TwError *error
 static void set_quantise(TwKernelModel *model)
 {
     TwKernelShape smallest = {.op = TW_KERNEL_GEMM, .number = TW_BF16, .m = 1.0, .n = 512.0, .k = 512.0};
-    if (!model->gemm[TW_BF16].have || !(tw_chip_peak(&model->chip, TW_BF16) > 0.0)) return;
+    if (!model->gemm[TRTLLM][TW_BF16].have || !(tw_chip_peak(&model->chip, TW_BF16) > 0.0)) return;
     double bare = tw_kernel_query(model, &smallest).t_s;
     for (int i = TW_FP8; i < TW_NUMBERS; i++) {
         smallest.number = (TwNumber)i;
-        if (!model->gemm[i].have || !(tw_chip_peak(&model->chip, smallest.number) > 0.0)) continue;
+        if (!model->gemm[TRTLLM][i].have || !(tw_chip_peak(&model->chip, smallest.number) > 0.0)) continue;
         if (tw_kernel_points_have_gemm(model->points, smallest.number)) continue;    // measured without it
         model->quantise_s[i] = fmax(tw_kernel_query(model, &smallest).t_s - bare, 0.0);
     }
@@ -430,13 +470,29 @@ static TwKernelCost by_time(const TwKernelModel *model, const TwKernelShape *sha
     return finish(model, shape, cost, bounds, launch_s, 1.0);
 }
 
+static int engine_of(const TwKernelShape *s) { return tw_dense_engine(s->engine) == TW_ENGINE_VLLM ? VLLM : TRTLLM; }
+
 static TwKernelCost query_gemm(const TwKernelModel *model, const TwKernelShape *s)
 {
     bool carried;
     TwOpCost op = tw_op_gemm(s->m, s->n, s->k, tw_number_bytes(s->number));
-    const Table *table = table_of(model->gemm, s->number, &carried);
+    bool vllm = engine_of(s) == VLLM && model->gemm[VLLM][s->number].have;
+    const Table *table = table_of(model->gemm[vllm ? VLLM : TRTLLM], s->number, &carried);
     if (!table) return roofline(model, s, op, s->m);
     return by_utilisation(model, s, table, carried, op, s->number, s->m, s->n, s->k, s->m);
+}
+
+// TensorRT-LLM's own kernel where its times are known, else vLLM's.
+static const Table *attention_table(const Table tables[ENGINES][TW_NUMBERS], const TwKernelShape *s, bool *carried)
+{
+    bool own = engine_of(s) == TRTLLM && tables[TRTLLM][s->number].have;
+    return table_of(tables[own ? TRTLLM : VLLM], s->number, carried);
+}
+
+bool tw_kernel_attention_ropes(const TwKernelModel *model, TwKernelEngine engine, TwNumber cache)
+{
+    const TwKernelShape shape = {.engine = engine, .number = cache};
+    return !model->points && engine_of(&shape) == TRTLLM && model->decode[TRTLLM][cache].have;
 }
 
 static TwKernelCost query_decode(const TwKernelModel *model, const TwKernelShape *s)
@@ -444,7 +500,7 @@ static TwKernelCost query_decode(const TwKernelModel *model, const TwKernelShape
     bool carried;
     double e = tw_number_bytes(s->number);
     TwOpCost op = tw_op_decode(s->batch, s->seq, s->heads, s->kv_heads, s->dim, e);
-    const Table *table = table_of(model->decode, s->number, &carried);
+    const Table *table = attention_table(model->decode, s, &carried);
     if (!table) return roofline(model, s, op, 1.0);
     // the tables are of heads 128 wide
     carried |= s->dim != 128.0;
@@ -486,7 +542,7 @@ static TwKernelCost query_prefill(const TwKernelModel *model, const TwKernelShap
 {
     bool carried;
     TwOpCost op = tw_op_prefill(s->batch, s->seq, s->heads, s->kv_heads, s->dim, tw_number_bytes(s->number));
-    const Table *table = table_of(model->prefill, s->number, &carried);
+    const Table *table = attention_table(model->prefill, s, &carried);
     if (!table) return roofline(model, s, op, s->seq);
     carried |= s->dim != 128.0;
     // the bound of these tables is compute alone
@@ -852,7 +908,24 @@ double tw_kernel_unaligned(const TwKernelModel *model, TwNumber number, double m
     return along(factor, UNALIGNED_NODES, (log2(m) - 5.0) / 2.0);
 }
 
-double tw_kernel_quantise_s(const TwKernelModel *model, TwNumber number) { return model->quantise_s[number]; }
+double tw_kernel_quantise_s(const TwKernelModel *model, TwKernelEngine engine, TwNumber number, double elements)
+{
+    const Quantise *q = &model->quantise;
+    double any = model->quantise_s[number];
+    if (any <= 0.0) return 0.0;
+    if (tw_dense_engine(engine) == TW_ENGINE_VLLM && model->gemm[VLLM][number].have) {
+        if (number != TW_FP8) return 0.0;
+        // its rows have a known scale: one pass
+        const TwKernelShape pass = {.op = TW_KERNEL_GLUE, .read = 2.0 * elements, .written = elements};
+        return query_glue(model, &pass).t_s;
+    }
+    if (number != TW_FP8 || q->count < 2) return any;
+    double at = fmax(log2(elements), q->log2_elements[0]);
+    int i = 0;
+    while (i + 2 < q->count && at >= q->log2_elements[i + 1]) i++;
+    double slope = (q->ln_s[i + 1] - q->ln_s[i]) / (q->log2_elements[i + 1] - q->log2_elements[i]);
+    return exp(q->ln_s[i] + slope * (at - q->log2_elements[i]));
+}
 
 // ---- clock and cap -------------------------------------------------------------------------------------------------
 

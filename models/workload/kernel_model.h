@@ -32,8 +32,8 @@ typedef enum TwKernelOp {
 
 typedef struct TwKernelShape {
     TwKernelOp op;
-    TwKernelEngine engine;
-    TwNumber number;    // of weights and activations, or of the cache
+    TwKernelEngine engine;    // whose kernels, of attention and experts
+    TwNumber number;          // of weights and activations, or of the cache
     double m, n, k;
     double batch, seq, heads, kv_heads, dim;
     double hidden, inter, experts, top_k, tp, ep;
@@ -78,8 +78,13 @@ bool tw_kernel_aligned(double m);
 double tw_kernel_unaligned(const TwKernelModel *model, TwNumber number, double m);
 
 // What the GEMM rows of a type below bf16 hold beside the GEMM: separate kernels that quantise the activations, which
-// serving engines fuse into the norm or activation before. Time of the smallest GEMM over that of bf16, seconds.
-double tw_kernel_quantise_s(const TwKernelModel *model, TwNumber number);
+// serving engines fuse into the norm or activation before. Seconds: per-tensor fp8 by the elements of the activations,
+// TensorRT-LLM's by quantise.csv, vLLM's a pass of reading and writing them; SGLang's blocks none, its engine runs that
+// kernel; others the time of the smallest GEMM over that of bf16.
+double tw_kernel_quantise_s(const TwKernelModel *model, TwKernelEngine engine, TwNumber number, double elements);
+
+// Whether the tables' attention of an engine takes queries before RoPE and appends to the cache itself.
+bool tw_kernel_attention_ropes(const TwKernelModel *model, TwKernelEngine engine, TwNumber cache);
 
 // The chip's terms of P(x).
 typedef struct TwPower {

@@ -59,14 +59,16 @@ static bool shape_of(TwSiliconFamily family, char **f, TwKernelShape *s)
         s->op = TW_KERNEL_GEMM, s->n = v[2], s->k = v[3], s->m = v[4];
         return s->n >= 512.0 && s->k >= 512.0;
     case TW_SILICON_DECODE:
-        if (!starts(f[0], "vllm") || !number_of(f[2], &s->number) || v[3] != 128.0 || v[4] != 0.0) return false;
+        if (!number_of(f[2], &s->number) || v[3] != 128.0 || v[4] != 0.0) return false;
+        s->engine = starts(f[0], "vllm") ? TW_ENGINE_VLLM : TW_ENGINE_TRTLLM;
         s->op = TW_KERNEL_DECODE, s->dim = v[3], s->heads = v[5], s->kv_heads = v[6], s->batch = v[7], s->seq = v[8];
         return s->seq >= 128.0 && s->batch <= 512.0 && s->heads <= 64.0 && s->heads / s->kv_heads <= 16.0;
     case TW_SILICON_PREFILL: {
-        bool bf16 = starts(f[0], "vllm") && strcmp(f[2], "bf16") == 0 && strcmp(f[3], "bf16") == 0;
-        bool fp8 = starts(f[0], "trtllm") && strcmp(f[2], "fp8") == 0 && strcmp(f[3], "fp8") == 0;
-        if ((!bf16 && !fp8) || v[4] != 128.0 || v[5] != 0.0) return false;
-        s->op = TW_KERNEL_PREFILL, s->number = bf16 ? TW_BF16 : TW_FP8;
+        // TensorRT-LLM has queries of the cache's type, vLLM's rows have them in bf16
+        bool vllm = starts(f[0], "vllm");
+        if (strcmp(f[2], vllm ? "bf16" : f[3]) != 0 || v[4] != 128.0 || v[5] != 0.0) return false;
+        if (!number_of(f[3], &s->number)) return false;
+        s->op = TW_KERNEL_PREFILL, s->engine = vllm ? TW_ENGINE_VLLM : TW_ENGINE_TRTLLM;
         s->dim = v[4], s->heads = v[6], s->kv_heads = v[7], s->batch = v[8], s->seq = v[9];
         return s->seq >= 64.0;
     }
@@ -89,8 +91,9 @@ static bool shape_of(TwSiliconFamily family, char **f, TwKernelShape *s)
 
 static unsigned key_of(const TwKernelShape *s)
 {
-    const double part[] = {(double)s->op, (double)s->number, s->m,     s->n,       s->k,     s->batch, s->seq, s->heads,
-                           s->kv_heads,   s->hidden,         s->inter, s->experts, s->top_k, s->tp,    s->ep};
+    const double part[] = {
+        (double)s->op, (double)s->engine, (double)s->number, s->m,     s->n,       s->k,     s->batch, s->seq,
+        s->heads,      s->kv_heads,       s->hidden,         s->inter, s->experts, s->top_k, s->tp,    s->ep};
     unsigned hash = 2166136261u;
     for (size_t i = 0; i < sizeof part / sizeof *part; i++) {
         unsigned long long bits = (unsigned long long)(long long)part[i];

@@ -299,6 +299,9 @@ bool tw_step_create(TwStepModel **model, const TwStepSpec *spec, TwError *error)
     t->graph_doubling = spec->graph_doubling;
     t->compose = (TwCompose){.model = &t->model,
                              .engine = spec->engine,
+                             .dense = spec->dense,
+                             .attention = spec->training ? TW_ENGINE_VLLM : spec->dense,
+                             .quantises = spec->training,
                              .sampler = spec->sampler,
                              .mixed = tw_mixed_kernel(spec->chip, spec->mixed),
                              .prompt = spec->prompt,

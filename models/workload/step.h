@@ -175,6 +175,8 @@ typedef struct TwStepSpec {
     TwRouting routing;         // which experts tokens go to
     double context_tokens;     // typical length of a sequence, for the cache of windowed layers; 0: as if all were full
     TwKernelEngine engine;     // whose kernels the experts run on
+    TwKernelEngine dense;      // and all else: TensorRT-LLM's, or vLLM's (SGLang's are like them)
+    bool training;             // FlashAttention; scales of activations are found on the way, so quantised apart
     TwSampler sampler;
     TwMixedKernel mixed;      // of mxfp4 experts, on a chip without fp4 units
     TwPromptKernel prompt;    // of the attention of prompts; auto: flash

@@ -121,10 +121,12 @@ typedef struct Out {
 static void product(const Out *out, const char *name, double times, TwNumber number, double m, double n, double k)
 {
     if (times <= 0.0) return;
-    TwKernelShape shape = {.op = TW_KERNEL_GEMM, .number = number, .m = m, .n = n, .k = k};
+    TwKernelShape shape = {
+        .op = TW_KERNEL_GEMM, .engine = out->compose->dense, .number = number, .m = m, .n = n, .k = k};
     TwKernelCost cost = tw_kernel_query(out->compose->kernels, &shape);
     // engines fuse the quantisation into the kernel before; a quarter of the measured time stays whatever it was
-    double apart = fmin(tw_kernel_quantise_s(out->compose->kernels, number), 0.75 * cost.t_s);
+    double elements = out->compose->quantises ? 1.0 : m * k;
+    double apart = fmin(tw_kernel_quantise_s(out->compose->kernels, shape.engine, number, elements), 0.75 * cost.t_s);
     tw_kernel_stretch(&cost, (cost.t_s - apart) / cost.t_s);
     if (out->unaligned && m > 16.0) tw_kernel_stretch(&cost, tw_kernel_unaligned(out->compose->kernels, number, m));
     out->emit(out->context, name, times, &cost);
@@ -186,7 +188,8 @@ static void projections_gqa(const Out *out)
     double q = (double)(m->heads * m->head_dim) / tp;
     double kv = fmax((double)m->kv_heads / tp, 1.0) * (double)m->head_dim;
     gemm(out, "qkv", layers, out->compose->projection, n, q + 2.0 * kv, hidden);
-    glue(out, "rope and cache append", layers, tw_op_rope(n, q, kv, kv, 2.0));
+    if (!tw_kernel_attention_ropes(out->compose->kernels, out->compose->attention, out->compose->cache))
+        glue(out, "rope and cache append", layers, tw_op_rope(n, q, kv, kv, 2.0));
     gemm(out, "attention output", layers, out->compose->output, n, hidden, q);
 }
 
@@ -387,6 +390,7 @@ static TwKernelShape attention_shape(const TwCompose *c, bool decode, double bat
     const TwModelRow *m = c->model;
     bool mla = tw_model_is_mla(m);
     TwKernelShape shape = {.batch = batch, .seq = seq, .heads = (double)m->heads / c->tp, .dim = (double)m->head_dim};
+    shape.engine = c->attention;
     shape.kv_heads = fmax((double)m->kv_heads / c->tp, 1.0);
     shape.number = decode ? c->cache : c->prefill;
     shape.prompt = c->prompt;

@@ -15,7 +15,8 @@
 typedef struct TwCompose {
     const TwKernelModel *kernels;
     const TwModelRow *model;
-    TwKernelEngine engine;
+    TwKernelEngine engine, dense, attention;    // whose kernels: of experts, of products, of attention
+    bool quantises;                             // activations apart: the tables' rows as they are, but for a launch
     TwSampler sampler;
     TwMixedKernel mixed;    // TW_MIXED_AUTO: none
     TwPromptKernel prompt;

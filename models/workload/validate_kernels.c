@@ -192,19 +192,38 @@ static void published_points(TwValidation *v, const Chip chip[CHIPS])
         {"K-20",
          "H200 decode bf16 64 x 4096, 32/8",
          1,
-         {.op = TW_KERNEL_DECODE, .batch = 64, .seq = 4096, .heads = 32, .kv_heads = 8, .dim = 128},
+         {.op = TW_KERNEL_DECODE,
+          .engine = TW_ENGINE_VLLM,
+          .batch = 64,
+          .seq = 4096,
+          .heads = 32,
+          .kv_heads = 8,
+          .dim = 128},
          259.0,
          0.01},
         {"K-20",
          "GB300 decode fp8 64 x 8192, 64/8",
          5,
-         {.op = TW_KERNEL_DECODE, .number = TW_FP8, .batch = 64, .seq = 8192, .heads = 64, .kv_heads = 8, .dim = 128},
+         {.op = TW_KERNEL_DECODE,
+          .engine = TW_ENGINE_VLLM,
+          .number = TW_FP8,
+          .batch = 64,
+          .seq = 8192,
+          .heads = 64,
+          .kv_heads = 8,
+          .dim = 128},
          151.0,
          0.01},
         {"K-21",
          "B200 prefill bf16 1 x 8192, 32/8",
          2,
-         {.op = TW_KERNEL_PREFILL, .batch = 1, .seq = 8192, .heads = 32, .kv_heads = 8, .dim = 128},
+         {.op = TW_KERNEL_PREFILL,
+          .engine = TW_ENGINE_VLLM,
+          .batch = 1,
+          .seq = 8192,
+          .heads = 32,
+          .kv_heads = 8,
+          .dim = 128},
          515.5,
          0.01},
         {"K-22",
@@ -260,7 +279,9 @@ static double bar_of(const TwKernelShape *s, bool blackwell)
 static void compare(TwValidation *v, const Chip *chip, const char *name, const TwSilicon *silicon)
 {
     static const char *const op_name[] = {"gemm", "decode", "prefill", "mla decode", "mla prefill", "experts"};
-    TwStratum stratum[6][TW_NUMBERS][2] = {0};
+    enum { ODD = 1, TRTLLM, KINDS };    // products of odd m; attention of TensorRT-LLM
+    static const char *const kind_name[KINDS] = {"", ", odd m", ", trtllm"};
+    TwStratum stratum[6][TW_NUMBERS][KINDS] = {0};
     bool blackwell = strncmp(name, "h", 1) != 0;
     for (int i = 0; i < silicon->count; i++) {
         const TwSiliconRow *row = &silicon->row[i];
@@ -270,17 +291,19 @@ static void compare(TwValidation *v, const Chip *chip, const char *name, const T
         TwKernelCost cost = tw_kernel_query(chip->model, s);
         bool odd = s->op == TW_KERNEL_GEMM && !tw_kernel_aligned(s->m);
         double t = odd ? cost.t_s * tw_kernel_unaligned(chip->model, s->number, s->m) : cost.t_s;
-        tw_stratum_add(&stratum[s->op][s->number][odd], t, row->t_s, cost.sigma_ln);
+        bool attention = s->op == TW_KERNEL_DECODE || s->op == TW_KERNEL_PREFILL;
+        int kind = odd ? ODD : attention && s->engine == TW_ENGINE_TRTLLM ? TRTLLM : 0;
+        tw_stratum_add(&stratum[s->op][s->number][kind], t, row->t_s, cost.sigma_ln);
     }
     for (int op = 0; op < 6; op++)
         for (int n = 0; n < TW_NUMBERS; n++)
-            for (int odd = 0; odd < 2; odd++) {
+            for (int kind = 0; kind < KINDS; kind++) {
                 const TwKernelShape shape = {.op = (TwKernelOp)op, .number = (TwNumber)n};
                 char what[40];
-                snprintf(what, sizeof what, "%s %s%s", op_name[op], tw_number_name((TwNumber)n), odd ? ", odd m" : "");
-                tw_stratum_row(v, &stratum[op][n][odd], name, what, odd ? NAN : bar_of(&shape, blackwell),
+                snprintf(what, sizeof what, "%s %s%s", op_name[op], tw_number_name((TwNumber)n), kind_name[kind]);
+                tw_stratum_row(v, &stratum[op][n][kind], name, what, kind == ODD ? NAN : bar_of(&shape, blackwell),
                                "published table, rows it was fitted to");
-                tw_stratum_end(&stratum[op][n][odd]);
+                tw_stratum_end(&stratum[op][n][kind]);
             }
 }
 
