@@ -114,8 +114,13 @@ bool tw_cli_deployment(const TwOptions *o, TwDeploySpec *spec, int *status)
 
 bool tw_cli_deploy(TwDeploy *deploy, const TwOptions *o, const TwDeploySpec *spec, int *status)
 {
-    static const char *const of_experts[] = {"routing-zipf", "redundant-experts", "moe-imbalance",
-                                             "one-text",     "kernels",           NULL};
+    // step has no engine: all its kernels are of --kernels
+    const char *const of_experts[] = {"routing-zipf",
+                                      "redundant-experts",
+                                      "moe-imbalance",
+                                      "one-text",
+                                      o->command == TW_STEP ? NULL : "kernels",
+                                      NULL};
     TwError error = {0};
     if (!tw_deploy_create(deploy, spec, &error)) {
         *status = tw_cli_fail(&error);

@@ -219,7 +219,8 @@ static const struct {
     {{"moe-imbalance", 0, "X", TW_STEP | TW_SERVE, "time of the experts over balanced routing; default: power law 1.2"},
      SERVING + TW_ON_IMBALANCE},
     {{"kernels", 0, "NAME", TW_STEP | TW_SERVE,
-      "whose kernels the experts run on: trtllm, cutedsl (nvfp4, TensorRT-LLM since 1.2), vllm, triton (vLLM before "
+      "whose kernels the experts run on (step: all products and attention too): trtllm, cutedsl (nvfp4, TensorRT-LLM "
+      "since 1.2), vllm, triton (vLLM before "
       "0.20), or deepgemm (fp8_block, vLLM 0.11.1); default: the engine's, trtllm of step"},
      SERVING + TW_ON_KERNELS},
     {{"one-text", 0, NULL, TW_STEP | TW_SERVE,

@@ -279,7 +279,7 @@ static const TwKind operations_kind = {"operations", NULL, NULL, 0, operations_c
              "attention's projections; auto: as the released weights have them"),                                      \
         WORD(TwPoolRow, output_precision, "auto", tw_attention_names,                                                  \
              "attention's output projection; auto: as attention_precision says, or as released"),                      \
-        WORD(TwPoolRow, kernels, "trtllm", tw_kernel_engines, "whose kernels the experts run on"),                     \
+        WORD(TwPoolRow, kernels, "trtllm", tw_kernel_engines, "whose kernels products, attention and experts run on"), \
         WORD(TwPoolRow, sampler, "argmax", tw_sampler_names,                                                           \
              "how tokens are chosen: argmax (greedy, temperature), top-p or top-k by sort (vLLM) or rejection"),       \
         WORD(TwPoolRow, mxfp4_kernel, "auto", tw_mixed_kernels,                                                        \

@@ -55,7 +55,11 @@ static bool shape_of(TwSiliconFamily family, char **f, TwKernelShape *s)
     *s = (TwKernelShape){0};
     switch (family) {
     case TW_SILICON_GEMM:
-        if (!starts(f[0], "trtllm") || !number_of(f[1], &s->number)) return false;
+        if (!number_of(f[1], &s->number)) return false;
+        if (!starts(f[0], "trtllm")) {    // gemm_vllm.csv
+            if (s->number != (starts(f[0], "vllm") ? TW_FP8 : TW_FP8_BLOCK)) return false;
+            s->engine = TW_ENGINE_VLLM;
+        }
         s->op = TW_KERNEL_GEMM, s->n = v[2], s->k = v[3], s->m = v[4];
         return s->n >= 512.0 && s->k >= 512.0;
     case TW_SILICON_DECODE:

@@ -279,8 +279,8 @@ static double bar_of(const TwKernelShape *s, bool blackwell)
 static void compare(TwValidation *v, const Chip *chip, const char *name, const TwSilicon *silicon)
 {
     static const char *const op_name[] = {"gemm", "decode", "prefill", "mla decode", "mla prefill", "experts"};
-    enum { ODD = 1, TRTLLM, KINDS };    // products of odd m; attention of TensorRT-LLM
-    static const char *const kind_name[KINDS] = {"", ", odd m", ", trtllm"};
+    enum { ODD = 1, TRTLLM, VLLM, KINDS };    // products of odd m; attention of TensorRT-LLM, products of vLLM
+    static const char *const kind_name[KINDS] = {"", ", odd m", ", trtllm", ", vllm"};
     TwStratum stratum[6][TW_NUMBERS][KINDS] = {0};
     bool blackwell = strncmp(name, "h", 1) != 0;
     for (int i = 0; i < silicon->count; i++) {
@@ -292,7 +292,9 @@ static void compare(TwValidation *v, const Chip *chip, const char *name, const T
         bool odd = s->op == TW_KERNEL_GEMM && !tw_kernel_aligned(s->m);
         double t = odd ? cost.t_s * tw_kernel_unaligned(chip->model, s->number, s->m) : cost.t_s;
         bool attention = s->op == TW_KERNEL_DECODE || s->op == TW_KERNEL_PREFILL;
+        if (odd && s->engine == TW_ENGINE_VLLM) continue;    // of their odd sizes nothing is kept
         int kind = odd ? ODD : attention && s->engine == TW_ENGINE_TRTLLM ? TRTLLM : 0;
+        if (!attention && s->engine == TW_ENGINE_VLLM) kind = VLLM;
         tw_stratum_add(&stratum[s->op][s->number][kind], t, row->t_s, cost.sigma_ln);
     }
     for (int op = 0; op < 6; op++)
@@ -420,6 +422,7 @@ static void unseen_shapes(TwValidation *v, const char *name, const TwSilicon *si
         int count = 0;
         for (int i = 0; i < silicon->count; i++) {
             const TwKernelShape *s = &silicon->row[i].shape;
+            if (s->engine != TW_ENGINE_TRTLLM) continue;
             if (s->op == TW_KERNEL_GEMM && s->number == (TwNumber)n && tw_kernel_aligned(s->m))
                 rows[count++] = fit_row(s, silicon->row[i].t_s, peak);
         }
@@ -469,11 +472,11 @@ static bool carried(const TwSiliconRow *row)
 {
     switch (row->shape.op) {
     case TW_KERNEL_GEMM:
-        return tw_kernel_aligned(row->shape.m);
+        return row->shape.engine == TW_ENGINE_TRTLLM && tw_kernel_aligned(row->shape.m);
     case TW_KERNEL_DECODE:
-        return row->t_s > 50e-6;
+        return row->shape.engine == TW_ENGINE_VLLM && row->t_s > 50e-6;
     default:
-        return row->t_s > 200e-6;
+        return row->shape.engine == TW_ENGINE_VLLM && row->t_s > 200e-6;
     }
 }
 

@@ -31,6 +31,7 @@ expect 2 "--json does nothing with a line" "$TOKENWORKS" thermal york wet_bulb_d
 expect 2 "--open does nothing with a facility" "$TOKENWORKS" powerflow "$facilities/hall_2n.cfg" --open 3
 expect 2 "--contingency does nothing with a case" "$TOKENWORKS" powerflow "$reference/case33bw.csv" --contingency
 expect 2 "--scale does nothing with a feeder" "$TOKENWORKS" powerflow "$reference/ieee4.cfg" --scale 2
+expect 2 "--kernels does nothing with a model without experts" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --concurrency 1 --kernels vllm
 expect 2 "--redundant-experts does nothing with a model without experts" "$TOKENWORKS" step --chip h200 --model llama-3.1-8b --decode 1x1 --redundant-experts 2
 expect 2 "--isl does nothing with --lengths" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --lengths azure23_conv --isl 9 --osl 9
 expect 2 "--json does nothing with --resolved" "$TOKENWORKS" check "$dps" --resolved --json
