@@ -1,48 +1,11 @@
 // A router cell: its requests go to its replicas, and where prompts are computed apart, from one to another.
-#include "models/workload/workload_inner.h"
+#include "models/workload/cell_inner.h"
 
 #include <assert.h>
 #include <math.h>
 #include <string.h>
 
-// What one thread works on: a cell, with the copies its router reads of each replica's state.
-typedef struct Work {
-    const Plant *plant;
-    const Pool *pool;
-    const TwEngine *engine;    // of all replicas; NULL where some compute prompts for the others
-    const Cell *cell;
-    const Cell *racks;      // the cell whose racks it has (redraw.c)
-    TwReplica *replicas;    // of the cell
-    CellState *state;
-    void *block;
-    TwEngineLog log;
-    TwPrefixWatch watch;
-    TwKvIndex index;
-    TwKvBeliefs beliefs;
-    bool deaf;           // nothing that happens to the replica that is worked on is published any more
-    bool all_busy;       // route: none but busy ones was there
-    bool any;            // route: busy ones too
-    int replica;         // that is worked on
-    int placed;          // that got the last request
-    int64_t *next_ns;    // [replica of the cell]
-    int32_t *load, *seen_load;
-    bool *off;
-    const uint8_t *closed;    // [replica of the cell] takes no new requests, or NULL
-    TwRouterSignal *signal, *seen_signal;
-    double *cost;         // of kv_aware, before the prompt
-    int64_t due_ns;       // the time for which `due` was found; -1: none
-    uint64_t due;         // [replica of the cell] as bits: have a boundary before then
-    int64_t period_ns;    // of the loads that the router sees; 0: they are fresh
-    int64_t event_period_ns, event_delay_ns;
-} Work;
-
-static const TwEngine *engine_at(const Work *w, int k)
-{
-    return w->engine ? w->engine : engine_of(w->plant, w->block, w->pool, w->cell->replica_begin + k);
-}
-static TwReplica *replica_at(const Work *w, int k) { return w->replicas + k; }
-
-static void publish(const Work *w, int k, const TwReplica *r)
+void tw_cell_publish(const Work *w, int k, const TwReplica *r)
 {
     const TwEngine *e = engine_at(w, k);
     w->next_ns[k] = r->next_ns;
@@ -58,20 +21,20 @@ static void publish(const Work *w, int k, const TwReplica *r)
 }
 
 // Brings what is known of a replica up to date: nothing to do while its next boundary is not before now.
-static void refresh(Work *w, int k, int64_t now_ns)
+void tw_cell_refresh(Work *w, int k, int64_t now_ns)
 {
     if (w->next_ns[k] >= now_ns) return;
     TwReplica *r = replica_at(w, k);
     w->replica = k;
     tw_engine_boundaries(engine_at(w, k), r, now_ns, &w->log);
-    publish(w, k, r);
+    tw_cell_publish(w, k, r);
 }
 
 static void refresh_all(Work *w, int64_t now_ns)
 {
     uint64_t due = w->due_ns == now_ns ? w->due : tw_router_due(w->next_ns, w->cell->replica_count, now_ns);
     w->due_ns = -1;
-    for (; due; due &= due - 1) refresh(w, __builtin_ctzll(due), now_ns);
+    for (; due; due &= due - 1) tw_cell_refresh(w, __builtin_ctzll(due), now_ns);
 }
 
 // Finds who is due at the next arrival and asks for what their boundaries will touch.
@@ -105,13 +68,6 @@ static void publish_cached(void *context, uint64_t base, int32_t begin, int32_t 
     tw_kv_beliefs_publish(&w->beliefs, w->replica, base, until > begin ? until : 0, at_ns + w->event_delay_ns);
 }
 
-// The runs of a request, cut once for router and replica.
-typedef struct Cut {
-    TwRun run[TW_RUNS_KEPT];
-    int count;       // 0: not cut, since they are a list of ids or nobody asks
-    bool fetched;    // asked for in the cache of the replica that is chosen
-} Cut;
-
 // Cuts them and asks for them in the index, a while before they are looked up.
 static void cut_runs(const Work *w, const TwRequest *request, Cut *cut)
 {
@@ -129,7 +85,7 @@ static void fetch_runs(const Work *w, int k, Cut *cut)
     cut->fetched = true;
 }
 
-static int32_t blocks_at(const Work *w, int k, const TwRequest *request, TwRuns runs)
+int32_t tw_cell_blocks(const Work *w, int k, const TwRequest *request, TwRuns runs)
 {
     const TwEngine *e = engine_at(w, k);
     return tw_engine_cached(e, replica_at(w, k), runs, (request->input_tokens - 1) >> e->prefix.shift);
@@ -184,7 +140,7 @@ static void believed(const Work *w, const TwRequest *request, const Cut *cut, in
 }
 
 // A replica is sent a request: its router takes the prompt to be cached there from now on.
-static void assume(const Work *w, int k, const TwRequest *request, const Cut *cut, int64_t now_ns)
+void tw_cell_assume(const Work *w, int k, const TwRequest *request, const Cut *cut, int64_t now_ns)
 {
     if (!w->pool->assumed || k < 0 || request->content.count == 0) return;
     int shift = w->pool->engine.prefix.shift;
@@ -214,7 +170,7 @@ static void overlaps(const Work *w, const TwRequest *request, const Cut *cut, in
     if (e->ranks > 1 && e->spec.prefix_cache) {
         // each rank has a cache: all are looked into
         const TwRuns whole = tw_runs(&request->content, e->spec.list, 1, request->input_tokens, 0);
-        for (int k = 0; k < count; k++) hit[k] = blocks_at(w, k, request, whole);
+        for (int k = 0; k < count; k++) hit[k] = tw_cell_blocks(w, k, request, whole);
         return;
     }
     if (!w->pool->indexed) return;
@@ -243,7 +199,7 @@ static void overlaps(const Work *w, const TwRequest *request, const Cut *cut, in
             // those looked into are known to their end
             for (uint64_t left = others; left; left &= left - 1) {
                 int k = __builtin_ctzll(left);
-                hit[k] = blocks_at(w, k, request, whole);
+                hit[k] = tw_cell_blocks(w, k, request, whole);
             }
         }
         at = end;
@@ -334,8 +290,8 @@ static int route(Work *w, const TwRequest *request, int64_t now_ns, bool prefill
         pair[1] = tw_router_powered(off, count, pair[1]);
         if (pair[0] < 0) return -1;
         if (!fresh) return load[pair[1]] < load[pair[0]] ? pair[1] : pair[0];
-        refresh(w, pair[0], now_ns);
-        refresh(w, pair[1], now_ns);
+        tw_cell_refresh(w, pair[0], now_ns);
+        tw_cell_refresh(w, pair[1], now_ns);
         return w->load[pair[1]] < w->load[pair[0]] ? pair[1] : pair[0];
     case TW_AFFINITY: {
         // the last stream of a prompt is its session's
@@ -378,7 +334,7 @@ static int route(Work *w, const TwRequest *request, int64_t now_ns, bool prefill
         chosen = tw_router_powered(off, count, pair[0]);
         if (chosen < 0) return -1;
         fetch_runs(w, chosen, cut);
-        refresh(w, chosen, now_ns);
+        tw_cell_refresh(w, chosen, now_ns);
         return chosen;
     case TW_ROUND_ROBIN:
         break;
@@ -387,12 +343,12 @@ static int route(Work *w, const TwRequest *request, int64_t now_ns, bool prefill
     if (chosen < 0) return -1;
     router->next = chosen + 1 < count ? chosen + 1 : 0;
     fetch_runs(w, chosen, cut);
-    refresh(w, chosen, now_ns);
+    tw_cell_refresh(w, chosen, now_ns);
     return chosen;
 }
 
 // The same for who was let in before: busy ones too where there are no others.
-static int route_on(Work *w, const TwRequest *request, int64_t now_ns, bool prefill, Cut *cut)
+int tw_cell_route(Work *w, const TwRequest *request, int64_t now_ns, bool prefill, Cut *cut)
 {
     int k = route(w, request, now_ns, prefill, cut);
     if (k >= 0 || !w->all_busy) return k;
@@ -412,376 +368,10 @@ static bool let_in(const Work *w, const TwRequest *request, const TwComing *comi
 // The same for who comes, who is turned away where all are busy but for those that are spared.
 static int route_in(Work *w, const TwRequest *request, TwComing *coming, bool prefill, Cut *cut)
 {
-    if (let_in(w, request, coming)) return route_on(w, request, coming->now_ns, prefill, cut);
+    if (let_in(w, request, coming)) return tw_cell_route(w, request, coming->now_ns, prefill, cut);
     int k = route(w, request, coming->now_ns, prefill, cut);
     coming->turned_away = k < 0 && w->all_busy;
     return k;
-}
-
-// --- moves ----------------------------------------------------------------------------------------------------------
-
-static Move *moves_of(const Work *w) { return (Move *)tw_at(w->block, w->plant->moves) + w->cell->moves_at; }
-
-static bool move_add(Work *w, const Move *move)
-{
-    CellState *s = w->state;
-    if (s->moves >= w->pool->moves_max) {
-        s->overflow++;
-        return false;
-    }
-    Move *made = &moves_of(w)[s->moves++];
-    *made = *move;
-    made->order = s->order++;
-    if (made->at_ns < s->next_ns) s->next_ns = made->at_ns;
-    return true;
-}
-
-// The earliest; the first of those at one time.
-static Move *move_due(const Work *w)
-{
-    Move *moves = moves_of(w);
-    int best = 0;
-    for (int k = 1; k < w->state->moves; k++)
-        if (moves[k].at_ns < moves[best].at_ns ||
-            (moves[k].at_ns == moves[best].at_ns && moves[k].order < moves[best].order))
-            best = k;
-    return &moves[best];
-}
-
-static Move move_take(Work *w)
-{
-    CellState *s = w->state;
-    Move *moves = moves_of(w), *due = move_due(w), taken = *due;
-    *due = moves[--s->moves];
-    s->next_ns = INT64_MAX;
-    for (int k = 0; k < s->moves; k++)
-        if (moves[k].at_ns < s->next_ns) s->next_ns = moves[k].at_ns;
-    return taken;
-}
-
-static TwRequest request_of(const TwRow *row, const TwCold *cold, const TwContent *content)
-{
-    TwRequest request = {.arrival_ns = row->arrival_ns,
-                         .input_tokens = row->input,
-                         .output_tokens = row->output,
-                         .id = row->id,
-                         .service = row->service,
-                         .priority = row->priority,
-                         .tenant = row->tenant,
-                         .images = row->images};
-    if (row->first_ns == 0 && row->give_up_ns != INT64_MAX) request.patience_ns = row->give_up_ns - row->arrival_ns;
-    if (cold && content) {
-        request.session = cold->session;
-        request.turn = cold->turn;
-        request.content = *content;
-    }
-    return request;
-}
-
-// --- the wire -------------------------------------------------------------------------------------------------------
-
-static const TwReplicaLink *links_now(const Work *w)
-{
-    return (const TwReplicaLink *)tw_at_const(w->block, w->plant->link) + w->cell->replica_begin;
-}
-
-// Something on the wire, or the wire, is not what it was.
-static void share_wire(Work *w, int64_t now_ns)
-{
-    w->state->next_ns = tw_wire_share(moves_of(w), w->state->moves, links_now(w), w->cell->replica_count, now_ns);
-}
-
-static TwReach reach_of(const Work *w, int from, int to)
-{
-    const TwHandOver *h = &w->pool->hand_over;
-    int first = w->racks->replica_begin - w->pool->replica_begin;
-    if (to < 0 || !h->domain) return TW_REACH_LEAF;
-    if (h->domain[first + from] == h->domain[first + to]) return TW_REACH_DOMAIN;
-    return h->group[first + from] == h->group[first + to] ? TW_REACH_LEAF : TW_REACH_FABRIC;
-}
-
-// The bytes of a move set out at now_ns, but for so many tokens that are there already.
-static void set_out(Work *w, Move *move, int32_t there, int64_t now_ns)
-{
-    const TwReach reach = reach_of(w, move->from, move->to);
-    move->left = w->pool->hand_over.bytes_per_token * (double)(move->request.input_tokens - there);
-    move->bytes = llround(move->left);
-    move->reach = (uint8_t)reach;
-    move->wire = true;
-    move->begun_ns = move->since_ns = now_ns;
-    TwReplicaSent *sent = (TwReplicaSent *)tw_at(w->block, w->plant->sent) + w->cell->replica_begin;
-    sent[move->from].out[reach] += (double)move->bytes;
-    if (move->to >= 0) sent[move->to].in[reach] += (double)move->bytes;
-    w->state->transfer_bytes += move->bytes;
-}
-
-// --- blocks before the KV -------------------------------------------------------------------------------------------
-
-static bool offer(Work *w, int k, const TwRequest *request, const TwComing *coming);
-
-// Asks a replica that decodes for blocks: the request waits there, its KV where it was made. Nobody decodes: it waits
-// for somebody who does.
-static void ask(Work *w, Move *move, int64_t now_ns)
-{
-    const int at = w->replica;
-    const TwRouter before = w->state->router;
-    Cut cut;
-    move->to = route_on(w, &move->request, now_ns, false, &cut);
-    if (move->to >= 0) {
-        TwComing coming = move->coming;
-        coming.now_ns = now_ns;
-        coming.awaits = true;
-        assume(w, move->to, &move->request, &cut, now_ns);
-        if (offer(w, move->to, &move->request, &coming)) {
-            move->to_row = replica_at(w, move->to)->offered;
-        } else {
-            move->held = false;
-            move->frees = true;
-            move->to = -1;
-            move->at_ns = now_ns;
-        }
-    } else {
-        w->state->stranded++;
-        w->state->router = before;    // as if it had not been asked: how often it is depends on windows
-    }
-    w->replica = at;
-}
-
-// Those that found nobody who decodes ask again.
-static void ask_again(Work *w, int64_t now_ns)
-{
-    if (w->state->stranded == 0) return;
-    w->state->stranded = 0;
-    for (int m = 0; m < w->state->moves; m++) {
-        Move *move = &moves_of(w)[m];
-        if (move->held && move->to < 0) ask(w, move, now_ns);
-    }
-    share_wire(w, now_ns);
-}
-
-static Move *move_to(const Work *w, int to, uint32_t row)
-{
-    Move *moves = moves_of(w);
-    for (int m = 0; m < w->state->moves; m++)
-        if ((moves[m].held || moves[m].reserved) && moves[m].to == to && moves[m].to_row == row) return &moves[m];
-    assert(!"a row that awaits its KV has a move");
-    return NULL;
-}
-
-// There are blocks for a prompt: it is computed.
-static void compute(Work *w, Move *move, int64_t now_ns)
-{
-    const int at = w->replica;
-    Cut cut;
-    move->at_ns = now_ns;    // unless it is
-    move->drops = true;
-    const int p = route_on(w, &move->request, now_ns, true, &cut);
-    if (p >= 0) {
-        TwComing coming = move->coming;
-        coming.now_ns = now_ns;
-        coming.hand_over = coming.tied = coming.moved = true;
-        tw_engine_lend(engine_at(w, move->to), replica_at(w, move->to), move->to_row);
-        assume(w, p, &move->request, &cut, now_ns);
-        if (offer(w, p, &move->request, &coming)) {
-            move->from = p;
-            move->row = replica_at(w, p)->offered;
-            move->at_ns = INT64_MAX;
-            move->drops = false;
-        }
-    }
-    w->replica = at;
-    share_wire(w, now_ns);
-}
-
-// The move of a prompt that is computed for blocks elsewhere; NULL: there are none.
-static Move *move_from(const Work *w, int from, uint32_t row)
-{
-    Move *moves = moves_of(w);
-    for (int m = 0; m < w->state->moves; m++)
-        if (moves[m].ahead && moves[m].from == from && moves[m].row == row) return &moves[m];
-    return NULL;
-}
-
-// The replica that is worked on has blocks for the KV of a row: it sets out.
-static void reserved(void *context, uint32_t row, int32_t there, int64_t now_ns)
-{
-    Work *w = context;
-    Move *move = move_to(w, w->replica, row);
-    assert(move->held);
-    w->state->reserved++;
-    w->state->held_ns += now_ns - move->begun_ns;
-    move->held = false;
-    move->reserved = true;
-    move->there = there << w->pool->engine.prefix.shift;
-    if (move->ahead) {
-        compute(w, move, now_ns);
-        return;
-    }
-    move->at_ns = INT64_MAX;
-    move->rate = 0.0;
-    set_out(w, move, move->there, now_ns);
-    share_wire(w, now_ns);
-}
-
-// What is on the wire of a move is lost.
-static void cut_off(Work *w, Move *move)
-{
-    if (move->wire) w->state->lost_bytes += move->bytes;
-    move->wire = move->held = move->reserved = false;
-}
-
-// A row that awaits its KV is no more at the replica that is worked on: where the KV is its blocks are free.
-static void forsaken(void *context, uint32_t row, int64_t now_ns)
-{
-    Work *w = context;
-    Move *move = move_from(w, w->replica, row);
-    if (move) {
-        // its prompt will not be computed: the blocks that it has are free
-        move->from = -1;
-        move->drops = true;
-        move->at_ns = now_ns;
-        if (now_ns < w->state->next_ns) w->state->next_ns = now_ns;
-        return;
-    }
-    move = move_to(w, w->replica, row);
-    const bool shares = move->wire;
-    cut_off(w, move);
-    move->to = -1;
-    if (move->ahead && move->from >= 0) return;    // its prompt goes on, and asks somebody else
-    move->frees = true;
-    move->at_ns = now_ns;
-    if (now_ns < w->state->next_ns) w->state->next_ns = now_ns;
-    if (shares) share_wire(w, now_ns);
-}
-
-// Whether the request of a move is counted where its prompt is computed.
-static bool move_lent(const Work *w, const Move *move)
-{
-    const TwReplica *r = replica_at(w, move->to);
-    return ((const TwRow *)((const unsigned char *)r + r->place.rows[TW_ROWS]))[move->to_row].tied;
-}
-
-// The KV of a move does not come to the replica whose blocks it waits for, or has.
-static void withdraw(Work *w, const Move *move, bool lost, int64_t now_ns)
-{
-    const int at = w->replica;
-    w->replica = move->to;
-    tw_engine_withdraw(engine_at(w, move->to), replica_at(w, move->to), move->to_row, lost, now_ns, &w->log);
-    publish(w, move->to, replica_at(w, move->to));
-    w->replica = at;
-}
-
-// --- hand-overs and losses ------------------------------------------------------------------------------------------
-
-// Layers go as they are done: all but the last may have gone during the last chunk.
-static void leave_early(Work *w, Move *move)
-{
-    const int layers = w->pool->hand_over.layers;
-    if (layers < 2) return;
-    const TwReplica *r = replica_at(w, move->from);
-    double chunk_s = (double)(r->span.next - r->span.grow) / TW_UNITS_PER_NS * 1e-9;
-    double fair = tw_wire_fair(moves_of(w), w->state->moves, links_now(w), move->from, move->to, (TwReach)move->reach);
-    move->left -= fmin(move->left, fair * chunk_s) * (1.0 - 1.0 / layers);
-}
-
-// A prompt is computed: its KV goes to a decode replica over the links of both.
-static void handed(void *context, uint32_t row, const TwRow *at, const TwCold *cold, const TwContent *content,
-                   int64_t now_ns)
-{
-    Work *w = context;
-    const Pool *pool = w->pool;
-    const TwHandOver *h = &pool->hand_over;
-    int from = w->replica;
-    int64_t seen_ns = at->first_ns > now_ns ? at->first_ns : now_ns;    // the front end passes it on later
-    Move move = {
-        .at_ns = INT64_MAX,
-        .begun_ns = now_ns,
-        .since_ns = now_ns,
-        .request = request_of(at, cold, content),
-        .coming = {.first_ns = at->first_ns, .last_ns = seen_ns, .seen = at->seen, .kept = at->seen, .moved = true},
-        .from = from,
-        .row = row};
-    if (h->first_token == TW_FIRST_RELAYED && at->seen == at->input) {
-        // nobody has it yet, and who waits for it may give up once it is clear that it does not come
-        move.relays = true;
-        move.coming.first_ns = 0;
-        if (at->give_up_ns != INT64_MAX) move.request.patience_ns = at->give_up_ns - at->arrival_ns;
-    }
-    if (h->reserve != TW_RESERVE_NONE) {
-        Move *made = move_from(w, from, row);
-        if (made) {
-            made->ahead = false;
-            made->request = move.request;
-            made->coming = move.coming;
-            made->relays = move.relays;
-        }
-        if (made && made->to >= 0) {
-            const int64_t patience_ns = move.request.patience_ns;
-            tw_engine_returned(engine_at(w, made->to), replica_at(w, made->to), made->to_row, &move.coming,
-                               patience_ns > 0 ? move.request.arrival_ns + patience_ns : INT64_MAX);
-            publish(w, made->to, replica_at(w, made->to));
-            made->rate = 0.0;
-            set_out(w, made, made->there, now_ns);
-            made->wire = false;    // not beside itself
-            leave_early(w, made);
-            made->wire = true;
-            share_wire(w, now_ns);
-            return;
-        }
-        move.held = true;
-        if (pool->hold_ns < INT64_MAX - now_ns) move.at_ns = now_ns + pool->hold_ns;
-        if (made) {
-            // who was to decode it is gone: computed again, since KV that waits could be in the way of prompts that
-            // others have blocks for
-            made->at_ns = now_ns;
-            made->coming.kept = 0;
-            if (now_ns < w->state->next_ns) w->state->next_ns = now_ns;
-            return;
-        }
-        ask(w, &move, now_ns);
-        bool room = move_add(w, &move);
-        assert(room);
-        (void)room;
-        return;
-    }
-    Cut cut;
-    move.to = route_on(w, &move.request, now_ns, false, &cut);
-    assume(w, move.to, &move.request, &cut, now_ns);
-    w->replica = from;
-    int32_t there = 0;
-    if (move.to >= 0 && pool->engine.spec.prefix_cache && content->count > 0)
-        there = blocks_at(w, move.to, &move.request,
-                          tw_runs(&move.request.content, pool->engine.spec.list, 1, at->input, 0))
-                << pool->engine.prefix.shift;
-    set_out(w, &move, there, now_ns);
-    leave_early(w, &move);
-    bool room = move_add(w, &move);
-    assert(room);    // one for each row that prompts are computed in
-    (void)room;
-    share_wire(w, now_ns);
-}
-
-// Power is gone: it is tried again where there is some.
-static bool lost(void *context, const TwRow *row, const TwCold *cold, const TwContent *content, int64_t now_ns)
-{
-    Work *w = context;
-    if (w->pool->detect_ns < 0) return false;
-    const Move move = {
-        .at_ns = now_ns + w->pool->detect_ns,
-        .request = request_of(row, cold, content),
-        .coming = {.first_ns = row->first_ns <= now_ns ? row->first_ns : 0,    // else the front end had it still
-                   .last_ns = row->give_up_ns,
-                   .seen = row->seen,
-                   .moved = true},
-        .from = -1,
-        .to = -1};
-    // transfers keep their room
-    if (w->state->moves >= w->pool->moves_max - w->pool->hand_over.rows_max) {
-        w->state->overflow++;
-        return false;
-    }
-    w->state->retried++;
-    return move_add(w, &move);
 }
 
 // --- offers ---------------------------------------------------------------------------------------------------------
@@ -797,15 +387,15 @@ static void tell(void *context, const TwFinished *finished)
 }
 
 // False: rejected, and counted.
-static bool offer(Work *w, int k, const TwRequest *request, const TwComing *coming)
+bool tw_cell_offer(Work *w, int k, const TwRequest *request, const TwComing *coming)
 {
     // with every replica of the cell dark, the first of them counts the rejection
     k = k < 0 ? 0 : k;
     TwReplica *r = replica_at(w, k);
-    refresh(w, k, coming->now_ns);
+    tw_cell_refresh(w, k, coming->now_ns);
     w->replica = w->placed = k;
     bool taken = tw_engine_offer_as(engine_at(w, k), r, request, coming, &w->log);
-    publish(w, k, r);
+    tw_cell_publish(w, k, r);
     if (taken) return true;
     if (w->log.service) {
         w->log.service[request->service < w->pool->services ? request->service : w->pool->services - 1].rejected++;
@@ -845,11 +435,11 @@ static void ask_ahead(Work *w, int k, const TwRequest *request, const TwComing *
     TwComing ahead = *coming;
     ahead.awaits = true;
     ahead.kept = goal - (w->pool->hand_over.first_token == TW_FIRST_DECODE);
-    if (!offer(w, k, request, &ahead)) return;
+    if (!tw_cell_offer(w, k, request, &ahead)) return;
     move.to_row = replica_at(w, k)->offered;
     move.coming.run = NULL;
     move.coming.moved = true;
-    bool room = move_add(w, &move);
+    bool room = tw_moves_add(w, &move);
     assert(room);
     (void)room;
 }
@@ -865,9 +455,9 @@ static bool place_apart(Work *w, const TwRequest *request, TwComing *coming, Cut
     if (coming->turned_away) return false;
     int32_t cached = 0;
     if (*k >= 0 && h->local_tokens > 0 && pool->engine.spec.prefix_cache && request->content.count > 0)
-        cached =
-            blocks_at(w, *k, request, tw_runs(&request->content, pool->engine.spec.list, 1, request->input_tokens, 0))
-            << pool->engine.prefix.shift;
+        cached = tw_cell_blocks(w, *k, request,
+                                tw_runs(&request->content, pool->engine.spec.list, 1, request->input_tokens, 0))
+                 << pool->engine.prefix.shift;
     bool local = request->input_tokens - cached < h->local_tokens || coming->kept > 0;
     // of a prompt of one token there would be nothing to hand on
     local |= h->first_token == TW_FIRST_DECODE && request->input_tokens == 1 && coming->seen == 0;
@@ -888,8 +478,8 @@ static bool place_apart(Work *w, const TwRequest *request, TwComing *coming, Cut
     }
     TwComing apart = *coming;
     apart.hand_over = true;
-    assume(w, p, request, cut, coming->now_ns);
-    offer(w, p, request, &apart);
+    tw_cell_assume(w, p, request, cut, coming->now_ns);
+    tw_cell_offer(w, p, request, &apart);
     return true;
 }
 
@@ -913,14 +503,14 @@ static bool place_now(Work *w, const TwRequest *request, TwComing *coming)
         w->state->router = before;
         return false;
     }
-    assume(w, k, request, &cut, coming->now_ns);
+    tw_cell_assume(w, k, request, &cut, coming->now_ns);
     if (cut.count > 0) {
         coming->run = cut.run;
         coming->run_count = cut.count;
         coming->run_fetched = cut.fetched;
         coming->run_near = w->cell->replica_count == 1;
     }
-    offer(w, k, request, coming);
+    tw_cell_offer(w, k, request, coming);
     coming->run = NULL;
     return true;
 }
@@ -949,7 +539,7 @@ static bool hold(Work *w, const TwRequest *request, const TwComing *coming)
     return true;
 }
 
-static void place(Work *w, const TwRequest *request, TwComing *coming)
+void tw_cell_place(Work *w, const TwRequest *request, TwComing *coming)
 {
     bool central = w->pool->policy == TW_CENTRAL;
     // behind those who wait already
@@ -958,69 +548,7 @@ static void place(Work *w, const TwRequest *request, TwComing *coming)
     if (!waits && place_now(w, request, coming)) return;
     if (hold(w, request, coming)) return;
     w->state->refused += !central;
-    offer(w, -1, request, coming);
-}
-
-// The earliest of the moves has come to its end.
-static void arrive(Work *w)
-{
-    Move *due = move_due(w);
-    if (due->wire) {
-        // the last byte has left: the others share what it leaves, and it arrives after the latency of its way
-        int64_t now_ns = due->at_ns;
-        due->wire = false;
-        due->at_ns += llround(links_now(w)[due->from].latency_s[due->reach] * 1e9);
-        w->state->delivered_bytes += due->bytes;
-        w->state->transfers++;
-        w->state->transfer_ns += due->at_ns - due->begun_ns;
-        share_wire(w, now_ns);
-        return;
-    }
-    Move move = move_take(w);
-    move.coming.now_ns = move.at_ns;
-    w->state->stranded -= move.held && move.to < 0;
-    if (move.drops) {
-        if (move.to < 0) return;
-        // where nobody computes prompts for others, who has the blocks does
-        const bool again = !move_lent(w, &move);
-        withdraw(w, &move, false, move.at_ns);
-        if (!again) return;
-        move.to = -1;
-        move.reserved = false;
-    }
-    if (move.held && move.to >= 0) {
-        // it has been held too long: lost, or computed again
-        w->state->expired++;
-        const bool again = w->pool->detect_ns >= 0;
-        withdraw(w, &move, !again, move.at_ns);
-        move.frees = !again;
-    }
-    if (move.from >= 0) {
-        refresh(w, move.from, move.at_ns);
-        TwReplica *r = replica_at(w, move.from);
-        tw_engine_handed(engine_at(w, move.from), r, move.row, move.at_ns);
-        publish(w, move.from, r);
-    }
-    if (move.frees) return;
-    if (move.reserved) {
-        TwReplica *r = replica_at(w, move.to);
-        const int64_t last_ns = move.coming.last_ns > move.at_ns ? move.coming.last_ns : move.at_ns;
-        refresh(w, move.to, move.at_ns);
-        tw_engine_arrived(engine_at(w, move.to), r, move.to_row, move.relays ? last_ns : 0, move.at_ns);
-        publish(w, move.to, r);
-        return;
-    }
-    bool there = move.to >= 0 && !w->off[move.to] && !move.held;
-    if (there && move.coming.kept > 0) {
-        if (move.relays && move.coming.last_ns < move.at_ns) move.coming.last_ns = move.at_ns;
-        if (move.relays) move.coming.first_ns = move.coming.last_ns;
-        refresh(w, move.to, move.at_ns);
-        offer(w, move.to, &move.request, &move.coming);
-        return;
-    }
-    // its KV went nowhere, or never left: computed again
-    move.coming.kept = 0;
-    place(w, &move.request, &move.coming);
+    tw_cell_offer(w, -1, request, coming);
 }
 
 // --- time -----------------------------------------------------------------------------------------------------------
@@ -1036,43 +564,6 @@ static void fetch_ahead(const Work *w, int k)
     if (w->pool->engine.ranks == 1) return;
     if (k + 4 < count) tw_ranks_fetch_heads(engine_at(w, k + 4), r + k + 4);
     tw_ranks_fetch_arrays(engine_at(w, k), r + k);
-}
-
-// The KV of prompts computed on a replica that has lost power is gone before it left.
-static void forget_moves(Work *w, int k, int64_t now_ns)
-{
-    Move *moves = moves_of(w);
-    for (int m = 0; m < w->state->moves; m++) {
-        if (moves[m].from != k) continue;
-        if (moves[m].ahead) continue;    // forsaken when it loses what it has
-        if (moves[m].held || moves[m].reserved) {
-            if (moves[m].to >= 0)
-                withdraw(w, &moves[m], false, now_ns);
-            else
-                w->state->stranded--;
-            cut_off(w, &moves[m]);
-            moves[m].at_ns = now_ns;
-            moves[m].to = -1;
-        }
-        if (moves[m].wire) {
-            w->state->lost_bytes += moves[m].bytes;
-            moves[m].wire = false;
-            moves[m].at_ns = now_ns;
-        }
-        moves[m].from = -1;
-        moves[m].coming.kept = 0;
-    }
-    share_wire(w, now_ns);
-}
-
-// The network of the window. What is on the wire goes on at its new rates.
-static void take_links(Work *w, const TwReplicaLink *link, int64_t from_ns)
-{
-    size_t bytes = (size_t)w->cell->replica_count * sizeof *link;
-    TwReplicaLink *mine = (TwReplicaLink *)tw_at(w->block, w->plant->link) + w->cell->replica_begin;
-    if (!link || memcmp(mine, link + w->racks->replica_begin, bytes) == 0) return;
-    memcpy(mine, link + w->racks->replica_begin, bytes);
-    if (w->state->moves > 0) share_wire(w, from_ns);
 }
 
 Limits tw_replica_limits(const Plant *p, const TwWorkloadIn *in, int replica)
@@ -1096,7 +587,7 @@ static double slow_of(const Work *w, int replica)
 static void begin_window(Work *w, const TwWorkloadIn *in, int64_t from_ns)
 {
     const Plant *p = w->plant;
-    take_links(w, in->link, from_ns);
+    tw_moves_links(w, in->link, from_ns);
     for (int k = 0; k < w->cell->replica_count; k++) {
         fetch_ahead(w, k);
         int i = w->racks->replica_begin + k;
@@ -1104,7 +595,7 @@ static void begin_window(Work *w, const TwWorkloadIn *in, int64_t from_ns)
         Limits limits = tw_replica_limits(p, in, i);
         bool up = limits.on && !(in->down && in->down[i]), was_off = r->off;
         w->replica = k;
-        if (w->pool->apart && !(up && limits.cap_w > 0.0) && !r->off) forget_moves(w, k, from_ns);
+        if (w->pool->apart && !(up && limits.cap_w > 0.0) && !r->off) tw_moves_forget(w, k, from_ns);
         w->deaf = !(up && limits.cap_w > 0.0);
         tw_engine_limit(engine_at(w, k), r, from_ns, limits.cap_w, limits.clock_fraction, up, &w->log);
         w->deaf = false;
@@ -1115,11 +606,11 @@ static void begin_window(Work *w, const TwWorkloadIn *in, int64_t from_ns)
             tw_engine_network(engine_at(w, k), r, in->link[i].tier_bytes_s);
             tw_engine_congestion(engine_at(w, k), r, from_ns, in->link[i].congestion);
         }
-        if (r->off && !was_off && w->pool->apart) forget_moves(w, k, from_ns);
+        if (r->off && !was_off && w->pool->apart) tw_moves_forget(w, k, from_ns);
         r->peak_w = r->off ? 0.0 : r->busy && r->left > 0 ? r->full_w : engine_at(w, k)->spec.step->idle_w;
-        publish(w, k, r);
+        tw_cell_publish(w, k, r);
     }
-    if (w->period_ns == 0) ask_again(w, from_ns);
+    if (w->period_ns == 0) tw_moves_ask_again(w, from_ns);
     if (w->state->held > 0 && w->period_ns == 0) release_held(w, from_ns);    // to who is there again
 }
 
@@ -1133,7 +624,7 @@ static void end_window(Work *w, int64_t until_ns)
         TwReplica *r = replica_at(w, k);
         w->replica = k;
         tw_engine_run(e, r, until_ns, &w->log);
-        publish(w, k, r);
+        tw_cell_publish(w, k, r);
         int64_t energy = (int64_t)(tw_engine_energy(e, r, until_ns) >> BOOK_SHIFT);
         tw_f64(w->block, p->joules)[i] = (double)(energy - r->booked_energy) * BOOK_J;
         int64_t tokens = r->counts.output_done - (e->fronts ? tw_engine_front(e, r, until_ns).tokens : 0);
@@ -1159,13 +650,13 @@ static int64_t next_event(Work *w, int64_t until_ns)
         if (w->state->held + w->state->stranded > 0 && w->period_ns > 0 && seen <= (now < event ? now : event)) {
             // who waits at the router waits for its next look
             look(w, seen);
-            ask_again(w, seen);
+            tw_moves_ask_again(w, seen);
             release_held(w, seen);
             continue;
         }
         if (now >= event) return event;
         if (w->period_ns > 0) tick(w, now);
-        refresh(w, first, now + 1);
+        tw_cell_refresh(w, first, now + 1);
         if (w->state->held > 0 && w->period_ns == 0) release_held(w, now);
     }
 }
@@ -1215,10 +706,10 @@ void tw_cell_advance(const Plant *p, void *block, int cell, const TwWorkloadIn *
     w.log = (TwEngineLog){.latency = (TwLatency *)tw_at(block, p->latencies) + c->latency_at,
                           .context = &w,
                           .finished = pool->source.finished ? tell : NULL,
-                          .handed = pool->apart ? handed : NULL,
-                          .reserved = reserved,
-                          .forsaken = forsaken,
-                          .lost = pool->detect_ns >= 0 ? lost : NULL,
+                          .handed = pool->apart ? tw_moves_handed : NULL,
+                          .reserved = tw_moves_reserved,
+                          .forsaken = tw_moves_forsaken,
+                          .lost = pool->detect_ns >= 0 ? tw_moves_lost : NULL,
                           .watch = pool->indexed || pool->told ? &w.watch : NULL};
     if (pool->services > 1 || pool->tenants > 1) {
         w.log.service = (TwServiceCounts *)tw_at(block, p->services) + (size_t)cell * TW_SERVICES;
@@ -1232,7 +723,7 @@ void tw_cell_advance(const Plant *p, void *block, int cell, const TwWorkloadIn *
         if (now >= until_ns) break;
         if (w.period_ns > 0) tick(&w, now);
         if (w.state->next_ns <= now) {
-            arrive(&w);
+            tw_moves_arrive(&w);
             if (w.state->held > 0 && w.period_ns == 0) release_held(&w, now);
         } else {
             TwRequest request;
@@ -1242,7 +733,7 @@ void tw_cell_advance(const Plant *p, void *block, int cell, const TwWorkloadIn *
                 w.log.tenant[request.tenant < pool->tenants ? request.tenant : pool->tenants - 1].arrived++;
             }
             TwComing coming = {.now_ns = request.arrival_ns};
-            place(&w, &request, &coming);
+            tw_cell_place(&w, &request, &coming);
             if (pool->indexed && !pool->ordered) look_ahead(&w, source->peek(source->context, block, c->of_pool));
         }
     }
