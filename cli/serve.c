@@ -54,6 +54,7 @@ static bool set_engine(const TwOptions *o, TwDeploySpec *d, TwServeSpec *s)
         d->async_scheduling = engines[i].async;
         d->engine = d->dense = engines[i].kernels;
         d->unified_sinks = strcmp(name, "vllm") == 0;
+        d->one_pool = strcmp(name, "trtllm") == 0;
         // what both engines' guides set for several nodes
         d->deepep_beyond = strcmp(name, "vllm") == 0 || strcmp(name, "sglang") == 0;
         s->admission = engines[i].admission;
@@ -461,6 +462,8 @@ int tw_command_serve(const TwOptions *o)
     }
     serve.log = o->serving[TW_ON_LOG];
     spec.context_tokens = serve.input_mean + 0.5 * serve.output_mean;
+    spec.output_tokens = serve.output_mean;
+    spec.longest_tokens = serve.context_tokens;
     if (o->serving[TW_ON_GPUS]) {
         status = tw_cli_layouts(o, &spec, &serve, &engine);
         tw_trace_destroy(trace);

@@ -283,6 +283,29 @@ static double sglang_fraction(double memory_bytes, const TwParallel *layout)
     return 1.0 - fmax(kept, 10240.0) / mib;
 }
 
+// Tokens of its own chunk that a token sees, summed from the first to length.
+static double chunk_pairs(double length, double chunk)
+{
+    double whole = floor(length / chunk), rest = length - whole * chunk;
+    return 0.5 * (whole * chunk * chunk + rest * rest);
+}
+
+// What decodes read of windowed layers, and with which kernel.
+static void set_windows(TwStepSpec *step, const TwDeploySpec *spec, const TwDeploy *deploy)
+{
+    const TwModelRow *m = &deploy->model;
+    if (spec->one_pool) step->context_tokens = 0.0;
+    if (!m->window_chunks) return;
+    double chunk = (double)m->window_tokens, half = 0.5 * spec->output_tokens;
+    double first = fmax(spec->context_tokens - half, 0.0), last = spec->context_tokens + half;
+    if (half > 0.0 && last > chunk)
+        step->window_seen = fmax((chunk_pairs(last, chunk) - chunk_pairs(first, chunk)) / (last - first), 1.0);
+    // before Blackwell XQA knows no chunks and TensorRT-LLM's plain kernel stands in, but where no sequence leaves the
+    // first (its pull request 6306)
+    bool within = spec->longest_tokens > 0 && (double)spec->longest_tokens < chunk;
+    step->plain_windows = spec->one_pool && !within && !(deploy->chip.fp4_flops > 0.0);
+}
+
 static bool make_step(TwDeploy *deploy, const TwDeploySpec *spec, TwError *error)
 {
     char name[300], folder[512];
@@ -325,6 +348,7 @@ static bool make_step(TwDeploy *deploy, const TwDeploySpec *spec, TwError *error
                        .sampler = spec->sampler,
                        .mixed = spec->mixed,
                        .prompt = spec->prompt};
+    set_windows(&step, spec, deploy);
     // FlashAttention has sinks from version 3 on, which needs Hopper
     if (spec->unified_sinks && spec->prompt == TW_PROMPT_AUTO && deploy->model.attention_sinks &&
         tw_before_hopper(&deploy->chip))

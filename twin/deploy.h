@@ -34,6 +34,9 @@ typedef struct TwDeploySpec {
     bool static_memory;               // as in TwStepSpec
     TwProfile profile;                // as in TwStepSpec
     double context_tokens;            // typical length, for the cache of windowed layers; 0: all full
+    double output_tokens;             // mean of answers, for what is read of chunks; 0: whole windows
+    int64_t longest_tokens;           // of a sequence; 0: the model's
+    bool one_pool;                    // all layers keep whole sequences, and chunks decode apart: TensorRT-LLM
     double limit_w;                   // board limit instead of the chip's; 0: the chip's
     double host_step_s, host_sequence_s;
     bool async_scheduling, graph_doubling, two_batch;

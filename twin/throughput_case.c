@@ -415,6 +415,8 @@ static bool set_lengths(TwThroughputRow *row, const Columns *c, double isl, doub
         s->context_tokens = (int64_t)ceil(fmax(isl, isnan(least) ? isl : longest) + osl) + 16;
     }
     row->deploy.context_tokens = s->input_mean + 0.5 * s->output_mean;
+    row->deploy.output_tokens = s->output_mean;
+    row->deploy.longest_tokens = s->context_tokens;
     return true;
 }
 
@@ -774,6 +776,7 @@ static void set_engine(TwThroughputRow *row, const Columns *c, Engine engine)
         s->admission = TW_ADMIT_WHOLE;
         d->host_step_s = host_step_s, d->host_sequence_s = trtllm_sequence_s(row);
         d->async_scheduling = true;
+        d->one_pool = true;
         set_rank_waits(row, engine);
         if (engine == MLPERF) set_submission(row), set_mixed_types(row);
         break;

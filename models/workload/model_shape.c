@@ -37,6 +37,8 @@ static const TwField model_fields[] = {
     {"v_dim", "1", TW_INTEGER, 0, 4096, "0", ROW(v_dim), "MLA: width of a value head", NULL},
     {"window_tokens", "1", TW_INTEGER, 0, 1 << 24, "0", ROW(window_tokens), "attention window of windowed layers",
      NULL},
+    {"window_chunks", "", TW_BOOLEAN, 0, 0, "false", ROW(window_chunks),
+     "windows are fixed chunks of the sequence: a token sees its own chunk alone", NULL},
     {"attention_sinks", "", TW_BOOLEAN, 0, 0, "false", ROW(attention_sinks),
      "softmax has a learned weight a head besides", NULL},
     {"full_layers", "1", TW_INTEGER, 0, 1000, NULL, ROW(full_layers), "layers with full attention", NULL},

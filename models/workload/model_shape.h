@@ -22,6 +22,7 @@ typedef struct TwModelRow {
     bool tied;                                             // the output head shares the embedding
     int64_t q_rank, kv_rank, nope_dim, rope_dim, v_dim;    // of MLA; 0 otherwise
     int64_t window_tokens;                                 // of windowed layers; 0: none
+    bool window_chunks;                                    // windows are fixed chunks: a token sees its own alone
     bool attention_sinks;                                  // a learned weight a head in the softmax
     int64_t full_layers;                                   // layers with full attention
     int64_t positions;                                     // longest context

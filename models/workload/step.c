@@ -305,6 +305,8 @@ bool tw_step_create(TwStepModel **model, const TwStepSpec *spec, TwError *error)
                              .sampler = spec->sampler,
                              .mixed = tw_mixed_kernel(spec->chip, spec->mixed),
                              .prompt = spec->prompt,
+                             .window_seen = spec->window_seen,
+                             .plain_windows = spec->plain_windows,
                              .tp = tp,
                              .ranks = ranks,
                              .stages = stages,

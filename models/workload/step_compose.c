@@ -401,9 +401,23 @@ static TwKernelShape attention_shape(const TwCompose *c, bool decode, double bat
     return shape;
 }
 
+// Blocks of one query head each: the time of as many heads with keys and values of their own. Reads of heads that share
+// theirs meet in L2, so bytes and energy are those of the cache.
+static TwKernelCost plain_decode(const TwCompose *c, TwKernelShape shape)
+{
+    TwKernelCost cost = tw_kernel_query(c->kernels, &shape);
+    shape.kv_heads = shape.heads;
+    TwKernelCost apart = tw_kernel_query(c->kernels, &shape);
+    if (apart.t_s > cost.t_s) tw_kernel_stretch(&cost, apart.t_s / cost.t_s);
+    if (cost.evidence < TW_TRANSFERRED) cost.evidence = TW_TRANSFERRED;
+    cost.sigma_ln = fmax(cost.sigma_ln, apart.sigma_ln);
+    return cost;
+}
+
 void tw_compose_decode(const TwCompose *c, double sequences, double mean_context, TwEmit *emit, void *context)
 {
     double full, windowed, window = (double)c->model->window_tokens;
+    if (c->window_seen > 0.0) window = fmin(window, c->window_seen);
     layer_kinds(c->model, &full, &windowed);
     full *= c->stage_excess, windowed *= c->stage_excess;
     TwKernelShape shape = attention_shape(c, true, sequences, mean_context);
@@ -411,7 +425,7 @@ void tw_compose_decode(const TwCompose *c, double sequences, double mean_context
     emit(context, "decode attention", full, &cost);
     if (windowed > 0.0) {
         shape.seq = fmin(mean_context, window);
-        cost = tw_kernel_query(c->kernels, &shape);
+        cost = c->plain_windows ? plain_decode(c, shape) : tw_kernel_query(c->kernels, &shape);
         emit(context, "windowed decode attention", windowed, &cost);
     }
 }
@@ -424,7 +438,9 @@ TwKernelCost tw_compose_attention(const TwCompose *c, double prompts, double len
 
 double tw_compose_span(const TwModelRow *m)
 {
-    return m->window_tokens > 0 ? fmax(2.0 * (double)m->window_tokens, least_span) : INFINITY;
+    if (m->window_tokens < 1) return INFINITY;
+    // tokens of a chunk see half of it, as those of a prompt of its length do; of a sliding window all
+    return fmax((m->window_chunks ? 1.0 : 2.0) * (double)m->window_tokens, least_span);
 }
 
 static void emit_times(TwEmit *emit, void *context, const char *name, TwKernelCost cost, double times)

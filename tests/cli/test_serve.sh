@@ -366,6 +366,22 @@ awk -v a="$said" -v b="$flash" 'BEGIN { exit !(a < 0.9 * b) }' || fail "the unif
 for at in "h100 gpt-oss-20b mxfp4" "a100_sxm_80 llama-3.1-8b bf16"; do
     [ "$(sinks $at vllm)" = "$(sinks $at vllm --prompt-attention flash)" ] || fail "prompts of $at"
 done
+# TensorRT-LLM keeps whole sequences in all layers, vLLM windows; before Blackwell chunks decode on a slower kernel once sequences leave the first
+kept() {
+    "$TOKENWORKS" serve --chip h200 --model gpt-oss-20b --precision mxfp4 --engine "$1" --concurrency 2 --requests 4 --isl 1000 --osl "$2" --json |
+        python3 -c 'import json, sys; print(json.load(sys.stdin)["kv_tokens"])'
+}
+[ "$(kept trtllm 100)" = "$(kept trtllm 8000)" ] || fail "cache of windowed layers under TensorRT-LLM"
+[ "$(kept vllm 100)" -lt "$(kept vllm 8000)" ] || fail "cache of windowed layers under vLLM"
+apart() {
+    "$TOKENWORKS" serve --chip "$1" --model llama-4-maverick --precision fp8 --tp 8 --engine "$2" --concurrency 64 --requests 128 --isl 7000 --osl "$3" --json |
+        python3 -c 'import json, sys; print(json.load(sys.stdin)["points"][0]["tpot_s"]["mean"])'
+}
+for at in "h200 trtllm 1.2 1.6" "h200 vllm 0.9 1.05" "b200 trtllm 0.9 1.05"; do
+    read -r chip engine least most <<<"$at"
+    awk -v a="$(apart "$chip" "$engine" 1300)" -v b="$(apart "$chip" "$engine" 1100)" -v least="$least" -v most="$most" \
+        'BEGIN { exit !(a > least * b && a < most * b) }' || fail "chunks on $chip under $engine"
+done
 expect 2 "did you mean flash?" "$TOKENWORKS" step --chip h100 --model llama-3.1-8b --prefill 1x1000 --prompt-attention flush
 expect 3 "published for chips without fp4 units" "$TOKENWORKS" step --chip b200 --model llama-3.1-8b --prefill 1x1000 --prompt-attention triton
 expect 3 "latent attention has kernels of its own" "$TOKENWORKS" step --chip h200 --model deepseek-v3 --precision fp8 --tp 8 --prefill 1x1000 --prompt-attention triton

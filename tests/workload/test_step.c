@@ -368,6 +368,55 @@ static void one_text(const char *chip, const char *model, const char *precision,
     fixture_close(&f);
 }
 
+static TwStepPart part_of(const TwStepModel *model, TwBatch batch, const char *name)
+{
+    TwStepPart parts[64];
+    int count = tw_step_parts(model, &batch, parts, 64);
+    for (int i = 0; i < count; i++)
+        if (strcmp(parts[i].name, name) == 0) return parts[i];
+    CHECK(!"no such part");
+    return (TwStepPart){0};
+}
+
+// Chunks: decodes read what is seen of them at most; on the plain kernel they take longer, reading as many bytes of the
+// cache; prompts of one chunk cost what full attention does, longer ones so much a token. Time grows with the context.
+static void windows_in_chunks(void)
+{
+    static const char *const windowed = "windowed decode attention";
+    Fixture f;
+    CHECK(fixture_open(&f, "h200_sxm", "llama-4-maverick", "fp8", 8));
+    CHECK(f.model.window_chunks);
+    TwStepModel *sliding = fixture_model(&f), *seen, *plain;
+    f.spec.window_seen = 4096.0;
+    seen = fixture_model(&f);
+    f.spec.plain_windows = true;
+    plain = fixture_model(&f);
+    if (sliding && seen && plain) {
+        TwBatch near = decode_batch(64, 4096), far = decode_batch(64, 20000);
+        TwStepPart here = part_of(sliding, near, windowed), there = part_of(sliding, far, windowed);
+        TwStepPart least = part_of(seen, far, windowed), slow = part_of(plain, far, windowed);
+        CHECK_NEAR(least.time_s, here.time_s, 1e-12);
+        CHECK(there.time_s > 1.2 * least.time_s);
+        CHECK(slow.time_s > 3.0 * least.time_s && slow.time_s < 8.0 * least.time_s);
+        CHECK(slow.bytes == least.bytes && slow.flop == least.flop);
+        CHECK(strcmp(slow.evidence, "transferred") == 0);
+        // three windowed layers beside each full one
+        double four = part_of(seen, prefill_batch(4, 8192, 0), "windowed prefill attention").time_s;
+        CHECK_NEAR(four, 3.0 * part_of(seen, prefill_batch(4, 8192, 0), "prefill attention").time_s, 1e-9);
+        CHECK_NEAR(part_of(seen, prefill_batch(1, 32768, 0), "windowed prefill attention").time_s, four, 1e-9);
+        double last = 0.0;
+        for (int64_t context = 1024; context <= 65536; context *= 2) {
+            double now = time_ms(plain, FULL, decode_batch(64, context));
+            CHECK(now >= last);
+            last = now;
+        }
+    }
+    tw_step_destroy(sliding);
+    tw_step_destroy(seen);
+    tw_step_destroy(plain);
+    fixture_close(&f);
+}
+
 // Two batches in turns are never slower than one, nor faster than the kernels of one alone would let them be: what is
 // hidden is the exchange. Few tokens stay one batch; the parts add up as they do for one.
 static void two_batches(const char *chip, const char *precision, bool parts_agree)
@@ -805,6 +854,7 @@ int main(void)
     one_text("h100_sxm", "mixtral-8x7b", "bf16", 1);
     one_text("h200_sxm", "gpt-oss-120b", "mxfp4", 1);
     one_text("b200_sxm", "qwen3-235b-a22b", "fp8_block", 4);
+    windows_in_chunks();
     two_batches("h200_sxm", "fp8", false);
     two_batches("gb300", "fp4", true);
     samplers("h100_sxm", 132.0, 1.98e9);
