@@ -249,6 +249,8 @@ static void admit(const TwCrowd *c, const Heap *h, int number)
     Cell *cell = h->cell;
     while (cell->filled > 0) {
         int64_t begins = cell->begins_ns[cell->next];
+        // all slots wait for answers: who comes meanwhile is lost once somebody has one
+        if (cell->heap_count == 0 && cell->free_head < 0) return;
         if (cell->heap_count > 0 && time_of(h, h->at[0]) < begins) return;
         int32_t i = take_slot(h);
         if (i < 0) {
@@ -260,6 +262,15 @@ static void admit(const TwCrowd *c, const Heap *h, int number)
             h->slot[i].begun_ns = begins;
             schedule(h, i, begins);
         }
+        if (++cell->next == cell->filled) refill_starts(c, cell, number);
+    }
+}
+
+// Who came before, while there was no slot.
+static void lose_until(const TwCrowd *c, Cell *cell, int number, int64_t at_ns)
+{
+    while (cell->filled > 0 && cell->free_head < 0 && cell->begins_ns[cell->next] <= at_ns) {
+        cell->lost++;
         if (++cell->next == cell->filled) refill_starts(c, cell, number);
     }
 }
@@ -558,6 +569,7 @@ void tw_crowd_finished(const TwCrowd *c, void *block, int number, int slot, int3
     int32_t now = c->kind == TW_CROWD_SESSIONS ? s->session.turn : s->turn;
     if (!s->used || s->place >= 0 || now != turn) return;
     if (c->kind == TW_CROWD_SESSIONS) {
+        lose_until(c, h->cell, number, at_ns);
         go_on(c, h, slot, at_ns, done);
         admit(c, h, number);
     } else if (c->kind == TW_CROWD_REPLAY) {

@@ -1,3 +1,4 @@
+#include "models/workload/crowd.h"
 #include "models/workload/sessions.h"
 #include "models/workload/validate.h"
 #include "tests/check.h"
@@ -122,6 +123,43 @@ static void heavy_agents_stay_in_their_ranges(void)
     CHECK_HOLDS(error.text, "llmd_agentic");
 }
 
+// Eight slots for sessions that come every second, and nobody is answered: once all wait, nothing is due, and who comes
+// is lost when somebody ends, not before. It used to look for the next session to the end of time.
+static void a_crowd_that_waits_for_answers(void)
+{
+    TwArrivals arrivals = {.rate_s = 1.0, .stream = tw_stream(7, "waits")};
+    const double flat[24] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+    CHECK(tw_profile_make(&arrivals.profile, "flat", flat, 24, false, NULL));
+    CHECK(tw_session_plant(&plant, TW_CHAT, "mooncake_conv", tw_stream(7, "sessions"), 99, NULL));
+    TwCrowd crowd = {.kind = TW_CROWD_SESSIONS,
+                     .stream = tw_stream(7, "waits"),
+                     .cells = 1,
+                     .slots = 8,
+                     .closed = true,
+                     .sessions = &plant,
+                     .arrivals = arrivals,
+                     .span_s = 7200.0};
+    TwLayout layout = {0};
+    tw_crowd_layout(&crowd, &layout);
+    void *block = tw_block_create(&layout);
+    tw_crowd_seek(&crowd, block, 0, 0);
+    TwCrowdCall call[8], more;
+    int called = 0;
+    for (; called < 8 && tw_crowd_peek(&crowd, block, 0) < INT64_MAX; called++)
+        tw_crowd_pop(&crowd, block, 0, true, &call[called]);
+    CHECK(called == 8 && tw_crowd_peek(&crowd, block, 0) == INT64_MAX);
+    int64_t lost = tw_crowd_lost(&crowd, block), last_ns = call[7].at_ns;
+    // a minute later one is turned away, which ends its session: some sixty were lost, the next to come has its slot
+    tw_crowd_finished(&crowd, block, 0, call[0].slot, call[0].turn, last_ns + 60000000000ll, false);
+    int64_t since = tw_crowd_lost(&crowd, block) - lost;
+    CHECK(since > 30 && since < 90);
+    int64_t next_ns = tw_crowd_peek(&crowd, block, 0);
+    CHECK(next_ns > last_ns + 60000000000ll && next_ns < last_ns + 80000000000ll);
+    tw_crowd_pop(&crowd, block, 0, true, &more);
+    CHECK(more.at_ns == next_ns && more.turn == 0 && tw_crowd_peek(&crowd, block, 0) == INT64_MAX);
+    tw_block_destroy(block);
+}
+
 int main(void)
 {
     reference_cases_hold();
@@ -130,5 +168,6 @@ int main(void)
     a_session_is_the_same_whenever_it_runs();
     gaps_have_their_quantiles();
     heavy_agents_stay_in_their_ranges();
+    a_crowd_that_waits_for_answers();
     return check_failures != 0;
 }
