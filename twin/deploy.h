@@ -32,7 +32,7 @@ typedef struct TwDeploySpec {
     int max_tokens, max_sequences;    // of an attention rank
     double memory_fraction;           // of device memory; 0 with static_memory: what SGLang takes by itself
     bool static_memory;               // as in TwStepSpec
-    TwProfile profile;                // as in TwStepSpec
+    TwMemoryProfile profile;          // as in TwStepSpec
     double context_tokens;            // typical length, for the cache of windowed layers; 0: all full
     double output_tokens;             // mean of answers, for what is read of chunks; 0: whole windows
     int64_t longest_tokens;           // of a sequence; 0: the model's

@@ -751,7 +751,7 @@ static bool deepgemm(const TwThroughputRow *row)
 }
 
 // The release whose account of memory a row's engine has; of rows without a number the middle one.
-static TwProfile profile_of(const TwThroughputRow *row)
+static TwMemoryProfile profile_of(const TwThroughputRow *row)
 {
     int minor;
     if (sscanf(row->engine, "%*4s 0.%d", &minor) != 1) return TW_PROFILE_VLLM_0_16;

@@ -131,14 +131,14 @@ typedef struct TwRouting {
 // How much an engine keeps beside weights and cache: a share of activations and 3.5 GiB, or what the run measures by
 // which vLLM sizes its cache (gpu_worker.py, determine_available_memory). Its releases differ in what the sampler takes
 // and in what is counted of the communication.
-typedef enum TwProfile {
+typedef enum TwMemoryProfile {
     TW_PROFILE_NONE,
     TW_PROFILE_VLLM_2024,      // engine V0: rows of logits are sorted
     TW_PROFILE_VLLM_0_11_0,    // to 0.11.0, with FlashInfer, which samples without sorting
     TW_PROFILE_VLLM_0_16,      // 0.11.1 to 0.16: sorted; communication is set up before memory is looked at
     TW_PROFILE_VLLM,           // since 0.17: Triton's top-k and top-p, without sorting
     TW_PROFILES
-} TwProfile;
+} TwMemoryProfile;
 
 typedef struct TwStepSpec {
     const TwAcceleratorRow *chip;
@@ -163,22 +163,22 @@ typedef struct TwStepSpec {
     int congestion_count;         // 0: the replica lies in one domain; the first is the idle network
     const TwCongestion *congestions;    // congestion rising
     double host_step_s, host_sequence_s;
-    bool async_scheduling;     // host work overlaps the device
-    TwAllToAll all_to_all;     // how tokens reach their experts
-    int domains;               // NVLink domains that a stage lies over; 0 counts as 1
-    bool two_batch;            // two halves in turns: the exchange of one beside the kernels of the other
-    bool graph_doubling;       // graphs of decodes at doublings and 384; otherwise at multiples of 8
-    double memory_fraction;    // of device memory that weights, KV, activations and the engine may fill (0.90)
-    bool static_memory;        // the fraction is of what set-up leaves, for weights and KV alone, as SGLang counts
-    TwProfile profile;         // without static_memory: whose measure of what is kept
-    double moe_imbalance;      // time of the experts over balanced routing; 0: as in the tables, power law 1.2
-    TwRouting routing;         // which experts tokens go to
-    double context_tokens;     // typical length of a sequence, for the cache of windowed layers; 0: as if all were full
-    double window_seen;        // most tokens that a decode reads in a windowed layer; 0: the window
-    bool plain_windows;        // windowed layers decode on a kernel of one query head a block, which shares no reads
-    TwKernelEngine engine;     // whose kernels the experts run on
-    TwKernelEngine dense;      // and all else: TensorRT-LLM's, or vLLM's (SGLang's are like them)
-    bool training;             // FlashAttention; scales of activations are found on the way, so quantised apart
+    bool async_scheduling;      // host work overlaps the device
+    TwAllToAll all_to_all;      // how tokens reach their experts
+    int domains;                // NVLink domains that a stage lies over; 0 counts as 1
+    bool two_batch;             // two halves in turns: the exchange of one beside the kernels of the other
+    bool graph_doubling;        // graphs of decodes at doublings and 384; otherwise at multiples of 8
+    double memory_fraction;     // of device memory that weights, KV, activations and the engine may fill (0.90)
+    bool static_memory;         // the fraction is of what set-up leaves, for weights and KV alone, as SGLang counts
+    TwMemoryProfile profile;    // without static_memory: whose measure of what is kept
+    double moe_imbalance;       // time of the experts over balanced routing; 0: as in the tables, power law 1.2
+    TwRouting routing;          // which experts tokens go to
+    double context_tokens;    // typical length of a sequence, for the cache of windowed layers; 0: as if all were full
+    double window_seen;       // most tokens that a decode reads in a windowed layer; 0: the window
+    bool plain_windows;       // windowed layers decode on a kernel of one query head a block, which shares no reads
+    TwKernelEngine engine;    // whose kernels the experts run on
+    TwKernelEngine dense;     // and all else: TensorRT-LLM's, or vLLM's (SGLang's are like them)
+    bool training;            // FlashAttention; scales of activations are found on the way, so quantised apart
     TwSampler sampler;
     TwMixedKernel mixed;      // of mxfp4 experts, on a chip without fp4 units
     TwPromptKernel prompt;    // of the attention of prompts; auto: flash
@@ -218,7 +218,7 @@ double tw_engine_bytes(int tensor_parallel);    // context, libraries, communica
 // What vLLM's profile run of max_tokens tokens and max_sequences rows of logits takes at its peak on a GPU, and what is
 // not PyTorch's; profile other than none.
 double tw_profile_bytes(const TwStepSpec *spec);
-double tw_profile_other_bytes(TwProfile profile, int gpus);
+double tw_profile_other_bytes(TwMemoryProfile profile, int gpus);
 extern const double tw_driver_bytes;    // of the chip's memory, that CUDA does not show
 // What is gone of a device before SGLang loads weights: the context, and between GPUs the communication's.
 double tw_setup_bytes(int gpus);

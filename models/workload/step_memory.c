@@ -82,7 +82,7 @@ double tw_profile_bytes(const TwStepSpec *spec)
     return fmax(sampler, forward) + 32.0 * mib;    // cuBLAS' on Hopper
 }
 
-double tw_profile_other_bytes(TwProfile profile, int gpus)
+double tw_profile_other_bytes(TwMemoryProfile profile, int gpus)
 {
     assert(profile > TW_PROFILE_NONE && profile < TW_PROFILES);
     const Release *of = &releases[profile];

@@ -11,7 +11,7 @@ static const double gib = 1073741824.0;
 
 typedef struct Log {
     const char *model, *source;
-    TwProfile sampler, rest;    // whose sampler, whose memory beside PyTorch's
+    TwMemoryProfile sampler, rest;    // whose sampler, whose memory beside PyTorch's
     int tokens, sequences, gpus;
     int64_t hidden, vocabulary, heads_wide, dense_inter;
     int64_t top_k, expert_inter, shared_inter;    // 0: dense
@@ -122,7 +122,7 @@ static void caches_are_as_large_as_logs_say(void)
     static const struct {
         const char *chip, *model, *precision, *source;
         int gpus;
-        TwProfile profile;
+        TwMemoryProfile profile;
         double fraction, kv_gib;
     } known[] = {
         {"h100_sxm", "qwen3-32b", "bf16", "B", 1, TW_PROFILE_VLLM_0_16, 0.90, 4.45},
