@@ -590,6 +590,16 @@ static double trtllm_sequence_s(const TwThroughputRow *row)
     return 29e-6;
 }
 
+// TensorRT-LLM's C++ flow prepares a step beside the one before since 0.20, as an option (pull request 3625 of April
+// 2025); an earlier one, two batches in turns, was off by default and gone in 2024.
+static bool before_overlap(const TwThroughputRow *row)
+{
+    static const char *const before[] = {"TRTLLM-0.14", "TRTLLM-0.17", "ANL", "MLPERF-v4", "MLPERF-v5.0"};
+    for (size_t i = 0; i < sizeof before / sizeof *before; i++)
+        if (begins(row->source, before[i])) return true;
+    return false;
+}
+
 // SGLang's scheduler with its server's own settings, chunks of 8,192 tokens; with 16,384 a rank beyond a node, as
 // lmsys.org/blog/2025-05-05-large-scale-ep sets it.
 static const TwEngineSpec *sglang_engine(TwThroughputRow *row)
@@ -775,7 +785,7 @@ static void set_engine(TwThroughputRow *row, const Columns *c, Engine engine)
         s->kv_share = engine == MLPERF ? 0.95 : 0.90;
         s->admission = TW_ADMIT_WHOLE;
         d->host_step_s = host_step_s, d->host_sequence_s = trtllm_sequence_s(row);
-        d->async_scheduling = true;
+        d->async_scheduling = !before_overlap(row);
         d->one_pool = true;
         set_rank_waits(row, engine);
         if (engine == MLPERF) set_submission(row), set_mixed_types(row);
@@ -821,9 +831,8 @@ static void set_engine(TwThroughputRow *row, const Columns *c, Engine engine)
     set_front_end(row, engine);
     if (strcmp(row->source, "INFERENCEX") == 0) set_inferencex(row, engine);
     if (begins(row->source, "GPUSTACK")) set_gpustack(row, c);
-    // LLM-Inference-Bench's TensorRT-LLM script: every sequence of a batch the same words; of 2024, when hiding the
-    // host's time was an option of the engine and off (enable_trt_overlap)
-    if (begins(row->source, "ANL") && engine == TRTLLM) d->routing.alike = row->moe, d->async_scheduling = false;
+    // LLM-Inference-Bench's TensorRT-LLM script: every sequence of a batch the same words
+    if (begins(row->source, "ANL") && engine == TRTLLM) d->routing.alike = row->moe;
     // one batch at a time: engines are set to what it needs
     if (strcmp(row->mode, "static_batch") == 0 && d->memory_fraction < 0.95) d->memory_fraction = 0.95;
     if (strcmp(row->mode, "static_batch") == 0 && row->serve.requests > d->max_sequences)

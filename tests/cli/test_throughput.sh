@@ -72,6 +72,8 @@ whole,MLPERF-v4.1,llama-2-70b,H200-SXM,8,fp8,MLPerf v4.1 submission by NVIDIA,1,
 util,MLPERF-v5.1,llama-2-70b,H200-SXM,8,fp8,MLPerf v5.1 submission by Dell,1,,,mlperf_offline,,292,dataset:OpenOrca,output,35000,B
 one,MLPERF-v4.1,mixtral-8x7b,H200-SXM,8,fp8,MLPerf v4.1 submission by NVIDIA,1,,,mlperf_offline,,146,dataset:OpenOrca+GSM8K+MBXP,output,59000,B
 some,MLPERF-v5.1,mixtral-8x7b,H200-SXM,8,fp8,MLPerf v5.1 submission by Cisco,1,,,mlperf_offline,,146,dataset:OpenOrca+GSM8K+MBXP,output,61000,B
+waits,TRTLLM-0.17,llama-3.1-70b,H200-SXM,2,fp8,TensorRT-LLM 0.17 (TRT engine),2,1,,offline_max,128,2048,fixed,output,8300,A
+hides,TRTLLM-0.20,llama-3.1-70b,H200-SXM,2,fp8,TensorRT-LLM 0.20 (TRT engine),2,1,,offline_max,128,2048,fixed,output,8300,A
 gather,TRTLLM-1.0,llama-4-maverick,B200-SXM,8,fp8,TensorRT-LLM 1.0,8,8,attention DP,offline_max,1000,1000,fixed,output,50000,A
 fastest,TRTLLM-DEVGUIDE,llama-4-maverick,B200-SXM,8,fp8,TensorRT-LLM >1.0,8,8,attention DP,offline_max,1000,1000,fixed,output,50000,A
 END
@@ -80,7 +82,9 @@ import json, sys
 ours = {r["case"]: r["ours"] for r in json.load(sys.stdin)["rows"] if r["unit"] == "tokens/s"}
 assert 1.04 < ours["large"] / ours["small"] < 1.2, ours
 assert 1.01 < ours["util"] / ours["whole"] < 1.1, ours
-assert 0.92 < ours["some"] / ours["one"] < 0.97, ours
+# some layers in bf16, which take time, and the host hidden, which gives more
+assert 1.0 < ours["some"] / ours["one"] < 1.08, ours
+assert 0.8 < ours["waits"] / ours["hides"] < 0.95, ours
 assert 0.8 < ours["gather"] / ours["fastest"] < 0.97, ours
 ' || fail "submitters, policies and exchanges"
 
