@@ -168,8 +168,9 @@ static void scatter(const TwFluidStep *s, TwFlow *f, double stood, double many)
     double share = f->variance < square ? keeps_away(f->variance / square) / more : 0.5;
     f->variance = (f->variance + grows * share) / (1.0 + grows * share / square);
     if (f->limited) f->variance = fmin(f->variance, 0.25 * (grows / many) * (grows / many));
+    f->variance = fmin(f->variance, square);    // a normal distribution cut at none scatters no more
     f->away = keeps_away(f->variance / square);
-    if (mean < 1e-6) f->variance = f->away = f->stands = 0.0;    // none stands
+    if (mean < 1e-6 || f->stands < 1e-3) f->variance = f->away = f->stands = 0.0;    // none stands
 }
 
 double tw_fluid_wait(const TwFlow *f, double u)
@@ -255,6 +256,12 @@ void tw_fluid_step(const TwFluidStep *s, TwReplica *r, TwFlow *f)
         if (pass == 3 || fabs(over) < 1e-3 * work) break;
         ends -= taken < f->backlog ? over : over / (1.0 - prompts);
         ends = fmin(fmax(ends, 0.1 * work), work / (1.0 - prompts));
+    }
+    if (n > s->row->at[MEASURED][TW_FLUID_IN_FLIGHT]) {
+        // no more prompts than there is work for; where it has not converged the work still holds
+        if (prompts > 0.0) taken = fmin(taken, work * (1.0 - 0.1 * (1.0 - prompts)) / prompts);
+        ends = fmax((work - prompts * taken) / (1.0 - prompts), 0.1 * work);
+        tokens = ends * t->output_mean / one;
     }
     f->waited_s += leave_backlog(f, taken, true, s->now_s, &input, &output);
     f->system_output += output;

@@ -66,6 +66,24 @@ static void compare(const char *name, const char *const *more, int count, double
     CHECK_WITHIN(joules[1], joules[0], within * joules[0]);
 }
 
+// Bursts from below saturation to above it: a queue that stood one time in millions is then long for minutes. What is
+// kept of its scatter is what noise adds.
+static void queues_of_bursts(void)
+{
+    static const char *const more[] = {"run.warmup_s=0", "workload.arrival.rate_s=784", "run.seed=2"};
+    double p99_s[2];
+    for (int k = 0; k < 2; k++) {
+        static TwSketch ttft;
+        Factory f = hall("facilities/hopper_hall.cfg", k ? "fluid" : "exact", more, 3);
+        advance(f.state, 1200.0);
+        tw_workload_sketch(f.plant->workload, tw_state_block(f.state), -1, TW_TTFT, &ttft);
+        p99_s[k] = tw_sketch_quantile(&ttft, 0.99);
+        factory_end(f);
+    }
+    printf("bursts at 0.8: TTFT p99 %.1f for %.1f s\n", p99_s[1], p99_s[0]);
+    CHECK_WITHIN(p99_s[1], p99_s[0], 0.2 * p99_s[0]);
+}
+
 // Latencies that say what they are, the measured error, the same bytes for one thread.
 static void what_a_flow_has(void)
 {
@@ -102,6 +120,7 @@ int main(void)
     static const char *const capped[] = {"workload.arrival.rate_s=1300"};
     // with the sanitizers its table, of ranks one by one, would be half of this test; tests/workload has caps of a flow
     if (part == 1.0) compare("facilities/dps_8rack.cfg", capped, 1, 400.0, 440.0, 0.03);
+    if (part == 1.0) queues_of_bursts();
     what_a_flow_has();
     return check_failures != 0;
 }
