@@ -394,8 +394,8 @@ void tw_options_completion(FILE *stream)
                     "complete -o filenames -F _tokenworks tokenworks\n");
 }
 
-// "24h", "90s", "1.5min", "2d" -> seconds. False: not a positive span.
-static bool read_span(const char *text, double *seconds)
+// "24h", "90s", "1.5min", "2d" -> seconds. False: no span.
+static bool read_time(const char *text, double *seconds)
 {
     static const struct {
         const char *unit;
@@ -403,14 +403,17 @@ static bool read_span(const char *text, double *seconds)
     } units[] = {{"s", 1.0}, {"min", 60.0}, {"h", 3600.0}, {"d", 86400.0}, {"ms", 1e-3}};
     char *end;
     double value = strtod(text, &end);
-    if (end == text || !isfinite(value) || value <= 0.0) return false;
+    if (end == text || !isfinite(value) || value < 0.0) return false;
     for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
         if (strcmp(end, units[i].unit) != 0) continue;
         *seconds = value * units[i].factor;
         return true;
     }
-    return false;
+    *seconds = 0.0;
+    return value == 0.0 && !*end;
 }
+
+static bool read_span(const char *text, double *seconds) { return read_time(text, seconds) && *seconds > 0.0; }
 
 bool tw_color(const TwOptions *options, FILE *stream)
 {
@@ -558,10 +561,7 @@ static bool event_word(const char *word, int place, char *text, size_t size)
     bool at = name == 2 && strncmp(word, "at", 2) == 0, span = name == 3 && strncmp(word, "for", 3) == 0;
     if (at || span) {
         double seconds;
-        if (strcmp(value, "0") == 0)
-            seconds = 0.0;
-        else if (!read_span(value, &seconds))
-            return false;
+        if (!read_time(value, &seconds)) return false;
         snprintf(text + used, size - used, "%s_s = %.9g; ", at ? "at" : "for", seconds);
         return true;
     }

@@ -119,6 +119,9 @@ cut="load_target utility at=1min for=120s limit_kw=500"
 key() { "$TOKENWORKS" check "$@" --json 2> err.txt | python3 -c 'import json, sys; print(json.load(sys.stdin)["key"])'; }
 [ -n "$(key cut.cfg)" ] && [ "$(key cut.cfg)" = "$(key hopper_hall --event "$cut")" ] || fail "--event is another event"
 [ "$(key cut.cfg)" != "$(key hopper_hall)" ] || fail "--event changes nothing"
+# from the start, with a unit and without
+[ -n "$(key hopper_hall --event "${cut/1min/0s}")" ] || fail "--event at=0s"
+[ "$(key hopper_hall --event "${cut/1min/0s}")" = "$(key hopper_hall --event "${cut/1min/0}")" ] || fail "at=0s is not at=0"
 # a rack that is slower for a while, told and over; a flow knows no such rack
 expect 0 "takes 1.5 times as long as it should" "$TOKENWORKS" run hopper_hall --for 3min --event "slow rack1 at=1min for=1min value=1.5" --out slow.h5
 grep -q "rack1 as fast as before" out.txt || fail "a slow rack is not said to be over"
