@@ -1,0 +1,70 @@
+#include "models/workload/kernel_model.h"
+
+#include <math.h>
+
+TwPower tw_chip_power(const TwAcceleratorRow *chip)
+{
+    double share = chip->j_per_byte > 0.0 ? fmax(1.0 - chip->memory_j_per_byte / chip->j_per_byte, 0.0) : 0.0;
+    return (TwPower){chip->live_w, chip->busy_w, chip->clock_exponent, chip->clock_min_fraction,
+                     isnan(chip->memory_j_per_byte) ? 0.0 : share};
+}
+
+double tw_power_byte(const TwPower *power, double dynamic) { return 1.0 - power->die_share * (1.0 - dynamic); }
+
+double tw_kernel_time_s(const TwKernelCost *cost, double clock)
+{
+    return cost->t0_s + fmax(fmax(cost->compute_s, cost->l2_s) / clock, cost->memory_s);
+}
+
+double tw_kernel_energy_j(const TwKernelCost *cost, const TwPower *power, double clock)
+{
+    double steady_w = power->live_w + power->busy_w * pow(clock, power->exponent);
+    double dynamic = pow(clock, power->exponent - 1.0);
+    return steady_w * tw_kernel_time_s(cost, clock) + cost->flop_j * dynamic +
+           cost->byte_j * tw_power_byte(power, dynamic);
+}
+
+double tw_sequence_w(const TwKernelCost *costs, int count, const TwPower *power, double clock)
+{
+    double time = 0.0, energy = 0.0;
+    for (int i = 0; i < count; i++) {
+        time += tw_kernel_time_s(&costs[i], clock);
+        energy += tw_kernel_energy_j(&costs[i], power, clock);
+    }
+    return time > 0.0 ? energy / time : power->live_w;
+}
+
+double tw_sequence_clock(const TwKernelCost *costs, int count, const TwPower *power, double cap_w, bool *over)
+{
+    *over = false;
+    if (tw_sequence_w(costs, count, power, 1.0) <= cap_w) return 1.0;
+    double low = power->clock_min, high = 1.0;
+    if (tw_sequence_w(costs, count, power, low) > cap_w) {
+        *over = true;
+        return low;
+    }
+    for (int i = 0; i < 52; i++) {
+        double middle = 0.5 * (low + high);
+        if (tw_sequence_w(costs, count, power, middle) <= cap_w)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+TwSequenceCost tw_sequence_cost(const TwKernelCost *costs, int count)
+{
+    TwSequenceCost sum = {0};
+    double family[TW_KERNEL_OPS] = {0.0}, square = 0.0;
+    for (int i = 0; i < count; i++) {
+        sum.t_s += costs[i].t_s;
+        sum.share[costs[i].evidence] += costs[i].t_s;
+        family[costs[i].op] += costs[i].sigma_ln * costs[i].t_s;
+    }
+    if (!(sum.t_s > 0.0)) return sum;
+    for (int i = 0; i < TW_KERNEL_OPS; i++) square += family[i] * family[i];
+    for (int i = 0; i < TW_EVIDENCES; i++) sum.share[i] /= sum.t_s;
+    sum.sigma_ln = sqrt(square) / sum.t_s;
+    return sum;
+}
