@@ -288,6 +288,9 @@ static const struct {
     {{"requests", 0, "N", TW_SERVE, "of a replica; default: enough for a steady window"}, SERVING + TW_ON_REQUESTS},
     {{"isl", 0, "N", TW_SERVE, "input tokens, default 1024"}, SERVING + TW_ON_ISL},
     {{"osl", 0, "N", TW_SERVE, "output tokens, default 1024"}, SERVING + TW_ON_OSL},
+    {{"length-range", 0, "X", TW_SERVE,
+      "lengths evenly from X to 1 of --isl and --osl, as benchmarks draw them (InferenceX 0.8); default 1: all alike"},
+     SERVING + TW_ON_RANGE},
     {{"lengths", 0, "SET", TW_SERVE, "length tables of that name instead; with --isl or --osl: of the other"},
      SERVING + TW_ON_LENGTHS},
     {{"trace", 0, "FILE", TW_SERVE, "replay a trace instead"}, SERVING + TW_ON_TRACE},
@@ -752,7 +755,7 @@ bool tw_options_idle(const TwOptions *o, const char *form, const char *const *na
 bool tw_options_read(TwOptions *o, const TwCommandRow *row, int argc, char **argv, bool *help)
 {
     TwCommand command = row->command;
-    struct option longs[96] = {0};
+    struct option longs[128] = {0};
     char shorts[64] = ":";
     int count = 0;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {

@@ -49,6 +49,7 @@ typedef enum TwServing {
     TW_ON_REQUESTS,
     TW_ON_ISL,
     TW_ON_OSL,
+    TW_ON_RANGE,
     TW_ON_LENGTHS,
     TW_ON_TRACE,
     TW_ON_SWEEP,
@@ -148,7 +149,7 @@ typedef struct TwOptions {
     bool contingency;
     char text[64][256];    // room for settings made from options
     int text_count;
-    const char *given[96], *given_value[96];    // names of the options, each once, and what they were given
+    const char *given[128], *given_value[128];    // names of the options, each once, and what they were given
     int given_count;
 } TwOptions;
 

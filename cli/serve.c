@@ -176,13 +176,18 @@ static bool set_tables(const TwOptions *o, TwServeSpec *s, TwError *error)
 static bool set_lengths(const TwOptions *o, TwServeSpec *s, int *status)
 {
     TwError error;
-    double isl, osl;
+    double isl, osl, low;
     *status = TW_USAGE;
-    if (!tw_cli_real(o, TW_ON_ISL, "isl", 1.0, 1e7, 1024.0, &isl)) return false;
-    if (!tw_cli_real(o, TW_ON_OSL, "osl", 1.0, 1e7, 1024.0, &osl)) return false;
-    tw_lengths_uniform(&s->input, isl, isl);
-    tw_lengths_uniform(&s->output, osl, osl);
-    s->input_mean = isl, s->output_mean = osl;
+    if (!tw_cli_real(o, TW_ON_ISL, "isl", 1.0, 1e7, 1024.0, &isl) ||
+        !tw_cli_real(o, TW_ON_OSL, "osl", 1.0, 1e7, 1024.0, &osl) ||
+        !tw_cli_real(o, TW_ON_RANGE, "length-range", 0.01, 1.0, 1.0, &low))
+        return false;
+    // a part of one side alone would not be what benchmarks do
+    static const char *const of_pairs[] = {"length-range", NULL};
+    if (o->serving[TW_ON_LENGTHS] && tw_options_idle(o, "--lengths", of_pairs)) return false;
+    tw_lengths_uniform(&s->input, fmax(low * isl, 1.0), isl);
+    tw_lengths_uniform(&s->output, fmax(low * osl, 1.0), osl);
+    s->input_mean = tw_lengths_mean(&s->input, INFINITY), s->output_mean = tw_lengths_mean(&s->output, INFINITY);
     s->context_tokens = (int64_t)(isl + osl) + 16;
     if (!o->serving[TW_ON_LENGTHS]) return true;
     if (!set_tables(o, s, &error)) {
@@ -222,7 +227,8 @@ static bool set_load(const TwOptions *o, TwServeSpec *s, TwTrace **trace, int *s
         return false;
     }
     if (o->serving[TW_ON_TRACE]) {
-        static const char *const of_traces[] = {"isl", "osl", "lengths", "shared-prefix", "prompts", NULL};
+        static const char *const of_traces[] = {"isl",     "osl", "length-range", "lengths", "shared-prefix",
+                                                "prompts", NULL};
         if (tw_options_idle(o, "--trace", of_traces)) return false;
         if (!tw_cli_file(o->serving[TW_ON_TRACE], "a trace", status)) return false;
         *status = TW_USAGE;
@@ -296,6 +302,8 @@ static void print_text(const TwDeploy *d, const TwServeSpec *s, const TwServeRes
     printf("  %-22s %10.3f %10.3f %10.3f %10.3f ms\n", "gap between tokens", 1e3 * r->itl_s[0], 1e3 * r->itl_s[1],
            1e3 * r->itl_s[2], 1e3 * r->itl_s[3]);
     printf("  %-22s %10.3f %10.3f %10.3f %10.3f s\n", "end to end", r->e2e_s[0], r->e2e_s[1], r->e2e_s[2], r->e2e_s[3]);
+    printf("  %-22s %10.3f %10.3f %10.3f %10.3f ms\n", "the same, a token", 1e3 * r->token_s[0], 1e3 * r->token_s[1],
+           1e3 * r->token_s[2], 1e3 * r->token_s[3]);
     printf("\n  a window of %.1f s with %lld requests: %.1f in flight on a replica, %lld iterations, %lld preemptions, "
            "%.0f %% of the time below full clock\n",
            r->span_s, (long long)r->requests, r->batch, (long long)r->iterations, (long long)r->preemptions,
@@ -347,6 +355,8 @@ static void print_point(const TwDeploy *d, const TwServeSpec *s, const Point *p)
     quantiles("tpot_s", r->tpot_s);
     quantiles("itl_s", r->itl_s);
     quantiles("e2e_s", r->e2e_s);
+    quantiles("e2e_s_per_token", r->token_s);
+    tw_json_member(stdout, "interactivity_p90", 1.0 / r->token_s[2]);
     tw_json_member(stdout, "span_s", r->span_s);
     tw_json_member(stdout, "requests", (double)r->requests);
     tw_json_member(stdout, "iterations", (double)r->iterations);

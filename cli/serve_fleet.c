@@ -177,7 +177,8 @@ static void print_text(const TwDeploySpec *spec, const TwDeploy *d, const TwFlee
     } rows[] = {{"time to first token", TW_TTFT, 1e3, "ms"},
                 {"time per output token", TW_TPOT, 1e3, "ms"},
                 {"gap between tokens", TW_ITL, 1e3, "ms"},
-                {"end to end", TW_E2E, 1.0, "s"}};
+                {"end to end", TW_E2E, 1.0, "s"},
+                {"the same, a token", TW_NORMALISED, 1e3, "ms"}};
     Headline h = headline(r);
     char text[4][32];
     printf("%s in %s on %d replica%s of %d %s", spec->model, spec->precision, f->replicas, f->replicas > 1 ? "s" : "",
@@ -213,6 +214,14 @@ static void print_text(const TwDeploySpec *spec, const TwDeploy *d, const TwFlee
                column(text[2], "%.3f", rows[k].scale * tw_sketch_quantile(s, 0.9)),
                column(text[3], "%.3f", rows[k].scale * tw_sketch_quantile(s, 0.99)), rows[k].unit);
     }
+    const TwLengths *out = &f->serve->output;
+    bool looks = strcmp(f->router, "round_robin") != 0 && strcmp(f->router, "random") != 0;
+    if (looks && !f->trace && !f->sessions && out->uniform && out->low == out->high && f->replicas > 1)
+        printf(
+            "\n  answers of one length: what comes together ends together, and a router that looks at loads sends the "
+            "next there\n  together too, so waits for the first token grow with the run; --length-range 0.8 or "
+            "--lengths "
+            "draw them\n");
     const TwPlannerView *p = &r->planner;
     if (f->planned) {
         printf("\n  planner: %.2f of %d replicas served on average (%.0f to %.0f), %lld starts, %lld stops",
@@ -245,7 +254,7 @@ static void print_text(const TwDeploySpec *spec, const TwDeploy *d, const TwFlee
 
 static void print_json(const TwDeploySpec *spec, const TwFleetSpec *f, const TwFleetResult *r)
 {
-    static const char *const names[] = {"ttft_s", "tpot_s", "e2e_s", NULL, "itl_s"};
+    static const char *const names[] = {"ttft_s", "tpot_s", "e2e_s", "e2e_s_per_token", "itl_s"};
     Headline h = headline(r);
     const TwWorkloadTotals *t = &r->totals;
     printf("{\"schema\": \"tokenworks-serve-fleet 1\", \"chip\": ");
@@ -273,12 +282,12 @@ static void print_json(const TwDeploySpec *spec, const TwFleetSpec *f, const TwF
     tw_json_member(stdout, "good_share_of_ended", h.good_of_ended);
     tw_json_member(stdout, "gpu_w", h.gpu_w);
     tw_json_member(stdout, "joules_per_output_token_gpu", h.joules);
+    tw_json_member(stdout, "interactivity_p90", 1.0 / tw_sketch_quantile(&r->latency[TW_NORMALISED], 0.9));
     tw_json_member(stdout, "prefix_hit_share", (double)t->prompt_tokens_hit / (double)t->prompt_tokens_looked_up);
     tw_json_member(stdout, "kv_transfers", (double)t->transfers);
     tw_json_member(stdout, "kv_transfer_s", t->transfer_s / (double)t->transfers);
     tw_json_member(stdout, "kv_held_s", t->held_s / (double)t->reserved);
     for (int which = 0; which < TW_LATENCIES; which++) {
-        if (!names[which]) continue;
         const TwSketch *s = &r->latency[which];
         printf(", \"%s\": {\"mean\": ", names[which]);
         tw_json_number(stdout, tw_sketch_mean(s));

@@ -251,6 +251,7 @@ void tw_report_serving(TwReport *report, const TwState *state, const TwWorkloadT
     add_quantiles(report, state, TW_TTFT, "ttft_s", "time to first token");
     add_quantiles(report, state, TW_TPOT, "tpot_s", "time per output token");
     add_quantiles(report, state, TW_E2E, "e2e_s", "end to end");
+    add_quantiles(report, state, TW_NORMALISED, "e2e_s_per_token", "end to end time over output tokens");
     add_quantiles(report, state, TW_ITL, "itl_s", "gap between two tokens");
     add_fidelity(report, state);
     add_service(report, state, t);

@@ -286,14 +286,15 @@ static void measure(const Live *l, int64_t first, int64_t last, TwServeResult *r
 {
     int64_t n = last - first, tpots = 0;
     double *ttft = calloc((size_t)n + 1, sizeof(double)), *tpot = calloc((size_t)n + 1, sizeof(double));
-    double *e2e = calloc((size_t)n + 1, sizeof(double));
-    if (!ttft || !tpot || !e2e) abort();
+    double *e2e = calloc((size_t)n + 1, sizeof(double)), *token = calloc((size_t)n + 1, sizeof(double));
+    if (!ttft || !tpot || !e2e || !token) abort();
     double input = 0.0, output = 0.0;
     for (int64_t i = 0; i < n; i++) {
         const Ended *e = &l->ended[first + i];
         double front = l->spec->request_s;
         ttft[i] = 1e-9 * (double)(e->first_ns - e->arrival_ns) + front;
         e2e[i] = 1e-9 * (double)(e->last_ns - e->arrival_ns) + front;
+        token[i] = e2e[i] / e->output;
         if (e->output > 1) tpot[tpots++] = 1e-9 * (double)(e->last_ns - e->first_ns) / (e->output - 1);
         input += e->input, output += e->output;
     }
@@ -306,6 +307,8 @@ static void measure(const Live *l, int64_t first, int64_t last, TwServeResult *r
     summarise(ttft, n, r->ttft_s);
     summarise(tpot, tpots, r->tpot_s);
     summarise(e2e, n, r->e2e_s);
+    summarise(token, n, r->token_s);
+    free(token);
     free(ttft);
     free(tpot);
     free(e2e);

@@ -56,6 +56,7 @@ typedef struct TwServeResult {
     double span_s;                                      // of the window
     double output_s, input_s, requests_s;               // tokens and requests a second, all replicas
     double ttft_s[4], tpot_s[4], itl_s[4], e2e_s[4];    // mean, p50, p90, p99
+    double token_s[4];                                  // the same of end to end time over output tokens
     double gpu_w;                                       // mean of one GPU
     double batch, kv_share;                             // mean sequences in flight of a replica, most of the cache held
     int64_t requests, iterations, preemptions, rejected;

@@ -280,7 +280,7 @@ static void tell(TwFluidWork *w, int k, int64_t ended, const double value[TW_FLU
         TwLatency *l = &latency[e.like.service];
         tw_latency_many(l, TW_TTFT, e.ttft_s, many);
         tw_latency_many(l, TW_E2E, all_s, many);
-        if (several) tw_latency_many(l, TW_NORMALISED, all_s / e.like.output, many);
+        tw_latency_many(l, TW_NORMALISED, all_s / e.like.output, many);
         if (e.like.output == 1) {
             l->single += many;
             continue;

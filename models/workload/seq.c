@@ -430,9 +430,8 @@ static void measure(const TwEngine *e, TwReplica *r, const TwRow *row, const TwE
     if (counts && log->latency) {
         TwLatency *latency = log->latency + row->service;
         tw_latency_end(latency, ttft, row->output > 1 ? tpot : -1, now - row->arrival_ns);
-        if (log->service)
-            tw_latency_add(latency, TW_NORMALISED,
-                           (int64_t)((double)(now - row->arrival_ns) * 1000.0 / (double)row->output + 0.5));
+        tw_latency_add(latency, TW_NORMALISED,
+                       (int64_t)((double)(now - row->arrival_ns) * 1000.0 / (double)row->output + 0.5));
     }
     TwServiceCounts *both[2] = {log->service ? log->service + row->service : NULL,
                                 log->tenant ? log->tenant + row->tenant : NULL};

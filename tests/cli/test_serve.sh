@@ -34,6 +34,35 @@ assert abs(serve["tpot_s"]["mean"] / step["time_s"] - 1) < 0.01, (serve["tpot_s"
 # Little: in flight = rate x time
 assert abs(serve["requests_per_s"] * serve["e2e_s"]["mean"] - 1) < 0.02
 END
+# end to end time a token, its inverse at p90; lengths drawn evenly as benchmarks do: their mean, and no waves
+python3 - <<'END' || fail "end to end time a token"
+import json
+p = json.load(open("serve.json"))["points"][0]
+for q in ("mean", "p50", "p90", "p99"): assert abs(p["e2e_s_per_token"][q] * 200 / p["e2e_s"][q] - 1) < 1e-9, q
+assert abs(p["interactivity_p90"] * p["e2e_s_per_token"]["p90"] - 1) < 1e-12
+END
+drawn="$TOKENWORKS serve --chip h200 --model llama-3.1-8b --isl 1000 --osl 200 --json"
+expect 0 "" $drawn --concurrency 32
+cp out.txt alike.json
+expect 0 "" $drawn --concurrency 32 --length-range 0.8 --requests 2000
+cp out.txt drawn.json
+expect 0 "" $drawn --rate 20 --replicas 4 --router least_loaded --length-range 0.8 --for 5min
+python3 - <<'END' || fail "--length-range"
+import json
+alike, drawn, fleet = json.load(open("alike.json"))["points"][0], json.load(open("drawn.json"))["points"][0], json.load(open("out.txt"))
+for name, most in (("input", 1000), ("output", 200)):
+    mean = drawn[name + "_tokens_per_s"] / drawn["requests_per_s"]
+    assert abs(mean / (0.9 * most) - 1) < 0.01, (name, mean)     # 0.2/sqrt(12)/sqrt(2000) of it
+assert drawn["ttft_s"]["p50"] < 0.5 * alike["ttft_s"]["p50"], (drawn["ttft_s"], alike["ttft_s"])
+# a token of each request at TPOT but the first: E2E/O lies between TPOT (O - 1)/O and that and TTFT/O
+assert fleet["e2e_s_per_token"]["p50"] > 0.98 * fleet["tpot_s"]["p50"]
+assert abs(fleet["interactivity_p90"] * fleet["e2e_s_per_token"]["p90"] - 1) < 1e-12
+END
+expect 0 "answers of one length" ${drawn/ --json/} --rate 20 --replicas 4 --router least_loaded --for 2min
+expect 0 "" ${drawn/ --json/} --rate 20 --replicas 4 --router least_loaded --for 2min --length-range 0.8
+! grep -q "answers of one length" out.txt || fail "waves of lengths that are drawn"
+expect 2 "length-range 2: expected a number from 0.01 to 1" $drawn --length-range 2
+expect 2 "does nothing with --lengths" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --lengths azure23_conv --length-range 0.8
 # fewer requests than fill and empty a closed loop: measured from the first to the last, as all at once would be
 for requests in 8 64 150; do
     expect 0 "" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --concurrency 64 --isl 500 --osl 100 --requests $requests --json
