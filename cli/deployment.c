@@ -103,7 +103,9 @@ bool tw_cli_deployment(const TwOptions *o, TwDeploySpec *spec, int *status)
     spec->chip = chip_named(o->serving[TW_ON_CHIP]);
     spec->model = o->serving[TW_ON_MODEL];
     spec->precision = tw_number_names[number];
-    spec->kv_precision = o->serving[TW_ON_CACHE] ? tw_cache_names[cache] : number == TW_BF16 ? "bf16" : "fp8";
+    spec->kv_precision = o->serving[TW_ON_CACHE]                                        ? tw_cache_names[cache]
+                         : number == TW_BF16 || tw_number_weight_only((TwNumber)number) ? "bf16"
+                                                                                        : "fp8";
     spec->attention_precision = tw_attention_names[attention], spec->output_precision = tw_attention_names[output];
     spec->layout = (TwParallel){(int)tp, (int)dp, (int)pp, (int)ep};
     spec->routing.redundant = (int)redundant;

@@ -133,7 +133,8 @@ static const TwChild engine_children[] = {
 const TwKind tw_engine_kind = {
     "engine", NULL, engine_fields, TW_COUNT(engine_fields), engine_children, TW_COUNT(engine_children)};
 
-static const char *const precision_words[] = {"pool", "bf16", "fp8", "fp8_block", "fp4", "mxfp4", NULL};
+static const char *const precision_words[] = {"pool",  "bf16",  "fp8",   "fp8_block", "fp4",
+                                              "mxfp4", "w4a16", "w8a16", NULL};
 static const TwField prefill_fields[] = {
     FIELD(TwPrefillRow, racks, "", TW_TEXTS, 0, 0, "[]", NULL, "rack entries; empty: those of the pool"),
     FIELD(TwPrefillRow, replicas, "1", TW_INTEGER, 0, 1e7, "0", NULL, "that compute prompts alone; 0: none"),

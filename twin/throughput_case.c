@@ -137,12 +137,25 @@ static bool set_cache(TwThroughputRow *row, const char *cache, Engine engine)
     return true;
 }
 
+// vLLM and SGLang keep weights of a type that the chip does not multiply, and widen them (Marlin).
+static const char *weight_only(TwThroughputRow *row, const char *weights, Engine engine)
+{
+    bool four = strcmp(weights, "nvfp4") == 0 || strcmp(weights, "fp4") == 0;
+    bool able = four ? !begins(row->gpu, "A100") && !begins(row->gpu, "H") && !begins(row->gpu, "GH")
+                     : !begins(weights, "fp8") || !begins(row->gpu, "A100");
+    if (able || engine == TRTLLM || engine == MLPERF) return weights;
+    const char *narrow = four ? "w4a16" : "w8a16";
+    assume(row, "%s of %s, which the chip does not multiply", narrow, weights);
+    return narrow;
+}
+
 static bool set_types(TwThroughputRow *row, const Columns *c, Engine engine)
 {
     const char *given = text_of(c, "weight_dtype"), *weights = tw_throughput_type(given);
     bool oss = begins(row->model, "gpt-oss");
     if (!weights) return cannot(row, "weight_dtype \"%s\" is not modelled", given);
-    if (strcmp(weights, "bf16") == 0 || strcmp(weights, "fp8_block") == 0)
+    if (!oss) weights = weight_only(row, weights, engine);
+    if (strcmp(weights, "bf16") == 0 || strcmp(weights, "fp8_block") == 0 || holds(weights, "a16"))
         row->deploy.precision = weights;
     else if (strcmp(weights, "fp8") == 0)
         // Qwen's own release scales by blocks; NVIDIA's guides measure its per-tensor release

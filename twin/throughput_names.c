@@ -99,9 +99,12 @@ void tw_throughput_model(const char *given, char *part, size_t size)
 const char *tw_throughput_type(const char *given)
 {
     static const char *const known[][2] = {
-        {"bf16", "bf16"}, {"bfloat16", "bf16"},       {"fp16", "bf16"},   {"float16", "bf16"}, {"half", "bf16"},
-        {"fp8", "fp8"},   {"fp8-e4m3", "fp8"},        {"e4m3", "fp8"},    {"w8a8-fp8", "fp8"}, {"float8", "fp8"},
-        {"fp4", "fp4"},   {"fp8-block", "fp8_block"}, {"nvfp4", "nvfp4"}, {"mxfp4", "mxfp4"},
+        {"bf16", "bf16"},       {"bfloat16", "bf16"},  {"fp16", "bf16"},       {"float16", "bf16"},
+        {"half", "bf16"},       {"fp8", "fp8"},        {"fp8-e4m3", "fp8"},    {"e4m3", "fp8"},
+        {"w8a8-fp8", "fp8"},    {"float8", "fp8"},     {"fp4", "fp4"},         {"fp8-block", "fp8_block"},
+        {"nvfp4", "nvfp4"},     {"mxfp4", "mxfp4"},    {"int4", "w4a16"},      {"awq-int4", "w4a16"},
+        {"gptq-int4", "w4a16"}, {"int4-awq", "w4a16"}, {"int4-gptq", "w4a16"}, {"awq", "w4a16"},
+        {"gptq", "w4a16"},      {"w4a16", "w4a16"},    {"w8a16", "w8a16"},     {"fp8-w8a16", "w8a16"},
     };
     char text[32];
     tw_throughput_plain(given, text, sizeof text);

@@ -16,7 +16,8 @@ const char *tw_throughput_gpu(const char *given, const char **part);
 // the first ("deepseek-ai/DeepSeek-R1-0528": deepseek-v3, "Llama-3.3-70B-Instruct": llama-3.1-70b).
 void tw_throughput_model(const char *given, char *part, size_t size);
 
-// bf16, fp8, fp8_block, nvfp4, fp4 or mxfp4; NULL: a type of which nothing is known, integers too.
+// bf16, fp8, fp8_block, nvfp4, fp4, mxfp4, w4a16 (int4 of AWQ and GPTQ) or w8a16; NULL: a type of which nothing is
+// known.
 const char *tw_throughput_type(const char *given);
 
 // A word that says that nothing is drafted, or that does not say: "", "none ...", "no", "off", "unknown", "possible

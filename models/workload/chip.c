@@ -77,7 +77,7 @@ int tw_word_place(const char *word, const char *const *words)
     return -1;
 }
 
-const char *const tw_number_names[] = {"bf16", "fp8", "fp8_block", "fp4", "mxfp4", NULL};
+const char *const tw_number_names[] = {"bf16", "fp8", "fp8_block", "fp4", "mxfp4", "w4a16", "w8a16", NULL};
 const char *const tw_cache_names[] = {"bf16", "fp8", NULL};
 const char *const tw_attention_names[] = {"auto", "bf16", "fp8", "fp8_block", "fp4", NULL};
 
@@ -96,32 +96,39 @@ bool tw_number_find(const char *name, TwNumber *number)
 
 double tw_number_bytes(TwNumber number)
 {
-    static const double bytes[TW_NUMBERS] = {2.0, 1.0, 1.0, 0.5625, 0.53125};
+    static const double bytes[TW_NUMBERS] = {2.0, 1.0, 1.0, 0.5625, 0.53125, 0.515625, 1.0};
     assert(number >= 0 && number < TW_NUMBERS);
     return bytes[number];
 }
 
-TwNumber tw_mxfp4_computes(const TwAcceleratorRow *chip) { return chip->fp4_flops > 0.0 ? TW_FP8 : TW_BF16; }
+bool tw_number_weight_only(TwNumber number) { return number == TW_W4A16 || number == TW_W8A16; }
+
+TwNumber tw_number_computes(const TwAcceleratorRow *chip, TwNumber number)
+{
+    if (tw_number_weight_only(number)) return TW_BF16;
+    if (number == TW_MXFP4) return chip->fp4_flops > 0.0 ? TW_FP8 : TW_BF16;
+    return number;
+}
 
 bool tw_before_hopper(const TwAcceleratorRow *chip) { return !(chip->fp8_flops > 0.0); }
 
 TwMixedKernel tw_mixed_kernel(const TwAcceleratorRow *chip, TwMixedKernel asked)
 {
-    if (tw_mxfp4_computes(chip) != TW_BF16) return TW_MIXED_AUTO;
+    if (tw_number_computes(chip, TW_MXFP4) != TW_BF16) return TW_MIXED_AUTO;
     if (asked != TW_MIXED_AUTO) return asked;
     return tw_before_hopper(chip) ? TW_MIXED_MARLIN : TW_MIXED_TRITON;
 }
 
 double tw_chip_peak(const TwAcceleratorRow *chip, TwNumber number)
 {
-    if (number == TW_MXFP4) number = tw_mxfp4_computes(chip);
+    number = tw_number_computes(chip, number);
     if (number == TW_BF16) return chip->bf16_flops;
     return number == TW_FP4 ? chip->fp4_flops : chip->fp8_flops;
 }
 
 double tw_chip_flop_j(const TwAcceleratorRow *chip, TwNumber number)
 {
-    if (number == TW_MXFP4) number = tw_mxfp4_computes(chip);
+    number = tw_number_computes(chip, number);
     if (number == TW_BF16) return chip->bf16_j_per_flop;
     return number == TW_FP4 ? chip->fp4_j_per_flop : chip->fp8_j_per_flop;
 }

@@ -89,15 +89,18 @@ extern const char *const tw_prompt_kernels[];    // "auto" "flash" "triton", NUL
 
 // Number types of weights, activations and KV cache.
 // mxfp4: weights of 4 bits beside activations of 8 bits where the chip has fp4 units, of 16 bits where it has not.
-typedef enum TwNumber { TW_BF16, TW_FP8, TW_FP8_BLOCK, TW_FP4, TW_MXFP4, TW_NUMBERS } TwNumber;
+// w4a16 and w8a16: weights alone, of 4 bits with a scale for 128 of them (GPTQ, AWQ) or of 8 bits, widened to bf16 on
+// the way and multiplied there, on any chip.
+typedef enum TwNumber { TW_BF16, TW_FP8, TW_FP8_BLOCK, TW_FP4, TW_MXFP4, TW_W4A16, TW_W8A16, TW_NUMBERS } TwNumber;
 
 extern const char *const tw_number_names[], *const tw_cache_names[];    // NULL-ended; the former in this order
 extern const char *const tw_attention_names[];    // of attention's projections: "auto" and types, NULL-ended
-const char *tw_number_name(TwNumber number);      // "bf16" "fp8" "fp8_block" "fp4" "mxfp4"
+const char *tw_number_name(TwNumber number);
 bool tw_number_find(const char *name, TwNumber *number);
-double tw_number_bytes(TwNumber number);                // of one weight; fp4 with one scale byte per 16, mxfp4 per 32
-bool tw_before_hopper(const TwAcceleratorRow *chip);    // no fp8 units
-TwNumber tw_mxfp4_computes(const TwAcceleratorRow *chip);    // what mxfp4 weights are multiplied in
+double tw_number_bytes(TwNumber number);        // of one weight with its scale: a byte per 16 of fp4, per 32 of mxfp4
+bool tw_number_weight_only(TwNumber number);    // w4a16, w8a16
+bool tw_before_hopper(const TwAcceleratorRow *chip);                           // no fp8 units
+TwNumber tw_number_computes(const TwAcceleratorRow *chip, TwNumber number);    // what such weights are multiplied in
 // What auto stands for: Triton's kernel from Hopper on, Marlin's before; auto where the chip has fp4 units.
 TwMixedKernel tw_mixed_kernel(const TwAcceleratorRow *chip, TwMixedKernel asked);
 double tw_chip_peak(const TwAcceleratorRow *chip, TwNumber number);      // FLOP/s; 0: not supported, NaN: unknown

@@ -106,6 +106,7 @@ static bool read_bounds(TwKernelModel *model, const char *folder, TwError *error
     model->bound_flops[TW_FP4] = value[2];
     // fp8 units where there are fp4 ones
     model->bound_flops[TW_MXFP4] = value[2] > 0.0 ? value[1] : value[0];
+    model->bound_flops[TW_W4A16] = model->bound_flops[TW_W8A16] = value[0];
     model->bound_bandwidth = value[3];
     return ok;
 }
@@ -356,7 +357,8 @@ static const Table *table_of(const Table *tables, TwNumber number, bool *transfe
     static const TwNumber next[TW_NUMBERS][4] = {
         {TW_BF16, TW_FP8_BLOCK, TW_FP8, TW_FP8},   {TW_FP8, TW_FP8_BLOCK, TW_BF16, TW_BF16},
         {TW_FP8_BLOCK, TW_FP8, TW_BF16, TW_BF16},  {TW_FP4, TW_FP8_BLOCK, TW_FP8, TW_BF16},
-        {TW_MXFP4, TW_FP8_BLOCK, TW_FP8, TW_BF16},
+        {TW_MXFP4, TW_FP8_BLOCK, TW_FP8, TW_BF16}, {TW_BF16, TW_BF16, TW_BF16, TW_BF16},
+        {TW_BF16, TW_BF16, TW_BF16, TW_BF16},
     };
     for (int i = 0; i < 4; i++) {
         const Table *table = &tables[next[number][i]];
@@ -472,9 +474,39 @@ static TwKernelCost by_time(const TwKernelModel *model, const TwKernelShape *sha
 
 static int engine_of(const TwKernelShape *s) { return tw_dense_engine(s->engine) == TW_ENGINE_VLLM ? VLLM : TRTLLM; }
 
+// Share of the bf16 peak that Marlin's kernels reach, which Hopper's wgmma does not serve: published on A100 and H100
+// (docs/calibration.md, "Engine"); after Hopper as many FLOP a cycle of a processor, whose peak is twice as many.
+static double marlin_u(const TwKernelModel *model)
+{
+    const double ampere = 0.452, hopper = 0.257;
+    if (tw_before_hopper(&model->chip)) return ampere;
+    return model->chip.fp4_flops > 0.0 ? 0.5 * hopper : hopper;
+}
+
+// Weights alone are narrow (docs/calibration.md, "Engine"): read as a bf16 product of as many bytes reads its own,
+// widened and multiplied in bf16, beside the reads by Marlin, after them by Machete, Hopper's.
+static TwKernelCost query_weight_only(const TwKernelModel *model, const TwKernelShape *s)
+{
+    const double machete_u = 0.70;
+    double e = tw_number_bytes(s->number);
+    TwOpCost op = {2.0 * s->m * s->n * s->k, s->n * s->k * e + 2.0 * s->m * (s->n + s->k)};
+    TwOpCost read = {0.0, s->n * s->k * e};
+    const Table *table = &model->gemm[engine_of(s) == VLLM && model->gemm[VLLM][TW_BF16].have ? VLLM : TRTLLM][TW_BF16];
+    Bounds bounds = bounds_of(model, s->number);
+    TwKernelCost cost = table->have
+                            ? by_utilisation(model, s, table, true, read, s->number, s->m, 0.5 * e * s->n, s->k, s->m)
+                            : roofline(model, s, read, s->m);
+    bool machete = !tw_before_hopper(&model->chip) && !(model->chip.fp4_flops > 0.0);
+    double u = machete ? machete_u : marlin_u(model), compute_s = op.flop / (u * bounds.flops);
+    cost.t_s = machete ? cost.t_s + compute_s : fmax(cost.t_s, cost.t0_s + compute_s);
+    cost.flop = op.flop, cost.bytes = op.bytes;
+    return finish(model, s, cost, bounds, cost.t0_s, s->m);
+}
+
 static TwKernelCost query_gemm(const TwKernelModel *model, const TwKernelShape *s)
 {
     bool carried;
+    if (tw_number_weight_only(s->number)) return query_weight_only(model, s);
     TwOpCost op = tw_op_gemm(s->m, s->n, s->k, tw_number_bytes(s->number));
     bool vllm = engine_of(s) == VLLM && model->gemm[VLLM][s->number].have;
     const Table *table = table_of(model->gemm[vllm ? VLLM : TRTLLM], s->number, &carried);
@@ -519,17 +551,11 @@ static double dim_excess(const TwKernelModel *model, const TwKernelShape *s)
     return 1.0;
 }
 
-// Share of the bf16 peak of a kernel that Hopper's wgmma does not serve, given there: as many FLOP a cycle of a
-// processor before it, whose peak is half as many.
-static double without_wgmma(const TwKernelModel *model, double hopper_u)
-{
-    return tw_before_hopper(&model->chip) ? 2.0 * hopper_u : hopper_u;
-}
-
 // vLLM's unified Triton kernel with 16 query rows a program (docs/calibration.md, "Engine"): too few for wgmma.
 static TwKernelCost unified_prefill(const TwKernelModel *model, const TwKernelShape *s, TwOpCost op)
 {
-    double u = without_wgmma(model, 0.060);
+    // as many FLOP a cycle of a processor before wgmma, whose peak is half as many
+    double u = tw_before_hopper(&model->chip) ? 0.120 : 0.060;
     TwKernelShape wide = *s;
     wide.number = TW_BF16;    // a cache of 8 bits is widened on the way
     Bounds bounds = bounds_of(model, wide.number);
@@ -636,13 +662,25 @@ static TwKernelCost experts_by_table(const TwKernelModel *model, const TwKernelS
                           log2(s->experts / s->ep * expert), log2(expert), s->m);
 }
 
-// mxfp4 experts multiplied in bf16 (docs/calibration.md, "Engine"): Triton's kernel by its published share of the
-// roofline, Marlin's by the table of bf16 experts for what it reads and by its own published rate for what it computes.
+// Rows of an expert that Marlin's kernel takes at a time, by those that all tokens' choices would give each of a GPU's
+// experts (fused_marlin_moe.py).
+static double marlin_block(double rows)
+{
+    static const double block[] = {8.0, 16.0, 32.0, 48.0, 64.0};
+    int i = 0;
+    while (i < 4 && rows / block[i] >= 0.9) i++;
+    return block[i];
+}
+
+// Narrow experts multiplied in bf16 (docs/calibration.md, "Engine"): Triton's kernel of mxfp4 by its published share of
+// the roofline, Marlin's by the table of bf16 experts for what it reads and by its own published rate for what it
+// computes.
 static TwKernelCost query_mixed(const TwKernelModel *model, TwKernelShape s)
 {
-    const double triton_u = 0.49, marlin_hopper_u = 0.257;
-    TwMixedKernel kernel = tw_mixed_kernel(&model->chip, s.mixed);
-    tw_kernel_padded(kernel, s.tp, &s.hidden, &s.inter);
+    const double triton_u = 0.49;
+    bool mxfp4 = s.number == TW_MXFP4;
+    TwMixedKernel kernel = mxfp4 ? tw_mixed_kernel(&model->chip, s.mixed) : TW_MIXED_MARLIN;
+    if (mxfp4) tw_kernel_padded(kernel, s.tp, &s.hidden, &s.inter);
     double e = tw_number_bytes(s.number);
     TwOpCost op = tw_op_moe_mixed(s.m, s.hidden, s.inter, s.experts, s.top_k, s.tp, s.ep, e, 2.0);
     const Table *table = &model->moe[TW_BF16];
@@ -653,11 +691,13 @@ static TwKernelCost query_mixed(const TwKernelModel *model, TwKernelShape s)
         cost.t_s = t0 + tw_op_bound_s(op, bounds.flops, bounds.bandwidth) / triton_u;
         return finish(model, &s, cost, bounds, t0, s.m);
     }
-    // the table for what is read; FLOP by its own rate
-    double u = without_wgmma(model, marlin_hopper_u);
+    // the table for what is read; FLOP by its own rate, rows of an expert filled up to a block
     TwKernelCost cost = experts_by_table(model, &s, table, true, (TwOpCost){0.0, op.bytes});
-    cost.flop = op.flop;
-    cost.t_s = fmax(cost.t_s, t0 + op.flop / (u * bounds.flops));
+    double rows = s.m * s.top_k / s.ep, active = tw_op_active_experts(s.experts, s.top_k, s.m, s.ep);
+    double block = marlin_block(s.m * s.top_k * s.ep / s.experts);
+    double filled = fmax(active * block, rows + 0.5 * active * block);
+    cost.flop = op.flop * filled / rows;
+    cost.t_s = fmax(cost.t_s, t0 + cost.flop / (marlin_u(model) * bounds.flops));
     return finish(model, &s, cost, bounds, t0, s.m);
 }
 
@@ -763,12 +803,10 @@ static TwKernelCost query_moe(const TwKernelModel *model, const TwKernelShape *s
     // Triton's kernel takes both scalings of fp8, and as long; per tensor it is in no table (docs/calibration.md)
     if (of.engine == TW_ENGINE_VLLM && s->number == TW_FP8 && (triton || model->hopper)) of.number = TW_FP8_BLOCK;
     s = &of;
-    if (s->brought && s->number != TW_MXFP4) return query_brought(model, s);
+    if (s->brought && s->number < TW_MXFP4) return query_brought(model, s);
     double e = tw_number_bytes(s->number), activation = e;
-    if (s->number == TW_MXFP4) {
-        if (tw_mxfp4_computes(&model->chip) == TW_BF16) return query_mixed(model, *s);
-        activation = 1.0;
-    }
+    if (s->number != TW_BF16 && tw_number_computes(&model->chip, s->number) == TW_BF16) return query_mixed(model, *s);
+    if (s->number == TW_MXFP4) activation = 1.0;
     TwOpCost op = tw_op_moe_mixed(s->m, s->hidden, s->inter, s->experts, s->top_k, s->tp, s->ep, e, activation);
     const Table *table = table_of(model->moe, s->number, &carried);
     if (!table) return roofline(model, s, op, s->m);

@@ -115,15 +115,20 @@ static bool check_shapes(const TwStepSpec *spec, TwError *error)
 static bool check_chip(const TwAcceleratorRow *chip, const TwCompose *c, TwError *error)
 {
     const TwNumber used[] = {TW_BF16, c->linear, c->projection, c->output, c->expert, c->cache, c->prefill};
-    static const char *const peaks[TW_NUMBERS] = {"bf16_flops", "fp8_flops", "fp8_flops", "fp4_flops", "bf16_flops"};
-    static const char *const energies[TW_NUMBERS] = {"bf16_j_per_flop", "fp8_j_per_flop", "fp8_j_per_flop",
-                                                     "fp4_j_per_flop", "bf16_j_per_flop"};
+    static const char *const peaks[TW_NUMBERS] = {"bf16_flops", "fp8_flops",  "fp8_flops", "fp4_flops",
+                                                  "bf16_flops", "bf16_flops", "bf16_flops"};
+    static const char *const energies[TW_NUMBERS] = {"bf16_j_per_flop", "fp8_j_per_flop",  "fp8_j_per_flop",
+                                                     "fp4_j_per_flop",  "bf16_j_per_flop", "bf16_j_per_flop",
+                                                     "bf16_j_per_flop"};
     for (size_t i = 0; i < sizeof used / sizeof *used; i++) {
         double peak = tw_chip_peak(chip, used[i]);
         if (isnan(peak)) return tw_fail(error, TW_BAD_INPUT, "%s of the accelerator is unknown", peaks[used[i]]);
         if (!(peak > 0.0))
-            return tw_fail(error, TW_BAD_INPUT, "the accelerator does not support %s (its %s is 0)",
-                           tw_number_name(used[i]), peaks[used[i]]);
+            return tw_fail(error, TW_BAD_INPUT, "the accelerator does not support %s (its %s is 0)%s",
+                           tw_number_name(used[i]), peaks[used[i]],
+                           i > 4                            ? ""
+                           : tw_number_bytes(used[i]) < 1.0 ? "; weights alone can be of 4 bits: w4a16"
+                                                            : "; weights alone can be of 8 bits: w8a16");
         if (!(tw_chip_flop_j(chip, used[i]) > 0.0))
             return tw_fail(error, TW_BAD_INPUT, "%s of the accelerator is unknown", energies[used[i]]);
     }

@@ -131,7 +131,7 @@ expect 3 "expected at most the 16 that fit" "$TOKENWORKS" run "$mixed" --set wor
 expect 3 "no room for a replica of 4 GPUs" "$TOKENWORKS" run "$mixed" --set 'workload.pools.0.racks=["hopper"]' --set workload.pools.0.prefill.replicas=8
 expect 3 "need 5 NVLink domains of 8, expected at most the 4" "$TOKENWORKS" run "$mixed" --set workload.pools.2.pipeline_parallel=5
 expect 3 "expected no more than the 8 of an NVLink domain" "$TOKENWORKS" run "$mixed" --set workload.pools.2.tensor_parallel=12
-expect 3 "does not support fp4" "$TOKENWORKS" run "$mixed" --set workload.pools.0.prefill.precision=fp4
+expect 3 "does not support fp4 (its fp4_flops is 0); weights alone can be of 4 bits: w4a16" "$TOKENWORKS" run "$mixed" --set workload.pools.0.prefill.precision=fp4
 expect 3 "does not exist" "$TOKENWORKS" run "$facilities/hopper_hall.cfg" --set workload.trace=nothing.csv
 
 # intervals that the clock cannot tell from nothing, spans beyond it

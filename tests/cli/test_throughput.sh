@@ -51,6 +51,25 @@ ours = {r["case"]: r["ours"] for r in o["rows"]}
 assert ours[name + "1"] == ours[name + "2"] > 0, ours
 ' || fail "wrong cells and the words of others"
 
+# weights of a type that the chip does not multiply: alone under vLLM, told; not under TensorRT-LLM
+cat > "$folder/t.csv" << 'END'
+id,model_id,gpu,n_gpus,weight_dtype,engine,tp,mode,isl,osl,concurrency,token_def,tokens_per_s,quality
+bf16,qwen3-32b,A100-SXM-80,2,bf16,vllm 0.11.0,2,closed_loop,1000,100,4,output,800,B
+int4,qwen3-32b,A100-SXM-80,2,AWQ-INT4,vllm 0.11.0,2,closed_loop,1000,100,4,output,800,B
+fp8,qwen3-32b,A100-SXM-80,2,fp8,vllm 0.11.0,2,closed_loop,1000,100,4,output,800,B
+fp4,qwen3-32b,H100-SXM,2,nvfp4,vllm 0.11.0,2,closed_loop,1000,100,4,output,800,B
+trt,qwen3-32b,A100-SXM-80,2,fp8,TensorRT-LLM 1.0,2,closed_loop,1000,100,4,output,800,B
+END
+"$program" validate throughput "$folder/t.csv" --json 2> /dev/null | python3 -c '
+import json, sys
+o = json.load(sys.stdin)
+row = {r["case"]: r for r in o["rows"] if r["unit"] == "tokens/s"}
+assert [s["case"] for s in o["skipped"]] == ["trt"] and "does not support fp8" in o["skipped"][0]["reason"], o["skipped"]
+assert row["bf16"]["ours"] < row["fp8"]["ours"] < row["int4"]["ours"] < row["fp4"]["ours"], row
+assert " w4a16 " in row["int4"]["what"] and " w8a16 " in row["fp8"]["what"] and " w4a16 " in row["fp4"]["what"], row
+assert any("w8a16 of fp8" in n for n in map(str, o["notes"])), o["notes"]
+' || fail "weights alone"
+
 # a round of MLPerf brings its checkpoint, kernels and batches
 cat > "$folder/t.csv" << 'END'
 id,source_id,model_id,gpu,n_gpus,weight_dtype,engine,tp,ep,parallel_note,mode,osl,len_dist,token_def,tokens_per_s,quality
