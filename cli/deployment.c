@@ -84,8 +84,6 @@ bool tw_cli_deployment(const TwOptions *o, TwDeploySpec *spec, int *status)
         !tw_cli_word(o, TW_ON_ATTENTION, "attention-precision", tw_attention_names, &attention) ||
         !tw_cli_word(o, TW_ON_OUTPUT, "output-precision", tw_attention_names, &output))
         return false;
-    static const char *const of_fp4[] = {"attention-precision", "output-precision", NULL};
-    if (number != TW_FP4 && tw_options_idle(o, "weights other than fp4", of_fp4)) return false;
     if (!part_file(o->serving[TW_ON_CHIP], "an accelerator", status) ||
         !part_file(o->serving[TW_ON_MODEL], "a model", status))
         return false;

@@ -207,7 +207,8 @@ static const struct {
       "cache: bf16 or fp8; default: bf16 beside bf16, w4a16 and w8a16, else fp8"},
      SERVING + TW_ON_CACHE},
     {{"attention-precision", 0, "TYPE", TW_STEP | TW_SERVE,
-      "of attention's projections: bf16, fp8, fp8_block or fp4; auto (default): as the released weights have them"},
+      "of attention's projections: bf16, fp8, fp8_block or fp4; auto (default): of fp4 as released, else as "
+      "--precision"},
      SERVING + TW_ON_ATTENTION},
     {{"output-precision", 0, "TYPE", TW_STEP | TW_SERVE,
       "the same of attention's output projection alone: DeepSeek's newer fp4 releases have it in fp4"},

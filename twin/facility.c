@@ -276,9 +276,9 @@ static const TwKind operations_kind = {"operations", NULL, NULL, 0, operations_c
     WORD(TwPoolRow, precision, "fp8", tw_number_names, "weights"),                                                     \
         WORD(TwPoolRow, kv_precision, "bf16", tw_cache_names, "key-value cache"),                                      \
         WORD(TwPoolRow, attention_precision, "auto", tw_attention_names,                                               \
-             "attention's projections; auto: as the released weights have them"),                                      \
+             "attention's projections; auto: of fp4 as released, else as precision"),                                  \
         WORD(TwPoolRow, output_precision, "auto", tw_attention_names,                                                  \
-             "attention's output projection; auto: as attention_precision says, or as released"),                      \
+             "attention's output projection; auto: as attention_precision says, or as that"),                          \
         WORD(TwPoolRow, kernels, "trtllm", tw_kernel_engines, "whose kernels products, attention and experts run on"), \
         WORD(TwPoolRow, sampler, "argmax", tw_sampler_names,                                                           \
              "how tokens are chosen: argmax (greedy, temperature), top-p or top-k by sort (vLLM) or rejection"),       \

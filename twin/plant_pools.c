@@ -105,14 +105,8 @@ static bool compile_step(TwPlant *plant, const TwPoolRow *row, const TwNode *poo
 }
 
 // Settings of a pool that do nothing beside what else it has.
-static void warn_idle(const TwNode *node, const char *precision, const TwModelRow *model, const TwEngineSpec *engine,
-                      TwErrors *errors)
+static void warn_idle(const TwNode *node, const TwModelRow *model, const TwEngineSpec *engine, TwErrors *errors)
 {
-    static const char *const of_fp4[] = {"attention_precision", "output_precision"};
-    for (int i = 0; i < 2 && strcmp(precision, "fp4") != 0; i++)
-        if (tw_node_given(node, of_fp4[i]))
-            tw_node_warn(node, of_fp4[i], errors, "does nothing with precision = \"%s\", expected fp4", precision);
-
     static const char *const of_experts[] = {"moe_imbalance", "routing_zipf", "redundant_experts"};
     for (int i = 0; i < 3 && model->experts < 1; i++)
         if (tw_node_given(node, of_experts[i]))
@@ -432,7 +426,7 @@ static bool check_engine(const Draft *d, const TwEngineSpec *engine, const TwPoo
                       d->own.parallel.ranks, spec->max_sequences, TW_LIST_MOST);
         return false;
     }
-    warn_idle(d->node, d->own.row.precision, &d->model, engine, d->errors);
+    warn_idle(d->node, &d->model, engine, d->errors);
     warn_idle_events(d->node, d->own.row.router, engine, &spec->routing, d->errors);
     tw_warn_idle_gaps(d->plant, d->pool, &d->own.row, d->node, d->errors);
     if (tw_traffic_images(d->pool->traffic) && engine->encode_s <= 0.0)

@@ -153,6 +153,10 @@ static bool set_types(TwThroughputRow *row, const Columns *c, Engine engine)
 {
     const char *given = text_of(c, "weight_dtype"), *weights = tw_throughput_type(given);
     bool oss = begins(row->model, "gpt-oss");
+    if (!given[0]) {
+        weights = oss ? "mxfp4" : begins(row->model, "deepseek") || begins(row->model, "kimi") ? "fp8" : "bf16";
+        assume(row, "%s weights, as released", weights);
+    }
     if (!weights) return cannot(row, "weight_dtype \"%s\" is not modelled", given);
     if (!oss) weights = weight_only(row, weights, engine);
     if (strcmp(weights, "bf16") == 0 || strcmp(weights, "fp8_block") == 0 || holds(weights, "a16"))

@@ -71,12 +71,14 @@ const char *tw_throughput_gpu(const char *given, const char **part)
 void tw_throughput_model(const char *given, char *part, size_t size)
 {
     // what releases add to the name of an architecture
-    static const char *const tails[] = {"-instruct", "-chat", "-hf", "-fp8", "-fp4", "-nvfp4", "-bf16", "-v0.1"};
+    static const char *const tails[] = {"-instruct", "-chat", "-hf",  "-fp8",  "-fp4",   "-nvfp4",
+                                        "-bf16",     "-v0.1", "-awq", "-gptq", "-w4a16", "-thinking",
+                                        "-0905",     "-v0.3", "-it",  "-2501"};
     static const char *const same[][2] = {
-        {"deepseek-r1", "deepseek-v3"},
-        {"deepseek-v3-0324", "deepseek-v3"},
-        {"deepseek-v3.1", "deepseek-v3"},
-        {"llama-3.3-70b", "llama-3.1-70b"},
+        {"deepseek-r1", "deepseek-v3"},   {"deepseek-v3-0324", "deepseek-v3"},
+        {"deepseek-v3.1", "deepseek-v3"}, {"llama-3.3-70b", "llama-3.1-70b"},
+        {"glm-4.6", "glm-4.5"},           {"glm-4.7", "glm-4.5"},
+        {"minimax-m2.1", "minimax-m2"},   {"qwq-32b", "qwen2.5-32b"},
     };
     const char *slash = strrchr(given, '/');
     char text[96];

@@ -59,6 +59,7 @@ int4,qwen3-32b,A100-SXM-80,2,AWQ-INT4,vllm 0.11.0,2,closed_loop,1000,100,4,outpu
 fp8,qwen3-32b,A100-SXM-80,2,fp8,vllm 0.11.0,2,closed_loop,1000,100,4,output,800,B
 fp4,qwen3-32b,H100-SXM,2,nvfp4,vllm 0.11.0,2,closed_loop,1000,100,4,output,800,B
 trt,qwen3-32b,A100-SXM-80,2,fp8,TensorRT-LLM 1.0,2,closed_loop,1000,100,4,output,800,B
+none,Qwen/QwQ-32B-AWQ,A100-SXM-80,2,,vllm 0.11.0,2,closed_loop,1000,100,4,output,800,B
 END
 "$program" validate throughput "$folder/t.csv" --json 2> /dev/null | python3 -c '
 import json, sys
@@ -67,6 +68,8 @@ row = {r["case"]: r for r in o["rows"] if r["unit"] == "tokens/s"}
 assert [s["case"] for s in o["skipped"]] == ["trt"] and "does not support fp8" in o["skipped"][0]["reason"], o["skipped"]
 assert row["bf16"]["ours"] < row["fp8"]["ours"] < row["int4"]["ours"] < row["fp4"]["ours"], row
 assert " w4a16 " in row["int4"]["what"] and " w8a16 " in row["fp8"]["what"] and " w4a16 " in row["fp4"]["what"], row
+assert " qwen2.5-32b bf16 " in row["none"]["what"], row["none"]
+assert any("bf16 weights, as released" in n for n in map(str, o["notes"])), o["notes"]
 assert any("w8a16 of fp8" in n for n in map(str, o["notes"])), o["notes"]
 ' || fail "weights alone"
 

@@ -43,6 +43,28 @@ static void shapes_reproduce_published_sizes(void)
         CHECK(row.dense_layers + row.moe_layers == row.layers);
         tw_config_destroy(config);
     }
+    // whose cards round, or count a layer of multi-token prediction too
+    static const struct {
+        const char *name;
+        double billions;
+        int64_t kv_bytes;
+    } carded[] = {
+        {"kimi-k2", 1000, 70272},      {"glm-4.5", 355, 376832},     {"glm-4.5-air", 106, 188416},
+        {"minimax-m2", 230, 253952},   {"qwen2.5-7b", 7.61, 57344},  {"qwen2.5-32b", 32.5, 262144},
+        {"qwen2.5-72b", 72.7, 327680}, {"mistral-7b", 7.25, 131072}, {"mistral-small-24b", 23.6, 163840},
+        {"gemma-3-27b", 27.0, 507904},
+    };
+    for (size_t i = 0; i < sizeof carded / sizeof *carded; i++) {
+        TwModelRow row;
+        TwConfig *config;
+        CHECK(read_part(&tw_model_kind, carded[i].name, &row, &config));
+        if (!config) continue;
+        CHECK_NEAR(tw_model_parameters(&row) / (carded[i].billions * 1e9), 1.0, 0.03);
+        CHECK_NEAR(tw_model_parameters(&row) / row.parameters, 1.0, 1e-4);
+        CHECK(2.0 * tw_model_kv_elements(&row, 1) == carded[i].kv_bytes);
+        CHECK(row.dense_layers + row.moe_layers == row.layers);
+        tw_config_destroy(config);
+    }
 }
 
 // Every chip part opens and a step on it is made; chips with tables of their own say published, others transferred. A
