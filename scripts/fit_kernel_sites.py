@@ -6,7 +6,8 @@ usage: fit_kernel_sites.py FOLDER_OF_KERNEL_TABLES [CALIBRATION_FOLDER]
 The tables are <chip>_moe.csv.gz with their README. A site is engine, type, routing, hidden, inter, experts, top k, tp, ep. Of
 the kernels that a table lists for the same shape an engine is taken to choose the fastest. The ratio at a node is the
 geometric mean over the token counts within an octave of it. A row of hidden 0 is the median over all sites of an
-engine: for sites that are in no table. TensorRT-LLM has none, the fit is of its rows.
+engine: for sites that are in no table. TensorRT-LLM has one only where more than a fifth of the curves under the fit
+were timed untuned, else the fit is of its rows.
 """
 import collections, csv, gzip, math, os, sys
 
@@ -82,7 +83,60 @@ def median(values):
     return values[n // 2] if n % 2 else 0.5 * (values[n // 2 - 1] + values[n // 2])
 
 
-def make(chip):
+SITE = ("hidden", "inter", "experts", "topk", "tp", "ep")
+# chips of one kernel and, but for fp4's peak, one speed
+SIBLINGS = ("b200_sxm", "gb200", "b300_sxm", "gb300")
+TUNED_TOKENS = range(32, 2049)
+UNTUNED = 1.12    # the ratios have a gap there, or their least
+
+
+def tuned_times():
+    """{chip: {(type, routing, site): {tokens: us}}}, {(chip, type): share}: what stands for curves of TensorRT-LLM's
+    CUTLASS experts that were timed untuned (docs/calibration.md, "The tables"), and the share of such curves. They take
+    UNTUNED times as long as on the quickest sibling, over what this chip takes in the median; the times of the tuned
+    siblings stand for them, by the chips' median ratio at each token count."""
+    curve = {chip: collections.defaultdict(dict) for chip in SIBLINGS}
+    for chip in SIBLINGS:
+        path = os.path.join(tables, chip + "_moe.csv.gz")
+        if not os.path.exists(path):
+            return {}, {}
+        for r in rows_of(path, gzip.open):
+            if r["gated"] == "1" and r["kernel"] == "cutlass" and r["engine"].startswith("trtllm"):
+                site = tuple(int(r[k]) for k in SITE)
+                curve[chip][r["dtype"], r["routing"], site][int(r["tokens"])] = float(r["t_us"])
+    shared = [key for key in curve[SIBLINGS[0]] if all(key in curve[c] for c in SIBLINGS)]
+    ratio = {chip: {} for chip in SIBLINGS}
+    for key in shared:
+        at = [t for t in TUNED_TOKENS if all(t in curve[c][key] for c in SIBLINGS)]
+        for chip in SIBLINGS if at else ():
+            ratio[chip][key] = median([curve[chip][key][t] / min(curve[c][key][t] for c in SIBLINGS) for t in at])
+    usual = {(chip, kind): median([v for key, v in ratio[chip].items() if key[0] == kind])
+             for chip in SIBLINGS for kind in {key[0] for key in ratio[chip]}}
+    slow = {chip: {key for key, v in ratio[chip].items() if v > UNTUNED * usual[chip, key[0]]} for chip in SIBLINGS}
+    over = collections.defaultdict(list)
+    for key in shared:
+        quick = [c for c in SIBLINGS if key not in slow[c]]
+        for a in quick:
+            for b in quick:
+                for t, us in curve[a][key].items():
+                    if t in curve[b][key]:
+                        over[a, b, key[0], t].append(us / curve[b][key][t])
+    over = {key: median(v) for key, v in over.items()}
+    instead, share = {chip: {} for chip in SIBLINGS}, {}
+    for chip in SIBLINGS:
+        for key in slow[chip]:
+            others = [c for c in SIBLINGS if key not in slow[c]]
+            instead[chip][key] = {t: median([us[t] * over[chip, c, key[0], t] for c, us in near])
+                                  for t in curve[chip][key]
+                                  if (near := [(c, curve[c][key]) for c in others if t in curve[c][key]])}
+        for kind in sorted({key[0] for key in ratio[chip]}):
+            every = sum(key[0] == kind for key in ratio[chip])
+            share[chip, kind] = sum(key[0] == kind for key in slow[chip]) / every
+            print(f"{chip} {kind}: {100 * share[chip, kind]:.0f} % of {every} curves untuned")
+    return instead, share
+
+
+def make(chip, instead, share):
     folder = os.path.join(calibration, chip)
     grid, (flops, bandwidth) = grids(folder), bounds(folder)
     best = {}
@@ -90,8 +144,12 @@ def make(chip):
         kind = r["dtype"]
         if r["gated"] != "1" or kind not in grid:
             continue
+        site = tuple(int(r[k]) for k in SITE)
+        tuned = {}
+        if r["kernel"] == "cutlass" and r["engine"].startswith("trtllm"):
+            tuned = instead.get(chip, {}).get((kind, r["routing"], site), {})
         # marked rows are artefacts of the collection; minlat is TensorRT-LLM's low-latency mode, not chosen by itself
-        if r["flag"] or r["kernel"] == "cutlass_minlat":
+        if r["flag"] and int(r["tokens"]) not in tuned or r["kernel"] == "cutlass_minlat":
             continue
         engine, routing = r["engine"].split("-")[0], ROUTINGS[r["routing"]]
         # a kernel four to six times slower than Triton's, which vLLM takes there
@@ -100,9 +158,8 @@ def make(chip):
         # TensorRT-LLM's kernels take the tokens of their own experts, vLLM's pass all of them: balance shows in the former
         if routing == "balanced" and (engine != "trtllm" or r["ep"] == "1"):
             continue
-        site = tuple(int(r[k]) for k in ("hidden", "inter", "experts", "topk", "tp", "ep"))
         key = engine, kind, routing, site, int(r["tokens"])
-        t = float(r["t_us"])
+        t = tuned.get(int(r["tokens"]), float(r["t_us"]))
         best[key] = min(best.get(key, t), t)
     ratio = collections.defaultdict(dict)
     for (engine, kind, routing, site, tokens), t in best.items():
@@ -121,7 +178,7 @@ def make(chip):
                 t / 2 <= m <= 2 * t for m in at))) else known[-1]) for i, v in enumerate(node)]
             lines.append(f"{engine},{kind},{routing}," + ",".join(map(str, site)) + "," + ",".join(f"{v:.3g}" for v in node))
     for (engine, kind), at in sorted(every.items()):
-        if engine != "trtllm":
+        if engine != "trtllm" or share.get((chip, kind), 0.0) > 0.2:
             lines.append(f"{engine},{kind},skewed,0,0,0,0,0,0," + ",".join(f"{median(at[n]):.3g}" for n in NODES))
     with open(folder + "/moe_sites.csv", "w") as out:
         out.write("# from measurements published in ai-dynamo/aiconfigurator (Apache-2.0, NVIDIA), commit 095f58a, by "
@@ -161,7 +218,8 @@ def make_dims(chip):
                 out.write(f"{kind},{dim}," + ",".join(f"{median(v):.3g}" for v in node) + "\n")
 
 
+tuned = tuned_times()
 for name in sorted(os.listdir(calibration)):
     if os.path.exists(os.path.join(tables, name + "_moe.csv.gz")):
-        make(name)
+        make(name, *tuned)
         make_dims(name)

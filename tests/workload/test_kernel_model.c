@@ -597,6 +597,37 @@ static void experts_by_engine_and_routing(void)
     chip_close(&h100);
 }
 
+// Blackwell's chips run one kernel at one speed: rows of theirs that were timed untuned would take up to twice as long
+// (docs/calibration.md, "The tables"). Of a model that is in no table, too.
+static void tuned_experts_of_blackwell(void)
+{
+    static const char *const name[] = {"b200_sxm", "gb200", "b300_sxm", "gb300"};
+    static const struct {
+        double hidden, inter, experts, top_k;
+    } model[] = {{7168, 2048, 256, 8}, {4096, 1536, 128, 8}, {2048, 768, 128, 8},  {5120, 8192, 128, 1},
+                 {4096, 14336, 8, 2},  {5120, 8192, 16, 1},  {6144, 2560, 160, 8}, {5000, 2000, 64, 6}};
+    Chip chip[4];
+    for (int c = 0; c < 4; c++) chip[c] = chip_open(name[c]);
+    double worst = 1.0;
+    for (size_t m = 0; m < sizeof model / sizeof *model; m++)
+        for (int cut = 0; cut < 4; cut++)
+            for (int split = 0; split < 2; split++)
+                for (double tokens = 64.0; tokens <= 1024.0; tokens *= 4.0) {
+                    TwKernelShape moe = {
+                        .op = TW_KERNEL_MOE, .engine = TW_ENGINE_TRTLLM, .number = TW_FP4, .m = tokens};
+                    moe.hidden = model[m].hidden, moe.inter = model[m].inter, moe.top_k = model[m].top_k;
+                    moe.experts = model[m].experts, moe.tp = split ? 1 << cut : 1, moe.ep = split ? 1 : 1 << cut;
+                    double least = INFINITY, most = 0.0;
+                    for (int c = 0; c < 4; c++) {
+                        least = fmin(least, us(&chip[c], moe));
+                        most = fmax(most, us(&chip[c], moe));
+                    }
+                    worst = fmax(worst, most / least);
+                }
+    CHECK(worst < 1.25);
+    for (int c = 0; c < 4; c++) chip_close(&chip[c]);
+}
+
 // Prompts under vLLM's unified Triton kernel: 59 TFLOP/s on an H100, as many FLOP a cycle of a processor on an A100.
 static void unified_prompts(void)
 {
@@ -862,6 +893,7 @@ int main(void)
     sums_agree_with_public_rows();
     bad_sites_are_named();
     experts_by_engine_and_routing();
+    tuned_experts_of_blackwell();
     triton_experts_of_blackwell();
     cutedsl_is_as_published();
     deepgemm_is_as_published();
