@@ -84,3 +84,14 @@ double tw_sketch_share_below(const TwSketch *sketch, double value)
     double part = high > low ? fmin(fmax((value - low) / (high - low), 0.0), 1.0) : 1.0;
     return ((double)below + part * (double)sketch->bucket[at]) / (double)sketch->count;
 }
+
+double tw_sketch_value_at(const TwSketch *sketch, double share)
+{
+    if (sketch->count == 0) return NAN;
+    double left = fmin(fmax(share, 0.0), 1.0) * (double)sketch->count;
+    int i = 0;
+    while (i < TW_SKETCH_BUCKETS - 1 && left > (double)sketch->bucket[i]) left -= (double)sketch->bucket[i++];
+    if (sketch->bucket[i] == 0) return i ? tw_sketch_bound(i - 1) : 0.0;
+    double low = i ? tw_sketch_bound(i - 1) : 0.0, high = fmin(tw_sketch_bound(i), sketch->max);
+    return low + (high - low) * left / (double)sketch->bucket[i];
+}

@@ -51,3 +51,5 @@ void tw_sketch_merge(TwSketch *into, const TwSketch *from);
 double tw_sketch_quantile(const TwSketch *sketch, double q);    // NaN when empty
 double tw_sketch_mean(const TwSketch *sketch);
 double tw_sketch_share_below(const TwSketch *sketch, double value);    // in [0, 1]; NaN when empty
+// The value that so large a share lies below by tw_sketch_share_below, whose inverse it is; NaN when empty.
+double tw_sketch_value_at(const TwSketch *sketch, double share);

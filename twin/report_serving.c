@@ -55,8 +55,11 @@ static void add_fidelity(TwReport *report, const TwState *state)
         snprintf(path, sizeof path, "sampling.%s.simulated", name);
         tw_report_add(report, path, "", "of them simulated", simulated);
         for (int h = 0; h < TW_HEADLINES; h++) {
+            snprintf(path, sizeof path, "sampling.%s.correction_%s", name, tw_headline_names[h]);
+            tw_report_add(report, path, "1", "what all cells are estimated to have beyond what is told",
+                          tw_over(spread[h].mean - spread[h].counted, spread[h].counted));
             snprintf(path, sizeof path, "sampling.%s.interval_%s", name, tw_headline_names[h]);
-            tw_report_add(report, path, "1", "half its 95 % interval, relative",
+            tw_report_add(report, path, "1", "half the 95 % interval of that estimate, relative",
                           tw_over(spread[h].half_width, spread[h].mean));
         }
     }

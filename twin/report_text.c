@@ -102,6 +102,20 @@ static void head(FILE *f, const TwReport *r, const TwPlant *plant)
             100.0 * tw_report_value(r, "fidelity_error.output_tokens"),
             100.0 * tw_report_value(r, "fidelity_error.joules"), 100.0 * tw_report_value(r, "fidelity_error.ttft_p99"),
             100.0 * tw_report_value(r, "fidelity_error.tpot_p99"));
+        for (int i = 0; i < plant->pool_count; i++) {
+            double value[4];
+            static const char *const what[] = {"correction_output_tokens", "interval_output_tokens",
+                                               "correction_joules", "interval_joules"};
+            for (int k = 0; k < 4; k++) {
+                char path[TW_NAME + 64];
+                snprintf(path, sizeof path, "sampling.%s.%s", plant->pools[i].name, what[k]);
+                value[k] = 100.0 * tw_report_value(r, path);
+            }
+            fprintf(f,
+                    "  all cells of %s, 95 %%, over what is told here: tokens %+.2f +- %.2f %%, energy %+.2f +- %.2f "
+                    "%%\n",
+                    plant->pools[i].name, value[0], value[1], value[2], value[3]);
+        }
     }
     for (int i = 0; i < plant->pool_count; i++) {
         const TwPoolPlan *p = &plant->pools[i];

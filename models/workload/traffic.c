@@ -503,6 +503,18 @@ double tw_traffic_expected(const TwTraffic *traffic, void *block, int64_t from_n
     return traffic->samples > 1 ? requests * traffic->samples : requests;
 }
 
+bool tw_traffic_generated(const TwTraffic *traffic)
+{
+    for (int i = 0; i < traffic->part_count; i++)
+        if (!tw_traffic_generated(traffic->parts[i])) return false;
+    return !traffic->trace && !traffic->crowd;
+}
+
+int64_t tw_traffic_came(const TwTraffic *traffic, const void *block, int cell)
+{
+    return cell_of_const(traffic, block, cell)->popped;
+}
+
 double tw_traffic_mean_rate_s(const TwTraffic *traffic) { return traffic->rate_s; }
 
 int64_t tw_traffic_truncated(const TwTraffic *traffic, const void *block)

@@ -130,6 +130,10 @@ int tw_traffic_service(const TwTraffic *traffic);    // class of its requests, o
 // Requests of all cells that are expected from from_ns to until_ns, bursts and tw_traffic_scale and all, of a source
 // without parts. Windows that follow each other are quicker.
 double tw_traffic_expected(const TwTraffic *traffic, void *block, int64_t from_ns, int64_t until_ns);
+// Whether requests come to each cell by a process of its own whose expectation is known exactly, bursts and all: not
+// those of sessions, clients, users, traces.
+bool tw_traffic_generated(const TwTraffic *traffic);
+int64_t tw_traffic_came(const TwTraffic *traffic, const void *block, int cell);    // to a cell since it was started
 double tw_traffic_mean_rate_s(const TwTraffic *traffic);                      // of the generator; of a trace: its rows
 int64_t tw_traffic_truncated(const TwTraffic *traffic, const void *block);    // requests popped that were cut
 int64_t tw_traffic_rows(const TwTraffic *traffic);                            // of a trace; -1 for a generator

@@ -28,14 +28,24 @@ static void advance_cell(const Plant *p, void *block, int cell, const TwWorkload
         tw_cell_advance(p, block, cell, in, from_ns, until_ns);
 }
 
+// Counts what is expected to come to each cell of a pool.
+static void expect(const Plant *p, void *block, int pool, int64_t from_ns, int64_t until_ns)
+{
+    const Pool *of = &p->pools[pool];
+    double requests = 0.0;
+    for (int i = 0; i < tw_traffic_parts(of->traffic); i++)
+        requests += tw_traffic_expected(tw_traffic_part(of->traffic, i), block, from_ns, until_ns);
+    tw_f64(block, p->expected)[pool] += requests / (of->cell_end - of->cell_begin);
+}
+
 void tw_workload_advance(const TwWorkload *workload, void *block, const TwWorkloadIn *in, int64_t from_ns,
                          int64_t until_ns, TwWorkloadOut *out)
 {
     const Plant *p = workload->inner;
     assert(from_ns <= until_ns);
     for (int k = 0; k < p->pool_count; k++) {
-        if (!p->pools[k].fluid) continue;
-        tw_fluid_arrivals(p, block, k, from_ns, until_ns);
+        if (p->pools[k].fluid) tw_fluid_arrivals(p, block, k, from_ns, until_ns);
+        if (p->pools[k].expects) expect(p, block, k, from_ns, until_ns);
     }
     tw_cells_redraw(p, block, in, from_ns);
     if (p->threads == 1) {

@@ -187,8 +187,9 @@ const TwReplicaSent *tw_workload_sent(const TwWorkload *workload, const void *bl
 // Blocks read from and written to remote tiers of a replica's cache so far.
 void tw_workload_tier_blocks(const TwWorkload *workload, const void *block, int replica, int64_t *read,
                              int64_t *written);
-// How far the simulated cells of a pool stand apart, where they are drawn from more: mean over cells and half the width
-// of its 95 % interval, t(k - 1) s / sqrt(k) sqrt(1 - k / N). 0 where all are simulated.
+// How far the simulated cells of a pool stand apart, where they are drawn from more: what all are estimated to have, of
+// a replica or a request, and half the width of its 95 % interval (spread.c). 0 where all are simulated, INFINITY where
+// they are too few.
 typedef enum TwHeadline {
     TW_HEAD_TOKENS,
     TW_HEAD_JOULES,
@@ -200,6 +201,7 @@ typedef enum TwHeadline {
 } TwHeadline;
 typedef struct TwSpread {
     double mean, half_width;
+    double counted;    // as the totals have it, each cell simulated as often as it stands for one
 } TwSpread;
 void tw_workload_spread(const TwWorkload *workload, const void *block, int pool, TwSpread spread[TW_HEADLINES]);
 int tw_workload_cells(const TwWorkload *workload, int pool, int *simulated);

@@ -34,6 +34,7 @@ typedef struct Pool {
     int moves_max, held_max;    // of a cell
     int index_bits, belief_bits, event_bits;
     int64_t redraw_ns;            // cells that stand for others are drawn anew so often; 0: never
+    bool expects;                 // some stand for others, and what is expected to come to each is known
     TwFluidTable *fluid;          // NULL: request by request
     TwFluidApart *fluid_apart;    // NULL: prompts are computed where they are decoded
 } Pool;
@@ -159,6 +160,7 @@ struct TwWorkloadPlant {
     TwSlot link, sent;                     // [replica] TwReplicaLink in force, TwReplicaSent
     TwSlot joules, tokens;                 // [replica] of the window
     TwSlot flows, flows_in;                // [replica] TwFlow, [pool] TwFlowIn, where a pool is fluid
+    TwSlot expected;                       // [pool] requests that a cell is expected to have got, where cells are drawn
     bool fluid;                            // one is
 };
 typedef struct TwWorkloadPlant Plant;

@@ -272,6 +272,7 @@ static void draw_cells(const TwWorkloadSpec *spec, Plant *p)
         const Pool *pool = &p->pools[k];
         int n = pool->cell_end - pool->cell_begin, left = spec->pools[k].sampled_cells;
         if (left == 0 || left >= n) continue;
+        p->pools[k].expects = !pool->fluid && pool->traffic && tw_traffic_generated(pool->traffic);
         // each in order is taken with the share still wanted of those left
         for (int c = 0; c < n; c++) {
             double u = tw_random(pool->stream, (uint64_t)c, 0, TW_PURPOSE_SAMPLE);
@@ -492,6 +493,9 @@ bool tw_workload_create(TwWorkload **out, const TwWorkloadSpec *spec, TwLayout *
     p->tokens = tw_layout_add(layout, n, sizeof(double));
     p->flows = tw_layout_add(layout, p->fluid ? n : 0, sizeof(TwFlow));
     p->flows_in = tw_layout_add(layout, p->fluid ? (size_t)p->pool_count : 0, sizeof(TwFlowIn));
+    bool expects = false;
+    for (int k = 0; k < spec->pool_count; k++) expects |= p->pools[k].expects;
+    p->expected = tw_layout_add(layout, expects ? (size_t)p->pool_count : 0, sizeof(double));
     *workload = (TwWorkload){spec->rack_count, spec->pool_count, replicas, layout->bytes - before, p};
     *out = workload;
     return true;
@@ -538,6 +542,8 @@ void tw_workload_start(const TwWorkload *workload, void *block)
     }
     for (int rack = 0; rack < p->rack_count; rack++) tw_f64(block, p->rack_slow)[rack] = 1.0;
     if (p->fluid) memset(tw_at(block, p->flows_in), 0, (size_t)p->pool_count * sizeof(TwFlowIn));
+    for (int k = 0; k < p->pool_count; k++)
+        if (p->pools[k].expects) tw_f64(block, p->expected)[k] = 0.0;
     if (several) {
         memset(tw_at(block, p->services), 0, (size_t)p->cell_count * TW_SERVICES * sizeof(TwServiceCounts));
         memset(tw_at(block, p->tenants), 0, (size_t)p->cell_count * TW_TENANTS * sizeof(TwServiceCounts));

@@ -1,6 +1,5 @@
-// What recorders and reports ask of a workload: counts, latencies, queues, and how far cells that are simulated differ.
+// What recorders and reports ask of a workload: counts, latencies, queues.
 #include "models/workload/workload_inner.h"
-#include "sim/student.h"
 
 #include <assert.h>
 #include <math.h>
@@ -252,56 +251,6 @@ double tw_workload_close_share(const TwWorkload *workload, const void *block, in
     for (int kind = 0; kind < 2; kind++)
         if (ended[kind] > 0.0) most = fmax(most, close[kind] / ended[kind]);
     return most;
-}
-
-// --- cells that stand for others ------------------------------------------------------------------------------------
-
-int tw_workload_cells(const TwWorkload *workload, int pool, int *simulated)
-{
-    const Pool *p = &workload->inner->pools[pool];
-    *simulated = 0;
-    for (int cell = p->cell_begin; cell < p->cell_end; cell++)
-        *simulated += workload->inner->cells[cell].stands_for > 0;
-    return p->cell_end - p->cell_begin;
-}
-
-// Headlines of one cell, of a replica each.
-static void headlines(const Plant *p, const void *block, const Cell *cell, int services, double value[TW_HEADLINES])
-{
-    value[TW_HEAD_TOKENS] = value[TW_HEAD_JOULES] = 0.0;
-    for (int i = cell->replica_begin; i < cell->replica_begin + cell->replica_count; i++) {
-        const TwReplica *r = replica_const(p, block, i);
-        value[TW_HEAD_TOKENS] += (double)r->counts.output_done / cell->replica_count;
-        value[TW_HEAD_JOULES] += (double)r->booked_energy * BOOK_J / cell->replica_count;
-    }
-    TwSketch sketch[2] = {0};
-    for (int s = 0; s < services; s++) {
-        const TwLatency *latency = latency_const(p, block, (int)(cell - p->cells), s);
-        for (int which = 0; which < 2; which++) tw_sketch_merge(&sketch[which], &latency->sketch[which]);
-    }
-    for (int which = 0; which < 2; which++) {
-        value[TW_HEAD_TTFT_P50 + 2 * which] = tw_sketch_quantile(&sketch[which], 0.5);
-        value[TW_HEAD_TTFT_P99 + 2 * which] = tw_sketch_quantile(&sketch[which], 0.99);
-    }
-}
-
-void tw_workload_spread(const TwWorkload *workload, const void *block, int pool, TwSpread spread[TW_HEADLINES])
-{
-    const Plant *p = workload->inner;
-    const Pool *of = &p->pools[pool];
-    int k, n = tw_workload_cells(workload, pool, &k);
-    double sum[TW_HEADLINES] = {0.0}, square[TW_HEADLINES] = {0.0}, value[TW_HEADLINES];
-    for (int cell = of->cell_begin; cell < of->cell_end; cell++) {
-        if (p->cells[cell].stands_for == 0) continue;
-        headlines(p, block, &p->cells[cell], of->services, value);
-        for (int h = 0; h < TW_HEADLINES; h++) sum[h] += value[h], square[h] += value[h] * value[h];
-    }
-    for (int h = 0; h < TW_HEADLINES; h++) {
-        double mean = sum[h] / k, variance = k > 1 ? fmax(square[h] - k * mean * mean, 0.0) / (k - 1) : 0.0;
-        spread[h] =
-            (TwSpread){mean, k == n ? 0.0 : tw_student_95(k - 1) * sqrt(variance / k) * sqrt(1.0 - (double)k / n)};
-        if (k < n && k < 2) spread[h].half_width = INFINITY;
-    }
 }
 
 int tw_workload_services(const TwWorkload *workload, int pool) { return workload->inner->pools[pool].services; }

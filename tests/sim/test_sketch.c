@@ -26,6 +26,7 @@ static void quantiles_are_within_one_percent(void)
         double exact = value[(int)(q * (N - 1))];
         CHECK_NEAR(tw_sketch_quantile(&sketch, q), exact, 0.01 + 1e-9);
         CHECK_WITHIN(tw_sketch_share_below(&sketch, exact), q, 0.005);
+        CHECK_NEAR(tw_sketch_share_below(&sketch, tw_sketch_value_at(&sketch, q)), q, 1e-9);
     }
     CHECK(tw_sketch_quantile(&sketch, 1.0) == value[N - 1]);
     CHECK_NEAR(tw_sketch_mean(&sketch), sum / N, 1e-12);
@@ -47,7 +48,7 @@ static void ends_of_the_range(void)
 {
     static TwSketch sketch;
     CHECK(isnan(tw_sketch_quantile(&sketch, 0.5)) && isnan(tw_sketch_mean(&sketch)));
-    CHECK(isnan(tw_sketch_share_below(&sketch, 1.0)));
+    CHECK(isnan(tw_sketch_share_below(&sketch, 1.0)) && isnan(tw_sketch_value_at(&sketch, 0.5)));
     CHECK(tw_sketch_bucket(0.0) == 0 && tw_sketch_bucket(1e-6) == 0);
     CHECK(tw_sketch_bucket(1e5) < TW_SKETCH_BUCKETS - 1);
     CHECK(tw_sketch_bucket(1e300) == TW_SKETCH_BUCKETS - 1);
