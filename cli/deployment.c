@@ -25,8 +25,7 @@ bool tw_cli_whole(const TwOptions *o, TwServing option, const char *name, int64_
     return false;
 }
 
-// The part that is meant: itself, or the only usual form factor.
-static const char *chip_named(const char *name)
+const char *tw_cli_chip(const char *name)
 {
     static const char *const shorts[][2] = {
         {"a100", "a100_sxm_80"}, {"h100", "h100_sxm"}, {"h200", "h200_sxm"}, {"b200", "b200_sxm"}, {"b300", "b300_sxm"},
@@ -54,8 +53,7 @@ bool tw_cli_word(const TwOptions *o, TwServing option, const char *name, const c
     return false;
 }
 
-// A part by its name, or a file of its own: that it can be read.
-static bool part_file(const char *name, const char *expected, int *status)
+bool tw_cli_part(const char *name, const char *expected, int *status)
 {
     size_t length = strlen(name);
     return length <= 4 || strcmp(name + length - 4, ".cfg") != 0 || tw_cli_file(name, expected, status);
@@ -84,8 +82,8 @@ bool tw_cli_deployment(const TwOptions *o, TwDeploySpec *spec, int *status)
         !tw_cli_word(o, TW_ON_ATTENTION, "attention-precision", tw_attention_names, &attention) ||
         !tw_cli_word(o, TW_ON_OUTPUT, "output-precision", tw_attention_names, &output))
         return false;
-    if (!part_file(o->serving[TW_ON_CHIP], "an accelerator", status) ||
-        !part_file(o->serving[TW_ON_MODEL], "a model", status))
+    if (!tw_cli_part(o->serving[TW_ON_CHIP], "an accelerator", status) ||
+        !tw_cli_part(o->serving[TW_ON_MODEL], "a model", status))
         return false;
     if (!tw_cli_word(o, TW_ON_SAMPLER, "sampler", tw_sampler_names, &sampler) ||
         !tw_cli_word(o, TW_ON_MIXED, "mxfp4-kernel", tw_mixed_kernels, &mixed) ||
@@ -98,7 +96,7 @@ bool tw_cli_deployment(const TwOptions *o, TwDeploySpec *spec, int *status)
     spec->prompt = (TwPromptKernel)prompt;
     spec->two_batch = o->serving[TW_ON_TWO_BATCH] != NULL;
     spec->all_to_all = (TwAllToAll)exchange;
-    spec->chip = chip_named(o->serving[TW_ON_CHIP]);
+    spec->chip = tw_cli_chip(o->serving[TW_ON_CHIP]);
     spec->model = o->serving[TW_ON_MODEL];
     spec->precision = tw_number_names[number];
     spec->kv_precision = o->serving[TW_ON_CACHE]                                        ? tw_cache_names[cache]

@@ -16,6 +16,12 @@ bool tw_cli_word(const TwOptions *options, TwServing option, const char *name, c
 // Chip, model, types, layout and routing; h200 may be written for h200_sxm. False: *status says why, and stderr.
 bool tw_cli_deployment(const TwOptions *options, TwDeploySpec *spec, int *status);
 
+// The part that is meant: itself, or the only usual form factor.
+const char *tw_cli_chip(const char *name);
+
+// A part by its name, or a file of its own: that it can be read. False: said on stderr, *status.
+bool tw_cli_part(const char *name, const char *expected, int *status);
+
 // Said on stderr: a limit below what the lowest clock draws does not hold. gpu_w: the most of what was simulated.
 void tw_cli_warn_limit(const TwAcceleratorRow *chip, double gpu_w);
 

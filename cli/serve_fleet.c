@@ -14,7 +14,8 @@ bool tw_cli_fleet_asked(const TwOptions *o)
         TW_ON_PROMPTS,     TW_ON_RE_ROLE,    TW_ON_TTFT_SLO, TW_ON_TPOT_SLO,    TW_ON_ITL_SLO,      TW_ON_ITL_SHARE,
         TW_ON_PATIENCE,    TW_ON_TIMEOUT,    TW_ON_LEAVE,    TW_ON_FIRST_TOKEN, TW_ON_SESSIONS,     TW_ON_SIGNAL_PERIOD,
         TW_ON_EVENT_DELAY, TW_ON_KV_TTL,     TW_ON_BUSY_KV,  TW_ON_BUSY_TOKENS, TW_ON_BUSY_WAITING, TW_ON_BUSY_QUEUE,
-        TW_ON_SLOW_SHARE,  TW_ON_SLOW_TIMES, TW_ON_RESERVE};
+        TW_ON_SLOW_SHARE,  TW_ON_SLOW_TIMES, TW_ON_RESERVE,  TW_ON_FRONT_CHIP,  TW_ON_FRONT_TP,     TW_ON_FRONT_DP,
+        TW_ON_FRONT_EP};
     for (size_t k = 0; k < sizeof mine / sizeof *mine; k++)
         if (o->serving[mine[k]]) return true;
     return o->set_count > 0;    // --for
@@ -73,6 +74,34 @@ static bool read_sessions(const TwOptions *o, TwFleetSpec *f)
     for (size_t k = 0; k < sizeof without / sizeof *without; k++) {
         if (!o->serving[without[k].set]) continue;
         fprintf(stderr, "tokenworks: --%s does nothing with --sessions\n", without[k].name);
+        return false;
+    }
+    return true;
+}
+
+// Chip and layout of the replicas for prompts alone. *unlike: not those of the others.
+static bool read_front(const TwOptions *o, const TwDeploySpec *spec, TwDeploySpec *front, bool *unlike, int *status)
+{
+    int64_t tp, dp, ep;
+    bool chip = o->serving[TW_ON_FRONT_CHIP] != NULL,
+         layout = o->serving[TW_ON_FRONT_TP] || o->serving[TW_ON_FRONT_DP] || o->serving[TW_ON_FRONT_EP];
+    *status = TW_USAGE;
+    *front = *spec;
+    *unlike = chip || layout;
+    if (*unlike && !o->serving[TW_ON_PROMPTS]) {
+        fprintf(stderr,
+                "tokenworks: --prefill-chip, --prefill-tp, --prefill-dp and --prefill-ep need --prefill-replicas\n");
+        return false;
+    }
+    if (!tw_cli_whole(o, TW_ON_FRONT_TP, "prefill-tp", 1, 1024, 1, &tp) ||
+        !tw_cli_whole(o, TW_ON_FRONT_DP, "prefill-dp", 1, 1024, 1, &dp) ||
+        !tw_cli_whole(o, TW_ON_FRONT_EP, "prefill-ep", 1, 1024, 1, &ep) ||
+        (chip && !tw_cli_part(o->serving[TW_ON_FRONT_CHIP], "an accelerator", status)))
+        return false;
+    if (chip) front->chip = tw_cli_chip(o->serving[TW_ON_FRONT_CHIP]);
+    if (layout) front->layout = (TwParallel){(int)tp, (int)dp, 1, (int)ep};
+    if (*unlike && o->serving[TW_ON_RE_ROLE]) {
+        fprintf(stderr, "tokenworks: --re-role needs prompts computed on the same chips and layout\n");
         return false;
     }
     return true;
@@ -184,6 +213,7 @@ static void print_text(const TwDeploySpec *spec, const TwDeploy *d, const TwFlee
     printf("%s in %s on %d replica%s of %d %s", spec->model, spec->precision, f->replicas, f->replicas > 1 ? "s" : "",
            d->gpus, d->chip.title);
     if (f->prefills > 0) printf(" and %d for prompts", f->prefills);
+    if (f->prefill) printf(" of %d %s", f->prefill->gpus, f->prefill->chip.title);
     printf(", %s; %g h, the first %g s left out of latencies\n\n", f->router, r->span_s / 3600.0, f->warmup_s);
     printf("  output        %12.1f tokens/s    %10.1f a GPU\n", h.output_s, h.per_gpu);
     printf("  requests      %12.3f a second    %10s %% within %g s and %g ms a token\n", h.requests_s,
@@ -252,7 +282,8 @@ static void print_text(const TwDeploySpec *spec, const TwDeploy *d, const TwFlee
                (long long)(t->cancelled - t->left), (long long)t->left, (long long)t->left_tokens);
 }
 
-static void print_json(const TwDeploySpec *spec, const TwFleetSpec *f, const TwFleetResult *r)
+static void print_json(const TwDeploySpec *spec, const TwDeploySpec *front, const TwFleetSpec *f,
+                       const TwFleetResult *r)
 {
     static const char *const names[] = {"ttft_s", "tpot_s", "e2e_s", "e2e_s_per_token", "itl_s"};
     Headline h = headline(r);
@@ -265,6 +296,13 @@ static void print_json(const TwDeploySpec *spec, const TwFleetSpec *f, const TwF
     tw_json_text(stdout, f->router);
     tw_json_member(stdout, "replicas", f->replicas);
     tw_json_member(stdout, "prefill_replicas", f->prefills);
+    if (f->prefill) {
+        const TwParallel *l = &front->layout;
+        printf(", \"prefill_chip\": ");
+        tw_json_text(stdout, front->chip);
+        printf(", \"prefill_tensor_parallel\": %d, \"prefill_attention_ranks\": %d, \"prefill_expert_parallel\": %d",
+               l->tensor, l->ranks, l->experts);
+    }
     if (f->prefills > 0) {
         printf(", \"first_token\": ");
         tw_json_text(stdout, tw_first_token_names[f->serve->first_token]);
@@ -338,7 +376,12 @@ int tw_cli_fleet(const TwOptions *o, const TwDeploySpec *spec, const TwDeploy *d
                  TwEngineSpec *engine)
 {
     TwFleetSpec fleet = {0};
+    TwDeploySpec front_spec;
+    TwDeploy front;
     TwError error = {0};
+    bool unlike;
+    int status;
+    if (!read_front(o, spec, &front_spec, &unlike, &status)) return status;
     if (!read_fleet(o, serve, &fleet) ||
         !tw_cli_real(o, TW_ON_PATIENCE, "patience", 1e-6, 1e6, 0.0, &engine->patience_s) ||
         !tw_cli_real(o, TW_ON_TIMEOUT, "timeout", 1e-6, 1e9, 0.0, &engine->timeout_s) ||
@@ -349,14 +392,19 @@ int tw_cli_fleet(const TwOptions *o, const TwDeploySpec *spec, const TwDeploy *d
     if (serve->admission == TW_ADMIT_WHOLE && !o->serving[TW_ON_POLICY]) engine->policy = TW_TRTLLM;
     fleet.kv_token_bytes =
         tw_model_kv_elements(&deploy->model, 1) * (strcmp(spec->kv_precision, "fp8") == 0 ? 1.0 : 2.0);
+    if (unlike) {
+        if (!tw_deploy_create(&front, &front_spec, &error)) return tw_cli_fail(&error);
+        fleet.prefill = &front;
+    }
     TwFleetResult *result = calloc(1, sizeof *result);
     if (!result) abort();
     bool good = tw_fleet_run(deploy, &fleet, result, &error);
     if (good) tw_cli_warn_limit(&deploy->chip, headline(result).gpu_w);
     if (good && o->json)
-        print_json(spec, &fleet, result);
+        print_json(spec, &front_spec, &fleet, result);
     else if (good)
         print_text(spec, deploy, &fleet, result);
     free(result);
+    if (unlike) tw_deploy_destroy(&front);
     return good ? TW_DONE : tw_cli_fail(&error);
 }

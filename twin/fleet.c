@@ -9,7 +9,7 @@ enum { BLOCK = 16, HOLD_S = 480 };    // of KV that waits: VLLM_NIXL_ABORT_REQUE
 static const double load_bytes_s = 2e9, warmup_s = 60.0;
 
 typedef struct Fleet {
-    const TwDeploy *deploy;
+    const TwDeploy *deploy, *prefill_deploy;
     const TwFleetSpec *spec;
     TwArena *arena;
     TwTraffic *traffic;
@@ -18,12 +18,18 @@ typedef struct Fleet {
     TwPlanner *planner;
     TwLayout layout;
     void *block;
-    int count;
-    bool *prefill;                   // [replica]
-    uint8_t *down, *closed;          // [replica]
-    double rest_gpu_s, serving_s;    // summed
-    TwConfig *fabric;
+    int count, gpus;
+    bool *prefill;               // [replica]
+    uint8_t *down, *closed;      // [replica]
+    TwReplicaLink *link;         // [replica] where both kinds have unlike cards; NULL: all have one
+    double rest_j, serving_s;    // summed
+    TwConfig *fabric[2];
 } Fleet;
+
+static const TwDeploy *deploy_of(const Fleet *f, int replica)
+{
+    return f->prefill[replica] ? f->prefill_deploy : f->deploy;
+}
 
 static void fleet_free(Fleet *f)
 {
@@ -32,7 +38,8 @@ static void fleet_free(Fleet *f)
     tw_fleet_log_destroy(f->log);
     if (f->traffic) tw_traffic_destroy(f->traffic);
     if (f->block) tw_block_destroy(f->block);
-    if (f->fabric) tw_config_destroy(f->fabric);
+    for (int k = 0; k < 2; k++)
+        if (f->fabric[k]) tw_config_destroy(f->fabric[k]);
     tw_arena_destroy(f->arena);
 }
 
@@ -81,12 +88,32 @@ static void deal(Fleet *f, int cells, int *cell)
 }
 
 // What the cards of a replica send, through the fabric that its chip is joined by.
-static bool find_link(Fleet *f, double *bytes_s, double *latency_s, TwError *error)
+static bool card_of(const TwDeploy *deploy, TwConfig **config, double *bytes_s, double *latency_s, TwError *error)
 {
     TwFabricRow fabric;
-    if (!tw_load_part(&tw_fabric_kind, f->deploy->chip.fabric, &fabric, &f->fabric, error)) return false;
-    *bytes_s = fabric.send_efficiency * fabric.port_bytes_s * (double)fabric.planes * f->deploy->gpus;
+    if (!tw_load_part(&tw_fabric_kind, deploy->chip.fabric, &fabric, config, error)) return false;
+    *bytes_s = fabric.send_efficiency * fabric.port_bytes_s * (double)fabric.planes * deploy->gpus;
     *latency_s = fabric.send_s;
+    return true;
+}
+
+// Both ends of a transfer: unlike cards have links of their own, and it goes at the slower one.
+static bool find_link(Fleet *f, double *bytes_s, double *latency_s, TwError *error)
+{
+    double rate[2], latency[2];
+    if (!card_of(f->deploy, &f->fabric[0], &rate[0], &latency[0], error)) return false;
+    *bytes_s = rate[0], *latency_s = latency[0];
+    if (f->prefill_deploy == f->deploy) return true;
+    if (!card_of(f->prefill_deploy, &f->fabric[1], &rate[1], &latency[1], error)) return false;
+    *bytes_s = fmin(rate[0], rate[1]), *latency_s = fmax(latency[0], latency[1]);
+    f->link = TW_TAKE(f->arena, f->count, TwReplicaLink);
+    for (int i = 0; i < f->count; i++) {
+        f->link[i] = (TwReplicaLink){.tier_bytes_s = {INFINITY, INFINITY}, .congestion = 1.0};
+        for (int reach = 0; reach < TW_REACHES; reach++) {
+            f->link[i].out_bytes_s[reach] = f->link[i].in_bytes_s[reach] = rate[f->prefill[i]];
+            f->link[i].latency_s[reach] = *latency_s;
+        }
+    }
     return true;
 }
 
@@ -126,19 +153,21 @@ static bool make_workload(Fleet *f, TwFleetResult *result, TwError *error)
                        .slow_share = spec->slow_share,
                        .slow_times = spec->slow_times,
                        .gpus = f->deploy->gpus,
-                       .prefill_gpus = f->deploy->gpus,
+                       .prefill_gpus = f->prefill_deploy->gpus,
                        .ttft_slo_s = spec->ttft_slo_s,
                        .tpot_slo_s = spec->tpot_slo_s,
                        .seed = s->seed,
                        .source = s->log ? &logged : NULL,
                        .engine = &engine};
-    TwEngineSpec front = {.step = &step->source,
-                          .max_tokens = pool.max_tokens,
+    const TwStepModel *prompts = f->prefill_deploy->step;
+    TwEngineSpec ranked = tw_serve_engine(f->prefill_deploy, s);
+    TwEngineSpec front = {.step = &prompts->source,
+                          .max_tokens = s->max_tokens * (f->prefill_deploy->gpus / prompts->tensor_parallel),
                           .max_sequences = 64,
-                          .kv_blocks = blocks,
-                          .ranks = engine.ranks,
+                          .kv_blocks = s->kv_blocks > 0 ? s->kv_blocks : prompts->kv_blocks_16,
+                          .ranks = ranked.ranks,
                           .front_end = engine.front_end,
-                          .rank_router = engine.rank_router,
+                          .rank_router = ranked.rank_router,
                           .prefix_cache = engine.prefix_cache};
     if (spec->prefills > 0) {
         engine.reserved_tokens = s->reserved_tokens;
@@ -170,7 +199,7 @@ static bool make_planner(Fleet *f, TwError *error)
     const TwFleetSpec *spec = f->spec;
     if (!spec->planned) return true;
     double *start_s = TW_TAKE(f->arena, f->count, double);
-    for (int i = 0; i < f->count; i++) start_s[i] = f->deploy->step->weight_bytes / load_bytes_s + warmup_s;
+    for (int i = 0; i < f->count; i++) start_s[i] = deploy_of(f, i)->step->weight_bytes / load_bytes_s + warmup_s;
     // the rest as workload.planner of a facility has it
     const TwPlannerSpec planner = {.interval_s = spec->interval_s,
                                    .predictor = spec->predictor,
@@ -187,38 +216,38 @@ static bool make_planner(Fleet *f, TwError *error)
 
 // --- the run ---------------------------------------------------------------------------------------------------------
 
-static void run_to(Fleet *f, int64_t from_ns, int64_t to_ns)
-{
-    double clock = 1.0, joules, watts, tokens, kv;
-    double cap_w = f->spec->serve->cap_w > 0.0 ? f->spec->serve->cap_w * f->deploy->gpus * f->count : INFINITY;
-    bool on = true;
-    memset(f->down, 0, (size_t)f->count);
-    memset(f->closed, 0, (size_t)f->count);
-    if (f->planner) tw_planner_run(f->planner, f->block, from_ns, f->down, f->closed);
-    const TwWorkloadIn in = {&clock, &cap_w, &on, f->down, f->closed, NULL};
-    TwWorkloadOut out = {&joules, &watts, &tokens, &kv};
-    tw_workload_advance(f->workload, f->block, &in, from_ns, to_ns, &out);
-    double span_s = 1e-9 * (double)(to_ns - from_ns);
-    for (int i = 0; i < f->count; i++) {
-        f->rest_gpu_s += f->down[i] ? span_s * f->deploy->gpus : 0.0;
-        f->serving_s += f->down[i] || f->closed[i] ? 0.0 : span_s;
-    }
-}
-
 static double idle_w(const TwDeploy *deploy)
 {
     return isnan(deploy->chip.idle_w) ? deploy->chip.live_w : deploy->chip.idle_w;
 }
 
+static void run_to(Fleet *f, int64_t from_ns, int64_t to_ns)
+{
+    double clock = 1.0, joules, watts, tokens, kv;
+    double cap_w = f->spec->serve->cap_w > 0.0 ? f->spec->serve->cap_w * f->gpus : INFINITY;
+    bool on = true;
+    memset(f->down, 0, (size_t)f->count);
+    memset(f->closed, 0, (size_t)f->count);
+    if (f->planner) tw_planner_run(f->planner, f->block, from_ns, f->down, f->closed);
+    const TwWorkloadIn in = {&clock, &cap_w, &on, f->down, f->closed, f->link};
+    TwWorkloadOut out = {&joules, &watts, &tokens, &kv};
+    tw_workload_advance(f->workload, f->block, &in, from_ns, to_ns, &out);
+    double span_s = 1e-9 * (double)(to_ns - from_ns);
+    for (int i = 0; i < f->count; i++) {
+        f->rest_j += f->down[i] ? span_s * deploy_of(f, i)->gpus * idle_w(deploy_of(f, i)) : 0.0;
+        f->serving_s += f->down[i] || f->closed[i] ? 0.0 : span_s;
+    }
+}
+
 typedef struct Mark {
     TwWorkloadTotals totals;
-    double rest_gpu_s, serving_s, ttft_s;
+    double rest_j, serving_s, ttft_s;
     int64_t ttft_count;
 } Mark;
 
 static Mark mark(const Fleet *f)
 {
-    Mark m = {.rest_gpu_s = f->rest_gpu_s, .serving_s = f->serving_s};
+    Mark m = {.rest_j = f->rest_j, .serving_s = f->serving_s};
     tw_workload_totals(f->workload, f->block, -1, &m.totals);
     tw_workload_latency(f->workload, f->block, 0, TW_TTFT, &m.ttft_count, &m.ttft_s);
     return m;
@@ -227,12 +256,12 @@ static Mark mark(const Fleet *f)
 static TwFleetRow row_of(const Fleet *f, const Mark *a, const Mark *b, double span_s, double at_s)
 {
     double ended = (double)(b->totals.measured_completed - a->totals.measured_completed);
-    double joules = b->totals.device_j - a->totals.device_j + (b->rest_gpu_s - a->rest_gpu_s) * idle_w(f->deploy);
+    double joules = b->totals.device_j - a->totals.device_j + b->rest_j - a->rest_j;
     double seen = (double)(b->ttft_count - a->ttft_count);
     return (TwFleetRow){.time_s = at_s,
                         .requests_s = (double)(b->totals.arrived - a->totals.arrived) / span_s,
                         .output_s = (double)(b->totals.output_tokens_done - a->totals.output_tokens_done) / span_s,
-                        .gpu_w = joules / span_s / (f->deploy->gpus * f->count),
+                        .gpu_w = joules / span_s / f->gpus,
                         .good_share = ended > 0.0 ? (double)(b->totals.good - a->totals.good) / ended : NAN,
                         .serving = (b->serving_s - a->serving_s) / span_s,
                         .ttft_s = seen > 0.0 ? (b->ttft_s - a->ttft_s) / seen : NAN};
@@ -260,8 +289,14 @@ static void run_all(Fleet *f, TwFleetResult *result)
 
 bool tw_fleet_run(const TwDeploy *deploy, const TwFleetSpec *spec, TwFleetResult *result, TwError *error)
 {
-    *result = (TwFleetResult){.span_s = spec->span_s, .gpus = deploy->gpus * (spec->replicas + spec->prefills)};
-    Fleet f = {.deploy = deploy, .spec = spec, .arena = tw_arena_create(), .count = spec->replicas + spec->prefills};
+    const TwDeploy *prefill = spec->prefill ? spec->prefill : deploy;
+    Fleet f = {.deploy = deploy,
+               .prefill_deploy = prefill,
+               .spec = spec,
+               .arena = tw_arena_create(),
+               .count = spec->replicas + spec->prefills,
+               .gpus = deploy->gpus * spec->replicas + prefill->gpus * spec->prefills};
+    *result = (TwFleetResult){.span_s = spec->span_s, .gpus = f.gpus};
     f.prefill = TW_TAKE(f.arena, f.count, bool);
     f.down = TW_TAKE(f.arena, f.count, uint8_t);
     f.closed = TW_TAKE(f.arena, f.count, uint8_t);
@@ -278,7 +313,7 @@ bool tw_fleet_run(const TwDeploy *deploy, const TwFleetSpec *spec, TwFleetResult
         for (int i = 0; i < f.count; i++) result->slow += tw_workload_slow(f.workload, f.block, i) > 1.0;
         if (f.planner) tw_planner_view(f.planner, f.block, &result->planner);
         result->device_j = result->totals.device_j;
-        result->rest_j = f.rest_gpu_s * idle_w(deploy);
+        result->rest_j = f.rest_j;
     }
     if (good && f.log) good = tw_fleet_log_write(f.log, spec->serve->log, llround(spec->span_s * 1e9), error);
     fleet_free(&f);

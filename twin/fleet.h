@@ -12,6 +12,7 @@ enum { TW_FLEET_ROWS = 24 };
 
 typedef struct TwFleetSpec {
     const TwServeSpec *serve;    // engine, lengths, rate or trace, limits of memory and batch
+    const TwDeploy *prefill;     // chip and layout of the replicas for prompts alone; NULL: those of the others
     const char *trace;           // file that is replayed; NULL: arrivals at the rate
     const char *profile;         // of the rate over the day; NULL: none
     const char *sessions;        // kinds of tw_fleet_sessions instead of single requests; NULL: those

@@ -45,13 +45,24 @@ static double step_s(const TwStepSource *source, const TwBatch *b)
     return 1e-9 * (t->base + t->per_context * (double)b->decode_context + t->per_history * (double)b->chunk_history);
 }
 
+// A batch of so many alike.
+static TwBatch times(TwBatch b, int64_t many)
+{
+    b.tokens *= (int32_t)many, b.chunk_tokens *= (int32_t)many, b.chunk_square *= many, b.chunk_history *= many;
+    b.history_sum *= many, b.history_64 *= many;
+    b.chunks = b.logits = (int32_t)many;
+    return b;
+}
+
 // Time of a replica that one prompt takes, where as many as the budget holds are computed side by side; *alone_s: until
-// its first token, alone.
+// its first token, alone. Attention ranks have a prompt each at the least: a step that is dealt evenly over them would
+// have the one prompt of one rank cut among all.
 static double prompt_s(const TwEngine *e, double input, double *alone_s)
 {
     int64_t n = input < 1.0 ? 1 : (int64_t)(input + 0.5), budget = e->spec.max_tokens, many = budget / n;
     if (many > 64) many = 64;
     if (many < 1) many = 1;
+    many *= e->ranks;
     double sum = 0.0, alone = 0.0;
     for (int64_t at = 0; at < n; at += budget) {
         int64_t c = n - at < budget ? n - at : budget;
@@ -63,11 +74,9 @@ static double prompt_s(const TwEngine *e, double input, double *alone_s)
                      .logits = 1,
                      .history_sum = at,
                      .history_64 = (at + 63) / 64 * 64};
-        alone += step_s(e->spec.step, &b);
-        b.tokens *= (int32_t)many, b.chunk_tokens *= (int32_t)many, b.chunk_square *= many, b.chunk_history *= many;
-        b.history_sum *= many, b.history_64 *= many;
-        b.chunks = b.logits = (int32_t)many;
-        sum += step_s(e->spec.step, &b);
+        const TwBatch one = times(b, e->ranks), all = times(b, many);
+        alone += step_s(e->spec.step, &one);
+        sum += step_s(e->spec.step, &all);
     }
     *alone_s = alone;
     return sum / (double)many;
@@ -82,7 +91,7 @@ static double tokens_a_step(const TwEngine *e)
 static double decode_s(const TwEngine *e, double sequences, double context)
 {
     int32_t n = sequences < 1.0 ? 1 : (int32_t)(sequences + 0.5), drafts = e->spec.speculate.draft;
-    if (n > e->spec.max_sequences) n = e->spec.max_sequences;
+    if (n > e->spec.max_sequences * e->ranks) n = e->spec.max_sequences * e->ranks;
     const TwBatch b = {.tokens = n * (1 + drafts),
                        .decodes = n,
                        .decode_context = (int64_t)((double)n * context),
@@ -91,11 +100,11 @@ static double decode_s(const TwEngine *e, double sequences, double context)
     return step_s(e->spec.step, &b) * e->draft_slower / tokens_a_step(e);
 }
 
-// Sequences that memory and batch hold.
+// Sequences that memory and batch hold, of all attention ranks.
 static double room(const TwEngine *e, double input, double output)
 {
     double blocks = ceil((input + output) / e->spec.block_tokens);
-    return least_of(e->spec.max_sequences, (double)e->spec.kv_blocks / most_of(blocks, 1.0));
+    return e->ranks * least_of(e->spec.max_sequences, (double)e->spec.kv_blocks / most_of(blocks, 1.0));
 }
 
 // Time between tokens at a rate, with prompts taking `prompt` of each request; INFINITY: it does not keep up.
@@ -150,6 +159,23 @@ static bool prefill_keeps(const Profile *p, double rate)
     double alone, prompt = prompt_s(p->prefill, p->computed, &alone), busy = rate * prompt;
     if (busy >= p->busy_most) return false;
     return alone * (1.0 + 0.5 * busy / (1.0 - busy)) <= p->ttft_s || busy < 0.02;
+}
+
+double tw_planner_prompts_s(const TwEngine *engine, double input, double ttft_s)
+{
+    double alone, prompt = prompt_s(engine, input, &alone);
+    return alone <= ttft_s ? 1.0 / prompt : 0.0;
+}
+
+static bool decodes_keep(const Profile *p, double rate)
+{
+    return itl_at(p->decode, rate, 0.0, p->input, p->output, 1.0) <= p->itl_s;
+}
+
+double tw_planner_decodes_s(const TwEngine *engine, double input, double output, double tpot_s)
+{
+    const Profile p = {.decode = engine, .input = input, .output = output, .itl_s = tpot_s};
+    return decodes_keep(&p, 1e-6) ? largest(&p, decodes_keep) : 0.0;
 }
 
 static Profile profile_of(const TwWorkload *workload, const TwPlannerSpec *spec, double input, double output)

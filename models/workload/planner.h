@@ -52,6 +52,13 @@ typedef struct TwPlannerView {
     double mean_serving, least_serving, most_serving;    // both kinds, over the time so far
 } TwPlannerView;
 
+// Requests a second that one replica carries where prompts are computed apart, by the equations above, without queues:
+// of prompts, one after the other or side by side, if one alone keeps the first limit; of decodes, within the other.
+// 0: not one.
+struct TwEngine;
+double tw_planner_prompts_s(const struct TwEngine *engine, double input, double ttft_s);
+double tw_planner_decodes_s(const struct TwEngine *engine, double input, double output, double tpot_s);
+
 typedef struct TwPlanner TwPlanner;
 
 bool tw_planner_create(TwPlanner **planner, const TwWorkload *workload, const TwPlannerSpec *spec, TwLayout *layout,
