@@ -359,9 +359,11 @@ static const struct {
      SERVING + TW_ON_TIMEOUT},
     {{"leave", 0, "S", TW_SERVE, "they go after a time drawn for each, exponential of this mean; default nobody"},
      SERVING + TW_ON_LEAVE},
-    {{"gpus", 0, "N", TW_SERVE, "layouts over so many GPUs: most within --ttft-slo and --tpot-slo, the best first"},
+    {{"gpus", 0, "N", TW_SERVE,
+      "layouts over so many GPUs: most within --ttft-slo and --tpot-slo, the best first; with --rate the fewest of "
+      "them for it"},
      SERVING + TW_ON_GPUS},
-    {{"split", 0, "N", TW_SERVE, "with --gpus: the best so many also with replicas for prompts alone; default 3"},
+    {{"split", 0, "N", TW_SERVE, "with --gpus: so many pairs of layouts with replicas for prompts alone; default 3"},
      SERVING + TW_ON_SPLIT},
     {{"share", 0, "Q", TW_SERVE, "with --gpus: of the requests within the limits, 0.5, 0.9 (default) or 0.99"},
      SERVING + TW_ON_SHARE},

@@ -18,7 +18,6 @@ static bool read_input(const TwOptions *o, TwLayoutsInput *in)
                                          "replicas",
                                          "requests",
                                          "concurrency",
-                                         "rate",
                                          "trace",
                                          "sweep",
                                          "router",
@@ -60,6 +59,7 @@ static bool read_input(const TwOptions *o, TwLayoutsInput *in)
     if (tw_options_idle(o, "--gpus", of_one)) return false;
     if (!tw_cli_whole(o, TW_ON_GPUS, "gpus", 1, 1024, 72, &gpus) ||
         !tw_cli_whole(o, TW_ON_SPLIT, "split", 0, 64, 3, &split) ||
+        !tw_cli_real(o, TW_ON_RATE, "rate", 1e-6, 1e7, 0.0, &in->rate_s) ||
         !tw_cli_real(o, TW_ON_SHARE, "share", 0.5, 0.99, 0.9, &share) ||
         !tw_cli_real(o, TW_ON_TTFT_SLO, "ttft-slo", 1e-6, 1e6, 2.0, &in->ttft_slo_s) ||
         !tw_cli_real(o, TW_ON_TPOT_SLO, "tpot-slo", 1e-6, 1e6, 0.05, &in->tpot_slo_s))
@@ -78,16 +78,25 @@ static bool read_input(const TwOptions *o, TwLayoutsInput *in)
 
 static const char *const quantile_names[] = {"mean", "p50", "p90", "p99"};
 
-static void layout_text(const TwLayoutRow *r, char text[80])
+static int parallel_text(const TwParallel *l, char *text, size_t room)
 {
-    const TwParallel *l = &r->layout;
-    int n = snprintf(text, 80, "tp %d", l->tensor);
-    if (l->ranks > 1) n += snprintf(text + n, 80 - (size_t)n, " dp %d", l->ranks);
-    if (l->experts > 1) n += snprintf(text + n, 80 - (size_t)n, " ep %d", l->experts);
-    if (r->prefills > 0) snprintf(text + n, 80 - (size_t)n, ", split");
+    int n = snprintf(text, room, "tp %d", l->tensor);
+    if (l->ranks > 1) n += snprintf(text + n, room - (size_t)n, " dp %d", l->ranks);
+    if (l->experts > 1) n += snprintf(text + n, room - (size_t)n, " ep %d", l->experts);
+    return n;
 }
 
-static void print_row(const TwLayoutRow *r)
+static void layout_text(const TwLayoutRow *r, char text[80])
+{
+    int n = 0;
+    if (r->prefills > 0) {
+        n = parallel_text(&r->front, text, 76);
+        n += snprintf(text + n, 80 - (size_t)n, " + ");
+    }
+    parallel_text(&r->layout, text + n, 80 - (size_t)n);
+}
+
+static void print_row(const TwLayoutRow *r, int width)
 {
     char text[80], replicas[32];
     layout_text(r, text);
@@ -95,39 +104,57 @@ static void print_row(const TwLayoutRow *r)
         snprintf(replicas, sizeof replicas, "%d + %d", r->prefills, r->replicas);
     else
         snprintf(replicas, sizeof replicas, "%d", r->replicas);
-    printf("  %-22s %9s %6d ", text, replicas, r->layout.tensor * r->layout.ranks * (r->replicas + r->prefills));
-    if (r->output_s > 0.0)
-        printf("%11.2f %11.0f %9.1f %8.1f %9.3f %9.2f %8.3f  %s\n", r->rate_s, r->output_s, r->per_gpu, r->per_user,
+    printf("  %-*s %9s %6d ", width, text, replicas, tw_layout_row_gpus(r));
+    if (r->output_s > 0.0) {
+        printf("%11.2f %11.0f %9.1f %8.1f %9.3f %9.2f %8.3f  %s", r->rate_s, r->output_s, r->per_gpu, r->per_user,
                r->ttft_s, 1e3 * r->tpot_s, r->joules, r->first_breaks ? "first token" : "time per token");
-    else
+        if (r->prefills > 0) printf("; %.2f by the rule", r->rule_s);
+        printf("\n");
+    } else {
         printf("%11s %11s %9s %8.1f %9.3f %9.2f %8s  %s already does\n", "-", "-", "-", r->per_user, r->ttft_s,
                1e3 * r->tpot_s, "-", r->first_breaks ? "first token" : "time per token");
+    }
 }
 
 static void print_text(const TwLayoutsInput *in, const TwLayoutRow *rows, int count)
 {
     const char *q = quantile_names[in->quantile];
-    int refused = 0;
+    int refused = 0, beyond = 0, needs = 0, shown = 0, width = 10;
+    char text[80];
     printf("%s in %s, cache %s, on %d %s; requests of %.0f input and %.0f output tokens on average\n", in->deploy.model,
            in->deploy.precision, in->deploy.kv_precision, in->gpus, in->deploy.chip, in->serve.input_mean,
            in->serve.output_mean);
-    printf("the most within %g s to the first token and %g ms a later one, %s of the requests\n\n", in->ttft_slo_s,
+    if (in->rate_s > 0.0)
+        printf("the fewest for %g requests/s", in->rate_s);
+    else
+        printf("the most");
+    printf(" within %g s to the first token and %g ms a later one, %s of the requests\n\n", in->ttft_slo_s,
            1e3 * in->tpot_slo_s, q);
-    printf("  %-22s %9s %6s %11s %11s %9s %8s %9s %9s %8s  %s\n", "a replica", "replicas", "GPUs", "requests/s",
-           "tokens/s", "a GPU", "a user", "TTFT s", "TPOT ms", "J/token", "more breaks");
     for (int k = 0; k < count; k++) {
-        refused += rows[k].refused[0] != '\0';
-        if (!rows[k].refused[0] && k < SHOWN) print_row(&rows[k]);
+        refused += rows[k].refused[0] != '\0', beyond += rows[k].beyond;
+        if (rows[k].needs > 0 && (needs == 0 || rows[k].needs < needs)) needs = rows[k].needs;
+        layout_text(&rows[k], text);
+        if (!rows[k].beyond && (int)strlen(text) > width) width = (int)strlen(text);
     }
-    if (count - refused > SHOWN) printf("  and %d more that make less: --json\n", count - refused - SHOWN);
+    printf("  %-*s %9s %6s %11s %11s %9s %8s %9s %9s %8s  %s\n", width, "a replica", "replicas", "GPUs", "requests/s",
+           "tokens/s", "a GPU", "a user", "TTFT s", "TPOT ms", "J/token",
+           in->rate_s > 0.0 ? "fewer break" : "more breaks");
+    for (int k = 0; k < count; k++)
+        if (!rows[k].refused[0] && !rows[k].beyond && shown++ < SHOWN) print_row(&rows[k], width);
+    if (shown > SHOWN) printf("  and %d more that make less: --json\n", shown - SHOWN);
+    if (beyond > 0) {
+        printf("  %d layout%s more than %d GPUs", beyond, beyond > 1 ? "s take" : " takes", in->gpus);
+        printf(needs > 0 ? ", at least about %d\n" : "\n", needs);
+    }
     if (refused > 0) printf("\nnot possible:\n");
     for (int k = 0; k < count; k++) {
-        char text[80];
         if (!rows[k].refused[0]) continue;
         layout_text(&rows[k], text);
-        printf("  %-22s %s\n", text, rows[k].refused);
+        printf("  %-*s %s\n", width, text, rows[k].refused);
     }
-    printf("\nsplit: replicas for prompts alone + for decodes. A user: tokens/s after the first\n");
+    printf("\n+: replicas for prompts alone + for decodes; by the rule: min(0.90 Np rp, 0.92 Nd rd) of what the step "
+           "model "
+           "gives one of each\nA user: tokens/s after the first\n");
 }
 
 static void print_json(const TwLayoutsInput *in, const TwLayoutRow *rows, int count)
@@ -139,6 +166,7 @@ static void print_json(const TwLayoutsInput *in, const TwLayoutRow *rows, int co
     printf(", \"precision\": ");
     tw_json_text(stdout, in->deploy.precision);
     tw_json_member(stdout, "gpus", in->gpus);
+    if (in->rate_s > 0.0) tw_json_member(stdout, "rate_s", in->rate_s);
     tw_json_member(stdout, "ttft_slo_s", in->ttft_slo_s);
     tw_json_member(stdout, "tpot_slo_s", in->tpot_slo_s);
     printf(", \"quantile\": \"%s\",\n \"layouts\": [", quantile_names[in->quantile]);
@@ -147,11 +175,22 @@ static void print_json(const TwLayoutsInput *in, const TwLayoutRow *rows, int co
         printf("%s\n  {\"tensor_parallel\": %d, \"attention_ranks\": %d, \"expert_parallel\": %d, \"replicas\": %d, "
                "\"prefill_replicas\": %d",
                k ? "," : "", r->layout.tensor, r->layout.ranks, r->layout.experts, r->replicas, r->prefills);
-        if (r->refused[0]) {
+        if (r->prefills > 0)
+            printf(", \"prefill_tensor_parallel\": %d, \"prefill_attention_ranks\": %d, "
+                   "\"prefill_expert_parallel\": %d",
+                   r->front.tensor, r->front.ranks, r->front.experts);
+        if (r->beyond) {
+            printf(", \"beyond\": true");
+            tw_json_member(stdout, "needs_gpus", r->needs > 0 ? (double)r->needs : NAN);
+        } else if (r->refused[0]) {
             printf(", \"refused\": ");
             tw_json_text(stdout, r->refused);
         } else {
+            tw_json_member(stdout, "gpus", tw_layout_row_gpus(r));
             tw_json_member(stdout, "kv_tokens", r->kv_tokens);
+            tw_json_member(stdout, "prompts_per_s", r->prompts_s);
+            tw_json_member(stdout, "decodes_per_s", r->decodes_s);
+            if (r->prefills > 0) tw_json_member(stdout, "rule_requests_per_s", r->rule_s);
             tw_json_member(stdout, "requests_per_s", r->rate_s);
             tw_json_member(stdout, "output_tokens_per_s", r->output_s);
             tw_json_member(stdout, "output_tokens_per_s_per_gpu", r->per_gpu);

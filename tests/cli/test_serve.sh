@@ -143,6 +143,29 @@ assert abs(r["ttft_s"]["mean"] - p["ttft_s"]["mean"] - late) < 0.2 * late
 assert d["ttft_s"]["mean"] > r["ttft_s"]["mean"] + 0.005
 assert r["e2e_s"] == p["e2e_s"] and d["e2e_s"]["mean"] > p["e2e_s"]["mean"]
 END
+# prompts computed in a layout of their own: the same layout said twice is the same run; KV leaves over the slower cards
+apart="${fleet/--for 40min/--for 2min} --prefill-replicas 2"
+expect 0 "" $apart
+cp out.txt like.json
+expect 0 "" $apart --prefill-tp 4
+cp out.txt twice.json
+expect 0 "" ${apart/-replicas 2/-replicas 8} --prefill-tp 1
+cp out.txt narrow.json
+expect 0 "" $apart --prefill-chip b200 --prefill-tp 2
+python3 - <<'END' || fail "--prefill-tp, --prefill-chip"
+import json
+like, twice, narrow, other = (json.load(open(f)) for f in ("like.json", "twice.json", "narrow.json", "out.txt"))
+assert {k: v for k, v in twice.items() if k in like} == like
+assert like["gpus"] == narrow["gpus"] == 40 and other["gpus"] == 36 and other["prefill_chip"] == "b200_sxm"
+# one card in place of four; and what a wider replica saves of a prompt
+assert 3 < narrow["kv_transfer_s"] / like["kv_transfer_s"] < 4.2, (narrow["kv_transfer_s"], like["kv_transfer_s"])
+assert narrow["ttft_s"]["p50"] > 1.5 * like["ttft_s"]["p50"]
+END
+expect 2 "need --prefill-replicas" $fleet --prefill-tp 2
+expect 2 "the same chips and layout" $fleet --planner --prefill-replicas 2 --prefill-tp 2 --re-role
+expect 3 "tensor_parallel = 3 does not divide" $fleet --prefill-replicas 2 --prefill-tp 3
+expect 3 'unknown accelerator "b20"' $fleet --prefill-replicas 2 --prefill-chip b20
+expect 2 "does nothing with --gpus" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --gpus 2 --prefill-tp 1
 expect 2 "needs --prefill-replicas" $fleet --first-token relayed
 expect 2 "needs --prefill-replicas" $fleet --reserve none
 expect 0 '"reserve": "none"' ${fleet/--for 40min/--for 2min} --prefill-replicas 2 --first-token relayed --reserve none
