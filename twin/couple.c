@@ -478,6 +478,7 @@ bool tw_couple(const TwPlant *plant, void *block, TwScratch *s, int64_t from_ns,
         from_ns, until_ns,
         &(TwWorkloadOut){s->device_j, tw_f64(block, plant->slot.device_demand_w), s->tokens, w->kv_fraction});
     tw_jobs_run(plant, block, s->job_share, s->transit.job_slow, from_s, until_s, s->job_above_w);
+    tw_jobs_tell(plant, block, from_s);
     tw_transit_pass(plant, block, &s->transit, from_ns, until_ns);
     rack_power(plant, block, s, window_s);
 

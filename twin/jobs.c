@@ -1,5 +1,6 @@
 #include "twin/jobs.h"
 
+#include "twin/story.h"
 #include "twin/train_kernels.h"
 #include "twin/transit.h"
 
@@ -203,16 +204,16 @@ static bool kernel_step(const TwPlant *plant, int rack, const JobRow *row, const
     }
     if (!set_traffic(plant->racks[rack].network, row, node, model, &(TwTrainKey){0}, &layout, &step, spec, errors))
         return false;
+    spec->basis = "tables of kernels";
     spec->step_s = step.step_s + fmax(spec->comm_s - spec->hidden_s, 0.0);
     spec->clock_share = step.compute_s * (1.0 + step.bubble_fraction) / spec->step_s;
     spec->tokens_per_step = layout.global_batch * layout.sequence_tokens;
     return true;
 }
 
-// Step on the GPUs of a rack, its share that follows the clock, and tokens of it. alike: all racks have the same, and a
-// published step is taken as it is. False: an error at the job.
-static bool time_step(const TwPlant *plant, int rack, bool alike, const JobRow *row, const TwNode *node,
-                      TwJobSpec *spec, TwErrors *errors)
+// Step on the GPUs of a rack, its share that follows the clock, and tokens of it. False: an error at the job.
+static bool time_step(const TwPlant *plant, int rack, const JobRow *row, const TwNode *node, TwJobSpec *spec,
+                      TwErrors *errors)
 {
     TwTrainModel model;
     TwTrainKey key;
@@ -228,10 +229,11 @@ static bool time_step(const TwPlant *plant, int rack, bool alike, const JobRow *
         tw_node_error(node, "step", errors, "%s", why.text);
         return false;
     }
-    if (!alike && !tw_train_key_on(&key, row->step, chip_of(plant, rack), &model, task, &why)) {
+    if (!tw_train_key_on(&key, row->step, chip_of(plant, rack), &model, task, &why)) {
         tw_node_warn(node, "step", errors, "rack \"%s\": %s: timed as named", plant->racks[rack].name, why.text);
         (void)tw_train_key_named(&key, row->step, &model, task, &why);
     }
+    spec->basis = tw_arena_text(plant->arena, is(row->kind, "rl") ? "fitted to NeMo-RL" : key.text);
     if (is(row->kind, "rl")) {
         const TwRlLayout layout = {(int)row->gpus,         (int)row->off_policy_steps, (int)row->rollout_tp,
                                    (double)row->sequences, row->mean_tokens,           row->longest_tokens,
@@ -268,16 +270,15 @@ static bool time_step(const TwPlant *plant, int rack, bool alike, const JobRow *
 // On each kind of GPUs that the facility has; the job's own numbers are those of the first rack's.
 static bool time_paces(TwPlant *plant, const JobRow *row, const TwNode *node, TwJobSpec *spec, TwErrors *errors)
 {
-    bool alike = plant->rack_kinds < 2;
-    if (!time_step(plant, 0, alike, row, node, spec, errors)) return false;
-    if (alike) return true;
+    if (!time_step(plant, 0, row, node, spec, errors)) return false;
+    if (plant->rack_kinds < 2) return true;
     TwJobPace *pace = TW_TAKE(plant->arena, plant->rack_kinds, TwJobPace);
     for (int k = 0; k < plant->rack_kinds; k++) {
         int rack = 0;
         while (plant->rack_kind[rack] != k) rack++;
         TwJobSpec on = *spec;
         on.card_bytes = on.exchange_bytes = on.comm_s = on.hidden_s = 0.0;
-        if (!time_step(plant, rack, false, row, node, &on, errors)) return false;
+        if (!time_step(plant, rack, row, node, &on, errors)) return false;
         pace[k] = (TwJobPace){on.step_s, on.clock_share, on.comm_s, on.hidden_s};
     }
     spec->pace = pace;
@@ -486,6 +487,39 @@ static bool check_rollouts(const TwPlant *plant, const TwNode *workload, int job
     return true;
 }
 
+// What the story has said of a job.
+typedef struct JobTold {
+    int32_t gpus, failures, preemptions, growths;
+    double lost_steps;
+    bool runs, done;
+} JobTold;
+
+// GPUs that jobs could have at best: what no replica lies on, and what pools lend when nobody asks them.
+static int64_t gpus_for_jobs(const TwPlant *plant)
+{
+    int64_t gpus = 0;
+    for (int r = 0; r < plant->rack_count; r++) gpus += plant->racks[r].gpus - plant->racks[r].serving_gpus;
+    for (int l = 0; l < plant->lend_count; l++) {
+        const TwPoolPlan *pool = &plant->pools[plant->lends[l].pool];
+        int kept = (int)ceil(plant->lends[l].keep_fraction * pool->replicas - 1e-9);
+        gpus += (int64_t)(pool->replicas - kept) * pool->gpus;
+    }
+    return gpus;
+}
+
+// A job that finds no room however little is asked of serving waits for ever: nothing in a run would say why.
+static void warn_of_no_room(const TwPlant *plant, const JobRow *row, const TwNode *node, TwErrors *errors)
+{
+    int64_t room = gpus_for_jobs(plant), least = row->gpus;
+    while (row->gpus_min > 0 && least / 2 >= row->gpus_min) least /= 2;
+    if (least <= room) return;
+    tw_node_warn(
+        node, "gpus", errors,
+        "never starts: it needs %lld GPUs at least and serving leaves %lld to jobs (racks, replicas of the pools; "
+        "scheduler.lend)",
+        (long long)least, (long long)room);
+}
+
 bool tw_jobs_compile(TwPlant *plant, TwLayout *layout, TwErrors *errors)
 {
     const TwNode *workload = tw_node_group(tw_config_root(plant->config), "workload");
@@ -506,6 +540,7 @@ bool tw_jobs_compile(TwPlant *plant, TwLayout *layout, TwErrors *errors)
             good = compile_mix(plant, &row, node, name, jobs, &count, errors) && good;
         else if (count < JOBS_MOST) {
             good = compile_job(plant, &row, node, name, &jobs[count], errors) && good;
+            if (good) warn_of_no_room(plant, &row, node, errors);
             if (*row.rollout_class) {
                 if (!is(row.kind, "rl")) {
                     tw_node_error(node, "rollout_class", errors, "rollout_class of a job of kind \"%s\", expected rl",
@@ -560,6 +595,7 @@ bool tw_jobs_compile(TwPlant *plant, TwLayout *layout, TwErrors *errors)
     plant->job_slot.rolled = tw_layout_add(layout, (size_t)count + 1, sizeof(TwRolled));
     plant->job_slot.released = tw_layout_add(layout, (size_t)count + 1, sizeof(int64_t));
     plant->job_slot.lent_gpu_s = tw_layout_add(layout, 4, sizeof(double));
+    plant->job_slot.told = tw_layout_add(layout, (size_t)count + 1, sizeof(JobTold));
     return true;
 }
 
@@ -663,6 +699,7 @@ void tw_jobs_run(const TwPlant *plant, void *block, const double *share, const d
     }
     const TwJobsIn in = {tw_at_const(block, plant->job_slot.free_gpus),
                          tw_f64_const(block, plant->slot.clock_fraction),
+                         tw_at_const(block, plant->slot.rack_on),
                          share,
                          slow,
                          pool_tokens,
@@ -689,6 +726,40 @@ void tw_jobs_run(const TwPlant *plant, void *block, const double *share, const d
     const uint8_t *closed = tw_at_const(block, plant->job_slot.closed);
     for (int i = 0; i < plant->workload->replica_count; i++)
         if (closed[i] == 2) lent[0] += plant->replica_gpus[i] * (until_s - from_s);
+}
+
+void tw_jobs_tell(const TwPlant *plant, void *block, double from_s)
+{
+    if (!plant->jobs) return;
+    JobTold *told = tw_at(block, plant->job_slot.told);
+    int64_t from_ns = llround(from_s * 1e9);
+    for (int i = 0; i < plant->jobs->job_count; i++) {
+        const TwJob *job = tw_jobs_job(plant->jobs, block, i);
+        JobTold *t = &told[i];
+        if (tw_jobs_spec(plant->jobs, i)->of_mix) continue;    // too many of one name
+        if (job->preemptions > t->preemptions)
+            tw_story_add(plant, block, from_ns, TW_HAPPENED_JOB_YIELDS, -1, i, 0, 0.0);
+        // its racks went dark, or one of its GPUs failed by itself
+        if (job->failures > t->failures) {
+            bool dark = job->failed_s == from_s;
+            tw_story_add(plant, block, llround(job->failed_s * 1e9), TW_HAPPENED_JOB_FAILED,
+                         dark ? tw_story_open(plant, block, TW_HAPPENED_RACKS_DEAD, -1) : -1, i, 0,
+                         job->lost_steps - t->lost_steps);
+        }
+        bool stopped = job->preemptions > t->preemptions || job->failures > t->failures;
+        if (job->gpus > 0 && job->growths > t->growths)
+            tw_story_add(plant, block, from_ns, TW_HAPPENED_JOB_GROWN, -1, i, job->gpus, 0.0);
+        else if (job->gpus > 0 && (t->gpus == 0 || (stopped && job->queued_s == from_s)))
+            tw_story_add(plant, block, from_ns, TW_HAPPENED_JOB_BEGUN, -1, i, job->gpus, 0.0);
+        bool runs = job->phase == TW_JOB_RUNNING || job->phase == TW_JOB_ROLLOUT;
+        if (runs && (!t->runs || stopped || job->growths > t->growths))
+            tw_story_add(plant, block, from_ns, TW_HAPPENED_JOB_RUNS, -1, i, job->gpus, 0.0);
+        if (job->phase == TW_JOB_DONE && !t->done)
+            tw_story_add(plant, block, llround(job->ended_s * 1e9), TW_HAPPENED_JOB_DONE, -1, i, 0,
+                         job->ended_s - job->started_s);
+        *t = (JobTold){job->gpus,       job->failures, job->preemptions,         job->growths,
+                       job->lost_steps, runs,          job->phase == TW_JOB_DONE};
+    }
 }
 
 static const char *const phase_names[] = {"not submitted", "queued", "loading", "running", "rollout", "done"};

@@ -28,5 +28,8 @@ double tw_jobs_demand_w(const TwPlant *plant, const void *block, int rack);
 void tw_jobs_run(const TwPlant *plant, void *block, const double *share, const double *slow, double from_s,
                  double until_s, double *above_w);
 
+// What of it the story tells; from_s: when the window began. Jobs of mixes are too many.
+void tw_jobs_tell(const TwPlant *plant, void *block, double from_s);
+
 const char *tw_jobs_phase(int phase);
 double tw_jobs_lent_gpu_s(const TwPlant *plant, const void *block);    // GPU-seconds that pools lent so far

@@ -50,6 +50,7 @@ static TwLimits shares_of(const TwState *state, int *element)
         .thermal_share = m->throttled_rack_s / rack_s,
         .queue_share = totals.full_s / fmax(time_s * plant->workload->replica_count, 1e-300),
         .demand_over_limit = NAN,
+        .others_over_limit = NAN,
     };
 }
 
@@ -86,6 +87,12 @@ TwLimits tw_limits(const TwState *state)
         limits.binding_share = limits.power_share;
         limits.demand_over_limit = nameplate_w[element] / plant->elements[element].limit_w;
         free(nameplate_w);
+        const double *load_w = tw_f64_const(tw_state_block(state), plant->slot.load_w);
+        double others_w = 0.0;
+        for (int k = 0; k < plant->load_count; k++)
+            for (int e = plant->load_element[k]; e >= 0; e = plant->power->parent[e])
+                if (e == element) others_w += load_w[k];
+        limits.others_over_limit = others_w / plant->elements[element].limit_w;
     } else if (binding == TW_BINDS_CHIP) {
         snprintf(limits.binding, sizeof limits.binding, "chip temperature");
         limits.binding_share = limits.thermal_share;

@@ -12,6 +12,7 @@ typedef struct TwLimits {
     double binding_share;     // share of rack time in which it held something back
     double power_share, thermal_share, queue_share;
     double demand_over_limit;    // nameplate below the binding element over its limit; NaN where it is none
+    double others_over_limit;    // the same of pumps, fans, chillers and switches, in the last window
 } TwLimits;
 
 TwLimits tw_limits(const TwState *state);

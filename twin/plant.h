@@ -298,6 +298,7 @@ typedef struct TwPlant {
         TwSlot free_gpus, held_gpus, gpu_w, demand_w;    // [rack]
         TwSlot lent_gpu_s;                               // [1]
         TwSlot rolled, released;                         // [job] TwRolled; batches of rollouts let go
+        TwSlot told;                                     // [job] what the story has said of it
     } job_slot;
 
     int planner_count;

@@ -43,6 +43,8 @@ void tw_report_jobs(TwReport *report, const TwState *state)
     tw_report_add(report, "jobs.preemptions", "1", "times that a job gave way", (double)t.preemptions);
     tw_report_add(report, "jobs.growths", "1", "times that an elastic job took more GPUs", (double)t.growths);
     tw_report_add(report, "jobs.gpus_held", "1", "GPUs held by jobs, mean", tw_over(t.gpu_s, span_s));
+    tw_report_add(report, "jobs.gpu_share", "1", "of installed GPU time, held by jobs",
+                  tw_over(t.gpu_s, tw_state_meters(state)->gpu_installed_s));
     tw_report_add(report, "jobs.goodput", "1", "share of their time in steps that stayed",
                   tw_over(t.useful_gpu_s, t.gpu_s));
     tw_report_add(report, "jobs.tokens", "tokens", "trained on", t.tokens);

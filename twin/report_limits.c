@@ -90,6 +90,9 @@ void tw_report_limits(TwReport *report, const TwState *state, const TwWorkloadTo
     tw_report_add(report, "limits.queueing_share", "1", "replica time with requests waiting", limits.queue_share);
     tw_report_add(report, "limits.nameplate_over_limit", "1", "rated racks below the binding element over its limit",
                   limits.demand_over_limit);
+    tw_report_add(report, "limits.others_over_limit", "1",
+                  "cooling and switches below the binding element over its limit, at the end",
+                  limits.others_over_limit);
     tw_report_add(report, "limits.highest_loading", "1", "largest power over a limit in force",
                   m->breach_peak_fraction);
     tw_report_add(report, "limits.highest_loading_in_fault", "1", "the same while a fault is not mended",

@@ -158,7 +158,10 @@ static void limits(FILE *f, const TwReport *r)
     else {
         fprintf(f, "  %s: its racks were granted less than they wanted in %.1f %% of the time\n", binding, share);
         double ratio = tw_report_value(r, "limits.nameplate_over_limit");
-        if (isfinite(ratio)) fprintf(f, "  racks below it are rated at %.1f %% of its limit\n", 100.0 * ratio);
+        double others = tw_report_value(r, "limits.others_over_limit");
+        if (isfinite(ratio)) fprintf(f, "  racks below it are rated at %.1f %% of its limit", 100.0 * ratio);
+        if (isfinite(ratio) && others > 0.0) fprintf(f, "; cooling and switches take %.1f %%", 100.0 * others);
+        if (isfinite(ratio)) fprintf(f, "\n");
     }
     fprintf(f, "  room left at the fullest moment:");
     int shown = 0;
@@ -238,7 +241,9 @@ static void figures(FILE *f, const TwReport *r)
     line(f, r, "hottest chip", "cooling.chip_degc.max", 1.0, "degC", "");
     line(f, r, "supply, highest", "cooling.supply_degc.max", 1.0, "degC", "");
     line(f, r, "throttled", "cooling.throttled_rack_hours", 1.0, "rack h", "below full clock by temperature");
-    line(f, r, "GPUs busy", "service.gpu_utilisation", 100.0, "%", "of installed GPU time, in an iteration");
+    line(f, r, "GPUs busy", "service.gpu_utilisation", 100.0, "%", "of installed GPU time, in an iteration of serving");
+    if (tw_report_value(r, "jobs.gpu_share") > 0.0)
+        line(f, r, "GPUs of jobs", "jobs.gpu_share", 100.0, "%", "of installed GPU time, held by jobs");
 }
 
 static void sheet(FILE *f, const TwReport *r)
@@ -328,6 +333,10 @@ static void print_jobs(const TwReport *r, FILE *f)
         fprintf(f, "  %.1f GPUs held on average, %.1f %% of their time in steps that stayed, %s tokens trained on\n",
                 tw_report_value(r, "jobs.gpus_held"), 100.0 * tw_report_value(r, "jobs.goodput"),
                 number(tw_report_value(r, "jobs.tokens"), text));
+    double kwh = tw_report_value(r, "jobs.energy_j") / 3.6e6;
+    if (kwh > 0.0)
+        fprintf(f, "  %s kWh drawn by their GPUs: tokens per MW, energy and cost of a token above carry them too\n",
+                number(kwh, text));
     if (tw_report_value(r, "jobs.gpus_lent") > 0.0)
         fprintf(f, "  %.1f GPUs lent by serving on average\n", tw_report_value(r, "jobs.gpus_lent"));
 }

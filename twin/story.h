@@ -98,6 +98,12 @@ typedef enum TwHappening {
     TW_HAPPENED_LOW_PRESSURE,    // of a loop that leaks; value: Pa at the pumps
     TW_HAPPENED_MODE,            // who cools the facility water; count: TwPlantMode; value: water, degC
     TW_HAPPENED_UNITS,           // a unit of the heat rejection joins or leaves; count: those that run; value: water
+    TW_HAPPENED_JOB_BEGUN,       // a job has GPUs; target: job; count: GPUs
+    TW_HAPPENED_JOB_RUNS,        // and computes there: its weights or its checkpoint are loaded
+    TW_HAPPENED_JOB_GROWN,       // an elastic one has more; count: all of them
+    TW_HAPPENED_JOB_FAILED,      // back to its checkpoint; value: steps lost
+    TW_HAPPENED_JOB_YIELDS,      // it gave way after a checkpoint
+    TW_HAPPENED_JOB_DONE,        // value: s since its first GPU
     TW_HAPPENINGS
 } TwHappening;
 

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum Of { OF_NOTHING, OF_ELEMENT, OF_CDU, OF_LOAD, OF_RACK, OF_CLASS, OF_ACT, OF_LOSS, OF_WORK } Of;
+typedef enum Of { OF_NOTHING, OF_ELEMENT, OF_CDU, OF_LOAD, OF_RACK, OF_CLASS, OF_ACT, OF_LOSS, OF_WORK, OF_JOB } Of;
 
 // Of each happening: its word, what its target is, how bad it is, and how it reads. In the text {name} is the target,
 // {more} the others of its count, {racks} its racks; the rest are numbers, see number_of. NULL: special_text says it.
@@ -118,6 +118,12 @@ static const struct {
     [TW_HAPPENED_SLOW] = {"slow", OF_RACK, 1, "{name} takes {x} times as long as it should"},
     [TW_HAPPENED_SLOW_END] = {"slow_end", OF_RACK, 0, "{name} as fast as before"},
     [TW_HAPPENED_TRAFFIC_END] = {"traffic_end", OF_NOTHING, 0, "requests come as often as before"},
+    [TW_HAPPENED_JOB_BEGUN] = {"job_begun", OF_JOB, 0, "job {name} loads on {count} GPUs"},
+    [TW_HAPPENED_JOB_RUNS] = {"job_runs", OF_JOB, 0, "job {name} computes on {count} GPUs"},
+    [TW_HAPPENED_JOB_GROWN] = {"job_grown", OF_JOB, 0, "job {name} grows to {count} GPUs"},
+    [TW_HAPPENED_JOB_FAILED] = {"job_failed", OF_JOB, 2, "job {name} fails: back to its checkpoint, {x.1} steps lost"},
+    [TW_HAPPENED_JOB_YIELDS] = {"job_yields", OF_JOB, 1, "job {name} gives way after a checkpoint"},
+    [TW_HAPPENED_JOB_DONE] = {"job_done", OF_JOB, 0, "job {name} is done after {hours} h"},
 };
 
 const char *tw_story_word(TwHappening kind) { return kinds[kind].word; }
@@ -144,6 +150,8 @@ const char *tw_story_target(const TwPlant *plant, const TwEntry *e)
         return plant->failures.maintenance[e->target].name;
     case OF_LOSS:
         return e->target >= 0 ? tw_fabric_name(plant, e->target) : "the fabric";
+    case OF_JOB:
+        return tw_jobs_spec(plant->jobs, e->target)->name;
     case OF_NOTHING:
         break;
     }

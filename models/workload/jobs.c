@@ -259,6 +259,7 @@ static void stop_job(const TwJobs *jobs, void *block, int i, int32_t *room, bool
         job->preemptions++;
     } else {
         job->failures++;
+        job->failed_s = now_s;
     }
     job->lost_steps += job->steps - job->saved_steps;
     job->steps = job->saved_steps;
@@ -551,6 +552,7 @@ static double run_job(const TwJobs *jobs, void *block, int i, const TwJobsIn *in
         } else if (go_s == fail_s) {
             // a synchronous job dies with any of its ranks: back to the checkpoint, on the same GPUs
             job->failures++;
+            job->failed_s = now_s;
             job->lost_steps += job->steps - job->saved_steps;
             job->steps = job->saved_steps;
             job->next_failure_gpu_s = draw_failure(p, i, job->failures);
@@ -598,7 +600,7 @@ void tw_jobs_advance(const TwJobs *jobs, void *block, const TwJobsIn *in, double
         bool over = false, dead = false;
         for (int r = 0; r < jobs->rack_count; r++) {
             over |= held[r] > 0 && room[r] < 0;
-            dead |= held[r] > 0 && room[r] < 0 && in->free_gpus[r] == 0 && in->clock_fraction[r] <= 0.0;
+            dead |= held[r] > 0 && in->powered && !in->powered[r];
         }
         if (over) stop_job(jobs, block, i, room, p->jobs[i].preemptible && !dead, from_s);
     }

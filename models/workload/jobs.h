@@ -30,6 +30,7 @@ typedef struct TwJobPace {
 
 typedef struct TwJobSpec {
     const char *name;
+    const char *basis;     // where its step comes from, in words; NULL: it has none
     int gpus, gpus_min;    // gpus_min < gpus: elastic, by halves
     int priority;
     bool preemptible;
@@ -75,6 +76,7 @@ typedef struct TwJob {
     double left_s;                             // of loading
     double next_failure_gpu_s, run_gpu_s;      // GPU-seconds until the next failure; so far
     double started_s, ended_s, waited_s, queued_s;
+    double failed_s;    // last time that it went back to its checkpoint
     double energy_j, lost_steps, logged_tokens;
     double pace_s;                    // a step at full clock on all its GPUs, of the kind that it had last
     double asked_steps, run_steps;    // at the checkpoint that is being written; steps since tw_jobs_steps_run
@@ -105,6 +107,7 @@ typedef struct TwRolled {
 typedef struct TwJobsIn {
     const int32_t *free_gpus;        // [rack] that jobs may use now: not serving, not failed
     const double *clock_fraction;    // [rack]
+    const bool *powered;             // [rack] without power a job loses what it has not saved; NULL: all have it
     const double *share;             // [rack] of the power asked for that is granted; NULL: all
     const double *slow;              // [job] its collectives take so many times as long as on an idle network; NULL: 1
     const double *pool_tokens;       // done so far by each pool, for flywheels; NULL: none

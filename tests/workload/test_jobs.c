@@ -11,11 +11,12 @@ typedef struct Hall {
     void *block;
     int32_t free_gpus[RACKS], held[RACKS];
     double clock[RACKS], gpu_w[RACKS], demand_w[RACKS], now_s;
+    bool powered[RACKS];
 } Hall;
 
 static Hall hall_with(const TwJobSpec *specs, int count, bool backfill, bool in_order)
 {
-    Hall h = {.free_gpus = {32, 32, 32, 32}, .clock = {1, 1, 1, 1}};
+    Hall h = {.free_gpus = {32, 32, 32, 32}, .clock = {1, 1, 1, 1}, .powered = {true, true, true, true}};
     const TwJobsSpec spec = {.job_count = count,
                              .rack_count = RACKS,
                              .jobs = specs,
@@ -46,7 +47,7 @@ static void close_hall(Hall *h)
 static void go(Hall *h, double until_s)
 {
     while (h->now_s < until_s) {
-        const TwJobsIn in = {.free_gpus = h->free_gpus, .clock_fraction = h->clock};
+        const TwJobsIn in = {.free_gpus = h->free_gpus, .clock_fraction = h->clock, .powered = h->powered};
         TwJobsOut out = {h->gpu_w, h->demand_w, h->held};
         tw_jobs_advance(h->jobs, h->block, &in, h->now_s, h->now_s + 10.0, &out);
         h->now_s += 10.0;
@@ -85,7 +86,7 @@ static void unlike_racks_set_their_own_pace(void)
     for (int way = 0; way < 2; way++) {
         // second way: one job over all four racks
         if (way == 1) specs[0].gpus = 128;
-        Hall h = {.free_gpus = {32, 32, 32, 32}, .clock = {1, 1, 1, 1}};
+        Hall h = {.free_gpus = {32, 32, 32, 32}, .clock = {1, 1, 1, 1}, .powered = {true, true, true, true}};
         const TwJobsSpec spec = {.job_count = way == 0 ? 2 : 1,
                                  .rack_count = RACKS,
                                  .jobs = specs,
@@ -235,6 +236,29 @@ static void borrowed_gpus_go_back(void)
     close_hall(&h);
 }
 
+// GPUs that are wanted back leave after a checkpoint; a rack that goes dark takes all steps since the last one.
+static void dark_racks_take_what_is_not_saved(void)
+{
+    for (int dark = 0; dark < 2; dark++) {
+        TwJobSpec spec = plain("train", 64, 1000.0, 0.0);
+        spec.checkpoint_s = 50.0;
+        Hall h = open_hall(&spec, 1, true);
+        go(&h, 80.0);
+        CHECK_NEAR(job(&h, 0)->steps, 80.0, 1e-9);
+        CHECK_NEAR(job(&h, 0)->saved_steps, 50.0, 1e-9);
+        int lost = tw_jobs_held(h.jobs, h.block, 0, 0) > 0 ? 0 : 2;
+        h.free_gpus[lost] = 0;
+        h.powered[lost] = !dark;
+        go(&h, 90.0);
+        // it goes on elsewhere at once, for it has no restart
+        CHECK(job(&h, 0)->gpus == 64 && job(&h, 0)->failures == dark && job(&h, 0)->preemptions == 1 - dark);
+        CHECK_NEAR(job(&h, 0)->lost_steps, dark ? 30.0 : 0.0, 1e-9);
+        CHECK_NEAR(job(&h, 0)->steps, dark ? 60.0 : 90.0, 1e-9);
+        if (dark) CHECK_NEAR(job(&h, 0)->failed_s, 80.0, 1e-9);
+        close_hall(&h);
+    }
+}
+
 // An elastic job that began smaller takes what nobody waits for, in steps of two, and ends sooner.
 static void elastic_jobs_grow(void)
 {
@@ -342,6 +366,7 @@ int main(void)
     order_is_by_priority_or_by_submission();
     higher_jobs_preempt();
     borrowed_gpus_go_back();
+    dark_racks_take_what_is_not_saved();
     elastic_jobs_grow();
     failures_cost_what_the_closed_form_says();
     training_waits_for_rollouts();
