@@ -1,9 +1,11 @@
 // tokenworks check: validate a facility and describe it, without running it.
 #include "cli/commands.h"
+#include "models/workload/jobs.h"
 #include "sim/json.h"
 #include "twin/limits.h"
 #include "twin/machine.h"
 #include "twin/outages.h"
+#include "twin/reference.h"
 #include "twin/report.h"
 
 #include <math.h>
@@ -12,9 +14,29 @@
 
 static double kilo(double w) { return w * 1e-3; }
 
+// What cooling, switches and optics draw below each element in the site's hottest hours with all racks at their peak.
+// False: the cooling has no steady state then, which describe_cooling says.
+static bool sum_loads(const TwPlant *plant, double *below_w)
+{
+    double *rack_w = calloc((size_t)(plant->rack_count + plant->load_count) + 1, sizeof *rack_w);
+    if (!rack_w) abort();
+    double *load_w = rack_w + plant->rack_count;
+    for (int i = 0; i < plant->rack_count; i++) rack_w[i] = plant->racks[i].peak_w * plant->rack_scale;
+    TwError error = {0};
+    bool good = tw_cooling_loads(plant, rack_w, load_w, &error);
+    for (int k = 0; good && k < plant->load_count; k++)
+        for (int e = plant->load_element[k]; e >= 0; e = plant->power->parent[e]) below_w[e] += load_w[k];
+    free(rack_w);
+    return good;
+}
+
 static void describe_power(const TwPlant *plant, const double *nameplate_w)
 {
-    printf("power tree              kind          from              limit kW   racks rated kW   of limit\n");
+    double *others_w = calloc((size_t)plant->element_count, sizeof *others_w);
+    if (!others_w) abort();
+    bool known = sum_loads(plant, others_w);
+    printf("power tree              kind          from              limit kW   racks rated kW%s   of limit\n",
+           known ? "  cooling, fabric kW" : "");
     for (int i = 0; i < plant->element_count; i++) {
         const TwElementRow *e = &plant->elements[i];
         // repeated entries are alike: the first of them and the last stand for all
@@ -27,11 +49,13 @@ static void describe_power(const TwPlant *plant, const double *nameplate_w)
         else
             printf("%10s", "-");
         printf("%17.1f", kilo(nameplate_w[i]));
+        if (known) printf("%20.1f", kilo(others_w[i]));
+        double all_w = nameplate_w[i] + others_w[i];
         if (isfinite(e->limit_w))
-            printf("%9.1f %%%s", 100.0 * nameplate_w[i] / e->limit_w,
-                   nameplate_w[i] > e->limit_w ? "  over-subscribed" : "");
+            printf("%9.1f %%%s", 100.0 * all_w / e->limit_w, all_w > e->limit_w ? "  over-subscribed" : "");
         printf("\n");
     }
+    free(others_w);
 }
 
 // The cooling on its hottest hours, and what the worst loss of one unit leaves; `tokenworks thermal` has the whole
@@ -44,17 +68,26 @@ static void describe_cooling(const TwPlant *plant)
         printf("\ncooling at peak: %s\n", error.text);
         return;
     }
+    const TwOutage *whole = &check.list[0];
     printf("\ncooling                 all racks at their peak in air of %.1f degC, wet bulb %.1f degC: chips at most "
-           "%.1f degC, %s\n",
-           check.air.dry_bulb_degc, check.air.wet_bulb_degc, check.list[0].chip_degc,
-           tw_outage_carried(&check.list[0]) ? "all carried" : "NOT all carried");
+           "%.1f degC, ",
+           check.air.dry_bulb_degc, check.air.wet_bulb_degc, whole->chip_degc);
+    if (tw_outage_carried(whole))
+        printf("all carried\n");
+    else if (whole->without_coolant > 0)
+        printf("NOT all carried: %d racks without coolant\n", whole->without_coolant);
+    else
+        printf("NOT all carried: %d racks slowed, down to %.1f %% of their clock\n", whole->slowed,
+               100.0 * whole->clock_fraction);
     const TwCapacity *c = &check.capacity;
     if (isfinite(c->reject_w))
         printf("                        heat rejection carries %.1f kW of water entering at %.1f degC in that air at "
                "%.1f "
-               "kPa (%.1f kW at the pressure it is rated for), rooms %.1f kW (%.1f kW)",
-               c->reject_w * 1e-3, c->enters_degc, c->pressure_pa * 1e-3, c->reject_rated_w * 1e-3, c->room_w * 1e-3,
-               c->room_rated_w * 1e-3);
+               "kPa (%.1f kW at the pressure it is rated for)",
+               c->reject_w * 1e-3, c->enters_degc, c->pressure_pa * 1e-3, c->reject_rated_w * 1e-3);
+    if (isfinite(c->reject_w) && c->chiller_w > 0.0) printf(", the chiller %.1f kW besides", c->chiller_w * 1e-3);
+    if (isfinite(c->reject_w))
+        printf(", rooms %.1f kW (%.1f kW)", c->room_w * 1e-3, c->room_rated_w * 1e-3);
     else
         printf("                        rooms carry %.1f kW in air at %.1f kPa (%.1f kW at the pressure they are rated "
                "for)",
@@ -76,6 +109,39 @@ static void describe_cooling(const TwPlant *plant)
             printf("no rack has coolant\n");
     }
     tw_cooling_check_free(&check);
+}
+
+// Each job with its step and where that comes from; those of mixes in one line.
+static void describe_jobs(const TwPlant *plant)
+{
+    int of_mix = 0;
+    for (int i = 0; plant->jobs && i < plant->jobs->job_count; i++) {
+        const TwJobSpec *job = tw_jobs_spec(plant->jobs, i);
+        if (job->of_mix) {
+            of_mix++;
+            continue;
+        }
+        // copies of one entry are alike: one line
+        int last = i;
+        size_t stem = tw_stem_length(job->name);
+        for (const TwJobSpec *next; last + 1 < plant->jobs->job_count; last++) {
+            next = tw_jobs_spec(plant->jobs, last + 1);
+            if (tw_stem_length(next->name) != stem || strncmp(next->name, job->name, stem) != 0 ||
+                next->gpus != job->gpus || next->step_s != job->step_s || next->steps != job->steps)
+                break;
+        }
+        char name[120];
+        snprintf(name, sizeof name, last > i ? "%s to %s" : "%s", job->name, tw_jobs_spec(plant->jobs, last)->name);
+        i = last;
+        printf("job %-19s %d GPUs%s", name, job->gpus, strlen(name) > 19 ? " each" : "");
+        if (job->basis)
+            printf(": a step of %.4g s, %.4g tokens/s at full clock (%s)", job->step_s,
+                   job->tokens_per_step / job->step_s, job->basis);
+        else
+            printf(" for %.4g h", job->steps * job->step_s / 3600.0);
+        printf("\n");
+    }
+    if (of_mix > 0) printf("jobs of mixes           %d within the run\n", of_mix);
 }
 
 static void describe(const TwPlant *plant)
@@ -108,6 +174,7 @@ static void describe(const TwPlant *plant)
             printf("                        %.7g requests/s of %.0f input and %.0f output tokens on average\n",
                    p->rate_s, p->input_mean, p->output_mean);
     }
+    describe_jobs(plant);
     describe_cooling(plant);
     printf("\nvalid; nothing was run\n");
     free(nameplate_w);

@@ -8,7 +8,7 @@
 #include "sim/config.h"
 #include "sim/json.h"
 #include "sim/version.h"
-#include "twin/rows.h"
+#include "twin/outages.h"
 #include "twin/state.h"
 #include "twin/voltages.h"
 
@@ -292,9 +292,9 @@ typedef struct Facility {
     TwVolts volts;
     TwContingency worst;    // of --contingency
     bool contingency, solved, rings;
-    double scale;
-    double newton_gap_pu;    // of the two engines; NaN: not compared
-    bool *back;              // [element] power runs towards its own source
+    double scale, loads_w;    // of racks' rated power; cooling, switches and optics
+    double newton_gap_pu;     // of the two engines; NaN: not compared
+    bool *back;               // [element] power runs towards its own source
 } Facility;
 
 // Where rings close: what each side of a board gives, and what passes over closing lines is in the table.
@@ -313,8 +313,9 @@ static void print_rings(const Facility *f)
 static void print_tree(const Facility *f)
 {
     const TwPlant *plant = f->plant;
-    printf("%s: %d elements, %d racks at %.4g of their rated power\n", plant->facility, plant->element_count,
-           plant->rack_count, f->scale);
+    printf("%s: %d elements, %d racks at %.4g of their rated power; cooling in the site's hottest hours and switches "
+           "%.1f kW\n",
+           plant->facility, plant->element_count, plant->rack_count, f->scale, f->loads_w * 1e-3);
     printf("  from sources %.3f kW (%.3f kW on the site), losses %.3f kW, into stores %.3f kW\n",
            f->out.utility_w * 1e-3, f->out.generation_w * 1e-3, (f->out.room_loss_w + f->out.outdoor_loss_w) * 1e-3,
            f->out.storage_w * 1e-3);
@@ -437,12 +438,17 @@ static int powerflow_facility(const TwOptions *o)
     if (!rack_w || !on || !block) abort();
     memcpy(block, tw_state_block(state), plant->state_bytes);
     for (int i = 0; i < plant->rack_count; i++) rack_w[i] = f.scale * plant->racks[i].peak_w * plant->rack_scale;
-    // pumps and fans as they stand at time zero, the fabric as it always draws
+    // cooling as it stands in the site's hottest hours, the fabric as it always draws
     double *load_w = tw_f64(block, plant->slot.load_w);
-    double *row_w = calloc((size_t)plant->rows.row_count, sizeof *row_w);
-    if (!row_w) abort();
-    tw_rows_switches(plant, block, tw_f64_const(block, plant->slot.load_on), load_w, row_w);
-    free(row_w);
+    if (!tw_cooling_loads(plant, rack_w, load_w, &error)) {
+        free(rack_w);
+        free(on);
+        free(block);
+        tw_state_destroy(state);
+        tw_plant_destroy(plant);
+        return tw_cli_fail(&error);
+    }
+    for (int k = 0; k < plant->load_count; k++) f.loads_w += load_w[k];
     f.out = (TwPowerOut){.element_w = rack_w + plant->rack_count,
                          .loss_w = rack_w + plant->rack_count + n,
                          .rack_on = on,

@@ -1,5 +1,8 @@
 #include "twin/outages.h"
 
+#include "twin/fabric.h"
+#include "twin/rows.h"
+
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -15,9 +18,18 @@ static bool worse(const TwOutage *a, const TwOutage *b)
     return a->chip_degc > b->chip_degc;
 }
 
+// The air of the site that so few hours of the year exceed, dry and wet bulb each by itself.
+static TwAir hottest_air(const TwWeather *weather)
+{
+    TwAir air = {.dry_bulb_degc = tw_weather_exceeded(weather->dry_bulb_degc, HOURS),
+                 .wet_bulb_degc = tw_weather_exceeded(weather->wet_bulb_degc, HOURS),
+                 .dew_point_degc = NAN};
+    for (int h = 0; h < TW_HOURS; h++) air.pressure_pa += weather->pressure_pa[h] / TW_HOURS;
+    return air;
+}
+
 bool tw_cooling_check(const TwPlant *plant, bool two, TwCoolingCheck *check, TwError *error)
 {
-    const TwWeather *weather = plant->weather;
     *check = (TwCoolingCheck){.worst = -1};
     check->list = calloc(MOST, sizeof *check->list);
     double *rack_w = calloc((size_t)plant->rack_count + 1, sizeof *rack_w);
@@ -25,10 +37,7 @@ bool tw_cooling_check(const TwPlant *plant, bool two, TwCoolingCheck *check, TwE
     unsigned char *bytes = calloc(1, plant->state_bytes + 64);
     void *block = bytes + 64 - (uintptr_t)bytes % 64;
     if (!check->list || !rack_w || !bytes) abort();
-    check->air = (TwAir){.dry_bulb_degc = tw_weather_exceeded(weather->dry_bulb_degc, HOURS),
-                         .wet_bulb_degc = tw_weather_exceeded(weather->wet_bulb_degc, HOURS),
-                         .dew_point_degc = NAN};
-    for (int h = 0; h < TW_HOURS; h++) check->air.pressure_pa += weather->pressure_pa[h] / TW_HOURS;
+    check->air = hottest_air(plant->weather);
     for (int i = 0; i < plant->rack_count; i++) {
         rack_w[i] = plant->racks[i].peak_w * plant->rack_scale;
         check->rack_w += rack_w[i];
@@ -45,6 +54,37 @@ bool tw_cooling_check(const TwPlant *plant, bool two, TwCoolingCheck *check, TwE
     if (check->count >= 0) return true;
     tw_cooling_check_free(check);
     return false;
+}
+
+bool tw_cooling_loads(const TwPlant *plant, const double *rack_w, double *load_w, TwError *error)
+{
+    const TwThermal *thermal = plant->thermal;
+    const size_t racks = (size_t)plant->rack_count + 1, loads = (size_t)plant->load_count + 1;
+    double *arrays = calloc(4 * racks + loads + (size_t)plant->rows.row_count, sizeof *arrays);
+    unsigned char *bytes = calloc(1, plant->state_bytes + 64);
+    void *block = bytes + 64 - (uintptr_t)bytes % 64;
+    if (!arrays || !bytes) abort();
+    double *chip = arrays, *supply = chip + racks, *clock = supply + racks, *flow = clock + racks;
+    double *on = flow + racks, *row_w = on + loads;
+    for (int k = 0; k < plant->load_count; k++) on[k] = 1.0;
+    const TwAir air = hottest_air(plant->weather);
+    const TwThermalIn in = {.rack_w = rack_w, .room_w = plant->network->switch_w + plant->network->optics_w};
+    TwThermalOut out = {.load_w = load_w + 1,
+                        .chip_degc = chip,
+                        .supply_degc = supply,
+                        .clock_fraction = clock,
+                        .rack_flow_fraction = flow};
+    tw_thermal_restore(thermal, block);
+    bool good = tw_thermal_settle(thermal, block, &in, &air, error);
+    if (good) {
+        tw_thermal_stand(thermal, block, &in, &out);
+        tw_fabric_start(plant, block);
+        tw_rows_start(plant, block);
+        tw_rows_switches(plant, block, on, load_w, row_w);
+    }
+    free(arrays);
+    free(bytes);
+    return good;
 }
 
 void tw_cooling_check_free(TwCoolingCheck *check)

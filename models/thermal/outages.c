@@ -204,6 +204,7 @@ TwCapacity tw_thermal_capacity(const TwThermal *thermal, const TwAir *air)
         if (thermal->cdu_count == 0) continue;
         if (rated && plant_pa > 0.0) in.ambient.pressure_pa = plant_pa;
         c.enters_degc = plant->plant.inlet_degc;
+        c.chiller_w = plant->plant.chiller_w;
         *(rated ? &c.reject_rated_w : &c.reject_w) = tw_plant_reject_w(plant, &in);
     }
     return c;

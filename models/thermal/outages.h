@@ -24,6 +24,7 @@ typedef struct TwOutage {
 // and at that of the ratings: thin air carries less.
 typedef struct TwCapacity {
     double reject_w, reject_rated_w;    // NaN: no CDUs
+    double chiller_w;                   // heat that the plant's chiller takes besides; 0: none
     double room_w, room_rated_w;
     double room_set_degc;               // of the rooms' air
     double enters_degc, pressure_pa;    // of the facility water

@@ -74,6 +74,45 @@ run: { start = "2026-07-01 12:00:00"; for_min = 10.0; warmup_min = 1.0; };
 END
 expect 0 '"ok": true' "$TOKENWORKS" run vision.cfg -q --json --out v.h5
 [ "$(json jobs.running)" = 1.0 ] || [ "$(json jobs.running)" = 1 ] || fail "the vision job should run"
+# a key of another chip is carried to the hall's, here by that chip's own key: t in proportion to 1/(P eta0)
+cat > carried.cfg <<END
+base = "dps_8rack";
+workload: { replicas = 36; jobs = ( { name = "tune"; kind = "pretraining"; model = "llama-3.1-70b"; step = "h100_fp8_2026"; gpus = 128; global_batch = 512; } ); };
+END
+cat > named.cfg <<END
+base = "hopper_hall";
+workload: { replicas = 8; jobs = ( { name = "tune"; kind = "pretraining"; model = "llama-3.1-70b"; step = "h100_fp8_2026"; gpus = 128; global_batch = 512; } ); };
+END
+step_of() { "$TOKENWORKS" check "$@" 2> err.txt | sed -n 's/^job tune .*a step of \([0-9.]*\) s,.*/\1/p'; }
+python3 - "$(step_of carried.cfg)" "$(step_of named.cfg)" <<'PY' || fail "a step on GB300 by a key of H100"
+import sys
+on_gb300, on_h200 = map(float, sys.argv[1:])
+assert abs(on_gb300 / on_h200 / (1.979e15 * 0.3793 / (5e15 * 0.46661)) - 1) < 1e-3, (on_gb300, on_h200)
+PY
+expect 0 "GB300 llama-3.1-70b pretrain fp8 2026a" "$TOKENWORKS" check carried.cfg
+# a job for which serving leaves no room however little is asked of it
+expect 0 "never starts: it needs 128 GPUs at least and serving leaves 0 to jobs" "$TOKENWORKS" check carried.cfg --set workload.replicas=72
+expect 3 "never starts" "$TOKENWORKS" check carried.cfg --set workload.replicas=72 --strict
+expect 3 "never starts: it needs 512 GPUs" "$TOKENWORKS" check carried.cfg --set workload.jobs.tune.gpus=512 --strict
+expect 0 "valid" "$TOKENWORKS" check carried.cfg --set workload.jobs.tune.gpus=512 --set workload.jobs.tune.gpus_min=256 --strict
+# the story says when jobs begin, fail and compute again; racks that go dark are the cause of a failure
+expect 0 '"ok": true' "$TOKENWORKS" run carried.cfg --for 20min -q --json --set run.warmup_s=0 --set workload.jobs.tune.gpu_mtbf_h=20 \
+    --set workload.jobs.tune.restart_s=60 --set workload.jobs.tune.load_s=30 --event "lose pdu3 at=15min for=1min" --out t.h5
+python3 - <<'PY' || fail "jobs in the story"
+import json
+run = json.load(open("out.txt"))
+log = [e for e in run["event_log"] if e["kind"].startswith("job_")]
+failed = [e for e in log if e["kind"] == "job_failed"]
+assert log[0]["kind"] == "job_begun" and log[0]["time_s"] == 0 and "128 GPUs" in log[0]["text"], log[0]
+assert len(failed) == run["jobs"]["failures"] >= 2, (len(failed), run["jobs"]["failures"])
+for f in failed:
+    if f["time_s"] > 830: continue
+    again = [e["time_s"] for e in log if e["kind"] == "job_runs" and e["time_s"] > f["time_s"]]
+    assert 59 <= again[0] - f["time_s"] <= 61, (f, again)
+dark = [f for f in failed if f["time_s"] in (900.0, 901.0)]
+assert len(dark) == 1 and run["event_log"][dark[0]["cause"]]["kind"] == "racks_dead", (dark, failed)
+PY
+expect 0 "held by jobs" "$TOKENWORKS" report t.h5
 # a step from the tables of kernels
 expect 0 "valid" "$TOKENWORKS" check "$facilities/scaling_laws.cfg" --set workload.jobs.pretrain.step=kernels --set workload.jobs.pretrain.tp=8
 expect 3 "is for pretraining" "$TOKENWORKS" check "$facilities/scaling_laws.cfg" --set workload.jobs.post_train.step=kernels

@@ -63,6 +63,18 @@ e = {x["element"]: x for x in json.load(open("tree.json"))["elements"]}
 assert abs(e["pdu1"]["n_minus_1_fraction"] / e["pdu1"]["loading_fraction"] - 4 / 3) < 1e-9
 assert e["ups2"]["dropped_w"] == 0 and 0.9 < e["pdu1"]["v_pu"] < 1
 PY
+# the loads of a facility are those of its cooling in the site's hottest hours, with all racks at their peak, and its switches
+tw powerflow "$facilities/dps_8rack.cfg" --json >tree.json || fail "powerflow of dps_8rack"
+tw thermal "$facilities/dps_8rack.cfg" --json >cooling.json || fail "cooling of dps_8rack"
+tw check "$facilities/dps_8rack.cfg" >check.txt || fail "check of dps_8rack"
+python3 - <<'PY' || fail "cooling in the power tree"
+import json, re
+house = {x["element"]: x for x in json.load(open("tree.json"))["elements"]}["house"]["power_w"]
+cooling = json.load(open("cooling.json"))["cases"][0]["cooling_w"]
+assert abs(house / (cooling + 84e3) - 1) < 1e-9 and cooling > 100e3, (house, cooling)
+line = re.search(r"^  house .*", open("check.txt").read(), re.M)[0].split()
+assert abs(float(line[-3]) - house * 1e-3) < 0.06 and abs(float(line[-2]) - house / 4e3) < 0.06, line
+PY
 tw powerflow "$facilities/reference/ieee4.cfg" | grep -q "1917.768" || fail "three phases"
 tw run "$facilities/dsx_power_failure.cfg" --for 27min --undisturbed --json --quiet --set workload.arrival.rate_s=40 \
     --set power.rpp.limit_kw=250 --set capping.rule=none --out panels.h5 >panels.json || [ $? = 1 ] || fail "panels"
