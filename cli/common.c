@@ -191,6 +191,14 @@ TwPlant *tw_cli_plant(const TwOptions *options, const char *path, int *status)
         fprintf(stderr, "%s: key %s, compiled in %.3f s, %.3g MB of state\n", path, key, tw_wall_s() - begun_s,
                 (double)plant->state_bytes / 1e6);
     }
+    // what was asked for on the command line and comes after the end would be silent
+    for (int k = 0; good && k < options->set_count; k++) {
+        const char *at = strncmp(options->sets[k], "events+=", 8) == 0 ? strstr(options->sets[k], " at_s = ") : NULL;
+        double at_s = at ? strtod(at + 8, NULL) : 0.0;
+        if (at_s >= plant->run.for_s)
+            fprintf(stderr, "tokenworks: the event at %.9g s does not happen: the run ends at %.9g s\n", at_s,
+                    plant->run.for_s);
+    }
     if (strict) {
         fprintf(stderr, "tokenworks: warnings are errors with --strict\n");
         tw_plant_destroy(plant);

@@ -16,12 +16,14 @@ typedef struct TwEventWord {
     const char *setting;    // the one it needs ("limit_w"), or NULL
     bool optional;          // that setting may be left out
     const char *text, *unit;
-    double usual;    // value to begin with; NaN: none
+    double usual;          // value to begin with; NaN: none
+    double least, most;    // of `value`; both 0: of another setting, or looked at elsewhere
 } TwEventWord;
 
 extern const TwEventWord tw_event_words[];    // ended by a row without a word
 
-const TwEventWord *tw_event_word(const char *word);                        // NULL: none
+const TwEventWord *tw_event_word(const char *word);                            // NULL: none
+bool tw_event_takes(const TwEventWord *word, double value, TwError *error);    // NaN: none is given
 
 // On an element, a CDU or a pool by name; on the one cooling plant or all traffic by "".
 typedef struct TwAsk {

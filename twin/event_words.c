@@ -11,49 +11,57 @@
     (TwEventKind)(TW_EVENT_COOLING + TW_ACT_##act), (TwEventKind)(TW_EVENT_COOLING + TW_ACT_##act##_END)
 const TwEventWord tw_event_words[] = {
     {"load_target", TW_EVENT_TARGET, TW_EVENT_TARGET_END, TW_ON_ELEMENT, true, true, "limit_w", false,
-     "ask for at most so much power", "W", NAN},
-    {"lose", TW_EVENT_LOSE, TW_EVENT_RESTORE, TW_ON_ELEMENT, true, true, NULL, false, "lose it", "", NAN},
-    {"restore", TW_EVENT_RESTORE, TW_EVENT_RESTORE, TW_ON_ELEMENT, false, true, NULL, false, "bring it back", "", NAN},
+     "ask for at most so much power", "W", NAN, 0.0, 0.0},
+    {"lose", TW_EVENT_LOSE, TW_EVENT_RESTORE, TW_ON_ELEMENT, true, true, NULL, false, "lose it", "", NAN, 0.0, 0.0},
+    {"restore", TW_EVENT_RESTORE, TW_EVENT_RESTORE, TW_ON_ELEMENT, false, true, NULL, false, "bring it back", "", NAN,
+     0.0, 0.0},
     {"maintain", TW_EVENT_OUT, TW_EVENT_OUT_END, TW_ON_ELEMENT, true, true, NULL, false, "take it out as planned", "",
-     NAN},
+     NAN, 0.0, 0.0},
     {"dip", TW_EVENT_DIP, TW_EVENT_DIP_END, TW_ON_ELEMENT, true, false, "voltage_fraction", false, "voltage dip", "pu",
-     0.5},
+     0.5, 0.0, 1.0},
     {"reset", TW_EVENT_RESET, TW_EVENT_RESET, TW_ON_ELEMENT, false, true, NULL, false, "reset a store that latched", "",
-     NAN},
+     NAN, 0.0, 0.0},
     {"set_supply", TW_EVENT_SUPPLY, TW_EVENT_SUPPLY, TW_ON_CDU, false, true, "supply_degc", false,
-     "set the supply temperature", "degC", 30.0},
-    {"pump_fail", TW_EVENT_PUMP, TW_EVENT_PUMP_END, TW_ON_CDU, true, true, NULL, false, "stop all its pumps", "", NAN},
-    {"pump_trip", COOLING(PUMP_TRIP), TW_ON_CDU, true, true, NULL, false, "trip one pump", "", NAN},
-    {"valve_stuck", COOLING(VALVE_STUCK), TW_ON_CDU, true, true, "value", true, "valve sticks at an opening", "1", 0.3},
-    {"clog", COOLING(CLOG), TW_ON_CDU, true, true, "value", false, "filter clogs: resistance added, times", "1", 1.0},
-    {"foul", COOLING(FOUL), TW_ON_CDU, true, true, "value", false, "exchanger fouls", "K/W", 1e-6},
-    {"leak", COOLING(LEAK), TW_ON_CDU, true, true, "value", false, "the loop leaks", "kg/s", 0.05},
+     "set the supply temperature", "degC", 30.0, 0.0, 0.0},
+    {"pump_fail", TW_EVENT_PUMP, TW_EVENT_PUMP_END, TW_ON_CDU, true, true, NULL, false, "stop all its pumps", "", NAN,
+     0.0, 0.0},
+    {"pump_trip", COOLING(PUMP_TRIP), TW_ON_CDU, true, true, NULL, false, "trip one pump", "", NAN, 0.0, 0.0},
+    {"valve_stuck", COOLING(VALVE_STUCK), TW_ON_CDU, true, true, "value", true, "valve sticks at an opening", "1", 0.3,
+     0.0, 1.0},
+    {"clog", COOLING(CLOG), TW_ON_CDU, true, true, "value", false, "filter clogs: resistance added, times", "1", 1.0,
+     0.0, 10000.0},
+    {"foul", COOLING(FOUL), TW_ON_CDU, true, true, "value", false, "exchanger fouls", "K/W", 1e-6, 0.0, 1.0},
+    {"leak", COOLING(LEAK), TW_ON_CDU, true, true, "value", false, "the loop leaks", "kg/s", 0.05, 0.0, 10000.0},
     {"unit_out", COOLING(UNIT_OUT), TW_ON_COOLING, true, true, "value", false, "units of heat rejection stand", "units",
-     1.0},
-    {"water_loss", COOLING(WATER_LOSS), TW_ON_COOLING, true, true, NULL, false, "no make-up water", "", NAN},
-    {"chiller_trip", COOLING(CHILLER_TRIP), TW_ON_COOLING, true, true, NULL, false, "trip the chiller", "", NAN},
+     1.0, 0.0, 100000.0},
+    {"water_loss", COOLING(WATER_LOSS), TW_ON_COOLING, true, true, NULL, false, "no make-up water", "", NAN, 0.0, 0.0},
+    {"chiller_trip", COOLING(CHILLER_TRIP), TW_ON_COOLING, true, true, NULL, false, "trip the chiller", "", NAN, 0.0,
+     0.0},
     {"heat_wave", COOLING(HEAT_WAVE), TW_ON_COOLING, true, true, "value", false, "heat wave: outdoor air warmer by",
-     "K", 10.0},
+     "K", 10.0, -60.0, 60.0},
     {"valve_drift", COOLING(VALVE_DRIFT), TW_ON_CDU, true, true, "value", false, "valve drifts, of its stroke an hour",
-     "1/h", 0.5},
+     "1/h", 0.5, -3600.0, 3600.0},
     {"sensor_bias", COOLING(SENSOR_BIAS), TW_ON_CDU, true, true, "value", false, "supply sensor reads too much", "K",
-     3.0},
+     3.0, -100.0, 100.0},
     {"sensor_frozen", COOLING(SENSOR_FROZEN), TW_ON_CDU, true, true, "value", true, "supply sensor freezes", "degC",
-     NAN},
-    {"rack_leak", COOLING(RACK_LEAK), TW_ON_RACK, true, true, "value", false, "the rack leaks", "kg/s", 0.05},
+     NAN, -50.0, 200.0},
+    {"rack_leak", COOLING(RACK_LEAK), TW_ON_RACK, true, true, "value", false, "the rack leaks", "kg/s", 0.05, 0.0,
+     1000.0},
     {"rack_valve", COOLING(RACK_VALVE), TW_ON_RACK, true, true, "value", false,
-     "its coolant valve stands at an opening", "1", 0.3},
+     "its coolant valve stands at an opening", "1", 0.3, 0.0, 1.0},
     {"plant_pump_trip", COOLING(PLANT_PUMP_TRIP), TW_ON_COOLING, true, true, "value", true, "primary pumps trip",
-     "pumps", 1.0},
+     "pumps", 1.0, 0.0, 1000.0},
     {"traffic", TW_EVENT_TRAFFIC, TW_EVENT_TRAFFIC_END, TW_ON_TRAFFIC, true, true, "value", false,
-     "requests come so many times as often", "times", 2.0},
+     "requests come so many times as often", "times", 2.0, 0.01, 100.0},
     {"slow", TW_EVENT_SLOW, TW_EVENT_SLOW_END, TW_ON_RACK, true, true, "value", false,
-     "what it computes takes so many times as long", "times", 1.3},
-    {"row_leak", COOLING(ROW_LEAK), TW_ON_RACK, true, true, "value", false, "the row's main leaks at it", "kg/s", 0.5},
-    {"row_shut", COOLING(ROW_SHUT), TW_ON_RACK, true, true, NULL, false, "the row's main is shut at it", "", NAN},
+     "what it computes takes so many times as long", "times", 1.3, 1.0, 100.0},
+    {"row_leak", COOLING(ROW_LEAK), TW_ON_RACK, true, true, "value", false, "the row's main leaks at it", "kg/s", 0.5,
+     0.0, 10000.0},
+    {"row_shut", COOLING(ROW_SHUT), TW_ON_RACK, true, true, NULL, false, "the row's main is shut at it", "", NAN, 0.0,
+     0.0},
     {"air_unit_out", COOLING(AIR_UNIT_OUT), TW_ON_COOLING, true, true, "value", true, "air handlers stand", "units",
-     1.0},
-    {NULL, 0, 0, 0, false, false, NULL, false, NULL, NULL, 0.0},
+     1.0, 0.0, 100000.0},
+    {NULL, 0, 0, 0, false, false, NULL, false, NULL, NULL, 0.0, 0.0, 0.0},
 };
 #undef COOLING
 
@@ -62,6 +70,14 @@ const TwEventWord *tw_event_word(const char *word)
     for (const TwEventWord *w = tw_event_words; w->word; w++)
         if (strcmp(w->word, word) == 0) return w;
     return NULL;
+}
+
+bool tw_event_takes(const TwEventWord *word, double value, TwError *error)
+{
+    if (!isfinite(value) || !(word->most > word->least) || (value >= word->least && value <= word->most)) return true;
+    return tw_fail(error, TW_BAD_INPUT, "%s: %s = %g, expected %g to %g%s%s", word->word, word->setting, value,
+                   word->least, word->most, strcmp(word->unit, "1") == 0 ? "" : " ",
+                   strcmp(word->unit, "1") == 0 ? "" : word->unit);
 }
 
 const char *tw_event_targets(const TwPlant *plant, TwEventOn on, const char *const **names, int *count)
@@ -86,10 +102,8 @@ static bool unknown_name(const char *what, const char *name, const char *const *
                    near ? near : "", near ? "\"?" : "");
 }
 
-bool tw_slow_takes(const TwPlant *plant, double value, TwError *error)
+bool tw_slow_takes(const TwPlant *plant, TwError *error)
 {
-    if (!(value >= 1.0 && value <= 100.0))
-        return tw_fail(error, TW_BAD_INPUT, "slow: value = %g, expected 1 to 100 times", value);
     if (strcmp(plant->run.fidelity, "fluid") == 0)
         return tw_fail(error, TW_BAD_INPUT,
                        "slow: a flow takes all replicas for alike, expected run.fidelity exact or "
@@ -118,13 +132,12 @@ bool tw_ask_resolve(const TwPlant *plant, const TwAsk *ask, TwEventPlan *begin, 
         if (!tw_traffic_scales(plant->pools[i].traffic))
             return tw_fail(error, TW_BAD_INPUT, "traffic: pool \"%s\" is asked by those who wait for answers",
                            plant->pools[i].name);
-    if (word->on == TW_ON_TRAFFIC && !(ask->value >= 0.01 && ask->value <= 100.0))
-        return tw_fail(error, TW_BAD_INPUT, "traffic: value = %g, expected 0.01 to 100 times", ask->value);
-    if (word->kind == TW_EVENT_SLOW && !tw_slow_takes(plant, ask->value, error)) return false;
+    if (!tw_event_takes(word, ask->value, error)) return false;
+    if (word->kind == TW_EVENT_SLOW && !tw_slow_takes(plant, error)) return false;
     static const struct {
         const char *setting;
         double least, most;
-    } ranges[] = {{"limit_w", 1e-9, 1e12}, {"supply_degc", 5.0, 70.0}, {"value", -1e9, 1e9}};
+    } ranges[] = {{"limit_w", 1e-9, 1e12}, {"supply_degc", 5.0, 70.0}};
     for (size_t i = 0; word->setting && isfinite(ask->value) && i < sizeof ranges / sizeof *ranges; i++)
         if (strcmp(ranges[i].setting, word->setting) == 0 &&
             !(ask->value >= ranges[i].least && ask->value <= ranges[i].most))

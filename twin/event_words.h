@@ -19,4 +19,4 @@ bool tw_ask_setting(const TwPlant *plant, const char *set, TwAsk *ask, TwError *
 bool tw_events_contradict(const TwEventPlan *one, const TwEventPlan *other);
 
 // Whether racks of this plant may take so many times as long.
-bool tw_slow_takes(const TwPlant *plant, double value, TwError *error);
+bool tw_slow_takes(const TwPlant *plant, TwError *error);

@@ -2,6 +2,7 @@
 
 #include "models/operations/reliability.h"
 #include "models/thermal/faults.h"
+#include "twin/ask.h"
 #include "twin/fabric.h"
 #include "twin/reach.h"
 #include "twin/reference.h"
@@ -83,6 +84,11 @@ static bool find_act(const TwNode *node, const TwFailureRow *row, TwFailureClass
                  c->act == TW_ACT_RACK_LEAK || c->act == TW_ACT_ROW_LEAK;
     if (needs && !isfinite(row->value)) {
         tw_node_error(node, "value", errors, "a %s needs value", row->act);
+        return false;
+    }
+    TwError error;
+    if (!tw_event_takes(tw_event_word(row->act), row->value, &error)) {
+        tw_node_error(node, "value", errors, "%s", error.text);
         return false;
     }
     c->value = row->value;

@@ -108,17 +108,17 @@ static void compile_event(TwPlant *plant, const TwNode *node, TwErrors *errors)
         tw_node_error(node, need, errors, "limit_w = %g, expected more than 0 W", value);
         return;
     }
-    if (word->on == TW_ON_TRAFFIC) {
-        if (!(value >= 0.01 && value <= 100.0))
-            tw_node_error(node, need, errors, "value = %g, expected 0.01 to 100 times", value);
+    TwError error;
+    if (!tw_event_takes(word, value, &error)) {
+        tw_node_error(node, word->setting, errors, "%s", error.text);
+        return;
+    }
+    if (word->on == TW_ON_TRAFFIC)
         for (int i = 0; i < plant->pool_count; i++)
             if (!tw_traffic_scales(plant->pools[i].traffic))
                 tw_node_error(node, "kind", errors, "pool \"%s\" is asked by those who wait for answers",
                               plant->pools[i].name);
-        if (!(value >= 0.01 && value <= 100.0)) return;
-    }
-    TwError error;
-    if (word->kind == TW_EVENT_SLOW && !tw_slow_takes(plant, value, &error)) {
+    if (word->kind == TW_EVENT_SLOW && !tw_slow_takes(plant, &error)) {
         tw_node_error(node, need, errors, "%s", error.text);
         return;
     }

@@ -21,7 +21,7 @@
 //     air_unit_out   value air handlers of the room stand still
 //     water_loss     no make-up water: towers and pads live on the basin, then run dry
 //     chiller_trip   the plant's chiller stands; after its end it restarts after chiller_restart_s
-//     heat_wave      value K onto the dry bulb within an hour, dew point unchanged
+//     heat_wave      value K onto the dry bulb, a kelvin in ten minutes, dew point unchanged
 #pragma once
 
 #include "models/thermal/thermal.h"

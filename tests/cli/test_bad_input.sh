@@ -99,6 +99,19 @@ expect 2 "ends in .svg" "$TOKENWORKS" trace describe "$facilities/agentic.cfg" -
 expect 2 "--output does nothing with a facility" "$TOKENWORKS" view "$dps" --screenshot x.png --output tokens
 expect 2 "--q-limits does nothing" "$TOKENWORKS" powerflow "$reference/case33bw.csv" --q-limits
 
+# an event has a range of its own; one behind the end of the run is told
+while read -r text event; do expect 3 "expected $text" "$TOKENWORKS" check "$dps" --event "$event"; done <<END
+0 clog cdu1 at=1min value=-3
+0 leak cdu1 at=1min value=1e9
+-60 heat_wave at=1min value=61
+0 valve_stuck cdu1 at=1min value=1.1
+0 unit_out at=1min value=-1
+0.01 traffic at=1min value=1000
+1 slow a1 at=1min value=0.5
+END
+expect 3 "leak: value = -1, expected 0 to 10000 kg/s" "$TOKENWORKS" check "$dps" --set 'operations.failures+={ name = "x"; of = "cooling"; act = "leak"; value = -1.0; mtbf_h = 100.0; mttr_h = 1.0; }'
+expect 0 "the event at 1200 s does not happen: the run ends at 600 s" "$TOKENWORKS" check "$dps" --set run.for_s=600 --event "lose pdu1 at=20min"
+
 # the file of the command line: 5
 expect 5 "expected a facility file" "$TOKENWORKS" network allreduce
 expect 5 "facilities/wide_hall.cfg" "$TOKENWORKS" network wide_hal
