@@ -264,6 +264,10 @@ static const struct {
     {{"prompts", 0, "N", TW_SERVE,
       "different prompts, sent over and over, found in a prefix cache; default: each its own"},
      SERVING + TW_ON_DISTINCT},
+    {{"kv-tier", 0, "GB,R[,W[,S]]", TW_SERVE,
+      "below the cache: GB of a replica, read and written at R and W GB/s, S seconds of a read (default R, 1e-5); "
+      "\",shared\": of all; several with +"},
+     SERVING + TW_ON_KV_TIER},
     {{"drafts", 0, "N", TW_SERVE, "tokens drafted in a step, one layer's time each; with --acceptance"},
      SERVING + TW_ON_DRAFTS},
     {{"acceptance", 0, "A", TW_SERVE, "of a draft, those before it accepted; default 0.8"}, SERVING + TW_ON_ACCEPTANCE},

@@ -50,6 +50,7 @@ typedef enum TwServing {
     TW_ON_ISL,
     TW_ON_OSL,
     TW_ON_RANGE,
+    TW_ON_KV_TIER,
     TW_ON_FRONT_CHIP,
     TW_ON_FRONT_TP,
     TW_ON_FRONT_DP,

@@ -3,6 +3,7 @@
 #include "cli/deployment.h"
 #include "cli/serve_fleet.h"
 #include "cli/serve_layouts.h"
+#include "models/workload/kv_tier.h"
 #include "sim/config.h"
 #include "sim/json.h"
 #include "study/layouts.h"
@@ -137,6 +138,45 @@ static bool set_policy(const TwOptions *o, TwServeSpec *s, TwEngineSpec *e, int 
     s->rank_router = o->serving[TW_ON_RANK_ROUTER];
     s->shared_tokens = (int)shared;
     s->engine = e;
+    return true;
+}
+
+// "GB,R[,W[,S]][,shared]" with + between: lower tiers of the cache, from the nearest.
+static bool set_tiers(const TwOptions *o, double token_bytes, TwTierSpec tiers[TW_TIERS], TwEngineSpec *engine)
+{
+    const char *text = o->serving[TW_ON_KV_TIER];
+    double block = 16.0 * token_bytes;
+    engine->tiers = tiers;
+    for (const char *at = text; at; at = strchr(at, '+') ? strchr(at, '+') + 1 : NULL) {
+        double v[4] = {NAN, NAN, NAN, 1e-5};
+        int count = 0, used = 0;
+        const char *p = at;
+        while (count < 4 && sscanf(p, "%lf%n", &v[count], &used) == 1) {
+            count++;
+            p += used;
+            if (*p != ',' || strncmp(p, ",shared", 7) == 0) break;
+            p++;
+        }
+        bool shared = strncmp(p, ",shared", 7) == 0;
+        if (shared) p += 7;
+        if (count < 3) v[2] = v[1];
+        bool good = count >= 2 && (*p == '\0' || *p == '+') && engine->tier_count < TW_TIERS && v[0] * 1e9 >= block &&
+                    v[0] <= 1e9 && v[1] >= 1e-6 && v[1] <= 1e6 && v[2] >= 1e-6 && v[2] <= 1e6 && v[3] >= 0.0 &&
+                    v[3] <= 1e3;
+        if (!good) {
+            fprintf(stderr,
+                    "tokenworks: --kv-tier %s: expected GB (room for a block of %g B at least),GB/s[,GB/s[,seconds]]"
+                    "[,shared], at most %d of them with + between\n",
+                    text, block, TW_TIERS);
+            return false;
+        }
+        tiers[engine->tier_count++] = (TwTierSpec){.blocks = (int64_t)(v[0] * 1e9 / block),
+                                                   .read_block_s = block / (v[1] * 1e9),
+                                                   .write_block_s = block / (v[2] * 1e9),
+                                                   .latency_s = v[3],
+                                                   .backlog_s = 1.0,
+                                                   .shared = shared};
+    }
     return true;
 }
 
@@ -319,6 +359,8 @@ static void print_text(const TwDeploy *d, const TwServeSpec *s, const TwServeRes
         printf("  the front end has work for %.0f %% of the time\n", 100.0 * r->front_share);
     if (s->shared_tokens > 0 || s->distinct > 0 || (s->trace && tw_trace_shares(s->trace)))
         printf("  %.1f %% of the prompt tokens were found cached\n", 100.0 * r->hit_share);
+    if (s->engine && s->engine->tier_count > 0)
+        printf("  %.1f %% were brought back from lower tiers\n", 100.0 * r->tier_share);
     if (s->engine && s->engine->speculate.draft > 0) printf("  %.2f tokens a decode step\n", r->tokens_a_step);
     if (r->saturated)
         printf("  SATURATED: requests arrive faster than they are served; latencies depend on the length of the run\n");
@@ -363,6 +405,7 @@ static void print_point(const TwDeploy *d, const TwServeSpec *s, const Point *p)
     tw_json_member(stdout, "preemptions", (double)r->preemptions);
     tw_json_member(stdout, "rejected", (double)r->rejected);
     tw_json_member(stdout, "prefix_hit_share", r->hit_share);
+    tw_json_member(stdout, "tier_hit_share", r->tier_share);
     tw_json_member(stdout, "tokens_per_decode_step", r->tokens_a_step);
     tw_json_member(stdout, "front_end_share", r->front_share);
     tw_json_member(stdout, "rank_wait_share", r->rank_wait);
@@ -497,6 +540,16 @@ int tw_command_serve(const TwOptions *o)
         return TW_USAGE;
     }
     tw_engine_of(&deploy, &engine);
+    TwTierSpec tiers[TW_TIERS];
+    bool caches = engine.prefix_cache || o->serving[TW_ON_SESSIONS] || (trace && tw_trace_shares(trace));
+    static const char *const of_caches[] = {"kv-tier", NULL};
+    if ((!caches &&
+         tw_options_idle(o, "prompts that share nothing (--shared-prefix, --prompts, --sessions)", of_caches)) ||
+        !set_tiers(o, tw_serve_token_bytes(&deploy, spec.kv_precision), tiers, &engine)) {
+        tw_deploy_destroy(&deploy);
+        tw_trace_destroy(trace);
+        return TW_USAGE;
+    }
     if (tw_cli_fleet_asked(o)) {
         status = tw_cli_fleet(o, &spec, &deploy, &serve, &engine);
         tw_deploy_destroy(&deploy);

@@ -188,6 +188,14 @@ static Headline headline(const TwFleetResult *r)
     return h;
 }
 
+// Of prompt tokens looked up, those from lower tiers.
+static double tier_share(const TwWorkloadTotals *t)
+{
+    double below = 0.0;
+    for (size_t k = 0; k < sizeof t->tier_tokens / sizeof *t->tier_tokens; k++) below += (double)t->tier_tokens[k];
+    return below / (double)t->prompt_tokens_looked_up;
+}
+
 // A number in its column; "-" where there is none.
 static const char *column(char text[32], const char *format, double value)
 {
@@ -225,6 +233,8 @@ static void print_text(const TwDeploySpec *spec, const TwDeploy *d, const TwFlee
     if (r->totals.prompt_tokens_looked_up > 0)
         printf("  found cached  %12.1f %% of prompt tokens\n",
                100.0 * (double)r->totals.prompt_tokens_hit / (double)r->totals.prompt_tokens_looked_up);
+    if (f->serve->engine->tier_count > 0)
+        printf("  from below    %12.1f %% of prompt tokens\n", 100.0 * tier_share(&r->totals));
     if (f->slow_share > 0.0)
         printf("  stragglers    %12d replicas, %g times as slow as the others\n", r->slow, f->slow_times);
     if (f->prefills > 0)
@@ -322,6 +332,7 @@ static void print_json(const TwDeploySpec *spec, const TwDeploySpec *front, cons
     tw_json_member(stdout, "joules_per_output_token_gpu", h.joules);
     tw_json_member(stdout, "interactivity_p90", 1.0 / tw_sketch_quantile(&r->latency[TW_NORMALISED], 0.9));
     tw_json_member(stdout, "prefix_hit_share", (double)t->prompt_tokens_hit / (double)t->prompt_tokens_looked_up);
+    tw_json_member(stdout, "tier_hit_share", tier_share(t));
     tw_json_member(stdout, "kv_transfers", (double)t->transfers);
     tw_json_member(stdout, "kv_transfer_s", t->transfer_s / (double)t->transfers);
     tw_json_member(stdout, "kv_held_s", t->held_s / (double)t->reserved);
@@ -390,8 +401,7 @@ int tw_cli_fleet(const TwOptions *o, const TwDeploySpec *spec, const TwDeploy *d
     engine->prefix_cache |= fleet.sessions != NULL;
     // room for the whole answer, request by request
     if (serve->admission == TW_ADMIT_WHOLE && !o->serving[TW_ON_POLICY]) engine->policy = TW_TRTLLM;
-    fleet.kv_token_bytes =
-        tw_model_kv_elements(&deploy->model, 1) * (strcmp(spec->kv_precision, "fp8") == 0 ? 1.0 : 2.0);
+    fleet.kv_token_bytes = tw_serve_token_bytes(deploy, spec->kv_precision);
     if (unlike) {
         if (!tw_deploy_create(&front, &front_spec, &error)) return tw_cli_fail(&error);
         fleet.prefill = &front;

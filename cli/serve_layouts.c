@@ -50,6 +50,7 @@ static bool read_input(const TwOptions *o, TwLayoutsInput *in)
                                          "for",
                                          "screenshot",
                                          "prompts",
+                                         "kv-tier",
                                          NULL};
     static const char *const of_splits[] = {"first-token", NULL};
     static const double shares[] = {0.5, 0.9, 0.99};

@@ -3,7 +3,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { TRIES = 20 };
 static const double FLEET_SPAN_S = 120.0;
@@ -50,8 +49,7 @@ static bool fleet(const TwTrial *t, double rate_s, TwTrialResult *m, TwError *er
         .tpot_slo_s = in->tpot_slo_s,
         .interval_s = 60.0,
         .itl_share = 0.99,
-        .kv_token_bytes =
-            tw_model_kv_elements(&t->deploy->model, 1) * (strcmp(in->deploy.kv_precision, "fp8") == 0 ? 1.0 : 2.0),
+        .kv_token_bytes = tw_serve_token_bytes(t->deploy, in->deploy.kv_precision),
         .threads = 1,
     };
     TwFleetResult *r = calloc(1, sizeof *r);

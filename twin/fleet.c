@@ -136,6 +136,14 @@ static bool make_workload(Fleet *f, TwFleetResult *result, TwError *error)
     int64_t sequences = (int64_t)s->max_sequences * ranks;
     TwEngineSpec engine = tw_serve_engine(f->deploy, s);
     engine.itl_slo_s = spec->itl_slo_s, engine.itl_share = spec->itl_share;
+    TwTierSpec *tiers = TW_TAKE(f->arena, engine.tier_count + 1, TwTierSpec);
+    for (int t = 0; t < engine.tier_count; t++) {
+        tiers[t] = engine.tiers[t];
+        if (!tiers[t].shared) continue;
+        tiers[t].blocks = tiers[t].blocks > cells ? tiers[t].blocks / cells : 1;    // each cell has its part
+        tiers[t].read_block_s *= cells, tiers[t].write_block_s *= cells;
+    }
+    engine.tiers = tiers;
     TwPoolSpec pool = {.name = "serve",
                        .step = &step->source,
                        .traffic = f->traffic,
@@ -171,6 +179,8 @@ static bool make_workload(Fleet *f, TwFleetResult *result, TwError *error)
                           .prefix_cache = engine.prefix_cache};
     if (spec->prefills > 0) {
         engine.reserved_tokens = s->reserved_tokens;
+        front.tier_count = engine.tier_count, front.tiers = tiers;    // of who computes prompts (twin/plant_pools.c)
+        engine.tier_count = 0;
         pool.hand_over = (TwHandOver){.engine = &front,
                                       .replica_prefill = f->prefill,
                                       .bytes_per_token = spec->kv_token_bytes,

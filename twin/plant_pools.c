@@ -477,6 +477,10 @@ static bool hand_over(const Draft *d, TwEngineSpec *engine, double token_bytes, 
     front->front_end = engine->front_end;
     front->rank_router = engine->rank_router;
     front->ranks = engine->rank_router == TW_RANK_EVEN ? 1 : d->front.parallel.ranks;
+    // what is kept below is kept for prompts: of who computes them, as Dynamo has it (docs/serving.md)
+    front->keep_s = engine->keep_s, front->keep_drops = engine->keep_drops;
+    front->tier_count = engine->tier_count, front->tiers = engine->tiers;
+    engine->tier_count = 0, engine->tiers = NULL;
     spec->hand_over = (TwHandOver){.engine = front,
                                    .replica_prefill = d->is_front,
                                    .bytes_per_token = token_bytes,

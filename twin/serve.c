@@ -1,4 +1,5 @@
 #include "twin/serve.h"
+#include "models/workload/kv_tier.h"
 #include "models/workload/workload.h"
 #include "sim/order.h"
 #include "sim/random.h"
@@ -168,6 +169,11 @@ static int64_t requests_of(const TwServeSpec *spec, int sequences)
         return (int64_t)fmin(fmax(2000.0, 10.0 * sequences), fmax(500.0, days));
     }
     return (int64_t)fmax(6.0 * ceil(flight), 64.0);
+}
+
+double tw_serve_token_bytes(const TwDeploy *deploy, const char *kv_precision)
+{
+    return tw_model_kv_elements(&deploy->model, 1) * (strcmp(kv_precision, "fp8") == 0 ? 1.0 : 2.0);
 }
 
 TwEngineSpec tw_serve_engine(const TwDeploy *deploy, const TwServeSpec *spec)
@@ -485,6 +491,9 @@ bool tw_serve(const TwDeploy *deploy, const TwServeSpec *spec, TwServeResult *re
     result->preemptions = after.preemptions - before.preemptions;
     double looked_up = (double)(after.prompt_tokens_looked_up - before.prompt_tokens_looked_up);
     if (looked_up > 0.0) result->hit_share = (double)(after.prompt_tokens_hit - before.prompt_tokens_hit) / looked_up;
+    double below = 0.0;
+    for (int t = 0; t < TW_TIERS; t++) below += (double)(after.tier_tokens[t] - before.tier_tokens[t]);
+    if (looked_up > 0.0) result->tier_share = below / looked_up;
     double steps = (double)(after.decode_steps - before.decode_steps);
     result->tokens_a_step = steps > 0.0 ? (double)(after.decode_tokens - before.decode_tokens) / steps : 1.0;
     double busy = after.busy_s - before.busy_s;

@@ -49,6 +49,9 @@ typedef struct TwServeSpec {
     const char *log;    // file of one row for each request of the replica; NULL: none
 } TwServeSpec;
 
+// Bytes of KV of a token, all GPUs of a replica.
+double tw_serve_token_bytes(const TwDeploy *deploy, const char *kv_precision);
+
 // The further engine settings of a load, with the ranks of its layout.
 TwEngineSpec tw_serve_engine(const TwDeploy *deploy, const TwServeSpec *spec);
 
@@ -61,6 +64,7 @@ typedef struct TwServeResult {
     double batch, kv_share;                             // mean sequences in flight of a replica, most of the cache held
     int64_t requests, iterations, preemptions, rejected;
     double hit_share, tokens_a_step;    // of prompt tokens found cached; that a decode makes
+    double tier_share;                  // of prompt tokens, brought back from lower tiers
     double rank_wait;                   // share of the time that attention ranks wait for the slowest
     double front_share;                 // of the time, work of the front end
     double clock_capped;                // share of the time below full clock

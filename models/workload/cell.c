@@ -314,8 +314,8 @@ static int route(Work *w, const TwRequest *request, int64_t now_ns, bool prefill
         const double *cost = w->cost;
         double allowed[TW_ROUTED_MOST];
         // nobody tells of lower tiers either
-        bool tiers = pool->engine.spec.tier_count > 0 && pool->router.tier_credit > 0.0 && request->content.count > 0 &&
-                     !pool->assumed;
+        bool tiers = (prefill ? &pool->prefill : &pool->engine)->spec.tier_count > 0 &&
+                     pool->router.tier_credit > 0.0 && request->content.count > 0 && !pool->assumed;
         if (!fresh || pool->apart || tiers || pool->limits) {
             for (int k = 0; k < count; k++) allowed[k] = off[k] ? INFINITY : tw_router_cost(&pool->router, &signal[k]);
             cost = allowed;

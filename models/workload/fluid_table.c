@@ -46,9 +46,11 @@ static bool check(const TwPoolSpec *pool, TwErrors *errors)
     for (int k = 0; engine && k < engine->services; k++)
         leaves |= engine->service[k].timeout_ns > 0 || engine->service[k].leave_ns > 0;
     if (leaves) return complain(errors, pool, "clients who go before the end of their answers are no flow");
-    for (int t = 0; pool->engine && t < pool->engine->tier_count; t++)
-        if (pool->engine->tiers[t].network_bytes > 0.0)
-            return complain(errors, pool, "remote tiers of the prefix cache are no flow");
+    const TwEngineSpec *both[2] = {pool->engine, pool->hand_over.engine};
+    for (int k = 0; k < 2; k++)
+        for (int t = 0; both[k] && t < both[k]->tier_count; t++)
+            if (both[k]->tiers[t].network_bytes > 0.0)
+                return complain(errors, pool, "remote tiers of the prefix cache are no flow");
     return true;
 }
 

@@ -189,6 +189,7 @@ static bool compile_pool(const TwWorkloadSpec *workload, const TwPoolSpec *spec,
                                            .finished = tw_traffic_closed(spec->traffic) ? traffic_finished : NULL};
     bool shared = false;
     for (int t = 0; t < pool->engine.spec.tier_count; t++) shared |= pool->engine.tiers[t].shared;
+    for (int t = 0; pool->apart && t < pool->prefill.spec.tier_count; t++) shared |= pool->prefill.tiers[t].shared;
     pool->ordered = pool->source.finished || pool->apart || policy == TW_CENTRAL || shared ||
                     (pool->limits && pool->router.busy_queue > 0);
     pool->stream = tw_stream(spec->seed, spec->name);

@@ -88,6 +88,39 @@ own, each, few = (json.load(open(f))["points"][0] for f in ("own.json", "each.js
 assert each["prefix_hit_share"] == 0 and abs(each["output_tokens_per_s"] / own["output_tokens_per_s"] - 1) < 1e-9, each
 assert 0.97 < few["prefix_hit_share"] < 1 and few["output_tokens_per_s"] > 1.2 * own["output_tokens_per_s"], few
 END
+# a lower tier: 320 prompts in turn, three times, by a cache that holds fifty: what fits the tier is brought back in the
+# second and third, all but the last block, what does not is overwritten in turn, and what loads slower than it is
+# computed stays; a fleet of sessions computes less
+turns="$TOKENWORKS serve --chip h200 --model llama-3.1-8b --concurrency 4 --isl 1024 --osl 16 --requests 960 --prompts 320 --memory-fraction 0.18 --engine ideal --json"
+for tier in 200,50 10,50 200,0.01,50 10,50+200,50 ; do
+    expect 0 "" $turns --kv-tier $tier
+    cp out.txt "tier_$tier.json"
+done
+agents="$TOKENWORKS serve --chip h100 --model llama-3.1-70b --precision fp8 --tp 4 --replicas 2 --sessions claude_code --rate 0.25 --for 30min --router kv_aware --json"
+expect 0 "" $agents
+cp out.txt no_tier.json
+expect 0 "" $agents --kv-tier 2000,50
+cp out.txt agents_tier.json
+expect 0 "" $agents --kv-tier 2000,50 --prefill-replicas 2
+cp out.txt apart_tier.json
+expect 0 "" $agents --kv-tier 4000,100,100,1e-3,shared
+python3 - <<'END' || fail "--kv-tier"
+import json
+def share(f): return json.load(open(f"tier_{f}.json"))["points"][0]["tier_hit_share"]
+# two of three, 63 of 64 blocks; the window leaves out the first and the last four of 960
+want = 2 / 3 * 1008 / 1024
+assert abs(share("200,50") / want - 1) < 0.01, (share("200,50"), want)
+assert share("10,50+200,50") == share("200,50")
+assert share("10,50") == 0 and share("200,0.01,50") == 0
+none, tier, apart, shared = (json.load(open(f)) for f in ("no_tier.json", "agents_tier.json", "apart_tier.json", "out.txt"))
+for o in (tier, apart, shared): assert o["tier_hit_share"] > 0.005, o["tier_hit_share"]
+assert none["tier_hit_share"] == 0
+END
+expect 2 "expected GB" $turns --kv-tier 5
+expect 2 "at most 3" $turns --kv-tier 1,1+2,1+3,1+4,1
+expect 2 "expected GB" $turns --kv-tier 1,1,1,1,1
+expect 2 "room for a block" $turns --kv-tier 1e-6,5
+expect 2 "does nothing with prompts that share nothing" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --rate 3 --kv-tier 5,5
 expect 2 "prompts" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --rate 5 --router least_loaded --prompts 8
 expect 0 "2.95 tokens a decode step" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --concurrency 16 --isl 512 --osl 128 --drafts 3 --acceptance 0.8 --front-end none
 expect 0 "tokens a decode step" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --concurrency 16 --isl 512 --osl 128 --drafts 3 --acceptance 0.8 --accept drawn

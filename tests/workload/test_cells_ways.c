@@ -313,6 +313,11 @@ static void rounds(int from, int count, uint64_t first_seed, bool loud)
         const TwTierSpec below[1] = {{60, 1e-6, 2e-6, 1e-5, 0.01, 0.0, draw_int(&seed, 0, 1)}};
         bool tiers = engine.prefix_cache && draw_int(&seed, 0, 3) == 0;
         if (tiers) engine.tier_count = 1, engine.tiers = below;
+        // of who computes prompts alone, or of both
+        if (tiers && apart.prefix_cache) {
+            apart.tier_count = 1, apart.tiers = below;
+            engine.tier_count = (int)(round & 1);
+        }
         // so is what others are told of a cache whose blocks are taken again
         bool asks = pool.hand_over.engine || strcmp(pool.router, "kv_aware") == 0 ||
                     strcmp(pool.router, "scored") == 0 || strcmp(pool.router, "affinity") == 0;
