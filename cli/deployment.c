@@ -76,7 +76,9 @@ bool tw_cli_deployment(const TwOptions *o, TwDeploySpec *spec, int *status)
         !tw_cli_real(o, TW_ON_MEMORY, "memory-fraction", 0.1, 1.0, spec->memory_fraction, &spec->memory_fraction))
         return false;
     int number = TW_BF16, cache = TW_BF16, sampler = TW_SAMPLE_ARGMAX, mixed = TW_MIXED_AUTO, prompt = TW_PROMPT_AUTO,
-        kernels = (int)spec->engine, exchange = TW_A2A_AUTO, attention = 0, output = 0;
+        kernels = (int)spec->engine, exchange = TW_A2A_AUTO, attention = 0, output = 0, graphs = (int)spec->graphs,
+        collectives = (int)spec->collectives;
+    int64_t captured;
     if (!tw_cli_word(o, TW_ON_PRECISION, "precision", tw_number_names, &number) ||
         !tw_cli_word(o, TW_ON_CACHE, "kv-precision", tw_cache_names, &cache) ||
         !tw_cli_word(o, TW_ON_ATTENTION, "attention-precision", tw_attention_names, &attention) ||
@@ -89,13 +91,22 @@ bool tw_cli_deployment(const TwOptions *o, TwDeploySpec *spec, int *status)
         !tw_cli_word(o, TW_ON_MIXED, "mxfp4-kernel", tw_mixed_kernels, &mixed) ||
         !tw_cli_word(o, TW_ON_PROMPT, "prompt-attention", tw_prompt_kernels, &prompt) ||
         !tw_cli_word(o, TW_ON_KERNELS, "kernels", tw_kernel_engines, &kernels) ||
-        !tw_cli_word(o, TW_ON_ALL_TO_ALL, "all-to-all", tw_all_to_all_names, &exchange))
+        !tw_cli_word(o, TW_ON_ALL_TO_ALL, "all-to-all", tw_all_to_all_names, &exchange) ||
+        !tw_cli_word(o, TW_ON_GRAPHS, "graphs", tw_graphs_names, &graphs) ||
+        !tw_cli_word(o, TW_ON_COLLECTIVES, "collectives", tw_collectives_names, &collectives) ||
+        !tw_cli_real(o, TW_ON_LAUNCH, "launch-time", 0.0, 1e-2, spec->launch_s, &spec->launch_s) ||
+        !tw_cli_whole(o, TW_ON_GRAPH_MOST, "graph-most", 1, 131072, 0, &captured))
         return false;
+    static const char *const of_graphs[] = {"graph-most", NULL}, *const of_sums[] = {"collectives", NULL};
+    if (graphs == TW_GRAPHS_NONE && tw_options_idle(o, "--graphs none", of_graphs)) return false;
+    if (tp < 2 && tw_options_idle(o, "--tp 1", of_sums)) return false;
     spec->engine = (TwKernelEngine)kernels;
     spec->sampler = (TwSampler)sampler, spec->mixed = (TwMixedKernel)mixed;
     spec->prompt = (TwPromptKernel)prompt;
     spec->two_batch = o->serving[TW_ON_TWO_BATCH] != NULL;
     spec->all_to_all = (TwAllToAll)exchange;
+    spec->graphs = (TwGraphs)graphs, spec->collectives = (TwCollectives)collectives;
+    spec->graph_most = (int)captured;
     spec->chip = tw_cli_chip(o->serving[TW_ON_CHIP]);
     spec->model = o->serving[TW_ON_MODEL];
     spec->precision = tw_number_names[number];

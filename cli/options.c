@@ -236,6 +236,22 @@ static const struct {
       "tokens to experts of other GPUs: gather, all everywhere; deepep, to who has them; auto: the faster, or the "
       "engine's"},
      SERVING + TW_ON_ALL_TO_ALL},
+    {{"graphs", 0, "HOW", TW_STEP | TW_SERVE,
+      "steps replayed from CUDA graphs: full, decodes whole (default); full_pieces, prompts, too, in pieces; pieces, "
+      "all in pieces; none, kernel by kernel (--enforce-eager)"},
+     SERVING + TW_ON_GRAPHS},
+    {{"launch-time", 0, "S", TW_STEP | TW_SERVE,
+      "seconds of the host for a kernel outside of graphs; default: 26e-6 (Python), with --graphs full not counted; "
+      "C++ "
+      "about 5e-6"},
+     SERVING + TW_ON_LAUNCH},
+    {{"graph-most", 0, "N", TW_STEP | TW_SERVE,
+      "most tokens of a rank that are captured; default: all decodes, and 512 beside prompts"},
+     SERVING + TW_ON_GRAPH_MOST},
+    {{"collectives", 0, "NAME", TW_STEP | TW_SERVE,
+      "sums over tensor-parallel ranks: auto (default), the fastest library of the tables; nccl, as in software of "
+      "2023"},
+     SERVING + TW_ON_COLLECTIVES},
     {{"sampler", 0, "NAME", TW_STEP | TW_SERVE,
       "how tokens are chosen: argmax (default; greedy, temperature), top-p or top-k by sort (vLLM) or by rejection"},
      SERVING + TW_ON_SAMPLER},

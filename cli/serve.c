@@ -323,6 +323,10 @@ static void head(const TwDeploySpec *spec, const TwDeploy *d, const TwServeSpec 
            (long long)d->step->kv_blocks_16 * 16);
     if (d->all_to_all == TW_A2A_DEEPEP) printf("tokens go to the experts that they choose alone (deepep)\n");
     if (d->all_to_all == TW_A2A_GATHER) printf("all tokens go to the experts of every GPU (gather)\n");
+    if (spec->graphs != TW_GRAPHS_FULL || spec->launch_s > 0.0)
+        printf("graphs %s: %.0f us of the host for a kernel outside of them\n", tw_graphs_names[spec->graphs],
+               1e6 * (spec->launch_s > 0.0 ? spec->launch_s : tw_launch_s));
+    if (spec->collectives == TW_COLLECTIVES_NCCL) printf("NCCL sums over tensor-parallel ranks\n");
     printf("requests of %.0f input and %.0f output tokens on average\n\n", s->input_mean, s->output_mean);
 }
 

@@ -84,6 +84,7 @@ typedef struct Maker {
     TwArena *arena;
     const TwNetwork *network;
     double congestion;
+    TwCollectives collectives;
 } Maker;
 
 static TwAlgorithm algorithm_of(const char *name)
@@ -93,6 +94,16 @@ static TwAlgorithm algorithm_of(const char *name)
     return strcmp(name, "nvls tree") == 0 ? TW_BY_NVLS_TREE : TW_BY_AUTO;
 }
 
+static TwCollectiveCost cost_of(const Maker *make, TwCollective what, int ranks, int per_domain, double bytes)
+{
+    // an engine's own kernels sum; all else is NCCL's in the tables, too
+    bool law_only = make->collectives == TW_COLLECTIVES_NCCL && what == TW_ALL_REDUCE;
+    return tw_network_time(
+        make->network,
+        &(TwCollectiveAsk){
+            .what = what, .ranks = ranks, .ranks_per_domain = per_domain, .bytes = bytes, .law_only = law_only});
+}
+
 static TwCurve curve_of(const Maker *make, TwCollective what, int ranks, int per_domain, double scale)
 {
     double *bytes = TW_TAKE(make->arena, COMM_POINTS, double), *seconds = TW_TAKE(make->arena, COMM_POINTS, double);
@@ -100,7 +111,7 @@ static TwCurve curve_of(const Maker *make, TwCollective what, int ranks, int per
     TwCurve curve = {COMM_POINTS, bytes, seconds, true, card_bytes};
     for (int i = 0; i < COMM_POINTS; i++) {
         bytes[i] = ldexp(256.0, i);
-        TwCollectiveCost cost = tw_network_collective(make->network, what, ranks, per_domain, bytes[i] * scale);
+        TwCollectiveCost cost = cost_of(make, what, ranks, per_domain, bytes[i] * scale);
         card_bytes[i] = cost.card_bytes;
         // the algorithm was chosen for an idle network
         if (make->congestion > 1.0 && cost.card_bytes > 0.0)
@@ -233,8 +244,8 @@ bool tw_step_transfers(TwArena *arena, const TwNetwork *network, const char *fol
     TwCongestion *made = TW_TAKE(arena, CONGESTIONS, TwCongestion);
     int count = spread.domains > 1 ? CONGESTIONS : 1;
     for (int i = 0; i < count; i++)
-        if (!collectives(&(Maker){arena, network, congestion[i]}, folder, domain_gpus, layout, &spread, &made[i],
-                         error))
+        if (!collectives(&(Maker){arena, network, congestion[i], spec->collectives}, folder, domain_gpus, layout,
+                         &spread, &made[i], error))
             return false;
     spec->comm_count = made->reduce.count, spec->comm_bytes = made->reduce.bytes, spec->comm_s = made->reduce.seconds;
     spec->comm_measured = made->reduce.measured;
@@ -332,6 +343,10 @@ static bool make_step(TwDeploy *deploy, const TwDeploySpec *spec, TwError *error
                        .host_sequence_s = spec->host_sequence_s,
                        .async_scheduling = spec->async_scheduling,
                        .graph_doubling = spec->graph_doubling,
+                       .graphs = spec->graphs,
+                       .launch_s = spec->launch_s,
+                       .graph_most = spec->graph_most,
+                       .collectives = spec->collectives,
                        .two_batch = spec->two_batch,
                        .all_to_all = deploy->all_to_all,
                        .memory_fraction = spec->static_memory && spec->memory_fraction == 0.0

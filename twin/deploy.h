@@ -40,6 +40,10 @@ typedef struct TwDeploySpec {
     double limit_w;                   // board limit instead of the chip's; 0: the chip's
     double host_step_s, host_sequence_s;
     bool async_scheduling, graph_doubling, two_batch;
+    TwGraphs graphs;
+    double launch_s;    // as in TwStepSpec
+    int graph_most;
+    TwCollectives collectives;
     TwKernelEngine engine, dense;    // whose kernels: of experts, of products and attention
     bool training;                   // as in TwStepSpec
     TwSampler sampler;

@@ -317,6 +317,15 @@ static const TwKind operations_kind = {"operations", NULL, NULL, 0, operations_c
              "time of the experts over balanced routing; 0: as the tables were timed, power law 1.2"),                 \
         YES(TwPoolRow, graph_doubling, "false",                                                                        \
             "decodes fill up to 1, 2, 4 ... 256, 384, 512 ...; else multiples of 8"),                                  \
+        WORD(TwPoolRow, graphs, "full", tw_graphs_names,                                                               \
+             "steps replayed from CUDA graphs: decodes, whole (full), steps with prompts, too, in pieces "             \
+             "(full_pieces), all in pieces (pieces), none"),                                                           \
+        REAL(TwPoolRow, launch_s, "s", 0, 0.01, "0",                                                                   \
+             "host time of a kernel outside of graphs; 0: 26 us, but under full not counted"),                         \
+        WHOLE(TwPoolRow, graph_most, "1", 0, 131072, "0",                                                              \
+              "most tokens of a rank that are captured; 0: all decodes, and 512 beside prompts"),                      \
+        WORD(TwPoolRow, collectives, "auto", tw_collectives_names,                                                     \
+             "what sums over tensor-parallel ranks: the fastest library of the tables (auto), or NCCL as its sweeps"), \
         REAL(TwPoolRow, ttft_slo_s, "s", 1e-6, 1e6, "2", "limit on time to first token"),                              \
         REAL(TwPoolRow, tpot_slo_s, "s", 1e-6, 1e6, "0.05", "limit on time per output token"),                         \
         REAL(TwPoolRow, itl_slo_s, "s", 0, 1e6, "0", "limit on gaps between tokens; 0: none"),                         \

@@ -120,7 +120,7 @@ typedef struct TwMaintenanceRow {
 // A pool of replicas and its traffic; also the shorthand directly under `workload`.
 typedef struct TwPoolRow {
     const char *precision, *kv_precision, *attention_precision, *output_precision, *kernels, *sampler, *mxfp4_kernel,
-        *prompt_attention, *all_to_all, *router, *lengths, *trace;
+        *prompt_attention, *all_to_all, *graphs, *collectives, *router, *lengths, *trace;
     TwTexts racks;    // names of rack entries; empty: all
     int64_t tensor_parallel, attention_ranks, expert_parallel, pipeline_parallel;    // of a replica
     int64_t redundant_experts;
@@ -128,7 +128,8 @@ typedef struct TwPoolRow {
     int64_t max_tokens, max_sequences, block_tokens, kv_blocks, queue_max, context_tokens, routers;
     double memory_fraction, host_step_s, host_sequence_s;
     bool async_scheduling, graph_doubling, two_batch_overlap, static_memory;
-    double moe_imbalance;
+    double moe_imbalance, launch_s;
+    int64_t graph_most;
     double ttft_slo_s, tpot_slo_s, itl_slo_s, itl_slo_share, length_scale;
     double input_tokens, output_tokens;    // of lengths "constant" and "uniform"
     int64_t replicas;                      // 0: as many as fit

@@ -36,14 +36,14 @@ static char *step_name(const TwStepSpec *spec, const TwNode *gpu, const TwNode *
     tw_node_key(model, shape);
     FILE *f = open_memstream(&text, &size);
     if (!f) abort();
-    fprintf(f, "step %s %s %s %s %s %s %s %d %d %d %d %d %d %a %a %d %a %a %a %a %d %d %d %d %d %d %d %d %d", chip,
-            shape, spec->calibration ? spec->calibration : "-", spec->precision, spec->kv_precision,
+    fprintf(f, "step %s %s %s %s %s %s %s %d %d %d %d %d %d %a %a %d %a %a %a %a %d %d %d %d %d %d %d %d %d %d %a %d",
+            chip, shape, spec->calibration ? spec->calibration : "-", spec->precision, spec->kv_precision,
             spec->attention_precision, spec->output_precision, spec->tensor_parallel, spec->attention_ranks,
             spec->pipeline_parallel, spec->expert_parallel, spec->max_tokens, spec->max_sequences, spec->host_step_s,
             spec->host_sequence_s, spec->async_scheduling, spec->memory_fraction, spec->moe_imbalance,
             spec->context_tokens, spec->routing.zipf, spec->routing.redundant, (int)spec->engine, spec->graph_doubling,
             spec->two_batch, (int)spec->sampler, (int)spec->mixed, (int)spec->prompt, spec->static_memory,
-            (int)spec->all_to_all);
+            (int)spec->all_to_all, (int)spec->graphs, spec->launch_s, spec->graph_most);
     name_curve(f, "reduce", &(TwCurve){spec->comm_count, spec->comm_bytes, spec->comm_s, spec->comm_measured, NULL});
     const TwCurve *curves[] = {&spec->gather, &spec->scatter, &spec->dispatch, &spec->combine, &spec->send};
     for (size_t i = 0; i < sizeof curves / sizeof *curves; i++) name_curve(f, "curve", curves[i]);
@@ -83,6 +83,10 @@ static bool compile_step(TwPlant *plant, const TwPoolRow *row, const TwNode *poo
                        .host_sequence_s = row->host_sequence_s,
                        .async_scheduling = row->async_scheduling,
                        .graph_doubling = row->graph_doubling,
+                       .graphs = (TwGraphs)tw_word_place(row->graphs, tw_graphs_names),
+                       .launch_s = row->launch_s,
+                       .graph_most = (int)row->graph_most,
+                       .collectives = (TwCollectives)tw_word_place(row->collectives, tw_collectives_names),
                        .two_batch = row->two_batch_overlap,
                        .all_to_all = (TwAllToAll)tw_word_place(row->all_to_all, tw_all_to_all_names),
                        .static_memory = row->static_memory,

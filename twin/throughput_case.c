@@ -595,17 +595,20 @@ static bool set_load(TwThroughputRow *row, const Columns *c, double isl, double 
 // PyTorch flow 45.1 ms a step of 1,536 sequences where the host is the bottleneck (pull request 10273), its C++ before.
 // vLLM's first engine left the device idle for 4 ms at every decode (its issue 6854, July 2024), sequences included.
 static const double host_step_s = 0.3e-3, python_sequence_s = 20e-6, first_vllm_s = 4e-3;
-// Llama 4 under vLLM runs graphs in pieces, as its chunked attention takes no whole one: the device waits 15 us a layer
-// for the host (7 to 23 published, its issue 47089 and pull request 20059), and the second kind of attention is
-// prepared in a millisecond (21761).
-static const double llama4_step_s = 48.0 * 15e-6 + 1e-3;
-static double trtllm_sequence_s(const TwThroughputRow *row)
+// Before messages went by NCCL (its pull request 2221, January 2024) each step went to the workers of a tensor-parallel
+// group through Ray, serialised: 512 requests of 1,031 tokens in and 317 out took Llama-70B over eight A100 59 s
+// longer, in batches of 256, steps of decodes alone counted.
+static const double ray_sequence_s = (512.0 / 2.48 - 512.0 / 3.48) / (512.0 * 317.0);
+// Llama 4 under vLLM: the second kind of attention is prepared in a millisecond (its issue 21761).
+static const double llama4_step_s = 1e-3;
+static bool compiled(const TwThroughputRow *row)
 {
-    static const char *const compiled[] = {"TRT engine", "0.14", "(2024)", "MLPerf"};
-    for (size_t i = 0; i < sizeof compiled / sizeof *compiled; i++)
-        if (holds(row->engine, compiled[i])) return 15e-6;
-    return 29e-6;
+    static const char *const names[] = {"TRT engine", "0.14", "(2024)", "MLPerf"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (holds(row->engine, names[i])) return true;
+    return false;
 }
+static double trtllm_sequence_s(const TwThroughputRow *row) { return compiled(row) ? 15e-6 : 29e-6; }
 
 // TensorRT-LLM's C++ flow prepares a step beside the one before since 0.20, as an option (pull request 3625 of April
 // 2025); an earlier one, two batches in turns, was off by default and gone in 2024.
@@ -786,6 +789,20 @@ static TwMemoryProfile profile_of(const TwThroughputRow *row)
     return minor < 17 ? TW_PROFILE_VLLM_0_16 : TW_PROFILE_VLLM;
 }
 
+// Which graphs vLLM replays: pieces until 0.11, whole ones of decodes beside them since (pull request 25444), but for
+// Llama 4, whose chunked attention takes none (26034). InferenceX's scripts for gpt-oss capture up to 2,048 tokens, on
+// Hopper in pieces until December 2025, since when rows have the number of their release.
+static void set_vllm_graphs(TwThroughputRow *row)
+{
+    TwDeploySpec *d = &row->deploy;
+    int minor = -1;
+    bool numbered = sscanf(row->engine, "%*4s 0.%d", &minor) == 1, before = numbered && minor < 11;
+    bool script = strcmp(row->source, "INFERENCEX") == 0 && begins(row->model, "gpt-oss");
+    before = before || begins(row->model, "llama-4") || (script && row->gpu[0] == 'H' && !numbered);
+    d->graphs = before ? TW_GRAPHS_PIECES : TW_GRAPHS_FULL_PIECES;
+    if (script) d->graph_most = 2048;
+}
+
 static void set_engine(TwThroughputRow *row, const Columns *c, Engine engine)
 {
     TwDeploySpec *d = &row->deploy;
@@ -804,6 +821,9 @@ static void set_engine(TwThroughputRow *row, const Columns *c, Engine engine)
         d->host_step_s = host_step_s, d->host_sequence_s = trtllm_sequence_s(row);
         d->async_scheduling = !before_overlap(row);
         d->one_pool = true;
+        // its C++ flow replays none unless told to (cuda_graph_mode, off by default); the later one decodes alone
+        d->graphs = compiled(row) ? TW_GRAPHS_NONE : TW_GRAPHS_FULL;
+        d->launch_s = compiled(row) ? tw_launch_compiled_s : tw_launch_s;
         set_rank_waits(row, engine);
         if (engine == MLPERF) set_submission(row), set_mixed_types(row);
         break;
@@ -812,6 +832,7 @@ static void set_engine(TwThroughputRow *row, const Columns *c, Engine engine)
         if (deepgemm(row)) d->engine = TW_ENGINE_DEEPGEMM;
         d->dense = TW_ENGINE_VLLM;
         d->profile = profile_of(row);
+        set_vllm_graphs(row);
         d->host_step_s = host_step_s, d->host_sequence_s = python_sequence_s;
         // scales a channel, as Meta's release has them: CUTLASS's grouped products there too (pull request 16537)
         if (begins(row->model, "llama-4") && strcmp(d->precision, "fp8") == 0) d->engine = TW_ENGINE_TRTLLM;
@@ -829,6 +850,13 @@ static void set_engine(TwThroughputRow *row, const Columns *c, Engine engine)
         d->host_step_s = first_vllm_s;
         d->max_sequences = 256;
         d->profile = TW_PROFILE_VLLM_2024;
+        // without graphs before its pull request 1926 of December 2023, and kernels of its own that sum (2192)
+        d->launch_s = tw_launch_s;
+        d->graph_most = 256;
+        if (!holds(row->engine, "2023")) break;
+        d->graphs = TW_GRAPHS_NONE, d->graph_most = 0;
+        d->collectives = TW_COLLECTIVES_NCCL;
+        if (row->deploy.layout.tensor > 1) d->host_sequence_s = ray_sequence_s;
         break;
     case SGLANG:
         // its experts run on kernels of vLLM's descent; no table of its own
@@ -836,6 +864,7 @@ static void set_engine(TwThroughputRow *row, const Columns *c, Engine engine)
         d->host_step_s = host_step_s, d->host_sequence_s = python_sequence_s;
         d->memory_fraction = 0.0, d->static_memory = true;
         s->engine = sglang_engine(row);
+        d->launch_s = tw_launch_s;
         if (row->deploy.layout.ranks > 8) d->max_tokens = 16384;
         break;
     }

@@ -30,6 +30,10 @@ static int by_deploy(const void *left, const void *right)
     if (!c) c = (a->host_sequence_s > b->host_sequence_s) - (a->host_sequence_s < b->host_sequence_s);
     if (!c) c = (int)a->async_scheduling - (int)b->async_scheduling;
     if (!c) c = (int)a->graph_doubling - (int)b->graph_doubling;
+    if (!c) c = (int)a->graphs - (int)b->graphs;
+    if (!c) c = (a->launch_s > b->launch_s) - (a->launch_s < b->launch_s);
+    if (!c) c = a->graph_most - b->graph_most;
+    if (!c) c = (int)a->collectives - (int)b->collectives;
     if (!c) c = (int)a->two_batch - (int)b->two_batch;
     if (!c) c = (int)a->engine - (int)b->engine;
     if (!c) c = (int)a->dense - (int)b->dense;

@@ -71,6 +71,17 @@ typedef enum TwAllToAll {
 } TwAllToAll;
 extern const char *const tw_all_to_all_names[];    // NULL-ended, in this order
 
+// Which steps an engine replays from CUDA graphs, as vLLM's cudagraph_mode has them. Full: decodes whole, steps with
+// prompts kernel by kernel. Full and pieces: those in pieces, too, cut at the attention of each layer. Pieces: every
+// step. None: kernel by kernel (eager).
+typedef enum TwGraphs { TW_GRAPHS_FULL, TW_GRAPHS_FULL_PIECES, TW_GRAPHS_PIECES, TW_GRAPHS_NONE } TwGraphs;
+extern const char *const tw_graphs_names[];    // "full" "full_pieces" "pieces" "none", NULL-ended, in this order
+
+// What sums the shares of tensor-parallel ranks: the fastest library of the tables at each size, or NCCL as its
+// published sweeps have it, where an engine had no kernel of its own.
+typedef enum TwCollectives { TW_COLLECTIVES_AUTO, TW_COLLECTIVES_NCCL } TwCollectives;
+extern const char *const tw_collectives_names[];    // "auto" "nccl", NULL-ended, in this order
+
 // How the next token is chosen from the logits: the largest (greedy, or by temperature alone: one pass with noise);
 // top-p or top-k by sorting every row, as PyTorch's operators in vLLM do; by rejection on pivots, as FlashInfer does.
 typedef enum TwSampler { TW_SAMPLE_ARGMAX, TW_SAMPLE_SORT, TW_SAMPLE_REJECTION, TW_SAMPLERS } TwSampler;

@@ -105,6 +105,14 @@ static bool check_shapes(const TwStepSpec *spec, TwError *error)
     if (spec->engine == TW_ENGINE_DEEPGEMM && strcmp(spec->precision, "fp8_block") != 0)
         return tw_fail(error, TW_BAD_INPUT, "kernels = \"deepgemm\" beside precision = \"%s\", expected fp8_block",
                        spec->precision);
+    if (!(spec->launch_s >= 0.0 && spec->launch_s <= 1e-2))
+        return tw_fail(error, TW_BAD_INPUT, "launch_s = %g, expected 0 to 0.01 s", spec->launch_s);
+    if (spec->graph_most < 0 || (spec->graph_most > 0 && spec->graphs == TW_GRAPHS_NONE))
+        return tw_fail(error, TW_BAD_INPUT, "graph_most = %d beside graphs = \"%s\", expected 0: %s", spec->graph_most,
+                       tw_graphs_names[spec->graphs],
+                       spec->graph_most < 0 ? "all that may be captured" : "nothing is captured");
+    if (spec->graph_doubling && spec->graphs == TW_GRAPHS_NONE)
+        return tw_fail(error, TW_BAD_INPUT, "graph_doubling = true beside graphs = \"none\": nothing is captured");
     if (spec->comm_count < 0 || !(spec->memory_fraction > 0.0 && spec->memory_fraction <= 1.0))
         return tw_fail(error, TW_BAD_INPUT, "memory_fraction = %g, expected more than 0, at most 1",
                        spec->memory_fraction);
@@ -342,7 +350,7 @@ bool tw_step_create(TwStepModel **model, const TwStepSpec *spec, TwError *error)
     t->compose.kernels = t->kernels;
     copy_comm(t, spec);
     set_power(t);
-    tw_step_tables_build(t, spec->max_tokens, spec->max_sequences);
+    tw_step_tables_build(t, spec);
     tw_step_congestion_build(t, spec->congestion_count, spec->congestions);
 
     made->source = (TwStepSource){.context = t, .step = tw_step_cost, .choose = tw_step_choose};

@@ -140,6 +140,9 @@ typedef enum TwMemoryProfile {
     TW_PROFILES
 } TwMemoryProfile;
 
+// Host time of a kernel outside of graphs: launched by Python through PyTorch, and by an engine in C++.
+extern const double tw_launch_s, tw_launch_compiled_s;
+
 typedef struct TwStepSpec {
     const TwAcceleratorRow *chip;
     const TwModelRow *model;
@@ -163,16 +166,20 @@ typedef struct TwStepSpec {
     int congestion_count;         // 0: the replica lies in one domain; the first is the idle network
     const TwCongestion *congestions;    // congestion rising
     double host_step_s, host_sequence_s;
-    bool async_scheduling;      // host work overlaps the device
-    TwAllToAll all_to_all;      // how tokens reach their experts
-    int domains;                // NVLink domains that a stage lies over; 0 counts as 1
-    bool two_batch;             // two halves in turns: the exchange of one beside the kernels of the other
-    bool graph_doubling;        // graphs of decodes at doublings and 384; otherwise at multiples of 8
-    double memory_fraction;     // of device memory that weights, KV, activations and the engine may fill (0.90)
-    bool static_memory;         // the fraction is of what set-up leaves, for weights and KV alone, as SGLang counts
-    TwMemoryProfile profile;    // without static_memory: whose measure of what is kept
-    double moe_imbalance;       // time of the experts over balanced routing; 0: as in the tables, power law 1.2
-    TwRouting routing;          // which experts tokens go to
+    bool async_scheduling;        // host work overlaps the device
+    TwAllToAll all_to_all;        // how tokens reach their experts
+    int domains;                  // NVLink domains that a stage lies over; 0 counts as 1
+    bool two_batch;               // two halves in turns: the exchange of one beside the kernels of the other
+    bool graph_doubling;          // graphs of decodes at doublings and 384; otherwise at multiples of 8
+    TwGraphs graphs;              // which steps are replayed from them
+    double launch_s;              // host time of a kernel outside of graphs; 0: tw_launch_s, but under full not counted
+    int graph_most;               // most tokens of a rank that are captured; 0: all decodes, and 512 beside prompts
+    TwCollectives collectives;    // what sums over tensor-parallel ranks
+    double memory_fraction;       // of device memory that weights, KV, activations and the engine may fill (0.90)
+    bool static_memory;           // the fraction is of what set-up leaves, for weights and KV alone, as SGLang counts
+    TwMemoryProfile profile;      // without static_memory: whose measure of what is kept
+    double moe_imbalance;         // time of the experts over balanced routing; 0: as in the tables, power law 1.2
+    TwRouting routing;            // which experts tokens go to
     double context_tokens;    // typical length of a sequence, for the cache of windowed layers; 0: as if all were full
     double window_seen;       // most tokens that a decode reads in a windowed layer; 0: the window
     bool plain_windows;       // windowed layers decode on a kernel of one query head a block, which shares no reads

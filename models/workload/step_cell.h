@@ -25,10 +25,11 @@ static inline TwCell shared(TwCell a, double share) { return (TwCell){a.time_ns,
 
 static inline TwCell sum(TwCell a, TwCell b) { return (TwCell){a.time_ns + b.time_ns, a.energy_nj + b.energy_nj}; }
 
-// With the host's time and what flows with time: live and busy power.
-static inline TwCell whole(const TwStepTables *t, double host_ns, int level, TwCell device)
+// With the host's time and what flows with time: live and busy power. One thread prepares a step and launches it.
+static inline TwCell whole(const TwStepTables *t, double host_ns, const TwLaunch *launch, int level, TwCell device)
 {
-    double ns = t->async ? larger(device.time_ns, host_ns) : device.time_ns + host_ns;
+    double run_ns = device.time_ns + launch->gap_ns;
+    double ns = t->async ? larger(run_ns, host_ns + launch->host_ns) : larger(run_ns, launch->host_ns) + host_ns;
     return (TwCell){ns, device.energy_nj + t->steady_w[level] * device.time_ns + t->live_w * (ns - device.time_ns)};
 }
 

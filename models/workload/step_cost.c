@@ -26,6 +26,7 @@ typedef struct Rows {
     double few_up, few_times,
         few_within;    // weight of the upper node, beyond the table, first end between the lengths
     double host_ns;
+    TwLaunch launch;
     int dense_node, experts_node, logits_node;
     double congestion_ns, exchange_ns;    // what congested network cards add: in all, to the exchange of the experts
 } Rows;
@@ -106,25 +107,26 @@ static inline void deal_over(const TwStepTables *t, const TwBatch *b, int n_ways
 static inline void deal(const TwStepTables *t, const TwBatch *b, Dealt *d)
 {
     deal_over(t, b, t->ways, d);
-    if (t->graph_doubling && b->chunks == 0) fill_up(t, d);
+    if (t->graph_doubling && b->chunks == 0 && tw_launch_of(t, d->tokens, false).graph) fill_up(t, d);
 }
 
 // What all ranks of a group have in common: the tokens of all meet in the experts; while none has a prompt, all run the
 // graph of the largest.
 typedef struct Group {
     int tokens, most;
-    bool graph;
+    bool prompts, graph;
 } Group;
 
 static Group meet(const TwStepTables *t, int ranks, const TwBatch *batch)
 {
-    Group g = {.graph = true, .most = 1};
+    Group g = {.most = 1};
     for (int k = 0; k < ranks; k++) {
         g.tokens += batch[k].tokens;
-        g.graph &= batch[k].chunks == 0;
+        g.prompts |= batch[k].chunks > 0;
         int n = per_way(batch[k].tokens, t->stages);
         g.most = n > g.most ? n : g.most;
     }
+    g.graph = !g.prompts && tw_launch_of(t, g.most, false).graph;
     return g;
 }
 
@@ -328,15 +330,16 @@ static double exchange_bytes(const TwCongestionTables *c, const Rows *r)
     return out_bytes(c, TW_CONGESTION_EXPERTS, r->experts_node, r->experts_up, r->experts_share);
 }
 
-// Also says where the planes of the step end. dealt: over so many ways; graph: it runs as a captured one; congestion:
-// of its network cards.
-static void place_dealt(Placed *p, const TwStepTables *t, const TwBatch *b, const Dealt *dealt, int ways, bool graph,
-                        double congestion, TwStep *step)
+// Also says where the planes of the step end. dealt: over so many ways; launch: how the host starts it; congestion: of
+// its network cards.
+static void place_dealt(Placed *p, const TwStepTables *t, const TwBatch *b, const Dealt *dealt, int ways,
+                        TwLaunch launch, double congestion, TwStep *step)
 {
     Rows *r = &p->rows;
     p->tables = t;
     p->known = 0;
-    place_dense(t, graph, dealt, r);
+    place_dense(t, launch.graph, dealt, r);
+    r->launch = launch;
     place_sequences(t, b, dealt, r, &step->context_end);
     place_prefill(t, b, dealt, r, &step->history_end);
     place_congestion(t, r, congestion);
@@ -356,7 +359,7 @@ static void place(Placed *p, const TwStepTables *t, const TwBatch *b, double con
 {
     Dealt dealt;
     deal(t, b, &dealt);
-    place_dealt(p, t, b, &dealt, t->ways, b->chunks == 0, congestion, step);
+    place_dealt(p, t, b, &dealt, t->ways, tw_launch_of(t, dealt.tokens, b->chunks > 0), congestion, step);
 }
 
 // ---- what it costs -------------------------------------------------------------------------------------------------
@@ -424,8 +427,8 @@ static const TwCell *corners_at(Placed *p, int level)
         far = plus(far, shared(between(low, low + r->decode_stride, r->decode_up), r->decode_share));
     }
     if (!r->has_prefill) {
-        at[CORNER] = whole(t, r->host_ns, level, in_turns(&device));
-        at[CONTEXT_END] = whole(t, r->host_ns, level, in_turns(&far));
+        at[CORNER] = whole(t, r->host_ns, &r->launch, level, in_turns(&device));
+        at[CONTEXT_END] = whole(t, r->host_ns, &r->launch, level, in_turns(&far));
         return at;
     }
     TwCell prefill[2];
@@ -440,9 +443,9 @@ static const TwCell *corners_at(Placed *p, int level)
     for (int end = 0; end < 2; end++) prefill[end].energy_nj *= r->prefill_share;
     Device first = plus(device, prefill[0]), last = plus(device, prefill[1]);
     far = plus(far, prefill[0]);
-    at[CORNER] = whole(t, r->host_ns, level, in_turns(&first));
-    at[CONTEXT_END] = whole(t, r->host_ns, level, in_turns(&far));
-    at[HISTORY_END] = whole(t, r->host_ns, level, in_turns(&last));
+    at[CORNER] = whole(t, r->host_ns, &r->launch, level, in_turns(&first));
+    at[CONTEXT_END] = whole(t, r->host_ns, &r->launch, level, in_turns(&far));
+    at[HISTORY_END] = whole(t, r->host_ns, &r->launch, level, in_turns(&last));
     return at;
 }
 
@@ -568,10 +571,11 @@ static void place_ranks(Ranks *r, const TwBatch *batch, double congestion, TwSte
 {
     const TwStepTables *t = r->tables;
     Group group = meet(t, r->count, batch);
+    TwLaunch launch = tw_launch_of(t, group.most, group.prompts);
     for (int k = 0; k < r->count; k++) {
         Dealt dealt;
         deal_rank(t, &batch[k], &group, &dealt);
-        place_dealt(&r->placed[k], t, &batch[k], &dealt, t->stages, group.graph, congestion, &step[k]);
+        place_dealt(&r->placed[k], t, &batch[k], &dealt, t->stages, launch, congestion, &step[k]);
     }
 }
 

@@ -60,6 +60,8 @@ static bool place(TwLaneGroup *a, const TwStepTables *t, int count, int drafts, 
         group = n * count;
     }
     // a captured graph: aligned, of the next size up
+    const TwLaunch launch = tw_launch_of(t, n, false);
+    if (!launch.graph || launch.gap_ns > 0.0) return false;
     bool padded = n <= 512 && n <= t->tokens.most;
     if (!padded && n > 16 && n % 16 != 0) return false;
     double up = beyond(&t->tokens, n, &i);
@@ -93,11 +95,13 @@ static inline TwCell device_at(const TwStepTables *t, const TwLanes *l, int j, i
     return sum(device, between(decode, decode + (ptrdiff_t)t->lengths.count * TW_LEVELS, l->decode_up[j]));
 }
 
+static const TwLaunch none = {true, 0.0, 0.0};    // these run from one graph
+
 static TwCell end_at(const TwLaneGroup *a, const TwLanes *l, int j, int level, ptrdiff_t node)
 {
     TwCell device = common(a, level);
     if (l->logits[j]) device = device_at(a->tables, l, j, level, device, node);
-    return whole(a->tables, l->host_ns[j], level, device);
+    return whole(a->tables, l->host_ns[j], &none, level, device);
 }
 
 // The same within the board limit: at the highest clock at which the mean power is allowed.

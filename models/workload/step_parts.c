@@ -72,7 +72,8 @@ int tw_step_parts(const TwStepModel *model, const TwBatch *batch, TwStepPart *pa
     int n = ways == 1 ? batch->tokens : decodes + (int)ceil(batch->chunk_tokens * share);
     n = n < 1 ? 1 : n > t->tokens.most ? t->tokens.most : n;
     int low = t->tokens.low[n];
-    bool padded = batch->chunks == 0 && n <= 512;
+    const TwLaunch launch = tw_launch_of(t, n, batch->chunks > 0);
+    bool padded = launch.graph && n <= 512;
     if (padded && n > t->tokens.at[low]) n = t->tokens.at[low + 1];
     double group = t->experts ? (double)batch->tokens / t->stages : n;
     add_tokens(c, n, group, false, &b);
@@ -122,11 +123,22 @@ int tw_step_parts(const TwStepModel *model, const TwBatch *batch, TwStepPart *pa
     if (hidden != 0.0 && b.count < PARTS_MOST)
         b.part[b.count++] =
             (TwStepPart){.name = "behind the other half", .evidence = tw_evidence_name(TW_ASSUMED), .time_s = -hidden};
-    if (t->async) host = host > device ? host - device : 0.0;
-    if (host > 0.0 && b.count < PARTS_MOST) {
+    // as whole() of step_cell.h has it: kernels and what is between them, or the host that starts them
+    double launch_s = 1e-9 * launch.host_ns, gap_s = 1e-9 * launch.gap_ns, run_s = fmax(device + gap_s, launch_s);
+    if (t->async) host = fmax(host + launch_s - run_s, 0.0);
+    const struct {
+        const char *name;
+        TwEvidence evidence;
+        double time_s;
+    } waits[] = {{"between launches", TW_PUBLISHED, gap_s},
+                 {"launches by the host", TW_PUBLISHED, fmax(launch_s - (device + gap_s), 0.0)},
+                 {"host", TW_ASSUMED, host}};
+    for (size_t i = 0; i < sizeof waits / sizeof *waits; i++) {
+        if (!(waits[i].time_s > 0.0) || b.count == PARTS_MOST) continue;
         TwStepPart *part = &b.part[b.count++];
-        *part = (TwStepPart){.name = "host", .evidence = tw_evidence_name(TW_ASSUMED), .time_s = host};
-        part->energy_j = host * power.live_w * t->gpus;
+        *part = (TwStepPart){.evidence = tw_evidence_name(waits[i].evidence), .time_s = waits[i].time_s};
+        snprintf(part->name, sizeof part->name, "%s", waits[i].name);
+        part->energy_j = waits[i].time_s * power.live_w * t->gpus;
     }
     int count = b.count < most ? b.count : most;
     if (count > 0) memcpy(parts, b.part, (size_t)count * sizeof *parts);

@@ -1,6 +1,7 @@
 #include "models/workload/step_tables.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <math.h>
 
 // Captured batch sizes of serving engines: 1, 2, 4, then multiples of 8 to 512; beyond, multiples of 64.
@@ -218,8 +219,22 @@ static void build_prefill(TwStepTables *t)
         }
 }
 
-void tw_step_tables_build(TwStepTables *t, int max_tokens, int max_sequences)
+static void build_launches(TwStepTables *t, const TwStepSpec *spec)
 {
+    double launch_s = spec->launch_s;
+    if (launch_s == 0.0 && spec->graphs != TW_GRAPHS_FULL) launch_s = tw_launch_s;
+    double n = launch_s > 0.0 ? tw_launches(&t->compose) : 0.0;
+    t->graphs = spec->graphs;
+    t->eager = (TwLaunch){false, 1e9 * n * launch_s, 1e9 * n * tw_launch_gap_s};
+    t->pieces = (TwLaunch){true, 1e9 * tw_piece_launches(&t->compose) * launch_s,
+                           1e9 * (double)t->model.layers * t->compose.stage_excess * tw_piece_gap_s};
+    t->graph_most = spec->graph_most > 0 ? spec->graph_most : INT_MAX;
+    t->piece_most = spec->graph_most > 0 ? spec->graph_most : TW_PIECE_TOKENS;
+}
+
+void tw_step_tables_build(TwStepTables *t, const TwStepSpec *spec)
+{
+    int max_tokens = spec->max_tokens, max_sequences = spec->max_sequences;
     const TwModelRow *m = &t->model;
     t->windowed_layers = m->window_tokens > 0 ? (double)(m->layers - m->full_layers) : 0.0;
     t->full_layers = ((double)m->layers - t->windowed_layers) * t->compose.stage_excess;
@@ -234,6 +249,7 @@ void tw_step_tables_build(TwStepTables *t, int max_tokens, int max_sequences)
     build_halves(t);
     build_sequences(t);
     build_prefill(t);
+    build_launches(t, spec);
     double span = tw_compose_span(m);
     if (t->windowed_layers > 0.0 && span < t->lengths.node[t->lengths.count - 1])
         t->span_node = tw_length_low(&t->lengths, (int64_t)span);

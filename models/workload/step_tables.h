@@ -4,7 +4,7 @@
 // with time (live and busy power) is added when a step is asked for. Between nodes costs are linear.
 #pragma once
 
-#include "models/workload/step_compose.h"
+#include "models/workload/step_launch.h"
 #include "sim/arena.h"
 
 // Nodes of a whole number from 0 or 1 up, with the node below every number.
@@ -59,6 +59,9 @@ typedef struct TwStepTables {
     int way_tokens;      // most tokens of a part
     double host_step_ns, host_sequence_ns;
     bool async, graph_doubling, two_batch;
+    TwLaunch eager, pieces;    // of a step kernel by kernel, and of one in pieces
+    TwGraphs graphs;
+    int graph_most, piece_most;    // tokens of a rank captured: of decodes, beside prompts
 
     TwAxis tokens, sequences, group;
     TwLengthAxis lengths;
@@ -79,11 +82,19 @@ typedef struct TwStepTables {
 } TwStepTables;
 
 // compose, ways and the power fields are set; fills axes and rows. Tokens and sequences of a rank.
-void tw_step_tables_build(TwStepTables *tables, int max_tokens, int max_sequences);
+void tw_step_tables_build(TwStepTables *tables, const TwStepSpec *spec);
 
 // step_congestion.c: after the axes. A node and the weight of the one above it.
 void tw_step_congestion_build(TwStepTables *tables, int count, const TwCongestion *congestions);
 double tw_step_congestion_ns(const TwCongestionTables *tables, int part, int node, double up, double congestion);
+
+// How the host starts a step of so many tokens of a rank, with prompts or without.
+static inline TwLaunch tw_launch_of(const TwStepTables *t, int tokens, bool prompts)
+{
+    if (tokens > (prompts ? t->piece_most : t->graph_most) || t->graphs == TW_GRAPHS_NONE) return t->eager;
+    if (t->graphs == TW_GRAPHS_PIECES || (prompts && t->graphs == TW_GRAPHS_FULL_PIECES)) return t->pieces;
+    return prompts ? t->eager : (TwLaunch){true, 0.0, 0.0};
+}
 
 // step_cost.c: what a step source of these tables answers; context is the tables.
 void tw_step_cost(const void *context, int level, const TwBatch *batch, TwStep *step);

@@ -32,6 +32,10 @@ expect 2 "--open does nothing with a facility" "$TOKENWORKS" powerflow "$facilit
 expect 2 "--contingency does nothing with a case" "$TOKENWORKS" powerflow "$reference/case33bw.csv" --contingency
 expect 2 "--scale does nothing with a feeder" "$TOKENWORKS" powerflow "$reference/ieee4.cfg" --scale 2
 expect 2 "--kernels does nothing with a model without experts" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --concurrency 1 --kernels vllm
+expect 2 "--graph-most does nothing with --graphs none" "$TOKENWORKS" step --chip h200 --model llama-3.1-8b --decode 1x1 --graphs none --graph-most 8
+expect 2 "--collectives does nothing with --tp 1" "$TOKENWORKS" step --chip h200 --model llama-3.1-8b --decode 1x1 --collectives nccl
+expect 2 "--graphs whole: " "$TOKENWORKS" step --chip h200 --model llama-3.1-8b --decode 1x1 --graphs whole
+expect 2 "--launch-time -1" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --concurrency 1 --launch-time -1
 expect 2 "--redundant-experts does nothing with a model without experts" "$TOKENWORKS" step --chip h200 --model llama-3.1-8b --decode 1x1 --redundant-experts 2
 expect 2 "--isl does nothing with --lengths" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --lengths azure23_conv --isl 9 --osl 9
 expect 2 "--json does nothing with --resolved" "$TOKENWORKS" check "$dps" --resolved --json

@@ -1,0 +1,50 @@
+#include "models/workload/step_launch.h"
+
+#include <string.h>
+
+// The first from four published steps of eager engines over the operators counted here, the second and third from
+// launches timed alone and in a graph, the last from steps in pieces over whole ones (docs/calibration.md).
+const double tw_launch_s = 26e-6, tw_launch_compiled_s = 5e-6, tw_launch_gap_s = 0.85e-6, tw_piece_gap_s = 15e-6;
+
+typedef struct Count {
+    const TwCompose *compose;
+    double launches;
+} Count;
+
+// Kernels of one operator: vLLM turns and appends apart, quantises before each product, and deals, multiplies twice,
+// activates and sums for experts (fused_moe.py).
+static double kernels_of(const TwCompose *c, const char *name, const TwKernelCost *cost)
+{
+    bool vllm = c->dense == TW_ENGINE_VLLM;
+    if (cost->op == TW_KERNEL_MOE) return c->expert == TW_BF16 || c->expert == TW_MXFP4 ? 5.0 : 7.0;
+    if (strcmp(name, "rope and cache append") == 0) return vllm ? 2.0 : 1.0;
+    bool whole = strcmp(name, "router") == 0 || strcmp(name, "head") == 0;
+    return cost->op == TW_KERNEL_GEMM && vllm && c->linear != TW_BF16 && !whole ? 2.0 : 1.0;
+}
+
+static void count_kernel(void *context, const char *name, double times, const TwKernelCost *cost)
+{
+    Count *count = context;
+    count->launches += times * kernels_of(count->compose, name, cost);
+}
+
+static double layers_of(const TwCompose *c) { return (double)c->model->layers * c->stage_excess; }
+
+double tw_launches(const TwCompose *c)
+{
+    // the same operators at any number of tokens; attention takes prompts and decodes in one launch
+    const double any = 64.0;
+    Count count = {c, layers_of(c)};
+    tw_compose_dense(c, any, false, count_kernel, &count);
+    tw_compose_experts(c, any, count_kernel, &count);
+    tw_compose_logits(c, any, count_kernel, &count);
+    return count.launches;
+}
+
+// A replay, the append to the cache and the attention of each layer; logits and sampler are outside.
+double tw_piece_launches(const TwCompose *c)
+{
+    Count count = {c, 3.0 * layers_of(c)};
+    tw_compose_logits(c, 64.0, count_kernel, &count);
+    return count.launches;
+}
