@@ -11,15 +11,18 @@ typedef struct Count {
     double launches;
 } Count;
 
+// Activations are brought to this type before they are multiplied.
+static bool quantised(TwNumber number) { return number == TW_FP8 || number == TW_FP8_BLOCK || number == TW_FP4; }
+
 // Kernels of one operator: vLLM turns and appends apart, quantises before each product, and deals, multiplies twice,
 // activates and sums for experts (fused_moe.py).
 static double kernels_of(const TwCompose *c, const char *name, const TwKernelCost *cost)
 {
     bool vllm = c->dense == TW_ENGINE_VLLM;
-    if (cost->op == TW_KERNEL_MOE) return c->expert == TW_BF16 || c->expert == TW_MXFP4 ? 5.0 : 7.0;
+    if (cost->op == TW_KERNEL_MOE) return quantised(c->expert) ? 7.0 : 5.0;
     if (strcmp(name, "rope and cache append") == 0) return vllm ? 2.0 : 1.0;
     bool whole = strcmp(name, "router") == 0 || strcmp(name, "head") == 0;
-    return cost->op == TW_KERNEL_GEMM && vllm && c->linear != TW_BF16 && !whole ? 2.0 : 1.0;
+    return cost->op == TW_KERNEL_GEMM && vllm && quantised(c->linear) && !whole ? 2.0 : 1.0;
 }
 
 static void count_kernel(void *context, const char *name, double times, const TwKernelCost *cost)
