@@ -601,14 +601,13 @@ static const double host_step_s = 0.3e-3, python_sequence_s = 20e-6, first_vllm_
 static const double ray_sequence_s = (512.0 / 2.48 - 512.0 / 3.48) / (512.0 * 317.0);
 // Llama 4 under vLLM: the second kind of attention is prepared in a millisecond (its issue 21761).
 static const double llama4_step_s = 1e-3;
-static bool compiled(const TwThroughputRow *row)
+static double trtllm_sequence_s(const TwThroughputRow *row)
 {
-    static const char *const names[] = {"TRT engine", "0.14", "(2024)", "MLPerf"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (holds(row->engine, names[i])) return true;
-    return false;
+    static const char *const compiled[] = {"TRT engine", "0.14", "(2024)", "MLPerf"};
+    for (size_t i = 0; i < sizeof compiled / sizeof *compiled; i++)
+        if (holds(row->engine, compiled[i])) return 15e-6;
+    return 29e-6;
 }
-static double trtllm_sequence_s(const TwThroughputRow *row) { return compiled(row) ? 15e-6 : 29e-6; }
 
 // TensorRT-LLM's C++ flow prepares a step beside the one before since 0.20, as an option (pull request 3625 of April
 // 2025); an earlier one, two batches in turns, was off by default and gone in 2024.
@@ -790,8 +789,9 @@ static TwMemoryProfile profile_of(const TwThroughputRow *row)
 }
 
 // Which graphs vLLM replays: pieces until 0.11, whole ones of decodes beside them since (pull request 25444), but for
-// Llama 4, whose chunked attention takes none (26034). InferenceX's scripts for gpt-oss capture up to 2,048 tokens, on
-// Hopper in pieces until December 2025, since when rows have the number of their release.
+// Llama 4, whose chunked attention takes none (26034); of 512 tokens at most (_set_cudagraph_sizes). InferenceX's
+// scripts for gpt-oss capture up to 2,048 tokens, on Hopper in pieces until December 2025, since when rows have the
+// number of their release.
 static void set_vllm_graphs(TwThroughputRow *row)
 {
     TwDeploySpec *d = &row->deploy;
@@ -800,7 +800,7 @@ static void set_vllm_graphs(TwThroughputRow *row)
     bool script = strcmp(row->source, "INFERENCEX") == 0 && begins(row->model, "gpt-oss");
     before = before || begins(row->model, "llama-4") || (script && row->gpu[0] == 'H' && !numbered);
     d->graphs = before ? TW_GRAPHS_PIECES : TW_GRAPHS_FULL_PIECES;
-    if (script) d->graph_most = 2048;
+    d->graph_most = script ? 2048 : 512;
 }
 
 static void set_engine(TwThroughputRow *row, const Columns *c, Engine engine)
@@ -821,9 +821,10 @@ static void set_engine(TwThroughputRow *row, const Columns *c, Engine engine)
         d->host_step_s = host_step_s, d->host_sequence_s = trtllm_sequence_s(row);
         d->async_scheduling = !before_overlap(row);
         d->one_pool = true;
-        // its C++ flow replays none unless told to (cuda_graph_mode, off by default); the later one decodes alone
-        d->graphs = compiled(row) ? TW_GRAPHS_NONE : TW_GRAPHS_FULL;
-        d->launch_s = compiled(row) ? tw_launch_compiled_s : tw_launch_s;
+        // its C++ flow replays none unless told to (cuda_graph_mode, off by default), nor did MLPerf's harness of that
+        // time ("LLMHarness does not support use_graphs"); the later one decodes from them
+        d->graphs = before_overlap(row) ? TW_GRAPHS_NONE : TW_GRAPHS_FULL;
+        d->launch_s = before_overlap(row) ? tw_launch_compiled_s : tw_launch_s;
         set_rank_waits(row, engine);
         if (engine == MLPERF) set_submission(row), set_mixed_types(row);
         break;
