@@ -99,7 +99,8 @@ bool tw_cli_deployment(const TwOptions *o, TwDeploySpec *spec, int *status)
         return false;
     static const char *const of_graphs[] = {"graph-most", NULL}, *const of_sums[] = {"collectives", NULL};
     if (graphs == TW_GRAPHS_NONE && tw_options_idle(o, "--graphs none", of_graphs)) return false;
-    if (tp < 2 && tw_options_idle(o, "--tp 1", of_sums)) return false;
+    // layouts are tried over all of --gpus
+    if (tp < 2 && !o->serving[TW_ON_GPUS] && tw_options_idle(o, "--tp 1", of_sums)) return false;
     spec->engine = (TwKernelEngine)kernels;
     spec->sampler = (TwSampler)sampler, spec->mixed = (TwMixedKernel)mixed;
     spec->prompt = (TwPromptKernel)prompt;
