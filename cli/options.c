@@ -284,9 +284,14 @@ static const struct {
       "below the cache: GB of a replica, read and written at R and W GB/s, S seconds of a read (default R, 1e-5); "
       "\",shared\": of all; several with +"},
      SERVING + TW_ON_KV_TIER},
-    {{"drafts", 0, "N", TW_SERVE, "tokens drafted in a step, one layer's time each; with --acceptance"},
-     SERVING + TW_ON_DRAFTS},
-    {{"acceptance", 0, "A", TW_SERVE, "of a draft, those before it accepted; default 0.8"}, SERVING + TW_ON_ACCEPTANCE},
+    {{"drafts", 0, "N", TW_SERVE, "tokens drafted in a step; with --acceptance"}, SERVING + TW_ON_DRAFTS},
+    {{"acceptance", 0, "A[,A]", TW_SERVE,
+      "of a draft, those before it accepted, or of the first, the second ...; the last holds for the rest; default "
+      "0.8"},
+     SERVING + TW_ON_ACCEPTANCE},
+    {{"draft-cost", 0, "X", TW_SERVE,
+      "time of drafting a token over that of a step; default: one layer and the head of the model"},
+     SERVING + TW_ON_DRAFT_COST},
     {{"accept", 0, "HOW", TW_SERVE, "drafts accepted by the mean, or drawn for each sequence and step; default mean"},
      SERVING + TW_ON_ACCEPT},
     {{"front-end", 0, "NAME", TW_SERVE,

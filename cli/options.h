@@ -69,6 +69,7 @@ typedef enum TwServing {
     TW_ON_DISTINCT,
     TW_ON_DRAFTS,
     TW_ON_ACCEPTANCE,
+    TW_ON_DRAFT_COST,
     TW_ON_ACCEPT,
     TW_ON_RANK_ROUTER,
     TW_ON_MAX_SEQUENCES,

@@ -100,26 +100,48 @@ static bool set_front_end(const TwOptions *o, TwFrontEnd *front)
     return false;
 }
 
+// Of each draft: numbers with commas, the last of which holds for the rest.
+static bool set_acceptance(const TwOptions *o, double acceptance[TW_DRAFT_MOST])
+{
+    const char *text = o->serving[TW_ON_ACCEPTANCE], *p = text;
+    int count = 0, used = 0;
+    acceptance[0] = 0.8;
+    while (p && count < TW_DRAFT_MOST && sscanf(p, "%lf%n", &acceptance[count], &used) == 1 &&
+           acceptance[count] >= 0.0 && acceptance[count] <= 1.0) {
+        p += used;
+        count++;
+        if (*p != ',') break;
+        p++;
+    }
+    if (text && (count == 0 || *p || p[-1] == ',')) {
+        fprintf(stderr, "tokenworks: --acceptance %s: expected numbers from 0 to 1 with commas, at most %d\n", text,
+                TW_DRAFT_MOST);
+        return false;
+    }
+    for (int k = count > 0 ? count : 1; k < TW_DRAFT_MOST; k++) acceptance[k] = acceptance[k - 1];
+    return true;
+}
+
 // How iterations are made up, what is found cached, what is drafted.
 static bool set_policy(const TwOptions *o, TwServeSpec *s, TwEngineSpec *e, int *status)
 {
     int64_t shared, drafts, wait, gather;
-    double acceptance;
+    double acceptance[TW_DRAFT_MOST], cost;
     *status = TW_USAGE;
     if (!tw_cli_whole(o, TW_ON_SHARED, "shared-prefix", 0, 10000000, 0, &shared) ||
         !tw_cli_whole(o, TW_ON_DISTINCT, "prompts", 1, 10000000, 0, &s->distinct) ||
         !tw_cli_whole(o, TW_ON_RANK_WAIT, "rank-wait", 0, 1 << 20, 0, &wait) ||
         !tw_cli_whole(o, TW_ON_RANK_GATHER, "rank-gather", 0, 1 << 20, 0, &gather) ||
         !tw_cli_whole(o, TW_ON_DRAFTS, "drafts", 0, TW_DRAFT_MOST, 0, &drafts) ||
-        !tw_cli_real(o, TW_ON_ACCEPTANCE, "acceptance", 0.0, 1.0, 0.8, &acceptance))
+        !tw_cli_real(o, TW_ON_DRAFT_COST, "draft-cost", 1e-6, 1.0, 0.0, &cost) || !set_acceptance(o, acceptance))
         return false;
     *e = (TwEngineSpec){.policy = TW_VLLM_V1,
                         .sglang = {16384, 8192, false, false, 1.0},
                         .prefix_cache = shared > 0 || s->distinct > 0,
                         .rank_wait = (int)wait,
                         .rank_gather = (int)gather,
-                        .speculate = {.draft = (int)drafts}};
-    for (int k = 0; k < drafts; k++) e->speculate.acceptance[k] = acceptance;
+                        .speculate = {.draft = (int)drafts, .draft_fraction = cost}};
+    for (int k = 0; k < drafts; k++) e->speculate.acceptance[k] = acceptance[k];
     static const char *const accepts[] = {"mean", "drawn", NULL};
     int drawn = 0;
     if (!tw_cli_word(o, TW_ON_ACCEPT, "accept", accepts, &drawn) || !set_front_end(o, &e->front_end)) return false;
@@ -129,8 +151,8 @@ static bool set_policy(const TwOptions *o, TwServeSpec *s, TwEngineSpec *e, int 
     e->policy = (TwPolicy)policy;
     // a policy says itself who is admitted
     if (o->serving[TW_ON_POLICY]) s->admission = TW_ADMIT_PROMPT;
-    if ((o->serving[TW_ON_ACCEPTANCE] || o->serving[TW_ON_ACCEPT]) && drafts == 0) {
-        fprintf(stderr, "tokenworks: --acceptance and --accept need --drafts\n");
+    if ((o->serving[TW_ON_ACCEPTANCE] || o->serving[TW_ON_ACCEPT] || o->serving[TW_ON_DRAFT_COST]) && drafts == 0) {
+        fprintf(stderr, "tokenworks: --acceptance, --accept and --draft-cost need --drafts\n");
         return false;
     }
     int router;

@@ -13,7 +13,9 @@ void tw_engine_of(const TwDeploy *deploy, TwEngineSpec *engine)
 {
     engine->sglang.prefill_tokens *= deploy->step->attention_ranks;
     engine->sglang.chunk_tokens *= deploy->step->attention_ranks;
-    engine->speculate.draft_fraction = 1.0 / (double)deploy->model.layers;
+    TwSpeculate *drafts = &engine->speculate;
+    if (drafts->draft > 0 && drafts->draft_fraction == 0.0)
+        drafts->draft_fraction = tw_step_draft_fraction(deploy->step, (int)deploy->model.layers, drafts->draft);
     if (engine->policy == TW_SARATHI || engine->policy == TW_PREFILL_FIRST)
         engine->watermark_blocks = deploy->step->kv_blocks_16 / 100;
 }

@@ -460,8 +460,11 @@ static TwEngineSpec *make_engine(Draft *d, double token_bytes, TwPoolSpec *spec)
     TwPoolPlan *pool = d->pool;
     TwEngineSpec *engine = TW_TAKE(d->plant->arena, 1, TwEngineSpec);
     if (!tw_pool_engine(d->node, d->plant->arena, pool->shares, token_bytes * (double)d->own.row.block_tokens,
-                        (int)d->model.layers, d->own.parallel.ranks, spec->kv_blocks, engine, spec, d->errors))
+                        d->own.parallel.ranks, spec->kv_blocks, engine, spec, d->errors))
         return NULL;
+    TwSpeculate *drafts = &engine->speculate;
+    if (drafts->draft > 0 && drafts->draft_fraction == 0.0)
+        drafts->draft_fraction = tw_step_draft_fraction(pool->step, (int)d->model.layers, drafts->draft);
     if (!check_engine(d, engine, spec)) return NULL;
     engine->keep_s = pool->kv_keep_s;
     engine->keep_drops = pool->kv_drops;

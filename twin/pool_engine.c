@@ -80,7 +80,7 @@ static const TwField engine_fields[] = {
     FIELD(EngineRow, accept, "", TW_TEXT, 0, 0, "mean", accept_words,
           "mean: all decodes advance alike; drawn: each sequence by its own luck, step by step"),
     FIELD(EngineRow, draft_fraction, "1", TW_REAL, 0, 1, "0", NULL,
-          "time of drafting a token over that of a step; 0: one layer of the model"),
+          "time of drafting a token over that of a step; 0: one layer and the head of the model"),
     FIELD(EngineRow, rank_router, "", TW_TEXT, 0, 0, "auto", tw_rank_router_names,
           "which attention rank gets a request; auto: as the policy's engine; even: one list dealt evenly, and faster"),
     FIELD(EngineRow, rank_wait_iterations, "1", TW_INTEGER, 0, 1 << 20, "0", NULL,
@@ -218,8 +218,8 @@ void tw_pool_leaves(const TwNode *pool, double *timeout_s, double *leave_s)
     *leave_s = row.leave_s;
 }
 
-bool tw_pool_engine(const TwNode *pool, TwArena *arena, bool shares, double block_bytes, int layers, int ranks,
-                    int64_t kv_blocks, TwEngineSpec *engine, TwPoolSpec *spec, TwErrors *errors)
+bool tw_pool_engine(const TwNode *pool, TwArena *arena, bool shares, double block_bytes, int ranks, int64_t kv_blocks,
+                    TwEngineSpec *engine, TwPoolSpec *spec, TwErrors *errors)
 {
     const TwNode *node = tw_node_group(pool, "engine");
     EngineRow row;
@@ -270,7 +270,7 @@ bool tw_pool_engine(const TwNode *pool, TwArena *arena, bool shares, double bloc
         engine->tenant_weight[k] = row.tenant_weights.values[k];
     engine->speculate.draft = (int)row.draft_tokens;
     engine->speculate.drawn = strcmp(row.accept, "drawn") == 0;
-    engine->speculate.draft_fraction = row.draft_fraction > 0.0 ? row.draft_fraction : 1.0 / layers;
+    engine->speculate.draft_fraction = row.draft_fraction;
     if (row.draft_tokens > 0 && row.acceptance.count == 0) {
         tw_node_error(node, "acceptance", errors, "draft_tokens = %lld without acceptance, expected 0 to 1 for each",
                       (long long)row.draft_tokens);

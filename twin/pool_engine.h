@@ -25,7 +25,7 @@ typedef struct TwPrefillRow {
 void tw_pool_leaves(const TwNode *pool, double *timeout_s, double *leave_s);
 
 // Fills the engine settings of a pool and those of its router and of retries. shares: its requests have contents in
-// common, which decides where prefix_cache is "auto". block_bytes: of KV of one block, all GPUs. layers: of the model.
-// ranks: for attention, of a replica.
-bool tw_pool_engine(const TwNode *pool, TwArena *arena, bool shares, double block_bytes, int layers, int ranks,
-                    int64_t kv_blocks, TwEngineSpec *engine, TwPoolSpec *spec, TwErrors *errors);
+// common, which decides where prefix_cache is "auto". block_bytes: of KV of one block, all GPUs. ranks: for
+// attention, of a replica.
+bool tw_pool_engine(const TwNode *pool, TwArena *arena, bool shares, double block_bytes, int ranks, int64_t kv_blocks,
+                    TwEngineSpec *engine, TwPoolSpec *spec, TwErrors *errors);

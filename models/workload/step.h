@@ -216,6 +216,11 @@ typedef struct TwStepPart {
 // The clock is the highest at which the step's mean power is within the board limit.
 int tw_step_parts(const TwStepModel *model, const TwBatch *batch, TwStepPart *parts, int most);
 
+// Time to draft a token over that of the step that verifies `drafts` of each sequence: a head for multi-token
+// prediction, one layer of the model (of `layers`), embedding, logits and their choice, at sixteen sequences of 2,048
+// tokens an attention rank and full clock.
+double tw_step_draft_fraction(const TwStepModel *model, int layers, int drafts);
+
 // KV blocks of block_tokens that fit beside the weights (serving page); negative where the weights do not fit.
 // activation_bytes and other_bytes: what the engine keeps for itself.
 int64_t tw_kv_blocks(double memory_bytes, double fraction, double weight_bytes, double activation_bytes,

@@ -144,3 +144,26 @@ int tw_step_parts(const TwStepModel *model, const TwBatch *batch, TwStepPart *pa
     if (count > 0) memcpy(parts, b.part, (size_t)count * sizeof *parts);
     return count;
 }
+
+double tw_step_draft_fraction(const TwStepModel *model, int layers, int drafts)
+{
+    static const char *const once[] = {"embedding", "head", "gather logits", "sampler"};
+    TwStepPart parts[PARTS_MOST];
+    int32_t n = 16 * model->inner->ways;
+    const TwBatch draft = {.tokens = n, .decodes = n, .decode_context = (int64_t)n * 2048, .logits = n};
+    TwBatch verify = draft;
+    verify.tokens = verify.logits = n * (1 + drafts), verify.drafts = drafts;
+    double of_layers = 0.0, of_draft = 0.0;
+    for (int k = tw_step_parts(model, &draft, parts, PARTS_MOST) - 1; k >= 0; k--) {
+        bool is_once = false;
+        for (size_t i = 0; i < sizeof once / sizeof *once; i++) is_once |= strcmp(parts[k].name, once[i]) == 0;
+        if (is_once)
+            of_draft += parts[k].time_s;
+        else if (strcmp(parts[k].name, "host") != 0)
+            of_layers += parts[k].time_s;
+    }
+    TwStep step;
+    model->source.step(model->source.context, TW_LEVELS - 1, &verify, &step);
+    double step_s = 1e-9 * (step.time_ns.base + step.time_ns.per_context * (double)verify.decode_context);
+    return (of_layers / layers + of_draft) / step_s;
+}

@@ -124,6 +124,37 @@ expect 2 "does nothing with prompts that share nothing" "$TOKENWORKS" serve --ch
 expect 2 "prompts" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --rate 5 --router least_loaded --prompts 8
 expect 0 "2.95 tokens a decode step" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --concurrency 16 --isl 512 --osl 128 --drafts 3 --acceptance 0.8 --front-end none
 expect 0 "tokens a decode step" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --concurrency 16 --isl 512 --osl 128 --drafts 3 --acceptance 0.8 --accept drawn
+# a draft takes one layer and the head: out of the operators of a step, over the step that verifies, whose time is that
+# of drafts which cost nothing
+drafts="$TOKENWORKS serve --chip h200 --model llama-3.1-8b --engine ideal --isl 2000 --osl 96 --requests 16 --json --drafts 3"
+expect 0 "" $drafts --concurrency 1
+cp out.txt cost.json
+expect 0 "" $drafts --concurrency 1 --draft-cost 1e-6
+cp out.txt free.json
+expect 0 "" $drafts --concurrency 1 --draft-cost 0.1 --acceptance 0.5,0.2
+cp out.txt tenth.json
+expect 0 "" $drafts --concurrency 16 --draft-cost 1e-6
+cp out.txt verify.json
+expect 0 "" "$TOKENWORKS" step --chip h200 --model llama-3.1-8b --decode 16x2048 --json
+python3 - <<'END' || fail "what a draft costs"
+import json
+cost, free, tenth, verify = (json.load(open(f))["points"][0] for f in ("cost.json", "free.json", "tenth.json", "verify.json"))
+def step(p): return p["tpot_s"]["p50"] * p["tokens_per_decode_step"]
+parts = json.load(open("out.txt"))["operators"]
+once = sum(p["time_s"] for p in parts if p["name"] in ("embedding", "head", "sampler"))
+draft = once + (sum(p["time_s"] for p in parts) - once) / 32
+assert once > 1.2 * (draft - once)     # the head is two layers of this model
+# gaps come in buckets of 2 %
+fraction = (step(cost) / step(free) - 1) / 3
+assert abs(fraction * verify["itl_s"]["p50"] / draft - 1) < 0.03, (fraction, verify["itl_s"], draft)
+assert abs(step(tenth) / step(free) / 1.3 - 1) < 0.02, (step(tenth), step(free))
+e = 1 + 0.5 + 0.5 * 0.2 + 0.5 * 0.2 * 0.2
+assert abs(tenth["tokens_per_decode_step"] / e - 1) < 0.02, tenth["tokens_per_decode_step"]
+END
+expect 2 "need --drafts" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --draft-cost 0.1
+for wrong in 2 0.5, 0.5,x -1; do
+    expect 2 "expected numbers from 0 to 1 with commas" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --drafts 2 --acceptance=$wrong
+done
 expect 2 "expected mean or drawn" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --drafts 3 --accept lucky
 
 expect 0 "a MW plug" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --sweep --concurrency 16 --isl 500 --osl 100 --screenshot f.svg
