@@ -257,6 +257,7 @@ static void fill_plant(TwThermalPlant *plant, const TwThermalSpec *spec, double 
                                             "adiabatic_cooler", "york_tower",    "sea_water"};
         for (int k = 0; k < 6; k++)
             if (is(row->kind, kinds[k])) plant->kind = k;
+        plant->least_power = !row->mixed_fans || is(row->mixed_fans, "least_power");
         plant->mixes = row->bypass_valve > 0 && plant->kind != CONDUCTANCE;
         plant->units =
             row->unit_count > 0 ? (double)row->unit_count : fmax(ceil(1.05 * liquid_w / row->capacity_w), 1.0);

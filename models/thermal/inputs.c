@@ -173,6 +173,7 @@ TwPlantInput tw_plant_input(const TwThermalPlant *plant, const void *block, cons
     p.running =
         plant->units > 0.0 ? fmax(fmin(mode[P_RUNNING], plant->units - mode[P_UNITS_OUT]), 0.0) / plant->units : 1.0;
     p.air_running = plant->room_units > 0.0 ? fmax(1.0 - mode[P_AIR_OUT] / plant->room_units, 0.0) : 1.0;
+    p.mixed_fan = 1.0 - mode[P_FANS_SAVED];
     p.mechanical = mode[P_MODE] != TW_COOLS_FREE;
     p.bypass = mode[P_MODE] == TW_COOLS_MECHANICAL && p.cold_on > 0.0;    // without supply the outdoors is all there is
     p.wet = mode[P_WATER_LOST] == 0.0 || mode[P_BASIN] > 0.0;

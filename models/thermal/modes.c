@@ -67,7 +67,8 @@ static void stage_units(const TwThermalPlant *plant, void *block, const TwPlantI
 {
     double *mode = tw_f64(block, plant->plant_modes), running = mode[P_RUNNING], wish = 0.0, enters_degc;
     const double *z = tw_plant_state_const(plant, block), most = 0.9, least = 0.6;
-    double fan = tw_plant_fan_speed(plant, z, p);
+    // beside a chiller all units stand in the air: many slow fans draw less than few quick ones
+    double fan = p->mechanical ? 1.0 : tw_plant_fan_speed(plant, z, p);
     if ((fan > most || z[COOLER] > p->set_degc + 1.0) && running < plant->units) wish = 1.0;
     if (wish == 0.0 && fan < least && running > 1.0) {
         TwPlantInput fewer = *p;
@@ -100,6 +101,7 @@ void tw_change_modes(const TwThermalPlant *plant, void *block, const TwPlantInpu
             tw_note_crossing(out, time_s, (int)next, TW_LIMIT_MODE);
         }
     }
+    if (mode[P_MODE] == TW_COOLS_MIXED) mode[P_FANS_SAVED] = 1.0 - tw_plant_mixed_fan(plant, z, p);
     if (row->staged && !p->bypass) stage_units(plant, block, p, time_s, out);
     trim_set_point(plant, block, time_s);
     if (mode[P_LEAKED] > 0.0) follow_leaks(plant, block, from_s, time_s);

@@ -133,6 +133,7 @@ enum {
     P_DEW,            // dew point of the room, degC
     P_RESET,          // set point of the facility water above what it is without resets, K
     P_RESET_SINCE,
+    P_FANS_SAVED,    // of full speed, beside the chiller
     PLANT_MODES
 };
 
@@ -194,6 +195,7 @@ typedef struct TwPlantInput {
     double pumps_on, fans_on, room_fans_on, chiller_on, cold_on;    // cold_on: supply of the plant's own chiller
     double running, air_running;                                    // share of the units that run, of the air handlers
     double primary;                                                 // flow that the primary pumps left can hold
+    double mixed_fan;                                               // speed of the fans beside the chiller
     bool mechanical, bypass;    // chiller in use; and by itself: water goes past the heat rejection
     bool wet, water_lost;       // pads or basin have water; no make-up water
     bool mains;                 // water comes out of the mains at main_degc
@@ -240,8 +242,9 @@ typedef struct TwThermalPlant {
     // facility loop and room
     TwPlantRow plant;
     TwRoomRow room;
-    int kind;      // enum below
-    bool mixes;    // water may go past the units
+    int kind;            // enum below
+    bool mixes;          // water may go past the units
+    bool least_power;    // fans beside the chiller run as fast as both draw least
     double units, room_units;
     TwDryCooler dry_cooler;
     TwCoolingTower tower;
@@ -339,6 +342,8 @@ double tw_plant_reject_w(const TwThermalPlant *plant,
 double tw_room_density(const TwThermalPlant *plant, double pressure_pa);
 // Share of the water that goes through the units; the rest past them, so that it is not cooled below its set point.
 double tw_plant_through(const TwThermalPlant *plant, const double *z, const TwPlantInput *in);
+// Speed of the fans at which they and the chiller beside them draw least; 1 where the plant does not look for it.
+double tw_plant_mixed_fan(const TwThermalPlant *plant, const double *z, const TwPlantInput *in);
 double tw_plant_fan_speed(const TwThermalPlant *plant, const double *z, const TwPlantInput *in);
 
 // create.c: heat capacity of a fluid, J/kg/K: the one given, where above 0, or that of the named one

@@ -59,6 +59,7 @@ typedef struct TwPlantRow {
     double sea_mean_degc, sea_amplitude_k, sea_warmest_day;
     double chiller_w, chiller_eta_fraction, chiller_lift_k, chiller_cop_max, chiller_condenser_k, chiller_restart_s;
     double mode_s, stage_s;
+    const char *mixed_fans;    // beside the chiller: "least_power" of both, or "full"
     bool staged;
     int64_t spare_count;
     double export_least_fraction, export_mild_degc, export_cold_degc;

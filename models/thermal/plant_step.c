@@ -44,7 +44,7 @@ static double signal(const TwThermalPlant *plant, double u)
 
 static double signal_now(const TwThermalPlant *plant, const double *z, const TwPlantInput *in)
 {
-    return in->mechanical ? 1.0 : signal(plant, plant->plant.kp * (z[COOLER] - in->set_degc) + z[FAN]);
+    return in->mechanical ? in->mixed_fan : signal(plant, plant->plant.kp * (z[COOLER] - in->set_degc) + z[FAN]);
 }
 
 double tw_plant_fan_speed(const TwThermalPlant *plant, const double *z, const TwPlantInput *in)
@@ -216,6 +216,43 @@ double tw_plant_free_degc(const TwThermalPlant *plant, const double *z, const Tw
         *enters_degc -= tw_heat_export(&site, mc, z[HEADER_RETURN]).plant_w / mc;
     }
     return *enters_degc - separated_heat(plant, in, mc, in->fans_on, *enters_degc, 1, &water) / mc;
+}
+
+// What fans and chiller draw at this speed; heat that the chiller has no room for counts as electricity, so that fans
+// help it out first.
+static double mixed_cost_w(const TwThermalPlant *plant, const double *z, const TwPlantInput *in, double fan)
+{
+    double mc = in->rate_w_k * fmax(z[PRIMARY], 0.0), warm = in->mains ? in->main_degc[1] : z[HEADER_RETURN];
+    double thin = density(in->ambient.pressure_pa, plant->plant.rated_pressure_pa);
+    TwPlantRates rates = {0};
+    double taken = chain(plant, in, mc, 1.0, in->fans_on * fan, warm, 1, &rates);
+    double left_w = fmax(mc * (warm - in->set_degc) - taken, 0.0);
+    return thin * plant->fan_w * in->running * fan * fan * fan + rates.cold_w + left_w;
+}
+
+// By golden section: fans' power bends up with speed, and what they take from the chiller bends down.
+double tw_plant_mixed_fan(const TwThermalPlant *plant, const double *z, const TwPlantInput *given)
+{
+    const double cut = 0.6180339887498949;
+    double a = plant->plant.fan_min_fraction, b = 1.0;
+    if (!plant->least_power || given->rate_w_k * z[PRIMARY] <= 0.0 || given->fans_on < 1.0) return 1.0;
+    TwPlantInput in = *given;
+    in.memo = NULL;
+    in.mechanical = true, in.bypass = false;
+    double low = b - cut * (b - a), high = a + cut * (b - a);
+    double at_low = mixed_cost_w(plant, z, &in, low), at_high = mixed_cost_w(plant, z, &in, high);
+    while (b - a > 1e-4) {
+        if (at_low <= at_high) {
+            b = high, high = low, at_high = at_low;
+            at_low = mixed_cost_w(plant, z, &in, low = b - cut * (b - a));
+        } else {
+            a = low, low = high, at_low = at_high;
+            at_high = mixed_cost_w(plant, z, &in, high = a + cut * (b - a));
+        }
+    }
+    double best = 0.5 * (a + b);
+    // full speed where that is as good: nothing to save while the chiller falls short
+    return mixed_cost_w(plant, z, &in, 1.0) <= mixed_cost_w(plant, z, &in, best) ? 1.0 : best;
 }
 
 TwPlantMode tw_plant_mode(const TwThermalPlant *plant, const double *z, const TwPlantInput *in, TwPlantMode now,

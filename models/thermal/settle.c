@@ -144,6 +144,8 @@ static bool settle_together(Settle *s, TwTeam *team, TwError *error)
             mode[P_MODE] = next;
             p.mechanical = next != TW_COOLS_FREE;
             p.bypass = next == TW_COOLS_MECHANICAL;
+            mode[P_FANS_SAVED] = next == TW_COOLS_MIXED ? 1.0 - tw_plant_mixed_fan(plant, z, &p) : 0.0;
+            p.mixed_fan = 1.0 - mode[P_FANS_SAVED];
         }
         tw_team_each(team, plant->group_count, look_at_group, s);
         double most = most_moved(z, before, PLANT_STATES);

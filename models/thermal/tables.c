@@ -121,6 +121,7 @@ static const TwField cdu_fields[] = {
 };
 #undef R
 
+static const char *const mixed_fans[] = {"least_power", "full", NULL};
 #define R(member, unit, least, most, standard, text) REAL(TwPlantRow, member, unit, least, most, standard, text)
 static const TwField plant_fields[] = {
     WORD(TwPlantRow, title, "", NULL, "what it is, one line"),
@@ -188,6 +189,8 @@ static const TwField plant_fields[] = {
     R(chiller_cop_max, "1", 1, 50, "15", "ceiling of the coefficient of performance"),
     R(chiller_condenser_k, "K", 0, 40, "12", "condensing above dry bulb"),
     R(chiller_restart_s, "s", 0, 3600, "180", "after a trip"),
+    WORD(TwPlantRow, mixed_fans, "least_power", mixed_fans,
+         "beside the chiller: least_power: the speed at which fans and chiller draw least; full: at full speed"),
     R(mode_s, "s", 0, 86400, "900", "least time between starts and stops of the chiller"),
     R(stage_s, "s", 1, 86400, "300", "staging waits this long"),
     {"staged", "", TW_BOOLEAN, 0, 1, "false", AT(TwPlantRow, staged), "units run as load asks; else all run", NULL},

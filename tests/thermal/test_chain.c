@@ -187,6 +187,57 @@ static void modes_follow_the_weather(void)
     net1_destroy(n);
 }
 
+// What fans and chiller draw at this speed of the fans, by the rates of the plant.
+static double drawn_w(const Net1 *n, TwPlantInput p, double fan, double *reject_w)
+{
+    double rate[PLANT_STATES];
+    TwPlantRates q;
+    p.mixed_fan = fan, p.mechanical = true, p.bypass = false, p.memo = NULL;
+    tw_plant_rate(n->thermal->inner, plant_state(n), &p, 1, rate, &q);
+    *reject_w = q.reject_w;
+    return q.fan_w + q.cold_w;
+}
+
+// Beside the chiller fans run where both draw least, of every speed in steps of a thousandth; the chiller short of what
+// is left, they run full. Settled, as weather turns, and by CVODE; heat closes.
+static void fans_and_chiller_draw_least(void)
+{
+    for (int k = 0; k < 5; k++) {
+        Net1 *n = net1_rows(1);
+        n->spec.cvode = k == 3;
+        n->plant.chiller_w = k == 4 ? 1e5 : 2e6, n->plant.chiller_eta_fraction = 0.5, n->plant.chiller_cop_max = 15.0;
+        n->plant.chiller_lift_k = 10.0, n->plant.chiller_condenser_k = 10.0, n->plant.mode_s = 60.0;
+        n->plant.fan_w = k == 1 ? 5e3 : 4e4;
+        n->plant.mixed_fans = k == 2 ? "full" : "least_power";
+        outdoors(n, 36.0);
+        start(n, 110e3);
+        if (k == 3) outdoors(n, 38.0);
+        advance(n, 0.0, 1200.0);
+        const TwThermalPlant *plant = n->thermal->inner;
+        TwPlantInput p = *(const TwPlantInput *)tw_at_const(n->block, plant->settled);
+        p.mixed_fan = tw_plant_input(plant, n->block, &n->in).mixed_fan;
+        p.ambient.dry_bulb_degc[0] = p.ambient.dry_bulb_degc[1] = k == 3 ? 38.0 : 36.0;
+        CHECK(n->out.mode == TW_COOLS_MIXED);
+        double least_w = INFINITY, at = 0.0, heat, most;
+        for (int i = 100; i <= 1000; i++) {
+            double w = drawn_w(n, p, 1e-3 * i, &heat);
+            if (w < least_w) least_w = w, at = 1e-3 * i;
+        }
+        if (k == 2 || k == 4) {
+            CHECK(p.mixed_fan == 1.0);
+        } else {
+            CHECK_WITHIN(p.mixed_fan, at, 0.01);
+            CHECK(drawn_w(n, p, p.mixed_fan, &heat) < least_w * 1.001);
+            CHECK(k == 1 ? at > 0.6 : (at > 0.15 && at < 0.6));
+            // the water is as cold as at full speed
+            drawn_w(n, p, 1.0, &most);
+            CHECK_NEAR(heat, most, 1e-9);
+        }
+        closes(n, 1200.0);
+        net1_destroy(n);
+    }
+}
+
 // A unit fewer only where those left can hold the set point: no unit that left is called back.
 static void units_do_not_hunt(void)
 {
@@ -312,6 +363,7 @@ int main(void)
 {
     water_goes_past_its_units_in_frost();
     modes_follow_the_weather();
+    fans_and_chiller_draw_least();
     units_do_not_hunt();
     units_join_before_the_chiller();
     set_points_creep_up();
