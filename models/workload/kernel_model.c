@@ -1,5 +1,6 @@
 #include "models/workload/kernel_model.h"
 #include "models/workload/kernel_grid.h"
+#include "models/workload/kernel_mixed.h"
 #include "models/workload/kernel_points.h"
 #include "sim/csv.h"
 
@@ -55,6 +56,7 @@ struct TwKernelModel {
     Table mla_decode[TW_NUMBERS], moe[TW_NUMBERS], mla_prefill;
     Site *site;
     int sites;
+    TwMixedTimes mixed;    // of mxfp4 experts without fp4 units
     Dim dim[DIMS_MOST];
     int dims;
     TwKernelPoints *points;    // measured on a chip of ours; NULL: none
@@ -203,6 +205,21 @@ static bool read_sites(TwKernelModel *model, const char *folder, TwError *error)
     return ok;
 }
 
+// Launch of experts in bf16, whatever is read.
+static double mixed_t0_s(const TwKernelModel *model)
+{
+    const Table *table = &model->moe[TW_BF16];
+    return table->have ? fmax(1e-6 * table->grid.offset, launch_s) : launch_s;
+}
+
+static bool read_mixed(TwKernelModel *model, const char *folder, TwError *error)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/moe_mixed.csv", folder);
+    return tw_mixed_times_read(&model->mixed, model->arena, path, model->bound_flops[TW_BF16], model->bound_bandwidth,
+                               mixed_t0_s(model), error);
+}
+
 // prefill_dims.csv; without it the width counts as FLOP.
 static bool read_dims(TwKernelModel *model, const char *folder, TwError *error)
 {
@@ -291,7 +308,7 @@ static bool read_folder(TwKernelModel *model, const char *folder, TwError *error
            read_tables(model, folder, "mla_decode", mla, model->mla_decode, TW_NUMBERS, error) &&
            read_tables(model, folder, "mla_prefill", mla_prefill, &model->mla_prefill, 1, error) &&
            read_tables(model, folder, "moe", moe, model->moe, TW_NUMBERS, error) && read_sites(model, folder, error) &&
-           read_dims(model, folder, error) && read_quantise(model, folder, error);
+           read_dims(model, folder, error) && read_quantise(model, folder, error) && read_mixed(model, folder, error);
 }
 
 // Points measured here, beside the published tables; they win where they answer.
@@ -672,24 +689,27 @@ static double marlin_block(double rows)
     return block[i];
 }
 
-// Narrow experts multiplied in bf16 (docs/calibration.md, "Engine"): Triton's kernel of mxfp4 by its published share of
-// the roofline, Marlin's by the table of bf16 experts for what it reads and by its own published rate for what it
-// computes.
+// Narrow experts multiplied in bf16 (docs/calibration.md, "Engine"): Triton's kernel of mxfp4 by its published times or
+// its share of the roofline, Marlin's by the table of bf16 experts for what it reads and by its own published rate for
+// what it computes.
 static TwKernelCost query_mixed(const TwKernelModel *model, TwKernelShape s)
 {
-    const double triton_u = 0.49;
-    bool mxfp4 = s.number == TW_MXFP4;
+    bool mxfp4 = s.number == TW_MXFP4, timed = false;
     TwMixedKernel kernel = mxfp4 ? tw_mixed_kernel(&model->chip, s.mixed) : TW_MIXED_MARLIN;
+    double ratio = kernel == TW_MIXED_TRITON ? tw_mixed_times_ratio(&model->mixed, &s, &timed) : 0.0;
     if (mxfp4) tw_kernel_padded(kernel, s.tp, &s.hidden, &s.inter);
     double e = tw_number_bytes(s.number);
     TwOpCost op = tw_op_moe_mixed(s.m, s.hidden, s.inter, s.experts, s.top_k, s.tp, s.ep, e, 2.0);
     const Table *table = &model->moe[TW_BF16];
     Bounds bounds = bounds_of(model, s.number);
-    double t0 = table->have ? fmax(1e-6 * table->grid.offset, launch_s) : launch_s;
+    double t0 = mixed_t0_s(model);
     if (kernel == TW_MIXED_TRITON || !table->have) {
-        TwKernelCost cost = {.flop = op.flop, .bytes = op.bytes, .evidence = TW_TRANSFERRED};
-        cost.t_s = t0 + tw_op_bound_s(op, bounds.flops, bounds.bandwidth) / triton_u;
-        return finish(model, &s, cost, bounds, t0, s.m);
+        bool here = timed && !bounds_of(model, TW_BF16).transferred;
+        TwKernelCost cost = {.flop = op.flop, .bytes = op.bytes, .evidence = here ? TW_PUBLISHED : TW_TRANSFERRED};
+        cost.t_s = t0 + tw_op_bound_s(op, bounds.flops, bounds.bandwidth) / TW_TRITON_SHARE;
+        cost = finish(model, &s, cost, bounds, t0, s.m);
+        if (ratio > 0.0) tw_kernel_stretch(&cost, ratio);
+        return cost;
     }
     // the table for what is read; FLOP by its own rate, rows of an expert filled up to a block
     TwKernelCost cost = experts_by_table(model, &s, table, true, (TwOpCost){0.0, op.bytes});
