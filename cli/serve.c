@@ -390,6 +390,9 @@ static void print_text(const TwDeploy *d, const TwServeSpec *s, const TwServeRes
     if (s->engine && s->engine->speculate.draft > 0) printf("  %.2f tokens a decode step\n", r->tokens_a_step);
     if (r->saturated)
         printf("  SATURATED: requests arrive faster than they are served; latencies depend on the length of the run\n");
+    if (r->cut)
+        printf("  %lld requests were cut to the longest context of the model, %lld tokens\n", (long long)r->cut,
+               (long long)d->model.positions);
     if (r->rejected) printf("  %lld requests were rejected: longer than the cache\n", (long long)r->rejected);
 }
 
@@ -430,6 +433,7 @@ static void print_point(const TwDeploy *d, const TwServeSpec *s, const Point *p)
     tw_json_member(stdout, "iterations", (double)r->iterations);
     tw_json_member(stdout, "preemptions", (double)r->preemptions);
     tw_json_member(stdout, "rejected", (double)r->rejected);
+    tw_json_member(stdout, "cut", (double)r->cut);
     tw_json_member(stdout, "prefix_hit_share", r->hit_share);
     tw_json_member(stdout, "tier_hit_share", r->tier_share);
     tw_json_member(stdout, "tokens_per_decode_step", r->tokens_a_step);
@@ -565,6 +569,9 @@ int tw_command_serve(const TwOptions *o)
         tw_trace_destroy(trace);
         return TW_USAGE;
     }
+    if (serve.context_tokens > deploy.model.positions + 16)    // 16 are kept spare
+        fprintf(stderr, "tokenworks: warning: requests of %lld tokens: the longest context of the model is %lld\n",
+                (long long)serve.context_tokens - 16, (long long)deploy.model.positions);
     tw_engine_of(&deploy, &engine);
     TwTierSpec tiers[TW_TIERS];
     bool caches = engine.prefix_cache || o->serving[TW_ON_SESSIONS] || (trace && tw_trace_shares(trace));

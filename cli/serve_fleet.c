@@ -285,6 +285,9 @@ static void print_text(const TwDeploySpec *spec, const TwDeploy *d, const TwFlee
     printf("\n  %lld arrived = %lld completed + %lld running + %lld waiting + %lld rejected + %lld lost\n",
            (long long)t->arrived, (long long)t->completed, (long long)t->running, (long long)t->waiting,
            (long long)t->rejected, (long long)t->lost);
+    if (r->cut > 0)
+        printf("  %lld requests were cut to the longest context of the model, %lld tokens\n", (long long)r->cut,
+               (long long)d->model.positions);
     if (t->refused > 0)
         printf("  of the rejected %lld were turned away since all replicas were busy\n", (long long)t->refused);
     if (t->cancelled > 0)
@@ -331,6 +334,7 @@ static void print_json(const TwDeploySpec *spec, const TwDeploySpec *front, cons
     tw_json_member(stdout, "gpu_w", h.gpu_w);
     tw_json_member(stdout, "joules_per_output_token_gpu", h.joules);
     tw_json_member(stdout, "interactivity_p90", 1.0 / tw_sketch_quantile(&r->latency[TW_NORMALISED], 0.9));
+    tw_json_member(stdout, "cut", (double)r->cut);
     tw_json_member(stdout, "prefix_hit_share", (double)t->prompt_tokens_hit / (double)t->prompt_tokens_looked_up);
     tw_json_member(stdout, "tier_hit_share", tier_share(t));
     tw_json_member(stdout, "kv_transfers", (double)t->transfers);

@@ -322,6 +322,7 @@ bool tw_fleet_run(const TwDeploy *deploy, const TwFleetSpec *spec, TwFleetResult
             tw_workload_sketch(f.workload, f.block, -1, which, &result->latency[which]);
         for (int i = 0; i < f.count; i++) result->slow += tw_workload_slow(f.workload, f.block, i) > 1.0;
         if (f.planner) tw_planner_view(f.planner, f.block, &result->planner);
+        result->cut = tw_traffic_truncated(f.traffic, f.block);
         result->device_j = result->totals.device_j;
         result->rest_j = f.rest_j;
     }

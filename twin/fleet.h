@@ -46,6 +46,7 @@ typedef struct TwFleetResult {
     double device_j, rest_j;    // of GPUs in service; of those that rest
     double transfer_bytes_s;    // a KV transfer's rate alone
     int gpus, rows, slow;       // slow: replicas that are slower than they should be
+    int64_t cut;                // requests cut to the longest context of the model
     TwFleetRow row[TW_FLEET_ROWS];
 } TwFleetResult;
 

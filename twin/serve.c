@@ -26,7 +26,7 @@ typedef struct Live {
     int64_t context_tokens;
     int64_t last_arrival_ns;
     Ended *ended;
-    int64_t ended_count, rejected;
+    int64_t ended_count, rejected, cut;
     TwFinished *told;    // of all ends, for a log; NULL: none is asked for
 } Live;
 
@@ -82,6 +82,7 @@ static void source_pop(const void *context, void *block, int cell, TwRequest *re
         request->input_tokens = l->spec->trace->input_tokens[row];
         request->output_tokens = l->spec->trace->output_tokens[row];
         tw_trace_replayed(l->spec->trace, row, 0, &request->content);
+        l->cut += tw_traffic_cut(l->context_tokens, &request->input_tokens, &request->output_tokens);
         return;
     }
     int64_t most = l->context_tokens - 1;
@@ -126,7 +127,7 @@ static void source_finished(const void *context, void *block, int cell, const Tw
 
 static void live_start(Live *l)
 {
-    l->issued = l->ended_count = l->rejected = 0;
+    l->issued = l->ended_count = l->rejected = l->cut = 0;
     l->due_head = l->due_count = 0;
     l->next_ns = 0;
     if (l->spec->kind != TW_LOAD_CLOSED) return;
@@ -466,6 +467,7 @@ bool tw_serve(const TwDeploy *deploy, const TwServeSpec *spec, TwServeResult *re
     result->span_s = 1e-9 * (double)(end_ns - zero_ns);
     measure(&run.live, first, last, result);
     result->rejected = run.live.rejected;
+    result->cut = run.live.cut;
     if (spec->kind == TW_LOAD_OPEN) result->saturated = grows(&run.live, zero_ns, end_ns, result->batch);
     // once more, for energy between the same two instants
     run_start(&run);

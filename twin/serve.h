@@ -63,6 +63,7 @@ typedef struct TwServeResult {
     double gpu_w;                                       // mean of one GPU
     double batch, kv_share;                             // mean sequences in flight of a replica, most of the cache held
     int64_t requests, iterations, preemptions, rejected;
+    int64_t cut;                        // of a trace: to the longest context of the model
     double hit_share, tokens_a_step;    // of prompt tokens found cached; that a decode makes
     double tier_share;                  // of prompt tokens, brought back from lower tiers
     double rank_wait;                   // share of the time that attention ranks wait for the slowest

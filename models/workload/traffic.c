@@ -9,8 +9,7 @@ typedef TwTrafficCell Cell;
 
 // requests of a cell
 
-// to the context: the input leaves room for at least one output token
-static bool cut(int64_t context_tokens, int32_t *input, int32_t *output)
+bool tw_traffic_cut(int64_t context_tokens, int32_t *input, int32_t *output)
 {
     if (context_tokens == 0 || (int64_t)*input + *output <= context_tokens) return false;
     if (*input > context_tokens - 1) *input = (int32_t)(context_tokens - 1);
@@ -128,7 +127,8 @@ static void refill(const TwTraffic *traffic, Cell *at, int cell)
     at->next = 0;
     at->cut = 0;
     for (int i = 0; i < at->filled; i++)
-        if (cut(traffic->context_tokens, &at->input_tokens[i], &at->output_tokens[i])) at->cut |= UINT64_C(1) << i;
+        if (tw_traffic_cut(traffic->context_tokens, &at->input_tokens[i], &at->output_tokens[i]))
+            at->cut |= UINT64_C(1) << i;
 }
 
 static Cell *cell_of(const TwTraffic *traffic, void *block, int cell)
@@ -295,7 +295,7 @@ static void pop_crowd(const TwTraffic *traffic, void *block, int cell, bool answ
     if (crowd->samples > 1) share_prompt(traffic, prompt, cell, request);
     if (call.unanswered) {
         int32_t input = request->input_tokens, output = request->output_tokens;
-        (void)cut(traffic->context_tokens, &input, &output);
+        (void)tw_traffic_cut(traffic->context_tokens, &input, &output);
         tw_crowd_answer(crowd, block, cell, &call, tw_nominal_service_s(input, output));
     }
     if (crowd->kind == TW_CROWD_CLIENTS) request->session = 0, request->turn = 0;
@@ -333,7 +333,7 @@ static void pop_any(const TwTraffic *traffic, void *block, int cell, bool answer
     }
     if (traffic->crowd) {
         pop_crowd(traffic, block, cell, answered, request, said);
-        at->truncated += cut(traffic->context_tokens, &request->input_tokens, &request->output_tokens);
+        at->truncated += tw_traffic_cut(traffic->context_tokens, &request->input_tokens, &request->output_tokens);
     } else {
         assert(at->next < at->filled);
         int i = at->next;
@@ -354,7 +354,7 @@ static void pop_any(const TwTraffic *traffic, void *block, int cell, bool answer
                        words);
             double tokens = traffic->length_scale * tw_lengths_quantile(&traffic->output, tw_uniform(words[0]));
             request->output_tokens = whole_tokens(tokens);
-            at->truncated += cut(traffic->context_tokens, &request->input_tokens, &request->output_tokens);
+            at->truncated += tw_traffic_cut(traffic->context_tokens, &request->input_tokens, &request->output_tokens);
         } else {
             at->truncated += (int64_t)(at->cut >> i & 1);
         }

@@ -134,7 +134,9 @@ double tw_traffic_expected(const TwTraffic *traffic, void *block, int64_t from_n
 // those of sessions, clients, users, traces.
 bool tw_traffic_generated(const TwTraffic *traffic);
 int64_t tw_traffic_came(const TwTraffic *traffic, const void *block, int cell);    // to a cell since it was started
-double tw_traffic_mean_rate_s(const TwTraffic *traffic);                      // of the generator; of a trace: its rows
+double tw_traffic_mean_rate_s(const TwTraffic *traffic);    // of the generator; of a trace: its rows
+// To the context, 0: none: the input leaves room for at least one output token. Whether it was more.
+bool tw_traffic_cut(int64_t context_tokens, int32_t *input, int32_t *output);
 int64_t tw_traffic_truncated(const TwTraffic *traffic, const void *block);    // requests popped that were cut
 int64_t tw_traffic_rows(const TwTraffic *traffic);                            // of a trace; -1 for a generator
 int64_t tw_traffic_dropped(const TwTraffic *traffic);    // rows of the trace left out: no tokens, or unreadable

@@ -19,6 +19,7 @@ expect 2 "--seed" "$TOKENWORKS" run "$dps" --seed 99999999999999999999
 expect 2 "light or dark" "$TOKENWORKS" network "$dps" --theme dork
 expect 5 "studies/ishigami.cfg" "$TOKENWORKS" study ishigam
 expect 5 "facilities/dps_8rack.cfg" "$TOKENWORKS" run dps_8rak
+expect 0 "500000 tokens are more than the longest context of the model, 131072" "$TOKENWORKS" check hopper_hall --set workload.context_tokens=500000
 expect 2 "prefill_first; did you mean vllm_v1" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --policy vlm_v1
 expect 2 "WIDTHxHEIGHT" "$TOKENWORKS" network "$dps" --size 99999999999x3
 expect 2 "I/N" "$TOKENWORKS" study "$dps" --shard 4294967297/4294967298

@@ -63,6 +63,15 @@ expect 0 "" ${drawn/ --json/} --rate 20 --replicas 4 --router least_loaded --for
 ! grep -q "answers of one length" out.txt || fail "waves of lengths that are drawn"
 expect 2 "length-range 2: expected a number from 0.01 to 1" $drawn --length-range 2
 expect 2 "does nothing with --lengths" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --lengths azure23_conv --length-range 0.8
+# longer than the model takes: told, and a trace's rows are cut to it, by one replica and by a fleet
+expect 0 "longest context of the model is 131072" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --isl 200000 --osl 10 --concurrency 1 --requests 2
+expect 0 "" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --isl 131062 --osl 10 --concurrency 1 --requests 2
+! grep -q "longest context" out.txt || fail "a request as long as the model takes"
+printf 'TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:00:00.0,200000,4\n2023-11-16 18:00:01.0,100,5\n2023-11-16 18:01:30.0,100,5\n' > long.csv
+for form in "" "--router least_loaded"; do
+    expect 0 "1 requests were cut to the longest context of the model, 131072 tokens" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --trace long.csv $form
+    expect 0 '"cut": 1' "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --trace long.csv $form --json
+done
 # fewer requests than fill and empty a closed loop: measured from the first to the last, as all at once would be
 for requests in 8 64 150; do
     expect 0 "" "$TOKENWORKS" serve --chip h200 --model llama-3.1-8b --concurrency 64 --isl 500 --osl 100 --requests $requests --json
