@@ -34,6 +34,17 @@ assert abs(serve["tpot_s"]["mean"] / step["time_s"] - 1) < 0.01, (serve["tpot_s"
 # Little: in flight = rate x time
 assert abs(serve["requests_per_s"] * serve["e2e_s"]["mean"] - 1) < 0.02
 END
+# kernel by kernel the host sets the pace: 324 launches, 0.3 ms a step and 20 us a sequence, prompts of few tokens as well
+expect 0 "" "$TOKENWORKS" serve --chip h100 --model llama-3.1-8b --concurrency 1 --isl 16 --osl 64 --requests 20 --graphs none --launch-time 30e-6 --front-end none --json
+cp out.txt eager.json
+expect 0 "launches by the host" "$TOKENWORKS" step --chip h100 --model llama-3.1-8b --kernels vllm --decode 1x100 --graphs none
+expect 0 "graphs none: 26 us" "$TOKENWORKS" serve --chip h100 --model llama-3.1-8b --concurrency 1 --isl 16 --osl 64 --requests 5 --graphs none
+python3 - <<'END' || fail "serve --graphs none"
+import json
+p = json.load(open("eager.json"))["points"][0]
+step_s = 324 * 30e-6 + 0.3e-3 + 20e-6
+assert abs(p["tpot_s"]["mean"] / step_s - 1) < 1e-6 and abs(p["ttft_s"]["mean"] / step_s - 1) < 1e-6, (p["tpot_s"], p["ttft_s"], step_s)
+END
 # end to end time a token, its inverse at p90; lengths drawn evenly as benchmarks do: their mean, and no waves
 python3 - <<'END' || fail "end to end time a token"
 import json
