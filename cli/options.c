@@ -249,8 +249,8 @@ static const struct {
       "most tokens of a rank that are captured; default: all decodes, and 512 beside prompts"},
      SERVING + TW_ON_GRAPH_MOST},
     {{"collectives", 0, "NAME", TW_STEP | TW_SERVE,
-      "sums over tensor-parallel ranks: auto (default), the fastest library of the tables; nccl, as in software of "
-      "2023"},
+      "sums over tensor-parallel ranks: auto (default), the fastest library of the tables; trtllm, vllm or sglang, "
+      "theirs; nccl, as in software of 2023"},
      SERVING + TW_ON_COLLECTIVES},
     {{"sampler", 0, "NAME", TW_STEP | TW_SERVE,
       "how tokens are chosen: argmax (default; greedy, temperature), top-p or top-k by sort (vLLM) or by rejection"},

@@ -96,12 +96,13 @@ static TwAlgorithm algorithm_of(const char *name)
 
 static TwCollectiveCost cost_of(const Maker *make, TwCollective what, int ranks, int per_domain, double bytes)
 {
+    TwCollectiveAsk ask = {.what = what, .ranks = ranks, .ranks_per_domain = per_domain, .bytes = bytes};
     // an engine's own kernels sum; all else is NCCL's in the tables, too
-    bool law_only = make->collectives == TW_COLLECTIVES_NCCL && what == TW_ALL_REDUCE;
-    return tw_network_time(
-        make->network,
-        &(TwCollectiveAsk){
-            .what = what, .ranks = ranks, .ranks_per_domain = per_domain, .bytes = bytes, .law_only = law_only});
+    if (what == TW_ALL_REDUCE) {
+        ask.law_only = make->collectives == TW_COLLECTIVES_NCCL;
+        ask.library = make->collectives == TW_COLLECTIVES_AUTO ? NULL : tw_collectives_names[make->collectives];
+    }
+    return tw_network_time(make->network, &ask);
 }
 
 static TwCurve curve_of(const Maker *make, TwCollective what, int ranks, int per_domain, double scale)

@@ -325,7 +325,8 @@ static const TwKind operations_kind = {"operations", NULL, NULL, 0, operations_c
         WHOLE(TwPoolRow, graph_most, "1", 0, 131072, "0",                                                              \
               "most tokens of a rank that are captured; 0: all decodes, and 512 beside prompts"),                      \
         WORD(TwPoolRow, collectives, "auto", tw_collectives_names,                                                     \
-             "what sums over tensor-parallel ranks: the fastest library of the tables (auto), or NCCL as its sweeps"), \
+             "what sums over tensor-parallel ranks: the fastest library of the tables (auto), an engine's, or NCCL "   \
+             "as its sweeps have it"),                                                                                 \
         REAL(TwPoolRow, ttft_slo_s, "s", 1e-6, 1e6, "2", "limit on time to first token"),                              \
         REAL(TwPoolRow, tpot_slo_s, "s", 1e-6, 1e6, "0.05", "limit on time per output token"),                         \
         REAL(TwPoolRow, itl_slo_s, "s", 0, 1e6, "0", "limit on gaps between tokens; 0: none"),                         \

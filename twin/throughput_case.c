@@ -801,6 +801,10 @@ static void set_vllm_graphs(TwThroughputRow *row)
     before = before || begins(row->model, "llama-4") || (script && row->gpu[0] == 'H' && !numbered);
     d->graphs = before ? TW_GRAPHS_PIECES : TW_GRAPHS_FULL_PIECES;
     d->graph_most = script ? 2048 : 512;
+    // its scripts for Llama on B200: FULL_DECODE_ONLY
+    if (strcmp(row->source, "INFERENCEX") != 0 || script || row->gpu[0] == 'H') return;
+    d->graphs = TW_GRAPHS_FULL;
+    d->launch_s = tw_launch_s;
 }
 
 static void set_engine(TwThroughputRow *row, const Columns *c, Engine engine)
@@ -821,6 +825,7 @@ static void set_engine(TwThroughputRow *row, const Columns *c, Engine engine)
         d->host_step_s = host_step_s, d->host_sequence_s = trtllm_sequence_s(row);
         d->async_scheduling = !before_overlap(row);
         d->one_pool = true;
+        d->collectives = TW_COLLECTIVES_TRTLLM;
         // its C++ flow replays none unless told to (cuda_graph_mode, off by default), nor did MLPerf's harness of that
         // time ("LLMHarness does not support use_graphs"); the later one decodes from them
         d->graphs = before_overlap(row) ? TW_GRAPHS_NONE : TW_GRAPHS_FULL;
@@ -834,6 +839,9 @@ static void set_engine(TwThroughputRow *row, const Columns *c, Engine engine)
         d->dense = TW_ENGINE_VLLM;
         d->profile = profile_of(row);
         set_vllm_graphs(row);
+        // InferenceX's scripts on B200 sum with TensorRT-LLM's kernels through FlashInfer (fuse_allreduce_rms)
+        d->collectives =
+            strcmp(row->source, "INFERENCEX") == 0 && row->gpu[0] != 'H' ? TW_COLLECTIVES_TRTLLM : TW_COLLECTIVES_VLLM;
         d->host_step_s = host_step_s, d->host_sequence_s = python_sequence_s;
         // scales a channel, as Meta's release has them: CUTLASS's grouped products there too (pull request 16537)
         if (begins(row->model, "llama-4") && strcmp(d->precision, "fp8") == 0) d->engine = TW_ENGINE_TRTLLM;
@@ -854,6 +862,7 @@ static void set_engine(TwThroughputRow *row, const Columns *c, Engine engine)
         // without graphs before its pull request 1926 of December 2023, and kernels of its own that sum (2192)
         d->launch_s = tw_launch_s;
         d->graph_most = 256;
+        d->collectives = TW_COLLECTIVES_VLLM;
         if (!holds(row->engine, "2023")) break;
         d->graphs = TW_GRAPHS_NONE, d->graph_most = 0;
         d->collectives = TW_COLLECTIVES_NCCL;
@@ -866,6 +875,7 @@ static void set_engine(TwThroughputRow *row, const Columns *c, Engine engine)
         d->memory_fraction = 0.0, d->static_memory = true;
         s->engine = sglang_engine(row);
         d->launch_s = tw_launch_s;
+        d->collectives = TW_COLLECTIVES_SGLANG;
         if (row->deploy.layout.ranks > 8) d->max_tokens = 16384;
         break;
     }

@@ -244,10 +244,10 @@ static Group group_of(const TwNetworkPlant *p, const TwCollectiveAsk *ask)
 }
 
 // The measured curve, carried to more ranks by the difference of the laws; false: there is none.
-static bool measured(const TwNetworkPlant *p, const Group *group, TwCollective what, double bytes,
+static bool measured(const TwNetworkPlant *p, const Group *group, TwCollective what, double bytes, const char *library,
                      TwCollectiveCost *cost)
 {
-    const TwCommCurve *curve = group->k > 1.0 ? NULL : tw_comm_curve(p, what, (int)group->n);
+    const TwCommCurve *curve = group->k > 1.0 ? NULL : tw_comm_curve(p, what, (int)group->n, library);
     if (!curve) return false;
     cost->time_s = tw_comm_time_s(curve, bytes, &cost->extrapolated);
     cost->algorithm = "measured";
@@ -273,7 +273,7 @@ TwCollectiveCost tw_network_time(const TwNetwork *network, const TwCollectiveAsk
 
     Group group = group_of(p, &a);
     assert(group.k <= 1.0 || p->fabric_exists);
-    bool table = !a.law_only && a.algorithm == TW_BY_AUTO && measured(p, &group, a.what, a.bytes, &cost);
+    bool table = !a.law_only && a.algorithm == TW_BY_AUTO && measured(p, &group, a.what, a.bytes, a.library, &cost);
     if (!table) cost = law(p, &group, a.what, a.bytes, a.algorithm);
     cost.card_bytes = card_bytes(p, &group, a.what, a.bytes, cost.algorithm);
     cost.bus_bytes_s = cost.time_s > 0.0 ? tw_collective_factor(a.what, a.ranks) * a.bytes / cost.time_s : 0.0;

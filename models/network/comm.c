@@ -7,6 +7,7 @@
 #include <string.h>
 
 typedef struct Point {
+    const char *library;
     int what, ranks;
     double bytes, time_s;
 } Point;
@@ -20,10 +21,17 @@ static int compare(const void *left, const void *right)
     return (a->time_s > b->time_s) - (a->time_s < b->time_s);
 }
 
+static int compare_libraries(const void *left, const void *right)
+{
+    int order = strcmp(((const Point *)left)->library, ((const Point *)right)->library);
+    return order ? order : compare(left, right);
+}
+
 static bool read_point(const TwCsv *csv, const char *path, int row, const int *column, Point *point, TwError *error)
 {
     static const char *const names[] = {"all_reduce", "all_gather", "reduce_scatter", "all_to_all", "send"};
     const char *op = tw_csv_text(csv, row, column[0]);
+    point->library = column[4] < 0 ? "" : tw_csv_text(csv, row, column[4]);
     point->what = -1;
     for (int k = 0; k < TW_COUNT(names); k++)
         if (strcmp(op, names[k]) == 0) point->what = k;
@@ -42,27 +50,31 @@ static bool read_point(const TwCsv *csv, const char *path, int row, const int *c
     return true;
 }
 
-// Sorted points to curves; of equal points the fastest comes first.
-static void make_curves(TwNetworkPlant *plant, const Point *points, int count)
+// Sorted points to curves from the one on at which `curves` stands; of equal points the fastest comes first. Returns
+// how many they are.
+static int make_curves(TwArena *arena, const Point *points, int count, bool apart, TwCommCurve *curves)
 {
-    TwCommCurve *curves = TW_TAKE(plant->arena, count, TwCommCurve);
+    int made = 0;
     for (int i = 0; i < count; i++) {
-        TwCommCurve *curve = plant->curve_count > 0 ? &curves[plant->curve_count - 1] : NULL;
-        if (!curve || (int)curve->what != points[i].what || curve->ranks != points[i].ranks) {
-            int room = 0;
-            while (i + room < count && points[i + room].what == points[i].what &&
-                   points[i + room].ranks == points[i].ranks)
-                room++;
-            curve = &curves[plant->curve_count++];
-            *curve = (TwCommCurve){(TwCollective)points[i].what, points[i].ranks, 0,
-                                   TW_TAKE(plant->arena, room, double), TW_TAKE(plant->arena, room, double)};
-        } else if (points[i].bytes == points[i - 1].bytes) {
+        const Point *p = &points[i];
+        TwCommCurve *curve = made > 0 ? &curves[made - 1] : NULL;
+        bool same = curve && (int)curve->what == p->what && curve->ranks == p->ranks &&
+                    (!apart || strcmp(curve->library, p->library) == 0);
+        if (!same) {
+            curve = &curves[made++];
+            *curve = (TwCommCurve){apart ? tw_arena_text(arena, p->library) : NULL,
+                                   (TwCollective)p->what,
+                                   p->ranks,
+                                   0,
+                                   TW_TAKE(arena, count - i, double),
+                                   TW_TAKE(arena, count - i, double)};
+        } else if (p->bytes == p[-1].bytes) {
             continue;
         }
-        curve->log_bytes[curve->count] = log(points[i].bytes);
-        curve->log_s[curve->count++] = log(points[i].time_s);
+        curve->log_bytes[curve->count] = log(p->bytes);
+        curve->log_s[curve->count++] = log(p->time_s);
     }
-    plant->curves = curves;
+    return made;
 }
 
 bool tw_comm_read(TwNetworkPlant *plant, const char *path, TwErrors *errors)
@@ -74,7 +86,7 @@ bool tw_comm_read(TwNetworkPlant *plant, const char *path, TwErrors *errors)
         tw_errors_take(errors, &error);
         return false;
     }
-    int column[4], rows = tw_csv_rows(csv);
+    int column[5] = {-1, -1, -1, -1, tw_csv_column(csv, "library")}, rows = tw_csv_rows(csv);
     bool good = true;
     for (int k = 0; k < 4; k++)
         if ((column[k] = tw_csv_column(csv, names[k])) < 0) {
@@ -89,20 +101,30 @@ bool tw_comm_read(TwNetworkPlant *plant, const char *path, TwErrors *errors)
             good = false;
         }
     if (good) {
+        TwCommCurve *curves = TW_TAKE(plant->arena, 2 * rows + 1, TwCommCurve);
         qsort(points, (size_t)rows, sizeof *points, compare);
-        make_curves(plant, points, rows);
+        plant->curve_count = make_curves(plant->arena, points, rows, false, curves);
+        qsort(points, (size_t)rows, sizeof *points, compare_libraries);
+        plant->curve_count += make_curves(plant->arena, points, rows, true, curves + plant->curve_count);
+        plant->curves = curves;
     }
     free(points);
     tw_csv_destroy(csv);
     return good;
 }
 
-const TwCommCurve *tw_comm_curve(const TwNetworkPlant *plant, TwCollective what, int ranks)
+const TwCommCurve *tw_comm_curve(const TwNetworkPlant *plant, TwCollective what, int ranks, const char *library)
 {
-    const TwCommCurve *best = NULL;
-    for (int i = 0; i < plant->curve_count; i++)
-        if (plant->curves[i].what == what && plant->curves[i].ranks <= ranks) best = &plant->curves[i];
-    return best;
+    const TwCommCurve *best = NULL, *own = NULL;
+    for (int i = 0; i < plant->curve_count; i++) {
+        const TwCommCurve *curve = &plant->curves[i];
+        if (curve->what != what || curve->ranks > ranks) continue;
+        if (!curve->library)
+            best = curve;
+        else if (library && strncmp(curve->library, library, strlen(library)) == 0)
+            own = curve;
+    }
+    return own ? own : best;
 }
 
 double tw_comm_time_s(const TwCommCurve *curve, double bytes, bool *outside)

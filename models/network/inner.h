@@ -4,8 +4,9 @@
 #include "models/network/network.h"
 #include "sim/arena.h"
 
-// Measured times of one operation at one number of ranks, over message size.
+// Measured times of one operation at one number of ranks, over message size: of a library, or the fastest at each size.
 typedef struct TwCommCurve {
+    const char *library;    // NULL: the fastest
     TwCollective what;
     int ranks, count;
     double *log_bytes, *log_s;    // ascending in bytes
@@ -16,15 +17,16 @@ typedef struct TwNetworkPlant {
     TwScaleupRow scaleup;
     TwFabricRow fabric;
     bool fabric_exists, simple_only;
-    const TwCommCurve *curves;    // ascending in what, then ranks
+    const TwCommCurve *curves;    // of a library ascending in what, then ranks
     int curve_count;
 } TwNetworkPlant;
 
-// Reads library, op, ranks, bytes, time_us; where libraries overlap the fastest counts. False: an error was added.
+// Reads library, op, ranks, bytes, time_us. False: an error was added.
 bool tw_comm_read(TwNetworkPlant *plant, const char *path, TwErrors *errors);
 
-// The curve of an operation with the most ranks not above `ranks`, or NULL.
-const TwCommCurve *tw_comm_curve(const TwNetworkPlant *plant, TwCollective what, int ranks);
+// The curve of an operation with the most ranks not above `ranks`, of the library whose name begins so (NULL, or none
+// such: the fastest), or NULL.
+const TwCommCurve *tw_comm_curve(const TwNetworkPlant *plant, TwCollective what, int ranks, const char *library);
 
 // Time at a size: ln t over ln bytes; above the last size by the bandwidth of the last two, below the first the time of
 // the first. *outside says which of them it was.

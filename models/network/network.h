@@ -114,8 +114,9 @@ typedef struct TwCollectiveAsk {
     int ranks, ranks_per_domain;
     double bytes;
     TwAlgorithm algorithm;
-    double nic_share;    // of its network card that a rank gets, (0, 1]; 0 stands for 1
-    bool law_only;       // the measured table of the chip is not used
+    double nic_share;       // of its network card that a rank gets, (0, 1]; 0 stands for 1
+    bool law_only;          // the measured table of the chip is not used
+    const char *library;    // whose times of the table, by the beginning of its name; NULL: the fastest at each size
 } TwCollectiveAsk;
 
 // Tokens to the experts of other ranks (dispatch) or back (combine).

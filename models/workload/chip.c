@@ -68,7 +68,7 @@ const char *const tw_sampler_names[] = {"argmax", "sort", "rejection", NULL};
 
 const char *const tw_all_to_all_names[] = {"auto", "gather", "deepep", NULL};
 const char *const tw_graphs_names[] = {"full", "full_pieces", "pieces", "none", NULL};
-const char *const tw_collectives_names[] = {"auto", "nccl", NULL};
+const char *const tw_collectives_names[] = {"auto", "nccl", "trtllm", "vllm", "sglang", NULL};
 const char *const tw_mixed_kernels[] = {"auto", "triton", "marlin", NULL};
 const char *const tw_prompt_kernels[] = {"auto", "flash", "triton", NULL};
 

@@ -77,10 +77,16 @@ extern const char *const tw_all_to_all_names[];    // NULL-ended, in this order
 typedef enum TwGraphs { TW_GRAPHS_FULL, TW_GRAPHS_FULL_PIECES, TW_GRAPHS_PIECES, TW_GRAPHS_NONE } TwGraphs;
 extern const char *const tw_graphs_names[];    // "full" "full_pieces" "pieces" "none", NULL-ended, in this order
 
-// What sums the shares of tensor-parallel ranks: the fastest library of the tables at each size, or NCCL as its
-// published sweeps have it, where an engine had no kernel of its own.
-typedef enum TwCollectives { TW_COLLECTIVES_AUTO, TW_COLLECTIVES_NCCL } TwCollectives;
-extern const char *const tw_collectives_names[];    // "auto" "nccl", NULL-ended, in this order
+// What sums the shares of tensor-parallel ranks: the fastest library of the tables at each size; NCCL as its published
+// sweeps have it, where an engine had no kernel of its own; or the tables' rows of an engine.
+typedef enum TwCollectives {
+    TW_COLLECTIVES_AUTO,
+    TW_COLLECTIVES_NCCL,
+    TW_COLLECTIVES_TRTLLM,
+    TW_COLLECTIVES_VLLM,
+    TW_COLLECTIVES_SGLANG
+} TwCollectives;
+extern const char *const tw_collectives_names[];    // "auto" "nccl" "trtllm" ..., NULL-ended, in this order
 
 // How the next token is chosen from the logits: the largest (greedy, or by temperature alone: one pass with noise);
 // top-p or top-k by sorting every row, as PyTorch's operators in vLLM do; by rejection on pivots, as FlashInfer does.
