@@ -14,7 +14,7 @@ static int dry_run(TwStudy *study, const TwStudyRun *run)
     TwError error = {0};
     tw_study_describe(study, stdout);
     bool good = tw_study_estimate(study, run, stdout, &error);
-    if (good) printf("every scenario is valid; nothing was run\n");
+    if (good) printf("nothing was run\n");
     return good ? TW_DONE : tw_cli_fail(&error);
 }
 

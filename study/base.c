@@ -133,7 +133,7 @@ bool tw_base_marked(TwStudy *study, const TwNode *at, TwMark mark, double spread
 
 static bool complain(const TwStudy *study, TwErrors *errors, const char *path, const char *text)
 {
-    tw_errors_add(errors, study->base, 0, 0, "axis %s: %s", path, text);
+    tw_errors_add(errors, study->source, 0, 0, "axis %s: %s", path, text);
     return false;
 }
 
@@ -203,7 +203,7 @@ bool tw_base_look(TwStudy *study, TwErrors *errors)
             strtod(sides[k], &end);
             if (!*end || tw_config_number(study->config, sides[k], &number, problem, sizeof problem)) continue;
             if (k == 1) continue;    // a word
-            tw_errors_add(errors, study->base, 0, 0, "require \"%s\": %s", study->requires[i].text, problem);
+            tw_errors_add(errors, study->source, 0, 0, "require \"%s\": %s", study->requires[i].text, problem);
             good = false;
         }
     }
@@ -218,7 +218,7 @@ static bool known(const char *what, const char *wanted, const char *const *names
     for (int i = 0; i < count; i++)
         if (strcmp(names[i], wanted) == 0) return true;
     const char *near = tw_nearest(wanted, names, count);
-    tw_errors_add(errors, study->base, 0, 0, "%s %s: no result is named so%s%s", what, wanted,
+    tw_errors_add(errors, study->source, 0, 0, "%s %s: no result is named so%s%s", what, wanted,
                   near ? "; did you mean " : "", near ? near : "");
     return false;
 }
@@ -228,7 +228,7 @@ static bool number_known(const char *what, const char *wanted, const TwReport *r
 {
     if (!known(what, wanted, names, report->count, study, errors)) return false;
     if (!tw_report_text(report, wanted)[0]) return true;
-    tw_errors_add(errors, study->base, 0, 0, "%s %s: is text, expected a number", what, wanted);
+    tw_errors_add(errors, study->source, 0, 0, "%s %s: is text, expected a number", what, wanted);
     return false;
 }
 
@@ -240,7 +240,7 @@ static bool names_free(const TwStudy *study, const TwReport *report, TwErrors *e
             char name[80];
             tw_output_name(report->kpis[i].path, name, sizeof name);
             if (strcmp(name, study->axes[a].name) != 0) continue;
-            tw_errors_add(errors, study->base, 0, 0, "axis %s: a result has this name; name = \"...\" gives another",
+            tw_errors_add(errors, study->source, 0, 0, "axis %s: a result has this name; name = \"...\" gives another",
                           name);
             return false;
         }

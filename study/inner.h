@@ -122,6 +122,7 @@ typedef struct TwSearch {
 
 struct TwStudy {
     char name[TW_NAME], base[512], function[TW_NAME];    // function: an analytic one instead of a base facility
+    char source[512];                                    // what was read: a study, or a facility with axes
     TwDesignKind design;
     int axis_count, replicates, set_count, limit_count, goal_count, require_count, output_count, series_count;
     TwAxis axes[TW_AXES];

@@ -398,6 +398,61 @@ static void span_text(double s, char *text, size_t size)
         snprintf(text, size, "%.1f h", s / 3600.0);
 }
 
+// Builds the plants of scenarios, from all over the design, for two seconds: settings that are right one by one may not
+// go together. Says how many cannot be built, and the first of them.
+static void build_some(TwStudy *study, FILE *stream)
+{
+    enum { SHOWN = 3 };
+    const double most_s = 2.0;
+    int n = study->scenario_count, stride = (int)(0.618 * n) | 1, built = 0, wrong = 0, waiting = 0;
+    for (int a = n, b = stride; b > 0;) {    // one that has no factor in common with n
+        int r = a % b;
+        a = b, b = r;
+        if (b == 0 && a > 1) stride += 2, a = n, b = stride;
+    }
+    char *shown = NULL, reason[SHOWN][256];
+    int kinds = 0;
+    size_t size = 0;
+    FILE *list = open_memstream(&shown, &size);
+    if (!list) abort();
+    double begun_s = tw_wall_s();
+    for (int k = 0; k < n; k++) {
+        int at = (int)((int64_t)k * stride % n), count;
+        if (study->scenarios[at].status != TW_NOT_RUN || study->scenarios[at].twin >= 0) continue;
+        waiting++;
+        if (built > 0 && tw_wall_s() - begun_s > most_s) continue;
+        char **sets = tw_scenario_sets(study, at, &count);
+        const TwPlantInput input = {study->base, (const char *const *)sets, count, 1};
+        TwErrors *errors = tw_errors_create();
+        TwPlant *plant = NULL;
+        if (tw_plant_create_from(&plant, &input, study->shelf, errors)) {
+            tw_plant_destroy(plant);
+        } else {
+            TwError first;
+            tw_errors_first(errors, &first);
+            bool told = false;    // each reason once
+            for (int i = 0; i < kinds; i++) told |= strncmp(reason[i], first.text, sizeof reason[i] - 1) == 0;
+            if (!told && kinds < SHOWN) {
+                snprintf(reason[kinds++], sizeof reason[0], "%.255s", first.text);
+                fprintf(list, "  scenario %d: %s\n", at + 1, first.text);
+            }
+            wrong++;
+        }
+        built++;
+        tw_errors_destroy(errors);
+        tw_scenario_sets_free(sets, count);
+    }
+    fclose(list);
+    if (wrong > 0)
+        fprintf(stream, "%d of %d scenarios cannot be built and will be rejected, first among them:\n%s", wrong, built,
+                shown);
+    if (built < waiting)
+        fprintf(stream, "%d of %d were built; of the others each setting is within its range\n", built, waiting);
+    else if (wrong == 0)
+        fprintf(stream, "every scenario is valid\n");
+    free(shown);
+}
+
 static bool estimate(TwStudy *study, const TwStudyRun *run, FILE *stream, TwError *error)
 {
     TwRunner runner = {.study = study, .run = run};
@@ -445,8 +500,7 @@ static bool estimate(TwStudy *study, const TwStudyRun *run, FILE *stream, TwErro
     if (!good) {
         tw_errors_print(errors, 3, stderr);
         tw_fail(error, TW_BAD_INPUT, "none of the first %d scenarios compiles", tried);
-    } else if (tried > 1)
-        fprintf(stream, "%d of the first %d scenarios do not compile and will be rejected\n", tried - 1, tried);
+    }
     good = good && tw_state_create(&state, plant, error);
     double compiled_s = tw_wall_s() - begun_s;
     // a stretch of the beginning, repeated while it is too short to time
@@ -469,6 +523,7 @@ static bool estimate(TwStudy *study, const TwStudyRun *run, FILE *stream, TwErro
                 all);
         fprintf(stream, "memory %d x %.3g MB of state   disk about %.3g MB\n", at_once,
                 (double)plant->state_bytes / 1e6, study->scenario_count * (0.015 + series_mb) * 2.0);
+        build_some(study, stream);
     }
     tw_state_destroy(state);
     tw_plant_destroy(plant);

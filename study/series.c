@@ -130,7 +130,7 @@ bool tw_series_known(TwStudy *study, const TwPlant *plant, TwErrors *errors)
         }
         if (found) continue;
         const char *near = tw_nearest(kept->path, list, count);
-        tw_errors_add(errors, study->base, 0, 0, "series %s: none is named so%s%s", kept->path,
+        tw_errors_add(errors, study->source, 0, 0, "series %s: none is named so%s%s", kept->path,
                       near ? "; did you mean " : "", near ? near : "");
         good = false;
     }

@@ -59,6 +59,7 @@ bool tw_study_create(TwStudy **made, const TwStudyInput *input, TwErrors *errors
     *made = NULL;
     TwStudy *study = bare(input->path);
     study->deal = input->deal;
+    snprintf(study->source, sizeof study->source, "%s", input->path);
     study->text = whole_file(input->path);
     bool good = study->text != NULL;
     if (!good)

@@ -75,6 +75,14 @@ expect 3 "holds no point" "$TOKENWORKS" study "$facilities/dps_8rack.cfg" --axis
 
 # whole numbers, many points, too many axes, one scenario under two names
 expect 0 "2 scenarios" "$TOKENWORKS" study "$facilities/dps_8rack.cfg" --dry-run --axis racks.count=1,10
+# settings that are right one by one may not go together: the dry run builds what it can in two seconds, and says so
+expect 0 "every scenario is valid" "$TOKENWORKS" study "$facilities/hopper_hall.cfg" --dry-run --for 1min --axis workload.tensor_parallel=2,4,8
+expect 0 "2 of 6 scenarios cannot be built" "$TOKENWORKS" study "$facilities/hopper_hall.cfg" --dry-run --for 1min --axis workload.tensor_parallel=2,4,80 --axis workload.arrival.rate_s=100,300
+grep -q "tensor_parallel = 80 does not divide 64 heads" out.txt || fail "why it cannot be built"
+grep -q "every scenario is valid" out.txt && fail "what cannot be built is not valid"
+# a wrong name in a study is said of the study, not of its facility
+printf 'study = { name = "t"; base = "hopper_hall"; for_min = 1.0; axes = ( { path = "workload.tensor_parallel"; values = [ 2, 4 ]; } );\n  limits = ( { output = "latency.ttft.p99"; max = 2.0; } ); };\n' > names.cfg
+expect 3 "names.cfg: error: limit latency.ttft.p99: no result is named so; did you mean latency.ttft_s.p99" "$TOKENWORKS" study names.cfg --dry-run
 expect 0 "600 scenarios" "$TOKENWORKS" study "$facilities/dps_8rack.cfg" --dry-run --axis "workload.arrival.rate_s=$(seq -s, 600)"
 expect 3 "at most 16 axes" "$TOKENWORKS" study "$facilities/dps_8rack.cfg" --dry-run $(seq -f '--axis workload.arrival.rate_s=%g' 17)
 expect 3 "are the same" "$TOKENWORKS" study "$facilities/dps_8rack.cfg" --dry-run --axis workload.arrival.rate_s=5,7,5
