@@ -755,11 +755,13 @@ static void set_gpustack(TwThroughputRow *row, const Columns *c)
     if (begins(row->model, "qwen3-235b") && begins(row->gpu, "H100")) d->max_tokens = 16384;
 }
 
-// vLLM multiplied mxfp4 experts by Marlin's kernel on Hopper up to 0.11.0, by Triton's since (issues 23278, 33155).
+// vLLM multiplied mxfp4 experts by Marlin's kernel on Hopper up to 0.11.0, by Triton's since (issues 23278, 33155), but
+// for InferenceX, whose scripts ask for Marlin's (VLLM_MXFP4_USE_MARLIN) since rows have the number of their release.
 static bool marlin(const TwThroughputRow *row)
 {
     int minor;
     if (strcmp(row->deploy.precision, "mxfp4") != 0 || !begins(row->gpu, "H")) return false;
+    if (strcmp(row->source, "INFERENCEX") == 0) return sscanf(row->engine, "%*4s 0.%d", &minor) == 1;
     return sscanf(row->engine, "vLLM 0.%d.%*d", &minor) == 1 && (minor < 11 || holds(row->engine, "0.11.0"));
 }
 
