@@ -96,9 +96,12 @@ static void version(void)
 
 // The OpenMP runtime reads its wait policy before main: threads that spin between short windows cost many times their
 // work where the cores are shared. Threads that sleep at once cost half of what two of them gain. So the program starts
-// itself once more with some ten microseconds of spinning, then sleep.
-static void wait_passively(char **argv)
+// itself once more with some ten microseconds of spinning, then sleep. That loads a hundred libraries again, twice the
+// time of a small command: those that work on one thread, or share out whole cases once, go on as they are.
+static void wait_passively(const TwCommandRow *command, char **argv)
 {
+    enum { WINDOWS = TW_RUN | TW_STUDY | TW_SITE | TW_DRILL | TW_VIEW | TW_VALIDATE };
+    if (!(command->command & WINDOWS)) return;
     if (getenv("OMP_WAIT_POLICY") || setenv("OMP_WAIT_POLICY", "passive", 0) != 0) return;
     setenv("GOMP_SPINCOUNT", "2000", 0);
     execv("/proc/self/exe", argv);
@@ -139,7 +142,6 @@ int main(int argc, char **argv)
 {
     signal(SIGXFSZ, SIG_IGN);    // a file that may not grow is a full disk: told, with exit status 5
     keep_standard_streams();
-    wait_passively(argv);
     signal(SIGPIPE, SIG_DFL);    // a closed pipe on standard output ends quietly
     if (argc < 2) {
         overview(stderr);
@@ -166,7 +168,9 @@ int main(int argc, char **argv)
         bool help;
         if (!tw_options_read(&options, c, argc - 1, argv + 1, &help)) return TW_USAGE;
         if (!help && !names_fit(&options)) return TW_IO;
-        return printed(help ? TW_DONE : c->run(&options));
+        if (help) return printed(TW_DONE);
+        wait_passively(c, argv);
+        return printed(c->run(&options));
     }
     const char *near = tw_nearest(argv[1], names, count);
     fprintf(stderr, "tokenworks: unknown command %s%s%s\n", argv[1], near ? "; did you mean " : "; see --help",

@@ -64,7 +64,11 @@ static bool cut(char **at, char **field, int *line, bool *closed)
             *to++ = *from;
         }
     }
-    while (*from && *from != ',' && *from != '\n') *to++ = *from++;
+    char *rest = from;
+    while (*from && *from != ',' && *from != '\n') from++;
+    size_t length = (size_t)(from - rest);
+    if (to != rest) memmove(to, rest, length);    // only behind quotes
+    to += length;
     char stop = *from;
     if (stop != ',' && to > *field && to[-1] == '\r') to--;
     *at = stop ? from + 1 : from;
@@ -155,9 +159,48 @@ int tw_csv_line(const TwCsv *csv, int row)
     return csv->line[row + 1];
 }
 
+// Plain decimals, most of what tables hold: digits that a double holds exactly, times or over a power of ten that it
+// holds too, are rounded once and so are what strtod gives. False: it is for strtod to say.
+static bool plain_number(const char *text, double *value)
+{
+    static const double power[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+                                   1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+    enum { DIGITS_MOST = 15 };    // below 2^53
+    bool minus = *text == '-';
+    const char *at = text + minus;
+    int64_t whole = 0;
+    int digits = 0, exponent = 0;
+    for (; *at >= '0' && *at <= '9'; at++, digits++) {
+        if (digits == DIGITS_MOST) return false;
+        whole = whole * 10 + (*at - '0');
+    }
+    if (*at == '.')
+        for (at++; *at >= '0' && *at <= '9'; at++, digits++, exponent--) {
+            if (digits == DIGITS_MOST) return false;
+            whole = whole * 10 + (*at - '0');
+        }
+    if (digits == 0) return false;
+    if (*at == 'e' || *at == 'E') {
+        at++;
+        int sign = *at == '-' ? -1 : 1, tens = 0, read = 0;
+        if (*at == '-' || *at == '+') at++;
+        for (; *at >= '0' && *at <= '9'; at++) {
+            if (++read > 3) return false;
+            tens = tens * 10 + (*at - '0');
+        }
+        if (read == 0) return false;
+        exponent += sign * tens;
+    }
+    if (*at || exponent < -22 || exponent > 22) return false;
+    double scaled = exponent < 0 ? (double)whole / power[-exponent] : (double)whole * power[exponent];
+    *value = minus ? -scaled : scaled;
+    return true;
+}
+
 bool tw_csv_number(const TwCsv *csv, int row, int column, double *value, TwError *error)
 {
     const char *text = tw_csv_text(csv, row, column);
+    if (plain_number(text, value)) return true;
     char *end;
     *value = strtod(text, &end);
     bool empty = end == text;

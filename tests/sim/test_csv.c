@@ -1,6 +1,9 @@
 #include "sim/csv.h"
 #include "tests/check.h"
 
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 static TwError error;
@@ -50,6 +53,59 @@ static void odd_numbers_are_refused(void)
     tw_csv_destroy(csv);
 }
 
+// Short decimals are read without the library, longer ones by it: the same double either way, to its last bit and sign.
+static void numbers_are_what_the_library_reads(void)
+{
+    static const char *const odd[] = {"-0",
+                                      "0.0",
+                                      "+3",
+                                      ".5",
+                                      "7.",
+                                      "123456789012345",
+                                      "1234567890123456",
+                                      "9e22",
+                                      "9e23",
+                                      "1e-22",
+                                      "1e-23",
+                                      "5E+003",
+                                      "-1.5e-07",
+                                      "000000000000000012.5",
+                                      "4.35e-5",
+                                      "0.1e-22",
+                                      "2.5e0000",
+                                      "1e",
+                                      "-",
+                                      ".",
+                                      "1e+",
+                                      "1.2.3",
+                                      "--1",
+                                      "e5",
+                                      "12 ",
+                                      "12 3"};
+    enum { ODD = sizeof odd / sizeof *odd };
+    char text[40000] = "v\n";
+    size_t at = strlen(text);
+    for (int i = 0; i < ODD; i++) at += (size_t)sprintf(text + at, "%s\n", odd[i]);
+    uint64_t bits = 1;
+    for (int i = 0; i < 1500; i++) {
+        bits = bits * 6364136223846793005u + 1442695040888963407u;
+        double value = (double)(int64_t)bits * pow(10.0, (int)(bits >> 33) % 30 - 25);
+        at += (size_t)sprintf(text + at, "%.*g\n", 1 + (int)(bits >> 20) % 17, value);
+    }
+    TwCsv *csv = read_text(text);
+    CHECK(tw_csv_rows(csv) == ODD + 1500);
+    for (int row = 0; row < tw_csv_rows(csv); row++) {
+        const char *field = tw_csv_text(csv, row, 0);
+        char *end;
+        double want = strtod(field, &end), got = 0.0;
+        while (*end == ' ') end++;
+        bool number = end != field && !*end;
+        CHECK(tw_csv_number(csv, row, 0, &got, &error) == number);
+        if (number) CHECK(memcmp(&got, &want, sizeof got) == 0);
+    }
+    tw_csv_destroy(csv);
+}
+
 static void broken_files_are_named(void)
 {
     CHECK(!read_text("a,b\n1,2\n3\n") && error.line == 3);
@@ -65,6 +121,7 @@ int main(void)
 {
     tables_read_as_written();
     odd_numbers_are_refused();
+    numbers_are_what_the_library_reads();
     broken_files_are_named();
     return check_failures != 0;
 }
