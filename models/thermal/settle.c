@@ -92,14 +92,18 @@ static void keep_group(void *what, int g)
            tw_group_size(group) * sizeof(double));
 }
 
+// In lanes: one largest would wait for itself.
 static double most_moved(const double *now, const double *before, size_t count)
 {
-    double most = 0.0;
-    for (size_t k = 0; k < count; k++) {
-        double moved = fabs(now[k] - before[k]);
-        most = most > moved ? most : moved;
-    }
-    return most;
+    double most[LANES] = {0.0};
+    for (size_t k = 0; k + LANES <= count; k += LANES)
+        for (size_t l = 0; l < LANES; l++) {
+            double moved = fabs(now[k + l] - before[k + l]);
+            most[l] = most[l] > moved ? most[l] : moved;
+        }
+    for (size_t k = count - count % LANES; k < count; k++) most[0] = fmax(most[0], fabs(now[k] - before[k]));
+    for (int l = 1; l < LANES; l++) most[0] = fmax(most[0], most[l]);
+    return most[0];
 }
 
 static void look_at_group(void *what, int g)
@@ -110,52 +114,100 @@ static void look_at_group(void *what, int g)
                                    tw_f64(s->block, s->plant->good) + group->first, tw_group_size(group));
 }
 
-static bool settle_together(Settle *s, TwTeam *team, TwError *error)
+// One step of all; *most is how far anything went.
+static bool step(const Settle *s, TwTeam *team, TwPlantInput *p, double h, double *most, TwError *error)
 {
     const TwThermalPlant *plant = s->plant;
-    const TwThermalIn *in = s->in;
-    void *block = s->block;
-    double *mode = tw_f64(block, plant->plant_modes);
-    const double *z = tw_plant_state_const(plant, block);
-    memset(tw_at(block, plant->plant_slope), 0, PLANT_STATES * sizeof(double));
-    mode[P_DENSITY] = tw_room_density(plant, s->air.pressure_pa);
-    mode[P_DEW] = fmin(s->air.dew_point_degc[0], plant->room.dew_point_max_degc);
-    tw_follow_units(plant, block, in->load_on);
-    tw_begin_groups(plant, block, in, 0.0);
-    TwPlantInput p = tw_plant_input(plant, block, in);
+    const double *z = tw_plant_state_const(plant, s->block);
+    const TwThermalWindow still = {.team = team, .in = s->in};
+    TwPlantRates meter = {0};
+    double before[PLANT_STATES];
+    memcpy(before, z, sizeof before);
+    tw_team_each(team, plant->group_count, keep_group, (void *)s);
+    if (!tw_step_all(plant, s->block, &still, p, h, &meter))
+        return tw_fail(error, TW_NUMERICAL, "no thermal steady state: facility loop or room has no solution");
+    tw_team_each(team, plant->group_count, look_at_group, (void *)s);
+    *most = most_moved(z, before, PLANT_STATES);
+    for (int g = 0; g < plant->group_count; g++) *most = fmax(*most, group_moves(s)[g]);
+    return true;
+}
+
+static TwPlantInput begin(const Settle *s)
+{
+    tw_begin_groups(s->plant, s->block, s->in, 0.0);
+    TwPlantInput p = tw_plant_input(s->plant, s->block, s->in);
     p.ambient = s->air;
-    first_guess(plant, block, &p);
-    const TwThermalWindow still = {.team = team, .in = in};
-    const double h = 5.0,
-                 main_s = plant->main_kg > 0.0 ? plant->main_kg * plant->plant_cp / plant->design_w_k * 5.0 : 0.0;
+    memset(tw_at(s->block, s->plant->plant_slope), 0, PLANT_STATES * sizeof(double));
+    first_guess(s->plant, s->block, &p);
+    return p;
+}
+
+// A run's steps; who moves less comes to less than a microkelvin of where it ends.
+static const double step_s = 5.0, still_k_s = 1e-9;
+
+// Steps of a run until racks and loops have found their places, then long ones for what takes tens of minutes (rooms,
+// tanks), at last those of a run again, whose fixed point is the state. False: they do not come to rest.
+static bool stride(const Settle *s, TwTeam *team, TwPlantInput *p)
+{
+    enum { SHORT = 200, LONG = 800, MOST = 1000, LOOK = 10 };
+    const double long_s = 40.0;
+    int long_end = LONG;
+    *p = begin(s);
+    for (int i = 0; i < MOST; i++) {
+        bool longer = i >= SHORT && i < long_end;
+        double h = longer ? long_s : step_s, most;
+        if (i % (longer ? LOOK : 100) == 0 || i == long_end) tw_begin_groups(s->plant, s->block, s->in, 0.0);
+        if (!step(s, team, p, h, &most, NULL)) return false;
+        if (most < still_k_s * h && !longer) return true;
+        if (most < still_k_s * h) long_end = i + 1;
+        if (i % LOOK == 0 && !tw_thermal_sane(s->plant, s->block, NULL)) return false;
+    }
+    return false;
+}
+
+// Steps of a run alone: the water in mains and the staging of a chiller count them, and where nothing comes to rest
+// they end where a run would be.
+static bool march(const Settle *s, TwTeam *team, TwPlantInput *p, TwError *error)
+{
+    const TwThermalPlant *plant = s->plant;
+    double *mode = tw_f64(s->block, plant->plant_modes);
+    const double *z = tw_plant_state_const(plant, s->block);
+    const double main_s = plant->main_kg > 0.0 ? plant->main_kg * plant->plant_cp / plant->design_w_k * 5.0 : 0.0;
+    *p = begin(s);
     for (int i = 0; i < 20000; i++) {
-        TwPlantRates meter = {0};
+        double most;
         // rear doors follow the primary pumps
-        if (i % 100 == 0) tw_begin_groups(plant, block, in, 0.0);
-        double before[PLANT_STATES];
-        memcpy(before, z, sizeof before);
-        tw_team_each(team, plant->group_count, keep_group, s);
-        if (!tw_step_all(plant, block, &still, &p, h, &meter))
-            return tw_fail(error, TW_NUMERICAL, "no thermal steady state: facility loop or room has no solution");
+        if (i % 100 == 0) tw_begin_groups(plant, s->block, s->in, 0.0);
+        if (!step(s, team, p, step_s, &most, error)) return false;
         // the chiller joins where free cooling does not reach, from the start
         if (plant->plant.chiller_w > 0.0 && mode[P_CHILLER_TRIPPED] == 0.0 && i % 200 == 199) {
             TwPlantMode now = mode[P_MODE] > 0.0 ? TW_COOLS_MIXED : TW_COOLS_FREE;
-            TwPlantMode next = tw_plant_mode(plant, z, &p, now, 0.5);
+            TwPlantMode next = tw_plant_mode(plant, z, p, now, 0.5);
             mode[P_MODE] = next;
-            p.mechanical = next != TW_COOLS_FREE;
-            p.bypass = next == TW_COOLS_MECHANICAL;
-            mode[P_FANS_SAVED] = next == TW_COOLS_MIXED ? 1.0 - tw_plant_mixed_fan(plant, z, &p) : 0.0;
-            p.mixed_fan = 1.0 - mode[P_FANS_SAVED];
+            p->mechanical = next != TW_COOLS_FREE;
+            p->bypass = next == TW_COOLS_MECHANICAL;
+            mode[P_FANS_SAVED] = next == TW_COOLS_MIXED ? 1.0 - tw_plant_mixed_fan(plant, z, p) : 0.0;
+            p->mixed_fan = 1.0 - mode[P_FANS_SAVED];
         }
-        tw_team_each(team, plant->group_count, look_at_group, s);
-        double most = most_moved(z, before, PLANT_STATES);
-        for (int g = 0; g < plant->group_count; g++) most = fmax(most, group_moves(s)[g]);
-        if (most < 1e-9 * h && i * h > 2.0 * main_s) break;
+        if (most < still_k_s * step_s && i * step_s > 2.0 * main_s) break;
         // without cooling there is no steady state: chips far beyond their limits say enough
-        if (i % 100 == 99 && !tw_thermal_sane(plant, block, NULL)) break;
+        if (i % 100 == 99 && !tw_thermal_sane(plant, s->block, NULL)) break;
     }
-    memset(tw_at(block, plant->plant_slope), 0, PLANT_STATES * sizeof(double));
-    *(TwPlantInput *)tw_at(block, plant->settled) = p;
+    return true;
+}
+
+static bool settle_together(Settle *s, TwTeam *team, TwError *error)
+{
+    const TwThermalPlant *plant = s->plant;
+    double *mode = tw_f64(s->block, plant->plant_modes);
+    mode[P_DENSITY] = tw_room_density(plant, s->air.pressure_pa);
+    mode[P_DEW] = fmin(s->air.dew_point_degc[0], plant->room.dew_point_max_degc);
+    tw_follow_units(plant, s->block, s->in->load_on);
+    bool counts = plant->main_kg > 0.0 || (plant->plant.chiller_w > 0.0 && mode[P_CHILLER_TRIPPED] == 0.0);
+    TwPlantInput p;
+    if ((counts || !stride(s, team, &p)) && !march(s, team, &p, error)) return false;
+    memset(tw_at(s->block, plant->plant_slope), 0, PLANT_STATES * sizeof(double));
+    *(TwPlantInput *)tw_at(s->block, plant->settled) = p;
     return true;
 }
 

@@ -137,6 +137,23 @@ static void weather_matters(void)
     CHECK(supply[2] > 45.0);
 }
 
+// A plant starts where it comes to rest: under the same heat and air nothing has moved hours later, whatever steps led
+// there.
+static void what_has_settled_stays(void (*cooler)(Net1 *n))
+{
+    Net1 *n = net1_rows(2);
+    if (cooler) cooler(n);
+    for (int h = 0; h < TW_HOURS; h++) n->weather.dry_bulb_degc[h] = 22.0, n->weather.wet_bulb_degc[h] = 15.0;
+    ready(n, 110e3);
+    advance(n, 0.0, 10.0);
+    double chip = n->chip_degc[0], supply = n->cdu_supply_degc[0], room = n->out.room_degc;
+    for (double at = 10.0; at < 6.0 * 3600.0; at += 60.0) advance(n, at, at + 60.0);
+    CHECK_WITHIN(n->chip_degc[0], chip, 2e-6);
+    CHECK_WITHIN(n->cdu_supply_degc[0], supply, 2e-6);
+    CHECK_WITHIN(n->out.room_degc, room, 2e-6);
+    net1_destroy(n);
+}
+
 // an air-cooled hall of H100 nodes: no CDU, no facility loop; measured chips lie between 54 and 72 degC
 static void air_cooled_hall(void)
 {
@@ -338,6 +355,9 @@ int main(void)
     heat_closes_through_failures(true, use_dry_cooler);
     slowed_power_is_heat();
     weather_matters();
+    what_has_settled_stays(NULL);
+    what_has_settled_stays(use_dry_cooler);
+    what_has_settled_stays(use_tower);
     air_cooled_hall();
     same_answer_twice();
     same_told_twice();
