@@ -77,7 +77,12 @@ double tw_cooling_tower_evaporation_kg_s(const TwCoolingTower *tower, double fan
     return fmax(air_kg_s * (tw_air_humidity_saturated(leaving_degc, pressure_pa) - humidity), 0.0);
 }
 
-double tw_york_approach_k(double wet_bulb_degc, double range_k, double l_over_g)
+// York's polynomial at a wet bulb and a ratio: what is left is one of the range.
+typedef struct York {
+    double by_range[3];
+} York;
+
+static York york_at(double wet_bulb_degc, double l_over_g)
 {
     // by powers of L/G, of range, of wet bulb: 0 to 2 each
     static const double c[27] = {
@@ -86,13 +91,23 @@ double tw_york_approach_k(double wet_bulb_degc, double range_k, double l_over_g)
         1.680428651,         -0.0166920786,    -0.0007190532,     -0.025485194448,  0.0000487491696, 0.00002719234152,
         -0.0653766255555556, -0.002278167,     0.0002500254,      -0.0910565458,    0.00318176316,   0.000038621772,
         -0.0034285382352,    0.00000856589904, -0.000001516821552};
-    double sum = 0.0, l = 1.0;
-    for (int i = 0, k = 0; i < 3; i++, l *= l_over_g) {
-        double r = 1.0;
-        for (int j = 0; j < 3; j++, r *= range_k, k += 3)
-            sum += l * r * (c[k] + wet_bulb_degc * (c[k + 1] + wet_bulb_degc * c[k + 2]));
-    }
-    return sum;
+    York y = {{0.0, 0.0, 0.0}};
+    double l = 1.0;
+    for (int i = 0, k = 0; i < 3; i++, l *= l_over_g)
+        for (int j = 0; j < 3; j++, k += 3)
+            y.by_range[j] += l * (c[k] + wet_bulb_degc * (c[k + 1] + wet_bulb_degc * c[k + 2]));
+    return y;
+}
+
+static inline double approach_k(const York *y, double range_k)
+{
+    return y->by_range[0] + range_k * (y->by_range[1] + range_k * y->by_range[2]);
+}
+
+double tw_york_approach_k(double wet_bulb_degc, double range_k, double l_over_g)
+{
+    const York y = york_at(wet_bulb_degc, l_over_g);
+    return approach_k(&y, range_k);
 }
 
 TwYork tw_york_design(double water_w_k, double range_k, double approach_k, double wet_bulb_degc)
@@ -132,14 +147,15 @@ double tw_york_heat(const TwYork *york, double water_w_k, double fan, double den
     double ratio = hold(water / (density * y), 0.01, 8.0, clamped);
 
     // the range that leaves its own approach: range + approach(range) = drive; both rise with range
+    const York law = york_at(wet, ratio);
     double low = 0.0, high = 22.2;
-    if (high + tw_york_approach_k(wet, high, ratio) < drive) {
+    if (high + approach_k(&law, high) < drive) {
         *clamped = 1;
         low = high;
     }
     for (int i = 0; i < 60 && high - low > 1e-10; i++) {
         double middle = 0.5 * (low + high);
-        if (middle + fmax(tw_york_approach_k(wet, middle, ratio), 0.0) < drive)
+        if (middle + fmax(approach_k(&law, middle), 0.0) < drive)
             low = middle;
         else
             high = middle;
