@@ -403,7 +403,6 @@ static void set_plan(const TwEngine *e, TwReplica *g, int64_t m, TwSeries slowes
     g->counts.changes++;
 }
 
-// The plan of ranks that all decode, by their book, eight side by side. False: they are not of that kind.
 // The group waits for its straggler, at the power at which ranks wait.
 static void slow_choice(const TwReplica *g, TwStepChoice *choice, double wait_w)
 {
@@ -411,6 +410,7 @@ static void slow_choice(const TwReplica *g, TwStepChoice *choice, double wait_w)
     choice->drawn_w = tw_sched_slow_w(choice->drawn_w, g->slow, wait_w);
 }
 
+// The plan of ranks that all decode, by their book, eight side by side. False: they are not of that kind.
 static bool plan_lanes(const TwEngine *e, TwReplica *g)
 {
     const TwStepSource *source = e->spec.step;
