@@ -277,3 +277,10 @@ void tw_node_warn(const TwNode *node, const char *field, TwErrors *errors, const
     va_end(values);
     report(node, field, errors, true, false, text);
 }
+
+void tw_node_idle(const TwNode *node, const TwUse *uses, int count, unsigned is, const char *what, TwErrors *errors)
+{
+    for (int i = 0; i < count; i++)
+        if (!(uses[i].by & is) && tw_node_given(node, uses[i].field) && tw_node_mark(node, uses[i].field) == TW_USER)
+            tw_node_warn(node, uses[i].field, errors, "does nothing %s", what);
+}

@@ -126,6 +126,13 @@ void tw_node_warn(const TwNode *node, const char *field, TwErrors *errors, const
 // The same of what a setting says by itself, whatever else is wrong with its group: told if the setting is sound.
 void tw_node_value_error(const TwNode *node, const char *field, TwErrors *errors, const char *format, ...)
     TW_PRINTF(4, 5);
+// A setting, and which kinds of what it belongs to use it, as bits.
+typedef struct TwUse {
+    const char *field;
+    unsigned by;
+} TwUse;
+// Warns of those that the user gave and none of `is` uses: "does nothing WHAT".
+void tw_node_idle(const TwNode *node, const TwUse *uses, int count, unsigned is, const char *what, TwErrors *errors);
 // What a model says of a group, at the setting that its text names first, here or in a group below; else at the group.
 void tw_node_say(const TwNode *node, TwErrors *errors, const char *text);
 // Errors and warnings without a place that begin with the path of a group ("power.ups1: limit_w = 0, ...") get theirs.

@@ -1,5 +1,7 @@
 #include "twin/policies.h"
 
+#include "twin/reference.h"
+
 #include <math.h>
 #include <stddef.h>
 #include <string.h>
@@ -22,13 +24,6 @@ static const TwField policy_fields[] = {
 };
 const TwKind tw_policy_kind = {"policy", NULL, policy_fields, TW_COUNT(policy_fields), NULL, 0};
 
-// Whether a rack belongs to an entry of the file: "a2" to "a", or to itself.
-static bool belongs(const char *rack, const char *entry)
-{
-    size_t n = strlen(entry);
-    return strncmp(rack, entry, n) == 0 && strspn(rack + n, "0123456789") == strlen(rack + n);
-}
-
 static void compile_policy(TwPlant *plant, const TwNode *node, TwPolicyPlan *policy, TwErrors *errors)
 {
     const TwPolicyRow *row = &policy->row;
@@ -37,7 +32,7 @@ static void compile_policy(TwPlant *plant, const TwNode *node, TwPolicyPlan *pol
     for (int i = 0; i < plant->rack_count; i++) {
         const TwRackPlan *rack = &plant->racks[i];
         bool mine = row->racks.count == 0;
-        for (int k = 0; k < row->racks.count; k++) mine = mine || belongs(rack->name, row->racks.values[k]);
+        for (int k = 0; k < row->racks.count; k++) mine = mine || tw_belongs(rack->name, row->racks.values[k]);
         policy->cap_w[i] = INFINITY;
         if (!mine) continue;
         double cap_w = fmin(row->cap_w, row->cap_fraction * rack->peak_w);
@@ -78,7 +73,7 @@ void tw_compile_policies(TwPlant *plant, TwErrors *errors)
         for (int k = 0; k < policy->row.racks.count; k++) {
             bool found = false;
             for (int r = 0; r < plant->rack_count && !found; r++)
-                found = belongs(plant->racks[r].name, policy->row.racks.values[k]);
+                found = tw_belongs(plant->racks[r].name, policy->row.racks.values[k]);
             if (!found) tw_node_error(node, "racks", errors, "\"%s\" is no rack entry", policy->row.racks.values[k]);
         }
         compile_policy(plant, node, policy, errors);

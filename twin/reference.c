@@ -35,6 +35,8 @@ bool tw_is_copy(const char *name, const char *counted)
     return strncmp(name, counted, length) == 0 && name[length] && !name[length + strspn(name + length, "0123456789")];
 }
 
+bool tw_belongs(const char *name, const char *entry) { return strcmp(name, entry) == 0 || tw_is_copy(name, entry); }
+
 // Places of all entries, [entry]. Sorted by stem and back: halls have thousands of racks.
 const TwPlace *tw_places_of(TwPlant *plant, const TwNode *owner, const char *list, const char *const *names, int count)
 {

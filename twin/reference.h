@@ -14,6 +14,7 @@ typedef struct TwPlace {
 
 size_t tw_stem_length(const char *name);                   // of a name without its trailing digits
 bool tw_is_copy(const char *name, const char *counted);    // "g34" of "g3": digits behind it
+bool tw_belongs(const char *name, const char *entry);      // "a2" to "a", or to itself
 const TwPlace *tw_places_of(TwPlant *plant, const TwNode *owner, const char *list, const char *const *names, int count);
 
 // Index of the entry named ref, or of the repeated one dealt to this place; -1: none.

@@ -44,13 +44,6 @@ static const TwField wave_fields[] = {
 };
 const TwKind tw_waveform_kind = {"waveform", NULL, wave_fields, TW_COUNT(wave_fields), NULL, 0};
 
-// Whether a rack belongs to an entry of the file: "a2" to "a", or to itself.
-static bool belongs(const char *rack, const char *entry)
-{
-    size_t n = strlen(entry);
-    return strncmp(rack, entry, n) == 0 && strspn(rack + n, "0123456789") == strlen(rack + n);
-}
-
 static void compile_racks(TwPlant *plant, const TwNode *node, TwWavePlan *wave, TwErrors *errors)
 {
     wave->swings = TW_TAKE(plant->arena, plant->rack_count + 1, bool);
@@ -58,7 +51,7 @@ static void compile_racks(TwPlant *plant, const TwNode *node, TwWavePlan *wave, 
     for (int k = 0; k < wave->row.racks.count; k++) {
         bool found = false;
         for (int i = 0; i < plant->rack_count; i++) {
-            if (!belongs(plant->racks[i].name, wave->row.racks.values[k])) continue;
+            if (!tw_belongs(plant->racks[i].name, wave->row.racks.values[k])) continue;
             wave->swings[i] = found = true;
         }
         if (!found) tw_node_error(node, "racks", errors, "\"%s\" is no rack entry", wave->row.racks.values[k]);

@@ -117,11 +117,11 @@ enum {
     DRAWN = PLAIN | CLIENTS | USERS,    // lengths drawn for each request
 };
 
-static int form_of(const TwClassRow *row, const TwArrivalRow *arrival)
+static unsigned form_of(const TwClassRow *row, const TwArrivalRow *arrival)
 {
     static const struct {
         const char *kind, *arrival;
-        int form;
+        unsigned form;
     } forms[] = {{"chat", NULL, CHAT},       {"agent", NULL, AGENT},   {"batch", NULL, BATCH},
                  {"rollout", NULL, ROLLOUT}, {NULL, "closed", CLOSED}, {NULL, "periodic", PERIODIC},
                  {NULL, "clients", CLIENTS}};
@@ -133,18 +133,6 @@ static int form_of(const TwClassRow *row, const TwArrivalRow *arrival)
     return PLAIN;
 }
 
-typedef struct Use {
-    const char *field;
-    int forms;
-} Use;
-
-static void warn_idle(const TwNode *node, const Use *uses, int count, int form, const char *what, TwErrors *errors)
-{
-    for (int i = 0; i < count; i++)
-        if (!(uses[i].forms & form) && tw_node_given(node, uses[i].field))
-            tw_node_warn(node, uses[i].field, errors, "does nothing for %s", what);
-}
-
 static bool among(const char *word, const char *const *words)
 {
     while (*words && strcmp(word, *words) != 0) words++;
@@ -152,26 +140,27 @@ static bool among(const char *word, const char *const *words)
 }
 
 // What a stream of this form is called in a warning.
-static void form_text(int form, const char *kind, const char *arrivals, char *text, size_t size)
+static void form_text(unsigned form, const char *kind, const char *arrivals, char *text, size_t size)
 {
     if (form == REPLAY)
-        snprintf(text, size, "a replayed trace");
+        snprintf(text, size, "for a replayed trace");
     else if (form & (SESSIONS | BATCH | ROLLOUT))
-        snprintf(text, size, "kind = \"%s\"", kind);
+        snprintf(text, size, "for kind = \"%s\"", kind);
     else
-        snprintf(text, size, "%s arrivals", arrivals);
+        snprintf(text, size, "for %s arrivals", arrivals);
 }
 
 static void idle_sizes(const TwNode *node, const char *lengths, TwErrors *errors)
 {
     static const char *const fixed[] = {"constant", "uniform", NULL};
-    const Use sizes[] = {{"input_tokens", 0}, {"output_tokens", 0}};
-    if (!among(lengths, fixed)) warn_idle(node, sizes, TW_COUNT(sizes), PLAIN, "these lengths", errors);
+    const TwUse sizes[] = {{"input_tokens", 0}, {"output_tokens", 0}};
+    if (!among(lengths, fixed)) tw_node_idle(node, sizes, TW_COUNT(sizes), PLAIN, "for these lengths", errors);
 }
 
-static void idle_arrival(const TwNode *times, const TwArrivalRow *arrival, int form, const char *text, TwErrors *errors)
+static void idle_arrival(const TwNode *times, const TwArrivalRow *arrival, unsigned form, const char *text,
+                         TwErrors *errors)
 {
-    static const Use of_arrival[] = {
+    static const TwUse of_arrival[] = {
         {"kind", PLAIN | CLIENTS | CLOSED | PERIODIC | SESSIONS | REPLAY},
         {"rate_s", RATED},
         {"profile", RATED},
@@ -197,19 +186,21 @@ static void idle_arrival(const TwNode *times, const TwArrivalRow *arrival, int f
         {"jitter_s", PERIODIC},
     };
     static const char *const shaped[] = {"gamma", "weibull", NULL}, *const bursty[] = {"cox", "onoff", NULL};
-    warn_idle(times, of_arrival, TW_COUNT(of_arrival), form, text, errors);
+    tw_node_idle(times, of_arrival, TW_COUNT(of_arrival), form, text, errors);
     if (form == REPLAY && strcmp(arrival->kind, "replay") != 0 && tw_node_given(times, "kind"))
         tw_node_warn(times, "kind", errors, "does nothing beside a file, which is replayed");
-    const Use shape[] = {{"shape", 0}}, bursts[] = {{"bursts", 0}};
-    if (!(form & (PLAIN | SESSIONS)) || !among(arrival->kind, shaped)) warn_idle(times, shape, 1, PLAIN, text, errors);
-    if (!(form & (PLAIN | SESSIONS)) || !among(arrival->kind, bursty)) warn_idle(times, bursts, 1, PLAIN, text, errors);
+    const TwUse shape[] = {{"shape", 0}}, bursts[] = {{"bursts", 0}};
+    if (!(form & (PLAIN | SESSIONS)) || !among(arrival->kind, shaped))
+        tw_node_idle(times, shape, 1, PLAIN, text, errors);
+    if (!(form & (PLAIN | SESSIONS)) || !among(arrival->kind, bursty))
+        tw_node_idle(times, bursts, 1, PLAIN, text, errors);
 }
 
 void tw_stream_idle(const TwNode *node, const char *lengths, const TwNode *times, const TwArrivalRow *arrival,
                     TwErrors *errors)
 {
     const TwClassRow row = {.kind = ""};
-    int form = form_of(&row, arrival);
+    unsigned form = form_of(&row, arrival);
     char text[80];
     form_text(form, "", arrival->kind, text, sizeof text);
     idle_sizes(node, lengths, errors);
@@ -218,7 +209,7 @@ void tw_stream_idle(const TwNode *node, const char *lengths, const TwNode *times
 
 void tw_class_idle(const TwNode *node, const TwClassRow *row, const TwArrivalRow *arrival, TwErrors *errors)
 {
-    static const Use of_class[] = {
+    static const TwUse of_class[] = {
         {"lengths", DRAWN | CHAT},
         {"outputs", DRAWN | CHAT},
         {"sessions", AGENT},
@@ -236,10 +227,10 @@ void tw_class_idle(const TwNode *node, const TwClassRow *row, const TwArrivalRow
         {"rho_in_out", DRAWN},
         {"wait_for_answers", SESSIONS | CLOSED | BATCH | ROLLOUT | REPLAY},
     };
-    int form = form_of(row, arrival);
+    unsigned form = form_of(row, arrival);
     char text[80];
     form_text(form, row->kind, arrival->kind, text, sizeof text);
-    warn_idle(node, of_class, TW_COUNT(of_class), form, text, errors);
+    tw_node_idle(node, of_class, TW_COUNT(of_class), form, text, errors);
     idle_sizes(node, row->lengths, errors);
 
     const TwNode *prompts = tw_node_group(node, "prefix");
@@ -247,22 +238,22 @@ void tw_class_idle(const TwNode *node, const TwClassRow *row, const TwArrivalRow
 
     // forms of a prefix, by its own kind
     enum { GLOBAL = 1, TEMPLATES = 2, GROUPS = 4, TARGET = 8 };
-    static const Use of_prefix[] = {{"count", TEMPLATES | GROUPS | TARGET},
-                                    {"zipf_s", TEMPLATES},
-                                    {"share", TARGET},
-                                    {"tokens", GLOBAL | TEMPLATES | GROUPS},
-                                    {"table", TEMPLATES}};
+    static const TwUse of_prefix[] = {{"count", TEMPLATES | GROUPS | TARGET},
+                                      {"zipf_s", TEMPLATES},
+                                      {"share", TARGET},
+                                      {"tokens", GLOBAL | TEMPLATES | GROUPS},
+                                      {"table", TEMPLATES}};
     TwPrefixRow prefix;
     tw_node_row(prompts, &prefix);
     static const char *const kinds[] = {"global", "templates", "groups", "target"};
-    int shares = 0;
+    unsigned shares = 0;
     for (int i = 0; i < TW_COUNT(kinds); i++)
-        if (strcmp(prefix.kind, kinds[i]) == 0) shares = 1 << i;
-    const Use whole[] = {{"kind", 0}};
+        if (strcmp(prefix.kind, kinds[i]) == 0) shares = 1u << i;
+    const TwUse whole[] = {{"kind", 0}};
     if (form & (AGENT | REPLAY) || (form == CHAT && shares > GLOBAL)) {
-        if (shares) warn_idle(prompts, whole, 1, PLAIN, text, errors);
+        if (shares) tw_node_idle(prompts, whole, 1, PLAIN, text, errors);
     } else {
-        snprintf(text, sizeof text, "kind = \"%s\"", prefix.kind);
-        warn_idle(prompts, of_prefix, TW_COUNT(of_prefix), shares, text, errors);
+        snprintf(text, sizeof text, "for kind = \"%s\"", prefix.kind);
+        tw_node_idle(prompts, of_prefix, TW_COUNT(of_prefix), shares, text, errors);
     }
 }

@@ -1,16 +1,4 @@
-// Every reference case of the power model is met.
-#include "tests/check.h"
+#include "tests/twin/every_case.h"
 #include "twin/validate_power.h"
 
-int main(void)
-{
-    TwError error = {0};
-    TwValidation *v = tw_validation_create("power");
-    CHECK(tw_validate_power(v, NULL, &error));
-    if (error.text[0]) tw_error_print(&error, stderr);
-    CHECK(tw_validation_rows(v) > 60);
-    if (tw_validation_failures(v)) tw_validation_print(v, stderr);
-    CHECK(tw_validation_failures(v) == 0);
-    tw_validation_destroy(v);
-    return check_failures != 0;
-}
+int main(void) { return every_case_is_met("power", tw_validate_power); }
