@@ -442,6 +442,8 @@ bool tw_workload_create(TwWorkload **out, const TwWorkloadSpec *spec, TwLayout *
         replicas += spec->pools[k].replica_count > 0 ? spec->pools[k].replica_count : 0;
         p->cell_count += spec->pools[k].cell_count;
     }
+    // a thread without a cell would wait all the time
+    if (p->threads > p->cell_count && p->cell_count > 0) p->threads = p->cell_count;
     ok = ok && measure_fluid(spec, p, layout, errors);
     if (!ok) {
         tw_arena_destroy(arena);
