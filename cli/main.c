@@ -98,10 +98,10 @@ static void version(void)
 // work where the cores are shared. Threads that sleep at once cost half of what two of them gain. So the program starts
 // itself once more with some ten microseconds of spinning, then sleep. That loads a hundred libraries again, twice the
 // time of a small command: those that work on one thread, or share out whole cases once, go on as they are.
-static void wait_passively(const TwCommandRow *command, char **argv)
+static void wait_passively(const TwCommandRow *command, const TwOptions *options, char **argv)
 {
     enum { WINDOWS = TW_RUN | TW_STUDY | TW_SITE | TW_DRILL | TW_VIEW | TW_VALIDATE };
-    if (!(command->command & WINDOWS)) return;
+    if (!(command->command & WINDOWS) && !options->serving[TW_ON_REPLICAS]) return;
     if (getenv("OMP_WAIT_POLICY") || setenv("OMP_WAIT_POLICY", "passive", 0) != 0) return;
     setenv("GOMP_SPINCOUNT", "2000", 0);
     execv("/proc/self/exe", argv);
@@ -169,7 +169,7 @@ int main(int argc, char **argv)
         if (!tw_options_read(&options, c, argc - 1, argv + 1, &help)) return TW_USAGE;
         if (!help && !names_fit(&options)) return TW_IO;
         if (help) return printed(TW_DONE);
-        wait_passively(c, argv);
+        wait_passively(c, &options, argv);
         return printed(c->run(&options));
     }
     const char *near = tw_nearest(argv[1], names, count);
