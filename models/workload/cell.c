@@ -238,6 +238,24 @@ static bool busy(const Work *w, int k, const TwRouterSignal *signal)
     return tw_router_busy(&w->pool->router, signal, e->spec.kv_blocks * e->ranks, e->spec.block_tokens);
 }
 
+// Replicas of a role in the cell, dark ones too: how many, at least 1 for who draws among them; and the n-th of them.
+static int kind_count(const Work *w, bool prefill)
+{
+    int count = 0;
+    if (!w->pool->apart) return w->cell->replica_count;
+    for (int k = 0; k < w->cell->replica_count; k++)
+        count += prefills(w->plant, w->block, w->cell->replica_begin + k) == prefill;
+    return count > 0 ? count : 1;
+}
+
+static int of_kind(const Work *w, bool prefill, int n)
+{
+    if (!w->pool->apart) return n;
+    for (int k = 0; k < w->cell->replica_count; k++)
+        if (prefills(w->plant, w->block, w->cell->replica_begin + k) == prefill && n-- == 0) return k;
+    return 0;
+}
+
 // The one of `role` (prompts apart, or everything else) that the policy chooses; -1: none has power. Where the router
 // looks at contents, leaves their runs in `cut`.
 static int route(Work *w, const TwRequest *request, int64_t now_ns, bool prefill, Cut *cut)
@@ -285,9 +303,9 @@ static int route(Work *w, const TwRequest *request, int64_t now_ns, bool prefill
         return tw_router_least(other, count);
     }
     case TW_POWER_OF_TWO:
-        tw_router_draw(router, pool->stream, (uint32_t)w->cell->of_pool, count, pair);
-        pair[0] = tw_router_powered(off, count, pair[0]);
-        pair[1] = tw_router_powered(off, count, pair[1]);
+        tw_router_draw(router, pool->stream, (uint32_t)w->cell->of_pool, kind_count(w, prefill), pair);
+        pair[0] = tw_router_powered(off, count, of_kind(w, prefill, pair[0]));
+        pair[1] = tw_router_powered(off, count, of_kind(w, prefill, pair[1]));
         if (pair[0] < 0) return -1;
         if (!fresh) return load[pair[1]] < load[pair[0]] ? pair[1] : pair[0];
         tw_cell_refresh(w, pair[0], now_ns);
@@ -297,7 +315,8 @@ static int route(Work *w, const TwRequest *request, int64_t now_ns, bool prefill
         // the last stream of a prompt is its session's
         const TwContent *c = &request->content;
         uint64_t session = c->output_stream ? c->output_stream : tw_content_stream(2, request->id);
-        chosen = tw_router_powered(off, count, (int)(tw_content_mix(session, 3) % (uint64_t)count));
+        int of = (int)(tw_content_mix(session, 3) % (uint64_t)kind_count(w, prefill));
+        chosen = tw_router_powered(off, count, of_kind(w, prefill, of));
         if (chosen < 0) return -1;
         int64_t sum = 0, powered = 0;
         for (int k = 0; k < count; k++)
@@ -330,8 +349,8 @@ static int route(Work *w, const TwRequest *request, int64_t now_ns, bool prefill
         return chosen >= 0 && load[chosen] < places_of(&pool->engine) ? chosen : -1;
     }
     case TW_ROUTE_RANDOM:
-        tw_router_draw(router, pool->stream, (uint32_t)w->cell->of_pool, count, pair);
-        chosen = tw_router_powered(off, count, pair[0]);
+        tw_router_draw(router, pool->stream, (uint32_t)w->cell->of_pool, kind_count(w, prefill), pair);
+        chosen = tw_router_powered(off, count, of_kind(w, prefill, pair[0]));
         if (chosen < 0) return -1;
         fetch_runs(w, chosen, cut);
         tw_cell_refresh(w, chosen, now_ns);
@@ -339,9 +358,10 @@ static int route(Work *w, const TwRequest *request, int64_t now_ns, bool prefill
     case TW_ROUND_ROBIN:
         break;
     }
-    chosen = tw_router_powered(off, count, router->next < count ? router->next : 0);
+    int32_t *next = &router->next[prefill];
+    chosen = tw_router_powered(off, count, *next < count ? *next : 0);
     if (chosen < 0) return -1;
-    router->next = chosen + 1 < count ? chosen + 1 : 0;
+    *next = chosen + 1 < count ? chosen + 1 : 0;
     fetch_runs(w, chosen, cut);
     tw_cell_refresh(w, chosen, now_ns);
     return chosen;

@@ -80,8 +80,7 @@ static inline bool tw_router_limits(const TwRouterSpec *spec)
 typedef struct TwRouter {
     uint64_t draws;
     int64_t seen_ns;    // when the loads were looked at
-    int32_t next;
-    int32_t unused;
+    int32_t next[2];    // in turn: among those who compute whole requests or decode, among those for prompts
 } TwRouter;
 
 // The nearest powered replica from `from` on, cyclically; -1: none.

@@ -645,8 +645,40 @@ static void queues_at_the_router(void)
     CHECK_NEAR(wait_s, waiting / sum / (22.0 * (1.0 - p / sum)), 0.02);
 }
 
+// Where prompts are computed apart those of a kind share what comes, whoever the others are: in turn, at random, the
+// better of two, by session.
+static void kinds_share_alike(void)
+{
+    static const char *const routers[] = {"round_robin", "random", "power_of_two", "affinity"};
+    for (int k = 0; k < 4; k++) {
+        Factory f = {.traffic = {.gap_ns = 2e7, .most = 2000, .longest = 400}};
+        for (int i = 0; i < REPLICAS; i++) f.prefill[i] = i % 4 < 2;
+        f.apart = (TwEngineSpec){.step = &f.source, .max_tokens = 2048, .max_sequences = 16, .kv_blocks = 600};
+        f.pool.hand_over = (TwHandOver){.engine = &f.apart,
+                                        .replica_prefill = f.prefill,
+                                        .bytes_per_token = 131072,
+                                        .bytes_s = 50e9,
+                                        .latency_s = 1e-5};
+        open_factory(&f, routers[k], 1);
+        for (int64_t s = 0; s < 120; s++) run_factory(&f, s * 500000000, (s + 1) * 500000000, true);
+        TwWorkloadTotals t = check_factory(&f);
+        CHECK(t.completed == 3 * 2000 && t.transfers > 5000);
+        // sessions are few, and some much longer than others
+        double within = strcmp(routers[k], "affinity") == 0 ? 0.25 : 0.06;
+        for (int i = 0; i < REPLICAS; i += 2) {
+            const TwEngineCounts *one = &replica_const(f.workload->inner, f.block, i)->counts,
+                                 *other = &replica_const(f.workload->inner, f.block, i + 1)->counts;
+            double mine = (double)(f.prefill[i] ? one->arrived : one->completed),
+                   its = (double)(f.prefill[i] ? other->arrived : other->completed);
+            CHECK_WITHIN(mine / (mine + its), 0.5, within);
+        }
+        close_factory(&f);
+    }
+}
+
 int main(void)
 {
+    kinds_share_alike();
     uint64_t sum[2];
     queues_at_the_router();
     busy_replicas_turn_away();
