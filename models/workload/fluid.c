@@ -111,11 +111,42 @@ static void come(TwFluidWork *w, TwFluidGroup group, double requests, double inp
     f->output.arrived += requests * output, f->output.dropped += requests * output;
 }
 
-static void deal(TwFluidWork *w, double requests, double input, double output)
+// Prompts to those who take them; returns how many find too many waiting, and somebody who decodes.
+static double come_limited(TwFluidWork *w, double requests, double input, double output, double seconds)
+{
+    int to[TW_ROUTED_MOST];
+    double share[TW_ROUTED_MOST], others = 0.0;
+    bool elsewhere = tw_fluid_deal(w, TW_FLUID_GROUP_DECODES, requests, to, share) > 0;
+    int many = tw_fluid_deal(w, TW_FLUID_GROUP_PROMPTS, requests, to, share);
+    if (many == 0 || !elsewhere) {
+        if (many == 0 && elsewhere) return requests;
+        come(w, TW_FLUID_GROUP_PROMPTS, requests, input, output);
+        return 0.0;
+    }
+    for (int j = 0; j < many; j++) {
+        TwFlow *f = &w->flow[to[j]];
+        double comes = requests * share[j], taken = comes;
+        if (f->value[TW_FLUID_TAKEN] > 0.0) {
+            // beyond what was measured no more than is served
+            double ends = seconds * f->value[TW_FLUID_ENDS];
+            taken = fmin(comes * f->value[TW_FLUID_TAKEN], ends + fmax(f->most - tw_fluid_in_system(f), 0.0));
+        }
+        arrive(f, taken, input, output, w->now_s);
+        others += comes - taken;
+    }
+    return others;
+}
+
+static void deal(TwFluidWork *w, double requests, double input, double output, double seconds)
 {
     const TwFluidApart *a = w->pool->fluid_apart;
     if (!a) {
         come(w, TW_FLUID_GROUP_DECODES, requests, input, output);
+        return;
+    }
+    if (a->limited) {
+        double others = come_limited(w, requests, input, output, seconds);
+        come(w, TW_FLUID_GROUP_DECODES, others, input, output);
         return;
     }
     come(w, TW_FLUID_GROUP_PROMPTS, requests * a->share, input * a->input[0], output * a->output[0]);
@@ -127,7 +158,7 @@ static void deal(TwFluidWork *w, double requests, double input, double output)
 static void clear(TwFlow *f)
 {
     f->phase[0] = f->phase[1] = f->backlog = f->backlog_input = f->backlog_output = f->system_output = 0.0;
-    f->came_s = f->waited_s = f->wait_s = f->variance = f->stands = f->away = 0.0;
+    f->came_s = f->waited_s = f->wait_s = f->variance = f->stands = 0.0;
     f->system_handed = f->came_handed = f->first_wait_s = f->carry_s = 0.0;
     memset(f->value, 0, sizeof f->value);
 }
@@ -208,6 +239,14 @@ static double even(uint32_t start, int64_t index, uint64_t step)
     return (double)((((uint64_t)start << 32) + (uint64_t)index * step) >> 11) * 0x1p-53;
 }
 
+// Of those here, whose prompts are computed here as too many waited elsewhere.
+static double came_local(const TwFluidWork *w, const TwFlow *f)
+{
+    double here = tw_fluid_in_system(f);
+    if (!w->pool->apart || !w->pool->fluid_apart->limited || here < 1e-9) return 0.0;
+    return fmin(fmax(1.0 - f->came_handed / here, 0.0), 1.0);
+}
+
 // Whether the prompt of one that ended was computed apart.
 static bool came_apart(const TwFluidWork *w, const TwFluidEnd *e)
 {
@@ -233,6 +272,49 @@ static double add_way(const TwFluidWork *w, const TwFlow *f, TwFluidEnd *e, int 
     return late_s;
 }
 
+// Requests with KV and requests without beside each other: the share of the latter, means of both, and how many of the
+// gaps between outputs are as if all were such.
+typedef struct Mixed {
+    double local, gaps, ttft_s, local_s, tpot_s;
+} Mixed;
+
+static Mixed mixed_at(const TwFluidWork *w, int k, const double value[TW_FLUID_VALUES])
+{
+    const TwFlow *f = &w->flow[k];
+    Mixed m = {.local = came_local(w, f), .ttft_s = value[TW_FLUID_TTFT_S], .tpot_s = value[TW_FLUID_TPOT_S]};
+    if (!(m.local > 0.0)) return m;
+    const TwReplica *r = &w->replica[k];
+    double congestion = w->link ? w->link[k].congestion : 1.0, apart[TW_FLUID_VALUES], here[TW_FLUID_VALUES];
+    TwFluidRow row;
+    tw_fluid_row(w->pool->fluid, r->clock_level, r->cap_w, congestion, &row);
+    tw_fluid_values(&row, f->place, apart);
+    tw_fluid_row(&w->pool->fluid_apart->local, r->clock_level, r->cap_w, congestion, &row);
+    tw_fluid_values(&row, f->place, here);
+    const TwWorkload whole = {.inner = w->plant};
+    double times = tw_workload_slow(&whole, w->block, w->cell->replica_begin + k);
+    m.ttft_s = times * apart[TW_FLUID_TTFT_S], m.local_s = times * here[TW_FLUID_TTFT_S];
+    // of the steps; each table has the time that its requests take
+    double without = (1.0 - m.local) * apart[TW_FLUID_STEPS] / fmax(apart[TW_FLUID_ENDS], 1e-9);
+    double with = m.local * here[TW_FLUID_STEPS] / fmax(here[TW_FLUID_ENDS], 1e-9);
+    m.gaps = with > 0.0 ? with / (with + without) : 0.0;
+    return m;
+}
+
+// One that ends at ranks u and v; `here`: its prompt was computed here as too many waited elsewhere.
+static TwFluidEnd end_of(const TwFluidWork *w, const TwFlow *f, const Mixed *m, bool here, double gap, double u,
+                         double v)
+{
+    const TwFluidTable *all = w->pool->fluid;
+    if (!(m->local > 0.0)) return tw_fluid_end(all, f->place, m->ttft_s, m->tpot_s, 0.0, u, v);
+    const TwFluidTable *local = &w->pool->fluid_apart->local;
+    TwFluidEnd e = here ? tw_fluid_end(local, f->place, m->local_s, m->tpot_s, 0.0, u, v)
+                        : tw_fluid_end(all, f->place, m->ttft_s, m->tpot_s, 0.0, u, v);
+    const TwFluidEnd gaps = tw_fluid_end(gap < m->gaps ? local : all, f->place, 0.0, m->tpot_s, 0.0, u, v);
+    memcpy(e.gap_s, gaps.gap_s, sizeof e.gap_s);
+    memcpy(e.gap_share, gaps.gap_share, sizeof e.gap_share);
+    return e;
+}
+
 // So many requests of a replica have ended: at most MOST_TOLD latencies, each of as many as it stands for.
 enum { MOST_TOLD = 4 };
 static void tell(TwFluidWork *w, int k, int64_t ended, const double value[TW_FLUID_VALUES])
@@ -249,15 +331,16 @@ static void tell(TwFluidWork *w, int k, int64_t ended, const double value[TW_FLU
         value[TW_FLUID_STEPS] > 0.0 ? fmax(value[TW_FLUID_STEP_TOKENS] / value[TW_FLUID_STEPS], 1.0) : 1.0;
     uint32_t start = (uint32_t)(w->cell->replica_begin + k) * 2654435769u;
     int64_t told = ended < MOST_TOLD ? ended : MOST_TOLD, index = n->completed - ended;
+    const Mixed mixed = mixed_at(w, k, value);
     for (int64_t j = 0; j < told; j++) {
         int64_t many = ended / told + (j < ended % told);
         double u = even(start, index + j, 0xC13FA9A902A6328Fu),
                v = even(start ^ 0x5bd1e995u, index + j, 0x91E10DA5C79E7B1Du);
         double wait_s = tw_fluid_wait(f, even(start ^ 0x2545f491u, index + j, 0x9E3779B97F4A7C15u)), late_s = 0.0;
-        TwFluidEnd e =
-            tw_fluid_end(w->pool->fluid, f->place, value[TW_FLUID_TTFT_S], value[TW_FLUID_TPOT_S], 0.0, u, v);
+        bool here = mixed.local > 0.0 && even(start ^ 0x9e3779b9u, index + j, 0xD1B54A32D192ED03u) < mixed.local;
+        TwFluidEnd e = end_of(w, f, &mixed, here, even(start, index + j, 0x8CB92BA72F3D8DD7u), u, v);
         if (e.like.output == 0) continue;    // a pool that ended none when it was measured
-        if (came_apart(w, &e))
+        if (!here && came_apart(w, &e))
             late_s = add_way(w, f, &e, (int)((index + j) % 4096), v, wait_s);
         else
             e.ttft_s += wait_s;
@@ -368,13 +451,14 @@ typedef struct Group {
     TwFluidStep step;
     TwFluidRow row;
     int level, count;    // of the row; replicas that take requests
-    double cap_w, slow, times;
+    double cap_w, slow, times, local;
 } Group;
 
 static void begin_group(const TwFluidWork *w, TwFluidGroup group, double seconds, Group *g)
 {
     bool prompts = group == TW_FLUID_GROUP_PROMPTS;
     g->level = -1;
+    g->local = 0.0;
     g->count = 0;
     for (int k = 0; k < w->cell->replica_count; k++) g->count += tw_fluid_group(w, k) == group && tw_fluid_takes(w, k);
     g->step = (TwFluidStep){.table = tw_fluid_table(w, group),
@@ -389,6 +473,9 @@ static void begin_group(const TwFluidWork *w, TwFluidGroup group, double seconds
     double many = fmax(g->count, 1), arrivals = policy == TW_ROUND_ROBIN ? t->noise_arrivals / many : t->noise_arrivals;
     bool alone = policy == TW_ROUND_ROBIN || policy == TW_ROUTE_RANDOM;
     g->step.noise = (arrivals + t->noise_work) / (alone ? 1.0 : many);
+    // who shares a replica with all there: how many there are does not depend on how their work scatters (fluid.h)
+    g->step.below = (arrivals + 1.0) / (alone ? 1.0 : many);
+    if (prompts && w->pool->fluid_apart->limited) g->step.noise = 0.0;    // their queue is in the table
 }
 
 // A replica that computes everything so many times slower.
@@ -404,6 +491,21 @@ static void slow_down(TwFluidRow *row, double times)
     }
 }
 
+// The row of a replica of which such a share computes its own prompts.
+static void row_of(const TwFluidWork *w, Group *g)
+{
+    tw_fluid_row(g->step.table, g->level, g->cap_w, g->slow, &g->row);
+    if (g->local > 0.0) {
+        TwFluidRow all;
+        tw_fluid_row(&w->pool->fluid_apart->local, g->level, g->cap_w, g->slow, &all);
+        double handed = (1.0 - g->local) / fmax(g->row.at[TW_FLUID_POINTS - 1][TW_FLUID_ENDS], 1e-9);
+        double local = g->local / fmax(all.at[TW_FLUID_POINTS - 1][TW_FLUID_ENDS], 1e-9);
+        const TwFluidRow without = g->row;
+        tw_fluid_between(&without, &all, local / (handed + local), &g->row);
+    }
+    slow_down(&g->row, g->times);
+}
+
 static void advance_replica(const TwFluidWork *w, int k, Group *g)
 {
     TwReplica *r = &w->replica[k];
@@ -411,11 +513,12 @@ static void advance_replica(const TwFluidWork *w, int k, Group *g)
     const TwWorkload whole = {.inner = w->plant};
     double congestion = w->link ? w->link[k].congestion : 1.0;
     double times = tw_workload_slow(&whole, w->block, w->cell->replica_begin + k);
-    bool same = r->clock_level == g->level && r->cap_w == g->cap_w && congestion == g->slow && times == g->times;
+    double local = tw_fluid_group(w, k) == TW_FLUID_GROUP_DECODES ? came_local(w, f) : 0.0;
+    bool same = r->clock_level == g->level && r->cap_w == g->cap_w && congestion == g->slow && times == g->times &&
+                local == g->local;
     if (!same) {
-        g->level = r->clock_level, g->cap_w = r->cap_w, g->slow = congestion, g->times = times;
-        tw_fluid_row(g->step.table, g->level, g->cap_w, g->slow, &g->row);
-        slow_down(&g->row, times);
+        g->level = r->clock_level, g->cap_w = r->cap_w, g->slow = congestion, g->times = times, g->local = local;
+        row_of(w, g);
     }
     g->step.now_s = w->now_s;
     if (tw_fluid_group(w, k) == TW_FLUID_GROUP_PROMPTS)
@@ -451,7 +554,7 @@ void tw_fluid_advance(const Plant *p, void *block, int cell, const TwWorkloadIn 
     for (int kind = 0; kind <= pool->apart; kind++) begin_group(&w, (TwFluidGroup)kind, h, &group[kind]);
     for (int s = 0; s < steps; s++) {
         w.now_s = 1e-9 * (double)from_ns + (s + 1) * h;
-        deal(&w, flow->requests / cells / steps, flow->input, flow->output);
+        deal(&w, flow->requests / cells / steps, flow->input, flow->output, h);
         for (int kind = pool->apart; kind >= 0; kind--) {    // prompts first
             for (int k = 0; k < c->replica_count; k++)
                 if (!w.replica[k].off && tw_fluid_group(&w, k) == (TwFluidGroup)kind)

@@ -19,16 +19,18 @@
 // + cw^2) C / g, ca^2 and cw^2 of arrivals and work, C ends a second at saturation, g replicas among which the router
 // levels chance, the stationary diffusion has those in work below saturation as an Ornstein-Uhlenbeck process of slope
 // k = dr/dN, beyond it a Brownian motion (Halfin and Whitt 1981, Kingman 1962):
-//     b = p (1 - a) n / (2 (C - r))    p = 1 / (1 + z Phi(z) / phi(z))    z = (C - r) sqrt(2 / (k n))
-// p: how often a queue stands, b its mean. Taken as a flow (pointwise stationary fluid flow: Wang, Tipper and Banerjee
-// 1996): as many of the backlog are taken in as keep this.
+//     b = p (1 - a) n / (2 (C - r))    p = 1 / (1 + z Phi(z) / phi(z))    z = (C - r) sqrt(2 / (k m))
+// m = (ca^2 + 1) C / g: who shares a replica with all there leaves it as in processor sharing, where how many there are
+// does not depend on how their work scatters (Kelly, Reversibility and Stochastic Networks, 1979, chapter 3). p: how
+// often a queue stands, b its mean. Taken as a flow (pointwise stationary fluid flow: Wang, Tipper and Banerjee 1996):
+// as many of the backlog are taken in as keep this.
 //
 // a: the age of the queue. Of a Brownian motion that turns back at none, with density f there, mean q and variance v
 //     dq/dt = drift + n f / 2    dv/dt = n (1 - f q)    a = 1 - f q
-// are exact; f q is closed by the normal distribution cut at none that has q and v: 1 for an exponential one (a queue
-// that is stationary, Kingman's), 2 / pi for half a normal one (that grows from none at C: q = sqrt(2 n t / pi)), 0 far
-// away from none (that of a flow). Without it a queue at C would be sqrt(n t). What begins to stand is exponential.
-// Waits are none, or gamma with the mean of who ends and this variance.
+// are exact, and a step takes the a of its end; f q is closed by the normal distribution cut at none that has q and v:
+// 1 for an exponential one (a queue that is stationary, Kingman's), 2 / pi for half a normal one (that grows from none
+// at C: q = sqrt(2 n t / pi)), 0 far away from none (that of a flow). Without it a queue at C would be sqrt(n t). What
+// begins to stand is exponential. Waits are none, or gamma with the mean of who ends and this variance.
 //
 // Latencies (fluid_latency.c). The table keeps how the requests of each of its runs fared: first token without the wait
 // of a full replica, time per output token, gaps. A request that ends takes the time at its rank u of those, u by a
@@ -73,6 +75,7 @@ typedef enum TwFluidValue {
     TW_FLUID_CROSSED,    // bytes out of its network cards
     TW_FLUID_TTFT_S,     // means over requests: without what a full replica lets wait
     TW_FLUID_TPOT_S,
+    TW_FLUID_TAKEN,    // of the prompts that come, where the others find too many waiting
     TW_FLUID_VALUES
 } TwFluidValue;
 
@@ -130,7 +133,14 @@ typedef struct TwFluidApart {
     double input[2], output[2];    // mean tokens over those of all requests: of those, of the others
     double moved;                  // of their prompts' KV what has to go: the rest is cached where they are decoded
     double room;                   // prompts whose KV fits a replica for prompts, those on the wire too
+    bool limited;                  // who would find too many waiting has its prompt computed where it decodes
+    TwFluidTable local;            // limited: of those who decode, were all prompts computed there
 } TwFluidApart;
+
+// Where prompts go elsewhere when too many wait for those who compute them (queue_max), these are measured with that
+// rule, from idle to four times what they serve: at N in work they take a share of those that come, and never have more
+// of a queue than the rule lets them. The others go to those who decode, whose table lies between that with no such
+// prompt and `local`: of a share w of their requests, every value an average over time, w / r_local of it at `local`.
 
 // Measures. `layout` is that of a block in which the traffic lies. apart: filled in where prompts are computed apart.
 // False: the pool cannot be a flow; errors say why.
@@ -139,6 +149,10 @@ bool tw_fluid_build(TwFluidTable *table, TwFluidApart *apart, const TwWorkloadSp
 
 // The row at a clock level, under a cap (of a replica, INFINITY: none), its cards so many times slower than alone.
 void tw_fluid_row(const TwFluidTable *table, int level, double cap_w, double congestion, TwFluidRow *row);
+
+// Between two rows of like points: so much of the time at `b`.
+void tw_fluid_between(const TwFluidRow *a, const TwFluidRow *b, double share, TwFluidRow *row);
+void tw_fluid_values(const TwFluidRow *row, TwFluidPlace place, double value[TW_FLUID_VALUES]);
 
 // Everything at N requests in the system, at most those of saturation.
 TwFluidPlace tw_fluid_point(const TwFluidRow *row, double in_flight, double value[TW_FLUID_VALUES]);

@@ -107,7 +107,7 @@ static void probe_finished(const void *context, void *block, int cell, const TwF
 
 double tw_fluid_arrival_noise(const TwFluidBench *b)
 {
-    enum { SEEN = 8192 };
+    enum { SEEN = 65536 };
     if (tw_traffic_closed(b->pool->traffic)) return 1.0;
     unsigned char *block = malloc(b->layout->bytes);
     if (!block) abort();
@@ -265,6 +265,8 @@ static void set_up(const TwFluidBench *b, const TwRequestSource *source, int64_t
         pool->hand_over = (TwHandOver){0};
     else
         stand_beside(b, s);
+    // those who come as others end fill them
+    if (b->kind == TW_FLUID_PROMPTS && flight == 0) pool->hand_over.queue_max = b->pool->hand_over.queue_max;
     pool->engine = &s->engine;
 }
 
@@ -373,7 +375,7 @@ double tw_fluid_run(const TwFluidBench *b, const TwFluidCase *c, double value[TW
     }
     totals_of(w, block, &set, &x);
     Parted before, after;
-    if (parting) look_parted(w, block, &set, &before);
+    if (parting || set.free_at >= 0) look_parted(w, block, &set, &before);
     TwSketch *gaps = calloc(2, sizeof *gaps);
     if (!gaps) abort();
     tw_workload_sketch(w, block, -1, TW_ITL, &gaps[0]);
@@ -382,7 +384,8 @@ double tw_fluid_run(const TwFluidBench *b, const TwFluidCase *c, double value[TW
     probe.measures = true;
     add_windows(w, block, &in, b, llround((c->count + 6.0 * (double)in_work) * b->effort), &now, &sum);
     totals_of(w, block, &set, &y);
-    if (parting) look_parted(w, block, &set, &after), part(b, &before, &after, parting);
+    if (parting || set.free_at >= 0) look_parted(w, block, &set, &after);
+    if (parting) part(b, &before, &after, parting);
     tw_workload_sketch(w, block, -1, TW_ITL, &gaps[1]);
     gaps[1].count -= gaps[0].count;
     for (int k = 0; k < TW_SKETCH_BUCKETS; k++) gaps[1].bucket[k] -= gaps[0].bucket[k];
@@ -424,6 +427,10 @@ double tw_fluid_run(const TwFluidBench *b, const TwFluidCase *c, double value[TW
     value[TW_FLUID_CROSSED] = (crossed(w, block, m, now) - sent) * per_s;
     value[TW_FLUID_TTFT_S] = probe.seen_count > 0 ? probe.ttft_s / (double)probe.seen_count : 0.0;
     value[TW_FLUID_TPOT_S] = probe.several > 0 ? probe.tpot_s / (double)probe.several : 0.0;
+    value[TW_FLUID_TAKEN] = 1.0;
+    if (set.pool.hand_over.queue_max > 0)
+        value[TW_FLUID_TAKEN] -=
+            over(after.front.arrived - before.front.arrived, after.all.arrived - before.all.arrived);
     // Little's law, where all of its time in the system is known
     if (b->kind == TW_FLUID_PROMPTS && rate_s > 0.0)
         value[TW_FLUID_IN_FLIGHT] = value[TW_FLUID_ENDS] * value[TW_FLUID_TTFT_S];

@@ -43,6 +43,7 @@ typedef struct TwFluidStep {
     const TwFluidRow *row;
     double seconds, now_s;
     double noise;         // of arrivals and work: variance a second of one replica over what it serves at most
+    double below;         // the same where a place is free
     double room;          // of prompts computed apart: that KV memory holds
     bool first_tokens;    // who computes prompts makes the first token
 } TwFluidStep;

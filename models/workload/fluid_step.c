@@ -84,10 +84,47 @@ static double keeps_away(double variation)
 
 // Chance of a step, the same for any number in work.
 typedef struct Chance {
-    double noise, scatter;    // variance a second; of r, of those in work about saturation
-    double known;             // the queue that the last load of the table has
-    double away;              // how far the queue keeps away from none
+    double noise, scatter;     // variance a second; of r, of those in work about saturation
+    double known;              // the queue that the last load of the table has
+    double variance, stood;    // of the queue where the step begins, and how often it stood; stood < 0: long ago
+    double seconds;
 } Chance;
+
+// The variance of a queue of this mean at the end of a step, where it stands so often then: noise adds to it, less what
+// turns back at none, and a queue that begins to stand is exponential. Implicit: a mean that follows from it does not
+// swing from step to step. A normal distribution cut at none scatters no more than its mean.
+static double variance_at(const Chance *c, double mean, double stands)
+{
+    double square = fmax(mean * mean, 1e-12), young = stands > c->stood ? 1.0 - c->stood / stands : 0.0;
+    double v = c->variance + young * fmax(square - c->variance, 0.0);
+    if (v >= square) return square;
+    // keeps_away is some half to all of what an exponential distribution has more
+    double grows = c->noise * c->seconds * keeps_away(v / square) / fmax(1.0 - v / square, 1e-3);
+    return fmin((v + grows) / (1.0 + grows / square), square);
+}
+
+// The mean of a queue that in the long run, exponential, has this one: mean = longest (1 - a), a by the age that the
+// variance shows at the end of the step. The left side rises with the mean and the right one falls.
+static double mean_at(const Chance *c, double longest, double stands)
+{
+    if (c->stood < 0.0) return longest;
+    double low = 0.0, high = longest, over = 0.0, under = longest;
+    for (int k = 0; k < 12; k++) {
+        double mean = k == 0 ? high : (low * over + high * under) / (under + over);
+        double away = keeps_away(variance_at(c, mean, stands) / fmax(mean * mean, 1e-12));
+        double miss = longest * (1.0 - away) - mean;
+        if (fabs(miss) <= 1e-4 * longest) return mean;
+        // false position, with half of the end that stays (Illinois)
+        if (miss > 0.0) {
+            low = mean, under = miss;
+            if (k > 0) over *= 0.5;
+        } else {
+            high = mean, over = -miss;
+            if (k > 0) under *= 0.5;
+        }
+    }
+    return 0.5 * (low + high);
+}
 
 // Mean queue of chance where so many end a second, and how often it stands: below saturation those in work are an
 // Ornstein-Uhlenbeck process with the slope of the last piece of the table, above it a Brownian motion (fluid.h).
@@ -99,19 +136,19 @@ static double queue(const TwFluidStep *s, const Chance *c, double ends, double *
     if (left <= 1e-12 * most) return INFINITY;
     double z = left / c->scatter;
     *stands = z < 30.0 ? 1.0 / (1.0 + z * mills(z)) : 0.0;
-    return *stands * (1.0 - c->away) * 0.5 * c->noise / left;
+    return *stands * mean_at(c, 0.5 * c->noise / left, *stands);
 }
 
-static Chance chance_of(const TwFluidStep *s, double away)
+static Chance chance_of(const TwFluidStep *s, const TwFlow *f)
 {
     const double *full = s->row->at[LAST], *before = s->row->at[LAST - 1];
     double slope =
         (full[TW_FLUID_ENDS] - before[TW_FLUID_ENDS]) / (full[TW_FLUID_IN_FLIGHT] - before[TW_FLUID_IN_FLIGHT]);
-    Chance c = {.noise = s->noise * full[TW_FLUID_ENDS]};
+    Chance c = {.noise = s->noise * full[TW_FLUID_ENDS], .seconds = s->seconds, .stood = -1.0};
     double stands;
-    c.scatter = sqrt(0.5 * fmax(slope, 1e-12) * c.noise);
+    c.scatter = sqrt(0.5 * fmax(slope, 1e-12) * s->below * full[TW_FLUID_ENDS]);
     c.known = queue(s, &c, s->row->at[MEASURED][TW_FLUID_ENDS], &stands);
-    c.away = away;
+    c.variance = f->variance, c.stood = f->stands;
     return c;
 }
 
@@ -153,24 +190,16 @@ static bool is_close(const TwFluidStep *s, const TwFlow *f)
     return f->backlog > 1e-6 || tw_fluid_in_work(f) > s->row->at[MEASURED][TW_FLUID_IN_FLIGHT];
 }
 
-// The variance of the backlog where it stands, exact for a Brownian motion that turns back at none: noise adds to it,
-// less what turns back. A queue that begins to stand is exponential. Where a limit turns `many` away it is that of the
-// distance to the limit. `stood`: how often it stood before the step.
-static void scatter(const TwFluidStep *s, TwFlow *f, double stood, double many)
+// The queue at the end of a step. Where a limit turns `many` away its variance is that of the distance to the limit.
+static void scatter(const TwFluidStep *s, TwFlow *f, const Chance *c, double many)
 {
     f->limited = many > 0.0;
     if (f->limited) f->stands = 1.0;
-    double grows = s->noise * s->row->at[LAST][TW_FLUID_ENDS] * s->seconds, mean = f->backlog / fmax(f->stands, 1e-9);
-    double young = f->stands > stood ? 1.0 - stood / f->stands : 0.0, square = fmax(mean * mean, 1e-12);
-    f->variance += young * fmax(square - f->variance, 0.0);
-    // grows * away, implicit: away is some half to all of what an exponential has more
-    double more = fmax(1.0 - f->variance / square, 1e-3);
-    double share = f->variance < square ? keeps_away(f->variance / square) / more : 0.5;
-    f->variance = (f->variance + grows * share) / (1.0 + grows * share / square);
+    double mean = (f->backlog + c->known) / fmax(f->stands, 1e-9);
+    f->variance = variance_at(c, mean, f->stands);
+    double grows = c->noise * s->seconds;
     if (f->limited) f->variance = fmin(f->variance, 0.25 * (grows / many) * (grows / many));
-    f->variance = fmin(f->variance, square);    // a normal distribution cut at none scatters no more
-    f->away = keeps_away(f->variance / square);
-    if (mean < 1e-6 || f->stands < 1e-3) f->variance = f->away = f->stands = 0.0;    // none stands
+    if (f->backlog < 1e-6 * f->stands || f->stands < 1e-3) f->variance = f->stands = 0.0;    // none stands
 }
 
 double tw_fluid_wait(const TwFlow *f, double u)
@@ -179,7 +208,7 @@ double tw_fluid_wait(const TwFlow *f, double u)
     double without = 1.0 - f->stands, mean_s = f->wait_s / fmax(f->stands, 1e-9);
     if (u < without) return 0.0;
     u = (u - without) / f->stands;
-    double share = sqrt(f->variance) * f->stands / f->backlog;
+    double share = fmin(sqrt(f->variance) * f->stands / f->backlog, 1.0);
     // below a limit: exponential down from it
     if (f->limited) return mean_s * fmax(1.0 + share * log(fmax(u, 1e-12)), 0.0);
     // gamma of that mean and variance (Wilson and Hilferty 1931)
@@ -239,13 +268,13 @@ static double take_in(const TwFluidStep *s, const Chance *c, TwFlow *f, double a
 void tw_fluid_step(const TwFluidStep *s, TwReplica *r, TwFlow *f)
 {
     const TwFluidTable *t = s->table;
-    double value[TW_FLUID_VALUES], n = tw_fluid_in_work(f), one = fmax(n, 1e-6), stood = f->stands;
+    double value[TW_FLUID_VALUES], n = tw_fluid_in_work(f), one = fmax(n, 1e-6);
     (void)tw_fluid_point(s->row, one, value);
     // r is that of as many taken in as end: what more prompts take is not there for outputs. Newton's method on
     // prompts taken + (1 - prompts) ends = work; where room is short one more that ends is one more taken in
     double prompts = fmin(value[TW_FLUID_PROMPT_W] / fmax(value[TW_FLUID_WATTS], 1e-9), 0.9);
     double work = s->seconds * value[TW_FLUID_ENDS], ends = work, taken = 0.0, tokens = 0.0, input, output;
-    const Chance chance = chance_of(s, f->away);
+    const Chance chance = chance_of(s, f);
     for (int pass = 0; pass < 4; pass++) {
         double after[2] = {f->phase[0], f->phase[1]}, new[2] = {0.0, 0.0};
         tokens = ends * t->output_mean / one;    // that each in work makes
@@ -277,7 +306,7 @@ void tw_fluid_step(const TwFluidStep *s, TwReplica *r, TwFlow *f)
     f->input.done += input;
     f->output.done += made;
     leave_handed(f, ended, tw_fluid_in_system(f) + ended);
-    scatter(s, f, stood, keep_limits(s, f));
+    scatter(s, f, &chance, keep_limits(s, f));
     account(s, r, f, value);
 }
 
@@ -286,12 +315,13 @@ void tw_fluid_step(const TwFluidStep *s, TwReplica *r, TwFlow *f)
 void tw_fluid_step_prompts(const TwFluidStep *s, TwReplica *r, TwFlow *f)
 {
     double value[TW_FLUID_VALUES], then[TW_FLUID_VALUES], n = f->phase[0], before = tw_fluid_in_system(f);
-    double stood = f->stands, input, output;
+    double input, output;
     (void)tw_fluid_point(s->row, n, value);
     // KV that has not left takes room
     double most = fmin(s->row->at[LAST][TW_FLUID_IN_FLIGHT], fmax(s->room - f->moving, 0.0)), low = 0.0, high = most;
+    f->most = most;
     // those in work at the end: with their backlog and what ended, all that were here
-    const Chance chance = chance_of(s, f->away);
+    const Chance chance = chance_of(s, f);
     for (int k = 0; k < 50; k++) {
         double work = 0.5 * (low + high);
         (void)tw_fluid_point(s->row, work, then);
@@ -322,6 +352,6 @@ void tw_fluid_step_prompts(const TwFluidStep *s, TwReplica *r, TwFlow *f)
     f->handed_output += share * f->system_handed;
     f->system_output -= share * f->system_output;
     f->system_handed -= share * f->system_handed;
-    scatter(s, f, stood, keep_limits(s, f));
+    scatter(s, f, &chance, keep_limits(s, f));
     account(s, r, f, value);
 }

@@ -17,8 +17,11 @@ enum { LAST = TW_FLUID_POINTS - 1, MEASURED = LAST - 2 };
 // of what saturation serves; the first point is idle, the last saturation
 static const double loads[MEASURED] = {0.004, 0.015, 0.025, 0.04, 0.1,  0.2,  0.32,
                                        0.43,  0.54,  0.64,  0.73, 0.81, 0.87, TW_FLUID_LAST_LOAD};
+// where prompts go elsewhere when too many wait: of what comes
+static const double offered[MEASURED + 2] = {0.02, 0.06, 0.12, 0.2, 0.3, 0.4,  0.5, 0.6,
+                                             0.7,  0.8,  0.9,  1.0, 1.2, 1.45, 2.0, 4.0};
 // requests that count, beside six times those in work: queues of chance take their time
-static const int counts[MEASURED] = {500, 500, 500, 500, 1000, 1500, 2000, 2000, 2000, 2000, 2000, 3000, 6000, 8000};
+static const int counts[MEASURED] = {500, 500, 500, 500, 1000, 1500, 2000, 2000, 2000, 2000, 2000, 3000, 12000, 32000};
 
 // ---- the table -----------------------------------------------------------------------------------------------------
 
@@ -35,8 +38,8 @@ static bool check(const TwPoolSpec *pool, TwErrors *errors)
     if (pool->source || !pool->traffic || !tw_traffic_steady(pool->traffic))
         return complain(errors, pool,
                         "traces, users who wait for answers, batches and rollouts have no rate of their own");
-    if (pool->hand_over.engine && pool->hand_over.queue_max > 0)
-        return complain(errors, pool, "prompts that go elsewhere when others wait (prefill.queue_max) are no flow");
+    if (pool->hand_over.engine && pool->hand_over.queue_max > 0 && pool->hand_over.local_tokens > 0)
+        return complain(errors, pool, "prefill.queue_max beside prefill.local_tokens is no flow");
     if (pool->hand_over.engine && pool->hand_over.first_token == TW_FIRST_DECODE && pool->hand_over.local_tokens > 0)
         return complain(errors, pool,
                         "prefill.local_tokens beside prefill.first_token = \"decode\" is no flow: which prompts came "
@@ -60,7 +63,7 @@ static int largest_cell(const TwPoolSpec *pool, TwFluidKind kind)
     int most = 0;
     for (int i = 0, members = 0; i < pool->replica_count; i++) {
         if (i > 0 && pool->replica_cell[i] != pool->replica_cell[i - 1]) members = 0;
-        members += kind == TW_FLUID_WHOLE || pool->hand_over.replica_prefill[i] == (kind == TW_FLUID_PROMPTS);
+        members += !pool->hand_over.engine || pool->hand_over.replica_prefill[i] == (kind == TW_FLUID_PROMPTS);
         most = members > most ? members : most;
     }
     return most;
@@ -253,6 +256,28 @@ static void measure_between(const TwFluidBench *b, TwFluidTable *t, int r)
     (void)tw_fluid_run(b, &c, between, &t->spread[r][LAST - 1], NULL);
 }
 
+static bool limited(const TwFluidBench *b) { return b->kind == TW_FLUID_PROMPTS && b->pool->hand_over.queue_max > 0; }
+
+// A row where so much comes of the `full` a second that it serves at most, as point j + 1.
+static void measure_load(const TwFluidBench *b, TwFluidTable *t, int r, int j, double load, int count,
+                         const double full[TW_FLUID_VALUES])
+{
+    TwFluidCase c = row_case(t, r);
+    c.rate_s = load * fmax(full[TW_FLUID_ENDS], 1e-9);
+    c.in_work = fmin(load, 1.0) * full[TW_FLUID_IN_FLIGHT];
+    c.count = r == 0 || count < COUNT_LIMITED ? count : COUNT_LIMITED;
+    (void)tw_fluid_run(b, &c, t->row[r].at[j + 1], &t->spread[r][j + 1], NULL);
+}
+
+// Where others go elsewhere nothing is full: loads up to the highest of those offered.
+static void measure_offered(const TwFluidBench *b, TwFluidTable *t, int r)
+{
+    double full[TW_FLUID_VALUES];
+    memcpy(full, t->row[r].at[LAST], sizeof full);
+    for (int j = 0; j < LAST; j++)
+        measure_load(b, t, r, j, offered[j], j < MEASURED / 2 ? COUNT_LIMITED : 3 * COUNT_LIMITED, full);
+}
+
 static void measure(TwFluidBench *b, TwFluidTable *t)
 {
     int threads = b->workload->threads > 0 ? b->workload->threads : omp_get_max_threads();
@@ -270,15 +295,15 @@ static void measure(TwFluidBench *b, TwFluidTable *t)
         const TwFluidCase c = row_case(t, r);
         (void)tw_fluid_run(b, &c, t->row[r].at[LAST], &t->spread[r][LAST], NULL);
     }
+    if (limited(b)) {
+#pragma omp parallel for schedule(dynamic) num_threads(threads)
+        for (int r = 0; r < t->rows; r++) measure_offered(b, t, r);
+        return;
+    }
 #pragma omp parallel for schedule(dynamic) num_threads(threads)
     for (int k = 0; k < t->rows * MEASURED; k++) {
         int r = k / MEASURED, j = k % MEASURED;
-        const double *full = t->row[r].at[LAST];
-        TwFluidCase c = row_case(t, r);
-        c.rate_s = loads[j] * fmax(full[TW_FLUID_ENDS], 1e-9);
-        c.in_work = loads[j] * full[TW_FLUID_IN_FLIGHT];
-        c.count = r == 0 || counts[j] < COUNT_LIMITED ? counts[j] : COUNT_LIMITED;
-        (void)tw_fluid_run(b, &c, t->row[r].at[j + 1], &t->spread[r][j + 1], NULL);
+        measure_load(b, t, r, j, loads[j], counts[j], t->row[r].at[LAST]);
     }
 #pragma omp parallel for schedule(dynamic) num_threads(threads)
     for (int r = 0; r < t->rows; r++) measure_between(b, t, r);
@@ -292,7 +317,7 @@ static void complete(const TwFluidBench *b, TwFluidTable *t)
         double *idle = t->row[r].at[0];
         // who waits at the last load goes on waiting beyond
         double waiting = t->row[r].at[MEASURED][TW_FLUID_WAITING];
-        for (int k = LAST - 1; k <= LAST; k++) {
+        for (int k = LAST - 1; k <= LAST && !limited(b); k++) {
             double *at = t->row[r].at[k];
             bool halfway = k == LAST - 1 && at[TW_FLUID_WAITING] > 0.0;    // half of it is there
             double more = halfway ? 0.5 * waiting : waiting;
@@ -304,6 +329,7 @@ static void complete(const TwFluidBench *b, TwFluidTable *t)
         t->spread[r][0] = t->spread[r][1];
         idle[TW_FLUID_TTFT_S] = t->row[r].at[1][TW_FLUID_TTFT_S];
         idle[TW_FLUID_TPOT_S] = t->row[r].at[1][TW_FLUID_TPOT_S];
+        idle[TW_FLUID_TAKEN] = 1.0;
         idle[TW_FLUID_WATTS] = idle[TW_FLUID_REST_W] = idle[TW_FLUID_DEMAND_W] = b->step->idle_w;
         make_monotonic(&t->row[r]);
         const double *first = t->row[r].at[1];
@@ -323,7 +349,8 @@ static void build_whole(TwFluidBench *b, TwFluidTable *t, const Mix *m, TwFluidA
     if (apart) {
         const TwFluidCase full = row_case(t, 0);
         TwFluidParting seen;
-        *apart = (TwFluidApart){.share = m->share, .moved = 1.0};
+        memset(apart, 0, sizeof *apart);
+        apart->share = m->share, apart->moved = 1.0;
         double input = m->apart_input / m->input, output = m->apart_output / m->output;
         if (b->pool->engine && b->pool->engine->prefix_cache) {    // what is cached decides
             (void)tw_fluid_run(b, &full, t->row[0].at[LAST], &t->spread[0][LAST], &seen);
@@ -386,6 +413,10 @@ bool tw_fluid_build(TwFluidTable *t, TwFluidApart *apart, const TwWorkloadSpec *
     const Mix mix = mean_tokens(&b, t, pool->hand_over.local_tokens);
     build_whole(&b, t, &mix, pool->hand_over.engine ? apart : NULL);
     if (pool->hand_over.engine) build_prompts(&b, &mix, apart);
+    if (pool->hand_over.engine && pool->hand_over.queue_max > 0) {
+        apart->limited = true;
+        build_whole(&b, &apart->local, &mix, NULL);
+    }
     t->noise_arrivals = tw_fluid_arrival_noise(&b);
     if (pool->hand_over.engine) apart->prompts.noise_arrivals = t->noise_arrivals;
     tw_block_destroy(block);
@@ -458,7 +489,19 @@ TwFluidPlace tw_fluid_point(const TwFluidRow *row, double n, double value[TW_FLU
     while (k + 2 < TW_FLUID_POINTS && n > row->at[k + 1][TW_FLUID_IN_FLIGHT]) k++;
     const double *a = row->at[k], *b = row->at[k + 1];
     double w = (n - a[TW_FLUID_IN_FLIGHT]) / (b[TW_FLUID_IN_FLIGHT] - a[TW_FLUID_IN_FLIGHT]);
-    w = w < 0.0 ? 0.0 : w > 1.0 ? 1.0 : w;
-    for (int v = 0; v < TW_FLUID_VALUES; v++) value[v] = a[v] + w * (b[v] - a[v]);
-    return (TwFluidPlace){row->like, k, w};
+    const TwFluidPlace place = {row->like, k, w < 0.0 ? 0.0 : w > 1.0 ? 1.0 : w};
+    tw_fluid_values(row, place, value);
+    return place;
+}
+
+void tw_fluid_values(const TwFluidRow *row, TwFluidPlace place, double value[TW_FLUID_VALUES])
+{
+    const double *a = row->at[place.point], *b = row->at[place.point + 1];
+    for (int v = 0; v < TW_FLUID_VALUES; v++) value[v] = a[v] + place.above * (b[v] - a[v]);
+}
+
+void tw_fluid_between(const TwFluidRow *a, const TwFluidRow *b, double share, TwFluidRow *row)
+{
+    blend(a, b, share, row);
+    row->like = a->like;
 }

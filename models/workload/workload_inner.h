@@ -70,8 +70,8 @@ typedef struct TwFlow {
     double moving, moving_output, moving_wait_s;
     double system_handed;       // of those in work: tokens that others make
     double variance, stands;    // of the backlog where one stands; how often one does
-    double away;                // 1 - its density at none times its mean, where it stands
     double asked_bytes, delivered_bytes, lost_bytes, delivered, wire_s;    // of its transfers
+    double most;                                  // those in work at most, where others go elsewhere
     double came_handed, first_wait_s, carry_s;    // of those here: handed over; their waits before, times on the wire
 } TwFlow;
 

@@ -20,6 +20,7 @@ typedef struct Load {
     int draft;
     double ttft_slo_s, tpot_slo_s;
     int prompts, local_tokens;    // replicas of a cell that compute prompts for the others
+    int prompts_wait;             // so many there at most, the others go elsewhere; 0: no bound
     TwFirstToken first_token;
     double link_bytes_s;
     uint64_t seed;
@@ -97,6 +98,7 @@ static inline void open_hall(Hall *h, const Load *load)
                                          .bytes_s = load->link_bytes_s > 0.0 ? load->link_bytes_s : 1e11,
                                          .latency_s = 1e-4,
                                          .local_tokens = load->local_tokens,
+                                         .queue_max = load->prompts_wait,
                                          .first_token = load->first_token};
     }
     const TwWorkloadSpec spec = {RACKS, 1, &h->pool, 60000000000, 1};

@@ -41,7 +41,9 @@ static void compare(const char *what, Load load, double clock, double cap_w, dou
     CHECK_WITHIN(turned[1], turned[0], 10.0 * within * turned[0] + 300.0);
     if (bytes[0] > 0.0) printf("    on the wire %.4f s for %.4f\n", wire_s[1], wire_s[0]);
     CHECK_WITHIN(bytes[1], bytes[0], within * bytes[0]);
-    CHECK_WITHIN(wire_s[1], wire_s[0], 0.10 * wire_s[0]);
+    // beside prompts that are computed where they decode: latencies of the wire, and gaps of two kinds of steps
+    bool mixed = load.prompts_wait > 0;
+    CHECK_WITHIN(wire_s[1], wire_s[0], 0.10 * wire_s[0] + (mixed ? 5e-4 : 0.0));
     printf("    within limits %.3f for %.3f", good[1], good[0]);
     CHECK_WITHIN(good[1], good[0], 0.03);
     for (int k = 0; k < LATENCIES; k++) {
@@ -51,7 +53,7 @@ static void compare(const char *what, Load load, double clock, double cap_w, dou
             double exact = tw_sketch_quantile(&sketch[0][k], at);
             printf(" p%g %+.1f %%", 100.0 * at, 100.0 * (flow / exact - 1.0));
             // one in a hundred first tokens of one run is chance: five seeds -2 to +17 %
-            CHECK_WITHIN(flow, exact, (!q ? 0.10 : k == 0 ? 0.20 : 0.15) * exact);
+            CHECK_WITHIN(flow, exact, (mixed && k == 3 ? 0.25 : !q ? 0.10 : k == 0 ? 0.20 : 0.15) * exact);
         }
     }
     printf("\n");
@@ -96,6 +98,11 @@ int main(void)
     compare("capped, and too much", (Load){.rate_s = 160.0}, 1.0, 550.0, 0.03);
     const Load apart = {.rate_s = 45.0, .prompts = 2, .local_tokens = 400, .link_bytes_s = 6e9};
     compare("longer prompts apart, slowly", apart, 1.0, INFINITY, 0.03);
+    Load full = {.rate_s = 45.0, .prompts = 1, .prompts_wait = 2};
+    compare("prompts elsewhere, seldom", full, 1.0, INFINITY, 0.03);
+    full.rate_s = 70.0;
+    compare("often", full, 1.0, INFINITY, 0.03);
+    compare("often, at two thirds", full, 0.66, INFINITY, 0.03);
     supply_lost(false, false, 0);
     supply_lost(true, false, 0);
     supply_lost(false, true, 0);

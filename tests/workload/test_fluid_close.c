@@ -36,7 +36,7 @@ static Mean run(Load load, int seeds)
     return m;
 }
 
-// At saturation and a little beyond it. The mean of the exact runs is known to its standard error.
+// Close to saturation, there and a little beyond. The mean of the exact runs is known to its standard error.
 static void at_saturation(const char *what, Load load, int seeds, bool figures)
 {
     load.queue_max = 30000;
@@ -47,14 +47,15 @@ static void at_saturation(const char *what, Load load, int seeds, bool figures)
     printf("%-24s serves %.2f for %.2f", what, flow_s, most_s);
     // of 60,000 requests a seed, whose work scatters by about its mean
     if (figures) CHECK_WITHIN(flow_s, most_s, most_s * (0.001 + 3.0 / sqrt(6e4 * seeds)));
-    for (int k = 0; k < 2; k++) {
-        load.rate_s = flow.rate_s = most_s * (k ? 1.03 : 1.0);
+    // 0.98: with an age taken from the step before, queues swung from step to step, and were 14 to 69 % too short
+    static const double at[] = {0.98, 1.0, 1.03}, within[] = {0.12, 0.15, 0.08};
+    for (int k = 0; k < 3; k++) {
+        load.rate_s = flow.rate_s = most_s * at[k];
         Mean exact = run(load, seeds), is = run(flow, 1);
-        printf("; at %.2f: TTFT %.2f for %.2f +- %.2f s, p99 %.2f for %.2f, in the system %.0f for %.0f",
-               k ? 1.03 : 1.0, is.ttft_s, exact.ttft_s, exact.ttft_error_s, is.ttft_p99_s, exact.ttft_p99_s, is.system,
-               exact.system);
+        printf("; at %.2f: TTFT %.2f for %.2f +- %.2f s, p99 %.2f for %.2f, in the system %.0f for %.0f", at[k],
+               is.ttft_s, exact.ttft_s, exact.ttft_error_s, is.ttft_p99_s, exact.ttft_p99_s, is.system, exact.system);
         // without the age of its queue it is 24 to 66 % too long at 1.00
-        if (figures) CHECK_WITHIN(is.ttft_s, exact.ttft_s, (k ? 0.08 : 0.15) * exact.ttft_s + 2.0 * exact.ttft_error_s);
+        if (figures) CHECK_WITHIN(is.ttft_s, exact.ttft_s, within[k] * exact.ttft_s + 2.0 * exact.ttft_error_s);
     }
     printf("\n");
 }
